@@ -1,0 +1,133 @@
+//! What a run produces: paths with bytes. A value, compared or written by `store`; nothing here does IO.
+
+pub mod digest;
+pub mod json;
+pub mod yaml;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+pub use digest::Digest;
+
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+
+/// A relative path with `/`, without `.`, `..`, empty or control parts, below the output folder.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ArtifactPath(String);
+
+impl ArtifactPath {
+    /// # Errors
+    /// The reason why the path could leave the output folder or is not portable.
+    pub fn new(path: impl Into<String>) -> Result<Self, String> {
+        let path = path.into();
+        let portable = |c: char| c.is_ascii_alphanumeric() || "._-+@".contains(c);
+        for part in path.split('/') {
+            if part.is_empty() || part == "." || part == ".." || !part.chars().all(portable) {
+                return Err(format!("{path:?} is not a portable relative path"));
+            }
+        }
+        Ok(ArtifactPath(path))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ArtifactPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Serialize for ArtifactPath {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+/// A generated file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Artifact {
+    pub bytes: Vec<u8>,
+    pub executable: bool,
+    /// The generator step that made it, such as `nginx`; part of its derivation.
+    pub generator: &'static str,
+}
+
+/// A set of files; each path is written once.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Artifacts(BTreeMap<ArtifactPath, Artifact>);
+
+impl Artifacts {
+    /// # Errors
+    /// NS901 when the path is not portable or already taken: two generators disagree.
+    pub fn add(
+        &mut self,
+        generator: &'static str,
+        path: impl Into<String>,
+        text: impl Into<Vec<u8>>,
+    ) -> Result<(), Diagnostic> {
+        self.insert(path, Artifact { bytes: text.into(), executable: false, generator })
+    }
+
+    fn insert(&mut self, path: impl Into<String>, artifact: Artifact) -> Result<(), Diagnostic> {
+        let internal = |message: String| Diagnostic::error(Code::Internal, FieldPath::root()).message(message);
+        let path = ArtifactPath::new(path).map_err(internal)?;
+        if let Some(other) = self.0.get(&path) {
+            return Err(internal(format!("{path} is written by {} and by {}", other.generator, artifact.generator)));
+        }
+        self.0.insert(path, artifact);
+        Ok(())
+    }
+
+    /// Adds all files of `other` below `folder`.
+    ///
+    /// # Errors
+    /// As [`Artifacts::add`].
+    pub fn merge(&mut self, folder: Option<&str>, other: Artifacts) -> Result<(), Diagnostic> {
+        for (path, artifact) in other.0 {
+            let path = match folder {
+                Some(folder) => format!("{folder}/{path}"),
+                None => path.0,
+            };
+            self.insert(path, artifact)?;
+        }
+        Ok(())
+    }
+
+    pub fn get(&self, path: &str) -> Option<&Artifact> {
+        self.0.get(&ArtifactPath(path.to_owned()))
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (&ArtifactPath, &Artifact)> {
+        self.0.iter()
+    }
+
+    /// Files below a folder, in order of their paths.
+    pub fn below<'a>(&'a self, folder: &'a str) -> impl Iterator<Item = (&'a ArtifactPath, &'a Artifact)> {
+        self.0.iter().filter(move |(path, _)| path.0.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/')))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_stay_below_the_output_folder() {
+        for bad in ["", "/etc/passwd", "../x", "a/../b", "a//b", "a/./b", "a b", "a\\b", "a\u{0}"] {
+            assert!(ArtifactPath::new(bad).is_err(), "{bad:?}");
+        }
+        assert!(ArtifactPath::new("nginx/sites/api.example.com.conf").is_ok());
+    }
+
+    #[test]
+    fn a_path_is_written_once() {
+        let mut files = Artifacts::default();
+        files.add("one", "a", "1").unwrap();
+        assert_eq!(files.add("two", "a", "1").unwrap_err().code, Code::Internal);
+    }
+}

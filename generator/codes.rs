@@ -1,0 +1,175 @@
+//! Every finding's stable code with its title and explanation; `nself explain CODE` prints them.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+macro_rules! codes {
+    ($($name:ident $id:literal $title:literal $explanation:literal)*) => {
+        /// A stable code. Numbers are never reused: 0xx source, 1xx fields, 2xx clashes, 3xx references,
+        /// 4xx resources, 5xx exposure and secrets, 6xx edge, 7xx targets, 8xx files, 9xx defects of nself.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code { $($name),* }
+
+        impl Code {
+            pub const ALL: &[Code] = &[$(Code::$name),*];
+
+            /// The code as printed, such as `NS201`.
+            pub fn id(self) -> &'static str {
+                match self { $(Code::$name => $id),* }
+            }
+
+            pub fn title(self) -> &'static str {
+                match self { $(Code::$name => $title),* }
+            }
+
+            /// Why this is refused and what to do, a few sentences.
+            pub fn explanation(self) -> &'static str {
+                match self { $(Code::$name => $explanation),* }
+            }
+        }
+    };
+}
+
+codes! {
+    StackUnreadable "NS001" "the stack cannot be read"
+        "The file named on the command line (./stack.ncl unless you name one) does not exist or cannot be read. `nself init` writes one."
+    Syntax "NS002" "the Nickel source does not parse"
+        "Nickel could not parse the file. The position is where the parser gave up; the mistake is there or just before."
+    Evaluation "NS003" "the Nickel program fails"
+        "Evaluating the program failed: a name that does not exist, a type that does not fit an operation, two values for one field. The message is Nickel's own."
+    NotAStack "NS004" "the program is not an nself stack"
+        "A stack is a record that ends with the contract of the library: `{ project = \"shop\", domain = \"shop.example.com\" } | nself.Stack`."
+    EvaluationLimit "NS005" "the evaluation exceeds its limits"
+        "Programs run under a limit of time, memory and depth, so that a loop in a pull request cannot hold a build machine. Look for recursion without an end."
+    ImportOutside "NS006" "an import leaves the project"
+        "Imports stay inside the folder of the stack and the nself library, so that a change under review cannot read other files of the machine. `--allow-import DIR` permits one more folder."
+    Contract "NS101" "a value breaks its contract"
+        "A contract of the stack language or one of your own refused the value."
+    UnknownField "NS102" "no such field"
+        "The stack language has no field of this name here. Every field is known, so that a typing error cannot silently do nothing. `nself schema` lists them."
+    WrongType "NS103" "a value has the wrong type"
+        "The field takes a value of another type."
+    MissingField "NS104" "a required field has no value"
+        "The field has no default and must be given."
+    BadName "NS105" "a name is not usable everywhere"
+        "Names become DNS labels, container names, SQL roles and Kubernetes objects. They start with a letter and hold lower-case letters, digits and single hyphens, at most 40 characters."
+    BadValue "NS106" "a value has the wrong form"
+        "The text does not have the form this field takes. User text is refused rather than escaped wherever a tool that reads it later could take it for syntax."
+    OutOfRange "NS107" "a number is out of its range"
+        "The number lies outside the range of the field."
+    UnknownEnvironment "NS110" "no such environment"
+        "The environment is not declared. `nself env list` shows those of the stack."
+    EnvironmentProfile "NS111" "an environment needs a profile"
+        "local, staging and prod have a profile of the same name. Any other environment says which of the three it behaves like: `profile = 'staging`."
+    PortTaken "NS201" "two owners for one port"
+        "A port of the host, or one of the numbers that the stack hands out (A3: frontends 3000-3099, custom services from 8001, plugins 3820-3849), may have one owner only."
+    RouteTaken "NS202" "two routes for one address"
+        "Two services claim the same host and path; nginx would silently serve one of them."
+    NameTaken "NS203" "two owners for one name"
+        "Two parts of the stack would give one container, upstream or DNS name to different things."
+    VolumeShared "NS204" "one volume, several services"
+        "A data volume belongs to one service. Two writers on one data folder destroy it."
+    DatabaseTaken "NS205" "two owners for one database or role"
+        "A database has one owner and a login role belongs to one service."
+    ServerNameTaken "NS206" "a hand-written server shadows a generated one"
+        "nginx keeps the first of two servers with one name and only warns. A file in nginx/conf.d may add servers, never repeat a generated server_name."
+    UnknownDependency "NS301" "a dependency does not exist"
+        "depends_on and references name services of the same stack."
+    DependencyCycle "NS302" "services wait for each other"
+        "Each of the services waits for the next one to be ready before it starts, so none ever would."
+    DisabledDependency "NS303" "a dependency is not part of this environment"
+        "The service is needed by another one but disabled, or limited to other profiles."
+    UnknownSecret "NS304" "no such secret"
+        "A reference names a secret that the stack does not declare."
+    UnknownDatabase "NS305" "no such database"
+        "A service uses a database that the stack does not declare."
+    UnknownPort "NS306" "no such port"
+        "A route, health check or reference names a port that the service does not have."
+    NoImage "NS307" "a service has neither an image nor a build folder"
+        "A container comes from `image` or from `build.context`, a folder of the project with a Dockerfile. Exactly one of them."
+    NoHealth "NS308" "others wait for a service that has no health check"
+        "A dependency of kind 'healthy needs a health check, or the project would never start."
+    LimitBelowReservation "NS401" "a limit below its reservation"
+        "A container cannot be promised more than it may use."
+    TooFewPids "NS402" "fewer processes than the service needs"
+        "The pids limit is below what the configured service starts; it would fail under load, not at start."
+    Replicas "NS403" "this service cannot be replicated"
+        "A service with a data volume, a published port or a fixed container name runs once."
+    PortRange "NS404" "a port outside its range"
+        "Frontends use 3000-3099, custom services 8001 and up, plugins 3820-3849 (and 3203)."
+    UnknownEnv "NS405" "the image knows no such variable"
+        "The image ignores this variable, so setting it does nothing. If you know better, move it to `extra_env`."
+    PublicPort "NS501" "a published port of an internal service"
+        "Only nginx is reachable from outside (80 and 443); in local also the admin UI on 127.0.0.1:3021. Everything else is reached through a route."
+    DevelopmentInProd "NS502" "a development setting in production"
+        "Console, dev mode, admin UI, mail catcher and development images stay out of the production profile."
+    OpenCors "NS503" "any origin may call the API"
+        "`*` lets every web site call the API with the visitor's cookies. Name the origins."
+    PlainSecret "NS504" "a secret written as plain text"
+        "A variable that holds a credential takes a reference (`nself.secret \"name\"`), never a value: generated files are committed."
+    WeakSecret "NS505" "a secret that can be guessed"
+        "Generated secrets have at least 128 bits; given ones at least the length their consumer asks for and none of the well-known defaults."
+    SharedSecret "NS506" "one secret in two environments"
+        "Whoever reads the secrets of staging must not hold those of production. Each environment has its own."
+    Privileged "NS507" "a container with rights over the host"
+        "Host namespaces, the docker socket and privileged mode make a container root on the host."
+    Superuser "NS508" "a service that connects as superuser"
+        "Each service has a login role of its own with the rights it needs; nobody uses the superuser at run time."
+    DomainNotPublic "NS601" "no certificate can be issued for this domain"
+        "A certificate authority issues only for public names. localhost, .local, .test, .internal and IP addresses work in the local profile only."
+    FrontendTarget "NS602" "a frontend that cannot be reached"
+        "In local, nginx forwards to the dev server on the host. Elsewhere a frontend needs an image or a build folder."
+    ConfD "NS603" "a hand-written nginx file cannot be used"
+        "Files in nginx/conf.d end in .conf, are plain files, and hold directives for the http level."
+    Mail "NS604" "no way to send mail"
+        "The mail catcher is for local and staging. Production sends through an SMTP relay: `mail.smtp`."
+    Unsupported "NS701" "a target cannot express this"
+        "The generated target has no equivalent, and nself does not drop settings silently. Accept the loss with a reason in `waive`, or remove the setting."
+    RawKey "NS702" "a raw key is not usable"
+        "The escape hatch takes keys of the Compose specification that the model does not write itself."
+    NotYet "NS703" "not generated by this release"
+        "The stack language has a place for it, the generator has no output for it yet."
+    MonitoringMissing "NS704" "no monitoring"
+        "staging and prod are meant to run with the monitoring bundle."
+    Compat "NS705" "the compatibility mode cannot express this"
+        "docker-compose 1.29 and podman lack this feature."
+    Outdated "NS706" "an image without security fixes"
+        "The image line no longer receives fixes."
+    HandEdited "NS801" "a generated file was edited by hand"
+        "The file differs from what nself last wrote. Move the change into the stack, or run `nself gen --force` to drop it."
+    Foreign "NS802" "a file nself did not write"
+        "nself never overwrites or deletes files that it does not own. Move the file, or run with --force to replace it."
+    OutputUnsafe "NS803" "the output folder cannot be written safely"
+        "A symbolic link or a file stands where a folder is expected; following it would write outside the output folder."
+    Io "NS804" "a file operation failed"
+        "The operating system refused to read or write a file."
+    Manifest "NS805" "the manifest cannot be used"
+        "nself.manifest.json is damaged or from a newer release. Restore it from version control."
+    Internal "NS901" "a defect of nself"
+        "nself contradicts itself. Please report it with the stack that shows it."
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.id())
+    }
+}
+
+impl Serialize for Code {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.id())
+    }
+}
+
+impl std::str::FromStr for Code {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Code::ALL
+            .iter()
+            .copied()
+            .find(|code| code.id().eq_ignore_ascii_case(text))
+            .ok_or_else(|| format!("no such code: {text}"))
+    }
+}

@@ -1,0 +1,218 @@
+//! Findings about a stack as data: a stable code, where in the user's file, what was expected and how
+//! to fix it. Collected during a run, located once against [`crate::source::Origins`], printed once.
+
+use std::fmt;
+
+use serde::Serialize;
+
+pub use crate::codes::Code;
+
+/// How much a finding weighs: errors end a run with exit code 2, warnings only print.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    Error,
+    Warning,
+}
+
+/// One step into the stack: a record key or an array index.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Segment {
+    Key(String),
+    Index(usize),
+}
+
+/// Where a value sits in the stack, independent of files: `services.orders.ports.http`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FieldPath(pub Vec<Segment>);
+
+impl FieldPath {
+    pub fn root() -> Self {
+        Self::default()
+    }
+
+    #[must_use]
+    pub fn key(&self, key: impl Into<String>) -> Self {
+        let mut path = self.clone();
+        path.0.push(Segment::Key(key.into()));
+        path
+    }
+
+    #[must_use]
+    pub fn index(&self, index: usize) -> Self {
+        let mut path = self.clone();
+        path.0.push(Segment::Index(index));
+        path
+    }
+
+    /// The path without its last step; the root is its own parent.
+    #[must_use]
+    pub fn parent(&self) -> Self {
+        let mut path = self.clone();
+        path.0.pop();
+        path
+    }
+
+    pub fn starts_with(&self, prefix: &FieldPath) -> bool {
+        self.0.starts_with(&prefix.0)
+    }
+}
+
+impl fmt::Display for FieldPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, segment) in self.0.iter().enumerate() {
+            match segment {
+                Segment::Key(key) if i == 0 => write!(f, "{key}")?,
+                Segment::Key(key) => write!(f, ".{key}")?,
+                Segment::Index(index) => write!(f, "[{index}]")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Serialize for FieldPath {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Builds a [`FieldPath`]: `path!("services", name, "ports")`.
+#[macro_export]
+macro_rules! path {
+    ($($segment:expr),* $(,)?) => {{
+        let path = $crate::diagnostic::FieldPath::root();
+        $(let path = path.key($segment.to_string());)*
+        path
+    }};
+}
+
+/// A place in a source file; `line` and `column` count from 1, `column` in characters.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Span {
+    /// Path as shown to the user: relative to the project, `nself/…` for the embedded library.
+    pub file: String,
+    pub line: u32,
+    pub column: u32,
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.file, self.line, self.column)
+    }
+}
+
+/// A second place that takes part in a finding, such as the other owner of a port.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Related {
+    pub path: FieldPath,
+    pub span: Option<Span>,
+    pub message: String,
+}
+
+/// One finding. Built with [`Diagnostic::error`] or [`Diagnostic::warning`] and the builder methods.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Diagnostic {
+    pub severity: Severity,
+    pub code: Code,
+    pub path: FieldPath,
+    pub span: Option<Span>,
+    pub message: String,
+    /// What would have been accepted.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub expected: String,
+    /// How to fix it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub hint: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub related: Vec<Related>,
+    /// The environments in which this was found; empty when it does not depend on one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub environments: Vec<String>,
+}
+
+impl Diagnostic {
+    pub fn error(code: Code, path: FieldPath) -> Self {
+        Self::new(Severity::Error, code, path)
+    }
+
+    pub fn warning(code: Code, path: FieldPath) -> Self {
+        Self::new(Severity::Warning, code, path)
+    }
+
+    fn new(severity: Severity, code: Code, path: FieldPath) -> Self {
+        Diagnostic {
+            severity,
+            code,
+            path,
+            span: None,
+            message: code.title().to_owned(),
+            expected: String::new(),
+            hint: String::new(),
+            related: Vec::new(),
+            environments: Vec::new(),
+        }
+    }
+
+    #[must_use]
+    pub fn message(mut self, message: impl Into<String>) -> Self {
+        self.message = message.into();
+        self
+    }
+
+    #[must_use]
+    pub fn expected(mut self, expected: impl Into<String>) -> Self {
+        self.expected = expected.into();
+        self
+    }
+
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = hint.into();
+        self
+    }
+
+    #[must_use]
+    pub fn at(mut self, span: Option<Span>) -> Self {
+        self.span = span;
+        self
+    }
+
+    #[must_use]
+    pub fn related(mut self, path: FieldPath, message: impl Into<String>) -> Self {
+        self.related.push(Related { path, span: None, message: message.into() });
+        self
+    }
+
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+}
+
+/// Sorts by place and merges findings that differ only in their environment.
+pub fn merge(mut found: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let mut merged: Vec<Diagnostic> = Vec::new();
+    for diagnostic in found.drain(..) {
+        let twin = merged.iter_mut().find(|other| {
+            other.code == diagnostic.code
+                && other.path == diagnostic.path
+                && other.span == diagnostic.span
+                && other.message == diagnostic.message
+                && other.related == diagnostic.related
+        });
+        match twin {
+            Some(other) => {
+                for environment in diagnostic.environments {
+                    if !other.environments.contains(&environment) {
+                        other.environments.push(environment);
+                    }
+                }
+            }
+            None => merged.push(diagnostic),
+        }
+    }
+    merged.sort_by(|a, b| {
+        (&a.span, a.severity, a.code, &a.path, &a.message).cmp(&(&b.span, b.severity, b.code, &b.path, &b.message))
+    });
+    merged
+}

@@ -1,0 +1,14 @@
+//! nself: one typed Nickel file to Compose, nginx and PostgreSQL artifacts, the same bytes on every machine.
+//!
+//! ```text
+//! stack.ncl ──source──▶ Stack + Origins ──plan──▶ Plan ──backend──▶ Artifacts ──store──▶ check | write
+//! ```
+
+pub mod artifact;
+pub mod backend;
+pub mod codes;
+pub mod diagnostic;
+pub mod plan;
+pub mod source;
+pub mod stack;
+pub mod store;

@@ -1,0 +1,264 @@
+//! Everything two backends must agree on, decided once: names, hosts, ports, start order, volumes, routes,
+//! secrets, edges. A backend only translates vocabulary.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use serde::Serialize;
+
+use crate::stack::{
+    Access, Autoscale, Build, Capability, Cidr, Compat, Condition, ContainerPath, Cpus, Duration, Email,
+    EnvironmentName, ExtensionName, Host, ImageRef, Memory, Mount, PortName, Profile, ProjectName, RateLimit,
+    RouteKind, SecretName, ServiceName, Signal, SqlIdent, Text, TlsMode, Tmpfs, UrlPath, UserId, VariableName,
+    VolumeName, Zone,
+};
+
+/// One environment, decided.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Plan {
+    pub project: ProjectName,
+    pub environment: EnvironmentName,
+    pub profile: Profile,
+    pub domain: Host,
+    pub services: BTreeMap<ServiceName, Service>,
+    /// Services in waves: each waits only for services of earlier waves.
+    pub start_order: Vec<Vec<ServiceName>>,
+    /// Who opens connections to whom; network policies and network membership follow from it.
+    pub edges: BTreeSet<Edge>,
+    pub volumes: BTreeMap<VolumeName, Volume>,
+    pub secrets: BTreeMap<SecretName, Secret>,
+    pub edge: EdgePlan,
+    pub databases: BTreeMap<SqlIdent, Database>,
+    pub compat: Option<Compat>,
+}
+
+/// A container.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Service {
+    /// What runs; exactly one of the two is set.
+    pub image: Option<ImageRef>,
+    pub build: Option<Build>,
+    pub entrypoint: Option<Vec<Text>>,
+    pub command: Option<Vec<Text>>,
+    pub working_dir: Option<ContainerPath>,
+    pub ports: BTreeMap<PortName, u16>,
+    pub publish: Vec<Publish>,
+    pub env: BTreeMap<VariableName, Value>,
+    /// Mounted below /run/secrets.
+    pub secret_files: BTreeSet<SecretName>,
+    /// Own volumes and those of others that it reads.
+    pub volumes: Vec<VolumeMount>,
+    /// Paths are relative to the project.
+    pub mounts: Vec<Mount>,
+    /// Generated files, mounted read-only.
+    pub config: Vec<ConfigMount>,
+    pub tmpfs: Vec<Tmpfs>,
+    pub user: Option<UserId>,
+    pub read_only: bool,
+    pub capabilities: Vec<Capability>,
+    pub init: bool,
+    pub health: Health,
+    pub depends_on: BTreeMap<ServiceName, Condition>,
+    pub memory_limit: Memory,
+    pub cpu_limit: Cpus,
+    pub pids_limit: u32,
+    pub memory_reservation: Memory,
+    pub cpu_reservation: Cpus,
+    pub replicas: u16,
+    pub autoscale: Option<Autoscale>,
+    pub zone: Zone,
+    /// Networks of the service: its own zone and those of its peers.
+    pub networks: BTreeSet<Zone>,
+    /// Reaches the internet, or is published.
+    pub egress: bool,
+    /// Names of the host machine that must resolve, for frontends that run there.
+    pub reaches_host: bool,
+    pub stop_grace: Duration,
+    pub stop_signal: Option<Signal>,
+    pub shm_size: Option<Memory>,
+    /// Runs once and ends, such as setting the owner of a volume.
+    pub one_shot: bool,
+    /// Raw Compose keys.
+    pub compose: BTreeMap<String, serde_json::Value>,
+    /// Settings that a target may drop, with the reason.
+    pub waive: BTreeMap<String, Text>,
+}
+
+/// A variable's value, resolved as far as it can be without secrets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Value {
+    Text(String),
+    Secret(SecretName),
+}
+
+/// A port of the host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Publish {
+    pub address: IpAddr,
+    pub host_port: u16,
+    pub container_port: u16,
+}
+
+/// A volume inside a container.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct VolumeMount {
+    pub volume: VolumeName,
+    pub path: ContainerPath,
+    pub read_only: bool,
+}
+
+/// A generated file or folder inside a container; `source` is relative to the environment's folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ConfigMount {
+    pub source: String,
+    pub target: ContainerPath,
+}
+
+/// A health check with everything decided; times in milliseconds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Health {
+    pub check: Check,
+    pub interval: Duration,
+    pub timeout: Duration,
+    pub retries: u16,
+    pub start_period: Duration,
+}
+
+/// How a service is asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Check {
+    Http { port: u16, path: UrlPath, tool: crate::stack::health::HttpTool },
+    Tcp { port: u16 },
+    Grpc { port: u16 },
+    Exec(Vec<Text>),
+    None,
+}
+
+/// `from` opens connections to `port` of `to`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Edge {
+    pub from: ServiceName,
+    pub to: ServiceName,
+    pub port: u16,
+}
+
+/// A data volume with its only writer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Volume {
+    pub owner: ServiceName,
+    pub path: ContainerPath,
+    /// The user that must own the folder, where the image does not see to it.
+    pub set_owner: Option<UserId>,
+    pub size: Option<Memory>,
+}
+
+/// A secret: who needs it and how, and the recipe for its value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Secret {
+    pub recipe: Recipe,
+    /// Services that take it as a file.
+    pub files_of: BTreeSet<ServiceName>,
+    /// Services that take it as a variable, since the image has no file form.
+    pub variables_of: BTreeSet<ServiceName>,
+    pub min_length: u16,
+}
+
+/// How a secret's value comes to be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Recipe {
+    /// Characters of `[A-Za-z0-9]`.
+    Random {
+        length: u16,
+    },
+    Template(Vec<crate::stack::TemplatePart>),
+    /// Given by the operator.
+    External {
+        what: Text,
+    },
+    /// PEM chain for these hosts, issued by the project's local authority.
+    LocalCertificate {
+        hosts: Vec<String>,
+    },
+    /// PEM key of that chain.
+    LocalKey,
+}
+
+/// What the edge serves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EdgePlan {
+    /// The service that is the edge.
+    pub service: ServiceName,
+    pub sites: BTreeMap<SiteName, Site>,
+    pub rate_limits: BTreeMap<SecretName, RateLimit>,
+    pub internal_addresses: Vec<Cidr>,
+    pub trusted_proxies: Vec<Cidr>,
+    pub max_body: Memory,
+    pub connections: u16,
+    pub tls: TlsMode,
+    pub email: Option<Email>,
+    /// Hand-written files: name and content, checked to hold no server name of a site.
+    pub conf_d: BTreeMap<String, String>,
+}
+
+/// A site's file name: the first host with `*` written as `_wildcard`.
+pub type SiteName = String;
+
+/// All routes of one set of host names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Site {
+    /// Host names, the canonical one first; a leading `*.` matches every subdomain no other site has.
+    pub hosts: Vec<String>,
+    /// Locations, longest path first.
+    pub locations: Vec<Location>,
+}
+
+/// A path of a site and where it goes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Location {
+    pub path: UrlPath,
+    pub upstream: Upstream,
+    pub kind: RouteKind,
+    /// Only internal addresses.
+    pub internal: bool,
+    /// Paths below it that only internal addresses may use.
+    pub internal_paths: Vec<UrlPath>,
+    pub rate_limit: SecretName,
+    /// Largest body; no limit when absent.
+    pub max_body: Option<Memory>,
+    pub timeout: Duration,
+}
+
+/// Where a location forwards to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Upstream {
+    Service {
+        service: ServiceName,
+        port: u16,
+    },
+    /// A dev server on the machine that runs the containers.
+    HostMachine {
+        port: u16,
+    },
+}
+
+/// A database with its roles.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Database {
+    /// Role that owns the database; the superuser when nobody asked to.
+    pub owner: Option<SqlIdent>,
+    pub extensions: BTreeSet<ExtensionName>,
+    /// Roles of other services.
+    pub grants: Vec<Grant>,
+}
+
+/// What a role may do in a database it does not own.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Grant {
+    pub role: SqlIdent,
+    pub access: Access,
+    pub schema: SqlIdent,
+}

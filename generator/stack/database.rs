@@ -1,0 +1,34 @@
+//! What a service does with a database. Roles and grants follow; passwords are secrets of the planner.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::*;
+
+/// One database as one service uses it. The service's login role is its own name.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct DatabaseUse {
+    /// The database; the main one, named after the project, unless given.
+    pub name: Option<SqlIdent>,
+    pub access: Access,
+    /// The schema that the service owns, with `access = 'schema`.
+    pub schema: Option<SqlIdent>,
+    /// Extensions installed before the service starts.
+    pub extensions: Vec<ExtensionName>,
+}
+
+/// How much a service may do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Access {
+    /// Owns the database.
+    #[default]
+    Owner,
+    /// Owns one schema of it.
+    Schema,
+    /// Reads and writes the owner's tables.
+    Write,
+    /// Reads the owner's tables.
+    Read,
+}

@@ -1,0 +1,102 @@
+//! Values of environment variables: text, or a reference that is resolved once the environment is known.
+
+use schemars::JsonSchema;
+use serde::de::value::MapAccessDeserializer;
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::*;
+
+/// The value of a variable.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub enum EnvValue {
+    Text(Text),
+    Reference(Reference),
+}
+
+/// Something that differs by environment or is known only to the planner.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Reference {
+    /// The value of a secret.
+    Secret(SecretName),
+    /// Address of a service inside the stack: `http://auth:4000/path`.
+    Url(ServiceAddress),
+    /// Address of a service or frontend as a browser sees it: `https://auth.example.com/path`.
+    PublicUrl(ServiceAddress),
+    /// Connection URL of one of the service's `databases`; a secret, since it holds the password.
+    DatabaseUrl(SqlIdent),
+    /// A name of the stack itself.
+    Stack(StackValue),
+    /// One value per profile.
+    ByProfile(Box<ByProfile>),
+    /// Several values after one another.
+    Join(Vec<EnvValue>),
+}
+
+/// A service with an optional port and path.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceAddress {
+    pub service: ServiceName,
+    /// `http` unless given.
+    #[serde(default)]
+    pub port: Option<PortName>,
+    #[serde(default)]
+    pub path: Option<UrlPath>,
+    /// `http` unless given.
+    #[serde(default)]
+    pub scheme: Option<Scheme>,
+}
+
+/// The scheme of an address inside the stack; `none` gives `host:port`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Scheme {
+    Http,
+    Redis,
+    Smtp,
+    Grpc,
+    None,
+}
+
+/// A name of the stack itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum StackValue {
+    Project,
+    Domain,
+    Environment,
+    Profile,
+}
+
+/// One value per profile.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ByProfile {
+    pub local: EnvValue,
+    pub staging: EnvValue,
+    pub prod: EnvValue,
+}
+
+impl<'de> Deserialize<'de> for EnvValue {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl<'de> serde::de::Visitor<'de> for Either {
+            type Value = EnvValue;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+                f.write_str("text or a reference")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<EnvValue, E> {
+                admit(text).map(EnvValue::Text).map_err(E::custom)
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<EnvValue, A::Error> {
+                Reference::deserialize(MapAccessDeserializer::new(map)).map(EnvValue::Reference)
+            }
+        }
+        deserializer.deserialize_any(Either)
+    }
+}

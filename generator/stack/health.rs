@@ -1,0 +1,59 @@
+//! Health checks: one way to ask, with all timings.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::*;
+
+/// A health check; exactly one of `http`, `tcp`, `grpc`, `exec` and `none`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Health {
+    pub http: Option<HttpCheck>,
+    pub tcp: Option<PortCheck>,
+    pub grpc: Option<PortCheck>,
+    /// A command of the image; exit status 0 is healthy.
+    pub exec: Option<Vec<Text>>,
+    /// No check, with the reason.
+    pub none: Option<Text>,
+    /// Time between checks; 10s unless given.
+    pub interval: Option<Duration>,
+    /// Time for one answer; 5s unless given.
+    pub timeout: Option<Duration>,
+    /// Failures until unhealthy; 5 unless given.
+    pub retries: Option<u16>,
+    /// Time in which failures do not count; 30s unless given.
+    pub start_period: Option<Duration>,
+}
+
+/// A GET that answers 2xx or 3xx.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HttpCheck {
+    pub path: UrlPath,
+    /// `http` unless given.
+    #[serde(default)]
+    pub port: Option<PortName>,
+    /// The program inside the image that asks, on targets that cannot ask from outside.
+    #[serde(default)]
+    pub tool: HttpTool,
+}
+
+/// Programs of common images that can send a GET.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum HttpTool {
+    #[default]
+    Wget,
+    Curl,
+    Node,
+    Python,
+}
+
+/// A port that accepts connections.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PortCheck {
+    #[serde(default)]
+    pub port: Option<PortName>,
+}

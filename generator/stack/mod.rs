@@ -1,0 +1,134 @@
+//! The validated model: what the user said about one environment, layers already merged. Plain data that
+//! knows nothing of Compose, Kubernetes or nginx; source positions sit beside it in `Origins`.
+
+pub mod database;
+pub mod edge;
+pub mod env;
+pub mod health;
+pub mod route;
+pub mod secret;
+pub mod service;
+pub mod size;
+pub mod text;
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use database::{Access, DatabaseUse};
+pub use edge::{Edge, RateLimit, Tls, TlsMode};
+pub use env::{EnvValue, Reference};
+pub use health::Health;
+pub use route::{Frontend, GraphqlEndpoint, Route, RouteAccess, RouteKind};
+pub use secret::{Secret, TemplatePart};
+pub use service::{Autoscale, Build, Condition, Limits, Mount, Publish, Reservations, Service, Tmpfs, Volume, Zone};
+pub use size::{Cpus, Duration, Memory};
+pub use text::*;
+
+/// What an environment is for; decides what is included and how strict the checks are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Profile {
+    Local,
+    Staging,
+    Prod,
+}
+
+impl Profile {
+    pub const ALL: [Profile; 3] = [Profile::Local, Profile::Staging, Profile::Prod];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Profile::Local => "local",
+            Profile::Staging => "staging",
+            Profile::Prod => "prod",
+        }
+    }
+}
+
+/// One backend in one environment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Stack {
+    /// Names containers, volumes, networks and the main database.
+    pub project: ProjectName,
+    /// Base domain; routes are subdomains of it.
+    pub domain: Host,
+    /// What this environment is for. Known for `local`, `staging` and `prod`.
+    #[serde(default)]
+    pub profile: Option<Profile>,
+    /// Core (postgres, hasura, auth, nginx), optional and custom services by name.
+    #[serde(default)]
+    pub services: BTreeMap<ServiceName, Service>,
+    /// Browser applications: routed, in local never containers.
+    #[serde(default)]
+    pub frontends: BTreeMap<ServiceName, Frontend>,
+    /// Include frontends in this environment; without it: yes in local and staging, no in prod.
+    #[serde(default)]
+    pub include_frontends: Option<bool>,
+    /// Further GraphQL endpoints over the same database, each with its own domain.
+    #[serde(default)]
+    pub graphql_endpoints: BTreeMap<ServiceName, GraphqlEndpoint>,
+    /// Secrets beyond those that services declare.
+    #[serde(default)]
+    pub secrets: BTreeMap<SecretName, Secret>,
+    /// Monitoring bundle; all or nothing.
+    #[serde(default)]
+    pub monitoring: Monitoring,
+    /// Plugins by name.
+    #[serde(default)]
+    pub plugins: BTreeMap<ServiceName, Plugin>,
+    /// Routing edge: rate limits, address lists, body size.
+    #[serde(default)]
+    pub edge: Edge,
+    /// Certificates.
+    #[serde(default)]
+    pub tls: Tls,
+    /// Options of the Compose target.
+    #[serde(default)]
+    pub compose: ComposeOptions,
+}
+
+/// The ten services of the monitoring bundle.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Monitoring {
+    #[serde(default)]
+    pub enabled: bool,
+}
+
+/// A plugin with its own service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Plugin {
+    #[serde(default = "yes")]
+    pub enabled: bool,
+    /// 3820-3849, or 3203.
+    pub port: u16,
+    pub image: ImageRef,
+}
+
+/// Options of the Compose target.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ComposeOptions {
+    /// Emit for an older or other Compose implementation.
+    #[serde(default)]
+    pub compat: Option<Compat>,
+}
+
+/// Compose implementations that lack parts of the current specification.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Compat {
+    /// docker-compose 1.29 (Python).
+    #[serde(rename = "docker-compose-1.29")]
+    V1,
+    /// podman-compose.
+    Podman,
+}
+
+pub(crate) fn yes() -> bool {
+    true
+}

@@ -1,0 +1,43 @@
+//! Secrets without a plaintext form: a recipe, never a value.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::*;
+
+/// How a secret comes to be; exactly one of `random`, `template` and `external`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Secret {
+    /// Made by `nself secrets init`: this many characters of `[A-Za-z0-9]`, about 6 bits each.
+    pub random: Option<u16>,
+    /// Composed of text and other secrets.
+    pub template: Option<Vec<TemplatePart>>,
+    /// Given by the operator; the text says what it is.
+    pub external: Option<Text>,
+    /// Fewest characters the consumer accepts.
+    pub min_length: Option<u16>,
+}
+
+/// A part of a composed secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[derive(Default)]
+pub struct TemplatePart {
+    pub text: Option<Text>,
+    pub secret: Option<SecretName>,
+    /// How the other secret is written into this one.
+    pub encode: Encoding,
+}
+
+/// How a value is written into a composed secret.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Encoding {
+    #[default]
+    None,
+    /// Percent-encoding of everything but unreserved characters (RFC 3986).
+    Url,
+    /// The inside of a JSON string.
+    Json,
+}

@@ -1,0 +1,155 @@
+//! Quantities with units: memory, processor shares and times, checked at the door like [`super::text`].
+
+use std::fmt;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::text::{Checked, admit};
+
+macro_rules! quantity {
+    ($(#[$doc:meta])* $name:ident($number:ty), $what:literal, $example:literal, $parse:path, $show:path) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub $number);
+
+        impl Checked for $name {
+            const WHAT: &'static str = $what;
+            const EXAMPLE: &'static str = $example;
+            fn refusal(text: &str) -> Option<String> {
+                $parse(text).err()
+            }
+            fn wrap(text: String) -> Self {
+                $name($parse(&text).unwrap_or_default())
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&$show(self.0))
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                admit(&text).map_err(serde::de::Error::custom)
+            }
+        }
+
+        impl JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({ "type": "string", "title": $what, "examples": [$example] })
+            }
+        }
+    };
+}
+
+quantity! {
+    /// Bytes, written with a binary unit: `256MiB`, `2GiB` (also `512KiB`). `MB` is refused: is it 10^6 or 2^20?
+    Memory(u64), "an amount of memory in KiB, MiB or GiB", "256MiB", parse_memory, show_memory
+}
+quantity! {
+    /// Thousandths of a processor, written as a decimal number: `0.5`, `2`.
+    Cpus(u32), "a number of processors with at most three decimals", "0.5", parse_cpus, show_cpus
+}
+quantity! {
+    /// Milliseconds, written `500ms`, `10s`, `5m`, `1h`.
+    Duration(u64), "a time in ms, s, m or h", "10s", parse_duration, show_duration
+}
+
+fn number(text: &str) -> Result<u64, String> {
+    let digits = !text.is_empty() && text.len() <= 12 && text.bytes().all(|b| b.is_ascii_digit());
+    match text.parse() {
+        Ok(number) if digits && (text == "0" || !text.starts_with('0')) => Ok(number),
+        _ => Err("it does not start with a plain number".into()),
+    }
+}
+
+const MEMORY_UNITS: [(&str, u64); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+
+fn parse_memory(text: &str) -> Result<u64, String> {
+    let unit = MEMORY_UNITS.iter().find_map(|&(unit, bytes)| Some((text.strip_suffix(unit)?, bytes)));
+    let (digits, bytes) = unit.ok_or("it does not end with KiB, MiB or GiB")?;
+    match number(digits)? {
+        0 => Err("it is zero".into()),
+        count => count.checked_mul(bytes).filter(|&n| n <= 1 << 50).ok_or_else(|| "it is too large".into()),
+    }
+}
+
+fn show_memory(bytes: u64) -> String {
+    let (unit, size) = MEMORY_UNITS.iter().find(|(_, size)| bytes.is_multiple_of(*size)).unwrap_or(&("KiB", 1 << 10));
+    format!("{}{unit}", bytes / size)
+}
+
+fn parse_cpus(text: &str) -> Result<u32, String> {
+    let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
+    if part.is_empty() || part.len() > 3 || !part.bytes().all(|b| b.is_ascii_digit()) {
+        return Err("it has no or more than three decimals".into());
+    }
+    let millis = number(whole)? * 1000 + format!("{part:0<3}").parse::<u64>().unwrap_or_default();
+    match u32::try_from(millis) {
+        Ok(0) => Err("it is zero".into()),
+        Ok(millis) if millis <= 1_024_000 => Ok(millis),
+        _ => Err("it is more than 1024".into()),
+    }
+}
+
+fn show_cpus(millis: u32) -> String {
+    let text = format!("{}.{:03}", millis / 1000, millis % 1000);
+    let short = text.trim_end_matches('0');
+    if short.ends_with('.') { format!("{short}0") } else { short.to_owned() }
+}
+
+const TIME_UNITS: [(&str, u64); 4] = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)];
+
+fn parse_duration(text: &str) -> Result<u64, String> {
+    let unit = TIME_UNITS.iter().find_map(|&(unit, millis)| Some((text.strip_suffix(unit)?, millis)));
+    let (digits, millis) = unit.ok_or("it does not end with ms, s, m or h")?;
+    number(digits)?
+        .checked_mul(millis)
+        .filter(|&n| n <= 366 * 86_400_000)
+        .ok_or_else(|| "it is longer than a year".into())
+}
+
+fn show_duration(millis: u64) -> String {
+    let (unit, size) =
+        TIME_UNITS.iter().rev().find(|(_, size)| millis > 0 && millis.is_multiple_of(*size)).unwrap_or(&("s", 1000));
+    format!("{}{unit}", millis / size)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units_are_read_and_written_back() {
+        for text in ["256MiB", "2GiB", "512KiB"] {
+            assert_eq!(Memory::new(text).unwrap().to_string(), text);
+        }
+        for text in ["0.5", "2.0", "0.125"] {
+            assert_eq!(Cpus::new(text).unwrap().to_string(), text);
+        }
+        for text in ["500ms", "10s", "5m", "1h"] {
+            assert_eq!(Duration::new(text).unwrap().to_string(), text);
+        }
+        for text in ["", "MiB", "12MB", "-1GiB", "0MiB", "01MiB", "99999999999999GiB"] {
+            assert!(Memory::new(text).is_err(), "{text}");
+        }
+        for text in ["", ".5", "1.", "0", "1.0001", "1e3", "-1", "9999999"] {
+            assert!(Cpus::new(text).is_err(), "{text}");
+        }
+        for text in ["", "10", "s", "1.5s", "-1s"] {
+            assert!(Duration::new(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,417 @@
+//! Text that is checked at the door: each type accepts one alphabet, and behind the door nobody checks
+//! again. User text is refused rather than escaped, so that no backend can be broken out of.
+
+use std::cell::RefCell;
+use std::fmt;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A text type with one accepted form.
+pub trait Checked: Sized {
+    /// What the text is, with its article: "a host name".
+    const WHAT: &'static str;
+    /// A valid example; stands in for a refused value until the run ends with the refusal.
+    const EXAMPLE: &'static str;
+    /// Why `text` is refused, or nothing.
+    fn refusal(text: &str) -> Option<String>;
+    fn wrap(text: String) -> Self;
+
+    /// # Errors
+    /// Says why the text is refused.
+    fn new(text: &str) -> Result<Self, String> {
+        match Self::refusal(text) {
+            None => Ok(Self::wrap(text.to_owned())),
+            Some(reason) => Err(reason),
+        }
+    }
+}
+
+/// A refused text: what was expected, with an example, and why it was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    pub expected: String,
+    pub reason: String,
+}
+
+thread_local! {
+    static REFUSED: RefCell<Option<Vec<Refusal>>> = const { RefCell::new(None) };
+}
+
+/// Runs `decode` so that refused texts are collected instead of ending it. The value is usable only
+/// when nothing was refused: an example stands wherever a text was.
+pub fn collect<T>(decode: impl FnOnce() -> T) -> (T, Vec<Refusal>) {
+    let outer = REFUSED.with(|refused| refused.borrow_mut().replace(Vec::new()));
+    let value = decode();
+    let refused = REFUSED.with(|refused| std::mem::replace(&mut *refused.borrow_mut(), outer));
+    (value, refused.unwrap_or_default())
+}
+
+pub(crate) fn admit<T: Checked>(text: &str) -> Result<T, String> {
+    T::new(text).or_else(|reason| {
+        REFUSED.with(|refused| match &mut *refused.borrow_mut() {
+            Some(list) => {
+                list.push(Refusal { expected: format!("{}, such as `{}`", T::WHAT, T::EXAMPLE), reason });
+                Ok(T::wrap(T::EXAMPLE.to_owned()))
+            }
+            None => Err(reason),
+        })
+    })
+}
+
+macro_rules! checked {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $example:literal, $refusal:expr) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(String);
+
+        impl Checked for $name {
+            const WHAT: &'static str = $what;
+            const EXAMPLE: &'static str = $example;
+            fn refusal(text: &str) -> Option<String> {
+                let refusal: fn(&str) -> Option<String> = $refusal;
+                refusal(text)
+            }
+            fn wrap(text: String) -> Self {
+                $name(text)
+            }
+        }
+
+        impl $name {
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                admit(&text).map_err(serde::de::Error::custom)
+            }
+        }
+
+        impl JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({ "type": "string", "title": $what, "examples": [$example] })
+            }
+        }
+    };
+}
+
+/// A refusal unless every character passes, the length is within `1..=max` and `first` accepts the start.
+fn only(text: &str, max: usize, alphabet: &str, first: fn(char) -> bool, rest: fn(char) -> bool) -> Option<String> {
+    if text.is_empty() {
+        return Some("it is empty".into());
+    }
+    if text.len() > max {
+        return Some(format!("it has {} bytes, at most {max} are allowed", text.len()));
+    }
+    for (i, c) in text.chars().enumerate() {
+        let good = if i == 0 { first(c) } else { rest(c) };
+        if !good {
+            return Some(format!("{} at character {} is not among {alphabet}", show(c), i + 1));
+        }
+    }
+    None
+}
+
+/// A character as a message may print it: control and direction marks by number.
+pub(crate) fn show(c: char) -> String {
+    if c.is_ascii_graphic() { format!("`{c}`") } else { format!("U+{:04X}", c as u32) }
+}
+
+fn lower(c: char) -> bool {
+    c.is_ascii_lowercase()
+}
+
+fn lower_digit(c: char) -> bool {
+    c.is_ascii_lowercase() || c.is_ascii_digit()
+}
+
+fn dashed(text: &str, max: usize) -> Option<String> {
+    let form = "a-z, 0-9 and `-`, starting with a letter";
+    only(text, max, form, lower, |c| lower_digit(c) || c == '-').or_else(|| {
+        if text.ends_with('-') {
+            Some("it ends with `-`".into())
+        } else if text.contains("--") {
+            Some("it has two hyphens in a row".into())
+        } else if text.len() < 2 {
+            Some("it has one character, container names need two".into())
+        } else {
+            None
+        }
+    })
+}
+
+fn host(text: &str) -> Option<String> {
+    if text.len() > 253 {
+        return Some(format!("it has {} characters, a DNS name at most 253", text.len()));
+    }
+    for label in text.split('.') {
+        if label.is_empty() {
+            return Some("it has an empty label".into());
+        }
+        let form = "a-z, 0-9 and inner `-`";
+        let refused = only(label, 63, form, lower_digit, |c| lower_digit(c) || c == '-');
+        if refused.is_some() {
+            return refused;
+        }
+        if label.ends_with('-') {
+            return Some(format!("the label `{label}` ends with `-`"));
+        }
+    }
+    None
+}
+
+fn free(text: &str, max: usize) -> Option<String> {
+    if text.len() > max {
+        return Some(format!("it has {} bytes, at most {max} are allowed", text.len()));
+    }
+    text.chars()
+        .find(|&c| {
+            (c.is_control() && c != '\n' && c != '\t')
+                || matches!(c, '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}'
+                    | '\u{2028}' | '\u{2029}' | '\u{FEFF}' | '\u{FFFE}' | '\u{FFFF}')
+        })
+        .map(|c| format!("it holds the invisible character {}", show(c)))
+}
+
+fn absolute(text: &str) -> Option<String> {
+    if !text.starts_with('/') {
+        return Some("it does not start with `/`".into());
+    }
+    let form = "letters, digits and `._~/@+-`";
+    let rest = |c: char| c.is_ascii_alphanumeric() || "._~/@+-".contains(c);
+    only(text, 512, form, |c| c == '/', rest).or_else(|| dotted(&text[1..]))
+}
+
+fn dotted(text: &str) -> Option<String> {
+    text.split('/')
+        .any(|part| part == ".." || part == ".")
+        .then(|| "it holds `.` or `..` as a step".into())
+        .or_else(|| text.contains("//").then(|| "it holds `//`".into()))
+}
+
+checked! {
+    /// The project: prefix of container, volume and network names. DNS label, 2 to 30 characters.
+    ProjectName, "a project name of lower-case letters, digits and single hyphens", "shop", |t| dashed(t, 30)
+}
+checked! {
+    /// A service, frontend, endpoint or plugin: container and DNS name on every target (RFC 1123 label).
+    ServiceName, "a name of lower-case letters, digits and single hyphens", "orders", |t| dashed(t, 40)
+}
+checked! {
+    /// An environment: folder name below the output folder.
+    EnvironmentName, "an environment name of lower-case letters, digits and single hyphens", "staging", |t| dashed(t, 30)
+}
+checked! {
+    /// A named container port; at most 15 characters (Kubernetes port names).
+    PortName, "a port name of lower-case letters, digits and single hyphens", "http", |t| dashed(t, 15)
+}
+checked! {
+    /// A data volume.
+    VolumeName, "a volume name of lower-case letters, digits and single hyphens", "data", |t| dashed(t, 40)
+}
+checked! {
+    /// A secret: file name below `secrets/` and, upper-cased, the variable that carries it.
+    SecretName, "a secret name of lower-case letters, digits and underscores", "postgres_password",
+    |t| only(t, 60, "a-z, 0-9 and `_`, starting with a letter", lower, |c| lower_digit(c) || c == '_')
+}
+checked! {
+    /// A PostgreSQL identifier: unquoted form, so quoting never changes it; `pg_` is the server's own prefix.
+    SqlIdent, "an SQL name of lower-case letters, digits and underscores", "shop",
+    |t| only(t, 63, "a-z, 0-9 and `_`, starting with a letter or `_`", |c| lower(c) || c == '_', |c| lower_digit(c) || c == '_')
+        .or_else(|| t.starts_with("pg_").then(|| "names that start with `pg_` belong to PostgreSQL".into()))
+}
+checked! {
+    /// A PostgreSQL extension (`uuid-ossp` has a hyphen; always quoted).
+    ExtensionName, "the name of a PostgreSQL extension", "pgcrypto",
+    |t| only(t, 63, "a-z, 0-9, `_` and `-`, starting with a letter", lower, |c| lower_digit(c) || c == '_' || c == '-')
+}
+checked! {
+    /// An environment variable (POSIX name).
+    VariableName, "a variable name of letters, digits and underscores", "LOG_LEVEL",
+    |t| only(t, 128, "A-Z, a-z, 0-9 and `_`, not starting with a digit",
+        |c| c.is_ascii_alphabetic() || c == '_', |c| c.is_ascii_alphanumeric() || c == '_')
+}
+checked! {
+    /// Text for a variable or an argument: anything visible up to 32 KiB; quoting is the writer's business.
+    Text, "text without control characters, at most 32768 bytes", "info", |t| free(t, 32_768)
+}
+checked! {
+    /// A DNS name (RFC 1123), lower case.
+    Host, "a host name of lower-case letters, digits, hyphens and dots", "api.example.com", |t| host(t)
+}
+checked! {
+    /// Labels below the domain of the environment (`api`, `a.b`), `@` for the domain itself, `*` for every
+    /// subdomain that no other route names.
+    Subdomain, "DNS labels, `@` or `*`", "api",
+    |t| match t {
+        "@" | "*" => None,
+        _ => (t.len() > 100).then(|| "it is longer than 100 characters".to_owned()).or_else(|| host(t)),
+    }
+}
+checked! {
+    /// A path inside a container.
+    ContainerPath, "an absolute path", "/var/lib/data", |t| absolute(t)
+}
+checked! {
+    /// The path part of a URL as nginx locations and health checks take it.
+    UrlPath, "a URL path that starts with `/`", "/healthz",
+    |t| absolute(t)
+}
+checked! {
+    /// A path inside the project, with `/`, never leaving it.
+    ProjectPath, "a relative path inside the project", "services/orders",
+    |t| {
+        let t = t.strip_prefix("./").unwrap_or(t);
+        let rest = |c: char| c.is_ascii_alphanumeric() || "._/@+-".contains(c);
+        only(t, 512, "letters, digits and `._/@+-`", |c| c.is_ascii_alphanumeric() || c == '_' || c == '.', rest).or_else(|| dotted(t))
+    }
+}
+checked! {
+    /// An image reference: `registry/name:tag` or with a digest; the tag `latest` and a missing tag are refused.
+    ImageRef, "an image with a tag or digest", "ghcr.io/acme/orders:1.4.2", |t| image(t)
+}
+checked! {
+    /// `uid:gid`, both numeric.
+    UserId, "a numeric user and group", "10001:10001",
+    |t| match t.split_once(':') {
+        Some((u, g)) if u.parse::<u32>().is_ok_and(|n| n.to_string() == u) && g.parse::<u32>().is_ok_and(|n| n.to_string() == g) => None,
+        _ => Some("it is not two numbers with a colon between them".into()),
+    }
+}
+checked! {
+    /// An address range in CIDR form.
+    Cidr, "an address range", "10.0.0.0/8",
+    |t| {
+        let (address, bits) = match t.split_once('/') {
+            Some((address, bits)) => (address, Some(bits)),
+            None => (t, None),
+        };
+        match address.parse::<std::net::IpAddr>() {
+            Err(_) => Some("it is not an IP address with an optional /bits".into()),
+            Ok(ip) => {
+                let most = if ip.is_ipv4() { 32 } else { 128 };
+                match bits {
+                    Some(bits) if !bits.parse::<u8>().is_ok_and(|n| n <= most && n.to_string() == bits) =>
+                        Some(format!("the number of bits is not 0 to {most}")),
+                    _ => None,
+                }
+            }
+        }
+    }
+}
+checked! {
+    /// An e-mail address as certificate authorities take it.
+    Email, "an e-mail address", "ops@example.com",
+    |t| match t.split_once('@') {
+        Some((user, domain)) if host(domain).is_none() && domain.contains('.') =>
+            only(user, 64, "letters, digits and `._+-`", |c| c.is_ascii_alphanumeric(), |c| c.is_ascii_alphanumeric() || "._+-".contains(c)),
+        _ => Some("it is not user@domain".into()),
+    }
+}
+checked! {
+    /// A Linux capability without its prefix.
+    Capability, "a Linux capability", "NET_BIND_SERVICE",
+    |t| only(t, 40, "A-Z and `_`", |c| c.is_ascii_uppercase(), |c| c.is_ascii_uppercase() || c == '_')
+}
+checked! {
+    /// A stop signal.
+    Signal, "a signal name", "SIGTERM",
+    |t| (!t.starts_with("SIG")).then(|| "it does not start with SIG".to_owned())
+        .or_else(|| only(t, 16, "A-Z and digits", |c| c.is_ascii_uppercase(), |c| c.is_ascii_uppercase() || c.is_ascii_digit()))
+}
+
+fn image(text: &str) -> Option<String> {
+    let rest = |c: char| c.is_ascii_alphanumeric() || "._/:@-".contains(c);
+    let refused = only(text, 512, "letters, digits and `._/:@-`", |c| c.is_ascii_alphanumeric(), rest);
+    if refused.is_some() {
+        return refused;
+    }
+    let (name, digest) = match text.split_once('@') {
+        Some((name, digest)) => (name, Some(digest)),
+        None => (text, None),
+    };
+    if let Some(digest) = digest {
+        let hex = digest.strip_prefix("sha256:").unwrap_or_default();
+        if hex.len() != 64 || !hex.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f')) {
+            return Some("the digest is not sha256: and 64 hexadecimal digits".into());
+        }
+    }
+    let last = name.rsplit('/').next().unwrap_or(name);
+    let repository = name.strip_suffix(last).unwrap_or_default().to_owned() + last.split(':').next().unwrap_or(last);
+    if repository.split('/').any(str::is_empty) || repository.chars().any(|c| c.is_ascii_uppercase()) {
+        return Some("the name has an empty or upper-case part".into());
+    }
+    match last.split_once(':') {
+        Some((_, "latest")) => Some("`latest` names another image every day".into()),
+        Some((_, tag)) if tag.is_empty() || tag.contains(':') || tag.len() > 128 => Some("the tag is malformed".into()),
+        None if digest.is_none() => Some("it has no tag; without one every pull may bring another image".into()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_example_is_accepted_and_hostile_text_is_not() {
+        fn probe<T: Checked + fmt::Debug>() {
+            assert!(T::new(T::EXAMPLE).is_ok(), "{}", T::EXAMPLE);
+            for hostile in ["", "a\nb", "a;b", "$(id)", "${X}", "{{ x }}", "a\"b", "a'b", "../x", "a\u{0}", "\u{202E}a"]
+            {
+                assert!(T::new(hostile).is_err(), "{} accepts {hostile:?}", T::WHAT);
+            }
+        }
+        probe::<ProjectName>();
+        probe::<ServiceName>();
+        probe::<SecretName>();
+        probe::<SqlIdent>();
+        probe::<VariableName>();
+        probe::<Host>();
+        probe::<Subdomain>();
+        probe::<ContainerPath>();
+        probe::<UrlPath>();
+        probe::<ProjectPath>();
+        probe::<ImageRef>();
+        probe::<UserId>();
+        probe::<Cidr>();
+        probe::<Email>();
+        probe::<Capability>();
+        probe::<Signal>();
+    }
+
+    #[test]
+    fn images_are_pinned_at_least_by_tag() {
+        assert!(ImageRef::new("localhost:5000/a/b:1").is_ok());
+        assert!(ImageRef::new("nginx").is_err());
+        assert!(ImageRef::new("localhost:5000/nginx").is_err());
+        assert!(ImageRef::new("nginx:latest").is_err());
+        assert!(ImageRef::new("nginx@sha256:00").is_err());
+    }
+
+    #[test]
+    fn refusals_are_collected_only_inside_collect() {
+        let (value, refused) = collect(|| serde_json::from_str::<Vec<Host>>(r#"["a b", "ok", "-"]"#));
+        assert_eq!(value.unwrap().len(), 3);
+        assert_eq!(refused.len(), 2);
+        assert!(serde_json::from_str::<Host>(r#""a b""#).is_err());
+    }
+}
