@@ -1,6 +1,17 @@
 //! Everything two backends must agree on, decided once: names, hosts, ports, start order, volumes, routes,
 //! secrets, edges. A backend only translates vocabulary.
 
+mod addresses;
+mod databases;
+pub mod members;
+mod order;
+mod resolve;
+mod routes;
+mod rules;
+mod secrets;
+mod values;
+mod volumes;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
@@ -12,6 +23,8 @@ use crate::stack::{
     RouteKind, SecretName, ServiceName, Signal, SqlIdent, Text, TlsMode, Tmpfs, UrlPath, UserId, VariableName,
     VolumeName, Zone,
 };
+
+pub use resolve::{ProjectFiles, resolve};
 
 /// One environment, decided.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -1,0 +1,153 @@
+//! Where services are found: inside the stack by name and port, outside by the host names of their routes.
+
+use std::collections::BTreeMap;
+
+use super::members::{Members, includes};
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::path;
+use crate::stack::env::ServiceAddress;
+use crate::stack::env::Scheme;
+use crate::stack::{self, Checked, Host, PortName, Profile, Route, ServiceName, Stack};
+
+/// The domain whose every subdomain resolves to this machine in public DNS, and the one browsers
+/// resolve themselves (RFC 6761).
+const LOCAL_DOMAINS: [&str; 2] = ["local.nself.org", "localhost"];
+/// Last labels of names that exist on one machine or network only (RFC 2606, 6761, 6762, 8375, 9476).
+const PRIVATE_SUFFIXES: [&str; 11] =
+    ["localhost", "local", "test", "internal", "invalid", "home.arpa", "lan", "localdomain", "onion", "local.nself.org", "alt"];
+
+/// A route with the place where it was written and its host names, the canonical one first.
+#[derive(Debug, Clone)]
+pub struct Address {
+    pub owner: ServiceName,
+    pub path: FieldPath,
+    pub route: Route,
+    pub hosts: Vec<String>,
+}
+
+/// All addresses of an environment.
+#[derive(Debug)]
+pub struct Addresses {
+    domain: Host,
+    aliases: Vec<&'static str>,
+    routes: Vec<Address>,
+}
+
+impl Addresses {
+    pub fn new(stack: &Stack, profile: Profile, members: &Members, findings: &mut Vec<Diagnostic>) -> Self {
+        // A public domain leads to a server, not to this machine.
+        let moved = profile == Profile::Local && !is_private(stack.domain.as_str());
+        let domain = if moved { Host::wrap(LOCAL_DOMAINS[0].into()) } else { stack.domain.clone() };
+        let aliases = if moved { LOCAL_DOMAINS[1..].to_vec() } else { Vec::new() };
+        let mut addresses = Addresses { domain, aliases, routes: Vec::new() };
+        for (name, member) in members {
+            for (key, route) in member.service.all_routes() {
+                let short = member.service.route.is_some() && key.as_str() == "main";
+                let path = match short {
+                    true => member.path.key("route"),
+                    false => member.path.key("routes").key(key.as_str()),
+                };
+                addresses.add(name, path, &route, findings);
+            }
+        }
+        for (name, frontend) in &stack.frontends {
+            if includes(stack, profile, frontend) {
+                addresses.add(name, path!("frontends", name, "route"), &frontend.route, findings);
+            }
+        }
+        addresses
+    }
+
+    fn add(&mut self, owner: &ServiceName, path: FieldPath, route: &Route, findings: &mut Vec<Diagnostic>) {
+        let domains = std::iter::once(self.domain.as_str()).chain(self.aliases.iter().copied());
+        let hosts = match (&route.subdomain, &route.host) {
+            (Some(subdomain), None) => match subdomain.as_str() {
+                "@" => domains.map(str::to_owned).collect(),
+                label => domains.map(|domain| format!("{label}.{domain}")).collect(),
+            },
+            // A name of its own does not lead here in local, so it becomes one label.
+            (None, Some(host)) if !self.aliases.is_empty() => {
+                let label = host.as_str().replace('.', "-");
+                domains.map(|domain| format!("{label}.{domain}")).collect()
+            }
+            (None, Some(host)) => vec![host.to_string()],
+            _ => {
+                findings.push(
+                    Diagnostic::error(Code::BadValue, path)
+                        .message("a route has exactly one of `subdomain` and `host`")
+                        .expected("`subdomain = \"api\"`, below the domain of the environment, or `host = \"api.example.com\"`"),
+                );
+                return;
+            }
+        };
+        if let Some(long) = hosts.iter().find(|host| Host::new(host.trim_start_matches("*.")).is_err()) {
+            findings.push(Diagnostic::error(Code::BadValue, path).message(format!("`{long}` is not a host name")));
+            return;
+        }
+        self.routes.push(Address { owner: owner.clone(), path, route: route.clone(), hosts });
+    }
+
+    /// The base domain of the environment.
+    pub fn domain(&self) -> &Host {
+        &self.domain
+    }
+
+    pub fn routes(&self) -> &[Address] {
+        &self.routes
+    }
+
+    /// The host name by which a browser reaches the service.
+    pub fn public(&self, service: &ServiceName) -> Option<&str> {
+        let mut own = self.routes.iter().filter(|address| &address.owner == service);
+        own.next().map(|address| address.hosts[0].as_str().trim_start_matches("*."))
+    }
+
+    /// The address of a service for others of the stack.
+    ///
+    /// # Errors
+    /// The service or its port does not exist in this environment.
+    pub fn inside(&self, address: &ServiceAddress, members: &Members, path: &FieldPath) -> Result<String, Diagnostic> {
+        let target = members.get(&address.service).ok_or_else(|| missing(&address.service, members, &path.key("service")))?;
+        let port = port(&target.service, &address.port, &path.key("port"))?;
+        let scheme = address.scheme.unwrap_or(Scheme::Http).prefix();
+        let path = address.path.as_ref().map_or(String::new(), ToString::to_string);
+        Ok(format!("{scheme}{}:{port}{path}", address.service))
+    }
+}
+
+/// The number of a named port, `http` or the only one unless named.
+///
+/// # Errors
+/// NS306 at `path`.
+pub fn port(service: &stack::Service, name: &Option<PortName>, path: &FieldPath) -> Result<u16, Diagnostic> {
+    let ports: BTreeMap<PortName, u16> = service.all_ports();
+    let found = match name {
+        Some(name) => ports.get(name),
+        None => ports.get(&PortName::wrap("http".into())).or(if ports.len() == 1 { ports.values().next() } else { None }),
+    };
+    found.copied().ok_or_else(|| {
+        let names: Vec<&str> = ports.keys().map(PortName::as_str).collect();
+        let wanted = name.as_ref().map_or("http", PortName::as_str);
+        Diagnostic::error(Code::UnknownPort, path.clone())
+            .message(format!("the service has no port `{wanted}`"))
+            .expected(if names.is_empty() { "a service with ports".into() } else { format!("one of {}", names.join(", ")) })
+            .hint(if names.is_empty() { "give the service `port = 8001`" } else { "name the port with `port`" })
+    })
+}
+
+/// The finding for a name that is not a service of the environment.
+pub fn missing(name: &ServiceName, members: &Members, path: &FieldPath) -> Diagnostic {
+    let names: Vec<&str> = members.keys().map(ServiceName::as_str).collect();
+    let near = names.iter().find(|other| similar::TextDiff::from_chars(**other, name.as_str()).ratio() > 0.7);
+    Diagnostic::error(Code::UnknownDependency, path.clone())
+        .message(format!("there is no service `{name}`"))
+        .expected(format!("one of {}", names.join(", ")))
+        .hint(near.map_or_else(|| format!("add it, for example `services.{name} = …`"), |near| format!("did you mean `{near}`?")))
+}
+
+/// Whether a name means something on one machine or network only.
+pub fn is_private(host: &str) -> bool {
+    host.parse::<std::net::IpAddr>().is_ok()
+        || !host.contains('.')
+        || PRIVATE_SUFFIXES.iter().any(|suffix| host == *suffix || host.ends_with(&format!(".{suffix}")))
+}

@@ -1,0 +1,126 @@
+//! Which services an environment has, from all categories: core, optional and custom services, frontends
+//! that run in a container, further GraphQL endpoints, and the one-shot that prepares volumes.
+
+use std::collections::BTreeMap;
+
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::path;
+use crate::stack::{self, Checked, Profile, ServiceName, SqlIdent, Stack, TlsMode};
+
+/// The service that faces the internet; every stack has it.
+pub const EDGE: &str = "nginx";
+/// The database server.
+pub const DATABASE: &str = "postgres";
+/// The client of the certificate authority, present when certificates come from one.
+pub const ACME: &str = "acme";
+/// The one-shot that sets the owner of data volumes.
+pub const VOLUME_OWNER: &str = "volume-owner";
+
+/// A service of the environment with the place where the user wrote it.
+#[derive(Debug, Clone)]
+pub struct Member {
+    pub service: stack::Service,
+    pub path: FieldPath,
+    pub category: Category,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Category {
+    /// Written in the library.
+    Catalogue,
+    /// Written by the user.
+    Custom,
+    /// A frontend's container.
+    Frontend,
+    /// A copy of this service.
+    Copy(ServiceName),
+}
+
+pub type Members = BTreeMap<ServiceName, Member>;
+
+/// The service named `text`, one of the constants above.
+pub fn known(text: &str) -> ServiceName {
+    ServiceName::wrap(text.to_owned())
+}
+
+/// How certificates are obtained unless the user says so.
+pub fn tls_mode(stack: &Stack, profile: Profile) -> TlsMode {
+    let usual = if profile == Profile::Local { TlsMode::Local } else { TlsMode::Acme };
+    stack.tls.mode.unwrap_or(usual)
+}
+
+/// Whether the environment serves this frontend.
+pub fn includes(stack: &Stack, profile: Profile, frontend: &stack::Frontend) -> bool {
+    let usual = stack.include_frontends.unwrap_or(profile != Profile::Prod);
+    frontend.enabled.unwrap_or(true) && frontend.include.unwrap_or(usual)
+}
+
+/// All services that run in the environment.
+pub fn members(stack: &Stack, profile: Profile, findings: &mut Vec<Diagnostic>) -> Members {
+    let mut members = Members::new();
+    let acme = tls_mode(stack, profile) == TlsMode::Acme;
+    for (name, service) in &stack.services {
+        if service.runs_in(profile) && (name.as_str() != ACME || acme) {
+            let category = if service.catalogue.is_some() { Category::Catalogue } else { Category::Custom };
+            members.insert(name.clone(), Member { service: service.clone(), path: path!("services", name), category });
+        }
+    }
+    for (name, frontend) in &stack.frontends {
+        let container = frontend.container.as_ref().filter(|_| profile != Profile::Local);
+        if let Some(container) = container.filter(|_| includes(stack, profile, frontend)) {
+            let mut service = (**container).clone();
+            service.route = None;
+            let path = path!("frontends", name);
+            insert(&mut members, name, Member { service, path, category: Category::Frontend }, findings);
+        }
+    }
+    for (name, endpoint) in &stack.graphql_endpoints {
+        if endpoint.enabled.unwrap_or(true) {
+            let path = path!("graphql_endpoints", name);
+            match copy(stack, name, endpoint) {
+                Some((name, member)) => insert(&mut members, &name, member, findings),
+                None => findings.push(
+                    Diagnostic::error(Code::UnknownDependency, path.key("copy_of"))
+                        .message("the endpoint copies a service that the stack does not have")
+                        .hint("name a service with a GraphQL port, usually `hasura`"),
+                ),
+            }
+        }
+    }
+    members
+}
+
+fn insert(members: &mut Members, name: &ServiceName, member: Member, findings: &mut Vec<Diagnostic>) {
+    if let Some(other) = members.get(name) {
+        findings.push(
+            Diagnostic::error(Code::NameTaken, member.path)
+                .message(format!("the container name `{name}` is taken"))
+                .hint("rename one of the two")
+                .related(other.path.clone(), "the other one"),
+        );
+        return;
+    }
+    members.insert(name.clone(), member);
+}
+
+/// The endpoint's own service: same image and settings, own name, route, metadata database and role.
+fn copy(stack: &Stack, name: &ServiceName, endpoint: &stack::GraphqlEndpoint) -> Option<(ServiceName, Member)> {
+    let original = endpoint.copy_of.clone().unwrap_or_else(|| known("hasura"));
+    let mut service = stack.services.get(&original)?.clone();
+    service.routes.clear();
+    service.route = Some(endpoint.route.clone());
+    // The original declares the secrets; the copy uses the same ones.
+    service.secrets.clear();
+    for (variable, value) in &endpoint.env {
+        service.env.insert(variable.clone(), value.clone());
+    }
+    // The main database is reached as the original; what the original owns, the copy owns once more.
+    let suffix = name.as_str().replace('-', "_");
+    service.databases.retain(|_, uses| uses.name.is_some());
+    for uses in service.databases.values_mut() {
+        uses.name = uses.name.take().map(|own| SqlIdent::wrap(format!("{own}_{suffix}")));
+    }
+    let of = original.clone();
+    let path = path!("graphql_endpoints", name);
+    Some((known(&format!("{original}-{name}")), Member { service, path, category: Category::Copy(of) }))
+}

@@ -1,0 +1,120 @@
+//! Who waits for whom and who talks to whom: start order, edges and the networks that follow from them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::addresses::{missing, port};
+use super::members::{EDGE, Members, known};
+use super::{Edge, EdgePlan, Service, Upstream};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::stack::env::ServiceAddress;
+use crate::stack::{EnvValue, Reference, ServiceName, Zone};
+
+/// Every connection that a service opens: dependencies, references in variables, routes.
+pub fn edges(members: &Members, edge: &EdgePlan, findings: &mut Vec<Diagnostic>) -> BTreeSet<Edge> {
+    let mut edges = BTreeSet::new();
+    for (from, member) in members {
+        let named = member.service.depends_on.keys().map(|to| (to, member.path.key("depends_on").key(to.as_str())));
+        let talks = member.service.connects_to.iter().enumerate();
+        let talks = talks.map(|(i, to)| (to, member.path.key("connects_to").index(i)));
+        for (to, path) in named.chain(talks) {
+            match members.get(to) {
+                None => findings.push(missing(to, members, &path)),
+                Some(target) => {
+                    let ports = target.service.all_ports();
+                    let main = port(&target.service, &None, &path).ok();
+                    let ports: Vec<u16> = main.map_or_else(|| ports.values().copied().collect(), |port| vec![port]);
+                    edges.extend(ports.into_iter().map(|port| Edge { from: from.clone(), to: to.clone(), port }));
+                }
+            }
+        }
+        for value in member.service.env.values().chain(member.service.extra_env.values()) {
+            inside(value, &mut |address| {
+                if let Some(target) = members.get(&address.service)
+                    && let Ok(port) = port(&target.service, &address.port, &member.path)
+                {
+                    edges.insert(Edge { from: from.clone(), to: address.service.clone(), port });
+                }
+            });
+        }
+    }
+    for location in edge.sites.values().flat_map(|site| &site.locations) {
+        if let Upstream::Service { service, port } = &location.upstream {
+            edges.insert(Edge { from: edge.service.clone(), to: service.clone(), port: *port });
+        }
+    }
+    edges.retain(|edge| edge.from != edge.to);
+    edges
+}
+
+fn inside(value: &EnvValue, found: &mut impl FnMut(&ServiceAddress)) {
+    match value {
+        EnvValue::Reference(Reference::Url(address)) => found(address),
+        EnvValue::Reference(Reference::Join(parts)) => parts.iter().for_each(|part| inside(part, found)),
+        EnvValue::Reference(Reference::ByProfile(values)) => {
+            for value in [&values.local, &values.staging, &values.prod] {
+                inside(value, found);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Start order: each wave waits only for earlier ones.
+pub fn waves(members: &Members, services: &BTreeMap<ServiceName, Service>, findings: &mut Vec<Diagnostic>) -> Vec<Vec<ServiceName>> {
+    let mut waiting: BTreeMap<&ServiceName, BTreeSet<&ServiceName>> = services
+        .iter()
+        .map(|(name, service)| (name, service.depends_on.keys().filter(|to| services.contains_key(*to)).collect()))
+        .collect();
+    let mut waves = Vec::new();
+    while !waiting.is_empty() {
+        let ready: Vec<ServiceName> = waiting.iter().filter(|(_, on)| on.is_empty()).map(|(name, _)| (*name).clone()).collect();
+        if ready.is_empty() {
+            findings.push(cycle(members, &waiting));
+            return waves;
+        }
+        waiting.retain(|name, _| !ready.contains(name));
+        for on in waiting.values_mut() {
+            on.retain(|to| !ready.contains(to));
+        }
+        waves.push(ready);
+    }
+    waves
+}
+
+/// Follows the first dependency of each until a service repeats: that is a cycle.
+fn cycle(members: &Members, waiting: &BTreeMap<&ServiceName, BTreeSet<&ServiceName>>) -> Diagnostic {
+    let mut trail: Vec<&ServiceName> = Vec::new();
+    let mut at = waiting.keys().next().copied();
+    while let Some(name) = at {
+        if let Some(start) = trail.iter().position(|seen| *seen == name) {
+            trail.drain(..start);
+            break;
+        }
+        trail.push(name);
+        at = waiting.get(name).and_then(|on| on.iter().find(|to| waiting.contains_key(**to)).copied());
+    }
+    let place = |i: usize| {
+        let next = trail[(i + 1) % trail.len()];
+        members[trail[i]].path.key("depends_on").key(next.as_str())
+    };
+    let names: Vec<&str> = trail.iter().chain(trail.first()).map(|name| name.as_str()).collect();
+    let finding = Diagnostic::error(Code::DependencyCycle, place(0))
+        .message(format!("services wait for each other: {}", names.join(" -> ")))
+        .hint("if one of them only talks to the other later, move it from `depends_on` to `connects_to`");
+    (1..trail.len()).fold(finding, |finding, i| finding.related(place(i), format!("`{}` waits for `{}`", names[i], names[i + 1])))
+}
+
+/// Puts each service into its own zone's network and those of the services it talks to. The edge does not
+/// join other zones: what it forwards to joins the edge's.
+pub fn networks(edges: &BTreeSet<Edge>, services: &mut BTreeMap<ServiceName, Service>) {
+    for service in services.values_mut() {
+        service.networks.insert(service.zone);
+    }
+    for edge in edges {
+        let Some(zone) = services.get(&edge.to).map(|target| target.zone) else { continue };
+        let (joins, zone) = if edge.from == known(EDGE) { (&edge.to, Zone::Edge) } else { (&edge.from, zone) };
+        if let Some(service) = services.get_mut(joins) {
+            service.networks.insert(zone);
+        }
+    }
+}

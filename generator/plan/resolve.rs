@@ -1,0 +1,211 @@
+//! One environment's stack to its plan. Each step decides one aspect and reports what cannot be; the plan
+//! is used only when no step reported an error.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::members::{ACME, DATABASE, EDGE, Member, known, members, tls_mode};
+use super::{Check, ConfigMount, Health, Plan, Publish, Service, Value};
+use super::{addresses::Addresses, databases, order, routes, rules, secrets::Secrets, volumes};
+use crate::diagnostic::Diagnostic;
+use crate::stack::{
+    self, Checked, ContainerPath, Cpus, Duration, EnvironmentName, Memory, PortName, Profile, ServiceName, Stack,
+    Text, TlsMode, Zone,
+};
+
+/// Files of the project that take part, read by the caller.
+#[derive(Debug, Clone, Default)]
+pub struct ProjectFiles {
+    /// Hand-written nginx files: name to content.
+    pub conf_d: BTreeMap<String, String>,
+}
+
+/// Decides everything about one environment.
+///
+/// # Errors
+/// Every rule that the stack breaks, not yet located. Warnings come with the plan.
+pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> Result<(Plan, Vec<Diagnostic>), Vec<Diagnostic>> {
+    let mut findings = Vec::new();
+    let profile = stack.profile.unwrap_or(Profile::Prod);
+    let mut members = members(stack, profile, &mut findings);
+    rules::check(stack, profile, &members, &mut findings);
+    let addresses = Addresses::new(stack, profile, &members, &mut findings);
+    let (databases, roles) = databases::plan(stack, &mut members, &mut findings);
+    let mut secrets = Secrets::new(stack, &members, &roles, &mut findings);
+    let edge = routes::plan(stack, profile, &members, &addresses, files, &mut findings);
+    let mut edges = order::edges(&members, &edge, &mut findings);
+
+    let mut services = BTreeMap::new();
+    for (service_name, member) in &members {
+        let mut env = BTreeMap::new();
+        let fields = [("env", &member.service.env), ("extra_env", &member.service.extra_env)];
+        for (field, variable, value) in fields.iter().flat_map(|(field, all)| all.iter().map(move |(k, v)| (field, k, v))) {
+            let path = member.path.key(*field).key(variable.as_str());
+            let scope = super::values::Scope { stack, environment: name, profile, service: service_name, members: &members, addresses: &addresses };
+            match scope.value(value, &path) {
+                Ok(Value::Secret(secret)) => {
+                    if secrets.use_variable(&secret, service_name, &path, &mut findings) {
+                        env.insert(variable.clone(), Value::Secret(secret));
+                    }
+                }
+                Ok(value) => {
+                    rules::variable(profile, member, variable, &value, &path, &mut findings);
+                    env.insert(variable.clone(), value);
+                }
+                Err(finding) => findings.push(finding),
+            }
+        }
+        services.insert(service_name.clone(), service(member, env));
+    }
+    for (service_name, member) in &members {
+        secrets.use_files(service_name, member, &mut findings);
+    }
+    wire_edge(stack, profile, &edge, &mut services, &mut secrets);
+    wire_database(&roles, &mut services, &mut secrets);
+    for (name, service) in &mut services {
+        service.secret_files = secrets.files_of(name);
+    }
+    let volumes = volumes::plan(&members, &mut services, &mut findings);
+    let start_order = order::waves(&members, &services, &mut findings);
+    order::networks(&edges, &mut services);
+    edges.retain(|edge| services.contains_key(&edge.from) && services.contains_key(&edge.to));
+
+    let plan = Plan {
+        project: stack.project.clone(),
+        environment: name.clone(),
+        profile,
+        domain: addresses.domain().clone(),
+        services,
+        start_order,
+        edges,
+        volumes,
+        secrets: secrets.finish(&edge),
+        edge,
+        databases,
+        compat: stack.compose.compat,
+    };
+    if findings.iter().any(Diagnostic::is_error) { Err(findings) } else { Ok((plan, findings)) }
+}
+
+/// Defaults where neither the user nor the catalogue says anything.
+const MEMORY: Memory = Memory(512 << 20);
+const CPUS: Cpus = Cpus(1000);
+const PIDS: u32 = 128;
+
+fn service(member: &Member, env: BTreeMap<stack::VariableName, Value>) -> Service {
+    let said = &member.service;
+    let memory_limit = said.limits.memory.unwrap_or(MEMORY);
+    let cpu_limit = said.limits.cpus.unwrap_or(CPUS);
+    let ports = said.all_ports();
+    Service {
+        image: said.image.clone(),
+        build: said.build.clone(),
+        entrypoint: said.entrypoint.clone(),
+        command: said.command.clone(),
+        working_dir: said.working_dir.clone(),
+        publish: publish(said, &ports),
+        health: health(said, &ports),
+        ports,
+        env,
+        secret_files: BTreeSet::new(),
+        volumes: Vec::new(),
+        mounts: said.mounts.clone(),
+        config: Vec::new(),
+        tmpfs: said.tmpfs.clone(),
+        user: said.user.clone(),
+        read_only: said.read_only.unwrap_or(true),
+        capabilities: said.capabilities.clone(),
+        init: said.init,
+        depends_on: said.depends_on.clone(),
+        memory_limit,
+        cpu_limit,
+        pids_limit: said.limits.pids.unwrap_or(PIDS),
+        memory_reservation: said.reservations.memory.unwrap_or(Memory((memory_limit.0 / 2).min(256 << 20))),
+        cpu_reservation: said.reservations.cpus.unwrap_or(Cpus((cpu_limit.0 / 4).clamp(1, 250))),
+        replicas: said.replicas.unwrap_or(1),
+        autoscale: said.autoscale.clone(),
+        zone: said.zone.unwrap_or(Zone::App),
+        networks: BTreeSet::new(),
+        egress: said.egress,
+        reaches_host: false,
+        stop_grace: said.stop_grace.unwrap_or(Duration(30_000)),
+        stop_signal: said.stop_signal.clone(),
+        shm_size: said.shm_size,
+        one_shot: false,
+        compose: said.compose.clone(),
+        waive: said.waive.clone(),
+    }
+}
+
+fn publish(said: &stack::Service, ports: &BTreeMap<PortName, u16>) -> Vec<Publish> {
+    let loopback = std::net::IpAddr::from([127, 0, 0, 1]);
+    let published = said.publish.iter().filter_map(|(port, publish)| {
+        let container_port = *ports.get(port)?;
+        Some(Publish { address: publish.address.unwrap_or(loopback), host_port: publish.port, container_port })
+    });
+    published.collect()
+}
+
+fn health(said: &stack::Service, ports: &BTreeMap<PortName, u16>) -> Health {
+    let health = said.health.clone().unwrap_or_default();
+    let port = |name: &Option<PortName>| {
+        let name = name.clone().unwrap_or_else(|| PortName::wrap("http".into()));
+        ports.get(&name).copied().unwrap_or_default()
+    };
+    let check = match (&health.http, &health.tcp, &health.grpc, &health.exec) {
+        (Some(http), ..) => Check::Http { port: port(&http.port), path: http.path.clone(), tool: http.tool },
+        (_, Some(tcp), ..) => Check::Tcp { port: port(&tcp.port) },
+        (_, _, Some(grpc), _) => Check::Grpc { port: port(&grpc.port) },
+        (.., Some(exec)) => Check::Exec(exec.clone()),
+        _ => Check::None,
+    };
+    Health {
+        check,
+        interval: health.interval.unwrap_or(Duration(10_000)),
+        timeout: health.timeout.unwrap_or(Duration(5_000)),
+        retries: health.retries.unwrap_or(5),
+        start_period: health.start_period.unwrap_or(Duration(30_000)),
+    }
+}
+
+/// What the edge and the certificate client get beyond what the catalogue says.
+fn wire_edge(stack: &Stack, profile: Profile, edge: &super::EdgePlan, services: &mut BTreeMap<ServiceName, Service>, secrets: &mut Secrets) {
+    let folder = ContainerPath::wrap("/etc/nself".into());
+    if let Some(nginx) = services.get_mut(&known(EDGE)) {
+        nginx.config.push(ConfigMount { source: "nginx".into(), target: folder.clone() });
+        nginx.reaches_host = edge.reaches_host();
+        if tls_mode(stack, profile) != TlsMode::Acme {
+            secrets.certificate(&edge.service);
+        }
+    }
+    if let Some(acme) = services.get_mut(&known(ACME)) {
+        acme.config.push(ConfigMount { source: "acme".into(), target: folder });
+        let command = acme.command.get_or_insert_default();
+        command.push(Text::wrap(edge.email.as_ref().map_or(String::new(), ToString::to_string)));
+        command.extend(edge.certificate_hosts().map(|host| Text::wrap(host.to_owned())));
+    }
+}
+
+/// The database server reads the roles' passwords on its first start.
+fn wire_database(roles: &databases::Roles, services: &mut BTreeMap<ServiceName, Service>, secrets: &mut Secrets) {
+    let server = known(DATABASE);
+    if let Some(postgres) = services.get_mut(&server) {
+        let target = ContainerPath::wrap("/docker-entrypoint-initdb.d".into());
+        postgres.config.push(ConfigMount { source: "postgres/init".into(), target });
+    }
+    for role in roles.values() {
+        secrets.mount(&role.password, &server);
+    }
+}
+
+impl super::EdgePlan {
+    /// Whether a site forwards to the machine that runs the containers.
+    pub fn reaches_host(&self) -> bool {
+        let mut locations = self.sites.values().flat_map(|site| &site.locations);
+        locations.any(|location| matches!(location.upstream, super::Upstream::HostMachine { .. }))
+    }
+
+    /// The names for which a certificate can be had by the HTTP challenge, in order.
+    pub fn certificate_hosts(&self) -> impl Iterator<Item = &str> {
+        self.sites.values().flat_map(|site| &site.hosts).map(String::as_str).filter(|host| !host.starts_with('*'))
+    }
+}

@@ -1,0 +1,83 @@
+//! What could be reached from outside or could reach the host: published ports, development tools in
+//! production, capabilities and raw keys that break out of the container.
+
+use crate::diagnostic::{Code, Diagnostic};
+use crate::plan::members::{EDGE, Member, Members};
+use crate::stack::{Profile, ServiceName};
+
+/// Capabilities that stay inside the container. SYS_ADMIN, NET_ADMIN, SYS_PTRACE, SYS_MODULE … do not.
+const HARMLESS: [&str; 9] =
+    ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "IPC_LOCK", "KILL", "NET_BIND_SERVICE", "SETGID", "SETUID"];
+
+/// Raw Compose keys that hand over the host, with the values that are still fine.
+const HOST_KEYS: [&str; 12] = [
+    "cap_add", "cgroup", "cgroup_parent", "device_cgroup_rules", "devices", "ipc", "network_mode", "pid", "privileged", "userns_mode",
+    "uts", "volumes_from",
+];
+
+pub fn check(profile: Profile, members: &Members, findings: &mut Vec<Diagnostic>) {
+    for (name, member) in members {
+        published(profile, name, member, findings);
+        development(profile, name, member, findings);
+        host(member, findings);
+    }
+}
+
+fn published(profile: Profile, name: &ServiceName, member: &Member, findings: &mut Vec<Diagnostic>) {
+    for (port, publish) in &member.service.publish {
+        let path = member.path.key("publish").key(port.as_str());
+        if name.as_str() == EDGE {
+            if !matches!(publish.port, 80 | 443) {
+                findings.push(
+                    Diagnostic::error(Code::PublicPort, path)
+                        .message(format!("the edge publishes port {}", publish.port))
+                        .expected("80 and 443"),
+                );
+            }
+            continue;
+        }
+        let loopback = publish.address.is_none_or(|address| address.is_loopback());
+        let tool = member.service.development_only && profile == Profile::Local && loopback;
+        if !tool {
+            findings.push(
+                Diagnostic::error(Code::PublicPort, path)
+                    .message(format!("`{name}` publishes port {} of the host", publish.port))
+                    .expected("only nginx publishes ports (80 and 443); in local also development tools, on 127.0.0.1")
+                    .hint("remove `publish` and give the service a route"),
+            );
+        }
+    }
+}
+
+fn development(profile: Profile, name: &ServiceName, member: &Member, findings: &mut Vec<Diagnostic>) {
+    if profile == Profile::Prod && member.service.development_only {
+        let path = if member.service.only.is_some() { member.path.key("only") } else { member.path.clone() };
+        findings.push(
+            Diagnostic::error(Code::DevelopmentInProd, path)
+                .message(format!("`{name}` is a development tool"))
+                .expected("a production environment without it")
+                .hint(format!("limit it: `services.{name}.only = ['local]`")),
+        );
+    }
+}
+
+fn host(member: &Member, findings: &mut Vec<Diagnostic>) {
+    for (i, capability) in member.service.capabilities.iter().enumerate() {
+        if !HARMLESS.contains(&capability.as_str()) {
+            findings.push(
+                Diagnostic::error(Code::Privileged, member.path.key("capabilities").index(i))
+                    .message(format!("{capability} reaches beyond the container"))
+                    .expected(format!("one of {}", HARMLESS.join(", "))),
+            );
+        }
+    }
+    for key in member.service.compose.keys() {
+        if HOST_KEYS.contains(&key.as_str()) {
+            findings.push(
+                Diagnostic::error(Code::Privileged, member.path.key("compose").key(key))
+                    .message(format!("the raw key `{key}` hands over the host"))
+                    .hint("run such a program beside the stack, not in it"),
+            );
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! Rules across the fields and services of one environment. Structure is the contracts' business; here
+//! stands what only the whole stack shows. Each rule reports and goes on, so a run finds everything.
+
+mod exposure;
+mod resources;
+mod sources;
+mod variables;
+
+pub use variables::variable;
+
+use super::members::Members;
+use crate::diagnostic::Diagnostic;
+use crate::stack::{Profile, Stack};
+
+/// Checks everything that needs no addresses.
+pub fn check(stack: &Stack, profile: Profile, members: &Members, findings: &mut Vec<Diagnostic>) {
+    sources::check(stack, profile, members, findings);
+    resources::check(stack, members, findings);
+    exposure::check(profile, members, findings);
+}

@@ -1,0 +1,172 @@
+//! Arithmetic: ports in their ranges and taken once, limits above reservations, enough processes, and
+//! replicas only where they can be.
+
+use std::collections::BTreeMap;
+
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::path;
+use crate::plan::members::{Category, Member, Members};
+use crate::stack::{PortName, ServiceName, Stack};
+
+/// Ports that the stack hands out (mission row A3): dev servers of frontends, plugins with the one that
+/// is older than the range, and custom services.
+const FRONTENDS: std::ops::RangeInclusive<u16> = 3000..=3099;
+const PLUGINS: std::ops::RangeInclusive<u16> = 3820..=3849;
+const OLD_PLUGIN: u16 = 3203;
+const SYSTEM: std::ops::RangeInclusive<u16> = 3102..=3202;
+const CUSTOM: u16 = 8001;
+
+pub fn check(stack: &Stack, members: &Members, findings: &mut Vec<Diagnostic>) {
+    handed_out(stack, members, findings);
+    published(members, findings);
+    for (name, member) in members {
+        limits(member, findings);
+        replicas(name, member, findings);
+        listening(member, findings);
+    }
+}
+
+/// Frontends, custom services and plugins: each number in its range, each once.
+fn handed_out(stack: &Stack, members: &Members, findings: &mut Vec<Diagnostic>) {
+    let mut taken: BTreeMap<u16, FieldPath> = BTreeMap::new();
+    let mut claim = |port: u16, path: FieldPath, right: bool, range: &str, findings: &mut Vec<Diagnostic>| {
+        if !right {
+            findings.push(
+                Diagnostic::error(Code::PortRange, path.clone())
+                    .message(format!("port {port} is outside the range"))
+                    .expected(range.to_owned())
+                    .hint("choose a free port of the range; a port that the image fixes goes into `ports`"),
+            );
+        }
+        if let Some(first) = taken.insert(port, path.clone()) {
+            findings.push(
+                Diagnostic::error(Code::PortTaken, path)
+                    .message(format!("port {port} is taken"))
+                    .hint("give one of the two another port")
+                    .related(first, "the other owner"),
+            );
+        }
+    };
+    for (name, frontend) in &stack.frontends {
+        let path = path!("frontends", name, "port");
+        claim(frontend.port, path, FRONTENDS.contains(&frontend.port), "3000 to 3099 for frontends", findings);
+    }
+    for member in members.values() {
+        if let (Some(port), Category::Custom) = (member.service.port, &member.category) {
+            let right = port >= CUSTOM || SYSTEM.contains(&port);
+            claim(port, member.path.key("port"), right, "8001 and up for custom services (3102 to 3202 for tools)", findings);
+        }
+    }
+    for (name, plugin) in &stack.plugins {
+        let right = PLUGINS.contains(&plugin.port) || plugin.port == OLD_PLUGIN;
+        claim(plugin.port, path!("plugins", name, "port"), right, "3820 to 3849 for plugins", findings);
+    }
+}
+
+/// Ports of the host: one owner each, whatever the address, since 0.0.0.0 takes all addresses.
+fn published(members: &Members, findings: &mut Vec<Diagnostic>) {
+    let mut taken: BTreeMap<u16, FieldPath> = BTreeMap::new();
+    for member in members.values() {
+        let ports = member.service.all_ports();
+        for (name, publish) in &member.service.publish {
+            let path = member.path.key("publish").key(name.as_str());
+            if !ports.contains_key(name) {
+                let names: Vec<&str> = ports.keys().map(PortName::as_str).collect();
+                findings.push(
+                    Diagnostic::error(Code::UnknownPort, path.clone())
+                        .message(format!("the service has no port `{name}` to publish"))
+                        .expected(format!("one of {}", names.join(", "))),
+                );
+            }
+            if let Some(first) = taken.insert(publish.port, path.clone()) {
+                findings.push(
+                    Diagnostic::error(Code::PortTaken, path)
+                        .message(format!("port {} of the host is taken", publish.port))
+                        .hint("publish one of them elsewhere")
+                        .related(first, "the other owner"),
+                );
+            }
+        }
+    }
+}
+
+/// Two programs of one container cannot listen on one port.
+fn listening(member: &Member, findings: &mut Vec<Diagnostic>) {
+    let mut taken: BTreeMap<u16, PortName> = BTreeMap::new();
+    for (name, port) in member.service.all_ports() {
+        if let Some(first) = taken.insert(port, name.clone()) {
+            let at = |name: &PortName| match member.service.ports.contains_key(name) {
+                true => member.path.key("ports").key(name.as_str()),
+                false => member.path.key("port"),
+            };
+            findings.push(
+                Diagnostic::error(Code::PortTaken, at(&name))
+                    .message(format!("`{first}` and `{name}` of the container are both {port}"))
+                    .related(at(&first), "the other one"),
+            );
+        }
+    }
+}
+
+fn limits(member: &Member, findings: &mut Vec<Diagnostic>) {
+    let (limits, reservations) = (&member.service.limits, &member.service.reservations);
+    let mut below = |field: &str, limit: String, reservation: String| {
+        findings.push(
+            Diagnostic::error(Code::LimitBelowReservation, member.path.key("limits").key(field))
+                .message(format!("the limit {limit} is below the reservation {reservation}"))
+                .hint("raise the limit or lower the reservation")
+                .related(member.path.key("reservations").key(field), "the reservation"),
+        );
+    };
+    if let (Some(limit), Some(reservation)) = (limits.memory, reservations.memory)
+        && limit < reservation
+    {
+        below("memory", limit.to_string(), reservation.to_string());
+    }
+    if let (Some(limit), Some(reservation)) = (limits.cpus, reservations.cpus)
+        && limit < reservation
+    {
+        below("cpus", limit.to_string(), reservation.to_string());
+    }
+    if let (Some(pids), Some(needed)) = (limits.pids, limits.min_pids)
+        && pids < needed
+    {
+        findings.push(
+            Diagnostic::error(Code::TooFewPids, member.path.key("limits").key("pids"))
+                .message(format!("{pids} processes are fewer than the {needed} that the service may start"))
+                .expected(format!("at least {needed}"))
+                .hint("raise `limits.pids`, or configure the service for fewer connections"),
+        );
+    }
+}
+
+fn replicas(name: &ServiceName, member: &Member, findings: &mut Vec<Diagnostic>) {
+    let service = &member.service;
+    if let Some(scale) = &service.autoscale
+        && scale.min > scale.max
+    {
+        findings.push(
+            Diagnostic::error(Code::OutOfRange, member.path.key("autoscale").key("min"))
+                .message(format!("min {} is above max {}", scale.min, scale.max)),
+        );
+    }
+    let several = service.replicas.is_some_and(|count| count > 1);
+    let scaled = service.autoscale.as_ref().is_some_and(|scale| scale.max > 1);
+    if !several && !scaled {
+        return;
+    }
+    let reason = if !service.volumes.is_empty() {
+        "it has a data volume"
+    } else if !service.publish.is_empty() {
+        "it publishes a port of the host"
+    } else {
+        return;
+    };
+    let field = if several { "replicas" } else { "autoscale" };
+    findings.push(
+        Diagnostic::error(Code::Replicas, member.path.key(field))
+            .message(format!("`{name}` runs once: {reason}"))
+            .expected("one replica")
+            .hint("move the state into a service of its own"),
+    );
+}

@@ -1,0 +1,132 @@
+//! Where services come from and what they wait for: image or build, health of dependencies, parts that
+//! are absent from the environment, parts without output in this release.
+
+use crate::diagnostic::{Code, Diagnostic};
+use crate::path;
+use crate::plan::addresses::missing;
+use crate::plan::members::{Member, Members};
+use crate::stack::{Condition, Profile, ServiceName, Stack};
+
+pub fn check(stack: &Stack, profile: Profile, members: &Members, findings: &mut Vec<Diagnostic>) {
+    for (name, member) in members {
+        image(name, member, findings);
+        health(member, findings);
+        dependencies(stack, member, members, findings);
+    }
+    later(stack, profile, findings);
+}
+
+fn image(name: &ServiceName, member: &Member, findings: &mut Vec<Diagnostic>) {
+    let service = &member.service;
+    let expected = "`image = \"registry/name:tag\"`, or `build.context = \"services/name\"` with a Dockerfile";
+    match (&service.image, &service.build) {
+        (None, None) => findings.push(
+            Diagnostic::error(Code::NoImage, member.path.clone())
+                .message(format!("`{name}` has neither an image nor a build folder"))
+                .expected(expected),
+        ),
+        (Some(_), Some(_)) => findings.push(
+            Diagnostic::error(Code::NoImage, member.path.key("build"))
+                .message(format!("`{name}` has an image and a build folder"))
+                .expected(expected)
+                .hint("remove one of them"),
+        ),
+        (Some(image), None) => outdated(image.as_str(), member, findings),
+        (None, Some(_)) => {}
+    }
+}
+
+/// Image lines whose security fixes have ended, with what to use instead (upstream changelogs, 2026).
+const ENDED: [(&str, &str); 3] = [
+    ("library/nginx:1.25", "docker.io/library/nginx:1.30-alpine"),
+    ("grafana/promtail:", "docker.io/grafana/alloy"),
+    ("gcr.io/cadvisor/", "ghcr.io/google/cadvisor"),
+];
+
+fn outdated(image: &str, member: &Member, findings: &mut Vec<Diagnostic>) {
+    let short = image.strip_prefix("nginx:").map(|rest| format!("library/nginx:{rest}"));
+    let image = short.as_deref().unwrap_or(image);
+    if let Some((_, instead)) = ENDED.iter().find(|(line, _)| image.contains(line)) {
+        findings.push(
+            Diagnostic::warning(Code::Outdated, member.path.key("image"))
+                .message(format!("`{image}` no longer receives security fixes"))
+                .hint(format!("use {instead}")),
+        );
+    }
+}
+
+fn health(member: &Member, findings: &mut Vec<Diagnostic>) {
+    let Some(health) = &member.service.health else { return };
+    let path = member.path.key("health");
+    let kinds = [health.http.is_some(), health.tcp.is_some(), health.grpc.is_some(), health.exec.is_some(), health.none.is_some()];
+    if kinds.iter().filter(|given| **given).count() != 1 {
+        findings.push(
+            Diagnostic::error(Code::BadValue, path.clone())
+                .message("a health check asks in exactly one way")
+                .expected("one of `http`, `tcp`, `grpc`, `exec` and `none`"),
+        );
+    }
+    let ports = [
+        ("http", health.http.as_ref().map(|check| &check.port)),
+        ("tcp", health.tcp.as_ref().map(|check| &check.port)),
+        ("grpc", health.grpc.as_ref().map(|check| &check.port)),
+    ];
+    for (kind, port) in ports {
+        if let Some(port) = port
+            && let Err(finding) = crate::plan::addresses::port(&member.service, port, &path.key(kind).key("port"))
+        {
+            findings.push(finding);
+        }
+    }
+    if health.exec.as_ref().is_some_and(Vec::is_empty) {
+        findings.push(Diagnostic::error(Code::BadValue, path.key("exec")).message("the command is empty"));
+    }
+}
+
+fn dependencies(stack: &Stack, member: &Member, members: &Members, findings: &mut Vec<Diagnostic>) {
+    for (name, condition) in &member.service.depends_on {
+        let path = member.path.key("depends_on").key(name.as_str());
+        let Some(target) = members.get(name) else {
+            if stack.services.contains_key(name) {
+                findings.push(
+                    Diagnostic::error(Code::DisabledDependency, path)
+                        .message(format!("`{name}` is not part of this environment"))
+                        .hint("enable it here, or drop the dependency for this environment")
+                        .related(path!("services", name), "disabled or limited to other profiles here"),
+                );
+            } else {
+                findings.push(missing(name, members, &path));
+            }
+            continue;
+        };
+        let healthy = target.service.health.as_ref().is_some_and(|health| health.none.is_none());
+        if *condition == Condition::Healthy && !healthy {
+            findings.push(
+                Diagnostic::error(Code::NoHealth, path)
+                    .message(format!("`{name}` has no health check to wait for"))
+                    .expected("a health check, or a dependency of kind 'started")
+                    .hint(format!("`services.{name}.health.http.path = \"/healthz\"`, or `depends_on.{name} = 'started`"))
+                    .related(target.path.clone(), "has no health check"),
+            );
+        }
+    }
+}
+
+/// Parts of the language whose output comes with a later release.
+fn later(stack: &Stack, profile: Profile, findings: &mut Vec<Diagnostic>) {
+    let not_yet = |path| Diagnostic::error(Code::NotYet, path).hint("remove it until a release generates it");
+    if stack.monitoring.enabled {
+        findings.push(not_yet(path!("monitoring", "enabled")).message("the monitoring bundle is not generated by this release"));
+    } else if profile != Profile::Local {
+        findings.push(
+            Diagnostic::warning(Code::MonitoringMissing, path!("project"))
+                .message(format!("{} runs without monitoring", profile.name()))
+                .hint("watch this environment by other means; this release has no monitoring bundle yet"),
+        );
+    }
+    for (name, plugin) in &stack.plugins {
+        if plugin.enabled {
+            findings.push(not_yet(path!("plugins", name)).message(format!("the plugin `{name}` is not generated by this release")));
+        }
+    }
+}
