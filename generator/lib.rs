@@ -8,6 +8,7 @@ pub mod artifact;
 pub mod backend;
 pub mod codes;
 pub mod diagnostic;
+pub mod keys;
 pub mod plan;
 pub mod source;
 pub mod stack;

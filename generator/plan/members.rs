@@ -70,7 +70,7 @@ pub fn members(stack: &Stack, profile: Profile, findings: &mut Vec<Diagnostic>) 
         if let Some(container) = container.filter(|_| includes(stack, profile, frontend)) {
             let mut service = (**container).clone();
             service.route = None;
-            let path = path!("frontends", name);
+            let path = path!("frontends", name, "container");
             insert(&mut members, name, Member { service, path, category: Category::Frontend }, findings);
         }
     }

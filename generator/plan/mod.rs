@@ -9,6 +9,7 @@ mod resolve;
 mod routes;
 mod rules;
 mod secrets;
+pub mod summary;
 mod values;
 mod volumes;
 
@@ -17,6 +18,7 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
+use crate::diagnostic::FieldPath;
 use crate::stack::{
     Access, Autoscale, Build, Capability, Cidr, Compat, Condition, ContainerPath, Cpus, Duration, Email,
     EnvironmentName, ExtensionName, Host, ImageRef, Memory, Mount, PortName, Profile, ProjectName, RateLimit,
@@ -25,6 +27,7 @@ use crate::stack::{
 };
 
 pub use resolve::{ProjectFiles, resolve};
+pub use summary::Recipe;
 
 /// One environment, decided.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -43,11 +46,16 @@ pub struct Plan {
     pub edge: EdgePlan,
     pub databases: BTreeMap<SqlIdent, Database>,
     pub compat: Option<Compat>,
+    /// The way from the environment's folder to the project's, such as `../..`.
+    pub project_folder: String,
 }
 
 /// A container.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Service {
+    /// Where the user wrote it; no part of any output.
+    #[serde(skip)]
+    pub origin: FieldPath,
     /// What runs; exactly one of the two is set.
     pub image: Option<ImageRef>,
     pub build: Option<Build>,
@@ -176,27 +184,6 @@ pub struct Secret {
     /// Services that take it as a variable, since the image has no file form.
     pub variables_of: BTreeSet<ServiceName>,
     pub min_length: u16,
-}
-
-/// How a secret's value comes to be.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Recipe {
-    /// Characters of `[A-Za-z0-9]`.
-    Random {
-        length: u16,
-    },
-    Template(Vec<crate::stack::TemplatePart>),
-    /// Given by the operator.
-    External {
-        what: Text,
-    },
-    /// PEM chain for these hosts, issued by the project's local authority.
-    LocalCertificate {
-        hosts: Vec<String>,
-    },
-    /// PEM key of that chain.
-    LocalKey,
 }
 
 /// What the edge serves.

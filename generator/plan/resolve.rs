@@ -17,6 +17,8 @@ use crate::stack::{
 pub struct ProjectFiles {
     /// Hand-written nginx files: name to content.
     pub conf_d: BTreeMap<String, String>,
+    /// The way from an environment's folder back to the project's, such as `../..`.
+    pub project_folder: String,
 }
 
 /// Decides everything about one environment.
@@ -82,6 +84,7 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> R
         edge,
         databases,
         compat: stack.compose.compat,
+        project_folder: files.project_folder.clone(),
     };
     if findings.iter().any(Diagnostic::is_error) { Err(findings) } else { Ok((plan, findings)) }
 }
@@ -97,6 +100,7 @@ fn service(member: &Member, env: BTreeMap<stack::VariableName, Value>) -> Servic
     let cpu_limit = said.limits.cpus.unwrap_or(CPUS);
     let ports = said.all_ports();
     Service {
+        origin: member.path.clone(),
         image: said.image.clone(),
         build: said.build.clone(),
         entrypoint: said.entrypoint.clone(),

@@ -51,7 +51,7 @@ impl Secrets {
                 let text = |text: String| TemplatePart { text: Some(Text::wrap(text)), ..TemplatePart::default() };
                 let password = TemplatePart { secret: Some(role.password.clone()), encode: Encoding::Url, ..TemplatePart::default() };
                 let parts = vec![text(format!("postgres://{}:", role.name)), password, text(format!("@{DATABASE}:5432/{database}"))];
-                secrets.add(name.clone(), Recipe::Template(parts), 0);
+                secrets.add(name.clone(), Recipe::Template { parts }, 0);
             }
         }
         secrets.check_templates(&declared, findings);
@@ -66,7 +66,7 @@ impl Secrets {
     /// Templates name secrets that exist and are not templates of templates of themselves.
     fn check_templates(&self, declared: &BTreeMap<SecretName, FieldPath>, findings: &mut Vec<Diagnostic>) {
         for (name, path) in declared {
-            let Some(Recipe::Template(parts)) = self.all.get(name).map(|secret| &secret.recipe) else { continue };
+            let Some(Recipe::Template { parts }) = self.all.get(name).map(|secret| &secret.recipe) else { continue };
             for (i, part) in parts.iter().enumerate() {
                 let path = path.key("template").index(i);
                 if part.text.is_some() == part.secret.is_some() {
@@ -78,7 +78,7 @@ impl Secrets {
                 }
                 let Some(used) = &part.secret else { continue };
                 match self.all.get(used).map(|secret| &secret.recipe) {
-                    Some(Recipe::Template(_)) => findings.push(
+                    Some(Recipe::Template { .. }) => findings.push(
                         Diagnostic::error(Code::UnknownSecret, path)
                             .message(format!("`{used}` is composed itself"))
                             .expected("a random or external secret"),
@@ -156,7 +156,7 @@ impl Secrets {
         }
         let consumed = |secret: &Secret| !secret.files_of.is_empty() || !secret.variables_of.is_empty();
         let parts = self.all.values().filter(|secret| consumed(secret)).flat_map(|secret| match &secret.recipe {
-            Recipe::Template(parts) => parts.iter().filter_map(|part| part.secret.clone()).collect(),
+            Recipe::Template { parts } => parts.iter().filter_map(|part| part.secret.clone()).collect(),
             _ => Vec::new(),
         });
         let parts: BTreeSet<SecretName> = parts.collect();
@@ -192,7 +192,7 @@ fn recipe(secret: &stack::Secret, path: &FieldPath, findings: &mut Vec<Diagnosti
             }
             Recipe::Random { length }
         }
-        (None, Some(parts), None) => Recipe::Template(parts.clone()),
+        (None, Some(parts), None) => Recipe::Template { parts: parts.clone() },
         (None, None, Some(what)) => Recipe::External { what: what.clone() },
         _ => {
             findings.push(

@@ -68,6 +68,7 @@ fn owner_job(volumes: &BTreeMap<VolumeName, Volume>, services: &mut BTreeMap<Ser
     let arguments = ["sh", "-c", &script.join(" && ")].map(|text| Text::wrap(text.to_owned()));
     let mounts = owned.iter().map(|(name, _)| VolumeMount { volume: (*name).clone(), path: target(name), read_only: false });
     let service = Service {
+        origin: FieldPath::root(),
         image: Some(ImageRef::wrap(IMAGE.into())),
         build: None,
         entrypoint: None,

@@ -1,0 +1,123 @@
+//! The Compose target: one project per environment that starts in dependency order by health. Vocabulary
+//! only: every decision stands in the plan.
+
+mod health;
+mod model;
+mod raw;
+mod service;
+
+pub use raw::KEYS as RAW_KEYS;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::fidelity::{self, Fate, Row};
+use crate::artifact::{Artifacts, yaml};
+use crate::diagnostic::Diagnostic;
+use crate::plan::Plan;
+use crate::stack::{Compat, Zone};
+use model::{Empty, File, Network, SecretFile};
+
+/// The network that reaches the internet; the zones' networks are internal.
+const PUBLIC: &str = "public";
+
+/// Writes `compose.yaml` and the account of what became of each field.
+///
+/// # Errors
+/// Settings that Compose cannot express and nobody waived (NS701), unusable raw keys (NS702).
+pub fn emit(plan: &Plan, files: &Artifacts) -> Result<Artifacts, Vec<Diagnostic>> {
+    let account = fidelity::account("compose", TABLE, plan)?;
+    let mut findings = Vec::new();
+    let mut services = BTreeMap::new();
+    for (name, planned) in &plan.services {
+        services.insert(name.to_string(), service::service(plan, name, planned, files, &mut findings));
+    }
+    if !findings.is_empty() {
+        return Err(findings);
+    }
+    let file = File {
+        name: (plan.compat != Some(Compat::V1)).then(|| format!("{}-{}", plan.project, plan.environment)),
+        services,
+        networks: networks(plan),
+        volumes: plan.volumes.keys().map(|name| (name.to_string(), Empty {})).collect(),
+        secrets: plan
+            .secrets
+            .iter()
+            .filter(|(_, secret)| !secret.files_of.is_empty())
+            .map(|(name, _)| (name.to_string(), SecretFile { file: format!("./secrets/{name}") }))
+            .collect(),
+    };
+    let mut artifacts = Artifacts::default();
+    let text = yaml::to_yaml(&file).map_err(|finding| vec![finding])?;
+    let add = |artifacts: &mut Artifacts, path: &str, text: Vec<u8>| artifacts.add("compose", path, text).map_err(|finding| vec![finding]);
+    add(&mut artifacts, "compose.yaml", text.into_bytes())?;
+    add(&mut artifacts, "fidelity.json", account)?;
+    Ok(artifacts)
+}
+
+fn networks(plan: &Plan) -> BTreeMap<String, Network> {
+    let zones: BTreeSet<Zone> = plan.services.values().flat_map(|service| service.networks.iter().copied()).collect();
+    let mut networks: BTreeMap<String, Network> =
+        zones.iter().map(|zone| (zone.name().to_owned(), Network { driver: "bridge", internal: true })).collect();
+    if plan.services.values().any(|service| service.egress) {
+        networks.insert(PUBLIC.to_owned(), Network { driver: "bridge", internal: false });
+    }
+    networks
+}
+
+/// What becomes of every field of the plan in this target.
+const TABLE: &[Row] = &[
+    ("project", Fate::Emitted("name")),
+    ("environment", Fate::Emitted("name")),
+    ("profile", Fate::Decided("which services run and how strict the checks are")),
+    ("domain", Fate::Elsewhere("nginx/")),
+    ("project_folder", Fate::Emitted("services.*.volumes, services.*.build.context")),
+    ("start_order", Fate::Mapped("services.*.depends_on")),
+    ("edges", Fate::Mapped("services.*.networks")),
+    ("compat", Fate::Decided("which spelling is used")),
+    ("databases", Fate::Elsewhere("postgres/init/")),
+    ("edge", Fate::Elsewhere("nginx/")),
+    ("secrets.*.recipe", Fate::Elsewhere("secrets.json")),
+    ("secrets.*.min_length", Fate::Elsewhere("secrets.json")),
+    ("secrets.*.files_of", Fate::Emitted("secrets, services.*.secrets")),
+    ("secrets.*.variables_of", Fate::Emitted("services.*.environment")),
+    ("volumes.*.owner", Fate::Emitted("services.*.volumes")),
+    ("volumes.*.path", Fate::Emitted("services.*.volumes")),
+    ("volumes.*.set_owner", Fate::Mapped("services.volume-owner")),
+    ("volumes.*.size", Fate::Refused("volumes have no size in Compose")),
+    ("services.*.image", Fate::Emitted("services.*.image")),
+    ("services.*.build", Fate::Emitted("services.*.build")),
+    ("services.*.entrypoint", Fate::Emitted("services.*.entrypoint")),
+    ("services.*.command", Fate::Emitted("services.*.command")),
+    ("services.*.working_dir", Fate::Emitted("services.*.working_dir")),
+    ("services.*.ports", Fate::Mapped("services.*.networks: every port is open to the service's networks")),
+    ("services.*.publish", Fate::Emitted("services.*.ports")),
+    ("services.*.env", Fate::Emitted("services.*.environment")),
+    ("services.*.secret_files", Fate::Emitted("services.*.secrets")),
+    ("services.*.volumes", Fate::Emitted("services.*.volumes")),
+    ("services.*.mounts", Fate::Emitted("services.*.volumes")),
+    ("services.*.config", Fate::Emitted("services.*.volumes, services.*.labels")),
+    ("services.*.tmpfs", Fate::Emitted("services.*.tmpfs")),
+    ("services.*.user", Fate::Emitted("services.*.user")),
+    ("services.*.read_only", Fate::Emitted("services.*.read_only")),
+    ("services.*.capabilities", Fate::Emitted("services.*.cap_add")),
+    ("services.*.init", Fate::Emitted("services.*.init")),
+    ("services.*.health", Fate::Emitted("services.*.healthcheck")),
+    ("services.*.depends_on", Fate::Emitted("services.*.depends_on")),
+    ("services.*.memory_limit", Fate::Emitted("services.*.deploy.resources.limits.memory")),
+    ("services.*.cpu_limit", Fate::Emitted("services.*.deploy.resources.limits.cpus")),
+    ("services.*.pids_limit", Fate::Emitted("services.*.deploy.resources.limits.pids")),
+    ("services.*.memory_reservation", Fate::Emitted("services.*.deploy.resources.reservations.memory")),
+    ("services.*.cpu_reservation", Fate::Emitted("services.*.deploy.resources.reservations.cpus")),
+    ("services.*.replicas", Fate::Emitted("services.*.deploy.replicas")),
+    ("services.*.autoscale", Fate::Refused("Compose does not scale by load")),
+    ("services.*.zone", Fate::Emitted("services.*.networks")),
+    ("services.*.networks", Fate::Emitted("services.*.networks")),
+    ("services.*.egress", Fate::Emitted("services.*.networks")),
+    ("services.*.reaches_host", Fate::Emitted("services.*.extra_hosts")),
+    ("services.*.stop_grace", Fate::Emitted("services.*.stop_grace_period")),
+    ("services.*.stop_signal", Fate::Emitted("services.*.stop_signal")),
+    ("services.*.shm_size", Fate::Emitted("services.*.shm_size")),
+    ("services.*.one_shot", Fate::Emitted("services.*.restart")),
+    ("services.*.compose", Fate::Emitted("services.*")),
+    ("services.*.waive", Fate::Decided("which losses are accepted")),
+];

@@ -1,0 +1,112 @@
+//! No silent loss: a target accounts for every field of the plan. A field without a row in the target's
+//! table is a defect of nself; a field that the target refuses needs a waiver with a reason.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::artifact::json;
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::plan::Plan;
+
+/// What becomes of a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Fate {
+    /// Written as it is, at these keys.
+    Emitted(&'static str),
+    /// Expressed by other means.
+    Mapped(&'static str),
+    /// Written by another generator into these files.
+    Elsewhere(&'static str),
+    /// Used to decide something.
+    Decided(&'static str),
+    /// Cannot be expressed.
+    Refused(&'static str),
+}
+
+/// A pattern of the plan (`*` for any key) and the fate of everything below it.
+pub type Row = (&'static str, Fate);
+
+#[derive(Serialize)]
+struct Account<'a> {
+    target: &'a str,
+    fields: BTreeMap<&'a str, Fate>,
+    waived: BTreeMap<String, String>,
+}
+
+/// The account as an artifact.
+///
+/// # Errors
+/// NS701 for each refused field that is set and not waived, NS901 for a field that the table forgets.
+pub fn account(target: &str, table: &'static [Row], plan: &Plan) -> Result<Vec<u8>, Vec<Diagnostic>> {
+    let internal = |message: String| vec![Diagnostic::error(Code::Internal, FieldPath::root()).message(message)];
+    let value = serde_json::to_value(plan).map_err(|error| internal(error.to_string()))?;
+    let mut account = Account { target, fields: BTreeMap::new(), waived: BTreeMap::new() };
+    let mut findings = Vec::new();
+    walk(&mut Vec::new(), &value, &mut |path, value| {
+        let Some((pattern, fate)) = table.iter().find(|(pattern, _)| matches(pattern, path)) else { return false };
+        if set(value) {
+            account.fields.insert(pattern, *fate);
+            if let Fate::Refused(reason) = fate {
+                refuse(target, reason, plan, path, &mut account.waived, &mut findings);
+            }
+        }
+        true
+    })
+    .map_err(|path| internal(format!("the {target} target does not account for `{}`", path.join("."))))?;
+    if findings.is_empty() { Ok(json::to_pretty(&account)) } else { Err(findings) }
+}
+
+/// Calls `visit` top down until it answers that a subtree is covered; a leaf that nobody covers is the error.
+fn walk<'a>(path: &mut Vec<&'a str>, value: &'a Value, visit: &mut impl FnMut(&[&str], &Value) -> bool) -> Result<(), Vec<String>> {
+    if !path.is_empty() && visit(path, value) {
+        return Ok(());
+    }
+    let Value::Object(fields) = value else {
+        return Err(path.iter().map(ToString::to_string).collect());
+    };
+    for (key, value) in fields {
+        path.push(key);
+        walk(path, value, visit)?;
+        path.pop();
+    }
+    Ok(())
+}
+
+fn matches(pattern: &str, path: &[&str]) -> bool {
+    let mut parts = pattern.split('.');
+    path.iter().all(|step| parts.next().is_some_and(|part| part == "*" || part == *step)) && parts.next().is_none()
+}
+
+fn set(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(fields) => !fields.is_empty(),
+        _ => true,
+    }
+}
+
+fn refuse(target: &str, reason: &str, plan: &Plan, path: &[&str], waived: &mut BTreeMap<String, String>, findings: &mut Vec<Diagnostic>) {
+    // `services.orders.autoscale` and `volumes.data.size` both belong to a service that can waive them.
+    let [kind, name, field] = path else { return };
+    let volume = plan.volumes.iter().find(|(volume, _)| *kind == "volumes" && volume.as_str() == *name).map(|(_, volume)| volume);
+    let owner = volume.map_or(*name, |volume| volume.owner.as_str());
+    let Some((_, service)) = plan.services.iter().find(|(service, _)| service.as_str() == owner) else { return };
+    let waiver = if volume.is_some() { format!("{target}.volume_{field}") } else { format!("{target}.{field}") };
+    if let Some(why) = service.waive.get(&waiver) {
+        waived.insert(path.join("."), why.to_string());
+        return;
+    }
+    let place = match volume {
+        Some(_) => service.origin.key("volumes").key(*name).key(*field),
+        None => service.origin.key(*field),
+    };
+    findings.push(
+        Diagnostic::error(Code::Unsupported, place)
+            .message(format!("{target} cannot express this: {reason}"))
+            .hint(format!("accept it with a reason: `services.{owner}.waive.\"{waiver}\" = \"…\"`, or remove the setting")),
+    );
+}
