@@ -1,1 +1,1 @@
-//! todo
+pub mod node; pub mod origins; pub mod layers; pub mod decode;

@@ -7,10 +7,14 @@ use std::fmt;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::codes::Code;
+
 /// A text type with one accepted form.
 pub trait Checked: Sized {
     /// What the text is, with its article: "a host name".
     const WHAT: &'static str;
+    /// What a refusal is called.
+    const CODE: Code = Code::BadValue;
     /// A valid example; stands in for a refused value until the run ends with the refusal.
     const EXAMPLE: &'static str;
     /// Why `text` is refused, or nothing.
@@ -30,6 +34,7 @@ pub trait Checked: Sized {
 /// A refused text: what was expected, with an example, and why it was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
+    pub code: Code,
     pub expected: String,
     pub reason: String,
 }
@@ -51,7 +56,7 @@ pub(crate) fn admit<T: Checked>(text: &str) -> Result<T, String> {
     T::new(text).or_else(|reason| {
         REFUSED.with(|refused| match &mut *refused.borrow_mut() {
             Some(list) => {
-                list.push(Refusal { expected: format!("{}, such as `{}`", T::WHAT, T::EXAMPLE), reason });
+                list.push(Refusal { code: T::CODE, expected: format!("{}, such as `{}`", T::WHAT, T::EXAMPLE), reason });
                 Ok(T::wrap(T::EXAMPLE.to_owned()))
             }
             None => Err(reason),
@@ -61,12 +66,16 @@ pub(crate) fn admit<T: Checked>(text: &str) -> Result<T, String> {
 
 macro_rules! checked {
     ($(#[$doc:meta])* $name:ident, $what:literal, $example:literal, $refusal:expr) => {
+        checked! { $(#[$doc])* $name, $what, $example, $refusal, BadValue }
+    };
+    ($(#[$doc:meta])* $name:ident, $what:literal, $example:literal, $refusal:expr, $code:ident) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(String);
 
         impl Checked for $name {
             const WHAT: &'static str = $what;
+            const CODE: Code = Code::$code;
             const EXAMPLE: &'static str = $example;
             fn refusal(text: &str) -> Option<String> {
                 let refusal: fn(&str) -> Option<String> = $refusal;
@@ -209,34 +218,34 @@ fn dotted(text: &str) -> Option<String> {
 
 checked! {
     /// The project: prefix of container, volume and network names. DNS label, 2 to 30 characters.
-    ProjectName, "a project name of lower-case letters, digits and single hyphens", "shop", |t| dashed(t, 30)
+    ProjectName, "a project name of lower-case letters, digits and single hyphens", "shop", |t| dashed(t, 30), BadName
 }
 checked! {
     /// A service, frontend, endpoint or plugin: container and DNS name on every target (RFC 1123 label).
-    ServiceName, "a name of lower-case letters, digits and single hyphens", "orders", |t| dashed(t, 40)
+    ServiceName, "a name of lower-case letters, digits and single hyphens", "orders", |t| dashed(t, 40), BadName
 }
 checked! {
     /// An environment: folder name below the output folder.
-    EnvironmentName, "an environment name of lower-case letters, digits and single hyphens", "staging", |t| dashed(t, 30)
+    EnvironmentName, "an environment name of lower-case letters, digits and single hyphens", "staging", |t| dashed(t, 30), BadName
 }
 checked! {
     /// A named container port; at most 15 characters (Kubernetes port names).
-    PortName, "a port name of lower-case letters, digits and single hyphens", "http", |t| dashed(t, 15)
+    PortName, "a port name of lower-case letters, digits and single hyphens", "http", |t| dashed(t, 15), BadName
 }
 checked! {
     /// A data volume.
-    VolumeName, "a volume name of lower-case letters, digits and single hyphens", "data", |t| dashed(t, 40)
+    VolumeName, "a volume name of lower-case letters, digits and single hyphens", "data", |t| dashed(t, 40), BadName
 }
 checked! {
     /// A secret: file name below `secrets/` and, upper-cased, the variable that carries it.
     SecretName, "a secret name of lower-case letters, digits and underscores", "postgres_password",
-    |t| only(t, 60, "a-z, 0-9 and `_`, starting with a letter", lower, |c| lower_digit(c) || c == '_')
+    |t| only(t, 60, "a-z, 0-9 and `_`, starting with a letter", lower, |c| lower_digit(c) || c == '_'), BadName
 }
 checked! {
     /// A PostgreSQL identifier: unquoted form, so quoting never changes it; `pg_` is the server's own prefix.
     SqlIdent, "an SQL name of lower-case letters, digits and underscores", "shop",
     |t| only(t, 63, "a-z, 0-9 and `_`, starting with a letter or `_`", |c| lower(c) || c == '_', |c| lower_digit(c) || c == '_')
-        .or_else(|| t.starts_with("pg_").then(|| "names that start with `pg_` belong to PostgreSQL".into()))
+        .or_else(|| t.starts_with("pg_").then(|| "names that start with `pg_` belong to PostgreSQL".into())), BadName
 }
 checked! {
     /// A PostgreSQL extension (`uuid-ossp` has a hyphen; always quoted).
@@ -247,7 +256,7 @@ checked! {
     /// An environment variable (POSIX name).
     VariableName, "a variable name of letters, digits and underscores", "LOG_LEVEL",
     |t| only(t, 128, "A-Z, a-z, 0-9 and `_`, not starting with a digit",
-        |c| c.is_ascii_alphabetic() || c == '_', |c| c.is_ascii_alphanumeric() || c == '_')
+        |c| c.is_ascii_alphabetic() || c == '_', |c| c.is_ascii_alphanumeric() || c == '_'), BadName
 }
 checked! {
     /// Text for a variable or an argument: anything visible up to 32 KiB; quoting is the writer's business.

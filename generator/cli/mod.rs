@@ -1,0 +1,92 @@
+//! The command line: arguments and exit codes. stdout carries results, stderr the rest; exit codes are 0
+//! for fine, 1 for a difference or finding, 2 for an error.
+
+mod completions;
+mod env;
+mod explain;
+mod generate;
+mod init;
+mod output;
+mod schema;
+mod secrets;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// One typed Nickel file to a backend: Compose, nginx, PostgreSQL.
+#[derive(Debug, Parser)]
+#[command(name = "nself", version, propagate_version = true, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Generate the artifacts of a stack.
+    Gen(generate::Arguments),
+    /// Compare the artifacts on disk with the stack: `gen --check`.
+    Check(generate::Arguments),
+    /// Write a commented stack.ncl that works.
+    Init(init::Arguments),
+    /// List, show and compare environments.
+    Env(env::Arguments),
+    /// Make and judge the values of secrets.
+    Secrets(secrets::Arguments),
+    /// The stack language, as JSON Schema or as text.
+    Schema(schema::Arguments),
+    /// What a code such as NS201 means.
+    Explain(explain::Arguments),
+    /// Completions for a shell.
+    Completions(completions::Arguments),
+    /// Evaluates a stack under limits; started by nself itself.
+    #[command(name = "__evaluate", hide = true)]
+    Evaluate(EvaluateArguments),
+}
+
+/// Which stack, and how to read it.
+#[derive(Debug, Clone, Args)]
+struct StackArguments {
+    /// The stack file.
+    #[arg(default_value = "stack.ncl")]
+    stack: PathBuf,
+    /// Allow imports from this folder too.
+    #[arg(long, value_name = "DIR")]
+    allow_import: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct EvaluateArguments {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<std::ffi::OsString>,
+}
+
+/// How results are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+/// Success, a difference or finding, an error.
+const FINE: u8 = 0;
+const FOUND: u8 = 1;
+const FAILED: u8 = 2;
+
+/// Runs the command of the process.
+pub fn run() -> ExitCode {
+    let code = match Cli::parse().command {
+        Command::Gen(arguments) => generate::run(&arguments, false),
+        Command::Check(arguments) => generate::run(&arguments, true),
+        Command::Init(arguments) => init::run(&arguments),
+        Command::Env(arguments) => env::run(&arguments),
+        Command::Secrets(arguments) => secrets::run(&arguments),
+        Command::Schema(arguments) => schema::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
+        Command::Completions(arguments) => completions::run(&arguments),
+        Command::Evaluate(arguments) => return crate::source::evaluate_child(&arguments.arguments),
+    };
+    ExitCode::from(code)
+}

@@ -1,0 +1,118 @@
+//! Environments as layers over the common settings: records merge key by key, anything else replaces, and
+//! `null` takes a key away.
+
+use std::collections::BTreeMap;
+
+use super::node::{Entry, Node, Value};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::path;
+
+/// Every stack has these; each has the profile of its name.
+const BUILT_IN: [&str; 3] = ["local", "staging", "prod"];
+/// Exported by the library's contract, to tell a stack from any other record.
+const MARKER: &str = "nself_stack";
+
+/// The environments of a document, each as one merged tree.
+pub fn environments(root: &Node) -> (BTreeMap<String, Node>, Vec<Diagnostic>) {
+    let mut findings = Vec::new();
+    let Value::Record(fields) = &root.value else { return (BTreeMap::new(), findings) };
+    let mut common = fields.clone();
+    let declared = common.remove("environments");
+    common.remove(MARKER);
+    let common = Node { value: Value::Record(common), mark: root.mark };
+
+    let mut overlays: BTreeMap<String, Node> = BUILT_IN.iter().map(|name| ((*name).to_owned(), Node::default())).collect();
+    if let Some(Value::Record(declared)) = declared.map(|entry| entry.node.value) {
+        overlays.extend(declared.into_iter().map(|(name, entry)| (name, entry.node)));
+    }
+    let mut environments = BTreeMap::new();
+    for (name, mut overlay) in overlays {
+        if let Value::Record(fields) = &mut overlay.value
+            && let Some(Entry { node: Node { value: Value::Bool(false), .. }, .. }) = fields.remove("enabled")
+        {
+            continue;
+        }
+        let mut merged = common.clone();
+        merge(&mut merged, overlay);
+        if merged.get("profile").is_none() {
+            if BUILT_IN.contains(&name.as_str()) {
+                if let Value::Record(fields) = &mut merged.value {
+                    let node = Node { value: Value::Text(name.clone()), mark: None };
+                    fields.insert("profile".into(), Entry { key: None, node });
+                }
+            } else {
+                findings.push(
+                    Diagnostic::error(Code::EnvironmentProfile, path!("environments", name))
+                        .message(format!("the environment `{name}` does not say what it is for"))
+                        .expected("`profile = 'local`, 'staging or 'prod"),
+                );
+                continue;
+            }
+        }
+        environments.insert(name, merged);
+    }
+    (environments, findings)
+}
+
+fn merge(base: &mut Node, overlay: Node) {
+    match (&mut base.value, overlay.value) {
+        (Value::Record(base), Value::Record(overlay)) => {
+            for (key, entry) in overlay {
+                match base.get_mut(&key) {
+                    _ if entry.node.value == Value::Null => {
+                        base.remove(&key);
+                    }
+                    Some(old) => {
+                        old.key = entry.key.or(old.key);
+                        merge(&mut old.node, entry.node);
+                    }
+                    None => {
+                        base.insert(key, entry);
+                    }
+                }
+            }
+        }
+        (_, Value::Null) => {}
+        (value, new) => {
+            *value = new;
+            base.mark = overlay.mark;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(value: serde_json::Value) -> Node {
+        use serde_json::Value as Json;
+        let value = match value {
+            Json::Null => Value::Null,
+            Json::Bool(value) => Value::Bool(value),
+            Json::Number(number) => Value::Integer(number.as_i64().unwrap()),
+            Json::String(text) => Value::Text(text),
+            Json::Array(items) => Value::Array(items.into_iter().map(node).collect()),
+            Json::Object(fields) => Value::Record(fields.into_iter().map(|(key, value)| (key, Entry { key: None, node: node(value) })).collect()),
+        };
+        Node { value, mark: None }
+    }
+
+    #[test]
+    fn records_merge_and_everything_else_replaces() {
+        let (environments, findings) = environments(&node(serde_json::json!({
+            "nself_stack": 1, "domain": "a", "list": [1, 2], "deep": {"x": 1, "y": 2},
+            "environments": {"prod": {"domain": "b", "list": [3], "deep": {"y": null, "z": 3}}, "local": {"enabled": false}, "qa": {"profile": "staging"}},
+        })));
+        assert_eq!(findings, []);
+        assert_eq!(environments.keys().collect::<Vec<_>>(), ["prod", "qa", "staging"]);
+        let expected = serde_json::json!({"domain": "b", "list": [3], "deep": {"x": 1, "z": 3}, "profile": "prod"});
+        assert_eq!(environments["prod"], node(expected));
+    }
+
+    #[test]
+    fn another_environment_says_what_it_is_for() {
+        let (environments, findings) = environments(&node(serde_json::json!({"environments": {"qa": {}}})));
+        assert!(!environments.contains_key("qa"));
+        assert_eq!(findings[0].code, Code::EnvironmentProfile);
+    }
+}

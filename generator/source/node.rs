@@ -1,0 +1,132 @@
+//! An evaluated program as plain data with the place of every value: what crosses from the guarded
+//! evaluation to the rest.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::diagnostic::{Diagnostic, FieldPath, Segment, Span};
+
+/// File (index into [`Document::files`]), line and column, both from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark(pub u32, pub u32, pub u32);
+
+/// A value and where it was written.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Node {
+    #[serde(rename = "v")]
+    pub value: Value,
+    #[serde(rename = "m", default, skip_serializing_if = "Option::is_none")]
+    pub mark: Option<Mark>,
+}
+
+/// A value.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub enum Value {
+    #[default]
+    #[serde(rename = "0")]
+    Null,
+    #[serde(rename = "b")]
+    Bool(bool),
+    #[serde(rename = "i")]
+    Integer(i64),
+    #[serde(rename = "f")]
+    Float(f64),
+    #[serde(rename = "s")]
+    Text(String),
+    #[serde(rename = "a")]
+    Array(Vec<Node>),
+    #[serde(rename = "r")]
+    Record(BTreeMap<String, Entry>),
+}
+
+/// A field of a record: its key's place and its value.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    #[serde(rename = "k", default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<Mark>,
+    #[serde(flatten)]
+    pub node: Node,
+}
+
+/// A file that took part.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct File {
+    /// As shown to the user: relative to the project, `nself/…` for the library.
+    pub shown: String,
+    /// The user's own, as opposed to the library's.
+    pub user: bool,
+}
+
+/// A path that decided the result: a file that was read, or one that was looked for and absent.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Input {
+    pub path: std::path::PathBuf,
+    pub exists: bool,
+}
+
+/// What an evaluation gives.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Document {
+    pub root: Node,
+    pub files: Vec<File>,
+    pub inputs: Vec<Input>,
+    /// Located already.
+    pub findings: Vec<Finding>,
+    /// Fields without a value since their evaluation failed.
+    pub broken: Vec<Vec<String>>,
+}
+
+/// A finding of the evaluation, in a form that crosses processes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    pub code: String,
+    pub path: Vec<String>,
+    pub mark: Option<Mark>,
+    pub message: String,
+    pub expected: String,
+    pub hint: String,
+    pub related: Vec<(Mark, String)>,
+}
+
+impl Document {
+    pub fn span(&self, mark: Mark) -> Option<Span> {
+        let file = self.files.get(usize::try_from(mark.0).ok()?)?;
+        Some(Span { file: file.shown.clone(), line: mark.1, column: mark.2 })
+    }
+
+    pub fn diagnostics(&self) -> Vec<Diagnostic> {
+        let located = self.findings.iter().map(|finding| {
+            let code = finding.code.parse().unwrap_or(crate::codes::Code::Evaluation);
+            let mut diagnostic = Diagnostic::error(code, field_path(&finding.path))
+                .message(&finding.message)
+                .expected(&finding.expected)
+                .hint(&finding.hint)
+                .at(finding.mark.and_then(|mark| self.span(mark)));
+            for (mark, message) in &finding.related {
+                let span = self.span(*mark);
+                diagnostic.related.push(crate::diagnostic::Related { path: FieldPath::root(), span, message: message.clone() });
+            }
+            diagnostic
+        });
+        located.collect()
+    }
+}
+
+/// Steps as they cross processes: an index is written as `#3`.
+pub fn field_path(steps: &[String]) -> FieldPath {
+    let segment = |step: &String| match step.strip_prefix('#').and_then(|index| index.parse().ok()) {
+        Some(index) => Segment::Index(index),
+        None => Segment::Key(step.clone()),
+    };
+    FieldPath(steps.iter().map(segment).collect())
+}
+
+impl Node {
+    pub fn get(&self, key: &str) -> Option<&Entry> {
+        match &self.value {
+            Value::Record(fields) => fields.get(key),
+            _ => None,
+        }
+    }
+}

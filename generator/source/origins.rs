@@ -1,0 +1,66 @@
+//! Where each field of an environment was written.
+
+use std::rc::Rc;
+
+use super::node::{Document, Mark, Node, Value};
+use crate::diagnostic::{Diagnostic, FieldPath, Segment, Span};
+
+/// Places of one environment's fields, looked up in the merged tree when a finding asks.
+#[derive(Debug, Clone)]
+pub struct Origins {
+    pub(super) document: Rc<Document>,
+    pub(super) root: Rc<Node>,
+}
+
+impl Origins {
+    /// The best place for a field: its value or key in a file of the user, else the nearest ancestor's there,
+    /// else the library's.
+    pub fn span(&self, path: &FieldPath) -> Option<Span> {
+        let mut best = None;
+        let mut library = None;
+        let mut note = |mark: Option<Mark>| {
+            if let Some(mark) = mark {
+                if self.is_user(mark) { best = Some(mark) } else { library = Some(mark) }
+            }
+        };
+        let mut node = &*self.root;
+        note(node.mark);
+        for segment in &path.0 {
+            match (segment, &node.value) {
+                (Segment::Key(key), Value::Record(fields)) => {
+                    let Some(entry) = fields.get(key) else { break };
+                    note(entry.key);
+                    node = &entry.node;
+                }
+                (Segment::Index(index), Value::Array(items)) => {
+                    let Some(item) = items.get(*index) else { break };
+                    node = item;
+                }
+                // A list of names stands for a record of conditions: `depends_on.redis`.
+                (Segment::Key(key), Value::Array(items)) => {
+                    let Some(item) = items.iter().find(|item| matches!(&item.value, Value::Text(text) if text == key)) else { break };
+                    node = item;
+                }
+                _ => break,
+            }
+            note(node.mark);
+        }
+        best.or(library).and_then(|mark| self.document.span(mark))
+    }
+
+    fn is_user(&self, mark: Mark) -> bool {
+        usize::try_from(mark.0).ok().and_then(|index| self.document.files.get(index)).is_some_and(|file| file.user)
+    }
+
+    /// Fills in the places of a finding and of what takes part in it.
+    pub fn locate(&self, finding: &mut Diagnostic) {
+        if finding.span.is_none() {
+            finding.span = self.span(&finding.path);
+        }
+        for related in &mut finding.related {
+            if related.span.is_none() {
+                related.span = self.span(&related.path);
+            }
+        }
+    }
+}
