@@ -1,0 +1,65 @@
+//! Embeds the Nickel library and digests each generator's sources, so that a changed generator is a
+//! changed derivation.
+
+use std::fmt::Write;
+use std::path::Path;
+use std::{env, fs};
+
+use walkdir::WalkDir;
+
+fn main() {
+    println!("cargo:rerun-if-changed=build.rs");
+    let out = env::var("OUT_DIR").unwrap_or_else(|_| ".".into());
+    write(&out, "library.rs", &library());
+    write(&out, "generators.rs", &generators());
+}
+
+fn write(out: &str, name: &str, text: &str) {
+    if let Err(error) = fs::write(Path::new(out).join(name), text) {
+        panic!("{name}: {error}");
+    }
+}
+
+/// All files of a folder by their paths with `/`, sorted.
+fn files(folder: &str) -> Vec<(String, String)> {
+    println!("cargo:rerun-if-changed={folder}");
+    let root = env::current_dir().unwrap_or_default();
+    let entries = WalkDir::new(folder).sort_by_file_name().into_iter().filter_map(Result::ok).filter(|entry| entry.file_type().is_file());
+    let paths = entries.map(|entry| {
+        let path = entry.path().to_string_lossy().replace('\\', "/");
+        (path.clone(), root.join(&path).to_string_lossy().into_owned())
+    });
+    paths.collect()
+}
+
+/// `stdlib/x` is seen as `nself/x`, `schemas/x` as `nself/schemas/x`.
+fn library() -> String {
+    let mut text = String::from("pub const FILES: &[(&str, &[u8])] = &[\n");
+    for (path, absolute) in files("stdlib").into_iter().chain(files("schemas")) {
+        if path.ends_with(".ncl") && !path.starts_with("stdlib/init/") {
+            let seen = path.strip_prefix("stdlib/").map_or_else(|| path.clone(), str::to_owned);
+            let _ = writeln!(text, "    ({seen:?}, include_bytes!({absolute:?})),");
+        }
+    }
+    text + "];\n"
+}
+
+/// One digest per generator over its own folder and what all generators share.
+fn generators() -> String {
+    let shared = ["generator/artifact", "generator/plan"];
+    let mut text = String::from("pub const SOURCES: &[(&str, &str)] = &[\n");
+    for (name, folder) in [
+        ("compose", "generator/backend/compose"),
+        ("nginx", "generator/backend/nginx"),
+        ("postgres", "generator/backend/postgres"),
+        ("summary", "generator/plan"),
+    ] {
+        let mut hasher = blake3::Hasher::new();
+        for (path, absolute) in shared.iter().chain([&folder]).flat_map(|folder| files(folder)) {
+            hasher.update(path.as_bytes()).update(&[0]);
+            hasher.update(&fs::read(absolute).unwrap_or_default()).update(&[0]);
+        }
+        let _ = writeln!(text, "    ({name:?}, {:?}),", hasher.finalize().to_hex().to_string());
+    }
+    text + "];\n"
+}

@@ -1,0 +1,98 @@
+//! Evaluation in a process of its own under limits of time and memory: a program that never ends, eats
+//! memory or overflows the stack ends in a finding.
+
+use std::ffi::OsString;
+use std::io::{Read, Write};
+use std::path::PathBuf;
+use std::process::{Command, ExitCode, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use super::errors;
+use super::evaluate::{Program, evaluate};
+use super::node::Document;
+use crate::codes::Code;
+
+/// Bounds of one evaluation.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    pub time: Duration,
+    /// Bytes of address space.
+    pub memory: u64,
+    /// Deepest nesting of records and arrays.
+    pub depth: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits { time: Duration::from_secs(30), memory: 3 << 30, depth: 100 }
+    }
+}
+
+/// Stack of the evaluating thread; Nickel recurses with the depth of a program.
+const STACK: usize = 512 << 20;
+/// More output than any stack has.
+const OUTPUT: u64 = 512 << 20;
+
+/// Runs the evaluation in this process, on a thread with a large stack.
+pub fn in_process(program: &Program) -> Document {
+    let run = |program: Program| move || evaluate(&program);
+    let thread = std::thread::Builder::new().stack_size(STACK).spawn(run(program.clone()));
+    thread.ok().and_then(|thread| thread.join().ok()).unwrap_or_else(|| limited("it ends the evaluator"))
+}
+
+/// Runs `nself __evaluate` and waits for its document.
+pub fn in_child(executable: &PathBuf, program: &Program, limits: Limits) -> Document {
+    let mut command = Command::new(executable);
+    command.arg("__evaluate").arg(&program.stack).arg(&program.library).arg(program.depth.to_string()).arg(limits.memory.to_string());
+    command.args(&program.allow_imports);
+    // The evaluation depends on nothing but files.
+    command.env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = match command.spawn() {
+        Ok(child) => child,
+        Err(error) => return only(Code::Io, format!("the evaluator does not start: {error}")),
+    };
+    let (done, waiting) = mpsc::channel();
+    if let Some(mut stdout) = child.stdout.take() {
+        std::thread::spawn(move || {
+            let mut bytes = Vec::new();
+            let read = stdout.by_ref().take(OUTPUT).read_to_end(&mut bytes);
+            let _ = done.send(read.map(|_| bytes));
+        });
+    }
+    let answer = waiting.recv_timeout(limits.time);
+    let _ = child.kill();
+    let status = child.wait();
+    match (answer, status) {
+        (Err(_), _) => limited(&format!("it runs longer than {} s", limits.time.as_secs())),
+        (Ok(Ok(bytes)), Ok(_)) => serde_json::from_slice(&bytes)
+            .unwrap_or_else(|_| limited(&format!("it needs more than {} MiB of memory, or nests too deeply", limits.memory >> 20))),
+        _ => only(Code::Internal, "the evaluator's answer is lost".into()),
+    }
+}
+
+fn limited(why: &str) -> Document {
+    only(Code::EvaluationLimit, format!("the evaluation is stopped: {why}"))
+}
+
+fn only(code: Code, message: String) -> Document {
+    Document { findings: vec![errors::plain(code, message)], ..Document::default() }
+}
+
+/// The other side: evaluates under the memory limit and writes the document to stdout.
+pub fn child(arguments: &[OsString]) -> ExitCode {
+    let [stack, library, depth, memory, allow_imports @ ..] = arguments else { return ExitCode::from(2) };
+    let number = |text: &OsString| text.to_str().and_then(|text| text.parse::<u64>().ok());
+    let (Some(depth), Some(memory)) = (number(depth), number(memory)) else { return ExitCode::from(2) };
+    let _ = rlimit::setrlimit(rlimit::Resource::AS, memory, memory);
+    let _ = rlimit::setrlimit(rlimit::Resource::CORE, 0, 0);
+    let program = Program {
+        stack: stack.into(),
+        library: library.into(),
+        allow_imports: allow_imports.iter().map(PathBuf::from).collect(),
+        depth: usize::try_from(depth).unwrap_or(usize::MAX),
+    };
+    let document = in_process(&program);
+    let written = serde_json::to_vec(&document).is_ok_and(|bytes| std::io::stdout().write_all(&bytes).is_ok());
+    ExitCode::from(u8::from(!written))
+}
