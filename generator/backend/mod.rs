@@ -3,3 +3,32 @@
 
 pub mod compose;
 pub mod fidelity;
+pub mod nginx;
+pub mod postgres;
+pub mod render;
+
+use crate::artifact::Artifacts;
+use crate::diagnostic::Diagnostic;
+use crate::plan::{Plan, summary};
+
+/// All files of one environment.
+///
+/// # Errors
+/// What a target cannot express, all of it.
+pub fn generate(plan: &Plan) -> Result<Artifacts, Vec<Diagnostic>> {
+    let one = |finding: Diagnostic| vec![finding];
+    let content = [nginx::emit(plan), postgres::emit(plan).map_err(one), summary::emit(plan).map_err(one)];
+    let mut files = Artifacts::default();
+    let mut findings = Vec::new();
+    for emitted in content {
+        match emitted {
+            Ok(emitted) => files.merge(None, emitted).map_err(one)?,
+            Err(more) => findings.extend(more),
+        }
+    }
+    match compose::emit(plan, &files) {
+        Ok(emitted) => files.merge(None, emitted).map_err(one)?,
+        Err(more) => findings.extend(more),
+    }
+    if findings.is_empty() { Ok(files) } else { Err(findings) }
+}

@@ -1,0 +1,138 @@
+//! Text templates that cannot be broken out of: a template may interpolate only tokens of its own language,
+//! made from checked types, and whole numbers. Plain text, and anything undefined, is an error.
+
+use std::fmt;
+
+use minijinja::value::Object;
+use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
+use serde::Serialize;
+
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::stack::{Checked, Cidr, ContainerPath, ExtensionName, Host, SecretName, ServiceName, SqlIdent, UrlPath};
+
+/// The language of a template.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Language {
+    Nginx,
+    Sql,
+}
+
+/// Text that is one token of its language.
+#[derive(Debug)]
+struct Token {
+    language: Language,
+    text: String,
+}
+
+impl Object for Token {
+    fn render(self: &std::sync::Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+fn token(language: Language, text: String) -> Value {
+    Value::from_object(Token { language, text })
+}
+
+/// Types whose alphabet has no meaning in nginx's grammar: no blank, quote, `;`, `{`, `}`, `$`, `\` or `#`.
+pub trait NginxToken: fmt::Display {}
+impl NginxToken for Host {}
+impl NginxToken for ServiceName {}
+impl NginxToken for SecretName {}
+impl NginxToken for UrlPath {}
+impl NginxToken for Cidr {}
+
+/// A token of nginx's language.
+pub fn nginx(value: &impl NginxToken) -> Value {
+    token(Language::Nginx, value.to_string())
+}
+
+/// A host name that may start with `*.`.
+///
+/// # Errors
+/// NS901 when it is not one; the plan holds only checked names.
+pub fn nginx_host(name: &str) -> Result<Value, Diagnostic> {
+    match Host::new(name.strip_prefix("*.").unwrap_or(name)) {
+        Ok(_) => Ok(token(Language::Nginx, name.to_owned())),
+        Err(reason) => Err(internal(format!("{name:?}: {reason}"))),
+    }
+}
+
+/// Types that stand in double quotes in SQL: their alphabet has none.
+pub trait SqlName: fmt::Display {}
+impl SqlName for SqlIdent {}
+impl SqlName for ExtensionName {}
+
+/// An SQL identifier in quotes.
+pub fn sql_name(value: &impl SqlName) -> Value {
+    token(Language::Sql, format!("\"{value}\""))
+}
+
+/// A literal in single quotes; the types' alphabets have no quote and no backslash.
+pub fn sql_literal(value: &SqlIdent) -> Value {
+    token(Language::Sql, format!("'{value}'"))
+}
+
+/// A name inside psql's own syntax, such as a variable or a file name.
+pub fn psql_word(value: &impl PsqlWord) -> Value {
+    token(Language::Sql, value.to_string())
+}
+
+/// Types of letters, digits, `_`, `-`, `.` and `/` only.
+pub trait PsqlWord: fmt::Display {}
+impl PsqlWord for SqlIdent {}
+impl PsqlWord for SecretName {}
+impl PsqlWord for ContainerPath {}
+
+/// Renders a template with a view of tokens, numbers, flags and lists of these.
+///
+/// # Errors
+/// NS901 when the template interpolates anything else.
+pub fn render(language: Language, template: &str, view: impl Serialize) -> Result<String, Diagnostic> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_trim_blocks(true);
+    environment.set_lstrip_blocks(true);
+    environment.set_keep_trailing_newline(true);
+    environment.set_formatter(move |out, _, value| {
+        if let Some(token) = value.downcast_object_ref::<Token>() {
+            if token.language == language {
+                return out.write_str(&token.text).map_err(Error::from);
+            }
+        } else if value.is_integer() {
+            return out.write_str(&value.to_string()).map_err(Error::from);
+        }
+        Err(Error::new(ErrorKind::InvalidOperation, "only checked tokens and whole numbers can be interpolated"))
+    });
+    environment.render_str(template, view).map_err(|error| internal(error.to_string()))
+}
+
+fn internal(message: String) -> Diagnostic {
+    Diagnostic::error(Code::Internal, FieldPath::root()).message(message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use minijinja::context;
+
+    #[test]
+    fn tokens_and_numbers_are_rendered() {
+        let view = context! { host => nginx(&Host::wrap("a.example.com".into())), port => 80 };
+        assert_eq!(render(Language::Nginx, "{{ host }}:{{ port }};", view).unwrap(), "a.example.com:80;");
+    }
+
+    #[test]
+    fn plain_text_foreign_tokens_and_undefined_names_are_refused() {
+        for view in [
+            context! { x => "a; } server {" },
+            context! { x => sql_name(&SqlIdent::wrap("shop".into())) },
+            context! { x => 1.5 },
+            context! { x => true },
+            context! { y => 1 },
+            context! { x => vec![1] },
+        ] {
+            assert_eq!(render(Language::Nginx, "{{ x }}", view).unwrap_err().code, Code::Internal);
+        }
+    }
+}
