@@ -6,6 +6,7 @@
 
 pub mod artifact;
 pub mod backend;
+pub mod cli;
 pub mod codes;
 pub mod diagnostic;
 pub mod keys;

@@ -1,1 +1,7 @@
-fn main() {}
+//! The `nself` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    nself::cli::run()
+}

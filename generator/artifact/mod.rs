@@ -52,12 +52,24 @@ impl Serialize for ArtifactPath {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Artifact {
     pub bytes: Vec<u8>,
-    pub executable: bool,
-    /// The generator step that made it, such as `nginx`; part of its derivation.
+    /// The generator that made it, such as `nginx`.
     pub generator: &'static str,
+    /// Identity of the step that made it: generator, its sources, the slice of the plan it read, the path.
+    pub derivation: Digest,
 }
 
-/// A set of files; each path is written once.
+include!(concat!(env!("OUT_DIR"), "/generators.rs"));
+
+/// What a derivation consists of.
+#[derive(Serialize)]
+struct Derivation<'a> {
+    generator: &'a str,
+    source: &'a str,
+    slice: &'a Digest,
+    output: &'a ArtifactPath,
+}
+
+/// A set of files of one generator or several; each path is written once.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Artifacts(BTreeMap<ArtifactPath, Artifact>);
 
@@ -70,7 +82,19 @@ impl Artifacts {
         path: impl Into<String>,
         text: impl Into<Vec<u8>>,
     ) -> Result<(), Diagnostic> {
-        self.insert(path, Artifact { bytes: text.into(), executable: false, generator })
+        self.insert(path, Artifact { bytes: text.into(), generator, derivation: Digest::of(b"") })
+    }
+
+    /// Gives every file its derivation from the slice of the plan that its generator read.
+    #[must_use]
+    pub fn derived_from(mut self, slice: &impl Serialize) -> Self {
+        let slice = Digest::of(&json::to_canonical(slice));
+        for (output, artifact) in &mut self.0 {
+            let source = SOURCES.iter().find(|(name, _)| *name == artifact.generator).map_or("", |(_, digest)| *digest);
+            let derivation = Derivation { generator: artifact.generator, source, slice: &slice, output };
+            artifact.derivation = Digest::keyed("nself derivation v1", &json::to_canonical(&derivation));
+        }
+        self
     }
 
     fn insert(&mut self, path: impl Into<String>, artifact: Artifact) -> Result<(), Diagnostic> {

@@ -17,7 +17,11 @@ use crate::plan::{Plan, summary};
 /// What a target cannot express, all of it.
 pub fn generate(plan: &Plan) -> Result<Artifacts, Vec<Diagnostic>> {
     let one = |finding: Diagnostic| vec![finding];
-    let content = [nginx::emit(plan), postgres::emit(plan).map_err(one), summary::emit(plan).map_err(one)];
+    let content = [
+        nginx::emit(plan).map(|files| files.derived_from(&(&plan.edge, plan.profile))),
+        postgres::emit(plan).map(|files| files.derived_from(&plan.databases)).map_err(one),
+        summary::emit(plan).map(|files| files.derived_from(plan)).map_err(one),
+    ];
     let mut files = Artifacts::default();
     let mut findings = Vec::new();
     for emitted in content {
@@ -26,8 +30,9 @@ pub fn generate(plan: &Plan) -> Result<Artifacts, Vec<Diagnostic>> {
             Err(more) => findings.extend(more),
         }
     }
+    let mounted: Vec<_> = files.iter().map(|(path, file)| (path.clone(), file.derivation.clone())).collect();
     match compose::emit(plan, &files) {
-        Ok(emitted) => files.merge(None, emitted).map_err(one)?,
+        Ok(emitted) => files.merge(None, emitted.derived_from(&(plan, mounted))).map_err(one)?,
         Err(more) => findings.extend(more),
     }
     if findings.is_empty() { Ok(files) } else { Err(findings) }

@@ -19,6 +19,11 @@ pub fn json(value: &serde_json::Value) {
     result(&format!("{value:#}\n"));
 }
 
+/// Warnings of an earlier run, said again.
+pub fn warnings(text: &str) {
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
 /// Prints findings in order and how many there were.
 pub fn findings(findings: &[Diagnostic]) {
     let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();

@@ -22,6 +22,9 @@ macro_rules! quantity {
             fn wrap(text: String) -> Self {
                 $name($parse(&text).unwrap_or_default())
             }
+            fn stand_in(_: &str) -> Self {
+                Self::wrap($example.to_owned())
+            }
         }
 
         impl fmt::Display for $name {

@@ -15,11 +15,15 @@ pub trait Checked: Sized {
     const WHAT: &'static str;
     /// What a refusal is called.
     const CODE: Code = Code::BadValue;
-    /// A valid example; stands in for a refused value until the run ends with the refusal.
+    /// A valid example.
     const EXAMPLE: &'static str;
     /// Why `text` is refused, or nothing.
     fn refusal(text: &str) -> Option<String>;
     fn wrap(text: String) -> Self;
+    /// Stands in for a refused value until the run ends with the refusal.
+    fn stand_in(text: &str) -> Self {
+        Self::wrap(text.to_owned())
+    }
 
     /// # Errors
     /// Says why the text is refused.
@@ -44,7 +48,7 @@ thread_local! {
 }
 
 /// Runs `decode` so that refused texts are collected instead of ending it. The value is usable only
-/// when nothing was refused: an example stands wherever a text was.
+/// when nothing was refused.
 pub fn collect<T>(decode: impl FnOnce() -> T) -> (T, Vec<Refusal>) {
     let outer = REFUSED.with(|refused| refused.borrow_mut().replace(Vec::new()));
     let value = decode();
@@ -57,7 +61,7 @@ pub(crate) fn admit<T: Checked>(text: &str) -> Result<T, String> {
         REFUSED.with(|refused| match &mut *refused.borrow_mut() {
             Some(list) => {
                 list.push(Refusal { code: T::CODE, expected: format!("{}, such as `{}`", T::WHAT, T::EXAMPLE), reason });
-                Ok(T::wrap(T::EXAMPLE.to_owned()))
+                Ok(T::stand_in(text))
             }
             None => Err(reason),
         })

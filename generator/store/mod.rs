@@ -1,1 +1,25 @@
-//! todo
+//! Artifacts on disk: compare, write, prune. Owns the output folder through `nself.manifest.json`; what is
+//! not in the manifest is not ours and stays as it is.
+
+mod manifest;
+mod report;
+mod stamp;
+mod state;
+mod write;
+
+use std::path::Path;
+
+pub use manifest::Manifest;
+pub use report::{counts, diff, states};
+pub use stamp::{Stamp, Watch};
+pub use state::{Change, Changes, State, compare};
+pub use write::apply;
+
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+
+/// The ownership record, beside the environments.
+pub const MANIFEST: &str = "nself.manifest.json";
+
+fn io(path: &Path, error: &std::io::Error) -> Diagnostic {
+    Diagnostic::error(Code::Io, FieldPath::root()).message(format!("{}: {error}", path.display()))
+}

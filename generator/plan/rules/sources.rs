@@ -120,8 +120,8 @@ fn later(stack: &Stack, profile: Profile, findings: &mut Vec<Diagnostic>) {
     } else if profile != Profile::Local {
         findings.push(
             Diagnostic::warning(Code::MonitoringMissing, path!("project"))
-                .message(format!("{} runs without monitoring", profile.name()))
-                .hint("watch this environment by other means; this release has no monitoring bundle yet"),
+                .message("this environment runs without monitoring")
+                .hint("watch it by other means; this release has no monitoring bundle yet"),
         );
     }
     for (name, plugin) in &stack.plugins {

@@ -1,0 +1,309 @@
+//! `nself gen` and `nself check`: the pipeline from a stack file to the output folder.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::{FAILED, FINE, FOUND, Format, StackArguments, output};
+use crate::artifact::{Artifacts, Digest};
+use crate::backend;
+use crate::backend::nginx::conf_d;
+use crate::diagnostic::{self, Code, Diagnostic, FieldPath, Span};
+use crate::plan::{self, ProjectFiles};
+use crate::path;
+use crate::source::{self, Guard, Limits, Request};
+use crate::store::{self, Changes, MANIFEST, Stamp, Watch};
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    stack: StackArguments,
+    /// Only this environment; may be repeated.
+    #[arg(long = "env", value_name = "NAME")]
+    environments: Vec<String>,
+    /// The output folder; `deploy` beside the stack unless given.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Write nothing; show what would change and exit with 1 if anything would.
+    #[arg(long)]
+    check: bool,
+    /// Refuse images that are not pinned by digest.
+    #[arg(long)]
+    frozen: bool,
+    /// Overwrite files that were edited by hand or are not nself's.
+    #[arg(long)]
+    force: bool,
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+pub fn run(arguments: &Arguments, check: bool) -> u8 {
+    let run = Run::new(arguments, check || arguments.check);
+    if !arguments.force
+        && let Some(stamp) = Stamp::fresh(&run.stamp)
+    {
+        return run.repeat(&stamp.said);
+    }
+    run.all()
+}
+
+/// One invocation.
+struct Run<'a> {
+    arguments: &'a Arguments,
+    check: bool,
+    project: PathBuf,
+    out: PathBuf,
+    cache: PathBuf,
+    stamp: PathBuf,
+}
+
+impl<'a> Run<'a> {
+    fn new(arguments: &'a Arguments, check: bool) -> Self {
+        let stack = &arguments.stack.stack;
+        let parent = stack.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let project = std::path::absolute(parent).unwrap_or_else(|_| parent.to_owned());
+        let out = arguments.out.clone().unwrap_or_else(|| parent.join("deploy"));
+        let out = std::path::absolute(&out).unwrap_or(out);
+        let cache = project.join(".nself");
+        let request = format!("{stack:?} {out:?} {:?} {} {:?}", arguments.environments, arguments.frozen, arguments.stack.allow_import);
+        let stamp = cache.join("stamps").join(Digest::of(request.as_bytes()).short());
+        Run { arguments, check, project, out, cache, stamp }
+    }
+
+    /// Nothing has changed: say what the last run said.
+    fn repeat(&self, said: &str) -> u8 {
+        let said: Value = serde_json::from_str(said).unwrap_or_default();
+        match self.arguments.format {
+            Format::Json => output::json(&said["result"]),
+            Format::Text => {
+                output::warnings(said["warnings"].as_str().unwrap_or_default());
+                output::remark(&format!("{} files, all up to date", said["files"].as_u64().unwrap_or_default()));
+            }
+        }
+        FINE
+    }
+
+    fn all(&self) -> u8 {
+        let mut inputs = Vec::new();
+        match self.generate(&mut inputs) {
+            Ok((changes, findings)) => self.finish(&changes, &findings, &inputs),
+            Err(findings) => self.fail(&diagnostic::merge(findings)),
+        }
+    }
+
+    fn fail(&self, findings: &[Diagnostic]) -> u8 {
+        match self.arguments.format {
+            Format::Json => output::json(&json!({ "version": 1, "status": "error", "diagnostics": findings })),
+            Format::Text => output::findings(findings),
+        }
+        FAILED
+    }
+
+    /// Stack, plans, artifacts, comparison; with the warnings on the way.
+    fn generate(&self, inputs: &mut Vec<Watch>) -> Result<(Changes, Vec<Diagnostic>), Vec<Diagnostic>> {
+        let executable = std::env::current_exe().map_err(|error| vec![Diagnostic::error(Code::Io, FieldPath::root()).message(error.to_string())])?;
+        inputs.push(Watch::File(executable.clone()));
+        let request = Request {
+            stack: self.arguments.stack.stack.clone(),
+            allow_imports: self.arguments.stack.allow_import.clone(),
+            cache: self.cache.clone(),
+            guard: Guard::Child { executable, limits: Limits::default() },
+        };
+        let loaded = source::load(&request)?;
+        inputs.extend(loaded.inputs.iter().map(|input| if input.exists { Watch::File(input.path.clone()) } else { Watch::Absent(input.path.clone()) }));
+        let mut findings = loaded.findings;
+        let files = self.project_files(inputs, &mut findings);
+        let selected = self.selection(&loaded.environments, &mut findings);
+        let refused = findings.iter().any(Diagnostic::is_error);
+        let mut artifacts = Artifacts::default();
+        for environment in &loaded.environments {
+            if selected.as_ref().is_some_and(|selected| !selected.contains(environment.name.as_str())) {
+                continue;
+            }
+            let made = plan::resolve(&environment.name, &environment.stack, &files).and_then(|(plan, warnings)| {
+                let mut warnings = warnings;
+                if self.arguments.frozen {
+                    warnings.extend(unpinned(&plan));
+                }
+                // What was refused while reading must not reach a generator.
+                let made = if refused { Artifacts::default() } else { backend::generate(&plan)? };
+                Ok((made, warnings))
+            });
+            let more = match made {
+                Ok((made, warnings)) => {
+                    artifacts.merge(Some(environment.name.as_str()), made).map_err(|finding| vec![finding])?;
+                    warnings
+                }
+                Err(more) => more,
+            };
+            for mut finding in more {
+                if environment.broken.iter().any(|broken| finding.path.starts_with(broken)) {
+                    continue;
+                }
+                environment.origins.locate(&mut finding);
+                finding.environments = vec![environment.name.to_string()];
+                findings.push(finding);
+            }
+        }
+        let findings = diagnostic::merge(findings);
+        if findings.iter().any(Diagnostic::is_error) {
+            return Err(findings);
+        }
+        let changes = store::compare(&self.out, &artifacts, selected.as_ref())?;
+        Ok((changes, findings))
+    }
+
+    fn selection(&self, environments: &[source::Environment], findings: &mut Vec<Diagnostic>) -> Option<BTreeSet<String>> {
+        if self.arguments.environments.is_empty() {
+            return None;
+        }
+        let names: Vec<&str> = environments.iter().map(|environment| environment.name.as_str()).collect();
+        for name in self.arguments.environments.iter().filter(|name| !names.contains(&name.as_str())) {
+            findings.push(
+                Diagnostic::error(Code::UnknownEnvironment, path!("environments"))
+                    .message(format!("there is no environment `{name}`"))
+                    .expected(format!("one of {}", names.join(", "))),
+            );
+        }
+        Some(self.arguments.environments.iter().cloned().collect())
+    }
+
+    /// Hand-written nginx files, and the way from an environment's folder back to the project.
+    fn project_files(&self, inputs: &mut Vec<Watch>, findings: &mut Vec<Diagnostic>) -> ProjectFiles {
+        let mut files = ProjectFiles { project_folder: way_back(&self.out, &self.project), ..ProjectFiles::default() };
+        let folder = self.project.join(conf_d::FOLDER);
+        let Ok(entries) = fs::read_dir(&folder) else {
+            inputs.push(Watch::Absent(folder));
+            return files;
+        };
+        inputs.push(Watch::Folder(folder.clone()));
+        let mut names: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.file_name())).collect();
+        names.sort();
+        for name in names {
+            let path = folder.join(&name);
+            let shown = name.to_string_lossy().into_owned();
+            let plain = fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_file());
+            let portable = shown.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c)) && !shown.starts_with('.');
+            match fs::read_to_string(&path) {
+                Ok(text) if plain && portable && shown.ends_with(".conf") => {
+                    inputs.push(Watch::File(path));
+                    files.conf_d.insert(shown, text);
+                }
+                _ => findings.push(
+                    Diagnostic::error(Code::ConfD, FieldPath::root())
+                        .message(format!("{}/{shown} cannot be used", conf_d::FOLDER))
+                        .expected("plain UTF-8 files with names of letters, digits, `.`, `_` and `-` that end in .conf")
+                        .at(Some(Span { file: format!("{}/{shown}", conf_d::FOLDER), line: 1, column: 1 })),
+                ),
+            }
+        }
+        files
+    }
+
+    fn finish(&self, changes: &Changes, findings: &[Diagnostic], inputs: &[Watch]) -> u8 {
+        let differs = changes.changes.iter().any(|change| change.state.differs()) || !changes.manifest_is_current;
+        if !self.check && differs {
+            let lock = self.lock();
+            if let Err(refused) = store::apply(changes, self.arguments.force) {
+                return self.fail(&refused);
+            }
+            drop(lock);
+        }
+        let status = match (self.check, differs) {
+            (_, false) => "same",
+            (true, true) => "differs",
+            (false, true) => "written",
+        };
+        let counts = store::counts(&changes.changes);
+        let result = json!({
+            "version": 1,
+            "status": status,
+            "counts": counts,
+            "files": store::states(&changes.changes),
+            "diagnostics": findings,
+        });
+        match self.arguments.format {
+            Format::Json => output::json(&result),
+            Format::Text => self.say(changes, findings, differs),
+        }
+        if self.check && differs {
+            return FOUND;
+        }
+        self.remember(changes, findings, inputs);
+        FINE
+    }
+
+    fn say(&self, changes: &Changes, findings: &[Diagnostic], differs: bool) {
+        output::findings(findings);
+        if self.check {
+            output::result(&store::diff(&changes.changes));
+        }
+        for change in changes.changes.iter().filter(|change| change.state == store::State::Foreign) {
+            output::remark(&format!("foreign: {} is not nself's; it is left alone", change.path));
+        }
+        let counts = store::counts(&changes.changes);
+        let listed: Vec<String> = counts.iter().map(|(state, count)| format!("{count} {state}")).collect();
+        let end = match (self.check, differs) {
+            (_, false) => "all up to date",
+            (true, true) => "run `nself gen` to update",
+            (false, true) => "written",
+        };
+        let out = self.out.strip_prefix(std::env::current_dir().unwrap_or_default()).unwrap_or(&self.out);
+        output::remark(&format!("{}: {}; {end}", out.display(), listed.join(", ")));
+    }
+
+    /// One writer at a time; without a writable cache there is no lock, and renames still keep files whole.
+    fn lock(&self) -> Option<fs::File> {
+        fs::create_dir_all(&self.cache).ok()?;
+        let file = fs::File::create(self.cache.join("lock")).ok()?;
+        file.lock().ok()?;
+        Some(file)
+    }
+
+    fn remember(&self, changes: &Changes, findings: &[Diagnostic], inputs: &[Watch]) {
+        let outputs = changes.manifest.files.keys().map(|path| Watch::File(self.out.join(path)));
+        let manifest = Watch::File(self.out.join(MANIFEST));
+        let count = changes.manifest.files.len();
+        let result = json!({ "version": 1, "status": "same", "counts": { "same": count }, "files": [], "diagnostics": findings });
+        let warnings: String = findings.iter().map(|finding| output::render(finding, false)).collect();
+        let said = json!({ "result": result, "warnings": warnings, "files": count });
+        Stamp::take(inputs.iter().cloned().chain(outputs).chain([manifest]), said.to_string()).save(&self.stamp);
+    }
+}
+
+/// Images without a digest.
+fn unpinned(plan: &plan::Plan) -> Vec<Diagnostic> {
+    let unpinned = plan.services.values().filter(|service| service.image.as_ref().is_some_and(|image| !image.as_str().contains('@')));
+    let findings = unpinned.map(|service| {
+        Diagnostic::error(Code::Unpinned, service.origin.key("image"))
+            .message("the image is not pinned by a digest")
+            .expected("`name:tag@sha256:…`")
+    });
+    findings.collect()
+}
+
+/// `../..` and the like: from an environment's folder to the project's.
+fn way_back(out: &Path, project: &Path) -> String {
+    let from: Vec<Component> = out.components().collect();
+    let to: Vec<Component> = project.components().collect();
+    let common = from.iter().zip(&to).take_while(|(a, b)| a == b).count();
+    // One step for the environment's own folder.
+    let mut steps = vec!["..".to_owned(); from.len() - common + 1];
+    steps.extend(to[common..].iter().map(|part| part.as_os_str().to_string_lossy().into_owned()));
+    steps.join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_way_back_does_not_depend_on_where_the_project_is() {
+        assert_eq!(way_back(Path::new("/a/b/deploy"), Path::new("/a/b")), "../..");
+        assert_eq!(way_back(Path::new("/x/deploy"), Path::new("/x")), "../..");
+        assert_eq!(way_back(Path::new("/a/out"), Path::new("/a/b/c")), "../../b/c");
+    }
+}

@@ -1,0 +1,106 @@
+//! The ownership record: every output with its digest and derivation, one sorted line per file, so that
+//! changes of two branches merge line by line.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::{MANIFEST, io};
+use crate::artifact::{Digest, json};
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+
+/// What nself wrote, by path below the output folder.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Manifest {
+    pub files: BTreeMap<String, Record>,
+}
+
+/// One file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Record {
+    pub derivation: Digest,
+    pub digest: Digest,
+    /// Bytes.
+    pub size: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stored {
+    version: u32,
+    files: BTreeMap<String, Record>,
+}
+
+/// Readers refuse newer versions instead of guessing.
+const VERSION: u32 = 1;
+
+impl Manifest {
+    /// The manifest of an output folder; empty when there is none.
+    ///
+    /// # Errors
+    /// NS805 when it is damaged or newer, NS804 when it cannot be read.
+    pub fn read(out: &Path) -> Result<Self, Diagnostic> {
+        let path = out.join(MANIFEST);
+        let text = match fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Manifest::default()),
+            Err(error) => return Err(io(&path, &error)),
+        };
+        let damaged = |why: String| {
+            Diagnostic::error(Code::Manifest, FieldPath::root())
+                .message(format!("{MANIFEST}: {why}"))
+                .hint("restore it from version control; without it, files are adopted only when they equal what is generated")
+        };
+        let stored: Stored = serde_json::from_slice(&text).map_err(|error| damaged(error.to_string()))?;
+        if stored.version != VERSION {
+            return Err(damaged(format!("version {} is not version {VERSION}", stored.version)));
+        }
+        if let Some(path) = stored.files.keys().find(|path| crate::artifact::ArtifactPath::new(path.as_str()).is_err()) {
+            return Err(damaged(format!("{path:?} is not below the output folder")));
+        }
+        Ok(Manifest { files: stored.files })
+    }
+
+    /// The file's bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut text = format!("{{\n  \"version\": {VERSION},\n  \"files\": {{");
+        for (i, (path, record)) in self.files.iter().enumerate() {
+            text.push_str(if i > 0 { ",\n    " } else { "\n    " });
+            let line = [json::to_canonical(path), json::to_canonical(record)].map(|bytes| String::from_utf8(bytes).unwrap_or_default());
+            text.push_str(&line.join(": "));
+        }
+        text.push_str("\n  }\n}\n");
+        text.into_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn manifest() -> Manifest {
+        let record = |text: &str| Record { derivation: Digest::of(b"d"), digest: Digest::of(text.as_bytes()), size: text.len() as u64 };
+        Manifest { files: BTreeMap::from([("local/b".to_owned(), record("b")), ("local/a".to_owned(), record("a"))]) }
+    }
+
+    #[test]
+    fn a_manifest_survives_the_round_trip_one_line_per_file() {
+        let out = tempfile::tempdir().unwrap();
+        fs::write(out.path().join(MANIFEST), manifest().to_bytes()).unwrap();
+        assert_eq!(Manifest::read(out.path()).unwrap(), manifest());
+        assert_eq!(String::from_utf8(manifest().to_bytes()).unwrap().lines().filter(|line| line.contains("digest")).count(), 2);
+    }
+
+    #[test]
+    fn damaged_newer_and_escaping_manifests_are_refused() {
+        let out = tempfile::tempdir().unwrap();
+        let good = String::from_utf8(manifest().to_bytes()).unwrap();
+        for bad in ["", "{}", &good[..good.len() / 2], &good.replace("\"version\": 1", "\"version\": 2"), &good.replace("local/a", "../a")] {
+            fs::write(out.path().join(MANIFEST), bad).unwrap();
+            assert_eq!(Manifest::read(out.path()).unwrap_err().code, Code::Manifest, "{bad}");
+        }
+    }
+}
