@@ -23,7 +23,6 @@ pub struct SecretList {
 
 /// One secret of the list.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct SecretEntry {
     #[serde(flatten)]
     pub recipe: Recipe,

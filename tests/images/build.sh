@@ -1,0 +1,86 @@
+#!/usr/bin/env bash
+# Builds local images under the names that a compose.yaml asks for. They stand in for images that cannot be
+# pulled here: PostgreSQL, nginx, redis and busybox are the real programs of Debian 13, the rest is stand_in.py.
+# usage: DOCKER_HOST=… tests/images/build.sh compose.yaml...   (needs tests/tools.sh first)
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+tools=${NSELF_TOOLS:-$HOME/.cache/nself-tools}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+if ! docker image inspect nself-test/base:1 >/dev/null 2>&1; then
+  tar -C "$tools/trixie" --exclude=./proc/* --exclude=./sys/* --exclude=./dev/* --exclude=./var/cache/apt --exclude=./var/lib/apt/lists \
+    --exclude=./usr/share/doc --exclude=./usr/share/locale --exclude=./usr/share/man --exclude=./run/secrets --exclude=./etc/nself \
+    --exclude=./usr/libexec/docker --exclude=./usr/bin/docker-compose -c . | docker import - nself-test/base:1 >/dev/null
+fi
+
+cp "$here/stand_in.py" "$here/postgres-entrypoint.sh" "$work/"
+mkdir "$work/empty"
+touch "$work/empty/.keep"
+{
+  cat "$tools/trixie/etc/passwd"
+  printf 'pg70:x:70:70::/tmp:/bin/sh\nredis999:x:999:1000::/tmp:/bin/sh\n'
+} >"$work/passwd"
+printf '#!/bin/sh\nexec curl -fsS -o /dev/null http://127.0.0.1:8025/readyz\n' >"$work/mailpit"
+chmod 755 "$work/mailpit" "$work/stand_in.py" "$work/postgres-entrypoint.sh"
+
+# image NAME DOCKERFILE-LINES
+image() {
+  printf 'FROM nself-test/base:1\n%s\n' "$2" >"$work/Dockerfile"
+  docker build -q -t "$1" "$work" >/dev/null
+}
+
+# stand_in NAME JSON [MORE-LINES]
+stand_in() {
+  printf '%s\n' "$2" >"$work/stand-in.json"
+  image "$1" "COPY stand_in.py /stand_in.py
+COPY stand-in.json /etc/stand-in.json
+${3:-}
+ENTRYPOINT [\"/stand_in.py\"]"
+}
+
+for name in $(sed -n 's/^    image: "\{0,1\}\([^"]*\)"\{0,1\}$/\1/p' "$@" | sort -u); do
+  if docker image inspect "$name" >/dev/null 2>&1; then continue; fi
+  case $name in
+    */library/postgres:*)
+      image "$name" 'COPY passwd /etc/passwd
+COPY postgres-entrypoint.sh /usr/local/bin/docker-entrypoint.sh
+COPY --chown=70:70 empty /var/lib/postgresql/data
+ENV PATH=/usr/lib/postgresql/17/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+ENTRYPOINT ["docker-entrypoint.sh"]
+CMD ["postgres"]' ;;
+    */library/nginx:*) image "$name" 'CMD ["nginx", "-g", "daemon off;"]' ;;
+    */library/redis:*)
+      image "$name" 'COPY passwd /etc/passwd
+COPY --chown=999:1000 empty /data
+CMD ["redis-server"]' ;;
+    */library/busybox:*) image "$name" 'CMD ["sh"]' ;;
+    */hasura/graphql-engine:*)
+      stand_in "$name" '{"name": "hasura", "ports": [8080], "needs": ["HASURA_GRAPHQL_ADMIN_SECRET", "HASURA_GRAPHQL_DATABASE_URL",
+        "HASURA_GRAPHQL_METADATA_DATABASE_URL", "HASURA_GRAPHQL_JWT_SECRET"], "min_length": {"HASURA_GRAPHQL_ADMIN_SECRET": 32},
+        "json": ["HASURA_GRAPHQL_JWT_SECRET"], "databases": ["HASURA_GRAPHQL_DATABASE_URL", "HASURA_GRAPHQL_METADATA_DATABASE_URL"],
+        "writable": ["/tmp"]}' ;;
+    */nhost/hasura-auth:*)
+      stand_in "$name" '{"name": "auth", "ports": [4000], "needs": ["HASURA_GRAPHQL_JWT_SECRET", "HASURA_GRAPHQL_DATABASE_URL",
+        "HASURA_GRAPHQL_GRAPHQL_URL", "HASURA_GRAPHQL_ADMIN_SECRET"], "json": ["HASURA_GRAPHQL_JWT_SECRET"],
+        "databases": ["HASURA_GRAPHQL_DATABASE_URL"], "command": ["serve"], "writable": ["/tmp"], "port_variable": "AUTH_PORT"}' ;;
+    */minio/minio:*)
+      stand_in "$name" '{"name": "minio", "ports": [9000, 9001], "min_length": {"MINIO_ROOT_USER": 3, "MINIO_ROOT_PASSWORD": 8},
+        "command": ["server", "--console-address"], "writable": ["/data", "/tmp"]}' ;;
+    */nhost/functions:*)
+      stand_in "$name" '{"name": "functions", "ports": [3000], "read_only": false, "files": ["/opt/project/package-lock.json"]}' ;;
+    */axllent/mailpit:*) stand_in "$name" '{"name": "mail", "ports": [8025], "smtp": [1025]}' 'COPY mailpit /mailpit' ;;
+    */getmeili/meilisearch:*)
+      stand_in "$name" '{"name": "meilisearch", "ports": [7700], "min_length": {"MEILI_MASTER_KEY": 16}, "writable": ["/meili_data"]}' ;;
+    */nself/nself-admin:*) stand_in "$name" '{"name": "admin", "ports": [3021], "read_only": false}' ;;
+    */nself/ping-api:*)
+      stand_in "$name" '{"name": "ping-api", "ports": [8001], "needs": ["DATABASE_URL", "REDIS_URL", "HASURA_GRAPHQL_JWT_SECRET"],
+        "databases": ["DATABASE_URL"], "port_variable": "PORT"}' ;;
+    */grafana/grafana:*)
+      stand_in "$name" '{"name": "monitor", "ports": [3000], "min_length": {"GF_SECURITY_ADMIN_PASSWORD": 16}, "writable": ["/var/lib/grafana"]}' \
+        'COPY --chown=472:0 empty /var/lib/grafana' ;;
+    *)
+      echo "no stand-in for $name" >&2
+      exit 1 ;;
+  esac
+done
