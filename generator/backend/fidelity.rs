@@ -36,16 +36,13 @@ struct Account<'a> {
     waived: BTreeMap<String, String>,
 }
 
-/// The account as an artifact.
-///
-/// # Errors
-/// NS701 for each refused field that is set and not waived, NS901 for a field that the table forgets.
-pub fn account(target: &str, table: &'static [Row], plan: &Plan) -> Result<Vec<u8>, Vec<Diagnostic>> {
-    let internal = |message: String| vec![Diagnostic::error(Code::Internal, FieldPath::root()).message(message)];
-    let value = serde_json::to_value(plan).map_err(|error| internal(error.to_string()))?;
+/// The account as an artifact, with NS701 for each refused field that is set and not waived, and NS901 for a
+/// field that the table forgets.
+pub fn account(target: &str, table: &'static [Row], plan: &Plan) -> (Vec<u8>, Vec<Diagnostic>) {
+    let value = serde_json::to_value(plan).unwrap_or_default();
     let mut account = Account { target, fields: BTreeMap::new(), waived: BTreeMap::new() };
     let mut findings = Vec::new();
-    walk(&mut Vec::new(), &value, &mut |path, value| {
+    let covered = walk(&mut Vec::new(), &value, &mut |path, value| {
         let Some((pattern, fate)) = table.iter().find(|(pattern, _)| matches(pattern, path)) else { return false };
         if set(value) {
             account.fields.insert(pattern, *fate);
@@ -54,9 +51,12 @@ pub fn account(target: &str, table: &'static [Row], plan: &Plan) -> Result<Vec<u
             }
         }
         true
-    })
-    .map_err(|path| internal(format!("the {target} target does not account for `{}`", path.join("."))))?;
-    if findings.is_empty() { Ok(json::to_pretty(&account)) } else { Err(findings) }
+    });
+    if let Err(path) = covered {
+        let message = format!("the {target} target does not account for `{}`", path.join("."));
+        findings.push(Diagnostic::error(Code::Internal, FieldPath::root()).message(message));
+    }
+    (json::to_pretty(&account), findings)
 }
 
 /// Calls `visit` top down until it answers that a subtree is covered; a leaf that nobody covers is the error.

@@ -18,7 +18,7 @@ use crate::plan::{Plan, summary};
 pub fn generate(plan: &Plan) -> Result<Artifacts, Vec<Diagnostic>> {
     let one = |finding: Diagnostic| vec![finding];
     let content = [
-        nginx::emit(plan).map(|files| files.derived_from(&(&plan.edge, plan.profile))),
+        nginx::emit(plan).map(|files| files.derived_from(&(&plan.edge, plan.profile))).map_err(one),
         postgres::emit(plan).map(|files| files.derived_from(&plan.databases)).map_err(one),
         summary::emit(plan).map(|files| files.derived_from(plan)).map_err(one),
     ];

@@ -10,9 +10,8 @@ use serde_json::{Value, json};
 use super::{FAILED, FINE, FOUND, Format, StackArguments, output};
 use crate::artifact::{Artifacts, Digest};
 use crate::backend;
-use crate::backend::nginx::conf_d;
 use crate::diagnostic::{self, Code, Diagnostic, FieldPath, Span};
-use crate::plan::{self, ProjectFiles};
+use crate::plan::{self, ProjectFiles, conf_d};
 use crate::path;
 use crate::source::{self, Guard, Limits, Request};
 use crate::store::{self, Changes, MANIFEST, Stamp, Watch};
@@ -123,22 +122,19 @@ impl<'a> Run<'a> {
             if selected.as_ref().is_some_and(|selected| !selected.contains(environment.name.as_str())) {
                 continue;
             }
-            let made = plan::resolve(&environment.name, &environment.stack, &files).and_then(|(plan, warnings)| {
-                let mut warnings = warnings;
-                if self.arguments.frozen {
-                    warnings.extend(unpinned(&plan));
+            let (plan, mut more) = plan::resolve(&environment.name, &environment.stack, &files);
+            if self.arguments.frozen {
+                more.extend(unpinned(&plan));
+            }
+            // What was refused while reading must not reach a generator.
+            if !refused {
+                let wrong = more.iter().any(Diagnostic::is_error);
+                match backend::generate(&plan) {
+                    Ok(made) => artifacts.merge(Some(environment.name.as_str()), made).map_err(|finding| vec![finding])?,
+                    // Generators may contradict themselves over a plan that is wrong already.
+                    Err(found) => more.extend(found.into_iter().filter(|finding| !wrong || finding.code != Code::Internal)),
                 }
-                // What was refused while reading must not reach a generator.
-                let made = if refused { Artifacts::default() } else { backend::generate(&plan)? };
-                Ok((made, warnings))
-            });
-            let more = match made {
-                Ok((made, warnings)) => {
-                    artifacts.merge(Some(environment.name.as_str()), made).map_err(|finding| vec![finding])?;
-                    warnings
-                }
-                Err(more) => more,
-            };
+            }
             for mut finding in more {
                 if environment.broken.iter().any(|broken| finding.path.starts_with(broken)) {
                     continue;

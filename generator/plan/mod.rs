@@ -2,6 +2,7 @@
 //! secrets, edges. A backend only translates vocabulary.
 
 mod addresses;
+pub mod conf_d;
 mod databases;
 pub mod members;
 mod order;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::addresses::{missing, port};
+use super::addresses::port;
 use super::members::{EDGE, Members, known};
 use super::{Edge, EdgePlan, Service, Upstream};
 use crate::diagnostic::{Code, Diagnostic};
@@ -10,22 +10,15 @@ use crate::stack::env::ServiceAddress;
 use crate::stack::{EnvValue, Reference, ServiceName, Zone};
 
 /// Every connection that a service opens: dependencies, references in variables, routes.
-pub fn edges(members: &Members, edge: &EdgePlan, findings: &mut Vec<Diagnostic>) -> BTreeSet<Edge> {
+pub fn edges(members: &Members, edge: &EdgePlan) -> BTreeSet<Edge> {
     let mut edges = BTreeSet::new();
     for (from, member) in members {
-        let named = member.service.depends_on.keys().map(|to| (to, member.path.key("depends_on").key(to.as_str())));
-        let talks = member.service.connects_to.iter().enumerate();
-        let talks = talks.map(|(i, to)| (to, member.path.key("connects_to").index(i)));
-        for (to, path) in named.chain(talks) {
-            match members.get(to) {
-                None => findings.push(missing(to, members, &path)),
-                Some(target) => {
-                    let ports = target.service.all_ports();
-                    let main = port(&target.service, &None, &path).ok();
-                    let ports: Vec<u16> = main.map_or_else(|| ports.values().copied().collect(), |port| vec![port]);
-                    edges.extend(ports.into_iter().map(|port| Edge { from: from.clone(), to: to.clone(), port }));
-                }
-            }
+        for to in member.service.depends_on.keys().chain(&member.service.connects_to) {
+            // What does not exist is reported where dependencies are checked.
+            let Some(target) = members.get(to) else { continue };
+            let main = port(&target.service, &None, &member.path).ok();
+            let ports = main.map_or_else(|| target.service.all_ports().into_values().collect(), |port| vec![port]);
+            edges.extend(ports.into_iter().map(|port| Edge { from: from.clone(), to: to.clone(), port }));
         }
         for value in member.service.env.values().chain(member.service.extra_env.values()) {
             inside(value, &mut |address| {

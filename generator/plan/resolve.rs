@@ -1,5 +1,5 @@
 //! One environment's stack to its plan. Each step decides one aspect and reports what cannot be; the plan
-//! is used only when no step reported an error.
+//! is for use only when no step reported an error.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,11 +21,9 @@ pub struct ProjectFiles {
     pub project_folder: String,
 }
 
-/// Decides everything about one environment.
-///
-/// # Errors
-/// Every rule that the stack breaks, not yet located. Warnings come with the plan.
-pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> Result<(Plan, Vec<Diagnostic>), Vec<Diagnostic>> {
+/// Decides everything about one environment. With the plan come all rules that the stack breaks, not yet
+/// located; the plan is whole, but what is generated from it is for use only when none is an error.
+pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (Plan, Vec<Diagnostic>) {
     let mut findings = Vec::new();
     let profile = stack.profile.unwrap_or(Profile::Prod);
     let mut members = members(stack, profile, &mut findings);
@@ -34,7 +32,7 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> R
     let (databases, roles) = databases::plan(stack, &mut members, &mut findings);
     let mut secrets = Secrets::new(stack, &members, &roles, &mut findings);
     let edge = routes::plan(stack, profile, &members, &addresses, files, &mut findings);
-    let mut edges = order::edges(&members, &edge, &mut findings);
+    let mut edges = order::edges(&members, &edge);
 
     let mut services = BTreeMap::new();
     for (service_name, member) in &members {
@@ -86,7 +84,7 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> R
         compat: stack.compose.compat,
         project_folder: files.project_folder.clone(),
     };
-    if findings.iter().any(Diagnostic::is_error) { Err(findings) } else { Ok((plan, findings)) }
+    (plan, findings)
 }
 
 /// Defaults where neither the user nor the catalogue says anything.

@@ -45,6 +45,7 @@ pub fn plan(
                         .hint("give one of them another subdomain or path")
                         .related(first, "the other route"),
                 );
+                break;
             }
         }
         let name = address.hosts[0].replace('*', "_wildcard");
@@ -59,6 +60,7 @@ pub fn plan(
     for site in sites.values_mut() {
         site.locations.sort_by(|a, b| b.path.as_str().len().cmp(&a.path.as_str().len()).then(a.path.cmp(&b.path)));
     }
+    super::conf_d::check(&sites, &files.conf_d, findings);
     let internal = INTERNAL.iter().map(|cidr| Cidr::wrap((*cidr).to_owned())).collect();
     EdgePlan {
         service: known(EDGE),

@@ -52,19 +52,27 @@ pub fn findings(error: Error, files: &Files, places: &mut Places) -> Vec<Finding
             break;
         }
         let mut finding = plain(code, clean(&diagnostic.message));
-        let marks: Vec<(Mark, &str)> = diagnostic
-            .labels
-            .iter()
-            .filter_map(|label| Some((places.mark(&files, label.file_id, u32::try_from(label.range.start).ok()?)?, label.message.as_str())))
-            .collect();
-        let user = marks.iter().position(|(mark, _)| places.is_user(*mark)).or(if marks.is_empty() { None } else { Some(0) });
-        if let Some(first) = user {
-            finding.mark = Some(marks[first].0);
-            for (i, (mark, message)) in marks.iter().enumerate() {
-                if i != first && places.is_user(*mark) && !message.is_empty() {
-                    finding.related.push((*mark, clean(message)));
-                }
+        let mut marks: Vec<(Mark, &str)> = Vec::new();
+        for label in &diagnostic.labels {
+            let Some(mark) = u32::try_from(label.range.start).ok().and_then(|start| places.mark(&files, label.file_id, start)) else { continue };
+            if label.message == "expected type" && places.is_library(mark) {
+                finding.expected = readable(files.source(label.file_id).get(label.range.clone()).unwrap_or_default());
             }
+            marks.push((mark, label.message.as_str()));
+        }
+        let first = marks.iter().position(|(mark, _)| places.is_user(*mark));
+        finding.mark = first.or(if marks.is_empty() { None } else { Some(0) }).map(|first| marks[first].0);
+        for (i, (mark, message)) in marks.iter().enumerate() {
+            if Some(i) == first {
+                if code == Code::Evaluation && !message.is_empty() {
+                    finding.message = format!("{}: {}", finding.message, clean(message));
+                }
+            } else if places.is_user(*mark) && !message.is_empty() {
+                finding.related.push((*mark, clean(message)));
+            }
+        }
+        if code == Code::Syntax {
+            finding.hint = "look just before this place: a `,` between fields or a closing bracket may be missing".into();
         }
         for line in diagnostic.notes.iter().flat_map(|note| note.lines()) {
             note(&mut finding, line.trim());
@@ -100,10 +108,25 @@ fn note(finding: &mut Finding, line: &str) {
 
 /// Contract messages without Nickel's frame around them; no message shows a path of the machine.
 fn clean(message: &str) -> String {
-    let message = message.strip_prefix("contract broken by a value").unwrap_or(message);
-    let message = message.trim_start_matches([':', ' ']).lines().next().unwrap_or_default();
-    if message.contains("could not find import") {
-        return message.split(" (looked in").next().unwrap_or(message).to_owned();
+    let mut lines = message.lines().map(str::trim);
+    let first = lines.next().unwrap_or_default();
+    if first.starts_with("contract broken by") {
+        let own: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
+        return if own.is_empty() { "the value has another type".to_owned() } else { own.join(" ") };
     }
-    if message.is_empty() { "the value breaks its contract".to_owned() } else { message.to_owned() }
+    first.split(" (looked in").next().unwrap_or(first).to_owned()
+}
+
+/// A contract of the library in words.
+fn readable(contract: &str) -> String {
+    match contract {
+        "String" => "text".into(),
+        "Number" => "a number".into(),
+        "Bool" => "true or false".into(),
+        "Names" | "Array String" => "an array of texts".into(),
+        _ if contract.starts_with("[|") => format!("one of {}", contract.trim_matches(['[', ']', '|', ' '])),
+        _ if contract.starts_with("Array") => "an array".into(),
+        _ if contract.starts_with('{') => "a record".into(),
+        _ => String::new(),
+    }
 }

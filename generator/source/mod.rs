@@ -110,7 +110,10 @@ pub fn load(request: &Request) -> Result<Loaded, Vec<Diagnostic>> {
         let (stack, misfits) = decode::decode::<Stack>(&origins.root);
         let broken: Vec<FieldPath> = broken.iter().flat_map(|path| both_layers(path, &name)).collect();
         for mut finding in misfits {
-            if broken.iter().any(|path| finding.path.starts_with(path)) {
+            let reported = |path: &FieldPath| {
+                finding.path.starts_with(path) || (finding.code == Code::MissingField && path.parent() == finding.path)
+            };
+            if broken.iter().any(reported) {
                 continue;
             }
             origins.locate(&mut finding);

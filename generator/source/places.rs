@@ -51,6 +51,8 @@ impl Places {
         let file = match (path.strip_prefix(&self.library), path.strip_prefix(&self.project)) {
             (Ok(inside), _) => File { shown: slashes(inside), user: false },
             (_, Ok(inside)) => File { shown: slashes(inside), user: true },
+            // Sources that Nickel made itself are nobody's.
+            _ if !path.is_absolute() => File { shown: String::new(), user: false },
             _ => File { shown: path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(), user: true },
         };
         Known { id, file, lines: std::iter::once(0).chain(starts).collect() }
@@ -58,6 +60,11 @@ impl Places {
 
     pub fn is_user(&self, mark: Mark) -> bool {
         usize::try_from(mark.0).ok().and_then(|index| self.known.get(index)).is_some_and(|known| known.file.user)
+    }
+
+    /// A file of the stack language.
+    pub fn is_library(&self, mark: Mark) -> bool {
+        usize::try_from(mark.0).ok().and_then(|index| self.known.get(index)).is_some_and(|known| !known.file.user && !known.file.shown.is_empty())
     }
 
     pub fn into_files(self) -> Vec<File> {

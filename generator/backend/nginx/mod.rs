@@ -1,7 +1,5 @@
 //! nginx as the edge: one file per site, everything that concerns all sites in one place. Files of the user
-//! are included last and checked for names that are taken.
-
-pub mod conf_d;
+//! are included last.
 
 use minijinja::{Value, context};
 use serde::Serialize;
@@ -24,13 +22,8 @@ const HSTS_LOCAL: u32 = 60;
 /// The edge's files below `nginx/`, and `acme/` where certificates come from an authority.
 ///
 /// # Errors
-/// Hand-written files that cannot be used, and NS901 for a plan with unchecked names.
-pub fn emit(plan: &Plan) -> Result<Artifacts, Vec<Diagnostic>> {
-    conf_d::check(&plan.edge)?;
-    files(plan).map_err(|finding| vec![finding])
-}
-
-fn files(plan: &Plan) -> Result<Artifacts, Diagnostic> {
+/// NS901 for a plan with unchecked names.
+pub fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
     let edge = &plan.edge;
     let mut files = Artifacts::default();
     files.add("nginx", "nginx/nginx.conf", main(plan)?)?;

@@ -1,7 +1,7 @@
 //! Where services come from and what they wait for: image or build, health of dependencies, parts that
 //! are absent from the environment, parts without output in this release.
 
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
 use crate::plan::addresses::missing;
 use crate::plan::members::{Member, Members};
@@ -84,19 +84,22 @@ fn health(member: &Member, findings: &mut Vec<Diagnostic>) {
 }
 
 fn dependencies(stack: &Stack, member: &Member, members: &Members, findings: &mut Vec<Diagnostic>) {
+    let absent = |name: &ServiceName, path: FieldPath| {
+        if !stack.services.contains_key(name) {
+            return missing(name, members, &path);
+        }
+        Diagnostic::error(Code::DisabledDependency, path)
+            .message(format!("`{name}` is not part of this environment"))
+            .hint("enable it here, or drop the dependency for this environment")
+            .related(path!("services", name), "disabled or limited to other profiles here")
+    };
+    for (i, name) in member.service.connects_to.iter().enumerate().filter(|(_, name)| !members.contains_key(*name)) {
+        findings.push(absent(name, member.path.key("connects_to").index(i)));
+    }
     for (name, condition) in &member.service.depends_on {
         let path = member.path.key("depends_on").key(name.as_str());
         let Some(target) = members.get(name) else {
-            if stack.services.contains_key(name) {
-                findings.push(
-                    Diagnostic::error(Code::DisabledDependency, path)
-                        .message(format!("`{name}` is not part of this environment"))
-                        .hint("enable it here, or drop the dependency for this environment")
-                        .related(path!("services", name), "disabled or limited to other profiles here"),
-                );
-            } else {
-                findings.push(missing(name, members, &path));
-            }
+            findings.push(absent(name, path));
             continue;
         };
         let healthy = target.service.health.as_ref().is_some_and(|health| health.none.is_none());

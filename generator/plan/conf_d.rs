@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Related, Span};
-use crate::plan::EdgePlan;
+use super::Site;
 
 /// Where files of the user live, relative to the project.
 pub const FOLDER: &str = "nginx/conf.d";
@@ -18,17 +18,14 @@ struct Word {
     quoted: bool,
 }
 
-/// Refuses server names that the stack generates, names that two files share, and files that do not parse.
-///
-/// # Errors
+/// Refuses server names that the stack generates, names that two files share, and files that do not parse:
 /// NS206 and NS603, at the file's own lines.
-pub fn check(edge: &EdgePlan) -> Result<(), Vec<Diagnostic>> {
-    let mut findings = Vec::new();
+pub fn check(sites: &BTreeMap<String, Site>, files: &BTreeMap<String, String>, findings: &mut Vec<Diagnostic>) {
     let mut taken: BTreeMap<String, Option<Span>> = BTreeMap::new();
-    for host in edge.sites.values().flat_map(|site| &site.hosts) {
+    for host in sites.values().flat_map(|site| &site.hosts) {
         taken.insert(host.clone(), None);
     }
-    for (name, text) in &edge.conf_d {
+    for (name, text) in files {
         let file = format!("{FOLDER}/{name}");
         let words = match words(text) {
             Ok(words) => words,
@@ -38,33 +35,29 @@ pub fn check(edge: &EdgePlan) -> Result<(), Vec<Diagnostic>> {
                 continue;
             }
         };
-        for (i, word) in words.iter().enumerate() {
-            let starts = i == 0 || matches!(words[i - 1].text.as_str(), ";" | "{" | "}") && !words[i - 1].quoted;
-            if word.text != "server_name" || !starts {
+        for name in server_names(&words) {
+            let span = Span { file: file.clone(), line: name.line, column: name.column };
+            let Some(other) = taken.get(&name.text.to_ascii_lowercase()) else {
+                taken.insert(name.text.to_ascii_lowercase(), Some(span));
                 continue;
+            };
+            let mut finding = Diagnostic::error(Code::ServerNameTaken, FieldPath::root())
+                .message(format!("`{}` is served already", name.text))
+                .hint("choose another name, or change the route in stack.ncl")
+                .at(Some(span));
+            if other.is_some() {
+                finding.related.push(Related { path: FieldPath::root(), span: other.clone(), message: "the other server".into() });
             }
-            for name in words[i + 1..].iter().take_while(|word| word.quoted || word.text != ";") {
-                let span = Span { file: file.clone(), line: name.line, column: name.column };
-                match taken.get(&name.text.to_ascii_lowercase()) {
-                    None => {
-                        taken.insert(name.text.to_ascii_lowercase(), Some(span));
-                    }
-                    Some(other) => {
-                        let mut finding = Diagnostic::error(Code::ServerNameTaken, FieldPath::root())
-                            .message(format!("`{}` is served already", name.text))
-                            .hint("choose another name, or change the route in stack.ncl")
-                            .at(Some(span));
-                        if other.is_some() {
-                            let message = "the other server".to_owned();
-                            finding.related.push(Related { path: FieldPath::root(), span: other.clone(), message });
-                        }
-                        findings.push(finding);
-                    }
-                }
-            }
+            findings.push(finding);
         }
     }
-    if findings.is_empty() { Ok(()) } else { Err(findings) }
+}
+
+/// The arguments of every `server_name` directive.
+fn server_names(words: &[Word]) -> impl Iterator<Item = &Word> {
+    let ends = |word: &Word| !word.quoted && matches!(word.text.as_str(), ";" | "{" | "}");
+    let starts = (0..words.len()).filter(move |&i| words[i].text == "server_name" && (i == 0 || ends(&words[i - 1])));
+    starts.flat_map(move |i| words[i + 1..].iter().take_while(move |word| !ends(word)))
 }
 
 type Place = (u32, u32, String);
