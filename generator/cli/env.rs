@@ -8,7 +8,7 @@ use super::{FAILED, FINE, FOUND, Format, StackArguments, output};
 use crate::artifact::json as writer;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
-use crate::source::{self, Environment, Guard, Limits, Request};
+use crate::source::{self, Environment};
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -61,15 +61,7 @@ pub fn run(arguments: &Arguments) -> u8 {
 }
 
 fn environments(stack: &StackArguments) -> Result<Vec<Environment>, Vec<Diagnostic>> {
-    let executable = std::env::current_exe().unwrap_or_default();
-    let cache = stack.stack.parent().unwrap_or(std::path::Path::new("")).join(".nself");
-    let request = Request {
-        stack: stack.stack.clone(),
-        allow_imports: stack.allow_import.clone(),
-        cache,
-        guard: Guard::Child { executable, limits: Limits::default() },
-    };
-    let loaded = source::load(&request)?;
+    let loaded = source::load(&stack.request())?;
     if loaded.findings.iter().any(Diagnostic::is_error) { Err(loaded.findings) } else { Ok(loaded.environments) }
 }
 

@@ -13,7 +13,7 @@ use crate::backend;
 use crate::diagnostic::{self, Code, Diagnostic, FieldPath, Span};
 use crate::plan::{self, ProjectFiles, conf_d};
 use crate::path;
-use crate::source::{self, Guard, Limits, Request};
+use crate::source;
 use crate::store::{self, Changes, MANIFEST, Stamp, Watch};
 
 #[derive(Debug, Args)]
@@ -103,15 +103,8 @@ impl<'a> Run<'a> {
 
     /// Stack, plans, artifacts, comparison; with the warnings on the way.
     fn generate(&self, inputs: &mut Vec<Watch>) -> Result<(Changes, Vec<Diagnostic>), Vec<Diagnostic>> {
-        let executable = std::env::current_exe().map_err(|error| vec![Diagnostic::error(Code::Io, FieldPath::root()).message(error.to_string())])?;
-        inputs.push(Watch::File(executable.clone()));
-        let request = Request {
-            stack: self.arguments.stack.stack.clone(),
-            allow_imports: self.arguments.stack.allow_import.clone(),
-            cache: self.cache.clone(),
-            guard: Guard::Child { executable, limits: Limits::default() },
-        };
-        let loaded = source::load(&request)?;
+        inputs.extend(std::env::current_exe().ok().map(Watch::File));
+        let loaded = source::load(&self.arguments.stack.request())?;
         inputs.extend(loaded.inputs.iter().map(|input| if input.exists { Watch::File(input.path.clone()) } else { Watch::Absent(input.path.clone()) }));
         let mut findings = loaded.findings;
         let files = self.project_files(inputs, &mut findings);

@@ -10,10 +10,13 @@ mod output;
 mod schema;
 mod secrets;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::source::{Guard, Limits, Request};
 
 /// One typed Nickel file to a backend: Compose, nginx, PostgreSQL.
 #[derive(Debug, Parser)]
@@ -55,6 +58,23 @@ struct StackArguments {
     /// Allow imports from this folder too.
     #[arg(long, value_name = "DIR")]
     allow_import: Vec<PathBuf>,
+    /// Seconds that the evaluation may take.
+    #[arg(long, value_name = "SECONDS", default_value = "30")]
+    time_limit: u64,
+}
+
+impl StackArguments {
+    /// Reads the stack in a guarded child, with the cache beside it.
+    fn request(&self) -> Request {
+        let parent = self.stack.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let limits = Limits { time: Duration::from_secs(self.time_limit), ..Limits::default() };
+        Request {
+            stack: self.stack.clone(),
+            allow_imports: self.allow_import.clone(),
+            cache: parent.join(".nself"),
+            guard: Guard::Child { executable: std::env::current_exe().unwrap_or_else(|_| "nself".into()), limits },
+        }
+    }
 }
 
 #[derive(Debug, Args)]

@@ -14,11 +14,6 @@ const MAIN: &str = include_str!("nginx.conf.j2");
 const SITE: &str = include_str!("site.conf.j2");
 const ACME: &str = include_str!("acme.sh");
 
-/// Seconds that a browser remembers to use TLS: two years; in local so short that no other project on this
-/// machine's names is bothered.
-const HSTS: u32 = 63_072_000;
-const HSTS_LOCAL: u32 = 60;
-
 /// The edge's files below `nginx/`, and `acme/` where certificates come from an authority.
 ///
 /// # Errors
@@ -62,7 +57,7 @@ fn main(plan: &Plan) -> Result<String, Diagnostic> {
         names_hash => (hosts.len().next_power_of_two() * 4).max(2048),
         acme => edge.tls == TlsMode::Acme,
         certificates => certificates?,
-        hsts => if plan.profile == Profile::Local { HSTS_LOCAL } else { HSTS },
+        hsts => plan.profile != Profile::Local,
         connections => edge.connections,
         hosts,
         rate_limits,

@@ -1,0 +1,131 @@
+//! Compose files against the real readers: both generations of Compose, the specification's schema, a linter of
+//! key order, and a second YAML reader.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::support::{Ran, environments, nself_in, project, run, stack, tool};
+
+/// Values for every variable that the file requires.
+fn variables(folder: &Path) -> PathBuf {
+    let text = std::fs::read_to_string(folder.join("compose.yaml")).unwrap();
+    let names = text.split("${").skip(1).filter_map(|rest| rest.split(":?").next());
+    let mut lines: Vec<String> = names.map(|name| format!("{name}=value\n")).collect();
+    lines.sort();
+    lines.dedup();
+    let path = folder.join(".env");
+    std::fs::write(&path, lines.concat()).unwrap();
+    path
+}
+
+/// A private copy of an environment with values for its variables.
+fn copy(environment: &Path) -> tempfile::TempDir {
+    let copy = project(environment);
+    variables(copy.path());
+    copy
+}
+
+fn config(program: &Path, folder: &Path) -> Ran {
+    // The old one needs a project name, the new one has it in the file.
+    run(Command::new(program).args(["-p", "probe", "-f", "compose.yaml", "config", "-q"]).current_dir(folder))
+}
+
+fn accepts(ran: &Ran) -> bool {
+    ran.code == 0 && ran.stderr.is_empty()
+}
+
+/// What no Compose accepts.
+fn broken(folder: &Path) {
+    let text = std::fs::read_to_string(folder.join("compose.yaml")).unwrap();
+    std::fs::write(folder.join("compose.yaml"), text.replacen("    restart: ", "    restrat: ", 1)).unwrap();
+}
+
+#[test]
+fn compose_2_reads_every_file_without_a_word() {
+    let Some(program) = tool("bin/docker-compose-2") else { return };
+    for environment in environments() {
+        let folder = copy(&environment);
+        let ran = config(&program, folder.path());
+        assert!(accepts(&ran), "{}: {}", environment.display(), ran.stderr);
+    }
+    let folder = copy(&environments()[0]);
+    broken(folder.path());
+    assert!(!accepts(&config(&program, folder.path())), "the check can fail");
+}
+
+#[test]
+fn docker_compose_1_29_reads_the_compatible_form() {
+    let program = Path::new("/usr/bin/docker-compose");
+    if tool("stamps/packages").is_none() || !program.exists() {
+        return;
+    }
+    for compat in ["'\"docker-compose-1.29\"", "'podman"] {
+        let case = stack(&format!(
+            r#"{{ project = "shop", domain = "shop.example.com", compose.compat = {compat},
+                 services = {{ redis = nself.services.redis, minio = nself.services.minio,
+                   orders = {{ image = "acme/orders:1", port = 8001, replicas = 2, depends_on = ["redis"],
+                              compose.hostname = "orders" }} }} }}"#
+        ));
+        let ran = nself_in(case.path(), ["gen"]);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        for environment in ["local", "staging", "prod"] {
+            let folder = case.path().join("deploy").join(environment);
+            variables(&folder);
+            let text = std::fs::read_to_string(folder.join("compose.yaml")).unwrap();
+            assert!(!text.contains("\n    deploy:") && text.contains("pids_limit: "), "limits that 1.29 honours");
+            if compat.contains("1.29") {
+                let ran = config(program, &folder);
+                assert!(accepts(&ran), "{}", ran.stderr);
+                broken(&folder);
+                assert!(!accepts(&config(program, &folder)), "the check can fail");
+            } else {
+                assert!(text.starts_with("name: shop-"));
+            }
+        }
+        let raw = stack(&format!(
+            r#"{{ project = "shop", domain = "shop.example.com", compose.compat = {compat},
+                 services.orders = {{ image = "acme/orders:1", compose.pull_policy = "always" }} }}"#
+        ));
+        let ran = nself_in(raw.path(), ["gen"]);
+        assert!(ran.code == 2 && ran.stderr.contains("NS705"), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn the_schema_and_yamllint_have_nothing_to_say() {
+    let Some(venv) = tool("venv/bin") else { return };
+    let files: Vec<PathBuf> = environments().iter().map(|environment| environment.join("compose.yaml")).collect();
+    let schema = |files: &[PathBuf]| run(Command::new(venv.join("check-jsonschema")).args(["--builtin-schema", "vendor.compose-spec"]).args(files));
+    let ran = schema(&files);
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    let rules = "{extends: default, rules: {document-start: disable, line-length: disable, indentation: {indent-sequences: true, spaces: 2}}}";
+    let ran = run(Command::new(venv.join("yamllint")).args(["-s", "-d", rules]).args(&files));
+    assert_eq!(ran.code, 0, "{}", ran.stdout);
+    let folder = copy(&environments()[0]);
+    broken(folder.path());
+    assert_ne!(schema(&[folder.path().join("compose.yaml")]).code, 0, "the check can fail");
+}
+
+/// The account that goes with every file names a field of the plan for everything it says.
+#[test]
+fn the_account_of_fidelity_holds_waivers_with_reasons() {
+    let case = stack(
+        r#"{ project = "shop", domain = "shop.example.com",
+             services.orders = { image = "acme/orders:1", autoscale = { min = 1, max = 3 },
+               waive."compose.autoscale" = "one server" } }"#,
+    );
+    assert_eq!(nself_in(case.path(), ["gen"]).code, 0);
+    let account = std::fs::read(case.path().join("deploy/prod/fidelity.json")).unwrap();
+    let account: serde_json::Value = serde_json::from_slice(&account).unwrap();
+    assert_eq!(account["waived"]["services.orders.autoscale"], "one server");
+    assert!(account["fields"]["services.*.autoscale"]["refused"].is_string());
+    assert!(account["fields"].as_object().unwrap().len() > 30);
+}
+
+/// Only digests satisfy `--frozen`.
+#[test]
+fn frozen_refuses_tags() {
+    let case = stack(r#"{ project = "shop", domain = "shop.example.com" }"#);
+    let ran = nself_in(case.path(), ["gen", "--frozen"]);
+    assert!(ran.code == 2 && ran.stderr.contains("NS707"), "{}", ran.stderr);
+}

@@ -1,0 +1,115 @@
+//! The same input gives the same bytes: whoever runs it, wherever, in whatever order the input is written.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
+
+use crate::support::{name, golden, nself_in, project, run, tree};
+
+type Files = BTreeMap<String, Vec<u8>>;
+
+fn case() -> tempfile::TempDir {
+    project(&golden(false).into_iter().find(|case| name(case) == "nself").unwrap())
+}
+
+fn made(project: &Path) -> Files {
+    tree(&project.join("deploy"))
+}
+
+fn reference() -> Files {
+    let case = case();
+    assert_eq!(nself_in(case.path(), ["gen"]).code, 0);
+    made(case.path())
+}
+
+#[test]
+fn who_where_and_when_make_no_difference() {
+    let expected = reference();
+    let program = env!("CARGO_BIN_EXE_nself");
+    for (umask, cpus, variables) in [
+        ("0077", "0", [("TZ", "Pacific/Chatham"), ("LANG", "tr_TR.UTF-8"), ("HOME", "/nonexistent"), ("USER", "nobody")]),
+        ("0000", "0-1", [("TZ", "UTC"), ("LANG", "C"), ("LC_ALL", "de_DE.UTF-8"), ("HOSTNAME", "elsewhere")]),
+    ] {
+        let case = case();
+        let deep = case.path().join("a/b");
+        std::fs::create_dir_all(&deep).unwrap();
+        let script = format!("umask {umask}; exec taskset -c {cpus} {program} gen ../../stack.ncl");
+        let ran = run(Command::new("sh").args(["-c", &script]).current_dir(&deep).env_clear().env("PATH", "/usr/bin:/bin").envs(variables));
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        assert!(made(case.path()) == expected, "umask {umask}, {variables:?}");
+        let file = case.path().join("deploy/local/compose.yaml");
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o644, "umask {umask}");
+        assert_eq!(file.parent().unwrap().metadata().unwrap().permissions().mode() & 0o777, 0o755, "umask {umask}");
+    }
+}
+
+#[test]
+fn another_user_gets_the_same() {
+    let case = case();
+    if run(Command::new("id").arg("-u")).stdout.trim() != "0" {
+        let _ = std::fs::write("/dev/stderr", "SKIP: only root can run as another user\n");
+        return;
+    }
+    let mut copy = Command::new("chown");
+    assert_eq!(run(copy.args(["-R", "65534:65534"]).arg(case.path())).code, 0);
+    // The program may lie where only its owner reads.
+    let program = case.path().join("nself-program");
+    std::fs::copy(env!("CARGO_BIN_EXE_nself"), &program).unwrap();
+    std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
+    let ran = run(Command::new(&program).arg("gen").current_dir(case.path()).uid(65534).gid(65534));
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(made(case.path()) == reference());
+}
+
+#[test]
+fn twenty_processes_agree() {
+    let expected = reference();
+    let project = case();
+    for round in 0..20 {
+        let out = format!("out{round}");
+        let ran = nself_in(project.path(), ["gen", "--out", &out]);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        assert!(tree(&project.path().join(out)) == expected, "round {round}");
+    }
+}
+
+/// The stack as JSON with its keys in several orders.
+#[test]
+fn the_order_of_keys_makes_no_difference() {
+    let stack = |keys: [usize; 4]| {
+        let services = [
+            r#""orders": {"image": "acme/orders:1", "port": 8001, "env": {"B": "2", "A": "1"}, "volumes": {"zz": {"path": "/z"}, "ab": {"path": "/a"}}}"#,
+            r#""billing": {"env": {"C": "3"}, "port": 8002, "image": "acme/billing:1", "route": {"path": "/", "subdomain": "billing"}}"#,
+            r#""zeta": {"image": "acme/zeta:1"}"#,
+            r#""alpha": {"image": "acme/alpha:1"}"#,
+        ];
+        let services: Vec<&str> = keys.iter().map(|key| services[*key]).collect();
+        format!(r#"{{"services": {{{}}}, "domain": "shop.example.com", "project": "shop"}}"#, services.join(", "))
+    };
+    let mut results = Vec::new();
+    for keys in [[0, 1, 2, 3], [3, 2, 1, 0], [2, 0, 3, 1]] {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("data.json"), stack(keys)).unwrap();
+        let text = "let nself = import \"nself/main.ncl\" in (import \"data.json\") | nself.Stack\n";
+        std::fs::write(folder.path().join("stack.ncl"), text).unwrap();
+        let ran = nself_in(folder.path(), ["gen"]);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        results.push(made(folder.path()));
+    }
+    assert!(results.iter().all(|result| *result == results[0]));
+}
+
+/// Known-bad control: a stack that holds the time of day is not reproducible, and the comparison says so.
+#[test]
+fn the_comparison_can_fail() {
+    let made = |moment: &str| {
+        let case = case();
+        std::fs::write(case.path().join("nginx/conf.d/extra.conf"), format!("# {moment}\n")).unwrap();
+        assert_eq!(nself_in(case.path(), ["gen"]).code, 0);
+        made(case.path())
+    };
+    assert!(made("12:00:00") != made("12:00:01"));
+    assert!(made("12:00:00") == made("12:00:00"));
+}

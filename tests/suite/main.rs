@@ -1,0 +1,17 @@
+//! Everything that runs the program as its users do: one binary, so that it is linked once.
+//!
+//! Tests that need a tool find it below `NSELF_TOOLS` (see tests/tools.sh). Where it is missing they fail if
+//! `CI` is `true` and print a visible SKIP otherwise.
+
+mod compose;
+mod defects;
+mod determinism;
+mod golden;
+mod hostile;
+mod nginx;
+mod ownership;
+mod postgres;
+mod secrets;
+mod source;
+mod support;
+mod up;

@@ -1,0 +1,157 @@
+//! nginx configurations against the real nginx, a security analyser and an independent parser.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::support::{Ran, environments, project, run, stack, nself_in, tool};
+
+/// `nginx -t` in the Debian 13 root file system, with a throw-away key pair where the real one would be.
+fn test(root: &Path, environment: &Path) -> Ran {
+    let script = r#"
+set -e
+mount --bind "$1" "$1"
+mount -t tmpfs none "$1/run" && mkdir -p "$1/run/secrets"
+mkdir -p "$1/etc/nself" && mount --bind "$2/nginx" "$1/etc/nself"
+mount -t proc proc "$1/proc" && mount --bind /dev "$1/dev"
+printf '127.0.0.1 localhost host.docker.internal\n' > "$1/run/hosts"
+touch "$1/etc/hosts" && mount --bind "$1/run/hosts" "$1/etc/hosts"
+cp "$3"/* "$1/run/secrets/"
+exec chroot "$1" nginx -e stderr -t -c /etc/nself/nginx.conf
+"#;
+    let pair = key_pair();
+    run(Command::new("unshare").args(["-m", "sh", "-c", script, "sh"]).arg(root).arg(environment).arg(pair.path()))
+}
+
+fn key_pair() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let [key, certificate] = ["tls_key", "tls_certificate"].map(|name| folder.path().join(name));
+    let mut openssl = Command::new("openssl");
+    openssl.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=probe"]);
+    assert_eq!(run(openssl.arg("-keyout").arg(key).arg("-out").arg(certificate)).code, 0);
+    folder
+}
+
+fn accepts(ran: &Ran) -> bool {
+    ran.code == 0 && !["[warn]", "[emerg]", "[alert]", "[error]"].iter().any(|level| ran.stderr.contains(level))
+}
+
+#[test]
+fn nginx_accepts_every_configuration_without_a_warning() {
+    let Some(root) = tool("trixie") else { return };
+    for environment in environments() {
+        let ran = test(&root, &environment);
+        assert!(accepts(&ran), "{}: {}", environment.display(), ran.stderr);
+    }
+    for (from, to) in [("server_tokens off;", "server_tokenz off;"), ("    listen 8443 ssl default_server;\n    http2 on;", "    listen 8443 ssl http2 default_server;")] {
+        let copy = project(&environments()[0]);
+        let file = copy.path().join("nginx/nginx.conf");
+        let text = std::fs::read_to_string(&file).unwrap();
+        let broken = text.replacen(&from.replace("\n    ", "\n        "), to, 1);
+        assert_ne!(text, broken, "{from}");
+        std::fs::write(&file, broken).unwrap();
+        assert!(!accepts(&test(&root, copy.path())), "the check can fail: {to}");
+    }
+}
+
+/// The files as the analysers find them: includes point into a private copy.
+fn readable(environment: &Path) -> (tempfile::TempDir, PathBuf) {
+    let copy = project(environment);
+    let main = copy.path().join("nginx/nginx.conf");
+    let text = std::fs::read_to_string(&main).unwrap();
+    let folder = copy.path().join("nginx");
+    std::fs::write(folder.join("mime.types"), "types { text/html html; }\n").unwrap();
+    let text = text.replace("/etc/nself/", &format!("{}/", folder.display())).replace("/etc/nginx/", &format!("{}/", folder.display()));
+    std::fs::write(&main, text).unwrap();
+    (copy, main)
+}
+
+#[test]
+fn gixy_has_no_finding_at_any_level() {
+    let Some(gixy) = tool("venv/bin/gixy") else { return };
+    let analyse = |main: &Path| run(Command::new(&gixy).args(["-f", "json"]).arg(main));
+    for environment in environments() {
+        let (_copy, main) = readable(&environment);
+        let ran = analyse(&main);
+        let findings: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{}{}", ran.stdout, ran.stderr));
+        assert_eq!(findings, serde_json::json!([]), "{}", environment.display());
+    }
+    let (_copy, main) = readable(&environments()[0]);
+    let text = std::fs::read_to_string(&main).unwrap();
+    std::fs::write(&main, text.replacen("server_tokens off;", "server_tokens on;", 1)).unwrap();
+    assert!(analyse(&main).stdout.contains("version_disclosure"), "the check can fail");
+}
+
+/// Every route of the plan, and nothing else, is what an independent parser finds.
+#[test]
+fn an_independent_parser_reads_the_sites_of_the_model() {
+    let Some(crossplane) = tool("venv/bin/crossplane") else { return };
+    for environment in environments() {
+        let (_copy, main) = readable(&environment);
+        let ran = run(Command::new(&crossplane).arg("parse").arg(&main));
+        let parsed: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{}", ran.stderr));
+        assert_eq!(parsed["status"], "ok", "{}", parsed["errors"]);
+        let mut names = Vec::new();
+        let mut targets = Vec::new();
+        for file in parsed["config"].as_array().unwrap().iter().filter(|file| file["file"].as_str().unwrap().contains("/sites/")) {
+            collect(&file["parsed"], "server_name", &mut names);
+            collect(&file["parsed"], "proxy_pass", &mut targets);
+            collect(&file["parsed"], "grpc_pass", &mut targets);
+        }
+        let sites = std::fs::read_dir(environment.join("nginx/sites")).unwrap().count();
+        assert!(targets.len() >= sites && names.len() >= sites);
+        let mut unique = names.clone();
+        unique.sort();
+        unique.dedup();
+        assert_eq!(unique.len(), names.len(), "{names:?}");
+        // Each site is named after its first host.
+        for name in std::fs::read_dir(environment.join("nginx/sites")).unwrap() {
+            let name = name.unwrap().file_name().to_string_lossy().replace("_wildcard", "*");
+            assert!(names.contains(&name.strip_suffix(".conf").unwrap().to_owned()), "{name} in {names:?}");
+        }
+    }
+}
+
+fn collect(block: &serde_json::Value, directive: &str, found: &mut Vec<String>) {
+    for entry in block.as_array().into_iter().flatten() {
+        if entry["directive"] == directive {
+            found.extend(entry["args"].as_array().unwrap().iter().map(|arg| arg.as_str().unwrap().to_owned()));
+        }
+        collect(&entry["block"], directive, found);
+    }
+}
+
+/// Proxies in front, and everything that a route can be.
+#[test]
+fn every_kind_of_route_is_accepted() {
+    let Some(root) = tool("trixie") else { return };
+    let case = stack(
+        r#"{ project = "shop", domain = "shop.example.com",
+             edge = { trusted_proxies = ["203.0.113.0/24", "2001:db8::/32"], internal_addresses = ["192.0.2.7"], max_body = "1GiB", connections = 10 },
+             tls.mode = 'files,
+             frontends = { web = { port = 3000, route.subdomain = "@" }, any = { port = 3001, route.subdomain = "*" } },
+             include_frontends = true,
+             services = {
+               up = { image = "a/up:1", port = 8001, route = { subdomain = "up", kind = 'upload } },
+               ws = { image = "a/ws:1", port = 8002, route = { subdomain = "ws", kind = 'websocket, timeout = "2h" } },
+               rpc = { image = "a/rpc:1", port = 8003, route = { subdomain = "rpc", kind = 'grpc } },
+               inside = { image = "a/inside:1", port = 8004, route = { subdomain = "inside", access = 'internal } },
+               part = { image = "a/part:1", port = 8005, route = { subdomain = "up", path = "/part", internal_paths = ["/part/admin"], max_body = "1KiB" } },
+             } }"#,
+    );
+    let ran = nself_in(case.path(), ["gen"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    for environment in ["local", "staging", "prod"] {
+        let ran = test(&root, &case.path().join("deploy").join(environment));
+        assert!(accepts(&ran), "{environment}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn the_certificate_script_is_clean() {
+    let script = environments().into_iter().map(|folder| folder.join("acme/acme.sh")).find(|path| path.exists()).unwrap();
+    if tool("stamps/packages").is_none() {
+        return;
+    }
+    let ran = run(Command::new("shellcheck").arg(&script));
+    assert_eq!(ran.code, 0, "{}", ran.stdout);
+}

@@ -1,0 +1,197 @@
+//! The output folder: what is ours is kept exact, what is not ours is never touched.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+
+use crate::support::{nself_in, stack, tree};
+
+const STACK: &str = r#"{ project = "shop", domain = "shop.example.com", services.extra = { image = "a/extra:1", port = 8001, route.subdomain = "extra" } }"#;
+const SMALLER: &str = r#"{ project = "shop", domain = "shop.example.com" }"#;
+
+fn generated() -> tempfile::TempDir {
+    let case = stack(STACK);
+    assert_eq!(nself_in(case.path(), ["gen"]).code, 0);
+    case
+}
+
+fn rewrite(case: &Path, body: &str) {
+    fs::write(case.join("stack.ncl"), format!("let nself = import \"nself/main.ncl\" in\n{body} | nself.Stack\n")).unwrap();
+}
+
+fn states(case: &Path) -> serde_json::Value {
+    let ran = nself_in(case, ["check", "--format", "json"]);
+    serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{}", ran.stderr))
+}
+
+fn state_of(case: &Path, path: &str) -> String {
+    let answer = states(case);
+    let found = answer["files"].as_array().unwrap().iter().find(|file| file["path"] == path);
+    found.map_or("same", |file| file["state"].as_str().unwrap()).to_owned()
+}
+
+#[test]
+fn check_tells_the_states_apart() {
+    let case = generated();
+    let deploy = case.path().join("deploy");
+    assert_eq!(nself_in(case.path(), ["check"]).code, 0);
+
+    fs::remove_file(deploy.join("local/health.json")).unwrap();
+    fs::write(deploy.join("prod/health.json"), "{}\n").unwrap();
+    fs::write(deploy.join("prod/mine.txt"), "mine\n").unwrap();
+    rewrite(case.path(), SMALLER);
+    assert_eq!(state_of(case.path(), "local/health.json"), "missing");
+    assert_eq!(state_of(case.path(), "prod/health.json"), "hand-edited");
+    assert_eq!(state_of(case.path(), "prod/mine.txt"), "foreign");
+    assert_eq!(state_of(case.path(), "staging/compose.yaml"), "changed");
+    assert_eq!(state_of(case.path(), "staging/nginx/sites/extra.shop.example.com.conf"), "stale");
+    let ran = nself_in(case.path(), ["check"]);
+    assert_eq!(ran.code, 1);
+    assert!(ran.stdout.contains("--- a/staging/compose.yaml\n+++ b/staging/compose.yaml\n@@"), "a unified diff: {}", ran.stdout);
+    assert!(ran.stderr.contains("foreign: prod/mine.txt"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_hand_edit_is_never_lost() {
+    let case = generated();
+    let file = case.path().join("deploy/prod/compose.yaml");
+    let edited = fs::read_to_string(&file).unwrap() + "# mine\n";
+    fs::write(&file, &edited).unwrap();
+    rewrite(case.path(), SMALLER);
+    let before = tree(&case.path().join("deploy"));
+    let ran = nself_in(case.path(), ["gen"]);
+    assert!(ran.code == 2 && ran.stderr.contains("NS801") && ran.stderr.contains("prod/compose.yaml"), "{}", ran.stderr);
+    assert_eq!(tree(&case.path().join("deploy")), before, "nothing was written, not even the other files");
+    assert_eq!(nself_in(case.path(), ["gen", "--force"]).code, 0);
+    assert_ne!(fs::read_to_string(&file).unwrap(), edited);
+    assert_eq!(nself_in(case.path(), ["check"]).code, 0);
+}
+
+#[test]
+fn a_file_in_the_way_stays() {
+    let case = stack(STACK);
+    fs::create_dir_all(case.path().join("deploy/local")).unwrap();
+    fs::write(case.path().join("deploy/local/compose.yaml"), "mine\n").unwrap();
+    let ran = nself_in(case.path(), ["gen"]);
+    assert!(ran.code == 2 && ran.stderr.contains("NS802"), "{}", ran.stderr);
+    assert_eq!(tree(&case.path().join("deploy")).len(), 1);
+}
+
+#[test]
+fn stale_files_and_their_folders_go_and_secrets_stay() {
+    let case = generated();
+    let deploy = case.path().join("deploy");
+    assert_eq!(nself_in(case.path(), ["secrets", "init"]).code, 0);
+    let secrets = tree(&deploy.join("local/secrets"));
+    rewrite(case.path(), r#"{ project = "shop", domain = "shop.example.com", environments = { staging.enabled = false, prod.enabled = false } }"#);
+    assert_eq!(nself_in(case.path(), ["gen"]).code, 0);
+    assert!(!deploy.join("prod").exists() && !deploy.join("staging").exists());
+    assert_eq!(tree(&deploy.join("local/secrets")), secrets);
+    assert_eq!(nself_in(case.path(), ["check"]).code, 0);
+}
+
+#[test]
+fn an_environment_of_its_own_leaves_the_others_alone() {
+    let case = generated();
+    let deploy = case.path().join("deploy");
+    let before = tree(&deploy.join("local"));
+    rewrite(case.path(), SMALLER);
+    assert_eq!(nself_in(case.path(), ["gen", "--env", "prod"]).code, 0);
+    assert_eq!(tree(&deploy.join("local")), before);
+    assert_eq!(nself_in(case.path(), ["check", "--env", "prod"]).code, 0);
+    assert_eq!(nself_in(case.path(), ["check"]).code, 1);
+}
+
+/// Links could lead a write out of the folder; none is followed.
+#[test]
+fn links_in_the_output_folder_are_not_followed() {
+    let outside = tempfile::tempdir().unwrap();
+    let target = outside.path().join("precious");
+    for place in ["local", "local/nginx", "local/compose.yaml", "nself.manifest.json"] {
+        fs::write(&target, "precious").unwrap();
+        let folder = outside.path().join("folder");
+        fs::create_dir_all(&folder).unwrap();
+        let case = stack(STACK);
+        let link = case.path().join("deploy").join(place);
+        fs::create_dir_all(link.parent().unwrap()).unwrap();
+        let file = place.ends_with("yaml") || place.ends_with("json");
+        symlink(if file { &target } else { &folder }, &link).unwrap();
+        let ran = nself_in(case.path(), ["gen", "--force"]);
+        assert_eq!(ran.code, 2, "{place}: {}", ran.stderr);
+        assert!(ran.stderr.contains("NS803") || ran.stderr.contains("NS805"), "{place}: {}", ran.stderr);
+        assert_eq!(fs::read_to_string(&target).unwrap(), "precious", "{place}");
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 0, "{place}");
+    }
+}
+
+#[test]
+fn a_damaged_manifest_is_named_and_nothing_is_guessed() {
+    let case = generated();
+    let manifest = case.path().join("deploy/nself.manifest.json");
+    let text = fs::read_to_string(&manifest).unwrap();
+    for bad in [&text[..text.len() / 2], &text.replace("\"version\": 1", "\"version\": 99")] {
+        fs::write(&manifest, bad).unwrap();
+        let before = tree(&case.path().join("deploy"));
+        let ran = nself_in(case.path(), ["gen"]);
+        assert!(ran.code == 2 && ran.stderr.contains("NS805"), "{}", ran.stderr);
+        assert_eq!(tree(&case.path().join("deploy")), before);
+    }
+    // Without any manifest, files that are exactly ours are adopted.
+    fs::remove_file(&manifest).unwrap();
+    assert_eq!(nself_in(case.path(), ["gen"]).code, 0);
+    assert_eq!(fs::read_to_string(&manifest).unwrap(), text);
+}
+
+/// Killed at any moment, the next run heals; racing runs end with whole files.
+#[test]
+fn killed_and_racing_runs_leave_whole_files() {
+    let expected = tree(&generated().path().join("deploy"));
+    let case = stack(STACK);
+    for round in 0..12_u64 {
+        let _ = fs::remove_dir_all(case.path().join("deploy"));
+        let mut racing: Vec<_> = (0..4).map(|_| crate::support::nself(case.path()).arg("gen").stderr(std::process::Stdio::null()).spawn().unwrap()).collect();
+        std::thread::sleep(std::time::Duration::from_millis(5 + 7 * round));
+        racing[0].kill().unwrap();
+        for child in &mut racing {
+            child.wait().unwrap();
+        }
+        let ran = nself_in(case.path(), ["gen", "--force"]);
+        assert_eq!(ran.code, 0, "round {round}: {}", ran.stderr);
+        let mut made = tree(&case.path().join("deploy"));
+        // A killed writer may leave its temporary file, which nobody takes for an artifact.
+        made.retain(|path, _| !path.contains("/.nself-") && !path.starts_with(".nself-"));
+        assert!(made == expected, "round {round}");
+    }
+}
+
+#[test]
+fn a_read_only_project_can_be_checked() {
+    let case = generated();
+    let _ = fs::remove_dir_all(case.path().join(".nself"));
+    fs::write(case.path().join(".nself"), "a file where the cache would be").unwrap();
+    assert_eq!(nself_in(case.path(), ["check"]).code, 0);
+    assert_eq!(fs::metadata(case.path().join(".nself")).unwrap().permissions().mode() & 0o111, 0);
+}
+
+/// A stamp must never hide a change, not even one within the same tick.
+#[test]
+fn a_warm_run_sees_every_change() {
+    let case = generated();
+    for round in 0..20 {
+        let body = if round % 2 == 0 { SMALLER } else { STACK };
+        rewrite(case.path(), body);
+        assert_eq!(nself_in(case.path(), ["check"]).code, 1, "round {round}");
+        assert_eq!(nself_in(case.path(), ["gen"]).code, 0, "round {round}");
+        assert_eq!(nself_in(case.path(), ["check"]).code, 0, "round {round}");
+    }
+    let stamps = case.path().join(".nself/stamps");
+    for entry in fs::read_dir(stamps).unwrap() {
+        let path = entry.unwrap().path();
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, &text[..text.len() / 2]).unwrap();
+    }
+    assert_eq!(nself_in(case.path(), ["check"]).code, 0);
+    fs::create_dir_all(case.path().join("nginx/conf.d")).unwrap();
+    fs::write(case.path().join("nginx/conf.d/new.conf"), "# new\n").unwrap();
+    assert_eq!(nself_in(case.path(), ["check"]).code, 1, "a new hand-written file");
+}

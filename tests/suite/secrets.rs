@@ -1,0 +1,149 @@
+//! Values of secrets never appear: not in artifacts, not in the cache, not in any message.
+
+use std::fs;
+use std::path::Path;
+
+use crate::support::{nself_in, stack, tree};
+
+const STACK: &str = r#"{
+  project = "shop", domain = "shop.example.com",
+  services = { redis = nself.services.redis, minio = nself.services.minio, meilisearch = nself.services.meilisearch, mail = nself.services.mail },
+}"#;
+const CANARY: &str = "CanaryK7q2ZxR9vT4mW8pL1nB6";
+
+fn generated() -> tempfile::TempDir {
+    let case = stack(STACK);
+    assert_eq!(nself_in(case.path(), ["gen"]).code, 0);
+    case
+}
+
+/// The canary as it is, and as encodings would show it.
+fn shows(text: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(text);
+    let digest = blake3::hash(CANARY.as_bytes()).to_hex().to_string();
+    let forms = [CANARY.to_owned(), base64(CANARY.as_bytes()), CANARY.to_ascii_lowercase(), digest];
+    forms.iter().any(|form| text.contains(form.as_str()))
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for chunk in bytes.chunks_exact(3) {
+        let bits = u32::from(chunk[0]) << 16 | u32::from(chunk[1]) << 8 | u32::from(chunk[2]);
+        text.extend((0..4).map(|i| char::from(ALPHABET[(bits >> (18 - 6 * i) & 63) as usize])));
+    }
+    text
+}
+
+#[test]
+fn canaries_stay_where_they_are() {
+    let case = generated();
+    let local = case.path().join("deploy/local");
+    fs::create_dir_all(local.join("secrets")).unwrap();
+    let names: serde_json::Value = serde_json::from_slice(&fs::read(local.join("secrets.json")).unwrap()).unwrap();
+    for (i, (name, entry)) in names["secrets"].as_object().unwrap().iter().enumerate() {
+        if entry["kind"] == "random" || entry["kind"] == "external" {
+            fs::write(local.join("secrets").join(name), format!("{CANARY}{i}")).unwrap();
+        }
+    }
+    let mut said = Vec::new();
+    let commands: [&[&str]; 9] = [
+        &["secrets", "init"],
+        &["secrets", "check"],
+        &["gen", "--force"],
+        &["gen", "--format", "json"],
+        &["check"],
+        &["env", "show", "local"],
+        &["env", "diff", "local", "prod"],
+        &["secrets", "init", "--env", "prod"],
+        &["explain"],
+    ];
+    for arguments in commands {
+        let ran = nself_in(case.path(), arguments);
+        said.push(format!("{arguments:?} {} {}", ran.stdout, ran.stderr));
+    }
+    assert!(!shows(said.concat().as_bytes()), "{said:#?}");
+    let mut private = 0;
+    for (path, bytes) in tree(case.path()) {
+        let operator = path.starts_with("deploy/local/secrets/") || path == "deploy/local/.env";
+        assert!(operator || !shows(&bytes), "{path} shows a secret");
+        private += usize::from(operator && shows(&bytes));
+    }
+    assert!(private > 10, "the search finds what is there: {private}");
+}
+
+/// A credential in the wrong field is refused without being repeated.
+#[test]
+fn a_refused_value_is_not_repeated() {
+    for body in [
+        format!(r#"{{ project = "{CANARY}_x", domain = "d.example.com" }}"#),
+        format!(r#"{{ project = "shop", domain = "d.example.com", services.a1 = {{ image = "a/b:1", env.API_TOKEN = "{CANARY}" }} }}"#),
+        format!(r#"{{ project = "shop", domain = "d.example.com", services.a1 = {{ image = "a/b:1", env.URL = "https://u:{CANARY}@h/" }} }}"#),
+        format!(r#"{{ project = "shop", domain = "d.example.com", services.a1 = {{ image = "{CANARY} x", port = "{CANARY}" }} }}"#),
+        format!(r#"{{ project = "shop", domain = "d.example.com", services.a1 = {{ image = "a/b:1", command = "{CANARY}", user = "{CANARY}" }} }}"#),
+        format!(r#"{{ project = "shop", domain = "d.example.com", services.a1 = {{ image = "a/b:1", command = ["x", "postgres://u:{CANARY}@h/"] }} }}"#),
+    ] {
+        let case = stack(&body);
+        for format in ["text", "json"] {
+            let ran = nself_in(case.path(), ["gen", "--format", format]);
+            assert_eq!(ran.code, 2, "{body}");
+            assert!(!shows(ran.stdout.as_bytes()) && !shows(ran.stderr.as_bytes()), "{}{}", ran.stdout, ran.stderr);
+        }
+        assert!(tree(&case.path().join(".nself")).values().all(|bytes| !shows(bytes)), "the cache");
+    }
+}
+
+#[test]
+fn init_makes_what_is_missing_and_keeps_what_is_there() {
+    let case = generated();
+    assert_eq!(nself_in(case.path(), ["secrets", "init"]).code, 0);
+    let before = tree(&case.path().join("deploy/local/secrets"));
+    assert_eq!(nself_in(case.path(), ["secrets", "init"]).code, 0);
+    assert_eq!(before, tree(&case.path().join("deploy/local/secrets")));
+    let url = String::from_utf8(before["hasura_main_url"].clone()).unwrap();
+    let password = String::from_utf8(before["hasura_db_password"].clone()).unwrap();
+    assert_eq!(url, format!("postgres://hasura:{password}@postgres:5432/shop"));
+    assert_eq!(nself_in(case.path(), ["check"]).code, 0, "secrets are nobody's business but the operator's");
+    // Production has secrets that only the operator knows.
+    let prod = nself_in(case.path(), ["secrets", "init", "--env", "prod"]);
+    assert!(prod.code == 1 && prod.stderr.contains("missing smtp_password"), "{}", prod.stderr);
+    for name in ["smtp_host", "smtp_user", "smtp_password"] {
+        fs::write(case.path().join("deploy/prod/secrets").join(name), "a-value-of-the-operator-1").unwrap();
+    }
+    assert_eq!(nself_in(case.path(), ["secrets", "init", "--env", "prod"]).code, 0);
+}
+
+#[test]
+fn check_finds_weak_missing_and_shared_values() {
+    let case = generated();
+    for env in ["local", "staging", "prod"] {
+        nself_in(case.path(), ["secrets", "init", "--env", env]);
+        for name in ["smtp_host", "smtp_user", "smtp_password"] {
+            let path = case.path().join("deploy").join(env).join("secrets").join(name);
+            if !path.exists() {
+                fs::write(path, format!("operator-{env}-{name}-value")).unwrap();
+            }
+        }
+    }
+    let check = || nself_in(case.path(), ["secrets", "check"]);
+    assert_eq!(check().code, 0, "{}", check().stderr);
+    let secret = |env: &str, name: &str| case.path().join("deploy").join(env).join("secrets").join(name);
+    let put = |path: &Path, value: &str| {
+        let _ = fs::remove_file(path);
+        fs::write(path, value).unwrap();
+    };
+    for (value, code) in [("minioadmin", "NS505"), ("postgres", "NS505"), ("short", "NS505"), ("aaaaaaaaaaaaaaaaaaaaaaaa", "NS505")] {
+        let old = fs::read_to_string(secret("prod", "minio_root_password")).unwrap();
+        put(&secret("prod", "minio_root_password"), value);
+        let ran = check();
+        assert!(ran.code == 1 && ran.stderr.contains(code), "{value}: {}", ran.stderr);
+        put(&secret("prod", "minio_root_password"), &old);
+    }
+    let staging = fs::read_to_string(secret("staging", "jwt_key")).unwrap();
+    put(&secret("prod", "jwt_key"), &staging);
+    let ran = check();
+    assert!(ran.code == 1 && ran.stderr.contains("NS506"), "{}", ran.stderr);
+    fs::remove_file(secret("prod", "jwt_key")).unwrap();
+    let ran = check();
+    assert!(ran.code == 1 && ran.stderr.contains("NS304"), "{}", ran.stderr);
+}

@@ -1,0 +1,100 @@
+//! Programs that would crash, hang or spy: each ends in one finding.
+
+use std::os::unix::fs::symlink;
+use std::time::{Duration, Instant};
+
+use crate::support::{Ran, nself_in};
+
+fn gen_with(text: &str) -> Ran {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("stack.ncl"), text).unwrap();
+    let ran = nself_in(folder.path(), ["gen", "--time-limit", "5"]);
+    assert!(!folder.path().join("deploy").exists());
+    ran
+}
+
+fn ends_with(text: &str, code: &str) {
+    let started = Instant::now();
+    let ran = gen_with(text);
+    let shown: String = text.chars().take(60).collect();
+    assert_eq!(ran.code, 2, "{shown}: {}", ran.stderr);
+    assert!(ran.stderr.contains(&format!("error[{code}]")), "{shown}: {}", ran.stderr);
+    assert!(ran.stderr.contains("stack.ncl:"), "{shown}: {}", ran.stderr);
+    assert!(started.elapsed() < Duration::from_secs(60), "{shown}");
+}
+
+#[test]
+fn deep_nesting_ends_in_a_finding() {
+    ends_with(&format!("{}{}", "[".repeat(20_000), "]".repeat(20_000)), "NS005");
+    ends_with(&format!("{}1{}", "{a=".repeat(5_000), "}".repeat(5_000)), "NS005");
+}
+
+#[test]
+fn endless_programs_end_in_a_finding() {
+    ends_with("let rec f = fun x => 1 + f x in { a = f 1 }", "NS005");
+    ends_with("let rec f = fun x => f (x @ x) in { a = f [1, 2] }", "NS005");
+    ends_with("let rec f = fun x => f x in { a = f 1 }", "NS005");
+    ends_with("{ a = import \"/dev/zero\" as 'Text }", "NS003");
+}
+
+#[test]
+fn imports_outside_the_project_are_refused_and_never_shown() {
+    let outside = tempfile::tempdir().unwrap();
+    let secret = outside.path().join("secret.txt");
+    std::fs::write(&secret, "canary-9d1f\n").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    symlink(&secret, folder.path().join("link.txt")).unwrap();
+    let up = format!("../{}/secret.txt", outside.path().file_name().unwrap().to_string_lossy());
+    let absolute = secret.display().to_string();
+    for import in ["link.txt", &up, &absolute] {
+        for form in [format!("import \"{import}\" as 'Text"), format!("import \"{import}\" as 'Nickel")] {
+            let text = format!("let nself = import \"nself/main.ncl\" in {{ project = {form}, domain = \"x.example.com\" }} | nself.Stack");
+            std::fs::write(folder.path().join("stack.ncl"), text).unwrap();
+            let ran = nself_in(folder.path(), ["gen"]);
+            assert_eq!(ran.code, 2, "{import}");
+            assert!(ran.stderr.contains("NS006"), "{import}: {}", ran.stderr);
+            assert!(!ran.stderr.contains("canary"), "{}", ran.stderr);
+            assert!(!ran.stderr.contains(&outside.path().display().to_string()), "{}", ran.stderr);
+        }
+    }
+    // Permitted, the same import works.
+    let text = format!(
+        "let nself = import \"nself/main.ncl\" in {{ project = \"shop\", domain = \"x.example.com\", services.a1 = {{ image = \"a/b:1\", env.T = import \"{absolute}\" as 'Text }} }} | nself.Stack"
+    );
+    std::fs::write(folder.path().join("stack.ncl"), text).unwrap();
+    let allowed = outside.path().display().to_string();
+    let ran = nself_in(folder.path(), ["gen", "--allow-import", &allowed]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+}
+
+#[test]
+fn imports_of_the_project_count_as_input() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("parts")).unwrap();
+    let part = |port: u16| {
+        let text = format!("{{ orders = {{ image = \"a/b:1\", port = {port} }} }}");
+        std::fs::write(folder.path().join("parts/services.ncl"), text).unwrap();
+    };
+    let text = "let nself = import \"nself/main.ncl\" in { project = \"shop\", domain = \"x.example.com\", services = import \"parts/services.ncl\" } | nself.Stack";
+    std::fs::write(folder.path().join("stack.ncl"), text).unwrap();
+    part(8001);
+    assert_eq!(nself_in(folder.path(), ["gen"]).code, 0);
+    assert_eq!(nself_in(folder.path(), ["check"]).code, 0);
+    part(80);
+    let ran = nself_in(folder.path(), ["check"]);
+    assert!(ran.code == 2 && ran.stderr.contains("parts/services.ncl:1:"), "{}", ran.stderr);
+    part(8002);
+    assert_eq!(nself_in(folder.path(), ["check"]).code, 1, "the import decides the result");
+    // A library of one's own in the way of the embedded one is noticed, too.
+    std::fs::create_dir(folder.path().join("nself")).unwrap();
+    std::fs::write(folder.path().join("nself/main.ncl"), "{ Stack = Dyn }").unwrap();
+    let ran = nself_in(folder.path(), ["check"]);
+    assert!(ran.code == 2 && ran.stderr.contains("NS004"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_missing_stack_says_how_to_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let ran = nself_in(folder.path(), ["gen"]);
+    assert!(ran.code == 2 && ran.stderr.contains("NS001") && ran.stderr.contains("nself init"), "{}", ran.stderr);
+}

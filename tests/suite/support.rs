@@ -1,0 +1,115 @@
+//! Running programs, copying projects, finding tools.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// What a process left behind.
+#[derive(Debug)]
+pub struct Ran {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+pub fn run(command: &mut Command) -> Ran {
+    let output = command.stdin(Stdio::null()).output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    Ran {
+        code: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+/// The program under test, in a folder.
+pub fn nself(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_nself"));
+    command.current_dir(folder);
+    command
+}
+
+/// Runs nself and returns what it left.
+pub fn nself_in<S: AsRef<OsStr>>(folder: &Path, arguments: impl IntoIterator<Item = S>) -> Ran {
+    run(nself(folder).args(arguments))
+}
+
+/// The root of this repository.
+pub fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Folders below golden/, by whether they are expected to fail.
+pub fn golden(errors: bool) -> Vec<PathBuf> {
+    let mut cases: Vec<PathBuf> = std::fs::read_dir(root().join("golden")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    cases.retain(|path| path.is_dir() && name(path).starts_with("error-") == errors);
+    cases.sort();
+    assert!(cases.len() >= 4, "golden cases are gone");
+    cases
+}
+
+pub fn name(path: &Path) -> String {
+    path.file_name().unwrap().to_string_lossy().into_owned()
+}
+
+/// A private copy of a project without its outputs.
+pub fn project(case: &Path) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    copy_tree(case, copy.path());
+    copy
+}
+
+fn copy_tree(from: &Path, to: &Path) {
+    for entry in walkdir::WalkDir::new(from).into_iter().filter_entry(|entry| entry.depth() != 1 || !["out", ".nself", "deploy"].iter().any(|name| entry.file_name() == *name)) {
+        let entry = entry.unwrap();
+        let target = to.join(entry.path().strip_prefix(from).unwrap());
+        if entry.file_type().is_dir() {
+            std::fs::create_dir_all(target).unwrap();
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+/// A project with this stack file; the library's import is added.
+pub fn stack(body: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("stack.ncl"), format!("let nself = import \"nself/main.ncl\" in\n{body} | nself.Stack\n")).unwrap();
+    folder
+}
+
+/// All files below a folder with their bytes, in order.
+pub fn tree(folder: &Path) -> std::collections::BTreeMap<String, Vec<u8>> {
+    let entries = walkdir::WalkDir::new(folder).into_iter().map(Result::unwrap).filter(|entry| !entry.file_type().is_dir());
+    let files = entries.map(|entry| {
+        let path = entry.path().strip_prefix(folder).unwrap().to_string_lossy().into_owned();
+        (path, std::fs::read(entry.path()).unwrap_or_default())
+    });
+    files.collect()
+}
+
+/// The folder of tools, when it has `name`.
+pub fn tool(name: &str) -> Option<PathBuf> {
+    let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
+    let tools = std::env::var_os("NSELF_TOOLS").map_or_else(|| home.join(".cache/nself-tools"), PathBuf::from);
+    let path = tools.join(name);
+    if path.exists() {
+        return Some(path);
+    }
+    assert!(std::env::var("CI").as_deref() != Ok("true"), "{} is missing; tests/tools.sh installs it", path.display());
+    // Not captured by the test harness.
+    let line = format!("SKIP: {} is missing; tests/tools.sh installs it\n", path.display());
+    let _ = std::fs::write("/dev/stderr", line);
+    None
+}
+
+/// Every generated environment of the golden cases.
+pub fn environments() -> Vec<PathBuf> {
+    let mut all = Vec::new();
+    for case in golden(false) {
+        let folders = std::fs::read_dir(case.join("out")).unwrap().map(|entry| entry.unwrap().path());
+        all.extend(folders.filter(|path| path.is_dir()));
+    }
+    all.sort();
+    assert!(all.len() >= 12, "{all:?}");
+    all
+}
