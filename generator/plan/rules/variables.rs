@@ -102,6 +102,29 @@ fn unknown(member: &Member, name: &VariableName, path: &FieldPath, findings: &mu
     );
 }
 
+/// Checks the words of a command: an argument shows in every process list.
+pub fn arguments(member: &Member, findings: &mut Vec<Diagnostic>) {
+    let health = member.service.health.as_ref().and_then(|health| health.exec.as_ref());
+    let commands = [("entrypoint", member.service.entrypoint.as_ref()), ("command", member.service.command.as_ref()), ("health", health)];
+    for (field, words) in commands {
+        for (i, word) in words.into_iter().flatten().enumerate() {
+            let flag = CREDENTIAL_FLAGS.iter().any(|flag| word.as_str().starts_with(&format!("{flag}=")) || *flag == word.as_str());
+            if flag || has_password(word.as_str()) {
+                let path = if field == "health" { member.path.key("health").key("exec") } else { member.path.key(field) };
+                findings.push(
+                    Diagnostic::error(Code::PlainSecret, path.index(i))
+                        .message("an argument holds a credential")
+                        .expected("a mounted secret that the program reads")
+                        .hint("`secret_files = [\"name\"]` mounts it below /run/secrets"),
+                );
+            }
+        }
+    }
+}
+
+/// Options of common servers that take a password.
+const CREDENTIAL_FLAGS: [&str; 5] = ["--password", "--requirepass", "--pass", "--token", "--secret"];
+
 /// Names whose value is a credential: by their last word, so that PASSWORD_MIN_LENGTH is none.
 fn is_credential(name: &str) -> bool {
     let name = name.to_ascii_uppercase();
