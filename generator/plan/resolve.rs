@@ -41,17 +41,20 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
         for (field, variable, value) in fields.iter().flat_map(|(field, all)| all.iter().map(move |(k, v)| (field, k, v))) {
             let path = member.path.key(*field).key(variable.as_str());
             let scope = super::values::Scope { stack, environment: name, profile, service: service_name, members: &members, addresses: &addresses };
-            match scope.value(value, &path) {
-                Ok(Value::Secret(secret)) => {
-                    if secrets.use_variable(&secret, service_name, &path, &mut findings) {
-                        env.insert(variable.clone(), Value::Secret(secret));
-                    }
+            let value = match scope.value(value, &path) {
+                Ok(value) => value,
+                Err(finding) => {
+                    findings.push(finding);
+                    continue;
                 }
-                Ok(value) => {
-                    rules::variable(profile, member, variable, &value, &path, &mut findings);
-                    env.insert(variable.clone(), value);
-                }
-                Err(finding) => findings.push(finding),
+            };
+            rules::variable(profile, member, variable, &value, &path, &mut findings);
+            let known = match &value {
+                Value::Secret(secret) => secrets.use_variable(secret, service_name, &path, &mut findings),
+                Value::Text(_) => true,
+            };
+            if known {
+                env.insert(variable.clone(), value);
             }
         }
         services.insert(service_name.clone(), service(member, env));
