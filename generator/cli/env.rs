@@ -69,12 +69,17 @@ fn list(all: &[Environment], format: Format) -> u8 {
     let profile = |environment: &Environment| environment.stack.profile.map_or("", crate::stack::Profile::name);
     match format {
         Format::Json => {
-            let entries: Vec<Value> =
-                all.iter().map(|env| json!({ "name": env.name, "profile": profile(env), "domain": env.stack.domain })).collect();
+            let entries: Vec<Value> = all
+                .iter()
+                .map(|env| json!({ "name": env.name, "profile": profile(env), "domain": env.stack.domain }))
+                .collect();
             output::json(&json!({ "version": 1, "environments": entries }));
         }
         Format::Text => {
-            let lines: String = all.iter().map(|env| format!("{:<12} {:<8} {}\n", env.name.to_string(), profile(env), env.stack.domain)).collect();
+            let lines: String = all
+                .iter()
+                .map(|env| format!("{:<12} {:<8} {}\n", env.name.to_string(), profile(env), env.stack.domain))
+                .collect();
             output::result(&lines);
         }
     }

@@ -81,7 +81,10 @@ pub fn render(finding: &Diagnostic, colour: bool) -> String {
 
 /// Text from a stack as a terminal may show it: control and direction marks by number.
 fn visible(text: &str) -> String {
-    let hidden = |c: char| c.is_control() || matches!(c, '\u{061C}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}');
+    let hidden = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{061C}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}')
+    };
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         if hidden(c) {

@@ -60,7 +60,11 @@ pub(crate) fn admit<T: Checked>(text: &str) -> Result<T, String> {
     T::new(text).or_else(|reason| {
         REFUSED.with(|refused| match &mut *refused.borrow_mut() {
             Some(list) => {
-                list.push(Refusal { code: T::CODE, expected: format!("{}, such as `{}`", T::WHAT, T::EXAMPLE), reason });
+                list.push(Refusal {
+                    code: T::CODE,
+                    expected: format!("{}, such as `{}`", T::WHAT, T::EXAMPLE),
+                    reason,
+                });
                 Ok(T::stand_in(text))
             }
             None => Err(reason),

@@ -13,9 +13,13 @@ pub fn diff(changes: &[Change]) -> String {
     let mut out = String::new();
     for change in changes.iter().filter(|change| change.state.differs()) {
         let _ = writeln!(out, "# {}: {}", change.state.name(), change.path);
-        let text = |bytes: &Option<Vec<u8>>| bytes.as_deref().map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default();
+        let text = |bytes: &Option<Vec<u8>>| {
+            bytes.as_deref().map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default()
+        };
         let (old, new) = (text(&change.old), text(&change.new));
-        let name = |side: &str, present: bool| if present { format!("{side}/{}", change.path) } else { "/dev/null".to_owned() };
+        let name = |side: &str, present: bool| {
+            if present { format!("{side}/{}", change.path) } else { "/dev/null".to_owned() }
+        };
         let (from, to) = (name("a", change.old.is_some()), name("b", change.new.is_some()));
         let diff = TextDiff::from_lines(&old, &new);
         visible(&diff.unified_diff().context_radius(3).header(&from, &to).to_string(), &mut out);

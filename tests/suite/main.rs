@@ -15,3 +15,4 @@ mod secrets;
 mod source;
 mod support;
 mod up;
+mod yaml;
