@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde::ser::{self, Impossible, SerializeMap, SerializeSeq, SerializeStruct};
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::words;
 
 /// The value as a YAML document.
 ///
@@ -118,13 +119,8 @@ fn scalar(text: &str, out: &mut String) {
             '\r' => out.push_str("\\r"),
             ' '..='~' => out.push(c),
             '\u{0}'..='\u{9f}' => out.push_str(&format!("\\x{:02x}", c as u32)),
-            '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}' => {
-                out.push_str(&format!("\\u{:04x}", c as u32))
-            }
-            // Direction marks are shown by number, so that a diff reads as the file does.
-            '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' => {
-                out.push_str(&format!("\\u{:04x}", c as u32));
-            }
+            // Marks are shown by number, so that a diff reads as the file does.
+            _ if words::is_mark(c) => out.push_str(&format!("\\u{:04x}", c as u32)),
             _ => out.push(c),
         }
     }

@@ -8,6 +8,7 @@ use crate::path;
 use crate::stack::env::Scheme;
 use crate::stack::env::ServiceAddress;
 use crate::stack::{self, Checked, Host, PortName, Profile, Route, ServiceName, Stack};
+use crate::words;
 
 /// The domain whose every subdomain resolves to this machine in public DNS, and the one browsers
 /// resolve themselves (RFC 6761).
@@ -158,7 +159,7 @@ pub fn port(service: &stack::Service, name: &Option<PortName>, path: &FieldPath)
 /// The finding for a name that is not a service of the environment.
 pub fn missing(name: &ServiceName, members: &Members, path: &FieldPath) -> Diagnostic {
     let names: Vec<&str> = members.keys().map(ServiceName::as_str).collect();
-    let near = names.iter().find(|other| similar::TextDiff::from_chars(**other, name.as_str()).ratio() > 0.7);
+    let near = words::nearest(name.as_str(), names.iter().copied());
     Diagnostic::error(Code::UnknownDependency, path.clone())
         .message(format!("there is no service `{name}`"))
         .expected(format!("one of {}", names.join(", ")))

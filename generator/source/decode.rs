@@ -11,6 +11,7 @@ use serde::de::{self, DeserializeSeed, EnumAccess, IntoDeserializer, MapAccess, 
 use super::node::{Entry, Node, Value};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::stack::text;
+use crate::words;
 
 /// Decodes a tree and reports everything that does not fit, at its path. A misfit ends serde's walk, so the
 /// walk starts again without it until the rest fits.
@@ -145,8 +146,7 @@ impl<'a> Decoder<'a> {
     }
 
     fn unknown(&self, key: &str, fields: &[&str]) {
-        let ratio = |field: &str| similar::TextDiff::from_chars(field, key).ratio();
-        let near = fields.iter().max_by(|a, b| ratio(a).total_cmp(&ratio(b))).filter(|near| ratio(near) > 0.6);
+        let near = words::nearest(key, fields.iter().copied());
         let known = fields.join(", ");
         self.findings.borrow_mut().push(
             Diagnostic::error(Code::UnknownField, self.path.key(key))

@@ -10,6 +10,7 @@ use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::plan::Value;
 use crate::plan::members::Member;
 use crate::stack::{Profile, VariableName};
+use crate::words;
 
 /// Names per image, and names that look right and do nothing; data of stdlib/.
 #[derive(Debug, Deserialize)]
@@ -100,8 +101,7 @@ fn unknown(member: &Member, name: &VariableName, path: &FieldPath, findings: &mu
     if names.iter().any(|known| known == name.as_str()) {
         return;
     }
-    let ratio = |known: &String| similar::TextDiff::from_chars(known.as_str(), name.as_str()).ratio();
-    let near = names.iter().max_by(|a, b| ratio(a).total_cmp(&ratio(b))).filter(|near| ratio(near) > 0.75);
+    let near = words::nearest(name.as_str(), names.iter().map(String::as_str));
     findings.push(
         Diagnostic::error(Code::UnknownEnv, path.clone())
             .message(format!("the image of `{image}` knows no variable `{name}`"))
