@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// The blake3 digest of a file's bytes or, domain-separated, of a derivation.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Digest(String);
 
 impl Digest {
@@ -26,6 +27,19 @@ impl Digest {
     /// The first 12 digits, for labels.
     pub fn short(&self) -> &str {
         &self.0[..12]
+    }
+}
+
+impl TryFrom<String> for Digest {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let digit = |c: u8| c.is_ascii_digit() || (b'a'..=b'f').contains(&c);
+        if text.len() == 64 && text.bytes().all(digit) {
+            Ok(Digest(text))
+        } else {
+            Err(format!("{text:?} is not a digest of 64 digits"))
+        }
     }
 }
 

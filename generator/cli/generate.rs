@@ -14,7 +14,7 @@ use crate::diagnostic::{self, Code, Diagnostic, FieldPath, Span};
 use crate::path;
 use crate::plan::{self, ProjectFiles, conf_d};
 use crate::source;
-use crate::store::{self, Changes, MANIFEST, Stamp, Watch};
+use crate::store::{self, Cache, Change, Changes, MANIFEST, Recorder, Stamp, State, Watch};
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -55,7 +55,7 @@ struct Run<'a> {
     check: bool,
     project: PathBuf,
     out: PathBuf,
-    cache: PathBuf,
+    cache: Cache,
     stamp: PathBuf,
 }
 
@@ -66,12 +66,12 @@ impl<'a> Run<'a> {
         let project = std::path::absolute(parent).unwrap_or_else(|_| parent.to_owned());
         let out = arguments.out.clone().unwrap_or_else(|| parent.join("deploy"));
         let out = std::path::absolute(&out).unwrap_or(out);
-        let cache = project.join(".nself");
+        let cache = Cache::new(project.join(".nself"));
         let request = format!(
             "{stack:?} {out:?} {:?} {} {:?}",
             arguments.environments, arguments.frozen, arguments.stack.allow_import
         );
-        let stamp = cache.join("stamps").join(Digest::of(request.as_bytes()).short());
+        let stamp = cache.stamp(&Digest::of(request.as_bytes()));
         Run { arguments, check, project, out, cache, stamp }
     }
 
@@ -81,7 +81,7 @@ impl<'a> Run<'a> {
         match self.arguments.format {
             Format::Json => output::json(&said["result"]),
             Format::Text => {
-                output::warnings(said["warnings"].as_str().unwrap_or_default());
+                output::again(said["remarks"].as_str().unwrap_or_default());
                 output::remark(&format!("{} files, all up to date", said["files"].as_u64().unwrap_or_default()));
             }
         }
@@ -89,9 +89,11 @@ impl<'a> Run<'a> {
     }
 
     fn all(&self) -> u8 {
+        // Before anything is read, so that what is saved meanwhile shows.
+        let recorder = Recorder::begin(&self.stamp);
         let mut inputs = Vec::new();
-        match self.generate(&mut inputs) {
-            Ok((changes, findings)) => self.finish(&changes, &findings, &inputs),
+        match self.generate(&mut inputs).and_then(|made| self.finish(&made, recorder, &inputs)) {
+            Ok(code) => code,
             Err(findings) => self.fail(&diagnostic::merge(findings)),
         }
     }
@@ -104,11 +106,13 @@ impl<'a> Run<'a> {
         FAILED
     }
 
-    /// Stack, plans, artifacts, comparison; with the warnings on the way.
-    fn generate(&self, inputs: &mut Vec<Watch>) -> Result<(Changes, Vec<Diagnostic>), Vec<Diagnostic>> {
+    /// Stack, plans, artifacts; with the warnings on the way.
+    fn generate(&self, inputs: &mut Vec<Watch>) -> Result<Made, Vec<Diagnostic>> {
         inputs.extend(std::env::current_exe().ok().map(Watch::File));
         let loaded = source::load(&self.arguments.stack.request())?;
-        inputs.extend(loaded.inputs.iter().map(|input| {
+        // The library is part of the program, and laid out during the first run.
+        let read = loaded.inputs.iter().filter(|input| !input.path.starts_with(self.cache.library()));
+        inputs.extend(read.map(|input| {
             if input.exists { Watch::File(input.path.clone()) } else { Watch::Absent(input.path.clone()) }
         }));
         let mut findings = loaded.findings;
@@ -150,8 +154,7 @@ impl<'a> Run<'a> {
         if findings.iter().any(Diagnostic::is_error) {
             return Err(findings);
         }
-        let changes = store::compare(&self.out, &artifacts, selected.as_ref())?;
-        Ok((changes, findings))
+        Ok(Made { artifacts, selected, findings })
     }
 
     fn selection(
@@ -206,15 +209,19 @@ impl<'a> Run<'a> {
         files
     }
 
-    fn finish(&self, changes: &Changes, findings: &[Diagnostic], inputs: &[Watch]) -> u8 {
-        let differs = changes.changes.iter().any(|change| change.state.differs()) || !changes.manifest_is_current;
-        if !self.check && differs {
-            let lock = self.lock();
-            if let Err(refused) = store::apply(changes, self.arguments.force) {
-                return self.fail(&refused);
-            }
-            drop(lock);
+    /// Compares, writes, reports. Between the comparison and the last file, no other run writes.
+    fn finish(&self, made: &Made, recorder: Option<Recorder>, inputs: &[Watch]) -> Result<u8, Vec<Diagnostic>> {
+        let findings = &made.findings;
+        let lock = if self.check { None } else { self.cache.lock() };
+        let changes = store::compare(&self.out, &made.artifacts, made.selected.as_ref())?;
+        if !self.check && !changes.are_applied() {
+            store::apply(&changes, self.arguments.force)?;
         }
+        let differs = changes.differ();
+        if let Some(recorder) = recorder.filter(|_| !self.check || !differs) {
+            self.remember(recorder, &changes, findings, inputs);
+        }
+        drop(lock);
         let status = match (self.check, differs) {
             (_, false) => "same",
             (true, true) => "differs",
@@ -230,13 +237,9 @@ impl<'a> Run<'a> {
         });
         match self.arguments.format {
             Format::Json => output::json(&result),
-            Format::Text => self.say(changes, findings, differs),
+            Format::Text => self.say(&changes, findings, differs),
         }
-        if self.check && differs {
-            return FOUND;
-        }
-        self.remember(changes, findings, inputs);
-        FINE
+        Ok(if self.check && differs { FOUND } else { FINE })
     }
 
     fn say(&self, changes: &Changes, findings: &[Diagnostic], differs: bool) {
@@ -244,9 +247,7 @@ impl<'a> Run<'a> {
         if self.check {
             output::result(&store::diff(&changes.changes));
         }
-        for change in changes.changes.iter().filter(|change| change.state == store::State::Foreign) {
-            output::remark(&format!("foreign: {} is not nself's; it is left alone", change.path));
-        }
+        output::again(&store::foreign(&changes.changes));
         let counts = store::counts(&changes.changes);
         let listed: Vec<String> = counts.iter().map(|(state, count)| format!("{count} {state}")).collect();
         let end = match (self.check, differs) {
@@ -258,23 +259,39 @@ impl<'a> Run<'a> {
         output::remark(&format!("{}: {}; {end}", out.display(), listed.join(", ")));
     }
 
-    /// One writer at a time; without a writable cache there is no lock, and renames still keep files whole.
-    fn lock(&self) -> Option<fs::File> {
-        fs::create_dir_all(&self.cache).ok()?;
-        let file = fs::File::create(self.cache.join("lock")).ok()?;
-        file.lock().ok()?;
-        Some(file)
+    fn remember(&self, recorder: Recorder, changes: &Changes, findings: &[Diagnostic], inputs: &[Watch]) {
+        let mut outputs = vec![(self.out.join(MANIFEST), Digest::of(&changes.manifest.to_bytes()))];
+        let mut folders: BTreeSet<&Path> = changes.folders.iter().map(PathBuf::as_path).collect();
+        for change in changes.changes.iter().filter(|change| change.new.is_some()) {
+            let record = changes.manifest.files.get(&change.path);
+            outputs.extend(record.map(|record| (self.out.join(&change.path), record.digest.clone())));
+        }
+        for (path, _) in &outputs {
+            folders.extend(path.ancestors().skip(1).take_while(|folder| *folder != self.out));
+        }
+        // A folder that lost its last file is gone.
+        folders.retain(|folder| folder.is_dir());
+        let around: Vec<Watch> = folders.into_iter().map(|folder| Watch::Folder(folder.to_owned())).collect();
+        let files = outputs.len() - 1;
+        let foreign: Vec<Change> =
+            changes.changes.iter().filter(|change| change.state == State::Foreign).cloned().collect();
+        let mut counts = store::counts(&foreign);
+        counts.insert(State::Same.name(), files);
+        let result = json!({
+            "version": 1, "status": "same", "counts": counts, "files": store::states(&foreign), "diagnostics": findings,
+        });
+        let mut remarks: String = findings.iter().map(|finding| output::render(finding, false)).collect();
+        remarks.push_str(&store::foreign(&foreign));
+        let said = json!({ "result": result, "remarks": remarks, "files": files });
+        recorder.save(inputs.iter().cloned(), outputs, around, &said.to_string());
     }
+}
 
-    fn remember(&self, changes: &Changes, findings: &[Diagnostic], inputs: &[Watch]) {
-        let outputs = changes.manifest.files.keys().map(|path| Watch::File(self.out.join(path)));
-        let manifest = Watch::File(self.out.join(MANIFEST));
-        let count = changes.manifest.files.len();
-        let result = json!({ "version": 1, "status": "same", "counts": { "same": count }, "files": [], "diagnostics": findings });
-        let warnings: String = findings.iter().map(|finding| output::render(finding, false)).collect();
-        let said = json!({ "result": result, "warnings": warnings, "files": count });
-        Stamp::take(inputs.iter().cloned().chain(outputs).chain([manifest]), said.to_string()).save(&self.stamp);
-    }
+/// What a run came to before it looks at the output folder.
+struct Made {
+    artifacts: Artifacts,
+    selected: Option<BTreeSet<String>>,
+    findings: Vec<Diagnostic>,
 }
 
 /// Images without a digest.

@@ -20,8 +20,8 @@ pub fn json(value: &serde_json::Value) {
     result(&format!("{value:#}\n"));
 }
 
-/// Warnings of an earlier run, said again.
-pub fn warnings(text: &str) {
+/// Lines that are complete already, such as those of an earlier run.
+pub fn again(text: &str) {
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }
 

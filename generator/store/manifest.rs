@@ -2,12 +2,12 @@
 //! changes of two branches merge line by line.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{MANIFEST, io};
+use super::MANIFEST;
+use super::state::read;
 use crate::artifact::{Digest, json};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 
@@ -41,14 +41,15 @@ impl Manifest {
     /// The manifest of an output folder; empty when there is none.
     ///
     /// # Errors
-    /// NS805 when it is damaged or newer, NS804 when it cannot be read.
+    /// NS805 when it is damaged or newer, NS804 when it cannot be read, NS803 when it is a link.
     pub fn read(out: &Path) -> Result<Self, Diagnostic> {
-        let path = out.join(MANIFEST);
-        let text = match fs::read(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Manifest::default()),
-            Err(error) => return Err(io(&path, &error)),
-        };
+        let Some(text) = read(out, MANIFEST)? else { return Ok(Manifest::default()) };
+        let conflict = text.split(|byte| *byte == b'\n').position(|line| line.starts_with(b"<<<<<<< "));
+        if let Some(line) = conflict {
+            return Err(Diagnostic::error(Code::Manifest, FieldPath::root())
+                .message(format!("{MANIFEST}:{}: the conflict of a merge is not resolved", line + 1))
+                .hint("resolve the stack, take either side here, look at `nself check`, then `nself gen --force`"));
+        }
         let damaged = |why: String| {
             Diagnostic::error(Code::Manifest, FieldPath::root()).message(format!("{MANIFEST}: {why}")).hint(
                 "restore it from version control; without it, files are adopted only when they equal what is generated",
@@ -81,6 +82,8 @@ impl Manifest {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn manifest() -> Manifest {
@@ -113,6 +116,7 @@ mod tests {
             &good[..good.len() / 2],
             &good.replace("\"version\": 1", "\"version\": 2"),
             &good.replace("local/a", "../a"),
+            &good.replace(Digest::of(b"d").as_str(), "none"),
         ] {
             fs::write(out.path().join(MANIFEST), bad).unwrap();
             assert_eq!(Manifest::read(out.path()).unwrap_err().code, Code::Manifest, "{bad}");

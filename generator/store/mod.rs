@@ -1,6 +1,7 @@
 //! Artifacts on disk: compare, write, prune. Owns the output folder through `nself.manifest.json`; what is
 //! not in the manifest is not ours and stays as it is.
 
+mod cache;
 mod manifest;
 mod report;
 mod stamp;
@@ -9,9 +10,10 @@ mod write;
 
 use std::path::Path;
 
+pub use cache::Cache;
 pub use manifest::Manifest;
-pub use report::{counts, diff, states};
-pub use stamp::{Stamp, Watch};
+pub use report::{counts, diff, foreign, states};
+pub use stamp::{Recorder, Stamp, Watch};
 pub use state::{Change, Changes, State, compare};
 pub use write::apply;
 
@@ -20,6 +22,6 @@ use crate::diagnostic::{Code, Diagnostic, FieldPath};
 /// The ownership record, beside the environments.
 pub const MANIFEST: &str = "nself.manifest.json";
 
-fn io(path: &Path, error: &std::io::Error) -> Diagnostic {
+fn failed(path: &Path, error: &std::io::Error) -> Diagnostic {
     Diagnostic::error(Code::Io, FieldPath::root()).message(format!("{}: {error}", path.display()))
 }

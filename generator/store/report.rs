@@ -37,6 +37,15 @@ pub fn counts(changes: &[Change]) -> BTreeMap<&'static str, usize> {
     counts
 }
 
+/// A line for each file that is not ours and stays as it is.
+pub fn foreign(changes: &[Change]) -> String {
+    let foreign = changes.iter().filter(|change| change.state == State::Foreign);
+    let line = |change: &Change| {
+        format!("foreign: {} is not nself's; it is left alone\n", words::visible(&change.path, false))
+    };
+    foreign.map(line).collect()
+}
+
 /// Every file that is not the same, with its state.
 pub fn states(changes: &[Change]) -> Value {
     let listed = changes.iter().filter(|change| change.state != State::Same);

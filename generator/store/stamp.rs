@@ -1,10 +1,16 @@
 //! The warm run: when nothing that decided the last result has changed, nothing is evaluated. Times and
 //! inode numbers say "same" cheaply; when they differ, or are too fresh to be trusted, content decides.
+//!
+//! A stamp only counts on the file system where it was made: it names its own inode and time of birth, so one
+//! that comes with a checkout, and says what its author liked, is not believed.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
+use super::cache::{noise, plain_folder};
 use crate::artifact::Digest;
 
 /// What the result depends on.
@@ -35,62 +41,120 @@ struct Meta {
     inode: u64,
 }
 
+impl Meta {
+    fn of(meta: &fs::Metadata) -> Self {
+        let nanos = |seconds: i64, nanos: i64| i128::from(seconds) * 1_000_000_000 + i128::from(nanos);
+        Meta {
+            size: meta.size(),
+            modified: nanos(meta.mtime(), meta.mtime_nsec()),
+            changed: nanos(meta.ctime(), meta.ctime_nsec()),
+            inode: meta.ino(),
+        }
+    }
+
+    /// Older than `moment`. What was changed in the same tick as that could look unchanged.
+    fn is_before(&self, moment: i128) -> bool {
+        self.modified < moment && self.changed < moment
+    }
+}
+
+/// A stamp in the making. It exists before the first input is read, so that an input which is saved while it
+/// is evaluated shows as younger.
+#[derive(Debug)]
+pub struct Recorder {
+    path: PathBuf,
+    temporary: PathBuf,
+    file: File,
+    began: i128,
+    identity: String,
+}
+
+impl Recorder {
+    /// Nothing when stamps cannot be kept at `<cache>/<folder>/<name>`; then the next run is only slower.
+    pub fn begin(path: &Path) -> Option<Self> {
+        let folder = path.parent()?;
+        plain_folder(folder.parent()?).ok()?;
+        plain_folder(folder).ok()?;
+        let temporary = folder.join(format!(".{}", noise().ok()?));
+        let file = File::create_new(&temporary).ok()?;
+        let meta = file.metadata().ok();
+        let seen = meta.and_then(|meta| Some((Meta::of(&meta).modified, identity(&meta)?)));
+        let Some((began, identity)) = seen else {
+            let _ = fs::remove_file(&temporary);
+            return None;
+        };
+        Some(Recorder { path: path.to_owned(), temporary, file, began, identity })
+    }
+
+    /// Remembers what the run said, to be said again while all of this stays: `inputs` as they were read,
+    /// `outputs` as they should be, `around` as it is now. Anything that moved meanwhile leaves no stamp.
+    pub fn save(
+        mut self,
+        inputs: impl IntoIterator<Item = Watch>,
+        outputs: impl IntoIterator<Item = (PathBuf, Digest)>,
+        around: impl IntoIterator<Item = Watch>,
+        said: &str,
+    ) {
+        let began = self.began;
+        let inputs = inputs.into_iter().map(|watch| see(watch).filter(|seen| seen.meta.is_before(began)));
+        let outputs = outputs
+            .into_iter()
+            .map(|(path, digest)| see(Watch::File(path)).filter(|seen| seen.digest == digest.as_str()));
+        let seen: Option<Vec<Seen>> = inputs.chain(outputs).chain(around.into_iter().map(see)).collect();
+        let text = seen.and_then(|seen| write(&self.identity, said, &seen));
+        if let Some(text) = text
+            && self.file.write_all(text.as_bytes()).is_ok()
+        {
+            let _ = fs::rename(&self.temporary, &self.path);
+        }
+    }
+}
+
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.temporary);
+    }
+}
+
 /// The memory of one kind of run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stamp {
     /// What the run said, to be said again.
     pub said: String,
+    identity: String,
     seen: Vec<Seen>,
 }
 
-const HEADER: &str = "nself stamp 1";
+const HEADER: &str = "nself stamp 2";
+
+fn write(identity: &str, said: &str, seen: &[Seen]) -> Option<String> {
+    let mut text = format!("{HEADER}\n{identity}\n{}\n{said}\n", said.len());
+    for seen in seen {
+        let (kind, watched) = match &seen.watch {
+            Watch::File(path) => ('f', path),
+            Watch::Absent(path) => ('a', path),
+            Watch::Folder(path) => ('d', path),
+        };
+        let watched = watched.to_str().filter(|path| !path.contains('\n'))?;
+        let Meta { size, modified, changed, inode } = seen.meta;
+        text.push_str(&format!("{kind} {size} {modified} {changed} {inode} {} {watched}\n", seen.digest));
+    }
+    Some(text + "end\n")
+}
 
 impl Stamp {
-    /// Looks at every path now. A path that cannot be read is not watched: the stamp will not be fresh.
-    pub fn take(watches: impl IntoIterator<Item = Watch>, said: String) -> Self {
-        let seen = watches.into_iter().map(|watch| {
-            let meta = meta(&watch).unwrap_or_default();
-            let digest = content(&watch).unwrap_or_default();
-            Seen { watch, meta, digest }
-        });
-        Stamp { said, seen: seen.collect() }
-    }
-
-    /// Writes the stamp; failing to is no error, the next run is only slower.
-    pub fn save(&self, path: &Path) {
-        let mut text = format!("{HEADER}\n{}\n{}\n", self.said.len(), self.said);
-        for seen in &self.seen {
-            let (kind, watched) = match &seen.watch {
-                Watch::File(path) => ('f', path),
-                Watch::Absent(path) => ('a', path),
-                Watch::Folder(path) => ('d', path),
-            };
-            let Some(watched) = watched.to_str().filter(|path| !path.contains('\n')) else { return };
-            let Meta { size, modified, changed, inode } = seen.meta;
-            let digest = if seen.digest.is_empty() { "-" } else { &seen.digest };
-            text.push_str(&format!("{kind} {size} {modified} {changed} {inode} {digest} {watched}\n"));
-        }
-        text.push_str("end\n");
-        let temporary = path.with_extension(format!("{}", std::process::id()));
-        let write = || {
-            fs::create_dir_all(path.parent().unwrap_or(path))?;
-            fs::write(&temporary, &text)?;
-            fs::rename(&temporary, path)
-        };
-        if write().is_err() {
-            let _ = fs::remove_file(&temporary);
-        }
-    }
-
     /// The stamp at `path` when everything that it saw is still so.
     pub fn fresh(path: &Path) -> Option<Stamp> {
-        let taken = meta(&Watch::File(path.to_owned()))?.modified;
+        let meta = fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file)?;
         let stamp = Stamp::parse(&fs::read_to_string(path).ok()?)?;
-        stamp.seen.iter().all(|seen| still(seen, taken)).then_some(stamp)
+        let taken = Meta::of(&meta).modified;
+        (Some(&stamp.identity) == identity(&meta).as_ref() && stamp.seen.iter().all(|seen| still(seen, taken)))
+            .then_some(stamp)
     }
 
     fn parse(text: &str) -> Option<Stamp> {
         let text = text.strip_prefix(HEADER)?.strip_prefix('\n')?;
+        let (identity, text) = text.split_once('\n')?;
         let (length, rest) = text.split_once('\n')?;
         let length: usize = length.parse().ok()?;
         let said = rest.get(..length)?.to_owned();
@@ -115,68 +179,90 @@ impl Stamp {
             };
             seen.push(Seen { watch, meta, digest });
         }
-        Some(Stamp { said, seen })
+        Some(Stamp { said, identity: identity.to_owned(), seen })
     }
 }
 
+/// Which file it is, in a way that its content cannot foretell. File systems without a time of birth have no
+/// stamps.
+fn identity(meta: &fs::Metadata) -> Option<String> {
+    let born = meta.created().ok()?.duration_since(UNIX_EPOCH).ok()?;
+    Some(format!("{} {}", meta.ino(), born.as_nanos()))
+}
+
+/// Content first: whatever changes it afterwards changes the times too.
+fn see(watch: Watch) -> Option<Seen> {
+    let digest = content(&watch)?;
+    let meta = meta(&watch)?;
+    Some(Seen { watch, meta, digest })
+}
+
 fn still(seen: &Seen, taken: i128) -> bool {
-    if let Watch::Absent(path) = &seen.watch {
-        return fs::symlink_metadata(path).is_err();
-    }
-    // A file changed in the same tick as the stamp was taken could look unchanged.
-    let settled = |meta: &Meta| meta.modified < taken && meta.changed < taken;
     match meta(&seen.watch) {
-        Some(now) if now == seen.meta && settled(&now) => true,
+        Some(now) if now == seen.meta && now.is_before(taken) => true,
         Some(_) => content(&seen.watch).is_some_and(|digest| digest == seen.digest),
         None => false,
     }
 }
 
 fn meta(watch: &Watch) -> Option<Meta> {
-    let (Watch::File(path) | Watch::Folder(path)) = watch else { return None };
-    let meta = fs::metadata(path).ok()?;
-    let nanos = |seconds: i64, nanos: i64| i128::from(seconds) * 1_000_000_000 + i128::from(nanos);
-    Some(Meta {
-        size: meta.size(),
-        modified: nanos(meta.mtime(), meta.mtime_nsec()),
-        changed: nanos(meta.ctime(), meta.ctime_nsec()),
-        inode: meta.ino(),
-    })
+    match watch {
+        Watch::File(path) | Watch::Folder(path) => Some(Meta::of(&fs::metadata(path).ok()?)),
+        Watch::Absent(path) => fs::symlink_metadata(path).is_err().then(Meta::default),
+    }
 }
 
+/// The digest of what is there; a link is another thing than what it leads to.
 fn content(watch: &Watch) -> Option<String> {
-    match watch {
-        Watch::File(path) => Some(Digest::of(&fs::read(path).ok()?).to_string()),
-        Watch::Absent(_) => Some(String::new()),
+    let (path, digest) = match watch {
+        Watch::Absent(_) => return Some("-".to_owned()),
+        Watch::File(path) => {
+            // A pipe would wait for a writer.
+            fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
+            (path, Digest::of(&fs::read(path).ok()?))
+        }
         Watch::Folder(path) => {
             let mut names: Vec<_> =
                 fs::read_dir(path).ok()?.filter_map(|entry| Some(entry.ok()?.file_name())).collect();
             names.sort();
             let names: Vec<_> = names.iter().map(|name| name.to_string_lossy()).collect();
-            Some(Digest::of(names.join("\0").as_bytes()).to_string())
+            (path, Digest::of(names.join("\0").as_bytes()))
         }
-    }
+    };
+    let link = fs::symlink_metadata(path).ok()?.is_symlink();
+    Some(if link { format!("link:{digest}") } else { digest.to_string() })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::thread::sleep;
+    use std::time::Duration;
+
     use super::*;
+
+    /// Longer than a tick of any file system that matters here.
+    fn tick() {
+        sleep(Duration::from_millis(20));
+    }
+
+    fn place(folder: &Path) -> PathBuf {
+        fs::create_dir_all(folder.join("cache")).unwrap();
+        folder.join("cache/stamps/one")
+    }
+
+    fn record(path: &Path, inputs: Vec<Watch>) {
+        Recorder::begin(path).unwrap().save(inputs, [], [], "said\nso");
+    }
 
     #[test]
     fn a_stamp_is_fresh_until_something_it_saw_changes() {
         let folder = tempfile::tempdir().unwrap();
-        let (file, other, stamp) = (folder.path().join("a"), folder.path().join("b"), folder.path().join("s/stamp"));
+        let (file, other, stamp) = (folder.path().join("a"), folder.path().join("b"), place(folder.path()));
         let names = folder.path().join("names");
         fs::create_dir(&names).unwrap();
         fs::write(&file, "one").unwrap();
-        let take = || {
-            Stamp::take(
-                [Watch::File(file.clone()), Watch::Absent(other.clone()), Watch::Folder(names.clone())],
-                "said\nso".into(),
-            )
-            .save(&stamp)
-        };
-        take();
+        tick();
+        record(&stamp, vec![Watch::File(file.clone()), Watch::Absent(other.clone()), Watch::Folder(names.clone())]);
         assert_eq!(Stamp::fresh(&stamp).unwrap().said, "said\nso");
 
         // Same size and within the same tick: only the content tells.
@@ -192,20 +278,65 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_or_newer_stamp_is_not_fresh() {
+    fn an_input_saved_while_it_was_read_leaves_no_stamp() {
         let folder = tempfile::tempdir().unwrap();
-        let (file, stamp) = (folder.path().join("a"), folder.path().join("stamp"));
+        let (file, stamp) = (folder.path().join("a"), place(folder.path()));
         fs::write(&file, "one").unwrap();
-        Stamp::take([Watch::File(file)], String::new()).save(&stamp);
+        tick();
+        let recorder = Recorder::begin(&stamp).unwrap();
+        fs::write(&file, "two").unwrap();
+        recorder.save([Watch::File(file.clone())], [], [], "");
+        assert!(!stamp.exists());
+        // Moved into place with an old time: the time of change tells.
+        let recorder = Recorder::begin(&stamp).unwrap();
+        tick();
+        fs::rename(&file, folder.path().join("b")).unwrap();
+        recorder.save([Watch::File(folder.path().join("b"))], [], [], "");
+        assert!(!stamp.exists());
+        // Known-bad control: left alone, the same calls leave one.
+        tick();
+        record(&stamp, vec![Watch::File(folder.path().join("b"))]);
+        assert!(stamp.exists());
+        assert_eq!(fs::read_dir(stamp.parent().unwrap()).unwrap().count(), 1, "temporary files stay behind");
+    }
+
+    #[test]
+    fn an_output_that_is_not_as_it_should_be_leaves_no_stamp() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, stamp) = (folder.path().join("a"), place(folder.path()));
+        fs::write(&file, "edited").unwrap();
+        let save = |expected: &[u8]| {
+            Recorder::begin(&stamp).unwrap().save([], [(file.clone(), Digest::of(expected))], [], "");
+            stamp.exists()
+        };
+        assert!(!save(b"made"));
+        assert!(save(b"edited"));
+    }
+
+    #[test]
+    fn a_copied_cut_or_newer_stamp_is_not_fresh() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, stamp) = (folder.path().join("a"), place(folder.path()));
+        fs::write(&file, "one").unwrap();
+        tick();
+        record(&stamp, vec![Watch::File(file)]);
+        assert!(Stamp::fresh(&stamp).is_some());
         let text = fs::read_to_string(&stamp).unwrap();
+        // Written in place: the same file, and so its content alone decides.
         for bad in [
             String::new(),
             text[..text.len() - 5].to_owned(),
-            text.replace("stamp 1", "stamp 2"),
+            text.replace("stamp 2", "stamp 3"),
             text.replace("\nf ", "\nx "),
         ] {
             fs::write(&stamp, bad).unwrap();
             assert!(Stamp::fresh(&stamp).is_none());
         }
+        fs::write(&stamp, &text).unwrap();
+        assert!(Stamp::fresh(&stamp).is_some());
+        let copy = folder.path().join("copy");
+        fs::write(&copy, &text).unwrap();
+        fs::rename(&copy, &stamp).unwrap();
+        assert!(Stamp::fresh(&stamp).is_none(), "a stamp that was made elsewhere");
     }
 }

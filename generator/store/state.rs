@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
 use super::manifest::{Manifest, Record};
-use super::{MANIFEST, io};
+use super::{MANIFEST, failed};
 use crate::artifact::{Artifacts, Digest};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 
@@ -69,9 +69,26 @@ pub struct Changes {
     pub manifest: Manifest,
     /// Whether the manifest on disk is that already.
     pub manifest_is_current: bool,
+    /// Folders in which files that are not ours were looked for.
+    pub folders: Vec<PathBuf>,
+    /// Temporary files of runs that were killed.
+    pub(super) litter: Vec<PathBuf>,
 }
 
-/// Compares the artifacts of the selected environments; with no selection, of all that ever were.
+impl Changes {
+    /// Whether `check` fails.
+    pub fn differ(&self) -> bool {
+        self.changes.iter().any(|change| change.state.differs()) || !self.manifest_is_current
+    }
+
+    /// Whether [`apply`](super::apply) has nothing to do.
+    pub fn are_applied(&self) -> bool {
+        !self.differ() && self.litter.is_empty()
+    }
+}
+
+/// Compares the artifacts of the selected environments; with no selection, of all that ever were. Whoever
+/// applies the result holds the lock from here on, or another run's manifest is lost.
 ///
 /// # Errors
 /// NS803 for links and files where folders must be, NS804, NS805.
@@ -80,7 +97,12 @@ pub fn compare(
     artifacts: &Artifacts,
     selected: Option<&BTreeSet<String>>,
 ) -> Result<Changes, Vec<Diagnostic>> {
-    let old = Manifest::read(out).map_err(|finding| vec![finding])?;
+    let one = |finding| vec![finding];
+    match fs::symlink_metadata(out) {
+        Ok(meta) if !meta.is_dir() => return Err(one(blocked("the output folder", out, out))),
+        _ => {}
+    }
+    let old = Manifest::read(out).map_err(one)?;
     let ours = |path: &str| {
         selected.is_none_or(|selected| path.split('/').next().is_some_and(|environment| selected.contains(environment)))
     };
@@ -116,16 +138,23 @@ pub fn compare(
             }
         }
     }
-    for path in strangers(out, &wanted, selected) {
+    if !findings.is_empty() {
+        return Err(findings);
+    }
+    let around = Around::look(out, &wanted);
+    for path in around.strangers {
         changes.push(Change { path, state: State::Foreign, old: None, new: None });
     }
     changes.sort_by(|a, b| a.path.cmp(&b.path));
-    let manifest_is_current = fs::read(out.join(MANIFEST)).is_ok_and(|bytes| bytes == manifest.to_bytes());
-    if findings.is_empty() {
-        Ok(Changes { out: out.to_owned(), changes, manifest, manifest_is_current })
-    } else {
-        Err(findings)
-    }
+    let manifest_is_current = read(out, MANIFEST).map_err(one)?.is_some_and(|bytes| bytes == manifest.to_bytes());
+    Ok(Changes {
+        out: out.to_owned(),
+        changes,
+        manifest,
+        manifest_is_current,
+        folders: around.folders,
+        litter: around.litter,
+    })
 }
 
 fn state(disk: Option<&[u8]>, new: Option<&[u8]>, record: Option<&Record>) -> Option<State> {
@@ -143,8 +172,9 @@ fn state(disk: Option<&[u8]>, new: Option<&[u8]>, record: Option<&Record>) -> Op
     })
 }
 
-/// The bytes of a file below `out`; nothing when it does not exist. Never follows a link.
-fn read(out: &Path, path: &str) -> Result<Option<Vec<u8>>, Diagnostic> {
+/// The bytes of a file below `out`; nothing when it does not exist. Looks at every step right before use and
+/// never follows a link; what swaps one in between two system calls is not defended against.
+pub(super) fn read(out: &Path, path: &str) -> Result<Option<Vec<u8>>, Diagnostic> {
     let mut at = out.to_owned();
     let mut parts = path.split('/').peekable();
     while let Some(part) = parts.next() {
@@ -152,48 +182,74 @@ fn read(out: &Path, path: &str) -> Result<Option<Vec<u8>>, Diagnostic> {
         let meta = match fs::symlink_metadata(&at) {
             Ok(meta) => meta,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(io(&at, &error)),
+            Err(error) => return Err(failed(&at, &error)),
         };
         let right = if parts.peek().is_some() { meta.is_dir() } else { meta.is_file() };
         if !right {
             return Err(blocked(path, &at, out));
         }
     }
-    fs::read(&at).map(Some).map_err(|error| io(&at, &error))
+    fs::read(&at).map(Some).map_err(|error| failed(&at, &error))
 }
 
 /// The finding for something that stands where a plain file or folder must be.
-pub(super) fn blocked(path: &str, at: &Path, out: &Path) -> Diagnostic {
-    let place = at.strip_prefix(out).unwrap_or(at).display();
+pub(super) fn blocked(what: &str, at: &Path, out: &Path) -> Diagnostic {
+    let place = at.strip_prefix(out).ok().filter(|place| !place.as_os_str().is_empty()).unwrap_or(at);
     Diagnostic::error(Code::OutputUnsafe, FieldPath::root())
-        .message(format!("{path}: `{place}` is a link or of another kind"))
-        .expected("plain folders and files below the output folder")
+        .message(format!("{what}: `{}` is a link or of another kind", place.display()))
+        .expected("a plain output folder with plain folders and files")
         .hint("remove it, or choose another folder with --out")
 }
 
-/// Files in the environments' folders that are neither ours nor the operator's.
-fn strangers(out: &Path, wanted: &BTreeMap<&str, Option<&[u8]>>, selected: Option<&BTreeSet<String>>) -> Vec<String> {
-    let environments: BTreeSet<&str> = wanted.keys().filter_map(|path| path.split('/').next()).collect();
-    let mut strangers = Vec::new();
-    for environment in environments {
-        if selected.is_some_and(|selected| !selected.contains(environment)) {
-            continue;
-        }
-        let entries = WalkDir::new(out.join(environment))
-            .sort_by_file_name()
-            .into_iter()
-            .filter_entry(|entry| entry.depth() != 1 || !private(entry.file_name()));
-        for entry in entries.filter_map(Result::ok).filter(|entry| !entry.file_type().is_dir()) {
-            let path = entry.path().strip_prefix(out).unwrap_or(entry.path()).to_string_lossy().replace('\\', "/");
-            if !wanted.contains_key(path.as_str()) {
-                strangers.push(path);
-            }
-        }
-    }
-    strangers
+/// What else is in the output folder.
+#[derive(Default)]
+struct Around {
+    /// Files in the environments' folders that are neither ours nor the operator's.
+    strangers: Vec<String>,
+    folders: Vec<PathBuf>,
+    litter: Vec<PathBuf>,
 }
 
-/// Values of secrets are the operator's.
+impl Around {
+    /// Looks through the folders of the environments that `wanted` has files in.
+    fn look(out: &Path, wanted: &BTreeMap<&str, Option<&[u8]>>) -> Self {
+        let mut around = Around::default();
+        let beside = WalkDir::new(out).max_depth(1).into_iter().filter_map(Result::ok);
+        around.litter.extend(beside.filter(is_litter).map(walkdir::DirEntry::into_path));
+        let environments: BTreeSet<&str> = wanted.keys().filter_map(|path| path.split('/').next()).collect();
+        for environment in environments {
+            let entries = WalkDir::new(out.join(environment))
+                .follow_root_links(false)
+                .sort_by_file_name()
+                .into_iter()
+                .filter_entry(|entry| entry.depth() != 1 || !private(entry.file_name()));
+            for entry in entries.filter_map(Result::ok) {
+                let path = entry.path().strip_prefix(out).unwrap_or(entry.path()).to_string_lossy().into_owned();
+                if entry.file_type().is_dir() {
+                    around.folders.push(entry.into_path());
+                } else if is_litter(&entry) {
+                    around.litter.push(entry.into_path());
+                } else if !wanted.contains_key(path.as_str()) {
+                    around.strangers.push(path);
+                }
+            }
+        }
+        around
+    }
+}
+
+/// A temporary file as [`apply`](super::apply) names them.
+fn is_litter(entry: &walkdir::DirEntry) -> bool {
+    let name = entry.file_name().to_string_lossy();
+    let noise = name.strip_prefix(TEMPORARY);
+    entry.file_type().is_file()
+        && noise.is_some_and(|noise| noise.len() == 16 && noise.bytes().all(|c| c.is_ascii_hexdigit()))
+}
+
+/// How temporary files begin.
+pub(super) const TEMPORARY: &str = ".nself-";
+
+/// Values of secrets and what services keep are the operator's.
 fn private(name: &std::ffi::OsStr) -> bool {
-    name == ".env" || name == "secrets"
+    [".env", "secrets", "data"].iter().any(|private| name == *private)
 }

@@ -13,6 +13,7 @@ mod ownership;
 mod postgres;
 mod secrets;
 mod source;
+mod store;
 mod support;
 mod up;
 mod yaml;

@@ -1,0 +1,403 @@
+//! The output folder under attack and under load: racing runs, edits at the wrong moment, planted links, a
+//! write that fails half-way, and a stamp that must not hide any of it.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+use nself::artifact::Artifacts;
+use nself::diagnostic::Code;
+use nself::store::{MANIFEST, State, apply, compare};
+
+use crate::support::{nself, nself_in, run, stack, tree};
+
+const STACK: &str = r#"{ project = "shop", domain = "shop.example.com", services.extra = { image = "a/extra:1", port = 8001, route.subdomain = "extra" } }"#;
+const SMALLER: &str = r#"{ project = "shop", domain = "shop.example.com" }"#;
+
+fn generated() -> tempfile::TempDir {
+    let case = stack(STACK);
+    let ran = nself_in(case.path(), ["gen"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    case
+}
+
+fn text(body: &str) -> String {
+    format!("let nself = import \"nself/main.ncl\" in\n{body} | nself.Stack\n")
+}
+
+/// Long enough for every file to be older than a stamp that is taken now.
+fn settle() {
+    sleep(Duration::from_millis(30));
+}
+
+/// Files that a killed run may leave.
+fn temporary(path: &str) -> bool {
+    path.rsplit('/').next().is_some_and(|name| name.starts_with(".nself-"))
+}
+
+#[test]
+fn environments_generated_at_once_all_stay_in_the_manifest() {
+    let whole = tree(&generated().path().join("deploy"));
+    for round in 0..6 {
+        let case = stack(STACK);
+        let mut racing: Vec<_> = ["local", "staging", "prod"]
+            .map(|environment| {
+                nself(case.path()).args(["gen", "--env", environment]).stderr(Stdio::null()).spawn().unwrap()
+            })
+            .into();
+        for child in &mut racing {
+            assert!(child.wait().unwrap().success(), "round {round}");
+        }
+        let made = tree(&case.path().join("deploy"));
+        assert!(made[MANIFEST] == whole[MANIFEST], "round {round}: an environment is missing from the manifest");
+        assert!(made == whole, "round {round}");
+    }
+}
+
+/// Two runs with different stacks: whichever is last, the folder is exactly one of the two results.
+#[test]
+fn racing_runs_of_different_stacks_end_with_one_of_them() {
+    let smaller = stack(SMALLER);
+    assert_eq!(nself_in(smaller.path(), ["gen"]).code, 0);
+    let ends = [tree(&generated().path().join("deploy")), tree(&smaller.path().join("deploy"))];
+    for round in 0..6 {
+        let case = stack(STACK);
+        fs::write(case.path().join("small.ncl"), text(SMALLER)).unwrap();
+        let mut racing: Vec<_> = ["stack.ncl", "small.ncl", "stack.ncl", "small.ncl"]
+            .map(|file| nself(case.path()).args(["gen", file]).stderr(Stdio::null()).spawn().unwrap())
+            .into();
+        for child in &mut racing {
+            assert!(child.wait().unwrap().success(), "round {round}");
+        }
+        assert!(ends.contains(&tree(&case.path().join("deploy"))), "round {round}: a mixture");
+    }
+}
+
+#[test]
+fn a_killed_run_heals_without_force_and_leaves_no_litter() {
+    let expected = tree(&generated().path().join("deploy"));
+    for round in 0..10_u64 {
+        let case = stack(STACK);
+        let mut killed = nself(case.path()).arg("gen").stderr(Stdio::null()).spawn().unwrap();
+        // Killed while it writes: as soon as something is there.
+        let deploy = case.path().join("deploy");
+        while tree_if_any(&deploy).len() < 1 + 3 * round as usize && killed.try_wait().unwrap().is_none() {}
+        let _ = killed.kill();
+        killed.wait().unwrap();
+        fs::create_dir_all(deploy.join("local")).unwrap();
+        fs::write(deploy.join("local/.nself-0123456789abcdef"), "half").unwrap();
+        let ran = nself_in(case.path(), ["gen"]);
+        assert_eq!(ran.code, 0, "round {round}: {}", ran.stderr);
+        assert!(tree(&deploy) == expected, "round {round}");
+    }
+}
+
+fn tree_if_any(folder: &Path) -> BTreeSet<PathBuf> {
+    walkdir::WalkDir::new(folder)
+        .into_iter()
+        .filter_map(Result::ok)
+        .filter(|entry| entry.file_type().is_file())
+        .map(walkdir::DirEntry::into_path)
+        .collect()
+}
+
+/// A disk that takes no more bytes, imitated by a limit on the size of files.
+#[test]
+fn a_failing_write_is_reported_and_the_next_run_heals() {
+    let expected = tree(&generated().path().join("deploy"));
+    let case = generated();
+    fs::remove_dir_all(case.path().join("deploy")).unwrap();
+    fs::remove_dir_all(case.path().join(".nself/stamps")).unwrap();
+    let script = format!("trap '' XFSZ; ulimit -f 2; exec {} gen", env!("CARGO_BIN_EXE_nself"));
+    let ran = run(Command::new("sh").args(["-c", &script]).current_dir(case.path()));
+    assert!(ran.code == 2 && ran.stderr.contains("NS804"), "{} {}", ran.code, ran.stderr);
+    let partial = tree(&case.path().join("deploy"));
+    assert!(!partial.contains_key(MANIFEST), "the manifest comes last");
+    for (path, bytes) in &partial {
+        assert!(temporary(path) || expected[path] == *bytes, "{path} is half a file");
+    }
+    let ran = nself_in(case.path(), ["gen"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(tree(&case.path().join("deploy")) == expected);
+}
+
+#[test]
+fn files_that_are_right_are_not_written_again() {
+    let case = generated();
+    let deploy = case.path().join("deploy");
+    let identity = |path: &str| {
+        let meta = fs::metadata(deploy.join(path)).unwrap();
+        (meta.ino(), meta.mtime(), meta.mtime_nsec())
+    };
+    let (same, other) = (identity("prod/compose.yaml"), identity("prod/health.json"));
+    fs::remove_file(deploy.join("local/health.json")).unwrap();
+    assert_eq!(nself_in(case.path(), ["gen"]).code, 0);
+    assert_eq!((same, other), (identity("prod/compose.yaml"), identity("prod/health.json")));
+    assert!(deploy.join("local/health.json").exists());
+    // Known-bad control: a file that was wrong is a new file.
+    fs::remove_file(deploy.join("prod/health.json")).unwrap();
+    assert_eq!(nself_in(case.path(), ["gen"]).code, 0);
+    assert_ne!(other, identity("prod/health.json"));
+}
+
+#[test]
+fn modes_do_not_depend_on_the_umask() {
+    for umask in ["0077", "0000"] {
+        let case = stack(STACK);
+        let script = format!("umask {umask}; exec {} gen", env!("CARGO_BIN_EXE_nself"));
+        assert_eq!(run(Command::new("sh").args(["-c", &script]).current_dir(case.path())).code, 0);
+        for entry in walkdir::WalkDir::new(case.path().join("deploy")).into_iter().map(Result::unwrap) {
+            let mode = entry.metadata().unwrap().permissions().mode() & 0o777;
+            let right = if entry.file_type().is_dir() { 0o755 } else { 0o644 };
+            assert_eq!(mode, right, "umask {umask}: {}", entry.path().display());
+        }
+    }
+}
+
+#[test]
+fn an_edit_between_comparison_and_writing_is_not_lost() {
+    let out = tempfile::tempdir().unwrap();
+    let files = |text: &str| {
+        let mut files = Artifacts::default();
+        files.add("compose", "local/a", "same\n").unwrap();
+        files.add("compose", "local/b", text).unwrap();
+        files
+    };
+    apply(&compare(out.path(), &files("one\n"), None).unwrap(), false).unwrap();
+    for force in [false, true] {
+        let changes = compare(out.path(), &files("two\n"), None).unwrap();
+        let edit = format!("mine, force {force}\n");
+        fs::write(out.path().join("local/b"), &edit).unwrap();
+        let refused = apply(&changes, force).unwrap_err();
+        assert_eq!(refused[0].code, Code::HandEdited, "{refused:?}");
+        assert_eq!(fs::read_to_string(out.path().join("local/b")).unwrap(), edit);
+    }
+    // Stale files too.
+    let mut fewer = Artifacts::default();
+    fewer.add("compose", "local/a", "same\n").unwrap();
+    fs::write(out.path().join("local/b"), "one\n").unwrap();
+    let changes = compare(out.path(), &fewer, None).unwrap();
+    assert!(changes.changes.iter().any(|change| change.state == State::Stale), "{changes:?}");
+    fs::write(out.path().join("local/b"), "mine\n").unwrap();
+    assert_eq!(apply(&changes, false).unwrap_err()[0].code, Code::HandEdited);
+    assert_eq!(fs::read_to_string(out.path().join("local/b")).unwrap(), "mine\n");
+    // Known-bad control: without an edit in between the same call goes through.
+    fs::write(out.path().join("local/b"), "one\n").unwrap();
+    apply(&compare(out.path(), &fewer, None).unwrap(), false).unwrap();
+    assert!(!out.path().join("local/b").exists());
+}
+
+/// A folder swapped for a link after the comparison.
+#[test]
+fn a_folder_that_becomes_a_link_is_not_followed() {
+    let (out, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut files = Artifacts::default();
+    files.add("compose", "local/a", "one\n").unwrap();
+    apply(&compare(out.path(), &files, None).unwrap(), false).unwrap();
+    let changes = compare(out.path(), &Artifacts::default(), None).unwrap();
+    fs::rename(out.path().join("local"), outside.path().join("local")).unwrap();
+    symlink(outside.path().join("local"), out.path().join("local")).unwrap();
+    assert_eq!(apply(&changes, true).unwrap_err()[0].code, Code::OutputUnsafe);
+    assert!(outside.path().join("local/a").exists(), "deleted through a link");
+}
+
+#[test]
+fn neither_the_folder_nor_the_manifest_may_be_a_link() {
+    let case = generated();
+    let deploy = case.path().join("deploy");
+    let elsewhere = tempfile::tempdir().unwrap();
+    // A manifest that would be valid where it is.
+    fs::rename(deploy.join(MANIFEST), elsewhere.path().join("manifest")).unwrap();
+    symlink(elsewhere.path().join("manifest"), deploy.join(MANIFEST)).unwrap();
+    fs::write(case.path().join("stack.ncl"), text(SMALLER)).unwrap();
+    let before = (tree(&deploy), tree(elsewhere.path()));
+    for arguments in [&["gen"][..], &["gen", "--force"], &["check"]] {
+        let ran = nself_in(case.path(), arguments);
+        assert!(ran.code == 2 && ran.stderr.contains("NS803"), "{arguments:?}: {}", ran.stderr);
+        assert!((tree(&deploy), tree(elsewhere.path())) == before, "{arguments:?}");
+    }
+
+    let case = stack(STACK);
+    let elsewhere = tempfile::tempdir().unwrap();
+    symlink(elsewhere.path(), case.path().join("deploy")).unwrap();
+    let ran = nself_in(case.path(), ["gen", "--force"]);
+    assert!(ran.code == 2 && ran.stderr.contains("NS803"), "{}", ran.stderr);
+    assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 0);
+}
+
+/// `.nself` may come with a repository, and then whoever wrote that chose what stands in it.
+#[test]
+fn links_in_the_cache_reach_no_file_outside() {
+    let precious = tempfile::tempdir().unwrap();
+    let file = precious.path().join("file");
+    fs::write(&file, "precious").unwrap();
+    let case = stack(STACK);
+    fs::create_dir(case.path().join(".nself")).unwrap();
+    symlink(&file, case.path().join(".nself/lock")).unwrap();
+    symlink(precious.path(), case.path().join(".nself/stamps")).unwrap();
+    let ran = nself_in(case.path(), ["gen"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!(fs::read_to_string(&file).unwrap(), "precious");
+    assert_eq!(fs::read_dir(precious.path()).unwrap().count(), 1, "a stamp was written through a link");
+}
+
+#[test]
+fn a_warm_run_names_foreign_files_and_keeps_naming_them() {
+    let case = generated();
+    let deploy = case.path().join("deploy");
+    settle();
+    assert_eq!(nself_in(case.path(), ["check"]).code, 0);
+    fs::create_dir_all(deploy.join("prod/own")).unwrap();
+    fs::write(deploy.join("prod/own/mine.txt"), "mine\n").unwrap();
+    settle();
+    for round in 0..3 {
+        let ran = nself_in(case.path(), ["check"]);
+        assert_eq!(ran.code, 0);
+        assert!(ran.stderr.contains("foreign: prod/own/mine.txt"), "round {round}: {}", ran.stderr);
+        let ran = nself_in(case.path(), ["check", "--format", "json"]);
+        assert!(ran.stdout.contains("\"foreign\""), "round {round}: {}", ran.stdout);
+    }
+    fs::write(deploy.join("prod/own/second.txt"), "mine\n").unwrap();
+    assert!(nself_in(case.path(), ["check"]).stderr.contains("prod/own/second.txt"));
+    // What belongs to the operator is no stranger.
+    for private in ["prod/.env", "prod/secrets/key", "prod/data/base/1"] {
+        fs::create_dir_all(deploy.join(private).parent().unwrap()).unwrap();
+        fs::write(deploy.join(private), "private\n").unwrap();
+        assert!(!nself_in(case.path(), ["check"]).stderr.contains(private), "{private}");
+    }
+}
+
+#[test]
+fn names_of_foreign_files_cannot_steer_a_terminal() {
+    let case = generated();
+    fs::write(case.path().join("deploy/prod/\u{1b}[2Jgone\u{202e}"), "").unwrap();
+    let ran = nself_in(case.path(), ["check"]);
+    assert!(ran.stderr.contains("foreign: prod/\\u{001B}[2Jgone\\u{202E}"), "{:?}", ran.stderr);
+    assert!(!ran.stderr.contains(['\u{1b}', '\u{202e}']), "{:?}", ran.stderr);
+}
+
+/// An output replaced by a link to the same bytes is the same to `stat` and to a digest, but not safe.
+#[test]
+fn a_warm_run_sees_a_link_in_place_of_a_file() {
+    let case = generated();
+    settle();
+    assert_eq!(nself_in(case.path(), ["check"]).code, 0);
+    let file = case.path().join("deploy/prod/compose.yaml");
+    fs::rename(&file, case.path().join("moved")).unwrap();
+    symlink(case.path().join("moved"), &file).unwrap();
+    let ran = nself_in(case.path(), ["check"]);
+    assert!(ran.code == 2 && ran.stderr.contains("NS803"), "{} {}", ran.code, ran.stderr);
+}
+
+/// The stack is saved again while a run evaluates it: the run that follows must not believe that the result of
+/// the old text is that of the new one.
+#[test]
+fn a_stack_saved_during_a_run_is_seen_by_the_next() {
+    for round in 0..12_u64 {
+        let case = stack(STACK);
+        let mut running = nself(case.path()).arg("gen").stderr(Stdio::null()).spawn().unwrap();
+        sleep(Duration::from_millis(20 + 25 * round));
+        fs::write(case.path().join("stack.ncl"), text(SMALLER)).unwrap();
+        running.wait().unwrap();
+        settle();
+        let believed = nself_in(case.path(), ["check"]).code;
+        let _ = fs::remove_dir_all(case.path().join(".nself"));
+        assert_eq!(believed, nself_in(case.path(), ["check"]).code, "round {round}");
+    }
+}
+
+#[test]
+fn a_merge_conflict_in_the_manifest_is_called_that() {
+    let case = generated();
+    let manifest = case.path().join("deploy").join(MANIFEST);
+    let good = fs::read_to_string(&manifest).unwrap();
+    let line = good.lines().find(|line| line.contains("prod/compose.yaml")).unwrap();
+    fs::write(&manifest, good.replace(line, &format!("<<<<<<< ours\n{line}\n=======\n{line}\n>>>>>>> theirs")))
+        .unwrap();
+    let ran = nself_in(case.path(), ["check"]);
+    assert!(ran.code == 2 && ran.stderr.contains("NS805") && ran.stderr.contains("conflict"), "{}", ran.stderr);
+    // A digest that is none would make a file look edited by hand.
+    let digest = good.split("\"digest\":\"").nth(1).unwrap().split('"').next().unwrap();
+    fs::write(&manifest, good.replace(digest, "short")).unwrap();
+    let ran = nself_in(case.path(), ["check"]);
+    assert!(ran.code == 2 && ran.stderr.contains("NS805"), "{}", ran.stderr);
+}
+
+/// Whether the run evaluated nothing.
+fn warm(case: &Path) -> bool {
+    let ran = nself_in(case, ["check"]);
+    ran.code == 0 && ran.stderr.ends_with("files, all up to date\n") && !ran.stderr.contains("deploy:")
+}
+
+#[test]
+fn the_second_run_is_warm_and_the_cache_costs_time_only() {
+    let case = stack(STACK);
+    settle();
+    assert_eq!(nself_in(case.path(), ["gen"]).code, 0);
+    assert!(warm(case.path()), "the first run left no stamp that holds");
+    let before = tree(&case.path().join("deploy"));
+    fs::remove_dir_all(case.path().join(".nself")).unwrap();
+    assert!(!warm(case.path()));
+    assert!(warm(case.path()));
+    assert_eq!(nself_in(case.path(), ["gen"]).code, 0);
+    assert!(tree(&case.path().join("deploy")) == before);
+    // One environment has a stamp of its own.
+    assert_eq!(nself_in(case.path(), ["check", "--env", "prod"]).code, 0);
+    fs::write(case.path().join("deploy/local/health.json"), "edited\n").unwrap();
+    assert_eq!(nself_in(case.path(), ["check", "--env", "prod"]).code, 0);
+    assert_eq!(nself_in(case.path(), ["check"]).code, 1);
+}
+
+/// A stamp that comes with a change under review says that all is well; its author chose every digest in it.
+#[test]
+fn a_planted_stamp_does_not_pass_the_check() {
+    let case = stack(STACK);
+    settle();
+    assert_eq!(nself_in(case.path(), ["gen"]).code, 0);
+    assert!(warm(case.path()));
+    let file = case.path().join("deploy/prod/compose.yaml");
+    let right = fs::read(&file).unwrap();
+    let evil = String::from_utf8(right.clone()).unwrap() + "# evil\n";
+    fs::write(&file, &evil).unwrap();
+    let digest = |bytes: &[u8]| blake3::hash(bytes).to_hex().to_string();
+    for entry in fs::read_dir(case.path().join(".nself/stamps")).unwrap().map(Result::unwrap) {
+        let text = fs::read_to_string(entry.path()).unwrap();
+        let forged = text.replace(&digest(&right), &digest(evil.as_bytes()));
+        assert_ne!(text, forged);
+        fs::write(case.path().join("forged"), forged).unwrap();
+        fs::rename(case.path().join("forged"), entry.path()).unwrap();
+    }
+    assert_eq!(nself_in(case.path(), ["check"]).code, 1);
+}
+
+/// A derivation changes with the part of the plan that its generator reads, and with nothing else.
+#[test]
+fn a_derivation_follows_what_its_generator_reads() {
+    let derivations = |body: &str| {
+        let case = stack(body);
+        assert_eq!(nself_in(case.path(), ["gen", "--env", "prod"]).code, 0);
+        let manifest = fs::read(case.path().join("deploy").join(MANIFEST)).unwrap();
+        let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
+        manifest["files"].as_object().unwrap().clone()
+    };
+    let service = |level: &str| {
+        format!(
+            r#"{{ project = "shop", domain = "shop.example.com", services.extra = {{ image = "a/extra:1", port = 8001, env.LEVEL = "{level}" }} }}"#
+        )
+    };
+    let (one, two) = (derivations(&service("info")), derivations(&service("debug")));
+    assert_eq!(one.keys().collect::<Vec<_>>(), two.keys().collect::<Vec<_>>());
+    for (path, record) in &one {
+        let follows = !path.contains("/nginx/") && !path.contains("/postgres/");
+        assert_eq!(record["derivation"] != two[path]["derivation"], follows, "{path}");
+    }
+    assert!(one.keys().any(|path| path.contains("/nginx/")) && one.keys().any(|path| path.contains("/postgres/")));
+    assert_eq!(one, derivations(&service("info")));
+    // No two outputs share a derivation: the path is a part of it.
+    let all: BTreeSet<&str> = one.values().map(|record| record["derivation"].as_str().unwrap()).collect();
+    assert_eq!(all.len(), one.len());
+}
