@@ -81,14 +81,45 @@ fn line(depth: Option<usize>, out: &mut String) {
     }
 }
 
-/// Integral numbers without fraction or exponent, as ECMAScript prints them up to 2^53.
+/// Floats as ECMAScript prints them (RFC 8785, section 3.2.2.3). Integers stay exact; the RFC would round
+/// them beyond 2^53, and then two plans could share a digest.
 fn number(number: &Number, out: &mut String) {
-    let _ = match number.as_f64() {
-        Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() < 9_007_199_254_740_992.0 => {
-            write!(out, "{float:.0}")
-        }
-        _ => write!(out, "{number}"),
+    let text = number.to_string();
+    out.push_str(&if number.is_f64() { ecmascript(&text) } else { text });
+}
+
+/// Number::toString of ECMA-262, without an exponent from 1e-6 up to 1e21. The digits are those of serde_json:
+/// the shortest that read back as the same float and, where two are as near, the even one. The standard
+/// library's differ in that.
+fn ecmascript(float: &str) -> String {
+    let (sign, float) = float.strip_prefix('-').map_or(("", float), |float| ("-", float));
+    let (mantissa, exponent) = float.split_once('e').unwrap_or((float, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let all = format!("{whole}{fraction}");
+    let digits = all.trim_start_matches('0');
+    if digits.is_empty() {
+        // Zero has no sign there.
+        return "0".to_owned();
+    }
+    let count = |text: &str| i32::try_from(text.len()).unwrap_or(i32::MAX);
+    // Where the point stands, counted from before the first digit.
+    let point = exponent.parse::<i32>().unwrap_or_default() + count(whole) - (count(&all) - count(digits));
+    let digits = digits.trim_end_matches('0');
+    let zeros = |count: i32| "0".repeat(usize::try_from(count).unwrap_or_default());
+    let length = count(digits);
+    let text = if (length..=21).contains(&point) {
+        format!("{digits}{}", zeros(point - length))
+    } else if (1..=21).contains(&point) {
+        let (whole, fraction) = digits.split_at(usize::try_from(point).unwrap_or_default());
+        format!("{whole}.{fraction}")
+    } else if (-5..=0).contains(&point) {
+        format!("0.{}{digits}", zeros(-point))
+    } else {
+        let (first, rest) = digits.split_at(1);
+        let dot = if rest.is_empty() { "" } else { "." };
+        format!("{first}{dot}{rest}e{:+}", point - 1)
     };
+    format!("{sign}{text}")
 }
 
 fn text(text: &str, out: &mut String) {
@@ -110,6 +141,41 @@ mod tests {
             text,
             "{\"\\r\":\"\\u000f\\n\\\"\\\\\",\"1\":[true,null,{}],\"\u{20ac}\":1,\"\u{1f600}\":[],\"\u{fb33}\":100}"
         );
+    }
+
+    /// The samples of RFC 8785, appendix B.
+    #[test]
+    fn floats_follow_the_rfc() {
+        for (bits, expected) in [
+            (0x0000_0000_0000_0000, "0"),
+            (0x8000_0000_0000_0000, "0"),
+            (0x0000_0000_0000_0001, "5e-324"),
+            (0x8000_0000_0000_0001, "-5e-324"),
+            (0x7fef_ffff_ffff_ffff, "1.7976931348623157e+308"),
+            (0x4340_0000_0000_0000, "9007199254740992"),
+            (0xc340_0000_0000_0000, "-9007199254740992"),
+            (0x4430_0000_0000_0000, "295147905179352830000"),
+            (0x44b5_2d02_c7e1_4af5, "9.999999999999997e+22"),
+            (0x44b5_2d02_c7e1_4af6, "1e+23"),
+            (0x44b5_2d02_c7e1_4af7, "1.0000000000000001e+23"),
+            (0x444b_1ae4_d6e2_ef4e, "999999999999999700000"),
+            (0x444b_1ae4_d6e2_ef4f, "999999999999999900000"),
+            (0x444b_1ae4_d6e2_ef50, "1e+21"),
+            (0x3eb0_c6f7_a0b5_ed8c, "9.999999999999997e-7"),
+            (0x3eb0_c6f7_a0b5_ed8d, "0.000001"),
+            (0x41b3_de43_5555_5553, "333333333.3333332"),
+            (0x41b3_de43_5555_5554, "333333333.33333325"),
+            (0x41b3_de43_5555_5555, "333333333.3333333"),
+            (0x41b3_de43_5555_5556, "333333333.3333334"),
+            (0x41b3_de43_5555_5557, "333333333.33333343"),
+            (0xbecb_f647_612f_3696, "-0.0000033333333333333333"),
+            (0x4314_3ff3_c1cb_0959, "1424953923781206.2"),
+        ] {
+            let float = f64::from_bits(bits);
+            assert_eq!(String::from_utf8(to_canonical(&float)).unwrap(), expected);
+            assert_eq!(expected.parse::<f64>().unwrap(), float);
+        }
+        assert_eq!(to_canonical(&u64::MAX), b"18446744073709551615");
     }
 
     #[test]

@@ -52,7 +52,13 @@ fn block(node: &Node, depth: usize, out: &mut String) {
                 if i > 0 {
                     indent(depth, out);
                 }
+                let start = out.len();
                 scalar(key, out);
+                if out.len() - start > LONGEST_KEY {
+                    out.insert_str(start, "? ");
+                    out.push('\n');
+                    indent(depth, out);
+                }
                 out.push(':');
                 if is_block(value) {
                     out.push('\n');
@@ -95,6 +101,10 @@ fn inline(node: &Node, out: &mut String) {
         Node::Record(_) => out.push_str("{}"),
     }
 }
+
+/// Bytes of a key that stands before its colon without further ado; a longer one is announced by `?`. YAML 1.1
+/// and 1.2 say 1024 characters, and libyaml counts bytes.
+const LONGEST_KEY: usize = 1024;
 
 /// Words that YAML 1.1 reads as booleans or null.
 const WORDS: [&str; 9] = ["y", "n", "yes", "no", "on", "off", "true", "false", "null"];
@@ -173,12 +183,11 @@ impl ser::Serializer for Builder {
     }
 
     fn serialize_f32(self, value: f32) -> Result<Node, Refused> {
-        self.serialize_f64(f64::from(value))
+        float(value.is_finite(), value.to_string())
     }
 
-    /// Rust prints floats without exponent.
     fn serialize_f64(self, value: f64) -> Result<Node, Refused> {
-        if value.is_finite() { Ok(Node::Plain(value.to_string())) } else { Err(Refused(value.to_string())) }
+        float(value.is_finite(), value.to_string())
     }
 
     fn serialize_char(self, value: char) -> Result<Node, Refused> {
@@ -266,6 +275,17 @@ impl ser::Serializer for Builder {
     ) -> Result<Self::SerializeStructVariant, Refused> {
         Err(Refused(format!("the variant {variant}")))
     }
+}
+
+/// Rust prints floats without exponent, and whole ones without the point that keeps them floats.
+fn float(finite: bool, mut text: String) -> Result<Node, Refused> {
+    if !finite {
+        return Err(Refused(text));
+    }
+    if !text.contains('.') {
+        text.push_str(".0");
+    }
+    Ok(Node::Plain(text))
 }
 
 struct List(Vec<Node>);

@@ -20,7 +20,7 @@ fn values() -> impl Strategy<Value = Value> {
         "[\u{80}-\u{a0}\u{2028}\u{2029}\u{feff}\u{fffe}\u{ffff}\u{202a}-\u{202e}]{1,3}",
     ];
     let text = word.clone().prop_map(Value::String);
-    let leaf = prop_oneof![4 => text, 1 => any::<bool>().prop_map(Value::Bool), 1 => any::<i32>().prop_map(Value::from), 1 => Just(Value::Null)];
+    let leaf = prop_oneof![4 => text, 1 => any::<bool>().prop_map(Value::Bool), 1 => any::<i64>().prop_map(Value::from), 1 => floats().prop_map(Value::from), 1 => Just(Value::Null)];
     leaf.prop_recursive(4, 24, 4, move |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Value::Array),
@@ -28,6 +28,27 @@ fn values() -> impl Strategy<Value = Value> {
                 .prop_map(|fields: BTreeMap<String, Value>| Value::Object(fields.into_iter().collect())),
         ]
     })
+}
+
+/// Floats of every size, with and without a fraction.
+fn floats() -> impl Strategy<Value = f64> {
+    prop_oneof![
+        proptest::num::f64::NORMAL | proptest::num::f64::SUBNORMAL | proptest::num::f64::ZERO,
+        (-1000..1000_i32).prop_map(f64::from),
+        Just(1e300),
+    ]
+}
+
+/// Keys and texts around the length at which a key needs a mark of its own, and nesting of all kinds below.
+fn long() -> Vec<Value> {
+    let mut values = Vec::new();
+    for length in (1018..1030).chain([70_000]) {
+        for key in ["k".repeat(length), "\u{e9}".repeat(length), "\u{1}".repeat(length / 4)] {
+            let inner = serde_json::json!({ &key: [{ &key: { "a": [] } }, &key], "b": { &key: key } });
+            values.push(serde_json::json!([inner, { &key: inner }, { &key: {} }]));
+        }
+    }
+    values
 }
 
 /// Cases drawn the same way on every run.
@@ -49,6 +70,13 @@ fn a_reader_of_yaml_1_2_gets_every_value_back() {
             Ok(())
         })
         .unwrap();
+    for value in long() {
+        let text = to_yaml(&value).unwrap();
+        assert!(read(&text).unwrap() == value, "{}", &text[..200]);
+    }
+    // Known-bad control: without the quotes the same cases do not come back.
+    let naive = |value: &Value| read(&to_yaml(value).unwrap().replace('"', "")).is_ok_and(|again| again == *value);
+    assert!(cases(500).iter().filter(|value| !naive(value)).count() > 50);
 }
 
 #[test]
@@ -64,7 +92,7 @@ fn a_reader_of_yaml_1_1_gets_every_value_back() {
         ran.stdout.trim().parse::<usize>().unwrap_or_else(|_| panic!("{}", ran.stderr))
     };
     let written: Vec<(Value, String)> =
-        cases(2000).into_iter().map(|value| (value.clone(), to_yaml(&value).unwrap())).collect();
+        cases(2000).into_iter().chain(long()).map(|value| (value.clone(), to_yaml(&value).unwrap())).collect();
     assert_eq!(compare(&written), 0);
     // Known-bad control: without the quotes the same cases do not come back.
     let naive: Vec<(Value, String)> = written.into_iter().map(|(value, text)| (value, text.replace('"', ""))).collect();
