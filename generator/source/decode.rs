@@ -2,53 +2,63 @@
 //! reported and skipped, refused text is reported at its place, a field that does not fit is left out.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
+use std::rc::Rc;
 
 use serde::Deserialize;
 use serde::de::{self, DeserializeSeed, EnumAccess, IntoDeserializer, MapAccess, SeqAccess, VariantAccess, Visitor};
 
-use super::node::{Entry, Node, Value};
-use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use super::fields::Fields;
+use super::node::{Entry, Mark, Node, Value};
+use crate::diagnostic::{Code, Diagnostic, FieldPath, Segment};
 use crate::stack::text;
 use crate::words;
 
-/// Decodes a tree and reports everything that does not fit, at its path. A misfit ends serde's walk, so the
-/// walk starts again without it until the rest fits.
-pub fn decode<T: for<'de> Deserialize<'de>>(node: &Node) -> (Option<T>, Vec<Diagnostic>) {
-    let mut misfits: Vec<Diagnostic> = Vec::new();
-    let mut left_out: BTreeSet<FieldPath> = BTreeSet::new();
-    loop {
-        let findings = RefCell::new(Vec::new());
-        let at = Decoder { node, path: FieldPath::root(), left_out: &left_out, findings: &findings };
-        let misfit = match at.step(|at| T::deserialize(at)) {
-            Ok(value) => {
-                let mut findings = findings.into_inner();
-                findings.extend(misfits);
-                return (Some(value), findings);
-            }
-            Err(misfit) => misfit,
-        };
-        let path = misfit.path.unwrap_or_default();
-        // What is missing because it was left out has been reported.
-        if misfit.code != Code::MissingField || !left_out.iter().any(|out| out.parent() == path) {
-            misfits
-                .push(Diagnostic::error(misfit.code, path.clone()).message(misfit.message).expected(misfit.expected));
-        }
-        if path == FieldPath::root() || !left_out.insert(path) {
-            misfits.extend(findings.into_inner());
-            return (None, misfits);
-        }
-    }
+/// A finding, and the key that it is about when it is about a key.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found {
+    pub finding: Diagnostic,
+    pub key: Option<Mark>,
+}
+
+/// Decodes a tree and reports everything that does not fit, at its path.
+pub fn decode<T: for<'de> Deserialize<'de>>(node: &Node) -> (Option<T>, Vec<Found>) {
+    let account = Account::default();
+    let value = Decoder { node, place: None, account: &account }.fitting();
+    let mut found = account.again.into_inner();
+    found.extend(account.kept.into_inner());
+    (value, found)
+}
+
+/// What was found so far.
+#[derive(Default)]
+struct Account {
+    /// Places that decoding skips: what stands there does not fit, which has been reported.
+    left_out: RefCell<Fields>,
+    /// Findings that come again when their surroundings are decoded again.
+    again: RefCell<Vec<Found>>,
+    /// Findings that do not, since their places are left out.
+    kept: RefCell<Vec<Found>>,
+}
+
+/// A step from the root, with those before it.
+struct Place<'a> {
+    before: Option<Rc<Place<'a>>>,
+    step: Step<'a>,
+}
+
+enum Step<'a> {
+    Key(&'a str),
+    Index(usize),
 }
 
 /// A deserialiser that knows where it stands.
 #[derive(Clone)]
 struct Decoder<'a> {
     node: &'a Node,
-    path: FieldPath,
-    left_out: &'a BTreeSet<FieldPath>,
-    findings: &'a RefCell<Vec<Diagnostic>>,
+    place: Option<Rc<Place<'a>>>,
+    account: &'a Account,
 }
 
 /// Why a value does not fit.
@@ -129,34 +139,87 @@ fn range(expected: &str) -> String {
     }
 }
 
+/// Keys are compared and shown up to this length.
+const KEY: usize = 64;
+
 impl<'a> Decoder<'a> {
-    fn child(&self, node: &'a Node, path: FieldPath) -> Decoder<'a> {
-        Decoder { node, path, left_out: self.left_out, findings: self.findings }
+    fn child(&self, node: &'a Node, step: Step<'a>) -> Decoder<'a> {
+        Decoder { node, place: Some(Rc::new(Place { before: self.place.clone(), step })), account: self.account }
+    }
+
+    /// Built only when something is to be reported or left out.
+    fn path(&self) -> FieldPath {
+        let places = std::iter::successors(self.place.as_deref(), |place| place.before.as_deref());
+        let steps = places.map(|place| match place.step {
+            Step::Key(key) => Segment::Key(key.to_owned()),
+            Step::Index(index) => Segment::Index(index),
+        });
+        let mut path = FieldPath(steps.collect());
+        path.0.reverse();
+        path
+    }
+
+    fn is_left_out(&self) -> bool {
+        let left_out = self.account.left_out.borrow();
+        !left_out.is_empty() && left_out.contains(&self.path())
+    }
+
+    /// Decodes what stands here. A misfit ends serde's walk; it is reported and left out, and the walk starts
+    /// again from here until the rest fits. Nothing when this as a whole does not fit: it is left out then.
+    fn fitting<T: Deserialize<'a>>(&self) -> Option<T> {
+        let before = self.account.again.borrow().len();
+        loop {
+            let misfit = match self.step(None, |at| T::deserialize(at)) {
+                Ok(value) => return Some(value),
+                Err(misfit) => misfit,
+            };
+            let here = self.path();
+            let path = misfit.path.unwrap_or_default();
+            let mut left_out = self.account.left_out.borrow_mut();
+            // What is missing because it was left out has been reported, and so has what fails again.
+            let reported =
+                left_out.contains(&path) || (misfit.code == Code::MissingField && left_out.hold_child_of(&path));
+            if !reported {
+                let finding =
+                    Diagnostic::error(misfit.code, path.clone()).message(misfit.message).expected(misfit.expected);
+                self.account.kept.borrow_mut().push(Found { finding, key: None });
+            }
+            let mut again = self.account.again.borrow_mut();
+            if path == here || !path.starts_with(&here) || !left_out.insert(path) {
+                left_out.insert(here);
+                self.account.kept.borrow_mut().extend(again.drain(before..));
+                return None;
+            }
+            again.truncate(before);
+        }
     }
 
     /// Runs one decoding step: refused text is reported here, a misfit learns its place.
-    fn step<T>(&self, step: impl FnOnce(Decoder<'a>) -> Result<T, Misfit>) -> Result<T, Misfit> {
+    fn step<T>(&self, key: Option<Mark>, step: impl FnOnce(Decoder<'a>) -> Result<T, Misfit>) -> Result<T, Misfit> {
         let (value, refused) = text::collect(|| step(self.clone()));
         for refusal in refused {
             let finding =
-                Diagnostic::error(refusal.code, self.path.clone()).message(refusal.reason).expected(refusal.expected);
-            self.findings.borrow_mut().push(finding);
+                Diagnostic::error(refusal.code, self.path()).message(refusal.reason).expected(refusal.expected);
+            self.account.again.borrow_mut().push(Found { finding, key });
         }
-        value.map_err(|misfit| Misfit { path: misfit.path.or_else(|| Some(self.path.clone())), ..misfit })
+        value.map_err(|misfit| Misfit { path: misfit.path.or_else(|| Some(self.path())), ..misfit })
     }
 
-    fn unknown(&self, key: &str, fields: &[&str]) {
-        let near = words::nearest(key, fields.iter().copied());
+    fn unknown(&self, key: &str, mark: Option<Mark>, fields: &[&str]) {
+        let shown = match key.char_indices().nth(KEY) {
+            Some((end, _)) => format!("{}…", &key[..end]),
+            None => key.to_owned(),
+        };
+        // Comparing takes time with the square of the length, and a long key is no slip of the finger.
+        let near = if shown == key { words::nearest(key, fields.iter().copied()) } else { None };
         let known = fields.join(", ");
-        self.findings.borrow_mut().push(
-            Diagnostic::error(Code::UnknownField, self.path.key(key))
-                .message(format!("there is no field `{key}` here"))
-                .expected(format!("one of {known}"))
-                .hint(near.map_or_else(
-                    || "`nself schema` describes every field".into(),
-                    |near| format!("did you mean `{near}`?"),
-                )),
-        );
+        let hint = near
+            .map_or_else(|| "`nself schema` describes every field".into(), |near| format!("did you mean `{near}`?"));
+        let finding = Diagnostic::error(Code::UnknownField, self.path().key(key))
+            .message(format!("there is no field `{shown}` here"))
+            .expected(format!("one of {known}"))
+            .hint(hint);
+        self.account.again.borrow_mut().push(Found { finding, key: mark });
     }
 }
 
@@ -165,21 +228,18 @@ impl<'de> de::Deserializer<'de> for Decoder<'de> {
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
         match &self.node.value {
-            Value::Null => visitor.visit_unit(),
+            Value::Null | Value::Broken => visitor.visit_unit(),
             Value::Bool(value) => visitor.visit_bool(*value),
             Value::Integer(value) => visitor.visit_i64(*value),
             Value::Float(value) => visitor.visit_f64(*value),
             Value::Text(text) => visitor.visit_str(text),
             Value::Array(items) => visitor.visit_seq(Items { at: &self, items: items.iter().enumerate() }),
-            Value::Record(fields) => visitor.visit_map(Fields { at: &self, fields: fields.iter(), current: None }),
+            Value::Record(fields) => visitor.visit_map(Entries { at: &self, fields: fields.iter(), current: None }),
         }
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
-        match self.node.value {
-            Value::Null => visitor.visit_none(),
-            _ => visitor.visit_some(self),
-        }
+        if self.node.value.is_nothing() { visitor.visit_none() } else { visitor.visit_some(self) }
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Misfit> {
@@ -196,15 +256,15 @@ impl<'de> de::Deserializer<'de> for Decoder<'de> {
         let fields = match &self.node.value {
             Value::Record(fields) => fields,
             // A subtree whose evaluation failed: the finding exists, the rest has its defaults.
-            Value::Null => &NONE,
+            Value::Null | Value::Broken => &NONE,
             _ => return self.deserialize_any(visitor),
         };
-        for key in fields.keys().filter(|key| !known.contains(&key.as_str())) {
-            self.unknown(key, known);
+        for (key, entry) in fields.iter().filter(|(key, _)| !known.contains(&key.as_str())) {
+            self.unknown(key, entry.key, known);
         }
         let fields =
-            fields.iter().filter(|(key, entry)| known.contains(&key.as_str()) && entry.node.value != Value::Null);
-        visitor.visit_map(Fields { at: &self, fields, current: None })
+            fields.iter().filter(|(key, entry)| known.contains(&key.as_str()) && !entry.node.value.is_nothing());
+        visitor.visit_map(Entries { at: &self, fields, current: None })
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -232,10 +292,11 @@ impl<'de> de::Deserializer<'de> for Decoder<'de> {
 }
 
 /// Fields of a record, without those left out.
-struct Fields<'a, 'b, I> {
+struct Entries<'a, 'b, I> {
     at: &'b Decoder<'a>,
     fields: I,
-    current: Option<(&'a String, &'a Entry)>,
+    /// The value of the key that was read last.
+    current: Option<Decoder<'a>>,
 }
 
 /// A key as text, so that names are checked like other text.
@@ -254,22 +315,37 @@ impl<'de> de::Deserializer<'de> for Key<'_> {
     }
 }
 
-impl<'de, I: Iterator<Item = (&'de String, &'de Entry)>> MapAccess<'de> for Fields<'de, '_, I> {
+impl<'de, I: Iterator<Item = (&'de String, &'de Entry)>> MapAccess<'de> for Entries<'de, '_, I> {
     type Error = Misfit;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Misfit> {
-        let kept = |key: &str| !self.at.left_out.contains(&self.at.path.key(key));
-        let Some((key, entry)) = self.fields.find(|(key, _)| self.at.left_out.is_empty() || kept(key)) else {
-            return Ok(None);
-        };
-        self.current = Some((key, entry));
-        let at = self.at.child(&entry.node, self.at.path.key(key));
-        at.step(|_| seed.deserialize(Key(key))).map(Some)
+        for (key, entry) in self.fields.by_ref() {
+            let at = self.at.child(&entry.node, Step::Key(key));
+            if !at.is_left_out() {
+                self.current = Some(at.clone());
+                return at.step(entry.key, |_| seed.deserialize(Key(key))).map(Some);
+            }
+        }
+        Ok(None)
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Misfit> {
-        let Some((key, entry)) = self.current.take() else { return Err(de::Error::custom("a value without its key")) };
-        self.at.child(&entry.node, self.at.path.key(key)).step(|at| seed.deserialize(at))
+        let Some(at) = self.current.take() else { return Err(de::Error::custom("a value without its key")) };
+        at.step(None, |at| seed.deserialize(at))
+    }
+
+    /// Maps read whole entries, so that one that does not fit can be passed over here and now.
+    fn next_entry<K: Deserialize<'de>, V: Deserialize<'de>>(&mut self) -> Result<Option<(K, V)>, Misfit> {
+        let account = self.at.account;
+        loop {
+            let before = account.again.borrow().len();
+            let Some(key) = self.next_key()? else { return Ok(None) };
+            if let Some(value) = self.current.take().and_then(|at| at.fitting()) {
+                return Ok(Some((key, value)));
+            }
+            // The entry is not read again, so what was found about its key stays.
+            account.kept.borrow_mut().extend(account.again.borrow_mut().drain(before..));
+        }
     }
 }
 
@@ -279,14 +355,25 @@ struct Items<'a, 'b, I> {
     items: I,
 }
 
+impl<'de, I: Iterator<Item = (usize, &'de Node)>> Items<'de, '_, I> {
+    fn next(&mut self) -> Option<Decoder<'de>> {
+        let mut items = self.items.by_ref().map(|(index, node)| self.at.child(node, Step::Index(index)));
+        items.find(|at| !at.is_left_out())
+    }
+}
+
 impl<'de, I: Iterator<Item = (usize, &'de Node)>> SeqAccess<'de> for Items<'de, '_, I> {
     type Error = Misfit;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Misfit> {
-        for (index, node) in self.items.by_ref() {
-            let path = self.at.path.index(index);
-            if !self.at.left_out.contains(&path) {
-                return self.at.child(node, path).step(|at| seed.deserialize(at)).map(Some);
+        self.next().map(|at| at.step(None, |at| seed.deserialize(at))).transpose()
+    }
+
+    /// Like [`MapAccess::next_entry`].
+    fn next_element<T: Deserialize<'de>>(&mut self) -> Result<Option<T>, Misfit> {
+        while let Some(at) = self.next() {
+            if let Some(value) = at.fitting() {
+                return Ok(Some(value));
             }
         }
         Ok(None)
@@ -305,8 +392,8 @@ impl<'de> EnumAccess<'de> for Variant<'de, '_> {
 
     fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Decoder<'de>), Misfit> {
         let Some((key, entry)) = self.fields.first_key_value() else { return Err(de::Error::custom("no variant")) };
-        let at = self.at.child(&entry.node, self.at.path.key(key));
-        Ok((at.step(|_| seed.deserialize(Key(key)))?, at))
+        let at = self.at.child(&entry.node, Step::Key(key));
+        Ok((at.step(entry.key, |_| seed.deserialize(Key(key)))?, at))
     }
 }
 
@@ -318,7 +405,7 @@ impl<'de> VariantAccess<'de> for Decoder<'de> {
     }
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Misfit> {
-        self.step(|at| seed.deserialize(at))
+        self.step(None, |at| seed.deserialize(at))
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Misfit> {
@@ -357,7 +444,7 @@ mod tests {
 
     fn codes(text: &str) -> Vec<(String, Code)> {
         let (_, findings) = decode::<Service>(&node(text));
-        findings.into_iter().map(|finding| (finding.path.to_string(), finding.code)).collect()
+        findings.into_iter().map(|found| (found.finding.path.to_string(), found.finding.code)).collect()
     }
 
     #[test]
@@ -398,7 +485,7 @@ mod tests {
             decode::<Service>(&node(r#"{"env": {"A": 5}, "port": "canary-7f3a", "image": {"canary-7f3a": 1}}"#));
         assert!(!findings.is_empty());
         let values: Vec<String> =
-            findings.iter().map(|finding| format!("{} {}", finding.message, finding.expected)).collect();
+            findings.iter().map(|found| format!("{} {}", found.finding.message, found.finding.expected)).collect();
         assert!(!values.concat().contains("canary-7f3a"), "{values:?}");
     }
 }

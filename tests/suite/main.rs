@@ -6,8 +6,10 @@
 mod compose;
 mod defects;
 mod determinism;
+mod findings;
 mod golden;
 mod hostile;
+mod imports;
 mod nginx;
 mod ownership;
 mod postgres;
