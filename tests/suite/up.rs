@@ -62,7 +62,8 @@ impl Stack {
     fn curl(&self, host: &str, path: &str, more: &[&str]) -> Ran {
         let authority = self.project.path().join("deploy/local/secrets/authority");
         let mut curl = Command::new("curl");
-        curl.args(["-sS", "--max-time", "20", "--resolve", &format!("{host}:443:127.0.0.1"), "--cacert"]).arg(authority);
+        curl.args(["-sS", "--max-time", "20", "--resolve", &format!("{host}:443:127.0.0.1"), "--cacert"])
+            .arg(authority);
         run(curl.arg(format!("https://{host}{path}")).args(more))
     }
 
@@ -77,7 +78,9 @@ impl Stack {
         let mut arguments = vec!["inspect"];
         arguments.extend(ids.split_whitespace());
         let all: Vec<Value> = serde_json::from_str(&self.docker(&arguments).stdout).unwrap();
-        all.into_iter().map(|one| (one["Config"]["Labels"]["com.docker.compose.service"].as_str().unwrap().to_owned(), one)).collect()
+        all.into_iter()
+            .map(|one| (one["Config"]["Labels"]["com.docker.compose.service"].as_str().unwrap().to_owned(), one))
+            .collect()
     }
 }
 
@@ -99,7 +102,7 @@ fn the_full_stack_runs() {
             only_the_edge_is_published(&stack);
             routes_lead_to_their_services(&stack);
             websockets_pass(&stack);
-            strangers_are_refused(&stack);
+            strangers_are_refused();
             roles_have_least_rights(&stack);
             networks_keep_zones_apart(&stack);
             limits_are_set(&stack);
@@ -120,7 +123,8 @@ fn the_full_stack_runs() {
 /// Each service started after those that it waits for were healthy or done.
 fn healthy_in_order(stack: &Stack) {
     let containers = stack.inspect();
-    let health: Value = serde_json::from_slice(&std::fs::read(stack.project.path().join("deploy/local/health.json")).unwrap()).unwrap();
+    let health: Value =
+        serde_json::from_slice(&std::fs::read(stack.project.path().join("deploy/local/health.json")).unwrap()).unwrap();
     let listed = health["services"].as_object().unwrap();
     assert_eq!(listed.keys().collect::<Vec<_>>(), containers.keys().collect::<Vec<_>>(), "one view of all services");
     for (name, container) in &containers {
@@ -150,7 +154,11 @@ fn only_the_edge_is_published(stack: &Stack) {
     for (name, container) in stack.inspect() {
         for (_, bindings) in container["NetworkSettings"]["Ports"].as_object().unwrap() {
             for binding in bindings.as_array().into_iter().flatten() {
-                published.push(format!("{name} {}:{}", binding["HostIp"].as_str().unwrap(), binding["HostPort"].as_str().unwrap()));
+                published.push(format!(
+                    "{name} {}:{}",
+                    binding["HostIp"].as_str().unwrap(),
+                    binding["HostPort"].as_str().unwrap()
+                ));
             }
         }
     }
@@ -174,7 +182,8 @@ fn routes_lead_to_their_services(stack: &Stack) {
         for (subdomain, service, port) in table {
             let host = format!("{subdomain}.{domain}");
             let ran = stack.curl(&host, "/some/path%20x?q=1&r=%2F", &[]);
-            let answer: Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{host}: {}{}", ran.stdout, ran.stderr));
+            let answer: Value =
+                serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{host}: {}{}", ran.stdout, ran.stderr));
             assert_eq!((answer["service"].as_str(), answer["port"].as_u64()), (Some(service), Some(port)), "{host}");
             assert_eq!(answer["path"], "/some/path%20x?q=1&r=%2F", "{host}: the path arrives as it was sent");
             assert_eq!(answer["headers"]["host"], host.as_str());
@@ -183,7 +192,12 @@ fn routes_lead_to_their_services(stack: &Stack) {
     }
     // The wildcard leads to the dev server of this machine.
     let address = stack.docker(&["network", "inspect", "bridge", "-f", "{{(index .IPAM.Config 0).Gateway}}"]).stdout;
-    let mut server = Command::new("python3").args(["-m", "http.server", "3000", "--bind", address.trim()]).current_dir(stack.project.path()).stderr(std::process::Stdio::null()).spawn().unwrap();
+    let mut server = Command::new("python3")
+        .args(["-m", "http.server", "3000", "--bind", address.trim()])
+        .current_dir(stack.project.path())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
     let reached = (0..50).any(|_| {
         std::thread::sleep(std::time::Duration::from_millis(100));
         stack.status("www.local.nself.org", "/stack.ncl", &[]) == "200"
@@ -227,22 +241,65 @@ print('echoed')
     assert_eq!(ran.stdout, "echoed\n", "{}", ran.stderr);
 }
 
-fn strangers_are_refused(stack: &Stack) {
-    let http = |host: &str, path: &str| run(Command::new("curl").args(["-sS", "--max-time", "10", "-o", "/dev/null", "-w", "%{http_code} %{redirect_url}", "-H", &format!("Host: {host}")]).arg(format!("http://127.0.0.1{path}")));
+fn strangers_are_refused() {
+    let http = |host: &str, path: &str| {
+        run(Command::new("curl")
+            .args([
+                "-sS",
+                "--max-time",
+                "10",
+                "-o",
+                "/dev/null",
+                "-w",
+                "%{http_code} %{redirect_url}",
+                "-H",
+                &format!("Host: {host}"),
+            ])
+            .arg(format!("http://127.0.0.1{path}")))
+    };
     assert_eq!(http("api.localhost", "/a?b=1").stdout, "308 https://api.localhost/a?b=1");
     let unknown = http("evil.example", "/");
     assert_eq!(unknown.code, 52, "closed without an answer: {}", unknown.stdout);
-    let tls = run(Command::new("curl").args(["-ksS", "--max-time", "10", "--resolve", "evil.example:443:127.0.0.1", "https://evil.example/"]));
+    let tls = run(Command::new("curl").args([
+        "-ksS",
+        "--max-time",
+        "10",
+        "--resolve",
+        "evil.example:443:127.0.0.1",
+        "https://evil.example/",
+    ]));
     assert_eq!(tls.code, 35, "no handshake: {}{}", tls.stdout, tls.stderr);
     // A certificate that anybody else signed is not accepted.
-    let system = run(Command::new("curl").args(["-sS", "--max-time", "10", "--resolve", "api.localhost:443:127.0.0.1", "https://api.localhost/"]));
+    let system = run(Command::new("curl").args([
+        "-sS",
+        "--max-time",
+        "10",
+        "--resolve",
+        "api.localhost:443:127.0.0.1",
+        "https://api.localhost/",
+    ]));
     assert_eq!(system.code, 60, "{}", system.stdout);
 }
 
 fn a_flood_is_answered_with_429(stack: &Stack) {
     let authority = stack.project.path().join("deploy/local/secrets/authority");
     let mut curl = Command::new("curl");
-    curl.args(["-sS", "--max-time", "30", "-Z", "--parallel-max", "20", "-o", "/dev/null", "-w", "%{http_code}\n", "--resolve", "auth.local.nself.org:443:127.0.0.1", "--cacert"]).arg(authority);
+    curl.args([
+        "-sS",
+        "--max-time",
+        "30",
+        "-Z",
+        "--parallel-max",
+        "20",
+        "-o",
+        "/dev/null",
+        "-w",
+        "%{http_code}\n",
+        "--resolve",
+        "auth.local.nself.org:443:127.0.0.1",
+        "--cacert",
+    ])
+    .arg(authority);
     let codes = run(curl.arg("https://auth.local.nself.org/?[1-60]")).stdout;
     let count = |code: &str| codes.lines().filter(|line| *line == code).count();
     assert!(count("200") >= 15 && count("429") >= 20, "{codes}");
@@ -253,7 +310,8 @@ fn a_flood_is_answered_with_429(stack: &Stack) {
 fn internal_routes_refuse_outside_addresses(stack: &Stack) {
     let file = stack.project.path().join("stack.ncl");
     let text = std::fs::read_to_string(&file).unwrap();
-    let outside = text.replace("edge.rate_limits.auth =", "edge.internal_addresses = [\"192.0.2.0/24\"],\n  edge.rate_limits.auth =");
+    let outside = text
+        .replace("edge.rate_limits.auth =", "edge.internal_addresses = [\"192.0.2.0/24\"],\n  edge.rate_limits.auth =");
     assert_ne!(text, outside);
     assert_eq!(stack.status("monitor.local.nself.org", "/", &[]), "200");
     std::fs::write(&file, outside).unwrap();
@@ -276,10 +334,18 @@ fn internal_routes_refuse_outside_addresses(stack: &Stack) {
 }
 
 fn roles_have_least_rights(stack: &Stack) {
-    let as_superuser = |query: &str| stack.compose(&["exec", "-T", "postgres", "psql", "-U", "postgres", "-qtAc", query]).stdout;
-    assert_eq!(as_superuser("SELECT string_agg(rolname, ' ' ORDER BY rolname) FROM pg_roles WHERE rolcanlogin AND NOT rolsuper").trim(), "auth hasura ping_api");
+    let as_superuser =
+        |query: &str| stack.compose(&["exec", "-T", "postgres", "psql", "-U", "postgres", "-qtAc", query]).stdout;
+    assert_eq!(
+        as_superuser(
+            "SELECT string_agg(rolname, ' ' ORDER BY rolname) FROM pg_roles WHERE rolcanlogin AND NOT rolsuper"
+        )
+        .trim(),
+        "auth hasura ping_api"
+    );
     assert_eq!(as_superuser("SELECT count(*) FROM pg_roles WHERE rolsuper").trim(), "1");
-    let secret = |name: &str| std::fs::read_to_string(stack.project.path().join("deploy/local/secrets").join(name)).unwrap();
+    let secret =
+        |name: &str| std::fs::read_to_string(stack.project.path().join("deploy/local/secrets").join(name)).unwrap();
     let as_role = |url: &str, query: &str| stack.compose(&["exec", "-T", "postgres", "psql", url, "-qtAc", query]);
     let ping = secret("ping_api_main_url");
     assert_eq!(as_role(&ping, "SELECT current_user || current_database()").stdout.trim(), "ping_apiping");
@@ -303,15 +369,34 @@ fn networks_keep_zones_apart(stack: &Stack) {
 fn limits_are_set(stack: &Stack) {
     for (name, container) in stack.inspect() {
         let host = &container["HostConfig"];
-        assert!(host["Memory"].as_u64().unwrap() > 0 && host["NanoCpus"].as_u64().unwrap() > 0 && host["PidsLimit"].as_u64().unwrap() > 0, "{name}");
+        assert!(
+            host["Memory"].as_u64().unwrap() > 0
+                && host["NanoCpus"].as_u64().unwrap() > 0
+                && host["PidsLimit"].as_u64().unwrap() > 0,
+            "{name}"
+        );
         assert_eq!(host["CapDrop"], serde_json::json!(["ALL"]), "{name}");
-        assert!(host["SecurityOpt"].as_array().unwrap().iter().any(|option| option.as_str().unwrap().starts_with("no-new-privileges")), "{name}");
+        assert!(
+            host["SecurityOpt"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .any(|option| option.as_str().unwrap().starts_with("no-new-privileges")),
+            "{name}"
+        );
         assert_eq!(host["LogConfig"]["Config"]["max-size"], "10m", "{name}");
         let development = ["admin", "functions"].contains(&name.as_str());
         assert_eq!(host["ReadonlyRootfs"], !development, "{name}");
         let root = ["admin", "functions", "volume-owner"].contains(&name.as_str());
         assert_eq!(matches!(container["Config"]["User"].as_str(), Some("" | "0:0")), root, "{name}");
-        assert!(container["Config"]["Env"].as_array().unwrap().iter().all(|variable| !variable.as_str().unwrap().ends_with('=')), "{name}: no empty variable");
+        assert!(
+            container["Config"]["Env"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .all(|variable| !variable.as_str().unwrap().ends_with('=')),
+            "{name}: no empty variable"
+        );
     }
 }
 
@@ -335,7 +420,11 @@ fn a_missing_value_stops_the_start(stack: &Stack) {
     let ran = stack.up();
     assert!(ran.code != 0 && ran.stderr.contains("run nself secrets init"), "{}", ran.stderr);
     std::fs::write(&env, values).unwrap();
-    std::fs::write(&file, text.replace("HASURA_GRAPHQL_METADATA_DATABASE_URL:", "HASURA_GRAPHQL_METADATA_DATABASE_URI:")).unwrap();
+    std::fs::write(
+        &file,
+        text.replace("HASURA_GRAPHQL_METADATA_DATABASE_URL:", "HASURA_GRAPHQL_METADATA_DATABASE_URI:"),
+    )
+    .unwrap();
     let ran = stack.compose(&["up", "-d", "--wait", "--wait-timeout", "60", "hasura"]);
     assert_ne!(ran.code, 0, "hasura without its metadata database");
     let logs = stack.compose(&["logs", "hasura"]).stdout;
