@@ -64,7 +64,9 @@ CMD ["postgres"]' ;;
       image "$name" 'COPY passwd /etc/passwd
 COPY --chown=999:1000 empty /data
 CMD ["redis-server"]' ;;
-    */library/busybox:*) tar -C "$work/busybox" -c . | docker import -c 'CMD ["sh"]' - "$name" >/dev/null ;;
+    */library/busybox:*)
+      tar -C "$work/busybox" -c . | docker import -c 'CMD ["sh"]' \
+        -c 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' - "$name" >/dev/null ;;
     */hasura/graphql-engine:*)
       stand_in "$name" '{"name": "hasura", "ports": [8080], "needs": ["HASURA_GRAPHQL_ADMIN_SECRET", "HASURA_GRAPHQL_DATABASE_URL",
         "HASURA_GRAPHQL_METADATA_DATABASE_URL", "HASURA_GRAPHQL_JWT_SECRET"], "min_length": {"HASURA_GRAPHQL_ADMIN_SECRET": 32},

@@ -9,6 +9,7 @@ mod determinism;
 mod golden;
 mod hostile;
 mod nginx;
+mod order;
 mod ownership;
 mod postgres;
 mod secrets;
