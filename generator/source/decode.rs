@@ -11,6 +11,7 @@ use serde::de::{self, DeserializeSeed, EnumAccess, IntoDeserializer, MapAccess, 
 use super::node::{Entry, Node, Value};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::stack::text;
+use crate::words;
 
 /// Decodes a tree and reports everything that does not fit, at its path. A misfit ends serde's walk, so the
 /// walk starts again without it until the rest fits.
@@ -31,7 +32,8 @@ pub fn decode<T: for<'de> Deserialize<'de>>(node: &Node) -> (Option<T>, Vec<Diag
         let path = misfit.path.unwrap_or_default();
         // What is missing because it was left out has been reported.
         if misfit.code != Code::MissingField || !left_out.iter().any(|out| out.parent() == path) {
-            misfits.push(Diagnostic::error(misfit.code, path.clone()).message(misfit.message).expected(misfit.expected));
+            misfits
+                .push(Diagnostic::error(misfit.code, path.clone()).message(misfit.message).expected(misfit.expected));
         }
         if path == FieldPath::root() || !left_out.insert(path) {
             misfits.extend(findings.into_inner());
@@ -72,11 +74,21 @@ impl de::Error for Misfit {
     }
 
     fn invalid_type(found: de::Unexpected, expected: &dyn de::Expected) -> Self {
-        Misfit { code: Code::WrongType, message: format!("this is {}", kind(&found)), expected: expected.to_string(), path: None }
+        Misfit {
+            code: Code::WrongType,
+            message: format!("this is {}", kind(&found)),
+            expected: expected.to_string(),
+            path: None,
+        }
     }
 
     fn invalid_value(_: de::Unexpected, expected: &dyn de::Expected) -> Self {
-        Misfit { code: Code::OutOfRange, message: "the value is out of range".into(), expected: range(&expected.to_string()), path: None }
+        Misfit {
+            code: Code::OutOfRange,
+            message: "the value is out of range".into(),
+            expected: range(&expected.to_string()),
+            path: None,
+        }
     }
 
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
@@ -85,7 +97,12 @@ impl de::Error for Misfit {
     }
 
     fn missing_field(field: &'static str) -> Self {
-        Misfit { code: Code::MissingField, message: format!("`{field}` is missing"), expected: String::new(), path: None }
+        Misfit {
+            code: Code::MissingField,
+            message: format!("`{field}` is missing"),
+            expected: String::new(),
+            path: None,
+        }
     }
 }
 
@@ -121,21 +138,24 @@ impl<'a> Decoder<'a> {
     fn step<T>(&self, step: impl FnOnce(Decoder<'a>) -> Result<T, Misfit>) -> Result<T, Misfit> {
         let (value, refused) = text::collect(|| step(self.clone()));
         for refusal in refused {
-            let finding = Diagnostic::error(refusal.code, self.path.clone()).message(refusal.reason).expected(refusal.expected);
+            let finding =
+                Diagnostic::error(refusal.code, self.path.clone()).message(refusal.reason).expected(refusal.expected);
             self.findings.borrow_mut().push(finding);
         }
         value.map_err(|misfit| Misfit { path: misfit.path.or_else(|| Some(self.path.clone())), ..misfit })
     }
 
     fn unknown(&self, key: &str, fields: &[&str]) {
-        let ratio = |field: &str| similar::TextDiff::from_chars(field, key).ratio();
-        let near = fields.iter().max_by(|a, b| ratio(a).total_cmp(&ratio(b))).filter(|near| ratio(near) > 0.6);
+        let near = words::nearest(key, fields.iter().copied());
         let known = fields.join(", ");
         self.findings.borrow_mut().push(
             Diagnostic::error(Code::UnknownField, self.path.key(key))
                 .message(format!("there is no field `{key}` here"))
                 .expected(format!("one of {known}"))
-                .hint(near.map_or_else(|| "`nself schema` describes every field".into(), |near| format!("did you mean `{near}`?"))),
+                .hint(near.map_or_else(
+                    || "`nself schema` describes every field".into(),
+                    |near| format!("did you mean `{near}`?"),
+                )),
         );
     }
 }
@@ -166,7 +186,12 @@ impl<'de> de::Deserializer<'de> for Decoder<'de> {
         visitor.visit_newtype_struct(self)
     }
 
-    fn deserialize_struct<V: Visitor<'de>>(self, _: &'static str, known: &'static [&'static str], visitor: V) -> Result<V::Value, Misfit> {
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        known: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Misfit> {
         static NONE: BTreeMap<String, Entry> = BTreeMap::new();
         let fields = match &self.node.value {
             Value::Record(fields) => fields,
@@ -177,11 +202,17 @@ impl<'de> de::Deserializer<'de> for Decoder<'de> {
         for key in fields.keys().filter(|key| !known.contains(&key.as_str())) {
             self.unknown(key, known);
         }
-        let fields = fields.iter().filter(|(key, entry)| known.contains(&key.as_str()) && entry.node.value != Value::Null);
+        let fields =
+            fields.iter().filter(|(key, entry)| known.contains(&key.as_str()) && entry.node.value != Value::Null);
         visitor.visit_map(Fields { at: &self, fields, current: None })
     }
 
-    fn deserialize_enum<V: Visitor<'de>>(self, _: &'static str, variants: &'static [&'static str], visitor: V) -> Result<V::Value, Misfit> {
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Misfit> {
         match &self.node.value {
             Value::Text(tag) => visitor.visit_enum(tag.as_str().into_deserializer()),
             Value::Record(fields) if fields.len() == 1 => visitor.visit_enum(Variant { at: &self, fields }),
@@ -228,7 +259,9 @@ impl<'de, I: Iterator<Item = (&'de String, &'de Entry)>> MapAccess<'de> for Fiel
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Misfit> {
         let kept = |key: &str| !self.at.left_out.contains(&self.at.path.key(key));
-        let Some((key, entry)) = self.fields.find(|(key, _)| self.at.left_out.is_empty() || kept(key)) else { return Ok(None) };
+        let Some((key, entry)) = self.fields.find(|(key, _)| self.at.left_out.is_empty() || kept(key)) else {
+            return Ok(None);
+        };
         self.current = Some((key, entry));
         let at = self.at.child(&entry.node, self.at.path.key(key));
         at.step(|_| seed.deserialize(Key(key))).map(Some)
@@ -308,12 +341,14 @@ mod tests {
             let value = match value {
                 Json::Null => Value::Null,
                 Json::Bool(value) => Value::Bool(value),
-                Json::Number(number) => number.as_i64().map_or_else(|| Value::Float(number.as_f64().unwrap()), Value::Integer),
+                Json::Number(number) => {
+                    number.as_i64().map_or_else(|| Value::Float(number.as_f64().unwrap()), Value::Integer)
+                }
                 Json::String(text) => Value::Text(text),
                 Json::Array(items) => Value::Array(items.into_iter().map(convert).collect()),
-                Json::Object(fields) => {
-                    Value::Record(fields.into_iter().map(|(key, value)| (key, Entry { key: None, node: convert(value) })).collect())
-                }
+                Json::Object(fields) => Value::Record(
+                    fields.into_iter().map(|(key, value)| (key, Entry { key: None, node: convert(value) })).collect(),
+                ),
             };
             Node { value, mark: None }
         }
@@ -359,9 +394,11 @@ mod tests {
 
     #[test]
     fn a_finding_never_repeats_the_value() {
-        let (_, findings) = decode::<Service>(&node(r#"{"env": {"A": 5}, "port": "canary-7f3a", "image": {"canary-7f3a": 1}}"#));
+        let (_, findings) =
+            decode::<Service>(&node(r#"{"env": {"A": 5}, "port": "canary-7f3a", "image": {"canary-7f3a": 1}}"#));
         assert!(!findings.is_empty());
-        let values: Vec<String> = findings.iter().map(|finding| format!("{} {}", finding.message, finding.expected)).collect();
+        let values: Vec<String> =
+            findings.iter().map(|finding| format!("{} {}", finding.message, finding.expected)).collect();
         assert!(!values.concat().contains("canary-7f3a"), "{values:?}");
     }
 }

@@ -28,7 +28,10 @@ pub fn missing(field: &str) -> Finding {
 }
 
 pub fn not_data() -> Finding {
-    Finding { expected: "text, a number, true or false, an array or a record".into(), ..plain(Code::WrongType, "this is no data".into()) }
+    Finding {
+        expected: "text, a number, true or false, an array or a record".into(),
+        ..plain(Code::WrongType, "this is no data".into())
+    }
 }
 
 /// Names the import as the stack would write it; nothing of the file's content is known here.
@@ -54,7 +57,11 @@ pub fn findings(error: Error, files: &Files, places: &mut Places) -> Vec<Finding
         let mut finding = plain(code, clean(&diagnostic.message));
         let mut marks: Vec<(Mark, &str)> = Vec::new();
         for label in &diagnostic.labels {
-            let Some(mark) = u32::try_from(label.range.start).ok().and_then(|start| places.mark(&files, label.file_id, start)) else { continue };
+            let Some(mark) =
+                u32::try_from(label.range.start).ok().and_then(|start| places.mark(&files, label.file_id, start))
+            else {
+                continue;
+            };
             if label.message == "expected type" && places.is_library(mark) {
                 finding.expected = readable(files.source(label.file_id).get(label.range.clone()).unwrap_or_default());
             }
@@ -72,7 +79,8 @@ pub fn findings(error: Error, files: &Files, places: &mut Places) -> Vec<Finding
             }
         }
         if code == Code::Syntax {
-            finding.hint = "look just before this place: a `,` between fields or a closing bracket may be missing".into();
+            finding.hint =
+                "look just before this place: a `,` between fields or a closing bracket may be missing".into();
         }
         for line in diagnostic.notes.iter().flat_map(|note| note.lines()) {
             note(&mut finding, line.trim());

@@ -96,7 +96,8 @@ impl Walk<'_> {
             Err(error) => {
                 machine.reset();
                 let files = machine.import_resolver().sources.files.clone();
-                let mut findings = errors::findings(nickel_lang_core::error::Error::EvalError(error), &files, &mut self.places);
+                let mut findings =
+                    errors::findings(nickel_lang_core::error::Error::EvalError(error), &files, &mut self.places);
                 for finding in &mut findings {
                     finding.path.clone_from(path);
                     finding.mark = finding.mark.or(pending(written));
@@ -116,12 +117,15 @@ impl Walk<'_> {
                 Err(_) => Value::Float(number.to_string().parse().unwrap_or_else(|_| approximate(&number.to_string()))),
             },
             ValueContentRef::String(text) => Value::Text(text.to_string()),
-            ValueContentRef::EnumVariant(variant) if variant.arg.is_none() => Value::Text(variant.tag.label().to_owned()),
+            ValueContentRef::EnumVariant(variant) if variant.arg.is_none() => {
+                Value::Text(variant.tag.label().to_owned())
+            }
             ValueContentRef::Array(Container::Empty) => Value::Array(Vec::new()),
             ValueContentRef::Record(Container::Empty) => Value::Record(BTreeMap::new()),
             ValueContentRef::Array(Container::Alloc(data)) => {
                 let items: Vec<NickelValue> = data.iter_with_pending_contracts(pos).collect();
-                let nodes = items.into_iter().enumerate().map(|(i, item)| self.step(machine, item, path, format!("#{i}")));
+                let nodes =
+                    items.into_iter().enumerate().map(|(i, item)| self.step(machine, item, path, format!("#{i}")));
                 Value::Array(nodes.collect())
             }
             ValueContentRef::Record(Container::Alloc(data)) => {
@@ -222,7 +226,9 @@ fn inputs(program: &Program, cache: &CacheHub, document: &mut Document) {
 /// The first import that leaves the project, the library and what the user allows.
 fn outside(program: &Program, document: &Document) -> Option<Finding> {
     let project = program.stack.canonicalize().ok()?.parent()?.to_owned();
-    let allowed: Vec<PathBuf> = std::iter::once(project).chain(program.allow_imports.iter().filter_map(|path| path.canonicalize().ok())).collect();
+    let allowed: Vec<PathBuf> = std::iter::once(project)
+        .chain(program.allow_imports.iter().filter_map(|path| path.canonicalize().ok()))
+        .collect();
     let read = document.inputs.iter().filter(|input| input.exists);
     for input in read {
         let real = input.path.canonicalize().ok()?;

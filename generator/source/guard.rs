@@ -44,7 +44,12 @@ pub fn in_process(program: &Program) -> Document {
 /// Runs `nself __evaluate` and waits for its document.
 pub fn in_child(executable: &PathBuf, program: &Program, limits: Limits) -> Document {
     let mut command = Command::new(executable);
-    command.arg("__evaluate").arg(&program.stack).arg(&program.library).arg(program.depth.to_string()).arg(limits.memory.to_string());
+    command
+        .arg("__evaluate")
+        .arg(&program.stack)
+        .arg(&program.library)
+        .arg(program.depth.to_string())
+        .arg(limits.memory.to_string());
     command.args(&program.allow_imports);
     // The evaluation depends on nothing but files.
     command.env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
@@ -65,8 +70,9 @@ pub fn in_child(executable: &PathBuf, program: &Program, limits: Limits) -> Docu
     let status = child.wait();
     match (answer, status) {
         (Err(_), _) => limited(&format!("it runs longer than {} s", limits.time.as_secs())),
-        (Ok(Ok(bytes)), Ok(_)) => serde_json::from_slice(&bytes)
-            .unwrap_or_else(|_| limited(&format!("it needs more than {} MiB of memory, or nests too deeply", limits.memory >> 20))),
+        (Ok(Ok(bytes)), Ok(_)) => serde_json::from_slice(&bytes).unwrap_or_else(|_| {
+            limited(&format!("it needs more than {} MiB of memory, or nests too deeply", limits.memory >> 20))
+        }),
         _ => only(Code::Internal, "the evaluator's answer is lost".into()),
     }
 }

@@ -21,7 +21,8 @@ pub fn environments(root: &Node) -> (BTreeMap<String, Node>, Vec<Diagnostic>) {
     common.remove(MARKER);
     let common = Node { value: Value::Record(common), mark: root.mark };
 
-    let mut overlays: BTreeMap<String, Node> = BUILT_IN.iter().map(|name| ((*name).to_owned(), Node::default())).collect();
+    let mut overlays: BTreeMap<String, Node> =
+        BUILT_IN.iter().map(|name| ((*name).to_owned(), Node::default())).collect();
     if let Some(Value::Record(declared)) = declared.map(|entry| entry.node.value) {
         overlays.extend(declared.into_iter().map(|(name, entry)| (name, entry.node)));
     }
@@ -92,7 +93,9 @@ mod tests {
             Json::Number(number) => Value::Integer(number.as_i64().unwrap()),
             Json::String(text) => Value::Text(text),
             Json::Array(items) => Value::Array(items.into_iter().map(node).collect()),
-            Json::Object(fields) => Value::Record(fields.into_iter().map(|(key, value)| (key, Entry { key: None, node: node(value) })).collect()),
+            Json::Object(fields) => Value::Record(
+                fields.into_iter().map(|(key, value)| (key, Entry { key: None, node: node(value) })).collect(),
+            ),
         };
         Node { value, mark: None }
     }

@@ -68,10 +68,19 @@ pub struct Environment {
 /// # Errors
 /// The findings, when no environment could be decoded.
 pub fn load(request: &Request) -> Result<Loaded, Vec<Diagnostic>> {
-    let io = |error: std::io::Error| vec![Diagnostic::error(Code::StackUnreadable, FieldPath::root()).message(format!("the library cannot be laid out: {error}"))];
+    let io = |error: std::io::Error| {
+        vec![
+            Diagnostic::error(Code::StackUnreadable, FieldPath::root())
+                .message(format!("the library cannot be laid out: {error}")),
+        ]
+    };
     let unreadable = |error: std::io::Error| {
         let shown = request.stack.display();
-        vec![Diagnostic::error(Code::StackUnreadable, FieldPath::root()).message(format!("{shown}: {error}")).hint("`nself init` writes a stack")]
+        vec![
+            Diagnostic::error(Code::StackUnreadable, FieldPath::root())
+                .message(format!("{shown}: {error}"))
+                .hint("`nself init` writes a stack"),
+        ]
     };
     let stack = request.stack.canonicalize().map_err(unreadable)?;
     let library = library::materialise(&request.cache).map_err(io)?;
@@ -139,7 +148,11 @@ fn both_layers(path: &FieldPath, environment: &str) -> Vec<FieldPath> {
     use crate::diagnostic::Segment;
     match path.0.as_slice() {
         [Segment::Key(first), Segment::Key(name), rest @ ..] if first == "environments" => {
-            if name == environment { vec![FieldPath(rest.to_vec())] } else { Vec::new() }
+            if name == environment {
+                vec![FieldPath(rest.to_vec())]
+            } else {
+                Vec::new()
+            }
         }
         _ => vec![path.clone()],
     }

@@ -105,7 +105,11 @@ impl Document {
                 .at(finding.mark.and_then(|mark| self.span(mark)));
             for (mark, message) in &finding.related {
                 let span = self.span(*mark);
-                diagnostic.related.push(crate::diagnostic::Related { path: FieldPath::root(), span, message: message.clone() });
+                diagnostic.related.push(crate::diagnostic::Related {
+                    path: FieldPath::root(),
+                    span,
+                    message: message.clone(),
+                });
             }
             diagnostic
         });

@@ -38,7 +38,10 @@ impl Origins {
                 }
                 // A list of names stands for a record of conditions: `depends_on.redis`.
                 (Segment::Key(key), Value::Array(items)) => {
-                    let Some(item) = items.iter().find(|item| matches!(&item.value, Value::Text(text) if text == key)) else { break };
+                    let Some(item) = items.iter().find(|item| matches!(&item.value, Value::Text(text) if text == key))
+                    else {
+                        break;
+                    };
                     node = item;
                 }
                 _ => break,

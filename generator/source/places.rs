@@ -53,7 +53,10 @@ impl Places {
             (_, Ok(inside)) => File { shown: slashes(inside), user: true },
             // Sources that Nickel made itself are nobody's.
             _ if !path.is_absolute() => File { shown: String::new(), user: false },
-            _ => File { shown: path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(), user: true },
+            _ => File {
+                shown: path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
+                user: true,
+            },
         };
         Known { id, file, lines: std::iter::once(0).chain(starts).collect() }
     }
@@ -64,7 +67,10 @@ impl Places {
 
     /// A file of the stack language.
     pub fn is_library(&self, mark: Mark) -> bool {
-        usize::try_from(mark.0).ok().and_then(|index| self.known.get(index)).is_some_and(|known| !known.file.user && !known.file.shown.is_empty())
+        usize::try_from(mark.0)
+            .ok()
+            .and_then(|index| self.known.get(index))
+            .is_some_and(|known| !known.file.user && !known.file.shown.is_empty())
     }
 
     pub fn into_files(self) -> Vec<File> {

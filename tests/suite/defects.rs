@@ -18,7 +18,10 @@ fn service(environment: &str, service: &str) -> String {
     let text = file(environment, "compose.yaml");
     let start = text.find(&format!("\n  {service}:\n")).unwrap() + 1;
     let rest = &text[start..];
-    let end = rest[1..].match_indices("\n  ").find(|(i, _)| !rest[i + 4..].starts_with(' ')).map_or(rest.len(), |(i, _)| i + 1);
+    let end = rest[1..]
+        .match_indices("\n  ")
+        .find(|(i, _)| !rest[i + 4..].starts_with(' '))
+        .map_or(rest.len(), |(i, _)| i + 1);
     rest[..end].to_owned()
 }
 
@@ -41,19 +44,33 @@ fn defect_01_02_09_15_output_depends_on_the_host() {
         for (path, bytes) in tree(&environment) {
             let text = String::from_utf8(bytes).unwrap();
             assert!(!text.contains(host.trim()) || host.trim().len() < 4, "{path}");
-            assert!(!text.contains("/work/") && !text.contains("/home/") && !text.contains("/root/") && !text.contains("/tmp/.tmp"), "{path}");
+            assert!(
+                !text.contains("/work/")
+                    && !text.contains("/home/")
+                    && !text.contains("/root/")
+                    && !text.contains("/tmp/.tmp"),
+                "{path}"
+            );
             let date = |at: usize| text[at..].starts_with(year) && text[at..].chars().nth(4) == Some('-');
-            assert!(!text.match_indices(year).any(|(at, _)| date(at)) || text.contains("RELEASE.2025-09-07"), "{path} holds a date");
+            assert!(
+                !text.match_indices(year).any(|(at, _)| date(at)) || text.contains("RELEASE.2025-09-07"),
+                "{path} holds a date"
+            );
         }
     }
 }
 
 #[test]
 fn defect_01_a_dollar_in_a_value_becomes_something_else() {
-    let case = stack(r#"{ project = "shop", domain = "shop.example.com", services.a1 = { image = "a/b:1", command = ["--exclude=^/(sys|proc)($|/)", "$$"], env.V = "p@$w0rd${X}" } }"#);
+    let case = stack(
+        r#"{ project = "shop", domain = "shop.example.com", services.a1 = { image = "a/b:1", command = ["--exclude=^/(sys|proc)($|/)", "$$"], env.V = "p@$w0rd${X}" } }"#,
+    );
     assert_eq!(nself_in(case.path(), ["gen"]).code, 0);
     let text = fs::read_to_string(case.path().join("deploy/local/compose.yaml")).unwrap();
-    assert!(text.contains("(sys|proc)($$|/)\"") && text.contains("- \"$$$$\"") && text.contains("V: \"p@$$w0rd$${X}\""), "{text}");
+    assert!(
+        text.contains("(sys|proc)($$|/)\"") && text.contains("- \"$$$$\"") && text.contains("V: \"p@$$w0rd$${X}\""),
+        "{text}"
+    );
 }
 
 #[test]
@@ -75,13 +92,24 @@ fn defect_04_every_service_depends_on_redis() {
 #[test]
 fn defect_05_18_ports_of_service_health_and_edge_differ() {
     // The port is written once; health check, route and references read it.
-    for (name, subdomain, port) in [("functions", "functions", 3000), ("meilisearch", "search", 7700), ("minio", "storage", 9000), ("mail", "mail", 8025)] {
+    for (name, subdomain, port) in [
+        ("functions", "functions", 3000),
+        ("meilisearch", "search", 7700),
+        ("minio", "storage", 9000),
+        ("mail", "mail", 8025),
+    ] {
         let site = file("local", &format!("nginx/sites/{subdomain}.local.nself.org.conf"));
-        assert!(site.contains(&format!("set $upstream {name};")) && site.contains(&format!("proxy_pass http://$upstream:{port};")), "{site}");
+        assert!(
+            site.contains(&format!("set $upstream {name};"))
+                && site.contains(&format!("proxy_pass http://$upstream:{port};")),
+            "{site}"
+        );
         let text = service("local", name);
         assert!(text.contains(&format!("127.0.0.1:{port}/")) || name == "mail", "{text}");
     }
-    let case = stack(r#"{ project = "shop", domain = "shop.example.com", services.a1 = { image = "a/b:1", port = 8123, route.subdomain = "a1", health.http.path = "/h" }, services.b1 = { image = "a/b:1", env.A = nself.url "a1" } }"#);
+    let case = stack(
+        r#"{ project = "shop", domain = "shop.example.com", services.a1 = { image = "a/b:1", port = 8123, route.subdomain = "a1", health.http.path = "/h" }, services.b1 = { image = "a/b:1", env.A = nself.url "a1" } }"#,
+    );
     assert_eq!(nself_in(case.path(), ["gen"]).code, 0);
     let text = fs::read_to_string(case.path().join("deploy/local/compose.yaml")).unwrap();
     assert!(text.contains("http://127.0.0.1:8123/h") && text.contains("A: \"http://a1:8123\""));
@@ -114,7 +142,9 @@ fn defect_08_23_init_scripts_for_another_database_or_extension_list() {
         assert!(sql.contains(&format!("\\connect {database}\n")), "{sql}");
     }
     assert!(sql.contains("CREATE EXTENSION IF NOT EXISTS \"citext\""), "auth asked for it");
-    let case = stack(r#"{ project = "shop", domain = "shop.example.com", services.a1 = { image = "a/b:1", databases.main = { name = "a1", extensions = ["hstore"] } } }"#);
+    let case = stack(
+        r#"{ project = "shop", domain = "shop.example.com", services.a1 = { image = "a/b:1", databases.main = { name = "a1", extensions = ["hstore"] } } }"#,
+    );
     assert_eq!(nself_in(case.path(), ["gen"]).code, 0);
     let sql = fs::read_to_string(case.path().join("deploy/prod/postgres/init/10-roles-and-databases.sql")).unwrap();
     let own = &sql[sql.find("\\connect a1").unwrap()..];
@@ -157,12 +187,16 @@ fn defect_12_validation_rewrites_the_users_file() {
 fn defect_13_services_connect_as_superuser() {
     let sql = file("prod", "postgres/init/10-roles-and-databases.sql");
     let logins = sql.lines().filter(|line| line.starts_with("ALTER ROLE")).collect::<Vec<_>>();
-    assert!(logins.len() == 3 && logins.iter().all(|line| line.contains("NOSUPERUSER") && line.contains("NOBYPASSRLS")), "{logins:?}");
+    assert!(
+        logins.len() == 3 && logins.iter().all(|line| line.contains("NOSUPERUSER") && line.contains("NOBYPASSRLS")),
+        "{logins:?}"
+    );
     // There is no way to name the superuser's password outside the server.
     let users: BTreeSet<String> = environments()
         .iter()
         .flat_map(|environment| {
-            let list: serde_json::Value = serde_json::from_slice(&fs::read(environment.join("secrets.json")).unwrap()).unwrap();
+            let list: serde_json::Value =
+                serde_json::from_slice(&fs::read(environment.join("secrets.json")).unwrap()).unwrap();
             let users = list["secrets"]["postgres_password"]["used_by"].as_array().unwrap().clone();
             users.into_iter().map(|user| user.as_str().unwrap().to_owned())
         })
@@ -240,7 +274,13 @@ fn defect_25_files_outside_the_project() {
 #[test]
 fn defect_26_health_checks_with_programs_that_the_image_lacks() {
     // The catalogue names the tool of each image; a service that others wait for has a check.
-    for (name, tool) in [("hasura", "- curl"), ("auth", "- wget"), ("redis", "redis-cli ping"), ("postgres", "- pg_isready"), ("mail", "/mailpit")] {
+    for (name, tool) in [
+        ("hasura", "- curl"),
+        ("auth", "- wget"),
+        ("redis", "redis-cli ping"),
+        ("postgres", "- pg_isready"),
+        ("mail", "/mailpit"),
+    ] {
         assert!(service("local", name).contains(tool), "{name}");
     }
     refused(r#"blind = { image = "a/b:1" }, waiter = { image = "a/b:1", depends_on = ["blind"] }"#, "NS308");

@@ -9,9 +9,36 @@ use crate::support::{nself_in, run, tool};
 
 /// Quotes, line breaks, templates, comments, words that YAML 1.1 takes for others, marks that reorder text.
 const HOSTILE: [&str; 30] = [
-    "'", "\"", "\\", "a\nb: c", "a\r\nb", "$X", "${X:-$(id)}", "$$", "{{ x }}", "{% x %}", "; } server {", "#c", "a #b", "a: b", "- a", "no",
-    "012", "1e3", "2026-01-01", "~", "!!python/object", "&a *a", "%TAG", "\u{0}", "\u{1b}[31m", "\u{202E}abc", "../../etc/passwd",
-    "`id` $(id)", "' OR 1=1 --", "<<",
+    "'",
+    "\"",
+    "\\",
+    "a\nb: c",
+    "a\r\nb",
+    "$X",
+    "${X:-$(id)}",
+    "$$",
+    "{{ x }}",
+    "{% x %}",
+    "; } server {",
+    "#c",
+    "a #b",
+    "a: b",
+    "- a",
+    "no",
+    "012",
+    "1e3",
+    "2026-01-01",
+    "~",
+    "!!python/object",
+    "&a *a",
+    "%TAG",
+    "\u{0}",
+    "\u{1b}[31m",
+    "\u{202E}abc",
+    "../../etc/passwd",
+    "`id` $(id)",
+    "' OR 1=1 --",
+    "<<",
 ];
 
 /// A slot of the schema: a stack with the slot, and where it is.
@@ -22,7 +49,8 @@ struct Slot {
 
 /// All text slots, by walking the schema; `*` stands for a key of a map, which is a slot itself.
 fn slots() -> Vec<Slot> {
-    let schema: Value = serde_json::from_str(&nself_in(std::path::Path::new("/"), ["schema", "--format", "json"]).stdout).unwrap();
+    let schema: Value =
+        serde_json::from_str(&nself_in(std::path::Path::new("/"), ["schema", "--format", "json"]).stdout).unwrap();
     let mut paths = Vec::new();
     walk(&schema, &schema, &mut Vec::new(), &mut paths);
     paths.sort();
@@ -35,7 +63,9 @@ fn slots() -> Vec<Slot> {
 }
 
 fn walk(root: &Value, schema: &Value, path: &mut Vec<String>, found: &mut Vec<Vec<String>>) {
-    if path.len() > 9 || path.iter().filter(|step| ["join", "by_profile", "container"].contains(&step.as_str())).count() > 1 {
+    if path.len() > 9
+        || path.iter().filter(|step| ["join", "by_profile", "container"].contains(&step.as_str())).count() > 1
+    {
         return;
     }
     if let Some(reference) = schema["$ref"].as_str() {
@@ -62,7 +92,8 @@ fn walk(root: &Value, schema: &Value, path: &mut Vec<String>, found: &mut Vec<Ve
         walk(root, &schema["items"], path, found);
         path.pop();
     }
-    let text = schema["type"] == "string" || schema["type"].as_array().is_some_and(|types| types.contains(&json!("string")));
+    let text =
+        schema["type"] == "string" || schema["type"].as_array().is_some_and(|types| types.contains(&json!("string")));
     if text && schema["const"].is_null() && schema["enum"].is_null() {
         found.push(path.clone());
     }
@@ -124,7 +155,13 @@ fn every_slot_refuses_or_keeps_hostile_text() {
                 assert!(ran.stderr.contains("error[NS") && !ran.stderr.contains("NS901"), "{shown}: {}", ran.stderr);
                 assert!(!ran.stderr.contains(['\u{202E}', '\u{0}', '\u{1b}']), "{shown}");
             } else {
-                kept.push(json!([format!("{out}/local/compose.yaml"), format!("{out}/local/secrets.json"), format!("{out}/local/fidelity.json"), hostile, shown]));
+                kept.push(json!([
+                    format!("{out}/local/compose.yaml"),
+                    format!("{out}/local/secrets.json"),
+                    format!("{out}/local/fidelity.json"),
+                    hostile,
+                    shown
+                ]));
             }
         }
     }
@@ -158,11 +195,21 @@ print(found, bad)
     let cases = folder.path().join("cases.json");
     std::fs::write(&cases, Value::Array(kept.clone()).to_string()).unwrap();
     let python = tool("venv/bin/python").unwrap();
-    let ran = run(Command::new("sh").arg("-c").arg(format!("exec {} -c \"$1\" < {}", python.display(), cases.display())).arg("sh").arg(script).current_dir(folder.path()));
+    let ran = run(Command::new("sh")
+        .arg("-c")
+        .arg(format!("exec {} -c \"$1\" < {}", python.display(), cases.display()))
+        .arg("sh")
+        .arg(script)
+        .current_dir(folder.path()));
     let last = ran.stdout.lines().last().unwrap_or_default().to_owned();
     let (found, bad) = last.split_once(' ').unwrap_or_else(|| panic!("{}{}", ran.stdout, ran.stderr));
     assert_eq!(bad, "0", "{}", ran.stdout);
-    assert!(found.parse::<usize>().unwrap() * 10 >= kept.len() * 5, "{found} of {} came back:\n{}", kept.len(), ran.stdout);
+    assert!(
+        found.parse::<usize>().unwrap() * 10 >= kept.len() * 5,
+        "{found} of {} came back:\n{}",
+        kept.len(),
+        ran.stdout
+    );
 }
 
 /// Long text is refused where a limit exists and survives where none does.
@@ -172,7 +219,9 @@ fn long_text_ends_in_a_finding_or_survives() {
     let text = "let nself = import \"nself/main.ncl\" in (import \"data.json\") | nself.Stack\n";
     std::fs::write(folder.path().join("stack.ncl"), text).unwrap();
     let long = "x".repeat(64 << 10);
-    for path in ["project", "domain", "services.*.image", "services.*.env.*", "services.*.command.[]", "secrets.*.external"] {
+    for path in
+        ["project", "domain", "services.*.image", "services.*.env.*", "services.*.command.[]", "secrets.*.external"]
+    {
         let steps: Vec<String> = path.split('.').map(str::to_owned).collect();
         let mut stack = fill(&steps, &long);
         if steps.last().is_some_and(|step| step == "*") {
@@ -180,6 +229,11 @@ fn long_text_ends_in_a_finding_or_survives() {
         }
         std::fs::write(folder.path().join("data.json"), stack.to_string()).unwrap();
         let ran = nself_in(folder.path(), ["gen", "--env", "local"]);
-        assert!(ran.code == 2 && ran.stderr.contains("at most") || ran.stderr.contains("more than"), "{path}: {} {}", ran.code, &ran.stderr[..ran.stderr.len().min(600)]);
+        assert!(
+            ran.code == 2 && ran.stderr.contains("at most") || ran.stderr.contains("more than"),
+            "{path}: {} {}",
+            ran.code,
+            &ran.stderr[..ran.stderr.len().min(600)]
+        );
     }
 }

@@ -16,3 +16,4 @@ mod secrets;
 mod source;
 mod support;
 mod up;
+mod yaml;

@@ -32,10 +32,25 @@ impl Server {
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
         let server = Server { folder, bin };
         let data = server.folder.path().join("data");
-        let ran = server.postgres("initdb").args(["-U", "postgres", "--auth-local=scram-sha-256", "--pwfile"]).arg(server.password()).arg("-D").arg(&data).output().unwrap();
+        let ran = server
+            .postgres("initdb")
+            .args(["-U", "postgres", "--auth-local=scram-sha-256", "--pwfile"])
+            .arg(server.password())
+            .arg("-D")
+            .arg(&data)
+            .output()
+            .unwrap();
         assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
         let options = format!("-c listen_addresses='' -c unix_socket_directories={}", server.folder.path().display());
-        let ran = server.postgres("pg_ctl").args(["-w", "-o", &options, "-l"]).arg(server.folder.path().join("log")).arg("-D").arg(&data).arg("start").output().unwrap();
+        let ran = server
+            .postgres("pg_ctl")
+            .args(["-w", "-o", &options, "-l"])
+            .arg(server.folder.path().join("log"))
+            .arg("-D")
+            .arg(&data)
+            .arg("start")
+            .output()
+            .unwrap();
         assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
         Some(server)
     }
@@ -54,7 +69,10 @@ impl Server {
 
     fn psql(&self, user: &str, password: &str, database: &str, arguments: &[&str]) -> Ran {
         let mut psql = Command::new(self.bin.join("psql"));
-        psql.args(["--no-psqlrc", "-v", "ON_ERROR_STOP=1", "-qtA", "-h"]).arg(self.folder.path()).args(["-U", user, "-d", database]).args(arguments);
+        psql.args(["--no-psqlrc", "-v", "ON_ERROR_STOP=1", "-qtA", "-h"])
+            .arg(self.folder.path())
+            .args(["-U", user, "-d", database])
+            .args(arguments);
         run(psql.env("PGPASSWORD", password))
     }
 
@@ -64,7 +82,10 @@ impl Server {
 
     fn catalog(&self) -> String {
         let mut dump = Command::new(self.bin.join("pg_dumpall"));
-        dump.args(["--no-role-passwords", "-h"]).arg(self.folder.path()).args(["-U", "postgres"]).env("PGPASSWORD", "superuser-password");
+        dump.args(["--no-role-passwords", "-h"])
+            .arg(self.folder.path())
+            .args(["-U", "postgres"])
+            .env("PGPASSWORD", "superuser-password");
         let dump = run(&mut dump);
         assert_eq!(dump.code, 0, "{}", dump.stderr);
         // Newer servers put a random word around each dump.
@@ -74,7 +95,12 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = self.postgres("pg_ctl").args(["-m", "immediate", "-D"]).arg(self.folder.path().join("data")).arg("stop").output();
+        let _ = self
+            .postgres("pg_ctl")
+            .args(["-m", "immediate", "-D"])
+            .arg(self.folder.path().join("data"))
+            .arg("stop")
+            .output();
     }
 }
 
@@ -113,13 +139,20 @@ fn the_first_start_gives_least_rights_and_repeats_without_a_change() {
     let log = fs::read_to_string(server.folder.path().join("log")).unwrap();
     assert!(!log.contains("DROP ROLE"), "no password is logged: {log}");
 
-    let can = |role: &str, database: &str, query: &str| server.psql(role, &password(role), database, &["-c", query]).code == 0;
-    assert!(can("orders", "orders", "CREATE TABLE public.item (id serial PRIMARY KEY, name citext)"), "the owner creates");
+    let can = |role: &str, database: &str, query: &str| {
+        server.psql(role, &password(role), database, &["-c", query]).code == 0
+    };
+    assert!(
+        can("orders", "orders", "CREATE TABLE public.item (id serial PRIMARY KEY, name citext)"),
+        "the owner creates"
+    );
     assert!(can("orders", "orders", "INSERT INTO item (name) VALUES ('a')"));
     assert!(!server.psql("orders", "wrong", "orders", &["-c", "SELECT 1"]).stderr.is_empty(), "the password counts");
 
     // role, what it may do with the owner's table: select, insert, create beside it
-    for (role, select, insert, create) in [("reports", true, false, false), ("billing", true, true, false), ("search_index", false, false, false)] {
+    for (role, select, insert, create) in
+        [("reports", true, false, false), ("billing", true, true, false), ("search_index", false, false, false)]
+    {
         assert_eq!(can(role, "orders", "SELECT * FROM public.item"), select, "{role} select");
         assert_eq!(can(role, "orders", "INSERT INTO public.item (name) VALUES ('b')"), insert, "{role} insert");
         assert_eq!(can(role, "orders", "CREATE TABLE public.other (id int)"), create, "{role} create");
@@ -137,7 +170,12 @@ fn the_first_start_gives_least_rights_and_repeats_without_a_change() {
     assert!(can("hasura", "shop", "SELECT * FROM auth.users"));
     assert!(!can("auth", "hasura", "SELECT 1"));
     assert!(can("hasura", "hasura", "CREATE SCHEMA hdb_catalog"), "Hasura's metadata");
-    let superusers = server.psql("postgres", "superuser-password", "postgres", &["-c", "SELECT string_agg(rolname, ' ') FROM pg_roles WHERE rolsuper"]);
+    let superusers = server.psql(
+        "postgres",
+        "superuser-password",
+        "postgres",
+        &["-c", "SELECT string_agg(rolname, ' ') FROM pg_roles WHERE rolsuper"],
+    );
     assert_eq!(superusers.stdout.trim(), "postgres");
 }
 

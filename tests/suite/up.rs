@@ -105,7 +105,9 @@ fn the_full_stack_runs() {
     }
     let mut apart = Command::new("unshare");
     apart.args(["--net", "--pid", "--mount", "--fork", "--kill-child", "--mount-proc"]);
-    apart.args(["sh", "-c", "ip link set lo up && exec \"$@\"", "sh"]).arg(std::env::current_exe().unwrap());
+    // The shell stays: as first process of its namespace it buries orphans, the engine among them.
+    apart.args(["bash", "-c", "ip link set lo up; \"$@\"; code=$?; exit $code", "apart"]);
+    apart.arg(std::env::current_exe().unwrap());
     let ran = run(apart.args(["up::the_full_stack_runs", "--exact", "--nocapture"]).env(APART, "1"));
     assert!(ran.code == 0 && ran.stdout.contains("1 passed"), "{}{}", ran.stdout, ran.stderr);
 }
