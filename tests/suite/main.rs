@@ -11,6 +11,7 @@ mod golden;
 mod hostile;
 mod imports;
 mod nginx;
+mod order;
 mod ownership;
 mod postgres;
 mod secrets;
