@@ -63,7 +63,7 @@ codes! {
     EnvironmentProfile "NS111" "an environment needs a profile"
         "local, staging and prod have a profile of the same name. Any other environment says which of the three it behaves like: `profile = 'staging`."
     PortTaken "NS201" "two owners for one port"
-        "A port of the host, or one of the numbers that the stack hands out (A3: frontends 3000-3099, custom services from 8001, plugins 3820-3849), may have one owner only."
+        "A port of the host, or one of the numbers that the stack hands out (frontends 3000-3099, custom services from 8001, plugins 3820-3849), may have one owner only."
     RouteTaken "NS202" "two routes for one address"
         "Two services claim the same host and path; nginx would silently serve one of them."
     NameTaken "NS203" "two owners for one name"

@@ -14,3 +14,4 @@ pub mod plan;
 pub mod source;
 pub mod stack;
 pub mod store;
+pub mod words;

@@ -84,7 +84,9 @@ fn line(depth: Option<usize>, out: &mut String) {
 /// Integral numbers without fraction or exponent, as ECMAScript prints them up to 2^53.
 fn number(number: &Number, out: &mut String) {
     let _ = match number.as_f64() {
-        Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() < 9_007_199_254_740_992.0 => write!(out, "{float:.0}"),
+        Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() < 9_007_199_254_740_992.0 => {
+            write!(out, "{float:.0}")
+        }
         _ => write!(out, "{number}"),
     };
 }
@@ -101,9 +103,13 @@ mod tests {
 
     #[test]
     fn canonical_bytes_follow_the_rfc() {
-        let value = json!({"\u{20ac}": 1.0, "\r": "\u{000f}\n\"\\", "1": [true, null, {}], "\u{1f600}": [], "\u{fb33}": 1e2});
+        let value =
+            json!({"\u{20ac}": 1.0, "\r": "\u{000f}\n\"\\", "1": [true, null, {}], "\u{1f600}": [], "\u{fb33}": 1e2});
         let text = String::from_utf8(to_canonical(&value)).unwrap();
-        assert_eq!(text, "{\"\\r\":\"\\u000f\\n\\\"\\\\\",\"1\":[true,null,{}],\"\u{20ac}\":1,\"\u{1f600}\":[],\"\u{fb33}\":100}");
+        assert_eq!(
+            text,
+            "{\"\\r\":\"\\u000f\\n\\\"\\\\\",\"1\":[true,null,{}],\"\u{20ac}\":1,\"\u{1f600}\":[],\"\u{fb33}\":100}"
+        );
     }
 
     #[test]

@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde::ser::{self, Impossible, SerializeMap, SerializeSeq, SerializeStruct};
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::words;
 
 /// The value as a YAML document.
 ///
@@ -13,7 +14,8 @@ use crate::diagnostic::{Code, Diagnostic, FieldPath};
 /// that are not text, floats that are no numbers.
 pub fn to_yaml(value: &impl Serialize) -> Result<String, Diagnostic> {
     let node = value.serialize(Builder).map_err(|Refused(what)| {
-        Diagnostic::error(Code::Internal, FieldPath::root()).message(format!("a value cannot be written as YAML: {what}"))
+        Diagnostic::error(Code::Internal, FieldPath::root())
+            .message(format!("a value cannot be written as YAML: {what}"))
     })?;
     let mut out = String::new();
     match &node {
@@ -117,11 +119,8 @@ fn scalar(text: &str, out: &mut String) {
             '\r' => out.push_str("\\r"),
             ' '..='~' => out.push(c),
             '\u{0}'..='\u{9f}' => out.push_str(&format!("\\x{:02x}", c as u32)),
-            '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}' => out.push_str(&format!("\\u{:04x}", c as u32)),
-            // Direction marks are shown by number, so that a diff reads as the file does.
-            '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' => {
-                out.push_str(&format!("\\u{:04x}", c as u32));
-            }
+            // Marks are shown by number, so that a diff reads as the file does.
+            _ if words::is_mark(c) => out.push_str(&format!("\\u{:04x}", c as u32)),
             _ => out.push(c),
         }
     }
@@ -218,7 +217,13 @@ impl ser::Serializer for Builder {
         value.serialize(self)
     }
 
-    fn serialize_newtype_variant<T: Serialize + ?Sized>(self, _: &'static str, _: u32, variant: &'static str, _: &T) -> Result<Node, Refused> {
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        _: u32,
+        variant: &'static str,
+        _: &T,
+    ) -> Result<Node, Refused> {
         Err(Refused(format!("the variant {variant}")))
     }
 
@@ -234,7 +239,13 @@ impl ser::Serializer for Builder {
         Err(Refused(name.into()))
     }
 
-    fn serialize_tuple_variant(self, _: &'static str, _: u32, variant: &'static str, _: usize) -> Result<Self::SerializeTupleVariant, Refused> {
+    fn serialize_tuple_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        variant: &'static str,
+        _: usize,
+    ) -> Result<Self::SerializeTupleVariant, Refused> {
         Err(Refused(format!("the variant {variant}")))
     }
 
@@ -246,7 +257,13 @@ impl ser::Serializer for Builder {
         Ok(Record { fields: Vec::new(), key: None })
     }
 
-    fn serialize_struct_variant(self, _: &'static str, _: u32, variant: &'static str, _: usize) -> Result<Self::SerializeStructVariant, Refused> {
+    fn serialize_struct_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        variant: &'static str,
+        _: usize,
+    ) -> Result<Self::SerializeStructVariant, Refused> {
         Err(Refused(format!("the variant {variant}")))
     }
 }

@@ -60,7 +60,11 @@ pub fn account(target: &str, table: &'static [Row], plan: &Plan) -> (Vec<u8>, Ve
 }
 
 /// Calls `visit` top down until it answers that a subtree is covered; a leaf that nobody covers is the error.
-fn walk<'a>(path: &mut Vec<&'a str>, value: &'a Value, visit: &mut impl FnMut(&[&str], &Value) -> bool) -> Result<(), Vec<String>> {
+fn walk<'a>(
+    path: &mut Vec<&'a str>,
+    value: &'a Value,
+    visit: &mut impl FnMut(&[&str], &Value) -> bool,
+) -> Result<(), Vec<String>> {
     if !path.is_empty() && visit(path, value) {
         return Ok(());
     }
@@ -89,10 +93,21 @@ fn set(value: &Value) -> bool {
     }
 }
 
-fn refuse(target: &str, reason: &str, plan: &Plan, path: &[&str], waived: &mut BTreeMap<String, String>, findings: &mut Vec<Diagnostic>) {
+fn refuse(
+    target: &str,
+    reason: &str,
+    plan: &Plan,
+    path: &[&str],
+    waived: &mut BTreeMap<String, String>,
+    findings: &mut Vec<Diagnostic>,
+) {
     // `services.orders.autoscale` and `volumes.data.size` both belong to a service that can waive them.
     let [kind, name, field] = path else { return };
-    let volume = plan.volumes.iter().find(|(volume, _)| *kind == "volumes" && volume.as_str() == *name).map(|(_, volume)| volume);
+    let volume = plan
+        .volumes
+        .iter()
+        .find(|(volume, _)| *kind == "volumes" && volume.as_str() == *name)
+        .map(|(_, volume)| volume);
     let owner = volume.map_or(*name, |volume| volume.owner.as_str());
     let Some((_, service)) = plan.services.iter().find(|(service, _)| service.as_str() == owner) else { return };
     let waiver = if volume.is_some() { format!("{target}.volume_{field}") } else { format!("{target}.{field}") };
@@ -105,8 +120,8 @@ fn refuse(target: &str, reason: &str, plan: &Plan, path: &[&str], waived: &mut B
         None => service.origin.key(*field),
     };
     findings.push(
-        Diagnostic::error(Code::Unsupported, place)
-            .message(format!("{target} cannot express this: {reason}"))
-            .hint(format!("accept it with a reason: `services.{owner}.waive.\"{waiver}\" = \"…\"`, or remove the setting")),
+        Diagnostic::error(Code::Unsupported, place).message(format!("{target} cannot express this: {reason}")).hint(
+            format!("accept it with a reason: `services.{owner}.waive.\"{waiver}\" = \"…\"`, or remove the setting"),
+        ),
     );
 }

@@ -135,4 +135,15 @@ mod tests {
             assert_eq!(render(Language::Nginx, "{{ x }}", view).unwrap_err().code, Code::Internal);
         }
     }
+
+    proptest::proptest! {
+        /// Whatever the text is: unless it is a token of the template's language, it does not get in.
+        #[test]
+        fn no_text_gets_into_a_template(text in proptest::prelude::any::<String>()) {
+            for language in [Language::Nginx, Language::Sql] {
+                let refused = render(language, "a {{ x }} b", context! { x => text.clone() });
+                proptest::prop_assert!(refused.is_err());
+            }
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! `nself env list|show|diff`: environments as they are after all layers, secrets by name only.
+//! `nself env list|show|diff`: environments with everything resolved, secrets by name only.
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -6,8 +6,9 @@ use similar::TextDiff;
 
 use super::{FAILED, FINE, FOUND, Format, StackArguments, output};
 use crate::artifact::json as writer;
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{self, Code, Diagnostic};
 use crate::path;
+use crate::plan::{self, ProjectFiles};
 use crate::source::{self, Environment};
 
 #[derive(Debug, Args)]
@@ -44,11 +45,11 @@ pub fn run(arguments: &Arguments) -> u8 {
     let outcome = match &arguments.action {
         Action::List { stack, format } => environments(stack).map(|all| list(&all, *format)),
         Action::Show { env, stack } => environments(stack).and_then(|all| {
-            output::result(&text(find(&all, env)?));
+            output::result(&text(find(&all, env)?)?);
             Ok(FINE)
         }),
         Action::Diff { from, to, stack } => environments(stack).and_then(|all| {
-            let (old, new) = (text(find(&all, from)?), text(find(&all, to)?));
+            let (old, new) = (text(find(&all, from)?)?, text(find(&all, to)?)?);
             let diff = TextDiff::from_lines(&old, &new);
             output::result(&diff.unified_diff().context_radius(3).header(from, to).to_string());
             Ok(if old == new { FINE } else { FOUND })
@@ -69,12 +70,17 @@ fn list(all: &[Environment], format: Format) -> u8 {
     let profile = |environment: &Environment| environment.stack.profile.map_or("", crate::stack::Profile::name);
     match format {
         Format::Json => {
-            let entries: Vec<Value> =
-                all.iter().map(|env| json!({ "name": env.name, "profile": profile(env), "domain": env.stack.domain })).collect();
+            let entries: Vec<Value> = all
+                .iter()
+                .map(|env| json!({ "name": env.name, "profile": profile(env), "domain": env.stack.domain }))
+                .collect();
             output::json(&json!({ "version": 1, "environments": entries }));
         }
         Format::Text => {
-            let lines: String = all.iter().map(|env| format!("{:<12} {:<8} {}\n", env.name.to_string(), profile(env), env.stack.domain)).collect();
+            let lines: String = all
+                .iter()
+                .map(|env| format!("{:<12} {:<8} {}\n", env.name.to_string(), profile(env), env.stack.domain))
+                .collect();
             output::result(&lines);
         }
     }
@@ -92,11 +98,18 @@ fn find<'a>(all: &'a [Environment], name: &str) -> Result<&'a Environment, Vec<D
     })
 }
 
-/// Without what was not said, so that two environments differ only where the user made them differ.
-fn text(environment: &Environment) -> String {
-    let mut value = serde_json::to_value(&environment.stack).unwrap_or_default();
+/// The plan: everything resolved, secrets by name. Without what is empty, so that two environments differ
+/// only where something differs.
+fn text(environment: &Environment) -> Result<String, Vec<Diagnostic>> {
+    let files = ProjectFiles { project_folder: "../..".into(), ..ProjectFiles::default() };
+    let (plan, mut findings) = plan::resolve(&environment.name, &environment.stack, &files);
+    if findings.iter().any(Diagnostic::is_error) {
+        findings.iter_mut().for_each(|finding| environment.origins.locate(finding));
+        return Err(diagnostic::merge(findings));
+    }
+    let mut value = serde_json::to_value(&plan).unwrap_or_default();
     prune(&mut value);
-    String::from_utf8(writer::to_pretty(&value)).unwrap_or_default()
+    Ok(String::from_utf8(writer::to_pretty(&value)).unwrap_or_default())
 }
 
 fn prune(value: &mut Value) {

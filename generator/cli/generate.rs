@@ -11,8 +11,8 @@ use super::{FAILED, FINE, FOUND, Format, StackArguments, output};
 use crate::artifact::{Artifacts, Digest};
 use crate::backend;
 use crate::diagnostic::{self, Code, Diagnostic, FieldPath, Span};
-use crate::plan::{self, ProjectFiles, conf_d};
 use crate::path;
+use crate::plan::{self, ProjectFiles, conf_d};
 use crate::source;
 use crate::store::{self, Changes, MANIFEST, Stamp, Watch};
 
@@ -67,7 +67,10 @@ impl<'a> Run<'a> {
         let out = arguments.out.clone().unwrap_or_else(|| parent.join("deploy"));
         let out = std::path::absolute(&out).unwrap_or(out);
         let cache = project.join(".nself");
-        let request = format!("{stack:?} {out:?} {:?} {} {:?}", arguments.environments, arguments.frozen, arguments.stack.allow_import);
+        let request = format!(
+            "{stack:?} {out:?} {:?} {} {:?}",
+            arguments.environments, arguments.frozen, arguments.stack.allow_import
+        );
         let stamp = cache.join("stamps").join(Digest::of(request.as_bytes()).short());
         Run { arguments, check, project, out, cache, stamp }
     }
@@ -105,7 +108,9 @@ impl<'a> Run<'a> {
     fn generate(&self, inputs: &mut Vec<Watch>) -> Result<(Changes, Vec<Diagnostic>), Vec<Diagnostic>> {
         inputs.extend(std::env::current_exe().ok().map(Watch::File));
         let loaded = source::load(&self.arguments.stack.request())?;
-        inputs.extend(loaded.inputs.iter().map(|input| if input.exists { Watch::File(input.path.clone()) } else { Watch::Absent(input.path.clone()) }));
+        inputs.extend(loaded.inputs.iter().map(|input| {
+            if input.exists { Watch::File(input.path.clone()) } else { Watch::Absent(input.path.clone()) }
+        }));
         let mut findings = loaded.findings;
         let files = self.project_files(inputs, &mut findings);
         let selected = self.selection(&loaded.environments, &mut findings);
@@ -123,9 +128,13 @@ impl<'a> Run<'a> {
             if !refused {
                 let wrong = more.iter().any(Diagnostic::is_error);
                 match backend::generate(&plan) {
-                    Ok(made) => artifacts.merge(Some(environment.name.as_str()), made).map_err(|finding| vec![finding])?,
+                    Ok(made) => {
+                        artifacts.merge(Some(environment.name.as_str()), made).map_err(|finding| vec![finding])?
+                    }
                     // Generators may contradict themselves over a plan that is wrong already.
-                    Err(found) => more.extend(found.into_iter().filter(|finding| !wrong || finding.code != Code::Internal)),
+                    Err(found) => {
+                        more.extend(found.into_iter().filter(|finding| !wrong || finding.code != Code::Internal))
+                    }
                 }
             }
             for mut finding in more {
@@ -145,7 +154,11 @@ impl<'a> Run<'a> {
         Ok((changes, findings))
     }
 
-    fn selection(&self, environments: &[source::Environment], findings: &mut Vec<Diagnostic>) -> Option<BTreeSet<String>> {
+    fn selection(
+        &self,
+        environments: &[source::Environment],
+        findings: &mut Vec<Diagnostic>,
+    ) -> Option<BTreeSet<String>> {
         if self.arguments.environments.is_empty() {
             return None;
         }
@@ -175,7 +188,8 @@ impl<'a> Run<'a> {
             let path = folder.join(&name);
             let shown = name.to_string_lossy().into_owned();
             let plain = fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_file());
-            let portable = shown.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c)) && !shown.starts_with('.');
+            let portable =
+                shown.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c)) && !shown.starts_with('.');
             match fs::read_to_string(&path) {
                 Ok(text) if plain && portable && shown.ends_with(".conf") => {
                     inputs.push(Watch::File(path));
@@ -265,7 +279,10 @@ impl<'a> Run<'a> {
 
 /// Images without a digest.
 fn unpinned(plan: &plan::Plan) -> Vec<Diagnostic> {
-    let unpinned = plan.services.values().filter(|service| service.image.as_ref().is_some_and(|image| !image.as_str().contains('@')));
+    let unpinned = plan
+        .services
+        .values()
+        .filter(|service| service.image.as_ref().is_some_and(|image| !image.as_str().contains('@')));
     let findings = unpinned.map(|service| {
         Diagnostic::error(Code::Unpinned, service.origin.key("image"))
             .message("the image is not pinned by a digest")

@@ -31,7 +31,9 @@ pub fn run(arguments: &Arguments) -> u8 {
         Ok(()) => {
             let path = folder.join("stack.ncl");
             output::result(&format!("{}\n", path.display()));
-            output::remark("next: nself gen && nself secrets init --env local && docker compose -f deploy/local/compose.yaml up --wait");
+            output::remark(
+                "next: nself gen && nself secrets init --env local && docker compose -f deploy/local/compose.yaml up --wait",
+            );
             FINE
         }
         Err(error) => {
@@ -46,7 +48,8 @@ pub fn run(arguments: &Arguments) -> u8 {
 /// The folder's name, as far as a project can be called that.
 fn project_name(folder: &std::path::Path) -> String {
     let name = folder.canonicalize().ok().and_then(|path| Some(path.file_name()?.to_str()?.to_ascii_lowercase()));
-    let name: String = name.unwrap_or_default().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    let name: String =
+        name.unwrap_or_default().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
     let parts: Vec<&str> = name.split('-').filter(|part| !part.is_empty()).collect();
     let name = parts.join("-");
     if ProjectName::new(&name).is_ok() { name } else { MARKER.to_owned() }

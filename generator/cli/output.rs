@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 
 use crate::diagnostic::{Diagnostic, Severity};
+use crate::words;
 
 /// Writes a result; a closed pipe ends quietly.
 pub fn result(text: &str) {
@@ -53,55 +54,33 @@ pub fn render(finding: &Diagnostic, colour: bool) -> String {
         Severity::Warning => ("warning", "\x1b[1;33m"),
     };
     let (paint, bold, plain) = if colour { (paint, "\x1b[1m", "\x1b[0m") } else { ("", "", "") };
-    let mut text = format!("{paint}{name}[{}]{plain}{bold}: {}{plain}\n", finding.code, visible(&finding.message));
+    let mut text =
+        format!("{paint}{name}[{}]{plain}{bold}: {}{plain}\n", finding.code, words::visible(&finding.message, false));
     let path = finding.path.to_string();
     let mut place = finding.span.as_ref().map(ToString::to_string).unwrap_or_default();
     if !path.is_empty() {
         place = if place.is_empty() { path } else { format!("{place} ({path})") };
     }
     if !place.is_empty() {
-        text.push_str(&format!("  --> {}\n", visible(&place)));
+        text.push_str(&format!("  --> {}\n", words::visible(&place, false)));
     }
     if !finding.environments.is_empty() {
         text.push_str(&format!("   = in: {}\n", finding.environments.join(", ")));
     }
     if !finding.expected.is_empty() {
-        text.push_str(&format!("   = expected: {}\n", visible(&finding.expected)));
+        text.push_str(&format!("   = expected: {}\n", words::visible(&finding.expected, false)));
     }
     if !finding.hint.is_empty() {
-        text.push_str(&format!("   = help: {}\n", visible(&finding.hint)));
+        text.push_str(&format!("   = help: {}\n", words::visible(&finding.hint, false)));
     }
     for related in &finding.related {
         let place = related.span.as_ref().map_or_else(|| related.path.to_string(), ToString::to_string);
-        text.push_str(&format!("   = see: {}: {}\n", visible(&place), visible(&related.message)));
+        text.push_str(&format!(
+            "   = see: {}: {}\n",
+            words::visible(&place, false),
+            words::visible(&related.message, false)
+        ));
     }
     text.push('\n');
     text
-}
-
-/// Text from a stack as a terminal may show it: control and direction marks by number.
-fn visible(text: &str) -> String {
-    let hidden = |c: char| c.is_control() || matches!(c, '\u{061C}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}');
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        if hidden(c) {
-            out.push_str(&format!("\\u{{{:04X}}}", c as u32));
-        } else {
-            out.push(c);
-        }
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::diagnostic::{Code, FieldPath};
-
-    #[test]
-    fn marks_that_reorder_text_are_shown_by_number() {
-        let finding = Diagnostic::error(Code::BadValue, FieldPath::root()).message("a\u{202E}b\u{1b}[31m");
-        let text = render(&finding, false);
-        assert!(text.contains("a\\u{202E}b\\u{001B}[31m"), "{text}");
-    }
 }

@@ -53,8 +53,13 @@ fn record(name: &str, schema: &Value, out: &mut String) {
     for alternative in schema["oneOf"].as_array().into_iter().flatten() {
         let about = alternative["description"].as_str().unwrap_or_default().replace('\n', " ");
         let tag = alternative["const"].as_str().map(str::to_owned);
-        let names = tag.or_else(|| alternative["properties"].as_object().map(|fields| fields.keys().cloned().collect()));
-        let plain = || alternative["enum"].as_array().map(|tags| tags.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" | "));
+        let names =
+            tag.or_else(|| alternative["properties"].as_object().map(|fields| fields.keys().cloned().collect()));
+        let plain = || {
+            alternative["enum"]
+                .as_array()
+                .map(|tags| tags.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" | "))
+        };
         let _ = writeln!(out, "  {:<24} {:<28} {about}", names.or_else(plain).unwrap_or_default(), "");
     }
     out.push('\n');
@@ -75,7 +80,9 @@ fn kind(schema: &Value) -> String {
     }
     match &schema["type"] {
         Value::String(name) => name.clone(),
-        Value::Array(names) => names.iter().filter_map(Value::as_str).filter(|name| *name != "null").collect::<Vec<_>>().join(" | "),
+        Value::Array(names) => {
+            names.iter().filter_map(Value::as_str).filter(|name| *name != "null").collect::<Vec<_>>().join(" | ")
+        }
         _ => "anything".to_owned(),
     }
 }

@@ -60,7 +60,10 @@ fn init(out: &Path, env: &str) -> Result<u8, Vec<Diagnostic>> {
     }
     output::remark(&format!("{} made, {} kept", outcome.made.len(), outcome.kept.len()));
     for (name, what) in &outcome.wanted {
-        output::remark(&format!("missing {name}: {what}; write it to {}", out.join(env).join("secrets").join(name.as_str()).display()));
+        output::remark(&format!(
+            "missing {name}: {what}; write it to {}",
+            out.join(env).join("secrets").join(name.as_str()).display()
+        ));
     }
     Ok(if outcome.wanted.is_empty() { FINE } else { FOUND })
 }
@@ -68,7 +71,10 @@ fn init(out: &Path, env: &str) -> Result<u8, Vec<Diagnostic>> {
 fn check(out: &Path, envs: &[String]) -> Result<u8, Vec<Diagnostic>> {
     let all = || {
         let entries = std::fs::read_dir(out).into_iter().flatten().flatten();
-        let mut names: Vec<String> = entries.filter(|entry| entry.path().join("secrets.json").is_file()).filter_map(|entry| entry.file_name().into_string().ok()).collect();
+        let mut names: Vec<String> = entries
+            .filter(|entry| entry.path().join("secrets.json").is_file())
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .collect();
         names.sort();
         names
     };

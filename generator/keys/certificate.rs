@@ -2,8 +2,8 @@
 //! constraints hold it to the hosts of the stack.
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, KeyPair,
-    KeyUsagePurpose, NameConstraints,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
+    GeneralSubtree, IsCa, KeyPair, KeyUsagePurpose, NameConstraints,
 };
 use time::{Duration, OffsetDateTime};
 
@@ -73,7 +73,8 @@ fn issue(project: &str, hosts: &[String], from: OffsetDateTime, until: OffsetDat
     params.distinguished_name = name(format!("{project} local authority"));
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    let permitted = hosts.iter().map(|host| GeneralSubtree::DnsName(host.trim_start_matches("*.").to_owned())).collect();
+    let permitted =
+        hosts.iter().map(|host| GeneralSubtree::DnsName(host.trim_start_matches("*.").to_owned())).collect();
     params.name_constraints = Some(NameConstraints { permitted_subtrees: permitted, excluded_subtrees: Vec::new() });
     (params.not_before, params.not_after) = (from, until);
     let authority = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;

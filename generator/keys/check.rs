@@ -12,8 +12,28 @@ use crate::stack::{Profile, SecretName};
 
 /// Defaults of images and tutorials.
 const WELL_KNOWN: [&str; 22] = [
-    "admin", "administrator", "changeme", "change-me", "change_me", "default", "guest", "hasura", "letmein", "minio", "minioadmin", "minio123",
-    "myadminsecretkey", "mysecretpassword", "nself", "password", "postgres", "qwerty", "root", "secret", "secretpgpassword", "test",
+    "admin",
+    "administrator",
+    "changeme",
+    "change-me",
+    "change_me",
+    "default",
+    "guest",
+    "hasura",
+    "letmein",
+    "minio",
+    "minioadmin",
+    "minio123",
+    "myadminsecretkey",
+    "mysecretpassword",
+    "nself",
+    "password",
+    "postgres",
+    "qwerty",
+    "root",
+    "secret",
+    "secretpgpassword",
+    "test",
 ];
 /// Fewest characters of a secret that a person chose.
 const FEWEST: usize = 16;
@@ -48,7 +68,9 @@ pub fn check(folders: &[Folder]) -> Result<Vec<Diagnostic>, Diagnostic> {
                     Profile::Local => Diagnostic::warning(Code::WeakSecret, path!("secrets", name)),
                     _ => Diagnostic::error(Code::WeakSecret, path!("secrets", name)),
                 };
-                findings.push(in_environment(finding.message(format!("`{name}` {reason}")).hint("delete its file and run `nself secrets init`")));
+                findings.push(in_environment(
+                    finding.message(format!("`{name}` {reason}")).hint("delete its file and run `nself secrets init`"),
+                ));
             }
             let digest = Digest::keyed("nself secrets are compared, not kept", value.as_bytes());
             if let Some((other, twin)) = seen.get(&digest)
@@ -70,7 +92,10 @@ fn weakness(value: &str, folder: &Folder, min_length: u16) -> Option<String> {
     let plain = value.to_ascii_lowercase();
     let words = [folder.list.project.as_str(), folder.list.environment.as_str()];
     let users = folder.list.secrets.values().flat_map(|entry| entry.used_by.iter());
-    if WELL_KNOWN.contains(&plain.as_str()) || words.contains(&plain.as_str()) || users.into_iter().any(|user| user.as_str() == plain) {
+    if WELL_KNOWN.contains(&plain.as_str())
+        || words.contains(&plain.as_str())
+        || users.into_iter().any(|user| user.as_str() == plain)
+    {
         return Some("is a well-known word".into());
     }
     let fewest = FEWEST.max(usize::from(min_length));

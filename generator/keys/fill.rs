@@ -104,7 +104,8 @@ fn random(length: u16) -> Result<String, Diagnostic> {
     while text.len() < usize::from(length) {
         let mut bytes = [0_u8; 64];
         getrandom::fill(&mut bytes).map_err(|error| {
-            Diagnostic::error(Code::Io, FieldPath::root()).message(format!("the system gives no random numbers: {error}"))
+            Diagnostic::error(Code::Io, FieldPath::root())
+                .message(format!("the system gives no random numbers: {error}"))
         })?;
         // 248 = 4 × 62: larger bytes would favour the first letters.
         let letters = bytes.iter().filter(|byte| **byte < 248).map(|byte| char::from(ALPHABET[usize::from(byte % 62)]));
@@ -124,14 +125,20 @@ fn environment_file(folder: &Folder, values: &BTreeMap<SecretName, String>) -> R
         if value.contains(['\'', '\n', '\r', '\0']) {
             findings.push(
                 Diagnostic::error(Code::BadValue, path!("secrets", name))
-                    .message(format!("the value of `{name}` holds a quote or a line break, which an environment file cannot carry"))
+                    .message(format!(
+                        "the value of `{name}` holds a quote or a line break, which an environment file cannot carry"
+                    ))
                     .hint("choose another value"),
             );
             continue;
         }
         let _ = writeln!(text, "{variable}='{value}'");
     }
-    if findings.is_empty() { replace(&folder.environment.join(".env"), &text, 0o600).map_err(|finding| vec![finding]) } else { Err(findings) }
+    if findings.is_empty() {
+        replace(&folder.environment.join(".env"), &text, 0o600).map_err(|finding| vec![finding])
+    } else {
+        Err(findings)
+    }
 }
 
 #[cfg(test)]
@@ -153,7 +160,11 @@ mod tests {
         let name = SecretName::wrap("pw".into());
         let password = "p@ss:/#?%[] wörd$";
         let text = |text: &str| TemplatePart { text: Some(Text::wrap(text.into())), ..TemplatePart::default() };
-        let parts = [text("postgres://u:"), TemplatePart { secret: Some(name.clone()), encode: Encoding::Url, ..TemplatePart::default() }, text("@h/d")];
+        let parts = [
+            text("postgres://u:"),
+            TemplatePart { secret: Some(name.clone()), encode: Encoding::Url, ..TemplatePart::default() },
+            text("@h/d"),
+        ];
         let url = compose(&parts, &BTreeMap::from([(name.clone(), password.to_owned())])).unwrap();
         let encoded = url.strip_prefix("postgres://u:").unwrap().strip_suffix("@h/d").unwrap();
         assert!(encoded.chars().all(|c| c.is_ascii_alphanumeric() || "-._~%".contains(c)), "{encoded}");

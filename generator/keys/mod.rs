@@ -32,7 +32,8 @@ impl Folder {
     pub fn open(out: &Path, environment: &str) -> Result<Self, Diagnostic> {
         let environment = out.join(environment);
         let path = environment.join("secrets.json");
-        let text = fs::read(&path).map_err(|error| io(&path, &error).hint("run `nself gen` first, or name the output folder with --out"))?;
+        let text = fs::read(&path)
+            .map_err(|error| io(&path, &error).hint("run `nself gen` first, or name the output folder with --out"))?;
         let list = serde_json::from_slice(&text).map_err(|error| {
             Diagnostic::error(Code::Manifest, FieldPath::root())
                 .message(format!("{} is damaged: {error}", path.display()))

@@ -5,16 +5,28 @@ use std::collections::BTreeMap;
 use super::members::{Members, includes};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
-use crate::stack::env::ServiceAddress;
 use crate::stack::env::Scheme;
+use crate::stack::env::ServiceAddress;
 use crate::stack::{self, Checked, Host, PortName, Profile, Route, ServiceName, Stack};
+use crate::words;
 
 /// The domain whose every subdomain resolves to this machine in public DNS, and the one browsers
 /// resolve themselves (RFC 6761).
 const LOCAL_DOMAINS: [&str; 2] = ["local.nself.org", "localhost"];
 /// Last labels of names that exist on one machine or network only (RFC 2606, 6761, 6762, 8375, 9476).
-const PRIVATE_SUFFIXES: [&str; 11] =
-    ["localhost", "local", "test", "internal", "invalid", "home.arpa", "lan", "localdomain", "onion", "local.nself.org", "alt"];
+const PRIVATE_SUFFIXES: [&str; 11] = [
+    "localhost",
+    "local",
+    "test",
+    "internal",
+    "invalid",
+    "home.arpa",
+    "lan",
+    "localdomain",
+    "onion",
+    "local.nself.org",
+    "alt",
+];
 
 /// A route with the place where it was written and its host names, the canonical one first.
 #[derive(Debug, Clone)]
@@ -82,7 +94,9 @@ impl Addresses {
         };
         // Its parts are checked at the door; together they may be too long.
         if let Some(long) = hosts.iter().find(|host| host.len() > 253) {
-            findings.push(Diagnostic::error(Code::BadValue, path.clone()).message(format!("`{long}` is longer than a DNS name")));
+            findings.push(
+                Diagnostic::error(Code::BadValue, path.clone()).message(format!("`{long}` is longer than a DNS name")),
+            );
         }
         self.routes.push(Address { owner: owner.clone(), path, route: route.clone(), hosts });
     }
@@ -107,7 +121,8 @@ impl Addresses {
     /// # Errors
     /// The service or its port does not exist in this environment.
     pub fn inside(&self, address: &ServiceAddress, members: &Members, path: &FieldPath) -> Result<String, Diagnostic> {
-        let target = members.get(&address.service).ok_or_else(|| missing(&address.service, members, &path.key("service")))?;
+        let target =
+            members.get(&address.service).ok_or_else(|| missing(&address.service, members, &path.key("service")))?;
         let port = port(&target.service, &address.port, &path.key("port"))?;
         let scheme = address.scheme.unwrap_or(Scheme::Http).prefix();
         let path = address.path.as_ref().map_or(String::new(), ToString::to_string);
@@ -123,14 +138,20 @@ pub fn port(service: &stack::Service, name: &Option<PortName>, path: &FieldPath)
     let ports: BTreeMap<PortName, u16> = service.all_ports();
     let found = match name {
         Some(name) => ports.get(name),
-        None => ports.get(&PortName::wrap("http".into())).or(if ports.len() == 1 { ports.values().next() } else { None }),
+        None => {
+            ports.get(&PortName::wrap("http".into())).or(if ports.len() == 1 { ports.values().next() } else { None })
+        }
     };
     found.copied().ok_or_else(|| {
         let names: Vec<&str> = ports.keys().map(PortName::as_str).collect();
         let wanted = name.as_ref().map_or("http", PortName::as_str);
         Diagnostic::error(Code::UnknownPort, path.clone())
             .message(format!("the service has no port `{wanted}`"))
-            .expected(if names.is_empty() { "a service with ports".into() } else { format!("one of {}", names.join(", ")) })
+            .expected(if names.is_empty() {
+                "a service with ports".into()
+            } else {
+                format!("one of {}", names.join(", "))
+            })
             .hint(if names.is_empty() { "give the service `port = 8001`" } else { "name the port with `port`" })
     })
 }
@@ -138,11 +159,14 @@ pub fn port(service: &stack::Service, name: &Option<PortName>, path: &FieldPath)
 /// The finding for a name that is not a service of the environment.
 pub fn missing(name: &ServiceName, members: &Members, path: &FieldPath) -> Diagnostic {
     let names: Vec<&str> = members.keys().map(ServiceName::as_str).collect();
-    let near = names.iter().find(|other| similar::TextDiff::from_chars(**other, name.as_str()).ratio() > 0.7);
+    let near = words::nearest(name.as_str(), names.iter().copied());
     Diagnostic::error(Code::UnknownDependency, path.clone())
         .message(format!("there is no service `{name}`"))
         .expected(format!("one of {}", names.join(", ")))
-        .hint(near.map_or_else(|| format!("add it, for example `services.{name} = …`"), |near| format!("did you mean `{near}`?")))
+        .hint(near.map_or_else(
+            || format!("add it, for example `services.{name} = …`"),
+            |near| format!("did you mean `{near}`?"),
+        ))
 }
 
 /// Whether a name means something on one machine or network only.

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::diagnostic::{Code, Diagnostic, FieldPath, Related, Span};
 use super::Site;
+use crate::diagnostic::{Code, Diagnostic, FieldPath, Related, Span};
 
 /// Where files of the user live, relative to the project.
 pub const FOLDER: &str = "nginx/conf.d";
@@ -46,7 +46,11 @@ pub fn check(sites: &BTreeMap<String, Site>, files: &BTreeMap<String, String>, f
                 .hint("choose another name, or change the route in stack.ncl")
                 .at(Some(span));
             if other.is_some() {
-                finding.related.push(Related { path: FieldPath::root(), span: other.clone(), message: "the other server".into() });
+                finding.related.push(Related {
+                    path: FieldPath::root(),
+                    span: other.clone(),
+                    message: "the other server".into(),
+                });
             }
             findings.push(finding);
         }
@@ -73,9 +77,7 @@ fn words(text: &str) -> Result<Vec<Word>, Place> {
         column += 1;
         match c {
             '\0' => return Err((line, column, "the file holds a NUL byte".into())),
-            '#' if current.is_none() => {
-                while chars.next_if(|c| *c != '\n').is_some() {}
-            }
+            '#' if current.is_none() => while chars.next_if(|c| *c != '\n').is_some() {},
             '"' | '\'' if current.is_none() => {
                 let mut word = Word { text: String::new(), line, column, quoted: true };
                 let start = (line, column);
@@ -146,7 +148,10 @@ mod tests {
 
     #[test]
     fn words_quotes_comments_and_variables() {
-        assert_eq!(texts("a \"b; c\" 'd}' ${x}y; # { \"\ne { f; }"), ["a", "b; c", "d}", "$xy", ";", "e", "{", "f", ";", "}"]);
+        assert_eq!(
+            texts("a \"b; c\" 'd}' ${x}y; # { \"\ne { f; }"),
+            ["a", "b; c", "d}", "$xy", ";", "e", "{", "f", ";", "}"]
+        );
         let found = words("server {\n  server_name  a.b;\n}").unwrap();
         assert_eq!((found[3].line, found[3].column, found[3].text.as_str()), (2, 16, "a.b"));
     }

@@ -37,7 +37,11 @@ pub fn main_database(stack: &Stack) -> SqlIdent {
 }
 
 /// Databases with their grants, and the roles; services that use one wait for the server.
-pub fn plan(stack: &Stack, members: &mut Members, findings: &mut Vec<Diagnostic>) -> (BTreeMap<SqlIdent, Database>, Roles) {
+pub fn plan(
+    stack: &Stack,
+    members: &mut Members,
+    findings: &mut Vec<Diagnostic>,
+) -> (BTreeMap<SqlIdent, Database>, Roles) {
     let mut databases = BTreeMap::new();
     let mut owners: BTreeMap<SqlIdent, FieldPath> = BTreeMap::new();
     let mut grants: Vec<(SqlIdent, Grant)> = Vec::new();

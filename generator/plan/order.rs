@@ -53,14 +53,19 @@ fn inside(value: &EnvValue, found: &mut impl FnMut(&ServiceAddress)) {
 }
 
 /// Start order: each wave waits only for earlier ones.
-pub fn waves(members: &Members, services: &BTreeMap<ServiceName, Service>, findings: &mut Vec<Diagnostic>) -> Vec<Vec<ServiceName>> {
+pub fn waves(
+    members: &Members,
+    services: &BTreeMap<ServiceName, Service>,
+    findings: &mut Vec<Diagnostic>,
+) -> Vec<Vec<ServiceName>> {
     let mut waiting: BTreeMap<&ServiceName, BTreeSet<&ServiceName>> = services
         .iter()
         .map(|(name, service)| (name, service.depends_on.keys().filter(|to| services.contains_key(*to)).collect()))
         .collect();
     let mut waves = Vec::new();
     while !waiting.is_empty() {
-        let ready: Vec<ServiceName> = waiting.iter().filter(|(_, on)| on.is_empty()).map(|(name, _)| (*name).clone()).collect();
+        let ready: Vec<ServiceName> =
+            waiting.iter().filter(|(_, on)| on.is_empty()).map(|(name, _)| (*name).clone()).collect();
         if ready.is_empty() {
             findings.push(cycle(members, &waiting));
             return waves;
@@ -94,7 +99,8 @@ fn cycle(members: &Members, waiting: &BTreeMap<&ServiceName, BTreeSet<&ServiceNa
     let finding = Diagnostic::error(Code::DependencyCycle, place(0))
         .message(format!("services wait for each other: {}", names.join(" -> ")))
         .hint("if one of them only talks to the other later, move it from `depends_on` to `connects_to`");
-    (1..trail.len()).fold(finding, |finding, i| finding.related(place(i), format!("`{}` waits for `{}`", names[i], names[i + 1])))
+    (1..trail.len())
+        .fold(finding, |finding, i| finding.related(place(i), format!("`{}` waits for `{}`", names[i], names[i + 1])))
 }
 
 /// Puts each service into its own zone's network and those of the services it talks to. The edge does not

@@ -8,8 +8,8 @@ use super::{Check, ConfigMount, Health, Plan, Publish, Service, Value};
 use super::{addresses::Addresses, databases, order, routes, rules, secrets::Secrets, volumes};
 use crate::diagnostic::Diagnostic;
 use crate::stack::{
-    self, Checked, ContainerPath, Cpus, Duration, EnvironmentName, Memory, PortName, Profile, ServiceName, Stack,
-    Text, TlsMode, Zone,
+    self, Checked, ContainerPath, Cpus, Duration, EnvironmentName, Memory, PortName, Profile, ServiceName, Stack, Text,
+    TlsMode, Zone,
 };
 
 /// Files of the project that take part, read by the caller.
@@ -38,20 +38,32 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
     for (service_name, member) in &members {
         let mut env = BTreeMap::new();
         let fields = [("env", &member.service.env), ("extra_env", &member.service.extra_env)];
-        for (field, variable, value) in fields.iter().flat_map(|(field, all)| all.iter().map(move |(k, v)| (field, k, v))) {
+        for (field, variable, value) in
+            fields.iter().flat_map(|(field, all)| all.iter().map(move |(k, v)| (field, k, v)))
+        {
             let path = member.path.key(*field).key(variable.as_str());
-            let scope = super::values::Scope { stack, environment: name, profile, service: service_name, members: &members, addresses: &addresses };
-            match scope.value(value, &path) {
-                Ok(Value::Secret(secret)) => {
-                    if secrets.use_variable(&secret, service_name, &path, &mut findings) {
-                        env.insert(variable.clone(), Value::Secret(secret));
-                    }
+            let scope = super::values::Scope {
+                stack,
+                environment: name,
+                profile,
+                service: service_name,
+                members: &members,
+                addresses: &addresses,
+            };
+            let value = match scope.value(value, &path) {
+                Ok(value) => value,
+                Err(finding) => {
+                    findings.push(finding);
+                    continue;
                 }
-                Ok(value) => {
-                    rules::variable(profile, member, variable, &value, &path, &mut findings);
-                    env.insert(variable.clone(), value);
-                }
-                Err(finding) => findings.push(finding),
+            };
+            rules::variable(profile, member, variable, &value, &path, &mut findings);
+            let known = match &value {
+                Value::Secret(secret) => secrets.use_variable(secret, service_name, &path, &mut findings),
+                Value::Text(_) => true,
+            };
+            if known {
+                env.insert(variable.clone(), value);
             }
         }
         services.insert(service_name.clone(), service(member, env));
@@ -170,7 +182,13 @@ fn health(said: &stack::Service, ports: &BTreeMap<PortName, u16>) -> Health {
 }
 
 /// What the edge and the certificate client get beyond what the catalogue says.
-fn wire_edge(stack: &Stack, profile: Profile, edge: &super::EdgePlan, services: &mut BTreeMap<ServiceName, Service>, secrets: &mut Secrets) {
+fn wire_edge(
+    stack: &Stack,
+    profile: Profile,
+    edge: &super::EdgePlan,
+    services: &mut BTreeMap<ServiceName, Service>,
+    secrets: &mut Secrets,
+) {
     let folder = ContainerPath::wrap("/etc/nself".into());
     if let Some(nginx) = services.get_mut(&known(EDGE)) {
         nginx.config.push(ConfigMount { source: "nginx".into(), target: folder.clone() });

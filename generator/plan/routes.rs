@@ -8,7 +8,9 @@ use super::resolve::ProjectFiles;
 use super::{EdgePlan, Location, Site, Upstream};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
-use crate::stack::{Checked, Cidr, Duration, Memory, Profile, RateLimit, RouteAccess, RouteKind, SecretName, Stack, TlsMode, UrlPath};
+use crate::stack::{
+    Checked, Cidr, Duration, Memory, Profile, RateLimit, RouteAccess, RouteKind, SecretName, Stack, TlsMode, UrlPath,
+};
 
 /// Private address ranges (RFC 1918) and the loopback network.
 const INTERNAL: [&str; 4] = ["10.0.0.0/8", "127.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"];
@@ -33,7 +35,9 @@ pub fn plan(
     let mut sites: BTreeMap<String, Site> = BTreeMap::new();
     let mut owners: BTreeMap<(String, UrlPath), FieldPath> = BTreeMap::new();
     for address in addresses.routes() {
-        let Some(location) = location(stack, profile, members, address, &rate_limits, max_body, findings) else { continue };
+        let Some(location) = location(stack, profile, members, address, &rate_limits, max_body, findings) else {
+            continue;
+        };
         if tls == TlsMode::Acme {
             certifiable(stack, address, findings);
         }
@@ -66,7 +70,11 @@ pub fn plan(
         service: known(EDGE),
         sites,
         rate_limits,
-        internal_addresses: if stack.edge.internal_addresses.is_empty() { internal } else { stack.edge.internal_addresses.clone() },
+        internal_addresses: if stack.edge.internal_addresses.is_empty() {
+            internal
+        } else {
+            stack.edge.internal_addresses.clone()
+        },
         trusted_proxies: stack.edge.trusted_proxies.clone(),
         max_body,
         connections: stack.edge.connections.unwrap_or(100),
@@ -141,7 +149,10 @@ fn certifiable(stack: &Stack, address: &Address, findings: &mut Vec<Diagnostic>)
         let path = if address.route.host.is_some() { address.path.key("host") } else { path!("domain") };
         findings.push(
             Diagnostic::error(Code::DomainNotPublic, path)
-                .message(format!("no certificate can be issued for `{}`", if address.route.host.is_some() { &address.hosts[0] } else { stack.domain.as_str() }))
+                .message(format!(
+                    "no certificate can be issued for `{}`",
+                    if address.route.host.is_some() { &address.hosts[0] } else { stack.domain.as_str() }
+                ))
                 .expected("a public domain such as example.com")
                 .hint("set `environments.<name>.domain`, or bring a certificate: `tls.mode = 'files`"),
         );

@@ -49,8 +49,16 @@ impl Secrets {
             secrets.add(role.password.clone(), Recipe::Random { length: LENGTH }, 0);
             for (name, database) in &role.urls {
                 let text = |text: String| TemplatePart { text: Some(Text::wrap(text)), ..TemplatePart::default() };
-                let password = TemplatePart { secret: Some(role.password.clone()), encode: Encoding::Url, ..TemplatePart::default() };
-                let parts = vec![text(format!("postgres://{}:", role.name)), password, text(format!("@{DATABASE}:5432/{database}"))];
+                let password = TemplatePart {
+                    secret: Some(role.password.clone()),
+                    encode: Encoding::Url,
+                    ..TemplatePart::default()
+                };
+                let parts = vec![
+                    text(format!("postgres://{}:", role.name)),
+                    password,
+                    text(format!("@{DATABASE}:5432/{database}")),
+                ];
                 secrets.add(name.clone(), Recipe::Template { parts }, 0);
             }
         }
@@ -94,12 +102,22 @@ impl Secrets {
         let names: Vec<&str> = self.all.keys().map(SecretName::as_str).collect();
         Diagnostic::error(Code::UnknownSecret, path)
             .message(format!("no secret `{name}` is declared"))
-            .expected(if names.is_empty() { "a declared secret".into() } else { format!("one of {}", names.join(", ")) })
+            .expected(if names.is_empty() {
+                "a declared secret".into()
+            } else {
+                format!("one of {}", names.join(", "))
+            })
             .hint(format!("declare it: `secrets.{name} = nself.random 43`, or `nself.external \"what it is\"`"))
     }
 
     /// Notes that a service takes the secret as a variable; false when it does not exist.
-    pub fn use_variable(&mut self, name: &SecretName, service: &ServiceName, path: &FieldPath, findings: &mut Vec<Diagnostic>) -> bool {
+    pub fn use_variable(
+        &mut self,
+        name: &SecretName,
+        service: &ServiceName,
+        path: &FieldPath,
+        findings: &mut Vec<Diagnostic>,
+    ) -> bool {
         match self.all.get_mut(name) {
             Some(secret) => secret.variables_of.insert(service.clone()),
             None => {
@@ -130,7 +148,9 @@ impl Secrets {
 
     /// Adds the edge's certificate and key and mounts them.
     pub fn certificate(&mut self, edge: &ServiceName) {
-        for (name, recipe) in [(CERTIFICATE, Recipe::LocalCertificate { hosts: Vec::new() }), (CERTIFICATE_KEY, Recipe::LocalKey)] {
+        for (name, recipe) in
+            [(CERTIFICATE, Recipe::LocalCertificate { hosts: Vec::new() }), (CERTIFICATE_KEY, Recipe::LocalKey)]
+        {
             let name = SecretName::wrap(name.to_owned());
             self.add(name.clone(), recipe, 0);
             self.mount(&name, edge);
@@ -185,10 +205,10 @@ fn recipe(secret: &stack::Secret, path: &FieldPath, findings: &mut Vec<Diagnosti
     match (secret.random, &secret.template, &secret.external) {
         (Some(length), None, None) => {
             if secret.min_length.is_some_and(|fewest| fewest > length) {
-                findings.push(
-                    Diagnostic::error(Code::WeakSecret, path.key("random"))
-                        .message(format!("{length} characters are fewer than the {} that its consumer needs", secret.min_length.unwrap_or_default())),
-                );
+                findings.push(Diagnostic::error(Code::WeakSecret, path.key("random")).message(format!(
+                    "{length} characters are fewer than the {} that its consumer needs",
+                    secret.min_length.unwrap_or_default()
+                )));
             }
             Recipe::Random { length }
         }

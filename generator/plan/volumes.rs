@@ -5,13 +5,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::members::{Members, VOLUME_OWNER, known};
 use super::{Check, Health, Service, Volume, VolumeMount};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
-use crate::stack::{Capability, Checked, Condition, ContainerPath, Cpus, Duration, ImageRef, Memory, ServiceName, Text, UserId, VolumeName, Zone};
+use crate::stack::{
+    Capability, Checked, Condition, ContainerPath, Cpus, Duration, ImageRef, Memory, ServiceName, Text, UserId,
+    VolumeName, Zone,
+};
 
 /// Sets owners before the first start; the tag is exact since nothing else in it matters.
 const IMAGE: &str = "docker.io/library/busybox:1.37.0";
 
 /// Mounts volumes into their owners and readers and adds the one-shot where owners must be set.
-pub fn plan(members: &Members, services: &mut BTreeMap<ServiceName, Service>, findings: &mut Vec<Diagnostic>) -> BTreeMap<VolumeName, Volume> {
+pub fn plan(
+    members: &Members,
+    services: &mut BTreeMap<ServiceName, Service>,
+    findings: &mut Vec<Diagnostic>,
+) -> BTreeMap<VolumeName, Volume> {
     let mut volumes: BTreeMap<VolumeName, Volume> = BTreeMap::new();
     let mut declared: BTreeMap<VolumeName, FieldPath> = BTreeMap::new();
     for (name, member) in members {
@@ -35,7 +42,11 @@ pub fn plan(members: &Members, services: &mut BTreeMap<ServiceName, Service>, fi
                 if members.contains_key(reader) {
                     mount(services, reader, volume_name, target, true);
                 } else {
-                    findings.push(super::addresses::missing(reader, members, &path.key("readers").key(reader.as_str())));
+                    findings.push(super::addresses::missing(
+                        reader,
+                        members,
+                        &path.key("readers").key(reader.as_str()),
+                    ));
                 }
             }
         }
@@ -44,7 +55,13 @@ pub fn plan(members: &Members, services: &mut BTreeMap<ServiceName, Service>, fi
     volumes
 }
 
-fn mount(services: &mut BTreeMap<ServiceName, Service>, service: &ServiceName, volume: &VolumeName, path: &ContainerPath, read_only: bool) {
+fn mount(
+    services: &mut BTreeMap<ServiceName, Service>,
+    service: &ServiceName,
+    volume: &VolumeName,
+    path: &ContainerPath,
+    read_only: bool,
+) {
     if let Some(service) = services.get_mut(service) {
         service.volumes.push(VolumeMount { volume: volume.clone(), path: path.clone(), read_only });
     }
@@ -52,7 +69,8 @@ fn mount(services: &mut BTreeMap<ServiceName, Service>, service: &ServiceName, v
 
 /// The container that hands each fresh volume to its user; owners and readers wait for it.
 fn owner_job(volumes: &BTreeMap<VolumeName, Volume>, services: &mut BTreeMap<ServiceName, Service>) {
-    let owned: Vec<(&VolumeName, &UserId)> = volumes.iter().filter_map(|(name, volume)| Some((name, volume.set_owner.as_ref()?))).collect();
+    let owned: Vec<(&VolumeName, &UserId)> =
+        volumes.iter().filter_map(|(name, volume)| Some((name, volume.set_owner.as_ref()?))).collect();
     if owned.is_empty() {
         return;
     }
@@ -66,7 +84,8 @@ fn owner_job(volumes: &BTreeMap<VolumeName, Volume>, services: &mut BTreeMap<Ser
         }
     }
     let arguments = ["sh", "-c", &script.join(" && ")].map(|text| Text::wrap(text.to_owned()));
-    let mounts = owned.iter().map(|(name, _)| VolumeMount { volume: (*name).clone(), path: target(name), read_only: false });
+    let mounts =
+        owned.iter().map(|(name, _)| VolumeMount { volume: (*name).clone(), path: target(name), read_only: false });
     let service = Service {
         origin: FieldPath::root(),
         image: Some(ImageRef::wrap(IMAGE.into())),
@@ -86,7 +105,13 @@ fn owner_job(volumes: &BTreeMap<VolumeName, Volume>, services: &mut BTreeMap<Ser
         read_only: true,
         capabilities: vec![Capability::wrap("CHOWN".into())],
         init: false,
-        health: Health { check: Check::None, interval: Duration(10_000), timeout: Duration(5_000), retries: 1, start_period: Duration(0) },
+        health: Health {
+            check: Check::None,
+            interval: Duration(10_000),
+            timeout: Duration(5_000),
+            retries: 1,
+            start_period: Duration(0),
+        },
         depends_on: BTreeMap::new(),
         memory_limit: Memory(64 << 20),
         cpu_limit: Cpus(500),

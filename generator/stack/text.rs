@@ -8,6 +8,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::codes::Code;
+use crate::words;
 
 /// A text type with one accepted form.
 pub trait Checked: Sized {
@@ -60,7 +61,11 @@ pub(crate) fn admit<T: Checked>(text: &str) -> Result<T, String> {
     T::new(text).or_else(|reason| {
         REFUSED.with(|refused| match &mut *refused.borrow_mut() {
             Some(list) => {
-                list.push(Refusal { code: T::CODE, expected: format!("{}, such as `{}`", T::WHAT, T::EXAMPLE), reason });
+                list.push(Refusal {
+                    code: T::CODE,
+                    expected: format!("{}, such as `{}`", T::WHAT, T::EXAMPLE),
+                    reason,
+                });
                 Ok(T::stand_in(text))
             }
             None => Err(reason),
@@ -196,11 +201,7 @@ fn free(text: &str, max: usize) -> Option<String> {
         return Some(format!("it has {} bytes, at most {max} are allowed", text.len()));
     }
     text.chars()
-        .find(|&c| {
-            (c.is_control() && c != '\n' && c != '\t')
-                || matches!(c, '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}'
-                    | '\u{2028}' | '\u{2029}' | '\u{FEFF}' | '\u{FFFE}' | '\u{FFFF}')
-        })
+        .find(|&c| (c.is_control() && c != '\n' && c != '\t') || words::is_mark(c))
         .map(|c| format!("it holds the invisible character {}", show(c)))
 }
 

@@ -50,15 +50,16 @@ impl Manifest {
             Err(error) => return Err(io(&path, &error)),
         };
         let damaged = |why: String| {
-            Diagnostic::error(Code::Manifest, FieldPath::root())
-                .message(format!("{MANIFEST}: {why}"))
-                .hint("restore it from version control; without it, files are adopted only when they equal what is generated")
+            Diagnostic::error(Code::Manifest, FieldPath::root()).message(format!("{MANIFEST}: {why}")).hint(
+                "restore it from version control; without it, files are adopted only when they equal what is generated",
+            )
         };
         let stored: Stored = serde_json::from_slice(&text).map_err(|error| damaged(error.to_string()))?;
         if stored.version != VERSION {
             return Err(damaged(format!("version {} is not version {VERSION}", stored.version)));
         }
-        if let Some(path) = stored.files.keys().find(|path| crate::artifact::ArtifactPath::new(path.as_str()).is_err()) {
+        if let Some(path) = stored.files.keys().find(|path| crate::artifact::ArtifactPath::new(path.as_str()).is_err())
+        {
             return Err(damaged(format!("{path:?} is not below the output folder")));
         }
         Ok(Manifest { files: stored.files })
@@ -69,7 +70,8 @@ impl Manifest {
         let mut text = format!("{{\n  \"version\": {VERSION},\n  \"files\": {{");
         for (i, (path, record)) in self.files.iter().enumerate() {
             text.push_str(if i > 0 { ",\n    " } else { "\n    " });
-            let line = [json::to_canonical(path), json::to_canonical(record)].map(|bytes| String::from_utf8(bytes).unwrap_or_default());
+            let line = [json::to_canonical(path), json::to_canonical(record)]
+                .map(|bytes| String::from_utf8(bytes).unwrap_or_default());
             text.push_str(&line.join(": "));
         }
         text.push_str("\n  }\n}\n");
@@ -82,7 +84,11 @@ mod tests {
     use super::*;
 
     fn manifest() -> Manifest {
-        let record = |text: &str| Record { derivation: Digest::of(b"d"), digest: Digest::of(text.as_bytes()), size: text.len() as u64 };
+        let record = |text: &str| Record {
+            derivation: Digest::of(b"d"),
+            digest: Digest::of(text.as_bytes()),
+            size: text.len() as u64,
+        };
         Manifest { files: BTreeMap::from([("local/b".to_owned(), record("b")), ("local/a".to_owned(), record("a"))]) }
     }
 
@@ -91,14 +97,23 @@ mod tests {
         let out = tempfile::tempdir().unwrap();
         fs::write(out.path().join(MANIFEST), manifest().to_bytes()).unwrap();
         assert_eq!(Manifest::read(out.path()).unwrap(), manifest());
-        assert_eq!(String::from_utf8(manifest().to_bytes()).unwrap().lines().filter(|line| line.contains("digest")).count(), 2);
+        assert_eq!(
+            String::from_utf8(manifest().to_bytes()).unwrap().lines().filter(|line| line.contains("digest")).count(),
+            2
+        );
     }
 
     #[test]
     fn damaged_newer_and_escaping_manifests_are_refused() {
         let out = tempfile::tempdir().unwrap();
         let good = String::from_utf8(manifest().to_bytes()).unwrap();
-        for bad in ["", "{}", &good[..good.len() / 2], &good.replace("\"version\": 1", "\"version\": 2"), &good.replace("local/a", "../a")] {
+        for bad in [
+            "",
+            "{}",
+            &good[..good.len() / 2],
+            &good.replace("\"version\": 1", "\"version\": 2"),
+            &good.replace("local/a", "../a"),
+        ] {
             fs::write(out.path().join(MANIFEST), bad).unwrap();
             assert_eq!(Manifest::read(out.path()).unwrap_err().code, Code::Manifest, "{bad}");
         }

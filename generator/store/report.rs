@@ -7,31 +7,25 @@ use serde_json::{Value, json};
 use similar::TextDiff;
 
 use super::state::{Change, State};
+use crate::words;
 
 /// A unified diff of everything that differs; control and direction marks are shown by number.
 pub fn diff(changes: &[Change]) -> String {
     let mut out = String::new();
     for change in changes.iter().filter(|change| change.state.differs()) {
         let _ = writeln!(out, "# {}: {}", change.state.name(), change.path);
-        let text = |bytes: &Option<Vec<u8>>| bytes.as_deref().map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default();
+        let text = |bytes: &Option<Vec<u8>>| {
+            bytes.as_deref().map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default()
+        };
         let (old, new) = (text(&change.old), text(&change.new));
-        let name = |side: &str, present: bool| if present { format!("{side}/{}", change.path) } else { "/dev/null".to_owned() };
+        let name = |side: &str, present: bool| {
+            if present { format!("{side}/{}", change.path) } else { "/dev/null".to_owned() }
+        };
         let (from, to) = (name("a", change.old.is_some()), name("b", change.new.is_some()));
         let diff = TextDiff::from_lines(&old, &new);
-        visible(&diff.unified_diff().context_radius(3).header(&from, &to).to_string(), &mut out);
+        out.push_str(&words::visible(&diff.unified_diff().context_radius(3).header(&from, &to).to_string(), true));
     }
     out
-}
-
-fn visible(text: &str, out: &mut String) {
-    for c in text.chars() {
-        let mark = matches!(c, '\u{061C}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}');
-        if mark || (c.is_control() && c != '\n' && c != '\t') {
-            let _ = write!(out, "\\u{{{:04X}}}", c as u32);
-        } else {
-            out.push(c);
-        }
-    }
 }
 
 /// How many files stand how.

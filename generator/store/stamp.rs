@@ -149,7 +149,8 @@ fn content(watch: &Watch) -> Option<String> {
         Watch::File(path) => Some(Digest::of(&fs::read(path).ok()?).to_string()),
         Watch::Absent(_) => Some(String::new()),
         Watch::Folder(path) => {
-            let mut names: Vec<_> = fs::read_dir(path).ok()?.filter_map(|entry| Some(entry.ok()?.file_name())).collect();
+            let mut names: Vec<_> =
+                fs::read_dir(path).ok()?.filter_map(|entry| Some(entry.ok()?.file_name())).collect();
             names.sort();
             let names: Vec<_> = names.iter().map(|name| name.to_string_lossy()).collect();
             Some(Digest::of(names.join("\0").as_bytes()).to_string())
@@ -168,7 +169,13 @@ mod tests {
         let names = folder.path().join("names");
         fs::create_dir(&names).unwrap();
         fs::write(&file, "one").unwrap();
-        let take = || Stamp::take([Watch::File(file.clone()), Watch::Absent(other.clone()), Watch::Folder(names.clone())], "said\nso".into()).save(&stamp);
+        let take = || {
+            Stamp::take(
+                [Watch::File(file.clone()), Watch::Absent(other.clone()), Watch::Folder(names.clone())],
+                "said\nso".into(),
+            )
+            .save(&stamp)
+        };
         take();
         assert_eq!(Stamp::fresh(&stamp).unwrap().said, "said\nso");
 
@@ -191,7 +198,12 @@ mod tests {
         fs::write(&file, "one").unwrap();
         Stamp::take([Watch::File(file)], String::new()).save(&stamp);
         let text = fs::read_to_string(&stamp).unwrap();
-        for bad in [String::new(), text[..text.len() - 5].to_owned(), text.replace("stamp 1", "stamp 2"), text.replace("\nf ", "\nx ")] {
+        for bad in [
+            String::new(),
+            text[..text.len() - 5].to_owned(),
+            text.replace("stamp 1", "stamp 2"),
+            text.replace("\nf ", "\nx "),
+        ] {
             fs::write(&stamp, bad).unwrap();
             assert!(Stamp::fresh(&stamp).is_none());
         }

@@ -75,14 +75,32 @@ pub struct Changes {
 ///
 /// # Errors
 /// NS803 for links and files where folders must be, NS804, NS805.
-pub fn compare(out: &Path, artifacts: &Artifacts, selected: Option<&BTreeSet<String>>) -> Result<Changes, Vec<Diagnostic>> {
+pub fn compare(
+    out: &Path,
+    artifacts: &Artifacts,
+    selected: Option<&BTreeSet<String>>,
+) -> Result<Changes, Vec<Diagnostic>> {
     let old = Manifest::read(out).map_err(|finding| vec![finding])?;
-    let ours = |path: &str| selected.is_none_or(|selected| path.split('/').next().is_some_and(|environment| selected.contains(environment)));
-    let mut manifest = Manifest { files: old.files.iter().filter(|(path, _)| !ours(path)).map(|(path, record)| (path.clone(), record.clone())).collect() };
-    let mut wanted: BTreeMap<&str, Option<&[u8]>> = old.files.keys().filter(|path| ours(path)).map(|path| (path.as_str(), None)).collect();
+    let ours = |path: &str| {
+        selected.is_none_or(|selected| path.split('/').next().is_some_and(|environment| selected.contains(environment)))
+    };
+    let mut manifest = Manifest {
+        files: old
+            .files
+            .iter()
+            .filter(|(path, _)| !ours(path))
+            .map(|(path, record)| (path.clone(), record.clone()))
+            .collect(),
+    };
+    let mut wanted: BTreeMap<&str, Option<&[u8]>> =
+        old.files.keys().filter(|path| ours(path)).map(|path| (path.as_str(), None)).collect();
     for (path, artifact) in artifacts.iter() {
         wanted.insert(path.as_str(), Some(&artifact.bytes));
-        let record = Record { derivation: artifact.derivation.clone(), digest: Digest::of(&artifact.bytes), size: artifact.bytes.len() as u64 };
+        let record = Record {
+            derivation: artifact.derivation.clone(),
+            digest: Digest::of(&artifact.bytes),
+            size: artifact.bytes.len() as u64,
+        };
         manifest.files.insert(path.to_string(), record);
     }
     let mut changes = Vec::new();
@@ -103,7 +121,11 @@ pub fn compare(out: &Path, artifacts: &Artifacts, selected: Option<&BTreeSet<Str
     }
     changes.sort_by(|a, b| a.path.cmp(&b.path));
     let manifest_is_current = fs::read(out.join(MANIFEST)).is_ok_and(|bytes| bytes == manifest.to_bytes());
-    if findings.is_empty() { Ok(Changes { out: out.to_owned(), changes, manifest, manifest_is_current }) } else { Err(findings) }
+    if findings.is_empty() {
+        Ok(Changes { out: out.to_owned(), changes, manifest, manifest_is_current })
+    } else {
+        Err(findings)
+    }
 }
 
 fn state(disk: Option<&[u8]>, new: Option<&[u8]>, record: Option<&Record>) -> Option<State> {
@@ -157,7 +179,10 @@ fn strangers(out: &Path, wanted: &BTreeMap<&str, Option<&[u8]>>, selected: Optio
         if selected.is_some_and(|selected| !selected.contains(environment)) {
             continue;
         }
-        let entries = WalkDir::new(out.join(environment)).sort_by_file_name().into_iter().filter_entry(|entry| entry.depth() != 1 || !private(entry.file_name()));
+        let entries = WalkDir::new(out.join(environment))
+            .sort_by_file_name()
+            .into_iter()
+            .filter_entry(|entry| entry.depth() != 1 || !private(entry.file_name()));
         for entry in entries.filter_map(Result::ok).filter(|entry| !entry.file_type().is_dir()) {
             let path = entry.path().strip_prefix(out).unwrap_or(entry.path()).to_string_lossy().replace('\\', "/");
             if !wanted.contains_key(path.as_str()) {

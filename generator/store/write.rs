@@ -75,7 +75,8 @@ fn write(out: &Path, path: &str, bytes: &[u8]) -> Result<(), Diagnostic> {
             Err(_) => {
                 let made = fs::DirBuilder::new().mode(0o755).create(&folder);
                 // The umask must not reach the output.
-                made.and_then(|()| fs::set_permissions(&folder, fs::Permissions::from_mode(0o755))).map_err(|error| io(&folder, &error))?;
+                made.and_then(|()| fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)))
+                    .map_err(|error| io(&folder, &error))?;
             }
         }
     }

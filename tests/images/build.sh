@@ -39,7 +39,8 @@ ${3:-}
 ENTRYPOINT [\"/stand_in.py\"]"
 }
 
-for name in $(sed -n 's/^    image: "\{0,1\}\([^"]*\)"\{0,1\}$/\1/p' "$@" | sort -u); do
+mapfile -t names < <(sed -n 's/^    image: "\{0,1\}\([^"]*\)"\{0,1\}$/\1/p' "$@" | sort -u)
+for name in "${names[@]}"; do
   if docker image inspect "$name" >/dev/null 2>&1; then continue; fi
   case $name in
     */library/postgres:*)

@@ -95,7 +95,9 @@ fn docker_compose_1_29_reads_the_compatible_form() {
 fn the_schema_and_yamllint_have_nothing_to_say() {
     let Some(venv) = tool("venv/bin") else { return };
     let files: Vec<PathBuf> = environments().iter().map(|environment| environment.join("compose.yaml")).collect();
-    let schema = |files: &[PathBuf]| run(Command::new(venv.join("check-jsonschema")).args(["--builtin-schema", "vendor.compose-spec"]).args(files));
+    let schema = |files: &[PathBuf]| {
+        run(Command::new(venv.join("check-jsonschema")).args(["--builtin-schema", "vendor.compose-spec"]).args(files))
+    };
     let ran = schema(&files);
     assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
     let rules = "{extends: default, rules: {document-start: disable, line-length: disable, indentation: {indent-sequences: true, spaces: 2}}}";

@@ -6,7 +6,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{name, golden, nself_in, project, run, tree};
+use crate::support::{golden, name, nself_in, project, run, tree};
 
 type Files = BTreeMap<String, Vec<u8>>;
 
@@ -29,14 +29,23 @@ fn who_where_and_when_make_no_difference() {
     let expected = reference();
     let program = env!("CARGO_BIN_EXE_nself");
     for (umask, cpus, variables) in [
-        ("0077", "0", [("TZ", "Pacific/Chatham"), ("LANG", "tr_TR.UTF-8"), ("HOME", "/nonexistent"), ("USER", "nobody")]),
+        (
+            "0077",
+            "0",
+            [("TZ", "Pacific/Chatham"), ("LANG", "tr_TR.UTF-8"), ("HOME", "/nonexistent"), ("USER", "nobody")],
+        ),
         ("0000", "0-1", [("TZ", "UTC"), ("LANG", "C"), ("LC_ALL", "de_DE.UTF-8"), ("HOSTNAME", "elsewhere")]),
     ] {
         let case = case();
         let deep = case.path().join("a/b");
         std::fs::create_dir_all(&deep).unwrap();
         let script = format!("umask {umask}; exec taskset -c {cpus} {program} gen ../../stack.ncl");
-        let ran = run(Command::new("sh").args(["-c", &script]).current_dir(&deep).env_clear().env("PATH", "/usr/bin:/bin").envs(variables));
+        let ran = run(Command::new("sh")
+            .args(["-c", &script])
+            .current_dir(&deep)
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .envs(variables));
         assert_eq!(ran.code, 0, "{}", ran.stderr);
         assert!(made(case.path()) == expected, "umask {umask}, {variables:?}");
         let file = case.path().join("deploy/local/compose.yaml");

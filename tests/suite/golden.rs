@@ -33,10 +33,18 @@ fn every_case_gives_its_files() {
 /// The same again writes nothing and agrees.
 fn warm(project: &Path) {
     let before = tree(&project.join("out"));
-    for arguments in [vec!["gen", "--out", "out"], vec!["check", "--out", "out"], vec!["gen", "--check", "--out", "out", "--format", "json"]] {
+    for arguments in [
+        vec!["gen", "--out", "out"],
+        vec!["check", "--out", "out"],
+        vec!["gen", "--check", "--out", "out", "--format", "json"],
+    ] {
         let ran = nself_in(project, &arguments);
         assert_eq!(ran.code, 0, "{arguments:?}: {}", ran.stderr);
-        assert!(ran.stderr.contains("all up to date") || ran.stdout.contains("\"same\""), "{arguments:?}: {}", ran.stderr);
+        assert!(
+            ran.stderr.contains("all up to date") || ran.stdout.contains("\"same\""),
+            "{arguments:?}: {}",
+            ran.stderr
+        );
     }
     assert_eq!(before, tree(&project.join("out")));
     // Without the cache the answer is the same.
@@ -78,8 +86,12 @@ fn every_error_is_located(case: &Path, project: &Path) {
 /// Every code that the program can print is explained, and printed by a case unless it needs a broken disk.
 #[test]
 fn every_code_is_explained_and_shown() {
-    let shown: String = golden(true).iter().map(|case| std::fs::read_to_string(case.join("error.txt")).unwrap()).collect();
-    let elsewhere = ["NS001", "NS101", "NS110", "NS506", "NS705", "NS706", "NS707", "NS801", "NS802", "NS803", "NS804", "NS805", "NS901"];
+    let shown: String =
+        golden(true).iter().map(|case| std::fs::read_to_string(case.join("error.txt")).unwrap()).collect();
+    let elsewhere = [
+        "NS001", "NS101", "NS110", "NS506", "NS705", "NS706", "NS707", "NS801", "NS802", "NS803", "NS804", "NS805",
+        "NS901",
+    ];
     for code in nself::codes::Code::ALL {
         assert!(code.explanation().len() > 40, "{code}");
         assert!(shown.contains(&format!("[{code}]")) || elsewhere.contains(&code.id()), "no case shows {code}");
@@ -117,6 +129,12 @@ fn environments_are_listed_shown_and_compared() {
     assert_eq!(one.code, 0);
     assert!(case.path().join("deploy/prod").exists() && !case.path().join("deploy/local").exists());
     assert_eq!(nself_in(case.path(), ["gen", "--env", "nowhere"]).code, 2);
+}
+
+/// The stack language as people read it; a change of it shows in the review.
+#[test]
+fn the_language_is_as_it_was() {
+    insta::assert_snapshot!("language", nself_in(Path::new("/"), ["schema"]).stdout);
 }
 
 #[test]

@@ -1,1 +1,239 @@
-//! to come
+//! Hostile text in every slot of the stack language, generated from the language's own schema: it is refused
+//! with a finding, or an independent reader gets it back unchanged.
+
+use std::process::Command;
+
+use serde_json::{Map, Value, json};
+
+use crate::support::{nself_in, run, tool};
+
+/// Quotes, line breaks, templates, comments, words that YAML 1.1 takes for others, marks that reorder text.
+const HOSTILE: [&str; 30] = [
+    "'",
+    "\"",
+    "\\",
+    "a\nb: c",
+    "a\r\nb",
+    "$X",
+    "${X:-$(id)}",
+    "$$",
+    "{{ x }}",
+    "{% x %}",
+    "; } server {",
+    "#c",
+    "a #b",
+    "a: b",
+    "- a",
+    "no",
+    "012",
+    "1e3",
+    "2026-01-01",
+    "~",
+    "!!python/object",
+    "&a *a",
+    "%TAG",
+    "\u{0}",
+    "\u{1b}[31m",
+    "\u{202E}abc",
+    "../../etc/passwd",
+    "`id` $(id)",
+    "' OR 1=1 --",
+    "<<",
+];
+
+/// A slot of the schema: a stack with the slot, and where it is.
+struct Slot {
+    path: String,
+    stack: Box<dyn Fn(&str) -> Value>,
+}
+
+/// All text slots, by walking the schema; `*` stands for a key of a map, which is a slot itself.
+fn slots() -> Vec<Slot> {
+    let schema: Value =
+        serde_json::from_str(&nself_in(std::path::Path::new("/"), ["schema", "--format", "json"]).stdout).unwrap();
+    let mut paths = Vec::new();
+    walk(&schema, &schema, &mut Vec::new(), &mut paths);
+    paths.sort();
+    paths.dedup();
+    let slots = paths.into_iter().map(|path| {
+        let shown = path.join(".");
+        Slot { path: shown, stack: Box::new(move |text| fill(&path, text)) }
+    });
+    slots.collect()
+}
+
+fn walk(root: &Value, schema: &Value, path: &mut Vec<String>, found: &mut Vec<Vec<String>>) {
+    if path.len() > 9
+        || path.iter().filter(|step| ["join", "by_profile", "container"].contains(&step.as_str())).count() > 1
+    {
+        return;
+    }
+    if let Some(reference) = schema["$ref"].as_str() {
+        return walk(root, root.pointer(reference.trim_start_matches('#')).unwrap(), path, found);
+    }
+    for key in ["anyOf", "oneOf", "allOf"] {
+        for alternative in schema[key].as_array().into_iter().flatten() {
+            walk(root, alternative, path, found);
+        }
+    }
+    for (name, field) in schema["properties"].as_object().into_iter().flatten() {
+        path.push(name.clone());
+        walk(root, field, path, found);
+        path.pop();
+    }
+    if schema["additionalProperties"].is_object() {
+        path.push("*".into());
+        found.push(path.clone());
+        walk(root, &schema["additionalProperties"], path, found);
+        path.pop();
+    }
+    if schema["items"].is_object() {
+        path.push("[]".into());
+        walk(root, &schema["items"], path, found);
+        path.pop();
+    }
+    let text =
+        schema["type"] == "string" || schema["type"].as_array().is_some_and(|types| types.contains(&json!("string")));
+    if text && schema["const"].is_null() && schema["enum"].is_null() {
+        found.push(path.clone());
+    }
+}
+
+/// A small working stack with `text` at `path`.
+fn fill(path: &[String], text: &str) -> Value {
+    let mut stack = json!({ "project": "shop", "domain": "shop.example.com", "services": { "probe": { "image": "a/probe:1", "port": 8001, "route": { "subdomain": "probe" } } } });
+    let mut at = &mut stack;
+    for (i, step) in path.iter().enumerate() {
+        let last = i + 1 == path.len();
+        let key = match step.as_str() {
+            "*" if last => text,
+            "*" if path[i - 1] == "services" => "probe",
+            "*" if path[i - 1].contains("env") || path[i - 1] == "args" => "PROBE",
+            "*" => "probe",
+            other => other,
+        };
+        if step == "[]" {
+            *at = json!([null]);
+            at = &mut at[0];
+        } else {
+            if !at.is_object() {
+                *at = Value::Object(Map::new());
+            }
+            at = at.as_object_mut().unwrap().entry(key).or_insert(Value::Null);
+        }
+    }
+    if path.last().is_some_and(|step| step == "*") {
+        *at = if path.iter().any(|step| step.contains("env") || step == "args") { json!("x") } else { json!({}) };
+    } else {
+        *at = json!(text);
+    }
+    stack
+}
+
+#[test]
+fn every_slot_refuses_or_keeps_hostile_text() {
+    if tool("venv/bin/python").is_none() {
+        return;
+    }
+    let slots = slots();
+    assert!(slots.len() > 80, "{}", slots.len());
+    let folder = tempfile::tempdir().unwrap();
+    let text = "let nself = import \"nself/main.ncl\" in (import \"data.json\") | nself.Stack\n";
+    std::fs::write(folder.path().join("stack.ncl"), text).unwrap();
+    let mut kept = Vec::new();
+    let mut refused = 0;
+    for (i, slot) in slots.iter().enumerate() {
+        // Each slot gets a sixth of the table in turn, so that the whole table is used many times over.
+        for (j, hostile) in HOSTILE.iter().enumerate().filter(|(j, _)| (i + j) % 6 == 0) {
+            std::fs::write(folder.path().join("data.json"), (slot.stack)(hostile).to_string()).unwrap();
+            let out = format!("out/{i}-{j}");
+            let ran = nself_in(folder.path(), ["gen", "--env", "local", "--out", &out]);
+            let shown = format!("{} = {hostile:?}", slot.path);
+            assert!(ran.code == 0 || ran.code == 2, "{shown}: {} {}", ran.code, ran.stderr);
+            if ran.code == 2 {
+                refused += 1;
+                assert!(ran.stderr.contains("error[NS") && !ran.stderr.contains("NS901"), "{shown}: {}", ran.stderr);
+                assert!(!ran.stderr.contains(['\u{202E}', '\u{0}', '\u{1b}']), "{shown}");
+            } else {
+                kept.push(json!([
+                    format!("{out}/local/compose.yaml"),
+                    format!("{out}/local/secrets.json"),
+                    format!("{out}/local/fidelity.json"),
+                    hostile,
+                    shown
+                ]));
+            }
+        }
+    }
+    assert!(refused > 300 && kept.len() > 10, "refused {refused}, kept {}", kept.len());
+    // PyYAML reads YAML 1.1: the text must be a value or key somewhere, exactly, or not be written at all.
+    let script = r"
+import json, sys, yaml
+def texts(node):
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield from texts(key)
+            yield from texts(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from texts(value)
+    else:
+        yield node
+bad = 0
+found = 0
+for path, secrets, fidelity, hostile, shown in json.load(sys.stdin):
+    document = yaml.safe_load(open(path))
+    all_texts = list(texts(document)) + list(texts(json.load(open(secrets)))) + list(texts(json.load(open(fidelity))))
+    expected = {'auth', 'hasura', 'nginx', 'postgres', 'probe'}
+    if set(document['services']) - {'hasura-probe'} != expected:
+        print(shown, sorted(document['services'])); bad += 1
+    doubled = hostile.replace('$', '$$')
+    if hostile in all_texts or doubled in all_texts or any(isinstance(t, str) and doubled in t for t in all_texts):
+        found += 1
+print(found, bad)
+";
+    let cases = folder.path().join("cases.json");
+    std::fs::write(&cases, Value::Array(kept.clone()).to_string()).unwrap();
+    let python = tool("venv/bin/python").unwrap();
+    let ran = run(Command::new("sh")
+        .arg("-c")
+        .arg(format!("exec {} -c \"$1\" < {}", python.display(), cases.display()))
+        .arg("sh")
+        .arg(script)
+        .current_dir(folder.path()));
+    let last = ran.stdout.lines().last().unwrap_or_default().to_owned();
+    let (found, bad) = last.split_once(' ').unwrap_or_else(|| panic!("{}{}", ran.stdout, ran.stderr));
+    assert_eq!(bad, "0", "{}", ran.stdout);
+    assert!(
+        found.parse::<usize>().unwrap() * 10 >= kept.len() * 5,
+        "{found} of {} came back:\n{}",
+        kept.len(),
+        ran.stdout
+    );
+}
+
+/// Long text is refused where a limit exists and survives where none does.
+#[test]
+fn long_text_ends_in_a_finding_or_survives() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "let nself = import \"nself/main.ncl\" in (import \"data.json\") | nself.Stack\n";
+    std::fs::write(folder.path().join("stack.ncl"), text).unwrap();
+    let long = "x".repeat(64 << 10);
+    for path in
+        ["project", "domain", "services.*.image", "services.*.env.*", "services.*.command.[]", "secrets.*.external"]
+    {
+        let steps: Vec<String> = path.split('.').map(str::to_owned).collect();
+        let mut stack = fill(&steps, &long);
+        if steps.last().is_some_and(|step| step == "*") {
+            stack["services"]["probe"]["env"] = json!({ "PROBE": long });
+        }
+        std::fs::write(folder.path().join("data.json"), stack.to_string()).unwrap();
+        let ran = nself_in(folder.path(), ["gen", "--env", "local"]);
+        assert!(
+            ran.code == 2 && ran.stderr.contains("at most") || ran.stderr.contains("more than"),
+            "{path}: {} {}",
+            ran.code,
+            &ran.stderr[..ran.stderr.len().min(600)]
+        );
+    }
+}

@@ -17,3 +17,4 @@ mod secrets;
 mod source;
 mod support;
 mod up;
+mod yaml;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::{Ran, environments, project, run, stack, nself_in, tool};
+use crate::support::{Ran, environments, nself_in, project, run, stack, tool};
 
 /// `nginx -t` in the Debian 13 root file system, with a throw-away key pair where the real one would be.
 fn test(root: &Path, environment: &Path) -> Ran {
@@ -42,7 +42,10 @@ fn nginx_accepts_every_configuration_without_a_warning() {
         let ran = test(&root, &environment);
         assert!(accepts(&ran), "{}: {}", environment.display(), ran.stderr);
     }
-    for (from, to) in [("server_tokens off;", "server_tokenz off;"), ("    listen 8443 ssl default_server;\n    http2 on;", "    listen 8443 ssl http2 default_server;")] {
+    for (from, to) in [
+        ("server_tokens off;", "server_tokenz off;"),
+        ("    listen 8443 ssl default_server;\n    http2 on;", "    listen 8443 ssl http2 default_server;"),
+    ] {
         let copy = project(&environments()[0]);
         let file = copy.path().join("nginx/nginx.conf");
         let text = std::fs::read_to_string(&file).unwrap();
@@ -60,7 +63,9 @@ fn readable(environment: &Path) -> (tempfile::TempDir, PathBuf) {
     let text = std::fs::read_to_string(&main).unwrap();
     let folder = copy.path().join("nginx");
     std::fs::write(folder.join("mime.types"), "types { text/html html; }\n").unwrap();
-    let text = text.replace("/etc/nself/", &format!("{}/", folder.display())).replace("/etc/nginx/", &format!("{}/", folder.display()));
+    let text = text
+        .replace("/etc/nself/", &format!("{}/", folder.display()))
+        .replace("/etc/nginx/", &format!("{}/", folder.display()));
     std::fs::write(&main, text).unwrap();
     (copy, main)
 }
@@ -72,7 +77,8 @@ fn gixy_has_no_finding_at_any_level() {
     for environment in environments() {
         let (_copy, main) = readable(&environment);
         let ran = analyse(&main);
-        let findings: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{}{}", ran.stdout, ran.stderr));
+        let findings: serde_json::Value =
+            serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{}{}", ran.stdout, ran.stderr));
         assert_eq!(findings, serde_json::json!([]), "{}", environment.display());
     }
     let (_copy, main) = readable(&environments()[0]);
@@ -92,7 +98,12 @@ fn an_independent_parser_reads_the_sites_of_the_model() {
         assert_eq!(parsed["status"], "ok", "{}", parsed["errors"]);
         let mut names = Vec::new();
         let mut targets = Vec::new();
-        for file in parsed["config"].as_array().unwrap().iter().filter(|file| file["file"].as_str().unwrap().contains("/sites/")) {
+        for file in parsed["config"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|file| file["file"].as_str().unwrap().contains("/sites/"))
+        {
             collect(&file["parsed"], "server_name", &mut names);
             collect(&file["parsed"], "proxy_pass", &mut targets);
             collect(&file["parsed"], "grpc_pass", &mut targets);
@@ -148,7 +159,8 @@ fn every_kind_of_route_is_accepted() {
 
 #[test]
 fn the_certificate_script_is_clean() {
-    let script = environments().into_iter().map(|folder| folder.join("acme/acme.sh")).find(|path| path.exists()).unwrap();
+    let script =
+        environments().into_iter().map(|folder| folder.join("acme/acme.sh")).find(|path| path.exists()).unwrap();
     if tool("stamps/packages").is_none() {
         return;
     }

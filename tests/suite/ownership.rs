@@ -16,7 +16,8 @@ fn generated() -> tempfile::TempDir {
 }
 
 fn rewrite(case: &Path, body: &str) {
-    fs::write(case.join("stack.ncl"), format!("let nself = import \"nself/main.ncl\" in\n{body} | nself.Stack\n")).unwrap();
+    fs::write(case.join("stack.ncl"), format!("let nself = import \"nself/main.ncl\" in\n{body} | nself.Stack\n"))
+        .unwrap();
 }
 
 fn states(case: &Path) -> serde_json::Value {
@@ -47,7 +48,11 @@ fn check_tells_the_states_apart() {
     assert_eq!(state_of(case.path(), "staging/nginx/sites/extra.shop.example.com.conf"), "stale");
     let ran = nself_in(case.path(), ["check"]);
     assert_eq!(ran.code, 1);
-    assert!(ran.stdout.contains("--- a/staging/compose.yaml\n+++ b/staging/compose.yaml\n@@"), "a unified diff: {}", ran.stdout);
+    assert!(
+        ran.stdout.contains("--- a/staging/compose.yaml\n+++ b/staging/compose.yaml\n@@"),
+        "a unified diff: {}",
+        ran.stdout
+    );
     assert!(ran.stderr.contains("foreign: prod/mine.txt"), "{}", ran.stderr);
 }
 
@@ -60,7 +65,11 @@ fn a_hand_edit_is_never_lost() {
     rewrite(case.path(), SMALLER);
     let before = tree(&case.path().join("deploy"));
     let ran = nself_in(case.path(), ["gen"]);
-    assert!(ran.code == 2 && ran.stderr.contains("NS801") && ran.stderr.contains("prod/compose.yaml"), "{}", ran.stderr);
+    assert!(
+        ran.code == 2 && ran.stderr.contains("NS801") && ran.stderr.contains("prod/compose.yaml"),
+        "{}",
+        ran.stderr
+    );
     assert_eq!(tree(&case.path().join("deploy")), before, "nothing was written, not even the other files");
     assert_eq!(nself_in(case.path(), ["gen", "--force"]).code, 0);
     assert_ne!(fs::read_to_string(&file).unwrap(), edited);
@@ -83,7 +92,10 @@ fn stale_files_and_their_folders_go_and_secrets_stay() {
     let deploy = case.path().join("deploy");
     assert_eq!(nself_in(case.path(), ["secrets", "init"]).code, 0);
     let secrets = tree(&deploy.join("local/secrets"));
-    rewrite(case.path(), r#"{ project = "shop", domain = "shop.example.com", environments = { staging.enabled = false, prod.enabled = false } }"#);
+    rewrite(
+        case.path(),
+        r#"{ project = "shop", domain = "shop.example.com", environments = { staging.enabled = false, prod.enabled = false } }"#,
+    );
     assert_eq!(nself_in(case.path(), ["gen"]).code, 0);
     assert!(!deploy.join("prod").exists() && !deploy.join("staging").exists());
     assert_eq!(tree(&deploy.join("local/secrets")), secrets);
@@ -149,7 +161,9 @@ fn killed_and_racing_runs_leave_whole_files() {
     let case = stack(STACK);
     for round in 0..12_u64 {
         let _ = fs::remove_dir_all(case.path().join("deploy"));
-        let mut racing: Vec<_> = (0..4).map(|_| crate::support::nself(case.path()).arg("gen").stderr(std::process::Stdio::null()).spawn().unwrap()).collect();
+        let mut racing: Vec<_> = (0..4)
+            .map(|_| crate::support::nself(case.path()).arg("gen").stderr(std::process::Stdio::null()).spawn().unwrap())
+            .collect();
         std::thread::sleep(std::time::Duration::from_millis(5 + 7 * round));
         racing[0].kill().unwrap();
         for child in &mut racing {

@@ -1,1 +1,191 @@
-//! to come
+//! The database's first start against a real PostgreSQL of this machine: twice the same, and roles that can do
+//! what they asked for and nothing else.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::support::{Ran, nself_in, run, stack, tool};
+
+const STACK: &str = r#"{
+  project = "shop", domain = "shop.example.com",
+  services = {
+    orders = { image = "a/orders:1", port = 8001, databases.main = { name = "orders", extensions = ["citext"] } },
+    reports = { image = "a/reports:1", port = 8002, databases.main = { name = "orders", access = 'read } },
+    billing = { image = "a/billing:1", port = 8003, databases.main = { name = "orders", access = 'write } },
+    search-index = { image = "a/search:1", port = 8004, databases.main = { name = "orders", access = 'schema, schema = "index" } },
+  },
+}"#;
+
+/// A private server on a socket in a folder, run by the user `postgres`.
+struct Server {
+    folder: tempfile::TempDir,
+    bin: PathBuf,
+}
+
+impl Server {
+    fn start() -> Option<Server> {
+        tool("stamps/packages")?;
+        let bin = PathBuf::from("/usr/lib/postgresql/15/bin");
+        let folder = tempfile::tempdir().unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        let server = Server { folder, bin };
+        let data = server.folder.path().join("data");
+        let ran = server
+            .postgres("initdb")
+            .args(["-U", "postgres", "--auth-local=scram-sha-256", "--pwfile"])
+            .arg(server.password())
+            .arg("-D")
+            .arg(&data)
+            .output()
+            .unwrap();
+        assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+        let options = format!("-c listen_addresses='' -c unix_socket_directories={}", server.folder.path().display());
+        let ran = server
+            .postgres("pg_ctl")
+            .args(["-w", "-o", &options, "-l"])
+            .arg(server.folder.path().join("log"))
+            .arg("-D")
+            .arg(&data)
+            .arg("start")
+            .output()
+            .unwrap();
+        assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+        Some(server)
+    }
+
+    fn password(&self) -> PathBuf {
+        let path = self.folder.path().join("password");
+        fs::write(&path, "superuser-password").unwrap();
+        path
+    }
+
+    fn postgres(&self, program: &str) -> Command {
+        let mut command = Command::new("runuser");
+        command.args(["-u", "postgres", "--"]).arg(self.bin.join(program)).current_dir("/");
+        command
+    }
+
+    fn psql(&self, user: &str, password: &str, database: &str, arguments: &[&str]) -> Ran {
+        let mut psql = Command::new(self.bin.join("psql"));
+        psql.args(["--no-psqlrc", "-v", "ON_ERROR_STOP=1", "-qtA", "-h"])
+            .arg(self.folder.path())
+            .args(["-U", user, "-d", database])
+            .args(arguments);
+        run(psql.env("PGPASSWORD", password))
+    }
+
+    fn apply(&self, file: &Path) -> Ran {
+        self.psql("postgres", "superuser-password", "postgres", &["-f", &file.display().to_string()])
+    }
+
+    fn catalog(&self) -> String {
+        let mut dump = Command::new(self.bin.join("pg_dumpall"));
+        dump.args(["--no-role-passwords", "-h"])
+            .arg(self.folder.path())
+            .args(["-U", "postgres"])
+            .env("PGPASSWORD", "superuser-password");
+        let dump = run(&mut dump);
+        assert_eq!(dump.code, 0, "{}", dump.stderr);
+        // Newer servers put a random word around each dump.
+        dump.stdout.lines().filter(|line| !line.contains("restrict ")).collect::<Vec<_>>().join("\n")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self
+            .postgres("pg_ctl")
+            .args(["-m", "immediate", "-D"])
+            .arg(self.folder.path().join("data"))
+            .arg("stop")
+            .output();
+    }
+}
+
+/// The generated SQL, with the secrets' folder of a container replaced by one of ours.
+fn sql(server: &Server) -> (tempfile::TempDir, PathBuf) {
+    let case = stack(STACK);
+    let ran = nself_in(case.path(), ["gen", "--env", "local"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let text = fs::read_to_string(case.path().join("deploy/local/postgres/init/10-roles-and-databases.sql")).unwrap();
+    assert!(!text.contains("password 'x") && text.contains("/run/secrets/orders_db_password"));
+    let secrets = server.folder.path().join("secrets");
+    fs::create_dir_all(&secrets).unwrap();
+    for role in ["auth", "billing", "hasura", "orders", "reports", "search_index"] {
+        // A password that would break out of SQL, shell and psql if anything let it.
+        fs::write(secrets.join(format!("{role}_db_password")), password(role)).unwrap();
+    }
+    let file = case.path().join("init.sql");
+    fs::write(&file, text.replace("/run/secrets", &secrets.display().to_string())).unwrap();
+    (case, file)
+}
+
+fn password(role: &str) -> String {
+    format!("{role}'\"; DROP ROLE postgres; $(id) `id` :x \\q #")
+}
+
+#[test]
+fn the_first_start_gives_least_rights_and_repeats_without_a_change() {
+    let Some(server) = Server::start() else { return };
+    let (_case, file) = sql(&server);
+    let ran = server.apply(&file);
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{}", ran.stdout);
+    let first = server.catalog();
+    let again = server.apply(&file);
+    assert_eq!((again.code, again.stderr.as_str()), (0, ""));
+    assert_eq!(first, server.catalog(), "a second run changes nothing");
+    let log = fs::read_to_string(server.folder.path().join("log")).unwrap();
+    assert!(!log.contains("DROP ROLE"), "no password is logged: {log}");
+
+    let can = |role: &str, database: &str, query: &str| {
+        server.psql(role, &password(role), database, &["-c", query]).code == 0
+    };
+    assert!(
+        can("orders", "orders", "CREATE TABLE public.item (id serial PRIMARY KEY, name citext)"),
+        "the owner creates"
+    );
+    assert!(can("orders", "orders", "INSERT INTO item (name) VALUES ('a')"));
+    assert!(!server.psql("orders", "wrong", "orders", &["-c", "SELECT 1"]).stderr.is_empty(), "the password counts");
+
+    // role, what it may do with the owner's table: select, insert, create beside it
+    for (role, select, insert, create) in
+        [("reports", true, false, false), ("billing", true, true, false), ("search_index", false, false, false)]
+    {
+        assert_eq!(can(role, "orders", "SELECT * FROM public.item"), select, "{role} select");
+        assert_eq!(can(role, "orders", "INSERT INTO public.item (name) VALUES ('b')"), insert, "{role} insert");
+        assert_eq!(can(role, "orders", "CREATE TABLE public.other (id int)"), create, "{role} create");
+        assert!(!can(role, "orders", "DROP TABLE public.item"), "{role} drop");
+        assert!(!can(role, "shop", "SELECT 1"), "{role} connects elsewhere");
+        assert!(!can(role, "postgres", "SELECT 1"), "{role} connects to the server's database");
+        assert!(!can(role, "orders", "CREATE ROLE evil SUPERUSER"), "{role} creates a role");
+    }
+    assert!(can("search_index", "orders", "CREATE TABLE \"index\".entry (id int)"), "its own schema");
+    assert!(can("orders", "orders", "SELECT * FROM \"index\".entry"), "which the owner reads");
+    assert!(!can("reports", "orders", "SELECT * FROM \"index\".entry"));
+
+    // hasura-auth owns its schema of the main database and finds its extensions.
+    assert!(can("auth", "shop", "CREATE TABLE auth.users (email citext, secret text DEFAULT gen_salt('bf'))"));
+    assert!(can("hasura", "shop", "SELECT * FROM auth.users"));
+    assert!(!can("auth", "hasura", "SELECT 1"));
+    assert!(can("hasura", "hasura", "CREATE SCHEMA hdb_catalog"), "Hasura's metadata");
+    let superusers = server.psql(
+        "postgres",
+        "superuser-password",
+        "postgres",
+        &["-c", "SELECT string_agg(rolname, ' ') FROM pg_roles WHERE rolsuper"],
+    );
+    assert_eq!(superusers.stdout.trim(), "postgres");
+}
+
+/// Known-bad control: SQL that fails, fails the run.
+#[test]
+fn an_error_in_the_first_start_is_an_error() {
+    let Some(server) = Server::start() else { return };
+    let (_case, file) = sql(&server);
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replace("\"pgcrypto\"", "\"no_such_extension\"")).unwrap();
+    let ran = server.apply(&file);
+    assert!(ran.code != 0 && ran.stderr.contains("no_such_extension"), "{}", ran.stderr);
+}

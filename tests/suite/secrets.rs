@@ -77,11 +77,21 @@ fn canaries_stay_where_they_are() {
 fn a_refused_value_is_not_repeated() {
     for body in [
         format!(r#"{{ project = "{CANARY}_x", domain = "d.example.com" }}"#),
-        format!(r#"{{ project = "shop", domain = "d.example.com", services.a1 = {{ image = "a/b:1", env.API_TOKEN = "{CANARY}" }} }}"#),
-        format!(r#"{{ project = "shop", domain = "d.example.com", services.a1 = {{ image = "a/b:1", env.URL = "https://u:{CANARY}@h/" }} }}"#),
-        format!(r#"{{ project = "shop", domain = "d.example.com", services.a1 = {{ image = "{CANARY} x", port = "{CANARY}" }} }}"#),
-        format!(r#"{{ project = "shop", domain = "d.example.com", services.a1 = {{ image = "a/b:1", command = "{CANARY}", user = "{CANARY}" }} }}"#),
-        format!(r#"{{ project = "shop", domain = "d.example.com", services.a1 = {{ image = "a/b:1", command = ["x", "postgres://u:{CANARY}@h/"] }} }}"#),
+        format!(
+            r#"{{ project = "shop", domain = "d.example.com", services.a1 = {{ image = "a/b:1", env.API_TOKEN = "{CANARY}" }} }}"#
+        ),
+        format!(
+            r#"{{ project = "shop", domain = "d.example.com", services.a1 = {{ image = "a/b:1", env.URL = "https://u:{CANARY}@h/" }} }}"#
+        ),
+        format!(
+            r#"{{ project = "shop", domain = "d.example.com", services.a1 = {{ image = "{CANARY} x", port = "{CANARY}" }} }}"#
+        ),
+        format!(
+            r#"{{ project = "shop", domain = "d.example.com", services.a1 = {{ image = "a/b:1", command = "{CANARY}", user = "{CANARY}" }} }}"#
+        ),
+        format!(
+            r#"{{ project = "shop", domain = "d.example.com", services.a1 = {{ image = "a/b:1", command = ["x", "postgres://u:{CANARY}@h/"] }} }}"#
+        ),
     ] {
         let case = stack(&body);
         for format in ["text", "json"] {
@@ -132,7 +142,9 @@ fn check_finds_weak_missing_and_shared_values() {
         let _ = fs::remove_file(path);
         fs::write(path, value).unwrap();
     };
-    for (value, code) in [("minioadmin", "NS505"), ("postgres", "NS505"), ("short", "NS505"), ("aaaaaaaaaaaaaaaaaaaaaaaa", "NS505")] {
+    for (value, code) in
+        [("minioadmin", "NS505"), ("postgres", "NS505"), ("short", "NS505"), ("aaaaaaaaaaaaaaaaaaaaaaaa", "NS505")]
+    {
         let old = fs::read_to_string(secret("prod", "minio_root_password")).unwrap();
         put(&secret("prod", "minio_root_password"), value);
         let ran = check();

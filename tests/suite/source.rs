@@ -48,7 +48,9 @@ fn imports_outside_the_project_are_refused_and_never_shown() {
     let absolute = secret.display().to_string();
     for import in ["link.txt", &up, &absolute] {
         for form in [format!("import \"{import}\" as 'Text"), format!("import \"{import}\" as 'Nickel")] {
-            let text = format!("let nself = import \"nself/main.ncl\" in {{ project = {form}, domain = \"x.example.com\" }} | nself.Stack");
+            let text = format!(
+                "let nself = import \"nself/main.ncl\" in {{ project = {form}, domain = \"x.example.com\" }} | nself.Stack"
+            );
             std::fs::write(folder.path().join("stack.ncl"), text).unwrap();
             let ran = nself_in(folder.path(), ["gen"]);
             assert_eq!(ran.code, 2, "{import}");

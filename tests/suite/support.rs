@@ -40,7 +40,8 @@ pub fn root() -> PathBuf {
 
 /// Folders below golden/, by whether they are expected to fail.
 pub fn golden(errors: bool) -> Vec<PathBuf> {
-    let mut cases: Vec<PathBuf> = std::fs::read_dir(root().join("golden")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut cases: Vec<PathBuf> =
+        std::fs::read_dir(root().join("golden")).unwrap().map(|entry| entry.unwrap().path()).collect();
     cases.retain(|path| path.is_dir() && name(path).starts_with("error-") == errors);
     cases.sort();
     assert!(cases.len() >= 4, "golden cases are gone");
@@ -59,7 +60,9 @@ pub fn project(case: &Path) -> tempfile::TempDir {
 }
 
 fn copy_tree(from: &Path, to: &Path) {
-    for entry in walkdir::WalkDir::new(from).into_iter().filter_entry(|entry| entry.depth() != 1 || !["out", ".nself", "deploy"].iter().any(|name| entry.file_name() == *name)) {
+    for entry in walkdir::WalkDir::new(from).into_iter().filter_entry(|entry| {
+        entry.depth() != 1 || !["out", ".nself", "deploy"].iter().any(|name| entry.file_name() == *name)
+    }) {
         let entry = entry.unwrap();
         let target = to.join(entry.path().strip_prefix(from).unwrap());
         if entry.file_type().is_dir() {
@@ -73,13 +76,18 @@ fn copy_tree(from: &Path, to: &Path) {
 /// A project with this stack file; the library's import is added.
 pub fn stack(body: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("stack.ncl"), format!("let nself = import \"nself/main.ncl\" in\n{body} | nself.Stack\n")).unwrap();
+    std::fs::write(
+        folder.path().join("stack.ncl"),
+        format!("let nself = import \"nself/main.ncl\" in\n{body} | nself.Stack\n"),
+    )
+    .unwrap();
     folder
 }
 
 /// All files below a folder with their bytes, in order.
 pub fn tree(folder: &Path) -> std::collections::BTreeMap<String, Vec<u8>> {
-    let entries = walkdir::WalkDir::new(folder).into_iter().map(Result::unwrap).filter(|entry| !entry.file_type().is_dir());
+    let entries =
+        walkdir::WalkDir::new(folder).into_iter().map(Result::unwrap).filter(|entry| !entry.file_type().is_dir());
     let files = entries.map(|entry| {
         let path = entry.path().strip_prefix(folder).unwrap().to_string_lossy().into_owned();
         (path, std::fs::read(entry.path()).unwrap_or_default())

@@ -1,1 +1,445 @@
-//! to come
+//! The stack, running: the real engine starts the generated files, with stand-ins for images that cannot be
+//! pulled (tests/images). Requests go through the generated edge by TLS.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::support::{Ran, golden, name, nself_in, project, root, run, tool};
+
+/// A project of the full golden stack and the engine that runs it; ends both.
+struct Stack {
+    project: tempfile::TempDir,
+    engine: tempfile::TempDir,
+    compose: PathBuf,
+}
+
+impl Stack {
+    fn start() -> Option<Stack> {
+        let compose = tool("bin/docker-compose-2")?;
+        tool("trixie")?;
+        for port in [80, 443, 3021] {
+            if let Err(error) = std::net::TcpListener::bind(("0.0.0.0", port)) {
+                assert!(std::env::var("CI").as_deref() != Ok("true"), "port {port}: {error}");
+                let _ = std::fs::write("/dev/stderr", format!("SKIP: port {port} of this machine is taken: {error}\n"));
+                return None;
+            }
+        }
+        let case = golden(false).into_iter().find(|case| name(case) == "nself").unwrap();
+        let stack = Stack { project: project(&case), engine: tempfile::tempdir().unwrap(), compose };
+        let ran = run(Command::new(root().join("tests/engine.sh")).arg("start").arg(stack.engine.path()));
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        assert_eq!(nself_in(stack.project.path(), ["gen"]).code, 0);
+        assert_eq!(nself_in(stack.project.path(), ["secrets", "init", "--env", "local"]).code, 0);
+        let build = run(stack.with_engine(&mut Command::new(root().join("tests/images/build.sh"))).arg(stack.file()));
+        assert_eq!(build.code, 0, "{}", build.stderr);
+        Some(stack)
+    }
+
+    fn file(&self) -> PathBuf {
+        self.project.path().join("deploy/local/compose.yaml")
+    }
+
+    fn with_engine<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        command.env("DOCKER_HOST", format!("unix://{}/docker.sock", self.engine.path().display()))
+    }
+
+    fn compose(&self, arguments: &[&str]) -> Ran {
+        run(self.with_engine(&mut Command::new(&self.compose)).arg("-f").arg(self.file()).args(arguments))
+    }
+
+    fn docker(&self, arguments: &[&str]) -> Ran {
+        run(self.with_engine(&mut Command::new("docker")).args(arguments))
+    }
+
+    fn up(&self) -> Ran {
+        self.compose(&["up", "-d", "--wait", "--wait-timeout", "180"])
+    }
+
+    /// curl by TLS, trusting the project's own authority only.
+    fn curl(&self, host: &str, path: &str, more: &[&str]) -> Ran {
+        let authority = self.project.path().join("deploy/local/secrets/authority");
+        let mut curl = Command::new("curl");
+        curl.args(["-sS", "--max-time", "20", "--resolve", &format!("{host}:443:127.0.0.1"), "--cacert"])
+            .arg(authority);
+        run(curl.arg(format!("https://{host}{path}")).args(more))
+    }
+
+    fn status(&self, host: &str, path: &str, more: &[&str]) -> String {
+        let mut arguments = vec!["-o", "/dev/null", "-w", "%{http_code}"];
+        arguments.extend(more);
+        self.curl(host, path, &arguments).stdout
+    }
+
+    fn inspect(&self) -> BTreeMap<String, Value> {
+        let ids = self.compose(&["ps", "-aq"]).stdout;
+        let mut arguments = vec!["inspect"];
+        arguments.extend(ids.split_whitespace());
+        let all: Vec<Value> = serde_json::from_str(&self.docker(&arguments).stdout).unwrap();
+        all.into_iter()
+            .map(|one| (one["Config"]["Labels"]["com.docker.compose.service"].as_str().unwrap().to_owned(), one))
+            .collect()
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        self.compose(&["down", "-v", "--timeout", "5"]);
+        run(Command::new(root().join("tests/engine.sh")).arg("stop").arg(self.engine.path()));
+    }
+}
+
+#[test]
+fn the_full_stack_runs() {
+    let Some(stack) = Stack::start() else { return };
+    for round in 1..=3 {
+        let ran = stack.up();
+        assert_eq!(ran.code, 0, "round {round}: {}\n{}", ran.stderr, stack.compose(&["logs", "--tail", "20"]).stdout);
+        healthy_in_order(&stack);
+        if round == 1 {
+            only_the_edge_is_published(&stack);
+            routes_lead_to_their_services(&stack);
+            websockets_pass(&stack);
+            strangers_are_refused();
+            roles_have_least_rights(&stack);
+            networks_keep_zones_apart(&stack);
+            limits_are_set(&stack);
+            a_restarted_service_is_found_again(&stack);
+            a_flood_is_answered_with_429(&stack);
+            internal_routes_refuse_outside_addresses(&stack);
+        }
+        let down = stack.compose(&["down", "-v", "--timeout", "10"]);
+        assert_eq!(down.code, 0, "{}", down.stderr);
+        assert_eq!(stack.docker(&["ps", "-aq"]).stdout, "", "containers");
+        assert_eq!(stack.docker(&["volume", "ls", "-q"]).stdout, "", "volumes");
+        let networks = stack.docker(&["network", "ls", "--format", "{{.Name}}"]).stdout;
+        assert!(!networks.contains("nself-demo"), "{networks}");
+    }
+    a_missing_value_stops_the_start(&stack);
+}
+
+/// Each service started after those that it waits for were healthy or done.
+fn healthy_in_order(stack: &Stack) {
+    let containers = stack.inspect();
+    let health: Value =
+        serde_json::from_slice(&std::fs::read(stack.project.path().join("deploy/local/health.json")).unwrap()).unwrap();
+    let listed = health["services"].as_object().unwrap();
+    assert_eq!(listed.keys().collect::<Vec<_>>(), containers.keys().collect::<Vec<_>>(), "one view of all services");
+    for (name, container) in &containers {
+        let state = &container["State"];
+        if name == "volume-owner" {
+            assert_eq!((state["Status"].as_str(), state["ExitCode"].as_i64()), (Some("exited"), Some(0)));
+            continue;
+        }
+        assert_eq!(state["Health"]["Status"], "healthy", "{name}");
+        for waits in listed[name]["waits_for"].as_array().unwrap() {
+            let other = &containers[waits.as_str().unwrap()]["State"];
+            let first = other["Health"]["Log"].as_array().map(|log| {
+                let well = log.iter().find(|entry| entry["ExitCode"] == 0).unwrap();
+                well["End"].as_str().unwrap()[..19].to_owned()
+            });
+            // Five answers are kept; the first good one may be gone when the wait was long.
+            let ready = first.unwrap_or_else(|| other["FinishedAt"].as_str().unwrap()[..19].to_owned());
+            let full = other["Health"]["Log"].as_array().is_some_and(|log| log.len() >= 5);
+            let started = &state["StartedAt"].as_str().unwrap()[..19];
+            assert!(full || started >= ready.as_str(), "{name} started at {started}, {waits} was ready at {ready}");
+        }
+    }
+}
+
+fn only_the_edge_is_published(stack: &Stack) {
+    let mut published = Vec::new();
+    for (name, container) in stack.inspect() {
+        for (_, bindings) in container["NetworkSettings"]["Ports"].as_object().unwrap() {
+            for binding in bindings.as_array().into_iter().flatten() {
+                published.push(format!(
+                    "{name} {}:{}",
+                    binding["HostIp"].as_str().unwrap(),
+                    binding["HostPort"].as_str().unwrap()
+                ));
+            }
+        }
+    }
+    published.sort();
+    assert_eq!(published, ["admin 127.0.0.1:3021", "nginx 0.0.0.0:443", "nginx 0.0.0.0:80"]);
+}
+
+/// Seed 003's table, in both local domains, for reads, writes and large bodies.
+fn routes_lead_to_their_services(stack: &Stack) {
+    let table = [
+        ("api", "hasura", 8080),
+        ("auth", "auth", 4000),
+        ("storage", "minio", 9000),
+        ("search", "meilisearch", 7700),
+        ("monitor", "monitor", 3000),
+        ("ping", "ping-api", 8001),
+        ("functions", "functions", 3000),
+        ("mail", "mail", 8025),
+    ];
+    for domain in ["local.nself.org", "localhost"] {
+        for (subdomain, service, port) in table {
+            let host = format!("{subdomain}.{domain}");
+            let ran = stack.curl(&host, "/some/path%20x?q=1&r=%2F", &[]);
+            let answer: Value =
+                serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{host}: {}{}", ran.stdout, ran.stderr));
+            assert_eq!((answer["service"].as_str(), answer["port"].as_u64()), (Some(service), Some(port)), "{host}");
+            assert_eq!(answer["path"], "/some/path%20x?q=1&r=%2F", "{host}: the path arrives as it was sent");
+            assert_eq!(answer["headers"]["host"], host.as_str());
+            assert_eq!(answer["headers"]["x-forwarded-proto"], "https");
+        }
+    }
+    // The wildcard leads to the dev server of this machine.
+    let address = stack.docker(&["network", "inspect", "bridge", "-f", "{{(index .IPAM.Config 0).Gateway}}"]).stdout;
+    let mut server = Command::new("python3")
+        .args(["-m", "http.server", "3000", "--bind", address.trim()])
+        .current_dir(stack.project.path())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let reached = (0..50).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        stack.status("www.local.nself.org", "/stack.ncl", &[]) == "200"
+    });
+    server.kill().unwrap();
+    server.wait().unwrap();
+    assert!(reached, "the wildcard leads to the host's port 3000");
+
+    // 20 MiB: more than the edge takes elsewhere, streamed to storage.
+    let file = stack.project.path().join("large");
+    std::fs::write(&file, vec![b'x'; 20 << 20]).unwrap();
+    let upload = format!("@{}", file.display());
+    let ran = stack.curl("storage.local.nself.org", "/bucket/large", &["-X", "PUT", "--data-binary", &upload]);
+    let answer: Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{}{}", ran.stdout, ran.stderr));
+    assert_eq!(answer["body_bytes"], 20 << 20);
+    assert_eq!(stack.status("ping.local.nself.org", "/", &["-X", "POST", "--data-binary", &upload]), "413");
+}
+
+fn websockets_pass(stack: &Stack) {
+    let authority = stack.project.path().join("deploy/local/secrets/authority");
+    let script = r"
+import base64, os, socket, ssl, sys
+context = ssl.create_default_context(cafile=sys.argv[1])
+tcp = context.wrap_socket(socket.create_connection(('127.0.0.1', 443), 10), server_hostname='api.local.nself.org')
+key = base64.b64encode(os.urandom(16)).decode()
+tcp.sendall(('GET /v1/graphql HTTP/1.1\r\nHost: api.local.nself.org\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n'
+             'Sec-WebSocket-Key: %s\r\nSec-WebSocket-Version: 13\r\n\r\n' % key).encode())
+head = b''
+while b'\r\n\r\n' not in head:
+    head += tcp.recv(1)
+assert b' 101 ' in head.split(b'\r\n')[0], head
+mask, text = b'\x01\x02\x03\x04', b'hello'
+tcp.sendall(b'\x81' + bytes([0x80 | len(text)]) + mask + bytes(b ^ mask[i % 4] for i, b in enumerate(text)))
+answer = b''
+while len(answer) < 7:
+    answer += tcp.recv(7)
+assert answer == b'\x81\x05hello', answer
+print('echoed')
+";
+    let ran = run(Command::new("python3").args(["-c", script]).arg(authority));
+    assert_eq!(ran.stdout, "echoed\n", "{}", ran.stderr);
+}
+
+fn strangers_are_refused() {
+    let http = |host: &str, path: &str| {
+        run(Command::new("curl")
+            .args([
+                "-sS",
+                "--max-time",
+                "10",
+                "-o",
+                "/dev/null",
+                "-w",
+                "%{http_code} %{redirect_url}",
+                "-H",
+                &format!("Host: {host}"),
+            ])
+            .arg(format!("http://127.0.0.1{path}")))
+    };
+    assert_eq!(http("api.localhost", "/a?b=1").stdout, "308 https://api.localhost/a?b=1");
+    let unknown = http("evil.example", "/");
+    assert_eq!(unknown.code, 52, "closed without an answer: {}", unknown.stdout);
+    let tls = run(Command::new("curl").args([
+        "-ksS",
+        "--max-time",
+        "10",
+        "--resolve",
+        "evil.example:443:127.0.0.1",
+        "https://evil.example/",
+    ]));
+    assert_eq!(tls.code, 35, "no handshake: {}{}", tls.stdout, tls.stderr);
+    // A certificate that anybody else signed is not accepted.
+    let system = run(Command::new("curl").args([
+        "-sS",
+        "--max-time",
+        "10",
+        "--resolve",
+        "api.localhost:443:127.0.0.1",
+        "https://api.localhost/",
+    ]));
+    assert_eq!(system.code, 60, "{}", system.stdout);
+}
+
+fn a_flood_is_answered_with_429(stack: &Stack) {
+    let authority = stack.project.path().join("deploy/local/secrets/authority");
+    let mut curl = Command::new("curl");
+    curl.args([
+        "-sS",
+        "--max-time",
+        "30",
+        "-Z",
+        "--parallel-max",
+        "20",
+        "-o",
+        "/dev/null",
+        "-w",
+        "%{http_code}\n",
+        "--resolve",
+        "auth.local.nself.org:443:127.0.0.1",
+        "--cacert",
+    ])
+    .arg(authority);
+    let codes = run(curl.arg("https://auth.local.nself.org/?[1-60]")).stdout;
+    let count = |code: &str| codes.lines().filter(|line| *line == code).count();
+    assert!(count("200") >= 15 && count("429") >= 20, "{codes}");
+    assert_eq!(count("200") + count("429"), 60, "{codes}");
+}
+
+/// The same edge with other internal addresses: whoever is outside gets 403.
+fn internal_routes_refuse_outside_addresses(stack: &Stack) {
+    let file = stack.project.path().join("stack.ncl");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let outside = text
+        .replace("edge.rate_limits.auth =", "edge.internal_addresses = [\"192.0.2.0/24\"],\n  edge.rate_limits.auth =");
+    assert_ne!(text, outside);
+    assert_eq!(stack.status("monitor.local.nself.org", "/", &[]), "200");
+    std::fs::write(&file, outside).unwrap();
+    assert_eq!(nself_in(stack.project.path(), ["gen"]).code, 0);
+    // Without downtime: the running nginx tests and takes the new files.
+    for arguments in [["-t"].as_slice(), &["-s", "reload"]] {
+        let mut command = vec!["exec", "-T", "nginx", "nginx", "-e", "stderr", "-c", "/etc/nself/nginx.conf"];
+        command.extend(arguments);
+        let ran = stack.compose(&command);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+    }
+    let refused = (0..50).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        stack.status("monitor.local.nself.org", "/", &[]) == "403"
+    });
+    assert!(refused);
+    assert_eq!(stack.status("api.local.nself.org", "/", &[]), "200", "other routes stay");
+    std::fs::write(&file, text).unwrap();
+    assert_eq!(nself_in(stack.project.path(), ["gen"]).code, 0);
+}
+
+fn roles_have_least_rights(stack: &Stack) {
+    let as_superuser =
+        |query: &str| stack.compose(&["exec", "-T", "postgres", "psql", "-U", "postgres", "-qtAc", query]).stdout;
+    assert_eq!(
+        as_superuser(
+            "SELECT string_agg(rolname, ' ' ORDER BY rolname) FROM pg_roles WHERE rolcanlogin AND NOT rolsuper"
+        )
+        .trim(),
+        "auth hasura ping_api"
+    );
+    assert_eq!(as_superuser("SELECT count(*) FROM pg_roles WHERE rolsuper").trim(), "1");
+    let secret =
+        |name: &str| std::fs::read_to_string(stack.project.path().join("deploy/local/secrets").join(name)).unwrap();
+    let as_role = |url: &str, query: &str| stack.compose(&["exec", "-T", "postgres", "psql", url, "-qtAc", query]);
+    let ping = secret("ping_api_main_url");
+    assert_eq!(as_role(&ping, "SELECT current_user || current_database()").stdout.trim(), "ping_apiping");
+    assert_ne!(as_role(&ping.replace("/ping", "/nself_demo"), "SELECT 1").code, 0, "another service's database");
+    assert_ne!(as_role(&ping.replace("/ping", "/postgres"), "SELECT 1").code, 0, "the server's own database");
+    assert_eq!(as_role(&secret("auth_main_url"), "CREATE TABLE auth.probe (id int); DROP TABLE auth.probe").code, 0);
+    assert_ne!(as_role(&secret("auth_main_url"), "CREATE TABLE public.probe (id int)").code, 0);
+}
+
+fn networks_keep_zones_apart(stack: &Stack) {
+    let reach = |from: &str, host: &str, port: &str| {
+        let script = format!("import socket; socket.create_connection(('{host}', {port}), 3)");
+        stack.compose(&["exec", "-T", from, "python3", "-c", &script]).code == 0
+    };
+    assert!(reach("ping-api", "postgres", "5432"));
+    assert!(reach("nginx", "hasura", "8080"));
+    assert!(!reach("nginx", "postgres", "5432"), "the edge does not see the data zone");
+    assert!(!reach("mail", "postgres", "5432"), "a service that asked for nothing sees nothing");
+}
+
+fn limits_are_set(stack: &Stack) {
+    for (name, container) in stack.inspect() {
+        let host = &container["HostConfig"];
+        assert!(
+            host["Memory"].as_u64().unwrap() > 0
+                && host["NanoCpus"].as_u64().unwrap() > 0
+                && host["PidsLimit"].as_u64().unwrap() > 0,
+            "{name}"
+        );
+        assert_eq!(host["CapDrop"], serde_json::json!(["ALL"]), "{name}");
+        assert!(
+            host["SecurityOpt"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .any(|option| option.as_str().unwrap().starts_with("no-new-privileges")),
+            "{name}"
+        );
+        assert_eq!(host["LogConfig"]["Config"]["max-size"], "10m", "{name}");
+        let development = ["admin", "functions"].contains(&name.as_str());
+        assert_eq!(host["ReadonlyRootfs"], !development, "{name}");
+        let root = ["admin", "functions", "volume-owner"].contains(&name.as_str());
+        assert_eq!(matches!(container["Config"]["User"].as_str(), Some("" | "0:0")), root, "{name}");
+        assert!(
+            container["Config"]["Env"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .all(|variable| !variable.as_str().unwrap().ends_with('=')),
+            "{name}: no empty variable"
+        );
+    }
+}
+
+/// Incident of the incumbent: a static upstream answered 502 after a restart.
+fn a_restarted_service_is_found_again(stack: &Stack) {
+    assert_eq!(stack.compose(&["up", "-d", "--force-recreate", "--no-deps", "meilisearch"]).code, 0);
+    let back = (0..100).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        stack.status("search.local.nself.org", "/", &[]) == "200"
+    });
+    assert!(back);
+}
+
+/// Known-bad control: the stand-ins do refuse what the real images refuse.
+fn a_missing_value_stops_the_start(stack: &Stack) {
+    let file = stack.file();
+    let text = std::fs::read_to_string(&file).unwrap();
+    let env = stack.project.path().join("deploy/local/.env");
+    let values = std::fs::read_to_string(&env).unwrap();
+    std::fs::write(&env, values.replace("HASURA_ADMIN_SECRET=", "OTHER=")).unwrap();
+    let ran = stack.up();
+    assert!(ran.code != 0 && ran.stderr.contains("run nself secrets init"), "{}", ran.stderr);
+    std::fs::write(&env, values).unwrap();
+    std::fs::write(
+        &file,
+        text.replace("HASURA_GRAPHQL_METADATA_DATABASE_URL:", "HASURA_GRAPHQL_METADATA_DATABASE_URI:"),
+    )
+    .unwrap();
+    let ran = stack.compose(&["up", "-d", "--wait", "--wait-timeout", "60", "hasura"]);
+    assert_ne!(ran.code, 0, "hasura without its metadata database");
+    let logs = stack.compose(&["logs", "hasura"]).stdout;
+    assert!(logs.contains("HASURA_GRAPHQL_METADATA_DATABASE_URL is missing"), "{logs}");
+    std::fs::write(&file, text).unwrap();
+}
+
+/// Only paths below the project are mounted, and every mount source is generated or the user's.
+#[test]
+fn every_mount_has_a_source() {
+    for environment in crate::support::environments() {
+        let text = std::fs::read_to_string(environment.join("compose.yaml")).unwrap();
+        for source in text.lines().filter_map(|line| line.trim().strip_prefix("source: \"./")) {
+            let path: &Path = &environment.join(source.trim_end_matches('"'));
+            assert!(path.exists(), "{}: {source}", environment.display());
+        }
+    }
+}

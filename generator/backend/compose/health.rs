@@ -30,7 +30,9 @@ fn http(port: u16, path: &UrlPath, tool: HttpTool) -> Vec<String> {
         HttpTool::Wget => words(&["wget", "-q", "-O", "/dev/null", &url]),
         HttpTool::Curl => words(&["curl", "-fsS", "-o", "/dev/null", &url]),
         // The path's alphabet holds no quote, so it cannot leave the string.
-        HttpTool::Node => words(&["node", "-e", &format!("fetch('{url}').then(r=>process.exit(r.ok?0:1),()=>process.exit(1))")]),
+        HttpTool::Node => {
+            words(&["node", "-e", &format!("fetch('{url}').then(r=>process.exit(r.ok?0:1),()=>process.exit(1))")])
+        }
         HttpTool::Python => {
             words(&["python3", "-c", &format!("import urllib.request as u;u.urlopen('{url}',timeout=3)")])
         }

@@ -47,7 +47,9 @@ pub fn emit(plan: &Plan, files: &Artifacts) -> Result<Artifacts, Vec<Diagnostic>
     };
     let mut artifacts = Artifacts::default();
     let text = yaml::to_yaml(&file).map_err(|finding| vec![finding])?;
-    let add = |artifacts: &mut Artifacts, path: &str, text: Vec<u8>| artifacts.add("compose", path, text).map_err(|finding| vec![finding]);
+    let add = |artifacts: &mut Artifacts, path: &str, text: Vec<u8>| {
+        artifacts.add("compose", path, text).map_err(|finding| vec![finding])
+    };
     add(&mut artifacts, "compose.yaml", text.into_bytes())?;
     add(&mut artifacts, "fidelity.json", account)?;
     Ok(artifacts)

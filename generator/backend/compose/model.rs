@@ -23,7 +23,9 @@ impl Serialize for Scalar {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Scalar::Text(text) => serializer.serialize_str(&text.replace('$', "$$")),
-            Scalar::Required { variable, message } => serializer.collect_str(&format_args!("${{{variable}:?{message}}}")),
+            Scalar::Required { variable, message } => {
+                serializer.collect_str(&format_args!("${{{variable}:?{message}}}"))
+            }
         }
     }
 }
@@ -233,10 +235,14 @@ impl From<&serde_json::Value> for Raw {
         match value {
             Value::Null => Raw::Null(()),
             Value::Bool(value) => Raw::Bool(*value),
-            Value::Number(number) => number.as_i64().map_or_else(|| Raw::Float(number.as_f64().unwrap_or_default()), Raw::Integer),
+            Value::Number(number) => {
+                number.as_i64().map_or_else(|| Raw::Float(number.as_f64().unwrap_or_default()), Raw::Integer)
+            }
             Value::String(text) => Raw::Text(Scalar::text(text)),
             Value::Array(items) => Raw::List(items.iter().map(Raw::from).collect()),
-            Value::Object(fields) => Raw::Record(fields.iter().map(|(key, value)| (key.clone(), Raw::from(value))).collect()),
+            Value::Object(fields) => {
+                Raw::Record(fields.iter().map(|(key, value)| (key.clone(), Raw::from(value))).collect())
+            }
         }
     }
 }

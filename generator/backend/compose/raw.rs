@@ -82,7 +82,12 @@ pub const KEYS: &[(&str, Kind, bool)] = &[
 ];
 
 /// The user's raw keys, ready to be written; reports those that cannot be.
-pub fn merge(name: &ServiceName, planned: &plan::Service, old: bool, findings: &mut Vec<Diagnostic>) -> BTreeMap<String, Raw> {
+pub fn merge(
+    name: &ServiceName,
+    planned: &plan::Service,
+    old: bool,
+    findings: &mut Vec<Diagnostic>,
+) -> BTreeMap<String, Raw> {
     let mut merged = BTreeMap::new();
     for (key, value) in &planned.compose {
         let path = planned.origin.key("compose").key(key);
@@ -98,13 +103,16 @@ pub fn merge(name: &ServiceName, planned: &plan::Service, old: bool, findings: &
         };
         if !kind.takes(value) {
             findings.push(
-                Diagnostic::error(Code::RawKey, path).message(format!("`{key}` takes {}", kind.name())).expected(kind.name().to_owned()),
+                Diagnostic::error(Code::RawKey, path)
+                    .message(format!("`{key}` takes {}", kind.name()))
+                    .expected(kind.name().to_owned()),
             );
             continue;
         }
         if old && !everywhere {
             findings.push(
-                Diagnostic::error(Code::Compat, path).message(format!("docker-compose 1.29 and podman do not know `{key}`")),
+                Diagnostic::error(Code::Compat, path)
+                    .message(format!("docker-compose 1.29 and podman do not know `{key}`")),
             );
             continue;
         }

@@ -13,9 +13,16 @@ use crate::stack::{Condition, Memory, ServiceName, Tmpfs};
 /// mounted files.
 const CONFIG_LABEL: &str = "org.nself.config";
 
-pub fn service(plan: &Plan, name: &ServiceName, planned: &plan::Service, files: &Artifacts, findings: &mut Vec<Diagnostic>) -> Service {
+pub fn service(
+    plan: &Plan,
+    name: &ServiceName,
+    planned: &plan::Service,
+    files: &Artifacts,
+    findings: &mut Vec<Diagnostic>,
+) -> Service {
     let old = plan.compat.is_some();
-    let amount = |memory: Memory, cpus: crate::stack::Cpus, pids| Amount { cpus: cpus.to_string(), memory: bytes(memory), pids };
+    let amount =
+        |memory: Memory, cpus: crate::stack::Cpus, pids| Amount { cpus: cpus.to_string(), memory: bytes(memory), pids };
     let deploy = Deploy {
         replicas: (planned.replicas > 1).then_some(planned.replicas),
         resources: Resources {
@@ -27,7 +34,11 @@ pub fn service(plan: &Plan, name: &ServiceName, planned: &plan::Service, files: 
     Service {
         image: planned.image.as_ref().map(ToString::to_string),
         build: planned.build.as_ref().map(|build| self::build(plan, build)),
-        depends_on: planned.depends_on.iter().map(|(to, condition)| (to.to_string(), dependency(*condition, old))).collect(),
+        depends_on: planned
+            .depends_on
+            .iter()
+            .map(|(to, condition)| (to.to_string(), dependency(*condition, old)))
+            .collect(),
         volumes: mounts(plan, planned, old),
         secrets: planned.secret_files.iter().map(ToString::to_string).collect(),
         environment: planned.env.iter().map(|(name, value)| (name.to_string(), variable(value))).collect(),
@@ -36,7 +47,10 @@ pub fn service(plan: &Plan, name: &ServiceName, planned: &plan::Service, files: 
         networks,
         extra_hosts: if planned.reaches_host { vec!["host.docker.internal:host-gateway".into()] } else { Vec::new() },
         command: planned.command.as_ref().map(|words| words.iter().map(|word| Scalar::text(word.as_str())).collect()),
-        entrypoint: planned.entrypoint.as_ref().map(|words| words.iter().map(|word| Scalar::text(word.as_str())).collect()),
+        entrypoint: planned
+            .entrypoint
+            .as_ref()
+            .map(|words| words.iter().map(|word| Scalar::text(word.as_str())).collect()),
         working_dir: planned.working_dir.as_ref().map(ToString::to_string),
         restart: if planned.one_shot { "no" } else { "unless-stopped" },
         healthcheck: health::healthcheck(&planned.health),
@@ -65,7 +79,9 @@ pub fn service(plan: &Plan, name: &ServiceName, planned: &plan::Service, files: 
 fn variable(value: &Value) -> Scalar {
     match value {
         Value::Text(text) => Scalar::text(text),
-        Value::Secret(name) => Scalar::Required { variable: plan::summary::variable(name), message: "run nself secrets init" },
+        Value::Secret(name) => {
+            Scalar::Required { variable: plan::summary::variable(name), message: "run nself secrets init" }
+        }
     }
 }
 
@@ -102,7 +118,9 @@ fn mounts(plan: &Plan, planned: &plan::Service, old: bool) -> Vec<Mount> {
     });
     let config = planned.config.iter().map(|mount| bind(format!("./{}", mount.source), mount.target.to_string(), true));
     let folders = planned.mounts.iter();
-    let folders = folders.map(|mount| bind(format!("{}/{}", plan.project_folder, mount.source), mount.target.to_string(), !mount.writable));
+    let folders = folders.map(|mount| {
+        bind(format!("{}/{}", plan.project_folder, mount.source), mount.target.to_string(), !mount.writable)
+    });
     volumes.chain(config).chain(folders).collect()
 }
 
@@ -134,7 +152,8 @@ fn config_label(planned: &plan::Service, files: &Artifacts) -> BTreeMap<String, 
         return BTreeMap::new();
     }
     let mounted = planned.config.iter().flat_map(|mount| files.below(&mount.source));
-    let digests: BTreeMap<&str, Digest> = mounted.map(|(path, file)| (path.as_str(), Digest::of(&file.bytes))).collect();
+    let digests: BTreeMap<&str, Digest> =
+        mounted.map(|(path, file)| (path.as_str(), Digest::of(&file.bytes))).collect();
     let digest = Digest::of(&json::to_canonical(&digests));
     BTreeMap::from([(CONFIG_LABEL.to_owned(), Scalar::text(digest.short()))])
 }

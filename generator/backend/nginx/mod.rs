@@ -46,7 +46,8 @@ struct Zone {
 
 fn main(plan: &Plan) -> Result<String, Diagnostic> {
     let edge = &plan.edge;
-    let hosts: Result<Vec<Value>, Diagnostic> = edge.sites.values().flat_map(|site| &site.hosts).map(|host| nginx_host(host)).collect();
+    let hosts: Result<Vec<Value>, Diagnostic> =
+        edge.sites.values().flat_map(|site| &site.hosts).map(|host| nginx_host(host)).collect();
     let certificates: Result<Vec<Value>, Diagnostic> = edge.certificate_hosts().map(nginx_host).collect();
     let hosts = hosts?;
     let rate_limits: Vec<Zone> =
@@ -98,7 +99,8 @@ fn site(edge: &EdgePlan, site: &Site) -> Result<String, Diagnostic> {
     host_machine.sort_unstable();
     host_machine.dedup();
     let internal_addresses: Vec<Value> = edge.internal_addresses.iter().map(nginx).collect();
-    let view = context! { hosts => hosts?, locations, host_machine, internal_addresses, acme => edge.tls == TlsMode::Acme };
+    let view =
+        context! { hosts => hosts?, locations, host_machine, internal_addresses, acme => edge.tls == TlsMode::Acme };
     render(Language::Nginx, SITE, view)
 }
 

@@ -65,7 +65,8 @@ struct GrantView {
 }
 
 fn view(name: &SqlIdent, database: &Database) -> DatabaseView {
-    let mut connects: Vec<&SqlIdent> = database.owner.iter().chain(database.grants.iter().map(|grant| &grant.role)).collect();
+    let mut connects: Vec<&SqlIdent> =
+        database.owner.iter().chain(database.grants.iter().map(|grant| &grant.role)).collect();
     connects.sort();
     connects.dedup();
     DatabaseView {

@@ -11,8 +11,18 @@ const HARMLESS: [&str; 9] =
 
 /// Raw Compose keys that hand over the host, with the values that are still fine.
 const HOST_KEYS: [&str; 12] = [
-    "cap_add", "cgroup", "cgroup_parent", "device_cgroup_rules", "devices", "ipc", "network_mode", "pid", "privileged", "userns_mode",
-    "uts", "volumes_from",
+    "cap_add",
+    "cgroup",
+    "cgroup_parent",
+    "device_cgroup_rules",
+    "devices",
+    "ipc",
+    "network_mode",
+    "pid",
+    "privileged",
+    "userns_mode",
+    "uts",
+    "volumes_from",
 ];
 
 pub fn check(profile: Profile, members: &Members, findings: &mut Vec<Diagnostic>) {

@@ -17,4 +17,7 @@ pub fn check(stack: &Stack, profile: Profile, members: &Members, findings: &mut 
     sources::check(stack, profile, members, findings);
     resources::check(stack, members, findings);
     exposure::check(profile, members, findings);
+    for member in members.values() {
+        variables::arguments(member, findings);
+    }
 }

@@ -54,7 +54,13 @@ fn handed_out(stack: &Stack, members: &Members, findings: &mut Vec<Diagnostic>) 
     for member in members.values() {
         if let (Some(port), Category::Custom) = (member.service.port, &member.category) {
             let right = port >= CUSTOM || SYSTEM.contains(&port);
-            claim(port, member.path.key("port"), right, "8001 and up for custom services (3102 to 3202 for tools)", findings);
+            claim(
+                port,
+                member.path.key("port"),
+                right,
+                "8001 and up for custom services (3102 to 3202 for tools)",
+                findings,
+            );
         }
     }
     for (name, plugin) in &stack.plugins {

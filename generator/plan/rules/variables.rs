@@ -10,6 +10,7 @@ use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::plan::Value;
 use crate::plan::members::Member;
 use crate::stack::{Profile, VariableName};
+use crate::words;
 
 /// Names per image, and names that look right and do nothing; data of stdlib/.
 #[derive(Debug, Deserialize)]
@@ -40,7 +41,14 @@ const DEVELOPMENT: [(&str, &str); 7] = [
 ];
 
 /// Checks one resolved variable.
-pub fn variable(profile: Profile, member: &Member, name: &VariableName, value: &Value, path: &FieldPath, findings: &mut Vec<Diagnostic>) {
+pub fn variable(
+    profile: Profile,
+    member: &Member,
+    name: &VariableName,
+    value: &Value,
+    path: &FieldPath,
+    findings: &mut Vec<Diagnostic>,
+) {
     unknown(member, name, path, findings);
     let Value::Text(text) = value else { return };
     if is_credential(name.as_str()) && !text.is_empty() || has_password(text) {
@@ -48,7 +56,9 @@ pub fn variable(profile: Profile, member: &Member, name: &VariableName, value: &
             Diagnostic::error(Code::PlainSecret, path.clone())
                 .message(format!("`{name}` holds a credential as plain text"))
                 .expected("a reference to a secret")
-                .hint("`nself.secret \"name\"`, with `secrets.name = nself.random 43` or `nself.external \"what it is\"`"),
+                .hint(
+                    "`nself.secret \"name\"`, with `secrets.name = nself.random 43` or `nself.external \"what it is\"`",
+                ),
         );
     }
     if profile == Profile::Prod && DEVELOPMENT.contains(&(name.as_str(), text.as_str())) {
@@ -59,7 +69,9 @@ pub fn variable(profile: Profile, member: &Member, name: &VariableName, value: &
                 .hint("use `nself.by_profile { local = …, staging = …, prod = … }`"),
         );
     }
-    if name.as_str().contains("CORS") && text.split(',').any(|origin| matches!(origin.trim(), "*" | "http://*" | "https://*")) {
+    if name.as_str().contains("CORS")
+        && text.split(',').any(|origin| matches!(origin.trim(), "*" | "http://*" | "https://*"))
+    {
         let found = match profile {
             Profile::Prod => Diagnostic::error(Code::OpenCors, path.clone()),
             _ => Diagnostic::warning(Code::OpenCors, path.clone()),
@@ -89,8 +101,7 @@ fn unknown(member: &Member, name: &VariableName, path: &FieldPath, findings: &mu
     if names.iter().any(|known| known == name.as_str()) {
         return;
     }
-    let ratio = |known: &String| similar::TextDiff::from_chars(known.as_str(), name.as_str()).ratio();
-    let near = names.iter().max_by(|a, b| ratio(a).total_cmp(&ratio(b))).filter(|near| ratio(near) > 0.75);
+    let near = words::nearest(name.as_str(), names.iter().map(String::as_str));
     findings.push(
         Diagnostic::error(Code::UnknownEnv, path.clone())
             .message(format!("the image of `{image}` knows no variable `{name}`"))
@@ -102,12 +113,43 @@ fn unknown(member: &Member, name: &VariableName, path: &FieldPath, findings: &mu
     );
 }
 
+/// Checks the words of a command: an argument shows in every process list.
+pub fn arguments(member: &Member, findings: &mut Vec<Diagnostic>) {
+    let health = member.service.health.as_ref().and_then(|health| health.exec.as_ref());
+    let commands = [
+        ("entrypoint", member.service.entrypoint.as_ref()),
+        ("command", member.service.command.as_ref()),
+        ("health", health),
+    ];
+    for (field, words) in commands {
+        for (i, word) in words.into_iter().flatten().enumerate() {
+            let flag = CREDENTIAL_FLAGS
+                .iter()
+                .any(|flag| word.as_str().starts_with(&format!("{flag}=")) || *flag == word.as_str());
+            if flag || has_password(word.as_str()) {
+                let path =
+                    if field == "health" { member.path.key("health").key("exec") } else { member.path.key(field) };
+                findings.push(
+                    Diagnostic::error(Code::PlainSecret, path.index(i))
+                        .message("an argument holds a credential")
+                        .expected("a mounted secret that the program reads")
+                        .hint("`secret_files = [\"name\"]` mounts it below /run/secrets"),
+                );
+            }
+        }
+    }
+}
+
+/// Options of common servers that take a password.
+const CREDENTIAL_FLAGS: [&str; 5] = ["--password", "--requirepass", "--pass", "--token", "--secret"];
+
 /// Names whose value is a credential: by their last word, so that PASSWORD_MIN_LENGTH is none.
 fn is_credential(name: &str) -> bool {
     let name = name.to_ascii_uppercase();
     let last = name.rsplit('_').next().unwrap_or(&name);
     match last {
-        "PASSWORD" | "PASSWD" | "PASS" | "PWD" | "SECRET" | "SECRETS" | "TOKEN" | "CREDENTIAL" | "CREDENTIALS" | "APIKEY" => true,
+        "PASSWORD" | "PASSWD" | "PASS" | "PWD" | "SECRET" | "SECRETS" | "TOKEN" | "CREDENTIAL" | "CREDENTIALS"
+        | "APIKEY" => true,
         "KEY" => !name.ends_with("PUBLIC_KEY"),
         _ => false,
     }
@@ -136,7 +178,13 @@ mod tests {
         for name in ["POSTGRES_PASSWORD", "AUTH_SMTP_PASS", "API_KEY", "JWT_SECRET", "GITHUB_TOKEN"] {
             assert!(is_credential(name), "{name}");
         }
-        for name in ["AUTH_PASSWORD_MIN_LENGTH", "AUTH_PASSWORD_HIBP_ENABLED", "JWT_PUBLIC_KEY", "POSTGRES_PASSWORD_FILE", "KEYCLOAK_URL"] {
+        for name in [
+            "AUTH_PASSWORD_MIN_LENGTH",
+            "AUTH_PASSWORD_HIBP_ENABLED",
+            "JWT_PUBLIC_KEY",
+            "POSTGRES_PASSWORD_FILE",
+            "KEYCLOAK_URL",
+        ] {
             assert!(!is_credential(name), "{name}");
         }
         assert!(has_password("postgres://user:pa@ss@db/x"));

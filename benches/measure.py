@@ -1,0 +1,82 @@
+"""Times whole processes of nself and `nickel export` pair by pair and prints medians and ratios.
+
+usage: measure.py NSELF NICKEL
+"""
+import json, os, resource, shutil, statistics, subprocess, sys, tempfile, time
+
+NSELF, NICKEL = (os.path.abspath(path) for path in sys.argv[1:3])
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), ".."))
+
+
+def once(command, folder, before=None):
+    """Seconds of wall clock, and the peak memory in MiB, of one process and its children."""
+    if before:
+        before()
+    started = time.perf_counter()
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - started
+    if os.waitstatus_to_exitcode(status) != 0:
+        sys.exit(f"{command} failed in {folder}")
+    return seconds, usage.ru_maxrss / 1024
+
+
+def pairs(a, b, rounds):
+    """Median seconds of both, and the median of the ratios pair by pair."""
+    a(), b()
+    times = [(a()[0], b()[0]) for _ in range(rounds)]
+    ours, theirs = zip(*times)
+    return statistics.median(ours), statistics.median(theirs), statistics.median(x / y for x, y in times)
+
+
+def stack(count):
+    services = ",\n".join(
+        f'    svc-{i} = {{ image = "registry.example.com/svc:{i}", port = {8001 + i}, route.subdomain = "s{i}", env = {{ LEVEL = "info", '
+        f'PEER = "{i}" }}, health.http.path = "/healthz", limits = {{ memory = "256MiB", cpus = "0.5" }}, depends_on = ["postgres"] }}'
+        for i in range(count)
+    )
+    return ('let nself = import "nself/main.ncl" in\n{\n  project = "many",\n  domain = "many.example.com",\n'
+            f"  services = {{\n{services}\n  }},\n}} | nself.Stack\n")
+
+
+def project(text):
+    folder = tempfile.mkdtemp(prefix="nself-bench-")
+    with open(os.path.join(folder, "stack.ncl"), "w") as file:
+        file.write(text)
+    subprocess.run([NSELF, "gen"], cwd=folder, check=True, capture_output=True)
+    return folder
+
+
+def library(folder):
+    base = os.path.join(folder, ".nself", "lib")
+    return os.path.join(base, os.listdir(base)[0])
+
+
+def cold(folder):
+    """Neither stamp nor outputs; the library stays laid out, as it does for the peer."""
+    shutil.rmtree(os.path.join(folder, "deploy"), ignore_errors=True)
+    shutil.rmtree(os.path.join(folder, ".nself", "stamps"), ignore_errors=True)
+
+
+def main():
+    with open(os.path.join(ROOT, "golden/nself/stack.ncl")) as file:
+        full = project(file.read())
+    export = [NICKEL, "export", "--import-path", library(full), "stack.ncl"]
+    ours, theirs, ratio = pairs(lambda: once([NSELF, "gen"], full, lambda: cold(full)), lambda: once(export, full), 25)
+    print(f"cold gen, full stack, three environments: {ours * 1e3:.1f} ms; nickel export {theirs * 1e3:.1f} ms; ratio {ratio:.2f} (goal 1.3)")
+    subprocess.run([NSELF, "gen"], cwd=full, check=True, capture_output=True)
+    time.sleep(0.1)
+    ours, theirs, ratio = pairs(lambda: once([NSELF, "gen"], full), lambda: once(export, full), 40)
+    print(f"nothing changed: {ours * 1e3:.2f} ms (goal 5 ms); nickel export {theirs * 1e3:.1f} ms; ratio {ratio:.3f} (goal 0.1)")
+    shutil.rmtree(full)
+    for count in (1000, 5000):
+        folder = project(stack(count))
+        runs = [once([NSELF, "gen"], folder, lambda: cold(folder)) for _ in range(3 if count > 1000 else 5)]
+        seconds, memory = statistics.median(run[0] for run in runs), max(run[1] for run in runs)
+        one = [once([NSELF, "gen", "--env", "prod"], folder, lambda: cold(folder))[0] for _ in range(3)]
+        print(f"{count} services: {seconds / count * 1e3:.3f} ms a service for three environments, "
+              f"{statistics.median(one) / count * 1e3:.3f} ms for one (goal 0.7); peak {memory:.0f} MiB")
+        shutil.rmtree(folder)
+
+
+main()
