@@ -106,7 +106,7 @@ impl<'a> Run<'a> {
 
     /// Stack, plans, artifacts, comparison; with the warnings on the way.
     fn generate(&self, inputs: &mut Vec<Watch>) -> Result<(Changes, Vec<Diagnostic>), Vec<Diagnostic>> {
-        inputs.extend(std::env::current_exe().ok().map(Watch::File));
+        inputs.extend(std::env::current_exe().ok().map(Watch::Program));
         let loaded = source::load(&self.arguments.stack.request())?;
         inputs.extend(loaded.inputs.iter().map(|input| {
             if input.exists { Watch::File(input.path.clone()) } else { Watch::Absent(input.path.clone()) }
@@ -138,7 +138,11 @@ impl<'a> Run<'a> {
                 }
             }
             for mut finding in more {
-                if environment.broken.iter().any(|broken| finding.path.starts_with(broken)) {
+                let failed = |broken: &FieldPath| {
+                    finding.path.starts_with(broken)
+                        || (finding.code == Code::NoImage && broken.parent() == finding.path)
+                };
+                if environment.broken.iter().any(failed) {
                     continue;
                 }
                 environment.origins.locate(&mut finding);
@@ -258,15 +262,19 @@ impl<'a> Run<'a> {
         output::remark(&format!("{}: {}; {end}", out.display(), listed.join(", ")));
     }
 
-    /// One writer at a time; without a writable cache there is no lock, and renames still keep files whole.
+    /// One writer at a time: the cache folder itself is locked, so no file is opened that came with the project.
+    /// Without a cache there is no lock, and renames still keep files whole.
     fn lock(&self) -> Option<fs::File> {
-        fs::create_dir_all(&self.cache).ok()?;
-        let file = fs::File::create(self.cache.join("lock")).ok()?;
-        file.lock().ok()?;
-        Some(file)
+        source::library::cache_folder(&self.cache).ok()?;
+        let folder = fs::File::open(&self.cache).ok()?;
+        folder.lock().ok()?;
+        Some(folder)
     }
 
     fn remember(&self, changes: &Changes, findings: &[Diagnostic], inputs: &[Watch]) {
+        if source::library::cache_folder(&self.cache).is_err() {
+            return;
+        }
         let outputs = changes.manifest.files.keys().map(|path| Watch::File(self.out.join(path)));
         let manifest = Watch::File(self.out.join(MANIFEST));
         let count = changes.manifest.files.len();

@@ -3,13 +3,14 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::fmt;
 use std::rc::Rc;
 
 use serde::Deserialize;
-use serde::de::{self, DeserializeSeed, EnumAccess, IntoDeserializer, MapAccess, SeqAccess, VariantAccess, Visitor};
+use serde::de::{self, IntoDeserializer, Visitor};
 
+use super::entries::{Entries, Items, Variant};
 use super::fields::Fields;
+use super::misfit::Misfit;
 use super::node::{Entry, Mark, Node, Value};
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Segment};
 use crate::stack::text;
@@ -33,7 +34,7 @@ pub fn decode<T: for<'de> Deserialize<'de>>(node: &Node) -> (Option<T>, Vec<Foun
 
 /// What was found so far.
 #[derive(Default)]
-struct Account {
+pub struct Account {
     /// Places that decoding skips: what stands there does not fit, which has been reported.
     left_out: RefCell<Fields>,
     /// Findings that come again when their surroundings are decoded again.
@@ -42,108 +43,42 @@ struct Account {
     kept: RefCell<Vec<Found>>,
 }
 
+impl Account {
+    /// How much of what was found may come again.
+    pub fn length(&self) -> usize {
+        self.again.borrow().len()
+    }
+
+    /// What was found since then does not come again.
+    pub fn keep_since(&self, length: usize) {
+        self.kept.borrow_mut().extend(self.again.borrow_mut().drain(length..));
+    }
+}
+
 /// A step from the root, with those before it.
-struct Place<'a> {
+pub struct Place<'a> {
     before: Option<Rc<Place<'a>>>,
     step: Step<'a>,
 }
 
-enum Step<'a> {
+pub enum Step<'a> {
     Key(&'a str),
     Index(usize),
 }
 
 /// A deserialiser that knows where it stands.
 #[derive(Clone)]
-struct Decoder<'a> {
+pub struct Decoder<'a> {
     node: &'a Node,
     place: Option<Rc<Place<'a>>>,
-    account: &'a Account,
+    pub(super) account: &'a Account,
 }
 
-/// Why a value does not fit.
-#[derive(Debug)]
-struct Misfit {
-    code: Code,
-    message: String,
-    expected: String,
-    path: Option<FieldPath>,
-}
-
-impl fmt::Display for Misfit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for Misfit {}
-
-impl de::Error for Misfit {
-    fn custom<T: fmt::Display>(message: T) -> Self {
-        Misfit { code: Code::BadValue, message: message.to_string(), expected: String::new(), path: None }
-    }
-
-    fn invalid_type(found: de::Unexpected, expected: &dyn de::Expected) -> Self {
-        Misfit {
-            code: Code::WrongType,
-            message: format!("this is {}", kind(&found)),
-            expected: expected.to_string(),
-            path: None,
-        }
-    }
-
-    fn invalid_value(_: de::Unexpected, expected: &dyn de::Expected) -> Self {
-        Misfit {
-            code: Code::OutOfRange,
-            message: "the value is out of range".into(),
-            expected: range(&expected.to_string()),
-            path: None,
-        }
-    }
-
-    fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
-        let expected = format!("one of {}", expected.join(", "));
-        Misfit { code: Code::BadValue, message: format!("`{variant}` is not known here"), expected, path: None }
-    }
-
-    fn missing_field(field: &'static str) -> Self {
-        Misfit {
-            code: Code::MissingField,
-            message: format!("`{field}` is missing"),
-            expected: String::new(),
-            path: None,
-        }
-    }
-}
-
-/// Never the value itself: it may be a credential in the wrong place.
-fn kind(found: &de::Unexpected) -> &'static str {
-    match found {
-        de::Unexpected::Bool(_) => "true or false",
-        de::Unexpected::Unsigned(_) | de::Unexpected::Signed(_) => "a number",
-        de::Unexpected::Float(_) => "a fraction",
-        de::Unexpected::Char(_) | de::Unexpected::Str(_) => "text",
-        de::Unexpected::Unit | de::Unexpected::Option => "nothing",
-        de::Unexpected::Seq => "an array",
-        de::Unexpected::Map => "a record",
-        _ => "something else",
-    }
-}
-
-fn range(expected: &str) -> String {
-    match expected {
-        "u8" => "a whole number from 0 to 255".into(),
-        "u16" => "a whole number from 0 to 65535".into(),
-        "u32" => "a whole number from 0 to 4294967295".into(),
-        other => other.to_owned(),
-    }
-}
-
-/// Keys are compared and shown up to this length.
+/// Keys are shown up to this length.
 const KEY: usize = 64;
 
 impl<'a> Decoder<'a> {
-    fn child(&self, node: &'a Node, step: Step<'a>) -> Decoder<'a> {
+    pub(super) fn child(&self, node: &'a Node, step: Step<'a>) -> Decoder<'a> {
         Decoder { node, place: Some(Rc::new(Place { before: self.place.clone(), step })), account: self.account }
     }
 
@@ -159,15 +94,15 @@ impl<'a> Decoder<'a> {
         path
     }
 
-    fn is_left_out(&self) -> bool {
+    pub(super) fn is_left_out(&self) -> bool {
         let left_out = self.account.left_out.borrow();
         !left_out.is_empty() && left_out.contains(&self.path())
     }
 
     /// Decodes what stands here. A misfit ends serde's walk; it is reported and left out, and the walk starts
     /// again from here until the rest fits. Nothing when this as a whole does not fit: it is left out then.
-    fn fitting<T: Deserialize<'a>>(&self) -> Option<T> {
-        let before = self.account.again.borrow().len();
+    pub(super) fn fitting<T: Deserialize<'a>>(&self) -> Option<T> {
+        let before = self.account.length();
         loop {
             let misfit = match self.step(None, |at| T::deserialize(at)) {
                 Ok(value) => return Some(value),
@@ -184,18 +119,21 @@ impl<'a> Decoder<'a> {
                     Diagnostic::error(misfit.code, path.clone()).message(misfit.message).expected(misfit.expected);
                 self.account.kept.borrow_mut().push(Found { finding, key: None });
             }
-            let mut again = self.account.again.borrow_mut();
             if path == here || !path.starts_with(&here) || !left_out.insert(path) {
                 left_out.insert(here);
-                self.account.kept.borrow_mut().extend(again.drain(before..));
+                self.account.keep_since(before);
                 return None;
             }
-            again.truncate(before);
+            self.account.again.borrow_mut().truncate(before);
         }
     }
 
     /// Runs one decoding step: refused text is reported here, a misfit learns its place.
-    fn step<T>(&self, key: Option<Mark>, step: impl FnOnce(Decoder<'a>) -> Result<T, Misfit>) -> Result<T, Misfit> {
+    pub(super) fn step<T>(
+        &self,
+        key: Option<Mark>,
+        step: impl FnOnce(Decoder<'a>) -> Result<T, Misfit>,
+    ) -> Result<T, Misfit> {
         let (value, refused) = text::collect(|| step(self.clone()));
         for refusal in refused {
             let finding =
@@ -210,8 +148,7 @@ impl<'a> Decoder<'a> {
             Some((end, _)) => format!("{}…", &key[..end]),
             None => key.to_owned(),
         };
-        // Comparing takes time with the square of the length, and a long key is no slip of the finger.
-        let near = if shown == key { words::nearest(key, fields.iter().copied()) } else { None };
+        let near = words::nearest(key, fields.iter().copied());
         let known = fields.join(", ");
         let hint = near
             .map_or_else(|| "`nself schema` describes every field".into(), |near| format!("did you mean `{near}`?"));
@@ -288,132 +225,6 @@ impl<'de> de::Deserializer<'de> for Decoder<'de> {
     serde::forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
         tuple_struct map identifier ignored_any
-    }
-}
-
-/// Fields of a record, without those left out.
-struct Entries<'a, 'b, I> {
-    at: &'b Decoder<'a>,
-    fields: I,
-    /// The value of the key that was read last.
-    current: Option<Decoder<'a>>,
-}
-
-/// A key as text, so that names are checked like other text.
-struct Key<'a>(&'a str);
-
-impl<'de> de::Deserializer<'de> for Key<'_> {
-    type Error = Misfit;
-
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
-        visitor.visit_str(self.0)
-    }
-
-    serde::forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
-        newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
-    }
-}
-
-impl<'de, I: Iterator<Item = (&'de String, &'de Entry)>> MapAccess<'de> for Entries<'de, '_, I> {
-    type Error = Misfit;
-
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Misfit> {
-        for (key, entry) in self.fields.by_ref() {
-            let at = self.at.child(&entry.node, Step::Key(key));
-            if !at.is_left_out() {
-                self.current = Some(at.clone());
-                return at.step(entry.key, |_| seed.deserialize(Key(key))).map(Some);
-            }
-        }
-        Ok(None)
-    }
-
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Misfit> {
-        let Some(at) = self.current.take() else { return Err(de::Error::custom("a value without its key")) };
-        at.step(None, |at| seed.deserialize(at))
-    }
-
-    /// Maps read whole entries, so that one that does not fit can be passed over here and now.
-    fn next_entry<K: Deserialize<'de>, V: Deserialize<'de>>(&mut self) -> Result<Option<(K, V)>, Misfit> {
-        let account = self.at.account;
-        loop {
-            let before = account.again.borrow().len();
-            let Some(key) = self.next_key()? else { return Ok(None) };
-            if let Some(value) = self.current.take().and_then(|at| at.fitting()) {
-                return Ok(Some((key, value)));
-            }
-            // The entry is not read again, so what was found about its key stays.
-            account.kept.borrow_mut().extend(account.again.borrow_mut().drain(before..));
-        }
-    }
-}
-
-/// Items of an array, without those left out.
-struct Items<'a, 'b, I> {
-    at: &'b Decoder<'a>,
-    items: I,
-}
-
-impl<'de, I: Iterator<Item = (usize, &'de Node)>> Items<'de, '_, I> {
-    fn next(&mut self) -> Option<Decoder<'de>> {
-        let mut items = self.items.by_ref().map(|(index, node)| self.at.child(node, Step::Index(index)));
-        items.find(|at| !at.is_left_out())
-    }
-}
-
-impl<'de, I: Iterator<Item = (usize, &'de Node)>> SeqAccess<'de> for Items<'de, '_, I> {
-    type Error = Misfit;
-
-    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Misfit> {
-        self.next().map(|at| at.step(None, |at| seed.deserialize(at))).transpose()
-    }
-
-    /// Like [`MapAccess::next_entry`].
-    fn next_element<T: Deserialize<'de>>(&mut self) -> Result<Option<T>, Misfit> {
-        while let Some(at) = self.next() {
-            if let Some(value) = at.fitting() {
-                return Ok(Some(value));
-            }
-        }
-        Ok(None)
-    }
-}
-
-/// `{ secret = "name" }`: a variant with its content.
-struct Variant<'a, 'b> {
-    at: &'b Decoder<'a>,
-    fields: &'a BTreeMap<String, Entry>,
-}
-
-impl<'de> EnumAccess<'de> for Variant<'de, '_> {
-    type Error = Misfit;
-    type Variant = Decoder<'de>;
-
-    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Decoder<'de>), Misfit> {
-        let Some((key, entry)) = self.fields.first_key_value() else { return Err(de::Error::custom("no variant")) };
-        let at = self.at.child(&entry.node, Step::Key(key));
-        Ok((at.step(entry.key, |_| seed.deserialize(Key(key)))?, at))
-    }
-}
-
-impl<'de> VariantAccess<'de> for Decoder<'de> {
-    type Error = Misfit;
-
-    fn unit_variant(self) -> Result<(), Misfit> {
-        Ok(())
-    }
-
-    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Misfit> {
-        self.step(None, |at| seed.deserialize(at))
-    }
-
-    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Misfit> {
-        de::Deserializer::deserialize_any(self, visitor)
-    }
-
-    fn struct_variant<V: Visitor<'de>>(self, fields: &'static [&'static str], visitor: V) -> Result<V::Value, Misfit> {
-        de::Deserializer::deserialize_struct(self, "", fields, visitor)
     }
 }
 

@@ -2,6 +2,7 @@
 //! once. Owns everything about Nickel; the rest of the program knows only `Stack` and `Origins`.
 
 mod decode;
+mod entries;
 mod errors;
 mod evaluate;
 mod fields;
@@ -10,6 +11,7 @@ mod guard;
 mod imports;
 mod layers;
 pub mod library;
+mod misfit;
 mod node;
 mod origins;
 mod places;

@@ -10,6 +10,8 @@ use crate::artifact::Digest;
 /// What the result depends on.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Watch {
+    /// The program itself: the very file, since a stamp that came with the project could name its content.
+    Program(PathBuf),
     /// A file's content.
     File(PathBuf),
     /// A path at which nothing is.
@@ -61,6 +63,7 @@ impl Stamp {
         let mut text = format!("{HEADER}\n{}\n{}\n", self.said.len(), self.said);
         for seen in &self.seen {
             let (kind, watched) = match &seen.watch {
+                Watch::Program(path) => ('p', path),
                 Watch::File(path) => ('f', path),
                 Watch::Absent(path) => ('a', path),
                 Watch::Folder(path) => ('d', path),
@@ -73,7 +76,11 @@ impl Stamp {
         text.push_str("end\n");
         let temporary = path.with_extension(format!("{}", std::process::id()));
         let write = || {
-            fs::create_dir_all(path.parent().unwrap_or(path))?;
+            let folder = path.parent().unwrap_or(path);
+            fs::create_dir_all(folder)?;
+            if !fs::symlink_metadata(folder)?.is_dir() {
+                return Err(std::io::ErrorKind::NotADirectory.into());
+            }
             fs::write(&temporary, &text)?;
             fs::rename(&temporary, path)
         };
@@ -108,6 +115,7 @@ impl Stamp {
             let digest = fields.next()?.to_owned();
             let path = PathBuf::from(fields.next()?);
             let watch = match kind {
+                "p" => Watch::Program(path),
                 "f" => Watch::File(path),
                 "a" => Watch::Absent(path),
                 "d" => Watch::Folder(path),
@@ -127,13 +135,14 @@ fn still(seen: &Seen, taken: i128) -> bool {
     let settled = |meta: &Meta| meta.modified < taken && meta.changed < taken;
     match meta(&seen.watch) {
         Some(now) if now == seen.meta && settled(&now) => true,
+        _ if matches!(seen.watch, Watch::Program(_)) => false,
         Some(_) => content(&seen.watch).is_some_and(|digest| digest == seen.digest),
         None => false,
     }
 }
 
 fn meta(watch: &Watch) -> Option<Meta> {
-    let (Watch::File(path) | Watch::Folder(path)) = watch else { return None };
+    let (Watch::Program(path) | Watch::File(path) | Watch::Folder(path)) = watch else { return None };
     let meta = fs::metadata(path).ok()?;
     let nanos = |seconds: i64, nanos: i64| i128::from(seconds) * 1_000_000_000 + i128::from(nanos);
     Some(Meta {
@@ -147,7 +156,7 @@ fn meta(watch: &Watch) -> Option<Meta> {
 fn content(watch: &Watch) -> Option<String> {
     match watch {
         Watch::File(path) => Some(Digest::of(&fs::read(path).ok()?).to_string()),
-        Watch::Absent(_) => Some(String::new()),
+        Watch::Absent(_) | Watch::Program(_) => Some(String::new()),
         Watch::Folder(path) => {
             let mut names: Vec<_> =
                 fs::read_dir(path).ok()?.filter_map(|entry| Some(entry.ok()?.file_name())).collect();
@@ -189,6 +198,20 @@ mod tests {
         fs::remove_file(&other).unwrap();
         fs::write(names.join("new"), "").unwrap();
         assert!(Stamp::fresh(&stamp).is_none());
+    }
+
+    /// A stamp that somebody commits cannot know the inode and times of the program that reads it.
+    #[test]
+    fn another_program_makes_a_stamp_worthless() {
+        let folder = tempfile::tempdir().unwrap();
+        let (program, stamp) = (folder.path().join("nself"), folder.path().join("stamp"));
+        fs::write(&program, "program").unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        Stamp::take([Watch::Program(program.clone())], String::new()).save(&stamp);
+        assert!(Stamp::fresh(&stamp).is_some());
+        fs::remove_file(&program).unwrap();
+        fs::write(&program, "program").unwrap();
+        assert!(Stamp::fresh(&stamp).is_none(), "the same content is not the same file");
     }
 
     #[test]
