@@ -1,6 +1,8 @@
 //! Findings about a stack as data: a stable code, where in the user's file, what was expected and how
 //! to fix it. Collected during a run, located once against [`crate::source::Origins`], printed once.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt;
 
 use serde::Serialize;
@@ -190,25 +192,24 @@ impl Diagnostic {
 }
 
 /// Sorts by place and merges findings that differ only in their environment.
-pub fn merge(mut found: Vec<Diagnostic>) -> Vec<Diagnostic> {
+pub fn merge(found: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let mut merged: Vec<Diagnostic> = Vec::new();
-    for diagnostic in found.drain(..) {
-        let twin = merged.iter_mut().find(|other| {
-            other.code == diagnostic.code
-                && other.path == diagnostic.path
-                && other.span == diagnostic.span
-                && other.message == diagnostic.message
-                && other.related == diagnostic.related
-        });
-        match twin {
-            Some(other) => {
+    let mut known: BTreeMap<_, usize> = BTreeMap::new();
+    for diagnostic in found {
+        let Diagnostic { code, path, span, message, related, .. } = &diagnostic;
+        match known.entry((*code, path.clone(), span.clone(), message.clone(), related.clone())) {
+            Entry::Occupied(twin) => {
+                let twin = &mut merged[*twin.get()].environments;
                 for environment in diagnostic.environments {
-                    if !other.environments.contains(&environment) {
-                        other.environments.push(environment);
+                    if !twin.contains(&environment) {
+                        twin.push(environment);
                     }
                 }
             }
-            None => merged.push(diagnostic),
+            Entry::Vacant(first) => {
+                first.insert(merged.len());
+                merged.push(diagnostic);
+            }
         }
     }
     merged.sort_by(|a, b| {

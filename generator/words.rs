@@ -22,8 +22,14 @@ pub fn visible(text: &str, lines: bool) -> String {
     out
 }
 
+/// Longest word that is compared: the time grows with the square, and more is no slip of the finger.
+const LONGEST: usize = 128;
+
 /// The candidate most like `word`, when it is like it at all.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if word.len() > LONGEST {
+        return None;
+    }
     let likeness = |candidate: &str| similar::TextDiff::from_chars(candidate, word).ratio();
     let rated = candidates.into_iter().map(|candidate| (likeness(candidate), candidate));
     let best = rated.max_by(|(a, _), (b, _)| a.total_cmp(b));
@@ -44,5 +50,7 @@ mod tests {
     fn the_nearest_word_is_near() {
         assert_eq!(nearest("postgress", ["redis", "postgres"]), Some("postgres"));
         assert_eq!(nearest("mail", ["redis", "postgres"]), None);
+        let long = "postgres".repeat(20);
+        assert_eq!(nearest(&long, [long.as_str()]), None);
     }
 }

@@ -108,7 +108,7 @@ impl<'a> Run<'a> {
 
     /// Stack, plans, artifacts; with the warnings on the way.
     fn generate(&self, inputs: &mut Vec<Watch>) -> Result<Made, Vec<Diagnostic>> {
-        inputs.extend(std::env::current_exe().ok().map(Watch::File));
+        inputs.extend(std::env::current_exe().ok().map(Watch::Program));
         let loaded = source::load(&self.arguments.stack.request())?;
         // The library is part of the program, and laid out during the first run.
         let read = loaded.inputs.iter().filter(|input| !input.path.starts_with(self.cache.library()));
@@ -142,7 +142,11 @@ impl<'a> Run<'a> {
                 }
             }
             for mut finding in more {
-                if environment.broken.iter().any(|broken| finding.path.starts_with(broken)) {
+                let failed = |broken: &FieldPath| {
+                    finding.path.starts_with(broken)
+                        || (finding.code == Code::NoImage && broken.parent() == finding.path)
+                };
+                if environment.broken.iter().any(failed) {
                     continue;
                 }
                 environment.origins.locate(&mut finding);

@@ -1,11 +1,10 @@
 //! Errors of the Nickel evaluator as findings: at the user's file where one takes part, in plain words,
 //! with what the contract's notes say about code, expectation and fix.
 
-use std::path::Path;
-
-use nickel_lang_core::error::{Error, EvalErrorKind, IntoDiagnostics};
+use nickel_lang_core::error::{Error, EvalErrorKind, ImportErrorKind, IntoDiagnostics};
 use nickel_lang_core::files::Files;
 
+use super::imports::Outside;
 use super::node::{Finding, Mark};
 use super::places::Places;
 use crate::codes::Code;
@@ -34,19 +33,47 @@ pub fn not_data() -> Finding {
     }
 }
 
-/// Names the import as the stack would write it; nothing of the file's content is known here.
-pub fn outside(stack: &Path, import: &Path) -> Finding {
-    let name = import.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let _ = stack;
+pub fn too_large() -> Finding {
+    Finding { expected: "a number below 1.8e308".into(), ..plain(Code::OutOfRange, "the number is too large".into()) }
+}
+
+/// Names the import by its last step; nothing of the file's content is known here.
+pub fn outside(import: &Outside) -> Finding {
+    let Outside { place, name } = import;
+    let (message, hint) = match place {
+        Some(_) => (format!("the import of `{name}` leaves the project"), "copy the file into the project"),
+        None => (format!("`{name}` is a link that leaves its folder"), "put the stack itself there"),
+    };
     Finding {
-        hint: "copy the file into the project, or permit its folder with --allow-import DIR".into(),
-        ..plain(Code::ImportOutside, format!("the import of `{name}` leaves the project"))
+        hint: format!("{hint}, or permit its folder with --allow-import DIR"),
+        ..plain(Code::ImportOutside, message)
+    }
+}
+
+/// Findings as they may be shown anywhere: without the folders of this machine, and of bounded length.
+pub fn tidy(findings: &mut [Finding], places: &Places) {
+    for finding in findings {
+        let related = finding.related.iter_mut().map(|(_, message)| message);
+        for text in [&mut finding.message, &mut finding.expected, &mut finding.hint].into_iter().chain(related) {
+            *text = bounded(&places.relative(text));
+        }
+    }
+}
+
+/// At most this many characters of a text from a program.
+const SHOWN: usize = 500;
+
+fn bounded(text: &str) -> String {
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
     }
 }
 
 /// One finding per diagnostic that Nickel would print; notes such as `code: NS107` are for this function.
 pub fn findings(error: Error, files: &Files, places: &mut Places) -> Vec<Finding> {
     let code = code(&error);
+    let not_found = missing_import(&error);
     let mut files = files.clone();
     let mut found = Vec::new();
     for diagnostic in error.into_diagnostics(&mut files) {
@@ -54,7 +81,8 @@ pub fn findings(error: Error, files: &Files, places: &mut Places) -> Vec<Finding
         if !found.is_empty() && code != Code::Syntax {
             break;
         }
-        let mut finding = plain(code, clean(&diagnostic.message));
+        let message = not_found.clone().unwrap_or_else(|| clean(&diagnostic.message));
+        let mut finding = plain(code, message);
         let mut marks: Vec<(Mark, &str)> = Vec::new();
         for label in &diagnostic.labels {
             let Some(mark) =
@@ -68,15 +96,20 @@ pub fn findings(error: Error, files: &Files, places: &mut Places) -> Vec<Finding
             marks.push((mark, label.message.as_str()));
         }
         let first = marks.iter().position(|(mark, _)| places.is_user(*mark));
-        finding.mark = first.or(if marks.is_empty() { None } else { Some(0) }).map(|first| marks[first].0);
+        // Without a place in a file of the user, the field's path tells the place.
+        finding.mark = first.map(|first| marks[first].0);
         for (i, (mark, message)) in marks.iter().enumerate() {
             if Some(i) == first {
-                if code == Code::Evaluation && !message.is_empty() {
+                if code == Code::Evaluation && not_found.is_none() && !message.is_empty() {
                     finding.message = format!("{}: {}", finding.message, clean(message));
                 }
             } else if places.is_user(*mark) && !message.is_empty() {
                 finding.related.push((*mark, clean(message)));
             }
+        }
+        if finding.message.is_empty() {
+            let typed = !finding.expected.is_empty();
+            finding.message = if typed { "the value has another type" } else { "the value breaks its contract" }.into();
         }
         if code == Code::Syntax {
             finding.hint =
@@ -93,6 +126,7 @@ pub fn findings(error: Error, files: &Files, places: &mut Places) -> Vec<Finding
 fn code(error: &Error) -> Code {
     match error {
         Error::ParseErrors(_) => Code::Syntax,
+        Error::ImportError(error) if matches!(**error, ImportErrorKind::ParseErrors(..)) => Code::Syntax,
         Error::EvalError(error) => match error.error {
             EvalErrorKind::BlameError { .. } => Code::Contract,
             EvalErrorKind::MissingFieldDef { .. } => Code::MissingField,
@@ -101,6 +135,13 @@ fn code(error: &Error) -> Code {
         },
         _ => Code::Evaluation,
     }
+}
+
+/// Nickel lists the folders in which it looked; the user knows them by other names.
+fn missing_import(error: &Error) -> Option<String> {
+    let Error::ImportError(error) = error else { return None };
+    let ImportErrorKind::IOError(path, ..) = &**error else { return None };
+    Some(format!("the import `{path}` is found neither beside this file nor in the library, or is no text"))
 }
 
 fn note(finding: &mut Finding, line: &str) {
@@ -114,15 +155,16 @@ fn note(finding: &mut Finding, line: &str) {
     }
 }
 
-/// Contract messages without Nickel's frame around them; no message shows a path of the machine.
+/// Messages without Nickel's frame around them; empty for a contract that says nothing of its own.
 fn clean(message: &str) -> String {
     let mut lines = message.lines().map(str::trim);
     let first = lines.next().unwrap_or_default();
     if first.starts_with("contract broken by") {
         let own: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
-        return if own.is_empty() { "the value has another type".to_owned() } else { own.join(" ") };
+        return own.join(" ");
     }
-    first.split(" (looked in").next().unwrap_or(first).to_owned()
+    // The place stands beside the message already.
+    first.split(" when parsing ").next().unwrap_or(first).to_owned()
 }
 
 /// A contract of the library in words.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use nickel_lang_core::cache::{CacheHub, InputFormat, SourcePath};
+use nickel_lang_core::cache::{CacheHub, InputFormat};
 use nickel_lang_core::error::NullReporter;
 use nickel_lang_core::eval::cache::CacheImpl;
 use nickel_lang_core::eval::value::{Container, NickelValue, ValueContentRef};
@@ -12,7 +12,8 @@ use nickel_lang_core::eval::{VirtualMachine, VmContext};
 use nickel_lang_core::position::{PosIdx, TermPos};
 
 use super::errors;
-use super::node::{Document, Entry, Finding, Input, Mark, Node, Value};
+use super::imports::Imports;
+use super::node::{Document, Entry, Finding, Mark, Node, Value};
 use super::places::Places;
 use crate::codes::Code;
 
@@ -63,14 +64,26 @@ pub fn evaluate(program: &Program) -> Document {
         }
     }
     let places = walk.places;
-    inputs(program, &context.import_resolver, &mut document);
-    document.files = places.into_files();
-    if let Some(finding) = outside(program, &document) {
+    let imports = Imports::of(program, &context.import_resolver);
+    if let Some(outside) = imports.outside {
         // Nothing that was read may show, not even in a message.
-        document = Document { findings: vec![finding], inputs: document.inputs, ..Document::default() };
-    } else if document.findings.is_empty() && document.root.get("nself_stack").is_none() {
+        let mut places = Places::new(program);
+        let files = &context.import_resolver.sources.files;
+        let mark = outside.place.and_then(|(file, byte)| places.mark(files, file, byte));
+        let finding = Finding { mark, ..errors::outside(&outside) };
+        return Document {
+            findings: vec![finding],
+            files: places.into_files(),
+            inputs: imports.inputs,
+            ..Document::default()
+        };
+    }
+    document.inputs = imports.inputs;
+    if document.findings.is_empty() && document.root.get("nself_stack").is_none() {
         document.findings.push(errors::plain(Code::NotAStack, Code::NotAStack.title().to_owned()));
     }
+    errors::tidy(&mut document.findings, &places);
+    document.files = places.into_files();
     document
 }
 
@@ -89,7 +102,8 @@ impl Walk<'_> {
         let written = value.pos_idx();
         if path.len() >= self.depth {
             let message = format!("records and arrays are nested deeper than {} levels", self.depth);
-            return self.broken(path, errors::plain(Code::EvaluationLimit, message));
+            let finding = Finding { mark: pending(written), ..errors::plain(Code::EvaluationLimit, message) };
+            return self.broken(path, finding);
         }
         let value = match machine.eval(value) {
             Ok(value) => value,
@@ -100,11 +114,10 @@ impl Walk<'_> {
                     errors::findings(nickel_lang_core::error::Error::EvalError(error), &files, &mut self.places);
                 for finding in &mut findings {
                     finding.path.clone_from(path);
-                    finding.mark = finding.mark.or(pending(written));
                 }
                 self.document.findings.extend(findings);
                 self.document.broken.push(path.clone());
-                return Node::default();
+                return Node { value: Value::Broken, mark: pending(written) };
             }
         };
         let mark = pending(value.pos_idx()).or_else(|| pending(written));
@@ -114,7 +127,10 @@ impl Walk<'_> {
             ValueContentRef::Bool(value) => Value::Bool(value),
             ValueContentRef::Number(number) => match i64::try_from(number) {
                 Ok(integer) => Value::Integer(integer),
-                Err(_) => Value::Float(number.to_string().parse().unwrap_or_else(|_| approximate(&number.to_string()))),
+                Err(_) => match approximate(&number.to_string()) {
+                    number if number.is_finite() => Value::Float(number),
+                    _ => return self.broken(path, Finding { mark, ..errors::too_large() }),
+                },
             },
             ValueContentRef::String(text) => Value::Text(text.to_string()),
             ValueContentRef::EnumVariant(variant) if variant.arg.is_none() => {
@@ -167,7 +183,7 @@ impl Walk<'_> {
     fn broken(&mut self, path: &[String], finding: Finding) -> Node {
         self.document.findings.push(Finding { path: path.to_vec(), ..finding });
         self.document.broken.push(path.to_vec());
-        Node::default()
+        Node { value: Value::Broken, mark: None }
     }
 
     fn place(&mut self, machine: &Machine, position: TermPos) -> Option<Mark> {
@@ -201,40 +217,8 @@ fn settled(context: &VmContext<CacheHub, CacheImpl>, places: &mut Places, mark: 
     places.mark(&context.import_resolver.sources.files, span.src_id, span.start.0)
 }
 
-/// A fraction such as `1/3`, which Nickel keeps exact.
-fn approximate(fraction: &str) -> f64 {
+/// Nickel keeps numbers exact and writes a fraction as `1/3`. Infinite when it is larger than a float can be.
+fn approximate(number: &str) -> f64 {
     let parse = |text: &str| text.parse::<f64>().unwrap_or(f64::NAN);
-    fraction.split_once('/').map_or(f64::NAN, |(top, bottom)| parse(top) / parse(bottom))
-}
-
-/// Every file that was read; for imports found in the library, the place in the importing folder that
-/// would have come first.
-fn inputs(program: &Program, cache: &CacheHub, document: &mut Document) {
-    let mut add = |path: PathBuf, exists| document.inputs.push(Input { path, exists });
-    let project = program.stack.parent().unwrap_or(Path::new(""));
-    for source in cache.sources.file_paths.values() {
-        let SourcePath::Path(path, _) = source else { continue };
-        match path.strip_prefix(&program.library) {
-            Ok(inside) => add(project.join(inside), false),
-            Err(_) => add(path.clone(), true),
-        }
-    }
-    document.inputs.sort();
-    document.inputs.dedup();
-}
-
-/// The first import that leaves the project, the library and what the user allows.
-fn outside(program: &Program, document: &Document) -> Option<Finding> {
-    let project = program.stack.canonicalize().ok()?.parent()?.to_owned();
-    let allowed: Vec<PathBuf> = std::iter::once(project)
-        .chain(program.allow_imports.iter().filter_map(|path| path.canonicalize().ok()))
-        .collect();
-    let read = document.inputs.iter().filter(|input| input.exists);
-    for input in read {
-        let real = input.path.canonicalize().ok()?;
-        if !allowed.iter().any(|folder| real.starts_with(folder)) {
-            return Some(errors::outside(&program.stack, &input.path));
-        }
-    }
-    None
+    number.split_once('/').map_or_else(|| parse(number), |(top, bottom)| parse(top) / parse(bottom))
 }

@@ -19,7 +19,7 @@ pub struct Limits {
     pub time: Duration,
     /// Bytes of address space.
     pub memory: u64,
-    /// Deepest nesting of records and arrays.
+    /// Deepest nesting of records and arrays, at most 511.
     pub depth: usize,
 }
 
@@ -31,14 +31,14 @@ impl Default for Limits {
 
 /// Stack of the evaluating thread; Nickel recurses with the depth of a program.
 const STACK: usize = 512 << 20;
-/// More output than any stack has.
-const OUTPUT: u64 = 512 << 20;
+/// Bytes of answer; a stack of 5,000 services has a tenth of it.
+const OUTPUT: u64 = 64 << 20;
 
 /// Runs the evaluation in this process, on a thread with a large stack.
 pub fn in_process(program: &Program) -> Document {
     let run = |program: Program| move || evaluate(&program);
     let thread = std::thread::Builder::new().stack_size(STACK).spawn(run(program.clone()));
-    thread.ok().and_then(|thread| thread.join().ok()).unwrap_or_else(|| limited("it ends the evaluator"))
+    thread.ok().and_then(|thread| thread.join().ok()).unwrap_or_else(|| limited("it needs more memory than it may use"))
 }
 
 /// Runs `nself __evaluate` and waits for its document.
@@ -61,7 +61,7 @@ pub fn in_child(executable: &PathBuf, program: &Program, limits: Limits) -> Docu
     if let Some(mut stdout) = child.stdout.take() {
         std::thread::spawn(move || {
             let mut bytes = Vec::new();
-            let read = stdout.by_ref().take(OUTPUT).read_to_end(&mut bytes);
+            let read = stdout.by_ref().take(OUTPUT + 1).read_to_end(&mut bytes);
             let _ = done.send(read.map(|_| bytes));
         });
     }
@@ -70,9 +70,15 @@ pub fn in_child(executable: &PathBuf, program: &Program, limits: Limits) -> Docu
     let status = child.wait();
     match (answer, status) {
         (Err(_), _) => limited(&format!("it runs longer than {} s", limits.time.as_secs())),
-        (Ok(Ok(bytes)), Ok(_)) => serde_json::from_slice(&bytes).unwrap_or_else(|_| {
+        (Ok(Ok(bytes)), _) if bytes.len() as u64 > OUTPUT => {
+            limited(&format!("its value is larger than {} MiB", OUTPUT >> 20))
+        }
+        (Ok(Ok(bytes)), Ok(_)) if !bytes.is_empty() => serde_json::from_slice(&bytes)
+            .unwrap_or_else(|_| only(Code::Internal, "the evaluator's answer is damaged".into())),
+        // It was stopped before it answered: by the allocator, or by the end of its stack.
+        (Ok(Ok(_)), Ok(_)) => {
             limited(&format!("it needs more than {} MiB of memory, or nests too deeply", limits.memory >> 20))
-        }),
+        }
         _ => only(Code::Internal, "the evaluator's answer is lost".into()),
     }
 }

@@ -68,17 +68,29 @@ fn merge(base: &mut Node, overlay: Node) {
                         merge(&mut old.node, entry.node);
                     }
                     None => {
-                        base.insert(key, entry);
+                        let node = without_nulls(entry.node);
+                        base.insert(key, Entry { node, ..entry });
                     }
                 }
             }
         }
-        (_, Value::Null) => {}
+        // A layer that failed changes nothing, so that it causes no further finding.
+        (_, Value::Null | Value::Broken) => {}
         (value, new) => {
-            *value = new;
+            *value = without_nulls(Node { value: new, mark: None }).value;
             base.mark = overlay.mark;
         }
     }
+}
+
+/// What a layer adds anew has nothing to take away.
+fn without_nulls(mut node: Node) -> Node {
+    if let Value::Record(fields) = node.value {
+        let kept = fields.into_iter().filter(|(_, entry)| entry.node.value != Value::Null);
+        node.value =
+            Value::Record(kept.map(|(key, entry)| (key, Entry { node: without_nulls(entry.node), ..entry })).collect());
+    }
+    node
 }
 
 #[cfg(test)]
@@ -110,6 +122,29 @@ mod tests {
         assert_eq!(environments.keys().collect::<Vec<_>>(), ["prod", "qa", "staging"]);
         let expected = serde_json::json!({"domain": "b", "list": [3], "deep": {"x": 1, "z": 3}, "profile": "prod"});
         assert_eq!(environments["prod"], node(expected));
+    }
+
+    #[test]
+    fn nulls_of_a_layer_never_stay() {
+        let (environments, _) = environments(&node(serde_json::json!({
+            "flat": 1,
+            "environments": {"prod": {"new": {"x": null, "y": {"z": null}}, "flat": {"x": null}, "list": [null], "gone": null}},
+        })));
+        let expected = serde_json::json!({"new": {"y": {}}, "flat": {}, "list": [null], "profile": "prod"});
+        assert_eq!(environments["prod"], node(expected));
+    }
+
+    #[test]
+    fn a_layer_that_failed_changes_nothing() {
+        let mut base = node(serde_json::json!({"services": {"orders": {"port": 1}}}));
+        let mut layer = node(serde_json::json!({"services": {"orders": 0}}));
+        if let Value::Record(fields) = &mut layer.value
+            && let Some(Entry { node: Node { value: Value::Record(services), .. }, .. }) = fields.get_mut("services")
+        {
+            services.insert("orders".into(), Entry { key: None, node: Node { value: Value::Broken, mark: None } });
+        }
+        merge(&mut base, layer);
+        assert_eq!(base, node(serde_json::json!({"services": {"orders": {"port": 1}}})));
     }
 
     #[test]

@@ -2,26 +2,34 @@
 //! once. Owns everything about Nickel; the rest of the program knows only `Stack` and `Origins`.
 
 mod decode;
+mod entries;
 mod errors;
 mod evaluate;
+mod fields;
+mod flat;
 mod guard;
+mod imports;
 mod layers;
 pub mod library;
+mod misfit;
 mod node;
 mod origins;
 mod places;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 pub use guard::{Limits, child as evaluate_child};
 pub use node::Input;
 pub use origins::Origins;
 
-use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::diagnostic::{Code, Diagnostic, FieldPath, Segment, Span};
 use crate::path;
 use crate::stack::{Checked, EnvironmentName, Stack};
+use decode::Found;
 use evaluate::Program;
+use fields::Fields;
+use node::Document;
 
 /// What to read and how.
 #[derive(Debug, Clone)]
@@ -63,6 +71,15 @@ pub struct Environment {
     pub broken: Vec<FieldPath>,
 }
 
+/// Where a stack lies. Links that lead to its folder are followed; the file itself is judged like an import,
+/// so that it cannot make another folder the project.
+fn located(stack: &Path) -> std::io::Result<PathBuf> {
+    stack.metadata()?;
+    let name = stack.file_name().ok_or(std::io::ErrorKind::IsADirectory)?;
+    let folder = stack.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    Ok(folder.canonicalize()?.join(name))
+}
+
 /// Reads a stack.
 ///
 /// # Errors
@@ -82,53 +99,55 @@ pub fn load(request: &Request) -> Result<Loaded, Vec<Diagnostic>> {
                 .hint("`nself init` writes a stack"),
         ]
     };
-    let stack = request.stack.canonicalize().map_err(unreadable)?;
+    let stack = located(&request.stack).map_err(unreadable)?;
     let library = library::materialise(&request.cache).map_err(io)?;
     let folder = library.folder.canonicalize().map_err(io)?;
     let depth = match &request.guard {
         Guard::InProcess => Limits::default().depth,
         Guard::Child { limits, .. } => limits.depth,
-    };
+    }
+    .min(flat::DEPTH - 1);
     let program = Program { stack, library: folder, allow_imports: request.allow_imports.clone(), depth };
-    let mut document = match &request.guard {
+    let document = match &request.guard {
         Guard::InProcess => guard::in_process(&program),
         Guard::Child { executable, limits } => guard::in_child(executable, &program, *limits),
     };
-    let mut findings = document.diagnostics();
-    // A finding without a place belongs to the file as a whole.
     let name = request.stack.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    for finding in &mut findings {
-        finding.span.get_or_insert_with(|| crate::diagnostic::Span { file: name.clone(), line: 1, column: 1 });
-    }
+    read(document, name)
+}
+
+/// Layers and decodes what was evaluated from the stack file of this name.
+fn read(mut document: Document, stack: String) -> Result<Loaded, Vec<Diagnostic>> {
     let root = std::mem::take(&mut document.root);
     let inputs = std::mem::take(&mut document.inputs);
     let broken: Vec<FieldPath> = document.broken.iter().map(|steps| node::field_path(steps)).collect();
-    if matches!(root.value, node::Value::Null) || root.get("nself_stack").is_none() {
-        return Err(findings);
-    }
+    let is_stack = root.get("nself_stack").is_some();
+    let (trees, undecided) = if is_stack { layers::environments(&root) } else { Default::default() };
     let document = Rc::new(document);
-    let (trees, undecided) = layers::environments(&root);
     let whole = Origins { document: Rc::clone(&document), root: Rc::new(root) };
-    findings.extend(undecided.into_iter().map(|mut finding| {
-        whole.locate(&mut finding);
-        finding
-    }));
+    let mut findings = document.diagnostics();
+    findings.extend(undecided);
+    for finding in &mut findings {
+        whole.locate(finding);
+        // A finding without a place belongs to the file as a whole.
+        finding.span.get_or_insert_with(|| Span { file: stack.clone(), line: 1, column: 1 });
+    }
     let mut environments = Vec::new();
     for (name, tree) in trees {
         let origins = Origins { document: Rc::clone(&document), root: Rc::new(tree) };
         let (stack, misfits) = decode::decode::<Stack>(&origins.root);
-        let broken: Vec<FieldPath> = broken.iter().flat_map(|path| both_layers(path, &name)).collect();
-        for mut finding in misfits {
-            let reported = |path: &FieldPath| {
-                finding.path.starts_with(path) || (finding.code == Code::MissingField && path.parent() == finding.path)
-            };
-            if broken.iter().any(reported) {
+        let broken: Fields = broken.iter().filter_map(|path| merged(path, &name)).collect();
+        for Found { mut finding, key } in misfits {
+            let missing = finding.code == Code::MissingField && broken.hold_child_of(&finding.path);
+            if missing || broken.cover(&finding.path) {
                 continue;
             }
+            finding.span = origins.user_span(key);
             origins.locate(&mut finding);
             finding.environments = vec![name.clone()];
             findings.push(finding);
         }
+        let broken = broken.into_vec();
         match (EnvironmentName::new(&name), stack) {
             (Ok(name), Some(stack)) => environments.push(Environment { name, stack, origins, broken }),
             (Err(reason), _) => {
@@ -143,17 +162,12 @@ pub fn load(request: &Request) -> Result<Loaded, Vec<Diagnostic>> {
     if environments.is_empty() { Err(findings) } else { Ok(Loaded { environments, inputs, findings }) }
 }
 
-/// A field of an environment's overlay is the same field of the merged stack.
-fn both_layers(path: &FieldPath, environment: &str) -> Vec<FieldPath> {
-    use crate::diagnostic::Segment;
+/// A field of an environment's layer is the same field of the merged stack; none of another environment's.
+fn merged(path: &FieldPath, environment: &str) -> Option<FieldPath> {
     match path.0.as_slice() {
         [Segment::Key(first), Segment::Key(name), rest @ ..] if first == "environments" => {
-            if name == environment {
-                vec![FieldPath(rest.to_vec())]
-            } else {
-                Vec::new()
-            }
+            (name == environment).then(|| FieldPath(rest.to_vec()))
         }
-        _ => vec![path.clone()],
+        _ => Some(path.clone()),
     }
 }

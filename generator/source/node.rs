@@ -11,41 +11,33 @@ use crate::diagnostic::{Diagnostic, FieldPath, Segment, Span};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark(pub u32, pub u32, pub u32);
 
-/// A value and where it was written.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+/// A value and where it was written. Crosses processes as a flat list, see [`super::flat`].
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Node {
-    #[serde(rename = "v")]
     pub value: Value,
-    #[serde(rename = "m", default, skip_serializing_if = "Option::is_none")]
     pub mark: Option<Mark>,
 }
 
 /// A value.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub enum Value {
     #[default]
-    #[serde(rename = "0")]
     Null,
-    #[serde(rename = "b")]
+    /// Its evaluation failed, which is a finding already. Whatever reads it goes on with a default.
+    Broken,
     Bool(bool),
-    #[serde(rename = "i")]
     Integer(i64),
-    #[serde(rename = "f")]
+    /// Finite.
     Float(f64),
-    #[serde(rename = "s")]
     Text(String),
-    #[serde(rename = "a")]
     Array(Vec<Node>),
-    #[serde(rename = "r")]
     Record(BTreeMap<String, Entry>),
 }
 
 /// A field of a record: its key's place and its value.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
-    #[serde(rename = "k", default, skip_serializing_if = "Option::is_none")]
     pub key: Option<Mark>,
-    #[serde(flatten)]
     pub node: Node,
 }
 
@@ -90,11 +82,17 @@ pub struct Finding {
 }
 
 impl Document {
-    pub fn span(&self, mark: Mark) -> Option<Span> {
-        let file = self.files.get(usize::try_from(mark.0).ok()?)?;
-        Some(Span { file: file.shown.clone(), line: mark.1, column: mark.2 })
+    pub fn is_user(&self, mark: Mark) -> bool {
+        usize::try_from(mark.0).ok().and_then(|index| self.files.get(index)).is_some_and(|file| file.user)
     }
 
+    /// None in a source that Nickel made itself.
+    pub fn span(&self, mark: Mark) -> Option<Span> {
+        let file = self.files.get(usize::try_from(mark.0).ok()?)?;
+        (!file.shown.is_empty()).then(|| Span { file: file.shown.clone(), line: mark.1, column: mark.2 })
+    }
+
+    /// The findings, located where they name a place in a file of the user.
     pub fn diagnostics(&self) -> Vec<Diagnostic> {
         let located = self.findings.iter().map(|finding| {
             let code = finding.code.parse().unwrap_or(crate::codes::Code::Evaluation);
@@ -102,7 +100,7 @@ impl Document {
                 .message(&finding.message)
                 .expected(&finding.expected)
                 .hint(&finding.hint)
-                .at(finding.mark.and_then(|mark| self.span(mark)));
+                .at(finding.mark.filter(|mark| self.is_user(*mark)).and_then(|mark| self.span(mark)));
             for (mark, message) in &finding.related {
                 let span = self.span(*mark);
                 diagnostic.related.push(crate::diagnostic::Related {
@@ -124,6 +122,13 @@ pub fn field_path(steps: &[String]) -> FieldPath {
         None => Segment::Key(step.clone()),
     };
     FieldPath(steps.iter().map(segment).collect())
+}
+
+impl Value {
+    /// Whether there is nothing to read.
+    pub fn is_nothing(&self) -> bool {
+        matches!(self, Value::Null | Value::Broken)
+    }
 }
 
 impl Node {

@@ -20,7 +20,7 @@ impl Origins {
         let mut library = None;
         let mut note = |mark: Option<Mark>| {
             if let Some(mark) = mark {
-                if self.is_user(mark) { best = Some(mark) } else { library = Some(mark) }
+                if self.document.is_user(mark) { best = Some(mark) } else { library = Some(mark) }
             }
         };
         let mut node = &*self.root;
@@ -51,8 +51,9 @@ impl Origins {
         best.or(library).and_then(|mark| self.document.span(mark))
     }
 
-    fn is_user(&self, mark: Mark) -> bool {
-        usize::try_from(mark.0).ok().and_then(|index| self.document.files.get(index)).is_some_and(|file| file.user)
+    /// A place in a file of the user; nothing for any other.
+    pub(super) fn user_span(&self, mark: Option<Mark>) -> Option<Span> {
+        mark.filter(|mark| self.document.is_user(*mark)).and_then(|mark| self.document.span(mark))
     }
 
     /// Fills in the places of a finding and of what takes part in it.

@@ -11,6 +11,7 @@ use super::node::{File, Mark};
 pub struct Places {
     project: PathBuf,
     library: PathBuf,
+    allowed: Vec<PathBuf>,
     known: Vec<Known>,
 }
 
@@ -24,7 +25,7 @@ struct Known {
 impl Places {
     pub fn new(program: &Program) -> Self {
         let project = program.stack.parent().unwrap_or(Path::new("")).to_owned();
-        Places { project, library: program.library.clone(), known: Vec::new() }
+        Places { project, library: program.library.clone(), allowed: program.allow_imports.clone(), known: Vec::new() }
     }
 
     /// The place of a byte of a file; none in the standard library of Nickel.
@@ -71,6 +72,15 @@ impl Places {
             .ok()
             .and_then(|index| self.known.get(index))
             .is_some_and(|known| !known.file.user && !known.file.shown.is_empty())
+    }
+
+    /// A message without the folders of this machine: paths as the user knows them.
+    pub fn relative(&self, text: &str) -> String {
+        let folders = [&self.library, &self.project].into_iter().chain(&self.allowed);
+        folders.filter(|folder| folder.parent().is_some()).fold(text.to_owned(), |text, folder| {
+            let folder = format!("{}/", folder.display());
+            if text.contains(&folder) { text.replace(&folder, "") } else { text }
+        })
     }
 
     pub fn into_files(self) -> Vec<File> {

@@ -20,14 +20,22 @@ pub struct Secret {
 }
 
 /// A part of a composed secret.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-#[derive(Default)]
 pub struct TemplatePart {
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<Text>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub secret: Option<SecretName>,
     /// How the other secret is written into this one.
+    #[serde(skip_serializing_if = "Encoding::is_none")]
     pub encode: Encoding,
+}
+
+impl Encoding {
+    fn is_none(&self) -> bool {
+        *self == Encoding::None
+    }
 }
 
 /// How a value is written into a composed secret.

@@ -10,12 +10,14 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-use super::cache::{noise, plain_folder};
 use crate::artifact::Digest;
+use crate::source::library::{cache_folder, noise, own_folder};
 
 /// What the result depends on.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Watch {
+    /// The program itself: the very file, whatever it holds.
+    Program(PathBuf),
     /// A file's content.
     File(PathBuf),
     /// A path at which nothing is.
@@ -73,8 +75,8 @@ impl Recorder {
     /// Nothing when stamps cannot be kept at `<cache>/<folder>/<name>`; then the next run is only slower.
     pub fn begin(path: &Path) -> Option<Self> {
         let folder = path.parent()?;
-        plain_folder(folder.parent()?).ok()?;
-        plain_folder(folder).ok()?;
+        cache_folder(folder.parent()?).ok()?;
+        own_folder(folder).ok()?;
         let temporary = folder.join(format!(".{}", noise().ok()?));
         let file = File::create_new(&temporary).ok()?;
         let meta = file.metadata().ok();
@@ -131,6 +133,7 @@ fn write(identity: &str, said: &str, seen: &[Seen]) -> Option<String> {
     let mut text = format!("{HEADER}\n{identity}\n{}\n{said}\n", said.len());
     for seen in seen {
         let (kind, watched) = match &seen.watch {
+            Watch::Program(path) => ('p', path),
             Watch::File(path) => ('f', path),
             Watch::Absent(path) => ('a', path),
             Watch::Folder(path) => ('d', path),
@@ -172,6 +175,7 @@ impl Stamp {
             let digest = fields.next()?.to_owned();
             let path = PathBuf::from(fields.next()?);
             let watch = match kind {
+                "p" => Watch::Program(path),
                 "f" => Watch::File(path),
                 "a" => Watch::Absent(path),
                 "d" => Watch::Folder(path),
@@ -200,6 +204,7 @@ fn see(watch: Watch) -> Option<Seen> {
 fn still(seen: &Seen, taken: i128) -> bool {
     match meta(&seen.watch) {
         Some(now) if now == seen.meta && now.is_before(taken) => true,
+        _ if matches!(seen.watch, Watch::Program(_)) => false,
         Some(_) => content(&seen.watch).is_some_and(|digest| digest == seen.digest),
         None => false,
     }
@@ -207,7 +212,7 @@ fn still(seen: &Seen, taken: i128) -> bool {
 
 fn meta(watch: &Watch) -> Option<Meta> {
     match watch {
-        Watch::File(path) | Watch::Folder(path) => Some(Meta::of(&fs::metadata(path).ok()?)),
+        Watch::Program(path) | Watch::File(path) | Watch::Folder(path) => Some(Meta::of(&fs::metadata(path).ok()?)),
         Watch::Absent(path) => fs::symlink_metadata(path).is_err().then(Meta::default),
     }
 }
@@ -215,7 +220,7 @@ fn meta(watch: &Watch) -> Option<Meta> {
 /// The digest of what is there; a link is another thing than what it leads to.
 fn content(watch: &Watch) -> Option<String> {
     let (path, digest) = match watch {
-        Watch::Absent(_) => return Some("-".to_owned()),
+        Watch::Absent(_) | Watch::Program(_) => return Some("-".to_owned()),
         Watch::File(path) => {
             // A pipe would wait for a writer.
             fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
@@ -311,6 +316,19 @@ mod tests {
         };
         assert!(!save(b"made"));
         assert!(save(b"edited"));
+    }
+
+    #[test]
+    fn another_program_makes_a_stamp_worthless() {
+        let folder = tempfile::tempdir().unwrap();
+        let (program, stamp) = (folder.path().join("nself"), place(folder.path()));
+        fs::write(&program, "program").unwrap();
+        tick();
+        record(&stamp, vec![Watch::Program(program.clone())]);
+        assert!(Stamp::fresh(&stamp).is_some());
+        fs::remove_file(&program).unwrap();
+        fs::write(&program, "program").unwrap();
+        assert!(Stamp::fresh(&stamp).is_none(), "the same content is not the same file");
     }
 
     #[test]

@@ -7,10 +7,10 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
-use super::cache::noise;
 use super::state::{Change, Changes, State, TEMPORARY, blocked, read};
 use super::{MANIFEST, failed};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::source::library::noise;
 
 /// Writes what differs and deletes what is stale. With `force`, hand-edited and foreign files too.
 ///

@@ -21,8 +21,13 @@ touch "$work/empty/.keep"
   cat "$tools/trixie/etc/passwd"
   printf 'pg70:x:70:70::/tmp:/bin/sh\nredis999:x:999:1000::/tmp:/bin/sh\n'
 } >"$work/passwd"
-printf '#!/bin/sh\nexec curl -fsS -o /dev/null http://127.0.0.1:8025/readyz\n' >"$work/mailpit"
+printf '#!/bin/sh\nexec /stand_in.py "$@"\n' >"$work/mailpit"
 chmod 755 "$work/mailpit" "$work/stand_in.py" "$work/postgres-entrypoint.sh"
+mkdir -p "$work/busybox/bin" "$work/busybox/tmp"
+cp "$(readlink -f "$tools/trixie/usr/bin/busybox")" "$work/busybox/bin/busybox"
+for applet in $("$work/busybox/bin/busybox" --list); do
+  [ "$applet" = busybox ] || ln -s busybox "$work/busybox/bin/$applet"
+done
 
 # image NAME DOCKERFILE-LINES
 image() {
@@ -39,7 +44,11 @@ ${3:-}
 ENTRYPOINT [\"/stand_in.py\"]"
 }
 
+# A health check that asks by a tool that the real image lacks must fail here too.
+without() { printf 'RUN ["rm", "/usr/bin/%s"]' "$1"; }
+
 mapfile -t names < <(sed -n 's/^    image: "\{0,1\}\([^"]*\)"\{0,1\}$/\1/p' "$@" | sort -u)
+[ ${#names[@]} -gt 0 ] || { echo "no image in $*" >&2; exit 1; }
 for name in "${names[@]}"; do
   if docker image inspect "$name" >/dev/null 2>&1; then continue; fi
   case $name in
@@ -55,30 +64,38 @@ CMD ["postgres"]' ;;
       image "$name" 'COPY passwd /etc/passwd
 COPY --chown=999:1000 empty /data
 CMD ["redis-server"]' ;;
-    */library/busybox:*) image "$name" 'CMD ["sh"]' ;;
+    */library/busybox:*)
+      tar -C "$work/busybox" -c . | docker import -c 'CMD ["sh"]' \
+        -c 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' - "$name" >/dev/null ;;
     */hasura/graphql-engine:*)
       stand_in "$name" '{"name": "hasura", "ports": [8080], "needs": ["HASURA_GRAPHQL_ADMIN_SECRET", "HASURA_GRAPHQL_DATABASE_URL",
         "HASURA_GRAPHQL_METADATA_DATABASE_URL", "HASURA_GRAPHQL_JWT_SECRET"], "min_length": {"HASURA_GRAPHQL_ADMIN_SECRET": 32},
         "json": ["HASURA_GRAPHQL_JWT_SECRET"], "databases": ["HASURA_GRAPHQL_DATABASE_URL", "HASURA_GRAPHQL_METADATA_DATABASE_URL"],
-        "writable": ["/tmp"]}' ;;
+        "health": ["/healthz"], "writable": ["/tmp"]}' "$(without wget)" ;;
     */nhost/hasura-auth:*)
       stand_in "$name" '{"name": "auth", "ports": [4000], "needs": ["HASURA_GRAPHQL_JWT_SECRET", "HASURA_GRAPHQL_DATABASE_URL",
         "HASURA_GRAPHQL_GRAPHQL_URL", "HASURA_GRAPHQL_ADMIN_SECRET"], "json": ["HASURA_GRAPHQL_JWT_SECRET"],
-        "databases": ["HASURA_GRAPHQL_DATABASE_URL"], "command": ["serve"], "writable": ["/tmp"], "port_variable": "AUTH_PORT"}' ;;
+        "databases": ["HASURA_GRAPHQL_DATABASE_URL"], "command": ["serve"], "writable": ["/tmp"], "port_variable": "AUTH_PORT",
+        "health": ["/healthz"]}' "$(without curl)" ;;
     */minio/minio:*)
       stand_in "$name" '{"name": "minio", "ports": [9000, 9001], "min_length": {"MINIO_ROOT_USER": 3, "MINIO_ROOT_PASSWORD": 8},
-        "command": ["server", "--console-address"], "writable": ["/data", "/tmp"]}' ;;
+        "command": ["server", "--console-address"], "writable": ["/data", "/tmp"],
+        "health": ["/minio/health/live", "/minio/health/ready"]}' "$(without wget)" ;;
     */nhost/functions:*)
-      stand_in "$name" '{"name": "functions", "ports": [3000], "read_only": false, "files": ["/opt/project/package-lock.json"]}' ;;
-    */axllent/mailpit:*) stand_in "$name" '{"name": "mail", "ports": [8025], "smtp": [1025]}' 'COPY mailpit /mailpit' ;;
+      stand_in "$name" '{"name": "functions", "ports": [3000], "read_only": false, "files": ["/opt/project/package-lock.json"],
+        "health": ["/healthz"]}' "$(without curl)" ;;
+    */axllent/mailpit:*) stand_in "$name" '{"name": "mail", "ports": [8025], "smtp": [1025], "health": ["/livez", "/readyz"]}' "COPY mailpit /mailpit
+$(without curl)" ;;
     */getmeili/meilisearch:*)
-      stand_in "$name" '{"name": "meilisearch", "ports": [7700], "min_length": {"MEILI_MASTER_KEY": 16}, "writable": ["/meili_data"]}' ;;
-    */nself/nself-admin:*) stand_in "$name" '{"name": "admin", "ports": [3021], "read_only": false}' ;;
+      stand_in "$name" '{"name": "meilisearch", "ports": [7700], "min_length": {"MEILI_MASTER_KEY": 16}, "writable": ["/meili_data"],
+        "health": ["/health"]}' ;;
+    */nself/nself-admin:*) stand_in "$name" '{"name": "admin", "ports": [3021], "read_only": false, "health": ["/api/health"]}' ;;
     */nself/ping-api:*)
       stand_in "$name" '{"name": "ping-api", "ports": [8001], "needs": ["DATABASE_URL", "REDIS_URL", "HASURA_GRAPHQL_JWT_SECRET"],
-        "databases": ["DATABASE_URL"], "port_variable": "PORT"}' ;;
+        "databases": ["DATABASE_URL"], "port_variable": "PORT", "health": ["/healthz"]}' ;;
     */grafana/grafana:*)
-      stand_in "$name" '{"name": "monitor", "ports": [3000], "min_length": {"GF_SECURITY_ADMIN_PASSWORD": 16}, "writable": ["/var/lib/grafana"]}' \
+      stand_in "$name" '{"name": "monitor", "ports": [3000], "min_length": {"GF_SECURITY_ADMIN_PASSWORD": 16}, "writable": ["/var/lib/grafana"],
+        "health": ["/api/health"]}' \
         'COPY --chown=472:0 empty /var/lib/grafana' ;;
     *)
       echo "no stand-in for $name" >&2

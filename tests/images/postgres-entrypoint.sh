@@ -1,25 +1,55 @@
 #!/bin/sh
 # Stands in for the entrypoint of the official PostgreSQL image: initialises an empty PGDATA, runs the scripts
 # of /docker-entrypoint-initdb.d against a server that listens on its socket only, then becomes the server.
+# As there, a first start that failed half-way is not tried again: the folder is no longer empty.
 set -eu
 export PATH="/usr/lib/postgresql/17/bin:$PATH"
-user=${POSTGRES_USER:-postgres}
-database=${POSTGRES_DB:-$user}
-if [ ! -s "$PGDATA/PG_VERSION" ]; then
-  if [ -z "${POSTGRES_PASSWORD_FILE:-}" ]; then
-    echo "POSTGRES_PASSWORD_FILE is missing" >&2
+
+# setting NAME DEFAULT: the variable, or the content of the file that NAME_FILE names; never both.
+setting() {
+  eval "value=\${$1:-} file=\${$1_FILE:-}"
+  if [ -n "$value" ] && [ -n "$file" ]; then
+    echo "$1 and $1_FILE are both set" >&2
     exit 1
   fi
-  initdb -D "$PGDATA" -U "$user" --pwfile="$POSTGRES_PASSWORD_FILE" --auth-host=scram-sha-256 --auth-local=trust >/dev/null
+  if [ -n "$file" ]; then value=$(cat "$file"); fi
+  printf '%s' "${value:-$2}"
+}
+
+run_sql() {
+  psql -v ON_ERROR_STOP=1 --no-psqlrc --no-password -U "$user" -d "$database" "$@"
+}
+
+if [ ! -s "$PGDATA/PG_VERSION" ]; then
+  user=$(setting POSTGRES_USER postgres)
+  database=$(setting POSTGRES_DB "$user")
+  password=$(setting POSTGRES_PASSWORD '')
+  if [ -z "$password" ]; then
+    echo "POSTGRES_PASSWORD or POSTGRES_PASSWORD_FILE is missing" >&2
+    exit 1
+  fi
+  # The password goes through a file: a command line is seen by everyone.
+  umask 077
+  printf '%s\n' "$password" >/tmp/first-password
+  initdb -D "$PGDATA" -U "$user" --pwfile=/tmp/first-password --auth-host=scram-sha-256 --auth-local=trust >/dev/null
+  rm /tmp/first-password
   echo "host all all all scram-sha-256" >>"$PGDATA/pg_hba.conf"
+  # In the file, where an option of the command still wins.
+  echo "listen_addresses = '*'" >>"$PGDATA/postgresql.conf"
   pg_ctl -D "$PGDATA" -o "-c listen_addresses=''" -w start >/dev/null
   if [ "$database" != postgres ]; then
     psql -v ON_ERROR_STOP=1 --no-psqlrc -U "$user" -d postgres -c "CREATE DATABASE \"$database\""
   fi
-  for file in /docker-entrypoint-initdb.d/*.sql; do
-    [ -e "$file" ] || continue
-    psql -v ON_ERROR_STOP=1 --no-psqlrc --no-password -U "$user" -d "$database" -f "$file"
+  for file in /docker-entrypoint-initdb.d/*; do
+    case $file in
+      *.sql) run_sql -f "$file" ;;
+      *.sql.gz) gunzip -c "$file" | run_sql ;;
+      *.sh)
+        # shellcheck disable=SC1090 # the image's contract: what is not executable is sourced
+        if [ -x "$file" ]; then "$file"; else . "$file"; fi ;;
+      *) [ ! -e "$file" ] || echo "ignoring $file" >&2 ;;
+    esac
   done
   pg_ctl -D "$PGDATA" -m fast -w stop >/dev/null
 fi
-exec "$@" -c listen_addresses='*'
+exec "$@"

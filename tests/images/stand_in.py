@@ -2,13 +2,18 @@
 """Stands in for images that cannot be pulled: listens where the real one listens, answers its health path,
 and ends at once when a setting that the real one needs is missing or wrong.
 
-Configured by STAND_IN (JSON in /etc/stand-in.json): name, ports, health paths, needs.
-Every other request is answered with what arrived; a websocket upgrade echoes frames.
+Configured by /etc/stand-in.json: name, ports, health paths, needs (see check). A path that only other images
+have for their health is not found; every other request is answered with what arrived; a websocket upgrade
+echoes frames. `stand_in.py readyz` asks a running one, as `/mailpit readyz` does.
 """
 import base64, hashlib, json, os, socketserver, struct, subprocess, sys, threading
+import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 CONFIG = json.load(open("/etc/stand-in.json"))
+
+# Where the images of the catalogue tell their health.
+HEALTH = {"/health", "/healthz", "/livez", "/readyz", "/api/health", "/minio/health/live", "/minio/health/ready"}
 
 
 def fail(message):
@@ -99,7 +104,8 @@ class Handler(BaseHTTPRequestHandler):
         seen = {"service": CONFIG["name"], "port": self.server.server_port, "method": self.command, "path": self.path,
                 "headers": {k.lower(): v for k, v in self.headers.items()}, "body_bytes": length or 0}
         text = json.dumps(seen).encode()
-        self.send_response(200)
+        path = self.path.split("?")[0]
+        self.send_response(404 if path in HEALTH and path not in CONFIG["health"] else 200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(text)))
         self.end_headers()
@@ -141,6 +147,9 @@ class Echo(ThreadingHTTPServer):
 
 
 if __name__ == "__main__":
+    if sys.argv[1:] == ["readyz"]:
+        urllib.request.urlopen(f"http://127.0.0.1:{CONFIG['ports'][0]}/readyz", timeout=3)
+        sys.exit(0)
     check()
     for port in CONFIG.get("smtp", []):
         threading.Thread(target=socketserver.ThreadingTCPServer(("", port), Smtp).serve_forever, daemon=True).start()

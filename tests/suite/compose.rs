@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::{Ran, environments, nself_in, project, run, stack, tool};
+use crate::support::{Ran, environments, golden, nself_in, project, run, stack, tool};
 
 /// Values for every variable that the file requires.
 fn variables(folder: &Path) -> PathBuf {
@@ -103,9 +103,60 @@ fn the_schema_and_yamllint_have_nothing_to_say() {
     let rules = "{extends: default, rules: {document-start: disable, line-length: disable, indentation: {indent-sequences: true, spaces: 2}}}";
     let ran = run(Command::new(venv.join("yamllint")).args(["-s", "-d", rules]).args(&files));
     assert_eq!(ran.code, 0, "{}", ran.stdout);
+    let untidy = copy(&environments()[0]);
+    let text = std::fs::read_to_string(untidy.path().join("compose.yaml")).unwrap();
+    std::fs::write(untidy.path().join("compose.yaml"), text.replacen("restart: unless-stopped", "restart:  no", 1))
+        .unwrap();
+    let ran =
+        run(Command::new(venv.join("yamllint")).args(["-s", "-d", rules]).arg(untidy.path().join("compose.yaml")));
+    assert_ne!(ran.code, 0, "the check can fail");
     let folder = copy(&environments()[0]);
     broken(folder.path());
     assert_ne!(schema(&[folder.path().join("compose.yaml")]).code, 0, "the check can fail");
+}
+
+#[test]
+fn the_linter_of_key_order_has_no_warning() {
+    let Some(linter) = tool("npm/node_modules/.bin/dclint") else { return };
+    let lint = |file: &Path| run(Command::new(&linter).args(["--max-warnings", "0"]).arg(file));
+    for environment in environments() {
+        let ran = lint(&environment.join("compose.yaml"));
+        assert_eq!(ran.code, 0, "{}: {}{}", environment.display(), ran.stdout, ran.stderr);
+    }
+    let folder = copy(&environments()[0]);
+    let file = folder.path().join("compose.yaml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let (head, volumes) = text.split_once("\nvolumes:\n").unwrap();
+    std::fs::write(&file, format!("volumes:\n{volumes}{head}\n")).unwrap();
+    assert_ne!(lint(&file).code, 0, "the check can fail");
+}
+
+/// Each golden stack as it is, in the form that the old generation reads.
+#[test]
+fn docker_compose_1_29_reads_every_golden_stack() {
+    let program = Path::new("/usr/bin/docker-compose");
+    if tool("stamps/packages").is_none() {
+        return;
+    }
+    for case in golden(false) {
+        let folder = project(&case);
+        let compat = "(import \"stack.ncl\") & { compose.compat = '\"docker-compose-1.29\" }\n";
+        std::fs::write(folder.path().join("compat.ncl"), compat).unwrap();
+        let ran = nself_in(folder.path(), ["gen", "compat.ncl"]);
+        assert_eq!(ran.code, 0, "{}: {}", case.display(), ran.stderr);
+        for environment in ["local", "staging", "prod"] {
+            let folder = folder.path().join("deploy").join(environment);
+            variables(&folder);
+            // 1.29 looks for the folders that images are built from. They are the user's source, which the golden
+            // stacks name and do not hold.
+            let text = std::fs::read_to_string(folder.join("compose.yaml")).unwrap();
+            for context in text.lines().filter_map(|line| line.trim().strip_prefix("context: ")) {
+                std::fs::create_dir_all(folder.join(context.trim_matches('"'))).unwrap();
+            }
+            let ran = config(program, &folder);
+            assert!(accepts(&ran), "{} {environment}: {}", case.display(), ran.stderr);
+        }
+    }
 }
 
 /// The account that goes with every file names a field of the plan for everything it says.

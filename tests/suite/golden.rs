@@ -131,6 +131,21 @@ fn environments_are_listed_shown_and_compared() {
     assert_eq!(nself_in(case.path(), ["gen", "--env", "nowhere"]).code, 2);
 }
 
+/// A layer replaces what it names, and `null` takes a variable away.
+#[test]
+fn a_layer_can_take_a_variable_away() {
+    let case = crate::support::stack(
+        r#"{ project = "shop", domain = "shop.example.com",
+             services.orders = { image = "a/orders:1", env = { KEPT = "yes", GONE = "common" } },
+             environments.prod.services.orders.env.GONE = null }"#,
+    );
+    let ran = nself_in(case.path(), ["gen"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let text = |env: &str| std::fs::read_to_string(case.path().join("deploy").join(env).join("compose.yaml")).unwrap();
+    assert!(text("staging").contains("GONE: common") && text("prod").contains("KEPT: "));
+    assert!(!text("prod").contains("GONE"));
+}
+
 /// The stack language as people read it; a change of it shows in the review.
 #[test]
 fn the_language_is_as_it_was() {

@@ -6,9 +6,12 @@
 mod compose;
 mod defects;
 mod determinism;
+mod findings;
 mod golden;
 mod hostile;
+mod imports;
 mod nginx;
+mod order;
 mod ownership;
 mod postgres;
 mod secrets;

@@ -136,6 +136,28 @@ fn links_in_the_output_folder_are_not_followed() {
     }
 }
 
+/// Links that came with the project lead nowhere, and a file in the cache is not emptied through one.
+#[test]
+fn links_in_the_cache_are_not_followed() {
+    let outside = tempfile::tempdir().unwrap();
+    let precious = outside.path().join("precious");
+    fs::write(&precious, "precious").unwrap();
+    let case = stack(STACK);
+    fs::create_dir(case.path().join(".nself")).unwrap();
+    for name in ["lock", "stamps", "lib", ".gitignore"] {
+        symlink(&precious, case.path().join(".nself").join(name)).unwrap();
+    }
+    assert_eq!(nself_in(case.path(), ["gen"]).code, 0);
+    assert_eq!(fs::read_to_string(&precious).unwrap(), "precious");
+
+    let case = stack(STACK);
+    let elsewhere = outside.path().join("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    symlink(&elsewhere, case.path().join(".nself")).unwrap();
+    assert_eq!(nself_in(case.path(), ["gen"]).code, 0);
+    assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 0, "nothing is written through the link");
+}
+
 #[test]
 fn a_damaged_manifest_is_named_and_nothing_is_guessed() {
     let case = generated();

@@ -13,28 +13,29 @@ fn gen_with(text: &str) -> Ran {
     ran
 }
 
-fn ends_with(text: &str, code: &str) {
+/// Which of several limits is met first may depend on the machine; that one is met does not.
+fn ends_with(text: &str, codes: &[&str]) {
     let started = Instant::now();
     let ran = gen_with(text);
     let shown: String = text.chars().take(60).collect();
     assert_eq!(ran.code, 2, "{shown}: {}", ran.stderr);
-    assert!(ran.stderr.contains(&format!("error[{code}]")), "{shown}: {}", ran.stderr);
+    assert!(codes.iter().any(|code| ran.stderr.contains(&format!("error[{code}]"))), "{shown}: {}", ran.stderr);
     assert!(ran.stderr.contains("stack.ncl:"), "{shown}: {}", ran.stderr);
     assert!(started.elapsed() < Duration::from_secs(60), "{shown}");
 }
 
 #[test]
 fn deep_nesting_ends_in_a_finding() {
-    ends_with(&format!("{}{}", "[".repeat(20_000), "]".repeat(20_000)), "NS005");
-    ends_with(&format!("{}1{}", "{a=".repeat(5_000), "}".repeat(5_000)), "NS005");
+    ends_with(&format!("{}{}", "[".repeat(20_000), "]".repeat(20_000)), &["NS005"]);
+    ends_with(&format!("{}1{}", "{a=".repeat(5_000), "}".repeat(5_000)), &["NS005"]);
 }
 
 #[test]
 fn endless_programs_end_in_a_finding() {
-    ends_with("let rec f = fun x => 1 + f x in { a = f 1 }", "NS005");
-    ends_with("let rec f = fun x => f (x @ x) in { a = f [1, 2] }", "NS005");
-    ends_with("let rec f = fun x => f x in { a = f 1 }", "NS005");
-    ends_with("{ a = import \"/dev/zero\" as 'Text }", "NS003");
+    ends_with("let rec f = fun x => 1 + f x in { a = f 1 }", &["NS005"]);
+    ends_with("let rec f = fun x => f (x @ x) in { a = f [1, 2] }", &["NS005"]);
+    ends_with("let rec f = fun x => f x in { a = f 1 }", &["NS005"]);
+    ends_with("{ a = import \"/dev/zero\" as 'Text }", &["NS003", "NS005"]);
 }
 
 #[test]

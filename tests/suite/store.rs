@@ -372,6 +372,14 @@ fn a_planted_stamp_does_not_pass_the_check() {
         fs::rename(case.path().join("forged"), entry.path()).unwrap();
     }
     assert_eq!(nself_in(case.path(), ["check"]).code, 1);
+    // Nor one that saw nothing at all.
+    for entry in fs::read_dir(case.path().join(".nself/stamps")).unwrap().map(Result::unwrap) {
+        for empty in ["nself stamp 1\n2\n{}\nend\n", "nself stamp 2\n1 1\n2\n{}\nend\n"] {
+            fs::write(case.path().join("forged"), empty).unwrap();
+            fs::rename(case.path().join("forged"), entry.path()).unwrap();
+            assert_eq!(nself_in(case.path(), ["check"]).code, 1, "{empty:?}");
+        }
+    }
 }
 
 /// A derivation changes with the part of the plan that its generator reads, and with nothing else.

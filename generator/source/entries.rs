@@ -1,0 +1,137 @@
+//! What the decoder finds inside records, arrays and variants. Whole entries of maps and arrays that do not
+//! fit are passed over where they stand.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde::de::{self, DeserializeSeed, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor};
+
+use super::decode::{Decoder, Step};
+use super::misfit::Misfit;
+use super::node::{Entry, Node};
+
+/// Fields of a record, without those left out.
+pub struct Entries<'a, 'b, I> {
+    pub at: &'b Decoder<'a>,
+    pub fields: I,
+    /// The value of the key that was read last.
+    pub current: Option<Decoder<'a>>,
+}
+
+/// A key as text, so that names are checked like other text.
+struct Key<'a>(&'a str);
+
+impl<'de> de::Deserializer<'de> for Key<'_> {
+    type Error = Misfit;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
+        visitor.visit_str(self.0)
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
+        newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
+    }
+}
+
+impl<'de, I: Iterator<Item = (&'de String, &'de Entry)>> MapAccess<'de> for Entries<'de, '_, I> {
+    type Error = Misfit;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Misfit> {
+        for (key, entry) in self.fields.by_ref() {
+            let at = self.at.child(&entry.node, Step::Key(key));
+            if !at.is_left_out() {
+                self.current = Some(at.clone());
+                return at.step(entry.key, |_| seed.deserialize(Key(key))).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Misfit> {
+        let Some(at) = self.current.take() else { return Err(de::Error::custom("a value without its key")) };
+        at.step(None, |at| seed.deserialize(at))
+    }
+
+    /// Maps read whole entries, so that one that does not fit can be passed over here and now.
+    fn next_entry<K: Deserialize<'de>, V: Deserialize<'de>>(&mut self) -> Result<Option<(K, V)>, Misfit> {
+        let account = self.at.account;
+        loop {
+            let before = account.length();
+            let Some(key) = self.next_key()? else { return Ok(None) };
+            if let Some(value) = self.current.take().and_then(|at| at.fitting()) {
+                return Ok(Some((key, value)));
+            }
+            // The entry is not read again, so what was found about its key stays.
+            account.keep_since(before);
+        }
+    }
+}
+
+/// Items of an array, without those left out.
+pub struct Items<'a, 'b, I> {
+    pub at: &'b Decoder<'a>,
+    pub items: I,
+}
+
+impl<'de, I: Iterator<Item = (usize, &'de Node)>> Items<'de, '_, I> {
+    fn next(&mut self) -> Option<Decoder<'de>> {
+        let mut items = self.items.by_ref().map(|(index, node)| self.at.child(node, Step::Index(index)));
+        items.find(|at| !at.is_left_out())
+    }
+}
+
+impl<'de, I: Iterator<Item = (usize, &'de Node)>> SeqAccess<'de> for Items<'de, '_, I> {
+    type Error = Misfit;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Misfit> {
+        self.next().map(|at| at.step(None, |at| seed.deserialize(at))).transpose()
+    }
+
+    /// Like [`MapAccess::next_entry`].
+    fn next_element<T: Deserialize<'de>>(&mut self) -> Result<Option<T>, Misfit> {
+        while let Some(at) = self.next() {
+            if let Some(value) = at.fitting() {
+                return Ok(Some(value));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// `{ secret = "name" }`: a variant with its content.
+pub struct Variant<'a, 'b> {
+    pub at: &'b Decoder<'a>,
+    pub fields: &'a BTreeMap<String, Entry>,
+}
+
+impl<'de> EnumAccess<'de> for Variant<'de, '_> {
+    type Error = Misfit;
+    type Variant = Decoder<'de>;
+
+    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Decoder<'de>), Misfit> {
+        let Some((key, entry)) = self.fields.first_key_value() else { return Err(de::Error::custom("no variant")) };
+        let at = self.at.child(&entry.node, Step::Key(key));
+        Ok((at.step(entry.key, |_| seed.deserialize(Key(key)))?, at))
+    }
+}
+
+impl<'de> VariantAccess<'de> for Decoder<'de> {
+    type Error = Misfit;
+
+    fn unit_variant(self) -> Result<(), Misfit> {
+        Ok(())
+    }
+
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Misfit> {
+        self.step(None, |at| seed.deserialize(at))
+    }
+
+    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Misfit> {
+        de::Deserializer::deserialize_any(self, visitor)
+    }
+
+    fn struct_variant<V: Visitor<'de>>(self, fields: &'static [&'static str], visitor: V) -> Result<V::Value, Misfit> {
+        de::Deserializer::deserialize_struct(self, "", fields, visitor)
+    }
+}

@@ -1,0 +1,163 @@
+//! Trees as flat lists: each node is followed by what it holds. A reader of nested JSON gives up at 128
+//! levels, and buffers every level on the way; a list has no levels.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::de::{Error, SeqAccess, Visitor};
+use serde::ser::SerializeSeq;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::node::{Entry, Mark, Node, Value};
+
+/// One step of a walk through a tree.
+#[derive(Serialize, Deserialize)]
+enum Step<'a> {
+    #[serde(rename = "n")]
+    Null(Option<Mark>),
+    #[serde(rename = "x")]
+    Broken(Option<Mark>),
+    #[serde(rename = "b")]
+    Bool(bool, Option<Mark>),
+    #[serde(rename = "i")]
+    Integer(i64, Option<Mark>),
+    /// As bits: reading a decimal number may round.
+    #[serde(rename = "f")]
+    Float(u64, Option<Mark>),
+    #[serde(rename = "s")]
+    Text(#[serde(borrow)] Cow<'a, str>, Option<Mark>),
+    /// So many items follow.
+    #[serde(rename = "a")]
+    Array(usize, Option<Mark>),
+    /// So many keys follow, each with its value.
+    #[serde(rename = "r")]
+    Record(usize, Option<Mark>),
+    #[serde(rename = "k")]
+    Key(#[serde(borrow)] Cow<'a, str>, Option<Mark>),
+}
+
+/// Most levels of a tree; reading takes stack for each.
+pub const DEPTH: usize = 512;
+/// Room made ahead; a count from outside is believed no further.
+const AHEAD: usize = 1024;
+
+impl Serialize for Node {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut list = serializer.serialize_seq(None)?;
+        write(self, &mut list)?;
+        list.end()
+    }
+}
+
+fn write<L: SerializeSeq>(node: &Node, list: &mut L) -> Result<(), L::Error> {
+    let mark = node.mark;
+    match &node.value {
+        Value::Null => list.serialize_element(&Step::Null(mark)),
+        Value::Broken => list.serialize_element(&Step::Broken(mark)),
+        Value::Bool(value) => list.serialize_element(&Step::Bool(*value, mark)),
+        Value::Integer(value) => list.serialize_element(&Step::Integer(*value, mark)),
+        Value::Float(value) => list.serialize_element(&Step::Float(value.to_bits(), mark)),
+        Value::Text(text) => list.serialize_element(&Step::Text(Cow::Borrowed(text), mark)),
+        Value::Array(items) => {
+            list.serialize_element(&Step::Array(items.len(), mark))?;
+            items.iter().try_for_each(|item| write(item, list))
+        }
+        Value::Record(fields) => {
+            list.serialize_element(&Step::Record(fields.len(), mark))?;
+            fields.iter().try_for_each(|(key, entry)| {
+                list.serialize_element(&Step::Key(Cow::Borrowed(key), entry.key))?;
+                write(&entry.node, list)
+            })
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Node {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(Reader)
+    }
+}
+
+struct Reader;
+
+impl<'de> Visitor<'de> for Reader {
+    type Value = Node;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("the steps of a tree")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Node, A::Error> {
+        read(&mut list, DEPTH)
+    }
+}
+
+fn read<'de, A: SeqAccess<'de>>(list: &mut A, depth: usize) -> Result<Node, A::Error> {
+    let Some(inner) = depth.checked_sub(1) else { return Err(A::Error::custom("the tree is too deep")) };
+    let short = || A::Error::custom("the tree ends early");
+    let (value, mark) = match list.next_element()?.ok_or_else(short)? {
+        Step::Null(mark) => (Value::Null, mark),
+        Step::Broken(mark) => (Value::Broken, mark),
+        Step::Bool(value, mark) => (Value::Bool(value), mark),
+        Step::Integer(value, mark) => (Value::Integer(value), mark),
+        Step::Float(bits, mark) => (Value::Float(f64::from_bits(bits)), mark),
+        Step::Text(text, mark) => (Value::Text(text.into_owned()), mark),
+        Step::Array(count, mark) => {
+            let mut items = Vec::with_capacity(count.min(AHEAD));
+            for _ in 0..count {
+                items.push(read(list, inner)?);
+            }
+            (Value::Array(items), mark)
+        }
+        Step::Record(count, mark) => {
+            let mut fields = BTreeMap::new();
+            for _ in 0..count {
+                let Some(Step::Key(name, key)) = list.next_element()? else { return Err(short()) };
+                let node = read(list, inner)?;
+                fields.insert(name.into_owned(), Entry { key, node });
+            }
+            (Value::Record(fields), mark)
+        }
+        Step::Key(..) => return Err(A::Error::custom("a key without its record")),
+    };
+    Ok(Node { value, mark })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plain(value: Value) -> Node {
+        Node { value, mark: None }
+    }
+
+    #[test]
+    fn a_tree_comes_back_as_it_was() {
+        let mut node = Node { value: Value::Text("quoted \" and \n and \u{1F600}".into()), mark: Some(Mark(0, 3, 4)) };
+        for _ in 0..DEPTH / 2 - 1 {
+            let fields = [("b", plain(Value::Float(0.1 + 0.2))), ("a", node), ("c", plain(Value::Integer(i64::MIN)))];
+            let entry = |(key, node): (&str, Node)| (key.to_owned(), Entry { key: Some(Mark(1, 2, 3)), node });
+            let record = plain(Value::Record(fields.into_iter().map(entry).collect()));
+            node =
+                plain(Value::Array(vec![plain(Value::Null), plain(Value::Broken), plain(Value::Bool(true)), record]));
+        }
+        let text = serde_json::to_string(&node).unwrap();
+        assert!(serde_json::from_str::<Node>(&text).unwrap() == node);
+    }
+
+    #[test]
+    fn a_list_that_is_no_tree_is_refused() {
+        for text in [
+            "[]",
+            r#"[{"k":["a",null]}]"#,
+            r#"[{"a":[2,null]},{"n":null}]"#,
+            r#"[{"r":[1,null]},{"n":null}]"#,
+            r#"[{"a":[9999999999999,null]}]"#,
+        ] {
+            assert!(serde_json::from_str::<Node>(text).is_err(), "{text}");
+        }
+        let deep = vec![r#"{"a":[1,null]}"#; DEPTH + 1].join(",");
+        assert!(serde_json::from_str::<Node>(&format!("[{deep}]")).unwrap_err().to_string().contains("too deep"));
+    }
+}

@@ -1,0 +1,109 @@
+//! Which files a program read, where it looked for others, and whether it was allowed to. Refuses by default:
+//! a file whose real place is unknown counts as outside.
+
+use std::path::{Path, PathBuf};
+
+use nickel_lang_core::cache::{CacheHub, SourcePath};
+use nickel_lang_core::files::FileId;
+
+use super::evaluate::Program;
+use super::library;
+use super::node::Input;
+
+/// What a program read.
+pub struct Imports {
+    /// Files that were read and places that were looked at in vain, sorted.
+    pub inputs: Vec<Input>,
+    /// The first import that leaves the project, the library and what the user allows.
+    pub outside: Option<Outside>,
+}
+
+/// An import that is not allowed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outside {
+    /// The importing file and the byte at which its import stands; none for the stack itself.
+    pub place: Option<(FileId, u32)>,
+    /// The file's name without its folders.
+    pub name: String,
+}
+
+impl Imports {
+    pub fn of(program: &Program, cache: &CacheHub) -> Self {
+        let project = program.stack.parent().unwrap_or(Path::new("")).to_owned();
+        let folders = std::iter::once(&project).chain(&program.allow_imports);
+        let allowed: Vec<PathBuf> = folders.filter_map(|folder| folder.canonicalize().ok()).collect();
+        let inside =
+            |path: &Path| path.canonicalize().is_ok_and(|real| allowed.iter().any(|folder| real.starts_with(folder)));
+
+        let mut inputs = Vec::new();
+        let mut outside = Vec::new();
+        for (id, path) in files(cache) {
+            match own(program, cache, id, path) {
+                // The importing file's folder comes first: a file that appears there takes the library's place.
+                Some(name) => {
+                    let importing =
+                        importers(cache, id).filter_map(|(importer, _)| Some((importer, path_of(cache, importer)?)));
+                    let others = importing.filter(|(id, path)| own(program, cache, *id, path).is_none());
+                    inputs.extend(
+                        others.filter_map(|(_, path)| Some(Input { path: path.parent()?.join(name), exists: false })),
+                    );
+                }
+                None => {
+                    if !inside(path) {
+                        outside.push(id);
+                    }
+                    inputs.push(Input { path: path.to_owned(), exists: true });
+                }
+            }
+        }
+        inputs.sort();
+        inputs.dedup();
+        Imports { inputs, outside: first(program, cache, &outside) }
+    }
+}
+
+/// The path of a library file below the library's folder; none for any other file.
+fn own<'a>(program: &Program, cache: &CacheHub, id: FileId, path: &'a Path) -> Option<&'a Path> {
+    let name = path.strip_prefix(&program.library).ok()?;
+    library::holds(name, cache.sources.source(id)).then_some(name)
+}
+
+/// Of the files outside, the one whose import comes first. Files that only other such files import are not
+/// named: nothing about the inside of those may show.
+fn first(program: &Program, cache: &CacheHub, outside: &[FileId]) -> Option<Outside> {
+    let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let from_inside = |id: &FileId| {
+        let places = importers(cache, *id).filter(|(importer, _)| !outside.contains(importer));
+        places.min().map(|place| (place, *id))
+    };
+    let placed = outside.iter().filter_map(from_inside).min();
+    match (placed, outside) {
+        (_, []) => None,
+        (Some((place, id)), _) => {
+            Some(Outside { place: Some(place), name: path_of(cache, id).map(name).unwrap_or_default() })
+        }
+        // Nobody inside imports it, so it is the stack.
+        (None, _) => Some(Outside { place: None, name: name(&program.stack) }),
+    }
+}
+
+/// The files that import a file, each with the byte of its first import.
+fn importers(cache: &CacheHub, id: FileId) -> impl Iterator<Item = (FileId, u32)> + '_ {
+    let places = cache.import_data.rev_imports.get(&id).into_iter().flatten();
+    places.map(|(importer, place)| (*importer, place.into_opt().map_or(0, |span| span.start.0)))
+}
+
+fn path_of(cache: &CacheHub, id: FileId) -> Option<&Path> {
+    match cache.sources.file_paths.get(&id)? {
+        SourcePath::Path(path, _) => Some(path),
+        _ => None,
+    }
+}
+
+/// All files that were read, in the order of their paths.
+fn files(cache: &CacheHub) -> Vec<(FileId, &Path)> {
+    let mut files: Vec<(FileId, &Path)> =
+        cache.sources.file_paths.keys().filter_map(|id| Some((*id, path_of(cache, *id)?))).collect();
+    files.sort_by(|a, b| (a.1, a.0).cmp(&(b.1, b.0)));
+    files
+}

@@ -1,0 +1,229 @@
+//! Everything that is wrong with a stack, in one run, at its place; judged through the library's own door.
+
+use std::path::Path;
+
+use nself::diagnostic::{Code, Diagnostic};
+use nself::source::{self, Guard, Limits, Loaded, Request};
+
+fn load_in(folder: &Path, text: &str, guard: Guard) -> (Option<Loaded>, Vec<Diagnostic>) {
+    std::fs::write(folder.join("stack.ncl"), text).unwrap();
+    let request =
+        Request { stack: folder.join("stack.ncl"), allow_imports: Vec::new(), cache: folder.join(".nself"), guard };
+    match source::load(&request) {
+        Ok(mut loaded) => {
+            let findings = std::mem::take(&mut loaded.findings);
+            (Some(loaded), findings)
+        }
+        Err(findings) => (None, findings),
+    }
+}
+
+/// Line 2 holds the names; `fields` start on line 3.
+fn findings(fields: &str) -> Vec<Diagnostic> {
+    let folder = tempfile::tempdir().unwrap();
+    let findings = load_in(folder.path(), &stack(fields), Guard::InProcess).1;
+    let place = folder.path().display().to_string();
+    assert!(!format!("{findings:?}").contains(&place), "no finding shows where the project lies: {findings:?}");
+    findings
+}
+
+fn stack(fields: &str) -> String {
+    format!(
+        "let nself = import \"nself/main.ncl\" in\n{{ project = \"shop\", domain = \"shop.example.com\",\n{fields}\n}} | nself.Stack\n"
+    )
+}
+
+fn places(findings: &[Diagnostic]) -> Vec<String> {
+    let place = |finding: &Diagnostic| {
+        let span = finding.span.as_ref().map(ToString::to_string).unwrap_or_default();
+        format!("{} {span} {}", finding.code, finding.path)
+    };
+    findings.iter().map(place).collect()
+}
+
+#[test]
+fn all_contract_errors_of_a_run_are_reported_at_line_and_column() {
+    let found = findings(
+        "services = {\n  orders = { image = 5, port = 70000 },\n  billing = { image = \"a/b:1\", egress = \"no\" },\n  mailer = { image = \"a/\" ++ 1 },\n},\n\
+         domain | String,\ncompose.compat = 'old,",
+    );
+    assert_eq!(
+        places(&found),
+        [
+            "NS101 stack.ncl:4:22 services.orders.image",
+            "NS107 stack.ncl:4:32 services.orders.port",
+            "NS101 stack.ncl:5:41 services.billing.egress",
+            "NS003 stack.ncl:6:30 services.mailer.image",
+            "NS101 stack.ncl:9:18 compose.compat",
+        ]
+    );
+    assert_eq!((found[0].message.as_str(), found[0].expected.as_str()), ("the value has another type", "text"));
+    assert_eq!(found[1].expected, "a whole number from 1 to 65535");
+}
+
+#[test]
+fn columns_count_characters() {
+    let found = findings("services = { orders = { image = \"a/b:1\", env = { A = \"äöü\", LONG = 5 } } },");
+    assert_eq!(places(&found)[0], "NS103 stack.ncl:3:68 services.orders.env.LONG");
+}
+
+#[test]
+fn unknown_fields_and_bad_names_are_shown_at_their_key() {
+    let found = findings(
+        "services = {\n  orders = { prot = 8001 },\n  Upper = { image = \"a/b:1\" },\n},\nservics = { a = 1 },",
+    );
+    assert_eq!(
+        places(&found),
+        [
+            "NS102 stack.ncl:4:14 services.orders.prot",
+            "NS105 stack.ncl:5:3 services.Upper",
+            "NS102 stack.ncl:7:1 servics"
+        ]
+    );
+    assert_eq!(found[0].hint, "did you mean `port`?");
+    assert_eq!(found[2].hint, "did you mean `services`?");
+    assert!(found[0].expected.contains("image, build, entrypoint"), "{}", found[0].expected);
+    assert_eq!(found[0].environments, ["local", "prod", "staging"], "one finding for all environments");
+}
+
+#[test]
+fn a_very_long_field_name_costs_no_time_and_is_not_repeated() {
+    let started = std::time::Instant::now();
+    let found = findings(&format!("services.orders = {{ image = \"a/b:1\", {} = 1 }},", "p".repeat(200_000)));
+    assert_eq!(found[0].code, Code::UnknownField);
+    assert!(found[0].message.len() < 200);
+    assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
+}
+
+#[test]
+fn messages_of_programs_are_bounded_and_their_own() {
+    let found = findings(
+        "services.orders = std.fail_with \"my own words\",\nservices.billing = std.fail_with (std.string.join \"\" (std.array.replicate 9000 \"x\")),",
+    );
+    assert_eq!(places(&found), ["NS101 stack.ncl:3:33 services.orders", "NS101 stack.ncl:4:20 services.billing"]);
+    assert_eq!(found[0].message, "my own words");
+    assert!(found[1].message.chars().count() <= 501, "{}", found[1].message.len());
+    let found = findings(
+        "services.orders = { image = \"a/b:1\", port | std.contract.from_predicate (fun n => n > 9000) = 8001 },",
+    );
+    assert_eq!((found[0].code, found[0].message.as_str()), (Code::Contract, "the value breaks its contract"));
+}
+
+#[test]
+fn both_sides_of_a_merge_conflict_are_shown() {
+    let found = findings("services = { a-b = { image = \"a/b:1\" } } & {\n  a-b = { image = \"a/b:2\" } },");
+    assert_eq!(places(&found), ["NS003 stack.ncl:3:30 services.a-b.image"]);
+    let related: Vec<String> =
+        found[0].related.iter().filter_map(|place| Some(place.span.as_ref()?.to_string())).collect();
+    assert!(related.contains(&"stack.ncl:4:19".to_owned()), "{related:?}");
+}
+
+#[test]
+fn syntax_errors_of_imports_are_shown_in_the_import() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("part.ncl"), "{\n  a = = 1\n}").unwrap();
+    let (loaded, found) = load_in(folder.path(), &stack("services = import \"part.ncl\","), Guard::InProcess);
+    assert!(loaded.is_none());
+    assert_eq!(places(&found), ["NS002 part.ncl:2:7 "]);
+    let (_, found) = load_in(folder.path(), "{ a = 1", Guard::InProcess);
+    assert!(found[0].code == Code::Syntax && !found[0].message.contains('/'), "{found:?}");
+    let (_, found) = load_in(folder.path(), &stack("services = import \"absent.ncl\","), Guard::InProcess);
+    assert_eq!(places(&found), ["NS003 stack.ncl:3:12 "]);
+    assert!(!found[0].message.contains(&folder.path().display().to_string()), "{found:?}");
+}
+
+#[test]
+fn what_is_no_data_and_what_is_no_number_is_reported() {
+    let found = findings(
+        "services.orders = { image = \"a/b:1\",\n  compose = { a = fun x => x, b = Number, c = 'Tag 1, d = 1e400, e = 1/3 } },",
+    );
+    assert_eq!(
+        places(&found),
+        [
+            "NS103 stack.ncl:4:19 services.orders.compose.a",
+            "NS103 stack.ncl:4:35 services.orders.compose.b",
+            "NS103 stack.ncl:4:47 services.orders.compose.c",
+            "NS107 stack.ncl:4:59 services.orders.compose.d",
+        ]
+    );
+}
+
+#[test]
+fn nesting_is_free_up_to_the_limit() {
+    let folder = tempfile::tempdir().unwrap();
+    let guard = || Guard::Child { executable: env!("CARGO_BIN_EXE_nself").into(), limits: Limits::default() };
+    let nested = |levels: usize| {
+        stack(&format!(
+            "services.orders = {{ image = \"a/b:1\", compose.x = {}1{} }},",
+            "{a=".repeat(levels),
+            "}".repeat(levels)
+        ))
+    };
+    assert_eq!(load_in(folder.path(), &nested(90), guard()).1, []);
+    let (_, found) = load_in(folder.path(), &nested(150), guard());
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(
+        (found[0].code, found[0].message.as_str()),
+        (Code::EvaluationLimit, "records and arrays are nested deeper than 100 levels")
+    );
+    assert_eq!(found[0].span.as_ref().map(|span| span.line), Some(3));
+}
+
+#[test]
+fn a_field_that_failed_causes_no_second_finding() {
+    // The layer fails, so what it is laid over stays, and those that need it are content.
+    let found = findings(
+        "services = { orders = { image = \"a/b:1\" }, web = { image = \"a/b:1\", depends_on = [\"orders\"] } },\n\
+         environments.prod.services.orders = std.fail_with \"broken layer\",",
+    );
+    assert_eq!(places(&found), ["NS101 stack.ncl:4:51 environments.prod.services.orders"]);
+    let folder = tempfile::tempdir().unwrap();
+    let text = stack(
+        "services = { orders = { image = \"a/b:1\" } },\nenvironments.prod.services.orders = std.fail_with \"broken layer\",",
+    );
+    let (loaded, _) = load_in(folder.path(), &text, Guard::InProcess);
+    let loaded = loaded.unwrap();
+    let prod = loaded.environments.iter().find(|environment| environment.name.as_str() == "prod").unwrap();
+    assert!(prod.stack.services.keys().any(|name| name.as_str() == "orders"));
+    assert_eq!(prod.broken, [nself::path!("services", "orders")]);
+}
+
+/// Reporting takes time in proportion to the findings: a run of thousands must not look like a hang.
+#[test]
+fn thousands_of_misfits_are_reported_in_one_go() {
+    let misfits = |count: usize| -> String {
+        (0..count)
+            .map(|i| format!("service-{i} = {{ image = \"a/b:1\", depends_on = 5, limits.memory = \"1X\" }},\n"))
+            .collect()
+    };
+    let started = std::time::Instant::now();
+    let found = findings(&format!("services = {{\n{}}},", misfits(2000)));
+    assert_eq!(found.len(), 4000);
+    assert!(found.iter().all(|finding| finding.environments.len() == 3 && finding.span.is_some()));
+    assert!(started.elapsed().as_secs() < 60, "{:?}", started.elapsed());
+}
+
+#[test]
+fn no_finding_is_lost_when_its_surroundings_are_read_again() {
+    // Each misfit makes its service be read again: the name, the unknown field and the refused text stay.
+    let found = findings(
+        "services.Bad = { image = \"no tag\", depends_on = 5, prot = 1, limits.memory = \"1X\", volumes.\"X Y\".path = \"rel\" },\n\
+         services.orders = { image = \"a/b:1\", depends_on = { redis = 'sometime } },\n\
+         domain | force = \"not a host\",",
+    );
+    let at: Vec<String> = found.iter().map(|finding| format!("{} {}", finding.code, finding.path)).collect();
+    for expected in [
+        "NS105 services.Bad",
+        "NS106 services.Bad.image",
+        "NS103 services.Bad.depends_on",
+        "NS102 services.Bad.prot",
+        "NS106 services.Bad.limits.memory",
+        "NS105 services.Bad.volumes.X Y",
+        "NS106 services.Bad.volumes.X Y.path",
+        "NS106 services.orders.depends_on.redis",
+        "NS106 domain",
+    ] {
+        assert_eq!(at.iter().filter(|found| *found == expected).count(), 1, "{expected} in {at:?}");
+    }
+    assert_eq!(found.len(), 9, "{at:?}");
+}
