@@ -7,7 +7,7 @@ pub mod nginx;
 pub mod postgres;
 pub mod render;
 
-use crate::artifact::Artifacts;
+use crate::artifact::{Artifacts, Digest, json};
 use crate::diagnostic::Diagnostic;
 use crate::plan::{Plan, summary};
 
@@ -17,10 +17,13 @@ use crate::plan::{Plan, summary};
 /// What a target cannot express, all of it.
 pub fn generate(plan: &Plan) -> Result<Artifacts, Vec<Diagnostic>> {
     let one = |finding: Diagnostic| vec![finding];
+    // The targets that read everything share one walk over it.
+    let fields = json::tree(plan);
+    let whole = Digest::of(&json::canonical(&fields));
     let content = [
         nginx::emit(plan).map(|files| files.derived_from(&(&plan.edge, plan.profile))).map_err(one),
         postgres::emit(plan).map(|files| files.derived_from(&plan.databases)).map_err(one),
-        summary::emit(plan).map(|files| files.derived_from(plan)).map_err(one),
+        summary::emit(plan).map(|files| files.derived_from_digest(&whole)).map_err(one),
     ];
     let mut files = Artifacts::default();
     let mut findings = Vec::new();
@@ -31,8 +34,8 @@ pub fn generate(plan: &Plan) -> Result<Artifacts, Vec<Diagnostic>> {
         }
     }
     let mounted: Vec<_> = files.iter().map(|(path, file)| (path.clone(), file.derivation.clone())).collect();
-    match compose::emit(plan, &files) {
-        Ok(emitted) => files.merge(None, emitted.derived_from(&(plan, mounted))).map_err(one)?,
+    match compose::emit(plan, &fields, &files) {
+        Ok(emitted) => files.merge(None, emitted.derived_from(&(&whole, mounted))).map_err(one)?,
         Err(more) => findings.extend(more),
     }
     if findings.is_empty() { Ok(files) } else { Err(findings) }
