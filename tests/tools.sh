@@ -27,6 +27,12 @@ packages() {
     postgresql-15 python3 python3-venv shellcheck
 }
 
+# A registry, and judges of images.
+images() {
+  apt-get -q update
+  RUNLEVEL=1 apt-get -qy install --no-install-recommends apache2-utils docker-registry runc skopeo umoci
+}
+
 # The mirror that this machine already uses.
 mirror() {
   cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
@@ -64,6 +70,7 @@ linter() {
 }
 
 step packages packages
+step images images
 step judges judges
 step trixie trixie
 step linter linter

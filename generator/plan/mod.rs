@@ -51,6 +51,13 @@ pub struct Plan {
     pub project_folder: String,
 }
 
+impl Plan {
+    /// Every image that a container runs.
+    pub fn images(&self) -> impl Iterator<Item = (&Service, &ImageRef)> {
+        self.services.values().filter_map(|service| Some((service, service.image.as_ref()?)))
+    }
+}
+
 /// A container.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Service {

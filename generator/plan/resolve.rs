@@ -7,6 +7,7 @@ use super::members::{ACME, DATABASE, EDGE, Member, known, members, tls_mode};
 use super::{Check, ConfigMount, Health, Plan, Publish, Service, Value};
 use super::{addresses::Addresses, databases, order, routes, rules, secrets::Secrets, volumes};
 use crate::diagnostic::Diagnostic;
+use crate::lock::Lock;
 use crate::stack::{
     self, Checked, ContainerPath, Cpus, Duration, EnvironmentName, Memory, PortName, Profile, ServiceName, Stack, Text,
     TlsMode, Zone,
@@ -17,6 +18,8 @@ use crate::stack::{
 pub struct ProjectFiles {
     /// Hand-written nginx files: name to content.
     pub conf_d: BTreeMap<String, String>,
+    /// Digests of images.
+    pub lock: Lock,
     /// The way from an environment's folder back to the project's, such as `../..`.
     pub project_folder: String,
 }
@@ -77,6 +80,9 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
         service.secret_files = secrets.files_of(name);
     }
     let volumes = volumes::plan(&members, &mut services, &mut findings);
+    for service in services.values_mut() {
+        service.image = service.image.as_ref().map(|image| files.lock.pin(image));
+    }
     let start_order = order::waves(&members, &services, &mut findings);
     order::networks(&edges, &mut services);
     edges.retain(|edge| services.contains_key(&edge.from) && services.contains_key(&edge.to));
