@@ -3,13 +3,15 @@
 
 pub mod compose;
 pub mod fidelity;
+pub mod kubernetes;
 pub mod nginx;
 pub mod postgres;
+pub mod raw;
 pub mod render;
 
 use crate::artifact::{Artifacts, Digest, json};
 use crate::diagnostic::Diagnostic;
-use crate::plan::{Plan, summary};
+use crate::plan::{self, Plan, summary};
 
 /// All files of one environment.
 ///
@@ -38,5 +40,23 @@ pub fn generate(plan: &Plan) -> Result<Artifacts, Vec<Diagnostic>> {
         Ok(emitted) => files.merge(None, emitted.derived_from(&(&whole, mounted))).map_err(one)?,
         Err(more) => findings.extend(more),
     }
+    if plan.kubernetes.is_some() {
+        match cluster(plan) {
+            Ok(emitted) => files.merge(None, emitted).map_err(one)?,
+            Err(more) => findings.extend(more),
+        }
+    }
     if findings.is_empty() { Ok(files) } else { Err(findings) }
+}
+
+/// The manifests. What pods mount is written for the cluster's plan and stands in ConfigMaps, not in files.
+fn cluster(plan: &Plan) -> Result<Artifacts, Vec<Diagnostic>> {
+    let one = |finding: Diagnostic| vec![finding];
+    let plan = plan::cluster(plan);
+    let fields = json::tree(&plan);
+    let mut mounted = nginx::emit(&plan).map_err(one)?;
+    mounted.merge(None, postgres::emit(&plan).map_err(one)?).map_err(one)?;
+    let sources: Vec<_> = mounted.iter().map(|(path, file)| (path.clone(), Digest::of(&file.bytes))).collect();
+    let slice = (Digest::of(&json::canonical(&fields)), sources);
+    Ok(kubernetes::emit(&plan, &fields, &mounted)?.derived_from(&slice))
 }

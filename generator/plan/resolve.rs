@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::members::{ACME, DATABASE, EDGE, Member, known, members, tls_mode};
-use super::{Check, ConfigMount, Health, Plan, Publish, Service, Value};
+use super::{Check, Cluster, ConfigMount, Health, Plan, Publish, Service, Value};
 use super::{addresses::Addresses, databases, order, routes, rules, secrets::Secrets, volumes};
 use crate::diagnostic::Diagnostic;
 use crate::lock::Lock;
@@ -100,6 +100,11 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
         edge,
         databases,
         compat: stack.compose.compat,
+        kubernetes: stack.kubernetes.enabled.then(|| Cluster {
+            namespace: format!("{}-{name}", stack.project),
+            tls: tls_mode(stack, profile),
+            settings: stack.kubernetes.clone(),
+        }),
         project_folder: files.project_folder.clone(),
     };
     (plan, findings)
@@ -151,7 +156,9 @@ fn service(member: &Member, env: BTreeMap<stack::VariableName, Value>) -> Servic
         stop_signal: said.stop_signal.clone(),
         shm_size: said.shm_size,
         one_shot: false,
+        schedule: said.schedule.clone(),
         compose: said.compose.clone(),
+        kubernetes: said.kubernetes.clone(),
         waive: said.waive.clone(),
     }
 }
@@ -199,7 +206,9 @@ fn wire_edge(
     if let Some(nginx) = services.get_mut(&known(EDGE)) {
         nginx.config.push(ConfigMount { source: "nginx".into(), target: folder.clone() });
         nginx.reaches_host = edge.reaches_host();
-        if tls_mode(stack, profile) != TlsMode::Acme {
+        if tls_mode(stack, profile) == TlsMode::Proxy {
+            nginx.publish.retain(|publish| publish.host_port != 443);
+        } else if tls_mode(stack, profile) != TlsMode::Acme {
             secrets.certificate(&edge.service);
         }
     }

@@ -3,6 +3,7 @@
 //! Tests that need a tool find it below `NSELF_TOOLS` (see tests/tools.sh). Where it is missing they fail if
 //! `CI` is `true` and print a visible SKIP otherwise.
 
+mod cluster;
 mod compose;
 mod defects;
 mod determinism;
@@ -10,10 +11,12 @@ mod findings;
 mod golden;
 mod hostile;
 mod imports;
+mod kubernetes;
 mod lock;
 mod nginx;
 mod order;
 mod ownership;
+mod parity;
 mod postgres;
 mod registry;
 mod secrets;

@@ -76,6 +76,7 @@ const TABLE: &[Row] = &[
     ("project_folder", Fate::Emitted("services.*.volumes, services.*.build.context")),
     ("start_order", Fate::Mapped("services.*.depends_on")),
     ("edges", Fate::Mapped("services.*.networks")),
+    ("kubernetes", Fate::Elsewhere("kubernetes/")),
     ("compat", Fate::Decided("which spelling is used")),
     ("databases", Fate::Elsewhere("postgres/init/")),
     ("edge", Fate::Elsewhere("nginx/")),
@@ -121,6 +122,11 @@ const TABLE: &[Row] = &[
     ("services.*.stop_signal", Fate::Emitted("services.*.stop_signal")),
     ("services.*.shm_size", Fate::Emitted("services.*.shm_size")),
     ("services.*.one_shot", Fate::Emitted("services.*.restart")),
+    (
+        "services.*.schedule",
+        Fate::Refused("Compose starts nothing at a time; let the host's cron run `docker compose run --rm NAME`"),
+    ),
+    ("services.*.kubernetes", Fate::Elsewhere("kubernetes/")),
     ("services.*.compose", Fate::Emitted("services.*")),
     ("services.*.waive", Fate::Decided("which losses are accepted")),
 ];

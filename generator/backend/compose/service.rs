@@ -52,7 +52,7 @@ pub fn service(
             .as_ref()
             .map(|words| words.iter().map(|word| Scalar::text(word.as_str())).collect()),
         working_dir: planned.working_dir.as_ref().map(ToString::to_string),
-        restart: if planned.one_shot { "no" } else { "unless-stopped" },
+        restart: if planned.one_shot || planned.schedule.is_some() { "no" } else { "unless-stopped" },
         healthcheck: health::healthcheck(&planned.health),
         logging: Logging::default(),
         labels: config_label(planned, files),
