@@ -146,6 +146,8 @@ codes! {
         "nself.lock is damaged, holds the conflict of a merge or is from a newer release. It only repeats what registries say: `nself lock` writes it anew."
     LockDiffers "NS807" "the lock file does not fit the stack"
         "An image of the stack is not locked, or the lock holds one that the stack no longer names. `nself lock` writes it."
+    Image "NS811" "an image cannot be made"
+        "`nself image` makes the image of a service with a `layout`: a folder of the project, plain files and links that stay inside, on a base that is pinned or on nothing."
     RegistryUnreachable "NS821" "a registry does not answer"
         "The registry cannot be reached, its certificate is not trusted, or it keeps answering that it is overloaded. Certificates are those of the system; SSL_CERT_FILE names others."
     RegistryRefused "NS822" "a registry refuses access"

@@ -11,6 +11,7 @@ pub mod codes;
 pub mod diagnostic;
 pub mod keys;
 pub mod lock;
+pub mod oci;
 pub mod plan;
 #[cfg(feature = "registry")]
 pub mod registry;

@@ -346,8 +346,8 @@ pub struct Planned {
 /// Images without a digest.
 fn unpinned(plan: &plan::Plan) -> Vec<Diagnostic> {
     let unpinned = plan.images().filter(|(_, image)| !image.as_str().contains('@'));
-    let findings = unpinned.map(|(service, image)| {
-        Diagnostic::error(Code::Unpinned, service.origin.key("image"))
+    let findings = unpinned.map(|(field, image)| {
+        Diagnostic::error(Code::Unpinned, field)
             .message(format!("`{image}` is not pinned by a digest"))
             .expected("`name:tag@sha256:…`, or an entry of nself.lock")
             .hint("`nself lock` asks the registry and writes nself.lock")

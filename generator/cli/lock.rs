@@ -129,10 +129,9 @@ fn images(stack: &StackArguments) -> Result<BTreeMap<String, Image>, Vec<Diagnos
     let made = generate::made(stack, &[], None, Some(Lock::default()))?;
     let mut images = BTreeMap::new();
     for planned in &made.plans {
-        for (service, image) in planned.plan.images() {
+        for (path, image) in planned.plan.images() {
             let reference = Reference::new(image);
             if reference.digest.is_none() {
-                let path = service.origin.key("image");
                 let span = planned.origins.span(&path);
                 images.entry(reference.to_string()).or_insert(Image { name: image.clone(), path, span });
             }

@@ -5,6 +5,7 @@ mod completions;
 mod env;
 mod explain;
 mod generate;
+mod image;
 mod init;
 #[cfg(feature = "registry")]
 mod lock;
@@ -39,6 +40,8 @@ enum Command {
     /// Pin image tags to digests in nself.lock.
     #[cfg(feature = "registry")]
     Lock(lock::Arguments),
+    /// Make the image of a service from a folder, as an OCI layout.
+    Image(image::Arguments),
     /// List, show and compare environments.
     Env(env::Arguments),
     /// Make and judge the values of secrets.
@@ -114,6 +117,7 @@ pub fn run() -> ExitCode {
         Command::Init(arguments) => init::run(&arguments),
         #[cfg(feature = "registry")]
         Command::Lock(arguments) => lock::run(&arguments),
+        Command::Image(arguments) => image::run(&arguments),
         Command::Env(arguments) => env::run(&arguments),
         Command::Secrets(arguments) => secrets::run(&arguments),
         Command::Schema(arguments) => schema::run(&arguments),

@@ -2,6 +2,7 @@
 //! secrets, edges. A backend only translates vocabulary.
 
 mod addresses;
+mod check;
 mod cluster;
 pub mod conf_d;
 mod databases;
@@ -23,7 +24,7 @@ use serde::Serialize;
 use crate::diagnostic::FieldPath;
 use crate::stack::{
     self, Access, Autoscale, Build, Capability, Cidr, Compat, Condition, ContainerPath, Cpus, Duration, Email,
-    EnvironmentName, ExtensionName, Host, ImageRef, Memory, Mount, PortName, Profile, ProjectName, RateLimit,
+    EnvironmentName, ExtensionName, Host, ImageRef, Layout, Memory, Mount, PortName, Profile, ProjectName, RateLimit,
     RouteKind, Schedule, SecretName, ServiceName, Signal, SqlIdent, Text, TlsMode, Tmpfs, UrlPath, UserId,
     VariableName, VolumeName, Zone,
 };
@@ -56,9 +57,13 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Every image that a container runs.
-    pub fn images(&self) -> impl Iterator<Item = (&Service, &ImageRef)> {
-        self.services.values().filter_map(|service| Some((service, service.image.as_ref()?)))
+    /// Every image that a container runs or is made from, with the field that names it.
+    pub fn images(&self) -> impl Iterator<Item = (FieldPath, &ImageRef)> {
+        self.services.values().flat_map(|service| {
+            let image = service.image.as_ref().map(|image| (service.origin.key("image"), image));
+            let base = service.layout.as_ref().and_then(|layout| layout.base.as_ref());
+            image.into_iter().chain(base.map(|base| (service.origin.key("layout").key("base"), base)))
+        })
     }
 }
 
@@ -81,6 +86,9 @@ pub struct Service {
     /// What runs; exactly one of the two is set.
     pub image: Option<ImageRef>,
     pub build: Option<Build>,
+    /// How `image` is made, where nself makes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub layout: Option<Layout>,
     pub entrypoint: Option<Vec<Text>>,
     pub command: Option<Vec<Text>>,
     pub working_dir: Option<ContainerPath>,

@@ -82,6 +82,9 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
     let volumes = volumes::plan(&members, &mut services, &mut findings);
     for service in services.values_mut() {
         service.image = service.image.as_ref().map(|image| files.lock.pin(image));
+        if let Some(base) = service.layout.as_mut().and_then(|layout| layout.base.as_mut()) {
+            *base = files.lock.pin(base);
+        }
     }
     let start_order = order::waves(&members, &services, &mut findings);
     order::networks(&edges, &mut services);
@@ -124,6 +127,7 @@ fn service(member: &Member, env: BTreeMap<stack::VariableName, Value>) -> Servic
         origin: member.path.clone(),
         image: said.image.clone(),
         build: said.build.clone(),
+        layout: said.layout.clone(),
         entrypoint: said.entrypoint.clone(),
         command: said.command.clone(),
         working_dir: said.working_dir.clone(),

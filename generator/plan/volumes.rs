@@ -90,6 +90,7 @@ fn owner_job(volumes: &BTreeMap<VolumeName, Volume>, services: &mut BTreeMap<Ser
         origin: FieldPath::root(),
         image: Some(ImageRef::wrap(IMAGE.into())),
         build: None,
+        layout: None,
         entrypoint: None,
         command: Some(arguments.to_vec()),
         working_dir: None,

@@ -19,8 +19,8 @@ use crate::lock::{DEFAULT_HOST, Reference};
 const DEFAULT_SERVER: &str = "registry-1.docker.io";
 /// Registries take manifests up to 4 MiB.
 const MANIFEST_LIMIT: u64 = 4 << 20;
-/// Configurations, rendered sets, statements: far below this.
-const BLOB_LIMIT: u64 = 64 << 20;
+/// Layers are held in memory.
+const BLOB_LIMIT: u64 = 1 << 30;
 const ATTEMPTS: u32 = 4;
 /// Longest wait that a registry may ask for before the run gives up.
 const PATIENCE: u64 = 20;

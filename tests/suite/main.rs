@@ -10,6 +10,7 @@ mod determinism;
 mod findings;
 mod golden;
 mod hostile;
+mod images;
 mod imports;
 mod kubernetes;
 mod lock;
