@@ -75,6 +75,16 @@ linter() {
   npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$tools/npm" dclint@3.1.0
 }
 
+# What the service templates need, from their languages' registries.
+templates() {
+  rm -rf "$tools/templates"
+  mkdir -p "$tools/templates/express"
+  python3 -m venv "$tools/templates/fastapi"
+  "$tools/templates/fastapi/bin/pip" -q install -r templates/fastapi/requirements-dev.txt
+  cp templates/express/package.json templates/express/package-lock.json "$tools/templates/express/"
+  npm ci --silent --no-audit --no-fund --ignore-scripts --prefix "$tools/templates/express"
+}
+
 # Kubernetes' own programs of one release, the nodes' stand-in, and judges of manifests, from their Go modules.
 kubernetes() {
   local release=1.36.3 program version
@@ -124,5 +134,6 @@ step images images
 step judges judges
 step trixie trixie
 step linter linter
+step templates templates
 step kubernetes kubernetes
 step definitions definitions

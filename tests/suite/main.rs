@@ -24,5 +24,6 @@ mod secrets;
 mod source;
 mod store;
 mod support;
+mod templates;
 mod up;
 mod yaml;
