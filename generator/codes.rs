@@ -132,6 +132,8 @@ codes! {
         "The image line no longer receives security fixes; whoever keeps it inherits what is found next."
     Unpinned "NS707" "an image without a digest"
         "`gen --frozen` accepts only images pinned by digest: a tag may name another image tomorrow."
+    Immutable "NS708" "a cluster refuses this change"
+        "The API server never changes the volumes of a StatefulSet or shrinks a claim. The manifests are right for a new cluster; a running one needs the steps of the hint first."
     HandEdited "NS801" "a generated file was edited by hand"
         "The file differs from what nself last wrote. Move the change into the stack, or run `nself gen --force` to drop it."
     Foreign "NS802" "a file nself did not write"

@@ -95,7 +95,7 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
         databases,
         compat: stack.compose.compat,
         kubernetes: stack.kubernetes.enabled.then(|| Cluster {
-            namespace: format!("{}-{name}", stack.project),
+            namespace: super::namespace(&stack.project, name),
             tls: tls_mode(stack, profile),
             settings: stack.kubernetes.clone(),
         }),

@@ -17,6 +17,7 @@ mod order;
 mod ownership;
 mod parity;
 mod postgres;
+mod restricted;
 mod secrets;
 mod source;
 mod store;

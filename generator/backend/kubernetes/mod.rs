@@ -8,9 +8,11 @@ mod network;
 mod pod;
 mod raw;
 mod secrets;
+mod volumes;
 mod workload;
 
 pub use raw::KEYS as RAW_KEYS;
+pub use volumes::{FILE as VOLUMES, changed};
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,12 +22,11 @@ use serde_json::Value;
 use super::fidelity::{self, Fate, Row};
 use crate::artifact::{Artifacts, yaml};
 use crate::diagnostic::{Code, Diagnostic};
+use crate::plan::summary::{SECRET_KEY, secret_name};
 use crate::plan::{self, Plan, Volume};
-use crate::stack::{self, ClusterEdge, SecretName, ServiceName, TlsMode, VolumeName, Zone};
+use crate::stack::{self, ClusterEdge, ServiceName, TlsMode, VolumeName, Zone};
 use model::{Body, Labels, Metadata, Object, Spec};
 
-/// The key under which a Secret of the cluster holds its value.
-pub const SECRET_KEY: &str = "value";
 /// The release whose rules of Pod Security the namespace is held to; later ones change nothing under our feet.
 const SECURITY: &str = "v1.34";
 
@@ -71,6 +72,7 @@ pub fn emit(plan: &Plan, fields: &Value, files: &Artifacts) -> Result<Artifacts,
     if !findings.is_empty() {
         return Err(findings);
     }
+    writer.add("volumes.json", volumes::record(&cluster))?;
     writer.finish(account)
 }
 
@@ -210,11 +212,6 @@ fn labels(cluster: &Cluster, name: &ServiceName, zone: Zone) -> Labels {
 /// What selects a service's pods; it can never change.
 fn selector(name: &ServiceName) -> Labels {
     Labels::from([("app.kubernetes.io/instance", name.to_string()), ("app.kubernetes.io/name", name.to_string())])
-}
-
-/// A secret's name in the cluster.
-pub fn secret_name(name: &SecretName) -> String {
-    name.as_str().replace('_', "-")
 }
 
 /// Bytes as a quantity.

@@ -39,8 +39,8 @@ pub fn pod(cluster: &Cluster, name: &ServiceName, service: &Service, findings: &
         name: name.to_string(),
         image: image(cluster, name, service, findings),
         image_pull_policy: "IfNotPresent",
-        command: service.entrypoint.as_ref().map(words),
-        args: service.command.as_ref().map(words),
+        command: service.entrypoint.as_deref().map(words),
+        args: service.command.as_deref().map(words),
         working_dir: service.working_dir.as_ref().map(ToString::to_string),
         ports: service
             .ports
@@ -84,7 +84,7 @@ fn ids(user: &stack::UserId) -> (u32, u32) {
     (user.parse().unwrap_or(NOBODY), group.parse().unwrap_or(NOBODY))
 }
 
-fn words(words: &Vec<Text>) -> Vec<Expanded> {
+fn words(words: &[Text]) -> Vec<Expanded> {
     words.iter().map(|word| Expanded(word.to_string())).collect()
 }
 
