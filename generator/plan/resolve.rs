@@ -32,6 +32,9 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
     let (databases, roles) = databases::plan(stack, &mut members, &mut findings);
     let mut secrets = Secrets::new(stack, &members, &roles, &mut findings);
     let edge = routes::plan(stack, profile, &members, &addresses, files, &mut findings);
+    if stack.kubernetes.enabled {
+        findings.extend(super::cluster::left_out(stack, profile));
+    }
     let mut edges = order::edges(&members, &edge);
 
     let mut services = BTreeMap::new();
