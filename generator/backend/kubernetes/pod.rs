@@ -14,8 +14,8 @@ use crate::stack::{self, Condition, Duration, ServiceName, Text};
 
 /// Waits for dependencies; the tag is exact since nothing else in it matters.
 const WAIT_IMAGE: &str = "docker.io/library/busybox:1.37.0";
-/// A service's address answers once one of its pods is ready.
-const WAIT: &str = r#"for peer in "$@"; do until nc -z -w 2 "${peer%:*}" "${peer#*:}"; do sleep 1; done; done"#;
+/// A service's address answers once one of its pods is ready. Not every busybox knows `nc -z`.
+const WAIT: &str = r#"for peer in "$@"; do until nc -w 2 "${peer%:*}" "${peer#*:}" -e true; do sleep 1; done; done"#;
 /// Nobody, in Debian and Alpine.
 const NOBODY: u32 = 65534;
 /// Where secrets lie, as in Compose.
