@@ -127,6 +127,9 @@ definitions() {
   cp "$(module github.com/fluxcd/source-controller@v1.7.0)"/config/crd/bases/source.toolkit.fluxcd.io_gitrepositories.yaml "$to/crds/"
   cp -R "$(module k8s.io/pod-security-admission@v0.36.3)"/test/testdata/restricted/v1.35 "$to/pods/restricted"
   chmod -R u+w "$to"
+  # Schemas of the release; kubeconform follows references to files by their whole path.
+  cp -R "$tools"/venv/lib/python3*/site-packages/kubernetes_validate/kubernetes-json-schema/v1.36.0-local-strict "$to/schemas"
+  sed -i "s#\"/api/_definitions.json#\"file://$to/schemas/_definitions.json#" "$to"/schemas/*.json
 }
 
 step packages packages

@@ -9,13 +9,14 @@ use serde_json::{Value, json};
 
 use super::{FAILED, FINE, FOUND, Format, StackArguments, output};
 use crate::artifact::{Artifacts, Digest};
-use crate::backend;
+use crate::backend::{self, kubernetes};
 use crate::diagnostic::{self, Code, Diagnostic, FieldPath, Span};
 use crate::lock::{self, Lock};
 use crate::path;
 use crate::plan::{self, ProjectFiles, conf_d};
 use crate::source;
-use crate::store::{self, Cache, Change, Changes, MANIFEST, Recorder, Stamp, State, Watch};
+use crate::stack::EnvironmentName;
+use crate::store::{self, Cache, Change, Changes, Generation, MANIFEST, Recorder, Stamp, State, Watch};
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -148,6 +149,7 @@ impl<'a> Run<'a> {
         let refused = findings.iter().any(Diagnostic::is_error);
         let mut artifacts = Artifacts::default();
         let mut plans = Vec::new();
+        let mut moved = Vec::new();
         for environment in &loaded.environments {
             if selected.as_ref().is_some_and(|selected| !selected.contains(environment.name.as_str())) {
                 continue;
@@ -161,6 +163,11 @@ impl<'a> Run<'a> {
                 let wrong = more.iter().any(Diagnostic::is_error);
                 match backend::generate(&plan) {
                     Ok(made) => {
+                        for mut finding in self.moved(&environment.name, &plan, &made) {
+                            environment.origins.locate(&mut finding);
+                            finding.environments = vec![environment.name.to_string()];
+                            moved.push(finding);
+                        }
                         artifacts.merge(Some(environment.name.as_str()), made).map_err(|finding| vec![finding])?
                     }
                     // Generators may contradict themselves over a plan that is wrong already.
@@ -187,7 +194,14 @@ impl<'a> Run<'a> {
         if findings.iter().any(Diagnostic::is_error) {
             return Err(findings);
         }
-        Ok(Made { artifacts, plans, selected, findings })
+        Ok(Made { artifacts, plans, selected, findings, moved: diagnostic::merge(moved) })
+    }
+
+    /// What a running cluster would refuse of this generation.
+    fn moved(&self, environment: &EnvironmentName, plan: &plan::Plan, made: &Artifacts) -> Vec<Diagnostic> {
+        let Some(new) = made.get(kubernetes::VOLUMES) else { return Vec::new() };
+        let old = fs::read(self.out.join(environment.as_str()).join(kubernetes::VOLUMES));
+        old.map_or_else(|_| Vec::new(), |old| kubernetes::changed(plan, &old, &new.bytes))
     }
 
     fn selection(
@@ -251,17 +265,20 @@ impl<'a> Run<'a> {
 
     /// Compares, writes, reports. Between the comparison and the last file, no other run writes.
     fn finish(&self, made: &Made, recorder: Option<Recorder>, inputs: &[Watch]) -> Result<u8, Vec<Diagnostic>> {
-        let findings = &made.findings;
         let lock = if self.check { None } else { self.cache.lock() };
         let changes = store::compare(&self.out, &made.artifacts, made.selected.as_ref())?;
         if !self.check && !changes.are_applied() {
             store::apply(&changes, self.arguments.force)?;
         }
         let differs = changes.differ();
+        if !self.check && (differs || self.cache.generations().is_empty()) {
+            self.archive(made, &changes, inputs);
+        }
         if let Some(recorder) = recorder.filter(|_| !self.check || !differs) {
-            self.remember(recorder, &changes, findings, inputs);
+            self.remember(recorder, &changes, &made.findings, inputs);
         }
         drop(lock);
+        let findings: Vec<&Diagnostic> = made.findings.iter().chain(&made.moved).collect();
         let status = match (self.check, differs) {
             (_, false) => "same",
             (true, true) => "differs",
@@ -277,13 +294,13 @@ impl<'a> Run<'a> {
         });
         match self.arguments.format {
             Format::Json => output::json(&result),
-            Format::Text => self.say(&changes, findings, differs),
+            Format::Text => self.say(&changes, &findings, differs),
         }
         Ok(if self.check && differs { FOUND } else { FINE })
     }
 
-    fn say(&self, changes: &Changes, findings: &[Diagnostic], differs: bool) {
-        output::findings(findings);
+    fn say(&self, changes: &Changes, findings: &[&Diagnostic], differs: bool) {
+        output::findings(findings.iter().copied());
         if self.check {
             output::result(&store::diff(&changes.changes));
         }
@@ -297,6 +314,26 @@ impl<'a> Run<'a> {
         };
         let out = self.out.strip_prefix(std::env::current_dir().unwrap_or_default()).unwrap_or(&self.out);
         output::remark(&format!("{}: {}; {end}", out.display(), listed.join(", ")));
+    }
+
+    /// Keeps the outputs and what they were made from; the run is none the worse when the cache cannot be written.
+    fn archive(&self, made: &Made, changes: &Changes, inputs: &[Watch]) {
+        let objects = self.cache.objects();
+        for (path, artifact) in made.artifacts.iter() {
+            let record = changes.manifest.files.get(path.as_str());
+            if record.is_some_and(|record| objects.put(&record.digest, &artifact.bytes).is_err()) {
+                return;
+            }
+        }
+        let read = inputs.iter().filter_map(|watch| match watch {
+            Watch::File(path) => {
+                let shown = path.strip_prefix(&self.project).unwrap_or(path).to_string_lossy().into_owned();
+                Some((shown, Digest::of(&fs::read(path).ok()?)))
+            }
+            _ => None,
+        });
+        let plans: Vec<&plan::Plan> = made.plans.iter().map(|planned| &planned.plan).collect();
+        let _ = self.cache.generations().add(&Generation::new(&changes.manifest, read.collect(), &plans));
     }
 
     fn remember(&self, recorder: Recorder, changes: &Changes, findings: &[Diagnostic], inputs: &[Watch]) {
@@ -335,6 +372,8 @@ pub struct Made {
     selected: Option<BTreeSet<String>>,
     /// Warnings.
     pub findings: Vec<Diagnostic>,
+    /// Findings about the change from the last generation, which the next run has no reason to repeat.
+    moved: Vec<Diagnostic>,
 }
 
 /// An environment's plan, and where its fields were written.

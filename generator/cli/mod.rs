@@ -5,6 +5,7 @@ mod completions;
 mod env;
 mod explain;
 mod generate;
+mod graph;
 mod image;
 mod init;
 #[cfg(feature = "registry")]
@@ -12,6 +13,9 @@ mod lock;
 mod output;
 mod schema;
 mod secrets;
+mod trail;
+mod verify;
+mod why;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -42,6 +46,14 @@ enum Command {
     Lock(lock::Arguments),
     /// Make the image of a service from a folder, as an OCI layout.
     Image(image::Arguments),
+    /// What decided a generated file, or a line of it; what the last run changed and why.
+    Why(why::Arguments),
+    /// Compare files with the manifest and, with --rebuild, with the stack.
+    Verify(verify::Arguments),
+    /// Forget old generations and what only they need.
+    Gc(verify::GcArguments),
+    /// Services or derivations as a graph.
+    Graph(graph::Arguments),
     /// List, show and compare environments.
     Env(env::Arguments),
     /// Make and judge the values of secrets.
@@ -118,6 +130,10 @@ pub fn run() -> ExitCode {
         #[cfg(feature = "registry")]
         Command::Lock(arguments) => lock::run(&arguments),
         Command::Image(arguments) => image::run(&arguments),
+        Command::Why(arguments) => why::run(&arguments),
+        Command::Verify(arguments) => verify::run(&arguments),
+        Command::Gc(arguments) => verify::gc(&arguments),
+        Command::Graph(arguments) => graph::run(&arguments),
         Command::Env(arguments) => env::run(&arguments),
         Command::Secrets(arguments) => secrets::run(&arguments),
         Command::Schema(arguments) => schema::run(&arguments),

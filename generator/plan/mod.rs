@@ -67,6 +67,11 @@ impl Plan {
     }
 }
 
+/// The cluster's namespace of an environment.
+pub fn namespace(project: &ProjectName, environment: &EnvironmentName) -> String {
+    format!("{project}-{environment}")
+}
+
 /// Decisions about the cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Cluster {

@@ -35,6 +35,9 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
     let (databases, roles) = databases::plan(stack, &mut members, &mut findings);
     let mut secrets = Secrets::new(stack, &members, &roles, &mut findings);
     let edge = routes::plan(stack, profile, &members, &addresses, files, &mut findings);
+    if stack.kubernetes.enabled {
+        findings.extend(super::cluster::left_out(stack, profile));
+    }
     let mut edges = order::edges(&members, &edge);
 
     let mut services = BTreeMap::new();
@@ -104,7 +107,7 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
         databases,
         compat: stack.compose.compat,
         kubernetes: stack.kubernetes.enabled.then(|| Cluster {
-            namespace: format!("{}-{name}", stack.project),
+            namespace: super::namespace(&stack.project, name),
             tls: tls_mode(stack, profile),
             settings: stack.kubernetes.clone(),
         }),

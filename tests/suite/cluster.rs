@@ -85,6 +85,8 @@ impl Cluster {
             &[
                 &format!("--kubeconfig={config}"),
                 &format!("--service-account-private-key-file={key}"),
+                // A busy machine is no reason to give up nodes.
+                "--node-monitor-grace-period=1h",
                 "--leader-elect=false",
                 "--secure-port=0",
             ],
@@ -165,7 +167,7 @@ impl Cluster {
     }
 
     fn logs(&self) -> String {
-        let mut text = String::new();
+        let mut text = self.kubectl(&["get", "pods,pvc,pv", "-A"]).stdout;
         for entry in fs::read_dir(self.folder.path()).unwrap().flatten() {
             if entry.path().extension().is_some_and(|end| end == "log") {
                 let log = fs::read_to_string(entry.path()).unwrap_or_default();

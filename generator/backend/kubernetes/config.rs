@@ -73,3 +73,28 @@ pub fn object(part: &Part, metadata: Metadata) -> Object {
     let data = part.items.iter().map(|(key, file)| (key.clone(), file.text.clone())).collect();
     Object { api_version: "v1", kind: "ConfigMap", metadata, body: Body::Config { immutable: true, data } }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_folder_is_cut_into_parts() {
+        let mut files = Artifacts::default();
+        for name in ["a", "b/c", "b/d", "e"] {
+            files.add("nginx", format!("nginx/{name}"), "x".repeat(300 << 10)).unwrap();
+        }
+        let parts = parts("nginx", &files).unwrap();
+        let keys: Vec<Vec<&str>> = parts.iter().map(|part| part.items.keys().map(String::as_str).collect()).collect();
+        assert_eq!(keys, [vec!["a", "b..c"], vec!["b..d", "e"]]);
+        assert_ne!(parts[0].name, parts[1].name);
+        assert_eq!(parts[0].items["b..c"].path, "b/c");
+    }
+
+    #[test]
+    fn what_is_no_text_is_refused() {
+        let mut files = Artifacts::default();
+        files.add("nginx", "nginx/a", vec![0xff]).unwrap();
+        assert!(parts("nginx", &files).is_err());
+    }
+}

@@ -14,8 +14,8 @@ use crate::stack::{self, Condition, Duration, ServiceName, Text};
 
 /// Waits for dependencies; the tag is exact since nothing else in it matters.
 const WAIT_IMAGE: &str = "docker.io/library/busybox:1.37.0";
-/// A service's address answers once one of its pods is ready.
-const WAIT: &str = r#"for peer in "$@"; do until nc -z -w 2 "${peer%:*}" "${peer#*:}"; do sleep 1; done; done"#;
+/// A service's address answers once one of its pods is ready. Not every busybox knows `nc -z`.
+const WAIT: &str = r#"for peer in "$@"; do until nc -w 2 "${peer%:*}" "${peer#*:}" -e true; do sleep 1; done; done"#;
 /// Nobody, in Debian and Alpine.
 const NOBODY: u32 = 65534;
 /// Where secrets lie, as in Compose.
@@ -39,8 +39,8 @@ pub fn pod(cluster: &Cluster, name: &ServiceName, service: &Service, findings: &
         name: name.to_string(),
         image: image(cluster, name, service, findings),
         image_pull_policy: "IfNotPresent",
-        command: service.entrypoint.as_ref().map(words),
-        args: service.command.as_ref().map(words),
+        command: service.entrypoint.as_deref().map(words),
+        args: service.command.as_deref().map(words),
         working_dir: service.working_dir.as_ref().map(ToString::to_string),
         ports: service
             .ports
@@ -84,7 +84,7 @@ fn ids(user: &stack::UserId) -> (u32, u32) {
     (user.parse().unwrap_or(NOBODY), group.parse().unwrap_or(NOBODY))
 }
 
-fn words(words: &Vec<Text>) -> Vec<Expanded> {
+fn words(words: &[Text]) -> Vec<Expanded> {
     words.iter().map(|word| Expanded(word.to_string())).collect()
 }
 

@@ -13,7 +13,7 @@ use crate::plan::Service;
 use crate::stack::{Memory, ServiceName};
 
 /// Size of a volume unless the stack says otherwise.
-const VOLUME: Memory = Memory(10 << 30);
+pub const VOLUME: Memory = Memory(10 << 30);
 /// Generations that `kubectl rollout undo` finds.
 const HISTORY: u16 = 5;
 /// A run that takes longer is stuck.
