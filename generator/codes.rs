@@ -154,6 +154,8 @@ codes! {
         "What is derived from the stack is not what the manifest records: the stack, the lock or the release of nself is another one."
     Image "NS811" "an image cannot be made"
         "`nself image` makes the image of a service with a `layout`: a folder of the project, plain files and links that stay inside, on a base that is pinned or on nothing."
+    Set "NS812" "a set of generated files cannot be used"
+        "What is published is exactly what the manifest records, and what is pulled must be that again; with --trust, one of the keys must have signed it."
     RegistryUnreachable "NS821" "a registry does not answer"
         "The registry cannot be reached, its certificate is not trusted, or it keeps answering that it is overloaded. Certificates are those of the system; SSL_CERT_FILE names others."
     RegistryRefused "NS822" "a registry refuses access"

@@ -73,7 +73,11 @@ pub fn made(
     };
     let mut run = Run::new(&arguments, true);
     run.lock = lock;
-    run.generate(&mut Vec::new())
+    let mut inputs = Vec::new();
+    let mut made = run.generate(&mut inputs)?;
+    let file = |watch| if let Watch::File(path) = watch { Some(path) } else { None };
+    made.inputs = inputs.into_iter().filter_map(file).collect();
+    Ok(made)
 }
 
 /// One invocation.
@@ -194,7 +198,7 @@ impl<'a> Run<'a> {
         if findings.iter().any(Diagnostic::is_error) {
             return Err(findings);
         }
-        Ok(Made { artifacts, plans, selected, findings, moved: diagnostic::merge(moved) })
+        Ok(Made { artifacts, plans, inputs: Vec::new(), selected, findings, moved: diagnostic::merge(moved) })
     }
 
     /// What a running cluster would refuse of this generation.
@@ -369,6 +373,8 @@ pub struct Made {
     pub artifacts: Artifacts,
     /// Of the selected environments.
     pub plans: Vec<Planned>,
+    /// Files that were read; for other commands than `gen`.
+    pub inputs: Vec<PathBuf>,
     selected: Option<BTreeSet<String>>,
     /// Warnings.
     pub findings: Vec<Diagnostic>,

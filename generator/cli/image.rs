@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use oci_spec::image::{ImageConfiguration, MediaType};
+use oci_spec::image::MediaType;
 use serde_json::json;
 
 use super::{FAILED, FINE, Format, StackArguments, generate, output};
@@ -200,7 +200,7 @@ fn bases(
         }
         let digest = crate::artifact::Sha256::try_from(manifest.config().digest().to_string());
         let text = registry.blob(&one, &digest.map_err(|why| odd(&why))?).map_err(failed)?;
-        let config: ImageConfiguration = serde_json::from_slice(&text).map_err(|error| odd(&error))?;
+        let config: oci_spec::image::ImageConfiguration = serde_json::from_slice(&text).map_err(|error| odd(&error))?;
         bases.push((platform.clone(), Some(Base { manifest, config })));
     }
     Ok(bases)

@@ -11,6 +11,8 @@ mod init;
 #[cfg(feature = "registry")]
 mod lock;
 mod output;
+#[cfg(feature = "registry")]
+mod publish;
 mod schema;
 mod secrets;
 mod trail;
@@ -46,6 +48,15 @@ enum Command {
     Lock(lock::Arguments),
     /// Make the image of a service from a folder, as an OCI layout.
     Image(image::Arguments),
+    /// Put the generated files into a registry as one artifact.
+    #[cfg(feature = "registry")]
+    Publish(publish::PublishArguments),
+    /// Sign what a published set was made from.
+    #[cfg(feature = "registry")]
+    Attest(publish::AttestArguments),
+    /// Fetch a published set into a folder.
+    #[cfg(feature = "registry")]
+    Pull(publish::PullArguments),
     /// What decided a generated file, or a line of it; what the last run changed and why.
     Why(why::Arguments),
     /// Compare files with the manifest and, with --rebuild, with the stack.
@@ -130,6 +141,12 @@ pub fn run() -> ExitCode {
         #[cfg(feature = "registry")]
         Command::Lock(arguments) => lock::run(&arguments),
         Command::Image(arguments) => image::run(&arguments),
+        #[cfg(feature = "registry")]
+        Command::Publish(arguments) => publish::publish(&arguments),
+        #[cfg(feature = "registry")]
+        Command::Attest(arguments) => publish::attest(&arguments),
+        #[cfg(feature = "registry")]
+        Command::Pull(arguments) => publish::pull(&arguments),
         Command::Why(arguments) => why::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Gc(arguments) => verify::gc(&arguments),

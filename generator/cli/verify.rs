@@ -1,7 +1,8 @@
 //! `nself verify`: every generated file against the manifest, every object against its name, and with `--rebuild`
 //! everything against the stack. It names all that is wrong and goes on. `nself gc` forgets what nobody needs.
 
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
@@ -51,12 +52,7 @@ fn verify(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
                 .hint("`nself gen` generates and records; --out names another folder"),
         ]);
     }
-    let made = if arguments.rebuild {
-        let made = generate::made(&arguments.stack, &[], Some(&out), None)?;
-        Some(made.artifacts)
-    } else {
-        None
-    };
+    let made = if arguments.rebuild { Some(derive(arguments, &out, &manifest)?) } else { None };
     let objects = cache.objects();
     let mut findings = Vec::new();
     let mut repaired = Vec::new();
@@ -116,6 +112,22 @@ fn verify(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
     Ok(if wrong { FOUND } else { FINE })
 }
 
+/// What the stack gives for the environments of the manifest. Files name the way back to the project, so a set that
+/// was pulled to another place is also derived for the place where it was generated.
+fn derive(arguments: &Arguments, out: &Path, manifest: &Manifest) -> Result<Artifacts, Vec<Diagnostic>> {
+    let environments: BTreeSet<&str> = manifest.files.keys().filter_map(|path| path.split('/').next()).collect();
+    let environments: Vec<String> = environments.into_iter().map(str::to_owned).collect();
+    let made = |out: Option<&Path>| generate::made(&arguments.stack, &environments, out, None);
+    let here = made(Some(out))?.artifacts;
+    if arguments.out.is_some() && !rebuilt(&here, manifest).is_empty() {
+        let there = made(None)?.artifacts;
+        if rebuilt(&there, manifest).is_empty() {
+            return Ok(there);
+        }
+    }
+    Ok(here)
+}
+
 /// Bytes of this digest, from what was derived anew or from the objects.
 fn whole(digest: &Digest, path: &str, made: Option<&Artifacts>, objects: &store::Objects) -> Option<Vec<u8>> {
     let made = made.and_then(|made| made.get(path)).map(|artifact| artifact.bytes.clone());
@@ -166,7 +178,7 @@ pub fn gc(arguments: &GcArguments) -> u8 {
     let lock = cache.lock();
     let generations = cache.generations();
     let forgotten = generations.keep(arguments.keep.max(1));
-    let wanted: std::collections::BTreeSet<String> = generations
+    let wanted: BTreeSet<String> = generations
         .all()
         .into_iter()
         .flat_map(|(_, generation)| generation.files.into_values().map(|record| record.digest.to_string()))

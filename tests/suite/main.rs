@@ -20,6 +20,7 @@ mod order;
 mod ownership;
 mod parity;
 mod postgres;
+mod publish;
 mod registry;
 mod restricted;
 mod secrets;
