@@ -5,7 +5,10 @@ mod completions;
 mod env;
 mod explain;
 mod generate;
+mod image;
 mod init;
+#[cfg(feature = "registry")]
+mod lock;
 mod output;
 mod schema;
 mod secrets;
@@ -34,6 +37,11 @@ enum Command {
     Check(generate::Arguments),
     /// Write a commented stack.ncl that works.
     Init(init::Arguments),
+    /// Pin image tags to digests in nself.lock.
+    #[cfg(feature = "registry")]
+    Lock(lock::Arguments),
+    /// Make the image of a service from a folder, as an OCI layout.
+    Image(image::Arguments),
     /// List, show and compare environments.
     Env(env::Arguments),
     /// Make and judge the values of secrets.
@@ -64,6 +72,12 @@ struct StackArguments {
 }
 
 impl StackArguments {
+    /// The folder of the stack.
+    fn project(&self) -> PathBuf {
+        let parent = self.stack.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        std::path::absolute(parent).unwrap_or_else(|_| parent.to_owned())
+    }
+
     /// Reads the stack in a guarded child, with the cache beside it.
     fn request(&self) -> Request {
         let parent = self.stack.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -101,6 +115,9 @@ pub fn run() -> ExitCode {
         Command::Gen(arguments) => generate::run(&arguments, false),
         Command::Check(arguments) => generate::run(&arguments, true),
         Command::Init(arguments) => init::run(&arguments),
+        #[cfg(feature = "registry")]
+        Command::Lock(arguments) => lock::run(&arguments),
+        Command::Image(arguments) => image::run(&arguments),
         Command::Env(arguments) => env::run(&arguments),
         Command::Secrets(arguments) => secrets::run(&arguments),
         Command::Schema(arguments) => schema::run(&arguments),

@@ -7,9 +7,10 @@ use super::members::{ACME, DATABASE, EDGE, Member, known, members, tls_mode};
 use super::{Check, Cluster, ConfigMount, Health, Plan, Publish, Service, Value};
 use super::{addresses::Addresses, databases, order, routes, rules, secrets::Secrets, volumes};
 use crate::diagnostic::Diagnostic;
+use crate::lock::Lock;
 use crate::stack::{
-    self, Checked, ContainerPath, Cpus, Duration, EnvironmentName, Memory, PortName, Profile, ServiceName, Stack, Text,
-    TlsMode, Zone,
+    self, Checked, ContainerPath, Cpus, Duration, EnvironmentName, ImageRef, Memory, PortName, Profile, ServiceName,
+    Stack, Text, TlsMode, Zone,
 };
 
 /// Files of the project that take part, read by the caller.
@@ -17,6 +18,8 @@ use crate::stack::{
 pub struct ProjectFiles {
     /// Hand-written nginx files: name to content.
     pub conf_d: BTreeMap<String, String>,
+    /// Digests of images.
+    pub lock: Lock,
     /// The way from an environment's folder back to the project's, such as `../..`.
     pub project_folder: String,
 }
@@ -80,6 +83,12 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
         service.secret_files = secrets.files_of(name);
     }
     let volumes = volumes::plan(&members, &mut services, &mut findings);
+    for service in services.values_mut() {
+        service.image = service.image.as_ref().map(|image| files.lock.pin(image));
+        if let Some(base) = service.layout.as_mut().and_then(|layout| layout.base.as_mut()) {
+            *base = files.lock.pin(base);
+        }
+    }
     let start_order = order::waves(&members, &services, &mut findings);
     order::networks(&edges, &mut services);
     edges.retain(|edge| services.contains_key(&edge.from) && services.contains_key(&edge.to));
@@ -100,6 +109,7 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
         kubernetes: stack.kubernetes.enabled.then(|| Cluster {
             namespace: super::namespace(&stack.project, name),
             tls: tls_mode(stack, profile),
+            wait_image: files.lock.pin(&ImageRef::wrap(volumes::IMAGE.into())),
             settings: stack.kubernetes.clone(),
         }),
         project_folder: files.project_folder.clone(),
@@ -121,6 +131,7 @@ fn service(member: &Member, env: BTreeMap<stack::VariableName, Value>) -> Servic
         origin: member.path.clone(),
         image: said.image.clone(),
         build: said.build.clone(),
+        layout: said.layout.clone(),
         entrypoint: said.entrypoint.clone(),
         command: said.command.clone(),
         working_dir: said.working_dir.clone(),
