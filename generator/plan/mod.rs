@@ -22,6 +22,7 @@ use std::net::IpAddr;
 use serde::Serialize;
 
 use crate::diagnostic::FieldPath;
+use crate::path;
 use crate::stack::{
     self, Access, Autoscale, Build, Capability, Cidr, Compat, Condition, ContainerPath, Cpus, Duration, Email,
     EnvironmentName, ExtensionName, Host, ImageRef, Layout, Memory, Mount, PortName, Profile, ProjectName, RateLimit,
@@ -56,20 +57,22 @@ pub struct Plan {
     pub project_folder: String,
 }
 
-impl Plan {
-    /// Every image that a container runs or is made from, with the field that names it.
-    pub fn images(&self) -> impl Iterator<Item = (FieldPath, &ImageRef)> {
-        self.services.values().flat_map(|service| {
-            let image = service.image.as_ref().map(|image| (service.origin.key("image"), image));
-            let base = service.layout.as_ref().and_then(|layout| layout.base.as_ref());
-            image.into_iter().chain(base.map(|base| (service.origin.key("layout").key("base"), base)))
-        })
-    }
-}
-
 /// The cluster's namespace of an environment.
 pub fn namespace(project: &ProjectName, environment: &EnvironmentName) -> String {
     format!("{project}-{environment}")
+}
+
+impl Plan {
+    /// Every image that a container runs or is made from, with the field that names it.
+    pub fn images(&self) -> impl Iterator<Item = (FieldPath, &ImageRef)> {
+        let waits = self.kubernetes.as_ref().map(|cluster| (path!("kubernetes"), &cluster.wait_image));
+        let services = self.services.values().flat_map(|service| {
+            let image = service.image.as_ref().map(|image| (service.origin.key("image"), image));
+            let base = service.layout.as_ref().and_then(|layout| layout.base.as_ref());
+            image.into_iter().chain(base.map(|base| (service.origin.key("layout").key("base"), base)))
+        });
+        services.chain(waits)
+    }
 }
 
 /// Decisions about the cluster.
@@ -79,6 +82,8 @@ pub struct Cluster {
     pub namespace: String,
     /// Where certificates come from, whoever ends TLS.
     pub tls: TlsMode,
+    /// What runs in init containers that wait.
+    pub wait_image: ImageRef,
     pub settings: stack::Kubernetes,
 }
 

@@ -9,8 +9,8 @@ use super::{addresses::Addresses, databases, order, routes, rules, secrets::Secr
 use crate::diagnostic::Diagnostic;
 use crate::lock::Lock;
 use crate::stack::{
-    self, Checked, ContainerPath, Cpus, Duration, EnvironmentName, Memory, PortName, Profile, ServiceName, Stack, Text,
-    TlsMode, Zone,
+    self, Checked, ContainerPath, Cpus, Duration, EnvironmentName, ImageRef, Memory, PortName, Profile, ServiceName,
+    Stack, Text, TlsMode, Zone,
 };
 
 /// Files of the project that take part, read by the caller.
@@ -109,6 +109,7 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
         kubernetes: stack.kubernetes.enabled.then(|| Cluster {
             namespace: super::namespace(&stack.project, name),
             tls: tls_mode(stack, profile),
+            wait_image: files.lock.pin(&ImageRef::wrap(volumes::IMAGE.into())),
             settings: stack.kubernetes.clone(),
         }),
         project_folder: files.project_folder.clone(),

@@ -26,7 +26,7 @@ use crate::artifact::Artifacts;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::plan::summary::{SECRET_KEY, secret_name};
 use crate::plan::{self, Plan, Volume};
-use crate::stack::{self, ClusterEdge, ServiceName, TlsMode, VolumeName, Zone};
+use crate::stack::{self, ClusterEdge, ImageRef, ServiceName, TlsMode, VolumeName, Zone};
 use model::{Body, Labels, Metadata, Object, Spec};
 use writer::Writer;
 
@@ -39,6 +39,7 @@ struct Cluster<'a> {
     settings: &'a stack::Kubernetes,
     namespace: &'a str,
     tls: TlsMode,
+    wait_image: &'a ImageRef,
     configs: BTreeMap<String, Vec<config::Part>>,
     /// Volumes that other services read.
     shared: BTreeSet<&'a VolumeName>,
@@ -58,7 +59,8 @@ pub fn emit(plan: &Plan, fields: &Value, files: &Artifacts) -> Result<Artifacts,
     let shared = users.filter(|mount| mount.read_only).map(|mount| &mount.volume).collect();
     let configs = config::all(plan, files).map_err(one)?;
     let (settings, namespace) = (&decided.settings, decided.namespace.as_str());
-    let cluster = Cluster { plan, settings, namespace, tls: decided.tls, configs, shared };
+    let cluster =
+        Cluster { plan, settings, namespace, tls: decided.tls, wait_image: &decided.wait_image, configs, shared };
     let mut writer = Writer::default();
     writer.folder("namespace", cluster.common())?;
     writer.folder("secrets", secrets::objects(&cluster, &mut findings))?;
