@@ -82,7 +82,7 @@ fn unknown_fields_and_bad_names_are_shown_at_their_key() {
     );
     assert_eq!(found[0].hint, "did you mean `port`?");
     assert_eq!(found[2].hint, "did you mean `services`?");
-    assert!(found[0].expected.contains("image, build, entrypoint"), "{}", found[0].expected);
+    assert!(found[0].expected.contains("image, build, layout, entrypoint"), "{}", found[0].expected);
     assert_eq!(found[0].environments, ["local", "prod", "staging"], "one finding for all environments");
 }
 

@@ -93,6 +93,8 @@ pub struct Service {
     pub mem_reservation: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pids_limit: Option<u32>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub profiles: Vec<&'static str>,
     pub read_only: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scale: Option<u16>,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::model::{Raw, Scalar};
+use super::model::Raw;
 use crate::backend::raw::{Kind, refusal};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::plan;
@@ -70,10 +70,6 @@ pub fn merge(
         } else {
             merged.insert(key.clone(), Raw::from(value));
         }
-    }
-    if planned.schedule.is_some() {
-        // `up` leaves it alone; whatever keeps the time runs it.
-        merged.entry("profiles".to_owned()).or_insert_with(|| Raw::List(vec![Raw::Text(Scalar::text("schedule"))]));
     }
     merged
 }

@@ -64,6 +64,7 @@ pub fn service(
         mem_limit: old.then(|| bytes(planned.memory_limit)),
         mem_reservation: old.then(|| bytes(planned.memory_reservation)),
         pids_limit: old.then_some(planned.pids_limit),
+        profiles: profiles(planned),
         deploy: (!old).then_some(deploy),
         read_only: planned.read_only,
         scale: (old && planned.replicas > 1).then_some(planned.replicas),
@@ -92,6 +93,12 @@ fn build(plan: &Plan, build: &crate::stack::Build) -> Build {
         args: build.args.iter().map(|(name, value)| (name.to_string(), Scalar::text(value.as_str()))).collect(),
         target: build.target.as_ref().map(ToString::to_string),
     }
+}
+
+/// `up` leaves a service with a schedule alone; whatever keeps the time runs it.
+fn profiles(planned: &plan::Service) -> Vec<&'static str> {
+    let by_time = planned.schedule.is_some() && !planned.compose.contains_key("profiles");
+    if by_time { vec!["schedule"] } else { Vec::new() }
 }
 
 fn dependency(condition: Condition, old: bool) -> Dependency {
