@@ -33,7 +33,8 @@ packages() {
 # A registry, and judges of images.
 images() {
   apt-get -q update
-  RUNLEVEL=1 apt-get -qy install --no-install-recommends apache2-utils docker-registry runc skopeo umoci
+  RUNLEVEL=1 apt-get -qy install --no-install-recommends apache2-utils docker-registry \
+    diffutils faketime reprotest runc skopeo umoci
 }
 
 # The mirror that this machine already uses.

@@ -22,6 +22,7 @@ mod parity;
 mod postgres;
 mod publish;
 mod registry;
+mod reprotest;
 mod restricted;
 mod secrets;
 mod source;
