@@ -1,6 +1,6 @@
 //! `nself gen` and `nself check`: the pipeline from a stack file to the output folder.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
@@ -13,7 +13,7 @@ use crate::backend::{self, kubernetes};
 use crate::diagnostic::{self, Code, Diagnostic, FieldPath, Span};
 use crate::lock::{self, Lock};
 use crate::path;
-use crate::plan::{self, ProjectFiles, conf_d};
+use crate::plan::{self, ProjectFiles, bases, conf_d};
 use crate::source;
 use crate::stack::EnvironmentName;
 use crate::store::{self, Cache, Change, Changes, Generation, MANIFEST, Recorder, Stamp, State, Watch};
@@ -148,7 +148,8 @@ impl<'a> Run<'a> {
             if input.exists { Watch::File(input.path.clone()) } else { Watch::Absent(input.path.clone()) }
         }));
         let mut findings = loaded.findings;
-        let files = self.project_files(inputs, &mut findings);
+        let mut files = self.project_files(inputs, &mut findings);
+        files.dockerfiles = self.dockerfiles(&loaded.environments, inputs, &mut findings);
         let selected = self.selection(&loaded.environments, &mut findings);
         let refused = findings.iter().any(Diagnostic::is_error);
         let mut artifacts = Artifacts::default();
@@ -225,6 +226,37 @@ impl<'a> Run<'a> {
             );
         }
         Some(self.arguments.environments.iter().cloned().collect())
+    }
+
+    /// Dockerfiles of services with a build folder; what is not there is the builder's to complain about.
+    fn dockerfiles(
+        &self,
+        environments: &[source::Environment],
+        inputs: &mut Vec<Watch>,
+        findings: &mut Vec<Diagnostic>,
+    ) -> BTreeMap<String, String> {
+        let stacks = environments.iter().map(|environment| &environment.stack);
+        let builds = stacks.flat_map(|stack| stack.services.values().filter_map(|service| service.build.as_ref()));
+        let names: BTreeSet<String> = builds.map(bases::dockerfile).collect();
+        let mut files = BTreeMap::new();
+        for name in names {
+            match store::read(&self.project, &name) {
+                Ok(Some(bytes)) => {
+                    inputs.push(Watch::File(self.project.join(&name)));
+                    files.insert(name.clone(), String::from_utf8_lossy(&bytes).into_owned());
+                }
+                Ok(None) => inputs.push(Watch::Absent(self.project.join(&name))),
+                // A link or a folder: the builder decides.
+                Err(_) => {}
+            }
+            if self.arguments.frozen && !files.contains_key(&name) {
+                findings.push(
+                    Diagnostic::error(Code::Unpinned, path!("services"))
+                        .message(format!("`{name}` cannot be read, so nothing says what the image begins from")),
+                );
+            }
+        }
+        files
     }
 
     /// Hand-written nginx files, and the way from an environment's folder back to the project.
@@ -397,7 +429,15 @@ fn unpinned(plan: &plan::Plan) -> Vec<Diagnostic> {
             .expected("`name:tag@sha256:…`, or an entry of nself.lock")
             .hint("`nself lock` asks the registry and writes nself.lock")
     });
-    findings.collect()
+    let untagged = plan.services.values().flat_map(|service| {
+        let names = service.bases.iter().filter(|(_, image)| image.is_none());
+        names.map(|(name, _)| {
+            Diagnostic::error(Code::Unpinned, service.origin.key("build"))
+                .message(format!("the Dockerfile begins from `{name}`, which no lock can pin"))
+                .expected("`FROM name:tag`, with another tag than latest")
+        })
+    });
+    findings.chain(untagged).collect()
 }
 
 /// `../..` and the like: from an environment's folder to the project's.
