@@ -92,7 +92,7 @@ fn build(plan: &Plan, planned: &plan::Service, build: &crate::stack::Build) -> B
     let locked = locked.filter(|(name, image)| plan.compat.is_none() && *name != image.as_str());
     Build {
         additional_contexts: locked
-            .map(|(name, image)| (name.clone(), Scalar::text(&format!("docker-image://{image}"))))
+            .map(|(name, image)| (name.clone(), Scalar::text(format!("docker-image://{image}"))))
             .collect(),
         context: format!("{}/{}", plan.project_folder, build.context),
         dockerfile: build.dockerfile.as_ref().map(ToString::to_string),
