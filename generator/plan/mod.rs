@@ -4,6 +4,7 @@
 mod addresses;
 pub mod conf_d;
 mod databases;
+mod definitions;
 pub mod members;
 mod order;
 mod resolve;
@@ -27,6 +28,7 @@ use crate::stack::{
     VolumeName, Zone,
 };
 
+pub use definitions::definitions;
 pub use resolve::{ProjectFiles, resolve};
 pub use summary::Recipe;
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::members::{ACME, DATABASE, EDGE, Member, known, members, tls_mode};
 use super::{Check, ConfigMount, Health, Plan, Publish, Service, Value};
-use super::{addresses::Addresses, databases, order, routes, rules, secrets::Secrets, volumes};
+use super::{addresses::Addresses, databases, definitions, order, routes, rules, secrets::Secrets, volumes};
 use crate::diagnostic::Diagnostic;
 use crate::stack::{
     self, Checked, ContainerPath, Cpus, Duration, EnvironmentName, Memory, PortName, Profile, ServiceName, Stack, Text,
@@ -30,6 +30,7 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
     rules::check(stack, profile, &members, &mut findings);
     let addresses = Addresses::new(stack, profile, &members, &mut findings);
     let (databases, roles) = databases::plan(stack, &mut members, &mut findings);
+    definitions::check(stack, &databases, &roles, &mut findings);
     let mut secrets = Secrets::new(stack, &members, &roles, &mut findings);
     let edge = routes::plan(stack, profile, &members, &addresses, files, &mut findings);
     let mut edges = order::edges(&members, &edge);

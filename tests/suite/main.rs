@@ -4,6 +4,7 @@
 //! `CI` is `true` and print a visible SKIP otherwise.
 
 mod compose;
+mod database;
 mod defects;
 mod determinism;
 mod findings;

@@ -1,0 +1,5 @@
+//! Databases against real PostgreSQL servers.
+
+mod edits;
+mod property;
+mod server;
