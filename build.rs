@@ -50,10 +50,17 @@ fn library() -> String {
 
 /// One digest per generator over its own folder and what all generators share.
 fn generators() -> String {
-    let shared = ["generator/artifact/json.rs", "generator/artifact/yaml.rs", "generator/backend/render.rs"];
+    let shared = [
+        "generator/artifact/json.rs",
+        "generator/artifact/yaml.rs",
+        "generator/backend/raw.rs",
+        "generator/backend/render.rs",
+    ];
     let mut text = String::from("pub const SOURCES: &[(&str, &str)] = &[\n");
     for (name, folder) in [
         ("compose", "generator/backend/compose"),
+        ("kubernetes", "generator/backend/kubernetes"),
+        ("migrations", "generator/backend/migrations"),
         ("nginx", "generator/backend/nginx"),
         ("postgres", "generator/backend/postgres"),
         ("summary", "generator/plan/summary.rs"),

@@ -1,10 +1,11 @@
 """Times whole processes of nself and `nickel export` pair by pair and prints medians and ratios.
 
-usage: measure.py NSELF NICKEL
+usage: measure.py NSELF TOOLS
 """
 import json, os, resource, shutil, statistics, subprocess, sys, tempfile, time
 
-NSELF, NICKEL = (os.path.abspath(path) for path in sys.argv[1:3])
+NSELF, TOOLS = (os.path.abspath(path) for path in sys.argv[1:3])
+NICKEL = os.path.join(TOOLS, "nickel", "bin", "nickel")
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), ".."))
 
 
@@ -39,8 +40,13 @@ def stack(count):
             f"  services = {{\n{services}\n  }},\n}} | nself.Stack\n")
 
 
+# In memory: for a minute after a mass deletion ext4 looks for inodes that nobody used lately, which takes
+# longer than all the rest.
+SCRATCH = "/dev/shm" if os.path.isdir("/dev/shm") else None
+
+
 def project(text):
-    folder = tempfile.mkdtemp(prefix="nself-bench-")
+    folder = tempfile.mkdtemp(prefix="nself-bench-", dir=SCRATCH)
     with open(os.path.join(folder, "stack.ncl"), "w") as file:
         file.write(text)
     subprocess.run([NSELF, "gen"], cwd=folder, check=True, capture_output=True)
@@ -58,6 +64,34 @@ def cold(folder):
     shutil.rmtree(os.path.join(folder, ".nself", "stamps"), ignore_errors=True)
 
 
+def processor(command, folder):
+    """Seconds of user time of one process and its children."""
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    if os.waitstatus_to_exitcode(status) != 0:
+        sys.exit(f"{command} failed in {folder}")
+    return usage.ru_utime
+
+
+def kubernetes():
+    """What the manifests of 1,000 services cost on top of everything else, beside kustomize reading them."""
+    plain = stack(1000)
+    manifests = plain.replace('domain = "many', 'kubernetes = { enabled = true, gateway_class = "any" },\n  domain = "many')
+    without, with_them = project(plain), project(manifests)
+    command = [NSELF, "gen", "--env", "prod", "--out"]
+    costs = [processor([*command, f"w{i}"], with_them) - processor([*command, f"o{i}"], without) for i in range(5)]
+    top = os.path.join(with_them, "w0", "prod", "kubernetes")
+    names = [name for _, _, files in os.walk(top) for name in files]
+    count = sum(name.endswith(".yaml") and name != "kustomization.yaml" for name in names)
+    ours = statistics.median(costs)
+    kubectl = os.path.join(TOOLS, "kubernetes", "kubectl")
+    theirs = processor([kubectl, "kustomize", top], with_them) if os.path.exists(kubectl) else float("nan")
+    print(f"manifests of 1000 services, {count} objects: {ours / count * 1e6:.0f} us of processor an object (goal 60); "
+          f"kubectl kustomize {theirs:.1f} s, {theirs / ours:.0f} times as much (goal 20)")
+    shutil.rmtree(without)
+    shutil.rmtree(with_them)
+
+
 def main():
     with open(os.path.join(ROOT, "golden/nself/stack.ncl")) as file:
         full = project(file.read())
@@ -69,6 +103,7 @@ def main():
     ours, theirs, ratio = pairs(lambda: once([NSELF, "gen"], full), lambda: once(export, full), 40)
     print(f"nothing changed: {ours * 1e3:.2f} ms (goal 5 ms); nickel export {theirs * 1e3:.1f} ms; ratio {ratio:.3f} (goal 0.1)")
     shutil.rmtree(full)
+    kubernetes()
     for count in (1000, 5000):
         folder = project(stack(count))
         runs = [once([NSELF, "gen"], folder, lambda: cold(folder)) for _ in range(3 if count > 1000 else 5)]

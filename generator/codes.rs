@@ -160,6 +160,8 @@ codes! {
         "The definition is not what the migrations lead to. `nself db new` writes the next ones."
     MigrationDamaged "NS732" "the migrations cannot be read"
         "A file of the migrations' folder is missing or has another form than nself writes."
+    Immutable "NS708" "a cluster refuses this change"
+        "The API server never changes the volumes of a StatefulSet or shrinks a claim. The manifests are right for a new cluster; a running one needs the steps of the hint first."
     HandEdited "NS801" "a generated file was edited by hand"
         "The file differs from what nself last wrote. Move the change into the stack, or run `nself gen --force` to drop it."
     Foreign "NS802" "a file nself did not write"

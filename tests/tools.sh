@@ -3,6 +3,7 @@
 # judges of the generated files. Every step runs once; a stamp with the step's own text remembers it.
 # usage: tests/tools.sh   (root on Debian 12; prints progress on stderr only)
 set -euo pipefail
+cd "$(dirname "$0")/.."
 tools=${NSELF_TOOLS:-$HOME/.cache/nself-tools}
 mkdir -p "$tools/stamps" "$tools/bin"
 exec 9>"$tools/lock"
@@ -16,7 +17,9 @@ step() {
   [ "$(cat "$stamp" 2>/dev/null)" = "$text" ] && return
   echo "tools: $1" >&2
   # Nothing that a step starts inherits the lock.
-  "$2" >"$tools/$1.log" 2>&1 9>&- || { tail -n 30 "$tools/$1.log" >&2; echo "tools: $1 failed" >&2; exit 1; }
+  # In the background, for after `||` a shell goes on after errors.
+  "$2" >"$tools/$1.log" 2>&1 9>&- &
+  wait "$!" || { tail -n 30 "$tools/$1.log" >&2; echo "tools: $1 failed" >&2; exit 1; }
   echo "$text" >"$stamp"
 }
 
@@ -47,7 +50,10 @@ trixie() {
 
 judges() {
   python3 -m venv "$tools/venv"
-  "$tools/venv/bin/pip" -q install 'gixy-ng==0.2.59' 'crossplane==0.5.8' 'yamllint==1.38.0' 'check-jsonschema==0.39.0' PyYAML
+  "$tools/venv/bin/pip" -q install 'gixy-ng==0.2.59' 'crossplane==0.5.8' 'yamllint==1.38.0' 'check-jsonschema==0.39.0' PyYAML \
+    'kubernetes-validate==1.36.0'
+  python3 -m venv "$tools/checkov"
+  "$tools/checkov/bin/pip" -q install 'checkov==3.3.30'
 }
 
 # Key order of Compose files. It needs Node.js 20, which is newer than Debian 12's.
@@ -63,7 +69,56 @@ linter() {
   npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$tools/npm" dclint@3.1.0
 }
 
+# Kubernetes' own programs of one release, the nodes' stand-in, and judges of manifests, from their Go modules.
+kubernetes() {
+  local release=1.36.3 program version
+  command -v go >/dev/null && version=$(go env GOVERSION | sed 's/^go1\.\([0-9]*\).*/\1/')
+  if [ "${version:-0}" -lt 26 ]; then
+    echo "Go 1.26 or newer must be on the PATH"
+    return 1
+  fi
+  rm -rf "$tools/kubernetes"
+  mkdir -p "$tools/kubernetes"
+  for program in kube-apiserver kube-controller-manager kube-scheduler kubectl; do
+    go build -C tests/kubernetes/servers -trimpath -o "$tools/kubernetes/" -ldflags "-s -w \
+      -X k8s.io/component-base/version.gitVersion=v$release -X k8s.io/client-go/pkg/version.gitVersion=v$release \
+      -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=36" \
+      "k8s.io/kubernetes/cmd/$program"
+  done
+  go build -C tests/kubernetes/servers -trimpath -ldflags "-s -w" -o "$tools/kubernetes/etcd" go.etcd.io/etcd/server/v3
+  export GOBIN=$tools/kubernetes GOFLAGS=-trimpath
+  go install sigs.k8s.io/kwok/cmd/kwok@v0.7.0
+  go install sigs.k8s.io/kustomize/kustomize/v5@v5.8.1
+  go install github.com/yannh/kubeconform/cmd/kubeconform@v0.7.0
+  go install github.com/zegl/kube-score/cmd/kube-score@v1.20.0
+}
+
+# module NAME@VERSION: the folder of a module's files.
+module() {
+  go mod download -json "$1" | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p'
+}
+
+# Definitions of the objects that are not Kubernetes' own, and the fixtures of Pod Security, as published.
+definitions() {
+  local to=$tools/definitions
+  rm -rf "$to"
+  mkdir -p "$to/crds" "$to/pods"
+  cp "$(module sigs.k8s.io/gateway-api@v1.6.3)"/config/crd/standard/*.yaml "$to/crds/"
+  cp "$(module github.com/cert-manager/cert-manager@v1.21.2)"/deploy/crds/*.yaml "$to/crds/"
+  cp "$(module github.com/external-secrets/external-secrets@v1.3.2)"/config/crds/bases/external-secrets.io_externalsecrets.yaml "$to/crds/"
+  cp "$(module github.com/bitnami-labs/sealed-secrets@v0.40.0)"/helm/sealed-secrets/crds/bitnami.com_sealedsecrets.yaml "$to/crds/"
+  cp "$(module github.com/argoproj/argo-cd/v3@v3.2.0)"/manifests/crds/applicationset-crd.yaml "$to/crds/"
+  cp "$(module github.com/fluxcd/source-controller@v1.7.0)"/config/crd/bases/source.toolkit.fluxcd.io_gitrepositories.yaml "$to/crds/"
+  cp -R "$(module k8s.io/pod-security-admission@v0.36.3)"/test/testdata/restricted/v1.35 "$to/pods/restricted"
+  chmod -R u+w "$to"
+  # Schemas of the release; kubeconform follows references to files by their whole path.
+  cp -R "$tools"/venv/lib/python3*/site-packages/kubernetes_validate/kubernetes-json-schema/v1.36.0-local-strict "$to/schemas"
+  sed -i "s#\"/api/_definitions.json#\"file://$to/schemas/_definitions.json#" "$to"/schemas/*.json
+}
+
 step packages packages
 step judges judges
 step trixie trixie
 step linter linter
+step kubernetes kubernetes
+step definitions definitions

@@ -1,6 +1,7 @@
 //! JSON two ways: canonical bytes for digests (RFC 8785) and readable text for committed files. Both sort
 //! keys themselves, so no feature of a dependency can change the order.
 
+use std::cmp::Ordering;
 use std::fmt::Write;
 
 use serde::Serialize;
@@ -10,8 +11,13 @@ use serde_json::{Number, Value};
 ///
 /// Values are plain data of this program; one that JSON cannot hold becomes `null`.
 pub fn to_canonical(value: &impl Serialize) -> Vec<u8> {
+    canonical(&tree(value))
+}
+
+/// Canonical JSON of plain data.
+pub fn canonical(value: &Value) -> Vec<u8> {
     let mut out = String::new();
-    write(&tree(value), None, &mut out);
+    write(value, None, &mut out);
     out.into_bytes()
 }
 
@@ -23,7 +29,8 @@ pub fn to_pretty(value: &impl Serialize) -> Vec<u8> {
     out.into_bytes()
 }
 
-fn tree(value: &impl Serialize) -> Value {
+/// The value as plain data, for what is asked of it more than once.
+pub fn tree(value: &impl Serialize) -> Value {
     serde_json::to_value(value).unwrap_or(Value::Null)
 }
 
@@ -42,7 +49,7 @@ fn write(value: &Value, depth: Option<usize>, out: &mut String) {
         }
         Value::Object(fields) => {
             let mut keys: Vec<&String> = fields.keys().collect();
-            keys.sort_by(|a, b| a.encode_utf16().cmp(b.encode_utf16()));
+            keys.sort_by(|a, b| utf16_order(a, b));
             out.push('{');
             for (i, key) in keys.iter().enumerate() {
                 separate(i, inner, out);
@@ -59,6 +66,11 @@ fn write(value: &Value, depth: Option<usize>, out: &mut String) {
             let _ = write!(out, "{value}");
         }
     }
+}
+
+/// Below the surrogates, bytes of UTF-8 stand in the order of the code units.
+fn utf16_order(a: &str, b: &str) -> Ordering {
+    if a.is_ascii() && b.is_ascii() { a.cmp(b) } else { a.encode_utf16().cmp(b.encode_utf16()) }
 }
 
 fn separate(i: usize, depth: Option<usize>, out: &mut String) {
@@ -123,8 +135,14 @@ fn ecmascript(float: &str) -> String {
 }
 
 fn text(text: &str, out: &mut String) {
-    // serde_json escapes exactly what RFC 8785 asks for.
-    let _ = write!(out, "{}", Value::from(text));
+    if text.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\') {
+        // serde_json escapes exactly what RFC 8785 asks for.
+        let _ = write!(out, "{}", Value::from(text));
+    } else {
+        out.push('"');
+        out.push_str(text);
+        out.push('"');
+    }
 }
 
 #[cfg(test)]

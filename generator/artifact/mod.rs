@@ -87,11 +87,16 @@ impl Artifacts {
 
     /// Gives every file its derivation from the slice of the plan that its generator read.
     #[must_use]
-    pub fn derived_from(mut self, slice: &impl Serialize) -> Self {
-        let slice = Digest::of(&json::to_canonical(slice));
+    pub fn derived_from(self, slice: &impl Serialize) -> Self {
+        self.derived_from_digest(&Digest::of(&json::to_canonical(slice)))
+    }
+
+    /// The same, for a slice whose digest is known already.
+    #[must_use]
+    pub fn derived_from_digest(mut self, slice: &Digest) -> Self {
         for (output, artifact) in &mut self.0 {
             let source = SOURCES.iter().find(|(name, _)| *name == artifact.generator).map_or("", |(_, digest)| *digest);
-            let derivation = Derivation { generator: artifact.generator, source, slice: &slice, output };
+            let derivation = Derivation { generator: artifact.generator, source, slice, output };
             artifact.derivation = Digest::keyed("nself derivation v1", &json::to_canonical(&derivation));
         }
         self

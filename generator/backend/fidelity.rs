@@ -36,13 +36,12 @@ struct Account<'a> {
     waived: BTreeMap<String, String>,
 }
 
-/// The account as an artifact, with NS701 for each refused field that is set and not waived, and NS901 for a
+/// The account of `fields`, the plan as plain data, as an artifact, with NS701 for each refused field that is set and not waived, and NS901 for a
 /// field that the table forgets.
-pub fn account(target: &str, table: &'static [Row], plan: &Plan) -> (Vec<u8>, Vec<Diagnostic>) {
-    let value = serde_json::to_value(plan).unwrap_or_default();
+pub fn account(target: &str, table: &'static [Row], plan: &Plan, fields: &Value) -> (Vec<u8>, Vec<Diagnostic>) {
     let mut account = Account { target, fields: BTreeMap::new(), waived: BTreeMap::new() };
     let mut findings = Vec::new();
-    let covered = walk(&mut Vec::new(), &value, &mut |path, value| {
+    let covered = walk(&mut Vec::new(), fields, &mut |path, value| {
         let Some((pattern, fate)) = table.iter().find(|(pattern, _)| matches(pattern, path)) else { return false };
         if set(value) {
             account.fields.insert(pattern, *fate);

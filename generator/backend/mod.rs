@@ -3,13 +3,16 @@
 
 pub mod compose;
 pub mod fidelity;
+pub mod kubernetes;
+pub mod migrations;
 pub mod nginx;
 pub mod postgres;
+pub mod raw;
 pub mod render;
 
-use crate::artifact::Artifacts;
+use crate::artifact::{Artifacts, Digest, json};
 use crate::diagnostic::Diagnostic;
-use crate::plan::{Plan, summary};
+use crate::plan::{self, Plan, summary};
 
 /// All files of one environment.
 ///
@@ -17,10 +20,14 @@ use crate::plan::{Plan, summary};
 /// What a target cannot express, all of it.
 pub fn generate(plan: &Plan) -> Result<Artifacts, Vec<Diagnostic>> {
     let one = |finding: Diagnostic| vec![finding];
+    // The targets that read everything share one walk over it.
+    let fields = json::tree(plan);
+    let whole = Digest::of(&json::canonical(&fields));
     let content = [
         nginx::emit(plan).map(|files| files.derived_from(&(&plan.edge, plan.profile))).map_err(one),
         postgres::emit(plan).map(|files| files.derived_from(&plan.databases)).map_err(one),
-        summary::emit(plan).map(|files| files.derived_from(plan)).map_err(one),
+        migrations::emit(plan).map(|files| files.derived_from(&plan.migrations)).map_err(one),
+        summary::emit(plan).map(|files| files.derived_from_digest(&whole)).map_err(one),
     ];
     let mut files = Artifacts::default();
     let mut findings = Vec::new();
@@ -31,9 +38,28 @@ pub fn generate(plan: &Plan) -> Result<Artifacts, Vec<Diagnostic>> {
         }
     }
     let mounted: Vec<_> = files.iter().map(|(path, file)| (path.clone(), file.derivation.clone())).collect();
-    match compose::emit(plan, &files) {
-        Ok(emitted) => files.merge(None, emitted.derived_from(&(plan, mounted))).map_err(one)?,
+    match compose::emit(plan, &fields, &files) {
+        Ok(emitted) => files.merge(None, emitted.derived_from(&(&whole, mounted))).map_err(one)?,
         Err(more) => findings.extend(more),
     }
+    if plan.kubernetes.is_some() {
+        match cluster(plan) {
+            Ok(emitted) => files.merge(None, emitted).map_err(one)?,
+            Err(more) => findings.extend(more),
+        }
+    }
     if findings.is_empty() { Ok(files) } else { Err(findings) }
+}
+
+/// The manifests. What pods mount is written for the cluster's plan and stands in ConfigMaps, not in files.
+fn cluster(plan: &Plan) -> Result<Artifacts, Vec<Diagnostic>> {
+    let one = |finding: Diagnostic| vec![finding];
+    let plan = plan::cluster(plan);
+    let fields = json::tree(&plan);
+    let mut mounted = nginx::emit(&plan).map_err(one)?;
+    mounted.merge(None, postgres::emit(&plan).map_err(one)?).map_err(one)?;
+    mounted.merge(None, migrations::emit(&plan).map_err(one)?).map_err(one)?;
+    let sources: Vec<_> = mounted.iter().map(|(path, file)| (path.clone(), Digest::of(&file.bytes))).collect();
+    let slice = (Digest::of(&json::canonical(&fields)), sources);
+    Ok(kubernetes::emit(&plan, &fields, &mounted)?.derived_from(&slice))
 }

@@ -7,13 +7,15 @@ use std::path::{Component, Path, PathBuf};
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::db::files as db;
 use super::{FAILED, FINE, FOUND, Format, StackArguments, output};
 use crate::artifact::{Artifacts, Digest};
-use crate::backend;
+use crate::backend::{self, kubernetes};
 use crate::diagnostic::{self, Code, Diagnostic, FieldPath, Span};
 use crate::path;
 use crate::plan::{self, ProjectFiles, conf_d};
 use crate::source;
+use crate::stack::EnvironmentName;
 use crate::store::{self, Cache, Change, Changes, MANIFEST, Recorder, Stamp, State, Watch};
 
 #[derive(Debug, Args)]
@@ -116,10 +118,12 @@ impl<'a> Run<'a> {
             if input.exists { Watch::File(input.path.clone()) } else { Watch::Absent(input.path.clone()) }
         }));
         let mut findings = loaded.findings;
-        let files = self.project_files(inputs, &mut findings);
+        let mut files = self.project_files(inputs, &mut findings);
+        self.databases(&loaded.environments, &mut files, inputs)?;
         let selected = self.selection(&loaded.environments, &mut findings);
         let refused = findings.iter().any(Diagnostic::is_error);
         let mut artifacts = Artifacts::default();
+        let mut moved = Vec::new();
         for environment in &loaded.environments {
             if selected.as_ref().is_some_and(|selected| !selected.contains(environment.name.as_str())) {
                 continue;
@@ -133,6 +137,11 @@ impl<'a> Run<'a> {
                 let wrong = more.iter().any(Diagnostic::is_error);
                 match backend::generate(&plan) {
                     Ok(made) => {
+                        for mut finding in self.moved(&environment.name, &plan, &made) {
+                            environment.origins.locate(&mut finding);
+                            finding.environments = vec![environment.name.to_string()];
+                            moved.push(finding);
+                        }
                         artifacts.merge(Some(environment.name.as_str()), made).map_err(|finding| vec![finding])?
                     }
                     // Generators may contradict themselves over a plan that is wrong already.
@@ -158,7 +167,14 @@ impl<'a> Run<'a> {
         if findings.iter().any(Diagnostic::is_error) {
             return Err(findings);
         }
-        Ok(Made { artifacts, selected, findings })
+        Ok(Made { artifacts, selected, findings, moved: diagnostic::merge(moved) })
+    }
+
+    /// What a running cluster would refuse of this generation.
+    fn moved(&self, environment: &EnvironmentName, plan: &plan::Plan, made: &Artifacts) -> Vec<Diagnostic> {
+        let Some(new) = made.get(kubernetes::VOLUMES) else { return Vec::new() };
+        let old = fs::read(self.out.join(environment.as_str()).join(kubernetes::VOLUMES));
+        old.map_or_else(|_| Vec::new(), |old| kubernetes::changed(plan, &old, &new.bytes))
     }
 
     fn selection(
@@ -213,9 +229,34 @@ impl<'a> Run<'a> {
         files
     }
 
+    /// The migrations of the databases that the stack defines.
+    fn databases(
+        &self,
+        environments: &[source::Environment],
+        files: &mut ProjectFiles,
+        inputs: &mut Vec<Watch>,
+    ) -> Result<(), Vec<Diagnostic>> {
+        let names: BTreeSet<_> =
+            environments.iter().flat_map(|environment| environment.stack.databases.keys()).collect();
+        for name in names {
+            let folder = db::folder(&self.project, name);
+            let found = db::read(&self.project, name)?;
+            if found.is_empty() {
+                inputs.push(Watch::Absent(folder.join("migrations")));
+            }
+            let folders: BTreeSet<PathBuf> =
+                found.keys().filter_map(|path| Some(folder.join(path).parent()?.to_owned())).collect();
+            // A new migration is a new folder.
+            let above = folders.iter().filter_map(|folder| Some(folder.parent()?.to_owned())).collect::<BTreeSet<_>>();
+            inputs.extend(folders.union(&above).cloned().map(Watch::Folder));
+            inputs.extend(found.keys().map(|path| Watch::File(folder.join(path))));
+            files.databases.insert(name.clone(), found);
+        }
+        Ok(())
+    }
+
     /// Compares, writes, reports. Between the comparison and the last file, no other run writes.
     fn finish(&self, made: &Made, recorder: Option<Recorder>, inputs: &[Watch]) -> Result<u8, Vec<Diagnostic>> {
-        let findings = &made.findings;
         let lock = if self.check { None } else { self.cache.lock() };
         let changes = store::compare(&self.out, &made.artifacts, made.selected.as_ref())?;
         if !self.check && !changes.are_applied() {
@@ -223,9 +264,10 @@ impl<'a> Run<'a> {
         }
         let differs = changes.differ();
         if let Some(recorder) = recorder.filter(|_| !self.check || !differs) {
-            self.remember(recorder, &changes, findings, inputs);
+            self.remember(recorder, &changes, &made.findings, inputs);
         }
         drop(lock);
+        let findings: Vec<&Diagnostic> = made.findings.iter().chain(&made.moved).collect();
         let status = match (self.check, differs) {
             (_, false) => "same",
             (true, true) => "differs",
@@ -241,13 +283,13 @@ impl<'a> Run<'a> {
         });
         match self.arguments.format {
             Format::Json => output::json(&result),
-            Format::Text => self.say(&changes, findings, differs),
+            Format::Text => self.say(&changes, &findings, differs),
         }
         Ok(if self.check && differs { FOUND } else { FINE })
     }
 
-    fn say(&self, changes: &Changes, findings: &[Diagnostic], differs: bool) {
-        output::findings(findings);
+    fn say(&self, changes: &Changes, findings: &[&Diagnostic], differs: bool) {
+        output::findings(findings.iter().copied());
         if self.check {
             output::result(&store::diff(&changes.changes));
         }
@@ -296,6 +338,8 @@ struct Made {
     artifacts: Artifacts,
     selected: Option<BTreeSet<String>>,
     findings: Vec<Diagnostic>,
+    /// Findings about the change from the last generation, which the next run has no reason to repeat.
+    moved: Vec<Diagnostic>,
 }
 
 /// Images without a digest.

@@ -26,14 +26,14 @@ pub fn again(text: &str) {
 }
 
 /// Prints findings in order and how many there were.
-pub fn findings(findings: &[Diagnostic]) {
+pub fn findings<'a>(findings: impl IntoIterator<Item = &'a Diagnostic>) {
     let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let mut text = String::new();
+    let (mut errors, mut warnings) = (0, 0);
     for finding in findings {
         text.push_str(&render(finding, colour));
+        *if finding.is_error() { &mut errors } else { &mut warnings } += 1;
     }
-    let errors = findings.iter().filter(|finding| finding.is_error()).count();
-    let warnings = findings.len() - errors;
     let count = |n: usize, what: &str| match n {
         0 => None,
         1 => Some(format!("1 {what}")),

@@ -1,11 +1,12 @@
-//! `nself secrets init|check`: values of secrets, beside the artifacts and outside version control.
+//! `nself secrets init|check|kubernetes`: values of secrets, beside the artifacts and outside version control.
 
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
 use super::{FAILED, FINE, FOUND, output};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::keys::{self, Folder};
 
 #[derive(Debug, Args)]
@@ -20,6 +21,14 @@ enum Action {
     Init {
         /// The environment.
         #[arg(long, default_value = "local")]
+        env: String,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Print values as Secrets of the cluster, for `kubectl apply -f -`.
+    Kubernetes {
+        /// The environment.
+        #[arg(long)]
         env: String,
         #[command(flatten)]
         place: Place,
@@ -44,6 +53,7 @@ struct Place {
 pub fn run(arguments: &Arguments) -> u8 {
     let outcome = match &arguments.action {
         Action::Init { env, place } => init(&place.out, env),
+        Action::Kubernetes { env, place } => kubernetes(&place.out, env),
         Action::Check { env, place } => check(&place.out, env),
     };
     outcome.unwrap_or_else(|findings| {
@@ -66,6 +76,21 @@ fn init(out: &Path, env: &str) -> Result<u8, Vec<Diagnostic>> {
         ));
     }
     Ok(if outcome.wanted.is_empty() { FINE } else { FOUND })
+}
+
+/// Values are printed for another program, never for a screen.
+fn kubernetes(out: &Path, env: &str) -> Result<u8, Vec<Diagnostic>> {
+    let folder = Folder::open(out, env).map_err(|finding| vec![finding])?;
+    let text = keys::manifests(&folder)?;
+    if std::io::stdout().is_terminal() {
+        return Err(vec![
+            Diagnostic::error(Code::PlainSecret, FieldPath::root())
+                .message("values of secrets are not shown on a terminal")
+                .hint(format!("nself secrets kubernetes --env {env} | kubectl apply --server-side -f -")),
+        ]);
+    }
+    output::result(&text);
+    Ok(FINE)
 }
 
 fn check(out: &Path, envs: &[String]) -> Result<u8, Vec<Diagnostic>> {

@@ -10,10 +10,11 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
+use sha2::Digest as _;
 
 use super::hazard::Hazard;
-use super::model::{MigrationName, Schema};
+use super::lexer;
+use super::model::{MigrationName, ObjectName, Schema, Sha256};
 use super::plan::{Down, Groups, Mode, Step};
 use super::snapshot::{self, Delta, Objects};
 use crate::artifact::{Digest, json};
@@ -51,7 +52,7 @@ pub enum Run {
     /// In one transaction, with its line in the ledger.
     Transaction,
     /// By itself: builds this index. One that was left invalid is dropped first.
-    Index(String),
+    Index(ObjectName),
 }
 
 /// What `plan.json` says.
@@ -106,15 +107,15 @@ pub struct History {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
     pub name: String,
-    pub up: String,
-    pub chain: String,
+    pub up: Sha256,
+    pub chain: Sha256,
 }
 
 /// The first words of every transactional migration.
 const HEADER: &str = "SET LOCAL lock_timeout = '5s';\nSET LOCAL search_path = public;\n";
 
-pub fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+pub fn sha256(bytes: &[u8]) -> Sha256 {
+    Sha256::wrap(sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// Text with the line ends of every system made one.
@@ -200,7 +201,7 @@ impl Migration {
 
     fn line(&self, before: &str) -> Line {
         let up = sha256(self.up.as_bytes());
-        let down = self.down.as_ref().map_or(String::new(), |down| sha256(down.as_bytes()));
+        let down = self.down.as_ref().map_or(String::new(), |down| sha256(down.as_bytes()).to_string());
         let plan = sha256(&json::to_canonical(&self.plan));
         let chain = sha256(format!("{before}\n{}\n{up}\n{down}\n{plan}", self.name).as_bytes());
         Line { name: self.name.to_string(), up, chain }
@@ -222,14 +223,9 @@ impl Line {
         let line = |line: &str| {
             let mut parts = line.split(' ');
             let (name, up, chain) = (parts.next()?, parts.next()?, parts.next()?);
-            let hex =
-                |text: &str| text.len() == 64 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
-            let (up, chain) = (up.strip_prefix("up:")?, chain.strip_prefix("chain:")?);
-            (parts.next().is_none() && hex(up) && hex(chain)).then(|| Line {
-                name: name.into(),
-                up: up.into(),
-                chain: chain.into(),
-            })
+            let sum = |part: &str, prefix: &str| Sha256::new(part.strip_prefix(prefix)?).ok();
+            let (up, chain) = (sum(up, "up:")?, sum(chain, "chain:")?);
+            parts.next().is_none().then(|| Line { name: name.into(), up, chain })
         };
         text.lines().filter(|text| !text.is_empty()).map(line).collect()
     }
@@ -357,12 +353,25 @@ impl History {
         findings
     }
 
+    /// SQL that the runner cannot apply: what does not parse, psql's own commands, transactions of its own.
+    pub fn check_sql(&self, database: &SqlIdent) -> Vec<Diagnostic> {
+        let mut findings = Vec::new();
+        for migration in &self.migrations {
+            for (file, text) in [("up.sql", Some(&migration.up)), ("down.sql", migration.down.as_ref())] {
+                let Some(text) = text else { continue };
+                let shown = format!("db/{database}/{MIGRATIONS}/{}/{file}", migration.name);
+                findings.extend(sql_findings(&shown, text));
+            }
+        }
+        findings
+    }
+
     /// The lines of the sum.
     pub fn sum(&self) -> Vec<Line> {
         let mut before = String::new();
         let lines = self.migrations.iter().map(|migration| {
             let line = migration.line(&before);
-            before.clone_from(&line.chain);
+            line.chain.as_str().clone_into(&mut before);
             line
         });
         lines.collect()
@@ -427,4 +436,46 @@ pub fn grew(database: &SqlIdent, base: &[Line], now: &[Line]) -> Option<Diagnost
             .message(message)
             .hint("if both branches added migrations, `nself db rebase --base REV` puts yours after theirs"),
     )
+}
+
+/// Statements that would end the transaction around a migration, and what does the same.
+const TRANSACTION: [&str; 8] = ["abort", "begin", "commit", "end", "prepare", "rollback", "savepoint", "start"];
+
+fn sql_findings(file: &str, text: &str) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    let mut report = |at: usize, message: String| {
+        let before = text.get(..at).unwrap_or(text);
+        let line = u32::try_from(before.matches('\n').count() + 1).unwrap_or(u32::MAX);
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        let span = Span { file: file.to_owned(), line, column: u32::try_from(column).unwrap_or(u32::MAX) };
+        found.push(Diagnostic::error(Code::SqlSyntax, FieldPath::root()).message(message).at(Some(span)));
+    };
+    if let Some(reason) = lexer::open(text, true).filter(|reason| reason != lexer::EMPTY) {
+        report(0, reason);
+        return found;
+    }
+    let tokens = lexer::tokens(text).unwrap_or_default();
+    for pair in tokens.windows(3) {
+        // psql puts the values of its variables there, whose names are in capitals.
+        let touches = pair[1].text == ":" && pair[0].text != ":" && pair[2].at == pair[1].at + 1;
+        let name =
+            pair[2].kind == lexer::Kind::Word && pair[2].text.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
+        if touches && name {
+            report(pair[1].at, format!("`:{}` is a variable of psql; write a blank after the colon", pair[2].text));
+        }
+    }
+    let mut start = true;
+    for token in tokens.iter().filter(|token| token.kind != lexer::Kind::Comment) {
+        if start && TRANSACTION.contains(&token.text.to_ascii_lowercase().as_str()) {
+            report(
+                token.at,
+                format!("`{}`: a migration is one transaction, which the runner begins and ends", token.text),
+            );
+        }
+        start = token.text == ";";
+    }
+    for error in squawk_syntax::SourceFile::parse(text).errors() {
+        report(usize::from(error.range().start()), error.message().to_owned());
+    }
+    found
 }

@@ -157,6 +157,9 @@ fn tag(text: &str) -> Option<&str> {
     good.then(|| &text[..=end])
 }
 
+/// What [`open`] says about a text without tokens.
+pub const EMPTY: &str = "it is empty";
+
 /// Why a text could end before its end or reach beyond it; nothing when it is one closed piece.
 pub fn open(text: &str, statements: bool) -> Option<String> {
     let tokens = match tokens(text) {
@@ -189,7 +192,7 @@ pub fn open(text: &str, statements: bool) -> Option<String> {
         empty = false;
     }
     if empty {
-        return Some("it is empty".into());
+        return Some(EMPTY.into());
     }
     brackets.last().map(|bracket| format!("a `{bracket}` is not closed"))
 }

@@ -16,6 +16,9 @@ pub use convention::{APP_COLUMN, TENANT_COLUMN, TENANT_SETTING};
 use crate::diagnostic::{Diagnostic, FieldPath};
 use model::{Grants, ObjectName, Schema, TablePrivilege};
 
+/// Lists what a database consists of; the same for the same objects.
+pub const CATALOG: &str = include_str!("catalog.sql");
+
 /// A definition with all that follows from it, and what is wrong with it. `root` is where it stands.
 pub fn complete(mut schema: Schema, root: &FieldPath) -> (Schema, Vec<Diagnostic>) {
     let mut findings = Vec::new();

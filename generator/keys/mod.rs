@@ -3,6 +3,7 @@
 
 mod certificate;
 mod check;
+mod cluster;
 mod fill;
 
 use std::fs;
@@ -11,6 +12,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 pub use check::check;
+pub use cluster::manifests;
 pub use fill::{Outcome, init};
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath};

@@ -2,10 +2,12 @@
 //! secrets, edges. A backend only translates vocabulary.
 
 mod addresses;
+mod cluster;
 pub mod conf_d;
 mod databases;
 mod definitions;
 pub mod members;
+pub mod migrations;
 mod order;
 mod resolve;
 mod routes;
@@ -22,13 +24,15 @@ use serde::Serialize;
 
 use crate::diagnostic::FieldPath;
 use crate::stack::{
-    Access, Autoscale, Build, Capability, Cidr, Compat, Condition, ContainerPath, Cpus, Duration, Email,
+    self, Access, Autoscale, Build, Capability, Cidr, Compat, Condition, ContainerPath, Cpus, Duration, Email,
     EnvironmentName, ExtensionName, Host, ImageRef, Memory, Mount, PortName, Profile, ProjectName, RateLimit,
-    RouteKind, SecretName, ServiceName, Signal, SqlIdent, Text, TlsMode, Tmpfs, UrlPath, UserId, VariableName,
-    VolumeName, Zone,
+    RouteKind, Schedule, SecretName, ServiceName, Signal, SqlIdent, Text, TlsMode, Tmpfs, UrlPath, UserId,
+    VariableName, VolumeName, Zone,
 };
 
+pub use cluster::cluster;
 pub use definitions::definitions;
+pub use migrations::Migrations;
 pub use resolve::{ProjectFiles, resolve};
 pub use summary::Recipe;
 
@@ -48,9 +52,29 @@ pub struct Plan {
     pub secrets: BTreeMap<SecretName, Secret>,
     pub edge: EdgePlan,
     pub databases: BTreeMap<SqlIdent, Database>,
+    /// What the jobs apply before a database is used.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub migrations: BTreeMap<SqlIdent, Migrations>,
     pub compat: Option<Compat>,
+    /// What the Kubernetes target needs, where it is enabled.
+    pub kubernetes: Option<Cluster>,
     /// The way from the environment's folder to the project's, such as `../..`.
     pub project_folder: String,
+}
+
+/// The cluster's namespace of an environment.
+pub fn namespace(project: &ProjectName, environment: &EnvironmentName) -> String {
+    format!("{project}-{environment}")
+}
+
+/// Decisions about the cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Cluster {
+    /// Namespace of the environment: the project's name and its own.
+    pub namespace: String,
+    /// Where certificates come from, whoever ends TLS.
+    pub tls: TlsMode,
+    pub settings: stack::Kubernetes,
 }
 
 /// A container.
@@ -102,8 +126,12 @@ pub struct Service {
     pub shm_size: Option<Memory>,
     /// Runs once and ends, such as setting the owner of a volume.
     pub one_shot: bool,
+    /// Times at which it runs and ends.
+    pub schedule: Option<Schedule>,
     /// Raw Compose keys.
     pub compose: BTreeMap<String, serde_json::Value>,
+    /// Raw keys of a pod.
+    pub kubernetes: BTreeMap<String, serde_json::Value>,
     /// Settings that a target may drop, with the reason.
     pub waive: BTreeMap<String, Text>,
 }
@@ -201,9 +229,20 @@ pub struct EdgePlan {
     pub max_body: Memory,
     pub connections: u16,
     pub tls: TlsMode,
+    pub resolver: Resolver,
     pub email: Option<Email>,
     /// Hand-written files: name and content, checked to hold no server name of a site.
     pub conf_d: BTreeMap<String, String>,
+}
+
+/// Who tells the edge the addresses of services.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Resolver {
+    /// The container engine.
+    Engine,
+    /// The cluster, for services of this namespace.
+    Cluster(String),
 }
 
 /// A site's file name: the first host with `*` written as `_wildcard`.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::addresses::{Address, Addresses, is_private, port};
 use super::members::{EDGE, Members, known, tls_mode};
 use super::resolve::ProjectFiles;
-use super::{EdgePlan, Location, Site, Upstream};
+use super::{EdgePlan, Location, Resolver, Site, Upstream};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
 use crate::stack::{
@@ -79,6 +79,7 @@ pub fn plan(
         max_body,
         connections: stack.edge.connections.unwrap_or(100),
         tls,
+        resolver: Resolver::Engine,
         email: stack.tls.email.clone(),
         conf_d: files.conf_d.clone(),
     }

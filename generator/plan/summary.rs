@@ -93,6 +93,14 @@ pub fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
     Ok(files)
 }
 
+/// The key under which a cluster's Secret holds its value.
+pub const SECRET_KEY: &str = "value";
+
+/// A secret's name in a cluster.
+pub fn secret_name(name: &SecretName) -> String {
+    name.as_str().replace('_', "-")
+}
+
 /// The variable that carries a secret: its name in upper case.
 pub fn variable(name: &SecretName) -> String {
     name.as_str().to_ascii_uppercase()

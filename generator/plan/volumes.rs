@@ -128,7 +128,9 @@ fn owner_job(volumes: &BTreeMap<VolumeName, Volume>, services: &mut BTreeMap<Ser
         stop_signal: None,
         shm_size: None,
         one_shot: true,
+        schedule: None,
         compose: BTreeMap::new(),
+        kubernetes: BTreeMap::new(),
         waive: BTreeMap::new(),
     };
     services.insert(job, service);

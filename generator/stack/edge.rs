@@ -51,4 +51,6 @@ pub enum TlsMode {
     Acme,
     /// Given by the operator as the secrets `tls_certificate` and `tls_key`.
     Files,
+    /// A proxy in front of the edge ends TLS and names the client in X-Forwarded-For.
+    Proxy,
 }

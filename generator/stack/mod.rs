@@ -5,6 +5,7 @@ pub mod database;
 pub mod edge;
 pub mod env;
 pub mod health;
+pub mod kubernetes;
 pub mod route;
 pub mod secret;
 pub mod service;
@@ -20,6 +21,7 @@ pub use database::{Access, DatabaseUse};
 pub use edge::{Edge, RateLimit, Tls, TlsMode};
 pub use env::{EnvValue, Reference};
 pub use health::Health;
+pub use kubernetes::{ClusterEdge, Gitops, GitopsTool, Kubernetes, NodePorts, SecretSource};
 pub use route::{Frontend, GraphqlEndpoint, Route, RouteAccess, RouteKind};
 pub use secret::{Secret, TemplatePart};
 pub use service::{Autoscale, Build, Condition, Limits, Mount, Publish, Reservations, Service, Tmpfs, Volume, Zone};
@@ -91,6 +93,9 @@ pub struct Stack {
     /// Options of the Compose target.
     #[serde(default)]
     pub compose: ComposeOptions,
+    /// Options of the Kubernetes target.
+    #[serde(default)]
+    pub kubernetes: Kubernetes,
 }
 
 /// The ten services of the monitoring bundle.

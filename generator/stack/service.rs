@@ -81,6 +81,10 @@ pub struct Service {
     pub development_only: bool,
     /// Raw Compose keys that the model does not cover, merged last.
     pub compose: BTreeMap<String, serde_json::Value>,
+    /// Raw keys of a pod that the model does not cover, merged last.
+    pub kubernetes: BTreeMap<String, serde_json::Value>,
+    /// Runs at these times, in UTC, and ends, instead of running all the time.
+    pub schedule: Option<Schedule>,
     /// Settings a target may drop, each with a reason: `waive."compose.autoscale" = "…"`.
     pub waive: BTreeMap<String, Text>,
 }

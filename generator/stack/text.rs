@@ -321,6 +321,28 @@ checked! {
     ImageRef, "an image with a tag or digest", "ghcr.io/acme/orders:1.4.2", |t| image(t)
 }
 checked! {
+    /// A registry with the folder in which images lie.
+    Registry, "a registry with an optional folder", "ghcr.io/acme",
+    |t| only(t, 200, "a-z, 0-9 and `._/:-`", lower_digit, |c| lower_digit(c) || "._/:-".contains(c)).or_else(|| dotted(t))
+        .or_else(|| t.ends_with('/').then(|| "it ends with `/`".to_owned()))
+}
+checked! {
+    /// The tag of an image.
+    Tag, "the tag of an image", "1.4.2",
+    |t| only(t, 128, "letters, digits and `._-`", |c| c.is_ascii_alphanumeric() || c == '_', |c| c.is_ascii_alphanumeric() || "._-".contains(c))
+        .or_else(|| (t == "latest").then(|| "`latest` names another image every day".to_owned()))
+}
+checked! {
+    /// A value that only the controller of one cluster can decrypt (base64).
+    Sealed, "a value encrypted by `kubeseal --raw`", "AgBy3i4OJSWK",
+    |t| only(t, 16_384, "base64 digits", |c| c.is_ascii_alphanumeric(), |c| c.is_ascii_alphanumeric() || "+/=".contains(c))
+}
+checked! {
+    /// Minute, hour, day of month, month, day of week, in UTC, as cron takes them.
+    Schedule, "a cron schedule of five fields", "15 3 * * *",
+    |t| schedule(t)
+}
+checked! {
     /// `uid:gid`, both numeric.
     UserId, "a numeric user and group", "10001:10001",
     |t| match t.split_once(':') {
@@ -368,6 +390,33 @@ checked! {
     Signal, "a signal name", "SIGTERM",
     |t| (!t.starts_with("SIG")).then(|| "it does not start with SIG".to_owned())
         .or_else(|| only(t, 16, "A-Z and digits", |c| c.is_ascii_uppercase(), |c| c.is_ascii_uppercase() || c.is_ascii_digit()))
+}
+
+/// Each field is a list of `*`, numbers and ranges, with an optional step; numbers lie in the field's range.
+fn schedule(text: &str) -> Option<String> {
+    const FIELDS: [(&str, u8, u8); 5] =
+        [("minute", 0, 59), ("hour", 0, 23), ("day of month", 1, 31), ("month", 1, 12), ("day of week", 0, 6)];
+    let fields: Vec<&str> = text.split(' ').collect();
+    if fields.len() != FIELDS.len() {
+        return Some(format!("it has {} fields, five are needed", fields.len()));
+    }
+    for (field, (what, least, most)) in fields.iter().zip(FIELDS) {
+        let number = |n: &str| n.parse::<u8>().ok().filter(|v| v.to_string() == n && (least..=most).contains(v));
+        let range = |part: &str| match part.split_once('-') {
+            Some((from, to)) => number(from).zip(number(to)).is_some_and(|(from, to)| from <= to),
+            None => part == "*" || number(part).is_some(),
+        };
+        let item = |item: &str| match item.split_once('/') {
+            Some((part, step)) => range(part) && step.parse::<u8>().is_ok_and(|n| n > 0 && n.to_string() == step),
+            None => range(item),
+        };
+        if !field.split(',').all(item) {
+            return Some(format!(
+                "the {what} `{field}` is not a list of numbers from {least} to {most}, ranges or `*`"
+            ));
+        }
+    }
+    None
 }
 
 fn image(text: &str) -> Option<String> {
@@ -428,6 +477,9 @@ mod tests {
         probe::<Email>();
         probe::<Capability>();
         probe::<Signal>();
+        probe::<Registry>();
+        probe::<Tag>();
+        probe::<Schedule>();
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Tests that need a tool find it below `NSELF_TOOLS` (see tests/tools.sh). Where it is missing they fail if
 //! `CI` is `true` and print a visible SKIP otherwise.
 
+mod cluster;
 mod compose;
 mod database;
 mod defects;
@@ -11,10 +12,13 @@ mod findings;
 mod golden;
 mod hostile;
 mod imports;
+mod kubernetes;
 mod nginx;
 mod order;
 mod ownership;
+mod parity;
 mod postgres;
+mod restricted;
 mod secrets;
 mod source;
 mod store;

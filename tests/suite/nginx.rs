@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::{Ran, environments, nself_in, project, run, stack, tool};
+use crate::cluster::manifests;
+use crate::support::{Ran, environments, name, nself_in, project, run, stack, tool};
 
 /// `nginx -t` in the Debian 13 root file system, with a throw-away key pair where the real one would be.
 fn test(root: &Path, environment: &Path) -> Ran {
@@ -13,7 +14,7 @@ mount --bind "$1" "$1"
 mount -t tmpfs none "$1/run" && mkdir -p "$1/run/secrets"
 mkdir -p "$1/etc/nself" && mount --bind "$2/nginx" "$1/etc/nself"
 mount -t proc proc "$1/proc" && mount --bind /dev "$1/dev"
-printf '127.0.0.1 localhost host.docker.internal\n' > "$1/run/hosts"
+printf '127.0.0.1 localhost host.docker.internal kube-dns.kube-system.svc.cluster.local\n' > "$1/run/hosts"
 touch "$1/etc/hosts" && mount --bind "$1/run/hosts" "$1/etc/hosts"
 cp "$3"/* "$1/run/secrets/"
 exec chroot "$1" nginx -e stderr -t -c /etc/nself/nginx.conf
@@ -42,6 +43,10 @@ fn nginx_accepts_every_configuration_without_a_warning() {
         let ran = test(&root, &environment);
         assert!(accepts(&ran), "{}: {}", environment.display(), ran.stderr);
     }
+    for folder in clusters() {
+        let ran = test(&root, folder.path());
+        assert!(accepts(&ran), "{}", ran.stderr);
+    }
     for (from, to) in [
         ("server_tokens off;", "server_tokenz off;"),
         ("    listen 8443 ssl default_server;\n    http2 on;", "    listen 8443 ssl http2 default_server;"),
@@ -54,6 +59,25 @@ fn nginx_accepts_every_configuration_without_a_warning() {
         std::fs::write(&file, broken).unwrap();
         assert!(!accepts(&test(&root, copy.path())), "the check can fail: {to}");
     }
+}
+
+/// The files that pods of nginx mount, out of their ConfigMaps.
+fn clusters() -> Vec<tempfile::TempDir> {
+    let copies = manifests(&environments()).into_iter().map(|folder| {
+        let copy = tempfile::tempdir().unwrap();
+        for entry in std::fs::read_dir(folder.join("apps/nginx")).unwrap().map(|entry| entry.unwrap().path()) {
+            if name(&entry).starts_with("configmap-") {
+                let map: serde_json::Value = serde_yaml_ng::from_str(&std::fs::read_to_string(entry).unwrap()).unwrap();
+                for (key, text) in map["data"].as_object().unwrap() {
+                    let file = copy.path().join("nginx").join(key.replace("..", "/"));
+                    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+                    std::fs::write(file, text.as_str().unwrap()).unwrap();
+                }
+            }
+        }
+        copy
+    });
+    copies.collect()
 }
 
 /// The files as the analysers find them: includes point into a private copy.
@@ -80,6 +104,10 @@ fn gixy_has_no_finding_at_any_level() {
         let findings: serde_json::Value =
             serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{}{}", ran.stdout, ran.stderr));
         assert_eq!(findings, serde_json::json!([]), "{}", environment.display());
+    }
+    for folder in clusters() {
+        let (_copy, main) = readable(folder.path());
+        assert_eq!(analyse(&main).stdout.trim(), "[]");
     }
     let (_copy, main) = readable(&environments()[0]);
     let text = std::fs::read_to_string(&main).unwrap();

@@ -10,6 +10,8 @@ pub use raw::KEYS as RAW_KEYS;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
+
 use super::fidelity::{self, Fate, Row};
 use crate::artifact::{Artifacts, yaml};
 use crate::diagnostic::Diagnostic;
@@ -20,12 +22,12 @@ use model::{Empty, File, Network, SecretFile};
 /// The network that reaches the internet; the zones' networks are internal.
 const PUBLIC: &str = "public";
 
-/// Writes `compose.yaml` and the account of what became of each field.
+/// Writes `compose.yaml` and the account of what became of each field; `fields` is the plan as plain data.
 ///
 /// # Errors
 /// Settings that Compose cannot express and nobody waived (NS701), unusable raw keys (NS702).
-pub fn emit(plan: &Plan, files: &Artifacts) -> Result<Artifacts, Vec<Diagnostic>> {
-    let (account, mut findings) = fidelity::account("compose", TABLE, plan);
+pub fn emit(plan: &Plan, fields: &Value, files: &Artifacts) -> Result<Artifacts, Vec<Diagnostic>> {
+    let (account, mut findings) = fidelity::account("compose", TABLE, plan, fields);
     let mut services = BTreeMap::new();
     for (name, planned) in &plan.services {
         services.insert(name.to_string(), service::service(plan, name, planned, files, &mut findings));
@@ -74,7 +76,9 @@ const TABLE: &[Row] = &[
     ("project_folder", Fate::Emitted("services.*.volumes, services.*.build.context")),
     ("start_order", Fate::Mapped("services.*.depends_on")),
     ("edges", Fate::Mapped("services.*.networks")),
+    ("kubernetes", Fate::Elsewhere("kubernetes/")),
     ("compat", Fate::Decided("which spelling is used")),
+    ("migrations", Fate::Elsewhere("migrations/")),
     ("databases", Fate::Elsewhere("postgres/init/")),
     ("edge", Fate::Elsewhere("nginx/")),
     ("secrets.*.recipe", Fate::Elsewhere("secrets.json")),
@@ -119,6 +123,11 @@ const TABLE: &[Row] = &[
     ("services.*.stop_signal", Fate::Emitted("services.*.stop_signal")),
     ("services.*.shm_size", Fate::Emitted("services.*.shm_size")),
     ("services.*.one_shot", Fate::Emitted("services.*.restart")),
+    (
+        "services.*.schedule",
+        Fate::Refused("Compose starts nothing at a time; let the host's cron run `docker compose run --rm NAME`"),
+    ),
+    ("services.*.kubernetes", Fate::Elsewhere("kubernetes/")),
     ("services.*.compose", Fate::Emitted("services.*")),
     ("services.*.waive", Fate::Decided("which losses are accepted")),
 ];

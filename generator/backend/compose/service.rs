@@ -30,7 +30,7 @@ pub fn service(
             reservations: amount(planned.memory_reservation, planned.cpu_reservation, None),
         },
     };
-    let networks = networks(planned);
+    let networks = networks(plan, name, planned);
     Service {
         image: planned.image.as_ref().map(ToString::to_string),
         build: planned.build.as_ref().map(|build| self::build(plan, build)),
@@ -52,7 +52,7 @@ pub fn service(
             .as_ref()
             .map(|words| words.iter().map(|word| Scalar::text(word.as_str())).collect()),
         working_dir: planned.working_dir.as_ref().map(ToString::to_string),
-        restart: if planned.one_shot { "no" } else { "unless-stopped" },
+        restart: if planned.one_shot || planned.schedule.is_some() { "no" } else { "unless-stopped" },
         healthcheck: health::healthcheck(&planned.health),
         logging: Logging::default(),
         labels: config_label(planned, files),
@@ -139,8 +139,8 @@ fn port(publish: &plan::Publish, old: bool) -> Port {
 
 /// Zones' networks are internal; what talks to the internet or is published joins one that is not. A job
 /// that talks to nobody has none.
-fn networks(planned: &plan::Service) -> Vec<String> {
-    if planned.one_shot {
+fn networks(plan: &Plan, name: &ServiceName, planned: &plan::Service) -> Vec<String> {
+    if planned.one_shot && !plan.edges.iter().any(|edge| edge.from == *name) {
         return Vec::new();
     }
     let zones = planned.networks.iter().map(|zone| zone.name().to_owned());

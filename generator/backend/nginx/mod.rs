@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::render::{Language, nginx, nginx_host, render};
 use crate::artifact::Artifacts;
 use crate::diagnostic::Diagnostic;
-use crate::plan::{EdgePlan, Location, Plan, Site, Upstream};
+use crate::plan::{EdgePlan, Location, Plan, Resolver, Site, Upstream};
 use crate::stack::{Memory, Profile, RouteKind, TlsMode, UrlPath};
 
 const MAIN: &str = include_str!("nginx.conf.j2");
@@ -57,6 +57,8 @@ fn main(plan: &Plan) -> Result<String, Diagnostic> {
         max_body => edge.max_body.0,
         names_hash => (hosts.len().next_power_of_two() * 4).max(2048),
         acme => edge.tls == TlsMode::Acme,
+        proxy => edge.tls == TlsMode::Proxy,
+        cluster => edge.resolver != Resolver::Engine,
         certificates => certificates?,
         hsts => plan.profile != Profile::Local,
         connections => edge.connections,
@@ -91,16 +93,22 @@ fn site(edge: &EdgePlan, site: &Site) -> Result<String, Diagnostic> {
     for location in &site.locations {
         // A refused path is refused with everything below it, and its own way stays open to insiders.
         for path in &location.internal_paths {
-            locations.push(view(edge, location, path, true));
+            locations.push(view(edge, location, path, true)?);
         }
-        locations.push(view(edge, location, &location.path, location.internal));
+        locations.push(view(edge, location, &location.path, location.internal)?);
     }
     let mut host_machine: Vec<u16> = site.locations.iter().filter_map(host_port).collect();
     host_machine.sort_unstable();
     host_machine.dedup();
     let internal_addresses: Vec<Value> = edge.internal_addresses.iter().map(nginx).collect();
-    let view =
-        context! { hosts => hosts?, locations, host_machine, internal_addresses, acme => edge.tls == TlsMode::Acme };
+    let view = context! {
+        hosts => hosts?,
+        acme => edge.tls == TlsMode::Acme,
+        proxy => edge.tls == TlsMode::Proxy,
+        locations,
+        host_machine,
+        internal_addresses,
+    };
     render(Language::Nginx, SITE, view)
 }
 
@@ -111,12 +119,16 @@ fn host_port(location: &Location) -> Option<u16> {
     }
 }
 
-fn view(edge: &EdgePlan, location: &Location, path: &UrlPath, internal: bool) -> LocationView {
-    let (service, port) = match &location.upstream {
-        Upstream::Service { service, port } => (nginx(service), *port),
-        Upstream::HostMachine { port } => (Value::UNDEFINED, *port),
+fn view(edge: &EdgePlan, location: &Location, path: &UrlPath, internal: bool) -> Result<LocationView, Diagnostic> {
+    let (service, port) = match (&location.upstream, &edge.resolver) {
+        (Upstream::Service { service, port }, Resolver::Engine) => (nginx(service), *port),
+        // nginx knows no search list.
+        (Upstream::Service { service, port }, Resolver::Cluster(namespace)) => {
+            (nginx_host(&format!("{service}.{namespace}.svc.cluster.local"))?, *port)
+        }
+        (Upstream::HostMachine { port }, _) => (Value::UNDEFINED, *port),
     };
-    LocationView {
+    Ok(LocationView {
         path: nginx(path),
         internal,
         rate_limit: nginx(&location.rate_limit),
@@ -130,5 +142,5 @@ fn view(edge: &EdgePlan, location: &Location, path: &UrlPath, internal: bool) ->
         host_machine: host_port(location).is_some(),
         service,
         port,
-    }
+    })
 }

@@ -2,12 +2,9 @@
 
 use clap::Args;
 use serde_json::{Value, json};
-use squawk_syntax::SourceFile;
 
 use super::super::{FINE, FOUND, Format, output};
 use super::{Outcome, Selection};
-use crate::database::lexer;
-use crate::diagnostic::{Code, Diagnostic, FieldPath, Span};
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -22,12 +19,9 @@ pub fn run(arguments: &Arguments) -> Outcome {
     let mut hazards: Vec<Value> = Vec::new();
     for definition in arguments.selection.definitions()? {
         let name = &definition.name;
-        for migration in arguments.selection.history(name)?.migrations {
-            for (file, text) in [("up.sql", Some(&migration.up)), ("down.sql", migration.down.as_ref())] {
-                let Some(text) = text else { continue };
-                let shown = format!("db/{name}/migrations/{}/{file}", migration.name);
-                findings.extend(parse(&shown, text));
-            }
+        let history = arguments.selection.history(name)?;
+        findings.extend(history.check_sql(name));
+        for migration in history.migrations {
             for step in &migration.plan.steps {
                 for hazard in &step.hazards {
                     hazards.push(json!({
@@ -60,23 +54,4 @@ pub fn run(arguments: &Arguments) -> Outcome {
         }
     }
     Ok(if found { FOUND } else { FINE })
-}
-
-/// What PostgreSQL would not parse, and what psql would take for a command of its own.
-fn parse(file: &str, text: &str) -> Vec<Diagnostic> {
-    let mut found = Vec::new();
-    let mut report = |at: usize, message: String| {
-        let before = text.get(..at).unwrap_or(text);
-        let line = u32::try_from(before.matches('\n').count() + 1).unwrap_or(u32::MAX);
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        let span = Span { file: file.to_owned(), line, column: u32::try_from(column).unwrap_or(u32::MAX) };
-        found.push(Diagnostic::error(Code::SqlSyntax, FieldPath::root()).message(message).at(Some(span)));
-    };
-    if let Some(reason) = lexer::open(text, true).filter(|reason| reason != "it is empty") {
-        report(0, reason);
-    }
-    for error in SourceFile::parse(text).errors() {
-        report(usize::from(error.range().start()), error.message().to_owned());
-    }
-    found
 }

@@ -1,7 +1,7 @@
 //! `nself db`: from definitions to migrations. Nothing here talks to a server, except `status --url` through psql.
 
 mod diff;
-mod files;
+pub mod files;
 mod lint;
 mod new;
 mod rebase;

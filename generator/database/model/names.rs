@@ -96,6 +96,13 @@ checked! {
     BadName
 }
 
+checked! {
+    /// A SHA-256 digest in hexadecimal digits, as PostgreSQL computes it.
+    Sha256, "64 hexadecimal digits", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+    |t| (t.len() != 64 || !t.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)))
+        .then(|| "it is not 64 hexadecimal digits".into())
+}
+
 /// Spellings of built-in types and the one that is kept.
 const SPELLINGS: &[(&str, &str)] = &[
     ("int2", "smallint"),

@@ -278,9 +278,9 @@ pub fn plan(planner: &mut Planner, all: &Diff, name: &ObjectName, old: &Table, n
 }
 
 fn concurrent(step: Step, table: &ObjectName, name: &SqlIdent, index: &Index) -> Step {
-    let object = table.beside(name).sql();
+    let object = table.beside(name);
     step.up(ddl::create_index(table, name, index, true))
-        .down(format!("DROP INDEX CONCURRENTLY IF EXISTS {object};"))
+        .down(format!("DROP INDEX CONCURRENTLY IF EXISTS {};", object.sql()))
         .hazard(Hazard::IndexBuild)
         .hazards(index.unique.then_some(Hazard::MayFail))
         .index(object)

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::database::hazard::Hazard;
+use crate::database::model::ObjectName;
 use crate::diagnostic::FieldPath;
 
 /// What a step is for; the phases of a plan run in this order.
@@ -43,7 +44,7 @@ pub enum Mode {
     /// In a transaction with the others of its group.
     Transaction,
     /// By itself, outside of any transaction: builds this index, which may be left invalid.
-    Index(String),
+    Index(ObjectName),
 }
 
 /// One step.
@@ -114,7 +115,7 @@ impl Step {
     }
 
     #[must_use]
-    pub fn index(mut self, name: String) -> Self {
+    pub fn index(mut self, name: ObjectName) -> Self {
         self.mode = Mode::Index(name);
         self
     }

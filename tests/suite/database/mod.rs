@@ -2,4 +2,5 @@
 
 mod edits;
 mod property;
+mod runner;
 mod server;

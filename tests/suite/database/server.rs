@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use crate::support::{run, tool};
+use crate::support::tool;
 
 /// PostgreSQL 15 of this Debian, or 17 of the next one in its root file system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,13 +97,6 @@ impl Server {
 
     pub fn session(&self, user: &str, database: &str) -> Session {
         Session::new(self.folder.path(), user, database)
-    }
-
-    /// psql, once.
-    pub fn psql(&self, user: &str, database: &str, arguments: &[&str]) -> crate::support::Ran {
-        let mut psql = Command::new("psql");
-        psql.args(["-X", "-qtA", "-v", "ON_ERROR_STOP=1", "-h"]).arg(self.folder.path());
-        run(psql.args(["-U", user, "-d", database]).args(arguments))
     }
 }
 

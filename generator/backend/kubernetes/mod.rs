@@ -1,0 +1,338 @@
+//! The Kubernetes target: one namespace per environment, one folder per application, one object per file.
+//! Vocabulary only: every decision stands in the plan, as [`crate::plan::cluster`] gives it to clusters.
+
+mod config;
+mod edge;
+mod model;
+mod network;
+mod pod;
+mod raw;
+mod secrets;
+mod volumes;
+mod workload;
+
+pub use raw::KEYS as RAW_KEYS;
+pub use volumes::{FILE as VOLUMES, changed};
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::fidelity::{self, Fate, Row};
+use crate::artifact::{Artifacts, yaml};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::plan::summary::{SECRET_KEY, secret_name};
+use crate::plan::{self, Plan, Volume};
+use crate::stack::{self, ClusterEdge, ServiceName, TlsMode, VolumeName, Zone};
+use model::{Body, Labels, Metadata, Object, Spec};
+
+/// The release whose rules of Pod Security the namespace is held to; later ones change nothing under our feet.
+const SECURITY: &str = "v1.34";
+
+/// The plan with what several files need of it.
+struct Cluster<'a> {
+    plan: &'a Plan,
+    settings: &'a stack::Kubernetes,
+    namespace: &'a str,
+    tls: TlsMode,
+    configs: BTreeMap<String, Vec<config::Part>>,
+    /// Volumes that other services read.
+    shared: BTreeSet<&'a VolumeName>,
+}
+
+/// Path below `kubernetes/`.
+struct Shown(String);
+
+/// Writes the manifests and the account of what became of each field; `plan` is a cluster's, `fields` is it as plain
+/// data, `files` are those of the content ring, for this plan.
+///
+/// # Errors
+/// Settings that Kubernetes cannot express and nobody waived (NS701), unusable raw keys (NS702), missing settings of
+/// the cluster.
+pub fn emit(plan: &Plan, fields: &Value, files: &Artifacts) -> Result<Artifacts, Vec<Diagnostic>> {
+    let Some(decided) = &plan.kubernetes else { return Ok(Artifacts::default()) };
+    let one = |finding| vec![finding];
+    let (account, mut findings) = fidelity::account("kubernetes", TABLE, plan, fields);
+    let users = plan.services.values().flat_map(|service| &service.volumes);
+    let shared = users.filter(|mount| mount.read_only).map(|mount| &mount.volume).collect();
+    let configs = config::all(plan, files).map_err(one)?;
+    let (settings, namespace) = (&decided.settings, decided.namespace.as_str());
+    let cluster = Cluster { plan, settings, namespace, tls: decided.tls, configs, shared };
+    let mut writer = Writer::default();
+    writer.folder("namespace", cluster.common())?;
+    writer.folder("secrets", secrets::objects(&cluster, &mut findings))?;
+    writer.folder("edge", edge::objects(&cluster, &mut findings))?;
+    for (name, service) in &plan.services {
+        writer.folder(&format!("apps/{name}"), cluster.application(name, service, &mut findings))?;
+    }
+    for (Shown(path), object) in edge::gitops(&cluster) {
+        writer.object(&path, &object)?;
+    }
+    if !findings.is_empty() {
+        return Err(findings);
+    }
+    writer.add("volumes.json", volumes::record(&cluster))?;
+    writer.finish(account)
+}
+
+impl<'a> Cluster<'a> {
+    fn is_shared(&self, volume: &VolumeName) -> bool {
+        self.shared.contains(volume)
+    }
+
+    /// Volumes that a service owns.
+    fn claims(&self, name: &'a ServiceName) -> impl Iterator<Item = (&'a VolumeName, &'a Volume)> {
+        self.plan.volumes.iter().filter(move |(_, volume)| volume.owner == *name)
+    }
+
+    /// Ports of nginx that are meant for clients.
+    fn front_ports(&self) -> Vec<u16> {
+        let wanted: &[&str] = if self.settings.edge == ClusterEdge::NodePort { &["http", "https"] } else { &["http"] };
+        let ports = self.plan.services.get(&self.plan.edge.service).map(|edge| &edge.ports);
+        let ports = ports.into_iter().flatten().filter(|(name, _)| wanted.contains(&name.as_str()));
+        ports.map(|(_, port)| *port).collect()
+    }
+
+    /// Metadata of an object that belongs to no service.
+    fn shared(&self, name: &str) -> Metadata {
+        Metadata {
+            name: name.to_owned(),
+            namespace: Some(self.namespace.to_owned()),
+            labels: part_of(self),
+            ..Metadata::default()
+        }
+    }
+
+    /// Metadata of an object of a service.
+    fn metadata(&self, service: &ServiceName, zone: Zone) -> Metadata {
+        Metadata { labels: labels(self, service, zone), ..self.shared(service.as_str()) }
+    }
+
+    fn object(
+        &self,
+        api_version: &'static str,
+        kind: &'static str,
+        service: &ServiceName,
+        name: &str,
+        zone: Zone,
+        spec: Spec,
+    ) -> Object {
+        Object::spec(api_version, kind, Metadata { name: name.to_owned(), ..self.metadata(service, zone) }, spec)
+    }
+
+    /// The namespace, held to `restricted`, and the policies of all its pods.
+    fn common(&self) -> Vec<Object> {
+        let mut labels = part_of(self);
+        for mode in [
+            ("pod-security.kubernetes.io/audit", "pod-security.kubernetes.io/audit-version"),
+            ("pod-security.kubernetes.io/enforce", "pod-security.kubernetes.io/enforce-version"),
+            ("pod-security.kubernetes.io/warn", "pod-security.kubernetes.io/warn-version"),
+        ] {
+            labels.insert(mode.0, "restricted".to_owned());
+            labels.insert(mode.1, SECURITY.to_owned());
+        }
+        let metadata = Metadata { name: self.namespace.to_owned(), labels, ..Metadata::default() };
+        let namespace = Object { api_version: "v1", kind: "Namespace", metadata, body: Body::Bare {} };
+        let policies = network::common()
+            .into_iter()
+            .map(|(name, spec)| Object::spec("networking.k8s.io/v1", "NetworkPolicy", self.shared(name), spec));
+        std::iter::once(namespace).chain(policies).collect()
+    }
+
+    /// Everything of one service.
+    fn application(
+        &self,
+        name: &'a ServiceName,
+        service: &plan::Service,
+        findings: &mut Vec<Diagnostic>,
+    ) -> Vec<Object> {
+        allowed(service, findings);
+        let metadata = self.metadata(name, service.zone);
+        let body = Body::Account { automount_service_account_token: false };
+        let mut objects = vec![Object { api_version: "v1", kind: "ServiceAccount", metadata, body }];
+        let parts: BTreeMap<&String, &config::Part> = service
+            .config
+            .iter()
+            .flat_map(|mount| &self.configs[&mount.source])
+            .map(|part| (&part.name, part))
+            .collect();
+        for part in parts.into_values() {
+            let metadata = Metadata { name: part.name.clone(), ..self.metadata(name, service.zone) };
+            objects.push(config::object(part, metadata));
+        }
+        let pod = pod::pod(self, name, service, findings);
+        objects.extend(workload::objects(self, name, service, pod));
+        objects.extend(network::addresses(self, name, service));
+        objects.extend(network::policies(self, name, service));
+        objects
+    }
+}
+
+/// What Pod Security `restricted` would refuse.
+fn allowed(service: &plan::Service, findings: &mut Vec<Diagnostic>) {
+    if service.user.as_ref().is_some_and(|user| user.as_str().starts_with("0:")) {
+        findings.push(
+            Diagnostic::error(Code::Unsupported, service.origin.key("user"))
+                .message("the cluster admits no containers that run as root")
+                .expected("a user other than 0"),
+        );
+    }
+    for (i, capability) in service.capabilities.iter().enumerate() {
+        if capability.as_str() != "NET_BIND_SERVICE" {
+            findings.push(
+                Diagnostic::error(Code::Unsupported, service.origin.key("capabilities").index(i))
+                    .message(format!("the cluster admits no containers with the capability {capability}"))
+                    .expected("none but NET_BIND_SERVICE"),
+            );
+        }
+    }
+}
+
+impl Object {
+    fn spec(api_version: &'static str, kind: &'static str, metadata: Metadata, spec: Spec) -> Self {
+        Object { api_version, kind, metadata, body: Body::Spec { spec: Box::new(spec) } }
+    }
+}
+
+fn part_of(cluster: &Cluster) -> Labels {
+    Labels::from([
+        ("app.kubernetes.io/managed-by", "nself".to_owned()),
+        ("app.kubernetes.io/part-of", cluster.plan.project.to_string()),
+    ])
+}
+
+fn labels(cluster: &Cluster, name: &ServiceName, zone: Zone) -> Labels {
+    let mut labels = part_of(cluster);
+    labels.extend(selector(name));
+    labels.insert("app.kubernetes.io/component", zone.name().to_owned());
+    labels
+}
+
+/// What selects a service's pods; it can never change.
+fn selector(name: &ServiceName) -> Labels {
+    Labels::from([("app.kubernetes.io/instance", name.to_string()), ("app.kubernetes.io/name", name.to_string())])
+}
+
+/// Bytes as a quantity.
+fn bytes(memory: stack::Memory) -> String {
+    memory.to_string().trim_end_matches('B').to_owned()
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Kustomization {
+    api_version: &'static str,
+    kind: &'static str,
+    resources: Vec<String>,
+}
+
+/// Collects files, and the folders that hold objects, in their order.
+#[derive(Default)]
+struct Writer {
+    files: Artifacts,
+    folders: Vec<String>,
+}
+
+impl Writer {
+    fn add(&mut self, path: &str, text: impl Into<Vec<u8>>) -> Result<(), Vec<Diagnostic>> {
+        self.files.add("kubernetes", format!("kubernetes/{path}"), text).map_err(|finding| vec![finding])
+    }
+
+    fn object(&mut self, path: &str, object: &Object) -> Result<(), Vec<Diagnostic>> {
+        let text = yaml::to_yaml(object).map_err(|finding| vec![finding])?;
+        self.add(path, text)
+    }
+
+    fn kustomization(&mut self, path: &str, resources: Vec<String>) -> Result<(), Vec<Diagnostic>> {
+        let api_version = "kustomize.config.k8s.io/v1beta1";
+        let kustomization = Kustomization { api_version, kind: "Kustomization", resources };
+        let text = yaml::to_yaml(&kustomization).map_err(|finding| vec![finding])?;
+        self.add(path, text)
+    }
+
+    /// A folder of objects, `<kind>-<name>.yaml` each.
+    fn folder(&mut self, folder: &str, objects: Vec<Object>) -> Result<(), Vec<Diagnostic>> {
+        if objects.is_empty() {
+            return Ok(());
+        }
+        let mut resources = Vec::new();
+        for object in &objects {
+            let file = format!("{}-{}.yaml", edge::kind_name(object.kind), object.metadata.name);
+            self.object(&format!("{folder}/{file}"), object)?;
+            resources.push(file);
+        }
+        self.kustomization(&format!("{folder}/kustomization.yaml"), resources)?;
+        self.folders.push(folder.to_owned());
+        Ok(())
+    }
+
+    fn finish(mut self, account: Vec<u8>) -> Result<Artifacts, Vec<Diagnostic>> {
+        let folders = std::mem::take(&mut self.folders);
+        self.kustomization("kustomization.yaml", folders)?;
+        self.add("fidelity.json", account)?;
+        Ok(self.files)
+    }
+}
+
+/// What becomes of every field of the plan in this target.
+const TABLE: &[Row] = &[
+    ("project", Fate::Emitted("metadata.namespace, metadata.labels")),
+    ("environment", Fate::Emitted("metadata.namespace")),
+    ("profile", Fate::Decided("which services run and how strict the checks are")),
+    ("domain", Fate::Elsewhere("edge/, apps/nginx/")),
+    ("project_folder", Fate::Decided("nothing: a cluster sees no folder of the project")),
+    ("start_order", Fate::Mapped("initContainers that wait for the addresses of healthy services")),
+    ("edges", Fate::Emitted("NetworkPolicy, a pair for each")),
+    ("compat", Fate::Decided("nothing: it is Compose's")),
+    ("kubernetes", Fate::Decided("the namespace, the edge, classes, secrets and images")),
+    ("migrations", Fate::Elsewhere("migrations/")),
+    ("databases", Fate::Elsewhere("ConfigMap of postgres")),
+    ("edge", Fate::Elsewhere("ConfigMap of nginx, edge/")),
+    ("secrets.*.recipe", Fate::Elsewhere("secrets.json")),
+    ("secrets.*.min_length", Fate::Elsewhere("secrets.json")),
+    ("secrets.*.files_of", Fate::Emitted("volumes.projected.sources.secret")),
+    ("secrets.*.variables_of", Fate::Emitted("env.valueFrom.secretKeyRef")),
+    ("volumes.*.owner", Fate::Emitted("volumeClaimTemplates, PersistentVolumeClaim")),
+    ("volumes.*.path", Fate::Emitted("volumeMounts")),
+    ("volumes.*.set_owner", Fate::Mapped("securityContext.fsGroup")),
+    ("volumes.*.size", Fate::Emitted("resources.requests.storage")),
+    ("services.*.image", Fate::Emitted("containers.image")),
+    ("services.*.build", Fate::Mapped("containers.image: where the built one is pushed")),
+    ("services.*.entrypoint", Fate::Emitted("containers.command")),
+    ("services.*.command", Fate::Emitted("containers.args")),
+    ("services.*.working_dir", Fate::Emitted("containers.workingDir")),
+    ("services.*.ports", Fate::Emitted("containers.ports, Service")),
+    ("services.*.publish", Fate::Mapped("edge/; other ports by `kubectl port-forward`")),
+    ("services.*.env", Fate::Emitted("containers.env")),
+    ("services.*.secret_files", Fate::Emitted("volumes.projected at /run/secrets")),
+    ("services.*.volumes", Fate::Emitted("volumeMounts")),
+    ("services.*.mounts", Fate::Refused("a cluster sees no folder of the project; build the files into the image")),
+    ("services.*.config", Fate::Emitted("ConfigMap, volumeMounts")),
+    ("services.*.tmpfs", Fate::Emitted("volumes.emptyDir in memory")),
+    ("services.*.user", Fate::Emitted("securityContext.runAsUser, runAsGroup, fsGroup")),
+    ("services.*.read_only", Fate::Emitted("securityContext.readOnlyRootFilesystem")),
+    ("services.*.capabilities", Fate::Emitted("securityContext.capabilities.add")),
+    ("services.*.init", Fate::Mapped("shareProcessNamespace: the pod's first process buries orphans")),
+    ("services.*.health", Fate::Emitted("startupProbe, readinessProbe, livenessProbe")),
+    ("services.*.depends_on", Fate::Mapped("initContainers")),
+    ("services.*.memory_limit", Fate::Emitted("resources.limits.memory")),
+    ("services.*.cpu_limit", Fate::Emitted("resources.limits.cpu")),
+    ("services.*.pids_limit", Fate::Elsewhere("the kubelet's podPidsLimit, for every pod of a node")),
+    ("services.*.memory_reservation", Fate::Emitted("resources.requests.memory")),
+    ("services.*.cpu_reservation", Fate::Emitted("resources.requests.cpu")),
+    ("services.*.replicas", Fate::Emitted("replicas")),
+    ("services.*.autoscale", Fate::Emitted("HorizontalPodAutoscaler")),
+    ("services.*.zone", Fate::Emitted("metadata.labels")),
+    ("services.*.networks", Fate::Mapped("NetworkPolicy")),
+    ("services.*.egress", Fate::Emitted("NetworkPolicy to-internet")),
+    ("services.*.reaches_host", Fate::Decided("nothing: sites of dev servers are left out")),
+    ("services.*.stop_grace", Fate::Emitted("terminationGracePeriodSeconds")),
+    ("services.*.stop_signal", Fate::Refused("pods stop with the image's own signal")),
+    ("services.*.shm_size", Fate::Emitted("volumes.emptyDir at /dev/shm")),
+    ("services.*.one_shot", Fate::Emitted("Job")),
+    ("services.*.schedule", Fate::Emitted("CronJob")),
+    ("services.*.compose", Fate::Elsewhere("compose.yaml")),
+    ("services.*.kubernetes", Fate::Emitted("pod.spec")),
+    ("services.*.waive", Fate::Decided("which losses are accepted")),
+];

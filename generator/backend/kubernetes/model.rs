@@ -1,0 +1,414 @@
+//! Kubernetes objects as types, for the part of the API that nself writes. User text that the kubelet expands
+//! (commands, variables) is [`Expanded`]; everything else is taken as it is.
+
+use std::collections::BTreeMap;
+
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+
+pub type Labels = BTreeMap<&'static str, String>;
+
+/// Text in which the kubelet would replace `$(NAME)`: every `$` is doubled, which it takes for a plain one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expanded(pub String);
+
+impl Serialize for Expanded {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0.replace('$', "$$"))
+    }
+}
+
+/// One object, one file.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Object {
+    pub api_version: &'static str,
+    pub kind: &'static str,
+    pub metadata: Metadata,
+    #[serde(flatten)]
+    pub body: Body,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Metadata {
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: Labels,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<&'static str, String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged, rename_all_fields = "camelCase")]
+pub enum Body {
+    Bare {},
+    Account { automount_service_account_token: bool },
+    Config { immutable: bool, data: BTreeMap<String, String> },
+    Spec { spec: Box<Spec> },
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Spec {
+    Deployment(Deployment),
+    StatefulSet(StatefulSet),
+    Job(Job),
+    CronJob(CronJob),
+    Claim(Claim),
+    Service(Service),
+    Policy(Policy),
+    Autoscaler(Autoscaler),
+    Disruption(Disruption),
+    /// Objects of the edge and of other projects' APIs, written in one place each.
+    Other(Value),
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Selector {
+    pub match_labels: Labels,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Deployment {
+    /// Absent where an autoscaler decides.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replicas: Option<u16>,
+    pub revision_history_limit: u16,
+    pub selector: Selector,
+    pub strategy: Value,
+    pub template: Template,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StatefulSet {
+    pub service_name: String,
+    pub replicas: u16,
+    pub revision_history_limit: u16,
+    pub selector: Selector,
+    pub update_strategy: Value,
+    pub persistent_volume_claim_retention_policy: Value,
+    pub template: Template,
+    pub volume_claim_templates: Vec<ClaimTemplate>,
+}
+
+/// A claim inside a StatefulSet; the API server fills in the rest.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClaimTemplate {
+    pub api_version: &'static str,
+    pub kind: &'static str,
+    pub metadata: Metadata,
+    pub spec: Claim,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Claim {
+    pub access_modes: [&'static str; 1],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub storage_class_name: Option<String>,
+    pub resources: Value,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Job {
+    pub backoff_limit: u16,
+    pub active_deadline_seconds: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ttl_seconds_after_finished: Option<u32>,
+    pub template: Template,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CronJob {
+    pub schedule: String,
+    pub time_zone: &'static str,
+    pub concurrency_policy: &'static str,
+    pub starting_deadline_seconds: u32,
+    pub successful_jobs_history_limit: u16,
+    pub failed_jobs_history_limit: u16,
+    pub job_template: JobTemplate,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct JobTemplate {
+    pub metadata: Metadata,
+    pub spec: Job,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Template {
+    pub metadata: Metadata,
+    pub spec: Pod,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Pod {
+    pub service_account_name: String,
+    pub automount_service_account_token: bool,
+    pub enable_service_links: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub share_process_namespace: bool,
+    pub security_context: PodSecurity,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restart_policy: Option<&'static str>,
+    pub termination_grace_period_seconds: u64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub topology_spread_constraints: Vec<Spread>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub init_containers: Vec<Container>,
+    pub containers: Vec<Container>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub volumes: Vec<Volume>,
+    /// Keys of the user that the fields above do not cover.
+    #[serde(flatten)]
+    pub raw: BTreeMap<String, Value>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PodSecurity {
+    pub run_as_non_root: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run_as_user: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run_as_group: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fs_group: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fs_group_change_policy: Option<&'static str>,
+    pub seccomp_profile: Seccomp,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Seccomp {
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Spread {
+    pub max_skew: u16,
+    pub topology_key: &'static str,
+    pub when_unsatisfiable: &'static str,
+    pub label_selector: Selector,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Container {
+    pub name: String,
+    pub image: String,
+    pub image_pull_policy: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub command: Option<Vec<Expanded>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub args: Option<Vec<Expanded>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub working_dir: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ports: Vec<ContainerPort>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub env: Vec<Variable>,
+    pub resources: Resources,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub volume_mounts: Vec<Mount>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub startup_probe: Option<Probe>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub readiness_probe: Option<Probe>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub liveness_probe: Option<Probe>,
+    pub security_context: ContainerSecurity,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ContainerPort {
+    pub name: String,
+    pub container_port: u16,
+    pub protocol: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged, rename_all_fields = "camelCase")]
+pub enum Variable {
+    Text { name: String, value: Expanded },
+    Secret { name: String, value_from: Source },
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Source {
+    pub secret_key_ref: SecretKey,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SecretKey {
+    pub name: String,
+    pub key: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Resources {
+    pub requests: BTreeMap<&'static str, String>,
+    pub limits: BTreeMap<&'static str, String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Mount {
+    pub name: String,
+    pub mount_path: String,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub read_only: bool,
+}
+
+/// A probe; times in seconds.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Probe {
+    #[serde(flatten)]
+    pub ask: Ask,
+    pub period_seconds: u64,
+    pub timeout_seconds: u64,
+    pub failure_threshold: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Ask {
+    HttpGet { path: String, port: u16 },
+    TcpSocket { port: u16 },
+    Grpc { port: u16 },
+    Exec { command: Vec<String> },
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ContainerSecurity {
+    pub allow_privilege_escalation: bool,
+    pub read_only_root_filesystem: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run_as_user: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run_as_group: Option<u32>,
+    pub capabilities: Capabilities,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Capabilities {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub add: Vec<String>,
+    pub drop: [&'static str; 1],
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged, rename_all_fields = "camelCase")]
+pub enum Volume {
+    Claim { name: String, persistent_volume_claim: ClaimName },
+    Memory { name: String, empty_dir: Memory },
+    Projected { name: String, projected: Projection },
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClaimName {
+    pub claim_name: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Memory {
+    pub medium: &'static str,
+    pub size_limit: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Projection {
+    pub default_mode: u32,
+    pub sources: Vec<ProjectionSource>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged, rename_all_fields = "camelCase")]
+pub enum ProjectionSource {
+    Secret { secret: Items },
+    Config { config_map: Items },
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Items {
+    pub name: String,
+    pub items: Vec<Item>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Item {
+    pub key: String,
+    pub path: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Service {
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    #[serde(rename = "clusterIP", skip_serializing_if = "Option::is_none")]
+    pub cluster_ip: Option<&'static str>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub publish_not_ready_addresses: bool,
+    pub selector: Labels,
+    pub ports: Vec<ServicePort>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ServicePort {
+    pub name: String,
+    pub port: u16,
+    pub target_port: u16,
+    pub protocol: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node_port: Option<u16>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Policy {
+    pub pod_selector: Value,
+    pub policy_types: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ingress: Vec<Value>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub egress: Vec<Value>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Autoscaler {
+    pub scale_target_ref: Value,
+    pub min_replicas: u16,
+    pub max_replicas: u16,
+    pub metrics: Vec<Value>,
+    pub behavior: Value,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Disruption {
+    pub max_unavailable: u16,
+    pub unhealthy_pod_eviction_policy: &'static str,
+    pub selector: Selector,
+}

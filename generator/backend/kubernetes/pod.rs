@@ -1,0 +1,277 @@
+//! A planned service as the pod that runs it. Every pod meets Pod Security `restricted`.
+
+use std::collections::BTreeMap;
+
+use super::model::{
+    Ask, Capabilities, ClaimName, Container, ContainerPort, ContainerSecurity, Expanded, Item, Items, Memory, Mount,
+    Pod, PodSecurity, Probe, Projection, ProjectionSource, Resources, Seccomp, SecretKey, Selector, Source, Spread,
+    Variable, Volume,
+};
+use super::{Cluster, secret_name};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::plan::{Check, Health, Service, Value};
+use crate::stack::{self, Condition, Duration, ServiceName, Text};
+
+/// Waits for dependencies; the tag is exact since nothing else in it matters.
+const WAIT_IMAGE: &str = "docker.io/library/busybox:1.37.0";
+/// A service's address answers once one of its pods is ready.
+const WAIT: &str = r#"for peer in "$@"; do until nc -z -w 2 "${peer%:*}" "${peer#*:}"; do sleep 1; done; done"#;
+/// Nobody, in Debian and Alpine.
+const NOBODY: u32 = 65534;
+/// Where secrets lie, as in Compose.
+const SECRETS: &str = "/run/secrets";
+/// Logs, which the kubelet rotates at 5 × 10 MiB a container, and the root file system's layer.
+const EPHEMERAL: (&str, &str) = ("64Mi", "256Mi");
+
+pub fn pod(cluster: &Cluster, name: &ServiceName, service: &Service, findings: &mut Vec<Diagnostic>) -> Pod {
+    let ids = service.user.as_ref().map(ids);
+    let (mounts, volumes) = volumes(cluster, service);
+    let replicated = service.replicas > 1 || service.autoscale.is_some();
+    let spread = Spread {
+        max_skew: 1,
+        topology_key: "kubernetes.io/hostname",
+        when_unsatisfiable: "ScheduleAnyway",
+        label_selector: Selector { match_labels: super::selector(name) },
+    };
+    let (startup, readiness, liveness) = probes(&service.health, service);
+    let runs_once = service.one_shot || service.schedule.is_some();
+    let container = Container {
+        name: name.to_string(),
+        image: image(cluster, name, service, findings),
+        image_pull_policy: "IfNotPresent",
+        command: service.entrypoint.as_deref().map(words),
+        args: service.command.as_deref().map(words),
+        working_dir: service.working_dir.as_ref().map(ToString::to_string),
+        ports: service
+            .ports
+            .iter()
+            .map(|(name, port)| ContainerPort { name: name.to_string(), container_port: *port, protocol: "TCP" })
+            .collect(),
+        env: service.env.iter().map(|(name, value)| variable(name.as_str(), value)).collect(),
+        resources: resources(service),
+        volume_mounts: mounts,
+        startup_probe: startup.filter(|_| !runs_once),
+        readiness_probe: readiness.filter(|_| !runs_once),
+        liveness_probe: liveness.filter(|_| !runs_once),
+        security_context: security(service.read_only, service.capabilities.iter().map(ToString::to_string).collect()),
+    };
+    Pod {
+        service_account_name: name.to_string(),
+        automount_service_account_token: false,
+        enable_service_links: false,
+        share_process_namespace: service.init,
+        security_context: PodSecurity {
+            run_as_non_root: true,
+            run_as_user: ids.map(|(user, _)| user),
+            run_as_group: ids.map(|(_, group)| group),
+            fs_group: ids.map(|(_, group)| group),
+            fs_group_change_policy: ids.map(|_| "OnRootMismatch"),
+            seccomp_profile: Seccomp { kind: "RuntimeDefault" },
+        },
+        restart_policy: runs_once.then_some("Never"),
+        termination_grace_period_seconds: seconds(service.stop_grace),
+        topology_spread_constraints: if replicated && !runs_once { vec![spread] } else { Vec::new() },
+        init_containers: wait(cluster, name, service, findings).into_iter().collect(),
+        containers: vec![container],
+        volumes,
+        raw: super::raw::merge(name, service, findings),
+    }
+}
+
+/// The numbers of a checked `uid:gid`.
+fn ids(user: &stack::UserId) -> (u32, u32) {
+    let (user, group) = user.as_str().split_once(':').unwrap_or_default();
+    (user.parse().unwrap_or(NOBODY), group.parse().unwrap_or(NOBODY))
+}
+
+fn words(words: &[Text]) -> Vec<Expanded> {
+    words.iter().map(|word| Expanded(word.to_string())).collect()
+}
+
+fn variable(name: &str, value: &Value) -> Variable {
+    let name = name.to_owned();
+    match value {
+        Value::Text(text) => Variable::Text { name, value: Expanded(text.clone()) },
+        Value::Secret(secret) => {
+            let key = SecretKey { name: secret_name(secret), key: super::SECRET_KEY };
+            Variable::Secret { name, value_from: Source { secret_key_ref: key } }
+        }
+    }
+}
+
+/// The image, or where the built one is pushed.
+fn image(cluster: &Cluster, name: &ServiceName, service: &Service, findings: &mut Vec<Diagnostic>) -> String {
+    if let Some(image) = &service.image {
+        return image.to_string();
+    }
+    let settings = &cluster.settings;
+    if let (Some(registry), Some(tag)) = (&settings.registry, &settings.tag) {
+        return format!("{registry}/{name}:{tag}");
+    }
+    findings.push(
+        Diagnostic::error(Code::NoImage, service.origin.key("build"))
+            .message("a cluster runs images, and nothing says where this one is pushed")
+            .expected("`kubernetes = { registry = \"ghcr.io/acme\", tag = \"1.4.2\" }`, or an `image`"),
+    );
+    String::new()
+}
+
+fn resources(service: &Service) -> Resources {
+    let amount = |memory: stack::Memory, cpus: stack::Cpus, ephemeral: &str| {
+        let pairs = [
+            ("cpu", format!("{}m", cpus.0)),
+            ("ephemeral-storage", ephemeral.into()),
+            ("memory", super::bytes(memory)),
+        ];
+        BTreeMap::from(pairs)
+    };
+    Resources {
+        requests: amount(service.memory_reservation, service.cpu_reservation, EPHEMERAL.0),
+        limits: amount(service.memory_limit, service.cpu_limit, EPHEMERAL.1),
+    }
+}
+
+fn security(read_only: bool, add: Vec<String>) -> ContainerSecurity {
+    ContainerSecurity {
+        allow_privilege_escalation: false,
+        read_only_root_filesystem: read_only,
+        run_as_user: None,
+        run_as_group: None,
+        capabilities: Capabilities { add, drop: ["ALL"] },
+    }
+}
+
+/// Mounts of the container and the volumes of the pod behind them.
+fn volumes(cluster: &Cluster, service: &Service) -> (Vec<Mount>, Vec<Volume>) {
+    let mut mounts = Vec::new();
+    let mut volumes = Vec::new();
+    for mount in &service.volumes {
+        let name = mount.volume.to_string();
+        let path = mount.path.to_string();
+        mounts.push(Mount { name: name.clone(), mount_path: path, read_only: mount.read_only });
+        if cluster.is_shared(&mount.volume) {
+            volumes.push(Volume::Claim { name: name.clone(), persistent_volume_claim: ClaimName { claim_name: name } });
+        }
+    }
+    for (i, config) in service.config.iter().enumerate() {
+        let name = format!("config-{i}");
+        mounts.push(Mount { name: name.clone(), mount_path: config.target.to_string(), read_only: true });
+        let sources = cluster.configs[&config.source].iter().map(|part| {
+            let items = part.items.iter().map(|(key, file)| Item { key: key.clone(), path: file.path.clone() });
+            ProjectionSource::Config { config_map: Items { name: part.name.clone(), items: items.collect() } }
+        });
+        volumes.push(projected(name, sources.collect()));
+    }
+    if !service.secret_files.is_empty() {
+        mounts.push(Mount { name: "secrets".into(), mount_path: SECRETS.into(), read_only: true });
+        let sources = service.secret_files.iter().map(|secret| {
+            let items = vec![Item { key: super::SECRET_KEY.into(), path: secret.to_string() }];
+            ProjectionSource::Secret { secret: Items { name: secret_name(secret), items } }
+        });
+        volumes.push(projected("secrets".into(), sources.collect()));
+    }
+    let memory = |name: &str, size: Option<stack::Memory>| Volume::Memory {
+        name: name.to_owned(),
+        empty_dir: Memory { medium: "Memory", size_limit: super::bytes(size.unwrap_or(stack::Memory(64 << 20))) },
+    };
+    for (i, tmpfs) in service.tmpfs.iter().enumerate() {
+        let name = format!("tmpfs-{i}");
+        volumes.push(memory(&name, tmpfs.size));
+        mounts.push(Mount { name, mount_path: tmpfs.path.to_string(), read_only: false });
+    }
+    if let Some(size) = service.shm_size {
+        volumes.push(memory("shm", Some(size)));
+        mounts.push(Mount { name: "shm".into(), mount_path: "/dev/shm".into(), read_only: false });
+    }
+    (mounts, volumes)
+}
+
+/// Readable by the pod's group alone.
+fn projected(name: String, sources: Vec<ProjectionSource>) -> Volume {
+    Volume::Projected { name, projected: Projection { default_mode: 0o440, sources } }
+}
+
+/// Whole seconds, at least one.
+fn seconds(time: Duration) -> u64 {
+    time.0.div_ceil(1000).max(1)
+}
+
+/// Startup and readiness ask as the service is meant to be asked; liveness only whether the port accepts, so that a
+/// slow dependency never kills the pods that wait for it.
+fn probes(health: &Health, service: &Service) -> (Option<Probe>, Option<Probe>, Option<Probe>) {
+    let (ask, alive) = match &health.check {
+        Check::Http { port, path, .. } => {
+            (Ask::HttpGet { path: path.to_string(), port: *port }, Ask::TcpSocket { port: *port })
+        }
+        Check::Tcp { port } => (Ask::TcpSocket { port: *port }, Ask::TcpSocket { port: *port }),
+        Check::Grpc { port } => (Ask::Grpc { port: *port }, Ask::TcpSocket { port: *port }),
+        Check::Exec(words) => {
+            let exec = Ask::Exec { command: words.iter().map(ToString::to_string).collect() };
+            let alive = service.ports.values().next().map_or(exec.clone(), |port| Ask::TcpSocket { port: *port });
+            (exec, alive)
+        }
+        Check::None => return (None, None, None),
+    };
+    let interval = seconds(health.interval);
+    let timeout = seconds(health.timeout);
+    let retries = u64::from(health.retries);
+    let probe = |ask: Ask, period_seconds: u64, failure_threshold: u64| Probe {
+        ask,
+        period_seconds,
+        timeout_seconds: timeout,
+        failure_threshold,
+    };
+    let starting = seconds(health.start_period).div_ceil(interval) + retries;
+    (
+        Some(probe(ask.clone(), interval, starting)),
+        Some(probe(ask, interval, retries)),
+        Some(probe(alive, interval * 2, retries.max(3))),
+    )
+}
+
+/// The container that ends once every service that must be healthy is.
+fn wait(cluster: &Cluster, name: &ServiceName, service: &Service, findings: &mut Vec<Diagnostic>) -> Option<Container> {
+    let mut peers = Vec::new();
+    for (to, condition) in &service.depends_on {
+        // The address of a service that has started exists.
+        if *condition == Condition::Started {
+            continue;
+        }
+        let edge = cluster.plan.edges.iter().find(|edge| edge.from == *name && edge.to == *to);
+        match edge.filter(|_| *condition == Condition::Healthy) {
+            Some(edge) => peers.push(Expanded(format!("{to}:{}", edge.port))),
+            None => findings.push(
+                Diagnostic::error(Code::Unsupported, service.origin.key("depends_on").key(to.as_str()))
+                    .message(format!("a pod waits until a port of `{to}` answers, and it has none"))
+                    .hint("give it the port of its health check, or wait with `'started`"),
+            ),
+        }
+    }
+    if peers.is_empty() {
+        return None;
+    }
+    let command = ["sh", "-c", WAIT, "wait"].map(|word| Expanded(word.to_owned())).to_vec();
+    let amount = |cpu: &str, memory: &str| BTreeMap::from([("cpu", cpu.to_owned()), ("memory", memory.to_owned())]);
+    let mut resources = Resources { requests: amount("10m", "16Mi"), limits: amount("100m", "32Mi") };
+    resources.requests.insert("ephemeral-storage", EPHEMERAL.0.into());
+    resources.limits.insert("ephemeral-storage", EPHEMERAL.1.into());
+    let mut security_context = security(true, Vec::new());
+    security_context.run_as_user = Some(NOBODY);
+    security_context.run_as_group = Some(NOBODY);
+    Some(Container {
+        name: "wait".into(),
+        image: WAIT_IMAGE.into(),
+        image_pull_policy: "IfNotPresent",
+        command: Some(command),
+        args: Some(peers),
+        working_dir: None,
+        ports: Vec::new(),
+        env: Vec::new(),
+        resources,
+        volume_mounts: Vec::new(),
+        startup_probe: None,
+        readiness_probe: None,
+        liveness_probe: None,
+        security_context,
+    })
+}

@@ -1,0 +1,107 @@
+//! Options of the Kubernetes target: what the cluster brings along and nself cannot know.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::*;
+
+/// Options of the Kubernetes target.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Kubernetes {
+    /// Whether manifests are generated for this environment.
+    pub enabled: bool,
+    /// How requests reach the edge; `gateway` unless given.
+    pub edge: ClusterEdge,
+    /// Class of the Gateway; needed by the edge `gateway`.
+    pub gateway_class: Option<Host>,
+    /// Class of the Ingress; the cluster's default unless given.
+    pub ingress_class: Option<Host>,
+    /// Namespace of the gateway's or ingress controller's pods: only they reach the edge. Anybody unless given.
+    pub edge_namespace: Option<ServiceName>,
+    /// Ports of every node, for the edge `nodeport`.
+    pub node_ports: NodePorts,
+    /// Class of the volumes; the cluster's default unless given.
+    pub storage_class: Option<Host>,
+    /// cert-manager's ClusterIssuer. Unless given, an Issuer in the namespace: self-signed in the local profile,
+    /// Let's Encrypt elsewhere.
+    pub issuer: Option<Host>,
+    /// Where images of services with a build folder are pushed: `registry/…/service:tag`.
+    pub registry: Option<Registry>,
+    /// Tag of these images.
+    pub tag: Option<Tag>,
+    /// How values of secrets get into the cluster; `manual` unless given.
+    pub secrets: SecretSource,
+    /// External Secrets' ClusterSecretStore, for the secrets `external`.
+    pub secret_store: Option<Host>,
+    /// Values that kubeseal encrypted for this environment's namespace, for the secrets `sealed`.
+    pub sealed: BTreeMap<SecretName, Sealed>,
+    /// Objects for a tool that applies the manifests from a repository.
+    pub gitops: Option<Gitops>,
+}
+
+/// How requests reach the edge.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ClusterEdge {
+    /// Gateway API; TLS ends at the gateway.
+    #[default]
+    Gateway,
+    /// networking.k8s.io/v1; TLS ends at the controller.
+    Ingress,
+    /// Ports of the nodes, for kind and minikube; TLS ends at nginx.
+    NodePort,
+}
+
+/// Ports of every node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct NodePorts {
+    /// 30080 unless given.
+    pub http: u16,
+    /// 30443 unless given.
+    pub https: u16,
+}
+
+impl Default for NodePorts {
+    fn default() -> Self {
+        NodePorts { http: 30080, https: 30443 }
+    }
+}
+
+/// How values of secrets get into the cluster.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SecretSource {
+    /// By the operator: `nself secrets kubernetes | kubectl apply -f -`.
+    #[default]
+    Manual,
+    /// External Secrets copies them from a store, where they have the same names.
+    External,
+    /// The stack holds them encrypted for the cluster's Sealed Secrets controller.
+    Sealed,
+}
+
+/// A tool that applies the manifests from a repository.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Gitops {
+    pub tool: GitopsTool,
+    /// URL of the repository as the tool reads it.
+    pub repository: Text,
+    /// Branch, tag or commit; `main` unless given.
+    #[serde(default)]
+    pub revision: Option<Text>,
+    /// Folder of the environments in the repository; `deploy` unless given.
+    #[serde(default)]
+    pub path: Option<ProjectPath>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum GitopsTool {
+    Argocd,
+    Flux,
+}

@@ -1,0 +1,199 @@
+//! Kubernetes' own API server, controllers and scheduler on loopback, with KWOK in the place of nodes.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use crate::support::{Ran, run, tool};
+
+/// A running cluster; ends with the value.
+pub struct Cluster {
+    folder: tempfile::TempDir,
+    programs: PathBuf,
+    children: Vec<Child>,
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        for child in self.children.iter_mut().rev() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+impl Cluster {
+    /// Nothing where the programs are missing; the reason has been printed.
+    pub fn start() -> Option<Self> {
+        let programs = tool("kubernetes/kube-apiserver")?.parent().unwrap().to_owned();
+        let definitions = tool("definitions/crds")?;
+        let folder = tempfile::tempdir().unwrap();
+        let mut cluster = Cluster { folder, programs, children: Vec::new() };
+        let at = |name: &str| cluster.folder.path().join(name).to_string_lossy().into_owned();
+        let (client, peer, secure) = (free_port(), free_port(), free_port());
+        let key = at("accounts.key");
+        let made = run(Command::new("openssl").args(["genrsa", "-out", &key, "2048"]));
+        assert_eq!(made.code, 0, "{}", made.stderr);
+        fs::write(at("tokens.csv"), "operator,operator,1,\"system:masters\"\n").unwrap();
+        fs::write(
+            at("config"),
+            format!(
+                "apiVersion: v1\nkind: Config\ncurrent-context: it\nclusters: [{{name: it, cluster: {{server: \"https://127.0.0.1:{secure}\", \
+                 insecure-skip-tls-verify: true}}}}]\nusers: [{{name: it, user: {{token: operator}}}}]\n\
+                 contexts: [{{name: it, context: {{cluster: it, user: it}}}}]\n"
+            ),
+        )
+        .unwrap();
+        let (data, certificates, tokens, config) = (at("etcd"), at("certificates"), at("tokens.csv"), at("config"));
+        cluster.spawn(
+            "etcd",
+            &[
+                &format!("--data-dir={data}"),
+                &format!("--listen-client-urls=http://127.0.0.1:{client}"),
+                &format!("--advertise-client-urls=http://127.0.0.1:{client}"),
+                &format!("--listen-peer-urls=http://127.0.0.1:{peer}"),
+                "--unsafe-no-fsync",
+            ],
+        );
+        cluster.spawn(
+            "kube-apiserver",
+            &[
+                &format!("--etcd-servers=http://127.0.0.1:{client}"),
+                &format!("--secure-port={secure}"),
+                "--bind-address=127.0.0.1",
+                "--advertise-address=127.0.0.1",
+                "--endpoint-reconciler-type=none",
+                "--service-cluster-ip-range=10.96.0.0/16",
+                "--service-account-issuer=https://kubernetes.default.svc",
+                &format!("--service-account-key-file={key}"),
+                &format!("--service-account-signing-key-file={key}"),
+                &format!("--token-auth-file={tokens}"),
+                "--authorization-mode=RBAC",
+                &format!("--cert-dir={certificates}"),
+            ],
+        );
+        cluster.until("the API server answers", |cluster| cluster.kubectl(&["get", "--raw", "/readyz"]).code == 0);
+        cluster.spawn(
+            "kube-controller-manager",
+            &[
+                &format!("--kubeconfig={config}"),
+                &format!("--service-account-private-key-file={key}"),
+                // A busy machine is no reason to give up nodes.
+                "--node-monitor-grace-period=1h",
+                "--leader-elect=false",
+                "--secure-port=0",
+            ],
+        );
+        cluster
+            .spawn("kube-scheduler", &[&format!("--kubeconfig={config}"), "--leader-elect=false", "--secure-port=0"]);
+        cluster.spawn(
+            "kwok",
+            &[&format!("--kubeconfig={config}"), "--manage-all-nodes=true", "--node-lease-duration-seconds=0"],
+        );
+        cluster.must(&["apply", "--server-side", "-f", &definitions.to_string_lossy()]);
+        cluster.must(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"]);
+        for node in ["one", "two", "three"] {
+            cluster.apply_text(&format!(
+                "apiVersion: v1\nkind: Node\nmetadata: {{name: {node}, labels: {{kubernetes.io/hostname: {node}, \
+                 kubernetes.io/os: linux, kubernetes.io/arch: amd64}}}}\nstatus: {{allocatable: {{cpu: 64, memory: 256Gi, \
+                 pods: 500, ephemeral-storage: 500Gi}}, capacity: {{cpu: 64, memory: 256Gi, pods: 500, ephemeral-storage: 500Gi}}}}\n"
+            ));
+        }
+        Some(cluster)
+    }
+
+    fn spawn(&mut self, program: &str, arguments: &[&str]) {
+        let log = fs::File::create(self.folder.path().join(format!("{program}.log"))).unwrap();
+        let child = Command::new(self.programs.join(program))
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap_or_else(|error| panic!("{program}: {error}"));
+        self.children.push(child);
+    }
+
+    pub fn kubectl(&self, arguments: &[&str]) -> Ran {
+        run(Command::new(self.programs.join("kubectl"))
+            .args(arguments)
+            .env("KUBECONFIG", self.folder.path().join("config"))
+            .env("HOME", self.folder.path())
+            .env("KUBECTL_APPLYSET", "true"))
+    }
+
+    /// Runs kubectl, which must succeed without a warning, and returns what it said.
+    pub fn must(&self, arguments: &[&str]) -> String {
+        let ran = self.kubectl(arguments);
+        assert_eq!(ran.code, 0, "kubectl {arguments:?}: {}{}", ran.stdout, ran.stderr);
+        assert!(!ran.stderr.contains("Warning"), "kubectl {arguments:?}: {}", ran.stderr);
+        ran.stdout
+    }
+
+    /// Runs kubectl, which must fail, and returns its complaint.
+    pub fn refused(&self, arguments: &[&str]) -> String {
+        let ran = self.kubectl(arguments);
+        assert_ne!(ran.code, 0, "kubectl {arguments:?} succeeded: {}", ran.stdout);
+        ran.stderr
+    }
+
+    pub fn file(&self, text: &str) -> PathBuf {
+        let path = self.folder.path().join("object.yaml");
+        fs::write(&path, text).unwrap();
+        path
+    }
+
+    pub fn apply_text(&self, text: &str) {
+        self.must(&["apply", "--server-side", "-f", &self.file(text).to_string_lossy()]);
+    }
+
+    /// Asks until it holds, for two minutes.
+    pub fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
+        let from = Instant::now();
+        while !holds(self) {
+            if from.elapsed() > Duration::from_secs(120) {
+                panic!("not reached: {what}\n{}", self.logs());
+            }
+            sleep(Duration::from_millis(250));
+        }
+    }
+
+    fn logs(&self) -> String {
+        let mut text = self.kubectl(&["get", "pods,pvc,pv", "-A"]).stdout;
+        for entry in fs::read_dir(self.folder.path()).unwrap().flatten() {
+            if entry.path().extension().is_some_and(|end| end == "log") {
+                let log = fs::read_to_string(entry.path()).unwrap_or_default();
+                let last: Vec<&str> = log.lines().rev().take(8).collect();
+                text += &format!(
+                    "{}:\n{}\n",
+                    entry.path().display(),
+                    last.into_iter().rev().collect::<Vec<_>>().join("\n")
+                );
+            }
+        }
+        text
+    }
+}
+
+/// Folders of manifests among generated environments.
+pub fn manifests(environments: &[PathBuf]) -> Vec<PathBuf> {
+    let all: Vec<PathBuf> =
+        environments.iter().map(|path| path.join("kubernetes")).filter(|path| path.is_dir()).collect();
+    assert!(all.len() >= 3, "{all:?}");
+    all
+}
+
+/// The namespace of a folder of manifests.
+pub fn namespace(folder: &Path) -> String {
+    let text = fs::read_to_string(folder.join("namespace/kustomization.yaml")).unwrap();
+    let line = text.lines().find_map(|line| line.trim().strip_prefix("- namespace-")).unwrap();
+    line.trim_end_matches(".yaml").to_owned()
+}

@@ -1,0 +1,398 @@
+//! Manifests: taken by a real API server, run by its controllers, judged by the tools that operators use.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::cluster::{Cluster, manifests, namespace};
+use crate::support::{Ran, environments, golden, name, nself_in, project, run, stack, tool};
+
+fn path(folder: &Path) -> String {
+    folder.to_string_lossy().into_owned()
+}
+
+/// One cluster for all of it: it takes most of a minute to start.
+#[test]
+fn a_cluster_runs_every_golden_case() {
+    let Some(cluster) = Cluster::start() else { return };
+    for folder in manifests(&environments()) {
+        taken(&cluster, &folder);
+        ready(&cluster, &namespace(&folder));
+    }
+    finds_its_secrets(&cluster);
+    rolls_out_what_changed(&cluster);
+    prunes_what_the_stack_dropped(&cluster);
+    refuses(&cluster);
+}
+
+/// Applied without a warning, and then there is nothing left to apply.
+fn taken(cluster: &Cluster, folder: &Path) {
+    let at = path(folder);
+    cluster.must(&["apply", "--server-side", "-k", &at]);
+    let before = generations(cluster, &namespace(folder));
+    let diff = cluster.kubectl(&["diff", "--server-side", "-k", &at]);
+    assert_eq!(diff.code, 0, "{at}: {}{}", diff.stdout, diff.stderr);
+    cluster.must(&["apply", "--server-side", "-k", &at]);
+    assert_eq!(generations(cluster, &namespace(folder)), before, "{at}");
+    for file in fs::read_dir(folder.join("gitops")).into_iter().flatten().flatten() {
+        // Flux's own definition of Kustomization is not published as a Go module that can be had.
+        if !name(&file.path()).starts_with("kustomization-") {
+            let file = path(&file.path());
+            let text = fs::read_to_string(&file).unwrap();
+            let namespace = if text.contains("namespace: argocd") { "argocd" } else { "flux-system" };
+            cluster.kubectl(&["create", "namespace", namespace]);
+            cluster.must(&["apply", "--server-side", "-f", &file]);
+        }
+    }
+}
+
+fn get(cluster: &Cluster, namespace: &str, kinds: &str) -> Vec<Value> {
+    let text = cluster.must(&["get", "-n", namespace, kinds, "-o", "json"]);
+    let list: Value = serde_json::from_str(&text).unwrap();
+    list["items"].as_array().unwrap().clone()
+}
+
+const WORKLOADS: &str = "deployment,statefulset,cronjob";
+
+/// Generation by kind and name: it counts changes of what is asked for.
+fn generations(cluster: &Cluster, namespace: &str) -> BTreeMap<String, i64> {
+    let items = get(cluster, namespace, &format!("{WORKLOADS},networkpolicy,pdb"));
+    let generation = |item: &Value| item["metadata"]["generation"].as_i64().unwrap_or_default();
+    let all: BTreeMap<String, i64> = items
+        .iter()
+        .map(|item| {
+            (
+                format!("{}/{}", item["kind"].as_str().unwrap(), item["metadata"]["name"].as_str().unwrap()),
+                generation(item),
+            )
+        })
+        .collect();
+    assert!(all.len() > 10, "{all:?}");
+    all
+}
+
+/// Every workload reaches its state; volumes are given by hand, for nothing provisions them here.
+fn ready(cluster: &Cluster, namespace: &str) {
+    cluster.until("workloads are ready", |cluster| {
+        volumes(cluster, namespace);
+        get(cluster, namespace, "deployment,statefulset").iter().all(|item| {
+            let wanted = item["spec"]["replicas"].as_i64().unwrap();
+            wanted > 0 && item["status"]["readyReplicas"].as_i64() == Some(wanted)
+        })
+    });
+    for cron in get(cluster, namespace, "cronjob") {
+        let name = cron["metadata"]["name"].as_str().unwrap();
+        cluster.must(&["create", "job", "-n", namespace, "by-hand", &format!("--from=cronjob/{name}")]);
+        cluster.must(&["wait", "-n", namespace, "job/by-hand", "--for=condition=Complete", "--timeout=60s"]);
+    }
+    cluster.until("budgets and autoscalers are taken up", |cluster| {
+        let budgets = get(cluster, namespace, "pdb");
+        let scalers = get(cluster, namespace, "hpa");
+        let able = |scaler: &Value| {
+            let conditions = scaler["status"]["conditions"].as_array().cloned().unwrap_or_default();
+            conditions.iter().any(|one| one["type"] == "AbleToScale" && one["status"] == "True")
+        };
+        budgets.iter().all(|budget| budget["status"]["currentHealthy"].as_i64() >= Some(1)) && scalers.iter().all(able)
+    });
+}
+
+fn volumes(cluster: &Cluster, namespace: &str) {
+    for claim in get(cluster, namespace, "pvc") {
+        if claim["status"]["phase"] == "Bound" {
+            continue;
+        }
+        let spec = &claim["spec"];
+        let volume = serde_json::json!({
+            "apiVersion": "v1", "kind": "PersistentVolume",
+            "metadata": { "name": format!("{namespace}-{}", claim["metadata"]["name"].as_str().unwrap()) },
+            "spec": {
+                "accessModes": spec["accessModes"], "capacity": spec["resources"]["requests"],
+                "storageClassName": spec["storageClassName"].as_str().unwrap_or_default(),
+                "hostPath": { "path": "/tmp/volume" },
+                "claimRef": { "namespace": namespace, "name": claim["metadata"]["name"] },
+            },
+        });
+        cluster.apply_text(&volume.to_string());
+    }
+}
+
+/// Every secret that a pod names is there, with the key that it names, once the operator has put them there.
+fn finds_its_secrets(cluster: &Cluster) {
+    let case = golden(false).into_iter().find(|case| name(case) == "kubernetes").unwrap();
+    let copy = project(&case);
+    assert_eq!(nself_in(copy.path(), ["gen"]).code, 0);
+    let missing = nself_in(copy.path(), ["secrets", "kubernetes", "--env", "local"]);
+    assert!(missing.code == 2 && missing.stdout.is_empty(), "{}", missing.stdout);
+    assert_eq!(nself_in(copy.path(), ["secrets", "init", "--env", "local"]).code, 0);
+    let made = nself_in(copy.path(), ["secrets", "kubernetes", "--env", "local"]);
+    assert_eq!(made.code, 0, "{}", made.stderr);
+    cluster.apply_text(&made.stdout);
+    let known: Vec<String> = get(cluster, "shop-local", "secret")
+        .iter()
+        .flat_map(|secret| {
+            let name = secret["metadata"]["name"].as_str().unwrap().to_owned();
+            secret["data"]
+                .as_object()
+                .cloned()
+                .unwrap_or_default()
+                .into_iter()
+                .map(move |(key, _)| format!("{name}/{key}"))
+        })
+        .collect();
+    let mut named = 0;
+    for workload in get(cluster, "shop-local", WORKLOADS) {
+        let template =
+            if workload["kind"] == "CronJob" { &workload["spec"]["jobTemplate"]["spec"] } else { &workload["spec"] };
+        let pod = &template["template"]["spec"];
+        let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+        let variables =
+            list(&pod["containers"][0]["env"]).into_iter().map(|one| one["valueFrom"]["secretKeyRef"].clone());
+        let sources = list(&pod["volumes"]).into_iter().flat_map(|volume| list(&volume["projected"]["sources"]));
+        let files = sources.map(|source| serde_json::json!({ "name": source["secret"]["name"], "key": source["secret"]["items"][0]["key"] }));
+        for one in variables.chain(files).filter(|one| one["name"].is_string()) {
+            let wanted = format!("{}/{}", one["name"].as_str().unwrap(), one["key"].as_str().unwrap());
+            assert!(known.contains(&wanted), "{wanted} is not among {known:?}");
+            named += 1;
+        }
+    }
+    assert!(named > 10, "{named}");
+}
+
+/// A changed file of nginx restarts nginx, and nothing else.
+fn rolls_out_what_changed(cluster: &Cluster) {
+    let case = golden(false).into_iter().find(|case| name(case) == "kubernetes").unwrap();
+    let changed = project(&case);
+    let file = changed.path().join("stack.ncl");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replacen("tls.email", "edge.connections = 50,\n  tls.email", 1)).unwrap();
+    assert_eq!(nself_in(changed.path(), ["gen"]).code, 0);
+    let before = generations(cluster, "shop-prod");
+    cluster.must(&["apply", "--server-side", "-k", &path(&changed.path().join("deploy/prod/kubernetes"))]);
+    let after = generations(cluster, "shop-prod");
+    let moved: Vec<&String> =
+        after.iter().filter(|(name, count)| before.get(*name) != Some(*count)).map(|(name, _)| name).collect();
+    assert_eq!(moved, ["Deployment/nginx"]);
+    ready_again(cluster);
+}
+
+fn ready_again(cluster: &Cluster) {
+    cluster.must(&["rollout", "status", "-n", "shop-prod", "deployment/nginx", "--timeout=60s"]);
+}
+
+const EVERYTHING: &str =
+    "deployment,statefulset,service,serviceaccount,configmap,networkpolicy,pdb,httproutes,gateways,certificates";
+
+/// What the stack no longer has goes, and nothing else.
+fn prunes_what_the_stack_dropped(cluster: &Cluster) {
+    let with = |services: &str| {
+        format!(
+            "{{ project = \"prune\", domain = \"prune.example.com\", {services} \
+             kubernetes = {{ enabled = true, gateway_class = \"any\" }} }}"
+        )
+    };
+    let before = stack(&with("services = { redis = nself.services.redis, minio = nself.services.minio },"));
+    let after = stack(&with("services.minio = nself.services.minio,"));
+    let apply = |folder: &Path| {
+        assert_eq!(nself_in(folder, ["gen", "--env", "prod"]).code, 0);
+        let at = folder.join("deploy/prod/kubernetes");
+        cluster.must(&["apply", "--server-side", "-f", &path(&at.join("namespace/namespace-prune-prod.yaml"))]);
+        let set = ["--prune", "--applyset=nself", "-n", "prune-prod"];
+        let mut arguments = vec!["apply", "--server-side", "-k"];
+        let at = path(&at);
+        arguments.push(&at);
+        arguments.extend(set);
+        let ran = cluster.kubectl(&arguments);
+        assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+        let items = get(cluster, "prune-prod", EVERYTHING).into_iter();
+        let all: Vec<String> = items
+            .filter(|item| item["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "nself")
+            .map(|item| format!("{}/{}", item["kind"].as_str().unwrap(), item["metadata"]["name"].as_str().unwrap()))
+            .collect();
+        all
+    };
+    let (before, after) = (apply(before.path()), apply(after.path()));
+    let gone: Vec<&String> = before.iter().filter(|item| !after.contains(item)).collect();
+    assert!(gone.len() >= 5, "{gone:?}");
+    assert!(gone.iter().all(|item| item.contains("/redis")), "{gone:?}");
+    assert!(after.iter().all(|item| before.contains(item)), "{after:?}");
+    assert!(after.iter().any(|item| item == "StatefulSet/minio"), "{after:?}");
+}
+
+/// The same server refuses every class of fault that the generator must not make.
+fn refuses(cluster: &Cluster) {
+    let case = golden(false).into_iter().find(|case| name(case) == "kubernetes").unwrap();
+    let folder = case.join("out/prod/kubernetes");
+    let deployment = fs::read_to_string(folder.join("apps/web/deployment-web.yaml")).unwrap();
+    let service = fs::read_to_string(folder.join("apps/web/service-web.yaml")).unwrap();
+    let route = fs::read_to_string(folder.join("edge/httproute-sites.yaml")).unwrap();
+    let long = "x".repeat(64);
+    for (text, from, to) in [
+        (&deployment, "  name: web\n", "  name: we_b\n"),
+        (&deployment, "app.kubernetes.io/part-of: shop", &format!("app.kubernetes.io/part-of: {long}")),
+        (&deployment, "memory: \"512Mi\"", "memory: \"512MB\""),
+        (&deployment, "memory: \"256Mi\"", "memory: \"600Mi\""),
+        (&deployment, "- name: http\n", "- name: a-very-long-port-name\n"),
+        (&deployment, "      app.kubernetes.io/instance: web\n", "      app.kubernetes.io/instance: other\n"),
+        (&deployment, "revisionHistoryLimit", "revisionHistory"),
+        (&service, "port: 8080", "port: 70000"),
+        (&service, "name: http", "name: HTTP"),
+        (&route, "request: \"0s\"", "request: \"5x\""),
+    ] {
+        assert!(text.contains(from), "{from:?} is gone from\n{text}");
+        let file = path(&cluster.file(&text.replace(from, to)));
+        cluster.refused(&["apply", "--server-side", "--dry-run=server", "-f", &file]);
+    }
+    let bare = "apiVersion: v1\nkind: Pod\nmetadata: {name: root, namespace: shop-prod}\n\
+                spec: {containers: [{name: root, image: \"a:1\", securityContext: {runAsUser: 0}}]}\n";
+    let complaint = cluster.refused(&["create", "-f", &path(&cluster.file(bare))]);
+    assert!(complaint.contains("violates PodSecurity \"restricted"), "{complaint}");
+}
+
+/// Runs a judge over every file of every golden case's manifests, and what it says about a bad one.
+fn judge(program: &str, arguments: &[&str], bad: &str) -> Option<(Vec<Ran>, Ran)> {
+    let program = tool(program)?;
+    let good = manifests(&environments());
+    let ran = good.iter().map(|folder| {
+        let files = files(folder);
+        assert!(files.len() > 50, "{files:?}");
+        run(Command::new(&program).args(arguments).args(files))
+    });
+    let ran: Vec<Ran> = ran.collect();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("bad.yaml");
+    fs::write(&file, bad).unwrap();
+    let bad = run(Command::new(&program).args(arguments).arg(&file));
+    Some((ran, bad))
+}
+
+/// Objects below a folder of manifests, without what configures kustomize.
+fn files(folder: &Path) -> Vec<String> {
+    let entries = walkdir::WalkDir::new(folder).sort_by_file_name().into_iter().map(Result::unwrap);
+    let files = entries.map(|entry| path(entry.path()));
+    files
+        .filter(|file| file.ends_with(".yaml") && !file.ends_with("/kustomization.yaml") && !file.contains("/gitops/"))
+        .collect()
+}
+
+const BAD: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: bad}\nspec:\n  selector: {matchLabels: {a: b}}\n  \
+                   template: {metadata: {labels: {a: b}}, spec: {containers: [{name: bad, image: \"bad\", nonsense: 1}]}}\n";
+
+#[test]
+fn published_schemas_accept_the_manifests() {
+    let Some((good, bad)) = judge("venv/bin/kubernetes-validate", &["-k", "1.36", "--strict", "--quiet"], BAD) else {
+        return;
+    };
+    for ran in good {
+        assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    }
+    assert_ne!(bad.code, 0);
+}
+
+/// What kube-score asks for and these manifests decide otherwise.
+const SCORE: [(&str, &str); 8] = [
+    ("container-image-pull-policy", "tags are pinned, and a restart must not need the registry"),
+    ("container-security-context-user-group-id", "the image owns its user: another one cannot read its files"),
+    ("deployment-has-host-podantiaffinity", "topologySpreadConstraints spread the pods"),
+    ("deployment-replicas", "how many there are is said in the stack"),
+    ("deployment-strategy", "one claim for readers and the writer: two writers at once would be one too many"),
+    ("pod-probes-identical", "where the check is that a port accepts, liveness has nothing less to ask"),
+    ("service-type", "the edge on kind and minikube is a port of the nodes"),
+    ("statefulset-has-host-podantiaffinity", "topologySpreadConstraints spread the pods"),
+];
+
+#[test]
+fn kube_score_finds_nothing() {
+    let mut arguments = vec!["score", "--output-format", "ci", "--exit-one-on-warning"];
+    for (check, _) in SCORE {
+        arguments.extend(["--ignore-test", check]);
+    }
+    let Some((good, bad)) = judge("kubernetes/kube-score", &arguments, &BAD.replace(", nonsense: 1", "")) else {
+        return;
+    };
+    for ran in good {
+        // The challenge's policy is for pods that cert-manager makes.
+        let expected = |line: &&str| {
+            line.starts_with("[OK]") || line.starts_with("[SKIPPED]") || line.contains(" acme-challenge/")
+        };
+        let findings: Vec<&str> = ran.stdout.lines().filter(|line| !expected(line)).collect();
+        assert!(findings.is_empty(), "{findings:#?}{}", ran.stderr);
+    }
+    assert!(bad.stdout.contains("[CRITICAL]"), "{}", bad.stdout);
+}
+
+/// What checkov asks for and these manifests decide otherwise.
+const CHECKOV: [(&str, &str); 4] = [
+    ("CKV_K8S_15", "imagePullPolicy: tags are pinned, and a restart must not need the registry"),
+    ("CKV_K8S_35", "some images take secrets only as variables"),
+    ("CKV_K8S_40", "low user ids: the image owns its user"),
+    ("CKV_K8S_43", "images are pinned by digest once they are locked"),
+];
+
+#[test]
+fn checkov_finds_nothing() {
+    let Some(checkov) = tool("checkov/bin/checkov") else { return };
+    let check = |folder: &Path| {
+        let skipped: Vec<&str> = CHECKOV.iter().map(|(id, _)| *id).collect();
+        let mut command = Command::new(&checkov);
+        command.args([
+            "--framework",
+            "kubernetes",
+            "--skip-download",
+            "--compact",
+            "--quiet",
+            "-o",
+            "json",
+            "--skip-check",
+            &skipped.join(","),
+            "-d",
+        ]);
+        let ran = run(command.arg(folder).env("LOG_LEVEL", "ERROR"));
+        let said: Value =
+            serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {}{}", ran.stdout, ran.stderr));
+        said
+    };
+    for folder in manifests(&environments()) {
+        let said = check(&folder);
+        let failed = said["results"]["failed_checks"].as_array().unwrap();
+        let failed: Vec<String> = failed.iter().map(|one| format!("{} {}", one["check_id"], one["resource"])).collect();
+        assert!(failed.is_empty(), "{}: {failed:#?}", folder.display());
+        assert!(said["summary"]["passed"].as_i64().unwrap() > 300, "{}", said["summary"]);
+    }
+    // checkov does not look into hidden folders.
+    let bad = tempfile::Builder::new().prefix("bad").tempdir().unwrap();
+    fs::write(bad.path().join("bad.yaml"), BAD.replace(", nonsense: 1", "")).unwrap();
+    assert!(check(bad.path())["summary"]["failed"].as_i64().unwrap() > 10);
+}
+
+/// Schemas of the release, as another validator reads them; other projects' objects are the API server's to judge.
+#[test]
+fn kubeconform_finds_nothing() {
+    let Some(schemas) = tool("definitions/schemas") else { return };
+    let location = format!("{}/{{{{.ResourceKind}}}}{{{{.KindSuffix}}}}.json", schemas.display());
+    let skip = "Gateway,HTTPRoute,Certificate,Issuer,ExternalSecret,SealedSecret";
+    let Some((good, bad)) =
+        judge("kubernetes/kubeconform", &["-strict", "-summary", "-skip", skip, "-schema-location", &location], BAD)
+    else {
+        return;
+    };
+    for ran in good {
+        assert!(ran.code == 0 && ran.stdout.contains("Invalid: 0, Errors: 0"), "{}{}", ran.stdout, ran.stderr);
+    }
+    assert_ne!(bad.code, 0);
+}
+
+#[test]
+fn kustomize_and_kubectl_see_the_same_objects() {
+    let Some(kustomize) = tool("kubernetes/kustomize") else { return };
+    let kubectl = tool("kubernetes/kubectl").unwrap();
+    for folder in manifests(&environments()) {
+        let built = run(Command::new(&kustomize).arg("build").arg(&folder));
+        let other = run(Command::new(&kubectl).arg("kustomize").arg(&folder));
+        assert_eq!((built.code, other.code), (0, 0), "{}{}", built.stderr, other.stderr);
+        assert_eq!(built.stdout, other.stdout);
+        assert_eq!(built.stdout.matches("\n---\n").count() + 1, files(&folder).len(), "every file is listed once");
+    }
+}

@@ -1,0 +1,367 @@
+//! Compose and Kubernetes say the same, for both come from one plan; and no policy more or less than its edges.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::cluster::manifests;
+use crate::support::{environments, nself_in, stack};
+
+fn read(path: &Path) -> Value {
+    serde_yaml_ng::from_str(&fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
+        .unwrap()
+}
+
+/// Objects of a kind below a folder of manifests, by name.
+fn objects(folder: &Path, kind: &str) -> BTreeMap<String, Value> {
+    let mut all = BTreeMap::new();
+    for entry in walkdir::WalkDir::new(folder).into_iter().map(Result::unwrap) {
+        if entry.file_name().to_string_lossy().starts_with(&format!("{}-", kind.to_lowercase())) {
+            let object = read(entry.path());
+            assert_eq!(object["kind"], kind);
+            all.insert(object["metadata"]["name"].as_str().unwrap().to_owned(), object);
+        }
+    }
+    all
+}
+
+/// The pod of each service.
+fn pods(folder: &Path) -> BTreeMap<String, Value> {
+    let mut pods = BTreeMap::new();
+    for kind in ["Deployment", "StatefulSet"] {
+        pods.extend(
+            objects(folder, kind).into_iter().map(|(name, object)| (name, object["spec"]["template"]["spec"].clone())),
+        );
+    }
+    let crons = objects(folder, "CronJob").into_iter();
+    pods.extend(crons.map(|(name, object)| (name, object["spec"]["jobTemplate"]["spec"]["template"]["spec"].clone())));
+    assert!(pods.len() > 5, "{pods:?}");
+    pods
+}
+
+fn list(value: &Value) -> Vec<Value> {
+    value.as_array().cloned().unwrap_or_default()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// Bytes of an amount as Compose (`512M`, binary) and Kubernetes (`512Mi`) write it.
+fn bytes(amount: &Value) -> u64 {
+    let amount = text(amount);
+    let amount = amount.trim_end_matches('i');
+    let (digits, unit) = amount.split_at(amount.len() - 1);
+    let shift = ["K", "M", "G"].iter().position(|name| *name == unit).unwrap();
+    digits.parse::<u64>().unwrap() << (10 * (shift + 1))
+}
+
+/// Thousandths of a processor.
+fn millis(amount: &Value) -> u64 {
+    let amount = text(amount);
+    match amount.strip_suffix('m') {
+        Some(millis) => millis.parse().unwrap(),
+        None => (amount.parse::<f64>().unwrap() * 1000.0).round() as u64,
+    }
+}
+
+#[test]
+fn both_platforms_run_the_same_services() {
+    for folder in manifests(&environments()) {
+        let compose = read(&folder.parent().unwrap().join("compose.yaml"));
+        let pods = pods(&folder);
+        let services = compose["services"].as_object().unwrap();
+        // Certificates and owners of volumes are the cluster's business.
+        let names: BTreeSet<&str> =
+            services.keys().map(String::as_str).filter(|name| !["acme", "volume-owner"].contains(name)).collect();
+        assert_eq!(names, pods.keys().map(String::as_str).collect::<BTreeSet<_>>(), "{}", folder.display());
+        for (name, pod) in &pods {
+            same(&folder, name, &services[name], pod);
+        }
+    }
+}
+
+fn same(folder: &Path, name: &str, service: &Value, pod: &Value) {
+    let at = format!("{} {name}", folder.display());
+    let container = &pod["containers"][0];
+    if service["image"].is_null() {
+        assert_eq!(text(&container["image"]), format!("ghcr.io/acme/{name}:1.4.2"), "{at}");
+    } else {
+        assert_eq!(service["image"], container["image"], "{at}");
+    }
+    assert_eq!(list(&service["entrypoint"]), list(&container["command"]), "{at}");
+    assert_eq!(list(&service["command"]), list(&container["args"]), "{at}");
+    variables(&at, service, container);
+    let limits = &service["deploy"]["resources"];
+    for (ours, theirs) in [("limits", "limits"), ("reservations", "requests")] {
+        let amounts = &container["resources"][theirs];
+        assert_eq!(bytes(&limits[ours]["memory"]), bytes(&amounts["memory"]), "{at}");
+        assert_eq!(millis(&limits[ours]["cpus"]), millis(&amounts["cpu"]), "{at}");
+    }
+    let security = &pod["securityContext"];
+    if let Some(user) = service["user"].as_str() {
+        assert_eq!(user, format!("{}:{}", security["runAsUser"], security["runAsGroup"]), "{at}");
+    }
+    assert_eq!(service["read_only"], container["securityContext"]["readOnlyRootFilesystem"], "{at}");
+    // A job that runs and ends has nobody who would ask it.
+    let checked = service["healthcheck"]["disable"] != Value::Bool(true);
+    assert_eq!(checked, container["readinessProbe"].is_object(), "{at}");
+    assert_eq!(checked, container["livenessProbe"].is_object(), "{at}");
+    // Paths: volumes, generated files, memory; secrets lie in one folder there.
+    let mut ours: BTreeSet<String> = list(&service["volumes"]).iter().map(|mount| text(&mount["target"])).collect();
+    ours.extend(list(&service["tmpfs"]).iter().map(|mount| text(mount).split(':').next().unwrap().to_owned()));
+    if !list(&service["secrets"]).is_empty() {
+        ours.insert("/run/secrets".into());
+    }
+    if service["shm_size"].is_string() {
+        ours.insert("/dev/shm".into());
+    }
+    let mut theirs: BTreeSet<String> =
+        list(&container["volumeMounts"]).iter().map(|mount| text(&mount["mountPath"])).collect();
+    if name == "nginx" {
+        // Where TLS ends in front of it, it has no certificates.
+        for path in ["/etc/letsencrypt", "/var/www/acme", "/run/secrets"] {
+            ours.remove(path);
+            theirs.remove(path);
+        }
+    }
+    assert_eq!(ours, theirs, "{at}");
+    // Whoever waits here waits there.
+    let waits: BTreeSet<String> = list(&pod["initContainers"][0]["args"])
+        .iter()
+        .map(|peer| text(peer).split(':').next().unwrap().to_owned())
+        .collect();
+    let depends = service["depends_on"].as_object().cloned().unwrap_or_default();
+    let healthy = depends.iter().filter(|(_, how)| how["condition"] == "service_healthy");
+    assert_eq!(waits, healthy.map(|(name, _)| name.clone()).collect::<BTreeSet<_>>(), "{at}");
+}
+
+/// The same names, the same text, and secrets by reference only.
+fn variables(at: &str, service: &Value, container: &Value) {
+    let ours = service["environment"].as_object().cloned().unwrap_or_default();
+    let theirs = list(&container["env"]);
+    let names: Vec<String> = theirs.iter().map(|variable| text(&variable["name"])).collect();
+    assert_eq!(names, ours.keys().cloned().collect::<Vec<_>>(), "{at}");
+    for variable in theirs {
+        let said = text(&ours[&text(&variable["name"])]);
+        match said.strip_prefix("${").and_then(|said| said.split_once(":?")) {
+            Some((secret, _)) => {
+                let reference = &variable["valueFrom"]["secretKeyRef"];
+                assert_eq!(text(&reference["name"]), secret.to_lowercase().replace('_', "-"), "{at}");
+                assert!(variable["value"].is_null(), "{at}");
+            }
+            None => assert_eq!(text(&variable["value"]), said, "{at}"),
+        }
+    }
+}
+
+/// The pods that a policy is about, or a peer of it.
+fn instance(selector: &Value) -> String {
+    text(&selector["matchLabels"]["app.kubernetes.io/instance"])
+}
+
+type Flow = (String, String, u64);
+
+/// What ingress and egress policies let through between services.
+fn flows(folder: &Path) -> (BTreeSet<Flow>, BTreeSet<Flow>) {
+    let (mut ingress, mut egress) = (BTreeSet::new(), BTreeSet::new());
+    for (name, policy) in objects(folder, "NetworkPolicy") {
+        let spec = &policy["spec"];
+        if ["default-deny", "dns", "acme-challenge"].contains(&name.as_str())
+            || name.ends_with("-from-outside")
+            || name.ends_with("-to-internet")
+        {
+            continue;
+        }
+        let own = instance(&spec["podSelector"]);
+        for (rules, peers, found) in [("ingress", "from", &mut ingress), ("egress", "to", &mut egress)] {
+            for rule in list(&spec[rules]) {
+                for peer in list(&rule[peers]) {
+                    let other = instance(&peer["podSelector"]);
+                    for port in list(&rule["ports"]) {
+                        let port = port["port"].as_u64().unwrap();
+                        let flow = if rules == "ingress" {
+                            (other.clone(), own.clone(), port)
+                        } else {
+                            (own.clone(), other.clone(), port)
+                        };
+                        assert!(found.insert(flow), "{name} says again what another one says");
+                    }
+                }
+            }
+        }
+    }
+    (ingress, egress)
+}
+
+/// What services do: wait for, ask, forward to; read from the other outputs, not from the plan.
+fn needed(folder: &Path) -> BTreeSet<(String, String)> {
+    let mut pairs = BTreeSet::new();
+    let pods = pods(folder);
+    for (name, pod) in &pods {
+        for peer in list(&pod["initContainers"][0]["args"]) {
+            pairs.insert((name.clone(), text(&peer).split(':').next().unwrap().to_owned()));
+        }
+        for variable in list(&pod["containers"][0]["env"]) {
+            let value = text(&variable["value"]);
+            for (other, _) in pods.iter().filter(|(other, _)| *other != name) {
+                if value.contains(&format!("://{other}:")) {
+                    pairs.insert((name.clone(), other.clone()));
+                }
+            }
+        }
+    }
+    for map in objects(folder, "ConfigMap").into_values() {
+        for file in map["data"].as_object().unwrap().values() {
+            for line in text(file).lines() {
+                if let Some(host) = line.trim().strip_prefix("set $upstream ") {
+                    pairs.insert(("nginx".into(), host.split('.').next().unwrap().to_owned()));
+                }
+            }
+        }
+    }
+    pairs
+}
+
+#[test]
+fn policies_are_the_edges_of_the_plan() {
+    for folder in manifests(&environments()) {
+        let (ingress, egress) = flows(&folder);
+        assert_eq!(ingress, egress, "each flow is let out and let in");
+        let pairs: BTreeSet<(String, String)> =
+            ingress.iter().map(|(from, to, _)| (from.clone(), to.clone())).collect();
+        let needed = needed(&folder);
+        let missing: Vec<_> = needed.difference(&pairs).collect();
+        assert!(missing.is_empty(), "{}: {missing:?}", folder.display());
+        // What is let through beyond that was asked for by `connects_to`.
+        let more: Vec<_> = pairs.difference(&needed).map(|(from, to)| format!("{from} {to}")).collect();
+        assert!(
+            more.iter().all(|pair| ["prices catalogue"].contains(&pair.as_str())),
+            "{}: {more:?}",
+            folder.display()
+        );
+        // Everything else is denied: every ordered pair that no policy names has no way.
+        let deny = &objects(&folder, "NetworkPolicy")["default-deny"]["spec"];
+        assert_eq!(deny["podSelector"], serde_json::json!({}));
+        assert_eq!(deny["policyTypes"], serde_json::json!(["Ingress", "Egress"]));
+        assert!(deny["ingress"].is_null() && deny["egress"].is_null());
+        // Every address that a flow names exists, with that port.
+        let services = objects(&folder, "Service");
+        for (_, to, port) in &ingress {
+            let ports = list(&services[to]["spec"]["ports"]);
+            assert!(ports.iter().any(|one| one["port"].as_u64() == Some(*port)), "{to}:{port}");
+        }
+    }
+}
+
+#[test]
+fn one_volume_is_one_claim() {
+    for folder in manifests(&environments()) {
+        let mut claims: Vec<String> = objects(&folder, "PersistentVolumeClaim").into_keys().collect();
+        for set in objects(&folder, "StatefulSet").into_values() {
+            claims.extend(
+                list(&set["spec"]["volumeClaimTemplates"]).iter().map(|claim| text(&claim["metadata"]["name"])),
+            );
+        }
+        claims.sort();
+        assert_eq!(claims, ["exports", "minio-data", "postgres-data", "redis-data"], "{}", folder.display());
+    }
+}
+
+#[test]
+fn names_that_a_configuration_map_carries_follow_its_content() {
+    let body = |more: &str| {
+        format!(
+            "{{ project = \"shop\", domain = \"shop.example.com\", {more} kubernetes = {{ enabled = true, gateway_class = \"any\" }} }}"
+        )
+    };
+    let maps = |more: &str| {
+        let project = stack(&body(more));
+        let ran = nself_in(project.path(), ["gen", "--env", "prod"]);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        objects(&project.path().join("deploy/prod/kubernetes"), "ConfigMap").into_keys().collect::<BTreeSet<_>>()
+    };
+    let plain = maps("");
+    assert_eq!(plain, maps("services.postgres.limits.memory = \"4GiB\","), "no file of theirs has changed");
+    let other = maps("edge.connections = 7,");
+    assert_eq!(plain.difference(&other).count(), 1, "{plain:?} {other:?}");
+}
+
+/// Objects have their limits: hosts of a route, bytes of a ConfigMap.
+#[test]
+fn many_sites_are_cut_into_objects_that_the_server_takes() {
+    let services: String = (0..300)
+        .map(|i| {
+            format!(
+                "svc-{i} = {{ image = \"registry.example.com/svc:1\", port = {}, route.subdomain = \"s{i}\", health.tcp = {{}} }},\n",
+                9000 + i
+            )
+        })
+        .collect();
+    let project = stack(&format!(
+        "{{ project = \"many\", domain = \"many.example.com\", services = {{\n{services}}}, \
+         kubernetes = {{ enabled = true, gateway_class = \"any\" }} }}"
+    ));
+    let ran = nself_in(project.path(), ["gen", "--env", "prod"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let folder = project.path().join("deploy/prod/kubernetes");
+    let mut sites = BTreeSet::new();
+    for map in objects(&folder, "ConfigMap").into_values() {
+        let data = map["data"].as_object().unwrap();
+        let size: usize = data.values().map(|file| text(file).len()).sum();
+        assert!(size < 1 << 20, "{size}");
+        sites.extend(data.keys().filter(|key| key.starts_with("sites..")).cloned());
+    }
+    let routes = objects(&folder, "HTTPRoute");
+    let hosts: Vec<Value> = routes.values().flat_map(|route| list(&route["spec"]["hostnames"])).collect();
+    assert_eq!((sites.len(), hosts.len()), (302, 302));
+    assert!(routes.values().all(|route| list(&route["spec"]["hostnames"]).len() <= 16));
+    let nginx = &pods(&folder)["nginx"];
+    let sources = list(&nginx["volumes"][0]["projected"]["sources"]);
+    let items: usize = sources.iter().map(|source| list(&source["configMap"]["items"]).len()).sum();
+    assert_eq!(items, 304, "with nginx.conf and the folder of own servers");
+}
+
+/// A change that the API server would refuse is announced once, at the user's line.
+#[test]
+fn a_changed_claim_is_announced_with_what_to_do() {
+    let body = |size: &str| {
+        format!(
+            "{{ project = \"shop\", domain = \"shop.example.com\", services.postgres = {{ volumes.postgres-data.size = \"{size}\", \
+             waive.\"compose.volume_size\" = \"one disk\" }}, kubernetes = {{ enabled = true, gateway_class = \"any\" }} }}"
+        )
+    };
+    let project = stack(&body("20GiB"));
+    let gen_prod = || nself_in(project.path(), ["gen", "--env", "prod"]);
+    let first = gen_prod();
+    assert!(first.code == 0 && !first.stderr.contains("NS708"), "{}", first.stderr);
+    let changed = stack(&body("30GiB"));
+    fs::copy(changed.path().join("stack.ncl"), project.path().join("stack.ncl")).unwrap();
+    let second = gen_prod();
+    assert_eq!(second.code, 0, "{}", second.stderr);
+    assert!(second.stderr.contains("warning[NS708]"), "{}", second.stderr);
+    assert!(second.stderr.contains("stack.ncl:2:") && second.stderr.contains("--cascade=orphan"), "{}", second.stderr);
+    let third = gen_prod();
+    assert!(third.code == 0 && !third.stderr.contains("NS708"), "{}", third.stderr);
+}
+
+/// A file of somebody else among the manifests stays, and so does one that is not ours where ours would be.
+#[test]
+fn files_of_others_among_the_manifests_stay() {
+    let project = stack(
+        "{ project = \"shop\", domain = \"shop.example.com\", kubernetes = { enabled = true, gateway_class = \"any\" } }",
+    );
+    let folder = project.path().join("deploy/prod/kubernetes/apps/auth");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("mine.yaml"), "mine").unwrap();
+    assert_eq!(nself_in(project.path(), ["gen", "--env", "prod"]).code, 0);
+    assert_eq!(fs::read_to_string(folder.join("mine.yaml")).unwrap(), "mine");
+    fs::remove_dir_all(project.path().join("deploy")).unwrap();
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("service-auth.yaml"), "mine").unwrap();
+    let ran = nself_in(project.path(), ["gen", "--env", "prod"]);
+    assert!(ran.code == 2 && ran.stderr.contains("NS802"), "{}", ran.stderr);
+    assert_eq!(fs::read_to_string(folder.join("service-auth.yaml")).unwrap(), "mine");
+}
