@@ -1,6 +1,8 @@
 //! Databases against real PostgreSQL servers.
 
+mod commands;
 mod edits;
 mod property;
 mod runner;
 mod server;
+mod tenants;
