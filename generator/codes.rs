@@ -142,6 +142,8 @@ codes! {
         "The text is not what PostgreSQL's grammar allows here."
     ObjectCycle "NS713" "database objects need each other"
         "Each of the objects needs the next one to exist before it can be created. Let one of them refer to the others in a plpgsql function, which is read when it runs."
+    NotImported "NS714" "something cannot be taken over"
+        "The file holds what a definition cannot hold, or what is no DBML. Nothing is left out silently: change the line, or write that part by hand."
     HazardNotAllowed "NS720" "a change that was not reviewed"
         "The migration would lose or convert data, stop everyone while a table is rewritten, or take away a guarantee. Whoever wants that says so in the definition: `allow.\"orders.note\".deletes_data = \"moved to notes in May\"`."
     RenameUnclear "NS721" "a rename or a loss?"

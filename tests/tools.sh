@@ -116,9 +116,17 @@ definitions() {
   sed -i "s#\"/api/_definitions.json#\"file://$to/schemas/_definitions.json#" "$to"/schemas/*.json
 }
 
+# The reference reader of DBML.
+dbml() {
+  rm -rf "$tools/dbml"
+  mkdir -p "$tools/dbml"
+  npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$tools/dbml" @dbml/core@10.2.0
+}
+
 step packages packages
 step judges judges
 step trixie trixie
 step linter linter
 step kubernetes kubernetes
 step definitions definitions
+step dbml dbml

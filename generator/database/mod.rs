@@ -6,6 +6,7 @@ mod convention;
 pub mod ddl;
 pub mod hazard;
 pub mod history;
+pub mod import;
 pub mod lexer;
 pub mod model;
 pub mod plan;

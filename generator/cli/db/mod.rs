@@ -2,6 +2,7 @@
 
 mod diff;
 pub mod files;
+mod import;
 mod lint;
 mod new;
 mod rebase;
@@ -42,6 +43,8 @@ enum Action {
     Verify(verify::Arguments),
     /// Where each database stands.
     Status(status::Arguments),
+    /// A definition from a DBML file, as Nickel on stdout.
+    Import(import::Arguments),
     /// Put own migrations after those of another branch.
     Rebase(rebase::Arguments),
 }
@@ -54,6 +57,7 @@ pub fn run(arguments: &Arguments) -> u8 {
         Action::Lint(arguments) => (lint::run(arguments), arguments.format),
         Action::Verify(arguments) => (verify::run(arguments), arguments.format),
         Action::Status(arguments) => (status::run(arguments), arguments.format),
+        Action::Import(arguments) => (import::run(arguments), Format::Text),
         Action::Rebase(arguments) => (rebase::run(arguments), Format::Text),
     };
     outcome.unwrap_or_else(|findings| {

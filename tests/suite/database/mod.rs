@@ -1,6 +1,7 @@
 //! Databases against real PostgreSQL servers.
 
 mod commands;
+mod dbml;
 mod edits;
 mod property;
 mod runner;
