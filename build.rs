@@ -75,6 +75,7 @@ fn generators() -> String {
     for (name, folder) in [
         ("compose", "generator/backend/compose"),
         ("kubernetes", "generator/backend/kubernetes"),
+        ("migrations", "generator/backend/migrations"),
         ("nginx", "generator/backend/nginx"),
         ("postgres", "generator/backend/postgres"),
         ("summary", "generator/plan/summary.rs"),

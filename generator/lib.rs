@@ -8,6 +8,7 @@ pub mod artifact;
 pub mod backend;
 pub mod cli;
 pub mod codes;
+pub mod database;
 pub mod diagnostic;
 pub mod keys;
 pub mod lock;

@@ -137,6 +137,13 @@ definitions() {
   sed -i "s#\"/api/_definitions.json#\"file://$to/schemas/_definitions.json#" "$to"/schemas/*.json
 }
 
+# The reference reader of DBML.
+dbml() {
+  rm -rf "$tools/dbml"
+  mkdir -p "$tools/dbml"
+  npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$tools/dbml" @dbml/core@10.2.0
+}
+
 step packages packages
 step images images
 step judges judges
@@ -145,3 +152,4 @@ step linter linter
 step templates templates
 step kubernetes kubernetes
 step definitions definitions
+step dbml dbml

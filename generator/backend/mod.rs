@@ -4,6 +4,7 @@
 pub mod compose;
 pub mod fidelity;
 pub mod kubernetes;
+pub mod migrations;
 pub mod nginx;
 pub mod postgres;
 pub mod raw;
@@ -25,6 +26,7 @@ pub fn generate(plan: &Plan) -> Result<Artifacts, Vec<Diagnostic>> {
     let content = [
         nginx::emit(plan).map(|files| files.derived_from(&(&plan.edge, plan.profile))).map_err(one),
         postgres::emit(plan).map(|files| files.derived_from(&plan.databases)).map_err(one),
+        migrations::emit(plan).map(|files| files.derived_from(&plan.migrations)).map_err(one),
         summary::emit(plan).map(|files| files.derived_from_digest(&whole)).map_err(one),
     ];
     let mut files = Artifacts::default();
@@ -56,6 +58,7 @@ fn cluster(plan: &Plan) -> Result<Artifacts, Vec<Diagnostic>> {
     let fields = json::tree(&plan);
     let mut mounted = nginx::emit(&plan).map_err(one)?;
     mounted.merge(None, postgres::emit(&plan).map_err(one)?).map_err(one)?;
+    mounted.merge(None, migrations::emit(&plan).map_err(one)?).map_err(one)?;
     let sources: Vec<_> = mounted.iter().map(|(path, file)| (path.clone(), Digest::of(&file.bytes))).collect();
     let slice = (Digest::of(&json::canonical(&fields)), sources);
     Ok(kubernetes::emit(&plan, &fields, &mounted)?.derived_from(&slice))

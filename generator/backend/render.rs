@@ -7,6 +7,7 @@ use minijinja::value::Object;
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
 use serde::Serialize;
 
+use crate::database::model::{MigrationName, Sha256};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::stack::{Checked, Cidr, ContainerPath, ExtensionName, Host, SecretName, ServiceName, SqlIdent, UrlPath};
 
@@ -83,6 +84,8 @@ pub trait PsqlWord: fmt::Display {}
 impl PsqlWord for SqlIdent {}
 impl PsqlWord for SecretName {}
 impl PsqlWord for ContainerPath {}
+impl PsqlWord for MigrationName {}
+impl PsqlWord for Sha256 {}
 
 /// Renders a template with a view of tokens, numbers, flags and lists of these.
 ///

@@ -7,6 +7,7 @@ use std::path::{Component, Path, PathBuf};
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::db::files as db;
 use super::{FAILED, FINE, FOUND, Format, StackArguments, output};
 use crate::artifact::{Artifacts, Digest};
 use crate::backend::{self, kubernetes};
@@ -150,6 +151,7 @@ impl<'a> Run<'a> {
         let mut findings = loaded.findings;
         let mut files = self.project_files(inputs, &mut findings);
         files.dockerfiles = self.dockerfiles(&loaded.environments, inputs, &mut findings);
+        self.databases(&loaded.environments, &mut files, inputs)?;
         let selected = self.selection(&loaded.environments, &mut findings);
         let refused = findings.iter().any(Diagnostic::is_error);
         let mut artifacts = Artifacts::default();
@@ -297,6 +299,32 @@ impl<'a> Run<'a> {
             }
         }
         files
+    }
+
+    /// The migrations of the databases that the stack defines.
+    fn databases(
+        &self,
+        environments: &[source::Environment],
+        files: &mut ProjectFiles,
+        inputs: &mut Vec<Watch>,
+    ) -> Result<(), Vec<Diagnostic>> {
+        let names: BTreeSet<_> =
+            environments.iter().flat_map(|environment| environment.stack.databases.keys()).collect();
+        for name in names {
+            let folder = db::folder(&self.project, name);
+            let found = db::read(&self.project, name)?;
+            if found.is_empty() {
+                inputs.push(Watch::Absent(folder.join("migrations")));
+            }
+            let folders: BTreeSet<PathBuf> =
+                found.keys().filter_map(|path| Some(folder.join(path).parent()?.to_owned())).collect();
+            // A new migration is a new folder.
+            let above = folders.iter().filter_map(|folder| Some(folder.parent()?.to_owned())).collect::<BTreeSet<_>>();
+            inputs.extend(folders.union(&above).cloned().map(Watch::Folder));
+            inputs.extend(found.keys().map(|path| Watch::File(folder.join(path))));
+            files.databases.insert(name.clone(), found);
+        }
+        Ok(())
     }
 
     /// Compares, writes, reports. Between the comparison and the last file, no other run writes.

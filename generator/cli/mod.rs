@@ -2,6 +2,7 @@
 //! for fine, 1 for a difference or finding, 2 for an error.
 
 mod completions;
+mod db;
 mod env;
 mod explain;
 mod generate;
@@ -67,6 +68,8 @@ enum Command {
     Graph(graph::Arguments),
     /// List, show and compare environments.
     Env(env::Arguments),
+    /// Changes of databases: plan, write, check migrations.
+    Db(db::Arguments),
     /// Make and judge the values of secrets.
     Secrets(secrets::Arguments),
     /// The stack language, as JSON Schema or as text.
@@ -152,6 +155,7 @@ pub fn run() -> ExitCode {
         Command::Gc(arguments) => verify::gc(&arguments),
         Command::Graph(arguments) => graph::run(&arguments),
         Command::Env(arguments) => env::run(&arguments),
+        Command::Db(arguments) => db::run(&arguments),
         Command::Secrets(arguments) => secrets::run(&arguments),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),

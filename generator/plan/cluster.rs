@@ -4,7 +4,7 @@
 use super::members::{ACME, VOLUME_OWNER, includes, known};
 use super::secrets::{CERTIFICATE, CERTIFICATE_KEY};
 use super::{Plan, Resolver, Upstream};
-use crate::diagnostic::{Code, Diagnostic, Severity};
+use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
 use crate::stack::{Checked, Cidr, ClusterEdge, Frontend, Profile, Stack, TlsMode};
 
@@ -16,11 +16,9 @@ pub fn left_out(stack: &Stack, profile: Profile) -> Vec<Diagnostic> {
     let on_this_machine = |frontend: &&Frontend| profile == Profile::Local && includes(stack, profile, frontend);
     let frontends = stack.frontends.iter().filter(|(_, frontend)| on_this_machine(frontend));
     let findings = frontends.map(|(name, _)| {
-        let mut finding = Diagnostic::error(Code::Unsupported, path!("frontends", name))
+        Diagnostic::warning(Code::Unsupported, path!("frontends", name))
             .message("the cluster does not reach the dev server, so it has no site there")
-            .hint("open the dev server itself, or leave the frontend out of this environment: `include = false`");
-        finding.severity = Severity::Warning;
-        finding
+            .hint("open the dev server itself, or leave the frontend out of this environment: `include = false`")
     });
     findings.collect()
 }

@@ -7,7 +7,9 @@ mod check;
 mod cluster;
 pub mod conf_d;
 mod databases;
+mod definitions;
 pub mod members;
+pub mod migrations;
 mod order;
 mod resolve;
 mod routes;
@@ -32,6 +34,8 @@ use crate::stack::{
 };
 
 pub use cluster::cluster;
+pub use definitions::definitions;
+pub use migrations::Migrations;
 pub use resolve::{ProjectFiles, resolve};
 pub use summary::Recipe;
 
@@ -51,6 +55,9 @@ pub struct Plan {
     pub secrets: BTreeMap<SecretName, Secret>,
     pub edge: EdgePlan,
     pub databases: BTreeMap<SqlIdent, Database>,
+    /// What the jobs apply before a database is used.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub migrations: BTreeMap<SqlIdent, Migrations>,
     pub compat: Option<Compat>,
     /// What the Kubernetes target needs, where it is enabled.
     pub kubernetes: Option<Cluster>,

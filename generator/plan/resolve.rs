@@ -5,12 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::members::{ACME, DATABASE, EDGE, Member, known, members, tls_mode};
 use super::{Check, Cluster, ConfigMount, Health, Plan, Publish, Service, Value};
-use super::{addresses::Addresses, bases, databases, order, routes, rules, secrets::Secrets, volumes};
+use super::{
+    addresses::Addresses, bases, databases, definitions, migrations, order, routes, rules, secrets::Secrets, volumes,
+};
+use crate::database::history::Files;
 use crate::diagnostic::Diagnostic;
 use crate::lock::Lock;
 use crate::stack::{
     self, Checked, ContainerPath, Cpus, Duration, EnvironmentName, ImageRef, Memory, PortName, Profile, ServiceName,
-    Stack, Text, TlsMode, Zone,
+    SqlIdent, Stack, Text, TlsMode, VariableName, Zone,
 };
 
 /// Files of the project that take part, read by the caller.
@@ -22,6 +25,8 @@ pub struct ProjectFiles {
     pub dockerfiles: BTreeMap<String, String>,
     /// Digests of images.
     pub lock: Lock,
+    /// Migrations of the databases that the stack defines.
+    pub databases: BTreeMap<SqlIdent, Files>,
     /// The way from an environment's folder back to the project's, such as `../..`.
     pub project_folder: String,
 }
@@ -35,6 +40,9 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
     rules::check(stack, profile, &members, &mut findings);
     let addresses = Addresses::new(stack, profile, &members, &mut findings);
     let (databases, roles) = databases::plan(stack, &mut members, &mut findings);
+    let definitions = definitions::check(stack, &databases, &roles, &mut findings);
+    let definitions = (definitions, &databases);
+    let migrations = migrations::plan(name, stack, files, definitions, &mut members, &mut findings);
     let mut secrets = Secrets::new(stack, &members, &roles, &mut findings);
     let edge = routes::plan(stack, profile, &members, &addresses, files, &mut findings);
     if stack.kubernetes.enabled {
@@ -80,6 +88,7 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
         secrets.use_files(service_name, member, &mut findings);
     }
     wire_edge(stack, profile, &edge, &mut services, &mut secrets);
+    wire_migrations(&migrations, &mut services);
     wire_database(&roles, &mut services, &mut secrets);
     for (name, service) in &mut services {
         service.secret_files = secrets.files_of(name);
@@ -109,6 +118,7 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
         secrets: secrets.finish(&edge),
         edge,
         databases,
+        migrations,
         compat: stack.compose.compat,
         kubernetes: stack.kubernetes.enabled.then(|| Cluster {
             namespace: super::namespace(&stack.project, name),
@@ -230,6 +240,18 @@ fn wire_edge(
         let command = acme.command.get_or_insert_default();
         command.push(Text::wrap(edge.email.as_ref().map_or(String::new(), ToString::to_string)));
         command.extend(edge.certificate_hosts().map(|host| Text::wrap(host.to_owned())));
+    }
+}
+
+/// The jobs run once, with their files.
+fn wire_migrations(migrations: &BTreeMap<SqlIdent, super::Migrations>, services: &mut BTreeMap<ServiceName, Service>) {
+    for (database, migrations) in migrations {
+        if let Some(job) = services.get_mut(&migrations.job) {
+            job.one_shot = true;
+            job.env.insert(VariableName::wrap("PGDATABASE".into()), Value::Text(database.to_string()));
+            let target = ContainerPath::wrap(super::migrations::FOLDER.into());
+            job.config.push(ConfigMount { source: format!("migrations/{database}"), target });
+        }
     }
 }
 

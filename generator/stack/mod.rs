@@ -77,6 +77,9 @@ pub struct Stack {
     /// Secrets beyond those that services declare.
     #[serde(default)]
     pub secrets: BTreeMap<SecretName, Secret>,
+    /// Tables and what belongs to them, by database; the same in all environments.
+    #[serde(default)]
+    pub databases: BTreeMap<SqlIdent, crate::database::model::Schema>,
     /// Monitoring bundle; all or nothing.
     #[serde(default)]
     pub monitoring: Monitoring,

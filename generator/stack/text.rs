@@ -75,9 +75,12 @@ pub(crate) fn admit<T: Checked>(text: &str) -> Result<T, String> {
 
 macro_rules! checked {
     ($(#[$doc:meta])* $name:ident, $what:literal, $example:literal, $refusal:expr) => {
-        checked! { $(#[$doc])* $name, $what, $example, $refusal, BadValue }
+        $crate::stack::text::checked! { $(#[$doc])* $name, $what, $example, $refusal, BadValue }
     };
     ($(#[$doc:meta])* $name:ident, $what:literal, $example:literal, $refusal:expr, $code:ident) => {
+        $crate::stack::text::checked! { $(#[$doc])* $name, $what, $example, $refusal, $code, std::convert::identity }
+    };
+    ($(#[$doc:meta])* $name:ident, $what:literal, $example:literal, $refusal:expr, $code:ident, $form:expr) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(String);
@@ -91,12 +94,19 @@ macro_rules! checked {
                 refusal(text)
             }
             fn wrap(text: String) -> Self {
-                $name(text)
+                let form: fn(String) -> String = $form;
+                $name(form(text))
             }
         }
 
         impl $name {
             pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl std::borrow::Borrow<str> for $name {
+            fn borrow(&self) -> &str {
                 &self.0
             }
         }
@@ -131,8 +141,16 @@ macro_rules! checked {
     };
 }
 
+pub(crate) use checked;
+
 /// A refusal unless every character passes, the length is within `1..=max` and `first` accepts the start.
-fn only(text: &str, max: usize, alphabet: &str, first: fn(char) -> bool, rest: fn(char) -> bool) -> Option<String> {
+pub(crate) fn only(
+    text: &str,
+    max: usize,
+    alphabet: &str,
+    first: fn(char) -> bool,
+    rest: fn(char) -> bool,
+) -> Option<String> {
     if text.is_empty() {
         return Some("it is empty".into());
     }
@@ -196,7 +214,7 @@ fn host(text: &str) -> Option<String> {
     None
 }
 
-fn free(text: &str, max: usize) -> Option<String> {
+pub(crate) fn free(text: &str, max: usize) -> Option<String> {
     if text.len() > max {
         return Some(format!("it has {} bytes, at most {max} are allowed", text.len()));
     }

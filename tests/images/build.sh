@@ -93,6 +93,9 @@ $(without curl)" ;;
     */nself/ping-api:*)
       stand_in "$name" '{"name": "ping-api", "ports": [8001], "needs": ["DATABASE_URL", "REDIS_URL", "HASURA_GRAPHQL_JWT_SECRET"],
         "databases": ["DATABASE_URL"], "port_variable": "PORT", "health": ["/healthz"]}' ;;
+    */acme/tickets:* | */acme/reports:*)
+      stand_in "$name" '{"name": "custom", "ports": [8001, 8002], "needs": ["DATABASE_URL"], "databases": ["DATABASE_URL"],
+        "health": ["/healthz"]}' ;;
     */grafana/grafana:*)
       stand_in "$name" '{"name": "monitor", "ports": [3000], "min_length": {"GF_SECURITY_ADMIN_PASSWORD": 16}, "writable": ["/var/lib/grafana"],
         "health": ["/api/health"]}' \

@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::order::{self, Watch};
 use crate::support::{Ran, golden, name, nself_in, project, root, run, tool};
 
-/// A project of the full golden stack and the engine that runs it; ends both.
+/// A project of a golden stack and the engine that runs it; ends both.
 struct Stack {
     project: tempfile::TempDir,
     engine: tempfile::TempDir,
@@ -21,10 +21,10 @@ struct Stack {
 }
 
 impl Stack {
-    fn start() -> Option<Stack> {
+    fn start(case: &str) -> Option<Stack> {
         let compose = tool("bin/docker-compose-2")?;
         tool("trixie")?;
-        let case = golden(false).into_iter().find(|case| name(case) == "nself").unwrap();
+        let case = golden(false).into_iter().find(|path| name(path) == case).unwrap();
         let stack = Stack { project: project(&case), engine: tempfile::tempdir().unwrap(), compose };
         let ran = run(Command::new(root().join("tests/engine.sh")).arg("start").arg(stack.engine.path()));
         assert_eq!(ran.code, 0, "{}", ran.stderr);
@@ -97,8 +97,18 @@ const APART: &str = "NSELF_TEST_APART";
 
 #[test]
 fn the_full_stack_runs() {
+    apart("up::the_full_stack_runs", the_full_stack_runs_apart);
+}
+
+#[test]
+fn databases_are_migrated_before_anyone_uses_them() {
+    apart("up::databases_are_migrated_before_anyone_uses_them", migrated_apart);
+}
+
+/// Runs a test of this name in namespaces of its own, where it calls `body`.
+fn apart(test: &str, body: fn()) {
     if std::env::var_os(APART).is_some() {
-        return the_full_stack_runs_apart();
+        return body();
     }
     if tool("bin/docker-compose-2").is_none() || tool("trixie").is_none() {
         return;
@@ -108,12 +118,52 @@ fn the_full_stack_runs() {
     // The shell stays: as first process of its namespace it buries orphans, the engine among them.
     apart.args(["bash", "-c", "ip link set lo up; \"$@\"; code=$?; exit $code", "apart"]);
     apart.arg(std::env::current_exe().unwrap());
-    let ran = run(apart.args(["up::the_full_stack_runs", "--exact", "--nocapture"]).env(APART, "1"));
+    let ran = run(apart.args([test, "--exact", "--nocapture"]).env(APART, "1"));
     assert!(ran.code == 0 && ran.stdout.contains("1 passed"), "{}{}", ran.stdout, ran.stderr);
 }
 
+fn migrated_apart() {
+    let Some(stack) = Stack::start("database") else { panic!("the tools were there") };
+    let used = ["postgres", "tickets", "reports"];
+    let up = |stack: &Stack| {
+        let mut arguments = vec!["up", "-d", "--wait", "--wait-timeout", "120"];
+        arguments.extend(used);
+        stack.compose(&arguments)
+    };
+    let psql = |stack: &Stack, sql: &str| {
+        let ran = stack.compose(&["exec", "-T", "postgres", "psql", "-U", "postgres", "-d", "tickets", "-tAc", sql]);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        ran.stdout.trim().to_owned()
+    };
+    let ran = up(&stack);
+    assert_eq!(ran.code, 0, "{}\n{}", ran.stderr, stack.compose(&["logs", "--tail", "20"]).stdout);
+    let containers = stack.inspect();
+    let job = &containers["migrate-tickets"]["State"];
+    assert_eq!((job["Status"].as_str(), job["ExitCode"].as_i64()), (Some("exited"), Some(0)));
+    for service in ["tickets", "reports"] {
+        let started = containers[service]["State"]["StartedAt"].as_str().unwrap();
+        assert!(started > job["FinishedAt"].as_str().unwrap(), "{service} waited");
+    }
+    assert_eq!(psql(&stack, "SELECT count(*) FROM nself.ledger WHERE state = 'done'"), "1");
+    assert_eq!(psql(&stack, "SELECT count(*) FROM countries"), "2", "the seeds of this environment");
+    assert_eq!(psql(&stack, "SELECT tableowner FROM pg_tables WHERE tablename = 'tickets'"), "tickets");
+    // The same again applies nothing and starts.
+    assert_eq!(stack.compose(&["down", "--timeout", "5"]).code, 0);
+    assert_eq!(up(&stack).code, 0);
+    assert!(!stack.compose(&["logs", "migrate-tickets"]).stdout.contains("applying"));
+    // A migration that was changed on its way stops everyone who would use the database.
+    assert_eq!(stack.compose(&["down", "--timeout", "5"]).code, 0);
+    let file = stack.project.path().join("deploy/local/migrations/tickets/0001_init.sql");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text + "DROP TABLE tickets;\n").unwrap();
+    assert!(up(&stack).code != 0);
+    assert!(stack.compose(&["logs", "migrate-tickets"]).stdout.contains("0001_init.sql was changed"));
+    let state = stack.inspect()["tickets"]["State"]["Status"].as_str().unwrap_or_default().to_owned();
+    assert!(state != "running", "{state}");
+}
+
 fn the_full_stack_runs_apart() {
-    let Some(stack) = Stack::start() else { panic!("the tools were there") };
+    let Some(stack) = Stack::start("nself") else { panic!("the tools were there") };
     for round in 1..=3 {
         let watch = Watch::start(&stack.host(), stack.project.path());
         let ran = stack.up();

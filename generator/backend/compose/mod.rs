@@ -78,6 +78,7 @@ const TABLE: &[Row] = &[
     ("edges", Fate::Mapped("services.*.networks")),
     ("kubernetes", Fate::Elsewhere("kubernetes/")),
     ("compat", Fate::Decided("which spelling is used")),
+    ("migrations", Fate::Elsewhere("migrations/")),
     ("databases", Fate::Elsewhere("postgres/init/")),
     ("edge", Fate::Elsewhere("nginx/")),
     ("secrets.*.recipe", Fate::Elsewhere("secrets.json")),

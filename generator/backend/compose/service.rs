@@ -30,7 +30,7 @@ pub fn service(
             reservations: amount(planned.memory_reservation, planned.cpu_reservation, None),
         },
     };
-    let networks = networks(planned);
+    let networks = networks(plan, name, planned);
     Service {
         image: planned.image.as_ref().map(ToString::to_string),
         build: planned.build.as_ref().map(|build| self::build(plan, planned, build)),
@@ -152,8 +152,8 @@ fn port(publish: &plan::Publish, old: bool) -> Port {
 
 /// Zones' networks are internal; what talks to the internet or is published joins one that is not. A job
 /// that talks to nobody has none.
-fn networks(planned: &plan::Service) -> Vec<String> {
-    if planned.one_shot {
+fn networks(plan: &Plan, name: &ServiceName, planned: &plan::Service) -> Vec<String> {
+    if planned.one_shot && !plan.edges.iter().any(|edge| edge.from == *name) {
         return Vec::new();
     }
     let zones = planned.networks.iter().map(|zone| zone.name().to_owned());

@@ -65,7 +65,7 @@ fn parts(source: &str, files: &Artifacts) -> Result<Vec<Part>, Diagnostic> {
 
 fn part(source: &str, items: BTreeMap<String, File>) -> Part {
     let digest = Digest::of(&json::to_canonical(&items));
-    Part { name: format!("{}-{}", source.replace('/', "-"), &digest.as_str()[..10]), items }
+    Part { name: format!("{}-{}", source.replace(['/', '_'], "-"), &digest.as_str()[..10]), items }
 }
 
 /// The ConfigMap of a part; its content never changes under its name.

@@ -11,6 +11,7 @@ mod raw;
 mod secrets;
 mod table;
 mod volumes;
+mod wait;
 mod workload;
 mod writer;
 

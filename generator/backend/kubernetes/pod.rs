@@ -7,19 +7,15 @@ use super::model::{
     Pod, PodSecurity, Probe, Projection, ProjectionSource, Resources, Seccomp, SecretKey, Selector, Source, Spread,
     Variable, Volume,
 };
-use super::{Cluster, secret_name};
+use super::{Cluster, secret_name, wait};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::plan::{Check, Health, Service, Value};
-use crate::stack::{self, Condition, Duration, ServiceName, Text};
+use crate::stack::{self, Duration, ServiceName, Text};
 
-/// A service's address answers once one of its pods is ready. Not every busybox knows `nc -z`.
-const WAIT: &str = r#"for peer in "$@"; do until nc -w 2 "${peer%:*}" "${peer#*:}" -e true; do sleep 1; done; done"#;
-/// Nobody, in Debian and Alpine.
-const NOBODY: u32 = 65534;
 /// Where secrets lie, as in Compose.
 const SECRETS: &str = "/run/secrets";
 /// Logs, which the kubelet rotates at 5 × 10 MiB a container, and the root file system's layer.
-const EPHEMERAL: (&str, &str) = ("64Mi", "256Mi");
+pub const EPHEMERAL: (&str, &str) = ("64Mi", "256Mi");
 
 pub fn pod(cluster: &Cluster, name: &ServiceName, service: &Service, findings: &mut Vec<Diagnostic>) -> Pod {
     let ids = service.user.as_ref().map(ids);
@@ -69,7 +65,7 @@ pub fn pod(cluster: &Cluster, name: &ServiceName, service: &Service, findings: &
         restart_policy: runs_once.then_some("Never"),
         termination_grace_period_seconds: seconds(service.stop_grace),
         topology_spread_constraints: if replicated && !runs_once { vec![spread] } else { Vec::new() },
-        init_containers: wait(cluster, name, service, findings).into_iter().collect(),
+        init_containers: wait::containers(cluster, name, service, findings),
         containers: vec![container],
         volumes,
         raw: super::raw::merge(name, service, findings),
@@ -77,9 +73,9 @@ pub fn pod(cluster: &Cluster, name: &ServiceName, service: &Service, findings: &
 }
 
 /// The numbers of a checked `uid:gid`.
-fn ids(user: &stack::UserId) -> (u32, u32) {
+pub fn ids(user: &stack::UserId) -> (u32, u32) {
     let (user, group) = user.as_str().split_once(':').unwrap_or_default();
-    (user.parse().unwrap_or(NOBODY), group.parse().unwrap_or(NOBODY))
+    (user.parse().unwrap_or(wait::NOBODY), group.parse().unwrap_or(wait::NOBODY))
 }
 
 fn words(words: &[Text]) -> Vec<Expanded> {
@@ -98,7 +94,7 @@ fn variable(name: &str, value: &Value) -> Variable {
 }
 
 /// The image, or where the built one is pushed.
-fn image(cluster: &Cluster, name: &ServiceName, service: &Service, findings: &mut Vec<Diagnostic>) -> String {
+pub fn image(cluster: &Cluster, name: &ServiceName, service: &Service, findings: &mut Vec<Diagnostic>) -> String {
     if let Some(image) = &service.image {
         return image.to_string();
     }
@@ -129,7 +125,7 @@ fn resources(service: &Service) -> Resources {
     }
 }
 
-fn security(read_only: bool, add: Vec<String>) -> ContainerSecurity {
+pub fn security(read_only: bool, add: Vec<String>) -> ContainerSecurity {
     ContainerSecurity {
         allow_privilege_escalation: false,
         read_only_root_filesystem: read_only,
@@ -225,51 +221,4 @@ fn probes(health: &Health, service: &Service) -> (Option<Probe>, Option<Probe>, 
         Some(probe(ask, interval, retries)),
         Some(probe(alive, interval * 2, retries.max(3))),
     )
-}
-
-/// The container that ends once every service that must be healthy is.
-fn wait(cluster: &Cluster, name: &ServiceName, service: &Service, findings: &mut Vec<Diagnostic>) -> Option<Container> {
-    let mut peers = Vec::new();
-    for (to, condition) in &service.depends_on {
-        // The address of a service that has started exists.
-        if *condition == Condition::Started {
-            continue;
-        }
-        let edge = cluster.plan.edges.iter().find(|edge| edge.from == *name && edge.to == *to);
-        match edge.filter(|_| *condition == Condition::Healthy) {
-            Some(edge) => peers.push(Expanded(format!("{to}:{}", edge.port))),
-            None => findings.push(
-                Diagnostic::error(Code::Unsupported, service.origin.key("depends_on").key(to.as_str()))
-                    .message(format!("a pod waits until a port of `{to}` answers, and it has none"))
-                    .hint("give it the port of its health check, or wait with `'started`"),
-            ),
-        }
-    }
-    if peers.is_empty() {
-        return None;
-    }
-    let command = ["sh", "-c", WAIT, "wait"].map(|word| Expanded(word.to_owned())).to_vec();
-    let amount = |cpu: &str, memory: &str| BTreeMap::from([("cpu", cpu.to_owned()), ("memory", memory.to_owned())]);
-    let mut resources = Resources { requests: amount("10m", "16Mi"), limits: amount("100m", "32Mi") };
-    resources.requests.insert("ephemeral-storage", EPHEMERAL.0.into());
-    resources.limits.insert("ephemeral-storage", EPHEMERAL.1.into());
-    let mut security_context = security(true, Vec::new());
-    security_context.run_as_user = Some(NOBODY);
-    security_context.run_as_group = Some(NOBODY);
-    Some(Container {
-        name: "wait".into(),
-        image: cluster.wait_image.to_string(),
-        image_pull_policy: "IfNotPresent",
-        command: Some(command),
-        args: Some(peers),
-        working_dir: None,
-        ports: Vec::new(),
-        env: Vec::new(),
-        resources,
-        volume_mounts: Vec::new(),
-        startup_probe: None,
-        readiness_probe: None,
-        liveness_probe: None,
-        security_context,
-    })
 }

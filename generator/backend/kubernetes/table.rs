@@ -13,6 +13,7 @@ pub const TABLE: &[Row] = &[
     ("edges", Fate::Emitted("NetworkPolicy, a pair for each")),
     ("compat", Fate::Decided("nothing: it is Compose's")),
     ("kubernetes", Fate::Decided("the namespace, the edge, classes, secrets and images")),
+    ("migrations", Fate::Mapped("Job, and initContainers that wait for what it applied")),
     ("databases", Fate::Elsewhere("ConfigMap of postgres")),
     ("edge", Fate::Elsewhere("ConfigMap of nginx, edge/")),
     ("secrets.*.recipe", Fate::Elsewhere("secrets.json")),

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Cluster, bytes};
 use crate::artifact::json as artifact_json;
-use crate::diagnostic::{Code, Diagnostic, Severity};
+use crate::diagnostic::{Code, Diagnostic};
 use crate::plan::Plan;
 use crate::stack::ServiceName;
 
@@ -43,14 +43,14 @@ pub fn changed(plan: &Plan, old: &[u8], new: &[u8]) -> Vec<Diagnostic> {
         let volumes = before.as_object().into_iter().flatten().map(|(volume, _)| volume.as_str());
         let first = volumes.filter(|volume| before[volume] != after[volume]).collect::<Vec<_>>().join(", ");
         let namespace = &cluster.namespace;
-        let mut finding = Diagnostic::error(Code::Immutable, service.origin.key("volumes"))
+        findings.push(
+            Diagnostic::warning(Code::Immutable, service.origin.key("volumes"))
             .message(format!("a cluster does not change the volumes of `{name}` that it has: {first}"))
             .hint(format!(
                 "first `kubectl delete statefulset {name} --namespace {namespace} --cascade=orphan`, which keeps pods \
                  and data; grow a claim with `kubectl patch pvc`; then apply"
-            ));
-        finding.severity = Severity::Warning;
-        findings.push(finding);
+            )),
+        );
     }
     findings
 }

@@ -1,0 +1,98 @@
+//! `nself db verify`: for CI. The files are those that were written, the history only grew, and it leads to the
+//! definitions.
+
+use std::process::Command;
+
+use clap::Args;
+use serde_json::json;
+
+use super::super::{FINE, Format, output};
+use super::{Outcome, Selection};
+use crate::database::history::{Line, SUM, grew};
+use crate::database::snapshot;
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::stack::SqlIdent;
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    selection: Selection,
+    /// The git revision whose migrations others may have applied, such as origin/main.
+    #[arg(long, value_name = "REV")]
+    base: Option<String>,
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: Format,
+}
+
+pub fn run(arguments: &Arguments) -> Outcome {
+    let selection = &arguments.selection;
+    let mut findings = Vec::new();
+    let mut count = 0;
+    for definition in selection.definitions()? {
+        let name = &definition.name;
+        let history = match selection.history(name) {
+            Ok(history) => history,
+            Err(found) => {
+                findings.extend(found);
+                continue;
+            }
+        };
+        count += history.migrations.len();
+        if history.head != snapshot::objects(&definition.schema) {
+            findings.extend(definition.located(vec![
+                Diagnostic::error(Code::MigrationMissing, definition.root())
+                    .message(format!("`{name}` has changes without a migration"))
+                    .hint("`nself db new` writes it, `nself db diff` shows it"),
+            ]));
+        }
+        if let Some(base) = &arguments.base {
+            let before = sum_of(selection, base, name)?;
+            findings.extend(grew(name, &before, &history.sum()));
+        }
+    }
+    if !findings.is_empty() {
+        return Err(findings);
+    }
+    match arguments.format {
+        Format::Json => output::json(&json!({ "version": 1, "status": "fine", "migrations": count })),
+        Format::Text => output::remark(&format!("{count} migrations, all as written")),
+    }
+    Ok(FINE)
+}
+
+/// The sum of a database in another revision; none when it was not there.
+fn sum_of(selection: &Selection, revision: &str, name: &SqlIdent) -> Result<Vec<Line>, Vec<Diagnostic>> {
+    let text =
+        git(selection, &["ls-tree", "--name-only", "--end-of-options", revision, "--", &format!("db/{name}/{SUM}")])?;
+    if text.is_empty() {
+        return Ok(Vec::new());
+    }
+    let text = git(selection, &["show", "--end-of-options", &format!("{revision}:./db/{name}/{SUM}")])?;
+    Line::parse(&text).ok_or_else(|| {
+        vec![
+            Diagnostic::error(Code::MigrationDamaged, FieldPath::root())
+                .message(format!("{revision}: db/{name}/{SUM} has a line of another form")),
+        ]
+    })
+}
+
+/// What git says in the folder of the stack.
+pub fn git(selection: &Selection, arguments: &[&str]) -> Result<String, Vec<Diagnostic>> {
+    let failed = |reason: String| {
+        vec![
+            Diagnostic::error(Code::Io, FieldPath::root())
+                .message(format!("git {}: {reason}", arguments.join(" ")))
+                .hint("--base takes a revision that exists here, such as origin/main"),
+        ]
+    };
+    let output = Command::new("git")
+        .args(arguments)
+        .current_dir(selection.project())
+        .output()
+        .map_err(|error| failed(error.to_string()))?;
+    if output.status.success() {
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    } else {
+        Err(failed(String::from_utf8_lossy(&output.stderr).trim().to_owned()))
+    }
+}

@@ -1,0 +1,111 @@
+-- What a database consists of, one line per fact: a description that is the same for the same objects, whatever
+-- the order in which they were made. Objects of extensions and of the schema `nself` are left out.
+WITH
+space AS (
+  SELECT oid, nspname, nspowner, nspacl FROM pg_catalog.pg_namespace
+   WHERE nspname NOT LIKE 'pg\_%' AND nspname NOT IN ('information_schema', 'nself')
+),
+part AS (SELECT classid, objid FROM pg_catalog.pg_depend WHERE deptype = 'e'),
+rel AS (
+  SELECT c.*, s.nspname FROM pg_catalog.pg_class c JOIN space s ON s.oid = c.relnamespace
+   WHERE (('pg_catalog.pg_class'::regclass)::oid, c.oid) NOT IN (SELECT classid, objid FROM part)
+),
+typ AS (
+  SELECT t.*, s.nspname FROM pg_catalog.pg_type t JOIN space s ON s.oid = t.typnamespace
+   WHERE (('pg_catalog.pg_type'::regclass)::oid, t.oid) NOT IN (SELECT classid, objid FROM part)
+),
+fun AS (
+  SELECT p.*, s.nspname FROM pg_catalog.pg_proc p JOIN space s ON s.oid = p.pronamespace
+   WHERE (('pg_catalog.pg_proc'::regclass)::oid, p.oid) NOT IN (SELECT classid, objid FROM part)
+),
+grants (kind, name, acl, owner) AS (
+  SELECT 'schema', nspname::text, nspacl, nspowner FROM space
+  UNION ALL SELECT 'relation', nspname || '.' || relname, relacl, relowner FROM rel
+  UNION ALL SELECT 'function', nspname || '.' || proname,
+    coalesce(proacl, pg_catalog.acldefault('f', proowner)), proowner FROM fun
+),
+fact (kind, name, what) AS (
+  SELECT 'schema', nspname::text, coalesce(pg_catalog.obj_description(oid, 'pg_namespace'), '') FROM space
+  UNION ALL
+  SELECT 'extension', extname::text, '' FROM pg_catalog.pg_extension WHERE extname <> 'plpgsql'
+  UNION ALL
+  SELECT 'grant', g.kind || ' ' || g.name,
+         coalesce(r.rolname, 'PUBLIC') || ' ' || a.privilege_type || CASE WHEN a.is_grantable THEN ' *' ELSE '' END
+    FROM grants g, LATERAL pg_catalog.aclexplode(g.acl) a LEFT JOIN pg_catalog.pg_roles r ON r.oid = a.grantee
+   WHERE a.grantee <> g.owner
+  UNION ALL
+  SELECT 'default privilege', coalesce(s.nspname, '*'),
+         d.defaclobjtype::text || ' ' || coalesce(r.rolname, 'PUBLIC') || ' ' || a.privilege_type
+    FROM pg_catalog.pg_default_acl d LEFT JOIN space s ON s.oid = d.defaclnamespace,
+         LATERAL pg_catalog.aclexplode(d.defaclacl) a LEFT JOIN pg_catalog.pg_roles r ON r.oid = a.grantee
+   WHERE a.grantee <> d.defaclrole
+  UNION ALL
+  SELECT 'enum', t.nspname || '.' || t.typname,
+         (SELECT string_agg(quote_literal(enumlabel), ',' ORDER BY enumsortorder) FROM pg_catalog.pg_enum e WHERE e.enumtypid = t.oid)
+    FROM typ t WHERE typtype = 'e'
+  UNION ALL
+  SELECT 'domain', t.nspname || '.' || t.typname,
+         pg_catalog.format_type(typbasetype, typtypmod) || ' ' || typnotnull || ' ' || coalesce(typdefault, '')
+    FROM typ t WHERE typtype = 'd'
+  UNION ALL
+  SELECT 'comment', 'type ' || t.nspname || '.' || t.typname, pg_catalog.obj_description(t.oid, 'pg_type')
+    FROM typ t WHERE pg_catalog.obj_description(t.oid, 'pg_type') IS NOT NULL
+  UNION ALL
+  SELECT CASE relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'table' WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view'
+           WHEN 'c' THEN 'composite' ELSE relkind::text END,
+         nspname || '.' || relname,
+         concat_ws(' ', relpersistence, relrowsecurity, relforcerowsecurity, array_to_string(reloptions, ','),
+           pg_catalog.pg_get_partkeydef(CASE WHEN relkind = 'p' THEN rel.oid END), pg_catalog.pg_get_expr(relpartbound, rel.oid),
+           CASE WHEN relkind IN ('v', 'm') THEN pg_catalog.pg_get_viewdef(rel.oid) END)
+    FROM rel WHERE relkind IN ('r', 'p', 'v', 'm', 'c', 'f')
+  UNION ALL
+  SELECT 'comment', 'relation ' || nspname || '.' || relname, pg_catalog.obj_description(rel.oid, 'pg_class')
+    FROM rel WHERE pg_catalog.obj_description(rel.oid, 'pg_class') IS NOT NULL
+  UNION ALL
+  SELECT 'partition', n.nspname || '.' || c.relname, rel.nspname || '.' || rel.relname
+    FROM pg_catalog.pg_inherits i JOIN rel ON rel.oid = i.inhparent AND rel.relkind = 'p'
+    JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid JOIN space n ON n.oid = c.relnamespace
+  UNION ALL
+  SELECT 'column', nspname || '.' || relname || '.' || attname,
+         concat_ws(' ', pg_catalog.format_type(atttypid, atttypmod), attnotnull, attidentity, attgenerated,
+           -- In a row type the order is part of the type.
+           CASE WHEN relkind = 'c' THEN (SELECT count(*) FROM pg_catalog.pg_attribute o
+             WHERE o.attrelid = a.attrelid AND o.attnum BETWEEN 1 AND a.attnum AND NOT o.attisdropped) END,
+           CASE WHEN attcollation <> t.typcollation THEN (SELECT collname FROM pg_catalog.pg_collation WHERE oid = attcollation) END,
+           pg_catalog.pg_get_expr(adbin, adrelid), pg_catalog.col_description(attrelid, attnum))
+    FROM rel JOIN pg_catalog.pg_attribute a ON attrelid = rel.oid AND attnum > 0 AND NOT attisdropped
+    JOIN pg_catalog.pg_type t ON t.oid = atttypid
+    LEFT JOIN pg_catalog.pg_attrdef ON adrelid = attrelid AND adnum = attnum
+   WHERE relkind IN ('r', 'p', 'v', 'm', 'c', 'f')
+  UNION ALL
+  SELECT 'constraint', coalesce(rel.nspname || '.' || rel.relname, t.nspname || '.' || t.typname) || '.' || conname,
+         pg_catalog.pg_get_constraintdef(c.oid) || CASE WHEN convalidated THEN '' ELSE ' not valid' END
+    FROM pg_catalog.pg_constraint c LEFT JOIN rel ON rel.oid = conrelid LEFT JOIN typ t ON t.oid = contypid
+   WHERE contype <> 'n' AND (rel.oid IS NOT NULL OR t.oid IS NOT NULL) AND contype <> 't' AND conparentid = 0
+  UNION ALL
+  SELECT 'index', rel.nspname || '.' || rel.relname,
+         pg_catalog.pg_get_indexdef(indexrelid) || CASE WHEN indisvalid THEN '' ELSE ' invalid' END
+    FROM pg_catalog.pg_index JOIN rel ON rel.oid = indexrelid JOIN pg_catalog.pg_class o ON o.oid = indrelid
+   WHERE o.relkind <> 't' AND NOT rel.relispartition
+  UNION ALL
+  SELECT 'trigger', rel.nspname || '.' || rel.relname || '.' || tgname,
+         tgenabled::text || ' ' || pg_catalog.pg_get_triggerdef(g.oid)
+    FROM pg_catalog.pg_trigger g JOIN rel ON rel.oid = tgrelid WHERE NOT tgisinternal
+  UNION ALL
+  SELECT 'policy', rel.nspname || '.' || rel.relname || '.' || polname,
+         concat_ws(' ', polcmd, polpermissive,
+           (SELECT string_agg(CASE WHEN r = 0 THEN 'PUBLIC' ELSE pg_catalog.pg_get_userbyid(r) END, ',' ORDER BY
+              CASE WHEN r = 0 THEN 'PUBLIC' ELSE pg_catalog.pg_get_userbyid(r) END) FROM unnest(polroles) r),
+           pg_catalog.pg_get_expr(polqual, polrelid), '/', pg_catalog.pg_get_expr(polwithcheck, polrelid))
+    FROM pg_catalog.pg_policy p JOIN rel ON rel.oid = polrelid
+  UNION ALL
+  SELECT 'function', nspname || '.' || proname || '(' || pg_catalog.pg_get_function_identity_arguments(fun.oid) || ')',
+         pg_catalog.pg_get_functiondef(fun.oid) || ' ' || coalesce(pg_catalog.obj_description(fun.oid, 'pg_proc'), '')
+    FROM fun WHERE prokind IN ('f', 'p')
+  UNION ALL
+  SELECT 'sequence', rel.nspname || '.' || rel.relname,
+         concat_ws(' ', seqtypid::regtype, seqstart, seqincrement, seqmax, seqmin, seqcache, seqcycle)
+    FROM pg_catalog.pg_sequence JOIN rel ON rel.oid = seqrelid
+   WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = seqrelid AND d.deptype = 'i')
+)
+SELECT kind || E'\t' || name || E'\t' || replace(coalesce(what, ''), E'\n', ' ') FROM fact ORDER BY 1;

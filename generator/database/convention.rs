@@ -1,0 +1,206 @@
+//! Two conventions for rows of different owners, as types. An application's rows carry `source_account_id`; a
+//! tenant's rows carry `tenant_id` and are protected by policies that nobody can forget, since nobody writes them.
+
+use super::model::*;
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::stack::{Checked, SqlIdent};
+
+/// The column of an application's rows.
+pub const APP_COLUMN: &str = "source_account_id";
+/// The column of a tenant's rows.
+pub const TENANT_COLUMN: &str = "tenant_id";
+/// The setting that says for which tenant a session works.
+pub const TENANT_SETTING: &str = "app.tenant_id";
+/// No other policy can widen it.
+pub const TENANT_POLICY: &str = "tenant_isolation";
+/// Lets in what the isolation leaves.
+pub const ACCESS_POLICY: &str = "tenant_access";
+
+/// A session without the setting sees nothing and writes nothing.
+const TENANT_CHECK: &str = "tenant_id = (nullif(current_setting('app.tenant_id', true), ''))::uuid";
+
+fn name(text: &str) -> SqlIdent {
+    SqlIdent::wrap(text.into())
+}
+
+fn expression(text: &str) -> Expression {
+    Expression::wrap(text.into())
+}
+
+/// Adds what the convention demands, and reports what contradicts it.
+pub fn apply(schema: &mut Schema, root: &FieldPath, findings: &mut Vec<Diagnostic>) {
+    let convention = schema.convention;
+    for (table_name, table) in &mut schema.tables {
+        let path = root.key("tables").key(table_name.as_str());
+        let mut refuse = |path: FieldPath, message: String, hint: &str| {
+            findings.push(Diagnostic::error(Code::Tenancy, path).message(message).hint(hint));
+        };
+        match (convention, table.scope) {
+            (Convention::None, None) | (_, Some(Scope::Shared)) => {
+                for column in [TENANT_COLUMN, APP_COLUMN] {
+                    if convention != Convention::None && table.columns.contains_key(column) {
+                        refuse(
+                            path.key("columns").key(column),
+                            format!("{table_name} is shared and has the column `{column}`"),
+                            "give it the scope of the convention, or rename the column",
+                        );
+                    }
+                }
+            }
+            (Convention::None, Some(_)) => refuse(
+                path.key("scope"),
+                "a scope needs a convention".into(),
+                "say `convention = 'app` or `convention = 'tenant` for the database",
+            ),
+            (_, None) => refuse(
+                path,
+                format!("{table_name} does not say whose its rows are"),
+                "add `scope = 'shared`, or the scope of the convention",
+            ),
+            (Convention::App, Some(Scope::App)) => app(table_name, table, &path, &mut refuse),
+            (Convention::Tenant, Some(Scope::Tenant)) => tenant(table_name, table, &path, &mut refuse),
+            (Convention::App, Some(Scope::Tenant)) | (Convention::Tenant, Some(Scope::App)) => refuse(
+                path.key("scope"),
+                format!("{table_name} follows the other convention"),
+                "applications and tenants are two things; use one database for each",
+            ),
+        }
+    }
+    if convention == Convention::Tenant {
+        views(schema, root, findings);
+    }
+}
+
+type Refuse<'a> = dyn FnMut(FieldPath, String, &str) + 'a;
+
+/// The column as the convention has it; one that the user wrote must be the same.
+fn column(table: &mut Table, key: &str, wanted: Column, path: &FieldPath, refuse: &mut Refuse) {
+    match table.columns.get(key) {
+        None => {
+            table.columns.insert(name(key), wanted);
+        }
+        Some(found) => {
+            let plain = Column { comment: None, renamed_from: None, backfill: None, using: None, ..found.clone() };
+            if plain != wanted {
+                let default = wanted.default.map_or(String::new(), |default| format!(" with the default {default}"));
+                refuse(
+                    path.key("columns").key(key),
+                    format!("`{key}` is {}, NOT NULL{default}", wanted.kind),
+                    "leave it out; the convention adds it",
+                );
+            }
+        }
+    }
+}
+
+fn other(table: &Table, key: &str, path: &FieldPath, refuse: &mut Refuse) {
+    if table.columns.contains_key(key) {
+        refuse(
+            path.key("columns").key(key),
+            format!("`{key}` belongs to the other convention"),
+            "applications and tenants are two things; use one database for each",
+        );
+    }
+}
+
+/// An index that starts with the column, unless there is one.
+fn index(table_name: &ObjectName, table: &mut Table, key: &str) {
+    let first = |columns: &[SqlIdent]| columns.first().is_some_and(|column| column.as_str() == key);
+    let indexed = first(&table.primary_key)
+        || table.uniques.values().any(|unique| first(&unique.columns))
+        || table.indexes.values().any(|index| {
+            let leading = index.columns.first().and_then(|column| column.column.as_ref());
+            index.predicate.is_none() && index.using == Method::Btree && leading.is_some_and(|it| it.as_str() == key)
+        });
+    if !indexed {
+        let kept: String = table_name.name().chars().take(40).collect();
+        let column = IndexColumn { column: Some(name(key)), ..IndexColumn::default() };
+        let index = Index { columns: vec![column], ..Index::default() };
+        table.indexes.insert(name(&format!("{kept}_{key}_idx")), index);
+    }
+}
+
+fn plain(kind: &str, default: Option<&str>) -> Column {
+    Column {
+        kind: TypeName::wrap(kind.into()),
+        nullable: false,
+        default: default.map(expression),
+        identity: None,
+        generated: None,
+        collation: None,
+        comment: None,
+        renamed_from: None,
+        backfill: None,
+        using: None,
+    }
+}
+
+fn app(table_name: &ObjectName, table: &mut Table, path: &FieldPath, refuse: &mut Refuse) {
+    other(table, TENANT_COLUMN, path, refuse);
+    column(table, APP_COLUMN, plain("text", Some("'primary'")), path, refuse);
+    index(table_name, table, APP_COLUMN);
+}
+
+fn tenant(table_name: &ObjectName, table: &mut Table, path: &FieldPath, refuse: &mut Refuse) {
+    other(table, APP_COLUMN, path, refuse);
+    column(table, TENANT_COLUMN, plain("uuid", None), path, refuse);
+    index(table_name, table, TENANT_COLUMN);
+    for reserved in [TENANT_POLICY, ACCESS_POLICY] {
+        if table.policies.contains_key(reserved) {
+            refuse(
+                path.key("policies").key(reserved),
+                format!("`{reserved}` is the convention's own policy"),
+                "choose another name; restrictive policies of yours narrow it further",
+            );
+        }
+    }
+    for (role, privileges) in &table.grants {
+        // TRUNCATE and TRIGGER do not ask policies.
+        for bad in [TablePrivilege::Truncate, TablePrivilege::Trigger].iter().filter(|bad| privileges.contains(bad)) {
+            refuse(
+                path.key("grants").key(role.as_str()),
+                format!("{} reaches the rows of all tenants", bad.sql()),
+                "leave it to the owner of the table",
+            );
+        }
+    }
+    table.row_security = RowSecurity::Forced;
+    // Before the policies are added: a table without any of the user's lets in what the isolation leaves.
+    if !table.policies.values().any(|policy| !policy.restrictive) {
+        let all = Policy { using: Some(expression("true")), check: Some(expression("true")), ..Policy::default() };
+        table.policies.insert(name(ACCESS_POLICY), all);
+    }
+    table.policies.insert(
+        name(TENANT_POLICY),
+        Policy {
+            restrictive: true,
+            using: Some(expression(TENANT_CHECK)),
+            check: Some(expression(TENANT_CHECK)),
+            ..Policy::default()
+        },
+    );
+}
+
+/// What reads tables with the rights of another reads past the policies or has all tenants' rows in one place.
+fn views(schema: &Schema, root: &FieldPath, findings: &mut Vec<Diagnostic>) {
+    let tenants: Vec<&ObjectName> =
+        schema.tables.iter().filter(|(_, table)| table.scope == Some(Scope::Tenant)).map(|(name, _)| name).collect();
+    for (view_name, view) in &schema.views {
+        let words = super::lexer::words(view.query.as_str());
+        let Some(table) = tenants.iter().find(|table| words.contains(table.name())) else { continue };
+        let path = root.key("views").key(view_name.as_str());
+        if view.materialized {
+            findings.push(
+                Diagnostic::error(Code::Tenancy, path.key("materialized"))
+                    .message(format!("{view_name} would keep rows of {table} of all tenants in one place"))
+                    .hint("make it a plain view, or a table with a tenant's scope"),
+            );
+        } else if !view.security_invoker {
+            findings.push(
+                Diagnostic::error(Code::Tenancy, path.key("security_invoker"))
+                    .message(format!("{view_name} reads {table} with its owner's rights"))
+                    .hint("leave `security_invoker` out"),
+            );
+        }
+    }
+}

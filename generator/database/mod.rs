@@ -1,0 +1,44 @@
+//! Databases: what the user says about tables, what changes from one version to the next, and how a server gets
+//! there. Pure: files and servers belong to the command line and the backends.
+
+mod check;
+mod convention;
+pub mod ddl;
+pub mod hazard;
+pub mod history;
+pub mod import;
+pub mod lexer;
+pub mod model;
+pub mod plan;
+pub mod snapshot;
+
+pub use convention::{APP_COLUMN, TENANT_COLUMN, TENANT_SETTING};
+
+use crate::diagnostic::{Diagnostic, FieldPath};
+use model::{Grants, ObjectName, Schema, TablePrivilege};
+
+/// Lists what a database consists of; the same for the same objects.
+pub const CATALOG: &str = include_str!("catalog.sql");
+
+/// A definition with all that follows from it, and what is wrong with it. `root` is where it stands.
+pub fn complete(mut schema: Schema, root: &FieldPath) -> (Schema, Vec<Diagnostic>) {
+    let mut findings = Vec::new();
+    convention::apply(&mut schema, root, &mut findings);
+    grant_defaults(&mut schema);
+    check::check(&schema, root, &mut findings);
+    (schema, findings)
+}
+
+/// The server applies default privileges to what comes after them only; said explicitly, they hold for all tables.
+fn grant_defaults(schema: &mut Schema) {
+    for (namespace, definition) in &schema.schemas {
+        for (role, privileges) in &definition.default_privileges {
+            let give = |grants: &mut Grants<TablePrivilege>| {
+                grants.entry(role.clone()).or_default().extend(privileges.iter().copied());
+            };
+            let inside = |name: &ObjectName| name.schema() == namespace.as_str();
+            schema.tables.iter_mut().filter(|(name, _)| inside(name)).for_each(|(_, table)| give(&mut table.grants));
+            schema.views.iter_mut().filter(|(name, _)| inside(name)).for_each(|(_, view)| give(&mut view.grants));
+        }
+    }
+}

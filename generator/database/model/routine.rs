@@ -1,0 +1,160 @@
+//! What holds SQL of the user: views, functions, procedures, triggers.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::*;
+
+/// A view.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct View {
+    pub query: Query,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub materialized: bool,
+    /// Runs with the rights of who asks, so that row-level security holds; true unless said otherwise.
+    #[serde(default = "crate::stack::yes", skip_serializing_if = "Clone::clone")]
+    pub security_invoker: bool,
+    /// Of a materialised view.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub indexes: BTreeMap<SqlIdent, Index>,
+    /// What it needs, beyond the names that its text mentions.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub depends_on: BTreeSet<ObjectName>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub grants: Grants<TablePrivilege>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub comment: Option<Text>,
+}
+
+/// A function or procedure. Names are not overloaded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Function {
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub procedure: bool,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub arguments: Vec<Argument>,
+    /// A type, `trigger`, `SETOF orders` or `TABLE (id bigint)`; none for a procedure.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub returns: Option<Expression>,
+    pub language: FunctionLanguage,
+    pub body: Body,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub volatility: Volatility,
+    /// NULL for a NULL argument.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub strict: bool,
+    /// Runs with the rights of its owner; needs `settings.search_path`.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub security_definer: bool,
+    /// Settings while it runs.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub settings: BTreeMap<SqlIdent, Text>,
+    /// What it needs, beyond the names that its text mentions.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub depends_on: BTreeSet<ObjectName>,
+    /// Everyone may call it unless roles are named here.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub grants: Grants<FunctionPrivilege>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub comment: Option<Text>,
+}
+
+/// An argument.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Argument {
+    pub name: SqlIdent,
+    #[serde(rename = "type")]
+    pub kind: TypeName,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub default: Option<Expression>,
+}
+
+/// The language of a function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum FunctionLanguage {
+    Sql,
+    Plpgsql,
+}
+
+impl FunctionLanguage {
+    pub fn sql(self) -> &'static str {
+        match self {
+            FunctionLanguage::Sql => "sql",
+            FunctionLanguage::Plpgsql => "plpgsql",
+        }
+    }
+}
+
+/// What a function's result depends on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Volatility {
+    #[default]
+    Volatile,
+    Stable,
+    Immutable,
+}
+
+impl Volatility {
+    pub fn sql(self) -> &'static str {
+        match self {
+            Volatility::Volatile => "VOLATILE",
+            Volatility::Stable => "STABLE",
+            Volatility::Immutable => "IMMUTABLE",
+        }
+    }
+}
+
+/// Calls a function when rows change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Trigger {
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub timing: Timing,
+    pub events: BTreeSet<Event>,
+    /// Only updates of these.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub update_of: Vec<SqlIdent>,
+    /// Once for the statement instead of each row.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub statement: bool,
+    #[serde(default, rename = "when", skip_serializing_if = "is_default")]
+    pub condition: Option<Expression>,
+    pub function: ObjectName,
+}
+
+/// When a trigger runs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Timing {
+    #[default]
+    Before,
+    After,
+}
+
+/// What a trigger waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Event {
+    Insert,
+    Update,
+    Delete,
+    Truncate,
+}
+
+impl Event {
+    pub fn sql(self) -> &'static str {
+        match self {
+            Event::Insert => "INSERT",
+            Event::Update => "UPDATE",
+            Event::Delete => "DELETE",
+            Event::Truncate => "TRUNCATE",
+        }
+    }
+}

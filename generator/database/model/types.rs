@@ -1,0 +1,136 @@
+//! Enumerations, domains, composite types and sequences.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::*;
+
+/// A type of the database's own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum UserType {
+    Enum(Enumeration),
+    Domain(Domain),
+    Composite(Composite),
+}
+
+/// Labels in their order.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Enumeration {
+    pub values: Vec<Label>,
+    #[serde(skip_serializing_if = "is_default")]
+    pub comment: Option<Text>,
+    /// New label to old.
+    #[serde(skip_serializing)]
+    pub renamed_values: BTreeMap<Label, Label>,
+    #[serde(skip_serializing)]
+    pub renamed_from: Option<SqlIdent>,
+}
+
+/// A type with conditions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Domain {
+    #[serde(rename = "type")]
+    pub base: TypeName,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub not_null: bool,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub default: Option<Expression>,
+    /// Name to a condition on `VALUE`.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub checks: BTreeMap<SqlIdent, Expression>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub comment: Option<Text>,
+    #[serde(default, skip_serializing)]
+    pub renamed_from: Option<SqlIdent>,
+}
+
+/// A row type.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Composite {
+    pub attributes: Vec<Attribute>,
+    #[serde(skip_serializing_if = "is_default")]
+    pub comment: Option<Text>,
+    #[serde(skip_serializing)]
+    pub renamed_from: Option<SqlIdent>,
+}
+
+/// A part of a row type.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Attribute {
+    pub name: SqlIdent,
+    #[serde(rename = "type")]
+    pub kind: TypeName,
+}
+
+impl UserType {
+    pub fn comment(&self) -> Option<&Text> {
+        match self {
+            UserType::Enum(kind) => kind.comment.as_ref(),
+            UserType::Domain(kind) => kind.comment.as_ref(),
+            UserType::Composite(kind) => kind.comment.as_ref(),
+        }
+    }
+
+    pub fn renamed_from(&self) -> Option<&SqlIdent> {
+        match self {
+            UserType::Enum(kind) => kind.renamed_from.as_ref(),
+            UserType::Domain(kind) => kind.renamed_from.as_ref(),
+            UserType::Composite(kind) => kind.renamed_from.as_ref(),
+        }
+    }
+}
+
+/// A sequence that belongs to no column; identity columns have theirs.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sequence {
+    #[serde(skip_serializing_if = "is_default")]
+    pub kind: SequenceKind,
+    #[serde(skip_serializing_if = "is_default")]
+    pub start: Option<i64>,
+    /// 1 unless given.
+    #[serde(skip_serializing_if = "is_default")]
+    pub increment: Option<i64>,
+    #[serde(skip_serializing_if = "is_default")]
+    pub min: Option<i64>,
+    #[serde(skip_serializing_if = "is_default")]
+    pub max: Option<i64>,
+    /// 1 unless given.
+    #[serde(skip_serializing_if = "is_default")]
+    pub cache: Option<u32>,
+    #[serde(skip_serializing_if = "is_default")]
+    pub cycle: bool,
+    #[serde(skip_serializing_if = "is_default")]
+    pub grants: Grants<SequencePrivilege>,
+    #[serde(skip_serializing_if = "is_default")]
+    pub comment: Option<Text>,
+    #[serde(skip_serializing)]
+    pub renamed_from: Option<SqlIdent>,
+}
+
+/// The numbers of a sequence.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SequenceKind {
+    Smallint,
+    Integer,
+    #[default]
+    Bigint,
+}
+
+impl SequenceKind {
+    pub fn sql(self) -> &'static str {
+        match self {
+            SequenceKind::Smallint => "smallint",
+            SequenceKind::Integer => "integer",
+            SequenceKind::Bigint => "bigint",
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! Tables as a whole: new ones, those that go away, partitions.
+
+use super::graph::Kind;
+use super::objects::{LOSES, comment, grants};
+use super::{Diff, Phase, Planner, Step, column, keys, security};
+use crate::database::ddl;
+use crate::database::hazard::Hazard;
+use crate::database::model::*;
+use crate::diagnostic::{Code, FieldPath};
+use crate::stack::SqlIdent;
+
+pub fn plan(planner: &mut Planner, all: &Diff) {
+    for (name, old) in &all.old.tables {
+        if !all.new.tables.contains_key(name) {
+            drop_table(planner, all, name, old);
+        }
+    }
+    for (name, new) in &all.new.tables {
+        let path = planner.path(&["tables", name.as_str()]);
+        match all.old.tables.get(name) {
+            Some(old) => change(planner, all, name, old, new, &path),
+            None => create(planner, all, name, new, &path),
+        }
+    }
+}
+
+/// Refuses to run when something would be lost.
+pub fn unless(lossy: &str, message: &str) -> String {
+    format!(
+        "DO $guard$ BEGIN IF EXISTS ({lossy}) THEN RAISE EXCEPTION {}; END IF; END $guard$;",
+        literal(&message.replace('%', "%%"))
+    )
+}
+
+fn create(planner: &mut Planner, all: &Diff, name: &ObjectName, new: &Table, path: &FieldPath) {
+    let rank = all.new_graph.position(Kind::Table, name);
+    let key = name.as_str();
+    let guard = unless(&format!("SELECT FROM {}", name.sql()), &format!("{name} holds rows"));
+    planner.push(
+        Step::new(Phase::Create, key, path.clone(), format!("the table {name} is new"))
+            .rank(rank)
+            .up(ddl::create_table(name, new))
+            .down(format!("{guard}\nDROP TABLE {};", name.sql())),
+    );
+    let none = Table::default();
+    keys::foreign_keys(planner, all, name, &none, new, path);
+    keys::indexes_of_new(planner, name, new, path);
+    security::plan(planner, all, name, None, new, path);
+    comments(planner, all, name, &none, new, path);
+    grants(planner, Phase::Attach, 0, "TABLE", &name.sql(), key, (&none.grants, &new.grants), path);
+}
+
+fn drop_table(planner: &mut Planner, all: &Diff, name: &ObjectName, old: &Table) {
+    let path = planner.path(&["tables"]);
+    let key = name.as_str();
+    let alike = all.new.tables.iter().find(|(other, new)| {
+        !all.old.tables.contains_key(*other) && new.columns.keys().eq(old.columns.keys()) && !old.columns.is_empty()
+    });
+    if let Some((other, _)) = alike.filter(|_| !planner.allows(key, Hazard::DeletesData)) {
+        let finding = planner
+            .error(Code::RenameUnclear, planner.path(&["tables", other.as_str()]))
+            .message(format!("{name} is gone, and {other} is new with the same columns"))
+            .expected("a hint that tells a rename from a loss")
+            .hint(format!(
+                "`renamed_from = \"{}\"` keeps the rows; `allow.\"{key}\".deletes_data = \"why\"` drops them",
+                name.name()
+            ));
+        planner.findings.push(finding);
+        return;
+    }
+    keys::teardown(planner, all, name, old, None, &path);
+    security::teardown(planner, all, name, old, None, &path);
+    let collides = relations(all.new).any(|relation| relation == *name)
+        || old.indexes.keys().chain(old.uniques.keys()).any(|index| {
+            let index = name.beside(index);
+            relations(all.new).any(|relation| relation == index)
+        });
+    let phase = if collides { Phase::Teardown } else { Phase::Contract };
+    planner.push(
+        Step::new(phase, key, path, format!("the table {name} is gone"))
+            .rank(if collides { usize::MAX } else { all.old_graph.reverse(Kind::Table, name) })
+            .up(format!("DROP TABLE {};", name.sql()))
+            .never(LOSES)
+            .hazard(Hazard::DeletesData),
+    );
+}
+
+/// Names that share one space in a schema.
+fn relations(schema: &Schema) -> impl Iterator<Item = ObjectName> {
+    let tables = schema.tables.iter().flat_map(|(name, table)| {
+        let inner = table.indexes.keys().chain(table.uniques.keys()).chain(table.excludes.keys());
+        let inner = inner.chain(table.partitions.keys()).map(|index| name.beside(index));
+        std::iter::once(name.clone()).chain(inner)
+    });
+    tables.chain(schema.views.keys().cloned()).chain(schema.sequences.keys().cloned())
+}
+
+fn change(planner: &mut Planner, all: &Diff, name: &ObjectName, old: &Table, new: &Table, path: &FieldPath) {
+    if old.partition_by != new.partition_by {
+        planner.refuse(
+            Code::ChangeRefused,
+            path.key("partition_by"),
+            format!("{name} cannot be divided otherwise"),
+            "make a table of another name, and move the rows",
+        );
+        return;
+    }
+    let key = name.as_str();
+    if old.unlogged != new.unlogged {
+        let set = |unlogged: bool| {
+            format!("ALTER TABLE {} SET {};", name.sql(), if unlogged { "UNLOGGED" } else { "LOGGED" })
+        };
+        let step = Step::new(Phase::Create, key, path.key("unlogged"), format!("{name}: write-ahead log"));
+        let step = step.rank(all.new_graph.position(Kind::Table, name)).up(set(new.unlogged)).down(set(old.unlogged));
+        planner.push(step.hazard(Hazard::Rewrite));
+    }
+    partitions(planner, all, name, old, new, path);
+    keys::teardown(planner, all, name, old, Some(new), path);
+    security::teardown(planner, all, name, old, Some(new), path);
+    column::plan(planner, all, name, old, new, path);
+    keys::plan(planner, all, name, old, new, path);
+    security::plan(planner, all, name, Some(old), new, path);
+    comments(planner, all, name, old, new, path);
+    grants(planner, Phase::Attach, 0, "TABLE", &name.sql(), key, (&old.grants, &new.grants), path);
+}
+
+fn partitions(planner: &mut Planner, all: &Diff, name: &ObjectName, old: &Table, new: &Table, path: &FieldPath) {
+    let path = path.key("partitions");
+    let object = |part: &SqlIdent| format!("{name}.{part}");
+    for (part, _) in old.partitions.iter().filter(|(part, _)| !new.partitions.contains_key(*part)) {
+        planner.push(
+            Step::new(Phase::Teardown, object(part), path.clone(), format!("the partition {part} is gone"))
+                .rank(usize::MAX)
+                .up(format!("DROP TABLE {};", name.beside(part).sql()))
+                .never(LOSES)
+                .hazards([Hazard::DeletesData, Hazard::AccessExclusive]),
+        );
+    }
+    for (part, bound) in &new.partitions {
+        match old.partitions.get(part) {
+            Some(was) if was != bound => planner.refuse(
+                Code::ChangeRefused,
+                path.key(part.as_str()),
+                format!("the partition {part} cannot hold other rows"),
+                "add a partition of another name",
+            ),
+            Some(_) => {}
+            None => {
+                let sql = name.beside(part).sql();
+                let mut up = vec![ddl::create_partition(name, part, bound)];
+                // Its table's policies hold for it from its first moment.
+                up.extend(ddl::table_row_security(&sql, RowSecurity::Off, new.row_security.min(old.row_security)));
+                let guard = unless(&format!("SELECT FROM {sql}"), &format!("{part} holds rows"));
+                planner.push(
+                    Step::new(
+                        Phase::Create,
+                        object(part),
+                        path.key(part.as_str()),
+                        format!("the partition {part} is new"),
+                    )
+                    .rank(all.new_graph.position(Kind::Table, name))
+                    .up(up.join("\n"))
+                    .down(format!("{guard}\nDROP TABLE {sql};")),
+                );
+            }
+        }
+    }
+}
+
+fn comments(planner: &mut Planner, all: &Diff, name: &ObjectName, old: &Table, new: &Table, path: &FieldPath) {
+    let object = name.sql();
+    let both = (&old.comment, &new.comment);
+    comment(planner, Phase::Attach, 0, "TABLE", &object, name.as_str(), both, path);
+    let none = None;
+    for (column, is) in &new.columns {
+        // A column that is dropped and added has lost its comment.
+        let was = old.columns.get(column).filter(|_| !all.touched.regenerated_of(name).contains(column));
+        let both = (was.map_or(&none, |was| &was.comment), &is.comment);
+        let path = path.key("columns").key(column.as_str());
+        let object = format!("{object}.{}", quoted(column));
+        comment(planner, Phase::Attach, 1, "COLUMN", &object, &format!("{name}.{column}"), both, &path);
+    }
+}

@@ -1,0 +1,110 @@
+//! A schema as a set of objects, each a file of its own, so that branches that touch different tables merge.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::model::Schema;
+use crate::artifact::{Digest, json};
+
+/// Kind and name, such as `tables/orders`, to the object.
+pub type Objects = BTreeMap<String, Value>;
+
+/// Kinds that are records of objects.
+const KINDS: [&str; 6] = ["schemas", "types", "sequences", "tables", "views", "functions"];
+const EXTENSIONS: &str = "extensions";
+
+/// The objects of a schema.
+pub fn objects(schema: &Schema) -> Objects {
+    let mut objects = Objects::new();
+    let value = serde_json::to_value(schema).unwrap_or_default();
+    for kind in KINDS {
+        for (name, object) in value.get(kind).and_then(Value::as_object).into_iter().flatten() {
+            objects.insert(format!("{kind}/{name}"), object.clone());
+        }
+    }
+    for name in &schema.extensions {
+        objects.insert(format!("{EXTENSIONS}/{name}"), Value::Object(Map::new()));
+    }
+    objects
+}
+
+/// The schema of objects.
+///
+/// # Errors
+/// What is no object of a schema.
+pub fn schema(objects: &Objects) -> Result<Schema, String> {
+    let mut root = Map::new();
+    let mut extensions = Vec::new();
+    for (path, object) in objects {
+        match path.split_once('/') {
+            Some((EXTENSIONS, name)) => extensions.push(Value::from(name)),
+            Some((kind, name)) if KINDS.contains(&kind) => {
+                let kind = root.entry(kind).or_insert_with(|| Value::Object(Map::new()));
+                if let Value::Object(kind) = kind {
+                    kind.insert(name.to_owned(), object.clone());
+                }
+            }
+            _ => return Err(format!("{path} is no object of a schema")),
+        }
+    }
+    root.insert(EXTENSIONS.into(), Value::Array(extensions));
+    serde_json::from_value(Value::Object(root)).map_err(|error| error.to_string())
+}
+
+/// The digest of a schema.
+pub fn digest(objects: &Objects) -> Digest {
+    Digest::keyed("nself schema v1", &json::to_canonical(objects))
+}
+
+/// What makes the second set of the first.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Delta {
+    pub set: Objects,
+    pub unset: Vec<String>,
+}
+
+impl Delta {
+    pub fn between(old: &Objects, new: &Objects) -> Delta {
+        let set = new.iter().filter(|(path, object)| old.get(*path) != Some(object));
+        let unset = old.keys().filter(|path| !new.contains_key(*path));
+        Delta {
+            set: set.map(|(path, object)| (path.clone(), object.clone())).collect(),
+            unset: unset.cloned().collect(),
+        }
+    }
+
+    pub fn apply(&self, objects: &mut Objects) {
+        for path in &self.unset {
+            objects.remove(path);
+        }
+        objects.extend(self.set.iter().map(|(path, object)| (path.clone(), object.clone())));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn objects_are_the_schema_and_a_delta_is_the_difference() {
+        let text = r#"{"extensions": ["citext"], "schemas": {"audit": {}},
+            "tables": {"audit.log": {"columns": {"id": {"type": "int8"}}, "primary_key": ["id"]}, "b": {"columns": {"x": {"type": "text"}}}}}"#;
+        let one: Schema = serde_json::from_str(text).unwrap();
+        let first = objects(&one);
+        assert_eq!(schema(&first).unwrap(), one);
+        assert_eq!(
+            first.keys().collect::<Vec<_>>(),
+            ["extensions/citext", "schemas/audit", "tables/audit.log", "tables/b"]
+        );
+        let mut other = one.clone();
+        other.tables.pop_last();
+        other.extensions.clear();
+        let second = objects(&other);
+        let mut changed = first.clone();
+        Delta::between(&first, &second).apply(&mut changed);
+        assert_eq!(changed, second);
+        assert_ne!(digest(&first), digest(&second));
+    }
+}

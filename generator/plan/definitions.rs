@@ -1,0 +1,104 @@
+//! Definitions of databases among the rest of the stack: databases and roles that exist, owners that row-level
+//! security binds.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Database;
+use super::databases::{self, Roles};
+use super::members::members;
+use crate::database::complete;
+use crate::database::model::{Convention, PUBLIC, Schema};
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::path;
+use crate::stack::{Profile, SqlIdent, Stack};
+
+/// The definitions of a stack with all that follows from them.
+pub fn definitions(stack: &Stack) -> (BTreeMap<SqlIdent, Schema>, Vec<Diagnostic>) {
+    let mut ignored = Vec::new();
+    let mut members = members(stack, stack.profile.unwrap_or(Profile::Prod), &mut ignored);
+    let (databases, roles) = databases::plan(stack, &mut members, &mut ignored);
+    let mut findings = Vec::new();
+    let definitions = check(stack, &databases, &roles, &mut findings);
+    (definitions, findings)
+}
+
+pub fn check(
+    stack: &Stack,
+    databases: &BTreeMap<SqlIdent, Database>,
+    roles: &Roles,
+    findings: &mut Vec<Diagnostic>,
+) -> BTreeMap<SqlIdent, Schema> {
+    let known: BTreeSet<&str> = roles.values().map(|role| role.name.as_str()).chain([PUBLIC]).collect();
+    let mut definitions = BTreeMap::new();
+    for (name, schema) in &stack.databases {
+        let path = path!("databases", name);
+        let (schema, found) = complete(schema.clone(), &path);
+        findings.extend(found);
+        match databases.get(name) {
+            None => findings.push(
+                Diagnostic::error(Code::UnknownDatabase, path.clone())
+                    .message(format!("no service uses the database `{name}`"))
+                    .expected(format!(
+                        "one of {}",
+                        databases.keys().map(SqlIdent::as_str).collect::<Vec<_>>().join(", ")
+                    ))
+                    .hint("a service with `databases.main.name` makes it"),
+            ),
+            // A superuser reads past every policy.
+            Some(database) if database.owner.is_none() && schema.convention == Convention::Tenant => findings.push(
+                Diagnostic::error(Code::Tenancy, path.key("convention"))
+                    .message(format!("the tables of `{name}` would belong to the superuser, whom no policy binds"))
+                    .hint("give a service `databases.<entry> = { name = \"…\", access = 'owner }`"),
+            ),
+            Some(_) => {}
+        }
+        for (place, role) in named_roles(&schema, &path) {
+            if !known.contains(role.as_str()) {
+                let near = crate::words::nearest(role.as_str(), known.iter().copied());
+                let hint = near.map_or_else(
+                    || "roles are those of services that use a database; `public` is everyone".to_owned(),
+                    |near| format!("did you mean `{near}`?"),
+                );
+                findings.push(
+                    Diagnostic::error(Code::UnknownRole, place)
+                        .message(format!("there is no role `{role}`"))
+                        .hint(hint),
+                );
+            }
+        }
+        definitions.insert(name.clone(), schema);
+    }
+    definitions
+}
+
+fn named_roles<'a>(schema: &'a Schema, path: &FieldPath) -> Vec<(FieldPath, &'a SqlIdent)> {
+    let mut found: Vec<(FieldPath, &SqlIdent)> = Vec::new();
+    let mut note = |path: FieldPath, role: &'a SqlIdent| found.push((path, role));
+    for (name, namespace) in &schema.schemas {
+        let path = path.key("schemas").key(name.as_str());
+        namespace.grants.keys().for_each(|role| note(path.key("grants").key(role.as_str()), role));
+        let default = path.key("default_privileges");
+        namespace.default_privileges.keys().for_each(|role| note(default.key(role.as_str()), role));
+    }
+    for (name, table) in &schema.tables {
+        let path = path.key("tables").key(name.as_str());
+        table.grants.keys().for_each(|role| note(path.key("grants").key(role.as_str()), role));
+        for (policy, definition) in &table.policies {
+            let path = path.key("policies").key(policy.as_str()).key("roles");
+            definition.roles.iter().for_each(|role| note(path.clone(), role));
+        }
+    }
+    for (name, view) in &schema.views {
+        let path = path.key("views").key(name.as_str()).key("grants");
+        view.grants.keys().for_each(|role| note(path.key(role.as_str()), role));
+    }
+    for (name, sequence) in &schema.sequences {
+        let path = path.key("sequences").key(name.as_str()).key("grants");
+        sequence.grants.keys().for_each(|role| note(path.key(role.as_str()), role));
+    }
+    for (name, function) in &schema.functions {
+        let path = path.key("functions").key(name.as_str()).key("grants");
+        function.grants.keys().for_each(|role| note(path.key(role.as_str()), role));
+    }
+    found
+}

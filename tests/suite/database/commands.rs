@@ -1,0 +1,237 @@
+//! `nself db` as its users run it, with a known-bad case for each gate.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::support::{Ran, nself_in, run, stack, tree};
+
+const ORDERS: &str = r#"{
+  columns = { id = { type = "bigint" }, note = { type = "text" }, total = { type = "numeric(8,2)" } },
+  primary_key = ["id"],
+  checks.orders_total_check = "total >= 0",
+}"#;
+
+fn project(definition: &str) -> tempfile::TempDir {
+    let folder = stack("{}");
+    define(folder.path(), definition);
+    folder
+}
+
+fn define(folder: &Path, definition: &str) {
+    let text = format!(
+        "let nself = import \"nself/main.ncl\" in\n{{ project = \"shop\", domain = \"shop.example.com\",\n\
+         databases.shop = {{\n{definition}\n}} }} | nself.Stack\n"
+    );
+    fs::write(folder.join("stack.ncl"), text).unwrap();
+}
+
+fn fine(folder: &Path, arguments: &[&str]) -> Ran {
+    let ran = nself_in(folder, arguments);
+    assert_eq!(ran.code, 0, "{arguments:?}: {}{}", ran.stdout, ran.stderr);
+    ran
+}
+
+fn bad(folder: &Path, arguments: &[&str], code: &str, words: &str) {
+    let ran = nself_in(folder, arguments);
+    assert!(
+        ran.code == 2 && ran.stderr.contains(&format!("[{code}]")) && ran.stderr.contains(words),
+        "{arguments:?}: {}{}",
+        ran.stdout,
+        ran.stderr
+    );
+}
+
+#[test]
+fn changes_are_shown_written_and_then_there_are_none() {
+    let case = project(&format!("tables.orders = {ORDERS},"));
+    let folder = case.path();
+    let diff = nself_in(folder, ["db", "diff"]);
+    assert!(diff.code == 1 && diff.stdout.contains("CREATE TABLE \"public\".\"orders\""), "{}", diff.stdout);
+    bad(folder, &["db", "verify"], "NS731", "stack.ncl:3:");
+    bad(folder, &["gen"], "NS731", "`nself db new` writes it");
+    let new = fine(folder, &["db", "new"]);
+    assert!(new.stdout.contains("db/shop/migrations/0001_init"), "{}", new.stdout);
+    let before = tree(&folder.join("db"));
+    assert!(fine(folder, &["db", "new"]).stderr.contains("nothing to do"));
+    assert_eq!(before, tree(&folder.join("db")));
+    for arguments in [&["db", "diff"][..], &["db", "verify"], &["db", "lint"], &["db", "status"], &["gen"]] {
+        fine(folder, arguments);
+    }
+    let json = nself_in(folder, ["db", "diff", "--from", "db/shop", "--to", "empty", "--format", "json"]);
+    let answer: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!((json.code, answer["diagnostics"][0]["code"].as_str()), (2, Some("NS720")));
+    let json = nself_in(folder, ["db", "diff", "--from", "empty", "--to", "db/shop", "--format", "json"]);
+    let answer: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!((json.code, answer["status"].as_str()), (1, Some("differs")));
+    let down = answer["databases"]["shop"]["migrations"][0]["down"].as_str().unwrap();
+    assert!(down.contains("RAISE EXCEPTION 'orders holds rows'"), "{down}");
+}
+
+#[test]
+fn a_loss_needs_a_review_and_a_rename_a_hint() {
+    let case = project(&format!("tables.orders = {ORDERS},"));
+    let folder = case.path();
+    fine(folder, &["db", "new"]);
+    let orders = |from: &str, to: &str| format!("tables.orders = {},", ORDERS.replace(from, to));
+    let new = &["db", "new"][..];
+    // A column that goes away, with and without one that could be it.
+    define(folder, &orders(" note = { type = \"text\" },", ""));
+    bad(folder, new, "NS720", "allow.\"orders.note\".deletes_data");
+    define(folder, &orders("note =", "remark ="));
+    bad(folder, new, "NS721", "renamed_from = \"note\"");
+    // NOT NULL that is dropped, a condition that is dropped, a type that does not fit, rows without a value.
+    define(folder, &orders("note = { type = \"text\" }", "note = { type = \"text\", nullable = true }"));
+    bad(folder, new, "NS720", "allow.\"orders.note\".drops_constraint");
+    define(folder, &orders("checks.orders_total_check = \"total >= 0\",", ""));
+    bad(folder, new, "NS720", "drops_constraint");
+    define(folder, &orders("numeric(8,2)", "boolean"));
+    bad(folder, new, "NS724", "does not become boolean by itself");
+    define(folder, &orders("primary_key", "columns.state = { type = \"text\" }, primary_key"));
+    bad(folder, new, "NS723", "say `backfill");
+    define(
+        folder,
+        &format!(
+            "tables.orders = {ORDERS}, tables.orders_b = {}",
+            orders("", "")
+                .replace("tables.orders = ", "")
+                .trim_end_matches(',')
+                .replace("primary_key", "renamed_from = \"orders\", primary_key")
+        ),
+    );
+    bad(folder, new, "NS722", "both exist");
+    // A circle that no order resolves.
+    define(
+        folder,
+        "tables.orders = { columns.id = { type = \"bigint\", default = \"f()\" } },\n\
+         functions.f = { language = 'sql, returns = \"bigint\", body = \"SELECT count(*) FROM orders\" },",
+    );
+    bad(folder, new, "NS713", "each of these needs the next");
+    // What was reviewed is written, with its reason to be found in the stack.
+    define(
+        folder,
+        &format!(
+            "{}\nallow.\"orders.note\".deletes_data = \"moved to remarks\",",
+            orders(" note = { type = \"text\" },", "")
+        ),
+    );
+    let ran = fine(folder, new);
+    assert!(ran.stdout.contains("[deletes_data]") && ran.stdout.contains("no way back"), "{}", ran.stdout);
+    let down = folder.join("db/shop/migrations/0002_change/down.sql");
+    assert!(!down.exists(), "a way back would pretend that the notes come back");
+    let lint = fine(folder, &["db", "lint"]);
+    assert!(lint.stdout.contains("deletes_data"), "{}", lint.stdout);
+}
+
+#[test]
+fn history_that_changed_is_refused() {
+    let case = project(&format!("tables.orders = {ORDERS},"));
+    let folder = case.path();
+    fine(folder, &["db", "new"]);
+    define(folder, &format!("tables.orders = {ORDERS}, tables.b = {{ columns.id.type = \"bigint\" }},"));
+    fine(folder, &["db", "new", "--name", "b"]);
+    let file = |path: &str| folder.join("db/shop").join(path);
+    let verify = &["db", "verify"][..];
+    let tampered = |path: &str, change: &dyn Fn(&str) -> String, code: &str, words: &str| {
+        let good = fs::read_to_string(file(path)).unwrap();
+        fs::write(file(path), change(&good)).unwrap();
+        bad(folder, verify, code, words);
+        bad(folder, &["gen"], code, words);
+        fs::write(file(path), good).unwrap();
+        fine(folder, verify);
+    };
+    tampered(
+        "migrations/0001_init/up.sql",
+        &|text| text.replace("NOT NULL", ""),
+        "NS730",
+        "0001_init is not what was written",
+    );
+    tampered("migrations/0001_init/down.sql", &|text| text.replace("RAISE", "-- RAISE"), "NS730", "0001_init");
+    tampered("migrations/0002_b/plan.json", &|text| text.replace("is new", "is old"), "NS730", "0002_b");
+    tampered(
+        "schema/tables/b.json",
+        &|text| text.replace("bigint", "text"),
+        "NS730",
+        "is not what the migrations lead to",
+    );
+    let swapped = |text: &str| text.lines().rev().fold(String::new(), |all, line| all + line + "\n");
+    tampered("nself.sum", &swapped, "NS730", "stands where");
+    tampered("nself.sum", &|text| text.replace("up:", "<<<<<<< up:"), "NS732", "nself db rebase");
+    tampered("migrations/0002_b/plan.json", &|_| "{".into(), "NS732", "plan.json");
+    // Line ends of another system are no change.
+    let up = file("migrations/0001_init/up.sql");
+    let text = fs::read_to_string(&up).unwrap();
+    fs::write(&up, text.replace('\n', "\r\n")).unwrap();
+    fine(folder, verify);
+    fs::write(&up, text).unwrap();
+    // One that is gone, and one that nobody sealed.
+    fs::rename(file("migrations/0002_b"), folder.join("away")).unwrap();
+    bad(folder, verify, "NS730", "0002_b is gone");
+    fs::rename(folder.join("away"), file("migrations/0002_b")).unwrap();
+    fine(folder, &["db", "new", "--by-hand", "--name", "own"]);
+    fs::write(file("migrations/0003_own/up.sql"), "UPDATE orders SET note = 'x';\n").unwrap();
+    bad(folder, verify, "NS730", "0003_own");
+    fine(folder, &["db", "sum"]);
+    fine(folder, verify);
+    fs::write(file("migrations/0001_init/up.sql"), "SELECT 1;\n").unwrap();
+    bad(folder, &["db", "sum"], "NS730", "0001_init");
+}
+
+fn git(folder: &Path, arguments: &[&str]) -> Ran {
+    let who = ["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "init.defaultBranch=main"];
+    run(Command::new("git").args(who).args(arguments).current_dir(folder))
+}
+
+#[test]
+fn branches_that_both_add_a_migration_are_put_in_order() {
+    let case = project("tables.a = { columns.id.type = \"bigint\" },");
+    let folder = case.path();
+    fine(folder, &["db", "new"]);
+    fs::write(folder.join(".gitignore"), ".nself\n").unwrap();
+    for arguments in [&["init", "-q"][..], &["add", "-A"], &["commit", "-qm", "one"], &["branch", "other"]] {
+        assert_eq!(git(folder, arguments).code, 0, "{arguments:?}");
+    }
+    let table = |name: &str| format!("tables.{name} = {{ columns.id.type = \"bigint\" }},\n");
+    define(folder, &(table("a") + &table("theirs")));
+    fine(folder, &["db", "new", "--name", "theirs"]);
+    git(folder, &["add", "-A"]);
+    assert_eq!(git(folder, &["commit", "-qm", "theirs"]).code, 0);
+    assert_eq!(git(folder, &["checkout", "-q", "other"]).code, 0);
+    define(folder, &(table("a") + &table("ours")));
+    fine(folder, &["db", "new", "--name", "ours"]);
+    fine(folder, &["db", "new", "--by-hand", "--name", "by_hand"]);
+    fs::write(folder.join("db/shop/migrations/0003_by_hand/up.sql"), "INSERT INTO ours VALUES (1);\n").unwrap();
+    fine(folder, &["db", "sum"]);
+    fine(folder, &["db", "verify", "--base", "HEAD"]);
+    git(folder, &["add", "-A"]);
+    assert_eq!(git(folder, &["commit", "-qm", "ours"]).code, 0);
+    bad(folder, &["db", "verify", "--base", "main"], "NS730", "0002_ours stands where the base has 0002_theirs");
+    // The merge conflicts in the sum, as it should.
+    let merge = git(folder, &["merge", "main"]);
+    assert!(merge.code != 0 && merge.stdout.contains("nself.sum"), "{}{}", merge.stdout, merge.stderr);
+    define(folder, &(table("a") + &table("ours") + &table("theirs")));
+    let ran = fine(folder, &["db", "rebase", "--base", "main"]);
+    assert!(ran.stdout.contains("0003_ours") && ran.stdout.contains("0004_by_hand"), "{}", ran.stdout);
+    fine(folder, &["db", "verify", "--base", "main"]);
+    let names: Vec<String> = fs::read_dir(folder.join("db/shop/migrations"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .collect();
+    assert_eq!(names.len(), 4, "{names:?}");
+    let kept = fs::read_to_string(folder.join("db/shop/migrations/0004_by_hand/up.sql")).unwrap();
+    assert_eq!(kept, "INSERT INTO ours VALUES (1);\n");
+    let up = fs::read_to_string(folder.join("db/shop/migrations/0003_ours/up.sql")).unwrap();
+    assert!(up.contains("ours") && !up.contains("theirs"), "{up}");
+    // History that was rewritten is seen from the base.
+    bad(folder, &["db", "verify", "--base", "nowhere"], "NS804", "--base takes a revision");
+}
+
+/// Environments differ in data only.
+#[test]
+fn an_environment_cannot_have_other_tables() {
+    let case = stack(
+        "{ project = \"shop\", domain = \"shop.example.com\", databases.shop.tables.a = { columns.id.type = \"bigint\" },\n\
+           environments.prod.databases.shop.tables.a.columns.id.type = \"text\" }",
+    );
+    bad(case.path(), &["db", "diff"], "NS710", "not the same in all environments");
+}

@@ -1,0 +1,94 @@
+//! DBML through nself and through the reference reader, both into PostgreSQL: the same tables, columns and keys.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use super::server::{Server, Session, Version};
+use crate::support::{nself_in, root, run, tool};
+
+/// What both sides must agree on. Names of constraints are each side's own, and DBML does not say when keys are
+/// checked.
+const FACTS: &str = "
+  SELECT concat_ws(' ', n.nspname, c.relname, attname, format_type(atttypid, atttypmod), attnotnull)
+    FROM pg_attribute JOIN pg_class c ON c.oid = attrelid JOIN pg_namespace n ON n.oid = relnamespace
+   WHERE attnum > 0 AND relkind = 'r' AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+  UNION ALL
+  SELECT regexp_replace(concat_ws(' ', conrelid::regclass, contype, pg_get_constraintdef(oid)), ' ON UPDATE NO ACTION| DEFERRABLE', '', 'g')
+    FROM pg_constraint WHERE contype IN ('p', 'f') AND connamespace <> 'pg_catalog'::regnamespace
+  UNION ALL
+  SELECT concat_ws(' ', indrelid::regclass, indisunique, regexp_replace(pg_get_indexdef(indexrelid), 'INDEX .* ON', 'ON'))
+    FROM pg_index JOIN pg_class ON oid = indrelid WHERE relnamespace <> 'pg_catalog'::regnamespace AND relkind = 'r'
+  UNION ALL
+  SELECT concat_ws(' ', enumtypid::regtype, enumsortorder, enumlabel) FROM pg_enum
+  ORDER BY 1;";
+
+fn reference(tools: &Path, file: &Path) -> crate::support::Ran {
+    let script = "const {exporter} = require(process.argv[1] + '/node_modules/@dbml/core');\
+        try { process.stdout.write(exporter.export(require('fs').readFileSync(process.argv[2], 'utf8'), 'postgres')) }\
+        catch (error) { console.error(JSON.stringify(error.diags)); process.exit(1) }";
+    run(Command::new("node").args(["-e", script]).arg(tools).arg(file))
+}
+
+fn facts(session: &mut Session) -> String {
+    session.must(FACTS)
+}
+
+#[test]
+fn both_readers_of_dbml_give_the_same_tables() {
+    let (Some(tools), Some(server)) = (tool("dbml"), Server::start(Version::V15)) else { return };
+    for name in ["shop", "school"] {
+        let file = root().join("tests/dbml").join(format!("{name}.dbml"));
+        let theirs = reference(&tools, &file);
+        assert_eq!(theirs.code, 0, "{}", theirs.stderr);
+        server.database(&format!("{name}_theirs"));
+        let mut their_session = server.session("postgres", &format!("{name}_theirs"));
+        their_session.must(&theirs.stdout);
+
+        let folder = tempfile::tempdir().unwrap();
+        let ran = nself_in(folder.path(), ["db", "import", &file.display().to_string()]);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        fs::write(folder.path().join("imported.ncl"), &ran.stdout).unwrap();
+        fs::write(
+            folder.path().join("stack.ncl"),
+            "let nself = import \"nself/main.ncl\" in\n{ project = \"shop\", domain = \"shop.example.com\", databases.shop = import \"imported.ncl\" } | nself.Stack\n",
+        )
+        .unwrap();
+        let diff = nself_in(folder.path(), ["db", "diff"]);
+        assert_eq!(diff.code, 1, "{}", diff.stderr);
+        server.database(&format!("{name}_ours"));
+        let mut session = server.session("postgres", &format!("{name}_ours"));
+        session.transaction(&diff.stdout).unwrap();
+        let (ours, theirs) = (facts(&mut session), facts(&mut their_session));
+        let diff = similar::TextDiff::from_lines(&theirs, &ours);
+        assert!(ours == theirs, "{name}\n{}", diff.unified_diff().context_radius(0).header("theirs", "ours"));
+        assert!(ours.lines().count() > 15, "{ours}");
+    }
+}
+
+#[test]
+fn what_is_no_dbml_or_has_no_place_is_named_with_its_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("x.dbml");
+    for (text, line, words) in [
+        ("Table a {\n  id int [pk\n}", 3, "the file ends too early"),
+        ("Table a {\n  id int [note: 'it''s']\n}", 2, "takes one value"),
+        ("Table a {\n  ID int\n}", 2, "the name `ID`"),
+        ("Table a {\n  id int [colour: #fff]\n}", 2, "`colour` of a.id is not taken over"),
+        ("Table a {\n  id int [pk]\n}\nTable b {\n  id int [pk]\n}\nRef: a.id <> b.id", 7, "many to many"),
+        ("Table a {\n  id int [default: 'x]\n}", 2, "the text is not closed"),
+        ("TablePartial a {\n  id int\n}", 1, "`tablepartial` is not taken over"),
+        ("Table a {\n  id int [default: `1; DROP TABLE x`]\n}", 2, "there is a `;`"),
+    ] {
+        fs::write(&file, text).unwrap();
+        let ran = nself_in(folder.path(), ["db", "import", "x.dbml"]);
+        let place = format!("x.dbml:{line}:1");
+        assert!(
+            ran.code == 2 && ran.stdout.is_empty() && ran.stderr.contains("[NS714]") && ran.stderr.contains(words),
+            "{text}: {}{}",
+            ran.stdout,
+            ran.stderr
+        );
+        assert!(ran.stderr.contains(&place), "{place}: {}", ran.stderr);
+    }
+}

@@ -1,0 +1,9 @@
+//! Databases against real PostgreSQL servers.
+
+mod commands;
+mod dbml;
+mod edits;
+mod property;
+mod runner;
+mod server;
+mod tenants;

@@ -1,0 +1,384 @@
+//! The planner, judged by PostgreSQL: a random schema becomes another by the planned steps, and the catalogs are
+//! those of the other made from nothing. `NSELF_CASES=20000` runs more of them.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use nself::database::model::{Schema, TypeName, UserType};
+use nself::database::plan::{Down, Groups, Mode, plan};
+use nself::diagnostic::{Code, Diagnostic, FieldPath};
+use nself::stack::SqlIdent;
+use serde_json::Value;
+
+use super::edits::{Dice, Draft, EDITS, TYPES};
+use super::server::{Server, Session, Version};
+
+/// An edit by its number and the numbers that it draws.
+type Numbers = Vec<(usize, u64)>;
+
+#[derive(Debug, Clone)]
+struct Case {
+    first: Numbers,
+    second: Numbers,
+}
+
+impl Case {
+    fn new(number: u64) -> Case {
+        let mut dice = Dice::new(number);
+        let mut numbers = |count: usize| -> Numbers {
+            (0..count).map(|_| (dice.below(EDITS.len()), dice.below(1 << 30) as u64)).collect()
+        };
+        let mut first = vec![(0, number), (0, number + 1)];
+        first.extend(numbers(usize::try_from(number % 23).unwrap() + 4));
+        Case { first, second: numbers(usize::try_from(number % 5).unwrap() + 1) }
+    }
+
+    fn drafts(&self, done: &mut Vec<&'static str>) -> (Draft, Draft) {
+        let mut a = Draft::new();
+        for (edit, seed) in &self.first {
+            apply(&mut a, *edit, *seed);
+        }
+        let a = a.settled();
+        let mut b = a.clone();
+        for (edit, seed) in &self.second {
+            if apply(&mut b, *edit, *seed) {
+                done.push(EDITS[*edit].0);
+            }
+        }
+        (a, b)
+    }
+}
+
+fn apply(draft: &mut Draft, edit: usize, seed: u64) -> bool {
+    let mut tried = draft.clone();
+    let applied = (EDITS[edit].1)(&mut tried, &mut Dice::new(seed)).is_some();
+    if applied {
+        *draft = tried;
+    }
+    applied
+}
+
+fn schema(root: &Value) -> Result<Schema, String> {
+    decode(&root.to_string())
+}
+
+fn decode(text: &str) -> Result<Schema, String> {
+    let schema: Schema = serde_json::from_str(text).map_err(|error| format!("{error}\n{text}"))?;
+    let (schema, findings) = nself::database::complete(schema, &FieldPath::root());
+    if findings.is_empty() { Ok(schema) } else { Err(format!("{findings:#?}\n{text}")) }
+}
+
+/// The same value with its fields in another order.
+fn shuffled(value: &Value, dice: &mut Dice) -> String {
+    match value {
+        Value::Object(fields) => {
+            let mut all: Vec<String> = fields
+                .iter()
+                .map(|(key, value)| format!("{}:{}", Value::from(key.as_str()), shuffled(value, dice)))
+                .collect();
+            let mut out = Vec::new();
+            while !all.is_empty() {
+                out.push(all.swap_remove(dice.below(all.len())));
+            }
+            format!("{{{}}}", out.join(","))
+        }
+        Value::Array(items) => {
+            format!("[{}]", items.iter().map(|item| shuffled(item, dice)).collect::<Vec<_>>().join(","))
+        }
+        other => other.to_string(),
+    }
+}
+
+/// Plans with every hazard allowed; the objects are named in the findings.
+fn planned(a: &Schema, b: &mut Schema) -> Result<Groups, Vec<Diagnostic>> {
+    for _ in 0..3 {
+        match plan(a, b, &FieldPath::root()) {
+            Err(findings)
+                if findings.iter().all(|found| matches!(found.code, Code::HazardNotAllowed | Code::RenameUnclear)) =>
+            {
+                for finding in findings {
+                    let at = finding.hint.find("allow.\"").unwrap() + 7;
+                    let (object, rest) = finding.hint[at..].split_once("\".").unwrap();
+                    let hazard = rest.split([' ', '`']).next().unwrap();
+                    let hazard = serde_json::from_value(hazard.into()).unwrap();
+                    let why = serde_json::from_value("meant".into()).unwrap();
+                    b.allow.entry(object.to_owned()).or_default().insert(hazard, why);
+                }
+            }
+            other => return other,
+        }
+    }
+    plan(a, b, &FieldPath::root())
+}
+
+fn run_up(session: &mut Session, groups: &Groups) -> Result<(), String> {
+    for group in groups {
+        let sql: Vec<&str> = group.iter().map(|step| step.up.as_str()).collect();
+        let sql = sql.join("\n");
+        let ran = match group[0].mode {
+            Mode::Index(_) => session.try_run(&sql),
+            Mode::Transaction => session.transaction(&sql),
+        };
+        ran.map_err(|error| format!("{error}\n{sql}"))?;
+    }
+    Ok(())
+}
+
+fn run_down(session: &mut Session, groups: &Groups) -> Result<bool, String> {
+    let never = |group: &[nself::database::plan::Step]| group.iter().any(|step| matches!(step.down, Down::Never(_)));
+    if groups.iter().any(|group| never(group)) {
+        return Ok(false);
+    }
+    for group in groups.iter().rev() {
+        let steps = group.iter().rev().filter_map(|step| match &step.down {
+            Down::Sql(sql) => Some(sql.as_str()),
+            _ => None,
+        });
+        let sql = steps.collect::<Vec<_>>().join("\n");
+        let ran = match group[0].mode {
+            Mode::Index(_) => session.try_run(&sql),
+            Mode::Transaction => session.transaction(&sql),
+        };
+        ran.map_err(|error| format!("down: {error}\n{sql}"))?;
+    }
+    Ok(true)
+}
+
+/// The expression for a value of the row `i`.
+fn value(kind: &str) -> Option<&'static str> {
+    let like = match kind {
+        "text" | "varchar(40)" => "varchar(20)",
+        "numeric(12,2)" => "numeric(8,2)",
+        other => other,
+    };
+    TYPES.iter().find(|(known, ..)| *known == like).map(|(_, value, _)| *value)
+}
+
+fn seed(root: &Schema) -> String {
+    let mut sql = vec!["SET session_replication_role = replica;".to_owned()];
+    for (name, table) in &root.tables {
+        let label = |kind: &TypeName| match kind.object().and_then(|kind| root.types.get(&kind)) {
+            Some(UserType::Enum(found)) if !kind.is_array() => Some(format!("'{}'", found.values[0])),
+            _ => None,
+        };
+        let columns: Vec<(&SqlIdent, String)> = table
+            .columns
+            .iter()
+            .filter(|(_, column)| column.generated.is_none() && column.identity.is_none())
+            .filter_map(|(name, column)| {
+                Some((name, value(column.kind.as_str()).map(str::to_owned).or_else(|| label(&column.kind))?))
+            })
+            .collect();
+        let names: Vec<String> = columns.iter().map(|(name, _)| format!("\"{name}\"")).collect();
+        let values: Vec<String> = columns.iter().map(|(_, value)| value.replace("$i", "i")).collect();
+        sql.push(format!(
+            "INSERT INTO {} ({}) SELECT {} FROM generate_series(1, 3) i;",
+            name.sql(),
+            names.join(", "),
+            values.join(", ")
+        ));
+    }
+    sql.push("SET session_replication_role = origin;".into());
+    sql.join("\n")
+}
+
+/// Queries of the old and the new side for each column that both have.
+fn kept(a: &Schema, b: &Schema) -> Vec<(String, String)> {
+    let mut pairs = Vec::new();
+    for (name, table) in &b.tables {
+        let from = table.renamed_from.as_ref().map(|from| name.beside(from)).filter(|from| a.tables.contains_key(from));
+        let from = from.unwrap_or_else(|| name.clone());
+        let Some(was) = a.tables.get(&from) else { continue };
+        for (column, is) in &table.columns {
+            let old =
+                is.renamed_from.clone().filter(|old| was.columns.contains_key(old)).unwrap_or_else(|| column.clone());
+            let Some(before) = was.columns.get(&old) else { continue };
+            if value(before.kind.as_str()).is_none() || before.generated.is_some() || is.generated.is_some() {
+                continue;
+            }
+            let query = |table: String, column: &SqlIdent| {
+                format!(
+                    "SELECT '{table}', count(*), md5(string_agg(\"{column}\"::text, ',' ORDER BY id)) FROM {table};"
+                )
+            };
+            pairs.push((query(from.sql(), &old), query(name.sql(), column)));
+        }
+    }
+    pairs
+}
+
+struct World {
+    a: Session,
+    owner: Session,
+    fresh: Session,
+}
+
+impl World {
+    fn new(server: &Server, number: usize) -> World {
+        let (a, b) = (format!("a{number}"), format!("b{number}"));
+        server.database(&a);
+        server.database(&b);
+        World {
+            a: server.session("postgres", &a),
+            owner: server.session("owner", &a),
+            fresh: server.session("owner", &b),
+        }
+    }
+
+    fn digests(&mut self, queries: impl Iterator<Item = String>) -> Vec<String> {
+        let sql: Vec<String> = queries.collect();
+        let text = self.a.must(&sql.join("\n"));
+        // The table may have another name now.
+        text.lines().map(|line| line.split_once('|').unwrap_or_default().1.to_owned()).collect()
+    }
+
+    /// What happened: nothing for a refusal, whether there was a way back otherwise.
+    fn check(&mut self, case: &Case, done: &mut Vec<&'static str>) -> Result<Option<bool>, String> {
+        let (draft_a, draft_b) = case.drafts(done);
+        let (a, mut b) = (schema(&draft_a.root)?, schema(&draft_b.root)?);
+        let empty = Schema::default();
+        let text = |error: Vec<Diagnostic>| format!("{error:#?}");
+        let Ok(groups) = planned(&a, &mut b) else { return Ok(None) };
+        let mut permuted = decode(&shuffled(&draft_b.root, &mut Dice::new(7)))?;
+        permuted.allow = b.allow.clone();
+        if plan(&a, &permuted, &FieldPath::root()).map_err(text)? != groups {
+            return Err("another order of fields gives another plan".into());
+        }
+        self.owner.reset();
+        run_up(&mut self.owner, &plan(&empty, &a, &FieldPath::root()).map_err(text)?)?;
+        self.a.try_run(&seed(&a)).map_err(|error| format!("seeds: {error}"))?;
+        let before = self.owner.catalog();
+        let kept = kept(&a, &b);
+        let rows = self.digests(kept.iter().map(|(old, _)| old.clone()));
+        run_up(&mut self.owner, &groups)?;
+        let after = self.owner.catalog();
+        self.fresh.reset();
+        run_up(&mut self.fresh, &plan(&empty, &b, &FieldPath::root()).map_err(text)?)?;
+        same("fresh", &self.fresh.catalog(), "migrated", &after)?;
+        if self.digests(kept.iter().map(|(_, new)| new.clone())) != rows {
+            return Err(format!("stored rows changed: {kept:#?}"));
+        }
+        // What is kept of B in files is B, and nothing is left to do.
+        let snapshot: Schema = serde_json::from_str(&serde_json::to_string(&b).unwrap()).map_err(|e| e.to_string())?;
+        if !plan(&snapshot, &b, &FieldPath::root()).map_err(text)?.is_empty() {
+            return Err("a second run has something to do".into());
+        }
+        let back = run_down(&mut self.owner, &groups)?;
+        if back {
+            same("before", &before, "and back", &self.owner.catalog())?;
+            if self.digests(kept.iter().map(|(old, _)| old.clone())) != rows {
+                return Err("the way back lost rows".into());
+            }
+        }
+        Ok(Some(back))
+    }
+}
+
+fn same(one: &str, left: &str, other: &str, right: &str) -> Result<(), String> {
+    if left == right {
+        return Ok(());
+    }
+    let diff = similar::TextDiff::from_lines(left, right);
+    Err(format!("catalogs differ\n{}", diff.unified_diff().context_radius(0).header(one, other)))
+}
+
+/// Leaves out edits as long as it still fails.
+fn shrink(world: &mut World, mut case: Case) -> (Case, String) {
+    let fails = |world: &mut World, case: &Case| world.check(case, &mut Vec::new()).err();
+    let mut error = fails(world, &case).unwrap_or_default();
+    loop {
+        let mut smaller = None;
+        for i in 0..case.second.len() + case.first.len() {
+            let mut tried = case.clone();
+            if i < case.second.len() {
+                tried.second.remove(i);
+            } else {
+                tried.first.remove(i - case.second.len());
+            }
+            if let Some(found) = fails(world, &tried) {
+                smaller = Some((tried, found));
+                break;
+            }
+        }
+        match smaller {
+            Some((tried, found)) => (case, error) = (tried, found),
+            None => return (case, error),
+        }
+    }
+}
+
+fn cases() -> usize {
+    std::env::var("NSELF_CASES").ok().and_then(|count| count.parse().ok()).unwrap_or(2_000)
+}
+
+fn property(version: Version, from: usize, count: usize) {
+    let Some(server) = Server::start(version) else { return };
+    let next = AtomicUsize::new(from);
+    let failed = Mutex::new(None);
+    let counts = Mutex::new((BTreeMap::<&str, usize>::new(), 0, 0, 0));
+    std::thread::scope(|scope| {
+        for worker in 0..2 {
+            let (server, next, failed, counts) = (&server, &next, &failed, &counts);
+            scope.spawn(move || {
+                let mut world = World::new(server, worker);
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    if number >= from + count || failed.lock().unwrap().is_some() {
+                        break;
+                    }
+                    let case = Case::new(number as u64);
+                    let mut done = Vec::new();
+                    match world.check(&case, &mut done) {
+                        Ok(outcome) => {
+                            let mut counts = counts.lock().unwrap();
+                            match outcome {
+                                None => counts.1 += 1,
+                                Some(back) => {
+                                    counts.2 += 1;
+                                    counts.3 += usize::from(back);
+                                    for kind in done {
+                                        *counts.0.entry(kind).or_default() += 1;
+                                    }
+                                }
+                            }
+                        }
+                        Err(_) => {
+                            let (case, error) = shrink(&mut world, case);
+                            let (a, b) = case.drafts(&mut Vec::new());
+                            let mut names = Vec::new();
+                            names.extend(case.second.iter().map(|(edit, _)| EDITS[*edit].0));
+                            *failed.lock().unwrap() = Some(format!(
+                                "case {number}, edits {names:?}\n{error}\nfrom {:#}\nto {:#}",
+                                a.root, b.root
+                            ));
+                        }
+                    }
+                }
+            });
+        }
+    });
+    if let Some(failure) = failed.into_inner().unwrap() {
+        panic!("{failure}");
+    }
+    let (kinds, refused, ran, back) = counts.into_inner().unwrap();
+    eprintln!(
+        "{version:?}: {ran} plans ran, {back} of them also back, {refused} refused; {} kinds: {kinds:?}",
+        kinds.len()
+    );
+    assert!(refused * 5 < ran, "too much is refused");
+    if count >= 1_000 {
+        assert!(kinds.len() >= 90, "kinds of change are never tried: {}", kinds.len());
+        assert!(back * 4 > ran, "ways back are hardly ever tried");
+    }
+}
+
+#[test]
+fn a_planned_change_gives_the_other_schema_and_keeps_the_rows() {
+    property(Version::V15, 0, cases());
+}
+
+#[test]
+fn a_newer_server_agrees() {
+    property(Version::V17, 1_000_000, cases() / 10);
+}

@@ -1,0 +1,257 @@
+//! The generated runner against a real server: whatever happened to files, ledger or runner, it applies each
+//! migration once and in order, or touches nothing.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use nself::database::history::{Files, History};
+use nself::stack::SqlIdent;
+use nself::stack::text::Checked;
+
+use super::server::{Server, Version};
+use crate::support::{Ran, nself_in, run, stack};
+
+const FIRST: &str = r#"tables.orders = { columns = { id = { type = "bigint" }, note = { type = "text", nullable = true } }, primary_key = ["id"] }"#;
+const SECOND: &str = r#"tables.orders = {
+  columns = { id = { type = "bigint" }, note = { type = "text", nullable = true }, state = { type = "text", default = "'new'" } },
+  primary_key = ["id"], uniques.orders_note_key.columns = ["note"],
+}"#;
+
+/// A project with the database `orders`, which belongs to the role `owner`.
+struct Project {
+    folder: tempfile::TempDir,
+}
+
+impl Project {
+    fn new(definition: &str) -> Project {
+        let project = Project { folder: stack("{}") };
+        project.define(definition);
+        project.nself(&["db", "new"]);
+        project
+    }
+
+    fn define(&self, definition: &str) {
+        let text = format!(
+            "let nself = import \"nself/main.ncl\" in\n{{ project = \"shop\", domain = \"shop.example.com\",\n\
+             services.owner = {{ image = \"a/owner:1\", databases.main.name = \"orders\" }},\n\
+             databases.orders = {{ {definition} }} }} | nself.Stack\n"
+        );
+        fs::write(self.folder.path().join("stack.ncl"), text).unwrap();
+    }
+
+    fn nself(&self, arguments: &[&str]) -> Ran {
+        let ran = nself_in(self.folder.path(), arguments);
+        assert_eq!(ran.code, 0, "{arguments:?}: {}{}", ran.stdout, ran.stderr);
+        ran
+    }
+
+    fn next(&self, definition: &str) {
+        self.define(definition);
+        self.nself(&["db", "new", "--name", "next"]);
+    }
+
+    /// Another history with the same definitions.
+    fn rewrite(&self, change: impl FnOnce(&mut History)) {
+        let name = SqlIdent::new("orders").unwrap();
+        let root = self.folder.path().join("db/orders");
+        let files: Files = crate::support::tree(&root).into_iter().collect();
+        let mut history = History::parse(&name, &files).unwrap();
+        change(&mut history);
+        fs::remove_dir_all(root.join("migrations")).unwrap();
+        for (path, bytes) in history.files() {
+            fs::create_dir_all(root.join(&path).parent().unwrap()).unwrap();
+            fs::write(root.join(path), bytes).unwrap();
+        }
+    }
+
+    fn deploy(&self) -> PathBuf {
+        self.nself(&["gen", "--env", "local"]);
+        self.folder.path().join("deploy/local/migrations/orders")
+    }
+
+    fn runner(&self, server: &Server, database: &str) -> Command {
+        let mut command = Command::new("/bin/sh");
+        command.arg(self.folder.path().join("deploy/local/migrations/orders/run.sh"));
+        command.env("PGHOST", server.folder()).env("PGUSER", "postgres").env("PGDATABASE", database);
+        command
+    }
+
+    fn migrate(&self, server: &Server, database: &str) -> Ran {
+        self.deploy();
+        run(&mut self.runner(server, database))
+    }
+}
+
+fn applied(ran: &Ran) -> usize {
+    ran.stdout.matches("applying ").count()
+}
+
+fn refused(ran: &Ran, why: &str) {
+    assert!(ran.code != 0 && ran.stderr.contains(why), "{}{}", ran.stdout, ran.stderr);
+}
+
+#[test]
+fn each_migration_is_applied_once_and_in_order() {
+    let Some(server) = Server::start(Version::V15) else { return };
+    server.database("orders");
+    let project = Project::new(FIRST);
+    let first = project.migrate(&server, "orders");
+    assert_eq!((first.code, applied(&first)), (0, 1), "{}{}", first.stdout, first.stderr);
+    let again = project.migrate(&server, "orders");
+    assert_eq!((again.code, again.stdout.as_str(), again.stderr.as_str()), (0, "done\n", ""));
+    project.next(SECOND);
+    let second = project.migrate(&server, "orders");
+    // The column, the index by itself, the constraint.
+    assert_eq!((second.code, applied(&second)), (0, 3), "{}{}", second.stdout, second.stderr);
+    let mut session = server.session("postgres", "orders");
+    let ledger = session.must("SELECT string_agg(number || ' ' || state, ',' ORDER BY number) FROM nself.ledger;");
+    assert_eq!(ledger.trim(), "1 done,2 done,3 done,4 done");
+    assert_eq!(session.must("SELECT tableowner FROM pg_tables WHERE tablename = 'orders';").trim(), "owner");
+    let url = format!("postgresql://postgres@/orders?host={}", server.folder().display());
+    let status = project.nself(&["db", "status", "--url", &url]);
+    assert!(status.stdout.contains("on the server 4, waiting 0"), "{}", status.stdout);
+    // Somebody else's change is noticed, and stops nobody.
+    session.must("CREATE INDEX by_hand ON orders (state);");
+    let drifted = project.migrate(&server, "orders");
+    assert!(drifted.code == 0 && drifted.stderr.contains("changed by something else"), "{}", drifted.stderr);
+    assert_eq!(project.migrate(&server, "orders").stderr, "");
+}
+
+#[test]
+fn whatever_was_tampered_with_stops_the_runner_before_its_first_step() {
+    let Some(server) = Server::start(Version::V15) else { return };
+    server.database("orders");
+    server.database("fresh");
+    let project = Project::new(FIRST);
+    assert_eq!(project.migrate(&server, "orders").code, 0);
+    let old = project.folder.path().join("old");
+    assert!(run(Command::new("cp").args(["-r"]).arg(project.deploy()).arg(&old)).code == 0);
+    project.next(SECOND);
+    let folder = project.deploy();
+
+    // A file that is not what was written: nothing of it is applied, not even what comes before it.
+    let file = folder.join("0002_next.sql");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, format!("{text}\nDROP TABLE orders;\n")).unwrap();
+    for database in ["orders", "fresh"] {
+        refused(&run(&mut project.runner(&server, database)), "0002_next.sql was changed");
+    }
+    let mut fresh = server.session("postgres", "fresh");
+    assert_eq!(fresh.must("SELECT count(*) FROM nself.ledger;").trim(), "0");
+    fs::write(&file, text).unwrap();
+
+    // Edited and sealed anew, inserted before what was applied, removed.
+    let good = project.nself(&["db", "verify"]);
+    assert!(good.stderr.contains("4 migrations"), "{}", good.stderr);
+    project.rewrite(|history| history.migrations[0].up += "-- edited\n");
+    refused(&project.migrate(&server, "orders"), "0001_init is not what was applied");
+    project.rewrite(|history| {
+        let up = history.migrations[0].up.replace("-- edited\n", "");
+        history.migrations[0].up = up;
+    });
+    assert_eq!(project.migrate(&server, "orders").code, 0);
+
+    // An older build, another ledger.
+    let mut older = project.runner(&server, "orders");
+    older = {
+        let mut command = Command::new("/bin/sh");
+        command.arg(old.join("run.sh")).envs(older.get_envs().filter_map(|(key, value)| Some((key, value?))));
+        command
+    };
+    refused(&run(&mut older), "which this build does not know");
+    let mut session = server.session("postgres", "orders");
+    session.must("UPDATE nself.ledger SET sum = repeat('0', 64) WHERE number = 2;");
+    refused(&project.migrate(&server, "orders"), "0002_next is not what was applied");
+    session.must("DELETE FROM nself.ledger WHERE number = 2;");
+    refused(&project.migrate(&server, "orders"), "the ledger has a gap");
+}
+
+#[test]
+fn six_runners_apply_everything_once() {
+    let Some(server) = Server::start(Version::V15) else { return };
+    server.database("orders");
+    let project = Project::new(FIRST);
+    project.next(SECOND);
+    project.deploy();
+    let start = |_| -> Child {
+        project.runner(&server, "orders").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let runners: Vec<Child> = (0..6).map(start).collect();
+    let mut applied = 0;
+    for runner in runners {
+        let output = runner.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        applied += String::from_utf8_lossy(&output.stdout).matches("applying ").count();
+    }
+    assert_eq!(applied, 4);
+}
+
+#[test]
+fn a_runner_that_was_killed_is_resumed() {
+    let Some(server) = Server::start(Version::V15) else { return };
+    server.database("orders");
+    let project = Project::new(FIRST);
+    project.nself(&["db", "new", "--by-hand", "--name", "slow"]);
+    let up = project.folder.path().join("db/orders/migrations/0002_slow/up.sql");
+    fs::write(&up, "INSERT INTO orders (id) VALUES (1);\nSELECT pg_sleep(600);\n").unwrap();
+    project.nself(&["db", "sum"]);
+    project.deploy();
+    let mut runner = project.runner(&server, "orders").stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut session = server.session("postgres", "orders");
+    let asleep = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = 'orders';";
+    while session.must(asleep).trim() != "1" {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    // run.sh became psql; its server process ends with the connection.
+    runner.kill().unwrap();
+    runner.wait().unwrap();
+    session.must(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = 'orders';",
+    );
+    assert_eq!(session.must("SELECT count(*) FROM orders;").trim(), "0");
+    fs::write(&up, "INSERT INTO orders (id) VALUES (1);\n").unwrap();
+    project.nself(&["db", "sum"]);
+    let resumed = project.migrate(&server, "orders");
+    assert_eq!((resumed.code, applied(&resumed)), (0, 1), "{}{}", resumed.stdout, resumed.stderr);
+    assert_eq!(session.must("SELECT count(*) FROM orders;").trim(), "1");
+}
+
+#[test]
+fn an_index_that_was_left_invalid_is_built_again() {
+    let Some(server) = Server::start(Version::V15) else { return };
+    server.database("orders");
+    let project = Project::new(FIRST);
+    assert_eq!(project.migrate(&server, "orders").code, 0);
+    let mut session = server.session("postgres", "orders");
+    session.must("INSERT INTO orders VALUES (1, 'same'), (2, 'same');");
+    project.next(SECOND);
+    refused(&project.migrate(&server, "orders"), "could not create unique index");
+    let invalid = "SELECT count(*) FROM pg_index WHERE NOT indisvalid;";
+    assert_eq!(session.must(invalid).trim(), "1");
+    session.must("UPDATE orders SET note = 'other' WHERE id = 2;");
+    let resumed = project.migrate(&server, "orders");
+    assert_eq!((resumed.code, applied(&resumed)), (0, 2), "{}{}", resumed.stdout, resumed.stderr);
+    assert_eq!(session.must(invalid).trim(), "0");
+}
+
+/// Known-bad control: a migration that fails leaves nothing behind.
+#[test]
+fn a_migration_that_fails_leaves_nothing_behind() {
+    let Some(server) = Server::start(Version::V17) else { return };
+    server.database("orders");
+    let project = Project::new(FIRST);
+    project.nself(&["db", "new", "--by-hand", "--name", "bad"]);
+    let up = project.folder.path().join("db/orders/migrations/0002_bad/up.sql");
+    fs::write(&up, "CREATE TABLE left_behind ();\nSELECT 1 / 0;\n").unwrap();
+    project.nself(&["db", "sum"]);
+    refused(&project.migrate(&server, "orders"), "division by zero");
+    let mut session = server.session("postgres", "orders");
+    assert_eq!(session.must("SELECT to_regclass('left_behind') IS NULL;").trim(), "t");
+    assert_eq!(session.must("SELECT count(*) FROM nself.ledger;").trim(), "1");
+    // What would end the runner's transaction is refused before anything is generated.
+    fs::write(&up, "COMMIT;\n").unwrap();
+    project.nself(&["db", "sum"]);
+    let ran = nself_in(project.folder.path(), ["gen"]);
+    assert!(ran.code == 2 && ran.stderr.contains("NS712"), "{}", ran.stderr);
+}

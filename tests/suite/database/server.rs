@@ -1,0 +1,180 @@
+//! A private PostgreSQL on a socket in a folder, and sessions that stay open: a case costs milliseconds.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use crate::support::tool;
+
+/// PostgreSQL 15 of this Debian, or 17 of the next one in its root file system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Version {
+    V15,
+    V17,
+}
+
+pub struct Server {
+    version: Version,
+    root: PathBuf,
+    folder: tempfile::TempDir,
+}
+
+impl Server {
+    /// The roles `owner`, `reader` and `writer` exist; `fsync` is off.
+    pub fn start(version: Version) -> Option<Server> {
+        let (root, folder) = match version {
+            Version::V15 => {
+                tool("stamps/packages")?;
+                (PathBuf::from("/"), tempfile::tempdir().unwrap())
+            }
+            Version::V17 => {
+                let root = tool("trixie")?;
+                let folder = tempfile::tempdir_in(root.join("tmp")).unwrap();
+                (root, folder)
+            }
+        };
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        let server = Server { version, root, folder };
+        server.must(
+            "initdb",
+            &["-U", "postgres", "--auth=trust", "-E", "UTF8", "--locale=C", "-D", &server.inner("data")],
+        );
+        let options = format!(
+            "-c listen_addresses='' -c unix_socket_directories={} -c fsync=off -c full_page_writes=off \
+             -c synchronous_commit=off -c autovacuum=off -c max_connections=60 -c log_min_messages=fatal",
+            server.inner("")
+        );
+        server
+            .must("pg_ctl", &["-w", "-o", &options, "-l", &server.inner("log"), "-D", &server.inner("data"), "start"]);
+        let mut session = server.session("postgres", "postgres");
+        session.must("CREATE ROLE owner LOGIN; CREATE ROLE reader LOGIN; CREATE ROLE writer LOGIN;");
+        Some(server)
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A path as the server sees it.
+    fn inner(&self, name: &str) -> String {
+        let path = self.folder.path().join(name);
+        let path = path.strip_prefix(&self.root).unwrap_or(&path);
+        format!("/{}", path.display()).trim_end_matches('/').to_owned()
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let bin = match self.version {
+            Version::V15 => format!("/usr/lib/postgresql/15/bin/{program}"),
+            Version::V17 => format!("/usr/lib/postgresql/17/bin/{program}"),
+        };
+        let mut command = match self.version {
+            Version::V15 => Command::new("runuser"),
+            Version::V17 => {
+                let mut command = Command::new("chroot");
+                command.arg(&self.root).arg("runuser");
+                command
+            }
+        };
+        command.args(["-u", "postgres", "--", &bin]).current_dir("/");
+        command
+    }
+
+    fn must(&self, program: &str, arguments: &[&str]) {
+        // The server keeps what it inherits, so its output goes nowhere.
+        let mut command = self.command(program);
+        let status = command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        assert!(status.unwrap().success(), "{program} {arguments:?}");
+    }
+
+    /// A database that belongs to `owner`.
+    pub fn database(&self, name: &str) {
+        let mut session = self.session("postgres", "postgres");
+        session.must(&format!("CREATE DATABASE {name} OWNER owner;"));
+        self.session("postgres", name).must("ALTER SCHEMA public OWNER TO owner;");
+    }
+
+    pub fn session(&self, user: &str, database: &str) -> Session {
+        Session::new(self.folder.path(), user, database)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let data = self.inner("data");
+        let mut stop = self.command("pg_ctl");
+        let _ =
+            stop.args(["-m", "immediate", "-D", &data, "stop"]).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    }
+}
+
+/// A psql that answers until it is dropped.
+pub struct Session {
+    child: Child,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+}
+
+const MARK: &str = "-----answered-----";
+
+impl Session {
+    fn new(socket: &Path, user: &str, database: &str) -> Session {
+        let mut child = Command::new("sh")
+            .args(["-c", "exec psql -X -qtA -v VERBOSITY=terse -h \"$0\" -U \"$1\" -d \"$2\" 2>&1"])
+            .arg(socket)
+            .args([user, database])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let input = child.stdin.take().unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        let mut session = Session { child, input, output };
+        session.must("SET client_min_messages = warning;");
+        session
+    }
+
+    /// Everything that was printed; an error when the server refused a statement.
+    pub fn try_run(&mut self, sql: &str) -> Result<String, String> {
+        writeln!(self.input, "{sql}\n\\echo {MARK}").unwrap();
+        self.input.flush().unwrap();
+        let mut text = String::new();
+        loop {
+            let mut line = String::new();
+            if self.output.read_line(&mut line).unwrap() == 0 {
+                return Err(format!("{text}psql ended"));
+            }
+            if line.trim_end() == MARK {
+                break;
+            }
+            text.push_str(&line);
+        }
+        if text.contains("ERROR:") || text.contains("FATAL:") { Err(text) } else { Ok(text) }
+    }
+
+    pub fn must(&mut self, sql: &str) -> String {
+        self.try_run(sql).unwrap_or_else(|error| panic!("{error}\n{sql}"))
+    }
+
+    /// In one transaction.
+    pub fn transaction(&mut self, sql: &str) -> Result<String, String> {
+        self.try_run(&format!("BEGIN;\n{sql}\nCOMMIT;"))
+    }
+
+    /// Everything that the role of this session owns goes away.
+    pub fn reset(&mut self) {
+        self.must("DROP OWNED BY owner CASCADE; CREATE SCHEMA public;");
+    }
+
+    pub fn catalog(&mut self) -> String {
+        self.must(include_str!("../../../generator/database/catalog.sql"))
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,120 @@
+//! Two tenants and the generated roles: whatever is asked, nobody reads or writes the other's rows.
+
+use std::fs;
+
+use super::server::{Server, Session, Version};
+use crate::support::{golden, name, nself_in, project};
+
+const A: &str = "aaaaaaaa-0000-0000-0000-000000000000";
+const B: &str = "bbbbbbbb-0000-0000-0000-000000000000";
+
+/// The golden case's database with two tenants' rows, written by the superuser.
+fn tenants() -> Option<(Server, tempfile::TempDir)> {
+    let server = Server::start(Version::V15)?;
+    let case = golden(false).into_iter().find(|case| name(case) == "database").unwrap();
+    let case = project(&case);
+    let mut session = server.session("postgres", "postgres");
+    session.must("CREATE ROLE tickets LOGIN; CREATE ROLE reports LOGIN; CREATE DATABASE tickets OWNER tickets;");
+    let mut session = server.session("postgres", "tickets");
+    session.must("GRANT CREATE, USAGE ON SCHEMA public TO tickets; GRANT USAGE ON SCHEMA public TO reports;");
+    assert_eq!(nself_in(case.path(), ["gen", "--env", "local"]).code, 0);
+    let run_sh = case.path().join("deploy/local/migrations/tickets/run.sh");
+    let mut runner = std::process::Command::new("/bin/sh");
+    runner.arg(run_sh).env("PGHOST", server.folder()).env("PGUSER", "postgres").env("PGDATABASE", "tickets");
+    let ran = crate::support::run(&mut runner);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    for (tenant, email) in [(A, "a@example.com"), (B, "b@example.com")] {
+        session.must(&format!(
+            "INSERT INTO people (id, tenant_id, email) VALUES ('{tenant}', '{tenant}', '{email}');
+             INSERT INTO tickets (tenant_id, author_id, title) VALUES ('{tenant}', '{tenant}', 'of {email}');"
+        ));
+    }
+    Some((server, case))
+}
+
+fn rows(session: &mut Session, sql: &str) -> String {
+    session
+        .try_run(sql)
+        .map_or_else(|error| error.lines().next().unwrap_or_default().to_owned(), |text| text.trim().to_owned())
+}
+
+#[test]
+fn no_role_reads_or_writes_rows_of_another_tenant() {
+    let Some((server, _case)) = tenants() else { return };
+    let mut superuser = server.session("postgres", "tickets");
+    let of_b = "SELECT md5(string_agg(t::text, ',' ORDER BY t)) FROM (SELECT p::text FROM people p WHERE tenant_id = 'bbbbbbbb-0000-0000-0000-000000000000' UNION ALL SELECT t::text FROM tickets t WHERE tenant_id = 'bbbbbbbb-0000-0000-0000-000000000000') AS x(t);";
+    let before = superuser.must(of_b);
+    // The owner of the tables, and a role that reads.
+    for role in ["tickets", "reports"] {
+        for setting in [None, Some(""), Some(A)] {
+            let mut session = server.session(role, "tickets");
+            if let Some(setting) = setting {
+                session.must(&format!("SET app.tenant_id = '{setting}';"));
+            }
+            let expected = if setting == Some(A) { "1" } else { "0" };
+            for from in
+                ["people", "tickets", "open_tickets", "(SELECT * FROM tickets) t", "tickets JOIN people ON true"]
+            {
+                let sql = format!("SELECT count(*) FROM {from};");
+                let found = rows(&mut session, &sql);
+                // The reader has no right to `people` at all.
+                let denied = role == "reports" && from.contains("people") && found.contains("permission denied");
+                assert!(found == expected || denied, "{role} {setting:?} {from}: {found}");
+            }
+            assert_eq!(rows(&mut session, "SELECT count(*) FROM tickets WHERE title LIKE '%b@%' OR true;"), expected);
+            for write in [
+                format!("INSERT INTO people (tenant_id, email) VALUES ('{B}', 'x@example.com');"),
+                format!("INSERT INTO tickets (tenant_id, author_id, title) VALUES ('{B}', '{B}', 'x');"),
+                format!("UPDATE tickets SET title = 'stolen' WHERE tenant_id = '{B}';"),
+                format!("UPDATE people SET tenant_id = '{B}';"),
+                format!("UPDATE tickets SET tenant_id = '{B}', author_id = '{B}';"),
+                format!("DELETE FROM people WHERE tenant_id = '{B}';"),
+                "DELETE FROM tickets WHERE title LIKE '%b@%';".to_owned(),
+                format!(
+                    "INSERT INTO people (id, tenant_id, email) VALUES ('{B}', '{A}', 'y@example.com') ON CONFLICT (id) DO UPDATE SET email = 'z@example.com';"
+                ),
+                format!(
+                    "MERGE INTO tickets USING (SELECT '{B}'::uuid AS t) s ON tenant_id = s.t WHEN MATCHED THEN DELETE WHEN NOT MATCHED THEN INSERT (tenant_id, author_id, title) VALUES (s.t, s.t, 'x');"
+                ),
+                "COPY tickets TO STDOUT;".to_owned(),
+            ] {
+                let said = rows(&mut session, &format!("BEGIN; {write} ROLLBACK;"));
+                assert!(!said.contains("b@example.com") && !said.contains(B), "{role} {setting:?} {write}: {said}");
+                let _ = session.try_run(&write);
+                assert_eq!(superuser.must(of_b), before, "{role} {setting:?}: {write}");
+            }
+        }
+    }
+}
+
+/// Known-bad control: without the policy the same questions are answered.
+#[test]
+fn without_its_policy_the_matrix_would_notice() {
+    let Some((server, _case)) = tenants() else { return };
+    server.session("postgres", "tickets").must("ALTER TABLE tickets NO FORCE ROW LEVEL SECURITY;");
+    let mut owner = server.session("tickets", "tickets");
+    assert_eq!(rows(&mut owner, "SELECT count(*) FROM tickets;"), "2");
+}
+
+/// What the convention adds cannot be taken away or written over.
+#[test]
+fn a_tenant_table_without_its_policy_does_not_generate() {
+    let case = golden(false).into_iter().find(|case| name(case) == "database").unwrap();
+    let case = project(&case);
+    let file = case.path().join("db/tickets.ncl");
+    let text = fs::read_to_string(&file).unwrap();
+    for (change, words) in [
+        ("scope = 'tenant,\n      policies.tenant_isolation.using = \"true\",", "the convention's own policy"),
+        ("scope = 'tenant,\n      columns.tenant_id = { type = \"text\" },", "`tenant_id` is uuid"),
+        ("scope = 'app,", "follows the other convention"),
+        ("", "does not say whose its rows are"),
+        ("scope = 'shared, columns.tenant_id.type = \"uuid\",", "is shared and has the column"),
+    ] {
+        fs::write(&file, text.replacen("scope = 'tenant,", change, 1)).unwrap();
+        let ran = nself_in(case.path(), ["db", "diff"]);
+        assert!(ran.code == 2 && ran.stderr.contains("[NS711]") && ran.stderr.contains(words), "{}", ran.stderr);
+    }
+    // Said or not, row-level security is forced.
+    fs::write(&file, text.replacen("scope = 'tenant,", "scope = 'tenant, row_security = 'off,", 1)).unwrap();
+    assert_eq!(nself_in(case.path(), ["db", "diff"]).code, 0);
+}
