@@ -273,3 +273,21 @@ fn damaged_and_newer_records_count_as_absent() {
         assert_eq!(nself_in(folder, ["verify", "--rebuild"]).code, 0);
     }
 }
+
+#[test]
+fn values_of_secrets_are_in_no_cache() {
+    let project = project();
+    let folder = project.path();
+    assert_eq!(nself_in(folder, ["gen"]).code, 0);
+    assert_eq!(nself_in(folder, ["secrets", "init", "--env", "local"]).code, 0);
+    fs::write(folder.join("stack.ncl"), body("debug")).unwrap();
+    assert_eq!(nself_in(folder, ["gen"]).code, 0);
+    assert_eq!(nself_in(folder, ["verify", "--rebuild", "--repair"]).code, 0);
+    let kept: Vec<u8> = tree(&folder.join(".nself")).into_values().flatten().collect();
+    let values = tree(&folder.join("deploy/local/secrets"));
+    let long: Vec<&Vec<u8>> = values.values().filter(|value| value.len() > 15).collect();
+    assert!(long.len() > 3, "{:?}", values.keys());
+    let found = |value: &[u8]| kept.windows(value.len()).any(|part| part == value);
+    assert!(found(b"shop.example.com"), "known-bad control: what is no secret is found");
+    assert!(!long.iter().any(|value| found(value)));
+}
