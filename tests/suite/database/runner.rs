@@ -10,7 +10,7 @@ use nself::stack::SqlIdent;
 use nself::stack::text::Checked;
 
 use super::server::{Server, Version};
-use crate::support::{Ran, nself_in, run, stack};
+use crate::support::{Ran, nself_in, root, run, stack};
 
 const FIRST: &str = r#"tables.orders = { columns = { id = { type = "bigint" }, note = { type = "text", nullable = true } }, primary_key = ["id"] }"#;
 const SECOND: &str = r#"tables.orders = {
@@ -89,6 +89,30 @@ fn applied(ran: &Ran) -> usize {
 
 fn refused(ran: &Ran, why: &str) {
     assert!(ran.code != 0 && ran.stderr.contains(why), "{}{}", ran.stdout, ran.stderr);
+}
+
+/// What a pod waits with, by a role that owns nothing: it ends once the last migration is in the ledger.
+#[test]
+fn the_wait_of_pods_ends_with_the_last_migration() {
+    let Some(server) = Server::start(Version::V15) else { return };
+    server.database("orders");
+    let project = Project::new(FIRST);
+    let runner = fs::read_to_string(project.deploy().join("run.sql")).unwrap();
+    let manifest = runner.lines().find(|line| line.starts_with("INSERT INTO nself_manifest")).unwrap();
+    let chain = manifest.split('\'').nth(5).unwrap();
+    let deployment = root().join("golden/database/out/prod/kubernetes/apps/reports/deployment-reports.yaml");
+    let deployment: serde_json::Value = serde_yaml_ng::from_str(&fs::read_to_string(deployment).unwrap()).unwrap();
+    let wait = &deployment["spec"]["template"]["spec"]["initContainers"][1];
+    let words = wait["command"].as_array().unwrap().iter().map(|word| word.as_str().unwrap().replace("$$", "$"));
+    let words: Vec<String> = words.collect();
+    let mut command = Command::new(&words[0]);
+    let url = format!("postgres:///orders?user=reader&host={}", server.folder().display());
+    command.args(&words[1..]).arg(chain).env("DATABASE_URL", url).stderr(Stdio::null());
+    let mut waiting = command.spawn().unwrap();
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    assert!(waiting.try_wait().unwrap().is_none(), "it did not wait");
+    assert_eq!(run(&mut project.runner(&server, "orders")).code, 0);
+    assert!(waiting.wait().unwrap().success());
 }
 
 #[test]
