@@ -53,7 +53,7 @@ fn library() -> String {
 fn templates() -> String {
     let mut text = String::from("pub const FILES: &[(&str, &[u8])] = &[\n");
     // What the languages' own tools leave there when one works on a template.
-    let made = ["/node_modules/", "/__pycache__/", "/.pytest_cache/"];
+    let made = ["/node_modules/", "/dist/", "/__pycache__/", "/.pytest_cache/"];
     for (path, absolute) in files("templates") {
         if !made.iter().any(|made| path.contains(made)) {
             let _ = writeln!(text, "    ({:?}, include_bytes!({absolute:?})),", path.trim_start_matches("templates/"));

@@ -33,7 +33,8 @@ packages() {
 # A registry, and judges of images.
 images() {
   apt-get -q update
-  RUNLEVEL=1 apt-get -qy install --no-install-recommends apache2-utils docker-registry runc skopeo umoci
+  RUNLEVEL=1 apt-get -qy install --no-install-recommends apache2-utils docker-registry \
+    diffutils faketime reprotest runc skopeo umoci
 }
 
 # The mirror that this machine already uses.
@@ -77,12 +78,16 @@ linter() {
 
 # What the service templates need, from their languages' registries.
 templates() {
+  local name
   rm -rf "$tools/templates"
-  mkdir -p "$tools/templates/express"
   python3 -m venv "$tools/templates/fastapi"
   "$tools/templates/fastapi/bin/pip" -q install -r templates/fastapi/requirements-dev.txt
-  cp templates/express/package.json templates/express/package-lock.json "$tools/templates/express/"
-  npm ci --silent --no-audit --no-fund --ignore-scripts --prefix "$tools/templates/express"
+  for name in bullmq express nestjs; do
+    mkdir -p "$tools/templates/$name"
+    cp "templates/$name/package.json" "templates/$name/package-lock.json" "$tools/templates/$name/"
+    npm ci --silent --no-audit --no-fund --ignore-scripts --prefix "$tools/templates/$name"
+  done
+  go mod download -C templates/connect-go
 }
 
 # Kubernetes' own programs of one release, the nodes' stand-in, and judges of manifests, from their Go modules.

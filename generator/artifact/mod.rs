@@ -60,6 +60,11 @@ pub struct Artifact {
 
 include!(concat!(env!("OUT_DIR"), "/generators.rs"));
 
+/// Every generator with the digest of its sources.
+pub fn sources() -> impl Iterator<Item = (&'static str, &'static str)> {
+    SOURCES.iter().copied()
+}
+
 /// What a derivation consists of.
 #[derive(Serialize)]
 struct Derivation<'a> {

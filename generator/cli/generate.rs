@@ -1,6 +1,6 @@
 //! `nself gen` and `nself check`: the pipeline from a stack file to the output folder.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
@@ -14,10 +14,10 @@ use crate::backend::{self, kubernetes};
 use crate::diagnostic::{self, Code, Diagnostic, FieldPath, Span};
 use crate::lock::{self, Lock};
 use crate::path;
-use crate::plan::{self, ProjectFiles, conf_d};
+use crate::plan::{self, ProjectFiles, bases, conf_d};
 use crate::source;
 use crate::stack::EnvironmentName;
-use crate::store::{self, Cache, Change, Changes, MANIFEST, Recorder, Stamp, State, Watch};
+use crate::store::{self, Cache, Change, Changes, Generation, MANIFEST, Recorder, Stamp, State, Watch};
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -74,7 +74,11 @@ pub fn made(
     };
     let mut run = Run::new(&arguments, true);
     run.lock = lock;
-    run.generate(&mut Vec::new())
+    let mut inputs = Vec::new();
+    let mut made = run.generate(&mut inputs)?;
+    let file = |watch| if let Watch::File(path) = watch { Some(path) } else { None };
+    made.inputs = inputs.into_iter().filter_map(file).collect();
+    Ok(made)
 }
 
 /// One invocation.
@@ -146,12 +150,13 @@ impl<'a> Run<'a> {
         }));
         let mut findings = loaded.findings;
         let mut files = self.project_files(inputs, &mut findings);
+        files.dockerfiles = self.dockerfiles(&loaded.environments, inputs, &mut findings);
         self.databases(&loaded.environments, &mut files, inputs)?;
         let selected = self.selection(&loaded.environments, &mut findings);
         let refused = findings.iter().any(Diagnostic::is_error);
         let mut artifacts = Artifacts::default();
-        let mut moved = Vec::new();
         let mut plans = Vec::new();
+        let mut moved = Vec::new();
         for environment in &loaded.environments {
             if selected.as_ref().is_some_and(|selected| !selected.contains(environment.name.as_str())) {
                 continue;
@@ -196,7 +201,7 @@ impl<'a> Run<'a> {
         if findings.iter().any(Diagnostic::is_error) {
             return Err(findings);
         }
-        Ok(Made { artifacts, plans, selected, findings, moved: diagnostic::merge(moved) })
+        Ok(Made { artifacts, plans, inputs: Vec::new(), selected, findings, moved: diagnostic::merge(moved) })
     }
 
     /// What a running cluster would refuse of this generation.
@@ -223,6 +228,37 @@ impl<'a> Run<'a> {
             );
         }
         Some(self.arguments.environments.iter().cloned().collect())
+    }
+
+    /// Dockerfiles of services with a build folder; what is not there is the builder's to complain about.
+    fn dockerfiles(
+        &self,
+        environments: &[source::Environment],
+        inputs: &mut Vec<Watch>,
+        findings: &mut Vec<Diagnostic>,
+    ) -> BTreeMap<String, String> {
+        let stacks = environments.iter().map(|environment| &environment.stack);
+        let builds = stacks.flat_map(|stack| stack.services.values().filter_map(|service| service.build.as_ref()));
+        let names: BTreeSet<String> = builds.map(bases::dockerfile).collect();
+        let mut files = BTreeMap::new();
+        for name in names {
+            match store::read(&self.project, &name) {
+                Ok(Some(bytes)) => {
+                    inputs.push(Watch::File(self.project.join(&name)));
+                    files.insert(name.clone(), String::from_utf8_lossy(&bytes).into_owned());
+                }
+                Ok(None) => inputs.push(Watch::Absent(self.project.join(&name))),
+                // A link or a folder: the builder decides.
+                Err(_) => {}
+            }
+            if self.arguments.frozen && !files.contains_key(&name) {
+                findings.push(
+                    Diagnostic::error(Code::Unpinned, path!("services"))
+                        .message(format!("`{name}` cannot be read, so nothing says what the image begins from")),
+                );
+            }
+        }
+        files
     }
 
     /// Hand-written nginx files, and the way from an environment's folder back to the project.
@@ -299,6 +335,9 @@ impl<'a> Run<'a> {
             store::apply(&changes, self.arguments.force)?;
         }
         let differs = changes.differ();
+        if !self.check && (differs || self.cache.generations().is_empty()) {
+            self.archive(made, &changes, inputs);
+        }
         if let Some(recorder) = recorder.filter(|_| !self.check || !differs) {
             self.remember(recorder, &changes, &made.findings, inputs);
         }
@@ -341,6 +380,26 @@ impl<'a> Run<'a> {
         output::remark(&format!("{}: {}; {end}", out.display(), listed.join(", ")));
     }
 
+    /// Keeps the outputs and what they were made from; the run is none the worse when the cache cannot be written.
+    fn archive(&self, made: &Made, changes: &Changes, inputs: &[Watch]) {
+        let objects = self.cache.objects();
+        for (path, artifact) in made.artifacts.iter() {
+            let record = changes.manifest.files.get(path.as_str());
+            if record.is_some_and(|record| objects.put(&record.digest, &artifact.bytes).is_err()) {
+                return;
+            }
+        }
+        let read = inputs.iter().filter_map(|watch| match watch {
+            Watch::File(path) => {
+                let shown = path.strip_prefix(&self.project).unwrap_or(path).to_string_lossy().into_owned();
+                Some((shown, Digest::of(&fs::read(path).ok()?)))
+            }
+            _ => None,
+        });
+        let plans: Vec<&plan::Plan> = made.plans.iter().map(|planned| &planned.plan).collect();
+        let _ = self.cache.generations().add(&Generation::new(&changes.manifest, read.collect(), &plans));
+    }
+
     fn remember(&self, recorder: Recorder, changes: &Changes, findings: &[Diagnostic], inputs: &[Watch]) {
         let mut outputs = vec![(self.out.join(MANIFEST), Digest::of(&changes.manifest.to_bytes()))];
         let mut folders: BTreeSet<&Path> = changes.folders.iter().map(PathBuf::as_path).collect();
@@ -374,6 +433,8 @@ pub struct Made {
     pub artifacts: Artifacts,
     /// Of the selected environments.
     pub plans: Vec<Planned>,
+    /// Files that were read; for other commands than `gen`.
+    pub inputs: Vec<PathBuf>,
     selected: Option<BTreeSet<String>>,
     /// Warnings.
     pub findings: Vec<Diagnostic>,
@@ -396,7 +457,15 @@ fn unpinned(plan: &plan::Plan) -> Vec<Diagnostic> {
             .expected("`name:tag@sha256:…`, or an entry of nself.lock")
             .hint("`nself lock` asks the registry and writes nself.lock")
     });
-    findings.collect()
+    let untagged = plan.services.values().flat_map(|service| {
+        let names = service.bases.iter().filter(|(_, image)| image.is_none());
+        names.map(|(name, _)| {
+            Diagnostic::error(Code::Unpinned, service.origin.key("build"))
+                .message(format!("the Dockerfile begins from `{name}`, which no lock can pin"))
+                .expected("`FROM name:tag`, with another tag than latest")
+        })
+    });
+    findings.chain(untagged).collect()
 }
 
 /// `../..` and the like: from an environment's folder to the project's.

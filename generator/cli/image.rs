@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use oci_spec::image::{ImageConfiguration, MediaType};
+use oci_spec::image::MediaType;
 use serde_json::json;
 
 use super::{FAILED, FINE, Format, StackArguments, generate, output};
@@ -200,7 +201,7 @@ fn bases(
         }
         let digest = crate::artifact::Sha256::try_from(manifest.config().digest().to_string());
         let text = registry.blob(&one, &digest.map_err(|why| odd(&why))?).map_err(failed)?;
-        let config: ImageConfiguration = serde_json::from_slice(&text).map_err(|error| odd(&error))?;
+        let config: oci_spec::image::ImageConfiguration = serde_json::from_slice(&text).map_err(|error| odd(&error))?;
         bases.push((platform.clone(), Some(Base { manifest, config })));
     }
     Ok(bases)
@@ -238,13 +239,17 @@ fn write(out: &Path, files: &Files, blobs: &Blobs) -> io::Result<()> {
     fs::create_dir_all(parent)?;
     let temporary = parent.join(format!(".{}", noise()?));
     let written = || {
-        fs::create_dir_all(temporary.join("blobs/sha256"))?;
-        fs::create_dir(temporary.join("runtime"))?;
-        for (digest, bytes) in &blobs.0 {
-            fs::write(temporary.join("blobs/sha256").join(digest.hex()), bytes)?;
+        // The umask must not reach the result.
+        let mode = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode));
+        for folder in ["", "blobs", "blobs/sha256", "runtime"].map(|folder| temporary.join(folder)) {
+            fs::create_dir(&folder)?;
+            mode(&folder, 0o755)?;
         }
-        for (name, bytes) in files {
-            fs::write(temporary.join(name), bytes)?;
+        let blobs = blobs.0.iter().map(|(digest, bytes)| (format!("blobs/sha256/{}", digest.hex()), bytes));
+        for (name, bytes) in blobs.chain(files.iter().map(|(name, bytes)| (name.clone(), bytes))) {
+            let path = temporary.join(name);
+            fs::write(&path, bytes)?;
+            mode(&path, 0o644)?;
         }
         match fs::symlink_metadata(out) {
             Err(_) => {}

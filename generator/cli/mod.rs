@@ -6,13 +6,19 @@ mod db;
 mod env;
 mod explain;
 mod generate;
+mod graph;
 mod image;
 mod init;
 #[cfg(feature = "registry")]
 mod lock;
 mod output;
+#[cfg(feature = "registry")]
+mod publish;
 mod schema;
 mod secrets;
+mod trail;
+mod verify;
+mod why;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -43,6 +49,23 @@ enum Command {
     Lock(lock::Arguments),
     /// Make the image of a service from a folder, as an OCI layout.
     Image(image::Arguments),
+    /// Put the generated files into a registry as one artifact.
+    #[cfg(feature = "registry")]
+    Publish(publish::PublishArguments),
+    /// Sign what a published set was made from.
+    #[cfg(feature = "registry")]
+    Attest(publish::AttestArguments),
+    /// Fetch a published set into a folder.
+    #[cfg(feature = "registry")]
+    Pull(publish::PullArguments),
+    /// What decided a generated file, or a line of it; what the last run changed and why.
+    Why(why::Arguments),
+    /// Compare files with the manifest and, with --rebuild, with the stack.
+    Verify(verify::Arguments),
+    /// Forget old generations and what only they need.
+    Gc(verify::GcArguments),
+    /// Services or derivations as a graph.
+    Graph(graph::Arguments),
     /// List, show and compare environments.
     Env(env::Arguments),
     /// Changes of databases: plan, write, check migrations.
@@ -121,6 +144,16 @@ pub fn run() -> ExitCode {
         #[cfg(feature = "registry")]
         Command::Lock(arguments) => lock::run(&arguments),
         Command::Image(arguments) => image::run(&arguments),
+        #[cfg(feature = "registry")]
+        Command::Publish(arguments) => publish::publish(&arguments),
+        #[cfg(feature = "registry")]
+        Command::Attest(arguments) => publish::attest(&arguments),
+        #[cfg(feature = "registry")]
+        Command::Pull(arguments) => publish::pull(&arguments),
+        Command::Why(arguments) => why::run(&arguments),
+        Command::Verify(arguments) => verify::run(&arguments),
+        Command::Gc(arguments) => verify::gc(&arguments),
+        Command::Graph(arguments) => graph::run(&arguments),
         Command::Env(arguments) => env::run(&arguments),
         Command::Db(arguments) => db::run(&arguments),
         Command::Secrets(arguments) => secrets::run(&arguments),

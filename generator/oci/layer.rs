@@ -105,7 +105,17 @@ fn header(kind: EntryType, mode: u32, size: u64) -> Header {
     header
 }
 
-fn entry(archive: &mut Builder<Vec<u8>>, kind: EntryType, mode: u32, name: &str, bytes: &[u8]) -> io::Result<()> {
+/// Adds one entry as layers have them.
+///
+/// # Errors
+/// The name cannot be written.
+pub(super) fn entry(
+    archive: &mut Builder<Vec<u8>>,
+    kind: EntryType,
+    mode: u32,
+    name: &str,
+    bytes: &[u8],
+) -> io::Result<()> {
     archive.append_data(&mut header(kind, mode, bytes.len() as u64), name, bytes)
 }
 

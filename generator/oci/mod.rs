@@ -5,6 +5,8 @@ pub mod bundle;
 pub mod image;
 pub mod layer;
 pub mod materials;
+pub mod set;
+pub mod statement;
 
 use std::collections::BTreeMap;
 
@@ -12,6 +14,9 @@ use crate::artifact::{Sha256, json};
 
 /// The time that everything is from.
 pub const EPOCH: &str = "1970-01-01T00:00:00Z";
+
+/// The media type of manifests.
+pub const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
 /// Blobs by digest.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 //! secrets, edges. A backend only translates vocabulary.
 
 mod addresses;
+pub mod bases;
 mod check;
 mod cluster;
 pub mod conf_d;
@@ -76,7 +77,8 @@ impl Plan {
         let services = self.services.values().flat_map(|service| {
             let image = service.image.as_ref().map(|image| (service.origin.key("image"), image));
             let base = service.layout.as_ref().and_then(|layout| layout.base.as_ref());
-            image.into_iter().chain(base.map(|base| (service.origin.key("layout").key("base"), base)))
+            let below = service.bases.values().flatten().map(|base| (service.origin.key("build"), base));
+            image.into_iter().chain(base.map(|base| (service.origin.key("layout").key("base"), base))).chain(below)
         });
         services.chain(waits)
     }
@@ -103,6 +105,9 @@ pub struct Service {
     /// What runs; exactly one of the two is set.
     pub image: Option<ImageRef>,
     pub build: Option<Build>,
+    /// What its Dockerfile begins from, by the names used there; nothing for one without a tag.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub bases: BTreeMap<String, Option<ImageRef>>,
     /// How `image` is made, where nself makes it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub layout: Option<Layout>,

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::members::{ACME, DATABASE, EDGE, Member, known, members, tls_mode};
 use super::{Check, Cluster, ConfigMount, Health, Plan, Publish, Service, Value};
 use super::{
-    addresses::Addresses, databases, definitions, migrations, order, routes, rules, secrets::Secrets, volumes,
+    addresses::Addresses, bases, databases, definitions, migrations, order, routes, rules, secrets::Secrets, volumes,
 };
 use crate::database::history::Files;
 use crate::diagnostic::Diagnostic;
@@ -21,6 +21,8 @@ use crate::stack::{
 pub struct ProjectFiles {
     /// Hand-written nginx files: name to content.
     pub conf_d: BTreeMap<String, String>,
+    /// Dockerfiles of services: path in the project to content.
+    pub dockerfiles: BTreeMap<String, String>,
     /// Digests of images.
     pub lock: Lock,
     /// Migrations of the databases that the stack defines.
@@ -97,6 +99,8 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
         if let Some(base) = service.layout.as_mut().and_then(|layout| layout.base.as_mut()) {
             *base = files.lock.pin(base);
         }
+        let dockerfile = service.build.as_ref().and_then(|build| files.dockerfiles.get(&bases::dockerfile(build)));
+        service.bases = dockerfile.map(|text| bases::bases(text, &files.lock)).unwrap_or_default();
     }
     let start_order = order::waves(&members, &services, &mut findings);
     order::networks(&edges, &mut services);
@@ -141,6 +145,7 @@ fn service(member: &Member, env: BTreeMap<stack::VariableName, Value>) -> Servic
         origin: member.path.clone(),
         image: said.image.clone(),
         build: said.build.clone(),
+        bases: BTreeMap::new(),
         layout: said.layout.clone(),
         entrypoint: said.entrypoint.clone(),
         command: said.command.clone(),

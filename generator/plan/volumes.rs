@@ -90,6 +90,7 @@ fn owner_job(volumes: &BTreeMap<VolumeName, Volume>, services: &mut BTreeMap<Ser
         origin: FieldPath::root(),
         image: Some(ImageRef::wrap(IMAGE.into())),
         build: None,
+        bases: BTreeMap::new(),
         layout: None,
         entrypoint: None,
         command: Some(arguments.to_vec()),

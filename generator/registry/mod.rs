@@ -6,12 +6,14 @@
 
 mod auth;
 mod failure;
+mod push;
 mod resolve;
 mod transport;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use failure::Failure;
+pub use push::Referrer;
 pub use transport::Registry;
 
 use crate::artifact::Sha256;
@@ -36,7 +38,7 @@ pub struct Manifest {
 /// Media types of the protocol.
 pub mod media {
     pub const INDEX: &str = "application/vnd.oci.image.index.v1+json";
-    pub const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+    pub use crate::oci::MANIFEST;
     pub const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
     pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
 }

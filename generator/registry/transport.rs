@@ -35,33 +35,33 @@ pub struct Registry {
 
 /// Where a request goes.
 #[derive(Debug, Clone)]
-struct Place {
-    host: String,
-    repository: String,
+pub(super) struct Place {
+    pub(super) host: String,
+    pub(super) repository: String,
 }
 
 /// One request; sent again as it is when an attempt fails.
-struct Ask<'a> {
-    method: &'static str,
-    /// Below the host, or a whole address for an upload.
-    path: String,
-    headers: Vec<(&'static str, String)>,
-    body: Option<&'a [u8]>,
+pub(super) struct Ask<'a> {
+    pub(super) method: &'static str,
+    /// Below the host.
+    pub(super) path: String,
+    pub(super) headers: Vec<(&'static str, String)>,
+    pub(super) body: Option<&'a [u8]>,
     /// What it is, for messages.
-    what: String,
-    write: bool,
-    limit: u64,
+    pub(super) what: String,
+    pub(super) write: bool,
+    pub(super) limit: u64,
 }
 
 /// An answer, read to its end.
-struct Answer {
-    status: u16,
+pub(super) struct Answer {
+    pub(super) status: u16,
     headers: ureq::http::HeaderMap,
-    body: Vec<u8>,
+    pub(super) body: Vec<u8>,
 }
 
 impl Answer {
-    fn header(&self, name: &str) -> Option<&str> {
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 }
@@ -180,7 +180,7 @@ impl Registry {
     }
 
     /// Sends until an answer counts: what passes is tried again, a challenge is answered once.
-    fn send(&self, place: &Place, ask: &Ask) -> Result<Answer, Failure> {
+    pub(super) fn send(&self, place: &Place, ask: &Ask) -> Result<Answer, Failure> {
         let mut attempt = 0;
         loop {
             let failure = match self.answer(place, ask) {
@@ -284,9 +284,6 @@ impl Registry {
     }
 
     fn url(&self, host: &str, path: &str) -> String {
-        if path.starts_with("http://") || path.starts_with("https://") {
-            return path.to_owned();
-        }
         let scheme = if self.ways.plain.contains(host) { "http" } else { "https" };
         let server = if host == DEFAULT_HOST { DEFAULT_SERVER } else { host };
         format!("{scheme}://{server}{path}")

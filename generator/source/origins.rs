@@ -51,6 +51,16 @@ impl Origins {
         best.or(library).and_then(|mark| self.document.span(mark))
     }
 
+    /// Whether the environment's stack holds the field, wherever it was written.
+    pub fn holds(&self, path: &FieldPath) -> bool {
+        let inside = path.0.iter().try_fold(&*self.root, |node, segment| match (segment, &node.value) {
+            (Segment::Key(key), Value::Record(fields)) => fields.get(key).map(|entry| &entry.node),
+            (Segment::Index(index), Value::Array(items)) => items.get(*index),
+            _ => None,
+        });
+        inside.is_some()
+    }
+
     /// A place in a file of the user; nothing for any other.
     pub(super) fn user_span(&self, mark: Option<Mark>) -> Option<Span> {
         mark.filter(|mark| self.document.is_user(*mark)).and_then(|mark| self.document.span(mark))

@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::path::PathBuf;
 
+use super::{Generations, Objects};
 use crate::artifact::Digest;
 use crate::source::library::cache_folder;
 
@@ -24,6 +25,16 @@ impl Cache {
         let folder = File::open(&self.0).ok()?;
         folder.lock().ok()?;
         Some(folder)
+    }
+
+    /// Outputs by content.
+    pub fn objects(&self) -> Objects {
+        Objects::new(&self.0)
+    }
+
+    /// Records of earlier runs.
+    pub fn generations(&self) -> Generations {
+        Generations::new(&self.0)
     }
 
     /// Where the stack language's own files are laid out.

@@ -43,8 +43,15 @@ impl Manifest {
     /// # Errors
     /// NS805 when it is damaged or newer, NS804 when it cannot be read, NS803 when it is a link.
     pub fn read(out: &Path) -> Result<Self, Diagnostic> {
-        let Some(text) = read(out, MANIFEST)? else { return Ok(Manifest::default()) };
-        if let Some(line) = conflict(&text) {
+        read(out, MANIFEST)?.map_or_else(|| Ok(Manifest::default()), |text| Manifest::parse(&text))
+    }
+
+    /// The manifest in a file's bytes.
+    ///
+    /// # Errors
+    /// NS805 when it is damaged or newer.
+    pub fn parse(text: &[u8]) -> Result<Self, Diagnostic> {
+        if let Some(line) = conflict(text) {
             return Err(Diagnostic::error(Code::Manifest, FieldPath::root())
                 .message(format!("{MANIFEST}:{line}: the conflict of a merge is not resolved"))
                 .hint("resolve the stack, take either side here, look at `nself check`, then `nself gen --force`"));
@@ -54,7 +61,7 @@ impl Manifest {
                 "restore it from version control; without it, files are adopted only when they equal what is generated",
             )
         };
-        let stored: Stored = serde_json::from_slice(&text).map_err(|error| damaged(error.to_string()))?;
+        let stored: Stored = serde_json::from_slice(text).map_err(|error| damaged(error.to_string()))?;
         if stored.version != VERSION {
             return Err(damaged(format!("version {} is not version {VERSION}", stored.version)));
         }

@@ -2,7 +2,9 @@
 //! not in the manifest is not ours and stays as it is.
 
 mod cache;
+mod generations;
 mod manifest;
+mod objects;
 mod report;
 mod stamp;
 mod state;
@@ -11,7 +13,9 @@ mod write;
 use std::path::Path;
 
 pub use cache::Cache;
-pub use manifest::{Manifest, conflict};
+pub use generations::{Generation, Generations};
+pub use manifest::{Manifest, Record, conflict};
+pub use objects::Objects;
 pub use report::{counts, diff, foreign, states};
 pub use stamp::{Recorder, Stamp, Watch};
 pub use state::{Change, Changes, State, compare, read};

@@ -88,6 +88,42 @@ fn tags_become_digests_everywhere_and_frozen_accepts_nothing_else() {
 }
 
 #[test]
+fn dockerfiles_begin_from_what_is_locked() {
+    let (Some(registry), Some(compose)) = (Debian::start(), crate::support::tool("bin/docker-compose-2")) else {
+        return;
+    };
+    let project = stack(
+        "{ project = \"shop\", domain = \"shop.example.com\", services.orders = nself.templates.express & { build.context = \"orders\" } }",
+    );
+    let folder = project.path();
+    let absent = nself_in(folder, ["gen", "--frozen"]);
+    assert!(absent.stderr.contains("`orders/Dockerfile` cannot be read"), "{}", absent.stderr);
+    assert_eq!(nself_in(folder, ["init", "orders", "--template", "express"]).code, 0);
+    let names = fill(&registry, folder);
+    assert!(names.iter().any(|name| name == "docker.io/library/node:22-slim"), "{names:?}");
+    assert_eq!(lock(&registry, folder, &[]).code, 0);
+    assert_eq!(nself_in(folder, ["gen", "--frozen"]).code, 0);
+    assert_eq!(nself_in(folder, ["secrets", "init", "--env", "local"]).code, 0);
+    let file = folder.join("deploy/local/compose.yaml");
+    let read = run(Command::new(compose).arg("-f").arg(&file).args(["config", "--format", "json"]));
+    assert_eq!(read.code, 0, "{}", read.stderr);
+    let config: serde_json::Value = serde_json::from_str(&read.stdout).unwrap();
+    let context =
+        config["services"]["orders"]["build"]["additional_contexts"]["docker.io/library/node:22-slim"].as_str();
+    assert!(context.unwrap().starts_with("docker-image://docker.io/library/node:22-slim@sha256:"), "{context:?}");
+    // A name without a tag is refused, and a changed Dockerfile is seen by a warm run.
+    let dockerfile = folder.join("orders/Dockerfile");
+    let text = std::fs::read_to_string(&dockerfile).unwrap();
+    std::fs::write(&dockerfile, text.replace("node:22-slim AS", "node AS")).unwrap();
+    let untagged = nself_in(folder, ["gen", "--frozen"]);
+    assert!(
+        untagged.code == 2 && untagged.stderr.contains("begins from `docker.io/library/node`"),
+        "{}",
+        untagged.stderr
+    );
+}
+
+#[test]
 fn a_pin_moves_only_when_told_to() {
     let Some(registry) = Debian::start() else { return };
     let project = stack(STACK);
@@ -245,10 +281,12 @@ fn registries_that_misbehave_leave_no_trace() {
         assert!(ran.stderr.contains(&format!("error[{code}]")), "{name}: {}", ran.stderr);
         assert_eq!(server.count(), count, "{name}: {:?}", server.asked.lock().unwrap());
         assert_eq!(read(folder), before, "{name}");
-        // TLS unless told otherwise.
-        let ran = nself_in(folder, ["lock"]);
-        assert!(ran.code == 2 && ran.stderr.contains("NS821"), "{}", ran.stderr);
     }
+    // TLS unless told otherwise.
+    let server = Scripted::start(|_, _| response("404 Not Found", "", b""));
+    rewrite(folder, &with_image(&format!("{}/acme/orders:1", server.host)));
+    let ran = nself_in(folder, ["lock"]);
+    assert!(ran.code == 2 && ran.stderr.contains("NS821"), "{}", ran.stderr);
     let left: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(left.iter().all(|name| !name.to_string_lossy().starts_with(".nself-")), "{left:?}");
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::support::{nself_in, root, run, stack, tool, tree};
 
-const TEMPLATES: [&str; 3] = ["express", "fastapi", "go-http"];
+const TEMPLATES: [&str; 6] = ["bullmq", "connect-go", "express", "fastapi", "go-http", "nestjs"];
 
 /// The template, laid down as a user does.
 fn laid_down(template: &str) -> tempfile::TempDir {
@@ -34,7 +34,11 @@ fn a_template_is_laid_down_whole_or_not_at_all() {
         assert!(!folder.path().join("service/.dockerignore").exists(), "half of it was written");
     }
     let unknown = nself_in(Path::new("/tmp"), ["init", "nowhere", "--template", "cobol"]);
-    assert!(unknown.code == 2 && unknown.stderr.contains("express, fastapi, go-http"), "{}", unknown.stderr);
+    assert!(
+        unknown.code == 2 && unknown.stderr.contains("bullmq, connect-go, express, fastapi, go-http, nestjs"),
+        "{}",
+        unknown.stderr
+    );
 }
 
 #[test]
@@ -46,7 +50,9 @@ fn a_stack_with_templates_follows_their_ports() {
             format!("  services.of-{name} = nself.templates.{name} & {{ build.context = \"services/{name}\", port = {port} }},\n")
         })
         .collect();
-    let project = stack(&format!("{{ project = \"shop\", domain = \"shop.example.com\",\n{services}}}"));
+    let project = stack(&format!(
+        "{{ project = \"shop\", domain = \"shop.example.com\", services.redis = nself.services.redis,\n{services}}}"
+    ));
     let ran = nself_in(project.path(), ["gen", "--env", "local"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let compose = std::fs::read(project.path().join("deploy/local/compose.yaml")).unwrap();
@@ -94,15 +100,23 @@ impl Server {
         Some(answer).filter(|answer| !answer.is_empty())
     }
 
-    /// Waits until it is healthy, asks it, and tells it to stop; it ends by itself and without complaint.
     fn serves_and_stops(mut self) {
+        self.healthy();
+        assert!(self.ask("/hello/Ada").unwrap().contains("Hello, Ada"));
+        self.stops();
+    }
+
+    /// Waits until it says so.
+    fn healthy(&self) {
         let healthy = (0..200).find_map(|_| {
             std::thread::sleep(Duration::from_millis(50));
-            self.ask("/healthz")
+            self.ask("/healthz").filter(|answer| answer.starts_with("HTTP/1.1 200"))
         });
-        let healthy = healthy.unwrap();
-        assert!(healthy.starts_with("HTTP/1.1 200") && healthy.contains("\"ok\""), "{healthy}");
-        assert!(self.ask("/hello/Ada").unwrap().contains("Hello, Ada"));
+        assert!(healthy.unwrap().contains("\"ok\""));
+    }
+
+    /// Told to stop, it ends by itself and without complaint.
+    fn stops(&mut self) {
         let id = self.process.id().to_string();
         assert_eq!(run(Command::new("kill").args(["-TERM", &id])).code, 0);
         let status = self.process.wait().unwrap();
@@ -122,15 +136,59 @@ fn same(installed: &Path, ours: &str) {
     assert!(installed == ours, "tests/tools.sh installed another version of the template's packages");
 }
 
-#[test]
-fn express() {
-    let Some(packages) = tool("templates/express/node_modules") else { return };
-    same(&packages.with_file_name("package-lock.json"), "express/package-lock.json");
-    let folder = laid_down("express");
+/// The template with its packages; its own tests pass.
+fn with_packages(template: &str) -> Option<tempfile::TempDir> {
+    let packages = tool(&format!("templates/{template}/node_modules"))?;
+    same(&packages.with_file_name("package-lock.json"), &format!("{template}/package-lock.json"));
+    let folder = laid_down(template);
     let service = folder.path().join("service");
     symlink(packages, service.join("node_modules")).unwrap();
     passes(Command::new("npm").arg("test").current_dir(&service));
-    Server::start(Command::new("node").arg("src/main.js").current_dir(&service)).serves_and_stops();
+    Some(folder)
+}
+
+fn node(folder: &tempfile::TempDir, arguments: &[&str]) -> Command {
+    let mut command = Command::new("node");
+    command.args(arguments).current_dir(folder.path().join("service"));
+    command
+}
+
+#[test]
+fn express() {
+    let Some(folder) = with_packages("express") else { return };
+    Server::start(&mut node(&folder, &["src/main.js"])).serves_and_stops();
+}
+
+#[test]
+fn nestjs() {
+    let Some(folder) = with_packages("nestjs") else { return };
+    Server::start(&mut node(&folder, &["dist/src/main.js"])).serves_and_stops();
+}
+
+/// A worker on a real Redis: a job that was added is done, and the worker ends with what it began.
+#[test]
+fn bullmq() {
+    let (Some(folder), Some(trixie)) = (with_packages("bullmq"), tool("trixie")) else { return };
+    let mut redis = Command::new("chroot");
+    redis.arg(trixie).args([
+        "sh",
+        "-c",
+        "exec redis-server --port $PORT --save '' --appendonly no --dir /tmp --requirepass canary",
+    ]);
+    let redis = Server::start(&mut redis);
+    let url = format!("redis://:canary@127.0.0.1:{}/0", redis.port);
+    let mut worker = Server::start(node(&folder, &["src/main.js"]).env("REDIS_URL", &url));
+    worker.healthy();
+    let add = "import { Queue, QueueEvents } from 'bullmq';
+        const at = { connection: { host: '127.0.0.1', port: Number(process.env.REDIS), password: 'canary' } };
+        const queue = new Queue('jobs', at), events = new QueueEvents('jobs', at);
+        await events.waitUntilReady();
+        const job = await queue.add('greet', { name: 'Ada' });
+        console.log(await job.waitUntilFinished(events, 20000));
+        await Promise.all([queue.close(), events.close()]);";
+    let ran = run(node(&folder, &["--input-type=module", "-e", add]).env("REDIS", redis.port.to_string()));
+    assert_eq!((ran.code, ran.stdout.as_str()), (0, "Hello, Ada\n"), "{}", ran.stderr);
+    worker.stops();
 }
 
 #[test]
@@ -146,12 +204,12 @@ fn fastapi() {
     Server::start(Command::new(&python).args(["-m", "service"]).current_dir(&service)).serves_and_stops();
 }
 
-#[test]
-fn go() {
-    let folder = laid_down("go-http");
+/// The template, tested and compiled into `dist`.
+fn compiled(template: &str) -> tempfile::TempDir {
+    let folder = laid_down(template);
     let service = folder.path().join("service");
     let offline = |command: &mut Command| {
-        command.current_dir(&service).env("GOPROXY", "off").env("GOFLAGS", "-mod=mod").env("GOTOOLCHAIN", "local");
+        command.current_dir(&service).env("GOPROXY", "off").env("GOFLAGS", "-mod=readonly").env("GOTOOLCHAIN", "local");
         command.env("CGO_ENABLED", "0");
         passes(command);
     };
@@ -159,6 +217,30 @@ fn go() {
     offline(Command::new("go").args(["test", "./..."]));
     std::fs::create_dir(folder.path().join("dist")).unwrap();
     offline(Command::new("go").args(["build", "-trimpath", "-o", "../dist/service", "."]));
+    folder
+}
+
+#[test]
+fn connect_go() {
+    let folder = compiled("connect-go");
+    let mut server = Server::start(&mut Command::new(folder.path().join("dist/service")));
+    server.healthy();
+    let greet = |options: &[&str], body: &str| {
+        let url = format!("http://127.0.0.1:{}/service.v1.GreetService/Greet", server.port);
+        run(Command::new("curl")
+            .args(["-sS", "-H", "content-type: application/json", "-d", body])
+            .args(options)
+            .arg(url))
+    };
+    assert_eq!(greet(&[], "\"Ada\"").stdout, "\"Hello, Ada\"");
+    assert_eq!(greet(&["--http2-prior-knowledge"], "\"Ada\"").stdout, "\"Hello, Ada\"");
+    assert!(greet(&[], "\"\"").stdout.contains("invalid_argument"));
+    server.stops();
+}
+
+#[test]
+fn go() {
+    let folder = compiled("go-http");
     Server::start(&mut Command::new(folder.path().join("dist/service"))).serves_and_stops();
     in_a_container(folder.path());
 }

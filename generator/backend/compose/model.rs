@@ -116,6 +116,9 @@ pub struct Build {
     pub context: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dockerfile: Option<String>,
+    /// The Dockerfile's names for images, and what they stand for.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub additional_contexts: BTreeMap<String, Scalar>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub args: BTreeMap<String, Scalar>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -33,7 +33,7 @@ pub fn service(
     let networks = networks(plan, name, planned);
     Service {
         image: planned.image.as_ref().map(ToString::to_string),
-        build: planned.build.as_ref().map(|build| self::build(plan, build)),
+        build: planned.build.as_ref().map(|build| self::build(plan, planned, build)),
         depends_on: planned
             .depends_on
             .iter()
@@ -86,8 +86,14 @@ fn variable(value: &Value) -> Scalar {
     }
 }
 
-fn build(plan: &Plan, build: &crate::stack::Build) -> Build {
+fn build(plan: &Plan, planned: &plan::Service, build: &crate::stack::Build) -> Build {
+    // What is not locked is what the Dockerfile says; older implementations know no other contexts.
+    let locked = planned.bases.iter().filter_map(|(name, image)| Some((name, image.as_ref()?)));
+    let locked = locked.filter(|(name, image)| plan.compat.is_none() && *name != image.as_str());
     Build {
+        additional_contexts: locked
+            .map(|(name, image)| (name.clone(), Scalar::text(format!("docker-image://{image}"))))
+            .collect(),
         context: format!("{}/{}", plan.project_folder, build.context),
         dockerfile: build.dockerfile.as_ref().map(ToString::to_string),
         args: build.args.iter().map(|(name, value)| (name.to_string(), Scalar::text(value.as_str()))).collect(),

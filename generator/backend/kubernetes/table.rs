@@ -26,6 +26,7 @@ pub const TABLE: &[Row] = &[
     ("volumes.*.size", Fate::Emitted("resources.requests.storage")),
     ("services.*.image", Fate::Emitted("containers.image")),
     ("services.*.build", Fate::Mapped("containers.image: where the built one is pushed")),
+    ("services.*.bases", Fate::Decided("how the image is built")),
     ("services.*.layout", Fate::Decided("how `nself image` makes the image")),
     ("services.*.entrypoint", Fate::Emitted("containers.command")),
     ("services.*.command", Fate::Emitted("containers.args")),

@@ -1,0 +1,123 @@
+//! `nself graph`: services and who talks to whom, or files and what they are derived from.
+
+use std::collections::BTreeSet;
+
+use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
+
+use super::{FAILED, FINE, StackArguments, generate, output};
+use crate::diagnostic::Diagnostic;
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    stack: StackArguments,
+    /// The environment.
+    #[arg(long, default_value = "local", value_name = "NAME")]
+    env: String,
+    #[arg(long, value_enum, default_value = "services")]
+    of: What,
+    #[arg(long, value_enum, default_value = "mermaid")]
+    format: Drawing,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum What {
+    /// Connections, and what waits for what.
+    Services,
+    /// Generators, their files, and which files other files depend on.
+    Derivations,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Drawing {
+    Mermaid,
+    Dot,
+    Json,
+}
+
+/// Nodes by name with their group, arrows with their label.
+#[derive(Debug, Default)]
+struct Graph {
+    nodes: BTreeSet<(String, String)>,
+    arrows: BTreeSet<(String, String, String)>,
+}
+
+pub fn run(arguments: &Arguments) -> u8 {
+    match draw(arguments) {
+        Ok(text) => {
+            output::result(&text);
+            FINE
+        }
+        Err(findings) => {
+            output::findings(&findings);
+            FAILED
+        }
+    }
+}
+
+fn draw(arguments: &Arguments) -> Result<String, Vec<Diagnostic>> {
+    let made = generate::made(&arguments.stack, std::slice::from_ref(&arguments.env), None, None)?;
+    let mut graph = Graph::default();
+    match arguments.of {
+        What::Services => {
+            for plan in made.plans.iter().map(|planned| &planned.plan) {
+                for (name, service) in &plan.services {
+                    graph.nodes.insert((name.to_string(), service.zone.name().to_owned()));
+                    for to in service.depends_on.keys() {
+                        graph.arrows.insert((name.to_string(), to.to_string(), "waits for".to_owned()));
+                    }
+                }
+                for edge in &plan.edges {
+                    graph.arrows.insert((edge.from.to_string(), edge.to.to_string(), edge.port.to_string()));
+                }
+            }
+        }
+        What::Derivations => {
+            for (path, artifact) in made.artifacts.iter() {
+                graph.nodes.insert((artifact.generator.to_owned(), "generator".to_owned()));
+                graph.nodes.insert((path.to_string(), "file".to_owned()));
+                let label = artifact.derivation.short().to_owned();
+                graph.arrows.insert((artifact.generator.to_owned(), path.to_string(), label));
+            }
+        }
+    }
+    Ok(match arguments.format {
+        Drawing::Mermaid => mermaid(&graph),
+        Drawing::Dot => dot(&graph),
+        Drawing::Json => {
+            let nodes: Vec<Value> =
+                graph.nodes.iter().map(|(name, group)| json!({ "name": name, "group": group })).collect();
+            let arrows: Vec<Value> = graph
+                .arrows
+                .iter()
+                .map(|(from, to, label)| json!({ "from": from, "to": to, "label": label }))
+                .collect();
+            format!("{:#}\n", json!({ "version": 1, "nodes": nodes, "edges": arrows }))
+        }
+    })
+}
+
+/// Names have checked alphabets, so quotes cannot be left.
+fn dot(graph: &Graph) -> String {
+    let mut text = String::from("digraph nself {\n  rankdir=LR;\n");
+    for (name, group) in &graph.nodes {
+        text.push_str(&format!("  \"{name}\" [group=\"{group}\"];\n"));
+    }
+    for (from, to, label) in &graph.arrows {
+        text.push_str(&format!("  \"{from}\" -> \"{to}\" [label=\"{label}\"];\n"));
+    }
+    text + "}\n"
+}
+
+fn mermaid(graph: &Graph) -> String {
+    let index = |name: &str| graph.nodes.iter().position(|(node, _)| node == name).unwrap_or_default();
+    let mut text = String::from("flowchart LR\n");
+    for (name, group) in &graph.nodes {
+        text.push_str(&format!("  n{}[\"{name}\"]:::{group}\n", index(name)));
+    }
+    for (from, to, label) in &graph.arrows {
+        text.push_str(&format!("  n{} -->|{label}| n{}\n", index(from), index(to)));
+    }
+    text
+}

@@ -1,0 +1,198 @@
+//! `nself verify`: every generated file against the manifest, every object against its name, and with `--rebuild`
+//! everything against the stack. It names all that is wrong and goes on. `nself gc` forgets what nobody needs.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::json;
+
+use super::{FAILED, FINE, FOUND, Format, StackArguments, generate, output};
+use crate::artifact::{Artifacts, Digest};
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::store::{self, Cache, Manifest};
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    stack: StackArguments,
+    /// The output folder; `deploy` beside the stack unless given.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Derive everything anew from the stack, and compare that too.
+    #[arg(long)]
+    rebuild: bool,
+    /// Restore what differs from the manifest, and put damaged objects aside.
+    #[arg(long)]
+    repair: bool,
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+pub fn run(arguments: &Arguments) -> u8 {
+    verify(arguments).unwrap_or_else(|findings| {
+        match arguments.format {
+            Format::Json => output::json(&json!({ "version": 1, "status": "error", "diagnostics": findings })),
+            Format::Text => output::findings(&findings),
+        }
+        FAILED
+    })
+}
+
+fn verify(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
+    let project = arguments.stack.project();
+    let out = arguments.out.clone().unwrap_or_else(|| project.join("deploy"));
+    let cache = Cache::new(project.join(".nself"));
+    let lock = if arguments.repair { cache.lock() } else { None };
+    let manifest = Manifest::read(&out).map_err(|finding| vec![finding])?;
+    if manifest.files.is_empty() {
+        return Err(vec![
+            Diagnostic::error(Code::Manifest, FieldPath::root())
+                .message(format!("{}: no file is recorded there", out.display()))
+                .hint("`nself gen` generates and records; --out names another folder"),
+        ]);
+    }
+    let made = if arguments.rebuild { Some(derive(arguments, &out, &manifest)?) } else { None };
+    let objects = cache.objects();
+    let mut findings = Vec::new();
+    let mut repaired = Vec::new();
+    for (path, record) in &manifest.files {
+        let wrong = match store::read(&out, path) {
+            Ok(Some(bytes)) if Digest::of(&bytes) == record.digest => continue,
+            Ok(Some(_)) => Diagnostic::error(Code::HandEdited, FieldPath::root())
+                .message(format!("{path} is not what the manifest says")),
+            Ok(None) => Diagnostic::error(Code::HandEdited, FieldPath::root()).message(format!("{path} is missing")),
+            // A link or an unreadable file; nothing is written there.
+            Err(finding) => {
+                findings.push(finding);
+                continue;
+            }
+        };
+        let bytes = arguments.repair.then(|| whole(&record.digest, path, made.as_ref(), &objects)).flatten();
+        match bytes.map(|bytes| store::write(&out, path, &bytes)) {
+            Some(Ok(())) => repaired.push(path.clone()),
+            Some(Err(finding)) => findings.push(finding),
+            None => findings.push(wrong.hint(if arguments.repair {
+                "no copy of it is left: `nself check` shows what differs, `nself gen --force` writes it anew"
+            } else {
+                "`nself check` shows what differs; `nself verify --repair` restores it"
+            })),
+        }
+    }
+    findings.extend(made.iter().flat_map(|made| rebuilt(made, &manifest)));
+    let (good, bad) = objects.look();
+    if arguments.repair {
+        objects.quarantine(&bad);
+    } else {
+        findings.extend(bad.iter().map(|name| {
+            Diagnostic::warning(Code::Object, FieldPath::root())
+                .message(format!(".nself: the object {name} is damaged"))
+                .hint("it is never used; `nself verify --repair` puts it aside")
+        }));
+    }
+    drop(lock);
+    let wrong = findings.iter().any(Diagnostic::is_error) || (!arguments.repair && !bad.is_empty());
+    match arguments.format {
+        Format::Json => output::json(&json!({
+            "version": 1, "status": if wrong { "differs" } else { "same" }, "files": manifest.files.len(),
+            "objects": good, "damaged": bad, "repaired": repaired, "rebuilt": arguments.rebuild, "diagnostics": findings,
+        })),
+        Format::Text => {
+            for path in &repaired {
+                output::result(&format!("restored {path}\n"));
+            }
+            for name in bad.iter().filter(|_| arguments.repair) {
+                output::result(&format!("put aside {name}\n"));
+            }
+            output::findings(&findings);
+            let rebuilt = if arguments.rebuild { ", derived anew" } else { "" };
+            output::remark(&format!("{} files{rebuilt}, {good} objects", manifest.files.len()));
+        }
+    }
+    Ok(if wrong { FOUND } else { FINE })
+}
+
+/// What the stack gives for the environments of the manifest. Files name the way back to the project, so a set that
+/// was pulled to another place is also derived for the place where it was generated.
+fn derive(arguments: &Arguments, out: &Path, manifest: &Manifest) -> Result<Artifacts, Vec<Diagnostic>> {
+    let environments: BTreeSet<&str> = manifest.files.keys().filter_map(|path| path.split('/').next()).collect();
+    let environments: Vec<String> = environments.into_iter().map(str::to_owned).collect();
+    let made = |out: Option<&Path>| generate::made(&arguments.stack, &environments, out, None);
+    let here = made(Some(out))?.artifacts;
+    if arguments.out.is_some() && !rebuilt(&here, manifest).is_empty() {
+        let there = made(None)?.artifacts;
+        if rebuilt(&there, manifest).is_empty() {
+            return Ok(there);
+        }
+    }
+    Ok(here)
+}
+
+/// Bytes of this digest, from what was derived anew or from the objects.
+fn whole(digest: &Digest, path: &str, made: Option<&Artifacts>, objects: &store::Objects) -> Option<Vec<u8>> {
+    let made = made.and_then(|made| made.get(path)).map(|artifact| artifact.bytes.clone());
+    made.filter(|bytes| Digest::of(bytes) == *digest).or_else(|| objects.get(digest))
+}
+
+/// What the stack gives against what the manifest says.
+fn rebuilt(made: &Artifacts, manifest: &Manifest) -> Vec<Diagnostic> {
+    let differs = |message: String| {
+        Diagnostic::error(Code::NotReproduced, FieldPath::root())
+            .message(message)
+            .hint("the stack, the lock or nself itself is another one than when it was generated: `nself check` shows the difference")
+    };
+    let new = made.iter().filter_map(|(path, artifact)| match manifest.files.get(path.as_str()) {
+        None => Some(differs(format!("{path} is derived and not recorded"))),
+        Some(record) if record.digest != Digest::of(&artifact.bytes) => {
+            Some(differs(format!("{path} is derived with other bytes")))
+        }
+        Some(record) if record.derivation != artifact.derivation => {
+            Some(differs(format!("{path} has the same bytes from another derivation")))
+        }
+        Some(_) => None,
+    });
+    let gone = manifest.files.keys().filter(|path| made.get(path).is_none());
+    new.chain(gone.map(|path| differs(format!("{path} is recorded and no longer derived")))).collect()
+}
+
+#[derive(Debug, Args)]
+pub struct GcArguments {
+    /// The folder of the project.
+    #[arg(default_value = ".")]
+    folder: PathBuf,
+    /// How many generations are kept.
+    #[arg(long, default_value = "10", value_name = "COUNT")]
+    keep: usize,
+    /// Seconds for which everything new is kept, for runs that are on their way.
+    #[arg(long, default_value = "3600", value_name = "SECONDS")]
+    grace: u64,
+}
+
+pub fn gc(arguments: &GcArguments) -> u8 {
+    let cache = Cache::new(arguments.folder.join(".nself"));
+    if !arguments.folder.join(".nself").is_dir() {
+        output::remark("nothing to do: there is no .nself here");
+        return FINE;
+    }
+    // Nobody writes meanwhile; a reader that misses an object writes it anew.
+    let lock = cache.lock();
+    let generations = cache.generations();
+    let forgotten = generations.keep(arguments.keep.max(1));
+    let wanted: BTreeSet<String> = generations
+        .all()
+        .into_iter()
+        .flat_map(|(_, generation)| generation.files.into_values().map(|record| record.digest.to_string()))
+        .collect();
+    let swept = cache.objects().sweep(&|name| wanted.contains(name), arguments.grace);
+    drop(lock);
+    match swept {
+        Ok((count, bytes)) => {
+            output::remark(&format!("{forgotten} generations forgotten, {count} objects of {bytes} bytes deleted"));
+            FINE
+        }
+        Err(error) => {
+            output::remark(&format!("error: {}: {error}", arguments.folder.join(".nself").display()));
+            FAILED
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! `nself why`: from a generated file, down to one line of it, back to the field of the stack that decided it; and
+//! from the last run back to what had changed.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::json;
+
+use super::trail::{self, Trail};
+use super::{FAILED, FINE, FOUND, Format, StackArguments, generate, output};
+use crate::artifact::Digest;
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::source::Origins;
+use crate::store::{Cache, Generation, Record};
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// A generated file, perhaps with a line: `deploy/local/compose.yaml:17`.
+    #[arg(required_unless_present = "rebuilt")]
+    path: Option<String>,
+    #[command(flatten)]
+    stack: StackArguments,
+    /// What the last run that changed something wrote, and which input was the reason.
+    #[arg(long)]
+    rebuilt: bool,
+    /// The output folder; `deploy` beside the stack unless given.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+pub fn run(arguments: &Arguments) -> u8 {
+    if arguments.rebuilt {
+        return rebuilt(arguments);
+    }
+    explain(arguments).unwrap_or_else(|findings| {
+        match arguments.format {
+            Format::Json => output::json(&json!({ "version": 1, "status": "error", "diagnostics": findings })),
+            Format::Text => output::findings(&findings),
+        }
+        FAILED
+    })
+}
+
+/// What each generator reads, for people.
+const READS: [(&str, &str); 5] = [
+    ("compose", "the whole plan, and the digests of mounted files"),
+    ("kubernetes", "the whole plan for clusters, and the digests of mounted files"),
+    ("nginx", "edge, profile"),
+    ("postgres", "databases"),
+    ("summary", "the whole plan"),
+];
+
+fn explain(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
+    let said = arguments.path.as_deref().unwrap_or_default();
+    let (file, line) = match said.rsplit_once(':').map(|(file, line)| (file, line.parse::<usize>())) {
+        Some((file, Ok(line))) => (file, Some(line)),
+        _ => (said, None),
+    };
+    let made = generate::made(&arguments.stack, &[], arguments.out.as_deref(), None)?;
+    let out = arguments.out.clone().unwrap_or_else(|| arguments.stack.project().join("deploy"));
+    let inside = inside(file, &out);
+    let unknown = |message: String| {
+        vec![
+            Diagnostic::error(Code::Foreign, FieldPath::root())
+                .message(message)
+                .hint("`nself graph` lists what is generated"),
+        ]
+    };
+    let artifact =
+        made.artifacts.get(&inside).ok_or_else(|| unknown(format!("the stack does not generate `{inside}`")))?;
+    let text = String::from_utf8_lossy(&artifact.bytes).into_owned();
+    let lines: Vec<&str> = text.lines().collect();
+    if line.is_some_and(|line| line == 0 || line > lines.len()) {
+        return Err(unknown(format!("`{inside}` has {} lines", lines.len())));
+    }
+    let (environment, below) = inside.split_once('/').unwrap_or((&inside, ""));
+    let planned = made.plans.iter().find(|planned| planned.plan.environment.as_str() == environment);
+    let place = planned.map(|planned| {
+        let candidates = match line {
+            Some(line) => trail::fields(&planned.plan, below, &Trail::new(&lines, line - 1)),
+            None => trail::of_file(&planned.plan, below),
+        };
+        best(&planned.origins, &candidates)
+    });
+    let (field, span) = place.unwrap_or((FieldPath::root(), None));
+    let reads = READS.iter().find(|(name, _)| *name == artifact.generator).map_or("", |(_, reads)| *reads);
+    let on_disk = std::fs::read(out.join(&inside)).ok();
+    let edited = on_disk.as_ref().is_some_and(|bytes| *bytes != artifact.bytes);
+    match arguments.format {
+        Format::Json => output::json(&json!({
+            "version": 1, "path": inside, "line": line, "text": line.map(|line| lines[line - 1]), "field": field,
+            "span": span, "generator": artifact.generator, "derivation": artifact.derivation, "reads": reads,
+            "on_disk": if edited { "differs" } else if on_disk.is_some() { "same" } else { "missing" },
+        })),
+        Format::Text => {
+            let mut said = match line {
+                Some(line) => format!("{inside}:{line}: {}\n", lines[line - 1].trim()),
+                None => format!("{inside}\n"),
+            };
+            let place = span.as_ref().map_or_else(|| "the library".to_owned(), ToString::to_string);
+            let field = if field.0.is_empty() { "the stack as a whole".to_owned() } else { field.to_string() };
+            said.push_str(&format!("  decided by  {field} ({place})\n"));
+            said.push_str(&format!("  written by  {}, which reads {reads}\n", artifact.generator));
+            said.push_str(&format!("  derivation  {}\n", artifact.derivation));
+            output::result(&said);
+            if edited {
+                output::remark("the file on disk is another one; `nself check` shows the difference");
+            }
+        }
+    }
+    Ok(FINE)
+}
+
+/// The path below the output folder, however it was given.
+fn inside(file: &str, out: &Path) -> String {
+    let absolute = std::path::absolute(file).unwrap_or_else(|_| file.into());
+    let out = std::path::absolute(out).unwrap_or_else(|_| out.to_owned());
+    match absolute.strip_prefix(&out) {
+        Ok(inside) => inside.to_string_lossy().into_owned(),
+        Err(_) => file.to_owned(),
+    }
+}
+
+/// The first field that the stack holds, else the first one; with the place of it or of its nearest ancestor.
+fn best(origins: &Origins, candidates: &[FieldPath]) -> (FieldPath, Option<crate::diagnostic::Span>) {
+    let own = candidates.iter().find(|path| !path.0.is_empty() && origins.holds(path));
+    let field = own.or(candidates.first()).cloned().unwrap_or_default();
+    let span = origins.span(&field);
+    (field, span)
+}
+
+/// Compares the two latest generations.
+fn rebuilt(arguments: &Arguments) -> u8 {
+    let generations = Cache::new(arguments.stack.project().join(".nself")).generations().all();
+    let Some((number, new)) = generations.last() else {
+        output::remark("no run is recorded here; `nself gen` records what it changes below .nself");
+        return FOUND;
+    };
+    let empty = Generation::default();
+    let old = generations.len().checked_sub(2).map_or(&empty, |before| &generations[before].1);
+    // Two cut-offs: what is derived from the same is not looked at, what has the same bytes is not written.
+    let bytes = |files: &BTreeMap<String, Record>| -> BTreeMap<String, Digest> {
+        files.iter().map(|(path, record)| (path.clone(), record.digest.clone())).collect()
+    };
+    let (old_bytes, new_bytes) = (bytes(&old.files), bytes(&new.files));
+    let files = moved(&old_bytes, &new_bytes);
+    let derived = moved(&old.files, &new.files).len() - files.len();
+    let inputs = moved(&old.inputs, &new.inputs);
+    let generators = moved(&old.generators, &new.generators);
+    let parts = moved(&old.parts, &new.parts);
+    match arguments.format {
+        Format::Json => output::json(&json!({
+            "version": 1, "generation": number, "first": generations.len() == 1, "files": files, "same_bytes": derived,
+            "inputs": inputs,
+            "generators": generators, "parts": parts,
+        })),
+        Format::Text => {
+            let mut said = format!("generation {number}\n");
+            if generations.len() == 1 {
+                said.push_str("  the first one recorded: everything is new\n");
+            } else {
+                for (title, moved) in
+                    [("input", &inputs), ("generator", &generators), ("part of the plan", &parts), ("file", &files)]
+                {
+                    for (name, how) in moved {
+                        said.push_str(&format!("  {title} {how}: {name}\n"));
+                    }
+                }
+                if derived > 0 {
+                    said.push_str(&format!("  {derived} files were derived anew, with the same bytes\n"));
+                }
+            }
+            output::result(&said);
+        }
+    }
+    FINE
+}
+
+fn moved<'a, T: PartialEq>(
+    old: &'a BTreeMap<String, T>,
+    new: &'a BTreeMap<String, T>,
+) -> BTreeMap<&'a str, &'static str> {
+    let appeared = new.iter().filter_map(|(name, value)| match old.get(name) {
+        None => Some((name.as_str(), "new")),
+        Some(before) if before != value => Some((name.as_str(), "changed")),
+        Some(_) => None,
+    });
+    let gone = old.keys().filter(|name| !new.contains_key(*name)).map(|name| (name.as_str(), "gone"));
+    appeared.chain(gone).collect()
+}

@@ -1,0 +1,12 @@
+// What jobs do, by name. A job may run twice: what it does must bear that.
+export const jobs = {
+  async greet({ name }) {
+    return `Hello, ${name}`;
+  },
+};
+
+export async function work(job) {
+  const run = Object.hasOwn(jobs, job.name) ? jobs[job.name] : undefined;
+  if (!run) throw new Error(`no job is called ${job.name}`);
+  return run(job.data);
+}

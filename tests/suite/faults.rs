@@ -1,0 +1,275 @@
+//! What the cache and the output folder do when everything goes wrong: killed and racing writers, full disks,
+//! read-only folders, damage, a clock that goes backwards. Never a wrong byte, never a crash.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use nself::artifact::Digest;
+
+use crate::support::{nself, nself_in, run, tree};
+
+fn body(level: &str) -> String {
+    format!(
+        "let nself = import \"nself/main.ncl\" in
+         {{ project = \"shop\", domain = \"shop.example.com\", services.orders = {{ image = \"ghcr.io/acme/orders:1\",
+           port = 8001, env.LEVEL = \"{level}\", health.none = \"none\" }} }} | nself.Stack\n"
+    )
+}
+
+fn project() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("stack.ncl"), body("info")).unwrap();
+    folder
+}
+
+fn objects(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder.join(".nself/objects1")).into_iter().flatten();
+    let mut objects: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    objects.sort();
+    objects
+}
+
+/// Every object is what its name says, and read-only.
+fn objects_are_whole(folder: &Path) {
+    for path in objects(folder) {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if !name.starts_with('.') {
+            assert_eq!(Digest::of(&fs::read(&path).unwrap()).as_str(), name);
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o444);
+        }
+    }
+}
+
+#[test]
+fn a_cache_is_worth_time_only() {
+    let project = project();
+    let folder = project.path();
+    assert_eq!(nself_in(folder, ["gen"]).code, 0);
+    let first = tree(&folder.join("deploy"));
+    assert!(objects(folder).len() > 10);
+    fs::remove_dir_all(folder.join(".nself")).unwrap();
+    assert_eq!(nself_in(folder, ["gen"]).code, 0);
+    assert_eq!(tree(&folder.join("deploy")), first);
+    // Objects are never what is generated from: all of them forged, and nothing of it arrives.
+    for path in objects(folder) {
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, "forged").unwrap();
+    }
+    fs::remove_dir_all(folder.join("deploy")).unwrap();
+    assert_eq!(nself_in(folder, ["gen"]).code, 0);
+    assert_eq!(tree(&folder.join("deploy")), first);
+    objects_are_whole(folder);
+}
+
+#[test]
+fn verify_names_everything_and_repairs_what_it_can() {
+    let project = project();
+    let folder = project.path();
+    let early = nself_in(folder, ["verify"]);
+    assert!(early.code == 2 && early.stderr.contains("NS805"), "{}", early.stderr);
+    assert_eq!(nself_in(folder, ["gen"]).code, 0);
+    let first = tree(&folder.join("deploy"));
+    assert_eq!(nself_in(folder, ["verify", "--rebuild"]).code, 0);
+
+    let edited = folder.join("deploy/local/compose.yaml");
+    fs::write(&edited, "edited").unwrap();
+    fs::remove_file(folder.join("deploy/prod/health.json")).unwrap();
+    let damaged = objects(folder).into_iter().next_back().unwrap();
+    fs::remove_file(&damaged).unwrap();
+    fs::write(&damaged, "damaged").unwrap();
+    let found = nself_in(folder, ["verify"]);
+    assert_eq!(found.code, 1);
+    for text in ["local/compose.yaml is not", "prod/health.json is missing", "NS808"] {
+        assert!(found.stderr.contains(text), "{}", found.stderr);
+    }
+    assert_eq!(fs::read(&edited).unwrap(), b"edited", "without --repair nothing is touched");
+    let repaired = nself_in(folder, ["verify", "--rebuild", "--repair"]);
+    assert_eq!(repaired.code, 0, "{}", repaired.stderr);
+    assert!(repaired.stdout.contains("restored local/compose.yaml") && repaired.stdout.contains("put aside"));
+    assert_eq!(tree(&folder.join("deploy")), first);
+    assert_eq!(nself_in(folder, ["verify"]).code, 0);
+
+    // Without the stack, the objects are enough; without both, it says so.
+    fs::write(&edited, "edited").unwrap();
+    fs::rename(folder.join("stack.ncl"), folder.join("away.ncl")).unwrap();
+    assert_eq!(nself_in(folder, ["verify", "--repair"]).code, 0);
+    assert_eq!(tree(&folder.join("deploy")), first);
+    fs::write(&edited, "edited").unwrap();
+    fs::remove_dir_all(folder.join(".nself")).unwrap();
+    let lost = nself_in(folder, ["verify", "--repair"]);
+    assert!(lost.code == 1 && lost.stderr.contains("no copy of it is left"), "{}", lost.stderr);
+    assert_eq!(fs::read(&edited).unwrap(), b"edited");
+
+    // A stack that gives something else is a finding, not a repair.
+    fs::write(folder.join("stack.ncl"), body("debug")).unwrap();
+    let other = nself_in(folder, ["verify", "--rebuild"]);
+    assert!(other.code == 1 && other.stderr.contains("NS809"), "{}", other.stderr);
+}
+
+#[test]
+fn garbage_goes_and_what_is_young_or_wanted_stays() {
+    let project = project();
+    let folder = project.path();
+    for level in ["info", "debug", "warn"] {
+        fs::write(folder.join("stack.ncl"), body(level)).unwrap();
+        assert_eq!(nself_in(folder, ["gen"]).code, 0);
+    }
+    let all = objects(folder).len();
+    assert_eq!(nself_in(folder, ["gc", "--keep", "1"]).code, 0);
+    assert_eq!(objects(folder).len(), all, "younger than the grace");
+    let ran = nself_in(folder, ["gc", "--keep", "1", "--grace", "0"]);
+    assert_eq!(ran.code, 0);
+    assert!(objects(folder).len() < all, "{}", ran.stderr);
+    fs::write(folder.join("deploy/prod/compose.yaml"), "edited").unwrap();
+    assert_eq!(nself_in(folder, ["verify", "--repair"]).code, 0, "what the latest generation needs is there");
+    assert_eq!(nself_in(Path::new("/"), ["gc"]).code, 0);
+}
+
+#[test]
+fn racing_writers_that_are_killed_leave_nothing_wrong() {
+    let project = project();
+    let folder = project.path();
+    assert_eq!(nself_in(folder, ["gen"]).code, 0);
+    let mut results = std::collections::BTreeMap::new();
+    for level in ["info", "debug"] {
+        fs::write(folder.join("stack.ncl"), body(level)).unwrap();
+        assert_eq!(nself_in(folder, ["gen"]).code, 0);
+        results.insert(level, tree(&folder.join("deploy")));
+    }
+    // A generator of moments without a clock.
+    let mut seed = 0x9e37_79b9_u32;
+    for round in 0..100 {
+        let level = ["info", "debug"][round % 2];
+        fs::write(folder.join("stack.ncl"), body(level)).unwrap();
+        if round % 5 == 0 {
+            let _ = fs::remove_dir_all(folder.join(".nself/objects1"));
+        }
+        let spawn =
+            |command: &mut Command| command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        let mut writers: Vec<_> = (0..4).map(|_| spawn(nself(folder).arg("gen")).unwrap()).collect();
+        for writer in &mut writers {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            std::thread::sleep(Duration::from_millis(u64::from(seed >> 28)));
+            let _ = writer.kill();
+        }
+        for mut writer in writers {
+            let _ = writer.wait();
+        }
+        objects_are_whole(folder);
+        // Whole files of one state or the other, never a third.
+        let now = tree(&folder.join("deploy"));
+        for (path, bytes) in now.iter().filter(|(path, _)| !path.contains("/.nself-") && !path.starts_with(".nself-")) {
+            assert!(results.values().any(|known| known.get(path) == Some(bytes)), "round {round}: {path}");
+        }
+    }
+    let level = "debug";
+    fs::write(folder.join("stack.ncl"), body(level)).unwrap();
+    let healed = nself_in(folder, ["gen"]);
+    assert_eq!(healed.code, 0, "{}", healed.stderr);
+    assert_eq!(tree(&folder.join("deploy")), results[level]);
+    assert_eq!(nself_in(folder, ["verify", "--rebuild"]).code, 0);
+}
+
+/// A memory file system of so many bytes; unmounted with the test.
+struct Small(tempfile::TempDir);
+
+impl Small {
+    fn mount(size: &str) -> Option<Small> {
+        let folder = tempfile::tempdir().unwrap();
+        let mounted = run(Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={size},mode=755"), "none"])
+            .arg(folder.path()));
+        if mounted.code != 0 {
+            assert!(std::env::var("CI").as_deref() != Ok("true"), "{}", mounted.stderr);
+            let _ = fs::write("/dev/stderr", "SKIP: no right to mount a small file system\n");
+            return None;
+        }
+        Some(Small(folder))
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        let _ = run(Command::new("umount").arg("-l").arg(self.0.path()));
+    }
+}
+
+#[test]
+fn a_full_disk_is_an_error_and_no_half_file() {
+    let Some(disk) = Small::mount("768k") else { return };
+    let folder = disk.0.path();
+    fs::write(folder.join("stack.ncl"), body("info")).unwrap();
+    let room = nself_in(folder, ["gen"]);
+    assert_eq!(room.code, 0, "known-bad control: with room it succeeds: {}", room.stderr);
+    let first = tree(&folder.join("deploy"));
+    let fill = |folder: &Path| {
+        let mut file = fs::File::create(folder.join("ballast")).unwrap();
+        while std::io::Write::write_all(&mut file, &[0; 512]).is_ok() {}
+    };
+    fs::write(folder.join("stack.ncl"), body("debug")).unwrap();
+    fill(folder);
+    let full = nself_in(folder, ["gen"]);
+    assert_eq!(full.code, 2, "{}", full.stderr);
+    assert!(full.stderr.contains("NS804") || full.stderr.contains("NS001"), "{}", full.stderr);
+    objects_are_whole(folder);
+    for (path, bytes) in tree(&folder.join("deploy")) {
+        assert!(bytes == first[&path] || String::from_utf8_lossy(&bytes).contains("debug"), "{path} is half a file");
+    }
+    fs::remove_file(folder.join("ballast")).unwrap();
+    let healed = nself_in(folder, ["gen"]);
+    assert_eq!(healed.code, 0, "{}", healed.stderr);
+    assert_eq!(nself_in(folder, ["verify", "--rebuild"]).code, 0);
+}
+
+#[test]
+fn a_cache_that_cannot_be_written_costs_time_only() {
+    let Some(disk) = Small::mount("4m") else { return };
+    let project = project();
+    let folder = project.path();
+    assert_eq!(nself_in(folder, ["gen"]).code, 0);
+    let first = tree(&folder.join("deploy"));
+    fs::remove_dir_all(folder.join("deploy")).unwrap();
+    fs::remove_dir_all(folder.join(".nself")).unwrap();
+    fs::create_dir(folder.join(".nself")).unwrap();
+    let bind = run(Command::new("mount").arg("--bind").arg(disk.0.path()).arg(folder.join(".nself")));
+    assert_eq!(bind.code, 0, "{}", bind.stderr);
+    let cache = folder.join(".nself");
+    assert_eq!(run(Command::new("mount").args(["-o", "remount,bind,ro"]).arg(&cache)).code, 0);
+    let ran = nself_in(folder, ["gen"]);
+    let verified = nself_in(folder, ["verify", "--rebuild"]);
+    let swept = nself_in(folder, ["gc", "--grace", "0"]);
+    assert_eq!(run(Command::new("umount").arg(&cache)).code, 0);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!(tree(&folder.join("deploy")), first);
+    assert_eq!(verified.code, 0, "{}", verified.stderr);
+    assert!(swept.code == 2 && swept.stderr.contains("Read-only"), "{}", swept.stderr);
+}
+
+#[test]
+fn damaged_and_newer_records_count_as_absent() {
+    let project = project();
+    let folder = project.path();
+    assert_eq!(nself_in(folder, ["gen"]).code, 0);
+    let records = folder.join(".nself/generations1");
+    fs::write(records.join("00000001.json"), "{\"files\":").unwrap();
+    fs::write(records.join("00000002.json"), "{\"files\":{},\"inputs\":{},\"parts\":{},\"generators\":{},\"later\":1}")
+        .unwrap();
+    fs::create_dir(folder.join(".nself/objects2")).unwrap();
+    fs::write(folder.join("stack.ncl"), body("debug")).unwrap();
+    assert_eq!(nself_in(folder, ["gen"]).code, 0);
+    assert_eq!(nself_in(folder, ["why", "--rebuilt"]).code, 0);
+    assert_eq!(nself_in(folder, ["gc", "--grace", "0"]).code, 0);
+    assert!(folder.join(".nself/objects2").is_dir(), "what another release keeps stays");
+    // A clock that goes backwards: everything is older than the stamp, or younger than now.
+    for time in ["1980-01-01", "2099-01-01"] {
+        for path in tree(folder).keys() {
+            let _ = run(Command::new("touch").arg("-h").arg("-d").arg(time).arg(folder.join(path)));
+        }
+        assert_eq!(nself_in(folder, ["gen"]).code, 0);
+        assert_eq!(nself_in(folder, ["gc", "--grace", "60"]).code, 0);
+        assert_eq!(nself_in(folder, ["verify", "--rebuild"]).code, 0);
+    }
+}

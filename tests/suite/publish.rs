@@ -1,0 +1,212 @@
+//! `publish`, `attest` and `pull` with Debian's registry, and with one that breaks off.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+
+use crate::registry::{Debian, PASSWORD, Scripted, response};
+use crate::support::{Ran, golden, name, nself, nself_in, project, run, tree};
+
+/// A generated project with values of secrets.
+fn generated() -> tempfile::TempDir {
+    let case = golden(false).into_iter().find(|case| name(case) == "minimal").unwrap();
+    let project = project(&case);
+    assert_eq!(nself_in(project.path(), ["gen"]).code, 0);
+    assert_eq!(nself_in(project.path(), ["secrets", "init", "--env", "local"]).code, 0);
+    project
+}
+
+fn with(registry: &Debian, folder: &Path, arguments: &[&str]) -> Ran {
+    let ran = run(registry.known_to(nself(folder).args(arguments)));
+    assert!(!ran.stdout.contains(PASSWORD) && !ran.stderr.contains(PASSWORD));
+    ran
+}
+
+fn fine(ran: Ran) -> Ran {
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    ran
+}
+
+#[test]
+fn a_set_is_published_attested_pulled_and_derived_again() {
+    let Some(registry) = Debian::start() else { return };
+    let project = generated();
+    let folder = project.path();
+    let to = format!("oci://{}/acme/shop:1.0.0", registry.host);
+    let published = fine(with(&registry, folder, &["publish", &to]));
+    let digest = published.stdout.trim().rsplit_once('@').unwrap().1.to_owned();
+    assert_eq!(
+        fine(with(&registry, folder, &["publish", &to])).stdout,
+        published.stdout,
+        "the same set, the same digest"
+    );
+
+    // What Flux looks for.
+    let accept = "accept: application/vnd.oci.image.manifest.v1+json";
+    let manifest = registry.curl(&["-H", accept, &format!("https://{}/v2/acme/shop/manifests/1.0.0", registry.host)]);
+    let manifest: Value = serde_json::from_str(&manifest.stdout).unwrap();
+    assert_eq!(manifest["config"]["mediaType"], "application/vnd.cncf.flux.config.v1+json");
+    assert_eq!(manifest["layers"][0]["mediaType"], "application/vnd.cncf.flux.content.v1.tar+gzip");
+    // The layer is one that others unpack.
+    let layer =
+        format!("https://{}/v2/acme/shop/blobs/{}", registry.host, manifest["layers"][0]["digest"].as_str().unwrap());
+    let archive = registry.at("layer.tgz");
+    registry.curl(&["-o", &archive.display().to_string(), &layer]);
+    let listed = fine(run(Command::new("tar").arg("-tzf").arg(&archive))).stdout;
+    assert!(listed.contains("prod/compose.yaml\n") && listed.contains("nself.manifest.json\n"), "{listed}");
+    assert!(!listed.contains("secrets/") && !listed.contains(".env\n"), "{listed}");
+
+    fine(run(nself(folder).args(["attest", "--new-key", "key"])));
+    let attested = fine(with(&registry, folder, &["attest", &to, "--key", "key"]));
+    let again = fine(with(&registry, folder, &["attest", &to, "--key", "key"]));
+    assert_eq!(again.stdout, attested.stdout, "nothing in it depends on the moment");
+    let out = folder.join("pulled");
+    let at = format!("oci://{}/acme/shop@{digest}", registry.host);
+    fine(with(&registry, folder, &["pull", &at, "--out", "pulled", "--trust", "key.pub"]));
+    for (path, bytes) in tree(&out) {
+        assert_eq!(fs::read(folder.join("deploy").join(&path)).unwrap(), bytes, "{path}");
+    }
+    fine(nself_in(folder, ["verify", "--out", "pulled", "--rebuild"]));
+    // Elsewhere, and with no registry in sight.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let far = elsewhere.path().join("a/b/c");
+    fine(with(&registry, folder, &["pull", &to, "--out", &far.display().to_string()]));
+    fine(nself_in(folder, ["verify", "--rebuild", "--out", &far.display().to_string()]));
+
+    // openssl agrees with the signature.
+    let envelope = envelope(&registry, attested.stdout.trim().rsplit_once('@').unwrap().1);
+    let payload = STANDARD.decode(envelope["payload"].as_str().unwrap()).unwrap();
+    let kind = envelope["payloadType"].as_str().unwrap();
+    let signed = [format!("DSSEv1 {} {kind} {} ", kind.len(), payload.len()).as_bytes(), &payload].concat();
+    fs::write(folder.join("signed"), &signed).unwrap();
+    fs::write(folder.join("signature"), STANDARD.decode(envelope["signatures"][0]["sig"].as_str().unwrap()).unwrap())
+        .unwrap();
+    let openssl = |file: &str| {
+        run(Command::new("openssl")
+            .args(["pkeyutl", "-verify", "-pubin", "-inkey", "key.pub", "-rawin", "-in", file, "-sigfile", "signature"])
+            .current_dir(folder))
+    };
+    fine(openssl("signed"));
+    fs::write(folder.join("other"), [&signed[..], b" "].concat()).unwrap();
+    assert_ne!(openssl("other").code, 0);
+    let statement: Value = serde_json::from_slice(&payload).unwrap();
+    assert_eq!(statement["subject"][0]["digest"]["sha256"], digest["sha256:".len()..]);
+    let inputs = statement["predicate"]["buildDefinition"]["resolvedDependencies"].as_array().unwrap();
+    assert!(inputs.iter().any(|input| input["name"] == "stack.ncl"), "{inputs:?}");
+
+    // Values of secrets, and the password: in no byte that the registry keeps.
+    let kept: Vec<u8> = tree(&registry.at("data")).into_values().flatten().collect();
+    let values = tree(&folder.join("deploy/local/secrets"));
+    assert!(values.len() > 3);
+    let key = fs::read_to_string(folder.join("key")).unwrap().lines().nth(1).unwrap().to_owned().into_bytes();
+    for value in values.into_values().chain([PASSWORD.as_bytes().to_vec(), key]).filter(|value| value.len() > 15) {
+        assert!(!kept.windows(value.len()).any(|part| part == value));
+    }
+}
+
+/// The envelope of an attestation.
+fn envelope(registry: &Debian, digest: &str) -> Value {
+    let get = |what: &str, accept: &str| {
+        let url = format!("https://{}/v2/acme/shop/{what}", registry.host);
+        serde_json::from_str::<Value>(&registry.curl(&["-H", accept, &url]).stdout).unwrap()
+    };
+    let manifest = get(&format!("manifests/{digest}"), "accept: application/vnd.oci.image.manifest.v1+json");
+    get(&format!("blobs/{}", manifest["layers"][0]["digest"].as_str().unwrap()), "accept: */*")
+}
+
+#[test]
+fn what_is_not_as_it_should_be_is_neither_published_nor_attested_nor_pulled() {
+    let Some(registry) = Debian::start() else { return };
+    let project = generated();
+    let folder = project.path();
+    let to = format!("oci://{}/acme/shop:1", registry.host);
+    let compose = folder.join("deploy/prod/compose.yaml");
+    let text = fs::read_to_string(&compose).unwrap();
+    fs::write(&compose, "edited").unwrap();
+    let edited = with(&registry, folder, &["publish", &to]);
+    assert!(edited.code == 2 && edited.stderr.contains("prod/compose.yaml is not what"), "{}", edited.stderr);
+    fine(with(&registry, folder, &["publish", &to, "--env", "local"]));
+    fs::write(&compose, text).unwrap();
+    fine(with(&registry, folder, &["publish", &to]));
+
+    // A key, but not the one that signed; then the right one; then a stack that gives something else.
+    for key in ["one", "two"] {
+        fine(run(nself(folder).args(["attest", "--new-key", key])));
+    }
+    let unsigned = with(&registry, folder, &["pull", &to, "--out", "pulled", "--trust", "one.pub"]);
+    assert!(unsigned.code == 2 && unsigned.stderr.contains("nobody who is trusted"), "{}", unsigned.stderr);
+    fine(with(&registry, folder, &["attest", &to, "--key", "one"]));
+    let other = with(&registry, folder, &["pull", &to, "--out", "pulled", "--trust", "two.pub"]);
+    assert!(other.code == 2 && other.stderr.contains("NS812"), "{}", other.stderr);
+    assert!(!folder.join("pulled").exists());
+    fine(with(&registry, folder, &["attest", &to, "--key", "two"]));
+    fine(with(&registry, folder, &["pull", &to, "--out", "pulled", "--trust", "two.pub", "--trust", "one.pub"]));
+    let stack = fs::read_to_string(folder.join("stack.ncl")).unwrap();
+    fs::write(folder.join("stack.ncl"), stack.replace("shop.example.com", "other.example.com")).unwrap();
+    let changed = with(&registry, folder, &["attest", &to, "--key", "one"]);
+    assert!(changed.code == 2 && changed.stderr.contains("the stack gives something else"), "{}", changed.stderr);
+    let found = nself_in(folder, ["verify", "--out", "pulled", "--rebuild"]);
+    assert!(found.code == 1 && found.stderr.contains("NS809"), "{}", found.stderr);
+
+    // What is in the way stays; an image is no set; a tag that is not there.
+    fs::create_dir_all(folder.join("full/local")).unwrap();
+    fs::write(folder.join("full/local/compose.yaml"), "mine").unwrap();
+    let full = with(&registry, folder, &["pull", &to, "--out", "full"]);
+    assert!(full.code == 2 && full.stderr.contains("NS802"), "{}", full.stderr);
+    assert_eq!(tree(&folder.join("full")).len(), 1);
+    registry.push_image("acme/image", "1", "x");
+    let image = with(&registry, folder, &["pull", &format!("oci://{}/acme/image:1", registry.host), "--out", "no"]);
+    assert!(image.code == 2 && image.stderr.contains("is no set"), "{}", image.stderr);
+    let gone = with(&registry, folder, &["pull", &format!("oci://{}/acme/shop:9", registry.host), "--out", "no"]);
+    assert!(gone.code == 2 && gone.stderr.contains("NS823"), "{}", gone.stderr);
+    let unknown = nself_in(folder, ["publish", &to]);
+    assert!(unknown.code == 2 && unknown.stderr.contains("NS821"), "{}", unknown.stderr);
+    let nobody = run(nself(folder)
+        .args(["publish", &to])
+        .env("SSL_CERT_FILE", registry.at("ca.pem"))
+        .env("DOCKER_CONFIG", folder));
+    assert!(nobody.code == 2 && nobody.stderr.contains("NS822"), "{}", nobody.stderr);
+    assert!(!folder.join("no").exists());
+}
+
+#[test]
+fn a_transfer_that_breaks_off_leaves_nothing_that_can_be_pulled() {
+    let project = generated();
+    let folder = project.path();
+    // It takes the start of an upload and hangs up in the middle of it, or sends it elsewhere.
+    for (location, code) in [("/v2/acme/shop/blobs/uploads/1", "NS821"), ("https://example.com/steal", "NS824")] {
+        let server = Scripted::start(move |_, asked| match asked.path.as_str() {
+            path if path.ends_with("/uploads/") => response("202 Accepted", &format!("location: {location}\r\n"), b""),
+            path if path.contains("digest=") => Vec::new(),
+            path if path.contains("/manifests/") => response("201 Created", "", b""),
+            _ => response("404 Not Found", "", b""),
+        });
+        let to = format!("oci://{}/acme/shop:1", server.host);
+        let ran = nself_in(folder, ["publish", &to, "--plain-http", &server.host]);
+        assert!(ran.code == 2 && ran.stderr.contains(code), "{}", ran.stderr);
+        let asked = server.asked.lock().unwrap().clone();
+        assert!(asked.iter().all(|asked| !asked.path.contains("/manifests/")), "{asked:?}");
+    }
+}
+
+#[test]
+fn an_earlier_pull_is_brought_up_to_date() {
+    let Some(registry) = Debian::start() else { return };
+    let project = generated();
+    let folder = project.path();
+    let to = format!("oci://{}/acme/shop:1", registry.host);
+    fine(with(&registry, folder, &["publish", &to]));
+    fine(with(&registry, folder, &["pull", &to, "--out", "pulled"]));
+    fine(with(&registry, folder, &["publish", &to, "--env", "prod"]));
+    fine(with(&registry, folder, &["pull", &to, "--out", "pulled"]));
+    assert!(tree(&folder.join("pulled")).keys().all(|path| path.starts_with("prod/") || path == "nself.manifest.json"));
+    fine(nself_in(folder, ["verify", "--out", "pulled", "--rebuild"]));
+    fs::write(folder.join("pulled/prod/compose.yaml"), "edited").unwrap();
+    let edited = with(&registry, folder, &["pull", &to, "--out", "pulled"]);
+    assert!(edited.code == 2 && edited.stderr.contains("NS802"), "{}", edited.stderr);
+    assert_eq!(fs::read(folder.join("pulled/prod/compose.yaml")).unwrap(), b"edited");
+}
