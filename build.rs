@@ -12,6 +12,7 @@ fn main() {
     let out = env::var("OUT_DIR").unwrap_or_else(|_| ".".into());
     write(&out, "library.rs", &library());
     write(&out, "generators.rs", &generators());
+    write(&out, "templates.rs", &templates());
 }
 
 fn write(out: &str, name: &str, text: &str) {
@@ -48,6 +49,19 @@ fn library() -> String {
     text + "];\n"
 }
 
+/// `templates/NAME/PATH`, as they are.
+fn templates() -> String {
+    let mut text = String::from("pub const FILES: &[(&str, &[u8])] = &[\n");
+    // What the languages' own tools leave there when one works on a template.
+    let made = ["/node_modules/", "/__pycache__/", "/.pytest_cache/"];
+    for (path, absolute) in files("templates") {
+        if !made.iter().any(|made| path.contains(made)) {
+            let _ = writeln!(text, "    ({:?}, include_bytes!({absolute:?})),", path.trim_start_matches("templates/"));
+        }
+    }
+    text + "];\n"
+}
+
 /// One digest per generator over its own folder and what all generators share.
 fn generators() -> String {
     let shared = [
@@ -55,6 +69,7 @@ fn generators() -> String {
         "generator/artifact/yaml.rs",
         "generator/backend/raw.rs",
         "generator/backend/render.rs",
+        "generator/plan/check.rs",
     ];
     let mut text = String::from("pub const SOURCES: &[(&str, &str)] = &[\n");
     for (name, folder) in [

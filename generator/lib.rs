@@ -11,7 +11,11 @@ pub mod codes;
 pub mod database;
 pub mod diagnostic;
 pub mod keys;
+pub mod lock;
+pub mod oci;
 pub mod plan;
+#[cfg(feature = "registry")]
+pub mod registry;
 pub mod source;
 pub mod stack;
 pub mod store;

@@ -30,6 +30,12 @@ packages() {
     postgresql-15 python3 python3-venv shellcheck
 }
 
+# A registry, and judges of images.
+images() {
+  apt-get -q update
+  RUNLEVEL=1 apt-get -qy install --no-install-recommends apache2-utils docker-registry runc skopeo umoci
+}
+
 # The mirror that this machine already uses.
 mirror() {
   cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
@@ -67,6 +73,16 @@ linter() {
   rm -rf "$tools/npm"
   mkdir -p "$tools/npm"
   npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$tools/npm" dclint@3.1.0
+}
+
+# What the service templates need, from their languages' registries.
+templates() {
+  rm -rf "$tools/templates"
+  mkdir -p "$tools/templates/express"
+  python3 -m venv "$tools/templates/fastapi"
+  "$tools/templates/fastapi/bin/pip" -q install -r templates/fastapi/requirements-dev.txt
+  cp templates/express/package.json templates/express/package-lock.json "$tools/templates/express/"
+  npm ci --silent --no-audit --no-fund --ignore-scripts --prefix "$tools/templates/express"
 }
 
 # Kubernetes' own programs of one release, the nodes' stand-in, and judges of manifests, from their Go modules.
@@ -124,9 +140,11 @@ dbml() {
 }
 
 step packages packages
+step images images
 step judges judges
 step trixie trixie
 step linter linter
+step templates templates
 step kubernetes kubernetes
 step definitions definitions
 step dbml dbml

@@ -9,7 +9,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-pub use digest::Digest;
+pub use digest::{Digest, Sha256};
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 

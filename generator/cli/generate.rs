@@ -12,6 +12,7 @@ use super::{FAILED, FINE, FOUND, Format, StackArguments, output};
 use crate::artifact::{Artifacts, Digest};
 use crate::backend::{self, kubernetes};
 use crate::diagnostic::{self, Code, Diagnostic, FieldPath, Span};
+use crate::lock::{self, Lock};
 use crate::path;
 use crate::plan::{self, ProjectFiles, conf_d};
 use crate::source;
@@ -51,12 +52,39 @@ pub fn run(arguments: &Arguments, check: bool) -> u8 {
     run.all()
 }
 
+/// What a stack comes to, for other commands: as `gen` would make it, with these pins instead of those of the lock
+/// file if any are given.
+///
+/// # Errors
+/// As `gen`, before it looks at the output folder.
+pub fn made(
+    stack: &StackArguments,
+    environments: &[String],
+    out: Option<&Path>,
+    lock: Option<Lock>,
+) -> Result<Made, Vec<Diagnostic>> {
+    let arguments = Arguments {
+        stack: stack.clone(),
+        environments: environments.to_vec(),
+        out: out.map(Path::to_owned),
+        check: true,
+        frozen: false,
+        force: false,
+        format: Format::Text,
+    };
+    let mut run = Run::new(&arguments, true);
+    run.lock = lock;
+    run.generate(&mut Vec::new())
+}
+
 /// One invocation.
 struct Run<'a> {
     arguments: &'a Arguments,
     check: bool,
     project: PathBuf,
     out: PathBuf,
+    /// Instead of the lock file's.
+    lock: Option<Lock>,
     cache: Cache,
     stamp: PathBuf,
 }
@@ -64,9 +92,8 @@ struct Run<'a> {
 impl<'a> Run<'a> {
     fn new(arguments: &'a Arguments, check: bool) -> Self {
         let stack = &arguments.stack.stack;
-        let parent = stack.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let project = std::path::absolute(parent).unwrap_or_else(|_| parent.to_owned());
-        let out = arguments.out.clone().unwrap_or_else(|| parent.join("deploy"));
+        let project = arguments.stack.project();
+        let out = arguments.out.clone().unwrap_or_else(|| project.join("deploy"));
         let out = std::path::absolute(&out).unwrap_or(out);
         let cache = Cache::new(project.join(".nself"));
         let request = format!(
@@ -74,7 +101,7 @@ impl<'a> Run<'a> {
             arguments.environments, arguments.frozen, arguments.stack.allow_import
         );
         let stamp = cache.stamp(&Digest::of(request.as_bytes()));
-        Run { arguments, check, project, out, cache, stamp }
+        Run { arguments, check, project, out, lock: None, cache, stamp }
     }
 
     /// Nothing has changed: say what the last run said.
@@ -124,6 +151,7 @@ impl<'a> Run<'a> {
         let refused = findings.iter().any(Diagnostic::is_error);
         let mut artifacts = Artifacts::default();
         let mut moved = Vec::new();
+        let mut plans = Vec::new();
         for environment in &loaded.environments {
             if selected.as_ref().is_some_and(|selected| !selected.contains(environment.name.as_str())) {
                 continue;
@@ -162,12 +190,13 @@ impl<'a> Run<'a> {
                 finding.environments = vec![environment.name.to_string()];
                 findings.push(finding);
             }
+            plans.push(Planned { plan, origins: environment.origins.clone() });
         }
         let findings = diagnostic::merge(findings);
         if findings.iter().any(Diagnostic::is_error) {
             return Err(findings);
         }
-        Ok(Made { artifacts, selected, findings, moved: diagnostic::merge(moved) })
+        Ok(Made { artifacts, plans, selected, findings, moved: diagnostic::merge(moved) })
     }
 
     /// What a running cluster would refuse of this generation.
@@ -199,6 +228,13 @@ impl<'a> Run<'a> {
     /// Hand-written nginx files, and the way from an environment's folder back to the project.
     fn project_files(&self, inputs: &mut Vec<Watch>, findings: &mut Vec<Diagnostic>) -> ProjectFiles {
         let mut files = ProjectFiles { project_folder: way_back(&self.out, &self.project), ..ProjectFiles::default() };
+        let lock_path = self.project.join(lock::FILE);
+        match self.lock.clone().map_or_else(|| Lock::read(&self.project), Ok) {
+            Ok(read) => files.lock = read,
+            Err(finding) => findings.push(finding),
+        }
+        let locked = fs::symlink_metadata(&lock_path).is_ok();
+        inputs.push(if locked { Watch::File(lock_path) } else { Watch::Absent(lock_path) });
         let folder = self.project.join(conf_d::FOLDER);
         let Ok(entries) = fs::read_dir(&folder) else {
             inputs.push(Watch::Absent(folder));
@@ -334,24 +370,31 @@ impl<'a> Run<'a> {
 }
 
 /// What a run came to before it looks at the output folder.
-struct Made {
-    artifacts: Artifacts,
+pub struct Made {
+    pub artifacts: Artifacts,
+    /// Of the selected environments.
+    pub plans: Vec<Planned>,
     selected: Option<BTreeSet<String>>,
-    findings: Vec<Diagnostic>,
+    /// Warnings.
+    pub findings: Vec<Diagnostic>,
     /// Findings about the change from the last generation, which the next run has no reason to repeat.
     moved: Vec<Diagnostic>,
 }
 
+/// An environment's plan, and where its fields were written.
+pub struct Planned {
+    pub plan: plan::Plan,
+    pub origins: source::Origins,
+}
+
 /// Images without a digest.
 fn unpinned(plan: &plan::Plan) -> Vec<Diagnostic> {
-    let unpinned = plan
-        .services
-        .values()
-        .filter(|service| service.image.as_ref().is_some_and(|image| !image.as_str().contains('@')));
-    let findings = unpinned.map(|service| {
-        Diagnostic::error(Code::Unpinned, service.origin.key("image"))
-            .message("the image is not pinned by a digest")
-            .expected("`name:tag@sha256:…`")
+    let unpinned = plan.images().filter(|(_, image)| !image.as_str().contains('@'));
+    let findings = unpinned.map(|(field, image)| {
+        Diagnostic::error(Code::Unpinned, field)
+            .message(format!("`{image}` is not pinned by a digest"))
+            .expected("`name:tag@sha256:…`, or an entry of nself.lock")
+            .hint("`nself lock` asks the registry and writes nself.lock")
     });
     findings.collect()
 }

@@ -1,13 +1,16 @@
-//! `nself init`: asks nothing, overwrites nothing.
+//! `nself init`: a starter stack, or the folder of a service to begin with. Asks nothing, overwrites nothing.
 
+use std::collections::BTreeSet;
 use std::fs;
-use std::io::Write;
-use std::path::PathBuf;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::{FAILED, FINE, output};
 use crate::stack::{Checked, ProjectName};
+
+include!(concat!(env!("OUT_DIR"), "/templates.rs"));
 
 /// The starter stack; the marker is the project's name.
 const STARTER: &str = include_str!("../../stdlib/init/stack.ncl");
@@ -15,38 +18,81 @@ const MARKER: &str = "my-project";
 
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// The folder of the project.
+    /// The folder of the project, or of the service.
     #[arg(default_value = ".")]
     folder: PathBuf,
+    /// Write a service to begin with instead of a stack.
+    #[arg(long, value_name = "NAME", value_parser = template)]
+    template: Option<String>,
+}
+
+/// The templates' names.
+fn templates() -> BTreeSet<&'static str> {
+    FILES.iter().filter_map(|(path, _)| Some(path.split_once('/')?.0)).collect()
+}
+
+fn template(name: &str) -> Result<String, String> {
+    let known: Vec<&str> = templates().into_iter().collect();
+    if known.contains(&name) { Ok(name.to_owned()) } else { Err(format!("expected one of {}", known.join(", "))) }
 }
 
 pub fn run(arguments: &Arguments) -> u8 {
     let folder = &arguments.folder;
-    let write = || {
-        fs::create_dir_all(folder)?;
-        let mut file = fs::OpenOptions::new().write(true).create_new(true).open(folder.join("stack.ncl"))?;
-        file.write_all(STARTER.replace(MARKER, &project_name(folder)).as_bytes())
-    };
-    match write() {
-        Ok(()) => {
-            let path = folder.join("stack.ncl");
-            output::result(&format!("{}\n", path.display()));
-            output::remark(
-                "next: nself gen && nself secrets init --env local && docker compose -f deploy/local/compose.yaml up --wait",
+    let (files, next) = match &arguments.template {
+        None => {
+            let text = STARTER.replace(MARKER, &project_name(folder)).into_bytes();
+            let next =
+                "nself gen && nself secrets init --env local && docker compose -f deploy/local/compose.yaml up --wait";
+            (vec![("stack.ncl", text)], next.to_owned())
+        }
+        Some(name) => {
+            let files = FILES.iter().filter_map(|(path, bytes)| {
+                Some((path.strip_prefix(name.as_str())?.strip_prefix('/')?, bytes.to_vec()))
+            });
+            let service = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            let context = folder.display();
+            let next = format!(
+                "in stack.ncl: services.{service} = nself.templates.{name} & {{ build.context = \"{context}\", port = 8001 }},"
             );
+            (files.collect(), next)
+        }
+    };
+    match write(folder, &files) {
+        Ok(()) => {
+            let lines: String = files.iter().map(|(path, _)| format!("{}\n", folder.join(path).display())).collect();
+            output::result(&lines);
+            output::remark(&format!("next: {next}"));
             FINE
         }
-        Err(error) => {
-            let path = folder.join("stack.ncl");
-            let hint = if error.kind() == std::io::ErrorKind::AlreadyExists { "; it is kept as it is" } else { "" };
+        Err((path, error)) => {
+            let hint = if error.kind() == io::ErrorKind::AlreadyExists { "; it is kept as it is" } else { "" };
             output::remark(&format!("error: {}: {error}{hint}", path.display()));
             FAILED
         }
     }
 }
 
+/// All or nothing: a file that exists is found before the first is written.
+fn write(folder: &Path, files: &[(&str, Vec<u8>)]) -> Result<(), (PathBuf, io::Error)> {
+    for path in files.iter().map(|(path, _)| folder.join(path)) {
+        if fs::symlink_metadata(&path).is_ok() {
+            return Err((path, io::ErrorKind::AlreadyExists.into()));
+        }
+    }
+    for (path, bytes) in files {
+        let path = folder.join(path);
+        let written = || {
+            fs::create_dir_all(path.parent().unwrap_or(folder))?;
+            fs::OpenOptions::new().write(true).create_new(true).open(&path)?.write_all(bytes)
+        };
+        written().map_err(|error| (path.clone(), error))?;
+    }
+    Ok(())
+}
+
 /// The folder's name, as far as a project can be called that.
-fn project_name(folder: &std::path::Path) -> String {
+fn project_name(folder: &Path) -> String {
+    let _ = fs::create_dir_all(folder);
     let name = folder.canonicalize().ok().and_then(|path| Some(path.file_name()?.to_str()?.to_ascii_lowercase()));
     let name: String =
         name.unwrap_or_default().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();

@@ -6,7 +6,10 @@ mod db;
 mod env;
 mod explain;
 mod generate;
+mod image;
 mod init;
+#[cfg(feature = "registry")]
+mod lock;
 mod output;
 mod schema;
 mod secrets;
@@ -35,6 +38,11 @@ enum Command {
     Check(generate::Arguments),
     /// Write a commented stack.ncl that works.
     Init(init::Arguments),
+    /// Pin image tags to digests in nself.lock.
+    #[cfg(feature = "registry")]
+    Lock(lock::Arguments),
+    /// Make the image of a service from a folder, as an OCI layout.
+    Image(image::Arguments),
     /// List, show and compare environments.
     Env(env::Arguments),
     /// Changes of databases: plan, write, check migrations.
@@ -67,6 +75,12 @@ struct StackArguments {
 }
 
 impl StackArguments {
+    /// The folder of the stack.
+    fn project(&self) -> PathBuf {
+        let parent = self.stack.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        std::path::absolute(parent).unwrap_or_else(|_| parent.to_owned())
+    }
+
     /// Reads the stack in a guarded child, with the cache beside it.
     fn request(&self) -> Request {
         let parent = self.stack.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -104,6 +118,9 @@ pub fn run() -> ExitCode {
         Command::Gen(arguments) => generate::run(&arguments, false),
         Command::Check(arguments) => generate::run(&arguments, true),
         Command::Init(arguments) => init::run(&arguments),
+        #[cfg(feature = "registry")]
+        Command::Lock(arguments) => lock::run(&arguments),
+        Command::Image(arguments) => image::run(&arguments),
         Command::Env(arguments) => env::run(&arguments),
         Command::Db(arguments) => db::run(&arguments),
         Command::Secrets(arguments) => secrets::run(&arguments),

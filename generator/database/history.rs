@@ -10,14 +10,13 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use sha2::Digest as _;
 
 use super::hazard::Hazard;
 use super::lexer;
-use super::model::{MigrationName, ObjectName, Schema, Sha256};
+use super::model::{MigrationName, ObjectName, Schema, Sum};
 use super::plan::{Down, Groups, Mode, Step};
 use super::snapshot::{self, Delta, Objects};
-use crate::artifact::{Digest, json};
+use crate::artifact::{Digest, Sha256, json};
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Span};
 use crate::stack::SqlIdent;
 use crate::stack::text::Checked;
@@ -107,15 +106,15 @@ pub struct History {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
     pub name: String,
-    pub up: Sha256,
-    pub chain: Sha256,
+    pub up: Sum,
+    pub chain: Sum,
 }
 
 /// The first words of every transactional migration.
 const HEADER: &str = "SET LOCAL lock_timeout = '5s';\nSET LOCAL search_path = public;\n";
 
-pub fn sha256(bytes: &[u8]) -> Sha256 {
-    Sha256::wrap(sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect())
+pub fn sha256(bytes: &[u8]) -> Sum {
+    Sum::wrap(Sha256::of(bytes).hex().to_owned())
 }
 
 /// Text with the line ends of every system made one.
@@ -223,7 +222,7 @@ impl Line {
         let line = |line: &str| {
             let mut parts = line.split(' ');
             let (name, up, chain) = (parts.next()?, parts.next()?, parts.next()?);
-            let sum = |part: &str, prefix: &str| Sha256::new(part.strip_prefix(prefix)?).ok();
+            let sum = |part: &str, prefix: &str| Sum::new(part.strip_prefix(prefix)?).ok();
             let (up, chain) = (sum(up, "up:")?, sum(chain, "chain:")?);
             parts.next().is_none().then(|| Line { name: name.into(), up, chain })
         };

@@ -1,13 +1,29 @@
 //! The plan as a cluster runs it. Certificates, the owners of volumes and the way to the host are the
 //! cluster's business; everything else is what every target runs.
 
-use super::members::{ACME, VOLUME_OWNER, known};
+use super::members::{ACME, VOLUME_OWNER, includes, known};
 use super::secrets::{CERTIFICATE, CERTIFICATE_KEY};
 use super::{Plan, Resolver, Upstream};
-use crate::stack::{Checked, Cidr, ClusterEdge, TlsMode};
+use crate::diagnostic::{Code, Diagnostic, Severity};
+use crate::path;
+use crate::stack::{Checked, Cidr, ClusterEdge, Frontend, Profile, Stack, TlsMode};
 
 /// Addresses that clusters give to pods: the gateway is one of them.
 const PODS: [&str; 4] = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"];
+
+/// Warnings of frontends that a cluster does not serve: their dev servers run on somebody's machine.
+pub fn left_out(stack: &Stack, profile: Profile) -> Vec<Diagnostic> {
+    let on_this_machine = |frontend: &&Frontend| profile == Profile::Local && includes(stack, profile, frontend);
+    let frontends = stack.frontends.iter().filter(|(_, frontend)| on_this_machine(frontend));
+    let findings = frontends.map(|(name, _)| {
+        let mut finding = Diagnostic::error(Code::Unsupported, path!("frontends", name))
+            .message("the cluster does not reach the dev server, so it has no site there")
+            .hint("open the dev server itself, or leave the frontend out of this environment: `include = false`");
+        finding.severity = Severity::Warning;
+        finding
+    });
+    findings.collect()
+}
 
 /// The same plan without the services that a cluster replaces: fsGroup hands over volumes, cert-manager obtains
 /// certificates. Unless nginx is reached on ports of the nodes, TLS ends in front of it.

@@ -9,7 +9,7 @@ use super::databases::main_database;
 use super::members::{Category, DATABASE, Member, Members, known};
 use super::{Database, ProjectFiles};
 use crate::database::history::{History, Run};
-use crate::database::model::{MigrationName, Schema, Sha256, Statements};
+use crate::database::model::{MigrationName, Schema, Statements, Sum};
 use crate::database::snapshot;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
@@ -35,8 +35,8 @@ pub struct Migrations {
 pub struct Step {
     pub name: MigrationName,
     pub up: String,
-    pub sum: Sha256,
-    pub chain: Sha256,
+    pub sum: Sum,
+    pub chain: Sum,
     pub run: Run,
 }
 

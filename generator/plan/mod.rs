@@ -2,6 +2,7 @@
 //! secrets, edges. A backend only translates vocabulary.
 
 mod addresses;
+mod check;
 mod cluster;
 pub mod conf_d;
 mod databases;
@@ -23,9 +24,10 @@ use std::net::IpAddr;
 use serde::Serialize;
 
 use crate::diagnostic::FieldPath;
+use crate::path;
 use crate::stack::{
     self, Access, Autoscale, Build, Capability, Cidr, Compat, Condition, ContainerPath, Cpus, Duration, Email,
-    EnvironmentName, ExtensionName, Host, ImageRef, Memory, Mount, PortName, Profile, ProjectName, RateLimit,
+    EnvironmentName, ExtensionName, Host, ImageRef, Layout, Memory, Mount, PortName, Profile, ProjectName, RateLimit,
     RouteKind, Schedule, SecretName, ServiceName, Signal, SqlIdent, Text, TlsMode, Tmpfs, UrlPath, UserId,
     VariableName, VolumeName, Zone,
 };
@@ -67,6 +69,19 @@ pub fn namespace(project: &ProjectName, environment: &EnvironmentName) -> String
     format!("{project}-{environment}")
 }
 
+impl Plan {
+    /// Every image that a container runs or is made from, with the field that names it.
+    pub fn images(&self) -> impl Iterator<Item = (FieldPath, &ImageRef)> {
+        let waits = self.kubernetes.as_ref().map(|cluster| (path!("kubernetes"), &cluster.wait_image));
+        let services = self.services.values().flat_map(|service| {
+            let image = service.image.as_ref().map(|image| (service.origin.key("image"), image));
+            let base = service.layout.as_ref().and_then(|layout| layout.base.as_ref());
+            image.into_iter().chain(base.map(|base| (service.origin.key("layout").key("base"), base)))
+        });
+        services.chain(waits)
+    }
+}
+
 /// Decisions about the cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Cluster {
@@ -74,6 +89,8 @@ pub struct Cluster {
     pub namespace: String,
     /// Where certificates come from, whoever ends TLS.
     pub tls: TlsMode,
+    /// What runs in init containers that wait.
+    pub wait_image: ImageRef,
     pub settings: stack::Kubernetes,
 }
 
@@ -86,6 +103,9 @@ pub struct Service {
     /// What runs; exactly one of the two is set.
     pub image: Option<ImageRef>,
     pub build: Option<Build>,
+    /// How `image` is made, where nself makes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub layout: Option<Layout>,
     pub entrypoint: Option<Vec<Text>>,
     pub command: Option<Vec<Text>>,
     pub working_dir: Option<ContainerPath>,

@@ -10,9 +10,10 @@ use super::{
 };
 use crate::database::history::Files;
 use crate::diagnostic::Diagnostic;
+use crate::lock::Lock;
 use crate::stack::{
-    self, Checked, ContainerPath, Cpus, Duration, EnvironmentName, Memory, PortName, Profile, ServiceName, SqlIdent,
-    Stack, Text, TlsMode, VariableName, Zone,
+    self, Checked, ContainerPath, Cpus, Duration, EnvironmentName, ImageRef, Memory, PortName, Profile, ServiceName,
+    SqlIdent, Stack, Text, TlsMode, VariableName, Zone,
 };
 
 /// Files of the project that take part, read by the caller.
@@ -22,6 +23,8 @@ pub struct ProjectFiles {
     pub conf_d: BTreeMap<String, String>,
     /// Migrations of the databases that the stack defines.
     pub databases: BTreeMap<SqlIdent, Files>,
+    /// Digests of images.
+    pub lock: Lock,
     /// The way from an environment's folder back to the project's, such as `../..`.
     pub project_folder: String,
 }
@@ -40,6 +43,9 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
     let migrations = migrations::plan(name, stack, files, definitions, &mut members, &mut findings);
     let mut secrets = Secrets::new(stack, &members, &roles, &mut findings);
     let edge = routes::plan(stack, profile, &members, &addresses, files, &mut findings);
+    if stack.kubernetes.enabled {
+        findings.extend(super::cluster::left_out(stack, profile));
+    }
     let mut edges = order::edges(&members, &edge);
 
     let mut services = BTreeMap::new();
@@ -86,6 +92,12 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
         service.secret_files = secrets.files_of(name);
     }
     let volumes = volumes::plan(&members, &mut services, &mut findings);
+    for service in services.values_mut() {
+        service.image = service.image.as_ref().map(|image| files.lock.pin(image));
+        if let Some(base) = service.layout.as_mut().and_then(|layout| layout.base.as_mut()) {
+            *base = files.lock.pin(base);
+        }
+    }
     let start_order = order::waves(&members, &services, &mut findings);
     order::networks(&edges, &mut services);
     edges.retain(|edge| services.contains_key(&edge.from) && services.contains_key(&edge.to));
@@ -107,6 +119,7 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
         kubernetes: stack.kubernetes.enabled.then(|| Cluster {
             namespace: super::namespace(&stack.project, name),
             tls: tls_mode(stack, profile),
+            wait_image: files.lock.pin(&ImageRef::wrap(volumes::IMAGE.into())),
             settings: stack.kubernetes.clone(),
         }),
         project_folder: files.project_folder.clone(),
@@ -128,6 +141,7 @@ fn service(member: &Member, env: BTreeMap<stack::VariableName, Value>) -> Servic
         origin: member.path.clone(),
         image: said.image.clone(),
         build: said.build.clone(),
+        layout: said.layout.clone(),
         entrypoint: said.entrypoint.clone(),
         command: said.command.clone(),
         working_dir: said.working_dir.clone(),

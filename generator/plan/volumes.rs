@@ -10,8 +10,8 @@ use crate::stack::{
     VolumeName, Zone,
 };
 
-/// Sets owners before the first start; the tag is exact since nothing else in it matters.
-const IMAGE: &str = "docker.io/library/busybox:1.37.0";
+/// Sets owners before the first start, and waits for services in clusters; the tag is exact since nothing else in it matters.
+pub const IMAGE: &str = "docker.io/library/busybox:1.37.0";
 
 /// Mounts volumes into their owners and readers and adds the one-shot where owners must be set.
 pub fn plan(
@@ -90,6 +90,7 @@ fn owner_job(volumes: &BTreeMap<VolumeName, Volume>, services: &mut BTreeMap<Ser
         origin: FieldPath::root(),
         image: Some(ImageRef::wrap(IMAGE.into())),
         build: None,
+        layout: None,
         entrypoint: None,
         command: Some(arguments.to_vec()),
         working_dir: None,

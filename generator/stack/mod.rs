@@ -24,7 +24,9 @@ pub use health::Health;
 pub use kubernetes::{ClusterEdge, Gitops, GitopsTool, Kubernetes, NodePorts, SecretSource};
 pub use route::{Frontend, GraphqlEndpoint, Route, RouteAccess, RouteKind};
 pub use secret::{Secret, TemplatePart};
-pub use service::{Autoscale, Build, Condition, Limits, Mount, Publish, Reservations, Service, Tmpfs, Volume, Zone};
+pub use service::{
+    Autoscale, Build, Condition, Layout, Limits, Mount, Publish, Reservations, Service, Tmpfs, Volume, Zone,
+};
 pub use size::{Cpus, Duration, Memory};
 pub use text::*;
 

@@ -22,6 +22,8 @@ pub struct Service {
     pub image: Option<ImageRef>,
     /// Dockerfile folder of the project.
     pub build: Option<Build>,
+    /// How nself makes `image` itself.
+    pub layout: Option<Layout>,
     pub entrypoint: Option<Vec<Text>>,
     pub command: Option<Vec<Text>>,
     pub working_dir: Option<ContainerPath>,
@@ -101,6 +103,23 @@ pub struct Build {
     pub target: Option<ServiceName>,
     #[serde(default)]
     pub args: BTreeMap<VariableName, Text>,
+}
+
+/// An image that nself makes without running anything: a folder of the project, on a base or on nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Layout {
+    /// Folder of the project whose files become a layer.
+    pub folder: ProjectPath,
+    /// Where they lie in the image; `/app` unless given.
+    #[serde(default)]
+    pub path: Option<ContainerPath>,
+    /// The image below.
+    #[serde(default)]
+    pub base: Option<ImageRef>,
+    /// `linux/amd64` and the like; those of the base unless given.
+    #[serde(default)]
+    pub platforms: Vec<Platform>,
 }
 
 /// A port of the host.

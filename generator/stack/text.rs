@@ -343,6 +343,14 @@ checked! {
     |t| schedule(t)
 }
 checked! {
+    /// A system and processor that images are made for.
+    Platform, "a Linux platform", "linux/amd64",
+    |t| match t.strip_prefix("linux/") {
+        Some(rest) => only(rest, 40, "linux/, a processor and perhaps its variant", |c| c.is_ascii_lowercase(), |c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '/'),
+        None => Some("it does not begin with linux/".into()),
+    }
+}
+checked! {
     /// `uid:gid`, both numeric.
     UserId, "a numeric user and group", "10001:10001",
     |t| match t.split_once(':') {
@@ -472,6 +480,7 @@ mod tests {
         probe::<UrlPath>();
         probe::<ProjectPath>();
         probe::<ImageRef>();
+        probe::<Platform>();
         probe::<UserId>();
         probe::<Cidr>();
         probe::<Email>();

@@ -44,10 +44,9 @@ impl Manifest {
     /// NS805 when it is damaged or newer, NS804 when it cannot be read, NS803 when it is a link.
     pub fn read(out: &Path) -> Result<Self, Diagnostic> {
         let Some(text) = read(out, MANIFEST)? else { return Ok(Manifest::default()) };
-        let conflict = text.split(|byte| *byte == b'\n').position(|line| line.starts_with(b"<<<<<<< "));
-        if let Some(line) = conflict {
+        if let Some(line) = conflict(&text) {
             return Err(Diagnostic::error(Code::Manifest, FieldPath::root())
-                .message(format!("{MANIFEST}:{}: the conflict of a merge is not resolved", line + 1))
+                .message(format!("{MANIFEST}:{line}: the conflict of a merge is not resolved"))
                 .hint("resolve the stack, take either side here, look at `nself check`, then `nself gen --force`"));
         }
         let damaged = |why: String| {
@@ -78,6 +77,11 @@ impl Manifest {
         text.push_str("\n  }\n}\n");
         text.into_bytes()
     }
+}
+
+/// The line, from 1, at which version control left a conflict.
+pub fn conflict(text: &[u8]) -> Option<usize> {
+    text.split(|byte| *byte == b'\n').position(|line| line.starts_with(b"<<<<<<< ")).map(|line| line + 1)
 }
 
 #[cfg(test)]

@@ -11,11 +11,11 @@ mod write;
 use std::path::Path;
 
 pub use cache::Cache;
-pub use manifest::Manifest;
+pub use manifest::{Manifest, conflict};
 pub use report::{counts, diff, foreign, states};
 pub use stamp::{Recorder, Stamp, Watch};
-pub use state::{Change, Changes, State, compare};
-pub use write::apply;
+pub use state::{Change, Changes, State, compare, read};
+pub use write::{apply, write};
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 

@@ -174,7 +174,10 @@ fn state(disk: Option<&[u8]>, new: Option<&[u8]>, record: Option<&Record>) -> Op
 
 /// The bytes of a file below `out`; nothing when it does not exist. Looks at every step right before use and
 /// never follows a link; what swaps one in between two system calls is not defended against.
-pub(super) fn read(out: &Path, path: &str) -> Result<Option<Vec<u8>>, Diagnostic> {
+///
+/// # Errors
+/// NS803 for links and folders, NS804.
+pub fn read(out: &Path, path: &str) -> Result<Option<Vec<u8>>, Diagnostic> {
     let mut at = out.to_owned();
     let mut parts = path.split('/').peekable();
     while let Some(part) = parts.next() {

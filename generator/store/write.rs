@@ -75,9 +75,12 @@ fn unchanged(out: &Path, change: &Change) -> Result<(), Diagnostic> {
         .hint("look at it with `nself check`, then run nself again"))
 }
 
-/// Creates folders one by one, looks at each right before use, and replaces the file in one step. What
-/// swaps a folder for a link between two system calls is not defended against.
-fn write(out: &Path, path: &str, bytes: &[u8]) -> Result<(), Diagnostic> {
+/// Writes one file below `out`: creates folders one by one, looks at each right before use, and replaces the file in
+/// one step. What swaps a folder for a link between two system calls is not defended against.
+///
+/// # Errors
+/// NS803 for links where folders or the file must be, NS804.
+pub fn write(out: &Path, path: &str, bytes: &[u8]) -> Result<(), Diagnostic> {
     if let Some(above) = out.parent() {
         fs::create_dir_all(above).map_err(|error| failed(above, &error))?;
     }

@@ -163,10 +163,9 @@ fn collect(block: &serde_json::Value, directive: &str, found: &mut Vec<String>) 
 #[test]
 fn every_kind_of_route_is_accepted() {
     let Some(root) = tool("trixie") else { return };
-    let case = stack(
-        r#"{ project = "shop", domain = "shop.example.com",
+    let body = r#"{ project = "shop", domain = "shop.example.com",
              edge = { trusted_proxies = ["203.0.113.0/24", "2001:db8::/32"], internal_addresses = ["192.0.2.7"], max_body = "1GiB", connections = 10 },
-             tls.mode = 'files,
+             tls.mode = 'MODE,
              frontends = { web = { port = 3000, route.subdomain = "@" }, any = { port = 3001, route.subdomain = "*" } },
              include_frontends = true,
              services = {
@@ -175,13 +174,24 @@ fn every_kind_of_route_is_accepted() {
                rpc = { image = "a/rpc:1", port = 8003, route = { subdomain = "rpc", kind = 'grpc } },
                inside = { image = "a/inside:1", port = 8004, route = { subdomain = "inside", access = 'internal } },
                part = { image = "a/part:1", port = 8005, route = { subdomain = "up", path = "/part", internal_paths = ["/part/admin"], max_body = "1KiB" } },
-             } }"#,
-    );
-    let ran = nself_in(case.path(), ["gen"]);
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
-    for environment in ["local", "staging", "prod"] {
-        let ran = test(&root, &case.path().join("deploy").join(environment));
-        assert!(accepts(&ran), "{environment}: {}", ran.stderr);
+             } }"#;
+    for (mode, by_tls) in [("files", true), ("proxy", false)] {
+        let case = stack(&body.replace("MODE", mode));
+        let ran = nself_in(case.path(), ["gen"]);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        for environment in ["local", "staging", "prod"] {
+            let folder = case.path().join("deploy").join(environment);
+            let ran = test(&root, &folder);
+            assert!(accepts(&ran), "{environment}: {}", ran.stderr);
+            // Where TLS ends in front, nothing here speaks it.
+            let site = std::fs::read_to_string(folder.join("nginx/sites/up.shop.example.com.conf"))
+                .or_else(|_| std::fs::read_to_string(folder.join("nginx/sites/up.local.nself.org.conf")))
+                .unwrap();
+            assert_eq!(site.contains("ssl"), by_tls, "{site}");
+            let compose = std::fs::read_to_string(folder.join("compose.yaml")).unwrap();
+            assert_eq!(compose.contains("published: \"443\""), by_tls);
+            assert_eq!(compose.contains("tls_certificate"), by_tls);
+        }
     }
 }
 

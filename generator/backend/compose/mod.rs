@@ -91,6 +91,7 @@ const TABLE: &[Row] = &[
     ("volumes.*.size", Fate::Refused("volumes have no size in Compose")),
     ("services.*.image", Fate::Emitted("services.*.image")),
     ("services.*.build", Fate::Emitted("services.*.build")),
+    ("services.*.layout", Fate::Decided("how `nself image` makes the image")),
     ("services.*.entrypoint", Fate::Emitted("services.*.entrypoint")),
     ("services.*.command", Fate::Emitted("services.*.command")),
     ("services.*.working_dir", Fate::Emitted("services.*.working_dir")),

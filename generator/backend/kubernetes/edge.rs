@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::Cluster;
 use super::model::{Object, Policy, Spec};
-use super::{Cluster, Shown};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
 use crate::stack::{ClusterEdge, Profile, TlsMode};
@@ -185,62 +185,4 @@ fn issuer(cluster: &Cluster) -> Vec<Object> {
     let policy =
         Object::spec("networking.k8s.io/v1", "NetworkPolicy", cluster.shared("acme-challenge"), Spec::Policy(policy));
     vec![other(cluster, CERTIFICATES, "Issuer", EDGE, json!({ "acme": acme })), policy]
-}
-
-/// Objects for a tool that applies the manifests from a repository; in its own namespace, so not among them.
-pub fn gitops(cluster: &Cluster) -> Vec<(Shown, Object)> {
-    use crate::stack::GitopsTool;
-    let Some(gitops) = &cluster.settings.gitops else { return Vec::new() };
-    let revision = gitops.revision.as_ref().map_or("main", |revision| revision.as_str());
-    let folder = gitops.path.as_ref().map_or("deploy", |path| path.as_str());
-    let folder = format!("{}/{}/kubernetes", folder.trim_start_matches("./"), cluster.plan.environment);
-    let name = cluster.namespace;
-    let object = |api_version, kind, namespace: &str, spec| {
-        let metadata = super::model::Metadata { namespace: Some(namespace.to_owned()), ..cluster.shared(name) };
-        (
-            Shown(format!("gitops/{}-{name}.yaml", kind_name(kind))),
-            Object::spec(api_version, kind, metadata, Spec::Other(spec)),
-        )
-    };
-    match gitops.tool {
-        GitopsTool::Argocd => {
-            let source = json!({ "repoURL": gitops.repository, "targetRevision": revision, "path": "{{.path.path}}" });
-            let directories =
-                ["namespace", "secrets", "edge", "apps/*"].map(|part| json!({ "path": format!("{folder}/{part}") }));
-            let spec = json!({
-                "goTemplate": true, "goTemplateOptions": ["missingkey=error"],
-                "generators": [{ "git": {
-                    "repoURL": gitops.repository, "revision": revision, "directories": directories,
-                } }],
-                "template": {
-                    "metadata": { "name": format!("{name}-{{{{.path.basename}}}}") },
-                    "spec": {
-                        "project": "default", "source": source,
-                        "destination": { "server": "https://kubernetes.default.svc", "namespace": name },
-                        "syncPolicy": {
-                            "automated": { "prune": true, "selfHeal": true },
-                            "syncOptions": ["ServerSideApply=true"],
-                        },
-                    },
-                },
-            });
-            vec![object("argoproj.io/v1alpha1", "ApplicationSet", "argocd", spec)]
-        }
-        GitopsTool::Flux => {
-            let repository = json!({ "interval": "1m", "url": gitops.repository, "ref": { "branch": revision } });
-            let kustomization = json!({
-                "interval": "10m", "path": format!("./{folder}"), "prune": true, "wait": true,
-                "sourceRef": { "kind": "GitRepository", "name": name },
-            });
-            vec![
-                object("source.toolkit.fluxcd.io/v1", "GitRepository", "flux-system", repository),
-                object("kustomize.toolkit.fluxcd.io/v1", "Kustomization", "flux-system", kustomization),
-            ]
-        }
-    }
-}
-
-/// How a kind is written in a file's name.
-pub fn kind_name(kind: &str) -> String {
-    kind.to_ascii_lowercase()
 }

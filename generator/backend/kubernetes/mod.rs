@@ -3,29 +3,32 @@
 
 mod config;
 mod edge;
+mod gitops;
 mod model;
 mod network;
 mod pod;
 mod raw;
 mod secrets;
+mod table;
 mod volumes;
 mod workload;
+mod writer;
 
 pub use raw::KEYS as RAW_KEYS;
 pub use volumes::{FILE as VOLUMES, changed};
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
 use serde_json::Value;
 
-use super::fidelity::{self, Fate, Row};
-use crate::artifact::{Artifacts, yaml};
+use super::fidelity;
+use crate::artifact::Artifacts;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::plan::summary::{SECRET_KEY, secret_name};
 use crate::plan::{self, Plan, Volume};
-use crate::stack::{self, ClusterEdge, ServiceName, TlsMode, VolumeName, Zone};
+use crate::stack::{self, ClusterEdge, ImageRef, ServiceName, TlsMode, VolumeName, Zone};
 use model::{Body, Labels, Metadata, Object, Spec};
+use writer::Writer;
 
 /// The release whose rules of Pod Security the namespace is held to; later ones change nothing under our feet.
 const SECURITY: &str = "v1.34";
@@ -36,13 +39,11 @@ struct Cluster<'a> {
     settings: &'a stack::Kubernetes,
     namespace: &'a str,
     tls: TlsMode,
+    wait_image: &'a ImageRef,
     configs: BTreeMap<String, Vec<config::Part>>,
     /// Volumes that other services read.
     shared: BTreeSet<&'a VolumeName>,
 }
-
-/// Path below `kubernetes/`.
-struct Shown(String);
 
 /// Writes the manifests and the account of what became of each field; `plan` is a cluster's, `fields` is it as plain
 /// data, `files` are those of the content ring, for this plan.
@@ -53,12 +54,13 @@ struct Shown(String);
 pub fn emit(plan: &Plan, fields: &Value, files: &Artifacts) -> Result<Artifacts, Vec<Diagnostic>> {
     let Some(decided) = &plan.kubernetes else { return Ok(Artifacts::default()) };
     let one = |finding| vec![finding];
-    let (account, mut findings) = fidelity::account("kubernetes", TABLE, plan, fields);
+    let (account, mut findings) = fidelity::account("kubernetes", table::TABLE, plan, fields);
     let users = plan.services.values().flat_map(|service| &service.volumes);
     let shared = users.filter(|mount| mount.read_only).map(|mount| &mount.volume).collect();
     let configs = config::all(plan, files).map_err(one)?;
     let (settings, namespace) = (&decided.settings, decided.namespace.as_str());
-    let cluster = Cluster { plan, settings, namespace, tls: decided.tls, configs, shared };
+    let cluster =
+        Cluster { plan, settings, namespace, tls: decided.tls, wait_image: &decided.wait_image, configs, shared };
     let mut writer = Writer::default();
     writer.folder("namespace", cluster.common())?;
     writer.folder("secrets", secrets::objects(&cluster, &mut findings))?;
@@ -66,8 +68,8 @@ pub fn emit(plan: &Plan, fields: &Value, files: &Artifacts) -> Result<Artifacts,
     for (name, service) in &plan.services {
         writer.folder(&format!("apps/{name}"), cluster.application(name, service, &mut findings))?;
     }
-    for (Shown(path), object) in edge::gitops(&cluster) {
-        writer.object(&path, &object)?;
+    for object in gitops::objects(&cluster) {
+        writer.object("gitops", &object)?;
     }
     if !findings.is_empty() {
         return Err(findings);
@@ -218,121 +220,3 @@ fn selector(name: &ServiceName) -> Labels {
 fn bytes(memory: stack::Memory) -> String {
     memory.to_string().trim_end_matches('B').to_owned()
 }
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Kustomization {
-    api_version: &'static str,
-    kind: &'static str,
-    resources: Vec<String>,
-}
-
-/// Collects files, and the folders that hold objects, in their order.
-#[derive(Default)]
-struct Writer {
-    files: Artifacts,
-    folders: Vec<String>,
-}
-
-impl Writer {
-    fn add(&mut self, path: &str, text: impl Into<Vec<u8>>) -> Result<(), Vec<Diagnostic>> {
-        self.files.add("kubernetes", format!("kubernetes/{path}"), text).map_err(|finding| vec![finding])
-    }
-
-    fn object(&mut self, path: &str, object: &Object) -> Result<(), Vec<Diagnostic>> {
-        let text = yaml::to_yaml(object).map_err(|finding| vec![finding])?;
-        self.add(path, text)
-    }
-
-    fn kustomization(&mut self, path: &str, resources: Vec<String>) -> Result<(), Vec<Diagnostic>> {
-        let api_version = "kustomize.config.k8s.io/v1beta1";
-        let kustomization = Kustomization { api_version, kind: "Kustomization", resources };
-        let text = yaml::to_yaml(&kustomization).map_err(|finding| vec![finding])?;
-        self.add(path, text)
-    }
-
-    /// A folder of objects, `<kind>-<name>.yaml` each.
-    fn folder(&mut self, folder: &str, objects: Vec<Object>) -> Result<(), Vec<Diagnostic>> {
-        if objects.is_empty() {
-            return Ok(());
-        }
-        let mut resources = Vec::new();
-        for object in &objects {
-            let file = format!("{}-{}.yaml", edge::kind_name(object.kind), object.metadata.name);
-            self.object(&format!("{folder}/{file}"), object)?;
-            resources.push(file);
-        }
-        self.kustomization(&format!("{folder}/kustomization.yaml"), resources)?;
-        self.folders.push(folder.to_owned());
-        Ok(())
-    }
-
-    fn finish(mut self, account: Vec<u8>) -> Result<Artifacts, Vec<Diagnostic>> {
-        let folders = std::mem::take(&mut self.folders);
-        self.kustomization("kustomization.yaml", folders)?;
-        self.add("fidelity.json", account)?;
-        Ok(self.files)
-    }
-}
-
-/// What becomes of every field of the plan in this target.
-const TABLE: &[Row] = &[
-    ("project", Fate::Emitted("metadata.namespace, metadata.labels")),
-    ("environment", Fate::Emitted("metadata.namespace")),
-    ("profile", Fate::Decided("which services run and how strict the checks are")),
-    ("domain", Fate::Elsewhere("edge/, apps/nginx/")),
-    ("project_folder", Fate::Decided("nothing: a cluster sees no folder of the project")),
-    ("start_order", Fate::Mapped("initContainers that wait for the addresses of healthy services")),
-    ("edges", Fate::Emitted("NetworkPolicy, a pair for each")),
-    ("compat", Fate::Decided("nothing: it is Compose's")),
-    ("kubernetes", Fate::Decided("the namespace, the edge, classes, secrets and images")),
-    ("migrations", Fate::Elsewhere("migrations/")),
-    ("databases", Fate::Elsewhere("ConfigMap of postgres")),
-    ("edge", Fate::Elsewhere("ConfigMap of nginx, edge/")),
-    ("secrets.*.recipe", Fate::Elsewhere("secrets.json")),
-    ("secrets.*.min_length", Fate::Elsewhere("secrets.json")),
-    ("secrets.*.files_of", Fate::Emitted("volumes.projected.sources.secret")),
-    ("secrets.*.variables_of", Fate::Emitted("env.valueFrom.secretKeyRef")),
-    ("volumes.*.owner", Fate::Emitted("volumeClaimTemplates, PersistentVolumeClaim")),
-    ("volumes.*.path", Fate::Emitted("volumeMounts")),
-    ("volumes.*.set_owner", Fate::Mapped("securityContext.fsGroup")),
-    ("volumes.*.size", Fate::Emitted("resources.requests.storage")),
-    ("services.*.image", Fate::Emitted("containers.image")),
-    ("services.*.build", Fate::Mapped("containers.image: where the built one is pushed")),
-    ("services.*.entrypoint", Fate::Emitted("containers.command")),
-    ("services.*.command", Fate::Emitted("containers.args")),
-    ("services.*.working_dir", Fate::Emitted("containers.workingDir")),
-    ("services.*.ports", Fate::Emitted("containers.ports, Service")),
-    ("services.*.publish", Fate::Mapped("edge/; other ports by `kubectl port-forward`")),
-    ("services.*.env", Fate::Emitted("containers.env")),
-    ("services.*.secret_files", Fate::Emitted("volumes.projected at /run/secrets")),
-    ("services.*.volumes", Fate::Emitted("volumeMounts")),
-    ("services.*.mounts", Fate::Refused("a cluster sees no folder of the project; build the files into the image")),
-    ("services.*.config", Fate::Emitted("ConfigMap, volumeMounts")),
-    ("services.*.tmpfs", Fate::Emitted("volumes.emptyDir in memory")),
-    ("services.*.user", Fate::Emitted("securityContext.runAsUser, runAsGroup, fsGroup")),
-    ("services.*.read_only", Fate::Emitted("securityContext.readOnlyRootFilesystem")),
-    ("services.*.capabilities", Fate::Emitted("securityContext.capabilities.add")),
-    ("services.*.init", Fate::Mapped("shareProcessNamespace: the pod's first process buries orphans")),
-    ("services.*.health", Fate::Emitted("startupProbe, readinessProbe, livenessProbe")),
-    ("services.*.depends_on", Fate::Mapped("initContainers")),
-    ("services.*.memory_limit", Fate::Emitted("resources.limits.memory")),
-    ("services.*.cpu_limit", Fate::Emitted("resources.limits.cpu")),
-    ("services.*.pids_limit", Fate::Elsewhere("the kubelet's podPidsLimit, for every pod of a node")),
-    ("services.*.memory_reservation", Fate::Emitted("resources.requests.memory")),
-    ("services.*.cpu_reservation", Fate::Emitted("resources.requests.cpu")),
-    ("services.*.replicas", Fate::Emitted("replicas")),
-    ("services.*.autoscale", Fate::Emitted("HorizontalPodAutoscaler")),
-    ("services.*.zone", Fate::Emitted("metadata.labels")),
-    ("services.*.networks", Fate::Mapped("NetworkPolicy")),
-    ("services.*.egress", Fate::Emitted("NetworkPolicy to-internet")),
-    ("services.*.reaches_host", Fate::Decided("nothing: sites of dev servers are left out")),
-    ("services.*.stop_grace", Fate::Emitted("terminationGracePeriodSeconds")),
-    ("services.*.stop_signal", Fate::Refused("pods stop with the image's own signal")),
-    ("services.*.shm_size", Fate::Emitted("volumes.emptyDir at /dev/shm")),
-    ("services.*.one_shot", Fate::Emitted("Job")),
-    ("services.*.schedule", Fate::Emitted("CronJob")),
-    ("services.*.compose", Fate::Elsewhere("compose.yaml")),
-    ("services.*.kubernetes", Fate::Emitted("pod.spec")),
-    ("services.*.waive", Fate::Decided("which losses are accepted")),
-];

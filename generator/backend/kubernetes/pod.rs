@@ -12,10 +12,8 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::plan::{Check, Health, Service, Value};
 use crate::stack::{self, Condition, Duration, ServiceName, Text};
 
-/// Waits for dependencies; the tag is exact since nothing else in it matters.
-const WAIT_IMAGE: &str = "docker.io/library/busybox:1.37.0";
-/// A service's address answers once one of its pods is ready.
-const WAIT: &str = r#"for peer in "$@"; do until nc -z -w 2 "${peer%:*}" "${peer#*:}"; do sleep 1; done; done"#;
+/// A service's address answers once one of its pods is ready. Not every busybox knows `nc -z`.
+const WAIT: &str = r#"for peer in "$@"; do until nc -w 2 "${peer%:*}" "${peer#*:}" -e true; do sleep 1; done; done"#;
 /// Nobody, in Debian and Alpine.
 const NOBODY: u32 = 65534;
 /// Where secrets lie, as in Compose.
@@ -260,7 +258,7 @@ fn wait(cluster: &Cluster, name: &ServiceName, service: &Service, findings: &mut
     security_context.run_as_group = Some(NOBODY);
     Some(Container {
         name: "wait".into(),
-        image: WAIT_IMAGE.into(),
+        image: cluster.wait_image.to_string(),
         image_pull_policy: "IfNotPresent",
         command: Some(command),
         args: Some(peers),

@@ -10,6 +10,7 @@ use crate::stack::{Condition, Profile, ServiceName, Stack};
 pub fn check(stack: &Stack, profile: Profile, members: &Members, findings: &mut Vec<Diagnostic>) {
     for (name, member) in members {
         image(name, member, findings);
+        layout(name, member, findings);
         health(member, findings);
         dependencies(stack, member, members, findings);
     }
@@ -33,6 +34,35 @@ fn image(name: &ServiceName, member: &Member, findings: &mut Vec<Diagnostic>) {
         ),
         (Some(image), None) => outdated(image.as_str(), member, findings),
         (None, Some(_)) => {}
+    }
+}
+
+/// What nself makes has a name, a command and platforms.
+fn layout(name: &ServiceName, member: &Member, findings: &mut Vec<Diagnostic>) {
+    let Some(layout) = &member.service.layout else { return };
+    let path = member.path.key("layout");
+    let service = &member.service;
+    if service.image.is_none() && service.build.is_some() {
+        findings.push(
+            Diagnostic::error(Code::NoImage, path.clone())
+                .message(format!("`{name}` has a layout and a build folder"))
+                .expected("`image`, under which the layout is pushed")
+                .hint("remove `build`, or `layout`"),
+        );
+    }
+    if layout.base.is_none() && layout.platforms.is_empty() {
+        findings.push(
+            Diagnostic::error(Code::MissingField, path.key("platforms"))
+                .message("without a base, nothing says which platforms the folder is for")
+                .expected("`platforms = [\"linux/amd64\"]`"),
+        );
+    }
+    if layout.base.is_none() && service.entrypoint.is_none() && service.command.is_none() {
+        findings.push(
+            Diagnostic::error(Code::MissingField, member.path.key("command"))
+                .message("without a base, nothing says what the container runs")
+                .expected("`command`, such as `[\"/app/server\"]`"),
+        );
     }
 }
 

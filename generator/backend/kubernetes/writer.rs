@@ -1,0 +1,64 @@
+//! Objects as files: one each, with a kustomization per folder and one at the top.
+
+use serde::Serialize;
+
+use super::model::Object;
+use crate::artifact::{Artifacts, yaml};
+use crate::diagnostic::Diagnostic;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Kustomization {
+    api_version: &'static str,
+    kind: &'static str,
+    resources: Vec<String>,
+}
+
+/// Collects files, and the folders that hold objects, in their order.
+#[derive(Default)]
+pub struct Writer {
+    files: Artifacts,
+    folders: Vec<String>,
+}
+
+impl Writer {
+    pub fn add(&mut self, path: &str, text: impl Into<Vec<u8>>) -> Result<(), Vec<Diagnostic>> {
+        self.files.add("kubernetes", format!("kubernetes/{path}"), text).map_err(|finding| vec![finding])
+    }
+
+    /// Writes an object into a folder and returns its file's name.
+    pub fn object(&mut self, folder: &str, object: &Object) -> Result<String, Vec<Diagnostic>> {
+        let text = yaml::to_yaml(object).map_err(|finding| vec![finding])?;
+        let file = format!("{}-{}.yaml", object.kind.to_ascii_lowercase(), object.metadata.name);
+        self.add(&format!("{folder}/{file}"), text)?;
+        Ok(file)
+    }
+
+    fn kustomization(&mut self, path: &str, resources: Vec<String>) -> Result<(), Vec<Diagnostic>> {
+        let api_version = "kustomize.config.k8s.io/v1beta1";
+        let kustomization = Kustomization { api_version, kind: "Kustomization", resources };
+        let text = yaml::to_yaml(&kustomization).map_err(|finding| vec![finding])?;
+        self.add(path, text)
+    }
+
+    /// A folder of objects, `<kind>-<name>.yaml` each.
+    pub fn folder(&mut self, folder: &str, objects: Vec<Object>) -> Result<(), Vec<Diagnostic>> {
+        if objects.is_empty() {
+            return Ok(());
+        }
+        let mut resources = Vec::new();
+        for object in &objects {
+            resources.push(self.object(folder, object)?);
+        }
+        self.kustomization(&format!("{folder}/kustomization.yaml"), resources)?;
+        self.folders.push(folder.to_owned());
+        Ok(())
+    }
+
+    pub fn finish(mut self, account: Vec<u8>) -> Result<Artifacts, Vec<Diagnostic>> {
+        let folders = std::mem::take(&mut self.folders);
+        self.kustomization("kustomization.yaml", folders)?;
+        self.add("fidelity.json", account)?;
+        Ok(self.files)
+    }
+}

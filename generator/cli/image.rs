@@ -1,0 +1,286 @@
+//! `nself image`: the image of a service from a folder of the project, as an OCI layout. Nothing is run: what has to be
+//! compiled is built by `docker buildx bake` or the language's own tools before.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use oci_spec::image::{ImageConfiguration, MediaType};
+use serde_json::json;
+
+use super::{FAILED, FINE, Format, StackArguments, generate, output};
+use crate::artifact::json as writer;
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::lock::{Lock, Reference};
+use crate::oci::image::{self, Base, Descriptor};
+use crate::oci::layer::{self, Layer};
+use crate::oci::materials::Materials;
+use crate::oci::{Blobs, bundle};
+use crate::path;
+use crate::plan::{Plan, Service};
+use crate::source::library::noise;
+use crate::stack::{Checked, ImageRef, Platform};
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// A service with a `layout`.
+    service: String,
+    #[command(flatten)]
+    stack: StackArguments,
+    /// The environment.
+    #[arg(long, default_value = "local", value_name = "NAME")]
+    env: String,
+    /// Where the layout goes; below `.nself/images` unless given.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    #[cfg(feature = "registry")]
+    #[command(flatten)]
+    ways: super::lock::WaysArguments,
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+pub fn run(arguments: &Arguments) -> u8 {
+    make(arguments).unwrap_or_else(|findings| {
+        match arguments.format {
+            Format::Json => output::json(&json!({ "version": 1, "status": "error", "diagnostics": findings })),
+            Format::Text => output::findings(&findings),
+        }
+        FAILED
+    })
+}
+
+fn make(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
+    let made = generate::made(&arguments.stack, std::slice::from_ref(&arguments.env), None, None)?;
+    let Some(planned) = made.plans.first() else { return Ok(FINE) };
+    let plan = &planned.plan;
+    let locate = |mut finding: Diagnostic| {
+        planned.origins.locate(&mut finding);
+        vec![finding]
+    };
+    let found = plan.services.iter().find(|(name, _)| name.as_str() == arguments.service);
+    let Some((name, service, layout, called)) =
+        found.and_then(|(name, service)| Some((name, service, service.layout.as_ref()?, service.image.as_ref()?)))
+    else {
+        let all = plan.services.iter().filter(|(_, service)| service.layout.is_some());
+        let names: Vec<&str> = all.map(|(name, _)| name.as_str()).collect();
+        return Err(locate(
+            Diagnostic::error(Code::Image, path!("services", arguments.service))
+                .message(format!("no service `{}` with a layout", arguments.service))
+                .expected(format!("one of: {}", names.join(", "))),
+        ));
+    };
+    let broken = |field: &str, why: String| {
+        locate(Diagnostic::error(Code::Image, service.origin.key("layout").key(field)).message(why))
+    };
+    let folder = arguments.stack.project().join(layout.folder.as_str());
+    if !fs::symlink_metadata(&folder).is_ok_and(|meta| meta.is_dir()) {
+        return Err(broken("folder", format!("`{}` is not a folder of the project", layout.folder)));
+    }
+    let at = layout.path.as_ref().map_or("/app", |path| path.as_str());
+    let layer = layer::pack(&folder, at).map_err(|error| broken("folder", format!("{}/{error}", layout.folder)))?;
+    let platforms = platforms(arguments, layout).map_err(&locate)?;
+    let mut blobs = Blobs::default();
+    let bases = bases(arguments, layout.base.as_ref(), &platforms, &mut blobs)
+        .map_err(|finding| locate(Diagnostic { path: service.origin.key("layout").key("base"), ..finding }))?;
+    let reference = Reference::new(called);
+    let annotations = annotations(name.as_str(), &reference, layout.base.as_ref());
+    let outcome = assemble(plan, name, service, &layer, &bases, &annotations, &reference, &mut blobs);
+    let (whole, files) = outcome.map_err(|error| broken("base", error.to_string()))?;
+    let out = arguments.out.clone().unwrap_or_else(|| {
+        arguments.stack.project().join(".nself/images").join(&arguments.env).join(&arguments.service)
+    });
+    write(&out, &files, &blobs).map_err(|error| {
+        vec![Diagnostic::error(Code::Io, FieldPath::root()).message(format!("{}: {error}", out.display()))]
+    })?;
+    report(arguments, &out, &reference, &whole, &layer, &platforms);
+    Ok(FINE)
+}
+
+/// Files beside the blobs.
+type Files = BTreeMap<String, Vec<u8>>;
+
+#[allow(clippy::too_many_arguments)]
+fn assemble(
+    plan: &Plan,
+    name: &crate::stack::ServiceName,
+    service: &Service,
+    layer: &Layer,
+    bases: &[(Platform, Option<Base>)],
+    annotations: &BTreeMap<String, String>,
+    reference: &Reference,
+    blobs: &mut Blobs,
+) -> Result<(Descriptor, Files), oci_spec::OciSpecError> {
+    let mut files = Files::new();
+    let mut images = Vec::new();
+    for (platform, base) in bases {
+        let (descriptor, config) = image::add(blobs, platform, base.as_ref(), layer, service, annotations)?;
+        let bundle = bundle::config(plan, name, service, &config);
+        files.insert(format!("runtime/{}.json", platform.as_str().replace('/', "-")), writer::to_pretty(&bundle));
+        images.push((platform.clone(), descriptor));
+    }
+    let tag = reference.tag.as_deref().unwrap_or("latest");
+    let (whole, index) = image::index(blobs, &images, tag, annotations)?;
+    let base = service.layout.as_ref().and_then(|layout| layout.base.as_ref()).map(Reference::new);
+    let materials = Materials::new(reference, base.as_ref(), layer);
+    files.insert("index.json".into(), index);
+    files.insert("oci-layout".into(), b"{\"imageLayoutVersion\":\"1.0.0\"}".to_vec());
+    files.insert("sbom.spdx.json".into(), writer::to_pretty(&materials.spdx()));
+    files.insert("sbom.cyclonedx.json".into(), writer::to_pretty(&materials.cyclonedx()));
+    Ok((whole, files))
+}
+
+fn annotations(name: &str, reference: &Reference, base: Option<&ImageRef>) -> BTreeMap<String, String> {
+    let key = |name: &str| format!("org.opencontainers.image.{name}");
+    let mut annotations = BTreeMap::from([(key("title"), name.to_owned())]);
+    annotations.extend(reference.tag.clone().map(|tag| (key("version"), tag)));
+    if let Some(base) = base.map(Reference::new) {
+        annotations.extend(base.digest.clone().map(|digest| (key("base.digest"), digest.to_string())));
+        annotations.insert(key("base.name"), Reference { digest: None, ..base }.to_string());
+    }
+    annotations
+}
+
+/// Those that are asked for; without any, those for which the lock knows the base.
+fn platforms(arguments: &Arguments, layout: &crate::stack::Layout) -> Result<Vec<Platform>, Diagnostic> {
+    if !layout.platforms.is_empty() {
+        return Ok(layout.platforms.clone());
+    }
+    let lock = Lock::read(&arguments.stack.project())?;
+    let name = layout.base.as_ref().map(|base| Reference { digest: None, ..Reference::new(base) }.to_string());
+    let pin = name.and_then(|name| lock.images.get(&name));
+    let names = pin.into_iter().flat_map(|pin| pin.platforms.keys());
+    let platforms: Vec<Platform> = names.filter_map(|name| Platform::new(name).ok()).collect();
+    if platforms.is_empty() {
+        return Err(Diagnostic::error(Code::Image, FieldPath::root())
+            .message("nothing says which platforms the image is for")
+            .hint("`nself lock` writes down those of the base, or give `platforms`"));
+    }
+    Ok(platforms)
+}
+
+/// Fetches what lies below, every blob by its digest.
+#[cfg(feature = "registry")]
+fn bases(
+    arguments: &Arguments,
+    base: Option<&ImageRef>,
+    platforms: &[Platform],
+    blobs: &mut Blobs,
+) -> Result<Vec<(Platform, Option<Base>)>, Diagnostic> {
+    let Some(base) = base else { return Ok(platforms.iter().map(|platform| (platform.clone(), None)).collect()) };
+    let reference = pinned(base)?;
+    let registry = arguments.ways.registry();
+    let failed = |failure: crate::registry::Failure| failure.finding(FieldPath::root());
+    let pin = registry.resolve(&reference).map_err(failed)?;
+    let mut bases = Vec::new();
+    for platform in platforms {
+        let Some(digest) = pin.platforms.get(platform.as_str()) else {
+            let known: Vec<&str> = pin.platforms.keys().map(String::as_str).collect();
+            return Err(Diagnostic::error(Code::Image, FieldPath::root())
+                .message(format!("the base is not made for {platform}"))
+                .expected(format!("one of {}", known.join(", "))));
+        };
+        let one = Reference { digest: Some(digest.clone()), ..reference.clone() };
+        let text = registry.manifest(&one).map_err(failed)?.bytes;
+        let odd = |error: &dyn std::fmt::Display| {
+            Diagnostic::error(Code::RegistryContent, FieldPath::root()).message(format!("{one}: {error}"))
+        };
+        let manifest: oci_spec::image::ImageManifest = serde_json::from_slice(&text).map_err(|error| odd(&error))?;
+        for layer in manifest.layers() {
+            let known = ["application/vnd.oci.image.layer.v1.tar", "application/vnd.docker.image.rootfs.diff.tar"];
+            if !known.iter().any(|kind| layer.media_type().to_string().starts_with(kind)) {
+                return Err(odd(&format!("a layer of type {}", layer.media_type())));
+            }
+            let digest = crate::artifact::Sha256::try_from(layer.digest().to_string()).map_err(|why| odd(&why))?;
+            if !blobs.0.contains_key(&digest) {
+                blobs.add(registry.blob(&one, &digest).map_err(failed)?);
+            }
+        }
+        let digest = crate::artifact::Sha256::try_from(manifest.config().digest().to_string());
+        let text = registry.blob(&one, &digest.map_err(|why| odd(&why))?).map_err(failed)?;
+        let config: ImageConfiguration = serde_json::from_slice(&text).map_err(|error| odd(&error))?;
+        bases.push((platform.clone(), Some(Base { manifest, config })));
+    }
+    Ok(bases)
+}
+
+#[cfg(not(feature = "registry"))]
+fn bases(
+    _: &Arguments,
+    base: Option<&ImageRef>,
+    platforms: &[Platform],
+    _: &mut Blobs,
+) -> Result<Vec<(Platform, Option<Base>)>, Diagnostic> {
+    match base {
+        None => Ok(platforms.iter().map(|platform| (platform.clone(), None)).collect()),
+        Some(base) => Err(pinned(base).err().unwrap_or_else(|| {
+            Diagnostic::error(Code::Image, FieldPath::root()).message("this nself was built without registries")
+        })),
+    }
+}
+
+/// A base by tag would be another one tomorrow.
+fn pinned(base: &ImageRef) -> Result<Reference, Diagnostic> {
+    let reference = Reference::new(base);
+    if reference.digest.is_some() {
+        return Ok(reference);
+    }
+    Err(Diagnostic::error(Code::Unpinned, FieldPath::root())
+        .message(format!("the base `{base}` is not pinned by a digest"))
+        .hint("`nself lock` asks the registry and writes nself.lock"))
+}
+
+/// Writes beside and moves into place; an earlier layout is replaced as a whole.
+fn write(out: &Path, files: &Files, blobs: &Blobs) -> io::Result<()> {
+    let parent = out.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(parent)?;
+    let temporary = parent.join(format!(".{}", noise()?));
+    let written = || {
+        fs::create_dir_all(temporary.join("blobs/sha256"))?;
+        fs::create_dir(temporary.join("runtime"))?;
+        for (digest, bytes) in &blobs.0 {
+            fs::write(temporary.join("blobs/sha256").join(digest.hex()), bytes)?;
+        }
+        for (name, bytes) in files {
+            fs::write(temporary.join(name), bytes)?;
+        }
+        match fs::symlink_metadata(out) {
+            Err(_) => {}
+            Ok(_) if out.join("oci-layout").is_file() && fs::symlink_metadata(out)?.is_dir() => {
+                fs::remove_dir_all(out)?
+            }
+            Ok(_) => return Err(io::Error::other("something that is no layout is there; it is kept as it is")),
+        }
+        fs::rename(&temporary, out)
+    };
+    written().inspect_err(|_| {
+        let _ = fs::remove_dir_all(&temporary);
+    })
+}
+
+fn report(
+    arguments: &Arguments,
+    out: &Path,
+    reference: &Reference,
+    whole: &Descriptor,
+    layer: &Layer,
+    platforms: &[Platform],
+) {
+    for path in &layer.left_out {
+        output::remark(&format!("left out: {path}"));
+    }
+    let kind = if whole.media_type == MediaType::ImageIndex { "index" } else { "image" };
+    match arguments.format {
+        Format::Json => output::json(&json!({
+            "version": 1, "status": "written", "image": reference.to_string(), "digest": whole.digest, "kind": kind,
+            "platforms": platforms, "folder": out.display().to_string(), "left_out": layer.left_out,
+        })),
+        Format::Text => {
+            output::result(&format!("{reference}@{}\n", whole.digest));
+            let names: Vec<&str> = platforms.iter().map(Platform::as_str).collect();
+            output::remark(&format!("{}: {} files for {}", out.display(), layer.files.len(), names.join(", ")));
+        }
+    }
+}

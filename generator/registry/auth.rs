@@ -1,0 +1,184 @@
+//! Credentials as docker keeps them, and the answers to a registry's challenge. Nothing here is ever printed.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::{fmt, fs};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+
+use crate::lock::DEFAULT_HOST;
+
+/// What opens a registry.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Credentials {
+    Password {
+        user: String,
+        password: String,
+    },
+    /// Traded for access tokens.
+    Refresh(String),
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Credentials(..)")
+    }
+}
+
+impl Credentials {
+    /// The header for a password.
+    pub fn basic(&self) -> Option<String> {
+        match self {
+            Credentials::Password { user, password } => {
+                Some(format!("Basic {}", STANDARD.encode(format!("{user}:{password}"))))
+            }
+            Credentials::Refresh(_) => None,
+        }
+    }
+
+    /// Those of a host, from `$DOCKER_CONFIG/config.json` or `~/.docker/config.json`.
+    ///
+    /// # Errors
+    /// The file or a credential helper cannot be used; the text names it and never its content.
+    pub fn of(host: &str) -> Result<Option<Self>, String> {
+        let folder = std::env::var_os("DOCKER_CONFIG").map(PathBuf::from);
+        let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".docker"));
+        let Some(path) = folder.or_else(home).map(|folder| folder.join("config.json")) else { return Ok(None) };
+        let Ok(text) = fs::read(&path) else { return Ok(None) };
+        let config: Value = serde_json::from_slice(&text)
+            .map_err(|error| format!("{}:{}:{}: not JSON", path.display(), error.line(), error.column()))?;
+        let names = names(host);
+        for name in &names {
+            if let Some(helper) = config["credHelpers"][name].as_str() {
+                return helped(helper, name);
+            }
+        }
+        for name in &names {
+            if let Some(found) = entry(&config["auths"][name]).map_err(|why| format!("{}: {why}", path.display()))? {
+                return Ok(Some(found));
+            }
+        }
+        match config["credsStore"].as_str() {
+            Some(helper) => names.iter().find_map(|name| helped(helper, name).transpose()).transpose(),
+            None => Ok(None),
+        }
+    }
+}
+
+/// Under which names docker may have filed a host.
+fn names(host: &str) -> Vec<String> {
+    if host == DEFAULT_HOST {
+        return vec!["https://index.docker.io/v1/".into(), "docker.io".into(), "index.docker.io".into()];
+    }
+    vec![host.into(), format!("https://{host}"), format!("https://{host}/v2/"), format!("https://{host}/v1/")]
+}
+
+fn entry(entry: &Value) -> Result<Option<Credentials>, String> {
+    if let Some(token) = entry["identitytoken"].as_str().filter(|token| !token.is_empty()) {
+        return Ok(Some(Credentials::Refresh(token.to_owned())));
+    }
+    if let Some(auth) = entry["auth"].as_str().filter(|auth| !auth.is_empty()) {
+        let pair = STANDARD.decode(auth).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+        let pair = pair.as_deref().and_then(|pair| pair.trim_end_matches('\0').split_once(':'));
+        let (user, password) = pair.ok_or("an `auth` is not user:password in base64")?;
+        return Ok(Some(Credentials::Password { user: user.into(), password: password.into() }));
+    }
+    Ok(match (entry["username"].as_str(), entry["password"].as_str()) {
+        (Some(user), Some(password)) => Some(Credentials::Password { user: user.into(), password: password.into() }),
+        _ => None,
+    })
+}
+
+/// Asks `docker-credential-<helper>`; it knows nothing of a host when it fails, as docker takes it.
+fn helped(helper: &str, name: &str) -> Result<Option<Credentials>, String> {
+    use std::io::Write;
+    if helper.is_empty() || !helper.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) {
+        return Err("the name of a credential helper in docker's configuration is malformed".to_owned());
+    }
+    let program = format!("docker-credential-{helper}");
+    let mut command = Command::new(&program);
+    command.arg("get").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn().map_err(|error| format!("{program}: {error}"))?;
+    if let Some(mut stdin) = child.stdin.take() {
+        let _ = stdin.write_all(name.as_bytes());
+    }
+    let output = child.wait_with_output().map_err(|error| format!("{program}: {error}"))?;
+    if !output.status.success() {
+        return Ok(None);
+    }
+    let answer: Value = serde_json::from_slice(&output.stdout).map_err(|_| format!("{program}: not JSON"))?;
+    Ok(match (answer["Username"].as_str(), answer["Secret"].as_str()) {
+        (Some("<token>"), Some(secret)) => Some(Credentials::Refresh(secret.to_owned())),
+        (Some(user), Some(secret)) => Some(Credentials::Password { user: user.into(), password: secret.into() }),
+        _ => None,
+    })
+}
+
+/// What a registry asks for in `WWW-Authenticate`.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Challenge {
+    Basic,
+    Bearer { realm: String, service: Option<String>, scope: Option<String> },
+}
+
+impl Challenge {
+    pub fn parse(header: &str) -> Option<Self> {
+        let (scheme, rest) = header.trim().split_once(' ').unwrap_or((header.trim(), ""));
+        if scheme.eq_ignore_ascii_case("basic") {
+            return Some(Challenge::Basic);
+        }
+        if !scheme.eq_ignore_ascii_case("bearer") {
+            return None;
+        }
+        let (mut realm, mut service, mut scope) = (None, None, None);
+        let mut rest = rest.trim_start();
+        while let Some((key, after)) = rest.split_once('=') {
+            let (value, after) = match after.strip_prefix('"') {
+                // A comma inside quotes belongs to the value: `scope="repository:a:pull,push"`.
+                Some(quoted) => quoted.split_once('"')?,
+                None => after.split_once(',').map_or((after, ""), |(value, _)| (value, &after[value.len()..])),
+            };
+            match key.trim().to_ascii_lowercase().as_str() {
+                "realm" => realm = Some(value.to_owned()),
+                "service" => service = Some(value.to_owned()),
+                "scope" => scope = Some(value.to_owned()),
+                _ => {}
+            }
+            rest = after.trim_start_matches([',', ' ']);
+        }
+        Some(Challenge::Bearer { realm: realm?, service, scope })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn challenges_are_read() {
+        assert_eq!(Challenge::parse("Basic realm=\"x\""), Some(Challenge::Basic));
+        let bearer =
+            "Bearer realm=\"https://auth.example.com/token\",service=registry, scope=\"repository:a/b:pull,push\"";
+        let expected = Challenge::Bearer {
+            realm: "https://auth.example.com/token".into(),
+            service: Some("registry".into()),
+            scope: Some("repository:a/b:pull,push".into()),
+        };
+        assert_eq!(Challenge::parse(bearer), Some(expected));
+        for bad in ["", "Negotiate", "Bearer service=x", "Bearer realm=\"open"] {
+            assert_eq!(Challenge::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn credentials_are_read_and_never_shown() {
+        let value = serde_json::json!({"auth": STANDARD.encode("robot:pass:word")});
+        let found = entry(&value).unwrap().unwrap();
+        assert_eq!(found, Credentials::Password { user: "robot".into(), password: "pass:word".into() });
+        assert_eq!(format!("{found:?}"), "Credentials(..)");
+        let refused = entry(&serde_json::json!({"auth": "c2VjcmV0"})).unwrap_err();
+        assert!(!refused.contains("c2VjcmV0") && !refused.contains("secret"));
+    }
+}

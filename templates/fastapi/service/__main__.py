@@ -1,0 +1,21 @@
+"""Listens on $PORT until SIGTERM, then answers what is open and ends."""
+
+import os
+import signal
+import sys
+
+import uvicorn
+
+from .app import create_app
+
+if __name__ == "__main__":
+    # uvicorn passes the signal on once everything is answered; that is no failure.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    uvicorn.run(
+        create_app(),
+        host="0.0.0.0",
+        port=int(os.environ.get("PORT", "8001")),
+        timeout_graceful_shutdown=20,
+        proxy_headers=True,
+        forwarded_allow_ips="*",
+    )

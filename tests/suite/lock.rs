@@ -1,0 +1,291 @@
+//! `nself lock` against Debian's registry, by TLS and with a password, and against registries that misbehave.
+
+use std::path::Path;
+use std::process::Command;
+
+use nself::artifact::Sha256;
+
+use crate::registry::{Debian, INDEX, MANIFEST, PASSWORD, Scripted, response};
+use crate::support::{Ran, nself, nself_in, run, stack};
+
+/// The names that `nself lock --check` misses.
+fn missing(folder: &Path) -> Vec<String> {
+    let ran = nself_in(folder, ["lock", "--check", "--format", "json"]);
+    let said: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    let messages = said["diagnostics"].as_array().unwrap().iter().map(|found| found["message"].as_str().unwrap());
+    messages.filter_map(|text| text.strip_suffix("` is not locked")).map(|text| text[1..].to_owned()).collect()
+}
+
+const STACK: &str = "{ project = \"shop\", domain = \"shop.example.com\" }";
+
+fn with_image(image: &str) -> String {
+    format!(
+        "{{ project = \"shop\", domain = \"shop.example.com\", services.orders = {{ image = \"{image}\", port = 8001, \
+         health.none = \"it has none\" }} }}"
+    )
+}
+
+fn rewrite(folder: &Path, body: &str) {
+    std::fs::write(
+        folder.join("stack.ncl"),
+        format!("let nself = import \"nself/main.ncl\" in\n{body} | nself.Stack\n"),
+    )
+    .unwrap();
+}
+
+fn read(folder: &Path) -> String {
+    std::fs::read_to_string(folder.join("nself.lock")).unwrap_or_default()
+}
+
+/// Pushes every image of the stack under its own name.
+fn fill(registry: &Debian, folder: &Path) -> Vec<String> {
+    let names = missing(folder);
+    for name in &names {
+        let (repository, tag) = name.strip_prefix("docker.io/").unwrap().rsplit_once(':').unwrap();
+        registry.push_image(&format!("hub/{repository}"), tag, "one");
+    }
+    names
+}
+
+fn lock(registry: &Debian, folder: &Path, arguments: &[&str]) -> Ran {
+    let mut command = nself(folder);
+    command.arg("lock").arg("--mirror").arg(format!("docker.io={}/hub", registry.host)).args(arguments);
+    run(registry.known_to(&mut command))
+}
+
+#[test]
+fn tags_become_digests_everywhere_and_frozen_accepts_nothing_else() {
+    let Some(registry) = Debian::start() else { return };
+    let project = stack(STACK);
+    let folder = project.path();
+    let frozen = nself_in(folder, ["gen", "--frozen"]);
+    assert_eq!(frozen.code, 2);
+    assert!(frozen.stderr.contains("error[NS707]") && frozen.stderr.contains("`nself lock`"), "{}", frozen.stderr);
+    assert_eq!(nself_in(folder, ["lock", "--check"]).code, 1);
+
+    let names = fill(&registry, folder);
+    assert!(names.len() >= 5, "{names:?}");
+    let ran = lock(&registry, folder, &[]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!(ran.stdout.lines().filter(|line| line.starts_with("locked ")).count(), names.len());
+    let text = read(folder);
+    assert!(!text.contains(&registry.host), "where it was read from is nobody's business: {text}");
+    assert!(text.contains("\"linux/amd64\":\"sha256:") && text.contains("\"linux/arm64\":\"sha256:"), "{text}");
+    assert!(![&text, &ran.stdout, &ran.stderr].iter().any(|text| text.contains(PASSWORD)));
+
+    assert_eq!(nself_in(folder, ["lock", "--check"]).code, 0);
+    assert_eq!(nself_in(folder, ["gen", "--frozen"]).code, 0);
+    for environment in ["local", "staging", "prod"] {
+        let compose = std::fs::read_to_string(folder.join("deploy").join(environment).join("compose.yaml")).unwrap();
+        let images: Vec<&str> = compose.lines().filter(|line| line.trim_start().starts_with("image:")).collect();
+        assert!(images.len() >= 4 && images.iter().all(|line| line.contains("@sha256:")), "{images:?}");
+    }
+    // A warm run sees a changed lock.
+    std::fs::write(folder.join("nself.lock"), text.replace("version\": 1", "version\": 9")).unwrap();
+    assert!(nself_in(folder, ["gen"]).stderr.contains("NS806"));
+    std::fs::write(folder.join("nself.lock"), text).unwrap();
+    assert_eq!(nself_in(folder, ["gen", "--frozen", "--check"]).code, 0);
+}
+
+#[test]
+fn a_pin_moves_only_when_told_to() {
+    let Some(registry) = Debian::start() else { return };
+    let project = stack(STACK);
+    let folder = project.path();
+    let names = fill(&registry, folder);
+    assert_eq!(lock(&registry, folder, &[]).code, 0);
+    let before = read(folder);
+    let (repository, tag) = names[0].strip_prefix("docker.io/").unwrap().rsplit_once(':').unwrap();
+    let (moved, platforms) = registry.push_image(&format!("hub/{repository}"), tag, "two");
+
+    assert_eq!(lock(&registry, folder, &[]).code, 0);
+    assert_eq!(read(folder), before, "what is locked stays");
+    let check = lock(&registry, folder, &["--check", "--update", repository]);
+    assert_eq!((check.code, read(folder) == before), (1, true), "{}", check.stderr);
+    let update = lock(&registry, folder, &["--update", repository]);
+    assert_eq!(update.code, 0, "{}", update.stderr);
+    assert!(update.stdout.starts_with(&format!("moved {} ", names[0])), "{}", update.stdout);
+    let after = read(folder);
+    assert!(after.contains(moved.as_str()) && after.contains(platforms["linux/arm64"].as_str()));
+    assert_eq!(before.lines().zip(after.lines()).filter(|(old, new)| old != new).count(), 1, "one line per image");
+    assert_eq!(lock(&registry, folder, &["--check", "--update-all"]).code, 0);
+    let unknown = lock(&registry, folder, &["--update", "redis"]);
+    assert!(unknown.code == 2 && unknown.stderr.contains("no service runs `redis`"), "{}", unknown.stderr);
+
+    // An image that the stack no longer names goes.
+    let extra = after
+        .replace("  \"images\": {\n", "  \"images\": {\n    \"docker.io/a/b:1\": {\"digest\":\"")
+        .replacen("{\"digest\":\"    ", &format!("{{\"digest\":\"{moved}\",\"platforms\":{{}}}},\n    "), 1);
+    std::fs::write(folder.join("nself.lock"), extra).unwrap();
+    let check = nself_in(folder, ["lock", "--check"]);
+    assert!(check.code == 1 && check.stderr.contains("holds `docker.io/a/b:1`"), "{}", check.stderr);
+    assert_eq!(lock(&registry, folder, &[]).code, 0);
+    assert_eq!(read(folder), after);
+}
+
+#[test]
+fn without_trust_or_password_nothing_is_written() {
+    let Some(registry) = Debian::start() else { return };
+    let project = stack(STACK);
+    let folder = project.path();
+    fill(&registry, folder);
+    let image = format!("{}/hub/acme/orders:1", registry.host);
+    registry.push_image("hub/acme/orders", "1", "one");
+    assert_eq!(lock(&registry, folder, &[]).code, 0);
+    let before = read(folder);
+    rewrite(folder, &with_image(&image));
+
+    let refused = |change: &dyn Fn(&mut Command), code: &str| {
+        let mut command = nself(folder);
+        registry.known_to(&mut command).arg("lock");
+        change(&mut command);
+        let ran = run(&mut command);
+        assert_eq!(ran.code, 2);
+        assert!(ran.stderr.contains(&format!("error[{code}]")), "{}", ran.stderr);
+        assert!(ran.stderr.contains("stack.ncl:2:"), "{}", ran.stderr);
+        assert!(!ran.stderr.contains(PASSWORD) && !ran.stdout.contains(PASSWORD));
+        assert_eq!(read(folder), before);
+    };
+    refused(
+        &|command| {
+            command.env("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt");
+        },
+        "NS821",
+    );
+    refused(
+        &|command| {
+            command.env("DOCKER_CONFIG", folder);
+        },
+        "NS822",
+    );
+    let wrong = tempfile::tempdir().unwrap();
+    let config = std::fs::read_to_string(registry.at("config.json")).unwrap();
+    std::fs::write(wrong.path().join("config.json"), config.replace("\"auth\":\"", "\"auth\":\"cm9ib3Q6b2xkOm"))
+        .unwrap();
+    refused(
+        &|command| {
+            command.env("DOCKER_CONFIG", wrong.path());
+        },
+        "NS822",
+    );
+    // Known-bad control: with both, the same call succeeds.
+    assert_eq!(run(registry.known_to(nself(folder).arg("lock"))).code, 0);
+    assert_ne!(read(folder), before);
+    rewrite(folder, &with_image(&image.replace(":1", ":2")));
+    let before = read(folder);
+    let ran = run(registry.known_to(nself(folder).arg("lock")));
+    assert!(ran.code == 2 && ran.stderr.contains("NS823"), "{}", ran.stderr);
+    assert_eq!(read(folder), before);
+}
+
+/// A project whose only unlocked image lies on `host`.
+fn beside(registry: &Debian, host: &str) -> tempfile::TempDir {
+    let project = stack(STACK);
+    fill(registry, project.path());
+    assert_eq!(lock(registry, project.path(), &[]).code, 0);
+    rewrite(project.path(), &with_image(&format!("{host}/acme/orders:1")));
+    project
+}
+
+#[test]
+fn registries_that_misbehave_leave_no_trace() {
+    let Some(registry) = Debian::start() else { return };
+    let manifest = br#"{"schemaVersion":2,"config":{"digest":"sha256:00"},"layers":[]}"#.to_vec();
+    let kind = format!("content-type: {MANIFEST}\r\n");
+    type Script = Box<dyn Fn(&str, &crate::registry::Asked) -> Vec<u8> + Send>;
+    let half = {
+        let mut whole = response("200 OK", &kind, &manifest);
+        whole.truncate(whole.len() - 20);
+        whole
+    };
+    let wrong = response("200 OK", &format!("{kind}docker-content-digest: {}\r\n", Sha256::of(b"other")), &manifest);
+    let bad_config = response("200 OK", &kind, &manifest);
+    let page = response("200 OK", "content-type: text/html\r\n", b"<html>log in</html>");
+    let windows =
+        br#"{"manifests":[{"digest":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+        "platform":{"os":"windows","architecture":"amd64"}}]}"#;
+    let windows = response("200 OK", &format!("content-type: {INDEX}\r\n"), windows);
+    let over_there = |host: &str| {
+        response("401 Unauthorized", &format!("www-authenticate: Bearer realm=\"http://{host}/token\"\r\n"), b"")
+    };
+    let scripts: Vec<(&str, &str, usize, Script)> = vec![
+        (
+            "missing",
+            "NS823",
+            1,
+            Box::new(|_, _| response("404 Not Found", "", br#"{"errors":[{"code":"NAME_UNKNOWN"}]}"#)),
+        ),
+        ("overloaded", "NS821", 4, Box::new(|_, _| response("429 Too Many Requests", "retry-after: 0\r\n", b""))),
+        ("patience", "NS821", 1, Box::new(|_, _| response("429 Too Many Requests", "retry-after: 3600\r\n", b""))),
+        ("broken", "NS821", 4, Box::new(|_, _| response("500 Internal Server Error", "", b"oops"))),
+        ("cut", "NS821", 4, Box::new(move |_, _| half.clone())),
+        ("other content", "NS824", 1, Box::new(move |_, _| wrong.clone())),
+        ("no digest", "NS824", 1, Box::new(move |_, _| bad_config.clone())),
+        ("a page", "NS824", 1, Box::new(move |_, _| page.clone())),
+        ("not for Linux", "NS824", 1, Box::new(move |_, _| windows.clone())),
+        ("forbidden", "NS822", 1, Box::new(|_, _| response("403 Forbidden", "", b""))),
+        (
+            "expired",
+            "NS822",
+            3,
+            Box::new(move |host, asked| match asked.path.starts_with("/token") {
+                true => response("200 OK", "", br#"{"token":"stale"}"#),
+                false => over_there(host),
+            }),
+        ),
+    ];
+    let project = beside(&registry, "127.0.0.1:1");
+    let folder = project.path();
+    let before = read(folder);
+    for (name, code, count, script) in scripts {
+        let server = Scripted::start(script);
+        rewrite(folder, &with_image(&format!("{}/acme/orders:1", server.host)));
+        let ran = nself_in(folder, ["lock", "--plain-http", &server.host]);
+        assert_eq!(ran.code, 2, "{name}: {}", ran.stderr);
+        assert!(ran.stderr.contains(&format!("error[{code}]")), "{name}: {}", ran.stderr);
+        assert_eq!(server.count(), count, "{name}: {:?}", server.asked.lock().unwrap());
+        assert_eq!(read(folder), before, "{name}");
+        // TLS unless told otherwise.
+        let ran = nself_in(folder, ["lock"]);
+        assert!(ran.code == 2 && ran.stderr.contains("NS821"), "{}", ran.stderr);
+    }
+    let left: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(left.iter().all(|name| !name.to_string_lossy().starts_with(".nself-")), "{left:?}");
+}
+
+#[test]
+fn what_passes_is_tried_again() {
+    let Some(registry) = Debian::start() else { return };
+    let config = br#"{"os":"linux","architecture":"arm64","variant":"v8"}"#.to_vec();
+    let manifest =
+        format!(r#"{{"schemaVersion":2,"config":{{"digest":"{}"}},"layers":[]}}"#, Sha256::of(&config)).into_bytes();
+    let expected = Sha256::of(&manifest);
+    let server = Scripted::start(move |host, asked| {
+        let kind = format!("content-type: {MANIFEST}\r\n");
+        if asked.path.starts_with("/token") {
+            return response("200 OK", "", format!("{{\"token\":\"number{}\"}}", asked.number).as_bytes());
+        }
+        match &asked.authorization {
+            None => {
+                let realm = format!("www-authenticate: Bearer realm=\"http://{host}/token\",service=\"x\"\r\n");
+                response("401 Unauthorized", &realm, b"")
+            }
+            Some(_) if asked.number < 4 => response("503 Service Unavailable", "", b""),
+            // A token that has expired is replaced.
+            Some(token) if token == "Bearer number1" => {
+                let realm = format!("www-authenticate: Bearer realm=\"http://{host}/token\"\r\n");
+                response("401 Unauthorized", &realm, b"")
+            }
+            Some(_) if asked.path.contains("/blobs/") => response("200 OK", "", &config),
+            Some(_) => response("200 OK", &kind, &manifest),
+        }
+    });
+    let project = beside(&registry, &server.host);
+    let ran = nself_in(project.path(), ["lock", "--plain-http", &server.host]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let text = read(project.path());
+    assert!(
+        text.contains(&format!("\"digest\":\"{expected}\",\"platforms\":{{\"linux/arm64/v8\":\"{expected}\"}}")),
+        "{text}"
+    );
+}

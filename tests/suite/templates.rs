@@ -1,0 +1,203 @@
+//! Service templates with their languages' own tools: their tests pass, they serve, they end when they are told to.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use crate::support::{nself_in, root, run, stack, tool, tree};
+
+const TEMPLATES: [&str; 3] = ["express", "fastapi", "go-http"];
+
+/// The template, laid down as a user does.
+fn laid_down(template: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let ran = nself_in(folder.path(), ["init", "service", "--template", template]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.stderr.contains(&format!("services.service = nself.templates.{template} & {{")), "{}", ran.stderr);
+    folder
+}
+
+#[test]
+fn a_template_is_laid_down_whole_or_not_at_all() {
+    for template in TEMPLATES {
+        let folder = laid_down(template);
+        let made = tree(&folder.path().join("service"));
+        assert!(made.contains_key("Dockerfile") && made.contains_key(".dockerignore"), "{:?}", made.keys());
+        let file = String::from_utf8_lossy(&made["Dockerfile"]).into_owned();
+        assert!(file.contains("\nUSER 10001:10001\n"), "{file}");
+        std::fs::remove_file(folder.path().join("service/.dockerignore")).unwrap();
+        let again = nself_in(folder.path(), ["init", "service", "--template", template]);
+        assert!(again.code == 2 && again.stderr.contains("kept as it is"), "{}", again.stderr);
+        assert!(!folder.path().join("service/.dockerignore").exists(), "half of it was written");
+    }
+    let unknown = nself_in(Path::new("/tmp"), ["init", "nowhere", "--template", "cobol"]);
+    assert!(unknown.code == 2 && unknown.stderr.contains("express, fastapi, go-http"), "{}", unknown.stderr);
+}
+
+#[test]
+fn a_stack_with_templates_follows_their_ports() {
+    let services: String = TEMPLATES
+        .iter()
+        .zip(8005..)
+        .map(|(name, port)| {
+            format!("  services.of-{name} = nself.templates.{name} & {{ build.context = \"services/{name}\", port = {port} }},\n")
+        })
+        .collect();
+    let project = stack(&format!("{{ project = \"shop\", domain = \"shop.example.com\",\n{services}}}"));
+    let ran = nself_in(project.path(), ["gen", "--env", "local"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let compose = std::fs::read(project.path().join("deploy/local/compose.yaml")).unwrap();
+    let compose: serde_yaml_ng::Value = serde_yaml_ng::from_slice(&compose).unwrap();
+    for (name, port) in TEMPLATES.iter().zip(8005..) {
+        let service = &compose["services"][format!("of-{name}")];
+        assert_eq!(service["environment"]["PORT"], port.to_string().as_str(), "{name}");
+        assert_eq!(service["user"], "10001:10001", "{name}");
+        assert_eq!(service["read_only"], true, "{name}");
+    }
+}
+
+/// A server, ended with the test.
+struct Server {
+    process: Child,
+    port: u16,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Server {
+    fn start(command: &mut Command) -> Server {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let process = command
+            .env("PORT", port.to_string())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        Server { process, port }
+    }
+
+    fn ask(&self, path: &str) -> Option<String> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
+        let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        Some(answer).filter(|answer| !answer.is_empty())
+    }
+
+    /// Waits until it is healthy, asks it, and tells it to stop; it ends by itself and without complaint.
+    fn serves_and_stops(mut self) {
+        let healthy = (0..200).find_map(|_| {
+            std::thread::sleep(Duration::from_millis(50));
+            self.ask("/healthz")
+        });
+        let healthy = healthy.unwrap();
+        assert!(healthy.starts_with("HTTP/1.1 200") && healthy.contains("\"ok\""), "{healthy}");
+        assert!(self.ask("/hello/Ada").unwrap().contains("Hello, Ada"));
+        let id = self.process.id().to_string();
+        assert_eq!(run(Command::new("kill").args(["-TERM", &id])).code, 0);
+        let status = self.process.wait().unwrap();
+        assert!(status.success(), "{status}");
+        assert!(self.ask("/healthz").is_none());
+    }
+}
+
+fn passes(command: &mut Command) {
+    let ran = run(command);
+    assert_eq!(ran.code, 0, "{}\n{}", ran.stdout, ran.stderr);
+}
+
+fn same(installed: &Path, ours: &str) {
+    let (installed, ours) =
+        (std::fs::read(installed).unwrap(), std::fs::read(root().join("templates").join(ours)).unwrap());
+    assert!(installed == ours, "tests/tools.sh installed another version of the template's packages");
+}
+
+#[test]
+fn express() {
+    let Some(packages) = tool("templates/express/node_modules") else { return };
+    same(&packages.with_file_name("package-lock.json"), "express/package-lock.json");
+    let folder = laid_down("express");
+    let service = folder.path().join("service");
+    symlink(packages, service.join("node_modules")).unwrap();
+    passes(Command::new("npm").arg("test").current_dir(&service));
+    Server::start(Command::new("node").arg("src/main.js").current_dir(&service)).serves_and_stops();
+}
+
+#[test]
+fn fastapi() {
+    let Some(python) = tool("templates/fastapi/bin/python") else { return };
+    let frozen = run(Command::new(&python).args(["-m", "pip", "freeze"])).stdout;
+    for pin in std::fs::read_to_string(root().join("templates/fastapi/requirements.txt")).unwrap().lines() {
+        assert!(frozen.lines().any(|line| line == pin), "{pin} is not what tests/tools.sh installed");
+    }
+    let folder = laid_down("fastapi");
+    let service = folder.path().join("service");
+    passes(Command::new(&python).args(["-m", "pytest", "-q", "-p", "no:cacheprovider"]).current_dir(&service));
+    Server::start(Command::new(&python).args(["-m", "service"]).current_dir(&service)).serves_and_stops();
+}
+
+#[test]
+fn go() {
+    let folder = laid_down("go-http");
+    let service = folder.path().join("service");
+    let offline = |command: &mut Command| {
+        command.current_dir(&service).env("GOPROXY", "off").env("GOFLAGS", "-mod=mod").env("GOTOOLCHAIN", "local");
+        command.env("CGO_ENABLED", "0");
+        passes(command);
+    };
+    offline(Command::new("go").args(["vet", "./..."]));
+    offline(Command::new("go").args(["test", "./..."]));
+    std::fs::create_dir(folder.path().join("dist")).unwrap();
+    offline(Command::new("go").args(["build", "-trimpath", "-o", "../dist/service", "."]));
+    Server::start(&mut Command::new(folder.path().join("dist/service"))).serves_and_stops();
+    in_a_container(folder.path());
+}
+
+/// The program alone, in an image that nself makes, as another user and without a writable byte.
+fn in_a_container(folder: &Path) {
+    let (Some(umoci), Some(runc)) = (tool("/usr/bin/umoci"), tool("/usr/sbin/runc")) else { return };
+    std::fs::write(
+        folder.join("stack.ncl"),
+        "let nself = import \"nself/main.ncl\" in
+         { project = \"shop\", domain = \"shop.example.com\",
+           services.hello = nself.templates.go-http & {
+             image = \"ghcr.io/acme/hello:1.0.0\", layout = { folder = \"dist\", platforms = [\"linux/amd64\"] },
+             command = [\"/app/service\"],
+           } } | nself.Stack\n",
+    )
+    .unwrap();
+    let ran = nself_in(folder, ["image", "hello", "--out", "made"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    passes(Command::new(umoci).args(["unpack", "--image", "made:1.0.0", "bundle"]).current_dir(folder));
+    std::fs::copy(folder.join("made/runtime/linux-amd64.json"), folder.join("bundle/config.json")).unwrap();
+    let runc = |arguments: &[&str]| {
+        let mut command = Command::new(&runc);
+        command.args(["--root", "state"]).args(arguments).current_dir(folder);
+        command
+    };
+    let mut process =
+        runc(&["run", "--bundle", "bundle", "hello"]).stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
+    let healthy = (0..100).any(|_| {
+        std::thread::sleep(Duration::from_millis(50));
+        run(&mut runc(&["exec", "hello", "/app/service", "healthz"])).code == 0
+    });
+    let state = run(&mut runc(&["state", "hello"])).stdout;
+    let pid = serde_json::from_str::<serde_json::Value>(&state).unwrap_or_default()["pid"].to_string();
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let _ = run(&mut runc(&["kill", "hello", "TERM"]));
+    let ended = process.wait().unwrap();
+    let _ = run(&mut runc(&["delete", "--force", "hello"]));
+    assert!(healthy);
+    assert!(status.contains("Uid:\t10001\t10001") && status.contains("CapEff:\t0000000000000000"), "{status}");
+    assert!(ended.success(), "{ended}");
+}
