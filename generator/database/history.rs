@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::hazard::Hazard;
 use super::model::{MigrationName, ObjectName, Schema, Sum};
-use super::plan::{Down, Groups, Mode, Step};
+use super::plan::{Down, Groups, Mode, Phase, Step};
 use super::snapshot::{self, Delta, Objects};
 use super::statements;
 use crate::artifact::{Digest, Sha256, json};
@@ -65,6 +65,9 @@ pub struct PlanFile {
     pub to: Digest,
     /// Which of so many migrations that together make the change.
     pub part: (usize, usize),
+    /// Runs as who made the extensions, not as the owner of the tables.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub privileged: bool,
     /// Written by hand; nothing is known about what it does.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub by_hand: bool,
@@ -147,6 +150,7 @@ impl Migration {
             });
             text(back.collect())
         });
+        let privileged = steps.iter().all(|step| step.phase == Phase::Extensions);
         let steps = steps.iter().map(|step| StepFile {
             why: step.why.clone(),
             object: step.object.clone(),
@@ -163,6 +167,7 @@ impl Migration {
             from: from.clone(),
             to: to.clone(),
             part,
+            privileged,
             by_hand: false,
             steps: steps.collect(),
             changes: Delta::default(),
@@ -183,6 +188,7 @@ impl Migration {
                 from: digest.clone(),
                 to: digest,
                 part: (1, 1),
+                privileged: false,
                 by_hand: true,
                 steps: Vec::new(),
                 changes: Delta::default(),

@@ -38,6 +38,8 @@ pub struct Step {
     pub sum: Sum,
     pub chain: Sum,
     pub run: Run,
+    /// Not as the owner.
+    pub privileged: bool,
 }
 
 /// Where the job finds its files.
@@ -106,6 +108,7 @@ pub fn plan(
                         up: one.up,
                         sum: line.up,
                         chain: line.chain,
+                        privileged: one.plan.privileged,
                         run: one.plan.run,
                     })
                     .collect(),
