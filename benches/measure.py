@@ -64,9 +64,9 @@ def cold(folder):
     shutil.rmtree(os.path.join(folder, ".nself", "stamps"), ignore_errors=True)
 
 
-def processor(command, folder):
+def processor(command, folder, out=subprocess.DEVNULL):
     """Seconds of user time of one process and its children."""
-    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(command, cwd=folder, stdout=out, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     if os.waitstatus_to_exitcode(status) != 0:
         sys.exit(f"{command} failed in {folder}")
@@ -74,7 +74,7 @@ def processor(command, folder):
 
 
 def kubernetes():
-    """What the manifests of 200 services cost on top of everything else, beside kustomize reading them."""
+    """What the manifests of 200 services cost on top of everything else, beside kustomize reading and cdk8s writing them."""
     plain = stack(200)
     manifests = plain.replace('domain = "many', 'kubernetes = { enabled = true, gateway_class = "any" },\n  domain = "many')
     without, with_them = project(plain), project(manifests)
@@ -85,9 +85,15 @@ def kubernetes():
     count = sum(name.endswith(".yaml") and name != "kustomization.yaml" for name in names)
     ours = statistics.median(costs)
     kubectl = os.path.join(TOOLS, "kubernetes", "kubectl")
-    theirs = processor([kubectl, "kustomize", top], with_them) if os.path.exists(kubectl) else float("nan")
+    merged = os.path.join(with_them, "objects.yaml")
+    with open(merged, "w") as file:
+        theirs = processor([kubectl, "kustomize", top], with_them, file)
+    os.environ["NODE_PATH"] = os.path.join(TOOLS, "peers", "node_modules")
+    script, objects = os.path.join(ROOT, "benches", "cdk8s.cjs"), os.path.join(with_them, "objects.json")
+    subprocess.run(["node", script, "read", merged, objects], check=True)
+    cdk8s = processor(["node", script, "write", objects, os.path.join(with_them, "cdk8s")], with_them)
     print(f"manifests of 200 services, {count} objects: {ours / count * 1e6:.0f} us of processor an object (goal 60); "
-          f"kubectl kustomize {theirs:.1f} s, {theirs / ours:.0f} times as much (goal 20)")
+          f"kubectl kustomize {theirs:.1f} s, {theirs / ours:.0f} times as much (goal 20); cdk8s {cdk8s:.1f} s, {cdk8s / ours:.0f} times as much")
     shutil.rmtree(without)
     shutil.rmtree(with_them)
 

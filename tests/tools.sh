@@ -144,6 +144,11 @@ dbml() {
   npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$tools/dbml" @dbml/core@10.2.0
 }
 
+# A runner of migrations that reads what `db export` writes.
+migrate() {
+  GOBIN=$tools/bin GOFLAGS=-trimpath go install -tags postgres github.com/golang-migrate/migrate/v4/cmd/migrate@v4.18.3
+}
+
 step packages packages
 step images images
 step judges judges
@@ -153,3 +158,4 @@ step templates templates
 step kubernetes kubernetes
 step definitions definitions
 step dbml dbml
+step migrate migrate

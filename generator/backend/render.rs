@@ -7,7 +7,7 @@ use minijinja::value::Object;
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
 use serde::Serialize;
 
-use crate::database::model::{MigrationName, Sha256};
+use crate::database::model::{MigrationName, Sum};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::stack::{Checked, Cidr, ContainerPath, ExtensionName, Host, SecretName, ServiceName, SqlIdent, UrlPath};
 
@@ -85,7 +85,7 @@ impl PsqlWord for SqlIdent {}
 impl PsqlWord for SecretName {}
 impl PsqlWord for ContainerPath {}
 impl PsqlWord for MigrationName {}
-impl PsqlWord for Sha256 {}
+impl PsqlWord for Sum {}
 
 /// Renders a template with a view of tokens, numbers, flags and lists of these.
 ///

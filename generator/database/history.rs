@@ -10,14 +10,13 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use sha2::Digest as _;
 
 use super::hazard::Hazard;
-use super::lexer;
-use super::model::{MigrationName, ObjectName, Schema, Sha256};
-use super::plan::{Down, Groups, Mode, Step};
+use super::model::{MigrationName, ObjectName, Schema, Sum};
+use super::plan::{Down, Groups, Mode, Phase, Step};
 use super::snapshot::{self, Delta, Objects};
-use crate::artifact::{Digest, json};
+use super::statements;
+use crate::artifact::{Digest, Sha256, json};
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Span};
 use crate::stack::SqlIdent;
 use crate::stack::text::Checked;
@@ -66,6 +65,9 @@ pub struct PlanFile {
     pub to: Digest,
     /// Which of so many migrations that together make the change.
     pub part: (usize, usize),
+    /// Runs as who made the extensions, not as the owner of the tables.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub privileged: bool,
     /// Written by hand; nothing is known about what it does.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub by_hand: bool,
@@ -107,15 +109,15 @@ pub struct History {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
     pub name: String,
-    pub up: Sha256,
-    pub chain: Sha256,
+    pub up: Sum,
+    pub chain: Sum,
 }
 
 /// The first words of every transactional migration.
 const HEADER: &str = "SET LOCAL lock_timeout = '5s';\nSET LOCAL search_path = public;\n";
 
-pub fn sha256(bytes: &[u8]) -> Sha256 {
-    Sha256::wrap(sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect())
+pub fn sha256(bytes: &[u8]) -> Sum {
+    Sum::wrap(Sha256::of(bytes).hex().to_owned())
 }
 
 /// Text with the line ends of every system made one.
@@ -148,6 +150,7 @@ impl Migration {
             });
             text(back.collect())
         });
+        let privileged = steps.iter().all(|step| step.phase == Phase::Extensions);
         let steps = steps.iter().map(|step| StepFile {
             why: step.why.clone(),
             object: step.object.clone(),
@@ -164,6 +167,7 @@ impl Migration {
             from: from.clone(),
             to: to.clone(),
             part,
+            privileged,
             by_hand: false,
             steps: steps.collect(),
             changes: Delta::default(),
@@ -184,6 +188,7 @@ impl Migration {
                 from: digest.clone(),
                 to: digest,
                 part: (1, 1),
+                privileged: false,
                 by_hand: true,
                 steps: Vec::new(),
                 changes: Delta::default(),
@@ -223,7 +228,7 @@ impl Line {
         let line = |line: &str| {
             let mut parts = line.split(' ');
             let (name, up, chain) = (parts.next()?, parts.next()?, parts.next()?);
-            let sum = |part: &str, prefix: &str| Sha256::new(part.strip_prefix(prefix)?).ok();
+            let sum = |part: &str, prefix: &str| Sum::new(part.strip_prefix(prefix)?).ok();
             let (up, chain) = (sum(up, "up:")?, sum(chain, "chain:")?);
             parts.next().is_none().then(|| Line { name: name.into(), up, chain })
         };
@@ -360,7 +365,7 @@ impl History {
             for (file, text) in [("up.sql", Some(&migration.up)), ("down.sql", migration.down.as_ref())] {
                 let Some(text) = text else { continue };
                 let shown = format!("db/{database}/{MIGRATIONS}/{}/{file}", migration.name);
-                findings.extend(sql_findings(&shown, text));
+                findings.extend(statements::findings(&shown, text));
             }
         }
         findings
@@ -436,46 +441,4 @@ pub fn grew(database: &SqlIdent, base: &[Line], now: &[Line]) -> Option<Diagnost
             .message(message)
             .hint("if both branches added migrations, `nself db rebase --base REV` puts yours after theirs"),
     )
-}
-
-/// Statements that would end the transaction around a migration, and what does the same.
-const TRANSACTION: [&str; 8] = ["abort", "begin", "commit", "end", "prepare", "rollback", "savepoint", "start"];
-
-fn sql_findings(file: &str, text: &str) -> Vec<Diagnostic> {
-    let mut found = Vec::new();
-    let mut report = |at: usize, message: String| {
-        let before = text.get(..at).unwrap_or(text);
-        let line = u32::try_from(before.matches('\n').count() + 1).unwrap_or(u32::MAX);
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        let span = Span { file: file.to_owned(), line, column: u32::try_from(column).unwrap_or(u32::MAX) };
-        found.push(Diagnostic::error(Code::SqlSyntax, FieldPath::root()).message(message).at(Some(span)));
-    };
-    if let Some(reason) = lexer::open(text, true).filter(|reason| reason != lexer::EMPTY) {
-        report(0, reason);
-        return found;
-    }
-    let tokens = lexer::tokens(text).unwrap_or_default();
-    for pair in tokens.windows(3) {
-        // psql puts the values of its variables there, whose names are in capitals.
-        let touches = pair[1].text == ":" && pair[0].text != ":" && pair[2].at == pair[1].at + 1;
-        let name =
-            pair[2].kind == lexer::Kind::Word && pair[2].text.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
-        if touches && name {
-            report(pair[1].at, format!("`:{}` is a variable of psql; write a blank after the colon", pair[2].text));
-        }
-    }
-    let mut start = true;
-    for token in tokens.iter().filter(|token| token.kind != lexer::Kind::Comment) {
-        if start && TRANSACTION.contains(&token.text.to_ascii_lowercase().as_str()) {
-            report(
-                token.at,
-                format!("`{}`: a migration is one transaction, which the runner begins and ends", token.text),
-            );
-        }
-        start = token.text == ";";
-    }
-    for error in squawk_syntax::SourceFile::parse(text).errors() {
-        report(usize::from(error.range().start()), error.message().to_owned());
-    }
-    found
 }

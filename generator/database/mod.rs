@@ -11,6 +11,7 @@ pub mod lexer;
 pub mod model;
 pub mod plan;
 pub mod snapshot;
+mod statements;
 
 pub use convention::{APP_COLUMN, TENANT_COLUMN, TENANT_SETTING};
 

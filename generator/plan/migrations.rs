@@ -9,7 +9,7 @@ use super::databases::{main_database, url_secret};
 use super::members::{Category, DATABASE, Member, Members, known};
 use super::{Database, ProjectFiles};
 use crate::database::history::{History, Run};
-use crate::database::model::{MigrationName, Schema, Sha256, Statements};
+use crate::database::model::{MigrationName, Schema, Statements, Sum};
 use crate::database::snapshot;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
@@ -37,9 +37,11 @@ pub struct Migrations {
 pub struct Step {
     pub name: MigrationName,
     pub up: String,
-    pub sum: Sha256,
-    pub chain: Sha256,
+    pub sum: Sum,
+    pub chain: Sum,
     pub run: Run,
+    /// Not as the owner.
+    pub privileged: bool,
 }
 
 /// Where the job finds its files.
@@ -112,6 +114,7 @@ pub fn plan(
                         up: one.up,
                         sum: line.up,
                         chain: line.chain,
+                        privileged: one.plan.privileged,
                         run: one.plan.run,
                     })
                     .collect(),

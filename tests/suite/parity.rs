@@ -30,10 +30,12 @@ fn objects(folder: &Path, kind: &str) -> BTreeMap<String, Value> {
 /// The pod of each service.
 fn pods(folder: &Path) -> BTreeMap<String, Value> {
     let mut pods = BTreeMap::new();
-    for kind in ["Deployment", "StatefulSet"] {
-        pods.extend(
-            objects(folder, kind).into_iter().map(|(name, object)| (name, object["spec"]["template"]["spec"].clone())),
-        );
+    for kind in ["Deployment", "StatefulSet", "Job"] {
+        for object in objects(folder, kind).into_values() {
+            // A job's own name carries its digest.
+            let name = text(&object["metadata"]["labels"]["app.kubernetes.io/name"]);
+            pods.insert(name, object["spec"]["template"]["spec"].clone());
+        }
     }
     let crons = objects(folder, "CronJob").into_iter();
     pods.extend(crons.map(|(name, object)| (name, object["spec"]["jobTemplate"]["spec"]["template"]["spec"].clone())));
@@ -129,13 +131,24 @@ fn same(folder: &Path, name: &str, service: &Value, pod: &Value) {
     }
     assert_eq!(ours, theirs, "{at}");
     // Whoever waits here waits there.
-    let waits: BTreeSet<String> = list(&pod["initContainers"][0]["args"])
+    let before = list(&pod["initContainers"]);
+    let (peers, jobs): (Vec<&Value>, Vec<&Value>) = before.iter().partition(|one| one["name"] == "wait");
+    let waits: BTreeSet<String> = peers
         .iter()
-        .map(|peer| text(peer).split(':').next().unwrap().to_owned())
+        .flat_map(|one| list(&one["args"]))
+        .map(|peer| text(&peer).split(':').next().unwrap().to_owned())
         .collect();
     let depends = service["depends_on"].as_object().cloned().unwrap_or_default();
-    let healthy = depends.iter().filter(|(_, how)| how["condition"] == "service_healthy");
-    assert_eq!(waits, healthy.map(|(name, _)| name.clone()).collect::<BTreeSet<_>>(), "{at}");
+    let on = |how: &str| -> BTreeSet<String> {
+        let names = depends.iter().filter(|(name, one)| one["condition"] == how && *name != "volume-owner");
+        names.map(|(name, _)| name.clone()).collect()
+    };
+    assert_eq!(waits, on("service_healthy"), "{at}");
+    assert_eq!(
+        jobs.iter().map(|one| text(&one["name"])).collect::<BTreeSet<_>>(),
+        on("service_completed_successfully"),
+        "{at}"
+    );
 }
 
 /// The same names, the same text, and secrets by reference only.

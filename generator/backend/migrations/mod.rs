@@ -44,6 +44,7 @@ struct View {
     sum: Value,
     chain: Value,
     index: bool,
+    as_owner: bool,
     schema: Value,
     relation: Value,
 }
@@ -64,6 +65,7 @@ fn run(migrations: &Migrations) -> Result<String, Diagnostic> {
                 sum: psql_word(&one.sum),
                 chain: psql_word(&one.chain),
                 index: index.is_some(),
+                as_owner: migrations.owner.is_some() && !one.privileged,
                 schema: word(index.map(|index| index.schema())),
                 relation: word(index.map(|index| index.name())),
             }

@@ -1,6 +1,7 @@
 //! `nself db`: from definitions to migrations. Nothing here talks to a server, except `status --url` through psql.
 
 mod diff;
+mod export;
 pub mod files;
 mod import;
 mod lint;
@@ -45,6 +46,8 @@ enum Action {
     Status(status::Arguments),
     /// A definition from a DBML file, as Nickel on stdout.
     Import(import::Arguments),
+    /// The migrations as files of another runner.
+    Export(export::Arguments),
     /// Put own migrations after those of another branch.
     Rebase(rebase::Arguments),
 }
@@ -58,6 +61,7 @@ pub fn run(arguments: &Arguments) -> u8 {
         Action::Verify(arguments) => (verify::run(arguments), arguments.format),
         Action::Status(arguments) => (status::run(arguments), arguments.format),
         Action::Import(arguments) => (import::run(arguments), Format::Text),
+        Action::Export(arguments) => (export::run(arguments), Format::Text),
         Action::Rebase(arguments) => (rebase::run(arguments), Format::Text),
     };
     outcome.unwrap_or_else(|findings| {

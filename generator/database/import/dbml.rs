@@ -4,30 +4,11 @@
 use std::collections::BTreeMap;
 
 use super::Lost;
+use super::tokens::{Kind, Token, tokens};
 use crate::database::ddl::primary_key_name;
 use crate::database::model::*;
 use crate::stack::text::Checked;
 use crate::stack::{SqlIdent, Text};
-
-/// A token with its line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Token {
-    line: usize,
-    kind: Kind,
-    text: String,
-    /// Stood at the start of a line.
-    first: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Word,
-    /// In double quotes.
-    Name,
-    Text,
-    Expression,
-    Symbol,
-}
 
 /// Reads DBML.
 ///
@@ -58,89 +39,6 @@ pub fn read(text: &str) -> Result<Schema, Vec<Lost>> {
         reader.lost.sort_by(|a, b| (a.line, &a.what).cmp(&(b.line, &b.what)));
         Err(reader.lost)
     }
-}
-
-fn tokens(text: &str) -> Result<Vec<Token>, Lost> {
-    let mut all: Vec<Token> = Vec::new();
-    let chars: Vec<char> = text.chars().collect();
-    let (mut i, mut line, mut first) = (0, 1, true);
-    let starts = |i: usize, what: &str| what.chars().enumerate().all(|(k, c)| chars.get(i + k) == Some(&c));
-    while i < chars.len() {
-        let c = chars[i];
-        let from = line;
-        if c == '\n' {
-            (line, first) = (line + 1, true);
-            i += 1;
-            continue;
-        }
-        if c.is_whitespace() || c == '\u{feff}' {
-            i += 1;
-            continue;
-        }
-        if starts(i, "//") {
-            while i < chars.len() && chars[i] != '\n' {
-                i += 1;
-            }
-            continue;
-        }
-        let until = |mut i: usize, end: &str, escapes: bool| -> Option<(String, usize)> {
-            let mut out = String::new();
-            while i < chars.len() {
-                if starts(i, end) {
-                    return Some((out, i + end.chars().count()));
-                }
-                if escapes && chars[i] == '\\' && i + 1 < chars.len() {
-                    i += 1;
-                    if chars[i] != '\n' {
-                        out.push(chars[i]);
-                    }
-                } else {
-                    out.push(chars[i]);
-                }
-                i += 1;
-            }
-            None
-        };
-        let open = |what: &str| Lost { line: from, what: format!("the {what} is not closed") };
-        let (kind, value, next) = if starts(i, "/*") {
-            let (inside, next) = until(i + 2, "*/", false).ok_or_else(|| open("comment"))?;
-            line += inside.matches('\n').count();
-            i = next;
-            continue;
-        } else if starts(i, "'''") {
-            let (inside, next) = until(i + 3, "'''", true).ok_or_else(|| open("text"))?;
-            (Kind::Text, dedented(&inside), next)
-        } else if c == '\'' {
-            let (inside, next) = until(i + 1, "'", true).ok_or_else(|| open("text"))?;
-            (Kind::Text, inside, next)
-        } else if c == '"' {
-            let (inside, next) = until(i + 1, "\"", true).ok_or_else(|| open("name"))?;
-            (Kind::Name, inside, next)
-        } else if c == '`' {
-            let (inside, next) = until(i + 1, "`", false).ok_or_else(|| open("expression"))?;
-            (Kind::Expression, inside, next)
-        } else if c.is_alphanumeric() || c == '_' || c == '#' {
-            let end = (i + 1..chars.len()).find(|k| !(chars[*k].is_alphanumeric() || chars[*k] == '_'));
-            let end = end.unwrap_or(chars.len());
-            (Kind::Word, chars[i..end].iter().collect(), end)
-        } else {
-            (Kind::Symbol, c.to_string(), i + 1)
-        };
-        line += chars[i..next].iter().filter(|c| **c == '\n').count();
-        all.push(Token { line: from, kind, text: value, first });
-        first = false;
-        i = next;
-    }
-    Ok(all)
-}
-
-/// A text of several lines without the blanks that all of them begin with.
-fn dedented(text: &str) -> String {
-    let lines: Vec<&str> = text.lines().collect();
-    let least =
-        lines.iter().filter(|line| !line.trim().is_empty()).map(|line| line.len() - line.trim_start().len()).min();
-    let cut = lines.iter().map(|line| line.get(least.unwrap_or_default()..).unwrap_or_default()).collect::<Vec<_>>();
-    cut.join("\n").trim_matches('\n').to_owned()
 }
 
 /// A setting in square brackets: its name and what follows it.

@@ -2,6 +2,7 @@
 
 pub mod dbml;
 pub mod nickel;
+mod tokens;
 
 /// Something that was not taken over.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -97,8 +97,8 @@ checked! {
 }
 
 checked! {
-    /// A SHA-256 digest in hexadecimal digits, as PostgreSQL computes it.
-    Sha256, "64 hexadecimal digits", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+    /// A SHA-256 digest in hexadecimal digits alone, as PostgreSQL writes it.
+    Sum, "64 hexadecimal digits", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
     |t| (t.len() != 64 || !t.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)))
         .then(|| "it is not 64 hexadecimal digits".into())
 }

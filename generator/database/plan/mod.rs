@@ -65,9 +65,11 @@ fn group(steps: Vec<Step>) -> Groups {
     let mut groups: Groups = Vec::new();
     for step in steps {
         let joins = groups.last().and_then(|group| group.last()).is_some_and(|last| {
-            let apart = |phase| matches!(phase, Phase::Labels | Phase::Concurrent);
+            let apart = |phase| matches!(phase, Phase::Labels | Phase::Concurrent | Phase::Extensions);
             let later = matches!(step.phase, Phase::Validate | Phase::ValidateKeys) && last.phase < step.phase;
-            !later && (apart(last.phase) == apart(step.phase) && step.phase != Phase::Concurrent)
+            !later
+                && (apart(last.phase) == apart(step.phase) && step.phase != Phase::Concurrent)
+                && (last.phase == Phase::Extensions) == (step.phase == Phase::Extensions)
         });
         match groups.last_mut() {
             Some(group) if joins => group.push(step),

@@ -154,8 +154,8 @@ fn extensions(planner: &mut Planner, all: &Diff) {
         planner.push(step.up(ddl::create_extension(name)).down(format!("DROP EXTENSION \"{name}\";")));
     }
     for name in all.old.extensions.difference(&all.new.extensions) {
-        let step = Step::new(Phase::Contract, name.as_str(), path.clone(), format!("the extension {name} is gone"));
-        let step = step.rank(usize::MAX).up(format!("DROP EXTENSION \"{name}\";")).down(ddl::create_extension(name));
+        let step = Step::new(Phase::Extensions, name.as_str(), path.clone(), format!("the extension {name} is gone"));
+        let step = step.up(format!("DROP EXTENSION \"{name}\";")).down(ddl::create_extension(name));
         planner.push(step.hazard(Hazard::DeletesData));
     }
 }

@@ -27,6 +27,8 @@ pub enum Phase {
     ValidateKeys,
     /// What held data goes away.
     Contract,
+    /// Extensions go away, which takes the rights of who made them.
+    Extensions,
 }
 
 /// The way back.

@@ -10,7 +10,7 @@ use nself::stack::SqlIdent;
 use nself::stack::text::Checked;
 
 use super::server::{Server, Version};
-use crate::support::{Ran, nself_in, run, stack};
+use crate::support::{Ran, nself_in, root, run, stack, tool};
 
 const FIRST: &str = r#"tables.orders = { columns = { id = { type = "bigint" }, note = { type = "text", nullable = true } }, primary_key = ["id"] }"#;
 const SECOND: &str = r#"tables.orders = {
@@ -89,6 +89,30 @@ fn applied(ran: &Ran) -> usize {
 
 fn refused(ran: &Ran, why: &str) {
     assert!(ran.code != 0 && ran.stderr.contains(why), "{}{}", ran.stdout, ran.stderr);
+}
+
+/// What a pod waits with, by a role that owns nothing: it ends once the last migration is in the ledger.
+#[test]
+fn the_wait_of_pods_ends_with_the_last_migration() {
+    let Some(server) = Server::start(Version::V15) else { return };
+    server.database("orders");
+    let project = Project::new(FIRST);
+    let runner = fs::read_to_string(project.deploy().join("run.sql")).unwrap();
+    let manifest = runner.lines().find(|line| line.starts_with("INSERT INTO nself_manifest")).unwrap();
+    let chain = manifest.split('\'').nth(5).unwrap();
+    let deployment = root().join("golden/database/out/prod/kubernetes/apps/reports/deployment-reports.yaml");
+    let deployment: serde_json::Value = serde_yaml_ng::from_str(&fs::read_to_string(deployment).unwrap()).unwrap();
+    let wait = &deployment["spec"]["template"]["spec"]["initContainers"][1];
+    let words = wait["command"].as_array().unwrap().iter().map(|word| word.as_str().unwrap().replace("$$", "$"));
+    let words: Vec<String> = words.collect();
+    let mut command = Command::new(&words[0]);
+    let url = format!("postgres:///orders?user=reader&host={}", server.folder().display());
+    command.args(&words[1..]).arg(chain).env("DATABASE_URL", url).stderr(Stdio::null());
+    let mut waiting = command.spawn().unwrap();
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    assert!(waiting.try_wait().unwrap().is_none(), "it did not wait");
+    assert_eq!(run(&mut project.runner(&server, "orders")).code, 0);
+    assert!(waiting.wait().unwrap().success());
 }
 
 #[test]
@@ -235,6 +259,24 @@ fn an_index_that_was_left_invalid_is_built_again() {
     assert_eq!(session.must(invalid).trim(), "0");
 }
 
+/// Extensions are made and dropped with other rights than tables.
+#[test]
+fn extensions_come_and_go() {
+    let Some(server) = Server::start(Version::V15) else { return };
+    server.database("orders");
+    let project = Project::new(&format!("{FIRST}, extensions = [\"citext\", \"pageinspect\"]"));
+    let ran = project.migrate(&server, "orders");
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let mut session = server.session("postgres", "orders");
+    let count = "SELECT count(*) FROM pg_extension WHERE extname <> 'plpgsql';";
+    assert_eq!(session.must(count).trim(), "2");
+    let allow = "allow = { citext.deletes_data = \"gone\", pageinspect.deletes_data = \"gone\" }";
+    project.next(&format!("{FIRST}, {allow}"));
+    let ran = project.migrate(&server, "orders");
+    assert_eq!((ran.code, applied(&ran)), (0, 1), "{}", ran.stderr);
+    assert_eq!(session.must(count).trim(), "0");
+}
+
 /// Known-bad control: a migration that fails leaves nothing behind.
 #[test]
 fn a_migration_that_fails_leaves_nothing_behind() {
@@ -254,4 +296,64 @@ fn a_migration_that_fails_leaves_nothing_behind() {
     project.nself(&["db", "sum"]);
     let ran = nself_in(project.folder.path(), ["gen"]);
     assert!(ran.code == 2 && ran.stderr.contains("NS712"), "{}", ran.stderr);
+}
+
+/// Another runner, the real one, applies what is exported to it, and back.
+#[test]
+fn golang_migrate_gives_the_same_database() {
+    let (Some(migrate), Some(server)) = (tool("bin/migrate"), Server::start(Version::V15)) else { return };
+    for database in ["orders", "exported"] {
+        server.database(database);
+    }
+    let project = Project::new(FIRST);
+    project.next(SECOND);
+    assert_eq!(project.migrate(&server, "orders").code, 0);
+    let folder = project.folder.path().join("exported");
+    project.nself(&["db", "export", "--format", "golang-migrate", "--out", "exported"]);
+    let url = format!("postgres://owner@/exported?host={}&sslmode=disable", server.folder().display());
+    let ask = |words: &[&str]| {
+        let mut command = Command::new(&migrate);
+        command.arg("-path").arg(&folder).args(["-database", &url]).args(words);
+        run(&mut command)
+    };
+    let up = ask(&["up"]);
+    assert_eq!(up.code, 0, "{}{}", up.stdout, up.stderr);
+    let catalog = |database: &str| {
+        let text = server.session("owner", database).catalog();
+        text.lines().filter(|line| !line.contains("schema_migrations")).collect::<Vec<_>>().join("\n")
+    };
+    assert_eq!(catalog("exported"), catalog("orders"));
+    let down = ask(&["down", "-all"]);
+    assert_eq!(down.code, 0, "{}{}", down.stdout, down.stderr);
+    assert!(!catalog("exported").contains("orders"), "{}", catalog("exported"));
+}
+
+#[test]
+fn each_runner_is_told_which_migrations_take_no_transaction() {
+    let project = Project::new(FIRST);
+    project.next(SECOND);
+    let export = |format: &str| {
+        let out = format!("out-{format}");
+        let ran = nself_in(project.folder.path(), ["db", "export", "--format", format, "--out", &out]);
+        let folder = project.folder.path().join(out);
+        let files = if folder.exists() { crate::support::tree(&folder) } else { Default::default() };
+        (ran, files)
+    };
+    // The second migration adds a column, the third builds an index, the fourth makes the constraint of it.
+    let text = |files: &std::collections::BTreeMap<String, Vec<u8>>, name: &str| {
+        String::from_utf8(files[name].clone()).unwrap()
+    };
+    let (_, dbmate) = export("dbmate");
+    assert!(text(&dbmate, "0003_next_2.sql").starts_with("-- migrate:up transaction:false\n"));
+    assert!(text(&dbmate, "0002_next.sql").starts_with("-- migrate:up\n"));
+    let (_, sqlx) = export("sqlx");
+    assert!(text(&sqlx, "0003_next_2.up.sql").starts_with("-- no-transaction\n"));
+    assert!(!text(&sqlx, "0001_init.up.sql").contains("no-transaction"));
+    let (_, flyway) = export("flyway");
+    assert_eq!(text(&flyway, "V0003__next_2.sql.conf"), "executeInTransaction=false\n");
+    assert_eq!(flyway.len(), 5);
+    // Hasura cannot be told, so it is refused and nothing is written.
+    let (ran, hasura) = export("hasura");
+    assert!(ran.code == 2 && ran.stderr.contains("NS701") && ran.stderr.contains("0003_next_2"), "{}", ran.stderr);
+    assert!(hasura.is_empty());
 }
