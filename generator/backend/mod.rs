@@ -10,19 +10,19 @@ pub mod postgres;
 pub mod raw;
 pub mod render;
 
+use serde_json::Value;
+
 use crate::artifact::{Artifacts, Digest, json};
 use crate::diagnostic::Diagnostic;
 use crate::plan::{self, Plan, summary};
 
-/// All files of one environment.
+/// All files of one environment; `fields` is its plan as plain data, which the targets that read everything share.
 ///
 /// # Errors
 /// What a target cannot express, all of it.
-pub fn generate(plan: &Plan) -> Result<Artifacts, Vec<Diagnostic>> {
+pub fn generate(plan: &Plan, fields: &Value) -> Result<Artifacts, Vec<Diagnostic>> {
     let one = |finding: Diagnostic| vec![finding];
-    // The targets that read everything share one walk over it.
-    let fields = json::tree(plan);
-    let whole = Digest::of(&json::canonical(&fields));
+    let whole = Digest::of(&json::canonical(fields));
     let content = [
         nginx::emit(plan).map(|files| files.derived_from(&(&plan.edge, plan.profile))).map_err(one),
         postgres::emit(plan).map(|files| files.derived_from(&plan.databases)).map_err(one),
@@ -38,7 +38,7 @@ pub fn generate(plan: &Plan) -> Result<Artifacts, Vec<Diagnostic>> {
         }
     }
     let mounted: Vec<_> = files.iter().map(|(path, file)| (path.clone(), file.derivation.clone())).collect();
-    match compose::emit(plan, &fields, &files) {
+    match compose::emit(plan, fields, &files) {
         Ok(emitted) => files.merge(None, emitted.derived_from(&(&whole, mounted))).map_err(one)?,
         Err(more) => findings.extend(more),
     }

@@ -1,20 +1,21 @@
 //! `nself gen` and `nself check`: the pipeline from a stack file to the output folder.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod inputs;
+
+use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::{Value, json as document};
 
-use super::db::files as db;
 use super::{FAILED, FINE, FOUND, Format, StackArguments, output};
-use crate::artifact::{Artifacts, Digest};
+use crate::artifact::{Artifacts, Digest, json};
 use crate::backend::{self, kubernetes};
-use crate::diagnostic::{self, Code, Diagnostic, FieldPath, Span};
-use crate::lock::{self, Lock};
+use crate::diagnostic::{self, Code, Diagnostic, FieldPath};
+use crate::lock::Lock;
 use crate::path;
-use crate::plan::{self, ProjectFiles, bases, conf_d};
+use crate::plan;
 use crate::source;
 use crate::stack::EnvironmentName;
 use crate::store::{self, Cache, Change, Changes, Generation, MANIFEST, Recorder, Stamp, State, Watch};
@@ -133,7 +134,7 @@ impl<'a> Run<'a> {
 
     fn fail(&self, findings: &[Diagnostic]) -> u8 {
         match self.arguments.format {
-            Format::Json => output::json(&json!({ "version": 1, "status": "error", "diagnostics": findings })),
+            Format::Json => output::json(&document!({ "version": 1, "status": "error", "diagnostics": findings })),
             Format::Text => output::findings(findings),
         }
         FAILED
@@ -157,7 +158,7 @@ impl<'a> Run<'a> {
         let mut artifacts = Artifacts::default();
         let mut plans = Vec::new();
         let mut moved = Vec::new();
-        for environment in &loaded.environments {
+        for environment in loaded.environments {
             if selected.as_ref().is_some_and(|selected| !selected.contains(environment.name.as_str())) {
                 continue;
             }
@@ -165,10 +166,11 @@ impl<'a> Run<'a> {
             if self.arguments.frozen {
                 more.extend(unpinned(&plan));
             }
+            let fields = json::tree(&plan);
             // What was refused while reading must not reach a generator.
             if !refused {
                 let wrong = more.iter().any(Diagnostic::is_error);
-                match backend::generate(&plan) {
+                match backend::generate(&plan, &fields) {
                     Ok(made) => {
                         for mut finding in self.moved(&environment.name, &plan, &made) {
                             environment.origins.locate(&mut finding);
@@ -195,7 +197,7 @@ impl<'a> Run<'a> {
                 finding.environments = vec![environment.name.to_string()];
                 findings.push(finding);
             }
-            plans.push(Planned { plan, origins: environment.origins.clone() });
+            plans.push(Planned { plan, fields, origins: environment.origins });
         }
         let findings = diagnostic::merge(findings);
         if findings.iter().any(Diagnostic::is_error) {
@@ -230,103 +232,6 @@ impl<'a> Run<'a> {
         Some(self.arguments.environments.iter().cloned().collect())
     }
 
-    /// Dockerfiles of services with a build folder; what is not there is the builder's to complain about.
-    fn dockerfiles(
-        &self,
-        environments: &[source::Environment],
-        inputs: &mut Vec<Watch>,
-        findings: &mut Vec<Diagnostic>,
-    ) -> BTreeMap<String, String> {
-        let stacks = environments.iter().map(|environment| &environment.stack);
-        let builds = stacks.flat_map(|stack| stack.services.values().filter_map(|service| service.build.as_ref()));
-        let names: BTreeSet<String> = builds.map(bases::dockerfile).collect();
-        let mut files = BTreeMap::new();
-        for name in names {
-            match store::read(&self.project, &name) {
-                Ok(Some(bytes)) => {
-                    inputs.push(Watch::File(self.project.join(&name)));
-                    files.insert(name.clone(), String::from_utf8_lossy(&bytes).into_owned());
-                }
-                Ok(None) => inputs.push(Watch::Absent(self.project.join(&name))),
-                // A link or a folder: the builder decides.
-                Err(_) => {}
-            }
-            if self.arguments.frozen && !files.contains_key(&name) {
-                findings.push(
-                    Diagnostic::error(Code::Unpinned, path!("services"))
-                        .message(format!("`{name}` cannot be read, so nothing says what the image begins from")),
-                );
-            }
-        }
-        files
-    }
-
-    /// Hand-written nginx files, and the way from an environment's folder back to the project.
-    fn project_files(&self, inputs: &mut Vec<Watch>, findings: &mut Vec<Diagnostic>) -> ProjectFiles {
-        let mut files = ProjectFiles { project_folder: way_back(&self.out, &self.project), ..ProjectFiles::default() };
-        let lock_path = self.project.join(lock::FILE);
-        match self.lock.clone().map_or_else(|| Lock::read(&self.project), Ok) {
-            Ok(read) => files.lock = read,
-            Err(finding) => findings.push(finding),
-        }
-        let locked = fs::symlink_metadata(&lock_path).is_ok();
-        inputs.push(if locked { Watch::File(lock_path) } else { Watch::Absent(lock_path) });
-        let folder = self.project.join(conf_d::FOLDER);
-        let Ok(entries) = fs::read_dir(&folder) else {
-            inputs.push(Watch::Absent(folder));
-            return files;
-        };
-        inputs.push(Watch::Folder(folder.clone()));
-        let mut names: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.file_name())).collect();
-        names.sort();
-        for name in names {
-            let path = folder.join(&name);
-            let shown = name.to_string_lossy().into_owned();
-            let plain = fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_file());
-            let portable =
-                shown.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c)) && !shown.starts_with('.');
-            match fs::read_to_string(&path) {
-                Ok(text) if plain && portable && shown.ends_with(".conf") => {
-                    inputs.push(Watch::File(path));
-                    files.conf_d.insert(shown, text);
-                }
-                _ => findings.push(
-                    Diagnostic::error(Code::ConfD, FieldPath::root())
-                        .message(format!("{}/{shown} cannot be used", conf_d::FOLDER))
-                        .expected("plain UTF-8 files with names of letters, digits, `.`, `_` and `-` that end in .conf")
-                        .at(Some(Span { file: format!("{}/{shown}", conf_d::FOLDER), line: 1, column: 1 })),
-                ),
-            }
-        }
-        files
-    }
-
-    /// The migrations of the databases that the stack defines.
-    fn databases(
-        &self,
-        environments: &[source::Environment],
-        files: &mut ProjectFiles,
-        inputs: &mut Vec<Watch>,
-    ) -> Result<(), Vec<Diagnostic>> {
-        let names: BTreeSet<_> =
-            environments.iter().flat_map(|environment| environment.stack.databases.keys()).collect();
-        for name in names {
-            let folder = db::folder(&self.project, name);
-            let found = db::read(&self.project, name)?;
-            if found.is_empty() {
-                inputs.push(Watch::Absent(folder.join("migrations")));
-            }
-            let folders: BTreeSet<PathBuf> =
-                found.keys().filter_map(|path| Some(folder.join(path).parent()?.to_owned())).collect();
-            // A new migration is a new folder.
-            let above = folders.iter().filter_map(|folder| Some(folder.parent()?.to_owned())).collect::<BTreeSet<_>>();
-            inputs.extend(folders.union(&above).cloned().map(Watch::Folder));
-            inputs.extend(found.keys().map(|path| Watch::File(folder.join(path))));
-            files.databases.insert(name.clone(), found);
-        }
-        Ok(())
-    }
-
     /// Compares, writes, reports. Between the comparison and the last file, no other run writes.
     fn finish(&self, made: &Made, recorder: Option<Recorder>, inputs: &[Watch]) -> Result<u8, Vec<Diagnostic>> {
         let lock = if self.check { None } else { self.cache.lock() };
@@ -349,7 +254,7 @@ impl<'a> Run<'a> {
             (false, true) => "written",
         };
         let counts = store::counts(&changes.changes);
-        let result = json!({
+        let result = document!({
             "version": 1,
             "status": status,
             "counts": counts,
@@ -382,12 +287,11 @@ impl<'a> Run<'a> {
 
     /// Keeps the outputs and what they were made from; the run is none the worse when the cache cannot be written.
     fn archive(&self, made: &Made, changes: &Changes, inputs: &[Watch]) {
-        let objects = self.cache.objects();
-        for (path, artifact) in made.artifacts.iter() {
-            let record = changes.manifest.files.get(path.as_str());
-            if record.is_some_and(|record| objects.put(&record.digest, &artifact.bytes).is_err()) {
-                return;
-            }
+        let outputs = made.artifacts.iter().filter_map(|(path, artifact)| {
+            changes.manifest.files.get(path.as_str()).map(|record| (&record.digest, artifact.bytes.as_slice()))
+        });
+        if self.cache.objects().put(outputs).is_err() {
+            return;
         }
         let read = inputs.iter().filter_map(|watch| match watch {
             Watch::File(path) => {
@@ -396,8 +300,8 @@ impl<'a> Run<'a> {
             }
             _ => None,
         });
-        let plans: Vec<&plan::Plan> = made.plans.iter().map(|planned| &planned.plan).collect();
-        let _ = self.cache.generations().add(&Generation::new(&changes.manifest, read.collect(), &plans));
+        let plans = made.plans.iter().map(|planned| (&planned.plan.environment, &planned.fields));
+        let _ = self.cache.generations().add(&Generation::new(&changes.manifest, read.collect(), plans));
     }
 
     fn remember(&self, recorder: Recorder, changes: &Changes, findings: &[Diagnostic], inputs: &[Watch]) {
@@ -418,12 +322,12 @@ impl<'a> Run<'a> {
             changes.changes.iter().filter(|change| change.state == State::Foreign).cloned().collect();
         let mut counts = store::counts(&foreign);
         counts.insert(State::Same.name(), files);
-        let result = json!({
+        let result = document!({
             "version": 1, "status": "same", "counts": counts, "files": store::states(&foreign), "diagnostics": findings,
         });
         let mut remarks: String = findings.iter().map(|finding| output::render(finding, false)).collect();
         remarks.push_str(&store::foreign(&foreign));
-        let said = json!({ "result": result, "remarks": remarks, "files": files });
+        let said = document!({ "result": result, "remarks": remarks, "files": files });
         recorder.save(inputs.iter().cloned(), outputs, around, &said.to_string());
     }
 }
@@ -445,6 +349,8 @@ pub struct Made {
 /// An environment's plan, and where its fields were written.
 pub struct Planned {
     pub plan: plan::Plan,
+    /// The plan as plain data.
+    fields: Value,
     pub origins: source::Origins,
 }
 
@@ -466,27 +372,4 @@ fn unpinned(plan: &plan::Plan) -> Vec<Diagnostic> {
         })
     });
     findings.chain(untagged).collect()
-}
-
-/// `../..` and the like: from an environment's folder to the project's.
-fn way_back(out: &Path, project: &Path) -> String {
-    let from: Vec<Component> = out.components().collect();
-    let to: Vec<Component> = project.components().collect();
-    let common = from.iter().zip(&to).take_while(|(a, b)| a == b).count();
-    // One step for the environment's own folder.
-    let mut steps = vec!["..".to_owned(); from.len() - common + 1];
-    steps.extend(to[common..].iter().map(|part| part.as_os_str().to_string_lossy().into_owned()));
-    steps.join("/")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_way_back_does_not_depend_on_where_the_project_is() {
-        assert_eq!(way_back(Path::new("/a/b/deploy"), Path::new("/a/b")), "../..");
-        assert_eq!(way_back(Path::new("/x/deploy"), Path::new("/x")), "../..");
-        assert_eq!(way_back(Path::new("/a/out"), Path::new("/a/b/c")), "../../b/c");
-    }
 }

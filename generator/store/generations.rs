@@ -7,11 +7,12 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::manifest::{Manifest, Record};
 use crate::artifact::{Digest, json};
-use crate::plan::Plan;
 use crate::source::library::{cache_folder, noise, own_folder};
+use crate::stack::EnvironmentName;
 
 /// As for objects, the number is that of the layout.
 const FOLDER: &str = "generations1";
@@ -32,13 +33,17 @@ pub struct Generation {
 }
 
 impl Generation {
-    pub fn new(manifest: &Manifest, inputs: BTreeMap<String, Digest>, plans: &[&Plan]) -> Self {
+    /// `plans` are plain data.
+    pub fn new<'a>(
+        manifest: &Manifest,
+        inputs: BTreeMap<String, Digest>,
+        plans: impl IntoIterator<Item = (&'a EnvironmentName, &'a Value)>,
+    ) -> Self {
         let mut parts = BTreeMap::new();
-        for plan in plans {
-            let fields = json::tree(plan);
+        for (environment, fields) in plans {
             for (field, value) in fields.as_object().into_iter().flatten() {
                 let mut note = |name: String, value| {
-                    parts.insert(format!("{}: {name}", plan.environment), Digest::of(&json::canonical(value)));
+                    parts.insert(format!("{environment}: {name}"), Digest::of(&json::canonical(value)));
                 };
                 match value
                     .as_object()

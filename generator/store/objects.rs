@@ -33,26 +33,32 @@ impl Objects {
         self.folder().join(digest.as_str())
     }
 
-    /// Keeps bytes under their digest. What is there already is looked at, or its damage would spread.
+    /// Keeps bytes under their digests. What is there already is looked at, or its damage would spread.
     ///
     /// # Errors
-    /// The cache cannot be written; nothing half-written is left under the name.
-    pub fn put(&self, digest: &Digest, bytes: &[u8]) -> io::Result<()> {
-        if self.get(digest).is_some() {
-            return Ok(());
-        }
+    /// The cache cannot be written; nothing half-written is left under a name.
+    pub fn put<'a>(&self, all: impl IntoIterator<Item = (&'a Digest, &'a [u8])>) -> io::Result<()> {
         cache_folder(&self.cache)?;
         own_folder(&self.folder())?;
         let temporary = self.folder().join(format!(".{}", noise()?));
+        for (digest, bytes) in all {
+            if self.get(digest).is_none() {
+                self.write(&temporary, digest, bytes)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&self, temporary: &Path, digest: &Digest, bytes: &[u8]) -> io::Result<()> {
         let written = || {
-            let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o444).open(&temporary)?;
+            let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o444).open(temporary)?;
             file.write_all(bytes)?;
             file.set_permissions(fs::Permissions::from_mode(0o444))?;
             drop(file);
-            fs::rename(&temporary, self.at(digest))
+            fs::rename(temporary, self.at(digest))
         };
         written().inspect_err(|_| {
-            let _ = fs::remove_file(&temporary);
+            let _ = fs::remove_file(temporary);
         })
     }
 
@@ -149,7 +155,7 @@ mod tests {
         let cache = tempfile::tempdir().unwrap();
         let objects = Objects::new(cache.path());
         let digest = Digest::of(b"one");
-        objects.put(&digest, b"one").unwrap();
+        objects.put([(&digest, &b"one"[..])]).unwrap();
         assert_eq!(objects.get(&digest).unwrap(), b"one");
         assert_eq!(fs::metadata(objects.at(&digest)).unwrap().mode() & 0o777, 0o444);
         fs::remove_file(objects.at(&digest)).unwrap();
@@ -159,7 +165,7 @@ mod tests {
             assert_eq!(objects.get(&digest), None);
             // A hit that is damaged is no hit.
             fs::write(objects.at(&digest), bad).unwrap();
-            objects.put(&digest, b"one").unwrap();
+            objects.put([(&digest, &b"one"[..])]).unwrap();
             assert_eq!(objects.look(), (1, vec![]));
             fs::remove_file(objects.at(&digest)).unwrap();
         }
@@ -171,8 +177,9 @@ mod tests {
         let cache = tempfile::tempdir().unwrap();
         let objects = Objects::new(cache.path());
         let digests = [b"a", b"b"].map(|bytes| {
-            objects.put(&Digest::of(bytes), bytes).unwrap();
-            Digest::of(bytes)
+            let digest = Digest::of(bytes);
+            objects.put([(&digest, &bytes[..])]).unwrap();
+            digest
         });
         assert_eq!(objects.sweep(&|_| false, 3600).unwrap(), (0, 0));
         assert_eq!(objects.sweep(&|name| name == digests[0].as_str(), 0).unwrap(), (1, 1));
@@ -184,7 +191,7 @@ mod tests {
         let (cache, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         std::os::unix::fs::symlink(elsewhere.path(), cache.path().join(FOLDER)).unwrap();
         let objects = Objects::new(cache.path());
-        assert!(objects.put(&Digest::of(b"a"), b"a").is_err());
+        assert!(objects.put([(&Digest::of(b"a"), &b"a"[..])]).is_err());
         assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 0);
     }
 }

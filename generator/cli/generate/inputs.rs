@@ -1,0 +1,137 @@
+//! What a run reads of the project beside the stack: hand-written nginx files, the lock, Dockerfiles, migrations.
+//! Each is watched, so that the next run knows when it changes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+
+use super::Run;
+use crate::cli::db::files as db;
+use crate::diagnostic::{Code, Diagnostic, FieldPath, Span};
+use crate::lock::{self, Lock};
+use crate::path;
+use crate::plan::{ProjectFiles, bases, conf_d};
+use crate::source;
+use crate::store::{self, Watch};
+
+impl Run<'_> {
+    /// Dockerfiles of services with a build folder; what is not there is the builder's to complain about.
+    pub(super) fn dockerfiles(
+        &self,
+        environments: &[source::Environment],
+        inputs: &mut Vec<Watch>,
+        findings: &mut Vec<Diagnostic>,
+    ) -> BTreeMap<String, String> {
+        let stacks = environments.iter().map(|environment| &environment.stack);
+        let builds = stacks.flat_map(|stack| stack.services.values().filter_map(|service| service.build.as_ref()));
+        let names: BTreeSet<String> = builds.map(bases::dockerfile).collect();
+        let mut files = BTreeMap::new();
+        for name in names {
+            match store::read(&self.project, &name) {
+                Ok(Some(bytes)) => {
+                    inputs.push(Watch::File(self.project.join(&name)));
+                    files.insert(name.clone(), String::from_utf8_lossy(&bytes).into_owned());
+                }
+                Ok(None) => inputs.push(Watch::Absent(self.project.join(&name))),
+                // A link or a folder: the builder decides.
+                Err(_) => {}
+            }
+            if self.arguments.frozen && !files.contains_key(&name) {
+                findings.push(
+                    Diagnostic::error(Code::Unpinned, path!("services"))
+                        .message(format!("`{name}` cannot be read, so nothing says what the image begins from")),
+                );
+            }
+        }
+        files
+    }
+
+    /// Hand-written nginx files, and the way from an environment's folder back to the project.
+    pub(super) fn project_files(&self, inputs: &mut Vec<Watch>, findings: &mut Vec<Diagnostic>) -> ProjectFiles {
+        let mut files = ProjectFiles { project_folder: way_back(&self.out, &self.project), ..ProjectFiles::default() };
+        let lock_path = self.project.join(lock::FILE);
+        match self.lock.clone().map_or_else(|| Lock::read(&self.project), Ok) {
+            Ok(read) => files.lock = read,
+            Err(finding) => findings.push(finding),
+        }
+        let locked = fs::symlink_metadata(&lock_path).is_ok();
+        inputs.push(if locked { Watch::File(lock_path) } else { Watch::Absent(lock_path) });
+        let folder = self.project.join(conf_d::FOLDER);
+        let Ok(entries) = fs::read_dir(&folder) else {
+            inputs.push(Watch::Absent(folder));
+            return files;
+        };
+        inputs.push(Watch::Folder(folder.clone()));
+        let mut names: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.file_name())).collect();
+        names.sort();
+        for name in names {
+            let path = folder.join(&name);
+            let shown = name.to_string_lossy().into_owned();
+            let plain = fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_file());
+            let portable =
+                shown.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c)) && !shown.starts_with('.');
+            match fs::read_to_string(&path) {
+                Ok(text) if plain && portable && shown.ends_with(".conf") => {
+                    inputs.push(Watch::File(path));
+                    files.conf_d.insert(shown, text);
+                }
+                _ => findings.push(
+                    Diagnostic::error(Code::ConfD, FieldPath::root())
+                        .message(format!("{}/{shown} cannot be used", conf_d::FOLDER))
+                        .expected("plain UTF-8 files with names of letters, digits, `.`, `_` and `-` that end in .conf")
+                        .at(Some(Span { file: format!("{}/{shown}", conf_d::FOLDER), line: 1, column: 1 })),
+                ),
+            }
+        }
+        files
+    }
+
+    /// The migrations of the databases that the stack defines.
+    pub(super) fn databases(
+        &self,
+        environments: &[source::Environment],
+        files: &mut ProjectFiles,
+        inputs: &mut Vec<Watch>,
+    ) -> Result<(), Vec<Diagnostic>> {
+        let names: BTreeSet<_> =
+            environments.iter().flat_map(|environment| environment.stack.databases.keys()).collect();
+        for name in names {
+            let folder = db::folder(&self.project, name);
+            let found = db::read(&self.project, name)?;
+            if found.is_empty() {
+                inputs.push(Watch::Absent(folder.join("migrations")));
+            }
+            let folders: BTreeSet<PathBuf> =
+                found.keys().filter_map(|path| Some(folder.join(path).parent()?.to_owned())).collect();
+            // A new migration is a new folder.
+            let above = folders.iter().filter_map(|folder| Some(folder.parent()?.to_owned())).collect::<BTreeSet<_>>();
+            inputs.extend(folders.union(&above).cloned().map(Watch::Folder));
+            inputs.extend(found.keys().map(|path| Watch::File(folder.join(path))));
+            files.databases.insert(name.clone(), found);
+        }
+        Ok(())
+    }
+}
+
+/// `../..` and the like: from an environment's folder to the project's.
+fn way_back(out: &Path, project: &Path) -> String {
+    let from: Vec<Component> = out.components().collect();
+    let to: Vec<Component> = project.components().collect();
+    let common = from.iter().zip(&to).take_while(|(a, b)| a == b).count();
+    // One step for the environment's own folder.
+    let mut steps = vec!["..".to_owned(); from.len() - common + 1];
+    steps.extend(to[common..].iter().map(|part| part.as_os_str().to_string_lossy().into_owned()));
+    steps.join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_way_back_does_not_depend_on_where_the_project_is() {
+        assert_eq!(way_back(Path::new("/a/b/deploy"), Path::new("/a/b")), "../..");
+        assert_eq!(way_back(Path::new("/x/deploy"), Path::new("/x")), "../..");
+        assert_eq!(way_back(Path::new("/a/out"), Path::new("/a/b/c")), "../../b/c");
+    }
+}
