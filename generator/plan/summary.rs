@@ -89,7 +89,7 @@ pub fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
     let mut files = Artifacts::default();
     files.add("summary", "secrets.json", json::to_pretty(&secrets))?;
     files.add("summary", "health.json", json::to_pretty(&health))?;
-    files.add("summary", ".gitignore", ".env\nsecrets/\n")?;
+    files.add("summary", ".gitignore", "/.env\n/secrets/\n")?;
     Ok(files)
 }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::cluster::manifests;
-use crate::support::{environments, nself_in, stack, tool};
+use crate::support::{environments, golden, name, nself_in, project, run, stack, tool, tree};
 
 fn read(path: &Path) -> Value {
     serde_yaml_ng::from_str(&fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
@@ -400,4 +400,21 @@ fn files_of_others_among_the_manifests_stay() {
     let ran = nself_in(project.path(), ["gen", "--env", "prod"]);
     assert!(ran.code == 2 && ran.stderr.contains("NS802"), "{}", ran.stderr);
     assert_eq!(fs::read_to_string(folder.join("service-auth.yaml")).unwrap(), "mine");
+}
+
+/// What is generated can be committed, every file of it; values of secrets cannot.
+#[test]
+fn version_control_takes_the_files_and_no_value() {
+    let case = golden(false).into_iter().find(|case| name(case) == "kubernetes").unwrap();
+    let copy = project(&case);
+    let git = |arguments: &[&str]| run(std::process::Command::new("git").args(arguments).current_dir(copy.path()));
+    assert_eq!(git(&["init", "-q"]).code, 0);
+    assert_eq!(nself_in(copy.path(), ["gen"]).code, 0);
+    let files: Vec<String> =
+        tree(&copy.path().join("deploy")).into_keys().map(|path| format!("deploy/{path}")).collect();
+    assert!(files.iter().any(|path| path.contains("/kubernetes/secrets/")));
+    assert_eq!(nself_in(copy.path(), ["secrets", "init", "--env", "local"]).code, 0);
+    assert_eq!(git(&["add", "-A"]).code, 0);
+    let taken: Vec<String> = git(&["ls-files", "deploy"]).stdout.lines().map(str::to_owned).collect();
+    assert_eq!(taken, files);
 }
