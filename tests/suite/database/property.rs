@@ -54,6 +54,7 @@ fn apply(draft: &mut Draft, edit: usize, seed: u64) -> bool {
     let mut tried = draft.clone();
     let applied = (EDITS[edit].1)(&mut tried, &mut Dice::new(seed)).is_some();
     if applied {
+        tried.follow();
         *draft = tried;
     }
     applied

@@ -1,0 +1,34 @@
+//! What can be said only when the whole file was read.
+
+use super::Reader;
+use super::tree::Loss;
+use crate::database::model::RowSecurity;
+
+impl Reader {
+    pub(super) fn finish(&mut self) {
+        self.subject.clear();
+        for (at, table, name) in std::mem::take(&mut self.keys) {
+            let key = self.schema.tables.get(&table).and_then(|table| table.foreign_keys.get(&name));
+            let Some(target) = key.map(|key| key.references.table.clone()) else { continue };
+            let columns = self.schema.tables.get(&target).map(|target| target.primary_key.clone()).unwrap_or_default();
+            if columns.is_empty() {
+                let what = format!("the foreign key {name} of {table}: {target} has no primary key");
+                self.losses.push(Loss { at, what });
+                continue;
+            }
+            if let Some(key) = self.schema.tables.get_mut(&table).and_then(|table| table.foreign_keys.get_mut(&name)) {
+                key.references.columns = columns;
+            }
+        }
+        for (at, table) in std::mem::take(&mut self.forced) {
+            match self.schema.tables.get_mut(&table) {
+                Some(table) if table.row_security != RowSecurity::Off => table.row_security = RowSecurity::Forced,
+                _ => {
+                    self.losses.push(Loss { at, what: format!("the table {table}: row security is forced but not on") })
+                }
+            }
+        }
+        self.weigh();
+        self.attach();
+    }
+}
