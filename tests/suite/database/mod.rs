@@ -3,6 +3,7 @@
 mod commands;
 mod dbml;
 mod edits;
+mod import;
 mod property;
 mod runner;
 mod server;

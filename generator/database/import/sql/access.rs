@@ -180,6 +180,10 @@ impl Reader {
                 }
             }
         }
+        if let Some(at) = self.hidden {
+            let what = "the schema public: that not everyone may use it has no place in the model".into();
+            self.losses.push(Loss { at, what });
+        }
         for (name, function) in &mut self.schema.functions {
             // Naming roles takes the right of everyone away, which has to be said when it was not.
             let everyone = SqlIdent::wrap(PUBLIC.into());
@@ -225,8 +229,14 @@ impl Reader {
                 change(&mut function.grants, role, privileges.as_ref(), *gives)
             }
             Object::Schema(name) => {
-                if name.as_str() == PUBLIC && role.as_str() == PUBLIC {
-                    return Err("what everyone may do in the schema public has no place in the model".into());
+                // Everyone may use `public` from the start.
+                let everyone = name.as_str() == PUBLIC && role.as_str() == PUBLIC;
+                let usage = privileges.as_ref().is_none_or(|all| all.contains("usage"));
+                if everyone && usage {
+                    self.hidden = (!*gives).then_some(grant.at);
+                }
+                if everyone && !*gives && !self.schema.schemas.contains_key(name) {
+                    return Ok(());
                 }
                 change(
                     &mut self.schema.schemas.entry(name.clone()).or_default().grants,

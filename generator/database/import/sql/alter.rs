@@ -144,7 +144,9 @@ impl Reader {
             !divided.uniques.iter().any(|(of, it)| it == unique && belongs(of.as_str(), name.as_str()))
         });
         rest.indexes.retain(|name, index| {
-            !divided.indexes.iter().any(|(of, it)| it == index && belongs(of.as_str(), name.as_str()))
+            // A comment on the whole is not one on its parts.
+            let same = |it: &Index| *index == Index { comment: None, ..it.clone() };
+            !divided.indexes.iter().any(|(of, it)| same(it) && belongs(of.as_str(), name.as_str()))
         });
         rest.checks.retain(|name, check| divided.checks.get(name) != Some(check));
         rest.columns.clear();

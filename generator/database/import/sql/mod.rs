@@ -86,6 +86,8 @@ struct Reader {
     owners: BTreeMap<String, usize>,
     /// Functions that not everyone may call.
     closed: BTreeSet<ObjectName>,
+    /// Where everyone lost the right to use `public`.
+    hidden: Option<usize>,
     /// Grants, in their order; they are weighed at the end.
     grants: Vec<access::Grant>,
     /// Tables that became partitions, and indexes of theirs that belong to one of the whole table.
