@@ -1,5 +1,7 @@
 //! Constraints, of a column or of a table. Those without a name get the one that the server would give them.
 
+use std::collections::BTreeSet;
+
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::tree::{Parts, Placed, Take, expression, ident, idents, loss, object, tokens};
@@ -73,7 +75,7 @@ impl Reader {
                 parts.end("CHECK ( )")?;
                 let found = self.table(table, node)?;
                 // One column that it speaks of is part of the name.
-                let words = lexer::words(text.as_str());
+                let words: BTreeSet<_> = lexer::words(text.as_str()).collect();
                 let mut of = found.columns.keys().filter(|column| words.contains(column.as_str()));
                 let of = of.next().filter(|_| of.next().is_none()).cloned();
                 let name = self.constraint_name(given, table, of.as_ref().map(SqlIdent::as_str), "check", node)?;
