@@ -175,7 +175,15 @@ fn sql(all: &[(SqlIdent, Vec<Migration>)]) -> String {
     let mut text = String::new();
     for (name, migrations) in all {
         for migration in migrations {
-            text += &format!("-- {name}: {}\n{}\n", migration.name, migration.up);
+            text += &format!("-- {name}: {}\n", migration.name);
+            for step in &migration.plan.steps {
+                let hazards = step.hazards.iter().filter(|hazard| hazard.needs_review()).map(|hazard| hazard.id());
+                let hazards: Vec<&str> = hazards.collect();
+                if !hazards.is_empty() {
+                    text += &format!("-- hazard: {}: {}\n", step.why, hazards.join(", "));
+                }
+            }
+            text += &format!("{}\n", migration.up);
         }
     }
     text

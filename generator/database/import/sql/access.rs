@@ -99,6 +99,12 @@ impl Reader {
         let roles = roles(&parts.must(ROLE_REF_LIST)?)?;
         parts.end(if gives { "GRANT TO ;" } else { "REVOKE FROM ;" })?;
         for object in self.objects(&on)? {
+            if let (Object::Relation(name), None, true) = (&object, &privileges, gives) {
+                let what = format!(
+                    "ALL on {name} is what a table has up to PostgreSQL 16; MAINTAIN of later ones is left out"
+                );
+                self.notes.push(Loss { at: start(node), what });
+            }
             self.grants.push(Grant {
                 at: start(node),
                 gives,

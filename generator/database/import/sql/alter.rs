@@ -50,6 +50,10 @@ impl Reader {
             }
             ALTER_COLUMN => self.alter_column(name, node),
             ENABLE_RLS => {
+                if let Some((.., security)) = self.parts.get_mut(name) {
+                    *security = RowSecurity::On;
+                    return Ok(());
+                }
                 self.table(name, node)?.row_security = RowSecurity::On;
                 Ok(())
             }
@@ -81,9 +85,11 @@ impl Reader {
             SET_DEFAULT => column.default = Some(table::default(&action)?),
             SET_NOT_NULL => column.nullable = false,
             ADD_GENERATED => {
-                column.identity = Some(table::identity(&mut inner)?);
+                let (identity, sequence) = table::identity(&mut inner)?;
+                column.identity = Some(identity);
                 column.nullable = false;
                 inner.end("ADD GENERATED AS IDENTITY")?;
+                self.sequence_name(table, &name, sequence);
             }
             _ => return loss(&action, format!("`{}` of {table}.{name} has no place in the model", clause(&action))),
         }
@@ -150,9 +156,11 @@ impl Reader {
         });
         rest.checks.retain(|name, check| divided.checks.get(name) != Some(check));
         rest.columns.clear();
-        // The model has row security and grants for the whole.
-        rest.row_security =
-            if rest.row_security == divided.row_security { RowSecurity::Off } else { rest.row_security };
+        // The model has row security of the whole, which is that of its parts.
+        if rest.row_security != divided.row_security {
+            return Err("its row security is not that of the whole".into());
+        }
+        rest.row_security = RowSecurity::Off;
         if rest != Table::default() {
             return Err("it has keys, indexes, conditions, grants or settings of its own".into());
         }

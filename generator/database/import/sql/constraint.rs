@@ -101,12 +101,14 @@ impl Reader {
         if !unique.include.is_empty() {
             return loss(node, "a primary key that includes columns has no place in the model");
         }
+        let taken = |name: &str| SqlIdent::new(name).is_ok_and(|name| self.relation_taken(&table.beside(&name)));
+        let given = given.map_or_else(|| tree::named(&names::free(table.name(), None, "pkey", taken), node), Ok)?;
         let found = self.table(table, node)?;
         for column in &unique.columns {
             found.columns.entry(column.clone()).and_modify(|column| column.nullable = false);
         }
         found.primary_key = unique.columns;
-        found.primary_key_name = given.filter(|given| *given != usual_key_name(table));
+        found.primary_key_name = Some(given).filter(|given| *given != usual_key_name(table));
         Ok(())
     }
 

@@ -21,11 +21,23 @@ impl Reader {
             }
         }
         for (at, table) in std::mem::take(&mut self.forced) {
+            if let Some((.., security)) =
+                self.parts.get_mut(&table).filter(|(.., security)| *security == RowSecurity::On)
+            {
+                *security = RowSecurity::Forced;
+                continue;
+            }
             match self.schema.tables.get_mut(&table) {
                 Some(table) if table.row_security != RowSecurity::Off => table.row_security = RowSecurity::Forced,
                 _ => {
                     self.losses.push(Loss { at, what: format!("the table {table}: row security is forced but not on") })
                 }
+            }
+        }
+        for (part, (at, whole, security)) in std::mem::take(&mut self.parts) {
+            if self.schema.tables.get(&whole).is_some_and(|whole| whole.row_security != security) {
+                let what = format!("the partition {part} of {whole}: its row security is not that of the whole");
+                self.losses.push(Loss { at, what });
             }
         }
         self.weigh();

@@ -18,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use squawk_syntax::{SourceFile, SyntaxKind, SyntaxNode, ast::AstNode};
 
 use super::Lost;
+use crate::database::ddl;
 use crate::database::model::*;
 use crate::stack::SqlIdent;
 use tree::{Loss, Parts, Take, clause, loss, start, tokens};
@@ -93,6 +94,8 @@ struct Reader {
     /// Tables that became partitions, and indexes of theirs that belong to one of the whole table.
     attached: Vec<alter::Attached>,
     parts_of: Vec<(usize, String, String)>,
+    /// Partitions that were made as such: where, of what, and whether row security holds for them.
+    parts: BTreeMap<ObjectName, (usize, ObjectName, RowSecurity)>,
     /// Tables whose row security binds their owner, once it is on.
     forced: Vec<(usize, ObjectName)>,
 }
@@ -172,7 +175,10 @@ impl Reader {
             || self.schema.sequences.contains_key(name)
             || self.schema.tables.iter().any(|(owner, table)| {
                 let inner = table.indexes.keys().chain(table.uniques.keys()).chain(table.excludes.keys());
-                owner == name || inner.chain(table.partitions.keys()).any(|it| inside(owner, it))
+                let key = || owner.beside(&ddl::primary_key_name(owner, table));
+                owner == name
+                    || (!table.primary_key.is_empty() && key() == *name)
+                    || inner.chain(table.partitions.keys()).any(|it| inside(owner, it))
             })
     }
 

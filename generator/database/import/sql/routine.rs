@@ -44,7 +44,8 @@ impl Reader {
         let text = plain(&query.text().to_string());
         view.query = Query::new(&text).map_err(|reason| format!("its query: {reason}")).at(&query)?;
         parts.end("CREATE VIEW MATERIALIZED AS ;")?;
-        if replaces {
+        if let Some(known) = self.schema.views.get(&name).filter(|_| replaces) {
+            view.comment.clone_from(&known.comment);
             self.places.remove(&format!("views.{name}"));
         }
         self.place("views", name.as_str(), node)?;
@@ -131,6 +132,7 @@ impl Reader {
             if !replaces || kinds(known) != kinds(&function) {
                 return loss(node, "functions of one name and other arguments have no place in the model");
             }
+            function.comment.clone_from(&known.comment);
             self.places.remove(&format!("functions.{name}"));
         }
         self.place("functions", name.as_str(), node)?;

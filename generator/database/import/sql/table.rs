@@ -2,8 +2,9 @@
 
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
-use super::tree::{Parts, Placed, Take, expression, loss, number, object, type_name, type_text};
+use super::tree::{Loss, Parts, Placed, Take, expression, loss, number, object, type_name, type_text};
 use super::{Reader, tree, types};
+use crate::database::import::names;
 use crate::database::model::*;
 use crate::stack::SqlIdent;
 use crate::stack::text::Checked;
@@ -91,12 +92,16 @@ impl Reader {
             column.default = Some(default(&found)?);
         }
         if let Some(found) = parts.node(GENERATED_CONSTRAINT) {
-            generated(&mut column, &found)?;
+            let sequence = generated(&mut column, &found)?;
+            self.sequence_name(table, &name, sequence);
         }
         for found in parts.nodes(NOT_NULL_CONSTRAINT) {
             let mut not_null = Parts::of(&found);
-            // Servers before 18 forget its name, and later ones do not need it.
-            super::constraint::name(&mut not_null)?;
+            if let Some(given) = super::constraint::name(&mut not_null)? {
+                let what =
+                    format!("the name `{given}` of NOT NULL of {table}.{name} is left out: the server makes one");
+                self.notes.push(Loss { at: tree::start(&found), what });
+            }
             not_null.end("NOT NULL")?;
             column.nullable = false;
         }
@@ -114,6 +119,18 @@ impl Reader {
         Ok(parts)
     }
 
+    /// Says when the sequence of an identity is called otherwise than the server would call it.
+    pub(super) fn sequence_name(&mut self, table: &ObjectName, column: &SqlIdent, option: Option<SyntaxNode>) {
+        let Some(option) = option else { return };
+        let Ok(found) = Parts::of(&option).any() else { return };
+        let given = tree::path(&found).pop().unwrap_or_default();
+        if given != names::made(table.name(), Some(column.as_str()), "seq") {
+            let what =
+                format!("the name `{given}` of the sequence of {table}.{column} is left out: the server makes one");
+            self.notes.push(Loss { at: tree::start(&option), what });
+        }
+    }
+
     pub(super) fn partition(
         &mut self,
         whole: &ObjectName,
@@ -125,6 +142,7 @@ impl Reader {
             return loss(node, format!("the partition is in another schema than {whole}"));
         }
         let part = tree::named(name.name(), node)?;
+        self.parts.insert(name.clone(), (tree::start(node), whole.clone(), RowSecurity::Off));
         self.table(whole, node)?.partitions.insert(part, bound);
         Ok(())
     }
@@ -157,12 +175,16 @@ fn collation(node: &SyntaxNode) -> Take<Option<Collation>> {
     }
 }
 
-fn generated(column: &mut Column, node: &SyntaxNode) -> Take<()> {
+/// Gives back the sequence of an identity, if it has a name of its own.
+fn generated(column: &mut Column, node: &SyntaxNode) -> Take<Option<SyntaxNode>> {
     let mut parts = Parts::of(node);
+    let mut sequence = None;
     super::constraint::name(&mut parts)?;
     if let Some(found) = parts.node(SyntaxKind::GENERATED_IDENTITY) {
         let mut found = Parts::of(&found);
-        column.identity = Some(identity(&mut found)?);
+        let (identity, name) = identity(&mut found)?;
+        column.identity = Some(identity);
+        sequence = name;
         found.end("AS IDENTITY")?;
     } else {
         let mut found = Parts::of(&parts.must(SyntaxKind::GENERATED_STORED)?);
@@ -171,15 +193,16 @@ fn generated(column: &mut Column, node: &SyntaxNode) -> Take<()> {
         column.generated = Some(expression(&found.any()?)?);
         found.end("AS ( )")?;
     }
-    parts.end("GENERATED")
+    parts.end("GENERATED")?;
+    Ok(sequence)
 }
 
-/// ALWAYS or BY DEFAULT, with a sequence that counts as it does by itself.
-pub fn identity(parts: &mut Parts) -> Take<Identity> {
+/// ALWAYS or BY DEFAULT, with a sequence that counts as it does by itself, and the name of that.
+pub fn identity(parts: &mut Parts) -> Take<(Identity, Option<SyntaxNode>)> {
+    let mut name = None;
     if let Some(list) = parts.node(SyntaxKind::SEQUENCE_OPTION_LIST) {
         let mut options = Parts::of(&list);
-        // The server names the sequence after the column; a name of its own is not kept.
-        options.node(SyntaxKind::OPTION_SEQUENCE_NAME);
+        name = options.node(SyntaxKind::OPTION_SEQUENCE_NAME);
         let sequence = types::sequence(&mut options)?;
         options.end("( )")?;
         if sequence != (Sequence { kind: sequence.kind, ..Sequence::default() }) {
@@ -187,10 +210,10 @@ pub fn identity(parts: &mut Parts) -> Take<Identity> {
         }
     }
     if parts.node(SyntaxKind::GENERATED_ALWAYS).is_some() {
-        return Ok(Identity::Always);
+        return Ok((Identity::Always, name));
     }
     parts.must(SyntaxKind::GENERATED_BY_DEFAULT)?;
-    Ok(Identity::ByDefault)
+    Ok((Identity::ByDefault, name))
 }
 
 fn partition_by(node: &SyntaxNode) -> Take<PartitionBy> {
