@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use crate::support::tool;
+use crate::support::{run, tool};
 
 /// PostgreSQL 15 of this Debian, 17 of the next one in its root file system, or 18 from an npm package.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,6 +115,14 @@ impl Server {
         let mut session = self.session("postgres", "postgres");
         session.must(&format!("CREATE DATABASE {name} OWNER owner;"));
         self.session("postgres", name).must("ALTER SCHEMA public OWNER TO owner;");
+    }
+
+    /// What pg_dump of the same version prints of a database's schema.
+    pub fn dump(&self, database: &str) -> String {
+        let arguments = ["--schema-only", "-U", "owner", "-h", &self.inner(""), database];
+        let ran = run(self.command("pg_dump").args(arguments));
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        ran.stdout
     }
 
     pub fn session(&self, user: &str, database: &str) -> Session {

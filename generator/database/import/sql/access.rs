@@ -145,12 +145,16 @@ impl Reader {
             PRIVILEGE_ALL_TABLES_IN_SCHEMA => {
                 let schemas = parts.nodes(SCHEMA_REF).iter().map(ident).collect::<Take<Vec<_>>>()?;
                 let inside = |name: &&ObjectName| schemas.iter().any(|schema| schema.as_str() == name.schema());
-                let known = self.schema.tables.keys().chain(self.schema.views.keys());
+                let known = self.schema.tables.keys().chain(self.schema.views.keys()).chain(self.parts.keys());
                 all.extend(known.filter(inside).cloned().map(Object::Relation));
             }
             PRIVILEGE_ALL_SEQUENCES_IN_SCHEMA => {
                 let schemas = parts.nodes(SCHEMA_REF).iter().map(ident).collect::<Take<Vec<_>>>()?;
                 let inside = |name: &&ObjectName| schemas.iter().any(|schema| schema.as_str() == name.schema());
+                let numbered = |table: &Table| table.columns.values().any(|column| column.identity.is_some());
+                if self.schema.tables.iter().any(|(name, table)| inside(&name) && numbered(table)) {
+                    return loss(&target, "privileges on the sequences of identities have no place in the model");
+                }
                 all.extend(self.schema.sequences.keys().filter(inside).cloned().map(Object::Sequence));
             }
             _ => return loss(&target, format!("privileges on `{}` have no place in the model", clause(&target))),
@@ -204,7 +208,11 @@ impl Reader {
     }
 
     fn give(&mut self, grant: &Grant, role: &SqlIdent) -> Result<(), String> {
-        let missing = |name: &ObjectName| format!("there is no `{name}` to grant");
+        let part = self.parts.keys().cloned().collect::<BTreeSet<_>>();
+        let missing = |name: &ObjectName| match part.contains(name) {
+            true => format!("what roles may do with the partition {name} alone has no place in the model"),
+            false => format!("there is no `{name}` to grant"),
+        };
         let Grant { gives, privileges, .. } = grant;
         match &grant.object {
             Object::Relation(name) => {

@@ -132,7 +132,12 @@ impl Reader {
         let own = self.schema.tables.get(part).ok_or("there is no such table")?.clone();
         let divided = self.schema.tables.get(whole).ok_or("there is no such table to be a part of")?;
         let mut rest = own;
-        if rest.columns != divided.columns {
+        // A comment on the whole is not one on its parts, and numbers come from the whole.
+        let mut columns = divided.columns.clone();
+        for column in columns.values_mut() {
+            (column.comment, column.identity) = (None, None);
+        }
+        if rest.columns != columns {
             return Err("its columns, or their defaults, are not those of the whole".into());
         }
         // Its own forms of what the whole table has.
