@@ -8,7 +8,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::codes::Code;
 use crate::database::lexer;
 use crate::stack::SqlIdent;
-use crate::stack::text::{Checked, admit, checked, free, only};
+use crate::stack::checked::{Checked, admit, checked};
+use crate::stack::text::{free, only};
 
 /// The schema of names that say none.
 pub const PUBLIC: &str = "public";
