@@ -6,8 +6,7 @@ use super::ddl;
 use super::hazard::Hazard;
 use super::model::*;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
-use crate::stack::text::Checked;
-use crate::stack::{SqlIdent, Text};
+use crate::stack::{Checked, SqlIdent, Text};
 use crate::words;
 
 /// Every name of an object of a schema: `orders`, and `orders.note` for whatever belongs to one.

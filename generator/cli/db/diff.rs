@@ -15,8 +15,7 @@ use crate::database::model::Schema;
 use crate::database::plan::plan;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
-use crate::stack::SqlIdent;
-use crate::stack::text::Checked;
+use crate::stack::{Checked, SqlIdent};
 
 #[derive(Debug, Args)]
 pub struct Arguments {

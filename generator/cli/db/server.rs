@@ -8,8 +8,7 @@ use crate::database::import::sql::{self, Imported};
 use crate::database::model::Schema;
 use crate::database::plan::plan;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
-use crate::stack::SqlIdent;
-use crate::stack::text::Checked;
+use crate::stack::{Checked, SqlIdent};
 
 type Asked<T> = Result<T, Vec<Diagnostic>>;
 

@@ -2,8 +2,7 @@
 //! (`indexcmds.c`, `tablecmds.c`, `heap.c`).
 
 use crate::database::model::ObjectName;
-use crate::stack::SqlIdent;
-use crate::stack::text::Checked;
+use crate::stack::{Checked, SqlIdent};
 
 /// The longest name.
 const LONGEST: usize = 63;

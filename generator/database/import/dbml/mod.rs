@@ -9,8 +9,7 @@ mod tokens;
 
 use super::Lost;
 use crate::database::model::*;
-use crate::stack::text::Checked;
-use crate::stack::{SqlIdent, Text};
+use crate::stack::{Checked, SqlIdent, Text};
 use reference::Reference;
 use tokens::{Kind, Token, tokens};
 

@@ -5,8 +5,7 @@ use super::{Lost, Reader, Setting};
 use crate::database::ddl::usual_key_name;
 use crate::database::import::names::named;
 use crate::database::model::*;
-use crate::stack::SqlIdent;
-use crate::stack::text::Checked;
+use crate::stack::{Checked, SqlIdent};
 
 /// One side of a reference.
 #[derive(Debug, Clone)]

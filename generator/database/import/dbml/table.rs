@@ -4,8 +4,7 @@ use super::Reader;
 use super::tokens::{Kind, Token};
 use crate::database::import::names::named;
 use crate::database::model::*;
-use crate::stack::text::Checked;
-use crate::stack::{SqlIdent, Text};
+use crate::stack::{Checked, SqlIdent, Text};
 
 impl Reader {
     pub(super) fn table(&mut self) -> Result<(), String> {

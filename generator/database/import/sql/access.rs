@@ -8,8 +8,7 @@ use squawk_syntax::{SyntaxKind, SyntaxNode};
 use super::tree::{Loss, Parts, Take, clause, ident, loss, object, start, tokens, type_name};
 use super::{Reader, about};
 use crate::database::model::*;
-use crate::stack::SqlIdent;
-use crate::stack::text::Checked;
+use crate::stack::{Checked, SqlIdent};
 
 /// A grant, or its opposite, of one object.
 pub struct Grant {

@@ -6,8 +6,7 @@ use super::tree::{Loss, Parts, Take, clause, ident, loss, object, path, start};
 use super::{Reader, table};
 use crate::database::ddl::primary_key_name;
 use crate::database::model::*;
-use crate::stack::SqlIdent;
-use crate::stack::text::Checked;
+use crate::stack::{Checked, SqlIdent};
 
 /// A table that is a part of another.
 pub struct Attached {

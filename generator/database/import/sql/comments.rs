@@ -5,8 +5,8 @@ use squawk_syntax::{SyntaxKind, SyntaxNode};
 use super::tree::{Loss, Parts, Placed, Take, clause, ident, loss, object, object_of, path, start, string};
 use super::{Reader, about, tree};
 use crate::database::model::*;
+use crate::stack::Checked;
 use crate::stack::Text;
-use crate::stack::text::Checked;
 
 /// What the server itself says about a schema that every database has.
 const STANDARD: &str = "standard public schema";

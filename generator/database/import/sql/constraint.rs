@@ -10,8 +10,7 @@ use crate::database::ddl::usual_key_name;
 use crate::database::import::names;
 use crate::database::lexer;
 use crate::database::model::*;
-use crate::stack::SqlIdent;
-use crate::stack::text::Checked;
+use crate::stack::{Checked, SqlIdent};
 
 /// The name that a constraint was given.
 pub fn name(parts: &mut Parts) -> Take<Option<SqlIdent>> {

@@ -205,7 +205,7 @@ impl Reader {
     }
 
     fn create_extension(&mut self, node: &SyntaxNode) -> Take<()> {
-        use crate::stack::text::Checked;
+        use crate::stack::Checked;
         let mut parts = Parts::of(node);
         parts.node(SyntaxKind::IF_NOT_EXISTS);
         let name = tree::path(&parts.must(SyntaxKind::EXTENSION)?).join(".");

@@ -6,8 +6,7 @@ use super::access::{roles, signature};
 use super::tree::{Parts, Placed, Take, clause, expression, ident, loss, object, plain, string, tokens, type_name};
 use super::{Reader, tree};
 use crate::database::model::*;
-use crate::stack::text::Checked;
-use crate::stack::{SqlIdent, Text};
+use crate::stack::{Checked, SqlIdent, Text};
 
 impl Reader {
     pub(super) fn create_view(&mut self, node: &SyntaxNode) -> Take<()> {

@@ -6,8 +6,7 @@ use super::tree::{Loss, Parts, Placed, Take, expression, loss, number, object, t
 use super::{Reader, tree, types};
 use crate::database::import::names;
 use crate::database::model::*;
-use crate::stack::SqlIdent;
-use crate::stack::text::Checked;
+use crate::stack::{Checked, SqlIdent};
 
 impl Reader {
     pub(super) fn create_table(&mut self, node: &SyntaxNode) -> Take<()> {

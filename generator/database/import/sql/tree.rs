@@ -5,8 +5,7 @@ use squawk_syntax::{SyntaxElement, SyntaxKind, SyntaxNode, SyntaxToken};
 
 use crate::database::lexer;
 use crate::database::model::*;
-use crate::stack::SqlIdent;
-use crate::stack::text::Checked;
+use crate::stack::{Checked, SqlIdent};
 
 /// What is not taken over, at a byte of the text.
 #[derive(Debug)]

@@ -6,8 +6,7 @@ use super::tree::{Parts, Placed, Take, expression, loss, number, object, object_
 use super::{Reader, tree};
 use crate::database::import::names;
 use crate::database::model::*;
-use crate::stack::SqlIdent;
-use crate::stack::text::Checked;
+use crate::stack::{Checked, SqlIdent};
 
 impl Reader {
     pub(super) fn create_type(&mut self, node: &SyntaxNode) -> Take<()> {
