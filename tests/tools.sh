@@ -10,10 +10,10 @@ exec 9>"$tools/lock"
 flock 9
 export DEBIAN_FRONTEND=noninteractive
 
-# step NAME FUNCTION: runs the function unless it ran before with the same text.
+# step NAME FUNCTION [FILE...]: runs the function unless it ran before with the same text and the same files.
 step() {
   local stamp="$tools/stamps/$1" text
-  text=$(declare -f "$2" | sha256sum)
+  text=$(cat <(declare -f "$2") "${@:3}" | sha256sum)
   [ "$(cat "$stamp" 2>/dev/null)" = "$text" ] && return
   echo "tools: $1" >&2
   # Nothing that a step starts inherits the lock.
@@ -154,7 +154,7 @@ step images images
 step judges judges
 step trixie trixie
 step linter linter
-step templates templates
+step templates templates templates/*/package-lock.json templates/fastapi/requirements*.txt templates/connect-go/go.sum
 step kubernetes kubernetes
 step definitions definitions
 step dbml dbml
