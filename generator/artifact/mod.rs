@@ -2,6 +2,7 @@
 
 pub mod digest;
 pub mod json;
+pub mod kept;
 pub mod yaml;
 
 use std::collections::BTreeMap;
@@ -10,6 +11,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 pub use digest::{Digest, Sha256};
+pub use kept::{Kept, Left};
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 
@@ -48,14 +50,49 @@ impl Serialize for ArtifactPath {
     }
 }
 
+/// What a file holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    Bytes(Vec<u8>),
+    /// What the file in the output folder holds: it has the same derivation, and is as it was left.
+    Kept {
+        digest: Digest,
+        size: u64,
+    },
+}
+
 /// A generated file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Artifact {
-    pub bytes: Vec<u8>,
+    pub content: Content,
     /// The generator that made it, such as `nginx`.
     pub generator: &'static str,
     /// Identity of the step that made it: generator, its sources, the slice of the plan it read, the path.
     pub derivation: Digest,
+}
+
+impl Artifact {
+    /// The bytes, unless the file was kept; only `gen` keeps files.
+    pub fn bytes(&self) -> Option<&[u8]> {
+        match &self.content {
+            Content::Bytes(bytes) => Some(bytes),
+            Content::Kept { .. } => None,
+        }
+    }
+
+    pub fn digest(&self) -> Digest {
+        match &self.content {
+            Content::Bytes(bytes) => Digest::of(bytes),
+            Content::Kept { digest, .. } => digest.clone(),
+        }
+    }
+
+    pub fn size(&self) -> u64 {
+        match &self.content {
+            Content::Bytes(bytes) => bytes.len() as u64,
+            Content::Kept { size, .. } => *size,
+        }
+    }
 }
 
 include!(concat!(env!("OUT_DIR"), "/generators.rs"));
@@ -65,13 +102,33 @@ pub fn sources() -> impl Iterator<Item = (&'static str, &'static str)> {
     SOURCES.iter().copied()
 }
 
-/// What a derivation consists of.
-#[derive(Serialize)]
-struct Derivation<'a> {
-    generator: &'a str,
-    source: &'a str,
-    slice: &'a Digest,
-    output: &'a ArtifactPath,
+/// What a generator read: the part of the plan that decides its files.
+#[derive(Debug, Clone)]
+pub struct Slice {
+    pub generator: &'static str,
+    digest: Digest,
+}
+
+impl Slice {
+    pub fn of(generator: &'static str, slice: &impl Serialize) -> Self {
+        Slice { generator, digest: Digest::of(&json::to_canonical(slice)) }
+    }
+
+    /// A slice whose digest is known already.
+    pub fn digested(generator: &'static str, digest: Digest) -> Self {
+        Slice { generator, digest }
+    }
+
+    /// Identity of the step that makes `output`.
+    pub fn derivation(&self, output: &ArtifactPath) -> Digest {
+        let (generator, slice) = (self.generator, &self.digest);
+        let source = SOURCES.iter().find(|(name, _)| *name == generator).map_or("", |(_, digest)| *digest);
+        // Canonical JSON: the keys are sorted, and nothing in the values needs an escape.
+        let text = format!(
+            "{{\"generator\":\"{generator}\",\"output\":\"{output}\",\"slice\":\"{slice}\",\"source\":\"{source}\"}}"
+        );
+        Digest::keyed("nself derivation v1", text.as_bytes())
+    }
 }
 
 /// A set of files of one generator or several; each path is written once.
@@ -87,22 +144,14 @@ impl Artifacts {
         path: impl Into<String>,
         text: impl Into<Vec<u8>>,
     ) -> Result<(), Diagnostic> {
-        self.insert(path, Artifact { bytes: text.into(), generator, derivation: Digest::of(b"") })
+        self.insert(path, Artifact { content: Content::Bytes(text.into()), generator, derivation: Digest::of(b"") })
     }
 
-    /// Gives every file its derivation from the slice of the plan that its generator read.
+    /// Gives every file its derivation.
     #[must_use]
-    pub fn derived_from(self, slice: &impl Serialize) -> Self {
-        self.derived_from_digest(&Digest::of(&json::to_canonical(slice)))
-    }
-
-    /// The same, for a slice whose digest is known already.
-    #[must_use]
-    pub fn derived_from_digest(mut self, slice: &Digest) -> Self {
+    pub fn derived_from(mut self, slice: &Slice) -> Self {
         for (output, artifact) in &mut self.0 {
-            let source = SOURCES.iter().find(|(name, _)| *name == artifact.generator).map_or("", |(_, digest)| *digest);
-            let derivation = Derivation { generator: artifact.generator, source, slice, output };
-            artifact.derivation = Digest::keyed("nself derivation v1", &json::to_canonical(&derivation));
+            artifact.derivation = slice.derivation(output);
         }
         self
     }

@@ -265,13 +265,10 @@ fn derive(stack: &StackArguments, files: &Files) -> Result<(Files, BTreeMap<Stri
     let mut manifest = Manifest::default();
     let mut derived = Files::new();
     for (path, artifact) in made.artifacts.iter() {
-        let record = store::Record {
-            derivation: artifact.derivation.clone(),
-            digest: Digest::of(&artifact.bytes),
-            size: artifact.bytes.len() as u64,
-        };
+        let record =
+            store::Record { derivation: artifact.derivation.clone(), digest: artifact.digest(), size: artifact.size() };
         manifest.files.insert(path.to_string(), record);
-        derived.insert(path.to_string(), artifact.bytes.clone());
+        derived.insert(path.to_string(), artifact.bytes().unwrap_or_default().to_vec());
     }
     derived.insert(MANIFEST.to_owned(), manifest.to_bytes());
     let project = stack.project();

@@ -100,7 +100,8 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
             *base = files.lock.pin(base);
         }
         let dockerfile = service.build.as_ref().and_then(|build| files.dockerfiles.get(&bases::dockerfile(build)));
-        service.bases = dockerfile.and_then(Option::as_ref).map(|text| bases::bases(text, &files.lock)).unwrap_or_default();
+        service.bases =
+            dockerfile.and_then(Option::as_ref).map(|text| bases::bases(text, &files.lock)).unwrap_or_default();
     }
     let start_order = order::waves(&members, &services, &mut findings);
     order::networks(&edges, &mut services);

@@ -5,6 +5,7 @@
 
 mod cluster;
 mod compose;
+mod cutoff;
 mod database;
 mod defects;
 mod determinism;

@@ -14,13 +14,7 @@ use crate::diagnostic::Diagnostic;
 use crate::stack::{Profile, Stack};
 
 /// Checks everything that needs no addresses.
-pub fn check(
-    stack: &Stack,
-    profile: Profile,
-    members: &Members,
-    files: &ProjectFiles,
-    findings: &mut Vec<Diagnostic>,
-) {
+pub fn check(stack: &Stack, profile: Profile, members: &Members, files: &ProjectFiles, findings: &mut Vec<Diagnostic>) {
     sources::check(stack, profile, members, files, findings);
     resources::check(stack, members, findings);
     exposure::check(profile, members, findings);

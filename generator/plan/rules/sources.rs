@@ -8,13 +8,7 @@ use crate::plan::members::{Member, Members};
 use crate::plan::{ProjectFiles, bases};
 use crate::stack::{Condition, Profile, ServiceName, Stack};
 
-pub fn check(
-    stack: &Stack,
-    profile: Profile,
-    members: &Members,
-    files: &ProjectFiles,
-    findings: &mut Vec<Diagnostic>,
-) {
+pub fn check(stack: &Stack, profile: Profile, members: &Members, files: &ProjectFiles, findings: &mut Vec<Diagnostic>) {
     for (name, member) in members {
         image(name, member, findings);
         dockerfile(member, files, findings);
