@@ -1,6 +1,7 @@
 //! The targets, a closed set, and the order in which they run. The content ring writes files from the plan
 //! alone; the platform ring mounts and digests those files. No backend imports another.
 
+pub mod bake;
 pub mod compose;
 pub mod fidelity;
 pub mod kubernetes;
@@ -25,12 +26,14 @@ pub fn generate(plan: &Plan, fields: &Value, kept: &Kept) -> Result<Artifacts, V
     let one = |finding: Diagnostic| vec![finding];
     let whole = Digest::of(&json::canonical(fields));
     let edge = Slice::of("nginx", &(&plan.edge, plan.profile));
+    let builds = bake::read(plan);
     let from = |made: Result<Artifacts, Diagnostic>, slice: &Slice| made.map(|files| files.derived_from(slice));
     let content = [
         kept.files("nginx", &edge).map_or_else(|| from(nginx::emit(plan), &edge), Ok),
         from(nginx::acme(plan), &edge),
         from(postgres::emit(plan), &Slice::of("postgres", &plan.databases)),
         from(migrations::emit(plan), &Slice::of("migrations", &plan.migrations)),
+        from(bake::emit(&builds), &Slice::of("bake", &builds)),
         from(summary::emit(plan), &Slice::digested("summary", whole.clone())),
     ];
     let mut files = Artifacts::default();

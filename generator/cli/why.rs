@@ -45,12 +45,14 @@ pub fn run(arguments: &Arguments) -> u8 {
 }
 
 /// What each generator reads, for people.
-const READS: [(&str, &str); 5] = [
+const READS: [(&str, &str); 7] = [
+    ("bake", "builds, and what the lock knows of their bases"),
     ("compose", "the whole plan, and the digests of mounted files"),
     (
         "kubernetes",
         "the part of the plan for clusters that concerns the service, or the whole one for what concerns all",
     ),
+    ("migrations", "migrations"),
     ("nginx", "edge, profile"),
     ("postgres", "databases"),
     ("summary", "the whole plan"),
