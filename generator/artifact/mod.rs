@@ -160,24 +160,28 @@ impl Artifacts {
         let internal = |message: String| Diagnostic::error(Code::Internal, FieldPath::root()).message(message);
         let path = ArtifactPath::new(path).map_err(internal)?;
         if let Some(other) = self.0.get(&path) {
-            return Err(internal(format!("{path} is written by {} and by {}", other.generator, artifact.generator)));
+            return Err(taken(&path, other, &artifact));
         }
         self.0.insert(path, artifact);
         Ok(())
     }
 
-    /// Adds all files of `other` below `folder`.
+    /// Adds all files of `other` below `folder`, the name of an environment.
     ///
     /// # Errors
-    /// As [`Artifacts::add`].
+    /// NS901 when a path is taken already.
     pub fn merge(&mut self, folder: Option<&str>, other: Artifacts) -> Result<(), Diagnostic> {
-        for (path, artifact) in other.0 {
-            let path = match folder {
-                Some(folder) => format!("{folder}/{path}"),
-                None => path.0,
-            };
-            self.insert(path, artifact)?;
+        let files: BTreeMap<_, _> = match folder {
+            Some(folder) => {
+                let below = |path: ArtifactPath| ArtifactPath(format!("{folder}/{path}"));
+                other.0.into_iter().map(|(path, artifact)| (below(path), artifact)).collect()
+            }
+            None => other.0,
+        };
+        if let Some(path) = files.keys().find(|path| self.0.contains_key(*path)) {
+            return Err(taken(path, &self.0[path], &files[path]));
         }
+        self.0.extend(files);
         Ok(())
     }
 
@@ -193,6 +197,11 @@ impl Artifacts {
     pub fn below<'a>(&'a self, folder: &'a str) -> impl Iterator<Item = (&'a ArtifactPath, &'a Artifact)> {
         self.0.iter().filter(move |(path, _)| path.0.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/')))
     }
+}
+
+fn taken(path: &ArtifactPath, one: &Artifact, other: &Artifact) -> Diagnostic {
+    Diagnostic::error(Code::Internal, FieldPath::root())
+        .message(format!("{path} is written by {} and by {}", one.generator, other.generator))
 }
 
 #[cfg(test)]
@@ -212,5 +221,8 @@ mod tests {
         let mut files = Artifacts::default();
         files.add("one", "a", "1").unwrap();
         assert_eq!(files.add("two", "a", "1").unwrap_err().code, Code::Internal);
+        assert_eq!(files.merge(None, files.clone()).unwrap_err().code, Code::Internal);
+        files.merge(Some("local"), files.clone()).unwrap();
+        assert_eq!(files.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>(), ["a", "local/a"]);
     }
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::artifact::{Artifacts, json};
 use crate::diagnostic::Diagnostic;
-use crate::plan::{Plan, Service};
+use crate::plan::{Plan, bases};
 use crate::stack::{Build, ServiceName};
 
 /// The file's name, below an environment's folder.
@@ -41,13 +41,23 @@ struct Target {
 /// What is read of the plan.
 #[derive(Serialize)]
 pub struct Read<'a> {
-    services: BTreeMap<&'a ServiceName, (&'a Build, Vec<String>, BTreeMap<String, String>)>,
+    services: BTreeMap<&'a ServiceName, Built<'a>>,
+}
+
+/// One service that is built.
+#[derive(Serialize)]
+struct Built<'a> {
+    build: &'a Build,
+    tags: Vec<String>,
+    contexts: BTreeMap<String, String>,
 }
 
 pub fn read(plan: &Plan) -> Read<'_> {
-    let built = plan.services.iter().filter_map(|(name, service)| Some((name, service, service.build.as_ref()?)));
-    let services = built.map(|(name, service, build)| (name, (build, tags(plan, name), locked(service))));
-    Read { services: services.collect() }
+    let built = plan.services.iter().filter_map(|(name, service)| {
+        let contexts = bases::contexts(&service.bases);
+        Some((name, Built { build: service.build.as_ref()?, tags: tags(plan, name), contexts }))
+    });
+    Read { services: built.collect() }
 }
 
 /// `docker-bake.json`, where anything is built.
@@ -60,7 +70,7 @@ pub fn emit(read: &Read) -> Result<Artifacts, Diagnostic> {
         return Ok(files);
     }
     let names: Vec<String> = read.services.keys().map(ToString::to_string).collect();
-    let targets = read.services.iter().map(|(name, (build, tags, contexts))| {
+    let targets = read.services.iter().map(|(name, Built { build, tags, contexts })| {
         let args = build.args.iter().map(|(name, value)| (name.to_string(), plain(value.as_str())));
         let target = Target {
             args: args.collect(),
@@ -85,13 +95,6 @@ fn tags(plan: &Plan, name: &ServiceName) -> Vec<String> {
     // Older implementations of Compose name images after their folder.
     let composed = plan.compat.is_none().then(|| format!("{}-{}-{name}", plan.project, plan.environment));
     composed.into_iter().chain(pushed).collect()
-}
-
-/// What the Dockerfile begins from, where the lock knows it.
-fn locked(service: &Service) -> BTreeMap<String, String> {
-    let locked = service.bases.iter().filter_map(|(name, image)| Some((name, image.as_ref()?)));
-    let locked = locked.filter(|(name, image)| *name != image.as_str());
-    locked.map(|(name, image)| (name.clone(), format!("docker-image://{image}"))).collect()
 }
 
 /// Text of the user, which HCL would take for a template.

@@ -106,9 +106,13 @@ pub fn compare(
         Ok(meta) if !meta.is_dir() => return Err(one(blocked("the output folder", out, out))),
         _ => {}
     }
+    let read_now;
     let old = match &left.manifest {
-        Some(manifest) => manifest.clone(),
-        None => Manifest::read(out).map_err(one)?,
+        Some(manifest) => manifest,
+        None => {
+            read_now = Manifest::read(out).map_err(one)?;
+            &read_now
+        }
     };
     let ours = |path: &str| {
         selected.is_none_or(|selected| path.split('/').next().is_some_and(|environment| selected.contains(environment)))

@@ -5,6 +5,7 @@
 
 mod cluster;
 mod compose;
+mod containers;
 mod cutoff;
 mod database;
 mod defects;

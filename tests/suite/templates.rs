@@ -12,7 +12,7 @@ use crate::support::{nself_in, root, run, stack, tool, tree};
 const TEMPLATES: [&str; 6] = ["bullmq", "connect-go", "express", "fastapi", "go-http", "nestjs"];
 
 /// The template, laid down as a user does.
-fn laid_down(template: &str) -> tempfile::TempDir {
+pub fn laid_down(template: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let ran = nself_in(folder.path(), ["init", "service", "--template", template]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
@@ -160,7 +160,7 @@ fn same(installed: &Path, ours: &str) {
 }
 
 /// The template with its packages; its own tests pass.
-fn with_packages(template: &str) -> Option<tempfile::TempDir> {
+pub fn with_packages(template: &str) -> Option<tempfile::TempDir> {
     let packages = tool(&format!("templates/{template}/node_modules"))?;
     same(&packages.with_file_name("package-lock.json"), &format!("{template}/package-lock.json"));
     let folder = laid_down(template);
@@ -228,7 +228,7 @@ fn fastapi() {
 }
 
 /// The template, tested and compiled into `dist`.
-fn compiled(template: &str) -> tempfile::TempDir {
+pub fn compiled(template: &str) -> tempfile::TempDir {
     let folder = laid_down(template);
     let service = folder.path().join("service");
     let offline = |command: &mut Command| {
