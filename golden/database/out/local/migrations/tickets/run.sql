@@ -58,7 +58,7 @@ GRANT SELECT ON nself.ledger TO PUBLIC;
 CREATE TABLE IF NOT EXISTS nself.catalog (only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row), digest text NOT NULL);
 
 CREATE TEMPORARY TABLE nself_manifest (number integer PRIMARY KEY, name text, sum text, chain text);
-INSERT INTO nself_manifest VALUES (1, '0001_init', '8c674ee5534b00cabca4fdf73ea482ed395bfb6a590bec934e5c8e77409d11c5', '2871934ab1b7ddc15320e1cddcb65df7620e277b8647a226d21808e473786902');
+INSERT INTO nself_manifest VALUES (1, '0001_init', '8c674ee5534b00cabca4fdf73ea482ed395bfb6a590bec934e5c8e77409d11c5', 'f2fb740967c768bc4f405ae2903068d052056d6701674fe4feed90b6134966d0');
 
 -- What was applied is the beginning of what there is to apply, or nothing is touched.
 DO $$ DECLARE row record; BEGIN
@@ -227,7 +227,7 @@ SET LOCAL ROLE "tickets";
 \ir 0001_init.sql
 RESET ROLE;
 INSERT INTO nself.ledger (number, name, sum, chain, state)
-  VALUES (1, '0001_init', '8c674ee5534b00cabca4fdf73ea482ed395bfb6a590bec934e5c8e77409d11c5', '2871934ab1b7ddc15320e1cddcb65df7620e277b8647a226d21808e473786902', 'done');
+  VALUES (1, '0001_init', '8c674ee5534b00cabca4fdf73ea482ed395bfb6a590bec934e5c8e77409d11c5', 'f2fb740967c768bc4f405ae2903068d052056d6701674fe4feed90b6134966d0', 'done');
 COMMIT;
 SET search_path = public;
 \endif
