@@ -109,6 +109,8 @@ def cut_off():
         def write(level):
             with open(os.path.join(folder, "stack.ncl"), "w") as file:
                 file.write(text.replace('LEVEL = "info", PEER = "500"', f'LEVEL = "{level}", PEER = "500"'))
+            # Nothing that is saved while nself runs goes into its record.
+            time.sleep(0.05)
 
         full, changed, evaluation, rendered = [], [], [], 0
         for i in range(5):

@@ -235,34 +235,93 @@ fn templates_apart() {
     }
 }
 
-/// Makes the images and gives them to the engine.
+/// Makes the images and gives them to the engine: as they are where it reads layouts, else by skopeo.
 fn load(engine: &Engine, folder: &Path) {
-    let version = fine(engine.docker(&["version", "--format", "{{.Server.Version}}"])).stdout;
-    let major: u32 = version.split('.').next().unwrap().parse().unwrap();
+    let mut reads_layouts = true;
     for (name, ..) in SERVICES {
-        fine(nself_in(folder, ["image", &format!("of-{name}"), "--out", &format!("made-{name}")]));
-        let layout = folder.join(format!("made-{name}.tar"));
-        fine(run(Command::new("tar")
-            .arg("-C")
-            .arg(folder.join(format!("made-{name}")))
-            .arg("-cf")
-            .arg(&layout)
-            .args(["oci-layout", "index.json", "blobs"])));
+        let made = folder.join(format!("made-{name}"));
+        fine(nself_in(folder, ["image", &format!("of-{name}"), "--out", &made.display().to_string()]));
         let image = format!("registry.example.com/of-{name}:1.0.0");
-        if major < 25 {
-            let from = format!("oci:{}:1.0.0", folder.join(format!("made-{name}")).display());
-            std::fs::remove_file(&layout).unwrap();
-            let to = format!("docker-archive:{}:{image}", layout.display());
-            fine(run(Command::new("skopeo").args(["copy", &from, &to])));
+        let file = folder.join("image.tar");
+        let load = || engine.docker(&["load", "-i", &file.display().to_string()]);
+        let user = || engine.docker(&["image", "inspect", "-f", "{{.Config.User}}", &image]);
+        if reads_layouts {
+            archive(&made, &file);
+            reads_layouts = load().code == 0 && user().code == 0;
+            std::fs::remove_file(&file).unwrap();
         }
-        fine(engine.docker(&["load", "-i", &layout.display().to_string()]));
-        std::fs::remove_file(layout).unwrap();
-        let known = engine.docker(&["image", "inspect", "-f", "{{.Config.User}}", &image]);
-        assert_eq!(fine(known).stdout, "10001:10001\n");
+        if !reads_layouts {
+            let (from, to) =
+                (format!("oci:{}:1.0.0", made.display()), format!("docker-archive:{}:{image}", file.display()));
+            fine(run(Command::new("skopeo").args(["copy", &from, &to])));
+            fine(load());
+            std::fs::remove_file(&file).unwrap();
+        }
+        std::fs::remove_dir_all(made).unwrap();
+        assert_eq!(fine(user()).stdout, "10001:10001\n");
     }
-    if major < 25 {
-        skip(&format!("the engine is {}, and reads layouts from 25 on; skopeo translates", version.trim()));
+    if !reads_layouts {
+        let version = engine.docker(&["version", "--format", "{{.Server.Version}}"]).stdout;
+        skip(&format!("the engine, {}, reads no layouts; skopeo translates", version.trim()));
     }
+}
+
+/// A layout as one file.
+fn archive(layout: &Path, file: &Path) {
+    let mut tar = Command::new("tar");
+    tar.arg("-C").arg(layout).arg("-cf").arg(file).args(["oci-layout", "index.json", "blobs"]);
+    fine(run(&mut tar));
+}
+
+/// Runtimes beside the engine's: podman loads the layout as it is, crun takes the runtime's configuration.
+#[test]
+fn podman_and_crun_run_what_nself_makes() {
+    let (Some(trixie), Some(podman), Some(crun)) = (tool("trixie"), tool("/usr/bin/podman"), tool("/usr/bin/crun"))
+    else {
+        return;
+    };
+    let project = stack(
+        "{ project = \"shop\", domain = \"shop.example.com\", services.hello = { image = \"ghcr.io/acme/hello:1.0.0\", port = 8001,\n\
+         user = \"10001:10001\", layout = { folder = \"root\", platforms = [\"linux/amd64\"] }, health.none = \"it ends\",\n\
+         command = [\"/app/busybox\", \"sh\", \"-c\", \"/app/busybox id; echo x >/app/x\"] } }",
+    );
+    let folder = project.path();
+    copy(&trixie.join("usr/bin/busybox"), &folder.join("root/busybox"));
+    fine(nself_in(folder, ["image", "hello", "--out", "made"]));
+    archive(&folder.join("made"), &folder.join("image.tar"));
+    let podman = |arguments: &[&str]| {
+        let mut command = Command::new(&podman);
+        command.args([
+            "--root",
+            "storage",
+            "--runroot",
+            "run",
+            "--storage-driver",
+            "vfs",
+            "--cgroup-manager",
+            "cgroupfs",
+        ]);
+        run(command.args(["--runtime", "/usr/sbin/runc"]).args(arguments).current_dir(folder))
+    };
+    let loaded = fine(podman(&["load", "-q", "-i", "image.tar"])).stdout;
+    let name = loaded.trim().rsplit(' ').next().unwrap();
+    // Its defaults are more than this machine may have.
+    let limits = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024"];
+    let mut arguments = vec!["run", "--rm", "--network", "none", "--read-only", "--cap-drop", "all"];
+    arguments.extend(limits);
+    arguments.push(name);
+    let ran = podman(&arguments);
+    let says = |ran: &Ran| ran.stdout.contains("uid=10001") && ran.stderr.contains("Read-only file system");
+    assert!(ran.code == 1 && says(&ran), "{ran:?}");
+
+    fine(run(Command::new("umoci").args(["unpack", "--image", "made:1.0.0", "bundle"]).current_dir(folder)));
+    std::fs::copy(folder.join("made/runtime/linux-amd64.json"), folder.join("bundle/config.json")).unwrap();
+    let ran =
+        run(Command::new(crun).args(["--root", "state", "run", "--bundle", "bundle", "hello"]).current_dir(folder));
+    if ran.stderr.contains("cgroups in hybrid mode not supported") {
+        return skip("crun refuses this machine's control groups");
+    }
+    assert!(ran.code == 1 && says(&ran), "{ran:?}");
 }
 
 /// The builder, ended with the test.
