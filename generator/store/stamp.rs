@@ -4,7 +4,7 @@
 //! A stamp only counts on the file system where it was made: it names its own inode and time of birth, so one
 //! that comes with a checkout, and says what its author liked, is not believed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::Write;
@@ -94,7 +94,7 @@ impl Recorder {
 
     /// Remembers what the run said, to be said again while all of this stays: `inputs` as they were read,
     /// `outputs` as they should be, `around` as it is now. Anything that moved meanwhile leaves no stamp. What `before`
-    /// saw of an output with this digest still holds: if the file moves, its times are not those.
+    /// knows of an output with this digest still holds: if the file moves, its times are not those.
     pub fn save(
         mut self,
         inputs: impl IntoIterator<Item = Watch>,
@@ -197,8 +197,8 @@ impl Stamp {
     }
 
     /// The recorded outputs that nobody touched since: by their times alone, and only plain files in plain folders.
-    /// Nothing when the manifest itself is another one.
-    pub(super) fn left(&self, out: &Path) -> Option<(Manifest, Kept)> {
+    /// Nothing when the manifest itself is another one. Afterwards, the stamp knows of no output that was touched.
+    pub(super) fn left(&mut self, out: &Path) -> Option<(Manifest, Kept)> {
         let seen = self.files();
         let text = read(out, MANIFEST).ok().flatten()?;
         let recorded = seen.get(out.join(MANIFEST).as_os_str())?;
@@ -207,6 +207,7 @@ impl Stamp {
         }
         let manifest = Manifest::parse(&text).ok()?;
         let mut folders = BTreeMap::new();
+        let mut touched = BTreeSet::new();
         let mut kept = Kept::default();
         for (path, record) in &manifest.files {
             let at = out.join(path);
@@ -219,8 +220,13 @@ impl Stamp {
             });
             let left = Left { derivation: record.derivation.clone(), digest: record.digest.clone(), size: record.size };
             let path = ArtifactPath::new(path.as_str()).ok()?;
-            kept.0.insert(path, (same && is_plain(at.parent()?, out, &mut folders)).then_some(left));
+            let same = same && is_plain(at.parent()?, out, &mut folders);
+            kept.0.insert(path, same.then_some(left));
+            if !same {
+                touched.insert(at);
+            }
         }
+        self.seen.retain(|seen| !matches!(&seen.watch, Watch::File(path) if touched.contains(path)));
         Some((manifest, kept))
     }
 

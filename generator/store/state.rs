@@ -200,7 +200,7 @@ impl Untouched {
         Untouched::default()
     }
 
-    pub fn look(out: &Path, stamp: Stamp) -> Self {
+    pub fn look(out: &Path, mut stamp: Stamp) -> Self {
         match stamp.left(out) {
             Some((manifest, kept)) => Untouched { manifest: Some(manifest), kept, stamp: Some(stamp) },
             None => Untouched::nothing(),
