@@ -18,8 +18,8 @@ use super::snapshot::{self, Delta, Digests, Objects};
 use super::statements;
 use crate::artifact::{Digest, Sha256, json};
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Span};
+use crate::stack::Checked;
 use crate::stack::SqlIdent;
-use crate::stack::text::Checked;
 
 /// The file of sums.
 pub const SUM: &str = "nself.sum";

@@ -18,10 +18,10 @@ const EXTENSIONS: &str = "extensions";
 /// The objects of a schema.
 pub fn objects(schema: &Schema) -> Objects {
     let mut objects = Objects::new();
-    let value = serde_json::to_value(schema).unwrap_or_default();
+    let mut value = serde_json::to_value(schema).unwrap_or_default();
     for kind in KINDS {
-        for (name, object) in value.get(kind).and_then(Value::as_object).into_iter().flatten() {
-            objects.insert(format!("{kind}/{name}"), object.clone());
+        if let Some(Value::Object(all)) = value.get_mut(kind).map(Value::take) {
+            objects.extend(all.into_iter().map(|(name, object)| (format!("{kind}/{name}"), object)));
         }
     }
     for name in &schema.extensions {

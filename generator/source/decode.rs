@@ -13,7 +13,7 @@ use super::fields::Fields;
 use super::misfit::Misfit;
 use super::node::{Entry, Mark, Node, Value};
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Segment};
-use crate::stack::text;
+use crate::stack::checked;
 use crate::words;
 
 /// A finding, and the key that it is about when it is about a key.
@@ -153,14 +153,14 @@ impl<'a> Decoder<'a> {
         key: Option<Mark>,
         step: impl FnOnce(Decoder<'a>) -> Result<T, Misfit>,
     ) -> Result<T, Misfit> {
-        let (value, refused) = text::collect(|| step(self.clone()));
+        let (value, refused) = checked::collect(|| step(self.clone()));
         if !refused.is_empty() {
             self.report(refused, key);
         }
         value.map_err(|misfit| self.placed(misfit))
     }
 
-    fn report(&self, refused: Vec<text::Refusal>, key: Option<Mark>) {
+    fn report(&self, refused: Vec<checked::Refusal>, key: Option<Mark>) {
         for refusal in refused {
             let finding =
                 Diagnostic::error(refusal.code, self.path()).message(refusal.reason).expected(refusal.expected);

@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Serialize, Serializer};
 
 use crate::codes::Code;
 use crate::database::lexer;
 use crate::stack::SqlIdent;
-use crate::stack::text::{Checked, admit, checked, free, only};
+use crate::stack::checked::{Checked, checked};
+use crate::stack::text::{free, only};
 
 /// The schema of names that say none.
 pub const PUBLIC: &str = "public";

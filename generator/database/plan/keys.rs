@@ -86,7 +86,7 @@ fn lost(all: &Diff, name: &ObjectName, old: &Table, new: Option<&Table>) -> Lost
 
 /// Comments are changed in place.
 fn same_index(a: &Index, b: &Index) -> bool {
-    Index { comment: None, ..a.clone() } == Index { comment: None, ..b.clone() }
+    a == b || Index { comment: None, ..a.clone() } == Index { comment: None, ..b.clone() }
 }
 
 fn index_lost(was: &Index, both: &BTreeSet<SqlIdent>, again: &BTreeSet<SqlIdent>) -> bool {

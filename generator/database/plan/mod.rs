@@ -157,13 +157,13 @@ impl Touched {
             if table.columns.keys().ne(next.columns.keys()) {
                 touched.tables.insert(name.clone());
             }
-            let rebuilt = |column: &Column| column.kind.object().is_some_and(|kind| touched.rebuilt.contains(&kind));
             let types: BTreeSet<SqlIdent> = table
                 .columns
                 .iter()
                 .filter(|(column, was)| {
                     let is = next.columns.get(*column);
-                    is.is_some_and(|is| is.kind != was.kind || is.collation != was.collation) || rebuilt(was)
+                    is.is_some_and(|is| is.kind != was.kind || is.collation != was.collation)
+                        || touched.rebuilds(&was.kind)
                 })
                 .map(|(column, _)| column.clone())
                 .collect();
@@ -185,6 +185,11 @@ impl Touched {
         }
         routines::touch(&mut touched, old, new, graph);
         touched
+    }
+
+    /// Whether values of a type are of an enumeration that is built anew.
+    fn rebuilds(&self, kind: &TypeName) -> bool {
+        !self.rebuilt.is_empty() && kind.object().is_some_and(|kind| self.rebuilt.contains(&kind))
     }
 
     fn moved<'a>(&'a self, old: &'a Schema, new: &Schema) -> BTreeMap<&'a str, Vec<Node<'a>>> {

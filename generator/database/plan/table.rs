@@ -162,6 +162,9 @@ fn comments(planner: &mut Planner, all: &Diff, name: &ObjectName, old: &Table, n
         // A column that is dropped and added has lost its comment.
         let was = old.columns.get(column).filter(|_| !all.touched.regenerated_of(name).contains(column));
         let both = (was.map_or(&none, |was| &was.comment), &is.comment);
+        if both.0 == both.1 {
+            continue;
+        }
         let path = path.key("columns").key(column.as_str());
         let object = format!("{object}.{}", quoted(column));
         comment(planner, Phase::Attach, 1, "COLUMN", &object, &format!("{name}.{column}"), both, &path);
