@@ -77,6 +77,7 @@ fn generators() -> String {
         ("kubernetes", "generator/backend/kubernetes"),
         ("migrations", "generator/backend/migrations"),
         ("nginx", "generator/backend/nginx"),
+        ("pgbouncer", "generator/backend/pgbouncer"),
         ("postgres", "generator/backend/postgres"),
         ("summary", "generator/plan/summary.rs"),
     ] {

@@ -86,6 +86,8 @@ codes! {
         "A service uses a database that the stack does not declare."
     UnknownRole "NS309" "no such database role"
         "Grants and policies name the login roles of services. A role is made for each service that uses a database."
+    DatabaseWay "NS310" "a database is reached by another way"
+        "A pooler gives a client a connection for one transaction at a time, and a replica takes no writes. Both are there only when the stack has them, and what keeps a session or writes goes to the server itself."
     UnknownPort "NS306" "no such port"
         "A route, health check or reference names a port that the service does not have."
     NoImage "NS307" "a service has neither an image nor a build folder"

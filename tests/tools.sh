@@ -55,6 +55,13 @@ trixie() {
     cp "$(find "$tools/trixie/usr" -name docker-compose -type f | head -n 1)" "$tools/bin/docker-compose-2"
 }
 
+# In the same root file system; a step of its own, since that one takes minutes.
+pooler() {
+  chroot "$tools/trixie" apt-get -q update
+  chroot "$tools/trixie" apt-get -qy install --no-install-recommends pgbouncer
+  chroot "$tools/trixie" apt-get clean
+}
+
 judges() {
   python3 -m venv "$tools/venv"
   "$tools/venv/bin/pip" -q install 'gixy-ng==0.2.59' 'crossplane==0.5.8' 'yamllint==1.38.0' 'check-jsonschema==0.39.0' PyYAML \
@@ -153,6 +160,7 @@ step packages packages
 step images images
 step judges judges
 step trixie trixie
+step pooler pooler
 step linter linter
 step templates templates
 step kubernetes kubernetes

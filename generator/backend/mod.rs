@@ -6,6 +6,7 @@ pub mod fidelity;
 pub mod kubernetes;
 pub mod migrations;
 pub mod nginx;
+pub mod pgbouncer;
 pub mod postgres;
 pub mod raw;
 pub mod render;
@@ -25,7 +26,8 @@ pub fn generate(plan: &Plan, fields: &Value) -> Result<Artifacts, Vec<Diagnostic
     let whole = Digest::of(&json::canonical(fields));
     let content = [
         nginx::emit(plan).map(|files| files.derived_from(&(&plan.edge, plan.profile))).map_err(one),
-        postgres::emit(plan).map(|files| files.derived_from(&plan.databases)).map_err(one),
+        pgbouncer::emit(plan).map(|files| files.derived_from(&plan.pooler)).map_err(one),
+        postgres::emit(plan).map(|files| files.derived_from(&(&plan.databases, &plan.replication))).map_err(one),
         migrations::emit(plan).map(|files| files.derived_from(&plan.migrations)).map_err(one),
         summary::emit(plan).map(|files| files.derived_from_digest(&whole)).map_err(one),
     ];
@@ -57,6 +59,7 @@ fn cluster(plan: &Plan) -> Result<Artifacts, Vec<Diagnostic>> {
     let plan = plan::cluster(plan);
     let fields = json::tree(&plan);
     let mut mounted = nginx::emit(&plan).map_err(one)?;
+    mounted.merge(None, pgbouncer::emit(&plan).map_err(one)?).map_err(one)?;
     mounted.merge(None, postgres::emit(&plan).map_err(one)?).map_err(one)?;
     mounted.merge(None, migrations::emit(&plan).map_err(one)?).map_err(one)?;
     let sources: Vec<_> = mounted.iter().map(|(path, file)| (path.clone(), Digest::of(&file.bytes))).collect();

@@ -15,6 +15,7 @@ mod resolve;
 mod routes;
 mod rules;
 mod secrets;
+mod servers;
 pub mod summary;
 mod values;
 mod volumes;
@@ -37,6 +38,7 @@ pub use cluster::cluster;
 pub use definitions::definitions;
 pub use migrations::Migrations;
 pub use resolve::{ProjectFiles, resolve};
+pub use servers::{Pooler, Replication};
 pub use summary::Recipe;
 
 /// One environment, decided.
@@ -55,6 +57,11 @@ pub struct Plan {
     pub secrets: BTreeMap<SecretName, Secret>,
     pub edge: EdgePlan,
     pub databases: BTreeMap<SqlIdent, Database>,
+    /// What stands in front of the database server, and beside it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pooler: Option<Pooler>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replication: Option<Replication>,
     /// What the jobs apply before a database is used.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub migrations: BTreeMap<SqlIdent, Migrations>,

@@ -23,6 +23,7 @@ mod parity;
 mod postgres;
 mod publish;
 mod registry;
+mod replica;
 mod reprotest;
 mod restricted;
 mod secrets;

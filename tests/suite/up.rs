@@ -14,14 +14,14 @@ use crate::order::{self, Watch};
 use crate::support::{Ran, golden, name, nself_in, project, root, run, tool};
 
 /// A project of a golden stack and the engine that runs it; ends both.
-struct Stack {
-    project: tempfile::TempDir,
+pub struct Stack {
+    pub project: tempfile::TempDir,
     engine: tempfile::TempDir,
     compose: PathBuf,
 }
 
 impl Stack {
-    fn start(case: &str) -> Option<Stack> {
+    pub fn start(case: &str) -> Option<Stack> {
         let compose = tool("bin/docker-compose-2")?;
         tool("trixie")?;
         let case = golden(false).into_iter().find(|path| name(path) == case).unwrap();
@@ -47,15 +47,15 @@ impl Stack {
         command.env("DOCKER_HOST", self.host())
     }
 
-    fn compose(&self, arguments: &[&str]) -> Ran {
+    pub fn compose(&self, arguments: &[&str]) -> Ran {
         run(self.with_engine(&mut Command::new(&self.compose)).arg("-f").arg(self.file()).args(arguments))
     }
 
-    fn docker(&self, arguments: &[&str]) -> Ran {
+    pub fn docker(&self, arguments: &[&str]) -> Ran {
         run(self.with_engine(&mut Command::new("docker")).args(arguments))
     }
 
-    fn up(&self) -> Ran {
+    pub fn up(&self) -> Ran {
         self.compose(&["up", "-d", "--wait", "--wait-timeout", "180"])
     }
 
@@ -74,7 +74,7 @@ impl Stack {
         self.curl(host, path, &arguments).stdout
     }
 
-    fn inspect(&self) -> BTreeMap<String, Value> {
+    pub fn inspect(&self) -> BTreeMap<String, Value> {
         let ids = self.compose(&["ps", "-aq"]).stdout;
         let mut arguments = vec!["inspect"];
         arguments.extend(ids.split_whitespace());
@@ -106,7 +106,7 @@ fn databases_are_migrated_before_anyone_uses_them() {
 }
 
 /// Runs a test of this name in namespaces of its own, where it calls `body`.
-fn apart(test: &str, body: fn()) {
+pub fn apart(test: &str, body: fn()) {
     if std::env::var_os(APART).is_some() {
         return body();
     }

@@ -80,6 +80,8 @@ const TABLE: &[Row] = &[
     ("compat", Fate::Decided("which spelling is used")),
     ("migrations", Fate::Elsewhere("migrations/")),
     ("databases", Fate::Elsewhere("postgres/init/")),
+    ("pooler", Fate::Elsewhere("pgbouncer/")),
+    ("replication", Fate::Elsewhere("postgres/")),
     ("edge", Fate::Elsewhere("nginx/")),
     ("secrets.*.recipe", Fate::Elsewhere("secrets.json")),
     ("secrets.*.min_length", Fate::Elsewhere("secrets.json")),
