@@ -74,6 +74,7 @@ fn generators() -> String {
     let mut text = String::from("pub const SOURCES: &[(&str, &str)] = &[\n");
     for (name, folder) in [
         ("compose", "generator/backend/compose"),
+        ("hasura", "generator/backend/hasura"),
         ("kubernetes", "generator/backend/kubernetes"),
         ("migrations", "generator/backend/migrations"),
         ("nginx", "generator/backend/nginx"),

@@ -151,6 +151,13 @@ dbml() {
   npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$tools/dbml" @dbml/core@10.2.0
 }
 
+# The published types of Hasura's metadata, and what checks a value against them.
+metadata() {
+  rm -rf "$tools/metadata"
+  mkdir -p "$tools/metadata"
+  npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$tools/metadata" hasura-metadata-types@2.43.0 typescript@5.9.3
+}
+
 # A runner of migrations that reads what `db export` writes.
 migrate() {
   GOBIN=$tools/bin GOFLAGS=-trimpath go install -tags postgres github.com/golang-migrate/migrate/v4/cmd/migrate@v4.18.3
@@ -166,4 +173,5 @@ step templates templates
 step kubernetes kubernetes
 step definitions definitions
 step dbml dbml
+step metadata metadata
 step migrate migrate

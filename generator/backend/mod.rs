@@ -3,6 +3,7 @@
 
 pub mod compose;
 pub mod fidelity;
+pub mod hasura;
 pub mod kubernetes;
 pub mod migrations;
 pub mod nginx;
@@ -28,6 +29,7 @@ pub fn generate(plan: &Plan, fields: &Value) -> Result<Artifacts, Vec<Diagnostic
         nginx::emit(plan).map(|files| files.derived_from(&(&plan.edge, plan.profile))).map_err(one),
         pgbouncer::emit(plan).map(|files| files.derived_from(&plan.pooler)).map_err(one),
         postgres::emit(plan).map(|files| files.derived_from(&(&plan.databases, &plan.replication))).map_err(one),
+        hasura::emit(plan).map(|files| files.derived_from(&plan.graphql)).map_err(one),
         migrations::emit(plan).map(|files| files.derived_from(&plan.migrations)).map_err(one),
         summary::emit(plan).map(|files| files.derived_from_digest(&whole)).map_err(one),
     ];
@@ -61,6 +63,7 @@ fn cluster(plan: &Plan) -> Result<Artifacts, Vec<Diagnostic>> {
     let mut mounted = nginx::emit(&plan).map_err(one)?;
     mounted.merge(None, pgbouncer::emit(&plan).map_err(one)?).map_err(one)?;
     mounted.merge(None, postgres::emit(&plan).map_err(one)?).map_err(one)?;
+    mounted.merge(None, hasura::emit(&plan).map_err(one)?).map_err(one)?;
     mounted.merge(None, migrations::emit(&plan).map_err(one)?).map_err(one)?;
     let sources: Vec<_> = mounted.iter().map(|(path, file)| (path.clone(), Digest::of(&file.bytes))).collect();
     let slice = (Digest::of(&json::canonical(&fields)), sources);

@@ -4,6 +4,7 @@
 mod check;
 mod convention;
 pub mod ddl;
+pub mod graphql;
 pub mod hazard;
 pub mod history;
 pub mod import;
@@ -13,7 +14,7 @@ pub mod plan;
 pub mod snapshot;
 mod statements;
 
-pub use convention::{APP_COLUMN, TENANT_COLUMN, TENANT_SETTING};
+pub use convention::{ACCESS_POLICY, APP_COLUMN, TENANT_COLUMN, TENANT_POLICY, TENANT_SETTING};
 
 use crate::diagnostic::{Diagnostic, FieldPath};
 use model::{Grants, ObjectName, Schema, TablePrivilege};
@@ -27,6 +28,7 @@ pub fn complete(mut schema: Schema, root: &FieldPath) -> (Schema, Vec<Diagnostic
     convention::apply(&mut schema, root, &mut findings);
     grant_defaults(&mut schema);
     check::check(&schema, root, &mut findings);
+    graphql::check(&schema, root, &mut findings);
     (schema, findings)
 }
 

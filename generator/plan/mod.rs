@@ -8,6 +8,7 @@ mod cluster;
 pub mod conf_d;
 mod databases;
 mod definitions;
+mod graphql;
 pub mod members;
 pub mod migrations;
 mod order;
@@ -25,6 +26,7 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
+use crate::database::graphql::Source;
 use crate::diagnostic::FieldPath;
 use crate::path;
 use crate::stack::{
@@ -65,6 +67,9 @@ pub struct Plan {
     /// What the jobs apply before a database is used.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub migrations: BTreeMap<SqlIdent, Migrations>,
+    /// What each Hasura serves of the databases that are defined here.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub graphql: BTreeMap<ServiceName, Vec<Source>>,
     pub compat: Option<Compat>,
     /// What the Kubernetes target needs, where it is enabled.
     pub kubernetes: Option<Cluster>,

@@ -72,6 +72,11 @@ CMD ["redis-server"]' ;;
     */library/busybox:*)
       tar -C "$work/busybox" -c . | docker import -c 'CMD ["sh"]' \
         -c 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' - "$name" >/dev/null ;;
+    */hasura/graphql-engine:*.cli-migrations-v3)
+      stand_in "$name" '{"name": "hasura", "ports": [8080], "needs": ["HASURA_GRAPHQL_ADMIN_SECRET", "TICKETS_URL"],
+        "databases": ["HASURA_GRAPHQL_DATABASE_URL", "HASURA_GRAPHQL_METADATA_DATABASE_URL", "TICKETS_URL"],
+        "files": ["/hasura-metadata/version.yaml", "/hasura-metadata/databases/databases.yaml"],
+        "health": ["/healthz"], "writable": ["/tmp"]}' "$(without wget)" ;;
     */hasura/graphql-engine:*)
       stand_in "$name" '{"name": "hasura", "ports": [8080], "needs": ["HASURA_GRAPHQL_ADMIN_SECRET", "HASURA_GRAPHQL_DATABASE_URL",
         "HASURA_GRAPHQL_METADATA_DATABASE_URL", "HASURA_GRAPHQL_JWT_SECRET"], "min_length": {"HASURA_GRAPHQL_ADMIN_SECRET": 32},

@@ -11,6 +11,7 @@ mod determinism;
 mod faults;
 mod findings;
 mod golden;
+mod graphql;
 mod hostile;
 mod images;
 mod imports;

@@ -124,7 +124,7 @@ pub fn apart(test: &str, body: fn()) {
 
 fn migrated_apart() {
     let Some(stack) = Stack::start("database") else { panic!("the tools were there") };
-    let used = ["postgres", "tickets", "reports"];
+    let used = ["postgres", "hasura", "tickets", "reports"];
     let up = |stack: &Stack| {
         let mut arguments = vec!["up", "-d", "--wait", "--wait-timeout", "120"];
         arguments.extend(used);
@@ -140,7 +140,7 @@ fn migrated_apart() {
     let containers = stack.inspect();
     let job = &containers["migrate-tickets"]["State"];
     assert_eq!((job["Status"].as_str(), job["ExitCode"].as_i64()), (Some("exited"), Some(0)));
-    for service in ["tickets", "reports"] {
+    for service in ["hasura", "tickets", "reports"] {
         let started = containers[service]["State"]["StartedAt"].as_str().unwrap();
         assert!(started > job["FinishedAt"].as_str().unwrap(), "{service} waited");
     }

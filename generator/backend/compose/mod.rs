@@ -82,6 +82,7 @@ const TABLE: &[Row] = &[
     ("databases", Fate::Elsewhere("postgres/init/")),
     ("pooler", Fate::Elsewhere("pgbouncer/")),
     ("replication", Fate::Elsewhere("postgres/")),
+    ("graphql", Fate::Elsewhere("hasura/")),
     ("edge", Fate::Elsewhere("nginx/")),
     ("secrets.*.recipe", Fate::Elsewhere("secrets.json")),
     ("secrets.*.min_length", Fate::Elsewhere("secrets.json")),

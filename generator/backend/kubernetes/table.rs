@@ -17,6 +17,7 @@ pub const TABLE: &[Row] = &[
     ("databases", Fate::Elsewhere("ConfigMap of postgres")),
     ("pooler", Fate::Elsewhere("ConfigMap of pgbouncer")),
     ("replication", Fate::Elsewhere("ConfigMaps of postgres and postgres-replica")),
+    ("graphql", Fate::Elsewhere("ConfigMap of the Hasura")),
     ("edge", Fate::Elsewhere("ConfigMap of nginx, edge/")),
     ("secrets.*.recipe", Fate::Elsewhere("secrets.json")),
     ("secrets.*.min_length", Fate::Elsewhere("secrets.json")),

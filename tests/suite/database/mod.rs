@@ -5,5 +5,5 @@ mod dbml;
 mod edits;
 mod property;
 mod runner;
-mod server;
+pub mod server;
 mod tenants;

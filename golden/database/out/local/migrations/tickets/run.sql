@@ -58,7 +58,7 @@ GRANT SELECT ON nself.ledger TO PUBLIC;
 CREATE TABLE IF NOT EXISTS nself.catalog (only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row), digest text NOT NULL);
 
 CREATE TEMPORARY TABLE nself_manifest (number integer PRIMARY KEY, name text, sum text, chain text);
-INSERT INTO nself_manifest VALUES (1, '0001_init', '8c674ee5534b00cabca4fdf73ea482ed395bfb6a590bec934e5c8e77409d11c5', '2871934ab1b7ddc15320e1cddcb65df7620e277b8647a226d21808e473786902');
+INSERT INTO nself_manifest VALUES (1, '0001_init', '2ba9d4ada2b235a53e079d7579ffdc0479dce4a34e071aa2fadb248dbc89c533', '59d81db03b65304b07a18e0f93d3a7af6c0c0bca7a58ee41a137901a005d71e9');
 
 -- What was applied is the beginning of what there is to apply, or nothing is touched.
 DO $$ DECLARE row record; BEGIN
@@ -85,7 +85,7 @@ END $$;
 
 -- The files are those that the manifest names, before the first of them runs.
 \set file `base64 "$NSELF_MIGRATIONS/0001_init.sql" | tr -d '\n'`
-SELECT set_config('nself.intact', (encode(sha256(decode(:'file', 'base64')), 'hex') = '8c674ee5534b00cabca4fdf73ea482ed395bfb6a590bec934e5c8e77409d11c5')::text, false) \g /dev/null
+SELECT set_config('nself.intact', (encode(sha256(decode(:'file', 'base64')), 'hex') = '2ba9d4ada2b235a53e079d7579ffdc0479dce4a34e071aa2fadb248dbc89c533')::text, false) \g /dev/null
 DO $$ BEGIN
   IF current_setting('nself.intact') <> 'true' THEN RAISE EXCEPTION 'nself: 0001_init.sql was changed'; END IF;
 END $$;
@@ -227,7 +227,7 @@ SET LOCAL ROLE "tickets";
 \ir 0001_init.sql
 RESET ROLE;
 INSERT INTO nself.ledger (number, name, sum, chain, state)
-  VALUES (1, '0001_init', '8c674ee5534b00cabca4fdf73ea482ed395bfb6a590bec934e5c8e77409d11c5', '2871934ab1b7ddc15320e1cddcb65df7620e277b8647a226d21808e473786902', 'done');
+  VALUES (1, '0001_init', '2ba9d4ada2b235a53e079d7579ffdc0479dce4a34e071aa2fadb248dbc89c533', '59d81db03b65304b07a18e0f93d3a7af6c0c0bca7a58ee41a137901a005d71e9', 'done');
 COMMIT;
 SET search_path = public;
 \endif
