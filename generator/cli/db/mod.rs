@@ -1,6 +1,7 @@
 //! `nself db`: from definitions to migrations. Nothing here talks to a server, except `status --url` through psql.
 
 mod diff;
+mod down;
 mod export;
 pub mod files;
 mod import;
@@ -46,6 +47,8 @@ enum Action {
     Status(status::Arguments),
     /// A definition from a DBML file, as Nickel on stdout.
     Import(import::Arguments),
+    /// The way back to an earlier migration, as a script for psql.
+    Down(down::Arguments),
     /// The migrations as files of another runner.
     Export(export::Arguments),
     /// Put own migrations after those of another branch.
@@ -61,6 +64,7 @@ pub fn run(arguments: &Arguments) -> u8 {
         Action::Verify(arguments) => (verify::run(arguments), arguments.format),
         Action::Status(arguments) => (status::run(arguments), arguments.format),
         Action::Import(arguments) => (import::run(arguments), Format::Text),
+        Action::Down(arguments) => (down::run(arguments), Format::Text),
         Action::Export(arguments) => (export::run(arguments), Format::Text),
         Action::Rebase(arguments) => (rebase::run(arguments), Format::Text),
     };

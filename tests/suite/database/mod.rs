@@ -3,6 +3,7 @@
 mod commands;
 mod dbml;
 mod edits;
+mod pooler;
 mod property;
 mod runner;
 pub mod server;

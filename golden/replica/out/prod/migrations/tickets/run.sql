@@ -23,6 +23,9 @@ SET standard_conforming_strings = on;
 SET search_path = public;
 
 DO $$ BEGIN
+  IF current_setting('nself.session', true) IS NULL THEN
+    RAISE EXCEPTION 'nself: a pooler stands before this server; migrations need a session of the server itself';
+  END IF;
   IF pg_is_in_recovery() THEN RAISE EXCEPTION 'nself: this server is a standby; migrations run on the primary'; END IF;
 END $$;
 
@@ -39,7 +42,7 @@ END $$;
 DO $$ BEGIN
   IF NOT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid = pg_backend_pid()
        AND (classid::bigint << 32) | objid::bigint = 7241105402127946086) THEN
-    RAISE EXCEPTION 'nself: the lock is gone; connect to the server itself, not through a transaction pooler';
+    RAISE EXCEPTION 'nself: the lock is gone; the session was not left to this runner alone';
   END IF;
 END $$;
 
@@ -215,13 +218,13 @@ END $$;
 SELECT NOT EXISTS (SELECT FROM nself.ledger WHERE number = 1 AND state = 'done') AS todo \gset
 \if :todo
 \echo applying 0001_init
+BEGIN;
 DO $$ BEGIN
   IF NOT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid = pg_backend_pid()
        AND (classid::bigint << 32) | objid::bigint = 7241105402127946086) THEN
-    RAISE EXCEPTION 'nself: the lock is gone; connect to the server itself, not through a transaction pooler';
+    RAISE EXCEPTION 'nself: the lock is gone; the session was not left to this runner alone';
   END IF;
 END $$;
-BEGIN;
 SET LOCAL ROLE "tickets";
 \ir 0001_init.sql
 RESET ROLE;
