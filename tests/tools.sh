@@ -163,6 +163,12 @@ migrate() {
   GOBIN=$tools/bin GOFLAGS=-trimpath go install -tags postgres github.com/golang-migrate/migrate/v4/cmd/migrate@v4.18.3
 }
 
+# Two more readers of `db export`: Atlas's library in a program of ours, refinery's command line.
+exports() {
+  go build -C tests/atlas -trimpath -o "$tools/bin/atlas-read" .
+  cargo install --quiet --locked refinery_cli --version 0.10.0 --no-default-features --features postgresql --root "$tools/refinery"
+}
+
 step packages packages
 step images images
 step judges judges
@@ -175,3 +181,4 @@ step definitions definitions
 step dbml dbml
 step metadata metadata
 step migrate migrate
+step exports exports

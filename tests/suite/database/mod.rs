@@ -1,8 +1,10 @@
 //! Databases against real PostgreSQL servers.
 
 mod commands;
+mod concurrency;
 mod dbml;
 mod edits;
+mod export;
 mod pooler;
 mod property;
 mod runner;
