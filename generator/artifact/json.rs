@@ -48,14 +48,14 @@ fn write(value: &Value, depth: Option<usize>, out: &mut String) {
             out.push(']');
         }
         Value::Object(fields) => {
-            let mut keys: Vec<&String> = fields.keys().collect();
-            keys.sort_by(|a, b| utf16_order(a, b));
+            let mut fields: Vec<(&String, &Value)> = fields.iter().collect();
+            fields.sort_by(|(a, _), (b, _)| utf16_order(a, b));
             out.push('{');
-            for (i, key) in keys.iter().enumerate() {
+            for (i, (key, value)) in fields.iter().enumerate() {
                 separate(i, inner, out);
                 text(key, out);
                 out.push_str(if depth.is_some() { ": " } else { ":" });
-                write(&fields[*key], inner, out);
+                write(value, inner, out);
             }
             close(fields.is_empty(), depth, out);
             out.push('}');

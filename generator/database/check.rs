@@ -9,8 +9,8 @@ use super::ddl;
 use super::lexer;
 use super::model::*;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::stack::Checked;
 use crate::stack::SqlIdent;
-use crate::stack::text::Checked;
 
 /// All rules over a definition whose convention was applied.
 pub fn check(schema: &Schema, root: &FieldPath, findings: &mut Vec<Diagnostic>) {

@@ -2,6 +2,8 @@
 //! tenant's rows carry `tenant_id` and are protected by policies that nobody can forget, since nobody writes them.
 
 use super::model::*;
+use std::collections::BTreeMap;
+
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::stack::{Checked, ServiceName, SqlIdent};
 
@@ -187,11 +189,11 @@ fn tenant(table_name: &ObjectName, table: &mut Table, check: &Expression, path: 
 
 /// What reads tables with the rights of another reads past the policies or has all tenants' rows in one place.
 fn views(schema: &Schema, root: &FieldPath, findings: &mut Vec<Diagnostic>) {
-    let tenants: Vec<&ObjectName> =
-        schema.tables.iter().filter(|(_, table)| table.scope == Some(Scope::Tenant)).map(|(name, _)| name).collect();
+    let tenants = schema.tables.iter().filter(|(_, table)| table.scope == Some(Scope::Tenant));
+    let tenants: BTreeMap<&str, &ObjectName> = tenants.map(|(name, _)| (name.name(), name)).collect();
     for (view_name, view) in &schema.views {
-        let words = super::lexer::words(view.query.as_str());
-        let Some(table) = tenants.iter().find(|table| words.contains(table.name())) else { continue };
+        let table = super::lexer::words(view.query.as_str()).find_map(|word| tenants.get(word.as_ref()));
+        let Some(table) = table else { continue };
         let path = root.key("views").key(view_name.as_str());
         if view.materialized {
             findings.push(

@@ -14,12 +14,12 @@ use serde::{Deserialize, Serialize};
 use super::hazard::Hazard;
 use super::model::{MigrationName, ObjectName, Schema, Sum};
 use super::plan::{Down, Groups, Mode, Phase, Step};
-use super::snapshot::{self, Delta, Objects};
+use super::snapshot::{self, Delta, Digests, Objects};
 use super::statements;
 use crate::artifact::{Digest, Sha256, json};
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Span};
+use crate::stack::Checked;
 use crate::stack::SqlIdent;
-use crate::stack::text::Checked;
 
 /// The file of sums.
 pub const SUM: &str = "nself.sum";
@@ -177,7 +177,7 @@ impl Migration {
 
     /// Frame for SQL of the user.
     pub fn by_hand(name: MigrationName, head: &Objects) -> Migration {
-        let digest = snapshot::digest(head);
+        let digest = Digests::of(head).root();
         Migration {
             name,
             up: format!("{HEADER}\n-- Statements of your own. Run `nself db sum` when they are written.\n"),
@@ -337,8 +337,9 @@ impl History {
             }
         }
         let mut folded = Objects::new();
+        let mut digests = Digests::default();
         for migration in &self.migrations {
-            if snapshot::digest(&folded) != migration.plan.from {
+            if digests.root() != migration.plan.from {
                 findings.push(tampered(
                     format!("db/{database}/{MIGRATIONS}/{}/plan.json", migration.name),
                     format!("{} does not follow from the migrations before it", migration.name),
@@ -346,6 +347,7 @@ impl History {
                 break;
             }
             migration.plan.changes.apply(&mut folded);
+            digests.apply(&migration.plan.changes);
         }
         if findings.is_empty() && folded != self.head {
             let delta = Delta::between(&folded, &self.head);
@@ -396,7 +398,7 @@ impl History {
     /// A slug that is no word.
     pub fn extend(&mut self, slug: &str, groups: &Groups, new: &Schema) -> Result<(), String> {
         let next = snapshot::objects(new);
-        let (from, to) = (snapshot::digest(&self.head), snapshot::digest(&next));
+        let (from, to) = (Digests::of(&self.head).root(), Digests::of(&next).root());
         let count = groups.len();
         let start = self.migrations.len();
         for (i, steps) in groups.iter().enumerate() {

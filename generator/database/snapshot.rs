@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::model::Schema;
 use crate::artifact::{Digest, json};
+use crate::source::decode_plain;
 
 /// Kind and name, such as `tables/orders`, to the object.
 pub type Objects = BTreeMap<String, Value>;
@@ -17,10 +18,10 @@ const EXTENSIONS: &str = "extensions";
 /// The objects of a schema.
 pub fn objects(schema: &Schema) -> Objects {
     let mut objects = Objects::new();
-    let value = serde_json::to_value(schema).unwrap_or_default();
+    let mut value = serde_json::to_value(schema).unwrap_or_default();
     for kind in KINDS {
-        for (name, object) in value.get(kind).and_then(Value::as_object).into_iter().flatten() {
-            objects.insert(format!("{kind}/{name}"), object.clone());
+        if let Some(Value::Object(all)) = value.get_mut(kind).map(Value::take) {
+            objects.extend(all.into_iter().map(|(name, object)| (format!("{kind}/{name}"), object)));
         }
     }
     for name in &schema.extensions {
@@ -49,12 +50,32 @@ pub fn schema(objects: &Objects) -> Result<Schema, String> {
         }
     }
     root.insert(EXTENSIONS.into(), Value::Array(extensions));
-    serde_json::from_value(Value::Object(root)).map_err(|error| error.to_string())
+    decode_plain(Value::Object(root))
 }
 
-/// The digest of a schema.
-pub fn digest(objects: &Objects) -> Digest {
-    Digest::keyed("nself schema v1", &json::to_canonical(objects))
+/// The digest of a schema, from those of its objects: following a history costs what its changes cost.
+#[derive(Debug, Clone, Default)]
+pub struct Digests(BTreeMap<String, Digest>);
+
+impl Digests {
+    pub fn of(objects: &Objects) -> Self {
+        Digests(objects.iter().map(|(path, object)| (path.clone(), Self::object(object))).collect())
+    }
+
+    fn object(object: &Value) -> Digest {
+        Digest::keyed("nself schema object v1", &json::canonical(object))
+    }
+
+    pub fn apply(&mut self, delta: &Delta) {
+        for path in &delta.unset {
+            self.0.remove(path);
+        }
+        self.0.extend(delta.set.iter().map(|(path, object)| (path.clone(), Self::object(object))));
+    }
+
+    pub fn root(&self) -> Digest {
+        Digest::keyed("nself schema v2", &json::to_canonical(&self.0))
+    }
 }
 
 /// What makes the second set of the first.
@@ -103,8 +124,12 @@ mod tests {
         other.extensions.clear();
         let second = objects(&other);
         let mut changed = first.clone();
-        Delta::between(&first, &second).apply(&mut changed);
+        let delta = Delta::between(&first, &second);
+        delta.apply(&mut changed);
         assert_eq!(changed, second);
-        assert_ne!(digest(&first), digest(&second));
+        let mut digests = Digests::of(&first);
+        assert_ne!(digests.root(), Digests::of(&second).root());
+        digests.apply(&delta);
+        assert_eq!(digests.root(), Digests::of(&second).root());
     }
 }

@@ -6,14 +6,14 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use serde::Deserialize;
-use serde::de::{self, IntoDeserializer, Visitor};
+use serde::de::{self, IntoDeserializer, Unexpected, Visitor};
 
 use super::entries::{Entries, Items, Variant};
 use super::fields::Fields;
 use super::misfit::Misfit;
 use super::node::{Entry, Mark, Node, Value};
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Segment};
-use crate::stack::text;
+use crate::stack::checked;
 use crate::words;
 
 /// A finding, and the key that it is about when it is about a key.
@@ -30,6 +30,18 @@ pub fn decode<T: for<'de> Deserialize<'de>>(node: &Node) -> (Option<T>, Vec<Foun
     let mut found = account.again.into_inner();
     found.extend(account.kept.into_inner());
     (value, found)
+}
+
+/// Decodes plain data that this program wrote.
+///
+/// # Errors
+/// The first thing that does not fit, with its path.
+pub fn decode_plain<T: for<'de> Deserialize<'de>>(value: serde_json::Value) -> Result<T, String> {
+    let (value, found) = decode(&value.into());
+    match found.into_iter().next() {
+        Some(Found { finding, .. }) => Err(format!("{}: {}", finding.path, finding.message)),
+        None => value.ok_or_else(String::new),
+    }
 }
 
 /// What was found so far.
@@ -108,24 +120,31 @@ impl<'a> Decoder<'a> {
                 Ok(value) => return Some(value),
                 Err(misfit) => misfit,
             };
-            let here = self.path();
-            let path = misfit.path.unwrap_or_default();
-            let mut left_out = self.account.left_out.borrow_mut();
-            // What is missing because it was left out has been reported, and so has what fails again.
-            let reported =
-                left_out.contains(&path) || (misfit.code == Code::MissingField && left_out.hold_child_of(&path));
-            if !reported {
-                let finding =
-                    Diagnostic::error(misfit.code, path.clone()).message(misfit.message).expected(misfit.expected);
-                self.account.kept.borrow_mut().push(Found { finding, key: None });
-            }
-            if path == here || !path.starts_with(&here) || !left_out.insert(path) {
-                left_out.insert(here);
-                self.account.keep_since(before);
+            if !self.leave_out(misfit, before) {
                 return None;
             }
-            self.account.again.borrow_mut().truncate(before);
         }
+    }
+
+    /// Reports a misfit and leaves it out. Whether the rest may fit.
+    fn leave_out(&self, misfit: Misfit, before: usize) -> bool {
+        let here = self.path();
+        let path = misfit.path.unwrap_or_default();
+        let mut left_out = self.account.left_out.borrow_mut();
+        // What is missing because it was left out has been reported, and so has what fails again.
+        let reported = left_out.contains(&path) || (misfit.code == Code::MissingField && left_out.hold_child_of(&path));
+        if !reported {
+            let finding =
+                Diagnostic::error(misfit.code, path.clone()).message(misfit.message).expected(misfit.expected);
+            self.account.kept.borrow_mut().push(Found { finding, key: None });
+        }
+        if path == here || !path.starts_with(&here) || !left_out.insert(path) {
+            left_out.insert(here);
+            self.account.keep_since(before);
+            return false;
+        }
+        self.account.again.borrow_mut().truncate(before);
+        true
     }
 
     /// Runs one decoding step: refused text is reported here, a misfit learns its place.
@@ -134,13 +153,48 @@ impl<'a> Decoder<'a> {
         key: Option<Mark>,
         step: impl FnOnce(Decoder<'a>) -> Result<T, Misfit>,
     ) -> Result<T, Misfit> {
-        let (value, refused) = text::collect(|| step(self.clone()));
+        let (value, refused) = checked::collect(|| step(self.clone()));
+        if !refused.is_empty() {
+            self.report(refused, key);
+        }
+        value.map_err(|misfit| self.placed(misfit))
+    }
+
+    fn report(&self, refused: Vec<checked::Refusal>, key: Option<Mark>) {
         for refusal in refused {
             let finding =
                 Diagnostic::error(refusal.code, self.path()).message(refusal.reason).expected(refusal.expected);
             self.account.again.borrow_mut().push(Found { finding, key });
         }
-        value.map_err(|misfit| Misfit { path: misfit.path.or_else(|| Some(self.path())), ..misfit })
+    }
+
+    fn placed(&self, misfit: Misfit) -> Misfit {
+        Misfit { path: misfit.path.or_else(|| Some(self.path())), ..misfit }
+    }
+
+    /// A value of another type than what is read.
+    fn other_type(&self, expected: &dyn de::Expected) -> Misfit {
+        let found = match &self.node.value {
+            Value::Null | Value::Broken => Unexpected::Unit,
+            Value::Bool(value) => Unexpected::Bool(*value),
+            Value::Integer(value) => Unexpected::Signed(*value),
+            Value::Float(value) => Unexpected::Float(*value),
+            Value::Text(text) => Unexpected::Str(text),
+            Value::Array(_) => Unexpected::Seq,
+            Value::Record(_) => Unexpected::Map,
+        };
+        de::Error::invalid_type(found, expected)
+    }
+
+    fn scalar<'de, V: Visitor<'de>>(&self, visitor: V) -> Result<V::Value, Misfit> {
+        match &self.node.value {
+            Value::Null | Value::Broken => visitor.visit_unit(),
+            Value::Bool(value) => visitor.visit_bool(*value),
+            Value::Integer(value) => visitor.visit_i64(*value),
+            Value::Float(value) => visitor.visit_f64(*value),
+            Value::Text(text) => visitor.visit_str(text),
+            Value::Array(_) | Value::Record(_) => Err(self.other_type(&visitor)),
+        }
     }
 
     fn unknown(&self, key: &str, mark: Option<Mark>, fields: &[&str]) {
@@ -160,18 +214,37 @@ impl<'a> Decoder<'a> {
     }
 }
 
+/// Each visitor is compiled only with what it can take.
+macro_rules! scalars {
+    ($($method:ident)*) => {$(
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
+            self.scalar(visitor)
+        }
+    )*};
+}
+
 impl<'de> de::Deserializer<'de> for Decoder<'de> {
     type Error = Misfit;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
         match &self.node.value {
-            Value::Null | Value::Broken => visitor.visit_unit(),
-            Value::Bool(value) => visitor.visit_bool(*value),
-            Value::Integer(value) => visitor.visit_i64(*value),
-            Value::Float(value) => visitor.visit_f64(*value),
-            Value::Text(text) => visitor.visit_str(text),
+            Value::Array(_) => self.deserialize_seq(visitor),
+            Value::Record(_) => self.deserialize_map(visitor),
+            _ => self.scalar(visitor),
+        }
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
+        match &self.node.value {
             Value::Array(items) => visitor.visit_seq(Items { at: &self, items: items.iter().enumerate() }),
-            Value::Record(fields) => visitor.visit_map(Entries { at: &self, fields: fields.iter(), current: None }),
+            _ => Err(self.other_type(&visitor)),
+        }
+    }
+
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
+        match &self.node.value {
+            Value::Record(fields) => visitor.visit_map(Entries::new(&self, fields, None)),
+            _ => Err(self.other_type(&visitor)),
         }
     }
 
@@ -194,14 +267,12 @@ impl<'de> de::Deserializer<'de> for Decoder<'de> {
             Value::Record(fields) => fields,
             // A subtree whose evaluation failed: the finding exists, the rest has its defaults.
             Value::Null | Value::Broken => &NONE,
-            _ => return self.deserialize_any(visitor),
+            _ => return Err(self.other_type(&visitor)),
         };
         for (key, entry) in fields.iter().filter(|(key, _)| !known.contains(&key.as_str())) {
             self.unknown(key, entry.key, known);
         }
-        let fields =
-            fields.iter().filter(|(key, entry)| known.contains(&key.as_str()) && !entry.node.value.is_nothing());
-        visitor.visit_map(Entries { at: &self, fields, current: None })
+        visitor.visit_map(Entries::new(&self, fields, Some(known)))
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -222,9 +293,14 @@ impl<'de> de::Deserializer<'de> for Decoder<'de> {
         }
     }
 
+    scalars! {
+        deserialize_bool deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_i128 deserialize_u8
+        deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128 deserialize_f32 deserialize_f64
+        deserialize_char deserialize_str deserialize_string
+    }
+
     serde::forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
-        tuple_struct map identifier ignored_any
+        bytes byte_buf unit unit_struct tuple tuple_struct identifier ignored_any
     }
 }
 
@@ -234,23 +310,7 @@ mod tests {
     use crate::stack::Service;
 
     fn node(text: &str) -> Node {
-        fn convert(value: serde_json::Value) -> Node {
-            use serde_json::Value as Json;
-            let value = match value {
-                Json::Null => Value::Null,
-                Json::Bool(value) => Value::Bool(value),
-                Json::Number(number) => {
-                    number.as_i64().map_or_else(|| Value::Float(number.as_f64().unwrap()), Value::Integer)
-                }
-                Json::String(text) => Value::Text(text),
-                Json::Array(items) => Value::Array(items.into_iter().map(convert).collect()),
-                Json::Object(fields) => Value::Record(
-                    fields.into_iter().map(|(key, value)| (key, Entry { key: None, node: convert(value) })).collect(),
-                ),
-            };
-            Node { value, mark: None }
-        }
-        convert(serde_json::from_str(text).unwrap())
+        serde_json::from_str::<serde_json::Value>(text).unwrap().into()
     }
 
     fn codes(text: &str) -> Vec<(String, Code)> {

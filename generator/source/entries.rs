@@ -1,21 +1,51 @@
 //! What the decoder finds inside records, arrays and variants. Whole entries of maps and arrays that do not
 //! fit are passed over where they stand.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map};
+use std::iter::Enumerate;
+use std::slice;
 
 use serde::Deserialize;
 use serde::de::{self, DeserializeSeed, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor};
 
 use super::decode::{Decoder, Step};
 use super::misfit::Misfit;
-use super::node::{Entry, Node};
+use super::node::{Entry, Mark, Node};
 
-/// Fields of a record, without those left out.
-pub struct Entries<'a, 'b, I> {
-    pub at: &'b Decoder<'a>,
-    pub fields: I,
+/// Fields of a record, without those left out. One type for structs and maps: whatever is generic over it is
+/// compiled once for each type of the stack.
+pub struct Entries<'a, 'b> {
+    at: &'b Decoder<'a>,
+    fields: btree_map::Iter<'a, String, Entry>,
+    /// The only fields that are read, each if it has a value.
+    known: Option<&'static [&'static str]>,
     /// The value of the key that was read last.
-    pub current: Option<Decoder<'a>>,
+    current: Option<Decoder<'a>>,
+}
+
+impl<'a, 'b> Entries<'a, 'b> {
+    pub fn new(
+        at: &'b Decoder<'a>,
+        fields: &'a BTreeMap<String, Entry>,
+        known: Option<&'static [&'static str]>,
+    ) -> Self {
+        Entries { at, fields: fields.iter(), known, current: None }
+    }
+
+    /// Goes on to the next field that is read.
+    fn advance(&mut self) -> Option<(&'a str, Option<Mark>, Decoder<'a>)> {
+        for (key, entry) in self.fields.by_ref() {
+            if self.known.is_some_and(|known| entry.node.value.is_nothing() || !known.contains(&key.as_str())) {
+                continue;
+            }
+            let at = self.at.child(&entry.node, Step::Key(key));
+            if !at.is_left_out() {
+                self.current = Some(at.clone());
+                return Some((key, entry.key, at));
+            }
+        }
+        None
+    }
 }
 
 /// A key as text, so that names are checked like other text.
@@ -43,18 +73,12 @@ impl<'de> de::Deserializer<'de> for Key<'_> {
     }
 }
 
-impl<'de, I: Iterator<Item = (&'de String, &'de Entry)>> MapAccess<'de> for Entries<'de, '_, I> {
+impl<'de> MapAccess<'de> for Entries<'de, '_> {
     type Error = Misfit;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Misfit> {
-        for (key, entry) in self.fields.by_ref() {
-            let at = self.at.child(&entry.node, Step::Key(key));
-            if !at.is_left_out() {
-                self.current = Some(at.clone());
-                return at.step(entry.key, |_| seed.deserialize(Key(key))).map(Some);
-            }
-        }
-        Ok(None)
+        let Some((key, mark, at)) = self.advance() else { return Ok(None) };
+        at.step(mark, |_| seed.deserialize(Key(key))).map(Some)
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Misfit> {
@@ -78,19 +102,19 @@ impl<'de, I: Iterator<Item = (&'de String, &'de Entry)>> MapAccess<'de> for Entr
 }
 
 /// Items of an array, without those left out.
-pub struct Items<'a, 'b, I> {
+pub struct Items<'a, 'b> {
     pub at: &'b Decoder<'a>,
-    pub items: I,
+    pub items: Enumerate<slice::Iter<'a, Node>>,
 }
 
-impl<'de, I: Iterator<Item = (usize, &'de Node)>> Items<'de, '_, I> {
+impl<'de> Items<'de, '_> {
     fn next(&mut self) -> Option<Decoder<'de>> {
         let mut items = self.items.by_ref().map(|(index, node)| self.at.child(node, Step::Index(index)));
         items.find(|at| !at.is_left_out())
     }
 }
 
-impl<'de, I: Iterator<Item = (usize, &'de Node)>> SeqAccess<'de> for Items<'de, '_, I> {
+impl<'de> SeqAccess<'de> for Items<'de, '_> {
     type Error = Misfit;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Misfit> {

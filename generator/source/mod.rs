@@ -19,6 +19,7 @@ mod places;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+pub use decode::decode_plain;
 pub use guard::{Limits, child as evaluate_child};
 pub use node::Input;
 pub use origins::Origins;

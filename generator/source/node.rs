@@ -131,6 +131,26 @@ impl Value {
     }
 }
 
+impl From<serde_json::Value> for Node {
+    fn from(value: serde_json::Value) -> Self {
+        use serde_json::Value as Json;
+        let value = match value {
+            Json::Null => Value::Null,
+            Json::Bool(value) => Value::Bool(value),
+            Json::Number(number) => {
+                number.as_i64().map_or_else(|| Value::Float(number.as_f64().unwrap_or_default()), Value::Integer)
+            }
+            Json::String(text) => Value::Text(text),
+            Json::Array(items) => Value::Array(items.into_iter().map(Node::from).collect()),
+            Json::Object(fields) => {
+                let entry = |(key, value): (_, Json)| (key, Entry { key: None, node: value.into() });
+                Value::Record(fields.into_iter().map(entry).collect())
+            }
+        };
+        Node { value, mark: None }
+    }
+}
+
 impl Node {
     pub fn get(&self, key: &str) -> Option<&Entry> {
         match &self.value {

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::de::value::MapAccessDeserializer;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::checked::admit;
 use super::*;
 
 /// The value of a variable.

@@ -1,6 +1,7 @@
 //! The validated model: what the user said about one environment, layers already merged. Plain data that
 //! knows nothing of Compose, Kubernetes or nginx; source positions sit beside it in `Origins`.
 
+pub mod checked;
 pub mod database;
 pub mod edge;
 pub mod env;
@@ -17,6 +18,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use checked::Checked;
 pub use database::{Access, DatabaseUse};
 pub use edge::{Edge, RateLimit, Tls, TlsMode};
 pub use env::{EnvValue, Reference};

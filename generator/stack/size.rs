@@ -5,7 +5,7 @@ use std::fmt;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::text::{Checked, admit};
+use super::checked::{Checked, admit};
 
 macro_rules! quantity {
     ($(#[$doc:meta])* $name:ident($number:ty), $what:literal, $example:literal, $parse:path, $show:path) => {

@@ -1,147 +1,13 @@
-//! Text that is checked at the door: each type accepts one alphabet, and behind the door nobody checks
-//! again. User text is refused rather than escaped, so that no backend can be broken out of.
+//! The texts of a stack, each with its alphabet: names, hosts, paths, images.
 
-use std::cell::RefCell;
 use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::checked::{Checked, admit, checked};
 use crate::codes::Code;
 use crate::words;
-
-/// A text type with one accepted form.
-pub trait Checked: Sized {
-    /// What the text is, with its article: "a host name".
-    const WHAT: &'static str;
-    /// What a refusal is called.
-    const CODE: Code = Code::BadValue;
-    /// A valid example.
-    const EXAMPLE: &'static str;
-    /// Why `text` is refused, or nothing.
-    fn refusal(text: &str) -> Option<String>;
-    fn wrap(text: String) -> Self;
-    /// Stands in for a refused value until the run ends with the refusal.
-    fn stand_in(text: &str) -> Self {
-        Self::wrap(text.to_owned())
-    }
-
-    /// # Errors
-    /// Says why the text is refused.
-    fn new(text: &str) -> Result<Self, String> {
-        match Self::refusal(text) {
-            None => Ok(Self::wrap(text.to_owned())),
-            Some(reason) => Err(reason),
-        }
-    }
-}
-
-/// A refused text: what was expected, with an example, and why it was refused.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
-    pub code: Code,
-    pub expected: String,
-    pub reason: String,
-}
-
-thread_local! {
-    static REFUSED: RefCell<Option<Vec<Refusal>>> = const { RefCell::new(None) };
-}
-
-/// Runs `decode` so that refused texts are collected instead of ending it. The value is usable only
-/// when nothing was refused.
-pub fn collect<T>(decode: impl FnOnce() -> T) -> (T, Vec<Refusal>) {
-    let outer = REFUSED.with(|refused| refused.borrow_mut().replace(Vec::new()));
-    let value = decode();
-    let refused = REFUSED.with(|refused| std::mem::replace(&mut *refused.borrow_mut(), outer));
-    (value, refused.unwrap_or_default())
-}
-
-pub(crate) fn admit<T: Checked>(text: &str) -> Result<T, String> {
-    T::new(text).or_else(|reason| {
-        REFUSED.with(|refused| match &mut *refused.borrow_mut() {
-            Some(list) => {
-                list.push(Refusal {
-                    code: T::CODE,
-                    expected: format!("{}, such as `{}`", T::WHAT, T::EXAMPLE),
-                    reason,
-                });
-                Ok(T::stand_in(text))
-            }
-            None => Err(reason),
-        })
-    })
-}
-
-macro_rules! checked {
-    ($(#[$doc:meta])* $name:ident, $what:literal, $example:literal, $refusal:expr) => {
-        $crate::stack::text::checked! { $(#[$doc])* $name, $what, $example, $refusal, BadValue }
-    };
-    ($(#[$doc:meta])* $name:ident, $what:literal, $example:literal, $refusal:expr, $code:ident) => {
-        $crate::stack::text::checked! { $(#[$doc])* $name, $what, $example, $refusal, $code, std::convert::identity }
-    };
-    ($(#[$doc:meta])* $name:ident, $what:literal, $example:literal, $refusal:expr, $code:ident, $form:expr) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(String);
-
-        impl Checked for $name {
-            const WHAT: &'static str = $what;
-            const CODE: Code = Code::$code;
-            const EXAMPLE: &'static str = $example;
-            fn refusal(text: &str) -> Option<String> {
-                let refusal: fn(&str) -> Option<String> = $refusal;
-                refusal(text)
-            }
-            fn wrap(text: String) -> Self {
-                let form: fn(String) -> String = $form;
-                $name(form(text))
-            }
-        }
-
-        impl $name {
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl std::borrow::Borrow<str> for $name {
-            fn borrow(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(&self.0)
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = String::deserialize(deserializer)?;
-                admit(&text).map_err(serde::de::Error::custom)
-            }
-        }
-
-        impl JsonSchema for $name {
-            fn schema_name() -> std::borrow::Cow<'static, str> {
-                stringify!($name).into()
-            }
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!({ "type": "string", "title": $what, "examples": [$example] })
-            }
-        }
-    };
-}
-
-pub(crate) use checked;
 
 /// A refusal unless every character passes, the length is within `1..=max` and `first` accepts the start.
 pub(crate) fn only(
@@ -458,6 +324,7 @@ fn image(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::checked::collect;
     use super::*;
 
     #[test]

@@ -11,8 +11,8 @@ use crate::database::history::{History, Migration};
 use crate::database::model::Schema;
 use crate::database::plan::plan;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::stack::Checked;
 use crate::stack::SqlIdent;
-use crate::stack::text::Checked;
 
 #[derive(Debug, Args)]
 pub struct Arguments {

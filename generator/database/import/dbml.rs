@@ -7,7 +7,7 @@ use super::Lost;
 use super::tokens::{Kind, Token, tokens};
 use crate::database::ddl::primary_key_name;
 use crate::database::model::*;
-use crate::stack::text::Checked;
+use crate::stack::Checked;
 use crate::stack::{SqlIdent, Text};
 
 /// Reads DBML.

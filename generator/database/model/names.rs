@@ -8,7 +8,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::codes::Code;
 use crate::database::lexer;
 use crate::stack::SqlIdent;
-use crate::stack::text::{Checked, admit, checked, free, only};
+use crate::stack::checked::{Checked, admit, checked};
+use crate::stack::text::{free, only};
 
 /// The schema of names that say none.
 pub const PUBLIC: &str = "public";
@@ -131,7 +132,7 @@ const SPELLINGS: &[(&str, &str)] = &[
     ("bit varying", "varbit"),
 ];
 
-/// Types that every server has.
+/// Types that every server has, sorted.
 pub const BUILT_IN: &[&str] = &[
     "bigint",
     "bit",
@@ -161,8 +162,8 @@ pub const BUILT_IN: &[&str] = &[
     "macaddr8",
     "money",
     "name",
-    "nummultirange",
     "numeric",
+    "nummultirange",
     "numrange",
     "oid",
     "path",
@@ -228,7 +229,7 @@ fn canonical(text: &str) -> Result<String, String> {
         return Err("a serial is no type; use an integer with `identity = 'always`".into());
     }
     let name = SPELLINGS.iter().find(|(other, _)| *other == name).map_or(name.as_str(), |(_, kept)| *kept);
-    if !BUILT_IN.contains(&name)
+    if BUILT_IN.binary_search(&name).is_err()
         && let Some(reason) = ObjectName::refusal(name)
     {
         return Err(format!("it is neither built in nor a name: {reason}"));
@@ -264,7 +265,13 @@ impl TypeName {
     }
 
     pub fn is_built_in(&self) -> bool {
-        BUILT_IN.contains(&self.base())
+        BUILT_IN.binary_search(&self.base()).is_ok()
+    }
+
+    /// The name of the declared type or table, without its schema; none if built in.
+    pub fn declared(&self) -> Option<&str> {
+        let base = self.base();
+        (!self.is_built_in()).then(|| base.split_once('.').map_or(base, |(_, name)| name))
     }
 
     /// The declared type or table that it names, unless built in.
@@ -307,6 +314,7 @@ mod tests {
 
     #[test]
     fn types_have_one_spelling() {
+        assert!(BUILT_IN.is_sorted());
         for (text, expected) in [
             ("INT", "integer"),
             ("timestamp (3) with time zone", "timestamptz(3)"),

@@ -24,8 +24,8 @@ pub fn plan(planner: &mut Planner, all: &Diff, name: &ObjectName, old: &Table, n
         match new.columns.get(column) {
             None => gone(planner, name, old, new, (column, was), &path),
             Some(is) => {
-                let at = At { forced, divided, table: name, column, path: path.key(column.as_str()), rank };
-                let rebuilt = was.kind.object().is_some_and(|kind| all.touched.rebuilt.contains(&kind));
+                let at = At { forced, divided, table: name, column, columns: &path, rank };
+                let rebuilt = all.touched.rebuilds(&was.kind);
                 if all.touched.regenerated_of(name).contains(column) {
                     regenerate(planner, &at, was, is);
                 } else {
@@ -35,7 +35,7 @@ pub fn plan(planner: &mut Planner, all: &Diff, name: &ObjectName, old: &Table, n
         }
     }
     for (column, is) in new.columns.iter().filter(|(column, _)| !old.columns.contains_key(*column)) {
-        add(planner, &At { forced, divided, table: name, column, path: path.key(column.as_str()), rank }, is);
+        add(planner, &At { forced, divided, table: name, column, columns: &path, rank }, is);
     }
 }
 
@@ -46,13 +46,18 @@ struct At<'a> {
     divided: bool,
     table: &'a ObjectName,
     column: &'a SqlIdent,
-    path: FieldPath,
+    /// Where the table's columns stand in the stack.
+    columns: &'a FieldPath,
     rank: usize,
 }
 
 impl At<'_> {
+    fn path(&self) -> FieldPath {
+        self.columns.key(self.column.as_str())
+    }
+
     fn step(&self, phase: Phase, key: &str, what: &str) -> Step {
-        let path = if key.is_empty() { self.path.clone() } else { self.path.key(key) };
+        let path = if key.is_empty() { self.path() } else { self.path().key(key) };
         let why = format!("{}.{} {what}", self.table, self.column);
         Step::new(phase, format!("{}.{}", self.table, self.column), path, why).rank(self.rank)
     }
@@ -198,7 +203,7 @@ fn add(planner: &mut Planner, at: &At, is: &Column) {
     if !filled && is.backfill.is_none() {
         planner.refuse(
             Code::NeedsBackfill,
-            at.path.clone(),
+            at.path(),
             format!("{}.{} is NOT NULL, and rows that exist have no value for it", at.table, at.column),
             "give it a `default`, say `backfill = \"an expression\"`, or make it `nullable`",
         );
@@ -332,7 +337,7 @@ fn change(planner: &mut Planner, at: &At, table: &Table, was: &Column, is: &Colu
     } else if was.generated.is_none() && is.generated.is_some() {
         planner.refuse(
             Code::ChangeRefused,
-            at.path.key("generated"),
+            at.path().key("generated"),
             format!("{}.{} holds values and cannot become computed", at.table, at.column),
             "add a computed column of another name",
         );
@@ -378,7 +383,7 @@ fn retype(planner: &mut Planner, at: &At, table: &Table, was: &Column, is: &Colu
     if table.partition_by.as_ref().is_some_and(|by| by.columns.contains(at.column)) {
         planner.refuse(
             Code::ChangeRefused,
-            at.path.key("type"),
+            at.path().key("type"),
             format!("rows are divided by {}.{}, which cannot change its type", at.table, at.column),
             "make a table of another name, and move the rows",
         );
@@ -389,7 +394,7 @@ fn retype(planner: &mut Planner, at: &At, table: &Table, was: &Column, is: &Colu
     if matches!(conversion, Conversion::Other) && is.using.is_none() && !same {
         planner.refuse(
             Code::NeedsUsing,
-            at.path.key("type"),
+            at.path().key("type"),
             format!("{}.{}: {} does not become {} by itself", at.table, at.column, was.kind, is.kind),
             &format!("say how, such as `using = \"{}::{}\"`, or add another column", at.column, is.kind),
         );
@@ -431,7 +436,7 @@ fn retype(planner: &mut Planner, at: &At, table: &Table, was: &Column, is: &Colu
 fn refuse_identity(planner: &mut Planner, at: &At) {
     planner.refuse(
         Code::ChangeRefused,
-        at.path.key("identity"),
+        at.path().key("identity"),
         format!("{} is divided into partitions, and its columns are numbered from the start or not at all", at.table),
         "use a sequence and `default = \"nextval('…')\"`",
     );

@@ -18,58 +18,61 @@ pub enum Kind {
 }
 
 /// An object.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Node(pub Kind, pub ObjectName);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Node<'a>(pub Kind, pub &'a ObjectName);
 
-impl fmt::Display for Node {
+impl fmt::Display for Node<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.1)
     }
 }
 
 /// All objects of a schema, those that others need first.
-pub struct Graph {
-    positions: BTreeMap<Node, usize>,
-    /// What a node cannot exist without, as the server sees it.
-    needs: BTreeMap<Node, BTreeSet<Node>>,
+pub struct Graph<'a> {
+    /// In the order of kinds and names; elsewhere a node is its index here.
+    nodes: Vec<Node<'a>>,
+    /// Per node, from 1.
+    positions: Vec<usize>,
+    /// Per node: what it cannot exist without, as the server sees it.
+    needs: Vec<BTreeSet<usize>>,
 }
 
-impl Graph {
+impl<'a> Graph<'a> {
     /// # Errors
     /// Objects that need each other in a circle.
-    pub fn new(schema: &Schema) -> Result<Self, Vec<Node>> {
-        let mut nodes: BTreeMap<Node, BTreeSet<Node>> = BTreeMap::new();
-        let mut names: BTreeMap<&str, Vec<Node>> = BTreeMap::new();
-        for node in all(schema) {
-            nodes.insert(node, BTreeSet::new());
+    pub fn new(schema: &'a Schema) -> Result<Self, Vec<Node<'a>>> {
+        let nodes: Vec<Node> = all(schema).collect();
+        let mut names: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for (i, node) in nodes.iter().enumerate() {
+            names.entry(node.1.name()).or_default().push(i);
         }
-        for node in nodes.keys() {
-            // Borrowed from the schema through the key's own name.
-            names.entry(name_in(schema, node)).or_default().push(node.clone());
+        let mut needs = vec![BTreeSet::new(); nodes.len()];
+        // With what must exist only when a node is created.
+        let mut before = needs.clone();
+        for (i, node) in nodes.iter().enumerate() {
+            mentions(schema, node, &mut |word, always| {
+                let known = names.get(word).into_iter().flatten().copied();
+                for other in known.filter(|other| *other != i && !hides(schema, node, &nodes[*other])) {
+                    before[i].insert(other);
+                    if always {
+                        needs[i].insert(other);
+                    }
+                }
+            });
         }
-        let mut order: BTreeMap<Node, BTreeSet<Node>> = BTreeMap::new();
-        for node in nodes.keys() {
-            let (needed, before) = mentions(schema, node);
-            let find = |found: &BTreeSet<String>| -> BTreeSet<Node> {
-                let known = found.iter().filter_map(|word| names.get(word.as_str())).flatten();
-                known.filter(|other| *other != node && !hides(schema, node, other)).cloned().collect()
-            };
-            let mut all = find(&before);
-            all.extend(find(&needed));
-            order.insert(node.clone(), all);
+        match sort(&before) {
+            Ok(positions) => Ok(Graph { nodes, positions, needs }),
+            Err(cycle) => Err(cycle.into_iter().map(|i| nodes[i]).collect()),
         }
-        for (node, needs) in &mut nodes {
-            let (needed, _) = mentions(schema, node);
-            let known = needed.iter().filter_map(|word| names.get(word.as_str())).flatten();
-            needs.extend(known.filter(|other| *other != node && !hides(schema, node, other)).cloned());
-        }
-        let positions = sort(order)?;
-        Ok(Graph { positions, needs: nodes })
+    }
+
+    fn find(&self, kind: Kind, name: &ObjectName) -> Option<usize> {
+        self.nodes.binary_search(&Node(kind, name)).ok()
     }
 
     /// From 1: where the object stands, those that it needs before it.
     pub fn position(&self, kind: Kind, name: &ObjectName) -> usize {
-        self.positions.get(&Node(kind, name.clone())).copied().unwrap_or_default()
+        self.find(kind, name).map_or(0, |i| self.positions[i])
     }
 
     /// From 1: the same from the other end.
@@ -78,114 +81,101 @@ impl Graph {
     }
 
     /// What an object cannot exist without.
-    pub fn needs(&self, kind: Kind, name: &ObjectName) -> impl Iterator<Item = &Node> {
-        self.needs.get(&Node(kind, name.clone())).into_iter().flatten()
+    pub fn needs(&self, kind: Kind, name: &ObjectName) -> impl Iterator<Item = Node<'a>> {
+        self.find(kind, name).into_iter().flat_map(|i| &self.needs[i]).map(|other| self.nodes[*other])
     }
 }
 
 /// A column hides a function or sequence of the same name in the expressions of its table.
 fn hides(schema: &Schema, node: &Node, other: &Node) -> bool {
     let Node(Kind::Table, name) = node else { return false };
-    let column = |column: &crate::stack::SqlIdent| column.as_str() == other.1.name();
     matches!(other.0, Kind::Function | Kind::Table | Kind::View)
-        && schema.tables.get(name).is_some_and(|table| table.columns.keys().any(column))
+        && schema.tables.get(*name).is_some_and(|table| table.columns.contains_key(other.1.name()))
 }
 
-fn all(schema: &Schema) -> impl Iterator<Item = Node> {
-    let types = schema.types.keys().map(|name| Node(Kind::Type, name.clone()));
-    let sequences = schema.sequences.keys().map(|name| Node(Kind::Sequence, name.clone()));
-    let functions = schema.functions.keys().map(|name| Node(Kind::Function, name.clone()));
-    let tables = schema.tables.keys().map(|name| Node(Kind::Table, name.clone()));
-    let views = schema.views.keys().map(|name| Node(Kind::View, name.clone()));
+/// In the order of kinds, then of names.
+fn all(schema: &Schema) -> impl Iterator<Item = Node<'_>> {
+    let types = schema.types.keys().map(|name| Node(Kind::Type, name));
+    let sequences = schema.sequences.keys().map(|name| Node(Kind::Sequence, name));
+    let functions = schema.functions.keys().map(|name| Node(Kind::Function, name));
+    let tables = schema.tables.keys().map(|name| Node(Kind::Table, name));
+    let views = schema.views.keys().map(|name| Node(Kind::View, name));
     types.chain(sequences).chain(functions).chain(tables).chain(views)
 }
 
-fn name_in<'a>(schema: &'a Schema, node: &Node) -> &'a str {
-    let name = match node.0 {
-        Kind::Type => schema.types.get_key_value(&node.1).map(|(name, _)| name),
-        Kind::Sequence => schema.sequences.get_key_value(&node.1).map(|(name, _)| name),
-        Kind::Function => schema.functions.get_key_value(&node.1).map(|(name, _)| name),
-        Kind::Table => schema.tables.get_key_value(&node.1).map(|(name, _)| name),
-        Kind::View => schema.views.get_key_value(&node.1).map(|(name, _)| name),
-    };
-    name.map_or("", ObjectName::name)
-}
-
-/// The words that a node needs at any time, and those that must exist when it is created.
-fn mentions(schema: &Schema, node: &Node) -> (BTreeSet<String>, BTreeSet<String>) {
-    let (mut needed, mut before) = (BTreeSet::new(), BTreeSet::new());
-    let kind_word = |kind: &TypeName| kind.object().map(|object| object.name().to_owned());
+/// Tells each word that a node needs, and whether at any time or only when it is created.
+fn mentions(schema: &Schema, node: &Node, tell: &mut impl FnMut(&str, bool)) {
     match node.0 {
-        Kind::Type => match schema.types.get(&node.1) {
+        Kind::Type => match schema.types.get(node.1) {
             Some(UserType::Domain(domain)) => {
-                needed.extend(kind_word(&domain.base));
-                let texts = domain.default.iter().chain(domain.checks.values());
-                needed.extend(texts.flat_map(|text| words(text.as_str())));
+                tell(base(&domain.base), true);
+                domain.default.iter().chain(domain.checks.values()).for_each(|text| read(text.as_str(), true, tell));
             }
-            Some(UserType::Composite(kind)) => {
-                needed.extend(kind.attributes.iter().filter_map(|part| kind_word(&part.kind)));
-            }
+            Some(UserType::Composite(kind)) => kind.attributes.iter().for_each(|part| tell(base(&part.kind), true)),
             Some(UserType::Enum(_)) | None => {}
         },
         Kind::Sequence => {}
         Kind::Function => {
-            if let Some(function) = schema.functions.get(&node.1) {
-                needed.extend(function.arguments.iter().filter_map(|argument| kind_word(&argument.kind)));
+            if let Some(function) = schema.functions.get(node.1) {
+                function.arguments.iter().for_each(|argument| tell(base(&argument.kind), true));
                 let defaults = function.arguments.iter().filter_map(|argument| argument.default.as_ref());
-                let texts = defaults.chain(&function.returns);
-                needed.extend(texts.flat_map(|text| words(text.as_str())));
+                defaults.chain(&function.returns).for_each(|text| read(text.as_str(), true, tell));
                 // The server reads the body of an SQL function when it is created, and no other.
                 if function.language == FunctionLanguage::Sql {
-                    before.extend(words(function.body.as_str()));
+                    read(function.body.as_str(), false, tell);
                 }
-                before.extend(function.depends_on.iter().map(|name| name.name().to_owned()));
+                function.depends_on.iter().for_each(|name| tell(name.name(), false));
             }
         }
         Kind::Table => {
-            if let Some(table) = schema.tables.get(&node.1) {
+            if let Some(table) = schema.tables.get(node.1) {
                 for column in table.columns.values() {
-                    needed.extend(kind_word(&column.kind));
-                    let texts = column.default.iter().chain(&column.generated);
-                    needed.extend(texts.flat_map(|text| words(text.as_str())));
+                    tell(base(&column.kind), true);
+                    column.default.iter().chain(&column.generated).for_each(|text| read(text.as_str(), true, tell));
                 }
-                needed.extend(table.checks.values().flat_map(|text| words(text.as_str())));
-                for exclude in table.excludes.values() {
-                    needed.extend(exclude.elements.iter().flat_map(|element| words(element.expression.as_str())));
-                }
+                let elements = table.excludes.values().flat_map(|exclude| &exclude.elements);
+                let texts = table.checks.values().chain(elements.map(|element| &element.expression));
+                texts.for_each(|text| read(text.as_str(), true, tell));
             }
         }
         Kind::View => {
-            if let Some(view) = schema.views.get(&node.1) {
-                needed.extend(words(view.query.as_str()));
-                needed.extend(view.depends_on.iter().map(|name| name.name().to_owned()));
+            if let Some(view) = schema.views.get(node.1) {
+                read(view.query.as_str(), true, tell);
+                view.depends_on.iter().for_each(|name| tell(name.name(), true));
             }
         }
     }
-    (needed, before)
 }
 
-/// Kahn's algorithm; of what is ready, the smallest comes first.
-fn sort(needs: BTreeMap<Node, BTreeSet<Node>>) -> Result<BTreeMap<Node, usize>, Vec<Node>> {
-    let mut waiting: BTreeMap<&Node, usize> = needs.iter().map(|(node, needs)| (node, needs.len())).collect();
-    let mut wanted_by: BTreeMap<&Node, Vec<&Node>> = BTreeMap::new();
-    for (node, needs) in &needs {
-        for need in needs {
-            wanted_by.entry(need).or_default().push(node);
-        }
+fn read(text: &str, always: bool, tell: &mut impl FnMut(&str, bool)) {
+    words(text).for_each(|word| tell(&word, always));
+}
+
+/// Types of the server have no node, and an empty word names none.
+fn base(kind: &TypeName) -> &str {
+    kind.declared().unwrap_or_default()
+}
+
+/// Kahn's algorithm; of what is ready, the smallest comes first. The position of each from 1, or what is left.
+fn sort(needs: &[BTreeSet<usize>]) -> Result<Vec<usize>, Vec<usize>> {
+    let mut waiting: Vec<usize> = needs.iter().map(BTreeSet::len).collect();
+    let mut wanted_by: Vec<Vec<usize>> = vec![Vec::new(); needs.len()];
+    for (i, needs) in needs.iter().enumerate() {
+        needs.iter().for_each(|need| wanted_by[*need].push(i));
     }
-    let mut ready: BTreeSet<&Node> = waiting.iter().filter(|(_, count)| **count == 0).map(|(node, _)| *node).collect();
-    let mut positions = BTreeMap::new();
-    while let Some(node) = ready.pop_first() {
-        waiting.remove(node);
-        positions.insert(node.clone(), positions.len() + 1);
-        for other in wanted_by.get(node).into_iter().flatten() {
-            if let Some(count) = waiting.get_mut(other) {
-                *count -= 1;
-                if *count == 0 {
-                    ready.insert(other);
-                }
+    let mut ready: BTreeSet<usize> = (0..needs.len()).filter(|i| waiting[*i] == 0).collect();
+    let mut positions = vec![0; needs.len()];
+    let mut next = 1;
+    while let Some(i) = ready.pop_first() {
+        positions[i] = next;
+        next += 1;
+        for other in &wanted_by[i] {
+            waiting[*other] -= 1;
+            if waiting[*other] == 0 {
+                ready.insert(*other);
             }
         }
     }
-    if waiting.is_empty() { Ok(positions) } else { Err(waiting.into_keys().cloned().collect()) }
+    let left: Vec<usize> = (0..needs.len()).filter(|i| positions[*i] == 0).collect();
+    if left.is_empty() { Ok(positions) } else { Err(left) }
 }

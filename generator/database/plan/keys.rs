@@ -2,10 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Diff, Phase, Planner, Step, intersects};
+use super::{Diff, Phase, Planner, Step, mentions};
 use crate::database::ddl;
 use crate::database::hazard::Hazard;
-use crate::database::lexer::words;
 use crate::database::model::*;
 use crate::diagnostic::FieldPath;
 use crate::stack::SqlIdent;
@@ -20,18 +19,12 @@ struct Lost {
     indexes: BTreeSet<SqlIdent>,
 }
 
-fn mentions(texts: impl IntoIterator<Item = impl AsRef<str>>, columns: &BTreeSet<SqlIdent>) -> bool {
-    texts.into_iter().any(|text| intersects(columns, &words(text.as_ref())))
+fn any_mentions<'a>(texts: impl IntoIterator<Item = &'a Expression>, columns: &BTreeSet<SqlIdent>) -> bool {
+    texts.into_iter().any(|text| mentions(text.as_str(), columns))
 }
 
 fn overlap<'a>(columns: impl IntoIterator<Item = &'a SqlIdent>, set: &BTreeSet<SqlIdent>) -> bool {
     columns.into_iter().any(|column| set.contains(column))
-}
-
-impl AsRef<str> for Expression {
-    fn as_ref(&self) -> &str {
-        self.as_str()
-    }
 }
 
 /// What of the old table does not stay as it is: dropped, changed, or made of a column that is made anew.
@@ -56,7 +49,7 @@ fn lost(all: &Diff, name: &ObjectName, old: &Table, new: Option<&Table>) -> Lost
         checks: keep(
             old.checks
                 .iter()
-                .filter(|(key, was)| is.checks.get(*key) != Some(was) || mentions([*was], &both))
+                .filter(|(key, was)| is.checks.get(*key) != Some(was) || mentions(was.as_str(), &both))
                 .map(|(key, _)| key)
                 .collect(),
         ),
@@ -65,7 +58,7 @@ fn lost(all: &Diff, name: &ObjectName, old: &Table, new: Option<&Table>) -> Lost
                 .iter()
                 .filter(|(key, was)| {
                     let texts = was.elements.iter().map(|element| &element.expression).chain(&was.predicate);
-                    is.excludes.get(*key) != Some(was) || mentions(texts, &both)
+                    is.excludes.get(*key) != Some(was) || any_mentions(texts, &both)
                 })
                 .map(|(key, _)| key)
                 .collect(),
@@ -93,7 +86,7 @@ fn lost(all: &Diff, name: &ObjectName, old: &Table, new: Option<&Table>) -> Lost
 
 /// Comments are changed in place.
 fn same_index(a: &Index, b: &Index) -> bool {
-    Index { comment: None, ..a.clone() } == Index { comment: None, ..b.clone() }
+    a == b || Index { comment: None, ..a.clone() } == Index { comment: None, ..b.clone() }
 }
 
 fn index_lost(was: &Index, both: &BTreeSet<SqlIdent>, again: &BTreeSet<SqlIdent>) -> bool {
@@ -102,7 +95,7 @@ fn index_lost(was: &Index, both: &BTreeSet<SqlIdent>, again: &BTreeSet<SqlIdent>
     // An operator class belongs to a type.
     let classes =
         was.columns.iter().filter(|column| column.opclass.is_some()).filter_map(|column| column.column.as_ref());
-    overlap(columns, again) || mentions(texts, both) || overlap(classes, both)
+    overlap(columns, again) || any_mentions(texts, both) || overlap(classes, both)
 }
 
 /// Whether the key that a foreign key points to is dropped, or a column of it has another type.

@@ -20,10 +20,11 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use step::{Down, Mode, Phase, Step};
 
 use super::hazard::Hazard;
+use super::lexer::words;
 use super::model::*;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::stack::SqlIdent;
-use graph::Graph;
+use graph::{Graph, Kind, Node};
 
 /// The steps of a plan in the groups that are applied as one.
 pub type Groups = Vec<Vec<Step>>;
@@ -46,7 +47,18 @@ pub fn plan(old: &Schema, new: &Schema, root: &FieldPath) -> Result<Groups, Vec<
         }
     };
     let touched = Touched::new(&renamed, new, &old_graph);
-    let all = Diff { before: old, names: &renamed.names, old: &renamed.schema, new, old_graph, new_graph, touched };
+    let all = Diff {
+        before: old,
+        names: &renamed.names,
+        old: &renamed.schema,
+        new,
+        old_graph,
+        new_graph,
+        touched: &touched,
+        moved: touched.moved(&renamed.schema, new),
+        fresh: fresh(&renamed.schema, new),
+        relations: relations(new),
+    };
     objects::plan(&mut planner, &all);
     routines::plan(&mut planner, &all);
     table::plan(&mut planner, &all);
@@ -86,9 +98,32 @@ struct Diff<'a> {
     names: &'a BTreeMap<ObjectName, ObjectName>,
     old: &'a Schema,
     new: &'a Schema,
-    old_graph: Graph,
-    new_graph: Graph,
-    touched: Touched,
+    old_graph: Graph<'a>,
+    new_graph: Graph<'a>,
+    touched: &'a Touched,
+    /// By their names: objects that go away or are made anew.
+    moved: BTreeMap<&'a str, Vec<Node<'a>>>,
+    /// By their columns: the first of the tables that are new.
+    fresh: BTreeMap<Vec<&'a SqlIdent>, &'a ObjectName>,
+    /// What shares one space of names in a schema, of the new side.
+    relations: BTreeSet<ObjectName>,
+}
+
+fn fresh<'a>(old: &Schema, new: &'a Schema) -> BTreeMap<Vec<&'a SqlIdent>, &'a ObjectName> {
+    let mut fresh = BTreeMap::new();
+    for (name, table) in new.tables.iter().filter(|(name, _)| !old.tables.contains_key(*name)) {
+        fresh.entry(table.columns.keys().collect()).or_insert(name);
+    }
+    fresh
+}
+
+fn relations(schema: &Schema) -> BTreeSet<ObjectName> {
+    let tables = schema.tables.iter().flat_map(|(name, table)| {
+        let inner = table.indexes.keys().chain(table.uniques.keys()).chain(table.excludes.keys());
+        let inner = inner.chain(table.partitions.keys()).map(|index| name.beside(index));
+        std::iter::once(name.clone()).chain(inner)
+    });
+    tables.chain(schema.views.keys().cloned()).chain(schema.sequences.keys().cloned()).collect()
 }
 
 /// What has to be made anew since what it is made of changes.
@@ -122,13 +157,13 @@ impl Touched {
             if table.columns.keys().ne(next.columns.keys()) {
                 touched.tables.insert(name.clone());
             }
-            let rebuilt = |column: &Column| column.kind.object().is_some_and(|kind| touched.rebuilt.contains(&kind));
             let types: BTreeSet<SqlIdent> = table
                 .columns
                 .iter()
                 .filter(|(column, was)| {
                     let is = next.columns.get(*column);
-                    is.is_some_and(|is| is.kind != was.kind || is.collation != was.collation) || rebuilt(was)
+                    is.is_some_and(|is| is.kind != was.kind || is.collation != was.collation)
+                        || touched.rebuilds(&was.kind)
                 })
                 .map(|(column, _)| column.clone())
                 .collect();
@@ -138,9 +173,7 @@ impl Touched {
                 .filter(|(column, was)| {
                     let Some(expression) = &was.generated else { return false };
                     let Some(is) = next.columns.get(*column).filter(|is| is.generated.is_some()) else { return false };
-                    is.generated != was.generated
-                        || is.kind != was.kind
-                        || intersects(&types, &super::lexer::words(expression.as_str()))
+                    is.generated != was.generated || is.kind != was.kind || mentions(expression.as_str(), &types)
                 })
                 .map(|(column, _)| column.clone())
                 .collect();
@@ -154,6 +187,21 @@ impl Touched {
         touched
     }
 
+    /// Whether values of a type are of an enumeration that is built anew.
+    fn rebuilds(&self, kind: &TypeName) -> bool {
+        !self.rebuilt.is_empty() && kind.object().is_some_and(|kind| self.rebuilt.contains(&kind))
+    }
+
+    fn moved<'a>(&'a self, old: &'a Schema, new: &Schema) -> BTreeMap<&'a str, Vec<Node<'a>>> {
+        let gone = old.functions.keys().filter(|name| !new.functions.contains_key(*name));
+        let routines = self.routines.iter().chain(gone).map(|name| Node(Kind::Function, name));
+        let mut moved: BTreeMap<&str, Vec<Node>> = BTreeMap::new();
+        for node in routines.chain(self.tables.iter().map(|name| Node(Kind::Table, name))) {
+            moved.entry(node.1.name()).or_default().push(node);
+        }
+        moved
+    }
+
     fn types_of(&self, table: &ObjectName) -> &BTreeSet<SqlIdent> {
         static NONE: BTreeSet<SqlIdent> = BTreeSet::new();
         self.types.get(table).unwrap_or(&NONE)
@@ -165,8 +213,9 @@ impl Touched {
     }
 }
 
-fn intersects(names: &BTreeSet<SqlIdent>, words: &BTreeSet<String>) -> bool {
-    names.iter().any(|name| words.contains(name.as_str()))
+/// Whether a text mentions one of the columns.
+fn mentions(text: &str, columns: &BTreeSet<SqlIdent>) -> bool {
+    !columns.is_empty() && words(text).any(|word| columns.contains(word.as_ref()))
 }
 
 /// Collects steps and findings.

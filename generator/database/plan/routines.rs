@@ -35,7 +35,7 @@ pub fn touch(touched: &mut Touched, old: &Schema, new: &Schema, graph: &Graph) {
     }
     loop {
         let before = touched.routines.len();
-        let changes = |Node(kind, name): &Node| match kind {
+        let changes = |Node(kind, name): Node| match kind {
             Kind::Table => touched.tables.contains(name) || !new.tables.contains_key(name),
             Kind::View => touched.routines.contains(name) || !new.views.contains_key(name),
             Kind::Function => touched.routines.contains(name) || !new.functions.contains_key(name),
@@ -45,10 +45,10 @@ pub fn touch(touched: &mut Touched, old: &Schema, new: &Schema, graph: &Graph) {
         let views = old.views.keys().filter(|name| graph.needs(Kind::View, name).any(changes));
         // A function is made of its arguments and result; tables among them are row types.
         let functions = old.functions.keys().filter(|name| {
-            graph.needs(Kind::Function, name).any(|node| node.0 != Kind::Table && changes(node))
-                || graph
-                    .needs(Kind::Function, name)
-                    .any(|Node(kind, table)| *kind == Kind::Table && !new.tables.contains_key(table))
+            graph.needs(Kind::Function, name).any(|node| match node {
+                Node(Kind::Table, table) => !new.tables.contains_key(table),
+                _ => changes(node),
+            })
         });
         let more: Vec<ObjectName> = views.chain(functions).cloned().collect();
         touched.routines.extend(more);
@@ -138,7 +138,7 @@ fn functions(planner: &mut Planner, all: &Diff) {
 
 /// Something that holds data or guards it and is made of a function.
 fn used_by(schema: &Schema, function: &ObjectName) -> Option<String> {
-    let mentions = |text: &Expression| words(text.as_str()).contains(function.name());
+    let mentions = |text: &Expression| words(text.as_str()).any(|word| word == function.name());
     for (name, table) in &schema.tables {
         let columns = table.columns.iter();
         let mut found = columns

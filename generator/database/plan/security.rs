@@ -1,6 +1,7 @@
 //! Row-level security, policies and triggers.
 
-use super::{Diff, Phase, Planner, Step, intersects};
+use super::graph::{Kind, Node};
+use super::{Diff, Phase, Planner, Step};
 use crate::database::ddl;
 use crate::database::hazard::Hazard;
 use crate::database::lexer::words;
@@ -8,25 +9,19 @@ use crate::database::model::*;
 use crate::diagnostic::FieldPath;
 use crate::stack::SqlIdent;
 
-fn policy_words(policy: &Policy) -> std::collections::BTreeSet<String> {
-    policy.using.iter().chain(&policy.check).flat_map(|text| words(text.as_str())).collect()
-}
-
-/// Whether something is made of what is made anew: a function or view, a column, a table with such columns.
-fn touched(all: &Diff, name: &ObjectName, found: &std::collections::BTreeSet<String>) -> bool {
-    let routine = all.touched.routines.iter().any(|routine| found.contains(routine.name()));
-    let gone = all
-        .old
-        .functions
-        .keys()
-        .any(|function| !all.new.functions.contains_key(function) && found.contains(function.name()));
-    let columns = intersects(all.touched.types_of(name), found) || intersects(all.touched.regenerated_of(name), found);
-    let others = all.touched.tables.iter().any(|table| table != name && found.contains(table.name()));
-    routine || gone || columns || others
+/// Whether a policy is made of what is made anew: a function or view, a column, another table with such columns.
+fn touched(all: &Diff, name: &ObjectName, policy: &Policy) -> bool {
+    let (types, again) = (all.touched.types_of(name), all.touched.regenerated_of(name));
+    let mut words = policy.using.iter().chain(&policy.check).flat_map(|text| words(text.as_str()));
+    words.any(|word| {
+        let word = word.as_ref();
+        let mut moved = all.moved.get(word).into_iter().flatten();
+        moved.any(|node| *node != Node(Kind::Table, name)) || types.contains(word) || again.contains(word)
+    })
 }
 
 fn policy_stays(all: &Diff, name: &ObjectName, key: &SqlIdent, was: &Policy, new: Option<&Table>) -> bool {
-    new.and_then(|new| new.policies.get(key)) == Some(was) && !touched(all, name, &policy_words(was))
+    new.and_then(|new| new.policies.get(key)) == Some(was) && !touched(all, name, was)
 }
 
 fn trigger_stays(all: &Diff, name: &ObjectName, key: &SqlIdent, was: &Trigger, new: Option<&Table>) -> bool {

@@ -53,10 +53,9 @@ fn create(planner: &mut Planner, all: &Diff, name: &ObjectName, new: &Table, pat
 fn drop_table(planner: &mut Planner, all: &Diff, name: &ObjectName, old: &Table) {
     let path = planner.path(&["tables"]);
     let key = name.as_str();
-    let alike = all.new.tables.iter().find(|(other, new)| {
-        !all.old.tables.contains_key(*other) && new.columns.keys().eq(old.columns.keys()) && !old.columns.is_empty()
-    });
-    if let Some((other, _)) = alike.filter(|_| !planner.allows(key, Hazard::DeletesData)) {
+    let columns: Vec<&SqlIdent> = old.columns.keys().collect();
+    let alike = all.fresh.get(&columns).filter(|_| !columns.is_empty() && !planner.allows(key, Hazard::DeletesData));
+    if let Some(other) = alike {
         let finding = planner
             .error(Code::RenameUnclear, planner.path(&["tables", other.as_str()]))
             .message(format!("{name} is gone, and {other} is new with the same columns"))
@@ -70,11 +69,8 @@ fn drop_table(planner: &mut Planner, all: &Diff, name: &ObjectName, old: &Table)
     }
     keys::teardown(planner, all, name, old, None, &path);
     security::teardown(planner, all, name, old, None, &path);
-    let collides = relations(all.new).any(|relation| relation == *name)
-        || old.indexes.keys().chain(old.uniques.keys()).any(|index| {
-            let index = name.beside(index);
-            relations(all.new).any(|relation| relation == index)
-        });
+    let mut indexes = old.indexes.keys().chain(old.uniques.keys());
+    let collides = all.relations.contains(name) || indexes.any(|index| all.relations.contains(&name.beside(index)));
     let phase = if collides { Phase::Teardown } else { Phase::Contract };
     planner.push(
         Step::new(phase, key, path, format!("the table {name} is gone"))
@@ -83,16 +79,6 @@ fn drop_table(planner: &mut Planner, all: &Diff, name: &ObjectName, old: &Table)
             .never(LOSES)
             .hazard(Hazard::DeletesData),
     );
-}
-
-/// Names that share one space in a schema.
-fn relations(schema: &Schema) -> impl Iterator<Item = ObjectName> {
-    let tables = schema.tables.iter().flat_map(|(name, table)| {
-        let inner = table.indexes.keys().chain(table.uniques.keys()).chain(table.excludes.keys());
-        let inner = inner.chain(table.partitions.keys()).map(|index| name.beside(index));
-        std::iter::once(name.clone()).chain(inner)
-    });
-    tables.chain(schema.views.keys().cloned()).chain(schema.sequences.keys().cloned())
 }
 
 fn change(planner: &mut Planner, all: &Diff, name: &ObjectName, old: &Table, new: &Table, path: &FieldPath) {
@@ -176,6 +162,9 @@ fn comments(planner: &mut Planner, all: &Diff, name: &ObjectName, old: &Table, n
         // A column that is dropped and added has lost its comment.
         let was = old.columns.get(column).filter(|_| !all.touched.regenerated_of(name).contains(column));
         let both = (was.map_or(&none, |was| &was.comment), &is.comment);
+        if both.0 == both.1 {
+            continue;
+        }
         let path = path.key("columns").key(column.as_str());
         let object = format!("{object}.{}", quoted(column));
         comment(planner, Phase::Attach, 1, "COLUMN", &object, &format!("{name}.{column}"), both, &path);

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use nself::database::history::{Files, History};
 use nself::stack::SqlIdent;
-use nself::stack::text::Checked;
+use nself::stack::Checked;
 
 use super::server::{Server, Version};
 use crate::support::{Ran, nself_in, root, run, stack, tool};

@@ -61,7 +61,7 @@ GRANT SELECT ON nself.ledger TO PUBLIC;
 CREATE TABLE IF NOT EXISTS nself.catalog (only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row), digest text NOT NULL);
 
 CREATE TEMPORARY TABLE nself_manifest (number integer PRIMARY KEY, name text, sum text, chain text);
-INSERT INTO nself_manifest VALUES (1, '0001_init', '2ba9d4ada2b235a53e079d7579ffdc0479dce4a34e071aa2fadb248dbc89c533', '59d81db03b65304b07a18e0f93d3a7af6c0c0bca7a58ee41a137901a005d71e9');
+INSERT INTO nself_manifest VALUES (1, '0001_init', '2ba9d4ada2b235a53e079d7579ffdc0479dce4a34e071aa2fadb248dbc89c533', '08fcc878f760eafcdba76e76e0f15bc810ae8c214cfb1787a978fe299259b45f');
 
 -- What was applied is the beginning of what there is to apply, or nothing is touched.
 DO $$ DECLARE row record; BEGIN
@@ -230,7 +230,7 @@ SET LOCAL ROLE "tickets";
 \ir 0001_init.sql
 RESET ROLE;
 INSERT INTO nself.ledger (number, name, sum, chain, state)
-  VALUES (1, '0001_init', '2ba9d4ada2b235a53e079d7579ffdc0479dce4a34e071aa2fadb248dbc89c533', '59d81db03b65304b07a18e0f93d3a7af6c0c0bca7a58ee41a137901a005d71e9', 'done');
+  VALUES (1, '0001_init', '2ba9d4ada2b235a53e079d7579ffdc0479dce4a34e071aa2fadb248dbc89c533', '08fcc878f760eafcdba76e76e0f15bc810ae8c214cfb1787a978fe299259b45f', 'done');
 COMMIT;
 SET search_path = public;
 \endif

@@ -61,7 +61,7 @@ GRANT SELECT ON nself.ledger TO PUBLIC;
 CREATE TABLE IF NOT EXISTS nself.catalog (only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row), digest text NOT NULL);
 
 CREATE TEMPORARY TABLE nself_manifest (number integer PRIMARY KEY, name text, sum text, chain text);
-INSERT INTO nself_manifest VALUES (1, '0001_init', '80468cc59235e0e026a69f877e2f53849cd59dd4078eb2e4cb13ee059c723b84', 'a7abd1c48a89586e549feefb2a4bf203f335c6677f1a29315c62523da49443c9');
+INSERT INTO nself_manifest VALUES (1, '0001_init', '80468cc59235e0e026a69f877e2f53849cd59dd4078eb2e4cb13ee059c723b84', '85656eef55aef42364d4d873cbfbfbe4162648f526c3392bc0139ec423691481');
 
 -- What was applied is the beginning of what there is to apply, or nothing is touched.
 DO $$ DECLARE row record; BEGIN
@@ -229,7 +229,7 @@ SET LOCAL ROLE "tickets";
 \ir 0001_init.sql
 RESET ROLE;
 INSERT INTO nself.ledger (number, name, sum, chain, state)
-  VALUES (1, '0001_init', '80468cc59235e0e026a69f877e2f53849cd59dd4078eb2e4cb13ee059c723b84', 'a7abd1c48a89586e549feefb2a4bf203f335c6677f1a29315c62523da49443c9', 'done');
+  VALUES (1, '0001_init', '80468cc59235e0e026a69f877e2f53849cd59dd4078eb2e4cb13ee059c723b84', '85656eef55aef42364d4d873cbfbfbe4162648f526c3392bc0139ec423691481', 'done');
 COMMIT;
 SET search_path = public;
 \endif
