@@ -96,11 +96,12 @@ fn refinery_gives_the_same_database() {
     let ran = ask();
     assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
     let catalog = |database: &str| server.session("owner", database).catalog();
-    assert_eq!(without(&catalog("exported"), "refinery_schema_history"), catalog("orders"));
-    // It notices what was edited, so what was applied is what it read.
-    let file = project.folder.path().join("refinery/V1__init.sql");
-    fs::write(&file, fs::read_to_string(&file).unwrap() + "\n-- edited\n").unwrap();
-    assert!(ask().code != 0);
+    let ours = |database: &str| without(&catalog(database), "refinery_schema_history");
+    assert_eq!(ours("exported"), ours("orders"));
+    // It knows each by number and name, so a second run has nothing to do.
+    let history = "SELECT string_agg(version || ' ' || name, ', ' ORDER BY version) FROM refinery_schema_history;";
+    assert_eq!(ask().code, 0);
+    assert_eq!(server.session("owner", "exported").must(history).trim(), "1 init, 2 next");
     // It has one transaction for each file, whatever stands in it.
     project.next(SECOND);
     let ran = export("other");

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use nself::database::history::{Files, History};
-use nself::stack::SqlIdent;
 use nself::stack::Checked;
+use nself::stack::SqlIdent;
 
 use super::server::{Server, Version};
 use crate::support::{Ran, nself_in, root, run, stack, tool};
