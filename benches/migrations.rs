@@ -1,6 +1,9 @@
 //! Time from two schemas of 1,000 and 10,000 tables with 17 columns each to the text of the migrations, without the
-//! evaluation of Nickel. Prints; asserts nothing.
+//! evaluation of Nickel. Prints; asserts nothing. `--write FOLDER` writes the smaller pair instead, as `db/old` and
+//! `db/new` and as SQL, for whole programs.
 
+use std::fs;
+use std::path::Path;
 use std::time::Instant;
 
 use nself::database::history::History;
@@ -44,7 +47,26 @@ fn milliseconds(from: Instant) -> f64 {
     from.elapsed().as_secs_f64() * 1000.0
 }
 
-fn main() {
+/// A schema as a written history, and as the SQL that makes it.
+fn write(folder: &Path, name: &str, schema: &Schema) -> std::io::Result<()> {
+    let groups = plan(&Schema::default(), schema, &FieldPath::root()).unwrap_or_default();
+    let mut history = History::default();
+    let _ = history.extend("init", &groups, schema);
+    for (path, bytes) in history.files() {
+        let path = folder.join("db").join(name).join(path);
+        path.parent().map_or(Ok(()), fs::create_dir_all)?;
+        fs::write(path, bytes)?;
+    }
+    let steps: Vec<&str> = groups.iter().flatten().map(|step| step.up.as_str()).collect();
+    fs::write(folder.join(format!("{name}.sql")), steps.join("\n"))
+}
+
+fn main() -> std::io::Result<()> {
+    let mut arguments = std::env::args().skip_while(|argument| argument != "--write");
+    if let (Some(_), Some(folder)) = (arguments.next(), arguments.next()) {
+        write(Path::new(&folder), "old", &tables(1_000, false))?;
+        return write(Path::new(&folder), "new", &tables(1_000, true));
+    }
     for count in [1_000, 10_000] {
         let (old, new) = (tables(count, false), tables(count, true));
         let empty = Schema::default();
@@ -79,4 +101,5 @@ fn main() {
         println!("{count:>6} tables, reading the snapshot {:.1} ms", milliseconds(start));
         assert_eq!(read, old);
     }
+    Ok(())
 }

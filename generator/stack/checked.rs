@@ -68,6 +68,29 @@ pub(crate) fn admit<T: Checked>(text: &str) -> Result<T, String> {
     })
 }
 
+/// How a type comes in through the door, and what the schema of the language says about it.
+macro_rules! door {
+    ($name:ident) => {
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                $crate::stack::checked::admit(&text).map_err(serde::de::Error::custom)
+            }
+        }
+
+        impl schemars::JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({ "type": "string", "title": Self::WHAT, "examples": [Self::EXAMPLE] })
+            }
+        }
+    };
+}
+
+pub(crate) use door;
+
 macro_rules! checked {
     ($(#[$doc:meta])* $name:ident, $what:literal, $example:literal, $refusal:expr) => {
         $crate::stack::checked::checked! { $(#[$doc])* $name, $what, $example, $refusal, BadValue }
@@ -118,21 +141,7 @@ macro_rules! checked {
             }
         }
 
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = String::deserialize(deserializer)?;
-                admit(&text).map_err(serde::de::Error::custom)
-            }
-        }
-
-        impl JsonSchema for $name {
-            fn schema_name() -> std::borrow::Cow<'static, str> {
-                stringify!($name).into()
-            }
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!({ "type": "string", "title": $what, "examples": [$example] })
-            }
-        }
+        $crate::stack::checked::door! { $name }
     };
 }
 

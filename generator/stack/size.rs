@@ -2,10 +2,9 @@
 
 use std::fmt;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Serialize, Serializer};
 
-use super::checked::{Checked, admit};
+use super::checked::{Checked, door};
 
 macro_rules! quantity {
     ($(#[$doc:meta])* $name:ident($number:ty), $what:literal, $example:literal, $parse:path, $show:path) => {
@@ -39,21 +38,7 @@ macro_rules! quantity {
             }
         }
 
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = String::deserialize(deserializer)?;
-                admit(&text).map_err(serde::de::Error::custom)
-            }
-        }
-
-        impl JsonSchema for $name {
-            fn schema_name() -> std::borrow::Cow<'static, str> {
-                stringify!($name).into()
-            }
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!({ "type": "string", "title": $what, "examples": [$example] })
-            }
-        }
+        door! { $name }
     };
 }
 

@@ -2,10 +2,9 @@
 
 use std::fmt;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Serialize, Serializer};
 
-use super::checked::{Checked, admit, checked};
+use super::checked::{Checked, checked};
 use crate::codes::Code;
 use crate::words;
 

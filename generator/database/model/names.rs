@@ -2,13 +2,12 @@
 
 use std::fmt;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Serialize, Serializer};
 
 use crate::codes::Code;
 use crate::database::lexer;
 use crate::stack::SqlIdent;
-use crate::stack::checked::{Checked, admit, checked};
+use crate::stack::checked::{Checked, checked};
 use crate::stack::text::{free, only};
 
 /// The schema of names that say none.
