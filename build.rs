@@ -75,9 +75,11 @@ fn generators() -> String {
     for (name, folder) in [
         ("bake", "generator/backend/bake.rs"),
         ("compose", "generator/backend/compose"),
+        ("hasura", "generator/backend/hasura"),
         ("kubernetes", "generator/backend/kubernetes"),
         ("migrations", "generator/backend/migrations"),
         ("nginx", "generator/backend/nginx"),
+        ("pgbouncer", "generator/backend/pgbouncer"),
         ("postgres", "generator/backend/postgres"),
         ("summary", "generator/plan/summary.rs"),
     ] {

@@ -55,6 +55,13 @@ trixie() {
     cp "$(find "$tools/trixie/usr" -name docker-compose -type f | head -n 1)" "$tools/bin/docker-compose-2"
 }
 
+# In the same root file system; a step of its own, since that one takes minutes.
+pooler() {
+  chroot "$tools/trixie" apt-get -q update
+  chroot "$tools/trixie" apt-get -qy install --no-install-recommends pgbouncer
+  chroot "$tools/trixie" apt-get clean
+}
+
 judges() {
   python3 -m venv "$tools/venv"
   "$tools/venv/bin/pip" -q install 'gixy-ng==0.2.59' 'crossplane==0.5.8' 'yamllint==1.38.0' 'check-jsonschema==0.39.0' PyYAML \
@@ -190,6 +197,13 @@ schemas() {
   chmod u+w "$to"/*
 }
 
+# The published types of Hasura's metadata, and what checks a value against them.
+metadata() {
+  rm -rf "$tools/metadata"
+  mkdir -p "$tools/metadata"
+  npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$tools/metadata" hasura-metadata-types@2.43.0 typescript@5.9.3
+}
+
 # A runner of migrations that reads what `db export` writes.
 migrate() {
   GOBIN=$tools/bin GOFLAGS=-trimpath go install -tags postgres github.com/golang-migrate/migrate/v4/cmd/migrate@v4.18.3
@@ -205,16 +219,25 @@ builder() {
   rm -rf "$tools/trixie$at"
 }
 
+# Two more readers of `db export`: Atlas's library in a program of ours, refinery's command line.
+exports() {
+  go build -C tests/atlas -trimpath -o "$tools/bin/atlas-read" .
+  cargo install --quiet --locked refinery_cli --version 0.10.0 --no-default-features --features postgresql --root "$tools/refinery"
+}
+
 step packages packages
 step images images
 step judges judges
 step trixie trixie
 step builder builder tests/builder/go.sum
+step pooler pooler
 step linter linter
 step templates templates templates/*/package-lock.json templates/fastapi/requirements*.txt templates/connect-go/go.sum
 step kubernetes kubernetes
 step definitions definitions
 step dbml dbml
+step metadata metadata
 step migrate migrate
 step servers servers
 step schemas schemas
+step exports exports

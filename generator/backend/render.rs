@@ -16,6 +16,8 @@ use crate::stack::{Checked, Cidr, ContainerPath, ExtensionName, Host, SecretName
 pub enum Language {
     Nginx,
     Sql,
+    /// `key = value` lines, as PgBouncer reads them.
+    Ini,
 }
 
 /// Text that is one token of its language.
@@ -87,6 +89,16 @@ impl PsqlWord for ContainerPath {}
 impl PsqlWord for MigrationName {}
 impl PsqlWord for Sum {}
 
+/// Types whose alphabet has no blank, quote, `=`, `;` or `#`.
+pub trait IniToken: fmt::Display {}
+impl IniToken for SqlIdent {}
+impl IniToken for SecretName {}
+
+/// A token of a settings file.
+pub fn ini(value: &impl IniToken) -> Value {
+    token(Language::Ini, value.to_string())
+}
+
 /// Renders a template with a view of tokens, numbers, flags and lists of these.
 ///
 /// # Errors
@@ -143,7 +155,7 @@ mod tests {
         /// Whatever the text is: unless it is a token of the template's language, it does not get in.
         #[test]
         fn no_text_gets_into_a_template(text in proptest::prelude::any::<String>()) {
-            for language in [Language::Nginx, Language::Sql] {
+            for language in [Language::Nginx, Language::Sql, Language::Ini] {
                 let refused = render(language, "a {{ x }} b", context! { x => text.clone() });
                 proptest::prop_assert!(refused.is_err());
             }

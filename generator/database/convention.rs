@@ -5,7 +5,7 @@ use super::model::*;
 use std::collections::BTreeMap;
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
-use crate::stack::{Checked, SqlIdent};
+use crate::stack::{Checked, ServiceName, SqlIdent};
 
 /// The column of an application's rows.
 pub const APP_COLUMN: &str = "source_account_id";
@@ -21,6 +21,14 @@ pub const ACCESS_POLICY: &str = "tenant_access";
 /// A session without the setting sees nothing and writes nothing.
 const TENANT_CHECK: &str = "tenant_id = (nullif(current_setting('app.tenant_id', true), ''))::uuid";
 
+/// Hasura has no setting per request; it filters by the variable of the session, in every permission.
+fn tenant_check(served_by: Option<&ServiceName>) -> Expression {
+    expression(&served_by.map_or_else(
+        || TENANT_CHECK.to_owned(),
+        |service| format!("{TENANT_CHECK} OR CURRENT_USER = '{}'", service.as_str().replace('-', "_")),
+    ))
+}
+
 fn name(text: &str) -> SqlIdent {
     SqlIdent::wrap(text.into())
 }
@@ -32,6 +40,7 @@ fn expression(text: &str) -> Expression {
 /// Adds what the convention demands, and reports what contradicts it.
 pub fn apply(schema: &mut Schema, root: &FieldPath, findings: &mut Vec<Diagnostic>) {
     let convention = schema.convention;
+    let tenant_check = tenant_check(schema.served_by.as_ref());
     for (table_name, table) in &mut schema.tables {
         let path = root.key("tables").key(table_name.as_str());
         let mut refuse = |path: FieldPath, message: String, hint: &str| {
@@ -60,7 +69,7 @@ pub fn apply(schema: &mut Schema, root: &FieldPath, findings: &mut Vec<Diagnosti
                 "add `scope = 'shared`, or the scope of the convention",
             ),
             (Convention::App, Some(Scope::App)) => app(table_name, table, &path, &mut refuse),
-            (Convention::Tenant, Some(Scope::Tenant)) => tenant(table_name, table, &path, &mut refuse),
+            (Convention::Tenant, Some(Scope::Tenant)) => tenant(table_name, table, &tenant_check, &path, &mut refuse),
             (Convention::App, Some(Scope::Tenant)) | (Convention::Tenant, Some(Scope::App)) => refuse(
                 path.key("scope"),
                 format!("{table_name} follows the other convention"),
@@ -143,7 +152,7 @@ fn app(table_name: &ObjectName, table: &mut Table, path: &FieldPath, refuse: &mu
     index(table_name, table, APP_COLUMN);
 }
 
-fn tenant(table_name: &ObjectName, table: &mut Table, path: &FieldPath, refuse: &mut Refuse) {
+fn tenant(table_name: &ObjectName, table: &mut Table, check: &Expression, path: &FieldPath, refuse: &mut Refuse) {
     other(table, APP_COLUMN, path, refuse);
     column(table, TENANT_COLUMN, plain("uuid", None), path, refuse);
     index(table_name, table, TENANT_COLUMN);
@@ -174,12 +183,7 @@ fn tenant(table_name: &ObjectName, table: &mut Table, path: &FieldPath, refuse: 
     }
     table.policies.insert(
         name(TENANT_POLICY),
-        Policy {
-            restrictive: true,
-            using: Some(expression(TENANT_CHECK)),
-            check: Some(expression(TENANT_CHECK)),
-            ..Policy::default()
-        },
+        Policy { restrictive: true, using: Some(check.clone()), check: Some(check.clone()), ..Policy::default() },
     );
 }
 

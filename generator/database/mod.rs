@@ -5,6 +5,7 @@ pub mod allow;
 mod check;
 mod convention;
 pub mod ddl;
+pub mod graphql;
 pub mod hazard;
 pub mod history;
 pub mod import;
@@ -14,7 +15,7 @@ pub mod plan;
 pub mod snapshot;
 mod statements;
 
-pub use convention::{APP_COLUMN, TENANT_COLUMN, TENANT_SETTING};
+pub use convention::{ACCESS_POLICY, APP_COLUMN, TENANT_COLUMN, TENANT_POLICY, TENANT_SETTING};
 
 use crate::diagnostic::{Diagnostic, FieldPath};
 use model::{Grants, ObjectName, Schema, TablePrivilege};
@@ -33,6 +34,7 @@ pub fn complete(mut schema: Schema, root: &FieldPath) -> (Schema, Vec<Diagnostic
         table.primary_key_name = table.primary_key_name.take().filter(|_| !usual);
     }
     check::check(&schema, root, &mut findings);
+    graphql::check(&schema, root, &mut findings);
     (schema, findings)
 }
 

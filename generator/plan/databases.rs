@@ -3,29 +3,33 @@
 
 use std::collections::BTreeMap;
 
-use super::members::{DATABASE, Members, known};
+use super::members::Members;
+use super::servers::{REPLICATION, Way, ways};
 use super::{Database, Grant};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
-use crate::stack::{Access, Checked, Condition, SecretName, ServiceName, SqlIdent, Stack};
+use crate::stack::{Access, Checked, Condition, Profile, SecretName, ServiceName, SqlIdent, Stack};
 
 /// The login role of a service.
 #[derive(Debug, Clone)]
 pub struct Role {
     pub name: SqlIdent,
     pub password: SecretName,
-    /// Connection URL of each use: the secret that holds it and the database it names.
-    pub urls: BTreeMap<SecretName, SqlIdent>,
+    /// Connection URL of each use by the secret that holds it.
+    pub urls: BTreeMap<SecretName, Url>,
+}
+
+/// A way to a database.
+#[derive(Debug, Clone)]
+pub struct Url {
+    pub way: Way,
+    pub port: u16,
+    pub database: SqlIdent,
 }
 
 pub type Roles = BTreeMap<ServiceName, Role>;
 
-/// The superuser and template databases of the server.
-const RESERVED: [&str; 4] = ["postgres", "template0", "template1", "public"];
-
-/// The secret that holds a service's connection URL for one of its database entries.
-pub fn url_secret(service: &ServiceName, uses: &SqlIdent) -> SecretName {
-    SecretName::wrap(format!("{}_{uses}_url", role_name(service)))
-}
+/// The superuser, the replica's role, template databases, and the pooler's own.
+const RESERVED: [&str; 6] = ["postgres", "template0", "template1", "public", REPLICATION, "pgbouncer"];
 
 fn role_name(service: &ServiceName) -> SqlIdent {
     SqlIdent::wrap(service.as_str().replace('-', "_"))
@@ -47,6 +51,12 @@ pub fn plan(
     let mut grants: Vec<(SqlIdent, Grant)> = Vec::new();
     let mut roles = Roles::new();
     databases.insert(main_database(stack), Database::default());
+    let profile = stack.profile.unwrap_or(Profile::Prod);
+    let port = |way: Way| {
+        let server = members.get(&way.server())?;
+        Some((way, server.service.all_ports().into_values().next().unwrap_or(5432)))
+    };
+    let ports: BTreeMap<Way, u16> = Way::ALL.into_iter().filter_map(port).collect();
     for (name, member) in members.iter_mut() {
         if member.service.databases.is_empty() {
             continue;
@@ -89,11 +99,15 @@ pub fn plan(
                     grants.push((database.clone(), Grant { role: role.clone(), access, schema }));
                 }
             }
-            urls.insert(url_secret(name, key), database);
+            urls.extend(ports.iter().map(|(way, port)| {
+                (way.url_secret(name, key), Url { way: *way, port: *port, database: database.clone() })
+            }));
         }
         let password = SecretName::wrap(format!("{role}_db_password"));
         roles.insert(name.clone(), Role { name: role, password, urls });
-        member.service.depends_on.entry(known(DATABASE)).or_insert(Condition::Healthy);
+        for way in ways(member, profile).iter().filter(|way| ports.contains_key(way)) {
+            member.service.depends_on.entry(way.server()).or_insert(Condition::Healthy);
+        }
     }
     grants.sort();
     for (database, grant) in grants {

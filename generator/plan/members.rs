@@ -11,6 +11,10 @@ use crate::stack::{self, Checked, Profile, ServiceName, SqlIdent, Stack, TlsMode
 pub const EDGE: &str = "nginx";
 /// The database server.
 pub const DATABASE: &str = "postgres";
+/// The pooler in front of it.
+pub const POOLER: &str = "pgbouncer";
+/// Its streaming replica.
+pub const REPLICA: &str = "postgres-replica";
 /// The client of the certificate authority, present when certificates come from one.
 pub const ACME: &str = "acme";
 /// The one-shot that sets the owner of data volumes.
@@ -87,7 +91,20 @@ pub fn members(stack: &Stack, profile: Profile, findings: &mut Vec<Diagnostic>) 
             }
         }
     }
+    follow(&mut members);
     members
+}
+
+/// A replica reads the files of its primary, so it runs the same program as the same user.
+fn follow(members: &mut Members) {
+    let Some(primary) = members.get(&known(DATABASE)).map(|member| member.service.clone()) else { return };
+    let Some(replica) = members.get_mut(&known(REPLICA)).map(|member| &mut member.service) else { return };
+    if replica.image.is_none() && replica.build.is_none() {
+        (replica.image, replica.build, replica.layout) = (primary.image, primary.build, primary.layout);
+    }
+    replica.user = replica.user.take().or(primary.user);
+    // What is checked at start: fewer connections than the primary's are refused.
+    replica.command = replica.command.take().or(primary.command);
 }
 
 fn insert(members: &mut Members, name: &ServiceName, member: Member, findings: &mut Vec<Diagnostic>) {

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::databases::{main_database, url_secret};
+use super::databases::main_database;
 use super::members::{Category, DATABASE, Member, Members, known};
+use super::servers::Way;
 use super::{Database, ProjectFiles};
 use crate::database::history::{History, Run};
 use crate::database::model::{MigrationName, Schema, Statements, Sum};
@@ -94,7 +95,7 @@ pub fn plan(
             let mut uses = member.service.databases.iter();
             let uses = uses.find(|(_, uses)| uses.name.clone().unwrap_or_else(|| main_database(stack)) == name);
             if let Some((entry, _)) = uses {
-                asked_by.insert(user.clone(), url_secret(user, entry));
+                asked_by.insert(user.clone(), Way::Direct.url_secret(user, entry));
                 member.service.depends_on.insert(job.clone(), Condition::Completed);
             }
         }

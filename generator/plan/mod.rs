@@ -8,6 +8,7 @@ mod cluster;
 pub mod conf_d;
 mod databases;
 mod definitions;
+mod graphql;
 pub mod members;
 pub mod migrations;
 mod order;
@@ -15,6 +16,7 @@ mod resolve;
 mod routes;
 mod rules;
 mod secrets;
+mod servers;
 pub mod summary;
 mod values;
 mod volumes;
@@ -24,6 +26,7 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
+use crate::database::graphql::Source;
 use crate::diagnostic::FieldPath;
 use crate::path;
 use crate::stack::{
@@ -37,6 +40,7 @@ pub use cluster::cluster;
 pub use definitions::definitions;
 pub use migrations::Migrations;
 pub use resolve::{ProjectFiles, resolve};
+pub use servers::{Pooler, Replication};
 pub use summary::Recipe;
 
 /// One environment, decided.
@@ -55,9 +59,17 @@ pub struct Plan {
     pub secrets: BTreeMap<SecretName, Secret>,
     pub edge: EdgePlan,
     pub databases: BTreeMap<SqlIdent, Database>,
+    /// What stands in front of the database server, and beside it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pooler: Option<Pooler>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replication: Option<Replication>,
     /// What the jobs apply before a database is used.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub migrations: BTreeMap<SqlIdent, Migrations>,
+    /// What each Hasura serves of the databases that are defined here.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub graphql: BTreeMap<ServiceName, Vec<Source>>,
     pub compat: Option<Compat>,
     /// What the Kubernetes target needs, where it is enabled.
     pub kubernetes: Option<Cluster>,

@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::members::{ACME, DATABASE, EDGE, Member, known, members, tls_mode};
 use super::{Check, Cluster, ConfigMount, Health, Plan, Publish, Service, Value};
 use super::{
-    addresses::Addresses, bases, databases, definitions, migrations, order, routes, rules, secrets::Secrets, volumes,
+    addresses::Addresses, bases, databases, definitions, graphql, migrations, order, routes, rules, secrets::Secrets,
+    servers, volumes,
 };
 use crate::database::history::Files;
 use crate::diagnostic::Diagnostic;
@@ -41,8 +42,9 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
     let addresses = Addresses::new(stack, profile, &members, &mut findings);
     let (databases, roles) = databases::plan(stack, &mut members, &mut findings);
     let definitions = definitions::check(stack, &databases, &roles, &mut findings);
+    let served = graphql::served(&definitions);
     let definitions = (definitions, &databases);
-    let migrations = migrations::plan(name, stack, files, definitions, &mut members, &mut findings);
+    let mut migrations = migrations::plan(name, stack, files, definitions, &mut members, &mut findings);
     let mut secrets = Secrets::new(stack, &members, &roles, &mut findings);
     let edge = routes::plan(stack, profile, &members, &addresses, files, &mut findings);
     if stack.kubernetes.enabled {
@@ -63,6 +65,7 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
                 environment: name,
                 profile,
                 service: service_name,
+                variable,
                 members: &members,
                 addresses: &addresses,
             };
@@ -90,6 +93,10 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
     wire_edge(stack, profile, &edge, &mut services, &mut secrets);
     wire_migrations(&migrations, &mut services);
     wire_database(&roles, &mut services, &mut secrets);
+    let graphql = graphql::plan(stack, served, &members, &mut services, &mut findings);
+    let pooler = servers::pool(&roles, &mut services, &mut secrets, &mut findings);
+    let replication = servers::replicate(&mut services, &mut secrets);
+    servers::ask(&mut migrations, &secrets);
     for (name, service) in &mut services {
         service.secret_files = secrets.files_of(name);
     }
@@ -119,7 +126,10 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
         secrets: secrets.finish(&edge),
         edge,
         databases,
+        pooler,
+        replication,
         migrations,
+        graphql,
         compat: stack.compose.compat,
         kubernetes: stack.kubernetes.enabled.then(|| Cluster {
             namespace: super::namespace(&stack.project, name),

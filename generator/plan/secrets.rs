@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::databases::Roles;
-use super::members::{DATABASE, Member, Members};
+use super::members::{Member, Members};
 use super::{EdgePlan, Recipe, Secret};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
@@ -47,7 +47,7 @@ impl Secrets {
         }
         for role in roles.values() {
             secrets.add(role.password.clone(), Recipe::Random { length: LENGTH }, 0);
-            for (name, database) in &role.urls {
+            for (name, url) in &role.urls {
                 let text = |text: String| TemplatePart { text: Some(Text::wrap(text)), ..TemplatePart::default() };
                 let password = TemplatePart {
                     secret: Some(role.password.clone()),
@@ -57,7 +57,7 @@ impl Secrets {
                 let parts = vec![
                     text(format!("postgres://{}:", role.name)),
                     password,
-                    text(format!("@{DATABASE}:5432/{database}")),
+                    text(format!("@{}:{}/{}", url.way.server(), url.port, url.database)),
                 ];
                 secrets.add(name.clone(), Recipe::Template { parts }, 0);
             }
@@ -137,6 +137,16 @@ impl Secrets {
                 findings.push(self.unknown(name, member.path.key("secret_files").index(i)));
             }
         }
+    }
+
+    /// Adds one that is made of others.
+    pub fn compose(&mut self, name: SecretName, parts: Vec<TemplatePart>) {
+        self.add(name, Recipe::Template { parts }, 0);
+    }
+
+    /// Whether a service takes it.
+    pub fn is_used(&self, name: &SecretName) -> bool {
+        self.all.get(name).is_some_and(|secret| !secret.files_of.is_empty() || !secret.variables_of.is_empty())
     }
 
     /// Mounts an existing secret into a service.

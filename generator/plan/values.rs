@@ -2,11 +2,11 @@
 
 use super::Value;
 use super::addresses::Addresses;
-use super::databases::url_secret;
 use super::members::{Category, Members};
+use super::servers::{self, Way};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::stack::env::{Scheme, ServiceAddress, StackValue};
-use crate::stack::{EnvValue, EnvironmentName, Profile, Reference, ServiceName, SqlIdent, Stack};
+use crate::stack::{EnvValue, EnvironmentName, Profile, Reference, ServiceName, SqlIdent, Stack, VariableName};
 
 /// Whose references are resolved, and against what.
 pub struct Scope<'a> {
@@ -14,6 +14,7 @@ pub struct Scope<'a> {
     pub environment: &'a EnvironmentName,
     pub profile: Profile,
     pub service: &'a ServiceName,
+    pub variable: &'a VariableName,
     pub members: &'a Members,
     pub addresses: &'a Addresses,
 }
@@ -28,14 +29,11 @@ impl Scope<'_> {
         };
         let text = match reference {
             Reference::Secret(name) => return Ok(Value::Secret(name.clone())),
-            Reference::DatabaseUrl(uses) => return self.database_url(uses, path),
+            Reference::DatabaseUrl(uses) => return self.database_url(Way::Direct, uses, path),
+            Reference::PooledUrl(uses) => return self.database_url(Way::Pooled, uses, path),
+            Reference::ReplicaUrl(uses) => return self.database_url(Way::Replica, uses, path),
             Reference::ByProfile(values) => {
-                let (value, name) = match self.profile {
-                    Profile::Local => (&values.local, "local"),
-                    Profile::Staging => (&values.staging, "staging"),
-                    Profile::Prod => (&values.prod, "prod"),
-                };
-                return self.value(value, &path.key("by_profile").key(name));
+                return self.value(values.of(self.profile), &path.key("by_profile").key(self.profile.name()));
             }
             Reference::Url(address) => self.addresses.inside(address, self.members, &path.key("url"))?,
             Reference::PublicUrl(address) => self.public(address, &path.key("public_url"))?,
@@ -73,19 +71,20 @@ impl Scope<'_> {
         Ok(format!("https://{host}{path}"))
     }
 
-    fn database_url(&self, uses: &SqlIdent, path: &FieldPath) -> Result<Value, Diagnostic> {
+    fn database_url(&self, way: Way, uses: &SqlIdent, path: &FieldPath) -> Result<Value, Diagnostic> {
         let member = &self.members[self.service];
+        servers::check(way, member, self.variable, self.members, path)?;
         if member.service.databases.contains_key(uses) {
-            return Ok(Value::Secret(url_secret(self.service, uses)));
+            return Ok(Value::Secret(way.url_secret(self.service, uses)));
         }
         // A copy reaches the main database as the service that it copies.
         if let Category::Copy(of) = &member.category
             && self.members.get(of).is_some_and(|original| original.service.databases.contains_key(uses))
         {
-            return Ok(Value::Secret(url_secret(of, uses)));
+            return Ok(Value::Secret(way.url_secret(of, uses)));
         }
         let known: Vec<&str> = member.service.databases.keys().map(SqlIdent::as_str).collect();
-        Err(Diagnostic::error(Code::UnknownDatabase, path.key("database_url"))
+        Err(Diagnostic::error(Code::UnknownDatabase, path.key(way.word()))
             .message(format!("the service has no database entry `{uses}`"))
             .expected(if known.is_empty() { "an entry of the service's `databases`".into() } else { known.join(", ") })
             .hint(format!("declare it: `databases.{uses} = {{}}`")))

@@ -27,6 +27,10 @@ pub enum Reference {
     PublicUrl(ServiceAddress),
     /// Connection URL of one of the service's `databases`; a secret, since it holds the password.
     DatabaseUrl(SqlIdent),
+    /// The same through the pooler.
+    PooledUrl(SqlIdent),
+    /// The same of the replica.
+    ReplicaUrl(SqlIdent),
     /// A name of the stack itself.
     Stack(StackValue),
     /// One value per profile.
@@ -78,6 +82,16 @@ pub struct ByProfile {
     pub local: EnvValue,
     pub staging: EnvValue,
     pub prod: EnvValue,
+}
+
+impl ByProfile {
+    pub fn of(&self, profile: Profile) -> &EnvValue {
+        match profile {
+            Profile::Local => &self.local,
+            Profile::Staging => &self.staging,
+            Profile::Prod => &self.prod,
+        }
+    }
 }
 
 impl<'de> Deserialize<'de> for EnvValue {

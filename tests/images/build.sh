@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds local images under the names that a compose.yaml asks for. They stand in for images that cannot be
-# pulled here: PostgreSQL, nginx, redis and busybox are the real programs of Debian 13, the rest is stand_in.py.
+# pulled here: PostgreSQL, PgBouncer, nginx, redis and busybox are the real programs of Debian 13, the rest is stand_in.py.
 # usage: DOCKER_HOST=… tests/images/build.sh compose.yaml...   (needs tests/tools.sh first)
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -59,6 +59,11 @@ COPY --chown=70:70 empty /var/lib/postgresql/data
 ENV PATH=/usr/lib/postgresql/17/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 ENTRYPOINT ["docker-entrypoint.sh"]
 CMD ["postgres"]' ;;
+    */edoburu/pgbouncer:*)
+      image "$name" 'COPY passwd /etc/passwd
+RUN ["ln", "-s", "/usr/sbin/pgbouncer", "/usr/bin/pgbouncer"]
+ENV PATH=/usr/lib/postgresql/17/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+ENTRYPOINT ["/bin/false"]' ;;
     */library/nginx:*) image "$name" 'CMD ["nginx", "-g", "daemon off;"]' ;;
     */library/redis:*)
       image "$name" 'COPY passwd /etc/passwd
@@ -67,6 +72,11 @@ CMD ["redis-server"]' ;;
     */library/busybox:*)
       tar -C "$work/busybox" -c . | docker import -c 'CMD ["sh"]' \
         -c 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' - "$name" >/dev/null ;;
+    */hasura/graphql-engine:*.cli-migrations-v3)
+      stand_in "$name" '{"name": "hasura", "ports": [8080], "needs": ["HASURA_GRAPHQL_ADMIN_SECRET", "TICKETS_URL"],
+        "databases": ["HASURA_GRAPHQL_DATABASE_URL", "HASURA_GRAPHQL_METADATA_DATABASE_URL", "TICKETS_URL"],
+        "files": ["/hasura-metadata/version.yaml", "/hasura-metadata/databases/databases.yaml"],
+        "health": ["/healthz"], "writable": ["/tmp"]}' "$(without wget)" ;;
     */hasura/graphql-engine:*)
       stand_in "$name" '{"name": "hasura", "ports": [8080], "needs": ["HASURA_GRAPHQL_ADMIN_SECRET", "HASURA_GRAPHQL_DATABASE_URL",
         "HASURA_GRAPHQL_METADATA_DATABASE_URL", "HASURA_GRAPHQL_JWT_SECRET"], "min_length": {"HASURA_GRAPHQL_ADMIN_SECRET": 32},

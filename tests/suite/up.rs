@@ -14,14 +14,14 @@ use crate::order::{self, Watch};
 use crate::support::{Ran, golden, name, nself_in, project, root, run, tool};
 
 /// A project of a golden stack and the engine that runs it; ends both.
-struct Stack {
-    project: tempfile::TempDir,
+pub struct Stack {
+    pub project: tempfile::TempDir,
     engine: tempfile::TempDir,
     compose: PathBuf,
 }
 
 impl Stack {
-    fn start(case: &str) -> Option<Stack> {
+    pub fn start(case: &str) -> Option<Stack> {
         let compose = tool("bin/docker-compose-2")?;
         tool("trixie")?;
         let case = golden(false).into_iter().find(|path| name(path) == case).unwrap();
@@ -47,15 +47,15 @@ impl Stack {
         command.env("DOCKER_HOST", self.host())
     }
 
-    fn compose(&self, arguments: &[&str]) -> Ran {
+    pub fn compose(&self, arguments: &[&str]) -> Ran {
         run(self.with_engine(&mut Command::new(&self.compose)).arg("-f").arg(self.file()).args(arguments))
     }
 
-    fn docker(&self, arguments: &[&str]) -> Ran {
+    pub fn docker(&self, arguments: &[&str]) -> Ran {
         run(self.with_engine(&mut Command::new("docker")).args(arguments))
     }
 
-    fn up(&self) -> Ran {
+    pub fn up(&self) -> Ran {
         self.compose(&["up", "-d", "--wait", "--wait-timeout", "180"])
     }
 
@@ -74,7 +74,7 @@ impl Stack {
         self.curl(host, path, &arguments).stdout
     }
 
-    fn inspect(&self) -> BTreeMap<String, Value> {
+    pub fn inspect(&self) -> BTreeMap<String, Value> {
         let ids = self.compose(&["ps", "-aq"]).stdout;
         let mut arguments = vec!["inspect"];
         arguments.extend(ids.split_whitespace());
@@ -124,7 +124,7 @@ pub fn apart(test: &str, body: fn()) {
 
 fn migrated_apart() {
     let Some(stack) = Stack::start("database") else { panic!("the tools were there") };
-    let used = ["postgres", "tickets", "reports"];
+    let used = ["postgres", "hasura", "tickets", "reports"];
     let up = |stack: &Stack| {
         let mut arguments = vec!["up", "-d", "--wait", "--wait-timeout", "120"];
         arguments.extend(used);
@@ -140,7 +140,7 @@ fn migrated_apart() {
     let containers = stack.inspect();
     let job = &containers["migrate-tickets"]["State"];
     assert_eq!((job["Status"].as_str(), job["ExitCode"].as_i64()), (Some("exited"), Some(0)));
-    for service in ["tickets", "reports"] {
+    for service in ["hasura", "tickets", "reports"] {
         let started = containers[service]["State"]["StartedAt"].as_str().unwrap();
         assert!(started > job["FinishedAt"].as_str().unwrap(), "{service} waited");
     }

@@ -14,7 +14,11 @@ use crate::stack::{Access, Checked, SecretName, SqlIdent};
 
 const INIT: &str = include_str!("init.sql.j2");
 
-/// `postgres/init/10-roles-and-databases.sql`.
+/// Who may connect from where, once a replica is one of them.
+const ACCESS: &str = include_str!("pg_hba.conf");
+const STANDBY: &str = include_str!("standby.sh");
+
+/// `postgres/init/10-roles-and-databases.sql`; with a replica also `postgres/server/` and `postgres/standby/`.
 ///
 /// # Errors
 /// NS901 when the template meets anything but checked names.
@@ -26,14 +30,29 @@ pub fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
             names.insert(role, SecretName::wrap(format!("{role}_db_password")));
         }
     }
+    if let Some(replication) = &plan.replication {
+        names.insert(&replication.role, replication.password.clone());
+    }
+    let replication = plan.replication.as_ref().map(|replication| &replication.role);
     let roles: Vec<RoleView> = names
         .into_iter()
-        .map(|(name, secret)| RoleView { name: sql_name(name), literal: sql_literal(name), secret: psql_word(&secret) })
+        .map(|(name, secret)| RoleView {
+            name: sql_name(name),
+            literal: sql_literal(name),
+            secret: psql_word(&secret),
+            replication: replication == Some(name),
+        })
         .collect();
     let databases: Vec<DatabaseView> = plan.databases.iter().map(|(name, database)| view(name, database)).collect();
     let text = render(Language::Sql, INIT, context! { roles, databases })?;
     let mut files = Artifacts::default();
     files.add("postgres", "postgres/init/10-roles-and-databases.sql", text)?;
+    if plan.replication.is_some() {
+        files.add("postgres", "postgres/server/pg_hba.conf", ACCESS)?;
+        // Each container has a folder of its own: a file of the one does not restart the other.
+        files.add("postgres", "postgres/standby/pg_hba.conf", ACCESS)?;
+        files.add("postgres", "postgres/standby/start.sh", STANDBY)?;
+    }
     Ok(files)
 }
 
@@ -42,6 +61,7 @@ struct RoleView {
     name: Value,
     literal: Value,
     secret: Value,
+    replication: bool,
 }
 
 #[derive(Serialize)]

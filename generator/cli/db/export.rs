@@ -3,7 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use clap::{Args, ValueEnum};
+use ring::digest::{Context, SHA256};
 
 use super::super::{FINE, output};
 use super::{Outcome, Selection};
@@ -28,6 +31,8 @@ enum Runner {
     Dbmate,
     Sqlx,
     Flyway,
+    Refinery,
+    Atlas,
     Hasura,
 }
 
@@ -51,6 +56,10 @@ pub fn run(arguments: &Arguments) -> Outcome {
     }
     if !findings.is_empty() {
         return Err(findings);
+    }
+    if arguments.format == Runner::Atlas {
+        let sum = atlas_sum(&files);
+        files.push(("atlas.sum".into(), sum));
     }
     for (path, text) in &files {
         write(&arguments.out.join(path), text)?;
@@ -95,11 +104,34 @@ fn form(runner: Runner, migration: &Migration) -> Result<Vec<(String, String)>, 
             }
             files
         }
-        Runner::Hasura if alone => {
+        Runner::Hasura | Runner::Refinery if alone => {
+            let runner = if runner == Runner::Hasura { "Hasura" } else { "refinery" };
             return Err(Diagnostic::error(Code::Unsupported, FieldPath::root())
-                .message(format!("{name} builds an index by itself, and Hasura puts a transaction around every file"))
+                .message(format!("{name} builds an index by itself, and {runner} puts a transaction around every file"))
                 .hint("use another runner, or nself's own"));
+        }
+        Runner::Refinery => vec![(format!("V{number}__{slug}.sql"), up)],
+        // What is said of the whole file ends with an empty line.
+        Runner::Atlas => {
+            let before = if alone { "-- atlas:txmode none\n\n" } else { "" };
+            vec![(format!("{name}.sql"), format!("{before}{up}"))]
         }
         Runner::Hasura => pair(format!("{number}_{slug}/up.sql"), format!("{number}_{slug}/down.sql"), ""),
     })
+}
+
+/// Atlas's integrity file: each line digests all names and files so far, the first one all lines (`sql/migrate`,
+/// `NewHashFile` and `HashFile.Sum`).
+fn atlas_sum(files: &[(String, String)]) -> String {
+    let (mut all, mut so_far) = (Context::new(&SHA256), Context::new(&SHA256));
+    let mut lines = String::new();
+    for (name, text) in files {
+        so_far.update(name.as_bytes());
+        so_far.update(text.as_bytes());
+        let line = STANDARD.encode(so_far.clone().finish());
+        all.update(name.as_bytes());
+        all.update(line.as_bytes());
+        lines.push_str(&format!("{name} h1:{line}\n"));
+    }
+    format!("h1:{}\n{lines}", STANDARD.encode(all.finish()))
 }

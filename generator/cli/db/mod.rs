@@ -1,6 +1,7 @@
 //! `nself db`: from definitions to migrations. Only what is given a URL talks to a server, through `server`.
 
 mod diff;
+mod down;
 mod export;
 pub mod files;
 mod import;
@@ -48,6 +49,8 @@ enum Action {
     Status(status::Arguments),
     /// A definition from DBML, SQL or a running server, as Nickel on stdout.
     Import(import::Arguments),
+    /// The way back to an earlier migration, as a script for psql.
+    Down(down::Arguments),
     /// The migrations as files of another runner.
     Export(export::Arguments),
     /// Put own migrations after those of another branch.
@@ -63,6 +66,7 @@ pub fn run(arguments: &Arguments) -> u8 {
         Action::Verify(arguments) => (verify::run(arguments), arguments.format),
         Action::Status(arguments) => (status::run(arguments), arguments.format),
         Action::Import(arguments) => (import::run(arguments), Format::Text),
+        Action::Down(arguments) => (down::run(arguments), Format::Text),
         Action::Export(arguments) => (export::run(arguments), Format::Text),
         Action::Rebase(arguments) => (rebase::run(arguments), Format::Text),
     };

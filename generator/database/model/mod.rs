@@ -1,6 +1,7 @@
 //! A database as the user describes it and as its snapshot keeps it: one set of types for both. Hints for the
 //! next migration (`renamed_from`, `backfill`, `using`, `allow`) are read and never kept.
 
+mod graphql;
 mod names;
 mod routine;
 mod table;
@@ -11,13 +12,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use graphql::*;
 pub use names::*;
 pub use routine::*;
 pub use table::*;
 pub use types::*;
 
 use super::hazard::Hazard;
-use crate::stack::{EnvironmentName, ExtensionName, SqlIdent, Text};
+use crate::stack::{EnvironmentName, ExtensionName, ServiceName, SqlIdent, Text};
 
 pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
@@ -31,6 +33,9 @@ pub struct Schema {
     /// Whose rows are told apart, and how; then each table has a `scope`.
     #[serde(skip_serializing)]
     pub convention: Convention,
+    /// The Hasura that serves the tables as GraphQL.
+    #[serde(skip_serializing)]
+    pub served_by: Option<ServiceName>,
     /// Schemas beyond `public`, with comment and grants.
     #[serde(skip_serializing_if = "is_default")]
     pub schemas: BTreeMap<SqlIdent, Namespace>,

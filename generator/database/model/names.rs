@@ -46,6 +46,13 @@ impl ObjectName {
 }
 
 checked! {
+    /// A variable of a session, from the claims of its token.
+    SessionVariable, "a session variable of Hasura", "X-Hasura-User-Id",
+    |t| (!t.to_ascii_lowercase().starts_with("x-hasura-") || t.len() < 10 || t.len() > 64
+        || !t.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'))
+        .then(|| "it starts with X-Hasura- and goes on with letters, digits and hyphens".into())
+}
+checked! {
     /// A value of an enumeration; at most 63 bytes.
     Label, "a label without quotes and control characters", "paid",
     |t| free(t, 63)

@@ -51,6 +51,9 @@ pub struct Table {
     /// To whom the rows belong; required in a database with a convention.
     #[serde(skip_serializing_if = "is_default")]
     pub scope: Option<Scope>,
+    /// What roles of the GraphQL API may do, where the database is served as one.
+    #[serde(skip_serializing)]
+    pub api: BTreeMap<SqlIdent, Api>,
     #[serde(skip_serializing)]
     pub renamed_from: Option<SqlIdent>,
 }

@@ -1,10 +1,13 @@
 //! Databases against real PostgreSQL servers.
 
 mod commands;
+mod concurrency;
 mod dbml;
 mod edits;
+mod export;
 mod import;
+mod pooler;
 mod property;
 mod runner;
-mod server;
+pub mod server;
 mod tenants;

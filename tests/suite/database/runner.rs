@@ -12,26 +12,26 @@ use nself::stack::SqlIdent;
 use super::server::{Server, Version};
 use crate::support::{Ran, nself_in, root, run, stack, tool};
 
-const FIRST: &str = r#"tables.orders = { columns = { id = { type = "bigint" }, note = { type = "text", nullable = true } }, primary_key = ["id"] }"#;
-const SECOND: &str = r#"tables.orders = {
+pub const FIRST: &str = r#"tables.orders = { columns = { id = { type = "bigint" }, note = { type = "text", nullable = true } }, primary_key = ["id"] }"#;
+pub const SECOND: &str = r#"tables.orders = {
   columns = { id = { type = "bigint" }, note = { type = "text", nullable = true }, state = { type = "text", default = "'new'" } },
   primary_key = ["id"], uniques.orders_note_key.columns = ["note"],
 }"#;
 
 /// A project with the database `orders`, which belongs to the role `owner`.
-struct Project {
-    folder: tempfile::TempDir,
+pub struct Project {
+    pub folder: tempfile::TempDir,
 }
 
 impl Project {
-    fn new(definition: &str) -> Project {
+    pub fn new(definition: &str) -> Project {
         let project = Project { folder: stack("{}") };
         project.define(definition);
         project.nself(&["db", "new"]);
         project
     }
 
-    fn define(&self, definition: &str) {
+    pub fn define(&self, definition: &str) {
         let text = format!(
             "let nself = import \"nself/main.ncl\" in\n{{ project = \"shop\", domain = \"shop.example.com\",\n\
              services.owner = {{ image = \"a/owner:1\", databases.main.name = \"orders\" }},\n\
@@ -40,13 +40,13 @@ impl Project {
         fs::write(self.folder.path().join("stack.ncl"), text).unwrap();
     }
 
-    fn nself(&self, arguments: &[&str]) -> Ran {
+    pub fn nself(&self, arguments: &[&str]) -> Ran {
         let ran = nself_in(self.folder.path(), arguments);
         assert_eq!(ran.code, 0, "{arguments:?}: {}{}", ran.stdout, ran.stderr);
         ran
     }
 
-    fn next(&self, definition: &str) {
+    pub fn next(&self, definition: &str) {
         self.define(definition);
         self.nself(&["db", "new", "--name", "next"]);
     }
@@ -65,29 +65,29 @@ impl Project {
         }
     }
 
-    fn deploy(&self) -> PathBuf {
+    pub fn deploy(&self) -> PathBuf {
         self.nself(&["gen", "--env", "local"]);
         self.folder.path().join("deploy/local/migrations/orders")
     }
 
-    fn runner(&self, server: &Server, database: &str) -> Command {
+    pub fn runner(&self, server: &Server, database: &str) -> Command {
         let mut command = Command::new("/bin/sh");
         command.arg(self.folder.path().join("deploy/local/migrations/orders/run.sh"));
         command.env("PGHOST", server.folder()).env("PGUSER", "postgres").env("PGDATABASE", database);
         command
     }
 
-    fn migrate(&self, server: &Server, database: &str) -> Ran {
+    pub fn migrate(&self, server: &Server, database: &str) -> Ran {
         self.deploy();
         run(&mut self.runner(server, database))
     }
 }
 
-fn applied(ran: &Ran) -> usize {
+pub fn applied(ran: &Ran) -> usize {
     ran.stdout.matches("applying ").count()
 }
 
-fn refused(ran: &Ran, why: &str) {
+pub fn refused(ran: &Ran, why: &str) {
     assert!(ran.code != 0 && ran.stderr.contains(why), "{}{}", ran.stdout, ran.stderr);
 }
 

@@ -125,6 +125,61 @@ impl Server {
         ran.stdout
     }
 
+    /// A server that follows this one.
+    pub fn standby(&self) -> Server {
+        let folder = match self.version {
+            Version::V15 | Version::V18 => tempfile::tempdir().unwrap(),
+            Version::V17 => tempfile::tempdir_in(self.root.join("tmp")).unwrap(),
+        };
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        let standby = Server { version: self.version, root: self.root.clone(), folder };
+        let data = standby.inner("data");
+        standby.must("pg_basebackup", &["-h", &self.inner(""), "-U", "postgres", "-R", "-c", "fast", "-D", &data]);
+        let options =
+            format!("-c listen_addresses='' -c unix_socket_directories={} -c max_connections=60", standby.inner(""));
+        standby.must("pg_ctl", &["-w", "-o", &options, "-l", &standby.inner("log"), "-D", &data, "start"]);
+        standby
+    }
+
+    /// A PgBouncer with these settings in front of this server, a socket beside the server's.
+    pub fn pooler(&self, settings: &str) -> Option<Pooler> {
+        let root = tool("trixie")?;
+        if !root.join("usr/sbin/pgbouncer").exists() {
+            tool("stamps/pooler")?;
+        }
+        assert_eq!(self.version, Version::V17, "both are in one root file system");
+        let folder = tempfile::tempdir_in(root.join("tmp")).unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        let inner = format!("/{}", folder.path().strip_prefix(&root).unwrap().display());
+        let settings = settings
+            .replace("host=postgres port=5432", &format!("host={}", self.inner("")))
+            .replace("listen_addr = *", "listen_addr =")
+            .replace("unix_socket_dir =", &format!("unix_socket_dir = {inner}"))
+            .replace("/run/secrets/pgbouncer_users", &format!("{inner}/users"));
+        fs::write(folder.path().join("pgbouncer.ini"), settings).unwrap();
+        fs::write(folder.path().join("users"), "\"postgres\" \"secret\"\n\"owner\" \"secret\"\n").unwrap();
+        let mut command = Command::new("chroot");
+        command.arg(&root).args([
+            "runuser",
+            "-u",
+            "postgres",
+            "--",
+            "/usr/sbin/pgbouncer",
+            &format!("{inner}/pgbouncer.ini"),
+        ]);
+        let log = fs::File::create(folder.path().join("log")).unwrap();
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap();
+        let pooler = Pooler { child, folder };
+        let socket = pooler.folder().join(".s.PGSQL.5432");
+        for _ in 0..200 {
+            if socket.exists() {
+                return Some(pooler);
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        panic!("{}", fs::read_to_string(pooler.folder().join("log")).unwrap());
+    }
+
     pub fn session(&self, user: &str, database: &str) -> Session {
         Session::new(self.folder.path(), user, database)
     }
@@ -136,6 +191,25 @@ impl Drop for Server {
         let mut stop = self.command("pg_ctl");
         let _ =
             stop.args(["-m", "immediate", "-D", &data, "stop"]).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    }
+}
+
+/// A PgBouncer on a socket; its users have the password `secret`.
+pub struct Pooler {
+    child: Child,
+    folder: tempfile::TempDir,
+}
+
+impl Pooler {
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+impl Drop for Pooler {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

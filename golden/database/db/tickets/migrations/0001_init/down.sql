@@ -51,6 +51,9 @@ REVOKE SELECT ON TABLE "public"."countries" FROM "reports";
 -- back: the view open_tickets
 DROP VIEW "public"."open_tickets";
 
+-- back: the function find_tickets is new
+DROP FUNCTION "public"."find_tickets"(text);
+
 -- back: the table tickets is new
 DO $guard$ BEGIN IF EXISTS (SELECT FROM "public"."tickets") THEN RAISE EXCEPTION 'tickets holds rows'; END IF; END $guard$;
 DROP TABLE "public"."tickets";

@@ -23,6 +23,9 @@ SET standard_conforming_strings = on;
 SET search_path = public;
 
 DO $$ BEGIN
+  IF current_setting('nself.session', true) IS NULL THEN
+    RAISE EXCEPTION 'nself: a pooler stands before this server; migrations need a session of the server itself';
+  END IF;
   IF pg_is_in_recovery() THEN RAISE EXCEPTION 'nself: this server is a standby; migrations run on the primary'; END IF;
 END $$;
 
@@ -39,7 +42,7 @@ END $$;
 DO $$ BEGIN
   IF NOT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid = pg_backend_pid()
        AND (classid::bigint << 32) | objid::bigint = 7241105402127946086) THEN
-    RAISE EXCEPTION 'nself: the lock is gone; connect to the server itself, not through a transaction pooler';
+    RAISE EXCEPTION 'nself: the lock is gone; the session was not left to this runner alone';
   END IF;
 END $$;
 
@@ -58,7 +61,7 @@ GRANT SELECT ON nself.ledger TO PUBLIC;
 CREATE TABLE IF NOT EXISTS nself.catalog (only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row), digest text NOT NULL);
 
 CREATE TEMPORARY TABLE nself_manifest (number integer PRIMARY KEY, name text, sum text, chain text);
-INSERT INTO nself_manifest VALUES (1, '0001_init', '8c674ee5534b00cabca4fdf73ea482ed395bfb6a590bec934e5c8e77409d11c5', 'f2fb740967c768bc4f405ae2903068d052056d6701674fe4feed90b6134966d0');
+INSERT INTO nself_manifest VALUES (1, '0001_init', '2ba9d4ada2b235a53e079d7579ffdc0479dce4a34e071aa2fadb248dbc89c533', '08fcc878f760eafcdba76e76e0f15bc810ae8c214cfb1787a978fe299259b45f');
 
 -- What was applied is the beginning of what there is to apply, or nothing is touched.
 DO $$ DECLARE row record; BEGIN
@@ -85,7 +88,7 @@ END $$;
 
 -- The files are those that the manifest names, before the first of them runs.
 \set file `base64 "$NSELF_MIGRATIONS/0001_init.sql" | tr -d '\n'`
-SELECT set_config('nself.intact', (encode(sha256(decode(:'file', 'base64')), 'hex') = '8c674ee5534b00cabca4fdf73ea482ed395bfb6a590bec934e5c8e77409d11c5')::text, false) \g /dev/null
+SELECT set_config('nself.intact', (encode(sha256(decode(:'file', 'base64')), 'hex') = '2ba9d4ada2b235a53e079d7579ffdc0479dce4a34e071aa2fadb248dbc89c533')::text, false) \g /dev/null
 DO $$ BEGIN
   IF current_setting('nself.intact') <> 'true' THEN RAISE EXCEPTION 'nself: 0001_init.sql was changed'; END IF;
 END $$;
@@ -221,18 +224,18 @@ CREATE EXTENSION IF NOT EXISTS "citext" SCHEMA public;
 SELECT NOT EXISTS (SELECT FROM nself.ledger WHERE number = 1 AND state = 'done') AS todo \gset
 \if :todo
 \echo applying 0001_init
+BEGIN;
 DO $$ BEGIN
   IF NOT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid = pg_backend_pid()
        AND (classid::bigint << 32) | objid::bigint = 7241105402127946086) THEN
-    RAISE EXCEPTION 'nself: the lock is gone; connect to the server itself, not through a transaction pooler';
+    RAISE EXCEPTION 'nself: the lock is gone; the session was not left to this runner alone';
   END IF;
 END $$;
-BEGIN;
 SET LOCAL ROLE "tickets";
 \ir 0001_init.sql
 RESET ROLE;
 INSERT INTO nself.ledger (number, name, sum, chain, state)
-  VALUES (1, '0001_init', '8c674ee5534b00cabca4fdf73ea482ed395bfb6a590bec934e5c8e77409d11c5', 'f2fb740967c768bc4f405ae2903068d052056d6701674fe4feed90b6134966d0', 'done');
+  VALUES (1, '0001_init', '2ba9d4ada2b235a53e079d7579ffdc0479dce4a34e071aa2fadb248dbc89c533', '08fcc878f760eafcdba76e76e0f15bc810ae8c214cfb1787a978fe299259b45f', 'done');
 COMMIT;
 SET search_path = public;
 \endif

@@ -8,4 +8,8 @@ if [ -n "${PGPASSWORD_FILE:-}" ]; then
   PGPASSWORD=$(cat "$PGPASSWORD_FILE")
   export PGPASSWORD
 fi
+# What the server has of a session from its start and a pooler does not hand on: it gives a connection to another
+# client after each transaction, with the lock on it.
+PGOPTIONS="${PGOPTIONS:+$PGOPTIONS }-c nself.session=$$"
+export PGOPTIONS
 exec psql -X -q -v ON_ERROR_STOP=1 -v VERBOSITY=terse -f "$NSELF_MIGRATIONS/run.sql"

@@ -70,12 +70,20 @@ SELECT format('CREATE DATABASE %I', 'tickets')
  WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = 'tickets') \gexec
 REVOKE ALL ON DATABASE "tickets" FROM PUBLIC;
 ALTER DATABASE "tickets" OWNER TO "tickets";
+GRANT CONNECT ON DATABASE "tickets" TO "hasura";
 GRANT CONNECT ON DATABASE "tickets" TO "reports";
 GRANT CONNECT ON DATABASE "tickets" TO "tickets";
 \connect tickets
 SET client_min_messages = warning;
 REVOKE CREATE ON SCHEMA public FROM PUBLIC;
 GRANT USAGE, CREATE ON SCHEMA public TO "tickets";
+GRANT USAGE ON SCHEMA "public" TO "hasura";
+GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA "public" TO "hasura";
+GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA "public" TO "hasura";
+ALTER DEFAULT PRIVILEGES FOR ROLE "tickets" IN SCHEMA "public"
+  GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO "hasura";
+ALTER DEFAULT PRIVILEGES FOR ROLE "tickets" IN SCHEMA "public"
+  GRANT USAGE, SELECT ON SEQUENCES TO "hasura";
 GRANT USAGE ON SCHEMA "public" TO "reports";
 GRANT SELECT ON ALL TABLES IN SCHEMA "public" TO "reports";
 ALTER DEFAULT PRIVILEGES FOR ROLE "tickets" IN SCHEMA "public"

@@ -1,0 +1,112 @@
+//! Hasura's metadata: the folder that its command line reads and its `cli-migrations` image applies at start, one
+//! per Hasura. The format is version 3; a file that says nothing is written too, since the reader expects it.
+
+use serde::Serialize;
+
+use crate::artifact::{Artifacts, yaml};
+use crate::database::graphql::{Name, Source};
+use crate::diagnostic::Diagnostic;
+use crate::plan::Plan;
+
+/// Parts of Hasura of which the stack says nothing, empty.
+const EMPTY: [(&str, &str); 13] = [
+    ("actions.graphql", ""),
+    ("actions.yaml", "actions: []\ncustom_types:\n  enums: []\n  input_objects: []\n  objects: []\n  scalars: []\n"),
+    ("allow_list.yaml", "[]\n"),
+    ("api_limits.yaml", "{}\n"),
+    ("cron_triggers.yaml", "[]\n"),
+    ("graphql_schema_introspection.yaml", "disabled_for_roles: []\n"),
+    ("inherited_roles.yaml", "[]\n"),
+    ("metrics_config.yaml", "{}\n"),
+    ("network.yaml", "{}\n"),
+    ("opentelemetry.yaml", "{}\n"),
+    ("query_collections.yaml", "[]\n"),
+    ("remote_schemas.yaml", "[]\n"),
+    ("rest_endpoints.yaml", "[]\n"),
+];
+
+#[derive(Serialize)]
+struct Database<'a> {
+    name: &'a str,
+    kind: &'static str,
+    configuration: Configuration<'a>,
+    tables: String,
+    functions: String,
+}
+
+#[derive(Serialize)]
+struct Configuration<'a> {
+    connection_info: Connection<'a>,
+}
+
+#[derive(Serialize)]
+struct Connection<'a> {
+    database_url: FromEnv<'a>,
+    isolation_level: &'static str,
+    use_prepared_statements: bool,
+}
+
+#[derive(Serialize)]
+struct FromEnv<'a> {
+    from_env: &'a str,
+}
+
+#[derive(Serialize)]
+struct Version {
+    version: u8,
+}
+
+/// `hasura/<service>/`.
+///
+/// # Errors
+/// NS901 when two tables would share a file.
+pub fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
+    let mut files = Artifacts::default();
+    for (service, sources) in &plan.graphql {
+        let mut add = |file: &str, text: String| files.add("hasura", format!("hasura/{service}/{file}"), text);
+        for (file, text) in EMPTY {
+            add(file, text.to_owned())?;
+        }
+        add("version.yaml", yaml::to_yaml(&Version { version: 3 })?)?;
+        let databases: Vec<Database> = sources.iter().map(database).collect();
+        add("databases/databases.yaml", yaml::to_yaml(&databases)?)?;
+        for source in sources {
+            let folder = |kind: &str| format!("databases/{}/{kind}", source.name);
+            let tables: Vec<String> = source.tables.iter().map(|table| include(&table.table)).collect();
+            add(&format!("{}/tables.yaml", folder("tables")), yaml::to_yaml(&tables)?)?;
+            for table in &source.tables {
+                add(&format!("{}/{}", folder("tables"), file(&table.table)), yaml::to_yaml(table)?)?;
+            }
+            let functions: Vec<String> = source.functions.iter().map(|it| include(&it.function)).collect();
+            add(&format!("{}/functions.yaml", folder("functions")), yaml::to_yaml(&functions)?)?;
+            for function in &source.functions {
+                add(&format!("{}/{}", folder("functions"), file(&function.function)), yaml::to_yaml(function)?)?;
+            }
+        }
+    }
+    Ok(files)
+}
+
+fn database(source: &Source) -> Database<'_> {
+    Database {
+        name: &source.name,
+        kind: "postgres",
+        configuration: Configuration {
+            connection_info: Connection {
+                database_url: FromEnv { from_env: source.variable.as_str() },
+                isolation_level: "read-committed",
+                use_prepared_statements: true,
+            },
+        },
+        tables: format!("!include {}/tables/tables.yaml", source.name),
+        functions: format!("!include {}/functions/functions.yaml", source.name),
+    }
+}
+
+fn file(name: &Name) -> String {
+    format!("{}_{}.yaml", name.schema, name.name)
+}
+
+fn include(name: &Name) -> String {
+    format!("!include {}", file(name))
+}

@@ -1,0 +1,181 @@
+//! Writers while tables change. A transaction that stays open holds up whoever wants the table for itself; the
+//! generated migrations give way after their lock timeout, or never stand in the writers' way.
+//!
+//! Who is blocked is what the server says in pg_stat_activity; the only bound of time is the lock timeout.
+
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+use super::runner::{Project, applied, refused};
+use super::server::{Server, Session, Version};
+use crate::support::Ran;
+
+const CLIENTS: usize = 4;
+/// Seconds: the migrations' lock timeout, and what a busy machine may add.
+const TIMEOUT: f64 = 5.0;
+const SLACK: f64 = 5.0;
+
+const TABLE: &str = r#"id = { type = "bigint" }, n = { type = "integer", default = "0" }"#;
+
+fn definition(note: &str, more: &str) -> String {
+    format!(
+        "tables.orders = {{ columns = {{ {TABLE}, note = {{ type = \"text\", {note} }} }}, primary_key = [\"id\"], {more} }}"
+    )
+}
+
+/// pgbench, writing rows 2 to 1000 as fast as it can until it is dropped.
+struct Writers(Child);
+
+impl Writers {
+    fn start(server: &Server) -> Writers {
+        let script = server.folder().join("write.sql");
+        std::fs::write(&script, "\\set id random(2, 1000)\nUPDATE orders SET n = n + 1 WHERE id = :id;\n").unwrap();
+        let mut pgbench = Command::new("/usr/lib/postgresql/15/bin/pgbench");
+        pgbench.args(["-n", "-c", &CLIENTS.to_string(), "-T", "600", "-U", "owner", "-h"]).arg(server.folder());
+        pgbench.arg("-f").arg(script).arg("orders").stdout(Stdio::null()).stderr(Stdio::null());
+        Writers(pgbench.spawn().unwrap())
+    }
+}
+
+impl Drop for Writers {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Writers that wait for the table, and the seconds of the one that waits longest.
+fn blocked(session: &mut Session) -> (usize, f64) {
+    let text = session.must(
+        "SELECT count(*), coalesce(max(extract(epoch FROM clock_timestamp() - query_start)), 0) FROM pg_stat_activity \
+         WHERE application_name = 'pgbench' AND wait_event_type = 'Lock' AND wait_event = 'relation';",
+    );
+    let (count, longest) = text.trim().split_once('|').unwrap();
+    (count.parse().unwrap(), longest.parse().unwrap())
+}
+
+/// Writes so far; none of it asks for more than reading the table.
+fn written(session: &mut Session) -> u64 {
+    session.must("SELECT sum(n) FROM orders;").trim().parse().unwrap()
+}
+
+fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    for _ in 0..2400 {
+        if holds() {
+            return;
+        }
+        sleep(Duration::from_millis(25));
+    }
+    panic!("never: {what}");
+}
+
+/// The table with rows, writers, a watching session, and a transaction that has written the first row.
+fn busy(note: &str) -> Option<(Server, Project, Writers, Session, Session)> {
+    let server = Server::start(Version::V15)?;
+    server.database("orders");
+    let project = Project::new(&definition(note, ""));
+    assert_eq!(project.migrate(&server, "orders").code, 0);
+    let mut session = server.session("postgres", "orders");
+    session.must("INSERT INTO orders (id, note) SELECT i, 'note ' || i FROM generate_series(1, 20000) i;");
+    let writers = Writers::start(&server);
+    eventually("they write", || written(&mut session) > 100);
+    let mut open = server.session("owner", "orders");
+    open.must("BEGIN; UPDATE orders SET n = n WHERE id = 1;");
+    Some((server, project, writers, session, open))
+}
+
+fn waiting(session: &mut Session, query: &str) -> bool {
+    let sql =
+        format!("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '{query}%';");
+    session.must(&sql).trim() != "0"
+}
+
+#[test]
+fn an_index_is_built_beside_the_writers() {
+    let Some((server, project, _writers, mut session, mut open)) = busy("nullable = true") else { return };
+    project.next(&definition("nullable = true", "indexes.orders_note_idx.columns = [{ column = \"note\" }]"));
+    project.deploy();
+    let runner = project.runner(&server, "orders").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    eventually("it waits for the open transaction", || waiting(&mut session, "CREATE INDEX CONCURRENTLY"));
+    let before = written(&mut session);
+    let mut most = 0;
+    eventually("they go on writing", || {
+        most = most.max(blocked(&mut session).0);
+        written(&mut session) > before + 500
+    });
+    assert_eq!(most, 0, "writers that waited");
+    assert!(waiting(&mut session, "CREATE INDEX CONCURRENTLY"), "the index still waits");
+    open.must("COMMIT;");
+    let output = runner.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    // Known-bad control: the same index as SQL has it by default holds up every writer.
+    open.must("BEGIN; UPDATE orders SET n = n WHERE id = 1;");
+    let mut plain = Command::new("psql");
+    plain.arg("-h").arg(server.folder()).args([
+        "-U",
+        "owner",
+        "-d",
+        "orders",
+        "-c",
+        "CREATE INDEX plain ON orders (note)",
+    ]);
+    let mut plain = plain.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    eventually("all writers wait", || blocked(&mut session).0 == CLIENTS);
+    open.must("COMMIT;");
+    assert!(plain.wait().unwrap().success());
+}
+
+#[test]
+fn what_needs_the_table_for_itself_gives_way() {
+    let Some((server, project, _writers, mut session, mut open)) = busy("nullable = true") else { return };
+    let more = "checks.orders_n_check = \"n >= 0\"";
+    project.next(&definition("backfill = \"'none'\"", more));
+    project.deploy();
+    let mut longest = 0.0f64;
+    let mut watch = |session: &mut Session, mut runner: Child| {
+        while runner.try_wait().unwrap().is_none() {
+            longest = longest.max(blocked(session).1);
+            sleep(Duration::from_millis(25));
+        }
+        let output = runner.wait_with_output().unwrap();
+        Ran {
+            code: output.status.code().unwrap(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    };
+    let start = || project.runner(&server, "orders").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // It stands in the queue, and writers behind it; then it leaves the queue.
+    refused(&watch(&mut session, start()), "lock timeout");
+    let before = written(&mut session);
+    eventually("they write again", || written(&mut session) > before + 100);
+    open.must("COMMIT;");
+    // A busy table is no obstacle: condition, validation, NOT NULL.
+    let ran = watch(&mut session, start());
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(applied(&ran) >= 2, "{}", ran.stdout);
+    assert!(longest > 1.0, "the first run was waited for: {longest}");
+    assert!(longest < TIMEOUT + SLACK, "a writer waited {longest} s");
+    let not_null = "SELECT attnotnull FROM pg_attribute WHERE attrelid = 'orders'::regclass AND attname = 'note';";
+    assert_eq!(session.must(not_null).trim(), "t");
+    let valid = "SELECT bool_and(convalidated) FROM pg_constraint WHERE conrelid = 'orders'::regclass;";
+    assert_eq!(session.must(valid).trim(), "t");
+    // Known-bad control: the same statement by itself waits for as long as the transaction is open, and all behind it.
+    session.must("ALTER TABLE orders ALTER COLUMN note DROP NOT NULL;");
+    open.must("BEGIN; UPDATE orders SET n = n WHERE id = 1;");
+    let mut direct = Command::new("psql");
+    direct.arg("-h").arg(server.folder()).args([
+        "-U",
+        "owner",
+        "-d",
+        "orders",
+        "-c",
+        "ALTER TABLE orders ALTER COLUMN note SET NOT NULL",
+    ]);
+    let mut direct = direct.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    eventually("longer than any migration of ours", || blocked(&mut session).1 > TIMEOUT + SLACK);
+    open.must("COMMIT;");
+    assert!(direct.wait().unwrap().success());
+    println!("longest wait of a writer: {longest:.2} s, with a lock timeout of {TIMEOUT} s");
+}

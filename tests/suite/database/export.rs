@@ -1,0 +1,114 @@
+//! What is exported for Atlas and refinery, read and run by these.
+
+use std::fs;
+use std::io;
+use std::net::{Shutdown, TcpListener};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::Command;
+use std::thread;
+
+use super::runner::{FIRST, Project, SECOND};
+use super::server::{Server, Version};
+use crate::support::{Ran, nself_in, run, tool};
+
+/// The server's socket on a port of this machine, for programs that know no sockets.
+fn by_port(server: &Server) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let socket = server.folder().join(".s.PGSQL.5432");
+    // It ends with the process of the tests.
+    thread::spawn(move || {
+        for outside in listener.incoming().map_while(Result::ok) {
+            let Ok(inside) = UnixStream::connect(&socket) else { return };
+            let (mut from, mut to) = (outside.try_clone().unwrap(), inside.try_clone().unwrap());
+            thread::spawn(move || {
+                let _ = io::copy(&mut from, &mut to);
+                let _ = to.shutdown(Shutdown::Both);
+            });
+            let (mut from, mut to) = (inside, outside);
+            thread::spawn(move || {
+                let _ = io::copy(&mut from, &mut to);
+                let _ = to.shutdown(Shutdown::Both);
+            });
+        }
+    });
+    port
+}
+
+fn without(text: &str, words: &str) -> String {
+    text.lines().filter(|line| !line.contains(words)).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn atlas_reads_its_sum_and_runs_what_is_there() {
+    let (Some(atlas), Some(server)) = (tool("bin/atlas-read"), Server::start(Version::V15)) else { return };
+    for database in ["orders", "exported"] {
+        server.database(database);
+    }
+    let project = Project::new(FIRST);
+    project.next(SECOND);
+    assert_eq!(project.migrate(&server, "orders").code, 0);
+    project.nself(&["db", "export", "--format", "atlas", "--out", "atlas"]);
+    let folder = project.folder.path().join("atlas");
+    let read = |folder: &Path| run(Command::new(&atlas).arg(folder));
+    let ran = read(&folder);
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+    assert_eq!(ran.stdout, "0001 init file\n0002 next file\n0003 next_2 none\n0004 next_3 file\n");
+    let url = format!("postgres://127.0.0.1:{}/exported?user=owner&sslmode=disable", by_port(&server));
+    let ran = run(Command::new(&atlas).arg(&folder).arg(url));
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let catalog = |database: &str| server.session("owner", database).catalog();
+    assert_eq!(catalog("exported"), catalog("orders"));
+    // Known-bad controls: an edited file, one that is gone, a sum of another order.
+    let file = folder.join("0002_next.sql");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, format!("{text}\n")).unwrap();
+    assert!(read(&folder).stderr.contains("checksum mismatch"));
+    fs::remove_file(&file).unwrap();
+    assert!(read(&folder).stderr.contains("checksum mismatch"));
+    fs::write(&file, text).unwrap();
+    assert_eq!(read(&folder).code, 0);
+    let sum = fs::read_to_string(folder.join("atlas.sum")).unwrap();
+    let mut lines: Vec<&str> = sum.lines().collect();
+    lines.swap(1, 2);
+    fs::write(folder.join("atlas.sum"), lines.join("\n") + "\n").unwrap();
+    assert!(read(&folder).code != 0);
+}
+
+#[test]
+fn refinery_gives_the_same_database() {
+    let (Some(refinery), Some(server)) = (tool("refinery/bin/refinery"), Server::start(Version::V15)) else { return };
+    for database in ["orders", "exported"] {
+        server.database(database);
+    }
+    let project = Project::new(FIRST);
+    project.next(&format!("{FIRST}, views.notes.query = \"SELECT note FROM orders\""));
+    assert_eq!(project.migrate(&server, "orders").code, 0);
+    let export = |out: &str| nself_in(project.folder.path(), ["db", "export", "--format", "refinery", "--out", out]);
+    assert_eq!(export("refinery").code, 0);
+    let url = format!("postgres://owner@127.0.0.1:{}/exported", by_port(&server));
+    let ask = || -> Ran {
+        let mut command = Command::new(&refinery);
+        command.args(["migrate", "-e", "DATABASE_URL", "-p"]).arg(project.folder.path().join("refinery"));
+        run(command.env("DATABASE_URL", &url))
+    };
+    let ran = ask();
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    let catalog = |database: &str| server.session("owner", database).catalog();
+    let ours = |database: &str| without(&catalog(database), "refinery_schema_history");
+    assert_eq!(ours("exported"), ours("orders"));
+    // It knows each by number and name, so a second run has nothing to do.
+    let history = "SELECT string_agg(version || ' ' || name, ', ' ORDER BY version) FROM refinery_schema_history;";
+    assert_eq!(ask().code, 0);
+    assert_eq!(server.session("owner", "exported").must(history).trim(), "1 init, 2 next");
+    // It has one transaction for each file, whatever stands in it.
+    project.next(SECOND);
+    let ran = export("other");
+    assert!(
+        ran.code == 2 && ran.stderr.contains("NS701") && ran.stderr.contains("refinery puts a transaction"),
+        "{}",
+        ran.stderr
+    );
+    assert!(!project.folder.path().join("other").exists());
+}

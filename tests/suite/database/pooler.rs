@@ -1,0 +1,219 @@
+//! The runner where it must not run: through a pooler, on a standby, without its lock. And what has no way at all.
+
+use std::process::{Child, Command, Stdio};
+
+use super::runner::{FIRST, Project, SECOND, applied, refused};
+use super::server::{Pooler, Server, Version};
+use crate::support::{Ran, nself_in, root, run};
+
+/// The settings that the golden case gives its pooler, for the database `orders`.
+fn settings() -> String {
+    let file = root().join("golden/replica/out/local/pgbouncer/pgbouncer.ini");
+    std::fs::read_to_string(file).unwrap().replace("tickets", "orders")
+}
+
+fn through<'a>(command: &'a mut Command, pooler: &Pooler) -> &'a mut Command {
+    command.env("PGHOST", pooler.folder()).env("PGPASSWORD", "secret")
+}
+
+fn psql(pooler: &Pooler, sql: &str) -> Ran {
+    let mut psql = Command::new("psql");
+    psql.args(["-XqAt", "-v", "ON_ERROR_STOP=1", "-U", "owner", "-d", "orders", "-c", sql]);
+    run(through(&mut psql, pooler))
+}
+
+/// Six at once, all refused before anything is there.
+fn six_are_refused(project: &Project, server: &Server, pooler: &Pooler, why: &str) {
+    let start = |_| -> Child {
+        let mut runner = project.runner(server, "orders");
+        through(&mut runner, pooler).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let runners: Vec<Child> = (0..6).map(start).collect();
+    for runner in runners {
+        let output = runner.wait_with_output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && stderr.contains(why), "{stderr}");
+        assert!(!String::from_utf8_lossy(&output.stdout).contains("applying"));
+    }
+    let mut session = server.session("postgres", "orders");
+    assert_eq!(session.must("SELECT to_regnamespace('nself') IS NULL;").trim(), "t");
+}
+
+#[test]
+fn migrations_do_not_go_through_a_pooler() {
+    let Some(server) = Server::start(Version::V17) else { return };
+    server.database("orders");
+    let project = Project::new(FIRST);
+    project.next(SECOND);
+    project.deploy();
+    let Some(ours) = server.pooler(&settings()) else { return };
+    assert_eq!(psql(&ours, "SELECT 1").stdout.trim(), "1", "it is well");
+    six_are_refused(&project, &server, &ours, "unsupported startup parameter");
+    // One that drops what it does not know.
+    let careless = settings().replace("extra_float_digits", "extra_float_digits, options");
+    let careless = server.pooler(&careless).unwrap();
+    six_are_refused(&project, &server, &careless, "a pooler stands before this server");
+    // The server itself, by the same words.
+    let ran = run(&mut project.runner(&server, "orders"));
+    assert_eq!((ran.code, applied(&ran)), (0, 4), "{}", ran.stderr);
+}
+
+/// What a session sets is the next client's in transaction mode, unless it is reset: the settings, and without them.
+#[test]
+fn a_setting_does_not_reach_the_next_client() {
+    let Some(server) = Server::start(Version::V17) else { return };
+    server.database("orders");
+    let seen = |settings: &str| -> Option<Vec<String>> {
+        let pooler = server.pooler(settings)?;
+        assert_eq!(psql(&pooler, "SET app.tenant_id = 'of-another'").code, 0);
+        let ask = "SELECT coalesce(current_setting('app.tenant_id', true), '')";
+        Some((0..5).map(|_| psql(&pooler, ask).stdout.trim().to_owned()).collect())
+    };
+    let Some(found) = seen(&settings()) else { return };
+    assert_eq!(found, ["", "", "", "", ""]);
+    // Known-bad control.
+    let found = seen(&settings().replace("server_reset_query_always = 1", "server_reset_query_always = 0")).unwrap();
+    assert!(found.contains(&"of-another".to_owned()), "{found:?}");
+}
+
+#[test]
+fn a_standby_is_refused_and_gets_what_the_server_gets() {
+    let Some(server) = Server::start(Version::V15) else { return };
+    server.database("orders");
+    let project = Project::new(FIRST);
+    let standby = server.standby();
+    project.deploy();
+    refused(&run(&mut project.runner(&standby, "orders")), "this server is a standby");
+    assert_eq!(run(&mut project.runner(&server, "orders")).code, 0);
+    let mut session = standby.session("postgres", "orders");
+    let arrived = (0..300).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        session.must("SELECT to_regclass('orders') IS NOT NULL;").trim() == "t"
+    });
+    assert!(arrived);
+    // With everything there it would have nothing to do, and is refused all the same.
+    refused(&run(&mut project.runner(&standby, "orders")), "this server is a standby");
+}
+
+#[test]
+fn a_runner_that_lost_its_lock_stops_before_the_next_step() {
+    for kind in ["transaction", "index"] {
+        let Some(server) = Server::start(Version::V15) else { return };
+        server.database("orders");
+        let project = Project::new(FIRST);
+        project.nself(&["db", "new", "--by-hand", "--name", "careless"]);
+        let up = project.folder.path().join("db/orders/migrations/0002_careless/up.sql");
+        std::fs::write(&up, "SELECT pg_advisory_unlock_all();\n").unwrap();
+        project.nself(&["db", "sum"]);
+        // What comes after it is a table, or an index by itself.
+        let next = match kind {
+            "transaction" => {
+                format!("{FIRST}, tables.later = {{ columns.id.type = \"bigint\", primary_key = [\"id\"] }}")
+            }
+            _ => FIRST.replace("primary_key", "indexes.orders_note_idx.columns = [{ column = \"note\" }], primary_key"),
+        };
+        project.next(&next);
+        let ran = project.migrate(&server, "orders");
+        refused(&ran, "the lock is gone");
+        assert_eq!(applied(&ran), 3, "{}", ran.stdout);
+        let mut session = server.session("postgres", "orders");
+        assert_eq!(
+            session.must("SELECT string_agg(name, ' ' ORDER BY number) FROM nself.ledger;").trim(),
+            "0001_init 0002_careless"
+        );
+        assert_eq!(
+            session.must("SELECT to_regclass('later') IS NULL AND to_regclass('orders_note_idx') IS NULL;").trim(),
+            "t"
+        );
+        // The next one takes the lock and goes on.
+        let ran = project.migrate(&server, "orders");
+        assert_eq!((ran.code, applied(&ran)), (0, 1), "{kind}: {}", ran.stderr);
+    }
+}
+
+/// NS725: what PostgreSQL refuses is refused before there is a server, with what to do instead.
+#[test]
+fn what_the_server_cannot_do_is_refused_without_one() {
+    let Some(server) = Server::start(Version::V15) else { return };
+    server.database("orders");
+    let mut session = server.session("owner", "orders");
+    let table =
+        |kind: &str| format!("tables.orders = {{ columns.id = {{ type = \"{kind}\" }}, primary_key = [\"id\"] }}");
+    let part = |kind: &str| {
+        format!("types.part.composite.attributes = [{{ name = \"a\", type = \"{kind}\" }}], {}", table("part"))
+    };
+    let amount = |kind: &str| format!("types.amount.domain.type = \"{kind}\", {}", table("amount"));
+    for (before, after, sql) in [
+        (amount("integer"), amount("text"), "ALTER DOMAIN amount TYPE text;"),
+        (part("integer"), part("text"), "ALTER TYPE part ALTER ATTRIBUTE a TYPE text;"),
+    ] {
+        session.reset();
+        let project = Project::new(&before);
+        let ran = project.migrate(&server, "orders");
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        let error = session.try_run(sql).expect_err(sql);
+        assert!(error.contains("ERROR"), "{error}");
+        project.define(&after);
+        let ran = nself_in(project.folder.path(), ["db", "new"]);
+        assert!(
+            ran.code == 2 && ran.stderr.contains("error[NS725]") && ran.stderr.contains("= help:"),
+            "{}",
+            ran.stderr
+        );
+        assert_eq!(nself_in(project.folder.path(), ["db", "diff"]).code, 2);
+        server.session("postgres", "orders").must("DROP SCHEMA nself CASCADE;");
+    }
+}
+
+#[test]
+fn the_way_back_is_a_script_that_looks_where_it_is() {
+    let Some(server) = Server::start(Version::V17) else { return };
+    server.database("orders");
+    let project = Project::new(FIRST);
+    assert_eq!(project.migrate(&server, "orders").code, 0);
+    let first = server.session("owner", "orders").catalog();
+    project.next(SECOND);
+    assert_eq!(applied(&project.migrate(&server, "orders")), 3);
+    let mut session = server.session("postgres", "orders");
+    let script = project.folder.path().join("down.sql");
+    let down = |to: &str| {
+        let ran = nself_in(project.folder.path(), ["db", "down", "--to", to]);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        std::fs::write(&script, ran.stdout).unwrap();
+        let mut psql = Command::new("psql");
+        psql.args(["-Xq", "-h"]).arg(server.folder()).args(["-U", "postgres", "-d", "orders", "-f"]).arg(&script);
+        run(&mut psql)
+    };
+    let ran = down("1");
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    assert_eq!(ran.stdout.matches("taking back").count(), 3);
+    let without = |text: String| text.lines().filter(|line| !line.contains("nself")).collect::<Vec<_>>().join("\n");
+    assert_eq!(without(server.session("owner", "orders").catalog()), without(first));
+    assert_eq!(session.must("SELECT string_agg(name, ' ') FROM nself.ledger;").trim(), "0001_init");
+    // Once more, it is not where the script begins; while a runner works, it does not begin.
+    refused(&down("1"), "the last migration of this database is not 0004_next_3");
+    session.must("SELECT pg_advisory_lock(7241105402127946086);");
+    refused(&down("1"), "a runner holds the lock");
+    session.must("SELECT pg_advisory_unlock_all();");
+    // Forward again, without a word about others who changed the database; then all the way.
+    let ran = run(&mut project.runner(&server, "orders"));
+    assert_eq!((ran.code, applied(&ran), ran.stderr.as_str()), (0, 3, ""));
+    assert_eq!(down("0").code, 0);
+    assert_eq!(session.must("SELECT to_regclass('orders') IS NULL;").trim(), "t");
+    // A table with rows is not dropped on the way.
+    assert_eq!(run(&mut project.runner(&server, "orders")).code, 0);
+    session.must("INSERT INTO orders (id) VALUES (1);");
+    assert!(down("0").code != 0);
+    assert_eq!(session.must("SELECT count(*) FROM orders;").trim(), "1");
+    // What loses something has no way back, and numbers that are none are refused.
+    let gone = FIRST.replace(", note = { type = \"text\", nullable = true }", "");
+    project.next(&format!("{gone}, allow.\"orders.note\".deletes_data = \"moved\", allow.\"orders.state\".deletes_data = \"moved\", allow.\"orders.orders_note_key\".drops_constraint = \"moved\""));
+    let ran = nself_in(project.folder.path(), ["db", "down", "--to", "1"]);
+    assert!(
+        ran.code == 2 && ran.stderr.contains("error[NS725]") && ran.stdout.is_empty(),
+        "{}{}",
+        ran.stdout,
+        ran.stderr
+    );
+    assert_eq!(nself_in(project.folder.path(), ["db", "down", "--to", "77"]).code, 2);
+}

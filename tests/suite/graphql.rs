@@ -1,0 +1,308 @@
+//! Hasura's metadata: as its published types have it, about tables that a real server has, and nothing without the
+//! row filter that belongs to it.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::database::server::{Server, Session, Version};
+use crate::support::{Ran, golden, name, nself_in, project, run, stack, tool};
+
+/// The folder as Hasura's command line reads it: `!include FILE` is that file, beside the one that says so.
+fn read(file: &Path) -> Value {
+    let value = serde_yaml_ng::from_str(&fs::read_to_string(file).unwrap_or_else(|error| panic!("{file:?}: {error}")));
+    include(value.unwrap(), file.parent().unwrap())
+}
+
+fn include(value: Value, folder: &Path) -> Value {
+    match value {
+        Value::String(text) => match text.strip_prefix("!include ") {
+            Some(file) => read(&folder.join(file)),
+            None => Value::String(text),
+        },
+        Value::Array(items) => items.into_iter().map(|item| include(item, folder)).collect(),
+        Value::Object(fields) => fields
+            .into_iter()
+            .map(|(key, value)| (key, include(value, folder)))
+            .collect::<serde_json::Map<_, _>>()
+            .into(),
+        other => other,
+    }
+}
+
+fn metadata(folder: &Path) -> Value {
+    let version = read(&folder.join("version.yaml"));
+    assert_eq!(version, json!({ "version": 3 }));
+    json!({ "resource_version": 1, "metadata": { "version": 3, "sources": read(&folder.join("databases/databases.yaml")) } })
+}
+
+fn golden_metadata() -> Value {
+    let case = golden(false).into_iter().find(|case| name(case) == "database").unwrap();
+    metadata(&case.join("out/local/hasura/hasura"))
+}
+
+fn tables(metadata: &Value) -> Vec<Value> {
+    let sources = metadata["metadata"]["sources"].as_array().unwrap();
+    sources.iter().flat_map(|source| source["tables"].as_array().unwrap().clone()).collect()
+}
+
+/// Whether the value has the published type.
+fn judged(metadata: &Value) -> Option<Ran> {
+    let tools = tool("metadata")?;
+    let folder = tempfile::tempdir_in(&tools).unwrap();
+    // A source of any other kind has any configuration, so the type of the whole says nothing about this one.
+    let sources = metadata["metadata"]["sources"].as_array().unwrap();
+    let configurations: Vec<&Value> = sources.iter().map(|source| &source["configuration"]).collect();
+    let text = format!(
+        "import type {{ Metadata, PostgresConfiguration }} from 'hasura-metadata-types';\n\
+         export const value: Metadata = {metadata};\n\
+         export const configurations: PostgresConfiguration[] = {};\n",
+        json!(configurations)
+    );
+    fs::write(folder.path().join("value.ts"), text).unwrap();
+    let mut judge = Command::new("node");
+    judge.arg(tools.join("node_modules/typescript/bin/tsc")).args([
+        "--noEmit",
+        "--strict",
+        "--skipLibCheck",
+        "value.ts",
+    ]);
+    Some(run(judge.current_dir(folder.path())))
+}
+
+#[test]
+fn metadata_has_the_published_type() {
+    let good = golden_metadata();
+    let Some(ran) = judged(&good) else { return };
+    assert_eq!(ran.code, 0, "{}", ran.stdout);
+    // Known-bad controls: keys and values that Hasura does not know.
+    let text = good.to_string();
+    for (is, was) in [
+        ("\"foreign_key_constraint_on\"", "\"foreign_key_constraints_on\""),
+        ("\"select_permissions\"", "\"select_permission\""),
+        ("\"filter\"", "\"filters\""),
+        ("\"read-committed\"", "\"read-uncommitted\""),
+        ("\"from_env\"", "\"env\""),
+    ] {
+        assert!(text.contains(is), "{is}");
+        let bad: Value = serde_json::from_str(&text.replace(is, was)).unwrap();
+        assert!(judged(&bad).unwrap().code != 0, "{was} was taken");
+    }
+}
+
+/// What the server says about tables, columns and keys.
+fn faults(session: &mut Session, metadata: &Value) -> Vec<String> {
+    let mut faults = Vec::new();
+    let mut must = |session: &mut Session, sql: String, what: String| {
+        if session.must(&sql).trim() != "t" {
+            faults.push(what);
+        }
+    };
+    let full = |name: &Value| format!("{}.{}", name["schema"].as_str().unwrap(), name["name"].as_str().unwrap());
+    for table in tables(metadata) {
+        let own = full(&table["table"]);
+        must(session, format!("SELECT to_regclass('{own}') IS NOT NULL;"), own.clone());
+        for kind in ["insert", "select", "update", "delete"] {
+            for one in table[format!("{kind}_permissions")].as_array().into_iter().flatten() {
+                let rule = &one["permission"];
+                let listed = rule["columns"].as_array().into_iter().flatten().map(|it| it.as_str().unwrap());
+                let keys =
+                    ["filter", "check", "set"].into_iter().flat_map(|key| rule[key].as_object().into_iter().flatten());
+                for column in listed.chain(keys.map(|(key, _)| key.as_str())) {
+                    let sql = format!(
+                        "SELECT count(*) = 1 FROM pg_attribute WHERE attrelid = to_regclass('{own}') AND attname = '{column}' \
+                         AND NOT attisdropped AND ('{kind}' NOT IN ('insert', 'update') OR (attgenerated = '' AND attidentity <> 'a'));"
+                    );
+                    must(session, sql, format!("{own}.{column} of {kind}"));
+                }
+            }
+        }
+        for (kind, one) in ["object", "array"].into_iter().flat_map(|kind| {
+            table[format!("{kind}_relationships")].as_array().into_iter().flatten().map(move |one| (kind, one))
+        }) {
+            let on = &one["using"]["foreign_key_constraint_on"];
+            let columns = |value: &Value| -> Vec<String> {
+                let all = value.as_array().cloned().unwrap_or_else(|| vec![value.clone()]);
+                all.iter().map(|it| it.as_str().unwrap().to_owned()).collect()
+            };
+            let (from, keys) = if on.is_object() {
+                (full(&on["table"]), columns(if on["column"].is_null() { &on["columns"] } else { &on["column"] }))
+            } else {
+                (own.clone(), columns(on))
+            };
+            let other = if on.is_object() { format!("AND confrelid = '{own}'::regclass") } else { String::new() };
+            let sql = format!(
+                "SELECT count(*) = 1 FROM pg_constraint WHERE contype = 'f' AND conrelid = to_regclass('{from}') {other} AND \
+                 (SELECT array_agg(attname::text ORDER BY place) FROM unnest(conkey) WITH ORDINALITY AS k (number, place) \
+                  JOIN pg_attribute ON attrelid = conrelid AND attnum = number) = '{{{}}}';",
+                keys.join(",")
+            );
+            must(session, sql, format!("{own}: the {kind} relationship {}", one["name"]));
+        }
+    }
+    faults
+}
+
+/// The golden case's database on a real server.
+fn served() -> Option<(Server, tempfile::TempDir)> {
+    let server = Server::start(Version::V17)?;
+    let case = project(&golden(false).into_iter().find(|case| name(case) == "database").unwrap());
+    let mut session = server.session("postgres", "postgres");
+    session.must("CREATE ROLE tickets LOGIN; CREATE ROLE reports LOGIN; CREATE ROLE hasura LOGIN; CREATE DATABASE tickets OWNER tickets;");
+    let mut session = server.session("postgres", "tickets");
+    session.must("GRANT CREATE, USAGE ON SCHEMA public TO tickets; GRANT USAGE ON SCHEMA public TO reports, hasura;");
+    session.must("ALTER DEFAULT PRIVILEGES FOR ROLE tickets GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO hasura;");
+    assert_eq!(nself_in(case.path(), ["gen", "--env", "local"]).code, 0);
+    let mut runner = Command::new("/bin/sh");
+    runner.arg(case.path().join("deploy/local/migrations/tickets/run.sh"));
+    let ran = run(runner.env("PGHOST", server.folder()).env("PGUSER", "postgres").env("PGDATABASE", "tickets"));
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    Some((server, case))
+}
+
+#[test]
+fn metadata_is_about_what_the_server_has() {
+    let Some((server, case)) = served() else { return };
+    let mut session = server.session("postgres", "tickets");
+    let metadata = metadata(&case.path().join("deploy/local/hasura/hasura"));
+    assert_eq!(faults(&mut session, &metadata), Vec::<String>::new());
+    let relationships = metadata.to_string().matches("foreign_key_constraint_on").count();
+    let keys = session.must("SELECT count(*) FROM pg_constraint WHERE contype = 'f';");
+    assert_eq!(
+        relationships.to_string(),
+        (2 * keys.trim().parse::<u32>().unwrap()).to_string(),
+        "both directions of each key"
+    );
+    // Known-bad controls: a column and a key that are gone, a column that nobody may write.
+    session.must("ALTER TABLE tickets DROP COLUMN spent; ALTER TABLE tickets DROP CONSTRAINT tickets_author_fkey;");
+    session.must("ALTER TABLE tickets ALTER COLUMN state DROP DEFAULT;");
+    let found = faults(&mut session, &metadata).join("\n");
+    assert!(found.contains("tickets.spent of insert") && found.contains("relationship \"author\""), "{found}");
+}
+
+/// The service that filters by the session's variable sees all rows; whoever does not, none.
+#[test]
+fn only_the_server_of_the_api_reads_past_the_tenants_policy() {
+    let Some((server, _case)) = served() else { return };
+    let mut superuser = server.session("postgres", "tickets");
+    superuser.must("INSERT INTO people (id, tenant_id, email) SELECT gen_random_uuid(), gen_random_uuid(), n || '@example.com' FROM generate_series(1, 3) n;");
+    superuser.must("CREATE ROLE other LOGIN; GRANT USAGE ON SCHEMA public TO other; GRANT SELECT ON people TO other;");
+    for (role, rows) in [("hasura", "3"), ("tickets", "0"), ("other", "0")] {
+        assert_eq!(server.session(role, "tickets").must("SELECT count(*) FROM people;").trim(), rows, "{role}");
+    }
+}
+
+/// No permission on a tenant's table without its filter; a change of the filter shows.
+#[test]
+fn every_permission_has_the_filter_of_its_convention() {
+    let metadata = golden_metadata();
+    let mut seen = BTreeSet::new();
+    for table in tables(&metadata) {
+        let own = table["table"]["name"].as_str().unwrap();
+        let tenant = ["people", "tickets"].contains(&own);
+        for kind in ["insert", "select", "update", "delete"] {
+            for one in table[format!("{kind}_permissions")].as_array().into_iter().flatten() {
+                seen.insert((own.to_owned(), kind));
+                let rule = &one["permission"];
+                for place in if kind == "insert" { &["check"] as &[&str] } else { &["filter"] } {
+                    let filter = &rule[place]["tenant_id"]["_eq"];
+                    assert_eq!(filter == "X-Hasura-Tenant-Id", tenant, "{own} {kind}: {rule}");
+                }
+                // What is compared is not written by hand.
+                let columns = rule["columns"].as_array().cloned().unwrap_or_default();
+                assert!(kind == "select" || !columns.contains(&json!("tenant_id")), "{own} {kind}");
+            }
+        }
+    }
+    assert_eq!(seen.len(), 6, "{seen:?}");
+}
+
+fn shop(tables: &str, more: &str) -> tempfile::TempDir {
+    stack(&format!(
+        "{{ project = \"shop\", domain = \"shop.example.com\", databases.shop = {{ {more} tables = {{ {tables} }} }} }}"
+    ))
+}
+
+const ORDERS: &str =
+    r#"orders = { columns = { id = { type = "bigint" }, owner_id = { type = "text" } }, primary_key = ["id"]"#;
+
+/// Generated without a server: what the stack says, at once.
+fn generated(case: &tempfile::TempDir) -> Ran {
+    nself_in(case.path(), ["db", "new", "--name", "next"]);
+    nself_in(case.path(), ["gen", "--env", "local"])
+}
+
+#[test]
+fn the_api_follows_the_schema() {
+    let lines = r#"lines = { columns = { id = { type = "bigint" }, order_id = { type = "bigint" }, gift_order_id = { type = "bigint" } },
+        primary_key = ["id"], foreign_keys = {
+          lines_gift_fkey = { columns = ["gift_order_id"], references = { table = "orders", columns = ["id"] } },
+          lines_order_fkey = { columns = ["order_id"], references = { table = "orders", columns = ["id"] } } } }"#;
+    let notes = r#"notes = { columns = { order_id = { type = "bigint" } }, primary_key = ["order_id"],
+        foreign_keys.notes_order_fkey = { columns = ["order_id"], references = { table = "orders", columns = ["id"] } } }"#;
+    let case = shop(&format!("{ORDERS} }}, {lines}, {notes}"), "served_by = \"hasura\",");
+    let ran = generated(&case);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let folder = case.path().join("deploy/local/hasura/hasura");
+    let value = metadata(&folder);
+    assert!(judged(&value).is_none_or(|ran| ran.code == 0));
+    assert_eq!(value["metadata"]["sources"][0]["name"], "default", "the main database is Hasura's own source");
+    let names = |table: &str, kind: &str| -> Vec<String> {
+        let all = tables(&value);
+        let table = all.iter().find(|it| it["table"]["name"] == table).unwrap();
+        let list = table[format!("{kind}_relationships")].as_array().cloned().unwrap_or_default();
+        list.iter().map(|it| it["name"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(names("lines", "object"), ["gift_order", "order"]);
+    assert_eq!(names("orders", "array"), ["lines_by_gift_order", "lines_by_order"]);
+    assert_eq!(names("orders", "object"), ["notes"], "one row at most is an object");
+    // A table that the definition no longer has is no longer there.
+    let text = fs::read_to_string(case.path().join("stack.ncl")).unwrap();
+    let without =
+        text.replace(&format!(", {notes}"), "").replace("served_by", "allow.notes.deletes_data = \"moved\", served_by");
+    fs::write(case.path().join("stack.ncl"), without).unwrap();
+    let ran = generated(&case);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(!metadata(&folder).to_string().contains("notes"));
+    assert!(!folder.join("databases/default/tables/public_notes.yaml").exists());
+}
+
+#[test]
+fn what_would_show_too_much_is_refused() {
+    let served = "served_by = \"hasura\",";
+    for (table, more, code, why) in [
+        ("api.user.may = ['select]", "", "NS710", "nobody serves"),
+        ("api.admin.may = ['select]", served, "NS710", "may everything"),
+        ("api.user = { may = ['select], columns = [\"total\"] }", served, "NS710", "no column `total`"),
+        ("api.user = { may = ['select], rows.owner_id = \"owner\" }", served, "NS106", "X-Hasura-"),
+        (
+            "row_security = 'on, policies.own.using = \"owner_id = CURRENT_USER\", api.user.may = ['select]",
+            served,
+            "NS711",
+            "hides rows",
+        ),
+        (
+            "scope = 'tenant, api.user.rows.tenant_id = \"X-Hasura-User-Id\"",
+            "served_by = \"hasura\", convention = 'tenant,",
+            "NS711",
+            "every permission",
+        ),
+        ("", "served_by = \"hasurra\",", "NS301", "did you mean `hasura`"),
+        ("", "served_by = \"auth\",", "NS301", "is no Hasura"),
+    ] {
+        let ran = generated(&shop(&format!("{ORDERS}, {table} }}"), more));
+        assert!(
+            ran.code == 2 && ran.stderr.contains(code) && ran.stderr.contains(why),
+            "{table} {more}: {}",
+            ran.stderr
+        );
+    }
+    // With the rows said in the API's words, a policy of one's own is no obstacle.
+    let good = "row_security = 'on, policies.own.using = \"owner_id = CURRENT_USER\", \
+                api.user = { may = ['select], rows.owner_id = \"X-Hasura-User-Id\" }";
+    let ran = generated(&shop(&format!("{ORDERS}, {good} }}"), served));
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+}

@@ -1,0 +1,243 @@
+//! The pooler and the replica, running: real PgBouncer and real PostgreSQL with the generated files.
+
+use crate::support::Ran;
+use crate::up::{Stack, apart};
+
+#[test]
+fn a_pooler_and_a_replica_serve_the_stack() {
+    apart("replica::a_pooler_and_a_replica_serve_the_stack", served);
+}
+
+/// The URL that a service has.
+fn url(stack: &Stack, variable: &str) -> String {
+    let env = std::fs::read_to_string(stack.project.path().join("deploy/local/.env")).unwrap();
+    let line = env.lines().find_map(|line| line.strip_prefix(&format!("{variable}="))).unwrap();
+    line.trim_matches(['\'', '"']).to_owned()
+}
+
+/// psql by such a URL, from a container that has psql and reaches both.
+fn psql(stack: &Stack, variable: &str, sql: &str) -> Ran {
+    let url = url(stack, variable);
+    stack.compose(&["exec", "-T", "postgres-replica", "psql", "-XqAt", "-v", "ON_ERROR_STOP=1", &url, "-c", sql])
+}
+
+fn must(ran: Ran) -> String {
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    ran.stdout.trim().to_owned()
+}
+
+fn refused(ran: &Ran, why: &str) {
+    assert!(ran.code != 0 && ran.stderr.contains(why), "{}{}", ran.stdout, ran.stderr);
+}
+
+fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    for _ in 0..600 {
+        if holds() {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    panic!("never: {what}");
+}
+
+const POOLED: &str = "TICKETS_MAIN_URL_POOLED";
+const READS: &str = "REPORTS_MAIN_URL_REPLICA";
+
+fn served() {
+    let Some(stack) = Stack::start("replica") else { panic!("the tools were there") };
+    let ran = stack.up();
+    assert_eq!(ran.code, 0, "{}\n{}", ran.stderr, stack.compose(&["logs", "--tail", "30"]).stdout);
+    transactions_share_connections(&stack);
+    sessions_leave_nothing_behind(&stack);
+    only_who_asked_passes(&stack);
+    the_replica_streams_and_refuses_writes(&stack);
+    a_replica_that_was_away_catches_up(&stack);
+    the_health_of_a_replica_is_its_stream(&stack);
+}
+
+fn transactions_share_connections(stack: &Stack) {
+    must(psql(stack, POOLED, "INSERT INTO tickets (title) VALUES ('first')"));
+    assert_eq!(must(psql(stack, POOLED, "SELECT title FROM tickets")), "first");
+    // More clients than connections of the pool: 60 sleep, and the server never sees more than 20 of them.
+    let url = url(stack, POOLED);
+    let clients = format!("for i in $(seq 60); do psql -XqAt '{url}' -c 'SELECT pg_sleep(0.2)' & done; wait");
+    let ran = stack.compose(&["exec", "-T", "postgres-replica", "sh", "-c", &clients]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{}", ran.stdout);
+    let count = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'tickets'";
+    let open: u32 = must(server(stack, count)).parse().unwrap();
+    assert!((2..=20).contains(&open), "{open} connections for 60 clients");
+}
+
+/// The server itself, as its superuser.
+fn server(stack: &Stack, sql: &str) -> Ran {
+    stack.compose(&[
+        "exec",
+        "-T",
+        "postgres",
+        "psql",
+        "-XqAt",
+        "-v",
+        "ON_ERROR_STOP=1",
+        "-U",
+        "postgres",
+        "-d",
+        "tickets",
+        "-c",
+        sql,
+    ])
+}
+
+/// What one client sets, the next one on the same connection does not have.
+fn sessions_leave_nothing_behind(stack: &Stack) {
+    must(psql(stack, POOLED, "SET app.tenant_id = 'of-somebody'; SELECT pg_advisory_lock(7)"));
+    for _ in 0..30 {
+        let seen = must(psql(stack, POOLED, "SELECT coalesce(current_setting('app.tenant_id', true), '')"));
+        assert_eq!(seen, "");
+    }
+    assert_eq!(must(server(stack, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 7")), "0");
+    // In a transaction it holds, which is how a tenant's name is set.
+    let inside = "BEGIN; SET LOCAL app.tenant_id = 'mine'; SELECT current_setting('app.tenant_id'); COMMIT";
+    assert_eq!(must(psql(stack, POOLED, inside)), "mine");
+}
+
+fn only_who_asked_passes(stack: &Stack) {
+    // `reports` has a password and a database, but not this way; the superuser neither.
+    let secrets = stack.project.path().join("deploy/local/secrets");
+    let read = |name: &str| std::fs::read_to_string(secrets.join(name)).unwrap().trim().to_owned();
+    let by = |user: &str, password: &str, database: &str| {
+        let password = format!("PGPASSWORD={password}");
+        let words = [
+            "exec",
+            "-T",
+            "-e",
+            &password,
+            "postgres-replica",
+            "psql",
+            "-XqAt",
+            "-h",
+            "pgbouncer",
+            "-U",
+            user,
+            "-d",
+            database,
+            "-c",
+            "SELECT 1",
+        ];
+        stack.compose(&words)
+    };
+    let tickets = read("tickets_db_password");
+    assert_eq!(must(by("tickets", &tickets, "tickets")), "1");
+    refused(&by("tickets", "wrong", "tickets"), "authentication failed");
+    refused(&by("tickets", &tickets, "desk"), "no such database");
+    refused(&by("tickets", &tickets, "pgbouncer"), "not allowed");
+    refused(&by("reports", &read("reports_db_password"), "tickets"), "authentication failed");
+    refused(&by("postgres", &read("postgres_password"), "tickets"), "authentication failed");
+}
+
+fn the_replica_streams_and_refuses_writes(stack: &Stack) {
+    must(psql(stack, POOLED, "INSERT INTO tickets (title) VALUES ('second')"));
+    eventually("the row arrives", || must(psql(stack, READS, "SELECT count(*) FROM tickets")) == "2");
+    refused(&psql(stack, READS, "CREATE TEMPORARY TABLE x (y int)"), "read-only transaction");
+    let replica = |sql: &str| {
+        stack.compose(&[
+            "exec",
+            "-T",
+            "postgres-replica",
+            "psql",
+            "-XqAt",
+            "-U",
+            "postgres",
+            "-d",
+            "tickets",
+            "-c",
+            sql,
+        ])
+    };
+    refused(&replica("INSERT INTO tickets (title) VALUES ('third')"), "read-only transaction");
+    assert_eq!(must(replica("SELECT pg_is_in_recovery()")), "t");
+    let senders = "SELECT usename, application_name, state FROM pg_stat_replication";
+    assert_eq!(must(server(stack, senders)), "replication|postgres_replica|streaming");
+    // The role copies and does nothing else.
+    let role = "SELECT rolsuper, rolcreatedb, rolcreaterole, rolbypassrls, rolreplication FROM pg_roles WHERE rolname = 'replication'";
+    assert_eq!(must(server(stack, role)), "f|f|f|f|t");
+    let password =
+        std::fs::read_to_string(stack.project.path().join("deploy/local/secrets/replication_password")).unwrap();
+    let password = format!("PGPASSWORD={}", password.trim());
+    let connect = [
+        "exec",
+        "-T",
+        "-e",
+        &password,
+        "postgres-replica",
+        "psql",
+        "-h",
+        "postgres",
+        "-U",
+        "replication",
+        "-d",
+        "tickets",
+        "-c",
+        "SELECT 1",
+    ];
+    refused(&stack.compose(&connect), "permission denied for database");
+    // Nobody else replicates, and no password is in the data folder.
+    let env = std::fs::read_to_string(stack.project.path().join("deploy/local/secrets/tickets_db_password")).unwrap();
+    let other = format!("PGPASSWORD={}", env.trim());
+    let copy = [
+        "exec",
+        "-T",
+        "-e",
+        &other,
+        "postgres-replica",
+        "pg_basebackup",
+        "-h",
+        "postgres",
+        "-U",
+        "tickets",
+        "-D",
+        "/tmp/copy",
+    ];
+    refused(&stack.compose(&copy), "no pg_hba.conf entry for replication");
+    let search = format!("! grep -rqs '{}' /var/lib/postgresql/data", password.trim_start_matches("PGPASSWORD="));
+    assert_eq!(stack.compose(&["exec", "-T", "postgres-replica", "sh", "-c", &search]).code, 0);
+    // The pooler's way never is the migrations'.
+    let job = &stack.inspect()["migrate-tickets"]["Config"]["Env"];
+    assert!(job.to_string().contains("PGHOST=postgres\""), "{job}");
+}
+
+/// Nothing that was written meanwhile is missed, and it is not copied again.
+fn a_replica_that_was_away_catches_up(stack: &Stack) {
+    assert_eq!(stack.compose(&["stop", "postgres-replica"]).code, 0);
+    must(server(
+        stack,
+        "INSERT INTO tickets (title) SELECT 'many' FROM generate_series(1, 1000); SELECT pg_switch_wal(); CHECKPOINT",
+    ));
+    assert_eq!(must(server(stack, "SELECT active, wal_status FROM pg_replication_slots")), "f|reserved");
+    assert_eq!(stack.compose(&["start", "postgres-replica"]).code, 0);
+    eventually("it caught up", || {
+        let ran = psql(stack, READS, "SELECT count(*) FROM tickets");
+        ran.code == 0 && ran.stdout.trim() == "1002"
+    });
+    let logs = stack.compose(&["logs", "postgres-replica"]).stdout;
+    assert_eq!(logs.matches("entering standby mode").count(), 2, "{logs}");
+}
+
+/// Known-bad control: it runs, it answers, and it does not follow.
+fn the_health_of_a_replica_is_its_stream(stack: &Stack) {
+    let health = |stack: &Stack| {
+        let container = &stack.inspect()["postgres-replica"];
+        let words: Vec<String> = container["Config"]["Healthcheck"]["Test"].as_array().unwrap()[1..]
+            .iter()
+            .map(|word| word.as_str().unwrap().to_owned())
+            .collect();
+        let mut arguments = vec!["exec", "-T", "postgres-replica"];
+        arguments.extend(words.iter().map(String::as_str));
+        stack.compose(&arguments).code
+    };
+    eventually("it streams", || health(stack) == 0);
+    must(server(stack, "ALTER ROLE replication NOLOGIN; SELECT pg_terminate_backend(pid) FROM pg_stat_replication"));
+    eventually("it is not well", || health(stack) == 1);
+    assert_eq!(must(psql(stack, READS, "SELECT count(*) > 0 FROM tickets")), "t", "it still answers");
+    must(server(stack, "ALTER ROLE replication LOGIN"));
+    eventually("it streams again", || health(stack) == 0);
+}
