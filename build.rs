@@ -73,6 +73,7 @@ fn generators() -> String {
     ];
     let mut text = String::from("pub const SOURCES: &[(&str, &str)] = &[\n");
     for (name, folder) in [
+        ("bake", "generator/backend/bake.rs"),
         ("compose", "generator/backend/compose"),
         ("kubernetes", "generator/backend/kubernetes"),
         ("migrations", "generator/backend/migrations"),

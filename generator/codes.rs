@@ -90,6 +90,8 @@ codes! {
         "A route, health check or reference names a port that the service does not have."
     NoImage "NS307" "a service has neither an image nor a build folder"
         "A container comes from `image` or from `build.context`, a folder of the project with a Dockerfile. Exactly one of them."
+    NoDockerfile "NS310" "a build folder without a Dockerfile"
+        "`build.context` is a folder of the project, relative to the stack file, and `build.dockerfile` a file in it, `Dockerfile` unless said otherwise. `nself init FOLDER --template NAME` begins one."
     NoHealth "NS308" "others wait for a service that has no health check"
         "A dependency of kind 'healthy needs a health check, or the project would never start."
     LimitBelowReservation "NS401" "a limit below its reservation"

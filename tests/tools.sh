@@ -10,10 +10,10 @@ exec 9>"$tools/lock"
 flock 9
 export DEBIAN_FRONTEND=noninteractive
 
-# step NAME FUNCTION: runs the function unless it ran before with the same text.
+# step NAME FUNCTION [FILE...]: runs the function unless it ran before with the same text and the same files.
 step() {
   local stamp="$tools/stamps/$1" text
-  text=$(declare -f "$2" | sha256sum)
+  text=$(cat <(declare -f "$2") "${@:3}" | sha256sum)
   [ "$(cat "$stamp" 2>/dev/null)" = "$text" ] && return
   echo "tools: $1" >&2
   # Nothing that a step starts inherits the lock.
@@ -34,7 +34,7 @@ packages() {
 images() {
   apt-get -q update
   RUNLEVEL=1 apt-get -qy install --no-install-recommends apache2-utils docker-registry \
-    diffutils faketime reprotest runc skopeo umoci
+    crun diffutils faketime podman reprotest runc skopeo umoci
 }
 
 # The mirror that this machine already uses.
@@ -195,12 +195,23 @@ migrate() {
   GOBIN=$tools/bin GOFLAGS=-trimpath go install -tags postgres github.com/golang-migrate/migrate/v4/cmd/migrate@v4.18.3
 }
 
+# A builder of images, and buildx of Debian 13.
+builder() {
+  local at=/tmp/nself-buildx
+  CGO_ENABLED=0 go build -C tests/builder -trimpath -ldflags "-s -w" -o "$tools/bin/" github.com/moby/buildkit/cmd/buildkitd
+  chroot "$tools/trixie" sh -c "apt-get -q update && rm -rf $at && mkdir $at && cd $at && apt-get -q -o APT::Sandbox::User=root download docker-buildx"
+  dpkg-deb -x "$tools/trixie$at"/docker-buildx_*.deb "$tools/trixie$at/x"
+  cp "$tools/trixie$at/x/usr/libexec/docker/cli-plugins/docker-buildx" "$tools/bin/"
+  rm -rf "$tools/trixie$at"
+}
+
 step packages packages
 step images images
 step judges judges
 step trixie trixie
+step builder builder tests/builder/go.sum
 step linter linter
-step templates templates
+step templates templates templates/*/package-lock.json templates/fastapi/requirements*.txt templates/connect-go/go.sum
 step kubernetes kubernetes
 step definitions definitions
 step dbml dbml

@@ -106,7 +106,7 @@ fn databases_are_migrated_before_anyone_uses_them() {
 }
 
 /// Runs a test of this name in namespaces of its own, where it calls `body`.
-fn apart(test: &str, body: fn()) {
+pub fn apart(test: &str, body: fn()) {
     if std::env::var_os(APART).is_some() {
         return body();
     }
