@@ -158,15 +158,10 @@ impl Server {
             .replace("/run/secrets/pgbouncer_users", &format!("{inner}/users"));
         fs::write(folder.path().join("pgbouncer.ini"), settings).unwrap();
         fs::write(folder.path().join("users"), "\"postgres\" \"secret\"\n\"owner\" \"secret\"\n").unwrap();
+        // Nothing stands between: what is killed is the pooler itself.
         let mut command = Command::new("chroot");
-        command.arg(&root).args([
-            "runuser",
-            "-u",
-            "postgres",
-            "--",
-            "/usr/sbin/pgbouncer",
-            &format!("{inner}/pgbouncer.ini"),
-        ]);
+        command.arg("--userspec=postgres:postgres").arg(&root);
+        command.args(["/usr/sbin/pgbouncer", &format!("{inner}/pgbouncer.ini")]);
         let log = fs::File::create(folder.path().join("log")).unwrap();
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap();
         let pooler = Pooler { child, folder };
