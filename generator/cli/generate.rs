@@ -1,5 +1,6 @@
 //! `nself gen` and `nself check`: the pipeline from a stack file to the output folder.
 
+mod draft;
 mod inputs;
 
 use std::collections::BTreeSet;
@@ -9,15 +10,15 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::{Value, json as document};
 
+use draft::Drawer;
+pub use draft::Planned;
+
 use super::{FAILED, FINE, FOUND, Format, StackArguments, output};
-use crate::artifact::{Artifacts, Digest, json};
-use crate::backend::{self, kubernetes};
-use crate::diagnostic::{self, Code, Diagnostic, FieldPath};
+use crate::artifact::{Artifacts, Digest};
+use crate::diagnostic::{self, Code, Diagnostic};
 use crate::lock::Lock;
 use crate::path;
-use crate::plan;
 use crate::source;
-use crate::stack::EnvironmentName;
 use crate::store::{self, Cache, Change, Changes, Generation, MANIFEST, Recorder, Stamp, State, Untouched, Watch};
 
 #[derive(Debug, Args)]
@@ -161,49 +162,22 @@ impl<'a> Run<'a> {
         let lock = stamp.as_ref().and_then(|_| self.cache.lock());
         let known = stamp.filter(|_| lock.is_some()).map(|stamp| Untouched::look(&self.out, stamp));
         let known = known.unwrap_or_default();
+        let chosen = |environment: &source::Environment| {
+            selected.as_ref().is_none_or(|selected| selected.contains(environment.name.as_str()))
+        };
+        let environments: Vec<_> = loaded.environments.into_iter().filter(chosen).collect();
+        let drawer =
+            Drawer { files: &files, kept: &known.kept, out: &self.out, frozen: self.arguments.frozen, refused };
         let mut artifacts = Artifacts::default();
         let mut plans = Vec::new();
         let mut moved = Vec::new();
-        for environment in loaded.environments {
-            if selected.as_ref().is_some_and(|selected| !selected.contains(environment.name.as_str())) {
-                continue;
-            }
-            let (plan, mut more) = plan::resolve(&environment.name, &environment.stack, &files);
-            if self.arguments.frozen {
-                more.extend(unpinned(&plan));
-            }
-            let fields = json::tree(&plan);
-            // What was refused while reading must not reach a generator.
-            if !refused {
-                let wrong = more.iter().any(Diagnostic::is_error);
-                match backend::generate(&plan, &fields, &known.kept.below(environment.name.as_str())) {
-                    Ok(made) => {
-                        for mut finding in self.moved(&environment.name, &plan, &made) {
-                            environment.origins.locate(&mut finding);
-                            finding.environments = vec![environment.name.to_string()];
-                            moved.push(finding);
-                        }
-                        artifacts.merge(Some(environment.name.as_str()), made).map_err(|finding| vec![finding])?
-                    }
-                    // Generators may contradict themselves over a plan that is wrong already.
-                    Err(found) => {
-                        more.extend(found.into_iter().filter(|finding| !wrong || finding.code != Code::Internal))
-                    }
-                }
-            }
-            for mut finding in more {
-                let failed = |broken: &FieldPath| {
-                    finding.path.starts_with(broken)
-                        || (finding.code == Code::NoImage && broken.parent() == finding.path)
-                };
-                if environment.broken.iter().any(failed) {
-                    continue;
-                }
-                environment.origins.locate(&mut finding);
-                finding.environments = vec![environment.name.to_string()];
-                findings.push(finding);
-            }
-            plans.push(Planned { plan, fields, origins: environment.origins });
+        for draft in drawer.all(environments) {
+            artifacts
+                .merge(Some(draft.planned.plan.environment.as_str()), draft.made)
+                .map_err(|finding| vec![finding])?;
+            findings.extend(draft.findings);
+            moved.extend(draft.moved);
+            plans.push(draft.planned);
         }
         let findings = diagnostic::merge(findings);
         if findings.iter().any(Diagnostic::is_error) {
@@ -211,14 +185,6 @@ impl<'a> Run<'a> {
         }
         let moved = diagnostic::merge(moved);
         Ok(Made { artifacts, plans, inputs: Vec::new(), selected, findings, moved, known, lock })
-    }
-
-    /// What a running cluster would refuse of this generation.
-    fn moved(&self, environment: &EnvironmentName, plan: &plan::Plan, made: &Artifacts) -> Vec<Diagnostic> {
-        let Some(new) = made.get(kubernetes::VOLUMES) else { return Vec::new() };
-        let old = fs::read(self.out.join(environment.as_str()).join(kubernetes::VOLUMES));
-        let (Ok(old), Some(new)) = (old, new.bytes()) else { return Vec::new() };
-        kubernetes::changed(plan, &old, new)
     }
 
     fn selection(
@@ -366,32 +332,4 @@ pub struct Made {
     known: Untouched,
     /// While it is known, nobody else writes.
     lock: Option<File>,
-}
-
-/// An environment's plan, and where its fields were written.
-pub struct Planned {
-    pub plan: plan::Plan,
-    /// The plan as plain data.
-    fields: Value,
-    pub origins: source::Origins,
-}
-
-/// Images without a digest.
-fn unpinned(plan: &plan::Plan) -> Vec<Diagnostic> {
-    let unpinned = plan.images().filter(|(_, image)| !image.as_str().contains('@'));
-    let findings = unpinned.map(|(field, image)| {
-        Diagnostic::error(Code::Unpinned, field)
-            .message(format!("`{image}` is not pinned by a digest"))
-            .expected("`name:tag@sha256:…`, or an entry of nself.lock")
-            .hint("`nself lock` asks the registry and writes nself.lock")
-    });
-    let untagged = plan.services.values().flat_map(|service| {
-        let names = service.bases.iter().filter(|(_, image)| image.is_none());
-        names.map(|(name, _)| {
-            Diagnostic::error(Code::Unpinned, service.origin.key("build"))
-                .message(format!("the Dockerfile begins from `{name}`, which no lock can pin"))
-                .expected("`FROM name:tag`, with another tag than latest")
-        })
-    });
-    findings.chain(untagged).collect()
 }

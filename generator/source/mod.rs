@@ -16,8 +16,10 @@ mod node;
 mod origins;
 mod places;
 
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::sync::Arc;
+use std::thread;
 
 pub use decode::decode_plain;
 pub use guard::{Limits, child as evaluate_child};
@@ -124,8 +126,8 @@ fn read(mut document: Document, stack: String) -> Result<Loaded, Vec<Diagnostic>
     let broken: Vec<FieldPath> = document.broken.iter().map(|steps| node::field_path(steps)).collect();
     let is_stack = root.get("nself_stack").is_some();
     let (trees, undecided) = if is_stack { layers::environments(&root) } else { Default::default() };
-    let document = Rc::new(document);
-    let whole = Origins { document: Rc::clone(&document), root: Rc::new(root) };
+    let document = Arc::new(document);
+    let whole = Origins { document: Arc::clone(&document), root: Arc::new(root) };
     let mut findings = document.diagnostics();
     findings.extend(undecided);
     for finding in &mut findings {
@@ -133,10 +135,14 @@ fn read(mut document: Document, stack: String) -> Result<Loaded, Vec<Diagnostic>
         // A finding without a place belongs to the file as a whole.
         finding.span.get_or_insert_with(|| Span { file: stack.clone(), line: 1, column: 1 });
     }
+    let decoded: Vec<_> = thread::scope(|scope| {
+        let decode = |tree| scope.spawn(move || decode::decode::<Stack>(tree));
+        let running: Vec<_> = trees.values().map(decode).collect();
+        running.into_iter().map(|one| one.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
+    });
     let mut environments = Vec::new();
-    for (name, tree) in trees {
-        let origins = Origins { document: Rc::clone(&document), root: Rc::new(tree) };
-        let (stack, misfits) = decode::decode::<Stack>(&origins.root);
+    for ((name, tree), (stack, misfits)) in trees.into_iter().zip(decoded) {
+        let origins = Origins { document: Arc::clone(&document), root: Arc::new(tree) };
         let broken: Fields = broken.iter().filter_map(|path| merged(path, &name)).collect();
         for Found { mut finding, key } in misfits {
             let missing = finding.code == Code::MissingField && broken.hold_child_of(&finding.path);

@@ -1,6 +1,6 @@
 //! Where each field of an environment was written.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::node::{Document, Mark, Node, Value};
 use crate::diagnostic::{Diagnostic, FieldPath, Segment, Span};
@@ -8,8 +8,8 @@ use crate::diagnostic::{Diagnostic, FieldPath, Segment, Span};
 /// Places of one environment's fields, looked up in the merged tree when a finding asks.
 #[derive(Debug, Clone)]
 pub struct Origins {
-    pub(super) document: Rc<Document>,
-    pub(super) root: Rc<Node>,
+    pub(super) document: Arc<Document>,
+    pub(super) root: Arc<Node>,
 }
 
 impl Origins {

@@ -1,0 +1,115 @@
+//! An environment from its stack to its files. None reads what another one makes, so they are made at the same time.
+
+use std::fs;
+use std::panic::resume_unwind;
+use std::path::Path;
+use std::thread;
+
+use serde_json::Value;
+
+use crate::artifact::{Artifacts, Kept, json};
+use crate::backend::{self, kubernetes};
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::plan::{self, Plan, ProjectFiles};
+use crate::source::{Environment, Origins};
+
+/// An environment's plan, and where its fields were written.
+pub struct Planned {
+    pub plan: Plan,
+    /// The plan as plain data.
+    pub(super) fields: Value,
+    pub origins: Origins,
+}
+
+/// What one environment came to.
+pub struct Draft {
+    pub planned: Planned,
+    /// Nothing when anything was refused.
+    pub made: Artifacts,
+    pub findings: Vec<Diagnostic>,
+    /// About the change from the last generation.
+    pub moved: Vec<Diagnostic>,
+}
+
+/// What all environments are drawn from.
+pub struct Drawer<'a> {
+    pub files: &'a ProjectFiles,
+    pub kept: &'a Kept,
+    /// The output folder.
+    pub out: &'a Path,
+    /// Images without a digest are refused.
+    pub frozen: bool,
+    /// Whether anything was refused while reading: that must not reach a generator.
+    pub refused: bool,
+}
+
+impl Drawer<'_> {
+    /// In the order of the environments.
+    pub fn all(&self, environments: Vec<Environment>) -> Vec<Draft> {
+        thread::scope(|scope| {
+            let running: Vec<_> = environments.into_iter().map(|one| scope.spawn(|| self.draft(one))).collect();
+            running.into_iter().map(|one| one.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
+        })
+    }
+
+    fn draft(&self, environment: Environment) -> Draft {
+        let (plan, mut findings) = plan::resolve(&environment.name, &environment.stack, self.files);
+        if self.frozen {
+            findings.extend(unpinned(&plan));
+        }
+        let fields = json::tree(&plan);
+        let mut made = Artifacts::default();
+        let mut moved = Vec::new();
+        if !self.refused {
+            let wrong = findings.iter().any(Diagnostic::is_error);
+            match backend::generate(&plan, &fields, &self.kept.below(environment.name.as_str())) {
+                Ok(files) => {
+                    moved = self.moved(&plan, &files);
+                    made = files;
+                }
+                // Generators may contradict themselves over a plan that is wrong already.
+                Err(found) => {
+                    findings.extend(found.into_iter().filter(|finding| !wrong || finding.code != Code::Internal));
+                }
+            }
+        }
+        findings.retain(|finding| {
+            !environment.broken.iter().any(|broken: &FieldPath| {
+                finding.path.starts_with(broken) || (finding.code == Code::NoImage && broken.parent() == finding.path)
+            })
+        });
+        for finding in findings.iter_mut().chain(&mut moved) {
+            environment.origins.locate(finding);
+            finding.environments = vec![environment.name.to_string()];
+        }
+        Draft { planned: Planned { plan, fields, origins: environment.origins }, made, findings, moved }
+    }
+
+    /// What a running cluster would refuse of this generation.
+    fn moved(&self, plan: &Plan, made: &Artifacts) -> Vec<Diagnostic> {
+        let Some(new) = made.get(kubernetes::VOLUMES) else { return Vec::new() };
+        let old = fs::read(self.out.join(plan.environment.as_str()).join(kubernetes::VOLUMES));
+        let (Ok(old), Some(new)) = (old, new.bytes()) else { return Vec::new() };
+        kubernetes::changed(plan, &old, new)
+    }
+}
+
+/// Images without a digest.
+fn unpinned(plan: &Plan) -> Vec<Diagnostic> {
+    let unpinned = plan.images().filter(|(_, image)| !image.as_str().contains('@'));
+    let findings = unpinned.map(|(field, image)| {
+        Diagnostic::error(Code::Unpinned, field)
+            .message(format!("`{image}` is not pinned by a digest"))
+            .expected("`name:tag@sha256:…`, or an entry of nself.lock")
+            .hint("`nself lock` asks the registry and writes nself.lock")
+    });
+    let untagged = plan.services.values().flat_map(|service| {
+        let names = service.bases.iter().filter(|(_, image)| image.is_none());
+        names.map(|(name, _)| {
+            Diagnostic::error(Code::Unpinned, service.origin.key("build"))
+                .message(format!("the Dockerfile begins from `{name}`, which no lock can pin"))
+                .expected("`FROM name:tag`, with another tag than latest")
+        })
+    });
+    findings.chain(untagged).collect()
+}
