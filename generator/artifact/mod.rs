@@ -2,6 +2,7 @@
 
 pub mod digest;
 pub mod json;
+pub mod kept;
 pub mod yaml;
 
 use std::collections::BTreeMap;
@@ -10,6 +11,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 pub use digest::{Digest, Sha256};
+pub use kept::{Kept, Left};
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 
@@ -48,14 +50,49 @@ impl Serialize for ArtifactPath {
     }
 }
 
+/// What a file holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    Bytes(Vec<u8>),
+    /// What the file in the output folder holds: it has the same derivation, and is as it was left.
+    Kept {
+        digest: Digest,
+        size: u64,
+    },
+}
+
 /// A generated file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Artifact {
-    pub bytes: Vec<u8>,
+    pub content: Content,
     /// The generator that made it, such as `nginx`.
     pub generator: &'static str,
     /// Identity of the step that made it: generator, its sources, the slice of the plan it read, the path.
     pub derivation: Digest,
+}
+
+impl Artifact {
+    /// The bytes, unless the file was kept; only `gen` keeps files.
+    pub fn bytes(&self) -> Option<&[u8]> {
+        match &self.content {
+            Content::Bytes(bytes) => Some(bytes),
+            Content::Kept { .. } => None,
+        }
+    }
+
+    pub fn digest(&self) -> Digest {
+        match &self.content {
+            Content::Bytes(bytes) => Digest::of(bytes),
+            Content::Kept { digest, .. } => digest.clone(),
+        }
+    }
+
+    pub fn size(&self) -> u64 {
+        match &self.content {
+            Content::Bytes(bytes) => bytes.len() as u64,
+            Content::Kept { size, .. } => *size,
+        }
+    }
 }
 
 include!(concat!(env!("OUT_DIR"), "/generators.rs"));
@@ -65,13 +102,33 @@ pub fn sources() -> impl Iterator<Item = (&'static str, &'static str)> {
     SOURCES.iter().copied()
 }
 
-/// What a derivation consists of.
-#[derive(Serialize)]
-struct Derivation<'a> {
-    generator: &'a str,
-    source: &'a str,
-    slice: &'a Digest,
-    output: &'a ArtifactPath,
+/// What a generator read: the part of the plan that decides its files.
+#[derive(Debug, Clone)]
+pub struct Slice {
+    pub generator: &'static str,
+    digest: Digest,
+}
+
+impl Slice {
+    pub fn of(generator: &'static str, slice: &impl Serialize) -> Self {
+        Slice { generator, digest: Digest::of(&json::to_canonical(slice)) }
+    }
+
+    /// A slice whose digest is known already.
+    pub fn digested(generator: &'static str, digest: Digest) -> Self {
+        Slice { generator, digest }
+    }
+
+    /// Identity of the step that makes `output`.
+    pub fn derivation(&self, output: &ArtifactPath) -> Digest {
+        let (generator, slice) = (self.generator, &self.digest);
+        let source = SOURCES.iter().find(|(name, _)| *name == generator).map_or("", |(_, digest)| *digest);
+        // Canonical JSON: the keys are sorted, and nothing in the values needs an escape.
+        let text = format!(
+            "{{\"generator\":\"{generator}\",\"output\":\"{output}\",\"slice\":\"{slice}\",\"source\":\"{source}\"}}"
+        );
+        Digest::keyed("nself derivation v1", text.as_bytes())
+    }
 }
 
 /// A set of files of one generator or several; each path is written once.
@@ -87,22 +144,14 @@ impl Artifacts {
         path: impl Into<String>,
         text: impl Into<Vec<u8>>,
     ) -> Result<(), Diagnostic> {
-        self.insert(path, Artifact { bytes: text.into(), generator, derivation: Digest::of(b"") })
+        self.insert(path, Artifact { content: Content::Bytes(text.into()), generator, derivation: Digest::of(b"") })
     }
 
-    /// Gives every file its derivation from the slice of the plan that its generator read.
+    /// Gives every file its derivation.
     #[must_use]
-    pub fn derived_from(self, slice: &impl Serialize) -> Self {
-        self.derived_from_digest(&Digest::of(&json::to_canonical(slice)))
-    }
-
-    /// The same, for a slice whose digest is known already.
-    #[must_use]
-    pub fn derived_from_digest(mut self, slice: &Digest) -> Self {
+    pub fn derived_from(mut self, slice: &Slice) -> Self {
         for (output, artifact) in &mut self.0 {
-            let source = SOURCES.iter().find(|(name, _)| *name == artifact.generator).map_or("", |(_, digest)| *digest);
-            let derivation = Derivation { generator: artifact.generator, source, slice, output };
-            artifact.derivation = Digest::keyed("nself derivation v1", &json::to_canonical(&derivation));
+            artifact.derivation = slice.derivation(output);
         }
         self
     }
@@ -111,24 +160,28 @@ impl Artifacts {
         let internal = |message: String| Diagnostic::error(Code::Internal, FieldPath::root()).message(message);
         let path = ArtifactPath::new(path).map_err(internal)?;
         if let Some(other) = self.0.get(&path) {
-            return Err(internal(format!("{path} is written by {} and by {}", other.generator, artifact.generator)));
+            return Err(taken(&path, other, &artifact));
         }
         self.0.insert(path, artifact);
         Ok(())
     }
 
-    /// Adds all files of `other` below `folder`.
+    /// Adds all files of `other` below `folder`, the name of an environment.
     ///
     /// # Errors
-    /// As [`Artifacts::add`].
+    /// NS901 when a path is taken already.
     pub fn merge(&mut self, folder: Option<&str>, other: Artifacts) -> Result<(), Diagnostic> {
-        for (path, artifact) in other.0 {
-            let path = match folder {
-                Some(folder) => format!("{folder}/{path}"),
-                None => path.0,
-            };
-            self.insert(path, artifact)?;
+        let files: BTreeMap<_, _> = match folder {
+            Some(folder) => {
+                let below = |path: ArtifactPath| ArtifactPath(format!("{folder}/{path}"));
+                other.0.into_iter().map(|(path, artifact)| (below(path), artifact)).collect()
+            }
+            None => other.0,
+        };
+        if let Some(path) = files.keys().find(|path| self.0.contains_key(*path)) {
+            return Err(taken(path, &self.0[path], &files[path]));
         }
+        self.0.extend(files);
         Ok(())
     }
 
@@ -144,6 +197,11 @@ impl Artifacts {
     pub fn below<'a>(&'a self, folder: &'a str) -> impl Iterator<Item = (&'a ArtifactPath, &'a Artifact)> {
         self.0.iter().filter(move |(path, _)| path.0.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/')))
     }
+}
+
+fn taken(path: &ArtifactPath, one: &Artifact, other: &Artifact) -> Diagnostic {
+    Diagnostic::error(Code::Internal, FieldPath::root())
+        .message(format!("{path} is written by {} and by {}", one.generator, other.generator))
 }
 
 #[cfg(test)]
@@ -163,5 +221,8 @@ mod tests {
         let mut files = Artifacts::default();
         files.add("one", "a", "1").unwrap();
         assert_eq!(files.add("two", "a", "1").unwrap_err().code, Code::Internal);
+        assert_eq!(files.merge(None, files.clone()).unwrap_err().code, Code::Internal);
+        files.merge(Some("local"), files.clone()).unwrap();
+        assert_eq!(files.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>(), ["a", "local/a"]);
     }
 }

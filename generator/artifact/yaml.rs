@@ -114,7 +114,7 @@ fn scalar(text: &str, out: &mut String) {
     let mut chars = text.chars();
     let plain = chars.next().is_some_and(|c| c.is_ascii_alphabetic())
         && chars.all(|c| c.is_ascii_alphanumeric() || "._/-".contains(c))
-        && !WORDS.contains(&text.to_ascii_lowercase().as_str());
+        && !WORDS.iter().any(|word| word.eq_ignore_ascii_case(text));
     if plain {
         out.push_str(text);
         return;

@@ -41,8 +41,10 @@ struct Account<'a> {
 pub fn account(target: &str, table: &'static [Row], plan: &Plan, fields: &Value) -> (Vec<u8>, Vec<Diagnostic>) {
     let mut account = Account { target, fields: BTreeMap::new(), waived: BTreeMap::new() };
     let mut findings = Vec::new();
+    let rows: Vec<(Vec<&str>, &Row)> = table.iter().map(|row| (row.0.split('.').collect(), row)).collect();
     let covered = walk(&mut Vec::new(), fields, &mut |path, value| {
-        let Some((pattern, fate)) = table.iter().find(|(pattern, _)| matches(pattern, path)) else { return false };
+        let found = rows.iter().find(|(pattern, _)| matches(pattern, path));
+        let Some((_, (pattern, fate))) = found else { return false };
         if set(value) {
             account.fields.insert(pattern, *fate);
             if let Fate::Refused(reason) = fate {
@@ -78,9 +80,10 @@ fn walk<'a>(
     Ok(())
 }
 
-fn matches(pattern: &str, path: &[&str]) -> bool {
-    let mut parts = pattern.split('.');
-    path.iter().all(|step| parts.next().is_some_and(|part| part == "*" || part == *step)) && parts.next().is_none()
+/// The last step tells most patterns apart.
+fn matches(pattern: &[&str], path: &[&str]) -> bool {
+    let fits = |(part, step): (&&str, &&str)| *part == "*" || part == step;
+    pattern.len() == path.len() && pattern.iter().zip(path).rev().all(fits)
 }
 
 fn set(value: &Value) -> bool {

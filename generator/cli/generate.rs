@@ -3,7 +3,7 @@
 mod inputs;
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -18,7 +18,7 @@ use crate::path;
 use crate::plan;
 use crate::source;
 use crate::stack::EnvironmentName;
-use crate::store::{self, Cache, Change, Changes, Generation, MANIFEST, Recorder, Stamp, State, Watch};
+use crate::store::{self, Cache, Change, Changes, Generation, MANIFEST, Recorder, Stamp, State, Untouched, Watch};
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -45,12 +45,12 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments, check: bool) -> u8 {
     let run = Run::new(arguments, check || arguments.check);
-    if !arguments.force
-        && let Some(stamp) = Stamp::fresh(&run.stamp)
-    {
-        return run.repeat(&stamp.said);
+    let stamp = if arguments.force { None } else { Stamp::read(&run.stamp) };
+    match stamp {
+        Some(stamp) if stamp.is_fresh() => run.repeat(&stamp.said),
+        // What is compared is compared byte by byte.
+        stamp => run.all(stamp.filter(|_| !run.check)),
     }
-    run.all()
 }
 
 /// What a stack comes to, for other commands: as `gen` would make it, with these pins instead of those of the lock
@@ -76,7 +76,7 @@ pub fn made(
     let mut run = Run::new(&arguments, true);
     run.lock = lock;
     let mut inputs = Vec::new();
-    let mut made = run.generate(&mut inputs)?;
+    let mut made = run.generate(&mut inputs, None)?;
     let file = |watch| if let Watch::File(path) = watch { Some(path) } else { None };
     made.inputs = inputs.into_iter().filter_map(file).collect();
     Ok(made)
@@ -101,8 +101,10 @@ impl<'a> Run<'a> {
         let out = arguments.out.clone().unwrap_or_else(|| project.join("deploy"));
         let out = std::path::absolute(&out).unwrap_or(out);
         let cache = Cache::new(project.join(".nself"));
+        // Another program has stamps of its own, wherever it lies.
+        let program = std::env::current_exe().ok();
         let request = format!(
-            "{stack:?} {out:?} {:?} {} {:?}",
+            "{program:?} {stack:?} {out:?} {:?} {} {:?}",
             arguments.environments, arguments.frozen, arguments.stack.allow_import
         );
         let stamp = cache.stamp(&Digest::of(request.as_bytes()));
@@ -122,11 +124,11 @@ impl<'a> Run<'a> {
         FINE
     }
 
-    fn all(&self) -> u8 {
+    fn all(&self, stamp: Option<Stamp>) -> u8 {
         // Before anything is read, so that what is saved meanwhile shows.
         let recorder = Recorder::begin(&self.stamp);
         let mut inputs = Vec::new();
-        match self.generate(&mut inputs).and_then(|made| self.finish(&made, recorder, &inputs)) {
+        match self.generate(&mut inputs, stamp).and_then(|made| self.finish(&made, recorder, &inputs)) {
             Ok(code) => code,
             Err(findings) => self.fail(&diagnostic::merge(findings)),
         }
@@ -140,8 +142,8 @@ impl<'a> Run<'a> {
         FAILED
     }
 
-    /// Stack, plans, artifacts; with the warnings on the way.
-    fn generate(&self, inputs: &mut Vec<Watch>) -> Result<Made, Vec<Diagnostic>> {
+    /// Stack, plans, artifacts; with the warnings on the way. With a stamp, what nobody touched since may be kept.
+    fn generate(&self, inputs: &mut Vec<Watch>, stamp: Option<Stamp>) -> Result<Made, Vec<Diagnostic>> {
         inputs.extend(std::env::current_exe().ok().map(Watch::Program));
         let loaded = source::load(&self.arguments.stack.request())?;
         // The library is part of the program, and laid out during the first run.
@@ -155,6 +157,10 @@ impl<'a> Run<'a> {
         self.databases(&loaded.environments, &mut files, inputs)?;
         let selected = self.selection(&loaded.environments, &mut findings);
         let refused = findings.iter().any(Diagnostic::is_error);
+        // From here on nobody else writes, so what is as it was left stays so.
+        let lock = stamp.as_ref().and_then(|_| self.cache.lock());
+        let known = stamp.filter(|_| lock.is_some()).map(|stamp| Untouched::look(&self.out, stamp));
+        let known = known.unwrap_or_default();
         let mut artifacts = Artifacts::default();
         let mut plans = Vec::new();
         let mut moved = Vec::new();
@@ -170,7 +176,7 @@ impl<'a> Run<'a> {
             // What was refused while reading must not reach a generator.
             if !refused {
                 let wrong = more.iter().any(Diagnostic::is_error);
-                match backend::generate(&plan, &fields) {
+                match backend::generate(&plan, &fields, &known.kept.below(environment.name.as_str())) {
                     Ok(made) => {
                         for mut finding in self.moved(&environment.name, &plan, &made) {
                             environment.origins.locate(&mut finding);
@@ -203,14 +209,16 @@ impl<'a> Run<'a> {
         if findings.iter().any(Diagnostic::is_error) {
             return Err(findings);
         }
-        Ok(Made { artifacts, plans, inputs: Vec::new(), selected, findings, moved: diagnostic::merge(moved) })
+        let moved = diagnostic::merge(moved);
+        Ok(Made { artifacts, plans, inputs: Vec::new(), selected, findings, moved, known, lock })
     }
 
     /// What a running cluster would refuse of this generation.
     fn moved(&self, environment: &EnvironmentName, plan: &plan::Plan, made: &Artifacts) -> Vec<Diagnostic> {
         let Some(new) = made.get(kubernetes::VOLUMES) else { return Vec::new() };
         let old = fs::read(self.out.join(environment.as_str()).join(kubernetes::VOLUMES));
-        old.map_or_else(|_| Vec::new(), |old| kubernetes::changed(plan, &old, &new.bytes))
+        let (Ok(old), Some(new)) = (old, new.bytes()) else { return Vec::new() };
+        kubernetes::changed(plan, &old, new)
     }
 
     fn selection(
@@ -234,8 +242,8 @@ impl<'a> Run<'a> {
 
     /// Compares, writes, reports. Between the comparison and the last file, no other run writes.
     fn finish(&self, made: &Made, recorder: Option<Recorder>, inputs: &[Watch]) -> Result<u8, Vec<Diagnostic>> {
-        let lock = if self.check { None } else { self.cache.lock() };
-        let changes = store::compare(&self.out, &made.artifacts, made.selected.as_ref())?;
+        let lock = if self.check || made.lock.is_some() { None } else { self.cache.lock() };
+        let changes = store::compare(&self.out, &made.artifacts, made.selected.as_ref(), &made.known)?;
         if !self.check && !changes.are_applied() {
             store::apply(&changes, self.arguments.force)?;
         }
@@ -244,7 +252,7 @@ impl<'a> Run<'a> {
             self.archive(made, &changes, inputs);
         }
         if let Some(recorder) = recorder.filter(|_| !self.check || !differs) {
-            self.remember(recorder, &changes, &made.findings, inputs);
+            self.remember(recorder, &changes, made, inputs);
         }
         drop(lock);
         let findings: Vec<&Diagnostic> = made.findings.iter().chain(&made.moved).collect();
@@ -254,21 +262,23 @@ impl<'a> Run<'a> {
             (false, true) => "written",
         };
         let counts = store::counts(&changes.changes);
+        let rendered = made.artifacts.iter().filter(|(_, artifact)| artifact.bytes().is_some()).count();
         let result = document!({
             "version": 1,
             "status": status,
             "counts": counts,
+            "rendered": rendered,
             "files": store::states(&changes.changes),
             "diagnostics": findings,
         });
         match self.arguments.format {
             Format::Json => output::json(&result),
-            Format::Text => self.say(&changes, &findings, differs),
+            Format::Text => self.say(&changes, &findings, differs, rendered),
         }
         Ok(if self.check && differs { FOUND } else { FINE })
     }
 
-    fn say(&self, changes: &Changes, findings: &[&Diagnostic], differs: bool) {
+    fn say(&self, changes: &Changes, findings: &[&Diagnostic], differs: bool, rendered: usize) {
         output::findings(findings.iter().copied());
         if self.check {
             output::result(&store::diff(&changes.changes));
@@ -282,13 +292,17 @@ impl<'a> Run<'a> {
             (false, true) => "written",
         };
         let out = self.out.strip_prefix(std::env::current_dir().unwrap_or_default()).unwrap_or(&self.out);
-        output::remark(&format!("{}: {}; {end}", out.display(), listed.join(", ")));
+        // Without anything to go by, all of them are rendered, and there is nothing to say.
+        let rendered = if changes.kept.is_empty() { String::new() } else { format!("; {rendered} rendered") };
+        output::remark(&format!("{}: {}; {end}{rendered}", out.display(), listed.join(", ")));
     }
 
     /// Keeps the outputs and what they were made from; the run is none the worse when the cache cannot be written.
     fn archive(&self, made: &Made, changes: &Changes, inputs: &[Watch]) {
-        let outputs = made.artifacts.iter().filter_map(|(path, artifact)| {
-            changes.manifest.files.get(path.as_str()).map(|record| (&record.digest, artifact.bytes.as_slice()))
+        // What was left as it was, is kept already.
+        let outputs = made.artifacts.iter().filter(|(path, _)| !changes.kept.contains(path.as_str()));
+        let outputs = outputs.filter_map(|(path, artifact)| {
+            Some((&changes.manifest.files.get(path.as_str())?.digest, artifact.bytes()?))
         });
         if self.cache.objects().put(outputs).is_err() {
             return;
@@ -304,14 +318,18 @@ impl<'a> Run<'a> {
         let _ = self.cache.generations().add(&Generation::new(&changes.manifest, read.collect(), plans));
     }
 
-    fn remember(&self, recorder: Recorder, changes: &Changes, findings: &[Diagnostic], inputs: &[Watch]) {
+    fn remember(&self, recorder: Recorder, changes: &Changes, made: &Made, inputs: &[Watch]) {
+        let findings = &made.findings;
         let mut outputs = vec![(self.out.join(MANIFEST), Digest::of(&changes.manifest.to_bytes()))];
         let mut folders: BTreeSet<&Path> = changes.folders.iter().map(PathBuf::as_path).collect();
-        for change in changes.changes.iter().filter(|change| change.new.is_some()) {
+        for change in &changes.changes {
             let record = changes.manifest.files.get(&change.path);
             outputs.extend(record.map(|record| (self.out.join(&change.path), record.digest.clone())));
         }
-        for (path, _) in &outputs {
+        // The folders of what was there before were looked at.
+        let below = |path: &Path| path.strip_prefix(&self.out).ok().and_then(Path::to_str).map(str::to_owned);
+        let known = |path: &Path| below(path).is_some_and(|path| changes.kept.contains(&path));
+        for (path, _) in outputs.iter().filter(|(path, _)| !known(path)) {
             folders.extend(path.ancestors().skip(1).take_while(|folder| *folder != self.out));
         }
         // A folder that lost its last file is gone.
@@ -328,7 +346,7 @@ impl<'a> Run<'a> {
         let mut remarks: String = findings.iter().map(|finding| output::render(finding, false)).collect();
         remarks.push_str(&store::foreign(&foreign));
         let said = document!({ "result": result, "remarks": remarks, "files": files });
-        recorder.save(inputs.iter().cloned(), outputs, around, &said.to_string());
+        recorder.save(inputs.iter().cloned(), outputs, around, made.known.stamp.as_ref(), &said.to_string());
     }
 }
 
@@ -344,6 +362,10 @@ pub struct Made {
     pub findings: Vec<Diagnostic>,
     /// Findings about the change from the last generation, which the next run has no reason to repeat.
     moved: Vec<Diagnostic>,
+    /// What was known of the output folder.
+    known: Untouched,
+    /// While it is known, nobody else writes.
+    lock: Option<File>,
 }
 
 /// An environment's plan, and where its fields were written.

@@ -123,7 +123,7 @@ fn assemble(
         images.push((platform.clone(), descriptor));
     }
     let tag = reference.tag.as_deref().unwrap_or("latest");
-    let (whole, index) = image::index(blobs, &images, tag, annotations)?;
+    let (whole, index) = image::index(blobs, &images, tag, &format!("{}:{tag}", reference.name()), annotations)?;
     let base = service.layout.as_ref().and_then(|layout| layout.base.as_ref()).map(Reference::new);
     let materials = Materials::new(reference, base.as_ref(), layer);
     files.insert("index.json".into(), index);

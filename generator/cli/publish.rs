@@ -12,9 +12,10 @@ use super::{FAILED, FINE, Format, StackArguments, generate, output};
 use crate::artifact::{Digest, Sha256, json as writer};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::lock::Reference;
+use crate::oci::inventory;
 use crate::oci::set::{self, Files};
 use crate::oci::statement::{self, ENVELOPE, Key, Trust};
-use crate::registry::{Failure, Referrer, Registry, media};
+use crate::registry::{Failure, Registry, media};
 use crate::store::{self, MANIFEST, Manifest};
 
 /// Where a set lies.
@@ -161,13 +162,18 @@ fn do_publish(arguments: &PublishArguments) -> Outcome {
             registry.push_blob(&arguments.to, bytes).map_err(failed)?;
         }
     }
+    let manifest = &blobs.0[&digest];
+    registry.push_manifest(&arguments.to, None, media::MANIFEST, manifest).map_err(failed)?;
+    let bill = writer::to_canonical(&inventory::spdx(title, &digest, &files));
+    let bill = registry.refer(&arguments.to, (&digest, manifest.len()), inventory::SPDX, &bill).map_err(failed)?;
     // Last: before it, nothing can be pulled.
     let tag = arguments.to.tag.as_deref().unwrap_or("latest");
-    registry.push_manifest(&arguments.to, Some(tag), media::MANIFEST, &blobs.0[&digest]).map_err(failed)?;
+    registry.push_manifest(&arguments.to, Some(tag), media::MANIFEST, manifest).map_err(failed)?;
     let name = format!("oci://{}@{digest}", arguments.to.name());
     match arguments.format {
         Format::Json => output::json(&json!({
-            "version": 1, "status": "published", "artifact": name, "tag": tag, "digest": digest, "files": files.len(),
+            "version": 1, "status": "published", "artifact": name, "tag": tag, "digest": digest, "sbom": bill,
+            "files": files.len(),
         })),
         Format::Text => {
             output::result(&format!("{name}\n"));
@@ -228,20 +234,7 @@ fn do_attest(arguments: &AttestArguments) -> Outcome {
     }
     let text = statement::statement(&what.name(), &subject, &sums(&files), &inputs);
     let envelope = key.seal(&text);
-    let layer = registry.push_blob(what, &envelope).map_err(failed)?;
-    let empty = registry.push_blob(what, b"{}").map_err(failed)?;
-    let manifest = writer::to_canonical(&json!({
-        "schemaVersion": 2, "mediaType": media::MANIFEST, "artifactType": ENVELOPE,
-        "config": { "mediaType": "application/vnd.oci.empty.v1+json", "digest": empty, "size": 2 },
-        "layers": [{ "mediaType": ENVELOPE, "digest": layer, "size": envelope.len() }],
-        "subject": { "mediaType": media::MANIFEST, "digest": subject, "size": size },
-    }));
-    let known = registry.push_manifest(what, None, media::MANIFEST, &manifest).map_err(failed)?;
-    let digest = Sha256::of(&manifest);
-    if !known {
-        let referrer = Referrer { digest: digest.clone(), artifact_type: ENVELOPE.to_owned() };
-        registry.add_referrer(what, &subject, &referrer, manifest.len()).map_err(failed)?;
-    }
+    let digest = registry.refer(what, (&subject, size), ENVELOPE, &envelope).map_err(failed)?;
     let name = format!("oci://{}@{digest}", what.name());
     match arguments.format {
         Format::Json => output::json(&json!({
@@ -265,13 +258,10 @@ fn derive(stack: &StackArguments, files: &Files) -> Result<(Files, BTreeMap<Stri
     let mut manifest = Manifest::default();
     let mut derived = Files::new();
     for (path, artifact) in made.artifacts.iter() {
-        let record = store::Record {
-            derivation: artifact.derivation.clone(),
-            digest: Digest::of(&artifact.bytes),
-            size: artifact.bytes.len() as u64,
-        };
+        let record =
+            store::Record { derivation: artifact.derivation.clone(), digest: artifact.digest(), size: artifact.size() };
         manifest.files.insert(path.to_string(), record);
-        derived.insert(path.to_string(), artifact.bytes.clone());
+        derived.insert(path.to_string(), artifact.bytes().unwrap_or_default().to_vec());
     }
     derived.insert(MANIFEST.to_owned(), manifest.to_bytes());
     let project = stack.project();

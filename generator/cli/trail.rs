@@ -89,6 +89,7 @@ pub fn fields(plan: &Plan, file: &str, trail: &Trail) -> Vec<FieldPath> {
             fields.extend(owner.map(|owner| owner.origin.key("volumes").key(*name)));
         }
         (_, ["secrets", name, ..]) => fields.extend(of_secret(plan, name)),
+        ("docker-bake.json", ["target", service, ..]) => fields.extend(of_service(plan, service, &["build"])),
         ("health.json", ["services", service, ..]) => fields.extend(of_service(plan, service, &["healthcheck"])),
         _ if file.starts_with("kubernetes/") => {
             let variable = named(trail);

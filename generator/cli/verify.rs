@@ -130,7 +130,7 @@ fn derive(arguments: &Arguments, out: &Path, manifest: &Manifest) -> Result<Arti
 
 /// Bytes of this digest, from what was derived anew or from the objects.
 fn whole(digest: &Digest, path: &str, made: Option<&Artifacts>, objects: &store::Objects) -> Option<Vec<u8>> {
-    let made = made.and_then(|made| made.get(path)).map(|artifact| artifact.bytes.clone());
+    let made = made.and_then(|made| made.get(path)).and_then(|artifact| artifact.bytes().map(<[u8]>::to_vec));
     made.filter(|bytes| Digest::of(bytes) == *digest).or_else(|| objects.get(digest))
 }
 
@@ -143,7 +143,7 @@ fn rebuilt(made: &Artifacts, manifest: &Manifest) -> Vec<Diagnostic> {
     };
     let new = made.iter().filter_map(|(path, artifact)| match manifest.files.get(path.as_str()) {
         None => Some(differs(format!("{path} is derived and not recorded"))),
-        Some(record) if record.digest != Digest::of(&artifact.bytes) => {
+        Some(record) if record.digest != artifact.digest() => {
             Some(differs(format!("{path} is derived with other bytes")))
         }
         Some(record) if record.derivation != artifact.derivation => {

@@ -45,9 +45,14 @@ pub fn run(arguments: &Arguments) -> u8 {
 }
 
 /// What each generator reads, for people.
-const READS: [(&str, &str); 5] = [
+const READS: [(&str, &str); 7] = [
+    ("bake", "builds, and what the lock knows of their bases"),
     ("compose", "the whole plan, and the digests of mounted files"),
-    ("kubernetes", "the whole plan for clusters, and the digests of mounted files"),
+    (
+        "kubernetes",
+        "the part of the plan for clusters that concerns the service, or the whole one for what concerns all",
+    ),
+    ("migrations", "migrations"),
     ("nginx", "edge, profile"),
     ("postgres", "databases"),
     ("summary", "the whole plan"),
@@ -71,7 +76,7 @@ fn explain(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
     };
     let artifact =
         made.artifacts.get(&inside).ok_or_else(|| unknown(format!("the stack does not generate `{inside}`")))?;
-    let text = String::from_utf8_lossy(&artifact.bytes).into_owned();
+    let text = String::from_utf8_lossy(artifact.bytes().unwrap_or_default()).into_owned();
     let lines: Vec<&str> = text.lines().collect();
     if line.is_some_and(|line| line == 0 || line > lines.len()) {
         return Err(unknown(format!("`{inside}` has {} lines", lines.len())));
@@ -88,7 +93,7 @@ fn explain(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
     let (field, span) = place.unwrap_or((FieldPath::root(), None));
     let reads = READS.iter().find(|(name, _)| *name == artifact.generator).map_or("", |(_, reads)| *reads);
     let on_disk = std::fs::read(out.join(&inside)).ok();
-    let edited = on_disk.as_ref().is_some_and(|bytes| *bytes != artifact.bytes);
+    let edited = on_disk.as_ref().is_some_and(|bytes| Digest::of(bytes) != artifact.digest());
     match arguments.format {
         Format::Json => output::json(&json!({
             "version": 1, "path": inside, "line": line, "text": line.map(|line| lines[line - 1]), "field": field,

@@ -18,6 +18,7 @@ pub fn check(schema: &Schema, root: &FieldPath, findings: &mut Vec<Diagnostic>) 
     check.namespaces();
     check.relations();
     check.types();
+    check.sequences();
     for (name, table) in &schema.tables {
         check.table(name, table);
     }
@@ -155,7 +156,7 @@ impl Check<'_> {
             let path = self.root.key("tables").key(name.as_str());
             take(name.clone(), path.clone());
             if !table.primary_key.is_empty() {
-                take(name.beside(&ddl::primary_key_name(name)), path.key("primary_key"));
+                take(name.beside(&ddl::primary_key_name(name, table)), path.key("primary_key"));
             }
             let groups = [
                 ("uniques", table.uniques.keys().collect::<Vec<_>>()),
@@ -221,6 +222,21 @@ impl Check<'_> {
                         self.kind(&part.kind, &path.index(i).key("type"));
                     }
                 }
+            }
+        }
+    }
+
+    fn sequences(&mut self) {
+        for (name, sequence) in &self.schema.sequences {
+            let Some(owner) = &sequence.owned_by else { continue };
+            let path = self.path("sequences", name).key("owned_by");
+            let column = self.schema.tables.get(&owner.table).and_then(|table| table.columns.get(&owner.column));
+            match column {
+                Some(column) if column.generated.is_none() && owner.table.schema() == name.schema() => {}
+                Some(_) => {
+                    self.report(path, "a sequence belongs to a column that is not computed, in its own schema", "")
+                }
+                None => self.report(path, format!("there is no column `{}.{}`", owner.table, owner.column), ""),
             }
         }
     }

@@ -147,15 +147,21 @@ pub fn create_partition(table: &ObjectName, name: &SqlIdent, bound: &Bound) -> S
 }
 
 /// The name of a table's primary key.
-pub fn primary_key_name(table: &ObjectName) -> SqlIdent {
+pub fn primary_key_name(name: &ObjectName, table: &Table) -> SqlIdent {
+    table.primary_key_name.clone().unwrap_or_else(|| usual_key_name(name))
+}
+
+/// The name of a primary key that was not given one.
+pub fn usual_key_name(table: &ObjectName) -> SqlIdent {
     use crate::stack::Checked;
     let kept: String = table.name().chars().take(58).collect();
     SqlIdent::wrap(format!("{kept}_pkey"))
 }
 
 pub fn primary_key(name: &ObjectName, table: &Table) -> Option<String> {
-    (!table.primary_key.is_empty())
-        .then(|| format!("CONSTRAINT {} PRIMARY KEY ({})", quoted(&primary_key_name(name)), list(&table.primary_key)))
+    (!table.primary_key.is_empty()).then(|| {
+        format!("CONSTRAINT {} PRIMARY KEY ({})", quoted(&primary_key_name(name, table)), list(&table.primary_key))
+    })
 }
 
 pub fn deferrable(when: Deferrable) -> &'static str {
@@ -325,6 +331,9 @@ pub fn replace_function(name: &ObjectName, function: &Function, create: &str) ->
         sql += &format!(" {}", function.volatility.sql());
         if function.strict {
             sql += " STRICT";
+        }
+        if function.parallel != Parallel::default() {
+            sql += &format!(" PARALLEL {}", function.parallel.sql());
         }
     }
     sql += if function.security_definer { " SECURITY DEFINER" } else { " SECURITY INVOKER" };

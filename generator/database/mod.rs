@@ -1,6 +1,7 @@
 //! Databases: what the user says about tables, what changes from one version to the next, and how a server gets
 //! there. Pure: files and servers belong to the command line and the backends.
 
+pub mod allow;
 mod check;
 mod convention;
 pub mod ddl;
@@ -27,6 +28,11 @@ pub fn complete(mut schema: Schema, root: &FieldPath) -> (Schema, Vec<Diagnostic
     let mut findings = Vec::new();
     convention::apply(&mut schema, root, &mut findings);
     grant_defaults(&mut schema);
+    // One spelling for what is the same.
+    for (name, table) in &mut schema.tables {
+        let usual = table.primary_key.is_empty() || table.primary_key_name == Some(ddl::usual_key_name(name));
+        table.primary_key_name = table.primary_key_name.take().filter(|_| !usual);
+    }
     check::check(&schema, root, &mut findings);
     graphql::check(&schema, root, &mut findings);
     (schema, findings)

@@ -179,6 +179,7 @@ pub fn index(
     blobs: &mut Blobs,
     images: &[(Platform, Descriptor)],
     tag: &str,
+    reference: &str,
     annotations: &BTreeMap<String, String>,
 ) -> Result<(Descriptor, Vec<u8>), OciSpecError> {
     let built: Result<Vec<_>, _> =
@@ -200,7 +201,11 @@ pub fn index(
         [(platform, only)] => only.build(Some(platform))?,
         _ => whole.build(None)?,
     };
-    let name = HashMap::from([("org.opencontainers.image.ref.name".to_owned(), tag.to_owned())]);
+    // The second is the name under which containerd, and engines on top of it, load the layout.
+    let name = HashMap::from([
+        ("org.opencontainers.image.ref.name".to_owned(), tag.to_owned()),
+        ("io.containerd.image.name".to_owned(), reference.to_owned()),
+    ]);
     entry.set_annotations(Some(name));
     let outer = ImageIndexBuilder::default()
         .schema_version(2_u32)

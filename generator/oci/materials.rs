@@ -135,12 +135,12 @@ impl<'a> Materials<'a> {
     }
 }
 
-fn relation(from: &str, kind: &str, to: &str) -> Value {
+pub(super) fn relation(from: &str, kind: &str, to: &str) -> Value {
     json!({ "spdxElementId": from, "relationshipType": kind, "relatedSpdxElement": to })
 }
 
 /// SPDX asks for it; nothing is protected by it.
-fn sha1(bytes: &[u8]) -> String {
+pub(super) fn sha1(bytes: &[u8]) -> String {
     let digest = ring::digest::digest(&ring::digest::SHA1_FOR_LEGACY_USE_ONLY, bytes);
     digest.as_ref().iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");

@@ -3,6 +3,7 @@
 
 pub mod bundle;
 pub mod image;
+pub mod inventory;
 pub mod layer;
 pub mod materials;
 pub mod set;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::lock::Lock;
+use crate::lock::{Lock, Reference};
 use crate::stack::{Build, Checked, ImageRef};
 
 /// The images of a Dockerfile by the names it uses, pinned where the lock can. Nothing for a name without a tag, which
@@ -29,6 +29,25 @@ pub fn bases(dockerfile: &str, lock: &Lock) -> BTreeMap<String, Option<ImageRef>
     bases
 }
 
+/// What a build gives the builder in place of what the Dockerfile names, where the lock knows it. Builders look for these
+/// contexts by the short form of a name: without Docker Hub's host, its `library/` and the tag `latest`.
+pub fn contexts(bases: &BTreeMap<String, Option<ImageRef>>) -> BTreeMap<String, String> {
+    let locked = bases.iter().filter_map(|(name, image)| Some((name, image.as_ref()?)));
+    let locked = locked.filter(|(name, image)| *name != image.as_str());
+    locked.map(|(name, image)| (short(name), format!("docker-image://{image}"))).collect()
+}
+
+fn short(name: &str) -> String {
+    let reference = Reference::read(name);
+    let repository = match reference.host.as_str() {
+        "docker.io" => reference.repository.strip_prefix("library/").unwrap_or(&reference.repository).to_owned(),
+        host => format!("{host}/{}", reference.repository),
+    };
+    let tag = reference.tag.filter(|tag| tag != "latest").map(|tag| format!(":{tag}"));
+    let digest = reference.digest.map(|digest| format!("@{digest}"));
+    format!("{repository}{}{}", tag.unwrap_or_default(), digest.unwrap_or_default())
+}
+
 /// Where the Dockerfile of a build lies in the project.
 pub fn dockerfile(build: &Build) -> String {
     let name = build.dockerfile.as_ref().map_or("Dockerfile", |name| name.as_str());
@@ -38,6 +57,19 @@ pub fn dockerfile(build: &Build) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn builders_know_images_by_their_short_names() {
+        for (name, expected) in [
+            ("docker.io/library/node:22-slim", "node:22-slim"),
+            ("node:22-slim", "node:22-slim"),
+            ("library/node:latest", "node"),
+            ("docker.io/acme/base:1", "acme/base:1"),
+            ("registry.example.com:5000/library/base:1", "registry.example.com:5000/library/base:1"),
+        ] {
+            assert_eq!(short(name), expected);
+        }
+    }
 
     #[test]
     fn stages_and_arguments_are_no_images() {

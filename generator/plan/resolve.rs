@@ -22,8 +22,8 @@ use crate::stack::{
 pub struct ProjectFiles {
     /// Hand-written nginx files: name to content.
     pub conf_d: BTreeMap<String, String>,
-    /// Dockerfiles of services: path in the project to content.
-    pub dockerfiles: BTreeMap<String, String>,
+    /// Dockerfiles of services: path in the project to content; nothing where no file is.
+    pub dockerfiles: BTreeMap<String, Option<String>>,
     /// Digests of images.
     pub lock: Lock,
     /// Migrations of the databases that the stack defines.
@@ -38,7 +38,7 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
     let mut findings = Vec::new();
     let profile = stack.profile.unwrap_or(Profile::Prod);
     let mut members = members(stack, profile, &mut findings);
-    rules::check(stack, profile, &members, &mut findings);
+    rules::check(stack, profile, &members, files, &mut findings);
     let addresses = Addresses::new(stack, profile, &members, &mut findings);
     let (databases, roles) = databases::plan(stack, &mut members, &mut findings);
     let definitions = definitions::check(stack, &databases, &roles, &mut findings);
@@ -107,7 +107,8 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
             *base = files.lock.pin(base);
         }
         let dockerfile = service.build.as_ref().and_then(|build| files.dockerfiles.get(&bases::dockerfile(build)));
-        service.bases = dockerfile.map(|text| bases::bases(text, &files.lock)).unwrap_or_default();
+        service.bases =
+            dockerfile.and_then(Option::as_ref).map(|text| bases::bases(text, &files.lock)).unwrap_or_default();
     }
     let start_order = order::waves(&members, &services, &mut findings);
     order::networks(&edges, &mut services);

@@ -107,11 +107,40 @@ impl Registry {
         }
     }
 
+    /// Stores content that refers to the manifest `subject` of so many bytes; gives the digest of its own manifest. A
+    /// registry that keeps no track of referrers gets the tag that stands in for it.
+    ///
+    /// # Errors
+    /// NS821 to NS824.
+    pub fn refer(
+        &self,
+        reference: &Reference,
+        (subject, size): (&Sha256, usize),
+        artifact_type: &str,
+        content: &[u8],
+    ) -> Result<Sha256, Failure> {
+        let layer = self.push_blob(reference, content)?;
+        let empty = self.push_blob(reference, b"{}")?;
+        let manifest = writer::to_canonical(&json!({
+            "schemaVersion": 2, "mediaType": media::MANIFEST, "artifactType": artifact_type,
+            "config": { "mediaType": "application/vnd.oci.empty.v1+json", "digest": empty, "size": 2 },
+            "layers": [{ "mediaType": artifact_type, "digest": layer, "size": content.len() }],
+            "subject": { "mediaType": media::MANIFEST, "digest": subject, "size": size },
+        }));
+        let known = self.push_manifest(reference, None, media::MANIFEST, &manifest)?;
+        let digest = Sha256::of(&manifest);
+        if !known {
+            let referrer = Referrer { digest: digest.clone(), artifact_type: artifact_type.to_owned() };
+            self.add_referrer(reference, subject, &referrer, manifest.len())?;
+        }
+        Ok(digest)
+    }
+
     /// Adds a manifest to those that refer to `subject`, by the tag that stands in for the referrers API.
     ///
     /// # Errors
     /// NS821 to NS824.
-    pub fn add_referrer(
+    fn add_referrer(
         &self,
         reference: &Reference,
         subject: &Sha256,

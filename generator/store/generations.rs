@@ -107,8 +107,10 @@ impl Generations {
     /// # Errors
     /// The cache cannot be written.
     pub fn add(&self, generation: &Generation) -> io::Result<()> {
-        let last = self.numbers().last().and_then(|last| self.read(*last));
-        if last.is_some_and(|last| last == *generation) {
+        // Maps are sorted, so the same record has the same bytes.
+        let text = serde_json::to_vec(generation)?;
+        let last = self.numbers().last().and_then(|last| fs::read(self.at(*last)).ok());
+        if last.is_some_and(|last| last == text) {
             return Ok(());
         }
         cache_folder(&self.cache)?;
@@ -117,7 +119,7 @@ impl Generations {
         let temporary = folder.join(format!(".{}", noise()?));
         let number = self.numbers().last().map_or(1, |last| last + 1);
         let written = || {
-            fs::File::create_new(&temporary)?.write_all(&json::to_canonical(generation))?;
+            fs::File::create_new(&temporary)?.write_all(&text)?;
             fs::rename(&temporary, self.at(number))
         };
         written().inspect_err(|_| {

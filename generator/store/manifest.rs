@@ -2,13 +2,14 @@
 //! changes of two branches merge line by line.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::MANIFEST;
 use super::state::read;
-use crate::artifact::{Digest, json};
+use crate::artifact::Digest;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 
 /// What nself wrote, by path below the output folder.
@@ -77,9 +78,10 @@ impl Manifest {
         let mut text = format!("{{\n  \"version\": {VERSION},\n  \"files\": {{");
         for (i, (path, record)) in self.files.iter().enumerate() {
             text.push_str(if i > 0 { ",\n    " } else { "\n    " });
-            let line = [json::to_canonical(path), json::to_canonical(record)]
-                .map(|bytes| String::from_utf8(bytes).unwrap_or_default());
-            text.push_str(&line.join(": "));
+            let Record { derivation, digest, size } = record;
+            // Canonical JSON: neither paths of artifacts nor digests need an escape.
+            let _ =
+                write!(text, "\"{path}\": {{\"derivation\":\"{derivation}\",\"digest\":\"{digest}\",\"size\":{size}}}");
         }
         text.push_str("\n  }\n}\n");
         text.into_bytes()

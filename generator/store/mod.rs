@@ -18,7 +18,7 @@ pub use manifest::{Manifest, Record, conflict};
 pub use objects::Objects;
 pub use report::{counts, diff, foreign, states};
 pub use stamp::{Recorder, Stamp, Watch};
-pub use state::{Change, Changes, State, compare, read};
+pub use state::{Change, Changes, State, Untouched, compare, read};
 pub use write::{apply, write};
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath};

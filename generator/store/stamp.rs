@@ -4,13 +4,17 @@
 //! A stamp only counts on the file system where it was made: it names its own inode and time of birth, so one
 //! that comes with a checkout, and says what its author liked, is not believed.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-use crate::artifact::Digest;
+use super::state::read;
+use super::{MANIFEST, Manifest};
+use crate::artifact::{ArtifactPath, Digest, Kept, Left};
 use crate::source::library::{cache_folder, noise, own_folder};
 
 /// What the result depends on.
@@ -89,20 +93,30 @@ impl Recorder {
     }
 
     /// Remembers what the run said, to be said again while all of this stays: `inputs` as they were read,
-    /// `outputs` as they should be, `around` as it is now. Anything that moved meanwhile leaves no stamp.
+    /// `outputs` as they should be, `around` as it is now. Anything that moved meanwhile leaves no stamp. What `before`
+    /// knows of an output with this digest still holds: if the file moves, its times are not those.
     pub fn save(
         mut self,
         inputs: impl IntoIterator<Item = Watch>,
         outputs: impl IntoIterator<Item = (PathBuf, Digest)>,
         around: impl IntoIterator<Item = Watch>,
+        before: Option<&Stamp>,
         said: &str,
     ) {
         let began = self.began;
         let inputs = inputs.into_iter().map(|watch| see(watch).filter(|seen| seen.meta.is_before(began)));
-        let outputs = outputs
-            .into_iter()
-            .map(|(path, digest)| see(Watch::File(path)).filter(|seen| seen.digest == digest.as_str()));
-        let seen: Option<Vec<Seen>> = inputs.chain(outputs).chain(around.into_iter().map(see)).collect();
+        let folders = before.map(Stamp::folders).unwrap_or_default();
+        let around = around.into_iter().map(|watch| match &watch {
+            Watch::Folder(path) => folders.get(path.as_os_str()).map(|seen| (*seen).clone()).or_else(|| see(watch)),
+            _ => see(watch),
+        });
+        let before = before.map(Stamp::files).unwrap_or_default();
+        let outputs = outputs.into_iter().map(|(path, digest)| {
+            let again = before.get(path.as_os_str()).filter(|seen| seen.digest == digest.as_str());
+            let seen = again.map(|seen| (*seen).clone()).or_else(|| see(Watch::File(path)));
+            seen.filter(|seen| seen.digest == digest.as_str())
+        });
+        let seen: Option<Vec<Seen>> = inputs.chain(outputs).chain(around).collect();
         let text = seen.and_then(|seen| write(&self.identity, said, &seen));
         if let Some(text) = text
             && self.file.write_all(text.as_bytes()).is_ok()
@@ -124,6 +138,8 @@ pub struct Stamp {
     /// What the run said, to be said again.
     pub said: String,
     identity: String,
+    /// When it was written.
+    taken: i128,
     seen: Vec<Seen>,
 }
 
@@ -146,13 +162,72 @@ fn write(identity: &str, said: &str, seen: &[Seen]) -> Option<String> {
 }
 
 impl Stamp {
-    /// The stamp at `path` when everything that it saw is still so.
-    pub fn fresh(path: &Path) -> Option<Stamp> {
+    /// The stamp at `path`, if it was made there and by the very program that runs.
+    pub fn read(path: &Path) -> Option<Stamp> {
         let meta = fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file)?;
-        let stamp = Stamp::parse(&fs::read_to_string(path).ok()?)?;
-        let taken = Meta::of(&meta).modified;
-        (Some(&stamp.identity) == identity(&meta).as_ref() && stamp.seen.iter().all(|seen| still(seen, taken)))
-            .then_some(stamp)
+        let mut stamp = Stamp::parse(&fs::read_to_string(path).ok()?)?;
+        stamp.taken = Meta::of(&meta).modified;
+        let program = |seen: &&Seen| matches!(seen.watch, Watch::Program(_));
+        let same = stamp.seen.iter().filter(program).all(|seen| still(seen, stamp.taken));
+        (same && Some(&stamp.identity) == identity(&meta).as_ref()).then_some(stamp)
+    }
+
+    /// Whether everything that it saw is still so.
+    pub fn is_fresh(&self) -> bool {
+        self.seen.iter().all(|seen| still(seen, self.taken))
+    }
+
+    /// Files by their paths.
+    fn files(&self) -> BTreeMap<&OsStr, &Seen> {
+        let files = self.seen.iter().filter_map(|seen| match &seen.watch {
+            Watch::File(path) => Some((path.as_os_str(), seen)),
+            _ => None,
+        });
+        files.collect()
+    }
+
+    /// Folders by their paths, if their names are as they were.
+    fn folders(&self) -> BTreeMap<&OsStr, &Seen> {
+        let folders = self.seen.iter().filter_map(|seen| match &seen.watch {
+            Watch::Folder(path) => Some((path.as_os_str(), seen)),
+            _ => None,
+        });
+        let same = |seen: &Seen| meta(&seen.watch).is_some_and(|now| now == seen.meta && now.is_before(self.taken));
+        folders.filter(|(_, seen)| same(seen)).collect()
+    }
+
+    /// The recorded outputs that nobody touched since: by their times alone, and only plain files in plain folders.
+    /// Nothing when the manifest itself is another one. Afterwards, the stamp knows of no output that was touched.
+    pub(super) fn left(&mut self, out: &Path) -> Option<(Manifest, Kept)> {
+        let seen = self.files();
+        let text = read(out, MANIFEST).ok().flatten()?;
+        let recorded = seen.get(out.join(MANIFEST).as_os_str())?;
+        if recorded.digest != Digest::of(&text).as_str() {
+            return None;
+        }
+        let manifest = Manifest::parse(&text).ok()?;
+        let mut folders = BTreeMap::new();
+        let mut touched = BTreeSet::new();
+        let mut kept = Kept::default();
+        for (path, record) in &manifest.files {
+            let at = out.join(path);
+            let same = seen.get(at.as_os_str()).is_some_and(|seen| {
+                seen.digest == record.digest.as_str()
+                    && fs::symlink_metadata(&at).is_ok_and(|meta| {
+                        let now = Meta::of(&meta);
+                        meta.is_file() && now == seen.meta && now.is_before(self.taken)
+                    })
+            });
+            let left = Left { derivation: record.derivation.clone(), digest: record.digest.clone(), size: record.size };
+            let path = ArtifactPath::new(path.as_str()).ok()?;
+            let same = same && is_plain(at.parent()?, out, &mut folders);
+            kept.0.insert(path, same.then_some(left));
+            if !same {
+                touched.insert(at);
+            }
+        }
+        self.seen.retain(|seen| !matches!(&seen.watch, Watch::File(path) if touched.contains(path)));
+        Some((manifest, kept))
     }
 
     fn parse(text: &str) -> Option<Stamp> {
@@ -183,8 +258,19 @@ impl Stamp {
             };
             seen.push(Seen { watch, meta, digest });
         }
-        Some(Stamp { said, identity: identity.to_owned(), seen })
+        Some(Stamp { said, identity: identity.to_owned(), taken: 0, seen })
     }
+}
+
+/// Whether neither the folder nor one above it, up to `out`, is a link.
+fn is_plain(folder: &Path, out: &Path, known: &mut BTreeMap<PathBuf, bool>) -> bool {
+    if let Some(plain) = known.get(folder) {
+        return *plain;
+    }
+    let above = folder == out || folder.parent().is_some_and(|above| is_plain(above, out, known));
+    let plain = above && fs::symlink_metadata(folder).is_ok_and(|meta| meta.is_dir());
+    known.insert(folder.to_owned(), plain);
+    plain
 }
 
 /// Which file it is, in a way that its content cannot foretell. File systems without a time of birth have no
@@ -255,8 +341,12 @@ mod tests {
         folder.join("cache/stamps/one")
     }
 
+    fn fresh(path: &Path) -> Option<Stamp> {
+        Stamp::read(path).filter(Stamp::is_fresh)
+    }
+
     fn record(path: &Path, inputs: Vec<Watch>) {
-        Recorder::begin(path).unwrap().save(inputs, [], [], "said\nso");
+        Recorder::begin(path).unwrap().save(inputs, [], [], None, "said\nso");
     }
 
     #[test]
@@ -268,18 +358,18 @@ mod tests {
         fs::write(&file, "one").unwrap();
         tick();
         record(&stamp, vec![Watch::File(file.clone()), Watch::Absent(other.clone()), Watch::Folder(names.clone())]);
-        assert_eq!(Stamp::fresh(&stamp).unwrap().said, "said\nso");
+        assert_eq!(fresh(&stamp).unwrap().said, "said\nso");
 
         // Same size and within the same tick: only the content tells.
         fs::write(&file, "two").unwrap();
-        assert!(Stamp::fresh(&stamp).is_none());
+        assert!(fresh(&stamp).is_none());
         fs::write(&file, "one").unwrap();
-        assert!(Stamp::fresh(&stamp).is_some(), "the same content is the same");
+        assert!(fresh(&stamp).is_some(), "the same content is the same");
         fs::write(&other, "").unwrap();
-        assert!(Stamp::fresh(&stamp).is_none());
+        assert!(fresh(&stamp).is_none());
         fs::remove_file(&other).unwrap();
         fs::write(names.join("new"), "").unwrap();
-        assert!(Stamp::fresh(&stamp).is_none());
+        assert!(fresh(&stamp).is_none());
     }
 
     #[test]
@@ -290,13 +380,13 @@ mod tests {
         tick();
         let recorder = Recorder::begin(&stamp).unwrap();
         fs::write(&file, "two").unwrap();
-        recorder.save([Watch::File(file.clone())], [], [], "");
+        recorder.save([Watch::File(file.clone())], [], [], None, "");
         assert!(!stamp.exists());
         // Moved into place with an old time: the time of change tells.
         let recorder = Recorder::begin(&stamp).unwrap();
         tick();
         fs::rename(&file, folder.path().join("b")).unwrap();
-        recorder.save([Watch::File(folder.path().join("b"))], [], [], "");
+        recorder.save([Watch::File(folder.path().join("b"))], [], [], None, "");
         assert!(!stamp.exists());
         // Known-bad control: left alone, the same calls leave one.
         tick();
@@ -311,7 +401,7 @@ mod tests {
         let (file, stamp) = (folder.path().join("a"), place(folder.path()));
         fs::write(&file, "edited").unwrap();
         let save = |expected: &[u8]| {
-            Recorder::begin(&stamp).unwrap().save([], [(file.clone(), Digest::of(expected))], [], "");
+            Recorder::begin(&stamp).unwrap().save([], [(file.clone(), Digest::of(expected))], [], None, "");
             stamp.exists()
         };
         assert!(!save(b"made"));
@@ -325,10 +415,10 @@ mod tests {
         fs::write(&program, "program").unwrap();
         tick();
         record(&stamp, vec![Watch::Program(program.clone())]);
-        assert!(Stamp::fresh(&stamp).is_some());
+        assert!(fresh(&stamp).is_some());
         fs::remove_file(&program).unwrap();
         fs::write(&program, "program").unwrap();
-        assert!(Stamp::fresh(&stamp).is_none(), "the same content is not the same file");
+        assert!(fresh(&stamp).is_none(), "the same content is not the same file");
     }
 
     #[test]
@@ -338,7 +428,7 @@ mod tests {
         fs::write(&file, "one").unwrap();
         tick();
         record(&stamp, vec![Watch::File(file)]);
-        assert!(Stamp::fresh(&stamp).is_some());
+        assert!(fresh(&stamp).is_some());
         let text = fs::read_to_string(&stamp).unwrap();
         // Written in place: the same file, and so its content alone decides.
         for bad in [
@@ -348,13 +438,13 @@ mod tests {
             text.replace("\nf ", "\nx "),
         ] {
             fs::write(&stamp, bad).unwrap();
-            assert!(Stamp::fresh(&stamp).is_none());
+            assert!(fresh(&stamp).is_none());
         }
         fs::write(&stamp, &text).unwrap();
-        assert!(Stamp::fresh(&stamp).is_some());
+        assert!(fresh(&stamp).is_some());
         let copy = folder.path().join("copy");
         fs::write(&copy, &text).unwrap();
         fs::rename(&copy, &stamp).unwrap();
-        assert!(Stamp::fresh(&stamp).is_none(), "a stamp that was made elsewhere");
+        assert!(fresh(&stamp).is_none(), "a stamp that was made elsewhere");
     }
 }

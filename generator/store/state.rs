@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
 use super::manifest::{Manifest, Record};
-use super::{MANIFEST, failed};
-use crate::artifact::{Artifacts, Digest};
+use super::{MANIFEST, Stamp, failed};
+use crate::artifact::{Artifact, Artifacts, Digest, Kept};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 
 /// How a file stands.
@@ -67,6 +67,8 @@ pub struct Changes {
     pub changes: Vec<Change>,
     /// The manifest after the changes are applied.
     pub manifest: Manifest,
+    /// Files that were neither rendered nor read, since they are as they were left.
+    pub kept: BTreeSet<String>,
     /// Whether the manifest on disk is that already.
     pub manifest_is_current: bool,
     /// Folders in which files that are not ours were looked for.
@@ -88,7 +90,8 @@ impl Changes {
 }
 
 /// Compares the artifacts of the selected environments; with no selection, of all that ever were. Whoever
-/// applies the result holds the lock from here on, or another run's manifest is lost.
+/// applies the result holds the lock from here on, or another run's manifest is lost. Files that are as an earlier run
+/// left them are not read.
 ///
 /// # Errors
 /// NS803 for links and files where folders must be, NS804, NS805.
@@ -96,13 +99,21 @@ pub fn compare(
     out: &Path,
     artifacts: &Artifacts,
     selected: Option<&BTreeSet<String>>,
+    left: &Untouched,
 ) -> Result<Changes, Vec<Diagnostic>> {
     let one = |finding| vec![finding];
     match fs::symlink_metadata(out) {
         Ok(meta) if !meta.is_dir() => return Err(one(blocked("the output folder", out, out))),
         _ => {}
     }
-    let old = Manifest::read(out).map_err(one)?;
+    let read_now;
+    let old = match &left.manifest {
+        Some(manifest) => manifest,
+        None => {
+            read_now = Manifest::read(out).map_err(one)?;
+            &read_now
+        }
+    };
     let ours = |path: &str| {
         selected.is_none_or(|selected| path.split('/').next().is_some_and(|environment| selected.contains(environment)))
     };
@@ -114,24 +125,34 @@ pub fn compare(
             .map(|(path, record)| (path.clone(), record.clone()))
             .collect(),
     };
-    let mut wanted: BTreeMap<&str, Option<&[u8]>> =
+    let mut wanted: BTreeMap<&str, Option<&Artifact>> =
         old.files.keys().filter(|path| ours(path)).map(|path| (path.as_str(), None)).collect();
-    for (path, artifact) in artifacts.iter() {
-        wanted.insert(path.as_str(), Some(&artifact.bytes));
-        let record = Record {
-            derivation: artifact.derivation.clone(),
-            digest: Digest::of(&artifact.bytes),
-            size: artifact.bytes.len() as u64,
-        };
-        manifest.files.insert(path.to_string(), record);
-    }
+    let mut kept = BTreeSet::new();
     let mut changes = Vec::new();
+    for (path, artifact) in artifacts.iter() {
+        let digest = artifact.digest();
+        let same = left.kept.get(path).is_some_and(|left| left.digest == digest);
+        let record = Record { derivation: artifact.derivation.clone(), digest, size: artifact.size() };
+        manifest.files.insert(path.to_string(), record);
+        wanted.insert(path.as_str(), Some(artifact));
+        if same {
+            kept.insert(path.to_string());
+            changes.push(Change { path: path.to_string(), state: State::Same, old: None, new: None });
+        }
+    }
     let mut findings = Vec::new();
-    for (path, new) in &wanted {
+    for (path, artifact) in wanted.iter().filter(|(path, _)| !kept.contains(**path)) {
+        let new = match artifact.map(|artifact| artifact.bytes()) {
+            Some(None) => {
+                findings.push(unknown(path));
+                continue;
+            }
+            new => new.flatten(),
+        };
         match read(out, path) {
             Err(finding) => findings.push(finding),
             Ok(disk) => {
-                let state = state(disk.as_deref(), *new, old.files.get(*path));
+                let state = state(disk.as_deref(), new, old.files.get(*path));
                 if let Some(state) = state {
                     changes.push(Change { path: (*path).to_owned(), state, old: disk, new: new.map(<[u8]>::to_vec) });
                 }
@@ -151,10 +172,40 @@ pub fn compare(
         out: out.to_owned(),
         changes,
         manifest,
+        kept,
         manifest_is_current,
         folders: around.folders,
         litter: around.litter,
     })
+}
+
+/// A file was kept that nobody looked at: a defect, and never a guess at its bytes.
+fn unknown(path: &str) -> Diagnostic {
+    Diagnostic::error(Code::Internal, FieldPath::root()).message(format!("{path} is kept, and not as it was left"))
+}
+
+/// What an earlier run left, and nobody touched since. It holds while the writers' lock is held.
+#[derive(Debug, Default)]
+pub struct Untouched {
+    /// The record that this run found, when it is that of the stamp.
+    manifest: Option<Manifest>,
+    pub kept: Kept,
+    /// What saw the files.
+    pub stamp: Option<Stamp>,
+}
+
+impl Untouched {
+    /// Nothing, for those who look at every byte.
+    pub fn nothing() -> Self {
+        Untouched::default()
+    }
+
+    pub fn look(out: &Path, mut stamp: Stamp) -> Self {
+        match stamp.left(out) {
+            Some((manifest, kept)) => Untouched { manifest: Some(manifest), kept, stamp: Some(stamp) },
+            None => Untouched::nothing(),
+        }
+    }
 }
 
 fn state(disk: Option<&[u8]>, new: Option<&[u8]>, record: Option<&Record>) -> Option<State> {
@@ -215,7 +266,7 @@ struct Around {
 
 impl Around {
     /// Looks through the folders of the environments that `wanted` has files in.
-    fn look(out: &Path, wanted: &BTreeMap<&str, Option<&[u8]>>) -> Self {
+    fn look(out: &Path, wanted: &BTreeMap<&str, Option<&Artifact>>) -> Self {
         let mut around = Around::default();
         let beside = WalkDir::new(out).max_depth(1).into_iter().filter_map(Result::ok);
         around.litter.extend(beside.filter(is_litter).map(walkdir::DirEntry::into_path));

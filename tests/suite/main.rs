@@ -5,6 +5,8 @@
 
 mod cluster;
 mod compose;
+mod containers;
+mod cutoff;
 mod database;
 mod defects;
 mod determinism;

@@ -51,6 +51,17 @@ fn a_set_is_published_attested_pulled_and_derived_again() {
     let manifest: Value = serde_json::from_str(&manifest.stdout).unwrap();
     assert_eq!(manifest["config"]["mediaType"], "application/vnd.cncf.flux.config.v1+json");
     assert_eq!(manifest["layers"][0]["mediaType"], "application/vnd.cncf.flux.content.v1.tar+gzip");
+    // The bill of materials refers to the set; this registry has no referrers API.
+    let fallback = format!("https://{}/v2/acme/shop/manifests/{}", registry.host, digest.replace(':', "-"));
+    let index = registry.curl(&["-H", "accept: application/vnd.oci.image.index.v1+json", &fallback]).stdout;
+    let index: Value = serde_json::from_str(&index).unwrap();
+    assert_eq!(index["manifests"].as_array().unwrap().len(), 1, "published twice, and one bill");
+    assert_eq!(index["manifests"][0]["artifactType"], "application/spdx+json");
+    let bill = content(&registry, index["manifests"][0]["digest"].as_str().unwrap());
+    assert_eq!(bill["packages"][0]["checksums"][0]["checksumValue"], digest["sha256:".len()..]);
+    let names: Vec<&str> =
+        bill["packages"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
+    assert!(names.contains(&"docker.io/library/nginx"), "{names:?}");
     // The layer is one that others unpack.
     let layer =
         format!("https://{}/v2/acme/shop/blobs/{}", registry.host, manifest["layers"][0]["digest"].as_str().unwrap());
@@ -78,7 +89,7 @@ fn a_set_is_published_attested_pulled_and_derived_again() {
     fine(nself_in(folder, ["verify", "--rebuild", "--out", &far.display().to_string()]));
 
     // openssl agrees with the signature.
-    let envelope = envelope(&registry, attested.stdout.trim().rsplit_once('@').unwrap().1);
+    let envelope = content(&registry, attested.stdout.trim().rsplit_once('@').unwrap().1);
     let payload = STANDARD.decode(envelope["payload"].as_str().unwrap()).unwrap();
     let kind = envelope["payloadType"].as_str().unwrap();
     let signed = [format!("DSSEv1 {} {kind} {} ", kind.len(), payload.len()).as_bytes(), &payload].concat();
@@ -108,8 +119,8 @@ fn a_set_is_published_attested_pulled_and_derived_again() {
     }
 }
 
-/// The envelope of an attestation.
-fn envelope(registry: &Debian, digest: &str) -> Value {
+/// The content of an artifact of one layer.
+fn content(registry: &Debian, digest: &str) -> Value {
     let get = |what: &str, accept: &str| {
         let url = format!("https://{}/v2/acme/shop/{what}", registry.host);
         serde_json::from_str::<Value>(&registry.curl(&["-H", accept, &url]).stdout).unwrap()

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use nself::artifact::Artifacts;
 use nself::diagnostic::Code;
-use nself::store::{MANIFEST, State, apply, compare};
+use nself::store::{MANIFEST, State, Untouched, apply, compare};
 
 use crate::support::{nself, nself_in, run, stack, tree};
 
@@ -167,9 +167,9 @@ fn an_edit_between_comparison_and_writing_is_not_lost() {
         files.add("compose", "local/b", text).unwrap();
         files
     };
-    apply(&compare(out.path(), &files("one\n"), None).unwrap(), false).unwrap();
+    apply(&compare(out.path(), &files("one\n"), None, &Untouched::nothing()).unwrap(), false).unwrap();
     for force in [false, true] {
-        let changes = compare(out.path(), &files("two\n"), None).unwrap();
+        let changes = compare(out.path(), &files("two\n"), None, &Untouched::nothing()).unwrap();
         let edit = format!("mine, force {force}\n");
         fs::write(out.path().join("local/b"), &edit).unwrap();
         let refused = apply(&changes, force).unwrap_err();
@@ -180,14 +180,14 @@ fn an_edit_between_comparison_and_writing_is_not_lost() {
     let mut fewer = Artifacts::default();
     fewer.add("compose", "local/a", "same\n").unwrap();
     fs::write(out.path().join("local/b"), "one\n").unwrap();
-    let changes = compare(out.path(), &fewer, None).unwrap();
+    let changes = compare(out.path(), &fewer, None, &Untouched::nothing()).unwrap();
     assert!(changes.changes.iter().any(|change| change.state == State::Stale), "{changes:?}");
     fs::write(out.path().join("local/b"), "mine\n").unwrap();
     assert_eq!(apply(&changes, false).unwrap_err()[0].code, Code::HandEdited);
     assert_eq!(fs::read_to_string(out.path().join("local/b")).unwrap(), "mine\n");
     // Known-bad control: without an edit in between the same call goes through.
     fs::write(out.path().join("local/b"), "one\n").unwrap();
-    apply(&compare(out.path(), &fewer, None).unwrap(), false).unwrap();
+    apply(&compare(out.path(), &fewer, None, &Untouched::nothing()).unwrap(), false).unwrap();
     assert!(!out.path().join("local/b").exists());
 }
 
@@ -197,8 +197,8 @@ fn a_folder_that_becomes_a_link_is_not_followed() {
     let (out, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let mut files = Artifacts::default();
     files.add("compose", "local/a", "one\n").unwrap();
-    apply(&compare(out.path(), &files, None).unwrap(), false).unwrap();
-    let changes = compare(out.path(), &Artifacts::default(), None).unwrap();
+    apply(&compare(out.path(), &files, None, &Untouched::nothing()).unwrap(), false).unwrap();
+    let changes = compare(out.path(), &Artifacts::default(), None, &Untouched::nothing()).unwrap();
     fs::rename(out.path().join("local"), outside.path().join("local")).unwrap();
     symlink(outside.path().join("local"), out.path().join("local")).unwrap();
     assert_eq!(apply(&changes, true).unwrap_err()[0].code, Code::OutputUnsafe);

@@ -12,7 +12,7 @@ use crate::support::{nself_in, root, run, stack, tool, tree};
 const TEMPLATES: [&str; 6] = ["bullmq", "connect-go", "express", "fastapi", "go-http", "nestjs"];
 
 /// The template, laid down as a user does.
-fn laid_down(template: &str) -> tempfile::TempDir {
+pub fn laid_down(template: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let ran = nself_in(folder.path(), ["init", "service", "--template", template]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
@@ -53,6 +53,14 @@ fn a_stack_with_templates_follows_their_ports() {
     let project = stack(&format!(
         "{{ project = \"shop\", domain = \"shop.example.com\", services.redis = nself.services.redis,\n{services}}}"
     ));
+    let without = nself_in(project.path(), ["gen", "--env", "local"]);
+    assert_eq!(without.code, 2);
+    for template in TEMPLATES {
+        let place = format!("services.of-{template}.build.context)");
+        assert!(without.stderr.contains("error[NS310]") && without.stderr.contains(&place), "{}", without.stderr);
+        let folder = format!("services/{template}");
+        assert_eq!(nself_in(project.path(), ["init", &folder, "--template", template]).code, 0);
+    }
     let ran = nself_in(project.path(), ["gen", "--env", "local"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let compose = std::fs::read(project.path().join("deploy/local/compose.yaml")).unwrap();
@@ -62,6 +70,21 @@ fn a_stack_with_templates_follows_their_ports() {
         assert_eq!(service["environment"]["PORT"], port.to_string().as_str(), "{name}");
         assert_eq!(service["user"], "10001:10001", "{name}");
         assert_eq!(service["read_only"], true, "{name}");
+    }
+}
+
+/// Packages for every platform, each with its digest, and none of them bound to one registry.
+#[test]
+fn locked_packages_have_their_digests() {
+    for template in ["bullmq", "express", "nestjs"] {
+        let text = std::fs::read(root().join("templates").join(template).join("package-lock.json")).unwrap();
+        let lock: serde_json::Value = serde_json::from_slice(&text).unwrap();
+        let packages = lock["packages"].as_object().unwrap();
+        assert!(packages.len() > 20, "{template}");
+        for (name, package) in packages.iter().filter(|(name, _)| !name.is_empty()) {
+            assert!(package["integrity"].as_str().is_some_and(|sum| sum.starts_with("sha512-")), "{template}: {name}");
+            assert!(package.get("resolved").is_none(), "{template}: {name}");
+        }
     }
 }
 
@@ -137,7 +160,7 @@ fn same(installed: &Path, ours: &str) {
 }
 
 /// The template with its packages; its own tests pass.
-fn with_packages(template: &str) -> Option<tempfile::TempDir> {
+pub fn with_packages(template: &str) -> Option<tempfile::TempDir> {
     let packages = tool(&format!("templates/{template}/node_modules"))?;
     same(&packages.with_file_name("package-lock.json"), &format!("{template}/package-lock.json"));
     let folder = laid_down(template);
@@ -205,7 +228,7 @@ fn fastapi() {
 }
 
 /// The template, tested and compiled into `dist`.
-fn compiled(template: &str) -> tempfile::TempDir {
+pub fn compiled(template: &str) -> tempfile::TempDir {
     let folder = laid_down(template);
     let service = folder.path().join("service");
     let offline = |command: &mut Command| {

@@ -6,7 +6,7 @@ use super::model::{Amount, Bind, Build, Dependency, Deploy, Logging, Mount, Port
 use super::{PUBLIC, health, raw};
 use crate::artifact::{Artifacts, Digest, json};
 use crate::diagnostic::Diagnostic;
-use crate::plan::{self, Plan, Value};
+use crate::plan::{self, Plan, Value, bases};
 use crate::stack::{Condition, Memory, ServiceName, Tmpfs};
 
 /// The label by which a changed configuration recreates the container: Compose does not look into
@@ -87,13 +87,10 @@ fn variable(value: &Value) -> Scalar {
 }
 
 fn build(plan: &Plan, planned: &plan::Service, build: &crate::stack::Build) -> Build {
-    // What is not locked is what the Dockerfile says; older implementations know no other contexts.
-    let locked = planned.bases.iter().filter_map(|(name, image)| Some((name, image.as_ref()?)));
-    let locked = locked.filter(|(name, image)| plan.compat.is_none() && *name != image.as_str());
+    // Older implementations know no other contexts.
+    let contexts = if plan.compat.is_none() { bases::contexts(&planned.bases) } else { BTreeMap::new() };
     Build {
-        additional_contexts: locked
-            .map(|(name, image)| (name.clone(), Scalar::text(format!("docker-image://{image}"))))
-            .collect(),
+        additional_contexts: contexts.into_iter().map(|(name, image)| (name, Scalar::text(image))).collect(),
         context: format!("{}/{}", plan.project_folder, build.context),
         dockerfile: build.dockerfile.as_ref().map(ToString::to_string),
         args: build.args.iter().map(|(name, value)| (name.to_string(), Scalar::text(value.as_str()))).collect(),
@@ -165,8 +162,7 @@ fn config_label(planned: &plan::Service, files: &Artifacts) -> BTreeMap<String, 
         return BTreeMap::new();
     }
     let mounted = planned.config.iter().flat_map(|mount| files.below(&mount.source));
-    let digests: BTreeMap<&str, Digest> =
-        mounted.map(|(path, file)| (path.as_str(), Digest::of(&file.bytes))).collect();
+    let digests: BTreeMap<&str, Digest> = mounted.map(|(path, file)| (path.as_str(), file.digest())).collect();
     let digest = Digest::of(&json::to_canonical(&digests));
     BTreeMap::from([(CONFIG_LABEL.to_owned(), Scalar::text(digest.short()))])
 }

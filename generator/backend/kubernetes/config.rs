@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::model::{Body, Metadata, Object};
 use crate::artifact::{Artifacts, Digest, json};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
-use crate::plan::Plan;
+use crate::plan::Service;
 
 /// Bytes of a part; the API server takes objects of 1 MiB, etcd requests of 1.5 MiB.
 const LARGEST: usize = 768 << 10;
@@ -30,14 +30,9 @@ pub struct File {
 ///
 /// # Errors
 /// NS901 for files that are no text, or whose keys clash.
-pub fn all(plan: &Plan, files: &Artifacts) -> Result<BTreeMap<String, Vec<Part>>, Diagnostic> {
-    let mut all = BTreeMap::new();
-    for source in plan.services.values().flat_map(|service| &service.config).map(|config| &config.source) {
-        if !all.contains_key(source) {
-            all.insert(source.clone(), parts(source, files)?);
-        }
-    }
-    Ok(all)
+pub fn of(service: &Service, files: &Artifacts) -> Result<BTreeMap<String, Vec<Part>>, Diagnostic> {
+    let sources = service.config.iter().map(|config| &config.source);
+    sources.map(|source| Ok((source.clone(), parts(source, files)?))).collect()
 }
 
 fn parts(source: &str, files: &Artifacts) -> Result<Vec<Part>, Diagnostic> {
@@ -47,7 +42,8 @@ fn parts(source: &str, files: &Artifacts) -> Result<Vec<Part>, Diagnostic> {
     let mut size = 0;
     for (path, artifact) in files.below(source) {
         let path = path.as_str()[source.len() + 1..].to_owned();
-        let text = String::from_utf8(artifact.bytes.clone()).map_err(|_| internal(format!("{path} is no text")))?;
+        let text = artifact.bytes().and_then(|bytes| String::from_utf8(bytes.to_owned()).ok());
+        let text = text.ok_or_else(|| internal(format!("{path} is no text")))?;
         // A key has no `/`; two dots in a row do not occur in the paths of artifacts.
         let key = path.replace('/', "..");
         if size > 0 && size + text.len() > LARGEST {

@@ -6,6 +6,7 @@ mod edge;
 mod gitops;
 mod model;
 mod network;
+mod part;
 mod pod;
 mod raw;
 mod secrets;
@@ -23,51 +24,75 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::fidelity;
-use crate::artifact::Artifacts;
+use crate::artifact::{Artifacts, Digest, Kept, Slice, json};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::plan::summary::{SECRET_KEY, secret_name};
 use crate::plan::{self, Plan, Volume};
 use crate::stack::{self, ClusterEdge, ImageRef, ServiceName, TlsMode, VolumeName, Zone};
 use model::{Body, Labels, Metadata, Object, Spec};
+use part::Parts;
 use writer::Writer;
 
 /// The release whose rules of Pod Security the namespace is held to; later ones change nothing under our feet.
 const SECURITY: &str = "v1.34";
 
-/// The plan with what several files need of it.
+/// A plan with what several files need of it.
 struct Cluster<'a> {
     plan: &'a Plan,
     settings: &'a stack::Kubernetes,
     namespace: &'a str,
     tls: TlsMode,
     wait_image: &'a ImageRef,
+    /// Of the folders that are mounted.
     configs: BTreeMap<String, Vec<config::Part>>,
     /// Volumes that other services read.
     shared: BTreeSet<&'a VolumeName>,
 }
 
+/// The files that pods mount.
+pub struct Mounted<'a> {
+    /// What decides their content.
+    pub slice: Digest,
+    pub files: &'a dyn Fn() -> Result<Artifacts, Diagnostic>,
+}
+
 /// Writes the manifests and the account of what became of each field; `plan` is a cluster's, `fields` is it as plain
-/// data, `files` are those of the content ring, for this plan.
+/// data, `mounted` are the files of the content ring, for this plan. Services with the same part of the plan as in
+/// `kept` are left as they are.
 ///
 /// # Errors
 /// Settings that Kubernetes cannot express and nobody waived (NS701), unusable raw keys (NS702), missing settings of
 /// the cluster.
-pub fn emit(plan: &Plan, fields: &Value, files: &Artifacts) -> Result<Artifacts, Vec<Diagnostic>> {
-    let Some(decided) = &plan.kubernetes else { return Ok(Artifacts::default()) };
+pub fn emit(plan: &Plan, fields: &Value, mounted: &Mounted, kept: &Kept) -> Result<Artifacts, Vec<Diagnostic>> {
     let one = |finding| vec![finding];
     let (account, mut findings) = fidelity::account("kubernetes", table::TABLE, plan, fields);
     let users = plan.services.values().flat_map(|service| &service.volumes);
-    let shared = users.filter(|mount| mount.read_only).map(|mount| &mount.volume).collect();
-    let configs = config::all(plan, files).map_err(one)?;
-    let (settings, namespace) = (&decided.settings, decided.namespace.as_str());
-    let cluster =
-        Cluster { plan, settings, namespace, tls: decided.tls, wait_image: &decided.wait_image, configs, shared };
+    let shared: BTreeSet<_> = users.filter(|mount| mount.read_only).map(|mount| &mount.volume).collect();
+    let Some(cluster) = Cluster::new(plan, BTreeMap::new(), shared.clone()) else { return Ok(Artifacts::default()) };
+    let parts = Parts::new(plan, &shared, &mounted.slice);
     let mut writer = Writer::default();
     writer.folder("namespace", cluster.common())?;
     writer.folder("secrets", secrets::objects(&cluster, &mut findings))?;
     writer.folder("edge", edge::objects(&cluster, &mut findings))?;
+    let mut files = None;
     for (name, service) in &plan.services {
-        writer.folder(&format!("apps/{name}"), cluster.application(name, service, &mut findings))?;
+        let folder = format!("apps/{name}");
+        let part = parts.of(name, service);
+        let slice = part.slice();
+        if let Some(same) = kept.files(&format!("kubernetes/{folder}"), &slice) {
+            writer.join(&folder, same)?;
+            continue;
+        }
+        if !service.config.is_empty() && files.is_none() {
+            files = Some((mounted.files)().map_err(one)?);
+        }
+        let configs = files.as_ref().map_or_else(|| Ok(BTreeMap::new()), |files| config::of(service, files));
+        let own = parts.plan(&part);
+        if let Some(cluster) = Cluster::new(&own, configs.map_err(one)?, part.shared())
+            && let Some((name, service)) = own.services.get_key_value(name)
+        {
+            writer.own_folder(&folder, cluster.application(name, service, &mut findings), &slice)?;
+        }
     }
     for object in gitops::objects(&cluster) {
         writer.object("gitops", &object)?;
@@ -76,10 +101,21 @@ pub fn emit(plan: &Plan, fields: &Value, files: &Artifacts) -> Result<Artifacts,
         return Err(findings);
     }
     writer.add("volumes.json", volumes::record(&cluster))?;
-    writer.finish(account)
+    writer.finish(account, &Slice::digested("kubernetes", Digest::of(&json::canonical(fields))))
 }
 
 impl<'a> Cluster<'a> {
+    /// Nothing where the plan has no cluster.
+    fn new(
+        plan: &'a Plan,
+        configs: BTreeMap<String, Vec<config::Part>>,
+        shared: BTreeSet<&'a VolumeName>,
+    ) -> Option<Self> {
+        let decided = plan.kubernetes.as_ref()?;
+        let (settings, namespace) = (&decided.settings, decided.namespace.as_str());
+        Some(Cluster { plan, settings, namespace, tls: decided.tls, wait_image: &decided.wait_image, configs, shared })
+    }
+
     fn is_shared(&self, volume: &VolumeName) -> bool {
         self.shared.contains(volume)
     }

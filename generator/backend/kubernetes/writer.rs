@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::model::Object;
-use crate::artifact::{Artifacts, yaml};
+use crate::artifact::{Artifacts, Slice, yaml};
 use crate::diagnostic::Diagnostic;
 
 #[derive(Serialize)]
@@ -18,6 +18,8 @@ struct Kustomization {
 #[derive(Default)]
 pub struct Writer {
     files: Artifacts,
+    /// Files that have their derivation already.
+    derived: Artifacts,
     folders: Vec<String>,
 }
 
@@ -55,10 +57,25 @@ impl Writer {
         Ok(())
     }
 
-    pub fn finish(mut self, account: Vec<u8>) -> Result<Artifacts, Vec<Diagnostic>> {
+    /// A folder of objects that are made from a slice of their own.
+    pub fn own_folder(&mut self, folder: &str, objects: Vec<Object>, slice: &Slice) -> Result<(), Vec<Diagnostic>> {
+        let mut one = Writer::default();
+        one.folder(folder, objects)?;
+        self.join(folder, one.files.derived_from(slice))
+    }
+
+    /// A folder of objects as files.
+    pub fn join(&mut self, folder: &str, files: Artifacts) -> Result<(), Vec<Diagnostic>> {
+        self.folders.push(folder.to_owned());
+        self.derived.merge(None, files).map_err(|finding| vec![finding])
+    }
+
+    pub fn finish(mut self, account: Vec<u8>, slice: &Slice) -> Result<Artifacts, Vec<Diagnostic>> {
         let folders = std::mem::take(&mut self.folders);
         self.kustomization("kustomization.yaml", folders)?;
         self.add("fidelity.json", account)?;
-        Ok(self.files)
+        let mut files = self.files.derived_from(slice);
+        files.merge(None, self.derived).map_err(|finding| vec![finding])?;
+        Ok(files)
     }
 }

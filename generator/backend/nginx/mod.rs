@@ -14,7 +14,7 @@ const MAIN: &str = include_str!("nginx.conf.j2");
 const SITE: &str = include_str!("site.conf.j2");
 const ACME: &str = include_str!("acme.sh");
 
-/// The edge's files below `nginx/`, and `acme/` where certificates come from an authority.
+/// The edge's files below `nginx/`.
 ///
 /// # Errors
 /// NS901 for a plan with unchecked names.
@@ -32,7 +32,16 @@ pub fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
         // The include needs no file, but the folder says where own servers go.
         files.add("nginx", "nginx/conf.d/README", "Files of nginx/conf.d beside stack.ncl are copied here.\n")?;
     }
-    if edge.tls == TlsMode::Acme {
+    Ok(files)
+}
+
+/// `acme/`, where certificates come from an authority.
+///
+/// # Errors
+/// None; the signature is that of all generators.
+pub fn acme(plan: &Plan) -> Result<Artifacts, Diagnostic> {
+    let mut files = Artifacts::default();
+    if plan.edge.tls == TlsMode::Acme {
         files.add("nginx", "acme/acme.sh", ACME)?;
     }
     Ok(files)

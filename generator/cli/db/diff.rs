@@ -6,24 +6,30 @@ use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
 use super::super::{FINE, FOUND, Format, StackArguments, output};
-use super::{Outcome, Selection, files};
+use super::import::checked;
+use super::server::Server;
+use super::{Definition, Outcome, Selection, files};
+use crate::database::allow;
 use crate::database::history::{History, Migration};
 use crate::database::model::Schema;
 use crate::database::plan::plan;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
-use crate::stack::Checked;
-use crate::stack::SqlIdent;
+use crate::path;
+use crate::stack::{Checked, SqlIdent};
 
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(flatten)]
     selection: Selection,
-    /// A stack file, a folder such as db/shop, or `empty`; the written migrations unless given.
+    /// A stack file, a folder such as db/shop, the URL of a server, or `empty`; the written migrations unless given.
     #[arg(long, value_name = "X")]
     from: Option<String>,
     /// The same; the definitions of the stack unless given.
     #[arg(long, value_name = "Y")]
     to: Option<String>,
+    /// A server on which the side that is no URL is made for a moment, when the other one is.
+    #[arg(long, value_name = "URL")]
+    scratch: Option<String>,
     #[arg(long, value_enum, default_value = "sql")]
     format: DiffFormat,
 }
@@ -42,26 +48,20 @@ impl Arguments {
 
 pub fn run(arguments: &Arguments) -> Outcome {
     let mut all: Vec<(SqlIdent, Vec<Migration>)> = Vec::new();
-    match (&arguments.from, &arguments.to) {
-        (None, None) => {
-            for definition in arguments.selection.definitions()? {
-                let mut history = arguments.selection.history(&definition.name)?;
-                let old = history.schema(&definition.name).map_err(|finding| vec![finding])?;
-                let groups = plan(&old, &definition.schema, &definition.root());
-                let groups = groups.map_err(|findings| definition.located(findings))?;
-                let known = history.migrations.len();
-                history.extend("change", &groups, &definition.schema).map_err(internal)?;
-                all.push((definition.name, history.migrations.split_off(known)));
-            }
+    if arguments.from.is_none() && arguments.to.is_none() {
+        for definition in arguments.selection.definitions()? {
+            let mut history = arguments.selection.history(&definition.name)?;
+            let old = history.schema(&definition.name).map_err(|finding| vec![finding])?;
+            let groups = definition.plan(&old)?;
+            let known = history.migrations.len();
+            history.extend("change", &groups, &definition.schema).map_err(internal)?;
+            all.push((definition.name, history.migrations.split_off(known)));
         }
-        (from, to) => {
-            let (name, old) = side(arguments, from.as_deref(), true)?;
-            let (other, new) = side(arguments, to.as_deref(), false)?;
-            let groups = plan(&old, &new, &FieldPath::root().key("databases").key(name.as_str()))?;
-            let mut history = History { head: crate::database::snapshot::objects(&old), ..History::default() };
-            history.extend("change", &groups, &new).map_err(internal)?;
-            all.push((if to.is_some() { other } else { name }, history.migrations));
-        }
+    } else {
+        let from = side(arguments, arguments.from.as_deref(), true)?;
+        let to = side(arguments, arguments.to.as_deref(), false)?;
+        let name = if arguments.to.is_some() { to.name.clone() } else { from.name.clone() };
+        all.push((name, pair(from, to, arguments.scratch.as_deref())?));
     }
     let changes = all.iter().any(|(_, migrations)| !migrations.is_empty());
     match arguments.format {
@@ -75,34 +75,78 @@ fn internal(message: String) -> Vec<Diagnostic> {
     vec![Diagnostic::error(Code::Internal, FieldPath::root()).message(message)]
 }
 
-/// One side: a name for it and its schema.
-fn side(arguments: &Arguments, what: Option<&str>, old: bool) -> Result<(SqlIdent, Schema), Vec<Diagnostic>> {
+/// One side of a pair.
+struct Side {
+    name: SqlIdent,
+    schema: Schema,
+    /// Of a stack: where things stand, and that hazards can be allowed there.
+    definition: Option<Definition>,
+    /// Of a server: expressions are as it prints them.
+    printed: bool,
+}
+
+/// The plan from one side to the other, both in the same spelling.
+fn pair(mut from: Side, mut to: Side, scratch: Option<&str>) -> Result<Vec<Migration>, Vec<Diagnostic>> {
+    if from.printed != to.printed {
+        let written = if from.printed { &mut to } else { &mut from };
+        let Some(url) = scratch else {
+            return Err(vec![
+                Diagnostic::error(Code::TwoSpellings, FieldPath::root())
+                    .message("one side is a server and the other is not")
+                    .hint("--scratch URL names a server of the same version; the other side is made there for a moment, in a database of its own"),
+            ]);
+        };
+        written.schema = Server::new(url)?.printed(&written.schema)?;
+        let (written, server) =
+            if from.printed { (&to.schema, &mut from.schema) } else { (&from.schema, &mut to.schema) };
+        written.lend_to(server);
+    }
+    let groups = match &to.definition {
+        Some(definition) => Definition { schema: to.schema.clone(), ..definition.clone() }.plan(&from.schema)?,
+        // Nobody can allow anything there; the plan says what is hazardous.
+        None => {
+            to.schema.allow = allow::everything(&from.schema, &to.schema);
+            plan(&from.schema, &to.schema, &path!("databases", to.name))?
+        }
+    };
+    let mut history = History { head: crate::database::snapshot::objects(&from.schema), ..History::default() };
+    history.extend("change", &groups, &to.schema).map_err(internal)?;
+    Ok(history.migrations)
+}
+
+fn side(arguments: &Arguments, what: Option<&str>, old: bool) -> Result<Side, Vec<Diagnostic>> {
     let selection = &arguments.selection;
-    let one = |mut found: Vec<super::Definition>| match (found.pop(), found.is_empty()) {
-        (Some(definition), true) => Ok((definition.name, definition.schema)),
+    let one = |mut found: Vec<Definition>| match (found.pop(), found.is_empty()) {
+        (Some(definition), true) => Ok(definition),
         _ => Err(vec![
             Diagnostic::error(Code::UnknownDatabase, FieldPath::root())
                 .message("the stack does not have exactly one database")
                 .hint("name it with --database"),
         ]),
     };
+    let plain = |name: SqlIdent, schema: Schema| Side { name, schema, definition: None, printed: false };
+    let stack = |definition: Definition| Side {
+        definition: Some(definition.clone()),
+        ..plain(definition.name, definition.schema)
+    };
     match what {
         None if old => {
-            let (name, _) = one(selection.definitions()?)?;
+            let name = one(selection.definitions()?)?.name;
             let schema = selection.history(&name)?.schema(&name).map_err(|finding| vec![finding])?;
-            Ok((name, schema))
+            Ok(plain(name, schema))
         }
-        None => one(selection.definitions()?),
-        Some("empty") => Ok((SqlIdent::wrap("empty".into()), Schema::default())),
-        Some(what) if what.contains("://") => Err(vec![
-            Diagnostic::error(Code::NotYet, FieldPath::root())
-                .message("the schema of a running server cannot be read in this release")
-                .expected("a stack file, a folder such as db/shop, or `empty`"),
-        ]),
-        Some(what) if Path::new(what).is_dir() => folder(Path::new(what)),
+        None => one(selection.definitions()?).map(stack),
+        Some("empty") => Ok(plain(SqlIdent::wrap("empty".into()), Schema::default())),
+        Some(url) if url.contains("://") => {
+            let server = Server::new(url)?;
+            let schema = server.schema()?.schema;
+            checked(&schema, |_| None)?;
+            Ok(Side { printed: true, ..plain(server.name(), schema) })
+        }
+        Some(what) if Path::new(what).is_dir() => folder(Path::new(what)).map(|(name, schema)| plain(name, schema)),
         Some(what) => {
-            let stack = StackArguments { stack: what.into(), ..selection.stack.clone() };
-            one(Selection { stack, databases: selection.databases.clone() }.definitions()?)
+            let arguments = StackArguments { stack: what.into(), ..selection.stack.clone() };
+            one(Selection { stack: arguments, databases: selection.databases.clone() }.definitions()?).map(stack)
         }
     }
 }
@@ -130,7 +174,15 @@ fn sql(all: &[(SqlIdent, Vec<Migration>)]) -> String {
     let mut text = String::new();
     for (name, migrations) in all {
         for migration in migrations {
-            text += &format!("-- {name}: {}\n{}\n", migration.name, migration.up);
+            text += &format!("-- {name}: {}\n", migration.name);
+            for step in &migration.plan.steps {
+                let hazards = step.hazards.iter().filter(|hazard| hazard.needs_review()).map(|hazard| hazard.id());
+                let hazards: Vec<&str> = hazards.collect();
+                if !hazards.is_empty() {
+                    text += &format!("-- hazard: {}: {}\n", step.why, hazards.join(", "));
+                }
+            }
+            text += &format!("{}\n", migration.up);
         }
     }
     text

@@ -1,39 +1,87 @@
-//! `nself db import`: a definition from a DBML file, as Nickel on stdout.
+//! `nself db import`: a definition from a DBML file, from SQL or from a running server, as Nickel on stdout.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::super::{FINE, output};
 use super::Outcome;
-use crate::database::import::{dbml, nickel};
-use crate::diagnostic::{Code, Diagnostic, FieldPath, Span};
+use super::server::Server;
+use crate::database::import::sql::Imported;
+use crate::database::import::{Lost, dbml, nickel, sql};
+use crate::database::model::Schema;
+use crate::diagnostic::{Code, Diagnostic, FieldPath, Segment, Span};
 
 #[derive(Debug, Args)]
+#[group(id = "source", required = true, multiple = false)]
 pub struct Arguments {
     /// A DBML file.
-    file: PathBuf,
+    file: Option<PathBuf>,
+    /// A file of SQL that makes a schema, such as pg_dump --schema-only prints.
+    #[arg(long, value_name = "FILE")]
+    sql: Option<PathBuf>,
+    /// A running server, read through pg_dump.
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
 }
 
 pub fn run(arguments: &Arguments) -> Outcome {
-    let shown = arguments.file.display().to_string();
-    let text = std::fs::read_to_string(&arguments.file)
-        .map_err(|error| vec![Diagnostic::error(Code::Io, FieldPath::root()).message(format!("{shown}: {error}"))])?;
-    let schema = dbml::read(&text).map_err(|lost| {
-        let found = lost.into_iter().map(|lost| {
-            let line = u32::try_from(lost.line).unwrap_or(u32::MAX);
-            Diagnostic::error(Code::NotImported, FieldPath::root()).message(lost.what).at(Some(Span {
-                file: shown.clone(),
-                line,
-                column: 1,
-            }))
-        });
-        found.collect::<Vec<_>>()
-    })?;
-    let (_, findings) = crate::database::complete(schema.clone(), &FieldPath::root());
-    if !findings.is_empty() {
-        return Err(findings);
-    }
+    let schema = match (&arguments.file, &arguments.sql, &arguments.url) {
+        (Some(file), ..) => {
+            let schema = dbml::read(&read(file)?).map_err(|lost| findings(lost, Some(file), Diagnostic::error))?;
+            checked(&schema, |_| None)?;
+            schema
+        }
+        (None, Some(file), _) => {
+            let imported = sql::read(&read(file)?).map_err(|lost| findings(lost, Some(file), Diagnostic::error))?;
+            whole(imported, Some(file))?
+        }
+        (None, None, Some(url)) => whole(Server::new(url)?.schema()?, None)?,
+        (None, None, None) => return Ok(FINE),
+    };
     output::result(&nickel::write(&schema));
     Ok(FINE)
+}
+
+fn read(file: &Path) -> Result<String, Vec<Diagnostic>> {
+    std::fs::read_to_string(file).map_err(|error| {
+        vec![Diagnostic::error(Code::Io, FieldPath::root()).message(format!("{}: {error}", file.display()))]
+    })
+}
+
+fn span(file: &Path, line: usize, column: usize) -> Span {
+    let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    Span { file: file.display().to_string(), line: number(line), column: number(column) }
+}
+
+fn findings(lost: Vec<Lost>, file: Option<&Path>, new: fn(Code, FieldPath) -> Diagnostic) -> Vec<Diagnostic> {
+    let found = lost.into_iter().map(|lost| {
+        let at = file.map(|file| span(file, lost.line, lost.column));
+        new(Code::NotImported, FieldPath::root()).message(lost.what).at(at)
+    });
+    found.collect()
+}
+
+/// A definition that is complete; says what was left out for a reason.
+fn whole(imported: Imported, file: Option<&Path>) -> Result<Schema, Vec<Diagnostic>> {
+    let Imported { schema, notes, places } = imported;
+    checked(&schema, |path| {
+        let [Segment::Key(kind), Segment::Key(name), ..] = path.0.as_slice() else { return None };
+        let (line, column) = places.get(&format!("{kind}.{name}"))?;
+        file.map(|file| span(file, *line, *column))
+    })?;
+    output::findings(&findings(notes, file, Diagnostic::warning));
+    Ok(schema)
+}
+
+/// Nothing when a definition is complete; `place` says where each part was made.
+pub fn checked(schema: &Schema, place: impl Fn(&FieldPath) -> Option<Span>) -> Result<(), Vec<Diagnostic>> {
+    let (_, mut findings) = crate::database::complete(schema.clone(), &FieldPath::root());
+    for finding in &mut findings {
+        finding.span = place(&finding.path);
+        for related in &mut finding.related {
+            related.span = place(&related.path);
+        }
+    }
+    if findings.is_empty() { Ok(()) } else { Err(findings) }
 }

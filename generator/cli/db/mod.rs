@@ -1,4 +1,4 @@
-//! `nself db`: from definitions to migrations. Nothing here talks to a server, except `status --url` through psql.
+//! `nself db`: from definitions to migrations. Only what is given a URL talks to a server, through `server`.
 
 mod diff;
 mod down;
@@ -8,6 +8,7 @@ mod import;
 mod lint;
 mod new;
 mod rebase;
+mod server;
 mod status;
 mod verify;
 
@@ -17,11 +18,12 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 
 use super::{FAILED, Format, StackArguments, output};
+use crate::database::allow;
 use crate::database::history::History;
 use crate::database::model::Schema;
+use crate::database::plan::{self, Groups};
 use crate::diagnostic::{self, Code, Diagnostic};
 use crate::path;
-use crate::plan;
 use crate::source::{self, Origins};
 use crate::stack::SqlIdent;
 
@@ -45,7 +47,7 @@ enum Action {
     Verify(verify::Arguments),
     /// Where each database stands.
     Status(status::Arguments),
-    /// A definition from a DBML file, as Nickel on stdout.
+    /// A definition from DBML, SQL or a running server, as Nickel on stdout.
     Import(import::Arguments),
     /// The way back to an earlier migration, as a script for psql.
     Down(down::Arguments),
@@ -93,6 +95,7 @@ struct Selection {
 }
 
 /// A database of the stack.
+#[derive(Clone)]
 struct Definition {
     name: SqlIdent,
     schema: Schema,
@@ -102,6 +105,18 @@ struct Definition {
 impl Definition {
     fn root(&self) -> crate::diagnostic::FieldPath {
         path!("databases", self.name)
+    }
+
+    /// The way from an older schema; says which allowances are for nothing.
+    fn plan(&self, old: &Schema) -> Result<Groups, Vec<Diagnostic>> {
+        let stale = self.located(allow::unknown(old, &self.schema, &self.root()));
+        match plan::plan(old, &self.schema, &self.root()) {
+            Ok(groups) => {
+                output::findings(&stale);
+                Ok(groups)
+            }
+            Err(findings) => Err(self.located(findings).into_iter().chain(stale).collect()),
+        }
     }
 
     fn located(&self, mut findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
@@ -122,7 +137,7 @@ impl Selection {
         let mut findings = loaded.findings;
         let mut all: BTreeMap<SqlIdent, Definition> = BTreeMap::new();
         for environment in loaded.environments {
-            let (definitions, found) = plan::definitions(&environment.stack);
+            let (definitions, found) = crate::plan::definitions(&environment.stack);
             for mut finding in found {
                 environment.origins.locate(&mut finding);
                 finding.environments = vec![environment.name.to_string()];

@@ -6,7 +6,6 @@ use super::super::{FINE, output};
 use super::{Outcome, Selection, files};
 use crate::database::history::{History, Line, Migration, SUM};
 use crate::database::model::MigrationName;
-use crate::database::plan::plan;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 
 #[derive(Debug, Args)]
@@ -48,8 +47,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
             history.migrations.push(Migration::by_hand(number, &history.head));
         } else {
             let old = history.schema(&name).map_err(|finding| vec![finding])?;
-            let groups = plan(&old, &definition.schema, &definition.root());
-            let groups = groups.map_err(|findings| definition.located(findings))?;
+            let groups = definition.plan(&old)?;
             let usual = if before == 0 { "init" } else { "change" };
             if !groups.is_empty() {
                 let slug = arguments.name.as_deref().unwrap_or(usual);

@@ -8,7 +8,6 @@ use super::verify::git;
 use super::{Outcome, Selection, files};
 use crate::database::history::{Files, History};
 use crate::database::model::MigrationName;
-use crate::database::plan::plan;
 use crate::database::snapshot;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::stack::SqlIdent;
@@ -40,7 +39,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
         let mut history = base;
         let first = history.migrations.len();
         let old = history.schema(&name).map_err(|finding| vec![finding])?;
-        let groups = plan(&old, &definition.schema, &definition.root());
+        let groups = definition.plan(&old);
         let groups = groups.map_err(|findings| definition.located(findings))?;
         let slug =
             own.iter().find(|migration| !migration.plan.by_hand).map_or("change", |migration| migration.name.slug());

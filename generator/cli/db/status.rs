@@ -1,12 +1,11 @@
 //! `nself db status`: how many migrations there are, whether the definitions need more, and with `--url` how many
 //! of them a server has.
 
-use std::process::Command;
-
 use clap::Args;
 use serde_json::{Value, json};
 
 use super::super::{FINE, FOUND, Format, output};
+use super::server::Server;
 use super::{Outcome, Selection};
 use crate::database::snapshot;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
@@ -78,27 +77,10 @@ fn text(one: &Value) -> String {
 
 /// Names and digests in the ledger of a server, in order.
 fn ledger(url: &str) -> Result<Vec<(String, String)>, Vec<Diagnostic>> {
-    let failed =
-        |reason: String| vec![Diagnostic::error(Code::Io, FieldPath::root()).message(format!("psql: {reason}"))];
-    let there = "SELECT to_regclass('nself.ledger') IS NOT NULL";
-    let rows = "SELECT name, sum FROM nself.ledger WHERE state = 'done' ORDER BY number";
-    let ask = |sql: &str| {
-        // The URL may hold a password: psql gets it by its environment.
-        let output = Command::new("psql")
-            .args(["-X", "-qtA", "-v", "ON_ERROR_STOP=1", "-F", " ", "-c", sql])
-            .arg("--")
-            .arg(url)
-            .output()
-            .map_err(|error| failed(error.to_string()))?;
-        if output.status.success() {
-            Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-        } else {
-            Err(failed(String::from_utf8_lossy(&output.stderr).trim().to_owned()))
-        }
-    };
-    if ask(there)?.trim() != "t" {
+    let server = Server::new(url)?;
+    if server.ask("SELECT to_regclass('nself.ledger') IS NOT NULL;")?.trim() != "t" {
         return Ok(Vec::new());
     }
-    let rows = ask(rows)?;
+    let rows = server.ask("SELECT name, sum FROM nself.ledger WHERE state = 'done' ORDER BY number;")?;
     Ok(rows.lines().filter_map(|line| line.split_once(' ')).map(|(a, b)| (a.to_owned(), b.to_owned())).collect())
 }

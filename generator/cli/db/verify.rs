@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::super::{FINE, Format, output};
 use super::{Outcome, Selection};
+use crate::database::allow;
 use crate::database::history::{Line, SUM, grew};
 use crate::database::snapshot;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
@@ -27,6 +28,7 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Outcome {
     let selection = &arguments.selection;
     let mut findings = Vec::new();
+    let mut stale = Vec::new();
     let mut count = 0;
     for definition in selection.definitions()? {
         let name = &definition.name;
@@ -38,6 +40,8 @@ pub fn run(arguments: &Arguments) -> Outcome {
             }
         };
         count += history.migrations.len();
+        let old = history.schema(name).map_err(|finding| vec![finding])?;
+        stale.extend(definition.located(allow::unknown(&old, &definition.schema, &definition.root())));
         if history.head != snapshot::objects(&definition.schema) {
             findings.extend(definition.located(vec![
                 Diagnostic::error(Code::MigrationMissing, definition.root())
@@ -51,8 +55,10 @@ pub fn run(arguments: &Arguments) -> Outcome {
         }
     }
     if !findings.is_empty() {
+        findings.extend(stale);
         return Err(findings);
     }
+    output::findings(&stale);
     match arguments.format {
         Format::Json => output::json(&json!({ "version": 1, "status": "fine", "migrations": count })),
         Format::Text => output::remark(&format!("{count} migrations, all as written")),

@@ -15,13 +15,13 @@ use crate::source;
 use crate::store::{self, Watch};
 
 impl Run<'_> {
-    /// Dockerfiles of services with a build folder; what is not there is the builder's to complain about.
+    /// Dockerfiles of services with a build folder.
     pub(super) fn dockerfiles(
         &self,
         environments: &[source::Environment],
         inputs: &mut Vec<Watch>,
         findings: &mut Vec<Diagnostic>,
-    ) -> BTreeMap<String, String> {
+    ) -> BTreeMap<String, Option<String>> {
         let stacks = environments.iter().map(|environment| &environment.stack);
         let builds = stacks.flat_map(|stack| stack.services.values().filter_map(|service| service.build.as_ref()));
         let names: BTreeSet<String> = builds.map(bases::dockerfile).collect();
@@ -30,9 +30,12 @@ impl Run<'_> {
             match store::read(&self.project, &name) {
                 Ok(Some(bytes)) => {
                     inputs.push(Watch::File(self.project.join(&name)));
-                    files.insert(name.clone(), String::from_utf8_lossy(&bytes).into_owned());
+                    files.insert(name.clone(), Some(String::from_utf8_lossy(&bytes).into_owned()));
                 }
-                Ok(None) => inputs.push(Watch::Absent(self.project.join(&name))),
+                Ok(None) => {
+                    inputs.push(Watch::Absent(self.project.join(&name)));
+                    files.insert(name.clone(), None);
+                }
                 // A link or a folder: the builder decides.
                 Err(_) => {}
             }

@@ -1,12 +1,14 @@
 //! Definitions from what exists. What the model cannot hold is named and refused, never dropped.
 
 pub mod dbml;
+mod names;
 pub mod nickel;
-mod tokens;
+pub mod sql;
 
-/// Something that was not taken over.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Something that was not taken over; lines and columns count from 1.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Lost {
     pub line: usize,
+    pub column: usize,
     pub what: String,
 }

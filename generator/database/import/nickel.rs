@@ -2,81 +2,144 @@
 
 use std::fmt::Write;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::artifact::json;
 use crate::database::model::Schema;
 
-/// Fields whose values are tags.
-const TAGS: [&str; 5] = ["deferrable", "identity", "on_delete", "on_update", "using"];
 /// A line that is longer is broken.
 const WIDTH: usize = 110;
+/// Stands for a place in a list.
+const ITEM: &str = "*";
 
 /// The source of a definition.
 pub fn write(schema: &Schema) -> String {
     let mut out = String::new();
-    record(&json::tree(schema), 0, &mut out);
+    value(&json::tree(schema), &mut Vec::new(), &mut out);
     out.push('\n');
     out
 }
 
-fn record(value: &Value, depth: usize, out: &mut String) {
-    let short = inline(value);
-    let open = matches!(value, Value::Object(fields) if !fields.is_empty()) && depth < 2;
-    if !open && short.len() + depth * 2 < WIDTH {
-        out.push_str(&short);
-        return;
-    }
-    let pad = "  ".repeat(depth + 1);
-    match value {
-        Value::Object(fields) => {
-            out.push_str("{\n");
-            for (key, value) in fields {
-                let _ = write!(out, "{pad}{} = ", name(key));
-                match tag(key, value) {
-                    Some(tag) => out.push_str(&tag),
-                    None => record(value, depth + 1, out),
-                }
-                out.push_str(",\n");
-            }
-        }
-        Value::Array(items) => {
-            out.push_str("[\n");
-            for item in items {
-                out.push_str(&pad);
-                record(item, depth + 1, out);
-                out.push_str(",\n");
-            }
-        }
-        _ => {
-            out.push_str(&short);
-            return;
-        }
-    }
-    out.push_str(&"  ".repeat(depth));
-    out.push(if value.is_object() { '}' } else { ']' });
+/// Whether a text is a tag there.
+fn is_tag(path: &[&str]) -> bool {
+    matches!(
+        path,
+        ["tables", _, "row_security"]
+            | ["tables", _, "columns", _, "identity" | "collation"]
+            | ["tables", _, "uniques" | "foreign_keys", _, "deferrable" | "on_delete" | "on_update"]
+            | ["tables" | "views", _, "indexes" | "excludes", _, "using"]
+            | ["tables" | "views", _, "indexes", _, "columns", ITEM, "nulls"]
+            | ["tables", _, "triggers", _, "timing"]
+            | ["tables", _, "triggers", _, "events", ITEM]
+            | ["tables", _, "policies", _, "for"]
+            | ["tables", _, "partition_by", "strategy"]
+            | ["tables", _, "partitions", _]
+            | ["sequences", _, "kind"]
+            | ["functions", _, "language" | "volatility" | "parallel"]
+            | [_, _, "grants" | "default_privileges", _, ITEM]
+    )
 }
 
-fn inline(value: &Value) -> String {
-    let fields = |fields: &Map<String, Value>| {
-        let all: Vec<String> = fields
-            .iter()
-            .map(|(key, value)| format!("{} = {}", name(key), tag(key, value).unwrap_or_else(|| inline(value))))
-            .collect();
-        all.join(", ")
+/// A value in the form that fits: on one line, or broken.
+fn value<'a>(value: &'a Value, path: &mut Vec<&'a str>, out: &mut String) {
+    let depth = path.len();
+    let pad = "  ".repeat(depth + 1);
+    match value {
+        Value::Object(fields) if !fields.is_empty() => {
+            let short = inline(value, path);
+            if depth >= 2 && fits(&short, depth) {
+                out.push_str(&short);
+                return;
+            }
+            out.push_str("{\n");
+            for (key, field) in fields {
+                let _ = write!(out, "{pad}{} = ", name(key));
+                path.push(key);
+                self::value(field, path, out);
+                path.pop();
+                out.push_str(",\n");
+            }
+            out.push_str(&"  ".repeat(depth));
+            out.push('}');
+        }
+        Value::Array(items) => {
+            let short = inline(value, path);
+            if fits(&short, depth) {
+                out.push_str(&short);
+                return;
+            }
+            out.push_str("[\n");
+            path.push(ITEM);
+            for item in items {
+                out.push_str(&pad);
+                self::value(item, path, out);
+                out.push_str(",\n");
+            }
+            path.pop();
+            out.push_str(&"  ".repeat(depth));
+            out.push(']');
+        }
+        Value::String(text) if !is_tag(path) => match block(text, &pad) {
+            Some(block) => out.push_str(&block),
+            None => out.push_str(&quoted(text)),
+        },
+        other => out.push_str(&inline(other, path)),
+    }
+}
+
+fn fits(short: &str, depth: usize) -> bool {
+    short.len() + depth * 2 < WIDTH && !short.contains("\\n")
+}
+
+fn inline<'a>(value: &'a Value, path: &mut Vec<&'a str>) -> String {
+    let tag = is_tag(path);
+    let mut inner = |step: &'a str, value: &'a Value| {
+        path.push(step);
+        let text = inline(value, path);
+        path.pop();
+        text
     };
     match value {
+        Value::String(text) if tag => format!("'{text}"),
         Value::String(text) => quoted(text),
-        Value::Array(items) => format!("[{}]", items.iter().map(inline).collect::<Vec<_>>().join(", ")),
+        Value::Array(items) => {
+            let all: Vec<String> = items.iter().map(|item| inner(ITEM, item)).collect();
+            format!("[{}]", all.join(", "))
+        }
         Value::Object(all) if all.is_empty() => "{}".into(),
-        Value::Object(all) => format!("{{ {} }}", fields(all)),
+        Value::Object(all) => {
+            let all: Vec<String> =
+                all.iter().map(|(key, value)| format!("{} = {}", name(key), inner(key, value))).collect();
+            format!("{{ {} }}", all.join(", "))
+        }
         other => other.to_string(),
     }
 }
 
-fn tag(key: &str, value: &Value) -> Option<String> {
-    let text = value.as_str().filter(|_| TAGS.contains(&key))?;
-    Some(format!("'{text}"))
+/// A text of several lines as it reads. Nickel takes away what all lines begin with, and a blank line has nothing
+/// to begin with, so only a text that comes back the same is written so.
+fn block(text: &str, pad: &str) -> Option<String> {
+    let lines: Vec<&str> = text.split('\n').collect();
+    let filled = || lines.iter().filter(|line| !line.is_empty());
+    let safe = lines.len() > 1
+        && filled().any(|line| !line.starts_with([' ', '\t']))
+        && !filled().any(|line| line.trim().is_empty() || line.contains('\r'))
+        && !text.contains("\"%");
+    if !safe {
+        return None;
+    }
+    // With more signs, fewer of them in a row mean nothing.
+    let signs = "%".repeat(text.split(|c| c != '%').map(str::len).max().unwrap_or(0) + 1);
+    let mut out = format!("m{signs}\"\n");
+    for line in &lines {
+        if !line.is_empty() {
+            out.push_str(pad);
+            out.push_str(line);
+        }
+        out.push('\n');
+    }
+    out.push_str(pad.get(2..).unwrap_or_default());
+    Some(out + "\"" + &signs)
 }
 
 /// Words of Nickel that cannot be a field's name without quotes.

@@ -64,6 +64,49 @@ pub struct Schema {
     pub seeds: BTreeMap<EnvironmentName, Vec<Statements>>,
 }
 
+impl Schema {
+    /// Gives another form of this schema, such as one that a server printed, what no server keeps: hints, what was
+    /// allowed, scopes and explicit dependencies of what both have.
+    pub fn lend_to(&self, other: &mut Schema) {
+        other.allow.clone_from(&self.allow);
+        for (name, table) in &mut other.tables {
+            let Some(own) = self.tables.get(name) else { continue };
+            table.scope = own.scope;
+            table.renamed_from.clone_from(&own.renamed_from);
+            for (name, column) in &mut table.columns {
+                let Some(own) = own.columns.get(name) else { continue };
+                column.renamed_from.clone_from(&own.renamed_from);
+                column.backfill.clone_from(&own.backfill);
+                column.using.clone_from(&own.using);
+            }
+        }
+        for (name, kind) in &mut other.types {
+            match (kind, self.types.get(name)) {
+                (UserType::Enum(kind), Some(UserType::Enum(own))) => {
+                    kind.renamed_values.clone_from(&own.renamed_values);
+                    kind.renamed_from.clone_from(&own.renamed_from);
+                }
+                (UserType::Domain(kind), Some(UserType::Domain(own))) => {
+                    kind.renamed_from.clone_from(&own.renamed_from);
+                }
+                (UserType::Composite(kind), Some(UserType::Composite(own))) => {
+                    kind.renamed_from.clone_from(&own.renamed_from);
+                }
+                _ => {}
+            }
+        }
+        for (name, sequence) in &mut other.sequences {
+            sequence.renamed_from = self.sequences.get(name).and_then(|own| own.renamed_from.clone());
+        }
+        for (name, view) in &mut other.views {
+            view.depends_on = self.views.get(name).map(|own| own.depends_on.clone()).unwrap_or_default();
+        }
+        for (name, function) in &mut other.functions {
+            function.depends_on = self.functions.get(name).map(|own| own.depends_on.clone()).unwrap_or_default();
+        }
+    }
+}
+
 /// A schema other than `public`, or what is said about `public`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -82,7 +125,10 @@ pub struct Namespace {
 pub type Grants<P> = BTreeMap<SqlIdent, BTreeSet<P>>;
 
 /// A privilege by its SQL name.
-pub trait Privilege: Copy + Ord {
+pub trait Privilege: Copy + Ord + 'static {
+    /// Every privilege of the kind.
+    const ALL: &[Self];
+
     fn sql(self) -> &'static str;
 }
 
@@ -94,6 +140,8 @@ macro_rules! privileges {
         pub enum $name { $($variant),* }
 
         impl Privilege for $name {
+            const ALL: &[Self] = &[$($name::$variant),*];
+
             fn sql(self) -> &'static str {
                 match self { $($name::$variant => $sql),* }
             }

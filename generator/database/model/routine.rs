@@ -44,6 +44,9 @@ pub struct Function {
     pub body: Body,
     #[serde(default, skip_serializing_if = "is_default")]
     pub volatility: Volatility,
+    /// Whether several processes may run it for one query.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub parallel: Parallel,
     /// NULL for a NULL argument.
     #[serde(default, skip_serializing_if = "is_default")]
     pub strict: bool,
@@ -107,6 +110,27 @@ impl Volatility {
             Volatility::Volatile => "VOLATILE",
             Volatility::Stable => "STABLE",
             Volatility::Immutable => "IMMUTABLE",
+        }
+    }
+}
+
+/// Where a function may run when a query is divided among processes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Parallel {
+    #[default]
+    Unsafe,
+    /// In the process that leads.
+    Restricted,
+    Safe,
+}
+
+impl Parallel {
+    pub fn sql(self) -> &'static str {
+        match self {
+            Parallel::Unsafe => "UNSAFE",
+            Parallel::Restricted => "RESTRICTED",
+            Parallel::Safe => "SAFE",
         }
     }
 }

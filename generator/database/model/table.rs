@@ -13,9 +13,11 @@ use super::*;
 #[serde(deny_unknown_fields, default)]
 pub struct Table {
     pub columns: BTreeMap<SqlIdent, Column>,
-    /// Names of columns; the constraint is called `<table>_pkey`.
+    /// Names of columns; the constraint is called `<table>_pkey` unless `primary_key_name` is given.
     #[serde(skip_serializing_if = "is_default")]
     pub primary_key: Vec<SqlIdent>,
+    #[serde(skip_serializing_if = "is_default")]
+    pub primary_key_name: Option<SqlIdent>,
     #[serde(skip_serializing_if = "is_default")]
     pub uniques: BTreeMap<SqlIdent, Unique>,
     #[serde(skip_serializing_if = "is_default")]

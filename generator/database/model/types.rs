@@ -87,7 +87,7 @@ impl UserType {
     }
 }
 
-/// A sequence that belongs to no column; identity columns have theirs.
+/// A sequence; identity columns have theirs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Sequence {
@@ -109,10 +109,28 @@ pub struct Sequence {
     pub cycle: bool,
     #[serde(skip_serializing_if = "is_default")]
     pub grants: Grants<SequencePrivilege>,
+    /// The column that it belongs to: it goes away with it, as that of a `serial` does.
+    #[serde(skip_serializing_if = "is_default")]
+    pub owned_by: Option<ColumnOf>,
     #[serde(skip_serializing_if = "is_default")]
     pub comment: Option<Text>,
     #[serde(skip_serializing)]
     pub renamed_from: Option<SqlIdent>,
+}
+
+/// A column of a table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ColumnOf {
+    pub table: ObjectName,
+    pub column: SqlIdent,
+}
+
+impl ColumnOf {
+    /// As it stands after OWNED BY.
+    pub fn sql(&self) -> String {
+        format!("{}.{}", self.table.sql(), quoted(&self.column))
+    }
 }
 
 /// The numbers of a sequence.

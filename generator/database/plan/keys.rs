@@ -153,7 +153,7 @@ pub fn teardown(
         drop(key, last, ddl::unique(key, &old.uniques[key]), !new.uniques.contains_key(key));
     }
     if lost.primary_key && !old.primary_key.is_empty() {
-        let key = ddl::primary_key_name(name);
+        let key = ddl::primary_key_name(name, old);
         drop(&key, last, ddl::primary_key(name, old).unwrap_or_default(), new.primary_key.is_empty());
     }
     for index in &lost.indexes {
@@ -236,7 +236,7 @@ pub fn plan(planner: &mut Planner, all: &Diff, name: &ObjectName, old: &Table, n
         );
     };
     if lost.primary_key && !new.primary_key.is_empty() {
-        let key = ddl::primary_key_name(name);
+        let key = ddl::primary_key_name(name, new);
         let index = ddl::unique_index(&new.primary_key, &[], false);
         let plain = ddl::primary_key(name, new).unwrap_or_default();
         unique(&key, "primary_key", index, plain, format!("PRIMARY KEY USING INDEX {}", quoted(&key)));

@@ -455,16 +455,39 @@ fn sequences(planner: &mut Planner, all: &Diff) {
         let old = old.unwrap_or(&none);
         let object = name.sql();
         let key = name.as_str();
+        owned(planner, name, old, Some(new), &path);
         grants(planner, Phase::Create, rank, "SEQUENCE", &object, key, (&old.grants, &new.grants), &path);
         comment(planner, Phase::Create, rank, "SEQUENCE", &object, key, (&old.comment, &new.comment), &path);
     }
-    for (name, _) in all.old.sequences.iter().filter(|(name, _)| !all.new.sequences.contains_key(*name)) {
+    for (name, old) in all.old.sequences.iter().filter(|(name, _)| !all.new.sequences.contains_key(*name)) {
         let path = planner.path(&["sequences"]);
+        owned(planner, name, old, None, &path);
         let mut step = Step::new(Phase::Contract, name.as_str(), path, format!("the sequence {name} is gone"))
             .rank(all.old_graph.reverse(Kind::Sequence, name))
             .up(format!("DROP SEQUENCE {};", name.sql()))
             .hazard(Hazard::DeletesData);
         step.down = Down::Never("the position of the sequence is gone");
         planner.push(step);
+    }
+}
+
+/// A sequence is free before its column goes away, and belongs to one once that is there.
+fn owned(planner: &mut Planner, name: &ObjectName, old: &Sequence, new: Option<&Sequence>, path: &FieldPath) {
+    let (was, is) = (old.owned_by.as_ref(), new.and_then(|new| new.owned_by.as_ref()));
+    if was == is {
+        return;
+    }
+    let set = |owner: Option<&ColumnOf>| {
+        let owner = owner.map_or_else(|| "NONE".to_owned(), ColumnOf::sql);
+        format!("ALTER SEQUENCE {} OWNED BY {owner};", name.sql())
+    };
+    let step = |phase: Phase, what: &str| {
+        Step::new(phase, name.as_str(), path.key("owned_by"), format!("the sequence {name} {what}"))
+    };
+    if was.is_some() {
+        planner.push(step(Phase::Teardown, "belongs to its column no more").up(set(None)).down(set(was)));
+    }
+    if is.is_some() {
+        planner.push(step(Phase::Attach, "belongs to its column").rank(1).up(set(is)).down(set(None)));
     }
 }

@@ -136,17 +136,18 @@ fn tables(planner: &mut Planner, renamed: &mut Renamed) {
         let kept = |from: &ObjectName| new.tables.contains_key(from);
         let known = &renamed.schema.tables;
         let Some(from) = hint(planner, known, kept, name, table.renamed_from.as_ref(), path.clone()) else { continue };
-        let Some(was) = renamed.schema.tables.remove(&from) else { continue };
+        let Some(mut was) = renamed.schema.tables.remove(&from) else { continue };
         let mut up = vec![format!("ALTER TABLE {} RENAME TO \"{}\";", from.sql(), name.name())];
         let mut down = vec![format!("ALTER TABLE {} RENAME TO \"{}\";", name.sql(), from.name())];
-        if !was.primary_key.is_empty() {
-            let (old, now) = (ddl::primary_key_name(&from), ddl::primary_key_name(name));
+        let (old, now) = (ddl::primary_key_name(&from, &was), ddl::primary_key_name(name, table));
+        if !was.primary_key.is_empty() && old != now {
             let rename = |table: &ObjectName, old: &SqlIdent, now: &SqlIdent| {
                 format!("ALTER TABLE {} RENAME CONSTRAINT {} TO {};", table.sql(), quoted(old), quoted(now))
             };
             up.push(rename(name, &old, &now));
             down.insert(0, rename(name, &now, &old));
         }
+        was.primary_key_name.clone_from(&table.primary_key_name);
         planner.push(
             Step::new(Phase::Rename, name.as_str(), path, format!("{from} is now called {name}"))
                 .up(up.join("\n"))
@@ -157,6 +158,8 @@ fn tables(planner: &mut Planner, renamed: &mut Renamed) {
         renamed.names.insert(name.clone(), from.clone());
         let keys = renamed.schema.tables.values_mut().flat_map(|table| table.foreign_keys.values_mut());
         keys.filter(|key| key.references.table == from).for_each(|key| key.references.table = name.clone());
+        let owners = renamed.schema.sequences.values_mut().filter_map(|sequence| sequence.owned_by.as_mut());
+        owners.filter(|owner| owner.table == from).for_each(|owner| owner.table = name.clone());
         retype(&mut renamed.schema, &from, name);
     }
 }
@@ -215,6 +218,8 @@ fn rename_columns(schema: &mut Schema, name: &ObjectName, names: &BTreeMap<SqlId
             all(&mut key.references.columns);
         }
     }
+    let owners = schema.sequences.values_mut().filter_map(|sequence| sequence.owned_by.as_mut());
+    owners.filter(|owner| owner.table == *name).for_each(|owner| one(&mut owner.column));
     let Some(table) = schema.tables.get_mut(name) else { return };
     table.columns = std::mem::take(&mut table.columns)
         .into_iter()
@@ -261,6 +266,11 @@ fn constraints(planner: &mut Planner, renamed: &mut Renamed) {
         let Some(was) = renamed.schema.tables.get_mut(name) else { continue };
         let mut found: Vec<(&str, SqlIdent, SqlIdent)> = Vec::new();
         let constraint = "CONSTRAINT";
+        if !was.primary_key.is_empty() && was.primary_key == table.primary_key {
+            let keys = (ddl::primary_key_name(name, was), ddl::primary_key_name(name, table));
+            was.primary_key_name.clone_from(&table.primary_key_name);
+            found.extend((keys.0 != keys.1).then_some((constraint, keys.0, keys.1)));
+        }
         found.extend(same(&mut was.uniques, &table.uniques).into_iter().map(|(a, b)| (constraint, a, b)));
         found.extend(same(&mut was.foreign_keys, &table.foreign_keys).into_iter().map(|(a, b)| (constraint, a, b)));
         found.extend(same(&mut was.checks, &table.checks).into_iter().map(|(a, b)| (constraint, a, b)));

@@ -8,13 +8,14 @@ mod variables;
 
 pub use variables::variable;
 
+use super::ProjectFiles;
 use super::members::Members;
 use crate::diagnostic::Diagnostic;
 use crate::stack::{Profile, Stack};
 
 /// Checks everything that needs no addresses.
-pub fn check(stack: &Stack, profile: Profile, members: &Members, findings: &mut Vec<Diagnostic>) {
-    sources::check(stack, profile, members, findings);
+pub fn check(stack: &Stack, profile: Profile, members: &Members, files: &ProjectFiles, findings: &mut Vec<Diagnostic>) {
+    sources::check(stack, profile, members, files, findings);
     resources::check(stack, members, findings);
     exposure::check(profile, members, findings);
     for member in members.values() {

@@ -5,11 +5,13 @@ use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
 use crate::plan::addresses::missing;
 use crate::plan::members::{Member, Members};
+use crate::plan::{ProjectFiles, bases};
 use crate::stack::{Condition, Profile, ServiceName, Stack};
 
-pub fn check(stack: &Stack, profile: Profile, members: &Members, findings: &mut Vec<Diagnostic>) {
+pub fn check(stack: &Stack, profile: Profile, members: &Members, files: &ProjectFiles, findings: &mut Vec<Diagnostic>) {
     for (name, member) in members {
         image(name, member, findings);
+        dockerfile(member, files, findings);
         layout(name, member, findings);
         health(member, findings);
         dependencies(stack, member, members, findings);
@@ -35,6 +37,22 @@ fn image(name: &ServiceName, member: &Member, findings: &mut Vec<Diagnostic>) {
         (Some(image), None) => outdated(image.as_str(), member, findings),
         (None, Some(_)) => {}
     }
+}
+
+/// What is built has a Dockerfile; a path that is something else than a file is the builder's to judge.
+fn dockerfile(member: &Member, files: &ProjectFiles, findings: &mut Vec<Diagnostic>) {
+    let (None, Some(build)) = (&member.service.image, &member.service.build) else { return };
+    let file = bases::dockerfile(build);
+    if files.dockerfiles.get(&file).is_none_or(Option::is_some) {
+        return;
+    }
+    let field = if build.dockerfile.is_some() { "dockerfile" } else { "context" };
+    findings.push(
+        Diagnostic::error(Code::NoDockerfile, member.path.key("build").key(field))
+            .message(format!("there is no `{file}` beside the stack file"))
+            .expected("a folder of the project with a Dockerfile")
+            .hint(format!("`nself init {} --template go-http` begins one; so do the other templates", build.context)),
+    );
 }
 
 /// What nself makes has a name, a command and platforms.

@@ -60,12 +60,50 @@ fn changes_are_shown_written_and_then_there_are_none() {
     }
     let json = nself_in(folder, ["db", "diff", "--from", "db/shop", "--to", "empty", "--format", "json"]);
     let answer: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
-    assert_eq!((json.code, answer["diagnostics"][0]["code"].as_str()), (2, Some("NS720")));
+    // Nobody can allow it in a folder, so the plan says what is lost.
+    assert_eq!((json.code, answer["status"].as_str()), (1, Some("differs")), "{answer}");
+    assert!(answer.to_string().contains("\"hazards\":[\"deletes_data\"]"), "{answer}");
+    let text = nself_in(folder, ["db", "diff", "--from", "db/shop", "--to", "empty"]);
+    assert!(text.stdout.contains("-- hazard: the table orders is gone: deletes_data\n"), "{}", text.stdout);
     let json = nself_in(folder, ["db", "diff", "--from", "empty", "--to", "db/shop", "--format", "json"]);
     let answer: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
     assert_eq!((json.code, answer["status"].as_str()), (1, Some("differs")));
     let down = answer["databases"]["shop"]["migrations"][0]["down"].as_str().unwrap();
     assert!(down.contains("RAISE EXCEPTION 'orders holds rows'"), "{down}");
+}
+
+#[test]
+fn what_is_allowed_for_nothing_is_named() {
+    let case = project(&format!("tables.orders = {ORDERS},"));
+    let folder = case.path();
+    fine(folder, &["db", "new"]);
+    let dropped = ORDERS.replace(" note = { type = \"text\" },", "");
+    let allowing =
+        |object: &str| format!("tables.orders = {dropped},\nallow.\"{object}\".deletes_data = \"not read by anyone\",");
+    // Misspelled: the refusal says what is missing, the warning where it was meant.
+    define(folder, &allowing("orders.nte"));
+    bad(
+        folder,
+        &["db", "new"],
+        "NS720",
+        "warning[NS715]: neither the definition nor the last migration has `orders.nte`",
+    );
+    bad(
+        folder,
+        &["db", "new"],
+        "NS720",
+        "  --> stack.ncl:9:20 (databases.shop.allow.orders.nte)\n   = help: did you mean `orders.note`?",
+    );
+    define(folder, &allowing("orders.note"));
+    let new = fine(folder, &["db", "new"]);
+    assert!(!new.stderr.contains("NS715"), "{}", new.stderr);
+    // What stayed behind would allow the same for the next column of this name.
+    for command in ["diff", "new", "verify"] {
+        let ran = fine(folder, &["db", command]);
+        assert!(ran.stderr.contains("warning[NS715]") && ran.stderr.contains("remove it"), "{}", ran.stderr);
+    }
+    define(folder, &format!("tables.orders = {dropped},"));
+    assert!(!fine(folder, &["db", "verify"]).stderr.contains("NS715"));
 }
 
 #[test]

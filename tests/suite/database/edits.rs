@@ -61,6 +61,31 @@ impl Draft {
         format!("{prefix}{}", self.next)
     }
 
+    /// Sequences go on belonging to a column that got another name, and to none that is gone.
+    pub fn follow(&mut self) {
+        let named = |at: &Value, name: &str| -> Option<String> {
+            let fields = at.as_object()?;
+            let renamed = fields.iter().find(|(_, it)| it["renamed_from"] == name).map(|(now, _)| now.clone());
+            fields.contains_key(name).then(|| name.to_owned()).or(renamed)
+        };
+        let tables = self.root["tables"].clone();
+        for (name, sequence) in self.root.get_mut("sequences").and_then(Value::as_object_mut).into_iter().flatten() {
+            let Some(owner) = sequence.get("owned_by").filter(|owner| owner.is_object()) else { continue };
+            let space = name.split_once('.').map(|(schema, _)| schema);
+            let find = || {
+                let old = owner["table"].as_str()?;
+                // A table is renamed within its schema, and the hint says the bare name.
+                let bare = old.rsplit('.').next()?;
+                let table = named(&tables, old).or_else(|| named(&tables, bare))?;
+                let column = named(&tables[&table]["columns"], owner["column"].as_str()?)?;
+                let kept = tables[&table]["columns"][&column].get("generated").is_none();
+                let fits = table.split_once('.').map(|(schema, _)| schema) == space;
+                (kept && fits).then(|| json!({ "table": table, "column": column }))
+            };
+            sequence["owned_by"] = find().unwrap_or(Value::Null);
+        }
+    }
+
     fn map(&mut self, path: &[&str]) -> &mut Map<String, Value> {
         let mut at = &mut self.root;
         for step in path {
@@ -505,7 +530,10 @@ edits! {
         Some(())
     };
     "drop unique" |d, dice| {
-        let (table, key, _) = take(d, dice, "uniques")?;
+        let (table, key, unique) = take(d, dice, "uniques")?;
+        let meant = |key: &Value| key["references"]["columns"] == unique["columns"];
+        let tables = d.root["tables"].as_object()?.values();
+        if tables.filter_map(|table| table["foreign_keys"].as_object()).flatten().any(|(_, key)| meant(key)) { return None; }
         d.map(&["tables", &table, "uniques"]).remove(&key);
         d.allow(&format!("{table}.{key}"), &["drops_constraint"]);
         Some(())
@@ -725,6 +753,18 @@ edits! {
         d.root = rest;
         Some(())
     };
+    "name primary key" |d, dice| {
+        let table = dice.pick(&d.keys(&["tables"], |_, t| t.get("primary_key").is_some()))?.clone();
+        let name = if dice.below(4) == 0 { Value::Null } else { json!(d.name("pk")) };
+        d.map(&["tables", &table]).insert("primary_key_name".into(), name);
+        Some(())
+    };
+    "parallel function" |d, dice| {
+        let name = dice.pick(&d.keys(&["functions"], |_, f| f["procedure"] != true))?.clone();
+        let parallel = dice.pick(&["unsafe", "restricted", "safe"])?;
+        d.map(&["functions", &name]).insert("parallel".into(), json!(parallel));
+        Some(())
+    };
     "add sequence" |d, _| {
         let name = d.name("s");
         d.map(&["sequences"]).insert(name, json!({ "start": 5, "min": 1, "max": 5000 }));
@@ -741,6 +781,18 @@ edits! {
         let sequence = d.map(&["sequences", &name]);
         sequence.insert("increment".into(), json!(2 + dice.below(4)));
         sequence.insert("cycle".into(), json!(true));
+        Some(())
+    };
+    "own sequence" |d, dice| {
+        let name = dice.pick(&d.keys(&["sequences"], |_, _| true))?.clone();
+        let table = dice.pick(&d.keys(&["tables"], |_, _| true))?.clone();
+        let space = |name: &str| name.split_once('.').map(|(schema, _)| schema.to_owned());
+        if space(&name) != space(&table) {
+            return None;
+        }
+        let column = dice.pick(&d.keys(&["tables", &table, "columns"], |_, c| c.get("generated").is_none()))?.clone();
+        let owner = if dice.below(4) == 0 { Value::Null } else { json!({ "table": table, "column": column }) };
+        d.map(&["sequences", &name]).insert("owned_by".into(), owner);
         Some(())
     };
     "drop sequence" |d, dice| {

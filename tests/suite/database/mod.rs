@@ -5,6 +5,7 @@ mod concurrency;
 mod dbml;
 mod edits;
 mod export;
+mod import;
 mod pooler;
 mod property;
 mod runner;

@@ -6,13 +6,26 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use crate::support::tool;
+use crate::support::{run, tool};
 
-/// PostgreSQL 15 of this Debian, or 17 of the next one in its root file system.
+/// PostgreSQL 15 of this Debian, 17 of the next one in its root file system, or 18 from an npm package.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Version {
     V15,
     V17,
+    V18,
+}
+
+impl Version {
+    /// The one that `NSELF_SERVER` names.
+    pub fn chosen() -> Version {
+        match std::env::var("NSELF_SERVER").as_deref() {
+            Ok("18") => Version::V18,
+            Ok("17") => Version::V17,
+            Ok("15") | Err(_) => Version::V15,
+            Ok(other) => panic!("NSELF_SERVER={other}: 15, 17 or 18"),
+        }
+    }
 }
 
 pub struct Server {
@@ -33,6 +46,14 @@ impl Server {
                 let root = tool("trixie")?;
                 let folder = tempfile::tempdir_in(root.join("tmp")).unwrap();
                 (root, folder)
+            }
+            Version::V18 => {
+                // Copied, since its user cannot look into the folder of the tools.
+                let native = tool("servers/native")?;
+                let folder = tempfile::tempdir().unwrap();
+                let copied = Command::new("cp").arg("-RH").arg(native).arg(folder.path()).status().unwrap();
+                assert!(copied.success());
+                (PathBuf::from("/"), folder)
             }
         };
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
@@ -68,9 +89,10 @@ impl Server {
         let bin = match self.version {
             Version::V15 => format!("/usr/lib/postgresql/15/bin/{program}"),
             Version::V17 => format!("/usr/lib/postgresql/17/bin/{program}"),
+            Version::V18 => self.folder.path().join("native/bin").join(program).display().to_string(),
         };
         let mut command = match self.version {
-            Version::V15 => Command::new("runuser"),
+            Version::V15 | Version::V18 => Command::new("runuser"),
             Version::V17 => {
                 let mut command = Command::new("chroot");
                 command.arg(&self.root).arg("runuser");
@@ -98,7 +120,7 @@ impl Server {
     /// A server that follows this one.
     pub fn standby(&self) -> Server {
         let folder = match self.version {
-            Version::V15 => tempfile::tempdir().unwrap(),
+            Version::V15 | Version::V18 => tempfile::tempdir().unwrap(),
             Version::V17 => tempfile::tempdir_in(self.root.join("tmp")).unwrap(),
         };
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
@@ -143,6 +165,14 @@ impl Server {
             std::thread::sleep(std::time::Duration::from_millis(50));
         }
         panic!("{}", fs::read_to_string(pooler.folder().join("log")).unwrap());
+    }
+
+    /// What pg_dump of the same version prints of a database's schema.
+    pub fn dump(&self, database: &str) -> String {
+        let arguments = ["--schema-only", "-U", "owner", "-h", &self.inner(""), database];
+        let ran = run(self.command("pg_dump").args(arguments));
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        ran.stdout
     }
 
     pub fn session(&self, user: &str, database: &str) -> Session {

@@ -205,6 +205,11 @@ fact (kind, name, what) AS (
          concat_ws(' ', seqtypid::regtype, seqstart, seqincrement, seqmax, seqmin, seqcache, seqcycle)
     FROM pg_catalog.pg_sequence JOIN rel ON rel.oid = seqrelid
    WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = seqrelid AND d.deptype = 'i')
+  UNION ALL
+  SELECT 'owned', rel.nspname || '.' || rel.relname, o.relname || '.' || attname
+    FROM pg_catalog.pg_depend d JOIN rel ON rel.oid = d.objid AND rel.relkind = 'S' JOIN pg_catalog.pg_class o ON o.oid = refobjid
+    JOIN pg_catalog.pg_attribute ON attrelid = refobjid AND attnum = refobjsubid
+   WHERE d.deptype = 'a' AND d.classid = 'pg_catalog.pg_class'::regclass AND refclassid = 'pg_catalog.pg_class'::regclass
 )
 SELECT kind || E'\t' || name || E'\t' || replace(coalesce(what, ''), E'\n', ' ') FROM fact ORDER BY 1
 ) AS facts (fact)

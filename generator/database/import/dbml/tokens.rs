@@ -1,6 +1,6 @@
 //! The tokens of DBML.
 
-use super::Lost;
+use crate::database::import::Lost;
 
 /// A token with its line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,7 +67,7 @@ pub fn tokens(text: &str) -> Result<Vec<Token>, Lost> {
             }
             None
         };
-        let open = |what: &str| Lost { line: from, what: format!("the {what} is not closed") };
+        let open = |what: &str| Lost { line: from, column: 1, what: format!("the {what} is not closed") };
         let (kind, value, next) = if starts(i, "/*") {
             let (inside, next) = until(i + 2, "*/", false).ok_or_else(|| open("comment"))?;
             line += inside.matches('\n').count();

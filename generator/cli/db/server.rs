@@ -1,0 +1,209 @@
+//! A running server, asked through PostgreSQL's own programs: psql for statements, pg_dump for what there is. The
+//! password of a URL reaches them by the environment; it is in no argument, message or log.
+
+use std::process::{Command, Stdio};
+
+use crate::database::allow;
+use crate::database::import::sql::{self, Imported};
+use crate::database::model::Schema;
+use crate::database::plan::plan;
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::stack::{Checked, SqlIdent};
+
+type Asked<T> = Result<T, Vec<Diagnostic>>;
+
+pub struct Server {
+    /// Without a password.
+    url: String,
+    password: Option<String>,
+}
+
+fn refused(message: String) -> Vec<Diagnostic> {
+    vec![Diagnostic::error(Code::Io, FieldPath::root()).message(message)]
+}
+
+impl Server {
+    /// # Errors
+    /// What is no URL of a PostgreSQL server; the URL is never repeated, it may hold a password.
+    pub fn new(url: &str) -> Asked<Server> {
+        let wrong = |reason: &str| {
+            vec![
+                Diagnostic::error(Code::BadValue, FieldPath::root())
+                    .message(format!("the URL {reason}"))
+                    .expected("postgresql://user:password@host:5432/database, special signs as %40"),
+            ]
+        };
+        let Some((scheme, rest)) =
+            url.split_once("://").filter(|(scheme, _)| ["postgres", "postgresql"].contains(scheme))
+        else {
+            return Err(wrong("does not start with postgresql://"));
+        };
+        let (before, query) = rest.split_once('?').map_or((rest, None), |(before, query)| (before, Some(query)));
+        let (user, place) = before.rsplit_once('@').map_or((None, before), |(user, place)| (Some(user), place));
+        if user.is_some_and(|user| user.contains(['/', '@'])) || query.is_some_and(|query| query.contains('@')) {
+            return Err(wrong("has a sign in its user or password that has to be written as %40, %2F or %3F"));
+        }
+        let (user, mut password) = match user.and_then(|user| user.split_once(':')) {
+            Some((user, password)) => (Some(user), Some(password)),
+            None => (user, None),
+        };
+        let mut kept = Vec::new();
+        for pair in query.into_iter().flat_map(|query| query.split('&')) {
+            match pair.split_once('=') {
+                Some(("password", value)) => password = Some(value),
+                Some((key, _)) if key.contains("password") || key.contains('%') => {
+                    return Err(wrong("has an option that may be a secret; only `password` is passed on unseen"));
+                }
+                _ => kept.push(pair),
+            }
+        }
+        let password =
+            password.map(|text| decoded(text).ok_or_else(|| wrong("has a `%` that begins no sign"))).transpose()?;
+        let user = user.map_or(String::new(), |user| format!("{user}@"));
+        let query = if kept.is_empty() { String::new() } else { format!("?{}", kept.join("&")) };
+        Ok(Server { url: format!("{scheme}://{user}{place}{query}"), password })
+    }
+
+    /// The name of the database, if it is one that a definition could have.
+    pub fn name(&self) -> SqlIdent {
+        let place = self.url.split_once("://").map_or("", |(_, rest)| rest);
+        let place = place.split('?').next().unwrap_or_default();
+        let name = place.split_once('/').map_or("", |(_, name)| name);
+        SqlIdent::new(name).unwrap_or_else(|_| SqlIdent::wrap("database".into()))
+    }
+
+    /// The same server with another database.
+    pub fn beside(&self, database: &str) -> Server {
+        let (scheme, rest) = self.url.split_once("://").unwrap_or_default();
+        let (before, query) = rest.split_once('?').map_or((rest, None), |(before, query)| (before, Some(query)));
+        let place = before.split('/').next().unwrap_or_default();
+        let query = query.map_or(String::new(), |query| format!("?{query}"));
+        Server { url: format!("{scheme}://{place}/{database}{query}"), password: self.password.clone() }
+    }
+
+    /// A schema as this server prints it: made in a database of its own, read back, and gone again. What only the
+    /// definition knows is kept.
+    pub fn printed(&self, schema: &Schema) -> Asked<Schema> {
+        let empty = Schema::default();
+        let mut wanted = schema.clone();
+        wanted.allow = allow::everything(&empty, schema);
+        let groups = plan(&empty, &wanted, &FieldPath::root())?;
+        let statements: Vec<&str> = groups.iter().flatten().map(|step| step.up.as_str()).collect();
+        let name = format!("nself_scratch_{}", std::process::id());
+        self.ask(&format!("CREATE DATABASE {name} TEMPLATE template0;"))?;
+        let scratch = self.beside(&name);
+        let read = scratch.ask(&format!("BEGIN;\n{}\nCOMMIT;", statements.join("\n"))).and_then(|_| scratch.schema());
+        let gone = self.ask(&format!("DROP DATABASE {name};"));
+        let mut printed = crate::database::complete(read?.schema, &FieldPath::root()).0;
+        gone?;
+        schema.lend_to(&mut printed);
+        Ok(printed)
+    }
+
+    fn output(&self, program: &str, arguments: &[&str], input: &str) -> Asked<String> {
+        use std::io::Write;
+        let mut command = Command::new(program);
+        command.args(arguments).arg(format!("--dbname={}", self.url));
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.env("PGCLIENTENCODING", "UTF8").env("PGAPPNAME", "nself");
+        if let Some(password) = &self.password {
+            command.env("PGPASSWORD", password);
+        }
+        let ran = command.spawn().and_then(|mut child| {
+            if let Some(mut pipe) = child.stdin.take() {
+                // A program that gave up says why itself.
+                let _ = pipe.write_all(input.as_bytes());
+            }
+            child.wait_with_output()
+        });
+        let output = ran.map_err(|error| refused(format!("{program}: {error}")))?;
+        if output.status.success() {
+            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+        }
+        let said = String::from_utf8_lossy(&output.stderr);
+        let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+        let said = match &self.password {
+            Some(password) if !password.is_empty() => said.replace(password.as_str(), "…"),
+            _ => said,
+        };
+        Err(refused(format!("{program}: {said}")))
+    }
+
+    /// What psql prints for these statements, each in its own transaction.
+    pub fn ask(&self, statements: &str) -> Asked<String> {
+        self.output("psql", &["-X", "-w", "-qtA", "-F", " ", "-v", "ON_ERROR_STOP=1", "-f", "-"], statements)
+    }
+
+    /// Everything that there is but nself's own ledger, as a definition.
+    pub fn schema(&self) -> Asked<Imported> {
+        let options =
+            ["--schema-only", "--exclude-schema=nself", "--encoding=UTF8", "--no-password", "--lock-wait-timeout=10s"];
+        let dump = self.output("pg_dump", &options, "")?;
+        sql::read(&dump).map_err(|lost| {
+            let found = |lost: crate::database::import::Lost| {
+                Diagnostic::error(Code::NotImported, FieldPath::root()).message(lost.what)
+            };
+            lost.into_iter().map(found).collect()
+        })
+    }
+}
+
+/// `%40` is `@`.
+fn decoded(text: &str) -> Option<String> {
+    let mut bytes = Vec::new();
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        if byte != b'%' {
+            bytes.push(byte);
+            continue;
+        }
+        let digit = |byte: Option<u8>| byte.and_then(|byte| char::from(byte).to_digit(16));
+        let (high, low) = (digit(rest.next())?, digit(rest.next())?);
+        bytes.push(u8::try_from(high * 16 + low).ok()?);
+    }
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_taken_out_of_the_url() {
+        for (url, rest, password) in [
+            (
+                "postgres://me:s%40p@host:5433/shop?sslmode=require",
+                "postgres://me@host:5433/shop?sslmode=require",
+                Some("s@p"),
+            ),
+            (
+                "postgresql:///shop?host=/run&user=me&password=x%2Fy",
+                "postgresql:///shop?host=/run&user=me",
+                Some("x/y"),
+            ),
+            ("postgresql://me@host/shop", "postgresql://me@host/shop", None),
+        ] {
+            let server = Server::new(url).unwrap_or_else(|_| panic!("{rest}"));
+            assert_eq!((server.url.as_str(), server.password.as_deref()), (rest, password));
+            assert_eq!(server.name().as_str(), "shop");
+        }
+        let other = Server::new("postgres://me:x@host/shop?sslmode=require").ok().map(|server| server.beside("b").url);
+        assert_eq!(other.as_deref(), Some("postgres://me@host/b?sslmode=require"));
+    }
+
+    #[test]
+    fn what_could_show_a_password_is_refused_without_it() {
+        for url in [
+            "postgres://me:sec/ret@host/shop",
+            "postgres://me:sec?ret@host/shop",
+            "host=a password=secret",
+            "mysql://me:secret@host/a",
+            "postgres://host/shop?sslpassword=secret",
+            "postgres://me:secret%4@host/shop",
+            "postgres://host/a?p%61ssword=secret",
+        ] {
+            let Err(findings) = Server::new(url) else { panic!("{url}") };
+            assert!(!format!("{findings:?}").contains("sec"), "{findings:?}");
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! What a definition may allow: the objects by the names that `allow` gives them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::ddl;
+use super::hazard::Hazard;
+use super::model::*;
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::stack::{Checked, SqlIdent, Text};
+use crate::words;
+
+/// Every name of an object of a schema: `orders`, and `orders.note` for whatever belongs to one.
+fn names(schema: &Schema) -> BTreeSet<String> {
+    fn inner<'a>(names: &mut BTreeSet<String>, owner: &ObjectName, inner: impl IntoIterator<Item = &'a SqlIdent>) {
+        names.extend(inner.into_iter().map(|inner| format!("{owner}.{inner}")));
+    }
+    let mut all: BTreeSet<String> = schema.schemas.keys().map(ToString::to_string).collect();
+    all.extend(schema.extensions.iter().map(ToString::to_string));
+    let objects = schema.types.keys().chain(schema.sequences.keys()).chain(schema.tables.keys());
+    all.extend(objects.chain(schema.views.keys()).chain(schema.functions.keys()).map(ToString::to_string));
+    for (name, kind) in &schema.types {
+        match kind {
+            UserType::Domain(domain) => inner(&mut all, name, domain.checks.keys()),
+            UserType::Composite(kind) => inner(&mut all, name, kind.attributes.iter().map(|part| &part.name)),
+            UserType::Enum(_) => {}
+        }
+    }
+    for (name, view) in &schema.views {
+        inner(&mut all, name, view.indexes.keys());
+    }
+    for (name, table) in &schema.tables {
+        inner(&mut all, name, table.columns.keys());
+        inner(&mut all, name, [&ddl::primary_key_name(name, table)]);
+        inner(&mut all, name, table.uniques.keys().chain(table.foreign_keys.keys()).chain(table.checks.keys()));
+        inner(&mut all, name, table.excludes.keys().chain(table.indexes.keys()).chain(table.triggers.keys()));
+        inner(&mut all, name, table.policies.keys().chain(table.partitions.keys()));
+    }
+    all
+}
+
+/// Allowances for what is on neither side: misspelled, or left over from a change that was made.
+pub fn unknown(old: &Schema, new: &Schema, root: &FieldPath) -> Vec<Diagnostic> {
+    if new.allow.is_empty() {
+        return Vec::new();
+    }
+    let known: BTreeSet<String> = names(old).into_iter().chain(names(new)).collect();
+    let found = new.allow.keys().filter(|object| !known.contains(*object)).map(|object| {
+        let near = words::nearest(object, known.iter().map(String::as_str));
+        let hint = near.map_or_else(
+            || "remove it: it would allow the same for whatever gets this name".to_owned(),
+            |near| format!("did you mean `{near}`? otherwise remove it"),
+        );
+        Diagnostic::warning(Code::AllowsNothing, root.key("allow").key(object.as_str()))
+            .message(format!("neither the definition nor the last migration has `{object}`"))
+            .hint(hint)
+    });
+    found.collect()
+}
+
+/// Allows everything, for a plan that somebody reads and nobody can answer in a definition.
+pub fn everything(old: &Schema, new: &Schema) -> BTreeMap<String, BTreeMap<Hazard, Text>> {
+    let reason = Text::wrap("asked for".into());
+    let hazards = Hazard::ALL.iter().map(|hazard| (*hazard, reason.clone())).collect::<BTreeMap<_, _>>();
+    names(old).into_iter().chain(names(new)).map(|name| (name, hazards.clone())).collect()
+}

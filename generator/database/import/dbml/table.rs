@@ -1,0 +1,215 @@
+//! Tables of DBML: columns, indexes, conditions.
+
+use super::Reader;
+use super::tokens::{Kind, Token};
+use crate::database::import::names::named;
+use crate::database::model::*;
+use crate::stack::{Checked, SqlIdent, Text};
+
+impl Reader {
+    pub(super) fn table(&mut self) -> Result<(), String> {
+        let name = self.object()?;
+        if self.take("as") {
+            let alias = self.next()?.text;
+            self.aliases.insert(alias, name.clone());
+        }
+        let mut table = Table { comment: self.note_of()?, ..Table::default() };
+        self.expect("{")?;
+        while !self.take("}") {
+            let next = self.tokens.get(self.at + 1).map(|token| token.text.clone()).unwrap_or_default();
+            if self.is("note") && [":", "{"].contains(&next.as_str()) {
+                self.at += 1;
+                table.comment = Some(self.note()?);
+            } else if self.is("indexes") && next == "{" {
+                self.at += 2;
+                while !self.take("}") {
+                    self.index(&name, &mut table)?;
+                }
+            } else if self.is("checks") && next == "{" {
+                self.at += 2;
+                while !self.take("}") {
+                    self.check(&name, &mut table)?;
+                }
+            } else {
+                self.column(&name, &mut table)?;
+            }
+        }
+        if self.schema.tables.insert(name.clone(), table).is_some() {
+            return Err(format!("there are two tables `{name}`"));
+        }
+        Ok(())
+    }
+
+    /// The note among settings; the others are about the drawing.
+    fn note_of(&mut self) -> Result<Option<Text>, String> {
+        let settings = self.settings()?;
+        let note = settings.iter().find(|(name, _)| name == "note");
+        note.map(|(_, value)| single("note", value).and_then(|token| Text::new(&token.text))).transpose()
+    }
+
+    fn kind(&mut self) -> Result<TypeName, String> {
+        let first = self.next()?;
+        let mut text = first.text.clone();
+        let mut object = None;
+        if self.take(".") {
+            let (schema, name) = (SqlIdent::new(&text), self.ident()?);
+            object = Some(self.qualified(&schema?, &name)?);
+        }
+        if self.is("(") && !self.peek().is_some_and(|token| token.first) {
+            while !self.take(")") {
+                text += &self.next()?.text;
+            }
+            text += ")";
+        }
+        let mut array = String::new();
+        while self.is("[") && self.tokens.get(self.at + 1).is_some_and(|token| token.text == "]") {
+            self.at += 2;
+            array = "[]".into();
+        }
+        let text = object.map_or(text, |object| object.to_string());
+        let known = |number: &str| number.eq_ignore_ascii_case(&text);
+        let text = match () {
+            () if known("serial") || known("serial4") => "integer".to_owned(),
+            () if known("bigserial") || known("serial8") => "bigint".to_owned(),
+            () if known("smallserial") || known("serial2") => "smallint".to_owned(),
+            () if known("datetime") => "timestamp".to_owned(),
+            () => text,
+        };
+        TypeName::new(&format!("{text}{array}")).map_err(|reason| format!("the type `{text}`: {reason}"))
+    }
+
+    fn column(&mut self, table_name: &ObjectName, table: &mut Table) -> Result<(), String> {
+        let name = self.ident()?;
+        let line = self.peek().map_or(0, |token| token.line);
+        let serial = self.peek().is_some_and(|token| token.text.to_ascii_lowercase().contains("serial"));
+        let kind = self.kind()?;
+        let mut column = Column {
+            kind,
+            nullable: true,
+            default: None,
+            identity: serial.then_some(Identity::ByDefault),
+            generated: None,
+            collation: None,
+            comment: None,
+            renamed_from: None,
+            backfill: None,
+            using: None,
+        };
+        for (setting, value) in self.settings()? {
+            match setting.as_str() {
+                "pk" | "primary key" => {
+                    table.primary_key.push(name.clone());
+                    column.nullable = false;
+                }
+                "not null" => column.nullable = false,
+                "null" => column.nullable = true,
+                "increment" => column.identity = Some(Identity::ByDefault),
+                "unique" => {
+                    let key = named(table_name, &[name.as_str()], "key")?;
+                    table.uniques.insert(key, Unique { columns: vec![name.clone()], ..Unique::default() });
+                }
+                "note" => column.comment = Some(Text::new(&single("note", &value)?.text)?),
+                "default" => column.default = default(&value)?,
+                "check" => {
+                    let text = single("check", &value)?.text.clone();
+                    let check = named(table_name, &[name.as_str()], "check")?;
+                    table.checks.insert(check, Expression::new(&text)?);
+                }
+                "ref" => self.inline(line, table_name, &name, &value)?,
+                other => return Err(format!("the setting `{other}` of {table_name}.{name} is not taken over")),
+            }
+        }
+        if column.identity.is_some() {
+            column.nullable = false;
+        }
+        if table.columns.insert(name.clone(), column).is_some() {
+            return Err(format!("{table_name} has two columns `{name}`"));
+        }
+        Ok(())
+    }
+
+    fn index(&mut self, table_name: &ObjectName, table: &mut Table) -> Result<(), String> {
+        let mut columns = Vec::new();
+        let many = self.take("(");
+        loop {
+            let token = self.next()?;
+            columns.push(match token.kind {
+                Kind::Expression => {
+                    IndexColumn { expression: Some(Expression::new(&token.text)?), ..IndexColumn::default() }
+                }
+                Kind::Word | Kind::Name => {
+                    let name =
+                        SqlIdent::new(&token.text).map_err(|reason| format!("the name `{}`: {reason}", token.text))?;
+                    IndexColumn { column: Some(name), ..IndexColumn::default() }
+                }
+                _ => return Err(format!("`{}` is no part of an index", token.text)),
+            });
+            if !many || self.take(")") {
+                break;
+            }
+            self.expect(",")?;
+        }
+        let plain: Option<Vec<SqlIdent>> = columns.iter().map(|column| column.column.clone()).collect();
+        let words: Vec<&str> =
+            columns.iter().map(|column| column.column.as_ref().map_or("expr", |name| name.as_str())).collect();
+        let mut name = named(table_name, &words, "idx")?;
+        let mut index = Index { columns: columns.clone(), ..Index::default() };
+        for (setting, value) in self.settings()? {
+            let text = match value.as_slice() {
+                [] => String::new(),
+                // A setting without a value stands for itself.
+                _ if ["pk", "unique"].contains(&setting.as_str()) => String::new(),
+                _ => single(&setting, &value)?.text.clone(),
+            };
+            match (setting.as_str(), &plain) {
+                ("pk", Some(columns)) => {
+                    table.primary_key.clone_from(columns);
+                    return Ok(());
+                }
+                ("unique", _) => index.unique = true,
+                ("name", _) => name = SqlIdent::new(&text).map_err(|reason| format!("the index `{text}`: {reason}"))?,
+                ("type", _) => {
+                    index.using = serde_json::from_value(text.to_ascii_lowercase().into())
+                        .map_err(|_| format!("the index method `{text}` is not known"))?;
+                }
+                ("note", _) => index.comment = Some(Text::new(&text)?),
+                (other, _) => return Err(format!("the index setting `{other}` is not taken over")),
+            }
+        }
+        table.indexes.insert(name, index);
+        Ok(())
+    }
+
+    fn check(&mut self, table_name: &ObjectName, table: &mut Table) -> Result<(), String> {
+        let token = self.next()?;
+        let mut name = named(table_name, &[&(table.checks.len() + 1).to_string()], "check")?;
+        for (setting, value) in self.settings()? {
+            if setting == "name" {
+                name = SqlIdent::new(&single("name", &value)?.text)?;
+            }
+        }
+        table.checks.insert(name, Expression::new(&token.text)?);
+        Ok(())
+    }
+}
+
+/// The one token that a setting's value is; anything beyond it would be lost.
+fn single<'a>(setting: &str, value: &'a [Token]) -> Result<&'a Token, String> {
+    match value {
+        [one] => Ok(one),
+        _ => Err(format!("the setting `{setting}` takes one value")),
+    }
+}
+
+fn default(value: &[Token]) -> Result<Option<Expression>, String> {
+    let Some(first) = value.first() else { return Err("the default is missing".into()) };
+    let text = match first.kind {
+        Kind::Text => literal(&single("default", value)?.text),
+        Kind::Expression => single("default", value)?.text.clone(),
+        _ => value.iter().map(|token| token.text.as_str()).collect(),
+    };
+    if text.eq_ignore_ascii_case("null") {
+        return Ok(None);
+    }
+    Expression::new(&text).map(Some)
+}

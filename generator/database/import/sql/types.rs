@@ -1,0 +1,185 @@
+//! Types, domains and sequences.
+
+use squawk_syntax::{SyntaxKind, SyntaxNode};
+
+use super::tree::{Parts, Placed, Take, expression, loss, number, object, object_of, path, string, type_name};
+use super::{Reader, tree};
+use crate::database::import::names;
+use crate::database::model::*;
+use crate::stack::{Checked, SqlIdent};
+
+impl Reader {
+    pub(super) fn create_type(&mut self, node: &SyntaxNode) -> Take<()> {
+        let mut parts = Parts::of(node);
+        let name = object(&parts.must(SyntaxKind::TYPE_NAME)?)?;
+        self.subject = format!("the type {name}");
+        let kind = if let Some(found) = parts.node(SyntaxKind::ENUM_TYPE) {
+            let mut found = Parts::of(&found);
+            let mut list = Parts::of(&found.must(SyntaxKind::VARIANT_LIST)?);
+            let mut values = Vec::new();
+            for variant in list.nodes(SyntaxKind::VARIANT) {
+                let text = string(&variant)?;
+                let label = Label::new(&text).map_err(|reason| format!("the label `{text}`: {reason}"));
+                values.push(label.at(&variant)?);
+            }
+            list.end("( ) ,")?;
+            found.end("AS ENUM")?;
+            UserType::Enum(Enumeration { values, ..Enumeration::default() })
+        } else if let Some(found) = parts.node(SyntaxKind::COMPOSITE_TYPE) {
+            let mut found = Parts::of(&found);
+            let mut list = Parts::of(&found.must(SyntaxKind::COMPOSITE_FIELD_LIST)?);
+            let mut attributes = Vec::new();
+            for field in list.nodes(SyntaxKind::COMPOSITE_FIELD_DEF) {
+                let mut field = Parts::of(&field);
+                let name = tree::ident(&field.must(SyntaxKind::COMPOSITE_FIELD)?)?;
+                let kind = type_name(&field.any()?)?;
+                field.end("")?;
+                attributes.push(Attribute { name, kind });
+            }
+            list.end("( ) ,")?;
+            found.end("AS")?;
+            UserType::Composite(Composite { attributes, ..Composite::default() })
+        } else {
+            return loss(node, "only enumerations, domains and row types have a place in the model");
+        };
+        parts.end("CREATE TYPE ;")?;
+        self.place("types", name.as_str(), node)?;
+        self.schema.types.insert(name, kind);
+        Ok(())
+    }
+
+    pub(super) fn create_domain(&mut self, node: &SyntaxNode) -> Take<()> {
+        let mut parts = Parts::of(node);
+        let name = object(&parts.must(SyntaxKind::DOMAIN)?)?;
+        self.subject = format!("the domain {name}");
+        let Some(kind) = parts.kind() else { return loss(node, "its type is not understood") };
+        let mut domain = Domain {
+            base: type_name(&kind)?,
+            not_null: false,
+            default: None,
+            checks: Default::default(),
+            comment: None,
+            renamed_from: None,
+        };
+        if let Some(found) = parts.node(SyntaxKind::NOT_NULL_CONSTRAINT) {
+            drop(found);
+            domain.not_null = true;
+        }
+        parts.node(SyntaxKind::NULL_CONSTRAINT);
+        if let Some(found) = parts.node(SyntaxKind::DEFAULT_CONSTRAINT) {
+            domain.default = Some(super::table::default(&found)?);
+        }
+        for found in parts.nodes(SyntaxKind::CHECK_CONSTRAINT) {
+            let mut check = Parts::of(&found);
+            let given = super::constraint::name(&mut check)?;
+            let text = expression(&check.any()?)?;
+            check.end("CHECK ( )")?;
+            let made = || names::free(name.name(), None, "check", |it| domain.checks.contains_key(it));
+            let check = given.map_or_else(|| tree::named(&made(), &found), Ok)?;
+            domain.checks.insert(check, text);
+        }
+        parts.end("CREATE DOMAIN AS ;")?;
+        self.place("types", name.as_str(), node)?;
+        self.schema.types.insert(name, UserType::Domain(domain));
+        Ok(())
+    }
+
+    pub(super) fn create_sequence(&mut self, node: &SyntaxNode) -> Take<()> {
+        let mut parts = Parts::of(node);
+        let again = parts.node(SyntaxKind::IF_NOT_EXISTS).is_some();
+        let name = object(&parts.must(SyntaxKind::SEQUENCE)?)?;
+        self.subject = format!("the sequence {name}");
+        if again && self.schema.sequences.contains_key(&name) {
+            return Ok(());
+        }
+        let sequence = sequence(&mut parts)?;
+        parts.end("CREATE SEQUENCE ;")?;
+        self.place("sequences", name.as_str(), node)?;
+        self.schema.sequences.insert(name, sequence);
+        Ok(())
+    }
+
+    pub(super) fn alter_sequence(&mut self, node: &SyntaxNode) -> Take<()> {
+        let mut parts = Parts::of(node);
+        parts.node(SyntaxKind::IF_EXISTS);
+        let found = parts.must(SyntaxKind::SEQUENCE_REF)?;
+        let name = object(&found)?;
+        self.subject = format!("the sequence {name}");
+        self.owner(&mut parts)?;
+        let owned = parts.node(SyntaxKind::OPTION_OWNED_BY);
+        parts.end("ALTER SEQUENCE ;")?;
+        let Some(sequence) = self.schema.sequences.get_mut(&name) else {
+            return loss(&found, format!("there is no sequence `{name}`"));
+        };
+        if let Some(owned) = owned {
+            sequence.owned_by = owned_by(&owned)?;
+        }
+        Ok(())
+    }
+}
+
+/// The column after OWNED BY; nothing for NONE.
+fn owned_by(node: &SyntaxNode) -> Take<Option<ColumnOf>> {
+    let mut parts = Parts::of(node);
+    let Some(found) = parts.node(SyntaxKind::QUALIFIED_COLUMN_NAME_REF) else {
+        parts.end("OWNED BY NONE")?;
+        return Ok(None);
+    };
+    let names = path(&found);
+    let Some((column, table)) = names.split_last() else { return loss(node, "the column is missing") };
+    Ok(Some(ColumnOf { table: object_of(table, &found)?, column: tree::named(column, &found)? }))
+}
+
+/// The options of a sequence; those that are the server's own choice are left to it.
+pub fn sequence(parts: &mut Parts) -> Take<Sequence> {
+    use SyntaxKind::*;
+    let mut sequence = Sequence::default();
+    if let Some(node) = parts.node(OPTION_AS_TYPE) {
+        let mut option = Parts::of(&node);
+        let kind = type_name(&option.any()?)?;
+        sequence.kind = kind_of(&kind).map_or_else(|| loss(&node, "a sequence counts whole numbers"), Ok)?;
+    }
+    let mut value = |kind: SyntaxKind| -> Take<Option<i64>> {
+        let Some(node) = parts.node(kind) else { return Ok(None) };
+        number(&Parts::of(&node).any()?).map(Some)
+    };
+    sequence.increment = value(OPTION_INCREMENT)?.filter(|by| *by != 1);
+    sequence.min = value(OPTION_MIN_VALUE)?;
+    sequence.max = value(OPTION_MAX_VALUE)?;
+    let first =
+        if sequence.increment.unwrap_or(1) < 0 { sequence.max.unwrap_or(-1) } else { sequence.min.unwrap_or(1) };
+    sequence.start = value(OPTION_START)?.filter(|start| *start != first);
+    let cache = value(OPTION_CACHE)?.filter(|count| *count != 1);
+    sequence.cache =
+        cache.map(|count| u32::try_from(count).map_err(|error| error.to_string())).transpose().at(parts.all())?;
+    sequence.cycle = parts.node(OPTION_CYCLE).is_some();
+    for plain in [OPTION_NO_CYCLE, OPTION_NO_MIN_VALUE, OPTION_NO_MAX_VALUE] {
+        parts.node(plain);
+    }
+    if let Some(node) = parts.node(OPTION_OWNED_BY) {
+        sequence.owned_by = owned_by(&node)?;
+    }
+    Ok(sequence)
+}
+
+pub fn kind_of(kind: &TypeName) -> Option<SequenceKind> {
+    match kind.as_str() {
+        "smallint" => Some(SequenceKind::Smallint),
+        "integer" => Some(SequenceKind::Integer),
+        "bigint" => Some(SequenceKind::Bigint),
+        _ => None,
+    }
+}
+
+/// The sequence of a `serial` column: its name, and that of the column's default.
+pub fn serial(
+    table: &ObjectName,
+    column: &SqlIdent,
+    taken: impl Fn(&ObjectName) -> bool,
+) -> Result<(ObjectName, Expression), String> {
+    let text = names::free(table.name(), Some(column.as_str()), "seq", |name| {
+        SqlIdent::new(name).is_ok_and(|name| taken(&table.beside(&name)))
+    });
+    let name = table.beside(&SqlIdent::new(&text)?);
+    Ok((name.clone(), Expression::new(&format!("nextval('{name}'::regclass)"))?))
+}

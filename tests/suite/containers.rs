@@ -1,0 +1,452 @@
+//! Every template in a container: an image that nself makes, loaded by the real engine and started from the generated
+//! Compose file, as another user and without a writable byte; and the generated bake file with a real builder.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::registry::{Debian, PASSWORD};
+use crate::support::{Ran, nself_in, root, run, stack, tool};
+use crate::templates::{compiled, laid_down, with_packages};
+use crate::up::apart;
+
+fn fine(ran: Ran) -> Ran {
+    assert_eq!(ran.code, 0, "{}\n{}", ran.stdout, ran.stderr);
+    ran
+}
+
+/// What a failing part printed; nothing was asserted.
+fn skip(why: &str) {
+    let _ = std::fs::write("/dev/stderr", format!("SKIP: {why}\n"));
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+    fine(run(Command::new("cp").arg("-aLT").arg(from).arg(to)));
+}
+
+/// A program and the libraries of this machine that it needs, at the same paths.
+fn with_libraries(program: &Path, at: &str, root: &Path) {
+    copy(program, &root.join(at.trim_start_matches('/')));
+    libraries(program, root);
+}
+
+fn libraries(program: &Path, root: &Path) {
+    for line in run(Command::new("ldd").arg(program)).stdout.lines() {
+        let path = line.split_whitespace().find(|word| word.starts_with('/'));
+        let Some(path) = path.map(Path::new) else { continue };
+        let target = root.join(path.strip_prefix("/").unwrap());
+        if !target.exists() {
+            copy(path, &target);
+        }
+    }
+}
+
+fn found(name: &str) -> PathBuf {
+    let path = fine(run(Command::new("sh").args(["-c", &format!("readlink -f \"$(command -v {name})\"")])));
+    PathBuf::from(path.stdout.trim())
+}
+
+/// The root file system of a Node.js service.
+fn node(template: &str, files: &[&str], root: &Path) -> Option<()> {
+    let folder = with_packages(template)?;
+    let service = folder.path().join("service");
+    with_libraries(&found("node"), "/usr/bin/node", root);
+    for file in files.iter().chain(&["package.json", "node_modules"]) {
+        copy(&service.join(file), &root.join("app").join(file));
+    }
+    Some(())
+}
+
+/// The root file system of the Python service: the interpreter of the template's environment, and its packages.
+fn python(root: &Path) -> Option<()> {
+    let program = tool("templates/fastapi/bin/python")?;
+    let ask =
+        "import sys, sysconfig; print(sys.executable, sysconfig.get_path('stdlib'), sysconfig.get_path('purelib'))";
+    let said = fine(run(Command::new(&program).args(["-c", ask]))).stdout;
+    let [executable, library, packages] = said.split_whitespace().collect::<Vec<_>>()[..] else { panic!("{said}") };
+    with_libraries(&std::fs::canonicalize(executable).unwrap(), "/usr/bin/python3", root);
+    let target = root.join(library.trim_start_matches('/'));
+    std::fs::create_dir_all(&target).unwrap();
+    let archive = "cd \"$1\" && tar --exclude=site-packages --exclude=dist-packages --exclude=test --exclude=__pycache__ \
+                   --exclude=idlelib --exclude=lib2to3 --exclude=ensurepip --exclude=tkinter -c . | tar -C \"$2\" -x";
+    fine(run(Command::new("sh").args(["-c", archive, "sh", library]).arg(&target)));
+    copy(Path::new(packages), &root.join("app/packages"));
+    let folder = laid_down("fastapi");
+    copy(&folder.path().join("service/service"), &root.join("app/service"));
+    // As the packages of a Dockerfile are: compiled, or each start does it again. Times in layers are all the same.
+    let compile = ["-m", "compileall", "-q", "-f", "--invalidation-mode", "unchecked-hash"];
+    run(Command::new(&program).args(compile).arg(root));
+    // Extensions bring libraries of their own.
+    for entry in walkdir::WalkDir::new(root).into_iter().map(Result::unwrap) {
+        if entry.file_type().is_file() && entry.file_name().to_string_lossy().contains(".so") {
+            libraries(entry.path(), root);
+        }
+    }
+    Some(())
+}
+
+fn go(template: &str, root: &Path) {
+    let folder = compiled(template);
+    copy(&folder.path().join("dist/service"), &root.join("app/service"));
+}
+
+/// Template, port, and what the image runs.
+const SERVICES: [(&str, u16, &str); 6] = [
+    ("bullmq", 8001, r#"command = ["/usr/bin/node", "src/main.js"], working_dir = "/app""#),
+    ("connect-go", 8002, r#"command = ["/app/service"]"#),
+    ("express", 8003, r#"command = ["/usr/bin/node", "src/main.js"], working_dir = "/app""#),
+    (
+        "fastapi",
+        8004,
+        r#"command = ["/usr/bin/python3", "-m", "service"], working_dir = "/app", env = { PYTHONPATH = "/app/packages", PYTHONDONTWRITEBYTECODE = "1" }"#,
+    ),
+    ("go-http", 8005, r#"command = ["/app/service"]"#),
+    ("nestjs", 8006, r#"command = ["/usr/bin/node", "dist/src/main.js"], working_dir = "/app""#),
+];
+
+fn shop() -> tempfile::TempDir {
+    let services: String = SERVICES
+        .iter()
+        .map(|(name, port, more)| {
+            format!(
+                "  services.of-{name} = nself.templates.{name} & {{ image = \"registry.example.com/of-{name}:1.0.0\", port = {port},\n\
+                 \x20   layout = {{ folder = \"roots/{name}\", path = \"/\", platforms = [\"linux/amd64\"] }}, {more} }},\n"
+            )
+        })
+        .collect();
+    stack(&format!(
+        "{{ project = \"shop\", domain = \"shop.example.com\", services.redis = nself.services.redis,\n{services}}}"
+    ))
+}
+
+#[test]
+fn every_template_serves_without_root_and_without_writing() {
+    if tool("/usr/bin/skopeo").is_some() {
+        apart("containers::every_template_serves_without_root_and_without_writing", templates_apart);
+    }
+}
+
+/// An engine of its own; ended with the test.
+struct Engine {
+    folder: tempfile::TempDir,
+    file: PathBuf,
+}
+
+impl Engine {
+    fn start(file: PathBuf) -> Engine {
+        let engine = Engine { folder: tempfile::tempdir().unwrap(), file };
+        fine(run(Command::new(root().join("tests/engine.sh")).arg("start").arg(engine.folder.path())));
+        engine
+    }
+
+    fn with<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        command.env("DOCKER_HOST", format!("unix://{}/docker.sock", self.folder.path().display()))
+    }
+
+    fn docker(&self, arguments: &[&str]) -> Ran {
+        run(self.with(Command::new("docker").args(arguments)))
+    }
+
+    fn compose(&self, arguments: &[&str]) -> Ran {
+        let compose = tool("bin/docker-compose-2").unwrap();
+        run(self.with(Command::new(compose).arg("-f").arg(&self.file).args(arguments)))
+    }
+
+    fn inspect(&self, name: &str) -> Value {
+        let id = fine(self.compose(&["ps", "-aq", name])).stdout;
+        let all: Value = serde_json::from_str(&fine(self.docker(&["inspect", id.trim()])).stdout).unwrap();
+        all[0].clone()
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.compose(&["down", "-v", "--timeout", "5"]);
+        run(Command::new(root().join("tests/engine.sh")).arg("stop").arg(self.folder.path()));
+    }
+}
+
+fn templates_apart() {
+    let project = shop();
+    let folder = project.path();
+    let at = |name: &str| folder.join("roots").join(name);
+    let ready = python(&at("fastapi"))
+        .and(node("express", &["src"], &at("express")))
+        .and(node("nestjs", &["dist"], &at("nestjs")))
+        .and(node("bullmq", &["src"], &at("bullmq")));
+    assert!(ready.is_some(), "the tools were there");
+    go("go-http", &at("go-http"));
+    go("connect-go", &at("connect-go"));
+    fine(nself_in(folder, ["gen"]));
+    fine(nself_in(folder, ["secrets", "init", "--env", "local"]));
+    let engine = Engine::start(folder.join("deploy/local/compose.yaml"));
+    load(&engine, folder);
+    // What is not built here stands in under its name.
+    let compose = std::fs::read_to_string(&engine.file).unwrap();
+    let redis = compose.lines().find(|line| line.contains("image:") && line.contains("library/redis")).unwrap();
+    std::fs::write(folder.join("redis.yaml"), format!("{redis}\n")).unwrap();
+    let script = root().join("tests/images/build.sh");
+    fine(run(engine.with(Command::new(script).arg(folder.join("redis.yaml")))));
+
+    let names: Vec<String> = SERVICES.iter().map(|(name, ..)| format!("of-{name}")).collect();
+    let mut up = vec!["up", "-d", "--no-build", "--wait", "--wait-timeout", "120"];
+    up.extend(names.iter().map(String::as_str));
+    let ran = engine.compose(&up);
+    assert_eq!(ran.code, 0, "{}\n{}", ran.stderr, engine.compose(&["logs", "--tail", "20"]).stdout);
+    for (name, port, _) in SERVICES {
+        let container = engine.inspect(&format!("of-{name}"));
+        assert_eq!(container["State"]["Health"]["Status"], "healthy", "{name}");
+        assert_eq!(container["HostConfig"]["ReadonlyRootfs"], true, "{name}");
+        let status = std::fs::read_to_string(format!("/proc/{}/status", container["State"]["Pid"])).unwrap();
+        assert!(status.contains("Uid:\t10001\t10001\t10001\t10001"), "{name}: {status}");
+        assert!(status.contains("CapEff:\t0000000000000000") && status.contains("NoNewPrivs:\t1"), "{name}: {status}");
+        let mut networks = container["NetworkSettings"]["Networks"].as_object().unwrap().values();
+        let address = networks.next().unwrap()["IPAddress"].as_str().unwrap().to_owned();
+        let curl = |path: &str, more: &[&str]| {
+            let url = format!("http://{address}:{port}{path}");
+            run(Command::new("curl").args(["-sS", "--max-time", "10"]).args(more).arg(url)).stdout
+        };
+        let answer = match name {
+            "connect-go" => {
+                curl("/service.v1.GreetService/Greet", &["-H", "content-type: application/json", "-d", "\"Ada\""])
+            }
+            "bullmq" => curl("/healthz", &[]).replace("ok", "Hello, Ada"),
+            _ => curl("/hello/Ada", &[]),
+        };
+        assert!(answer.contains("Hello, Ada"), "{name}: {answer}");
+    }
+    // Known-bad control: a container without the engine's rule could write.
+    let image = "registry.example.com/of-express:1.0.0";
+    let script = "require('fs').writeFileSync('/tmp-or-not', 'x')";
+    let write = |more: &[&str]| {
+        let mut arguments = vec!["run", "--rm", "--network", "none", "--user", "0:0"];
+        arguments.extend(more);
+        arguments.extend([image, "/usr/bin/node", "-e", script]);
+        engine.docker(&arguments).code
+    };
+    assert_eq!((write(&[]), write(&["--read-only"])), (0, 1));
+    // Told to stop, each ends by itself.
+    fine(engine.compose(&["stop", "--timeout", "20"]));
+    for name in &names {
+        assert_eq!(engine.inspect(name)["State"]["ExitCode"], 0, "{name}");
+    }
+}
+
+/// Makes the images and gives them to the engine: as they are where it reads layouts, else by skopeo.
+fn load(engine: &Engine, folder: &Path) {
+    let mut reads_layouts = true;
+    for (name, ..) in SERVICES {
+        let made = folder.join(format!("made-{name}"));
+        fine(nself_in(folder, ["image", &format!("of-{name}"), "--out", &made.display().to_string()]));
+        let image = format!("registry.example.com/of-{name}:1.0.0");
+        let file = folder.join("image.tar");
+        let load = || engine.docker(&["load", "-i", &file.display().to_string()]);
+        let user = || engine.docker(&["image", "inspect", "-f", "{{.Config.User}}", &image]);
+        if reads_layouts {
+            archive(&made, &file);
+            reads_layouts = load().code == 0 && user().code == 0;
+            std::fs::remove_file(&file).unwrap();
+        }
+        if !reads_layouts {
+            let (from, to) =
+                (format!("oci:{}:1.0.0", made.display()), format!("docker-archive:{}:{image}", file.display()));
+            fine(run(Command::new("skopeo").args(["copy", &from, &to])));
+            fine(load());
+            std::fs::remove_file(&file).unwrap();
+        }
+        std::fs::remove_dir_all(made).unwrap();
+        assert_eq!(fine(user()).stdout, "10001:10001\n");
+    }
+    if !reads_layouts {
+        let version = engine.docker(&["version", "--format", "{{.Server.Version}}"]).stdout;
+        skip(&format!("the engine, {}, reads no layouts; skopeo translates", version.trim()));
+    }
+}
+
+/// A layout as one file.
+fn archive(layout: &Path, file: &Path) {
+    let mut tar = Command::new("tar");
+    tar.arg("-C").arg(layout).arg("-cf").arg(file).args(["oci-layout", "index.json", "blobs"]);
+    fine(run(&mut tar));
+}
+
+/// Runtimes beside the engine's: podman loads the layout as it is, crun takes the runtime's configuration.
+#[test]
+fn podman_and_crun_run_what_nself_makes() {
+    let (Some(trixie), Some(podman), Some(crun)) = (tool("trixie"), tool("/usr/bin/podman"), tool("/usr/bin/crun"))
+    else {
+        return;
+    };
+    let project = stack(
+        "{ project = \"shop\", domain = \"shop.example.com\", services.hello = { image = \"ghcr.io/acme/hello:1.0.0\", port = 8001,\n\
+         user = \"10001:10001\", layout = { folder = \"root\", platforms = [\"linux/amd64\"] }, health.none = \"it ends\",\n\
+         command = [\"/app/busybox\", \"sh\", \"-c\", \"/app/busybox id; echo x >/app/x\"] } }",
+    );
+    let folder = project.path();
+    copy(&trixie.join("usr/bin/busybox"), &folder.join("root/busybox"));
+    fine(nself_in(folder, ["image", "hello", "--out", "made"]));
+    archive(&folder.join("made"), &folder.join("image.tar"));
+    let podman = |arguments: &[&str]| {
+        let mut command = Command::new(&podman);
+        command.args([
+            "--root",
+            "storage",
+            "--runroot",
+            "run",
+            "--storage-driver",
+            "vfs",
+            "--cgroup-manager",
+            "cgroupfs",
+        ]);
+        run(command.args(["--runtime", "/usr/sbin/runc"]).args(arguments).current_dir(folder))
+    };
+    let loaded = fine(podman(&["load", "-q", "-i", "image.tar"])).stdout;
+    let name = loaded.trim().rsplit(' ').next().unwrap();
+    // Its defaults are more than this machine may have.
+    let limits = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024"];
+    let mut arguments = vec!["run", "--rm", "--network", "none", "--read-only", "--cap-drop", "all"];
+    arguments.extend(limits);
+    arguments.push(name);
+    let ran = podman(&arguments);
+    let says = |ran: &Ran| ran.stdout.contains("uid=10001") && ran.stderr.contains("Read-only file system");
+    assert!(ran.code == 1 && says(&ran), "{ran:?}");
+
+    fine(run(Command::new("umoci").args(["unpack", "--image", "made:1.0.0", "bundle"]).current_dir(folder)));
+    std::fs::copy(folder.join("made/runtime/linux-amd64.json"), folder.join("bundle/config.json")).unwrap();
+    let ran =
+        run(Command::new(crun).args(["--root", "state", "run", "--bundle", "bundle", "hello"]).current_dir(folder));
+    if ran.stderr.contains("cgroups in hybrid mode not supported") {
+        return skip("crun refuses this machine's control groups");
+    }
+    assert!(ran.code == 1 && says(&ran), "{ran:?}");
+}
+
+/// The builder, ended with the test.
+struct Builder {
+    process: Child,
+    folder: tempfile::TempDir,
+}
+
+impl Drop for Builder {
+    fn drop(&mut self) {
+        let _ = run(Command::new("kill").arg(self.process.id().to_string()));
+        let _ = self.process.wait();
+    }
+}
+
+impl Builder {
+    /// It takes images of docker.io from the registry.
+    fn start(registry: &Debian) -> Builder {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let config = format!(
+            "[registry.\"docker.io\"]\n  mirrors = [\"{0}/hub\"]\n[registry.\"{0}\"]\n  http = false\n  ca = [\"{1}\"]\n",
+            registry.host,
+            registry.at("ca.pem").display()
+        );
+        std::fs::write(at("buildkitd.toml"), config).unwrap();
+        let log = std::fs::File::create(at("log")).unwrap();
+        let mut command = Command::new(tool("bin/buildkitd").unwrap());
+        command
+            .arg("--config")
+            .arg(at("buildkitd.toml"))
+            .arg("--root")
+            .arg(at("data"))
+            .arg("--addr")
+            .arg(format!("unix://{}", at("socket").display()))
+            .args(["--oci-worker-net", "host", "--oci-worker-snapshotter", "native", "--containerd-worker=false"]);
+        let process = command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
+        let builder = Builder { process, folder };
+        for _ in 0..200 {
+            if builder.folder.path().join("socket").exists() {
+                return builder;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        panic!("{}", builder.log());
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    fn buildx(&self, registry: &Debian, folder: &Path, arguments: &[&str]) -> Ran {
+        let mut command = Command::new(tool("bin/docker-buildx").unwrap());
+        command.args(arguments).current_dir(folder).env("BUILDX_CONFIG", self.folder.path().join("buildx"));
+        run(registry.known_to(&mut command))
+    }
+}
+
+#[test]
+fn the_bake_file_builds_from_what_is_locked() {
+    let tools = ["bin/docker-buildx", "bin/buildkitd", "/usr/bin/skopeo", "/usr/bin/docker-registry"];
+    if tools.iter().all(|name| tool(name).is_some()) {
+        apart("containers::the_bake_file_builds_from_what_is_locked", bake_apart);
+    }
+}
+
+fn bake_apart() {
+    fine(run(Command::new("sh").args(["-c", "mountpoint -q /sys/fs/cgroup || mount -t cgroup2 none /sys/fs/cgroup"])));
+    let registry = Debian::start().unwrap();
+    let busybox = tool("trixie").unwrap().join("usr/bin/busybox");
+    // The base, which nself makes too; its text is the second thing in it.
+    let push = |text: &str| {
+        let base = stack(
+            "{ project = \"base\", domain = \"shop.example.com\", services.base = { image = \"hub/library/base:1\", port = 8001,\n\
+             layout = { folder = \"root\", path = \"/\", platforms = [\"linux/amd64\"] }, command = [\"/bin/busybox\"], health.none = \"it only ends\" } }",
+        );
+        copy(&busybox, &base.path().join("root/bin/busybox"));
+        std::fs::write(base.path().join("root/text"), text).unwrap();
+        fine(nself_in(base.path(), ["image", "base", "--out", "made"]));
+        let target = format!("docker://{}/hub/library/base:1", registry.host);
+        let mut copy = Command::new("skopeo");
+        copy.args(["copy", "--dest-creds", &format!("robot:{PASSWORD}"), "oci:made:1", &target]);
+        fine(run(registry.known_to(copy.current_dir(base.path()))));
+    };
+    let project = stack(
+        "{ project = \"shop\", domain = \"shop.example.com\",\n\
+         services.web = { build = { context = \"services/web\", args.GREETING = m%%\"${HOME} 50%{x}\"%% }, port = 8001, user = \"10001:10001\",\n\
+         health.exec = [\"/bin/busybox\", \"true\"], command = [\"/bin/busybox\", \"sleep\", \"1000\"] },\n\
+         environments.prod.kubernetes = { enabled = true, gateway_class = \"any\", registry = \"registry.example.com/shop\", tag = \"1.2.3\" } }",
+    );
+    let folder = project.path();
+    let dockerfile = "FROM docker.io/library/base:1 AS made\nARG GREETING\nENV GREETING=$GREETING\n\
+                      RUN [\"/bin/busybox\", \"sh\", \"-c\", \"echo \\\"$GREETING\\\" >/greeting\"]\nCOPY index.html /\n";
+    std::fs::create_dir_all(folder.join("services/web")).unwrap();
+    std::fs::write(folder.join("services/web/Dockerfile"), dockerfile).unwrap();
+    std::fs::write(folder.join("services/web/index.html"), "here\n").unwrap();
+    let builder = Builder::start(&registry);
+    let address = format!("unix://{}/socket", builder.folder.path().display());
+    fine(builder.buildx(&registry, folder, &["create", "--name", "own", "--driver", "remote", &address]));
+    let bake = |out: &str| {
+        let output = format!("*.output=type=local,dest={out}");
+        let arguments = ["bake", "--builder", "own", "-f", "deploy/prod/docker-bake.json", "--set", &output];
+        let ran = builder.buildx(&registry, folder, &arguments);
+        assert_eq!(ran.code, 0, "{}\n{}", ran.stderr, builder.log());
+        std::fs::read_to_string(folder.join(out).join("text")).unwrap()
+    };
+    crate::lock::fill(&registry, folder);
+    push("first\n");
+    fine(crate::lock::lock(&registry, folder, &[]));
+    fine(nself_in(folder, ["gen"]));
+    let file = std::fs::read_to_string(folder.join("deploy/prod/docker-bake.json")).unwrap();
+    let said: Value = serde_json::from_str(&file).unwrap();
+    assert_eq!(
+        said["target"]["web"]["tags"],
+        serde_json::json!(["shop-prod-web", "registry.example.com/shop/web:1.2.3"])
+    );
+    let base = said["target"]["web"]["contexts"]["base:1"].as_str().unwrap();
+    assert!(base.starts_with("docker-image://docker.io/library/base:1@sha256:"), "{base}");
+    // The tag moves; the lock does not.
+    push("second\n");
+    assert_eq!(bake("one"), "first\n");
+    assert_eq!(std::fs::read_to_string(folder.join("one/greeting")).unwrap(), "${HOME} 50%{x}\n");
+    assert_eq!(std::fs::read_to_string(folder.join("one/index.html")).unwrap(), "here\n");
+    // Control: without the lock it is what the tag stands for.
+    std::fs::remove_file(folder.join("nself.lock")).unwrap();
+    fine(nself_in(folder, ["gen"]));
+    assert_eq!(bake("two"), "second\n");
+}

@@ -1,0 +1,283 @@
+//! What has the same derivation as before is neither rendered nor read nor written, and the files are always those of a
+//! run that knows nothing.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::{MetadataExt, symlink};
+use std::path::Path;
+use std::process::Command;
+use std::thread::sleep;
+use std::time::Duration;
+
+use nself::store::MANIFEST;
+use serde_json::Value;
+
+use crate::support::{Ran, nself_in, run, stack, tree};
+
+/// Services of a shop; `more` is merged over them.
+fn body(count: usize, more: &str) -> String {
+    let services: String = (0..count)
+        .map(|i| {
+            format!(
+                "    svc-{i} = {{ image = \"registry.example.com/svc:{i}\", port = {}, user = \"10001:10001\", env.LEVEL | default = \"info\",\n\
+                 \x20     route.subdomain = \"s{i}\", health.http.path | default = \"/healthz\", depends_on | default = [\"postgres\"] }},\n",
+                8001 + i
+            )
+        })
+        .collect();
+    format!(
+        "{{\n  project = \"shop\",\n  domain | default = \"shop.example.com\",\n  kubernetes = {{ enabled = true, gateway_class | default = \"any\" }},\n  services = {{\n{services}  }},\n}}\n& {{ {more} }}"
+    )
+}
+
+fn write(folder: &Path, count: usize, more: &str) {
+    let text = format!("let nself = import \"nself/main.ncl\" in\n({}) | nself.Stack\n", body(count, more));
+    fs::write(folder.join("stack.ncl"), text).unwrap();
+}
+
+/// Long enough for every file to be older than a stamp that is taken now.
+fn settle() {
+    sleep(Duration::from_millis(30));
+}
+
+fn fine(ran: Ran) -> Ran {
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    ran
+}
+
+/// `gen` of one environment; the number of files that were rendered.
+fn rendered(folder: &Path) -> u64 {
+    let ran = fine(nself_in(folder, ["gen", "--env", "prod", "--format", "json"]));
+    serde_json::from_str::<Value>(&ran.stdout).unwrap()["rendered"].as_u64().unwrap_or_default()
+}
+
+/// Generated, written down in a stamp that trusts all files, and seen to be the same again.
+fn settled(count: usize) -> tempfile::TempDir {
+    let project = stack("{}");
+    write(project.path(), count, "");
+    rendered(project.path());
+    settle();
+    // Files of the stamp's own moment are looked at once more.
+    let file = project.path().join("stack.ncl");
+    fs::write(&file, format!("# Nothing new.\n{}", fs::read_to_string(&file).unwrap())).unwrap();
+    rendered(project.path());
+    settle();
+    project
+}
+
+/// What a run that knows nothing makes of the same stack.
+fn anew(project: &Path) -> BTreeMap<String, Vec<u8>> {
+    let fresh = tempfile::tempdir().unwrap();
+    fs::copy(project.join("stack.ncl"), fresh.path().join("stack.ncl")).unwrap();
+    fine(nself_in(fresh.path(), ["gen", "--env", "prod"]));
+    tree(&fresh.path().join("deploy"))
+}
+
+fn deploy(project: &Path) -> BTreeMap<String, Vec<u8>> {
+    tree(&project.join("deploy"))
+}
+
+#[test]
+fn one_service_of_many_renders_only_what_it_decides() {
+    let project = settled(30);
+    let folder = project.path();
+    let inode = |path: &str| fs::metadata(folder.join("deploy/prod").join(path)).unwrap().ino();
+    let before = deploy(folder);
+    let other = inode("kubernetes/apps/svc-8/deployment-svc-8.yaml");
+    write(folder, 30, "services.svc-7.env.LEVEL = \"debug\"");
+    let ran = fine(nself_in(folder, ["gen", "--env", "prod", "--format", "json"]));
+    let said: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let own =
+        |path: &str| path.starts_with("prod/kubernetes/apps/") && !path.starts_with("prod/kubernetes/apps/svc-7/");
+    let kept = before.keys().filter(|path| own(path) || path.starts_with("prod/nginx/")).count();
+    assert_eq!(said["rendered"].as_u64().unwrap() as usize, before.len() - 1 - kept, "{said}");
+    assert!(kept > before.len() * 8 / 10);
+    assert_eq!(said["counts"]["changed"], 2, "{said}");
+    assert_eq!(inode("kubernetes/apps/svc-8/deployment-svc-8.yaml"), other);
+    let after = deploy(folder);
+    assert!(after == anew(folder));
+    let changed: Vec<&String> =
+        after.iter().filter(|(path, bytes)| before[*path] != **bytes).map(|(path, _)| path).collect();
+    assert_eq!(changed, [MANIFEST, "prod/compose.yaml", "prod/kubernetes/apps/svc-7/deployment-svc-7.yaml"]);
+    // In words too, and `check` renders and reads everything.
+    write(folder, 30, "services.svc-7.env.LEVEL = \"trace\"");
+    let checked = nself_in(folder, ["check", "--env", "prod", "--format", "json"]);
+    let checked: Value = serde_json::from_str(&checked.stdout).unwrap();
+    assert_eq!(checked["rendered"].as_u64().unwrap() as usize, before.len() - 1, "{checked}");
+    let ran = fine(nself_in(folder, ["gen", "--env", "prod"]));
+    assert!(ran.stderr.contains(" rendered"), "{}", ran.stderr);
+}
+
+/// Whatever is changed, the result is that of a run that knows nothing.
+#[test]
+fn edits_one_after_another_come_to_the_same_as_none_before() {
+    let project = settled(6);
+    let folder = project.path();
+    let edits = [
+        "services.svc-1.env.LEVEL = \"debug\"",
+        "services.svc-1.port | force = 8055",
+        "services.svc-1.depends_on = [\"postgres\", \"svc-2\"]",
+        "services.svc-1.connects_to = [\"svc-3\"]",
+        "services.svc-1 = { egress = true, zone = 'data }",
+        "services.svc-1 = { volumes.files = { path = \"/files\", size = \"1GiB\" }, waive.\"compose.volume_size\" = \"one disk\" }",
+        "services.svc-1 = { volumes.files = { path = \"/files\", readers.svc-2 = \"/theirs\" } }",
+        "services.svc-1 = { volumes.files = { path = \"/files\", readers.svc-3 = \"/theirs\" } }",
+        "services.svc-1 = { databases.main.name = \"one\", env.URL = nself.database_url \"main\" }",
+        "services.svc-1 = { replicas = 3 }, services.svc-2.image | force = \"registry.example.com/other:1\"",
+        "services.svc-1.env.PEER = nself.url \"svc-2\", services.svc-2.port | force = 8056",
+        "services.extra = { image = \"a/extra:1\", port = 8090, user = \"1:1\", health.tcp = {} }",
+        "services.redis = nself.services.redis, services.svc-4.depends_on = [\"redis\"]",
+        "domain = \"other.example.com\"",
+        "kubernetes.edge = 'ingress",
+        "kubernetes.storage_class = \"fast\"",
+        "secrets.token = nself.external \"a token\", services.svc-1.env.TOKEN = nself.secret \"token\"",
+        "tls.email = \"ops@example.com\"",
+        "services.svc-2.health.http.path = \"/other\"",
+        "services.svc-5.schedule = \"1 2 * * *\", services.svc-5.waive.\"compose.schedule\" = \"cron\"",
+        "",
+    ];
+    for edit in edits {
+        write(folder, 6, edit);
+        let ran = nself_in(folder, ["gen", "--env", "prod"]);
+        assert_eq!(ran.code, 0, "{edit}: {}", ran.stderr);
+        let (made, clean) = (deploy(folder), anew(folder));
+        let differs: Vec<&String> =
+            clean.keys().chain(made.keys()).filter(|path| made.get(*path) != clean.get(*path)).collect();
+        assert!(differs.is_empty(), "{edit}: {differs:?}");
+        settle();
+    }
+}
+
+/// Whatever happened to the files, they are looked at.
+#[test]
+fn touched_files_are_never_kept() {
+    let project = settled(4);
+    let folder = project.path();
+    let file = folder.join("deploy/prod/kubernetes/apps/svc-1/deployment-svc-1.yaml");
+    let apps = folder.join("deploy/prod/kubernetes/apps");
+    let next = |level: &str| write(folder, 4, &format!("services.svc-2.env.LEVEL = \"{level}\""));
+    let whole = fs::read(&file).unwrap();
+
+    // Edited, with its size and its time of modification as before.
+    let shell = |script: &str| {
+        let ran = run(Command::new("sh").args(["-c", script]).current_dir(folder));
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+    };
+    let path = file.display();
+    shell(&format!(
+        "touch -r {path} time && printf x | dd of={path} bs=1 seek=9 conv=notrunc 2>&1 && touch -r time {path}"
+    ));
+    assert_eq!(fs::read(&file).unwrap().len(), whole.len());
+    next("one");
+    let edited = nself_in(folder, ["gen", "--env", "prod"]);
+    assert!(edited.code == 2 && edited.stderr.contains("NS801"), "{}", edited.stderr);
+    fine(nself_in(folder, ["gen", "--env", "prod", "--force"]));
+    assert_eq!(fs::read(&file).unwrap(), whole);
+    settle();
+
+    // Gone.
+    fs::remove_file(&file).unwrap();
+    next("two");
+    fine(nself_in(folder, ["gen", "--env", "prod"]));
+    assert!(deploy(folder) == anew(folder));
+    settle();
+
+    // A link to the same bytes; a folder that became one.
+    fs::rename(&file, folder.join("moved")).unwrap();
+    symlink(folder.join("moved"), &file).unwrap();
+    next("three");
+    let linked = nself_in(folder, ["gen", "--env", "prod"]);
+    assert!(linked.code == 2 && linked.stderr.contains("NS803"), "{}", linked.stderr);
+    fs::remove_file(&file).unwrap();
+    fs::rename(folder.join("moved"), &file).unwrap();
+    fs::rename(&apps, folder.join("apps")).unwrap();
+    symlink(folder.join("apps"), &apps).unwrap();
+    let linked = nself_in(folder, ["gen", "--env", "prod"]);
+    assert!(linked.code == 2 && linked.stderr.contains("NS803"), "{}", linked.stderr);
+    fs::remove_file(&apps).unwrap();
+    fs::rename(folder.join("apps"), &apps).unwrap();
+    fine(nself_in(folder, ["gen", "--env", "prod"]));
+    assert!(deploy(folder) == anew(folder));
+
+    // Clocks that go wrong.
+    for time in ["1980-01-01", "2099-01-01"] {
+        settle();
+        shell(&format!("find deploy .nself -exec touch -h -d {time} {{}} +"));
+        next(time);
+        fine(nself_in(folder, ["gen", "--env", "prod"]));
+        assert!(deploy(folder) == anew(folder), "{time}");
+    }
+}
+
+/// A record that somebody else made says nothing, whatever it says.
+#[test]
+fn planted_and_damaged_records_are_not_believed() {
+    let project = settled(4);
+    let folder = project.path();
+    let all = deploy(folder).len() as u64 - 1;
+    let plant = |folder: &Path| {
+        let file = folder.join("deploy/prod/kubernetes/apps/svc-1/deployment-svc-1.yaml");
+        let good = fs::read_to_string(&file).unwrap();
+        let bad = good.replace("registry.example.com/svc:1", "registry.example.com/evl:1");
+        assert_ne!(good, bad);
+        fs::write(&file, &bad).unwrap();
+        let manifest = folder.join("deploy").join(MANIFEST);
+        let text = fs::read_to_string(&manifest).unwrap();
+        let digest = |text: &str| nself::artifact::Digest::of(text.as_bytes()).to_string();
+        fs::write(manifest, text.replace(&digest(&good), &digest(&bad))).unwrap();
+        // The stamp's own digests too.
+        for entry in fs::read_dir(folder.join(".nself/stamps")).unwrap() {
+            let path = entry.unwrap().path();
+            let text = fs::read_to_string(&path).unwrap();
+            fs::write(path, text.replace(&digest(&good), &digest(&bad))).unwrap();
+        }
+    };
+    // A copy of the project, as a checkout makes it, with times and all.
+    let copy = tempfile::tempdir().unwrap();
+    let copied = run(Command::new("cp").arg("-a").arg(folder.join(".")).arg(copy.path()));
+    assert_eq!(copied.code, 0, "{}", copied.stderr);
+    plant(copy.path());
+    write(copy.path(), 4, "services.svc-2.env.LEVEL = \"debug\"");
+    assert_eq!(rendered(copy.path()), all);
+    assert!(deploy(copy.path()) == anew(copy.path()));
+
+    // In its own place, with a manifest that fits.
+    plant(folder);
+    write(folder, 4, "services.svc-2.env.LEVEL = \"debug\"");
+    assert_eq!(rendered(folder), all);
+    assert!(deploy(folder) == anew(folder));
+    settle();
+
+    // Cut, empty and newer stamps, no manifest, another copy of the program.
+    let stamps = |change: &dyn Fn(String) -> String| {
+        for entry in fs::read_dir(folder.join(".nself/stamps")).unwrap() {
+            let path = entry.unwrap().path();
+            let text = fs::read_to_string(&path).unwrap();
+            fs::write(&path, change(text)).unwrap();
+        }
+    };
+    let changes: [&dyn Fn(String) -> String; 3] =
+        [&|text| text[..text.len() / 2].to_owned(), &|_| String::new(), &|text| {
+            text.replace("nself stamp 2", "nself stamp 9")
+        }];
+    for (i, change) in changes.into_iter().enumerate() {
+        stamps(change);
+        write(folder, 4, &format!("services.svc-2.env.LEVEL = \"level{i}\""));
+        assert_eq!(rendered(folder), all, "change {i}");
+        settle();
+    }
+    let program = folder.join("nself-copy");
+    fs::copy(env!("CARGO_BIN_EXE_nself"), &program).unwrap();
+    write(folder, 4, "services.svc-2.env.LEVEL = \"copy\"");
+    let ran = fine(run(Command::new(&program).args(["gen", "--env", "prod", "--format", "json"]).current_dir(folder)));
+    assert_eq!(serde_json::from_str::<Value>(&ran.stdout).unwrap()["rendered"].as_u64(), Some(all));
+    // Control: left alone, it is believed.
+    settle();
+    write(folder, 4, "services.svc-2.env.LEVEL = \"last\"");
+    fine(run(Command::new(&program).args(["gen", "--env", "prod"]).current_dir(folder)));
+    settle();
+    write(folder, 4, "services.svc-2.env.LEVEL = \"very last\"");
+    let ran = fine(run(Command::new(&program).args(["gen", "--env", "prod", "--format", "json"]).current_dir(folder)));
+    assert!(serde_json::from_str::<Value>(&ran.stdout).unwrap()["rendered"].as_u64().unwrap() < all / 2);
+    assert!(deploy(folder) == anew(folder));
+}
