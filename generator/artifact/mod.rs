@@ -119,6 +119,11 @@ impl Slice {
         Slice { generator, digest }
     }
 
+    /// Identity of everything that is made from it.
+    pub fn identity(&self) -> Digest {
+        self.derivation(&ArtifactPath(String::new()))
+    }
+
     /// Identity of the step that makes `output`.
     pub fn derivation(&self, output: &ArtifactPath) -> Digest {
         let (generator, slice) = (self.generator, &self.digest);

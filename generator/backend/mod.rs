@@ -15,9 +15,25 @@ pub mod render;
 
 use serde_json::Value;
 
-use crate::artifact::{Artifacts, Digest, Kept, Slice, json, sources};
+use crate::artifact::{Artifacts, Digest, Kept, Slice, json};
 use crate::diagnostic::Diagnostic;
 use crate::plan::{self, Plan, summary};
+
+/// A target of the content ring: what it reads of the plan, and what writes all files of a folder of its own from that.
+type Content = (Slice, &'static str, fn(&Plan) -> Result<Artifacts, Diagnostic>);
+
+/// The content ring. Compose mounts its files; a cluster has them in ConfigMaps.
+fn content(plan: &Plan) -> [Content; 6] {
+    let edge = Slice::of("nginx", &(&plan.edge, plan.profile));
+    [
+        (edge.clone(), "nginx", nginx::emit),
+        (edge, "acme", nginx::acme),
+        (Slice::of("pgbouncer", &plan.pooler), "pgbouncer", pgbouncer::emit),
+        (Slice::of("postgres", &(&plan.databases, &plan.replication)), "postgres", postgres::emit),
+        (Slice::of("hasura", &plan.graphql), "hasura", hasura::emit),
+        (Slice::of("migrations", &plan.migrations), "migrations", migrations::emit),
+    ]
+}
 
 /// All files of one environment; `fields` is its plan as plain data, which the targets that read everything share. What
 /// `kept` has from the same slices is not rendered again.
@@ -26,28 +42,22 @@ use crate::plan::{self, Plan, summary};
 /// What a target cannot express, all of it.
 pub fn generate(plan: &Plan, fields: &Value, kept: &Kept) -> Result<Artifacts, Vec<Diagnostic>> {
     let one = |finding: Diagnostic| vec![finding];
-    let whole = Digest::of(&json::canonical(fields));
-    let edge = Slice::of("nginx", &(&plan.edge, plan.profile));
-    let builds = bake::read(plan);
-    let from = |made: Result<Artifacts, Diagnostic>, slice: &Slice| made.map(|files| files.derived_from(slice));
-    let content = [
-        kept.files("nginx", &edge).map_or_else(|| from(nginx::emit(plan), &edge), Ok),
-        from(nginx::acme(plan), &edge),
-        from(pgbouncer::emit(plan), &Slice::of("pgbouncer", &plan.pooler)),
-        from(postgres::emit(plan), &Slice::of("postgres", &(&plan.databases, &plan.replication))),
-        from(hasura::emit(plan), &Slice::of("hasura", &plan.graphql)),
-        from(migrations::emit(plan), &Slice::of("migrations", &plan.migrations)),
-        from(bake::emit(&builds), &Slice::of("bake", &builds)),
-        from(summary::emit(plan), &Slice::digested("summary", whole.clone())),
-    ];
     let mut files = Artifacts::default();
     let mut findings = Vec::new();
-    for emitted in content {
-        match emitted {
-            Ok(emitted) => files.merge(None, emitted).map_err(one)?,
-            Err(more) => findings.push(more),
+    let mut take = |slice: &Slice, emitted: Result<Artifacts, Diagnostic>| match emitted {
+        Ok(emitted) => files.merge(None, emitted.derived_from(slice)),
+        Err(more) => {
+            findings.push(more);
+            Ok(())
         }
+    };
+    for (slice, folder, emit) in content(plan) {
+        take(&slice, kept.files(folder, &slice).map_or_else(|| emit(plan), Ok)).map_err(one)?;
     }
+    let whole = Digest::of(&json::canonical(fields));
+    let builds = bake::read(plan);
+    take(&Slice::of("bake", &builds), bake::emit(&builds)).map_err(one)?;
+    take(&Slice::digested("summary", whole.clone()), summary::emit(plan)).map_err(one)?;
     let mounted: Vec<_> = files.iter().map(|(path, file)| (path.clone(), file.derivation.clone())).collect();
     match compose::emit(plan, fields, &files) {
         Ok(emitted) => {
@@ -69,20 +79,14 @@ pub fn generate(plan: &Plan, fields: &Value, kept: &Kept) -> Result<Artifacts, V
 fn cluster(plan: &Plan, kept: &Kept) -> Result<Artifacts, Vec<Diagnostic>> {
     let plan = plan::cluster(plan);
     let fields = json::tree(&plan);
+    let content = content(&plan);
     let mounted = || {
-        let mut files = nginx::emit(&plan)?;
-        files.merge(None, nginx::acme(&plan)?)?;
-        files.merge(None, pgbouncer::emit(&plan)?)?;
-        files.merge(None, postgres::emit(&plan)?)?;
-        files.merge(None, hasura::emit(&plan)?)?;
-        files.merge(None, migrations::emit(&plan)?)?;
+        let mut files = Artifacts::default();
+        content.iter().try_for_each(|(_, _, emit)| files.merge(None, emit(&plan)?))?;
         Ok(files)
     };
     // What decides their content, so that they need not be rendered to know that they are the same.
-    let read = ["edge", "profile", "databases", "pooler", "replication", "graphql", "migrations"];
-    let read = read.map(|part| fields.get(part).map(|value| Digest::of(&json::canonical(value))));
-    let writers = ["nginx", "pgbouncer", "postgres", "hasura", "migrations"];
-    let sources = sources().filter(|(name, _)| writers.contains(name)).collect::<Vec<_>>();
-    let slice = Digest::of(&json::to_canonical(&(read, sources)));
+    let decided = content.iter().map(|(slice, ..)| slice.identity()).collect::<Vec<_>>();
+    let slice = Digest::of(&json::to_canonical(&decided));
     kubernetes::emit(&plan, &fields, &kubernetes::Mounted { slice, files: &mounted }, kept)
 }

@@ -96,7 +96,7 @@ const DIRECT_ONLY: [(&str, &str, &str); 3] = [
 ];
 
 /// # Errors
-/// NS311: the way does not exist in this environment, or the variable must not take it.
+/// NS310: the way does not exist in this environment, or the variable must not take it.
 pub fn check(
     way: Way,
     member: &Member,

@@ -57,7 +57,7 @@ fn a_stack_with_templates_follows_their_ports() {
     assert_eq!(without.code, 2);
     for template in TEMPLATES {
         let place = format!("services.of-{template}.build.context)");
-        assert!(without.stderr.contains("error[NS310]") && without.stderr.contains(&place), "{}", without.stderr);
+        assert!(without.stderr.contains("error[NS311]") && without.stderr.contains(&place), "{}", without.stderr);
         let folder = format!("services/{template}");
         assert_eq!(nself_in(project.path(), ["init", &folder, "--template", template]).code, 0);
     }

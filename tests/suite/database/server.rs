@@ -117,6 +117,14 @@ impl Server {
         self.session("postgres", name).must("ALTER SCHEMA public OWNER TO owner;");
     }
 
+    /// What pg_dump of the same version prints of a database's schema.
+    pub fn dump(&self, database: &str) -> String {
+        let arguments = ["--schema-only", "-U", "owner", "-h", &self.inner(""), database];
+        let ran = run(self.command("pg_dump").args(arguments));
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        ran.stdout
+    }
+
     /// A server that follows this one.
     pub fn standby(&self) -> Server {
         let folder = match self.version {
@@ -165,14 +173,6 @@ impl Server {
             std::thread::sleep(std::time::Duration::from_millis(50));
         }
         panic!("{}", fs::read_to_string(pooler.folder().join("log")).unwrap());
-    }
-
-    /// What pg_dump of the same version prints of a database's schema.
-    pub fn dump(&self, database: &str) -> String {
-        let arguments = ["--schema-only", "-U", "owner", "-h", &self.inner(""), database];
-        let ran = run(self.command("pg_dump").args(arguments));
-        assert_eq!(ran.code, 0, "{}", ran.stderr);
-        ran.stdout
     }
 
     pub fn session(&self, user: &str, database: &str) -> Session {
