@@ -280,8 +280,8 @@ impl<'a> Run<'a> {
             }
             _ => None,
         });
-        let plans = made.plans.iter().map(|planned| (&planned.plan.environment, &planned.fields));
-        let _ = self.cache.generations().add(&Generation::new(&changes.manifest, read.collect(), plans));
+        let parts = made.plans.iter().flat_map(|planned| planned.parts.clone()).collect();
+        let _ = self.cache.generations().add(&Generation::new(&changes.manifest, read.collect(), parts));
     }
 
     fn remember(&self, recorder: Recorder, changes: &Changes, made: &Made, inputs: &[Watch]) {

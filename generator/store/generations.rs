@@ -33,31 +33,27 @@ pub struct Generation {
 }
 
 impl Generation {
-    /// `plans` are plain data.
-    pub fn new<'a>(
-        manifest: &Manifest,
-        inputs: BTreeMap<String, Digest>,
-        plans: impl IntoIterator<Item = (&'a EnvironmentName, &'a Value)>,
-    ) -> Self {
-        let mut parts = BTreeMap::new();
-        for (environment, fields) in plans {
-            for (field, value) in fields.as_object().into_iter().flatten() {
-                let mut note = |name: String, value| {
-                    parts.insert(format!("{environment}: {name}"), Digest::of(&json::canonical(value)));
-                };
-                match value
-                    .as_object()
-                    .filter(|_| ["services", "secrets", "databases", "volumes"].contains(&field.as_str()))
-                {
-                    Some(entries) => entries.iter().for_each(|(name, value)| note(format!("{field}.{name}"), value)),
-                    None => note(field.clone(), value),
-                }
-            }
-        }
+    pub fn new(manifest: &Manifest, inputs: BTreeMap<String, Digest>, parts: BTreeMap<String, Digest>) -> Self {
         let generators =
             crate::artifact::sources().map(|(name, digest)| (name.to_owned(), digest.to_owned())).collect();
         Generation { files: manifest.files.clone(), inputs, parts, generators }
     }
+}
+
+/// The parts of a plan, which is plain data, for [`Generation::parts`].
+pub fn parts(environment: &EnvironmentName, plan: &Value) -> BTreeMap<String, Digest> {
+    const TABLES: [&str; 4] = ["services", "secrets", "databases", "volumes"];
+    let mut parts = BTreeMap::new();
+    for (field, value) in plan.as_object().into_iter().flatten() {
+        let mut note = |name: String, value| {
+            parts.insert(format!("{environment}: {name}"), Digest::of(&json::canonical(value)));
+        };
+        match value.as_object().filter(|_| TABLES.contains(&field.as_str())) {
+            Some(entries) => entries.iter().for_each(|(name, value)| note(format!("{field}.{name}"), value)),
+            None => note(field.clone(), value),
+        }
+    }
+    parts
 }
 
 /// All generations of one cache.

@@ -1,23 +1,23 @@
 //! An environment from its stack to its files. None reads what another one makes, so they are made at the same time.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::panic::resume_unwind;
 use std::path::Path;
 use std::thread;
 
-use serde_json::Value;
-
-use crate::artifact::{Artifacts, Kept, json};
+use crate::artifact::{Artifacts, Digest, Kept, json};
 use crate::backend::{self, kubernetes};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::plan::{self, Plan, ProjectFiles};
 use crate::source::{Environment, Origins};
+use crate::store;
 
 /// An environment's plan, and where its fields were written.
 pub struct Planned {
     pub plan: Plan,
-    /// The plan as plain data.
-    pub(super) fields: Value,
+    /// Digests of its parts.
+    pub(super) parts: BTreeMap<String, Digest>,
     pub origins: Origins,
 }
 
@@ -82,7 +82,8 @@ impl Drawer<'_> {
             environment.origins.locate(finding);
             finding.environments = vec![environment.name.to_string()];
         }
-        Draft { planned: Planned { plan, fields, origins: environment.origins }, made, findings, moved }
+        let parts = store::parts(&plan.environment, &fields);
+        Draft { planned: Planned { plan, parts, origins: environment.origins }, made, findings, moved }
     }
 
     /// What a running cluster would refuse of this generation.
