@@ -192,7 +192,7 @@ fn templates_apart() {
     fine(run(engine.with(Command::new(script).arg(folder.join("redis.yaml")))));
 
     let names: Vec<String> = SERVICES.iter().map(|(name, ..)| format!("of-{name}")).collect();
-    let mut up = vec!["up", "-d", "--no-build", "--wait", "--wait-timeout", "120"];
+    let mut up = vec!["up", "-d", "--no-build", "--wait", "--wait-timeout", "300"];
     up.extend(names.iter().map(String::as_str));
     let ran = engine.compose(&up);
     assert_eq!(ran.code, 0, "{}\n{}", ran.stderr, engine.compose(&["logs", "--tail", "20"]).stdout);
