@@ -9,7 +9,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 if ! docker image inspect nself-test/base:1 >/dev/null 2>&1; then
-  tar -C "$tools/trixie" --exclude=./proc/* --exclude=./sys/* --exclude=./dev/* --exclude=./var/cache/apt --exclude=./var/lib/apt/lists \
+  tar -C "$tools/trixie" --exclude=./proc/* --exclude=./tmp/* --exclude=./sys/* --exclude=./dev/* --exclude=./var/cache/apt --exclude=./var/lib/apt/lists \
     --exclude=./usr/share/doc --exclude=./usr/share/locale --exclude=./usr/share/man --exclude=./run/secrets --exclude=./etc/nself \
     --exclude=./usr/libexec/docker --exclude=./usr/bin/docker-compose -c . | docker import - nself-test/base:1 >/dev/null
 fi

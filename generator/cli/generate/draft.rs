@@ -54,6 +54,8 @@ impl Drawer<'_> {
 
     fn draft(&self, environment: Environment) -> Draft {
         let (plan, mut findings) = plan::resolve(&environment.name, &environment.stack, self.files);
+        // The plan holds all that is needed of it.
+        drop(environment.stack);
         if self.frozen {
             findings.extend(unpinned(&plan));
         }
