@@ -13,6 +13,7 @@ pub mod diagnostic;
 pub mod keys;
 pub mod lock;
 pub mod oci;
+mod parallel;
 pub mod plan;
 #[cfg(feature = "registry")]
 pub mod registry;

@@ -95,11 +95,16 @@ fn unclosed(what: &str, text: &str, at: usize) -> String {
     format!("the {what} at {} is not closed", place(text, at))
 }
 
-/// Line and column, from 1, for messages about a text of several lines.
-pub fn place(text: &str, at: usize) -> String {
+/// Line and column of a byte, from 1; columns are characters.
+pub fn position(text: &str, at: usize) -> (usize, usize) {
     let before = text.get(..at).unwrap_or(text);
     let line = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    (line, before.rsplit('\n').next().unwrap_or_default().chars().count() + 1)
+}
+
+/// The same for messages about a text of several lines.
+pub fn place(text: &str, at: usize) -> String {
+    let (line, column) = position(text, at);
     if line == 1 { format!("character {column}") } else { format!("line {line}, character {column}") }
 }
 

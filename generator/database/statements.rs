@@ -11,10 +11,9 @@ const TRANSACTION: [&str; 8] = ["abort", "begin", "commit", "end", "prepare", "r
 pub fn findings(file: &str, text: &str) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     let mut report = |at: usize, message: String| {
-        let before = text.get(..at).unwrap_or(text);
-        let line = u32::try_from(before.matches('\n').count() + 1).unwrap_or(u32::MAX);
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        let span = Span { file: file.to_owned(), line, column: u32::try_from(column).unwrap_or(u32::MAX) };
+        let (line, column) = lexer::position(text, at);
+        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let span = Span { file: file.to_owned(), line: number(line), column: number(column) };
         found.push(Diagnostic::error(Code::SqlSyntax, FieldPath::root()).message(message).at(Some(span)));
     };
     if let Some(reason) = lexer::open(text, true).filter(|reason| reason != lexer::EMPTY) {

@@ -16,10 +16,8 @@ mod node;
 mod origins;
 mod places;
 
-use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread;
 
 pub use decode::decode_plain;
 pub use guard::{Limits, child as evaluate_child};
@@ -27,6 +25,7 @@ pub use node::Input;
 pub use origins::Origins;
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Segment, Span};
+use crate::parallel;
 use crate::path;
 use crate::stack::{Checked, EnvironmentName, Stack};
 use decode::Found;
@@ -135,11 +134,7 @@ fn read(mut document: Document, stack: String) -> Result<Loaded, Vec<Diagnostic>
         // A finding without a place belongs to the file as a whole.
         finding.span.get_or_insert_with(|| Span { file: stack.clone(), line: 1, column: 1 });
     }
-    let decoded: Vec<_> = thread::scope(|scope| {
-        let decode = |tree| scope.spawn(move || decode::decode::<Stack>(tree));
-        let running: Vec<_> = trees.values().map(decode).collect();
-        running.into_iter().map(|one| one.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
-    });
+    let decoded = parallel::each(trees.values(), decode::decode::<Stack>);
     let mut environments = Vec::new();
     for ((name, tree), (stack, misfits)) in trees.into_iter().zip(decoded) {
         let origins = Origins { document: Arc::clone(&document), root: Arc::new(tree) };

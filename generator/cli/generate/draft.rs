@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::panic::resume_unwind;
 use std::path::Path;
-use std::thread;
 
 use crate::artifact::{Artifacts, Digest, Kept, json};
 use crate::backend::{self, kubernetes};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::parallel;
 use crate::plan::{self, Plan, ProjectFiles};
 use crate::source::{Environment, Origins};
 use crate::store;
@@ -46,10 +45,7 @@ pub struct Drawer<'a> {
 impl Drawer<'_> {
     /// In the order of the environments.
     pub fn all(&self, environments: Vec<Environment>) -> Vec<Draft> {
-        thread::scope(|scope| {
-            let running: Vec<_> = environments.into_iter().map(|one| scope.spawn(|| self.draft(one))).collect();
-            running.into_iter().map(|one| one.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
-        })
+        parallel::each(environments, |environment| self.draft(environment))
     }
 
     fn draft(&self, environment: Environment) -> Draft {

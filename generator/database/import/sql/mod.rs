@@ -19,6 +19,7 @@ use squawk_syntax::{SourceFile, SyntaxKind, SyntaxNode, ast::AstNode};
 
 use super::Lost;
 use crate::database::ddl;
+use crate::database::lexer;
 use crate::database::model::*;
 use crate::stack::SqlIdent;
 use tree::{Loss, Parts, Take, clause, loss, start, tokens};
@@ -39,9 +40,7 @@ pub struct Imported {
 pub fn read(text: &str) -> Result<Imported, Vec<Lost>> {
     let text = text.replace("\r\n", "\n");
     let placed = |loss: Loss| {
-        let before = text.get(..loss.at).unwrap_or(&text);
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        let (line, column) = lexer::position(&text, loss.at);
         Lost { line, column, what: loss.what }
     };
     let (sql, mut losses) = session::without_commands(&text);
