@@ -10,6 +10,7 @@ use crate::diagnostic::{self, Code, Diagnostic};
 use crate::path;
 use crate::plan::{self, ProjectFiles};
 use crate::source::{self, Environment};
+use crate::stack::Host;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -72,19 +73,24 @@ fn list(all: &[Environment], format: Format) -> u8 {
         Format::Json => {
             let entries: Vec<Value> = all
                 .iter()
-                .map(|env| json!({ "name": env.name, "profile": profile(env), "domain": env.stack.domain }))
+                .map(|env| json!({ "name": env.name, "profile": profile(env), "domain": domain(env) }))
                 .collect();
             output::json(&json!({ "version": 1, "environments": entries }));
         }
         Format::Text => {
             let lines: String = all
                 .iter()
-                .map(|env| format!("{:<12} {:<8} {}\n", env.name.to_string(), profile(env), env.stack.domain))
+                .map(|env| format!("{:<12} {:<8} {}\n", env.name.to_string(), profile(env), domain(env)))
                 .collect();
             output::result(&lines);
         }
     }
     FINE
+}
+
+/// Where the environment answers; that of a local one is not what the stack says.
+fn domain(environment: &Environment) -> Host {
+    plan::resolve(&environment.name, &environment.stack, &ProjectFiles::default()).0.domain
 }
 
 fn find<'a>(all: &'a [Environment], name: &str) -> Result<&'a Environment, Vec<Diagnostic>> {

@@ -251,7 +251,10 @@ impl<'a> Run<'a> {
         }
         output::again(&store::foreign(&changes.changes));
         let counts = store::counts(&changes.changes);
-        let listed: Vec<String> = counts.iter().map(|(state, count)| format!("{count} {state}")).collect();
+        let mut listed: Vec<String> = counts.iter().map(|(state, count)| format!("{count} {state}")).collect();
+        if differs && !changes.changes.iter().any(|change| change.state.differs()) {
+            listed.push(format!("{MANIFEST} {}", if self.out.join(MANIFEST).exists() { "differs" } else { "missing" }));
+        }
         let end = match (self.check, differs) {
             (_, false) => "all up to date",
             (true, true) => "run `nself gen` to update",
@@ -307,7 +310,8 @@ impl<'a> Run<'a> {
         let mut counts = store::counts(&foreign);
         counts.insert(State::Same.name(), files);
         let result = document!({
-            "version": 1, "status": "same", "counts": counts, "files": store::states(&foreign), "diagnostics": findings,
+            "version": 1, "status": "same", "counts": counts, "rendered": 0, "files": store::states(&foreign),
+            "diagnostics": findings,
         });
         let mut remarks: String = findings.iter().map(|finding| output::render(finding, false)).collect();
         remarks.push_str(&store::foreign(&foreign));

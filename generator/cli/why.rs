@@ -71,7 +71,7 @@ fn explain(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
         vec![
             Diagnostic::error(Code::Foreign, FieldPath::root())
                 .message(message)
-                .hint("`nself graph` lists what is generated"),
+                .hint("`nself graph --of derivations` shows what is generated"),
         ]
     };
     let artifact =
@@ -79,7 +79,12 @@ fn explain(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
     let text = String::from_utf8_lossy(artifact.bytes().unwrap_or_default()).into_owned();
     let lines: Vec<&str> = text.lines().collect();
     if line.is_some_and(|line| line == 0 || line > lines.len()) {
-        return Err(unknown(format!("`{inside}` has {} lines", lines.len())));
+        let finding = Diagnostic::error(Code::Foreign, FieldPath::root());
+        return Err(vec![
+            finding
+                .message(format!("`{inside}` has no such line"))
+                .expected(format!("a number from 1 to {}", lines.len())),
+        ]);
     }
     let (environment, below) = inside.split_once('/').unwrap_or((&inside, ""));
     let planned = made.plans.iter().find(|planned| planned.plan.environment.as_str() == environment);

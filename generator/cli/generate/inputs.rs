@@ -12,6 +12,7 @@ use crate::lock::{self, Lock};
 use crate::path;
 use crate::plan::{ProjectFiles, bases, conf_d};
 use crate::source;
+use crate::stack::{Checked, ProjectPath};
 use crate::store::{self, Watch};
 
 impl Run<'_> {
@@ -24,6 +25,9 @@ impl Run<'_> {
     ) -> BTreeMap<String, Option<String>> {
         let stacks = environments.iter().map(|environment| &environment.stack);
         let builds = stacks.flat_map(|stack| stack.services.values().filter_map(|service| service.build.as_ref()));
+        // A path that was refused leads nowhere.
+        let usable = |path: &ProjectPath| ProjectPath::refusal(path.as_str()).is_none();
+        let builds = builds.filter(|build| usable(&build.context) && build.dockerfile.iter().all(usable));
         let names: BTreeSet<String> = builds.map(bases::dockerfile).collect();
         let mut files = BTreeMap::new();
         for name in names {
