@@ -136,10 +136,7 @@ impl<'a> Run<'a> {
     }
 
     fn fail(&self, findings: &[Diagnostic]) -> u8 {
-        match self.arguments.format {
-            Format::Json => output::json(&document!({ "version": 1, "status": "error", "diagnostics": findings })),
-            Format::Text => output::findings(findings),
-        }
+        output::failure(self.arguments.format, findings);
         FAILED
     }
 

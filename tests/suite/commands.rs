@@ -115,3 +115,57 @@ fn init_names_a_service_that_a_stack_can_have() {
     fails(&nself_in(case.path(), ["init"]), &["NS804", "error[NS804]: stack.ncl: it exists already"]);
     assert_eq!(tree(case.path()), before);
 }
+
+#[test]
+fn a_document_is_asked_for_and_given_also_of_failures() {
+    let case = stack(r#"{ project = "shop", domain = "shop.example.com", services.orders = { prot = 1 } }"#);
+    for arguments in [
+        ["gen", "--format", "json"].as_slice(),
+        &["check", "--format", "json"],
+        &["env", "list", "--format", "json"],
+        &["graph", "--format", "json"],
+        &["why", "deploy/local/compose.yaml", "--format", "json"],
+        &["image", "orders", "--format", "json"],
+        &["lock", "--check", "--format", "json"],
+        &["db", "status", "--format", "json"],
+        &["db", "lint", "--format", "json"],
+        &["verify", "--format", "json"],
+        &["publish", "oci://registry.example.com/a:1", "--format", "json"],
+    ] {
+        let ran = nself_in(case.path(), arguments);
+        let said: serde_json::Value =
+            serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{arguments:?}: {ran:?}"));
+        assert_eq!(
+            (ran.code, &said["status"], &said["version"]),
+            (2, &"error".into(), &1.into()),
+            "{arguments:?}: {ran:?}"
+        );
+        assert!(!said["diagnostics"].as_array().unwrap().is_empty() && ran.stderr.is_empty(), "{arguments:?}: {ran:?}");
+    }
+}
+
+#[test]
+fn a_hand_written_file_that_nginx_would_not_read_is_refused() {
+    let case = stack(SHOP);
+    let file = case.path().join("nginx/conf.d/own.conf");
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    fs::write(&file, "\u{FEFF}map $uri $own { default 1; }\n").unwrap();
+    fails(&nself_in(case.path(), ["gen"]), &["NS603", "nginx/conf.d/own.conf", "byte order mark"]);
+    // Control: with Windows line ends alone it is read.
+    fs::write(&file, "map $uri $own {\r\n  default 1;\r\n}\r\n").unwrap();
+    assert_eq!(nself_in(case.path(), ["gen"]).code, 0);
+}
+
+#[test]
+fn environments_are_shown_as_gen_makes_them() {
+    let case = crate::support::project(&crate::support::root().join("golden/database"));
+    assert_eq!(nself_in(case.path(), ["check"]).code, 1, "it is complete");
+    let ran = nself_in(case.path(), ["env", "show", "prod"]);
+    assert!(ran.code == 0 && ran.stdout.contains("\"migrations\": {"), "{ran:?}");
+    let ran = nself_in(case.path(), ["env", "diff", "staging", "prod"]);
+    assert!(ran.code == 1 && ran.stdout.contains("+  \"profile\": \"prod\""), "{ran:?}");
+    fails(
+        &nself_in(case.path(), ["env", "diff", "staging", "prd"]),
+        &["NS110", "`prd`", "one of local, prod, staging"],
+    );
+}

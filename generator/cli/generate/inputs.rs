@@ -78,14 +78,15 @@ impl Run<'_> {
             let portable =
                 shown.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c)) && !shown.starts_with('.');
             match fs::read_to_string(&path) {
-                Ok(text) if plain && portable && shown.ends_with(".conf") => {
+                // nginx takes a byte order mark for a part of the first directive.
+                Ok(text) if plain && portable && shown.ends_with(".conf") && !text.starts_with('\u{FEFF}') => {
                     inputs.push(Watch::File(path));
                     files.conf_d.insert(shown, text);
                 }
                 _ => findings.push(
                     Diagnostic::error(Code::ConfD, FieldPath::root())
                         .message(format!("{}/{shown} cannot be used", conf_d::FOLDER))
-                        .expected("plain UTF-8 files with names of letters, digits, `.`, `_` and `-` that end in .conf")
+                        .expected("plain UTF-8 files without a byte order mark, with names of letters, digits, `.`, `_` and `-` that end in .conf")
                         .at(Some(Span { file: format!("{}/{shown}", conf_d::FOLDER), line: 1, column: 1 })),
                 ),
             }
