@@ -10,6 +10,7 @@ use serde_json::json;
 use super::trail::{self, Trail};
 use super::{FAILED, FINE, FOUND, Format, StackArguments, generate, output};
 use crate::artifact::Digest;
+use crate::backend;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::source::Origins;
 use crate::store::{Cache, Generation, Record};
@@ -40,20 +41,6 @@ pub fn run(arguments: &Arguments) -> u8 {
         FAILED
     })
 }
-
-/// What each generator reads, for people.
-const READS: [(&str, &str); 7] = [
-    ("bake", "builds, and what the lock knows of their bases"),
-    ("compose", "the whole plan, and the digests of mounted files"),
-    (
-        "kubernetes",
-        "the part of the plan for clusters that concerns the service, or the whole one for what concerns all",
-    ),
-    ("migrations", "migrations"),
-    ("nginx", "edge, profile"),
-    ("postgres", "databases"),
-    ("summary", "the whole plan"),
-];
 
 fn explain(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
     let said = arguments.path.as_deref().unwrap_or_default();
@@ -93,7 +80,7 @@ fn explain(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
         best(&planned.origins, &candidates)
     });
     let (field, span) = place.unwrap_or((FieldPath::root(), None));
-    let reads = READS.iter().find(|(name, _)| *name == artifact.generator).map_or("", |(_, reads)| *reads);
+    let reads = backend::reads(artifact.generator);
     let on_disk = std::fs::read(out.join(&inside)).ok();
     let edited = on_disk.as_ref().is_some_and(|bytes| Digest::of(bytes) != artifact.digest());
     match arguments.format {
