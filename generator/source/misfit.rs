@@ -84,6 +84,7 @@ fn range(expected: &str) -> String {
         "a sequence" => "an array".into(),
         "a map" => "a record".into(),
         other if other.starts_with("struct ") => "a record".into(),
+        "a nonzero u16" => "a whole number from 1 to 65535".into(),
         "u8" => "a whole number from 0 to 255".into(),
         "u16" => "a whole number from 0 to 65535".into(),
         "u32" => "a whole number from 0 to 4294967295".into(),

@@ -190,10 +190,43 @@ fn a_layer_holds_parts_and_takes_away() {
     assert_eq!(ran.code, 2);
     for finding in [
         "error[NS104]: `path` is missing\n  --> stack.ncl:3:68 (services.postgres.volumes.other)\n   = in: prod\n",
-        "error[NS103]: this is text\n  --> stack.ncl:3:97 (services.orders.port)\n   = in: prod\n   = expected: a whole number from 0 to 65535\n",
+        "error[NS103]: this is text\n  --> stack.ncl:3:97 (services.orders.port)\n   = in: prod\n   = expected: a whole number from 1 to 65535\n",
         "error[NS307]: `orders` has neither an image nor a build folder",
     ] {
         assert!(ran.stderr.contains(finding), "{finding}\nin {}", ran.stderr);
+    }
+    // Ranges hold in a layer as they do above it.
+    let ranges = [
+        ("services.orders.port", "0", "65535"),
+        ("services.orders.ports.admin", "70000", "65535"),
+        ("services.orders.replicas", "0", "65535"),
+        ("services.orders.publish.http.port", "0", "65535"),
+        ("services.orders.health.retries", "0", "65535"),
+        ("services.orders.autoscale.cpu", "101", "100"),
+        ("services.orders.autoscale.memory", "0", "100"),
+        ("services.orders.secrets.pin.random", "0", "65535"),
+        ("frontends.web.port", "0", "65535"),
+        ("edge.connections", "0", "65535"),
+        ("kubernetes.node_ports.http", "0", "65535"),
+    ];
+    let fields = |layer: &str| -> String {
+        ranges.iter().map(|(path, value, _)| format!("{layer}{path} = {value},\n")).collect()
+    };
+    for layer in ["", "environments.prod."] {
+        let case = crate::support::stack(&format!(
+            "{{ project = \"shop\", domain = \"shop.example.com\",\n\
+             services.orders = {{ image = \"a/orders:1\", autoscale = {{ min = 1, max = 2 }} }},\n{}}}",
+            fields(layer)
+        ));
+        let ran = nself_in(case.path(), ["gen"]);
+        assert_eq!(ran.code, 2);
+        for (line, (path, _, most)) in ranges.iter().enumerate() {
+            let place = format!("--> stack.ncl:{}:", line + 4);
+            let said = |found: &str| {
+                [place.as_str(), "NS107", path, &format!("from 1 to {most}\n")].iter().all(|part| found.contains(part))
+            };
+            assert!(ran.stderr.split("\n\n").any(|found| said(&format!("{found}\n"))), "{layer}{path}: {}", ran.stderr);
+        }
     }
 }
 
