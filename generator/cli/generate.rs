@@ -152,6 +152,7 @@ impl<'a> Run<'a> {
         let mut findings = loaded.findings;
         let mut files = self.project_files(inputs, &mut findings);
         files.dockerfiles = self.dockerfiles(&loaded.environments, inputs, &mut findings);
+        self.mounts(&loaded.environments, inputs, &mut findings);
         self.databases(&loaded.environments, &mut files, inputs)?;
         let selected = self.selection(&loaded.environments, &mut findings);
         let refused = findings.iter().any(Diagnostic::is_error);
@@ -246,6 +247,7 @@ impl<'a> Run<'a> {
         if self.check {
             output::result(&store::diff(&changes.changes));
         }
+        output::again(&store::converted(&changes.changes));
         output::again(&store::foreign(&changes.changes));
         let counts = store::counts(&changes.changes);
         let mut listed: Vec<String> = counts.iter().map(|(state, count)| format!("{count} {state}")).collect();

@@ -32,6 +32,8 @@ pub fn of(error: &Error) -> Option<Advice> {
                 message: format!("`{name}` is not defined"),
                 hint: match name.label() {
                     "nself" => "let the file begin with `let nself = import \"nself/main.ncl\" in`".into(),
+                    "True" | "False" | "yes" | "no" | "on" | "off" => "it is `true` or `false`".into(),
+                    "None" | "nil" | "undefined" => "it is `null`".into(),
                     _ => "text stands in double quotes".into(),
                 },
                 ..Advice::default()
@@ -141,5 +143,5 @@ pub fn syntax(source: &str, at: usize, message: &str) -> (Option<&'static str>, 
     if message == "invalid contract expression" {
         return (None, "a field is written `name = value`; what follows `:` or `|` is a contract");
     }
-    (None, "look just before this place: a `,` between fields or a closing bracket may be missing")
+    (None, "look just before this place: a `,` between fields, a closing bracket or a quote may be missing")
 }

@@ -77,6 +77,49 @@ fn a_missing_manifest_is_named() {
 }
 
 #[test]
+fn a_mount_without_a_source_is_a_warning_until_it_is_there() {
+    let case = stack(
+        r#"{ project = "shop", domain = "shop.example.com",
+             services.orders = { image = "a/b:1", mounts = [{ source = "static", target = "/srv" }] } }"#,
+    );
+    let warned = |ran: &Ran| ran.stderr.contains("warning[NS312]: there is no `static` beside");
+    let place = "--> stack.ncl:3:72 (services.orders.mounts[0].source)\n   = in: local, prod, staging\n";
+    let first = nself_in(case.path(), ["gen"]);
+    assert!(first.code == 0 && warned(&first) && first.stderr.contains(place), "{}", first.stderr);
+    assert!(warned(&nself_in(case.path(), ["gen"])), "a warm run says it too");
+    fs::create_dir(case.path().join("static")).unwrap();
+    let there = nself_in(case.path(), ["gen"]);
+    assert!(there.code == 0 && !warned(&there), "{}", there.stderr);
+}
+
+#[test]
+fn line_ends_that_git_rewrote_are_called_that() {
+    let case = stack(SHOP);
+    assert_eq!(nself_in(case.path(), ["gen"]).code, 0);
+    let file = case.path().join("deploy/local/compose.yaml");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replace('\n', "\r\n")).unwrap();
+    let ran = nself_in(case.path(), ["check"]);
+    assert!(
+        ran.code == 1
+            && ran.stderr.contains("hand-edited: 1 only by line ends of Windows")
+            && ran.stderr.contains("-text"),
+        "{}",
+        ran.stderr
+    );
+    fails(
+        &nself_in(case.path(), ["gen"]),
+        &["NS801", "local/compose.yaml has line ends of Windows", "core.autocrlf", "--force"],
+    );
+    // Control: an edit is an edit.
+    fs::write(&file, text.replace('\n', "\r\n") + "# mine\r\n").unwrap();
+    fails(&nself_in(case.path(), ["gen"]), &["NS801", "local/compose.yaml was edited by hand"]);
+    assert!(!nself_in(case.path(), ["check"]).stderr.contains("Windows"));
+    assert_eq!(nself_in(case.path(), ["gen", "--force"]).code, 0);
+    assert_eq!(fs::read_to_string(&file).unwrap(), text);
+}
+
+#[test]
 fn a_line_that_is_not_there_is_refused_with_the_lines_that_are() {
     let case = stack(SHOP);
     let compose = "deploy/local/compose.yaml";

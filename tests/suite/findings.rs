@@ -161,6 +161,12 @@ fn slips_are_told_with_their_fix() {
             "there is no `rediss` here",
             "did you mean `redis`?",
         ),
+        (
+            "services.aa.egress = yes,",
+            "NS003 stack.ncl:3:22 services.aa.egress",
+            "`yes` is not defined",
+            "`true` or `false`",
+        ),
         ("services.redis = redis,", "NS003 stack.ncl:3:18 services.redis", "`redis` is not defined", "double quotes"),
         (
             "services.aa = nself.templates.express { port = 1 },",

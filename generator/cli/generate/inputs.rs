@@ -53,6 +53,35 @@ impl Run<'_> {
         files
     }
 
+    /// What services mount of the project, as far as it is not there.
+    pub(super) fn mounts(
+        &self,
+        environments: &[source::Environment],
+        inputs: &mut Vec<Watch>,
+        findings: &mut Vec<Diagnostic>,
+    ) {
+        for environment in environments {
+            let services = environment.stack.services.iter().filter(|(_, service)| service.enabled != Some(false));
+            for (name, service) in services {
+                for (i, mount) in service.mounts.iter().enumerate() {
+                    let source = self.project.join(mount.source.as_str());
+                    if ProjectPath::refusal(mount.source.as_str()).is_some() || source.exists() {
+                        continue;
+                    }
+                    inputs.push(Watch::Absent(source));
+                    let path = path!("services", name, "mounts").index(i).key("source");
+                    let mut finding = Diagnostic::warning(Code::NoSource, path)
+                        .message(format!("there is no `{}` beside the stack file", mount.source))
+                        .expected("a file or folder of the project")
+                        .hint("make it: a container that mounts it does not start without");
+                    environment.origins.locate(&mut finding);
+                    finding.environments = vec![environment.name.to_string()];
+                    findings.push(finding);
+                }
+            }
+        }
+    }
+
     /// Hand-written nginx files, and the way from an environment's folder back to the project.
     pub(super) fn project_files(&self, inputs: &mut Vec<Watch>, findings: &mut Vec<Diagnostic>) -> ProjectFiles {
         let mut files = ProjectFiles { project_folder: way_back(&self.out, &self.project), ..ProjectFiles::default() };
