@@ -79,8 +79,9 @@ impl Lock {
             return Err(damaged(format!(":{line}: the conflict of a merge is not resolved"), hint));
         }
         let restore = "restore it from version control, or delete it and run `nself lock`";
-        let stored: Stored = serde_json::from_slice(text)
-            .map_err(|error| damaged(format!(":{}: {}", error.line(), without_place(&error)), restore))?;
+        let stored: Stored = serde_json::from_slice(text).map_err(|error| {
+            damaged(format!(":{}:{}: {}", error.line(), error.column().max(1), without_place(&error)), restore)
+        })?;
         if stored.version != VERSION {
             let why = format!(": version {} is not version {VERSION}", stored.version);
             return Err(damaged(why, "use the release of nself that wrote it"));
@@ -156,7 +157,7 @@ mod tests {
     fn damaged_locks_say_where() {
         let good = String::from_utf8(lock().to_bytes()).unwrap();
         for (bad, place) in [
-            ("".to_owned(), "nself.lock:1:0: "),
+            ("".to_owned(), "nself.lock:1:1: "),
             (good[..good.len() / 2].to_owned(), "nself.lock:4:"),
             (good.replace("\"version\": 1", "\"version\": 2"), "version 2"),
             (good.replace("redis:7.4", "redis"), "is not the full name"),

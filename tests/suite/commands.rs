@@ -51,7 +51,7 @@ fn a_lock_of_another_kind_is_called_that() {
     let gen_ = || nself_in(case.path(), ["gen"]);
     fs::write(&lock, "{\n  \"version\": 1,\n").unwrap();
     let ran = gen_();
-    fails(&ran, &["NS806", "nself.lock:3: EOF"]);
+    fails(&ran, &["NS806", "nself.lock:3:1: EOF"]);
     assert!(!ran.stderr.contains("at line"), "{}", ran.stderr);
     fs::remove_file(&lock).unwrap();
     fs::create_dir(&lock).unwrap();
