@@ -115,7 +115,7 @@ codes! {
     OpenCors "NS503" "any origin may call the API"
         "`*` lets every web site call the API with the visitor's cookies. Name the origins."
     PlainSecret "NS504" "a secret written as plain text"
-        "A variable that holds a credential takes a reference (`nself.secret \"name\"`), never a value: generated files are committed."
+        "A variable that holds a credential takes a reference (`nself.secret \"name\"`), never a value: generated files are committed. Keys and tokens of a published form (GitHub, GitLab, AWS, Google, Slack, Stripe, npm, OpenAI, Anthropic, PEM, JWT) and URLs with a password are recognised in every field. One that has been committed is in the history: let its issuer revoke it."
     WeakSecret "NS505" "a secret that can be guessed"
         "Generated secrets have at least 128 bits; given ones at least the length their consumer asks for and none of the well-known defaults."
     SharedSecret "NS506" "one secret in two environments"

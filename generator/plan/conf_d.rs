@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::Site;
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Related, Span};
+use crate::stack::pasted;
 
 /// Where files of the user live, relative to the project.
 pub const FOLDER: &str = "nginx/conf.d";
@@ -18,8 +19,8 @@ struct Word {
     quoted: bool,
 }
 
-/// Refuses server names that the stack generates, names that two files share, and files that do not parse:
-/// NS206 and NS603, at the file's own lines.
+/// Refuses server names that the stack generates, names that two files share, files that do not parse, and secrets:
+/// NS206, NS603 and NS504, at the file's own lines.
 pub fn check(sites: &BTreeMap<String, Site>, files: &BTreeMap<String, String>, findings: &mut Vec<Diagnostic>) {
     let mut taken: BTreeMap<String, Option<Span>> = BTreeMap::new();
     for host in sites.values().flat_map(|site| &site.hosts) {
@@ -27,6 +28,7 @@ pub fn check(sites: &BTreeMap<String, Site>, files: &BTreeMap<String, String>, f
     }
     for (name, text) in files {
         let file = format!("{FOLDER}/{name}");
+        secrets(&file, text, findings);
         let words = match words(text) {
             Ok(words) => words,
             Err((line, column, reason)) => {
@@ -54,6 +56,27 @@ pub fn check(sites: &BTreeMap<String, Site>, files: &BTreeMap<String, String>, f
             }
             findings.push(finding);
         }
+    }
+}
+
+/// What shows by its form, in comments too: the file is copied as it is.
+fn secrets(file: &str, text: &str, findings: &mut Vec<Diagnostic>) {
+    for (at, what) in pasted::all(text) {
+        let before = &text[..at];
+        let line = before.rsplit('\n').next().unwrap_or(before);
+        let count = |n: usize| u32::try_from(n + 1).unwrap_or(u32::MAX);
+        let span = Span {
+            file: file.to_owned(),
+            line: count(before.matches('\n').count()),
+            column: count(line.chars().count()),
+        };
+        findings.push(
+            Diagnostic::error(Code::PlainSecret, FieldPath::root())
+                .message(format!("{what} is written here as plain text"))
+                .expected("a file that is mounted")
+                .hint("`services.nginx.secret_files = [\"name\"]` mounts it, and `include /run/secrets/name;` reads directives from it")
+                .at(Some(span)),
+        );
     }
 }
 

@@ -56,7 +56,7 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
     for (service_name, member) in &members {
         let mut env = BTreeMap::new();
         let fields = [("env", &member.service.env), ("extra_env", &member.service.extra_env)];
-        for (field, variable, value) in
+        for (field, variable, said) in
             fields.iter().flat_map(|(field, all)| all.iter().map(move |(k, v)| (field, k, v)))
         {
             let path = member.path.key(*field).key(variable.as_str());
@@ -69,14 +69,14 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
                 members: &members,
                 addresses: &addresses,
             };
-            let value = match scope.value(value, &path) {
+            let value = match scope.value(said, &path) {
                 Ok(value) => value,
                 Err(finding) => {
                     findings.push(finding);
                     continue;
                 }
             };
-            rules::variable(profile, member, variable, &value, &path, &mut findings);
+            rules::variable(profile, member, (variable, said), &value, &path, &mut findings);
             let known = match &value {
                 Value::Secret(secret) => secrets.use_variable(secret, service_name, &path, &mut findings),
                 Value::Text(_) => true,

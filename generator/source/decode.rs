@@ -74,7 +74,7 @@ struct Place<'p> {
 }
 
 #[derive(Clone, Copy)]
-pub enum Step<'p> {
+pub(super) enum Step<'p> {
     Key(&'p str),
     Index(usize),
 }

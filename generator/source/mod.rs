@@ -15,6 +15,7 @@ pub mod library;
 mod misfit;
 mod node;
 mod origins;
+mod pasted;
 mod places;
 
 use std::path::{Path, PathBuf};
@@ -140,6 +141,11 @@ fn read(mut document: Document, stack: String) -> Result<Loaded, Vec<Diagnostic>
         whole.locate(finding);
         // A finding without a place belongs to the file as a whole.
         finding.span.get_or_insert_with(|| Span { file: stack.clone(), line: 1, column: 1 });
+    }
+    for Found { mut finding, key } in pasted::check(&whole.root).into_iter().filter(|_| is_stack) {
+        finding.span = whole.user_span(key);
+        whole.locate(&mut finding);
+        findings.push(finding);
     }
     let decoded = parallel::each(trees.values(), decode::decode::<Stack>);
     let mut environments = Vec::new();

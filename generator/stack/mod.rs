@@ -7,6 +7,7 @@ pub mod edge;
 pub mod env;
 pub mod health;
 pub mod kubernetes;
+pub mod pasted;
 pub mod ranged;
 pub mod route;
 pub mod secret;

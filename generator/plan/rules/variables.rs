@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::plan::Value;
 use crate::plan::members::Member;
-use crate::stack::{Profile, VariableName};
+use crate::stack::{EnvValue, Profile, Reference, VariableName, pasted};
 use crate::words;
 
 /// Names per image, and names that look right and do nothing; data of stdlib/.
@@ -40,21 +40,24 @@ const DEVELOPMENT: [(&str, &str); 7] = [
     ("NODE_ENV", "development"),
 ];
 
-/// Checks one resolved variable.
+/// Checks one variable: what was said, and what it comes to.
 pub fn variable(
     profile: Profile,
     member: &Member,
-    name: &VariableName,
+    (name, said): (&VariableName, &EnvValue),
     value: &Value,
     path: &FieldPath,
     findings: &mut Vec<Diagnostic>,
 ) {
     unknown(member, name, path, findings);
     let Value::Text(text) = value else { return };
-    if is_credential(name.as_str()) && !text.is_empty() || has_password(text) {
+    // Texts that show by their form are reported where they are read; joined ones show only here.
+    let joined = pasted::find(text);
+    if !is_told(said) && (joined.is_some() || is_credential(name.as_str()) && !text.is_empty()) {
+        let what = joined.unwrap_or("a credential");
         findings.push(
             Diagnostic::error(Code::PlainSecret, path.clone())
-                .message(format!("`{name}` holds a credential as plain text"))
+                .message(format!("`{name}` holds {what} as plain text"))
                 .expected("a reference to a secret")
                 .hint(
                     "`nself.secret \"name\"`, with `secrets.name = nself.random 43` or `nself.external \"what it is\"`",
@@ -82,6 +85,18 @@ pub fn variable(
                 .expected("a list of origins such as `https://*.example.com`")
                 .hint("`nself.join [\"https://*.\", nself.domain]`"),
         );
+    }
+}
+
+/// Whether a text of the value shows by itself what it is.
+fn is_told(said: &EnvValue) -> bool {
+    match said {
+        EnvValue::Text(text) => pasted::find(text.as_str()).is_some(),
+        EnvValue::Reference(Reference::Join(parts)) => parts.iter().any(is_told),
+        EnvValue::Reference(Reference::ByProfile(values)) => {
+            [&values.local, &values.staging, &values.prod].into_iter().any(is_told)
+        }
+        EnvValue::Reference(_) => false,
     }
 }
 
@@ -126,7 +141,7 @@ pub fn arguments(member: &Member, findings: &mut Vec<Diagnostic>) {
             let flag = CREDENTIAL_FLAGS
                 .iter()
                 .any(|flag| word.as_str().starts_with(&format!("{flag}=")) || *flag == word.as_str());
-            if flag || has_password(word.as_str()) {
+            if flag && pasted::find(word.as_str()).is_none() {
                 let path =
                     if field == "health" { member.path.key("health").key("exec") } else { member.path.key(field) };
                 findings.push(
@@ -155,14 +170,6 @@ fn is_credential(name: &str) -> bool {
     }
 }
 
-/// A URL with a password in it.
-pub fn has_password(text: &str) -> bool {
-    text.split("://").skip(1).any(|rest| {
-        let authority = rest.split(['/', '?', '#', ' ']).next().unwrap_or(rest);
-        authority.rsplit_once('@').is_some_and(|(user, _)| user.contains(':'))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,7 +194,5 @@ mod tests {
         ] {
             assert!(!is_credential(name), "{name}");
         }
-        assert!(has_password("postgres://user:pa@ss@db/x"));
-        assert!(!has_password("https://example.com/a@b:c"));
     }
 }
