@@ -74,6 +74,8 @@ codes! {
         "A database has one owner and a login role belongs to one service."
     ServerNameTaken "NS206" "a hand-written server shadows a generated one"
         "nginx keeps the first of two servers with one name and only warns. A file in nginx/conf.d may add servers, never repeat a generated server_name."
+    MountTaken "NS207" "two mounts at one path"
+        "A container has one thing at each path. Engines keep one of two mounts without a word, so that data goes to another place than it was sent to; a cluster refuses the pod. A mount below another one is in order, except below generated files, which are read-only."
     UnknownDependency "NS301" "a dependency does not exist"
         "depends_on and references name services of the same stack."
     DependencyCycle "NS302" "services wait for each other"

@@ -19,6 +19,7 @@ mod rules;
 mod secrets;
 mod servers;
 pub mod summary;
+mod targets;
 mod values;
 mod volumes;
 

@@ -7,7 +7,7 @@ use super::members::{ACME, DATABASE, EDGE, Member, known, members, tls_mode};
 use super::{Check, Cluster, ConfigMount, Health, Plan, Publish, Service, Value};
 use super::{
     addresses::Addresses, bases, databases, definitions, graphql, migrations, order, routes, rules, secrets::Secrets,
-    servers, volumes,
+    servers, targets, volumes,
 };
 use crate::database::history::Files;
 use crate::diagnostic::Diagnostic;
@@ -101,6 +101,7 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
         service.secret_files = secrets.files_of(name);
     }
     let volumes = volumes::plan(&members, &mut services, &mut findings);
+    targets::check(&members, &services, &mut findings);
     for service in services.values_mut() {
         service.image = service.image.as_ref().map(|image| files.lock.pin(image));
         if let Some(base) = service.layout.as_mut().and_then(|layout| layout.base.as_mut()) {

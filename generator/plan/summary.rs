@@ -64,7 +64,8 @@ struct HealthEntry<'a> {
     waits_for: Vec<&'a ServiceName>,
 }
 
-/// The summaries of one environment and the ignore file that keeps secrets out of version control.
+/// The summaries of one environment, the ignore file that keeps secrets out of version control, and the attributes that
+/// keep what is in it as it is.
 ///
 /// # Errors
 /// NS901 when two of them claim one path.
@@ -90,6 +91,8 @@ pub fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
     files.add("summary", "secrets.json", json::to_pretty(&secrets))?;
     files.add("summary", "health.json", json::to_pretty(&health))?;
     files.add("summary", ".gitignore", "/.env\n/secrets/\n")?;
+    // The manifest records the bytes: no checkout gives them the line ends of its machine.
+    files.add("summary", ".gitattributes", "* -text\n")?;
     Ok(files)
 }
 

@@ -1,8 +1,10 @@
 //! What commands answer when they are given what they cannot use: code, words, exit code, nothing half-done.
 
 use std::fs;
+use std::path::Path;
+use std::process::Command;
 
-use crate::support::{Ran, nself_in, stack, tree};
+use crate::support::{Ran, nself_in, run, stack, tree};
 
 const SHOP: &str = r#"{ project = "shop", domain = "shop.example.com", services.orders = { image = "a/orders:1" } }"#;
 
@@ -117,6 +119,32 @@ fn line_ends_that_git_rewrote_are_called_that() {
     assert!(!nself_in(case.path(), ["check"]).stderr.contains("Windows"));
     assert_eq!(nself_in(case.path(), ["gen", "--force"]).code, 0);
     assert_eq!(fs::read_to_string(&file).unwrap(), text);
+}
+
+/// git on Windows, or set up as there, gives a checkout other line ends; the attributes beside the files forbid it.
+#[test]
+fn a_checkout_leaves_the_line_ends_of_an_environment() {
+    let case = stack(SHOP);
+    assert_eq!(nself_in(case.path(), ["gen"]).code, 0);
+    let git = |folder: &Path, arguments: &[&str]| {
+        let who = ["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "core.autocrlf=true"];
+        let ran = run(Command::new("git").args(who).args(arguments).current_dir(folder));
+        assert_eq!(ran.code, 0, "{arguments:?}: {}", ran.stderr);
+    };
+    fs::write(case.path().join("other.txt"), "a\nb\n").unwrap();
+    for arguments in [&["init", "-q"][..], &["add", "stack.ncl", "deploy", "other.txt"], &["commit", "-qm", "one"]] {
+        git(case.path(), arguments);
+    }
+    let elsewhere = tempfile::tempdir().unwrap();
+    git(elsewhere.path(), &["clone", "-q", &case.path().display().to_string(), "copy"]);
+    let copy = elsewhere.path().join("copy");
+    for environment in ["local", "staging", "prod"] {
+        let files = tree(&copy.join("deploy").join(environment));
+        assert!(files.len() > 10 && files == tree(&case.path().join("deploy").join(environment)), "{environment}");
+    }
+    assert_eq!(fs::read_to_string(copy.join("other.txt")).unwrap(), "a\r\nb\r\n", "control: git does rewrite");
+    assert_eq!(nself_in(&copy, ["gen"]).code, 0);
+    assert_eq!(nself_in(&copy, ["check"]).code, 0);
 }
 
 #[test]
