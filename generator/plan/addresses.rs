@@ -83,12 +83,22 @@ impl Addresses {
                 domains.map(|domain| format!("{label}.{domain}")).collect()
             }
             (None, Some(host)) => vec![host.to_string()],
-            _ => {
-                findings.push(
-                    Diagnostic::error(Code::BadValue, path)
-                        .message("a route has exactly one of `subdomain` and `host`")
-                        .expected("`subdomain = \"api\"`, below the domain of the environment, or `host = \"api.example.com\"`"),
+            (subdomain, _) => {
+                let frontend = path.starts_with(&path!("frontends"));
+                let finding = Diagnostic::error(Code::BadValue, path).expected(
+                    "`subdomain = \"api\"`, below the domain of the environment, or `host = \"api.example.com\"`",
                 );
+                findings.push(match subdomain {
+                    Some(_) => finding
+                        .message("a route has exactly one of `subdomain` and `host`, this one has both")
+                        .hint("remove one of them; another `routes.<name>` may have it"),
+                    None if frontend && *route == Route::default() => finding
+                        .message(format!("`{owner}` has no route, so no browser reaches it"))
+                        .hint(format!("give it one: `route.subdomain = \"{owner}\"`")),
+                    None => finding
+                        .message("a route has exactly one of `subdomain` and `host`, this one has neither")
+                        .hint(format!("add one: `subdomain = \"{owner}\"`")),
+                });
                 return;
             }
         };

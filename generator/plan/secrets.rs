@@ -9,6 +9,7 @@ use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
 use crate::stack::secret::Encoding;
 use crate::stack::{self, Checked, SecretName, ServiceName, Stack, TemplatePart, Text, TlsMode};
+use crate::words;
 
 /// Characters of a generated password: 62^43 is more than 2^256.
 const LENGTH: u16 = 43;
@@ -17,15 +18,31 @@ const FEWEST: u16 = 22;
 pub const CERTIFICATE: &str = "tls_certificate";
 pub const CERTIFICATE_KEY: &str = "tls_key";
 
+/// Secrets that services of the library make, with the service.
+const MAKERS: [(&str, &str); 7] = [
+    ("meili_master_key", "meilisearch"),
+    ("minio_root_password", "minio"),
+    ("minio_root_user", "minio"),
+    ("redis_conf", "redis"),
+    ("redis_password", "redis"),
+    ("redis_url", "redis"),
+    ("replication_password", "postgres-replica"),
+];
+
 /// The secrets while the plan is made.
 pub struct Secrets {
     all: BTreeMap<SecretName, Secret>,
+    /// Those of services that are no part of the environment, with the service.
+    absent: BTreeMap<SecretName, ServiceName>,
 }
 
 impl Secrets {
     /// Collects what the stack, its services and the database roles declare.
     pub fn new(stack: &Stack, members: &Members, roles: &Roles, findings: &mut Vec<Diagnostic>) -> Self {
-        let mut secrets = Secrets { all: BTreeMap::new() };
+        let gone = stack.services.iter().filter(|(name, _)| !members.contains_key(*name));
+        let absent =
+            gone.flat_map(|(name, service)| service.secrets.keys().map(|secret| (secret.clone(), name.clone())));
+        let mut secrets = Secrets { all: BTreeMap::new(), absent: absent.collect() };
         let mut declared: BTreeMap<SecretName, FieldPath> = BTreeMap::new();
         let own = stack.secrets.iter().map(|(name, secret)| (name, secret, path!("secrets", name)));
         let services = members.values().flat_map(|member| {
@@ -107,7 +124,21 @@ impl Secrets {
             } else {
                 format!("one of {}", names.join(", "))
             })
-            .hint(format!("declare it: `secrets.{name} = nself.random 43`, or `nself.external \"what it is\"`"))
+            .hint(self.way_to(name))
+    }
+
+    /// How the secret comes to be there.
+    fn way_to(&self, name: &SecretName) -> String {
+        if let Some(service) = self.absent.get(name) {
+            return format!("`{service}` makes it, and is no part of this environment");
+        }
+        if let Some((_, service)) = MAKERS.iter().find(|(secret, _)| *secret == name.as_str()) {
+            return format!("`{service}` makes it: `services.{service} = nself.services.{service}`");
+        }
+        match words::nearest(name.as_str(), self.all.keys().map(SecretName::as_str)) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("declare it: `secrets.{name} = nself.random 43`, or `nself.external \"what it is\"`"),
+        }
     }
 
     /// Notes that a service takes the secret as a variable; false when it does not exist.
@@ -231,6 +262,21 @@ fn recipe(secret: &stack::Secret, path: &FieldPath, findings: &mut Vec<Diagnosti
                     .expected("`nself.random 43`, `nself.template […]` or `nself.external \"what it is\"`"),
             );
             Recipe::Random { length: LENGTH }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn services_of_the_library_make_what_is_said_of_them() {
+        for (secret, service) in MAKERS {
+            let file = format!("{}/stdlib/services/{service}.ncl", env!("CARGO_MANIFEST_DIR"));
+            let text = std::fs::read_to_string(&file).unwrap_or_default();
+            let (_, declared) = text.split_once("secret").unwrap_or_default();
+            assert!(declared.contains(secret), "{file}: {secret}");
         }
     }
 }

@@ -7,6 +7,7 @@ use super::servers::{self, Way};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::stack::env::{Scheme, ServiceAddress, StackValue};
 use crate::stack::{EnvValue, EnvironmentName, Profile, Reference, ServiceName, SqlIdent, Stack, VariableName};
+use crate::words;
 
 /// Whose references are resolved, and against what.
 pub struct Scope<'a> {
@@ -84,10 +85,12 @@ impl Scope<'_> {
             return Ok(Value::Secret(way.url_secret(of, uses)));
         }
         let known: Vec<&str> = member.service.databases.keys().map(SqlIdent::as_str).collect();
+        let near = words::nearest(uses.as_str(), known.iter().copied());
+        let declare = || format!("declare it: `databases.{uses} = {{}}`");
         Err(Diagnostic::error(Code::UnknownDatabase, path.key(way.word()))
             .message(format!("the service has no database entry `{uses}`"))
             .expected(if known.is_empty() { "an entry of the service's `databases`".into() } else { known.join(", ") })
-            .hint(format!("declare it: `databases.{uses} = {{}}`")))
+            .hint(near.map_or_else(declare, |near| format!("did you mean `{near}`?"))))
     }
 }
 

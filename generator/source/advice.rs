@@ -115,8 +115,15 @@ pub fn kind(value: &NickelValue) -> Option<&'static str> {
 /// How to write what is expected in place of what was found.
 pub fn instead(found: &str, expected: &str) -> &'static str {
     match (found, expected) {
-        ("a number" | "true or false" | "a tag", "text") => "text stands in double quotes",
-        ("text", "a number" | "true or false") => "remove the quotes",
+        ("a number" | "a fraction" | "true or false" | "a tag", expected) if expected.starts_with("text") => {
+            "text stands in double quotes"
+        }
+        ("text", expected)
+            if expected == "true or false"
+                || ["a number", "a whole number"].iter().any(|number| expected.starts_with(number)) =>
+        {
+            "remove the quotes"
+        }
         ("text", expected) if expected.starts_with("an array") => "put it into brackets: `[\"…\"]`",
         ("an array", "a record") => "give each a name: `{ name = … }`",
         ("a function", _) => "it takes arguments: `nself.secret \"name\"`",

@@ -138,8 +138,8 @@ impl<'a> Decoder<'a, '_> {
         // What is missing because it was left out has been reported, and so has what fails again.
         let reported = left_out.contains(&path) || (misfit.code == Code::MissingField && left_out.hold_child_of(&path));
         if !reported {
-            let finding =
-                Diagnostic::error(misfit.code, path.clone()).message(misfit.message).expected(misfit.expected);
+            let finding = Diagnostic::error(misfit.code, path.clone());
+            let finding = finding.message(misfit.message).expected(misfit.expected).hint(misfit.hint);
             self.account.kept.borrow_mut().push(Found { finding, key: None });
         }
         if path == here || !path.starts_with(&here) || !left_out.insert(path) {
@@ -286,6 +286,7 @@ impl<'de> de::Deserializer<'de> for Decoder<'de, '_> {
                 code: Code::WrongType,
                 message: "the value has the wrong form".into(),
                 expected: format!("one of {}", variants.join(", ")),
+                hint: "",
                 path: None,
             }),
         }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::de;
 
+use super::advice;
 use crate::diagnostic::{Code, FieldPath};
 
 /// Why a value does not fit.
@@ -12,6 +13,7 @@ pub struct Misfit {
     pub code: Code,
     pub message: String,
     pub expected: String,
+    pub hint: &'static str,
     /// Where, once the decoder has told.
     pub path: Option<FieldPath>,
 }
@@ -24,41 +26,47 @@ impl fmt::Display for Misfit {
 
 impl std::error::Error for Misfit {}
 
+impl Misfit {
+    fn new(code: Code, message: String, expected: String) -> Self {
+        Misfit { code, message, expected, hint: "", path: None }
+    }
+}
+
 impl de::Error for Misfit {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        Misfit { code: Code::BadValue, message: message.to_string(), expected: String::new(), path: None }
+        Misfit::new(Code::BadValue, message.to_string(), String::new())
     }
 
     fn invalid_type(found: de::Unexpected, expected: &dyn de::Expected) -> Self {
-        Misfit {
-            code: Code::WrongType,
-            message: format!("this is {}", kind(&found)),
-            expected: range(&expected.to_string()),
-            path: None,
-        }
+        let expected = range(&expected.to_string());
+        let hint = match &found {
+            // Quotes alone are wrong only where the rest is right.
+            de::Unexpected::Str(text) if !fits(text, &expected) && !expected.starts_with("an array") => "",
+            _ => advice::instead(kind(&found), &expected),
+        };
+        Misfit { hint, ..Misfit::new(Code::WrongType, format!("this is {}", kind(&found)), expected) }
     }
 
     fn invalid_value(_: de::Unexpected, expected: &dyn de::Expected) -> Self {
-        Misfit {
-            code: Code::OutOfRange,
-            message: "the value is out of range".into(),
-            expected: range(&expected.to_string()),
-            path: None,
-        }
+        Misfit::new(Code::OutOfRange, "the value is out of range".into(), range(&expected.to_string()))
     }
 
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
         let expected = format!("one of {}", expected.join(", "));
-        Misfit { code: Code::BadValue, message: format!("`{variant}` is not known here"), expected, path: None }
+        Misfit::new(Code::BadValue, format!("`{variant}` is not known here"), expected)
     }
 
     fn missing_field(field: &'static str) -> Self {
-        Misfit {
-            code: Code::MissingField,
-            message: format!("`{field}` is missing"),
-            expected: String::new(),
-            path: None,
-        }
+        Misfit::new(Code::MissingField, format!("`{field}` is missing"), String::new())
+    }
+}
+
+/// Whether a text would be what is expected without its quotes.
+fn fits(text: &str, expected: &str) -> bool {
+    match expected {
+        "true or false" => matches!(text, "true" | "false"),
+        expected if expected.starts_with("a whole number") => text.parse::<i64>().is_ok(),
+        _ => false,
     }
 }
 
@@ -88,6 +96,7 @@ fn range(expected: &str) -> String {
         "u8" => "a whole number from 0 to 255".into(),
         "u16" => "a whole number from 0 to 65535".into(),
         "u32" => "a whole number from 0 to 4294967295".into(),
+        "u64" | "i64" => "a whole number".into(),
         other => other.to_owned(),
     }
 }

@@ -38,6 +38,60 @@ fn a_path_that_is_refused_is_not_looked_for() {
     assert!(ran.stderr.contains("`x/Dockerfile`"), "{}", ran.stderr);
 }
 
+/// What is missing is told with the way to it.
+#[test]
+fn hints_lead_to_what_is_missing() {
+    let orders = |fields: &str| format!(r#"services.orders = {{ image = "a/b:1", {fields} }}"#);
+    for (fields, message, hint) in [
+        (
+            orders(r#"env.A = nself.secret "redis_url""#),
+            "no secret `redis_url`",
+            "`redis` makes it: `services.redis = nself.services.redis`",
+        ),
+        (
+            orders(r#"env.A = nself.secret "redis_url""#)
+                + ", services.redis = nself.services.redis & { only = ['staging] }",
+            "no secret `redis_url`",
+            "`redis` makes it, and is no part of this environment",
+        ),
+        (orders(r#"env.A = nself.secret "jwt_secrt""#), "no secret `jwt_secrt`", "did you mean `jwt_secret`?"),
+        (orders(r#"secret_files = ["stripe"]"#), "no secret `stripe`", "declare it: `secrets.stripe = "),
+        (
+            orders(r#"databases.main = {}, env.A = nself.database_url "mian""#),
+            "no database entry `mian`",
+            "did you mean `main`?",
+        ),
+        (
+            orders(r#"env.A = nself.database_url "main""#),
+            "no database entry `main`",
+            "declare it: `databases.main = {}`",
+        ),
+        (
+            "frontends.shop-web.port = 3001".to_owned(),
+            "`shop-web` has no route, so no browser reaches it",
+            "`route.subdomain = \"shop-web\"`",
+        ),
+        (
+            orders(r#"port = 8001, route.path = "/x""#),
+            "`subdomain` and `host`, this one has neither",
+            "`subdomain = \"orders\"`",
+        ),
+        (
+            orders(r#"port = 8001, route = { subdomain = "a", host = "a.b" }"#),
+            "`subdomain` and `host`, this one has both",
+            "remove one of them",
+        ),
+        (
+            r#"services.orders = { build.context = "x", port = 8001 }"#.to_owned(),
+            "there is no `x/Dockerfile`",
+            "NAME is one of bullmq, connect-go, express, fastapi, go-http, nestjs",
+        ),
+    ] {
+        let case = stack(&format!(r#"{{ project = "shop", domain = "shop.example.com", {fields} }}"#));
+        fails(&nself_in(case.path(), ["gen"]), &[message, hint]);
+    }
+}
+
 #[test]
 fn environments_are_listed_with_the_domain_at_which_they_answer() {
     let case = stack(SHOP);

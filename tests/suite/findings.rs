@@ -180,6 +180,37 @@ fn slips_are_told_with_their_fix() {
             "text takes no argument",
             "a `,` may be missing",
         ),
+        // In a layer, which is merged before it is judged.
+        (
+            "environments.prod.services.aa.replicas = \"2\",",
+            "NS103 stack.ncl:3:42 services.aa.replicas",
+            "this is text",
+            "remove the quotes",
+        ),
+        (
+            "environments.prod.services.aa.egress = \"true\",",
+            "NS103 stack.ncl:3:40 services.aa.egress",
+            "this is text",
+            "remove the quotes",
+        ),
+        (
+            "environments.prod.services.aa.limits.memory = 256,",
+            "NS103 stack.ncl:3:47 services.aa.limits.memory",
+            "this is a number",
+            "double quotes",
+        ),
+        (
+            "environments.prod.services.aa.env.A = 5,",
+            "NS103 stack.ncl:3:39 services.aa.env.A",
+            "this is a number",
+            "double quotes",
+        ),
+        (
+            "environments.prod.services.aa.command = \"a b\",",
+            "NS103 stack.ncl:3:41 services.aa.command",
+            "this is text",
+            "brackets",
+        ),
         (
             "environments = { local.enabled = false, staging.enabled = false, prod.enabled = false },",
             "NS110 stack.ncl:3:16 environments",
@@ -193,6 +224,16 @@ fn slips_are_told_with_their_fix() {
         assert_eq!(places(std::slice::from_ref(one)), [place], "{fields}");
         assert!(one.hint.contains(hint), "{fields}: {one:?}");
         assert!(found.iter().all(|finding| finding.is_error() && finding.related.len() <= 1), "{fields}: {found:?}");
+    }
+}
+
+/// Quotes alone are not what is wrong with these.
+#[test]
+fn other_text_in_the_place_of_a_number_gets_no_such_fix() {
+    for field in ["replicas = \"two\"", "replicas = \"\"", "egress = \"yes\"", "egress = \"2\"", "replicas = \"2.5\""] {
+        let found = findings(&format!("environments.prod.services.aa.{field},"));
+        let found: Vec<&Diagnostic> = found.iter().filter(|finding| finding.code == Code::WrongType).collect();
+        assert!(found.len() == 1 && found[0].hint.is_empty(), "{field}: {found:?}");
     }
 }
 

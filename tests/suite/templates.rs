@@ -58,6 +58,9 @@ fn a_stack_with_templates_follows_their_ports() {
     for template in TEMPLATES {
         let place = format!("services.of-{template}.build.context)");
         assert!(without.stderr.contains("error[NS311]") && without.stderr.contains(&place), "{}", without.stderr);
+        // The fix names the template, beside those that cannot be told from it.
+        let fix = without.stderr[without.stderr.find(&place).unwrap()..].lines().find(|line| line.contains("help:"));
+        assert!(fix.is_some_and(|fix| fix.contains(template) && fix.matches(", ").count() <= 1), "{template}: {fix:?}");
         let folder = format!("services/{template}");
         assert_eq!(nself_in(project.path(), ["init", &folder, "--template", template]).code, 0);
     }
