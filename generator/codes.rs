@@ -142,6 +142,8 @@ codes! {
         "The image line no longer receives security fixes; whoever keeps it inherits what is found next."
     Unpinned "NS707" "an image without a digest"
         "`gen --frozen` accepts only images pinned by digest: a tag may name another image tomorrow. `nself lock` pins them."
+    DataOfAnother "NS709" "a volume may hold data of another server"
+        "A server of PostgreSQL starts only on data of its own major version, and an image with another C library sorts text in another order than the indexes were made in. nself sees only that the last generation ran another image: where nothing has run yet, there is nothing to do."
     SchemaInvalid "NS710" "a database definition contradicts itself"
         "The definition names a column, table or type that does not exist, uses one name twice, or asks for what PostgreSQL refuses."
     Tenancy "NS711" "rows of different owners are not kept apart"

@@ -201,6 +201,44 @@ fn a_checkout_leaves_the_line_ends_of_an_environment() {
     assert_eq!(nself_in(&copy, ["check"]).code, 0);
 }
 
+/// The data of a volume outlives the image that wrote it.
+#[test]
+fn another_server_on_the_data_of_the_last_is_a_warning_once() {
+    let project = tempfile::tempdir().unwrap();
+    let gen_with = |postgres: &str, arguments: &[&str]| {
+        let text = format!(
+            "let nself = import \"nself/main.ncl\" in\n{{ project = \"shop\", domain = \"shop.example.com\",\n{postgres}\n}} | nself.Stack\n"
+        );
+        fs::write(project.path().join("stack.ncl"), text).unwrap();
+        let ran = nself_in(project.path(), arguments);
+        (ran.code, ran.stderr.matches("warning[NS709]").count(), ran.stderr)
+    };
+    let of = |image: &str| format!("services.postgres.image = \"{image}\",");
+    let first = gen_with("", &["gen"]);
+    assert_eq!((first.0, first.1), (0, 0), "nothing has run: {}", first.2);
+    let patch = gen_with(&of("docker.io/library/postgres:16.4-alpine"), &["gen"]);
+    assert_eq!((patch.0, patch.1), (0, 0), "the same major version: {}", patch.2);
+    let seen = gen_with(&of("docker.io/library/postgres:17-alpine"), &["check"]);
+    assert_eq!((seen.0, seen.1), (1, 1), "{}", seen.2);
+    let major = gen_with(&of("docker.io/library/postgres:17-alpine"), &["gen"]);
+    assert_eq!((major.0, major.1), (0, 1), "{}", major.2);
+    for part in
+        ["PostgreSQL 17 does not start on the data of PostgreSQL 16", "stack.ncl:3:27", "pg_dumpall -U postgres"]
+    {
+        assert!(major.2.contains(part), "{part}: {}", major.2);
+    }
+    let again = gen_with(&of("docker.io/library/postgres:17-alpine"), &["gen", "--force"]);
+    assert_eq!((again.0, again.1), (0, 0), "once: {}", again.2);
+    let other = gen_with(&of("docker.io/pgvector/pgvector:pg17"), &["gen"]);
+    assert!(other.1 == 1 && other.2.contains("reindexdb --all -U postgres"), "{}", other.2);
+    // In one environment alone, it is said of that one.
+    let one = gen_with(
+        "services.postgres.image = \"docker.io/pgvector/pgvector:pg17\", environments.prod.services.postgres.image = \"docker.io/pgvector/pgvector:pg18\",",
+        &["gen"],
+    );
+    assert!(one.1 == 1 && one.2.contains("= in: prod\n"), "{}", one.2);
+}
+
 #[test]
 fn a_line_that_is_not_there_is_refused_with_the_lines_that_are() {
     let case = stack(SHOP);

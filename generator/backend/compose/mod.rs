@@ -1,11 +1,13 @@
 //! The Compose target: one project per environment that starts in dependency order by health. Vocabulary
 //! only: every decision stands in the plan.
 
+mod earlier;
 mod health;
 mod model;
 mod raw;
 mod service;
 
+pub use earlier::changed;
 pub use raw::KEYS as RAW_KEYS;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,6 +18,9 @@ use crate::diagnostic::Diagnostic;
 use crate::plan::{Fields, Plan};
 use crate::stack::{Compat, Zone};
 use model::{Empty, File, Network, SecretFile};
+
+/// The project, below an environment's folder.
+pub const FILE: &str = "compose.yaml";
 
 /// The network that reaches the internet; the zones' networks are internal.
 const PUBLIC: &str = "public";
@@ -50,7 +55,7 @@ pub fn emit(plan: &Plan, fields: &Fields, files: &Artifacts) -> Result<Artifacts
     let add = |artifacts: &mut Artifacts, path: &str, text: Vec<u8>| {
         artifacts.add("compose", path, text).map_err(|finding| vec![finding])
     };
-    add(&mut artifacts, "compose.yaml", text.into_bytes())?;
+    add(&mut artifacts, FILE, text.into_bytes())?;
     add(&mut artifacts, "fidelity.json", account)?;
     Ok(artifacts)
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::artifact::{Artifacts, Digest, Kept};
-use crate::backend::{self, kubernetes};
+use crate::backend::{self, compose, kubernetes};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::parallel;
 use crate::plan::{self, Fields, Plan, ProjectFiles};
@@ -84,12 +84,17 @@ impl Drawer<'_> {
         Draft { planned: Planned { plan, parts, origins: environment.origins }, made, findings, moved }
     }
 
-    /// What a running cluster would refuse of this generation.
+    /// What a running server or cluster would refuse of this generation.
     fn moved(&self, plan: &Plan, made: &Artifacts) -> Vec<Diagnostic> {
-        let Some(new) = made.get(kubernetes::VOLUMES) else { return Vec::new() };
-        let old = fs::read(self.out.join(plan.environment.as_str()).join(kubernetes::VOLUMES));
-        let (Ok(old), Some(new)) = (old, new.bytes()) else { return Vec::new() };
-        kubernetes::changed(plan, &old, new)
+        // A file that is kept is the one of the last generation.
+        let both = |file: &str| {
+            let new = made.get(file)?.bytes()?;
+            let old = fs::read(self.out.join(plan.environment.as_str()).join(file)).ok()?;
+            (old != new).then_some((old, new))
+        };
+        let mut moved = both(compose::FILE).map_or_else(Vec::new, |(old, _)| compose::changed(plan, &old));
+        moved.extend(both(kubernetes::VOLUMES).into_iter().flat_map(|(old, new)| kubernetes::changed(plan, &old, new)));
+        moved
     }
 }
 
