@@ -83,8 +83,13 @@ fn generators() -> String {
         ("postgres", "generator/backend/postgres"),
         ("summary", "generator/plan/summary.rs"),
     ] {
+        // What the runner does with a ledger, others do too.
+        let elsewhere: &[&str] = match name {
+            "migrations" => &["generator/database/catalog.sql", "generator/database/ledger"],
+            _ => &[],
+        };
         let mut hasher = blake3::Hasher::new();
-        for (path, absolute) in shared.iter().chain([&folder]).flat_map(|folder| files(folder)) {
+        for (path, absolute) in shared.iter().chain([&folder]).chain(elsewhere).flat_map(|folder| files(folder)) {
             hasher.update(path.as_bytes()).update(&[0]);
             hasher.update(&fs::read(absolute).unwrap_or_default()).update(&[0]);
         }

@@ -108,7 +108,7 @@ pub struct History {
 /// A line of the sum: name, digest of `up.sql`, digest of everything so far.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
-    pub name: String,
+    pub name: MigrationName,
     pub up: Sum,
     pub chain: Sum,
 }
@@ -209,7 +209,7 @@ impl Migration {
         let down = self.down.as_ref().map_or(String::new(), |down| sha256(down.as_bytes()).to_string());
         let plan = sha256(&json::to_canonical(&self.plan));
         let chain = sha256(format!("{before}\n{}\n{up}\n{down}\n{plan}", self.name).as_bytes());
-        Line { name: self.name.to_string(), up, chain }
+        Line { name: self.name.clone(), up, chain }
     }
 }
 
@@ -230,7 +230,8 @@ impl Line {
             let (name, up, chain) = (parts.next()?, parts.next()?, parts.next()?);
             let sum = |part: &str, prefix: &str| Sum::new(part.strip_prefix(prefix)?).ok();
             let (up, chain) = (sum(up, "up:")?, sum(chain, "chain:")?);
-            parts.next().is_none().then(|| Line { name: name.into(), up, chain })
+            let name = MigrationName::new(name).ok()?;
+            parts.next().is_none().then_some(Line { name, up, chain })
         };
         text.lines().filter(|text| !text.is_empty()).map(line).collect()
     }

@@ -9,6 +9,7 @@ pub mod graphql;
 pub mod hazard;
 pub mod history;
 pub mod import;
+pub mod ledger;
 pub mod lexer;
 pub mod model;
 pub mod plan;

@@ -116,14 +116,7 @@ fn pair(mut from: Side, mut to: Side, scratch: Option<&str>) -> Result<Vec<Migra
 
 fn side(arguments: &Arguments, what: Option<&str>, old: bool) -> Result<Side, Vec<Diagnostic>> {
     let selection = &arguments.selection;
-    let one = |mut found: Vec<Definition>| match (found.pop(), found.is_empty()) {
-        (Some(definition), true) => Ok(definition),
-        _ => Err(vec![
-            Diagnostic::error(Code::UnknownDatabase, FieldPath::root())
-                .message("the stack does not have exactly one database")
-                .hint("name it with --database"),
-        ]),
-    };
+    let one = |selection: &Selection| selection.only("the stack does not have exactly one database");
     let plain = |name: SqlIdent, schema: Schema| Side { name, schema, definition: None, printed: false };
     let stack = |definition: Definition| Side {
         definition: Some(definition.clone()),
@@ -131,11 +124,11 @@ fn side(arguments: &Arguments, what: Option<&str>, old: bool) -> Result<Side, Ve
     };
     match what {
         None if old => {
-            let name = one(selection.definitions()?)?.name;
+            let name = one(selection)?.name;
             let schema = selection.history(&name)?.schema(&name).map_err(|finding| vec![finding])?;
             Ok(plain(name, schema))
         }
-        None => one(selection.definitions()?).map(stack),
+        None => one(selection).map(stack),
         Some("empty") => Ok(plain(SqlIdent::wrap("empty".into()), Schema::default())),
         Some(url) if url.contains("://") => {
             let server = Server::new(url)?;
@@ -146,7 +139,7 @@ fn side(arguments: &Arguments, what: Option<&str>, old: bool) -> Result<Side, Ve
         Some(what) if Path::new(what).is_dir() => folder(Path::new(what)).map(|(name, schema)| plain(name, schema)),
         Some(what) => {
             let arguments = StackArguments { stack: what.into(), ..selection.stack.clone() };
-            one(Selection { stack: arguments, databases: selection.databases.clone() }.definitions()?).map(stack)
+            one(&Selection { stack: arguments, databases: selection.databases.clone() }).map(stack)
         }
     }
 }

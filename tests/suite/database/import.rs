@@ -14,7 +14,7 @@ use super::property::{Case, run_up, same, schema};
 use super::server::{Server, Version};
 use crate::support::{Ran, nself, nself_in, root, run, tool};
 
-fn url(server: &Server, database: &str) -> String {
+pub fn url(server: &Server, database: &str) -> String {
     format!("postgresql://owner@/{database}?host={}", server.folder().display())
 }
 
@@ -322,11 +322,13 @@ fn a_password_is_seen_by_nobody() {
         "let nself = import \"nself/main.ncl\" in\n{ project = \"shop\", domain = \"shop.example.com\", databases.shop.tables.a = { columns.id.type = \"bigint\" } } | nself.Stack\n",
     )
     .unwrap();
+    assert_eq!(nself_in(folder.path(), ["db", "new"]).code, 0);
     let url = "postgresql://me:s3%2Fcret@127.0.0.1:1/shop";
     for arguments in [
         &["db", "import", "--url", url][..],
         &["db", "status", "--url", url],
         &["db", "diff", "--from", url, "--to", "stack.ncl"],
+        &["db", "baseline", "--url", url, "--scratch", url],
         &["db", "import", "--url", "postgresql://me:s3/cret@127.0.0.1/shop"],
     ] {
         let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
@@ -339,7 +341,7 @@ fn a_password_is_seen_by_nobody() {
         arguments.contains("--dbname=postgresql://me@127.0.0.1:1/shop") && !arguments.contains("cret"),
         "{arguments}"
     );
-    assert_eq!(fs::read_to_string(folder.path().join("seen.env")).unwrap(), "s3/cret\n".repeat(3));
+    assert_eq!(fs::read_to_string(folder.path().join("seen.env")).unwrap(), "s3/cret\n".repeat(4));
 }
 
 #[test]

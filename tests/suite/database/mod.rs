@@ -1,5 +1,6 @@
 //! Databases against real PostgreSQL servers.
 
+mod baseline;
 mod commands;
 mod concurrency;
 mod dbml;
