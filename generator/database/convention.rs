@@ -192,7 +192,7 @@ fn views(schema: &Schema, root: &FieldPath, findings: &mut Vec<Diagnostic>) {
     let tenants = schema.tables.iter().filter(|(_, table)| table.scope == Some(Scope::Tenant));
     let tenants: BTreeMap<&str, &ObjectName> = tenants.map(|(name, _)| (name.name(), name)).collect();
     for (view_name, view) in &schema.views {
-        let table = super::lexer::words(view.query.as_str()).find_map(|word| tenants.get(word.as_ref()));
+        let table = super::mention::words(view.query.as_str()).find_map(|word| tenants.get(word.as_ref()));
         let Some(table) = table else { continue };
         let path = root.key("views").key(view_name.as_str());
         if view.materialized {

@@ -11,6 +11,7 @@ pub mod history;
 pub mod import;
 pub mod ledger;
 pub mod lexer;
+mod mention;
 pub mod model;
 pub mod plan;
 pub mod snapshot;

@@ -20,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use step::{Down, Mode, Phase, Step};
 
 use super::hazard::Hazard;
-use super::lexer::words;
+use super::mention::words;
 use super::model::*;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::stack::SqlIdent;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Phase, Planner, Step};
 use crate::database::ddl;
-use crate::database::lexer::renamed as replace;
+use crate::database::mention::renamed as replace;
 use crate::database::model::*;
 use crate::diagnostic::{Code, FieldPath};
 use crate::stack::{Checked, SqlIdent};

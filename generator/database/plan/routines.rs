@@ -4,7 +4,7 @@
 use super::graph::{Graph, Kind, Node};
 use super::{Diff, Phase, Planner, Step, Touched};
 use crate::database::hazard::Hazard;
-use crate::database::lexer::words;
+use crate::database::mention::words;
 use crate::database::model::*;
 use crate::database::{ddl, model};
 use crate::diagnostic::Code;

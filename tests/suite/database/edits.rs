@@ -776,6 +776,12 @@ edits! {
         d.allow(&object(&at), &["rewrite"]);
         Some(())
     };
+    "default spelled like an object" |d, dice| {
+        let kind = ["views", "functions", "sequences", "types"][dice.below(4)];
+        let name = dice.pick(&d.keys(&[kind], |_, _| true))?.clone();
+        add_column(d, dice, json!({ "type": "text", "default": format!("'{name}'") }))?;
+        Some(())
+    };
     "change sequence" |d, dice| {
         let name = dice.pick(&d.keys(&["sequences"], |_, _| true))?.clone();
         let sequence = d.map(&["sequences", &name]);
