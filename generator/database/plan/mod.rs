@@ -6,14 +6,20 @@
 //! ```
 
 mod column;
+mod described;
+mod enumeration;
 mod graph;
+mod indexes;
 mod keys;
-mod objects;
+mod lost;
 mod rename;
 mod routines;
+mod schemas;
 mod security;
+mod sequences;
 mod step;
 mod table;
+mod types;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -59,7 +65,9 @@ pub fn plan(old: &Schema, new: &Schema, root: &FieldPath) -> Result<Groups, Vec<
         fresh: fresh(&renamed.schema, new),
         relations: relations(new),
     };
-    objects::plan(&mut planner, &all);
+    schemas::plan(&mut planner, &all);
+    types::plan(&mut planner, &all);
+    sequences::plan(&mut planner, &all);
     routines::plan(&mut planner, &all);
     table::plan(&mut planner, &all);
     let Planner { mut steps, findings, .. } = planner;
@@ -147,7 +155,7 @@ impl Touched {
         let mut touched = Touched { tables: renamed.tables.clone(), ..Touched::default() };
         for (name, kind) in &old.types {
             if let (UserType::Enum(old), Some(UserType::Enum(new))) = (kind, new.types.get(name))
-                && objects::added_labels(&old.values, &new.values).is_none()
+                && enumeration::added_labels(&old.values, &new.values).is_none()
             {
                 touched.rebuilt.insert(name.clone());
             }

@@ -1,14 +1,18 @@
 //! Renames come first: afterwards both sides speak of the same things by the same names. A rename is what the
 //! definition says (`renamed_from`), or a constraint or index that is the same but for its name.
 
+mod columns;
+mod constraints;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Phase, Planner, Step};
 use crate::database::ddl;
-use crate::database::mention::renamed as replace;
 use crate::database::model::*;
+use crate::database::plan::{Phase, Planner, Step};
 use crate::diagnostic::{Code, FieldPath};
-use crate::stack::{Checked, SqlIdent};
+use crate::stack::SqlIdent;
+use columns::columns;
+use constraints::constraints;
 
 /// The old schema under the new names.
 pub struct Renamed {
@@ -162,151 +166,4 @@ fn tables(planner: &mut Planner, renamed: &mut Renamed) {
         owners.filter(|owner| owner.table == from).for_each(|owner| owner.table = name.clone());
         retype(&mut renamed.schema, &from, name);
     }
-}
-
-fn columns(planner: &mut Planner, renamed: &mut Renamed) {
-    let new = planner.new;
-    for (name, table) in &new.tables {
-        let mut names: BTreeMap<SqlIdent, SqlIdent> = BTreeMap::new();
-        for (column, definition) in &table.columns {
-            let (Some(from), Some(was)) = (&definition.renamed_from, renamed.schema.tables.get(name)) else { continue };
-            if !was.columns.contains_key(from) || from == column {
-                continue;
-            }
-            let path = planner.path(&["tables", name.as_str(), "columns", column.as_str()]);
-            if was.columns.contains_key(column) || table.columns.contains_key(from) || names.contains_key(from) {
-                let message = format!("`{from}` cannot become `{column}`: both exist");
-                planner.refuse(
-                    Code::RenameClash,
-                    path.key("renamed_from"),
-                    message,
-                    "remove the hint, or the other column",
-                );
-                continue;
-            }
-            let rename = |from: &SqlIdent, to: &SqlIdent| {
-                format!("ALTER TABLE {} RENAME COLUMN {} TO {};", name.sql(), quoted(from), quoted(to))
-            };
-            let why = format!("{name}.{from} is now called {column}");
-            planner.push(
-                Step::new(Phase::Rename, format!("{name}.{column}"), path, why)
-                    .up(rename(from, column))
-                    .down(rename(column, from)),
-            );
-            names.insert(from.clone(), column.clone());
-        }
-        if !names.is_empty() {
-            renamed.tables.insert(name.clone());
-            rename_columns(&mut renamed.schema, name, &names);
-        }
-    }
-}
-
-fn rename_columns(schema: &mut Schema, name: &ObjectName, names: &BTreeMap<SqlIdent, SqlIdent>) {
-    let one = |column: &mut SqlIdent| {
-        if let Some(new) = names.get(column) {
-            *column = new.clone();
-        }
-    };
-    let all = |columns: &mut Vec<SqlIdent>| columns.iter_mut().for_each(one);
-    let text = |text: &str| {
-        replace(text, |word| names.iter().find(|(old, _)| old.as_str() == word).map(|(_, new)| new.as_str().to_owned()))
-    };
-    let expression = |expression: &mut Expression| *expression = Expression::wrap(text(expression.as_str()));
-    for key in schema.tables.values_mut().flat_map(|table| table.foreign_keys.values_mut()) {
-        if key.references.table == *name {
-            all(&mut key.references.columns);
-        }
-    }
-    let owners = schema.sequences.values_mut().filter_map(|sequence| sequence.owned_by.as_mut());
-    owners.filter(|owner| owner.table == *name).for_each(|owner| one(&mut owner.column));
-    let Some(table) = schema.tables.get_mut(name) else { return };
-    table.columns = std::mem::take(&mut table.columns)
-        .into_iter()
-        .map(|(mut column, mut definition)| {
-            one(&mut column);
-            definition.generated.iter_mut().for_each(expression);
-            (column, definition)
-        })
-        .collect();
-    all(&mut table.primary_key);
-    for unique in table.uniques.values_mut() {
-        all(&mut unique.columns);
-        all(&mut unique.include);
-    }
-    table.foreign_keys.values_mut().for_each(|key| all(&mut key.columns));
-    table.checks.values_mut().for_each(expression);
-    for exclude in table.excludes.values_mut() {
-        exclude.elements.iter_mut().for_each(|element| expression(&mut element.expression));
-        exclude.predicate.iter_mut().for_each(expression);
-    }
-    for index in table.indexes.values_mut() {
-        for column in &mut index.columns {
-            column.column.iter_mut().for_each(one);
-            column.expression.iter_mut().for_each(expression);
-        }
-        all(&mut index.include);
-        index.predicate.iter_mut().for_each(expression);
-    }
-    for trigger in table.triggers.values_mut() {
-        all(&mut trigger.update_of);
-        trigger.condition.iter_mut().for_each(expression);
-    }
-    for policy in table.policies.values_mut() {
-        policy.using.iter_mut().chain(&mut policy.check).for_each(expression);
-    }
-    if let Some(by) = &mut table.partition_by {
-        all(&mut by.columns);
-    }
-}
-
-/// Constraints and indexes that differ in their names only.
-fn constraints(planner: &mut Planner, renamed: &mut Renamed) {
-    for (name, table) in &planner.new.tables {
-        let Some(was) = renamed.schema.tables.get_mut(name) else { continue };
-        let mut found: Vec<(&str, SqlIdent, SqlIdent)> = Vec::new();
-        let constraint = "CONSTRAINT";
-        if !was.primary_key.is_empty() && was.primary_key == table.primary_key {
-            let keys = (ddl::primary_key_name(name, was), ddl::primary_key_name(name, table));
-            was.primary_key_name.clone_from(&table.primary_key_name);
-            found.extend((keys.0 != keys.1).then_some((constraint, keys.0, keys.1)));
-        }
-        found.extend(same(&mut was.uniques, &table.uniques).into_iter().map(|(a, b)| (constraint, a, b)));
-        found.extend(same(&mut was.foreign_keys, &table.foreign_keys).into_iter().map(|(a, b)| (constraint, a, b)));
-        found.extend(same(&mut was.checks, &table.checks).into_iter().map(|(a, b)| (constraint, a, b)));
-        found.extend(same(&mut was.excludes, &table.excludes).into_iter().map(|(a, b)| (constraint, a, b)));
-        found.extend(same(&mut was.indexes, &table.indexes).into_iter().map(|(a, b)| ("INDEX", a, b)));
-        for (kind, from, to) in found {
-            let rename = |from: &SqlIdent, to: &SqlIdent| {
-                if kind == "INDEX" {
-                    format!("ALTER INDEX {} RENAME TO {};", name.beside(from).sql(), quoted(to))
-                } else {
-                    format!("ALTER TABLE {} RENAME CONSTRAINT {} TO {};", name.sql(), quoted(from), quoted(to))
-                }
-            };
-            let path = planner.path(&["tables", name.as_str()]);
-            let step = Step::new(Phase::Rename, format!("{name}.{to}"), path, format!("{from} is now called {to}"));
-            planner.push(step.rank(1).up(rename(&from, &to)).down(rename(&to, &from)));
-        }
-    }
-}
-
-/// Pairs of an old and a new name whose definitions are the same and nobody else's.
-fn same<T: PartialEq>(old: &mut BTreeMap<SqlIdent, T>, new: &BTreeMap<SqlIdent, T>) -> Vec<(SqlIdent, SqlIdent)> {
-    let gone: Vec<&SqlIdent> = old.keys().filter(|name| !new.contains_key(*name)).collect();
-    let come: Vec<&SqlIdent> = new.keys().filter(|name| !old.contains_key(*name)).collect();
-    let mut pairs = Vec::new();
-    for from in &gone {
-        let alike: Vec<_> = come.iter().filter(|name| new[**name] == old[*from]).collect();
-        let twins = gone.iter().filter(|name| old[**name] == old[*from]).count();
-        if let ([to], 1) = (alike.as_slice(), twins) {
-            pairs.push(((*from).clone(), (**to).clone()));
-        }
-    }
-    for (from, to) in &pairs {
-        if let Some(definition) = old.remove(from) {
-            old.insert(to.clone(), definition);
-        }
-    }
-    pairs
 }
