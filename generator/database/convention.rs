@@ -1,9 +1,9 @@
 //! Two conventions for rows of different owners, as types. An application's rows carry `source_account_id`; a
 //! tenant's rows carry `tenant_id` and are protected by policies that nobody can forget, since nobody writes them.
 
-use super::model::*;
 use std::collections::BTreeMap;
 
+use super::model::*;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::stack::{Checked, ServiceName, SqlIdent};
 

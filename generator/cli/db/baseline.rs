@@ -11,7 +11,8 @@ use super::server::Server;
 use super::{Definition, Outcome, Selection};
 use crate::database::history::{History, Run};
 use crate::database::ledger::{self, Facts};
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::stack::SqlIdent;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -104,13 +105,18 @@ fn standing(server: &Server, scratch: &Server, definition: &Definition) -> Resul
     if let Some(other) = owners.next() {
         return Err(refused(format!("the server's objects belong to several roles: `{owner}`, `{other}`, …")));
     }
-    let runs = |role: &Option<crate::stack::SqlIdent>| role.as_ref().is_none_or(|role| role.as_str() == owner);
+    let runs = |role: &Option<SqlIdent>| role.as_ref().is_none_or(|role| role.as_str() == owner);
     if !definition.owners.iter().any(runs) {
         let roles: Vec<&str> = definition.owners.iter().flatten().map(|role| role.as_str()).collect();
-        return Err(refused(format!(
-            "the server's objects belong to `{owner}`, and migrations run as `{}`",
-            roles.join("`, `")
-        )));
+        let finding = Diagnostic::error(Code::NoAdoption, definition.root())
+            .message(format!(
+                "the server's objects belong to `{owner}`, and migrations run as `{}`",
+                roles.join("`, `")
+            ))
+            .hint(
+                "`ALTER … OWNER TO` gives them to it; `REASSIGN OWNED BY` all of them, if their owner is no superuser",
+            );
+        return Err(vec![finding]);
     }
     Ok(Some(owner))
 }
@@ -131,8 +137,7 @@ fn facts(server: &Server) -> Result<Facts, Vec<Diagnostic>> {
     let answer = server.ask(&ledger::facts())?;
     Facts::read(&answer).ok_or_else(|| {
         vec![
-            Diagnostic::error(Code::Io, crate::diagnostic::FieldPath::root())
-                .message("the server's catalog was answered in another form"),
+            Diagnostic::error(Code::Io, FieldPath::root()).message("the server's catalog was answered in another form"),
         ]
     })
 }

@@ -1,6 +1,6 @@
 //! Constraints and indexes that do not stay as they are: dropped, changed, or made of a column that is made anew.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Diff, mentions};
 use crate::database::model::*;
@@ -31,54 +31,27 @@ pub(super) fn lost(all: &Diff, name: &ObjectName, old: &Table, new: Option<&Tabl
     let types = all.touched.types_of(name);
     let again = all.touched.regenerated_of(name);
     let both: BTreeSet<SqlIdent> = types.union(again).cloned().collect();
-    let keep = |found: Vec<&SqlIdent>| found.into_iter().cloned().collect();
     Lost {
         primary_key: new.is_some() && (old.primary_key != is.primary_key || overlap(&old.primary_key, again)),
-        uniques: keep(
-            old.uniques
-                .iter()
-                .filter(|(key, was)| {
-                    is.uniques.get(*key) != Some(was) || overlap(was.columns.iter().chain(&was.include), again)
-                })
-                .map(|(key, _)| key)
-                .collect(),
-        ),
-        checks: keep(
-            old.checks
-                .iter()
-                .filter(|(key, was)| is.checks.get(*key) != Some(was) || mentions(was.as_str(), &both))
-                .map(|(key, _)| key)
-                .collect(),
-        ),
-        excludes: keep(
-            old.excludes
-                .iter()
-                .filter(|(key, was)| {
-                    let texts = was.elements.iter().map(|element| &element.expression).chain(&was.predicate);
-                    is.excludes.get(*key) != Some(was) || any_mentions(texts, &both)
-                })
-                .map(|(key, _)| key)
-                .collect(),
-        ),
-        foreign_keys: keep(
-            old.foreign_keys
-                .iter()
-                .filter(|(key, was)| {
-                    is.foreign_keys.get(*key) != Some(was) || overlap(&was.columns, &both) || target_lost(all, was)
-                })
-                .map(|(key, _)| key)
-                .collect(),
-        ),
-        indexes: keep(
-            old.indexes
-                .iter()
-                .filter(|(key, was)| {
-                    is.indexes.get(*key).is_none_or(|is| !same_index(was, is)) || index_lost(was, &both, again)
-                })
-                .map(|(key, _)| key)
-                .collect(),
-        ),
+        uniques: which(&old.uniques, |key, was| {
+            is.uniques.get(key) != Some(was) || overlap(was.columns.iter().chain(&was.include), again)
+        }),
+        checks: which(&old.checks, |key, was| is.checks.get(key) != Some(was) || mentions(was.as_str(), &both)),
+        excludes: which(&old.excludes, |key, was| {
+            let texts = was.elements.iter().map(|element| &element.expression).chain(&was.predicate);
+            is.excludes.get(key) != Some(was) || any_mentions(texts, &both)
+        }),
+        foreign_keys: which(&old.foreign_keys, |key, was| {
+            is.foreign_keys.get(key) != Some(was) || overlap(&was.columns, &both) || target_lost(all, was)
+        }),
+        indexes: which(&old.indexes, |key, was| {
+            is.indexes.get(key).is_none_or(|is| !same_index(was, is)) || index_lost(was, &both, again)
+        }),
     }
+}
+
+fn which<T>(old: &BTreeMap<SqlIdent, T>, lost: impl Fn(&SqlIdent, &T) -> bool) -> BTreeSet<SqlIdent> {
+    old.iter().filter(|(key, was)| lost(key, was)).map(|(key, _)| key.clone()).collect()
 }
 
 /// Comments are changed in place.

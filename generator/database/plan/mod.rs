@@ -23,14 +23,14 @@ mod types;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use step::{Down, Mode, Phase, Step};
-
 use super::hazard::Hazard;
 use super::mention::words;
 use super::model::*;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::stack::SqlIdent;
 use graph::{Graph, Kind, Node};
+
+pub use step::{Down, Mode, Phase, Step};
 
 /// The steps of a plan in the groups that are applied as one.
 pub type Groups = Vec<Vec<Step>>;

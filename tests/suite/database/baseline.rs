@@ -4,7 +4,7 @@ use std::fs;
 
 use super::import::url;
 use super::pooler::settings;
-use super::runner::{FIRST, Project, SECOND, applied};
+use super::project::{FIRST, Project, SECOND, applied};
 use super::server::{Server, Version};
 use crate::support::{Ran, nself_in, root, stack};
 

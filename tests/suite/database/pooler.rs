@@ -2,7 +2,7 @@
 
 use std::process::{Child, Command, Stdio};
 
-use super::runner::{FIRST, Project, SECOND, applied, refused};
+use super::project::{FIRST, Project, SECOND, applied, refused};
 use super::server::{Pooler, Server, Version};
 use crate::support::{Ran, nself_in, root, run};
 

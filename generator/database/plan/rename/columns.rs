@@ -1,8 +1,8 @@
 //! Columns that get another name, and all SQL that speaks of them.
 
-use super::Renamed;
 use std::collections::BTreeMap;
 
+use super::Renamed;
 use crate::database::mention::renamed as replace;
 use crate::database::model::*;
 use crate::database::plan::{Phase, Planner, Step};

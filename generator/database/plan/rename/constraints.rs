@@ -1,8 +1,8 @@
 //! Constraints and indexes that differ in their names only.
 
-use super::Renamed;
 use std::collections::BTreeMap;
 
+use super::Renamed;
 use crate::database::ddl;
 use crate::database::model::*;
 use crate::database::plan::{Phase, Planner, Step};

@@ -59,6 +59,16 @@ fn hint<T>(
     Some(from)
 }
 
+fn rename_to(kind: &str, from: &ObjectName, to: &ObjectName) -> String {
+    format!("ALTER {kind} {} RENAME TO \"{}\";", from.sql(), to.name())
+}
+
+fn step(kind: &str, from: &ObjectName, name: &ObjectName, path: FieldPath) -> Step {
+    Step::new(Phase::Rename, name.as_str(), path, format!("{from} is now called {name}"))
+        .up(rename_to(kind, from, name))
+        .down(rename_to(kind, name, from))
+}
+
 fn types(planner: &mut Planner, renamed: &mut Renamed) {
     let new = planner.new;
     for (name, kind) in &new.types {
@@ -67,12 +77,7 @@ fn types(planner: &mut Planner, renamed: &mut Renamed) {
         if let Some(from) = hint(planner, &renamed.schema.types, kept, name, kind.renamed_from(), path.clone())
             && let Some(was) = renamed.schema.types.remove(&from)
         {
-            let word = ddl::type_kind(&was);
-            planner.push(
-                Step::new(Phase::Rename, name.as_str(), path.clone(), format!("{from} is now called {name}"))
-                    .up(format!("ALTER {word} {} RENAME TO \"{}\";", from.sql(), name.name()))
-                    .down(format!("ALTER {word} {} RENAME TO \"{}\";", name.sql(), from.name())),
-            );
+            planner.push(step(ddl::type_kind(&was), &from, name, path.clone()));
             renamed.schema.types.insert(name.clone(), was);
             retype(&mut renamed.schema, &from, name);
         }
@@ -123,11 +128,7 @@ fn sequences(planner: &mut Planner, renamed: &mut Renamed) {
         if let Some(from) = hint(planner, known, kept, name, sequence.renamed_from.as_ref(), path.clone())
             && let Some(was) = renamed.schema.sequences.remove(&from)
         {
-            planner.push(
-                Step::new(Phase::Rename, name.as_str(), path, format!("{from} is now called {name}"))
-                    .up(format!("ALTER SEQUENCE {} RENAME TO \"{}\";", from.sql(), name.name()))
-                    .down(format!("ALTER SEQUENCE {} RENAME TO \"{}\";", name.sql(), from.name())),
-            );
+            planner.push(step("SEQUENCE", &from, name, path));
             renamed.schema.sequences.insert(name.clone(), was);
         }
     }
@@ -141,22 +142,17 @@ fn tables(planner: &mut Planner, renamed: &mut Renamed) {
         let known = &renamed.schema.tables;
         let Some(from) = hint(planner, known, kept, name, table.renamed_from.as_ref(), path.clone()) else { continue };
         let Some(mut was) = renamed.schema.tables.remove(&from) else { continue };
-        let mut up = vec![format!("ALTER TABLE {} RENAME TO \"{}\";", from.sql(), name.name())];
-        let mut down = vec![format!("ALTER TABLE {} RENAME TO \"{}\";", name.sql(), from.name())];
+        let mut step = step("TABLE", &from, name, path);
         let (old, now) = (ddl::primary_key_name(&from, &was), ddl::primary_key_name(name, table));
         if !was.primary_key.is_empty() && old != now {
-            let rename = |table: &ObjectName, old: &SqlIdent, now: &SqlIdent| {
-                format!("ALTER TABLE {} RENAME CONSTRAINT {} TO {};", table.sql(), quoted(old), quoted(now))
+            let rename = |old: &SqlIdent, now: &SqlIdent| {
+                format!("ALTER TABLE {} RENAME CONSTRAINT {} TO {};", name.sql(), quoted(old), quoted(now))
             };
-            up.push(rename(name, &old, &now));
-            down.insert(0, rename(name, &now, &old));
+            let (up, down) = (rename_to("TABLE", &from, name), rename_to("TABLE", name, &from));
+            step = step.up(format!("{up}\n{}", rename(&old, &now))).down(format!("{}\n{down}", rename(&now, &old)));
         }
         was.primary_key_name.clone_from(&table.primary_key_name);
-        planner.push(
-            Step::new(Phase::Rename, name.as_str(), path, format!("{from} is now called {name}"))
-                .up(up.join("\n"))
-                .down(down.join("\n")),
-        );
+        planner.push(step);
         renamed.schema.tables.insert(name.clone(), was);
         renamed.tables.insert(name.clone());
         renamed.names.insert(name.clone(), from.clone());
