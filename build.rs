@@ -67,6 +67,7 @@ fn generators() -> String {
     let shared = [
         "generator/artifact/json.rs",
         "generator/artifact/yaml.rs",
+        "generator/backend/fidelity.rs",
         "generator/backend/raw.rs",
         "generator/backend/render.rs",
         "generator/plan/check.rs",

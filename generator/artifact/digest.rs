@@ -2,32 +2,41 @@
 //! as 64 hexadecimal digits.
 
 use std::fmt;
+use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{self, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// The blake3 digest of a file's bytes or, domain-separated, of a derivation.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String")]
-pub struct Digest(String);
+/// The blake3 digest of a file's bytes or, domain-separated, of a derivation. Its digits lie in place: runs hold
+/// several for every file.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest([u8; 64]);
 
 impl Digest {
     /// Digest of plain content.
     pub fn of(bytes: &[u8]) -> Self {
-        Digest(blake3::hash(bytes).to_hex().to_string())
+        Digest::written(blake3::hash(bytes))
     }
 
     /// Digest in a domain of its own, so that no content can pose as a derivation.
     pub fn keyed(domain: &str, bytes: &[u8]) -> Self {
-        Digest(blake3::Hasher::new_derive_key(domain).update(bytes).finalize().to_hex().to_string())
+        Digest::written(blake3::Hasher::new_derive_key(domain).update(bytes).finalize())
+    }
+
+    fn written(hash: blake3::Hash) -> Self {
+        let mut digits = [b'0'; 64];
+        digits.copy_from_slice(hash.to_hex().as_bytes());
+        Digest(digits)
     }
 
     pub fn as_str(&self) -> &str {
-        &self.0
+        // Digits are text.
+        str::from_utf8(&self.0).unwrap_or_default()
     }
 
     /// The first 12 digits, for labels.
     pub fn short(&self) -> &str {
-        &self.0[..12]
+        &self.as_str()[..12]
     }
 }
 
@@ -36,17 +45,52 @@ fn is_hex(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(digit)
 }
 
-impl TryFrom<String> for Digest {
-    type Error = String;
+impl FromStr for Digest {
+    type Err = String;
 
-    fn try_from(text: String) -> Result<Self, String> {
-        if is_hex(&text) { Ok(Digest(text)) } else { Err(format!("{text:?} is not a digest of 64 digits")) }
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.as_bytes().try_into() {
+            Ok(digits) if is_hex(text) => Ok(Digest(digits)),
+            _ => Err(format!("{text:?} is not a digest of 64 digits")),
+        }
     }
 }
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for Digest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Digits;
+
+        impl Visitor<'_> for Digits {
+            type Value = Digest;
+
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("a digest of 64 digits")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Digest, E> {
+                text.parse().map_err(E::custom)
+            }
+        }
+
+        deserializer.deserialize_str(Digits)
     }
 }
 

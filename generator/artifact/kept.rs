@@ -41,8 +41,8 @@ impl Kept {
             if slice.derivation(&path) != left.derivation {
                 return None;
             }
-            let content = Content::Kept { digest: left.digest.clone(), size: left.size };
-            files.insert(path, Artifact { content, generator: slice.generator, derivation: left.derivation.clone() });
+            let content = Content::Kept { digest: left.digest, size: left.size };
+            files.insert(path, Artifact { content, generator: slice.generator, derivation: left.derivation });
         }
         (!files.is_empty()).then_some(Artifacts(files))
     }

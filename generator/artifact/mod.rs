@@ -5,10 +5,12 @@ pub mod json;
 pub mod kept;
 pub mod yaml;
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 pub use digest::{Digest, Sha256};
 pub use kept::{Kept, Left};
@@ -16,7 +18,8 @@ pub use kept::{Kept, Left};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 
 /// A relative path with `/`, without `.`, `..`, empty or control parts, below the output folder.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
 pub struct ArtifactPath(String);
 
 impl ArtifactPath {
@@ -34,6 +37,25 @@ impl ArtifactPath {
     }
 
     pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The first part: the environment, for a path below the output folder.
+    pub fn top(&self) -> &str {
+        self.0.split_once('/').map_or(self.as_str(), |(top, _)| top)
+    }
+}
+
+impl TryFrom<String> for ArtifactPath {
+    type Error = String;
+
+    fn try_from(path: String) -> Result<Self, String> {
+        ArtifactPath::new(path)
+    }
+}
+
+impl Borrow<str> for ArtifactPath {
+    fn borrow(&self) -> &str {
         &self.0
     }
 }
@@ -83,7 +105,7 @@ impl Artifact {
     pub fn digest(&self) -> Digest {
         match &self.content {
             Content::Bytes(bytes) => Digest::of(bytes),
-            Content::Kept { digest, .. } => digest.clone(),
+            Content::Kept { digest, .. } => *digest,
         }
     }
 
@@ -164,11 +186,17 @@ impl Artifacts {
     fn insert(&mut self, path: impl Into<String>, artifact: Artifact) -> Result<(), Diagnostic> {
         let internal = |message: String| Diagnostic::error(Code::Internal, FieldPath::root()).message(message);
         let path = ArtifactPath::new(path).map_err(internal)?;
-        if let Some(other) = self.0.get(&path) {
-            return Err(taken(&path, other, &artifact));
+        self.put(path, artifact)
+    }
+
+    fn put(&mut self, path: ArtifactPath, artifact: Artifact) -> Result<(), Diagnostic> {
+        match self.0.entry(path) {
+            Entry::Occupied(entry) => Err(taken(entry.key(), entry.get(), &artifact)),
+            Entry::Vacant(entry) => {
+                entry.insert(artifact);
+                Ok(())
+            }
         }
-        self.0.insert(path, artifact);
-        Ok(())
     }
 
     /// Adds all files of `other` below `folder`, the name of an environment.
@@ -183,15 +211,15 @@ impl Artifacts {
             }
             None => other.0,
         };
-        if let Some(path) = files.keys().find(|path| self.0.contains_key(*path)) {
-            return Err(taken(path, &self.0[path], &files[path]));
+        if self.0.is_empty() {
+            self.0 = files;
+            return Ok(());
         }
-        self.0.extend(files);
-        Ok(())
+        files.into_iter().try_for_each(|(path, artifact)| self.put(path, artifact))
     }
 
     pub fn get(&self, path: &str) -> Option<&Artifact> {
-        self.0.get(&ArtifactPath(path.to_owned()))
+        self.0.get(path)
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (&ArtifactPath, &Artifact)> {

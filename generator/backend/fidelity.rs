@@ -41,17 +41,13 @@ struct Account<'a> {
 pub fn account(target: &str, table: &'static [Row], plan: &Plan, fields: &Value) -> (Vec<u8>, Vec<Diagnostic>) {
     let mut account = Account { target, fields: BTreeMap::new(), waived: BTreeMap::new() };
     let mut findings = Vec::new();
-    let rows: Vec<(Vec<&str>, &Row)> = table.iter().map(|row| (row.0.split('.').collect(), row)).collect();
-    let covered = walk(&mut Vec::new(), fields, &mut |path, value| {
-        let found = rows.iter().find(|(pattern, _)| matches(pattern, path));
-        let Some((_, (pattern, fate))) = found else { return false };
+    let covered = walk(Some(&Rows::of(table)), &mut Vec::new(), fields, &mut |(pattern, fate), path, value| {
         if set(value) {
             account.fields.insert(pattern, *fate);
             if let Fate::Refused(reason) = fate {
                 refuse(target, reason, plan, path, &mut account.waived, &mut findings);
             }
         }
-        true
     });
     if let Err(path) = covered {
         let message = format!("the {target} target does not account for `{}`", path.join("."));
@@ -60,13 +56,37 @@ pub fn account(target: &str, table: &'static [Row], plan: &Plan, fields: &Value)
     (json::to_pretty(&account), findings)
 }
 
-/// Calls `visit` top down until it answers that a subtree is covered; a leaf that nobody covers is the error.
+/// A table by the steps of its patterns.
+#[derive(Default)]
+struct Rows {
+    row: Option<&'static Row>,
+    below: BTreeMap<&'static str, Rows>,
+}
+
+impl Rows {
+    fn of(table: &'static [Row]) -> Self {
+        let mut rows = Rows::default();
+        for row in table {
+            let at = row.0.split('.').fold(&mut rows, |rows, step| rows.below.entry(step).or_default());
+            at.row = Some(row);
+        }
+        rows
+    }
+
+    fn at(&self, step: &str) -> Option<&Rows> {
+        self.below.get(step).or_else(|| self.below.get("*"))
+    }
+}
+
+/// Calls `visit` for each field that a row covers, with all that is below it; a leaf that none covers is the error.
 fn walk<'a>(
+    rows: Option<&Rows>,
     path: &mut Vec<&'a str>,
     value: &'a Value,
-    visit: &mut impl FnMut(&[&str], &Value) -> bool,
+    visit: &mut impl FnMut(&'static Row, &[&str], &Value),
 ) -> Result<(), Vec<String>> {
-    if !path.is_empty() && visit(path, value) {
+    if let Some(row) = rows.and_then(|rows| rows.row) {
+        visit(row, path, value);
         return Ok(());
     }
     let Value::Object(fields) = value else {
@@ -74,16 +94,10 @@ fn walk<'a>(
     };
     for (key, value) in fields {
         path.push(key);
-        walk(path, value, visit)?;
+        walk(rows.and_then(|rows| rows.at(key)), path, value, visit)?;
         path.pop();
     }
     Ok(())
-}
-
-/// The last step tells most patterns apart.
-fn matches(pattern: &[&str], path: &[&str]) -> bool {
-    let fits = |(part, step): (&&str, &&str)| *part == "*" || part == step;
-    pattern.len() == path.len() && pattern.iter().zip(path).rev().all(fits)
 }
 
 fn set(value: &Value) -> bool {

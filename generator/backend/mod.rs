@@ -13,34 +13,30 @@ pub mod postgres;
 pub mod raw;
 pub mod render;
 
-use serde_json::Value;
-
 use crate::artifact::{Artifacts, Digest, Kept, Slice, json};
 use crate::diagnostic::Diagnostic;
-use crate::plan::{self, Plan, summary};
+use crate::plan::{self, Fields, Plan, summary};
 
-/// A target of the content ring: what it reads of the plan, and what writes all files of a folder of its own from that.
-type Content = (Slice, &'static str, fn(&Plan) -> Result<Artifacts, Diagnostic>);
+/// A target of the content ring: its generator, the fields of the plan that it reads, and what writes all files of a
+/// folder of its own from them.
+type Content = (&'static str, &'static [&'static str], &'static str, fn(&Plan) -> Result<Artifacts, Diagnostic>);
 
 /// The content ring. Compose mounts its files; a cluster has them in ConfigMaps.
-fn content(plan: &Plan) -> [Content; 6] {
-    let edge = Slice::of("nginx", &(&plan.edge, plan.profile));
-    [
-        (edge.clone(), "nginx", nginx::emit),
-        (edge, "acme", nginx::acme),
-        (Slice::of("pgbouncer", &plan.pooler), "pgbouncer", pgbouncer::emit),
-        (Slice::of("postgres", &(&plan.databases, &plan.replication)), "postgres", postgres::emit),
-        (Slice::of("hasura", &plan.graphql), "hasura", hasura::emit),
-        (Slice::of("migrations", &plan.migrations), "migrations", migrations::emit),
-    ]
-}
+const CONTENT: [Content; 6] = [
+    ("nginx", &["edge", "profile"], "nginx", nginx::emit),
+    ("nginx", &["edge", "profile"], "acme", nginx::acme),
+    ("pgbouncer", &["pooler"], "pgbouncer", pgbouncer::emit),
+    ("postgres", &["databases", "replication"], "postgres", postgres::emit),
+    ("hasura", &["graphql"], "hasura", hasura::emit),
+    ("migrations", &["migrations"], "migrations", migrations::emit),
+];
 
-/// All files of one environment; `fields` is its plan as plain data, which the targets that read everything share. What
-/// `kept` has from the same slices is not rendered again.
+/// All files of one environment; `fields` are those of its plan. What `kept` has from the same slices is not rendered
+/// again.
 ///
 /// # Errors
 /// What a target cannot express, all of it.
-pub fn generate(plan: &Plan, fields: &Value, kept: &Kept) -> Result<Artifacts, Vec<Diagnostic>> {
+pub fn generate(plan: &Plan, fields: &Fields, kept: &Kept) -> Result<Artifacts, Vec<Diagnostic>> {
     let one = |finding: Diagnostic| vec![finding];
     let mut files = Artifacts::default();
     let mut findings = Vec::new();
@@ -51,14 +47,15 @@ pub fn generate(plan: &Plan, fields: &Value, kept: &Kept) -> Result<Artifacts, V
             Ok(())
         }
     };
-    for (slice, folder, emit) in content(plan) {
+    for (generator, read, folder, emit) in CONTENT {
+        let slice = fields.slice(generator, read);
         take(&slice, kept.files(folder, &slice).map_or_else(|| emit(plan), Ok)).map_err(one)?;
     }
-    let whole = Digest::of(&json::canonical(fields));
+    let whole = fields.digest();
     let builds = bake::read(plan);
     take(&Slice::of("bake", &builds), bake::emit(&builds)).map_err(one)?;
-    take(&Slice::digested("summary", whole.clone()), summary::emit(plan)).map_err(one)?;
-    let mounted: Vec<_> = files.iter().map(|(path, file)| (path.clone(), file.derivation.clone())).collect();
+    take(&Slice::digested("summary", whole), summary::emit(plan)).map_err(one)?;
+    let mounted: Vec<_> = files.iter().map(|(path, file)| (path.clone(), file.derivation)).collect();
     match compose::emit(plan, fields, &files) {
         Ok(emitted) => {
             let slice = Slice::of("compose", &(&whole, mounted));
@@ -78,15 +75,14 @@ pub fn generate(plan: &Plan, fields: &Value, kept: &Kept) -> Result<Artifacts, V
 /// The manifests. What pods mount is written for the cluster's plan and stands in ConfigMaps, not in files.
 fn cluster(plan: &Plan, kept: &Kept) -> Result<Artifacts, Vec<Diagnostic>> {
     let plan = plan::cluster(plan);
-    let fields = json::tree(&plan);
-    let content = content(&plan);
+    let fields = Fields::of(&plan);
     let mounted = || {
         let mut files = Artifacts::default();
-        content.iter().try_for_each(|(_, _, emit)| files.merge(None, emit(&plan)?))?;
+        CONTENT.iter().try_for_each(|(.., emit)| files.merge(None, emit(&plan)?))?;
         Ok(files)
     };
     // What decides their content, so that they need not be rendered to know that they are the same.
-    let decided = content.iter().map(|(slice, ..)| slice.identity()).collect::<Vec<_>>();
+    let decided = CONTENT.map(|(generator, read, ..)| fields.slice(generator, read).identity());
     let slice = Digest::of(&json::to_canonical(&decided));
     kubernetes::emit(&plan, &fields, &kubernetes::Mounted { slice, files: &mounted }, kept)
 }

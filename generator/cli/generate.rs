@@ -267,9 +267,8 @@ impl<'a> Run<'a> {
     fn archive(&self, made: &Made, changes: &Changes, inputs: &[Watch]) {
         // What was left as it was, is kept already.
         let outputs = made.artifacts.iter().filter(|(path, _)| !changes.kept.contains(path.as_str()));
-        let outputs = outputs.filter_map(|(path, artifact)| {
-            Some((&changes.manifest.files.get(path.as_str())?.digest, artifact.bytes()?))
-        });
+        let outputs =
+            outputs.filter_map(|(path, artifact)| Some((&changes.manifest.files.get(path)?.digest, artifact.bytes()?)));
         if self.cache.objects().put(outputs).is_err() {
             return;
         }
@@ -289,8 +288,8 @@ impl<'a> Run<'a> {
         let mut outputs = vec![(self.out.join(MANIFEST), Digest::of(&changes.manifest.to_bytes()))];
         let mut folders: BTreeSet<&Path> = changes.folders.iter().map(PathBuf::as_path).collect();
         for change in &changes.changes {
-            let record = changes.manifest.files.get(&change.path);
-            outputs.extend(record.map(|record| (self.out.join(&change.path), record.digest.clone())));
+            let record = changes.manifest.files.get(change.path.as_str());
+            outputs.extend(record.map(|record| (self.out.join(&change.path), record.digest)));
         }
         // The folders of what was there before were looked at.
         let below = |path: &Path| path.strip_prefix(&self.out).ok().and_then(Path::to_str).map(str::to_owned);

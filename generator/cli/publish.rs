@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::lock::WaysArguments;
 use super::{FAILED, FINE, Format, StackArguments, generate, output};
-use crate::artifact::{Digest, Sha256, json as writer};
+use crate::artifact::{ArtifactPath, Digest, Sha256, json as writer};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::lock::Reference;
 use crate::oci::inventory;
@@ -123,9 +123,8 @@ fn set_finding(message: impl Into<String>) -> Diagnostic {
 fn recorded(out: &Path, environments: &[String]) -> Result<Files, Vec<Diagnostic>> {
     let whole = Manifest::read(out).map_err(|finding| vec![finding])?;
     let mut manifest = Manifest::default();
-    let chosen = |path: &str| {
-        environments.is_empty() || environments.iter().any(|name| path.split('/').next() == Some(name.as_str()))
-    };
+    let chosen =
+        |path: &ArtifactPath| environments.is_empty() || environments.iter().any(|name| path.top() == name.as_str());
     manifest.files.extend(whole.files.into_iter().filter(|(path, _)| chosen(path)));
     if manifest.files.is_empty() {
         return Err(vec![
@@ -136,8 +135,8 @@ fn recorded(out: &Path, environments: &[String]) -> Result<Files, Vec<Diagnostic
     let mut files = Files::new();
     let mut findings = Vec::new();
     for (path, record) in &manifest.files {
-        match store::read(out, path) {
-            Ok(Some(bytes)) if Digest::of(&bytes) == record.digest => drop(files.insert(path.clone(), bytes)),
+        match store::read(out, path.as_str()) {
+            Ok(Some(bytes)) if Digest::of(&bytes) == record.digest => drop(files.insert(path.to_string(), bytes)),
             Ok(_) => findings.push(
                 set_finding(format!("{path} is not what the manifest says"))
                     .hint("`nself check` shows the difference; only what was generated is published"),
@@ -259,8 +258,8 @@ fn derive(stack: &StackArguments, files: &Files) -> Result<(Files, BTreeMap<Stri
     let mut derived = Files::new();
     for (path, artifact) in made.artifacts.iter() {
         let record =
-            store::Record { derivation: artifact.derivation.clone(), digest: artifact.digest(), size: artifact.size() };
-        manifest.files.insert(path.to_string(), record);
+            store::Record { derivation: artifact.derivation, digest: artifact.digest(), size: artifact.size() };
+        manifest.files.insert(path.clone(), record);
         derived.insert(path.to_string(), artifact.bytes().unwrap_or_default().to_vec());
     }
     derived.insert(MANIFEST.to_owned(), manifest.to_bytes());
@@ -335,7 +334,7 @@ fn place(out: &Path, files: &Files) -> Result<Manifest, Vec<Diagnostic>> {
     let text = files.get(MANIFEST).ok_or_else(|| one(set_finding(format!("the set has no {MANIFEST}"))))?;
     let manifest = Manifest::parse(text).map_err(one)?;
     let recorded = |path: &String, bytes: &Vec<u8>| {
-        path == MANIFEST || manifest.files.get(path).is_some_and(|record| record.digest == Digest::of(bytes))
+        path == MANIFEST || manifest.files.get(path.as_str()).is_some_and(|record| record.digest == Digest::of(bytes))
     };
     if files.len() != manifest.files.len() + 1 || !files.iter().all(|(path, bytes)| recorded(path, bytes)) {
         return Err(one(set_finding("the files of the set are not those of its manifest")));
@@ -343,10 +342,10 @@ fn place(out: &Path, files: &Files) -> Result<Manifest, Vec<Diagnostic>> {
     let before = Manifest::read(out).map_err(one)?;
     let mut findings = Vec::new();
     for (path, bytes) in files.iter().filter(|(path, _)| *path != MANIFEST) {
-        let ours = match store::read(out, path) {
+        let ours = match store::read(out, path.as_str()) {
             Ok(None) => true,
             Ok(Some(there)) => {
-                there == *bytes || before.files.get(path).is_some_and(|old| old.digest == Digest::of(&there))
+                there == *bytes || before.files.get(path.as_str()).is_some_and(|old| old.digest == Digest::of(&there))
             }
             Err(finding) => {
                 findings.push(finding);
@@ -367,9 +366,9 @@ fn place(out: &Path, files: &Files) -> Result<Manifest, Vec<Diagnostic>> {
     for (path, bytes) in files.iter().filter(|(path, _)| *path != MANIFEST) {
         store::write(out, path, bytes).map_err(one)?;
     }
-    for (path, old) in before.files.iter().filter(|(path, _)| !files.contains_key(*path)) {
-        if store::read(out, path).map_err(one)?.is_some_and(|bytes| Digest::of(&bytes) == old.digest) {
-            let _ = std::fs::remove_file(out.join(path));
+    for (path, old) in before.files.iter().filter(|(path, _)| !files.contains_key(path.as_str())) {
+        if store::read(out, path.as_str()).map_err(one)?.is_some_and(|bytes| Digest::of(&bytes) == old.digest) {
+            let _ = std::fs::remove_file(out.join(path.as_str()));
         }
     }
     store::write(out, MANIFEST, text).map_err(one)?;

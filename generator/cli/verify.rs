@@ -8,7 +8,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::{FAILED, FINE, FOUND, Format, StackArguments, generate, output};
-use crate::artifact::{Artifacts, Digest};
+use crate::artifact::{ArtifactPath, Artifacts, Digest};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::store::{self, Cache, Manifest};
 
@@ -57,7 +57,7 @@ fn verify(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
     let mut findings = Vec::new();
     let mut repaired = Vec::new();
     for (path, record) in &manifest.files {
-        let wrong = match store::read(&out, path) {
+        let wrong = match store::read(&out, path.as_str()) {
             Ok(Some(bytes)) if Digest::of(&bytes) == record.digest => continue,
             Ok(Some(_)) => Diagnostic::error(Code::HandEdited, FieldPath::root())
                 .message(format!("{path} is not what the manifest says")),
@@ -68,8 +68,8 @@ fn verify(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
                 continue;
             }
         };
-        let bytes = arguments.repair.then(|| whole(&record.digest, path, made.as_ref(), &objects)).flatten();
-        match bytes.map(|bytes| store::write(&out, path, &bytes)) {
+        let bytes = arguments.repair.then(|| whole(&record.digest, path.as_str(), made.as_ref(), &objects)).flatten();
+        match bytes.map(|bytes| store::write(&out, path.as_str(), &bytes)) {
             Some(Ok(())) => repaired.push(path.clone()),
             Some(Err(finding)) => findings.push(finding),
             None => findings.push(wrong.hint(if arguments.repair {
@@ -115,7 +115,7 @@ fn verify(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
 /// What the stack gives for the environments of the manifest. Files name the way back to the project, so a set that
 /// was pulled to another place is also derived for the place where it was generated.
 fn derive(arguments: &Arguments, out: &Path, manifest: &Manifest) -> Result<Artifacts, Vec<Diagnostic>> {
-    let environments: BTreeSet<&str> = manifest.files.keys().filter_map(|path| path.split('/').next()).collect();
+    let environments: BTreeSet<&str> = manifest.files.keys().map(ArtifactPath::top).collect();
     let environments: Vec<String> = environments.into_iter().map(str::to_owned).collect();
     let made = |out: Option<&Path>| generate::made(&arguments.stack, &environments, out, None);
     let here = made(Some(out))?.artifacts;
@@ -141,7 +141,7 @@ fn rebuilt(made: &Artifacts, manifest: &Manifest) -> Vec<Diagnostic> {
             .message(message)
             .hint("the stack, the lock or nself itself is another one than when it was generated: `nself check` shows the difference")
     };
-    let new = made.iter().filter_map(|(path, artifact)| match manifest.files.get(path.as_str()) {
+    let new = made.iter().filter_map(|(path, artifact)| match manifest.files.get(path) {
         None => Some(differs(format!("{path} is derived and not recorded"))),
         Some(record) if record.digest != artifact.digest() => {
             Some(differs(format!("{path} is derived with other bytes")))
@@ -151,7 +151,7 @@ fn rebuilt(made: &Artifacts, manifest: &Manifest) -> Vec<Diagnostic> {
         }
         Some(_) => None,
     });
-    let gone = manifest.files.keys().filter(|path| made.get(path).is_none());
+    let gone = manifest.files.keys().filter(|path| made.get(path.as_str()).is_none());
     new.chain(gone.map(|path| differs(format!("{path} is recorded and no longer derived")))).collect()
 }
 

@@ -1,6 +1,7 @@
 //! `nself why`: from a generated file, down to one line of it, back to the field of the stack that decided it; and
 //! from the last run back to what had changed.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -9,7 +10,7 @@ use serde_json::json;
 
 use super::trail::{self, Trail};
 use super::{FAILED, FINE, FOUND, Format, StackArguments, generate, output};
-use crate::artifact::Digest;
+use crate::artifact::{ArtifactPath, Digest};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::source::Origins;
 use crate::store::{Cache, Generation, Record};
@@ -147,8 +148,8 @@ fn rebuilt(arguments: &Arguments) -> u8 {
     let empty = Generation::default();
     let old = generations.len().checked_sub(2).map_or(&empty, |before| &generations[before].1);
     // Two cut-offs: what is derived from the same is not looked at, what has the same bytes is not written.
-    let bytes = |files: &BTreeMap<String, Record>| -> BTreeMap<String, Digest> {
-        files.iter().map(|(path, record)| (path.clone(), record.digest.clone())).collect()
+    let bytes = |files: &BTreeMap<ArtifactPath, Record>| -> BTreeMap<ArtifactPath, Digest> {
+        files.iter().map(|(path, record)| (path.clone(), record.digest)).collect()
     };
     let (old_bytes, new_bytes) = (bytes(&old.files), bytes(&new.files));
     let files = moved(&old_bytes, &new_bytes);
@@ -184,15 +185,15 @@ fn rebuilt(arguments: &Arguments) -> u8 {
     FINE
 }
 
-fn moved<'a, T: PartialEq>(
-    old: &'a BTreeMap<String, T>,
-    new: &'a BTreeMap<String, T>,
+fn moved<'a, N: Ord + Borrow<str>, T: PartialEq>(
+    old: &'a BTreeMap<N, T>,
+    new: &'a BTreeMap<N, T>,
 ) -> BTreeMap<&'a str, &'static str> {
-    let appeared = new.iter().filter_map(|(name, value)| match old.get(name) {
-        None => Some((name.as_str(), "new")),
-        Some(before) if before != value => Some((name.as_str(), "changed")),
+    let appeared = new.iter().filter_map(|(name, value)| match old.get(name.borrow()) {
+        None => Some((name.borrow(), "new")),
+        Some(before) if before != value => Some((name.borrow(), "changed")),
         Some(_) => None,
     });
-    let gone = old.keys().filter(|name| !new.contains_key(*name)).map(|name| (name.as_str(), "gone"));
+    let gone = old.keys().filter(|name| !new.contains_key((*name).borrow())).map(|name| (name.borrow(), "gone"));
     appeared.chain(gone).collect()
 }

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::model::Schema;
 use crate::artifact::{Digest, json};
 use crate::source::decode_plain;
+use crate::stack::{Checked, ExtensionName};
 
 /// Kind and name, such as `tables/orders`, to the object.
 pub type Objects = BTreeMap<String, Value>;
@@ -35,22 +37,37 @@ pub fn objects(schema: &Schema) -> Objects {
 /// # Errors
 /// What is no object of a schema.
 pub fn schema(objects: &Objects) -> Result<Schema, String> {
-    let mut root = Map::new();
-    let mut extensions = Vec::new();
+    let mut schema = Schema::default();
     for (path, object) in objects {
-        match path.split_once('/') {
-            Some((EXTENSIONS, name)) => extensions.push(Value::from(name)),
-            Some((kind, name)) if KINDS.contains(&kind) => {
-                let kind = root.entry(kind).or_insert_with(|| Value::Object(Map::new()));
-                if let Value::Object(kind) = kind {
-                    kind.insert(name.to_owned(), object.clone());
-                }
-            }
-            _ => return Err(format!("{path} is no object of a schema")),
-        }
+        let Some((kind, name)) = path.split_once('/') else { return Err(stranger(path)) };
+        let read = match kind {
+            "schemas" => put(&mut schema.schemas, name, object),
+            EXTENSIONS => ExtensionName::new(name).map(|name| {
+                schema.extensions.insert(name);
+            }),
+            "types" => put(&mut schema.types, name, object),
+            "sequences" => put(&mut schema.sequences, name, object),
+            "tables" => put(&mut schema.tables, name, object),
+            "views" => put(&mut schema.views, name, object),
+            "functions" => put(&mut schema.functions, name, object),
+            _ => return Err(stranger(path)),
+        };
+        read.map_err(|reason| format!("{path}: {reason}"))?;
     }
-    root.insert(EXTENSIONS.into(), Value::Array(extensions));
-    decode_plain(Value::Object(root))
+    Ok(schema)
+}
+
+fn stranger(path: &str) -> String {
+    format!("{path} is no object of a schema")
+}
+
+fn put<N: Checked + Ord, T: DeserializeOwned>(
+    all: &mut BTreeMap<N, T>,
+    name: &str,
+    object: &Value,
+) -> Result<(), String> {
+    all.insert(N::new(name)?, decode_plain(object)?);
+    Ok(())
 }
 
 /// The digest of a schema, from those of its objects: following a history costs what its changes cost.
@@ -115,6 +132,17 @@ mod tests {
         let one: Schema = serde_json::from_str(text).unwrap();
         let first = objects(&one);
         assert_eq!(schema(&first).unwrap(), one);
+        for (path, object, reason) in [
+            ("tables", "{}", "tables is no object of a schema"),
+            ("tabels/a", "{}", "tabels/a is no object of a schema"),
+            ("tables/a b", "{}", "tables/a b: "),
+            ("tables/a", r#"{"columns": {"x": {"type": "text", "nulable": true}}}"#, "tables/a: columns.x.nulable: "),
+            ("extensions/A", "{}", "extensions/A: "),
+        ] {
+            let object = serde_json::from_str(object).unwrap();
+            let error = schema(&Objects::from([(path.to_owned(), object)])).unwrap_err();
+            assert!(error.starts_with(reason), "{error}");
+        }
         assert_eq!(
             first.keys().collect::<Vec<_>>(),
             ["extensions/citext", "schemas/audit", "tables/audit.log", "tables/b"]

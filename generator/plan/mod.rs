@@ -8,6 +8,7 @@ mod cluster;
 pub mod conf_d;
 mod databases;
 mod definitions;
+mod fields;
 mod graphql;
 pub mod members;
 pub mod migrations;
@@ -38,6 +39,7 @@ use crate::stack::{
 
 pub use cluster::cluster;
 pub use definitions::definitions;
+pub use fields::Fields;
 pub use migrations::Migrations;
 pub use resolve::{ProjectFiles, resolve};
 pub use servers::{Pooler, Replication};

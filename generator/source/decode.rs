@@ -3,10 +3,9 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::rc::Rc;
 
 use serde::Deserialize;
-use serde::de::{self, IntoDeserializer, Unexpected, Visitor};
+use serde::de::{self, DeserializeOwned, IntoDeserializer, Unexpected, Visitor};
 
 use super::entries::{Entries, Items, Variant};
 use super::fields::Fields;
@@ -24,9 +23,9 @@ pub struct Found {
 }
 
 /// Decodes a tree and reports everything that does not fit, at its path.
-pub fn decode<T: for<'de> Deserialize<'de>>(node: &Node) -> (Option<T>, Vec<Found>) {
+pub fn decode<T: DeserializeOwned>(node: &Node) -> (Option<T>, Vec<Found>) {
     let account = Account::default();
-    let value = Decoder { node, place: None, account: &account }.fitting();
+    let value = checked::collect(|| Decoder { node, place: None, account: &account }.fitting());
     let mut found = account.again.into_inner();
     found.extend(account.kept.into_inner());
     (value, found)
@@ -36,7 +35,7 @@ pub fn decode<T: for<'de> Deserialize<'de>>(node: &Node) -> (Option<T>, Vec<Foun
 ///
 /// # Errors
 /// The first thing that does not fit, with its path.
-pub fn decode_plain<T: for<'de> Deserialize<'de>>(value: serde_json::Value) -> Result<T, String> {
+pub fn decode_plain<T: DeserializeOwned>(value: &serde_json::Value) -> Result<T, String> {
     let (value, found) = decode(&value.into());
     match found.into_iter().next() {
         Some(Found { finding, .. }) => Err(format!("{}: {}", finding.path, finding.message)),
@@ -67,36 +66,40 @@ impl Account {
     }
 }
 
-/// A step from the root, with those before it.
-pub struct Place<'a> {
-    before: Option<Rc<Place<'a>>>,
-    step: Step<'a>,
+/// A step from the root, with those before it: all lie on the stack, since most are never looked at.
+#[derive(Clone, Copy)]
+struct Place<'p> {
+    before: Option<&'p Place<'p>>,
+    step: Step<'p>,
 }
 
-pub enum Step<'a> {
-    Key(&'a str),
+#[derive(Clone, Copy)]
+pub enum Step<'p> {
+    Key(&'p str),
     Index(usize),
 }
 
 /// A deserialiser that knows where it stands.
-#[derive(Clone)]
-pub struct Decoder<'a> {
+#[derive(Clone, Copy)]
+pub struct Decoder<'a, 'p> {
     node: &'a Node,
-    place: Option<Rc<Place<'a>>>,
-    pub(super) account: &'a Account,
+    place: Option<&'p Place<'p>>,
+    pub(super) account: &'p Account,
 }
 
 /// Keys are shown up to this length.
 const KEY: usize = 64;
 
-impl<'a> Decoder<'a> {
-    pub(super) fn child(&self, node: &'a Node, step: Step<'a>) -> Decoder<'a> {
-        Decoder { node, place: Some(Rc::new(Place { before: self.place.clone(), step })), account: self.account }
+impl<'a> Decoder<'a, '_> {
+    /// Goes on from a value below this one.
+    pub(super) fn below<T>(&self, step: Step, node: &'a Node, go_on: impl FnOnce(Decoder<'a, '_>) -> T) -> T {
+        let place = Place { before: self.place, step };
+        go_on(Decoder { node, place: Some(&place), account: self.account })
     }
 
     /// Built only when something is to be reported or left out.
     fn path(&self) -> FieldPath {
-        let places = std::iter::successors(self.place.as_deref(), |place| place.before.as_deref());
+        let places = std::iter::successors(self.place, |place| place.before);
         let steps = places.map(|place| match place.step {
             Step::Key(key) => Segment::Key(key.to_owned()),
             Step::Index(index) => Segment::Index(index),
@@ -106,9 +109,10 @@ impl<'a> Decoder<'a> {
         path
     }
 
-    pub(super) fn is_left_out(&self) -> bool {
+    /// Whether the value below is passed over.
+    pub(super) fn passes_over(&self, step: Step) -> bool {
         let left_out = self.account.left_out.borrow();
-        !left_out.is_empty() && left_out.contains(&self.path())
+        !left_out.is_empty() && self.below(step, self.node, |at| left_out.contains(&at.path()))
     }
 
     /// Decodes what stands here. A misfit ends serde's walk; it is reported and left out, and the walk starts
@@ -148,15 +152,9 @@ impl<'a> Decoder<'a> {
     }
 
     /// Runs one decoding step: refused text is reported here, a misfit learns its place.
-    pub(super) fn step<T>(
-        &self,
-        key: Option<Mark>,
-        step: impl FnOnce(Decoder<'a>) -> Result<T, Misfit>,
-    ) -> Result<T, Misfit> {
-        let (value, refused) = checked::collect(|| step(self.clone()));
-        if !refused.is_empty() {
-            self.report(refused, key);
-        }
+    pub(super) fn step<T>(&self, key: Option<Mark>, step: impl FnOnce(Self) -> Result<T, Misfit>) -> Result<T, Misfit> {
+        let value = step(*self);
+        self.report(checked::refused(), key);
         value.map_err(|misfit| self.placed(misfit))
     }
 
@@ -223,7 +221,7 @@ macro_rules! scalars {
     )*};
 }
 
-impl<'de> de::Deserializer<'de> for Decoder<'de> {
+impl<'de> de::Deserializer<'de> for Decoder<'de, '_> {
     type Error = Misfit;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
@@ -236,14 +234,14 @@ impl<'de> de::Deserializer<'de> for Decoder<'de> {
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
         match &self.node.value {
-            Value::Array(items) => visitor.visit_seq(Items { at: &self, items: items.iter().enumerate() }),
+            Value::Array(items) => visitor.visit_seq(Items { at: self, items: items.iter().enumerate() }),
             _ => Err(self.other_type(&visitor)),
         }
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
         match &self.node.value {
-            Value::Record(fields) => visitor.visit_map(Entries::new(&self, fields, None)),
+            Value::Record(fields) => visitor.visit_map(Entries::new(self, fields, None)),
             _ => Err(self.other_type(&visitor)),
         }
     }
@@ -272,7 +270,7 @@ impl<'de> de::Deserializer<'de> for Decoder<'de> {
         for (key, entry) in fields.iter().filter(|(key, _)| !known.contains(&key.as_str())) {
             self.unknown(key, entry.key, known);
         }
-        visitor.visit_map(Entries::new(&self, fields, Some(known)))
+        visitor.visit_map(Entries::new(self, fields, Some(known)))
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -283,7 +281,7 @@ impl<'de> de::Deserializer<'de> for Decoder<'de> {
     ) -> Result<V::Value, Misfit> {
         match &self.node.value {
             Value::Text(tag) => visitor.visit_enum(tag.as_str().into_deserializer()),
-            Value::Record(fields) if fields.len() == 1 => visitor.visit_enum(Variant { at: &self, fields }),
+            Value::Record(fields) if fields.len() == 1 => visitor.visit_enum(Variant { at: self, fields }),
             _ => Err(Misfit {
                 code: Code::WrongType,
                 message: "the value has the wrong form".into(),
@@ -310,7 +308,7 @@ mod tests {
     use crate::stack::Service;
 
     fn node(text: &str) -> Node {
-        serde_json::from_str::<serde_json::Value>(text).unwrap().into()
+        (&serde_json::from_str::<serde_json::Value>(text).unwrap()).into()
     }
 
     fn codes(text: &str) -> Vec<(String, Code)> {

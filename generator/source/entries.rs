@@ -10,22 +10,22 @@ use serde::de::{self, DeserializeSeed, EnumAccess, MapAccess, SeqAccess, Variant
 
 use super::decode::{Decoder, Step};
 use super::misfit::Misfit;
-use super::node::{Entry, Mark, Node};
+use super::node::{Entry, Node};
 
 /// Fields of a record, without those left out. One type for structs and maps: whatever is generic over it is
 /// compiled once for each type of the stack.
-pub struct Entries<'a, 'b> {
-    at: &'b Decoder<'a>,
+pub struct Entries<'a, 'p> {
+    at: Decoder<'a, 'p>,
     fields: btree_map::Iter<'a, String, Entry>,
     /// The only fields that are read, each if it has a value.
     known: Option<&'static [&'static str]>,
     /// The value of the key that was read last.
-    current: Option<Decoder<'a>>,
+    current: Option<(&'a str, &'a Node)>,
 }
 
-impl<'a, 'b> Entries<'a, 'b> {
+impl<'a, 'p> Entries<'a, 'p> {
     pub fn new(
-        at: &'b Decoder<'a>,
+        at: Decoder<'a, 'p>,
         fields: &'a BTreeMap<String, Entry>,
         known: Option<&'static [&'static str]>,
     ) -> Self {
@@ -33,18 +33,15 @@ impl<'a, 'b> Entries<'a, 'b> {
     }
 
     /// Goes on to the next field that is read.
-    fn advance(&mut self) -> Option<(&'a str, Option<Mark>, Decoder<'a>)> {
-        for (key, entry) in self.fields.by_ref() {
-            if self.known.is_some_and(|known| entry.node.value.is_nothing() || !known.contains(&key.as_str())) {
-                continue;
-            }
-            let at = self.at.child(&entry.node, Step::Key(key));
-            if !at.is_left_out() {
-                self.current = Some(at.clone());
-                return Some((key, entry.key, at));
-            }
-        }
-        None
+    fn advance(&mut self) -> Option<(&'a str, &'a Entry)> {
+        let (at, known) = (self.at, self.known);
+        let mut read = self.fields.by_ref().filter(|(key, entry)| {
+            known.is_none_or(|known| !entry.node.value.is_nothing() && known.contains(&key.as_str()))
+                && !at.passes_over(Step::Key(key))
+        });
+        let (key, entry) = read.next()?;
+        self.current = Some((key, &entry.node));
+        Some((key, entry))
     }
 }
 
@@ -77,13 +74,14 @@ impl<'de> MapAccess<'de> for Entries<'de, '_> {
     type Error = Misfit;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Misfit> {
-        let Some((key, mark, at)) = self.advance() else { return Ok(None) };
-        at.step(mark, |_| seed.deserialize(Key(key))).map(Some)
+        let Some((key, entry)) = self.advance() else { return Ok(None) };
+        let read = |at: Decoder<'de, '_>| at.step(entry.key, |_| seed.deserialize(Key(key)));
+        self.at.below(Step::Key(key), &entry.node, read).map(Some)
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Misfit> {
-        let Some(at) = self.current.take() else { return Err(de::Error::custom("a value without its key")) };
-        at.step(None, |at| seed.deserialize(at))
+        let Some((key, node)) = self.current.take() else { return Err(de::Error::custom("a value without its key")) };
+        self.at.below(Step::Key(key), node, |at| at.step(None, |at| seed.deserialize(at)))
     }
 
     /// Maps read whole entries, so that one that does not fit can be passed over here and now.
@@ -92,7 +90,9 @@ impl<'de> MapAccess<'de> for Entries<'de, '_> {
         loop {
             let before = account.length();
             let Some(key) = self.next_key()? else { return Ok(None) };
-            if let Some(value) = self.current.take().and_then(|at| at.fitting()) {
+            let value =
+                self.current.take().and_then(|(at, node)| self.at.below(Step::Key(at), node, |at| at.fitting()));
+            if let Some(value) = value {
                 return Ok(Some((key, value)));
             }
             // The entry is not read again, so what was found about its key stays.
@@ -102,15 +102,15 @@ impl<'de> MapAccess<'de> for Entries<'de, '_> {
 }
 
 /// Items of an array, without those left out.
-pub struct Items<'a, 'b> {
-    pub at: &'b Decoder<'a>,
+pub struct Items<'a, 'p> {
+    pub at: Decoder<'a, 'p>,
     pub items: Enumerate<slice::Iter<'a, Node>>,
 }
 
 impl<'de> Items<'de, '_> {
-    fn next(&mut self) -> Option<Decoder<'de>> {
-        let mut items = self.items.by_ref().map(|(index, node)| self.at.child(node, Step::Index(index)));
-        items.find(|at| !at.is_left_out())
+    fn next(&mut self) -> Option<(Step<'static>, &'de Node)> {
+        let mut items = self.items.by_ref().map(|(index, node)| (Step::Index(index), node));
+        items.find(|(step, _)| !self.at.passes_over(*step))
     }
 }
 
@@ -118,13 +118,14 @@ impl<'de> SeqAccess<'de> for Items<'de, '_> {
     type Error = Misfit;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Misfit> {
-        self.next().map(|at| at.step(None, |at| seed.deserialize(at))).transpose()
+        let Some((step, node)) = self.next() else { return Ok(None) };
+        self.at.below(step, node, |at| at.step(None, |at| seed.deserialize(at))).map(Some)
     }
 
     /// Like [`MapAccess::next_entry`].
     fn next_element<T: Deserialize<'de>>(&mut self) -> Result<Option<T>, Misfit> {
-        while let Some(at) = self.next() {
-            if let Some(value) = at.fitting() {
+        while let Some((step, node)) = self.next() {
+            if let Some(value) = self.at.below(step, node, |at| at.fitting()) {
                 return Ok(Some(value));
             }
         }
@@ -133,23 +134,31 @@ impl<'de> SeqAccess<'de> for Items<'de, '_> {
 }
 
 /// `{ secret = "name" }`: a variant with its content.
-pub struct Variant<'a, 'b> {
-    pub at: &'b Decoder<'a>,
+pub struct Variant<'a, 'p> {
+    pub at: Decoder<'a, 'p>,
     pub fields: &'a BTreeMap<String, Entry>,
 }
 
-impl<'de> EnumAccess<'de> for Variant<'de, '_> {
-    type Error = Misfit;
-    type Variant = Decoder<'de>;
+/// What stands behind the name of a variant.
+pub struct Content<'a, 'p> {
+    at: Decoder<'a, 'p>,
+    name: &'a str,
+    node: &'a Node,
+}
 
-    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Decoder<'de>), Misfit> {
-        let Some((key, entry)) = self.fields.first_key_value() else { return Err(de::Error::custom("no variant")) };
-        let at = self.at.child(&entry.node, Step::Key(key));
-        Ok((at.step(entry.key, |_| seed.deserialize(Key(key)))?, at))
+impl<'de, 'p> EnumAccess<'de> for Variant<'de, 'p> {
+    type Error = Misfit;
+    type Variant = Content<'de, 'p>;
+
+    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self::Variant), Misfit> {
+        let Some((name, entry)) = self.fields.first_key_value() else { return Err(de::Error::custom("no variant")) };
+        let read = |at: Decoder<'de, '_>| at.step(entry.key, |_| seed.deserialize(Key(name)));
+        let value = self.at.below(Step::Key(name), &entry.node, read)?;
+        Ok((value, Content { at: self.at, name, node: &entry.node }))
     }
 }
 
-impl<'de> VariantAccess<'de> for Decoder<'de> {
+impl<'de> VariantAccess<'de> for Content<'de, '_> {
     type Error = Misfit;
 
     fn unit_variant(self) -> Result<(), Misfit> {
@@ -157,14 +166,16 @@ impl<'de> VariantAccess<'de> for Decoder<'de> {
     }
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Misfit> {
-        self.step(None, |at| seed.deserialize(at))
+        self.at.below(Step::Key(self.name), self.node, |at| at.step(None, |at| seed.deserialize(at)))
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Misfit> {
-        de::Deserializer::deserialize_any(self, visitor)
+        let read = |at: Decoder<'de, '_>| de::Deserializer::deserialize_any(at, visitor);
+        self.at.below(Step::Key(self.name), self.node, read)
     }
 
     fn struct_variant<V: Visitor<'de>>(self, fields: &'static [&'static str], visitor: V) -> Result<V::Value, Misfit> {
-        de::Deserializer::deserialize_struct(self, "", fields, visitor)
+        let read = |at: Decoder<'de, '_>| de::Deserializer::deserialize_struct(at, "", fields, visitor);
+        self.at.below(Step::Key(self.name), self.node, read)
     }
 }

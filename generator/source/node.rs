@@ -131,20 +131,20 @@ impl Value {
     }
 }
 
-impl From<serde_json::Value> for Node {
-    fn from(value: serde_json::Value) -> Self {
+impl From<&serde_json::Value> for Node {
+    fn from(value: &serde_json::Value) -> Self {
         use serde_json::Value as Json;
         let value = match value {
             Json::Null => Value::Null,
-            Json::Bool(value) => Value::Bool(value),
+            Json::Bool(value) => Value::Bool(*value),
             Json::Number(number) => {
                 number.as_i64().map_or_else(|| Value::Float(number.as_f64().unwrap_or_default()), Value::Integer)
             }
-            Json::String(text) => Value::Text(text),
-            Json::Array(items) => Value::Array(items.into_iter().map(Node::from).collect()),
+            Json::String(text) => Value::Text(text.clone()),
+            Json::Array(items) => Value::Array(items.iter().map(Node::from).collect()),
             Json::Object(fields) => {
-                let entry = |(key, value): (_, Json)| (key, Entry { key: None, node: value.into() });
-                Value::Record(fields.into_iter().map(entry).collect())
+                let entry = |(key, value): (&String, _)| (key.clone(), Entry { key: None, node: Node::from(value) });
+                Value::Record(fields.iter().map(entry).collect())
             }
         };
         Node { value, mark: None }

@@ -43,28 +43,29 @@ thread_local! {
     static REFUSED: RefCell<Option<Vec<Refusal>>> = const { RefCell::new(None) };
 }
 
-/// Runs `decode` so that refused texts are collected instead of ending it. The value is usable only
+/// Runs `decode` so that refused texts are collected for [`refused`] instead of ending it. The value is usable only
 /// when nothing was refused.
-pub fn collect<T>(decode: impl FnOnce() -> T) -> (T, Vec<Refusal>) {
+pub fn collect<T>(decode: impl FnOnce() -> T) -> T {
     let outer = REFUSED.with(|refused| refused.borrow_mut().replace(Vec::new()));
     let value = decode();
-    let refused = REFUSED.with(|refused| std::mem::replace(&mut *refused.borrow_mut(), outer));
-    (value, refused.unwrap_or_default())
+    REFUSED.with(|refused| *refused.borrow_mut() = outer);
+    value
 }
 
-pub(crate) fn admit<T: Checked>(text: &str) -> Result<T, String> {
-    T::new(text).or_else(|reason| {
-        REFUSED.with(|refused| match &mut *refused.borrow_mut() {
-            Some(list) => {
-                list.push(Refusal {
-                    code: T::CODE,
-                    expected: format!("{}, such as `{}`", T::WHAT, T::EXAMPLE),
-                    reason,
-                });
-                Ok(T::stand_in(text))
-            }
-            None => Err(reason),
-        })
+/// What was refused since this was last asked, within [`collect`].
+pub fn refused() -> Vec<Refusal> {
+    REFUSED.with(|refused| refused.borrow_mut().as_mut().map(std::mem::take).unwrap_or_default())
+}
+
+pub(crate) fn admit<T: Checked>(text: String) -> Result<T, String> {
+    let Some(reason) = T::refusal(&text) else { return Ok(T::wrap(text)) };
+    REFUSED.with(|refused| match &mut *refused.borrow_mut() {
+        Some(list) => {
+            let expected = format!("{}, such as `{}`", T::WHAT, T::EXAMPLE);
+            list.push(Refusal { code: T::CODE, expected, reason });
+            Ok(T::stand_in(&text))
+        }
+        None => Err(reason),
     })
 }
 
@@ -74,7 +75,7 @@ macro_rules! door {
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let text = String::deserialize(deserializer)?;
-                $crate::stack::checked::admit(&text).map_err(serde::de::Error::custom)
+                $crate::stack::checked::admit(text).map_err(serde::de::Error::custom)
             }
         }
 

@@ -105,7 +105,7 @@ impl<'de> Deserialize<'de> for EnvValue {
             }
 
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<EnvValue, E> {
-                admit(text).map(EnvValue::Text).map_err(E::custom)
+                admit(text.to_owned()).map(EnvValue::Text).map_err(E::custom)
             }
 
             fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<EnvValue, A::Error> {

@@ -323,7 +323,7 @@ fn image(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::checked::collect;
+    use super::super::checked::{collect, refused};
     use super::*;
 
     #[test]
@@ -368,7 +368,7 @@ mod tests {
 
     #[test]
     fn refusals_are_collected_only_inside_collect() {
-        let (value, refused) = collect(|| serde_json::from_str::<Vec<Host>>(r#"["a b", "ok", "-"]"#));
+        let (value, refused) = collect(|| (serde_json::from_str::<Vec<Host>>(r#"["a b", "ok", "-"]"#), refused()));
         assert_eq!(value.unwrap().len(), 3);
         assert_eq!(refused.len(), 2);
         assert!(serde_json::from_str::<Host>(r#""a b""#).is_err());

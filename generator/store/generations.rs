@@ -7,12 +7,10 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::manifest::{Manifest, Record};
-use crate::artifact::{Digest, json};
+use crate::artifact::{ArtifactPath, Digest};
 use crate::source::library::{cache_folder, noise, own_folder};
-use crate::stack::EnvironmentName;
 
 /// As for objects, the number is that of the layout.
 const FOLDER: &str = "generations1";
@@ -23,7 +21,7 @@ const MOST: usize = 64;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Generation {
     /// Outputs, as in the manifest.
-    pub files: BTreeMap<String, Record>,
+    pub files: BTreeMap<ArtifactPath, Record>,
     /// Files that were read, relative to the project where they lie in it.
     pub inputs: BTreeMap<String, Digest>,
     /// Parts of the plans, such as `local: services.orders`.
@@ -38,22 +36,6 @@ impl Generation {
             crate::artifact::sources().map(|(name, digest)| (name.to_owned(), digest.to_owned())).collect();
         Generation { files: manifest.files.clone(), inputs, parts, generators }
     }
-}
-
-/// The parts of a plan, which is plain data, for [`Generation::parts`].
-pub fn parts(environment: &EnvironmentName, plan: &Value) -> BTreeMap<String, Digest> {
-    const TABLES: [&str; 4] = ["services", "secrets", "databases", "volumes"];
-    let mut parts = BTreeMap::new();
-    for (field, value) in plan.as_object().into_iter().flatten() {
-        let mut note = |name: String, value| {
-            parts.insert(format!("{environment}: {name}"), Digest::of(&json::canonical(value)));
-        };
-        match value.as_object().filter(|_| TABLES.contains(&field.as_str())) {
-            Some(entries) => entries.iter().for_each(|(name, value)| note(format!("{field}.{name}"), value)),
-            None => note(field.clone(), value),
-        }
-    }
-    parts
 }
 
 /// All generations of one cache.

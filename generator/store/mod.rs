@@ -13,7 +13,7 @@ mod write;
 use std::path::Path;
 
 pub use cache::Cache;
-pub use generations::{Generation, Generations, parts};
+pub use generations::{Generation, Generations};
 pub use manifest::{Manifest, Record, conflict};
 pub use objects::Objects;
 pub use report::{counts, diff, foreign, states};

@@ -14,7 +14,7 @@ use std::time::UNIX_EPOCH;
 
 use super::state::read;
 use super::{MANIFEST, Manifest};
-use crate::artifact::{ArtifactPath, Digest, Kept, Left};
+use crate::artifact::{Digest, Kept, Left};
 use crate::source::library::{cache_folder, noise, own_folder};
 
 /// What the result depends on.
@@ -208,9 +208,9 @@ impl Stamp {
         let manifest = Manifest::parse(&text).ok()?;
         let mut folders = BTreeMap::new();
         let mut touched = BTreeSet::new();
-        let mut kept = Kept::default();
+        let mut kept = Vec::with_capacity(manifest.files.len());
         for (path, record) in &manifest.files {
-            let at = out.join(path);
+            let at = out.join(path.as_str());
             let same = seen.get(at.as_os_str()).is_some_and(|seen| {
                 seen.digest == record.digest.as_str()
                     && fs::symlink_metadata(&at).is_ok_and(|meta| {
@@ -218,16 +218,16 @@ impl Stamp {
                         meta.is_file() && now == seen.meta && now.is_before(self.taken)
                     })
             });
-            let left = Left { derivation: record.derivation.clone(), digest: record.digest.clone(), size: record.size };
-            let path = ArtifactPath::new(path.as_str()).ok()?;
-            let same = same && is_plain(at.parent()?, out, &mut folders);
-            kept.0.insert(path, same.then_some(left));
+            let left = Left { derivation: record.derivation, digest: record.digest, size: record.size };
+            let same =
+                same && path.as_str().rsplit_once('/').is_none_or(|(folder, _)| is_plain(out, folder, &mut folders));
+            kept.push((path.clone(), same.then_some(left)));
             if !same {
                 touched.insert(at);
             }
         }
         self.seen.retain(|seen| !matches!(&seen.watch, Watch::File(path) if touched.contains(path)));
-        Some((manifest, kept))
+        Some((manifest, Kept(kept.into_iter().collect())))
     }
 
     fn parse(text: &str) -> Option<Stamp> {
@@ -262,14 +262,14 @@ impl Stamp {
     }
 }
 
-/// Whether neither the folder nor one above it, up to `out`, is a link.
-fn is_plain(folder: &Path, out: &Path, known: &mut BTreeMap<PathBuf, bool>) -> bool {
+/// Whether neither the folder below `out` nor one above it is a link.
+fn is_plain<'a>(out: &Path, folder: &'a str, known: &mut BTreeMap<&'a str, bool>) -> bool {
     if let Some(plain) = known.get(folder) {
         return *plain;
     }
-    let above = folder == out || folder.parent().is_some_and(|above| is_plain(above, out, known));
-    let plain = above && fs::symlink_metadata(folder).is_ok_and(|meta| meta.is_dir());
-    known.insert(folder.to_owned(), plain);
+    let above = folder.rsplit_once('/').is_none_or(|(above, _)| is_plain(out, above, known));
+    let plain = above && fs::symlink_metadata(out.join(folder)).is_ok_and(|meta| meta.is_dir());
+    known.insert(folder, plain);
     plain
 }
 

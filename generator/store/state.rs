@@ -8,7 +8,7 @@ use walkdir::WalkDir;
 
 use super::manifest::{Manifest, Record};
 use super::{MANIFEST, Stamp, failed};
-use crate::artifact::{Artifact, Artifacts, Digest, Kept};
+use crate::artifact::{Artifact, ArtifactPath, Artifacts, Digest, Kept};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 
 /// How a file stands.
@@ -114,32 +114,26 @@ pub fn compare(
             &read_now
         }
     };
-    let ours = |path: &str| {
-        selected.is_none_or(|selected| path.split('/').next().is_some_and(|environment| selected.contains(environment)))
+    let ours = |path: &ArtifactPath| selected.is_none_or(|selected| selected.contains(path.top()));
+    let record = |artifact: &Artifact| Record {
+        derivation: artifact.derivation,
+        digest: artifact.digest(),
+        size: artifact.size(),
     };
-    let mut manifest = Manifest {
-        files: old
-            .files
-            .iter()
-            .filter(|(path, _)| !ours(path))
-            .map(|(path, record)| (path.clone(), record.clone()))
-            .collect(),
+    // Maps are collected from what is sorted already: that costs a fraction of adding one by one.
+    let others = old.files.iter().filter(|(path, _)| !ours(path)).map(|(path, record)| (path.clone(), record.clone()));
+    let made = artifacts.iter().map(|(path, artifact)| (path.clone(), record(artifact)));
+    let manifest = Manifest { files: others.chain(made).collect() };
+    let mine = old.files.keys().filter(|path| ours(path)).map(|path| (path.as_str(), None));
+    let made = artifacts.iter().map(|(path, artifact)| (path.as_str(), Some(artifact)));
+    let wanted: BTreeMap<&str, Option<&Artifact>> = mine.chain(made).collect();
+    let same = |path: &ArtifactPath| {
+        left.kept.get(path).is_some_and(|left| manifest.files.get(path).is_some_and(|new| new.digest == left.digest))
     };
-    let mut wanted: BTreeMap<&str, Option<&Artifact>> =
-        old.files.keys().filter(|path| ours(path)).map(|path| (path.as_str(), None)).collect();
-    let mut kept = BTreeSet::new();
-    let mut changes = Vec::new();
-    for (path, artifact) in artifacts.iter() {
-        let digest = artifact.digest();
-        let same = left.kept.get(path).is_some_and(|left| left.digest == digest);
-        let record = Record { derivation: artifact.derivation.clone(), digest, size: artifact.size() };
-        manifest.files.insert(path.to_string(), record);
-        wanted.insert(path.as_str(), Some(artifact));
-        if same {
-            kept.insert(path.to_string());
-            changes.push(Change { path: path.to_string(), state: State::Same, old: None, new: None });
-        }
-    }
+    let kept: BTreeSet<String> =
+        artifacts.iter().filter(|(path, _)| same(path)).map(|(path, _)| path.to_string()).collect();
+    let same = |path: &String| Change { path: path.clone(), state: State::Same, old: None, new: None };
+    let mut changes: Vec<Change> = kept.iter().map(same).collect();
     let mut findings = Vec::new();
     for (path, artifact) in wanted.iter().filter(|(path, _)| !kept.contains(**path)) {
         let new = match artifact.map(|artifact| artifact.bytes()) {

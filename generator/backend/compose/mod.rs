@@ -10,24 +10,22 @@ pub use raw::KEYS as RAW_KEYS;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
-
 use super::fidelity::{self, Fate, Row};
 use crate::artifact::{Artifacts, yaml};
 use crate::diagnostic::Diagnostic;
-use crate::plan::Plan;
+use crate::plan::{Fields, Plan};
 use crate::stack::{Compat, Zone};
 use model::{Empty, File, Network, SecretFile};
 
 /// The network that reaches the internet; the zones' networks are internal.
 const PUBLIC: &str = "public";
 
-/// Writes `compose.yaml` and the account of what became of each field; `fields` is the plan as plain data.
+/// Writes `compose.yaml` and the account of what became of each field; `fields` are those of the plan.
 ///
 /// # Errors
 /// Settings that Compose cannot express and nobody waived (NS701), unusable raw keys (NS702).
-pub fn emit(plan: &Plan, fields: &Value, files: &Artifacts) -> Result<Artifacts, Vec<Diagnostic>> {
-    let (account, mut findings) = fidelity::account("compose", TABLE, plan, fields);
+pub fn emit(plan: &Plan, fields: &Fields, files: &Artifacts) -> Result<Artifacts, Vec<Diagnostic>> {
+    let (account, mut findings) = fidelity::account("compose", TABLE, plan, fields.tree());
     let mut services = BTreeMap::new();
     for (name, planned) in &plan.services {
         services.insert(name.to_string(), service::service(plan, name, planned, files, &mut findings));

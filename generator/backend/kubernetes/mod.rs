@@ -21,13 +21,11 @@ pub use volumes::{FILE as VOLUMES, changed};
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
-
 use super::fidelity;
-use crate::artifact::{Artifacts, Digest, Kept, Slice, json};
+use crate::artifact::{Artifacts, Digest, Kept, Slice};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::plan::summary::{SECRET_KEY, secret_name};
-use crate::plan::{self, Plan, Volume};
+use crate::plan::{self, Fields, Plan, Volume};
 use crate::stack::{self, ClusterEdge, ImageRef, ServiceName, TlsMode, VolumeName, Zone};
 use model::{Body, Labels, Metadata, Object, Spec};
 use part::Parts;
@@ -56,20 +54,20 @@ pub struct Mounted<'a> {
     pub files: &'a dyn Fn() -> Result<Artifacts, Diagnostic>,
 }
 
-/// Writes the manifests and the account of what became of each field; `plan` is a cluster's, `fields` is it as plain
-/// data, `mounted` are the files of the content ring, for this plan. Services with the same part of the plan as in
+/// Writes the manifests and the account of what became of each field; `plan` is a cluster's, `fields` are
+/// those of it, `mounted` are the files of the content ring, for this plan. Services with the same part of the plan as in
 /// `kept` are left as they are.
 ///
 /// # Errors
 /// Settings that Kubernetes cannot express and nobody waived (NS701), unusable raw keys (NS702), missing settings of
 /// the cluster.
-pub fn emit(plan: &Plan, fields: &Value, mounted: &Mounted, kept: &Kept) -> Result<Artifacts, Vec<Diagnostic>> {
+pub fn emit(plan: &Plan, fields: &Fields, mounted: &Mounted, kept: &Kept) -> Result<Artifacts, Vec<Diagnostic>> {
     let one = |finding| vec![finding];
-    let (account, mut findings) = fidelity::account("kubernetes", table::TABLE, plan, fields);
+    let (account, mut findings) = fidelity::account("kubernetes", table::TABLE, plan, fields.tree());
     let users = plan.services.values().flat_map(|service| &service.volumes);
     let shared: BTreeSet<_> = users.filter(|mount| mount.read_only).map(|mount| &mount.volume).collect();
     let Some(cluster) = Cluster::new(plan, BTreeMap::new(), shared.clone()) else { return Ok(Artifacts::default()) };
-    let parts = Parts::new(plan, &shared, &mounted.slice);
+    let parts = Parts::new(plan, fields, &shared, &mounted.slice);
     let mut writer = Writer::default();
     writer.folder("namespace", cluster.common())?;
     writer.folder("secrets", secrets::objects(&cluster, &mut findings))?;
@@ -101,7 +99,7 @@ pub fn emit(plan: &Plan, fields: &Value, mounted: &Mounted, kept: &Kept) -> Resu
         return Err(findings);
     }
     writer.add("volumes.json", volumes::record(&cluster))?;
-    writer.finish(account, &Slice::digested("kubernetes", Digest::of(&json::canonical(fields))))
+    writer.finish(account, &Slice::digested("kubernetes", fields.digest()))
 }
 
 impl<'a> Cluster<'a> {

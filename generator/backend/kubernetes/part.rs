@@ -6,12 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use crate::artifact::{Digest, Slice, json};
-use crate::plan::{Edge, EdgePlan, Migrations, Plan, Secret, Service, Volume};
+use crate::plan::{Edge, EdgePlan, Fields, Migrations, Plan, Secret, Service, Volume};
 use crate::stack::{SecretName, ServiceName, SqlIdent, VolumeName};
 
 /// What all parts share, and the edges by their ends.
 pub struct Parts<'a> {
     plan: &'a Plan,
+    fields: &'a Fields,
     /// The plan without what belongs to single services.
     head: Plan,
     head_digest: Digest,
@@ -26,7 +27,10 @@ pub struct Parts<'a> {
 #[derive(Serialize)]
 pub struct Part<'a> {
     head: &'a Digest,
+    #[serde(skip)]
     services: BTreeMap<&'a ServiceName, &'a Service>,
+    /// Of the services, by the names of their fields.
+    digests: BTreeMap<&'a String, &'a Digest>,
     edges: BTreeSet<&'a Edge>,
     volumes: BTreeMap<&'a VolumeName, &'a Volume>,
     shared: BTreeSet<&'a VolumeName>,
@@ -36,7 +40,7 @@ pub struct Part<'a> {
 }
 
 impl<'a> Parts<'a> {
-    pub fn new(plan: &'a Plan, shared: &'a BTreeSet<&'a VolumeName>, mounted: &'a Digest) -> Self {
+    pub fn new(plan: &'a Plan, fields: &'a Fields, shared: &'a BTreeSet<&'a VolumeName>, mounted: &'a Digest) -> Self {
         let mut edges: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
         for edge in &plan.edges {
             edges.entry(&edge.from).or_default().insert(edge);
@@ -48,7 +52,7 @@ impl<'a> Parts<'a> {
         }
         let head = head(plan);
         let head_digest = Digest::of(&json::to_canonical(&head));
-        Parts { plan, head, head_digest, edges, volumes, shared, mounted }
+        Parts { plan, fields, head, head_digest, edges, volumes, shared, mounted }
     }
 
     pub fn of(&'a self, name: &'a ServiceName, service: &'a Service) -> Part<'a> {
@@ -76,8 +80,10 @@ impl<'a> Parts<'a> {
         }
         let volumes = self.volumes.get(name).cloned().unwrap_or_default();
         let used = service.volumes.iter().map(|mount| &mount.volume).chain(volumes.keys().copied());
+        let digest = |name: &&ServiceName| self.fields.parts().get_key_value(&format!("services.{name}"));
         Part {
             head: &self.head_digest,
+            digests: services.keys().filter_map(digest).collect(),
             edges: self.edges.get(name).cloned().unwrap_or_default(),
             shared: used.filter(|volume| self.shared.contains(volume)).collect(),
             mounted: (!service.config.is_empty()).then_some(self.mounted),

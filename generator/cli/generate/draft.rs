@@ -4,18 +4,17 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use crate::artifact::{Artifacts, Digest, Kept, json};
+use crate::artifact::{Artifacts, Digest, Kept};
 use crate::backend::{self, kubernetes};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::parallel;
-use crate::plan::{self, Plan, ProjectFiles};
+use crate::plan::{self, Fields, Plan, ProjectFiles};
 use crate::source::{Environment, Origins};
-use crate::store;
 
 /// An environment's plan, and where its fields were written.
 pub struct Planned {
     pub plan: Plan,
-    /// Digests of its parts.
+    /// Digests of its parts, such as `local: services.orders`.
     pub(super) parts: BTreeMap<String, Digest>,
     pub origins: Origins,
 }
@@ -55,7 +54,7 @@ impl Drawer<'_> {
         if self.frozen {
             findings.extend(unpinned(&plan));
         }
-        let fields = json::tree(&plan);
+        let fields = Fields::of(&plan);
         let mut made = Artifacts::default();
         let mut moved = Vec::new();
         if !self.refused {
@@ -80,7 +79,8 @@ impl Drawer<'_> {
             environment.origins.locate(finding);
             finding.environments = vec![environment.name.to_string()];
         }
-        let parts = store::parts(&plan.environment, &fields);
+        let part = |(name, digest): (&String, &Digest)| (format!("{}: {name}", plan.environment), *digest);
+        let parts = fields.parts().iter().map(part).collect();
         Draft { planned: Planned { plan, parts, origins: environment.origins }, made, findings, moved }
     }
 

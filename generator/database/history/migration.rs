@@ -118,8 +118,8 @@ impl Migration {
         let plan = PlanFile {
             version: 1,
             run,
-            from: from.clone(),
-            to: to.clone(),
+            from: *from,
+            to: *to,
             part,
             privileged,
             by_hand: false,
@@ -139,7 +139,7 @@ impl Migration {
             plan: PlanFile {
                 version: 1,
                 run: Run::Transaction,
-                from: digest.clone(),
+                from: digest,
                 to: digest,
                 part: (1, 1),
                 privileged: false,
