@@ -1,6 +1,7 @@
 //! Embeds the Nickel library and digests each generator's sources, so that a changed generator is a
 //! changed derivation.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 use std::{env, fs};
@@ -72,25 +73,27 @@ fn generators() -> String {
         "generator/backend/render.rs",
         "generator/plan/check.rs",
     ];
+    // Each folder is a target; two are files of their own.
+    let folders = WalkDir::new("generator/backend").min_depth(1).max_depth(1).into_iter().filter_map(Result::ok);
+    let folders = folders.filter(|entry| entry.file_type().is_dir()).filter_map(|entry| {
+        let name = entry.file_name().to_str()?.to_owned();
+        Some((name.clone(), format!("generator/backend/{name}")))
+    });
+    let files_of_their_own = [("bake", "generator/backend/bake.rs"), ("summary", "generator/plan/summary.rs")];
+    let mut targets: BTreeMap<String, String> = folders.collect();
+    targets.extend(files_of_their_own.map(|(name, file)| (name.to_owned(), file.to_owned())));
+    println!("cargo:rerun-if-changed=generator/backend");
     let mut text = String::from("pub const SOURCES: &[(&str, &str)] = &[\n");
-    for (name, folder) in [
-        ("bake", "generator/backend/bake.rs"),
-        ("compose", "generator/backend/compose"),
-        ("hasura", "generator/backend/hasura"),
-        ("kubernetes", "generator/backend/kubernetes"),
-        ("migrations", "generator/backend/migrations"),
-        ("nginx", "generator/backend/nginx"),
-        ("pgbouncer", "generator/backend/pgbouncer"),
-        ("postgres", "generator/backend/postgres"),
-        ("summary", "generator/plan/summary.rs"),
-    ] {
+    for (name, folder) in &targets {
         // What the runner does with a ledger, others do too.
-        let elsewhere: &[&str] = match name {
+        let elsewhere: &[&str] = match name.as_str() {
             "migrations" => &["generator/database/catalog.sql", "generator/database/ledger"],
             _ => &[],
         };
         let mut hasher = blake3::Hasher::new();
-        for (path, absolute) in shared.iter().chain([&folder]).chain(elsewhere).flat_map(|folder| files(folder)) {
+        for (path, absolute) in
+            shared.iter().chain([&folder.as_str()]).chain(elsewhere).flat_map(|folder| files(folder))
+        {
             hasher.update(path.as_bytes()).update(&[0]);
             hasher.update(&fs::read(absolute).unwrap_or_default()).update(&[0]);
         }

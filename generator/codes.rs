@@ -94,6 +94,8 @@ codes! {
         "A container comes from `image` or from `build.context`, a folder of the project with a Dockerfile. Exactly one of them."
     NoDockerfile "NS311" "a build folder without a Dockerfile"
         "`build.context` is a folder of the project, relative to the stack file, and `build.dockerfile` a file in it, `Dockerfile` unless said otherwise. `nself init FOLDER --template NAME` begins one."
+    NoSource "NS312" "a mounted file or folder does not exist"
+        "Compose mounts files and folders of the project as they are and makes none: a container whose mount has no source does not start. What is made later, or lies only where the stack runs, is in order then."
     NoHealth "NS308" "others wait for a service that has no health check"
         "A dependency of kind 'healthy needs a health check, or the project would never start."
     LimitBelowReservation "NS401" "a limit below its reservation"

@@ -149,7 +149,12 @@ impl Slice {
     /// Identity of the step that makes `output`.
     pub fn derivation(&self, output: &ArtifactPath) -> Digest {
         let (generator, slice) = (self.generator, &self.digest);
-        let source = SOURCES.iter().find(|(name, _)| *name == generator).map_or("", |(_, digest)| *digest);
+        let source = SOURCES.iter().find(|(name, _)| *name == generator).map(|(_, digest)| *digest);
+        debug_assert!(
+            source.is_some(),
+            "`{generator}` is no folder of generator/backend: its sources are not digested"
+        );
+        let source = source.unwrap_or_default();
         // Canonical JSON: the keys are sorted, and nothing in the values needs an escape.
         let text = format!(
             "{{\"generator\":\"{generator}\",\"output\":\"{output}\",\"slice\":\"{slice}\",\"source\":\"{source}\"}}"

@@ -31,6 +31,27 @@ const CONTENT: [Content; 6] = [
     ("migrations", &["migrations"], "migrations", migrations::emit),
 ];
 
+/// What each generator reads, for people.
+const READS: [(&str, &str); 9] = [
+    ("bake", "builds, and what the lock knows of their bases"),
+    ("compose", "the whole plan, and the digests of mounted files"),
+    ("hasura", "definitions that Hasura serves"),
+    (
+        "kubernetes",
+        "the part of the plan for clusters that concerns the service, or the whole one for what concerns all",
+    ),
+    ("migrations", "migrations"),
+    ("nginx", "edge, profile"),
+    ("pgbouncer", "the pooler's databases and users"),
+    ("postgres", "databases, replication"),
+    ("summary", "the whole plan"),
+];
+
+/// What a generator reads, in words.
+pub fn reads(generator: &str) -> &'static str {
+    READS.iter().find(|(name, _)| *name == generator).map_or("", |(_, reads)| *reads)
+}
+
 /// All files of one environment; `fields` are those of its plan. What `kept` has from the same slices is not rendered
 /// again.
 ///
@@ -85,4 +106,50 @@ fn cluster(plan: &Plan, kept: &Kept) -> Result<Artifacts, Vec<Diagnostic>> {
     let decided = CONTENT.map(|(generator, read, ..)| fields.slice(generator, read).identity());
     let slice = Digest::of(&json::to_canonical(&decided));
     kubernetes::emit(&plan, &fields, &kubernetes::Mounted { slice, files: &mounted }, kept)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::artifact::sources;
+
+    #[test]
+    fn every_generator_says_what_it_reads() {
+        let named: Vec<&str> = READS.iter().map(|(name, _)| *name).collect();
+        assert_eq!(sources().map(|(name, _)| name).collect::<Vec<_>>(), named);
+    }
+
+    /// Whether a file of one target names another; `super` of a target's first file is this module.
+    fn imports(text: &str, first: bool, other: &str) -> bool {
+        let from = |before: &str| text.contains(&format!("{before}::{other}::"));
+        from("backend") || from("super::super") || first && from("super")
+    }
+
+    #[test]
+    fn no_target_imports_another() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("generator/backend");
+        let mut seen = 0;
+        for entry in walkdir::WalkDir::new(&folder).min_depth(2) {
+            let entry = entry.unwrap();
+            let inside = entry.path().strip_prefix(&folder).unwrap().to_path_buf();
+            let target = inside.iter().next().unwrap().to_str().unwrap();
+            if inside.extension().is_none_or(|kind| kind != "rs") {
+                continue;
+            }
+            let text = std::fs::read_to_string(entry.path()).unwrap();
+            for other in READS.iter().map(|(name, _)| *name).filter(|name| *name != target) {
+                assert!(
+                    !imports(&text, entry.depth() == 2 && inside.ends_with("mod.rs"), other),
+                    "{inside:?}: {other}"
+                );
+            }
+            seen += 1;
+        }
+        assert!(seen > 20);
+        // Known-bad controls.
+        assert!(imports("use crate::backend::nginx::emit;", false, "nginx"));
+        assert!(
+            imports("use super::nginx::emit;", true, "nginx") && !imports("use super::nginx::emit;", false, "nginx")
+        );
+    }
 }

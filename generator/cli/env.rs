@@ -4,12 +4,13 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use similar::TextDiff;
 
+use super::generate::{self, Planned};
 use super::{FAILED, FINE, FOUND, Format, StackArguments, output};
 use crate::artifact::json as writer;
-use crate::diagnostic::{self, Code, Diagnostic};
-use crate::path;
+use crate::diagnostic::Diagnostic;
 use crate::plan::{self, ProjectFiles};
 use crate::source::{self, Environment};
+use crate::stack::Host;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -42,21 +43,22 @@ enum Action {
 }
 
 pub fn run(arguments: &Arguments) -> u8 {
+    let format = if let Action::List { format, .. } = &arguments.action { *format } else { Format::Text };
     let outcome = match &arguments.action {
         Action::List { stack, format } => environments(stack).map(|all| list(&all, *format)),
-        Action::Show { env, stack } => environments(stack).and_then(|all| {
-            output::result(&text(find(&all, env)?)?);
-            Ok(FINE)
+        Action::Show { env, stack } => plans(stack, &[env]).map(|plans| {
+            output::result(&text(&plans, env));
+            FINE
         }),
-        Action::Diff { from, to, stack } => environments(stack).and_then(|all| {
-            let (old, new) = (text(find(&all, from)?)?, text(find(&all, to)?)?);
+        Action::Diff { from, to, stack } => plans(stack, &[from, to]).map(|plans| {
+            let (old, new) = (text(&plans, from), text(&plans, to));
             let diff = TextDiff::from_lines(&old, &new);
             output::result(&diff.unified_diff().context_radius(3).header(from, to).to_string());
-            Ok(if old == new { FINE } else { FOUND })
+            if old == new { FINE } else { FOUND }
         }),
     };
     outcome.unwrap_or_else(|findings| {
-        output::findings(&findings);
+        output::failure(format, &findings);
         FAILED
     })
 }
@@ -72,14 +74,14 @@ fn list(all: &[Environment], format: Format) -> u8 {
         Format::Json => {
             let entries: Vec<Value> = all
                 .iter()
-                .map(|env| json!({ "name": env.name, "profile": profile(env), "domain": env.stack.domain }))
+                .map(|env| json!({ "name": env.name, "profile": profile(env), "domain": domain(env) }))
                 .collect();
             output::json(&json!({ "version": 1, "environments": entries }));
         }
         Format::Text => {
             let lines: String = all
                 .iter()
-                .map(|env| format!("{:<12} {:<8} {}\n", env.name.to_string(), profile(env), env.stack.domain))
+                .map(|env| format!("{:<12} {:<8} {}\n", env.name.to_string(), profile(env), domain(env)))
                 .collect();
             output::result(&lines);
         }
@@ -87,29 +89,24 @@ fn list(all: &[Environment], format: Format) -> u8 {
     FINE
 }
 
-fn find<'a>(all: &'a [Environment], name: &str) -> Result<&'a Environment, Vec<Diagnostic>> {
-    all.iter().find(|environment| environment.name.as_str() == name).ok_or_else(|| {
-        let names: Vec<&str> = all.iter().map(|environment| environment.name.as_str()).collect();
-        vec![
-            Diagnostic::error(Code::UnknownEnvironment, path!("environments"))
-                .message(format!("there is no environment `{name}`"))
-                .expected(format!("one of {}", names.join(", "))),
-        ]
-    })
+/// Where the environment answers; that of a local one is not what the stack says.
+fn domain(environment: &Environment) -> Host {
+    plan::resolve(&environment.name, &environment.stack, &ProjectFiles::default()).0.domain
 }
 
-/// The plan: everything resolved, secrets by name. Without what is empty, so that two environments differ
-/// only where something differs.
-fn text(environment: &Environment) -> Result<String, Vec<Diagnostic>> {
-    let files = ProjectFiles { project_folder: "../..".into(), ..ProjectFiles::default() };
-    let (plan, mut findings) = plan::resolve(&environment.name, &environment.stack, &files);
-    if findings.iter().any(Diagnostic::is_error) {
-        findings.iter_mut().for_each(|finding| environment.origins.locate(finding));
-        return Err(diagnostic::merge(findings));
-    }
-    let mut value = serde_json::to_value(&plan).unwrap_or_default();
+/// The plans of these environments, as `gen` makes them.
+fn plans(stack: &StackArguments, names: &[&String]) -> Result<Vec<Planned>, Vec<Diagnostic>> {
+    let names: Vec<String> = names.iter().copied().cloned().collect();
+    Ok(generate::made(stack, &names, None, None)?.plans)
+}
+
+/// Everything resolved, secrets by name. Without what is empty, so that two environments differ only where something
+/// differs.
+fn text(plans: &[Planned], name: &str) -> String {
+    let planned = plans.iter().find(|planned| planned.plan.environment.as_str() == name);
+    let mut value = planned.and_then(|planned| serde_json::to_value(&planned.plan).ok()).unwrap_or_default();
     prune(&mut value);
-    Ok(String::from_utf8(writer::to_pretty(&value)).unwrap_or_default())
+    String::from_utf8(writer::to_pretty(&value)).unwrap_or_default()
 }
 
 fn prune(value: &mut Value) {

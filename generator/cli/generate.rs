@@ -136,10 +136,7 @@ impl<'a> Run<'a> {
     }
 
     fn fail(&self, findings: &[Diagnostic]) -> u8 {
-        match self.arguments.format {
-            Format::Json => output::json(&document!({ "version": 1, "status": "error", "diagnostics": findings })),
-            Format::Text => output::findings(findings),
-        }
+        output::failure(self.arguments.format, findings);
         FAILED
     }
 
@@ -155,6 +152,7 @@ impl<'a> Run<'a> {
         let mut findings = loaded.findings;
         let mut files = self.project_files(inputs, &mut findings);
         files.dockerfiles = self.dockerfiles(&loaded.environments, inputs, &mut findings);
+        self.mounts(&loaded.environments, inputs, &mut findings);
         self.databases(&loaded.environments, &mut files, inputs)?;
         let selected = self.selection(&loaded.environments, &mut findings);
         let refused = findings.iter().any(Diagnostic::is_error);
@@ -249,9 +247,13 @@ impl<'a> Run<'a> {
         if self.check {
             output::result(&store::diff(&changes.changes));
         }
+        output::again(&store::converted(&changes.changes));
         output::again(&store::foreign(&changes.changes));
         let counts = store::counts(&changes.changes);
-        let listed: Vec<String> = counts.iter().map(|(state, count)| format!("{count} {state}")).collect();
+        let mut listed: Vec<String> = counts.iter().map(|(state, count)| format!("{count} {state}")).collect();
+        if differs && !changes.changes.iter().any(|change| change.state.differs()) {
+            listed.push(format!("{MANIFEST} {}", if self.out.join(MANIFEST).exists() { "differs" } else { "missing" }));
+        }
         let end = match (self.check, differs) {
             (_, false) => "all up to date",
             (true, true) => "run `nself gen` to update",
@@ -306,7 +308,8 @@ impl<'a> Run<'a> {
         let mut counts = store::counts(&foreign);
         counts.insert(State::Same.name(), files);
         let result = document!({
-            "version": 1, "status": "same", "counts": counts, "files": store::states(&foreign), "diagnostics": findings,
+            "version": 1, "status": "same", "counts": counts, "rendered": 0, "files": store::states(&foreign),
+            "diagnostics": findings,
         });
         let mut remarks: String = findings.iter().map(|finding| output::render(finding, false)).collect();
         remarks.push_str(&store::foreign(&foreign));

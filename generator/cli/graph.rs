@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
-use super::{FAILED, FINE, StackArguments, generate, output};
+use super::{FAILED, FINE, Format, StackArguments, generate, output};
 use crate::diagnostic::Diagnostic;
 
 #[derive(Debug, Args)]
@@ -50,7 +50,8 @@ pub fn run(arguments: &Arguments) -> u8 {
             FINE
         }
         Err(findings) => {
-            output::findings(&findings);
+            let format = if arguments.format == Drawing::Json { Format::Json } else { Format::Text };
+            output::failure(format, &findings);
             FAILED
         }
     }

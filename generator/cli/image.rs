@@ -18,7 +18,7 @@ use crate::lock::{Lock, Reference};
 use crate::oci::image::{self, Base, Descriptor};
 use crate::oci::layer::{self, Layer};
 use crate::oci::materials::Materials;
-use crate::oci::{Blobs, bundle};
+use crate::oci::{Blobs, archive, bundle};
 use crate::path;
 use crate::plan::{Plan, Service};
 use crate::source::library::noise;
@@ -45,10 +45,7 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> u8 {
     make(arguments).unwrap_or_else(|findings| {
-        match arguments.format {
-            Format::Json => output::json(&json!({ "version": 1, "status": "error", "diagnostics": findings })),
-            Format::Text => output::findings(&findings),
-        }
+        output::failure(arguments.format, &findings);
         FAILED
     })
 }
@@ -91,7 +88,8 @@ fn make(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
     let outcome = assemble(plan, name, service, &layer, &bases, &annotations, &reference, &mut blobs);
     let (whole, files) = outcome.map_err(|error| broken("base", error.to_string()))?;
     let out = arguments.out.clone().unwrap_or_else(|| {
-        arguments.stack.project().join(".nself/images").join(&arguments.env).join(&arguments.service)
+        let beside = arguments.stack.stack.parent().unwrap_or(Path::new(""));
+        beside.join(".nself/images").join(&arguments.env).join(&arguments.service)
     });
     write(&out, &files, &blobs).map_err(|error| {
         vec![Diagnostic::error(Code::Io, FieldPath::root()).message(format!("{}: {error}", out.display()))]
@@ -117,16 +115,17 @@ fn assemble(
     let mut files = Files::new();
     let mut images = Vec::new();
     for (platform, base) in bases {
-        let (descriptor, config) = image::add(blobs, platform, base.as_ref(), layer, service, annotations)?;
-        let bundle = bundle::config(plan, name, service, &config);
+        let image = image::add(blobs, platform, base.as_ref(), layer, service, annotations)?;
+        let bundle = bundle::config(plan, name, service, &image.config);
         files.insert(format!("runtime/{}.json", platform.as_str().replace('/', "-")), writer::to_pretty(&bundle));
-        images.push((platform.clone(), descriptor));
+        images.push(image);
     }
     let tag = reference.tag.as_deref().unwrap_or("latest");
     let (whole, index) = image::index(blobs, &images, tag, &format!("{}:{tag}", reference.name()), annotations)?;
     let base = service.layout.as_ref().and_then(|layout| layout.base.as_ref()).map(Reference::new);
     let materials = Materials::new(reference, base.as_ref(), layer);
     files.insert("index.json".into(), index);
+    files.insert("manifest.json".into(), archive::manifest(&images, &reference.name(), tag));
     files.insert("oci-layout".into(), b"{\"imageLayoutVersion\":\"1.0.0\"}".to_vec());
     files.insert("sbom.spdx.json".into(), writer::to_pretty(&materials.spdx()));
     files.insert("sbom.cyclonedx.json".into(), writer::to_pretty(&materials.cyclonedx()));
@@ -235,7 +234,7 @@ fn pinned(base: &ImageRef) -> Result<Reference, Diagnostic> {
 
 /// Writes beside and moves into place; an earlier layout is replaced as a whole.
 fn write(out: &Path, files: &Files, blobs: &Blobs) -> io::Result<()> {
-    let parent = out.parent().unwrap_or(Path::new("."));
+    let parent = out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(parent)?;
     let temporary = parent.join(format!(".{}", noise()?));
     let written = || {
@@ -285,7 +284,8 @@ fn report(
         Format::Text => {
             output::result(&format!("{reference}@{}\n", whole.digest));
             let names: Vec<&str> = platforms.iter().map(Platform::as_str).collect();
-            output::remark(&format!("{}: {} files for {}", out.display(), layer.files.len(), names.join(", ")));
+            let files = if layer.files.len() == 1 { "1 file".into() } else { format!("{} files", layer.files.len()) };
+            output::remark(&format!("{}: {files} for {}", out.display(), names.join(", ")));
         }
     }
 }

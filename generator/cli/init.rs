@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::{FAILED, FINE, output};
-use crate::stack::{Checked, ProjectName};
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::stack::{Checked, ProjectName, ProjectPath, ServiceName};
 
 include!(concat!(env!("OUT_DIR"), "/templates.rs"));
 
@@ -49,12 +50,7 @@ pub fn run(arguments: &Arguments) -> u8 {
             let files = FILES.iter().filter_map(|(path, bytes)| {
                 Some((path.strip_prefix(name.as_str())?.strip_prefix('/')?, bytes.to_vec()))
             });
-            let service = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-            let context = folder.display();
-            let next = format!(
-                "in stack.ncl: services.{service} = nself.templates.{name} & {{ build.context = \"{context}\", port = 8001 }},"
-            );
-            (files.collect(), next)
+            (files.collect(), in_stack(folder, name))
         }
     };
     match write(folder, &files) {
@@ -65,11 +61,31 @@ pub fn run(arguments: &Arguments) -> u8 {
             FINE
         }
         Err((path, error)) => {
-            let hint = if error.kind() == io::ErrorKind::AlreadyExists { "; it is kept as it is" } else { "" };
-            output::remark(&format!("error: {}: {error}{hint}", path.display()));
+            let why = match error.kind() {
+                io::ErrorKind::AlreadyExists => "it exists already and is kept as it is".to_owned(),
+                _ => error.to_string(),
+            };
+            let path = path.strip_prefix(".").unwrap_or(&path).display();
+            output::findings(&[Diagnostic::error(Code::Io, FieldPath::root()).message(format!("{path}: {why}"))]);
             FAILED
         }
     }
+}
+
+/// What the stack in this folder says of the service.
+fn in_stack(folder: &Path, template: &str) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    let context = folder.strip_prefix(here).unwrap_or(folder).display().to_string();
+    if let Some(reason) = ProjectPath::refusal(&context) {
+        return format!(
+            "move the folder to where a stack can name it, such as `services/orders` beside stack.ncl: {reason}"
+        );
+    }
+    let name = folder.file_name().and_then(|name| name.to_str());
+    let service = name.filter(|name| ServiceName::refusal(name).is_none()).unwrap_or("orders");
+    format!(
+        "in stack.ncl: services.{service} = nself.templates.{template} & {{ build.context = \"{context}\", port = 8001 }},"
+    )
 }
 
 /// All or nothing: a file that exists is found before the first is written.

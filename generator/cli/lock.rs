@@ -71,10 +71,7 @@ const CONNECTIONS: usize = 6;
 pub fn run(arguments: &Arguments) -> u8 {
     lock(arguments).unwrap_or_else(|findings| {
         let findings = diagnostic::merge(findings);
-        match arguments.format {
-            Format::Json => output::json(&json!({ "version": 1, "status": "error", "diagnostics": findings })),
-            Format::Text => output::findings(&findings),
-        }
+        output::failure(arguments.format, &findings);
         FAILED
     })
 }

@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 
+use super::Format;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::words;
 
@@ -18,6 +19,14 @@ pub fn remark(text: &str) {
 /// A result as one JSON document.
 pub fn json(value: &serde_json::Value) {
     result(&format!("{value:#}\n"));
+}
+
+/// What ended a command: as a document where one was asked for, else for people.
+pub fn failure(format: Format, findings: &[Diagnostic]) {
+    match format {
+        Format::Json => json(&serde_json::json!({ "version": 1, "status": "error", "diagnostics": findings })),
+        Format::Text => self::findings(findings),
+    }
 }
 
 /// Lines that are complete already, such as those of an earlier run.

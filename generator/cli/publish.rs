@@ -86,14 +86,10 @@ pub struct PullArguments {
 type Outcome = Result<(), Vec<Diagnostic>>;
 
 fn end(outcome: Outcome, format: Format) -> u8 {
-    match (outcome, format) {
-        (Ok(()), _) => FINE,
-        (Err(findings), Format::Json) => {
-            output::json(&json!({ "version": 1, "status": "error", "diagnostics": findings }));
-            FAILED
-        }
-        (Err(findings), Format::Text) => {
-            output::findings(&findings);
+    match outcome {
+        Ok(()) => FINE,
+        Err(findings) => {
+            output::failure(format, &findings);
             FAILED
         }
     }

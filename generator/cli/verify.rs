@@ -31,10 +31,7 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> u8 {
     verify(arguments).unwrap_or_else(|findings| {
-        match arguments.format {
-            Format::Json => output::json(&json!({ "version": 1, "status": "error", "diagnostics": findings })),
-            Format::Text => output::findings(&findings),
-        }
+        output::failure(arguments.format, &findings);
         FAILED
     })
 }

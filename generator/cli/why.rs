@@ -11,6 +11,7 @@ use serde_json::json;
 use super::trail::{self, Trail};
 use super::{FAILED, FINE, FOUND, Format, StackArguments, generate, output};
 use crate::artifact::{ArtifactPath, Digest};
+use crate::backend;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::source::Origins;
 use crate::store::{Cache, Generation, Record};
@@ -37,27 +38,10 @@ pub fn run(arguments: &Arguments) -> u8 {
         return rebuilt(arguments);
     }
     explain(arguments).unwrap_or_else(|findings| {
-        match arguments.format {
-            Format::Json => output::json(&json!({ "version": 1, "status": "error", "diagnostics": findings })),
-            Format::Text => output::findings(&findings),
-        }
+        output::failure(arguments.format, &findings);
         FAILED
     })
 }
-
-/// What each generator reads, for people.
-const READS: [(&str, &str); 7] = [
-    ("bake", "builds, and what the lock knows of their bases"),
-    ("compose", "the whole plan, and the digests of mounted files"),
-    (
-        "kubernetes",
-        "the part of the plan for clusters that concerns the service, or the whole one for what concerns all",
-    ),
-    ("migrations", "migrations"),
-    ("nginx", "edge, profile"),
-    ("postgres", "databases"),
-    ("summary", "the whole plan"),
-];
 
 fn explain(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
     let said = arguments.path.as_deref().unwrap_or_default();
@@ -72,7 +56,7 @@ fn explain(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
         vec![
             Diagnostic::error(Code::Foreign, FieldPath::root())
                 .message(message)
-                .hint("`nself graph` lists what is generated"),
+                .hint("`nself graph --of derivations` shows what is generated"),
         ]
     };
     let artifact =
@@ -80,7 +64,12 @@ fn explain(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
     let text = String::from_utf8_lossy(artifact.bytes().unwrap_or_default()).into_owned();
     let lines: Vec<&str> = text.lines().collect();
     if line.is_some_and(|line| line == 0 || line > lines.len()) {
-        return Err(unknown(format!("`{inside}` has {} lines", lines.len())));
+        let finding = Diagnostic::error(Code::Foreign, FieldPath::root());
+        return Err(vec![
+            finding
+                .message(format!("`{inside}` has no such line"))
+                .expected(format!("a number from 1 to {}", lines.len())),
+        ]);
     }
     let (environment, below) = inside.split_once('/').unwrap_or((&inside, ""));
     let planned = made.plans.iter().find(|planned| planned.plan.environment.as_str() == environment);
@@ -92,7 +81,7 @@ fn explain(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
         best(&planned.origins, &candidates)
     });
     let (field, span) = place.unwrap_or((FieldPath::root(), None));
-    let reads = READS.iter().find(|(name, _)| *name == artifact.generator).map_or("", |(_, reads)| *reads);
+    let reads = backend::reads(artifact.generator);
     let on_disk = std::fs::read(out.join(&inside)).ok();
     let edited = on_disk.as_ref().is_some_and(|bytes| Digest::of(bytes) != artifact.digest());
     match arguments.format {

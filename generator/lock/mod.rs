@@ -46,13 +46,25 @@ struct Stored {
 /// Readers refuse newer versions instead of guessing.
 const VERSION: u32 = 1;
 
+/// What a parser says, without the place that it puts behind.
+fn without_place(error: &serde_json::Error) -> String {
+    let said = error.to_string();
+    said.rsplit_once(" at line ").map_or(said.as_str(), |(why, _)| why).to_owned()
+}
+
 impl Lock {
     /// The lock beside a stack; empty when there is none.
     ///
     /// # Errors
     /// NS806 when it is damaged or newer, NS803 when it is a link, NS804 when it cannot be read.
     pub fn read(project: &Path) -> Result<Self, Diagnostic> {
-        match store::read(project, FILE)? {
+        let unusable = |finding: Diagnostic| match finding.code {
+            Code::OutputUnsafe => Diagnostic::error(Code::Lock, FieldPath::root())
+                .message(format!("{FILE} is no plain file"))
+                .hint("put the file itself there, or remove what is there and run `nself lock`"),
+            _ => finding,
+        };
+        match store::read(project, FILE).map_err(unusable)? {
             Some(text) => Lock::parse(&text),
             None => Ok(Lock::default()),
         }
@@ -67,8 +79,9 @@ impl Lock {
             return Err(damaged(format!(":{line}: the conflict of a merge is not resolved"), hint));
         }
         let restore = "restore it from version control, or delete it and run `nself lock`";
-        let stored: Stored = serde_json::from_slice(text)
-            .map_err(|error| damaged(format!(":{}:{}: {error}", error.line(), error.column()), restore))?;
+        let stored: Stored = serde_json::from_slice(text).map_err(|error| {
+            damaged(format!(":{}:{}: {}", error.line(), error.column().max(1), without_place(&error)), restore)
+        })?;
         if stored.version != VERSION {
             let why = format!(": version {} is not version {VERSION}", stored.version);
             return Err(damaged(why, "use the release of nself that wrote it"));
@@ -144,7 +157,7 @@ mod tests {
     fn damaged_locks_say_where() {
         let good = String::from_utf8(lock().to_bytes()).unwrap();
         for (bad, place) in [
-            ("".to_owned(), "nself.lock:1:0: "),
+            ("".to_owned(), "nself.lock:1:1: "),
             (good[..good.len() / 2].to_owned(), "nself.lock:4:"),
             (good.replace("\"version\": 1", "\"version\": 2"), "version 2"),
             (good.replace("redis:7.4", "redis"), "is not the full name"),

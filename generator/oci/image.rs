@@ -25,6 +25,15 @@ pub struct Base {
     pub config: ImageConfiguration,
 }
 
+/// The image of one platform.
+#[derive(Debug, Clone)]
+pub struct Image {
+    pub platform: Platform,
+    pub descriptor: Descriptor,
+    pub manifest: ImageManifest,
+    pub config: ImageConfiguration,
+}
+
 /// A blob by type, digest and size.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Descriptor {
@@ -57,7 +66,7 @@ pub fn split(platform: &Platform) -> (&str, &str, Option<&str>) {
     (parts.next().unwrap_or_default(), parts.next().unwrap_or_default(), parts.next())
 }
 
-/// Adds the image of one platform; gives its manifest and its configuration.
+/// Adds the image of one platform.
 ///
 /// # Errors
 /// The base is not an image of the specification.
@@ -68,7 +77,7 @@ pub fn add(
     layer: &Layer,
     service: &Service,
     annotations: &BTreeMap<String, String>,
-) -> Result<(Descriptor, ImageConfiguration), OciSpecError> {
+) -> Result<Image, OciSpecError> {
     let config = configuration(platform, base, layer, service, annotations)?;
     let mut written = serde_json::to_value(&config).unwrap_or_default();
     written["config"]["Healthcheck"] = healthcheck(service);
@@ -87,7 +96,8 @@ pub fn add(
         .annotations(annotations.clone().into_iter().collect::<HashMap<_, _>>())
         .build()?;
     let (digest, size) = blobs.add_json(&manifest);
-    Ok((Descriptor { media_type: MediaType::ImageManifest, digest, size }, config))
+    let descriptor = Descriptor { media_type: MediaType::ImageManifest, digest, size };
+    Ok(Image { platform: platform.clone(), descriptor, manifest, config })
 }
 
 /// Docker's names for the same content.
@@ -177,13 +187,12 @@ fn healthcheck(service: &Service) -> Value {
 /// None that the callers' checked values can cause.
 pub fn index(
     blobs: &mut Blobs,
-    images: &[(Platform, Descriptor)],
+    images: &[Image],
     tag: &str,
     reference: &str,
     annotations: &BTreeMap<String, String>,
 ) -> Result<(Descriptor, Vec<u8>), OciSpecError> {
-    let built: Result<Vec<_>, _> =
-        images.iter().map(|(platform, descriptor)| descriptor.build(Some(platform))).collect();
+    let built: Result<Vec<_>, _> = images.iter().map(|image| image.descriptor.build(Some(&image.platform))).collect();
     let inner = ImageIndexBuilder::default()
         .schema_version(2_u32)
         .media_type(MediaType::ImageIndex)
@@ -191,14 +200,14 @@ pub fn index(
         .annotations(annotations.clone().into_iter().collect::<HashMap<_, _>>())
         .build()?;
     let whole = match images {
-        [(_, only)] => only.clone(),
+        [only] => only.descriptor.clone(),
         _ => {
             let (digest, size) = blobs.add_json(&inner);
             Descriptor { media_type: MediaType::ImageIndex, digest, size }
         }
     };
     let mut entry = match images {
-        [(platform, only)] => only.build(Some(platform))?,
+        [only] => only.descriptor.build(Some(&only.platform))?,
         _ => whole.build(None)?,
     };
     // The second is the name under which containerd, and engines on top of it, load the layout.

@@ -1,6 +1,7 @@
 //! Images as values: layers, configurations, manifests, bills of materials. Nothing here runs anything, and no clock,
 //! compressor or hash order reaches a byte: every JSON goes through the canonical writer.
 
+pub mod archive;
 pub mod bundle;
 pub mod image;
 pub mod inventory;

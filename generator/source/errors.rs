@@ -4,6 +4,7 @@
 use nickel_lang_core::error::{Error, EvalErrorKind, ImportErrorKind, IntoDiagnostics};
 use nickel_lang_core::files::Files;
 
+use super::advice;
 use super::imports::Outside;
 use super::node::{Finding, Mark};
 use super::places::Places;
@@ -19,6 +20,25 @@ pub fn plain(code: Code, message: String) -> Finding {
         expected: String::new(),
         hint: String::new(),
         related: Vec::new(),
+    }
+}
+
+/// The stack file or one of its imports cannot be read as text.
+pub fn unreadable(file: &str, error: &std::io::Error) -> Finding {
+    match error.kind() {
+        std::io::ErrorKind::InvalidData => Finding {
+            hint: "save it as UTF-8".into(),
+            ..plain(Code::StackUnreadable, format!("{file} is no UTF-8 text"))
+        },
+        _ => plain(Code::StackUnreadable, format!("{file}: {error}")),
+    }
+}
+
+pub fn not_a_stack() -> Finding {
+    Finding {
+        expected: "a record with the library's contract: `{ … } | nself.Stack`".into(),
+        hint: "let the file end with `| nself.Stack`".into(),
+        ..plain(Code::NotAStack, Code::NotAStack.title().to_owned())
     }
 }
 
@@ -73,7 +93,8 @@ fn bounded(text: &str) -> String {
 /// One finding per diagnostic that Nickel would print; notes such as `code: NS107` are for this function.
 pub fn findings(error: Error, files: &Files, places: &mut Places) -> Vec<Finding> {
     let code = code(&error);
-    let not_found = missing_import(&error);
+    let advice = advice::of(&error);
+    let found_kind = blamed(&error);
     let mut files = files.clone();
     let mut found = Vec::new();
     for diagnostic in error.into_diagnostics(&mut files) {
@@ -81,8 +102,12 @@ pub fn findings(error: Error, files: &Files, places: &mut Places) -> Vec<Finding
         if !found.is_empty() && code != Code::Syntax {
             break;
         }
-        let message = not_found.clone().unwrap_or_else(|| clean(&diagnostic.message));
-        let mut finding = plain(code, message);
+        let mut finding = plain(code, clean(&diagnostic.message));
+        if let Some(advice) = &advice {
+            finding.message.clone_from(&advice.message);
+            finding.expected.clone_from(&advice.expected);
+            finding.hint.clone_from(&advice.hint);
+        }
         let mut marks: Vec<(Mark, &str)> = Vec::new();
         for label in &diagnostic.labels {
             let Some(mark) =
@@ -100,20 +125,23 @@ pub fn findings(error: Error, files: &Files, places: &mut Places) -> Vec<Finding
         finding.mark = first.map(|first| marks[first].0);
         for (i, (mark, message)) in marks.iter().enumerate() {
             if Some(i) == first {
-                if code == Code::Evaluation && not_found.is_none() && !message.is_empty() {
+                if code == Code::Evaluation && advice.is_none() && !message.is_empty() {
                     finding.message = format!("{}: {}", finding.message, clean(message));
                 }
-            } else if places.is_user(*mark) && !message.is_empty() {
+            } else if let Some(message) = advice::related(message).filter(|_| places.is_user(*mark)) {
                 finding.related.push((*mark, clean(message)));
             }
         }
-        if finding.message.is_empty() {
-            let typed = !finding.expected.is_empty();
-            finding.message = if typed { "the value has another type" } else { "the value breaks its contract" }.into();
+        if code == Code::Contract {
+            typed(&mut finding, found_kind);
         }
         if code == Code::Syntax {
-            finding.hint =
-                "look just before this place: a `,` between fields or a closing bracket may be missing".into();
+            let label = diagnostic.labels.first();
+            let source = label.map(|label| files.source(label.file_id)).unwrap_or_default();
+            let at = label.map(|label| label.range.start).unwrap_or_default();
+            let (message, hint) = advice::syntax(source, at, &finding.message);
+            finding.message = message.map_or(finding.message, str::to_owned);
+            finding.hint = hint.into();
         }
         for line in diagnostic.notes.iter().flat_map(|note| note.lines()) {
             note(&mut finding, line.trim());
@@ -121,6 +149,29 @@ pub fn findings(error: Error, files: &Files, places: &mut Places) -> Vec<Finding
         found.push(finding);
     }
     found
+}
+
+/// The kind of the value that broke a contract.
+fn blamed(error: &Error) -> Option<&'static str> {
+    let Error::EvalError(error) = error else { return None };
+    let EvalErrorKind::BlameError { evaluated_arg, .. } = &error.error else { return None };
+    advice::kind(evaluated_arg.as_ref()?)
+}
+
+/// Contracts of the language itself say little or nothing: what was found, and what was expected.
+fn typed(finding: &mut Finding, found: Option<&str>) {
+    if finding.message.to_lowercase().ends_with("a record") && finding.expected.is_empty() {
+        finding.expected = "a record".into();
+    }
+    if !["", "expected a Record", "not a record", "expected an array"].contains(&finding.message.as_str()) {
+        return;
+    }
+    finding.message = match found {
+        _ if finding.expected.is_empty() => "the value breaks its contract".into(),
+        Some(found) if !finding.expected.starts_with(found) => format!("this is {found}"),
+        _ => "the value has another type".into(),
+    };
+    finding.hint = advice::instead(found.unwrap_or_default(), &finding.expected).into();
 }
 
 fn code(error: &Error) -> Code {
@@ -135,13 +186,6 @@ fn code(error: &Error) -> Code {
         },
         _ => Code::Evaluation,
     }
-}
-
-/// Nickel lists the folders in which it looked; the user knows them by other names.
-fn missing_import(error: &Error) -> Option<String> {
-    let Error::ImportError(error) = error else { return None };
-    let ImportErrorKind::IOError(path, ..) = &**error else { return None };
-    Some(format!("the import `{path}` is found neither beside this file nor in the library, or is no text"))
 }
 
 fn note(finding: &mut Finding, line: &str) {

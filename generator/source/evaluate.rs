@@ -38,8 +38,7 @@ pub fn evaluate(program: &Program) -> Document {
     let main = match cache.sources.add_file(program.stack.as_os_str(), InputFormat::Nickel) {
         Ok(id) => id,
         Err(error) => {
-            let message = format!("{}: {error}", shown(&program.stack));
-            document.findings.push(errors::plain(Code::StackUnreadable, message));
+            document.findings.push(errors::unreadable(&shown(&program.stack), &error));
             return document;
         }
     };
@@ -80,7 +79,7 @@ pub fn evaluate(program: &Program) -> Document {
     }
     document.inputs = imports.inputs;
     if document.findings.is_empty() && document.root.get("nself_stack").is_none() {
-        document.findings.push(errors::plain(Code::NotAStack, Code::NotAStack.title().to_owned()));
+        document.findings.push(errors::not_a_stack());
     }
     errors::tidy(&mut document.findings, &places);
     document.files = places.into_files();

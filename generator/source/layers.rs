@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::node::{Entry, Node, Value};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
+use crate::words;
 
 /// Every stack has these; each has the profile of its name.
 const BUILT_IN: [&str; 3] = ["local", "staging", "prod"];
@@ -52,7 +53,24 @@ pub fn environments(root: &Node) -> (BTreeMap<String, Node>, Vec<Diagnostic>) {
         }
         environments.insert(name, merged);
     }
+    if environments.is_empty() && findings.is_empty() {
+        findings.push(
+            Diagnostic::error(Code::UnknownEnvironment, path!("environments"))
+                .message("no environment is left: each has `enabled = false`")
+                .expected("at least one of them"),
+        );
+    }
     (environments, findings)
+}
+
+/// Beside the fields of an environment, a stack has one that this module takes away before they are read.
+pub fn with_environments(finding: Diagnostic, key: &str) -> Diagnostic {
+    let hint = match words::nearest(key, ["environments"]) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => finding.hint.clone(),
+    };
+    let expected = format!("{}, environments", finding.expected);
+    finding.expected(expected).hint(hint)
 }
 
 fn merge(base: &mut Node, overlay: Node) {

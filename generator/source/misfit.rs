@@ -33,7 +33,7 @@ impl de::Error for Misfit {
         Misfit {
             code: Code::WrongType,
             message: format!("this is {}", kind(&found)),
-            expected: expected.to_string(),
+            expected: range(&expected.to_string()),
             path: None,
         }
     }
@@ -76,8 +76,15 @@ fn kind(found: &de::Unexpected) -> &'static str {
     }
 }
 
+/// serde's words for what a field takes, in those of the stack.
 fn range(expected: &str) -> String {
     match expected {
+        "a string" | "string" => "text".into(),
+        "a boolean" => "true or false".into(),
+        "a sequence" => "an array".into(),
+        "a map" => "a record".into(),
+        other if other.starts_with("struct ") => "a record".into(),
+        "a nonzero u16" => "a whole number from 1 to 65535".into(),
         "u8" => "a whole number from 0 to 255".into(),
         "u16" => "a whole number from 0 to 65535".into(),
         "u32" => "a whole number from 0 to 4294967295".into(),

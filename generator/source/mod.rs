@@ -1,6 +1,7 @@
 //! A stack file to typed stacks: one per environment, with the place of every field and all findings at
 //! once. Owns everything about Nickel; the rest of the program knows only `Stack` and `Origins`.
 
+mod advice;
 mod decode;
 mod entries;
 mod errors;
@@ -76,7 +77,9 @@ pub struct Environment {
 /// Where a stack lies. Links that lead to its folder are followed; the file itself is judged like an import,
 /// so that it cannot make another folder the project.
 fn located(stack: &Path) -> std::io::Result<PathBuf> {
-    stack.metadata()?;
+    if stack.metadata()?.is_dir() {
+        return Err(std::io::ErrorKind::IsADirectory.into());
+    }
     let name = stack.file_name().ok_or(std::io::ErrorKind::IsADirectory)?;
     let folder = stack.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     Ok(folder.canonicalize()?.join(name))
@@ -95,10 +98,14 @@ pub fn load(request: &Request) -> Result<Loaded, Vec<Diagnostic>> {
     };
     let unreadable = |error: std::io::Error| {
         let shown = request.stack.display();
+        let hint = match error.kind() {
+            std::io::ErrorKind::IsADirectory => {
+                format!("name the file: `{}`", request.stack.join("stack.ncl").display())
+            }
+            _ => "`nself init` writes a stack".to_owned(),
+        };
         vec![
-            Diagnostic::error(Code::StackUnreadable, FieldPath::root())
-                .message(format!("{shown}: {error}"))
-                .hint("`nself init` writes a stack"),
+            Diagnostic::error(Code::StackUnreadable, FieldPath::root()).message(format!("{shown}: {error}")).hint(hint),
         ]
     };
     let stack = located(&request.stack).map_err(unreadable)?;
@@ -143,6 +150,12 @@ fn read(mut document: Document, stack: String) -> Result<Loaded, Vec<Diagnostic>
             let missing = finding.code == Code::MissingField && broken.hold_child_of(&finding.path);
             if missing || broken.cover(&finding.path) {
                 continue;
+            }
+            if let (Code::UnknownField, [Segment::Key(name)]) = (finding.code, finding.path.0.as_slice())
+                && whole.root.get(name).is_some()
+            {
+                let name = name.clone();
+                finding = layers::with_environments(finding, &name);
             }
             finding.span = origins.user_span(key);
             origins.locate(&mut finding);

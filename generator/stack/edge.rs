@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::ranged;
 use super::*;
 
 /// The routing edge.
@@ -20,6 +21,7 @@ pub struct Edge {
     /// Largest request body unless a route says otherwise; 10MiB unless given.
     pub max_body: Option<Memory>,
     /// Connections per client address; 100 unless given.
+    #[serde(deserialize_with = "ranged::positive")]
     pub connections: Option<u16>,
 }
 

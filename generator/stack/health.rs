@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::ranged;
 use super::*;
 
 /// A health check; exactly one of `http`, `tcp`, `grpc`, `exec` and `none`.
@@ -21,6 +22,7 @@ pub struct Health {
     /// Time for one answer; 5s unless given.
     pub timeout: Option<Duration>,
     /// Failures until unhealthy; 5 unless given.
+    #[serde(deserialize_with = "ranged::positive")]
     pub retries: Option<u16>,
     /// Time in which failures do not count; 30s unless given.
     pub start_period: Option<Duration>,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::ranged;
 use super::*;
 
 /// Options of the Kubernetes target.
@@ -60,8 +61,10 @@ pub enum ClusterEdge {
 #[serde(deny_unknown_fields, default)]
 pub struct NodePorts {
     /// 30080 unless given.
+    #[serde(deserialize_with = "ranged::positive")]
     pub http: u16,
     /// 30443 unless given.
+    #[serde(deserialize_with = "ranged::positive")]
     pub https: u16,
 }
 

@@ -7,6 +7,7 @@ pub mod edge;
 pub mod env;
 pub mod health;
 pub mod kubernetes;
+pub mod ranged;
 pub mod route;
 pub mod secret;
 pub mod service;
@@ -117,6 +118,7 @@ pub struct Plugin {
     #[serde(default = "yes")]
     pub enabled: bool,
     /// 3820-3849, or 3203.
+    #[serde(deserialize_with = "ranged::positive")]
     pub port: u16,
     pub image: ImageRef,
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::ranged;
 use super::*;
 
 /// A host and path that the edge forwards to a port of a service.
@@ -65,6 +66,7 @@ pub struct Frontend {
     #[serde(default)]
     pub enabled: Option<bool>,
     /// Port of the dev server on the host, 3000-3099.
+    #[serde(deserialize_with = "ranged::positive")]
     pub port: u16,
     #[serde(default)]
     pub route: Route,

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::ranged;
 use super::*;
 
 /// How a secret comes to be; exactly one of `random`, `template` and `external`.
@@ -10,12 +11,14 @@ use super::*;
 #[serde(deny_unknown_fields, default)]
 pub struct Secret {
     /// Made by `nself secrets init`: this many characters of `[A-Za-z0-9]`, about 6 bits each.
+    #[serde(deserialize_with = "ranged::positive")]
     pub random: Option<u16>,
     /// Composed of text and other secrets.
     pub template: Option<Vec<TemplatePart>>,
     /// Given by the operator; the text says what it is.
     pub external: Option<Text>,
     /// Fewest characters the consumer accepts.
+    #[serde(deserialize_with = "ranged::positive")]
     pub min_length: Option<u16>,
 }
 

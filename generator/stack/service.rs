@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::ranged;
 use super::*;
 
 /// A service of the stack.
@@ -28,8 +29,10 @@ pub struct Service {
     pub command: Option<Vec<Text>>,
     pub working_dir: Option<ContainerPath>,
     /// Shorthand for `ports.http`.
+    #[serde(deserialize_with = "ranged::positive")]
     pub port: Option<u16>,
     /// Ports on which the container listens, by name.
+    #[serde(deserialize_with = "ranged::positive")]
     pub ports: BTreeMap<PortName, u16>,
     /// Ports of the host; only for nginx, and the admin UI in local.
     pub publish: BTreeMap<PortName, Publish>,
@@ -63,6 +66,7 @@ pub struct Service {
     pub connects_to: Vec<ServiceName>,
     pub limits: Limits,
     pub reservations: Reservations,
+    #[serde(deserialize_with = "ranged::positive")]
     pub replicas: Option<u16>,
     pub autoscale: Option<Autoscale>,
     /// Shorthand for `routes.main`.
@@ -126,6 +130,7 @@ pub struct Layout {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Publish {
+    #[serde(deserialize_with = "ranged::positive")]
     pub port: u16,
     /// Address to bind; the loopback address unless given.
     #[serde(default)]
@@ -204,13 +209,15 @@ pub struct Reservations {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Autoscale {
+    #[serde(deserialize_with = "ranged::positive")]
     pub min: u16,
+    #[serde(deserialize_with = "ranged::positive")]
     pub max: u16,
     /// Percent of the reserved processors; 80 unless given.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "ranged::percent")]
     pub cpu: Option<u8>,
     /// Percent of the reserved memory; 85 unless given.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "ranged::percent")]
     pub memory: Option<u8>,
 }
 

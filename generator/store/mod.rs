@@ -16,7 +16,7 @@ pub use cache::Cache;
 pub use generations::{Generation, Generations};
 pub use manifest::{Manifest, Record, conflict};
 pub use objects::Objects;
-pub use report::{counts, diff, foreign, states};
+pub use report::{converted, counts, diff, foreign, states};
 pub use stamp::{Recorder, Stamp, Watch};
 pub use state::{Change, Changes, State, Untouched, compare, read};
 pub use write::{apply, write};

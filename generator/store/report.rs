@@ -46,6 +46,24 @@ pub fn foreign(changes: &[Change]) -> String {
     foreign.map(line).collect()
 }
 
+/// Whether a file is as generated but for line ends of Windows.
+pub fn is_converted(change: &Change) -> bool {
+    let (Some(old), Some(new)) = (&change.old, &change.new) else { return false };
+    old != new && old.contains(&b'\r') && String::from_utf8_lossy(old).replace("\r\n", "\n").as_bytes() == new
+}
+
+/// What gave files other line ends, and what keeps it from doing so.
+pub const CONVERTED: &str =
+    "git does that (`core.autocrlf`): `deploy/** -text` in .gitattributes keeps it from doing so";
+
+/// A line when files have other line ends.
+pub fn converted(changes: &[Change]) -> String {
+    match changes.iter().filter(|change| is_converted(change)).count() {
+        0 => String::new(),
+        count => format!("hand-edited: {count} only by line ends of Windows; {CONVERTED}\n"),
+    }
+}
+
 /// Every file that is not the same, with its state.
 pub fn states(changes: &[Change]) -> Value {
     let listed = changes.iter().filter(|change| change.state != State::Same);

@@ -7,6 +7,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
+use super::report::{CONVERTED, is_converted};
 use super::state::{Change, Changes, State, TEMPORARY, blocked, read};
 use super::{MANIFEST, failed};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
@@ -51,6 +52,11 @@ pub fn apply(changes: &Changes, force: bool) -> Result<(), Vec<Diagnostic>> {
 
 fn refusal(change: &Change) -> Option<Diagnostic> {
     match change.state {
+        State::HandEdited if is_converted(change) => Some(
+            Diagnostic::error(Code::HandEdited, FieldPath::root())
+                .message(format!("{} has line ends of Windows", change.path))
+                .hint(format!("{CONVERTED}; `nself gen --force` writes the file again")),
+        ),
         State::HandEdited => Some(
             Diagnostic::error(Code::HandEdited, FieldPath::root())
                 .message(format!("{} was edited by hand", change.path))

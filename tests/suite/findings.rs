@@ -57,7 +57,7 @@ fn all_contract_errors_of_a_run_are_reported_at_line_and_column() {
             "NS101 stack.ncl:9:18 compose.compat",
         ]
     );
-    assert_eq!((found[0].message.as_str(), found[0].expected.as_str()), ("the value has another type", "text"));
+    assert_eq!((found[0].message.as_str(), found[0].expected.as_str()), ("this is a number", "text"));
     assert_eq!(found[1].expected, "a whole number from 1 to 65535");
 }
 
@@ -116,6 +116,130 @@ fn both_sides_of_a_merge_conflict_are_shown() {
     let related: Vec<String> =
         found[0].related.iter().filter_map(|place| Some(place.span.as_ref()?.to_string())).collect();
     assert!(related.contains(&"stack.ncl:4:19".to_owned()), "{related:?}");
+}
+
+/// What people slip on, by the field that they write: code, place, message, fix.
+#[test]
+fn slips_are_told_with_their_fix() {
+    for (fields, place, message, hint) in [
+        (
+            "enviroments.prod = {},",
+            "NS102 stack.ncl:3:1 enviroments",
+            "there is no field",
+            "did you mean `environments`?",
+        ),
+        ("services.aa.port = \"8001\",", "NS103 stack.ncl:3:20 services.aa.port", "this is text", "remove the quotes"),
+        (
+            "services.aa.read_only = \"no\",",
+            "NS101 stack.ncl:3:25 services.aa.read_only",
+            "this is text",
+            "remove the quotes",
+        ),
+        ("services.aa.command = \"a b\",", "NS101 stack.ncl:3:23 services.aa.command", "this is text", "brackets"),
+        ("services.aa.env = [\"A=b\"],", "NS101 stack.ncl:3:19 services.aa.env", "this is an array", "`{ name = … }`"),
+        (
+            "services.aa.limits.memory = 256,",
+            "NS101 stack.ncl:3:29 services.aa.limits.memory",
+            "this is a number",
+            "double quotes",
+        ),
+        (
+            "services = [nself.services.redis],",
+            "NS003 stack.ncl:3:12 services",
+            "an array stands where a record is needed",
+            "`{ name = … }`",
+        ),
+        (
+            "services.aa = { port = 1, port = 2 },",
+            "NS003 stack.ncl:3:24 services.aa.port",
+            "the field has two values",
+            "keep one",
+        ),
+        (
+            "services.redis = nself.services.rediss,",
+            "NS003 stack.ncl:3:18 services.redis",
+            "there is no `rediss` here",
+            "did you mean `redis`?",
+        ),
+        (
+            "services.aa.egress = yes,",
+            "NS003 stack.ncl:3:22 services.aa.egress",
+            "`yes` is not defined",
+            "`true` or `false`",
+        ),
+        ("services.redis = redis,", "NS003 stack.ncl:3:18 services.redis", "`redis` is not defined", "double quotes"),
+        (
+            "services.aa = nself.templates.express { port = 1 },",
+            "NS003 stack.ncl:3:15 services.aa",
+            "a record takes no argument",
+            "`&`",
+        ),
+        (
+            "services.aa.command = [\"a\" \"b\"],",
+            "NS003 stack.ncl:3:24 services.aa.command[0]",
+            "text takes no argument",
+            "a `,` may be missing",
+        ),
+        (
+            "environments = { local.enabled = false, staging.enabled = false, prod.enabled = false },",
+            "NS110 stack.ncl:3:16 environments",
+            "no environment is left",
+            "",
+        ),
+    ] {
+        let found = findings(fields);
+        let one = found.iter().find(|one| one.message.contains(message));
+        let one = one.unwrap_or_else(|| panic!("{fields}: {found:?}"));
+        assert_eq!(places(std::slice::from_ref(one)), [place], "{fields}");
+        assert!(one.hint.contains(hint), "{fields}: {one:?}");
+        assert!(found.iter().all(|finding| finding.is_error() && finding.related.len() <= 1), "{fields}: {found:?}");
+    }
+}
+
+/// Files that are no stack at all.
+#[test]
+fn files_of_other_kinds_are_told_what_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let good = stack("");
+    let bad: [(Vec<u8>, &str, &str, &str); 8] = [
+        (b"".to_vec(), "NS002 stack.ncl:1:1 ", "the file is empty", "`nself init`"),
+        (format!("\u{FEFF}{good}").into(), "NS002 stack.ncl:1:1 ", "byte order mark", "without one"),
+        (b"\xff\xfel\0".to_vec(), "NS001 stack.ncl:1:1 ", "no UTF-8 text", "save it as UTF-8"),
+        (
+            good.replacen('\n', "\n<<<<<<< HEAD\n", 1).into(),
+            "NS002 stack.ncl:2:1 ",
+            "conflict of a merge",
+            "remove the marks",
+        ),
+        (good.replace("project =", "project:").into(), "NS002 stack.ncl:2:12 ", "contract", "`name = value`"),
+        (
+            good.replace("let nself", "let other").into(),
+            "NS003 stack.ncl:4:5 ",
+            "`nself` is not defined",
+            "let nself = import",
+        ),
+        (good.replace("| nself.Stack", "").into(), "NS004 stack.ncl:2:1 ", "not an nself stack", "`| nself.Stack`"),
+        (
+            good.replace("nself/main.ncl", "nself.ncl").into(),
+            "NS003 stack.ncl:1:13 ",
+            "`nself.ncl` is found neither",
+            "`nself/main.ncl`",
+        ),
+    ];
+    for (bytes, place, message, hint) in bad {
+        std::fs::write(folder.path().join("stack.ncl"), &bytes).unwrap();
+        let request = Request {
+            stack: folder.path().join("stack.ncl"),
+            allow_imports: Vec::new(),
+            cache: folder.path().join(".nself"),
+            guard: Guard::InProcess,
+        };
+        let found = source::load(&request).map(|_| ()).unwrap_err();
+        assert_eq!(places(&found), [place], "{found:?}");
+        assert!(found[0].message.contains(message) && found[0].hint.contains(hint), "{found:?}");
+    }
+    // Controls: Windows line ends and tabs are none of that.
+    assert_eq!(load_in(folder.path(), &good.replace('\n', "\r\n\t"), Guard::InProcess).1, []);
 }
 
 #[test]

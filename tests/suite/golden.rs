@@ -153,6 +153,83 @@ fn a_layer_can_take_a_variable_away() {
     assert!(!text("prod").contains("GONE"));
 }
 
+/// Parts of records, and `null` wherever something can be taken away; what is left is judged like any other stack.
+#[test]
+fn a_layer_holds_parts_and_takes_away() {
+    let case = crate::support::stack(
+        r#"{ project = "shop", domain = "shop.example.com",
+             services = {
+               orders = { image = "a/orders:1", port = 8001, route.subdomain = "orders" },
+               tool = { image = "a/tool:1" },
+             },
+             frontends.web = { port = 3000, route.subdomain = "app" },
+             environments = {
+               staging = { services.tool = null, frontends.web = null },
+               prod.services = {
+                 orders = { port = null, route = null },
+                 postgres = { volumes.postgres-data.size = "100GiB", waive."compose.volume_size" = "the disk is large", limits.pids = 300 },
+               },
+             } }"#,
+    );
+    let ran = nself_in(case.path(), ["gen"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let has = |env: &str, what: &str| {
+        let files = crate::support::tree(&case.path().join("deploy").join(env));
+        files.values().any(|bytes| String::from_utf8_lossy(bytes).contains(what))
+    };
+    assert_eq!(["local", "staging", "prod"].map(|env| has(env, "a/tool:1")), [true, false, true]);
+    assert_eq!(["local", "staging", "prod"].map(|env| has(env, "orders.")), [true, true, false]);
+    assert_eq!(["local", "staging", "prod"].map(|env| has(env, "app.")), [true, false, false]);
+    assert_eq!(["staging", "prod"].map(|env| has(env, "pids: 300")), [false, true]);
+    // What is missing after the merge is missing there.
+    let case = crate::support::stack(
+        r#"{ project = "shop", domain = "shop.example.com",
+             environments.prod.services = { postgres.volumes.other.size = "1GiB", orders.port = "8001", orders.image = null } }"#,
+    );
+    let ran = nself_in(case.path(), ["gen"]);
+    assert_eq!(ran.code, 2);
+    for finding in [
+        "error[NS104]: `path` is missing\n  --> stack.ncl:3:68 (services.postgres.volumes.other)\n   = in: prod\n",
+        "error[NS103]: this is text\n  --> stack.ncl:3:97 (services.orders.port)\n   = in: prod\n   = expected: a whole number from 1 to 65535\n",
+        "error[NS307]: `orders` has neither an image nor a build folder",
+    ] {
+        assert!(ran.stderr.contains(finding), "{finding}\nin {}", ran.stderr);
+    }
+    // Ranges hold in a layer as they do above it.
+    let ranges = [
+        ("services.orders.port", "0", "65535"),
+        ("services.orders.ports.admin", "70000", "65535"),
+        ("services.orders.replicas", "0", "65535"),
+        ("services.orders.publish.http.port", "0", "65535"),
+        ("services.orders.health.retries", "0", "65535"),
+        ("services.orders.autoscale.cpu", "101", "100"),
+        ("services.orders.autoscale.memory", "0", "100"),
+        ("services.orders.secrets.pin.random", "0", "65535"),
+        ("frontends.web.port", "0", "65535"),
+        ("edge.connections", "0", "65535"),
+        ("kubernetes.node_ports.http", "0", "65535"),
+    ];
+    let fields = |layer: &str| -> String {
+        ranges.iter().map(|(path, value, _)| format!("{layer}{path} = {value},\n")).collect()
+    };
+    for layer in ["", "environments.prod."] {
+        let case = crate::support::stack(&format!(
+            "{{ project = \"shop\", domain = \"shop.example.com\",\n\
+             services.orders = {{ image = \"a/orders:1\", autoscale = {{ min = 1, max = 2 }} }},\n{}}}",
+            fields(layer)
+        ));
+        let ran = nself_in(case.path(), ["gen"]);
+        assert_eq!(ran.code, 2);
+        for (line, (path, _, most)) in ranges.iter().enumerate() {
+            let place = format!("--> stack.ncl:{}:", line + 4);
+            let said = |found: &str| {
+                [place.as_str(), "NS107", path, &format!("from 1 to {most}\n")].iter().all(|part| found.contains(part))
+            };
+            assert!(ran.stderr.split("\n\n").any(|found| said(&format!("{found}\n"))), "{layer}{path}: {}", ran.stderr);
+        }
+    }
+}
+
 /// The stack language as people read it; a change of it shows in the review.
 #[test]
 fn the_language_is_as_it_was() {

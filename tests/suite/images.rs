@@ -100,6 +100,21 @@ fn registries_and_skopeo_take_an_index_over_platforms() {
     ]);
     assert!(head.stdout.to_lowercase().contains(&format!("docker-content-digest: {digest}")), "{}", head.stdout);
 
+    // The same layout as one of Docker's archives: every platform by a name of its own, with the same layer.
+    let archive = project.path().join("image.tar");
+    let mut tar = Command::new("tar");
+    assert_eq!(run(tar.arg("-C").arg(&made).arg("-cf").arg(&archive).arg(".")).code, 0);
+    let layer = |from: &str| {
+        let inspect = run(Command::new(&skopeo).args(["inspect", "--config", from]));
+        assert_eq!(inspect.code, 0, "{from}: {}", inspect.stderr);
+        let config = json(&inspect.stdout);
+        (config["architecture"].as_str().unwrap().to_owned(), config["rootfs"]["diff_ids"].clone())
+    };
+    let [first, second] = ["", "-arm64-v8"]
+        .map(|more| layer(&format!("docker-archive:{}:ghcr.io/acme/web:1.0.0{more}", archive.display())));
+    assert_eq!((first.0.as_str(), second.0.as_str()), ("amd64", "arm64"));
+    assert_eq!((&first.1, &second.1), (&config["rootfs"]["diff_ids"], &config["rootfs"]["diff_ids"]));
+
     let spdx = json(&std::fs::read_to_string(made.join("sbom.spdx.json")).unwrap());
     let names: Vec<&str> =
         spdx["files"].as_array().unwrap().iter().map(|file| file["fileName"].as_str().unwrap()).collect();

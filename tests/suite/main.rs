@@ -4,6 +4,7 @@
 //! `CI` is `true` and print a visible SKIP otherwise.
 
 mod cluster;
+mod commands;
 mod compose;
 mod containers;
 mod cutoff;

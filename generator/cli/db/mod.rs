@@ -76,12 +76,7 @@ pub fn run(arguments: &Arguments) -> u8 {
     };
     outcome.unwrap_or_else(|findings| {
         let findings = diagnostic::merge(findings);
-        match format {
-            Format::Json => {
-                output::json(&serde_json::json!({ "version": 1, "status": "error", "diagnostics": findings }))
-            }
-            Format::Text => output::findings(&findings),
-        }
+        output::failure(format, &findings);
         FAILED
     })
 }

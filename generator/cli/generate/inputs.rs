@@ -12,6 +12,7 @@ use crate::lock::{self, Lock};
 use crate::path;
 use crate::plan::{ProjectFiles, bases, conf_d};
 use crate::source;
+use crate::stack::{Checked, ProjectPath};
 use crate::store::{self, Watch};
 
 impl Run<'_> {
@@ -24,6 +25,9 @@ impl Run<'_> {
     ) -> BTreeMap<String, Option<String>> {
         let stacks = environments.iter().map(|environment| &environment.stack);
         let builds = stacks.flat_map(|stack| stack.services.values().filter_map(|service| service.build.as_ref()));
+        // A path that was refused leads nowhere.
+        let usable = |path: &ProjectPath| ProjectPath::refusal(path.as_str()).is_none();
+        let builds = builds.filter(|build| usable(&build.context) && build.dockerfile.iter().all(usable));
         let names: BTreeSet<String> = builds.map(bases::dockerfile).collect();
         let mut files = BTreeMap::new();
         for name in names {
@@ -47,6 +51,35 @@ impl Run<'_> {
             }
         }
         files
+    }
+
+    /// What services mount of the project, as far as it is not there.
+    pub(super) fn mounts(
+        &self,
+        environments: &[source::Environment],
+        inputs: &mut Vec<Watch>,
+        findings: &mut Vec<Diagnostic>,
+    ) {
+        for environment in environments {
+            let services = environment.stack.services.iter().filter(|(_, service)| service.enabled != Some(false));
+            for (name, service) in services {
+                for (i, mount) in service.mounts.iter().enumerate() {
+                    let source = self.project.join(mount.source.as_str());
+                    if ProjectPath::refusal(mount.source.as_str()).is_some() || source.exists() {
+                        continue;
+                    }
+                    inputs.push(Watch::Absent(source));
+                    let path = path!("services", name, "mounts").index(i).key("source");
+                    let mut finding = Diagnostic::warning(Code::NoSource, path)
+                        .message(format!("there is no `{}` beside the stack file", mount.source))
+                        .expected("a file or folder of the project")
+                        .hint("make it: a container that mounts it does not start without");
+                    environment.origins.locate(&mut finding);
+                    finding.environments = vec![environment.name.to_string()];
+                    findings.push(finding);
+                }
+            }
+        }
     }
 
     /// Hand-written nginx files, and the way from an environment's folder back to the project.
@@ -74,14 +107,15 @@ impl Run<'_> {
             let portable =
                 shown.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c)) && !shown.starts_with('.');
             match fs::read_to_string(&path) {
-                Ok(text) if plain && portable && shown.ends_with(".conf") => {
+                // nginx takes a byte order mark for a part of the first directive.
+                Ok(text) if plain && portable && shown.ends_with(".conf") && !text.starts_with('\u{FEFF}') => {
                     inputs.push(Watch::File(path));
                     files.conf_d.insert(shown, text);
                 }
                 _ => findings.push(
                     Diagnostic::error(Code::ConfD, FieldPath::root())
                         .message(format!("{}/{shown} cannot be used", conf_d::FOLDER))
-                        .expected("plain UTF-8 files with names of letters, digits, `.`, `_` and `-` that end in .conf")
+                        .expected("plain UTF-8 files without a byte order mark, with names of letters, digits, `.`, `_` and `-` that end in .conf")
                         .at(Some(Span { file: format!("{}/{shown}", conf_d::FOLDER), line: 1, column: 1 })),
                 ),
             }

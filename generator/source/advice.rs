@@ -1,0 +1,147 @@
+//! What the user meant where Nickel only says that something cannot be: the same in the stack's words, with a fix.
+
+use nickel_lang_core::error::{Error, EvalErrorKind, ImportErrorKind};
+use nickel_lang_core::eval::value::NickelValue;
+
+use crate::words;
+
+/// A finding's words instead of Nickel's own; what is empty stays as it is.
+#[derive(Debug, Default)]
+pub struct Advice {
+    pub message: String,
+    pub expected: String,
+    pub hint: String,
+}
+
+/// What can be said of an error without a look at the source.
+pub fn of(error: &Error) -> Option<Advice> {
+    match error {
+        // Nickel lists the folders in which it looked; the user knows them by other names.
+        Error::ImportError(error) => match &**error {
+            ImportErrorKind::IOError(path, ..) => Some(Advice {
+                message: format!(
+                    "the import `{path}` is found neither beside this file nor in the library, or is no text"
+                ),
+                hint: if path.contains("nself") { "the library is `nself/main.ncl`".into() } else { String::new() },
+                ..Advice::default()
+            }),
+            _ => None,
+        },
+        Error::EvalError(error) => match &error.error {
+            EvalErrorKind::UnboundIdentifier(name, _) => Some(Advice {
+                message: format!("`{name}` is not defined"),
+                hint: match name.label() {
+                    "nself" => "let the file begin with `let nself = import \"nself/main.ncl\" in`".into(),
+                    "True" | "False" | "yes" | "no" | "on" | "off" => "it is `true` or `false`".into(),
+                    "None" | "nil" | "undefined" => "it is `null`".into(),
+                    _ => "text stands in double quotes".into(),
+                },
+                ..Advice::default()
+            }),
+            EvalErrorKind::FieldMissing { id, field_names, .. } => {
+                let names: Vec<&str> = field_names.iter().map(|name| name.label()).collect();
+                Some(Advice {
+                    message: format!("there is no `{id}` here"),
+                    expected: format!("one of {}", sorted(&names).join(", ")),
+                    hint: words::nearest(id.label(), names)
+                        .map_or_else(String::new, |near| format!("did you mean `{near}`?")),
+                })
+            }
+            EvalErrorKind::MergeIncompatibleArgs { left_arg, right_arg, .. } => Some(merge(left_arg, right_arg)),
+            EvalErrorKind::NotAFunc(function, argument, _) => Some(applied(function, argument)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn sorted<'a>(names: &[&'a str]) -> Vec<&'a str> {
+    let mut names = names.to_vec();
+    names.sort_unstable();
+    names
+}
+
+fn merge(left: &NickelValue, right: &NickelValue) -> Advice {
+    match (kind(left), kind(right)) {
+        (Some(left), Some(right)) if left != right => Advice {
+            message: format!("{left} stands where {right} is needed"),
+            hint: instead(left, right).into(),
+            ..Advice::default()
+        },
+        _ => Advice {
+            message: "the field has two values".into(),
+            hint: "keep one of the two; an environment's layer may replace what stands above it".into(),
+            ..Advice::default()
+        },
+    }
+}
+
+fn applied(function: &NickelValue, argument: &NickelValue) -> Advice {
+    let found = kind(function).unwrap_or("this");
+    let hint = match (found, kind(argument)) {
+        ("a record", Some("a record")) => "join two records with `&`: `nself.templates.express & { … }`",
+        _ => "a `,` may be missing between the two values",
+    };
+    Advice { message: format!("{found} takes no argument"), hint: hint.into(), ..Advice::default() }
+}
+
+/// Nickel's words for a second place of an error; nothing where the first one says it all.
+pub fn related(message: &str) -> Option<&str> {
+    match message {
+        "with this expression" => Some("the other value"),
+        "originally merged here" | "when combining the definitions of this field" | "applied here" => None,
+        "" => None,
+        _ => Some(message),
+    }
+}
+
+/// A value in words.
+pub fn kind(value: &NickelValue) -> Option<&'static str> {
+    if value.is_null() {
+        return Some("null");
+    }
+    match value.type_of()? {
+        "Bool" => Some("true or false"),
+        "Number" => Some("a number"),
+        "String" => Some("text"),
+        "EnumTag" => Some("a tag"),
+        "Array" => Some("an array"),
+        "Record" => Some("a record"),
+        "Function" => Some("a function"),
+        _ => None,
+    }
+}
+
+/// How to write what is expected in place of what was found.
+pub fn instead(found: &str, expected: &str) -> &'static str {
+    match (found, expected) {
+        ("a number" | "true or false" | "a tag", "text") => "text stands in double quotes",
+        ("text", "a number" | "true or false") => "remove the quotes",
+        ("text", expected) if expected.starts_with("an array") => "put it into brackets: `[\"…\"]`",
+        ("an array", "a record") => "give each a name: `{ name = … }`",
+        ("a function", _) => "it takes arguments: `nself.secret \"name\"`",
+        _ => "",
+    }
+}
+
+/// What is wrong where the parser stopped, from the file's text: the message, if there is a better one, and the fix.
+pub fn syntax(source: &str, at: usize, message: &str) -> (Option<&'static str>, &'static str) {
+    if source.starts_with('\u{FEFF}') {
+        return (Some("the file begins with a byte order mark"), "save it as UTF-8 without one");
+    }
+    let start = source.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |end| end + 1);
+    let line = source.get(start..).unwrap_or_default();
+    if ["<<<<<<<", "=======", ">>>>>>>", "|||||||"].iter().any(|mark| line.starts_with(mark)) {
+        return (
+            Some("the conflict of a merge is not resolved"),
+            "keep what is right of the two sides and remove the marks",
+        );
+    }
+    if source.trim().is_empty() {
+        return (Some("the file is empty"), "`nself init` writes a stack");
+    }
+    if message == "invalid contract expression" {
+        return (None, "a field is written `name = value`; what follows `:` or `|` is a contract");
+    }
+    (None, "look just before this place: a `,` between fields, a closing bracket or a quote may be missing")
+}
