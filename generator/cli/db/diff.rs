@@ -9,10 +9,9 @@ use super::super::{FINE, FOUND, Format, StackArguments, output};
 use super::import::checked;
 use super::server::Server;
 use super::{Definition, Outcome, Selection, files};
-use crate::database::allow;
 use crate::database::history::{History, Migration};
 use crate::database::model::Schema;
-use crate::database::plan::plan;
+use crate::database::plan::plan_unreviewed;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
 use crate::stack::{Checked, SqlIdent};
@@ -104,10 +103,7 @@ fn pair(mut from: Side, mut to: Side, scratch: Option<&str>) -> Result<Vec<Migra
     let groups = match &to.definition {
         Some(definition) => Definition { schema: to.schema.clone(), ..definition.clone() }.plan(&from.schema)?,
         // Nobody can allow anything there; the plan says what is hazardous.
-        None => {
-            to.schema.allow = allow::everything(&from.schema, &to.schema);
-            plan(&from.schema, &to.schema, &path!("databases", to.name))?
-        }
+        None => plan_unreviewed(&from.schema, &to.schema, &path!("databases", to.name))?,
     };
     let mut history = History { head: crate::database::snapshot::objects(&from.schema), ..History::default() };
     history.extend("change", &groups, &to.schema).map_err(internal)?;

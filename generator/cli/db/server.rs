@@ -3,10 +3,9 @@
 
 use std::process::{Command, Stdio};
 
-use crate::database::allow;
 use crate::database::import::sql::{self, Imported};
 use crate::database::model::Schema;
-use crate::database::plan::plan;
+use crate::database::plan::plan_unreviewed;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::stack::{Checked, SqlIdent};
 
@@ -115,9 +114,7 @@ impl Server {
     /// definition knows is kept.
     pub fn printed(&self, schema: &Schema) -> Asked<Schema> {
         let empty = Schema::default();
-        let mut wanted = schema.clone();
-        wanted.allow = allow::everything(&empty, schema);
-        let groups = plan(&empty, &wanted, &FieldPath::root())?;
+        let groups = plan_unreviewed(&empty, schema, &FieldPath::root())?;
         let statements: Vec<&str> = groups.iter().flatten().map(|step| step.up.as_str()).collect();
         let read = self.scratch(|scratch| {
             scratch.ask(&format!("BEGIN;\n{}\nCOMMIT;", statements.join("\n")))?;

@@ -76,7 +76,11 @@ impl History {
     /// A slug that is no word.
     pub fn extend(&mut self, slug: &str, groups: &Groups, new: &Schema) -> Result<(), String> {
         let next = snapshot::objects(new);
-        let (from, to) = (Digests::of(&self.head).root(), Digests::of(&next).root());
+        let changes = Delta::between(&self.head, &next);
+        let mut digests = Digests::of(&self.head);
+        let from = digests.root();
+        digests.apply(&changes);
+        let to = digests.root();
         let count = groups.len();
         let start = self.migrations.len();
         for (i, steps) in groups.iter().enumerate() {
@@ -85,7 +89,7 @@ impl History {
             let last = i + 1 == count;
             let mut migration = Migration::group(name, steps, &from, if last { &to } else { &from }, (i + 1, count));
             if last {
-                migration.plan.changes = Delta::between(&self.head, &next);
+                migration.plan.changes.clone_from(&changes);
             }
             self.migrations.push(migration);
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{ATTRIBUTES, Files, History, Line, MIGRATIONS, Migration, SCHEMA, SUM, at, damaged};
 use crate::database::model::MigrationName;
-use crate::database::snapshot::{Delta, Digests, Objects};
+use crate::database::snapshot::Digests;
 use crate::database::statements;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::stack::Checked;
@@ -115,7 +115,6 @@ impl History {
                 ));
             }
         }
-        let mut folded = Objects::new();
         let mut digests = Digests::default();
         for migration in &self.migrations {
             if digests.root() != migration.plan.from {
@@ -125,13 +124,10 @@ impl History {
                 ));
                 break;
             }
-            migration.plan.changes.apply(&mut folded);
             digests.apply(&migration.plan.changes);
         }
-        if findings.is_empty() && folded != self.head {
-            let delta = Delta::between(&folded, &self.head);
-            let paths = delta.set.keys().chain(&delta.unset);
-            for path in paths {
+        if findings.is_empty() {
+            for path in digests.differing(&Digests::of(&self.head)) {
                 let file = format!("db/{database}/{SCHEMA}/{path}.json");
                 findings.push(tampered(file, format!("{path} is not what the migrations lead to")));
             }

@@ -128,6 +128,9 @@ fn parts(text: &str) -> Result<(String, String, usize), String> {
 }
 
 fn canonical(text: &str) -> Result<String, String> {
+    if BUILT_IN.binary_search(&text).is_ok() {
+        return Ok(text.to_owned());
+    }
     let (name, modifiers, dimensions) = parts(text)?;
     if ["serial", "bigserial", "smallserial", "serial4", "serial8", "serial2"].contains(&name.as_str()) {
         return Err("a serial is no type; use an integer with `identity = 'always`".into());
@@ -148,7 +151,8 @@ fn canonical(text: &str) -> Result<String, String> {
 impl TypeName {
     /// The name without modifiers and dimensions.
     pub fn base(&self) -> &str {
-        self.as_str().split(['(', '[']).next().unwrap_or_default()
+        let text = self.as_str();
+        text.bytes().position(|c| matches!(c, b'(' | b'[')).map_or(text, |end| &text[..end])
     }
 
     /// What stands in brackets.
@@ -168,7 +172,8 @@ impl TypeName {
     /// The name of the declared type or table, without its schema; none if built in.
     pub fn declared(&self) -> Option<&str> {
         let base = self.base();
-        (!self.is_built_in()).then(|| base.split_once('.').map_or(base, |(_, name)| name))
+        let declared = BUILT_IN.binary_search(&base).is_err();
+        declared.then(|| base.split_once('.').map_or(base, |(_, name)| name))
     }
 
     /// The declared type or table that it names, unless built in.
