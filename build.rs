@@ -85,8 +85,15 @@ fn generators() -> String {
     println!("cargo:rerun-if-changed=generator/backend");
     let mut text = String::from("pub const SOURCES: &[(&str, &str)] = &[\n");
     for (name, folder) in &targets {
+        // What the runner does with a ledger, others do too.
+        let elsewhere: &[&str] = match name.as_str() {
+            "migrations" => &["generator/database/catalog.sql", "generator/database/ledger"],
+            _ => &[],
+        };
         let mut hasher = blake3::Hasher::new();
-        for (path, absolute) in shared.into_iter().chain([folder.as_str()]).flat_map(files) {
+        for (path, absolute) in
+            shared.iter().chain([&folder.as_str()]).chain(elsewhere).flat_map(|folder| files(folder))
+        {
             hasher.update(path.as_bytes()).update(&[0]);
             hasher.update(&fs::read(absolute).unwrap_or_default()).update(&[0]);
         }

@@ -13,6 +13,10 @@ use nself::database::snapshot;
 use nself::diagnostic::FieldPath;
 use serde_json::{Map, Value, json};
 
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Every tenth table of the second schema has another column, every hundredth is new.
 fn tables(count: usize, changed: bool) -> Schema {
     let mut tables = Map::new();
@@ -78,10 +82,10 @@ fn main() -> std::io::Result<()> {
         {
             let mut best = (f64::MAX, f64::MAX, 0);
             for _ in 0..5 {
+                let mut history = History { head: snapshot::objects(from), ..History::default() };
                 let start = Instant::now();
                 let groups = plan(from, to, &FieldPath::root()).unwrap_or_default();
                 let planned = milliseconds(start);
-                let mut history = History { head: snapshot::objects(from), ..History::default() };
                 let _ = history.extend("bench", &groups, to);
                 let bytes: usize = history.migrations.iter().map(|one| one.up.len()).sum();
                 if planned < best.0 {

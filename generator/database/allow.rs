@@ -1,12 +1,11 @@
 //! What a definition may allow: the objects by the names that `allow` gives them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::ddl;
-use super::hazard::Hazard;
 use super::model::*;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
-use crate::stack::{Checked, SqlIdent, Text};
+use crate::stack::SqlIdent;
 use crate::words;
 
 /// Every name of an object of a schema: `orders`, and `orders.note` for whatever belongs to one.
@@ -55,11 +54,4 @@ pub fn unknown(old: &Schema, new: &Schema, root: &FieldPath) -> Vec<Diagnostic> 
             .hint(hint)
     });
     found.collect()
-}
-
-/// Allows everything, for a plan that somebody reads and nobody can answer in a definition.
-pub fn everything(old: &Schema, new: &Schema) -> BTreeMap<String, BTreeMap<Hazard, Text>> {
-    let reason = Text::wrap("asked for".into());
-    let hazards = Hazard::ALL.iter().map(|hazard| (*hazard, reason.clone())).collect::<BTreeMap<_, _>>();
-    names(old).into_iter().chain(names(new)).map(|name| (name, hazards.clone())).collect()
 }

@@ -1,9 +1,9 @@
 //! Two conventions for rows of different owners, as types. An application's rows carry `source_account_id`; a
 //! tenant's rows carry `tenant_id` and are protected by policies that nobody can forget, since nobody writes them.
 
-use super::model::*;
 use std::collections::BTreeMap;
 
+use super::model::*;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::stack::{Checked, ServiceName, SqlIdent};
 
@@ -192,7 +192,7 @@ fn views(schema: &Schema, root: &FieldPath, findings: &mut Vec<Diagnostic>) {
     let tenants = schema.tables.iter().filter(|(_, table)| table.scope == Some(Scope::Tenant));
     let tenants: BTreeMap<&str, &ObjectName> = tenants.map(|(name, _)| (name.name(), name)).collect();
     for (view_name, view) in &schema.views {
-        let table = super::lexer::words(view.query.as_str()).find_map(|word| tenants.get(word.as_ref()));
+        let table = super::mention::words(view.query.as_str()).find_map(|word| tenants.get(word.as_ref()));
         let Some(table) = table else { continue };
         let path = root.key("views").key(view_name.as_str());
         if view.materialized {

@@ -1,8 +1,6 @@
 //! The tokens of PostgreSQL's SQL, as far as needed to know where a text ends: quotes, brackets, semicolons.
 //! What the user writes as SQL passes here before anything is put around it.
 
-use std::borrow::Cow;
-
 /// A token; positions are bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Token<'a> {
@@ -162,9 +160,6 @@ fn tag(text: &str) -> Option<&str> {
     good.then(|| &text[..=end])
 }
 
-/// Strings from this length on are no names, with their quotes.
-const LONGEST: usize = 132;
-
 /// What [`open`] says about a text without tokens.
 pub const EMPTY: &str = "it is empty";
 
@@ -205,44 +200,6 @@ pub fn open(text: &str, statements: bool) -> Option<String> {
     brackets.last().map(|bracket| format!("a `{bracket}` is not closed"))
 }
 
-/// Every name that a text mentions, as often as it does: words in lower case, quoted names, and strings that could
-/// be a name, such as that of `nextval('orders_seq')`.
-pub fn words(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
-    tokens(text).unwrap_or_default().into_iter().flat_map(|token| {
-        let (whole, parts) = match token.kind {
-            Kind::Word => (Some(lower(token.text)), ""),
-            Kind::Quoted => (Some(Cow::Borrowed(token.text.trim_matches('"'))), ""),
-            Kind::Literal if token.text.len() < LONGEST => (None, token.text.trim_matches('\'')),
-            Kind::Literal | Kind::Number | Kind::Symbol | Kind::Comment => (None, ""),
-        };
-        whole.into_iter().chain(parts.split('.').filter(|part| !part.is_empty()).map(Cow::Borrowed))
-    })
-}
-
-fn lower(word: &str) -> Cow<'_, str> {
-    if word.bytes().any(|byte| byte.is_ascii_uppercase()) { word.to_ascii_lowercase().into() } else { word.into() }
-}
-
-/// A text with every name replaced that `rename` answers for.
-pub fn renamed(text: &str, rename: impl Fn(&str) -> Option<String>) -> String {
-    let mut out = String::new();
-    let mut copied = 0;
-    for token in tokens(text).unwrap_or_default() {
-        let name = match token.kind {
-            Kind::Word => lower(token.text),
-            Kind::Quoted => token.text.trim_matches('"').into(),
-            _ => continue,
-        };
-        if let Some(new) = rename(&name) {
-            out.push_str(&text[copied..token.at]);
-            out.push_str(&new);
-            copied = token.at + token.text.len();
-        }
-    }
-    out.push_str(&text[copied..]);
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -264,14 +221,6 @@ mod tests {
         {
             assert!(open(text, false).is_some(), "{text}");
         }
-    }
-
-    #[test]
-    fn words_and_their_replacement() {
-        let found: Vec<_> = words("nextval('audit.orders_seq') + Total - \"Odd\"").collect();
-        assert_eq!(found, ["nextval", "audit", "orders_seq", "total", "Odd"]);
-        let text = renamed("total >= 0 AND note <> 'total'", |word| (word == "total").then(|| "amount".into()));
-        assert_eq!(text, "amount >= 0 AND note <> 'total'");
     }
 
     proptest::proptest! {

@@ -9,16 +9,18 @@ pub mod graphql;
 pub mod hazard;
 pub mod history;
 pub mod import;
+pub mod ledger;
 pub mod lexer;
+mod mention;
 pub mod model;
 pub mod plan;
 pub mod snapshot;
 mod statements;
 
-pub use convention::{ACCESS_POLICY, APP_COLUMN, TENANT_COLUMN, TENANT_POLICY, TENANT_SETTING};
-
 use crate::diagnostic::{Diagnostic, FieldPath};
 use model::{Grants, ObjectName, Schema, TablePrivilege};
+
+pub use convention::{ACCESS_POLICY, APP_COLUMN, TENANT_COLUMN, TENANT_POLICY, TENANT_SETTING};
 
 /// Lists what a database consists of; the same for the same objects.
 pub const CATALOG: &str = include_str!("catalog.sql");

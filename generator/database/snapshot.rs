@@ -1,6 +1,6 @@
 //! A schema as a set of objects, each a file of its own, so that branches that touch different tables merge.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -90,6 +90,14 @@ impl Digests {
         self.0.extend(delta.set.iter().map(|(path, object)| (path.clone(), Self::object(object))));
     }
 
+    /// Objects that only one side has, or that are not the same.
+    pub fn differing<'a>(&'a self, other: &'a Digests) -> BTreeSet<&'a String> {
+        let not_in = |one: &'a Digests, other: &'a Digests| {
+            one.0.iter().filter(|(path, digest)| other.0.get(*path) != Some(digest)).map(|(path, _)| path)
+        };
+        not_in(self, other).chain(not_in(other, self)).collect()
+    }
+
     pub fn root(&self) -> Digest {
         Digest::keyed("nself schema v2", &json::to_canonical(&self.0))
     }
@@ -111,13 +119,6 @@ impl Delta {
             set: set.map(|(path, object)| (path.clone(), object.clone())).collect(),
             unset: unset.cloned().collect(),
         }
-    }
-
-    pub fn apply(&self, objects: &mut Objects) {
-        for path in &self.unset {
-            objects.remove(path);
-        }
-        objects.extend(self.set.iter().map(|(path, object)| (path.clone(), object.clone())));
     }
 }
 
@@ -151,13 +152,13 @@ mod tests {
         other.tables.pop_last();
         other.extensions.clear();
         let second = objects(&other);
-        let mut changed = first.clone();
         let delta = Delta::between(&first, &second);
-        delta.apply(&mut changed);
-        assert_eq!(changed, second);
-        let mut digests = Digests::of(&first);
-        assert_ne!(digests.root(), Digests::of(&second).root());
+        assert_eq!(delta, Delta { set: Objects::new(), unset: vec!["extensions/citext".into(), "tables/b".into()] });
+        let (mut digests, after) = (Digests::of(&first), Digests::of(&second));
+        assert_ne!(digests.root(), after.root());
+        assert_eq!(digests.differing(&after).into_iter().collect::<Vec<_>>(), ["extensions/citext", "tables/b"]);
         digests.apply(&delta);
-        assert_eq!(digests.root(), Digests::of(&second).root());
+        assert_eq!(digests.root(), after.root());
+        assert!(digests.differing(&after).is_empty());
     }
 }

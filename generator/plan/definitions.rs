@@ -12,14 +12,21 @@ use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
 use crate::stack::{Profile, SqlIdent, Stack};
 
+/// A definition, and the role to which everything in it belongs; none is the superuser.
+pub type Owned = (Schema, Option<SqlIdent>);
+
 /// The definitions of a stack with all that follows from them.
-pub fn definitions(stack: &Stack) -> (BTreeMap<SqlIdent, Schema>, Vec<Diagnostic>) {
+pub fn definitions(stack: &Stack) -> (BTreeMap<SqlIdent, Owned>, Vec<Diagnostic>) {
     let mut ignored = Vec::new();
     let mut members = members(stack, stack.profile.unwrap_or(Profile::Prod), &mut ignored);
     let (databases, roles) = databases::plan(stack, &mut members, &mut ignored);
     let mut findings = Vec::new();
-    let definitions = check(stack, &databases, &roles, &mut findings);
-    (definitions, findings)
+    let owner = |name: &SqlIdent| databases.get(name).and_then(|database| database.owner.clone());
+    let definitions = check(stack, &databases, &roles, &mut findings).into_iter().map(|(name, schema)| {
+        let owner = owner(&name);
+        (name, (schema, owner))
+    });
+    (definitions.collect(), findings)
 }
 
 pub fn check(

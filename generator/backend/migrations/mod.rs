@@ -6,16 +6,14 @@ use serde::Serialize;
 
 use super::render::{Language, psql_word, render, sql_name};
 use crate::artifact::Artifacts;
-use crate::database::CATALOG;
 use crate::database::history::Run;
+use crate::database::ledger;
 use crate::diagnostic::Diagnostic;
 use crate::plan::{Migrations, Plan};
 use crate::stack::{Checked, SqlIdent};
 
 const SCRIPT: &str = include_str!("run.sh");
 const RUN: &str = include_str!("run.sql.j2");
-/// Whether this session still has the lock; a pooler may have given it another server process.
-const HELD: &str = include_str!("held.sql");
 
 /// `migrations/<database>/` with `run.sh`, `run.sql`, the migrations and the seeds.
 ///
@@ -78,7 +76,5 @@ fn run(migrations: &Migrations) -> Result<String, Diagnostic> {
         extensions => migrations.extensions.iter().map(sql_name).collect::<Vec<_>>(),
         seeded => !migrations.seeds.is_empty(),
     };
-    // Texts of ours, in no way made of names.
-    let catalog = CATALOG.trim_end().trim_end_matches(';');
-    Ok(render(Language::Sql, RUN, view)?.replace("@CATALOG@", catalog).replace("@HELD@", HELD.trim_end()))
+    Ok(ledger::fill(&render(Language::Sql, RUN, view)?))
 }

@@ -9,10 +9,9 @@ use super::super::{FINE, FOUND, Format, StackArguments, output};
 use super::import::checked;
 use super::server::Server;
 use super::{Definition, Outcome, Selection, files};
-use crate::database::allow;
 use crate::database::history::{History, Migration};
 use crate::database::model::Schema;
-use crate::database::plan::plan;
+use crate::database::plan::plan_unreviewed;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
 use crate::stack::{Checked, SqlIdent};
@@ -104,10 +103,7 @@ fn pair(mut from: Side, mut to: Side, scratch: Option<&str>) -> Result<Vec<Migra
     let groups = match &to.definition {
         Some(definition) => Definition { schema: to.schema.clone(), ..definition.clone() }.plan(&from.schema)?,
         // Nobody can allow anything there; the plan says what is hazardous.
-        None => {
-            to.schema.allow = allow::everything(&from.schema, &to.schema);
-            plan(&from.schema, &to.schema, &path!("databases", to.name))?
-        }
+        None => plan_unreviewed(&from.schema, &to.schema, &path!("databases", to.name))?,
     };
     let mut history = History { head: crate::database::snapshot::objects(&from.schema), ..History::default() };
     history.extend("change", &groups, &to.schema).map_err(internal)?;
@@ -116,14 +112,7 @@ fn pair(mut from: Side, mut to: Side, scratch: Option<&str>) -> Result<Vec<Migra
 
 fn side(arguments: &Arguments, what: Option<&str>, old: bool) -> Result<Side, Vec<Diagnostic>> {
     let selection = &arguments.selection;
-    let one = |mut found: Vec<Definition>| match (found.pop(), found.is_empty()) {
-        (Some(definition), true) => Ok(definition),
-        _ => Err(vec![
-            Diagnostic::error(Code::UnknownDatabase, FieldPath::root())
-                .message("the stack does not have exactly one database")
-                .hint("name it with --database"),
-        ]),
-    };
+    let one = |selection: &Selection| selection.only("the stack does not have exactly one database");
     let plain = |name: SqlIdent, schema: Schema| Side { name, schema, definition: None, printed: false };
     let stack = |definition: Definition| Side {
         definition: Some(definition.clone()),
@@ -131,11 +120,11 @@ fn side(arguments: &Arguments, what: Option<&str>, old: bool) -> Result<Side, Ve
     };
     match what {
         None if old => {
-            let name = one(selection.definitions()?)?.name;
+            let name = one(selection)?.name;
             let schema = selection.history(&name)?.schema(&name).map_err(|finding| vec![finding])?;
             Ok(plain(name, schema))
         }
-        None => one(selection.definitions()?).map(stack),
+        None => one(selection).map(stack),
         Some("empty") => Ok(plain(SqlIdent::wrap("empty".into()), Schema::default())),
         Some(url) if url.contains("://") => {
             let server = Server::new(url)?;
@@ -146,7 +135,7 @@ fn side(arguments: &Arguments, what: Option<&str>, old: bool) -> Result<Side, Ve
         Some(what) if Path::new(what).is_dir() => folder(Path::new(what)).map(|(name, schema)| plain(name, schema)),
         Some(what) => {
             let arguments = StackArguments { stack: what.into(), ..selection.stack.clone() };
-            one(Selection { stack: arguments, databases: selection.databases.clone() }.definitions()?).map(stack)
+            one(&Selection { stack: arguments, databases: selection.databases.clone() }).map(stack)
         }
     }
 }

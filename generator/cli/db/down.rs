@@ -31,14 +31,7 @@ END $$;
 ";
 
 pub fn run(arguments: &Arguments) -> Outcome {
-    let mut definitions = arguments.selection.definitions()?;
-    let (Some(definition), true) = (definitions.pop(), definitions.is_empty()) else {
-        return Err(vec![
-            Diagnostic::error(Code::UnknownDatabase, FieldPath::root())
-                .message("a script is for one database")
-                .hint("name it with --database"),
-        ]);
-    };
+    let definition = arguments.selection.only("a script is for one database")?;
     let history = arguments.selection.history(&definition.name)?;
     let sum = history.sum();
     let steps: Vec<(usize, &Migration, &Line)> =

@@ -37,14 +37,7 @@ enum Runner {
 }
 
 pub fn run(arguments: &Arguments) -> Outcome {
-    let mut definitions = arguments.selection.definitions()?;
-    let (Some(definition), true) = (definitions.pop(), definitions.is_empty()) else {
-        return Err(vec![
-            Diagnostic::error(Code::UnknownDatabase, FieldPath::root())
-                .message("a folder holds the migrations of one database")
-                .hint("name it with --database"),
-        ]);
-    };
+    let definition = arguments.selection.only("a folder holds the migrations of one database")?;
     let history = arguments.selection.history(&definition.name)?;
     let mut findings = Vec::new();
     let mut files = Vec::new();

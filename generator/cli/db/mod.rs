@@ -1,5 +1,6 @@
 //! `nself db`: from definitions to migrations. Only what is given a URL talks to a server, through `server`.
 
+mod baseline;
 mod diff;
 mod down;
 mod export;
@@ -12,7 +13,7 @@ mod server;
 mod status;
 mod verify;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -22,7 +23,7 @@ use crate::database::allow;
 use crate::database::history::History;
 use crate::database::model::Schema;
 use crate::database::plan::{self, Groups};
-use crate::diagnostic::{self, Code, Diagnostic};
+use crate::diagnostic::{self, Code, Diagnostic, FieldPath};
 use crate::path;
 use crate::source::{self, Origins};
 use crate::stack::SqlIdent;
@@ -49,6 +50,8 @@ enum Action {
     Status(status::Arguments),
     /// A definition from DBML, SQL or a running server, as Nickel on stdout.
     Import(import::Arguments),
+    /// Take over a server that has everything already: fill its ledger without running anything.
+    Baseline(baseline::Arguments),
     /// The way back to an earlier migration, as a script for psql.
     Down(down::Arguments),
     /// The migrations as files of another runner.
@@ -66,6 +69,7 @@ pub fn run(arguments: &Arguments) -> u8 {
         Action::Verify(arguments) => (verify::run(arguments), arguments.format),
         Action::Status(arguments) => (status::run(arguments), arguments.format),
         Action::Import(arguments) => (import::run(arguments), Format::Text),
+        Action::Baseline(arguments) => (baseline::run(arguments), arguments.format),
         Action::Down(arguments) => (down::run(arguments), Format::Text),
         Action::Export(arguments) => (export::run(arguments), Format::Text),
         Action::Rebase(arguments) => (rebase::run(arguments), Format::Text),
@@ -95,10 +99,12 @@ struct Definition {
     name: SqlIdent,
     schema: Schema,
     origins: Origins,
+    /// As whom the environments' runners make things; none is the superuser.
+    owners: BTreeSet<Option<SqlIdent>>,
 }
 
 impl Definition {
-    fn root(&self) -> crate::diagnostic::FieldPath {
+    fn root(&self) -> FieldPath {
         path!("databases", self.name)
     }
 
@@ -138,12 +144,14 @@ impl Selection {
                 finding.environments = vec![environment.name.to_string()];
                 findings.push(finding);
             }
-            for (name, schema) in definitions {
+            for (name, (schema, owner)) in definitions {
                 let known = all.entry(name.clone()).or_insert_with(|| Definition {
                     name: name.clone(),
                     schema: schema.clone(),
                     origins: environment.origins.clone(),
+                    owners: BTreeSet::new(),
                 });
+                known.owners.insert(owner);
                 if known.schema != schema {
                     let mut finding = Diagnostic::error(Code::SchemaInvalid, path!("databases", name))
                         .message(format!("`{name}` is not the same in all environments"))
@@ -165,6 +173,19 @@ impl Selection {
         let selected =
             |name: &SqlIdent| self.databases.is_empty() || self.databases.iter().any(|wanted| wanted == name.as_str());
         Ok(all.into_values().filter(|definition| selected(&definition.name)).collect())
+    }
+
+    /// The definition, where there has to be one; `why` says for what.
+    fn only(&self, why: &str) -> Result<Definition, Vec<Diagnostic>> {
+        let mut found = self.definitions()?;
+        match (found.pop(), found.is_empty()) {
+            (Some(definition), true) => Ok(definition),
+            _ => Err(vec![
+                Diagnostic::error(Code::UnknownDatabase, FieldPath::root())
+                    .message(why)
+                    .hint("name it with --database"),
+            ]),
+        }
     }
 
     /// A database's history, checked.

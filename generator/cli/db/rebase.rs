@@ -51,7 +51,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
             let mut kept = (*migration).clone();
             kept.name = MigrationName::numbered(number, migration.name.slug()).map_err(internal)?;
             kept.plan.from = snapshot::Digests::of(&history.head).root();
-            kept.plan.to = kept.plan.from.clone();
+            kept.plan.to = kept.plan.from;
             history.migrations.push(kept);
         }
         made.push((name, history, first));

@@ -3,10 +3,9 @@
 
 use std::process::{Command, Stdio};
 
-use crate::database::allow;
 use crate::database::import::sql::{self, Imported};
 use crate::database::model::Schema;
-use crate::database::plan::plan;
+use crate::database::plan::plan_unreviewed;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::stack::{Checked, SqlIdent};
 
@@ -16,6 +15,8 @@ pub struct Server {
     /// Without a password.
     url: String,
     password: Option<String>,
+    /// What the server is told when a session starts.
+    options: Option<String>,
 }
 
 fn refused(message: String) -> Vec<Diagnostic> {
@@ -61,7 +62,7 @@ impl Server {
             password.map(|text| decoded(text).ok_or_else(|| wrong("has a `%` that begins no sign"))).transpose()?;
         let user = user.map_or(String::new(), |user| format!("{user}@"));
         let query = if kept.is_empty() { String::new() } else { format!("?{}", kept.join("&")) };
-        Ok(Server { url: format!("{scheme}://{user}{place}{query}"), password })
+        Ok(Server { url: format!("{scheme}://{user}{place}{query}"), password, options: None })
     }
 
     /// The name of the database, if it is one that a definition could have.
@@ -78,24 +79,48 @@ impl Server {
         let (before, query) = rest.split_once('?').map_or((rest, None), |(before, query)| (before, Some(query)));
         let place = before.split('/').next().unwrap_or_default();
         let query = query.map_or(String::new(), |query| format!("?{query}"));
-        Server { url: format!("{scheme}://{place}/{database}{query}"), password: self.password.clone() }
+        Server {
+            url: format!("{scheme}://{place}/{database}{query}"),
+            password: self.password.clone(),
+            options: self.options.clone(),
+        }
+    }
+
+    /// Works in a database of its own, which is gone afterwards.
+    pub fn scratch<T>(&self, work: impl FnOnce(&Server) -> Asked<T>) -> Asked<T> {
+        let name = format!("nself_scratch_{}", std::process::id());
+        self.ask(&format!("CREATE DATABASE {name} TEMPLATE template0;"))?;
+        let worked = work(&self.beside(&name));
+        let gone = self.ask(&format!("DROP DATABASE {name};"));
+        let worked = worked?;
+        gone?;
+        Ok(worked)
+    }
+
+    /// The same, with a setting in its sessions that a pooler does not hand on.
+    #[must_use]
+    pub fn marked(mut self) -> Server {
+        let mark = "-c nself.session=1";
+        for sign in ["?options=", "&options="] {
+            self.url =
+                self.url.replace(sign, &format!("{sign}{}%20", mark.replace(' ', "%20").replace("n=1", "n%3D1")));
+        }
+        let others = std::env::var("PGOPTIONS").map(|others| others + " ").unwrap_or_default();
+        self.options = Some(others + mark);
+        self
     }
 
     /// A schema as this server prints it: made in a database of its own, read back, and gone again. What only the
     /// definition knows is kept.
     pub fn printed(&self, schema: &Schema) -> Asked<Schema> {
         let empty = Schema::default();
-        let mut wanted = schema.clone();
-        wanted.allow = allow::everything(&empty, schema);
-        let groups = plan(&empty, &wanted, &FieldPath::root())?;
+        let groups = plan_unreviewed(&empty, schema, &FieldPath::root())?;
         let statements: Vec<&str> = groups.iter().flatten().map(|step| step.up.as_str()).collect();
-        let name = format!("nself_scratch_{}", std::process::id());
-        self.ask(&format!("CREATE DATABASE {name} TEMPLATE template0;"))?;
-        let scratch = self.beside(&name);
-        let read = scratch.ask(&format!("BEGIN;\n{}\nCOMMIT;", statements.join("\n"))).and_then(|_| scratch.schema());
-        let gone = self.ask(&format!("DROP DATABASE {name};"));
-        let mut printed = crate::database::complete(read?.schema, &FieldPath::root()).0;
-        gone?;
+        let read = self.scratch(|scratch| {
+            scratch.ask(&format!("BEGIN;\n{}\nCOMMIT;", statements.join("\n")))?;
+            scratch.schema()
+        })?;
+        let mut printed = crate::database::complete(read.schema, &FieldPath::root()).0;
         schema.lend_to(&mut printed);
         Ok(printed)
     }
@@ -108,6 +133,9 @@ impl Server {
         command.env("PGCLIENTENCODING", "UTF8").env("PGAPPNAME", "nself");
         if let Some(password) = &self.password {
             command.env("PGPASSWORD", password);
+        }
+        if let Some(options) = &self.options {
+            command.env("PGOPTIONS", options);
         }
         let ran = command.spawn().and_then(|mut child| {
             if let Some(mut pipe) = child.stdin.take() {

@@ -1,10 +1,15 @@
 //! A database as the user describes it and as its snapshot keeps it: one set of types for both. Hints for the
 //! next migration (`renamed_from`, `backfill`, `using`, `allow`) are read and never kept.
 
+mod constraint;
 mod graphql;
+mod index;
 mod names;
+mod partition;
+mod policy;
 mod routine;
 mod table;
+mod type_name;
 mod types;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,14 +17,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use graphql::*;
-pub use names::*;
-pub use routine::*;
-pub use table::*;
-pub use types::*;
-
 use super::hazard::Hazard;
 use crate::stack::{EnvironmentName, ExtensionName, ServiceName, SqlIdent, Text};
+
+pub use constraint::*;
+pub use graphql::*;
+pub use index::*;
+pub use names::*;
+pub use partition::*;
+pub use policy::*;
+pub use routine::*;
+pub use table::*;
+pub use type_name::*;
+pub use types::*;
 
 pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()

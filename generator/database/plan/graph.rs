@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::database::lexer::words;
+use crate::database::mention::words;
 use crate::database::model::*;
 
 /// A kind of object. The order is that of independent objects.

@@ -6,25 +6,31 @@
 //! ```
 
 mod column;
+mod described;
+mod enumeration;
 mod graph;
+mod indexes;
 mod keys;
-mod objects;
+mod lost;
 mod rename;
 mod routines;
+mod schemas;
 mod security;
+mod sequences;
 mod step;
 mod table;
+mod types;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use step::{Down, Mode, Phase, Step};
-
 use super::hazard::Hazard;
-use super::lexer::words;
+use super::mention::words;
 use super::model::*;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::stack::SqlIdent;
 use graph::{Graph, Kind, Node};
+
+pub use step::{Down, Mode, Phase, Step};
 
 /// The steps of a plan in the groups that are applied as one.
 pub type Groups = Vec<Vec<Step>>;
@@ -34,7 +40,19 @@ pub type Groups = Vec<Vec<Step>>;
 /// # Errors
 /// What cannot be decided or was not reviewed, all of it.
 pub fn plan(old: &Schema, new: &Schema, root: &FieldPath) -> Result<Groups, Vec<Diagnostic>> {
-    let mut planner = Planner { root, new, steps: Vec::new(), findings: Vec::new(), allow: &new.allow };
+    planned(Planner { root, new, steps: Vec::new(), findings: Vec::new(), allow: Some(&new.allow) }, old)
+}
+
+/// The same for somebody who reads the plan and could not answer in a definition: every hazard is allowed.
+///
+/// # Errors
+/// What cannot be decided, all of it.
+pub fn plan_unreviewed(old: &Schema, new: &Schema, root: &FieldPath) -> Result<Groups, Vec<Diagnostic>> {
+    planned(Planner { root, new, steps: Vec::new(), findings: Vec::new(), allow: None }, old)
+}
+
+fn planned(mut planner: Planner, old: &Schema) -> Result<Groups, Vec<Diagnostic>> {
+    let (root, new) = (planner.root, planner.new);
     let renamed = rename::apply(&mut planner, old);
     let (old_graph, new_graph) = match (Graph::new(&renamed.schema), Graph::new(new)) {
         (Ok(old), Ok(new)) => (old, new),
@@ -59,7 +77,9 @@ pub fn plan(old: &Schema, new: &Schema, root: &FieldPath) -> Result<Groups, Vec<
         fresh: fresh(&renamed.schema, new),
         relations: relations(new),
     };
-    objects::plan(&mut planner, &all);
+    schemas::plan(&mut planner, &all);
+    types::plan(&mut planner, &all);
+    sequences::plan(&mut planner, &all);
     routines::plan(&mut planner, &all);
     table::plan(&mut planner, &all);
     let Planner { mut steps, findings, .. } = planner;
@@ -147,7 +167,7 @@ impl Touched {
         let mut touched = Touched { tables: renamed.tables.clone(), ..Touched::default() };
         for (name, kind) in &old.types {
             if let (UserType::Enum(old), Some(UserType::Enum(new))) = (kind, new.types.get(name))
-                && objects::added_labels(&old.values, &new.values).is_none()
+                && enumeration::added_labels(&old.values, &new.values).is_none()
             {
                 touched.rebuilt.insert(name.clone());
             }
@@ -224,7 +244,8 @@ struct Planner<'a> {
     new: &'a Schema,
     steps: Vec<Step>,
     findings: Vec<Diagnostic>,
-    allow: &'a BTreeMap<String, BTreeMap<Hazard, crate::stack::Text>>,
+    /// Nothing where everything is.
+    allow: Option<&'a BTreeMap<String, BTreeMap<Hazard, crate::stack::Text>>>,
 }
 
 impl Planner<'_> {
@@ -237,9 +258,9 @@ impl Planner<'_> {
         steps.iter().fold(self.root.clone(), |path, step| path.key(*step))
     }
 
-    /// Whether the definition allows a hazard of an object.
+    /// Whether a hazard of an object is allowed.
     fn allows(&self, object: &str, hazard: Hazard) -> bool {
-        self.allow.get(object).is_some_and(|hazards| hazards.contains_key(&hazard))
+        self.allow.is_none_or(|allow| allow.get(object).is_some_and(|hazards| hazards.contains_key(&hazard)))
     }
 
     /// Takes a step; its hazards must have been reviewed.

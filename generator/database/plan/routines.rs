@@ -1,10 +1,11 @@
 //! Functions and views: replaced where PostgreSQL allows it, else dropped and created, with all that is made of
 //! them.
 
+use super::described::Described;
 use super::graph::{Graph, Kind, Node};
-use super::{Diff, Phase, Planner, Step, Touched};
+use super::{Diff, Phase, Planner, Step, Touched, indexes};
 use crate::database::hazard::Hazard;
-use crate::database::lexer::words;
+use crate::database::mention::words;
 use crate::database::model::*;
 use crate::database::{ddl, model};
 use crate::diagnostic::Code;
@@ -99,10 +100,10 @@ fn functions(planner: &mut Planner, all: &Diff) {
         let (before, after) = (everyone(old), everyone(new));
         let object = ddl::function_signature(name, new);
         let kind = ddl::function_kind(new);
-        let key = name.as_str();
-        super::objects::grants(planner, Phase::Create, rank, kind, &object, key, (&before, &after), &path);
-        let comments = (&old.comment, &new.comment);
-        super::objects::comment(planner, Phase::Create, rank, kind, &object, key, comments, &path);
+        let described =
+            Described { phase: Phase::Create, rank, kind, object: &object, name: name.as_str(), path: &path };
+        described.grants(planner, &before, &after);
+        described.comment(planner, old.comment.as_ref(), new.comment.as_ref());
     }
     for (name, old) in &all.old.functions {
         let gone = !all.new.functions.contains_key(name);
@@ -192,10 +193,10 @@ fn views(planner: &mut Planner, all: &Diff) {
             );
             continue;
         };
-        super::keys::indexes(planner, name, &old.indexes, &new.indexes, &path);
-        let key = name.as_str();
-        super::objects::grants(planner, Phase::Attach, rank, "TABLE", &object, key, (&old.grants, &new.grants), &path);
-        let comments = (&old.comment, &new.comment);
-        super::objects::comment(planner, Phase::Attach, rank, kind, &object, key, comments, &path);
+        indexes::plan(planner, name, &old.indexes, &new.indexes, &path);
+        let described =
+            Described { phase: Phase::Attach, rank, kind, object: &object, name: name.as_str(), path: &path };
+        described.grants(planner, &old.grants, &new.grants);
+        described.comment(planner, old.comment.as_ref(), new.comment.as_ref());
     }
 }

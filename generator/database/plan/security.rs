@@ -4,7 +4,7 @@ use super::graph::{Kind, Node};
 use super::{Diff, Phase, Planner, Step};
 use crate::database::ddl;
 use crate::database::hazard::Hazard;
-use crate::database::lexer::words;
+use crate::database::mention::words;
 use crate::database::model::*;
 use crate::diagnostic::FieldPath;
 use crate::stack::SqlIdent;

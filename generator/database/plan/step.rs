@@ -6,6 +6,9 @@ use crate::database::hazard::Hazard;
 use crate::database::model::ObjectName;
 use crate::diagnostic::FieldPath;
 
+/// Why a change that PostgreSQL undoes only by losing something has no way back.
+pub const LOSES: &str = "what was stored is gone";
+
 /// What a step is for; the phases of a plan run in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {

@@ -1,8 +1,11 @@
 //! Tables as a whole: new ones, those that go away, partitions.
 
+use std::collections::BTreeMap;
+
+use super::described::Described;
 use super::graph::Kind;
-use super::objects::{LOSES, comment, grants};
-use super::{Diff, Phase, Planner, Step, column, keys, security};
+use super::step::LOSES;
+use super::{Diff, Phase, Planner, Step, column, indexes, keys, security};
 use crate::database::ddl;
 use crate::database::hazard::Hazard;
 use crate::database::model::*;
@@ -44,10 +47,9 @@ fn create(planner: &mut Planner, all: &Diff, name: &ObjectName, new: &Table, pat
     );
     let none = Table::default();
     keys::foreign_keys(planner, all, name, &none, new, path);
-    keys::indexes_of_new(planner, name, new, path);
+    indexes::plan(planner, name, &BTreeMap::new(), &new.indexes, path);
     security::plan(planner, all, name, None, new, path);
-    comments(planner, all, name, &none, new, path);
-    grants(planner, Phase::Attach, 0, "TABLE", &name.sql(), key, (&none.grants, &new.grants), path);
+    described(planner, all, name, &none, new, path);
 }
 
 fn drop_table(planner: &mut Planner, all: &Diff, name: &ObjectName, old: &Table) {
@@ -106,8 +108,7 @@ fn change(planner: &mut Planner, all: &Diff, name: &ObjectName, old: &Table, new
     column::plan(planner, all, name, old, new, path);
     keys::plan(planner, all, name, old, new, path);
     security::plan(planner, all, name, Some(old), new, path);
-    comments(planner, all, name, old, new, path);
-    grants(planner, Phase::Attach, 0, "TABLE", &name.sql(), key, (&old.grants, &new.grants), path);
+    described(planner, all, name, old, new, path);
 }
 
 fn partitions(planner: &mut Planner, all: &Diff, name: &ObjectName, old: &Table, new: &Table, path: &FieldPath) {
@@ -153,20 +154,23 @@ fn partitions(planner: &mut Planner, all: &Diff, name: &ObjectName, old: &Table,
     }
 }
 
-fn comments(planner: &mut Planner, all: &Diff, name: &ObjectName, old: &Table, new: &Table, path: &FieldPath) {
+/// Its comment, those of its columns, and its grants.
+fn described(planner: &mut Planner, all: &Diff, name: &ObjectName, old: &Table, new: &Table, path: &FieldPath) {
     let object = name.sql();
-    let both = (&old.comment, &new.comment);
-    comment(planner, Phase::Attach, 0, "TABLE", &object, name.as_str(), both, path);
-    let none = None;
+    let table = Described { phase: Phase::Attach, rank: 0, kind: "TABLE", object: &object, name: name.as_str(), path };
+    table.comment(planner, old.comment.as_ref(), new.comment.as_ref());
     for (column, is) in &new.columns {
         // A column that is dropped and added has lost its comment.
         let was = old.columns.get(column).filter(|_| !all.touched.regenerated_of(name).contains(column));
-        let both = (was.map_or(&none, |was| &was.comment), &is.comment);
-        if both.0 == both.1 {
+        let (was, is) = (was.and_then(|was| was.comment.as_ref()), is.comment.as_ref());
+        if was == is {
             continue;
         }
         let path = path.key("columns").key(column.as_str());
-        let object = format!("{object}.{}", quoted(column));
-        comment(planner, Phase::Attach, 1, "COLUMN", &object, &format!("{name}.{column}"), both, &path);
+        let (object, name) = (format!("{object}.{}", quoted(column)), format!("{name}.{column}"));
+        let column =
+            Described { phase: Phase::Attach, rank: 1, kind: "COLUMN", object: &object, name: &name, path: &path };
+        column.comment(planner, was, is);
     }
+    table.grants(planner, &old.grants, &new.grants);
 }

@@ -161,6 +161,19 @@ fn a_loss_needs_a_review_and_a_rename_a_hint() {
     assert!(lint.stdout.contains("deletes_data"), "{}", lint.stdout);
 }
 
+/// A string that is spelled like an object is none, unless it is read as one.
+#[test]
+fn a_string_is_no_object() {
+    let report = "views.report.query = \"SELECT kind FROM orders\",";
+    let orders = |default: &str| {
+        format!("tables.orders.columns.kind = {{ type = \"text\", default = \"{default}\" }}, {report}")
+    };
+    let case = project(&orders("'report'"));
+    fine(case.path(), &["db", "new"]);
+    define(case.path(), &orders("'report'::regclass::text"));
+    bad(case.path(), &["db", "diff"], "NS713", "each of these needs the next");
+}
+
 #[test]
 fn history_that_changed_is_refused() {
     let case = project(&format!("tables.orders = {ORDERS},"));

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
-use super::runner::{Project, applied, refused};
+use super::project::{Project, applied, refused};
 use super::server::{Server, Session, Version};
 use crate::support::Ran;
 

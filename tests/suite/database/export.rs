@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 use std::thread;
 
-use super::runner::{FIRST, Project, SECOND};
+use super::project::{FIRST, Project, SECOND};
 use super::server::{Server, Version};
 use crate::support::{Ran, nself_in, run, tool};
 
@@ -111,4 +111,64 @@ fn refinery_gives_the_same_database() {
         ran.stderr
     );
     assert!(!project.folder.path().join("other").exists());
+}
+
+/// Another runner, the real one, applies what is exported to it, and back.
+#[test]
+fn golang_migrate_gives_the_same_database() {
+    let (Some(migrate), Some(server)) = (tool("bin/migrate"), Server::start(Version::V15)) else { return };
+    for database in ["orders", "exported"] {
+        server.database(database);
+    }
+    let project = Project::new(FIRST);
+    project.next(SECOND);
+    assert_eq!(project.migrate(&server, "orders").code, 0);
+    let folder = project.folder.path().join("exported");
+    project.nself(&["db", "export", "--format", "golang-migrate", "--out", "exported"]);
+    let url = format!("postgres://owner@/exported?host={}&sslmode=disable", server.folder().display());
+    let ask = |words: &[&str]| {
+        let mut command = Command::new(&migrate);
+        command.arg("-path").arg(&folder).args(["-database", &url]).args(words);
+        run(&mut command)
+    };
+    let up = ask(&["up"]);
+    assert_eq!(up.code, 0, "{}{}", up.stdout, up.stderr);
+    let catalog = |database: &str| {
+        let text = server.session("owner", database).catalog();
+        text.lines().filter(|line| !line.contains("schema_migrations")).collect::<Vec<_>>().join("\n")
+    };
+    assert_eq!(catalog("exported"), catalog("orders"));
+    let down = ask(&["down", "-all"]);
+    assert_eq!(down.code, 0, "{}{}", down.stdout, down.stderr);
+    assert!(!catalog("exported").contains("orders"), "{}", catalog("exported"));
+}
+
+#[test]
+fn each_runner_is_told_which_migrations_take_no_transaction() {
+    let project = Project::new(FIRST);
+    project.next(SECOND);
+    let export = |format: &str| {
+        let out = format!("out-{format}");
+        let ran = nself_in(project.folder.path(), ["db", "export", "--format", format, "--out", &out]);
+        let folder = project.folder.path().join(out);
+        let files = if folder.exists() { crate::support::tree(&folder) } else { Default::default() };
+        (ran, files)
+    };
+    // The second migration adds a column, the third builds an index, the fourth makes the constraint of it.
+    let text = |files: &std::collections::BTreeMap<String, Vec<u8>>, name: &str| {
+        String::from_utf8(files[name].clone()).unwrap()
+    };
+    let (_, dbmate) = export("dbmate");
+    assert!(text(&dbmate, "0003_next_2.sql").starts_with("-- migrate:up transaction:false\n"));
+    assert!(text(&dbmate, "0002_next.sql").starts_with("-- migrate:up\n"));
+    let (_, sqlx) = export("sqlx");
+    assert!(text(&sqlx, "0003_next_2.up.sql").starts_with("-- no-transaction\n"));
+    assert!(!text(&sqlx, "0001_init.up.sql").contains("no-transaction"));
+    let (_, flyway) = export("flyway");
+    assert_eq!(text(&flyway, "V0003__next_2.sql.conf"), "executeInTransaction=false\n");
+    assert_eq!(flyway.len(), 5);
+    // Hasura cannot be told, so it is refused and nothing is written.
+    let (ran, hasura) = export("hasura");
+    assert!(ran.code == 2 && ran.stderr.contains("NS701") && ran.stderr.contains("0003_next_2"), "{}", ran.stderr);
+    assert!(hasura.is_empty());
 }

@@ -1,13 +1,19 @@
 //! Databases against real PostgreSQL servers.
 
+mod baseline;
+mod case;
 mod commands;
 mod concurrency;
 mod dbml;
 mod edits;
 mod export;
 mod import;
+mod losses;
 mod pooler;
+mod project;
 mod property;
+mod rows;
 mod runner;
 pub mod server;
 mod tenants;
+mod urls;

@@ -2,12 +2,12 @@
 
 use std::process::{Child, Command, Stdio};
 
-use super::runner::{FIRST, Project, SECOND, applied, refused};
+use super::project::{FIRST, Project, SECOND, applied, refused};
 use super::server::{Pooler, Server, Version};
 use crate::support::{Ran, nself_in, root, run};
 
 /// The settings that the golden case gives its pooler, for the database `orders`.
-fn settings() -> String {
+pub fn settings() -> String {
     let file = root().join("golden/replica/out/local/pgbouncer/pgbouncer.ini");
     std::fs::read_to_string(file).unwrap().replace("tickets", "orders")
 }

@@ -5,91 +5,14 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use nself::database::model::{Schema, TypeName, UserType};
+use nself::database::model::Schema;
 use nself::database::plan::{Down, Groups, Mode, plan};
 use nself::diagnostic::{Code, Diagnostic, FieldPath};
-use nself::stack::SqlIdent;
-use serde_json::Value;
 
-use super::edits::{Dice, Draft, EDITS, TYPES};
+use super::case::{Case, decode, schema, shuffled};
+use super::edits::{Dice, EDITS};
+use super::rows::{kept, seed};
 use super::server::{Server, Session, Version};
-
-/// An edit by its number and the numbers that it draws.
-type Numbers = Vec<(usize, u64)>;
-
-#[derive(Debug, Clone)]
-pub struct Case {
-    first: Numbers,
-    second: Numbers,
-}
-
-impl Case {
-    pub fn new(number: u64) -> Case {
-        let mut dice = Dice::new(number);
-        let mut numbers = |count: usize| -> Numbers {
-            (0..count).map(|_| (dice.below(EDITS.len()), dice.below(1 << 30) as u64)).collect()
-        };
-        let mut first = vec![(0, number), (0, number + 1)];
-        first.extend(numbers(usize::try_from(number % 23).unwrap() + 4));
-        Case { first, second: numbers(usize::try_from(number % 5).unwrap() + 1) }
-    }
-
-    pub fn drafts(&self, done: &mut Vec<&'static str>) -> (Draft, Draft) {
-        let mut a = Draft::new();
-        for (edit, seed) in &self.first {
-            apply(&mut a, *edit, *seed);
-        }
-        let a = a.settled();
-        let mut b = a.clone();
-        for (edit, seed) in &self.second {
-            if apply(&mut b, *edit, *seed) {
-                done.push(EDITS[*edit].0);
-            }
-        }
-        (a, b)
-    }
-}
-
-fn apply(draft: &mut Draft, edit: usize, seed: u64) -> bool {
-    let mut tried = draft.clone();
-    let applied = (EDITS[edit].1)(&mut tried, &mut Dice::new(seed)).is_some();
-    if applied {
-        tried.follow();
-        *draft = tried;
-    }
-    applied
-}
-
-pub fn schema(root: &Value) -> Result<Schema, String> {
-    decode(&root.to_string())
-}
-
-fn decode(text: &str) -> Result<Schema, String> {
-    let schema: Schema = serde_json::from_str(text).map_err(|error| format!("{error}\n{text}"))?;
-    let (schema, findings) = nself::database::complete(schema, &FieldPath::root());
-    if findings.is_empty() { Ok(schema) } else { Err(format!("{findings:#?}\n{text}")) }
-}
-
-/// The same value with its fields in another order.
-fn shuffled(value: &Value, dice: &mut Dice) -> String {
-    match value {
-        Value::Object(fields) => {
-            let mut all: Vec<String> = fields
-                .iter()
-                .map(|(key, value)| format!("{}:{}", Value::from(key.as_str()), shuffled(value, dice)))
-                .collect();
-            let mut out = Vec::new();
-            while !all.is_empty() {
-                out.push(all.swap_remove(dice.below(all.len())));
-            }
-            format!("{{{}}}", out.join(","))
-        }
-        Value::Array(items) => {
-            format!("[{}]", items.iter().map(|item| shuffled(item, dice)).collect::<Vec<_>>().join(","))
-        }
-        other => other.to_string(),
-    }
-}
 
 /// Plans with every hazard allowed; the objects are named in the findings.
 fn planned(a: &Schema, b: &mut Schema) -> Result<Groups, Vec<Diagnostic>> {
@@ -144,69 +67,6 @@ fn run_down(session: &mut Session, groups: &Groups) -> Result<bool, String> {
         ran.map_err(|error| format!("down: {error}\n{sql}"))?;
     }
     Ok(true)
-}
-
-/// The expression for a value of the row `i`.
-fn value(kind: &str) -> Option<&'static str> {
-    let like = match kind {
-        "text" | "varchar(40)" => "varchar(20)",
-        "numeric(12,2)" => "numeric(8,2)",
-        other => other,
-    };
-    TYPES.iter().find(|(known, ..)| *known == like).map(|(_, value, _)| *value)
-}
-
-fn seed(root: &Schema) -> String {
-    let mut sql = vec!["SET session_replication_role = replica;".to_owned()];
-    for (name, table) in &root.tables {
-        let label = |kind: &TypeName| match kind.object().and_then(|kind| root.types.get(&kind)) {
-            Some(UserType::Enum(found)) if !kind.is_array() => Some(format!("'{}'", found.values[0])),
-            _ => None,
-        };
-        let columns: Vec<(&SqlIdent, String)> = table
-            .columns
-            .iter()
-            .filter(|(_, column)| column.generated.is_none() && column.identity.is_none())
-            .filter_map(|(name, column)| {
-                Some((name, value(column.kind.as_str()).map(str::to_owned).or_else(|| label(&column.kind))?))
-            })
-            .collect();
-        let names: Vec<String> = columns.iter().map(|(name, _)| format!("\"{name}\"")).collect();
-        let values: Vec<String> = columns.iter().map(|(_, value)| value.replace("$i", "i")).collect();
-        sql.push(format!(
-            "INSERT INTO {} ({}) SELECT {} FROM generate_series(1, 3) i;",
-            name.sql(),
-            names.join(", "),
-            values.join(", ")
-        ));
-    }
-    sql.push("SET session_replication_role = origin;".into());
-    sql.join("\n")
-}
-
-/// Queries of the old and the new side for each column that both have.
-fn kept(a: &Schema, b: &Schema) -> Vec<(String, String)> {
-    let mut pairs = Vec::new();
-    for (name, table) in &b.tables {
-        let from = table.renamed_from.as_ref().map(|from| name.beside(from)).filter(|from| a.tables.contains_key(from));
-        let from = from.unwrap_or_else(|| name.clone());
-        let Some(was) = a.tables.get(&from) else { continue };
-        for (column, is) in &table.columns {
-            let old =
-                is.renamed_from.clone().filter(|old| was.columns.contains_key(old)).unwrap_or_else(|| column.clone());
-            let Some(before) = was.columns.get(&old) else { continue };
-            if value(before.kind.as_str()).is_none() || before.generated.is_some() || is.generated.is_some() {
-                continue;
-            }
-            let query = |table: String, column: &SqlIdent| {
-                format!(
-                    "SELECT '{table}', count(*), md5(string_agg(\"{column}\"::text, ',' ORDER BY id)) FROM {table};"
-                )
-            };
-            pairs.push((query(from.sql(), &old), query(name.sql(), column)));
-        }
-    }
-    pairs
 }
 
 struct World {

@@ -2,94 +2,11 @@
 //! migration once and in order, or touches nothing.
 
 use std::fs;
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-use nself::database::history::{Files, History};
-use nself::stack::Checked;
-use nself::stack::SqlIdent;
-
+use super::project::{FIRST, Project, SECOND, applied, refused};
 use super::server::{Server, Version};
-use crate::support::{Ran, nself_in, root, run, stack, tool};
-
-pub const FIRST: &str = r#"tables.orders = { columns = { id = { type = "bigint" }, note = { type = "text", nullable = true } }, primary_key = ["id"] }"#;
-pub const SECOND: &str = r#"tables.orders = {
-  columns = { id = { type = "bigint" }, note = { type = "text", nullable = true }, state = { type = "text", default = "'new'" } },
-  primary_key = ["id"], uniques.orders_note_key.columns = ["note"],
-}"#;
-
-/// A project with the database `orders`, which belongs to the role `owner`.
-pub struct Project {
-    pub folder: tempfile::TempDir,
-}
-
-impl Project {
-    pub fn new(definition: &str) -> Project {
-        let project = Project { folder: stack("{}") };
-        project.define(definition);
-        project.nself(&["db", "new"]);
-        project
-    }
-
-    pub fn define(&self, definition: &str) {
-        let text = format!(
-            "let nself = import \"nself/main.ncl\" in\n{{ project = \"shop\", domain = \"shop.example.com\",\n\
-             services.owner = {{ image = \"a/owner:1\", databases.main.name = \"orders\" }},\n\
-             databases.orders = {{ {definition} }} }} | nself.Stack\n"
-        );
-        fs::write(self.folder.path().join("stack.ncl"), text).unwrap();
-    }
-
-    pub fn nself(&self, arguments: &[&str]) -> Ran {
-        let ran = nself_in(self.folder.path(), arguments);
-        assert_eq!(ran.code, 0, "{arguments:?}: {}{}", ran.stdout, ran.stderr);
-        ran
-    }
-
-    pub fn next(&self, definition: &str) {
-        self.define(definition);
-        self.nself(&["db", "new", "--name", "next"]);
-    }
-
-    /// Another history with the same definitions.
-    fn rewrite(&self, change: impl FnOnce(&mut History)) {
-        let name = SqlIdent::new("orders").unwrap();
-        let root = self.folder.path().join("db/orders");
-        let files: Files = crate::support::tree(&root).into_iter().collect();
-        let mut history = History::parse(&name, &files).unwrap();
-        change(&mut history);
-        fs::remove_dir_all(root.join("migrations")).unwrap();
-        for (path, bytes) in history.files() {
-            fs::create_dir_all(root.join(&path).parent().unwrap()).unwrap();
-            fs::write(root.join(path), bytes).unwrap();
-        }
-    }
-
-    pub fn deploy(&self) -> PathBuf {
-        self.nself(&["gen", "--env", "local"]);
-        self.folder.path().join("deploy/local/migrations/orders")
-    }
-
-    pub fn runner(&self, server: &Server, database: &str) -> Command {
-        let mut command = Command::new("/bin/sh");
-        command.arg(self.folder.path().join("deploy/local/migrations/orders/run.sh"));
-        command.env("PGHOST", server.folder()).env("PGUSER", "postgres").env("PGDATABASE", database);
-        command
-    }
-
-    pub fn migrate(&self, server: &Server, database: &str) -> Ran {
-        self.deploy();
-        run(&mut self.runner(server, database))
-    }
-}
-
-pub fn applied(ran: &Ran) -> usize {
-    ran.stdout.matches("applying ").count()
-}
-
-pub fn refused(ran: &Ran, why: &str) {
-    assert!(ran.code != 0 && ran.stderr.contains(why), "{}{}", ran.stdout, ran.stderr);
-}
+use crate::support::{nself_in, root, run};
 
 /// What a pod waits with, by a role that owns nothing: it ends once the last migration is in the ledger.
 #[test]
@@ -296,64 +213,4 @@ fn a_migration_that_fails_leaves_nothing_behind() {
     project.nself(&["db", "sum"]);
     let ran = nself_in(project.folder.path(), ["gen"]);
     assert!(ran.code == 2 && ran.stderr.contains("NS712"), "{}", ran.stderr);
-}
-
-/// Another runner, the real one, applies what is exported to it, and back.
-#[test]
-fn golang_migrate_gives_the_same_database() {
-    let (Some(migrate), Some(server)) = (tool("bin/migrate"), Server::start(Version::V15)) else { return };
-    for database in ["orders", "exported"] {
-        server.database(database);
-    }
-    let project = Project::new(FIRST);
-    project.next(SECOND);
-    assert_eq!(project.migrate(&server, "orders").code, 0);
-    let folder = project.folder.path().join("exported");
-    project.nself(&["db", "export", "--format", "golang-migrate", "--out", "exported"]);
-    let url = format!("postgres://owner@/exported?host={}&sslmode=disable", server.folder().display());
-    let ask = |words: &[&str]| {
-        let mut command = Command::new(&migrate);
-        command.arg("-path").arg(&folder).args(["-database", &url]).args(words);
-        run(&mut command)
-    };
-    let up = ask(&["up"]);
-    assert_eq!(up.code, 0, "{}{}", up.stdout, up.stderr);
-    let catalog = |database: &str| {
-        let text = server.session("owner", database).catalog();
-        text.lines().filter(|line| !line.contains("schema_migrations")).collect::<Vec<_>>().join("\n")
-    };
-    assert_eq!(catalog("exported"), catalog("orders"));
-    let down = ask(&["down", "-all"]);
-    assert_eq!(down.code, 0, "{}{}", down.stdout, down.stderr);
-    assert!(!catalog("exported").contains("orders"), "{}", catalog("exported"));
-}
-
-#[test]
-fn each_runner_is_told_which_migrations_take_no_transaction() {
-    let project = Project::new(FIRST);
-    project.next(SECOND);
-    let export = |format: &str| {
-        let out = format!("out-{format}");
-        let ran = nself_in(project.folder.path(), ["db", "export", "--format", format, "--out", &out]);
-        let folder = project.folder.path().join(out);
-        let files = if folder.exists() { crate::support::tree(&folder) } else { Default::default() };
-        (ran, files)
-    };
-    // The second migration adds a column, the third builds an index, the fourth makes the constraint of it.
-    let text = |files: &std::collections::BTreeMap<String, Vec<u8>>, name: &str| {
-        String::from_utf8(files[name].clone()).unwrap()
-    };
-    let (_, dbmate) = export("dbmate");
-    assert!(text(&dbmate, "0003_next_2.sql").starts_with("-- migrate:up transaction:false\n"));
-    assert!(text(&dbmate, "0002_next.sql").starts_with("-- migrate:up\n"));
-    let (_, sqlx) = export("sqlx");
-    assert!(text(&sqlx, "0003_next_2.up.sql").starts_with("-- no-transaction\n"));
-    assert!(!text(&sqlx, "0001_init.up.sql").contains("no-transaction"));
-    let (_, flyway) = export("flyway");
-    assert_eq!(text(&flyway, "V0003__next_2.sql.conf"), "executeInTransaction=false\n");
-    assert_eq!(flyway.len(), 5);
-    // Hasura cannot be told, so it is refused and nothing is written.
-    let (ran, hasura) = export("hasura");
-    assert!(ran.code == 2 && ran.stderr.contains("NS701") && ran.stderr.contains("0003_next_2"), "{}", ran.stderr);
-    assert!(hasura.is_empty());
 }

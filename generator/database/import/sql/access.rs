@@ -36,6 +36,25 @@ pub fn roles(node: &SyntaxNode) -> Take<Vec<SqlIdent>> {
     all
 }
 
+/// Privileges as SQL spells them; none for all.
+pub fn privileges(parts: &mut Parts) -> Take<Option<BTreeSet<String>>> {
+    use SyntaxKind::*;
+    if parts.node(ALL_PRIVILEGES).is_some() {
+        return Ok(None);
+    }
+    let mut list = Parts::of(&parts.must(REVOKE_COMMAND_LIST)?);
+    let mut all = BTreeSet::new();
+    for one in list.nodes(REVOKE_COMMAND) {
+        let words: Vec<String> = tokens(&one).map(|token| token.text().to_ascii_lowercase()).collect();
+        match words.as_slice() {
+            [word] => all.insert(word.clone()),
+            _ => return loss(&one, "privileges of single columns have no place in the model"),
+        };
+    }
+    list.end(",")?;
+    Ok(Some(all))
+}
+
 /// The name of a function and the types of its arguments, when they are said.
 pub fn signature(node: &SyntaxNode) -> Take<(ObjectName, Option<Vec<TypeName>>)> {
     use SyntaxKind::*;
@@ -81,20 +100,7 @@ impl Reader {
             return loss(node, "membership in roles has no place in the model");
         };
         self.subject = format!("{} {}", if gives { "GRANT" } else { "REVOKE" }, about(&on));
-        let mut privileges = None;
-        if parts.node(ALL_PRIVILEGES).is_none() {
-            let mut list = Parts::of(&parts.must(REVOKE_COMMAND_LIST)?);
-            let mut all = BTreeSet::new();
-            for one in list.nodes(REVOKE_COMMAND) {
-                let words: Vec<String> = tokens(&one).map(|token| token.text().to_ascii_lowercase()).collect();
-                match words.as_slice() {
-                    [word] => all.insert(word.clone()),
-                    _ => return loss(&one, "privileges of single columns have no place in the model"),
-                };
-            }
-            list.end(",")?;
-            privileges = Some(all);
-        }
+        let privileges = privileges(&mut parts)?;
         let roles = roles(&parts.must(ROLE_REF_LIST)?)?;
         parts.end(if gives { "GRANT TO ;" } else { "REVOKE FROM ;" })?;
         for object in self.objects(&on)? {
@@ -189,6 +195,7 @@ impl Reader {
                 }
             }
         }
+        self.weigh_defaults(owner);
         if let Some(at) = self.hidden {
             let what = "the schema public: that not everyone may use it has no place in the model".into();
             self.losses.push(Loss { at, what });
@@ -263,7 +270,7 @@ impl Reader {
 }
 
 /// Adds to what a role may do, or takes away from it.
-fn change<P: Privilege + 'static>(
+pub fn change<P: Privilege + 'static>(
     grants: &mut Grants<P>,
     role: &SqlIdent,
     privileges: Option<&BTreeSet<String>>,

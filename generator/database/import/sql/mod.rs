@@ -5,13 +5,16 @@ mod access;
 mod alter;
 mod comments;
 mod constraint;
+mod defaults;
 mod finish;
 mod index;
+mod policy;
 mod routine;
 mod session;
 mod table;
 mod tree;
 mod types;
+mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -90,6 +93,7 @@ struct Reader {
     hidden: Option<usize>,
     /// Grants, in their order; they are weighed at the end.
     grants: Vec<access::Grant>,
+    given: Vec<defaults::Given>,
     /// Tables that became partitions, and indexes of theirs that belong to one of the whole table.
     attached: Vec<alter::Attached>,
     parts_of: Vec<(usize, String, String)>,
@@ -133,6 +137,7 @@ impl Reader {
             CREATE_POLICY => self.create_policy(node),
             COMMENT_ON => self.comment(node),
             GRANT | REVOKE => self.grant(node),
+            ALTER_DEFAULT_PRIVILEGES => self.default_privileges(node),
             ALTER_TABLE => self.alter_table(node),
             ALTER_SEQUENCE => self.alter_sequence(node),
             ALTER_INDEX => self.alter_index(node),

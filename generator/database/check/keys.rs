@@ -1,0 +1,101 @@
+//! Indexes, foreign keys and the columns by which rows are divided.
+
+use std::collections::BTreeSet;
+
+use super::Check;
+use crate::database::model::*;
+use crate::diagnostic::FieldPath;
+use crate::stack::SqlIdent;
+
+impl Check<'_> {
+    pub(super) fn index(&mut self, table: &Table, index: &Index, path: &FieldPath) {
+        self.some(&index.columns, path);
+        for column in &index.columns {
+            match (&column.column, &column.expression) {
+                (Some(name), None) => self.columns(table, [name], path),
+                (None, Some(text)) => self.expression(path, text),
+                _ => self.report(path.clone(), "each part of an index is a column or an expression", ""),
+            }
+        }
+        self.columns(table, &index.include, &path.key("include"));
+        if let Some(text) = &index.predicate {
+            self.expression(&path.key("where"), text);
+        }
+        let ordered = index.using == Method::Btree;
+        if !ordered && (index.unique || index.columns.iter().any(|column| column.descending || column.nulls.is_some()))
+        {
+            self.report(path.clone(), "only a btree is unique or has an order", "");
+        }
+    }
+
+    pub(super) fn foreign_key(&mut self, table: &Table, key: &ForeignKey, path: &FieldPath) {
+        self.columns(table, &key.columns, &path.key("columns"));
+        self.some(&key.columns, path);
+        let Some(target) = self.schema.tables.get(&key.references.table) else {
+            let near =
+                crate::words::nearest(key.references.table.as_str(), self.schema.tables.keys().map(ObjectName::as_str));
+            let hint = near.map_or(String::new(), |near| format!("did you mean `{near}`?"));
+            let message = format!("there is no table `{}`", key.references.table);
+            self.report(path.key("references").key("table"), message, &hint);
+            return;
+        };
+        let references = path.key("references").key("columns");
+        self.columns(target, &key.references.columns, &references);
+        if key.columns.len() != key.references.columns.len() {
+            self.report(references, "both sides need as many columns", "");
+            return;
+        }
+        let wanted: BTreeSet<&SqlIdent> = key.references.columns.iter().collect();
+        let same = |columns: &[SqlIdent]| columns.iter().collect::<BTreeSet<_>>() == wanted;
+        let unique = same(&target.primary_key)
+            || target.uniques.values().any(|unique| same(&unique.columns) && unique.deferrable == Deferrable::No)
+            || target.indexes.values().any(|index| {
+                let columns: Vec<SqlIdent> = index.columns.iter().filter_map(|column| column.column.clone()).collect();
+                index.unique && index.predicate.is_none() && columns.len() == index.columns.len() && same(&columns)
+            });
+        if !unique {
+            let message = format!("these columns of {} are not unique", key.references.table);
+            self.report(references, message, "a foreign key points to a primary key or unique columns");
+        }
+    }
+
+    pub(super) fn partitions(&mut self, name: &ObjectName, table: &Table, path: &FieldPath) {
+        let Some(by) = &table.partition_by else {
+            if !table.partitions.is_empty() {
+                self.report(path.key("partitions"), "partitions need `partition_by`", "");
+            }
+            return;
+        };
+        let namespace = self.schema.schemas.iter().find(|(namespace, _)| namespace.as_str() == name.schema());
+        if namespace.is_some_and(|(_, definition)| !definition.default_privileges.is_empty()) {
+            self.report(
+                path.key("partition_by"),
+                "partitions would get the default privileges of their schema, past the table's own grants",
+                "grant on the tables instead of `default_privileges`",
+            );
+        }
+        self.columns(table, &by.columns, &path.key("partition_by"));
+        let keys = table.uniques.values().map(|unique| &unique.columns);
+        for key in keys.chain((!table.primary_key.is_empty()).then_some(&table.primary_key)) {
+            if by.columns.iter().any(|column| !key.contains(column)) {
+                let message = format!("a key of {name} lacks a column by which rows are divided");
+                self.report(path.clone(), message, "PostgreSQL keeps keys per partition");
+            }
+        }
+        for (part, bound) in &table.partitions {
+            let path = path.key("partitions").key(part.as_str());
+            let fits = match (by.strategy, bound) {
+                (Strategy::Range, Bound::Range { from, to }) => {
+                    from.len() == by.columns.len() && to.len() == by.columns.len()
+                }
+                (Strategy::List, Bound::In(values)) => !values.is_empty(),
+                (Strategy::Hash, Bound::Hash { modulus, remainder }) => remainder < modulus,
+                (Strategy::Range | Strategy::List, Bound::Default) => true,
+                _ => false,
+            };
+            if !fits {
+                self.report(path, "the bound does not fit `partition_by`", "");
+            }
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! What a definition says about itself must be true before a server is asked: names that exist, columns that
+//! match, SQL that parses.
+
+mod keys;
+mod names;
+mod routine;
+mod table;
+mod types;
+
+use std::collections::BTreeSet;
+
+use squawk_syntax::SourceFile;
+
+use crate::database::lexer;
+use crate::database::model::*;
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::stack::Checked;
+
+/// All rules over a definition whose convention was applied.
+pub fn check(schema: &Schema, root: &FieldPath, findings: &mut Vec<Diagnostic>) {
+    let mut check = Check { schema, root, findings };
+    check.namespaces();
+    check.relations();
+    check.types();
+    check.sequences();
+    for (name, table) in &schema.tables {
+        check.table(name, table);
+    }
+    for (name, view) in &schema.views {
+        check.view(name, view);
+    }
+    for (name, function) in &schema.functions {
+        check.function(name, function);
+    }
+}
+
+struct Check<'a> {
+    schema: &'a Schema,
+    root: &'a FieldPath,
+    findings: &'a mut Vec<Diagnostic>,
+}
+
+impl Check<'_> {
+    fn path(&self, kind: &str, name: &ObjectName) -> FieldPath {
+        self.root.key(kind).key(name.as_str())
+    }
+
+    fn report(&mut self, path: FieldPath, message: impl Into<String>, hint: &str) {
+        self.findings.push(Diagnostic::error(Code::SchemaInvalid, path).message(message).hint(hint));
+    }
+
+    /// Parses a text of the user inside what makes a statement of it; the place is that within the text.
+    fn parse(&mut self, path: &FieldPath, text: &str, before: &str, after: &str) {
+        let whole = format!("{before}{text}{after}");
+        let parsed = SourceFile::parse(&whole);
+        if let Some(error) = parsed.errors().first() {
+            let at = usize::from(error.range().start()).saturating_sub(before.len()).min(text.len());
+            let place = lexer::place(text, at);
+            self.findings.push(
+                Diagnostic::error(Code::SqlSyntax, path.clone())
+                    .message(format!("at {place}: {}", error.message()))
+                    .expected("SQL as PostgreSQL reads it"),
+            );
+        }
+    }
+
+    fn expression(&mut self, path: &FieldPath, text: &Expression) {
+        if lexer::open(text.as_str(), false).is_none() {
+            self.parse(path, text.as_str(), "SELECT (", ");");
+        }
+    }
+
+    fn depends(&mut self, names: &BTreeSet<ObjectName>, path: &FieldPath) {
+        for name in names {
+            let schema = self.schema;
+            let known = schema.tables.contains_key(name)
+                || schema.views.contains_key(name)
+                || schema.functions.contains_key(name)
+                || schema.types.contains_key(name)
+                || schema.sequences.contains_key(name);
+            if !known {
+                self.report(path.key("depends_on"), format!("there is no `{name}`"), "");
+            }
+        }
+    }
+
+    fn kind(&mut self, kind: &TypeName, path: &FieldPath) {
+        let Some(object) = kind.object() else { return };
+        if TypeName::refusal(kind.as_str()).is_some() {
+            // Reported where it was read.
+            return;
+        }
+        let schema = self.schema;
+        if schema.types.contains_key(&object) || schema.tables.contains_key(&object) || !schema.extensions.is_empty() {
+            return;
+        }
+        let near = crate::words::nearest(
+            object.as_str(),
+            schema.types.keys().map(ObjectName::as_str).chain(BUILT_IN.iter().copied()),
+        );
+        let hint = near.map_or_else(
+            || "declare it in `types`, or name the extension that brings it".to_owned(),
+            |near| format!("did you mean `{near}`?"),
+        );
+        self.report(path.clone(), format!("there is no type `{object}`"), &hint);
+    }
+}

@@ -1,0 +1,81 @@
+//! Every name stands in a schema that is declared, and has one owner.
+
+use std::collections::BTreeMap;
+
+use super::Check;
+use crate::database::ddl;
+use crate::database::model::*;
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+
+impl Check<'_> {
+    /// Every name stands in a schema that is declared.
+    pub(super) fn namespaces(&mut self) {
+        let schema = self.schema;
+        let all = schema.tables.keys().map(|name| ("tables", name));
+        let all = all.chain(schema.views.keys().map(|name| ("views", name)));
+        let all = all.chain(schema.types.keys().map(|name| ("types", name)));
+        let all = all.chain(schema.sequences.keys().map(|name| ("sequences", name)));
+        let all = all.chain(schema.functions.keys().map(|name| ("functions", name)));
+        for (kind, name) in all {
+            if name.schema() != PUBLIC && !schema.schemas.keys().any(|known| known.as_str() == name.schema()) {
+                let path = self.path(kind, name);
+                self.report(path, format!("there is no schema `{}`", name.schema()), "declare it in `schemas`");
+            }
+        }
+    }
+
+    /// Tables, views, sequences, indexes and what is made of an index share one space of names.
+    pub(super) fn relations(&mut self) {
+        let mut owners: BTreeMap<String, FieldPath> = BTreeMap::new();
+        let mut twice = Vec::new();
+        let mut take = |name: ObjectName, path: FieldPath| {
+            if let Some(first) = owners.get(name.as_str()) {
+                twice.push((name, path, first.clone()));
+            } else {
+                owners.insert(name.to_string(), path);
+            }
+        };
+        let schema = self.schema;
+        for (name, table) in &schema.tables {
+            let path = self.root.key("tables").key(name.as_str());
+            take(name.clone(), path.clone());
+            if !table.primary_key.is_empty() {
+                take(name.beside(&ddl::primary_key_name(name, table)), path.key("primary_key"));
+            }
+            let groups = [
+                ("uniques", table.uniques.keys().collect::<Vec<_>>()),
+                ("excludes", table.excludes.keys().collect()),
+                ("indexes", table.indexes.keys().collect()),
+                ("partitions", table.partitions.keys().collect()),
+            ];
+            for (kind, names) in groups {
+                for inner in names {
+                    take(name.beside(inner), path.key(kind).key(inner.as_str()));
+                }
+            }
+        }
+        for (name, view) in &schema.views {
+            let path = self.root.key("views").key(name.as_str());
+            take(name.clone(), path.clone());
+            for inner in view.indexes.keys() {
+                take(name.beside(inner), path.key("indexes").key(inner.as_str()));
+            }
+        }
+        for name in schema.sequences.keys() {
+            take(name.clone(), self.root.key("sequences").key(name.as_str()));
+        }
+        for name in schema.types.keys() {
+            if matches!(schema.types[name], UserType::Composite(_)) || schema.tables.contains_key(name) {
+                take(name.clone(), self.root.key("types").key(name.as_str()));
+            }
+        }
+        for (name, path, first) in twice {
+            self.findings.push(
+                Diagnostic::error(Code::SchemaInvalid, path)
+                    .message(format!("the name `{name}` is taken"))
+                    .hint("tables, views, sequences, indexes and unique constraints share their names")
+                    .related(first, "the other owner"),
+            );
+        }
+    }
+}

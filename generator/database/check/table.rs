@@ -1,0 +1,162 @@
+//! Tables, their columns, policies and triggers.
+
+use std::collections::BTreeSet;
+
+use super::Check;
+use crate::database::model::*;
+use crate::diagnostic::FieldPath;
+use crate::stack::SqlIdent;
+
+impl Check<'_> {
+    pub(super) fn columns<'a>(
+        &mut self,
+        table: &Table,
+        names: impl IntoIterator<Item = &'a SqlIdent>,
+        path: &FieldPath,
+    ) {
+        for name in names {
+            if !table.columns.contains_key(name) {
+                let near = crate::words::nearest(name.as_str(), table.columns.keys().map(SqlIdent::as_str));
+                let hint = near.map_or(String::new(), |near| format!("did you mean `{near}`?"));
+                self.report(path.clone(), format!("there is no column `{name}`"), &hint);
+            }
+        }
+    }
+
+    pub(super) fn table(&mut self, name: &ObjectName, table: &Table) {
+        let path = self.path("tables", name);
+        if table.columns.is_empty() {
+            self.report(path.clone(), format!("{name} has no columns"), "");
+        }
+        for (column_name, column) in &table.columns {
+            self.column(column, &path.key("columns").key(column_name.as_str()));
+        }
+        let key_path = path.key("primary_key");
+        self.columns(table, &table.primary_key, &key_path);
+        for column in table.primary_key.iter().filter(|column| table.columns.get(*column).is_some_and(|c| c.nullable)) {
+            self.report(key_path.clone(), format!("the key's column `{column}` is nullable"), "");
+        }
+        let constraints = table.uniques.keys().chain(table.checks.keys()).chain(table.excludes.keys());
+        let mut seen: BTreeSet<&SqlIdent> = BTreeSet::new();
+        for constraint in constraints.chain(table.foreign_keys.keys()) {
+            if !seen.insert(constraint) {
+                self.report(path.clone(), format!("two constraints are called `{constraint}`"), "");
+            }
+        }
+        // PostgreSQL would make one of them.
+        let uniques: Vec<_> = table.uniques.iter().collect();
+        for (i, (key, unique)) in uniques.iter().enumerate() {
+            let key_again = unique.columns == table.primary_key && unique.deferrable == Deferrable::No;
+            if key_again || uniques[..i].iter().any(|(_, other)| other == unique) {
+                let path = path.key("uniques").key(key.as_str());
+                self.report(path, "these columns are unique already", "leave one of the two out");
+            }
+        }
+        let excludes: Vec<_> = table.excludes.iter().collect();
+        for (i, (key, exclude)) in excludes.iter().enumerate() {
+            if excludes[..i].iter().any(|(_, other)| other == exclude) {
+                let path = path.key("excludes").key(key.as_str());
+                self.report(path, "another constraint says the same", "leave one of the two out");
+            }
+        }
+        for (key, unique) in &table.uniques {
+            let path = path.key("uniques").key(key.as_str());
+            self.columns(table, unique.columns.iter().chain(&unique.include), &path);
+            self.some(&unique.columns, &path);
+        }
+        for (key, text) in &table.checks {
+            self.expression(&path.key("checks").key(key.as_str()), text);
+        }
+        for (key, exclude) in &table.excludes {
+            let path = path.key("excludes").key(key.as_str());
+            self.some(&exclude.elements, &path);
+            for element in &exclude.elements {
+                self.expression(&path, &element.expression);
+            }
+        }
+        for (key, index) in &table.indexes {
+            self.index(table, index, &path.key("indexes").key(key.as_str()));
+        }
+        for (key, foreign) in &table.foreign_keys {
+            self.foreign_key(table, foreign, &path.key("foreign_keys").key(key.as_str()));
+        }
+        for (key, policy) in &table.policies {
+            let path = path.key("policies").key(key.as_str());
+            if table.row_security == RowSecurity::Off {
+                self.report(
+                    path.clone(),
+                    "a policy does nothing while `row_security` is off",
+                    "set it to 'on or 'forced",
+                );
+            }
+            for text in policy.using.iter().chain(&policy.check) {
+                self.expression(&path, text);
+            }
+            let fits = match policy.command {
+                Command::Insert => policy.using.is_none() && policy.check.is_some(),
+                Command::Select | Command::Delete => policy.check.is_none() && policy.using.is_some(),
+                Command::All | Command::Update => policy.using.is_some(),
+            };
+            if !fits {
+                self.report(
+                    path,
+                    "the policy lacks its condition, or has one that its command does not use",
+                    "reads take `using`, writes take `check`",
+                );
+            }
+        }
+        for (key, trigger) in &table.triggers {
+            let path = path.key("triggers").key(key.as_str());
+            let function = self.schema.functions.get(&trigger.function);
+            if function
+                .and_then(|function| function.returns.as_ref())
+                .is_none_or(|returns| returns.as_str() != "trigger")
+            {
+                let message = format!("there is no function `{}` that returns trigger", trigger.function);
+                self.report(path.key("function"), message, "");
+            }
+            self.columns(table, &trigger.update_of, &path.key("update_of"));
+            if trigger.events.is_empty() || (trigger.events.contains(&Event::Truncate) && !trigger.statement) {
+                self.report(path.key("events"), "a trigger needs events, and one for truncate runs per statement", "");
+            }
+            if let Some(text) = &trigger.condition {
+                self.expression(&path.key("when"), text);
+            }
+        }
+        self.partitions(name, table, &path);
+    }
+
+    pub(super) fn some<T>(&mut self, items: &[T], path: &FieldPath) {
+        if items.is_empty() {
+            self.report(path.clone(), "it has no columns", "");
+        }
+    }
+
+    pub(super) fn column(&mut self, column: &Column, path: &FieldPath) {
+        self.kind(&column.kind, &path.key("type"));
+        let ways = [column.default.is_some(), column.identity.is_some(), column.generated.is_some()];
+        if ways.iter().filter(|way| **way).count() > 1 {
+            self.report(path.clone(), "a column has one of `default`, `identity` and `generated`", "");
+        }
+        if column.generated.is_some() && column.backfill.is_some() {
+            self.report(path.key("backfill"), "a computed column is filled by its expression", "");
+        }
+        if column.identity.is_some() {
+            if !["smallint", "integer", "bigint"].contains(&column.kind.as_str()) {
+                self.report(path.key("identity"), "only whole numbers are counted", "use bigint");
+            }
+            if column.nullable {
+                self.report(path.key("nullable"), "a counted column is never NULL", "");
+            }
+        }
+        if let Some(text) = &column.default {
+            self.expression(&path.key("default"), text);
+        }
+        if let Some(text) = &column.generated {
+            self.expression(&path.key("generated"), text);
+        }
+        for text in column.backfill.iter().chain(&column.using) {
+            self.expression(path, text);
+        }
+    }
+}

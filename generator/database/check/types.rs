@@ -1,0 +1,54 @@
+//! Types and sequences.
+
+use std::collections::BTreeSet;
+
+use super::Check;
+use crate::database::model::*;
+
+impl Check<'_> {
+    pub(super) fn types(&mut self) {
+        for (name, kind) in &self.schema.types {
+            let path = self.path("types", name);
+            match kind {
+                UserType::Enum(kind) => {
+                    let path = path.key("enum").key("values");
+                    let distinct: BTreeSet<&Label> = kind.values.iter().collect();
+                    if kind.values.is_empty() || distinct.len() < kind.values.len() {
+                        self.report(path, format!("{name} has no labels, or one of them twice"), "");
+                    }
+                }
+                UserType::Domain(domain) => {
+                    let path = path.key("domain");
+                    self.kind(&domain.base, &path.key("type"));
+                    for (check, text) in &domain.checks {
+                        self.expression(&path.key("checks").key(check.as_str()), text);
+                    }
+                }
+                UserType::Composite(kind) => {
+                    let path = path.key("composite").key("attributes");
+                    if kind.attributes.is_empty() {
+                        self.report(path.clone(), format!("{name} has no attributes"), "");
+                    }
+                    for (i, part) in kind.attributes.iter().enumerate() {
+                        self.kind(&part.kind, &path.index(i).key("type"));
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) fn sequences(&mut self) {
+        for (name, sequence) in &self.schema.sequences {
+            let Some(owner) = &sequence.owned_by else { continue };
+            let path = self.path("sequences", name).key("owned_by");
+            let column = self.schema.tables.get(&owner.table).and_then(|table| table.columns.get(&owner.column));
+            match column {
+                Some(column) if column.generated.is_none() && owner.table.schema() == name.schema() => {}
+                Some(_) => {
+                    self.report(path, "a sequence belongs to a column that is not computed, in its own schema", "")
+                }
+                None => self.report(path, format!("there is no column `{}.{}`", owner.table, owner.column), ""),
+            }
+        }
+    }
+}

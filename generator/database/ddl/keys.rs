@@ -1,0 +1,118 @@
+//! Constraints and indexes.
+
+use crate::database::model::*;
+use crate::stack::SqlIdent;
+
+/// The name of a table's primary key.
+pub fn primary_key_name(name: &ObjectName, table: &Table) -> SqlIdent {
+    table.primary_key_name.clone().unwrap_or_else(|| usual_key_name(name))
+}
+
+/// The name of a primary key that was not given one.
+pub fn usual_key_name(table: &ObjectName) -> SqlIdent {
+    use crate::stack::Checked;
+    let kept: String = table.name().chars().take(58).collect();
+    SqlIdent::wrap(format!("{kept}_pkey"))
+}
+
+pub fn primary_key(name: &ObjectName, table: &Table) -> Option<String> {
+    (!table.primary_key.is_empty()).then(|| {
+        format!("CONSTRAINT {} PRIMARY KEY ({})", quoted(&primary_key_name(name, table)), list(&table.primary_key))
+    })
+}
+
+pub fn deferrable(when: Deferrable) -> &'static str {
+    match when {
+        Deferrable::No => "",
+        Deferrable::Immediate => " DEFERRABLE INITIALLY IMMEDIATE",
+        Deferrable::Deferred => " DEFERRABLE INITIALLY DEFERRED",
+    }
+}
+
+pub fn unique(name: &SqlIdent, unique: &Unique) -> String {
+    let nulls = if unique.nulls_not_distinct { " NULLS NOT DISTINCT" } else { "" };
+    format!(
+        "CONSTRAINT {} UNIQUE{nulls} ({}){}{}",
+        quoted(name),
+        list(&unique.columns),
+        include(&unique.include),
+        deferrable(unique.deferrable)
+    )
+}
+
+fn include(columns: &[SqlIdent]) -> String {
+    if columns.is_empty() { String::new() } else { format!(" INCLUDE ({})", list(columns)) }
+}
+
+pub fn check(name: &SqlIdent, expression: &Expression) -> String {
+    format!("CONSTRAINT {} CHECK ({expression})", quoted(name))
+}
+
+pub fn exclude(name: &SqlIdent, exclude: &Exclude) -> String {
+    let elements: Vec<String> =
+        exclude.elements.iter().map(|element| format!("({}) WITH {}", element.expression, element.with)).collect();
+    let predicate = exclude.predicate.as_ref().map_or(String::new(), |only| format!(" WHERE ({only})"));
+    format!("CONSTRAINT {} EXCLUDE USING {} ({}){predicate}", quoted(name), exclude.using.sql(), elements.join(", "))
+}
+
+pub fn foreign_key(name: &SqlIdent, key: &ForeignKey) -> String {
+    format!(
+        "CONSTRAINT {} FOREIGN KEY ({}) REFERENCES {} ({}) ON DELETE {} ON UPDATE {}{}",
+        quoted(name),
+        list(&key.columns),
+        key.references.table.sql(),
+        list(&key.references.columns),
+        key.on_delete.sql(),
+        key.on_update.sql(),
+        deferrable(key.deferrable)
+    )
+}
+
+/// `CREATE INDEX`; `concurrently` waits for writers instead of stopping them.
+pub fn create_index(table: &ObjectName, name: &SqlIdent, index: &Index, concurrently: bool) -> String {
+    let columns: Vec<String> = index.columns.iter().map(index_column).collect();
+    format!(
+        "CREATE {}INDEX {}{} ON {} USING {} ({}){}{}{};",
+        if index.unique { "UNIQUE " } else { "" },
+        if concurrently { "CONCURRENTLY IF NOT EXISTS " } else { "" },
+        quoted(name),
+        table.sql(),
+        index.using.sql(),
+        columns.join(", "),
+        include(&index.include),
+        if index.nulls_not_distinct { " NULLS NOT DISTINCT" } else { "" },
+        index.predicate.as_ref().map_or(String::new(), |only| format!(" WHERE ({only})")),
+    )
+}
+
+fn index_column(column: &IndexColumn) -> String {
+    let mut sql = match (&column.column, &column.expression) {
+        (Some(name), _) => quoted(name),
+        (None, Some(expression)) => format!("({expression})"),
+        (None, None) => String::new(),
+    };
+    if let Some(opclass) = &column.opclass {
+        sql += &format!(" {opclass}");
+    }
+    if column.descending {
+        sql += " DESC";
+    }
+    match column.nulls {
+        Some(Nulls::First) => sql += " NULLS FIRST",
+        Some(Nulls::Last) => sql += " NULLS LAST",
+        None => {}
+    }
+    sql
+}
+
+/// The index that a unique constraint or primary key is made from.
+pub fn unique_index(columns: &[SqlIdent], include: &[SqlIdent], nulls_not_distinct: bool) -> Index {
+    let columns = columns.iter().map(|name| IndexColumn { column: Some(name.clone()), ..IndexColumn::default() });
+    Index {
+        columns: columns.collect(),
+        unique: true,
+        include: include.to_vec(),
+        nulls_not_distinct,
+        ..Index::default()
+    }
+}

@@ -1,0 +1,30 @@
+//! SQL of single objects. Names are quoted and carry their schema; pieces of the user's SQL stand in brackets.
+
+mod keys;
+mod routine;
+mod security;
+mod table;
+mod types;
+
+use crate::database::model::*;
+use crate::stack::{ExtensionName, SqlIdent, Text};
+
+pub use keys::*;
+pub use routine::*;
+pub use security::*;
+pub use table::*;
+pub use types::*;
+
+pub fn create_schema(name: &SqlIdent) -> String {
+    format!("CREATE SCHEMA {};", quoted(name))
+}
+
+pub fn create_extension(name: &ExtensionName) -> String {
+    format!("CREATE EXTENSION IF NOT EXISTS \"{name}\" SCHEMA public;")
+}
+
+/// Every statement of `COMMENT ON`; without a text the comment goes away.
+pub fn comment(kind: &str, object: &str, text: Option<&Text>) -> String {
+    let text = text.map_or("NULL".to_owned(), |text| literal(text.as_str()));
+    format!("COMMENT ON {kind} {object} IS {text};")
+}

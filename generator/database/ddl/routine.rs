@@ -1,0 +1,120 @@
+//! Views, functions and triggers.
+
+use super::{comment, create_index, grants};
+use crate::database::model::*;
+use crate::stack::SqlIdent;
+
+/// The view with its indexes, grants and comment.
+pub fn create_view(name: &ObjectName, view: &View) -> String {
+    let kind = view_kind(view);
+    let invoker = !view.materialized && view.security_invoker;
+    let options = if invoker { " WITH (security_invoker = true)" } else { "" };
+    let mut sql = vec![format!("CREATE {kind} {}{options} AS\n{};", name.sql(), view.query)];
+    for (index, definition) in &view.indexes {
+        sql.push(create_index(name, index, definition, false));
+        if definition.comment.is_some() {
+            sql.push(comment("INDEX", &name.beside(index).sql(), definition.comment.as_ref()));
+        }
+    }
+    sql.extend(grants("TABLE", &name.sql(), &view.grants));
+    if view.comment.is_some() {
+        sql.push(comment(kind, &name.sql(), view.comment.as_ref()));
+    }
+    sql.join("\n")
+}
+
+pub fn view_kind(view: &View) -> &'static str {
+    if view.materialized { "MATERIALIZED VIEW" } else { "VIEW" }
+}
+
+/// The function with its grants and comment.
+pub fn create_function(name: &ObjectName, function: &Function) -> String {
+    let mut sql = vec![replace_function(name, function, "CREATE")];
+    if !function.grants.is_empty() {
+        sql.push(format!("REVOKE ALL ON {} FROM PUBLIC;", function_identity(name, function)));
+        sql.extend(grants(function_kind(function), &function_signature(name, function), &function.grants));
+    }
+    if function.comment.is_some() {
+        sql.push(comment(function_kind(function), &function_signature(name, function), function.comment.as_ref()));
+    }
+    sql.join("\n")
+}
+
+pub fn function_kind(function: &Function) -> &'static str {
+    if function.procedure { "PROCEDURE" } else { "FUNCTION" }
+}
+
+/// Name and types of the arguments.
+pub fn function_signature(name: &ObjectName, function: &Function) -> String {
+    let types: Vec<String> = function.arguments.iter().map(|argument| argument.kind.sql()).collect();
+    format!("{}({})", name.sql(), types.join(", "))
+}
+
+/// Kind, name and types.
+pub fn function_identity(name: &ObjectName, function: &Function) -> String {
+    format!("{} {}", function_kind(function), function_signature(name, function))
+}
+
+pub fn replace_function(name: &ObjectName, function: &Function, create: &str) -> String {
+    let arguments: Vec<String> = function
+        .arguments
+        .iter()
+        .map(|argument| {
+            let default = argument.default.as_ref().map_or(String::new(), |default| format!(" DEFAULT ({default})"));
+            format!("{} {}{default}", quoted(&argument.name), argument.kind.sql())
+        })
+        .collect();
+    let mut sql = format!("{create} {} {}({})", function_kind(function), name.sql(), arguments.join(", "));
+    if let Some(returns) = &function.returns {
+        sql += &format!("\n  RETURNS {returns}");
+    }
+    sql += &format!("\n  LANGUAGE {}", function.language.sql());
+    if !function.procedure {
+        sql += &format!(" {}", function.volatility.sql());
+        if function.strict {
+            sql += " STRICT";
+        }
+        if function.parallel != Parallel::default() {
+            sql += &format!(" PARALLEL {}", function.parallel.sql());
+        }
+    }
+    sql += if function.security_definer { " SECURITY DEFINER" } else { " SECURITY INVOKER" };
+    for (setting, value) in &function.settings {
+        // A search path is a list of names; in quotes it would be one name.
+        let names = value.as_str().split(',').map(str::trim);
+        let values: Vec<String> = if setting.as_str() == "search_path" {
+            names.map(literal).collect()
+        } else {
+            vec![literal(value.as_str())]
+        };
+        sql += &format!("\n  SET {setting} = {}", values.join(", "));
+    }
+    let body = function.body.as_str();
+    let tag = (0..).map(|i| if i == 0 { "$body$".to_owned() } else { format!("$body{i}$") });
+    let tag = tag.into_iter().find(|tag| !body.contains(tag.trim_end_matches('$'))).unwrap_or_default();
+    sql + &format!("\n  AS {tag}{body}{tag};")
+}
+
+pub fn create_trigger(table: &ObjectName, name: &SqlIdent, trigger: &Trigger) -> String {
+    let events: Vec<String> = trigger
+        .events
+        .iter()
+        .map(|event| match event {
+            Event::Update if !trigger.update_of.is_empty() => format!("UPDATE OF {}", list(&trigger.update_of)),
+            event => event.sql().to_owned(),
+        })
+        .collect();
+    let timing = match trigger.timing {
+        Timing::Before => "BEFORE",
+        Timing::After => "AFTER",
+    };
+    let each = if trigger.statement { "STATEMENT" } else { "ROW" };
+    let condition = trigger.condition.as_ref().map_or(String::new(), |when| format!(" WHEN ({when})"));
+    format!(
+        "CREATE TRIGGER {} {timing} {} ON {} FOR EACH {each}{condition} EXECUTE FUNCTION {}();",
+        quoted(name),
+        events.join(" OR "),
+        table.sql(),
+        trigger.function.sql()
+    )
+}

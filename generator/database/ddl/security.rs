@@ -1,0 +1,56 @@
+//! Who may do what: grants, policies, row security.
+
+use crate::database::model::*;
+use crate::stack::SqlIdent;
+
+pub fn create_policy(table: &ObjectName, name: &SqlIdent, policy: &Policy) -> String {
+    let kind = if policy.restrictive { "RESTRICTIVE" } else { "PERMISSIVE" };
+    let roles: Vec<String> = policy.roles.iter().map(role).collect();
+    let roles = if roles.is_empty() { "PUBLIC".into() } else { roles.join(", ") };
+    let mut sql =
+        format!("CREATE POLICY {} ON {} AS {kind} FOR {} TO {roles}", quoted(name), table.sql(), policy.command.sql());
+    if let Some(using) = &policy.using {
+        sql += &format!(" USING ({using})");
+    }
+    if let Some(check) = &policy.check {
+        sql += &format!(" WITH CHECK ({check})");
+    }
+    sql + ";"
+}
+
+/// Row security of a table and its partitions. Partitions have no policies of their own, so nobody who is
+/// bound by row security reads them past the table's.
+pub fn row_security(name: &ObjectName, table: &Table, from: RowSecurity, to: RowSecurity) -> Vec<String> {
+    let tables = std::iter::once(name.sql()).chain(table.partitions.keys().map(|part| name.beside(part).sql()));
+    tables.flat_map(|table| table_row_security(&table, from, to)).collect()
+}
+
+pub fn table_row_security(table: &str, from: RowSecurity, to: RowSecurity) -> Vec<String> {
+    let mut sql = Vec::new();
+    let (enabled, forced) = (|state| state != RowSecurity::Off, |state| state == RowSecurity::Forced);
+    if enabled(from) != enabled(to) {
+        let word = if enabled(to) { "ENABLE" } else { "DISABLE" };
+        sql.push(format!("ALTER TABLE {table} {word} ROW LEVEL SECURITY;"));
+    }
+    if forced(from) != forced(to) {
+        let word = if forced(to) { "FORCE" } else { "NO FORCE" };
+        sql.push(format!("ALTER TABLE {table} {word} ROW LEVEL SECURITY;"));
+    }
+    sql
+}
+
+/// A role; `public` is everyone.
+pub fn role(name: &SqlIdent) -> String {
+    if name.as_str() == PUBLIC { "PUBLIC".into() } else { quoted(name) }
+}
+
+pub fn privileges<P: Privilege>(privileges: impl IntoIterator<Item = P>) -> String {
+    privileges.into_iter().map(Privilege::sql).collect::<Vec<_>>().join(", ")
+}
+
+pub fn grants<P: Privilege>(kind: &str, object: &str, grants: &Grants<P>) -> Vec<String> {
+    let granted = grants.iter().filter(|(_, privileges)| !privileges.is_empty());
+    granted
+        .map(|(to, all)| format!("GRANT {} ON {kind} {object} TO {};", privileges(all.iter().copied()), role(to)))
+        .collect()
+}

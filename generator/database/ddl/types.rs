@@ -1,0 +1,62 @@
+//! Types and sequences.
+
+use super::comment;
+use crate::database::model::*;
+
+pub fn create_type(name: &ObjectName, kind: &UserType) -> String {
+    let mut sql = match kind {
+        UserType::Enum(kind) => {
+            let labels: Vec<String> = kind.values.iter().map(|label| literal(label.as_str())).collect();
+            format!("CREATE TYPE {} AS ENUM ({});", name.sql(), labels.join(", "))
+        }
+        UserType::Domain(domain) => {
+            let mut sql = format!("CREATE DOMAIN {} AS {}", name.sql(), domain.base.sql());
+            if let Some(default) = &domain.default {
+                sql += &format!(" DEFAULT ({default})");
+            }
+            if domain.not_null {
+                sql += " NOT NULL";
+            }
+            for (check, expression) in &domain.checks {
+                sql += &format!(" CONSTRAINT {} CHECK ({expression})", quoted(check));
+            }
+            sql + ";"
+        }
+        UserType::Composite(kind) => {
+            let parts: Vec<String> =
+                kind.attributes.iter().map(|part| format!("{} {}", quoted(&part.name), part.kind.sql())).collect();
+            format!("CREATE TYPE {} AS ({});", name.sql(), parts.join(", "))
+        }
+    };
+    if kind.comment().is_some() {
+        sql += &format!("\n{}", comment(type_kind(kind), &name.sql(), kind.comment()));
+    }
+    sql
+}
+
+/// The word that ALTER, DROP and COMMENT take.
+pub fn type_kind(kind: &UserType) -> &'static str {
+    if matches!(kind, UserType::Domain(_)) { "DOMAIN" } else { "TYPE" }
+}
+
+pub fn create_sequence(name: &ObjectName, sequence: &Sequence) -> String {
+    format!("CREATE SEQUENCE {} {};", name.sql(), sequence_options(sequence))
+}
+
+/// All options, so that none depends on what was before.
+pub fn sequence_options(sequence: &Sequence) -> String {
+    let increment = sequence.increment.unwrap_or(1);
+    let bound = |word: &str, value: Option<i64>| {
+        value.map_or_else(|| format!("NO {word}VALUE"), |value| format!("{word}VALUE {value}"))
+    };
+    let first = if increment < 0 { sequence.max.unwrap_or(-1) } else { sequence.min.unwrap_or(1) };
+    format!(
+        "AS {} INCREMENT BY {increment} {} {} START WITH {} CACHE {} {}",
+        sequence.kind.sql(),
+        bound("MIN", sequence.min),
+        bound("MAX", sequence.max),
+        sequence.start.unwrap_or(first),
+        sequence.cache.unwrap_or(1),
+        if sequence.cycle { "CYCLE" } else { "NO CYCLE" },
+    )
+}

@@ -1,0 +1,99 @@
+//! The words of Hasura's metadata, version 3.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::database::model::*;
+use crate::stack::{SqlIdent, VariableName};
+
+/// One database of a Hasura.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Source {
+    /// Its name in Hasura.
+    pub name: String,
+    /// The variable that holds its URL.
+    pub variable: VariableName,
+    pub tables: Vec<Tracked>,
+    pub functions: Vec<Function>,
+}
+
+/// A table or view.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Tracked {
+    pub table: Name,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub object_relationships: Vec<Relationship>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub array_relationships: Vec<Relationship>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub insert_permissions: Vec<Permission>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub select_permissions: Vec<Permission>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub update_permissions: Vec<Permission>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub delete_permissions: Vec<Permission>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Function {
+    pub function: Name,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Name {
+    pub name: String,
+    pub schema: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Relationship {
+    pub name: String,
+    pub using: Using,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Using {
+    pub foreign_key_constraint_on: On,
+}
+
+/// Columns of the table itself, or of another one that refers to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum On {
+    Column(SqlIdent),
+    Columns(Vec<SqlIdent>),
+    OtherColumn { column: SqlIdent, table: Name },
+    OtherColumns { columns: Vec<SqlIdent>, table: Name },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Permission {
+    pub role: SqlIdent,
+    pub permission: Rule,
+}
+
+/// Column to a comparison with a variable of the session.
+pub type Filter = BTreeMap<SqlIdent, Equal>;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Equal {
+    #[serde(rename = "_eq")]
+    pub value: SessionVariable,
+}
+
+/// What of it a kind of permission has, it has; the others are absent.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Rule {
+    /// What new or changed rows meet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub check: Option<Filter>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub set: BTreeMap<SqlIdent, SessionVariable>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub columns: Option<Vec<SqlIdent>>,
+    /// Which rows there are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub filter: Option<Filter>,
+}

@@ -1,0 +1,135 @@
+//! A database as Hasura serves it: every table, view and function that it can, relationships from foreign keys,
+//! permissions from `api`.
+
+mod metadata;
+mod permission;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::database::model::*;
+use crate::database::{APP_COLUMN, TENANT_COLUMN};
+use crate::stack::{Checked, SqlIdent};
+use permission::permit;
+
+pub use metadata::{Equal, Filter, Function, Name, On, Permission, Relationship, Rule, Source, Tracked, Using};
+pub use permission::{APP_VARIABLE, TENANT_VARIABLE, check};
+
+fn named(name: &ObjectName) -> Name {
+    Name { name: name.name().to_owned(), schema: name.schema().to_owned() }
+}
+
+/// What is served of a schema, tables before views, each by name.
+pub fn tracked(schema: &Schema) -> (Vec<Tracked>, Vec<Function>) {
+    let mut tables: BTreeMap<&ObjectName, Tracked> =
+        schema.tables.keys().map(|name| (name, Tracked { table: named(name), ..Tracked::default() })).collect();
+    relate(schema, &mut tables);
+    for (name, table) in &schema.tables {
+        let Some(tracked) = tables.get_mut(name) else { continue };
+        for (role, api) in &table.api {
+            permit(table, role, api, tracked);
+        }
+    }
+    let views = schema.views.keys().map(|name| Tracked { table: named(name), ..Tracked::default() });
+    // Hasura takes a function for a field when it gives rows of a table; one that writes would be a query with effects.
+    let served = |function: &super::model::Function| {
+        let rows = function.returns.as_ref().and_then(|returns| returns.as_str().strip_prefix("SETOF "));
+        let table = rows.and_then(|name| ObjectName::new(name.trim()).ok());
+        let table = table.is_some_and(|name| schema.tables.contains_key(&name) || schema.views.contains_key(&name));
+        table && function.volatility != Volatility::Volatile
+    };
+    let functions = schema.functions.iter().filter(|(_, function)| served(function));
+    let functions = functions.map(|(name, _)| Function { function: named(name) }).collect();
+    (tables.into_values().chain(views).collect(), functions)
+}
+
+/// Both directions of each foreign key. A name depends on the table's own columns and keys only, and the constraint's name
+/// is what is left when another has it.
+fn relate(schema: &Schema, tables: &mut BTreeMap<&ObjectName, Tracked>) {
+    let mut taken: BTreeMap<&ObjectName, BTreeSet<String>> = BTreeMap::new();
+    for (name, table) in &schema.tables {
+        taken.insert(name, table.columns.keys().map(ToString::to_string).collect());
+    }
+    let mut choose = |of: &ObjectName, candidates: &[String]| -> Option<String> {
+        let taken = taken.get_mut(of)?;
+        let free = candidates.iter().find(|name| !taken.contains(*name))?;
+        taken.insert(free.clone());
+        Some(free.clone())
+    };
+    // First what a table says itself.
+    for (name, table) in &schema.tables {
+        for (constraint, key) in &table.foreign_keys {
+            let candidates = [to_one(key), constraint.to_string()];
+            let on = match key.columns.as_slice() {
+                [column] => On::Column(column.clone()),
+                columns => On::Columns(columns.to_vec()),
+            };
+            if let (Some(chosen), Some(tracked)) = (choose(name, &candidates), tables.get_mut(name)) {
+                let using = Using { foreign_key_constraint_on: on };
+                tracked.object_relationships.push(Relationship { name: chosen, using });
+            }
+        }
+    }
+    for (name, table) in &schema.tables {
+        for (constraint, key) in &table.foreign_keys {
+            let target = &key.references.table;
+            let several = table.foreign_keys.values().filter(|other| other.references.table == *target).count() > 1;
+            let by = format!("{}_by_{}", name.name(), to_one(key));
+            let plain = if several { by.clone() } else { name.name().to_owned() };
+            let candidates = [plain, by, format!("{}_by_{constraint}", name.name())];
+            let of = named(name);
+            let on = match key.columns.as_slice() {
+                [column] => On::OtherColumn { column: column.clone(), table: of },
+                columns => On::OtherColumns { columns: columns.to_vec(), table: of },
+            };
+            if let (Some(chosen), Some(tracked)) = (choose(target, &candidates), tables.get_mut(target)) {
+                let relationship = Relationship { name: chosen, using: Using { foreign_key_constraint_on: on } };
+                let one = is_unique(table, &key.columns);
+                let list = if one { &mut tracked.object_relationships } else { &mut tracked.array_relationships };
+                list.push(relationship);
+            }
+        }
+    }
+}
+
+/// `author_id` is an author; several columns without the convention's are what they refer to.
+fn to_one(key: &ForeignKey) -> String {
+    let own: Vec<&SqlIdent> =
+        key.columns.iter().filter(|column| ![TENANT_COLUMN, APP_COLUMN].contains(&column.as_str())).collect();
+    match own.as_slice() {
+        [column] => column.as_str().strip_suffix("_id").filter(|stem| !stem.is_empty()),
+        _ => None,
+    }
+    .unwrap_or(key.references.table.name())
+    .to_owned()
+}
+
+/// Whether at most one row has these values.
+fn is_unique(table: &Table, columns: &[SqlIdent]) -> bool {
+    let set = |columns: &[SqlIdent]| columns.iter().cloned().collect::<BTreeSet<_>>();
+    let wanted = set(columns);
+    set(&table.primary_key) == wanted || table.uniques.values().any(|unique| set(&unique.columns) == wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(columns: &[&str], table: &str) -> ForeignKey {
+        let columns: Vec<SqlIdent> = columns.iter().map(|name| SqlIdent::wrap((*name).into())).collect();
+        let target = serde_json::json!({ "table": table, "columns": columns });
+        serde_json::from_value(serde_json::json!({ "columns": columns, "references": target })).unwrap()
+    }
+
+    #[test]
+    fn one_row_is_called_after_the_column_that_names_it() {
+        for (columns, name) in [
+            (&["author_id"] as &[&str], "author"),
+            (&["tenant_id", "author_id"], "author"),
+            (&["country"], "people"),
+            (&["_id"], "people"),
+            (&["a", "b"], "people"),
+        ] {
+            assert_eq!(to_one(&key(columns, "people")), name, "{columns:?}");
+        }
+    }
+}

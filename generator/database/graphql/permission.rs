@@ -1,0 +1,107 @@
+//! Permissions from `api`, with the convention's row filter, and what contradicts them.
+
+use super::{Equal, Filter, Permission, Rule, Tracked};
+use crate::database::model::*;
+use crate::database::{ACCESS_POLICY, APP_COLUMN, TENANT_COLUMN, TENANT_POLICY};
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::stack::{Checked, SqlIdent};
+
+/// The sessions' variables by which rows of the conventions are told apart.
+pub const TENANT_VARIABLE: &str = "X-Hasura-Tenant-Id";
+
+pub const APP_VARIABLE: &str = "X-Hasura-Source-Account-Id";
+
+/// The convention's column and the variable that fills it.
+fn owner(table: &Table) -> Option<(&'static str, &'static str)> {
+    match table.scope {
+        Some(Scope::Tenant) => Some((TENANT_COLUMN, TENANT_VARIABLE)),
+        Some(Scope::App) => Some((APP_COLUMN, APP_VARIABLE)),
+        Some(Scope::Shared) | None => None,
+    }
+}
+
+pub(super) fn permit(table: &Table, role: &SqlIdent, api: &Api, tracked: &mut Tracked) {
+    let mut set = api.rows.clone();
+    if let Some((column, variable)) = owner(table) {
+        set.insert(SqlIdent::wrap(column.into()), SessionVariable::wrap(variable.into()));
+    }
+    let equal = |(column, value): (&SqlIdent, &SessionVariable)| (column.clone(), Equal { value: value.clone() });
+    let rows: Filter = set.iter().map(equal).collect();
+    let all: Vec<SqlIdent> =
+        if api.columns.is_empty() { table.columns.keys().cloned().collect() } else { api.columns.clone() };
+    let written = |column: &&SqlIdent| {
+        let own = |it: &Column| it.generated.is_none() && it.identity != Some(Identity::Always);
+        table.columns.get(*column).is_some_and(own) && !set.contains_key(*column)
+    };
+    let insert: Vec<SqlIdent> = all.iter().filter(written).cloned().collect();
+    let update = insert.iter().filter(|column| !table.primary_key.contains(column)).cloned().collect();
+    let select = all.iter().filter(|column| table.columns.contains_key(*column)).cloned().collect();
+    let mut give = |right: ApiRight, rule: Rule| {
+        if api.may.contains(&right) {
+            let permission = Permission { role: role.clone(), permission: rule };
+            match right {
+                ApiRight::Select => tracked.select_permissions.push(permission),
+                ApiRight::Insert => tracked.insert_permissions.push(permission),
+                ApiRight::Update => tracked.update_permissions.push(permission),
+                ApiRight::Delete => tracked.delete_permissions.push(permission),
+            }
+        }
+    };
+    let (check, filter) = (Some(rows.clone()), Some(rows));
+    give(ApiRight::Select, Rule { columns: Some(select), filter: filter.clone(), ..Rule::default() });
+    give(ApiRight::Insert, Rule { check: check.clone(), set: set.clone(), columns: Some(insert), ..Rule::default() });
+    give(ApiRight::Update, Rule { check, columns: Some(update), filter: filter.clone(), ..Rule::default() });
+    give(ApiRight::Delete, Rule { filter, ..Rule::default() });
+}
+
+/// What contradicts itself, or would show rows that policies hide.
+pub fn check(schema: &Schema, root: &FieldPath, findings: &mut Vec<Diagnostic>) {
+    for (name, table) in &schema.tables {
+        let path = root.key("tables").key(name.as_str());
+        for (role, api) in &table.api {
+            let path = path.key("api").key(role.as_str());
+            if schema.served_by.is_none() {
+                findings.push(
+                    Diagnostic::error(Code::SchemaInvalid, path.clone())
+                        .message("nobody serves the tables of this database")
+                        .expected("`served_by = \"hasura\"` beside `tables`"),
+                );
+            }
+            if role.as_str() == "admin" {
+                findings.push(
+                    Diagnostic::error(Code::SchemaInvalid, path.clone()).message("`admin` may everything already"),
+                );
+            }
+            let columns = api.columns.iter().map(|column| (path.key("columns"), column));
+            for (path, column) in columns.chain(api.rows.keys().map(|column| (path.key("rows"), column))) {
+                if !table.columns.contains_key(column) {
+                    findings.push(
+                        Diagnostic::error(Code::SchemaInvalid, path)
+                            .message(format!("{name} has no column `{column}`")),
+                    );
+                }
+            }
+            if let Some((column, variable)) = owner(table)
+                && api.rows.contains_key(column)
+            {
+                findings.push(
+                    Diagnostic::error(Code::Tenancy, path.key("rows").key(column))
+                        .message(format!("`{column}` is compared with {variable} in every permission"))
+                        .hint("leave it out; the convention adds it"),
+                );
+            }
+            // Policies say it in SQL, which has no place there; whoever serves past them says it again.
+            let own = |policy: &&SqlIdent| ![TENANT_POLICY, ACCESS_POLICY].contains(&policy.as_str());
+            if let Some(policy) = table.policies.keys().find(own)
+                && api.rows.is_empty()
+            {
+                findings.push(
+                    Diagnostic::error(Code::Tenancy, path.clone())
+                        .message(format!("the policy `{policy}` hides rows, and the API would show them to `{role}`"))
+                        .expected("`rows`, which say in the API's words which rows the role has")
+                        .hint(format!("`api.{role}.rows = {{ owner_id = \"X-Hasura-User-Id\" }}`")),
+                );
+            }
+        }
+    }
+}

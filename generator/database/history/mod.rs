@@ -1,0 +1,112 @@
+//! The migrations of a database as files: numbered folders, a snapshot of where they lead, and a sum in which each
+//! line seals all lines before it.
+//!
+//! ```text
+//! db/<name>/migrations/0007_slug/{up.sql,down.sql,plan.json}
+//! db/<name>/schema/<kind>/<object>.json
+//! db/<name>/nself.sum
+//! ```
+
+mod migration;
+mod read;
+mod sum;
+
+use std::collections::BTreeMap;
+
+use crate::artifact::json;
+use crate::database::model::{MigrationName, Schema};
+use crate::database::plan::Groups;
+use crate::database::snapshot::{self, Delta, Digests, Objects};
+use crate::diagnostic::{Code, Diagnostic, FieldPath, Span};
+use crate::stack::SqlIdent;
+
+pub use migration::*;
+pub use sum::*;
+
+/// The file of sums.
+pub const SUM: &str = "nself.sum";
+
+const MIGRATIONS: &str = "migrations";
+
+const SCHEMA: &str = "schema";
+
+const ATTRIBUTES: &str = ".gitattributes";
+
+/// A file's path below the database's folder to its content.
+pub type Files = BTreeMap<String, Vec<u8>>;
+
+/// All migrations of a database and where they lead.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct History {
+    pub migrations: Vec<Migration>,
+    pub head: Objects,
+}
+
+fn damaged(file: &str, message: impl Into<String>) -> Diagnostic {
+    at(Code::MigrationDamaged, file).message(message)
+}
+
+fn at(code: Code, file: &str) -> Diagnostic {
+    Diagnostic::error(code, FieldPath::root()).at(Some(Span { file: file.to_owned(), line: 1, column: 1 }))
+}
+
+impl History {
+    /// The lines of the sum.
+    pub fn sum(&self) -> Vec<Line> {
+        let mut before = String::new();
+        let lines = self.migrations.iter().map(|migration| {
+            let line = migration.line(&before);
+            line.chain.as_str().clone_into(&mut before);
+            line
+        });
+        lines.collect()
+    }
+
+    /// The schema to which the migrations lead.
+    ///
+    /// # Errors
+    /// NS732 when the snapshot is of another form.
+    pub fn schema(&self, database: &SqlIdent) -> Result<Schema, Diagnostic> {
+        snapshot::schema(&self.head).map_err(|error| damaged(&format!("db/{database}/{SCHEMA}"), error))
+    }
+
+    /// Adds what a plan needs.
+    ///
+    /// # Errors
+    /// A slug that is no word.
+    pub fn extend(&mut self, slug: &str, groups: &Groups, new: &Schema) -> Result<(), String> {
+        let next = snapshot::objects(new);
+        let changes = Delta::between(&self.head, &next);
+        let mut digests = Digests::of(&self.head);
+        let from = digests.root();
+        digests.apply(&changes);
+        let to = digests.root();
+        let count = groups.len();
+        let start = self.migrations.len();
+        for (i, steps) in groups.iter().enumerate() {
+            let slug = if i == 0 { slug.to_owned() } else { format!("{slug}_{}", i + 1) };
+            let name = MigrationName::numbered(start + i + 1, &slug)?;
+            let last = i + 1 == count;
+            let mut migration = Migration::group(name, steps, &from, if last { &to } else { &from }, (i + 1, count));
+            if last {
+                migration.plan.changes.clone_from(&changes);
+            }
+            self.migrations.push(migration);
+        }
+        self.head = next;
+        Ok(())
+    }
+
+    /// All files.
+    pub fn files(&self) -> Files {
+        let mut files: Files = self.migrations.iter().flat_map(Migration::files).collect();
+        for (path, object) in &self.head {
+            files.insert(format!("{SCHEMA}/{path}.json"), json::to_pretty(object));
+        }
+        let sum: String = self.sum().iter().map(Line::text).collect();
+        files.insert(SUM.into(), sum.into_bytes());
+        // The sums are those of files with plain line ends.
+        files.insert(ATTRIBUTES.into(), b"* text eol=lf\n".to_vec());
+        files
+    }
+}

@@ -1,0 +1,150 @@
+//! The files of a database, read and held against what was written.
+
+use std::collections::BTreeMap;
+
+use super::{ATTRIBUTES, Files, History, Line, MIGRATIONS, Migration, SCHEMA, SUM, at, damaged};
+use crate::database::model::MigrationName;
+use crate::database::snapshot::Digests;
+use crate::database::statements;
+use crate::diagnostic::{Code, Diagnostic};
+use crate::stack::Checked;
+use crate::stack::SqlIdent;
+
+/// Text with the line ends of every system made one.
+fn lines(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).replace("\r\n", "\n")
+}
+
+impl History {
+    /// Reads the files of a database and checks that they are what was written.
+    ///
+    /// # Errors
+    /// Every file that is missing, changed or of another form.
+    pub fn read(name: &SqlIdent, files: &Files) -> Result<History, Vec<Diagnostic>> {
+        let history = Self::parse(name, files)?;
+        let findings = history.verify(name, files);
+        if findings.is_empty() { Ok(history) } else { Err(findings) }
+    }
+
+    /// The same without a look at the sum, for what writes it.
+    ///
+    /// # Errors
+    /// Files of another form.
+    pub fn parse(database: &SqlIdent, files: &Files) -> Result<History, Vec<Diagnostic>> {
+        let mut history = History::default();
+        let mut findings = Vec::new();
+        let mut found: BTreeMap<&str, BTreeMap<&str, &Vec<u8>>> = BTreeMap::new();
+        for (path, bytes) in files {
+            let shown = format!("db/{database}/{path}");
+            let mut parts = path.splitn(3, '/');
+            match (parts.next(), parts.next(), parts.next()) {
+                (Some(MIGRATIONS), Some(name), Some(file)) => {
+                    found.entry(name).or_default().insert(file, bytes);
+                }
+                (Some(SCHEMA), Some(kind), Some(file)) if file.ends_with(".json") => {
+                    let object = format!("{kind}/{}", file.trim_end_matches(".json"));
+                    match serde_json::from_slice(bytes) {
+                        Ok(value) => {
+                            history.head.insert(object, value);
+                        }
+                        Err(error) => findings.push(damaged(&shown, error.to_string())),
+                    }
+                }
+                (Some(SUM | ATTRIBUTES), None, None) => {}
+                _ => findings.push(damaged(&shown, "this file does not belong here").hint("move it elsewhere")),
+            }
+        }
+        for (name, mut files) in found {
+            let shown = |file: &str| format!("db/{database}/{MIGRATIONS}/{name}/{file}");
+            let parsed = MigrationName::new(name);
+            let (up, down, plan) = (files.remove("up.sql"), files.remove("down.sql"), files.remove("plan.json"));
+            for file in files.keys() {
+                findings.push(damaged(&shown(file), "this file does not belong here").hint("move it elsewhere"));
+            }
+            match (parsed, up, plan.map(|bytes| serde_json::from_slice(bytes))) {
+                (Ok(name), Some(up), Some(Ok(plan))) => {
+                    let down = down.map(|bytes| lines(bytes));
+                    history.migrations.push(Migration { name, up: lines(up), down, plan });
+                }
+                (Err(reason), ..) => findings.push(damaged(&shown("up.sql"), reason)),
+                (_, None, _) => findings.push(damaged(&shown("up.sql"), "the file is missing")),
+                (_, _, None) => findings.push(damaged(&shown("plan.json"), "the file is missing")),
+                (_, _, Some(Err(error))) => findings.push(damaged(&shown("plan.json"), error.to_string())),
+            }
+        }
+        if findings.is_empty() { Ok(history) } else { Err(findings) }
+    }
+
+    fn verify(&self, database: &SqlIdent, files: &Files) -> Vec<Diagnostic> {
+        let mut findings = Vec::new();
+        let sum = format!("db/{database}/{SUM}");
+        let tampered = |file: String, message: String| {
+            at(Code::MigrationTampered, &file)
+                .message(message)
+                .hint("restore it from version control, and put the change into a new migration")
+        };
+        let text = files.get(SUM).map_or(String::new(), |bytes| lines(bytes));
+        let Some(written) = Line::parse(&text) else {
+            return vec![
+                damaged(&sum, "a line has another form").hint("after a merge, `nself db rebase` writes it anew"),
+            ];
+        };
+        let actual = self.sum();
+        for i in 0..actual.len().max(written.len()) {
+            let finding = match (actual.get(i), written.get(i)) {
+                (Some(is), Some(was)) if is == was => continue,
+                (Some(is), Some(was)) if is.name == was.name => tampered(
+                    format!("db/{database}/{MIGRATIONS}/{}/up.sql", is.name),
+                    format!("{} is not what was written", is.name),
+                ),
+                (Some(is), Some(was)) => tampered(sum.clone(), format!("{} stands where {} was", is.name, was.name)),
+                (Some(is), None) => tampered(sum.clone(), format!("{} is not in the sum", is.name))
+                    .hint("`nself db sum` adds a migration that you wrote by hand at the end"),
+                (None, Some(was)) => tampered(sum.clone(), format!("{} is gone", was.name)),
+                (None, None) => continue,
+            };
+            findings.push(finding);
+            // Each line seals those before it, so the ones after it differ in any case.
+            break;
+        }
+        for (i, migration) in self.migrations.iter().enumerate() {
+            if migration.name.number() != i + 1 {
+                findings.push(tampered(
+                    format!("db/{database}/{MIGRATIONS}/{}/plan.json", migration.name),
+                    format!("{} has the number of another migration", migration.name),
+                ));
+            }
+        }
+        let mut digests = Digests::default();
+        for migration in &self.migrations {
+            if digests.root() != migration.plan.from {
+                findings.push(tampered(
+                    format!("db/{database}/{MIGRATIONS}/{}/plan.json", migration.name),
+                    format!("{} does not follow from the migrations before it", migration.name),
+                ));
+                break;
+            }
+            digests.apply(&migration.plan.changes);
+        }
+        if findings.is_empty() {
+            for path in digests.differing(&Digests::of(&self.head)) {
+                let file = format!("db/{database}/{SCHEMA}/{path}.json");
+                findings.push(tampered(file, format!("{path} is not what the migrations lead to")));
+            }
+        }
+        findings
+    }
+
+    /// SQL that the runner cannot apply: what does not parse, psql's own commands, transactions of its own.
+    pub fn check_sql(&self, database: &SqlIdent) -> Vec<Diagnostic> {
+        let mut findings = Vec::new();
+        for migration in &self.migrations {
+            for (file, text) in [("up.sql", Some(&migration.up)), ("down.sql", migration.down.as_ref())] {
+                let Some(text) = text else { continue };
+                let shown = format!("db/{database}/{MIGRATIONS}/{}/{file}", migration.name);
+                findings.extend(statements::findings(&shown, text));
+            }
+        }
+        findings
+    }
+}

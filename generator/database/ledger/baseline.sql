@@ -1,0 +1,19 @@
+@SESSION@
+DO $$ BEGIN
+  IF NOT pg_try_advisory_lock(7241105402127946086) THEN RAISE EXCEPTION 'nself: a runner holds the lock'; END IF;
+END $$;
+BEGIN;
+@HELD@
+@DIGEST@
+DO $$ BEGIN
+  IF pg_temp.nself_catalog() <> '@WAS@' THEN
+    RAISE EXCEPTION 'nself: the database was changed by something else meanwhile';
+  END IF;
+END $$;
+@TABLES@
+DO $$ BEGIN
+  IF EXISTS (SELECT FROM nself.ledger) THEN RAISE EXCEPTION 'nself: the ledger has migrations already'; END IF;
+END $$;
+INSERT INTO nself.ledger (number, name, sum, chain, state) VALUES@ROWS@;
+@SEAL@
+COMMIT;

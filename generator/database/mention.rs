@@ -1,0 +1,160 @@
+//! The names that SQL of the user mentions: what a definition needs before it, and what a rename changes in it.
+
+use std::borrow::Cow;
+
+use super::lexer::{Kind, Token, tokens};
+
+/// Types whose literals are names of objects.
+const NAMING: [&str; 4] = ["regclass", "regproc", "regprocedure", "regtype"];
+
+/// Functions of the server whose first argument is a name, of one of those types or as text (`pg_proc`).
+const TAKES_NAME: [&str; 31] = [
+    "brin_desummarize_range",
+    "brin_summarize_new_values",
+    "brin_summarize_range",
+    "currval",
+    "gin_clean_pending_list",
+    "nextval",
+    "pg_column_is_updatable",
+    "pg_get_replica_identity_index",
+    "pg_get_serial_sequence",
+    "pg_index_column_has_property",
+    "pg_index_has_property",
+    "pg_indexes_size",
+    "pg_partition_ancestors",
+    "pg_partition_root",
+    "pg_partition_tree",
+    "pg_relation_filenode",
+    "pg_relation_filepath",
+    "pg_relation_is_publishable",
+    "pg_relation_is_updatable",
+    "pg_relation_size",
+    "pg_sequence_last_value",
+    "pg_table_size",
+    "pg_total_relation_size",
+    "setval",
+    "table_to_xml",
+    "table_to_xml_and_xmlschema",
+    "table_to_xmlschema",
+    "to_regclass",
+    "to_regproc",
+    "to_regprocedure",
+    "to_regtype",
+];
+
+/// Every name that a text mentions, as often as it does: words in lower case, quoted names, and of the strings
+/// those that are names by their meaning, as in `nextval('orders_seq')` and `'orders'::regclass`.
+pub fn words(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
+    let mut all = tokens(text).unwrap_or_default();
+    all.retain(|token| token.kind != Kind::Comment);
+    let mut found = Vec::with_capacity(all.len());
+    for (i, token) in all.iter().enumerate() {
+        match token.kind {
+            Kind::Literal if means_name(&all, i) => {
+                let inner = tokens(inside(token.text)).unwrap_or_default();
+                found.extend(inner.iter().filter_map(name));
+            }
+            _ => found.extend(name(token)),
+        }
+    }
+    found.into_iter()
+}
+
+/// The name that a token is.
+fn name<'a>(token: &Token<'a>) -> Option<Cow<'a, str>> {
+    match token.kind {
+        Kind::Word => Some(lower(token.text)),
+        Kind::Quoted => Some(token.text.trim_matches('"').into()),
+        Kind::Literal | Kind::Number | Kind::Symbol | Kind::Comment => None,
+    }
+}
+
+/// A string without its quotes, of whichever form.
+fn inside(literal: &str) -> &str {
+    let quote = literal[1..].find('$').filter(|_| literal.starts_with('$')).map_or(1, |end| end + 2);
+    &literal[quote..literal.len() - quote]
+}
+
+/// Whether the string at a place is read as the name of an object.
+fn means_name(all: &[Token], at: usize) -> bool {
+    let text = |i: usize| all.get(i).map_or("", |token| token.text);
+    let one_of = |known: &[&str], i: usize| known.iter().any(|known| known.eq_ignore_ascii_case(text(i)));
+    let kind = |i: usize| {
+        let qualified = text(i).eq_ignore_ascii_case("pg_catalog") && text(i + 1) == ".";
+        one_of(&NAMING, if qualified { i + 2 } else { i })
+    };
+    let before = |count: usize| at.checked_sub(count);
+    (text(at + 1) == ":" && text(at + 2) == ":" && kind(at + 3))
+        || (text(at + 1).eq_ignore_ascii_case("as") && kind(at + 2))
+        || before(1).is_some_and(|i| one_of(&NAMING, i))
+        || before(2).is_some_and(|i| text(i + 1) == "(" && one_of(&TAKES_NAME, i))
+}
+
+fn lower(word: &str) -> Cow<'_, str> {
+    if word.bytes().any(|byte| byte.is_ascii_uppercase()) { word.to_ascii_lowercase().into() } else { word.into() }
+}
+
+/// A text with every name replaced that `rename` answers for.
+pub fn renamed(text: &str, rename: impl Fn(&str) -> Option<String>) -> String {
+    let mut out = String::new();
+    let mut copied = 0;
+    for token in tokens(text).unwrap_or_default() {
+        if let Some(new) = name(&token).and_then(|name| rename(&name)) {
+            out.push_str(&text[copied..token.at]);
+            out.push_str(&new);
+            copied = token.at + token.text.len();
+        }
+    }
+    out.push_str(&text[copied..]);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(text: &str) -> Vec<Cow<'_, str>> {
+        words(text).collect()
+    }
+
+    #[test]
+    fn words_and_their_replacement() {
+        assert_eq!(found("Total - \"Odd\" /* note */"), ["total", "Odd"]);
+        let text = renamed("total >= 0 AND note <> 'total'", |word| (word == "total").then(|| "amount".into()));
+        assert_eq!(text, "amount >= 0 AND note <> 'total'");
+    }
+
+    #[test]
+    fn strings_are_names_where_the_server_reads_them_as_such() {
+        assert_eq!(found("nextval('audit.Orders_seq') + 1"), ["nextval", "audit", "orders_seq"]);
+        assert_eq!(found("pg_catalog.SETVAL ( 'x', 1)"), ["pg_catalog", "setval", "x"]);
+        assert_eq!(found("'\"Odd\".x'::regclass"), ["Odd", "x", "regclass"]);
+        assert_eq!(found("'f(t)' :: pg_catalog.regprocedure"), ["f", "t", "pg_catalog", "regprocedure"]);
+        assert_eq!(found("CAST($a$x$a$ AS regtype)"), ["cast", "x", "as", "regtype"]);
+        assert_eq!(found("regclass 'x'"), ["regclass", "x"]);
+        assert_eq!(found("$$x$$::regclass"), ["x", "regclass"]);
+    }
+
+    #[test]
+    fn other_strings_are_no_names() {
+        for (text, words) in [
+            ("kind = 'orders'", vec!["kind"]),
+            ("'orders'::text", vec!["text"]),
+            ("coalesce('orders', kind)", vec!["coalesce", "kind"]),
+            ("kind IN ('orders', 'items')", vec!["kind", "in"]),
+            ("nextval(prefix || 'orders')", vec!["nextval", "prefix"]),
+            ("$$orders$$", vec![]),
+            ("''", vec![]),
+        ] {
+            assert_eq!(found(text), words, "{text}");
+        }
+    }
+
+    proptest::proptest! {
+        /// Whatever is written, it is read to its end.
+        #[test]
+        fn any_text_is_read(text in "[xe'\"$:(. ]{0,16}(::regclass)?") {
+            words(&text).for_each(drop);
+        }
+    }
+}

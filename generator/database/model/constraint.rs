@@ -1,0 +1,97 @@
+//! Constraints of a table.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::*;
+
+/// When a constraint is checked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Deferrable {
+    #[default]
+    No,
+    /// At the end of a statement, or of the transaction if that asks for it.
+    Immediate,
+    /// At the end of the transaction.
+    Deferred,
+}
+
+/// No two rows with the same values.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Unique {
+    pub columns: Vec<SqlIdent>,
+    /// Columns that the index holds besides.
+    #[serde(skip_serializing_if = "is_default")]
+    pub include: Vec<SqlIdent>,
+    /// NULLs are equal to each other.
+    #[serde(skip_serializing_if = "is_default")]
+    pub nulls_not_distinct: bool,
+    #[serde(skip_serializing_if = "is_default")]
+    pub deferrable: Deferrable,
+}
+
+/// Values that exist in another table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ForeignKey {
+    pub columns: Vec<SqlIdent>,
+    pub references: Target,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub on_delete: Action,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub on_update: Action,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub deferrable: Deferrable,
+}
+
+/// A table and columns of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    pub table: ObjectName,
+    pub columns: Vec<SqlIdent>,
+}
+
+/// What happens to rows whose target goes away.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    #[default]
+    NoAction,
+    Restrict,
+    Cascade,
+    SetNull,
+    SetDefault,
+}
+
+impl Action {
+    pub fn sql(self) -> &'static str {
+        match self {
+            Action::NoAction => "NO ACTION",
+            Action::Restrict => "RESTRICT",
+            Action::Cascade => "CASCADE",
+            Action::SetNull => "SET NULL",
+            Action::SetDefault => "SET DEFAULT",
+        }
+    }
+}
+
+/// No two rows for which all operators hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Exclude {
+    pub using: Method,
+    pub elements: Vec<ExcludeElement>,
+    #[serde(default, rename = "where", skip_serializing_if = "is_default")]
+    pub predicate: Option<Expression>,
+}
+
+/// An expression and the operator that compares it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExcludeElement {
+    pub expression: Expression,
+    pub with: Operator,
+}

@@ -1,0 +1,41 @@
+//! How the rows of a table are divided.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::*;
+
+/// How a table is divided.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PartitionBy {
+    pub strategy: Strategy,
+    pub columns: Vec<SqlIdent>,
+}
+
+/// By what a row's partition is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Strategy {
+    Range,
+    List,
+    Hash,
+}
+
+/// Which rows a partition holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Bound {
+    /// From the first up to, not including, the second; one expression per column.
+    Range {
+        from: Vec<Expression>,
+        to: Vec<Expression>,
+    },
+    In(Vec<Expression>),
+    Hash {
+        modulus: u32,
+        remainder: u32,
+    },
+    /// Whatever no other partition holds.
+    Default,
+}

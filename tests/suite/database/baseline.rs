@@ -1,0 +1,188 @@
+//! A server that was there before: its definition is imported, its ledger begun, and the runner goes on from there.
+
+use std::fs;
+
+use super::import::url;
+use super::pooler::settings;
+use super::project::{FIRST, Project, SECOND, applied};
+use super::server::{Server, Version};
+use crate::support::{Ran, nself_in, root, stack};
+
+/// A stack whose database `orders` is what was imported from a server.
+fn adopt(server: &Server) -> Project {
+    let project = Project { folder: stack("{}") };
+    let imported = project.nself(&["db", "import", "--url", &url(server, "orders")]);
+    fs::write(project.folder.path().join("imported.ncl"), imported.stdout).unwrap();
+    define(&project, "{}");
+    project.nself(&["db", "new"]);
+    project
+}
+
+fn define(project: &Project, and: &str) {
+    let text = format!(
+        "let nself = import \"nself/main.ncl\" in\n{{ project = \"shop\", domain = \"shop.example.com\",\n\
+         services.owner = {{ image = \"a/owner:1\", databases.main.name = \"orders\" }},\n\
+         services.reader = {{ image = \"a/reader:1\", databases.main = {{ name = \"orders\", access = 'read }} }},\n\
+         services.writer = {{ image = \"a/writer:1\", databases.main = {{ name = \"orders\", access = 'write }} }},\n\
+         databases.orders = (import \"imported.ncl\") & {and} }} | nself.Stack\n"
+    );
+    fs::write(project.folder.path().join("stack.ncl"), text).unwrap();
+}
+
+fn superuser(server: &Server, database: &str) -> String {
+    format!("postgresql://postgres@/{database}?host={}", server.folder().display())
+}
+
+fn baseline(project: &Project, at: &str, scratch: &Server, more: &[&str]) -> Ran {
+    let scratch = superuser(scratch, "postgres");
+    let words = ["db", "baseline", "--url", at, "--scratch", &scratch];
+    nself_in(project.folder.path(), words.iter().chain(more))
+}
+
+fn refused(ran: &Ran, code: &str, words: &[&str]) {
+    assert!(ran.code == 2 && ran.stdout.is_empty(), "{}{}", ran.stdout, ran.stderr);
+    assert!(ran.stderr.contains(&format!("error[{code}]")), "{code}: {}", ran.stderr);
+    assert!(words.iter().all(|word| ran.stderr.contains(word)), "{words:?}: {}", ran.stderr);
+}
+
+/// Nothing of nself is on a server.
+fn untouched(server: &Server, database: &str) {
+    let mut session = server.session("postgres", database);
+    assert_eq!(session.must("SELECT to_regnamespace('nself') IS NULL;").trim(), "t");
+    let left = session.must("SELECT count(*) FROM pg_database WHERE datname LIKE 'nself%';");
+    assert_eq!(left.trim(), "0");
+}
+
+#[test]
+fn a_server_that_was_there_before_is_taken_over() {
+    let Some(server) = Server::start(Version::V15) else { return };
+    for database in ["orders", "fresh"] {
+        server.database(database);
+    }
+    let mut theirs = server.session("owner", "orders");
+    theirs.must(&fs::read_to_string(root().join("tests/sql/shop.sql")).unwrap());
+    theirs.must("INSERT INTO customers (mail, name) VALUES ('a@b', 'a');");
+    let before = theirs.catalog();
+    let project = adopt(&server);
+    let at = superuser(&server, "orders");
+
+    // Without a ledger the runner would make everything again.
+    let early = project.migrate(&server, "orders");
+    assert!(early.code != 0 && early.stderr.contains("already exists"), "{}", early.stderr);
+    server.session("postgres", "orders").must("DROP SCHEMA nself CASCADE;");
+
+    // Known-bad controls: one column differs, a privilege, a table is gone.
+    for (change, back, words) in [
+        (
+            "ALTER TABLE customers ALTER note TYPE varchar(9);",
+            "ALTER TABLE customers ALTER note TYPE text;",
+            "public.customers.note is another one on the server (`character varying(9) f`) than by the migrations (`text f`)",
+        ),
+        (
+            "GRANT DELETE ON orders TO writer;",
+            "REVOKE DELETE ON orders FROM writer;",
+            "the grant relation public.orders (`writer DELETE`) is on the server only",
+        ),
+        ("CREATE TABLE more ();", "DROP TABLE more;", "the table public.more (`p f f`) is on the server only"),
+    ] {
+        theirs.must(change);
+        refused(&baseline(&project, &at, &server, &[]), "NS733", &[words, "nothing was changed"]);
+        untouched(&server, "orders");
+        theirs.must(back);
+    }
+
+    let ran = baseline(&project, &at, &server, &["--format", "json"]);
+    let answer: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+    assert_eq!(answer["migrations"].as_u64().zip(answer["waiting"].as_u64()), Some((1, 0)), "{answer}");
+    assert_eq!(theirs.catalog(), before);
+    assert_eq!(theirs.must("SELECT count(*) FROM customers;").trim(), "1");
+
+    // The ledger is what the runner leaves where it makes everything.
+    assert_eq!(project.migrate(&server, "fresh").code, 0);
+    let ledger = |database: &str| {
+        let mut session = server.session("postgres", database);
+        session.must(
+            "SELECT number, name, sum, chain, state FROM nself.ledger; SELECT digest FROM nself.catalog;
+             SELECT relname, relowner::regrole, relacl FROM pg_class WHERE relnamespace = 'nself'::regnamespace ORDER BY 1;
+             SELECT nspacl, nspowner::regrole FROM pg_namespace WHERE nspname = 'nself';",
+        )
+    };
+    assert_eq!(ledger("orders"), ledger("fresh"));
+    refused(&baseline(&project, &at, &server, &[]), "NS734", &["ledger has migrations already"]);
+
+    // Nothing to do, and then what comes next.
+    let ran = project.migrate(&server, "orders");
+    assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (0, "done\n", ""));
+    define(&project, "{ tables.later = { columns.id.type = \"bigint\", primary_key = [\"id\"] } }");
+    project.nself(&["db", "new", "--name", "later"]);
+    let ran = project.migrate(&server, "orders");
+    assert_eq!((ran.code, applied(&ran), ran.stderr.as_str()), (0, 1, ""), "{}", ran.stdout);
+    assert_eq!(theirs.must("SELECT tableowner FROM pg_tables WHERE tablename = 'later';").trim(), "owner");
+}
+
+/// The first migrations are there and the others are not; an index by itself is made elsewhere too.
+#[test]
+fn a_server_is_taken_over_where_it_stands() {
+    let Some(server) = Server::start(Version::V15) else { return };
+    server.database("orders");
+    let project = Project::new(FIRST);
+    project.next(SECOND);
+    let at = superuser(&server, "orders");
+    let mut theirs = server.session("owner", "orders");
+    refused(&baseline(&project, &at, &server, &["--to", "5"]), "NS107", &["there are 4 migrations"]);
+    let nothing = baseline(&project, &at, &server, &["--to", "1"]);
+    refused(&nothing, "NS733", &["the table public.orders (`p f f`) is not on the server"]);
+    theirs.must("CREATE TABLE orders (id bigint CONSTRAINT orders_pkey PRIMARY KEY, note text);");
+    let all = baseline(&project, &at, &server, &[]);
+    refused(&all, "NS733", &["the column public.orders.state", "the constraint public.orders.orders_note_key"]);
+    // What the next migration could not change.
+    let mut admin = server.session("postgres", "orders");
+    admin.must("ALTER TABLE orders OWNER TO writer;");
+    let foreign = baseline(&project, &at, &server, &["--to", "1"]);
+    refused(&foreign, "NS734", &["belong to `writer`, and migrations run as `owner`"]);
+    admin.must("ALTER TABLE orders OWNER TO owner;");
+    // A runner is at work.
+    admin.must("SELECT pg_advisory_lock(7241105402127946086);");
+    refused(&baseline(&project, &at, &server, &["--to", "1"]), "NS734", &["a runner holds the lock"]);
+    untouched(&server, "orders");
+    admin.must("SELECT pg_advisory_unlock_all();");
+    let ran = baseline(&project, &at, &server, &["--to", "1"]);
+    assert_eq!(
+        (ran.code, ran.stdout.as_str()),
+        (0, "orders: 1 migrations are in the ledger, 3 waiting\n"),
+        "{}",
+        ran.stderr
+    );
+    let ran = project.migrate(&server, "orders");
+    assert_eq!((ran.code, applied(&ran), ran.stderr.as_str()), (0, 3, ""), "{}", ran.stdout);
+    // With the index and its constraint there already, elsewhere makes the same.
+    server.session("postgres", "orders").must("DROP SCHEMA nself CASCADE;");
+    assert_eq!(baseline(&project, &at, &server, &[]).code, 0);
+    assert_eq!(project.migrate(&server, "orders").stdout, "done\n");
+}
+
+#[test]
+fn neither_a_standby_nor_a_pooler_is_taken_over() {
+    let Some(server) = Server::start(Version::V17) else { return };
+    server.database("orders");
+    server.session("owner", "orders").must("CREATE TABLE orders (id bigint PRIMARY KEY, note text);");
+    let project = Project::new(FIRST);
+    let at = superuser(&server, "orders");
+    let standby = server.standby();
+    refused(&baseline(&project, &superuser(&standby, "orders"), &server, &[]), "NS734", &["this server is a standby"]);
+    let other = Server::start(Version::V15).unwrap();
+    refused(&baseline(&project, &at, &other, &[]), "NS734", &["of version 17, the one after --scratch of version 15"]);
+    let Some(pooler) = server.pooler(&settings()) else { return };
+    let careless = settings().replace("extra_float_digits", "extra_float_digits, options");
+    let careless = server.pooler(&careless).unwrap();
+    for pooler in [pooler, careless] {
+        let through = format!("postgresql://owner:secret@/orders?host={}", pooler.folder().display());
+        let ran = baseline(&project, &through, &server, &[]);
+        refused(&ran, "NS734", &["a pooler stands before this server"]);
+    }
+    untouched(&server, "orders");
+    // Options of one's own are kept, and the server itself is taken over by the same words.
+    let ran = baseline(&project, &format!("{at}&options=-c%20statement_timeout%3D60000"), &server, &[]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+}

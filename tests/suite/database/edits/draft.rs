@@ -1,0 +1,201 @@
+//! A definition under edit, and the dice that decide on it.
+
+use serde_json::{Map, Value, json};
+
+/// A small generator of our own, so that a case is its numbers.
+pub struct Dice(u64);
+
+impl Dice {
+    pub fn new(seed: u64) -> Self {
+        Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ 0x5851_F42D_4C95_7F2D)
+    }
+
+    pub fn below(&mut self, limit: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).unwrap() % limit.max(1)
+    }
+
+    pub fn pick<'a, T>(&mut self, items: &'a [T]) -> Option<&'a T> {
+        if items.is_empty() { None } else { items.get(self.below(items.len())) }
+    }
+}
+
+/// A definition under edit. `next` numbers new names.
+#[derive(Clone)]
+pub struct Draft {
+    pub root: Value,
+    pub next: usize,
+}
+
+impl Draft {
+    pub fn new() -> Self {
+        Draft { root: json!({}), next: 0 }
+    }
+
+    /// Forgets what was said about the last change.
+    pub fn settled(&self) -> Draft {
+        fn forget(value: &mut Value) {
+            match value {
+                Value::Object(fields) => {
+                    for hint in ["renamed_from", "renamed_values", "backfill", "allow"] {
+                        fields.remove(hint);
+                    }
+                    // Of a column; indexes have a method of this name.
+                    if fields.contains_key("type") {
+                        fields.remove("using");
+                    }
+                    fields.values_mut().for_each(forget);
+                }
+                Value::Array(items) => items.iter_mut().for_each(forget),
+                _ => {}
+            }
+        }
+        let mut draft = self.clone();
+        forget(&mut draft.root);
+        draft
+    }
+
+    pub fn name(&mut self, prefix: &str) -> String {
+        self.next += 1;
+        format!("{prefix}{}", self.next)
+    }
+
+    /// Sequences go on belonging to a column that got another name, and to none that is gone.
+    pub fn follow(&mut self) {
+        let named = |at: &Value, name: &str| -> Option<String> {
+            let fields = at.as_object()?;
+            let renamed = fields.iter().find(|(_, it)| it["renamed_from"] == name).map(|(now, _)| now.clone());
+            fields.contains_key(name).then(|| name.to_owned()).or(renamed)
+        };
+        let tables = self.root["tables"].clone();
+        for (name, sequence) in self.root.get_mut("sequences").and_then(Value::as_object_mut).into_iter().flatten() {
+            let Some(owner) = sequence.get("owned_by").filter(|owner| owner.is_object()) else { continue };
+            let space = name.split_once('.').map(|(schema, _)| schema);
+            let find = || {
+                let old = owner["table"].as_str()?;
+                // A table is renamed within its schema, and the hint says the bare name.
+                let bare = old.rsplit('.').next()?;
+                let table = named(&tables, old).or_else(|| named(&tables, bare))?;
+                let column = named(&tables[&table]["columns"], owner["column"].as_str()?)?;
+                let kept = tables[&table]["columns"][&column].get("generated").is_none();
+                let fits = table.split_once('.').map(|(schema, _)| schema) == space;
+                (kept && fits).then(|| json!({ "table": table, "column": column }))
+            };
+            sequence["owned_by"] = find().unwrap_or(Value::Null);
+        }
+    }
+
+    pub fn map(&mut self, path: &[&str]) -> &mut Map<String, Value> {
+        let mut at = &mut self.root;
+        for step in path {
+            at = at.as_object_mut().unwrap().entry(*step).or_insert_with(|| json!({}));
+        }
+        at.as_object_mut().unwrap()
+    }
+
+    pub fn keys(&self, path: &[&str], keep: impl Fn(&str, &Value) -> bool) -> Vec<String> {
+        let mut at = &self.root;
+        for step in path {
+            let Some(next) = at.get(*step) else { return Vec::new() };
+            at = next;
+        }
+        let fields = at.as_object().into_iter().flatten();
+        fields.filter(|(key, value)| keep(key, value)).map(|(key, _)| key.clone()).collect()
+    }
+
+    pub fn allow(&mut self, object: &str, hazards: &[&str]) {
+        for hazard in hazards {
+            self.map(&["allow", object]).insert((*hazard).into(), json!("the test means it"));
+        }
+    }
+
+    pub fn mentions(&self, path: &[&str], word: &str) -> bool {
+        let mut at = &self.root;
+        for step in path {
+            let Some(next) = at.get(*step) else { return false };
+            at = next;
+        }
+        contains(at, word)
+    }
+
+    pub fn table(&self, dice: &mut Dice, keep: impl Fn(&Value) -> bool) -> Option<String> {
+        dice.pick(&self.keys(&["tables"], |_, table| keep(table))).cloned()
+    }
+
+    /// A table and a column of it that nothing else names.
+    pub fn column(&self, dice: &mut Dice, keep: impl Fn(&Value) -> bool) -> Option<(String, String)> {
+        let mut found = Vec::new();
+        for table in self.keys(&["tables"], |_, _| true) {
+            for column in self.keys(&["tables", &table, "columns"], |_, column| keep(column)) {
+                if column != "id" && !self.used(&table, &column) {
+                    found.push((table.clone(), column));
+                }
+            }
+        }
+        dice.pick(&found).cloned()
+    }
+
+    pub fn used(&self, table: &str, column: &str) -> bool {
+        let mut rest = self.root["tables"][table].clone();
+        let fields = rest.as_object_mut().unwrap();
+        let columns = fields.remove("columns").unwrap_or_default();
+        let generated = columns
+            .as_object()
+            .unwrap()
+            .values()
+            .any(|other| other.get("generated").is_some_and(|text| contains(text, column)));
+        generated || contains(&rest, column) || self.mentions(&["views"], column)
+    }
+
+    pub fn drop_views(&mut self, word: &str) {
+        let gone = self.keys(&["views"], |_, view| contains(view, word));
+        for view in gone {
+            self.map(&["views"]).remove(&view);
+            self.drop_views(&view);
+        }
+    }
+
+    pub fn replace(&mut self, from: &str, to: &str) {
+        replace(&mut self.root, from, to);
+    }
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+}
+
+pub fn contains(value: &Value, word: &str) -> bool {
+    match value {
+        Value::String(text) => words(text).any(|found| found == word),
+        Value::Array(items) => items.iter().any(|item| contains(item, word)),
+        Value::Object(fields) => fields.iter().any(|(key, value)| key == word || contains(value, word)),
+        _ => false,
+    }
+}
+
+/// Replaces a word everywhere but in keys and hints.
+fn replace(value: &mut Value, from: &str, to: &str) {
+    match value {
+        Value::String(text) if words(text).any(|word| word == from) => {
+            let mut out = String::new();
+            let mut word = String::new();
+            for c in text.chars().chain([' ']) {
+                if c.is_ascii_alphanumeric() || c == '_' {
+                    word.push(c);
+                } else {
+                    out.push_str(if word == from { to } else { &word });
+                    word.clear();
+                    out.push(c);
+                }
+            }
+            out.pop();
+            *text = out;
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| replace(item, from, to)),
+        Value::Object(fields) => fields
+            .iter_mut()
+            .filter(|(key, _)| !["renamed_from", "renamed_values", "comment", "allow"].contains(&key.as_str()))
+            .for_each(|(_, value)| replace(value, from, to)),
+        _ => {}
+    }
+}

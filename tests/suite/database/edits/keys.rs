@@ -1,0 +1,149 @@
+//! Constraints and indexes.
+
+use serde_json::{Value, json};
+
+use super::{Edit, add_index, contains, plain, take, whole};
+
+edits! {
+    "add unique" |d, dice| {
+        let (table, column) = d.column(dice, |column| ["integer", "text", "uuid", "varchar(20)"].iter().any(|kind| column["type"] == *kind) && plain(column))?;
+        whole(&d.root["tables"][&table]).then_some(())?;
+        let name = d.name("u");
+        let mut unique = json!({ "columns": [column] });
+        if dice.below(3) == 0 { unique["deferrable"] = json!("deferred"); }
+        if dice.below(3) == 0 { unique["include"] = json!(["id"]); }
+        d.map(&["tables", &table, "uniques"]).insert(name, unique);
+        Some(())
+    };
+    "change unique" |d, dice| {
+        let (table, key, _) = take(d, dice, "uniques")?;
+        d.map(&["tables", &table, "uniques", &key]).insert("nulls_not_distinct".into(), json!(true));
+        Some(())
+    };
+    "drop unique" |d, dice| {
+        let (table, key, unique) = take(d, dice, "uniques")?;
+        let meant = |key: &Value| key["references"]["columns"] == unique["columns"];
+        let tables = d.root["tables"].as_object()?.values();
+        if tables.filter_map(|table| table["foreign_keys"].as_object()).flatten().any(|(_, key)| meant(key)) { return None; }
+        d.map(&["tables", &table, "uniques"]).remove(&key);
+        d.allow(&format!("{table}.{key}"), &["drops_constraint"]);
+        Some(())
+    };
+    "rename unique" |d, dice| {
+        let (table, key, value) = take(d, dice, "uniques")?;
+        let name = d.name("u");
+        d.map(&["tables", &table, "uniques"]).remove(&key);
+        d.map(&["tables", &table, "uniques"]).insert(name, value);
+        d.allow(&format!("{table}.{key}"), &["drops_constraint"]);
+        Some(())
+    };
+    "add check" |d, dice| {
+        let (table, column) = d.column(dice, |column| ["integer", "bigint", "smallint", "numeric(8,2)"].iter().any(|kind| column["type"] == *kind))?;
+        let name = d.name("k");
+        d.map(&["tables", &table, "checks"]).insert(name, json!(format!("{column} > -1000 OR {column} IS NULL")));
+        Some(())
+    };
+    "add text check" |d, dice| {
+        let (table, column) = d.column(dice, |column| ["text", "varchar(20)"].iter().any(|kind| column["type"] == *kind))?;
+        let name = d.name("k");
+        d.map(&["tables", &table, "checks"]).insert(name, json!(format!("{column} <> 'it''s; bad'")));
+        Some(())
+    };
+    "change check" |d, dice| {
+        let (table, key, value) = take(d, dice, "checks")?;
+        let text = format!("({}) OR id > -5", value.as_str()?);
+        d.map(&["tables", &table, "checks"]).insert(key, json!(text));
+        Some(())
+    };
+    "drop check" |d, dice| {
+        let (table, key, _) = take(d, dice, "checks")?;
+        d.map(&["tables", &table, "checks"]).remove(&key);
+        d.allow(&format!("{table}.{key}"), &["drops_constraint"]);
+        Some(())
+    };
+    "add foreign key" |d, dice| {
+        let target = d.table(dice, |table| table["primary_key"] == json!(["id"]) && table.get("unlogged").is_none())?;
+        let table = d.table(dice, |table| table.get("unlogged").is_none())?;
+        let (column, name) = (d.name("r"), d.name("fk"));
+        d.map(&["tables", &table, "columns"]).insert(column.clone(), json!({ "type": "bigint", "nullable": true }));
+        d.map(&["tables", &table, "foreign_keys"]).insert(name, json!({ "columns": [column], "references": { "table": target, "columns": ["id"] } }));
+        Some(())
+    };
+    "add foreign key to unique" |d, dice| {
+        let (target, _, unique) = take(d, dice, "uniques")?;
+        if unique.get("deferrable").is_some() || d.root["tables"][&target].get("unlogged").is_some() { return None; }
+        let table = d.table(dice, |table| table.get("unlogged").is_none())?;
+        let kind = d.root["tables"][&target]["columns"][unique["columns"][0].as_str()?]["type"].clone();
+        let (column, name) = (d.name("r"), d.name("fk"));
+        d.map(&["tables", &table, "columns"]).insert(column.clone(), json!({ "type": kind, "nullable": true }));
+        d.map(&["tables", &table, "foreign_keys"]).insert(name, json!({ "columns": [column], "references": { "table": target, "columns": unique["columns"] } }));
+        Some(())
+    };
+    "change foreign key" |d, dice| {
+        let (table, key, _) = take(d, dice, "foreign_keys")?;
+        let action = ["cascade", "set_null", "restrict"][dice.below(3)];
+        d.map(&["tables", &table, "foreign_keys", &key]).insert("on_delete".into(), json!(action));
+        Some(())
+    };
+    "drop foreign key" |d, dice| {
+        let (table, key, _) = take(d, dice, "foreign_keys")?;
+        d.map(&["tables", &table, "foreign_keys"]).remove(&key);
+        d.allow(&format!("{table}.{key}"), &["drops_constraint"]);
+        Some(())
+    };
+    "add exclusion" |d, dice| {
+        let table = d.table(dice, |table| whole(table) && !table.get("excludes").is_some_and(|all| contains(all, "int8range")))?;
+        let name = d.name("e");
+        d.map(&["tables", &table, "excludes"]).insert(name, json!({ "using": "gist", "elements": [{ "expression": "int8range(id, id + 1)", "with": "&&" }] }));
+        Some(())
+    };
+    "drop exclusion" |d, dice| {
+        let (table, key, _) = take(d, dice, "excludes")?;
+        d.map(&["tables", &table, "excludes"]).remove(&key);
+        d.allow(&format!("{table}.{key}"), &["drops_constraint"]);
+        Some(())
+    };
+    "change primary key" |d, dice| {
+        let table = d.table(dice, |table| whole(table) && table["primary_key"] == json!(["id"]))?;
+        let word = table.rsplit('.').next()?.to_owned();
+        if !d.keys(&["tables"], |_, other| other.get("foreign_keys").is_some_and(|keys| contains(keys, &word))).is_empty() { return None; }
+        let columns = d.keys(&["tables", &table, "columns"], |name, column| name != "id" && column.get("nullable").is_none() && column["type"] == "integer");
+        let other = dice.pick(&columns)?.clone();
+        d.map(&["tables", &table]).insert("primary_key".into(), json!(["id", other]));
+        Some(())
+    };
+    "add index" |d, dice| add_index(d, dice, |_| true, |column| json!({ "columns": [{ "column": "id", "descending": true }, { "column": column }] })
+);
+    "add partial index" |d, dice| add_index(d, dice, |c| c["type"] == "integer", |column| json!({ "columns": [{ "column": column, "nulls": "first" }], "where": format!("{column} > 3") }));
+    "add expression index" |d, dice| add_index(d, dice, |c| c["type"] == "text" || c["type"] == "varchar(20)", |column| json!({ "columns": [{ "expression": format!("lower({column})") }] }));
+    "add index with operator class" |d, dice| add_index(d, dice, |c| c["type"] == "text", |column| json!({ "columns": [{ "column": column, "opclass": "text_pattern_ops" }] }));
+    "add gin index" |d, dice| add_index(d, dice, |c| c["type"] == "jsonb" || c["type"] == "text[]", |column| json!({ "columns": [{ "column": column }], "using": "gin" }));
+    "add covering index" |d, dice| add_index(d, dice, |_| true, |column| json!({ "columns": [{ "column": "id" }], "unique": true, "include": [column] }));
+    "add brin index" |d, dice| add_index(d, dice, |c| c["type"] == "date", |column| json!({ "columns": [{ "column": column }], "using": "brin", "comment": "by day" }));
+    "change index" |d, dice| {
+        let (table, key, index) = take(d, dice, "indexes")?;
+        (index.get("using").is_none() && index.get("unique").is_none()).then_some(())?;
+        d.map(&["tables", &table, "indexes", &key]).insert("where".into(), json!("id > 0"));
+        Some(())
+    };
+    "comment index" |d, dice| {
+        let (table, key, _) = take(d, dice, "indexes")?;
+        let text = d.name("note ");
+        d.map(&["tables", &table, "indexes", &key]).insert("comment".into(), json!(text));
+        Some(())
+    };
+    "drop index" |d, dice| {
+        let (table, key, _) = take(d, dice, "indexes")?;
+        d.map(&["tables", &table, "indexes"]).remove(&key);
+        d.allow(&format!("{table}.{key}"), &["drops_constraint"]);
+        Some(())
+    };
+    "rename index" |d, dice| {
+        let (table, key, value) = take(d, dice, "indexes")?;
+        let name = d.name("x");
+        d.map(&["tables", &table, "indexes"]).remove(&key);
+        d.map(&["tables", &table, "indexes"]).insert(name, value);
+        d.allow(&format!("{table}.{key}"), &["drops_constraint"]);
+        Some(())
+    };
+}

@@ -1,0 +1,111 @@
+//! Views, functions and triggers.
+
+use serde_json::json;
+
+use super::{Edit, add_column, object, sql_function, take};
+
+edits! {
+    "add view" |d, dice| {
+        let (table, column) = d.column(dice, |_| true)?;
+        let name = d.name("v");
+        d.map(&["views"]).insert(name, json!({ "query": format!("SELECT id, {column} FROM {table}") }));
+        Some(())
+    };
+    "add grouping view" |d, dice| {
+        let (table, name) = (d.table(dice, |_| true)?, d.name("v"));
+        d.map(&["views"]).insert(name, json!({ "query": format!("SELECT id, id * 2 AS twice, count(*) AS many FROM {table} GROUP BY id"), "security_invoker": false, "comment": "all of it" }));
+        Some(())
+    };
+    "add view on view" |d, dice| {
+        let below = dice.pick(&d.keys(&["views"], |_, _| true))?.clone();
+        let name = d.name("v");
+        d.map(&["views"]).insert(name, json!({ "query": format!("SELECT id FROM {below}"), "grants": { "reader": ["select"] } }));
+        Some(())
+    };
+    "add materialised view" |d, dice| {
+        let (table, name, index) = (d.table(dice, |_| true)?, d.name("v"), d.name("x"));
+        d.map(&["views"]).insert(name, json!({ "query": format!("SELECT id FROM {table}"), "materialized": true, "indexes": { index: { "columns": [{ "column": "id" }] } } }));
+        Some(())
+    };
+    "change view" |d, dice| {
+        let name = dice.pick(&d.keys(&["views"], |_, _| true))?.clone();
+        let text = format!("{} WHERE id > 0", d.root["views"][&name]["query"].as_str()?);
+        if text.matches("WHERE").count() > 1 || text.contains("GROUP") { return None; }
+        d.map(&["views", &name]).insert("query".into(), json!(text));
+        Some(())
+    };
+    "comment view" |d, dice| {
+        let name = dice.pick(&d.keys(&["views"], |_, _| true))?.clone();
+        let text = d.name("note ");
+        d.map(&["views", &name]).insert("comment".into(), json!(text));
+        Some(())
+    };
+    "drop view" |d, dice| {
+        let name = dice.pick(&d.keys(&["views"], |_, _| true))?.clone();
+        d.map(&["views"]).remove(&name);
+        d.drop_views(&name);
+        Some(())
+    };
+    "add function" |d, _| { sql_function(d); Some(()) };
+    "function reads table" |d, dice| {
+        let (table, name) = (d.table(dice, |_| true)?, d.name("f"));
+        d.map(&["functions"]).insert(name, json!({ "returns": "bigint", "language": "plpgsql", "volatility": "stable",
+            "body": format!("BEGIN RETURN (SELECT count(*) FROM {table}); END"), "security_definer": true,
+            "settings": { "search_path": "public, pg_temp" }, "grants": { "reader": ["execute"] }, "comment": "counts" }));
+        Some(())
+    };
+    "add procedure" |d, _| {
+        let name = d.name("f");
+        d.map(&["functions"]).insert(name, json!({ "procedure": true, "language": "plpgsql", "body": "BEGIN NULL; END" }));
+        Some(())
+    };
+    "change function" |d, dice| {
+        let name = dice.pick(&d.keys(&["functions"], |_, f| f["language"] == "sql"))?.clone();
+        d.map(&["functions", &name]).insert("body".into(), json!("SELECT a + 2"));
+        Some(())
+    };
+    "change signature" |d, dice| {
+        let name = dice.pick(&d.keys(&["functions"], |_, f| f["language"] == "sql"))?.clone();
+        if d.mentions(&["tables"], &name) { return None; }
+        d.map(&["functions", &name]).get_mut("arguments")?.as_array_mut()?.push(json!({ "name": "b", "type": "text", "default": "''" }));
+        if d.root["functions"][&name]["arguments"].as_array()?.len() > 2 { d.map(&["functions", &name]).get_mut("arguments")?.as_array_mut()?.pop(); return None; }
+        Some(())
+    };
+    "default by function" |d, dice| {
+        let name = sql_function(d);
+        let at = add_column(d, dice, json!({ "type": "integer", "default": format!("{name}(1)") }))?;
+        d.allow(&object(&at), &["rewrite"]);
+        Some(())
+    };
+    "check by function" |d, dice| {
+        let (name, table, key) = (sql_function(d), d.table(dice, |_| true)?, d.name("k"));
+        d.map(&["tables", &table, "checks"]).insert(key, json!(format!("{name}(1) > 0")));
+        Some(())
+    };
+    "grant function" |d, dice| {
+        let name = dice.pick(&d.keys(&["functions"], |_, _| true))?.clone();
+        d.map(&["functions", &name, "grants"]).insert("writer".into(), json!(["execute"]));
+        Some(())
+    };
+    "drop function" |d, dice| {
+        let name = dice.pick(&d.keys(&["functions"], |_, _| true))?.clone();
+        if d.mentions(&["tables"], &name) { return None; }
+        d.map(&["functions"]).remove(&name);
+        Some(())
+    };
+    "add trigger" |d, dice| {
+        let (table, function, trigger) = (d.table(dice, |_| true)?, d.name("f"), d.name("g"));
+        d.map(&["functions"]).insert(function.clone(), json!({ "returns": "trigger", "language": "plpgsql", "body": "BEGIN RETURN NEW; END" }));
+        d.map(&["tables", &table, "triggers"]).insert(trigger, json!({ "events": ["insert", "update"], "function": function, "when": "NEW.id > 0" }));
+        Some(())
+    };
+    "change trigger" |d, dice| {
+        let (table, key, _) = take(d, dice, "triggers")?;
+        d.map(&["tables", &table, "triggers", &key]).insert("timing".into(), json!("after"));
+        Some(())
+    };
+    "drop trigger" |d, dice| {
+        let (table, key, _) = take(d, dice, "triggers")?;
+        d.map(&["tables", &table, "triggers"]).remove(&key).map(drop)
+    };
+}

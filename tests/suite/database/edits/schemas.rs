@@ -1,0 +1,72 @@
+//! Schemas, extensions and partitions.
+
+use serde_json::{Value, json};
+
+use super::{Edit, add_column, add_table, contains, kind, whole};
+
+edits! {
+    "add schema" |d, dice| {
+        let name = d.name("n");
+        d.map(&["schemas"]).insert(name.clone(), json!({ "comment": "apart" }));
+        add_table(d, dice, &format!("{name}.")).map(drop)
+    };
+    "grant schema" |d, dice| {
+        let name = dice.pick(&d.keys(&["schemas"], |_, _| true))?.clone();
+        d.map(&["schemas", &name, "grants"]).insert("reader".into(), json!(["usage"]));
+        d.map(&["schemas", &name, "default_privileges"]).insert("reader".into(), json!(["select"]));
+        Some(())
+    };
+    "drop schema" |d, dice| {
+        let name = dice.pick(&d.keys(&["schemas"], |_, _| true))?.clone();
+        if contains(&d.root["tables"], &name) || !d.keys(&["tables"], |table, _| table.starts_with(&format!("{name}."))).is_empty() { return None; }
+        if d.mentions(&["views"], &name) || d.mentions(&["functions"], &name) { return None; }
+        d.map(&["schemas"]).remove(&name).map(drop)
+    };
+    "add extension" |d, dice| {
+        let extension = ["citext", "pg_trgm", "hstore"][dice.below(3)];
+        let mut all: Vec<Value> = d.root.get("extensions").and_then(Value::as_array).cloned().unwrap_or_default();
+        if all.iter().any(|known| known == extension) { return None; }
+        all.push(json!(extension));
+        d.root["extensions"] = json!(all);
+        Some(())
+    };
+    "use extension" |d, dice| {
+        if !d.root.get("extensions").is_some_and(|all| contains(all, "citext")) { return None; }
+        add_column(d, dice, json!({ "type": "citext", "nullable": true })).map(drop)
+    };
+    "drop extension" |d, _| {
+        let all = d.root.get_mut("extensions")?.as_array_mut()?;
+        let gone = all.pop()?;
+        let gone = gone.as_str()?.to_owned();
+        let used = d.root["tables"].as_object().into_iter().flatten().any(|(_, t)| t["columns"].as_object().unwrap().values().any(|c| c["type"] == gone.as_str()));
+        if used { d.root["extensions"].as_array_mut()?.push(json!(gone)); return None; }
+        d.allow(&gone, &["deletes_data"]);
+        Some(())
+    };
+    "add partitioned table" |d, dice| {
+        let (name, part) = (d.name("t"), d.name("q"));
+        let (kind, _) = kind(dice);
+        let column = d.name("c");
+        d.map(&["tables"]).insert(name, json!({
+            "columns": { "id": { "type": "bigint" }, column: { "type": kind, "nullable": true } }, "primary_key": ["id"],
+            "partition_by": { "strategy": "range", "columns": ["id"] },
+            "partitions": { part: { "range": { "from": ["MINVALUE"], "to": ["1000"] } } } }));
+        Some(())
+    };
+    "add partition" |d, dice| {
+        let table = d.table(dice, |table| !whole(table))?;
+        let count = d.keys(&["tables", &table, "partitions"], |_, _| true).len();
+        let part = d.name("q");
+        let (from, to) = ((count * 1000 + d.next * 10_000).to_string(), (count * 1000 + d.next * 10_000 + 5).to_string());
+        d.map(&["tables", &table, "partitions"]).insert(part, json!({ "range": { "from": [from], "to": [to] } }));
+        Some(())
+    };
+    "drop partition" |d, dice| {
+        let table = d.table(dice, |table| !whole(table))?;
+        let parts = d.keys(&["tables", &table, "partitions"], |_, bound| bound["range"]["from"][0] != "MINVALUE");
+        let part = dice.pick(&parts)?.clone();
+        d.map(&["tables", &table, "partitions"]).remove(&part);
+        d.allow(&format!("{table}.{part}"), &["deletes_data"]);
+        Some(())
+    };
+}

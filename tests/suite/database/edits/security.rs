@@ -1,0 +1,61 @@
+//! Row security and grants.
+
+use serde_json::json;
+
+use super::{Edit, take};
+
+edits! {
+    "protect rows" |d, dice| {
+        let (table, policy) = (d.table(dice, |table| table.get("row_security").is_none())?, d.name("p"));
+        let level = ["on", "forced"][dice.below(2)];
+        let table = d.map(&["tables", &table]);
+        table.insert("row_security".into(), json!(level));
+        table.insert("policies".into(), json!({ policy: { "using": "id > 0", "roles": ["reader"] } }));
+        Some(())
+    };
+    "add policy" |d, dice| {
+        let (table, policy) = (d.table(dice, |table| table.get("row_security").is_some())?, d.name("p"));
+        d.map(&["tables", &table, "policies"]).insert(policy.clone(), json!({ "for": "insert", "restrictive": true, "check": "id < 100" }));
+        Some(())
+    };
+    "change policy" |d, dice| {
+        let (table, key, _) = take(d, dice, "policies")?;
+        let text = format!("id > {}", dice.below(9));
+        let policy = d.map(&["tables", &table, "policies", &key]);
+        let field = if policy.contains_key("using") { "using" } else { "check" };
+        policy.insert(field.into(), json!(text));
+        d.allow(&format!("{table}.{key}"), &["rls_weakened"]);
+        Some(())
+    };
+    "drop policy" |d, dice| {
+        let (table, key, _) = take(d, dice, "policies")?;
+        d.map(&["tables", &table, "policies"]).remove(&key);
+        d.allow(&format!("{table}.{key}"), &["rls_weakened"]);
+        Some(())
+    };
+    "unprotect rows" |d, dice| {
+        let table = d.table(dice, |table| table.get("row_security").is_some())?;
+        d.map(&["tables", &table]).remove("row_security");
+        for policy in d.keys(&["tables", &table, "policies"], |_, _| true) {
+            d.allow(&format!("{table}.{policy}"), &["rls_weakened"]);
+        }
+        d.map(&["tables", &table]).remove("policies");
+        d.allow(&table, &["rls_weakened"]);
+        Some(())
+    };
+    "grant table" |d, dice| {
+        let table = d.table(dice, |_| true)?;
+        let role = ["reader", "writer", "public"][dice.below(3)];
+        d.map(&["tables", &table, "grants"]).insert(role.into(), json!(["insert", "select"]));
+        Some(())
+    };
+    "revoke table" |d, dice| {
+        let (table, role, _) = take(d, dice, "grants")?;
+        d.map(&["tables", &table, "grants"]).remove(&role).map(drop)
+    };
+    "grant sequence" |d, dice| {
+        let name = dice.pick(&d.keys(&["sequences"], |_, _| true))?.clone();
+        d.map(&["sequences", &name, "grants"]).insert("writer".into(), json!(["usage"]));
+        Some(())
+    };
+}

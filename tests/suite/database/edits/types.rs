@@ -1,0 +1,170 @@
+//! Types and sequences.
+
+use serde_json::{Value, json};
+
+use super::{Edit, add_column, contains, object, user_type};
+
+edits! {
+    "add enumeration" |d, dice| {
+        let name = d.name("e");
+        d.map(&["types"]).insert(name.clone(), json!({ "enum": { "values": ["new", "paid", "sent"] } }));
+        add_column(d, dice, json!({ "type": name, "default": "'paid'" })).map(drop)
+    };
+    "add label" |d, dice| {
+        let name = user_type(d, dice, "enum")?;
+        let label = d.name("label ");
+        let values = d.map(&["types", &name, "enum"]).get_mut("values")?.as_array_mut()?;
+        let at = dice.below(values.len() + 1);
+        values.insert(at, json!(label));
+        Some(())
+    };
+    "rename label" |d, dice| {
+        let name = user_type(d, dice, "enum")?;
+        let fresh = d.name("label ");
+        let kind = d.map(&["types", &name, "enum"]);
+        if kind.contains_key("renamed_values") { return None; }
+        let values = kind.get_mut("values")?.as_array_mut()?;
+        let old = std::mem::replace(values.first_mut()?, json!(fresh));
+        if old.as_str()?.starts_with("label") || old == "paid" { return None; }
+        kind.insert("renamed_values".into(), json!({ fresh: old }));
+        Some(())
+    };
+    "drop label" |d, dice| {
+        let name = user_type(d, dice, "enum")?;
+        if d.mentions(&["functions"], &name) { return None; }
+        let values = d.map(&["types", &name, "enum"]).get_mut("values")?.as_array_mut()?;
+        if values.len() < 3 || values.last()? == "paid" { return None; }
+        values.pop();
+        d.allow(&name, &["converts_data", "rewrite"]);
+        Some(())
+    };
+    "array of enumeration" |d, dice| {
+        let name = user_type(d, dice, "enum")?;
+        add_column(d, dice, json!({ "type": format!("{name}[]"), "nullable": true })).map(drop)
+    };
+    "rename type" |d, dice| {
+        let kind = ["enum", "domain", "composite"][dice.below(3)];
+        let name = user_type(d, dice, kind)?;
+        let fresh = d.name("y");
+        let mut found = d.map(&["types"]).remove(&name)?;
+        if found[kind].get("renamed_from").is_some() { d.map(&["types"]).insert(name, found); return None; }
+        found[kind]["renamed_from"] = json!(name);
+        d.map(&["types"]).insert(fresh.clone(), found);
+        d.replace(&name, &fresh);
+        Some(())
+    };
+    "comment type" |d, dice| {
+        let kind = ["enum", "domain", "composite"][dice.below(3)];
+        let name = user_type(d, dice, kind)?;
+        let text = d.name("note ");
+        d.map(&["types", &name, kind]).insert("comment".into(), json!(text));
+        Some(())
+    };
+    "add domain" |d, dice| {
+        let name = d.name("d");
+        d.map(&["types"]).insert(name.clone(), json!({ "domain": { "type": "integer", "checks": { "small": "VALUE < 1000000" } } }));
+        let at = add_column(d, dice, json!({ "type": name, "nullable": true }))?;
+        d.allow(&object(&at), &["rewrite"]);
+        Some(())
+    };
+    "add domain check" |d, dice| {
+        let (name, check) = (user_type(d, dice, "domain")?, d.name("k"));
+        d.map(&["types", &name, "domain", "checks"]).insert(check, json!("VALUE > -1000000"));
+        Some(())
+    };
+    "drop domain check" |d, dice| {
+        let name = user_type(d, dice, "domain")?;
+        d.map(&["types", &name, "domain"]).remove("checks")?;
+        d.allow(&name, &["drops_constraint"]);
+        Some(())
+    };
+    "change domain default" |d, dice| {
+        let name = user_type(d, dice, "domain")?;
+        let was = d.map(&["types", &name, "domain"]).remove("default");
+        if was.is_none() { d.map(&["types", &name, "domain"]).insert("default".into(), json!("42")); }
+        Some(())
+    };
+    "add composite type" |d, dice| {
+        let name = d.name("p");
+        d.map(&["types"]).insert(name.clone(), json!({ "composite": { "attributes": [{ "name": "street", "type": "text" }, { "name": "number", "type": "integer" }] } }));
+        add_column(d, dice, json!({ "type": name, "nullable": true })).map(drop)
+    };
+    "add attribute" |d, dice| {
+        let (name, part) = (user_type(d, dice, "composite")?, d.name("a"));
+        d.map(&["types", &name, "composite"]).get_mut("attributes")?.as_array_mut()?.push(json!({ "name": part, "type": "date" }));
+        Some(())
+    };
+    "drop unused type" |d, dice| {
+        let names = d.keys(&["types"], |_, _| true);
+        let name = dice.pick(&names)?.clone();
+        let mut rest = d.root.clone();
+        rest["types"].as_object_mut()?.remove(&name);
+        if contains(&rest["tables"], &name) || rest["tables"].as_object().into_iter().flatten().any(|(_, t)| t["columns"].as_object().unwrap().values().any(|c| c["type"].as_str().unwrap().starts_with(&name))) { return None; }
+        d.root = rest;
+        Some(())
+    };
+    "name primary key" |d, dice| {
+        let table = dice.pick(&d.keys(&["tables"], |_, t| t.get("primary_key").is_some()))?.clone();
+        let name = if dice.below(4) == 0 { Value::Null } else { json!(d.name("pk")) };
+        d.map(&["tables", &table]).insert("primary_key_name".into(), name);
+        Some(())
+    };
+    "parallel function" |d, dice| {
+        let name = dice.pick(&d.keys(&["functions"], |_, f| f["procedure"] != true))?.clone();
+        let parallel = dice.pick(&["unsafe", "restricted", "safe"])?;
+        d.map(&["functions", &name]).insert("parallel".into(), json!(parallel));
+        Some(())
+    };
+    "add sequence" |d, _| {
+        let name = d.name("s");
+        d.map(&["sequences"]).insert(name, json!({ "start": 5, "min": 1, "max": 5000 }));
+        Some(())
+    };
+    "sequence as default" |d, dice| {
+        let name = dice.pick(&d.keys(&["sequences"], |_, _| true))?.clone();
+        let at = add_column(d, dice, json!({ "type": "bigint", "default": format!("nextval('{name}')") }))?;
+        d.allow(&object(&at), &["rewrite"]);
+        Some(())
+    };
+    "default spelled like an object" |d, dice| {
+        let kind = ["views", "functions", "sequences", "types"][dice.below(4)];
+        let name = dice.pick(&d.keys(&[kind], |_, _| true))?.clone();
+        add_column(d, dice, json!({ "type": "text", "default": format!("'{name}'") }))?;
+        Some(())
+    };
+    "change sequence" |d, dice| {
+        let name = dice.pick(&d.keys(&["sequences"], |_, _| true))?.clone();
+        let sequence = d.map(&["sequences", &name]);
+        sequence.insert("increment".into(), json!(2 + dice.below(4)));
+        sequence.insert("cycle".into(), json!(true));
+        Some(())
+    };
+    "own sequence" |d, dice| {
+        let name = dice.pick(&d.keys(&["sequences"], |_, _| true))?.clone();
+        let table = dice.pick(&d.keys(&["tables"], |_, _| true))?.clone();
+        let space = |name: &str| name.split_once('.').map(|(schema, _)| schema.to_owned());
+        if space(&name) != space(&table) {
+            return None;
+        }
+        let column = dice.pick(&d.keys(&["tables", &table, "columns"], |_, c| c.get("generated").is_none()))?.clone();
+        let owner = if dice.below(4) == 0 { Value::Null } else { json!({ "table": table, "column": column }) };
+        d.map(&["sequences", &name]).insert("owned_by".into(), owner);
+        Some(())
+    };
+    "drop sequence" |d, dice| {
+        let name = dice.pick(&d.keys(&["sequences"], |_, _| true))?.clone();
+        if d.mentions(&["tables"], &name) { return None; }
+        d.map(&["sequences"]).remove(&name);
+        d.allow(&name, &["deletes_data"]);
+        Some(())
+    };
+    "rename sequence" |d, dice| {
+        let name = dice.pick(&d.keys(&["sequences"], |_, s| s.get("renamed_from").is_none()))?.clone();
+        let fresh = d.name("s");
+        let mut sequence = d.map(&["sequences"]).remove(&name)?;
+        sequence["renamed_from"] = json!(name);
+        d.map(&["sequences"]).insert(fresh.clone(), sequence);
+        d.replace(&name, &fresh);
+        Some(())
+    };
+}

@@ -1,0 +1,105 @@
+//! Servers by their URLs: compared with what is written, and their passwords seen by nobody.
+
+use std::fs;
+
+use super::import::{planned, url};
+use super::server::{Server, Version};
+use crate::support::{nself, nself_in, run};
+
+#[test]
+fn a_password_is_seen_by_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let seen = folder.path().join("seen");
+    let script = format!(
+        "#!/bin/sh\nprintf '%s\\n' \"$0 $*\" >>{0}\nprintf '%s\\n' \"$PGPASSWORD\" >>{0}.env\necho \"no: $PGPASSWORD\" >&2\nexit 1\n",
+        seen.display()
+    );
+    for program in ["psql", "pg_dump"] {
+        let path = folder.path().join(program);
+        fs::write(&path, &script).unwrap();
+        fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    }
+    fs::write(
+        folder.path().join("stack.ncl"),
+        "let nself = import \"nself/main.ncl\" in\n{ project = \"shop\", domain = \"shop.example.com\", databases.shop.tables.a = { columns.id.type = \"bigint\" } } | nself.Stack\n",
+    )
+    .unwrap();
+    assert_eq!(nself_in(folder.path(), ["db", "new"]).code, 0);
+    let url = "postgresql://me:s3%2Fcret@127.0.0.1:1/shop";
+    for arguments in [
+        &["db", "import", "--url", url][..],
+        &["db", "status", "--url", url],
+        &["db", "diff", "--from", url, "--to", "stack.ncl"],
+        &["db", "baseline", "--url", url, "--scratch", url],
+        &["db", "import", "--url", "postgresql://me:s3/cret@127.0.0.1/shop"],
+    ] {
+        let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
+        let ran = run(nself(folder.path()).args(arguments).env("PATH", path));
+        assert_eq!(ran.code, 2, "{arguments:?}: {}", ran.stderr);
+        assert!(!ran.stderr.contains("cret") && !ran.stdout.contains("cret"), "{arguments:?}: {}", ran.stderr);
+    }
+    let arguments = fs::read_to_string(&seen).unwrap();
+    assert!(
+        arguments.contains("--dbname=postgresql://me@127.0.0.1:1/shop") && !arguments.contains("cret"),
+        "{arguments}"
+    );
+    assert_eq!(fs::read_to_string(folder.path().join("seen.env")).unwrap(), "s3/cret\n".repeat(4));
+}
+
+#[test]
+fn a_server_is_compared_with_what_is_written() {
+    let Some(server) = Server::start(Version::V15) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let definition = "{ types.state.enum.values = [\"new\", \"paid\"],\n\
+         tables.orders = { columns = { id = { type = \"int8\", identity = 'always }, total = { type = \"numeric(8,2)\", default = \"0\" },\n\
+           state = { type = \"state\", default = \"'new'\" } }, primary_key = [\"id\"],\n\
+           checks.total_check = \"total >= 0 AND state IN ('new', 'paid')\" },\n\
+         views.settled = { query = \"SELECT id, total FROM orders WHERE state = 'paid'\", depends_on = [\"state\"], grants.public = ['select] } }";
+    server.database("shop");
+    let mut session = server.session("owner", "shop");
+    session.transaction(&planned(folder.path(), definition)).unwrap();
+    assert_eq!(nself_in(folder.path(), ["db", "new"]).code, 0);
+    let (shop, scratch) =
+        (url(&server, "shop"), format!("postgresql://postgres@/postgres?host={}", server.folder().display()));
+    let diff = |arguments: &[&str]| nself_in(folder.path(), [&["db", "diff"], arguments].concat());
+
+    // Written and printed by a server are two spellings.
+    let alone = diff(&["--from", &shop, "--to", "stack.ncl"]);
+    assert!(
+        alone.code == 2 && alone.stderr.contains("[NS716]") && alone.stderr.contains("--scratch"),
+        "{}",
+        alone.stderr
+    );
+    for pair in
+        [[shop.as_str(), "stack.ncl"], ["stack.ncl", &shop], [&shop, "db/shop"], ["db/shop", &shop], [&shop, &shop]]
+    {
+        let ran = diff(&["--from", pair[0], "--to", pair[1], "--scratch", &scratch]);
+        assert_eq!((ran.code, ran.stdout.as_str()), (0, ""), "{pair:?}: {}{}", ran.stdout, ran.stderr);
+    }
+
+    // A change on the server, both ways; the way back loses data, which a stack has to allow.
+    session.must("ALTER TABLE orders ADD COLUMN note text; ALTER TABLE orders DROP CONSTRAINT total_check;");
+    let ahead = diff(&["--from", "stack.ncl", "--to", &shop, "--scratch", &scratch]);
+    assert!(ahead.code == 1 && ahead.stdout.contains("ADD COLUMN \"note\" text;"), "{}{}", ahead.stdout, ahead.stderr);
+    assert!(ahead.stdout.contains("DROP CONSTRAINT \"total_check\""), "{}", ahead.stdout);
+    let back = diff(&["--from", &shop, "--to", "stack.ncl", "--scratch", &scratch]);
+    assert!(back.code == 2 && back.stderr.contains("[NS720]: orders.note is gone"), "{}", back.stderr);
+    let json = diff(&["--from", &shop, "--to", "db/shop", "--scratch", &scratch, "--format", "json"]);
+    let answer: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!((json.code, &answer["status"]), (1, &"differs".into()), "{}", json.stderr);
+    assert!(answer.to_string().contains("deletes_data"), "{answer}");
+
+    // Two servers, with what the other lacks.
+    server.database("other");
+    server.session("owner", "other").must("CREATE TABLE b (id int);");
+    let ran = diff(&["--from", &shop, "--to", &url(&server, "other")]);
+    assert!(ran.code == 1 && ran.stdout.contains("DROP TABLE \"public\".\"orders\""), "{}{}", ran.stdout, ran.stderr);
+    // What the model cannot hold is not compared as if it were not there.
+    session.must("CREATE RULE nothing AS ON DELETE TO orders DO INSTEAD NOTHING;");
+    let ran = diff(&["--from", &shop, "--to", "stack.ncl", "--scratch", &scratch]);
+    assert!(ran.code == 2 && ran.stderr.contains("`CREATE RULE"), "{}", ran.stderr);
+    // Nothing is left behind.
+    let left =
+        server.session("postgres", "postgres").must("SELECT count(*) FROM pg_database WHERE datname LIKE 'nself%';");
+    assert_eq!(left.trim(), "0");
+}
