@@ -22,6 +22,11 @@ pub fn visible(text: &str, lines: bool) -> String {
     out
 }
 
+/// `1 file`, `2 files`.
+pub fn count(number: usize, thing: &str) -> String {
+    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
+}
+
 /// Longest word that is compared: the time grows with the square, and more is no slip of the finger.
 const LONGEST: usize = 128;
 
@@ -44,6 +49,11 @@ mod tests {
     fn marks_are_shown_by_number() {
         assert_eq!(visible("a\u{202E}b\u{1b}[31m\n", false), "a\\u{202E}b\\u{001B}[31m\\u{000A}");
         assert_eq!(visible("a\n\tb", true), "a\n\tb");
+    }
+
+    #[test]
+    fn one_thing_has_no_plural() {
+        assert_eq!([0, 1, 2].map(|number| count(number, "file")), ["0 files", "1 file", "2 files"]);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::database::history::{History, Run};
 use crate::database::ledger::{self, Facts};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::stack::SqlIdent;
+use crate::words;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -41,7 +42,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
     let all = history.migrations.len();
     let count = arguments.to.unwrap_or(all);
     if !(1..=all).contains(&count) {
-        let finding = refused(Code::OutOfRange, format!("there are {all} migrations"));
+        let finding = refused(Code::OutOfRange, format!("the history has {}", words::count(all, "migration")));
         return Err(vec![finding.expected(format!("`--to` a number from 1 to {all}"))]);
     }
     history.migrations.truncate(count);
@@ -75,8 +76,9 @@ pub fn run(arguments: &Arguments) -> Outcome {
             "version": 1, "status": "fine", "database": definition.name, "migrations": count, "waiting": all - count,
         })),
         Format::Text => output::result(&format!(
-            "{}: {count} migrations are in the ledger, {} waiting\n",
+            "{}: {} in the ledger, {} waiting\n",
             definition.name,
+            words::count(count, "migration"),
             all - count
         )),
     }

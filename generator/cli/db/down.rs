@@ -9,6 +9,7 @@ use super::super::{FINE, output};
 use super::{Outcome, Selection};
 use crate::database::history::{Line, Migration, Run};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::words;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -39,7 +40,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
     if arguments.to > steps.len() {
         return Err(vec![
             Diagnostic::error(Code::OutOfRange, FieldPath::root())
-                .message(format!("there are {} migrations", steps.len()))
+                .message(format!("the history has {}", words::count(steps.len(), "migration")))
                 .expected(format!("`--to` a number from 0 to {}", steps.len())),
         ]);
     }

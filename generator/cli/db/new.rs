@@ -7,6 +7,7 @@ use super::{Outcome, Selection, files};
 use crate::database::history::{History, Line, Migration, SUM};
 use crate::database::model::MigrationName;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::words;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -96,7 +97,7 @@ pub fn sum(arguments: &SumArguments) -> Outcome {
         }
         files::write(&selection.project(), &name, &history.files())?;
         History::read(&name, &files::read(&selection.project(), &name)?)?;
-        output::remark(&format!("{name}: {} migrations sealed", now.len()));
+        output::remark(&format!("{name}: {} sealed", words::count(now.len(), "migration")));
     }
     Ok(FINE)
 }

@@ -11,6 +11,7 @@ use crate::database::model::MigrationName;
 use crate::database::snapshot;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::stack::SqlIdent;
+use crate::words;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -62,8 +63,8 @@ pub fn run(arguments: &Arguments) -> Outcome {
             output::result(&format!("db/{name}/migrations/{}\n", migration.name));
         }
         output::remark(&format!(
-            "{name}: {} migrations after {first} of {}",
-            history.migrations.len() - first,
+            "{name}: {} after {first} of {}",
+            words::count(history.migrations.len() - first, "migration"),
             arguments.base
         ));
     }

@@ -9,6 +9,7 @@ use super::server::Server;
 use super::{Outcome, Selection};
 use crate::database::snapshot;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::words;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -61,8 +62,9 @@ pub fn run(arguments: &Arguments) -> Outcome {
 
 fn text(one: &Value) -> String {
     let last = one["last"].as_str().unwrap_or("none");
-    let mut line =
-        format!("{}: {} migrations, last {last}", one["database"].as_str().unwrap_or_default(), one["migrations"]);
+    let migrations = one["migrations"].as_u64().and_then(|count| usize::try_from(count).ok()).unwrap_or_default();
+    let name = one["database"].as_str().unwrap_or_default();
+    let mut line = format!("{name}: {}, last {last}", words::count(migrations, "migration"));
     if one["changes_without_migration"] == true {
         line += "; changes without a migration";
     }

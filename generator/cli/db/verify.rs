@@ -13,6 +13,7 @@ use crate::database::history::{Line, SUM, grew};
 use crate::database::snapshot;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::stack::SqlIdent;
+use crate::words;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -61,7 +62,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
     output::findings(&stale);
     match arguments.format {
         Format::Json => output::json(&json!({ "version": 1, "status": "fine", "migrations": count })),
-        Format::Text => output::remark(&format!("{count} migrations, all as written")),
+        Format::Text => output::remark(&format!("{}, all as written", words::count(count, "migration"))),
     }
     Ok(FINE)
 }

@@ -130,7 +130,7 @@ fn a_server_is_taken_over_where_it_stands() {
     project.next(SECOND);
     let at = superuser(&server, "orders");
     let mut theirs = server.session("owner", "orders");
-    refused(&baseline(&project, &at, &server, &["--to", "5"]), "NS107", &["there are 4 migrations"]);
+    refused(&baseline(&project, &at, &server, &["--to", "5"]), "NS107", &["the history has 4 migrations"]);
     let nothing = baseline(&project, &at, &server, &["--to", "1"]);
     refused(&nothing, "NS733", &["the table public.orders (`p f f`) is not on the server"]);
     theirs.must("CREATE TABLE orders (id bigint CONSTRAINT orders_pkey PRIMARY KEY, note text);");
@@ -150,7 +150,7 @@ fn a_server_is_taken_over_where_it_stands() {
     let ran = baseline(&project, &at, &server, &["--to", "1"]);
     assert_eq!(
         (ran.code, ran.stdout.as_str()),
-        (0, "orders: 1 migrations are in the ledger, 3 waiting\n"),
+        (0, "orders: 1 migration in the ledger, 3 waiting\n"),
         "{}",
         ran.stderr
     );
