@@ -173,10 +173,9 @@ def cache():
 
 def migrations():
     """Two schemas of 1,000 tables to the SQL between them, beside pgmold with the same two as SQL."""
-    bench = ["cargo", "bench", "--quiet", "--bench", "migrations", "--"]
-    subprocess.run(bench, cwd=ROOT, check=True)
     folder = tempfile.mkdtemp(prefix="nself-bench-", dir=SCRATCH)
-    subprocess.run([*bench, "--write", folder], cwd=ROOT, check=True)
+    bench = ["cargo", "bench", "--quiet", "--bench", "migrations", "--", "--write", folder]
+    subprocess.run(bench, cwd=ROOT, check=True)
     pgmold = os.path.join(TOOLS, "pgmold", "bin", "pgmold")
     ours, theirs, ratio = pairs(
         lambda: once([NSELF, "db", "diff", "--from", "db/old", "--to", "db/new"], folder, code=1),
