@@ -23,6 +23,7 @@ use crate::path;
 use crate::plan::{Plan, Service};
 use crate::source::library::noise;
 use crate::stack::{Checked, ImageRef, Platform};
+use crate::words;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -284,7 +285,7 @@ fn report(
         Format::Text => {
             output::result(&format!("{reference}@{}\n", whole.digest));
             let names: Vec<&str> = platforms.iter().map(Platform::as_str).collect();
-            let files = if layer.files.len() == 1 { "1 file".into() } else { format!("{} files", layer.files.len()) };
+            let files = words::count(layer.files.len(), "file");
             output::remark(&format!("{}: {files} for {}", out.display(), names.join(", ")));
         }
     }
