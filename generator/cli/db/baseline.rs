@@ -54,9 +54,9 @@ pub fn run(arguments: &Arguments) -> Outcome {
     let server = Server::new(&arguments.url)?.marked();
     let scratch = Server::new(&arguments.scratch)?;
     let owner = standing(&server, &scratch, &definition).map_err(|found| recoded(&definition, found))?;
-    let found = facts(&server)?;
+    let (found, meaning) = (facts(&server)?, server.meaning()?);
     let made = scratch.scratch(|scratch| {
-        scratch.ask(&applied(&history, &definition, &found, owner.as_deref()))?;
+        scratch.ask(&(meaning.statements() + &applied(&history, &definition, &found, owner.as_deref())))?;
         facts(scratch)
     })?;
     let mut differences = found.differences(&made, owner.as_deref());
@@ -153,8 +153,9 @@ fn applied(history: &History, definition: &Definition, found: &Facts, owner: Opt
     if let Some(role) = &role {
         let _ = write!(
             text,
-            "SELECT format('GRANT CREATE, TEMPORARY ON DATABASE %I TO %s', current_database(), $role${role}$role$) \\gexec\n\
-             GRANT USAGE, CREATE ON SCHEMA public TO {role};\n"
+            "SELECT format('GRANT CREATE, TEMPORARY ON DATABASE %I TO %s', current_database(), '{}') \\gexec\n\
+             GRANT USAGE, CREATE ON SCHEMA public TO {role};\n",
+            role.replace('\'', "''")
         );
     }
     for name in definition.schema.extensions.iter().filter(|name| found.has_extension(name.as_str())) {

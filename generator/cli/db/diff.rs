@@ -10,6 +10,7 @@ use super::import::checked;
 use super::server::Server;
 use super::{Definition, Outcome, Selection, files};
 use crate::database::history::{History, Migration};
+use crate::database::ledger::settings::Meaning;
 use crate::database::model::Schema;
 use crate::database::plan::plan_unreviewed;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
@@ -80,14 +81,18 @@ struct Side {
     schema: Schema,
     /// Of a stack: where things stand, and that hazards can be allowed there.
     definition: Option<Definition>,
-    /// Of a server: expressions are as it prints them.
-    printed: bool,
+    /// Of a server: expressions are as it prints them, and texts mean this to it.
+    printed: Option<Meaning>,
 }
 
 /// The plan from one side to the other, both in the same spelling.
 fn pair(mut from: Side, mut to: Side, scratch: Option<&str>) -> Result<Vec<Migration>, Vec<Diagnostic>> {
-    if from.printed != to.printed {
-        let written = if from.printed { &mut to } else { &mut from };
+    let sides = match (&from.printed, &to.printed) {
+        (Some(meaning), None) => Some((&mut to.schema, &mut from.schema, meaning)),
+        (None, Some(meaning)) => Some((&mut from.schema, &mut to.schema, meaning)),
+        _ => None,
+    };
+    if let Some((written, server, meaning)) = sides {
         let Some(url) = scratch else {
             return Err(vec![
                 Diagnostic::error(Code::TwoSpellings, FieldPath::root())
@@ -95,9 +100,7 @@ fn pair(mut from: Side, mut to: Side, scratch: Option<&str>) -> Result<Vec<Migra
                     .hint("--scratch URL names a server of the same version; the other side is made there for a moment, in a database of its own"),
             ]);
         };
-        written.schema = Server::new(url)?.printed(&written.schema)?;
-        let (written, server) =
-            if from.printed { (&to.schema, &mut from.schema) } else { (&from.schema, &mut to.schema) };
+        *written = Server::new(url)?.printed(written, meaning)?;
         written.lend_to(server);
     }
     let groups = match &to.definition {
@@ -113,7 +116,7 @@ fn pair(mut from: Side, mut to: Side, scratch: Option<&str>) -> Result<Vec<Migra
 fn side(arguments: &Arguments, what: Option<&str>, old: bool) -> Result<Side, Vec<Diagnostic>> {
     let selection = &arguments.selection;
     let one = |selection: &Selection| selection.only("the stack does not have exactly one database");
-    let plain = |name: SqlIdent, schema: Schema| Side { name, schema, definition: None, printed: false };
+    let plain = |name: SqlIdent, schema: Schema| Side { name, schema, definition: None, printed: None };
     let stack = |definition: Definition| Side {
         definition: Some(definition.clone()),
         ..plain(definition.name, definition.schema)
@@ -128,9 +131,9 @@ fn side(arguments: &Arguments, what: Option<&str>, old: bool) -> Result<Side, Ve
         Some("empty") => Ok(plain(SqlIdent::wrap("empty".into()), Schema::default())),
         Some(url) if url.contains("://") => {
             let server = Server::new(url)?;
-            let schema = server.schema()?.schema;
+            let schema = server.compared()?.schema;
             checked(&schema, |_| None)?;
-            Ok(Side { printed: true, ..plain(server.name(), schema) })
+            Ok(Side { printed: Some(server.meaning()?), ..plain(server.name(), schema) })
         }
         Some(what) if Path::new(what).is_dir() => folder(Path::new(what)).map(|(name, schema)| plain(name, schema)),
         Some(what) => {

@@ -4,6 +4,7 @@
 use std::process::{Command, Stdio};
 
 use crate::database::import::sql::{self, Imported};
+use crate::database::ledger::settings::{self, Meaning};
 use crate::database::model::Schema;
 use crate::database::plan::plan_unreviewed;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
@@ -15,8 +16,10 @@ pub struct Server {
     /// Without a password.
     url: String,
     password: Option<String>,
-    /// What the server is told when a session starts.
+    /// What the user tells the server when a session starts, by the URL.
     options: Option<String>,
+    /// Whether sessions have a setting that a pooler does not hand on.
+    marked: bool,
 }
 
 fn refused(message: String) -> Vec<Diagnostic> {
@@ -48,21 +51,24 @@ impl Server {
             Some((user, password)) => (Some(user), Some(password)),
             None => (user, None),
         };
-        let mut kept = Vec::new();
+        let (mut kept, mut options) = (Vec::new(), None);
         for pair in query.into_iter().flat_map(|query| query.split('&')) {
             match pair.split_once('=') {
                 Some(("password", value)) => password = Some(value),
+                Some(("options", value)) => options = Some(value),
                 Some((key, _)) if key.contains("password") || key.contains('%') => {
                     return Err(wrong("has an option that may be a secret; only `password` is passed on unseen"));
                 }
                 _ => kept.push(pair),
             }
         }
-        let password =
-            password.map(|text| decoded(text).ok_or_else(|| wrong("has a `%` that begins no sign"))).transpose()?;
+        let plain = |text: Option<&str>| {
+            text.map(|text| decoded(text).ok_or_else(|| wrong("has a `%` that begins no sign"))).transpose()
+        };
+        let (password, options) = (plain(password)?, plain(options)?);
         let user = user.map_or(String::new(), |user| format!("{user}@"));
         let query = if kept.is_empty() { String::new() } else { format!("?{}", kept.join("&")) };
-        Ok(Server { url: format!("{scheme}://{user}{place}{query}"), password, options: None })
+        Ok(Server { url: format!("{scheme}://{user}{place}{query}"), password, options, marked: false })
     }
 
     /// The name of the database, if it is one that a definition could have.
@@ -83,6 +89,7 @@ impl Server {
             url: format!("{scheme}://{place}/{database}{query}"),
             password: self.password.clone(),
             options: self.options.clone(),
+            marked: self.marked,
         }
     }
 
@@ -99,33 +106,34 @@ impl Server {
 
     /// The same, with a setting in its sessions that a pooler does not hand on.
     #[must_use]
-    pub fn marked(mut self) -> Server {
-        let mark = "-c nself.session=1";
-        for sign in ["?options=", "&options="] {
-            self.url =
-                self.url.replace(sign, &format!("{sign}{}%20", mark.replace(' ', "%20").replace("n=1", "n%3D1")));
-        }
-        let others = std::env::var("PGOPTIONS").map(|others| others + " ").unwrap_or_default();
-        self.options = Some(others + mark);
-        self
+    pub fn marked(self) -> Server {
+        Server { marked: true, ..self }
     }
 
-    /// A schema as this server prints it: made in a database of its own, read back, and gone again. What only the
-    /// definition knows is kept.
-    pub fn printed(&self, schema: &Schema) -> Asked<Schema> {
+    /// What a text means in its sessions.
+    pub fn meaning(&self) -> Asked<Meaning> {
+        self.ask(&Meaning::question()).map(|answer| Meaning::read(&answer))
+    }
+
+    /// A schema as this server prints it: made in a database of its own from texts that mean what they mean elsewhere,
+    /// read back, and gone again. What only the definition knows is kept.
+    pub fn printed(&self, schema: &Schema, meaning: &Meaning) -> Asked<Schema> {
         let empty = Schema::default();
         let groups = plan_unreviewed(&empty, schema, &FieldPath::root())?;
         let statements: Vec<&str> = groups.iter().flatten().map(|step| step.up.as_str()).collect();
         let read = self.scratch(|scratch| {
-            scratch.ask(&format!("BEGIN;\n{}\nCOMMIT;", statements.join("\n")))?;
-            scratch.schema()
+            // As the runner's session begins.
+            let session = "SET standard_conforming_strings = on;\nSET search_path = public;\n";
+            let meaning = meaning.statements();
+            scratch.ask(&format!("{session}{meaning}BEGIN;\n{}\nCOMMIT;", statements.join("\n")))?;
+            scratch.compared()
         })?;
         let mut printed = crate::database::complete(read.schema, &FieldPath::root()).0;
         schema.lend_to(&mut printed);
         Ok(printed)
     }
 
-    fn output(&self, program: &str, arguments: &[&str], input: &str) -> Asked<String> {
+    fn output(&self, program: &str, arguments: &[&str], input: &str, more: &str) -> Asked<String> {
         use std::io::Write;
         let mut command = Command::new(program);
         command.args(arguments).arg(format!("--dbname={}", self.url));
@@ -134,7 +142,15 @@ impl Server {
         if let Some(password) = &self.password {
             command.env("PGPASSWORD", password);
         }
-        if let Some(options) = &self.options {
+        // The later one wins, so the user's come first.
+        let mut options = self.options.clone().or_else(|| std::env::var("PGOPTIONS").ok()).unwrap_or_default();
+        for one in [if self.marked { "-c nself.session=1" } else { "" }, more] {
+            if !options.is_empty() && !one.is_empty() {
+                options.push(' ');
+            }
+            options += one;
+        }
+        if !options.is_empty() {
             command.env("PGOPTIONS", options);
         }
         let ran = command.spawn().and_then(|mut child| {
@@ -154,19 +170,33 @@ impl Server {
             Some(password) if !password.is_empty() => said.replace(password.as_str(), "…"),
             _ => said,
         };
-        Err(refused(format!("{program}: {said}")))
+        let failed = Diagnostic::error(Code::Io, FieldPath::root()).message(format!("{program}: {said}"));
+        Err(vec![match said.contains("unsupported startup parameter") {
+            true => failed.hint("a pooler stands before this server; give the URL of the server itself"),
+            false => failed,
+        }])
     }
 
     /// What psql prints for these statements, each in its own transaction.
     pub fn ask(&self, statements: &str) -> Asked<String> {
-        self.output("psql", &["-X", "-w", "-qtA", "-F", " ", "-v", "ON_ERROR_STOP=1", "-f", "-"], statements)
+        self.output("psql", &["-X", "-w", "-qtA", "-F", " ", "-v", "ON_ERROR_STOP=1", "-f", "-"], statements, "")
     }
 
-    /// Everything that there is but nself's own ledger, as a definition.
+    /// Everything that there is but nself's own ledger, as a definition to keep.
     pub fn schema(&self) -> Asked<Imported> {
+        self.dumped(&settings::options_to_keep())
+    }
+
+    /// The same, to be compared with that of another server.
+    pub fn compared(&self) -> Asked<Imported> {
+        self.dumped(&settings::options())
+    }
+
+    /// pg_dump sees to its own settings, but leaves some to the server.
+    fn dumped(&self, settings: &str) -> Asked<Imported> {
         let options =
             ["--schema-only", "--exclude-schema=nself", "--encoding=UTF8", "--no-password", "--lock-wait-timeout=10s"];
-        let dump = self.output("pg_dump", &options, "")?;
+        let dump = self.output("pg_dump", &options, "", settings)?;
         sql::read(&dump).map_err(|lost| {
             let found = |lost: crate::database::import::Lost| {
                 Diagnostic::error(Code::NotImported, FieldPath::root()).message(lost.what)
@@ -215,6 +245,10 @@ mod tests {
             assert_eq!((server.url.as_str(), server.password.as_deref()), (rest, password));
             assert_eq!(server.name().as_str(), "shop");
         }
+        let server = Server::new("postgres://host/shop?a=b&options=-c%20work_mem%3D1MB&c=d");
+        let server = server.map(|server| (server.url, server.options)).ok();
+        let options = Some("-c work_mem=1MB".to_owned());
+        assert_eq!(server, Some(("postgres://host/shop?a=b&c=d".to_owned(), options)));
         let other = Server::new("postgres://me:x@host/shop?sslmode=require").ok().map(|server| server.beside("b").url);
         assert_eq!(other.as_deref(), Some("postgres://me@host/b?sslmode=require"));
     }

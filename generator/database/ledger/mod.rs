@@ -2,6 +2,7 @@
 //! which they led. Whoever writes it, the generated runner or `db baseline`, does so by the statements of this folder.
 
 mod facts;
+pub mod settings;
 
 use std::fmt::Write;
 
@@ -26,12 +27,14 @@ const TEXTS: [(&str, &str); 5] = [
 /// A text with the statements of the ledger in place of their signs. None of them is made of names.
 pub fn fill(text: &str) -> String {
     let text = TEXTS.iter().fold(text.to_owned(), |text, (sign, statements)| text.replace(sign, statements.trim_end()));
+    let text = text.replace("@PRINTED@", &settings::clauses());
     text.replace("@CATALOG@", CATALOG.trim_end().trim_end_matches(';'))
 }
 
 /// Asks for the facts of a catalog, which [`Facts::read`] reads.
 pub fn facts() -> String {
-    fill("SET search_path = public;\n@DIGEST@\nSELECT pg_temp.nself_catalog();\n@CATALOG@;\n")
+    let settings = settings::statements();
+    fill(&format!("SET search_path = public;\n{settings}@DIGEST@\nSELECT pg_temp.nself_catalog();\n@CATALOG@;\n"))
 }
 
 /// Fills an empty ledger as if these migrations had run, if the catalog still has this digest. Changes nothing else,

@@ -5,7 +5,7 @@ use std::fs;
 use super::import::url;
 use super::pooler::settings;
 use super::project::{FIRST, Project, SECOND, applied};
-use super::server::{Server, Version};
+use super::server::{Pooler, Server, Version};
 use crate::support::{Ran, nself_in, root, stack};
 
 /// A stack whose database `orders` is what was imported from a server.
@@ -162,6 +162,128 @@ fn a_server_is_taken_over_where_it_stands() {
     assert_eq!(project.migrate(&server, "orders").stdout, "done\n");
 }
 
+/// A server's names become SQL on the other one, never more than that.
+#[test]
+fn the_name_of_an_owner_breaks_out_of_nothing() {
+    let Some(server) = Server::start(Version::V15) else { return };
+    server.database("orders");
+    let project = Project { folder: stack("{}") };
+    let text = "let nself = import \"nself/main.ncl\" in\n{ project = \"shop\", domain = \"shop.example.com\",\n\
+                services.reader = { image = \"a/reader:1\", databases.main = { name = \"orders\", access = 'read } },\n\
+                databases.orders.tables.orders = { columns.id.type = \"bigint\", primary_key = [\"id\"] } } | nself.Stack\n";
+    fs::write(project.folder.path().join("stack.ncl"), text).unwrap();
+    project.nself(&["db", "new"]);
+    let mark = project.folder.path().join("mark");
+    let role = format!("\"o'$role$ \\! touch {} #\"", mark.display());
+    let mut theirs = server.session("postgres", "orders");
+    theirs.must("SET standard_conforming_strings = on; CREATE TABLE orders (id bigint PRIMARY KEY);");
+    theirs.must(&format!("CREATE ROLE {role};"));
+    theirs.must(&format!("ALTER TABLE orders OWNER TO {role};"));
+    let ran = baseline(&project, &superuser(&server, "orders"), &server, &[]);
+    assert_eq!((ran.code, ran.stderr.as_str(), mark.exists()), (0, "", false));
+}
+
+/// Expressions with values that each of these settings prints, or reads, in another way.
+const CLOCKS: &str = r#"tables.clocks = { columns = {
+  id = { type = "bigint" },
+  at = { type = "timestamptz", default = "'2024-03-04 05:06:07'::timestamptz" },
+  day = { type = "date", default = "'03/04/2024'::date" },
+  span = { type = "interval", default = "'-1 2:03:04'::interval" },
+  ratio = { type = "float8", default = "'0.1234567890123456'::float8" },
+  bytes = { type = "bytea", default = "'\\xdead00'::bytea" },
+  path = { type = "text", nullable = true, default = "'a\\b'" },
+  known = { type = "boolean", generated = "(path = NULL) IS TRUE" },
+}, primary_key = ["id"], checks.clocks_at_check = "at > '2020-01-01 00:00:00'::timestamptz",
+  indexes.clocks_at_idx = { columns = [{ column = "at" }], where = "at > '2020-01-01 00:00:00'::timestamptz" } },
+  views.late = { query = "SELECT id FROM clocks WHERE at > '2024-01-01 00:00:00'::timestamptz AND bytes <> '\\xff'::bytea" }"#;
+
+/// Settings of a database, and how most servers print; what is only read has none.
+const HERE: [(&str, &str, Option<&str>); 8] = [
+    ("TimeZone", "'Asia/Kathmandu'", Some("UTC")),
+    ("DateStyle", "SQL, DMY", Some("ISO, MDY")),
+    ("IntervalStyle", "sql_standard", Some("postgres")),
+    ("extra_float_digits", "-9", Some("1")),
+    ("bytea_output", "escape", Some("hex")),
+    ("quote_all_identifiers", "on", Some("off")),
+    ("standard_conforming_strings", "off", Some("on")),
+    ("transform_null_equals", "on", None),
+];
+
+const THERE: [&str; 4] = [
+    "TimeZone = 'America/St_Johns'",
+    "DateStyle = 'German'",
+    "IntervalStyle = 'iso_8601'",
+    "search_path = 'elsewhere'",
+];
+
+/// How a server prints and reads values is no difference between two, and no change of one.
+#[test]
+fn settings_of_a_server_are_no_difference() {
+    let (Some(server), Some(other)) = (Server::start(Version::V15), Server::start(Version::V15)) else { return };
+    server.database("orders");
+    let mut admin = server.session("postgres", "postgres");
+    let set = |name: &str, value: &str| format!("ALTER DATABASE orders SET {name} = {value};");
+    for (name, value, _) in HERE {
+        admin.must(&set(name, value));
+    }
+    let mut elsewhere = other.session("postgres", "postgres");
+    for setting in THERE {
+        elsewhere.must(&format!("ALTER ROLE postgres SET {setting};"));
+    }
+    let project = Project::new(CLOCKS);
+    let ran = project.migrate(&server, "orders");
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{}", ran.stdout);
+    let mut theirs = server.session("postgres", "orders");
+    // They are what these settings made of them, and every one of these settings counts.
+    let row = theirs.must("INSERT INTO clocks (id, path) VALUES (1, NULL) RETURNING day = '2024-04-03', known;");
+    assert_eq!(row.trim(), "t|t");
+    let as_here = theirs.catalog();
+    for (name, _, plain) in HERE {
+        let Some(plain) = plain else { continue };
+        theirs.must(&format!("SET {name} TO {plain};"));
+        assert_ne!(theirs.catalog(), as_here, "{name} changes nothing");
+        theirs.must(&format!("RESET {name};"));
+    }
+
+    let (at, scratch) = (superuser(&server, "orders"), superuser(&other, "postgres"));
+    let diff = |from: &str, to: &str| {
+        nself_in(project.folder.path(), ["db", "diff", "--from", from, "--to", to, "--scratch", &scratch])
+    };
+    for (from, to) in [(at.as_str(), "stack.ncl"), ("db/orders", &at)] {
+        let ran = diff(from, to);
+        assert_eq!((ran.code, ran.stdout.as_str()), (0, ""), "{from} {to}: {}{}", ran.stdout, ran.stderr);
+    }
+    // Nor has anybody changed the database when its settings are others.
+    admin.must("ALTER DATABASE orders RESET ALL;");
+    assert_eq!(project.migrate(&server, "orders").stderr, "");
+    for (name, value, _) in HERE {
+        admin.must(&set(name, value));
+    }
+    theirs.must("DROP SCHEMA nself CASCADE;");
+    // Known-bad controls: the same text in another zone is another moment, one byte more.
+    for (change, back) in [
+        (
+            "ALTER TABLE clocks ALTER at SET DEFAULT '2024-03-04 05:06:07+00';",
+            "ALTER TABLE clocks ALTER at SET DEFAULT '04/03/2024 05:06:07';",
+        ),
+        (
+            "ALTER TABLE clocks ALTER bytes SET DEFAULT E'\\\\xdead0000';",
+            "ALTER TABLE clocks ALTER bytes SET DEFAULT E'\\\\xdead00';",
+        ),
+    ] {
+        theirs.must(change);
+        refused(&baseline(&project, &at, &other, &[]), "NS733", &["the column public.clocks."]);
+        let ran = diff(&at, "stack.ncl");
+        assert!(ran.code == 1 && ran.stdout.contains("SET DEFAULT"), "{}{}", ran.stdout, ran.stderr);
+        theirs.must(back);
+    }
+    for server in [&other, &server] {
+        let ran = baseline(&project, &at, server, &[]);
+        assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+        theirs.must("DROP SCHEMA nself CASCADE;");
+    }
+}
+
 #[test]
 fn neither_a_standby_nor_a_pooler_is_taken_over() {
     let Some(server) = Server::start(Version::V17) else { return };
@@ -176,8 +298,11 @@ fn neither_a_standby_nor_a_pooler_is_taken_over() {
     let Some(pooler) = server.pooler(&settings()) else { return };
     let careless = settings().replace("extra_float_digits", "extra_float_digits, options");
     let careless = server.pooler(&careless).unwrap();
+    let through = |pooler: &Pooler| format!("postgresql://owner:secret@/orders?host={}", pooler.folder().display());
+    let ran = nself_in(project.folder.path(), ["db", "import", "--url", &through(&pooler)]);
+    assert!(ran.code == 2 && ran.stderr.contains("give the URL of the server itself"), "{}", ran.stderr);
     for pooler in [pooler, careless] {
-        let through = format!("postgresql://owner:secret@/orders?host={}", pooler.folder().display());
+        let through = through(&pooler);
         let ran = baseline(&project, &through, &server, &[]);
         refused(&ran, "NS734", &["a pooler stands before this server"]);
     }

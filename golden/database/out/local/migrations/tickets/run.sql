@@ -94,8 +94,9 @@ DO $$ BEGIN
 END $$;
 \unset file
 
-CREATE FUNCTION pg_temp.nself_catalog() RETURNS text LANGUAGE sql AS $catalog$
-SELECT md5(string_agg(fact, E'\n' ORDER BY fact)) FROM (
+-- Whatever the session, the database or its collation: the same catalog has the same digest.
+CREATE FUNCTION pg_temp.nself_catalog() RETURNS text LANGUAGE sql SET search_path = public SET bytea_output = 'hex' SET datestyle = 'ISO,MDY' SET extra_float_digits = '1' SET intervalstyle = 'postgres' SET quote_all_identifiers = 'off' SET standard_conforming_strings = 'on' SET timezone = 'UTC' SET lc_monetary = 'C' AS $catalog$
+SELECT md5(string_agg(fact, E'\n' ORDER BY fact COLLATE "C")) FROM (
 -- What a database consists of, one line per fact: a description that is the same for the same objects, whatever
 -- the order in which they were made. Objects of extensions and of the schema `nself` are left out.
 WITH
