@@ -47,16 +47,32 @@ ENTRYPOINT [\"/stand_in.py\"]"
 # A health check that asks by a tool that the real image lacks must fail here too.
 without() { printf 'RUN ["rm", "/usr/bin/%s"]' "$1"; }
 
+# The older server, of this machine, and what it needs that Debian 13 has under other names. Its compiler stays away.
+older_server() {
+  local library
+  ldd /usr/lib/postgresql/15/bin/* | sed -n 's/.*=> \(\/[^ ]*\) .*/\1/p' | sort -u | while read -r library; do
+    [ -e "$tools/trixie$library" ] || printf '%s\n' "${library#/}"
+  done >"$work/libraries"
+  tar -C / --exclude='llvmjit*' --transform 's,^lib/,usr/lib/,' -chf "$work/older.tar" \
+    usr/lib/postgresql/15 usr/share/postgresql/15 -T "$work/libraries"
+}
+
 mapfile -t names < <(sed -n 's/^    image: "\{0,1\}\([^"]*\)"\{0,1\}$/\1/p' "$@" | sort -u)
 [ ${#names[@]} -gt 0 ] || { echo "no image in $*" >&2; exit 1; }
 for name in "${names[@]}"; do
   if docker image inspect "$name" >/dev/null 2>&1; then continue; fi
   case $name in
     */library/postgres:*)
-      image "$name" 'COPY passwd /etc/passwd
+      major=17 more=
+      if [[ $name == */library/postgres:15* ]]; then
+        older_server
+        major=15 more="ADD older.tar /"
+      fi
+      image "$name" "$more
+ENV PG_MAJOR=$major PATH=/usr/lib/postgresql/$major/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"'
+COPY passwd /etc/passwd
 COPY postgres-entrypoint.sh /usr/local/bin/docker-entrypoint.sh
 COPY --chown=70:70 empty /var/lib/postgresql/data
-ENV PATH=/usr/lib/postgresql/17/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 ENTRYPOINT ["docker-entrypoint.sh"]
 CMD ["postgres"]' ;;
     */edoburu/pgbouncer:*)

@@ -3,7 +3,7 @@
 # of /docker-entrypoint-initdb.d against a server that listens on its socket only, then becomes the server.
 # As there, a first start that failed half-way is not tried again: the folder is no longer empty.
 set -eu
-export PATH="/usr/lib/postgresql/17/bin:$PATH"
+export PATH="/usr/lib/postgresql/$PG_MAJOR/bin:$PATH"
 
 # setting NAME DEFAULT: the variable, or the content of the file that NAME_FILE names; never both.
 setting() {

@@ -36,5 +36,6 @@ mod store;
 mod support;
 mod templates;
 mod up;
+mod upgrade;
 mod why;
 mod yaml;

@@ -22,17 +22,30 @@ pub struct Stack {
 
 impl Stack {
     pub fn start(case: &str) -> Option<Stack> {
+        Stack::start_with(case, |_| ())
+    }
+
+    /// The same, when the project was changed.
+    pub fn start_with(case: &str, change: impl FnOnce(&Path)) -> Option<Stack> {
         let compose = tool("bin/docker-compose-2")?;
         tool("trixie")?;
         let case = golden(false).into_iter().find(|path| name(path) == case).unwrap();
         let stack = Stack { project: project(&case), engine: tempfile::tempdir().unwrap(), compose };
         let ran = run(Command::new(root().join("tests/engine.sh")).arg("start").arg(stack.engine.path()));
         assert_eq!(ran.code, 0, "{}", ran.stderr);
-        assert_eq!(nself_in(stack.project.path(), ["gen"]).code, 0);
+        change(stack.project.path());
+        stack.generate();
         assert_eq!(nself_in(stack.project.path(), ["secrets", "init", "--env", "local"]).code, 0);
-        let build = run(stack.with_engine(&mut Command::new(root().join("tests/images/build.sh"))).arg(stack.file()));
-        assert_eq!(build.code, 0, "{}", build.stderr);
         Some(stack)
+    }
+
+    /// Generates, and builds the images that were not there.
+    pub fn generate(&self) -> Ran {
+        let ran = nself_in(self.project.path(), ["gen"]);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        let build = run(self.with_engine(&mut Command::new(root().join("tests/images/build.sh"))).arg(self.file()));
+        assert_eq!(build.code, 0, "{}", build.stderr);
+        ran
     }
 
     fn file(&self) -> PathBuf {
@@ -45,6 +58,15 @@ impl Stack {
 
     fn with_engine<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         command.env("DOCKER_HOST", self.host())
+    }
+
+    /// `docker compose` is this engine's, in a shell too.
+    pub fn with_docker<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        let config = self.engine.path().join("config");
+        let plugins = config.join("cli-plugins");
+        std::fs::create_dir_all(&plugins).unwrap();
+        let _ = std::os::unix::fs::symlink(&self.compose, plugins.join("docker-compose"));
+        self.with_engine(command).env("DOCKER_CONFIG", config)
     }
 
     pub fn compose(&self, arguments: &[&str]) -> Ran {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The facts of a database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
-    /// 32 hexadecimal digits.
+    /// The server's major version, `:`, 32 hexadecimal digits.
     digest: String,
     /// Kind and name to what is said of it, as often as it is said.
     all: BTreeMap<(String, String), BTreeMap<String, usize>>,
@@ -19,7 +19,9 @@ impl Facts {
     pub fn read(answer: &str) -> Option<Facts> {
         let mut lines = answer.lines();
         let digest = lines.next()?.to_owned();
-        if digest.len() != 32 || !digest.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        let (major, sum) = digest.split_once(':')?;
+        let digits = |text: &str| !text.is_empty() && text.bytes().all(|digit| digit.is_ascii_hexdigit());
+        if sum.len() != 32 || !digits(sum) || !digits(major) {
             return None;
         }
         let mut all: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
@@ -99,14 +101,16 @@ mod tests {
     use super::*;
 
     fn facts(lines: &[&str]) -> Facts {
-        Facts::read(&format!("{}\n{}\n", "0".repeat(32), lines.join("\n"))).unwrap()
+        Facts::read(&format!("15:{}\n{}\n", "0".repeat(32), lines.join("\n"))).unwrap()
     }
 
     #[test]
     fn an_answer_of_another_form_is_none() {
         assert_eq!(Facts::read(""), None);
         assert_eq!(Facts::read("'; DROP TABLE x --"), None);
-        assert_eq!(Facts::read(&format!("{}\ntable", "0".repeat(32))), None);
+        assert_eq!(Facts::read(&format!("15:{}\ntable", "0".repeat(32))), None);
+        assert_eq!(Facts::read(&format!("{}\n", "0".repeat(32))), None);
+        assert_eq!(Facts::read(&format!("1':{}\n", "0".repeat(32))), None);
     }
 
     #[test]

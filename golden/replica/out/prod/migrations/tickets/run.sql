@@ -59,6 +59,8 @@ CREATE TABLE IF NOT EXISTS nself.ledger (
 GRANT USAGE ON SCHEMA nself TO PUBLIC;
 GRANT SELECT ON nself.ledger TO PUBLIC;
 CREATE TABLE IF NOT EXISTS nself.catalog (only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row), digest text NOT NULL);
+-- What a server of another major version printed is no sign of a change: each has a way of its own.
+DELETE FROM nself.catalog WHERE split_part(digest, ':', 1) <> (current_setting('server_version_num')::int / 10000)::text;
 
 CREATE TEMPORARY TABLE nself_manifest (number integer PRIMARY KEY, name text, sum text, chain text);
 INSERT INTO nself_manifest VALUES (1, '0001_init', '80468cc59235e0e026a69f877e2f53849cd59dd4078eb2e4cb13ee059c723b84', '85656eef55aef42364d4d873cbfbfbe4162648f526c3392bc0139ec423691481');
@@ -94,9 +96,9 @@ DO $$ BEGIN
 END $$;
 \unset file
 
--- Whatever the session, the database or its collation: the same catalog has the same digest.
+-- Whatever the session, the database or its collation: on servers of one major version, the same catalog has the same digest.
 CREATE FUNCTION pg_temp.nself_catalog() RETURNS text LANGUAGE sql SET search_path = public SET bytea_output = 'hex' SET datestyle = 'ISO,MDY' SET extra_float_digits = '1' SET intervalstyle = 'postgres' SET quote_all_identifiers = 'off' SET standard_conforming_strings = 'on' SET timezone = 'UTC' SET lc_monetary = 'C' AS $catalog$
-SELECT md5(string_agg(fact, E'\n' ORDER BY fact COLLATE "C")) FROM (
+SELECT (current_setting('server_version_num')::int / 10000) || ':' || md5(string_agg(fact, E'\n' ORDER BY fact COLLATE "C")) FROM (
 -- What a database consists of, one line per fact: a description that is the same for the same objects, whatever
 -- the order in which they were made. Objects of extensions and of the schema `nself` are left out.
 WITH

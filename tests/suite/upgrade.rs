@@ -1,0 +1,133 @@
+//! The README's way to a new major version of PostgreSQL, word by word: two real servers, the generated files and the
+//! commands as they stand there.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::support::{Ran, nself_in, root, run};
+use crate::up::{Stack, apart};
+
+#[test]
+fn data_moves_to_a_new_major_version_as_the_readme_says() {
+    apart("upgrade::data_moves_to_a_new_major_version_as_the_readme_says", moved);
+}
+
+/// The commands below this heading of the README, with their comments.
+fn commands(heading: &str) -> Vec<String> {
+    let text = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let (_, below) = text.split_once(heading).unwrap_or_else(|| panic!("{heading} is gone"));
+    let block = below.split("```").nth(1).unwrap();
+    let commands: Vec<String> = block.lines().filter_map(|line| line.strip_prefix("$ ")).map(str::to_owned).collect();
+    assert!(commands.len() > 4, "{block}");
+    commands
+}
+
+fn fine(ran: Ran) -> String {
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    ran.stdout.trim().to_owned()
+}
+
+/// The golden stack on a server of this major version.
+fn on(project: &Path, major: u32) {
+    let file = project.join("stack.ncl");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let line = text.lines().find(|line| line.contains("services.postgres.image"));
+    let text = line.map_or(text.clone(), |line| text.replace(&format!("{line}\n"), ""));
+    let image = format!("  services.postgres.image = \"docker.io/library/postgres:{major}-alpine\",\n");
+    std::fs::write(file, text.replace("  domain =", &format!("{image}  domain ="))).unwrap();
+}
+
+fn psql(stack: &Stack, sql: &str) -> String {
+    let words = ["exec", "-T", "postgres", "psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-d", "tickets"];
+    fine(stack.compose(&[words.as_slice(), &["-c", sql]].concat()))
+}
+
+/// What has to be the same before and after (an owner's own rights are others in 17): rows, sequences, the ledger, who may do what, passwords.
+fn kept(stack: &Stack) -> String {
+    psql(
+        stack,
+        "SELECT id, title FROM tickets ORDER BY 1; SELECT sequencename, last_value FROM pg_sequences;
+         SELECT * FROM nself.ledger ORDER BY 1;
+         SELECT relname, relowner::regrole, (SELECT string_agg(grantee::regrole || ' ' || privilege_type, ',' ORDER BY 1)
+            FROM aclexplode(relacl) WHERE grantee <> relowner) FROM pg_class
+          WHERE relnamespace IN ('public'::regnamespace, 'nself'::regnamespace) ORDER BY 1;
+         SELECT datname, datdba::regrole, datacl FROM pg_database WHERE datname NOT LIKE 'template%' ORDER BY 1;
+         SELECT rolname, rolpassword, rolreplication, rolcanlogin FROM pg_authid WHERE rolname NOT LIKE 'pg\\_%' ORDER BY 1;",
+    )
+}
+
+/// A view, which each of the two servers prints in another way.
+const VIEW: &str = "databases.tickets = {\n    views.titled.query = \"SELECT id FROM tickets WHERE title <> ''\",";
+
+fn moved() {
+    let stack = Stack::start_with("replica", |project| {
+        on(project, 15);
+        let file = project.join("stack.ncl");
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, text.replacen("databases.tickets = {", VIEW, 1)).unwrap();
+        fine(nself_in(project, ["db", "new", "--name", "view"]));
+    });
+    let stack = stack.unwrap();
+    let ran = stack.compose(&["up", "-d", "--wait", "postgres-replica", "tickets"]);
+    assert_eq!(ran.code, 0, "{}\n{}", ran.stderr, stack.compose(&["logs", "--tail", "30"]).stdout);
+    assert!(psql(&stack, "SHOW server_version_num").starts_with("15"));
+    psql(&stack, "INSERT INTO tickets (title) SELECT 'of ' || i FROM generate_series(1, 100) i");
+    let before = kept(&stack);
+    let view = "SELECT pg_get_viewdef('titled'::regclass)";
+    let printed = psql(&stack, view);
+    assert!(before.contains("100|of 100") && before.contains("|done|") && before.contains("SCRAM-SHA-256"), "{before}");
+
+    let folder = stack.project.path().join("deploy/local");
+    for line in commands("### A new major version of PostgreSQL") {
+        if line.contains("rm shop-prod_postgres-data") {
+            let dump = std::fs::read_to_string(folder.join("secrets/all.sql")).unwrap();
+            assert!(dump.lines().rev().take(6).any(|line| line == "-- PostgreSQL database cluster dump complete"));
+            on(stack.project.path(), 17);
+            let ran = stack.generate();
+            assert!(ran.stderr.contains("warning[NS709]"), "{}", ran.stderr);
+            does_not_start(&stack);
+        }
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &line.replace("shop-prod_", "desk-local_")]).current_dir(&folder);
+        let ran = run(stack.with_docker(&mut shell));
+        assert_eq!(ran.code, 0, "{line}\n{}{}", ran.stdout, ran.stderr);
+        if line.contains("psql") {
+            let existing = |line: &&str| {
+                let words: Vec<&str> = line.split_whitespace().collect();
+                matches!(words[..], ["ERROR:", "role" | "database" | "schema", _, "already", "exists"])
+            };
+            let (known, others): (Vec<&str>, Vec<&str>) = ran.stderr.lines().partition(existing);
+            assert!(!known.is_empty() && others.is_empty(), "{}", ran.stderr);
+        }
+    }
+    assert!(psql(&stack, "SHOW server_version_num").starts_with("17"));
+    assert!(kept(&stack) == before, "{}\n{before}", kept(&stack));
+
+    // Nothing to do, and nothing to remark, although the catalog is printed in another way.
+    assert_ne!(psql(&stack, view), printed);
+    let logs = stack.compose(&["logs", "--no-log-prefix", "migrate-tickets"]).stdout;
+    assert_eq!(logs.trim().trim_start_matches("\u{1b}[2K"), "done");
+    let project = stack.project.path();
+    let container = &stack.inspect()["postgres"];
+    let networks = container["NetworkSettings"]["Networks"].as_object().unwrap();
+    let address = networks.values().next().unwrap()["IPAddress"].as_str().unwrap();
+    let password = std::fs::read_to_string(folder.join("secrets/postgres_password")).unwrap();
+    let url = format!("postgresql://postgres:{}@{}/tickets", password.trim(), address);
+    let status = fine(nself_in(project, ["db", "status", "--url", &url]));
+    assert!(status.ends_with("on the server 2, waiting 0"), "{status}");
+    for arguments in [["db", "verify"].as_slice(), &["secrets", "check", "--env", "local"]] {
+        fine(nself_in(project, arguments));
+    }
+    assert_eq!(nself_in(project, ["check"]).code, 0);
+}
+
+/// Known-bad control, and why there are steps at all.
+fn does_not_start(stack: &Stack) {
+    fine(stack.compose(&["up", "-d", "postgres"]));
+    let refused = (0..600).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        stack.compose(&["logs", "postgres"]).stdout.contains("files are incompatible with server")
+    });
+    assert!(refused, "{}", stack.compose(&["logs", "postgres"]).stdout);
+    fine(stack.compose(&["down", "--timeout", "5"]));
+}
