@@ -20,4 +20,5 @@ pub mod registry;
 pub mod source;
 pub mod stack;
 pub mod store;
+pub mod templates;
 pub mod words;

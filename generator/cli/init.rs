@@ -1,6 +1,5 @@
 //! `nself init`: a starter stack, or the folder of a service to begin with. Asks nothing, overwrites nothing.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -10,8 +9,7 @@ use clap::Args;
 use super::{FAILED, FINE, output};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::stack::{Checked, ProjectName, ProjectPath, ServiceName};
-
-include!(concat!(env!("OUT_DIR"), "/templates.rs"));
+use crate::templates;
 
 /// The starter stack; the marker is the project's name.
 const STARTER: &str = include_str!("../../stdlib/init/stack.ncl");
@@ -27,13 +25,8 @@ pub struct Arguments {
     template: Option<String>,
 }
 
-/// The templates' names.
-fn templates() -> BTreeSet<&'static str> {
-    FILES.iter().filter_map(|(path, _)| Some(path.split_once('/')?.0)).collect()
-}
-
 fn template(name: &str) -> Result<String, String> {
-    let known: Vec<&str> = templates().into_iter().collect();
+    let known: Vec<&str> = templates::names().into_iter().collect();
     if known.contains(&name) { Ok(name.to_owned()) } else { Err(format!("expected one of {}", known.join(", "))) }
 }
 
@@ -47,9 +40,7 @@ pub fn run(arguments: &Arguments) -> u8 {
             (vec![("stack.ncl", text)], next.to_owned())
         }
         Some(name) => {
-            let files = FILES.iter().filter_map(|(path, bytes)| {
-                Some((path.strip_prefix(name.as_str())?.strip_prefix('/')?, bytes.to_vec()))
-            });
+            let files = templates::files(name).map(|(path, bytes)| (path, bytes.to_vec()));
             (files.collect(), in_stack(folder, name))
         }
     };

@@ -8,6 +8,7 @@ use crate::plan::members::{Member, Members};
 use crate::plan::{ProjectFiles, bases};
 use crate::stack::health::{HttpCheck, HttpTool};
 use crate::stack::{Condition, Profile, Service, ServiceName, Stack};
+use crate::templates;
 
 pub fn check(stack: &Stack, profile: Profile, members: &Members, files: &ProjectFiles, findings: &mut Vec<Diagnostic>) {
     for (name, member) in members {
@@ -52,9 +53,9 @@ fn dockerfile(member: &Member, files: &ProjectFiles, findings: &mut Vec<Diagnost
         Diagnostic::error(Code::NoDockerfile, member.path.key("build").key(field))
             .message(format!("there is no `{file}` beside the stack file"))
             .expected("a folder of the project with a Dockerfile")
-            .hint(match templates(&member.service) {
+            .hint(match fitting(&member.service)[..] {
                 [one] => format!("`nself init {} --template {one}` begins one", build.context),
-                several => {
+                ref several => {
                     let names = several.join(", ");
                     format!("`nself init {} --template NAME` begins one; NAME is one of {names}", build.context)
                 }
@@ -63,16 +64,20 @@ fn dockerfile(member: &Member, files: &ProjectFiles, findings: &mut Vec<Diagnost
 }
 
 /// The templates whose service this may be: by how it is asked for its health, which needs a program of the image.
-fn templates(service: &Service) -> &'static [&'static str] {
+fn fitting(service: &Service) -> Vec<&'static str> {
     let health = service.health.as_ref();
     match (health.and_then(|health| health.http.as_ref()), health.and_then(|health| health.exec.as_ref())) {
-        (Some(HttpCheck { tool: HttpTool::Python, .. }), _) => &["fastapi"],
-        (Some(HttpCheck { tool: HttpTool::Node, .. }), _) if service.env.contains_key("REDIS_URL") => &["bullmq"],
-        (Some(HttpCheck { tool: HttpTool::Node, .. }), _) => &["express", "nestjs"],
-        (_, Some(words)) if words.first().is_some_and(|word| word.as_str() == "/app/service") => {
-            &["connect-go", "go-http"]
+        (Some(HttpCheck { tool: HttpTool::Python, .. }), _) => templates::with("requirements.txt"),
+        (Some(HttpCheck { tool: HttpTool::Node, .. }), _) => {
+            let redis = "REDIS_URL";
+            let mut names = templates::with("package.json");
+            names.retain(|name| templates::reads(name, redis) == service.env.contains_key(redis));
+            names
         }
-        _ => &["bullmq", "connect-go", "express", "fastapi", "go-http", "nestjs"],
+        (_, Some(words)) if words.first().is_some_and(|word| word.as_str() == "/app/service") => {
+            templates::with("go.mod")
+        }
+        _ => templates::names().into_iter().collect(),
     }
 }
 
