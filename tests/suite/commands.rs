@@ -97,6 +97,7 @@ fn environments_are_listed_with_the_domain_at_which_they_answer() {
     let case = stack(SHOP);
     let ran = nself_in(case.path(), ["env", "list"]);
     let domains: Vec<&str> = ran.stdout.lines().filter_map(|line| line.split_whitespace().last()).collect();
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
     assert_eq!(domains, ["local.nself.org", "shop.example.com", "shop.example.com"], "{}", ran.stdout);
 }
 

@@ -143,16 +143,21 @@ fn what_the_server_cannot_do_is_refused_without_one() {
         format!("types.part.composite.attributes = [{{ name = \"a\", type = \"{kind}\" }}], {}", table("part"))
     };
     let amount = |kind: &str| format!("types.amount.domain.type = \"{kind}\", {}", table("amount"));
-    for (before, after, sql) in [
-        (amount("integer"), amount("text"), "ALTER DOMAIN amount TYPE text;"),
-        (part("integer"), part("text"), "ALTER TYPE part ALTER ATTRIBUTE a TYPE text;"),
+    for (before, after, sql, why) in [
+        (amount("integer"), amount("text"), "ALTER DOMAIN amount TYPE text;", "syntax error at or near \"TYPE\""),
+        (
+            part("integer"),
+            part("text"),
+            "ALTER TYPE part ALTER ATTRIBUTE a TYPE text;",
+            "cannot alter type \"part\" because column \"orders.id\" uses it",
+        ),
     ] {
         session.reset();
         let project = Project::new(&before);
         let ran = project.migrate(&server, "orders");
         assert_eq!(ran.code, 0, "{}", ran.stderr);
         let error = session.try_run(sql).expect_err(sql);
-        assert!(error.contains("ERROR"), "{error}");
+        assert!(error.contains(why), "{error}");
         project.define(&after);
         let ran = nself_in(project.folder.path(), ["db", "new"]);
         assert!(
@@ -187,8 +192,7 @@ fn the_way_back_is_a_script_that_looks_where_it_is() {
     let ran = down("1");
     assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
     assert_eq!(ran.stdout.matches("taking back").count(), 3);
-    let without = |text: String| text.lines().filter(|line| !line.contains("nself")).collect::<Vec<_>>().join("\n");
-    assert_eq!(without(server.session("owner", "orders").catalog()), without(first));
+    assert_eq!(server.session("owner", "orders").catalog(), first);
     assert_eq!(session.must("SELECT string_agg(name, ' ') FROM nself.ledger;").trim(), "0001_init");
     // Once more, it is not where the script begins; while a runner works, it does not begin.
     refused(&down("1"), "the last migration of this database is not 0004_next_3");
