@@ -18,6 +18,12 @@ impl Digest {
         Digest::written(blake3::hash(bytes))
     }
 
+    /// Digest of plain data, as JSON with its fields in the order of their declaration; for what no other program
+    /// digests.
+    pub fn of_value(value: &impl Serialize) -> Self {
+        Digest::of(&serde_json::to_vec(value).unwrap_or_default())
+    }
+
     /// Digest in a domain of its own, so that no content can pose as a derivation.
     pub fn keyed(domain: &str, bytes: &[u8]) -> Self {
         Digest::written(blake3::Hasher::new_derive_key(domain).update(bytes).finalize())

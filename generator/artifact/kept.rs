@@ -35,15 +35,13 @@ impl Kept {
 
     /// All files of a folder, when all that the last run wrote there came from this slice and is as it was left.
     pub fn files(&self, folder: &str, slice: &Slice) -> Option<Artifacts> {
-        let mut files = BTreeMap::new();
-        for (path, left) in self.range(folder) {
-            let (path, left) = (ArtifactPath(path.to_owned()), left.as_ref()?);
-            if slice.derivation(&path) != left.derivation {
-                return None;
-            }
+        let derivation = slice.derivation(self.range(folder).map(|(path, _)| path));
+        let files = self.range(folder).map(|(path, left)| {
+            let left = left.as_ref().filter(|left| left.derivation == derivation)?;
             let content = Content::Kept { digest: left.digest, size: left.size };
-            files.insert(path, Artifact { content, generator: slice.generator, derivation: left.derivation });
-        }
+            Some((ArtifactPath(path.to_owned()), Artifact { content, generator: slice.generator, derivation }))
+        });
+        let files: BTreeMap<_, _> = files.collect::<Option<_>>()?;
         (!files.is_empty()).then_some(Artifacts(files))
     }
 
@@ -59,31 +57,36 @@ impl Kept {
 mod tests {
     use super::*;
 
+    /// What a step left.
     fn kept(slice: &Slice, names: &[&str]) -> Kept {
-        let left = |path: &ArtifactPath| Left {
-            derivation: slice.derivation(path),
-            digest: Digest::of(path.as_str().as_bytes()),
-            size: 1,
-        };
-        let paths = names.iter().map(|name| ArtifactPath::new(*name).unwrap());
-        Kept(paths.map(|path| (path.clone(), Some(left(&path)))).collect())
+        let derivation = slice.derivation(names.iter().copied());
+        let left = |name: &str| Left { derivation, digest: Digest::of(name.as_bytes()), size: 1 };
+        Kept(names.iter().map(|name| (ArtifactPath::new(*name).unwrap(), Some(left(name)))).collect())
     }
 
     #[test]
     fn a_folder_is_kept_whole_or_not_at_all() {
         let slice = Slice::of("compose", &"one");
-        let names = ["apps/a/x", "apps/a/y/z", "apps/a-b/x", "apps/b/x"];
-        let mut known = kept(&slice, &names);
+        let mut known = kept(&slice, &["apps/a/x", "apps/a/y/z"]);
+        known.0.extend(kept(&slice, &["apps/a-b/x"]).0);
+        known.0.extend(kept(&slice, &["apps/b/x"]).0);
         let files = known.files("apps/a", &slice).unwrap();
         assert_eq!(files.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>(), ["apps/a/x", "apps/a/y/z"]);
-        assert!(known.files("apps", &slice).is_some());
-        for folder in ["apps/c", "app", "apps/a/x"] {
+        for folder in ["apps/c", "app", "apps/a/x", "apps"] {
             assert_eq!(known.files(folder, &slice), None, "{folder}");
         }
-        // Another slice, another generator, a file that was touched.
+        // Another slice, another generator, a file too many, a file too few, a file that was touched.
         assert_eq!(known.files("apps/a", &Slice::of("compose", &"two")), None);
         assert_eq!(known.files("apps/a", &Slice::of("kubernetes", &"one")), None);
-        known.0.insert(ArtifactPath::new("apps/a/y/z").unwrap(), None);
+        let (path, file) = (ArtifactPath::new("apps/a/y/z").unwrap(), known.0["apps/a/y/z"].clone());
+        known.0.insert(ArtifactPath::new("apps/a/y/zz").unwrap(), file.clone());
+        assert_eq!(known.files("apps/a", &slice), None);
+        known.0.remove("apps/a/y/zz");
+        known.0.remove(path.as_str());
+        assert_eq!(known.files("apps/a", &slice), None);
+        known.0.insert(path.clone(), file);
+        assert!(known.files("apps/a", &slice).is_some());
+        known.0.insert(path, None);
         assert_eq!(known.files("apps/a", &slice), None);
         assert!(known.files("apps/b", &slice).is_some());
     }

@@ -89,7 +89,8 @@ pub struct Artifact {
     pub content: Content,
     /// The generator that made it, such as `nginx`.
     pub generator: &'static str,
-    /// Identity of the step that made it: generator, its sources, the slice of the plan it read, the path.
+    /// Identity of the step that made it: generator, its sources, the slice of the plan it read, the paths of all its
+    /// outputs.
     pub derivation: Digest,
 }
 
@@ -133,7 +134,7 @@ pub struct Slice {
 
 impl Slice {
     pub fn of(generator: &'static str, slice: &impl Serialize) -> Self {
-        Slice { generator, digest: Digest::of(&json::to_canonical(slice)) }
+        Slice { generator, digest: Digest::of_value(slice) }
     }
 
     /// A slice whose digest is known already.
@@ -143,12 +144,14 @@ impl Slice {
 
     /// Identity of everything that is made from it.
     pub fn identity(&self) -> Digest {
-        self.derivation(&ArtifactPath(String::new()))
+        self.derivation([])
     }
 
-    /// Identity of the step that makes `output`.
-    pub fn derivation(&self, output: &ArtifactPath) -> Digest {
+    /// Identity of the step that makes these outputs.
+    pub fn derivation<'a>(&self, outputs: impl IntoIterator<Item = &'a str>) -> Digest {
         let (generator, slice) = (self.generator, &self.digest);
+        let outputs: Vec<&str> = outputs.into_iter().collect();
+        let outputs = outputs.join("\",\"");
         let source = SOURCES.iter().find(|(name, _)| *name == generator).map(|(_, digest)| *digest);
         debug_assert!(
             source.is_some(),
@@ -157,9 +160,9 @@ impl Slice {
         let source = source.unwrap_or_default();
         // Canonical JSON: the keys are sorted, and nothing in the values needs an escape.
         let text = format!(
-            "{{\"generator\":\"{generator}\",\"output\":\"{output}\",\"slice\":\"{slice}\",\"source\":\"{source}\"}}"
+            "{{\"generator\":\"{generator}\",\"outputs\":[\"{outputs}\"],\"slice\":\"{slice}\",\"source\":\"{source}\"}}"
         );
-        Digest::keyed("nself derivation v1", text.as_bytes())
+        Digest::keyed("nself derivation v2", text.as_bytes())
     }
 }
 
@@ -179,12 +182,11 @@ impl Artifacts {
         self.insert(path, Artifact { content: Content::Bytes(text.into()), generator, derivation: Digest::of(b"") })
     }
 
-    /// Gives every file its derivation.
+    /// These are the outputs of one step.
     #[must_use]
     pub fn derived_from(mut self, slice: &Slice) -> Self {
-        for (output, artifact) in &mut self.0 {
-            artifact.derivation = slice.derivation(output);
-        }
+        let derivation = slice.derivation(self.0.keys().map(ArtifactPath::as_str));
+        self.0.values_mut().for_each(|artifact| artifact.derivation = derivation);
         self
     }
 
@@ -208,19 +210,27 @@ impl Artifacts {
     ///
     /// # Errors
     /// NS901 when a path is taken already.
-    pub fn merge(&mut self, folder: Option<&str>, other: Artifacts) -> Result<(), Diagnostic> {
-        let files: BTreeMap<_, _> = match folder {
-            Some(folder) => {
-                let below = |path: ArtifactPath| ArtifactPath(format!("{folder}/{path}"));
-                other.0.into_iter().map(|(path, artifact)| (below(path), artifact)).collect()
-            }
-            None => other.0,
-        };
-        if self.0.is_empty() {
-            self.0 = files;
-            return Ok(());
+    pub fn merge(&mut self, folder: Option<&str>, mut other: Artifacts) -> Result<(), Diagnostic> {
+        if let Some(folder) = folder {
+            let below = |path: ArtifactPath| ArtifactPath(format!("{folder}/{path}"));
+            other = Artifacts(other.0.into_iter().map(|(path, artifact)| (below(path), artifact)).collect());
         }
-        files.into_iter().try_for_each(|(path, artifact)| self.put(path, artifact))
+        *self = Artifacts::collect([std::mem::take(self), other])?;
+        Ok(())
+    }
+
+    /// All files of these sets.
+    ///
+    /// # Errors
+    /// NS901 when two of them have the same path.
+    pub fn collect(sets: impl IntoIterator<Item = Artifacts>) -> Result<Self, Diagnostic> {
+        let mut files: Vec<_> = sets.into_iter().flat_map(|set| set.0).collect();
+        // Runs that are sorted already are only joined.
+        files.sort_by(|(a, _), (b, _)| a.cmp(b));
+        match files.windows(2).find(|two| two[0].0 == two[1].0) {
+            Some(two) => Err(taken(&two[0].0, &two[0].1, &two[1].1)),
+            None => Ok(Artifacts(files.into_iter().collect())),
+        }
     }
 
     pub fn get(&self, path: &str) -> Option<&Artifact> {

@@ -13,7 +13,7 @@ pub mod postgres;
 pub mod raw;
 pub mod render;
 
-use crate::artifact::{Artifacts, Digest, Kept, Slice, json};
+use crate::artifact::{Artifacts, Digest, Kept, Slice};
 use crate::diagnostic::Diagnostic;
 use crate::plan::{self, Fields, Plan, summary};
 
@@ -85,7 +85,7 @@ pub fn generate(plan: &Plan, fields: &Fields, kept: &Kept) -> Result<Artifacts, 
         Err(more) => findings.extend(more),
     }
     if plan.kubernetes.is_some() {
-        match cluster(plan, kept) {
+        match cluster(plan, fields, kept) {
             Ok(emitted) => files.merge(None, emitted).map_err(one)?,
             Err(more) => findings.extend(more),
         }
@@ -94,9 +94,10 @@ pub fn generate(plan: &Plan, fields: &Fields, kept: &Kept) -> Result<Artifacts, 
 }
 
 /// The manifests. What pods mount is written for the cluster's plan and stands in ConfigMaps, not in files.
-fn cluster(plan: &Plan, kept: &Kept) -> Result<Artifacts, Vec<Diagnostic>> {
-    let plan = plan::cluster(plan);
-    let fields = Fields::of(&plan);
+fn cluster(whole: &Plan, fields: &Fields, kept: &Kept) -> Result<Artifacts, Vec<Diagnostic>> {
+    let plan = plan::cluster(whole);
+    let fields = fields.after(whole, &plan);
+    debug_assert_eq!(fields.digest(), Fields::of(&plan).digest(), "a service is shared that is another one");
     let mounted = || {
         let mut files = Artifacts::default();
         CONTENT.iter().try_for_each(|(.., emit)| files.merge(None, emit(&plan)?))?;
@@ -104,7 +105,7 @@ fn cluster(plan: &Plan, kept: &Kept) -> Result<Artifacts, Vec<Diagnostic>> {
     };
     // What decides their content, so that they need not be rendered to know that they are the same.
     let decided = CONTENT.map(|(generator, read, ..)| fields.slice(generator, read).identity());
-    let slice = Digest::of(&json::to_canonical(&decided));
+    let slice = Digest::of_value(&decided);
     kubernetes::emit(&plan, &fields, &kubernetes::Mounted { slice, files: &mounted }, kept)
 }
 

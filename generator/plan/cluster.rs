@@ -1,12 +1,14 @@
 //! The plan as a cluster runs it. Certificates, the owners of volumes and the way to the host are the
 //! cluster's business; everything else is what every target runs.
 
+use std::sync::Arc;
+
 use super::members::{ACME, VOLUME_OWNER, includes, known};
 use super::secrets::{CERTIFICATE, CERTIFICATE_KEY};
-use super::{Plan, Resolver, Upstream};
+use super::{Plan, Resolver, Upstream, VolumeMount};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
-use crate::stack::{Checked, Cidr, ClusterEdge, Frontend, Profile, Stack, TlsMode};
+use crate::stack::{Checked, Cidr, ClusterEdge, Frontend, Profile, ServiceName, Stack, TlsMode};
 
 /// Addresses that clusters give to pods: the gateway is one of them.
 const PODS: [&str; 4] = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"];
@@ -27,20 +29,23 @@ pub fn left_out(stack: &Stack, profile: Profile) -> Vec<Diagnostic> {
 /// certificates. Unless nginx is reached on ports of the nodes, TLS ends in front of it.
 pub fn cluster(plan: &Plan) -> Plan {
     let mut plan = plan.clone();
-    for name in [ACME, VOLUME_OWNER] {
-        let name = known(name);
-        plan.services.remove(&name);
-        plan.volumes.retain(|_, volume| volume.owner != name);
-        plan.edges.retain(|edge| edge.from != name && edge.to != name);
-        plan.start_order.iter_mut().for_each(|wave| wave.retain(|service| *service != name));
-        for service in plan.services.values_mut() {
-            service.depends_on.remove(&name);
-        }
-    }
+    let replaced = [ACME, VOLUME_OWNER].map(known);
+    let stays = |name: &ServiceName| !replaced.contains(name);
+    plan.services.retain(|name, _| stays(name));
+    plan.volumes.retain(|_, volume| stays(&volume.owner));
+    plan.edges.retain(|edge| stays(&edge.from) && stays(&edge.to));
+    plan.start_order.iter_mut().for_each(|wave| wave.retain(stays));
     plan.start_order.retain(|wave| !wave.is_empty());
+    let volumes = &plan.volumes;
     for service in plan.services.values_mut() {
-        service.volumes.retain(|mount| plan.volumes.contains_key(&mount.volume));
-        service.reaches_host = false;
+        let mounted = |mount: &VolumeMount| volumes.contains_key(&mount.volume);
+        // What is not changed is shared, and need not be digested again.
+        if service.reaches_host || !service.depends_on.keys().all(stays) || !service.volumes.iter().all(mounted) {
+            let service = Arc::make_mut(service);
+            service.depends_on.retain(|name, _| stays(name));
+            service.volumes.retain(mounted);
+            service.reaches_host = false;
+        }
     }
     let Some(cluster) = &plan.kubernetes else { return plan };
     plan.edge.resolver = Resolver::Cluster(cluster.namespace.clone());
@@ -49,7 +54,7 @@ pub fn cluster(plan: &Plan) -> Plan {
         for name in [CERTIFICATE, CERTIFICATE_KEY] {
             plan.secrets.retain(|secret, _| secret.as_str() != name);
             if let Some(edge) = plan.services.get_mut(&plan.edge.service) {
-                edge.secret_files.retain(|secret| secret.as_str() != name);
+                Arc::make_mut(edge).secret_files.retain(|secret| secret.as_str() != name);
             }
         }
         if plan.edge.trusted_proxies.is_empty() {

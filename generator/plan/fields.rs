@@ -1,88 +1,161 @@
-//! A plan as plain data, and the digests of its parts: what a generator reads of the plan is named by fields, and what
-//! it makes of them stays as long as their digests do.
+//! The digests of a plan's parts: what a generator reads of the plan is named by fields, and what it makes of them stays
+//! as long as their digests do.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use serde_json::Value;
+use serde::Serialize;
 
-use super::Plan;
-use crate::artifact::{Digest, Slice, json};
+use super::shape::Shape;
+use super::{Plan, Service};
+use crate::artifact::{Digest, Slice};
+use crate::stack::ServiceName;
 
-/// Fields that are records of parts; every other field is one part.
-const TABLES: [&str; 4] = ["services", "secrets", "databases", "volumes"];
-
-/// The fields of one plan.
+/// The parts of one plan by their names: fields such as `edge`, and of some records each entry, such as
+/// `services.orders`.
 #[derive(Debug)]
-pub struct Fields {
-    tree: Value,
-    /// By their names, such as `edge` and `services.orders`.
-    parts: BTreeMap<String, Digest>,
+pub struct Fields(BTreeMap<String, Arc<Part>>);
+
+/// What is known of a part.
+#[derive(Debug)]
+pub struct Part {
+    pub digest: Digest,
+    /// Whether it says anything: neither nothing nor an empty list or record.
+    pub is_set: bool,
+    /// Its fields, if it is a record, and whether they are set; many parts look alike.
+    pub shape: Shape,
+}
+
+impl Part {
+    fn of(value: &impl Serialize) -> Arc<Self> {
+        let (text, shape) = Shape::of(value);
+        let is_set = !matches!(text.as_slice(), b"null" | b"[]" | b"{}");
+        Arc::new(Part { digest: Digest::of(&text), is_set, shape })
+    }
 }
 
 impl Fields {
     pub fn of(plan: &Plan) -> Self {
-        Fields::read(json::tree(plan))
+        Fields::read(plan, |_, _| None)
     }
 
-    fn read(tree: Value) -> Self {
-        let parts = tree.as_object().into_iter().flatten().flat_map(|(field, value)| {
-            match value.as_object().filter(|_| TABLES.contains(&field.as_str())) {
-                Some(entries) => entries.iter().map(|(name, value)| (format!("{field}.{name}"), value)).collect(),
-                None => vec![(field.clone(), value)],
-            }
-        });
-        let parts = parts.map(|(part, value)| (part, Digest::of(&json::canonical(value)))).collect();
-        Fields { tree, parts }
+    /// The fields of `plan`, which was made from `before`. These are those of `before`; what both plans share is known.
+    #[must_use]
+    pub fn after(&self, before: &Plan, plan: &Plan) -> Self {
+        Fields::read(plan, |name, service| {
+            let same = before.services.get(name).is_some_and(|old| Arc::ptr_eq(old, service));
+            same.then(|| self.service(name)).flatten().map(|(_, part)| Arc::clone(part))
+        })
     }
 
-    pub fn tree(&self) -> &Value {
-        &self.tree
+    fn read(plan: &Plan, known: impl Fn(&ServiceName, &Arc<Service>) -> Option<Arc<Part>>) -> Self {
+        // Every field has its line; one more does not compile without.
+        let Plan {
+            project,
+            environment,
+            profile,
+            domain,
+            services,
+            start_order,
+            edges,
+            volumes,
+            secrets,
+            edge,
+            databases,
+            pooler,
+            replication,
+            migrations,
+            graphql,
+            compat,
+            kubernetes,
+            project_folder,
+        } = plan;
+        let one = |name: &str, part| (name.to_owned(), part);
+        let services = services
+            .iter()
+            .map(|(name, service)| (part_of(name), known(name, service).unwrap_or_else(|| Part::of(service))));
+        let mut parts: BTreeMap<String, Arc<Part>> = services.collect();
+        parts.extend(volumes.iter().map(|(name, volume)| (format!("volumes.{name}"), Part::of(volume))));
+        parts.extend(secrets.iter().map(|(name, secret)| (format!("secrets.{name}"), Part::of(secret))));
+        parts.extend(databases.iter().map(|(name, database)| (format!("databases.{name}"), Part::of(database))));
+        parts.extend([
+            one("project", Part::of(project)),
+            one("environment", Part::of(environment)),
+            one("profile", Part::of(profile)),
+            one("domain", Part::of(domain)),
+            one("start_order", Part::of(start_order)),
+            one("edges", Part::of(edges)),
+            one("edge", Part::of(edge)),
+            one("pooler", Part::of(pooler)),
+            one("replication", Part::of(replication)),
+            one("migrations", Part::of(migrations)),
+            one("graphql", Part::of(graphql)),
+            one("compat", Part::of(compat)),
+            one("kubernetes", Part::of(kubernetes)),
+            one("project_folder", Part::of(project_folder)),
+        ]);
+        Fields(parts)
     }
 
-    pub fn parts(&self) -> &BTreeMap<String, Digest> {
-        &self.parts
+    /// By their names, in order.
+    pub fn parts(&self) -> impl Iterator<Item = (&String, &Arc<Part>)> {
+        self.0.iter()
+    }
+
+    /// A service's part.
+    pub fn service(&self, name: &ServiceName) -> Option<(&String, &Arc<Part>)> {
+        self.0.get_key_value(&part_of(name))
     }
 
     /// The digest of everything.
     pub fn digest(&self) -> Digest {
-        Digest::of(&json::to_canonical(&self.parts))
+        Digest::of_value(&self.digests(|_| true))
     }
 
     /// What a generator reads that reads these fields.
     pub fn slice(&self, generator: &'static str, fields: &[&str]) -> Slice {
-        let read = |part: &&String| fields.contains(&part.split('.').next().unwrap_or_default());
-        let parts: BTreeMap<_, _> = self.parts.iter().filter(|(part, _)| read(part)).collect();
-        Slice::of(generator, &parts)
+        Slice::of(generator, &self.digests(|part| fields.contains(&part.split('.').next().unwrap_or_default())))
     }
+
+    fn digests(&self, read: impl Fn(&str) -> bool) -> BTreeMap<&String, &Digest> {
+        self.0.iter().filter(|(name, _)| read(name)).map(|(name, part)| (name, &part.digest)).collect()
+    }
+}
+
+fn part_of(service: &ServiceName) -> String {
+    format!("services.{service}")
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
+    fn fields(parts: &Value) -> Fields {
+        let parts = parts.as_object().into_iter().flatten();
+        Fields(parts.map(|(name, value)| (name.clone(), Part::of(value))).collect())
+    }
+
     #[test]
     fn a_slice_changes_with_what_it_names_and_with_nothing_else() {
-        let one = json!({ "edge": { "x": 1 }, "edges": [1], "services": { "a": { "x": 1 }, "b": {} } });
-        let all = |tree: &Value| {
-            let fields = Fields::read(tree.clone());
+        let one = json!({ "edge": { "x": 1 }, "edges": [1], "services.a": { "x": 1 }, "services.b": {} });
+        let all = |parts: &Value| {
             let names: [&[&str]; 4] = [&["edge"], &["edges"], &["services"], &["edge", "services"]];
-            (names.map(|names| fields.slice("nginx", names).identity()), fields)
+            names.map(|names| fields(parts).slice("nginx", names).identity())
         };
-        let (before, fields) = all(&one);
-        assert_eq!(fields.parts().keys().collect::<Vec<_>>(), ["edge", "edges", "services.a", "services.b"]);
-        for (path, value, changed) in [
-            ("/edge/x", json!(2), [true, false, false, true]),
-            ("/edges/0", json!(2), [false, true, false, false]),
-            ("/services/a/x", json!(2), [false, false, true, true]),
-            ("/services", json!({ "a": { "x": 1 } }), [false, false, true, true]),
+        let before = all(&one);
+        for (part, value, changed) in [
+            ("edge", json!({ "x": 2 }), [true, false, false, true]),
+            ("edges", json!([2]), [false, true, false, false]),
+            ("services.a", json!({ "x": 2 }), [false, false, true, true]),
+            ("services.c", json!({}), [false, false, true, true]),
         ] {
             let mut other = one.clone();
-            *other.pointer_mut(path).unwrap() = value;
-            let (after, other) = all(&other);
-            assert_eq!([0, 1, 2, 3].map(|i| before[i] != after[i]), changed, "{path}");
-            assert_ne!(fields.digest(), other.digest());
+            other[part] = value;
+            let after = all(&other);
+            assert_eq!([0, 1, 2, 3].map(|i| before[i] != after[i]), changed, "{part}");
+            assert_ne!(fields(&one).digest(), fields(&other).digest());
         }
     }
 }

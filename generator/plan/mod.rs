@@ -18,6 +18,7 @@ mod routes;
 mod rules;
 mod secrets;
 mod servers;
+mod shape;
 pub mod summary;
 mod targets;
 mod values;
@@ -25,6 +26,7 @@ mod volumes;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -44,6 +46,7 @@ pub use fields::Fields;
 pub use migrations::Migrations;
 pub use resolve::{ProjectFiles, resolve};
 pub use servers::{Pooler, Replication};
+pub use shape::Shape;
 pub use summary::Recipe;
 
 /// One environment, decided.
@@ -53,7 +56,8 @@ pub struct Plan {
     pub environment: EnvironmentName,
     pub profile: Profile,
     pub domain: Host,
-    pub services: BTreeMap<ServiceName, Service>,
+    /// Shared with the plan for clusters, as far as they are the same there.
+    pub services: BTreeMap<ServiceName, Arc<Service>>,
     /// Services in waves: each waits only for services of earlier waves.
     pub start_order: Vec<Vec<ServiceName>>,
     /// Who opens connections to whom; network policies and network membership follow from it.

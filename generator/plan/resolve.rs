@@ -2,6 +2,7 @@
 //! is for use only when no step reported an error.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::members::{ACME, DATABASE, EDGE, Member, known, members, tls_mode};
 use super::{Check, Cluster, ConfigMount, Health, Plan, Publish, Service, Value};
@@ -120,7 +121,7 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
         environment: name.clone(),
         profile,
         domain: addresses.domain().clone(),
-        services,
+        services: services.into_iter().map(|(name, service)| (name, Arc::new(service))).collect(),
         start_order,
         edges,
         volumes,

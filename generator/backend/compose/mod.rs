@@ -30,7 +30,7 @@ const PUBLIC: &str = "public";
 /// # Errors
 /// Settings that Compose cannot express and nobody waived (NS701), unusable raw keys (NS702).
 pub fn emit(plan: &Plan, fields: &Fields, files: &Artifacts) -> Result<Artifacts, Vec<Diagnostic>> {
-    let (account, mut findings) = fidelity::account("compose", TABLE, plan, fields.tree());
+    let (account, mut findings) = fidelity::account("compose", TABLE, plan, fields);
     let mut services = BTreeMap::new();
     for (name, planned) in &plan.services {
         services.insert(name.to_string(), service::service(plan, name, planned, files, &mut findings));

@@ -63,7 +63,7 @@ pub struct Mounted<'a> {
 /// the cluster.
 pub fn emit(plan: &Plan, fields: &Fields, mounted: &Mounted, kept: &Kept) -> Result<Artifacts, Vec<Diagnostic>> {
     let one = |finding| vec![finding];
-    let (account, mut findings) = fidelity::account("kubernetes", table::TABLE, plan, fields.tree());
+    let (account, mut findings) = fidelity::account("kubernetes", table::TABLE, plan, fields);
     let users = plan.services.values().flat_map(|service| &service.volumes);
     let shared: BTreeSet<_> = users.filter(|mount| mount.read_only).map(|mount| &mount.volume).collect();
     let Some(cluster) = Cluster::new(plan, BTreeMap::new(), shared.clone()) else { return Ok(Artifacts::default()) };
@@ -78,7 +78,7 @@ pub fn emit(plan: &Plan, fields: &Fields, mounted: &Mounted, kept: &Kept) -> Res
         let part = parts.of(name, service);
         let slice = part.slice();
         if let Some(same) = kept.files(&format!("kubernetes/{folder}"), &slice) {
-            writer.join(&folder, same)?;
+            writer.join(&folder, same);
             continue;
         }
         if !service.config.is_empty() && files.is_none() {

@@ -2,10 +2,11 @@
 //! a plan that holds no more than the part, so whatever they show is in its digest.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::artifact::{Digest, Slice, json};
+use crate::artifact::{Digest, Slice};
 use crate::plan::{Edge, EdgePlan, Fields, Migrations, Plan, Secret, Service, Volume};
 use crate::stack::{SecretName, ServiceName, SqlIdent, VolumeName};
 
@@ -28,7 +29,7 @@ pub struct Parts<'a> {
 pub struct Part<'a> {
     head: &'a Digest,
     #[serde(skip)]
-    services: BTreeMap<&'a ServiceName, &'a Service>,
+    services: BTreeMap<&'a ServiceName, &'a Arc<Service>>,
     /// Of the services, by the names of their fields.
     digests: BTreeMap<&'a String, &'a Digest>,
     edges: BTreeSet<&'a Edge>,
@@ -51,11 +52,11 @@ impl<'a> Parts<'a> {
             volumes.entry(&volume.owner).or_default().insert(name, volume);
         }
         let head = head(plan);
-        let head_digest = Digest::of(&json::to_canonical(&head));
+        let head_digest = Digest::of_value(&head);
         Parts { plan, fields, head, head_digest, edges, volumes, shared, mounted }
     }
 
-    pub fn of(&'a self, name: &'a ServiceName, service: &'a Service) -> Part<'a> {
+    pub fn of(&'a self, name: &'a ServiceName, service: &'a Arc<Service>) -> Part<'a> {
         let mut services = BTreeMap::from([(name, service)]);
         let mut migrations = BTreeMap::new();
         let mut secrets = BTreeMap::new();
@@ -80,7 +81,7 @@ impl<'a> Parts<'a> {
         }
         let volumes = self.volumes.get(name).cloned().unwrap_or_default();
         let used = service.volumes.iter().map(|mount| &mount.volume).chain(volumes.keys().copied());
-        let digest = |name: &&ServiceName| self.fields.parts().get_key_value(&format!("services.{name}"));
+        let digest = |name: &&ServiceName| self.fields.service(name).map(|(field, part)| (field, &part.digest));
         Part {
             head: &self.head_digest,
             digests: services.keys().filter_map(digest).collect(),
@@ -96,7 +97,7 @@ impl<'a> Parts<'a> {
 
     /// The plan of a part: the head and what the part holds.
     pub fn plan(&self, part: &Part) -> Plan {
-        let owned = |(name, service): (&&ServiceName, &&Service)| ((*name).clone(), (*service).clone());
+        let owned = |(name, service): (&&ServiceName, &&Arc<Service>)| ((*name).clone(), Arc::clone(service));
         Plan {
             services: part.services.iter().map(owned).collect(),
             edges: part.edges.iter().map(|edge| (*edge).clone()).collect(),

@@ -18,8 +18,8 @@ struct Kustomization {
 #[derive(Default)]
 pub struct Writer {
     files: Artifacts,
-    /// Files that have their derivation already.
-    derived: Artifacts,
+    /// Files that have their derivations already.
+    derived: Vec<Artifacts>,
     folders: Vec<String>,
 }
 
@@ -61,21 +61,21 @@ impl Writer {
     pub fn own_folder(&mut self, folder: &str, objects: Vec<Object>, slice: &Slice) -> Result<(), Vec<Diagnostic>> {
         let mut one = Writer::default();
         one.folder(folder, objects)?;
-        self.join(folder, one.files.derived_from(slice))
+        self.join(folder, one.files.derived_from(slice));
+        Ok(())
     }
 
     /// A folder of objects as files.
-    pub fn join(&mut self, folder: &str, files: Artifacts) -> Result<(), Vec<Diagnostic>> {
+    pub fn join(&mut self, folder: &str, files: Artifacts) {
         self.folders.push(folder.to_owned());
-        self.derived.merge(None, files).map_err(|finding| vec![finding])
+        self.derived.push(files);
     }
 
     pub fn finish(mut self, account: Vec<u8>, slice: &Slice) -> Result<Artifacts, Vec<Diagnostic>> {
         let folders = std::mem::take(&mut self.folders);
         self.kustomization("kustomization.yaml", folders)?;
         self.add("fidelity.json", account)?;
-        let mut files = self.files.derived_from(slice);
-        files.merge(None, self.derived).map_err(|finding| vec![finding])?;
-        Ok(files)
+        self.derived.push(self.files.derived_from(slice));
+        Artifacts::collect(self.derived).map_err(|finding| vec![finding])
     }
 }

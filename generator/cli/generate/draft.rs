@@ -79,8 +79,7 @@ impl Drawer<'_> {
             environment.origins.locate(finding);
             finding.environments = vec![environment.name.to_string()];
         }
-        let part = |(name, digest): (&String, &Digest)| (format!("{}: {name}", plan.environment), *digest);
-        let parts = fields.parts().iter().map(part).collect();
+        let parts = fields.parts().map(|(name, part)| (format!("{}: {name}", plan.environment), part.digest)).collect();
         Draft { planned: Planned { plan, parts, origins: environment.origins }, made, findings, moved }
     }
 
