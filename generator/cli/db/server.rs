@@ -8,6 +8,7 @@ use crate::database::ledger::settings::{self, Meaning};
 use crate::database::model::Schema;
 use crate::database::plan::plan_unreviewed;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::source::library::noise;
 use crate::stack::{Checked, SqlIdent};
 
 type Asked<T> = Result<T, Vec<Diagnostic>>;
@@ -95,7 +96,9 @@ impl Server {
 
     /// Works in a database of its own, which is gone afterwards.
     pub fn scratch<T>(&self, work: impl FnOnce(&Server) -> Asked<T>) -> Asked<T> {
-        let name = format!("nself_scratch_{}", std::process::id());
+        // One that a killed run left, in a container whose processes have the same numbers again, is in nobody's way.
+        let noise = noise().map_err(|error| refused(format!("a name for the scratch database: {error}")))?;
+        let name = format!("nself_scratch_{noise}");
         self.ask(&format!("CREATE DATABASE {name} TEMPLATE template0;"))?;
         let worked = work(&self.beside(&name));
         let gone = self.ask(&format!("DROP DATABASE {name};"));

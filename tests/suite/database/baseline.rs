@@ -301,6 +301,9 @@ fn neither_a_standby_nor_a_pooler_is_taken_over() {
     let through = |pooler: &Pooler| format!("postgresql://owner:secret@/orders?host={}", pooler.folder().display());
     let ran = nself_in(project.folder.path(), ["db", "import", "--url", &through(&pooler)]);
     assert!(ran.code == 2 && ran.stderr.contains("give the URL of the server itself"), "{}", ran.stderr);
+    // Control: a question that needs no settings passes.
+    let ran = nself_in(project.folder.path(), ["db", "status", "--url", &through(&pooler)]);
+    assert!(ran.code == 1 && ran.stdout.contains("on the server 0, waiting 1"), "{}{}", ran.stdout, ran.stderr);
     for pooler in [pooler, careless] {
         let through = through(&pooler);
         let ran = baseline(&project, &through, &server, &[]);

@@ -1,6 +1,7 @@
 //! Servers by their URLs: compared with what is written, and their passwords seen by nobody.
 
 use std::fs;
+use std::process::Command;
 
 use super::import::{planned, url};
 use super::server::{Server, Version};
@@ -76,6 +77,16 @@ fn a_server_is_compared_with_what_is_written() {
         let ran = diff(&["--from", pair[0], "--to", pair[1], "--scratch", &scratch]);
         assert_eq!((ran.code, ran.stdout.as_str()), (0, ""), "{pair:?}: {}{}", ran.stdout, ran.stderr);
     }
+
+    // What a killed run left is in nobody's way, also where processes have the same numbers again.
+    let mut admin = server.session("postgres", "postgres");
+    admin.must("CREATE DATABASE nself_scratch_1;");
+    let mut first = Command::new("unshare");
+    first.args(["--pid", "--fork"]).arg(nself(folder.path()).get_program()).current_dir(folder.path());
+    first.args(["db", "diff", "--from", &shop, "--to", "db/shop", "--scratch", &scratch]);
+    let ran = run(&mut first);
+    assert_eq!((ran.code, ran.stdout.as_str()), (0, ""), "{}", ran.stderr);
+    admin.must("DROP DATABASE nself_scratch_1;");
 
     // A change on the server, both ways; the way back loses data, which a stack has to allow.
     session.must("ALTER TABLE orders ADD COLUMN note text; ALTER TABLE orders DROP CONSTRAINT total_check;");
