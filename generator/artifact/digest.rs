@@ -46,6 +46,13 @@ impl Digest {
     }
 }
 
+/// That of nothing.
+impl Default for Digest {
+    fn default() -> Self {
+        Digest::of(b"")
+    }
+}
+
 fn is_hex(text: &str) -> bool {
     let digit = |c: u8| c.is_ascii_digit() || (b'a'..=b'f').contains(&c);
     text.len() == 64 && text.bytes().all(digit)

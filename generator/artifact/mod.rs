@@ -13,7 +13,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize, Serializer};
 
 pub use digest::{Digest, Sha256};
-pub use kept::{Kept, Left};
+pub use kept::{Kept, Left, Record};
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 
@@ -108,6 +108,11 @@ impl Artifact {
             Content::Bytes(bytes) => Digest::of(bytes),
             Content::Kept { digest, .. } => *digest,
         }
+    }
+
+    /// What the manifest says of it.
+    pub fn record(&self) -> Record {
+        Record { derivation: self.derivation, digest: self.digest(), size: self.size() }
     }
 
     pub fn size(&self) -> u64 {
@@ -209,7 +214,7 @@ impl Artifacts {
     /// Adds all files of `other` below `folder`, the name of an environment.
     ///
     /// # Errors
-    /// NS901 when a path is taken already.
+    /// NS901 when a path is taken already; then nothing is left.
     pub fn merge(&mut self, folder: Option<&str>, mut other: Artifacts) -> Result<(), Diagnostic> {
         if let Some(folder) = folder {
             let below = |path: ArtifactPath| ArtifactPath(format!("{folder}/{path}"));
@@ -269,7 +274,7 @@ mod tests {
         let mut files = Artifacts::default();
         files.add("one", "a", "1").unwrap();
         assert_eq!(files.add("two", "a", "1").unwrap_err().code, Code::Internal);
-        assert_eq!(files.merge(None, files.clone()).unwrap_err().code, Code::Internal);
+        assert_eq!(files.clone().merge(None, files.clone()).unwrap_err().code, Code::Internal);
         files.merge(Some("local"), files.clone()).unwrap();
         assert_eq!(files.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>(), ["a", "local/a"]);
     }

@@ -57,7 +57,7 @@ pub fn reads(generator: &str) -> &'static str {
 ///
 /// # Errors
 /// What a target cannot express, all of it.
-pub fn generate(plan: &Plan, fields: &Fields, kept: &Kept) -> Result<Artifacts, Vec<Diagnostic>> {
+pub fn generate(plan: &Plan, fields: &Fields, kept: Kept) -> Result<Artifacts, Vec<Diagnostic>> {
     let one = |finding: Diagnostic| vec![finding];
     let mut files = Artifacts::default();
     let mut findings = Vec::new();
@@ -94,7 +94,7 @@ pub fn generate(plan: &Plan, fields: &Fields, kept: &Kept) -> Result<Artifacts, 
 }
 
 /// The manifests. What pods mount is written for the cluster's plan and stands in ConfigMaps, not in files.
-fn cluster(whole: &Plan, fields: &Fields, kept: &Kept) -> Result<Artifacts, Vec<Diagnostic>> {
+fn cluster(whole: &Plan, fields: &Fields, kept: Kept) -> Result<Artifacts, Vec<Diagnostic>> {
     let plan = plan::cluster(whole);
     let fields = fields.after(whole, &plan);
     debug_assert_eq!(fields.digest(), Fields::of(&plan).digest(), "a service is shared that is another one");

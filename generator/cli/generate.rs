@@ -14,12 +14,14 @@ use draft::Drawer;
 pub use draft::Planned;
 
 use super::{FAILED, FINE, FOUND, Format, StackArguments, output};
-use crate::artifact::{Artifacts, Digest};
+use crate::artifact::{ArtifactPath, Artifacts, Digest};
 use crate::diagnostic::{self, Code, Diagnostic};
 use crate::lock::Lock;
 use crate::path;
 use crate::source;
-use crate::store::{self, Cache, Change, Changes, Generation, MANIFEST, Recorder, Stamp, State, Untouched, Watch};
+use crate::store::{
+    self, Cache, Change, Changes, Generation, MANIFEST, Outputs, Recorder, Stamp, State, Untouched, Watch,
+};
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -165,7 +167,7 @@ impl<'a> Run<'a> {
         };
         let environments: Vec<_> = loaded.environments.into_iter().filter(chosen).collect();
         let drawer =
-            Drawer { files: &files, kept: &known.kept, out: &self.out, frozen: self.arguments.frozen, refused };
+            Drawer { files: &files, left: &known.outputs, out: &self.out, frozen: self.arguments.frozen, refused };
         let mut artifacts = Artifacts::default();
         let mut plans = Vec::new();
         let mut moved = Vec::new();
@@ -225,7 +227,7 @@ impl<'a> Run<'a> {
             (true, true) => "differs",
             (false, true) => "written",
         };
-        let counts = store::counts(&changes.changes);
+        let counts = changes.counts();
         let rendered = made.artifacts.iter().filter(|(_, artifact)| artifact.bytes().is_some()).count();
         let result = document!({
             "version": 1,
@@ -249,7 +251,7 @@ impl<'a> Run<'a> {
         }
         output::again(&store::converted(&changes.changes));
         output::again(&store::foreign(&changes.changes));
-        let counts = store::counts(&changes.changes);
+        let counts = changes.counts();
         let mut listed: Vec<String> = counts.iter().map(|(state, count)| format!("{count} {state}")).collect();
         if differs && !changes.changes.iter().any(|change| change.state.differs()) {
             listed.push(format!("{MANIFEST} {}", if self.out.join(MANIFEST).exists() { "differs" } else { "missing" }));
@@ -261,17 +263,18 @@ impl<'a> Run<'a> {
         };
         let out = self.out.strip_prefix(std::env::current_dir().unwrap_or_default()).unwrap_or(&self.out);
         // Without anything to go by, all of them are rendered, and there is nothing to say.
-        let rendered = if changes.kept.is_empty() { String::new() } else { format!("; {rendered} rendered") };
+        let rendered = if changes.kept == 0 { String::new() } else { format!("; {rendered} rendered") };
         output::remark(&format!("{}: {}; {end}{rendered}", out.display(), listed.join(", ")));
     }
 
     /// Keeps the outputs and what they were made from; the run is none the worse when the cache cannot be written.
     fn archive(&self, made: &Made, changes: &Changes, inputs: &[Watch]) {
         // What was left as it was, is kept already.
-        let outputs = made.artifacts.iter().filter(|(path, _)| !changes.kept.contains(path.as_str()));
-        let outputs =
-            outputs.filter_map(|(path, artifact)| Some((&changes.manifest.files.get(path)?.digest, artifact.bytes()?)));
-        if self.cache.objects().put(outputs).is_err() {
+        let outputs = changes.changes.iter().filter_map(|change| {
+            Some((&changes.manifest.files.get(change.path.as_str())?.digest, change.new.as_deref()?))
+        });
+        let manifest = (&changes.digest, changes.text.as_slice());
+        if self.cache.objects().put(outputs.chain([manifest])).is_err() {
             return;
         }
         let read = inputs.iter().filter_map(|watch| match watch {
@@ -282,27 +285,24 @@ impl<'a> Run<'a> {
             _ => None,
         });
         let parts = made.plans.iter().flat_map(|planned| planned.parts.clone()).collect();
-        let _ = self.cache.generations().add(&Generation::new(&changes.manifest, read.collect(), parts));
+        let _ = self.cache.generations().add(&Generation::new(changes.digest, read.collect(), parts));
     }
 
     fn remember(&self, recorder: Recorder, changes: &Changes, made: &Made, inputs: &[Watch]) {
         let findings = &made.findings;
-        let mut outputs = vec![(self.out.join(MANIFEST), Digest::of(&changes.manifest.to_bytes()))];
-        let mut folders: BTreeSet<&Path> = changes.folders.iter().map(PathBuf::as_path).collect();
-        for change in &changes.changes {
-            let record = changes.manifest.files.get(change.path.as_str());
-            outputs.extend(record.map(|record| (self.out.join(&change.path), record.digest)));
-        }
-        // The folders of what was there before were looked at.
-        let below = |path: &Path| path.strip_prefix(&self.out).ok().and_then(Path::to_str).map(str::to_owned);
-        let known = |path: &Path| below(path).is_some_and(|path| changes.kept.contains(&path));
-        for (path, _) in outputs.iter().filter(|(path, _)| !known(path)) {
-            folders.extend(path.ancestors().skip(1).take_while(|folder| *folder != self.out));
+        let mut folders = changes.folders.clone();
+        // Those that were made for new files hold nothing else.
+        let written = changes.changes.iter().filter(|change| change.new.is_some());
+        for folder in written.flat_map(|change| Path::new(&change.path).ancestors().skip(1)) {
+            if !folder.as_os_str().is_empty() {
+                folders.entry(self.out.join(folder)).or_insert(true);
+            }
         }
         // A folder that lost its last file is gone.
-        folders.retain(|folder| folder.is_dir());
-        let around: Vec<Watch> = folders.into_iter().map(|folder| Watch::Folder(folder.to_owned())).collect();
-        let files = outputs.len() - 1;
+        folders.retain(|folder, _| folder.is_dir());
+        let selected = made.selected.as_ref();
+        let ours = |path: &ArtifactPath| selected.is_none_or(|selected| selected.contains(path.top()));
+        let files = changes.manifest.files.keys().filter(|path| ours(path)).count();
         let foreign: Vec<Change> =
             changes.changes.iter().filter(|change| change.state == State::Foreign).cloned().collect();
         let mut counts = store::counts(&foreign);
@@ -314,7 +314,9 @@ impl<'a> Run<'a> {
         let mut remarks: String = findings.iter().map(|finding| output::render(finding, false)).collect();
         remarks.push_str(&store::foreign(&foreign));
         let said = document!({ "result": result, "remarks": remarks, "files": files });
-        recorder.save(inputs.iter().cloned(), outputs, around, made.known.stamp.as_ref(), &said.to_string());
+        let outputs =
+            Outputs { out: &self.out, manifest: &changes.manifest, digest: changes.digest, made: &ours, folders };
+        recorder.save(inputs.iter().cloned(), outputs, made.known.stamp.as_ref(), &said.to_string());
     }
 }
 

@@ -253,9 +253,7 @@ fn derive(stack: &StackArguments, files: &Files) -> Result<(Files, BTreeMap<Stri
     let mut manifest = Manifest::default();
     let mut derived = Files::new();
     for (path, artifact) in made.artifacts.iter() {
-        let record =
-            store::Record { derivation: artifact.derivation, digest: artifact.digest(), size: artifact.size() };
-        manifest.files.insert(path.clone(), record);
+        manifest.files.insert(path.clone(), artifact.record());
         derived.insert(path.to_string(), artifact.bytes().unwrap_or_default().to_vec());
     }
     derived.insert(MANIFEST.to_owned(), manifest.to_bytes());

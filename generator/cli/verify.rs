@@ -178,7 +178,10 @@ pub fn gc(arguments: &GcArguments) -> u8 {
     let wanted: BTreeSet<String> = generations
         .all()
         .into_iter()
-        .flat_map(|(_, generation)| generation.files.into_values().map(|record| record.digest.to_string()))
+        .flat_map(|(_, generation)| {
+            let files = generation.files.into_values().map(|record| record.digest);
+            files.chain([generation.manifest]).map(|digest| digest.to_string())
+        })
         .collect();
     let swept = cache.objects().sweep(&|name| wanted.contains(name), arguments.grace);
     drop(lock);

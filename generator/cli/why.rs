@@ -10,11 +10,11 @@ use serde_json::json;
 
 use super::trail::{self, Trail};
 use super::{FAILED, FINE, FOUND, Format, StackArguments, generate, output};
-use crate::artifact::{ArtifactPath, Digest};
+use crate::artifact::{ArtifactPath, Digest, Record};
 use crate::backend;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::source::Origins;
-use crate::store::{Cache, Generation, Record};
+use crate::store::{Cache, Generation};
 
 #[derive(Debug, Args)]
 pub struct Arguments {

@@ -1,5 +1,5 @@
-//! What earlier runs wrote and from what: one small record per change, below the cache. They say why a file was
-//! written anew, and which objects are still wanted.
+//! What earlier runs wrote and from what: one small record per change, below the cache, and the manifest of then among
+//! the objects. They say why a file was written anew, and which objects are still wanted.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,19 +8,22 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::manifest::{Manifest, Record};
-use crate::artifact::{ArtifactPath, Digest};
+use super::{Manifest, Objects};
+use crate::artifact::{ArtifactPath, Digest, Record};
 use crate::source::library::{cache_folder, noise, own_folder};
 
 /// As for objects, the number is that of the layout.
-const FOLDER: &str = "generations1";
+const FOLDER: &str = "generations2";
 /// Older ones go by themselves.
 const MOST: usize = 64;
 
 /// One run that changed something.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Generation {
-    /// Outputs, as in the manifest.
+    /// Of the manifest, which is an object.
+    pub manifest: Digest,
+    /// What it records.
+    #[serde(skip)]
     pub files: BTreeMap<ArtifactPath, Record>,
     /// Files that were read, relative to the project where they lie in it.
     pub inputs: BTreeMap<String, Digest>,
@@ -31,10 +34,10 @@ pub struct Generation {
 }
 
 impl Generation {
-    pub fn new(manifest: &Manifest, inputs: BTreeMap<String, Digest>, parts: BTreeMap<String, Digest>) -> Self {
+    pub fn new(manifest: Digest, inputs: BTreeMap<String, Digest>, parts: BTreeMap<String, Digest>) -> Self {
         let generators =
             crate::artifact::sources().map(|(name, digest)| (name.to_owned(), digest.to_owned())).collect();
-        Generation { files: manifest.files.clone(), inputs, parts, generators }
+        Generation { manifest, files: BTreeMap::new(), inputs, parts, generators }
     }
 }
 
@@ -67,7 +70,10 @@ impl Generations {
     }
 
     fn read(&self, number: u64) -> Option<Generation> {
-        serde_json::from_slice(&fs::read(self.at(number)).ok()?).ok()
+        let mut generation: Generation = serde_json::from_slice(&fs::read(self.at(number)).ok()?).ok()?;
+        let manifest = Objects::new(&self.cache).get(&generation.manifest)?;
+        generation.files = Manifest::parse(&manifest).ok()?.files;
+        Some(generation)
     }
 
     /// Every record that can be read, oldest first; a damaged one counts as absent.

@@ -5,27 +5,17 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::MANIFEST;
 use super::state::read;
-use crate::artifact::{ArtifactPath, Digest};
+use crate::artifact::{ArtifactPath, Record};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 
 /// What nself wrote, by path below the output folder.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Manifest {
     pub files: BTreeMap<ArtifactPath, Record>,
-}
-
-/// One file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Record {
-    pub derivation: Digest,
-    pub digest: Digest,
-    /// Bytes.
-    pub size: u64,
 }
 
 #[derive(Deserialize)]
@@ -94,6 +84,7 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::artifact::Digest;
 
     fn manifest() -> Manifest {
         let record = |text: &str| Record {

@@ -1,23 +1,27 @@
 //! Artifacts on disk: compare, write, prune. Owns the output folder through `nself.manifest.json`; what is
 //! not in the manifest is not ours and stays as it is.
 
+mod around;
 mod cache;
 mod generations;
 mod manifest;
 mod objects;
 mod report;
+mod seen;
 mod stamp;
 mod state;
+mod text;
 mod write;
 
 use std::path::Path;
 
 pub use cache::Cache;
 pub use generations::{Generation, Generations};
-pub use manifest::{Manifest, Record, conflict};
+pub use manifest::{Manifest, conflict};
 pub use objects::Objects;
 pub use report::{converted, counts, diff, foreign, states};
-pub use stamp::{Recorder, Stamp, Watch};
+pub use seen::Watch;
+pub use stamp::{Outputs, Recorder, Stamp};
 pub use state::{Change, Changes, State, Untouched, compare, read};
 pub use write::{apply, write};
 

@@ -1,68 +1,19 @@
-//! The warm run: when nothing that decided the last result has changed, nothing is evaluated. Times and
-//! inode numbers say "same" cheaply; when they differ, or are too fresh to be trusted, content decides.
+//! The warm run: when nothing that decided the last result has changed, nothing is evaluated.
 //!
 //! A stamp only counts on the file system where it was made: it names its own inode and time of birth, so one
 //! that comes with a checkout, and says what its author liked, is not believed.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsStr;
+use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::Write as _;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-use super::state::read;
+use super::seen::{Meta, Seen, Watch};
 use super::{MANIFEST, Manifest};
-use crate::artifact::{Digest, Kept, Left};
+use crate::artifact::{ArtifactPath, Digest, Left, Record};
 use crate::source::library::{cache_folder, noise, own_folder};
-
-/// What the result depends on.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Watch {
-    /// The program itself: the very file, whatever it holds.
-    Program(PathBuf),
-    /// A file's content.
-    File(PathBuf),
-    /// A path at which nothing is.
-    Absent(PathBuf),
-    /// The names in a folder.
-    Folder(PathBuf),
-}
-
-/// What was seen of one path.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Seen {
-    watch: Watch,
-    meta: Meta,
-    digest: String,
-}
-
-/// Size, modification and change time in nanoseconds, inode.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Meta {
-    size: u64,
-    modified: i128,
-    changed: i128,
-    inode: u64,
-}
-
-impl Meta {
-    fn of(meta: &fs::Metadata) -> Self {
-        let nanos = |seconds: i64, nanos: i64| i128::from(seconds) * 1_000_000_000 + i128::from(nanos);
-        Meta {
-            size: meta.size(),
-            modified: nanos(meta.mtime(), meta.mtime_nsec()),
-            changed: nanos(meta.ctime(), meta.ctime_nsec()),
-            inode: meta.ino(),
-        }
-    }
-
-    /// Older than `moment`. What was changed in the same tick as that could look unchanged.
-    fn is_before(&self, moment: i128) -> bool {
-        self.modified < moment && self.changed < moment
-    }
-}
 
 /// A stamp in the making. It exists before the first input is read, so that an input which is saved while it
 /// is evaluated shows as younger.
@@ -71,8 +22,20 @@ pub struct Recorder {
     path: PathBuf,
     temporary: PathBuf,
     file: File,
-    began: i128,
+    began: i64,
     identity: String,
+}
+
+/// What a run leaves in the output folder.
+pub struct Outputs<'a> {
+    pub out: &'a Path,
+    pub manifest: &'a Manifest,
+    /// Of the manifest's bytes.
+    pub digest: Digest,
+    /// Whether the run made this file; other environments are recorded, and not looked at.
+    pub made: &'a dyn Fn(&ArtifactPath) -> bool,
+    /// Folders around the files, and whether nothing is in them that is not ours.
+    pub folders: BTreeMap<PathBuf, bool>,
 }
 
 impl Recorder {
@@ -92,33 +55,18 @@ impl Recorder {
         Some(Recorder { path: path.to_owned(), temporary, file, began, identity })
     }
 
-    /// Remembers what the run said, to be said again while all of this stays: `inputs` as they were read,
-    /// `outputs` as they should be, `around` as it is now. Anything that moved meanwhile leaves no stamp. What `before`
-    /// knows of an output with this digest still holds: if the file moves, its times are not those.
+    /// Remembers what the run said, to be said again while all of this stays: `inputs` as they were read, outputs as
+    /// they should be, folders as they are now. Anything that moved meanwhile leaves no stamp. What `before` knows of
+    /// an output with this digest still holds: if the file moves, its times are not those.
     pub fn save(
         mut self,
         inputs: impl IntoIterator<Item = Watch>,
-        outputs: impl IntoIterator<Item = (PathBuf, Digest)>,
-        around: impl IntoIterator<Item = Watch>,
+        outputs: Outputs,
         before: Option<&Stamp>,
         said: &str,
     ) {
-        let began = self.began;
-        let inputs = inputs.into_iter().map(|watch| see(watch).filter(|seen| seen.meta.is_before(began)));
-        let folders = before.map(Stamp::folders).unwrap_or_default();
-        let around = around.into_iter().map(|watch| match &watch {
-            Watch::Folder(path) => folders.get(path.as_os_str()).map(|seen| (*seen).clone()).or_else(|| see(watch)),
-            _ => see(watch),
-        });
-        let before = before.map(Stamp::files).unwrap_or_default();
-        let outputs = outputs.into_iter().map(|(path, digest)| {
-            let again = before.get(path.as_os_str()).filter(|seen| seen.digest == digest.as_str());
-            let seen = again.map(|seen| (*seen).clone()).or_else(|| see(Watch::File(path)));
-            seen.filter(|seen| seen.digest == digest.as_str())
-        });
-        let seen: Option<Vec<Seen>> = inputs.chain(outputs).chain(around).collect();
-        let text = seen.and_then(|seen| write(&self.identity, said, &seen));
-        if let Some(text) = text
+        let stamp = Stamp::of(&self, inputs, outputs, before, said);
+        if let Some(text) = stamp.and_then(|stamp| stamp.write())
             && self.file.write_all(text.as_bytes()).is_ok()
         {
             let _ = fs::rename(&self.temporary, &self.path);
@@ -137,140 +85,151 @@ impl Drop for Recorder {
 pub struct Stamp {
     /// What the run said, to be said again.
     pub said: String,
-    identity: String,
+    pub(super) identity: String,
     /// When it was written.
-    taken: i128,
-    seen: Vec<Seen>,
+    pub(super) taken: i64,
+    /// Inputs, the manifest, and folders around the outputs.
+    pub(super) seen: Vec<Seen>,
+    /// The output folder.
+    pub(super) out: PathBuf,
+    /// All that the manifest records, in its order.
+    pub(super) outputs: Vec<Output>,
 }
 
-const HEADER: &str = "nself stamp 2";
-
-fn write(identity: &str, said: &str, seen: &[Seen]) -> Option<String> {
-    let mut text = format!("{HEADER}\n{identity}\n{}\n{said}\n", said.len());
-    for seen in seen {
-        let (kind, watched) = match &seen.watch {
-            Watch::Program(path) => ('p', path),
-            Watch::File(path) => ('f', path),
-            Watch::Absent(path) => ('a', path),
-            Watch::Folder(path) => ('d', path),
-        };
-        let watched = watched.to_str().filter(|path| !path.contains('\n'))?;
-        let Meta { size, modified, changed, inode } = seen.meta;
-        text.push_str(&format!("{kind} {size} {modified} {changed} {inode} {} {watched}\n", seen.digest));
-    }
-    Some(text + "end\n")
+/// One file of the manifest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Output {
+    pub path: ArtifactPath,
+    pub record: Record,
+    /// Nothing for a file of an environment that the run did not look at, and for one that was touched since.
+    pub meta: Option<Meta>,
 }
 
 impl Stamp {
+    fn of<'a>(
+        recorder: &Recorder,
+        inputs: impl IntoIterator<Item = Watch>,
+        outputs: Outputs,
+        before: Option<&'a Stamp>,
+        said: &str,
+    ) -> Option<Self> {
+        let inputs =
+            inputs.into_iter().map(|watch| Seen::now(watch).filter(|seen| seen.meta.is_before(recorder.began)));
+        let manifest = Seen::now(Watch::File(outputs.out.join(MANIFEST)));
+        let manifest = manifest.filter(|seen| seen.digest == outputs.digest.as_str());
+        let known = |stamp: &'a Stamp| stamp.folders().filter(|seen| seen.is_untouched(stamp.taken));
+        let known: BTreeMap<&Path, &Seen> =
+            before.into_iter().flat_map(known).map(|seen| (seen.watch.path(), seen)).collect();
+        let around = outputs.folders.into_iter().map(|(path, clean)| {
+            let again = known.get(path.as_path()).map(|seen| (seen.meta, seen.digest.clone()));
+            let watch = if clean { Watch::Clean(path) } else { Watch::Folder(path) };
+            match again {
+                Some((meta, digest)) => Some(Seen { watch, meta, digest }),
+                None => Seen::now(watch),
+            }
+        });
+        let mut old = before.into_iter().flat_map(|stamp| &stamp.outputs).peekable();
+        let files = outputs.manifest.files.iter().map(|(path, record)| {
+            while old.next_if(|old| old.path < *path).is_some() {}
+            let again = old.peek().filter(|old| old.path == *path && old.record.digest == record.digest);
+            let see = || {
+                let seen = Seen::now(Watch::File(outputs.out.join(path.as_str())))?;
+                (seen.digest == record.digest.as_str()).then_some(seen.meta)
+            };
+            let meta = if (outputs.made)(path) { Some(again.and_then(|old| old.meta).or_else(see)?) } else { None };
+            Some(Output { path: path.clone(), record: record.clone(), meta })
+        });
+        let files = files.collect::<Option<_>>()?;
+        Some(Stamp {
+            said: said.to_owned(),
+            identity: recorder.identity.clone(),
+            taken: 0,
+            seen: inputs.chain([manifest]).chain(around).collect::<Option<_>>()?,
+            out: outputs.out.to_owned(),
+            outputs: files,
+        })
+    }
+
     /// The stamp at `path`, if it was made there and by the very program that runs.
     pub fn read(path: &Path) -> Option<Stamp> {
         let meta = fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file)?;
         let mut stamp = Stamp::parse(&fs::read_to_string(path).ok()?)?;
         stamp.taken = Meta::of(&meta).modified;
         let program = |seen: &&Seen| matches!(seen.watch, Watch::Program(_));
-        let same = stamp.seen.iter().filter(program).all(|seen| still(seen, stamp.taken));
+        let same = stamp.seen.iter().filter(program).all(|seen| seen.is_still(stamp.taken));
         (same && Some(&stamp.identity) == identity(&meta).as_ref()).then_some(stamp)
     }
 
     /// Whether everything that it saw is still so.
     pub fn is_fresh(&self) -> bool {
-        self.seen.iter().all(|seen| still(seen, self.taken))
+        let still = |output: &Output| {
+            let Some(meta) = output.meta else { return true };
+            let at = self.out.join(output.path.as_str());
+            let same = Meta::of_file(&at).is_some_and(|now| now == meta && now.is_before(self.taken));
+            same || Seen::now(Watch::File(at)).is_some_and(|seen| seen.digest == output.record.digest.as_str())
+        };
+        self.seen.iter().all(|seen| seen.is_still(self.taken)) && self.outputs.iter().all(still)
     }
 
-    /// Files by their paths.
-    fn files(&self) -> BTreeMap<&OsStr, &Seen> {
-        let files = self.seen.iter().filter_map(|seen| match &seen.watch {
-            Watch::File(path) => Some((path.as_os_str(), seen)),
-            _ => None,
-        });
-        files.collect()
+    /// Folders around the outputs.
+    fn folders(&self) -> impl Iterator<Item = &Seen> {
+        let folders = self.seen.iter().filter(|seen| matches!(seen.watch, Watch::Clean(_) | Watch::Folder(_)));
+        folders.filter(|seen| seen.watch.path().starts_with(&self.out))
     }
 
-    /// Folders by their paths, if their names are as they were.
-    fn folders(&self) -> BTreeMap<&OsStr, &Seen> {
-        let folders = self.seen.iter().filter_map(|seen| match &seen.watch {
-            Watch::Folder(path) => Some((path.as_os_str(), seen)),
-            _ => None,
-        });
-        let same = |seen: &Seen| meta(&seen.watch).is_some_and(|now| now == seen.meta && now.is_before(self.taken));
-        folders.filter(|(_, seen)| same(seen)).collect()
-    }
-
-    /// The recorded outputs that nobody touched since: by their times alone, and only plain files in plain folders.
+    /// All recorded outputs, and which of them nobody touched since: by their times alone, and only plain files in
+    /// plain folders. With them the folders, and which of those are as they were with nothing in them that is not ours.
     /// Nothing when the manifest itself is another one. Afterwards, the stamp knows of no output that was touched.
-    pub(super) fn left(&mut self, out: &Path) -> Option<(Manifest, Kept)> {
-        let seen = self.files();
-        let text = read(out, MANIFEST).ok().flatten()?;
-        let recorded = seen.get(out.join(MANIFEST).as_os_str())?;
-        if recorded.digest != Digest::of(&text).as_str() {
+    pub(super) fn left(&mut self, out: &Path, manifest: &Digest) -> Option<(Lefts, BTreeMap<PathBuf, bool>)> {
+        let recorded = self.seen.iter().find(|seen| seen.watch == Watch::File(out.join(MANIFEST)))?;
+        if self.out != out || recorded.digest != manifest.as_str() {
             return None;
         }
-        let manifest = Manifest::parse(&text).ok()?;
-        let mut folders = BTreeMap::new();
-        let mut touched = BTreeSet::new();
-        let mut kept = Vec::with_capacity(manifest.files.len());
-        for (path, record) in &manifest.files {
-            let at = out.join(path.as_str());
-            let same = seen.get(at.as_os_str()).is_some_and(|seen| {
-                seen.digest == record.digest.as_str()
-                    && fs::symlink_metadata(&at).is_ok_and(|meta| {
-                        let now = Meta::of(&meta);
-                        meta.is_file() && now == seen.meta && now.is_before(self.taken)
-                    })
+        let taken = self.taken;
+        let as_left = |then: &Meta, now: Meta| now == *then && now.is_before(taken);
+        let mut plain = Plain { out, known: BTreeMap::new() };
+        let folder = |seen: &Seen| {
+            let path = seen.watch.path();
+            let now = path.strip_prefix(out).ok().and_then(Path::to_str).and_then(|below| plain.folder(below));
+            let same = matches!(seen.watch, Watch::Clean(_)) && now.is_some_and(|now| as_left(&seen.meta, now));
+            (path.to_owned(), same)
+        };
+        let folders = self.folders().map(folder).collect();
+        let mut outputs = Vec::with_capacity(self.outputs.len());
+        for Output { path, record, meta } in &mut self.outputs {
+            let folder = path.as_str().rsplit_once('/').map_or("", |(folder, _)| folder);
+            *meta = meta.filter(|then| {
+                Meta::of_file(&out.join(path.as_str())).is_some_and(|now| as_left(then, now))
+                    && plain.folder(folder).is_some()
             });
-            let left = Left { derivation: record.derivation, digest: record.digest, size: record.size };
-            let same =
-                same && path.as_str().rsplit_once('/').is_none_or(|(folder, _)| is_plain(out, folder, &mut folders));
-            kept.push((path.clone(), same.then_some(left)));
-            if !same {
-                touched.insert(at);
-            }
+            outputs.push((path.clone(), Left { record: record.clone(), untouched: meta.is_some() }));
         }
-        self.seen.retain(|seen| !matches!(&seen.watch, Watch::File(path) if touched.contains(path)));
-        Some((manifest, Kept(kept.into_iter().collect())))
-    }
-
-    fn parse(text: &str) -> Option<Stamp> {
-        let text = text.strip_prefix(HEADER)?.strip_prefix('\n')?;
-        let (identity, text) = text.split_once('\n')?;
-        let (length, rest) = text.split_once('\n')?;
-        let length: usize = length.parse().ok()?;
-        let said = rest.get(..length)?.to_owned();
-        let rest = rest.get(length..)?.strip_prefix('\n')?.strip_suffix("end\n")?;
-        let mut seen = Vec::new();
-        for line in rest.lines() {
-            let mut fields = line.splitn(7, ' ');
-            let kind = fields.next()?;
-            let meta = Meta {
-                size: fields.next()?.parse().ok()?,
-                modified: fields.next()?.parse().ok()?,
-                changed: fields.next()?.parse().ok()?,
-                inode: fields.next()?.parse().ok()?,
-            };
-            let digest = fields.next()?.to_owned();
-            let path = PathBuf::from(fields.next()?);
-            let watch = match kind {
-                "p" => Watch::Program(path),
-                "f" => Watch::File(path),
-                "a" => Watch::Absent(path),
-                "d" => Watch::Folder(path),
-                _ => return None,
-            };
-            seen.push(Seen { watch, meta, digest });
-        }
-        Some(Stamp { said, identity: identity.to_owned(), taken: 0, seen })
+        Some((outputs.into_iter().collect(), folders))
     }
 }
 
-/// Whether neither the folder below `out` nor one above it is a link.
-fn is_plain<'a>(out: &Path, folder: &'a str, known: &mut BTreeMap<&'a str, bool>) -> bool {
-    if let Some(plain) = known.get(folder) {
-        return *plain;
+/// Recorded outputs by their paths.
+type Lefts = BTreeMap<ArtifactPath, Left>;
+
+/// Folders below the output folder, looked at once.
+struct Plain<'a> {
+    out: &'a Path,
+    known: BTreeMap<String, Option<Meta>>,
+}
+
+impl Plain<'_> {
+    /// What is seen of a folder, if neither it nor one above it is a link.
+    fn folder(&mut self, folder: &str) -> Option<Meta> {
+        if let Some(known) = self.known.get(folder) {
+            return *known;
+        }
+        let above = folder.rsplit_once('/').map(|(above, _)| above).or((!folder.is_empty()).then_some(""));
+        let plain = above.is_none_or(|above| self.folder(above).is_some());
+        let meta = fs::symlink_metadata(self.out.join(folder)).ok().filter(|meta| plain && meta.is_dir());
+        let meta = meta.map(|meta| Meta::of(&meta));
+        self.known.insert(folder.to_owned(), meta);
+        meta
     }
-    let above = folder.rsplit_once('/').is_none_or(|(above, _)| is_plain(out, above, known));
-    let plain = above && fs::symlink_metadata(out.join(folder)).is_ok_and(|meta| meta.is_dir());
-    known.insert(folder, plain);
-    plain
 }
 
 /// Which file it is, in a way that its content cannot foretell. File systems without a time of birth have no
@@ -278,50 +237,6 @@ fn is_plain<'a>(out: &Path, folder: &'a str, known: &mut BTreeMap<&'a str, bool>
 fn identity(meta: &fs::Metadata) -> Option<String> {
     let born = meta.created().ok()?.duration_since(UNIX_EPOCH).ok()?;
     Some(format!("{} {}", meta.ino(), born.as_nanos()))
-}
-
-/// Content first: whatever changes it afterwards changes the times too.
-fn see(watch: Watch) -> Option<Seen> {
-    let digest = content(&watch)?;
-    let meta = meta(&watch)?;
-    Some(Seen { watch, meta, digest })
-}
-
-fn still(seen: &Seen, taken: i128) -> bool {
-    match meta(&seen.watch) {
-        Some(now) if now == seen.meta && now.is_before(taken) => true,
-        _ if matches!(seen.watch, Watch::Program(_)) => false,
-        Some(_) => content(&seen.watch).is_some_and(|digest| digest == seen.digest),
-        None => false,
-    }
-}
-
-fn meta(watch: &Watch) -> Option<Meta> {
-    match watch {
-        Watch::Program(path) | Watch::File(path) | Watch::Folder(path) => Some(Meta::of(&fs::metadata(path).ok()?)),
-        Watch::Absent(path) => fs::symlink_metadata(path).is_err().then(Meta::default),
-    }
-}
-
-/// The digest of what is there; a link is another thing than what it leads to.
-fn content(watch: &Watch) -> Option<String> {
-    let (path, digest) = match watch {
-        Watch::Absent(_) | Watch::Program(_) => return Some("-".to_owned()),
-        Watch::File(path) => {
-            // A pipe would wait for a writer.
-            fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
-            (path, Digest::of(&fs::read(path).ok()?))
-        }
-        Watch::Folder(path) => {
-            let mut names: Vec<_> =
-                fs::read_dir(path).ok()?.filter_map(|entry| Some(entry.ok()?.file_name())).collect();
-            names.sort();
-            let names: Vec<_> = names.iter().map(|name| name.to_string_lossy()).collect();
-            (path, Digest::of(names.join("\0").as_bytes()))
-        }
-    };
-    let link = fs::symlink_metadata(path).ok()?.is_symlink();
-    Some(if link { format!("link:{digest}") } else { digest.to_string() })
 }
 
 #[cfg(test)]
@@ -345,8 +260,19 @@ mod tests {
         Stamp::read(path).filter(Stamp::is_fresh)
     }
 
+    /// Saves what a run read, in whose output folder is a manifest without files.
+    fn save(recorder: Recorder, inputs: Vec<Watch>) {
+        let out = recorder.path.parent().unwrap().join("out");
+        let manifest = Manifest::default();
+        fs::create_dir_all(&out).unwrap();
+        fs::write(out.join(MANIFEST), manifest.to_bytes()).unwrap();
+        let digest = Digest::of(&manifest.to_bytes());
+        let outputs = Outputs { out: &out, manifest: &manifest, digest, made: &|_| true, folders: BTreeMap::new() };
+        recorder.save(inputs, outputs, None, "said\nso");
+    }
+
     fn record(path: &Path, inputs: Vec<Watch>) {
-        Recorder::begin(path).unwrap().save(inputs, [], [], None, "said\nso");
+        save(Recorder::begin(path).unwrap(), inputs);
     }
 
     #[test]
@@ -380,32 +306,41 @@ mod tests {
         tick();
         let recorder = Recorder::begin(&stamp).unwrap();
         fs::write(&file, "two").unwrap();
-        recorder.save([Watch::File(file.clone())], [], [], None, "");
+        save(recorder, vec![Watch::File(file.clone())]);
         assert!(!stamp.exists());
         // Moved into place with an old time: the time of change tells.
         let recorder = Recorder::begin(&stamp).unwrap();
         tick();
         fs::rename(&file, folder.path().join("b")).unwrap();
-        recorder.save([Watch::File(folder.path().join("b"))], [], [], None, "");
+        save(recorder, vec![Watch::File(folder.path().join("b"))]);
         assert!(!stamp.exists());
         // Known-bad control: left alone, the same calls leave one.
         tick();
         record(&stamp, vec![Watch::File(folder.path().join("b"))]);
         assert!(stamp.exists());
-        assert_eq!(fs::read_dir(stamp.parent().unwrap()).unwrap().count(), 1, "temporary files stay behind");
+        let names = fs::read_dir(stamp.parent().unwrap()).unwrap().map(|entry| entry.unwrap().file_name());
+        assert_eq!(names.filter(|name| name != "out").count(), 1, "temporary files stay behind");
     }
 
     #[test]
     fn an_output_that_is_not_as_it_should_be_leaves_no_stamp() {
         let folder = tempfile::tempdir().unwrap();
-        let (file, stamp) = (folder.path().join("a"), place(folder.path()));
-        fs::write(&file, "edited").unwrap();
-        let save = |expected: &[u8]| {
-            Recorder::begin(&stamp).unwrap().save([], [(file.clone(), Digest::of(expected))], [], None, "");
-            stamp.exists()
+        let stamp = place(folder.path());
+        fs::create_dir(folder.path().join("prod")).unwrap();
+        fs::write(folder.path().join("prod/a"), "edited").unwrap();
+        let save = |expected: &[u8], manifest_is_right: bool| {
+            let record = Record { derivation: Digest::default(), digest: Digest::of(expected), size: 6 };
+            let manifest = Manifest { files: [(ArtifactPath::new("prod/a").unwrap(), record)].into() };
+            fs::write(folder.path().join(MANIFEST), manifest.to_bytes()).unwrap();
+            let text = if manifest_is_right { manifest.to_bytes() } else { Vec::new() };
+            let (digest, folders) = (Digest::of(&text), BTreeMap::new());
+            let outputs = Outputs { out: folder.path(), manifest: &manifest, digest, made: &|_| true, folders };
+            Recorder::begin(&stamp).unwrap().save([], outputs, None, "");
+            stamp.exists().then(|| Stamp::read(&stamp).unwrap().is_fresh())
         };
-        assert!(!save(b"made"));
-        assert!(save(b"edited"));
+        assert_eq!(save(b"made", true), None);
+        assert_eq!(save(b"edited", false), None);
+        assert_eq!(save(b"edited", true), Some(true));
     }
 
     #[test]
@@ -434,7 +369,7 @@ mod tests {
         for bad in [
             String::new(),
             text[..text.len() - 5].to_owned(),
-            text.replace("stamp 2", "stamp 3"),
+            text.replace("stamp 3", "stamp 4"),
             text.replace("\nf ", "\nx "),
         ] {
             fs::write(&stamp, bad).unwrap();

@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use walkdir::WalkDir;
+use itertools::{EitherOrBoth, Itertools};
 
-use super::manifest::{Manifest, Record};
+use super::around::Around;
+use super::manifest::Manifest;
+use super::report::counts;
 use super::{MANIFEST, Stamp, failed};
-use crate::artifact::{Artifact, ArtifactPath, Artifacts, Digest, Kept};
+use crate::artifact::{ArtifactPath, Artifacts, Digest, Left, Record};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 
 /// How a file stands.
@@ -64,15 +66,18 @@ pub struct Change {
 #[derive(Debug)]
 pub struct Changes {
     pub out: PathBuf,
+    /// Files that were looked at.
     pub changes: Vec<Change>,
-    /// The manifest after the changes are applied.
+    /// How many others are as they should be: they were neither rendered nor read, since nobody touched them.
+    pub kept: usize,
+    /// The manifest after the changes are applied, its bytes, and their digest.
     pub manifest: Manifest,
-    /// Files that were neither rendered nor read, since they are as they were left.
-    pub kept: BTreeSet<String>,
+    pub text: Vec<u8>,
+    pub digest: Digest,
     /// Whether the manifest on disk is that already.
     pub manifest_is_current: bool,
-    /// Folders in which files that are not ours were looked for.
-    pub folders: Vec<PathBuf>,
+    /// Folders in which files that are not ours were looked for, and whether there are none.
+    pub folders: BTreeMap<PathBuf, bool>,
     /// Temporary files of runs that were killed.
     pub(super) litter: Vec<PathBuf>,
 }
@@ -86,6 +91,15 @@ impl Changes {
     /// Whether [`apply`](super::apply) has nothing to do.
     pub fn are_applied(&self) -> bool {
         !self.differ() && self.litter.is_empty()
+    }
+
+    /// How many files stand how.
+    pub fn counts(&self) -> BTreeMap<&'static str, usize> {
+        let mut counts = counts(&self.changes);
+        if self.kept > 0 {
+            *counts.entry(State::Same.name()).or_default() += self.kept;
+        }
+        counts
     }
 }
 
@@ -107,67 +121,73 @@ pub fn compare(
         _ => {}
     }
     let read_now;
-    let old = match &left.manifest {
-        Some(manifest) => manifest,
-        None => {
-            read_now = Manifest::read(out).map_err(one)?;
-            &read_now
-        }
+    let left = if left.stamp.is_some() {
+        left
+    } else {
+        read_now = Untouched::recorded(out).map_err(one)?;
+        &read_now
     };
     let ours = |path: &ArtifactPath| selected.is_none_or(|selected| selected.contains(path.top()));
-    let record = |artifact: &Artifact| Record {
-        derivation: artifact.derivation,
-        digest: artifact.digest(),
-        size: artifact.size(),
-    };
-    // Maps are collected from what is sorted already: that costs a fraction of adding one by one.
-    let others = old.files.iter().filter(|(path, _)| !ours(path)).map(|(path, record)| (path.clone(), record.clone()));
-    let made = artifacts.iter().map(|(path, artifact)| (path.clone(), record(artifact)));
-    let manifest = Manifest { files: others.chain(made).collect() };
-    let mine = old.files.keys().filter(|path| ours(path)).map(|path| (path.as_str(), None));
-    let made = artifacts.iter().map(|(path, artifact)| (path.as_str(), Some(artifact)));
-    let wanted: BTreeMap<&str, Option<&Artifact>> = mine.chain(made).collect();
-    let same = |path: &ArtifactPath| {
-        left.kept.get(path).is_some_and(|left| manifest.files.get(path).is_some_and(|new| new.digest == left.digest))
-    };
-    let kept: BTreeSet<String> =
-        artifacts.iter().filter(|(path, _)| same(path)).map(|(path, _)| path.to_string()).collect();
-    let same = |path: &String| Change { path: path.clone(), state: State::Same, old: None, new: None };
-    let mut changes: Vec<Change> = kept.iter().map(same).collect();
-    let mut findings = Vec::new();
-    for (path, artifact) in wanted.iter().filter(|(path, _)| !kept.contains(**path)) {
+    let mut files = Vec::with_capacity(left.outputs.len());
+    let (mut changes, mut findings, mut kept) = (Vec::new(), Vec::new(), 0);
+    let mut environments = BTreeSet::new();
+    for both in left.outputs.iter().merge_join_by(artifacts.iter(), |(a, _), (b, _)| a.cmp(b)) {
+        let (path, old, artifact) = match both {
+            EitherOrBoth::Both((path, old), (_, artifact)) => (path, Some(old), Some(artifact)),
+            EitherOrBoth::Left((path, old)) => (path, Some(old), None),
+            EitherOrBoth::Right((path, artifact)) => (path, None, Some(artifact)),
+        };
+        let record = match artifact {
+            None if ours(path) => None,
+            None => {
+                files.extend(old.map(|old| (path.clone(), old.record.clone())));
+                continue;
+            }
+            Some(artifact) => Some(artifact.record()),
+        };
+        environments.insert(path.top());
+        let same =
+            old.is_some_and(|old| old.untouched && Some(old.record.digest) == record.as_ref().map(|new| new.digest));
+        files.extend(record.map(|record| (path.clone(), record)));
+        if same {
+            kept += 1;
+            continue;
+        }
         let new = match artifact.map(|artifact| artifact.bytes()) {
             Some(None) => {
-                findings.push(unknown(path));
+                findings.push(unknown(path.as_str()));
                 continue;
             }
             new => new.flatten(),
         };
-        match read(out, path) {
+        match read(out, path.as_str()) {
             Err(finding) => findings.push(finding),
             Ok(disk) => {
-                let state = state(disk.as_deref(), new, old.files.get(*path));
-                if let Some(state) = state {
-                    changes.push(Change { path: (*path).to_owned(), state, old: disk, new: new.map(<[u8]>::to_vec) });
-                }
+                let state = state(disk.as_deref(), new, old.map(|old| &old.record));
+                let path = path.to_string();
+                changes.extend(state.map(|state| Change { path, state, old: disk, new: new.map(<[u8]>::to_vec) }));
             }
         }
     }
     if !findings.is_empty() {
         return Err(findings);
     }
-    let around = Around::look(out, &wanted);
-    for path in around.strangers {
-        changes.push(Change { path, state: State::Foreign, old: None, new: None });
-    }
+    let known = |path: &str| left.outputs.contains_key(path) || artifacts.get(path).is_some();
+    let around = Around::look(out, &environments, &left.folders, known);
+    let stranger = |path| Change { path, state: State::Foreign, old: None, new: None };
+    changes.extend(around.strangers.into_iter().map(stranger));
     changes.sort_by(|a, b| a.path.cmp(&b.path));
-    let manifest_is_current = read(out, MANIFEST).map_err(one)?.is_some_and(|bytes| bytes == manifest.to_bytes());
+    let manifest = Manifest { files: files.into_iter().collect() };
+    let text = manifest.to_bytes();
+    let digest = Digest::of(&text);
     Ok(Changes {
         out: out.to_owned(),
         changes,
-        manifest,
         kept,
-        manifest_is_current,
+        manifest_is_current: left.manifest == Some(digest),
+        manifest,
+        text,
+        digest,
         folders: around.folders,
         litter: around.litter,
     })
@@ -178,26 +198,34 @@ fn unknown(path: &str) -> Diagnostic {
     Diagnostic::error(Code::Internal, FieldPath::root()).message(format!("{path} is kept, and not as it was left"))
 }
 
-/// What an earlier run left, and nobody touched since. It holds while the writers' lock is held.
+/// What an earlier run left. It holds while the writers' lock is held.
 #[derive(Debug, Default)]
 pub struct Untouched {
-    /// The record that this run found, when it is that of the stamp.
-    manifest: Option<Manifest>,
-    pub kept: Kept,
+    /// All that the manifest records; nobody touched what the stamp saw and is so still.
+    pub outputs: BTreeMap<ArtifactPath, Left>,
+    /// The digest of the manifest.
+    manifest: Option<Digest>,
+    /// Folders that the stamp saw, and whether they are as they were, with nothing in them that is not ours.
+    folders: BTreeMap<PathBuf, bool>,
     /// What saw the files.
     pub stamp: Option<Stamp>,
 }
 
 impl Untouched {
-    /// Nothing, for those who look at every byte.
-    pub fn nothing() -> Self {
-        Untouched::default()
+    /// What the manifest says, for those who look at every byte.
+    fn recorded(out: &Path) -> Result<Self, Diagnostic> {
+        let Some(text) = read(out, MANIFEST)? else { return Ok(Untouched::default()) };
+        let files = Manifest::parse(&text)?.files.into_iter();
+        let outputs = files.map(|(path, record)| (path, Left { record, untouched: false })).collect();
+        Ok(Untouched { outputs, manifest: Some(Digest::of(&text)), ..Untouched::default() })
     }
 
+    /// What the stamp saw and is so still; nothing when the manifest is another one.
     pub fn look(out: &Path, mut stamp: Stamp) -> Self {
-        match stamp.left(out) {
-            Some((manifest, kept)) => Untouched { manifest: Some(manifest), kept, stamp: Some(stamp) },
-            None => Untouched::nothing(),
+        let manifest = read(out, MANIFEST).ok().flatten().map(|text| Digest::of(&text));
+        match manifest.and_then(|manifest| stamp.left(out, &manifest)) {
+            Some((outputs, folders)) => Untouched { outputs, manifest, folders, stamp: Some(stamp) },
+            None => Untouched::default(),
         }
     }
 }
@@ -247,57 +275,4 @@ pub(super) fn blocked(what: &str, at: &Path, out: &Path) -> Diagnostic {
         .message(format!("{what}: `{}` is a link or of another kind", place.display()))
         .expected("a plain output folder with plain folders and files")
         .hint("remove it, or choose another folder with --out")
-}
-
-/// What else is in the output folder.
-#[derive(Default)]
-struct Around {
-    /// Files in the environments' folders that are neither ours nor the operator's.
-    strangers: Vec<String>,
-    folders: Vec<PathBuf>,
-    litter: Vec<PathBuf>,
-}
-
-impl Around {
-    /// Looks through the folders of the environments that `wanted` has files in.
-    fn look(out: &Path, wanted: &BTreeMap<&str, Option<&Artifact>>) -> Self {
-        let mut around = Around::default();
-        let beside = WalkDir::new(out).max_depth(1).into_iter().filter_map(Result::ok);
-        around.litter.extend(beside.filter(is_litter).map(walkdir::DirEntry::into_path));
-        let environments: BTreeSet<&str> = wanted.keys().filter_map(|path| path.split('/').next()).collect();
-        for environment in environments {
-            let entries = WalkDir::new(out.join(environment))
-                .follow_root_links(false)
-                .sort_by_file_name()
-                .into_iter()
-                .filter_entry(|entry| entry.depth() != 1 || !private(entry.file_name()));
-            for entry in entries.filter_map(Result::ok) {
-                let path = entry.path().strip_prefix(out).unwrap_or(entry.path()).to_string_lossy().into_owned();
-                if entry.file_type().is_dir() {
-                    around.folders.push(entry.into_path());
-                } else if is_litter(&entry) {
-                    around.litter.push(entry.into_path());
-                } else if !wanted.contains_key(path.as_str()) {
-                    around.strangers.push(path);
-                }
-            }
-        }
-        around
-    }
-}
-
-/// A temporary file as [`apply`](super::apply) names them.
-fn is_litter(entry: &walkdir::DirEntry) -> bool {
-    let name = entry.file_name().to_string_lossy();
-    let noise = name.strip_prefix(TEMPORARY);
-    entry.file_type().is_file()
-        && noise.is_some_and(|noise| noise.len() == 16 && noise.bytes().all(|c| c.is_ascii_hexdigit()))
-}
-
-/// How temporary files begin.
-pub(super) const TEMPORARY: &str = ".nself-";
-
-/// Values of secrets and what services keep are the operator's.
-fn private(name: &std::ffi::OsStr) -> bool {
-    [".env", "secrets", "data"].iter().any(|private| name == *private)
 }

@@ -7,8 +7,9 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
+use super::around::TEMPORARY;
 use super::report::{CONVERTED, is_converted};
-use super::state::{Change, Changes, State, TEMPORARY, blocked, read};
+use super::state::{Change, Changes, State, blocked, read};
 use super::{MANIFEST, failed};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::source::library::noise;
@@ -45,7 +46,7 @@ pub fn apply(changes: &Changes, force: bool) -> Result<(), Vec<Diagnostic>> {
         let _ = fs::remove_dir(changes.out.join(folder));
     }
     if !changes.manifest_is_current {
-        write(&changes.out, MANIFEST, &changes.manifest.to_bytes()).map_err(one)?;
+        write(&changes.out, MANIFEST, &changes.text).map_err(one)?;
     }
     Ok(())
 }

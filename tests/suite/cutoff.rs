@@ -260,7 +260,7 @@ fn planted_and_damaged_records_are_not_believed() {
     };
     let changes: [&dyn Fn(String) -> String; 3] =
         [&|text| text[..text.len() / 2].to_owned(), &|_| String::new(), &|text| {
-            text.replace("nself stamp 2", "nself stamp 9")
+            text.replace("nself stamp 3", "nself stamp 9")
         }];
     for (i, change) in changes.into_iter().enumerate() {
         stamps(change);

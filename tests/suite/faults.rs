@@ -253,10 +253,10 @@ fn damaged_and_newer_records_count_as_absent() {
     let project = project();
     let folder = project.path();
     assert_eq!(nself_in(folder, ["gen"]).code, 0);
-    let records = folder.join(".nself/generations1");
-    fs::write(records.join("00000001.json"), "{\"files\":").unwrap();
-    fs::write(records.join("00000002.json"), "{\"files\":{},\"inputs\":{},\"parts\":{},\"generators\":{},\"later\":1}")
-        .unwrap();
+    let records = folder.join(".nself/generations2");
+    fs::write(records.join("00000001.json"), "{\"manifest\":").unwrap();
+    let later = r#"{"manifest":"DIGEST","inputs":{},"parts":{},"generators":{},"later":1}"#;
+    fs::write(records.join("00000002.json"), later.replace("DIGEST", &"0".repeat(64))).unwrap();
     fs::create_dir(folder.join(".nself/objects2")).unwrap();
     fs::write(folder.join("stack.ncl"), body("debug")).unwrap();
     assert_eq!(nself_in(folder, ["gen"]).code, 0);

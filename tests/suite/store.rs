@@ -167,9 +167,9 @@ fn an_edit_between_comparison_and_writing_is_not_lost() {
         files.add("compose", "local/b", text).unwrap();
         files
     };
-    apply(&compare(out.path(), &files("one\n"), None, &Untouched::nothing()).unwrap(), false).unwrap();
+    apply(&compare(out.path(), &files("one\n"), None, &Untouched::default()).unwrap(), false).unwrap();
     for force in [false, true] {
-        let changes = compare(out.path(), &files("two\n"), None, &Untouched::nothing()).unwrap();
+        let changes = compare(out.path(), &files("two\n"), None, &Untouched::default()).unwrap();
         let edit = format!("mine, force {force}\n");
         fs::write(out.path().join("local/b"), &edit).unwrap();
         let refused = apply(&changes, force).unwrap_err();
@@ -180,14 +180,14 @@ fn an_edit_between_comparison_and_writing_is_not_lost() {
     let mut fewer = Artifacts::default();
     fewer.add("compose", "local/a", "same\n").unwrap();
     fs::write(out.path().join("local/b"), "one\n").unwrap();
-    let changes = compare(out.path(), &fewer, None, &Untouched::nothing()).unwrap();
+    let changes = compare(out.path(), &fewer, None, &Untouched::default()).unwrap();
     assert!(changes.changes.iter().any(|change| change.state == State::Stale), "{changes:?}");
     fs::write(out.path().join("local/b"), "mine\n").unwrap();
     assert_eq!(apply(&changes, false).unwrap_err()[0].code, Code::HandEdited);
     assert_eq!(fs::read_to_string(out.path().join("local/b")).unwrap(), "mine\n");
     // Known-bad control: without an edit in between the same call goes through.
     fs::write(out.path().join("local/b"), "one\n").unwrap();
-    apply(&compare(out.path(), &fewer, None, &Untouched::nothing()).unwrap(), false).unwrap();
+    apply(&compare(out.path(), &fewer, None, &Untouched::default()).unwrap(), false).unwrap();
     assert!(!out.path().join("local/b").exists());
 }
 
@@ -197,8 +197,8 @@ fn a_folder_that_becomes_a_link_is_not_followed() {
     let (out, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let mut files = Artifacts::default();
     files.add("compose", "local/a", "one\n").unwrap();
-    apply(&compare(out.path(), &files, None, &Untouched::nothing()).unwrap(), false).unwrap();
-    let changes = compare(out.path(), &Artifacts::default(), None, &Untouched::nothing()).unwrap();
+    apply(&compare(out.path(), &files, None, &Untouched::default()).unwrap(), false).unwrap();
+    let changes = compare(out.path(), &Artifacts::default(), None, &Untouched::default()).unwrap();
     fs::rename(out.path().join("local"), outside.path().join("local")).unwrap();
     symlink(outside.path().join("local"), out.path().join("local")).unwrap();
     assert_eq!(apply(&changes, true).unwrap_err()[0].code, Code::OutputUnsafe);
@@ -374,7 +374,7 @@ fn a_planted_stamp_does_not_pass_the_check() {
     assert_eq!(nself_in(case.path(), ["check"]).code, 1);
     // Nor one that saw nothing at all.
     for entry in fs::read_dir(case.path().join(".nself/stamps")).unwrap().map(Result::unwrap) {
-        for empty in ["nself stamp 1\n2\n{}\nend\n", "nself stamp 2\n1 1\n2\n{}\nend\n"] {
+        for empty in ["nself stamp 2\n2\n{}\nend\n", "nself stamp 3\n1 1\n2\n{}\n/\nend\n"] {
             fs::write(case.path().join("forged"), empty).unwrap();
             fs::rename(case.path().join("forged"), entry.path()).unwrap();
             assert_eq!(nself_in(case.path(), ["check"]).code, 1, "{empty:?}");

@@ -61,7 +61,7 @@ pub struct Mounted<'a> {
 /// # Errors
 /// Settings that Kubernetes cannot express and nobody waived (NS701), unusable raw keys (NS702), missing settings of
 /// the cluster.
-pub fn emit(plan: &Plan, fields: &Fields, mounted: &Mounted, kept: &Kept) -> Result<Artifacts, Vec<Diagnostic>> {
+pub fn emit(plan: &Plan, fields: &Fields, mounted: &Mounted, kept: Kept) -> Result<Artifacts, Vec<Diagnostic>> {
     let one = |finding| vec![finding];
     let (account, mut findings) = fidelity::account("kubernetes", table::TABLE, plan, fields);
     let users = plan.services.values().flat_map(|service| &service.volumes);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use crate::artifact::{Artifacts, Digest, Kept};
+use crate::artifact::{ArtifactPath, Artifacts, Digest, Kept, Left};
 use crate::backend::{self, compose, kubernetes};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::parallel;
@@ -32,7 +32,8 @@ pub struct Draft {
 /// What all environments are drawn from.
 pub struct Drawer<'a> {
     pub files: &'a ProjectFiles,
-    pub kept: &'a Kept,
+    /// What is known of the output folder.
+    pub left: &'a BTreeMap<ArtifactPath, Left>,
     /// The output folder.
     pub out: &'a Path,
     /// Images without a digest are refused.
@@ -59,7 +60,7 @@ impl Drawer<'_> {
         let mut moved = Vec::new();
         if !self.refused {
             let wrong = findings.iter().any(Diagnostic::is_error);
-            match backend::generate(&plan, &fields, &self.kept.below(environment.name.as_str())) {
+            match backend::generate(&plan, &fields, Kept::below(self.left, environment.name.as_str())) {
                 Ok(files) => {
                     moved = self.moved(&plan, &files);
                     made = files;

@@ -1,0 +1,143 @@
+//! What is seen of a path: times and inode numbers say "same" cheaply; when they differ, or are too fresh to be
+//! trusted, content decides.
+
+use std::fmt;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use crate::artifact::Digest;
+
+/// What a result depends on.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Watch {
+    /// The program itself: the very file, whatever it holds.
+    Program(PathBuf),
+    /// A file's content.
+    File(PathBuf),
+    /// A path at which nothing is.
+    Absent(PathBuf),
+    /// The names in a folder.
+    Folder(PathBuf),
+    /// The names in a folder of outputs, in which nothing is that is not ours.
+    Clean(PathBuf),
+}
+
+impl Watch {
+    pub fn path(&self) -> &Path {
+        match self {
+            Watch::Program(path)
+            | Watch::File(path)
+            | Watch::Absent(path)
+            | Watch::Folder(path)
+            | Watch::Clean(path) => path,
+        }
+    }
+}
+
+/// What was seen of one path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Seen {
+    pub watch: Watch,
+    pub meta: Meta,
+    pub digest: String,
+}
+
+impl Seen {
+    /// Content first: whatever changes it afterwards changes the times too.
+    pub fn now(watch: Watch) -> Option<Self> {
+        let digest = content(&watch)?;
+        let meta = meta(&watch)?;
+        Some(Seen { watch, meta, digest })
+    }
+
+    /// Whether it is still so, for a record that was `taken` at that time.
+    pub fn is_still(&self, taken: i64) -> bool {
+        self.is_untouched(taken)
+            || !matches!(self.watch, Watch::Program(_))
+                && meta(&self.watch).is_some()
+                && content(&self.watch).is_some_and(|digest| digest == self.digest)
+    }
+
+    /// Whether its times say so.
+    pub fn is_untouched(&self, taken: i64) -> bool {
+        meta(&self.watch).is_some_and(|now| now == self.meta && now.is_before(taken))
+    }
+}
+
+/// Size, modification and change time in nanoseconds since 1970, inode.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Meta {
+    pub size: u64,
+    pub modified: i64,
+    pub changed: i64,
+    pub inode: u64,
+}
+
+impl Meta {
+    pub fn of(meta: &fs::Metadata) -> Self {
+        let nanos = |seconds: i64, nanos: i64| seconds.saturating_mul(1_000_000_000).saturating_add(nanos);
+        Meta {
+            size: meta.size(),
+            modified: nanos(meta.mtime(), meta.mtime_nsec()),
+            changed: nanos(meta.ctime(), meta.ctime_nsec()),
+            inode: meta.ino(),
+        }
+    }
+
+    /// That of a plain file.
+    pub fn of_file(path: &Path) -> Option<Self> {
+        fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file).map(|meta| Meta::of(&meta))
+    }
+
+    /// Older than `moment`. What was changed in the same tick as that could look unchanged.
+    pub fn is_before(&self, moment: i64) -> bool {
+        self.modified < moment && self.changed < moment
+    }
+
+    /// As it is written, from its four fields.
+    pub fn parse<'a>(fields: &mut impl Iterator<Item = &'a str>) -> Option<Self> {
+        Some(Meta {
+            size: fields.next()?.parse().ok()?,
+            modified: fields.next()?.parse().ok()?,
+            changed: fields.next()?.parse().ok()?,
+            inode: fields.next()?.parse().ok()?,
+        })
+    }
+}
+
+impl fmt::Display for Meta {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Meta { size, modified, changed, inode } = self;
+        write!(f, "{size} {modified} {changed} {inode}")
+    }
+}
+
+fn meta(watch: &Watch) -> Option<Meta> {
+    match watch {
+        Watch::Absent(path) => fs::symlink_metadata(path).is_err().then(Meta::default),
+        _ => Some(Meta::of(&fs::metadata(watch.path()).ok()?)),
+    }
+}
+
+/// The digest of what is there; a link is another thing than what it leads to.
+fn content(watch: &Watch) -> Option<String> {
+    let path = watch.path();
+    let digest = match watch {
+        Watch::Absent(_) | Watch::Program(_) => return Some("-".to_owned()),
+        Watch::File(_) => {
+            // A pipe would wait for a writer.
+            fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
+            Digest::of(&fs::read(path).ok()?)
+        }
+        Watch::Folder(_) | Watch::Clean(_) => {
+            let mut names: Vec<_> =
+                fs::read_dir(path).ok()?.filter_map(|entry| Some(entry.ok()?.file_name())).collect();
+            names.sort();
+            let names: Vec<_> = names.iter().map(|name| name.to_string_lossy()).collect();
+            Digest::of(names.join("\0").as_bytes())
+        }
+    };
+    let link = fs::symlink_metadata(path).ok()?.is_symlink();
+    Some(if link { format!("link:{digest}") } else { digest.to_string() })
+}

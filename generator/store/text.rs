@@ -1,0 +1,82 @@
+//! A stamp as text: a line for each thing that was seen.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use super::seen::{Meta, Seen, Watch};
+use super::stamp::{Output, Stamp};
+use crate::artifact::{ArtifactPath, Record};
+
+const HEADER: &str = "nself stamp 3";
+
+impl Stamp {
+    /// Nothing when a path is not text of one line.
+    pub(super) fn write(&self) -> Option<String> {
+        let Stamp { said, identity, taken: _, seen, out, outputs } = self;
+        let line = |path: &PathBuf| path.to_str().filter(|path| !path.contains('\n')).map(str::to_owned);
+        let mut text = format!("{HEADER}\n{identity}\n{}\n{said}\n{}\n", said.len(), line(out)?);
+        for Seen { watch, meta, digest } in seen {
+            let (kind, path) = match watch {
+                Watch::Program(path) => ('p', path),
+                Watch::File(path) => ('f', path),
+                Watch::Absent(path) => ('a', path),
+                Watch::Folder(path) => ('d', path),
+                Watch::Clean(path) => ('c', path),
+            };
+            writeln!(text, "{kind} {meta} {digest} {}", line(path)?).ok()?;
+        }
+        for Output { path, record: Record { derivation, digest, size }, meta } in outputs {
+            match meta {
+                Some(meta) => writeln!(text, "o {meta} {derivation} {digest} {path}").ok()?,
+                None => writeln!(text, "r {size} {derivation} {digest} {path}").ok()?,
+            }
+        }
+        Some(text + "end\n")
+    }
+
+    pub(super) fn parse(text: &str) -> Option<Stamp> {
+        let text = text.strip_prefix(HEADER)?.strip_prefix('\n')?;
+        let (identity, text) = text.split_once('\n')?;
+        let (length, rest) = text.split_once('\n')?;
+        let length: usize = length.parse().ok()?;
+        let said = rest.get(..length)?.to_owned();
+        let (out, rest) = rest.get(length..)?.strip_prefix('\n')?.split_once('\n')?;
+        let (mut seen, mut outputs) = (Vec::new(), Vec::new());
+        for line in rest.strip_suffix("end\n")?.lines() {
+            let (kind, rest) = line.split_once(' ')?;
+            match kind {
+                "o" => {
+                    let mut fields = rest.splitn(7, ' ');
+                    let meta = Meta::parse(&mut fields)?;
+                    outputs.push(output(meta.size, Some(meta), &mut fields)?);
+                }
+                "r" => {
+                    let mut fields = rest.splitn(4, ' ');
+                    outputs.push(output(fields.next()?.parse().ok()?, None, &mut fields)?);
+                }
+                _ => {
+                    let mut fields = rest.splitn(6, ' ');
+                    let meta = Meta::parse(&mut fields)?;
+                    let digest = fields.next()?.to_owned();
+                    let path = PathBuf::from(fields.next()?);
+                    let watch = match kind {
+                        "p" => Watch::Program(path),
+                        "f" => Watch::File(path),
+                        "a" => Watch::Absent(path),
+                        "d" => Watch::Folder(path),
+                        "c" => Watch::Clean(path),
+                        _ => return None,
+                    };
+                    seen.push(Seen { watch, meta, digest });
+                }
+            }
+        }
+        Some(Stamp { said, identity: identity.to_owned(), taken: 0, seen, out: PathBuf::from(out), outputs })
+    }
+}
+
+fn output<'a>(size: u64, meta: Option<Meta>, fields: &mut impl Iterator<Item = &'a str>) -> Option<Output> {
+    let (derivation, digest) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+    let path = ArtifactPath::new(fields.next()?).ok()?;
+    Some(Output { path, record: Record { derivation, digest, size }, meta })
+}
