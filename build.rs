@@ -24,6 +24,7 @@ fn write(out: &str, name: &str, text: &str) {
 
 /// All files of a folder by their paths with `/`, sorted.
 fn files(folder: &str) -> Vec<(String, String)> {
+    assert!(fs::exists(folder).is_ok_and(|there| there), "{folder} is not there");
     println!("cargo:rerun-if-changed={folder}");
     let root = env::current_dir().unwrap_or_default();
     let entries = WalkDir::new(folder)
@@ -67,7 +68,7 @@ fn templates() -> String {
 fn generators() -> String {
     let shared = [
         "generator/artifact/json.rs",
-        "generator/artifact/yaml.rs",
+        "generator/artifact/yaml",
         "generator/backend/fidelity.rs",
         "generator/backend/raw.rs",
         "generator/backend/render.rs",

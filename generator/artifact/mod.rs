@@ -27,9 +27,9 @@ impl ArtifactPath {
     /// The reason why the path could leave the output folder or is not portable.
     pub fn new(path: impl Into<String>) -> Result<Self, String> {
         let path = path.into();
-        let portable = |c: char| c.is_ascii_alphanumeric() || "._-+@".contains(c);
+        let portable = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'_' | b'-' | b'+' | b'@');
         for part in path.split('/') {
-            if part.is_empty() || part == "." || part == ".." || !part.chars().all(portable) {
+            if part.is_empty() || part == "." || part == ".." || !part.bytes().fold(true, |all, c| all & portable(c)) {
                 return Err(format!("{path:?} is not a portable relative path"));
             }
         }
@@ -154,19 +154,18 @@ impl Slice {
 
     /// Identity of the step that makes these outputs.
     pub fn derivation<'a>(&self, outputs: impl IntoIterator<Item = &'a str>) -> Digest {
-        let (generator, slice) = (self.generator, &self.digest);
-        let outputs: Vec<&str> = outputs.into_iter().collect();
-        let outputs = outputs.join("\",\"");
-        let source = SOURCES.iter().find(|(name, _)| *name == generator).map(|(_, digest)| *digest);
+        let source = SOURCES.iter().find(|(name, _)| *name == self.generator).map(|(_, digest)| *digest);
         debug_assert!(
             source.is_some(),
-            "`{generator}` is no folder of generator/backend: its sources are not digested"
+            "`{}` is no folder of generator/backend: its sources are not digested",
+            self.generator
         );
-        let source = source.unwrap_or_default();
         // Canonical JSON: the keys are sorted, and nothing in the values needs an escape.
-        let text = format!(
-            "{{\"generator\":\"{generator}\",\"outputs\":[\"{outputs}\"],\"slice\":\"{slice}\",\"source\":\"{source}\"}}"
-        );
+        let mut text = ["{\"generator\":\"", self.generator, "\",\"outputs\":["].concat();
+        for (i, output) in outputs.into_iter().enumerate() {
+            text.extend([if i > 0 { ",\"" } else { "\"" }, output, "\""]);
+        }
+        text.extend(["],\"slice\":\"", self.digest.as_str(), "\",\"source\":\"", source.unwrap_or_default(), "\"}"]);
         Digest::keyed("nself derivation v2", text.as_bytes())
     }
 }
@@ -215,12 +214,13 @@ impl Artifacts {
     ///
     /// # Errors
     /// NS901 when a path is taken already; then nothing is left.
-    pub fn merge(&mut self, folder: Option<&str>, mut other: Artifacts) -> Result<(), Diagnostic> {
-        if let Some(folder) = folder {
-            let below = |path: ArtifactPath| ArtifactPath(format!("{folder}/{path}"));
-            other = Artifacts(other.0.into_iter().map(|(path, artifact)| (below(path), artifact)).collect());
-        }
-        *self = Artifacts::collect([std::mem::take(self), other])?;
+    pub fn merge(&mut self, folder: Option<&str>, other: Artifacts) -> Result<(), Diagnostic> {
+        let below = |path: ArtifactPath| match folder {
+            Some(folder) => ArtifactPath([folder, "/", path.as_str()].concat()),
+            None => path,
+        };
+        let other = other.0.into_iter().map(|(path, artifact)| (below(path), artifact));
+        *self = Artifacts::of(std::mem::take(self).0.into_iter().chain(other).collect())?;
         Ok(())
     }
 
@@ -229,7 +229,10 @@ impl Artifacts {
     /// # Errors
     /// NS901 when two of them have the same path.
     pub fn collect(sets: impl IntoIterator<Item = Artifacts>) -> Result<Self, Diagnostic> {
-        let mut files: Vec<_> = sets.into_iter().flat_map(|set| set.0).collect();
+        Artifacts::of(sets.into_iter().flat_map(|set| set.0).collect())
+    }
+
+    fn of(mut files: Vec<(ArtifactPath, Artifact)>) -> Result<Self, Diagnostic> {
         // Runs that are sorted already are only joined.
         files.sort_by(|(a, _), (b, _)| a.cmp(b));
         match files.windows(2).find(|two| two[0].0 == two[1].0) {

@@ -295,11 +295,13 @@ impl<'a> Run<'a> {
         let written = changes.changes.iter().filter(|change| change.new.is_some());
         for folder in written.flat_map(|change| Path::new(&change.path).ancestors().skip(1)) {
             if !folder.as_os_str().is_empty() {
-                folders.entry(self.out.join(folder)).or_insert(true);
+                folders.entry(self.out.join(folder).into_os_string()).or_insert(true);
             }
         }
         // A folder that lost its last file is gone.
-        folders.retain(|folder, _| folder.is_dir());
+        if changes.changes.iter().any(|change| change.state.differs() && change.new.is_none()) {
+            folders.retain(|folder, _| Path::new(folder).is_dir());
+        }
         let selected = made.selected.as_ref();
         let ours = |path: &ArtifactPath| selected.is_none_or(|selected| selected.contains(path.top()));
         let files = changes.manifest.files.keys().filter(|path| ours(path)).count();

@@ -183,5 +183,7 @@ pub fn missing(name: &ServiceName, members: &Members, path: &FieldPath) -> Diagn
 pub fn is_private(host: &str) -> bool {
     host.parse::<std::net::IpAddr>().is_ok()
         || !host.contains('.')
-        || PRIVATE_SUFFIXES.iter().any(|suffix| host == *suffix || host.ends_with(&format!(".{suffix}")))
+        || PRIVATE_SUFFIXES
+            .iter()
+            .any(|suffix| host.strip_suffix(suffix).is_some_and(|before| before.is_empty() || before.ends_with('.')))
 }

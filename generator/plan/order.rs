@@ -70,10 +70,10 @@ pub fn waves(
             findings.push(cycle(members, &waiting));
             return waves;
         }
-        waiting.retain(|name, _| !ready.contains(name));
-        for on in waiting.values_mut() {
-            on.retain(|to| !ready.contains(to));
-        }
+        // Names come in order.
+        let is_ready = |name: &ServiceName| ready.binary_search(name).is_ok();
+        waiting.retain(|name, _| !is_ready(name));
+        waiting.values_mut().for_each(|on| on.retain(|to| !is_ready(to)));
         waves.push(ready);
     }
     waves

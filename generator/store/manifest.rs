@@ -61,13 +61,22 @@ impl Manifest {
 
     /// The file's bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut text = format!("{{\n  \"version\": {VERSION},\n  \"files\": {{");
-        for (i, (path, record)) in self.files.iter().enumerate() {
-            text.push_str(if i > 0 { ",\n    " } else { "\n    " });
-            let Record { derivation, digest, size } = record;
+        let mut text = String::with_capacity(256 * (self.files.len() + 1));
+        let _ = write!(text, "{{\n  \"version\": {VERSION},\n  \"files\": {{");
+        for (i, (path, Record { derivation, digest, size })) in self.files.iter().enumerate() {
+            let comma = if i > 0 { ",\n    \"" } else { "\n    \"" };
             // Canonical JSON: neither paths of artifacts nor digests need an escape.
-            let _ =
-                write!(text, "\"{path}\": {{\"derivation\":\"{derivation}\",\"digest\":\"{digest}\",\"size\":{size}}}");
+            let (path, derivation, digest) = (path.as_str(), derivation.as_str(), digest.as_str());
+            text.extend([
+                comma,
+                path,
+                "\": {\"derivation\":\"",
+                derivation,
+                "\",\"digest\":\"",
+                digest,
+                "\",\"size\":",
+            ]);
+            let _ = write!(text, "{size}}}");
         }
         text.push_str("\n  }\n}\n");
         text.into_bytes()

@@ -15,6 +15,7 @@ mod write;
 
 use std::path::Path;
 
+pub use around::Folders;
 pub use cache::Cache;
 pub use generations::{Generation, Generations};
 pub use manifest::{Manifest, conflict};

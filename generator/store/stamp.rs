@@ -4,14 +4,16 @@
 //! that comes with a checkout, and says what its author liked, is not believed.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
+use super::around::Folders;
 use super::seen::{Meta, Seen, Watch};
-use super::{MANIFEST, Manifest};
+use super::{MANIFEST, Manifest, text};
 use crate::artifact::{ArtifactPath, Digest, Left, Record};
 use crate::source::library::{cache_folder, noise, own_folder};
 
@@ -35,7 +37,7 @@ pub struct Outputs<'a> {
     /// Whether the run made this file; other environments are recorded, and not looked at.
     pub made: &'a dyn Fn(&ArtifactPath) -> bool,
     /// Folders around the files, and whether nothing is in them that is not ours.
-    pub folders: BTreeMap<PathBuf, bool>,
+    pub folders: Folders,
 }
 
 impl Recorder {
@@ -65,12 +67,49 @@ impl Recorder {
         before: Option<&Stamp>,
         said: &str,
     ) {
-        let stamp = Stamp::of(&self, inputs, outputs, before, said);
-        if let Some(text) = stamp.and_then(|stamp| stamp.write())
+        if let Some(text) = self.text(inputs, outputs, before, said)
             && self.file.write_all(text.as_bytes()).is_ok()
         {
             let _ = fs::rename(&self.temporary, &self.path);
         }
+    }
+
+    fn text<'a>(
+        &self,
+        inputs: impl IntoIterator<Item = Watch>,
+        outputs: Outputs,
+        before: Option<&'a Stamp>,
+        said: &str,
+    ) -> Option<String> {
+        let inputs = inputs.into_iter().map(|watch| Seen::now(watch).filter(|seen| seen.meta.is_before(self.began)));
+        let manifest = Seen::now(Watch::File(outputs.out.join(MANIFEST)));
+        let manifest = manifest.filter(|seen| seen.digest == outputs.digest.as_str());
+        let untouched = |stamp: &'a Stamp| stamp.folders().filter(|seen| seen.is_untouched(stamp.taken));
+        let known: BTreeMap<&OsStr, &Seen> =
+            before.into_iter().flat_map(untouched).map(|seen| (seen.watch.path().as_os_str(), seen)).collect();
+        let around = outputs.folders.into_iter().map(|(path, clean)| {
+            let again = known.get(path.as_os_str()).map(|seen| (seen.meta, seen.digest.clone()));
+            let watch = if clean { Watch::Clean(path.into()) } else { Watch::Folder(path.into()) };
+            match again {
+                Some((meta, digest)) => Some(Seen { watch, meta, digest }),
+                None => Seen::now(watch),
+            }
+        });
+        let mut old = before.into_iter().flat_map(|stamp| &stamp.outputs).peekable();
+        let files = outputs.manifest.files.iter().map(|(path, record)| {
+            if !(outputs.made)(path) {
+                return Some((path, record, None));
+            }
+            while old.next_if(|old| old.path < *path).is_some() {}
+            let again = old.peek().filter(|old| old.path == *path && old.record.digest == record.digest);
+            let see = || {
+                let seen = Seen::now(Watch::File(outputs.out.join(path.as_str())))?;
+                (seen.digest == record.digest.as_str()).then_some(seen.meta)
+            };
+            Some((path, record, Some(again.and_then(|old| old.meta).or_else(see)?)))
+        });
+        let seen: Vec<Seen> = inputs.chain([manifest]).chain(around).collect::<Option<_>>()?;
+        text::write(&self.identity, said, &seen, outputs.out, files)
     }
 }
 
@@ -106,54 +145,10 @@ pub(super) struct Output {
 }
 
 impl Stamp {
-    fn of<'a>(
-        recorder: &Recorder,
-        inputs: impl IntoIterator<Item = Watch>,
-        outputs: Outputs,
-        before: Option<&'a Stamp>,
-        said: &str,
-    ) -> Option<Self> {
-        let inputs =
-            inputs.into_iter().map(|watch| Seen::now(watch).filter(|seen| seen.meta.is_before(recorder.began)));
-        let manifest = Seen::now(Watch::File(outputs.out.join(MANIFEST)));
-        let manifest = manifest.filter(|seen| seen.digest == outputs.digest.as_str());
-        let known = |stamp: &'a Stamp| stamp.folders().filter(|seen| seen.is_untouched(stamp.taken));
-        let known: BTreeMap<&Path, &Seen> =
-            before.into_iter().flat_map(known).map(|seen| (seen.watch.path(), seen)).collect();
-        let around = outputs.folders.into_iter().map(|(path, clean)| {
-            let again = known.get(path.as_path()).map(|seen| (seen.meta, seen.digest.clone()));
-            let watch = if clean { Watch::Clean(path) } else { Watch::Folder(path) };
-            match again {
-                Some((meta, digest)) => Some(Seen { watch, meta, digest }),
-                None => Seen::now(watch),
-            }
-        });
-        let mut old = before.into_iter().flat_map(|stamp| &stamp.outputs).peekable();
-        let files = outputs.manifest.files.iter().map(|(path, record)| {
-            while old.next_if(|old| old.path < *path).is_some() {}
-            let again = old.peek().filter(|old| old.path == *path && old.record.digest == record.digest);
-            let see = || {
-                let seen = Seen::now(Watch::File(outputs.out.join(path.as_str())))?;
-                (seen.digest == record.digest.as_str()).then_some(seen.meta)
-            };
-            let meta = if (outputs.made)(path) { Some(again.and_then(|old| old.meta).or_else(see)?) } else { None };
-            Some(Output { path: path.clone(), record: record.clone(), meta })
-        });
-        let files = files.collect::<Option<_>>()?;
-        Some(Stamp {
-            said: said.to_owned(),
-            identity: recorder.identity.clone(),
-            taken: 0,
-            seen: inputs.chain([manifest]).chain(around).collect::<Option<_>>()?,
-            out: outputs.out.to_owned(),
-            outputs: files,
-        })
-    }
-
     /// The stamp at `path`, if it was made there and by the very program that runs.
     pub fn read(path: &Path) -> Option<Stamp> {
         let meta = fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file)?;
-        let mut stamp = Stamp::parse(&fs::read_to_string(path).ok()?)?;
+        let mut stamp = text::parse(&fs::read_to_string(path).ok()?)?;
         stamp.taken = Meta::of(&meta).modified;
         let program = |seen: &&Seen| matches!(seen.watch, Watch::Program(_));
         let same = stamp.seen.iter().filter(program).all(|seen| seen.is_still(stamp.taken));
@@ -180,7 +175,7 @@ impl Stamp {
     /// All recorded outputs, and which of them nobody touched since: by their times alone, and only plain files in
     /// plain folders. With them the folders, and which of those are as they were with nothing in them that is not ours.
     /// Nothing when the manifest itself is another one. Afterwards, the stamp knows of no output that was touched.
-    pub(super) fn left(&mut self, out: &Path, manifest: &Digest) -> Option<(Lefts, BTreeMap<PathBuf, bool>)> {
+    pub(super) fn left(&mut self, out: &Path, manifest: &Digest) -> Option<(Lefts, Folders)> {
         let recorded = self.seen.iter().find(|seen| seen.watch == Watch::File(out.join(MANIFEST)))?;
         if self.out != out || recorded.digest != manifest.as_str() {
             return None;
@@ -192,7 +187,7 @@ impl Stamp {
             let path = seen.watch.path();
             let now = path.strip_prefix(out).ok().and_then(Path::to_str).and_then(|below| plain.folder(below));
             let same = matches!(seen.watch, Watch::Clean(_)) && now.is_some_and(|now| as_left(&seen.meta, now));
-            (path.to_owned(), same)
+            (path.as_os_str().to_owned(), same)
         };
         let folders = self.folders().map(folder).collect();
         let mut outputs = Vec::with_capacity(self.outputs.len());

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use itertools::{EitherOrBoth, Itertools};
 
-use super::around::Around;
+use super::around::{Around, Folders};
 use super::manifest::Manifest;
 use super::report::counts;
 use super::{MANIFEST, Stamp, failed};
@@ -77,7 +77,7 @@ pub struct Changes {
     /// Whether the manifest on disk is that already.
     pub manifest_is_current: bool,
     /// Folders in which files that are not ours were looked for, and whether there are none.
-    pub folders: BTreeMap<PathBuf, bool>,
+    pub folders: Folders,
     /// Temporary files of runs that were killed.
     pub(super) litter: Vec<PathBuf>,
 }
@@ -206,7 +206,7 @@ pub struct Untouched {
     /// The digest of the manifest.
     manifest: Option<Digest>,
     /// Folders that the stamp saw, and whether they are as they were, with nothing in them that is not ours.
-    folders: BTreeMap<PathBuf, bool>,
+    folders: Folders,
     /// What saw the files.
     pub stamp: Option<Stamp>,
 }

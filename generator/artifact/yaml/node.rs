@@ -1,145 +1,24 @@
-//! The one YAML writer: block style, field order of the types, and quoting that every reader of YAML 1.1 and
-//! 1.2 understands alike.
+//! A value as the nodes of a document.
+
+use std::borrow::Cow;
 
 use serde::Serialize;
 use serde::ser::{self, Impossible, SerializeMap, SerializeSeq, SerializeStruct};
 
-use crate::diagnostic::{Code, Diagnostic, FieldPath};
-use crate::words;
-
-/// The value as a YAML document.
-///
-/// # Errors
-/// NS901 when the value has a form that YAML files of nself do not use: bytes, enum variants with data, keys
-/// that are not text, floats that are no numbers.
-pub fn to_yaml(value: &impl Serialize) -> Result<String, Diagnostic> {
-    let node = value.serialize(Builder).map_err(|Refused(what)| {
-        Diagnostic::error(Code::Internal, FieldPath::root())
-            .message(format!("a value cannot be written as YAML: {what}"))
-    })?;
-    let mut out = String::new();
-    match &node {
-        Node::List(items) if !items.is_empty() => block(&node, 0, &mut out),
-        Node::Record(fields) if !fields.is_empty() => block(&node, 0, &mut out),
-        other => {
-            inline(other, &mut out);
-            out.push('\n');
-        }
-    }
-    Ok(out)
-}
-
 /// What is written, in order.
-enum Node {
+pub enum Node {
     Plain(String),
     Text(String),
     List(Vec<Node>),
-    Record(Vec<(String, Node)>),
+    Record(Vec<(Key, Node)>),
 }
 
-fn is_block(node: &Node) -> bool {
-    match node {
-        Node::List(items) => !items.is_empty(),
-        Node::Record(fields) => !fields.is_empty(),
-        _ => false,
-    }
-}
-
-fn block(node: &Node, depth: usize, out: &mut String) {
-    match node {
-        Node::Record(fields) => {
-            for (i, (key, value)) in fields.iter().enumerate() {
-                if i > 0 {
-                    indent(depth, out);
-                }
-                let start = out.len();
-                scalar(key, out);
-                if out.len() - start > LONGEST_KEY {
-                    out.insert_str(start, "? ");
-                    out.push('\n');
-                    indent(depth, out);
-                }
-                out.push(':');
-                if is_block(value) {
-                    out.push('\n');
-                    indent(depth + 1, out);
-                    block(value, depth + 1, out);
-                } else {
-                    out.push(' ');
-                    inline(value, out);
-                    out.push('\n');
-                }
-            }
-        }
-        Node::List(items) => {
-            for (i, item) in items.iter().enumerate() {
-                if i > 0 {
-                    indent(depth, out);
-                }
-                out.push_str("- ");
-                if is_block(item) {
-                    block(item, depth + 1, out);
-                } else {
-                    inline(item, out);
-                    out.push('\n');
-                }
-            }
-        }
-        other => inline(other, out),
-    }
-}
-
-fn indent(depth: usize, out: &mut String) {
-    out.extend(std::iter::repeat_n("  ", depth));
-}
-
-fn inline(node: &Node, out: &mut String) {
-    match node {
-        Node::Plain(plain) => out.push_str(plain),
-        Node::Text(text) => scalar(text, out),
-        Node::List(_) => out.push_str("[]"),
-        Node::Record(_) => out.push_str("{}"),
-    }
-}
-
-/// Bytes of a key that stands before its colon without further ado; a longer one is announced by `?`. YAML 1.1
-/// and 1.2 say 1024 characters, and libyaml counts bytes.
-const LONGEST_KEY: usize = 1024;
-
-/// Words that YAML 1.1 reads as booleans or null.
-const WORDS: [&str; 9] = ["y", "n", "yes", "no", "on", "off", "true", "false", "null"];
-
-/// Plain only when no reader can take it for anything but text; else in double quotes.
-fn scalar(text: &str, out: &mut String) {
-    let mut chars = text.chars();
-    let plain = chars.next().is_some_and(|c| c.is_ascii_alphabetic())
-        && chars.all(|c| c.is_ascii_alphanumeric() || "._/-".contains(c))
-        && !WORDS.iter().any(|word| word.eq_ignore_ascii_case(text));
-    if plain {
-        out.push_str(text);
-        return;
-    }
-    out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\t' => out.push_str("\\t"),
-            '\r' => out.push_str("\\r"),
-            ' '..='~' => out.push(c),
-            '\u{0}'..='\u{9f}' => out.push_str(&format!("\\x{:02x}", c as u32)),
-            // Marks are shown by number, so that a diff reads as the file does.
-            _ if words::is_mark(c) => out.push_str(&format!("\\u{:04x}", c as u32)),
-            _ => out.push(c),
-        }
-    }
-    out.push('"');
-}
+/// Names of fields are known beforehand, those of maps are not.
+type Key = Cow<'static, str>;
 
 /// A form that is not written.
 #[derive(Debug)]
-struct Refused(String);
+pub struct Refused(pub String);
 
 impl std::fmt::Display for Refused {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -156,7 +35,7 @@ impl ser::Error for Refused {
 }
 
 /// Turns a value into nodes.
-struct Builder;
+pub struct Builder;
 
 macro_rules! plain {
     ($($method:ident: $kind:ty),*) => {
@@ -288,7 +167,7 @@ fn float(finite: bool, mut text: String) -> Result<Node, Refused> {
     Ok(Node::Plain(text))
 }
 
-struct List(Vec<Node>);
+pub struct List(Vec<Node>);
 
 impl SerializeSeq for List {
     type Ok = Node;
@@ -317,9 +196,9 @@ impl ser::SerializeTuple for List {
     }
 }
 
-struct Record {
-    fields: Vec<(String, Node)>,
-    key: Option<String>,
+pub struct Record {
+    fields: Vec<(Key, Node)>,
+    key: Option<Key>,
 }
 
 impl SerializeMap for Record {
@@ -328,7 +207,7 @@ impl SerializeMap for Record {
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Refused> {
         match key.serialize(Builder)? {
-            Node::Text(text) => self.key = Some(text),
+            Node::Text(text) => self.key = Some(Key::Owned(text)),
             _ => return Err(Refused("a key that is not text".into())),
         }
         Ok(())
@@ -350,7 +229,7 @@ impl SerializeStruct for Record {
     type Error = Refused;
 
     fn serialize_field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<(), Refused> {
-        self.fields.push((key.to_owned(), value.serialize(Builder)?));
+        self.fields.push((Key::Borrowed(key), value.serialize(Builder)?));
         Ok(())
     }
 
