@@ -28,8 +28,8 @@ impl ArtifactPath {
     pub fn new(path: impl Into<String>) -> Result<Self, String> {
         let path = path.into();
         let portable = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'_' | b'-' | b'+' | b'@');
-        for part in path.split('/') {
-            if part.is_empty() || part == "." || part == ".." || !part.bytes().fold(true, |all, c| all & portable(c)) {
+        for part in path.as_bytes().split(|c| *c == b'/') {
+            if matches!(part, b"" | b"." | b"..") || !part.iter().all(|c| portable(*c)) {
                 return Err(format!("{path:?} is not a portable relative path"));
             }
         }

@@ -84,17 +84,18 @@ pub fn generate(plan: &Plan, fields: &Fields, kept: Kept) -> Result<Artifacts, V
         }
         Err(more) => findings.extend(more),
     }
+    let mut sets = vec![files];
     if plan.kubernetes.is_some() {
         match cluster(plan, fields, kept) {
-            Ok(emitted) => files.merge(None, emitted).map_err(one)?,
+            Ok(emitted) => sets.extend(emitted),
             Err(more) => findings.extend(more),
         }
     }
-    if findings.is_empty() { Ok(files) } else { Err(findings) }
+    if findings.is_empty() { Artifacts::collect(sets).map_err(one) } else { Err(findings) }
 }
 
 /// The manifests. What pods mount is written for the cluster's plan and stands in ConfigMaps, not in files.
-fn cluster(whole: &Plan, fields: &Fields, kept: Kept) -> Result<Artifacts, Vec<Diagnostic>> {
+fn cluster(whole: &Plan, fields: &Fields, kept: Kept) -> Result<Vec<Artifacts>, Vec<Diagnostic>> {
     let plan = plan::cluster(whole);
     let fields = fields.after(whole, &plan);
     debug_assert_eq!(fields.digest(), Fields::of(&plan).digest(), "a service is shared that is another one");

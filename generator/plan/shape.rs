@@ -18,7 +18,7 @@ impl Shape {
 
     /// A value as JSON, fields of records in the order of their declaration, with the value's own shape.
     pub fn of(value: &impl Serialize) -> (Vec<u8>, Shape) {
-        let (mut text, mut seen) = (Vec::new(), Seen::default());
+        let (mut text, mut seen) = (Vec::with_capacity(2048), Seen::default());
         let written = value.serialize(&mut Serializer::with_formatter(&mut text, &mut seen));
         written.map_or_else(|_| (b"null".to_vec(), Shape::default()), |()| (text, Shape(seen.shape)))
     }

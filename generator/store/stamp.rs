@@ -4,120 +4,15 @@
 //! that comes with a checkout, and says what its author liked, is not believed.
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
-use std::fs::{self, File};
-use std::io::Write as _;
+use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use super::around::Folders;
 use super::seen::{Meta, Seen, Watch};
-use super::{MANIFEST, Manifest, text};
+use super::{MANIFEST, text};
 use crate::artifact::{ArtifactPath, Digest, Left, Record};
-use crate::source::library::{cache_folder, noise, own_folder};
-
-/// A stamp in the making. It exists before the first input is read, so that an input which is saved while it
-/// is evaluated shows as younger.
-#[derive(Debug)]
-pub struct Recorder {
-    path: PathBuf,
-    temporary: PathBuf,
-    file: File,
-    began: i64,
-    identity: String,
-}
-
-/// What a run leaves in the output folder.
-pub struct Outputs<'a> {
-    pub out: &'a Path,
-    pub manifest: &'a Manifest,
-    /// Of the manifest's bytes.
-    pub digest: Digest,
-    /// Whether the run made this file; other environments are recorded, and not looked at.
-    pub made: &'a dyn Fn(&ArtifactPath) -> bool,
-    /// Folders around the files, and whether nothing is in them that is not ours.
-    pub folders: Folders,
-}
-
-impl Recorder {
-    /// Nothing when stamps cannot be kept at `<cache>/<folder>/<name>`; then the next run is only slower.
-    pub fn begin(path: &Path) -> Option<Self> {
-        let folder = path.parent()?;
-        cache_folder(folder.parent()?).ok()?;
-        own_folder(folder).ok()?;
-        let temporary = folder.join(format!(".{}", noise().ok()?));
-        let file = File::create_new(&temporary).ok()?;
-        let meta = file.metadata().ok();
-        let seen = meta.and_then(|meta| Some((Meta::of(&meta).modified, identity(&meta)?)));
-        let Some((began, identity)) = seen else {
-            let _ = fs::remove_file(&temporary);
-            return None;
-        };
-        Some(Recorder { path: path.to_owned(), temporary, file, began, identity })
-    }
-
-    /// Remembers what the run said, to be said again while all of this stays: `inputs` as they were read, outputs as
-    /// they should be, folders as they are now. Anything that moved meanwhile leaves no stamp. What `before` knows of
-    /// an output with this digest still holds: if the file moves, its times are not those.
-    pub fn save(
-        mut self,
-        inputs: impl IntoIterator<Item = Watch>,
-        outputs: Outputs,
-        before: Option<&Stamp>,
-        said: &str,
-    ) {
-        if let Some(text) = self.text(inputs, outputs, before, said)
-            && self.file.write_all(text.as_bytes()).is_ok()
-        {
-            let _ = fs::rename(&self.temporary, &self.path);
-        }
-    }
-
-    fn text<'a>(
-        &self,
-        inputs: impl IntoIterator<Item = Watch>,
-        outputs: Outputs,
-        before: Option<&'a Stamp>,
-        said: &str,
-    ) -> Option<String> {
-        let inputs = inputs.into_iter().map(|watch| Seen::now(watch).filter(|seen| seen.meta.is_before(self.began)));
-        let manifest = Seen::now(Watch::File(outputs.out.join(MANIFEST)));
-        let manifest = manifest.filter(|seen| seen.digest == outputs.digest.as_str());
-        let untouched = |stamp: &'a Stamp| stamp.folders().filter(|seen| seen.is_untouched(stamp.taken));
-        let known: BTreeMap<&OsStr, &Seen> =
-            before.into_iter().flat_map(untouched).map(|seen| (seen.watch.path().as_os_str(), seen)).collect();
-        let around = outputs.folders.into_iter().map(|(path, clean)| {
-            let again = known.get(path.as_os_str()).map(|seen| (seen.meta, seen.digest.clone()));
-            let watch = if clean { Watch::Clean(path.into()) } else { Watch::Folder(path.into()) };
-            match again {
-                Some((meta, digest)) => Some(Seen { watch, meta, digest }),
-                None => Seen::now(watch),
-            }
-        });
-        let mut old = before.into_iter().flat_map(|stamp| &stamp.outputs).peekable();
-        let files = outputs.manifest.files.iter().map(|(path, record)| {
-            if !(outputs.made)(path) {
-                return Some((path, record, None));
-            }
-            while old.next_if(|old| old.path < *path).is_some() {}
-            let again = old.peek().filter(|old| old.path == *path && old.record.digest == record.digest);
-            let see = || {
-                let seen = Seen::now(Watch::File(outputs.out.join(path.as_str())))?;
-                (seen.digest == record.digest.as_str()).then_some(seen.meta)
-            };
-            Some((path, record, Some(again.and_then(|old| old.meta).or_else(see)?)))
-        });
-        let seen: Vec<Seen> = inputs.chain([manifest]).chain(around).collect::<Option<_>>()?;
-        text::write(&self.identity, said, &seen, outputs.out, files)
-    }
-}
-
-impl Drop for Recorder {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.temporary);
-    }
-}
 
 /// The memory of one kind of run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -167,7 +62,7 @@ impl Stamp {
     }
 
     /// Folders around the outputs.
-    fn folders(&self) -> impl Iterator<Item = &Seen> {
+    pub(super) fn folders(&self) -> impl Iterator<Item = &Seen> {
         let folders = self.seen.iter().filter(|seen| matches!(seen.watch, Watch::Clean(_) | Watch::Folder(_)));
         folders.filter(|seen| seen.watch.path().starts_with(&self.out))
     }
@@ -229,7 +124,7 @@ impl Plain<'_> {
 
 /// Which file it is, in a way that its content cannot foretell. File systems without a time of birth have no
 /// stamps.
-fn identity(meta: &fs::Metadata) -> Option<String> {
+pub(super) fn identity(meta: &fs::Metadata) -> Option<String> {
     let born = meta.created().ok()?.duration_since(UNIX_EPOCH).ok()?;
     Some(format!("{} {}", meta.ino(), born.as_nanos()))
 }
@@ -239,6 +134,8 @@ mod tests {
     use std::thread::sleep;
     use std::time::Duration;
 
+    use super::super::Manifest;
+    use super::super::recorder::{Outputs, Recorder};
     use super::*;
 
     /// Longer than a tick of any file system that matters here.

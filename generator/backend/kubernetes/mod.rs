@@ -54,19 +54,19 @@ pub struct Mounted<'a> {
     pub files: &'a dyn Fn() -> Result<Artifacts, Diagnostic>,
 }
 
-/// Writes the manifests and the account of what became of each field; `plan` is a cluster's, `fields` are
+/// Writes the manifests, each application by itself, and the account of what became of each field; `plan` is a cluster's, `fields` are
 /// those of it, `mounted` are the files of the content ring, for this plan. Services with the same part of the plan as in
 /// `kept` are left as they are.
 ///
 /// # Errors
 /// Settings that Kubernetes cannot express and nobody waived (NS701), unusable raw keys (NS702), missing settings of
 /// the cluster.
-pub fn emit(plan: &Plan, fields: &Fields, mounted: &Mounted, kept: Kept) -> Result<Artifacts, Vec<Diagnostic>> {
+pub fn emit(plan: &Plan, fields: &Fields, mounted: &Mounted, kept: Kept) -> Result<Vec<Artifacts>, Vec<Diagnostic>> {
     let one = |finding| vec![finding];
     let (account, mut findings) = fidelity::account("kubernetes", table::TABLE, plan, fields);
     let users = plan.services.values().flat_map(|service| &service.volumes);
     let shared: BTreeSet<_> = users.filter(|mount| mount.read_only).map(|mount| &mount.volume).collect();
-    let Some(cluster) = Cluster::new(plan, BTreeMap::new(), shared.clone()) else { return Ok(Artifacts::default()) };
+    let Some(cluster) = Cluster::new(plan, BTreeMap::new(), shared.clone()) else { return Ok(Vec::new()) };
     let parts = Parts::new(plan, fields, &shared, &mounted.slice);
     let mut writer = Writer::default();
     writer.folder("namespace", cluster.common())?;

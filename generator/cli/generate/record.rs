@@ -1,0 +1,67 @@
+//! What a run leaves in the cache: its outputs, its record, its stamp.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::json as document;
+
+use super::{Made, Run};
+use crate::artifact::{ArtifactPath, Digest};
+use crate::cli::output;
+use crate::store::{self, Change, Changes, Generation, Outputs, Recorder, State, Watch};
+
+impl Run<'_> {
+    /// Keeps the outputs and what they were made from; the run is none the worse when the cache cannot be written.
+    pub(super) fn archive(&self, made: &Made, changes: &Changes, inputs: &[Watch]) {
+        // What was left as it was, is kept already.
+        let outputs = changes.changes.iter().filter_map(|change| {
+            Some((&changes.manifest.files.get(change.path.as_str())?.digest, change.new.as_deref()?))
+        });
+        let manifest = (&changes.digest, changes.text.as_slice());
+        if self.cache.objects().put(outputs.chain([manifest])).is_err() {
+            return;
+        }
+        let read = inputs.iter().filter_map(|watch| match watch {
+            Watch::File(path) => {
+                let shown = path.strip_prefix(&self.project).unwrap_or(path).to_string_lossy().into_owned();
+                Some((shown, Digest::of(&fs::read(path).ok()?)))
+            }
+            _ => None,
+        });
+        let parts = made.plans.iter().flat_map(|planned| planned.parts.clone()).collect();
+        let _ = self.cache.generations().add(&Generation::new(changes.digest, read.collect(), parts));
+    }
+
+    pub(super) fn remember(&self, recorder: Recorder, changes: &Changes, made: &Made, inputs: &[Watch]) {
+        let findings = &made.findings;
+        let mut folders = changes.folders.clone();
+        // Those that were made for new files hold nothing else.
+        let written = changes.changes.iter().filter(|change| change.new.is_some());
+        for folder in written.flat_map(|change| Path::new(&change.path).ancestors().skip(1)) {
+            if !folder.as_os_str().is_empty() {
+                folders.entry(self.out.join(folder).into_os_string()).or_insert(true);
+            }
+        }
+        // A folder that lost its last file is gone.
+        if changes.changes.iter().any(|change| change.state.differs() && change.new.is_none()) {
+            folders.retain(|folder, _| Path::new(folder).is_dir());
+        }
+        let selected = made.selected.as_ref();
+        let ours = |path: &ArtifactPath| selected.is_none_or(|selected| selected.contains(path.top()));
+        let files = changes.manifest.files.keys().filter(|path| ours(path)).count();
+        let foreign: Vec<Change> =
+            changes.changes.iter().filter(|change| change.state == State::Foreign).cloned().collect();
+        let mut counts = store::counts(&foreign);
+        counts.insert(State::Same.name(), files);
+        let result = document!({
+            "version": 1, "status": "same", "counts": counts, "rendered": 0, "files": store::states(&foreign),
+            "diagnostics": findings,
+        });
+        let mut remarks: String = findings.iter().map(|finding| output::render(finding, false)).collect();
+        remarks.push_str(&store::foreign(&foreign));
+        let said = document!({ "result": result, "remarks": remarks, "files": files });
+        let outputs =
+            Outputs { out: &self.out, manifest: &changes.manifest, digest: changes.digest, made: &ours, folders };
+        recorder.save(inputs.iter().cloned(), outputs, made.known.stamp.as_ref(), &said.to_string());
+    }
+}
