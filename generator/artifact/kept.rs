@@ -51,7 +51,7 @@ impl<'a> Kept<'a> {
             let file = Artifact { content, generator: slice.generator, derivation };
             same.then(|| (ArtifactPath(path.to_owned()), file))
         });
-        let files: BTreeMap<_, _> = files.collect::<Option<_>>()?;
+        let files: Vec<_> = files.collect::<Option<_>>()?;
         (!files.is_empty()).then_some(Artifacts(files))
     }
 }

@@ -6,8 +6,6 @@ pub mod kept;
 pub mod yaml;
 
 use std::borrow::Borrow;
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::fmt;
 
 use serde::{Deserialize, Serialize, Serializer};
@@ -170,9 +168,9 @@ impl Slice {
     }
 }
 
-/// A set of files of one generator or several; each path is written once.
+/// A set of files of one generator or several, in order of their paths; each path is written once.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Artifacts(BTreeMap<ArtifactPath, Artifact>);
+pub struct Artifacts(Vec<(ArtifactPath, Artifact)>);
 
 impl Artifacts {
     /// # Errors
@@ -183,31 +181,25 @@ impl Artifacts {
         path: impl Into<String>,
         text: impl Into<Vec<u8>>,
     ) -> Result<(), Diagnostic> {
-        self.insert(path, Artifact { content: Content::Bytes(text.into()), generator, derivation: Digest::of(b"") })
+        let internal = |message: String| Diagnostic::error(Code::Internal, FieldPath::root()).message(message);
+        let path = ArtifactPath::new(path).map_err(internal)?;
+        let content = Content::Bytes(text.into());
+        let artifact = Artifact { content, generator, derivation: Digest::default() };
+        match self.at(path.as_str()) {
+            Ok(i) => Err(taken(&path, &self.0[i].1, &artifact)),
+            Err(i) => {
+                self.0.insert(i, (path, artifact));
+                Ok(())
+            }
+        }
     }
 
     /// These are the outputs of one step.
     #[must_use]
     pub fn derived_from(mut self, slice: &Slice) -> Self {
-        let derivation = slice.derivation(self.0.keys().map(ArtifactPath::as_str));
-        self.0.values_mut().for_each(|artifact| artifact.derivation = derivation);
+        let derivation = slice.derivation(self.0.iter().map(|(path, _)| path.as_str()));
+        self.0.iter_mut().for_each(|(_, artifact)| artifact.derivation = derivation);
         self
-    }
-
-    fn insert(&mut self, path: impl Into<String>, artifact: Artifact) -> Result<(), Diagnostic> {
-        let internal = |message: String| Diagnostic::error(Code::Internal, FieldPath::root()).message(message);
-        let path = ArtifactPath::new(path).map_err(internal)?;
-        self.put(path, artifact)
-    }
-
-    fn put(&mut self, path: ArtifactPath, artifact: Artifact) -> Result<(), Diagnostic> {
-        match self.0.entry(path) {
-            Entry::Occupied(entry) => Err(taken(entry.key(), entry.get(), &artifact)),
-            Entry::Vacant(entry) => {
-                entry.insert(artifact);
-                Ok(())
-            }
-        }
     }
 
     /// Adds all files of `other` below `folder`, the name of an environment.
@@ -219,8 +211,8 @@ impl Artifacts {
             Some(folder) => ArtifactPath([folder, "/", path.as_str()].concat()),
             None => path,
         };
-        let other = other.0.into_iter().map(|(path, artifact)| (below(path), artifact));
-        *self = Artifacts::of(std::mem::take(self).0.into_iter().chain(other).collect())?;
+        self.0.extend(other.0.into_iter().map(|(path, artifact)| (below(path), artifact)));
+        *self = Artifacts::of(std::mem::take(&mut self.0))?;
         Ok(())
     }
 
@@ -237,21 +229,26 @@ impl Artifacts {
         files.sort_by(|(a, _), (b, _)| a.cmp(b));
         match files.windows(2).find(|two| two[0].0 == two[1].0) {
             Some(two) => Err(taken(&two[0].0, &two[0].1, &two[1].1)),
-            None => Ok(Artifacts(files.into_iter().collect())),
+            None => Ok(Artifacts(files)),
         }
     }
 
+    /// Where a path is, or would be.
+    fn at(&self, path: &str) -> Result<usize, usize> {
+        self.0.binary_search_by(|(other, _)| other.as_str().cmp(path))
+    }
+
     pub fn get(&self, path: &str) -> Option<&Artifact> {
-        self.0.get(path)
+        self.at(path).ok().map(|i| &self.0[i].1)
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (&ArtifactPath, &Artifact)> {
-        self.0.iter()
+        self.0.iter().map(|(path, artifact)| (path, artifact))
     }
 
     /// Files below a folder, in order of their paths.
     pub fn below<'a>(&'a self, folder: &'a str) -> impl Iterator<Item = (&'a ArtifactPath, &'a Artifact)> {
-        self.0.iter().filter(move |(path, _)| path.0.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/')))
+        self.iter().filter(move |(path, _)| path.0.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/')))
     }
 }
 

@@ -1,7 +1,7 @@
 //! A stamp in the making.
 
-use std::collections::BTreeMap;
-use std::ffi::OsStr;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -34,6 +34,8 @@ pub struct Outputs<'a> {
     pub made: &'a dyn Fn(&ArtifactPath) -> bool,
     /// Folders around the files, and whether nothing is in them that is not ours.
     pub folders: Folders,
+    /// Those in which the run wrote or deleted something.
+    pub changed: BTreeSet<OsString>,
 }
 
 impl Recorder {
@@ -70,19 +72,18 @@ impl Recorder {
         }
     }
 
-    fn text<'a>(
+    fn text(
         &self,
         inputs: impl IntoIterator<Item = Watch>,
         outputs: Outputs,
-        before: Option<&'a Stamp>,
+        before: Option<&Stamp>,
         said: &str,
     ) -> Option<String> {
         let inputs = inputs.into_iter().map(|watch| Seen::now(watch).filter(|seen| seen.meta.is_before(self.began)));
         let manifest = Seen::now(Watch::File(outputs.out.join(MANIFEST)));
         let manifest = manifest.filter(|seen| seen.digest == outputs.digest.as_str());
-        let untouched = |stamp: &'a Stamp| stamp.folders().filter(|seen| seen.is_untouched(stamp.taken));
-        let known: BTreeMap<&OsStr, &Seen> =
-            before.into_iter().flat_map(untouched).map(|seen| (seen.watch.path().as_os_str(), seen)).collect();
+        let folders = before.into_iter().flat_map(Stamp::folders).map(|seen| (seen.watch.path().as_os_str(), seen));
+        let known: BTreeMap<&OsStr, &Seen> = folders.filter(|(path, _)| !outputs.changed.contains(*path)).collect();
         let around = outputs.folders.into_iter().map(|(path, clean)| {
             let again = known.get(path.as_os_str()).map(|seen| (seen.meta, seen.digest.clone()));
             let watch = if clean { Watch::Clean(path.into()) } else { Watch::Folder(path.into()) };

@@ -63,13 +63,16 @@ impl Stamp {
 
     /// Folders around the outputs.
     pub(super) fn folders(&self) -> impl Iterator<Item = &Seen> {
-        let folders = self.seen.iter().filter(|seen| matches!(seen.watch, Watch::Clean(_) | Watch::Folder(_)));
-        folders.filter(|seen| seen.watch.path().starts_with(&self.out))
+        self.seen.iter().filter(|seen| self.is_around(seen))
+    }
+
+    fn is_around(&self, seen: &Seen) -> bool {
+        matches!(seen.watch, Watch::Clean(_) | Watch::Folder(_)) && seen.watch.path().starts_with(&self.out)
     }
 
     /// All recorded outputs, and which of them nobody touched since: by their times alone, and only plain files in
     /// plain folders. With them the folders, and which of those are as they were with nothing in them that is not ours.
-    /// Nothing when the manifest itself is another one. Afterwards, the stamp knows of no output that was touched.
+    /// Nothing when the manifest itself is another one. Afterwards, the stamp knows of nothing there that was touched.
     pub(super) fn left(&mut self, out: &Path, manifest: &Digest) -> Option<(Lefts, Folders)> {
         let recorded = self.seen.iter().find(|seen| seen.watch == Watch::File(out.join(MANIFEST)))?;
         if self.out != out || recorded.digest != manifest.as_str() {
@@ -78,13 +81,20 @@ impl Stamp {
         let taken = self.taken;
         let as_left = |then: &Meta, now: Meta| now == *then && now.is_before(taken);
         let mut plain = Plain { out, known: BTreeMap::new() };
-        let folder = |seen: &Seen| {
+        let mut folders = Folders::new();
+        let mut known = Vec::with_capacity(self.seen.len());
+        for seen in std::mem::take(&mut self.seen) {
             let path = seen.watch.path();
+            if !self.is_around(&seen) {
+                known.push(seen);
+                continue;
+            }
             let now = path.strip_prefix(out).ok().and_then(Path::to_str).and_then(|below| plain.folder(below));
-            let same = matches!(seen.watch, Watch::Clean(_)) && now.is_some_and(|now| as_left(&seen.meta, now));
-            (path.as_os_str().to_owned(), same)
-        };
-        let folders = self.folders().map(folder).collect();
+            let same = now.is_some_and(|now| as_left(&seen.meta, now));
+            folders.insert(path.as_os_str().to_owned(), same && matches!(seen.watch, Watch::Clean(_)));
+            known.extend(same.then_some(seen));
+        }
+        self.seen = known;
         let mut outputs = Vec::with_capacity(self.outputs.len());
         for Output { path, record, meta } in &mut self.outputs {
             let folder = path.as_str().rsplit_once('/').map_or("", |(folder, _)| folder);
@@ -134,9 +144,10 @@ mod tests {
     use std::thread::sleep;
     use std::time::Duration;
 
-    use super::super::Manifest;
-    use super::super::recorder::{Outputs, Recorder};
     use super::*;
+    use crate::store::Manifest;
+    use crate::store::recorder::{Outputs, Recorder};
+    use std::collections::BTreeSet;
 
     /// Longer than a tick of any file system that matters here.
     fn tick() {
@@ -159,7 +170,14 @@ mod tests {
         fs::create_dir_all(&out).unwrap();
         fs::write(out.join(MANIFEST), manifest.to_bytes()).unwrap();
         let digest = Digest::of(&manifest.to_bytes());
-        let outputs = Outputs { out: &out, manifest: &manifest, digest, made: &|_| true, folders: BTreeMap::new() };
+        let outputs = Outputs {
+            out: &out,
+            manifest: &manifest,
+            digest,
+            made: &|_| true,
+            folders: Folders::new(),
+            changed: BTreeSet::new(),
+        };
         recorder.save(inputs, outputs, None, "said\nso");
     }
 
@@ -225,8 +243,9 @@ mod tests {
             let manifest = Manifest { files: [(ArtifactPath::new("prod/a").unwrap(), record)].into() };
             fs::write(folder.path().join(MANIFEST), manifest.to_bytes()).unwrap();
             let text = if manifest_is_right { manifest.to_bytes() } else { Vec::new() };
-            let (digest, folders) = (Digest::of(&text), BTreeMap::new());
-            let outputs = Outputs { out: folder.path(), manifest: &manifest, digest, made: &|_| true, folders };
+            let (digest, folders, changed) = (Digest::of(&text), Folders::new(), BTreeSet::new());
+            let outputs =
+                Outputs { out: folder.path(), manifest: &manifest, digest, made: &|_| true, folders, changed };
             Recorder::begin(&stamp).unwrap().save([], outputs, None, "");
             stamp.exists().then(|| Stamp::read(&stamp).unwrap().is_fresh())
         };

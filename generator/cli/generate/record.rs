@@ -1,5 +1,6 @@
 //! What a run leaves in the cache: its outputs, its record, its stamp.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -35,16 +36,18 @@ impl Run<'_> {
     pub(super) fn remember(&self, recorder: Recorder, changes: &Changes, made: &Made, inputs: &[Watch]) {
         let findings = &made.findings;
         let mut folders = changes.folders.clone();
-        // Those that were made for new files hold nothing else.
-        let written = changes.changes.iter().filter(|change| change.new.is_some());
-        for folder in written.flat_map(|change| Path::new(&change.path).ancestors().skip(1)) {
-            if !folder.as_os_str().is_empty() {
-                folders.entry(self.out.join(folder).into_os_string()).or_insert(true);
-            }
+        let mut changed = BTreeSet::new();
+        for change in changes.changes.iter().filter(|change| change.state.differs()) {
+            let above = Path::new(&change.path).ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty());
+            changed.extend(above.map(|folder| self.out.join(folder).into_os_string()));
         }
-        // A folder that lost its last file is gone.
-        if changes.changes.iter().any(|change| change.state.differs() && change.new.is_none()) {
-            folders.retain(|folder, _| Path::new(folder).is_dir());
+        for folder in &changed {
+            // One that was made for new files holds nothing else, one that lost its last file is gone.
+            if Path::new(folder).is_dir() {
+                folders.entry(folder.clone()).or_insert(true);
+            } else {
+                folders.remove(folder);
+            }
         }
         let selected = made.selected.as_ref();
         let ours = |path: &ArtifactPath| selected.is_none_or(|selected| selected.contains(path.top()));
@@ -60,8 +63,14 @@ impl Run<'_> {
         let mut remarks: String = findings.iter().map(|finding| output::render(finding, false)).collect();
         remarks.push_str(&store::foreign(&foreign));
         let said = document!({ "result": result, "remarks": remarks, "files": files });
-        let outputs =
-            Outputs { out: &self.out, manifest: &changes.manifest, digest: changes.digest, made: &ours, folders };
+        let outputs = Outputs {
+            out: &self.out,
+            manifest: &changes.manifest,
+            digest: changes.digest,
+            made: &ours,
+            folders,
+            changed,
+        };
         recorder.save(inputs.iter().cloned(), outputs, made.known.stamp.as_ref(), &said.to_string());
     }
 }
