@@ -52,8 +52,8 @@ pub fn changed(plan: &Plan, old: &[u8]) -> Vec<Diagnostic> {
                 .message(format!("PostgreSQL {new} does not start on the data of PostgreSQL {old}, which the last generation ran"))
                 .expected(format!("a database of PostgreSQL {new}, or none yet"))
                 .hint(format!(
-                    "where there is data, first, with the old generation: `docker compose exec -T {DATABASE} pg_dumpall -U {user} >all.sql`; \
-                     the README says how to go on"
+                    "where there is data, first, with the old generation: `docker compose exec -T {DATABASE} pg_dumpall -U {user} >secrets/all.sql`; \
+                     the README says what comes before and after"
                 )),
         ],
         _ if before.musl != after.musl => vec![
