@@ -35,16 +35,19 @@ impl FieldPath {
 
     #[must_use]
     pub fn key(&self, key: impl Into<String>) -> Self {
-        let mut path = self.clone();
-        path.0.push(Segment::Key(key.into()));
-        path
+        self.with(Segment::Key(key.into()))
     }
 
     #[must_use]
     pub fn index(&self, index: usize) -> Self {
-        let mut path = self.clone();
-        path.0.push(Segment::Index(index));
-        path
+        self.with(Segment::Index(index))
+    }
+
+    fn with(&self, step: Segment) -> Self {
+        let mut path = Vec::with_capacity(self.0.len() + 1);
+        path.extend_from_slice(&self.0);
+        path.push(step);
+        FieldPath(path)
     }
 
     /// The path without its last step; the root is its own parent.

@@ -8,6 +8,8 @@ use super::stamp::{Output, Stamp};
 use crate::artifact::{ArtifactPath, Record};
 
 const HEADER: &str = "nself stamp 3";
+/// The derivation of the output before.
+const SAME: &str = "=";
 
 /// Nothing when something was not as it should be, and when a path is not text of one line.
 pub fn write<'a>(
@@ -29,13 +31,17 @@ pub fn write<'a>(
         };
         writeln!(text, "{kind} {meta} {digest} {}", line(path)?).ok()?;
     }
+    let mut last = None;
     for output in outputs {
         let (path, Record { derivation, digest, size }, meta) = output?;
         match meta {
             Some(meta) => write!(text, "o {meta}").ok()?,
             None => write!(text, "r {size}").ok()?,
         }
-        text.extend([" ", derivation.as_str(), " ", digest.as_str(), " ", path.as_str(), "\n"]);
+        // Outputs of one step stand together.
+        let step = if last == Some(derivation) { SAME } else { derivation.as_str() };
+        text.extend([" ", step, " ", digest.as_str(), " ", path.as_str(), "\n"]);
+        last = Some(derivation);
     }
     text.push_str("end\n");
     Some(text)
@@ -55,11 +61,11 @@ pub fn parse(text: &str) -> Option<Stamp> {
             "o" => {
                 let mut fields = rest.splitn(7, ' ');
                 let meta = Meta::parse(&mut fields)?;
-                outputs.push(output(meta.size, Some(meta), &mut fields)?);
+                outputs.push(output(meta.size, Some(meta), outputs.last(), &mut fields)?);
             }
             "r" => {
                 let mut fields = rest.splitn(4, ' ');
-                outputs.push(output(fields.next()?.parse().ok()?, None, &mut fields)?);
+                outputs.push(output(fields.next()?.parse().ok()?, None, outputs.last(), &mut fields)?);
             }
             _ => {
                 let mut fields = rest.splitn(6, ' ');
@@ -85,8 +91,17 @@ fn line(path: &Path) -> Option<&str> {
     path.to_str().filter(|path| !path.contains('\n'))
 }
 
-fn output<'a>(size: u64, meta: Option<Meta>, fields: &mut impl Iterator<Item = &'a str>) -> Option<Output> {
-    let (derivation, digest) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+fn output<'a>(
+    size: u64,
+    meta: Option<Meta>,
+    before: Option<&Output>,
+    fields: &mut impl Iterator<Item = &'a str>,
+) -> Option<Output> {
+    let derivation = match fields.next()? {
+        SAME => before?.record.derivation,
+        digest => digest.parse().ok()?,
+    };
+    let digest = fields.next()?.parse().ok()?;
     let path = ArtifactPath::new(fields.next()?).ok()?;
     Some(Output { path, record: Record { derivation, digest, size }, meta })
 }

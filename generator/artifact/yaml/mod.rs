@@ -1,13 +1,13 @@
 //! The one YAML writer: block style, field order of the types, and quoting that every reader of YAML 1.1 and
 //! 1.2 understands alike.
 
-mod node;
+mod block;
 
 use serde::Serialize;
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::words;
-use node::{Builder, Node, Refused};
+use block::{Block, Refused};
 
 /// The value as a YAML document.
 ///
@@ -15,72 +15,12 @@ use node::{Builder, Node, Refused};
 /// NS901 when the value has a form that YAML files of nself do not use: bytes, enum variants with data, keys
 /// that are not text, floats that are no numbers.
 pub fn to_yaml(value: &impl Serialize) -> Result<String, Diagnostic> {
-    let node = value.serialize(Builder).map_err(|Refused(what)| {
+    let mut out = String::new();
+    value.serialize(Block::document(&mut out)).map_err(|Refused(what)| {
         Diagnostic::error(Code::Internal, FieldPath::root())
             .message(format!("a value cannot be written as YAML: {what}"))
     })?;
-    let mut out = String::new();
-    match &node {
-        Node::List(items) if !items.is_empty() => block(&node, 0, &mut out),
-        Node::Record(fields) if !fields.is_empty() => block(&node, 0, &mut out),
-        other => {
-            inline(other, &mut out);
-            out.push('\n');
-        }
-    }
     Ok(out)
-}
-
-fn is_block(node: &Node) -> bool {
-    match node {
-        Node::List(items) => !items.is_empty(),
-        Node::Record(fields) => !fields.is_empty(),
-        _ => false,
-    }
-}
-
-fn block(node: &Node, depth: usize, out: &mut String) {
-    match node {
-        Node::Record(fields) => {
-            for (i, (key, value)) in fields.iter().enumerate() {
-                if i > 0 {
-                    indent(depth, out);
-                }
-                let start = out.len();
-                scalar(key, out);
-                if out.len() - start > LONGEST_KEY {
-                    out.insert_str(start, "? ");
-                    out.push('\n');
-                    indent(depth, out);
-                }
-                out.push(':');
-                if is_block(value) {
-                    out.push('\n');
-                    indent(depth + 1, out);
-                    block(value, depth + 1, out);
-                } else {
-                    out.push(' ');
-                    inline(value, out);
-                    out.push('\n');
-                }
-            }
-        }
-        Node::List(items) => {
-            for (i, item) in items.iter().enumerate() {
-                if i > 0 {
-                    indent(depth, out);
-                }
-                out.push_str("- ");
-                if is_block(item) {
-                    block(item, depth + 1, out);
-                } else {
-                    inline(item, out);
-                    out.push('\n');
-                }
-            }
-        }
-        other => inline(other, out),
-    }
 }
 
 fn indent(depth: usize, out: &mut String) {
@@ -89,18 +29,16 @@ fn indent(depth: usize, out: &mut String) {
     }
 }
 
-fn inline(node: &Node, out: &mut String) {
-    match node {
-        Node::Plain(plain) => out.push_str(plain),
-        Node::Text(text) => scalar(text, out),
-        Node::List(_) => out.push_str("[]"),
-        Node::Record(_) => out.push_str("{}"),
+/// Rust prints floats without exponent, and whole ones without the point that keeps them floats.
+fn float(finite: bool, mut text: String) -> Result<String, Refused> {
+    if !finite {
+        return Err(Refused(text));
     }
+    if !text.contains('.') {
+        text.push_str(".0");
+    }
+    Ok(text)
 }
-
-/// Bytes of a key that stands before its colon without further ado; a longer one is announced by `?`. YAML 1.1
-/// and 1.2 say 1024 characters, and libyaml counts bytes.
-const LONGEST_KEY: usize = 1024;
 
 /// Words that YAML 1.1 reads as booleans or null.
 const WORDS: [&str; 9] = ["y", "n", "yes", "no", "on", "off", "true", "false", "null"];
