@@ -113,7 +113,7 @@ def cut_off():
             time.sleep(0.05)
 
         full, changed, evaluation, rendered = [], [], [], 0
-        for i in range(5):
+        for i in range(9):
             write(f"full{i}")
             cold(folder)
             full.append(processor(command, folder, system=True))
