@@ -203,8 +203,11 @@ fn the_full_stack_runs_apart() {
             a_flood_is_answered_with_429(&stack);
             internal_routes_refuse_outside_addresses(&stack);
         }
-        let down = stack.compose(&["down", "-v", "--timeout", "10"]);
-        assert_eq!(down.code, 0, "{}", down.stderr);
+        let down = || stack.compose(&["down", "-v", "--timeout", "10"]);
+        let first = down();
+        // Under load, the engine frees a container's endpoint a moment after the container is gone.
+        let last = if first.stderr.contains("has active endpoints") { down() } else { first };
+        assert_eq!(last.code, 0, "{}", last.stderr);
         assert_eq!(stack.docker(&["ps", "-aq"]).stdout, "", "containers");
         assert_eq!(stack.docker(&["volume", "ls", "-q"]).stdout, "", "volumes");
         let networks = stack.docker(&["network", "ls", "--format", "{{.Name}}"]).stdout;
