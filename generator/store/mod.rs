@@ -25,7 +25,7 @@ pub use recorder::{Outputs, Recorder};
 pub use report::{converted, counts, diff, foreign, states};
 pub use seen::Watch;
 pub use stamp::Stamp;
-pub use state::{Change, Changes, State, Untouched, compare, read};
+pub use state::{Change, Changes, State, Untouched, compare, is_selected, read};
 pub use write::{apply, write};
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath};

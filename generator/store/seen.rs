@@ -53,15 +53,13 @@ impl Seen {
 
     /// Whether it is still so, for a record that was `taken` at that time.
     pub fn is_still(&self, taken: i64) -> bool {
-        self.is_untouched(taken)
-            || !matches!(self.watch, Watch::Program(_))
-                && meta(&self.watch).is_some()
-                && content(&self.watch).is_some_and(|digest| digest == self.digest)
-    }
-
-    /// Whether its times say so.
-    pub fn is_untouched(&self, taken: i64) -> bool {
-        meta(&self.watch).is_some_and(|now| now == self.meta && now.is_before(taken))
+        match meta(&self.watch) {
+            Some(now) if self.meta.is_still(now, taken) => true,
+            Some(_) if !matches!(self.watch, Watch::Program(_)) => {
+                content(&self.watch).is_some_and(|digest| digest == self.digest)
+            }
+            _ => false,
+        }
     }
 }
 
@@ -93,6 +91,11 @@ impl Meta {
     /// Older than `moment`. What was changed in the same tick as that could look unchanged.
     pub fn is_before(&self, moment: i64) -> bool {
         self.modified < moment && self.changed < moment
+    }
+
+    /// Whether what is there `now` is surely what was there when the record was `taken`.
+    pub fn is_still(&self, now: Meta, taken: i64) -> bool {
+        now == *self && now.is_before(taken)
     }
 
     /// As it is written, from its four fields.

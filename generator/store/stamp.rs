@@ -55,7 +55,7 @@ impl Stamp {
         let still = |output: &Output| {
             let Some(meta) = output.meta else { return true };
             let at = self.out.join(output.path.as_str());
-            let same = Meta::of_file(&at).is_some_and(|now| now == meta && now.is_before(self.taken));
+            let same = Meta::of_file(&at).is_some_and(|now| meta.is_still(now, self.taken));
             same || Seen::now(Watch::File(at)).is_some_and(|seen| seen.digest == output.record.digest.as_str())
         };
         self.seen.iter().all(|seen| seen.is_still(self.taken)) && self.outputs.iter().all(still)
@@ -79,7 +79,6 @@ impl Stamp {
             return None;
         }
         let taken = self.taken;
-        let as_left = |then: &Meta, now: Meta| now == *then && now.is_before(taken);
         let mut plain = Plain { out, known: BTreeMap::new() };
         let mut folders = Folders::new();
         let mut known = Vec::with_capacity(self.seen.len());
@@ -90,7 +89,7 @@ impl Stamp {
                 continue;
             }
             let now = path.strip_prefix(out).ok().and_then(Path::to_str).and_then(|below| plain.folder(below));
-            let same = now.is_some_and(|now| as_left(&seen.meta, now));
+            let same = now.is_some_and(|now| seen.meta.is_still(now, taken));
             folders.insert(path.as_os_str().to_owned(), same && matches!(seen.watch, Watch::Clean(_)));
             known.extend(same.then_some(seen));
         }
@@ -99,7 +98,7 @@ impl Stamp {
         for Output { path, record, meta } in &mut self.outputs {
             let folder = path.as_str().rsplit_once('/').map_or("", |(folder, _)| folder);
             *meta = meta.filter(|then| {
-                Meta::of_file(&out.join(path.as_str())).is_some_and(|now| as_left(then, now))
+                Meta::of_file(&out.join(path.as_str())).is_some_and(|now| then.is_still(now, taken))
                     && plain.folder(folder).is_some()
             });
             outputs.push((path.clone(), Left { record: record.clone(), untouched: meta.is_some() }));

@@ -127,7 +127,7 @@ pub fn compare(
         read_now = Untouched::recorded(out).map_err(one)?;
         &read_now
     };
-    let ours = |path: &ArtifactPath| selected.is_none_or(|selected| selected.contains(path.top()));
+    let ours = |path: &ArtifactPath| is_selected(selected, path);
     let mut files = Vec::with_capacity(left.outputs.len());
     let (mut changes, mut findings, mut kept) = (Vec::new(), Vec::new(), 0);
     let mut environments = BTreeSet::new();
@@ -191,6 +191,11 @@ pub fn compare(
         folders: around.folders,
         litter: around.litter,
     })
+}
+
+/// Whether a file is of one of the selected environments.
+pub fn is_selected(selected: Option<&BTreeSet<String>>, path: &ArtifactPath) -> bool {
+    selected.is_none_or(|selected| selected.contains(path.top()))
 }
 
 /// A file was kept that nobody looked at: a defect, and never a guess at its bytes.

@@ -49,8 +49,7 @@ impl Run<'_> {
                 folders.remove(folder);
             }
         }
-        let selected = made.selected.as_ref();
-        let ours = |path: &ArtifactPath| selected.is_none_or(|selected| selected.contains(path.top()));
+        let ours = |path: &ArtifactPath| store::is_selected(made.selected.as_ref(), path);
         let files = changes.manifest.files.keys().filter(|path| ours(path)).count();
         let foreign: Vec<Change> =
             changes.changes.iter().filter(|change| change.state == State::Foreign).cloned().collect();
