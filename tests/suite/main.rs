@@ -3,6 +3,7 @@
 //! Tests that need a tool find it below `NSELF_TOOLS` (see tests/tools.sh). Where it is missing they fail if
 //! `CI` is `true` and print a visible SKIP otherwise.
 
+mod attacks;
 mod cluster;
 mod commands;
 mod compose;

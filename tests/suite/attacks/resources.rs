@@ -1,0 +1,1 @@
+//! Attacks by size: deep nesting, huge inputs, quadratic work.

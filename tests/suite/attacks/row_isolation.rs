@@ -1,0 +1,1 @@
+//! Attacks on the rows of other tenants by a service's role, functions and foreign keys.

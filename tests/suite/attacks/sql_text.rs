@@ -1,0 +1,1 @@
+//! Attacks by SQL text of the user that means more than one expression.
