@@ -1,6 +1,8 @@
 //! `nself publish`, `attest` and `pull`: the rendered set in a registry, what it was made from, and back. What is
 //! published is what the manifest records, so values of secrets cannot be part of it.
 
+#![allow(clippy::disallowed_methods, reason = "its files are opened by path until they move to `crate::files`")]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +13,7 @@ use super::lock::WaysArguments;
 use super::{FAILED, FINE, Format, StackArguments, generate, output};
 use crate::artifact::{ArtifactPath, Digest, Sha256, json as writer};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::files::{Root, Scope};
 use crate::lock::Reference;
 use crate::oci::inventory;
 use crate::oci::set::{self, Files};
@@ -117,7 +120,8 @@ fn set_finding(message: impl Into<String>) -> Diagnostic {
 
 /// The files that the manifest records, as they were generated.
 fn recorded(out: &Path, environments: &[String]) -> Result<Files, Vec<Diagnostic>> {
-    let whole = Manifest::read(out).map_err(|finding| vec![finding])?;
+    let folder = Root::at(out, Scope::Output);
+    let whole = Manifest::read(&folder).map_err(|finding| vec![finding])?;
     let mut manifest = Manifest::default();
     let chosen =
         |path: &ArtifactPath| environments.is_empty() || environments.iter().any(|name| path.top() == name.as_str());
@@ -131,7 +135,7 @@ fn recorded(out: &Path, environments: &[String]) -> Result<Files, Vec<Diagnostic
     let mut files = Files::new();
     let mut findings = Vec::new();
     for (path, record) in &manifest.files {
-        match store::read(out, path.as_str()) {
+        match store::read(&folder, path.as_str()) {
             Ok(Some(bytes)) if Digest::of(&bytes) == record.digest => drop(files.insert(path.to_string(), bytes)),
             Ok(_) => findings.push(
                 set_finding(format!("{path} is not what the manifest says"))
@@ -333,10 +337,11 @@ fn place(out: &Path, files: &Files) -> Result<Manifest, Vec<Diagnostic>> {
     if files.len() != manifest.files.len() + 1 || !files.iter().all(|(path, bytes)| recorded(path, bytes)) {
         return Err(one(set_finding("the files of the set are not those of its manifest")));
     }
-    let before = Manifest::read(out).map_err(one)?;
+    let folder = Root::at(out, Scope::Output);
+    let before = Manifest::read(&folder).map_err(one)?;
     let mut findings = Vec::new();
     for (path, bytes) in files.iter().filter(|(path, _)| *path != MANIFEST) {
-        let ours = match store::read(out, path.as_str()) {
+        let ours = match store::read(&folder, path.as_str()) {
             Ok(None) => true,
             Ok(Some(there)) => {
                 there == *bytes || before.files.get(path.as_str()).is_some_and(|old| old.digest == Digest::of(&there))
@@ -358,13 +363,13 @@ fn place(out: &Path, files: &Files) -> Result<Manifest, Vec<Diagnostic>> {
         return Err(findings);
     }
     for (path, bytes) in files.iter().filter(|(path, _)| *path != MANIFEST) {
-        store::write(out, path, bytes).map_err(one)?;
+        store::write(&folder, path, bytes).map_err(one)?;
     }
     for (path, old) in before.files.iter().filter(|(path, _)| !files.contains_key(path.as_str())) {
-        if store::read(out, path.as_str()).map_err(one)?.is_some_and(|bytes| Digest::of(&bytes) == old.digest) {
+        if store::read(&folder, path.as_str()).map_err(one)?.is_some_and(|bytes| Digest::of(&bytes) == old.digest) {
             let _ = std::fs::remove_file(out.join(path.as_str()));
         }
     }
-    store::write(out, MANIFEST, text).map_err(one)?;
+    store::write(&folder, MANIFEST, text).map_err(one)?;
     Ok(manifest)
 }

@@ -1,5 +1,7 @@
 //! `nself secrets init|check|kubernetes`: values of secrets, beside the artifacts and outside version control.
 
+#![allow(clippy::disallowed_methods, reason = "its files are opened by path until they move to `crate::files`")]
+
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 

@@ -9,7 +9,10 @@ use similar::TextDiff;
 use super::state::{Change, State};
 use crate::words;
 
-/// A unified diff of everything that differs; control and direction marks are shown by number.
+/// A unified diff of everything that differs; control and direction marks are shown by number. What nself generated is
+/// shown: the new side, and the old side where it is as the manifest records it. Lines that it did not generate may
+/// hold a value that an operator pasted, and logs of CI are public, so they are counted and never shown. The same holds
+/// for a file that is no longer generated: only the manifest, which comes with the checkout, says whose it is.
 pub fn diff(changes: &[Change]) -> String {
     let mut out = String::new();
     for change in changes.iter().filter(|change| change.state.differs()) {
@@ -18,14 +21,44 @@ pub fn diff(changes: &[Change]) -> String {
             bytes.as_deref().map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default()
         };
         let (old, new) = (text(&change.old), text(&change.new));
-        let name = |side: &str, present: bool| {
-            if present { format!("{side}/{}", change.path) } else { "/dev/null".to_owned() }
-        };
-        let (from, to) = (name("a", change.old.is_some()), name("b", change.new.is_some()));
+        if change.new.is_none() {
+            let _ = writeln!(out, "{}", hidden(old.lines().count()));
+            continue;
+        }
+        let from = if change.old.is_some() { format!("a/{}", change.path) } else { "/dev/null".to_owned() };
         let diff = TextDiff::from_lines(&old, &new);
-        out.push_str(&words::visible(&diff.unified_diff().context_radius(3).header(&from, &to).to_string(), true));
+        let unified = diff.unified_diff().context_radius(3).header(&from, &format!("b/{}", change.path)).to_string();
+        let is_generated = matches!(change.state, State::New | State::Missing | State::Changed);
+        let shown = if is_generated { unified } else { without_other_lines(&unified) };
+        out.push_str(&words::visible(&shown, true));
     }
     out
+}
+
+/// A unified diff in which lines of the old side alone are counted.
+fn without_other_lines(diff: &str) -> String {
+    let mut shown = String::with_capacity(diff.len());
+    let mut count = 0;
+    // The two lines of the header name files.
+    for (i, line) in diff.split_inclusive('\n').enumerate() {
+        if i >= 2 && line.starts_with('-') {
+            count += 1;
+            continue;
+        }
+        if count > 0 {
+            let _ = writeln!(shown, "{}", hidden(count));
+            count = 0;
+        }
+        shown.push_str(line);
+    }
+    if count > 0 {
+        let _ = writeln!(shown, "{}", hidden(count));
+    }
+    shown
+}
+
+fn hidden(lines: usize) -> String {
+    format!("-[{} of the file on disk, not shown]", words::count(lines, "line"))
 }
 
 /// How many files stand how.
