@@ -385,3 +385,71 @@ fn a_template_is_not_written_behind_a_link() {
     assert_eq!(ran.code, 2, "{ran:?}");
     assert_untouched(outside.path(), "init");
 }
+
+/// Attack: a later change to nself opens a file by its path and follows links again.
+/// Expectation: the lint refuses each function that does so, and no module but one may call them.
+#[test]
+fn the_lint_refuses_every_other_way_to_open_files() {
+    let calls = [
+        "fs::read(path).is_ok()",
+        "fs::read_to_string(path).is_ok()",
+        "fs::write(path, path).is_ok()",
+        "fs::copy(path, path).is_ok()",
+        "fs::rename(path, path).is_ok()",
+        "fs::remove_file(path).is_ok()",
+        "fs::remove_dir(path).is_ok()",
+        "fs::remove_dir_all(path).is_ok()",
+        "fs::create_dir(path).is_ok()",
+        "fs::create_dir_all(path).is_ok()",
+        "fs::read_dir(path).is_ok()",
+        "fs::read_link(path).is_ok()",
+        "fs::metadata(path).is_ok()",
+        "fs::symlink_metadata(path).is_ok()",
+        "fs::canonicalize(path).is_ok()",
+        "fs::hard_link(path, path).is_ok()",
+        "fs::exists(path).is_ok()",
+        "fs::File::open(path).is_ok()",
+        "fs::File::create(path).is_ok()",
+        "fs::File::create_new(path).is_ok()",
+        "fs::OpenOptions::new().open(path).is_ok()",
+        "fs::File::options().open(path).is_ok()",
+        "fs::DirBuilder::new().create(path).is_ok()",
+        "std::os::unix::fs::symlink(path, path).is_ok()",
+        "std::path::Path::new(path).exists()",
+        "std::path::Path::new(path).is_file()",
+        "std::path::Path::new(path).is_dir()",
+        "std::path::Path::new(path).metadata().is_ok()",
+        "std::path::Path::new(path).canonicalize().is_ok()",
+    ];
+    let (folder, root) = (tempfile::tempdir().unwrap(), crate::support::root());
+    let sysroot = crate::support::run(Command::new("rustc").args(["--print", "sysroot"])).stdout;
+    let lint = |name: &str, calls: &[&str]| {
+        let lines =
+            calls.iter().enumerate().map(|(i, call)| format!("pub fn call_{i}(path: &str) -> bool {{ {call} }}"));
+        let text = ["#![allow(unused_imports)] use std::fs;".to_owned()].into_iter().chain(lines).collect::<Vec<_>>();
+        fs::write(folder.path().join(name), text.join("\n")).unwrap();
+        let mut clippy = Command::new("clippy-driver");
+        clippy.args(["--edition", "2024", "--crate-type", "lib", "--emit", "metadata", "-D", "warnings", "--sysroot"]);
+        clippy.arg(sysroot.trim()).arg(name).current_dir(folder.path()).env("CLIPPY_CONF_DIR", &root);
+        crate::support::run(&mut clippy)
+    };
+    let ran = lint("calls.rs", &calls);
+    for (i, call) in calls.iter().enumerate() {
+        assert!(ran.stderr.contains(&format!("calls.rs:{}:", i + 2)), "{call} passes: {}", ran.stderr);
+    }
+    // Control: a function that opens nothing passes.
+    let ran = lint("control.rs", &["std::path::Path::new(path).is_absolute()"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+
+    let sources = walkdir::WalkDir::new(root.join("generator")).into_iter().map(|entry| entry.unwrap().into_path());
+    let allowed: Vec<String> = sources
+        .filter(|path| path.extension().is_some_and(|kind| kind == "rs"))
+        .filter(|path| fs::read_to_string(path).unwrap().contains("clippy::disallowed_methods"))
+        .map(|path| path.strip_prefix(root.join("generator")).unwrap().display().to_string())
+        .collect();
+    // `lib.rs` allows them to tests alone, `terminal.rs` is the one that prints.
+    for path in &allowed {
+        assert!(["files/mod.rs", "lib.rs", "terminal.rs"].contains(&path.as_str()), "{path} may open files by path");
+    }
+    assert!(allowed.iter().any(|path| path == "files/mod.rs"));
+}
