@@ -21,4 +21,5 @@ pub mod source;
 pub mod stack;
 pub mod store;
 pub mod templates;
+mod terminal;
 pub mod words;

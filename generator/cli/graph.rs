@@ -45,8 +45,12 @@ struct Graph {
 
 pub fn run(arguments: &Arguments) -> u8 {
     match draw(arguments) {
+        Ok(text) if arguments.format == Drawing::Json => {
+            output::json_text(&text);
+            FINE
+        }
         Ok(text) => {
-            output::result(&text);
+            output::document(&text);
             FINE
         }
         Err(findings) => {

@@ -17,6 +17,7 @@ mod publish;
 mod schema;
 mod secrets;
 mod trail;
+mod usage;
 mod verify;
 mod why;
 
@@ -27,10 +28,11 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::source::{Guard, Limits, Request};
+use crate::terminal;
 
 /// One typed Nickel file to a backend: Compose, nginx, PostgreSQL.
 #[derive(Debug, Parser)]
-#[command(name = "nself", version, propagate_version = true, disable_help_subcommand = true)]
+#[command(name = "nself", bin_name = "nself", version, propagate_version = true, disable_help_subcommand = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -137,7 +139,12 @@ const FAILED: u8 = 2;
 
 /// Runs the command of the process.
 pub fn run() -> ExitCode {
-    let code = match Cli::parse().command {
+    terminal::set_panic_message();
+    let command = match Cli::try_parse() {
+        Ok(arguments) => arguments.command,
+        Err(answer) => return ExitCode::from(usage::print(answer)),
+    };
+    let code = match command {
         Command::Gen(arguments) => generate::run(&arguments, false),
         Command::Check(arguments) => generate::run(&arguments, true),
         Command::Init(arguments) => init::run(&arguments),

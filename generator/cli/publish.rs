@@ -171,7 +171,7 @@ fn do_publish(arguments: &PublishArguments) -> Outcome {
             "files": files.len(),
         })),
         Format::Text => {
-            output::result(&format!("{name}\n"));
+            output::line(&name);
             output::remark(&format!("{} files published as {tag}", files.len()));
         }
     }
@@ -207,7 +207,7 @@ fn do_attest(arguments: &AttestArguments) -> Outcome {
     };
     if let Some(path) = &arguments.new_key {
         Key::create(path).map_err(io(path))?;
-        output::result(&format!("{}.pub\n", path.display()));
+        output::line(&format!("{}.pub", path.display()));
         output::remark(&format!("{} is the private half: keep it out of version control", path.display()));
         return Ok(());
     }
@@ -237,7 +237,7 @@ fn do_attest(arguments: &AttestArguments) -> Outcome {
             "statement": Sha256::of(&text), "inputs": inputs,
         })),
         Format::Text => {
-            output::result(&format!("{name}\n"));
+            output::line(&name);
             output::remark(&format!("{} files from {} inputs attested", files.len(), inputs.len()));
         }
     }
@@ -288,7 +288,7 @@ fn do_pull(arguments: &PullArguments) -> Outcome {
             "attested": !trusted.is_empty(),
         })),
         Format::Text => {
-            output::result(&format!("oci://{}@{digest}\n", arguments.from.name()));
+            output::line(&format!("oci://{}@{digest}", arguments.from.name()));
             let how = if trusted.is_empty() { "not attested: no key was given with --trust" } else { "attested" };
             output::remark(&format!("{}: {} files, {how}", arguments.out.display(), manifest.files.len()));
         }

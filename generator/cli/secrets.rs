@@ -1,6 +1,5 @@
 //! `nself secrets init|check|kubernetes`: values of secrets, beside the artifacts and outside version control.
 
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -8,6 +7,7 @@ use clap::{Args, Subcommand};
 use super::{FAILED, FINE, FOUND, output};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::keys::{self, Folder};
+use crate::terminal;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -66,7 +66,7 @@ fn init(out: &Path, env: &str) -> Result<u8, Vec<Diagnostic>> {
     let folder = Folder::open(out, env).map_err(|finding| vec![finding])?;
     let outcome = keys::init(&folder)?;
     for name in &outcome.made {
-        output::result(&format!("made {name}\n"));
+        output::line(&format!("made {name}"));
     }
     output::remark(&format!("{} made, {} kept", outcome.made.len(), outcome.kept.len()));
     for (name, what) in &outcome.wanted {
@@ -82,14 +82,14 @@ fn init(out: &Path, env: &str) -> Result<u8, Vec<Diagnostic>> {
 fn kubernetes(out: &Path, env: &str) -> Result<u8, Vec<Diagnostic>> {
     let folder = Folder::open(out, env).map_err(|finding| vec![finding])?;
     let text = keys::manifests(&folder)?;
-    if std::io::stdout().is_terminal() {
+    if terminal::are_terminals().0 {
         return Err(vec![
             Diagnostic::error(Code::PlainSecret, FieldPath::root())
                 .message("values of secrets are not shown on a terminal")
                 .hint(format!("nself secrets kubernetes --env {env} | kubectl apply --server-side -f -")),
         ]);
     }
-    output::result(&text);
+    output::document(&text);
     Ok(FINE)
 }
 

@@ -3,6 +3,7 @@
 
 mod around;
 mod cache;
+mod diff;
 mod generations;
 mod manifest;
 mod objects;
@@ -18,6 +19,7 @@ use std::path::Path;
 
 pub use around::Folders;
 pub use cache::Cache;
+pub use diff::{Budget, text_diff};
 pub use generations::{Generation, Generations};
 pub use manifest::{Manifest, conflict};
 pub use objects::Objects;

@@ -56,7 +56,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
     }
     for (path, text) in &files {
         write(&arguments.out.join(path), text)?;
-        output::result(&format!("{path}\n"));
+        output::line(path);
     }
     Ok(FINE)
 }
