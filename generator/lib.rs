@@ -10,6 +10,7 @@ pub mod cli;
 pub mod codes;
 pub mod database;
 pub mod diagnostic;
+pub mod files;
 pub mod keys;
 pub mod lock;
 pub mod oci;
