@@ -14,6 +14,8 @@ mod lock;
 mod output;
 #[cfg(feature = "registry")]
 mod publish;
+#[cfg(feature = "registry")]
+mod pull;
 mod schema;
 mod secrets;
 mod trail;
@@ -59,7 +61,7 @@ enum Command {
     Attest(publish::AttestArguments),
     /// Fetch a published set into a folder.
     #[cfg(feature = "registry")]
-    Pull(publish::PullArguments),
+    Pull(pull::PullArguments),
     /// What decided a generated file, or a line of it; what the last run changed and why.
     Why(why::Arguments),
     /// Compare files with the manifest and, with --rebuild, with the stack.
@@ -156,7 +158,7 @@ pub fn run() -> ExitCode {
         #[cfg(feature = "registry")]
         Command::Attest(arguments) => publish::attest(&arguments),
         #[cfg(feature = "registry")]
-        Command::Pull(arguments) => publish::pull(&arguments),
+        Command::Pull(arguments) => pull::pull(&arguments),
         Command::Why(arguments) => why::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Gc(arguments) => verify::gc(&arguments),

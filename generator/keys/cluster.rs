@@ -29,8 +29,9 @@ struct Metadata<'a> {
 /// A Secret for every value that a service uses, as YAML documents.
 ///
 /// # Errors
-/// NS304 for each value that is missing.
+/// NS304 for each value that is missing, NS509 for those that git tracks.
 pub fn manifests(folder: &Folder) -> Result<String, Vec<Diagnostic>> {
+    folder.refuse_tracked()?;
     let list = &folder.list;
     let namespace = plan::namespace(&list.project, &list.environment);
     let mut documents = Vec::new();

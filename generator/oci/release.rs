@@ -123,7 +123,8 @@ impl Version {
         for (place, part) in parts.iter().enumerate() {
             numbers[place] = number(part)?;
         }
-        let identifier = |text: &str| number(text).map_or_else(|| Identifier::Word(text.to_owned()), Identifier::Number);
+        let identifier =
+            |text: &str| number(text).map_or_else(|| Identifier::Word(text.to_owned()), Identifier::Number);
         let stage = stage.map_or(Stage::Release, |stage| Stage::Before(stage.split('.').map(identifier).collect()));
         Some(Version { numbers, stage })
     }
