@@ -8,7 +8,6 @@ pub mod hasura;
 pub mod kubernetes;
 pub mod migrations;
 pub mod nginx;
-pub mod paths;
 pub mod pgbouncer;
 pub mod postgres;
 pub mod raw;

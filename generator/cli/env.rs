@@ -52,7 +52,12 @@ pub fn run(arguments: &Arguments) -> u8 {
         }),
         Action::Diff { from, to, stack } => plans(stack, &[from, to]).map(|plans| {
             let (old, new) = (text(&plans, from), text(&plans, to));
-            output::lines(&store::text_diff((from, &old), (to, &new), &mut store::Budget::default()));
+            output::lines(&store::text_diff(
+                (from, &old),
+                (to, &new),
+                store::OldSide::Shown,
+                &mut store::Budget::default(),
+            ));
             if old == new { FINE } else { FOUND }
         }),
     };

@@ -10,9 +10,8 @@ use serde_json::{Value, json};
 use super::lock::WaysArguments;
 use super::{FAILED, FINE, Format, StackArguments, generate, output};
 use crate::artifact::{ArtifactPath, Digest, Sha256, json as writer};
-use crate::backend::paths::is_generated;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
-use crate::files::{FileKind, Root, read_named};
+use crate::files::{FileKind, Root, Scope, read_named};
 use crate::lock::Reference;
 use crate::oci::inventory;
 use crate::oci::release::Release;
@@ -101,23 +100,10 @@ pub(super) fn set_finding(message: impl Into<String>) -> Diagnostic {
     Diagnostic::error(Code::Set, FieldPath::root()).message(message)
 }
 
-/// What the manifest of an output folder records; empty when there is none.
-pub(super) fn recorded_manifest(folder: &Root) -> Result<Manifest, Vec<Diagnostic>> {
-    let text = folder.read(MANIFEST, FileKind::Manifest).map_err(|error| vec![error.into()])?;
-    text.map_or_else(|| Ok(Manifest::default()), |text| Manifest::parse(&text).map_err(|finding| vec![finding]))
-}
-
-/// The finding about a path that no generator writes.
-pub(super) fn never_generated(path: &str) -> Diagnostic {
-    Diagnostic::error(Code::SetPath, FieldPath::root())
-        .message(format!("`{path}` is not a path that `nself gen` writes"))
-        .expected("generated files below a folder for each environment")
-}
-
 /// The files that the manifest records, as they were generated.
 fn recorded(out: &Path, environments: &[String]) -> Result<Files, Vec<Diagnostic>> {
-    let folder = Root::output(Path::new("."), Some(out));
-    let whole = recorded_manifest(&folder)?;
+    let folder = Root::at(out, Scope::Output);
+    let whole = Manifest::read(&folder).map_err(|finding| vec![finding])?;
     let mut manifest = Manifest::default();
     let chosen =
         |path: &ArtifactPath| environments.is_empty() || environments.iter().any(|name| path.top() == name.as_str());
@@ -131,12 +117,7 @@ fn recorded(out: &Path, environments: &[String]) -> Result<Files, Vec<Diagnostic
     let mut files = Files::new();
     let mut findings = Vec::new();
     for (path, record) in &manifest.files {
-        let read = folder.read(path.as_str(), FileKind::Output);
-        if !is_generated(path, read.as_ref().ok().and_then(Option::as_deref)) {
-            findings.push(never_generated(path.as_str()).hint("`nself gen` writes the manifest again"));
-            continue;
-        }
-        match read {
+        match folder.read(path.as_str(), FileKind::Output) {
             Ok(Some(bytes)) if Digest::of(&bytes) == record.digest => drop(files.insert(path.to_string(), bytes)),
             Ok(_) => findings.push(
                 set_finding(format!("{path} is not what the manifest says"))

@@ -9,17 +9,14 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::lock::WaysArguments;
-use super::publish::{
-    Outcome, artifact, end, environments, failed, fetch, never_generated, recorded_manifest, set_finding, sums, tag,
-};
+use super::publish::{Outcome, artifact, end, environments, failed, fetch, set_finding, sums, tag};
 use super::{Format, output};
 use crate::artifact::{ArtifactPath, Digest, Sha256, json as writer};
-use crate::backend::paths::is_generated;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
-use crate::files::{FileKind, Root};
+use crate::files::{FileKind, Root, Scope};
 use crate::lock::Reference;
 use crate::oci::release::{PullRecord, Release, Wanted};
-use crate::oci::set::Files;
+use crate::oci::set::{self, Files};
 use crate::oci::statement::{self, ENVELOPE, Trust};
 use crate::registry::Registry;
 use crate::store::{MANIFEST, Manifest};
@@ -63,7 +60,7 @@ fn do_pull(arguments: &PullArguments) -> Outcome {
             vec![Diagnostic::error(Code::Io, FieldPath::root()).message(format!("{}: {error}", path.display()))]
         })?);
     }
-    let out = Root::output(Path::new("."), Some(&arguments.out));
+    let out = Root::at(&arguments.out, Scope::Output);
     let before = read_record(&out)?;
     let registry = arguments.ways.registry();
     let (digest, _, files) = fetch(&registry, &arguments.from)?;
@@ -85,7 +82,7 @@ fn do_pull(arguments: &PullArguments) -> Outcome {
         Some(attested(&registry, &arguments.from, &wanted, (&digest, &sums(&files)), &trusted)?)
     };
     let record = PullRecord { version: 1, digest: digest.clone(), release };
-    let first = recorded_manifest(&out)?.files.is_empty();
+    let first = Manifest::read(&out).map_err(|finding| vec![finding])?.files.is_empty();
     if !arguments.allow_downgrade && !first {
         forward(&record, before.as_ref()).map_err(|finding| vec![finding])?;
     }
@@ -207,6 +204,10 @@ fn read_record(out: &Root) -> Result<Option<PullRecord>, Vec<Diagnostic>> {
 fn place(out: &Root, shown: &Path, files: &Files, record: &PullRecord) -> Result<Manifest, Vec<Diagnostic>> {
     let one = |finding: Diagnostic| vec![finding];
     let text = files.get(MANIFEST).ok_or_else(|| one(set_finding(format!("the set has no {MANIFEST}"))))?;
+    let findings: Vec<Diagnostic> = files.iter().filter_map(|(path, bytes)| refusal(path, bytes)).collect();
+    if !findings.is_empty() {
+        return Err(findings);
+    }
     let manifest = Manifest::parse(text).map_err(one)?;
     let recorded = |path: &String, bytes: &Vec<u8>| {
         path == MANIFEST || manifest.files.get(path.as_str()).is_some_and(|record| record.digest == Digest::of(bytes))
@@ -214,19 +215,13 @@ fn place(out: &Root, shown: &Path, files: &Files, record: &PullRecord) -> Result
     if files.len() != manifest.files.len() + 1 || !files.iter().all(|(path, bytes)| recorded(path, bytes)) {
         return Err(one(set_finding("the files of the set are not those of its manifest")));
     }
-    let strange = manifest.files.keys().filter(|path| !is_generated(path, files.get(path.as_str()).map(Vec::as_slice)));
-    let findings: Vec<Diagnostic> = strange.map(|path| never_generated(path.as_str())).collect();
-    if !findings.is_empty() {
-        return Err(findings);
-    }
-    let before = recorded_manifest(out)?;
+    let before = Manifest::read(out).map_err(one)?;
     in_the_way(out, shown, files, &before)?;
     let folder = out.make(0o755).map_err(|error| one(error.into()))?;
     for (path, bytes) in files.iter().filter(|(path, _)| *path != MANIFEST) {
         folder.write(path, bytes).map_err(|error| one(error.into()))?;
     }
-    let gone: BTreeSet<&ArtifactPath> =
-        before.files.keys().filter(|path| !files.contains_key(path.as_str()) && is_generated(path, None)).collect();
+    let gone: BTreeSet<&ArtifactPath> = before.files.keys().filter(|path| !files.contains_key(path.as_str())).collect();
     for path in gone {
         let there = folder.read(path.as_str(), FileKind::Output).map_err(|error| one(error.into()))?;
         if there.is_some_and(|bytes| Digest::of(&bytes) == before.files[path].digest) {
@@ -236,6 +231,16 @@ fn place(out: &Root, shown: &Path, files: &Files, record: &PullRecord) -> Result
     folder.write(RECORD, &writer::to_pretty(record)).map_err(|error| one(error.into()))?;
     folder.write(MANIFEST, text).map_err(|error| one(error.into()))?;
     Ok(manifest)
+}
+
+/// The finding about a file that no generator writes.
+fn refusal(path: &str, bytes: &[u8]) -> Option<Diagnostic> {
+    (path != MANIFEST && !set::is_generated(path, bytes)).then(|| {
+        Diagnostic::error(Code::SetPath, FieldPath::root())
+            .message(format!("`nself gen` never writes `{path}` with this content, and the set holds it"))
+            .expected("generated files below a folder for each environment")
+            .hint("do not use this set; find out who published it")
+    })
 }
 
 /// Refuses files that no earlier pull wrote.

@@ -13,6 +13,7 @@ use super::{FAILED, FINE, FOUND, Format, StackArguments, generate, output};
 use crate::artifact::{ArtifactPath, Digest, Record};
 use crate::backend;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::files::{FileKind, Root};
 use crate::source::Origins;
 use crate::store::{Cache, Generation};
 use crate::terminal::Lines;
@@ -83,7 +84,8 @@ fn explain(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
     });
     let (field, span) = place.unwrap_or((FieldPath::root(), None));
     let reads = backend::reads(artifact.generator);
-    let on_disk = std::fs::read(out.join(&inside)).ok();
+    let root = Root::output(&arguments.stack.project(), arguments.out.as_deref());
+    let on_disk = root.read(&inside, FileKind::Output).map_err(|error| vec![error.into()])?;
     let edited = on_disk.as_ref().is_some_and(|bytes| Digest::of(bytes) != artifact.digest());
     match arguments.format {
         Format::Json => output::json(&json!({
@@ -129,7 +131,7 @@ fn best(origins: &Origins, candidates: &[FieldPath]) -> (FieldPath, Option<crate
 
 /// Compares the two latest generations.
 fn rebuilt(arguments: &Arguments) -> u8 {
-    let generations = Cache::new(arguments.stack.project().join(".nself")).generations().all();
+    let generations = Cache::new(&arguments.stack.project()).generations().all();
     let Some((number, new)) = generations.last() else {
         output::remark("no run is recorded here; `nself gen` records what it changes below .nself");
         return FOUND;

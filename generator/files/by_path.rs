@@ -1,8 +1,6 @@
 //! Files by their whole path, through whatever links: those that the operator named on the command line, the program
 //! itself, and what an earlier run read. Regular files and limits hold for them too.
 
-#![expect(clippy::disallowed_methods, reason = "paths of the operator have no handle to begin from")]
-
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;

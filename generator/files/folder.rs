@@ -63,7 +63,7 @@ impl Folder {
     /// # Errors
     /// It is no regular file, larger than its kind may be, or behind a link.
     pub fn read(&self, path: impl AsRef<Path>, kind: FileKind) -> Result<Option<Vec<u8>>, FileError> {
-        Ok(self.open(path.as_ref())?.map(|(file, stat)| self.content(path.as_ref(), file, stat, kind)).transpose()?)
+        self.open(path.as_ref())?.map(|(file, stat)| self.content(path.as_ref(), file, stat, kind)).transpose()
     }
 
     /// Reads the file at `path` with what is known of it; none when nothing is there.

@@ -3,6 +3,8 @@
 //! opened relative to a handle of it, without following a link on the way or at the end. What is read is a regular file
 //! within the limit of its [`FileKind`]: a pipe, a device or a file without end costs neither time nor memory.
 
+#![expect(clippy::disallowed_methods, reason = "this module is what all others use instead")]
+
 mod by_path;
 mod descent;
 mod error;

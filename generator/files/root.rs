@@ -1,5 +1,6 @@
 //! The folders below which no link is followed.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::Mode;
@@ -84,6 +85,17 @@ impl Root {
     #[must_use]
     pub fn below(&self, path: impl AsRef<Path>) -> Self {
         Root::new(self.base.clone(), self.below.join(path), self.scope)
+    }
+
+    /// Splits off the last name, for a folder that is put in place as a whole.
+    ///
+    /// # Errors
+    /// The folder has no name of its own.
+    pub fn split(&self) -> Result<(Root, OsString), FileError> {
+        let outside = || FileError::new(&self.path, self.scope, Reason::Outside);
+        let name = self.below.file_name().ok_or_else(outside)?.to_owned();
+        let above = self.below.parent().unwrap_or(Path::new(""));
+        Ok((Root::new(self.base.clone(), above, self.scope), name))
     }
 
     /// A folder that the operator named, by whatever way.

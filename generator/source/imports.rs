@@ -9,6 +9,7 @@ use nickel_lang_core::files::FileId;
 use super::evaluate::Program;
 use super::library;
 use super::node::Input;
+use crate::files::real_path;
 
 /// What a program read.
 pub struct Imports {
@@ -31,9 +32,9 @@ impl Imports {
     pub fn of(program: &Program, cache: &CacheHub) -> Self {
         let project = program.stack.parent().unwrap_or(Path::new("")).to_owned();
         let folders = std::iter::once(&project).chain(&program.allow_imports);
-        let allowed: Vec<PathBuf> = folders.filter_map(|folder| folder.canonicalize().ok()).collect();
+        let allowed: Vec<PathBuf> = folders.filter_map(|folder| real_path(folder).ok()).collect();
         let inside =
-            |path: &Path| path.canonicalize().is_ok_and(|real| allowed.iter().any(|folder| real.starts_with(folder)));
+            |path: &Path| real_path(path).is_ok_and(|real| allowed.iter().any(|folder| real.starts_with(folder)));
 
         let mut inputs = Vec::new();
         let mut outside = Vec::new();

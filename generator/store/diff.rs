@@ -32,8 +32,21 @@ impl Default for Budget {
     }
 }
 
+/// Whether lines that only the old text has are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OldSide {
+    Shown,
+    /// They may hold what must not reach a log.
+    Counted,
+}
+
+/// The line that stands for lines of the old side.
+pub fn hidden(lines: usize) -> String {
+    format!("-[{} of the file on disk, not shown]", words::count(lines, "line"))
+}
+
 /// A unified diff of two texts with their names; nothing when they are equal.
-pub fn text_diff(old: (&str, &str), new: (&str, &str), budget: &mut Budget) -> Lines {
+pub fn text_diff(old: (&str, &str), new: (&str, &str), old_side: OldSide, budget: &mut Budget) -> Lines {
     let mut lines = Lines::default();
     if old.1 == new.1 {
         return lines;
@@ -53,13 +66,13 @@ pub fn text_diff(old: (&str, &str), new: (&str, &str), budget: &mut Budget) -> L
     comparison.part((0, a.len()), (0, b.len()), ROUNDS);
     let mut limit = SHOWN.min(budget.0);
     let all = limit;
-    let mut hidden = 0;
+    let mut left_out = 0;
     for group in group_diff_ops(comparison.operations, AROUND) {
-        hidden += show(&group, [&sides[0], &sides[1]], &mut limit, &mut lines);
+        left_out += show(&group, [&sides[0], &sides[1]], old_side, &mut limit, &mut lines);
     }
     budget.0 -= all - limit;
-    if hidden > 0 {
-        lines.push(&format!("# {} of this difference not shown", words::count(hidden, "more line")));
+    if left_out > 0 {
+        lines.push(&format!("# {} of this difference not shown", words::count(left_out, "more line")));
     }
     lines
 }
@@ -194,7 +207,7 @@ fn anchors(old: &[u32], new: &[u32]) -> Vec<(usize, usize)> {
 }
 
 /// Adds one hunk as far as the limit allows; returns how many changed lines were left out.
-fn show(group: &[DiffOp], sides: [&[&str]; 2], limit: &mut usize, lines: &mut Lines) -> usize {
+fn show(group: &[DiffOp], sides: [&[&str]; 2], old_side: OldSide, limit: &mut usize, lines: &mut Lines) -> usize {
     let (Some(first), Some(last)) = (group.first(), group.last()) else { return 0 };
     let range = |start: usize, end: usize| match end - start {
         1 => format!("{}", start + 1),
@@ -208,7 +221,7 @@ fn show(group: &[DiffOp], sides: [&[&str]; 2], limit: &mut usize, lines: &mut Li
             range(first.new_range().start, last.new_range().end)
         ));
     }
-    let mut hidden = 0;
+    let mut left_out = 0;
     for operation in group {
         let (old, new) = (operation.old_range(), operation.new_range());
         let shown = match operation {
@@ -216,13 +229,18 @@ fn show(group: &[DiffOp], sides: [&[&str]; 2], limit: &mut usize, lines: &mut Li
             _ => [('-', &sides[0][old]), ('+', &sides[1][new])],
         };
         for (sign, part) in shown {
-            let room = part.len().min(*limit);
+            let is_counted = sign == '-' && old_side == OldSide::Counted && !part.is_empty();
+            let room = if is_counted { 1 } else { part.len() }.min(*limit);
             *limit -= room;
+            if is_counted && room == 1 {
+                lines.push(&hidden(part.len()));
+                continue;
+            }
             part[..room].iter().for_each(|line| push_line(lines, sign, line));
-            hidden += if sign == ' ' { 0 } else { part.len() - room };
+            left_out += if sign == ' ' { 0 } else { part.len() - room };
         }
     }
-    hidden
+    left_out
 }
 
 fn push_line(lines: &mut Lines, sign: char, line: &str) {
@@ -244,7 +262,7 @@ mod tests {
     use super::*;
 
     fn diff(old: &str, new: &str) -> String {
-        text_diff(("a", old), ("b", new), &mut Budget::default()).as_str().to_owned()
+        text_diff(("a", old), ("b", new), OldSide::Shown, &mut Budget::default()).as_str().to_owned()
     }
 
     /// The new side as the diff gives it; the old side has to be as it says.
@@ -288,6 +306,14 @@ mod tests {
     }
 
     #[test]
+    fn lines_of_the_old_side_are_counted_where_they_may_be_private() {
+        let shown = text_diff(("a", "a\nprivate\nb\nc"), ("b", "a\nb\nd\n"), OldSide::Counted, &mut Budget::default());
+        let expected = "--- a\n+++ b\n@@ -1,4 +1,3 @@\n a\n-[1 line of the file on disk, not shown]\n b\n\
+                        -[1 line of the file on disk, not shown]\n+d\n";
+        assert_eq!(shown.as_str(), expected);
+    }
+
+    #[test]
     fn a_diff_leads_from_one_text_to_the_other_however_large() {
         let text = |lines: usize, of: &dyn Fn(usize) -> usize| -> String {
             (0..lines).map(|line| format!("line {}\n", of(line))).collect()
@@ -311,8 +337,9 @@ mod tests {
         assert!(shown.lines().count() <= SHOWN + 5, "{}", shown.lines().count());
         assert!(shown.ends_with(" more lines of this difference not shown\n"), "{}", shown.len());
         let mut budget = Budget::default();
-        let total: usize =
-            (0..20).map(|_| text_diff(("a", &old), ("b", &new), &mut budget).as_str().lines().count()).sum();
+        let total: usize = (0..20)
+            .map(|_| text_diff(("a", &old), ("b", &new), OldSide::Shown, &mut budget).as_str().lines().count())
+            .sum();
         assert!(total <= SHOWN_OF_ALL + 20 * 5, "{total}");
         let wide = diff("", &"x".repeat(1_000_000));
         assert!(wide.len() < 3_000 && wide.contains("[998000 more characters]"));

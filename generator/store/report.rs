@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::diff::{Budget, text_diff};
+use super::diff::{Budget, OldSide, hidden, text_diff};
 use super::state::{Change, State};
 use crate::terminal::Lines;
 
-/// A unified diff of everything that differs.
+/// A unified diff of everything that differs. What nself generated is shown: the new side, and the old side where it is as
+/// the manifest records it. Lines that it did not generate may hold a value that an operator pasted, and logs of CI are
+/// public, so they are counted and never shown. The same holds for a file that is no longer generated: only the
+/// manifest, which comes with the checkout, says whose it is.
 pub fn diff(changes: &[Change]) -> Lines {
     let mut lines = Lines::default();
     let mut budget = Budget::default();
@@ -18,11 +21,15 @@ pub fn diff(changes: &[Change]) -> Lines {
             bytes.as_deref().map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default()
         };
         let (old, new) = (text(&change.old), text(&change.new));
-        let name = |side: &str, present: bool| {
-            if present { format!("{side}/{}", change.path) } else { "/dev/null".to_owned() }
-        };
-        let (from, to) = (name("a", change.old.is_some()), name("b", change.new.is_some()));
-        lines.append(&text_diff((&from, &old), (&to, &new), &mut budget));
+        if change.new.is_none() {
+            lines.push(&hidden(old.lines().count()));
+            continue;
+        }
+        let from = if change.old.is_some() { format!("a/{}", change.path) } else { "/dev/null".to_owned() };
+        let is_generated = matches!(change.state, State::New | State::Missing | State::Changed);
+        let old_side = if is_generated { OldSide::Shown } else { OldSide::Counted };
+        let to = format!("b/{}", change.path);
+        lines.append(&text_diff((&from, &old), (&to, &new), old_side, &mut budget));
     }
     lines
 }

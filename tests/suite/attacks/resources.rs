@@ -2,6 +2,10 @@
 
 use std::fmt::Write;
 use std::fs;
+use std::path::Path;
+
+use nself::artifact::Digest;
+use nself::store::{MANIFEST, Manifest};
 
 use crate::support::{nself, nself_in, run, stack};
 
@@ -44,6 +48,16 @@ fn many_environments_of_a_large_stack_are_refused() {
     assert!(large.code == 2 && !large.stderr.contains("NS005"), "{}", large.stderr);
 }
 
+/// What a pull request can do: change a generated file and its record in the manifest.
+fn commit(folder: &Path, path: &str, bytes: &[u8]) {
+    let manifest = folder.join("deploy").join(MANIFEST);
+    let mut recorded = Manifest::parse(&fs::read(&manifest).unwrap()).unwrap();
+    let record = recorded.files.get_mut(path).unwrap();
+    (record.digest, record.size) = (Digest::of(bytes), bytes.len() as u64);
+    fs::write(manifest, recorded.to_bytes()).unwrap();
+    fs::write(folder.join("deploy").join(path), bytes).unwrap();
+}
+
 /// Attack: a committed file has 320,000 lines that differ from what is generated, in an order that costs a comparison of
 /// each line with each.
 /// Expectation: the difference is shown up to a limit, and a note says how much was left out.
@@ -61,7 +75,7 @@ fn a_difference_of_many_lines_is_shown_in_part() {
         hostile.push_str(generated[i * 7919 % generated.len()]);
         hostile.push('\n');
     }
-    fs::write(&compose, hostile).unwrap();
+    commit(folder, "local/compose.yaml", hostile.as_bytes());
     let ran = nself_in(folder, ["check", "--env", "local"]);
     assert_eq!(ran.code, 1, "{}", ran.stderr);
     let lines = ran.stdout.lines().count();
@@ -70,7 +84,7 @@ fn a_difference_of_many_lines_is_shown_in_part() {
     let hidden = note.strip_prefix("# ").and_then(|note| note.strip_suffix(" more lines of this difference not shown"));
     assert!(hidden.and_then(|count| count.parse::<usize>().ok()).is_some_and(|count| count > 300_000), "{note}");
     // A file of one line without an end.
-    fs::write(&compose, "x".repeat(8 << 20)).unwrap();
+    commit(folder, "local/compose.yaml", "x".repeat(8 << 20).as_bytes());
     let ran = nself_in(folder, ["check", "--env", "local"]);
     assert!(ran.stdout.len() < 200_000 && ran.stdout.contains("more characters]"), "{}", ran.stdout.len());
 }
