@@ -159,9 +159,13 @@ pub fn are_terminals() -> (bool, bool) {
 pub fn set_panic_message() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        let what = panic.payload().downcast_ref::<&str>().copied().unwrap_or("the message may hold what was read");
-        print_remarks(&Lines::line(&format!("error[NS901]: a defect of nself: {place}: {what}")));
+        print_remarks(&panic_message(&place, panic.payload()));
     }));
+}
+
+fn panic_message(place: &str, payload: &dyn std::any::Any) -> Lines {
+    let what = payload.downcast_ref::<&str>().copied().unwrap_or("its message may hold what was read");
+    Lines::line(&format!("error[NS901]: a defect of nself at {place}: {what}"))
 }
 
 #[cfg(test)]
@@ -189,6 +193,15 @@ mod tests {
             assert_eq!(Lines::text(&format!("{shown}\n")).as_str(), format!("{shown}\n"), "{line:?}");
         }
         assert_eq!(Lines::text("a\n::x::\n\nb").as_str(), "a\n:\\u{003A}x::\n\nb\n");
+    }
+
+    #[test]
+    fn a_defect_repeats_nothing_that_was_read() {
+        let read: Box<dyn std::any::Any> = Box::new("inside of `secret\x1b[31m`".to_owned());
+        let shown = panic_message("a.rs:1:2", read.as_ref());
+        assert_eq!(shown.as_str(), "error[NS901]: a defect of nself at a.rs:1:2: its message may hold what was read\n");
+        let fixed: Box<dyn std::any::Any> = Box::new("no such field");
+        assert!(panic_message("a.rs:1:2", fixed.as_ref()).as_str().ends_with(": no such field\n"));
     }
 
     #[test]

@@ -48,20 +48,27 @@ pub fn failure(format: Format, findings: &[Diagnostic]) {
     }
 }
 
+/// Most findings that are printed; `--format json` has all.
+const FINDINGS: usize = 1_000;
+
 /// Prints findings in order and how many there were.
 pub fn findings<'a>(findings: impl IntoIterator<Item = &'a Diagnostic>) {
     let colour = terminal::are_terminals().1 && std::env::var_os("NO_COLOR").is_none();
     let mut lines = Lines::default();
     let (mut errors, mut warnings) = (0, 0);
     for finding in findings {
-        lines.append(&render(finding, colour));
+        if errors + warnings < FINDINGS {
+            lines.append(&render(finding, colour));
+        }
         *if finding.is_error() { &mut errors } else { &mut warnings } += 1;
     }
     let counts = [(errors, "error"), (warnings, "warning")];
     let counts = counts.iter().filter(|(number, _)| *number > 0).map(|(number, what)| words::count(*number, what));
     let counts: Vec<String> = counts.collect();
     if !counts.is_empty() {
-        lines.push(&counts.join(", "));
+        let hidden = (errors + warnings).saturating_sub(FINDINGS);
+        let hidden = if hidden > 0 { format!("; {hidden} of them not shown") } else { String::new() };
+        lines.push(&[counts.join(", "), hidden].concat());
     }
     terminal::print_remarks(&lines);
 }

@@ -92,7 +92,7 @@ fn init(place: &Place, env: &str) -> Result<u8, Vec<Diagnostic>> {
 
 /// Values are printed for another program, never for a screen.
 fn kubernetes(place: &Place, env: &str) -> Result<u8, Vec<Diagnostic>> {
-    let text = keys::manifests(&place.folder(env)?)?;
+    let (text, remark) = keys::manifests(&place.folder(env)?)?;
     if terminal::are_terminals().0 {
         return Err(vec![
             Diagnostic::error(Code::PlainSecret, FieldPath::root())
@@ -100,6 +100,7 @@ fn kubernetes(place: &Place, env: &str) -> Result<u8, Vec<Diagnostic>> {
                 .hint(format!("nself secrets kubernetes --env {env} | kubectl apply --server-side -f -")),
         ]);
     }
+    remark.iter().for_each(|remark| output::remark(remark));
     output::document(&text);
     Ok(FINE)
 }

@@ -31,7 +31,7 @@ pub fn environments(root: &Node) -> (BTreeMap<String, Node>, Vec<Diagnostic>) {
     if let Some(Value::Record(declared)) = declared.map(|entry| entry.node.value) {
         overlays.extend(declared.into_iter().map(|(name, entry)| (name, entry.node)));
     }
-    if let Some(finding) = oversize(&common, &overlays) {
+    if let Some(finding) = oversize(&common, &overlays, MEMORY) {
         return (BTreeMap::new(), vec![finding]);
     }
     let mut environments = BTreeMap::new();
@@ -71,11 +71,11 @@ pub fn environments(root: &Node) -> (BTreeMap<String, Node>, Vec<Diagnostic>) {
 }
 
 /// The finding about environments that are too many for what each of them holds: each is a copy of the common part.
-fn oversize(common: &Node, overlays: &BTreeMap<String, Node>) -> Option<Diagnostic> {
+fn oversize(common: &Node, overlays: &BTreeMap<String, Node>, limit: usize) -> Option<Diagnostic> {
     let common = common.memory();
     let all =
         overlays.values().fold(0_usize, |all, overlay| all.saturating_add(common).saturating_add(overlay.memory()));
-    (all > MEMORY).then(|| {
+    (all > limit).then(|| {
         let mebibytes = |bytes: usize| (bytes >> 20).max(1);
         Diagnostic::error(Code::EvaluationLimit, path!("environments"))
             .message(format!(
@@ -84,7 +84,7 @@ fn oversize(common: &Node, overlays: &BTreeMap<String, Node>) -> Option<Diagnost
                 mebibytes(all),
                 mebibytes(common)
             ))
-            .expected(format!("at most {} MiB for all of them", mebibytes(MEMORY)))
+            .expected(format!("at most {} MiB for all of them", mebibytes(limit)))
             .hint("use fewer environments, or stack files of their own for parts of the project")
     })
 }
@@ -193,17 +193,16 @@ mod tests {
 
     #[test]
     fn environments_are_limited_by_what_they_hold_together() {
-        let stack = |number: usize, common: usize, layer: usize| {
-            let layer = serde_json::json!({ "profile": "staging", "text": "x".repeat(layer) });
-            let layers: serde_json::Map<_, _> = (0..number).map(|i| (format!("e{i}"), layer.clone())).collect();
-            environments(&node(serde_json::json!({ "common": "x".repeat(common), "environments": layers })))
+        let text = |bytes: usize| node(serde_json::json!({ "text": "x".repeat(bytes) }));
+        let refused = |number: usize, common: usize, layer: usize| {
+            let layers = (0..number).map(|i| (format!("e{i}"), text(layer))).collect();
+            oversize(&text(common), &layers, 1 << 20)
         };
-        let (few, findings) = stack(80, 3 << 20, 0);
-        assert_eq!((few.len(), findings), (83, Vec::new()));
-        for (number, common, layer) in [(400, 3 << 20, 0), (400, 0, 3 << 20), (3_000, 100_000, 0)] {
-            let (none, findings) = stack(number, common, layer);
-            assert!(none.is_empty() && findings.len() == 1, "{findings:?}");
-            assert_eq!(findings[0].code, Code::EvaluationLimit);
+        assert_eq!(refused(100, 10_000, 0), None);
+        assert_eq!(refused(100, 0, 10_000), None);
+        for (number, common, layer) in [(110, 10_000, 0), (110, 0, 10_000), (5_000, 0, 0), (1, 0, 1 << 20)] {
+            let finding = refused(number, common, layer).unwrap();
+            assert_eq!((finding.code, finding.path), (Code::EvaluationLimit, path!("environments")));
         }
     }
 

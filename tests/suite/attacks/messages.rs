@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use super::commit;
 use crate::support::{Ran, nself_in, root, stack};
 
 /// A name that colours a terminal, starts a line with a command of a log, reorders text and hides some of it.
@@ -102,14 +103,15 @@ fn a_diff_and_the_names_in_it_are_text() {
     let compose = folder.join("deploy/local/compose.yaml");
     let text = fs::read_to_string(&compose).unwrap();
     let edited = format!("::error::first\n  ::add-mask::second\n{HOSTILE}\n{}", &text[..text.len() / 2]);
-    fs::write(&compose, edited).unwrap();
+    commit(folder, "local/compose.yaml", edited.as_bytes());
     fs::write(folder.join("deploy/local").join(HOSTILE), "x").unwrap();
     let ran = nself_in(folder, ["check", "--env", "local"]);
     assert_eq!(ran.code, 1, "{}", ran.stderr);
     is_text(&ran);
     assert!(ran.stderr.contains("foreign: x\\u{000A}::warning::w"), "{}", ran.stderr);
+    assert!(ran.stdout.contains("\n-::error::first\n") && ran.stdout.contains("#\\u{0023}[error]e"), "{}", ran.stdout);
     // What a run remembers is shown the same by the next.
-    fs::write(&compose, text).unwrap();
+    commit(folder, "local/compose.yaml", text.as_bytes());
     for _ in 0..2 {
         is_text(&nself_in(folder, ["gen", "--env", "local"]));
     }
