@@ -49,7 +49,14 @@ impl FileError {
 
     /// Returns the reason without the path.
     pub fn why(&self) -> String {
-        match &self.reason {
+        self.reason.in_words()
+    }
+}
+
+impl Reason {
+    /// Returns the reason for a message.
+    pub fn in_words(&self) -> String {
+        match self {
             Reason::NoFolder(kind) => format!("it is {kind}, and a folder is expected"),
             Reason::NoFile(kind) => format!("it is {kind}, and a regular file is expected"),
             Reason::TooLarge(kind) => format!("it is larger than the {} that nself reads", kind.limit_in_words()),
@@ -61,7 +68,10 @@ impl FileError {
 
 impl std::fmt::Display for FileError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: {}", self.path.display(), self.why())
+        // Relative to where nself runs, if it is below.
+        let here = std::env::current_dir().unwrap_or_default();
+        let shown = self.path.strip_prefix(here).ok().filter(|shown| !shown.as_os_str().is_empty());
+        write!(f, "{}: {}", shown.unwrap_or(&self.path).display(), self.why())
     }
 }
 

@@ -265,12 +265,7 @@ impl Above {
 
 /// Reads an open file whole, if it is a regular file within the limit of its kind.
 pub(super) fn read_within(file: File, stat: &Stat, kind: FileKind) -> Result<Vec<u8>, Reason> {
-    if !stat.is_file() {
-        return Err(Reason::NoFile(stat.kind));
-    }
-    if stat.size > kind.limit() {
-        return Err(Reason::TooLarge(kind));
-    }
+    stat.check_file(kind)?;
     let mut bytes = Vec::with_capacity(usize::try_from(stat.size + 1).unwrap_or_default());
     // The size may be wrong by now, and files of /proc have none.
     file.take(kind.limit() + 1).read_to_end(&mut bytes).map_err(Reason::System)?;

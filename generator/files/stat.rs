@@ -4,6 +4,8 @@ use std::fmt;
 
 use rustix::fs::FileType;
 
+use super::{FileKind, Reason};
+
 /// The kind of an entry of a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum EntryKind {
@@ -59,6 +61,17 @@ pub struct Stat {
 impl Stat {
     pub fn is_file(&self) -> bool {
         self.kind == EntryKind::File
+    }
+
+    /// Refuses what is no regular file within the limit of its kind.
+    ///
+    /// # Errors
+    /// The reason.
+    pub fn check_file(&self, kind: FileKind) -> Result<(), Reason> {
+        if !self.is_file() {
+            return Err(Reason::NoFile(self.kind));
+        }
+        if self.size > kind.limit() { Err(Reason::TooLarge(kind)) } else { Ok(()) }
     }
 
     pub fn is_folder(&self) -> bool {

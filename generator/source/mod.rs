@@ -17,6 +17,7 @@ mod node;
 mod origins;
 mod pasted;
 mod places;
+mod reading;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,7 +28,7 @@ pub use node::Input;
 pub use origins::Origins;
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Segment, Span};
-use crate::files::{self, Root, Scope};
+use crate::files::{self, FileKind, Root, Scope};
 use crate::parallel;
 use crate::path;
 use crate::stack::{Checked, EnvironmentName, Stack};
@@ -79,9 +80,11 @@ pub struct Environment {
 /// Where a stack lies. Links that lead to its folder are followed; the file itself is judged like an import,
 /// so that it cannot make another folder the project.
 fn located(stack: &Path) -> std::io::Result<PathBuf> {
-    if files::look_behind(stack)?.is_folder() {
+    let stat = files::look_behind(stack)?;
+    if stat.is_folder() {
         return Err(std::io::ErrorKind::IsADirectory.into());
     }
+    stat.check_file(FileKind::Stack).map_err(|reason| std::io::Error::other(reason.in_words()))?;
     let name = stack.file_name().ok_or(std::io::ErrorKind::IsADirectory)?;
     let folder = stack.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     Ok(files::real_path(folder)?.join(name))
@@ -104,6 +107,7 @@ pub fn load(request: &Request) -> Result<Loaded, Vec<Diagnostic>> {
             std::io::ErrorKind::IsADirectory => {
                 format!("name the file: `{}`", request.stack.join("stack.ncl").display())
             }
+            std::io::ErrorKind::Other => "put the stack itself there".to_owned(),
             _ => "`nself init` writes a stack".to_owned(),
         };
         vec![
