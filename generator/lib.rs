@@ -25,4 +25,5 @@ pub mod source;
 pub mod stack;
 pub mod store;
 pub mod templates;
+mod terminal;
 pub mod words;

@@ -22,6 +22,7 @@ use crate::lock::Lock;
 use crate::path;
 use crate::source;
 use crate::store::{self, Cache, Changes, MANIFEST, Recorder, Stamp, StampFile, Untouched, Watch};
+use crate::terminal::Lines;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -122,7 +123,7 @@ impl<'a> Run<'a> {
         match self.arguments.format {
             Format::Json => output::json(&said["result"]),
             Format::Text => {
-                output::again(said["remarks"].as_str().unwrap_or_default());
+                output::remarks(&Lines::text(said["remarks"].as_str().unwrap_or_default()));
                 output::remark(&format!("{} files, all up to date", said["files"].as_u64().unwrap_or_default()));
             }
         }
@@ -256,10 +257,10 @@ impl<'a> Run<'a> {
     fn say(&self, changes: &Changes, findings: &[&Diagnostic], differs: bool, rendered: usize) {
         output::findings(findings.iter().copied());
         if self.check {
-            output::result(&store::diff(&changes.changes));
+            output::lines(&store::diff(&changes.changes));
         }
-        output::again(&store::converted(&changes.changes));
-        output::again(&store::foreign(&changes.changes));
+        output::remarks(&store::converted(&changes.changes));
+        output::remarks(&store::foreign(&changes.changes));
         let counts = changes.counts();
         let mut listed: Vec<String> = counts.iter().map(|(state, count)| format!("{count} {state}")).collect();
         if differs && !changes.changes.iter().any(|change| change.state.differs()) {

@@ -289,7 +289,7 @@ fn report(
             "platforms": platforms, "folder": out.display().to_string(), "left_out": layer.left_out,
         })),
         Format::Text => {
-            output::result(&format!("{reference}@{}\n", whole.digest));
+            output::line(&format!("{reference}@{}", whole.digest));
             let names: Vec<&str> = platforms.iter().map(Platform::as_str).collect();
             let files = words::count(layer.files.len(), "file");
             output::remark(&format!("{}: {files} for {}", out.display(), names.join(", ")));

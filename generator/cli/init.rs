@@ -45,8 +45,9 @@ pub fn run(arguments: &Arguments) -> u8 {
     };
     match write(folder, &files) {
         Ok(()) => {
-            let lines: String = files.iter().map(|(path, _)| format!("{}\n", folder.join(path).display())).collect();
-            output::result(&lines);
+            for (path, _) in &files {
+                output::line(&folder.join(path).display().to_string());
+            }
             output::remark(&format!("next: {next}"));
             FINE
         }

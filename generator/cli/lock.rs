@@ -242,12 +242,11 @@ fn report(arguments: &Arguments, old: &Lock, new: &Lock, changed: bool) -> u8 {
         }
         Format::Text => {
             for (name, from, to) in moves {
-                output::result(&match (from, to) {
-                    (None, Some(to)) => format!("locked {name} {to}\n"),
-                    (Some(_), None) => format!("removed {name}\n"),
-                    (Some(from), Some(to)) if from == to => format!("platforms {name}\n"),
-                    (Some(from), Some(to)) => format!("moved {name} {from} -> {to}\n"),
-                    (None, None) => String::new(),
+                output::line(&match (from, to) {
+                    (None, Some(to)) => format!("locked {name} {to}"),
+                    (Some(from), Some(to)) if from == to => format!("platforms {name}"),
+                    (Some(from), Some(to)) => format!("moved {name} {from} -> {to}"),
+                    (_, None) => format!("removed {name}"),
                 });
             }
             let end = match status {

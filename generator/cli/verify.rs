@@ -97,10 +97,10 @@ fn verify(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
         })),
         Format::Text => {
             for path in &repaired {
-                output::result(&format!("restored {path}\n"));
+                output::line(&format!("restored {path}"));
             }
             for name in bad.iter().filter(|_| arguments.repair) {
-                output::result(&format!("put aside {name}\n"));
+                output::line(&format!("put aside {name}"));
             }
             output::findings(&findings);
             let rebuilt = if arguments.rebuild { ", derived anew" } else { "" };

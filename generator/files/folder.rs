@@ -81,7 +81,7 @@ impl Folder {
         Ok(Some((self.content(path, file, stat, kind)?, metadata)))
     }
 
-    fn open(&self, path: &Path) -> Result<Option<(File, Stat)>, FileError> {
+    pub(super) fn open(&self, path: &Path) -> Result<Option<(File, Stat)>, FileError> {
         match descent::open(self.handle.as_fd(), path, READ, Mode::empty()) {
             Ok(handle) => {
                 let stat =

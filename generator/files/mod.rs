@@ -10,6 +10,7 @@ mod descent;
 mod error;
 mod folder;
 mod kind;
+mod mode;
 mod root;
 mod stat;
 mod write;

@@ -166,7 +166,7 @@ impl Folder {
     }
 }
 
-fn bits(mode: u32) -> Mode {
+pub(super) fn bits(mode: u32) -> Mode {
     #[allow(clippy::unnecessary_cast)]
     Mode::from_raw_mode(mode as RawMode)
 }

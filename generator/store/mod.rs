@@ -3,6 +3,7 @@
 
 mod around;
 mod cache;
+mod diff;
 mod generations;
 mod manifest;
 mod objects;
@@ -16,6 +17,7 @@ mod write;
 
 pub use around::Folders;
 pub use cache::Cache;
+pub use diff::{Budget, OldSide, text_diff};
 pub use generations::{Generation, Generations};
 pub use manifest::{Manifest, conflict};
 pub use objects::Objects;

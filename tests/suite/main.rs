@@ -4,7 +4,7 @@
 //! `CI` is `true` and print a visible SKIP otherwise.
 
 // Tests set up folders as they like.
-#![allow(clippy::disallowed_methods)]
+#![allow(clippy::disallowed_methods, clippy::disallowed_macros)]
 
 mod attacks;
 mod cluster;

@@ -66,7 +66,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
     }
     let changes = all.iter().any(|(_, migrations)| !migrations.is_empty());
     match arguments.format {
-        DiffFormat::Sql => output::result(&sql(&all)),
+        DiffFormat::Sql => output::document(&sql(&all)),
         DiffFormat::Json => output::json(&answer(&all, changes)),
     }
     Ok(if changes { FOUND } else { FINE })

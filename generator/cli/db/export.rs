@@ -57,7 +57,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
     let out = Root::named(&arguments.out);
     for (path, text) in &files {
         out.write(path, text.as_bytes()).map_err(|error| vec![error.into()])?;
-        output::result(&format!("{path}\n"));
+        output::line(path);
     }
     Ok(FINE)
 }

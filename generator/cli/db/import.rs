@@ -40,7 +40,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
         (None, None, Some(url)) => whole(Server::new(url)?.schema()?, None)?,
         (None, None, None) => return Ok(FINE),
     };
-    output::result(&nickel::write(&schema));
+    output::document(&nickel::write(&schema));
     Ok(FINE)
 }
 

@@ -10,6 +10,7 @@ use crate::artifact::{ArtifactPath, Digest};
 use crate::cli::output;
 use crate::files::{FileKind, look_at, read_named};
 use crate::store::{self, Change, Changes, Generation, Outputs, Recorder, State, Watch};
+use crate::terminal::Lines;
 
 impl Run<'_> {
     /// Keeps the outputs and what they were made from; the run is none the worse when the cache cannot be written.
@@ -59,9 +60,12 @@ impl Run<'_> {
             "version": 1, "status": "same", "counts": counts, "rendered": 0, "files": store::states(&foreign),
             "diagnostics": findings,
         });
-        let mut remarks: String = findings.iter().map(|finding| output::render(finding, false)).collect();
-        remarks.push_str(&store::foreign(&foreign));
-        let said = document!({ "result": result, "remarks": remarks, "files": files });
+        let mut remarks = Lines::default();
+        for finding in findings {
+            remarks.append(&output::render(finding, false));
+        }
+        remarks.append(&store::foreign(&foreign));
+        let said = document!({ "result": result, "remarks": remarks.as_str(), "files": files });
         let outputs = Outputs {
             out: &self.out,
             manifest: &changes.manifest,
