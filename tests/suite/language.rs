@@ -1,92 +1,8 @@
-//! Golden cases: a folder with a stack and what is expected of it. `NSELF_BLESS=1` writes the expectation
-//! anew; read the diff before it is committed.
+//! The language of stacks and what the program says about it: codes, `init`, environments and their layers, `schema`.
 
 use std::path::Path;
 
-use crate::support::{Ran, golden, name, nself_in, project, run, tree};
-
-fn bless() -> bool {
-    std::env::var_os("NSELF_BLESS").is_some()
-}
-
-#[test]
-fn every_case_gives_its_files() {
-    for case in golden(false) {
-        if bless() {
-            let ran = nself_in(&case, ["gen", "--out", "out", "--force"]);
-            assert_eq!(ran.code, 0, "{}", ran.stderr);
-        }
-        let copy = project(&case);
-        let ran = nself_in(copy.path(), ["gen", "--out", "out"]);
-        assert_eq!(ran.code, 0, "{}: {}", name(&case), ran.stderr);
-        let (expected, made) = (tree(&case.join("out")), tree(&copy.path().join("out")));
-        let paths: Vec<&String> = expected.keys().collect();
-        assert_eq!(paths, made.keys().collect::<Vec<_>>(), "{}", name(&case));
-        for (path, bytes) in &expected {
-            let (expected, made) = (String::from_utf8_lossy(bytes), String::from_utf8_lossy(&made[path]));
-            assert!(expected == made, "{}/out/{path} differs: {}", name(&case), first_difference(&expected, &made));
-        }
-        warm(copy.path());
-    }
-}
-
-/// The same again writes nothing and agrees.
-fn warm(project: &Path) {
-    let before = tree(&project.join("out"));
-    for arguments in [
-        vec!["gen", "--out", "out"],
-        vec!["check", "--out", "out"],
-        vec!["gen", "--check", "--out", "out", "--format", "json"],
-    ] {
-        let ran = nself_in(project, &arguments);
-        assert_eq!(ran.code, 0, "{arguments:?}: {}", ran.stderr);
-        assert!(
-            ran.stderr.contains("all up to date") || ran.stdout.contains("\"same\""),
-            "{arguments:?}: {}",
-            ran.stderr
-        );
-    }
-    assert_eq!(before, tree(&project.join("out")));
-    // Without the cache the answer is the same.
-    std::fs::remove_dir_all(project.join(".nself")).unwrap();
-    assert_eq!(nself_in(project, ["check", "--out", "out"]).code, 0);
-}
-
-#[test]
-fn every_error_case_gives_its_diagnostics_and_no_file() {
-    for case in golden(true) {
-        let copy = project(&case);
-        let Ran { code, stdout, stderr } = nself_in(copy.path(), ["gen", "--time-limit", limit(&case)]);
-        assert_eq!(code, 2, "{}: {stderr}", name(&case));
-        assert_eq!(stdout, "", "{}", name(&case));
-        assert!(!copy.path().join("deploy").exists(), "{}", name(&case));
-        let expected = case.join("error.txt");
-        if bless() {
-            std::fs::write(&expected, &stderr).unwrap();
-        }
-        let expected = std::fs::read_to_string(&expected).unwrap();
-        assert!(expected == stderr, "{}: {}\n{stderr}", name(&case), first_difference(&expected, &stderr));
-        every_error_is_located(&case, copy.path());
-    }
-}
-
-/// Seconds: few for what never ends and would end its memory first, room for all others on a busy machine.
-fn limit(case: &Path) -> &'static str {
-    if name(case) == "error-endless" { "2" } else { "30" }
-}
-
-/// Code, file:line:column and message stand in the JSON form of every finding.
-fn every_error_is_located(case: &Path, project: &Path) {
-    let ran = nself_in(project, ["gen", "--time-limit", limit(case), "--format", "json"]);
-    let answer: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
-    let found = answer["diagnostics"].as_array().unwrap();
-    assert!(!found.is_empty());
-    for finding in found {
-        assert!(finding["code"].as_str().unwrap().starts_with("NS"), "{}: {finding}", name(case));
-        assert!(finding["span"]["line"].as_u64().unwrap() >= 1, "{}: {finding}", name(case));
-        assert!(!finding["message"].as_str().unwrap().is_empty());
-    }
-}
+use crate::support::{golden, name, nself_in, project, run};
 
 /// Every code that the program can print is explained, and printed by a case unless it needs a broken disk.
 #[test]
@@ -245,10 +161,4 @@ fn schema_and_completions_are_results() {
     let script = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(script.path(), nself_in(Path::new("/"), ["completions", "bash"]).stdout).unwrap();
     assert_eq!(run(std::process::Command::new("bash").arg("-n").arg(script.path())).code, 0);
-}
-
-fn first_difference(expected: &str, made: &str) -> String {
-    let lines = expected.lines().zip(made.lines()).enumerate();
-    let found = lines.into_iter().find(|(_, (a, b))| a != b);
-    found.map_or_else(|| "length".to_owned(), |(line, (a, b))| format!("line {}: expected {a:?}, made {b:?}", line + 1))
 }
