@@ -21,4 +21,6 @@ pub mod source;
 pub mod stack;
 pub mod store;
 pub mod templates;
+#[cfg(test)]
+mod unit;
 pub mod words;

@@ -16,6 +16,8 @@ mod output;
 mod publish;
 mod schema;
 mod secrets;
+#[cfg(test)]
+mod tests;
 mod trail;
 mod verify;
 mod why;
