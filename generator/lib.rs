@@ -26,4 +26,6 @@ pub mod stack;
 pub mod store;
 pub mod templates;
 mod terminal;
+#[cfg(test)]
+mod unit;
 pub mod words;

@@ -18,6 +18,8 @@ mod publish;
 mod pull;
 mod schema;
 mod secrets;
+#[cfg(test)]
+mod tests;
 mod trail;
 mod usage;
 mod verify;
