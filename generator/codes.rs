@@ -124,6 +124,8 @@ codes! {
         "Whoever reads the secrets of staging must not hold those of production. Each environment has its own."
     Privileged "NS507" "a container with rights over the host"
         "Host namespaces, the docker socket and privileged mode make a container root on the host."
+    LongContainerName "NS512" "a name that the engine's name server cannot spell"
+        "The database server lets its superuser and its replica in by the network that they belong to, and asks the engine's name server for it. Labels of DNS names have at most 63 characters, so the names of these containers and networks, which begin with the project and the environment, must not be longer."
     DomainNotPublic "NS601" "no certificate can be issued for this domain"
         "A certificate authority issues only for public names. localhost, .local, .test, .internal and IP addresses work in the local profile only."
     ConfD "NS603" "a hand-written nginx file cannot be used"

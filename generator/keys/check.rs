@@ -47,7 +47,14 @@ pub fn check(folders: &[Folder]) -> Result<Vec<Diagnostic>, Diagnostic> {
     let mut seen: BTreeMap<Digest, (&Folder, &SecretName)> = BTreeMap::new();
     for folder in folders {
         for (name, entry) in &folder.list.secrets {
-            if matches!(entry.recipe, Recipe::Template { .. } | Recipe::LocalCertificate { .. } | Recipe::LocalKey) {
+            let derived = matches!(
+                entry.recipe,
+                Recipe::Template { .. }
+                    | Recipe::LocalCertificate { .. }
+                    | Recipe::LocalKey { .. }
+                    | Recipe::LocalAuthority { .. }
+            );
+            if derived {
                 continue;
             }
             let in_environment = |finding: Diagnostic| {

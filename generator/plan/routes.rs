@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::addresses::{Address, Addresses, is_private, port};
 use super::members::{EDGE, Members, known, tls_mode};
+use super::network::PRIVATE;
 use super::resolve::ProjectFiles;
 use super::{EdgePlan, Location, Resolver, Site, Upstream};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
@@ -12,8 +13,8 @@ use crate::stack::{
     Checked, Cidr, Duration, Memory, Profile, RateLimit, RouteAccess, RouteKind, SecretName, Stack, TlsMode, UrlPath,
 };
 
-/// Private address ranges (RFC 1918) and the loopback network.
-const INTERNAL: [&str; 4] = ["10.0.0.0/8", "127.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"];
+/// The machine's own addresses.
+const LOOPBACK: &str = "127.0.0.0/8";
 /// Requests per second and burst unless the stack says otherwise: an application's API and sign-in.
 const RATE_LIMITS: [(&str, u32, u32); 2] = [("api", 50, 100), ("auth", 5, 20)];
 
@@ -65,7 +66,7 @@ pub fn plan(
         site.locations.sort_by(|a, b| b.path.as_str().len().cmp(&a.path.as_str().len()).then(a.path.cmp(&b.path)));
     }
     super::conf_d::check(&sites, &files.conf_d, findings);
-    let internal = INTERNAL.iter().map(|cidr| Cidr::wrap((*cidr).to_owned())).collect();
+    let internal = PRIVATE.into_iter().chain([LOOPBACK]).map(|cidr| Cidr::wrap(cidr.to_owned())).collect();
     EdgePlan {
         service: known(EDGE),
         sites,
