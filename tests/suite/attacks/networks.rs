@@ -1,30 +1,80 @@
 //! Attacks from one container on another, on the host's metadata service and on the database server.
 
 use std::path::Path;
+use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
 use crate::cluster::manifests;
-use crate::support::{Ran, environments, nself_in, stack};
+use crate::support::{Ran, environments, nself_in, run, stack};
 use crate::up::{Stack, apart};
 
-/// Two services of different zones with egress, and one without. All run the stand-in that needs nothing.
+/// Two services of different zones with egress, and one without. All run the stand-in that needs nothing, which listens
+/// on port 8025 whatever the stack says.
 const TWO: &str = r#"let nself = import "nself/main.ncl" in
-let service = fun more => { image = "docker.io/axllent/mailpit:v1.2", port = 8025, user = "10001:10001" } & more in
+let service = fun number more => { image = "docker.io/axllent/mailpit:v1.2", port = number, user = "10001:10001" } & more in
 {
   project = "two",
   domain = "two.example.com",
   services = {
     hasura.enabled = false,
     auth.enabled = false,
-    one = service { egress = true, zone = 'app },
-    other = service { egress = true, zone = 'data },
-    inner = service { zone = 'app },
+    one = service 8001 { egress = true, zone = 'app },
+    other = service 8002 { egress = true, zone = 'data },
+    inner = service 8003 { zone = 'app },
   },
 } | nself.Stack
 "#;
-/// An address outside of the stack, on the machine of the test.
+/// An address outside of the stack and of the machine that runs it (RFC 5737), and a port there.
 const OUTSIDE: &str = "198.51.100.7";
+const OUTSIDE_PORT: u16 = 8000;
+
+/// Another machine: a network namespace with one cable to that of the test, in which a server listens.
+struct Machine(Child);
+
+impl Machine {
+    fn start() -> Machine {
+        let server = format!(
+            "until ip address add {OUTSIDE}/24 dev cable1 2>/dev/null; do sleep 0.1; done; ip link set cable1 up;
+             exec python3 -m http.server {OUTSIDE_PORT} --bind {OUTSIDE}"
+        );
+        let mut shell = Command::new("unshare");
+        shell
+            .args(["--net", "sh", "-c", &server])
+            .current_dir("/proc/self")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let machine = Machine(shell.spawn().unwrap());
+        let ip = |words: &str| {
+            let ran = run(Command::new("ip").args(words.split(' ')));
+            assert_eq!(ran.code, 0, "{}", ran.stderr);
+        };
+        ip("link add cable0 type veth peer name cable1");
+        ip("address add 198.51.100.1/24 dev cable0");
+        ip("link set cable0 up");
+        // Its namespace is its own a moment after it was started.
+        let own = |process: &str| std::fs::read_link(format!("/proc/{process}/ns/net")).ok();
+        let process = machine.0.id().to_string();
+        assert!((0..100).any(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            own(&process) != own("self")
+        }));
+        ip(&format!("link set cable1 netns {process}"));
+        let answers = || std::net::TcpStream::connect((OUTSIDE, OUTSIDE_PORT)).is_ok();
+        assert!((0..100).any(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(100));
+            answers()
+        }));
+        machine
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
 
 #[test]
 fn services_with_egress_do_not_reach_each_other() {
@@ -51,10 +101,7 @@ fn address(stack: &Stack, service: &str, network: &str) -> Option<String> {
 fn egress_apart() {
     let started = Stack::start_with("minimal", |project| std::fs::write(project.join("stack.ncl"), TWO).unwrap());
     let stack = started.expect("the tools were there");
-    let ip = crate::support::run(std::process::Command::new("ip").args(["addr", "add", OUTSIDE, "dev", "lo"]));
-    assert_eq!(ip.code, 0, "{}", ip.stderr);
-    let server = std::net::TcpListener::bind((OUTSIDE, 0)).unwrap();
-    let port = server.local_addr().unwrap().port();
+    let _machine = Machine::start();
     let up = |stack: &Stack| {
         let ran = stack.compose(&["up", "-d", "--no-deps", "one", "other", "inner"]);
         assert_eq!(ran.code, 0, "{}", ran.stderr);
@@ -71,9 +118,9 @@ fn egress_apart() {
     let one = address(&stack, "one", "_egress").unwrap();
     assert!(!reaches(&stack, "other", &one, 8025), "and back");
     for name in ["one", "other"] {
-        assert!(reaches(&stack, name, OUTSIDE, port), "{name} reaches the outside");
+        assert!(reaches(&stack, name, OUTSIDE, OUTSIDE_PORT), "{name} reaches the outside");
     }
-    assert!(!reaches(&stack, "inner", OUTSIDE, port), "without egress there is no way out");
+    assert!(!reaches(&stack, "inner", OUTSIDE, OUTSIDE_PORT), "without egress there is no way out");
     assert_eq!(address(&stack, "inner", "_egress"), None);
 
     assert_eq!(stack.compose(&["down", "--timeout", "1"]).code, 0);
@@ -104,7 +151,8 @@ fn services_with_egress_share_no_network_under_podman() {
     for (name, network) in networks.iter().filter(|(_, network)| network["internal"] != true) {
         assert_eq!(network["driver_opts"]["isolate"], "true", "{name}");
         let members = file["services"].as_object().unwrap().values();
-        let members = members.filter(|one| one["networks"].as_array().is_some_and(|all| all.contains(&name.as_str().into())));
+        let members =
+            members.filter(|one| one["networks"].as_array().is_some_and(|all| all.contains(&name.as_str().into())));
         assert_eq!(members.count(), 1, "{name}");
         outside += 1;
     }
@@ -176,7 +224,10 @@ fn policies(folder: &Path) -> (Vec<Value>, Vec<(String, Value)>) {
         match object["kind"].as_str() {
             Some("NetworkPolicy") => policies.push(object),
             Some("Deployment" | "StatefulSet" | "Job") => {
-                pods.push((object["metadata"]["name"].as_str().unwrap().to_owned(), template["metadata"]["labels"].clone()));
+                pods.push((
+                    object["metadata"]["name"].as_str().unwrap().to_owned(),
+                    template["metadata"]["labels"].clone(),
+                ));
             }
             _ => {}
         }
@@ -204,7 +255,8 @@ fn pods_do_not_reach_metadata_services() {
             for rule in policy["spec"]["egress"].as_array_mut().into_iter().flatten() {
                 for peer in rule["to"].as_array_mut().into_iter().flatten() {
                     if let Some(except) = peer["ipBlock"]["except"].as_array_mut() {
-                        except.retain(|range| !["100.64.0.0/10", "168.63.129.16/32"].contains(&range.as_str().unwrap()));
+                        except
+                            .retain(|range| !["100.64.0.0/10", "168.63.129.16/32"].contains(&range.as_str().unwrap()));
                     }
                 }
             }
@@ -241,7 +293,8 @@ fn the_database_server_knows_who_comes_from_where() {
 fn psql(stack: &Stack, from: &str, role: &str, secret: &str, database: &str, more: &[&str]) -> Ran {
     let file = stack.project.path().join("deploy/local/secrets").join(secret);
     let password = format!("PGPASSWORD={}", std::fs::read_to_string(file).unwrap().trim());
-    let mut words = vec!["exec", "-T", "-e", &password, from, "psql", "-XqAt", "-h", "postgres", "-U", role, "-d", database];
+    let mut words =
+        vec!["exec", "-T", "-e", &password, from, "psql", "-XqAt", "-h", "postgres", "-U", role, "-d", database];
     words.extend(more);
     stack.compose(&words)
 }
@@ -276,10 +329,12 @@ fn database_apart() {
     let job = |password: &str| {
         let run = ["run", "--rm", "--no-deps", "-T", "--entrypoint", "psql", "-e", "PGPASSWORD_FILE="];
         let password = format!("PGPASSWORD={password}");
-        let psql = ["-e", &password, "migrate-tickets", "-XqAt", "-w", "-h", "postgres", "-U", "postgres", "-d", "postgres"];
+        let psql =
+            ["-e", &password, "migrate-tickets", "-XqAt", "-w", "-h", "postgres", "-U", "postgres", "-d", "postgres"];
         stack.compose(&[run.as_slice(), &psql, &ONE].concat())
     };
-    let password = std::fs::read_to_string(stack.project.path().join("deploy/local/secrets/postgres_password")).unwrap();
+    let password =
+        std::fs::read_to_string(stack.project.path().join("deploy/local/secrets/postgres_password")).unwrap();
     answered(&job(password.trim()));
     refused(&job("wrong"), "password authentication failed");
 
@@ -309,6 +364,25 @@ fn database_apart() {
     assert!(in_the_end, "the control");
 }
 
+/// Attack: a stack names the superuser so that a line of the access rules says something else.
+/// Expectation: NS106 at the variable, and no file.
+#[test]
+fn the_name_of_the_superuser_adds_no_rule() {
+    for value in ["\"all trust\"", "\"x\\\" all all trust\"", "\"x\\nhost all all all trust\"", "nself.domain"] {
+        let case = stack(&format!(
+            "{{ project = \"shop\", domain = \"shop.example.com\", services.postgres.env.POSTGRES_USER = {value} }}"
+        ));
+        let ran = nself_in(case.path(), ["gen"]);
+        assert_eq!(ran.code, 2, "{value}: {}", ran.stderr);
+        assert!(
+            ran.stderr.contains("error[NS106]") && ran.stderr.contains("env.POSTGRES_USER)"),
+            "{value}: {}",
+            ran.stderr
+        );
+        assert!(!case.path().join("deploy").exists(), "{value}");
+    }
+}
+
 #[test]
 fn connections_to_the_database_are_encrypted() {
     apart("attacks::networks::connections_to_the_database_are_encrypted", encrypted_apart);
@@ -336,7 +410,10 @@ fn encrypted_apart() {
     for (host, without) in [("postgres", "no encryption"), ("pgbouncer", "SSL required")] {
         answered(&ask(host, authority));
         refused(&ask(host, "sslmode=disable"), without);
-        refused(&ask(host, "sslmode=verify-full sslrootcert=/etc/ssl/certs/ca-certificates.crt"), "certificate verify failed");
+        refused(
+            &ask(host, "sslmode=verify-full sslrootcert=/etc/ssl/certs/ca-certificates.crt"),
+            "certificate verify failed",
+        );
     }
     // What each connection from another container uses, the replica's and the pooler's among them.
     let sql = "SELECT count(*) FILTER (WHERE NOT ssl), count(*) > 1 FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
