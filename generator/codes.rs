@@ -130,6 +130,8 @@ codes! {
         "Containers read the files of secrets as other users, so the folder keeps strangers out: secrets/ has the mode 0700, its files 0444, and .env 0600. A folder that came with a checkout or an archive has other modes. `nself secrets init` and `nself secrets check` set them each time and say what was open."
     SecretTracked "NS509" "a value of a secret is in version control"
         "A value that git tracks is known to everyone who can read the repository, or who wrote the pull request. It is never used: take it out of the index (`git rm --cached`), delete the file and make a new value; the old one stays in the history. nself reads the index itself and runs no git."
+    LongContainerName "NS512" "a name that the engine's name server cannot spell"
+        "The database server lets its superuser and its replica in by the network that they belong to, and asks the engine's name server for it. Labels of DNS names have at most 63 characters, so the names of these containers and networks, which begin with the project and the environment, must not be longer."
     DomainNotPublic "NS601" "no certificate can be issued for this domain"
         "A certificate authority issues only for public names. localhost, .local, .test, .internal and IP addresses work in the local profile only."
     ConfD "NS603" "a hand-written nginx file cannot be used"

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::database::model::{MigrationName, Sum};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::plan::access::Peers;
 use crate::stack::{
     Checked, Cidr, ContainerPath, ExtensionName, HeaderName, Host, SecretName, ServiceName, SqlIdent, UrlPath,
 };
@@ -20,6 +21,8 @@ pub enum Language {
     Sql,
     /// `key = value` lines, as PgBouncer reads them.
     Ini,
+    /// Fields between blanks, as PostgreSQL reads `pg_hba.conf`.
+    AccessRules,
 }
 
 /// Text that is one token of its language.
@@ -119,6 +122,26 @@ pub fn ini(value: &impl IniToken) -> Value {
     token(Language::Ini, value.to_string())
 }
 
+/// A role or database in `pg_hba.conf`; in quotes no name is a key word.
+pub fn hba_name(name: &SqlIdent) -> Value {
+    token(Language::AccessRules, format!("\"{name}\""))
+}
+
+/// The addresses of a rule of `pg_hba.conf`; nothing where there are none.
+pub fn hba_peers(peers: &Peers) -> Option<Value> {
+    match peers {
+        Peers::None => None,
+        // Names that end with the network's.
+        Peers::Network(network) => Some(token(Language::AccessRules, format!(".{network}"))),
+        Peers::All => Some(token(Language::AccessRules, "all".into())),
+    }
+}
+
+/// The kind of connection of a rule of `pg_hba.conf`.
+pub fn hba_connection(tls: bool) -> Value {
+    token(Language::AccessRules, if tls { "hostssl" } else { "host" }.into())
+}
+
 /// Renders a template with a view of tokens, numbers, flags and lists of these.
 ///
 /// # Errors
@@ -186,7 +209,7 @@ mod tests {
         /// Whatever the text is: unless it is a token of the template's language, it does not get in.
         #[test]
         fn no_text_gets_into_a_template(text in proptest::prelude::any::<String>()) {
-            for language in [Language::Nginx, Language::Sql, Language::Ini] {
+            for language in [Language::Nginx, Language::Sql, Language::Ini, Language::AccessRules] {
                 let refused = render(language, "a {{ x }} b", context! { x => text.clone() });
                 proptest::prop_assert!(refused.is_err());
             }

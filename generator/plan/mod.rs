@@ -1,6 +1,7 @@
 //! Everything two backends must agree on, decided once: names, hosts, ports, start order, volumes, routes,
 //! secrets, edges. A backend only translates vocabulary.
 
+pub mod access;
 mod addresses;
 pub mod bases;
 mod callers;
@@ -9,10 +10,12 @@ mod cluster;
 pub mod conf_d;
 mod databases;
 mod definitions;
+pub mod encryption;
 mod fields;
 mod graphql;
 pub mod members;
 pub mod migrations;
+pub mod network;
 mod order;
 mod resolve;
 mod routes;
@@ -41,10 +44,12 @@ use crate::stack::{
     VariableName, VolumeName, Zone,
 };
 
+pub use access::ServerAccess;
 pub use cluster::cluster;
 pub use definitions::definitions;
 pub use fields::Fields;
 pub use migrations::Migrations;
+pub use network::Network;
 pub use resolve::{ProjectFiles, resolve};
 pub use servers::{Pooler, Replication};
 pub use shape::Shape;
@@ -72,6 +77,9 @@ pub struct Plan {
     pub pooler: Option<Pooler>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replication: Option<Replication>,
+    /// Who may connect to the database server, from where and how.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub access: Option<ServerAccess>,
     /// What the jobs apply before a database is used.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub migrations: BTreeMap<SqlIdent, Migrations>,
@@ -160,8 +168,8 @@ pub struct Service {
     pub replicas: u16,
     pub autoscale: Option<Autoscale>,
     pub zone: Zone,
-    /// Networks of the service: its own zone and those of its peers.
-    pub networks: BTreeSet<Zone>,
+    /// Networks of the service: its own zone's and those of its peers.
+    pub networks: BTreeSet<Network>,
     /// Reaches the internet, or is published.
     pub egress: bool,
     /// Names of the host machine that must resolve, for frontends that run there.

@@ -8,8 +8,8 @@ use super::callers::published_address;
 use super::members::{ACME, DATABASE, EDGE, Member, known, members, tls_mode};
 use super::{Check, Cluster, ConfigMount, Health, Plan, Publish, Service, Value};
 use super::{
-    addresses::Addresses, bases, databases, definitions, graphql, migrations, order, routes, rules, secrets::Secrets,
-    servers, targets, volumes,
+    access, addresses::Addresses, bases, databases, definitions, encryption, graphql, migrations, order, routes, rules,
+    secrets::Secrets, servers, targets, volumes,
 };
 use crate::database::history::Files;
 use crate::diagnostic::Diagnostic;
@@ -96,9 +96,16 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
     wire_migrations(&migrations, &mut services);
     wire_database(&roles, &mut services, &mut secrets);
     let graphql = graphql::plan(stack, served, &members, &mut services, &mut findings);
-    let pooler = servers::pool(&roles, &mut services, &mut secrets, &mut findings);
+    let tls = encryption::is_on(stack);
+    let pooler = servers::pool(&roles, &mut services, &mut secrets, &mut findings, tls);
     let replication = servers::replicate(&mut services, &mut secrets);
     servers::ask(&mut migrations, &secrets);
+    access::wire(&mut services);
+    let maintenance: BTreeSet<ServiceName> = migrations.values().map(|migrations| migrations.job.clone()).collect();
+    let access = access::plan(name, stack, &members, &maintenance, replication.as_ref(), &mut findings);
+    if let Some(access) = access.as_ref().filter(|access| access.tls) {
+        encryption::wire(access, &roles, &migrations, &mut services, &mut secrets);
+    }
     for (name, service) in &mut services {
         service.secret_files = secrets.files_of(name);
     }
@@ -114,7 +121,7 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
             dockerfile.and_then(Option::as_ref).map(|text| bases::bases(text, &files.lock)).unwrap_or_default();
     }
     let start_order = order::waves(&members, &services, &mut findings);
-    order::networks(&edges, &mut services);
+    order::networks(&edges, &maintenance, &mut services);
     edges.retain(|edge| services.contains_key(&edge.from) && services.contains_key(&edge.to));
 
     let plan = Plan {
@@ -131,6 +138,7 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
         databases,
         pooler,
         replication,
+        access,
         migrations,
         graphql,
         compat: stack.compose.compat,

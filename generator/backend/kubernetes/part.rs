@@ -149,6 +149,7 @@ fn head(plan: &Plan) -> Plan {
         databases: BTreeMap::new(),
         pooler: None,
         replication: None,
+        access: None,
         graphql: BTreeMap::new(),
         migrations: BTreeMap::new(),
         compat: plan.compat,
