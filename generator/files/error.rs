@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::kind::in_words;
 use super::{EntryKind, FileKind, Scope};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 
@@ -23,6 +24,8 @@ pub enum Reason {
     /// Something else than the regular file that is expected.
     NoFile(EntryKind),
     TooLarge(FileKind),
+    /// It is not, but with it all files of its kind are.
+    TooLargeTogether(FileKind),
     /// The path leaves the folder, or is none.
     Outside,
     System(io::Error),
@@ -59,7 +62,11 @@ impl Reason {
         match self {
             Reason::NoFolder(kind) => format!("it is {kind}, and a folder is expected"),
             Reason::NoFile(kind) => format!("it is {kind}, and a regular file is expected"),
-            Reason::TooLarge(kind) => format!("it is larger than the {} that nself reads", kind.limit_in_words()),
+            Reason::TooLarge(kind) => format!("it is larger than the {} that nself reads", in_words(kind.limit())),
+            Reason::TooLargeTogether(kind) => {
+                let limit = in_words(kind.limit_of_all());
+                format!("with it, all such files are larger than the {limit} that nself reads")
+            }
             Reason::Outside => "the path leads out of its folder".to_owned(),
             Reason::System(error) => error.to_string(),
         }
@@ -88,14 +95,16 @@ impl From<FileError> for Diagnostic {
     fn from(error: FileError) -> Self {
         let code = match (&error.reason, error.scope) {
             (Reason::System(_), _) => Code::Io,
-            (Reason::TooLarge(_), _) => Code::FileTooLarge,
+            (Reason::TooLarge(_) | Reason::TooLargeTogether(_), _) => Code::FileTooLarge,
             (_, Scope::Output | Scope::Cache) => Code::OutputUnsafe,
             (_, Scope::Project | Scope::Operator) => Code::NotPlain,
         };
         let finding = Diagnostic::error(code, FieldPath::root()).message(error.to_string());
         match (&error.reason, error.scope) {
             (Reason::System(_), _) => finding,
-            (Reason::TooLarge(_), _) => finding.hint("remove the file, or split what it holds"),
+            (Reason::TooLarge(_) | Reason::TooLargeTogether(_), _) => {
+                finding.hint("remove the file, or split what it holds")
+            }
             (_, Scope::Output) => finding
                 .expected("an output folder of plain folders and regular files")
                 .hint("remove it, or choose another folder with --out"),

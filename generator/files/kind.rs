@@ -1,5 +1,9 @@
 //! What a file is for, and how large it may be.
 
+use std::path::Path;
+
+use super::{FileError, Folder, Reason};
+
 /// The use of a file that nself reads. It decides how many bytes are read at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FileKind {
@@ -51,11 +55,43 @@ impl FileKind {
         }
     }
 
-    /// Returns the limit for a message.
-    pub fn limit_in_words(self) -> String {
-        match self.limit() {
-            bytes if bytes >= MIB => format!("{} MiB", bytes / MIB),
-            bytes => format!("{} KiB", bytes / KIB),
+    /// Returns how many bytes the files of this kind may have together, where one run holds all of them in memory.
+    pub fn limit_of_all(self) -> u64 {
+        match self {
+            FileKind::Snippet => 16 * MIB,
+            FileKind::Migration | FileKind::Output => 256 * MIB,
+            FileKind::ImageContent => 1024 * MIB,
+            _ => u64::MAX,
         }
+    }
+}
+
+/// Returns a limit for a message.
+pub(super) fn in_words(limit: u64) -> String {
+    if limit >= MIB { format!("{} MiB", limit / MIB) } else { format!("{} KiB", limit / KIB) }
+}
+
+/// How many bytes of one kind of file were read so far.
+#[derive(Debug)]
+pub struct Total {
+    kind: FileKind,
+    bytes: u64,
+}
+
+impl Total {
+    pub fn new(kind: FileKind) -> Self {
+        Total { kind, bytes: 0 }
+    }
+
+    /// Counts a file of a folder.
+    ///
+    /// # Errors
+    /// With it, the files of this kind are too large.
+    pub fn add(&mut self, folder: &Folder, path: impl AsRef<Path>, bytes: &[u8]) -> Result<(), FileError> {
+        self.bytes = self.bytes.saturating_add(bytes.len() as u64);
+        if self.bytes > self.kind.limit_of_all() {
+            return Err(folder.error(path.as_ref(), Reason::TooLargeTogether(self.kind)));
+        }
+        Ok(())
     }
 }

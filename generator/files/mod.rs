@@ -18,7 +18,7 @@ mod write;
 pub use by_path::{create_named, list_named, look_at, look_behind, read_named, real_path};
 pub use error::{FileError, Reason};
 pub use folder::{Entry, Folder};
-pub use kind::FileKind;
+pub use kind::{FileKind, Total};
 pub use root::{Root, Scope};
 pub use stat::{EntryKind, Stat};
 pub use write::{TEMPORARY, is_temporary, random_name};

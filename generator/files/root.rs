@@ -172,10 +172,15 @@ impl Folder {
     /// As [`Folder::replace`].
     pub fn write(&self, path: impl AsRef<Path>, bytes: &[u8]) -> Result<(), FileError> {
         let path = path.as_ref();
-        if let Some(above) = path.parent().filter(|above| !above.as_os_str().is_empty()) {
-            self.make_folder(above, 0o755)?;
-        }
-        self.replace(path, bytes, 0o644)
+        let name = path.file_name().unwrap_or_default();
+        let Some(above) = path.parent().filter(|above| !above.as_os_str().is_empty()) else {
+            return self.replace(path, bytes, 0o644);
+        };
+        let folder = match self.folder(above)? {
+            Some(folder) => folder,
+            None => self.make_folder(above, 0o755)?,
+        };
+        folder.replace(name, bytes, 0o644)
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::{Component, Path};
 use tar::{Builder, EntryType, Header};
 
 use crate::artifact::Sha256;
-use crate::files::{EntryKind, FileKind, Folder};
+use crate::files::{EntryKind, FileKind, Folder, Total};
 
 /// A layer, packed.
 #[derive(Debug, Clone)]
@@ -27,9 +27,6 @@ fn is_private(name: &str) -> bool {
     [".git", ".nself", "secrets"].contains(&name) || name == ".env" || name.starts_with(".env.")
 }
 
-/// So many bytes of files are packed at most: a layer is built in memory.
-const MOST: u64 = 1 << 30;
-
 /// Packs a folder below `path`, an absolute one inside the image.
 ///
 /// # Errors
@@ -47,7 +44,8 @@ pub fn pack(folder: &Folder, path: &str) -> io::Result<Layer> {
         left_out.extend(is_private.then(|| path.to_string_lossy().into_owned()));
         is_private
     };
-    let mut size = 0;
+    // A layer is built in memory.
+    let mut total = Total::new(FileKind::ImageContent);
     for (relative, kind) in folder.list_all(&mut private)? {
         let shown = relative.to_str().ok_or_else(|| refused(&relative, "its name is not UTF-8"))?;
         let name = [inside, shown].join("/").trim_start_matches('/').to_owned();
@@ -58,10 +56,7 @@ pub fn pack(folder: &Folder, path: &str) -> io::Result<Layer> {
                 let executable = folder.stat(&relative)?.ok_or_else(gone)?.mode & 0o100 != 0;
                 let read = folder.read(&relative, FileKind::ImageContent);
                 let bytes = read.map_err(|error| refused(&relative, &error.why()))?.ok_or_else(gone)?;
-                size += bytes.len() as u64;
-                if size > MOST {
-                    return Err(refused(&relative, "with it, the folder is larger than 1 GiB"));
-                }
+                total.add(folder, &relative, &bytes).map_err(|error| refused(&relative, &error.why()))?;
                 entry(&mut archive, EntryType::Regular, if executable { 0o755 } else { 0o644 }, &name, &bytes)?;
                 files.push((format!("/{name}"), bytes));
             }

@@ -11,7 +11,7 @@ use super::report::counts;
 use super::{MANIFEST, Stamp};
 use crate::artifact::{ArtifactPath, Artifacts, Digest, Left, Record};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
-use crate::files::{FileKind, Root};
+use crate::files::{FileError, FileKind, Folder, Root, Total};
 
 /// How a file stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -130,6 +130,7 @@ pub fn compare(
     let mut files = Vec::with_capacity(left.outputs.len());
     let (mut changes, mut findings, mut kept) = (Vec::new(), Vec::new(), 0);
     let mut environments = BTreeSet::new();
+    let mut total = Total::new(FileKind::Output);
     for both in left.outputs.iter().merge_join_by(artifacts.iter(), |(a, _), (b, _)| a.cmp(b)) {
         let (path, old, artifact) = match both {
             EitherOrBoth::Both((path, old), (_, artifact)) => (path, Some(old), Some(artifact)),
@@ -159,7 +160,7 @@ pub fn compare(
             }
             new => new.flatten(),
         };
-        match folder.as_ref().map_or(Ok(None), |folder| folder.read(path.as_str(), FileKind::Output)) {
+        match folder.as_ref().map_or(Ok(None), |folder| read_counted(folder, path.as_str(), &mut total)) {
             Err(error) => findings.push(error.into()),
             Ok(disk) => {
                 let state = state(disk.as_deref(), new, old.map(|old| &old.record));
@@ -192,6 +193,13 @@ pub fn compare(
         folders: around.folders,
         litter: around.litter,
     })
+}
+
+/// Reads a file that is held in memory until the end of the run.
+fn read_counted(folder: &Folder, path: &str, total: &mut Total) -> Result<Option<Vec<u8>>, FileError> {
+    let bytes = folder.read(path, FileKind::Output)?;
+    bytes.as_ref().map_or(Ok(()), |bytes| total.add(folder, path, bytes))?;
+    Ok(bytes)
 }
 
 /// Whether a file is of one of the selected environments.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::database::history::{Files, SUM};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
-use crate::files::{EntryKind, FileError, FileKind, Root};
+use crate::files::{EntryKind, FileError, FileKind, Root, Total};
 use crate::stack::SqlIdent;
 
 fn failed(error: FileError) -> Vec<Diagnostic> {
@@ -27,6 +27,7 @@ pub fn read(project: &Path, name: &SqlIdent) -> Result<Files, Vec<Diagnostic>> {
         let message = format!("db/{name}/{} is {kind}, and only files and folders belong there", path.display());
         vec![Diagnostic::error(Code::MigrationDamaged, FieldPath::root()).message(message)]
     };
+    let mut total = Total::new(FileKind::Migration);
     for part in ["migrations", "schema"] {
         match root.stat(part).map_err(failed)? {
             None => continue,
@@ -40,6 +41,7 @@ pub fn read(project: &Path, name: &SqlIdent) -> Result<Files, Vec<Diagnostic>> {
                 EntryKind::Folder => {}
                 EntryKind::File => {
                     if let Some(bytes) = folder.read(&path, FileKind::Migration).map_err(failed)? {
+                        total.add(&folder, &path, &bytes).map_err(failed)?;
                         files.insert(shown.to_string_lossy().into_owned(), bytes);
                     }
                 }

@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 use super::Run;
 use crate::cli::db::files as db;
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Span};
-use crate::files::{EntryKind, FileError, FileKind, Folder, Reason, Root, look_at};
+use crate::files::{EntryKind, FileError, FileKind, Folder, Reason, Root, Total, look_at};
 use crate::lock::{self, Lock};
 use crate::path;
 use crate::plan::{ProjectFiles, bases, conf_d};
@@ -162,6 +162,7 @@ fn snippets(folder: &Folder, files: &mut ProjectFiles, inputs: &mut Vec<Watch>, 
         Err(error) => return findings.push(error.into()),
     };
     inputs.push(Watch::Folder(folder.path().to_owned()));
+    let mut total = Total::new(FileKind::Snippet);
     for entry in entries {
         let shown = entry.name.to_string_lossy().into_owned();
         let portable = shown.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c)) && !shown.starts_with('.');
@@ -172,6 +173,9 @@ fn snippets(folder: &Folder, files: &mut ProjectFiles, inputs: &mut Vec<Watch>, 
             }
             read => read.ok().flatten(),
         };
+        if let Some(Err(error)) = bytes.as_ref().map(|bytes| total.add(folder, &entry.name, bytes)) {
+            return findings.push(error.into());
+        }
         match bytes.and_then(|bytes| String::from_utf8(bytes).ok()) {
             // nginx takes a byte order mark for a part of the first directive.
             Some(text) if portable && shown.ends_with(".conf") && !text.starts_with('\u{FEFF}') => {
