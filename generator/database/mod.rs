@@ -3,6 +3,7 @@
 
 pub mod allow;
 mod check;
+pub mod closed;
 mod convention;
 pub mod ddl;
 pub mod graphql;
@@ -13,9 +14,11 @@ pub mod ledger;
 pub mod lexer;
 mod mention;
 pub mod model;
+pub mod parse;
 pub mod plan;
 pub mod snapshot;
 mod statements;
+mod tenant_keys;
 
 use crate::diagnostic::{Diagnostic, FieldPath};
 use model::{Grants, ObjectName, Schema, TablePrivilege};

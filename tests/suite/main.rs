@@ -14,6 +14,7 @@ mod defects;
 mod determinism;
 mod faults;
 mod findings;
+mod fuzz;
 mod golden;
 mod graphql;
 mod hostile;

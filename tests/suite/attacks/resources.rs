@@ -1,1 +1,3 @@
 //! Attacks by size: deep nesting, huge inputs, quadratic work.
+
+mod nesting;
