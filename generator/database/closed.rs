@@ -49,8 +49,8 @@ pub fn fault(text: &str, form: Form) -> Option<Fault> {
         Ok(tokens) => tokens,
         Err(open) => return Some(Fault::new(open.at, format!("the {} is not closed", open.what))),
     };
-    brackets(text, &tokens, form)
-        .or_else(|| ambiguous(&tokens))
+    ambiguous(&tokens)
+        .or_else(|| brackets(text, &tokens, form))
         .or_else(|| deep(&tokens))
         .or_else(|| bodies(&tokens).filter(|_| form == Form::Statements))
 }

@@ -6,6 +6,7 @@ mod check;
 pub mod closed;
 mod convention;
 pub mod ddl;
+mod grammar;
 pub mod graphql;
 pub mod hazard;
 pub mod history;

@@ -9,6 +9,7 @@ use squawk_syntax::ast::{AstNode, Expr, PreparableStmt};
 use squawk_syntax::{SourceFile, SyntaxKind, SyntaxNode};
 
 use super::closed::{self, Form};
+use super::grammar;
 use super::lexer::{self, Kind, is_word};
 use crate::codes::Code;
 
@@ -110,12 +111,20 @@ fn fill(slot: Slot, text: &str) -> Option<(Code, String)> {
     let blanks = text.len() - text.trim_start().len();
     let (from, to) = (before.len() + blanks, before.len() + text.trim_end().len());
     let tree = parsed.syntax_node();
+    let error = grammar::error(&tree).map(|(at, reason)| (at.saturating_sub(before.len()).min(text.len()), reason));
+    if let Some((at, reason)) = error.or_else(|| grammar::state(text)) {
+        return Some((Code::SqlSyntax, format!("at {}: {reason}", lexer::place(text, at))));
+    }
     let around = SourceFile::parse(&format!("{before}{plain}{after}")).syntax_node();
     let same = frame(&tree, from, to) == frame(&around, before.len(), before.len() + plain.len());
-    let one = tree.descendants().any(|node| range(&node) == (from, to) && slot.takes(node.kind()));
-    let agreed = same_words(&tree, text, before.len());
-    (!same || !(one || slot == Slot::Returns) || !agreed)
-        .then(|| (Code::NotOnePiece, "it is more than one, or something else".to_owned()))
+    let fits = tree.descendants().any(|node| range(&node) == (from, to) && slot.takes(node.kind()));
+    // What is partly inside would be a part of the statement around it, such as one more of its options.
+    let astride = tree.descendants().map(|node| range(&node)).any(|(start, end)| {
+        let (inside, around) = (from <= start && end <= to, start <= from && to <= end);
+        start < to && from < end && !inside && !around
+    });
+    let fills = same && !astride && (fits || slot == Slot::Returns) && same_words(&tree, text, before.len());
+    (!fills).then(|| (Code::NotOnePiece, "it is more than one, or something else".to_owned()))
 }
 
 fn range(node: &SyntaxNode) -> (usize, usize) {

@@ -12,8 +12,13 @@ fn nested(levels: usize) -> String {
 }
 
 fn program(folder: &Path, fields: &str) {
+    let owner = if fields.starts_with("databases.d") {
+        "services.owner = { image = \"a/owner:1\", databases.main.name = \"d\" },"
+    } else {
+        ""
+    };
     let text = format!(
-        "let nself = import \"nself/main.ncl\" in\n{{ project = \"shop\", domain = \"shop.example.com\",\n{fields}\n}} | nself.Stack\n"
+        "let nself = import \"nself/main.ncl\" in\n{{ project = \"shop\", domain = \"shop.example.com\", {owner}\n{fields}\n}} | nself.Stack\n"
     );
     fs::write(folder.join("stack.ncl"), text).unwrap();
 }
@@ -140,7 +145,8 @@ fn committed_files() {
         let before = fs::read(&path).ok();
         for text in [deep.clone(), format!("{{\"version\":1,\"files\":{deep},\"images\":{deep},\"changes\":{deep}}}")] {
             fs::write(&path, text).unwrap();
-            refused(&nself_in(project.path(), ["gen", "--env", "local"]), code, file);
+            let name = file.rsplit('/').next().unwrap();
+            refused(&nself_in(project.path(), ["gen", "--env", "local"]), code, name);
         }
         match before {
             Some(bytes) => fs::write(&path, bytes).unwrap(),
@@ -155,7 +161,7 @@ fn committed_files() {
 #[test]
 fn stacks() {
     let project = stack("{}");
-    for levels in [60, 120, 250, 1_000, 3_000, LEVELS] {
+    for levels in [120, 1_000, LEVELS] {
         let open = |pair: [&str; 2]| format!("{}1{}", pair[0].repeat(levels), pair[1].repeat(levels));
         fs::write(project.path().join("a.json"), open(["[", "]"])).unwrap();
         fs::write(project.path().join("a.yaml"), open(["[", "]"])).unwrap();

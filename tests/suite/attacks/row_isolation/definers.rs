@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::database::project::Project;
 use crate::database::server::{Server, Version};
+use crate::support::stack;
 
 fn definition(settings: &Value, schemas: &Value) -> Vec<Code> {
     let function = json!({ "language": "sql", "returns": "bigint", "body": "SELECT 1", "security_definer": true, "settings": settings });
@@ -44,6 +45,24 @@ fn a_definer_without_a_fixed_path_is_refused() {
     assert_eq!(definition(&json!({ "search_path": "public, pg_temp" }), &public), [Code::OpenDefiner]);
 }
 
+/// A project whose database `owner` migrates and `reader` reads.
+fn project(definition: &str) -> Project {
+    let project = Project { folder: stack("{}") };
+    define(&project, definition);
+    project.nself(&["db", "new"]);
+    project
+}
+
+fn define(project: &Project, definition: &str) {
+    let text = format!(
+        "let nself = import \"nself/main.ncl\" in\n{{ project = \"shop\", domain = \"shop.example.com\",\n\
+         services.owner = {{ image = \"a/owner:1\", databases.main.name = \"orders\" }},\n\
+         services.reader = {{ image = \"a/reader:1\", databases.main = {{ name = \"orders\", access = 'read }} }},\n\
+         databases.orders = {{ {definition} }} }} | nself.Stack\n"
+    );
+    std::fs::write(project.folder.path().join("stack.ncl"), text).unwrap();
+}
+
 const ROWS: &str = "tables.secrets = { columns.id.type = \"bigint\" },";
 
 fn function(more: &str) -> String {
@@ -72,9 +91,10 @@ fn only_roles_with_a_grant_call_a_definer() {
     .into_iter()
     .enumerate()
     {
-        let project = Project::new(&first);
+        let project = project(&first);
         if let Some(second) = &second {
-            project.next(second);
+            define(&project, second);
+            project.nself(&["db", "new", "--name", "next"]);
         }
         let database = format!("definers{i}");
         server.database(&database);
