@@ -1,5 +1,7 @@
 //! Attacks by size and nesting: stacks, tables and files that cost memory or time out of proportion.
 
+mod nesting;
+
 use std::fmt::Write;
 use std::fs;
 

@@ -1,1 +1,4 @@
 //! Attacks on the rows of other tenants by a service's role, functions and foreign keys.
+
+mod definers;
+mod tenant_keys;

@@ -201,11 +201,12 @@ impl Reader {
             self.losses.push(Loss { at, what });
         }
         for (name, function) in &mut self.schema.functions {
-            // Naming roles takes the right of everyone away, which has to be said when it was not.
-            let everyone = SqlIdent::wrap(PUBLIC.into());
-            if !function.grants.is_empty() && !self.closed.contains(name) {
+            let open = !self.closed.contains(name);
+            if open && !function.is_for_everyone() {
+                // The model takes the right of everyone away, which has to be said when it was not.
+                let everyone = SqlIdent::wrap(PUBLIC.into());
                 function.grants.entry(everyone).or_default().insert(FunctionPrivilege::Execute);
-            } else if function.grants.is_empty() && self.closed.contains(name) {
+            } else if !open && function.is_for_everyone() {
                 let at = self.places.get(&format!("functions.{name}")).copied().unwrap_or_default();
                 let what = format!("the function {name}: that only its owner may call it has no place in the model");
                 self.losses.push(Loss { at, what });

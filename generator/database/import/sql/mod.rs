@@ -21,9 +21,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use squawk_syntax::{SourceFile, SyntaxKind, SyntaxNode, ast::AstNode};
 
 use super::Lost;
-use crate::database::ddl;
-use crate::database::lexer;
 use crate::database::model::*;
+use crate::database::{closed, ddl, lexer, parse};
 use crate::stack::SqlIdent;
 use tree::{Loss, Parts, Take, clause, loss, start, tokens};
 
@@ -46,20 +45,11 @@ pub fn read(text: &str) -> Result<Imported, Vec<Lost>> {
         let (line, column) = lexer::position(&text, loss.at);
         Lost { line, column, what: loss.what }
     };
-    let (sql, mut losses) = session::without_commands(&text);
-    let parsed = SourceFile::parse(&sql);
-    losses.extend(parsed.errors().iter().map(|error| Loss {
-        at: usize::from(error.range().start()),
-        what: format!("this is not SQL as PostgreSQL reads it: {}", error.message()),
-    }));
-    let mut reader = Reader { losses, ..Reader::default() };
-    // A tree with errors would be read as something else than what was meant.
-    if reader.losses.is_empty() {
-        for statement in parsed.tree().syntax().children() {
-            reader.statement(&statement);
-        }
-        reader.finish();
+    let (sql, losses) = session::without_commands(&text);
+    if let Some(fault) = closed::too_deep(&sql) {
+        return Err(vec![placed(Loss { at: fault.at, what: fault.what })]);
     }
+    let reader = parse::on_own_stack(&sql, || Reader::read(&sql, losses));
     let sorted = |losses: Vec<Loss>| {
         let mut all: Vec<Lost> = losses.into_iter().map(placed).collect();
         all.sort();
@@ -104,6 +94,24 @@ struct Reader {
 }
 
 impl Reader {
+    /// Reads all statements, unless there are losses already.
+    fn read(sql: &str, mut losses: Vec<Loss>) -> Reader {
+        let parsed = SourceFile::parse(sql);
+        losses.extend(parsed.errors().iter().map(|error| Loss {
+            at: usize::from(error.range().start()),
+            what: format!("this is not SQL as PostgreSQL reads it: {}", error.message()),
+        }));
+        let mut reader = Reader { losses, ..Reader::default() };
+        // A tree with errors would be read as something else than what was meant.
+        if reader.losses.is_empty() {
+            for statement in parsed.tree().syntax().children() {
+                reader.statement(&statement);
+            }
+            reader.finish();
+        }
+        reader
+    }
+
     fn lose(&mut self, found: Loss) {
         let what = if self.subject.is_empty() { found.what } else { format!("{}: {}", self.subject, found.what) };
         self.losses.push(Loss { at: found.at, what });
