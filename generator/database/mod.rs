@@ -16,6 +16,7 @@ pub mod model;
 pub mod plan;
 pub mod snapshot;
 mod statements;
+pub mod superuser;
 
 use crate::diagnostic::{Diagnostic, FieldPath};
 use model::{Grants, ObjectName, Schema, TablePrivilege};

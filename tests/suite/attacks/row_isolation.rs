@@ -1,1 +1,3 @@
 //! Attacks on the rows of other tenants by a service's role, functions and foreign keys.
+
+mod ownership;
