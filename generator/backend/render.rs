@@ -95,7 +95,7 @@ pub fn sql_name(value: &impl SqlName) -> Value {
 }
 
 /// A literal in single quotes; the types' alphabets have no quote and no backslash.
-pub fn sql_literal(value: &SqlIdent) -> Value {
+pub fn sql_literal(value: &impl SqlName) -> Value {
     token(Language::Sql, format!("'{value}'"))
 }
 
@@ -107,6 +107,7 @@ pub fn psql_word(value: &impl PsqlWord) -> Value {
 /// Types of letters, digits, `_`, `-`, `.` and `/` only.
 pub trait PsqlWord: fmt::Display {}
 impl PsqlWord for SqlIdent {}
+impl PsqlWord for ExtensionName {}
 impl PsqlWord for SecretName {}
 impl PsqlWord for ContainerPath {}
 impl PsqlWord for MigrationName {}

@@ -19,6 +19,7 @@ pub mod parse;
 pub mod plan;
 pub mod snapshot;
 mod statements;
+pub mod superuser;
 mod tenant_keys;
 
 use crate::diagnostic::{Diagnostic, FieldPath};

@@ -46,6 +46,7 @@ use crate::stack::{
 
 pub use access::ServerAccess;
 pub use cluster::cluster;
+pub use databases::migrations_role;
 pub use definitions::definitions;
 pub use fields::Fields;
 pub use migrations::Migrations;
@@ -72,6 +73,9 @@ pub struct Plan {
     pub secrets: BTreeMap<SecretName, Secret>,
     pub edge: EdgePlan,
     pub databases: BTreeMap<SqlIdent, Database>,
+    /// Every role that may log in at the database server, but the superuser.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub roles: BTreeMap<SqlIdent, LoginRole>,
     /// What stands in front of the database server, and beside it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pooler: Option<Pooler>,
@@ -349,17 +353,38 @@ pub enum Upstream {
 /// A database with its roles.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Database {
-    /// Role that owns the database; the superuser when nobody asked to.
+    /// The role that owns the database: the migrations' role where the stack defines it, else the service's that asked
+    /// for it; the superuser when none did.
     pub owner: Option<SqlIdent>,
     pub extensions: BTreeSet<ExtensionName>,
-    /// Roles of other services.
+    /// Roles that do not own it.
     pub grants: Vec<Grant>,
+}
+
+impl Database {
+    /// Whether a role may connect.
+    pub fn lets_in(&self, role: &SqlIdent) -> bool {
+        self.owner.as_ref() == Some(role) || self.grants.iter().any(|grant| grant.role == *role)
+    }
+}
+
+/// A role that may log in at the database server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LoginRole {
+    /// The service or job that logs in as it.
+    pub service: ServiceName,
+    pub password: SecretName,
+    /// The databases to which it may connect.
+    pub databases: BTreeSet<SqlIdent>,
+    /// Copies the server, and connects to no database.
+    pub replication: bool,
 }
 
 /// What a role may do in a database it does not own.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Grant {
     pub role: SqlIdent,
+    /// `'owner` where the migrations' role owns everything: rows of all its schemas are read and written.
     pub access: Access,
     pub schema: SqlIdent,
 }

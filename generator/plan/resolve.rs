@@ -15,8 +15,8 @@ use crate::database::history::Files;
 use crate::diagnostic::Diagnostic;
 use crate::lock::Lock;
 use crate::stack::{
-    self, Checked, ContainerPath, Cpus, Duration, EnvironmentName, ImageRef, Memory, PortName, Profile, ServiceName,
-    SqlIdent, Stack, Text, TlsMode, VariableName, Zone,
+    self, Checked, ContainerPath, Cpus, Duration, EnvironmentName, ImageRef, Memory, PortName, Profile, SecretName,
+    ServiceName, SqlIdent, Stack, Text, TlsMode, VariableName, Zone,
 };
 
 /// Files of the project that take part, read by the caller.
@@ -45,9 +45,9 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
     let (databases, roles) = databases::plan(stack, &mut members, &mut findings);
     let definitions = definitions::check(stack, &databases, &roles, &mut findings);
     let served = graphql::served(&definitions);
-    let definitions = (definitions, &databases);
     let mut migrations = migrations::plan(name, stack, files, definitions, &mut members, &mut findings);
-    let mut secrets = Secrets::new(stack, &members, &roles, &mut findings);
+    let owners: BTreeSet<&SqlIdent> = databases.values().filter_map(|database| database.owner.as_ref()).collect();
+    let mut secrets = Secrets::new(stack, &members, &roles, &owners, &mut findings);
     let edge = routes::plan(stack, profile, &members, &addresses, files, &mut findings);
     if stack.kubernetes.enabled {
         findings.extend(super::cluster::left_out(stack, profile));
@@ -94,7 +94,8 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
     }
     wire_edge(stack, profile, &edge, &mut services, &mut secrets);
     wire_migrations(&migrations, &mut services);
-    wire_database(&roles, &mut services, &mut secrets);
+    let owners = migrations.values().map(|migrations| databases::password(&migrations.owner));
+    wire_database(&roles, owners, &mut services, &mut secrets);
     let graphql = graphql::plan(stack, served, &members, &mut services, &mut findings);
     let tls = encryption::is_on(stack);
     let pooler = servers::pool(&roles, &mut services, &mut secrets, &mut findings, tls);
@@ -106,6 +107,7 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
     if let Some(access) = access.as_ref().filter(|access| access.tls) {
         encryption::wire(access, &roles, &migrations, &mut services, &mut secrets);
     }
+    let logins = databases::logins(&roles, &databases, &migrations, replication.as_ref());
     for (name, service) in &mut services {
         service.secret_files = secrets.files_of(name);
     }
@@ -136,6 +138,7 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
         secrets: secrets.finish(&edge),
         edge,
         databases,
+        roles: logins,
         pooler,
         replication,
         access,
@@ -277,14 +280,19 @@ fn wire_migrations(migrations: &BTreeMap<SqlIdent, super::Migrations>, services:
 }
 
 /// The database server reads the roles' passwords on its first start.
-fn wire_database(roles: &databases::Roles, services: &mut BTreeMap<ServiceName, Service>, secrets: &mut Secrets) {
+fn wire_database(
+    roles: &databases::Roles,
+    owners: impl Iterator<Item = SecretName>,
+    services: &mut BTreeMap<ServiceName, Service>,
+    secrets: &mut Secrets,
+) {
     let server = known(DATABASE);
     if let Some(postgres) = services.get_mut(&server) {
         let target = ContainerPath::wrap("/docker-entrypoint-initdb.d".into());
         postgres.config.push(ConfigMount { source: "postgres/init".into(), target });
     }
-    for role in roles.values() {
-        secrets.mount(&role.password, &server);
+    for password in roles.values().map(|role| role.password.clone()).chain(owners) {
+        secrets.mount(&password, &server);
     }
 }
 

@@ -11,6 +11,7 @@ mod index;
 mod policy;
 mod routine;
 mod session;
+mod settled;
 mod table;
 mod tree;
 mod types;
@@ -24,6 +25,7 @@ use super::Lost;
 use crate::database::model::*;
 use crate::database::{closed, ddl, lexer, parse};
 use crate::stack::SqlIdent;
+pub use settled::Settled;
 use tree::{Loss, Parts, Take, clause, loss, start, tokens};
 
 /// A definition, and what is no part of it for a reason that is said.
@@ -31,6 +33,8 @@ use tree::{Loss, Parts, Take, clause, loss, start, tokens};
 pub struct Imported {
     pub schema: Schema,
     pub notes: Vec<Lost>,
+    /// Rights that follow from the access of services, and are no part of the definition.
+    pub settled: Settled,
     /// Where each object was made: `tables.orders`.
     pub places: BTreeMap<String, (usize, usize)>,
 }
@@ -62,7 +66,12 @@ pub fn read(text: &str) -> Result<Imported, Vec<Lost>> {
         let place = placed(Loss { at, what: String::new() });
         (path, (place.line, place.column))
     });
-    Ok(Imported { schema: reader.schema, places: places.collect(), notes: sorted(reader.notes) })
+    Ok(Imported {
+        schema: reader.schema,
+        places: places.collect(),
+        settled: reader.settled,
+        notes: sorted(reader.notes),
+    })
 }
 
 #[derive(Default)]
@@ -84,6 +93,7 @@ struct Reader {
     /// Grants, in their order; they are weighed at the end.
     grants: Vec<access::Grant>,
     given: Vec<defaults::Given>,
+    settled: Settled,
     /// Tables that became partitions, and indexes of theirs that belong to one of the whole table.
     attached: Vec<alter::Attached>,
     parts_of: Vec<(usize, String, String)>,
