@@ -217,7 +217,7 @@ codes! {
     Io "NS804" "a file operation failed"
         "The operating system refused to read or write a file; the message says which and why."
     Manifest "NS805" "the manifest cannot be used"
-        "nself.manifest.json is damaged or from a newer release. Restore it from version control."
+        "A line of `nself.manifest` is damaged or names a file that nself never generates: restore the file from version control. After a merge, or a run that was stopped, `nself gen` makes it whole."
     Lock "NS806" "the lock file cannot be used"
         "nself.lock is damaged, holds the conflict of a merge or is from a newer release. It only repeats what registries say: `nself lock` writes it anew."
     LockDiffers "NS807" "the lock file does not fit the stack"

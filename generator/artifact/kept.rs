@@ -4,37 +4,35 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use serde::{Deserialize, Serialize};
-
 use super::{Artifact, ArtifactPath, Artifacts, Content, Digest, Slice};
 
-/// What is recorded of one file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Record {
-    pub derivation: Digest,
+/// A file that the manifest records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordedFile {
     pub digest: Digest,
-    /// Bytes.
-    pub size: u64,
+    /// Further digests that the manifest has for it, after a merge or a run that did not finish.
+    pub alternatives: Vec<Digest>,
+    /// Set when the file is still as the last run left it.
+    pub untouched: Option<KeptFile>,
 }
 
-/// A file that the last run recorded.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Left {
-    pub record: Record,
-    /// Whether it is still as it was left.
-    pub untouched: bool,
+/// A file in the output folder that need not be rendered if its derivation stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeptFile {
+    pub derivation: Digest,
+    /// Bytes.
+    pub size: u64,
 }
 
 /// Every output that the last run recorded, by its path below the output folder, as one environment sees them.
 #[derive(Debug, Clone, Copy)]
 pub struct Kept<'a> {
-    outputs: &'a BTreeMap<ArtifactPath, Left>,
+    outputs: &'a BTreeMap<ArtifactPath, RecordedFile>,
     environment: &'a str,
 }
 
 impl<'a> Kept<'a> {
-    pub fn below(outputs: &'a BTreeMap<ArtifactPath, Left>, environment: &'a str) -> Self {
+    pub fn below(outputs: &'a BTreeMap<ArtifactPath, RecordedFile>, environment: &'a str) -> Self {
         Kept { outputs, environment }
     }
 
@@ -43,13 +41,13 @@ impl<'a> Kept<'a> {
         let first = ArtifactPath(format!("{}/{folder}/", self.environment));
         let rest = self.outputs.range::<ArtifactPath, _>((Bound::Excluded(&first), Bound::Unbounded));
         let below = rest.take_while(|(path, _)| path.as_str().starts_with(first.as_str()));
-        let below = below.map(|(path, left)| (&path.as_str()[self.environment.len() + 1..], left));
+        let below = below.map(|(path, file)| (&path.as_str()[self.environment.len() + 1..], file));
         let derivation = slice.derivation(below.clone().map(|(path, _)| path));
-        let files = below.map(|(path, Left { record, untouched })| {
-            let content = Content::Kept { digest: record.digest, size: record.size };
-            let same = *untouched && record.derivation == derivation;
+        let files = below.map(|(path, file)| {
+            let kept = file.untouched.filter(|kept| kept.derivation == derivation)?;
+            let content = Content::Kept { digest: file.digest, size: kept.size };
             let file = Artifact { content, generator: slice.generator, derivation };
-            same.then(|| (ArtifactPath(path.to_owned()), file))
+            Some((ArtifactPath(path.to_owned()), file))
         });
         let files: Vec<_> = files.collect::<Option<_>>()?;
         (!files.is_empty()).then_some(Artifacts(files))
@@ -61,13 +59,14 @@ mod tests {
     use super::*;
 
     /// What a step left in the environment `prod`.
-    fn step(slice: &Slice, names: &[&str]) -> BTreeMap<ArtifactPath, Left> {
+    fn step(slice: &Slice, names: &[&str]) -> BTreeMap<ArtifactPath, RecordedFile> {
         let derivation = slice.derivation(names.iter().copied());
-        let left = |name: &str| Left {
-            record: Record { derivation, digest: Digest::of(name.as_bytes()), size: 1 },
-            untouched: true,
+        let file = |name: &str| RecordedFile {
+            digest: Digest::of(name.as_bytes()),
+            alternatives: Vec::new(),
+            untouched: Some(KeptFile { derivation, size: 1 }),
         };
-        names.iter().map(|name| (path(name), left(name))).collect()
+        names.iter().map(|name| (path(name), file(name))).collect()
     }
 
     fn path(name: &str) -> ArtifactPath {
@@ -99,7 +98,7 @@ mod tests {
         assert_eq!(files(&all, "apps/a", &slice), None);
         all.insert(path("apps/a/y/z"), file.clone());
         assert!(files(&all, "apps/a", &slice).is_some());
-        all.insert(path("apps/a/y/z"), Left { untouched: false, ..file });
+        all.insert(path("apps/a/y/z"), RecordedFile { untouched: None, ..file });
         assert_eq!(files(&all, "apps/a", &slice), None);
         assert!(files(&all, "apps/b", &slice).is_some());
     }

@@ -11,7 +11,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize, Serializer};
 
 pub use digest::{Digest, Sha256};
-pub use kept::{Kept, Left, Record};
+pub use kept::{Kept, KeptFile, RecordedFile};
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::stack::{Checked, EnvironmentName};
@@ -132,11 +132,6 @@ impl Artifact {
             Content::Bytes(bytes) => Digest::of(bytes),
             Content::Kept { digest, .. } => *digest,
         }
-    }
-
-    /// What the manifest says of it.
-    pub fn record(&self) -> Record {
-        Record { derivation: self.derivation, digest: self.digest(), size: self.size() }
     }
 
     pub fn size(&self) -> u64 {

@@ -103,7 +103,7 @@ pub(super) fn set_finding(message: impl Into<String>) -> Diagnostic {
 /// The files that the manifest records, as they were generated.
 fn recorded(out: &Path, environments: &[String]) -> Result<Files, Vec<Diagnostic>> {
     let folder = Root::at(out, Scope::Output);
-    let whole = Manifest::read(&folder).map_err(|finding| vec![finding])?;
+    let whole = Manifest::read(&folder).and_then(Manifest::settled).map_err(|finding| vec![finding])?;
     let mut manifest = Manifest::default();
     let chosen =
         |path: &ArtifactPath| environments.is_empty() || environments.iter().any(|name| path.top() == name.as_str());
@@ -116,9 +116,9 @@ fn recorded(out: &Path, environments: &[String]) -> Result<Files, Vec<Diagnostic
     }
     let mut files = Files::new();
     let mut findings = Vec::new();
-    for (path, record) in &manifest.files {
+    for (path, digest) in &manifest.files {
         match folder.read(path.as_str(), FileKind::Output) {
-            Ok(Some(bytes)) if Digest::of(&bytes) == record.digest => drop(files.insert(path.to_string(), bytes)),
+            Ok(Some(bytes)) if Digest::of(&bytes) == *digest => drop(files.insert(path.to_string(), bytes)),
             Ok(_) => findings.push(
                 set_finding(format!("{path} is not what the manifest says"))
                     .hint("`nself check` shows the difference; only what was generated is published"),
@@ -255,7 +255,7 @@ fn derive(stack: &StackArguments, files: &Files) -> Result<(Files, BTreeMap<Stri
     let mut manifest = Manifest::default();
     let mut derived = Files::new();
     for (path, artifact) in made.artifacts.iter() {
-        manifest.files.insert(path.clone(), artifact.record());
+        manifest.files.insert(path.clone(), artifact.digest());
         derived.insert(path.to_string(), artifact.bytes().unwrap_or_default().to_vec());
     }
     derived.insert(MANIFEST.to_owned(), manifest.to_bytes());

@@ -208,9 +208,9 @@ fn place(out: &Root, shown: &Path, files: &Files, record: &PullRecord) -> Result
     if !findings.is_empty() {
         return Err(findings);
     }
-    let manifest = Manifest::parse(text).map_err(one)?;
+    let manifest = Manifest::parse(text).and_then(Manifest::settled).map_err(one)?;
     let recorded = |path: &String, bytes: &Vec<u8>| {
-        path == MANIFEST || manifest.files.get(path.as_str()).is_some_and(|record| record.digest == Digest::of(bytes))
+        path == MANIFEST || manifest.files.get(path.as_str()).is_some_and(|digest| *digest == Digest::of(bytes))
     };
     if files.len() != manifest.files.len() + 1 || !files.iter().all(|(path, bytes)| recorded(path, bytes)) {
         return Err(one(set_finding("the files of the set are not those of its manifest")));
@@ -224,7 +224,7 @@ fn place(out: &Root, shown: &Path, files: &Files, record: &PullRecord) -> Result
     let gone: BTreeSet<&ArtifactPath> = before.files.keys().filter(|path| !files.contains_key(path.as_str())).collect();
     for path in gone {
         let there = folder.read(path.as_str(), FileKind::Output).map_err(|error| one(error.into()))?;
-        if there.is_some_and(|bytes| Digest::of(&bytes) == before.files[path].digest) {
+        if there.is_some_and(|bytes| Digest::of(&bytes) == before.files[path]) {
             let _ = folder.remove_file(path.as_str());
         }
     }
@@ -251,7 +251,7 @@ fn in_the_way(out: &Root, shown: &Path, files: &Files, before: &Manifest) -> Res
         match folder.read(path, FileKind::Output) {
             Ok(None) => {}
             Ok(Some(there)) => {
-                let written = before.files.get(path.as_str()).is_some_and(|old| old.digest == Digest::of(&there));
+                let written = before.files.get(path.as_str()).is_some_and(|old| *old == Digest::of(&there));
                 if there != *bytes && !written {
                     findings.push(
                         Diagnostic::error(Code::Foreign, FieldPath::root())

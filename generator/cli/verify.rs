@@ -42,7 +42,7 @@ fn verify(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
     let out = Root::output(&project, arguments.out.as_deref());
     let cache = Cache::new(&project);
     let lock = if arguments.repair { cache.lock() } else { None };
-    let manifest = Manifest::read(&out).map_err(|finding| vec![finding])?;
+    let manifest = Manifest::read(&out).and_then(Manifest::settled).map_err(|finding| vec![finding])?;
     if manifest.files.is_empty() {
         return Err(vec![
             Diagnostic::error(Code::Manifest, FieldPath::root())
@@ -54,9 +54,9 @@ fn verify(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
     let objects = cache.objects();
     let mut findings = Vec::new();
     let mut repaired = Vec::new();
-    for (path, record) in &manifest.files {
+    for (path, digest) in &manifest.files {
         let wrong = match store::read(&out, path.as_str()) {
-            Ok(Some(bytes)) if Digest::of(&bytes) == record.digest => continue,
+            Ok(Some(bytes)) if Digest::of(&bytes) == *digest => continue,
             Ok(Some(_)) => Diagnostic::error(Code::HandEdited, FieldPath::root())
                 .message(format!("{path} is not what the manifest says")),
             Ok(None) => Diagnostic::error(Code::HandEdited, FieldPath::root()).message(format!("{path} is missing")),
@@ -66,7 +66,7 @@ fn verify(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
                 continue;
             }
         };
-        let bytes = arguments.repair.then(|| whole(&record.digest, path.as_str(), made.as_ref(), &objects)).flatten();
+        let bytes = arguments.repair.then(|| whole(digest, path.as_str(), made.as_ref(), &objects)).flatten();
         match bytes.map(|bytes| store::write(&out, path.as_str(), &bytes)) {
             Some(Ok(())) => repaired.push(path.clone()),
             Some(Err(finding)) => findings.push(finding),
@@ -146,12 +146,7 @@ fn rebuilt(made: &Artifacts, manifest: &Manifest) -> Vec<Diagnostic> {
     };
     let new = made.iter().filter_map(|(path, artifact)| match manifest.files.get(path) {
         None => Some(differs(format!("{path} is derived and not recorded"))),
-        Some(record) if record.digest != artifact.digest() => {
-            Some(differs(format!("{path} is derived with other bytes")))
-        }
-        Some(record) if record.derivation != artifact.derivation => {
-            Some(differs(format!("{path} has the same bytes from another derivation")))
-        }
+        Some(digest) if *digest != artifact.digest() => Some(differs(format!("{path} is derived with other bytes"))),
         Some(_) => None,
     });
     let gone = manifest.files.keys().filter(|path| made.get(path.as_str()).is_none());
@@ -191,10 +186,7 @@ pub fn gc(arguments: &GcArguments) -> u8 {
     let wanted: BTreeSet<String> = generations
         .all()
         .into_iter()
-        .flat_map(|(_, generation)| {
-            let files = generation.files.into_values().map(|record| record.digest);
-            files.chain([generation.manifest]).map(|digest| digest.to_string())
-        })
+        .flat_map(|(_, generation)| generation.objects().map(|digest| digest.to_string()).collect::<Vec<_>>())
         .collect();
     let swept = cache.objects().sweep(&|name| wanted.contains(name), arguments.grace);
     drop(lock);

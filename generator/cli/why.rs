@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::trail::{self, Trail};
 use super::{FAILED, FINE, FOUND, Format, StackArguments, generate, output};
-use crate::artifact::{ArtifactPath, Digest, Record};
+use crate::artifact::Digest;
 use crate::backend;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::files::{FileKind, Root};
@@ -139,12 +139,8 @@ fn rebuilt(arguments: &Arguments) -> u8 {
     let empty = Generation::default();
     let old = generations.len().checked_sub(2).map_or(&empty, |before| &generations[before].1);
     // Two cut-offs: what is derived from the same is not looked at, what has the same bytes is not written.
-    let bytes = |files: &BTreeMap<ArtifactPath, Record>| -> BTreeMap<ArtifactPath, Digest> {
-        files.iter().map(|(path, record)| (path.clone(), record.digest)).collect()
-    };
-    let (old_bytes, new_bytes) = (bytes(&old.files), bytes(&new.files));
-    let files = moved(&old_bytes, &new_bytes);
-    let derived = moved(&old.files, &new.files).len() - files.len();
+    let files = moved(&old.files, &new.files);
+    let derived = moved(&old.derivations, &new.derivations).keys().filter(|path| !files.contains_key(*path)).count();
     let inputs = moved(&old.inputs, &new.inputs);
     let generators = moved(&old.generators, &new.generators);
     let parts = moved(&old.parts, &new.parts);

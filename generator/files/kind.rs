@@ -17,7 +17,7 @@ pub enum FileKind {
     Sum,
     /// `nself.lock`.
     Lock,
-    /// `nself.manifest.json`.
+    /// `nself.manifest`.
     Manifest,
     /// A stamp or the record of a generation.
     CacheRecord,

@@ -7,12 +7,12 @@ use std::io;
 use serde::{Deserialize, Serialize};
 
 use super::{Manifest, Objects};
-use crate::artifact::{ArtifactPath, Digest, Record};
+use crate::artifact::{ArtifactPath, Digest};
 use crate::files::{FileKind, Folder, Root, random_name};
 use crate::source::library::make_cache;
 
 /// As for objects, the number is that of the layout.
-const FOLDER: &str = "generations2";
+const FOLDER: &str = "generations3";
 /// Older ones go by themselves.
 const MOST: usize = 64;
 
@@ -23,7 +23,12 @@ pub struct Generation {
     pub manifest: Digest,
     /// What it records.
     #[serde(skip)]
-    pub files: BTreeMap<ArtifactPath, Record>,
+    pub files: BTreeMap<ArtifactPath, Digest>,
+    /// Of the list of derivations, which is an object in the manifest's format.
+    derivations_object: Digest,
+    /// The derivation of each file.
+    #[serde(skip)]
+    pub derivations: BTreeMap<ArtifactPath, Digest>,
     /// Files that were read, relative to the project where they lie in it.
     pub inputs: BTreeMap<String, Digest>,
     /// Parts of the plans, such as `local: services.orders`.
@@ -33,10 +38,21 @@ pub struct Generation {
 }
 
 impl Generation {
-    pub fn new(manifest: Digest, inputs: BTreeMap<String, Digest>, parts: BTreeMap<String, Digest>) -> Self {
+    /// A generation with this manifest and these derivations, both of which are objects.
+    pub fn new(
+        manifest: Digest,
+        derivations_object: Digest,
+        inputs: BTreeMap<String, Digest>,
+        parts: BTreeMap<String, Digest>,
+    ) -> Self {
         let generators =
             crate::artifact::sources().map(|(name, digest)| (name.to_owned(), digest.to_owned())).collect();
-        Generation { manifest, files: BTreeMap::new(), inputs, parts, generators }
+        Generation { manifest, derivations_object, inputs, parts, generators, ..Generation::default() }
+    }
+
+    /// Digests of the objects that the record needs.
+    pub fn objects(&self) -> impl Iterator<Item = Digest> {
+        self.files.values().copied().chain([self.manifest, self.derivations_object])
     }
 }
 
@@ -67,14 +83,21 @@ impl Generations {
     fn read(&self, number: u64) -> Option<Generation> {
         let text = self.folder()?.read(name_of(number), FileKind::CacheRecord).ok()??;
         let mut generation: Generation = serde_json::from_slice(&text).ok()?;
-        let manifest = Objects::new(self.cache.clone()).get(&generation.manifest)?;
-        generation.files = Manifest::parse(&manifest).ok()?.files;
+        let objects = Objects::new(self.cache.clone());
+        let list = |digest| Some(Manifest::parse(&objects.get(digest)?).ok()?.files);
+        generation.files = list(&generation.manifest)?;
+        generation.derivations = list(&generation.derivations_object)?;
         Some(generation)
     }
 
     /// Every record that can be read, oldest first; a damaged one counts as absent.
     pub fn all(&self) -> Vec<(u64, Generation)> {
         self.numbers().into_iter().filter_map(|number| Some((number, self.read(number)?))).collect()
+    }
+
+    /// The newest one.
+    pub fn latest(&self) -> Option<Generation> {
+        self.read(*self.numbers().last()?)
     }
 
     /// Whether nothing was ever recorded.

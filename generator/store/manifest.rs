@@ -1,101 +1,154 @@
-//! The ownership record: every output with its digest and derivation, one sorted line per file, so that
-//! changes of two branches merge line by line.
+//! The ownership record: one sorted line for each output, with the digest of its bytes and its path, in the format of
+//! `b3sum`. Nothing else is in it, so that only lines of files that changed change, and git merges it by line: the
+//! output folder's `.gitattributes` asks for the union of both sides. A path that two branches changed then has two
+//! digests until the next run.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt::Write;
-
-use serde::Deserialize;
+use std::collections::btree_map::Entry;
 
 use super::MANIFEST;
 use super::state::read;
-use crate::artifact::{ArtifactPath, Record};
+use crate::artifact::{ArtifactPath, Digest};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::files::Root;
+
+/// The first line while a run writes: each file has its old bytes or its new ones.
+const WRITING: &str = "# nself is writing";
 
 /// What nself wrote, by path below the output folder.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Manifest {
-    pub files: BTreeMap<ArtifactPath, Record>,
+    pub files: BTreeMap<ArtifactPath, Digest>,
+    /// Further digests of a path, after a merge and while a run writes.
+    pub alternatives: BTreeMap<ArtifactPath, Vec<Digest>>,
+    /// Whether a run that wrote it did not finish.
+    pub is_unfinished: bool,
 }
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Stored {
-    version: u32,
-    files: BTreeMap<ArtifactPath, Record>,
-}
-
-/// Readers refuse newer versions instead of guessing.
-const VERSION: u32 = 1;
 
 impl Manifest {
     /// The manifest of an output folder; empty when there is none.
     ///
     /// # Errors
-    /// NS805 when it is damaged, newer or names a file that nself never generates, NS804 when it cannot be read, NS803
-    /// when it is a link.
+    /// NS805 when it is damaged or names a file that nself never generates, NS804 when it cannot be read, NS803 when it
+    /// is a link.
     pub fn read(out: &Root) -> Result<Self, Diagnostic> {
         read(out, MANIFEST)?.map_or_else(|| Ok(Manifest::default()), |text| Manifest::parse(&text))
     }
 
-    /// The manifest in a file's bytes.
+    /// The manifest in a file's bytes. Lines that version control adds to a conflict are skipped.
     ///
     /// # Errors
-    /// NS805 when it is damaged, newer or names a file that nself never generates: it comes with the checkout, and what
-    /// it names may be shown, replaced and deleted.
+    /// NS805 when it is damaged or names a file that nself never generates: it comes with the checkout, and what it
+    /// names may be shown, replaced and deleted.
     pub fn parse(text: &[u8]) -> Result<Self, Diagnostic> {
-        if let Some(line) = conflict(text) {
-            return Err(Diagnostic::error(Code::Manifest, FieldPath::root())
-                .message(format!("{MANIFEST}:{line}: the conflict of a merge is not resolved"))
-                .hint("resolve the stack, take either side here, look at `nself check`, then `nself gen --force`"));
+        let text = canonical(text);
+        let text = std::str::from_utf8(&text).map_err(|_| damaged("it is not UTF-8 text"))?;
+        let mut manifest = Manifest::default();
+        for (i, line) in text.lines().enumerate() {
+            if line == WRITING {
+                manifest.is_unfinished = true;
+            } else if !is_conflict_mark(line) {
+                let (digest, path) = entry(line).map_err(|why| damaged(&format!("line {}: {why}", i + 1)))?;
+                if !path.is_generated() {
+                    return Err(not_generated(i + 1, &path));
+                }
+                manifest.add(path, digest);
+            }
         }
-        let damaged = |why: String| {
-            Diagnostic::error(Code::Manifest, FieldPath::root()).message(format!("{MANIFEST}: {why}")).hint(
-                "restore it from version control; without it, files are adopted only when they equal what is generated",
-            )
+        Ok(manifest)
+    }
+
+    fn add(&mut self, path: ArtifactPath, digest: Digest) {
+        match self.files.entry(path) {
+            Entry::Vacant(entry) => {
+                entry.insert(digest);
+            }
+            Entry::Occupied(entry) if *entry.get() == digest => {}
+            Entry::Occupied(entry) => {
+                let digests = self.alternatives.entry(entry.key().clone()).or_default();
+                if !digests.contains(&digest) {
+                    digests.push(digest);
+                }
+            }
+        }
+    }
+
+    /// The manifest itself, if it records one digest for each file.
+    ///
+    /// # Errors
+    /// NS805 after a merge of two branches that changed one file, and after a run that did not finish.
+    pub fn settled(self) -> Result<Self, Diagnostic> {
+        if self.alternatives.is_empty() && !self.is_unfinished {
+            return Ok(self);
+        }
+        let reason = match self.alternatives.keys().next() {
+            Some(path) if !self.is_unfinished => format!("two branches changed {path}, and nself has not run since"),
+            _ => "the run that wrote it did not finish".to_owned(),
         };
-        let stored: Stored = serde_json::from_slice(text).map_err(|error| damaged(error.to_string()))?;
-        if stored.version != VERSION {
-            return Err(damaged(format!("version {} is not version {VERSION}", stored.version)));
-        }
-        match stored.files.keys().find(|path| !path.is_generated()) {
-            Some(path) => Err(not_ours(text, path)),
-            None => Ok(Manifest { files: stored.files }),
-        }
+        Err(Diagnostic::error(Code::Manifest, FieldPath::root())
+            .message(format!("{MANIFEST}: {reason}"))
+            .hint("`nself gen` writes the files and the manifest"))
     }
 
     /// The file's bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut text = String::with_capacity(256 * (self.files.len() + 1));
-        let _ = write!(text, "{{\n  \"version\": {VERSION},\n  \"files\": {{");
-        for (i, (path, Record { derivation, digest, size })) in self.files.iter().enumerate() {
-            let comma = if i > 0 { ",\n    \"" } else { "\n    \"" };
-            // Canonical JSON: neither paths of artifacts nor digests need an escape.
-            let (path, derivation, digest) = (path.as_str(), derivation.as_str(), digest.as_str());
-            text.extend([
-                comma,
-                path,
-                "\": {\"derivation\":\"",
-                derivation,
-                "\",\"digest\":\"",
-                digest,
-                "\",\"size\":",
-            ]);
-            let _ = write!(text, "{size}}}");
+        let mut text = String::with_capacity(128 * self.files.len());
+        self.files.iter().for_each(|(path, digest)| push_line(&mut text, path, digest));
+        text.into_bytes()
+    }
+
+    /// The bytes for the time in which the files of `self` are written over those of `old`.
+    pub(super) fn to_bytes_while_writing<'a>(
+        &self,
+        old: impl Iterator<Item = (&'a ArtifactPath, &'a Digest)>,
+    ) -> Vec<u8> {
+        let mut text = format!("{WRITING}\n");
+        for (path, digest) in old {
+            push_line(&mut text, path, digest);
         }
-        text.push_str("\n  }\n}\n");
+        text.push_str(&String::from_utf8_lossy(&self.to_bytes()));
         text.into_bytes()
     }
 }
 
-/// The finding for a path that nself never generates, at the manifest's line.
-fn not_ours(text: &[u8], path: &ArtifactPath) -> Diagnostic {
-    let key = format!("\"{path}\"");
-    let line =
-        text.split(|byte| *byte == b'\n').position(|line| line.windows(key.len()).any(|part| part == key.as_bytes()));
-    let place = line.map_or_else(|| MANIFEST.to_owned(), |line| format!("{MANIFEST}:{}", line + 1));
+fn push_line(text: &mut String, path: &ArtifactPath, digest: &Digest) {
+    text.extend([digest.as_str(), "  ", path.as_str(), "\n"]);
+}
+
+fn entry(line: &str) -> Result<(Digest, ArtifactPath), String> {
+    let (digest, path) = line.split_once("  ").ok_or("it is not a digest, two spaces and a path")?;
+    Ok((digest.parse()?, ArtifactPath::new(path)?))
+}
+
+fn is_conflict_mark(line: &str) -> bool {
+    ["<<<<<<<", "|||||||", "=======", ">>>>>>>"].iter().any(|mark| line.starts_with(mark))
+}
+
+/// The bytes with the line ends that nself writes, whatever `core.autocrlf` did.
+pub(super) fn canonical(text: &[u8]) -> Cow<'_, [u8]> {
+    if !text.contains(&b'\r') {
+        return Cow::Borrowed(text);
+    }
+    let mut without = Vec::with_capacity(text.len());
+    for (i, byte) in text.iter().enumerate() {
+        if !(*byte == b'\r' && text.get(i + 1) == Some(&b'\n')) {
+            without.push(*byte);
+        }
+    }
+    Cow::Owned(without)
+}
+
+fn damaged(why: &str) -> Diagnostic {
     Diagnostic::error(Code::Manifest, FieldPath::root())
-        .message(format!("{place}: `{path}` is no file that nself generates"))
+        .message(format!("{MANIFEST}: {why}"))
+        .hint("restore it from version control; without it, files are adopted only when they equal what is generated")
+}
+
+/// The finding for a path that nself never generates.
+fn not_generated(line: usize, path: &ArtifactPath) -> Diagnostic {
+    Diagnostic::error(Code::Manifest, FieldPath::root())
+        .message(format!("{MANIFEST}:{line}: nself never generates `{path}`"))
         .expected("files of an environment, such as `local/compose.yaml`")
         .hint("remove the line, and ask who added it: nself shows, replaces and deletes what the manifest names")
 }
@@ -107,46 +160,70 @@ pub fn conflict(text: &[u8]) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
-    use crate::artifact::Digest;
+
+    fn path(text: &str) -> ArtifactPath {
+        ArtifactPath::new(text).unwrap()
+    }
 
     fn manifest() -> Manifest {
-        let record = |text: &str| Record {
-            derivation: Digest::of(b"d"),
-            digest: Digest::of(text.as_bytes()),
-            size: text.len() as u64,
-        };
-        let path = |text: &str| ArtifactPath::new(text).unwrap();
-        Manifest { files: BTreeMap::from([(path("local/nginx/b"), record("b")), (path("local/nginx/a"), record("a"))]) }
+        let files = ["local/nginx/b", "local/nginx/a"].map(|name| (path(name), Digest::of(name.as_bytes())));
+        Manifest { files: files.into(), ..Manifest::default() }
+    }
+
+    fn text() -> String {
+        String::from_utf8(manifest().to_bytes()).unwrap()
     }
 
     #[test]
-    fn a_manifest_survives_the_round_trip_one_line_per_file() {
-        let out = tempfile::tempdir().unwrap();
-        fs::write(out.path().join(MANIFEST), manifest().to_bytes()).unwrap();
-        assert_eq!(Manifest::read(&Root::named(out.path())).unwrap(), manifest());
-        assert_eq!(
-            String::from_utf8(manifest().to_bytes()).unwrap().lines().filter(|line| line.contains("digest")).count(),
-            2
-        );
+    fn a_manifest_survives_the_round_trip_with_one_sorted_line_per_file() {
+        assert_eq!(Manifest::parse(text().as_bytes()).unwrap(), manifest());
+        let (a, b) = (Digest::of(b"local/nginx/a"), Digest::of(b"local/nginx/b"));
+        assert_eq!(text(), format!("{a}  local/nginx/a\n{b}  local/nginx/b\n"));
+        let windows = text().replace('\n', "\r\n");
+        assert_eq!(Manifest::parse(windows.as_bytes()).unwrap(), manifest());
+        assert_eq!(Manifest::parse(b"").unwrap(), Manifest::default());
     }
 
     #[test]
-    fn damaged_newer_and_escaping_manifests_are_refused() {
-        let out = tempfile::tempdir().unwrap();
-        let good = String::from_utf8(manifest().to_bytes()).unwrap();
+    fn damaged_and_escaping_manifests_are_refused() {
         for bad in [
-            "",
-            "{}",
-            &good[..good.len() / 2],
-            &good.replace("\"version\": 1", "\"version\": 2"),
-            &good.replace("local/nginx/a", "../nginx/a"),
-            &good.replace(Digest::of(b"d").as_str(), "none"),
+            "{}".to_owned(),
+            text()[..text().len() - 20].to_owned() + "..",
+            text().replace("local/nginx/a", "../nginx/a"),
+            text().replace("local/nginx/a", "local/.env"),
+            text().replace("  ", " "),
+            text().replacen(Digest::of(b"local/nginx/a").as_str(), "none", 1),
         ] {
-            fs::write(out.path().join(MANIFEST), bad).unwrap();
-            assert_eq!(Manifest::read(&Root::named(out.path())).unwrap_err().code, Code::Manifest, "{bad}");
+            assert_eq!(Manifest::parse(bad.as_bytes()).unwrap_err().code, Code::Manifest, "{bad}");
         }
+        assert_eq!(Manifest::parse(b"\xff").unwrap_err().code, Code::Manifest);
+    }
+
+    #[test]
+    fn a_merge_leaves_every_digest_of_a_path() {
+        let (ours, theirs) = (Digest::of(b"ours"), Digest::of(b"theirs"));
+        let both = format!("{ours}  local/compose.yaml\n{theirs}  local/compose.yaml\n");
+        let conflict = format!(
+            "<<<<<<< HEAD\n{ours}  local/compose.yaml\n=======\n{theirs}  local/compose.yaml\n>>>>>>> other\n"
+        );
+        for merged in [both, conflict] {
+            let merged = Manifest::parse(merged.as_bytes()).unwrap();
+            assert_eq!(merged.files[&path("local/compose.yaml")], ours);
+            assert_eq!(merged.alternatives[&path("local/compose.yaml")], [theirs]);
+            assert_eq!(merged.settled().unwrap_err().code, Code::Manifest);
+        }
+        assert_eq!(manifest().settled().unwrap(), manifest());
+    }
+
+    #[test]
+    fn a_manifest_of_an_unfinished_run_has_the_old_and_the_new_digest() {
+        let old = BTreeMap::from([(path("local/nginx/a"), Digest::of(b"old")), (path("local/gone"), Digest::of(b"x"))]);
+        let old = old.iter().filter(|(path, _)| path.is_generated());
+        let bytes = manifest().to_bytes_while_writing(old);
+        let read = Manifest::parse(&bytes).unwrap();
+        assert!(read.is_unfinished && read.clone().settled().is_err());
+        assert_eq!(read.files[&path("local/nginx/a")], Digest::of(b"old"));
+        assert_eq!(read.alternatives[&path("local/nginx/a")], [Digest::of(b"local/nginx/a")]);
     }
 }

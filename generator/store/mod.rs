@@ -1,4 +1,4 @@
-//! Artifacts on disk: compare, write, prune. Owns the output folder through `nself.manifest.json`; what is
+//! Artifacts on disk: compare, write, prune. Owns the output folder through `nself.manifest`; what is
 //! not in the manifest is not ours and stays as it is.
 
 mod around;
@@ -29,4 +29,7 @@ pub use state::{Change, Changes, State, Untouched, compare, is_selected, read};
 pub use write::{apply, write};
 
 /// The ownership record, beside the environments.
-pub const MANIFEST: &str = "nself.manifest.json";
+pub const MANIFEST: &str = "nself.manifest";
+
+/// What git knows of the manifest, beside it.
+pub const ATTRIBUTES: &str = ".gitattributes";

@@ -7,7 +7,7 @@ use std::io::Write;
 
 use super::around::Folders;
 use super::seen::{Meta, Seen, Watch};
-use super::stamp::{self, Stamp, StampFile, identity, modified};
+use super::stamp::{self, SeenOutput, Stamp, StampFile, identity, modified};
 use super::{MANIFEST, Manifest, text};
 use crate::artifact::{ArtifactPath, Digest};
 use crate::files::{FileKind, Folder, Root, random_name};
@@ -32,8 +32,8 @@ pub struct Outputs<'a> {
     pub manifest: &'a Manifest,
     /// Of the manifest's bytes.
     pub digest: Digest,
-    /// Whether the run made this file; other environments are recorded, and not looked at.
-    pub made: &'a dyn Fn(&ArtifactPath) -> bool,
+    /// The derivation of a file of this run; files of other environments are recorded, and not looked at.
+    pub derivation: &'a dyn Fn(&ArtifactPath) -> Option<Digest>,
     /// Folders around the files, and whether nothing is in them that is not ours.
     pub folders: Folders,
     /// Those in which the run wrote or deleted something.
@@ -94,18 +94,17 @@ impl Recorder {
             }
         });
         let mut old = before.into_iter().flat_map(|stamp| &stamp.outputs).peekable();
-        let files = outputs.manifest.files.iter().map(|(path, record)| {
-            if !(outputs.made)(path) {
-                return Some((path, record, None));
-            }
+        let files = outputs.manifest.files.iter().map(|(path, digest)| {
+            let Some(derivation) = (outputs.derivation)(path) else { return Some((path, digest, None)) };
             while old.next_if(|old| old.path < *path).is_some() {}
-            let again = old.peek().filter(|old| old.path == *path && old.record.digest == record.digest);
+            let again = old.peek().filter(|old| old.path == *path && old.digest == *digest);
             let see = || {
                 // Content first: whatever changes it afterwards changes the times too.
                 let bytes = out.read(path.as_str(), FileKind::Output).ok()??;
-                (Digest::of(&bytes) == record.digest).then(|| Meta::of_file(&out, path.as_str()))?
+                (Digest::of(&bytes) == *digest).then(|| Meta::of_file(&out, path.as_str()))?
             };
-            Some((path, record, Some(again.and_then(|old| old.meta).or_else(see)?)))
+            let meta = again.and_then(|old| old.seen).map(|seen| seen.meta).or_else(see)?;
+            Some((path, digest, Some(SeenOutput { meta, derivation })))
         });
         let seen: Vec<Seen> = inputs.chain([manifest]).chain(around).collect::<Option<_>>()?;
         text::write(&self.identity, said, &seen, out.path(), files)

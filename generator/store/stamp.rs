@@ -12,7 +12,7 @@ use std::time::UNIX_EPOCH;
 use super::around::Folders;
 use super::seen::{Meta, Seen, Watch};
 use super::{MANIFEST, text};
-use crate::artifact::{ArtifactPath, Digest, Left, Record};
+use crate::artifact::{ArtifactPath, Digest, KeptFile, RecordedFile};
 use crate::files::{FileKind, Folder, Root};
 
 /// The folder of stamps in the cache.
@@ -45,9 +45,16 @@ pub struct Stamp {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Output {
     pub path: ArtifactPath,
-    pub record: Record,
-    /// Nothing for a file of an environment that the run did not look at, and for one that was touched since.
-    pub meta: Option<Meta>,
+    pub digest: Digest,
+    /// `None` for a file of an environment that the run did not look at, and for one that was touched since.
+    pub seen: Option<SeenOutput>,
+}
+
+/// An output as the run left it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct SeenOutput {
+    pub meta: Meta,
+    pub derivation: Digest,
 }
 
 impl Stamp {
@@ -66,11 +73,11 @@ impl Stamp {
     pub fn is_fresh(&self, out: &Root) -> bool {
         let Ok(Some(folder)) = out.open() else { return false };
         let still = |output: &Output| {
-            let Some(meta) = output.meta else { return true };
+            let Some(seen) = output.seen else { return true };
             let path = output.path.as_str();
-            let same = Meta::of_file(&folder, path).is_some_and(|now| meta.is_still(now, self.taken));
+            let same = Meta::of_file(&folder, path).is_some_and(|now| seen.meta.is_still(now, self.taken));
             let read = || folder.read(path, FileKind::Output).ok().flatten();
-            same || read().is_some_and(|bytes| Digest::of(&bytes) == output.record.digest)
+            same || read().is_some_and(|bytes| Digest::of(&bytes) == output.digest)
         };
         self.out == out.path()
             && self.seen.iter().all(|seen| seen.is_still(self.taken))
@@ -112,20 +119,21 @@ impl Stamp {
         }
         self.seen = known;
         let mut outputs = Vec::with_capacity(self.outputs.len());
-        for Output { path, record, meta } in &mut self.outputs {
+        for Output { path, digest, seen } in &mut self.outputs {
             let above = path.as_str().rsplit_once('/').map_or("", |(above, _)| above);
-            *meta = meta.filter(|then| {
-                Meta::of_file(folder, path.as_str()).is_some_and(|now| then.is_still(now, taken))
+            *seen = seen.filter(|then| {
+                Meta::of_file(folder, path.as_str()).is_some_and(|now| then.meta.is_still(now, taken))
                     && plain.folder(above).is_some()
             });
-            outputs.push((path.clone(), Left { record: record.clone(), untouched: meta.is_some() }));
+            let untouched = seen.map(|seen| KeptFile { derivation: seen.derivation, size: seen.meta.size });
+            outputs.push((path.clone(), RecordedFile { digest: *digest, alternatives: Vec::new(), untouched }));
         }
         Some((outputs.into_iter().collect(), folders))
     }
 }
 
 /// Recorded outputs by their paths.
-type Lefts = BTreeMap<ArtifactPath, Left>;
+type Lefts = BTreeMap<ArtifactPath, RecordedFile>;
 
 /// Folders below the output folder, looked at once.
 struct Plain<'a> {
@@ -205,7 +213,7 @@ mod tests {
             out: &place.out,
             manifest: &manifest,
             digest,
-            made: &|_| true,
+            derivation: &|_| None,
             folders: Folders::new(),
             changed: BTreeSet::new(),
         };
@@ -270,12 +278,13 @@ mod tests {
         let out = Root::named(folder.path());
         out.write("prod/nginx/a", b"edited").unwrap();
         let save = |expected: &[u8], manifest_is_right: bool| {
-            let record = Record { derivation: Digest::default(), digest: Digest::of(expected), size: 6 };
-            let manifest = Manifest { files: [(ArtifactPath::new("prod/nginx/a").unwrap(), record)].into() };
+            let files = [(ArtifactPath::new("prod/nginx/a").unwrap(), Digest::of(expected))].into();
+            let manifest = Manifest { files, ..Manifest::default() };
             fs::write(folder.path().join(MANIFEST), manifest.to_bytes()).unwrap();
             let text = if manifest_is_right { manifest.to_bytes() } else { Vec::new() };
             let (digest, folders, changed) = (Digest::of(&text), Folders::new(), BTreeSet::new());
-            let outputs = Outputs { out: &out, manifest: &manifest, digest, made: &|_| true, folders, changed };
+            let derivation = |_: &ArtifactPath| Some(Digest::default());
+            let outputs = Outputs { out: &out, manifest: &manifest, digest, derivation: &derivation, folders, changed };
             Recorder::begin(&stamp.file).unwrap().save([], outputs, None, "");
             stamp.path.exists().then(|| Stamp::read(&stamp.file).unwrap().is_fresh(&out))
         };
@@ -310,7 +319,7 @@ mod tests {
         for bad in [
             String::new(),
             text[..text.len() - 5].to_owned(),
-            text.replace("stamp 4", "stamp 5"),
+            text.replace("stamp 5", "stamp 6"),
             text.replace("\nf ", "\nx "),
         ] {
             fs::write(&stamp.path, bad).unwrap();

@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use itertools::{EitherOrBoth, Itertools};
 
 use super::around::{Around, Folders};
-use super::manifest::Manifest;
+use super::manifest::{Manifest, canonical, conflict};
 use super::report::counts;
 use super::{MANIFEST, Stamp};
-use crate::artifact::{ArtifactPath, Artifacts, Digest, Left, Record};
+use crate::artifact::{ArtifactPath, Artifacts, Digest, RecordedFile};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::files::{FileError, FileKind, Folder, Root, Total};
 
@@ -27,6 +27,8 @@ pub enum State {
     Stale,
     /// Ours, and edited since.
     HandEdited,
+    /// Ours, and merged from two branches by version control.
+    Merged,
     /// Not ours, where we want to write.
     InTheWay,
     /// Not ours, elsewhere in an environment's folder; named, never touched.
@@ -42,6 +44,7 @@ impl State {
             State::Missing => "missing",
             State::Stale => "stale",
             State::HandEdited => "hand-edited",
+            State::Merged => "merged",
             State::InTheWay => "in the way",
             State::Foreign => "foreign",
         }
@@ -73,6 +76,8 @@ pub struct Changes {
     /// The manifest after the changes are applied, its bytes, and their digest.
     pub manifest: Manifest,
     pub text: Vec<u8>,
+    /// The manifest's bytes while the changes are applied.
+    pub(super) text_while_writing: Vec<u8>,
     pub digest: Digest,
     /// Whether there is a manifest on disk.
     pub manifest_exists: bool,
@@ -137,18 +142,18 @@ pub fn compare(
             EitherOrBoth::Left((path, old)) => (path, Some(old), None),
             EitherOrBoth::Right((path, artifact)) => (path, None, Some(artifact)),
         };
-        let record = match artifact {
+        let digest = match artifact {
             None if ours(path) => None,
             None => {
-                files.extend(old.map(|old| (path.clone(), old.record.clone())));
+                files.extend(old.map(|old| (path.clone(), old.digest)));
                 continue;
             }
-            Some(artifact) => Some(artifact.record()),
+            Some(artifact) => Some(artifact.digest()),
         };
         environments.insert(path.top());
         let same =
-            old.is_some_and(|old| old.untouched && Some(old.record.digest) == record.as_ref().map(|new| new.digest));
-        files.extend(record.map(|record| (path.clone(), record)));
+            old.is_some_and(|old| old.untouched.is_some() && Some(old.digest) == digest);
+        files.extend(digest.map(|digest| (path.clone(), digest)));
         if same {
             kept += 1;
             continue;
@@ -163,7 +168,7 @@ pub fn compare(
         match folder.as_ref().map_or(Ok(None), |folder| read_counted(folder, path.as_str(), &mut total)) {
             Err(error) => findings.push(error.into()),
             Ok(disk) => {
-                let state = state(disk.as_deref(), new, old.map(|old| &old.record));
+                let state = state(disk.as_deref(), new, old, left.is_unfinished);
                 let path = path.to_string();
                 changes.extend(state.map(|state| Change { path, state, old: disk, new: new.map(<[u8]>::to_vec) }));
             }
@@ -178,9 +183,15 @@ pub fn compare(
     let stranger = |path| Change { path, state: State::Foreign, old: None, new: None };
     changes.extend(around.strangers.into_iter().map(stranger));
     changes.sort_by(|a, b| a.path.cmp(&b.path));
-    let manifest = Manifest { files: files.into_iter().collect() };
+    let manifest = Manifest { files: files.into_iter().collect(), ..Manifest::default() };
     let text = manifest.to_bytes();
     let digest = Digest::of(&text);
+    let text_while_writing = match changes.iter().any(|change| change.state.differs()) {
+        true => manifest.to_bytes_while_writing(left.outputs.iter().flat_map(|(path, old)| {
+            std::iter::once(&old.digest).chain(&old.alternatives).map(move |digest| (path, digest))
+        })),
+        false => Vec::new(),
+    };
     Ok(Changes {
         out: out.clone(),
         changes,
@@ -189,6 +200,7 @@ pub fn compare(
         manifest_is_current: left.manifest == Some(digest),
         manifest,
         text,
+        text_while_writing,
         digest,
         folders: around.folders,
         litter: around.litter,
@@ -216,9 +228,11 @@ fn unknown(path: &str) -> Diagnostic {
 #[derive(Debug, Default)]
 pub struct Untouched {
     /// All that the manifest records; nobody touched what the stamp saw and is so still.
-    pub outputs: BTreeMap<ArtifactPath, Left>,
+    pub outputs: BTreeMap<ArtifactPath, RecordedFile>,
     /// The digest of the manifest.
     manifest: Option<Digest>,
+    /// Whether the run that wrote the manifest did not finish.
+    is_unfinished: bool,
     /// Folders that the stamp saw, and whether they are as they were, with nothing in them that is not ours.
     folders: Folders,
     /// What saw the files.
@@ -229,9 +243,14 @@ impl Untouched {
     /// What the manifest says, for those who look at every byte.
     fn recorded(out: &Root) -> Result<Self, Diagnostic> {
         let Some(text) = read(out, MANIFEST)? else { return Ok(Untouched::default()) };
-        let files = Manifest::parse(&text)?.files.into_iter();
-        let outputs = files.map(|(path, record)| (path, Left { record, untouched: false })).collect();
-        Ok(Untouched { outputs, manifest: Some(Digest::of(&text)), ..Untouched::default() })
+        let Manifest { files, mut alternatives, is_unfinished } = Manifest::parse(&text)?;
+        let recorded = |(path, digest): (ArtifactPath, Digest)| {
+            let alternatives = alternatives.remove(&path).unwrap_or_default();
+            (path, RecordedFile { digest, alternatives, untouched: None })
+        };
+        let outputs = files.into_iter().map(recorded).collect();
+        let manifest = Some(Digest::of(&canonical(&text)));
+        Ok(Untouched { outputs, manifest, is_unfinished, ..Untouched::default() })
     }
 
     /// What the stamp saw and is so still; nothing when the manifest is another one.
@@ -239,23 +258,35 @@ impl Untouched {
         let Ok(Some(folder)) = out.open() else { return Untouched::default() };
         let manifest = folder.read(MANIFEST, FileKind::Manifest).ok().flatten().map(|text| Digest::of(&text));
         match manifest.and_then(|manifest| stamp.left(&folder, &manifest)) {
-            Some((outputs, folders)) => Untouched { outputs, manifest, folders, stamp: Some(stamp) },
+            Some((outputs, folders)) => Untouched { outputs, manifest, is_unfinished: false, folders, stamp: Some(stamp) },
             None => Untouched::default(),
         }
     }
 }
 
-fn state(disk: Option<&[u8]>, new: Option<&[u8]>, record: Option<&Record>) -> Option<State> {
-    let as_left = |disk: &[u8]| record.is_some_and(|record| record.digest == Digest::of(disk));
+fn state(
+    disk: Option<&[u8]>,
+    new: Option<&[u8]>,
+    record: Option<&RecordedFile>,
+    is_unfinished: bool,
+) -> Option<State> {
+    let as_left = |disk: &[u8]| {
+        let digest = Digest::of(disk);
+        record.is_some_and(|record| record.digest == digest || record.alternatives.contains(&digest))
+    };
+    let is_merged = |disk: &[u8]| {
+        record.is_some_and(|record| !is_unfinished && !record.alternatives.is_empty() || conflict(disk).is_some())
+    };
     Some(match (disk, new) {
         (None, None) => return None,
         (None, Some(_)) if record.is_some() => State::Missing,
         (None, Some(_)) => State::New,
         (Some(disk), Some(new)) if disk == new => State::Same,
         (Some(disk), Some(_)) if as_left(disk) => State::Changed,
+        (Some(disk), Some(_)) if is_merged(disk) => State::Merged,
         (Some(_), Some(_)) if record.is_some() => State::HandEdited,
         (Some(_), Some(_)) => State::InTheWay,
-        (Some(disk), None) if as_left(disk) => State::Stale,
+        (Some(disk), None) if as_left(disk) || is_merged(disk) => State::Stale,
         (Some(_), None) => State::HandEdited,
     })
 }

@@ -4,10 +4,10 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use super::seen::{Meta, Seen, Watch};
-use super::stamp::{Output, Stamp};
-use crate::artifact::{ArtifactPath, Record};
+use super::stamp::{Output, SeenOutput, Stamp};
+use crate::artifact::{ArtifactPath, Digest};
 
-const HEADER: &str = "nself stamp 4";
+const HEADER: &str = "nself stamp 5";
 /// The derivation of the output before.
 const SAME: &str = "=";
 
@@ -17,7 +17,7 @@ pub fn write<'a>(
     said: &str,
     seen: &[Seen],
     out: &Path,
-    outputs: impl Iterator<Item = Option<(&'a ArtifactPath, &'a Record, Option<Meta>)>>,
+    outputs: impl Iterator<Item = Option<(&'a ArtifactPath, &'a Digest, Option<SeenOutput>)>>,
 ) -> Option<String> {
     let mut text = String::with_capacity(256 * (seen.len() + outputs.size_hint().0) + said.len());
     write!(text, "{HEADER}\n{identity}\n{}\n{said}\n{}\n", said.len(), line(out)?).ok()?;
@@ -34,14 +34,14 @@ pub fn write<'a>(
     }
     let mut last = None;
     for output in outputs {
-        let (path, Record { derivation, digest, size }, meta) = output?;
-        match meta {
-            Some(meta) => write!(text, "o {meta}").ok()?,
-            None => write!(text, "r {size}").ok()?,
-        }
-        // Outputs of one step stand together.
+        let (path, digest, seen) = output?;
+        let Some(SeenOutput { meta, derivation }) = seen else {
+            text.extend(["r ", digest.as_str(), " ", path.as_str(), "\n"]);
+            continue;
+        };
+        // Outputs of one step follow one another.
         let step = if last == Some(derivation) { SAME } else { derivation.as_str() };
-        text.extend([" ", step, " ", digest.as_str(), " ", path.as_str(), "\n"]);
+        write!(text, "o {meta} {step} {digest} {path}\n").ok()?;
         last = Some(derivation);
     }
     text.push_str("end\n");
@@ -55,19 +55,21 @@ pub fn parse(text: &str) -> Option<Stamp> {
     let length: usize = length.parse().ok()?;
     let said = rest.get(..length)?.to_owned();
     let (out, rest) = rest.get(length..)?.strip_prefix('\n')?.split_once('\n')?;
-    let (mut seen, mut outputs) = (Vec::new(), Vec::new());
+    let (mut seen, mut outputs, mut last) = (Vec::new(), Vec::new(), None);
     for line in rest.strip_suffix("end\n")?.lines() {
         let (kind, rest) = line.split_once(' ')?;
         match kind {
             "o" => {
                 let mut fields = rest.splitn(7, ' ');
                 let meta = Meta::parse(&mut fields)?;
-                outputs.push(output(meta.size, Some(meta), outputs.last(), &mut fields)?);
+                let derivation = match fields.next()? {
+                    SAME => last?,
+                    digest => digest.parse().ok()?,
+                };
+                last = Some(derivation);
+                outputs.push(output(&mut fields, Some(SeenOutput { meta, derivation }))?);
             }
-            "r" => {
-                let mut fields = rest.splitn(4, ' ');
-                outputs.push(output(fields.next()?.parse().ok()?, None, outputs.last(), &mut fields)?);
-            }
+            "r" => outputs.push(output(&mut rest.splitn(2, ' '), None)?),
             _ => {
                 let mut fields = rest.splitn(6, ' ');
                 let meta = Meta::parse(&mut fields)?;
@@ -93,17 +95,8 @@ fn line(path: &Path) -> Option<&str> {
     path.to_str().filter(|path| !path.contains('\n'))
 }
 
-fn output<'a>(
-    size: u64,
-    meta: Option<Meta>,
-    before: Option<&Output>,
-    fields: &mut impl Iterator<Item = &'a str>,
-) -> Option<Output> {
-    let derivation = match fields.next()? {
-        SAME => before?.record.derivation,
-        digest => digest.parse().ok()?,
-    };
+fn output<'a>(fields: &mut impl Iterator<Item = &'a str>, seen: Option<SeenOutput>) -> Option<Output> {
     let digest = fields.next()?.parse().ok()?;
     let path = ArtifactPath::new(fields.next()?).ok()?;
-    Some(Output { path, record: Record { derivation, digest, size }, meta })
+    Some(Output { path, digest, seen })
 }

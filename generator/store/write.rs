@@ -3,11 +3,15 @@
 
 use std::collections::BTreeSet;
 
-use super::MANIFEST;
+use super::{ATTRIBUTES, MANIFEST};
 use super::report::{CONVERTED, is_converted};
 use super::state::{Change, Changes, State};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::files::{FileError, FileKind, Folder, Root};
+
+/// What git does with the manifest: a merge has the lines of both sides, and line ends stay. The file is the user's once
+/// it is there.
+const MERGE: &str = "/nself.manifest -text merge=union\n";
 
 /// Writes what differs and deletes what is stale. With `force`, hand-edited and foreign files too.
 ///
@@ -26,6 +30,10 @@ pub fn apply(changes: &Changes, force: bool) -> Result<(), Vec<Diagnostic>> {
     for path in &changes.litter {
         out.remove_file(path).map_err(one)?;
     }
+    if !changes.text_while_writing.is_empty() {
+        // Until the last file is written, the manifest names old and new bytes: whatever a killed run leaves is ours.
+        out.write(MANIFEST, &changes.text_while_writing).map_err(one)?;
+    }
     let mut emptied = BTreeSet::new();
     for change in changes.changes.iter().filter(|change| change.state.differs()) {
         unchanged(&out, change).map_err(|finding| vec![finding])?;
@@ -40,8 +48,11 @@ pub fn apply(changes: &Changes, force: bool) -> Result<(), Vec<Diagnostic>> {
     for folder in emptied.iter().rev() {
         let _ = out.remove_folder(folder);
     }
-    if !changes.manifest_is_current {
+    if !changes.manifest_is_current || !changes.text_while_writing.is_empty() {
         out.write(MANIFEST, &changes.text).map_err(one)?;
+    }
+    if out.stat(ATTRIBUTES).map_err(one)?.is_none() {
+        out.write(ATTRIBUTES, MERGE.as_bytes()).map_err(one)?;
     }
     Ok(())
 }

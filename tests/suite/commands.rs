@@ -123,11 +123,11 @@ fn a_lock_of_another_kind_is_called_that() {
 fn a_missing_manifest_is_named() {
     let case = stack(SHOP);
     assert_eq!(nself_in(case.path(), ["gen"]).code, 0);
-    let manifest = case.path().join("deploy/nself.manifest.json");
+    let manifest = case.path().join("deploy/nself.manifest");
     let before = fs::read(&manifest).unwrap();
     fs::remove_file(&manifest).unwrap();
     let ran = nself_in(case.path(), ["check"]);
-    assert!(ran.code == 1 && ran.stderr.contains("nself.manifest.json missing; run `nself gen`"), "{}", ran.stderr);
+    assert!(ran.code == 1 && ran.stderr.contains("nself.manifest missing; run `nself gen`"), "{}", ran.stderr);
     assert_eq!(nself_in(case.path(), ["gen"]).code, 0);
     assert_eq!(fs::read(&manifest).unwrap(), before);
     assert_eq!(nself_in(case.path(), ["check"]).code, 0);

@@ -26,6 +26,7 @@ mod imports;
 mod kubernetes;
 mod language;
 mod lock;
+mod manifest;
 mod nginx;
 mod order;
 mod ownership;

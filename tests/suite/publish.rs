@@ -68,7 +68,7 @@ fn a_set_is_published_attested_pulled_and_derived_again() {
     let archive = registry.at("layer.tgz");
     registry.curl(&["-o", &archive.display().to_string(), &layer]);
     let listed = fine(run(Command::new("tar").arg("-tzf").arg(&archive))).stdout;
-    assert!(listed.contains("prod/compose.yaml\n") && listed.contains("nself.manifest.json\n"), "{listed}");
+    assert!(listed.contains("prod/compose.yaml\n") && listed.contains("nself.manifest\n"), "{listed}");
     assert!(!listed.contains("secrets/") && !listed.contains(".env\n"), "{listed}");
 
     fine(run(nself(folder).args(["attest", "--new-key", "key"])));
@@ -218,7 +218,7 @@ fn an_earlier_pull_is_brought_up_to_date() {
     fine(with(&registry, folder, &["pull", &to, "--out", "pulled"]));
     fine(with(&registry, folder, &["publish", &to, "--env", "prod"]));
     fine(with(&registry, folder, &["pull", &to, "--out", "pulled"]));
-    let own = ["nself.manifest.json", "nself.pull.json"];
+    let own = ["nself.manifest", "nself.pull.json"];
     assert!(tree(&folder.join("pulled")).keys().all(|path| path.starts_with("prod/") || own.contains(&path.as_str())));
     fine(nself_in(folder, ["verify", "--out", "pulled", "--rebuild"]));
     fs::write(folder.join("pulled/prod/compose.yaml"), "edited").unwrap();

@@ -95,6 +95,14 @@ pub fn tree(folder: &Path) -> std::collections::BTreeMap<String, Vec<u8>> {
     files.collect()
 }
 
+/// The first digits of the derivation of each file of an environment, by its path below the output folder.
+pub fn derivations(folder: &Path, environment: &str) -> std::collections::BTreeMap<String, String> {
+    let ran = nself_in(folder, ["graph", "--env", environment, "--of", "derivations", "--format", "json"]);
+    let graph: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{}", ran.stderr));
+    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    graph["edges"].as_array().unwrap().iter().map(|edge| (text(&edge["to"]), text(&edge["label"]))).collect()
+}
+
 /// The folder of tools, when it has `name`.
 pub fn tool(name: &str) -> Option<PathBuf> {
     let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::artifact::{ArtifactPath, Artifacts, Digest, Kept, Left};
+use crate::artifact::{ArtifactPath, Artifacts, Digest, Kept, RecordedFile};
 use crate::backend::{self, compose, kubernetes};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::files::{FileKind, Root};
@@ -32,7 +32,7 @@ pub struct Draft {
 pub struct Drawer<'a> {
     pub files: &'a ProjectFiles,
     /// What is known of the output folder.
-    pub left: &'a BTreeMap<ArtifactPath, Left>,
+    pub left: &'a BTreeMap<ArtifactPath, RecordedFile>,
     /// The output folder.
     pub out: &'a Root,
     /// Images without a digest are refused.

@@ -9,7 +9,7 @@ use super::{Made, Run};
 use crate::artifact::{ArtifactPath, Digest};
 use crate::cli::output;
 use crate::files::{FileKind, look_at, read_named};
-use crate::store::{self, Change, Changes, Generation, Outputs, Recorder, State, Watch};
+use crate::store::{self, Change, Changes, Generation, Manifest, Outputs, Recorder, State, Watch};
 use crate::terminal::Lines;
 
 impl Run<'_> {
@@ -17,10 +17,13 @@ impl Run<'_> {
     pub(super) fn archive(&self, made: &Made, changes: &Changes, inputs: &[Watch]) {
         // What was left as it was, is kept already.
         let outputs = changes.changes.iter().filter_map(|change| {
-            Some((&changes.manifest.files.get(change.path.as_str())?.digest, change.new.as_deref()?))
+            Some((changes.manifest.files.get(change.path.as_str())?, change.new.as_deref()?))
         });
         let manifest = (&changes.digest, changes.text.as_slice());
-        if self.cache.objects().put(outputs.chain([manifest])).is_err() {
+        let derivations = self.derivations(made, changes).to_bytes();
+        let derivations_digest = Digest::of(&derivations);
+        let lists = [manifest, (&derivations_digest, derivations.as_slice())];
+        if self.cache.objects().put(outputs.chain(lists)).is_err() {
             return;
         }
         let read = inputs.iter().filter_map(|watch| match watch {
@@ -31,7 +34,20 @@ impl Run<'_> {
             _ => None,
         });
         let parts = made.plans.iter().flat_map(|planned| planned.parts.clone()).collect();
-        let _ = self.cache.generations().add(&Generation::new(changes.digest, read.collect(), parts));
+        let _ = self.cache.generations().add(&Generation::new(changes.digest, derivations_digest, read.collect(), parts));
+    }
+
+    /// The derivation of each recorded file, in the manifest's format; those of environments that were not selected come
+    /// from the generation before.
+    fn derivations(&self, made: &Made, changes: &Changes) -> Manifest {
+        let before = made.selected.as_ref().and_then(|_| self.cache.generations().latest()).unwrap_or_default();
+        let derivation = |path: &ArtifactPath| match made.artifacts.get(path.as_str()) {
+            Some(artifact) => Some(artifact.derivation),
+            None => before.derivations.get(path).copied(),
+        };
+        let paths = changes.manifest.files.keys();
+        let files = paths.filter_map(|path| Some((path.clone(), derivation(path)?))).collect();
+        Manifest { files, ..Manifest::default() }
     }
 
     pub(super) fn remember(&self, recorder: Recorder, changes: &Changes, made: &Made, inputs: &[Watch]) {
@@ -70,7 +86,7 @@ impl Run<'_> {
             out: &self.out,
             manifest: &changes.manifest,
             digest: changes.digest,
-            made: &ours,
+            derivation: &|path| made.artifacts.get(path.as_str()).map(|artifact| artifact.derivation),
             folders,
             changed,
         };

@@ -29,8 +29,7 @@ fn commit(folder: &std::path::Path, path: &str, bytes: &[u8]) {
     use nself::store::{MANIFEST, Manifest};
     let manifest = folder.join("deploy").join(MANIFEST);
     let mut recorded = Manifest::parse(&std::fs::read(&manifest).unwrap()).unwrap();
-    let record = recorded.files.get_mut(path).unwrap();
-    (record.digest, record.size) = (Digest::of(bytes), bytes.len() as u64);
+    *recorded.files.get_mut(path).unwrap() = Digest::of(bytes);
     std::fs::write(manifest, recorded.to_bytes()).unwrap();
     std::fs::write(folder.join("deploy").join(path), bytes).unwrap();
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use nself::artifact::{ArtifactPath, Digest, Record, Sha256};
+use nself::artifact::{ArtifactPath, Digest, Sha256};
 use nself::oci::set::{self, Files};
 use nself::store::{MANIFEST, Manifest};
 use serde_json::Value;
@@ -161,8 +161,7 @@ fn set_of(paths: &[&str]) -> Files {
     let mut files: Files = paths.iter().map(|path| ((*path).to_owned(), b"PWNED=1\n".to_vec())).collect();
     let mut manifest = Manifest::default();
     for (path, bytes) in &files {
-        let (digest, size) = (Digest::of(bytes), bytes.len() as u64);
-        manifest.files.insert(ArtifactPath::new(path).unwrap(), Record { derivation: Digest::of(b"x"), digest, size });
+        manifest.files.insert(ArtifactPath::new(path).unwrap(), Digest::of(bytes));
     }
     files.insert(MANIFEST.to_owned(), manifest.to_bytes());
     files
@@ -223,8 +222,7 @@ fn a_manifest_cannot_publish_or_delete_private_files() {
     let private = ["local/.env", "local/secrets/hasura_admin_secret"];
     for file in private {
         let bytes = fs::read(folder.join("deploy").join(file)).unwrap();
-        let (digest, size) = (Digest::of(&bytes), bytes.len() as u64);
-        manifest.files.insert(ArtifactPath::new(file).unwrap(), Record { derivation: Digest::of(b"x"), digest, size });
+        manifest.files.insert(ArtifactPath::new(file).unwrap(), Digest::of(&bytes));
     }
     fs::write(&path, manifest.to_bytes()).unwrap();
     let before = tree(&registry.at("data")).len();

@@ -48,7 +48,7 @@ pub fn seed() -> u64 {
 /// holds one text, or several with lines of four hyphens between them.
 pub fn corpus(target: &str) -> Vec<String> {
     if target == "manifest" {
-        return vec![fs::read_to_string(root().join("golden/minimal/out/nself.manifest.json")).unwrap()];
+        return vec![fs::read_to_string(root().join("golden/minimal/out/nself.manifest")).unwrap()];
     }
     let folder = root().join("tests/corpus").join(target);
     let mut paths: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();

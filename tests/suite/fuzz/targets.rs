@@ -168,23 +168,7 @@ fn locks() {
 
 #[test]
 fn manifests() {
-    let words = [
-        "\"",
-        "{",
-        "}",
-        "[",
-        "]",
-        ":",
-        ",",
-        "../",
-        "/",
-        "\\u0000",
-        "null",
-        "1e999",
-        "<<<<<<< a\n",
-        "=======\n",
-        "\\ud800",
-    ];
+    let words = ["  ", " ", "\n", "\r\n", "../", "/", "local/", ".env", "\0", "<<<<<<< a\n", "=======\n", "# nself is writing\n"];
     run("manifest", 2_000, &words, |text| Manifest::parse(text.as_bytes()).is_ok());
 }
 

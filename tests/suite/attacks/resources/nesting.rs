@@ -137,7 +137,7 @@ fn committed_files() {
     let plan = "db/d/migrations/0001_init/plan.json";
     for (file, code) in [
         ("nself.lock", "NS806"),
-        ("deploy/nself.manifest.json", "NS805"),
+        ("deploy/nself.manifest", "NS805"),
         (plan, "NS732"),
         ("db/d/schema/tables/t.json", "NS732"),
     ] {
