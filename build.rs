@@ -1,6 +1,12 @@
 //! Embeds the Nickel library and digests each generator's sources, so that a changed generator is a
 //! changed derivation.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    reason = "it reads the sources that are built and tells cargo"
+)]
+
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;

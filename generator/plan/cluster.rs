@@ -11,7 +11,7 @@ use crate::path;
 use crate::stack::{Checked, Cidr, ClusterEdge, Frontend, Profile, ServiceName, Stack, TlsMode};
 
 /// Addresses that clusters give to pods: the gateway is one of them.
-const PODS: [&str; 4] = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"];
+pub const PODS: [&str; 5] = ["10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"];
 
 /// Warnings of frontends that a cluster does not serve: their dev servers run on somebody's machine.
 pub fn left_out(stack: &Stack, profile: Profile) -> Vec<Diagnostic> {
@@ -49,6 +49,7 @@ pub fn cluster(plan: &Plan) -> Plan {
     }
     let Some(cluster) = &plan.kubernetes else { return plan };
     plan.edge.resolver = Resolver::Cluster(cluster.namespace.clone());
+    plan.edge.this_machine_is_internal = false;
     if cluster.settings.edge != ClusterEdge::NodePort {
         plan.edge.tls = TlsMode::Proxy;
         for name in [CERTIFICATE, CERTIFICATE_KEY] {

@@ -3,6 +3,7 @@
 
 mod addresses;
 pub mod bases;
+mod callers;
 mod check;
 mod cluster;
 pub mod conf_d;
@@ -35,8 +36,8 @@ use crate::diagnostic::FieldPath;
 use crate::path;
 use crate::stack::{
     self, Access, Autoscale, Build, Capability, Cidr, Compat, Condition, ContainerPath, Cpus, Duration, Email,
-    EnvironmentName, ExtensionName, Host, ImageRef, Layout, Memory, Mount, PortName, Profile, ProjectName, RateLimit,
-    RouteKind, Schedule, SecretName, ServiceName, Signal, SqlIdent, Text, TlsMode, Tmpfs, UrlPath, UserId,
+    EnvironmentName, ExtensionName, HeaderName, Host, ImageRef, Layout, Memory, Mount, PortName, Profile, ProjectName,
+    RateLimit, RouteKind, Schedule, SecretName, ServiceName, Signal, SqlIdent, Text, TlsMode, Tmpfs, UrlPath, UserId,
     VariableName, VolumeName, Zone,
 };
 
@@ -269,7 +270,11 @@ pub struct EdgePlan {
     pub sites: BTreeMap<SiteName, Site>,
     pub rate_limits: BTreeMap<SecretName, RateLimit>,
     pub internal_addresses: Vec<Cidr>,
+    /// Whether callers are internal that come through the bridge's gateway: only this machine reaches the ports.
+    pub this_machine_is_internal: bool,
     pub trusted_proxies: Vec<Cidr>,
+    /// Whether proxies may follow one another, since the stack lists all of them; otherwise one is believed.
+    pub proxies_are_listed: bool,
     pub max_body: Memory,
     pub connections: u16,
     pub tls: TlsMode,
@@ -309,8 +314,10 @@ pub struct Location {
     pub kind: RouteKind,
     /// Only internal addresses.
     pub internal: bool,
-    /// Paths below it that only internal addresses may use.
+    /// Paths that only internal addresses may use: whole segments, in any case.
     pub internal_paths: Vec<UrlPath>,
+    /// Headers that only internal addresses may send.
+    pub refused_headers: Vec<HeaderName>,
     pub rate_limit: SecretName,
     /// Largest body; no limit when absent.
     pub max_body: Option<Memory>,

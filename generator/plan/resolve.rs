@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::callers::published_address;
 use super::members::{ACME, DATABASE, EDGE, Member, known, members, tls_mode};
 use super::{Check, Cluster, ConfigMount, Health, Plan, Publish, Service, Value};
 use super::{
@@ -86,7 +87,7 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
                 env.insert(variable.clone(), value);
             }
         }
-        services.insert(service_name.clone(), service(member, env));
+        services.insert(service_name.clone(), service(service_name, member, profile, env));
     }
     for (service_name, member) in &members {
         secrets.use_files(service_name, member, &mut findings);
@@ -149,7 +150,7 @@ const MEMORY: Memory = Memory(512 << 20);
 const CPUS: Cpus = Cpus(1000);
 const PIDS: u32 = 128;
 
-fn service(member: &Member, env: BTreeMap<stack::VariableName, Value>) -> Service {
+fn service(name: &ServiceName, member: &Member, profile: Profile, env: BTreeMap<VariableName, Value>) -> Service {
     let said = &member.service;
     let memory_limit = said.limits.memory.unwrap_or(MEMORY);
     let cpu_limit = said.limits.cpus.unwrap_or(CPUS);
@@ -163,7 +164,7 @@ fn service(member: &Member, env: BTreeMap<stack::VariableName, Value>) -> Servic
         entrypoint: said.entrypoint.clone(),
         command: said.command.clone(),
         working_dir: said.working_dir.clone(),
-        publish: publish(said, &ports),
+        publish: publish(said, name.as_str() == EDGE, profile, &ports),
         health: health(said, &ports),
         ports,
         env,
@@ -199,11 +200,10 @@ fn service(member: &Member, env: BTreeMap<stack::VariableName, Value>) -> Servic
     }
 }
 
-fn publish(said: &stack::Service, ports: &BTreeMap<PortName, u16>) -> Vec<Publish> {
-    let loopback = std::net::IpAddr::from([127, 0, 0, 1]);
-    let published = said.publish.iter().filter_map(|(port, publish)| {
-        let container_port = *ports.get(port)?;
-        Some(Publish { address: publish.address.unwrap_or(loopback), host_port: publish.port, container_port })
+fn publish(service: &stack::Service, is_edge: bool, profile: Profile, ports: &BTreeMap<PortName, u16>) -> Vec<Publish> {
+    let published = service.publish.iter().filter_map(|(port, publish)| {
+        let (address, container_port) = (published_address(is_edge, profile, publish), *ports.get(port)?);
+        Some(Publish { address, host_port: publish.port, container_port })
     });
     published.collect()
 }

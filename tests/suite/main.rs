@@ -3,6 +3,9 @@
 //! Tests that need a tool find it below `NSELF_TOOLS` (see tests/tools.sh). Where it is missing they fail if
 //! `CI` is `true` and print a visible SKIP otherwise.
 
+// Tests set up folders as they like.
+#![allow(clippy::disallowed_methods, clippy::disallowed_macros)]
+
 mod attacks;
 mod cluster;
 mod commands;

@@ -75,8 +75,8 @@ pub fn run(arguments: &Arguments) -> Outcome {
         Format::Json => output::json(&json!({
             "version": 1, "status": "fine", "database": definition.name, "migrations": count, "waiting": all - count,
         })),
-        Format::Text => output::result(&format!(
-            "{}: {} in the ledger, {} waiting\n",
+        Format::Text => output::line(&format!(
+            "{}: {} in the ledger, {} waiting",
             definition.name,
             words::count(count, "migration"),
             all - count

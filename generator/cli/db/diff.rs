@@ -14,6 +14,7 @@ use crate::database::ledger::settings::Meaning;
 use crate::database::model::Schema;
 use crate::database::plan::plan_unreviewed;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::files::{look_behind, real_path};
 use crate::path;
 use crate::stack::{Checked, SqlIdent};
 
@@ -65,7 +66,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
     }
     let changes = all.iter().any(|(_, migrations)| !migrations.is_empty());
     match arguments.format {
-        DiffFormat::Sql => output::result(&sql(&all)),
+        DiffFormat::Sql => output::document(&sql(&all)),
         DiffFormat::Json => output::json(&answer(&all, changes)),
     }
     Ok(if changes { FOUND } else { FINE })
@@ -135,7 +136,9 @@ fn side(arguments: &Arguments, what: Option<&str>, old: bool) -> Result<Side, Ve
             checked(&schema, |_| None)?;
             Ok(Side { printed: Some(server.meaning()?), ..plain(server.name(), schema) })
         }
-        Some(what) if Path::new(what).is_dir() => folder(Path::new(what)).map(|(name, schema)| plain(name, schema)),
+        Some(what) if look_behind(Path::new(what)).is_ok_and(|stat| stat.is_folder()) => {
+            folder(Path::new(what)).map(|(name, schema)| plain(name, schema))
+        }
         Some(what) => {
             let arguments = StackArguments { stack: what.into(), ..selection.stack.clone() };
             one(&Selection { stack: arguments, databases: selection.databases.clone() }).map(stack)
@@ -145,7 +148,7 @@ fn side(arguments: &Arguments, what: Option<&str>, old: bool) -> Result<Side, Ve
 
 /// The snapshot in a folder `db/<name>`.
 fn folder(path: &Path) -> Result<(SqlIdent, Schema), Vec<Diagnostic>> {
-    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let path = real_path(path).unwrap_or_else(|_| path.to_owned());
     let wrong = |message: String| {
         vec![
             Diagnostic::error(Code::MigrationDamaged, FieldPath::root())

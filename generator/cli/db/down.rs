@@ -58,7 +58,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
     for (number, one, line) in back {
         step(&mut text, *number, one, line);
     }
-    output::result(&text);
+    output::document(&text);
     Ok(FINE)
 }
 

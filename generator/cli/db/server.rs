@@ -8,7 +8,7 @@ use crate::database::ledger::settings::{self, Meaning};
 use crate::database::model::Schema;
 use crate::database::plan::plan_unreviewed;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
-use crate::source::library::noise;
+use crate::files::random_name as noise;
 use crate::stack::{Checked, SqlIdent};
 
 type Asked<T> = Result<T, Vec<Diagnostic>>;

@@ -55,7 +55,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
     }
     match arguments.format {
         Format::Json => output::json(&json!({ "version": 1, "databases": all })),
-        Format::Text => output::result(&all.iter().map(text).collect::<String>()),
+        Format::Text => all.iter().for_each(|one| output::line(&text(one))),
     }
     Ok(if behind { FOUND } else { FINE })
 }
@@ -74,7 +74,7 @@ fn text(one: &Value) -> String {
             line += &format!(", {} that are not these", server["foreign"]);
         }
     }
-    line + "\n"
+    line
 }
 
 /// Names and digests in the ledger of a server, in order.

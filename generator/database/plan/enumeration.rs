@@ -1,5 +1,7 @@
 //! Enumerations: labels come, and for anything else the type is built anew.
 
+use std::collections::BTreeSet;
+
 use super::graph::Kind;
 use super::{Diff, Phase, Planner, Step};
 use crate::database::ddl;
@@ -14,18 +16,22 @@ const CONVERTED: &str = "the old values cannot be told";
 /// The labels that come to an enumeration, each with the label before which it stands; nothing when the old ones
 /// do not all stay, in their order.
 pub fn added_labels<'a>(old: &[Label], new: &'a [Label]) -> Option<Vec<(&'a Label, Option<&'a Label>)>> {
-    let mut rest = old.iter().peekable();
+    let known: BTreeSet<&Label> = old.iter().collect();
+    let mut rest = old.iter().rev().peekable();
     let mut added = Vec::new();
-    for (at, label) in new.iter().enumerate() {
+    // From the end, so that the old label behind a new one is known already.
+    let mut next = None;
+    for label in new.iter().rev() {
         if rest.peek() == Some(&label) {
             rest.next();
-        } else if old.contains(label) {
+            next = Some(label);
+        } else if known.contains(label) {
             return None;
         } else {
-            let next = new[at + 1..].iter().find(|later| old.contains(later));
             added.push((label, next));
         }
     }
+    added.reverse();
     rest.next().is_none().then_some(added)
 }
 
