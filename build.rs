@@ -92,9 +92,12 @@ fn generators() -> String {
     println!("cargo:rerun-if-changed=generator/backend");
     let mut text = String::from("pub const SOURCES: &[(&str, &str)] = &[\n");
     for (name, folder) in &targets {
-        // What the runner does with a ledger, others do too.
+        // Statements that several files begin with.
         let elsewhere: &[&str] = match name.as_str() {
-            "migrations" => &["generator/database/catalog.sql", "generator/database/ledger"],
+            "migrations" => {
+                &["generator/database/catalog.sql", "generator/database/ledger", "generator/database/superuser"]
+            }
+            "postgres" => &["generator/database/superuser"],
             _ => &[],
         };
         let mut hasher = blake3::Hasher::new();

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::database::model::{MigrationName, Sum};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::plan::access::Peers;
 use crate::stack::{
     Checked, Cidr, ContainerPath, ExtensionName, HeaderName, Host, SecretName, ServiceName, SqlIdent, UrlPath,
 };
@@ -20,6 +21,8 @@ pub enum Language {
     Sql,
     /// `key = value` lines, as PgBouncer reads them.
     Ini,
+    /// Fields between blanks, as PostgreSQL reads `pg_hba.conf`.
+    AccessRules,
 }
 
 /// Text that is one token of its language.
@@ -92,7 +95,7 @@ pub fn sql_name(value: &impl SqlName) -> Value {
 }
 
 /// A literal in single quotes; the types' alphabets have no quote and no backslash.
-pub fn sql_literal(value: &SqlIdent) -> Value {
+pub fn sql_literal(value: &impl SqlName) -> Value {
     token(Language::Sql, format!("'{value}'"))
 }
 
@@ -104,6 +107,7 @@ pub fn psql_word(value: &impl PsqlWord) -> Value {
 /// Types of letters, digits, `_`, `-`, `.` and `/` only.
 pub trait PsqlWord: fmt::Display {}
 impl PsqlWord for SqlIdent {}
+impl PsqlWord for ExtensionName {}
 impl PsqlWord for SecretName {}
 impl PsqlWord for ContainerPath {}
 impl PsqlWord for MigrationName {}
@@ -117,6 +121,26 @@ impl IniToken for SecretName {}
 /// A token of a settings file.
 pub fn ini(value: &impl IniToken) -> Value {
     token(Language::Ini, value.to_string())
+}
+
+/// A role or database in `pg_hba.conf`; in quotes no name is a key word.
+pub fn hba_name(name: &SqlIdent) -> Value {
+    token(Language::AccessRules, format!("\"{name}\""))
+}
+
+/// The addresses of a rule of `pg_hba.conf`; nothing where there are none.
+pub fn hba_peers(peers: &Peers) -> Option<Value> {
+    match peers {
+        Peers::None => None,
+        // Names that end with the network's.
+        Peers::Network(network) => Some(token(Language::AccessRules, format!(".{network}"))),
+        Peers::All => Some(token(Language::AccessRules, "all".into())),
+    }
+}
+
+/// The kind of connection of a rule of `pg_hba.conf`.
+pub fn hba_connection(tls: bool) -> Value {
+    token(Language::AccessRules, if tls { "hostssl" } else { "host" }.into())
 }
 
 /// Renders a template with a view of tokens, numbers, flags and lists of these.
@@ -186,7 +210,7 @@ mod tests {
         /// Whatever the text is: unless it is a token of the template's language, it does not get in.
         #[test]
         fn no_text_gets_into_a_template(text in proptest::prelude::any::<String>()) {
-            for language in [Language::Nginx, Language::Sql, Language::Ini] {
+            for language in [Language::Nginx, Language::Sql, Language::Ini, Language::AccessRules] {
                 let refused = render(language, "a {{ x }} b", context! { x => text.clone() });
                 proptest::prop_assert!(refused.is_err());
             }

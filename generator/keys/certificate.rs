@@ -19,18 +19,26 @@ const DAYS: i64 = 800;
 /// A day of margin for clocks that are behind.
 const EARLIER: i64 = 1;
 
-/// Issues the certificate when it is missing, is for other hosts, or ends within 30 days.
+/// Issues each certificate that is missing, is for other hosts, or ends within 30 days.
 pub fn renew(folder: &Folder, outcome: &mut Outcome) -> Result<(), Diagnostic> {
-    let mut wanted = None;
-    let mut key = None;
     for (name, entry) in &folder.list.secrets {
-        match &entry.recipe {
-            Recipe::LocalCertificate { hosts } => wanted = Some((name.clone(), hosts)),
-            Recipe::LocalKey => key = Some(name.clone()),
-            _ => {}
+        if let Recipe::LocalCertificate { hosts } = &entry.recipe {
+            renew_one(folder, name, hosts, outcome)?;
         }
     }
-    let (Some((name, hosts)), Some(key)) = (wanted, key) else { return Ok(()) };
+    Ok(())
+}
+
+fn renew_one(folder: &Folder, name: &SecretName, hosts: &[String], outcome: &mut Outcome) -> Result<(), Diagnostic> {
+    let part = |is: &dyn Fn(&Recipe) -> bool| {
+        folder.list.secrets.iter().find(|(_, entry)| is(&entry.recipe)).map(|(part, _)| part.clone())
+    };
+    let key = part(&|recipe| matches!(recipe, Recipe::LocalKey { certificate } if certificate == name));
+    let authority = part(&|recipe| matches!(recipe, Recipe::LocalAuthority { certificate } if certificate == name));
+    let Some(key) = key else { return Ok(()) };
+    let names: Vec<SecretName> =
+        [Some(name.clone()), Some(key.clone()), authority.clone()].into_iter().flatten().collect();
+    let authority = authority.unwrap_or_else(|| SecretName::wrap(AUTHORITY.into()));
     // What was issued, for whom and until when, beside the certificate: no need to parse it again.
     let issued = SecretName::wrap(format!("{name}_issued"));
     let now = OffsetDateTime::now_utc();
@@ -40,18 +48,22 @@ pub fn renew(folder: &Folder, outcome: &mut Outcome) -> Result<(), Diagnostic> {
         let ends = lines.next().and_then(|line| line.parse().ok()).unwrap_or(0_i64);
         ends > (now + Duration::days(30)).unix_timestamp() && lines.eq(hosts.iter().map(String::as_str))
     });
-    if current && folder.read(&name)?.is_some() && folder.read(&key)?.is_some() {
-        outcome.kept.extend([name, key]);
+    let mut complete = true;
+    for file in [name, &key, &authority] {
+        complete &= folder.read(file)?.is_some();
+    }
+    if current && complete {
+        outcome.kept.extend(names);
         return Ok(());
     }
     let pair = issue(folder.list.project.as_str(), hosts, now - Duration::days(EARLIER), until).map_err(|error| {
         Diagnostic::error(Code::Internal, FieldPath::root()).message(format!("the certificate cannot be made: {error}"))
     })?;
-    folder.write(&name, &pair.chain)?;
+    folder.write(name, &pair.chain)?;
     folder.write(&key, &pair.key)?;
-    folder.write(&SecretName::wrap(AUTHORITY.into()), &pair.authority)?;
+    folder.write(&authority, &pair.authority)?;
     folder.write(&issued, &format!("{}\n{}", until.unix_timestamp(), hosts.join("\n")))?;
-    outcome.made.extend([name, key]);
+    outcome.made.extend(names);
     Ok(())
 }
 

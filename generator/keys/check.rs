@@ -54,7 +54,14 @@ pub fn check(folders: &[Folder]) -> Result<(Vec<Diagnostic>, Option<String>), Di
         }
         findings.extend(modes::repair(folder)?);
         for (name, entry) in &folder.list.secrets {
-            if matches!(entry.recipe, Recipe::Template { .. } | Recipe::LocalCertificate { .. } | Recipe::LocalKey) {
+            let derived = matches!(
+                entry.recipe,
+                Recipe::Template { .. }
+                    | Recipe::LocalCertificate { .. }
+                    | Recipe::LocalKey { .. }
+                    | Recipe::LocalAuthority { .. }
+            );
+            if derived {
                 continue;
             }
             let in_environment = |finding: Diagnostic| {

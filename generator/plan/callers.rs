@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::cluster::PODS;
+use super::network::{PRIVATE, PRIVATE_V6};
 use super::members::{EDGE, Members, known, tls_mode};
 use super::{EdgePlan, Location};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
@@ -103,7 +103,7 @@ fn ranges(stack: &Stack, findings: &mut Vec<Diagnostic>) {
     let overlap =
         |one: &Cidr, other: &Cidr| range(one).zip(range(other)).is_some_and(|(one, other)| one.overlaps(&other));
     let by_pods = stack.kubernetes.enabled && stack.kubernetes.edge != ClusterEdge::NodePort && proxies.is_empty();
-    let pods = PODS.map(|pods| Cidr::wrap(pods.to_owned()));
+    let pods: Vec<Cidr> = PRIVATE.into_iter().chain([PRIVATE_V6]).map(|pods| Cidr::wrap(pods.to_owned())).collect();
     for (i, cidr) in internal.iter().enumerate() {
         let finding = Diagnostic::error(Code::AddressRange, field("internal_addresses", i));
         if let Some((k, proxy)) = proxies.iter().enumerate().find(|(_, proxy)| overlap(cidr, proxy)) {

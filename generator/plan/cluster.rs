@@ -3,15 +3,14 @@
 
 use std::sync::Arc;
 
+use super::access::Peers;
 use super::members::{ACME, VOLUME_OWNER, includes, known};
+use super::network::{PRIVATE, PRIVATE_V6};
 use super::secrets::{CERTIFICATE, CERTIFICATE_KEY};
 use super::{Plan, Resolver, Upstream, VolumeMount};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
 use crate::stack::{Checked, Cidr, ClusterEdge, Frontend, Profile, ServiceName, Stack, TlsMode};
-
-/// Addresses that clusters give to pods: the gateway is one of them.
-pub const PODS: [&str; 5] = ["10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"];
 
 /// Warnings of frontends that a cluster does not serve: their dev servers run on somebody's machine.
 pub fn left_out(stack: &Stack, profile: Profile) -> Vec<Diagnostic> {
@@ -47,6 +46,14 @@ pub fn cluster(plan: &Plan) -> Plan {
             service.reaches_host = false;
         }
     }
+    if let Some(access) = &mut plan.access {
+        // Addresses of pods have no names; policies decide which pods reach the server.
+        for peers in [&mut access.superuser_from, &mut access.replication_from] {
+            if matches!(peers, Peers::Network(_)) {
+                *peers = Peers::All;
+            }
+        }
+    }
     let Some(cluster) = &plan.kubernetes else { return plan };
     plan.edge.resolver = Resolver::Cluster(cluster.namespace.clone());
     plan.edge.this_machine_is_internal = false;
@@ -59,7 +66,9 @@ pub fn cluster(plan: &Plan) -> Plan {
             }
         }
         if plan.edge.trusted_proxies.is_empty() {
-            plan.edge.trusted_proxies = PODS.map(|range| Cidr::wrap(range.to_owned())).to_vec();
+            // Clusters give private addresses to pods, and the gateway is one of them.
+            let pods = PRIVATE.into_iter().chain([PRIVATE_V6]);
+            plan.edge.trusted_proxies = pods.map(|range| Cidr::wrap(range.to_owned())).collect();
         }
     }
     for site in plan.edge.sites.values_mut() {

@@ -1,6 +1,7 @@
 //! Everything two backends must agree on, decided once: names, hosts, ports, start order, volumes, routes,
 //! secrets, edges. A backend only translates vocabulary.
 
+pub mod access;
 mod addresses;
 pub mod bases;
 mod callers;
@@ -9,10 +10,12 @@ mod cluster;
 pub mod conf_d;
 mod databases;
 mod definitions;
+pub mod encryption;
 mod fields;
 mod graphql;
 pub mod members;
 pub mod migrations;
+pub mod network;
 mod order;
 mod resolve;
 mod routes;
@@ -41,10 +44,13 @@ use crate::stack::{
     VariableName, VolumeName, Zone,
 };
 
+pub use access::ServerAccess;
 pub use cluster::cluster;
+pub use databases::migrations_role;
 pub use definitions::definitions;
 pub use fields::Fields;
 pub use migrations::Migrations;
+pub use network::Network;
 pub use resolve::{ProjectFiles, resolve};
 pub use servers::{Pooler, Replication};
 pub use shape::Shape;
@@ -67,11 +73,17 @@ pub struct Plan {
     pub secrets: BTreeMap<SecretName, Secret>,
     pub edge: EdgePlan,
     pub databases: BTreeMap<SqlIdent, Database>,
+    /// Every role that may log in at the database server, but the superuser.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub roles: BTreeMap<SqlIdent, LoginRole>,
     /// What stands in front of the database server, and beside it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pooler: Option<Pooler>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replication: Option<Replication>,
+    /// Who may connect to the database server, from where and how.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub access: Option<ServerAccess>,
     /// What the jobs apply before a database is used.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub migrations: BTreeMap<SqlIdent, Migrations>,
@@ -160,8 +172,8 @@ pub struct Service {
     pub replicas: u16,
     pub autoscale: Option<Autoscale>,
     pub zone: Zone,
-    /// Networks of the service: its own zone and those of its peers.
-    pub networks: BTreeSet<Zone>,
+    /// Networks of the service: its own zone's and those of its peers.
+    pub networks: BTreeSet<Network>,
     /// Reaches the internet, or is published.
     pub egress: bool,
     /// Names of the host machine that must resolve, for frontends that run there.
@@ -341,17 +353,38 @@ pub enum Upstream {
 /// A database with its roles.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Database {
-    /// Role that owns the database; the superuser when nobody asked to.
+    /// The role that owns the database: the migrations' role where the stack defines it, else the service's that asked
+    /// for it; the superuser when none did.
     pub owner: Option<SqlIdent>,
     pub extensions: BTreeSet<ExtensionName>,
-    /// Roles of other services.
+    /// Roles that do not own it.
     pub grants: Vec<Grant>,
+}
+
+impl Database {
+    /// Whether a role may connect.
+    pub fn lets_in(&self, role: &SqlIdent) -> bool {
+        self.owner.as_ref() == Some(role) || self.grants.iter().any(|grant| grant.role == *role)
+    }
+}
+
+/// A role that may log in at the database server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LoginRole {
+    /// The service or job that logs in as it.
+    pub service: ServiceName,
+    pub password: SecretName,
+    /// The databases to which it may connect.
+    pub databases: BTreeSet<SqlIdent>,
+    /// Copies the server, and connects to no database.
+    pub replication: bool,
 }
 
 /// What a role may do in a database it does not own.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Grant {
     pub role: SqlIdent,
+    /// `'owner` where the migrations' role owns everything: rows of all its schemas are read and written.
     pub access: Access,
     pub schema: SqlIdent,
 }

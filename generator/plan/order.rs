@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::addresses::port;
-use super::members::{EDGE, Members, known};
-use super::{Edge, EdgePlan, Service, Upstream};
+use super::members::{DATABASE, EDGE, Members, REPLICA, known};
+use super::{Edge, EdgePlan, Network, Service, Upstream};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::stack::env::ServiceAddress;
-use crate::stack::{EnvValue, Reference, ServiceName, Zone};
+use crate::stack::{EnvValue, Reference, ServiceName};
 
 /// Every connection that a service opens: dependencies, references in variables, routes.
 pub fn edges(members: &Members, edge: &EdgePlan) -> BTreeSet<Edge> {
@@ -126,16 +126,34 @@ fn cycle(members: &Members, waiting: &BTreeMap<&ServiceName, BTreeSet<&ServiceNa
 }
 
 /// Puts each service into its own zone's network and those of the services it talks to. The edge does not
-/// join other zones: what it forwards to joins the edge's.
-pub fn networks(edges: &BTreeSet<Edge>, services: &mut BTreeMap<ServiceName, Service>) {
-    for service in services.values_mut() {
-        service.networks.insert(service.zone);
+/// join other zones: what it forwards to joins the edge's. A job that works as the database's superuser joins no
+/// zone: its peers join the network of such jobs, and the replica and its server have one for the two of them.
+pub fn networks(
+    edges: &BTreeSet<Edge>,
+    maintenance: &BTreeSet<ServiceName>,
+    services: &mut BTreeMap<ServiceName, Service>,
+) {
+    for (name, service) in services.iter_mut() {
+        let network = if maintenance.contains(name) { Network::Maintenance } else { service.zone.into() };
+        service.networks.insert(network);
     }
     for edge in edges {
-        let Some(zone) = services.get(&edge.to).map(|target| target.zone) else { continue };
-        let (joins, zone) = if edge.from == known(EDGE) { (&edge.to, Zone::Edge) } else { (&edge.from, zone) };
-        if let Some(service) = services.get_mut(joins) {
-            service.networks.insert(zone);
+        let Some(zone) = services.get(&edge.to).map(|target| Network::from(target.zone)) else { continue };
+        let mut join = |service: &ServiceName, network| {
+            if let Some(service) = services.get_mut(service) {
+                service.networks.insert(network);
+            }
+        };
+        if edge.from == known(EDGE) {
+            join(&edge.to, Network::Edge);
+        } else if maintenance.contains(&edge.from) {
+            join(&edge.to, Network::Maintenance);
+        } else {
+            join(&edge.from, zone);
+        }
+        if edge.from == known(REPLICA) && edge.to == known(DATABASE) {
+            join(&edge.from, Network::Replication);
+            join(&edge.to, Network::Replication);
         }
     }
 }

@@ -8,15 +8,15 @@ use super::callers::published_address;
 use super::members::{ACME, DATABASE, EDGE, Member, known, members, tls_mode};
 use super::{Check, Cluster, ConfigMount, Health, Plan, Publish, Service, Value};
 use super::{
-    addresses::Addresses, bases, databases, definitions, graphql, migrations, order, routes, rules, secrets::Secrets,
-    servers, targets, volumes,
+    access, addresses::Addresses, bases, databases, definitions, encryption, graphql, migrations, order, routes, rules,
+    secrets::Secrets, servers, targets, volumes,
 };
 use crate::database::history::Files;
 use crate::diagnostic::Diagnostic;
 use crate::lock::Lock;
 use crate::stack::{
-    self, Checked, ContainerPath, Cpus, Duration, EnvironmentName, ImageRef, Memory, PortName, Profile, ServiceName,
-    SqlIdent, Stack, Text, TlsMode, VariableName, Zone,
+    self, Checked, ContainerPath, Cpus, Duration, EnvironmentName, ImageRef, Memory, PortName, Profile, SecretName,
+    ServiceName, SqlIdent, Stack, Text, TlsMode, VariableName, Zone,
 };
 
 /// Files of the project that take part, read by the caller.
@@ -45,9 +45,9 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
     let (databases, roles) = databases::plan(stack, &mut members, &mut findings);
     let definitions = definitions::check(stack, &databases, &roles, &mut findings);
     let served = graphql::served(&definitions);
-    let definitions = (definitions, &databases);
     let mut migrations = migrations::plan(name, stack, files, definitions, &mut members, &mut findings);
-    let mut secrets = Secrets::new(stack, &members, &roles, &mut findings);
+    let owners: BTreeSet<&SqlIdent> = databases.values().filter_map(|database| database.owner.as_ref()).collect();
+    let mut secrets = Secrets::new(stack, &members, &roles, &owners, &mut findings);
     let edge = routes::plan(stack, profile, &members, &addresses, files, &mut findings);
     if stack.kubernetes.enabled {
         findings.extend(super::cluster::left_out(stack, profile));
@@ -94,11 +94,20 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
     }
     wire_edge(stack, profile, &edge, &mut services, &mut secrets);
     wire_migrations(&migrations, &mut services);
-    wire_database(&roles, &mut services, &mut secrets);
+    let owners = migrations.values().map(|migrations| databases::password(&migrations.owner));
+    wire_database(&roles, owners, &mut services, &mut secrets);
     let graphql = graphql::plan(stack, served, &members, &mut services, &mut findings);
-    let pooler = servers::pool(&roles, &mut services, &mut secrets, &mut findings);
+    let tls = encryption::is_on(stack);
+    let pooler = servers::pool(&roles, &mut services, &mut secrets, &mut findings, tls);
     let replication = servers::replicate(&mut services, &mut secrets);
     servers::ask(&mut migrations, &secrets);
+    access::wire(&mut services);
+    let maintenance: BTreeSet<ServiceName> = migrations.values().map(|migrations| migrations.job.clone()).collect();
+    let access = access::plan(name, stack, &members, &maintenance, replication.as_ref(), &mut findings);
+    if let Some(access) = access.as_ref().filter(|access| access.tls) {
+        encryption::wire(access, &roles, &migrations, &mut services, &mut secrets);
+    }
+    let logins = databases::logins(&roles, &databases, &migrations, replication.as_ref());
     for (name, service) in &mut services {
         service.secret_files = secrets.files_of(name);
     }
@@ -114,7 +123,7 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
             dockerfile.and_then(Option::as_ref).map(|text| bases::bases(text, &files.lock)).unwrap_or_default();
     }
     let start_order = order::waves(&members, &services, &mut findings);
-    order::networks(&edges, &mut services);
+    order::networks(&edges, &maintenance, &mut services);
     edges.retain(|edge| services.contains_key(&edge.from) && services.contains_key(&edge.to));
 
     let plan = Plan {
@@ -129,8 +138,10 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
         secrets: secrets.finish(&edge),
         edge,
         databases,
+        roles: logins,
         pooler,
         replication,
+        access,
         migrations,
         graphql,
         compat: stack.compose.compat,
@@ -269,14 +280,19 @@ fn wire_migrations(migrations: &BTreeMap<SqlIdent, super::Migrations>, services:
 }
 
 /// The database server reads the roles' passwords on its first start.
-fn wire_database(roles: &databases::Roles, services: &mut BTreeMap<ServiceName, Service>, secrets: &mut Secrets) {
+fn wire_database(
+    roles: &databases::Roles,
+    owners: impl Iterator<Item = SecretName>,
+    services: &mut BTreeMap<ServiceName, Service>,
+    secrets: &mut Secrets,
+) {
     let server = known(DATABASE);
     if let Some(postgres) = services.get_mut(&server) {
         let target = ContainerPath::wrap("/docker-entrypoint-initdb.d".into());
         postgres.config.push(ConfigMount { source: "postgres/init".into(), target });
     }
-    for role in roles.values() {
-        secrets.mount(&role.password, &server);
+    for password in roles.values().map(|role| role.password.clone()).chain(owners) {
+        secrets.mount(&password, &server);
     }
 }
 

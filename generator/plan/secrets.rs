@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::databases::Roles;
+use super::databases::{self, Roles};
+use super::encryption;
 use super::members::{Member, Members};
 use super::{EdgePlan, Recipe, Secret};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
 use crate::stack::secret::Encoding;
-use crate::stack::{self, Checked, SecretName, ServiceName, Stack, TemplatePart, Text, TlsMode};
+use crate::stack::{self, Checked, SecretName, ServiceName, SqlIdent, Stack, TemplatePart, Text, TlsMode};
 use crate::words;
 
 /// Characters of a generated password: 62^43 is more than 2^256.
@@ -38,7 +39,13 @@ pub struct Secrets {
 
 impl Secrets {
     /// Collects what the stack, its services and the database roles declare.
-    pub fn new(stack: &Stack, members: &Members, roles: &Roles, findings: &mut Vec<Diagnostic>) -> Self {
+    pub fn new(
+        stack: &Stack,
+        members: &Members,
+        roles: &Roles,
+        owners: &BTreeSet<&SqlIdent>,
+        findings: &mut Vec<Diagnostic>,
+    ) -> Self {
         let gone = stack.services.iter().filter(|(name, _)| !members.contains_key(*name));
         let absent =
             gone.flat_map(|(name, service)| service.secrets.keys().map(|secret| (secret.clone(), name.clone())));
@@ -62,6 +69,10 @@ impl Secrets {
             let recipe = recipe(secret, &path, findings);
             secrets.add(name.clone(), recipe, secret.min_length.unwrap_or_default());
         }
+        let parameters = encryption::parameters(stack);
+        for owner in owners {
+            secrets.add(databases::password(owner), Recipe::Random { length: LENGTH }, 0);
+        }
         for role in roles.values() {
             secrets.add(role.password.clone(), Recipe::Random { length: LENGTH }, 0);
             for (name, url) in &role.urls {
@@ -74,7 +85,7 @@ impl Secrets {
                 let parts = vec![
                     text(format!("postgres://{}:", role.name)),
                     password,
-                    text(format!("@{}:{}/{}", url.way.server(), url.port, url.database)),
+                    text(format!("@{}:{}/{}{parameters}", url.way.server(), url.port, url.database)),
                 ];
                 secrets.add(name.clone(), Recipe::Template { parts }, 0);
             }
@@ -83,7 +94,8 @@ impl Secrets {
         secrets
     }
 
-    fn add(&mut self, name: SecretName, recipe: Recipe, min_length: u16) {
+    /// Adds one, unless there is one of that name.
+    pub fn add(&mut self, name: SecretName, recipe: Recipe, min_length: u16) {
         let secret = Secret { recipe, files_of: BTreeSet::new(), variables_of: BTreeSet::new(), min_length };
         self.all.entry(name).or_insert(secret);
     }
@@ -175,6 +187,14 @@ impl Secrets {
         self.add(name, Recipe::Template { parts }, 0);
     }
 
+    /// The services that take it, as file or as variable.
+    pub fn users(&self, name: &SecretName) -> BTreeSet<ServiceName> {
+        self.all
+            .get(name)
+            .map(|secret| secret.files_of.union(&secret.variables_of).cloned().collect())
+            .unwrap_or_default()
+    }
+
     /// Whether a service takes it.
     pub fn is_used(&self, name: &SecretName) -> bool {
         self.all.get(name).is_some_and(|secret| !secret.files_of.is_empty() || !secret.variables_of.is_empty())
@@ -189,10 +209,12 @@ impl Secrets {
 
     /// Adds the edge's certificate and key and mounts them.
     pub fn certificate(&mut self, edge: &ServiceName) {
-        for (name, recipe) in
-            [(CERTIFICATE, Recipe::LocalCertificate { hosts: Vec::new() }), (CERTIFICATE_KEY, Recipe::LocalKey)]
-        {
-            let name = SecretName::wrap(name.to_owned());
+        let certificate = SecretName::wrap(CERTIFICATE.to_owned());
+        let key = Recipe::LocalKey { certificate: certificate.clone() };
+        for (name, recipe) in [
+            (certificate, Recipe::LocalCertificate { hosts: Vec::new() }),
+            (SecretName::wrap(CERTIFICATE_KEY.to_owned()), key),
+        ] {
             self.add(name.clone(), recipe, 0);
             self.mount(&name, edge);
         }
@@ -202,15 +224,13 @@ impl Secrets {
     /// unless another one is composed of them.
     pub fn finish(mut self, edge: &EdgePlan) -> BTreeMap<SecretName, Secret> {
         let external = edge.tls == TlsMode::Files;
-        for secret in self.all.values_mut() {
-            let what = match &mut secret.recipe {
-                Recipe::LocalCertificate { hosts } => {
-                    *hosts = edge.sites.values().flat_map(|site| site.hosts.clone()).collect();
-                    "certificate chain of all sites, PEM"
-                }
-                Recipe::LocalKey => "key of the certificate, PEM",
-                _ => continue,
-            };
+        for (name, what) in
+            [(CERTIFICATE, "certificate chain of all sites, PEM"), (CERTIFICATE_KEY, "key of the certificate, PEM")]
+        {
+            let Some(secret) = self.all.get_mut(&SecretName::wrap(name.to_owned())) else { continue };
+            if let Recipe::LocalCertificate { hosts } = &mut secret.recipe {
+                *hosts = edge.sites.values().flat_map(|site| site.hosts.clone()).collect();
+            }
             if external {
                 secret.recipe = Recipe::External { what: Text::wrap(what.to_owned()) };
             }

@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use super::access;
 use super::databases::Roles;
 use super::members::{DATABASE, Member, Members, POOLER, REPLICA, known};
 use super::secrets::Secrets;
 use super::{ConfigMount, Migrations, Service};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::stack::{
-    Checked, ContainerPath, EnvValue, Profile, Reference, SecretName, ServiceName, SqlIdent, TemplatePart, Text,
-    VariableName,
+    Checked, EnvValue, Profile, Reference, SecretName, ServiceName, SqlIdent, TemplatePart, Text, VariableName,
 };
 
 /// How a service reaches a database.
@@ -124,6 +124,8 @@ pub fn check(
 /// The pooler, as far as its file says it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Pooler {
+    /// Whether it encrypts both sides of its connections.
+    pub tls: bool,
     pub port: u16,
     pub databases: BTreeSet<SqlIdent>,
     /// Connections to the server for each role in each database.
@@ -148,10 +150,6 @@ const LARGEST_POOL: u16 = 20;
 const KEPT: &str = "max_slot_wal_keep_size=4GB";
 pub const REPLICATION: &str = "replication";
 
-fn folder(name: &str) -> ContainerPath {
-    ContainerPath::wrap(format!("/etc/nself/{name}"))
-}
-
 fn text(text: impl Into<String>) -> Text {
     Text::wrap(text.into())
 }
@@ -162,6 +160,7 @@ pub fn pool(
     services: &mut BTreeMap<ServiceName, Service>,
     secrets: &mut Secrets,
     findings: &mut Vec<Diagnostic>,
+    tls: bool,
 ) -> Option<Pooler> {
     let service = services.get_mut(&known(POOLER))?;
     let mut databases = BTreeSet::new();
@@ -189,10 +188,10 @@ pub fn pool(
     let users = SecretName::wrap("pgbouncer_users".into());
     secrets.compose(users.clone(), parts);
     secrets.mount(&users, &known(POOLER));
-    service.config.push(ConfigMount { source: "pgbouncer".into(), target: folder("pgbouncer") });
+    service.config.push(ConfigMount { source: "pgbouncer".into(), target: access::folder("pgbouncer") });
     let pairs = u16::try_from(pairs).unwrap_or(u16::MAX).max(1);
     let port = service.ports.values().next().copied().unwrap_or(5432);
-    Some(Pooler { port, databases, pool_size: (POOLED / pairs).clamp(1, LARGEST_POOL), users })
+    Some(Pooler { tls, port, databases, pool_size: (POOLED / pairs).clamp(1, LARGEST_POOL), users })
 }
 
 /// Lets the replica in at the server, and gives both the same settings.
@@ -201,15 +200,12 @@ pub fn replicate(services: &mut BTreeMap<ServiceName, Service>, secrets: &mut Se
     if !services.contains_key(&known(REPLICA)) {
         return None;
     }
-    for (name, place) in [(DATABASE, "server"), (REPLICA, "standby")] {
+    for name in [DATABASE, REPLICA] {
         let server = services.get_mut(&known(name))?;
-        let command = server.command.get_or_insert_with(|| vec![text("postgres")]);
-        let told = |setting: &str| command.iter().any(|word| word.as_str().starts_with(setting));
-        if !told("max_slot_wal_keep_size=") {
-            command.extend([text("-c"), text(KEPT)]);
+        let command = server.command.as_deref().unwrap_or_default();
+        if !command.iter().any(|word| word.as_str().starts_with("max_slot_wal_keep_size=")) {
+            access::set(server, KEPT);
         }
-        command.extend([text("-c"), text(format!("hba_file={}/pg_hba.conf", folder(place)))]);
-        server.config.push(ConfigMount { source: format!("postgres/{place}"), target: folder(place) });
         secrets.mount(&password, &known(name));
     }
     Some(Replication { role: SqlIdent::wrap(REPLICATION.into()), password })

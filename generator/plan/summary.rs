@@ -47,8 +47,10 @@ pub enum Recipe {
     External { what: Text },
     /// PEM chain for these hosts, issued by the project's local authority.
     LocalCertificate { hosts: Vec<String> },
-    /// PEM key of that chain.
-    LocalKey,
+    /// PEM key of such a chain.
+    LocalKey { certificate: SecretName },
+    /// PEM certificate of the authority that issued such a chain.
+    LocalAuthority { certificate: SecretName },
 }
 
 /// `health.json`: the one view of all checks.

@@ -18,11 +18,21 @@ pub struct DatabaseUse {
     pub extensions: Vec<ExtensionName>,
 }
 
+/// Options of the database server.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct DatabaseServer {
+    /// Whether connections to it are encrypted and both ends checked. Unless given: where manifests for a cluster are
+    /// generated, since pods of one stack run on several hosts.
+    pub tls: Option<bool>,
+}
+
 /// How much a service may do.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Access {
-    /// Owns the database.
+    /// Owns the database. Where the stack defines it, the role of its migrations does, and this one reads and writes the
+    /// rows of everything in it.
     #[default]
     Owner,
     /// Owns one schema of it.

@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 
 pub use address_range::AddressRange;
 pub use checked::Checked;
-pub use database::{Access, DatabaseUse};
+pub use database::{Access, DatabaseServer, DatabaseUse};
 pub use edge::{Edge, RateLimit, Tls, TlsMode};
 pub use env::{EnvValue, Reference};
 pub use health::Health;
@@ -86,6 +86,9 @@ pub struct Stack {
     /// Tables and what belongs to them, by database; the same in all environments.
     #[serde(default)]
     pub databases: BTreeMap<SqlIdent, crate::database::model::Schema>,
+    /// The database server.
+    #[serde(default)]
+    pub database_server: DatabaseServer,
     /// Monitoring bundle; all or nothing.
     #[serde(default)]
     pub monitoring: Monitoring,

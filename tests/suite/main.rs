@@ -18,6 +18,7 @@ mod determinism;
 mod documentation;
 mod faults;
 mod findings;
+mod fuzz;
 mod graphql;
 mod hostile;
 mod images;

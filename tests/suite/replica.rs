@@ -179,7 +179,7 @@ fn the_replica_streams_and_refuses_writes(stack: &Stack) {
         "-c",
         "SELECT 1",
     ];
-    refused(&stack.compose(&connect), "permission denied for database");
+    refused(&stack.compose(&connect), "pg_hba.conf rejects connection");
     // Nobody else replicates, and no password is in the data folder.
     let env = std::fs::read_to_string(stack.project.path().join("deploy/local/secrets/tickets_db_password")).unwrap();
     let other = format!("PGPASSWORD={}", env.trim());
@@ -197,7 +197,7 @@ fn the_replica_streams_and_refuses_writes(stack: &Stack) {
         "-D",
         "/tmp/copy",
     ];
-    refused(&stack.compose(&copy), "no pg_hba.conf entry for replication");
+    refused(&stack.compose(&copy), "pg_hba.conf rejects replication connection");
     let search = format!("! grep -rqs '{}' /var/lib/postgresql/data", password.trim_start_matches("PGPASSWORD="));
     assert_eq!(stack.compose(&["exec", "-T", "postgres-replica", "sh", "-c", &search]).code, 0);
     // The pooler's way never is the migrations'.

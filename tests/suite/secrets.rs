@@ -159,3 +159,33 @@ fn check_finds_weak_missing_and_shared_values() {
     let ran = check();
     assert!(ran.code == 1 && ran.stderr.contains("NS304"), "{}", ran.stderr);
 }
+
+/// Two certificates of two authorities, issued once: the edge's and, where it is asked for, the database server's.
+#[test]
+fn certificates_are_issued_once_and_again_when_a_part_is_missing() {
+    let case = stack(r#"{ project = "shop", domain = "shop.example.com", database_server.tls = true }"#);
+    assert_eq!(nself_in(case.path(), ["gen", "--env", "local"]).code, 0);
+    let folder = case.path().join("deploy/local/secrets");
+    let issue = || {
+        assert_eq!(nself_in(case.path(), ["secrets", "init", "--env", "local"]).code, 0);
+        ["tls_certificate", "authority", "database_certificate", "database_key", "database_authority"]
+            .map(|name| fs::read_to_string(folder.join(name)).unwrap())
+    };
+    let first = issue();
+    assert_eq!(first, issue());
+    assert_ne!(first[1], first[4], "each has its authority");
+    fs::remove_file(folder.join("database_authority")).unwrap();
+    let again = issue();
+    assert_eq!(again[..2], first[..2], "the other certificate stays");
+    assert!((2..5).all(|i| again[i] != first[i]));
+    // openssl: the chain leads to the authority, for the names that clients use and for no others.
+    let verify = |host: &str, authority: &str| {
+        let file = |name: &str| folder.join(name).display().to_string();
+        let mut openssl = std::process::Command::new("openssl");
+        openssl.args(["verify", "-verify_hostname", host, "-CAfile", &file(authority), &file("database_certificate")]);
+        crate::support::run(&mut openssl).code == 0
+    };
+    assert!(verify("postgres", "database_authority"));
+    assert!(!verify("hasura", "database_authority"));
+    assert!(!verify("postgres", "authority"));
+}

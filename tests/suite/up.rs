@@ -168,7 +168,7 @@ fn migrated_apart() {
     }
     assert_eq!(psql(&stack, "SELECT count(*) FROM nself.ledger WHERE state = 'done'"), "1");
     assert_eq!(psql(&stack, "SELECT count(*) FROM countries"), "2", "the seeds of this environment");
-    assert_eq!(psql(&stack, "SELECT tableowner FROM pg_tables WHERE tablename = 'tickets'"), "tickets");
+    assert_eq!(psql(&stack, "SELECT tableowner FROM pg_tables WHERE tablename = 'tickets'"), "tickets_migrations");
     // The same again applies nothing and starts.
     assert_eq!(stack.compose(&["down", "--timeout", "5"]).code, 0);
     assert_eq!(up(&stack).code, 0);

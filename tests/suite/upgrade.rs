@@ -111,9 +111,14 @@ fn moved() {
     let container = &stack.inspect()["postgres"];
     let networks = container["NetworkSettings"]["Networks"].as_object().unwrap();
     let address = networks.values().next().unwrap()["IPAddress"].as_str().unwrap();
-    let password = std::fs::read_to_string(folder.join("secrets/postgres_password")).unwrap();
-    let url = format!("postgresql://postgres:{}@{}/tickets", password.trim(), address);
-    let status = fine(nself_in(project, ["db", "status", "--url", &url]));
+    // From the host the superuser is refused, and a role is not.
+    let status = |role: &str, secret: &str| {
+        let password = std::fs::read_to_string(folder.join("secrets").join(secret)).unwrap();
+        let url = format!("postgresql://{role}:{}@{address}/tickets", password.trim());
+        nself_in(project, ["db", "status", "--url", &url])
+    };
+    assert!(status("postgres", "postgres_password").stderr.contains("pg_hba.conf rejects connection"));
+    let status = fine(status("tickets", "tickets_db_password"));
     assert!(status.ends_with("on the server 2, waiting 0"), "{status}");
     for arguments in [["db", "verify"].as_slice(), &["secrets", "check", "--env", "local"]] {
         fine(nself_in(project, arguments));

@@ -15,15 +15,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::fidelity::{self, Fate, Row};
 use crate::artifact::{Artifacts, yaml};
 use crate::diagnostic::Diagnostic;
-use crate::plan::{Fields, Plan};
-use crate::stack::{Compat, Zone};
+use crate::plan::{self, Fields, Plan};
+use crate::stack::{Compat, ServiceName};
 use model::{Empty, File, Network, SecretFile};
 
 /// The project, below an environment's folder.
 pub const FILE: &str = "compose.yaml";
 
-/// The network that reaches the internet; the zones' networks are internal.
-const PUBLIC: &str = "public";
+/// The network that reaches the internet; the others are internal. Its containers do not reach each other.
+const EGRESS: &str = "egress";
 
 /// Writes `compose.yaml` and the account of what became of each field; `fields` are those of the plan.
 ///
@@ -61,13 +61,35 @@ pub fn emit(plan: &Plan, fields: &Fields, files: &Artifacts) -> Result<Artifacts
 }
 
 fn networks(plan: &Plan) -> BTreeMap<String, Network> {
-    let zones: BTreeSet<Zone> = plan.services.values().flat_map(|service| service.networks.iter().copied()).collect();
+    let used: BTreeSet<plan::Network> =
+        plan.services.values().flat_map(|service| service.networks.iter().copied()).collect();
     let mut networks: BTreeMap<String, Network> =
-        zones.iter().map(|zone| (zone.name().to_owned(), Network { driver: "bridge", internal: true })).collect();
-    if plan.services.values().any(|service| service.egress) {
-        networks.insert(PUBLIC.to_owned(), Network { driver: "bridge", internal: false });
+        used.into_iter().map(|one| (one.name().to_owned(), inside(plan, one))).collect();
+    for (name, _) in plan.services.iter().filter(|(_, service)| service.egress) {
+        let (network, option) = egress(plan, name);
+        networks.insert(
+            network,
+            Network { name: None, driver: "bridge", driver_opts: BTreeMap::from([option]), internal: false },
+        );
     }
     networks
+}
+
+/// A network without a way out; the server's rules name some of them as the engine does.
+fn inside(plan: &Plan, network: plan::Network) -> Network {
+    let named = matches!(network, plan::Network::Maintenance | plan::Network::Replication);
+    let name = named.then(|| network.host(&plan.project, &plan.environment).to_string());
+    Network { name, driver: "bridge", driver_opts: BTreeMap::new(), internal: true }
+}
+
+/// The network by which a service reaches the internet, and the option that keeps others from it. Docker's bridge
+/// drops what containers of one network send each other; podman has no such option, so each service has a network
+/// there.
+fn egress(plan: &Plan, service: &ServiceName) -> (String, (&'static str, &'static str)) {
+    match plan.compat {
+        Some(Compat::Podman) => (format!("{EGRESS}-{service}"), ("isolate", "true")),
+        _ => (EGRESS.to_owned(), ("com.docker.network.bridge.enable_icc", "false")),
+    }
 }
 
 /// What becomes of every field of the plan in this target.
@@ -83,8 +105,10 @@ const TABLE: &[Row] = &[
     ("compat", Fate::Decided("which spelling is used")),
     ("migrations", Fate::Elsewhere("migrations/")),
     ("databases", Fate::Elsewhere("postgres/init/")),
+    ("roles", Fate::Elsewhere("postgres/init/")),
     ("pooler", Fate::Elsewhere("pgbouncer/")),
     ("replication", Fate::Elsewhere("postgres/")),
+    ("access", Fate::Elsewhere("postgres/server/pg_hba.conf, and the names of networks")),
     ("graphql", Fate::Elsewhere("hasura/")),
     ("edge", Fate::Elsewhere("nginx/")),
     ("secrets.*.recipe", Fate::Elsewhere("secrets.json")),
@@ -125,7 +149,13 @@ const TABLE: &[Row] = &[
     ("services.*.autoscale", Fate::Refused("Compose does not scale by load")),
     ("services.*.zone", Fate::Emitted("services.*.networks")),
     ("services.*.networks", Fate::Emitted("services.*.networks")),
-    ("services.*.egress", Fate::Emitted("services.*.networks")),
+    (
+        "services.*.egress",
+        Fate::Mapped(
+            "services.*.networks: containers there do not reach each other; Compose cannot keep them from private \
+             addresses, a cloud's 169.254.169.254 or the host",
+        ),
+    ),
     ("services.*.reaches_host", Fate::Emitted("services.*.extra_hosts")),
     ("services.*.stop_grace", Fate::Emitted("services.*.stop_grace_period")),
     ("services.*.stop_signal", Fate::Emitted("services.*.stop_signal")),

@@ -208,7 +208,12 @@ pub struct Amount {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Network {
+    /// The engine's own name, where it does not follow from the project's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     pub driver: &'static str,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub driver_opts: BTreeMap<&'static str, &'static str>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub internal: bool,
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::model::{Amount, Bind, Build, Dependency, Deploy, Logging, Mount, Port, Resources, Scalar, Service};
-use super::{PUBLIC, health, raw};
+use super::{egress, health, raw};
 use crate::artifact::{Artifacts, Digest, json};
 use crate::diagnostic::Diagnostic;
 use crate::plan::{self, Plan, Value, bases};
@@ -147,14 +147,14 @@ fn port(publish: &plan::Publish, old: bool) -> Port {
     }
 }
 
-/// Zones' networks are internal; what talks to the internet or is published joins one that is not. A job
-/// that talks to nobody has none.
+/// Networks inside of the stack; a service that talks to the internet or is published joins one that leads there. A
+/// job without connections has none.
 fn networks(plan: &Plan, name: &ServiceName, planned: &plan::Service) -> Vec<String> {
     if planned.one_shot && !plan.edges.iter().any(|edge| edge.from == *name) {
         return Vec::new();
     }
-    let zones = planned.networks.iter().map(|zone| zone.name().to_owned());
-    zones.chain(planned.egress.then(|| PUBLIC.to_owned())).collect()
+    let inside = planned.networks.iter().map(|network| network.name().to_owned());
+    inside.chain(planned.egress.then(|| egress(plan, name).0)).collect()
 }
 
 fn config_label(planned: &plan::Service, files: &Artifacts) -> BTreeMap<String, Scalar> {

@@ -5,12 +5,9 @@ use serde_json::{Value, json};
 
 use super::model::{Object, Policy, Service as Address, ServicePort, Spec};
 use super::{Cluster, selector};
+use crate::plan::network::not_the_internet;
 use crate::plan::{Edge, Service};
 use crate::stack::{ClusterEdge, ServiceName};
-
-/// Ranges that are not the internet: private networks and link-local addresses, the cloud's metadata among them.
-const INSIDE: [&str; 4] = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"];
-const INSIDE_V6: [&str; 2] = ["fc00::/7", "fe80::/10"];
 
 /// The name under which a StatefulSet's pods find each other.
 pub fn peers(name: &ServiceName) -> String {
@@ -105,9 +102,10 @@ pub fn policies(cluster: &Cluster, name: &ServiceName, service: &Service) -> Vec
         }
         objects.push(policy(cluster, name, service, "from-outside", "Ingress", rule));
     } else if service.egress {
+        let (inside, inside_v6) = not_the_internet();
         let rule = json!({ "to": [
-            { "ipBlock": { "cidr": "0.0.0.0/0", "except": INSIDE } },
-            { "ipBlock": { "cidr": "::/0", "except": INSIDE_V6 } },
+            { "ipBlock": { "cidr": "0.0.0.0/0", "except": inside } },
+            { "ipBlock": { "cidr": "::/0", "except": inside_v6 } },
         ] });
         objects.push(policy(cluster, name, service, "to-internet", "Egress", rule));
     }

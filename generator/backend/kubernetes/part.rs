@@ -71,8 +71,7 @@ impl<'a> Parts<'a> {
             }
             let part = Migrations {
                 job: all.job.clone(),
-                owner: None,
-                extensions: BTreeSet::new(),
+                owner: all.owner.clone(),
                 asked_by: asked.map(|(name, url)| (name.clone(), url.clone())).into_iter().collect(),
                 steps: all.steps.last().cloned().into_iter().collect(),
                 seeds: Vec::new(),
@@ -147,8 +146,10 @@ fn head(plan: &Plan) -> Plan {
         secrets: BTreeMap::new(),
         edge,
         databases: BTreeMap::new(),
+        roles: BTreeMap::new(),
         pooler: None,
         replication: None,
+        access: None,
         graphql: BTreeMap::new(),
         migrations: BTreeMap::new(),
         compat: plan.compat,

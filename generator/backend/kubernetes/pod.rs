@@ -135,6 +135,11 @@ pub fn security(read_only: bool, add: Vec<String>) -> ContainerSecurity {
     }
 }
 
+/// The mount of the pod's secrets.
+pub fn secrets_mount() -> Mount {
+    Mount { name: "secrets".into(), mount_path: SECRETS.into(), read_only: true }
+}
+
 /// Mounts of the container and the volumes of the pod behind them.
 fn volumes(cluster: &Cluster, service: &Service) -> (Vec<Mount>, Vec<Volume>) {
     let mut mounts = Vec::new();
@@ -157,7 +162,7 @@ fn volumes(cluster: &Cluster, service: &Service) -> (Vec<Mount>, Vec<Volume>) {
         volumes.push(projected(name, sources.collect()));
     }
     if !service.secret_files.is_empty() {
-        mounts.push(Mount { name: "secrets".into(), mount_path: SECRETS.into(), read_only: true });
+        mounts.push(secrets_mount());
         let sources = service.secret_files.iter().map(|secret| {
             let items = vec![Item { key: super::SECRET_KEY.into(), path: secret.to_string() }];
             ProjectionSource::Secret { secret: Items { name: secret_name(secret), items } }

@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 
 use super::model::{Container, Expanded, Resources, SecretKey, Source, Variable};
-use super::pod::{EPHEMERAL, ids, image, security};
+use super::pod::{EPHEMERAL, ids, image, secrets_mount, security};
 use super::{Cluster, SECRET_KEY, secret_name};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
-use crate::plan::{Migrations, Service};
+use crate::plan::{Migrations, Service, encryption};
 use crate::stack::{Condition, ServiceName, UserId};
 
 /// A service's address answers once one of its pods is ready. Not every busybox knows `nc -z`.
@@ -35,7 +35,7 @@ pub fn containers(
             (Condition::Started, ..) => {}
             (Condition::Healthy, Some(edge), _) => peers.push(Expanded(format!("{to}:{}", edge.port))),
             (Condition::Completed, _, Some(migrations)) => {
-                databases.extend(migrated(cluster, name, migrations, path, findings))
+                databases.extend(migrated(cluster, (name, service), migrations, path, findings))
             }
             _ => findings.push(
                 Diagnostic::error(Code::Unsupported, path)
@@ -57,7 +57,7 @@ pub fn containers(
 /// The container that asks the database by the service's own role.
 fn migrated(
     cluster: &Cluster,
-    name: &ServiceName,
+    (name, service): (&ServiceName, &Service),
     migrations: &Migrations,
     path: FieldPath,
     findings: &mut Vec<Diagnostic>,
@@ -78,7 +78,13 @@ fn migrated(
     let command = ["sh", "-c", ASK, "migrated"].map(|word| Expanded(word.to_owned())).to_vec();
     let argument = vec![Expanded(last.chain.to_string())];
     let image = image(cluster, &migrations.job, job, findings);
-    Some(container(migrations.job.to_string(), image, command, argument, vec![variable], job.user.as_ref()))
+    let mut container =
+        container(migrations.job.to_string(), image, command, argument, vec![variable], job.user.as_ref());
+    // The URL names the file of the server's authority.
+    if service.secret_files.iter().any(|secret| secret.as_str() == encryption::AUTHORITY) {
+        container.volume_mounts.push(secrets_mount());
+    }
+    Some(container)
 }
 
 fn container(

@@ -17,7 +17,7 @@ pub fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
     let mut files = Artifacts::default();
     let Some(pooler) = &plan.pooler else { return Ok(files) };
     let databases: Vec<Value> = pooler.databases.iter().map(ini).collect();
-    let view = context! { databases, port => pooler.port, pool_size => pooler.pool_size, users => ini(&pooler.users) };
+    let view = context! { databases, tls => pooler.tls, port => pooler.port, pool_size => pooler.pool_size, users => ini(&pooler.users) };
     files.add("pgbouncer", "pgbouncer/pgbouncer.ini", render(Language::Ini, SETTINGS, view)?)?;
     Ok(files)
 }

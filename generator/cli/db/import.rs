@@ -67,7 +67,7 @@ fn findings(lost: Vec<Lost>, file: Option<&Path>, new: fn(Code, FieldPath) -> Di
 
 /// A definition that is complete; says what was left out for a reason.
 fn whole(imported: Imported, file: Option<&Path>) -> Result<Schema, Vec<Diagnostic>> {
-    let Imported { schema, notes, places } = imported;
+    let Imported { schema, notes, places, settled: _ } = imported;
     checked(&schema, |path| {
         let [Segment::Key(kind), Segment::Key(name), ..] = path.0.as_slice() else { return None };
         let (line, column) = places.get(&format!("{kind}.{name}"))?;

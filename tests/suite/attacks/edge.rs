@@ -187,7 +187,7 @@ fn claims() {
 
 /// Attack: the admin secret of Hasura comes from the internet, under each name and spelling that Hasura reads.
 /// Expectation: refused on every endpoint alike, also where it is doubled or comes second; internal callers may use it, and
-/// everybody where the stack says so.
+/// every caller where the stack says so.
 #[test]
 fn the_admin_secret_is_refused_from_outside() {
     if tools() {
@@ -462,7 +462,7 @@ fn listed_addresses() {
             assert_eq!((edge.status(LAN, &host("mail"), "/"), edge.status(OFFICE, &host("mail"), "/")), (403, 200));
         }
     }
-    // What the stack opens is open to everybody, and nothing else is.
+    // What the stack opens is open to all callers, and nothing else is.
     let opened = generated("tls.mode = 'files, services.hasura.guard.internal_paths = [\"/v1/metadata\"],");
     let edge = RunningEdge::start(&environment(&opened, "staging"));
     let paths = ["/console", "/v1/metadata"].map(|path| (host("api"), path));
@@ -474,7 +474,7 @@ fn listed_addresses() {
     );
     let edge = RunningEdge::start(&environment(&wide, "prod"));
     assert_eq!(edge.status(NEIGHBOUR, &host("inner"), "/"), 200, "a listed range holds it");
-    assert_eq!(edge.status(GATEWAY, &host("inner"), "/"), 403, "the bridge stands for anybody");
+    assert_eq!(edge.status(GATEWAY, &host("inner"), "/"), 403, "the bridge stands for every caller");
 }
 
 /// Attack: a machine of the local network, or another container, reaches the nginx of a developer.

@@ -1,1 +1,428 @@
 //! Attacks from one container on another, on the host's metadata service and on the database server.
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+use crate::cluster::manifests;
+use crate::support::{Ran, environments, nself_in, run, stack};
+use crate::up::{Stack, apart};
+
+/// Two services of different zones with egress, and one without. All run the stand-in that needs nothing, which listens
+/// on port 8025 whatever the stack says.
+const TWO: &str = r#"let nself = import "nself/main.ncl" in
+let service = fun number more => { image = "docker.io/axllent/mailpit:v1.2", port = number, user = "10001:10001" } & more in
+{
+  project = "two",
+  domain = "two.example.com",
+  services = {
+    hasura.enabled = false,
+    auth.enabled = false,
+    one = service 8001 { egress = true, zone = 'app },
+    other = service 8002 { egress = true, zone = 'data },
+    inner = service 8003 { zone = 'app },
+  },
+} | nself.Stack
+"#;
+/// An address outside of the stack and of the machine that runs it (RFC 5737), and a port there.
+const OUTSIDE: &str = "198.51.100.7";
+const OUTSIDE_PORT: u16 = 8000;
+
+/// Another machine: a network namespace with one cable to that of the test, in which a server listens.
+struct Machine(Child);
+
+impl Machine {
+    fn start() -> Machine {
+        let server = format!(
+            "until ip address add {OUTSIDE}/24 dev cable1 2>/dev/null; do sleep 0.1; done; ip link set cable1 up;
+             exec python3 -m http.server {OUTSIDE_PORT} --bind {OUTSIDE}"
+        );
+        let mut shell = Command::new("unshare");
+        shell
+            .args(["--net", "sh", "-c", &server])
+            .current_dir("/proc/self")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let machine = Machine(shell.spawn().unwrap());
+        let ip = |words: &str| {
+            let ran = run(Command::new("ip").args(words.split(' ')));
+            assert_eq!(ran.code, 0, "{}", ran.stderr);
+        };
+        ip("link add cable0 type veth peer name cable1");
+        ip("address add 198.51.100.1/24 dev cable0");
+        ip("link set cable0 up");
+        // Its namespace is its own a moment after it was started.
+        let own = |process: &str| std::fs::read_link(format!("/proc/{process}/ns/net")).ok();
+        let process = machine.0.id().to_string();
+        assert!((0..100).any(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            own(&process) != own("self")
+        }));
+        ip(&format!("link set cable1 netns {process}"));
+        let answers = || std::net::TcpStream::connect((OUTSIDE, OUTSIDE_PORT)).is_ok();
+        assert!((0..100).any(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(100));
+            answers()
+        }));
+        machine
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn services_with_egress_do_not_reach_each_other() {
+    apart("attacks::networks::services_with_egress_do_not_reach_each_other", egress_apart);
+}
+
+/// Whether a container opens a connection to the address.
+fn reaches(stack: &Stack, from: &str, host: &str, port: u16) -> bool {
+    let script = format!("import socket; socket.create_connection(('{host}', {port}), 2)");
+    stack.compose(&["exec", "-T", from, "python3", "-c", &script]).code == 0
+}
+
+/// A container's address in the network whose name ends so.
+fn address(stack: &Stack, service: &str, network: &str) -> Option<String> {
+    let container = &stack.inspect()[service];
+    let networks = container["NetworkSettings"]["Networks"].as_object().unwrap();
+    let found = networks.iter().find(|(name, _)| name.ends_with(network));
+    found.map(|(_, one)| one["IPAddress"].as_str().unwrap().to_owned())
+}
+
+/// Attack: a service that may reach the internet opens a connection to one of another zone that may do so too, by
+/// the network that both have for that.
+/// Expectation: no answer, while both reach what is outside. Control: without the network's option it is answered.
+fn egress_apart() {
+    let started = Stack::start_with("minimal", |project| std::fs::write(project.join("stack.ncl"), TWO).unwrap());
+    let stack = started.expect("the tools were there");
+    let _machine = Machine::start();
+    let up = |stack: &Stack| {
+        let ran = stack.compose(&["up", "-d", "--no-deps", "one", "other", "inner"]);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        let ready = (0..100).any(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(100));
+            ["one", "other", "inner"].iter().all(|name| reaches(stack, name, "127.0.0.1", 8025))
+        });
+        assert!(ready, "{}", stack.compose(&["logs"]).stdout);
+    };
+    up(&stack);
+    let other = address(&stack, "other", "_egress").unwrap();
+    assert!(!reaches(&stack, "one", &other, 8025), "by address");
+    assert!(!reaches(&stack, "one", "other", 8025), "by name");
+    let one = address(&stack, "one", "_egress").unwrap();
+    assert!(!reaches(&stack, "other", &one, 8025), "and back");
+    for name in ["one", "other"] {
+        assert!(reaches(&stack, name, OUTSIDE, OUTSIDE_PORT), "{name} reaches the outside");
+    }
+    assert!(!reaches(&stack, "inner", OUTSIDE, OUTSIDE_PORT), "without egress there is no way out");
+    assert_eq!(address(&stack, "inner", "_egress"), None);
+
+    assert_eq!(stack.compose(&["down", "--timeout", "1"]).code, 0);
+    let file = stack.project.path().join("deploy/local/compose.yaml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let open = text.replace("enable_icc: \"false\"", "enable_icc: \"true\"");
+    assert_ne!(text, open);
+    std::fs::write(&file, open).unwrap();
+    up(&stack);
+    let other = address(&stack, "other", "_egress").unwrap();
+    assert!(reaches(&stack, "one", &other, 8025), "the control");
+}
+
+/// Attack: the same on an engine whose bridges have no such option.
+/// Expectation: no two services share a network that leads outside.
+#[test]
+fn services_with_egress_share_no_network_under_podman() {
+    let case = stack(
+        r#"{ project = "two", domain = "two.example.com", compose.compat = 'podman,
+             services.one = { image = "a/one:1", egress = true } }"#,
+    );
+    let ran = nself_in(case.path(), ["gen", "--env", "local"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let text = std::fs::read_to_string(case.path().join("deploy/local/compose.yaml")).unwrap();
+    let file: Value = serde_yaml_ng::from_str(&text).unwrap();
+    let networks = file["networks"].as_object().unwrap();
+    let mut outside = 0;
+    for (name, network) in networks.iter().filter(|(_, network)| network["internal"] != true) {
+        assert_eq!(network["driver_opts"]["isolate"], "true", "{name}");
+        let members = file["services"].as_object().unwrap().values();
+        let members =
+            members.filter(|one| one["networks"].as_array().is_some_and(|all| all.contains(&name.as_str().into())));
+        assert_eq!(members.count(), 1, "{name}");
+        outside += 1;
+    }
+    assert!(outside >= 3, "{networks:?}");
+}
+
+/// Addresses at which clouds answer questions about a machine, and others that are not the internet.
+const INSIDE: [&str; 11] = [
+    "169.254.169.254",
+    "169.254.170.2",
+    "100.100.100.200",
+    "168.63.129.16",
+    "100.64.0.1",
+    "10.0.0.1",
+    "172.31.255.255",
+    "192.168.0.1",
+    "fd00:ec2::254",
+    "fe80::1",
+    "fd12:3456::1",
+];
+const INTERNET: [&str; 4] = ["1.1.1.1", "100.128.0.1", "172.32.0.1", "2606:4700::1111"];
+
+/// Whether an address lies in a range.
+fn holds(range: &str, address: std::net::IpAddr) -> bool {
+    let (base, bits) = range.split_once('/').unwrap();
+    let bits: u32 = bits.parse().unwrap();
+    match (base.parse().unwrap(), address) {
+        (std::net::IpAddr::V4(base), std::net::IpAddr::V4(address)) => {
+            let shift = 32 - bits;
+            u64::from(base.to_bits()) >> shift == u64::from(address.to_bits()) >> shift
+        }
+        (std::net::IpAddr::V6(base), std::net::IpAddr::V6(address)) => {
+            bits == 0 || base.to_bits() >> (128 - bits) == address.to_bits() >> (128 - bits)
+        }
+        _ => false,
+    }
+}
+
+/// Whether policies let a connection out to an address that is no pod; policies only ever add.
+fn let_out(policies: &[Value], labels: &Value, address: &str) -> bool {
+    let address: std::net::IpAddr = address.parse().unwrap();
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let selects = |policy: &&Value| {
+        let wanted = policy["spec"]["podSelector"]["matchLabels"].as_object().cloned().unwrap_or_default();
+        wanted.iter().all(|(key, value)| labels[key] == *value)
+    };
+    let rules = policies.iter().filter(selects).flat_map(|policy| list(&policy["spec"]["egress"]));
+    rules.into_iter().any(|rule| {
+        let peers = list(&rule["to"]);
+        // A rule without peers is about all addresses.
+        peers.is_empty()
+            || peers.iter().any(|peer| {
+                let block = &peer["ipBlock"];
+                block["cidr"].as_str().is_some_and(|range| holds(range, address))
+                    && !list(&block["except"]).iter().any(|range| holds(range.as_str().unwrap(), address))
+            })
+    })
+}
+
+/// The policies of a folder of manifests, and the labels of its pods by service.
+fn policies(folder: &Path) -> (Vec<Value>, Vec<(String, Value)>) {
+    let (mut policies, mut pods) = (Vec::new(), Vec::new());
+    for entry in walkdir::WalkDir::new(folder).into_iter().map(Result::unwrap) {
+        if entry.path().extension().is_none_or(|end| end != "yaml") {
+            continue;
+        }
+        let object: Value = serde_yaml_ng::from_str(&std::fs::read_to_string(entry.path()).unwrap()).unwrap();
+        let template = &object["spec"]["template"];
+        match object["kind"].as_str() {
+            Some("NetworkPolicy") => policies.push(object),
+            Some("Deployment" | "StatefulSet" | "Job") => {
+                pods.push((
+                    object["metadata"]["name"].as_str().unwrap().to_owned(),
+                    template["metadata"]["labels"].clone(),
+                ));
+            }
+            _ => {}
+        }
+    }
+    (policies, pods)
+}
+
+/// Attack: a pod asks the cloud's metadata service for the credentials of its machine, or another private address.
+/// Expectation: no policy of any golden stack lets it out, whether its service has egress or not. Control: with the
+/// exceptions of an earlier release, two of these addresses are let through.
+#[test]
+fn pods_do_not_reach_metadata_services() {
+    let mut with_egress = 0;
+    for folder in manifests(&environments()) {
+        let (mut policies, pods) = policies(&folder);
+        assert!(policies.len() > 10 && pods.len() > 3);
+        for (name, labels) in &pods {
+            let open: Vec<&str> = INSIDE.into_iter().filter(|address| let_out(&policies, labels, address)).collect();
+            assert!(open.is_empty(), "{} {name}: {open:?}", folder.display());
+            let egress = INTERNET.iter().filter(|address| let_out(&policies, labels, address)).count();
+            assert!([0, INTERNET.len()].contains(&egress), "{} {name}", folder.display());
+            with_egress += usize::from(egress > 0);
+        }
+        for policy in &mut policies {
+            for rule in policy["spec"]["egress"].as_array_mut().into_iter().flatten() {
+                for peer in rule["to"].as_array_mut().into_iter().flatten() {
+                    if let Some(except) = peer["ipBlock"]["except"].as_array_mut() {
+                        except
+                            .retain(|range| !["100.64.0.0/10", "168.63.129.16/32"].contains(&range.as_str().unwrap()));
+                    }
+                }
+            }
+        }
+        let opened = |address: &&str| pods.iter().any(|(_, labels)| let_out(&policies, labels, address));
+        let opened: Vec<&str> = INSIDE.into_iter().filter(|address| opened(address)).collect();
+        assert!(opened.is_empty() || opened == ["100.100.100.200", "168.63.129.16", "100.64.0.1"], "{opened:?}");
+    }
+    assert!(with_egress > 3, "{with_egress}");
+}
+
+/// Attack: the same from a container of Compose, whose networks cannot tell private addresses from others.
+/// Expectation: the account that goes with the file says so.
+#[test]
+fn the_account_says_what_compose_cannot_block() {
+    let mut found = 0;
+    for environment in environments() {
+        let account: Value =
+            serde_json::from_slice(&std::fs::read(environment.join("fidelity.json")).unwrap()).unwrap();
+        if let Some(fate) = account["fields"]["services.*.egress"]["mapped"].as_str() {
+            assert!(fate.contains("169.254.169.254") && fate.contains("the host"), "{fate}");
+            found += 1;
+        }
+    }
+    assert!(found >= 12, "{found}");
+}
+
+#[test]
+fn the_database_server_knows_who_comes_from_where() {
+    apart("attacks::networks::the_database_server_knows_who_comes_from_where", database_apart);
+}
+
+/// psql in a container, as a role with its password.
+fn psql(stack: &Stack, from: &str, role: &str, secret: &str, database: &str, more: &[&str]) -> Ran {
+    let file = stack.project.path().join("deploy/local/secrets").join(secret);
+    let password = format!("PGPASSWORD={}", std::fs::read_to_string(file).unwrap().trim());
+    let mut words =
+        vec!["exec", "-T", "-e", &password, from, "psql", "-XqAt", "-h", "postgres", "-U", role, "-d", database];
+    words.extend(more);
+    stack.compose(&words)
+}
+
+fn answered(ran: &Ran) {
+    assert_eq!((ran.code, ran.stdout.trim()), (0, "1"), "{}", ran.stderr);
+}
+
+fn refused(ran: &Ran, why: &str) {
+    assert!(ran.code != 0 && ran.stderr.contains(why), "{}{}", ran.stdout, ran.stderr);
+}
+
+const ONE: [&str; 2] = ["-c", "SELECT 1"];
+
+/// Attack: a service that stole the superuser's password, the replica's or another service's asks the server with it.
+/// Expectation: the server refuses the superuser outside of the network of its jobs, the replica's role outside of its
+/// network, and every role outside of its databases. Control: with rules that name no network the superuser gets in.
+fn database_apart() {
+    let stack = Stack::start("replica").expect("the tools were there");
+    let ran = stack.compose(&["up", "-d", "--wait", "--wait-timeout", "180", "postgres-replica", "tickets"]);
+    assert_eq!(ran.code, 0, "{}\n{}", ran.stderr, stack.compose(&["logs", "--tail", "30"]).stdout);
+    let rejects = "pg_hba.conf rejects connection";
+
+    answered(&psql(&stack, "tickets", "tickets", "tickets_db_password", "tickets", &ONE));
+    refused(&psql(&stack, "tickets", "tickets", "tickets_db_password", "postgres", &ONE), rejects);
+    refused(&psql(&stack, "tickets", "tickets", "tickets_db_password", "desk", &ONE), rejects);
+    for database in ["tickets", "postgres"] {
+        refused(&psql(&stack, "tickets", "postgres", "postgres_password", database, &ONE), rejects);
+        refused(&psql(&stack, "postgres-replica", "postgres", "postgres_password", database, &ONE), rejects);
+    }
+    // Where a migration job is, it is answered, and the password is asked for.
+    let job = |password: &str| {
+        let run = ["run", "--rm", "--no-deps", "-T", "--entrypoint", "psql", "-e", "PGPASSWORD_FILE="];
+        let password = format!("PGPASSWORD={password}");
+        let psql =
+            ["-e", &password, "migrate-tickets", "-XqAt", "-w", "-h", "postgres", "-U", "postgres", "-d", "postgres"];
+        stack.compose(&[run.as_slice(), &psql, &ONE].concat())
+    };
+    let password =
+        std::fs::read_to_string(stack.project.path().join("deploy/local/secrets/postgres_password")).unwrap();
+    answered(&job(password.trim()));
+    refused(&job("wrong"), "password authentication failed");
+
+    // A copy of everything is the replica's alone.
+    let copy = |from: &str| {
+        let file = stack.project.path().join("deploy/local/secrets/replication_password");
+        let password = format!("PGPASSWORD={}", std::fs::read_to_string(file).unwrap().trim());
+        let host = std::fs::read_to_string(stack.project.path().join("deploy/local/postgres/standby/primary")).unwrap();
+        let host = if from == "tickets" { "postgres" } else { host.trim() };
+        let command = format!("pg_basebackup -w -h {host} -U replication -X none -D /tmp/copy && echo 1");
+        stack.compose(&["exec", "-T", "-e", &password, from, "sh", "-c", &command])
+    };
+    refused(&copy("tickets"), "pg_hba.conf rejects replication connection");
+    answered(&copy("postgres-replica"));
+
+    let file = stack.project.path().join("deploy/local/postgres/server/pg_hba.conf");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let open = text.replace(".desk-local-maintenance", "all");
+    assert_ne!(text, open);
+    std::fs::write(&file, open).unwrap();
+    let ran = stack.compose(&["exec", "-T", "postgres", "psql", "-U", "postgres", "-XqAtc", "SELECT pg_reload_conf()"]);
+    assert_eq!(ran.stdout.trim(), "t", "{}", ran.stderr);
+    let in_the_end = (0..50).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        psql(&stack, "tickets", "postgres", "postgres_password", "tickets", &ONE).code == 0
+    });
+    assert!(in_the_end, "the control");
+}
+
+/// Attack: a stack names the superuser so that a line of the access rules says something else.
+/// Expectation: NS106 at the variable, and no file.
+#[test]
+fn the_name_of_the_superuser_adds_no_rule() {
+    for value in ["\"all trust\"", "\"x\\\" all all trust\"", "\"x\\nhost all all all trust\"", "nself.domain"] {
+        let case = stack(&format!(
+            "{{ project = \"shop\", domain = \"shop.example.com\", services.postgres.env.POSTGRES_USER = {value} }}"
+        ));
+        let ran = nself_in(case.path(), ["gen"]);
+        assert_eq!(ran.code, 2, "{value}: {}", ran.stderr);
+        assert!(
+            ran.stderr.contains("error[NS106]") && ran.stderr.contains("env.POSTGRES_USER)"),
+            "{value}: {}",
+            ran.stderr
+        );
+        assert!(!case.path().join("deploy").exists(), "{value}");
+    }
+}
+
+#[test]
+fn connections_to_the_database_are_encrypted() {
+    apart("attacks::networks::connections_to_the_database_are_encrypted", encrypted_apart);
+}
+
+/// Attack: somebody between a service and the server reads along, or answers in the server's place.
+/// Expectation: with `database_server.tls` the server and the pooler take no connection without TLS, clients accept no
+/// certificate but that of the stack's own authority, and every service of the stack is healthy all the same.
+fn encrypted_apart() {
+    let started = Stack::start_with("replica", |project| {
+        let file = project.join("stack.ncl");
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, text.replacen("  domain =", "  database_server.tls = true,\n  domain =", 1)).unwrap();
+    });
+    let stack = started.expect("the tools were there");
+    let ran = stack.up();
+    assert_eq!(ran.code, 0, "{}\n{}", ran.stderr, stack.compose(&["logs", "--tail", "30"]).stdout);
+    let ask = |host: &str, parameters: &str| {
+        let file = stack.project.path().join("deploy/local/secrets/tickets_db_password");
+        let password = format!("PGPASSWORD={}", std::fs::read_to_string(file).unwrap().trim());
+        let words = format!("host={host} user=tickets dbname=tickets {parameters}");
+        stack.compose(&["exec", "-T", "-e", &password, "tickets", "psql", "-XqAt", &words, "-c", "SELECT 1"])
+    };
+    let authority = "sslmode=verify-full sslrootcert=/run/secrets/database_authority";
+    for (host, without) in [("postgres", "no encryption"), ("pgbouncer", "SSL required")] {
+        answered(&ask(host, authority));
+        refused(&ask(host, "sslmode=disable"), without);
+        refused(
+            &ask(host, "sslmode=verify-full sslrootcert=/etc/ssl/certs/ca-certificates.crt"),
+            "certificate verify failed",
+        );
+    }
+    // What each connection from another container uses, the replica's and the pooler's among them.
+    let sql = "SELECT count(*) FILTER (WHERE NOT ssl), count(*) > 1 FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
+                WHERE client_addr IS NOT NULL";
+    let ran = stack.compose(&["exec", "-T", "postgres", "psql", "-U", "postgres", "-XqAtc", sql]);
+    assert_eq!(ran.stdout.trim(), "0|t", "{}", ran.stderr);
+    let sql = "SELECT status FROM pg_stat_wal_receiver";
+    let ran = stack.compose(&["exec", "-T", "postgres-replica", "psql", "-U", "postgres", "-XqAtc", sql]);
+    assert_eq!(ran.stdout.trim(), "streaming", "{}", ran.stderr);
+    let log = stack.compose(&["logs", "migrate-tickets"]).stdout;
+    assert!(log.contains("applying 0001"), "{log}");
+}

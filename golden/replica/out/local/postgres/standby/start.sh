@@ -4,8 +4,8 @@
 set -eu
 umask 077
 # In memory only. Whatever reads it takes `:` and `\` for its own.
-printf 'postgres:5432:*:replication:%s\n' "$(sed 's/[\\:]/\\&/g' /run/secrets/replication_password)" >/tmp/pgpass
-primary="host=postgres port=5432 user=replication passfile=/tmp/pgpass application_name=postgres_replica"
+printf '*:5432:*:replication:%s\n' "$(sed 's/[\\:]/\\&/g' /run/secrets/replication_password)" >/tmp/pgpass
+primary="host=$(cat "$(dirname "$0")/primary") port=5432 user=replication passfile=/tmp/pgpass application_name=postgres_replica"
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
   if [ -d "$PGDATA" ]; then rmdir "$PGDATA"; fi
   # A copy that was cut off is no copy.

@@ -1,0 +1,65 @@
+//! The networks that services join, and the address ranges that are not the internet.
+
+use serde::Serialize;
+
+use crate::stack::{Checked, EnvironmentName, Host, ProjectName, Zone};
+
+/// Ranges of private networks (RFC 1918, RFC 6598).
+pub const PRIVATE: [&str; 4] = ["10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16"];
+/// The same for IPv6 (RFC 4193).
+pub const PRIVATE_V6: &str = "fc00::/7";
+/// Addresses of one link (RFC 3927, RFC 4291).
+const LINK_LOCAL: &str = "169.254.0.0/16";
+const LINK_LOCAL_V6: &str = "fe80::/10";
+/// Azure's machines answer questions about themselves at this public address too.
+const AZURE_WIRE_SERVER: &str = "168.63.129.16/32";
+
+/// What a service that may reach the internet does not reach with it. Clouds hand out a machine's credentials at
+/// 169.254.169.254, 100.100.100.200 and fd00:ec2::254, which these ranges hold, and Azure at an address of its own.
+pub fn not_the_internet() -> (Vec<&'static str>, Vec<&'static str>) {
+    let mut v4 = PRIVATE.to_vec();
+    v4.extend([LINK_LOCAL, AZURE_WIRE_SERVER]);
+    (v4, vec![PRIVATE_V6, LINK_LOCAL_V6])
+}
+
+/// A network inside of the stack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Network {
+    /// Services that the edge forwards to.
+    Edge,
+    App,
+    Data,
+    /// The database server and the jobs that work as its superuser.
+    Maintenance,
+    /// The database server and its replica.
+    Replication,
+}
+
+impl Network {
+    pub fn name(self) -> &'static str {
+        match self {
+            Network::Edge => "edge",
+            Network::App => "app",
+            Network::Data => "data",
+            Network::Maintenance => "maintenance",
+            Network::Replication => "replication",
+        }
+    }
+
+    /// The network's name on an engine, which is the last label of the names that the engine gives to the addresses of
+    /// its containers.
+    pub fn host(self, project: &ProjectName, environment: &EnvironmentName) -> Host {
+        Host::wrap(format!("{project}-{environment}-{}", self.name()))
+    }
+}
+
+impl From<Zone> for Network {
+    fn from(zone: Zone) -> Self {
+        match zone {
+            Zone::Edge => Network::Edge,
+            Zone::App => Network::App,
+            Zone::Data => Network::Data,
+        }
+    }
+}
