@@ -1,4 +1,4 @@
-"""Prints the bill of materials of the program as CycloneDX 1.6: every crate that is compiled into it, by Cargo.lock.
+"""Prints the bill of materials of the program as CycloneDX 1.6: every crate that is linked into it, by Cargo.lock.
 
 usage: materials.py TARGET
 """
@@ -9,13 +9,14 @@ def purl(package):
     return f"pkg:cargo/{package['name']}@{package['version']}"
 
 
-def linked(metadata):
-    """Ids of the packages that the program is linked from: neither build scripts' nor tests' dependencies."""
+def linked(metadata, packages):
+    """Ids of the packages that the program is linked from: neither macros nor dependencies of build scripts and tests."""
     nodes = {node["id"]: node for node in metadata["resolve"]["nodes"]}
     found, waiting = set(), [metadata["resolve"]["root"]]
     while waiting:
         identity = waiting.pop()
-        if identity in found:
+        macro = any("proc-macro" in target["kind"] for target in packages[identity]["targets"])
+        if macro or identity in found:
             continue
         found.add(identity)
         for dependency in nodes[identity]["deps"]:
@@ -45,7 +46,7 @@ def main(target):
     command = ["cargo", "metadata", "--locked", "--format-version", "1", "--filter-platform", target]
     metadata = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
     packages = {package["id"]: package for package in metadata["packages"]}
-    found, nodes = linked(metadata)
+    found, nodes = linked(metadata, packages)
     root = packages[metadata["resolve"]["root"]]
     others = sorted((packages[identity] for identity in found if identity != root["id"]), key=purl)
     depends = [

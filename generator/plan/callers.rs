@@ -3,8 +3,8 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::network::{PRIVATE, PRIVATE_V6};
 use super::members::{EDGE, Members, known, tls_mode};
+use super::network::{PRIVATE, PRIVATE_V6};
 use super::{EdgePlan, Location};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;

@@ -5,6 +5,9 @@
 //! The comment at the top of a `stack.ncl` says what the case shows. Two lines of it have a meaning for this test:
 //! `# Environments: prod` limits the case to these environments, `# Time limit: 2` is passed on to `nself gen`.
 
+// Tests set up folders as they like.
+#![allow(clippy::disallowed_methods, clippy::disallowed_macros)]
+
 #[allow(dead_code, reason = "the other test binary uses the rest")]
 #[path = "../suite/support.rs"]
 mod support;
