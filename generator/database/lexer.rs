@@ -96,13 +96,13 @@ fn token(text: &str, from: usize) -> Result<(Kind, usize), Unclosed> {
             Ok((Kind::Comment, from + end))
         }
         [b'/', b'*', ..] => {
-            let end = comment(bytes, from).ok_or_else(|| Unclosed { at: from, what: "comment" })?;
+            let end = comment(bytes, from).ok_or(Unclosed { at: from, what: "comment" })?;
             Ok((Kind::Comment, end))
         }
         [b'$', ..] => match tag(&text[from..]) {
             Some(tag) => {
                 let body = from + tag.len();
-                let end = text[body..].find(tag).ok_or_else(|| Unclosed { at: from, what: "dollar quote" })?;
+                let end = text[body..].find(tag).ok_or(Unclosed { at: from, what: "dollar quote" })?;
                 Ok((Kind::Literal, body + end + tag.len()))
             }
             None => Ok((Kind::Symbol, from + 1)),
@@ -192,7 +192,7 @@ fn closing(text: &str, from: usize, at: usize, quote: u8, what: &'static str) ->
             i += 1;
         }
     }
-    Err(Unclosed { at: from, what: what })
+    Err(Unclosed { at: from, what })
 }
 
 fn string(text: &str, from: usize, at: usize, quoting: Quoting) -> Result<usize, Unclosed> {

@@ -148,7 +148,7 @@ fn same_words(tree: &SyntaxNode, text: &str, offset: usize) -> bool {
         let at = usize::from(token.text_range().start()).checked_sub(offset).filter(|at| *at < text.len())?;
         let bytes = token.text().as_bytes();
         let word = is_word(bytes[0]) || [b'\'', b'"'].contains(&bytes[0]);
-        (word || (bytes[0] == b'$' && !bytes[1..].iter().all(u8::is_ascii_digit))).then(|| (at, bytes.len()))
+        (word || (bytes[0] == b'$' && !bytes[1..].iter().all(u8::is_ascii_digit))).then_some((at, bytes.len()))
     });
     let ours = lexer::tokens(text).unwrap_or_default();
     let ours = ours.iter().filter(|token| matches!(token.kind, Kind::Word | Kind::Quoted | Kind::Literal));

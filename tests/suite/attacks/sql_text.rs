@@ -11,8 +11,9 @@ use crate::database::server::{Server, Version};
 use crate::support::{nself_in, stack};
 
 /// The second part of the string is read with the escapes of the first one: the server sees its end at the second
-/// quote, a reader without continuation sees a string up to the end.
-const CONTINUED: &str = "E'a'\n'\\'')); DROP TABLE keep; --'";
+/// quote. A reader without continuation sees a string up to the end, and so does psql, which reads line by line and
+/// sends all as one query.
+const CONTINUED: &str = "E'a'\n'\\'')); DROP TABLE keep; SELECT (1 --'";
 
 /// Texts that leave their place for one reader or another.
 const HOSTILE: [&str; 24] = [
