@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::ProjectFiles;
 use super::databases::{main_database, migrations_role, password};
 use super::members::{Category, DATABASE, Member, Members, known};
 use super::servers::Way;
+use super::{Database, ProjectFiles};
 use crate::database::history::{History, Run};
 use crate::database::model::{MigrationName, Schema, Statements, Sum};
 use crate::database::snapshot;
@@ -64,7 +64,7 @@ pub fn plan(
     environment: &EnvironmentName,
     stack: &Stack,
     files: &ProjectFiles,
-    definitions: BTreeMap<SqlIdent, Schema>,
+    (definitions, databases): (BTreeMap<SqlIdent, Schema>, &BTreeMap<SqlIdent, Database>),
     members: &mut Members,
     findings: &mut Vec<Diagnostic>,
 ) -> BTreeMap<SqlIdent, Migrations> {
@@ -99,7 +99,8 @@ pub fn plan(
             );
             continue;
         }
-        let Some(server) = members.get(&known(DATABASE)) else { continue };
+        // One that no service uses is not made, which was said.
+        let Some(server) = members.get(&known(DATABASE)).filter(|_| databases.contains_key(&name)) else { continue };
         let sums = history.sum();
         let extensions = history.required_extensions();
         let steps = history.migrations.into_iter().zip(sums).zip(extensions);

@@ -45,7 +45,8 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
     let (databases, roles) = databases::plan(stack, &mut members, &mut findings);
     let definitions = definitions::check(stack, &databases, &roles, &mut findings);
     let served = graphql::served(&definitions);
-    let mut migrations = migrations::plan(name, stack, files, definitions, &mut members, &mut findings);
+    let defined = (definitions, &databases);
+    let mut migrations = migrations::plan(name, stack, files, defined, &mut members, &mut findings);
     let owners: BTreeSet<&SqlIdent> = databases.values().filter_map(|database| database.owner.as_ref()).collect();
     let mut secrets = Secrets::new(stack, &members, &roles, &owners, &mut findings);
     let edge = routes::plan(stack, profile, &members, &addresses, files, &mut findings);

@@ -185,7 +185,7 @@ fn an_error_in_the_first_start_is_an_error() {
     let Some(server) = Server::start() else { return };
     let (_case, file) = sql(&server);
     let text = fs::read_to_string(&file).unwrap();
-    fs::write(&file, text.replace("\"pgcrypto\"", "\"no_such_extension\"")).unwrap();
+    fs::write(&file, text.replace("nself_extension pgcrypto", "nself_extension no_such_extension")).unwrap();
     let ran = server.apply(&file);
     assert!(ran.code != 0 && ran.stderr.contains("no_such_extension"), "{}", ran.stderr);
 }

@@ -2,7 +2,6 @@
 
 use std::fs;
 
-use super::import::url;
 use super::pooler::settings;
 use super::project::{FIRST, Project, SECOND, applied};
 use super::server::{OWNER, Pooler, Server, Version};
@@ -11,7 +10,7 @@ use crate::support::{Ran, nself_in, root, stack};
 /// A stack whose database `orders` is what was imported from a server.
 fn adopt(server: &Server) -> Project {
     let project = Project { folder: stack("{}") };
-    let imported = project.nself(&["db", "import", "--url", &url(server, "orders")]);
+    let imported = project.nself(&["db", "import", "--url", &owner(server, "orders")]);
     fs::write(project.folder.path().join("imported.ncl"), imported.stdout).unwrap();
     define(&project, "{}");
     project.nself(&["db", "new"]);
