@@ -1,8 +1,8 @@
 //! Findings about a stack as data: a stable code, where in the user's file, what was expected and how
 //! to fix it. Collected during a run, located once against [`crate::source::Origins`], printed once.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::Serialize;
@@ -197,20 +197,20 @@ impl Diagnostic {
 /// Sorts by place and merges findings that differ only in their environment.
 pub fn merge(found: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let mut merged: Vec<Diagnostic> = Vec::new();
-    let mut known: BTreeMap<_, usize> = BTreeMap::new();
+    let mut known: BTreeMap<_, (usize, BTreeSet<String>)> = BTreeMap::new();
     for diagnostic in found {
         let Diagnostic { code, path, span, message, related, .. } = &diagnostic;
         match known.entry((*code, path.clone(), span.clone(), message.clone(), related.clone())) {
-            Entry::Occupied(twin) => {
-                let twin = &mut merged[*twin.get()].environments;
+            Entry::Occupied(mut twin) => {
+                let (place, environments) = twin.get_mut();
                 for environment in diagnostic.environments {
-                    if !twin.contains(&environment) {
-                        twin.push(environment);
+                    if environments.insert(environment.clone()) {
+                        merged[*place].environments.push(environment);
                     }
                 }
             }
             Entry::Vacant(first) => {
-                first.insert(merged.len());
+                first.insert((merged.len(), diagnostic.environments.iter().cloned().collect()));
                 merged.push(diagnostic);
             }
         }

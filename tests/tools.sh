@@ -70,6 +70,13 @@ judges() {
   "$tools/checkov/bin/pip" -q install 'checkov==3.3.30'
 }
 
+# A server that upgrades HTTP/1.1 to HTTP/2 without TLS.
+upgrading() {
+  rm -rf "$tools/hypercorn"
+  python3 -m venv "$tools/hypercorn"
+  "$tools/hypercorn/bin/pip" -q install 'hypercorn==0.17.3' 'h2==4.1.0'
+}
+
 # Key order of Compose files. It needs Node.js 20, which is newer than Debian 12's.
 linter() {
   local major
@@ -228,6 +235,7 @@ exports() {
 step packages packages
 step images images
 step judges judges
+step upgrading upgrading
 step trixie trixie
 step builder builder tests/builder/go.sum
 step pooler pooler

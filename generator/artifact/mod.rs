@@ -14,6 +14,20 @@ pub use digest::{Digest, Sha256};
 pub use kept::{Kept, Left, Record};
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::stack::{Checked, EnvironmentName};
+
+/// All files that generators write beside the folders of an environment.
+const FILES: [&str; 7] = [
+    ".gitattributes",
+    ".gitignore",
+    "compose.yaml",
+    "docker-bake.json",
+    "fidelity.json",
+    "health.json",
+    "secrets.json",
+];
+/// All folders of an environment in which generators write.
+const FOLDERS: [&str; 7] = ["acme", "hasura", "kubernetes", "migrations", "nginx", "pgbouncer", "postgres"];
 
 /// A relative path with `/`, without `.`, `..`, empty or control parts, below the output folder.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
@@ -36,6 +50,18 @@ impl ArtifactPath {
 
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Tells whether nself can generate a file of this path below the output folder: an environment, then a name that a
+    /// generator writes. Secrets, `.env`, hidden files and whatever else lies there are never among them.
+    pub fn is_generated(&self) -> bool {
+        let mut parts = self.0.split('/');
+        let (Some(environment), Some(first)) = (parts.next(), parts.next()) else { return false };
+        let is_known = match parts.clone().next() {
+            None => FILES.contains(&first),
+            Some(_) => FOLDERS.contains(&first),
+        };
+        EnvironmentName::refusal(environment).is_none() && is_known && parts.all(|part| !part.starts_with('.'))
     }
 
     /// The first part: the environment, for a path below the output folder.
@@ -205,12 +231,17 @@ impl Artifacts {
     /// Adds all files of `other` below `folder`, the name of an environment.
     ///
     /// # Errors
-    /// NS901 when a path is taken already; then nothing is left.
+    /// NS901 when a path is taken already, or is none that a manifest may name; then nothing is left.
     pub fn merge(&mut self, folder: Option<&str>, other: Artifacts) -> Result<(), Diagnostic> {
         let below = |path: ArtifactPath| match folder {
             Some(folder) => ArtifactPath([folder, "/", path.as_str()].concat()),
             None => path,
         };
+        let unknown = |(path, _): &&(ArtifactPath, Artifact)| folder.is_some() && !below(path.clone()).is_generated();
+        if let Some((path, artifact)) = other.0.iter().find(unknown) {
+            let message = format!("{path} of {} is not among the files that a manifest may name", artifact.generator);
+            return Err(Diagnostic::error(Code::Internal, FieldPath::root()).message(message));
+        }
         self.0.extend(other.0.into_iter().map(|(path, artifact)| (below(path), artifact)));
         *self = Artifacts::of(std::mem::take(&mut self.0))?;
         Ok(())
@@ -275,7 +306,38 @@ mod tests {
         files.add("one", "a", "1").unwrap();
         assert_eq!(files.add("two", "a", "1").unwrap_err().code, Code::Internal);
         assert_eq!(files.clone().merge(None, files.clone()).unwrap_err().code, Code::Internal);
-        files.merge(Some("local"), files.clone()).unwrap();
-        assert_eq!(files.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>(), ["a", "local/a"]);
+        files.add("one", "nginx/a", "1").unwrap();
+        let mut whole = Artifacts::default();
+        assert_eq!(whole.merge(Some("local"), files.clone()).unwrap_err().code, Code::Internal);
+        files.0.remove(0);
+        whole.merge(Some("local"), files.clone()).unwrap();
+        assert_eq!(whole.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>(), ["local/nginx/a"]);
+    }
+
+    #[test]
+    fn a_manifest_names_only_what_generators_write() {
+        let is_generated = |path: &str| ArtifactPath::new(path).unwrap().is_generated();
+        for good in ["local/compose.yaml", "prod/nginx/sites/api.conf", "local/.gitignore", "local/kubernetes/a/b.yaml"]
+        {
+            assert!(is_generated(good), "{good}");
+        }
+        for bad in [
+            "local/.env",
+            "local/secrets/key",
+            "local/.env.local",
+            "local/data/x",
+            "local/nginx",
+            "local/compose.yaml/x",
+            "local/nginx/.env",
+            "local/nginx/.git/config",
+            ".git/config",
+            "compose.yaml",
+            "Local/compose.yaml",
+            "local/notes.txt",
+            "local/secrets.json/x",
+            "local/.gitignore/x",
+        ] {
+            assert!(!is_generated(bad), "{bad}");
+        }
     }
 }

@@ -26,7 +26,7 @@ const CONTENT: [Content; 6] = [
     ("nginx", &["edge", "profile"], "nginx", nginx::emit),
     ("nginx", &["edge", "profile"], "acme", nginx::acme),
     ("pgbouncer", &["pooler"], "pgbouncer", pgbouncer::emit),
-    ("postgres", &["databases", "replication", "access"], "postgres", postgres::emit),
+    ("postgres", &["databases", "roles", "replication", "access"], "postgres", postgres::emit),
     ("hasura", &["graphql"], "hasura", hasura::emit),
     ("migrations", &["migrations"], "migrations", migrations::emit),
 ];
@@ -43,7 +43,7 @@ const READS: [(&str, &str); 9] = [
     ("migrations", "migrations"),
     ("nginx", "edge, profile"),
     ("pgbouncer", "the pooler's databases and users"),
-    ("postgres", "databases, replication, access"),
+    ("postgres", "databases, roles, replication, access"),
     ("summary", "the whole plan"),
 ];
 

@@ -10,7 +10,9 @@ use serde::Serialize;
 use crate::database::model::{MigrationName, Sum};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::plan::access::Peers;
-use crate::stack::{Checked, Cidr, ContainerPath, ExtensionName, Host, SecretName, ServiceName, SqlIdent, UrlPath};
+use crate::stack::{
+    Checked, Cidr, ContainerPath, ExtensionName, HeaderName, Host, SecretName, ServiceName, SqlIdent, UrlPath,
+};
 
 /// The language of a template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,10 +49,28 @@ impl NginxToken for ServiceName {}
 impl NginxToken for SecretName {}
 impl NginxToken for UrlPath {}
 impl NginxToken for Cidr {}
+impl NginxToken for HeaderName {}
 
 /// A token of nginx's language.
 pub fn nginx(value: &impl NginxToken) -> Value {
     token(Language::Nginx, value.to_string())
+}
+
+/// A word of nginx's language that the generator itself chooses.
+pub fn nginx_word(word: &'static str) -> Value {
+    token(Language::Nginx, word.to_owned())
+}
+
+/// The end of a variable's name that holds a request header: `$http_` and this.
+pub fn nginx_header_variable(name: &HeaderName) -> Value {
+    token(Language::Nginx, name.as_str().to_ascii_lowercase().replace('-', "_"))
+}
+
+/// A regular expression for a path of whole segments, each perhaps with parameters after `;`, to stand in quotes.
+pub fn nginx_path_pattern(path: &UrlPath) -> Value {
+    let segments = path.as_str().split('/').filter(|segment| !segment.is_empty());
+    let segment = |segment: &str| format!("/{}(?:;[^/]*)?", segment.replace('.', "\\.").replace('+', "\\+"));
+    token(Language::Nginx, segments.map(segment).collect())
 }
 
 /// A host name that may start with `*.`.
@@ -75,7 +95,7 @@ pub fn sql_name(value: &impl SqlName) -> Value {
 }
 
 /// A literal in single quotes; the types' alphabets have no quote and no backslash.
-pub fn sql_literal(value: &SqlIdent) -> Value {
+pub fn sql_literal(value: &impl SqlName) -> Value {
     token(Language::Sql, format!("'{value}'"))
 }
 
@@ -87,6 +107,7 @@ pub fn psql_word(value: &impl PsqlWord) -> Value {
 /// Types of letters, digits, `_`, `-`, `.` and `/` only.
 pub trait PsqlWord: fmt::Display {}
 impl PsqlWord for SqlIdent {}
+impl PsqlWord for ExtensionName {}
 impl PsqlWord for SecretName {}
 impl PsqlWord for ContainerPath {}
 impl PsqlWord for MigrationName {}
@@ -158,6 +179,17 @@ mod tests {
     fn tokens_and_numbers_are_rendered() {
         let view = context! { host => nginx(&Host::wrap("a.example.com".into())), port => 80 };
         assert_eq!(render(Language::Nginx, "{{ host }}:{{ port }};", view).unwrap(), "a.example.com:80;");
+    }
+
+    #[test]
+    fn patterns_of_paths_hold_whole_segments() {
+        let pattern = |path: &str| {
+            render(Language::Nginx, "{{ x }}", context! { x => nginx_path_pattern(&UrlPath::wrap(path.into())) })
+                .unwrap()
+        };
+        assert_eq!(pattern("/v1.0/c++"), "/v1\\.0(?:;[^/]*)?/c\\+\\+(?:;[^/]*)?");
+        assert_eq!(pattern("/admin/"), pattern("/admin"));
+        assert_eq!(pattern("/"), "");
     }
 
     #[test]

@@ -13,6 +13,6 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> u8 {
     let mut script = Vec::new();
     clap_complete::generate(arguments.shell, &mut Cli::command(), "nself", &mut script);
-    output::result(&String::from_utf8_lossy(&script));
+    output::document(&String::from_utf8_lossy(&script));
     FINE
 }

@@ -2,7 +2,6 @@
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
-use similar::TextDiff;
 
 use super::generate::{self, Planned};
 use super::{FAILED, FINE, FOUND, Format, StackArguments, output};
@@ -11,6 +10,7 @@ use crate::diagnostic::Diagnostic;
 use crate::plan::{self, ProjectFiles};
 use crate::source::{self, Environment};
 use crate::stack::Host;
+use crate::store;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -47,13 +47,17 @@ pub fn run(arguments: &Arguments) -> u8 {
     let outcome = match &arguments.action {
         Action::List { stack, format } => environments(stack).map(|all| list(&all, *format)),
         Action::Show { env, stack } => plans(stack, &[env]).map(|plans| {
-            output::result(&text(&plans, env));
+            output::json_text(&text(&plans, env));
             FINE
         }),
         Action::Diff { from, to, stack } => plans(stack, &[from, to]).map(|plans| {
             let (old, new) = (text(&plans, from), text(&plans, to));
-            let diff = TextDiff::from_lines(&old, &new);
-            output::result(&diff.unified_diff().context_radius(3).header(from, to).to_string());
+            output::lines(&store::text_diff(
+                (from, &old),
+                (to, &new),
+                store::OldSide::Shown,
+                &mut store::Budget::default(),
+            ));
             if old == new { FINE } else { FOUND }
         }),
     };
@@ -79,11 +83,9 @@ fn list(all: &[Environment], format: Format) -> u8 {
             output::json(&json!({ "version": 1, "environments": entries }));
         }
         Format::Text => {
-            let lines: String = all
-                .iter()
-                .map(|env| format!("{:<12} {:<8} {}\n", env.name.to_string(), profile(env), domain(env)))
-                .collect();
-            output::result(&lines);
+            for env in all {
+                output::line(&format!("{:<12} {:<8} {}", env.name.to_string(), profile(env), domain(env)));
+            }
         }
     }
     FINE

@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::{FINE, output};
 use crate::codes::Code;
+use crate::terminal::Lines;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -13,11 +14,8 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> u8 {
     match arguments.code {
-        Some(code) => output::result(&format!("{code}: {}\n\n{}\n", code.title(), code.explanation())),
-        None => {
-            let lines: String = Code::ALL.iter().map(|code| format!("{code}  {}\n", code.title())).collect();
-            output::result(&lines);
-        }
+        Some(code) => output::lines(&Lines::text(&format!("{code}: {}\n\n{}\n", code.title(), code.explanation()))),
+        None => Code::ALL.iter().for_each(|code| output::line(&format!("{code}  {}", code.title()))),
     }
     FINE
 }

@@ -17,10 +17,12 @@ pub use draft::Planned;
 use super::{FAILED, FINE, FOUND, Format, StackArguments, output};
 use crate::artifact::{Artifacts, Digest};
 use crate::diagnostic::{self, Code, Diagnostic};
+use crate::files::Root;
 use crate::lock::Lock;
 use crate::path;
 use crate::source;
-use crate::store::{self, Cache, Changes, MANIFEST, Recorder, Stamp, Untouched, Watch};
+use crate::store::{self, Cache, Changes, MANIFEST, Recorder, Stamp, StampFile, Untouched, Watch};
+use crate::terminal::Lines;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -49,7 +51,7 @@ pub fn run(arguments: &Arguments, check: bool) -> u8 {
     let run = Run::new(arguments, check || arguments.check);
     let stamp = if arguments.force { None } else { Stamp::read(&run.stamp) };
     match stamp {
-        Some(stamp) if stamp.is_fresh() => run.repeat(&stamp.said),
+        Some(stamp) if stamp.is_fresh(&run.out) => run.repeat(&stamp.said),
         // What is compared is compared byte by byte.
         stamp => run.all(stamp.filter(|_| !run.check)),
     }
@@ -89,25 +91,27 @@ struct Run<'a> {
     arguments: &'a Arguments,
     check: bool,
     project: PathBuf,
-    out: PathBuf,
+    out: Root,
     /// Instead of the lock file's.
     lock: Option<Lock>,
     cache: Cache,
-    stamp: PathBuf,
+    stamp: StampFile,
 }
 
 impl<'a> Run<'a> {
     fn new(arguments: &'a Arguments, check: bool) -> Self {
         let stack = &arguments.stack.stack;
         let project = arguments.stack.project();
-        let out = arguments.out.clone().unwrap_or_else(|| project.join("deploy"));
-        let out = std::path::absolute(&out).unwrap_or(out);
-        let cache = Cache::new(project.join(".nself"));
+        let out = Root::output(&project, arguments.out.as_deref());
+        let cache = Cache::new(&project);
         // Another program has stamps of its own, wherever it lies.
         let program = std::env::current_exe().ok();
         let request = format!(
-            "{program:?} {stack:?} {out:?} {:?} {} {:?}",
-            arguments.environments, arguments.frozen, arguments.stack.allow_import
+            "{program:?} {stack:?} {:?} {:?} {} {:?}",
+            out.path(),
+            arguments.environments,
+            arguments.frozen,
+            arguments.stack.allow_import
         );
         let stamp = cache.stamp(&Digest::of(request.as_bytes()));
         Run { arguments, check, project, out, lock: None, cache, stamp }
@@ -119,7 +123,7 @@ impl<'a> Run<'a> {
         match self.arguments.format {
             Format::Json => output::json(&said["result"]),
             Format::Text => {
-                output::again(said["remarks"].as_str().unwrap_or_default());
+                output::remarks(&Lines::text(said["remarks"].as_str().unwrap_or_default()));
                 output::remark(&format!("{} files, all up to date", said["files"].as_u64().unwrap_or_default()));
             }
         }
@@ -253,21 +257,22 @@ impl<'a> Run<'a> {
     fn say(&self, changes: &Changes, findings: &[&Diagnostic], differs: bool, rendered: usize) {
         output::findings(findings.iter().copied());
         if self.check {
-            output::result(&store::diff(&changes.changes));
+            output::lines(&store::diff(&changes.changes));
         }
-        output::again(&store::converted(&changes.changes));
-        output::again(&store::foreign(&changes.changes));
+        output::remarks(&store::converted(&changes.changes));
+        output::remarks(&store::foreign(&changes.changes));
         let counts = changes.counts();
         let mut listed: Vec<String> = counts.iter().map(|(state, count)| format!("{count} {state}")).collect();
         if differs && !changes.changes.iter().any(|change| change.state.differs()) {
-            listed.push(format!("{MANIFEST} {}", if self.out.join(MANIFEST).exists() { "differs" } else { "missing" }));
+            listed.push(format!("{MANIFEST} {}", if changes.manifest_exists { "differs" } else { "missing" }));
         }
         let end = match (self.check, differs) {
             (_, false) => "all up to date",
             (true, true) => "run `nself gen` to update",
             (false, true) => "written",
         };
-        let out = self.out.strip_prefix(std::env::current_dir().unwrap_or_default()).unwrap_or(&self.out);
+        let out = self.out.path();
+        let out = out.strip_prefix(std::env::current_dir().unwrap_or_default()).unwrap_or(out);
         // Without anything to go by, all of them are rendered, and there is nothing to say.
         let rendered = if changes.kept == 0 { String::new() } else { format!("; {rendered} rendered") };
         output::remark(&format!("{}: {}; {end}{rendered}", out.display(), listed.join(", ")));

@@ -1,6 +1,6 @@
 //! `nself graph`: services and who talks to whom, or files and what they are derived from.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
@@ -45,8 +45,12 @@ struct Graph {
 
 pub fn run(arguments: &Arguments) -> u8 {
     match draw(arguments) {
+        Ok(text) if arguments.format == Drawing::Json => {
+            output::json_text(&text);
+            FINE
+        }
         Ok(text) => {
-            output::result(&text);
+            output::document(&text);
             FINE
         }
         Err(findings) => {
@@ -112,7 +116,11 @@ fn dot(graph: &Graph) -> String {
 }
 
 fn mermaid(graph: &Graph) -> String {
-    let index = |name: &str| graph.nodes.iter().position(|(node, _)| node == name).unwrap_or_default();
+    let mut numbers: BTreeMap<&str, usize> = BTreeMap::new();
+    for (number, (node, _)) in graph.nodes.iter().enumerate() {
+        numbers.entry(node).or_insert(number);
+    }
+    let index = |name: &str| numbers.get(name).copied().unwrap_or_default();
     let mut text = String::from("flowchart LR\n");
     for (name, group) in &graph.nodes {
         text.push_str(&format!("  n{}[\"{name}\"]:::{group}\n", index(name)));

@@ -2,9 +2,6 @@
 //! compiled is built by `docker buildx bake` or the language's own tools before.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -14,6 +11,7 @@ use serde_json::json;
 use super::{FAILED, FINE, Format, StackArguments, generate, output};
 use crate::artifact::json as writer;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::files::{FileError, Folder, Reason, Root, Scope, random_name};
 use crate::lock::{Lock, Reference};
 use crate::oci::image::{self, Base, Descriptor};
 use crate::oci::layer::{self, Layer};
@@ -21,7 +19,6 @@ use crate::oci::materials::Materials;
 use crate::oci::{Blobs, archive, bundle};
 use crate::path;
 use crate::plan::{Plan, Service};
-use crate::source::library::noise;
 use crate::stack::{Checked, ImageRef, Platform};
 use crate::words;
 
@@ -74,10 +71,11 @@ fn make(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
     let broken = |field: &str, why: String| {
         locate(Diagnostic::error(Code::Image, service.origin.key("layout").key(field)).message(why))
     };
-    let folder = arguments.stack.project().join(layout.folder.as_str());
-    if !fs::symlink_metadata(&folder).is_ok_and(|meta| meta.is_dir()) {
-        return Err(broken("folder", format!("`{}` is not a folder of the project", layout.folder)));
-    }
+    let project = Root::project(&arguments.stack.project()).open();
+    let opened = project.and_then(|project| project.map_or(Ok(None), |project| project.folder(layout.folder.as_str())));
+    let folder = opened.map_err(|error| broken("folder", error.to_string()))?;
+    let folder =
+        folder.ok_or_else(|| broken("folder", format!("`{}` is not a folder of the project", layout.folder)))?;
     let at = layout.path.as_ref().map_or("/app", |path| path.as_str());
     let layer = layer::pack(&folder, at).map_err(|error| broken("folder", format!("{}/{error}", layout.folder)))?;
     let platforms = platforms(arguments, layout).map_err(&locate)?;
@@ -88,14 +86,18 @@ fn make(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
     let annotations = annotations(name.as_str(), &reference, layout.base.as_ref());
     let outcome = assemble(plan, name, service, &layer, &bases, &annotations, &reference, &mut blobs);
     let (whole, files) = outcome.map_err(|error| broken("base", error.to_string()))?;
-    let out = arguments.out.clone().unwrap_or_else(|| {
+    let project = arguments.stack.project();
+    let below = Path::new("images").join(&arguments.env).join(&arguments.service);
+    let out = match &arguments.out {
+        Some(out) => Root::inside(&project, out, Scope::Output),
+        None => Root::cache(&project).below(below),
+    };
+    write(&out, &files, &blobs).map_err(|error| vec![error.into()])?;
+    let shown = arguments.out.clone().unwrap_or_else(|| {
         let beside = arguments.stack.stack.parent().unwrap_or(Path::new(""));
         beside.join(".nself/images").join(&arguments.env).join(&arguments.service)
     });
-    write(&out, &files, &blobs).map_err(|error| {
-        vec![Diagnostic::error(Code::Io, FieldPath::root()).message(format!("{}: {error}", out.display()))]
-    })?;
-    report(arguments, &out, &reference, &whole, &layer, &platforms);
+    report(arguments, &shown, &reference, &whole, &layer, &platforms);
     Ok(FINE)
 }
 
@@ -234,35 +236,39 @@ fn pinned(base: &ImageRef) -> Result<Reference, Diagnostic> {
 }
 
 /// Writes beside and moves into place; an earlier layout is replaced as a whole.
-fn write(out: &Path, files: &Files, blobs: &Blobs) -> io::Result<()> {
-    let parent = out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::create_dir_all(parent)?;
-    let temporary = parent.join(format!(".{}", noise()?));
+fn write(out: &Root, files: &Files, blobs: &Blobs) -> Result<(), FileError> {
+    let (parent, name) = out.split()?;
+    let parent = parent.make(0o755)?;
+    let refused = |why: &str| FileError {
+        path: out.path().to_owned(),
+        scope: parent.scope(),
+        reason: Reason::System(std::io::Error::other(why.to_owned())),
+    };
+    let temporary = format!(".{}", random_name().map_err(|error| refused(&error.to_string()))?);
     let written = || {
-        // The umask must not reach the result.
-        let mode = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode));
-        for folder in ["", "blobs", "blobs/sha256", "runtime"].map(|folder| temporary.join(folder)) {
-            fs::create_dir(&folder)?;
-            mode(&folder, 0o755)?;
-        }
-        let blobs = blobs.0.iter().map(|(digest, bytes)| (format!("blobs/sha256/{}", digest.hex()), bytes));
-        for (name, bytes) in blobs.chain(files.iter().map(|(name, bytes)| (name.clone(), bytes))) {
-            let path = temporary.join(name);
-            fs::write(&path, bytes)?;
-            mode(&path, 0o644)?;
-        }
-        match fs::symlink_metadata(out) {
-            Err(_) => {}
-            Ok(_) if out.join("oci-layout").is_file() && fs::symlink_metadata(out)?.is_dir() => {
-                fs::remove_dir_all(out)?
+        fill(&parent.create_folder(&temporary, 0o755)?, files, blobs)?;
+        match parent.stat(&name)? {
+            None => {}
+            Some(stat) if stat.is_folder() && parent.folder(&name)?.is_some_and(|old| old.has_file("oci-layout")) => {
+                parent.remove_all(&name)?;
             }
-            Ok(_) => return Err(io::Error::other("something that is no layout is there; it is kept as it is")),
+            Some(_) => return Err(refused("something that is no layout is there; it is kept as it is")),
         }
-        fs::rename(&temporary, out)
+        parent.rename(&temporary, &parent, &name)
     };
     written().inspect_err(|_| {
-        let _ = fs::remove_dir_all(&temporary);
+        let _ = parent.remove_all(&temporary);
     })
+}
+
+fn fill(layout: &Folder, files: &Files, blobs: &Blobs) -> Result<(), FileError> {
+    for folder in ["blobs/sha256", "runtime"] {
+        layout.make_folder(folder, 0o755)?;
+    }
+    for (digest, bytes) in &blobs.0 {
+        layout.create(format!("blobs/sha256/{}", digest.hex()), bytes, 0o644)?;
+    }
+    files.iter().try_for_each(|(name, bytes)| layout.create(name, bytes, 0o644))
 }
 
 fn report(
@@ -283,7 +289,7 @@ fn report(
             "platforms": platforms, "folder": out.display().to_string(), "left_out": layer.left_out,
         })),
         Format::Text => {
-            output::result(&format!("{reference}@{}\n", whole.digest));
+            output::line(&format!("{reference}@{}", whole.digest));
             let names: Vec<&str> = platforms.iter().map(Platform::as_str).collect();
             let files = words::count(layer.files.len(), "file");
             output::remark(&format!("{}: {files} for {}", out.display(), names.join(", ")));

@@ -1,13 +1,12 @@
 //! `nself init`: a starter stack, or the folder of a service to begin with. Asks nothing, overwrites nothing.
 
-use std::fs;
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::{FAILED, FINE, output};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::files::{self, FileError, Reason, Root};
 use crate::stack::{Checked, ProjectName, ProjectPath, ServiceName};
 use crate::templates;
 
@@ -46,18 +45,21 @@ pub fn run(arguments: &Arguments) -> u8 {
     };
     match write(folder, &files) {
         Ok(()) => {
-            let lines: String = files.iter().map(|(path, _)| format!("{}\n", folder.join(path).display())).collect();
-            output::result(&lines);
+            for (path, _) in &files {
+                output::line(&folder.join(path).display().to_string());
+            }
             output::remark(&format!("next: {next}"));
             FINE
         }
         Err((path, error)) => {
-            let why = match error.kind() {
-                io::ErrorKind::AlreadyExists => "it exists already and is kept as it is".to_owned(),
-                _ => error.to_string(),
+            let finding = if error.already_exists() {
+                let path = path.strip_prefix(".").unwrap_or(&path).display();
+                let message = format!("{path}: it exists already and is kept as it is");
+                Diagnostic::error(Code::Io, FieldPath::root()).message(message)
+            } else {
+                error.into()
             };
-            let path = path.strip_prefix(".").unwrap_or(&path).display();
-            output::findings(&[Diagnostic::error(Code::Io, FieldPath::root()).message(format!("{path}: {why}"))]);
+            output::findings(&[finding]);
             FAILED
         }
     }
@@ -80,27 +82,28 @@ fn in_stack(folder: &Path, template: &str) -> String {
 }
 
 /// All or nothing: a file that exists is found before the first is written.
-fn write(folder: &Path, files: &[(&str, Vec<u8>)]) -> Result<(), (PathBuf, io::Error)> {
-    for path in files.iter().map(|(path, _)| folder.join(path)) {
-        if fs::symlink_metadata(&path).is_ok() {
-            return Err((path, io::ErrorKind::AlreadyExists.into()));
+fn write(folder: &Path, files: &[(&str, Vec<u8>)]) -> Result<(), (PathBuf, FileError)> {
+    let place = Root::named(folder);
+    let open = place.make(0o755).map_err(|error| (folder.to_owned(), error))?;
+    for (path, _) in files {
+        let at = |error| (folder.join(path), error);
+        if open.stat(path).map_err(at)?.is_some() {
+            let reason = Reason::System(std::io::ErrorKind::AlreadyExists.into());
+            return Err(at(FileError { path: folder.join(path), scope: open.scope(), reason }));
         }
     }
     for (path, bytes) in files {
-        let path = folder.join(path);
-        let written = || {
-            fs::create_dir_all(path.parent().unwrap_or(folder))?;
-            fs::OpenOptions::new().write(true).create_new(true).open(&path)?.write_all(bytes)
-        };
-        written().map_err(|error| (path.clone(), error))?;
+        let above = Path::new(path).parent().filter(|above| !above.as_os_str().is_empty());
+        let made = above.map_or(Ok(()), |above| open.make_folder(above, 0o755).map(drop));
+        made.and_then(|()| open.create(path, bytes, 0o644)).map_err(|error| (folder.join(path), error))?;
     }
     Ok(())
 }
 
 /// The folder's name, as far as a project can be called that.
 fn project_name(folder: &Path) -> String {
-    let _ = fs::create_dir_all(folder);
-    let name = folder.canonicalize().ok().and_then(|path| Some(path.file_name()?.to_str()?.to_ascii_lowercase()));
+    let _ = Root::named(folder).make(0o755);
+    let name = files::real_path(folder).ok().and_then(|path| Some(path.file_name()?.to_str()?.to_ascii_lowercase()));
     let name: String =
         name.unwrap_or_default().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
     let parts: Vec<&str> = name.split('-').filter(|part| !part.is_empty()).collect();

@@ -9,10 +9,10 @@ use serde_json::json;
 
 use super::{FAILED, FINE, FOUND, Format, StackArguments, generate, output};
 use crate::diagnostic::{self, Code, Diagnostic, FieldPath, Span};
+use crate::files::{FileKind, Root};
 use crate::lock::{FILE, Lock, Pin, Reference};
 use crate::registry::{Registry, Ways};
 use crate::stack::ImageRef;
-use crate::store;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -107,9 +107,11 @@ fn lock(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
     if !findings.is_empty() {
         return Err(findings);
     }
-    let changed = new != old || store::read(&project, FILE).map_err(one)?.is_none_or(|text| text != new.to_bytes());
+    let folder = Root::project(&project);
+    let known = folder.read(FILE, FileKind::Lock).map_err(|error| one(error.into()))?;
+    let changed = new != old || known.is_none_or(|text| text != new.to_bytes());
     if changed && !arguments.check {
-        store::write(&project, FILE, &new.to_bytes()).map_err(one)?;
+        folder.write(FILE, &new.to_bytes()).map_err(|error| one(error.into()))?;
     }
     Ok(report(arguments, &old, &new, changed))
 }
@@ -240,12 +242,11 @@ fn report(arguments: &Arguments, old: &Lock, new: &Lock, changed: bool) -> u8 {
         }
         Format::Text => {
             for (name, from, to) in moves {
-                output::result(&match (from, to) {
-                    (None, Some(to)) => format!("locked {name} {to}\n"),
-                    (Some(_), None) => format!("removed {name}\n"),
-                    (Some(from), Some(to)) if from == to => format!("platforms {name}\n"),
-                    (Some(from), Some(to)) => format!("moved {name} {from} -> {to}\n"),
-                    (None, None) => String::new(),
+                output::line(&match (from, to) {
+                    (None, Some(to)) => format!("locked {name} {to}"),
+                    (Some(from), Some(to)) if from == to => format!("platforms {name}"),
+                    (Some(from), Some(to)) => format!("moved {name} {from} -> {to}"),
+                    (_, None) => format!("removed {name}"),
                 });
             }
             let end = match status {

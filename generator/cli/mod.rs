@@ -14,9 +14,14 @@ mod lock;
 mod output;
 #[cfg(feature = "registry")]
 mod publish;
+#[cfg(feature = "registry")]
+mod pull;
 mod schema;
 mod secrets;
+#[cfg(test)]
+mod tests;
 mod trail;
+mod usage;
 mod verify;
 mod why;
 
@@ -27,10 +32,11 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::source::{Guard, Limits, Request};
+use crate::terminal;
 
 /// One typed Nickel file to a backend: Compose, nginx, PostgreSQL.
 #[derive(Debug, Parser)]
-#[command(name = "nself", version, propagate_version = true, disable_help_subcommand = true)]
+#[command(name = "nself", bin_name = "nself", version, propagate_version = true, disable_help_subcommand = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -57,7 +63,7 @@ enum Command {
     Attest(publish::AttestArguments),
     /// Fetch a published set into a folder.
     #[cfg(feature = "registry")]
-    Pull(publish::PullArguments),
+    Pull(pull::PullArguments),
     /// What decided a generated file, or a line of it; what the last run changed and why.
     Why(why::Arguments),
     /// Compare files with the manifest and, with --rebuild, with the stack.
@@ -137,7 +143,12 @@ const FAILED: u8 = 2;
 
 /// Runs the command of the process.
 pub fn run() -> ExitCode {
-    let code = match Cli::parse().command {
+    terminal::set_panic_message();
+    let command = match Cli::try_parse() {
+        Ok(arguments) => arguments.command,
+        Err(answer) => return ExitCode::from(usage::print(answer)),
+    };
+    let code = match command {
         Command::Gen(arguments) => generate::run(&arguments, false),
         Command::Check(arguments) => generate::run(&arguments, true),
         Command::Init(arguments) => init::run(&arguments),
@@ -149,7 +160,7 @@ pub fn run() -> ExitCode {
         #[cfg(feature = "registry")]
         Command::Attest(arguments) => publish::attest(&arguments),
         #[cfg(feature = "registry")]
-        Command::Pull(arguments) => publish::pull(&arguments),
+        Command::Pull(arguments) => pull::pull(&arguments),
         Command::Why(arguments) => why::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Gc(arguments) => verify::gc(&arguments),

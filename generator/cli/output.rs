@@ -1,24 +1,43 @@
-//! Printing: findings to stderr as text, results to stdout. A reader that goes away is no error.
-
-use std::io::{self, IsTerminal, Write};
+//! Printing: findings and remarks to stderr, results to stdout. Everything passes through [`terminal`](crate::terminal).
 
 use super::Format;
 use crate::diagnostic::{Diagnostic, Severity};
+use crate::terminal::{self, Lines, Style};
 use crate::words;
 
-/// Writes a result; a closed pipe ends quietly.
-pub fn result(text: &str) {
-    let _ = io::stdout().lock().write_all(text.as_bytes());
+/// Prints one line of a result.
+pub fn line(line: &str) {
+    terminal::print(&Lines::line(line));
 }
 
-/// Writes a remark.
-pub fn remark(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{text}");
+/// Prints a result of several lines.
+pub fn lines(lines: &Lines) {
+    terminal::print(lines);
 }
 
-/// A result as one JSON document.
+/// Sends a result that other programs read, byte for byte. A reader that goes away is no error.
+pub fn document(text: &str) {
+    let _ = terminal::send(text);
+}
+
+/// Prints one line about the result.
+pub fn remark(line: &str) {
+    terminal::print_remarks(&Lines::line(line));
+}
+
+/// Prints several lines about the result, such as those of an earlier run.
+pub fn remarks(lines: &Lines) {
+    terminal::print_remarks(lines);
+}
+
+/// Sends a result as one JSON document.
 pub fn json(value: &serde_json::Value) {
-    result(&format!("{value:#}\n"));
+    json_text(&format!("{value:#}\n"));
+}
+
+/// Sends a result that is JSON already.
+pub fn json_text(text: &str) {
+    document(&terminal::json(text));
 }
 
 /// What ended a command: as a document where one was asked for, else for people.
@@ -29,67 +48,62 @@ pub fn failure(format: Format, findings: &[Diagnostic]) {
     }
 }
 
-/// Lines that are complete already, such as those of an earlier run.
-pub fn again(text: &str) {
-    let _ = io::stderr().lock().write_all(text.as_bytes());
-}
+/// Most findings that are printed; `--format json` has all.
+const FINDINGS: usize = 1_000;
 
 /// Prints findings in order and how many there were.
 pub fn findings<'a>(findings: impl IntoIterator<Item = &'a Diagnostic>) {
-    let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let mut text = String::new();
+    let colour = terminal::are_terminals().1 && std::env::var_os("NO_COLOR").is_none();
+    let mut lines = Lines::default();
     let (mut errors, mut warnings) = (0, 0);
     for finding in findings {
-        text.push_str(&render(finding, colour));
+        if errors + warnings < FINDINGS {
+            lines.append(&render(finding, colour));
+        }
         *if finding.is_error() { &mut errors } else { &mut warnings } += 1;
     }
-    let count = |n: usize, what: &str| match n {
-        0 => None,
-        1 => Some(format!("1 {what}")),
-        n => Some(format!("{n} {what}s")),
-    };
-    let counts: Vec<String> = [count(errors, "error"), count(warnings, "warning")].into_iter().flatten().collect();
+    let counts = [(errors, "error"), (warnings, "warning")];
+    let counts = counts.iter().filter(|(number, _)| *number > 0).map(|(number, what)| words::count(*number, what));
+    let counts: Vec<String> = counts.collect();
     if !counts.is_empty() {
-        text.push_str(&counts.join(", "));
-        text.push('\n');
+        let hidden = (errors + warnings).saturating_sub(FINDINGS);
+        let hidden = if hidden > 0 { format!("; {hidden} of them not shown") } else { String::new() };
+        lines.push(&[counts.join(", "), hidden].concat());
     }
-    let _ = io::stderr().lock().write_all(text.as_bytes());
+    terminal::print_remarks(&lines);
 }
 
 /// One finding. The user's source is not quoted: a line may hold what must not reach a log.
-pub fn render(finding: &Diagnostic, colour: bool) -> String {
-    let (name, paint) = match finding.severity {
-        Severity::Error => ("error", "\x1b[1;31m"),
-        Severity::Warning => ("warning", "\x1b[1;33m"),
+pub fn render(finding: &Diagnostic, colour: bool) -> Lines {
+    let (name, style) = match finding.severity {
+        Severity::Error => ("error", Style::Error),
+        Severity::Warning => ("warning", Style::Warning),
     };
-    let (paint, bold, plain) = if colour { (paint, "\x1b[1m", "\x1b[0m") } else { ("", "", "") };
-    let mut text =
-        format!("{paint}{name}[{}]{plain}{bold}: {}{plain}\n", finding.code, words::visible(&finding.message, false));
+    let (title, message) = (format!("{name}[{}]", finding.code), format!(": {}", finding.message));
+    let mut lines = Lines::default();
+    if colour {
+        lines.push_styled(&[(style, &title), (Style::Strong, &message)]);
+    } else {
+        lines.push(&[title, message].concat());
+    }
     let path = finding.path.to_string();
     let mut place = finding.span.as_ref().map(ToString::to_string).unwrap_or_default();
     if !path.is_empty() {
         place = if place.is_empty() { path } else { format!("{place} ({path})") };
     }
     if !place.is_empty() {
-        text.push_str(&format!("  --> {}\n", words::visible(&place, false)));
+        lines.push(&format!("  --> {place}"));
     }
-    if !finding.environments.is_empty() {
-        text.push_str(&format!("   = in: {}\n", finding.environments.join(", ")));
-    }
-    if !finding.expected.is_empty() {
-        text.push_str(&format!("   = expected: {}\n", words::visible(&finding.expected, false)));
-    }
-    if !finding.hint.is_empty() {
-        text.push_str(&format!("   = help: {}\n", words::visible(&finding.hint, false)));
+    let environments = finding.environments.join(", ");
+    for (name, text) in [("in", &environments), ("expected", &finding.expected), ("help", &finding.hint)] {
+        if !text.is_empty() {
+            lines.push(&format!("   = {name}: {text}"));
+        }
     }
     for related in &finding.related {
         let place = related.span.as_ref().map_or_else(|| related.path.to_string(), ToString::to_string);
-        text.push_str(&format!(
-            "   = see: {}: {}\n",
-            words::visible(&place, false),
-            words::visible(&related.message, false)
-        ));
+        lines.push(&format!("   = see: {place}: {}", related.message));
     }
-    text.push('\n');
-    text
+    lines.push("");
+    lines
 }

@@ -1,7 +1,7 @@
-//! `nself publish`, `attest` and `pull`: the rendered set in a registry, what it was made from, and back. What is
-//! published is what the manifest records, so values of secrets cannot be part of it.
+//! `nself publish` and `attest`: the rendered set in a registry, and a signature of what it was made from. What is
+//! published is what the manifest records and a generator can write, so values of secrets cannot be part of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -11,15 +11,17 @@ use super::lock::WaysArguments;
 use super::{FAILED, FINE, Format, StackArguments, generate, output};
 use crate::artifact::{ArtifactPath, Digest, Sha256, json as writer};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::files::{FileKind, Root, Scope, read_named};
 use crate::lock::Reference;
 use crate::oci::inventory;
+use crate::oci::release::Release;
 use crate::oci::set::{self, Files};
-use crate::oci::statement::{self, ENVELOPE, Key, Trust};
+use crate::oci::statement::{self, ENVELOPE, Key};
 use crate::registry::{Failure, Registry, media};
-use crate::store::{self, MANIFEST, Manifest};
+use crate::store::{MANIFEST, Manifest};
 
 /// Where a set lies.
-fn artifact(text: &str) -> Result<Reference, String> {
+pub(super) fn artifact(text: &str) -> Result<Reference, String> {
     let name = text.strip_prefix("oci://").ok_or("it does not begin with oci://")?;
     let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || "._/:@-[]".contains(c)) && name.contains('/');
     let reference = Reference::read(name);
@@ -57,6 +59,10 @@ pub struct AttestArguments {
     /// The private key that signs.
     #[arg(long, value_name = "FILE", required_unless_present = "new_key")]
     key: Option<PathBuf>,
+    /// A number that grows from release to release, such as `git rev-list --count HEAD`: it tells which of two sets is
+    /// newer where their tags do not, as `main`.
+    #[arg(long, value_name = "NUMBER")]
+    serial: Option<u64>,
     /// Make a key and its public half, FILE.pub, and do nothing else.
     #[arg(long, value_name = "FILE", conflicts_with = "key")]
     new_key: Option<PathBuf>,
@@ -66,26 +72,9 @@ pub struct AttestArguments {
     format: Format,
 }
 
-#[derive(Debug, Args)]
-pub struct PullArguments {
-    /// `oci://HOST/REPOSITORY:TAG` or `…@sha256:…`.
-    #[arg(value_parser = artifact)]
-    from: Reference,
-    /// The folder to write; it must be empty or hold an earlier pull as it was.
-    #[arg(long, value_name = "DIR")]
-    out: PathBuf,
-    /// Take only what this public key attests. May be repeated; one is enough.
-    #[arg(long, value_name = "FILE")]
-    trust: Vec<PathBuf>,
-    #[command(flatten)]
-    ways: WaysArguments,
-    #[arg(long, value_enum, default_value = "text")]
-    format: Format,
-}
+pub(super) type Outcome = Result<(), Vec<Diagnostic>>;
 
-type Outcome = Result<(), Vec<Diagnostic>>;
-
-fn end(outcome: Outcome, format: Format) -> u8 {
+pub(super) fn end(outcome: Outcome, format: Format) -> u8 {
     match outcome {
         Ok(()) => FINE,
         Err(findings) => {
@@ -103,21 +92,18 @@ pub fn attest(arguments: &AttestArguments) -> u8 {
     end(do_attest(arguments), arguments.format)
 }
 
-pub fn pull(arguments: &PullArguments) -> u8 {
-    end(do_pull(arguments), arguments.format)
-}
-
-fn failed(failure: Failure) -> Vec<Diagnostic> {
+pub(super) fn failed(failure: Failure) -> Vec<Diagnostic> {
     vec![failure.finding(FieldPath::root())]
 }
 
-fn set_finding(message: impl Into<String>) -> Diagnostic {
+pub(super) fn set_finding(message: impl Into<String>) -> Diagnostic {
     Diagnostic::error(Code::Set, FieldPath::root()).message(message)
 }
 
 /// The files that the manifest records, as they were generated.
 fn recorded(out: &Path, environments: &[String]) -> Result<Files, Vec<Diagnostic>> {
-    let whole = Manifest::read(out).map_err(|finding| vec![finding])?;
+    let folder = Root::at(out, Scope::Output);
+    let whole = Manifest::read(&folder).map_err(|finding| vec![finding])?;
     let mut manifest = Manifest::default();
     let chosen =
         |path: &ArtifactPath| environments.is_empty() || environments.iter().any(|name| path.top() == name.as_str());
@@ -131,13 +117,13 @@ fn recorded(out: &Path, environments: &[String]) -> Result<Files, Vec<Diagnostic
     let mut files = Files::new();
     let mut findings = Vec::new();
     for (path, record) in &manifest.files {
-        match store::read(out, path.as_str()) {
+        match folder.read(path.as_str(), FileKind::Output) {
             Ok(Some(bytes)) if Digest::of(&bytes) == record.digest => drop(files.insert(path.to_string(), bytes)),
             Ok(_) => findings.push(
                 set_finding(format!("{path} is not what the manifest says"))
                     .hint("`nself check` shows the difference; only what was generated is published"),
             ),
-            Err(finding) => findings.push(finding),
+            Err(error) => findings.push(error.into()),
         }
     }
     if !findings.is_empty() {
@@ -171,7 +157,7 @@ fn do_publish(arguments: &PublishArguments) -> Outcome {
             "files": files.len(),
         })),
         Format::Text => {
-            output::result(&format!("{name}\n"));
+            output::line(&name);
             output::remark(&format!("{} files published as {tag}", files.len()));
         }
     }
@@ -179,7 +165,7 @@ fn do_publish(arguments: &PublishArguments) -> Outcome {
 }
 
 /// A set in a registry: its manifest's digest and bytes, and its files, all checked.
-fn fetch(registry: &Registry, reference: &Reference) -> Result<(Sha256, usize, Files), Vec<Diagnostic>> {
+pub(super) fn fetch(registry: &Registry, reference: &Reference) -> Result<(Sha256, usize, Files), Vec<Diagnostic>> {
     let manifest = registry.manifest(reference).map_err(failed)?;
     let document: Value = serde_json::from_slice(&manifest.bytes).unwrap_or_default();
     let layers = document["layers"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -194,8 +180,19 @@ fn fetch(registry: &Registry, reference: &Reference) -> Result<(Sha256, usize, F
     Ok((manifest.digest, manifest.bytes.len(), files))
 }
 
-fn sums(files: &Files) -> BTreeMap<String, Sha256> {
+pub(super) fn sums(files: &Files) -> BTreeMap<String, Sha256> {
     files.iter().map(|(path, bytes)| (path.clone(), Sha256::of(bytes))).collect()
+}
+
+/// The tag by which a set is named; none when its digest alone names it.
+pub(super) fn tag(reference: &Reference) -> Option<String> {
+    let usual = || reference.digest.is_none().then(|| "latest".to_owned());
+    reference.tag.clone().or_else(usual)
+}
+
+/// The environments of a set: its folders.
+pub(super) fn environments(files: &Files) -> BTreeSet<String> {
+    files.keys().filter_map(|path| Some(path.split_once('/')?.0.to_owned())).collect()
 }
 
 fn do_attest(arguments: &AttestArguments) -> Outcome {
@@ -207,7 +204,7 @@ fn do_attest(arguments: &AttestArguments) -> Outcome {
     };
     if let Some(path) = &arguments.new_key {
         Key::create(path).map_err(io(path))?;
-        output::result(&format!("{}.pub\n", path.display()));
+        output::line(&format!("{}.pub", path.display()));
         output::remark(&format!("{} is the private half: keep it out of version control", path.display()));
         return Ok(());
     }
@@ -216,7 +213,7 @@ fn do_attest(arguments: &AttestArguments) -> Outcome {
     let registry = arguments.ways.registry();
     let (subject, size, files) = fetch(&registry, what)?;
     // Nothing is signed that the stack does not give.
-    let (derived, inputs) = derive(&arguments.stack, &files)?;
+    let (derived, inputs, project) = derive(&arguments.stack, &files)?;
     if derived != files {
         let differ =
             files.iter().filter(|(path, bytes)| derived.get(*path) != Some(bytes)).map(|(path, _)| path.as_str());
@@ -227,28 +224,33 @@ fn do_attest(arguments: &AttestArguments) -> Outcome {
                 .hint("publish what the stack gives now, or attest with the stack that it was made from"),
         ]);
     }
-    let text = statement::statement(&what.name(), &subject, &sums(&files), &inputs);
+    let release = Release {
+        repository: what.name(),
+        tag: tag(what),
+        project,
+        environments: environments(&files),
+        serial: arguments.serial,
+    };
+    let text = statement::statement(&release, &subject, &sums(&files), &inputs);
     let envelope = key.seal(&text);
     let digest = registry.refer(what, (&subject, size), ENVELOPE, &envelope).map_err(failed)?;
     let name = format!("oci://{}@{digest}", what.name());
     match arguments.format {
         Format::Json => output::json(&json!({
             "version": 1, "status": "attested", "subject": subject, "attestation": name,
-            "statement": Sha256::of(&text), "inputs": inputs,
+            "statement": Sha256::of(&text), "release": release, "inputs": inputs,
         })),
         Format::Text => {
-            output::result(&format!("{name}\n"));
+            output::line(&name);
             output::remark(&format!("{} files from {} inputs attested", files.len(), inputs.len()));
         }
     }
     Ok(())
 }
 
-/// What the stack gives for the environments of a set, with its manifest; and what it was read from.
-fn derive(stack: &StackArguments, files: &Files) -> Result<(Files, BTreeMap<String, Sha256>), Vec<Diagnostic>> {
-    let environments: std::collections::BTreeSet<String> =
-        files.keys().filter_map(|path| Some(path.split_once('/')?.0.to_owned())).collect();
-    let environments: Vec<String> = environments.into_iter().collect();
+/// What the stack gives for the environments of a set, with its manifest; what it was read from; and its project.
+fn derive(stack: &StackArguments, files: &Files) -> Result<(Files, BTreeMap<String, Sha256>, String), Vec<Diagnostic>> {
+    let environments: Vec<String> = environments(files).into_iter().collect();
     let made = generate::made(stack, &environments, None, None)?;
     let mut manifest = Manifest::default();
     let mut derived = Files::new();
@@ -260,111 +262,8 @@ fn derive(stack: &StackArguments, files: &Files) -> Result<(Files, BTreeMap<Stri
     let project = stack.project();
     let inputs = made.inputs.iter().filter_map(|path| {
         let shown = path.strip_prefix(&project).ok()?.to_string_lossy().into_owned();
-        Some((shown, Sha256::of(&std::fs::read(path).ok()?)))
+        Some((shown, Sha256::of(&read_named(path, FileKind::Input).ok()?)))
     });
-    Ok((derived, inputs.collect()))
-}
-
-fn do_pull(arguments: &PullArguments) -> Outcome {
-    let mut trusted = Vec::new();
-    for path in &arguments.trust {
-        trusted.push(Trust::read(path).map_err(|error| {
-            vec![Diagnostic::error(Code::Io, FieldPath::root()).message(format!("{}: {error}", path.display()))]
-        })?);
-    }
-    let registry = arguments.ways.registry();
-    let (digest, _, files) = fetch(&registry, &arguments.from)?;
-    let attested = trusted.is_empty() || attested(&registry, &arguments.from, &digest, &sums(&files), &trusted)?;
-    if !attested {
-        return Err(vec![
-            set_finding(format!("nobody who is trusted attests {}@{digest}", arguments.from.name()))
-                .hint("`nself attest` signs what a stack gives"),
-        ]);
-    }
-    let manifest = place(&arguments.out, &files)?;
-    match arguments.format {
-        Format::Json => output::json(&json!({
-            "version": 1, "status": "pulled", "digest": digest, "files": manifest.files.len(),
-            "attested": !trusted.is_empty(),
-        })),
-        Format::Text => {
-            output::result(&format!("oci://{}@{digest}\n", arguments.from.name()));
-            let how = if trusted.is_empty() { "not attested: no key was given with --trust" } else { "attested" };
-            output::remark(&format!("{}: {} files, {how}", arguments.out.display(), manifest.files.len()));
-        }
-    }
-    Ok(())
-}
-
-/// Whether one of the keys signed a statement about this very set.
-fn attested(
-    registry: &Registry,
-    reference: &Reference,
-    digest: &Sha256,
-    files: &BTreeMap<String, Sha256>,
-    trusted: &[Trust],
-) -> Result<bool, Vec<Diagnostic>> {
-    for referrer in registry.referrers(reference, digest).map_err(failed)? {
-        if referrer.artifact_type != ENVELOPE {
-            continue;
-        }
-        let at = Reference { digest: Some(referrer.digest), ..reference.clone() };
-        let manifest = registry.manifest(&at).map_err(failed)?;
-        let document: Value = serde_json::from_slice(&manifest.bytes).unwrap_or_default();
-        let layer = document["layers"][0]["digest"].as_str().and_then(|text| Sha256::try_from(text.to_owned()).ok());
-        let Some(layer) = layer else { continue };
-        let envelope = registry.blob(reference, &layer).map_err(failed)?;
-        let opened = trusted.iter().find_map(|key| key.open(&envelope));
-        if opened.is_some_and(|statement| statement::covers(&statement, digest, files)) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
-/// Writes a set whose manifest records exactly its files; files of an earlier pull that are gone from it go.
-fn place(out: &Path, files: &Files) -> Result<Manifest, Vec<Diagnostic>> {
-    let one = |finding: Diagnostic| vec![finding];
-    let text = files.get(MANIFEST).ok_or_else(|| one(set_finding(format!("the set has no {MANIFEST}"))))?;
-    let manifest = Manifest::parse(text).map_err(one)?;
-    let recorded = |path: &String, bytes: &Vec<u8>| {
-        path == MANIFEST || manifest.files.get(path.as_str()).is_some_and(|record| record.digest == Digest::of(bytes))
-    };
-    if files.len() != manifest.files.len() + 1 || !files.iter().all(|(path, bytes)| recorded(path, bytes)) {
-        return Err(one(set_finding("the files of the set are not those of its manifest")));
-    }
-    let before = Manifest::read(out).map_err(one)?;
-    let mut findings = Vec::new();
-    for (path, bytes) in files.iter().filter(|(path, _)| *path != MANIFEST) {
-        let ours = match store::read(out, path.as_str()) {
-            Ok(None) => true,
-            Ok(Some(there)) => {
-                there == *bytes || before.files.get(path.as_str()).is_some_and(|old| old.digest == Digest::of(&there))
-            }
-            Err(finding) => {
-                findings.push(finding);
-                continue;
-            }
-        };
-        if !ours {
-            findings.push(
-                Diagnostic::error(Code::Foreign, FieldPath::root())
-                    .message(format!("{path} in {} is not from an earlier pull", out.display()))
-                    .hint("pull into an empty folder"),
-            );
-        }
-    }
-    if !findings.is_empty() {
-        return Err(findings);
-    }
-    for (path, bytes) in files.iter().filter(|(path, _)| *path != MANIFEST) {
-        store::write(out, path, bytes).map_err(one)?;
-    }
-    for (path, old) in before.files.iter().filter(|(path, _)| !files.contains_key(path.as_str())) {
-        if store::read(out, path.as_str()).map_err(one)?.is_some_and(|bytes| Digest::of(&bytes) == old.digest) {
-            let _ = std::fs::remove_file(out.join(path.as_str()));
-        }
-    }
-    store::write(out, MANIFEST, text).map_err(one)?;
-    Ok(manifest)
+    let name = made.plans.first().map(|planned| planned.plan.project.to_string()).unwrap_or_default();
+    Ok((derived, inputs.collect(), name))
 }

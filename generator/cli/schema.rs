@@ -26,7 +26,7 @@ pub fn run(arguments: &Arguments) -> u8 {
     let schema = schemars::schema_for!(Stack).to_value();
     match arguments.format {
         SchemaFormat::Json => output::json(&schema),
-        SchemaFormat::Text => output::result(&text(&schema)),
+        SchemaFormat::Text => output::document(&text(&schema)),
     }
     FINE
 }

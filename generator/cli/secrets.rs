@@ -1,13 +1,14 @@
 //! `nself secrets init|check|kubernetes`: values of secrets, beside the artifacts and outside version control.
 
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
 use super::{FAILED, FINE, FOUND, output};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::files::{EntryKind, FileError, Root};
 use crate::keys::{self, Folder};
+use crate::terminal;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -50,11 +51,21 @@ struct Place {
     out: PathBuf,
 }
 
+impl Place {
+    fn folder(&self, env: &str) -> Result<Folder, Vec<Diagnostic>> {
+        Folder::open(&self.root(), &self.out, env).map_err(|finding| vec![finding])
+    }
+
+    fn root(&self) -> Root {
+        Root::output(Path::new("."), Some(&self.out))
+    }
+}
+
 pub fn run(arguments: &Arguments) -> u8 {
     let outcome = match &arguments.action {
-        Action::Init { env, place } => init(&place.out, env),
-        Action::Kubernetes { env, place } => kubernetes(&place.out, env),
-        Action::Check { env, place } => check(&place.out, env),
+        Action::Init { env, place } => init(place, env),
+        Action::Kubernetes { env, place } => kubernetes(place, env),
+        Action::Check { env, place } => check(place, env),
     };
     outcome.unwrap_or_else(|findings| {
         output::findings(&findings);
@@ -62,53 +73,55 @@ pub fn run(arguments: &Arguments) -> u8 {
     })
 }
 
-fn init(out: &Path, env: &str) -> Result<u8, Vec<Diagnostic>> {
-    let folder = Folder::open(out, env).map_err(|finding| vec![finding])?;
-    let outcome = keys::init(&folder)?;
+fn init(place: &Place, env: &str) -> Result<u8, Vec<Diagnostic>> {
+    let outcome = keys::init(&place.folder(env)?)?;
+    output::findings(&outcome.findings);
     for name in &outcome.made {
-        output::result(&format!("made {name}\n"));
+        output::line(&format!("made {name}"));
     }
     output::remark(&format!("{} made, {} kept", outcome.made.len(), outcome.kept.len()));
+    outcome.remark.iter().for_each(|remark| output::remark(remark));
     for (name, what) in &outcome.wanted {
         output::remark(&format!(
             "missing {name}: {what}; write it to {}",
-            out.join(env).join("secrets").join(name.as_str()).display()
+            place.out.join(env).join("secrets").join(name.as_str()).display()
         ));
     }
     Ok(if outcome.wanted.is_empty() { FINE } else { FOUND })
 }
 
 /// Values are printed for another program, never for a screen.
-fn kubernetes(out: &Path, env: &str) -> Result<u8, Vec<Diagnostic>> {
-    let folder = Folder::open(out, env).map_err(|finding| vec![finding])?;
-    let text = keys::manifests(&folder)?;
-    if std::io::stdout().is_terminal() {
+fn kubernetes(place: &Place, env: &str) -> Result<u8, Vec<Diagnostic>> {
+    let (text, remark) = keys::manifests(&place.folder(env)?)?;
+    if terminal::are_terminals().0 {
         return Err(vec![
             Diagnostic::error(Code::PlainSecret, FieldPath::root())
                 .message("values of secrets are not shown on a terminal")
                 .hint(format!("nself secrets kubernetes --env {env} | kubectl apply --server-side -f -")),
         ]);
     }
-    output::result(&text);
+    remark.iter().for_each(|remark| output::remark(remark));
+    output::document(&text);
     Ok(FINE)
 }
 
-fn check(out: &Path, envs: &[String]) -> Result<u8, Vec<Diagnostic>> {
-    let all = || {
-        let entries = std::fs::read_dir(out).into_iter().flatten().flatten();
-        let mut names: Vec<String> = entries
-            .filter(|entry| entry.path().join("secrets.json").is_file())
-            .filter_map(|entry| entry.file_name().into_string().ok())
-            .collect();
-        names.sort();
-        names
-    };
-    let names = if envs.is_empty() { all() } else { envs.to_vec() };
-    let folders: Result<Vec<Folder>, Diagnostic> = names.iter().map(|name| Folder::open(out, name)).collect();
-    let findings = folders.and_then(|folders| keys::check(&folders)).map_err(|finding| vec![finding])?;
+fn check(place: &Place, envs: &[String]) -> Result<u8, Vec<Diagnostic>> {
+    let names = if envs.is_empty() { generated(place)? } else { envs.to_vec() };
+    let folders: Result<Vec<Folder>, Vec<Diagnostic>> = names.iter().map(|name| place.folder(name)).collect();
+    let (findings, remark) = keys::check(&folders?).map_err(|finding| vec![finding])?;
     output::findings(&findings);
+    remark.iter().for_each(|remark| output::remark(remark));
     if findings.is_empty() {
         output::remark("all secrets are in order");
     }
     Ok(if findings.iter().any(Diagnostic::is_error) { FOUND } else { FINE })
+}
+
+/// The environments that were generated.
+fn generated(place: &Place) -> Result<Vec<String>, Vec<Diagnostic>> {
+    let one = |error: FileError| vec![Diagnostic::from(error)];
+    let Some(out) = place.root().open().map_err(one)? else { return Ok(Vec::new()) };
+    let entries = out.list().map_err(one)?.into_iter().filter(|entry| entry.kind == EntryKind::Folder);
+    let entries = entries.filter(|entry| out.has_file(Path::new(&entry.name).join("secrets.json")));
+    Ok(entries.filter_map(|entry| entry.name.into_string().ok()).collect())
 }

@@ -10,6 +10,7 @@ use serde_json::json;
 use super::{FAILED, FINE, FOUND, Format, StackArguments, generate, output};
 use crate::artifact::{ArtifactPath, Artifacts, Digest};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::files::Root;
 use crate::store::{self, Cache, Manifest};
 
 #[derive(Debug, Args)]
@@ -38,18 +39,18 @@ pub fn run(arguments: &Arguments) -> u8 {
 
 fn verify(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
     let project = arguments.stack.project();
-    let out = arguments.out.clone().unwrap_or_else(|| project.join("deploy"));
-    let cache = Cache::new(project.join(".nself"));
+    let out = Root::output(&project, arguments.out.as_deref());
+    let cache = Cache::new(&project);
     let lock = if arguments.repair { cache.lock() } else { None };
     let manifest = Manifest::read(&out).map_err(|finding| vec![finding])?;
     if manifest.files.is_empty() {
         return Err(vec![
             Diagnostic::error(Code::Manifest, FieldPath::root())
-                .message(format!("{}: no file is recorded there", out.display()))
+                .message(format!("{}: no file is recorded there", shown(arguments).display()))
                 .hint("`nself gen` generates and records; --out names another folder"),
         ]);
     }
-    let made = if arguments.rebuild { Some(derive(arguments, &out, &manifest)?) } else { None };
+    let made = if arguments.rebuild { Some(derive(arguments, out.path(), &manifest)?) } else { None };
     let objects = cache.objects();
     let mut findings = Vec::new();
     let mut repaired = Vec::new();
@@ -96,10 +97,10 @@ fn verify(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
         })),
         Format::Text => {
             for path in &repaired {
-                output::result(&format!("restored {path}\n"));
+                output::line(&format!("restored {path}"));
             }
             for name in bad.iter().filter(|_| arguments.repair) {
-                output::result(&format!("put aside {name}\n"));
+                output::line(&format!("put aside {name}"));
             }
             output::findings(&findings);
             let rebuilt = if arguments.rebuild { ", derived anew" } else { "" };
@@ -107,6 +108,11 @@ fn verify(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
         }
     }
     Ok(if wrong { FOUND } else { FINE })
+}
+
+/// The output folder as it was named.
+fn shown(arguments: &Arguments) -> PathBuf {
+    arguments.out.clone().unwrap_or_else(|| arguments.stack.project().join("deploy"))
 }
 
 /// What the stack gives for the environments of the manifest. Files name the way back to the project, so a set that
@@ -166,10 +172,17 @@ pub struct GcArguments {
 }
 
 pub fn gc(arguments: &GcArguments) -> u8 {
-    let cache = Cache::new(arguments.folder.join(".nself"));
-    if !arguments.folder.join(".nself").is_dir() {
-        output::remark("nothing to do: there is no .nself here");
-        return FINE;
+    let cache = Cache::new(&arguments.folder);
+    match cache.open() {
+        Ok(Some(_)) => {}
+        Ok(None) => {
+            output::remark("nothing to do: there is no .nself here");
+            return FINE;
+        }
+        Err(error) => {
+            output::findings(&[error.into()]);
+            return FAILED;
+        }
     }
     // Nobody writes meanwhile; a reader that misses an object writes it anew.
     let lock = cache.lock();
@@ -191,7 +204,7 @@ pub fn gc(arguments: &GcArguments) -> u8 {
             FINE
         }
         Err(error) => {
-            output::remark(&format!("error: {}: {error}", arguments.folder.join(".nself").display()));
+            output::findings(&[error.into()]);
             FAILED
         }
     }

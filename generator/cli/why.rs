@@ -13,8 +13,10 @@ use super::{FAILED, FINE, FOUND, Format, StackArguments, generate, output};
 use crate::artifact::{ArtifactPath, Digest, Record};
 use crate::backend;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::files::{FileKind, Root};
 use crate::source::Origins;
 use crate::store::{Cache, Generation};
+use crate::terminal::Lines;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -82,7 +84,8 @@ fn explain(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
     });
     let (field, span) = place.unwrap_or((FieldPath::root(), None));
     let reads = backend::reads(artifact.generator);
-    let on_disk = std::fs::read(out.join(&inside)).ok();
+    let root = Root::output(&arguments.stack.project(), arguments.out.as_deref());
+    let on_disk = root.read(&inside, FileKind::Output).map_err(|error| vec![error.into()])?;
     let edited = on_disk.as_ref().is_some_and(|bytes| Digest::of(bytes) != artifact.digest());
     match arguments.format {
         Format::Json => output::json(&json!({
@@ -91,16 +94,15 @@ fn explain(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
             "on_disk": if edited { "differs" } else if on_disk.is_some() { "same" } else { "missing" },
         })),
         Format::Text => {
-            let mut said = match line {
-                Some(line) => format!("{inside}:{line}: {}\n", lines[line - 1].trim()),
-                None => format!("{inside}\n"),
-            };
+            output::line(&match line {
+                Some(line) => format!("{inside}:{line}: {}", lines[line - 1].trim()),
+                None => inside.clone(),
+            });
             let place = span.as_ref().map_or_else(|| "the library".to_owned(), ToString::to_string);
             let field = if field.0.is_empty() { "the stack as a whole".to_owned() } else { field.to_string() };
-            said.push_str(&format!("  decided by  {field} ({place})\n"));
-            said.push_str(&format!("  written by  {}, which reads {reads}\n", artifact.generator));
-            said.push_str(&format!("  derivation  {}\n", artifact.derivation));
-            output::result(&said);
+            output::line(&format!("  decided by  {field} ({place})"));
+            output::line(&format!("  written by  {}, which reads {reads}", artifact.generator));
+            output::line(&format!("  derivation  {}", artifact.derivation));
             if edited {
                 output::remark("the file on disk is another one; `nself check` shows the difference");
             }
@@ -129,7 +131,7 @@ fn best(origins: &Origins, candidates: &[FieldPath]) -> (FieldPath, Option<crate
 
 /// Compares the two latest generations.
 fn rebuilt(arguments: &Arguments) -> u8 {
-    let generations = Cache::new(arguments.stack.project().join(".nself")).generations().all();
+    let generations = Cache::new(&arguments.stack.project()).generations().all();
     let Some((number, new)) = generations.last() else {
         output::remark("no run is recorded here; `nself gen` records what it changes below .nself");
         return FOUND;
@@ -153,22 +155,22 @@ fn rebuilt(arguments: &Arguments) -> u8 {
             "generators": generators, "parts": parts,
         })),
         Format::Text => {
-            let mut said = format!("generation {number}\n");
+            let mut lines = Lines::line(&format!("generation {number}"));
             if generations.len() == 1 {
-                said.push_str("  the first one recorded: everything is new\n");
+                lines.push("  the first one recorded: everything is new");
             } else {
                 for (title, moved) in
                     [("input", &inputs), ("generator", &generators), ("part of the plan", &parts), ("file", &files)]
                 {
                     for (name, how) in moved {
-                        said.push_str(&format!("  {title} {how}: {name}\n"));
+                        lines.push(&format!("  {title} {how}: {name}"));
                     }
                 }
                 if derived > 0 {
-                    said.push_str(&format!("  {derived} files were derived anew, with the same bytes\n"));
+                    lines.push(&format!("  {derived} files were derived anew, with the same bytes"));
                 }
             }
-            output::result(&said);
+            output::lines(&lines);
         }
     }
     FINE

@@ -8,26 +8,26 @@ space AS (
 part AS (SELECT classid, objid FROM pg_catalog.pg_depend WHERE deptype = 'e'),
 rel AS (
   SELECT c.*, s.nspname FROM pg_catalog.pg_class c JOIN space s ON s.oid = c.relnamespace
-   WHERE (('pg_catalog.pg_class'::regclass)::oid, c.oid) NOT IN (SELECT classid, objid FROM part)
+   WHERE (('pg_catalog.pg_class'::pg_catalog.regclass)::pg_catalog.oid, c.oid) NOT IN (SELECT classid, objid FROM part)
 ),
 typ AS (
   SELECT t.*, s.nspname FROM pg_catalog.pg_type t JOIN space s ON s.oid = t.typnamespace
-   WHERE (('pg_catalog.pg_type'::regclass)::oid, t.oid) NOT IN (SELECT classid, objid FROM part)
+   WHERE (('pg_catalog.pg_type'::pg_catalog.regclass)::pg_catalog.oid, t.oid) NOT IN (SELECT classid, objid FROM part)
 ),
 fun AS (
   SELECT p.*, s.nspname FROM pg_catalog.pg_proc p JOIN space s ON s.oid = p.pronamespace
-   WHERE (('pg_catalog.pg_proc'::regclass)::oid, p.oid) NOT IN (SELECT classid, objid FROM part)
+   WHERE (('pg_catalog.pg_proc'::pg_catalog.regclass)::pg_catalog.oid, p.oid) NOT IN (SELECT classid, objid FROM part)
 ),
 grants (kind, name, acl, owner) AS (
-  SELECT 'schema', nspname::text, nspacl, nspowner FROM space
+  SELECT 'schema', nspname::pg_catalog.text, nspacl, nspowner FROM space
   UNION ALL SELECT 'relation', nspname || '.' || relname, relacl, relowner FROM rel
   UNION ALL SELECT 'function', nspname || '.' || proname,
     coalesce(proacl, pg_catalog.acldefault('f', proowner)), proowner FROM fun
 ),
 fact (kind, name, what) AS (
-  SELECT 'schema', nspname::text, coalesce(pg_catalog.obj_description(oid, 'pg_namespace'), '') FROM space
+  SELECT 'schema', nspname::pg_catalog.text, coalesce(pg_catalog.obj_description(oid, 'pg_namespace'), '') FROM space
   UNION ALL
-  SELECT 'extension', extname::text, '' FROM pg_catalog.pg_extension WHERE extname <> 'plpgsql'
+  SELECT 'extension', extname::pg_catalog.text, '' FROM pg_catalog.pg_extension WHERE extname <> 'plpgsql'
   UNION ALL
   SELECT 'grant', g.kind || ' ' || g.name,
          coalesce(r.rolname, 'PUBLIC') || ' ' || a.privilege_type || CASE WHEN a.is_grantable THEN ' *' ELSE '' END
@@ -35,13 +35,13 @@ fact (kind, name, what) AS (
    WHERE a.grantee <> g.owner
   UNION ALL
   SELECT 'default privilege', coalesce(s.nspname, '*'),
-         d.defaclobjtype::text || ' ' || coalesce(r.rolname, 'PUBLIC') || ' ' || a.privilege_type
+         d.defaclobjtype::pg_catalog.text || ' ' || coalesce(r.rolname, 'PUBLIC') || ' ' || a.privilege_type
     FROM pg_catalog.pg_default_acl d LEFT JOIN space s ON s.oid = d.defaclnamespace,
          LATERAL pg_catalog.aclexplode(d.defaclacl) a LEFT JOIN pg_catalog.pg_roles r ON r.oid = a.grantee
    WHERE a.grantee <> d.defaclrole
   UNION ALL
   SELECT 'enum', t.nspname || '.' || t.typname,
-         (SELECT string_agg(quote_literal(enumlabel), ',' ORDER BY enumsortorder) FROM pg_catalog.pg_enum e WHERE e.enumtypid = t.oid)
+         (SELECT pg_catalog.string_agg(pg_catalog.quote_literal(enumlabel), ',' ORDER BY enumsortorder) FROM pg_catalog.pg_enum e WHERE e.enumtypid = t.oid)
     FROM typ t WHERE typtype = 'e'
   UNION ALL
   SELECT 'domain', t.nspname || '.' || t.typname,
@@ -52,9 +52,9 @@ fact (kind, name, what) AS (
     FROM typ t WHERE pg_catalog.obj_description(t.oid, 'pg_type') IS NOT NULL
   UNION ALL
   SELECT CASE relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'table' WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view'
-           WHEN 'c' THEN 'composite' ELSE relkind::text END,
+           WHEN 'c' THEN 'composite' ELSE relkind::pg_catalog.text END,
          nspname || '.' || relname,
-         concat_ws(' ', relpersistence, relrowsecurity, relforcerowsecurity, array_to_string(reloptions, ','),
+         pg_catalog.concat_ws(' ', relpersistence, relrowsecurity, relforcerowsecurity, pg_catalog.array_to_string(reloptions, ','),
            pg_catalog.pg_get_partkeydef(CASE WHEN relkind = 'p' THEN rel.oid END), pg_catalog.pg_get_expr(relpartbound, rel.oid),
            CASE WHEN relkind IN ('v', 'm') THEN pg_catalog.pg_get_viewdef(rel.oid) END)
     FROM rel WHERE relkind IN ('r', 'p', 'v', 'm', 'c', 'f')
@@ -67,9 +67,9 @@ fact (kind, name, what) AS (
     JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid JOIN space n ON n.oid = c.relnamespace
   UNION ALL
   SELECT 'column', nspname || '.' || relname || '.' || attname,
-         concat_ws(' ', pg_catalog.format_type(atttypid, atttypmod), attnotnull, attidentity, attgenerated,
+         pg_catalog.concat_ws(' ', pg_catalog.format_type(atttypid, atttypmod), attnotnull, attidentity, attgenerated,
            -- In a row type the order is part of the type.
-           CASE WHEN relkind = 'c' THEN (SELECT count(*) FROM pg_catalog.pg_attribute o
+           CASE WHEN relkind = 'c' THEN (SELECT pg_catalog.count(*) FROM pg_catalog.pg_attribute o
              WHERE o.attrelid = a.attrelid AND o.attnum BETWEEN 1 AND a.attnum AND NOT o.attisdropped) END,
            CASE WHEN attcollation <> t.typcollation THEN (SELECT collname FROM pg_catalog.pg_collation WHERE oid = attcollation) END,
            pg_catalog.pg_get_expr(adbin, adrelid), pg_catalog.col_description(attrelid, attnum))
@@ -89,13 +89,13 @@ fact (kind, name, what) AS (
    WHERE o.relkind <> 't' AND NOT rel.relispartition
   UNION ALL
   SELECT 'trigger', rel.nspname || '.' || rel.relname || '.' || tgname,
-         tgenabled::text || ' ' || pg_catalog.pg_get_triggerdef(g.oid)
+         tgenabled::pg_catalog.text || ' ' || pg_catalog.pg_get_triggerdef(g.oid)
     FROM pg_catalog.pg_trigger g JOIN rel ON rel.oid = tgrelid WHERE NOT tgisinternal
   UNION ALL
   SELECT 'policy', rel.nspname || '.' || rel.relname || '.' || polname,
-         concat_ws(' ', polcmd, polpermissive,
-           (SELECT string_agg(CASE WHEN r = 0 THEN 'PUBLIC' ELSE pg_catalog.pg_get_userbyid(r) END, ',' ORDER BY
-              CASE WHEN r = 0 THEN 'PUBLIC' ELSE pg_catalog.pg_get_userbyid(r) END) FROM unnest(polroles) r),
+         pg_catalog.concat_ws(' ', polcmd, polpermissive,
+           (SELECT pg_catalog.string_agg(CASE WHEN r = 0 THEN 'PUBLIC' ELSE pg_catalog.pg_get_userbyid(r) END, ',' ORDER BY
+              CASE WHEN r = 0 THEN 'PUBLIC' ELSE pg_catalog.pg_get_userbyid(r) END) FROM pg_catalog.unnest(polroles) r),
            pg_catalog.pg_get_expr(polqual, polrelid), '/', pg_catalog.pg_get_expr(polwithcheck, polrelid))
     FROM pg_catalog.pg_policy p JOIN rel ON rel.oid = polrelid
   UNION ALL
@@ -104,13 +104,13 @@ fact (kind, name, what) AS (
     FROM fun WHERE prokind IN ('f', 'p')
   UNION ALL
   SELECT 'sequence', rel.nspname || '.' || rel.relname,
-         concat_ws(' ', seqtypid::regtype, seqstart, seqincrement, seqmax, seqmin, seqcache, seqcycle)
+         pg_catalog.concat_ws(' ', seqtypid::pg_catalog.regtype, seqstart, seqincrement, seqmax, seqmin, seqcache, seqcycle)
     FROM pg_catalog.pg_sequence JOIN rel ON rel.oid = seqrelid
    WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = seqrelid AND d.deptype = 'i')
   UNION ALL
   SELECT 'owned', rel.nspname || '.' || rel.relname, o.relname || '.' || attname
     FROM pg_catalog.pg_depend d JOIN rel ON rel.oid = d.objid AND rel.relkind = 'S' JOIN pg_catalog.pg_class o ON o.oid = refobjid
     JOIN pg_catalog.pg_attribute ON attrelid = refobjid AND attnum = refobjsubid
-   WHERE d.deptype = 'a' AND d.classid = 'pg_catalog.pg_class'::regclass AND refclassid = 'pg_catalog.pg_class'::regclass
+   WHERE d.deptype = 'a' AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
 )
-SELECT kind || E'\t' || name || E'\t' || replace(coalesce(what, ''), E'\n', ' ') FROM fact ORDER BY 1;
+SELECT kind || E'\t' || name || E'\t' || pg_catalog.replace(coalesce(what, ''), E'\n', ' ') FROM fact ORDER BY 1;

@@ -78,6 +78,7 @@ pub fn apply(schema: &mut Schema, root: &FieldPath, findings: &mut Vec<Diagnosti
         }
     }
     if convention == Convention::Tenant {
+        super::tenant_keys::apply(schema, root, findings);
         views(schema, root, findings);
     }
 }

@@ -1,5 +1,5 @@
-//! The tokens of PostgreSQL's SQL, as far as needed to know where a text ends: quotes, brackets, semicolons.
-//! What the user writes as SQL passes here before anything is put around it.
+//! The tokens of PostgreSQL's SQL, with the rules of the server's own lexer (`scan.l`, the same in psql's): quotes,
+//! comments, brackets. Where versions of the server or other readers differ, [`super::closed`] refuses the text.
 
 /// A token; positions are bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,84 +13,157 @@ pub struct Token<'a> {
 pub enum Kind {
     /// A key word or a name without quotes.
     Word,
-    /// A name in double quotes.
+    /// A name in double quotes, with `U&` if that precedes them.
     Quoted,
-    /// A string of any form, with its quotes.
+    /// A string of any form, with its quotes and the letters before them.
     Literal,
     Number,
     Symbol,
     Comment,
 }
 
+/// A quote or comment without its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unclosed {
+    pub at: usize,
+    pub what: &'static str,
+}
+
+/// What the server makes of a quote inside of a string.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Quoting {
+    /// Two quotes are one; `'…'`, `N'…'` and `U&'…'`.
+    Doubled,
+    /// The same, and a backslash takes the next character; `E'…'`.
+    Escapes,
+    /// The first quote ends the string; `B'…'` and `X'…'`.
+    First,
+}
+
 /// Splits a text into tokens, without blanks.
 ///
 /// # Errors
 /// What is not closed, with its place.
-pub fn tokens(text: &str) -> Result<Vec<Token<'_>>, String> {
+pub fn tokens(text: &str) -> Result<Vec<Token<'_>>, Unclosed> {
     let bytes = text.as_bytes();
-    let mut all = Vec::new();
+    let mut all: Vec<Token> = Vec::new();
     let mut i = 0;
+    // How the last string is quoted, while the text after it may continue it.
+    let mut open_string: Option<Quoting> = None;
+    let mut new_line = false;
     while i < bytes.len() {
         let from = i;
-        let kind = match bytes[i] {
-            b if b.is_ascii_whitespace() => {
-                i += 1;
-                continue;
-            }
-            b'\'' => {
-                let escapes = all.last().is_some_and(|last: &Token| {
-                    last.kind == Kind::Word && last.text.eq_ignore_ascii_case("e") && last.at + 1 == from
-                });
-                i = string(text, i, escapes)?;
-                Kind::Literal
-            }
-            b'"' => {
-                i = closing(text, i, b'"', "double quote")?;
-                Kind::Quoted
-            }
-            b'-' if bytes.get(i + 1) == Some(&b'-') => {
-                i = text[i..].find('\n').map_or(bytes.len(), |end| i + end);
-                Kind::Comment
-            }
-            b'/' if bytes.get(i + 1) == Some(&b'*') => {
-                i = comment(bytes, i).ok_or_else(|| unclosed("comment", text, from))?;
-                Kind::Comment
-            }
-            b'$' if tag(&text[i..]).is_some() => {
-                let tag = tag(&text[i..]).unwrap_or_default();
-                let body = i + tag.len();
-                let end = text[body..].find(tag).ok_or_else(|| unclosed("dollar quote", text, from))?;
-                i = body + end + tag.len();
-                Kind::Literal
-            }
-            b if b.is_ascii_digit() => {
-                while bytes.get(i).is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'.' || *b == b'_') {
-                    i += 1;
-                }
-                Kind::Number
-            }
-            b if word(b) => {
-                while bytes.get(i).is_some_and(|b| word(*b) || b.is_ascii_digit() || *b == b'$') {
-                    i += 1;
-                }
-                Kind::Word
-            }
-            _ => {
-                i += text[i..].chars().next().map_or(1, char::len_utf8);
-                Kind::Symbol
-            }
+        if is_blank(bytes[i]) {
+            new_line |= is_line_end(bytes[i]);
+            i += 1;
+            continue;
+        }
+        let (kind, end) = match open_string.filter(|_| new_line && bytes[i] == b'\'') {
+            Some(quoting) => (Kind::Literal, string(text, i, i, quoting)?),
+            None => token(text, i)?,
         };
+        i = end;
+        open_string = match (kind, &text[from..i]) {
+            // A comment up to the end of its line is a blank between the parts of a string, a block is not.
+            (Kind::Comment, comment) if comment.starts_with("--") => open_string,
+            (Kind::Literal, literal) => match open_string.filter(|_| new_line && literal.starts_with('\'')) {
+                Some(quoting) => Some(quoting),
+                None => quoting(literal),
+            },
+            _ => None,
+        };
+        new_line &= kind == Kind::Comment;
         all.push(Token { at: from, kind, text: &text[from..i] });
     }
     Ok(all)
 }
 
-fn word(byte: u8) -> bool {
+/// The kind of the token at a place, and where it ends.
+fn token(text: &str, from: usize) -> Result<(Kind, usize), Unclosed> {
+    let bytes = text.as_bytes();
+    let rest = &bytes[from..];
+    let quote = |prefix: usize, quoting| Ok((Kind::Literal, string(text, from, from + prefix, quoting)?));
+    match rest {
+        [b'\'', ..] => quote(0, Quoting::Doubled),
+        [b'n' | b'N', b'\'', ..] => quote(1, Quoting::Doubled),
+        [b'e' | b'E', b'\'', ..] => quote(1, Quoting::Escapes),
+        [b'b' | b'B' | b'x' | b'X', b'\'', ..] => quote(1, Quoting::First),
+        [b'u' | b'U', b'&', b'\'', ..] => quote(2, Quoting::Doubled),
+        [b'u' | b'U', b'&', b'"', ..] => Ok((Kind::Quoted, closing(text, from, from + 2, b'"', "double quote")?)),
+        [b'"', ..] => Ok((Kind::Quoted, closing(text, from, from, b'"', "double quote")?)),
+        [b'-', b'-', ..] => {
+            let end = rest.iter().position(|b| is_line_end(*b)).unwrap_or(rest.len());
+            Ok((Kind::Comment, from + end))
+        }
+        [b'/', b'*', ..] => {
+            let end = comment(bytes, from).ok_or_else(|| Unclosed { at: from, what: "comment" })?;
+            Ok((Kind::Comment, end))
+        }
+        [b'$', ..] => match tag(&text[from..]) {
+            Some(tag) => {
+                let body = from + tag.len();
+                let end = text[body..].find(tag).ok_or_else(|| Unclosed { at: from, what: "dollar quote" })?;
+                Ok((Kind::Literal, body + end + tag.len()))
+            }
+            None => Ok((Kind::Symbol, from + 1)),
+        },
+        [b'.', b'.', ..] => Ok((Kind::Symbol, from + 2)),
+        [b'.', b'0'..=b'9', ..] | [b'0'..=b'9', ..] => Ok((Kind::Number, from + number(rest))),
+        [first, ..] if is_word(*first) => {
+            let end = rest.iter().position(|b| !is_word(*b) && !b.is_ascii_digit() && *b != b'$');
+            Ok((Kind::Word, from + end.unwrap_or(rest.len())))
+        }
+        _ => Ok((Kind::Symbol, from + text[from..].chars().next().map_or(1, char::len_utf8))),
+    }
+}
+
+/// Blanks of all versions of the server; from 16 on the vertical tab is one as well.
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0c)
+}
+
+fn is_line_end(byte: u8) -> bool {
+    matches!(byte, b'\n' | b'\r')
+}
+
+/// Whether a name may begin with the byte.
+pub fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphabetic() || byte == b'_' || byte >= 0x80
 }
 
-fn unclosed(what: &str, text: &str, at: usize) -> String {
-    format!("the {what} at {} is not closed", place(text, at))
+/// A string without its quotes, of whichever form.
+pub fn unquoted(literal: &str) -> &str {
+    let tag = tag(literal).map(str::len).filter(|_| literal.starts_with('$'));
+    let (from, quote) = tag.map_or_else(|| (literal.find('\'').map_or(0, |at| at + 1), 1), |tag| (tag, tag));
+    literal.get(from..literal.len().saturating_sub(quote)).unwrap_or_default()
+}
+
+/// How a string that begins so is quoted; none in dollars, which nothing continues.
+fn quoting(literal: &str) -> Option<Quoting> {
+    match literal.as_bytes() {
+        [b'$', ..] => None,
+        [b'e' | b'E', ..] => Some(Quoting::Escapes),
+        [b'b' | b'B' | b'x' | b'X', ..] => Some(Quoting::First),
+        _ => Some(Quoting::Doubled),
+    }
+}
+
+/// The length of the number that a text begins with: digits, a fraction, an exponent.
+fn number(rest: &[u8]) -> usize {
+    let digits = |from: usize| rest[from..].iter().take_while(|b| b.is_ascii_digit()).count();
+    let mut end = digits(0);
+    // `1..2` is a range.
+    if rest.get(end) == Some(&b'.') && rest.get(end + 1) != Some(&b'.') {
+        end += 1 + digits(end + 1);
+    }
+    if matches!(rest.get(end), Some(b'e' | b'E')) {
+        let sign = usize::from(matches!(rest.get(end + 1), Some(b'+' | b'-')));
+        let exponent = digits((end + 1 + sign).min(rest.len()));
+        if exponent > 0 {
+            end += 1 + sign + exponent;
+        }
+    }
+    end
 }
 
 /// Line and column of a byte, from 1; columns are characters.
@@ -106,10 +179,10 @@ pub fn place(text: &str, at: usize) -> String {
     if line == 1 { format!("character {column}") } else { format!("line {line}, character {column}") }
 }
 
-/// The place after a quote that is doubled to stand for itself.
-fn closing(text: &str, from: usize, quote: u8, what: &str) -> Result<usize, String> {
+/// The place after a quoted text whose quote is doubled to stand for itself; `at` is that of its first quote.
+fn closing(text: &str, from: usize, at: usize, quote: u8, what: &'static str) -> Result<usize, Unclosed> {
     let bytes = text.as_bytes();
-    let mut i = from + 1;
+    let mut i = at + 1;
     while let Some(byte) = bytes.get(i) {
         i += 1;
         if *byte == quote {
@@ -119,25 +192,25 @@ fn closing(text: &str, from: usize, quote: u8, what: &str) -> Result<usize, Stri
             i += 1;
         }
     }
-    Err(unclosed(what, text, from))
+    Err(Unclosed { at: from, what: what })
 }
 
-fn string(text: &str, from: usize, escapes: bool) -> Result<usize, String> {
-    if !escapes {
-        return closing(text, from, b'\'', "string");
+fn string(text: &str, from: usize, at: usize, quoting: Quoting) -> Result<usize, Unclosed> {
+    if quoting == Quoting::Doubled {
+        return closing(text, from, at, b'\'', "string");
     }
     let bytes = text.as_bytes();
-    let mut i = from + 1;
+    let mut i = at + 1;
     while let Some(byte) = bytes.get(i) {
         i += 1;
         match byte {
-            b'\\' => i += 1,
-            b'\'' if bytes.get(i) == Some(&b'\'') => i += 1,
+            b'\\' if quoting == Quoting::Escapes => i += 1,
+            b'\'' if quoting == Quoting::Escapes && bytes.get(i) == Some(&b'\'') => i += 1,
             b'\'' => return Ok(i),
             _ => {}
         }
     }
-    Err(unclosed("string", text, from))
+    Err(Unclosed { at: from, what: "string" })
 }
 
 fn comment(bytes: &[u8], from: usize) -> Option<usize> {
@@ -156,83 +229,44 @@ fn comment(bytes: &[u8], from: usize) -> Option<usize> {
 fn tag(text: &str) -> Option<&str> {
     let end = text[1..].find('$')? + 1;
     let name = &text.as_bytes()[1..end];
-    let good = name.iter().enumerate().all(|(i, b)| word(*b) || (i > 0 && b.is_ascii_digit()));
+    let good = name.iter().enumerate().all(|(i, b)| is_word(*b) || (i > 0 && b.is_ascii_digit()));
     good.then(|| &text[..=end])
-}
-
-/// What [`open`] says about a text without tokens.
-pub const EMPTY: &str = "it is empty";
-
-/// Why a text could end before its end or reach beyond it; nothing when it is one closed piece.
-pub fn open(text: &str, statements: bool) -> Option<String> {
-    let tokens = match tokens(text) {
-        Ok(tokens) => tokens,
-        Err(reason) => return Some(reason),
-    };
-    let mut brackets: Vec<&str> = Vec::new();
-    let mut empty = true;
-    for token in tokens {
-        let at = || place(text, token.at);
-        match (token.kind, token.text) {
-            (Kind::Comment, _) if !statements => return Some(format!("there is a comment at {}", at())),
-            (Kind::Comment, _) => continue,
-            (Kind::Symbol, "(" | "[" | "{") => brackets.push(token.text),
-            (Kind::Symbol, close @ (")" | "]" | "}")) => {
-                let opening = match close {
-                    ")" => "(",
-                    "]" => "[",
-                    _ => "{",
-                };
-                if brackets.pop() != Some(opening) {
-                    return Some(format!("the bracket at {} closes nothing", at()));
-                }
-            }
-            (Kind::Symbol, ";") if !statements => return Some(format!("there is a `;` at {}", at())),
-            (Kind::Symbol, "\\") => return Some(format!("there is a `\\` at {}", at())),
-            (Kind::Symbol, symbol) if !symbol.is_ascii() => return Some(format!("{} is no SQL", at())),
-            _ => {}
-        }
-        empty = false;
-    }
-    if empty {
-        return Some(EMPTY.into());
-    }
-    brackets.last().map(|bracket| format!("a `{bracket}` is not closed"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn closed_pieces_pass() {
-        for text in
-            ["a + (b[1:2])", "'it''s; )'", "e'\\'; ('", "$$ ; ( $$", "\"odd ( name\"", "x ~ '^[(]'", "$a$ $b$ $a$"]
-        {
-            assert_eq!(open(text, false), None, "{text}");
-        }
-        assert_eq!(open("INSERT INTO t VALUES (1); -- done\n/* ( /* ; */ */ SELECT 1;", true), None);
+    /// The texts of all tokens.
+    fn split(text: &str) -> Vec<&str> {
+        tokens(text).unwrap().iter().map(|token| token.text).collect()
     }
 
     #[test]
-    fn nothing_gets_out() {
-        for text in
-            ["", "a; DROP TABLE x", "a)", "(a", "'a", "\"a", "$$a", "a -- b", "a /* b", "a /* b */", "[1)", "a \\! id"]
-        {
-            assert!(open(text, false).is_some(), "{text}");
-        }
+    fn strings_end_where_the_server_ends_them() {
+        assert_eq!(split(r"E'a\'b'c"), [r"E'a\'b'", "c"]);
+        assert_eq!(split(r"'a\'d'c'"), [r"'a\'", "d", "'c'"]);
+        assert_eq!(split("xe'a'"), ["xe", "'a'"]);
+        assert_eq!(split("B'0''1'"), ["B'0'", "'1'"]);
+        assert_eq!(split("U&'d' U&\"d\""), ["U&'d'", "U&\"d\""]);
+        assert_eq!(split("a$$b$$"), ["a$$b$$"]);
+        assert_eq!(split("1$$b$$"), ["1", "$$b$$"]);
     }
 
-    proptest::proptest! {
-        /// Whatever passes can stand in brackets: the bracket after it is the one that closes.
-        #[test]
-        fn what_passes_stands_in_brackets(text in "[a-z'\"$();\\[\\]\\\\/*e -]{0,24}") {
-            if open(&text, false).is_none() {
-                let around = format!("({text})");
-                let all = tokens(&around).unwrap();
-                let last = all.last().unwrap();
-                proptest::prop_assert_eq!((last.text, last.at), (")", around.len() - 1));
-            }
-        }
+    #[test]
+    fn a_string_continues_with_the_quoting_of_its_first_part() {
+        assert_eq!(split("E'a'\n'\\'' + 1"), ["E'a'", "'\\''", "+", "1"]);
+        assert_eq!(split("E'a' -- note\n '\\'')"), ["E'a'", "-- note", "'\\''", ")"]);
+        // On one line, after a block comment and after a string in dollars nothing is continued.
+        assert_eq!(split("E'a' '\\' + 1"), ["E'a'", "'\\'", "+", "1"]);
+        assert_eq!(split("E'a' /* \n */ '\\' + 1").len(), 5);
+        assert_eq!(split("$$a$$\n'\\' + 1"), ["$$a$$", "'\\'", "+", "1"]);
+    }
+
+    #[test]
+    fn numbers_and_comments_end_where_the_server_ends_them() {
+        assert_eq!(split("1.5e-3+.5 1..2 1e"), ["1.5e-3", "+", ".5", "1", "..", "2", "1", "e"]);
+        assert_eq!(split("a -- b\rc"), ["a", "-- b", "c"]);
+        assert_eq!(split("/* /* */ */ a"), ["/* /* */ */", "a"]);
     }
 }

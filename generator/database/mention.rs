@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::lexer::{Kind, Token, tokens};
+use super::lexer::{Kind, Token, tokens, unquoted};
 
 /// Types whose literals are names of objects.
 const NAMING: [&str; 4] = ["regclass", "regproc", "regprocedure", "regtype"];
@@ -51,7 +51,7 @@ pub fn words(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
     for (i, token) in all.iter().enumerate() {
         match token.kind {
             Kind::Literal if means_name(&all, i) => {
-                let inner = tokens(inside(token.text)).unwrap_or_default();
+                let inner = tokens(unquoted(token.text)).unwrap_or_default();
                 found.extend(inner.iter().filter_map(name));
             }
             _ => found.extend(name(token)),
@@ -67,12 +67,6 @@ fn name<'a>(token: &Token<'a>) -> Option<Cow<'a, str>> {
         Kind::Quoted => Some(token.text.trim_matches('"').into()),
         Kind::Literal | Kind::Number | Kind::Symbol | Kind::Comment => None,
     }
-}
-
-/// A string without its quotes, of whichever form.
-fn inside(literal: &str) -> &str {
-    let quote = literal[1..].find('$').filter(|_| literal.starts_with('$')).map_or(1, |end| end + 2);
-    &literal[quote..literal.len() - quote]
 }
 
 /// Whether the string at a place is read as the name of an object.

@@ -3,8 +3,10 @@
 
 pub mod allow;
 mod check;
+pub mod closed;
 mod convention;
 pub mod ddl;
+mod grammar;
 pub mod graphql;
 pub mod hazard;
 pub mod history;
@@ -13,9 +15,12 @@ pub mod ledger;
 pub mod lexer;
 mod mention;
 pub mod model;
+pub mod parse;
 pub mod plan;
 pub mod snapshot;
 mod statements;
+pub mod superuser;
+mod tenant_keys;
 
 use crate::diagnostic::{Diagnostic, FieldPath};
 use model::{Grants, ObjectName, Schema, TablePrivilege};

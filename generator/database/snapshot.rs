@@ -32,6 +32,12 @@ pub fn objects(schema: &Schema) -> Objects {
     objects
 }
 
+/// The extensions among the paths of objects.
+pub fn extensions<'a>(paths: impl IntoIterator<Item = &'a String>) -> impl Iterator<Item = ExtensionName> {
+    let names = paths.into_iter().filter_map(|path| path.strip_prefix(EXTENSIONS)?.strip_prefix('/'));
+    names.filter_map(|name| ExtensionName::new(name).ok())
+}
+
 /// The schema of objects.
 ///
 /// # Errors

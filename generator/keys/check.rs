@@ -1,9 +1,9 @@
-//! Judges secrets that exist: missing, too short, well known, or shared between environments. Findings name
-//! secrets, never values.
+//! Judges secrets that exist: missing, too short, well known, tracked by git, open to other users, or shared between
+//! environments. Findings name secrets, never values.
 
 use std::collections::BTreeMap;
 
-use super::Folder;
+use super::{Folder, modes};
 use crate::artifact::Digest;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
@@ -38,14 +38,21 @@ const WELL_KNOWN: [&str; 22] = [
 /// Fewest characters of a secret that a person chose.
 const FEWEST: usize = 16;
 
-/// Checks the environments against themselves and each other. In local, weak values are only warned of.
+/// Checks the environments against themselves and each other. In local, weak values are only warned of. Modes are
+/// repaired. Also returns why a committed value would not be recognised.
 ///
 /// # Errors
 /// A file that cannot be read.
-pub fn check(folders: &[Folder]) -> Result<Vec<Diagnostic>, Diagnostic> {
+pub fn check(folders: &[Folder]) -> Result<(Vec<Diagnostic>, Option<String>), Diagnostic> {
     let mut findings = Vec::new();
+    let mut remark = None;
     let mut seen: BTreeMap<Digest, (&Folder, &SecretName)> = BTreeMap::new();
     for folder in folders {
+        match folder.refuse_tracked() {
+            Ok(unknown) => remark = unknown,
+            Err(tracked) => findings.extend(tracked),
+        }
+        findings.extend(modes::repair(folder)?);
         for (name, entry) in &folder.list.secrets {
             let derived = matches!(
                 entry.recipe,
@@ -92,7 +99,7 @@ pub fn check(folders: &[Folder]) -> Result<Vec<Diagnostic>, Diagnostic> {
             seen.entry(digest).or_insert((folder, name));
         }
     }
-    Ok(findings)
+    Ok((findings, remark))
 }
 
 fn weakness(value: &str, folder: &Folder, min_length: u16) -> Option<String> {

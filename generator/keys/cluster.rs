@@ -26,11 +26,12 @@ struct Metadata<'a> {
     labels: BTreeMap<&'a str, &'a str>,
 }
 
-/// A Secret for every value that a service uses, as YAML documents.
+/// A Secret for every value that a service uses, as YAML documents; and why a committed value would not be recognised.
 ///
 /// # Errors
-/// NS304 for each value that is missing.
-pub fn manifests(folder: &Folder) -> Result<String, Vec<Diagnostic>> {
+/// NS304 for each value that is missing, NS509 for those that git tracks.
+pub fn manifests(folder: &Folder) -> Result<(String, Option<String>), Vec<Diagnostic>> {
+    let remark = folder.refuse_tracked()?;
     let list = &folder.list;
     let namespace = plan::namespace(&list.project, &list.environment);
     let mut documents = Vec::new();
@@ -58,5 +59,5 @@ pub fn manifests(folder: &Folder) -> Result<String, Vec<Diagnostic>> {
         };
         documents.push(yaml::to_yaml(&secret).map_err(|finding| vec![finding])?);
     }
-    if findings.is_empty() { Ok(documents.join("---\n")) } else { Err(findings) }
+    if findings.is_empty() { Ok((documents.join("---\n"), remark)) } else { Err(findings) }
 }

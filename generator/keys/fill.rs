@@ -1,12 +1,11 @@
-//! Makes missing secrets, composes those that consist of others, and writes the `.env` that Compose reads.
+//! Makes missing secrets and composes those that consist of others.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::{Folder, certificate, replace};
+use super::{Folder, certificate, environment_file, modes};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
-use crate::path;
-use crate::plan::summary::{Recipe, SecretEntry};
+use crate::plan::summary::Recipe;
 use crate::stack::secret::Encoding;
 use crate::stack::{Profile, SecretName, TemplatePart};
 
@@ -17,14 +16,19 @@ pub struct Outcome {
     pub kept: Vec<SecretName>,
     /// Secrets that only the operator has: name and what it is.
     pub wanted: Vec<(SecretName, String)>,
+    /// What else the operator should know.
+    pub findings: Vec<Diagnostic>,
+    /// Why a committed value would not be recognised.
+    pub remark: Option<String>,
 }
 
 /// Makes what is missing; never replaces a value that exists.
 ///
 /// # Errors
-/// File operations that fail, and values that an environment file cannot carry.
+/// File operations that fail, values that git tracks, and values that an environment file cannot carry.
 pub fn init(folder: &Folder) -> Result<Outcome, Vec<Diagnostic>> {
-    let mut outcome = Outcome::default();
+    let mut outcome = Outcome { remark: folder.refuse_tracked()?, ..Outcome::default() };
+    outcome.findings.extend(modes::repair(folder).map_err(|finding| vec![finding])?);
     let mut values: BTreeMap<SecretName, String> = BTreeMap::new();
     let fail = |finding| vec![finding];
     for (name, entry) in &folder.list.secrets {
@@ -63,7 +67,7 @@ pub fn init(folder: &Folder) -> Result<Outcome, Vec<Diagnostic>> {
         }
     }
     certificate::renew(folder, &mut outcome).map_err(fail)?;
-    environment_file(folder, &values)?;
+    environment_file::write(folder, &values)?;
     Ok(outcome)
 }
 
@@ -79,7 +83,10 @@ fn compose(parts: &[TemplatePart], values: &BTreeMap<SecretName, String>) -> Opt
             match part.encode {
                 Encoding::None => whole.push_str(value),
                 Encoding::Url => percent(value, &mut whole),
-                Encoding::Json => whole.push_str(serde_json::to_string(value).ok()?.trim_matches('"')),
+                Encoding::Json => {
+                    let quoted = serde_json::to_string(value).ok()?;
+                    whole.push_str(quoted.strip_prefix('"')?.strip_suffix('"')?);
+                }
             }
         }
     }
@@ -112,33 +119,6 @@ fn random(length: u16) -> Result<String, Diagnostic> {
         text.extend(letters.take(usize::from(length) - text.len()));
     }
     Ok(text)
-}
-
-/// Single quotes are literal for Compose: nothing inside is interpolated.
-fn environment_file(folder: &Folder, values: &BTreeMap<SecretName, String>) -> Result<(), Vec<Diagnostic>> {
-    let carried = |(name, entry): (&SecretName, &SecretEntry)| Some((name.clone(), entry.variable.clone()?));
-    let variables: Vec<(SecretName, String)> = folder.list.secrets.iter().filter_map(carried).collect();
-    let mut text = String::from("# Secrets for Compose; made by `nself secrets init`, never committed.\n");
-    let mut findings = Vec::new();
-    for (name, variable) in variables {
-        let Some(value) = values.get(&name) else { continue };
-        if value.contains(['\'', '\n', '\r', '\0']) {
-            findings.push(
-                Diagnostic::error(Code::BadValue, path!("secrets", name))
-                    .message(format!(
-                        "the value of `{name}` holds a quote or a line break, which an environment file cannot carry"
-                    ))
-                    .hint("choose another value"),
-            );
-            continue;
-        }
-        let _ = writeln!(text, "{variable}='{value}'");
-    }
-    if findings.is_empty() {
-        replace(&folder.environment.join(".env"), &text, 0o600).map_err(|finding| vec![finding])
-    } else {
-        Err(findings)
-    }
 }
 
 #[cfg(test)]
@@ -193,7 +173,9 @@ mod tests {
             TemplatePart { secret: Some(name.clone()), encode: Encoding::Json, ..TemplatePart::default() },
             TemplatePart { text: Some(Text::wrap(r#""}"#.into())), ..TemplatePart::default() },
         ];
-        let value = compose(&parts, &BTreeMap::from([(name, "a\"b\\c".to_owned())])).unwrap();
-        assert_eq!(serde_json::from_str::<serde_json::Value>(&value).unwrap()["key"], "a\"b\\c");
+        for secret in ["a\"b\\c", "\"ends with a quote\"", "ends with \\"] {
+            let value = compose(&parts, &BTreeMap::from([(name.clone(), secret.to_owned())])).unwrap();
+            assert_eq!(serde_json::from_str::<serde_json::Value>(&value).unwrap()["key"], secret);
+        }
     }
 }

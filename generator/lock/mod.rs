@@ -14,6 +14,7 @@ pub use reference::{DEFAULT_HOST, Reference};
 
 use crate::artifact::{Sha256, json};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::files::{FileError, FileKind, Root};
 use crate::stack::{Checked, ImageRef};
 use crate::store;
 
@@ -56,15 +57,15 @@ impl Lock {
     /// The lock beside a stack; empty when there is none.
     ///
     /// # Errors
-    /// NS806 when it is damaged or newer, NS803 when it is a link, NS804 when it cannot be read.
+    /// NS806 when it is damaged, newer or no plain file, NS804 when it cannot be read, NS813 when it is too large.
     pub fn read(project: &Path) -> Result<Self, Diagnostic> {
-        let unusable = |finding: Diagnostic| match finding.code {
-            Code::OutputUnsafe => Diagnostic::error(Code::Lock, FieldPath::root())
+        let unusable = |error: FileError| match Diagnostic::from(error) {
+            finding if finding.code == Code::NotPlain => Diagnostic::error(Code::Lock, FieldPath::root())
                 .message(format!("{FILE} is no plain file"))
                 .hint("put the file itself there, or remove what is there and run `nself lock`"),
-            _ => finding,
+            finding => finding,
         };
-        match store::read(project, FILE).map_err(unusable)? {
+        match Root::project(project).read(FILE, FileKind::Lock).map_err(unusable)? {
             Some(text) => Lock::parse(&text),
             None => Ok(Lock::default()),
         }

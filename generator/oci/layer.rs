@@ -1,15 +1,13 @@
 //! A folder as a layer: the same files give the same bytes on every machine. Sorted, owned by root, from the year
 //! 1970; compressed with stored blocks only, since the output of compressors depends on their versions.
 
-use std::fs;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path};
 
 use tar::{Builder, EntryType, Header};
-use walkdir::WalkDir;
 
 use crate::artifact::Sha256;
+use crate::files::{EntryKind, FileKind, Folder, Total};
 
 /// A layer, packed.
 #[derive(Debug, Clone)]
@@ -32,8 +30,8 @@ fn is_private(name: &str) -> bool {
 /// Packs a folder below `path`, an absolute one inside the image.
 ///
 /// # Errors
-/// The folder cannot be read, holds something that is no file, folder or link, or a link leads out of it.
-pub fn pack(folder: &Path, path: &str) -> io::Result<Layer> {
+/// The folder cannot be read, holds something that is no file, folder or link, is too large, or a link leads out of it.
+pub fn pack(folder: &Folder, path: &str) -> io::Result<Layer> {
     let inside = path.trim_matches('/');
     let mut archive = Builder::new(Vec::new());
     let mut files = Vec::new();
@@ -41,35 +39,36 @@ pub fn pack(folder: &Path, path: &str) -> io::Result<Layer> {
     for (end, _) in inside.match_indices('/').chain([(inside.len(), "")]).filter(|(end, _)| *end > 0) {
         entry(&mut archive, EntryType::Directory, 0o755, &format!("{}/", &inside[..end]), &[])?;
     }
-    let mut walk = WalkDir::new(folder).min_depth(1).sort_by_file_name().into_iter();
-    while let Some(found) = walk.next() {
-        let found = found?;
-        let relative = found.path().strip_prefix(folder).map_err(io::Error::other)?;
-        let shown = relative.to_str().ok_or_else(|| refused(relative, "its name is not UTF-8"))?;
-        if is_private(&found.file_name().to_string_lossy()) {
-            left_out.push(shown.to_owned());
-            if found.file_type().is_dir() {
-                walk.skip_current_dir();
-            }
-            continue;
-        }
+    let mut private = |path: &Path| {
+        let is_private = path.file_name().is_some_and(|name| is_private(&name.to_string_lossy()));
+        left_out.extend(is_private.then(|| path.to_string_lossy().into_owned()));
+        is_private
+    };
+    // A layer is built in memory.
+    let mut total = Total::new(FileKind::ImageContent);
+    for (relative, kind) in folder.list_all(&mut private)? {
+        let shown = relative.to_str().ok_or_else(|| refused(&relative, "its name is not UTF-8"))?;
         let name = [inside, shown].join("/").trim_start_matches('/').to_owned();
-        if found.file_type().is_dir() {
-            entry(&mut archive, EntryType::Directory, 0o755, &format!("{name}/"), &[])?;
-        } else if found.file_type().is_file() {
-            let executable = found.metadata()?.permissions().mode() & 0o100 != 0;
-            let bytes = fs::read(found.path())?;
-            entry(&mut archive, EntryType::Regular, if executable { 0o755 } else { 0o644 }, &name, &bytes)?;
-            files.push((format!("/{name}"), bytes));
-        } else if found.file_type().is_symlink() {
-            let target = fs::read_link(found.path())?;
-            if !stays_inside(relative, &target) {
-                return Err(refused(relative, "the link leads out of the folder"));
+        let gone = || refused(&relative, "it was removed while the folder was packed");
+        match kind {
+            EntryKind::Folder => entry(&mut archive, EntryType::Directory, 0o755, &format!("{name}/"), &[])?,
+            EntryKind::File => {
+                let executable = folder.stat(&relative)?.ok_or_else(gone)?.mode & 0o100 != 0;
+                let read = folder.read(&relative, FileKind::ImageContent);
+                let bytes = read.map_err(|error| refused(&relative, &error.why()))?.ok_or_else(gone)?;
+                total.add(folder, &relative, &bytes).map_err(|error| refused(&relative, &error.why()))?;
+                entry(&mut archive, EntryType::Regular, if executable { 0o755 } else { 0o644 }, &name, &bytes)?;
+                files.push((format!("/{name}"), bytes));
             }
-            let mut header = header(EntryType::Symlink, 0o777, 0);
-            archive.append_link(&mut header, &name, &target)?;
-        } else {
-            return Err(refused(relative, "it is no file, folder or link"));
+            EntryKind::Link => {
+                let target = folder.link_target(&relative)?;
+                if !stays_inside(&relative, &target) {
+                    return Err(refused(&relative, "the link leads out of the folder"));
+                }
+                let mut header = header(EntryType::Symlink, 0o777, 0);
+                archive.append_link(&mut header, &name, &target)?;
+            }
+            _ => return Err(refused(&relative, "it is no file, folder or link")),
         }
     }
     let tar = archive.into_inner()?;
@@ -142,9 +141,15 @@ pub fn gzip(bytes: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::symlink;
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt, symlink};
 
     use super::*;
+    use crate::files::Root;
+
+    fn packed(folder: &Path) -> io::Result<Layer> {
+        pack(&Root::project(folder).open()?.unwrap(), "/app")
+    }
 
     #[test]
     fn the_same_files_give_the_same_bytes() {
@@ -157,7 +162,7 @@ mod tests {
             symlink("b/c", folder.path().join("link")).unwrap();
         }
         fs::set_permissions(two.path().join("a"), fs::Permissions::from_mode(0o600)).unwrap();
-        let pack_of = |folder: &tempfile::TempDir| pack(folder.path(), "/app").unwrap();
+        let pack_of = |folder: &tempfile::TempDir| packed(folder.path()).unwrap();
         assert_eq!(pack_of(&one).packed, pack_of(&two).packed);
         assert_eq!(pack_of(&one).files.len(), 3);
         // Known-bad control: what matters shows.
@@ -172,12 +177,12 @@ mod tests {
         fs::create_dir(folder.path().join("secrets")).unwrap();
         fs::write(folder.path().join("secrets/key"), "canary").unwrap();
         fs::write(folder.path().join("main"), "x").unwrap();
-        let layer = pack(folder.path(), "/app").unwrap();
+        let layer = packed(folder.path()).unwrap();
         assert_eq!(layer.left_out, [".env", "secrets"]);
         assert!(!layer.packed.windows(6).any(|part| part == b"canary"));
         for bad in ["/etc/passwd", "../x", "a/../../x"] {
             symlink(bad, folder.path().join("link")).unwrap();
-            assert!(pack(folder.path(), "/app").is_err(), "{bad}");
+            assert!(packed(folder.path()).is_err(), "{bad}");
             fs::remove_file(folder.path().join("link")).unwrap();
         }
     }

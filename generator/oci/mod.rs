@@ -7,6 +7,7 @@ pub mod image;
 pub mod inventory;
 pub mod layer;
 pub mod materials;
+pub mod release;
 pub mod set;
 pub mod statement;
 

@@ -52,6 +52,16 @@ pub fn pack(title: &str, files: &Files) -> io::Result<(Blobs, Sha256)> {
     Ok((blobs, digest))
 }
 
+/// Hidden files that are generated, with all that they ever hold: others would decide what git takes.
+const HIDDEN: [(&str, &str); 2] = [(".gitattributes", "* -text\n"), (".gitignore", "/.env\n/secrets/\n")];
+
+/// Tells whether a generator can write this file below the output folder.
+pub fn is_generated(path: &str, bytes: &[u8]) -> bool {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let is_content = |(hidden, text): &(&str, &str)| *hidden == name && text.as_bytes() != bytes;
+    ArtifactPath::new(path).is_ok_and(|path| path.is_generated()) && !HIDDEN.iter().any(|file| is_content(file))
+}
+
 /// Most that a set may unpack to.
 const LIMIT: u64 = 256 << 20;
 
@@ -124,6 +134,17 @@ mod tests {
         let mut flipped = layer.clone();
         flipped[5000] ^= 1;
         assert!(unpack(&flipped).is_err());
+    }
+
+    #[test]
+    fn hidden_files_of_the_golden_stacks_have_the_content_that_is_expected() {
+        let golden = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/minimal/out/prod");
+        for (name, text) in HIDDEN {
+            assert_eq!(std::fs::read_to_string(golden.join(name)).unwrap(), text);
+            assert!(is_generated(&format!("prod/{name}"), text.as_bytes()));
+            assert!(!is_generated(&format!("prod/{name}"), b"!/.env\n"));
+        }
+        assert!(is_generated("prod/compose.yaml", b"x") && !is_generated("prod/.env", b"x"));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What a Dockerfile begins from. Only the names are read, so that a lock can pin them; the file stays as it is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::lock::{Lock, Reference};
 use crate::stack::{Build, Checked, ImageRef};
@@ -8,7 +8,7 @@ use crate::stack::{Build, Checked, ImageRef};
 /// The images of a Dockerfile by the names it uses, pinned where the lock can. Nothing for a name without a tag, which
 /// no lock can pin. Names of earlier stages, `scratch` and names put together from arguments are no images.
 pub fn bases(dockerfile: &str, lock: &Lock) -> BTreeMap<String, Option<ImageRef>> {
-    let mut stages: Vec<&str> = vec!["scratch"];
+    let mut stages = BTreeSet::from(["scratch"]);
     let mut bases = BTreeMap::new();
     for line in dockerfile.lines() {
         let mut words = line.split_whitespace();
@@ -17,13 +17,13 @@ pub fn bases(dockerfile: &str, lock: &Lock) -> BTreeMap<String, Option<ImageRef>
         }
         let mut words = words.filter(|word| !word.starts_with("--"));
         let Some(name) = words.next() else { continue };
-        if !stages.contains(&name) && !name.contains('$') {
+        if !stages.contains(name) && !name.contains('$') {
             bases.insert(name.to_owned(), ImageRef::new(name).ok().map(|image| lock.pin(&image)));
         }
         if let (Some(word), Some(stage)) = (words.next(), words.next())
             && word.eq_ignore_ascii_case("as")
         {
-            stages.push(stage);
+            stages.insert(stage);
         }
     }
     bases

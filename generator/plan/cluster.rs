@@ -56,6 +56,7 @@ pub fn cluster(plan: &Plan) -> Plan {
     }
     let Some(cluster) = &plan.kubernetes else { return plan };
     plan.edge.resolver = Resolver::Cluster(cluster.namespace.clone());
+    plan.edge.this_machine_is_internal = false;
     if cluster.settings.edge != ClusterEdge::NodePort {
         plan.edge.tls = TlsMode::Proxy;
         for name in [CERTIFICATE, CERTIFICATE_KEY] {

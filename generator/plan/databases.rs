@@ -1,12 +1,15 @@
-//! Databases, owners and login roles: one role per service, named after it, with the rights it asked for.
-//! Nobody connects as superuser, so an application that does cannot be written.
+//! Databases, owners and login roles: one role per service, named after it, with the rights it asked for, and one per
+//! database that is defined here, which owns it and runs its migrations. No service connects as superuser, so an
+//! application that does cannot be written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::members::Members;
-use super::servers::{REPLICATION, Way, ways};
-use super::{Database, Grant};
+use super::members::{Members, known};
+use super::servers::{REPLICATION, Replication, Way, ways};
+use super::{Database, Grant, LoginRole, Migrations};
+use crate::database::model::PUBLIC;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::path;
 use crate::stack::{Access, Checked, Condition, Profile, SecretName, ServiceName, SqlIdent, Stack};
 
 /// The login role of a service.
@@ -39,6 +42,19 @@ fn role_name(service: &ServiceName) -> SqlIdent {
 pub fn main_database(stack: &Stack) -> SqlIdent {
     SqlIdent::wrap(stack.project.as_str().replace('-', "_"))
 }
+
+/// The role that owns a database which is defined here, and everything that its migrations make.
+pub fn migrations_role(database: &SqlIdent) -> SqlIdent {
+    SqlIdent::wrap(format!("{database}_migrations"))
+}
+
+/// The secret with a role's password.
+pub fn password(role: &SqlIdent) -> SecretName {
+    SecretName::wrap(format!("{role}_db_password"))
+}
+
+/// Hasura keeps the log of its event triggers in this schema of a database that it serves.
+const HASURA_SCHEMA: &str = "hdb_catalog";
 
 /// Databases with their grants, and the roles; services that use one wait for the server.
 pub fn plan(
@@ -82,7 +98,18 @@ pub fn plan(
             }
             let entry = databases.entry(database.clone()).or_default();
             entry.extensions.extend(uses.extensions.iter().cloned());
+            let defined = stack.databases.contains_key(&database);
             match uses.access {
+                Access::Owner if defined => {
+                    let mut grant = |access: Access, schema: &str| {
+                        let schema = SqlIdent::wrap(schema.into());
+                        grants.push((database.clone(), Grant { role: role.clone(), access, schema }));
+                    };
+                    grant(Access::Owner, PUBLIC);
+                    if member.service.catalogue == Some(known("hasura")) {
+                        grant(Access::Schema, HASURA_SCHEMA);
+                    }
+                }
                 Access::Owner => match owners.insert(database.clone(), path.clone()) {
                     None => entry.owner = Some(role.clone()),
                     Some(first) => findings.push(
@@ -94,7 +121,7 @@ pub fn plan(
                     ),
                 },
                 access => {
-                    let usual = if access == Access::Schema { role.clone() } else { SqlIdent::wrap("public".into()) };
+                    let usual = if access == Access::Schema { role.clone() } else { SqlIdent::wrap(PUBLIC.into()) };
                     let schema = uses.schema.clone().unwrap_or(usual);
                     grants.push((database.clone(), Grant { role: role.clone(), access, schema }));
                 }
@@ -103,15 +130,79 @@ pub fn plan(
                 (way.url_secret(name, key), Url { way: *way, port: *port, database: database.clone() })
             }));
         }
-        let password = SecretName::wrap(format!("{role}_db_password"));
-        roles.insert(name.clone(), Role { name: role, password, urls });
+        roles.insert(name.clone(), Role { password: password(&role), name: role, urls });
         for way in ways(member, profile).iter().filter(|way| ports.contains_key(way)) {
             member.service.depends_on.entry(way.server()).or_insert(Condition::Healthy);
         }
     }
+    for name in stack.databases.keys() {
+        if let Some(database) = databases.get_mut(name) {
+            let role = migrations_role(name);
+            findings.extend(refused_role(name, &role, &roles, members));
+            database.owner = Some(role);
+        }
+    }
     grants.sort();
+    grants.dedup();
     for (database, grant) in grants {
         databases.entry(database).or_default().grants.push(grant);
     }
     (databases, roles)
+}
+
+/// What stands against the name of a migrations' role.
+fn refused_role(database: &SqlIdent, role: &SqlIdent, roles: &Roles, members: &Members) -> Option<Diagnostic> {
+    let taken = |reason: String| {
+        Diagnostic::error(Code::DatabaseTaken, path!("databases", database))
+            .message(format!("the migrations of `{database}` run as the role `{role}`, {reason}"))
+    };
+    if let Some(reason) = SqlIdent::refusal(role.as_str()) {
+        return Some(taken(format!("which is no name: {reason}")).hint("give the database a shorter name"));
+    }
+    let (service, _) = roles.iter().find(|(_, known)| known.name == *role)?;
+    let path = members.get(service).map_or_else(FieldPath::root, |member| member.path.clone());
+    Some(
+        taken(format!("which is that of the service `{service}`"))
+            .hint("rename the service")
+            .related(path, "the service"),
+    )
+}
+
+/// All roles that may log in at the server, by name: what makes them, and what says from where they come, reads this.
+pub fn logins(
+    roles: &Roles,
+    databases: &BTreeMap<SqlIdent, Database>,
+    migrations: &BTreeMap<SqlIdent, Migrations>,
+    replication: Option<&Replication>,
+) -> BTreeMap<SqlIdent, LoginRole> {
+    let mut logins = BTreeMap::new();
+    for (service, role) in roles {
+        let reached = databases.iter().filter(|(_, database)| database.lets_in(&role.name));
+        let login = LoginRole {
+            service: service.clone(),
+            password: role.password.clone(),
+            databases: reached.map(|(name, _)| name.clone()).collect(),
+            replication: false,
+        };
+        logins.insert(role.name.clone(), login);
+    }
+    for (database, migrations) in migrations {
+        let login = LoginRole {
+            service: migrations.job.clone(),
+            password: password(&migrations.owner),
+            databases: [database.clone()].into(),
+            replication: false,
+        };
+        logins.insert(migrations.owner.clone(), login);
+    }
+    if let Some(replication) = replication {
+        let login = LoginRole {
+            service: Way::Replica.server(),
+            password: replication.password.clone(),
+            databases: BTreeSet::new(),
+            replication: true,
+        };
+        logins.insert(replication.role.clone(), login);
+    }
+    logins
 }

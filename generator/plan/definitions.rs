@@ -1,5 +1,4 @@
-//! Definitions of databases among the rest of the stack: databases and roles that exist, owners that row-level
-//! security binds.
+//! Definitions of databases among the rest of the stack: databases and roles that exist.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,24 +6,27 @@ use super::Database;
 use super::databases::{self, Roles};
 use super::members::members;
 use crate::database::complete;
-use crate::database::model::{Convention, PUBLIC, Schema};
+use crate::database::model::{PUBLIC, Schema};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
-use crate::stack::{Profile, SqlIdent, Stack};
+use crate::stack::{Access, Profile, SqlIdent, Stack};
 
-/// A definition, and the role to which everything in it belongs; none is the superuser.
-pub type Owned = (Schema, Option<SqlIdent>);
+/// A definition, and the roles of services that read and write all rows of its database.
+pub type Shared = (Schema, BTreeSet<SqlIdent>);
 
 /// The definitions of a stack with all that follows from them.
-pub fn definitions(stack: &Stack) -> (BTreeMap<SqlIdent, Owned>, Vec<Diagnostic>) {
+pub fn definitions(stack: &Stack) -> (BTreeMap<SqlIdent, Shared>, Vec<Diagnostic>) {
     let mut ignored = Vec::new();
     let mut members = members(stack, stack.profile.unwrap_or(Profile::Prod), &mut ignored);
     let (databases, roles) = databases::plan(stack, &mut members, &mut ignored);
     let mut findings = Vec::new();
-    let owner = |name: &SqlIdent| databases.get(name).and_then(|database| database.owner.clone());
+    let guests = |name: &SqlIdent| {
+        let grants = databases.get(name).into_iter().flat_map(|database| &database.grants);
+        grants.filter(|grant| grant.access == Access::Owner).map(|grant| grant.role.clone()).collect()
+    };
     let definitions = check(stack, &databases, &roles, &mut findings).into_iter().map(|(name, schema)| {
-        let owner = owner(&name);
-        (name, (schema, owner))
+        let guests = guests(&name);
+        (name, (schema, guests))
     });
     (definitions.collect(), findings)
 }
@@ -41,23 +43,14 @@ pub fn check(
         let path = path!("databases", name);
         let (schema, found) = complete(schema.clone(), &path);
         findings.extend(found);
-        match databases.get(name) {
-            None => findings.push(
+        if !databases.contains_key(name) {
+            let known = databases.keys().map(SqlIdent::as_str).collect::<Vec<_>>().join(", ");
+            findings.push(
                 Diagnostic::error(Code::UnknownDatabase, path.clone())
                     .message(format!("no service uses the database `{name}`"))
-                    .expected(format!(
-                        "one of {}",
-                        databases.keys().map(SqlIdent::as_str).collect::<Vec<_>>().join(", ")
-                    ))
+                    .expected(format!("one of {known}"))
                     .hint("a service with `databases.main.name` makes it"),
-            ),
-            // A superuser reads past every policy.
-            Some(database) if database.owner.is_none() && schema.convention == Convention::Tenant => findings.push(
-                Diagnostic::error(Code::Tenancy, path.key("convention"))
-                    .message(format!("the tables of `{name}` would belong to the superuser, whom no policy binds"))
-                    .hint("give a service `databases.<entry> = { name = \"…\", access = 'owner }`"),
-            ),
-            Some(_) => {}
+            );
         }
         for (place, role) in named_roles(&schema, &path) {
             if !known.contains(role.as_str()) {

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::databases::main_database;
+use super::ProjectFiles;
+use super::databases::{main_database, migrations_role, password};
 use super::members::{Category, DATABASE, Member, Members, known};
 use super::servers::Way;
-use super::{Database, ProjectFiles};
 use crate::database::history::{History, Run};
 use crate::database::model::{MigrationName, Schema, Statements, Sum};
 use crate::database::snapshot;
@@ -24,9 +24,8 @@ use crate::stack::{
 pub struct Migrations {
     /// The job that applies them.
     pub job: ServiceName,
-    /// The role to which everything belongs; the superuser when no service owns the database.
-    pub owner: Option<SqlIdent>,
-    pub extensions: BTreeSet<ExtensionName>,
+    /// The role that owns the database and everything in it; all SQL of the user runs in sessions that log in as it.
+    pub owner: SqlIdent,
     /// Services that wait for the job, with the secrets by which they reach the database.
     pub asked_by: BTreeMap<ServiceName, SecretName>,
     pub steps: Vec<Step>,
@@ -41,19 +40,31 @@ pub struct Step {
     pub sum: Sum,
     pub chain: Sum,
     pub run: Run,
-    /// Not as the owner.
-    pub privileged: bool,
+    /// Extensions that have to be there before it, which takes the rights of the superuser.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub requires: BTreeSet<ExtensionName>,
+    /// Extensions that it removes; it does nothing else, and its text is not run.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub removes: BTreeSet<ExtensionName>,
+}
+
+impl Migrations {
+    /// Whether a step needs the superuser.
+    pub fn needs_superuser(&self) -> bool {
+        self.steps.iter().any(|step| !step.requires.is_empty() || !step.removes.is_empty())
+    }
 }
 
 /// Where the job finds its files.
 pub const FOLDER: &str = "/etc/nself/migrations";
+const SUPERUSER_PASSWORD: &str = "postgres_password";
 
 /// The migrations by database; the jobs join the members, and whoever uses the database waits for its job.
 pub fn plan(
     environment: &EnvironmentName,
     stack: &Stack,
     files: &ProjectFiles,
-    (definitions, databases): (BTreeMap<SqlIdent, Schema>, &BTreeMap<SqlIdent, Database>),
+    definitions: BTreeMap<SqlIdent, Schema>,
     members: &mut Members,
     findings: &mut Vec<Diagnostic>,
 ) -> BTreeMap<SqlIdent, Migrations> {
@@ -89,7 +100,27 @@ pub fn plan(
             continue;
         }
         let Some(server) = members.get(&known(DATABASE)) else { continue };
-        let service = service(&server.service);
+        let sums = history.sum();
+        let extensions = history.required_extensions();
+        let steps = history.migrations.into_iter().zip(sums).zip(extensions);
+        let migrations = Migrations {
+            job: job.clone(),
+            owner: migrations_role(&name),
+            asked_by: BTreeMap::new(),
+            steps: steps
+                .map(|((one, line), requires)| Step {
+                    removes: one.removed_extensions(),
+                    name: one.name,
+                    up: one.up,
+                    sum: line.up,
+                    chain: line.chain,
+                    run: one.plan.run,
+                    requires,
+                })
+                .collect(),
+            seeds: schema.seeds.get(environment).cloned().unwrap_or_default(),
+        };
+        let service = service(&server.service, &migrations);
         let mut asked_by = BTreeMap::new();
         for (user, member) in members.iter_mut() {
             let mut uses = member.service.databases.iter();
@@ -99,51 +130,38 @@ pub fn plan(
                 member.service.depends_on.insert(job.clone(), Condition::Completed);
             }
         }
-        members.insert(job.clone(), Member { service, path: FieldPath::root(), category: Category::Catalogue });
-        let sums = history.sum();
-        let steps = history.migrations.into_iter().zip(sums);
-        all.insert(
-            name.clone(),
-            Migrations {
-                job,
-                owner: databases.get(&name).and_then(|database| database.owner.clone()),
-                extensions: schema.extensions.clone(),
-                asked_by,
-                steps: steps
-                    .map(|(one, line)| Step {
-                        name: one.name,
-                        up: one.up,
-                        sum: line.up,
-                        chain: line.chain,
-                        privileged: one.plan.privileged,
-                        run: one.plan.run,
-                    })
-                    .collect(),
-                seeds: schema.seeds.get(environment).cloned().unwrap_or_default(),
-            },
-        );
+        members.insert(job, Member { service, path: FieldPath::root(), category: Category::Catalogue });
+        all.insert(name, Migrations { asked_by, ..migrations });
     }
     all
 }
 
-/// The job's container: the server's own image, which has psql.
-fn service(server: &stack::Service) -> stack::Service {
+/// The job's container: the server's own image, which has psql. It logs in as the owner, and has the superuser's
+/// password only where a step needs it.
+fn service(server: &stack::Service, migrations: &Migrations) -> stack::Service {
     let text = |text: &str| Text::wrap(text.to_owned());
-    let user = server.env.get("POSTGRES_USER");
-    let user = user.cloned().unwrap_or_else(|| EnvValue::Text(text("postgres")));
-    let password = "postgres_password";
-    let variables = [
+    let file = |secret: &SecretName| EnvValue::Text(text(&format!("/run/secrets/{secret}")));
+    let own = password(&migrations.owner);
+    let mut variables = vec![
         ("PGHOST", EnvValue::Text(text(DATABASE))),
-        ("PGUSER", user),
-        ("PGPASSWORD_FILE", EnvValue::Text(text(&format!("/run/secrets/{password}")))),
+        ("PGUSER", EnvValue::Text(text(migrations.owner.as_str()))),
+        ("PGPASSWORD_FILE", file(&own)),
     ];
+    let mut secret_files = vec![own];
+    if migrations.needs_superuser() {
+        let user = server.env.get("POSTGRES_USER").cloned();
+        let password = SecretName::wrap(SUPERUSER_PASSWORD.to_owned());
+        variables.push(("NSELF_SUPERUSER", user.unwrap_or_else(|| EnvValue::Text(text("postgres")))));
+        variables.push(("NSELF_SUPERUSER_PASSWORD_FILE", file(&password)));
+        secret_files.push(password);
+    }
     stack::Service {
         image: server.image.clone(),
         build: server.build.clone(),
         entrypoint: Some(vec![text("/bin/sh"), text(&format!("{FOLDER}/run.sh"))]),
         command: Some(Vec::new()),
-        extra_env: variables.map(|(name, value)| (VariableName::wrap(name.to_owned()), value)).into(),
-        secret_files: vec![SecretName::wrap(password.to_owned())],
+        extra_env: variables.into_iter().map(|(name, value)| (VariableName::wrap(name.to_owned()), value)).collect(),
+        secret_files,
         user: server.user.clone(),
         tmpfs: vec![Tmpfs { path: ContainerPath::wrap("/tmp".into()), size: None, owner: None }],
         depends_on: [(known(DATABASE), Condition::Healthy)].into(),

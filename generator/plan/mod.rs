@@ -4,6 +4,7 @@
 pub mod access;
 mod addresses;
 pub mod bases;
+mod callers;
 mod check;
 mod cluster;
 pub mod conf_d;
@@ -38,13 +39,14 @@ use crate::diagnostic::FieldPath;
 use crate::path;
 use crate::stack::{
     self, Access, Autoscale, Build, Capability, Cidr, Compat, Condition, ContainerPath, Cpus, Duration, Email,
-    EnvironmentName, ExtensionName, Host, ImageRef, Layout, Memory, Mount, PortName, Profile, ProjectName, RateLimit,
-    RouteKind, Schedule, SecretName, ServiceName, Signal, SqlIdent, Text, TlsMode, Tmpfs, UrlPath, UserId,
+    EnvironmentName, ExtensionName, HeaderName, Host, ImageRef, Layout, Memory, Mount, PortName, Profile, ProjectName,
+    RateLimit, RouteKind, Schedule, SecretName, ServiceName, Signal, SqlIdent, Text, TlsMode, Tmpfs, UrlPath, UserId,
     VariableName, VolumeName, Zone,
 };
 
 pub use access::ServerAccess;
 pub use cluster::cluster;
+pub use databases::migrations_role;
 pub use definitions::definitions;
 pub use fields::Fields;
 pub use migrations::Migrations;
@@ -71,6 +73,9 @@ pub struct Plan {
     pub secrets: BTreeMap<SecretName, Secret>,
     pub edge: EdgePlan,
     pub databases: BTreeMap<SqlIdent, Database>,
+    /// Every role that may log in at the database server, but the superuser.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub roles: BTreeMap<SqlIdent, LoginRole>,
     /// What stands in front of the database server, and beside it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pooler: Option<Pooler>,
@@ -277,7 +282,11 @@ pub struct EdgePlan {
     pub sites: BTreeMap<SiteName, Site>,
     pub rate_limits: BTreeMap<SecretName, RateLimit>,
     pub internal_addresses: Vec<Cidr>,
+    /// Whether callers are internal that come through the bridge's gateway: only this machine reaches the ports.
+    pub this_machine_is_internal: bool,
     pub trusted_proxies: Vec<Cidr>,
+    /// Whether proxies may follow one another, since the stack lists all of them; otherwise one is believed.
+    pub proxies_are_listed: bool,
     pub max_body: Memory,
     pub connections: u16,
     pub tls: TlsMode,
@@ -317,8 +326,10 @@ pub struct Location {
     pub kind: RouteKind,
     /// Only internal addresses.
     pub internal: bool,
-    /// Paths below it that only internal addresses may use.
+    /// Paths that only internal addresses may use: whole segments, in any case.
     pub internal_paths: Vec<UrlPath>,
+    /// Headers that only internal addresses may send.
+    pub refused_headers: Vec<HeaderName>,
     pub rate_limit: SecretName,
     /// Largest body; no limit when absent.
     pub max_body: Option<Memory>,
@@ -342,17 +353,38 @@ pub enum Upstream {
 /// A database with its roles.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Database {
-    /// Role that owns the database; the superuser when nobody asked to.
+    /// The role that owns the database: the migrations' role where the stack defines it, else the service's that asked
+    /// for it; the superuser when none did.
     pub owner: Option<SqlIdent>,
     pub extensions: BTreeSet<ExtensionName>,
-    /// Roles of other services.
+    /// Roles that do not own it.
     pub grants: Vec<Grant>,
+}
+
+impl Database {
+    /// Whether a role may connect.
+    pub fn lets_in(&self, role: &SqlIdent) -> bool {
+        self.owner.as_ref() == Some(role) || self.grants.iter().any(|grant| grant.role == *role)
+    }
+}
+
+/// A role that may log in at the database server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LoginRole {
+    /// The service or job that logs in as it.
+    pub service: ServiceName,
+    pub password: SecretName,
+    /// The databases to which it may connect.
+    pub databases: BTreeSet<SqlIdent>,
+    /// Copies the server, and connects to no database.
+    pub replication: bool,
 }
 
 /// What a role may do in a database it does not own.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Grant {
     pub role: SqlIdent,
+    /// `'owner` where the migrations' role owns everything: rows of all its schemas are read and written.
     pub access: Access,
     pub schema: SqlIdent,
 }

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::callers::published_address;
 use super::members::{ACME, DATABASE, EDGE, Member, known, members, tls_mode};
 use super::{Check, Cluster, ConfigMount, Health, Plan, Publish, Service, Value};
 use super::{
@@ -14,8 +15,8 @@ use crate::database::history::Files;
 use crate::diagnostic::Diagnostic;
 use crate::lock::Lock;
 use crate::stack::{
-    self, Checked, ContainerPath, Cpus, Duration, EnvironmentName, ImageRef, Memory, PortName, Profile, ServiceName,
-    SqlIdent, Stack, Text, TlsMode, VariableName, Zone,
+    self, Checked, ContainerPath, Cpus, Duration, EnvironmentName, ImageRef, Memory, PortName, Profile, SecretName,
+    ServiceName, SqlIdent, Stack, Text, TlsMode, VariableName, Zone,
 };
 
 /// Files of the project that take part, read by the caller.
@@ -44,9 +45,9 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
     let (databases, roles) = databases::plan(stack, &mut members, &mut findings);
     let definitions = definitions::check(stack, &databases, &roles, &mut findings);
     let served = graphql::served(&definitions);
-    let definitions = (definitions, &databases);
     let mut migrations = migrations::plan(name, stack, files, definitions, &mut members, &mut findings);
-    let mut secrets = Secrets::new(stack, &members, &roles, &mut findings);
+    let owners: BTreeSet<&SqlIdent> = databases.values().filter_map(|database| database.owner.as_ref()).collect();
+    let mut secrets = Secrets::new(stack, &members, &roles, &owners, &mut findings);
     let edge = routes::plan(stack, profile, &members, &addresses, files, &mut findings);
     if stack.kubernetes.enabled {
         findings.extend(super::cluster::left_out(stack, profile));
@@ -86,14 +87,15 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
                 env.insert(variable.clone(), value);
             }
         }
-        services.insert(service_name.clone(), service(member, env));
+        services.insert(service_name.clone(), service(service_name, member, profile, env));
     }
     for (service_name, member) in &members {
         secrets.use_files(service_name, member, &mut findings);
     }
     wire_edge(stack, profile, &edge, &mut services, &mut secrets);
     wire_migrations(&migrations, &mut services);
-    wire_database(&roles, &mut services, &mut secrets);
+    let owners = migrations.values().map(|migrations| databases::password(&migrations.owner));
+    wire_database(&roles, owners, &mut services, &mut secrets);
     let graphql = graphql::plan(stack, served, &members, &mut services, &mut findings);
     let tls = encryption::is_on(stack);
     let pooler = servers::pool(&roles, &mut services, &mut secrets, &mut findings, tls);
@@ -105,6 +107,7 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
     if let Some(access) = access.as_ref().filter(|access| access.tls) {
         encryption::wire(access, &roles, &migrations, &mut services, &mut secrets);
     }
+    let logins = databases::logins(&roles, &databases, &migrations, replication.as_ref());
     for (name, service) in &mut services {
         service.secret_files = secrets.files_of(name);
     }
@@ -135,6 +138,7 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
         secrets: secrets.finish(&edge),
         edge,
         databases,
+        roles: logins,
         pooler,
         replication,
         access,
@@ -157,7 +161,7 @@ const MEMORY: Memory = Memory(512 << 20);
 const CPUS: Cpus = Cpus(1000);
 const PIDS: u32 = 128;
 
-fn service(member: &Member, env: BTreeMap<stack::VariableName, Value>) -> Service {
+fn service(name: &ServiceName, member: &Member, profile: Profile, env: BTreeMap<VariableName, Value>) -> Service {
     let said = &member.service;
     let memory_limit = said.limits.memory.unwrap_or(MEMORY);
     let cpu_limit = said.limits.cpus.unwrap_or(CPUS);
@@ -171,7 +175,7 @@ fn service(member: &Member, env: BTreeMap<stack::VariableName, Value>) -> Servic
         entrypoint: said.entrypoint.clone(),
         command: said.command.clone(),
         working_dir: said.working_dir.clone(),
-        publish: publish(said, &ports),
+        publish: publish(said, name.as_str() == EDGE, profile, &ports),
         health: health(said, &ports),
         ports,
         env,
@@ -207,11 +211,10 @@ fn service(member: &Member, env: BTreeMap<stack::VariableName, Value>) -> Servic
     }
 }
 
-fn publish(said: &stack::Service, ports: &BTreeMap<PortName, u16>) -> Vec<Publish> {
-    let loopback = std::net::IpAddr::from([127, 0, 0, 1]);
-    let published = said.publish.iter().filter_map(|(port, publish)| {
-        let container_port = *ports.get(port)?;
-        Some(Publish { address: publish.address.unwrap_or(loopback), host_port: publish.port, container_port })
+fn publish(service: &stack::Service, is_edge: bool, profile: Profile, ports: &BTreeMap<PortName, u16>) -> Vec<Publish> {
+    let published = service.publish.iter().filter_map(|(port, publish)| {
+        let (address, container_port) = (published_address(is_edge, profile, publish), *ports.get(port)?);
+        Some(Publish { address, host_port: publish.port, container_port })
     });
     published.collect()
 }
@@ -277,14 +280,19 @@ fn wire_migrations(migrations: &BTreeMap<SqlIdent, super::Migrations>, services:
 }
 
 /// The database server reads the roles' passwords on its first start.
-fn wire_database(roles: &databases::Roles, services: &mut BTreeMap<ServiceName, Service>, secrets: &mut Secrets) {
+fn wire_database(
+    roles: &databases::Roles,
+    owners: impl Iterator<Item = SecretName>,
+    services: &mut BTreeMap<ServiceName, Service>,
+    secrets: &mut Secrets,
+) {
     let server = known(DATABASE);
     if let Some(postgres) = services.get_mut(&server) {
         let target = ContainerPath::wrap("/docker-entrypoint-initdb.d".into());
         postgres.config.push(ConfigMount { source: "postgres/init".into(), target });
     }
-    for role in roles.values() {
-        secrets.mount(&role.password, &server);
+    for password in roles.values().map(|role| role.password.clone()).chain(owners) {
+        secrets.mount(&password, &server);
     }
 }
 

@@ -1,20 +1,18 @@
 //! Sites of the edge: routes grouped by host, longest path first, each address with one owner.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::addresses::{Address, Addresses, is_private, port};
-use super::members::{EDGE, Members, known, tls_mode};
-use super::network::PRIVATE;
+use super::callers::{self, InternalRoute};
+use super::members::{EDGE, Member, Members, known, tls_mode};
 use super::resolve::ProjectFiles;
 use super::{EdgePlan, Location, Resolver, Site, Upstream};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
 use crate::stack::{
-    Checked, Cidr, Duration, Memory, Profile, RateLimit, RouteAccess, RouteKind, SecretName, Stack, TlsMode, UrlPath,
+    Checked, Duration, Memory, Profile, RateLimit, Route, RouteAccess, RouteKind, SecretName, Stack, TlsMode, UrlPath,
 };
 
-/// The machine's own addresses.
-const LOOPBACK: &str = "127.0.0.0/8";
 /// Requests per second and burst unless the stack says otherwise: an application's API and sign-in.
 const RATE_LIMITS: [(&str, u32, u32); 2] = [("api", 50, 100), ("auth", 5, 20)];
 
@@ -35,10 +33,15 @@ pub fn plan(
     let tls = tls_mode(stack, profile);
     let mut sites: BTreeMap<String, Site> = BTreeMap::new();
     let mut owners: BTreeMap<(String, UrlPath), FieldPath> = BTreeMap::new();
+    let mut internal = Vec::new();
     for address in addresses.routes() {
-        let Some(location) = location(stack, profile, members, address, &rate_limits, max_body, findings) else {
+        let Some(location) = location(stack, members, address, &rate_limits, max_body, findings) else {
             continue;
         };
+        if location.internal {
+            let access = if address.route.access.is_some() { address.path.key("access") } else { address.path.clone() };
+            internal.push(InternalRoute { path: access, host: address.hosts[0].clone() });
+        }
         if tls == TlsMode::Acme {
             certifiable(stack, address, findings);
         }
@@ -65,30 +68,76 @@ pub fn plan(
     for site in sites.values_mut() {
         site.locations.sort_by(|a, b| b.path.as_str().len().cmp(&a.path.as_str().len()).then(a.path.cmp(&b.path)));
     }
+    sites.values_mut().for_each(close_siblings);
+    guarded_ports(members, findings);
     super::conf_d::check(&sites, &files.conf_d, findings);
-    let internal = PRIVATE.into_iter().chain([LOOPBACK]).map(|cidr| Cidr::wrap(cidr.to_owned())).collect();
-    EdgePlan {
+    let edge = EdgePlan {
         service: known(EDGE),
         sites,
         rate_limits,
-        internal_addresses: if stack.edge.internal_addresses.is_empty() {
-            internal
-        } else {
-            stack.edge.internal_addresses.clone()
-        },
-        trusted_proxies: stack.edge.trusted_proxies.clone(),
+        internal_addresses: sorted(&stack.edge.internal_addresses),
+        this_machine_is_internal: callers::from_this_machine(stack, profile, members),
+        trusted_proxies: sorted(&stack.edge.trusted_proxies),
+        proxies_are_listed: !stack.edge.trusted_proxies.is_empty(),
         max_body,
         connections: stack.edge.connections.unwrap_or(100),
         tls,
         resolver: Resolver::Engine,
         email: stack.tls.email.clone(),
         conf_d: files.conf_d.clone(),
+    };
+    callers::check(stack, profile, members, &edge, &internal, findings);
+    edge
+}
+
+/// Each entry once, in order.
+fn sorted<T: Ord + Clone>(list: &[T]) -> Vec<T> {
+    list.iter().cloned().collect::<BTreeSet<T>>().into_iter().collect()
+}
+
+/// An internal route closes its path on the other routes of the site that lead to the same port: an upstream may read
+/// `/ADMIN` as `/admin`.
+fn close_siblings(site: &mut Site) {
+    let internal: Vec<(Upstream, UrlPath)> = site
+        .locations
+        .iter()
+        .filter(|location| location.internal)
+        .map(|location| (location.upstream.clone(), location.path.clone()))
+        .collect();
+    for location in site.locations.iter_mut().filter(|location| !location.internal) {
+        let siblings = internal.iter().filter(|(upstream, _)| *upstream == location.upstream);
+        location.internal_paths.extend(siblings.map(|(_, path)| path.clone()));
+        location.internal_paths = sorted(&location.internal_paths);
+    }
+}
+
+/// Ports that a guard names exist.
+fn guarded_ports(members: &Members, findings: &mut Vec<Diagnostic>) {
+    for member in members.values() {
+        for (i, name) in member.service.guard.internal_ports.iter().enumerate() {
+            let path = member.path.key("guard").key("internal_ports").index(i);
+            if let Err(finding) = port(&member.service, &Some(name.clone()), &path) {
+                findings.push(finding.hint(format!("name one of them, or add it: `ports.{name} = 9090`")));
+            }
+        }
+    }
+}
+
+/// Whether only internal addresses may use a route: by its own word, otherwise by the port to which it leads.
+fn is_internal(route: &Route, member: Option<&Member>, upstream: &Upstream) -> bool {
+    let Upstream::Service { port, .. } = upstream else { return route.access == Some(RouteAccess::Internal) };
+    let guarded = || {
+        let (ports, guard) = member.map(|member| (member.service.all_ports(), &member.service.guard))?;
+        Some(guard.internal_ports.iter().any(|name| ports.get(name) == Some(port)))
+    };
+    match route.access {
+        Some(access) => access == RouteAccess::Internal,
+        None => guarded().unwrap_or(false),
     }
 }
 
 fn location(
     stack: &Stack,
-    profile: Profile,
     members: &Members,
     address: &Address,
     rate_limits: &BTreeMap<SecretName, RateLimit>,
@@ -117,20 +166,22 @@ fn location(
                 .hint(format!("declare it: `edge.rate_limits.{rate_limit} = {{ per_second = 10, burst = 20 }}`")),
         );
     }
+    let member = members.get(&address.owner);
+    let guard = member.map(|member| member.service.guard.clone()).unwrap_or_default();
+    let internal = is_internal(route, member, &upstream);
+    // Where the whole route is internal, every path of it is.
     let mut internal_paths = route.internal_paths.clone();
-    if profile == Profile::Prod {
-        internal_paths.extend(route.internal_paths_in_prod.iter().cloned());
-    }
-    internal_paths.sort();
-    internal_paths.dedup();
+    internal_paths.extend(guard.internal_paths);
+    internal_paths.retain(|_| !internal);
     let upload = route.kind == RouteKind::Upload;
     let long = matches!(route.kind, RouteKind::Websocket | RouteKind::Grpc);
     Some(Location {
         path: route.path.clone().unwrap_or_else(|| UrlPath::wrap("/".into())),
         upstream,
         kind: route.kind,
-        internal: route.access == RouteAccess::Internal,
-        internal_paths,
+        internal,
+        internal_paths: sorted(&internal_paths),
+        refused_headers: if internal { Vec::new() } else { sorted(&guard.refused_headers) },
         rate_limit,
         max_body: route.max_body.or(if upload { None } else { Some(max_body) }),
         timeout: route.timeout.unwrap_or(Duration(if long { 3_600_000 } else { 60_000 })),

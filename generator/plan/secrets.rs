@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::databases::Roles;
+use super::databases::{self, Roles};
 use super::encryption;
 use super::members::{Member, Members};
 use super::{EdgePlan, Recipe, Secret};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
 use crate::stack::secret::Encoding;
-use crate::stack::{self, Checked, SecretName, ServiceName, Stack, TemplatePart, Text, TlsMode};
+use crate::stack::{self, Checked, SecretName, ServiceName, SqlIdent, Stack, TemplatePart, Text, TlsMode};
 use crate::words;
 
 /// Characters of a generated password: 62^43 is more than 2^256.
@@ -39,7 +39,13 @@ pub struct Secrets {
 
 impl Secrets {
     /// Collects what the stack, its services and the database roles declare.
-    pub fn new(stack: &Stack, members: &Members, roles: &Roles, findings: &mut Vec<Diagnostic>) -> Self {
+    pub fn new(
+        stack: &Stack,
+        members: &Members,
+        roles: &Roles,
+        owners: &BTreeSet<&SqlIdent>,
+        findings: &mut Vec<Diagnostic>,
+    ) -> Self {
         let gone = stack.services.iter().filter(|(name, _)| !members.contains_key(*name));
         let absent =
             gone.flat_map(|(name, service)| service.secrets.keys().map(|secret| (secret.clone(), name.clone())));
@@ -64,6 +70,9 @@ impl Secrets {
             secrets.add(name.clone(), recipe, secret.min_length.unwrap_or_default());
         }
         let parameters = encryption::parameters(stack);
+        for owner in owners {
+            secrets.add(databases::password(owner), Recipe::Random { length: LENGTH }, 0);
+        }
         for role in roles.values() {
             secrets.add(role.password.clone(), Recipe::Random { length: LENGTH }, 0);
             for (name, url) in &role.urls {

@@ -1,13 +1,14 @@
 //! Credentials as docker keeps them, and the answers to a registry's challenge. Nothing here is ever printed.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::{fmt, fs};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
+use crate::files::{FileKind, look_behind, read_named};
 use crate::lock::DEFAULT_HOST;
 
 /// What opens a registry.
@@ -46,7 +47,10 @@ impl Credentials {
         let folder = std::env::var_os("DOCKER_CONFIG").map(PathBuf::from);
         let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".docker"));
         let Some(path) = folder.or_else(home).map(|folder| folder.join("config.json")) else { return Ok(None) };
-        let Ok(text) = fs::read(&path) else { return Ok(None) };
+        if look_behind(&path).is_err() {
+            return Ok(None);
+        }
+        let text = read_named(&path, FileKind::Credentials).map_err(|error| error.to_string())?;
         let config: Value = serde_json::from_slice(&text)
             .map_err(|error| format!("{}:{}:{}: not JSON", path.display(), error.line(), error.column()))?;
         let names = names(host);

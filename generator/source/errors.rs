@@ -8,7 +8,9 @@ use super::advice;
 use super::imports::Outside;
 use super::node::{Finding, Mark};
 use super::places::Places;
+use super::reading::Refused;
 use crate::codes::Code;
+use crate::files::Reason;
 
 /// A finding without a place.
 pub fn plain(code: Code, message: String) -> Finding {
@@ -68,6 +70,22 @@ pub fn outside(import: &Outside) -> Finding {
         hint: format!("{hint}, or permit its folder with --allow-import DIR"),
         ..plain(Code::ImportOutside, message)
     }
+}
+
+/// Names a file that may not be read, before it is read.
+pub fn refused(refused: &Refused) -> Finding {
+    let Refused { import, reason } = refused;
+    match reason {
+        None => outside(import),
+        Some(reason) => Finding {
+            hint: "put the file itself there".to_owned(),
+            ..plain(reason_code(reason), format!("the import of `{}`: {}", import.name, reason.in_words()))
+        },
+    }
+}
+
+fn reason_code(reason: &Reason) -> Code {
+    if matches!(reason, Reason::TooLarge(_)) { Code::FileTooLarge } else { Code::NotPlain }
 }
 
 /// Findings as they may be shown anywhere: without the folders of this machine, and of bounded length.

@@ -15,6 +15,7 @@ use super::errors;
 use super::imports::Imports;
 use super::node::{Document, Entry, Finding, Mark, Node, Value};
 use super::places::Places;
+use super::reading;
 use crate::codes::Code;
 
 /// What to evaluate.
@@ -42,6 +43,14 @@ pub fn evaluate(program: &Program) -> Document {
             return document;
         }
     };
+    if let Some(refused) = reading::refused(program, &mut cache, main) {
+        // Nothing that was read may show, not even in a message.
+        let mut places = Places::new(program);
+        let mark = refused.import.place.and_then(|(file, byte)| places.mark(&cache.sources.files, file, byte));
+        document.findings.push(Finding { mark, ..errors::refused(&refused) });
+        document.files = places.into_files();
+        return document;
+    }
     let mut context: VmContext<CacheHub, CacheImpl> = VmContext::new(cache, std::io::sink(), NullReporter {});
     let prepared = context.prepare_eval_only(main);
     let mut walk = Walk { document: &mut document, places: Places::new(program), depth: program.depth };

@@ -2,7 +2,7 @@
 //! memory or overflows the stack ends in a finding.
 
 use std::ffi::OsString;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::mpsc;
@@ -12,6 +12,7 @@ use super::errors;
 use super::evaluate::{Program, evaluate};
 use super::node::Document;
 use crate::codes::Code;
+use crate::terminal;
 
 /// Bounds of one evaluation.
 #[derive(Debug, Clone, Copy)]
@@ -105,6 +106,6 @@ pub fn child(arguments: &[OsString]) -> ExitCode {
         depth: usize::try_from(depth).unwrap_or(usize::MAX),
     };
     let document = in_process(&program);
-    let written = serde_json::to_vec(&document).is_ok_and(|bytes| std::io::stdout().write_all(&bytes).is_ok());
+    let written = serde_json::to_string(&document).is_ok_and(|text| terminal::send(&text).is_ok());
     ExitCode::from(u8::from(!written))
 }

@@ -9,6 +9,7 @@ use nickel_lang_core::files::FileId;
 use super::evaluate::Program;
 use super::library;
 use super::node::Input;
+use crate::files::real_path;
 
 /// What a program read.
 pub struct Imports {
@@ -29,11 +30,9 @@ pub struct Outside {
 
 impl Imports {
     pub fn of(program: &Program, cache: &CacheHub) -> Self {
-        let project = program.stack.parent().unwrap_or(Path::new("")).to_owned();
-        let folders = std::iter::once(&project).chain(&program.allow_imports);
-        let allowed: Vec<PathBuf> = folders.filter_map(|folder| folder.canonicalize().ok()).collect();
+        let allowed: Vec<PathBuf> = allowed(program).into_iter().filter(|folder| *folder != program.library).collect();
         let inside =
-            |path: &Path| path.canonicalize().is_ok_and(|real| allowed.iter().any(|folder| real.starts_with(folder)));
+            |path: &Path| real_path(path).is_ok_and(|real| allowed.iter().any(|folder| real.starts_with(folder)));
 
         let mut inputs = Vec::new();
         let mut outside = Vec::new();
@@ -60,6 +59,18 @@ impl Imports {
         inputs.dedup();
         Imports { inputs, outside: first(program, cache, &outside) }
     }
+}
+
+/// The folders whose files a program may read, without links: the project, the library and what the user allows.
+pub fn allowed(program: &Program) -> Vec<PathBuf> {
+    let project = program.stack.parent().unwrap_or(Path::new("")).to_owned();
+    let folders = [&project, &program.library].into_iter().chain(&program.allow_imports);
+    folders.filter_map(|folder| real_path(folder).ok()).collect()
+}
+
+/// Tells whether a file is one of the library.
+pub fn is_own(program: &Program, cache: &CacheHub, id: FileId) -> bool {
+    path_of(cache, id).is_some_and(|path| own(program, cache, id, path).is_some())
 }
 
 /// The path of a library file below the library's folder; none for any other file.
@@ -93,7 +104,7 @@ fn importers(cache: &CacheHub, id: FileId) -> impl Iterator<Item = (FileId, u32)
     places.map(|(importer, place)| (*importer, place.into_opt().map_or(0, |span| span.start.0)))
 }
 
-fn path_of(cache: &CacheHub, id: FileId) -> Option<&Path> {
+pub fn path_of(cache: &CacheHub, id: FileId) -> Option<&Path> {
     match cache.sources.file_paths.get(&id)? {
         SourcePath::Path(path, _) => Some(path),
         _ => None,

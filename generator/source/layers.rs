@@ -13,6 +13,10 @@ const BUILT_IN: [&str; 3] = ["local", "staging", "prod"];
 /// Exported by the library's contract, to tell a stack from any other record.
 const MARKER: &str = "nself_stack";
 
+/// Most bytes that the trees of all environments take together. A stack of 5,000 services with three environments takes
+/// a quarter of it.
+const MEMORY: usize = 256 << 20;
+
 /// The environments of a document, each as one merged tree.
 pub fn environments(root: &Node) -> (BTreeMap<String, Node>, Vec<Diagnostic>) {
     let mut findings = Vec::new();
@@ -26,6 +30,9 @@ pub fn environments(root: &Node) -> (BTreeMap<String, Node>, Vec<Diagnostic>) {
         BUILT_IN.iter().map(|name| ((*name).to_owned(), Node::default())).collect();
     if let Some(Value::Record(declared)) = declared.map(|entry| entry.node.value) {
         overlays.extend(declared.into_iter().map(|(name, entry)| (name, entry.node)));
+    }
+    if let Some(finding) = oversize(&common, &overlays, MEMORY) {
+        return (BTreeMap::new(), vec![finding]);
     }
     let mut environments = BTreeMap::new();
     for (name, mut overlay) in overlays {
@@ -61,6 +68,25 @@ pub fn environments(root: &Node) -> (BTreeMap<String, Node>, Vec<Diagnostic>) {
         );
     }
     (environments, findings)
+}
+
+/// The finding about environments that are too many for what each of them holds: each is a copy of the common part.
+fn oversize(common: &Node, overlays: &BTreeMap<String, Node>, limit: usize) -> Option<Diagnostic> {
+    let common = common.memory();
+    let all =
+        overlays.values().fold(0_usize, |all, overlay| all.saturating_add(common).saturating_add(overlay.memory()));
+    (all > limit).then(|| {
+        let mebibytes = |bytes: usize| (bytes >> 20).max(1);
+        Diagnostic::error(Code::EvaluationLimit, path!("environments"))
+            .message(format!(
+                "{} environments would take {} MiB of memory: each is a copy of the common part, {} MiB, with its own layer",
+                overlays.len(),
+                mebibytes(all),
+                mebibytes(common)
+            ))
+            .expected(format!("at most {} MiB for all of them", mebibytes(limit)))
+            .hint("use fewer environments, or stack files of their own for parts of the project")
+    })
 }
 
 /// Beside the fields of an environment, a stack has one that this module takes away before they are read.
@@ -163,6 +189,21 @@ mod tests {
         }
         merge(&mut base, layer);
         assert_eq!(base, node(serde_json::json!({"services": {"orders": {"port": 1}}})));
+    }
+
+    #[test]
+    fn environments_are_limited_by_what_they_hold_together() {
+        let text = |bytes: usize| node(serde_json::json!({ "text": "x".repeat(bytes) }));
+        let refused = |number: usize, common: usize, layer: usize| {
+            let layers = (0..number).map(|i| (format!("e{i}"), text(layer))).collect();
+            oversize(&text(common), &layers, 1 << 20)
+        };
+        assert_eq!(refused(100, 10_000, 0), None);
+        assert_eq!(refused(100, 0, 10_000), None);
+        for (number, common, layer) in [(110, 10_000, 0), (110, 0, 10_000), (5_000, 0, 0), (1, 0, 1 << 20)] {
+            let finding = refused(number, common, layer).unwrap();
+            assert_eq!((finding.code, finding.path), (Code::EvaluationLimit, path!("environments")));
+        }
     }
 
     #[test]

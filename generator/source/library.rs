@@ -1,12 +1,11 @@
 //! The stack language's own files. They are part of the program and laid out below the project's cache, by
 //! the digest of all of them, so that the evaluator and editors find them by import path.
 
-use std::fs::{self, DirBuilder, File};
-use std::io::{self, Write};
-use std::os::unix::fs::DirBuilderExt;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::artifact::Digest;
+use crate::files::{FileError, FileKind, Folder, Root, random_name};
 
 include!(concat!(env!("OUT_DIR"), "/library.rs"));
 
@@ -14,13 +13,13 @@ include!(concat!(env!("OUT_DIR"), "/library.rs"));
 pub struct Library {
     pub folder: PathBuf,
     /// Removed at the end of the run; when the cache cannot be used.
-    temporary: Option<PathBuf>,
+    temporary: Option<(Folder, String)>,
 }
 
 impl Drop for Library {
     fn drop(&mut self) {
-        if let Some(folder) = &self.temporary {
-            let _ = fs::remove_dir_all(folder);
+        if let Some((above, name)) = &self.temporary {
+            let _ = above.remove_all(name);
         }
     }
 }
@@ -43,106 +42,83 @@ pub fn holds(inside: &Path, content: &str) -> bool {
     FILES.iter().any(|(path, bytes)| inside == Path::new("nself").join(path) && content.as_bytes() == *bytes)
 }
 
-/// Lays the library out below `cache`, or in a private folder when that cannot be used.
+/// Lays the library out in a cache, or in a private folder when that cannot be used.
 ///
 /// # Errors
 /// Neither place can be written.
-pub fn materialise(cache: &Path) -> io::Result<Library> {
+pub fn materialise(cache: &Root) -> io::Result<Library> {
     let digest = digest();
-    let shelf = cache.join("lib");
-    let folder = shelf.join(digest.short());
-    if cache_folder(cache).is_ok() && own_folder(&shelf).is_ok() && (complete(&folder) || fill(&folder).is_ok()) {
-        return Ok(Library { folder, temporary: None });
+    let name = digest.short();
+    let shelf = make_cache(cache).and_then(|cache| cache.make_folder("lib", 0o755));
+    if let Ok(shelf) = shelf
+        && (is_complete(&shelf, name) || fill(&shelf, name).is_ok())
+    {
+        return Ok(Library { folder: shelf.path().join(name), temporary: None });
     }
-    let private = std::env::temp_dir().join(format!("nself-{}", noise()?));
-    // Fails on anything that exists: nobody else may own the folder that we read from.
-    DirBuilder::new().mode(0o700).create(&private)?;
-    let library = Library { folder: private.join("lib"), temporary: Some(private) };
-    fill(&library.folder)?;
+    let above = Root::named(&std::env::temp_dir()).open()?.ok_or(io::ErrorKind::NotFound)?;
+    let private = format!("nself-{}", random_name()?);
+    // Fails on anything that exists: no other user may own the folder that we read from.
+    let shelf = above.create_folder(&private, 0o700)?;
+    let library = Library { folder: shelf.path().join("lib"), temporary: Some((above, private)) };
+    fill(&shelf, "lib")?;
     Ok(library)
 }
 
 /// Makes the cache, which ignores itself in version control.
 ///
 /// # Errors
-/// It cannot be made, or something that is no folder stands in its place. A link counts as such: following
+/// It cannot be made, or something that is no folder is in its place. A link counts as such: following
 /// one that came with the project would write elsewhere.
-pub fn cache_folder(cache: &Path) -> io::Result<()> {
-    if let Some(parent) = cache.parent() {
-        fs::create_dir_all(parent)?;
-    }
-    own_folder(cache)?;
-    match File::create_new(cache.join(".gitignore")) {
-        Ok(mut file) => file.write_all(b"*\n"),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(error),
+pub fn make_cache(cache: &Root) -> Result<Folder, FileError> {
+    let folder = cache.make(0o755)?;
+    match folder.create(".gitignore", b"*\n", 0o644) {
+        Err(error) if !error.already_exists() => Err(error),
+        _ => Ok(folder),
     }
 }
 
-/// Makes one folder, or finds it there.
-///
-/// # Errors
-/// As [`cache_folder`].
-pub fn own_folder(folder: &Path) -> io::Result<()> {
-    match fs::create_dir(folder) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-        _ => {}
-    }
-    if fs::symlink_metadata(folder)?.is_dir() { Ok(()) } else { Err(io::ErrorKind::NotADirectory.into()) }
-}
-
-/// Every file is there, byte for byte, and no link leads elsewhere.
-fn complete(folder: &Path) -> bool {
-    let plain = |path: &Path| fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir());
-    plain(folder)
-        && FILES.iter().all(|(path, bytes)| {
-            let path = folder.join("nself").join(path);
-            let inner = path.ancestors().skip(1).take_while(|parent| *parent != folder);
-            inner.into_iter().all(plain)
-                && fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_file() && meta.len() == bytes.len() as u64)
-                && fs::read(&path).is_ok_and(|content| content == *bytes)
-        })
+/// Tells whether every file is there, byte for byte, and no link leads elsewhere.
+fn is_complete(shelf: &Folder, name: &str) -> bool {
+    let Ok(Some(folder)) = shelf.folder(name) else { return false };
+    let content = |path: &str| folder.read(Path::new("nself").join(path), FileKind::Input);
+    FILES.iter().all(|(path, bytes)| matches!(content(path), Ok(Some(content)) if content == *bytes))
 }
 
 /// Writes into a folder of its own and moves it into place, so that a reader sees all or nothing.
-fn fill(folder: &Path) -> io::Result<()> {
-    let temporary = folder.with_file_name(format!(".{}", noise()?));
-    fs::create_dir(&temporary)?;
-    let written = write(&temporary);
-    if written.is_ok() && folder.symlink_metadata().is_ok() && !complete(folder) {
+fn fill(shelf: &Folder, name: &str) -> io::Result<()> {
+    let temporary = format!(".{}", random_name()?);
+    let folder = shelf.create_folder(&temporary, 0o755)?;
+    let written = FILES.iter().try_for_each(|(path, bytes)| folder.write(Path::new("nself").join(path), bytes));
+    if written.is_ok() && shelf.stat(name)?.is_some() && !is_complete(shelf, name) {
         // Takes a link away without following it.
-        fs::remove_dir_all(folder).or_else(|_| fs::remove_file(folder))?;
+        shelf.remove_all(name)?;
     }
-    let moved = written.and_then(|()| fs::rename(&temporary, folder));
-    let _ = fs::remove_dir_all(&temporary);
+    let moved = written.and_then(|()| shelf.rename(&temporary, shelf, name));
+    let _ = shelf.remove_all(&temporary);
     // Another run may have been faster; what counts is that the library is there.
-    if complete(folder) { Ok(()) } else { moved.and(Err(io::Error::other("the library changed while it was written"))) }
-}
-
-fn write(folder: &Path) -> io::Result<()> {
-    for (path, bytes) in FILES {
-        let path = folder.join("nself").join(path);
-        fs::create_dir_all(path.parent().unwrap_or(folder))?;
-        File::create_new(&path)?.write_all(bytes)?;
+    if is_complete(shelf, name) {
+        return Ok(());
     }
-    Ok(())
-}
-
-/// Sixteen digits that nobody else has.
-///
-/// # Errors
-/// The system gives no random numbers.
-pub fn noise() -> io::Result<String> {
-    let mut noise = [0_u8; 8];
-    getrandom::fill(&mut noise).map_err(io::Error::other)?;
-    Ok(format!("{:016x}", u64::from_ne_bytes(noise)))
+    moved?;
+    Err(io::Error::other("the library changed while it was written"))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     use super::*;
+    use crate::files::Scope;
+
+    fn materialise(cache: &Path) -> io::Result<Library> {
+        super::materialise(&Root::at(cache, Scope::Cache))
+    }
+
+    fn complete(folder: &Path) -> bool {
+        let shelf = Root::named(folder.parent().unwrap()).open().unwrap().unwrap();
+        is_complete(&shelf, folder.file_name().unwrap().to_str().unwrap())
+    }
 
     #[test]
     fn a_damaged_library_is_laid_out_again() {
@@ -198,8 +174,8 @@ mod tests {
     fn the_private_folder_is_private() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let library = materialise(&file.path().join("cache")).unwrap();
-        let private = library.temporary.clone().unwrap();
-        assert_eq!(fs::metadata(private).unwrap().permissions().mode() & 0o777, 0o700);
+        let (above, name) = library.temporary.as_ref().unwrap();
+        assert_eq!(fs::metadata(above.path().join(name)).unwrap().permissions().mode() & 0o777, 0o700);
     }
 
     #[test]

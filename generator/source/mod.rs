@@ -17,6 +17,7 @@ mod node;
 mod origins;
 mod pasted;
 mod places;
+mod reading;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,6 +28,7 @@ pub use node::Input;
 pub use origins::Origins;
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Segment, Span};
+use crate::files::{self, FileKind, Root, Scope};
 use crate::parallel;
 use crate::path;
 use crate::stack::{Checked, EnvironmentName, Stack};
@@ -78,12 +80,14 @@ pub struct Environment {
 /// Where a stack lies. Links that lead to its folder are followed; the file itself is judged like an import,
 /// so that it cannot make another folder the project.
 fn located(stack: &Path) -> std::io::Result<PathBuf> {
-    if stack.metadata()?.is_dir() {
+    let stat = files::look_behind(stack)?;
+    if stat.is_folder() {
         return Err(std::io::ErrorKind::IsADirectory.into());
     }
+    stat.check_file(FileKind::Stack).map_err(|reason| std::io::Error::other(reason.in_words()))?;
     let name = stack.file_name().ok_or(std::io::ErrorKind::IsADirectory)?;
     let folder = stack.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    Ok(folder.canonicalize()?.join(name))
+    Ok(files::real_path(folder)?.join(name))
 }
 
 /// Reads a stack.
@@ -103,6 +107,7 @@ pub fn load(request: &Request) -> Result<Loaded, Vec<Diagnostic>> {
             std::io::ErrorKind::IsADirectory => {
                 format!("name the file: `{}`", request.stack.join("stack.ncl").display())
             }
+            std::io::ErrorKind::Other => "put the stack itself there".to_owned(),
             _ => "`nself init` writes a stack".to_owned(),
         };
         vec![
@@ -110,8 +115,8 @@ pub fn load(request: &Request) -> Result<Loaded, Vec<Diagnostic>> {
         ]
     };
     let stack = located(&request.stack).map_err(unreadable)?;
-    let library = library::materialise(&request.cache).map_err(io)?;
-    let folder = library.folder.canonicalize().map_err(io)?;
+    let library = library::materialise(&Root::at(&request.cache, Scope::Cache)).map_err(io)?;
+    let folder = files::real_path(&library.folder).map_err(io)?;
     let depth = match &request.guard {
         Guard::InProcess => Limits::default().depth,
         Guard::Child { limits, .. } => limits.depth,

@@ -152,6 +152,20 @@ impl From<&serde_json::Value> for Node {
 }
 
 impl Node {
+    /// About how many bytes the tree takes.
+    pub fn memory(&self) -> usize {
+        let held = match &self.value {
+            Value::Text(text) => text.len(),
+            Value::Array(items) => items.iter().map(Node::memory).sum(),
+            Value::Record(fields) => {
+                let entry = |(key, entry): (&String, &Entry)| size_of::<String>() + key.len() + entry.node.memory();
+                fields.iter().map(entry).sum()
+            }
+            Value::Null | Value::Broken | Value::Bool(_) | Value::Integer(_) | Value::Float(_) => 0,
+        };
+        size_of::<Node>() + held
+    }
+
     pub fn get(&self, key: &str) -> Option<&Entry> {
         match &self.value {
             Value::Record(fields) => fields.get(key),

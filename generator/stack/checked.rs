@@ -16,6 +16,10 @@ pub trait Checked: Sized {
     /// Why `text` is refused, or nothing.
     fn refusal(text: &str) -> Option<String>;
     fn wrap(text: String) -> Self;
+    /// The code of a refusal of `text`.
+    fn code(_text: &str) -> Code {
+        Self::CODE
+    }
     /// Stands in for a refused value until the run ends with the refusal.
     fn stand_in(text: &str) -> Self {
         Self::wrap(text.to_owned())
@@ -62,7 +66,7 @@ pub(crate) fn admit<T: Checked>(text: String) -> Result<T, String> {
     REFUSED.with(|refused| match &mut *refused.borrow_mut() {
         Some(list) => {
             let expected = format!("{}, such as `{}`", T::WHAT, T::EXAMPLE);
-            list.push(Refusal { code: T::CODE, expected, reason });
+            list.push(Refusal { code: T::code(&text), expected, reason });
             Ok(T::stand_in(&text))
         }
         None => Err(reason),
@@ -100,6 +104,9 @@ macro_rules! checked {
         $crate::stack::checked::checked! { $(#[$doc])* $name, $what, $example, $refusal, $code, std::convert::identity }
     };
     ($(#[$doc:meta])* $name:ident, $what:literal, $example:literal, $refusal:expr, $code:ident, $form:expr) => {
+        $crate::stack::checked::checked! { $(#[$doc])* $name, $what, $example, $refusal, $code, $form, |_| Code::$code }
+    };
+    ($(#[$doc:meta])* $name:ident, $what:literal, $example:literal, $refusal:expr, $code:ident, $form:expr, $code_of:expr) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(String);
@@ -115,6 +122,10 @@ macro_rules! checked {
             fn wrap(text: String) -> Self {
                 let form: fn(String) -> String = $form;
                 $name(form(text))
+            }
+            fn code(text: &str) -> Code {
+                let code: fn(&str) -> Code = $code_of;
+                code(text)
             }
         }
 

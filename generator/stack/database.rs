@@ -31,7 +31,8 @@ pub struct DatabaseServer {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Access {
-    /// Owns the database.
+    /// Owns the database. Where the stack defines it, the role of its migrations does, and this one reads and writes the
+    /// rows of everything in it.
     #[default]
     Owner,
     /// Owns one schema of it.

@@ -14,9 +14,9 @@ use super::*;
 pub struct Edge {
     /// Rate limits by name, per client address.
     pub rate_limits: BTreeMap<SecretName, RateLimit>,
-    /// Addresses that may use internal routes.
+    /// Addresses of callers that may use internal routes and paths; none unless given.
     pub internal_addresses: Vec<Cidr>,
-    /// Proxies in front of the edge whose X-Forwarded-For is believed.
+    /// Addresses of proxies in front of the edge, whose X-Forwarded-For is believed; never internal themselves.
     pub trusted_proxies: Vec<Cidr>,
     /// Largest request body unless a route says otherwise; 10MiB unless given.
     pub max_body: Option<Memory>,

@@ -22,6 +22,9 @@ pub struct Kubernetes {
     pub ingress_class: Option<Host>,
     /// Namespace of the gateway's or ingress controller's pods: only they reach the edge. Anybody unless given.
     pub edge_namespace: Option<ServiceName>,
+    /// Whether load balancers and Services in front of the gateway keep the client's address
+    /// (`externalTrafficPolicy: Local`); a cluster with internal routes needs it.
+    pub preserves_client_address: bool,
     /// Ports of every node, for the edge `nodeport`.
     pub node_ports: NodePorts,
     /// Class of the volumes; the cluster's default unless given.

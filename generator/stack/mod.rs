@@ -1,6 +1,7 @@
 //! The validated model: what the user said about one environment, layers already merged. Plain data that
 //! knows nothing of Compose, Kubernetes or nginx; source positions sit beside it in `Origins`.
 
+pub mod address_range;
 pub mod checked;
 pub mod database;
 pub mod edge;
@@ -20,13 +21,14 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use address_range::AddressRange;
 pub use checked::Checked;
 pub use database::{Access, DatabaseServer, DatabaseUse};
 pub use edge::{Edge, RateLimit, Tls, TlsMode};
 pub use env::{EnvValue, Reference};
 pub use health::Health;
 pub use kubernetes::{ClusterEdge, Gitops, GitopsTool, Kubernetes, NodePorts, SecretSource};
-pub use route::{Frontend, GraphqlEndpoint, Route, RouteAccess, RouteKind};
+pub use route::{Frontend, GraphqlEndpoint, Guard, Route, RouteAccess, RouteKind};
 pub use secret::{Secret, TemplatePart};
 pub use service::{
     Autoscale, Build, Condition, Layout, Limits, Mount, Publish, Reservations, Service, Tmpfs, Volume, Zone,

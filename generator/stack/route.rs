@@ -21,17 +21,28 @@ pub struct Route {
     /// `http` unless given.
     pub port: Option<PortName>,
     pub kind: RouteKind,
-    pub access: RouteAccess,
+    /// `public` unless given; `internal` for ports that the service keeps internal.
+    pub access: Option<RouteAccess>,
     /// Name of a rate limit of `edge.rate_limits`; `api` unless given.
     pub rate_limit: Option<SecretName>,
     /// Largest request body; `edge.max_body` unless given, unlimited for uploads.
     pub max_body: Option<Memory>,
     /// Longest silence of the service; 60s unless given, 1h for websockets.
     pub timeout: Option<Duration>,
-    /// Paths refused from outside the internal addresses.
+    /// Paths that only internal addresses may use on this route, beyond those of the service's `guard`.
     pub internal_paths: Vec<UrlPath>,
-    /// Paths refused from outside in the prod profile only, such as consoles.
-    pub internal_paths_in_prod: Vec<UrlPath>,
+}
+
+/// What the edge keeps from callers that are not internal, on every route of a service and of its copies.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Guard {
+    /// Paths that only internal addresses may use: whole segments with everything below them, in any case.
+    pub internal_paths: Vec<UrlPath>,
+    /// Ports whose routes are internal unless a route says `access = 'public`.
+    pub internal_ports: Vec<PortName>,
+    /// Headers that only internal addresses may send; other requests with one of them are refused.
+    pub refused_headers: Vec<HeaderName>,
 }
 
 /// What flows over a route; sets buffering, timeouts and body size.
@@ -50,12 +61,11 @@ pub enum RouteKind {
 }
 
 /// Who may use a route.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum RouteAccess {
-    #[default]
     Public,
-    /// Only `edge.internal_addresses`.
+    /// Only `edge.internal_addresses`, and this machine where it publishes nginx on a loopback address in local.
     Internal,
 }
 

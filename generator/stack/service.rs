@@ -72,6 +72,8 @@ pub struct Service {
     /// Shorthand for `routes.main`.
     pub route: Option<Route>,
     pub routes: BTreeMap<PortName, Route>,
+    /// What the edge keeps from callers that are not internal, on all routes.
+    pub guard: Guard,
     /// Trust zone of the service.
     pub zone: Option<Zone>,
     /// May open connections to the internet.
@@ -132,7 +134,7 @@ pub struct Layout {
 pub struct Publish {
     #[serde(deserialize_with = "ranged::positive")]
     pub port: u16,
-    /// Address to bind; the loopback address unless given.
+    /// Address to bind; unless given the loopback address, and 0.0.0.0 for nginx outside the local profile.
     #[serde(default)]
     pub address: Option<std::net::IpAddr>,
 }

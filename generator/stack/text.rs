@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
+use super::address_range::AddressRange;
 use super::checked::{Checked, checked};
 use crate::codes::Code;
 use crate::words;
@@ -173,6 +174,11 @@ checked! {
     |t| absolute(t)
 }
 checked! {
+    /// The name of a request header, as nginx takes it: others are dropped.
+    HeaderName, "a header name of letters, digits and `-`", "X-Admin-Secret",
+    |t| only(t, 64, "letters, digits and `-`, starting with a letter", |c| c.is_ascii_alphabetic(), |c| c.is_ascii_alphanumeric() || c == '-')
+}
+checked! {
     /// A path inside the project, with `/`, never leaving it.
     ProjectPath, "a relative path inside the project", "services/orders",
     |t| {
@@ -238,7 +244,7 @@ checked! {
                 match bits {
                     Some(bits) if !bits.parse::<u8>().is_ok_and(|n| n <= most && n.to_string() == bits) =>
                         Some(format!("the number of bits is not 0 to {most}")),
-                    _ => None,
+                    _ => AddressRange::read(t).and_then(|range| range.beyond_prefix(t)),
                 }
             }
         }
@@ -344,6 +350,7 @@ mod tests {
         probe::<Subdomain>();
         probe::<ContainerPath>();
         probe::<UrlPath>();
+        probe::<HeaderName>();
         probe::<ProjectPath>();
         probe::<ImageRef>();
         probe::<Platform>();

@@ -4,10 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use walkdir::{DirEntry, WalkDir};
-
-/// How temporary files begin.
-pub(super) const TEMPORARY: &str = ".nself-";
+use crate::files::{EntryKind, Folder, is_temporary};
 
 /// Folders and what is known of them; bytes are compared a good deal faster than the components of paths.
 pub type Folders = BTreeMap<OsString, bool>;
@@ -19,19 +16,20 @@ pub(super) struct Around {
     pub strangers: Vec<String>,
     /// Folders of the environments, and whether all in them is ours.
     pub folders: Folders,
-    /// Temporary files of runs that were killed.
+    /// Temporary files of runs that were killed, relative to the output folder.
     pub litter: Vec<PathBuf>,
 }
 
 impl Around {
     /// Looks through the folders of these environments; not again through those of `known` that hold nothing of others
     /// and are as they were.
-    pub fn look(out: &Path, environments: &BTreeSet<&str>, known: &Folders, ours: impl Fn(&str) -> bool) -> Self {
+    pub fn look(out: &Folder, environments: &BTreeSet<&str>, known: &Folders, ours: impl Fn(&str) -> bool) -> Self {
         let mut around = Around::default();
-        let beside = WalkDir::new(out).max_depth(1).into_iter().filter_map(Result::ok);
-        around.litter.extend(beside.filter(is_litter).map(DirEntry::into_path));
+        let beside = out.list().unwrap_or_default().into_iter();
+        let litter = beside.filter(|entry| entry.kind == EntryKind::File && is_temporary(&entry.name));
+        around.litter.extend(litter.map(|entry| PathBuf::from(entry.name)));
         for environment in environments {
-            let top = out.join(environment);
+            let top = out.path().join(environment);
             let inside = |folder: &OsString| Path::new(folder).starts_with(&top);
             let begins = |folder: &OsString| folder.as_encoded_bytes().starts_with(top.as_os_str().as_encoded_bytes());
             let below = known.range(top.clone().into_os_string()..).take_while(|(folder, _)| begins(folder));
@@ -41,41 +39,55 @@ impl Around {
             around.folders.extend(same);
             let first = (!known.contains_key(top.as_os_str())).then(|| top.clone());
             for root in first.into_iter().chain(moved.into_iter().map(|(folder, _)| folder.into())) {
-                let entries = WalkDir::new(root).follow_root_links(false).sort_by_file_name().into_iter();
-                let entries = entries.filter_entry(|entry| {
-                    let private = entry.path().parent() == Some(&top) && is_private(entry.file_name());
-                    !private && (entry.depth() == 0 || !known.contains_key(entry.path().as_os_str()))
-                });
-                entries.filter_map(Result::ok).for_each(|entry| around.take(out, entry, &ours));
+                let Ok(at) = root.strip_prefix(out.path()) else { continue };
+                match out.folder(at) {
+                    Ok(Some(folder)) => around.walk(&folder, at, &Look { top: environment, known, ours: &ours }),
+                    Ok(None) => {}
+                    // A link or a file where a folder was.
+                    Err(_) => around.strangers.push(at.to_string_lossy().into_owned()),
+                }
             }
         }
         around.strangers.sort();
         around
     }
 
-    fn take(&mut self, out: &Path, entry: DirEntry, ours: &impl Fn(&str) -> bool) {
-        if entry.file_type().is_dir() {
-            self.folders.insert(entry.into_path().into_os_string(), true);
-            return;
+    fn walk(&mut self, folder: &Folder, at: &Path, look: &Look) {
+        let mut is_clean = true;
+        for entry in folder.list().unwrap_or_default() {
+            if at == Path::new(look.top) && is_private(&entry.name) {
+                continue;
+            }
+            let path = at.join(&entry.name);
+            if entry.kind == EntryKind::Folder {
+                if !look.known.contains_key(folder.path().join(&entry.name).as_os_str())
+                    && let Ok(Some(inner)) = folder.folder(&entry.name)
+                {
+                    self.walk(&inner, &path, look);
+                }
+                continue;
+            }
+            let is_litter = entry.kind == EntryKind::File && is_temporary(&entry.name);
+            let shown = path.to_string_lossy().into_owned();
+            if is_litter {
+                self.litter.push(path);
+            } else if !(look.ours)(&shown) {
+                self.strangers.push(shown);
+            } else {
+                continue;
+            }
+            is_clean = false;
         }
-        let path = entry.path().strip_prefix(out).unwrap_or(entry.path()).to_string_lossy().into_owned();
-        let litter = is_litter(&entry);
-        if !litter && ours(&path) {
-            return;
-        }
-        if let Some(clean) = entry.path().parent().and_then(|folder| self.folders.get_mut(folder.as_os_str())) {
-            *clean = false;
-        }
-        if litter { self.litter.push(entry.into_path()) } else { self.strangers.push(path) }
+        self.folders.insert(folder.path().as_os_str().to_owned(), is_clean);
     }
 }
 
-/// A temporary file as [`apply`](super::apply) names them.
-fn is_litter(entry: &DirEntry) -> bool {
-    let name = entry.file_name().to_string_lossy();
-    let noise = name.strip_prefix(TEMPORARY);
-    entry.file_type().is_file()
-        && noise.is_some_and(|noise| noise.len() == 16 && noise.bytes().all(|c| c.is_ascii_hexdigit()))
+/// What a walk through one environment's folder goes by.
+struct Look<'a> {
+    /// The environment.
+    top: &'a str,
+    known: &'a Folders,
+    ours: &'a dyn Fn(&str) -> bool,
 }
 
 /// Values of secrets and what services keep are the operator's.

@@ -2,15 +2,14 @@
 //! the objects. They say why a file was written anew, and which objects are still wanted.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::io;
 
 use serde::{Deserialize, Serialize};
 
 use super::{Manifest, Objects};
 use crate::artifact::{ArtifactPath, Digest, Record};
-use crate::source::library::{cache_folder, noise, own_folder};
+use crate::files::{FileKind, Folder, Root, random_name};
+use crate::source::library::make_cache;
 
 /// As for objects, the number is that of the layout.
 const FOLDER: &str = "generations2";
@@ -44,34 +43,31 @@ impl Generation {
 /// All generations of one cache.
 #[derive(Debug, Clone)]
 pub struct Generations {
-    cache: PathBuf,
+    cache: Root,
 }
 
 impl Generations {
-    pub fn new(cache: &Path) -> Self {
-        Generations { cache: cache.to_owned() }
+    pub fn new(cache: Root) -> Self {
+        Generations { cache }
     }
 
     /// Numbers, oldest first.
     fn numbers(&self) -> Vec<u64> {
-        let folder = self.cache.join(FOLDER);
-        if !fs::symlink_metadata(&folder).is_ok_and(|meta| meta.is_dir()) {
-            return Vec::new();
-        }
-        let entries = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+        let entries = self.folder().and_then(|folder| folder.list().ok()).unwrap_or_default();
         let mut numbers: Vec<u64> =
-            entries.filter_map(|entry| entry.file_name().to_str()?.strip_suffix(".json")?.parse().ok()).collect();
+            entries.iter().filter_map(|entry| entry.name.to_str()?.strip_suffix(".json")?.parse().ok()).collect();
         numbers.sort_unstable();
         numbers
     }
 
-    fn at(&self, number: u64) -> PathBuf {
-        self.cache.join(FOLDER).join(format!("{number:08}.json"))
+    fn folder(&self) -> Option<Folder> {
+        self.cache.open().ok()??.folder(FOLDER).ok()?
     }
 
     fn read(&self, number: u64) -> Option<Generation> {
-        let mut generation: Generation = serde_json::from_slice(&fs::read(self.at(number)).ok()?).ok()?;
-        let manifest = Objects::new(&self.cache).get(&generation.manifest)?;
+        let text = self.folder()?.read(name_of(number), FileKind::CacheRecord).ok()??;
+        let mut generation: Generation = serde_json::from_slice(&text).ok()?;
+        let manifest = Objects::new(self.cache.clone()).get(&generation.manifest)?;
         generation.files = Manifest::parse(&manifest).ok()?.files;
         Some(generation)
     }
@@ -93,21 +89,17 @@ impl Generations {
     pub fn add(&self, generation: &Generation) -> io::Result<()> {
         // Maps are sorted, so the same record has the same bytes.
         let text = serde_json::to_vec(generation)?;
-        let last = self.numbers().last().and_then(|last| fs::read(self.at(*last)).ok());
-        if last.is_some_and(|last| last == text) {
+        let folder = make_cache(&self.cache)?.make_folder(FOLDER, 0o755)?;
+        let last = self.numbers().last().copied();
+        let latest = last.and_then(|last| folder.read(name_of(last), FileKind::CacheRecord).ok().flatten());
+        if latest.is_some_and(|latest| latest == text) {
             return Ok(());
         }
-        cache_folder(&self.cache)?;
-        let folder = self.cache.join(FOLDER);
-        own_folder(&folder)?;
-        let temporary = folder.join(format!(".{}", noise()?));
-        let number = self.numbers().last().map_or(1, |last| last + 1);
-        let written = || {
-            fs::File::create_new(&temporary)?.write_all(&text)?;
-            fs::rename(&temporary, self.at(number))
-        };
-        written().inspect_err(|_| {
-            let _ = fs::remove_file(&temporary);
+        let temporary = format!(".{}", random_name()?);
+        let name = name_of(last.map_or(1, |last| last + 1));
+        let written = folder.create(&temporary, &text, 0o644).and_then(|()| folder.rename(&temporary, &folder, name));
+        written.inspect_err(|_| {
+            let _ = folder.remove_file(&temporary);
         })?;
         self.keep(MOST);
         Ok(())
@@ -117,6 +109,11 @@ impl Generations {
     pub fn keep(&self, count: usize) -> usize {
         let numbers = self.numbers();
         let old = &numbers[..numbers.len().saturating_sub(count)];
-        old.iter().filter(|number| fs::remove_file(self.at(**number)).is_ok()).count()
+        let Some(folder) = self.folder() else { return 0 };
+        old.iter().filter(|number| folder.remove_file(name_of(**number)).is_ok()).count()
     }
+}
+
+fn name_of(number: u64) -> String {
+    format!("{number:08}.json")
 }

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::path::Path;
 
 use serde::Deserialize;
 
@@ -11,6 +10,7 @@ use super::MANIFEST;
 use super::state::read;
 use crate::artifact::{ArtifactPath, Record};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::files::Root;
 
 /// What nself wrote, by path below the output folder.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,15 +32,17 @@ impl Manifest {
     /// The manifest of an output folder; empty when there is none.
     ///
     /// # Errors
-    /// NS805 when it is damaged or newer, NS804 when it cannot be read, NS803 when it is a link.
-    pub fn read(out: &Path) -> Result<Self, Diagnostic> {
+    /// NS805 when it is damaged, newer or names a file that nself never generates, NS804 when it cannot be read, NS803
+    /// when it is a link.
+    pub fn read(out: &Root) -> Result<Self, Diagnostic> {
         read(out, MANIFEST)?.map_or_else(|| Ok(Manifest::default()), |text| Manifest::parse(&text))
     }
 
     /// The manifest in a file's bytes.
     ///
     /// # Errors
-    /// NS805 when it is damaged or newer.
+    /// NS805 when it is damaged, newer or names a file that nself never generates: it comes with the checkout, and what
+    /// it names may be shown, replaced and deleted.
     pub fn parse(text: &[u8]) -> Result<Self, Diagnostic> {
         if let Some(line) = conflict(text) {
             return Err(Diagnostic::error(Code::Manifest, FieldPath::root())
@@ -56,7 +58,10 @@ impl Manifest {
         if stored.version != VERSION {
             return Err(damaged(format!("version {} is not version {VERSION}", stored.version)));
         }
-        Ok(Manifest { files: stored.files })
+        match stored.files.keys().find(|path| !path.is_generated()) {
+            Some(path) => Err(not_ours(text, path)),
+            None => Ok(Manifest { files: stored.files }),
+        }
     }
 
     /// The file's bytes.
@@ -83,6 +88,18 @@ impl Manifest {
     }
 }
 
+/// The finding for a path that nself never generates, at the manifest's line.
+fn not_ours(text: &[u8], path: &ArtifactPath) -> Diagnostic {
+    let key = format!("\"{path}\"");
+    let line =
+        text.split(|byte| *byte == b'\n').position(|line| line.windows(key.len()).any(|part| part == key.as_bytes()));
+    let place = line.map_or_else(|| MANIFEST.to_owned(), |line| format!("{MANIFEST}:{}", line + 1));
+    Diagnostic::error(Code::Manifest, FieldPath::root())
+        .message(format!("{place}: `{path}` is no file that nself generates"))
+        .expected("files of an environment, such as `local/compose.yaml`")
+        .hint("remove the line, and ask who added it: nself shows, replaces and deletes what the manifest names")
+}
+
 /// The line, from 1, at which version control left a conflict.
 pub fn conflict(text: &[u8]) -> Option<usize> {
     text.split(|byte| *byte == b'\n').position(|line| line.starts_with(b"<<<<<<< ")).map(|line| line + 1)
@@ -102,14 +119,14 @@ mod tests {
             size: text.len() as u64,
         };
         let path = |text: &str| ArtifactPath::new(text).unwrap();
-        Manifest { files: BTreeMap::from([(path("local/b"), record("b")), (path("local/a"), record("a"))]) }
+        Manifest { files: BTreeMap::from([(path("local/nginx/b"), record("b")), (path("local/nginx/a"), record("a"))]) }
     }
 
     #[test]
     fn a_manifest_survives_the_round_trip_one_line_per_file() {
         let out = tempfile::tempdir().unwrap();
         fs::write(out.path().join(MANIFEST), manifest().to_bytes()).unwrap();
-        assert_eq!(Manifest::read(out.path()).unwrap(), manifest());
+        assert_eq!(Manifest::read(&Root::named(out.path())).unwrap(), manifest());
         assert_eq!(
             String::from_utf8(manifest().to_bytes()).unwrap().lines().filter(|line| line.contains("digest")).count(),
             2
@@ -125,11 +142,11 @@ mod tests {
             "{}",
             &good[..good.len() / 2],
             &good.replace("\"version\": 1", "\"version\": 2"),
-            &good.replace("local/a", "../a"),
+            &good.replace("local/nginx/a", "../nginx/a"),
             &good.replace(Digest::of(b"d").as_str(), "none"),
         ] {
             fs::write(out.path().join(MANIFEST), bad).unwrap();
-            assert_eq!(Manifest::read(out.path()).unwrap_err().code, Code::Manifest, "{bad}");
+            assert_eq!(Manifest::read(&Root::named(out.path())).unwrap_err().code, Code::Manifest, "{bad}");
         }
     }
 }

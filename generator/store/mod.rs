@@ -3,6 +3,7 @@
 
 mod around;
 mod cache;
+mod diff;
 mod generations;
 mod manifest;
 mod objects;
@@ -14,25 +15,18 @@ mod state;
 mod text;
 mod write;
 
-use std::path::Path;
-
 pub use around::Folders;
 pub use cache::Cache;
+pub use diff::{Budget, OldSide, text_diff};
 pub use generations::{Generation, Generations};
 pub use manifest::{Manifest, conflict};
 pub use objects::Objects;
 pub use recorder::{Outputs, Recorder};
 pub use report::{converted, counts, diff, foreign, states};
 pub use seen::Watch;
-pub use stamp::Stamp;
+pub use stamp::{Stamp, StampFile};
 pub use state::{Change, Changes, State, Untouched, compare, is_selected, read};
 pub use write::{apply, write};
 
-use crate::diagnostic::{Code, Diagnostic, FieldPath};
-
 /// The ownership record, beside the environments.
 pub const MANIFEST: &str = "nself.manifest.json";
-
-fn failed(path: &Path, error: &std::io::Error) -> Diagnostic {
-    Diagnostic::error(Code::Io, FieldPath::root()).message(format!("{}: {error}", path.display()))
-}

@@ -2,23 +2,25 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::Write;
-use std::path::{Path, PathBuf};
 
 use super::around::Folders;
 use super::seen::{Meta, Seen, Watch};
-use super::stamp::{Stamp, identity};
+use super::stamp::{self, Stamp, StampFile, identity, modified};
 use super::{MANIFEST, Manifest, text};
 use crate::artifact::{ArtifactPath, Digest};
-use crate::source::library::{cache_folder, noise, own_folder};
+use crate::files::{FileKind, Folder, Root, random_name};
+use crate::source::library::make_cache;
 
 /// A stamp in the making. It exists before the first input is read, so that an input which is saved while it
 /// is evaluated shows as younger.
 #[derive(Debug)]
 pub struct Recorder {
-    pub(super) path: PathBuf,
-    temporary: PathBuf,
+    /// The folder of the stamps.
+    folder: Folder,
+    name: String,
+    temporary: String,
     file: File,
     began: i64,
     identity: String,
@@ -26,7 +28,7 @@ pub struct Recorder {
 
 /// What a run leaves in the output folder.
 pub struct Outputs<'a> {
-    pub out: &'a Path,
+    pub out: &'a Root,
     pub manifest: &'a Manifest,
     /// Of the manifest's bytes.
     pub digest: Digest,
@@ -39,20 +41,18 @@ pub struct Outputs<'a> {
 }
 
 impl Recorder {
-    /// Nothing when stamps cannot be kept at `<cache>/<folder>/<name>`; then the next run is only slower.
-    pub fn begin(path: &Path) -> Option<Self> {
-        let folder = path.parent()?;
-        cache_folder(folder.parent()?).ok()?;
-        own_folder(folder).ok()?;
-        let temporary = folder.join(format!(".{}", noise().ok()?));
-        let file = File::create_new(&temporary).ok()?;
+    /// Nothing when stamps cannot be kept there; then the next run is only slower.
+    pub fn begin(place: &StampFile) -> Option<Self> {
+        let folder = make_cache(&place.cache).ok()?.make_folder(stamp::FOLDER, 0o755).ok()?;
+        let temporary = format!(".{}", random_name().ok()?);
+        let file = folder.create_open(&temporary, 0o644).ok()?;
         let meta = file.metadata().ok();
-        let seen = meta.and_then(|meta| Some((Meta::of(&meta).modified, identity(&meta)?)));
+        let seen = meta.and_then(|meta| Some((modified(&meta), identity(&meta)?)));
         let Some((began, identity)) = seen else {
-            let _ = fs::remove_file(&temporary);
+            let _ = folder.remove_file(&temporary);
             return None;
         };
-        Some(Recorder { path: path.to_owned(), temporary, file, began, identity })
+        Some(Recorder { folder, name: place.name.clone(), temporary, file, began, identity })
     }
 
     /// Remembers what the run said, to be said again while all of this stays: `inputs` as they were read, outputs as
@@ -68,7 +68,7 @@ impl Recorder {
         if let Some(text) = self.text(inputs, outputs, before, said)
             && self.file.write_all(text.as_bytes()).is_ok()
         {
-            let _ = fs::rename(&self.temporary, &self.path);
+            let _ = self.folder.rename(&self.temporary, &self.folder, &self.name);
         }
     }
 
@@ -80,7 +80,8 @@ impl Recorder {
         said: &str,
     ) -> Option<String> {
         let inputs = inputs.into_iter().map(|watch| Seen::now(watch).filter(|seen| seen.meta.is_before(self.began)));
-        let manifest = Seen::now(Watch::File(outputs.out.join(MANIFEST)));
+        let out = outputs.out.open().ok()??;
+        let manifest = Seen::now(Watch::File(out.path().join(MANIFEST)));
         let manifest = manifest.filter(|seen| seen.digest == outputs.digest.as_str());
         let folders = before.into_iter().flat_map(Stamp::folders).map(|seen| (seen.watch.path().as_os_str(), seen));
         let known: BTreeMap<&OsStr, &Seen> = folders.filter(|(path, _)| !outputs.changed.contains(*path)).collect();
@@ -100,18 +101,19 @@ impl Recorder {
             while old.next_if(|old| old.path < *path).is_some() {}
             let again = old.peek().filter(|old| old.path == *path && old.record.digest == record.digest);
             let see = || {
-                let seen = Seen::now(Watch::File(outputs.out.join(path.as_str())))?;
-                (seen.digest == record.digest.as_str()).then_some(seen.meta)
+                // Content first: whatever changes it afterwards changes the times too.
+                let bytes = out.read(path.as_str(), FileKind::Output).ok()??;
+                (Digest::of(&bytes) == record.digest).then(|| Meta::of_file(&out, path.as_str()))?
             };
             Some((path, record, Some(again.and_then(|old| old.meta).or_else(see)?)))
         });
         let seen: Vec<Seen> = inputs.chain([manifest]).chain(around).collect::<Option<_>>()?;
-        text::write(&self.identity, said, &seen, outputs.out, files)
+        text::write(&self.identity, said, &seen, out.path(), files)
     }
 }
 
 impl Drop for Recorder {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.temporary);
+        let _ = self.folder.remove_file(&self.temporary);
     }
 }

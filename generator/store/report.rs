@@ -1,31 +1,37 @@
 //! Differences for people and machines.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 use serde_json::{Value, json};
-use similar::TextDiff;
 
+use super::diff::{Budget, OldSide, hidden, text_diff};
 use super::state::{Change, State};
-use crate::words;
+use crate::terminal::Lines;
 
-/// A unified diff of everything that differs; control and direction marks are shown by number.
-pub fn diff(changes: &[Change]) -> String {
-    let mut out = String::new();
+/// A unified diff of everything that differs. What nself generated is shown: the new side, and the old side where it is as
+/// the manifest records it. Lines that it did not generate may hold a value that an operator pasted, and logs of CI are
+/// public, so they are counted and never shown. The same holds for a file that is no longer generated: only the
+/// manifest, which comes with the checkout, says whose it is.
+pub fn diff(changes: &[Change]) -> Lines {
+    let mut lines = Lines::default();
+    let mut budget = Budget::default();
     for change in changes.iter().filter(|change| change.state.differs()) {
-        let _ = writeln!(out, "# {}: {}", change.state.name(), change.path);
+        lines.push(&format!("# {}: {}", change.state.name(), change.path));
         let text = |bytes: &Option<Vec<u8>>| {
             bytes.as_deref().map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default()
         };
         let (old, new) = (text(&change.old), text(&change.new));
-        let name = |side: &str, present: bool| {
-            if present { format!("{side}/{}", change.path) } else { "/dev/null".to_owned() }
-        };
-        let (from, to) = (name("a", change.old.is_some()), name("b", change.new.is_some()));
-        let diff = TextDiff::from_lines(&old, &new);
-        out.push_str(&words::visible(&diff.unified_diff().context_radius(3).header(&from, &to).to_string(), true));
+        if change.new.is_none() {
+            lines.push(&hidden(old.lines().count()));
+            continue;
+        }
+        let from = if change.old.is_some() { format!("a/{}", change.path) } else { "/dev/null".to_owned() };
+        let is_generated = matches!(change.state, State::New | State::Missing | State::Changed);
+        let old_side = if is_generated { OldSide::Shown } else { OldSide::Counted };
+        let to = format!("b/{}", change.path);
+        lines.append(&text_diff((&from, &old), (&to, &new), old_side, &mut budget));
     }
-    out
+    lines
 }
 
 /// How many files stand how.
@@ -38,12 +44,12 @@ pub fn counts(changes: &[Change]) -> BTreeMap<&'static str, usize> {
 }
 
 /// A line for each file that is not ours and stays as it is.
-pub fn foreign(changes: &[Change]) -> String {
-    let foreign = changes.iter().filter(|change| change.state == State::Foreign);
-    let line = |change: &Change| {
-        format!("foreign: {} is not nself's; it is left alone\n", words::visible(&change.path, false))
-    };
-    foreign.map(line).collect()
+pub fn foreign(changes: &[Change]) -> Lines {
+    let mut lines = Lines::default();
+    for change in changes.iter().filter(|change| change.state == State::Foreign) {
+        lines.push(&format!("foreign: {} is not nself's; it is left alone", change.path));
+    }
+    lines
 }
 
 /// Whether a file is as generated but for line ends of Windows.
@@ -57,10 +63,10 @@ pub const CONVERTED: &str =
     "git does that (`core.autocrlf`): `deploy/** -text` in .gitattributes keeps it from doing so";
 
 /// A line when files have other line ends.
-pub fn converted(changes: &[Change]) -> String {
+pub fn converted(changes: &[Change]) -> Lines {
     match changes.iter().filter(|change| is_converted(change)).count() {
-        0 => String::new(),
-        count => format!("hand-edited: {count} only by line ends of Windows; {CONVERTED}\n"),
+        0 => Lines::default(),
+        count => Lines::line(&format!("hand-edited: {count} only by line ends of Windows; {CONVERTED}")),
     }
 }
 

@@ -2,11 +2,10 @@
 //! trusted, content decides.
 
 use std::fmt;
-use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::artifact::Digest;
+use crate::files::{EntryKind, FileKind, Folder, Stat, list_named, look_at, look_behind, read_named};
 
 /// What a result depends on.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,6 +16,8 @@ pub enum Watch {
     File(PathBuf),
     /// A path at which nothing is.
     Absent(PathBuf),
+    /// A file or folder that is no link; what it holds does not matter.
+    Plain(PathBuf),
     /// The names in a folder.
     Folder(PathBuf),
     /// The names in a folder of outputs, in which nothing is that is not ours.
@@ -29,6 +30,7 @@ impl Watch {
             Watch::Program(path)
             | Watch::File(path)
             | Watch::Absent(path)
+            | Watch::Plain(path)
             | Watch::Folder(path)
             | Watch::Clean(path) => path,
         }
@@ -73,19 +75,13 @@ pub(super) struct Meta {
 }
 
 impl Meta {
-    pub fn of(meta: &fs::Metadata) -> Self {
-        let nanos = |seconds: i64, nanos: i64| seconds.saturating_mul(1_000_000_000).saturating_add(nanos);
-        Meta {
-            size: meta.size(),
-            modified: nanos(meta.mtime(), meta.mtime_nsec()),
-            changed: nanos(meta.ctime(), meta.ctime_nsec()),
-            inode: meta.ino(),
-        }
+    pub fn of(stat: &Stat) -> Self {
+        Meta { size: stat.size, modified: stat.modified, changed: stat.changed, inode: stat.inode }
     }
 
-    /// That of a plain file.
-    pub fn of_file(path: &Path) -> Option<Self> {
-        fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file).map(|meta| Meta::of(&meta))
+    /// That of a plain file below the output folder, whose folders are looked at too.
+    pub fn of_file(out: &Folder, path: &str) -> Option<Self> {
+        out.stat_below_plain_folders(path).filter(Stat::is_file).map(|stat| Meta::of(&stat))
     }
 
     /// Older than `moment`. What was changed in the same tick as that could look unchanged.
@@ -118,8 +114,9 @@ impl fmt::Display for Meta {
 
 fn meta(watch: &Watch) -> Option<Meta> {
     match watch {
-        Watch::Absent(path) => fs::symlink_metadata(path).is_err().then(Meta::default),
-        _ => Some(Meta::of(&fs::metadata(watch.path()).ok()?)),
+        Watch::Absent(path) => look_at(path).is_err().then(Meta::default),
+        Watch::Plain(path) => look_at(path).is_ok_and(|stat| stat.kind != EntryKind::Link).then(Meta::default),
+        _ => Some(Meta::of(&look_behind(watch.path()).ok()?)),
     }
 }
 
@@ -127,20 +124,14 @@ fn meta(watch: &Watch) -> Option<Meta> {
 fn content(watch: &Watch) -> Option<String> {
     let path = watch.path();
     let digest = match watch {
-        Watch::Absent(_) | Watch::Program(_) => return Some("-".to_owned()),
-        Watch::File(_) => {
-            // A pipe would wait for a writer.
-            fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
-            Digest::of(&fs::read(path).ok()?)
-        }
+        Watch::Absent(_) | Watch::Plain(_) | Watch::Program(_) => return Some("-".to_owned()),
+        Watch::File(_) => Digest::of(&read_named(path, FileKind::Input).ok()?),
         Watch::Folder(_) | Watch::Clean(_) => {
-            let mut names: Vec<_> =
-                fs::read_dir(path).ok()?.filter_map(|entry| Some(entry.ok()?.file_name())).collect();
-            names.sort();
+            let names = list_named(path)?;
             let names: Vec<_> = names.iter().map(|name| name.to_string_lossy()).collect();
             Digest::of(names.join("\0").as_bytes())
         }
     };
-    let link = fs::symlink_metadata(path).ok()?.is_symlink();
+    let link = look_at(path).ok()?.kind == EntryKind::Link;
     Some(if link { format!("link:{digest}") } else { digest.to_string() })
 }

@@ -4,7 +4,7 @@
 //! that comes with a checkout, and says what its author liked, is not believed.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
@@ -13,6 +13,17 @@ use super::around::Folders;
 use super::seen::{Meta, Seen, Watch};
 use super::{MANIFEST, text};
 use crate::artifact::{ArtifactPath, Digest, Left, Record};
+use crate::files::{FileKind, Folder, Root};
+
+/// The folder of stamps in the cache.
+pub(super) const FOLDER: &str = "stamps";
+
+/// Where the stamp of one kind of run is.
+#[derive(Debug, Clone)]
+pub struct StampFile {
+    pub cache: Root,
+    pub name: String,
+}
 
 /// The memory of one kind of run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,24 +52,29 @@ pub(super) struct Output {
 
 impl Stamp {
     /// The stamp at `path`, if it was made there and by the very program that runs.
-    pub fn read(path: &Path) -> Option<Stamp> {
-        let meta = fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file)?;
-        let mut stamp = text::parse(&fs::read_to_string(path).ok()?)?;
-        stamp.taken = Meta::of(&meta).modified;
+    pub fn read(file: &StampFile) -> Option<Stamp> {
+        let path = Path::new(FOLDER).join(&file.name);
+        let (text, meta) = file.cache.open().ok()??.read_with_metadata(path, FileKind::CacheRecord).ok()??;
+        let mut stamp = text::parse(std::str::from_utf8(&text).ok()?)?;
+        stamp.taken = modified(&meta);
         let program = |seen: &&Seen| matches!(seen.watch, Watch::Program(_));
         let same = stamp.seen.iter().filter(program).all(|seen| seen.is_still(stamp.taken));
         (same && Some(&stamp.identity) == identity(&meta).as_ref()).then_some(stamp)
     }
 
     /// Whether everything that it saw is still so.
-    pub fn is_fresh(&self) -> bool {
+    pub fn is_fresh(&self, out: &Root) -> bool {
+        let Ok(Some(folder)) = out.open() else { return false };
         let still = |output: &Output| {
             let Some(meta) = output.meta else { return true };
-            let at = self.out.join(output.path.as_str());
-            let same = Meta::of_file(&at).is_some_and(|now| meta.is_still(now, self.taken));
-            same || Seen::now(Watch::File(at)).is_some_and(|seen| seen.digest == output.record.digest.as_str())
+            let path = output.path.as_str();
+            let same = Meta::of_file(&folder, path).is_some_and(|now| meta.is_still(now, self.taken));
+            let read = || folder.read(path, FileKind::Output).ok().flatten();
+            same || read().is_some_and(|bytes| Digest::of(&bytes) == output.record.digest)
         };
-        self.seen.iter().all(|seen| seen.is_still(self.taken)) && self.outputs.iter().all(still)
+        self.out == out.path()
+            && self.seen.iter().all(|seen| seen.is_still(self.taken))
+            && self.outputs.iter().all(still)
     }
 
     /// Folders around the outputs.
@@ -73,13 +89,14 @@ impl Stamp {
     /// All recorded outputs, and which of them nobody touched since: by their times alone, and only plain files in
     /// plain folders. With them the folders, and which of those are as they were with nothing in them that is not ours.
     /// Nothing when the manifest itself is another one. Afterwards, the stamp knows of nothing there that was touched.
-    pub(super) fn left(&mut self, out: &Path, manifest: &Digest) -> Option<(Lefts, Folders)> {
+    pub(super) fn left(&mut self, folder: &Folder, manifest: &Digest) -> Option<(Lefts, Folders)> {
+        let out = folder.path();
         let recorded = self.seen.iter().find(|seen| seen.watch == Watch::File(out.join(MANIFEST)))?;
         if self.out != out || recorded.digest != manifest.as_str() {
             return None;
         }
         let taken = self.taken;
-        let mut plain = Plain { out, known: BTreeMap::new() };
+        let mut plain = Plain { out: folder, known: BTreeMap::new() };
         let mut folders = Folders::new();
         let mut known = Vec::with_capacity(self.seen.len());
         for seen in std::mem::take(&mut self.seen) {
@@ -96,10 +113,10 @@ impl Stamp {
         self.seen = known;
         let mut outputs = Vec::with_capacity(self.outputs.len());
         for Output { path, record, meta } in &mut self.outputs {
-            let folder = path.as_str().rsplit_once('/').map_or("", |(folder, _)| folder);
+            let above = path.as_str().rsplit_once('/').map_or("", |(above, _)| above);
             *meta = meta.filter(|then| {
-                Meta::of_file(&out.join(path.as_str())).is_some_and(|now| then.is_still(now, taken))
-                    && plain.folder(folder).is_some()
+                Meta::of_file(folder, path.as_str()).is_some_and(|now| then.is_still(now, taken))
+                    && plain.folder(above).is_some()
             });
             outputs.push((path.clone(), Left { record: record.clone(), untouched: meta.is_some() }));
         }
@@ -112,7 +129,7 @@ type Lefts = BTreeMap<ArtifactPath, Left>;
 
 /// Folders below the output folder, looked at once.
 struct Plain<'a> {
-    out: &'a Path,
+    out: &'a Folder,
     known: BTreeMap<String, Option<Meta>>,
 }
 
@@ -124,16 +141,21 @@ impl Plain<'_> {
         }
         let above = folder.rsplit_once('/').map(|(above, _)| above).or((!folder.is_empty()).then_some(""));
         let plain = above.is_none_or(|above| self.folder(above).is_some());
-        let meta = fs::symlink_metadata(self.out.join(folder)).ok().filter(|meta| plain && meta.is_dir());
-        let meta = meta.map(|meta| Meta::of(&meta));
+        let stat = if folder.is_empty() { self.out.own_stat() } else { self.out.stat_below_plain_folders(folder) };
+        let meta = stat.filter(|stat| plain && stat.is_folder()).map(|stat| Meta::of(&stat));
         self.known.insert(folder.to_owned(), meta);
         meta
     }
 }
 
+/// The time of the last change of the content, in nanoseconds since 1970.
+pub(super) fn modified(meta: &Metadata) -> i64 {
+    meta.mtime().saturating_mul(1_000_000_000).saturating_add(meta.mtime_nsec())
+}
+
 /// Which file it is, in a way that its content cannot foretell. File systems without a time of birth have no
 /// stamps.
-pub(super) fn identity(meta: &fs::Metadata) -> Option<String> {
+pub(super) fn identity(meta: &Metadata) -> Option<String> {
     let born = meta.created().ok()?.duration_since(UNIX_EPOCH).ok()?;
     Some(format!("{} {}", meta.ino(), born.as_nanos()))
 }
@@ -142,6 +164,8 @@ pub(super) fn identity(meta: &fs::Metadata) -> Option<String> {
 mod tests {
     use std::thread::sleep;
     use std::time::Duration;
+
+    use std::fs;
 
     use super::*;
     use crate::store::Manifest;
@@ -153,24 +177,32 @@ mod tests {
         sleep(Duration::from_millis(20));
     }
 
-    fn place(folder: &Path) -> PathBuf {
-        fs::create_dir_all(folder.join("cache")).unwrap();
-        folder.join("cache/stamps/one")
+    /// The stamp in a folder's cache.
+    struct Place {
+        file: StampFile,
+        out: Root,
+        path: PathBuf,
     }
 
-    fn fresh(path: &Path) -> Option<Stamp> {
-        Stamp::read(path).filter(Stamp::is_fresh)
+    fn place(folder: &Path) -> Place {
+        Place {
+            file: StampFile { cache: Root::cache(folder), name: "one".into() },
+            out: Root::named(&folder.join(".nself/stamps/out")),
+            path: folder.join(".nself/stamps/one"),
+        }
+    }
+
+    fn fresh(place: &Place) -> Option<Stamp> {
+        Stamp::read(&place.file).filter(|stamp| stamp.is_fresh(&place.out))
     }
 
     /// Saves what a run read, in whose output folder is a manifest without files.
-    fn save(recorder: Recorder, inputs: Vec<Watch>) {
-        let out = recorder.path.parent().unwrap().join("out");
+    fn save(place: &Place, recorder: Recorder, inputs: Vec<Watch>) {
         let manifest = Manifest::default();
-        fs::create_dir_all(&out).unwrap();
-        fs::write(out.join(MANIFEST), manifest.to_bytes()).unwrap();
+        place.out.write(MANIFEST, &manifest.to_bytes()).unwrap();
         let digest = Digest::of(&manifest.to_bytes());
         let outputs = Outputs {
-            out: &out,
+            out: &place.out,
             manifest: &manifest,
             digest,
             made: &|_| true,
@@ -180,8 +212,8 @@ mod tests {
         recorder.save(inputs, outputs, None, "said\nso");
     }
 
-    fn record(path: &Path, inputs: Vec<Watch>) {
-        save(Recorder::begin(path).unwrap(), inputs);
+    fn record(place: &Place, inputs: Vec<Watch>) {
+        save(place, Recorder::begin(&place.file).unwrap(), inputs);
     }
 
     #[test]
@@ -213,21 +245,21 @@ mod tests {
         let (file, stamp) = (folder.path().join("a"), place(folder.path()));
         fs::write(&file, "one").unwrap();
         tick();
-        let recorder = Recorder::begin(&stamp).unwrap();
+        let recorder = Recorder::begin(&stamp.file).unwrap();
         fs::write(&file, "two").unwrap();
-        save(recorder, vec![Watch::File(file.clone())]);
-        assert!(!stamp.exists());
+        save(&stamp, recorder, vec![Watch::File(file.clone())]);
+        assert!(!stamp.path.exists());
         // Moved into place with an old time: the time of change tells.
-        let recorder = Recorder::begin(&stamp).unwrap();
+        let recorder = Recorder::begin(&stamp.file).unwrap();
         tick();
         fs::rename(&file, folder.path().join("b")).unwrap();
-        save(recorder, vec![Watch::File(folder.path().join("b"))]);
-        assert!(!stamp.exists());
+        save(&stamp, recorder, vec![Watch::File(folder.path().join("b"))]);
+        assert!(!stamp.path.exists());
         // Known-bad control: left alone, the same calls leave one.
         tick();
         record(&stamp, vec![Watch::File(folder.path().join("b"))]);
-        assert!(stamp.exists());
-        let names = fs::read_dir(stamp.parent().unwrap()).unwrap().map(|entry| entry.unwrap().file_name());
+        assert!(stamp.path.exists());
+        let names = fs::read_dir(stamp.path.parent().unwrap()).unwrap().map(|entry| entry.unwrap().file_name());
         assert_eq!(names.filter(|name| name != "out").count(), 1, "temporary files stay behind");
     }
 
@@ -235,18 +267,17 @@ mod tests {
     fn an_output_that_is_not_as_it_should_be_leaves_no_stamp() {
         let folder = tempfile::tempdir().unwrap();
         let stamp = place(folder.path());
-        fs::create_dir(folder.path().join("prod")).unwrap();
-        fs::write(folder.path().join("prod/a"), "edited").unwrap();
+        let out = Root::named(folder.path());
+        out.write("prod/nginx/a", b"edited").unwrap();
         let save = |expected: &[u8], manifest_is_right: bool| {
             let record = Record { derivation: Digest::default(), digest: Digest::of(expected), size: 6 };
-            let manifest = Manifest { files: [(ArtifactPath::new("prod/a").unwrap(), record)].into() };
+            let manifest = Manifest { files: [(ArtifactPath::new("prod/nginx/a").unwrap(), record)].into() };
             fs::write(folder.path().join(MANIFEST), manifest.to_bytes()).unwrap();
             let text = if manifest_is_right { manifest.to_bytes() } else { Vec::new() };
             let (digest, folders, changed) = (Digest::of(&text), Folders::new(), BTreeSet::new());
-            let outputs =
-                Outputs { out: folder.path(), manifest: &manifest, digest, made: &|_| true, folders, changed };
-            Recorder::begin(&stamp).unwrap().save([], outputs, None, "");
-            stamp.exists().then(|| Stamp::read(&stamp).unwrap().is_fresh())
+            let outputs = Outputs { out: &out, manifest: &manifest, digest, made: &|_| true, folders, changed };
+            Recorder::begin(&stamp.file).unwrap().save([], outputs, None, "");
+            stamp.path.exists().then(|| Stamp::read(&stamp.file).unwrap().is_fresh(&out))
         };
         assert_eq!(save(b"made", true), None);
         assert_eq!(save(b"edited", false), None);
@@ -274,22 +305,22 @@ mod tests {
         tick();
         record(&stamp, vec![Watch::File(file)]);
         assert!(fresh(&stamp).is_some());
-        let text = fs::read_to_string(&stamp).unwrap();
+        let text = fs::read_to_string(&stamp.path).unwrap();
         // Written in place: the same file, and so its content alone decides.
         for bad in [
             String::new(),
             text[..text.len() - 5].to_owned(),
-            text.replace("stamp 3", "stamp 4"),
+            text.replace("stamp 4", "stamp 5"),
             text.replace("\nf ", "\nx "),
         ] {
-            fs::write(&stamp, bad).unwrap();
+            fs::write(&stamp.path, bad).unwrap();
             assert!(fresh(&stamp).is_none());
         }
-        fs::write(&stamp, &text).unwrap();
+        fs::write(&stamp.path, &text).unwrap();
         assert!(fresh(&stamp).is_some());
         let copy = folder.path().join("copy");
         fs::write(&copy, &text).unwrap();
-        fs::rename(&copy, &stamp).unwrap();
+        fs::rename(&copy, &stamp.path).unwrap();
         assert!(fresh(&stamp).is_none(), "a stamp that was made elsewhere");
     }
 }

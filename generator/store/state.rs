@@ -1,17 +1,17 @@
 //! What is on disk against what is generated: per file, who changed it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use itertools::{EitherOrBoth, Itertools};
 
 use super::around::{Around, Folders};
 use super::manifest::Manifest;
 use super::report::counts;
-use super::{MANIFEST, Stamp, failed};
+use super::{MANIFEST, Stamp};
 use crate::artifact::{ArtifactPath, Artifacts, Digest, Left, Record};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::files::{FileError, FileKind, Folder, Root, Total};
 
 /// How a file stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -65,7 +65,7 @@ pub struct Change {
 /// The comparison of a run.
 #[derive(Debug)]
 pub struct Changes {
-    pub out: PathBuf,
+    pub out: Root,
     /// Files that were looked at.
     pub changes: Vec<Change>,
     /// How many others are as they should be: they were neither rendered nor read, since nobody touched them.
@@ -74,11 +74,13 @@ pub struct Changes {
     pub manifest: Manifest,
     pub text: Vec<u8>,
     pub digest: Digest,
+    /// Whether there is a manifest on disk.
+    pub manifest_exists: bool,
     /// Whether the manifest on disk is that already.
     pub manifest_is_current: bool,
     /// Folders in which files that are not ours were looked for, and whether there are none.
     pub folders: Folders,
-    /// Temporary files of runs that were killed.
+    /// Temporary files of runs that were killed, relative to the output folder.
     pub(super) litter: Vec<PathBuf>,
 }
 
@@ -110,16 +112,13 @@ impl Changes {
 /// # Errors
 /// NS803 for links and files where folders must be, NS804, NS805.
 pub fn compare(
-    out: &Path,
+    out: &Root,
     artifacts: &Artifacts,
     selected: Option<&BTreeSet<String>>,
     left: &Untouched,
 ) -> Result<Changes, Vec<Diagnostic>> {
     let one = |finding| vec![finding];
-    match fs::symlink_metadata(out) {
-        Ok(meta) if !meta.is_dir() => return Err(one(blocked("the output folder", out, out))),
-        _ => {}
-    }
+    let folder = out.open().map_err(|error| one(error.into()))?;
     let read_now;
     let left = if left.stamp.is_some() {
         left
@@ -131,6 +130,7 @@ pub fn compare(
     let mut files = Vec::with_capacity(left.outputs.len());
     let (mut changes, mut findings, mut kept) = (Vec::new(), Vec::new(), 0);
     let mut environments = BTreeSet::new();
+    let mut total = Total::new(FileKind::Output);
     for both in left.outputs.iter().merge_join_by(artifacts.iter(), |(a, _), (b, _)| a.cmp(b)) {
         let (path, old, artifact) = match both {
             EitherOrBoth::Both((path, old), (_, artifact)) => (path, Some(old), Some(artifact)),
@@ -160,8 +160,8 @@ pub fn compare(
             }
             new => new.flatten(),
         };
-        match read(out, path.as_str()) {
-            Err(finding) => findings.push(finding),
+        match folder.as_ref().map_or(Ok(None), |folder| read_counted(folder, path.as_str(), &mut total)) {
+            Err(error) => findings.push(error.into()),
             Ok(disk) => {
                 let state = state(disk.as_deref(), new, old.map(|old| &old.record));
                 let path = path.to_string();
@@ -173,7 +173,8 @@ pub fn compare(
         return Err(findings);
     }
     let known = |path: &str| left.outputs.contains_key(path) || artifacts.get(path).is_some();
-    let around = Around::look(out, &environments, &left.folders, known);
+    let around = folder.as_ref().map(|folder| Around::look(folder, &environments, &left.folders, known));
+    let around = around.unwrap_or_default();
     let stranger = |path| Change { path, state: State::Foreign, old: None, new: None };
     changes.extend(around.strangers.into_iter().map(stranger));
     changes.sort_by(|a, b| a.path.cmp(&b.path));
@@ -181,9 +182,10 @@ pub fn compare(
     let text = manifest.to_bytes();
     let digest = Digest::of(&text);
     Ok(Changes {
-        out: out.to_owned(),
+        out: out.clone(),
         changes,
         kept,
+        manifest_exists: left.manifest.is_some(),
         manifest_is_current: left.manifest == Some(digest),
         manifest,
         text,
@@ -191,6 +193,13 @@ pub fn compare(
         folders: around.folders,
         litter: around.litter,
     })
+}
+
+/// Reads a file that is held in memory until the end of the run.
+fn read_counted(folder: &Folder, path: &str, total: &mut Total) -> Result<Option<Vec<u8>>, FileError> {
+    let bytes = folder.read(path, FileKind::Output)?;
+    bytes.as_ref().map_or(Ok(()), |bytes| total.add(folder, path, bytes))?;
+    Ok(bytes)
 }
 
 /// Whether a file is of one of the selected environments.
@@ -218,7 +227,7 @@ pub struct Untouched {
 
 impl Untouched {
     /// What the manifest says, for those who look at every byte.
-    fn recorded(out: &Path) -> Result<Self, Diagnostic> {
+    fn recorded(out: &Root) -> Result<Self, Diagnostic> {
         let Some(text) = read(out, MANIFEST)? else { return Ok(Untouched::default()) };
         let files = Manifest::parse(&text)?.files.into_iter();
         let outputs = files.map(|(path, record)| (path, Left { record, untouched: false })).collect();
@@ -226,9 +235,10 @@ impl Untouched {
     }
 
     /// What the stamp saw and is so still; nothing when the manifest is another one.
-    pub fn look(out: &Path, mut stamp: Stamp) -> Self {
-        let manifest = read(out, MANIFEST).ok().flatten().map(|text| Digest::of(&text));
-        match manifest.and_then(|manifest| stamp.left(out, &manifest)) {
+    pub fn look(out: &Root, mut stamp: Stamp) -> Self {
+        let Ok(Some(folder)) = out.open() else { return Untouched::default() };
+        let manifest = folder.read(MANIFEST, FileKind::Manifest).ok().flatten().map(|text| Digest::of(&text));
+        match manifest.and_then(|manifest| stamp.left(&folder, &manifest)) {
             Some((outputs, folders)) => Untouched { outputs, manifest, folders, stamp: Some(stamp) },
             None => Untouched::default(),
         }
@@ -250,34 +260,14 @@ fn state(disk: Option<&[u8]>, new: Option<&[u8]>, record: Option<&Record>) -> Op
     })
 }
 
-/// The bytes of a file below `out`; nothing when it does not exist. Looks at every step right before use and
-/// never follows a link; what swaps one in between two system calls is not defended against.
+/// Reads a file of the output folder; none when it does not exist.
 ///
 /// # Errors
-/// NS803 for links and folders, NS804.
-pub fn read(out: &Path, path: &str) -> Result<Option<Vec<u8>>, Diagnostic> {
-    let mut at = out.to_owned();
-    let mut parts = path.split('/').peekable();
-    while let Some(part) = parts.next() {
-        at.push(part);
-        let meta = match fs::symlink_metadata(&at) {
-            Ok(meta) => meta,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(failed(&at, &error)),
-        };
-        let right = if parts.peek().is_some() { meta.is_dir() } else { meta.is_file() };
-        if !right {
-            return Err(blocked(path, &at, out));
-        }
-    }
-    fs::read(&at).map(Some).map_err(|error| failed(&at, &error))
+/// NS803 for links and folders, NS804, NS813.
+pub fn read(out: &Root, path: &str) -> Result<Option<Vec<u8>>, Diagnostic> {
+    Ok(out.read(path, kind_of(path))?)
 }
 
-/// The finding for something that stands where a plain file or folder must be.
-pub(super) fn blocked(what: &str, at: &Path, out: &Path) -> Diagnostic {
-    let place = at.strip_prefix(out).ok().filter(|place| !place.as_os_str().is_empty()).unwrap_or(at);
-    Diagnostic::error(Code::OutputUnsafe, FieldPath::root())
-        .message(format!("{what}: `{}` is a link or of another kind", place.display()))
-        .expected("a plain output folder with plain folders and files")
-        .hint("remove it, or choose another folder with --out")
+fn kind_of(path: &str) -> FileKind {
+    if path == MANIFEST { FileKind::Manifest } else { FileKind::Output }
 }

@@ -7,7 +7,7 @@ use super::seen::{Meta, Seen, Watch};
 use super::stamp::{Output, Stamp};
 use crate::artifact::{ArtifactPath, Record};
 
-const HEADER: &str = "nself stamp 3";
+const HEADER: &str = "nself stamp 4";
 /// The derivation of the output before.
 const SAME: &str = "=";
 
@@ -26,6 +26,7 @@ pub fn write<'a>(
             Watch::Program(path) => ('p', path),
             Watch::File(path) => ('f', path),
             Watch::Absent(path) => ('a', path),
+            Watch::Plain(path) => ('l', path),
             Watch::Folder(path) => ('d', path),
             Watch::Clean(path) => ('c', path),
         };
@@ -76,6 +77,7 @@ pub fn parse(text: &str) -> Option<Stamp> {
                     "p" => Watch::Program(path),
                     "f" => Watch::File(path),
                     "a" => Watch::Absent(path),
+                    "l" => Watch::Plain(path),
                     "d" => Watch::Folder(path),
                     "c" => Watch::Clean(path),
                     _ => return None,

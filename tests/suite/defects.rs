@@ -297,12 +297,12 @@ fn defect_22_secrets_that_show_by_their_form_in_any_field() {
 
 #[test]
 fn defect_24_the_console_cannot_be_switched_off() {
-    assert!(service("staging", "hasura").contains("HASURA_GRAPHQL_ENABLE_CONSOLE: \"true\""));
+    assert!(service("local", "hasura").contains("HASURA_GRAPHQL_ENABLE_CONSOLE: \"true\""));
     let case = stack(
-        r#"{ project = "shop", domain = "shop.example.com", environments.staging.services.hasura.env.HASURA_GRAPHQL_ENABLE_CONSOLE = "false" }"#,
+        r#"{ project = "shop", domain = "shop.example.com", environments.local.services.hasura.env.HASURA_GRAPHQL_ENABLE_CONSOLE = "false" }"#,
     );
     assert_eq!(nself_in(case.path(), ["gen"]).code, 0);
-    let text = fs::read_to_string(case.path().join("deploy/staging/compose.yaml")).unwrap();
+    let text = fs::read_to_string(case.path().join("deploy/local/compose.yaml")).unwrap();
     assert!(text.contains("HASURA_GRAPHQL_ENABLE_CONSOLE: \"false\""));
 }
 

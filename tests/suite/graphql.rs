@@ -150,15 +150,15 @@ fn faults(session: &mut Session, metadata: &Value) -> Vec<String> {
 fn served() -> Option<(Server, tempfile::TempDir)> {
     let server = Server::start(Version::V17)?;
     let case = project(&golden(false).into_iter().find(|case| name(case) == "database").unwrap());
-    let mut session = server.session("postgres", "postgres");
-    session.must("CREATE ROLE tickets LOGIN; CREATE ROLE reports LOGIN; CREATE ROLE hasura LOGIN; CREATE DATABASE tickets OWNER tickets;");
-    let mut session = server.session("postgres", "tickets");
-    session.must("GRANT CREATE, USAGE ON SCHEMA public TO tickets; GRANT USAGE ON SCHEMA public TO reports, hasura;");
-    session.must("ALTER DEFAULT PRIVILEGES FOR ROLE tickets GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO hasura;");
     assert_eq!(nself_in(case.path(), ["gen", "--env", "local"]).code, 0);
+    server.first_start(&case.path().join("deploy/local"));
     let mut runner = Command::new("/bin/sh");
     runner.arg(case.path().join("deploy/local/migrations/tickets/run.sh"));
-    let ran = run(runner.env("PGHOST", server.folder()).env("PGUSER", "postgres").env("PGDATABASE", "tickets"));
+    let ran = run(runner
+        .env("PGHOST", server.folder())
+        .env("PGUSER", "tickets_migrations")
+        .env("NSELF_SUPERUSER", "postgres")
+        .env("PGDATABASE", "tickets"));
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     Some((server, case))
 }

@@ -3,6 +3,9 @@
 //! Tests that need a tool find it below `NSELF_TOOLS` (see tests/tools.sh). Where it is missing they fail if
 //! `CI` is `true` and print a visible SKIP otherwise.
 
+// Tests set up folders as they like.
+#![allow(clippy::disallowed_methods, clippy::disallowed_macros)]
+
 mod attacks;
 mod cluster;
 mod commands;
@@ -12,14 +15,16 @@ mod cutoff;
 mod database;
 mod defects;
 mod determinism;
+mod documentation;
 mod faults;
 mod findings;
-mod golden;
+mod fuzz;
 mod graphql;
 mod hostile;
 mod images;
 mod imports;
 mod kubernetes;
+mod language;
 mod lock;
 mod nginx;
 mod order;

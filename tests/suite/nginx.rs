@@ -23,7 +23,8 @@ exec chroot "$1" nginx -e stderr -t -c /etc/nself/nginx.conf
     run(Command::new("unshare").args(["-m", "sh", "-c", script, "sh"]).arg(root).arg(environment).arg(pair.path()))
 }
 
-fn key_pair() -> tempfile::TempDir {
+/// A throw-away key pair under the names of the secrets.
+pub fn key_pair() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let [key, certificate] = ["tls_key", "tls_certificate"].map(|name| folder.path().join(name));
     let mut openssl = Command::new("openssl");
@@ -63,21 +64,23 @@ fn nginx_accepts_every_configuration_without_a_warning() {
 
 /// The files that pods of nginx mount, out of their ConfigMaps.
 fn clusters() -> Vec<tempfile::TempDir> {
-    let copies = manifests(&environments()).into_iter().map(|folder| {
-        let copy = tempfile::tempdir().unwrap();
-        for entry in std::fs::read_dir(folder.join("apps/nginx")).unwrap().map(|entry| entry.unwrap().path()) {
-            if name(&entry).starts_with("configmap-") {
-                let map: serde_json::Value = serde_yaml_ng::from_str(&std::fs::read_to_string(entry).unwrap()).unwrap();
-                for (key, text) in map["data"].as_object().unwrap() {
-                    let file = copy.path().join("nginx").join(key.replace("..", "/"));
-                    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-                    std::fs::write(file, text.as_str().unwrap()).unwrap();
-                }
+    manifests(&environments()).iter().map(|folder| configuration_of_pods(folder)).collect()
+}
+
+/// The same of one folder of manifests.
+pub fn configuration_of_pods(manifests: &Path) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(manifests.join("apps/nginx")).unwrap().map(|entry| entry.unwrap().path()) {
+        if name(&entry).starts_with("configmap-") {
+            let map: serde_json::Value = serde_yaml_ng::from_str(&std::fs::read_to_string(entry).unwrap()).unwrap();
+            for (key, text) in map["data"].as_object().unwrap() {
+                let file = copy.path().join("nginx").join(key.replace("..", "/"));
+                std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+                std::fs::write(file, text.as_str().unwrap()).unwrap();
             }
         }
-        copy
-    });
-    copies.collect()
+    }
+    copy
 }
 
 /// The files as the analysers find them: includes point into a private copy.

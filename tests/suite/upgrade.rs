@@ -1,5 +1,5 @@
-//! The README's way to a new major version of PostgreSQL, word by word: two real servers, the generated files and the
-//! commands as they stand there.
+//! The documented way to a new major version of PostgreSQL, word by word: two real servers, the generated files and the
+//! commands of docs/databases.md.
 
 use std::path::Path;
 use std::process::Command;
@@ -8,13 +8,13 @@ use crate::support::{Ran, nself_in, root, run};
 use crate::up::{Stack, apart};
 
 #[test]
-fn data_moves_to_a_new_major_version_as_the_readme_says() {
-    apart("upgrade::data_moves_to_a_new_major_version_as_the_readme_says", moved);
+fn data_moves_to_a_new_major_version_as_documented() {
+    apart("upgrade::data_moves_to_a_new_major_version_as_documented", moved);
 }
 
-/// The commands below this heading of the README, with their comments.
+/// The commands below this heading of docs/databases.md, with their comments.
 fn commands(heading: &str) -> Vec<String> {
-    let text = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let text = std::fs::read_to_string(root().join("docs/databases.md")).unwrap();
     let (_, below) = text.split_once(heading).unwrap_or_else(|| panic!("{heading} is gone"));
     let block = below.split("```").nth(1).unwrap();
     let commands: Vec<String> = block.lines().filter_map(|line| line.strip_prefix("$ ")).map(str::to_owned).collect();
@@ -78,7 +78,7 @@ fn moved() {
     assert!(before.contains("100|of 100") && before.contains("|done|") && before.contains("SCRAM-SHA-256"), "{before}");
 
     let folder = stack.project.path().join("deploy/local");
-    for line in commands("### A new major version of PostgreSQL") {
+    for line in commands("## Move to a new major version of PostgreSQL") {
         if line.contains("rm shop-prod_postgres-data") {
             let dump = std::fs::read_to_string(folder.join("secrets/all.sql")).unwrap();
             assert!(dump.lines().rev().take(6).any(|line| line == "-- PostgreSQL database cluster dump complete"));

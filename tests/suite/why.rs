@@ -49,7 +49,7 @@ fn lines_lead_back_to_the_field_that_decided_them() {
         (
             "local/nginx/sites/monitor.local.nself.org.conf",
             "",
-            "allow",
+            "if ($caller = outside)",
             "services.monitor.route",
             "route = { subdomain = \"monitor\"",
         ),

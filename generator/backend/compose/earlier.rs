@@ -53,7 +53,7 @@ pub fn changed(plan: &Plan, old: &[u8]) -> Vec<Diagnostic> {
                 .expected(format!("a database of PostgreSQL {new}, or none yet"))
                 .hint(format!(
                     "where there is data, first, with the old generation: `docker compose exec -T {DATABASE} pg_dumpall -U {user} >secrets/all.sql`; \
-                     the README says what comes before and after"
+                     docs/databases.md lists the steps before and after it"
                 )),
         ],
         _ if before.musl != after.musl => vec![

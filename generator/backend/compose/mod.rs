@@ -100,6 +100,7 @@ const TABLE: &[Row] = &[
     ("compat", Fate::Decided("which spelling is used")),
     ("migrations", Fate::Elsewhere("migrations/")),
     ("databases", Fate::Elsewhere("postgres/init/")),
+    ("roles", Fate::Elsewhere("postgres/init/")),
     ("pooler", Fate::Elsewhere("pgbouncer/")),
     ("replication", Fate::Elsewhere("postgres/")),
     ("access", Fate::Elsewhere("postgres/server/pg_hba.conf, and the names of networks")),

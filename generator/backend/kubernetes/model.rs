@@ -369,6 +369,9 @@ pub struct Service {
     pub cluster_ip: Option<&'static str>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub publish_not_ready_addresses: bool,
+    /// `Local` keeps the client's address, which the nodes replace otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub external_traffic_policy: Option<&'static str>,
     pub selector: Labels,
     pub ports: Vec<ServicePort>,
 }

@@ -38,6 +38,7 @@ pub fn addresses(cluster: &Cluster, name: &ServiceName, service: &Service) -> Ve
         kind: if is_edge { "NodePort" } else { "ClusterIP" },
         cluster_ip: None,
         publish_not_ready_addresses: false,
+        external_traffic_policy: is_edge.then_some("Local"),
         selector: selector(name),
         ports: public.collect(),
     };
@@ -47,6 +48,7 @@ pub fn addresses(cluster: &Cluster, name: &ServiceName, service: &Service) -> Ve
             kind: "ClusterIP",
             cluster_ip: Some("None"),
             publish_not_ready_addresses: true,
+            external_traffic_policy: None,
             selector: selector(name),
             ports: ports(false).collect(),
         };

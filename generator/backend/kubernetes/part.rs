@@ -71,8 +71,7 @@ impl<'a> Parts<'a> {
             }
             let part = Migrations {
                 job: all.job.clone(),
-                owner: None,
-                extensions: BTreeSet::new(),
+                owner: all.owner.clone(),
                 asked_by: asked.map(|(name, url)| (name.clone(), url.clone())).into_iter().collect(),
                 steps: all.steps.last().cloned().into_iter().collect(),
                 seeds: Vec::new(),
@@ -125,7 +124,9 @@ fn head(plan: &Plan) -> Plan {
         sites: BTreeMap::new(),
         rate_limits: BTreeMap::new(),
         internal_addresses: Vec::new(),
+        this_machine_is_internal: false,
         trusted_proxies: Vec::new(),
+        proxies_are_listed: false,
         max_body: plan.edge.max_body,
         connections: plan.edge.connections,
         tls: plan.edge.tls,
@@ -145,6 +146,7 @@ fn head(plan: &Plan) -> Plan {
         secrets: BTreeMap::new(),
         edge,
         databases: BTreeMap::new(),
+        roles: BTreeMap::new(),
         pooler: None,
         replication: None,
         access: None,

@@ -15,6 +15,7 @@ pub const TABLE: &[Row] = &[
     ("kubernetes", Fate::Decided("the namespace, the edge, classes, secrets and images")),
     ("migrations", Fate::Mapped("Job, and initContainers that wait for what it applied")),
     ("databases", Fate::Elsewhere("ConfigMap of postgres")),
+    ("roles", Fate::Elsewhere("ConfigMap of postgres")),
     ("pooler", Fate::Elsewhere("ConfigMap of pgbouncer")),
     ("replication", Fate::Elsewhere("ConfigMaps of postgres and postgres-replica")),
     ("access", Fate::Elsewhere("ConfigMap of postgres; NetworkPolicy decides which pods reach the server")),

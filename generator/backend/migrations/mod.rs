@@ -1,21 +1,27 @@
 //! The runner of migrations: psql and the files, for a container that ends when the database is as the stack has
 //! it. It refuses rather than guesses: a changed file, another order, an older build, a standby, a lost lock.
+//!
+//! SQL of the project runs in sessions that log in as the owner of the database. What takes the superuser's rights, which
+//! are extensions alone, is in files of its own, made of names, for sessions that run nothing else.
 
 use minijinja::{Value, context};
 use serde::Serialize;
 
-use super::render::{Language, psql_word, render, sql_name};
+use super::render::{Language, psql_word, render, sql_literal, sql_name};
 use crate::artifact::Artifacts;
 use crate::database::history::Run;
-use crate::database::ledger;
+use crate::database::{ledger, superuser};
 use crate::diagnostic::Diagnostic;
+use crate::plan::migrations::Step;
 use crate::plan::{Migrations, Plan};
 use crate::stack::{Checked, SqlIdent};
 
 const SCRIPT: &str = include_str!("run.sh");
 const RUN: &str = include_str!("run.sql.j2");
+const EXTENSIONS: &str = include_str!("extensions.sql.j2");
 
-/// `migrations/<database>/` with `run.sh`, `run.sql`, the migrations and the seeds.
+/// `migrations/<database>/` with `run.sh`, `run.sql`, the migrations and the seeds, and `extensions-<number>.sql` for
+/// each migration that needs or removes extensions.
 ///
 /// # Errors
 /// NS901 when the template meets anything but checked names.
@@ -25,8 +31,11 @@ pub fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
         let mut add = |file: &str, text: String| files.add("migrations", format!("migrations/{name}/{file}"), text);
         add("run.sh", SCRIPT.to_owned())?;
         add("run.sql", run(migrations)?)?;
-        for one in &migrations.steps {
-            add(&format!("{}.sql", one.name), one.up.clone())?;
+        for (number, step) in (1..).zip(&migrations.steps) {
+            add(&format!("{}.sql", step.name), step.up.clone())?;
+            if needs_superuser(step) {
+                add(&format!("extensions-{number:04}.sql"), extensions(step)?)?;
+            }
         }
         if !migrations.seeds.is_empty() {
             let statements: Vec<&str> = migrations.seeds.iter().map(|seed| seed.as_str()).collect();
@@ -36,45 +45,57 @@ pub fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
     Ok(files)
 }
 
+fn needs_superuser(step: &Step) -> bool {
+    !(step.requires.is_empty() && step.removes.is_empty())
+}
+
+fn extensions(step: &Step) -> Result<String, Diagnostic> {
+    let view = context! {
+        requires => step.requires.iter().map(psql_word).collect::<Vec<_>>(),
+        removes => step.removes.iter().map(sql_name).collect::<Vec<_>>(),
+    };
+    Ok(superuser::fill(&render(Language::Sql, EXTENSIONS, view)?))
+}
+
 #[derive(Serialize)]
 struct View {
+    number: usize,
     name: Value,
     sum: Value,
     chain: Value,
     index: bool,
-    as_owner: bool,
     schema: Value,
     relation: Value,
+    /// Extensions that it needs, or removes.
+    names: Vec<Value>,
+    removes: bool,
 }
 
 fn run(migrations: &Migrations) -> Result<String, Diagnostic> {
-    let views: Vec<View> = migrations
-        .steps
-        .iter()
-        .map(|one| {
-            let index = match &one.run {
-                Run::Index(index) => Some(index),
-                Run::Transaction => None,
-            };
-            let word =
-                |text: Option<&str>| text.map_or(Value::UNDEFINED, |text| psql_word(&SqlIdent::wrap(text.to_owned())));
-            View {
-                name: psql_word(&one.name),
-                sum: psql_word(&one.sum),
-                chain: psql_word(&one.chain),
-                index: index.is_some(),
-                as_owner: migrations.owner.is_some() && !one.privileged,
-                schema: word(index.map(|index| index.schema())),
-                relation: word(index.map(|index| index.name())),
-            }
-        })
-        .collect();
+    let views: Vec<View> = (1..).zip(&migrations.steps).map(|(number, step)| view(number, step)).collect();
     let view = context! {
+        points => views.iter().filter(|view| !view.names.is_empty()).collect::<Vec<_>>(),
         migrations => views,
-        owned => migrations.owner.is_some(),
-        owner => migrations.owner.as_ref().map_or(Value::UNDEFINED, sql_name),
-        extensions => migrations.extensions.iter().map(sql_name).collect::<Vec<_>>(),
         seeded => !migrations.seeds.is_empty(),
     };
     Ok(ledger::fill(&render(Language::Sql, RUN, view)?))
+}
+
+fn view(number: usize, step: &Step) -> View {
+    let index = match &step.run {
+        Run::Index(index) => Some(index),
+        Run::Transaction => None,
+    };
+    let word = |text: Option<&str>| text.map_or(Value::UNDEFINED, |text| psql_word(&SqlIdent::wrap(text.to_owned())));
+    View {
+        number,
+        name: psql_word(&step.name),
+        sum: psql_word(&step.sum),
+        chain: psql_word(&step.chain),
+        index: index.is_some(),
+        schema: word(index.map(|index| index.schema())),
+        relation: word(index.map(|index| index.name())),
+        names: step.requires.union(&step.removes).map(sql_literal).collect(),
+        removes: !step.removes.is_empty(),
+    }
 }

@@ -4,15 +4,56 @@
 use minijinja::{Value, context};
 use serde::Serialize;
 
-use super::render::{Language, nginx, nginx_host, render};
+use super::render::{Language, nginx, nginx_header_variable, nginx_host, nginx_path_pattern, nginx_word, render};
 use crate::artifact::Artifacts;
 use crate::diagnostic::Diagnostic;
 use crate::plan::{EdgePlan, Location, Plan, Resolver, Site, Upstream};
-use crate::stack::{Memory, Profile, RouteKind, TlsMode, UrlPath};
+use crate::stack::{Memory, Profile, RouteKind, TlsMode};
 
 const MAIN: &str = include_str!("nginx.conf.j2");
 const SITE: &str = include_str!("site.conf.j2");
 const ACME: &str = include_str!("acme.sh");
+
+/// The modules that forward requests; both send the same headers.
+const MODULES: [&str; 2] = ["proxy", "grpc"];
+/// Request headers that say who asks, by which way or for which path. A service may believe them, and only the edge
+/// knows better, so the client's never arrive. `Proxy` becomes the variable HTTP_PROXY of CGI programs (httpoxy);
+/// `HTTP2-Settings` belongs to the upgrade that the edge does not forward.
+const CLAIMS: [&str; 33] = [
+    "CF-Connecting-IP",
+    "CF-Connecting-IPv6",
+    "Client-IP",
+    "Fastly-Client-IP",
+    "Forwarded",
+    "Forwarded-For",
+    "Front-End-Https",
+    "HTTP2-Settings",
+    "Proxy",
+    "True-Client-IP",
+    "X-Client-IP",
+    "X-Cluster-Client-IP",
+    "X-Envoy-External-Address",
+    "X-Envoy-Original-Path",
+    "X-Forwarded",
+    "X-Forwarded-By",
+    "X-Forwarded-Client-Cert",
+    "X-Forwarded-Path",
+    "X-Forwarded-Port",
+    "X-Forwarded-Prefix",
+    "X-Forwarded-Protocol",
+    "X-Forwarded-Scheme",
+    "X-Forwarded-Server",
+    "X-Forwarded-Ssl",
+    "X-Forwarded-Uri",
+    "X-Forwarded-User",
+    "X-Host",
+    "X-Original-Host",
+    "X-Original-URI",
+    "X-Original-URL",
+    "X-ProxyUser-IP",
+    "X-Rewrite-URL",
+    "X-Url-Scheme",
+];
 
 /// The edge's files below `nginx/`.
 ///
@@ -62,6 +103,7 @@ fn main(plan: &Plan) -> Result<String, Diagnostic> {
     let rate_limits: Vec<Zone> =
         edge.rate_limits.iter().map(|(name, limit)| Zone { name: nginx(name), per_second: limit.per_second }).collect();
     let proxies: Vec<Value> = edge.trusted_proxies.iter().map(nginx).collect();
+    let internal_addresses: Vec<Value> = edge.internal_addresses.iter().map(nginx).collect();
     let view = context! {
         max_body => edge.max_body.0,
         names_hash => (hosts.len().next_power_of_two() * 4).max(2048),
@@ -74,6 +116,11 @@ fn main(plan: &Plan) -> Result<String, Diagnostic> {
         hosts,
         rate_limits,
         proxies,
+        proxies_are_listed => edge.proxies_are_listed,
+        internal_addresses,
+        this_machine_is_internal => edge.this_machine_is_internal,
+        modules => MODULES.map(nginx_word),
+        claims => CLAIMS.map(nginx_word).to_vec(),
     };
     render(Language::Nginx, MAIN, view)
 }
@@ -83,6 +130,8 @@ fn main(plan: &Plan) -> Result<String, Diagnostic> {
 struct LocationView {
     path: Value,
     internal: bool,
+    internal_paths: Vec<Value>,
+    refused_headers: Vec<Value>,
     rate_limit: Value,
     burst: u32,
     unlimited: bool,
@@ -98,25 +147,21 @@ struct LocationView {
 
 fn site(edge: &EdgePlan, site: &Site) -> Result<String, Diagnostic> {
     let hosts: Result<Vec<Value>, Diagnostic> = site.hosts.iter().map(|host| nginx_host(host)).collect();
-    let mut locations = Vec::new();
-    for location in &site.locations {
-        // A refused path is refused with everything below it, and its own way stays open to insiders.
-        for path in &location.internal_paths {
-            locations.push(view(edge, location, path, true)?);
-        }
-        locations.push(view(edge, location, &location.path, location.internal)?);
-    }
+    let locations: Result<Vec<LocationView>, Diagnostic> =
+        site.locations.iter().map(|location| view(edge, location)).collect();
+    let (internal, public): (Vec<&Location>, Vec<&Location>) =
+        site.locations.iter().partition(|location| location.internal);
+    let path_decides = public.iter().any(|location| !internal.is_empty() || !location.internal_paths.is_empty());
     let mut host_machine: Vec<u16> = site.locations.iter().filter_map(host_port).collect();
     host_machine.sort_unstable();
     host_machine.dedup();
-    let internal_addresses: Vec<Value> = edge.internal_addresses.iter().map(nginx).collect();
     let view = context! {
         hosts => hosts?,
         acme => edge.tls == TlsMode::Acme,
         proxy => edge.tls == TlsMode::Proxy,
-        locations,
+        locations => locations?,
+        path_decides,
         host_machine,
-        internal_addresses,
     };
     render(Language::Nginx, SITE, view)
 }
@@ -128,7 +173,7 @@ fn host_port(location: &Location) -> Option<u16> {
     }
 }
 
-fn view(edge: &EdgePlan, location: &Location, path: &UrlPath, internal: bool) -> Result<LocationView, Diagnostic> {
+fn view(edge: &EdgePlan, location: &Location) -> Result<LocationView, Diagnostic> {
     let (service, port) = match (&location.upstream, &edge.resolver) {
         (Upstream::Service { service, port }, Resolver::Engine) => (nginx(service), *port),
         // nginx knows no search list.
@@ -138,8 +183,10 @@ fn view(edge: &EdgePlan, location: &Location, path: &UrlPath, internal: bool) ->
         (Upstream::HostMachine { port }, _) => (Value::UNDEFINED, *port),
     };
     Ok(LocationView {
-        path: nginx(path),
-        internal,
+        path: nginx(&location.path),
+        internal: location.internal,
+        internal_paths: location.internal_paths.iter().map(nginx_path_pattern).collect(),
+        refused_headers: location.refused_headers.iter().map(nginx_header_variable).collect(),
         rate_limit: nginx(&location.rate_limit),
         burst: edge.rate_limits.get(&location.rate_limit).map_or(1, |limit| limit.burst),
         unlimited: location.max_body.is_none(),

@@ -1,16 +1,17 @@
 //! The database server's first start: login roles with least rights, databases with one owner, extensions; and the
 //! rules by which it takes connections. Passwords are read inside psql from mounted files; the SQL holds none.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use minijinja::{Value, context};
 use serde::Serialize;
 
 use super::render::{Language, hba_connection, hba_name, hba_peers, psql_word, render, sql_literal, sql_name};
 use crate::artifact::Artifacts;
+use crate::database::superuser;
 use crate::diagnostic::Diagnostic;
 use crate::plan::{Database, Plan, ServerAccess};
-use crate::stack::{Access, Checked, SecretName, SqlIdent};
+use crate::stack::{Access, SqlIdent};
 
 const INIT: &str = include_str!("init.sql.j2");
 
@@ -23,28 +24,18 @@ const STANDBY: &str = include_str!("standby.sh");
 /// # Errors
 /// NS901 when the template meets anything but checked names.
 pub fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
-    let mut names: BTreeMap<&SqlIdent, SecretName> = BTreeMap::new();
-    for database in plan.databases.values() {
-        let granted = database.grants.iter().map(|grant| &grant.role);
-        for role in database.owner.iter().chain(granted) {
-            names.insert(role, SecretName::wrap(format!("{role}_db_password")));
-        }
-    }
-    if let Some(replication) = &plan.replication {
-        names.insert(&replication.role, replication.password.clone());
-    }
-    let replication = plan.replication.as_ref().map(|replication| &replication.role);
-    let roles: Vec<RoleView> = names
-        .into_iter()
-        .map(|(name, secret)| RoleView {
+    let roles: Vec<RoleView> = plan
+        .roles
+        .iter()
+        .map(|(name, role)| RoleView {
             name: sql_name(name),
             literal: sql_literal(name),
-            secret: psql_word(&secret),
-            replication: replication == Some(name),
+            secret: psql_word(&role.password),
+            replication: role.replication,
         })
         .collect();
     let databases: Vec<DatabaseView> = plan.databases.iter().map(|(name, database)| view(name, database)).collect();
-    let text = render(Language::Sql, INIT, context! { roles, databases })?;
+    let text = superuser::fill(&render(Language::Sql, INIT, context! { roles, databases })?);
     let mut files = Artifacts::default();
     files.add("postgres", "postgres/init/10-roles-and-databases.sql", text)?;
     let Some(access) = &plan.access else { return Ok(files) };
@@ -104,36 +95,54 @@ struct DatabaseView {
     word: Value,
     owned: bool,
     owner: Value,
+    owner_literal: Value,
     connects: Vec<Value>,
     extensions: Vec<Value>,
     grants: Vec<GrantView>,
+    /// Roles that reach into schemas of others.
+    guests: Vec<GuestView>,
+}
+
+#[derive(Serialize)]
+struct GuestView {
+    role: Value,
+    /// Its tables refer to theirs.
+    refers: bool,
 }
 
 #[derive(Serialize)]
 struct GrantView {
     role: Value,
     schema: Value,
-    schema_owner: bool,
-    write: bool,
+    access: &'static str,
 }
 
 fn view(name: &SqlIdent, database: &Database) -> DatabaseView {
+    let owner = database.owner.iter().map(|role| GuestView { role: sql_name(role), refers: true });
+    let everything = database.grants.iter().filter(|grant| grant.access == Access::Owner);
+    let guests = everything.map(|grant| GuestView { role: sql_name(&grant.role), refers: false });
     DatabaseView {
+        guests: owner.chain(guests).collect(),
         name: sql_name(name),
         literal: sql_literal(name),
         word: psql_word(name),
         owned: database.owner.is_some(),
         owner: database.owner.as_ref().map_or(Value::UNDEFINED, sql_name),
+        owner_literal: database.owner.as_ref().map_or(Value::UNDEFINED, sql_literal),
         connects: roles(database).into_iter().map(sql_name).collect(),
-        extensions: database.extensions.iter().map(sql_name).collect(),
+        extensions: database.extensions.iter().map(psql_word).collect(),
         grants: database
             .grants
             .iter()
             .map(|grant| GrantView {
                 role: sql_name(&grant.role),
                 schema: sql_name(&grant.schema),
-                schema_owner: grant.access == Access::Schema,
-                write: grant.access == Access::Write,
+                access: match grant.access {
+                    Access::Owner => "everything",
+                    Access::Schema => "schema",
+                    Access::Write => "write",
+                    Access::Read => "read",
+                },
             })
             .collect(),
     }

@@ -1,23 +1,22 @@
 //! `nself db baseline`: a server that has everything already gets the ledger that the runner would have left there.
 //! First the migrations run for a moment elsewhere, and the two catalogs have to be the same.
 
-use std::fmt::Write;
-
 use clap::Args;
 use serde_json::json;
 
 use super::super::{FINE, Format, output};
-use super::server::Server;
+use super::server::{POOLER, Scratch, Server};
 use super::{Definition, Outcome, Selection};
+use crate::database::ddl;
 use crate::database::history::{History, Run};
-use crate::database::ledger::{self, Facts};
+use crate::database::ledger::settings::Meaning;
+use crate::database::ledger::{self, Alone, Facts};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
-use crate::stack::SqlIdent;
 use crate::words;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// The server to take over, as who runs the migrations later; not a pooler.
+    /// The server to take over, as the role that owns the database; not a pooler.
     #[arg(long, value_name = "URL")]
     url: String,
     /// A server of the same version where the migrations run for a moment, in a database of its own.
@@ -53,13 +52,13 @@ pub fn run(arguments: &Arguments) -> Outcome {
     }
     let server = Server::new(&arguments.url)?.marked();
     let scratch = Server::new(&arguments.scratch)?;
-    let owner = standing(&server, &scratch, &definition).map_err(|found| recoded(&definition, found))?;
+    standing(&server, &scratch, &definition).map_err(|found| recoded(&definition, found))?;
     let (found, meaning) = (facts(&server)?, server.meaning()?);
     let made = scratch.scratch(|scratch| {
-        scratch.ask(&(meaning.statements() + &applied(&history, &definition, &found, owner.as_deref())))?;
-        facts(scratch)
+        apply(&history, &meaning, scratch)?;
+        facts(&scratch.owner)
     })?;
-    let mut differences = found.differences(&made, owner.as_deref());
+    let mut differences = found.differences(&made, definition.owner().as_str(), &definition.guests);
     if !differences.is_empty() {
         if differences.len() > NAMED {
             let more = differences.len() - NAMED;
@@ -75,8 +74,8 @@ pub fn run(arguments: &Arguments) -> Outcome {
         Format::Json => output::json(&json!({
             "version": 1, "status": "fine", "database": definition.name, "migrations": count, "waiting": all - count,
         })),
-        Format::Text => output::result(&format!(
-            "{}: {} in the ledger, {} waiting\n",
+        Format::Text => output::line(&format!(
+            "{}: {} in the ledger, {} waiting",
             definition.name,
             words::count(count, "migration"),
             all - count
@@ -85,15 +84,23 @@ pub fn run(arguments: &Arguments) -> Outcome {
     Ok(FINE)
 }
 
-/// The role to which everything on a server belongs that can be taken over.
-fn standing(server: &Server, scratch: &Server, definition: &Definition) -> Result<Option<String>, Vec<Diagnostic>> {
+/// Refuses what cannot be taken over: a server of another kind, a session of another role, objects of another role.
+fn standing(server: &Server, scratch: &Server, definition: &Definition) -> Result<(), Vec<Diagnostic>> {
     let refused = |message: String| vec![Diagnostic::error(Code::NoAdoption, definition.root()).message(message)];
-    let version = "SELECT current_setting('server_version_num')::int / 10000;";
+    let version = "SELECT pg_catalog.current_setting('server_version_num')::int / 10000;";
     let (here, there) = (server.ask(version)?, scratch.ask(version)?);
-    // Refuses what the ledger's own statements refuse, before anything else is done.
+    // Refuses what the ledger's own statements refuse, before anything else is done. What follows is never more
+    // privileged than the objects that it reads.
     server.ask(&ledger::fill("@SESSION@"))?;
-    if server.ask("SELECT to_regclass('nself.ledger') IS NOT NULL;")?.trim() == "t"
-        && server.ask("SELECT EXISTS (SELECT FROM nself.ledger);")?.trim() == "t"
+    let (role, owner) = (server.ask("SELECT session_user;")?, definition.owner());
+    if role.trim() != owner.as_str() {
+        let finding = Diagnostic::error(Code::NoAdoption, definition.root())
+            .message(format!("the database belongs to `{}`, and migrations run as `{owner}`", role.trim()))
+            .hint("the server's first start makes the role and gives it the database; run its file again");
+        return Err(vec![finding]);
+    }
+    if server.ask("SELECT pg_catalog.to_regclass('nself.ledger') IS NOT NULL;")?.trim() == "t"
+        && server.ask(&ledger::fill("@TABLES@\nSELECT EXISTS (SELECT FROM nself.ledger);"))?.trim() == "t"
     {
         return Err(refused("the server's ledger has migrations already; `nself db status --url` tells which".into()));
     }
@@ -102,34 +109,35 @@ fn standing(server: &Server, scratch: &Server, definition: &Definition) -> Resul
         return Err(refused(format!("the server is of version {here}, the one after --scratch of version {there}")));
     }
     let owners = server.ask(include_str!("owners.sql"))?;
-    let mut owners = owners.lines().map(str::to_owned);
-    let Some(owner) = owners.next() else { return Ok(None) };
-    if let Some(other) = owners.next() {
-        return Err(refused(format!("the server's objects belong to several roles: `{owner}`, `{other}`, …")));
+    let others: Vec<&str> = owners.lines().filter(|other| *other != owner.as_str()).collect();
+    if others.is_empty() {
+        return Ok(());
     }
-    let runs = |role: &Option<SqlIdent>| role.as_ref().is_none_or(|role| role.as_str() == owner);
-    if !definition.owners.iter().any(runs) {
-        let roles: Vec<&str> = definition.owners.iter().flatten().map(|role| role.as_str()).collect();
-        let finding = Diagnostic::error(Code::NoAdoption, definition.root())
+    Err(vec![
+        Diagnostic::error(Code::NoAdoption, definition.root())
             .message(format!(
-                "the server's objects belong to `{owner}`, and migrations run as `{}`",
-                roles.join("`, `")
+                "the server's objects belong to `{}`, and migrations run as `{owner}`",
+                others.join("`, `")
             ))
             .hint(
                 "`ALTER … OWNER TO` gives them to it; `REASSIGN OWNED BY` all of them, if their owner is no superuser",
-            );
-        return Err(vec![finding]);
-    }
-    Ok(Some(owner))
+            ),
+    ])
 }
 
 /// What the ledger's own statements and a pooler refuse, by its code.
 fn recoded(definition: &Definition, mut found: Vec<Diagnostic>) -> Vec<Diagnostic> {
     for finding in &mut found {
         let reason = finding.message.split_once("nself: ").map(|(_, reason)| reason.to_owned());
-        let pooler = finding.message.contains("unsupported startup parameter");
+        let pooler = finding.message.contains(POOLER);
         if let Some(message) = reason.or(pooler.then(|| "a pooler stands before this server".to_owned())) {
-            *finding = Diagnostic::error(Code::NoAdoption, definition.root()).message(message);
+            let of_a_role = message.contains("log in as the role that owns the database");
+            let code = if of_a_role { Code::SessionTooPowerful } else { Code::NoAdoption };
+            *finding = Diagnostic::error(code, definition.root()).message(message);
+            if of_a_role {
+                let expected = format!("`--url postgresql://{}@…`", definition.owner());
+                *finding = finding.clone().expected(expected);
+            }
         }
     }
     found
@@ -144,29 +152,28 @@ fn facts(server: &Server) -> Result<Facts, Vec<Diagnostic>> {
     })
 }
 
-/// The migrations for an empty database, as the runner runs them.
-fn applied(history: &History, definition: &Definition, found: &Facts, owner: Option<&str>) -> String {
-    let mut text =
-        "SET client_min_messages = warning;\nSET standard_conforming_strings = on;\nSET search_path = public;\n"
-            .to_owned();
-    let role = owner.map(|owner| format!("\"{}\"", owner.replace('"', "\"\"")));
-    if let Some(role) = &role {
-        let _ = write!(
-            text,
-            "SELECT format('GRANT CREATE, TEMPORARY ON DATABASE %I TO %s', current_database(), '{}') \\gexec\n\
-             GRANT USAGE, CREATE ON SCHEMA public TO {role};\n",
-            role.replace('\'', "''")
-        );
+/// Runs the migrations in an empty database as the runner runs them: extensions come and go by the user of the URL,
+/// everything else is of the database's owner.
+fn apply(history: &History, meaning: &Meaning, scratch: &Scratch) -> Result<(), Vec<Diagnostic>> {
+    let session =
+        format!("SET client_min_messages = warning;\nSET standard_conforming_strings = on;\n{}", meaning.statements());
+    let mut waiting: Vec<(&str, Alone)> = Vec::new();
+    let run = |waiting: &mut Vec<(&str, Alone)>| match waiting.is_empty() {
+        true => Ok(()),
+        false => scratch.owner.ask(&(session.clone() + &ledger::apply(waiting.drain(..)))).map(|_| ()),
+    };
+    for (one, required) in history.migrations.iter().zip(history.required_extensions()) {
+        let removed = one.removed_extensions();
+        if !(required.is_empty() && removed.is_empty()) {
+            run(&mut waiting)?;
+            let made = required.iter().map(ddl::create_extension);
+            let gone = removed.iter().map(|name| format!("DROP EXTENSION \"{name}\";"));
+            scratch.admin.ask(&made.chain(gone).collect::<Vec<_>>().join("\n"))?;
+        }
+        if removed.is_empty() {
+            let alone = if one.plan.run == Run::Transaction { Alone::No } else { Alone::Yes };
+            waiting.push((&one.up, alone));
+        }
     }
-    for name in definition.schema.extensions.iter().filter(|name| found.has_extension(name.as_str())) {
-        let _ = writeln!(text, "CREATE EXTENSION IF NOT EXISTS \"{name}\" SCHEMA public;");
-    }
-    for one in &history.migrations {
-        let alone = one.plan.run != Run::Transaction;
-        let role = role.as_ref().filter(|_| !one.plan.privileged);
-        let (begin, commit) = if alone { ("", "") } else { ("BEGIN;\n", "COMMIT;\n") };
-        let role = role.map_or(String::new(), |role| format!("SET ROLE {role};\n"));
-        let _ = write!(text, "{begin}{role}{}\nRESET ROLE;\n{commit}SET search_path = public;\n", one.up);
-    }
-    text
+    run(&mut waiting)
 }

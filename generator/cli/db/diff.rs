@@ -10,10 +10,12 @@ use super::import::checked;
 use super::server::Server;
 use super::{Definition, Outcome, Selection, files};
 use crate::database::history::{History, Migration};
+use crate::database::import::sql::{Imported, Settled};
 use crate::database::ledger::settings::Meaning;
 use crate::database::model::Schema;
 use crate::database::plan::plan_unreviewed;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::files::{look_behind, real_path};
 use crate::path;
 use crate::stack::{Checked, SqlIdent};
 
@@ -65,7 +67,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
     }
     let changes = all.iter().any(|(_, migrations)| !migrations.is_empty());
     match arguments.format {
-        DiffFormat::Sql => output::result(&sql(&all)),
+        DiffFormat::Sql => output::document(&sql(&all)),
         DiffFormat::Json => output::json(&answer(&all, changes)),
     }
     Ok(if changes { FOUND } else { FINE })
@@ -81,18 +83,26 @@ struct Side {
     schema: Schema,
     /// Of a stack: where things stand, and that hazards can be allowed there.
     definition: Option<Definition>,
-    /// Of a server: expressions are as it prints them, and texts mean this to it.
-    printed: Option<Meaning>,
+    /// Of a server: expressions are as it prints them.
+    printed: Option<Printed>,
+}
+
+/// What is known of a server.
+struct Printed {
+    /// What texts mean to it.
+    meaning: Meaning,
+    /// Rights that follow from the access of services.
+    settled: Settled,
 }
 
 /// The plan from one side to the other, both in the same spelling.
 fn pair(mut from: Side, mut to: Side, scratch: Option<&str>) -> Result<Vec<Migration>, Vec<Diagnostic>> {
     let sides = match (&from.printed, &to.printed) {
-        (Some(meaning), None) => Some((&mut to.schema, &mut from.schema, meaning)),
-        (None, Some(meaning)) => Some((&mut from.schema, &mut to.schema, meaning)),
+        (Some(printed), None) => Some((&mut to.schema, &mut from.schema, printed)),
+        (None, Some(printed)) => Some((&mut from.schema, &mut to.schema, printed)),
         _ => None,
     };
-    if let Some((written, server, meaning)) = sides {
+    if let Some((written, server, printed)) = sides {
         let Some(url) = scratch else {
             return Err(vec![
                 Diagnostic::error(Code::TwoSpellings, FieldPath::root())
@@ -100,7 +110,8 @@ fn pair(mut from: Side, mut to: Side, scratch: Option<&str>) -> Result<Vec<Migra
                     .hint("--scratch URL names a server of the same version; the other side is made there for a moment, in a database of its own"),
             ]);
         };
-        *written = Server::new(url)?.printed(written, meaning)?;
+        *written = Server::new(url)?.printed(written, &printed.meaning)?;
+        printed.settled.strip(written);
         written.lend_to(server);
     }
     let groups = match &to.definition {
@@ -131,11 +142,14 @@ fn side(arguments: &Arguments, what: Option<&str>, old: bool) -> Result<Side, Ve
         Some("empty") => Ok(plain(SqlIdent::wrap("empty".into()), Schema::default())),
         Some(url) if url.contains("://") => {
             let server = Server::new(url)?;
-            let schema = server.compared()?.schema;
+            let Imported { schema, settled, .. } = server.compared()?;
             checked(&schema, |_| None)?;
-            Ok(Side { printed: Some(server.meaning()?), ..plain(server.name(), schema) })
+            let printed = Printed { meaning: server.meaning()?, settled };
+            Ok(Side { printed: Some(printed), ..plain(server.name(), schema) })
         }
-        Some(what) if Path::new(what).is_dir() => folder(Path::new(what)).map(|(name, schema)| plain(name, schema)),
+        Some(what) if look_behind(Path::new(what)).is_ok_and(|stat| stat.is_folder()) => {
+            folder(Path::new(what)).map(|(name, schema)| plain(name, schema))
+        }
         Some(what) => {
             let arguments = StackArguments { stack: what.into(), ..selection.stack.clone() };
             one(&Selection { stack: arguments, databases: selection.databases.clone() }).map(stack)
@@ -145,7 +159,7 @@ fn side(arguments: &Arguments, what: Option<&str>, old: bool) -> Result<Side, Ve
 
 /// The snapshot in a folder `db/<name>`.
 fn folder(path: &Path) -> Result<(SqlIdent, Schema), Vec<Diagnostic>> {
-    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let path = real_path(path).unwrap_or_else(|_| path.to_owned());
     let wrong = |message: String| {
         vec![
             Diagnostic::error(Code::MigrationDamaged, FieldPath::root())

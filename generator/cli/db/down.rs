@@ -8,6 +8,7 @@ use clap::Args;
 use super::super::{FINE, output};
 use super::{Outcome, Selection};
 use crate::database::history::{Line, Migration, Run};
+use crate::database::ledger;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::words;
 
@@ -24,9 +25,9 @@ const HEAD: &str = "\\set ON_ERROR_STOP on
 \\pset tuples_only on
 SET client_min_messages = warning;
 SET standard_conforming_strings = on;
-SET search_path = public;
+SET search_path = pg_catalog, pg_temp;
+@ROLE@
 DO $$ BEGIN
-  IF pg_is_in_recovery() THEN RAISE EXCEPTION 'nself: this server is a standby'; END IF;
   IF NOT pg_try_advisory_lock(7241105402127946086) THEN RAISE EXCEPTION 'nself: a runner holds the lock'; END IF;
 END $$;
 ";
@@ -34,6 +35,10 @@ END $$;
 pub fn run(arguments: &Arguments) -> Outcome {
     let definition = arguments.selection.only("a script is for one database")?;
     let history = arguments.selection.history(&definition.name)?;
+    let findings = history.check_sql(&definition.name);
+    if !findings.is_empty() {
+        return Err(findings);
+    }
     let sum = history.sum();
     let steps: Vec<(usize, &Migration, &Line)> =
         (1..).zip(history.migrations.iter().zip(&sum)).map(|(n, (one, line))| (n, one, line)).collect();
@@ -54,11 +59,11 @@ pub fn run(arguments: &Arguments) -> Outcome {
     if !lost.is_empty() {
         return Err(definition.located(lost));
     }
-    let mut text = HEAD.to_owned();
+    let mut text = ledger::fill(HEAD);
     for (number, one, line) in back {
         step(&mut text, *number, one, line);
     }
-    output::result(&text);
+    output::document(&text);
     Ok(FINE)
 }
 
@@ -66,7 +71,6 @@ pub fn run(arguments: &Arguments) -> Outcome {
 fn step(text: &mut String, number: usize, one: &Migration, line: &Line) {
     let name = &one.name;
     let alone = one.plan.run != Run::Transaction;
-    let local = if alone { "" } else { "LOCAL " };
     let _ = writeln!(text, "\n\\echo taking back {name}");
     if !alone {
         text.push_str("BEGIN;\n");
@@ -80,16 +84,24 @@ fn step(text: &mut String, number: usize, one: &Migration, line: &Line) {
 END $$;\n",
         chain = line.chain
     );
-    if !one.plan.privileged {
-        let _ = writeln!(
+    let extensions = one.removed_extensions();
+    if extensions.is_empty() {
+        let _ = writeln!(text, "SET search_path = public;\n{}", one.down.as_deref().unwrap_or_default());
+    }
+    for extension in extensions {
+        let _ = write!(
             text,
-            "SELECT format('SET {local}ROLE %I', pg_get_userbyid(datdba)) FROM pg_database WHERE datname = current_database() \\gexec"
+            "DO $$ BEGIN
+  IF NOT EXISTS (SELECT FROM pg_extension WHERE extname = '{extension}') THEN
+    RAISE EXCEPTION 'nself: the superuser makes the extension {extension} first: CREATE EXTENSION \"{extension}\" SCHEMA public';
+  END IF;
+END $$;\n"
         );
     }
-    text.push_str(one.down.as_deref().unwrap_or_default());
     // Others compare the catalog with that of the last migration.
-    let _ =
-        writeln!(text, "RESET ROLE;\nDELETE FROM nself.ledger WHERE number = {number};\nDELETE FROM nself.catalog;");
+    let _ = writeln!(
+        text,
+        "RESET ROLE;\nSET search_path = pg_catalog, pg_temp;\nDELETE FROM nself.ledger WHERE number = {number};\nDELETE FROM nself.catalog;"
+    );
     text.push_str(if alone { "" } else { "COMMIT;\n" });
-    text.push_str("SET search_path = public;\n");
 }

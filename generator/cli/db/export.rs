@@ -1,7 +1,6 @@
 //! `nself db export`: the migrations in the form of other runners, for who has one already.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -12,6 +11,7 @@ use super::super::{FINE, output};
 use super::{Outcome, Selection};
 use crate::database::history::{Migration, Run};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::files::Root;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -54,18 +54,12 @@ pub fn run(arguments: &Arguments) -> Outcome {
         let sum = atlas_sum(&files);
         files.push(("atlas.sum".into(), sum));
     }
+    let out = Root::named(&arguments.out);
     for (path, text) in &files {
-        write(&arguments.out.join(path), text)?;
-        output::result(&format!("{path}\n"));
+        out.write(path, text.as_bytes()).map_err(|error| vec![error.into()])?;
+        output::line(path);
     }
     Ok(FINE)
-}
-
-fn write(path: &Path, text: &str) -> Result<(), Vec<Diagnostic>> {
-    let parent = path.parent().unwrap_or(path);
-    fs::create_dir_all(parent).and_then(|()| fs::write(path, text)).map_err(|error| {
-        vec![Diagnostic::error(Code::Io, FieldPath::root()).message(format!("{}: {error}", path.display()))]
-    })
 }
 
 /// The files of one migration.

@@ -11,6 +11,7 @@ use crate::database::import::sql::Imported;
 use crate::database::import::{Lost, dbml, nickel, sql};
 use crate::database::model::Schema;
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Segment, Span};
+use crate::files::{FileKind, read_named};
 
 #[derive(Debug, Args)]
 #[group(id = "source", required = true, multiple = false)]
@@ -39,13 +40,15 @@ pub fn run(arguments: &Arguments) -> Outcome {
         (None, None, Some(url)) => whole(Server::new(url)?.schema()?, None)?,
         (None, None, None) => return Ok(FINE),
     };
-    output::result(&nickel::write(&schema));
+    output::document(&nickel::write(&schema));
     Ok(FINE)
 }
 
 fn read(file: &Path) -> Result<String, Vec<Diagnostic>> {
-    std::fs::read_to_string(file).map_err(|error| {
-        vec![Diagnostic::error(Code::Io, FieldPath::root()).message(format!("{}: {error}", file.display()))]
+    let bytes = read_named(file, FileKind::Schema).map_err(|error| vec![error.into()])?;
+    String::from_utf8(bytes).map_err(|_| {
+        let message = format!("{}: it is no text in UTF-8", file.display());
+        vec![Diagnostic::error(Code::Io, FieldPath::root()).message(message)]
     })
 }
 
@@ -64,7 +67,7 @@ fn findings(lost: Vec<Lost>, file: Option<&Path>, new: fn(Code, FieldPath) -> Di
 
 /// A definition that is complete; says what was left out for a reason.
 fn whole(imported: Imported, file: Option<&Path>) -> Result<Schema, Vec<Diagnostic>> {
-    let Imported { schema, notes, places } = imported;
+    let Imported { schema, notes, places, settled: _ } = imported;
     checked(&schema, |path| {
         let [Segment::Key(kind), Segment::Key(name), ..] = path.0.as_slice() else { return None };
         let (line, column) = places.get(&format!("{kind}.{name}"))?;

@@ -41,8 +41,8 @@ pub fn run(arguments: &Arguments) -> Outcome {
         Format::Text => {
             for hazard in &hazards {
                 let text = |key: &str| hazard[key].as_str().unwrap_or_default().to_owned();
-                output::result(&format!(
-                    "{} {} {}: {} ({})\n",
+                output::line(&format!(
+                    "{} {} {}: {} ({})",
                     text("database"),
                     text("migration"),
                     text("hazard"),

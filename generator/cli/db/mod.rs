@@ -19,12 +19,13 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 
 use super::{FAILED, Format, StackArguments, output};
-use crate::database::allow;
 use crate::database::history::History;
 use crate::database::model::Schema;
-use crate::database::plan::{self, Groups};
+use crate::database::plan::Groups;
+use crate::database::{self, allow};
 use crate::diagnostic::{self, Code, Diagnostic, FieldPath};
 use crate::path;
+use crate::plan;
 use crate::source::{self, Origins};
 use crate::stack::SqlIdent;
 
@@ -99,11 +100,16 @@ struct Definition {
     name: SqlIdent,
     schema: Schema,
     origins: Origins,
-    /// As whom the environments' runners make things; none is the superuser.
-    owners: BTreeSet<Option<SqlIdent>>,
+    /// Roles of services that read and write all rows.
+    guests: BTreeSet<SqlIdent>,
 }
 
 impl Definition {
+    /// The role to which everything in the database belongs.
+    fn owner(&self) -> SqlIdent {
+        plan::migrations_role(&self.name)
+    }
+
     fn root(&self) -> FieldPath {
         path!("databases", self.name)
     }
@@ -111,7 +117,7 @@ impl Definition {
     /// The way from an older schema; says which allowances are for nothing.
     fn plan(&self, old: &Schema) -> Result<Groups, Vec<Diagnostic>> {
         let stale = self.located(allow::unknown(old, &self.schema, &self.root()));
-        match plan::plan(old, &self.schema, &self.root()) {
+        match database::plan::plan(old, &self.schema, &self.root()) {
             Ok(groups) => {
                 output::findings(&stale);
                 Ok(groups)
@@ -138,20 +144,20 @@ impl Selection {
         let mut findings = loaded.findings;
         let mut all: BTreeMap<SqlIdent, Definition> = BTreeMap::new();
         for environment in loaded.environments {
-            let (definitions, found) = crate::plan::definitions(&environment.stack);
+            let (definitions, found) = plan::definitions(&environment.stack);
             for mut finding in found {
                 environment.origins.locate(&mut finding);
                 finding.environments = vec![environment.name.to_string()];
                 findings.push(finding);
             }
-            for (name, (schema, owner)) in definitions {
+            for (name, (schema, guests)) in definitions {
                 let known = all.entry(name.clone()).or_insert_with(|| Definition {
                     name: name.clone(),
                     schema: schema.clone(),
                     origins: environment.origins.clone(),
-                    owners: BTreeSet::new(),
+                    guests: BTreeSet::new(),
                 });
-                known.owners.insert(owner);
+                known.guests.extend(guests);
                 if known.schema != schema {
                     let mut finding = Diagnostic::error(Code::SchemaInvalid, path!("databases", name))
                         .message(format!("`{name}` is not the same in all environments"))

@@ -64,14 +64,14 @@ pub fn run(arguments: &Arguments) -> Outcome {
         }
         files::write(&selection.project(), &name, &history.files())?;
         for migration in &history.migrations[before..] {
-            output::result(&format!("db/{name}/migrations/{}\n", migration.name));
+            output::line(&format!("db/{name}/migrations/{}", migration.name));
             for step in &migration.plan.steps {
                 let hazards: Vec<&str> = step.hazards.iter().map(|hazard| hazard.id()).collect();
                 let hazards = if hazards.is_empty() { String::new() } else { format!("  [{}]", hazards.join(", ")) };
-                output::result(&format!("  {}{hazards}\n", step.why));
+                output::line(&format!("  {}{hazards}", step.why));
             }
             if migration.down.is_none() && !migration.plan.by_hand {
-                output::result("  there is no way back without a loss\n");
+                output::line("  there is no way back without a loss");
             }
         }
     }

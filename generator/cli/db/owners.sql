@@ -4,14 +4,14 @@ WITH space AS (
    WHERE nspname NOT LIKE 'pg\_%' AND nspname NOT IN ('information_schema', 'nself')
 ), part AS (SELECT classid, objid FROM pg_catalog.pg_depend WHERE deptype = 'e')
 SELECT DISTINCT pg_catalog.pg_get_userbyid(owner) FROM (
-  SELECT 'pg_catalog.pg_namespace'::regclass, oid, nspowner FROM space WHERE nspname <> 'public'
+  SELECT 'pg_catalog.pg_namespace'::pg_catalog.regclass, oid, nspowner FROM space WHERE nspname <> 'public'
   UNION ALL
-  SELECT 'pg_catalog.pg_class'::regclass, oid, relowner FROM pg_catalog.pg_class
+  SELECT 'pg_catalog.pg_class'::pg_catalog.regclass, oid, relowner FROM pg_catalog.pg_class
    WHERE relnamespace IN (SELECT oid FROM space) AND relkind IN ('r', 'p', 'v', 'm', 'S', 'f', 'c')
   UNION ALL
-  SELECT 'pg_catalog.pg_proc'::regclass, oid, proowner FROM pg_catalog.pg_proc WHERE pronamespace IN (SELECT oid FROM space)
+  SELECT 'pg_catalog.pg_proc'::pg_catalog.regclass, oid, proowner FROM pg_catalog.pg_proc WHERE pronamespace IN (SELECT oid FROM space)
   UNION ALL
-  SELECT 'pg_catalog.pg_type'::regclass, oid, typowner FROM pg_catalog.pg_type
+  SELECT 'pg_catalog.pg_type'::pg_catalog.regclass, oid, typowner FROM pg_catalog.pg_type
    WHERE typnamespace IN (SELECT oid FROM space) AND typtype IN ('e', 'd', 'r')
 ) AS object (class, oid, owner)
 WHERE (class, oid) NOT IN (SELECT classid, objid FROM part) ORDER BY 1;

@@ -60,7 +60,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
     for (name, history, first) in made {
         files::write(&selection.project(), &name, &history.files())?;
         for migration in &history.migrations[first..] {
-            output::result(&format!("db/{name}/migrations/{}\n", migration.name));
+            output::line(&format!("db/{name}/migrations/{}", migration.name));
         }
         output::remark(&format!(
             "{name}: {} after {first} of {}",

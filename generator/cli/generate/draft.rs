@@ -1,12 +1,11 @@
 //! An environment from its stack to its files. None reads what another one makes, so they are made at the same time.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::Path;
 
 use crate::artifact::{ArtifactPath, Artifacts, Digest, Kept, Left};
 use crate::backend::{self, compose, kubernetes};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::files::{FileKind, Root};
 use crate::parallel;
 use crate::plan::{self, Fields, Plan, ProjectFiles};
 use crate::source::{Environment, Origins};
@@ -35,7 +34,7 @@ pub struct Drawer<'a> {
     /// What is known of the output folder.
     pub left: &'a BTreeMap<ArtifactPath, Left>,
     /// The output folder.
-    pub out: &'a Path,
+    pub out: &'a Root,
     /// Images without a digest are refused.
     pub frozen: bool,
     /// Whether anything was refused while reading: that must not reach a generator.
@@ -89,7 +88,7 @@ impl Drawer<'_> {
         // A file that is kept is the one of the last generation.
         let both = |file: &str| {
             let new = made.get(file)?.bytes()?;
-            let old = fs::read(self.out.join(plan.environment.as_str()).join(file)).ok()?;
+            let old = self.out.read(format!("{}/{file}", plan.environment), FileKind::Output).ok()??;
             (old != new).then_some((old, new))
         };
         let mut moved = both(compose::FILE).map_or_else(Vec::new, |(old, _)| compose::changed(plan, &old));

@@ -2,18 +2,18 @@
 //! Each is watched, so that the next run knows when it changes.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use super::Run;
 use crate::cli::db::files as db;
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Span};
+use crate::files::{EntryKind, FileError, FileKind, Folder, Reason, Root, Total, look_at};
 use crate::lock::{self, Lock};
 use crate::path;
 use crate::plan::{ProjectFiles, bases, conf_d};
 use crate::source;
 use crate::stack::{Checked, ProjectPath};
-use crate::store::{self, Watch};
+use crate::store::Watch;
 
 impl Run<'_> {
     /// Dockerfiles of services with a build folder.
@@ -31,7 +31,7 @@ impl Run<'_> {
         let names: BTreeSet<String> = builds.map(bases::dockerfile).collect();
         let mut files = BTreeMap::new();
         for name in names {
-            match store::read(&self.project, &name) {
+            match Root::project(&self.project).read(&name, FileKind::Dockerfile) {
                 Ok(Some(bytes)) => {
                     inputs.push(Watch::File(self.project.join(&name)));
                     files.insert(name.clone(), Some(String::from_utf8_lossy(&bytes).into_owned()));
@@ -40,7 +40,8 @@ impl Run<'_> {
                     inputs.push(Watch::Absent(self.project.join(&name)));
                     files.insert(name.clone(), None);
                 }
-                // A link or a folder: the builder decides.
+                Err(error @ FileError { reason: Reason::TooLarge(_), .. }) => findings.push(error.into()),
+                // A link or a folder: the builder decides, and nself reads nothing.
                 Err(_) => {}
             }
             if self.arguments.frozen && !files.contains_key(&name) {
@@ -53,7 +54,7 @@ impl Run<'_> {
         files
     }
 
-    /// What services mount of the project, as far as it is not there.
+    /// What services mount of the project, as far as it is not there or behind a link.
     pub(super) fn mounts(
         &self,
         environments: &[source::Environment],
@@ -64,16 +65,11 @@ impl Run<'_> {
             let services = environment.stack.services.iter().filter(|(_, service)| service.enabled != Some(false));
             for (name, service) in services {
                 for (i, mount) in service.mounts.iter().enumerate() {
-                    let source = self.project.join(mount.source.as_str());
-                    if ProjectPath::refusal(mount.source.as_str()).is_some() || source.exists() {
+                    if ProjectPath::refusal(mount.source.as_str()).is_some() {
                         continue;
                     }
-                    inputs.push(Watch::Absent(source));
                     let path = path!("services", name, "mounts").index(i).key("source");
-                    let mut finding = Diagnostic::warning(Code::NoSource, path)
-                        .message(format!("there is no `{}` beside the stack file", mount.source))
-                        .expected("a file or folder of the project")
-                        .hint("make it: a container that mounts it does not start without");
+                    let Some(mut finding) = self.source(mount.source.as_str(), path, inputs) else { continue };
                     environment.origins.locate(&mut finding);
                     finding.environments = vec![environment.name.to_string()];
                     findings.push(finding);
@@ -82,43 +78,52 @@ impl Run<'_> {
         }
     }
 
+    /// The finding about one source of a mount: a link on the way leads the container wherever its author likes.
+    fn source(&self, source: &str, field: FieldPath, inputs: &mut Vec<Watch>) -> Option<Diagnostic> {
+        let mut path = self.project.clone();
+        for part in Path::new(source).components() {
+            path.push(part);
+            match look_at(&path) {
+                Err(_) => {
+                    inputs.push(Watch::Absent(path));
+                    return Some(
+                        Diagnostic::warning(Code::NoSource, field)
+                            .message(format!("there is no `{source}` beside the stack file"))
+                            .expected("a file or folder of the project")
+                            .hint("make it: a container that mounts it does not start without"),
+                    );
+                }
+                Ok(stat) if stat.kind == EntryKind::Link => {
+                    let link = path.strip_prefix(&self.project).unwrap_or(&path).display();
+                    return Some(
+                        Diagnostic::error(Code::LinkedSource, field)
+                            .message(format!("`{link}` is a symbolic link, and the container gets what it leads to"))
+                            .expected("a file or folder of the project, behind no link")
+                            .hint("put the file or folder itself there, or name the place where it is"),
+                    );
+                }
+                Ok(_) => inputs.push(Watch::Plain(path.clone())),
+            }
+        }
+        None
+    }
+
     /// Hand-written nginx files, and the way from an environment's folder back to the project.
     pub(super) fn project_files(&self, inputs: &mut Vec<Watch>, findings: &mut Vec<Diagnostic>) -> ProjectFiles {
-        let mut files = ProjectFiles { project_folder: way_back(&self.out, &self.project), ..ProjectFiles::default() };
+        let mut files =
+            ProjectFiles { project_folder: way_back(self.out.path(), &self.project), ..ProjectFiles::default() };
         let lock_path = self.project.join(lock::FILE);
         match self.lock.clone().map_or_else(|| Lock::read(&self.project), Ok) {
             Ok(read) => files.lock = read,
             Err(finding) => findings.push(finding),
         }
-        let locked = fs::symlink_metadata(&lock_path).is_ok();
+        let locked = look_at(&lock_path).is_ok();
         inputs.push(if locked { Watch::File(lock_path) } else { Watch::Absent(lock_path) });
-        let folder = self.project.join(conf_d::FOLDER);
-        let Ok(entries) = fs::read_dir(&folder) else {
-            inputs.push(Watch::Absent(folder));
-            return files;
-        };
-        inputs.push(Watch::Folder(folder.clone()));
-        let mut names: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.file_name())).collect();
-        names.sort();
-        for name in names {
-            let path = folder.join(&name);
-            let shown = name.to_string_lossy().into_owned();
-            let plain = fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_file());
-            let portable =
-                shown.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c)) && !shown.starts_with('.');
-            match fs::read_to_string(&path) {
-                // nginx takes a byte order mark for a part of the first directive.
-                Ok(text) if plain && portable && shown.ends_with(".conf") && !text.starts_with('\u{FEFF}') => {
-                    inputs.push(Watch::File(path));
-                    files.conf_d.insert(shown, text);
-                }
-                _ => findings.push(
-                    Diagnostic::error(Code::ConfD, FieldPath::root())
-                        .message(format!("{}/{shown} cannot be used", conf_d::FOLDER))
-                        .expected("plain UTF-8 files without a byte order mark, with names of letters, digits, `.`, `_` and `-` that end in .conf")
-                        .at(Some(Span { file: format!("{}/{shown}", conf_d::FOLDER), line: 1, column: 1 })),
-                ),
-            }
+        let project = Root::project(&self.project).open();
+        match project.and_then(|project| project.map_or(Ok(None), |project| project.folder(conf_d::FOLDER))) {
+            Ok(Some(folder)) => snippets(&folder, &mut files, inputs, findings),
+            Ok(None) => inputs.push(Watch::Absent(self.project.join(conf_d::FOLDER))),
+            Err(error) => findings.push(error.into()),
         }
         files
     }
@@ -147,6 +152,43 @@ impl Run<'_> {
             files.databases.insert(name.clone(), found);
         }
         Ok(())
+    }
+}
+
+/// Reads the hand-written nginx files.
+fn snippets(folder: &Folder, files: &mut ProjectFiles, inputs: &mut Vec<Watch>, findings: &mut Vec<Diagnostic>) {
+    let entries = match folder.list() {
+        Ok(entries) => entries,
+        Err(error) => return findings.push(error.into()),
+    };
+    inputs.push(Watch::Folder(folder.path().to_owned()));
+    let mut total = Total::new(FileKind::Snippet);
+    for entry in entries {
+        let shown = entry.name.to_string_lossy().into_owned();
+        let portable = shown.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c)) && !shown.starts_with('.');
+        let bytes = match folder.read(&entry.name, FileKind::Snippet) {
+            Err(error @ FileError { reason: Reason::TooLarge(_), .. }) => {
+                findings.push(error.into());
+                continue;
+            }
+            read => read.ok().flatten(),
+        };
+        if let Some(Err(error)) = bytes.as_ref().map(|bytes| total.add(folder, &entry.name, bytes)) {
+            return findings.push(error.into());
+        }
+        match bytes.and_then(|bytes| String::from_utf8(bytes).ok()) {
+            // nginx takes a byte order mark for a part of the first directive.
+            Some(text) if portable && shown.ends_with(".conf") && !text.starts_with('\u{FEFF}') => {
+                inputs.push(Watch::File(folder.path().join(&entry.name)));
+                files.conf_d.insert(shown, text);
+            }
+            _ => findings.push(
+                Diagnostic::error(Code::ConfD, FieldPath::root())
+                    .message(format!("{}/{shown} cannot be used", conf_d::FOLDER))
+                    .expected("plain UTF-8 files without a byte order mark, with names of letters, digits, `.`, `_` and `-` that end in .conf")
+                    .at(Some(Span { file: format!("{}/{shown}", conf_d::FOLDER), line: 1, column: 1 })),
+            ),
+        }
     }
 }
 

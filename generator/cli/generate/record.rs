@@ -1,7 +1,6 @@
 //! What a run leaves in the cache: its outputs, its record, its stamp.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::Path;
 
 use serde_json::json as document;
@@ -9,7 +8,9 @@ use serde_json::json as document;
 use super::{Made, Run};
 use crate::artifact::{ArtifactPath, Digest};
 use crate::cli::output;
+use crate::files::{FileKind, look_at, read_named};
 use crate::store::{self, Change, Changes, Generation, Outputs, Recorder, State, Watch};
+use crate::terminal::Lines;
 
 impl Run<'_> {
     /// Keeps the outputs and what they were made from; the run is none the worse when the cache cannot be written.
@@ -25,7 +26,7 @@ impl Run<'_> {
         let read = inputs.iter().filter_map(|watch| match watch {
             Watch::File(path) => {
                 let shown = path.strip_prefix(&self.project).unwrap_or(path).to_string_lossy().into_owned();
-                Some((shown, Digest::of(&fs::read(path).ok()?)))
+                Some((shown, Digest::of(&read_named(path, FileKind::Input).ok()?)))
             }
             _ => None,
         });
@@ -39,11 +40,11 @@ impl Run<'_> {
         let mut changed = BTreeSet::new();
         for change in changes.changes.iter().filter(|change| change.state.differs()) {
             let above = Path::new(&change.path).ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty());
-            changed.extend(above.map(|folder| self.out.join(folder).into_os_string()));
+            changed.extend(above.map(|folder| self.out.path().join(folder).into_os_string()));
         }
         for folder in &changed {
             // One that was made for new files holds nothing else, one that lost its last file is gone.
-            if Path::new(folder).is_dir() {
+            if look_at(Path::new(folder)).is_ok_and(|stat| stat.is_folder()) {
                 folders.entry(folder.clone()).or_insert(true);
             } else {
                 folders.remove(folder);
@@ -59,9 +60,12 @@ impl Run<'_> {
             "version": 1, "status": "same", "counts": counts, "rendered": 0, "files": store::states(&foreign),
             "diagnostics": findings,
         });
-        let mut remarks: String = findings.iter().map(|finding| output::render(finding, false)).collect();
-        remarks.push_str(&store::foreign(&foreign));
-        let said = document!({ "result": result, "remarks": remarks, "files": files });
+        let mut remarks = Lines::default();
+        for finding in findings {
+            remarks.append(&output::render(finding, false));
+        }
+        remarks.append(&store::foreign(&foreign));
+        let said = document!({ "result": result, "remarks": remarks.as_str(), "files": files });
         let outputs = Outputs {
             out: &self.out,
             manifest: &changes.manifest,

@@ -13,14 +13,11 @@ impl Check<'_> {
         for column in &index.columns {
             match (&column.column, &column.expression) {
                 (Some(name), None) => self.columns(table, [name], path),
-                (None, Some(text)) => self.expression(path, text),
+                (None, Some(_)) => {}
                 _ => self.report(path.clone(), "each part of an index is a column or an expression", ""),
             }
         }
         self.columns(table, &index.include, &path.key("include"));
-        if let Some(text) = &index.predicate {
-            self.expression(&path.key("where"), text);
-        }
         let ordered = index.using == Method::Btree;
         if !ordered && (index.unique || index.columns.iter().any(|column| column.descending || column.nulls.is_some()))
         {
@@ -31,6 +28,11 @@ impl Check<'_> {
     pub(super) fn foreign_key(&mut self, table: &Table, key: &ForeignKey, path: &FieldPath) {
         self.columns(table, &key.columns, &path.key("columns"));
         self.some(&key.columns, path);
+        let sets = matches!(key.on_delete, Action::SetNull | Action::SetDefault);
+        if key.on_delete_columns.iter().any(|column| !sets || !key.columns.contains(column)) {
+            let message = "`on_delete_columns` names columns of the key that `on_delete` sets";
+            self.report(path.key("on_delete_columns"), message, "leave it out, or say `on_delete = 'set_null`");
+        }
         let Some(target) = self.schema.tables.get(&key.references.table) else {
             let near =
                 crate::words::nearest(key.references.table.as_str(), self.schema.tables.keys().map(ObjectName::as_str));

@@ -9,9 +9,6 @@ mod types;
 
 use std::collections::BTreeSet;
 
-use squawk_syntax::SourceFile;
-
-use crate::database::lexer;
 use crate::database::model::*;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::stack::Checked;
@@ -47,27 +44,6 @@ impl Check<'_> {
 
     fn report(&mut self, path: FieldPath, message: impl Into<String>, hint: &str) {
         self.findings.push(Diagnostic::error(Code::SchemaInvalid, path).message(message).hint(hint));
-    }
-
-    /// Parses a text of the user inside what makes a statement of it; the place is that within the text.
-    fn parse(&mut self, path: &FieldPath, text: &str, before: &str, after: &str) {
-        let whole = format!("{before}{text}{after}");
-        let parsed = SourceFile::parse(&whole);
-        if let Some(error) = parsed.errors().first() {
-            let at = usize::from(error.range().start()).saturating_sub(before.len()).min(text.len());
-            let place = lexer::place(text, at);
-            self.findings.push(
-                Diagnostic::error(Code::SqlSyntax, path.clone())
-                    .message(format!("at {place}: {}", error.message()))
-                    .expected("SQL as PostgreSQL reads it"),
-            );
-        }
-    }
-
-    fn expression(&mut self, path: &FieldPath, text: &Expression) {
-        if lexer::open(text.as_str(), false).is_none() {
-            self.parse(path, text.as_str(), "SELECT (", ");");
-        }
     }
 
     fn depends(&mut self, names: &BTreeSet<ObjectName>, path: &FieldPath) {

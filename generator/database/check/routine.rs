@@ -1,17 +1,16 @@
 //! Views and functions.
 
+use std::collections::BTreeSet;
+
 use super::Check;
-use crate::database::lexer;
 use crate::database::model::*;
-use crate::diagnostic::{Code, Diagnostic};
+use crate::database::{closed, lexer, parse};
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
 
 impl Check<'_> {
     pub(super) fn view(&mut self, name: &ObjectName, view: &View) {
         let path = self.path("views", name);
         self.depends(&view.depends_on, &path);
-        if lexer::open(view.query.as_str(), false).is_none() {
-            self.parse(&path.key("query"), view.query.as_str(), "", ";");
-        }
         if all_columns(view.query.as_str()) {
             self.report(
                 path.key("query"),
@@ -33,21 +32,60 @@ impl Check<'_> {
         if function.procedure == function.returns.is_some() {
             self.report(path.key("returns"), "a function says what it returns, a procedure does not", "");
         }
-        if function.security_definer && !function.settings.contains_key("search_path") {
-            self.report(
-                path.key("security_definer"),
-                "without a search path of its own, whoever calls it decides which tables it reads",
-                "add `settings.search_path = \"public\"`",
+        if function.security_definer
+            && let Some(message) = self.open_path(function)
+        {
+            self.findings.push(
+                Diagnostic::error(Code::OpenDefiner, path.key("security_definer"))
+                    .message(format!("{name} runs with its owner's rights, and {message}"))
+                    .expected("a search path of schemas in which no role may create objects, with pg_temp as the last")
+                    .hint("say `settings.search_path = \"public, pg_temp\"`, or leave `security_definer` out"),
             );
         }
-        let body = path.key("body");
-        match function.language {
-            FunctionLanguage::Sql => self.parse(&body, function.body.as_str(), "", ""),
-            FunctionLanguage::Plpgsql => {
-                if let Some(reason) = lexer::open(function.body.as_str(), true) {
-                    self.findings.push(Diagnostic::error(Code::SqlSyntax, body).message(reason));
-                }
+        self.body(function, path.key("body"));
+    }
+
+    /// Why a caller could decide what the names in the body of a function mean.
+    fn open_path(&self, function: &Function) -> Option<String> {
+        let Some(path) = function.settings.get("search_path") else {
+            return Some("without a search path its caller decides which objects it uses".into());
+        };
+        let names: Vec<&str> = path.as_str().split(',').map(str::trim).collect();
+        if names.last() != Some(&"pg_temp") {
+            return Some("the server searches pg_temp first unless it is the last of the search path".into());
+        }
+        names[..names.len() - 1].iter().enumerate().find_map(|(i, schema)| {
+            let declared = self.schema.schemas.iter().find(|(name, _)| name.as_str() == *schema);
+            let creator = declared.and_then(|(_, definition)| {
+                let creates = |privileges: &BTreeSet<SchemaPrivilege>| privileges.contains(&SchemaPrivilege::Create);
+                definition.grants.iter().find(|(_, privileges)| creates(privileges)).map(|(role, _)| role)
+            });
+            match (*schema, creator) {
+                (_, Some(role)) => Some(format!("`{role}` may create objects in `{schema}` of its search path")),
+                ("pg_catalog", None) => (i > 0).then(|| "pg_catalog is not the first of its search path".into()),
+                (PUBLIC, None) => None,
+                (_, None) => declared
+                    .is_none()
+                    .then(|| format!("its search path names `{schema}`, which is not declared in `schemas`")),
             }
+        })
+    }
+
+    /// The server parses the body of an SQL function when it is created; the others are read to see that they end.
+    fn body(&mut self, function: &Function, path: FieldPath) {
+        let body = function.body.as_str();
+        let mut report = |code, message: String| {
+            let finding = Diagnostic::error(code, path.clone()).message(message);
+            self.findings.push(finding.expected("SQL as PostgreSQL reads it"));
+        };
+        if let Some(fault) = closed::too_deep(body) {
+            report(fault.code, fault.sentence(body));
+        } else if function.language == FunctionLanguage::Sql {
+            if let Some((at, message)) = parse::errors(body).into_iter().next() {
+                report(Code::SqlSyntax, format!("at {}: {message}", lexer::place(body, at)));
+            }
+        } else if let Err(open) = lexer::tokens(body) {
+            report(Code::SqlSyntax, format!("at {}: the {} is not closed", lexer::place(body, open.at), open.what));
         }
     }
 }

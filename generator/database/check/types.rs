@@ -20,9 +20,6 @@ impl Check<'_> {
                 UserType::Domain(domain) => {
                     let path = path.key("domain");
                     self.kind(&domain.base, &path.key("type"));
-                    for (check, text) in &domain.checks {
-                        self.expression(&path.key("checks").key(check.as_str()), text);
-                    }
                 }
                 UserType::Composite(kind) => {
                     let path = path.key("composite").key("attributes");

@@ -56,8 +56,10 @@ pub fn exclude(name: &SqlIdent, exclude: &Exclude) -> String {
 }
 
 pub fn foreign_key(name: &SqlIdent, key: &ForeignKey) -> String {
+    let set =
+        if key.on_delete_columns.is_empty() { String::new() } else { format!(" ({})", list(&key.on_delete_columns)) };
     format!(
-        "CONSTRAINT {} FOREIGN KEY ({}) REFERENCES {} ({}) ON DELETE {} ON UPDATE {}{}",
+        "CONSTRAINT {} FOREIGN KEY ({}) REFERENCES {} ({}) ON DELETE {}{set} ON UPDATE {}{}",
         quoted(name),
         list(&key.columns),
         key.references.table.sql(),

@@ -30,7 +30,7 @@ pub fn view_kind(view: &View) -> &'static str {
 /// The function with its grants and comment.
 pub fn create_function(name: &ObjectName, function: &Function) -> String {
     let mut sql = vec![replace_function(name, function, "CREATE")];
-    if !function.grants.is_empty() {
+    if !function.is_for_everyone() {
         sql.push(format!("REVOKE ALL ON {} FROM PUBLIC;", function_identity(name, function)));
         sql.extend(grants(function_kind(function), &function_signature(name, function), &function.grants));
     }

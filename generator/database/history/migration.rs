@@ -45,7 +45,7 @@ pub struct PlanFile {
     pub to: Digest,
     /// Which of so many migrations that together make the change.
     pub part: (usize, usize),
-    /// Runs as who made the extensions, not as the owner of the tables.
+    /// Removes extensions and does nothing else, which takes more rights than the owner of the tables has.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub privileged: bool,
     /// Written by hand; nothing is known about what it does.

@@ -8,6 +8,7 @@
 //! ```
 
 mod migration;
+mod privileged;
 mod read;
 mod sum;
 

@@ -135,9 +135,9 @@ impl History {
         findings
     }
 
-    /// SQL that the runner cannot apply: what does not parse, psql's own commands, transactions of its own.
+    /// What the runner cannot apply: SQL that does not parse, transactions of its own, rights that it must not have.
     pub fn check_sql(&self, database: &SqlIdent) -> Vec<Diagnostic> {
-        let mut findings = Vec::new();
+        let mut findings: Vec<Diagnostic> = self.check_privileged(database).collect();
         for migration in &self.migrations {
             for (file, text) in [("up.sql", Some(&migration.up)), ("down.sql", migration.down.as_ref())] {
                 let Some(text) = text else { continue };

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::stack::SqlIdent;
+
 /// The facts of a database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
@@ -37,13 +39,9 @@ impl Facts {
         &self.digest
     }
 
-    pub fn has_extension(&self, name: &str) -> bool {
-        self.all.contains_key(&("extension".to_owned(), name.to_owned()))
-    }
-
-    /// What one says and the other does not, a sentence for each object; nothing when they are the same. What `owner`
-    /// may do in the schema `public` is settled when a database is made, and not compared.
-    pub fn differences(&self, migrations: &Facts, owner: Option<&str>) -> Vec<String> {
+    /// What one says and the other does not, a sentence for each object; nothing when they are the same. Rights that the
+    /// first start of a server gives, to the owner and to `guests`, are not compared.
+    pub fn differences(&self, migrations: &Facts, owner: &str, guests: &BTreeSet<SqlIdent>) -> Vec<String> {
         let none = BTreeMap::new();
         let mut lacking: BTreeSet<String> = BTreeSet::new();
         let mut found = Vec::new();
@@ -64,7 +62,8 @@ impl Facts {
             }
             let only = |these: &BTreeMap<String, usize>, those: &BTreeMap<String, usize>| -> Vec<String> {
                 let alone = these.iter().filter(|(what, count)| those.get(*what) != Some(*count));
-                let alone = alone.map(|(what, _)| what.clone()).filter(|what| !setup(kind, name, what, owner));
+                let alone =
+                    alone.map(|(what, _)| what.clone()).filter(|what| !settled(kind, name, what, owner, guests));
                 alone.collect()
             };
             let (here, there) = (only(here, there), only(there, here));
@@ -90,15 +89,39 @@ impl Facts {
     }
 }
 
-fn setup(kind: &str, name: &str, what: &str, owner: Option<&str>) -> bool {
-    kind == "grant"
-        && name == "schema public"
-        && owner.is_some_and(|owner| what.strip_prefix(owner).is_some_and(|rest| rest.starts_with(' ')))
+/// Whether a fact is about rights that the first start of a server gives: to the owner in `public`, to everyone who
+/// connects the use of it, and to guests the rows of everything.
+fn settled(kind: &str, name: &str, what: &str, owner: &str, guests: &BTreeSet<SqlIdent>) -> bool {
+    let mut words = what.split(' ');
+    let mut letter = "";
+    if kind == "default privilege" && name == "*" {
+        letter = words.next().unwrap_or_default();
+    } else if kind != "grant" {
+        return false;
+    }
+    let (role, privilege) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    if words.next().is_some() {
+        return false;
+    }
+    if name == "schema public" && (role == owner || privilege == "USAGE") {
+        return true;
+    }
+    let of_rows = ["SELECT", "INSERT", "UPDATE", "DELETE"].contains(&privilege);
+    let of_numbers = ["SELECT", "USAGE"].contains(&privilege);
+    let given = match (letter, name.split(' ').next().unwrap_or_default()) {
+        ("r", _) => of_rows,
+        ("S", _) => of_numbers,
+        ("n", _) | ("", "schema") => privilege == "USAGE",
+        ("", "relation") => of_rows || of_numbers,
+        _ => false,
+    };
+    given && guests.iter().any(|guest| guest.as_str() == role)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stack::Checked;
 
     fn facts(lines: &[&str]) -> Facts {
         Facts::read(&format!("15:{}\n{}\n", "0".repeat(32), lines.join("\n"))).unwrap()
@@ -124,15 +147,16 @@ mod tests {
             "grant\tschema public\tshop CREATE",
             "grant\tschema public\tother CREATE",
         ]);
+        let none = BTreeSet::new();
         let migrations = facts(&[
             "table\tpublic.a\tp",
             "column\tpublic.a.id\tbigint t",
             "column\tpublic.a.note\ttext t",
             "view\tpublic.c\tSELECT 1",
         ]);
-        assert_eq!(server.differences(&server, None), [""; 0]);
+        assert_eq!(server.differences(&server, "shop", &none), [""; 0]);
         assert_eq!(
-            server.differences(&migrations, Some("shop")),
+            server.differences(&migrations, "shop", &none),
             [
                 "the column public.a.note is another one on the server (`text f`) than by the migrations (`text t`)",
                 "the grant schema public (`other CREATE`) is on the server only",
@@ -140,5 +164,36 @@ mod tests {
                 "the view public.c (`SELECT 1`) is not on the server",
             ]
         );
+    }
+    #[test]
+    fn rights_of_the_first_start_are_no_difference_and_others_are() {
+        let bare = facts(&["table\tpublic.a\tp"]);
+        let differs = |kind: &str, name: &str, what: &str| {
+            let server = facts(&["table\tpublic.a\tp", &format!("{kind}\t{name}\t{what}")]);
+            let guests = [SqlIdent::wrap("app".into())].into();
+            !server.differences(&bare, "shop", &guests).is_empty()
+        };
+        for (kind, name, what) in [
+            ("default privilege", "*", "r app DELETE"),
+            ("default privilege", "*", "S app USAGE"),
+            ("default privilege", "*", "n app USAGE"),
+            ("grant", "relation public.a", "app UPDATE"),
+            ("grant", "schema audit", "app USAGE"),
+            ("grant", "schema public", "reports USAGE"),
+        ] {
+            assert!(!differs(kind, name, what), "{kind} {name} {what}");
+        }
+        for (kind, name, what) in [
+            ("default privilege", "*", "r app TRUNCATE"),
+            ("default privilege", "*", "r PUBLIC SELECT"),
+            ("default privilege", "public", "r app SELECT"),
+            ("grant", "relation public.a", "app TRIGGER"),
+            ("grant", "relation public.a", "app SELECT *"),
+            ("grant", "relation public.a", "reports SELECT"),
+            ("grant", "schema audit", "app CREATE"),
+            ("grant", "schema public", "app CREATE"),
+        ] {
+            assert!(differs(kind, name, what), "{kind} {name} {what}");
+        }
     }
 }

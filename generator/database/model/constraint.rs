@@ -40,6 +40,9 @@ pub struct ForeignKey {
     pub references: Target,
     #[serde(default, skip_serializing_if = "is_default")]
     pub on_delete: Action,
+    /// The columns that `on_delete` sets to NULL or to their default; all of the key unless given.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub on_delete_columns: Vec<SqlIdent>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub on_update: Action,
     #[serde(default, skip_serializing_if = "is_default")]

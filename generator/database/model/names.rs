@@ -1,11 +1,13 @@
 //! Names and pieces of SQL, checked at the door: behind it they can be put into a statement as they are.
 
-use std::fmt;
+use std::{convert, fmt};
 
 use serde::{Serialize, Serializer};
 
 use crate::codes::Code;
+use crate::database::closed::{self, Form};
 use crate::database::lexer;
+use crate::database::parse::{self, Slot};
 use crate::stack::SqlIdent;
 use crate::stack::checked::{Checked, checked};
 use crate::stack::text::{free, only};
@@ -60,14 +62,19 @@ checked! {
         .or_else(|| t.contains(['\'', '\\', '\n', '\t']).then(|| "it holds a quote, backslash or line break".into()))
 }
 checked! {
-    /// An SQL expression: closed brackets and quotes, no `;`, no comment.
-    Expression, "an SQL expression without `;` and comments", "total >= 0",
-    |t| free(t, 16_384).or_else(|| lexer::open(t, false))
+    /// One SQL expression, for every reader: this crate, psql and the server.
+    Expression, "one SQL expression without `;` and comments", "total >= 0",
+    |t| free(t, 16_384).or_else(|| reason(Slot::Expression, t)), SqlSyntax, convert::identity, |t| code(Slot::Expression, t)
 }
 checked! {
     /// One SELECT, without the `;` at its end.
-    Query, "a SELECT without `;` and comments", "SELECT id FROM orders",
-    |t| free(t, 65_536).or_else(|| lexer::open(t, false))
+    Query, "one SELECT without `;` and comments", "SELECT id FROM orders",
+    |t| free(t, 65_536).or_else(|| reason(Slot::Query, t)), SqlSyntax, convert::identity, |t| code(Slot::Query, t)
+}
+checked! {
+    /// What a function returns.
+    Returns, "a type, `trigger`, `SETOF` with a type or `TABLE (…)`", "SETOF orders",
+    |t| free(t, 4096).or_else(|| reason(Slot::Returns, t)), SqlSyntax, convert::identity, |t| code(Slot::Returns, t)
 }
 checked! {
     /// The body of a function; it is quoted whatever it holds.
@@ -77,7 +84,8 @@ checked! {
 checked! {
     /// SQL statements, each ending with `;`.
     Statements, "SQL statements", "INSERT INTO states VALUES (1, 'new');",
-    |t| free(t, 1_048_576).or_else(|| lexer::open(t, true))
+    |t| free(t, 1_048_576).or_else(|| whole(t).map(|(_, reason)| reason)), SqlSyntax, convert::identity,
+    |t| whole(t).map_or(Code::BadValue, |(code, _)| code)
 }
 checked! {
     /// An operator of an exclusion constraint.
@@ -101,6 +109,27 @@ checked! {
     Sum, "64 hexadecimal digits", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
     |t| (t.len() != 64 || !t.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)))
         .then(|| "it is not 64 hexadecimal digits".into())
+}
+
+fn reason(slot: Slot, text: &str) -> Option<String> {
+    parse::refusal(slot, text).map(|(_, reason)| reason)
+}
+
+fn code(slot: Slot, text: &str) -> Code {
+    parse::refusal(slot, text).map_or(Code::BadValue, |(code, _)| code)
+}
+
+/// Why a text is not made of whole statements, with the code of the finding.
+fn whole(text: &str) -> Option<(Code, String)> {
+    if let Some(fault) = closed::fault(text, Form::Statements) {
+        return Some((fault.code, fault.sentence(text)));
+    }
+    let error = parse::errors(text).into_iter().next();
+    let error = error.map(|(at, message)| (Code::SqlSyntax, format!("at {}: {message}", lexer::place(text, at))));
+    let tokens = lexer::tokens(text).unwrap_or_default();
+    let last = tokens.iter().rfind(|token| token.kind != lexer::Kind::Comment);
+    let open = last.is_none_or(|token| token.text != ";");
+    error.or_else(|| open.then(|| (Code::NotOnePiece, "the last statement does not end with `;`".into())))
 }
 
 impl Expression {

@@ -39,7 +39,7 @@ pub struct Function {
     pub arguments: Vec<Argument>,
     /// A type, `trigger`, `SETOF orders` or `TABLE (id bigint)`; none for a procedure.
     #[serde(default, skip_serializing_if = "is_default")]
-    pub returns: Option<Expression>,
+    pub returns: Option<Returns>,
     pub language: FunctionLanguage,
     pub body: Body,
     #[serde(default, skip_serializing_if = "is_default")]
@@ -50,7 +50,7 @@ pub struct Function {
     /// NULL for a NULL argument.
     #[serde(default, skip_serializing_if = "is_default")]
     pub strict: bool,
-    /// Runs with the rights of its owner; needs `settings.search_path`.
+    /// Runs with the rights of its owner; needs `settings.search_path`, and only roles in `grants` may call it.
     #[serde(default, skip_serializing_if = "is_default")]
     pub security_definer: bool,
     /// Settings while it runs.
@@ -59,11 +59,18 @@ pub struct Function {
     /// What it needs, beyond the names that its text mentions.
     #[serde(default, skip_serializing_if = "is_default")]
     pub depends_on: BTreeSet<ObjectName>,
-    /// Everyone may call it unless roles are named here.
+    /// Everyone may call it unless roles are named here or it has its owner's rights.
     #[serde(default, skip_serializing_if = "is_default")]
     pub grants: Grants<FunctionPrivilege>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub comment: Option<Text>,
+}
+
+impl Function {
+    /// Whether everyone may call it although no grant says so.
+    pub fn is_for_everyone(&self) -> bool {
+        self.grants.is_empty() && !self.security_definer
+    }
 }
 
 /// An argument.

@@ -1,5 +1,7 @@
 //! Enumerations: labels come, and for anything else the type is built anew.
 
+use std::collections::BTreeSet;
+
 use super::graph::Kind;
 use super::{Diff, Phase, Planner, Step};
 use crate::database::ddl;
@@ -14,18 +16,22 @@ const CONVERTED: &str = "the old values cannot be told";
 /// The labels that come to an enumeration, each with the label before which it stands; nothing when the old ones
 /// do not all stay, in their order.
 pub fn added_labels<'a>(old: &[Label], new: &'a [Label]) -> Option<Vec<(&'a Label, Option<&'a Label>)>> {
-    let mut rest = old.iter().peekable();
+    let known: BTreeSet<&Label> = old.iter().collect();
+    let mut rest = old.iter().rev().peekable();
     let mut added = Vec::new();
-    for (at, label) in new.iter().enumerate() {
+    // From the end, so that the old label behind a new one is known already.
+    let mut next = None;
+    for label in new.iter().rev() {
         if rest.peek() == Some(&label) {
             rest.next();
-        } else if old.contains(label) {
+            next = Some(label);
+        } else if known.contains(label) {
             return None;
         } else {
-            let next = new[at + 1..].iter().find(|later| old.contains(later));
             added.push((label, next));
         }
     }
+    added.reverse();
     rest.next().is_none().then_some(added)
 }
 
@@ -112,4 +118,33 @@ fn rebuild(planner: &mut Planner, all: &Diff, name: &ObjectName, new: &Enumerati
         .never(CONVERTED)
         .hazards([Hazard::ConvertsData, Hazard::Rewrite, Hazard::MayFail]),
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stack::Checked;
+
+    #[test]
+    fn added_labels_stand_before_the_next_old_one() {
+        let labels =
+            |text: &str| -> Vec<Label> { text.split_whitespace().map(|label| Label::new(label).unwrap()).collect() };
+        let added = |old: &str, new: &str| -> Option<Vec<(String, Option<String>)>> {
+            let (old, new) = (labels(old), labels(new));
+            let added = added_labels(&old, &new)?;
+            Some(added.into_iter().map(|(label, next)| (label.to_string(), next.map(ToString::to_string))).collect())
+        };
+        let expected = |pairs: &[(&str, &str)]| {
+            let next = |next: &str| (!next.is_empty()).then(|| next.to_owned());
+            Some(pairs.iter().map(|(label, before)| ((*label).to_owned(), next(before))).collect::<Vec<_>>())
+        };
+        assert_eq!(added("b d", "a b c1 c2 d e"), expected(&[("a", "b"), ("c1", "d"), ("c2", "d"), ("e", "")]));
+        assert_eq!(added("a b", "a b"), expected(&[]));
+        assert_eq!(added("a b", "b a"), None, "old ones changed places");
+        assert_eq!(added("a b c", "a c"), None, "one is gone");
+        // As many as would take minutes if each were compared with each.
+        let old: Vec<String> = (0..5_000).map(|i| format!("l{i}")).collect();
+        let new: Vec<String> = old.iter().cloned().chain((0..5_000).map(|i| format!("n{i}"))).collect();
+        assert_eq!(added(&old.join(" "), &new.join(" ")).map(|added| added.len()), Some(5_000));
+    }
 }

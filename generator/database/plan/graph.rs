@@ -119,7 +119,8 @@ fn mentions(schema: &Schema, node: &Node, tell: &mut impl FnMut(&str, bool)) {
             if let Some(function) = schema.functions.get(node.1) {
                 function.arguments.iter().for_each(|argument| tell(base(&argument.kind), true));
                 let defaults = function.arguments.iter().filter_map(|argument| argument.default.as_ref());
-                defaults.chain(&function.returns).for_each(|text| read(text.as_str(), true, tell));
+                defaults.for_each(|text| read(text.as_str(), true, tell));
+                function.returns.iter().for_each(|text| read(text.as_str(), true, tell));
                 // The server reads the body of an SQL function when it is created, and no other.
                 if function.language == FunctionLanguage::Sql {
                     read(function.body.as_str(), false, tell);

@@ -90,7 +90,7 @@ fn functions(planner: &mut Planner, all: &Diff) {
         }
         // What everyone may do without a word stands in no grant.
         let everyone = |function: &Function| {
-            if function.grants.is_empty() {
+            if function.is_for_everyone() {
                 use crate::stack::Checked;
                 Grants::from([(crate::stack::SqlIdent::wrap(PUBLIC.into()), [FunctionPrivilege::Execute].into())])
             } else {

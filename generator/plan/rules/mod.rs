@@ -1,6 +1,7 @@
 //! Rules across the fields and services of one environment. Structure is the contracts' business; here
 //! stands what only the whole stack shows. Each rule reports and goes on, so a run finds everything.
 
+mod credential_names;
 mod exposure;
 mod resources;
 mod sources;
@@ -20,5 +21,7 @@ pub fn check(stack: &Stack, profile: Profile, members: &Members, files: &Project
     exposure::check(profile, members, findings);
     for member in members.values() {
         variables::arguments(member, findings);
+        variables::build(member, findings);
+        variables::raw_keys(member, findings);
     }
 }

@@ -6,10 +6,11 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
+use super::credential_names::{is_credential, is_harmless};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::plan::Value;
 use crate::plan::members::Member;
-use crate::stack::{EnvValue, Profile, Reference, VariableName, pasted};
+use crate::stack::{EnvValue, Profile, Reference, Text, VariableName, pasted};
 use crate::words;
 
 /// Names per image, and names that look right and do nothing; data of stdlib/.
@@ -53,7 +54,7 @@ pub fn variable(
     let Value::Text(text) = value else { return };
     // Texts that show by their form are reported where they are read; joined ones show only here.
     let joined = pasted::find(text);
-    if !is_told(said) && (joined.is_some() || is_credential(name.as_str()) && !text.is_empty()) {
+    if !is_told(said) && (joined.is_some() || is_credential(name.as_str()) && !is_harmless(text)) {
         let what = joined.unwrap_or("a credential");
         findings.push(
             Diagnostic::error(Code::PlainSecret, path.clone())
@@ -137,11 +138,10 @@ pub fn arguments(member: &Member, findings: &mut Vec<Diagnostic>) {
         ("health", health),
     ];
     for (field, words) in commands {
-        for (i, word) in words.into_iter().flatten().enumerate() {
-            let flag = CREDENTIAL_FLAGS
-                .iter()
-                .any(|flag| word.as_str().starts_with(&format!("{flag}=")) || *flag == word.as_str());
-            if flag && pasted::find(word.as_str()).is_none() {
+        let words = words.map(Vec::as_slice).unwrap_or_default();
+        for (i, word) in words.iter().enumerate() {
+            let next = words.get(i + 1).map(Text::as_str);
+            if holds_credential(word.as_str(), next) && pasted::find(word.as_str()).is_none() {
                 let path =
                     if field == "health" { member.path.key("health").key("exec") } else { member.path.key(field) };
                 findings.push(
@@ -158,15 +158,68 @@ pub fn arguments(member: &Member, findings: &mut Vec<Diagnostic>) {
 /// Options of common servers that take a password.
 const CREDENTIAL_FLAGS: [&str; 5] = ["--password", "--requirepass", "--pass", "--token", "--secret"];
 
-/// Names whose value is a credential: by their last word, so that PASSWORD_MIN_LENGTH is none.
-fn is_credential(name: &str) -> bool {
-    let name = name.to_ascii_uppercase();
-    let last = name.rsplit('_').next().unwrap_or(&name);
-    match last {
-        "PASSWORD" | "PASSWD" | "PASS" | "PWD" | "SECRET" | "SECRETS" | "TOKEN" | "CREDENTIAL" | "CREDENTIALS"
-        | "APIKEY" => true,
-        "KEY" => !name.ends_with("PUBLIC_KEY"),
-        _ => false,
+/// Whether a word of a command is an option or assignment with a credential: `--db-password=x`, `API_KEY=x`, or
+/// `--api-key` before the value.
+fn holds_credential(word: &str, next: Option<&str>) -> bool {
+    let (name, value) = word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value)));
+    if CREDENTIAL_FLAGS.contains(&name) {
+        return true;
+    }
+    let option = name.starts_with("--");
+    let plain = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c));
+    // What a shell expands is no value, and the place of a file none either.
+    let secret = |text: &str| !is_harmless(text) && !text.starts_with(['/', '-', '$', '<']);
+    let value = value.or(next.filter(|_| option));
+    plain(name.trim_start_matches('-')) && is_credential(name) && value.is_some_and(secret)
+}
+
+/// Checks the arguments of a build: they stay in the image's history, and in the generated files.
+pub fn build(member: &Member, findings: &mut Vec<Diagnostic>) {
+    for (name, text) in member.service.build.iter().flat_map(|build| &build.args) {
+        if is_credential(name.as_str()) && !is_harmless(text.as_str()) && pasted::find(text.as_str()).is_none() {
+            findings.push(
+                Diagnostic::error(Code::PlainSecret, member.path.key("build").key("args").key(name.as_str()))
+                    .message(format!("the build argument `{name}` holds a credential as plain text"))
+                    .expected("an image without credentials")
+                    .hint("what is built in stays in the image: give it to the running service, `env.NAME = nself.secret \"name\"`"),
+            );
+        }
+    }
+}
+
+/// Checks raw keys of the platforms: names in them say what they hold, too.
+pub fn raw_keys(member: &Member, findings: &mut Vec<Diagnostic>) {
+    for (field, keys) in [("compose", &member.service.compose), ("kubernetes", &member.service.kubernetes)] {
+        for (key, value) in keys {
+            raw_value(key, value, &member.path.key(field).key(key), findings);
+        }
+    }
+}
+
+fn raw_value(name: &str, value: &serde_json::Value, path: &FieldPath, findings: &mut Vec<Diagnostic>) {
+    use serde_json::Value as Json;
+    let mut plain = |name: &str, text: &str| {
+        if is_credential(name) && !is_harmless(text) && pasted::find(text).is_none() {
+            findings.push(
+                Diagnostic::error(Code::PlainSecret, path.clone())
+                    .message(format!("`{name}` holds a credential as plain text"))
+                    .expected("a reference to a secret")
+                    .hint("`env.NAME = nself.secret \"name\"`, or `secret_files = [\"name\"]` for a file below /run/secrets"),
+            );
+        }
+    };
+    match value {
+        Json::String(text) => match text.split_once('=') {
+            Some((name, text)) => plain(name, text),
+            None => plain(name, text),
+        },
+        Json::Array(items) => {
+            items.iter().enumerate().for_each(|(i, item)| raw_value("", item, &path.index(i), findings));
+        }
+        Json::Object(fields) => {
+            fields.iter().for_each(|(key, value)| raw_value(key, value, &path.key(key), findings));
+        }
+        Json::Null | Json::Bool(_) | Json::Number(_) => {}
     }
 }
 
@@ -180,19 +233,65 @@ mod tests {
         assert!(CATALOGUE.ignored.values().map(BTreeMap::len).sum::<usize>() >= 5);
     }
 
+    /// Every variable of the catalogue whose name says that it holds a credential.
     #[test]
-    fn credentials_are_recognised_by_their_last_word() {
-        for name in ["POSTGRES_PASSWORD", "AUTH_SMTP_PASS", "API_KEY", "JWT_SECRET", "GITHUB_TOKEN"] {
-            assert!(is_credential(name), "{name}");
-        }
-        for name in [
-            "AUTH_PASSWORD_MIN_LENGTH",
-            "AUTH_PASSWORD_HIBP_ENABLED",
-            "JWT_PUBLIC_KEY",
-            "POSTGRES_PASSWORD_FILE",
-            "KEYCLOAK_URL",
+    fn the_catalogue_has_these_credentials() {
+        let names: std::collections::BTreeSet<&str> =
+            CATALOGUE.images.values().flatten().map(String::as_str).filter(|name| is_credential(name)).collect();
+        let providers = [
+            "APPLE_PRIVATE_KEY",
+            "AZUREAD_CLIENT_SECRET",
+            "BITBUCKET_CLIENT_SECRET",
+            "DISCORD_CLIENT_SECRET",
+            "FACEBOOK_CLIENT_SECRET",
+            "GITHUB_CLIENT_SECRET",
+            "GITLAB_CLIENT_SECRET",
+            "GOOGLE_CLIENT_SECRET",
+            "LINKEDIN_CLIENT_SECRET",
+            "SPOTIFY_CLIENT_SECRET",
+            "STRAVA_CLIENT_SECRET",
+            "TWITCH_CLIENT_SECRET",
+            "TWITTER_CONSUMER_KEY",
+            "TWITTER_CONSUMER_SECRET",
+            "WINDOWS_LIVE_CLIENT_SECRET",
+            "WORKOS_CLIENT_SECRET",
+        ];
+        let mut expected: Vec<String> = providers.iter().map(|name| format!("AUTH_PROVIDER_{name}")).collect();
+        expected.extend(
+            "AUTH_SMS_TWILIO_AUTH_TOKEN AUTH_SMTP_PASS AUTH_TURNSTILE_SECRET HASURA_GRAPHQL_ADMIN_SECRET \
+             HASURA_GRAPHQL_JWT_SECRET MEILI_EXPERIMENTAL_PERSONALIZATION_API_KEY MEILI_MASTER_KEY MEILI_S3_ACCESS_KEY \
+             MEILI_S3_SECRET_KEY MP_POP3_TLS_KEY MP_SMTP_FORWARD_PASSWORD MP_SMTP_FORWARD_SECRET MP_SMTP_KEY \
+             MP_SMTP_RELAY_PASSWORD MP_SMTP_RELAY_SECRET MP_SMTP_SMTP_KEY MP_SMTP_SSL_KEY MP_SMTP_TLS_KEY MP_UI_SSL_KEY \
+             MP_UI_TLS_KEY POSTGRES_PASSWORD"
+                .split_whitespace()
+                .map(str::to_owned),
+        );
+        assert_eq!(names.into_iter().collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn words_of_commands_hold_credentials() {
+        for (word, next) in [
+            ("--password=x", None),
+            ("--requirepass", Some("x")),
+            ("--db-password=tulip", None),
+            ("--apiKey", Some("tulip")),
+            ("API_KEY=tulip", None),
+            ("--smtp_passwd", Some("tulip")),
         ] {
-            assert!(!is_credential(name), "{name}");
+            assert!(holds_credential(word, next), "{word}");
+        }
+        for (word, next) in [
+            ("--password-file=/run/secrets/x", None),
+            ("--tls-key=/certs/server.key", None),
+            ("--tls-key", Some("/certs/key")),
+            ("--with-token", Some("--other")),
+            ("--with-token", None),
+            ("--api-key=$KEY", None),
+            ("token", Some("x")),
+            ("SELECT token='x'", None),
+        ] {
+            assert!(!holds_credential(word, next), "{word}");
         }
     }
 }

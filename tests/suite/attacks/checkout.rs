@@ -1,1 +1,455 @@
 //! Attacks by files of an untrusted checkout: symbolic links, devices, pipes and huge files.
+
+use std::fs::{self, File};
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::support::{Ran, nself, stack, tree};
+
+/// What no output, message or log may hold.
+const CANARY: &str = "canary-7d20f1";
+
+/// A run that hangs is ended after this time, and fails the test.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+const SHOP: &str = r#"project = "shop", domain = "shop.example.com","#;
+
+/// A stack with a database, an image of a folder, and one more field.
+fn project(field: &str) -> tempfile::TempDir {
+    let case = stack(&format!(
+        r#"{{ {SHOP} {field}
+          environments = {{ staging.enabled = false, prod.enabled = false }},
+          databases.orders = {{ tables.orders = {{ columns.id.type = "bigint", primary_key = ["id"] }} }},
+          services.web = {{ image = "ghcr.io/acme/web:1.0.0", port = 8001, command = ["/app/web"], health.none = "no",
+            databases.main.name = "orders", layout = {{ folder = "web/files", platforms = ["linux/amd64"] }} }} }}"#
+    ));
+    fs::create_dir_all(case.path().join("web/files")).unwrap();
+    fs::write(case.path().join("web/files/index.html"), "hello").unwrap();
+    case
+}
+
+/// A folder outside of the project with a file that must stay as it is and unread.
+fn outside() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("precious.conf"), format!("# {CANARY}\n")).unwrap();
+    folder
+}
+
+fn assert_untouched(outside: &Path, what: &str) {
+    let files = tree(outside);
+    assert!(files.len() == 1 && files["precious.conf"] == format!("# {CANARY}\n").as_bytes(), "{what}: {files:?}");
+}
+
+fn assert_unread(ran: &Ran, project: &Path, what: &str) {
+    assert!(!ran.stdout.contains(CANARY) && !ran.stderr.contains(CANARY), "{what}: {ran:?}");
+    for entry in walkdir::WalkDir::new(project).into_iter().filter_map(Result::ok) {
+        if entry.file_type().is_file() {
+            let bytes = fs::read(entry.path()).unwrap();
+            assert!(!String::from_utf8_lossy(&bytes).contains(CANARY), "{what}: {}", entry.path().display());
+        }
+    }
+}
+
+/// Runs nself within 4 GiB of address space, and ends it when it does not end itself.
+fn bounded(folder: &Path, arguments: &[&str]) -> Ran {
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -v 4194304; exec \"$@\"", "sh"]);
+    command.arg(nself(folder).get_program()).args(arguments).current_dir(folder);
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let began = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        if began.elapsed() > PATIENCE {
+            child.kill().unwrap();
+            panic!("{arguments:?} does not end");
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let output = child.wait_with_output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Ran { code: output.status.code().unwrap_or(-1), stdout: text(&output.stdout), stderr: text(&output.stderr) }
+}
+
+fn fine(folder: &Path, arguments: &[&str]) {
+    let ran = bounded(folder, arguments);
+    assert_eq!(ran.code, 0, "{arguments:?}: {ran:?}");
+}
+
+/// Replaces what is at `path` by a link.
+fn link(project: &Path, path: &str, target: &Path) {
+    let at = project.join(path);
+    fs::create_dir_all(at.parent().unwrap()).unwrap();
+    match fs::symlink_metadata(&at) {
+        Ok(meta) if meta.is_dir() => fs::remove_dir_all(&at).unwrap(),
+        Ok(_) => fs::remove_file(&at).unwrap(),
+        Err(_) => {}
+    }
+    symlink(target, at).unwrap();
+}
+
+fn pipe(path: &Path) {
+    let made = Command::new("mkfifo").arg(path).status().unwrap();
+    assert!(made.success());
+}
+
+/// Attack: a checkout brings `.nself`, or a folder in it, as a link to a folder of the operator; CI runs `gc`.
+/// Expectation: nothing is deleted there.
+#[test]
+fn gc_deletes_nothing_behind_a_link() {
+    for place in [".nself", ".nself/objects1", ".nself/quarantine", ".nself/generations2"] {
+        let (case, outside) = (project(""), outside());
+        fine(case.path(), &["db", "new"]);
+        fine(case.path(), &["gen"]);
+        fs::write(outside.path().join("00000001.json"), "{}").unwrap();
+        link(case.path(), place, outside.path());
+        // Control: the path leads to the files.
+        assert!(case.path().join(place).join("precious.conf").exists());
+        let ran = bounded(case.path(), &["gc", "--grace", "0", "--keep", "1"]);
+        assert!(outside.path().join("00000001.json").exists(), "{place}: {ran:?}");
+        fs::remove_file(outside.path().join("00000001.json")).unwrap();
+        assert_untouched(outside.path(), place);
+        if place != ".nself/generations2" {
+            assert!(ran.code == 2 && ran.stderr.contains("NS803") && ran.stderr.contains(place), "{place}: {ran:?}");
+        }
+    }
+}
+
+/// Attack: a folder or file of the migrations is a link, also under the name that a temporary file once had.
+/// Expectation: `db new`, `db sum` and `gen` write, delete and read nothing behind it.
+#[test]
+fn migrations_are_not_written_behind_a_link() {
+    for (place, is_file) in [
+        ("db", false),
+        ("db/orders", false),
+        ("db/orders/migrations", false),
+        ("db/orders/migrations/0002_x", false),
+        ("db/orders/schema", false),
+        ("db/orders/nself.sum", true),
+        ("db/orders/nself.nself-new", true),
+    ] {
+        let (case, outside) = (project(""), outside());
+        fine(case.path(), &["db", "new"]);
+        let target = outside.path().join("precious.conf");
+        link(case.path(), place, if is_file { &target } else { outside.path() });
+        for command in [&["db", "new", "--name", "next"][..], &["db", "sum"], &["gen"], &["check"]] {
+            let ran = bounded(case.path(), command);
+            assert_untouched(outside.path(), place);
+            assert_unread(&ran, case.path(), place);
+            // A file that is none of ours is left alone.
+            assert_eq!(ran.code == 2, place != "db/orders/nself.nself-new", "{place} {command:?}: {ran:?}");
+        }
+    }
+}
+
+/// Attack: the place of an image, or a folder on the way to what it holds, is a link.
+/// Expectation: `image` writes nothing there and packs nothing from there.
+#[test]
+fn an_image_is_neither_written_to_nor_read_from_behind_a_link() {
+    for place in [".nself", ".nself/images", ".nself/images/local", ".nself/images/local/web", "web", "web/files"] {
+        let (case, outside) = (project(""), outside());
+        fs::create_dir(outside.path().join("files")).unwrap();
+        fs::write(outside.path().join("files/precious"), CANARY).unwrap();
+        fs::remove_file(outside.path().join("precious.conf")).unwrap();
+        fine(case.path(), &["db", "new"]);
+        link(case.path(), place, outside.path());
+        let ran = bounded(case.path(), &["image", "web"]);
+        assert_eq!(ran.code, 2, "{place}: {ran:?}");
+        assert_unread(&ran, case.path(), place);
+        assert_eq!(tree(outside.path()).into_keys().collect::<Vec<_>>(), ["files/precious"], "{place}");
+    }
+    // Control: without a link, the same command makes the image.
+    let case = project("");
+    fine(case.path(), &["db", "new"]);
+    fine(case.path(), &["image", "web"]);
+    // An output folder that the command line names is none of the checkout's links either.
+    let outside = outside();
+    link(case.path(), "build", outside.path());
+    assert_eq!(bounded(case.path(), &["image", "web", "--out", "build/web"]).code, 2);
+    assert_untouched(outside.path(), "--out");
+}
+
+/// Attack: `nginx/conf.d`, a folder above it or a file in it is a link to files of the machine, which would be copied
+/// into the outputs and into the difference that CI prints.
+/// Expectation: no byte of them is in an output or a message.
+#[test]
+fn hand_written_nginx_files_are_not_read_behind_a_link() {
+    for place in ["nginx", "nginx/conf.d", "nginx/conf.d/a.conf"] {
+        let (case, outside) = (project(""), outside());
+        fs::create_dir(outside.path().join("conf.d")).unwrap();
+        fs::write(outside.path().join("conf.d/a.conf"), format!("# {CANARY}\n")).unwrap();
+        fine(case.path(), &["db", "new"]);
+        let target = match place {
+            "nginx" => outside.path().to_owned(),
+            "nginx/conf.d" => outside.path().join("conf.d"),
+            _ => outside.path().join("conf.d/a.conf"),
+        };
+        link(case.path(), place, &target);
+        // Control: the file is found by its path.
+        assert!(fs::read_to_string(case.path().join("nginx/conf.d/a.conf")).unwrap().contains(CANARY));
+        for command in [&["check"][..], &["gen"], &["check", "--format", "json"], &["why", "deploy/local/compose.yaml"]]
+        {
+            let ran = bounded(case.path(), command);
+            assert!(ran.code == 2, "{place}: {ran:?}");
+            assert_unread(&ran, case.path(), place);
+        }
+    }
+}
+
+/// Attack: the output folder or a folder in it is a link; so is one on the way to the folder that `--out` names.
+/// Expectation: nothing is written behind it.
+#[test]
+fn outputs_are_not_written_behind_a_link() {
+    for (place, out) in
+        [("deploy", "deploy"), ("deploy/local/nginx", "deploy"), ("build", "build/deploy"), ("build", "build")]
+    {
+        let (case, outside) = (project(""), outside());
+        fine(case.path(), &["db", "new"]);
+        link(case.path(), place, outside.path());
+        for command in ["gen", "check", "verify"] {
+            let ran = bounded(case.path(), &[command, "--out", out]);
+            assert_eq!(ran.code, 2, "{place}: {ran:?}");
+            assert_untouched(outside.path(), place);
+        }
+    }
+}
+
+/// Attack: the source of a mount, or a folder on the way to it, is a link to the engine's socket or to `/`.
+/// Expectation: NS313, also when the link comes after a run that found everything up to date.
+#[test]
+fn a_mounted_source_is_behind_no_link() {
+    let mount = r#"services.cache = { image = "docker.io/library/redis:7", port = 8002, health.none = "no",
+        mounts = [{ source = "config/cache/data", target = "/data" }] },"#;
+    let case = project(mount);
+    fs::create_dir_all(case.path().join("config/cache/data")).unwrap();
+    fine(case.path(), &["db", "new"]);
+    fine(case.path(), &["gen"]);
+    std::thread::sleep(Duration::from_millis(30));
+    fine(case.path(), &["check"]);
+    for (place, target) in [
+        ("config/cache/data", "/var/run/docker.sock"),
+        ("config/cache/data", "/"),
+        ("config/cache/data", "/nowhere"),
+        ("config/cache", "/"),
+        ("config", "/"),
+    ] {
+        let (at, aside) = (case.path().join(place), case.path().join("aside"));
+        fs::rename(&at, &aside).unwrap();
+        link(case.path(), place, Path::new(target));
+        let ran = bounded(case.path(), &["check"]);
+        assert!(ran.code == 2 && ran.stderr.contains("error[NS313]"), "{place} {target}: {ran:?}");
+        assert!(ran.stderr.contains(&format!("`{place}` is a symbolic link")), "{ran:?}");
+        fs::remove_file(&at).unwrap();
+        fs::rename(&aside, &at).unwrap();
+        // Control: with the folder itself in place, it passes.
+        fine(case.path(), &["check"]);
+    }
+}
+
+/// Attack: a file that nself reads is a pipe without a writer, a link to a device without end, or a file of a
+/// terabyte that takes no place in version control.
+/// Expectation: each command ends, within its memory, with an error that names the file.
+#[test]
+fn files_without_end_end_in_an_error() {
+    let files = [
+        ("nginx/conf.d/a.conf", "gen"),
+        ("nself.lock", "gen"),
+        ("db/orders/nself.sum", "gen"),
+        ("db/orders/migrations/0001_init/up.sql", "gen"),
+        ("db/orders/schema/extra.sql", "gen"),
+        ("deploy/nself.manifest.json", "check"),
+        ("deploy/local/compose.yaml", "check"),
+        ("deploy/nself.manifest.json", "verify"),
+        ("deploy/local/compose.yaml", "verify"),
+        ("deploy/local/compose.yaml", "why deploy/local/compose.yaml"),
+        ("web/files/index.html", "image web"),
+        ("stack.ncl", "gen"),
+    ];
+    let case = project("");
+    fine(case.path(), &["db", "new"]);
+    fine(case.path(), &["gen"]);
+    for (path, command) in files {
+        for kind in ["pipe", "device", "huge"] {
+            let at = case.path().join(path);
+            fs::create_dir_all(at.parent().unwrap()).unwrap();
+            let before = fs::read(&at).ok();
+            let _ = fs::remove_file(&at);
+            match kind {
+                "pipe" => pipe(&at),
+                "device" => symlink("/dev/zero", &at).unwrap(),
+                _ => File::create(&at).unwrap().set_len(1 << 40).unwrap(),
+            }
+            let arguments: Vec<&str> = command.split(' ').collect();
+            let ran = bounded(case.path(), &arguments);
+            // `verify` names each file and goes on.
+            assert_eq!(
+                ran.code,
+                if ran.stderr.contains(" objects\n") { 1 } else { 2 },
+                "{path} {kind} {command}: {ran:?}"
+            );
+            let name = path.rsplit('/').next().unwrap();
+            assert!(ran.stderr.contains(name) && ran.stderr.contains("error[NS"), "{path} {kind} {command}: {ran:?}");
+            assert!(!ran.stderr.contains("NS901"), "{path} {kind}: {ran:?}");
+            if kind == "huge" && path != "stack.ncl" {
+                assert!(ran.stderr.contains("larger than the"), "{path}: {ran:?}");
+            }
+            fs::remove_file(&at).unwrap();
+            before.map_or(Ok(()), |before| fs::write(&at, before)).unwrap();
+        }
+    }
+}
+
+/// Attack: many files, each within its limit, which together fill the memory.
+/// Expectation: a limit of all of them ends the run.
+#[test]
+fn many_large_files_end_in_an_error() {
+    for (folder, size, count) in [("nginx/conf.d", 1 << 20, 17), ("db/orders/schema", 16 << 20, 17)] {
+        let case = project("");
+        fine(case.path(), &["db", "new"]);
+        fs::create_dir_all(case.path().join(folder)).unwrap();
+        for i in 0..count {
+            File::create(case.path().join(folder).join(format!("{i:02}.conf"))).unwrap().set_len(size).unwrap();
+        }
+        let ran = bounded(case.path(), &["gen"]);
+        assert!(ran.code == 2 && ran.stderr.contains("error[NS813]"), "{folder}: {:.2000}", ran.stderr);
+        assert!(ran.stderr.contains("with it, all such files are larger than the"), "{folder}: {:.2000}", ran.stderr);
+    }
+}
+
+/// Attack: a record, a stamp or an object of the cache, or a Dockerfile, is such a file.
+/// Expectation: damage of the cache counts as absence, and every command ends.
+#[test]
+fn a_cache_without_end_counts_as_absent() {
+    for kind in ["pipe", "device", "huge"] {
+        let case = project("");
+        fine(case.path(), &["db", "new"]);
+        fine(case.path(), &["gen"]);
+        let cache = case.path().join(".nself");
+        let mut files: Vec<_> = ["generations2", "objects1", "stamps"]
+            .iter()
+            .flat_map(|folder| fs::read_dir(cache.join(folder)).unwrap().map(|entry| entry.unwrap().path()))
+            .collect();
+        files.extend([cache.join("generations2/1.json"), cache.join(".gitignore"), cache.join("lib/x")]);
+        for file in files {
+            let _ = fs::remove_file(&file);
+            match kind {
+                "pipe" => pipe(&file),
+                "device" => symlink("/dev/zero", &file).unwrap(),
+                _ => File::create(&file).unwrap().set_len(1 << 40).unwrap(),
+            }
+        }
+        fine(case.path(), &["gen"]);
+        let ran = bounded(case.path(), &["why", "--rebuilt"]);
+        assert!(ran.code == 1 && ran.stderr.contains("no run is recorded"), "{kind}: {ran:?}");
+        let ran = bounded(case.path(), &["verify", "--repair"]);
+        assert_eq!(ran.code, 0, "{kind}: {ran:?}");
+        fine(case.path(), &["gc", "--grace", "0"]);
+    }
+}
+
+/// Attack: the stack imports a pipe, or a link to a device without end or to a file outside.
+/// Expectation: the run ends with an error, and no byte of the file shows.
+#[test]
+fn imports_are_regular_files() {
+    for kind in ["pipe", "device", "huge", "outside"] {
+        let (case, outside) = (project(r#"services.more = import "more.ncl","#), outside());
+        let at = case.path().join("more.ncl");
+        match kind {
+            "pipe" => pipe(&at),
+            "device" => symlink("/dev/zero", &at).unwrap(),
+            "huge" => File::create(&at).unwrap().set_len(1 << 40).unwrap(),
+            _ => symlink(outside.path().join("precious.conf"), &at).unwrap(),
+        }
+        let ran = bounded(case.path(), &["gen", "--time-limit", "5"]);
+        let code = match kind {
+            "huge" => "error[NS813]",
+            "pipe" => "error[NS814]",
+            _ => "error[NS006]",
+        };
+        assert!(ran.code == 2 && ran.stderr.starts_with(code), "{kind}: {ran:?}");
+        assert!(ran.stderr.contains("--> stack.ncl:2:"), "{kind}: {ran:?}");
+        assert_unread(&ran, case.path(), kind);
+    }
+}
+
+/// Attack: the place of a new service is a link of the checkout.
+/// Expectation: `init` writes nothing behind links below the folder that it is given.
+#[test]
+fn a_template_is_not_written_behind_a_link() {
+    let (case, outside) = (project(""), outside());
+    link(case.path(), "services/orders/Dockerfile", &outside.path().join("precious.conf"));
+    let ran = bounded(case.path(), &["init", "services/orders", "--template", "go"]);
+    assert_eq!(ran.code, 2, "{ran:?}");
+    link(case.path(), "services/orders/Dockerfile", &outside.path().join("new"));
+    let ran = bounded(case.path(), &["init", "services/orders", "--template", "go"]);
+    assert_eq!(ran.code, 2, "{ran:?}");
+    assert_untouched(outside.path(), "init");
+}
+
+/// Attack: a later change to nself opens a file by its path and follows links again.
+/// Expectation: the lint refuses each function that does so, and no module but one may call them.
+#[test]
+fn the_lint_refuses_every_other_way_to_open_files() {
+    let calls = [
+        "fs::read(path).is_ok()",
+        "fs::read_to_string(path).is_ok()",
+        "fs::write(path, path).is_ok()",
+        "fs::copy(path, path).is_ok()",
+        "fs::rename(path, path).is_ok()",
+        "fs::remove_file(path).is_ok()",
+        "fs::remove_dir(path).is_ok()",
+        "fs::remove_dir_all(path).is_ok()",
+        "fs::create_dir(path).is_ok()",
+        "fs::create_dir_all(path).is_ok()",
+        "fs::read_dir(path).is_ok()",
+        "fs::read_link(path).is_ok()",
+        "fs::metadata(path).is_ok()",
+        "fs::symlink_metadata(path).is_ok()",
+        "fs::canonicalize(path).is_ok()",
+        "fs::hard_link(path, path).is_ok()",
+        "fs::exists(path).is_ok()",
+        "fs::File::open(path).is_ok()",
+        "fs::File::create(path).is_ok()",
+        "fs::File::create_new(path).is_ok()",
+        "fs::OpenOptions::new().open(path).is_ok()",
+        "fs::File::options().open(path).is_ok()",
+        "fs::DirBuilder::new().create(path).is_ok()",
+        "std::os::unix::fs::symlink(path, path).is_ok()",
+        "std::path::Path::new(path).exists()",
+        "std::path::Path::new(path).is_file()",
+        "std::path::Path::new(path).is_dir()",
+        "std::path::Path::new(path).metadata().is_ok()",
+        "std::path::Path::new(path).canonicalize().is_ok()",
+    ];
+    let (folder, root) = (tempfile::tempdir().unwrap(), crate::support::root());
+    let sysroot = crate::support::run(Command::new("rustc").args(["--print", "sysroot"])).stdout;
+    let lint = |name: &str, calls: &[&str]| {
+        let lines =
+            calls.iter().enumerate().map(|(i, call)| format!("pub fn call_{i}(path: &str) -> bool {{ {call} }}"));
+        let text = ["#![allow(unused_imports)] use std::fs;".to_owned()].into_iter().chain(lines).collect::<Vec<_>>();
+        fs::write(folder.path().join(name), text.join("\n")).unwrap();
+        let mut clippy = Command::new("clippy-driver");
+        clippy.args(["--edition", "2024", "--crate-type", "lib", "--emit", "metadata", "-D", "warnings", "--sysroot"]);
+        clippy.arg(sysroot.trim()).arg(name).current_dir(folder.path()).env("CLIPPY_CONF_DIR", &root);
+        crate::support::run(&mut clippy)
+    };
+    let ran = lint("calls.rs", &calls);
+    for (i, call) in calls.iter().enumerate() {
+        assert!(ran.stderr.contains(&format!("calls.rs:{}:", i + 2)), "{call} passes: {}", ran.stderr);
+    }
+    // Control: a function that opens nothing passes.
+    let ran = lint("control.rs", &["std::path::Path::new(path).is_absolute()"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+
+    let sources = walkdir::WalkDir::new(root.join("generator")).into_iter().map(|entry| entry.unwrap().into_path());
+    let allowed: Vec<String> = sources
+        .filter(|path| path.extension().is_some_and(|kind| kind == "rs"))
+        .filter(|path| fs::read_to_string(path).unwrap().contains("clippy::disallowed_methods"))
+        .map(|path| path.strip_prefix(root.join("generator")).unwrap().display().to_string())
+        .collect();
+    // `lib.rs` allows them to tests alone, `terminal.rs` is the one that prints.
+    for path in &allowed {
+        assert!(["files/mod.rs", "lib.rs", "terminal.rs"].contains(&path.as_str()), "{path} may open files by path");
+    }
+    assert!(allowed.iter().any(|path| path == "files/mod.rs"));
+}

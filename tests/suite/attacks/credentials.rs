@@ -1,1 +1,388 @@
 //! Attacks on secrets: modes of their files, values that are committed, values in plain text.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::support::{Ran, nself_in, run, stack, tool};
+
+const KNOWN: &str = "KnownToTheAttackerKnownToTheAttacker1234567";
+
+/// A generated project without values.
+fn generated() -> tempfile::TempDir {
+    let case = stack(r#"{ project = "shop", domain = "shop.example.com" }"#);
+    assert_eq!(nself_in(case.path(), ["gen", "--env", "local"]).code, 0);
+    case
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o7777
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+fn init(folder: &Path) -> Ran {
+    let ran = nself_in(folder, ["secrets", "init"]);
+    assert!(!ran.stdout.contains(KNOWN) && !ran.stderr.contains(KNOWN));
+    ran
+}
+
+/// git with the settings of a test, not of this machine.
+fn git(folder: &Path, arguments: &[&str]) -> Ran {
+    let mut command = Command::new("git");
+    command.current_dir(folder).env("HOME", folder).env("GIT_CONFIG_NOSYSTEM", "1");
+    let ran = run(command.args(["-c", "user.name=t", "-c", "user.email=t@example.com"]).args(arguments));
+    assert_eq!(ran.code, 0, "{arguments:?}: {}", ran.stderr);
+    ran
+}
+
+/// Attack: a checkout brings `secrets/` with the modes of git, 0755 and 0644, or looser ones; `.env` too.
+/// Expectation: `secrets init` and `secrets check` close the folder each time, and say what was open.
+#[test]
+fn modes_are_repaired_each_time() {
+    let case = generated();
+    let local = case.path().join("deploy/local");
+    let secrets = local.join("secrets");
+    fs::create_dir(&secrets).unwrap();
+    set_mode(&secrets, 0o755);
+    fs::write(secrets.join("jwt_key"), KNOWN).unwrap();
+    set_mode(&secrets.join("jwt_key"), 0o666);
+    let ran = init(case.path());
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.stderr.contains("warning[NS508]") && ran.stderr.contains("secrets/ (0755)"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("secrets/jwt_key (0666)"), "{}", ran.stderr);
+    let closed = || {
+        assert_eq!((mode(&secrets), mode(&local.join(".env"))), (0o700, 0o600));
+        for entry in fs::read_dir(&secrets).unwrap() {
+            let path = entry.unwrap().path();
+            assert_eq!(mode(&path), 0o444, "{}", path.display());
+        }
+    };
+    closed();
+    assert!(!init(case.path()).stderr.contains("NS508"), "said once");
+    for command in ["init", "check"] {
+        set_mode(&secrets, 0o711);
+        set_mode(&local.join(".env"), 0o644);
+        // A file of mode 0600 is no leak, and yet containers could not read it.
+        set_mode(&secrets.join("tls_key"), 0o600);
+        let ran = nself_in(case.path(), ["secrets", command]);
+        assert!(ran.stderr.contains("secrets/ (0711)") && ran.stderr.contains(".env (0644)"), "{}", ran.stderr);
+        closed();
+    }
+}
+
+/// Attack: `secrets/` or a value in it is a symbolic link to a file of the machine.
+/// Expectation: it is refused; what it leads to is neither read, changed nor given another mode.
+#[test]
+fn links_among_secrets_are_refused() {
+    let case = generated();
+    let secrets = case.path().join("deploy/local/secrets");
+    let elsewhere = tempfile::tempdir().unwrap();
+    let private = elsewhere.path().join("private");
+    fs::write(&private, KNOWN).unwrap();
+    set_mode(&private, 0o640);
+    let before = (mode(elsewhere.path()), mode(&private));
+    symlink(elsewhere.path(), &secrets).unwrap();
+    assert_eq!(init(case.path()).code, 2);
+    fs::remove_file(&secrets).unwrap();
+    fs::create_dir(&secrets).unwrap();
+    symlink(&private, secrets.join("jwt_key")).unwrap();
+    for command in [&["secrets", "init"][..], &["secrets", "check"], &["secrets", "kubernetes", "--env", "local"]] {
+        let ran = nself_in(case.path(), command);
+        assert!(ran.code == 2 && !ran.stdout.contains(KNOWN), "{command:?}: {} {}", ran.code, ran.stderr);
+    }
+    assert_eq!((mode(elsewhere.path()), mode(&private)), before);
+    assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 1);
+}
+
+/// A repository of each form that git makes, with what is added to it.
+fn repositories() -> [(&'static str, &'static [&'static str], &'static [&'static str]); 4] {
+    [
+        ("version 2", &["init", "-q"], &["update-index", "--index-version", "2"]),
+        ("version 4", &["init", "-q"], &["update-index", "--index-version", "4"]),
+        ("SHA-256", &["init", "-q", "--object-format=sha256"], &["update-index", "--refresh"]),
+        ("intent to add", &["init", "-q"], &["add", "-N", "stack.ncl"]),
+    ]
+}
+
+/// Attack: a pull request commits values of secrets, so that the machine that runs the stack uses what the attacker knows.
+/// Expectation: NS509 for each, from every command that would use or judge the value; the fix of the message works, with a
+/// new value.
+#[test]
+fn values_that_git_tracks_are_refused() {
+    for (form, start, after) in repositories() {
+        let case = generated();
+        let folder = case.path();
+        let secret = folder.join("deploy/local/secrets/jwt_key");
+        fs::create_dir(secret.parent().unwrap()).unwrap();
+        fs::write(&secret, KNOWN).unwrap();
+        // The control: without git's word the value is kept.
+        assert_eq!(init(folder).code, 0);
+        assert_eq!(fs::read_to_string(&secret).unwrap(), KNOWN);
+
+        git(folder, start);
+        git(folder, &["add", "-f", "deploy/local/secrets/jwt_key", "deploy/local/.env"]);
+        git(folder, after);
+        for command in [&["secrets", "init"][..], &["secrets", "check"], &["secrets", "kubernetes", "--env", "local"]] {
+            let ran = nself_in(folder, command);
+            let found = ran.stderr.matches("error[NS509]").count();
+            assert!(ran.code != 0 && found == 2, "{form} {command:?}: {} {}", ran.code, ran.stderr);
+            assert!(
+                ran.stderr.contains("deploy/local/secrets/jwt_key") && !ran.stdout.contains(KNOWN),
+                "{}",
+                ran.stderr
+            );
+        }
+        // As the message says.
+        let said = init(folder).stderr;
+        for line in said.lines().filter_map(|line| line.split_once("`git rm --cached -- '")) {
+            let path = line.1.split_once('\'').unwrap().0;
+            git(folder, &["rm", "-q", "--cached", "--", path]);
+            fs::remove_file(folder.join(path)).unwrap();
+        }
+        let ran = init(folder);
+        assert_eq!(ran.code, 0, "{form}: {}", ran.stderr);
+        assert_ne!(fs::read_to_string(&secret).unwrap(), KNOWN);
+    }
+}
+
+/// Attack: the repository is a worktree, holds the project in a folder, or has an inner one of its own around the values.
+/// Expectation: all indexes around the folder count.
+#[test]
+fn every_repository_around_the_folder_counts() {
+    let outer = tempfile::tempdir().unwrap();
+    let folder = outer.path().join("work/shop");
+    fs::create_dir_all(&folder).unwrap();
+    git(outer.path(), &["init", "-q", "main"]);
+    let main = outer.path().join("main");
+    fs::write(main.join("a"), "a").unwrap();
+    git(&main, &["add", "."]);
+    git(&main, &["commit", "-qm", "a"]);
+    git(&main, &["worktree", "add", "-q", "../tree"]);
+    let tree = outer.path().join("tree/shop");
+    fs::create_dir(&tree).unwrap();
+    fs::copy(generated().path().join("stack.ncl"), tree.join("stack.ncl")).unwrap();
+    assert_eq!(nself_in(&tree, ["gen", "--env", "local"]).code, 0);
+    assert_eq!(init(&tree).code, 0);
+    git(&tree, &["add", "-f", "deploy/local/.env"]);
+    // An inner repository that tracks nothing hides nothing.
+    fs::create_dir_all(tree.join("deploy/.git/objects")).unwrap();
+    let ran = init(&tree);
+    assert!(ran.code == 2 && ran.stderr.contains("NS509"), "{}", ran.stderr);
+}
+
+/// Attack: a repository comes with a configuration that names a program, which git runs when it looks for changes.
+/// Expectation: the index is read without git. The control shows that git does run it.
+#[test]
+fn the_configuration_of_a_repository_runs_nothing() {
+    let case = generated();
+    let folder = case.path();
+    git(folder, &["init", "-q"]);
+    git(folder, &["add", "stack.ncl"]);
+    let trace = folder.join("trace");
+    let program = folder.join("program");
+    fs::write(&program, format!("#!/bin/sh\ntouch {}\n", trace.display())).unwrap();
+    set_mode(&program, 0o755);
+    git(folder, &["config", "core.fsmonitor", &program.display().to_string()]);
+    git(folder, &["config", "core.hooksPath", &folder.display().to_string()]);
+    git(folder, &["status"]);
+    assert!(trace.exists(), "git runs it");
+    fs::remove_file(&trace).unwrap();
+    assert_eq!(init(folder).code, 0);
+    assert_eq!(nself_in(folder, ["secrets", "check"]).code, 0);
+    assert!(!trace.exists());
+}
+
+/// Attack: there is no repository, or its index is cut off or split, so that what is tracked cannot be known.
+/// Expectation: it is said, once.
+#[test]
+fn what_cannot_be_known_is_said() {
+    let case = generated();
+    let folder = case.path();
+    let said = init(folder).stderr;
+    assert_eq!(said.matches("no git repository is here").count(), 1, "{said}");
+    git(folder, &["init", "-q"]);
+    git(folder, &["add", "."]);
+    assert!(!init(folder).stderr.contains("not recognised"));
+    git(folder, &["update-index", "--split-index"]);
+    assert!(init(folder).stderr.contains("it is split"), "{}", init(folder).stderr);
+    git(folder, &["update-index", "--no-split-index"]);
+    let index = folder.join(".git/index");
+    let bytes = fs::read(&index).unwrap();
+    for cut in [1, 11, 50, bytes.len() / 2, bytes.len() - 1] {
+        fs::write(&index, &bytes[..cut]).unwrap();
+        assert!(init(folder).stderr.contains("its format is not known"), "{cut}");
+    }
+    let mut many = bytes.clone();
+    many[8..12].copy_from_slice(&u32::MAX.to_be_bytes());
+    fs::write(&index, &many).unwrap();
+    assert!(init(folder).stderr.contains("its format is not known"));
+}
+
+/// What Compose makes of `.env`: version 2, or 1.29 where `old`.
+fn compose_reads(folder: &Path, program: &Path, old: bool) -> String {
+    let file = "version: '3'\nservices:\n  a:\n    image: a\n    environment:\n      V: ${HASURA_ADMIN_SECRET}\n";
+    fs::write(folder.join("read.yaml"), file).unwrap();
+    let ran = run(Command::new(program).current_dir(folder).args(["-f", "read.yaml", "--env-file", ".env", "config"]));
+    if ran.code != 0 {
+        return format!("refused: {}", ran.stderr);
+    }
+    let document: serde_yaml_ng::Value = serde_yaml_ng::from_str(&ran.stdout).unwrap();
+    let value =
+        document["services"]["a"]["environment"]["V"].as_str().unwrap_or_else(|| panic!("{old}: {}", ran.stdout));
+    value.replace("$$", "$")
+}
+
+/// Attack: a value that the operator was given ends in a backslash, or holds quotes, `$`, `#` or line breaks, and becomes
+/// another value, another variable or a broken file in `.env`.
+/// Expectation: both versions of Compose read exactly the value, or it is refused and the old file stays.
+#[test]
+fn env_carries_a_value_exactly_or_it_is_refused() {
+    let mut readers: Vec<(PathBuf, bool)> = Vec::new();
+    readers.extend(tool("bin/docker-compose-2").map(|program| (program, false)));
+    readers.extend(tool("/usr/bin/docker-compose").map(|program| (program, true)));
+    if readers.is_empty() {
+        return;
+    }
+    let case = generated();
+    assert_eq!(init(case.path()).code, 0);
+    let local = case.path().join("deploy/local");
+    let secret = local.join("secrets/hasura_admin_secret");
+    let before = fs::read(local.join(".env")).unwrap();
+    let carried = [
+        "plain-value-of-an-operator",
+        "a\"b",
+        "a\\b",
+        "\\a",
+        "a#b",
+        "a #b",
+        "#a",
+        "$HOME",
+        "$$a",
+        "`id`",
+        "$(id)",
+        " a b ",
+        "a=b",
+        "=a",
+        "\"a\"",
+        "a\tb",
+        "é漢",
+        "a\\nb",
+        "\\\"",
+        "%{x}",
+        "a;b&c|d",
+        "export A=b",
+    ];
+    let (mut exact, mut refused) = (0, 0);
+    for value in carried.iter().copied().chain([
+        "a\\",
+        "a\\\\",
+        "\\\\a",
+        "a\\\\b",
+        "it's",
+        "'",
+        "${HOME}",
+        "a${V:-x}b",
+        "a\nB=c",
+        "a\rb",
+        "a\u{1}b",
+    ]) {
+        fs::remove_file(&secret).unwrap();
+        fs::write(&secret, value).unwrap();
+        fs::write(local.join(".env"), &before).unwrap();
+        let ran = nself_in(case.path(), ["secrets", "init"]);
+        if ran.code == 2 {
+            assert!(ran.stderr.contains("NS106") && ran.stderr.contains("hasura_admin_secret"), "{}", ran.stderr);
+            assert_eq!(fs::read(local.join(".env")).unwrap(), before, "{value:?}");
+            refused += 1;
+            continue;
+        }
+        assert_eq!(ran.code, 0, "{value:?}: {}", ran.stderr);
+        for (program, old) in &readers {
+            assert_eq!(compose_reads(&local, program, *old), value, "{} {value:?}", program.display());
+        }
+        exact += 1;
+    }
+    assert!(exact >= 20 && refused >= 8, "{exact} {refused}");
+    // The control: written between quotes without a look, the value is another one, or the file is broken.
+    for value in ["a\\", "it's", "a\\\\"] {
+        fs::write(local.join(".env"), format!("HASURA_ADMIN_SECRET='{value}'\nB='c'\n")).unwrap();
+        let wrong = readers.iter().any(|(program, old)| compose_reads(&local, program, *old) != value);
+        assert!(wrong, "{value}");
+    }
+}
+
+/// Attack: a committed `secrets.json` names a variable with a line break, to add lines to `.env`, or is that of another
+/// environment.
+/// Expectation: NS805, and nothing is made.
+#[test]
+fn a_list_of_secrets_adds_no_lines_and_is_of_its_environment() {
+    let case = generated();
+    let local = case.path().join("deploy/local");
+    let list = fs::read_to_string(local.join("secrets.json")).unwrap();
+    for (from, to) in [
+        ("\"HASURA_ADMIN_SECRET\"", "\"A='b'\\nCOMPOSE_FILE='/tmp/evil.yaml'\\nB\""),
+        ("\"HASURA_ADMIN_SECRET\"", "\"COMPOSE_FILE\""),
+        ("\"environment\": \"local\"", "\"environment\": \"prod\""),
+    ] {
+        assert!(list.contains(from), "{list}");
+        fs::write(local.join("secrets.json"), list.replacen(from, to, 1)).unwrap();
+        let ran = init(case.path());
+        assert!(ran.code == 2 && ran.stderr.contains("NS805"), "{to}: {} {}", ran.code, ran.stderr);
+        assert!(!local.join(".env").exists() && !local.join("secrets").exists(), "{to}");
+    }
+}
+
+/// Attack: a credential is written where its name alone tells: a build argument, a variable in camel case or with a rarer
+/// word, an argument of a command, a raw key.
+/// Expectation: NS504 at that place, and the value is not repeated. Settings about credentials are in order.
+#[test]
+fn credentials_by_name_are_found_in_every_field() {
+    let service = |fields: &str| {
+        format!(
+            "{{ project = \"shop\", domain = \"shop.example.com\", services.web = {{ port = 8001, user = \"1:1\", {fields} }} }}"
+        )
+    };
+    let build = |args: &str| service(&format!("build = {{ context = \"a\", args = {{ {args} }} }}"));
+    let image = |fields: &str| service(&format!("image = \"a/b:1\", {fields}"));
+    let refused = [
+        (build("NPM_TOKEN = \"tulip-field\""), "services.web.build.args.NPM_TOKEN"),
+        (build("KEY_PASSPHRASE = \"tulip-field\""), "services.web.build.args.KEY_PASSPHRASE"),
+        (image("env.KEY_PASSPHRASE = \"tulip-field\""), "services.web.env.KEY_PASSPHRASE"),
+        (image("env.FTP_PASSWD = \"tulip-field\""), "services.web.env.FTP_PASSWD"),
+        (image("env.DB_PW = \"tulip-field\""), "services.web.env.DB_PW"),
+        (image("env.SERVICE_JWT = \"tulip-field\""), "services.web.env.SERVICE_JWT"),
+        (image("env.dbPassword = \"tulip-field\""), "services.web.env.dbPassword"),
+        (image("env.PGPASSWORD = \"tulip-field\""), "services.web.env.PGPASSWORD"),
+        (image("command = [\"serve\", \"--db-password=tulip-field\"]"), "services.web.command[1]"),
+        (image("command = [\"serve\", \"--apiKey\", \"tulip-field\"]"), "services.web.command[1]"),
+        (image("compose.annotations.\"x.api-key\" = \"tulip-field\""), "services.web.compose.annotations"),
+    ];
+    for (body, place) in refused {
+        let case = stack(&body);
+        fs::create_dir(case.path().join("a")).unwrap();
+        fs::write(case.path().join("a/Dockerfile"), "FROM scratch\n").unwrap();
+        let ran = nself_in(case.path(), ["gen", "--env", "local"]);
+        assert!(ran.code == 2 && ran.stderr.contains("NS504") && ran.stderr.contains(place), "{body}\n{}", ran.stderr);
+        assert!(!ran.stderr.contains("tulip"), "{}", ran.stderr);
+    }
+    for body in [
+        build("NPM_TOKEN_URL = \"https://example.com\", NODE_ENV = \"test\", API_KEY = \"\""),
+        image(
+            "env = { PASSWORD_MIN_LENGTH = \"9\", JWT_ALGORITHM = \"RS256\", TOKEN_URL = \"https://example.com/t\" }",
+        ),
+        image(
+            "env = { DB_PASSWORD_FILE = \"/run/secrets/x\", ALLOW_EMPTY_PASSWORD = \"no\", TLS_KEY = \"/certs/tls.key\" }",
+        ),
+        image("command = [\"serve\", \"--password-file=/run/secrets/x\", \"--tls-key\", \"/certs/tls.key\"]"),
+    ] {
+        let case = stack(&body);
+        fs::create_dir(case.path().join("a")).unwrap();
+        fs::write(case.path().join("a/Dockerfile"), "FROM scratch\n").unwrap();
+        let ran = nself_in(case.path(), ["gen", "--env", "local"]);
+        assert!(!ran.stderr.contains("NS504"), "{body}\n{}", ran.stderr);
+    }
+}

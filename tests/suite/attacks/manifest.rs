@@ -1,1 +1,146 @@
 //! Attacks by the committed manifest, which anyone who sends a pull request can write.
+
+use std::fs;
+use std::path::Path;
+
+use nself::artifact::Digest;
+
+use crate::support::{Ran, nself_in, stack, tree};
+
+const CANARY: &str = "canary-55e9c2";
+const STACK: &str = r#"{ project = "shop", domain = "shop.example.com" }"#;
+const MANIFEST: &str = "deploy/nself.manifest.json";
+
+fn generated() -> tempfile::TempDir {
+    let case = stack(STACK);
+    let ran = nself_in(case.path(), ["gen"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    case
+}
+
+/// Adds a line to the manifest as nself itself would write it, and returns its number.
+fn plant(project: &Path, path: &str, content: &[u8]) -> usize {
+    let text = fs::read_to_string(project.join(MANIFEST)).unwrap();
+    let digest = Digest::of(content);
+    let line = format!(
+        "    \"{path}\": {{\"derivation\":\"{digest}\",\"digest\":\"{digest}\",\"size\":{}}},\n",
+        content.len()
+    );
+    let at = text.find("    \"").unwrap();
+    fs::write(project.join(MANIFEST), [&text[..at], &line, &text[at..]].concat()).unwrap();
+    text[..at].lines().count() + 1
+}
+
+fn assert_unshown(ran: &Ran) {
+    assert!(!ran.stdout.contains(CANARY) && !ran.stderr.contains(CANARY), "{ran:?}");
+}
+
+/// Attack: a line of the manifest names a file of the operator, with its digest or with another one, so that `check`
+/// prints it and `gen` deletes it as a file that is no longer generated.
+/// Expectation: NS805 at the line, nothing is shown, nothing is deleted.
+#[test]
+fn a_line_for_a_file_of_the_operator_is_refused() {
+    for path in [
+        "local/.env",
+        "local/secrets/postgres-password",
+        "prod/secrets/nested/key",
+        "local/data/postgres/PG_VERSION",
+        "local/.env.local",
+        "local/notes.txt",
+        "local/nginx/.htpasswd",
+        "notes.txt",
+        ".git/config",
+    ] {
+        let case = generated();
+        let content = format!("PASSWORD={CANARY}\n");
+        let file = case.path().join("deploy").join(path);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(&file, &content).unwrap();
+        for recorded in [content.as_bytes(), b"another content"] {
+            let before = fs::read(case.path().join(MANIFEST)).unwrap();
+            let line = plant(case.path(), path, recorded);
+            let commands = [
+                &["check"][..],
+                &["gen", "--force"],
+                &["check", "--format", "json"],
+                &["gen"],
+                &["verify"],
+                &["verify", "--repair"],
+            ];
+            // All commands for one file; for the others, those that would show and delete it.
+            for command in &commands[..if path == "local/.env" { commands.len() } else { 2 }] {
+                let ran = nself_in(case.path(), *command);
+                let said = format!("{}{}", ran.stdout, ran.stderr);
+                assert!(ran.code == 2 && said.contains("NS805"), "{path} {command:?}: {ran:?}");
+                assert!(said.contains(&format!("nself.manifest.json:{line}: `{path}`")), "{path}: {ran:?}");
+                assert_unshown(&ran);
+                assert_eq!(fs::read_to_string(&file).unwrap(), content, "{path} {command:?}");
+            }
+            fs::write(case.path().join(MANIFEST), before).unwrap();
+        }
+    }
+}
+
+/// Attack: a line names a path that nself could generate and does not, with the digest of the operator's file.
+/// Expectation: `check` names the file and counts its lines, and shows none.
+#[test]
+fn a_file_that_is_not_generated_is_never_shown() {
+    let case = generated();
+    let content = format!("# {CANARY}\n# two\n");
+    let file = case.path().join("deploy/local/nginx/sites/admin.conf");
+    fs::write(&file, &content).unwrap();
+    for recorded in [content.as_bytes(), b"another content"] {
+        let before = fs::read(case.path().join(MANIFEST)).unwrap();
+        plant(case.path(), "local/nginx/sites/admin.conf", recorded);
+        let ran = nself_in(case.path(), ["check"]);
+        assert!(ran.code == 1 && ran.stdout.contains("local/nginx/sites/admin.conf"), "{ran:?}");
+        assert!(ran.stdout.contains("-[2 lines of the file on disk, not shown]"), "{ran:?}");
+        assert_unshown(&ran);
+        fs::write(case.path().join(MANIFEST), before).unwrap();
+    }
+}
+
+/// Attack: CI prints the difference of a file into which an operator pasted a value; the file is recorded, or it is
+/// where nself would write and the manifest was deleted.
+/// Expectation: the generated side is shown, the lines of the other side are counted.
+#[test]
+fn lines_that_nself_did_not_write_are_never_shown() {
+    let case = generated();
+    let file = case.path().join("deploy/local/compose.yaml");
+    let edited = fs::read_to_string(&file).unwrap().replacen("services:", &format!("# {CANARY}\n# more\nother:"), 1);
+    fs::write(&file, edited).unwrap();
+    for without_manifest in [false, true] {
+        if without_manifest {
+            fs::remove_file(case.path().join(MANIFEST)).unwrap();
+        }
+        let ran = nself_in(case.path(), ["check"]);
+        assert_eq!(ran.code, 1, "{ran:?}");
+        assert_unshown(&ran);
+        assert!(ran.stdout.contains("\n-[3 lines of the file on disk, not shown]\n+services:\n"), "{ran:?}");
+        for command in
+            [&["check", "--format", "json"][..], &["verify"], &["gen"], &["why", "deploy/local/compose.yaml:3"]]
+        {
+            assert_unshown(&nself_in(case.path(), command));
+        }
+    }
+}
+
+/// Attack: every file of the output folder is overwritten or deleted by `--force`.
+/// Expectation: secrets and `.env` stay, whatever the manifest says of other files.
+#[test]
+fn force_never_touches_values_of_secrets() {
+    let case = generated();
+    assert_eq!(nself_in(case.path(), ["secrets", "init"]).code, 0);
+    let values = |folder: &Path| {
+        let mut files = tree(&folder.join("deploy"));
+        files.retain(|path, _| path.contains("/secrets/") || path.ends_with("/.env"));
+        files
+    };
+    let before = values(case.path());
+    assert!(!before.is_empty());
+    plant(case.path(), "local/nginx/sites/old.conf", b"old");
+    fs::write(case.path().join("deploy/local/nginx/sites/old.conf"), "edited").unwrap();
+    assert_eq!(nself_in(case.path(), ["gen", "--force"]).code, 0);
+    assert!(!case.path().join("deploy/local/nginx/sites/old.conf").exists());
+    assert_eq!(values(case.path()), before);
+}

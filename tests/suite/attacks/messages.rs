@@ -1,1 +1,189 @@
-//! Attacks on terminals and CI logs by control characters and workflow commands in names and texts.
+//! Attacks on terminals and CI logs by names and texts of an untrusted project.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::commit;
+use crate::support::{Ran, nself_in, root, stack};
+
+/// A name that colours a terminal, starts a line with a command of a log, reorders text and hides some of it.
+const HOSTILE: &str = "x\n::warning::w\r##[error]e ##vso[task.x]\x1b[31m\u{202E}\u{9b}1m\u{200B}\u{E0041}";
+
+/// What of a text a terminal or a CI service would take for something else than text.
+fn commands(text: &str) -> Vec<String> {
+    let hidden = |c: char| {
+        c.is_control() && c != '\n' && c != '\t'
+            || matches!(c, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{E0000}'..='\u{E007F}')
+    };
+    let mut found: Vec<String> = text.chars().filter(|c| hidden(*c)).map(|c| format!("{c:?}")).collect();
+    for line in text.lines() {
+        if line.trim_start().starts_with("::") {
+            found.push(line.to_owned());
+        }
+        for (at, _) in line.match_indices("##") {
+            let name = line[at + 2..].trim_start_matches(|c: char| c.is_ascii_alphanumeric());
+            if name.starts_with('[') {
+                found.push(line.to_owned());
+            }
+        }
+    }
+    found
+}
+
+/// The run repeated the hostile name, and as text.
+fn is_text(ran: &Ran) {
+    let all = format!("{}\n{}", ran.stdout, ran.stderr);
+    assert!(all.contains("w\\u{000D}#\\u{0023}[error]e") || all.contains("w\\r#\\u0023[error]e"), "{all}");
+    assert_eq!(commands(&all), Vec::<String>::new(), "{all}");
+}
+
+/// The commands that this module looks for are seen in unprotected text.
+#[test]
+fn the_search_finds_commands() {
+    assert!(commands(HOSTILE).len() >= 8, "{:?}", commands(HOSTILE));
+    assert_eq!(commands(" ::add-mask::x").len(), 1);
+    assert_eq!(commands("plain ::x:: # [y] ## z [w]"), Vec::<String>::new());
+}
+
+/// Attack: names of files in the folder of an image, of folders on the command line, and arguments that are refused hold
+/// escape sequences, line breaks and commands of CI services.
+/// Expectation: each name is shown on one line, with what is no text by number.
+#[test]
+fn names_on_the_command_line_and_in_folders_are_shown_as_text() {
+    let case = tempfile::tempdir().unwrap();
+    let folder = case.path();
+    is_text(&nself_in(folder, ["init", HOSTILE]));
+    assert!(folder.join(HOSTILE).join("stack.ncl").exists(), "the name was used as it is");
+    is_text(&nself_in(folder, ["init", HOSTILE]));
+    is_text(&nself_in(folder, ["init", "service", "--template", HOSTILE]));
+    is_text(&nself_in(folder, ["secrets", "init", "--env", HOSTILE]));
+    is_text(&nself_in(folder, ["secrets", "init", "--out", HOSTILE]));
+    is_text(&nself_in(folder, ["gen", HOSTILE]));
+    is_text(&nself_in(folder, ["gen", "--out", HOSTILE, &format!("{HOSTILE}/stack.ncl")]));
+    is_text(&nself_in(folder, [HOSTILE]));
+    is_text(&nself_in(folder, ["gen", &format!("--{HOSTILE}")]));
+    is_text(&nself_in(folder, ["gen", "--time-limit", HOSTILE]));
+    is_text(&nself_in(folder, ["explain", HOSTILE]));
+    is_text(&nself_in(folder, ["pull", HOSTILE, "--out", "x"]));
+    is_text(&nself_in(folder, ["gc", "--keep", HOSTILE]));
+    is_text(&nself_in(folder, ["db", "import", "--sql", HOSTILE]));
+}
+
+/// Attack: a folder that becomes an image holds private files with hostile names.
+/// Expectation: `image` names what it leaves out as text; the JSON form is the same document.
+#[test]
+fn files_that_an_image_leaves_out_are_named_as_text() {
+    let body = r#"{ project = "shop", domain = "shop.example.com", services.web = {
+        image = "ghcr.io/acme/web:1", layout = { folder = "web", platforms = ["linux/amd64"] },
+        command = ["/app/web"], user = "10001:10001", port = 8001 } }"#;
+    let case = stack(body);
+    let name = format!(".env.{HOSTILE}");
+    fs::create_dir(case.path().join("web")).unwrap();
+    fs::write(case.path().join("web/web"), "#!/bin/true\n").unwrap();
+    fs::write(case.path().join("web").join(&name), "A=1\n").unwrap();
+    let ran = nself_in(case.path(), ["image", "web"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    is_text(&ran);
+    let ran = nself_in(case.path(), ["image", "web", "--format", "json"]);
+    assert_eq!(commands(&ran.stdout), Vec::<String>::new(), "{}", ran.stdout);
+    let document: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(document["left_out"][0], name.as_str());
+}
+
+/// Attack: a generated file is replaced by one with commands, and files with hostile names lie beside it.
+/// Expectation: `check` shows the difference and the names as text, also where a sign or a space stands before them.
+#[test]
+fn a_diff_and_the_names_in_it_are_text() {
+    let case = stack(r#"{ project = "shop", domain = "shop.example.com" }"#);
+    let folder = case.path();
+    assert_eq!(nself_in(folder, ["gen", "--env", "local"]).code, 0);
+    let compose = folder.join("deploy/local/compose.yaml");
+    let text = fs::read_to_string(&compose).unwrap();
+    let edited = format!("::error::first\n  ::add-mask::second\n{HOSTILE}\n{}", &text[..text.len() / 2]);
+    commit(folder, "local/compose.yaml", edited.as_bytes());
+    fs::write(folder.join("deploy/local").join(HOSTILE), "x").unwrap();
+    let ran = nself_in(folder, ["check", "--env", "local"]);
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    is_text(&ran);
+    assert!(ran.stderr.contains("foreign: local/x\\u{000A}::warning::w"), "{}", ran.stderr);
+    assert!(ran.stdout.contains("\n-::error::first\n") && ran.stdout.contains("#\\u{0023}[error]e"), "{}", ran.stdout);
+    // What a run remembers is shown the same by the next.
+    commit(folder, "local/compose.yaml", text.as_bytes());
+    for _ in 0..2 {
+        is_text(&nself_in(folder, ["gen", "--env", "local"]));
+    }
+    assert_eq!(commands(&nself_in(folder, ["gen", "--env", "local", "--format", "json"]).stdout), Vec::<String>::new());
+}
+
+/// Attack: the stack itself holds hostile text where messages repeat it: names of fields, environments and services, and
+/// messages that Nickel code makes.
+/// Expectation: findings are text, and as JSON one document without commands.
+#[test]
+fn findings_about_hostile_texts_are_text() {
+    let quoted = "x\\n::warning::w\\r##[error]e\\u{1b}[31m\\u{202e}";
+    for body in [
+        format!("{{ project = \"shop\", domain = \"d.example.com\", \"{quoted}\" = 1 }}"),
+        format!("{{ project = \"shop\", domain = \"d.example.com\", environments.\"{quoted}\" = {{}} }}"),
+        format!("{{ project = \"shop\", domain = \"d.example.com\", services.\"{quoted}\".image = \"a/b:1\" }}"),
+        format!("{{ project = \"shop\", domain = \"d.example.com\", services.web.depends_on = [\"{quoted}\"] }}"),
+        format!("{{ project = \"shop\", domain = std.fail_with \"{quoted}\" }}"),
+    ] {
+        let case = stack(&body);
+        for format in ["text", "json"] {
+            let ran = nself_in(case.path(), ["gen", "--format", format]);
+            assert_eq!(ran.code, 2, "{body}");
+            let all = format!("{}\n{}", ran.stdout, ran.stderr);
+            assert_eq!(commands(&all), Vec::<String>::new(), "{body}\n{all}");
+            if format == "json" {
+                serde_json::from_str::<Value>(&ran.stdout).unwrap();
+            }
+        }
+    }
+}
+
+/// Attack: the value of a secret looks like a command.
+/// Expectation: what another program reads is byte for byte what it has to be.
+#[test]
+fn documents_for_other_programs_are_exact() {
+    let case = stack(r#"{ project = "shop", domain = "shop.example.com" }"#);
+    let folder = case.path();
+    assert_eq!(nself_in(folder, ["gen", "--env", "local"]).code, 0);
+    assert_eq!(nself_in(folder, ["secrets", "init"]).code, 0);
+    let value = "::add-mask::x ##[error]é\u{202E}";
+    let secret = folder.join("deploy/local/secrets/hasura_admin_secret");
+    fs::remove_file(&secret).unwrap();
+    fs::write(&secret, value).unwrap();
+    let ran = nself_in(folder, ["secrets", "kubernetes", "--env", "local"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let values: Vec<String> = serde_yaml_ng::Deserializer::from_str(&ran.stdout)
+        .map(|document| {
+            let document: serde_yaml_ng::Value = serde::Deserialize::deserialize(document).unwrap();
+            document["stringData"]["value"].as_str().unwrap().to_owned()
+        })
+        .collect();
+    assert!(values.iter().any(|one| one == value), "{}", ran.stdout);
+    assert!(ran.stdout.contains("##[error]é"), "no sign of the value is written differently");
+}
+
+/// Attack: a new command prints past the writer that makes text harmless.
+/// Expectation: one module writes to stdout and stderr. clippy refuses others; here the list of what it refuses is held.
+#[test]
+fn one_module_prints() {
+    let refused = ["println!", "print!(", "eprint", "dbg!", "io::stdout", "io::stderr", "/dev/stderr", "/dev/stdout"];
+    let clippy = fs::read_to_string(root().join("clippy.toml")).unwrap();
+    for name in ["std::io::stdout", "std::io::stderr", "std::print", "std::println", "std::eprint", "std::eprintln"] {
+        assert!(clippy.contains(&format!("path = \"{name}\"")), "{name}");
+    }
+    let mut writers = Vec::new();
+    for entry in walkdir::WalkDir::new(root().join("generator")).into_iter().map(Result::unwrap) {
+        if entry.path().extension().is_some_and(|kind| kind == "rs") {
+            let text = fs::read_to_string(entry.path()).unwrap();
+            if refused.iter().any(|name| text.contains(name)) {
+                writers.push(entry.path().strip_prefix(root()).unwrap().to_owned());
+            }
+        }
+    }
+    assert_eq!(writers, [Path::new("generator/terminal.rs")]);
+}

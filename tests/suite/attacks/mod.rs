@@ -21,3 +21,16 @@ mod published_sets;
 mod resources;
 mod row_isolation;
 mod sql_text;
+
+/// What a pull request can do: change a generated file and its record in the manifest, which then looks like a file that an
+/// earlier run wrote.
+fn commit(folder: &std::path::Path, path: &str, bytes: &[u8]) {
+    use nself::artifact::Digest;
+    use nself::store::{MANIFEST, Manifest};
+    let manifest = folder.join("deploy").join(MANIFEST);
+    let mut recorded = Manifest::parse(&std::fs::read(&manifest).unwrap()).unwrap();
+    let record = recorded.files.get_mut(path).unwrap();
+    (record.digest, record.size) = (Digest::of(bytes), bytes.len() as u64);
+    std::fs::write(manifest, recorded.to_bytes()).unwrap();
+    std::fs::write(folder.join("deploy").join(path), bytes).unwrap();
+}

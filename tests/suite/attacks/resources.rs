@@ -1,1 +1,102 @@
-//! Attacks by size: deep nesting, huge inputs, quadratic work.
+//! Attacks by size and nesting: stacks, tables and files that cost memory or time out of proportion.
+
+mod nesting;
+
+use std::fmt::Write;
+use std::fs;
+
+use super::commit;
+use crate::support::{nself, nself_in, run, stack};
+
+/// Attack: a stack of 3 MB declares 400 environments, each of which is a copy of it.
+/// Expectation: NS005 says how much they would take; no memory is taken for them.
+#[test]
+fn many_environments_of_a_large_stack_are_refused() {
+    let layers = |count: usize| {
+        (0..count).fold(String::new(), |mut text, i| {
+            let _ = write!(text, "e{i} = {{ profile = 'staging }}, ");
+            text
+        })
+    };
+    let body = |count: usize, size: usize| {
+        format!(
+            "{{ project = \"shop\", domain = \"shop.example.com\", services.web = {{ image = \"a/b:1\", port = 8001, \
+             command = [\"{}\"] }}, environments = {{ {} }} }}",
+            "x".repeat(size),
+            layers(count)
+        )
+    };
+    let case = stack(&body(400, 3 << 20));
+    // The evaluation has a limit of its own, so this one is for nself itself.
+    let program = env!("CARGO_BIN_EXE_nself");
+    let mut limited = nself(case.path());
+    limited = {
+        let mut shell = std::process::Command::new("bash");
+        shell.current_dir(limited.get_current_dir().unwrap());
+        shell.args(["-c", &format!("ulimit -v {}; exec {program} gen", 3_400_000)]);
+        shell
+    };
+    let ran = run(&mut limited);
+    assert!(ran.code == 2 && ran.stderr.contains("NS005"), "{} {}", ran.code, ran.stderr);
+    assert!(ran.stderr.contains("403 environments would take 12"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("(environments)") && ran.stderr.contains("at most 256 MiB"), "{}", ran.stderr);
+    // Neither the number nor the size is refused on its own: a long command is, by its own rule.
+    let many = nself_in(stack(&body(60, 100)).path(), ["env", "list"]);
+    assert!(many.code == 0 && many.stdout.lines().count() == 63, "{}", many.stderr);
+    let large = nself_in(stack(&body(0, 3 << 20)).path(), ["gen"]);
+    assert!(large.code == 2 && !large.stderr.contains("NS005"), "{}", large.stderr);
+}
+
+/// Attack: a committed file has 320,000 lines that differ from what is generated, in an order that costs a comparison of
+/// each line with each.
+/// Expectation: the difference is shown up to a limit, and a note says how much was left out.
+#[test]
+fn a_difference_of_many_lines_is_shown_in_part() {
+    let case = stack(r#"{ project = "shop", domain = "shop.example.com" }"#);
+    let folder = case.path();
+    assert_eq!(nself_in(folder, ["gen", "--env", "local"]).code, 0);
+    let compose = folder.join("deploy/local/compose.yaml");
+    let generated = fs::read_to_string(&compose).unwrap();
+    let generated: Vec<&str> = generated.lines().collect();
+    // Lines of the generated file again and again, so that none tells where it belongs.
+    let mut hostile = String::new();
+    for i in 0..320_000_usize {
+        hostile.push_str(generated[i * 7919 % generated.len()]);
+        hostile.push('\n');
+    }
+    commit(folder, "local/compose.yaml", hostile.as_bytes());
+    let ran = nself_in(folder, ["check", "--env", "local"]);
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    let lines = ran.stdout.lines().count();
+    assert!((1_000..3_000).contains(&lines), "{lines}");
+    let note = ran.stdout.lines().last().unwrap();
+    let hidden = note.strip_prefix("# ").and_then(|note| note.strip_suffix(" more lines of this difference not shown"));
+    assert!(hidden.and_then(|count| count.parse::<usize>().ok()).is_some_and(|count| count > 300_000), "{note}");
+    // A file of one line without an end.
+    commit(folder, "local/compose.yaml", "x".repeat(8 << 20).as_bytes());
+    let ran = nself_in(folder, ["check", "--env", "local"]);
+    assert!(ran.stdout.len() < 200_000 && ran.stdout.contains("more characters]"), "{}", ran.stdout.len());
+}
+
+/// Attack: thousands of names that do not exist, each near to thousands that do.
+/// Expectation: all are counted and the first 1,000 shown; suggestions are looked for among a limited number of names.
+#[test]
+fn many_misspellings_among_many_names_are_reported() {
+    let count = 1_050;
+    let mut body = String::from("{ project = \"shop\", domain = \"shop.example.com\", services = { ");
+    for i in 0..count {
+        let _ = write!(
+            body,
+            "a-rather-long-service-name-{i:04} = {{ image = \"a/b:1\", port = {}, user = \"1:1\", \
+             depends_on = [\"a-rather-long-servise-name-{i:04}\"] }}, ",
+            8001 + i
+        );
+    }
+    body.push_str("} }");
+    let ran = nself_in(stack(&body).path(), ["gen", "--env", "local"]);
+    assert_eq!(ran.code, 2);
+    assert_eq!(ran.stderr.matches("error[NS301]").count(), 1_000, "{}", &ran.stderr[..2_000]);
+    let end = ran.stderr.lines().last().unwrap();
+    assert!(end.starts_with(&format!("{count} errors")) && end.ends_with("; 50 of them not shown"), "{end}");
+    assert!(ran.stderr.contains("did you mean `a-rather-long-service-name-"), "{}", &ran.stderr[..2_000]);
+}

@@ -1,1 +1,212 @@
 //! Attacks by SQL text of the user that means more than one expression.
+
+mod differential;
+mod wire;
+
+use nself::database::model::{Expression, Schema, Statements};
+use nself::stack::Checked;
+use serde_json::{Value, json};
+
+use crate::database::server::{Server, Version};
+use crate::support::{nself_in, stack};
+
+/// The second part of the string is read with the escapes of the first one: the server sees its end at the second
+/// quote, a reader without continuation sees a string up to the end.
+const CONTINUED: &str = "E'a'\n'\\'')); DROP TABLE keep; --'";
+
+/// Texts that leave their place for one reader or another.
+const HOSTILE: [&str; 24] = [
+    CONTINUED,
+    "E'a' || E'b'\n  '\\' || '",
+    "U&'a'\n'b'",
+    "B'0''1'",
+    "1) + (2",
+    "1, 2",
+    "SELECT 1",
+    "1; DROP TABLE keep",
+    "a -- b",
+    "a /* b */",
+    "a\r-- b",
+    "\\! id",
+    ":HOST",
+    ":'HOST'",
+    ":{?HOST}",
+    "a$$b$$ || $$)$$ c",
+    "1$$)$$",
+    "0x1F",
+    "1_000",
+    "U&\"d\\0061t\"",
+    "a\u{b}+ b",
+    "DEFAULT",
+    "*",
+    "a AS b",
+];
+
+/// A definition with a text in one slot, for every slot that takes an expression.
+fn slots(text: &str) -> Vec<(&'static str, Value)> {
+    let column = |key: &str| json!({ "type": "text", "nullable": true, key: text });
+    let table = |part: Value| {
+        let mut table = json!({ "columns": { "id": { "type": "bigint" } } });
+        table.as_object_mut().unwrap().extend(part.as_object().unwrap().clone());
+        json!({ "tables": { "t": table } })
+    };
+    vec![
+        ("default", table(json!({ "columns": { "c": column("default") } }))),
+        ("generated", table(json!({ "columns": { "c": column("generated") } }))),
+        ("backfill", table(json!({ "columns": { "c": column("backfill") } }))),
+        ("using", table(json!({ "columns": { "c": column("using") } }))),
+        ("check", table(json!({ "checks": { "c": text } }))),
+        ("index", table(json!({ "indexes": { "i": { "columns": [{ "expression": text }] } } }))),
+        ("where", table(json!({ "indexes": { "i": { "columns": [{ "column": "id" }], "where": text } } }))),
+        (
+            "exclude",
+            table(
+                json!({ "excludes": { "e": { "using": "gist", "elements": [{ "expression": text, "with": "=" }] } } }),
+            ),
+        ),
+        (
+            "exclude where",
+            table(
+                json!({ "excludes": { "e": { "using": "gist", "elements": [{ "expression": "id", "with": "=" }], "where": text } } }),
+            ),
+        ),
+        ("policy using", table(json!({ "policies": { "p": { "using": text } } }))),
+        ("policy check", table(json!({ "policies": { "p": { "for": "insert", "check": text } } }))),
+        ("trigger", table(json!({ "triggers": { "g": { "events": ["insert"], "when": text, "function": "f" } } }))),
+        ("partition from", table(json!({ "partitions": { "p": { "range": { "from": [text], "to": ["2"] } } } }))),
+        ("partition in", table(json!({ "partitions": { "p": { "in": [text] } } }))),
+        ("domain check", json!({ "types": { "d": { "domain": { "type": "text", "checks": { "c": text } } } } })),
+        ("domain default", json!({ "types": { "d": { "domain": { "type": "text", "default": text } } } })),
+        (
+            "argument",
+            json!({ "functions": { "f": { "language": "sql", "body": "SELECT 1", "returns": "text", "arguments": [{ "name": "a", "type": "text", "default": text }] } } }),
+        ),
+    ]
+}
+
+/// Attack: each text in each slot of a definition, also one that comes from a snapshot.
+/// Expectation: it is refused where it is read; the same definition with a plain text is read.
+#[test]
+fn no_slot_takes_a_text_that_leaves_it() {
+    for (slot, value) in slots("1 + 1") {
+        serde_json::from_value::<Schema>(value).unwrap_or_else(|error| panic!("{slot}: {error}"));
+    }
+    for text in HOSTILE {
+        for (slot, value) in slots(text) {
+            assert!(serde_json::from_value::<Schema>(value).is_err(), "{slot} takes {text:?}");
+        }
+    }
+    let returns = |text: &str| {
+        let function = json!({ "language": "sql", "body": "SELECT 1", "returns": text });
+        serde_json::from_value::<Schema>(json!({ "functions": { "f": function } })).is_ok()
+    };
+    for text in ["text", "trigger", "SETOF orders", "TABLE (id bigint, name text)", "numeric(12,2)[]", "audit.mood"] {
+        assert!(returns(text), "{text}");
+    }
+    for text in [
+        "text STRICT",
+        "text AS 'SELECT 2'",
+        "text SET role = 'postgres'",
+        "text) (",
+        "text SECURITY DEFINER",
+        "int COST 1",
+        CONTINUED,
+    ] {
+        assert!(!returns(text), "{text}");
+    }
+    let query = |text: &str| serde_json::from_value::<Schema>(json!({ "views": { "v": { "query": text } } })).is_ok();
+    for text in [
+        "SELECT 1",
+        "(SELECT 1)",
+        "WITH a AS (SELECT 1) SELECT * FROM a",
+        "VALUES (1)",
+        "SELECT 1 UNION SELECT 2",
+        "TABLE a",
+    ] {
+        assert!(query(text), "{text}");
+    }
+    for text in [
+        "SELECT 1 WITH CHECK OPTION",
+        "SELECT 1 INTO x",
+        "DELETE FROM keep RETURNING 1",
+        "1",
+        "SELECT 1; DROP TABLE keep",
+        CONTINUED,
+    ] {
+        assert!(!query(text), "{text}");
+    }
+    // Seeds and other statements: whole ones, with a `;` after the last.
+    for text in [
+        "INSERT INTO a VALUES (1)",
+        "\\! id",
+        "SELECT 'a'\n'b';",
+        "INSERT INTO a VALUES (:'HOST');",
+        "SELECT 1; -- \\! id\r\\! id",
+    ] {
+        assert!(Statements::new(text).is_err(), "{text}");
+    }
+    assert!(Statements::new("INSERT INTO a VALUES ('x'); -- note\n").is_ok());
+}
+
+/// Attack: a default whose string continues on the next line with another meaning of `\'`.
+/// Expectation: NS740 at its place. Control: in the statement that was written around it, the server drops a table.
+#[test]
+fn a_continued_string_does_not_reach_a_statement() {
+    let project = stack("{}");
+    let text = CONTINUED.replace('\\', "\\\\").replace('\n', "\\n");
+    let program = format!(
+        "let nself = import \"nself/main.ncl\" in\n{{ project = \"shop\", domain = \"shop.example.com\",\n\
+         services.owner = {{ image = \"a/owner:1\", databases.main.name = \"orders\" }}, databases.orders.tables.t.columns.note = {{ type = \"text\", default = \"{text}\" }} }} | nself.Stack\n"
+    );
+    std::fs::write(project.path().join("stack.ncl"), program).unwrap();
+    let ran = nself_in(project.path(), ["db", "new"]);
+    assert_eq!(ran.code, 2, "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("error[NS740]: at line 2, character 1: a string follows another one"),
+        "{}",
+        ran.stderr
+    );
+    assert!(ran.stderr.contains("stack.ncl:3:"), "{}", ran.stderr);
+    assert!(!project.path().join("db").exists());
+
+    let Some(server) = Server::start(Version::V15) else { return };
+    let mut session = server.session("postgres", "postgres");
+    session.must("CREATE TABLE keep ();");
+    let _ = session.try_run(&format!("CREATE TABLE t (\n  note text DEFAULT ({CONTINUED})\n);"));
+    assert_eq!(session.must("SELECT to_regclass('keep') IS NULL;").trim(), "t", "the attack does nothing here");
+}
+
+/// Attack: psql's own lexer ends a statement where this crate does not.
+/// Expectation: psql sends exactly one statement for each text that is taken.
+#[test]
+fn psql_sends_one_statement_for_each_text() {
+    use std::io::Write;
+    use std::process::{Command, Stdio};
+
+    let Some(server) = Server::start(Version::V15) else { return };
+    let corpus = crate::fuzz::corpus("sql");
+    let mut numbers = crate::fuzz::Numbers::new(crate::fuzz::seed());
+    let texts = (0..crate::fuzz::cases(4_000) / 4)
+        .map(|_| crate::fuzz::mutated(&mut numbers, &corpus, crate::fuzz::targets::SQL));
+    let statements: Vec<String> = texts
+        .filter(|text| Expression::new(text).is_ok())
+        .map(|text| format!("ALTER TABLE nowhere ADD COLUMN c text DEFAULT ({text});"))
+        .collect();
+    assert!(statements.len() > 20);
+    let mut psql = Command::new("psql")
+        .args(["-X", "-q", "-e", "-h"])
+        .arg(server.folder())
+        .args(["-U", "postgres", "-d", "postgres"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut input = psql.stdin.take().unwrap();
+    let sent = statements.join("\n") + "\n";
+    std::thread::spawn(move || input.write_all(sent.as_bytes()));
+    // With `-e` psql prints what it sends to the server.
+    let output = psql.wait_with_output().unwrap();
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(printed.trim_end(), statements.join("\n").trim_end());
+}

@@ -5,7 +5,7 @@ use std::fs;
 use super::import::url;
 use super::pooler::settings;
 use super::project::{FIRST, Project, SECOND, applied};
-use super::server::{Pooler, Server, Version};
+use super::server::{OWNER, Pooler, Server, Version};
 use crate::support::{Ran, nself_in, root, stack};
 
 /// A stack whose database `orders` is what was imported from a server.
@@ -33,6 +33,10 @@ fn superuser(server: &Server, database: &str) -> String {
     format!("postgresql://postgres@/{database}?host={}", server.folder().display())
 }
 
+fn owner(server: &Server, database: &str) -> String {
+    superuser(server, database).replace("postgres@", &format!("{OWNER}@"))
+}
+
 fn baseline(project: &Project, at: &str, scratch: &Server, more: &[&str]) -> Ran {
     let scratch = superuser(scratch, "postgres");
     let words = ["db", "baseline", "--url", at, "--scratch", &scratch];
@@ -57,14 +61,15 @@ fn untouched(server: &Server, database: &str) {
 fn a_server_that_was_there_before_is_taken_over() {
     let Some(server) = Server::start(Version::V15) else { return };
     for database in ["orders", "fresh"] {
-        server.database(database);
+        server.defined(database);
     }
-    let mut theirs = server.session("owner", "orders");
-    theirs.must(&fs::read_to_string(root().join("tests/sql/shop.sql")).unwrap());
+    let mut theirs = server.session(OWNER, "orders");
+    let shop = fs::read_to_string(root().join("tests/sql/shop.sql")).unwrap();
+    theirs.must(&shop.replace("OWNER TO owner;", &format!("OWNER TO {OWNER};")));
     theirs.must("INSERT INTO customers (mail, name) VALUES ('a@b', 'a');");
     let before = theirs.catalog();
     let project = adopt(&server);
-    let at = superuser(&server, "orders");
+    let at = owner(&server, "orders");
 
     // Without a ledger the runner would make everything again.
     let early = project.migrate(&server, "orders");
@@ -118,18 +123,18 @@ fn a_server_that_was_there_before_is_taken_over() {
     project.nself(&["db", "new", "--name", "later"]);
     let ran = project.migrate(&server, "orders");
     assert_eq!((ran.code, applied(&ran), ran.stderr.as_str()), (0, 1, ""), "{}", ran.stdout);
-    assert_eq!(theirs.must("SELECT tableowner FROM pg_tables WHERE tablename = 'later';").trim(), "owner");
+    assert_eq!(theirs.must("SELECT tableowner FROM pg_tables WHERE tablename = 'later';").trim(), OWNER);
 }
 
 /// The first migrations are there and the others are not; an index by itself is made elsewhere too.
 #[test]
 fn a_server_is_taken_over_where_it_stands() {
     let Some(server) = Server::start(Version::V15) else { return };
-    server.database("orders");
+    server.defined("orders");
     let project = Project::new(FIRST);
     project.next(SECOND);
-    let at = superuser(&server, "orders");
-    let mut theirs = server.session("owner", "orders");
+    let at = owner(&server, "orders");
+    let mut theirs = server.session(OWNER, "orders");
     refused(&baseline(&project, &at, &server, &["--to", "5"]), "NS107", &["the history has 4 migrations"]);
     let nothing = baseline(&project, &at, &server, &["--to", "1"]);
     refused(&nothing, "NS733", &["the table public.orders (`p f f`) is not on the server"]);
@@ -140,8 +145,8 @@ fn a_server_is_taken_over_where_it_stands() {
     let mut admin = server.session("postgres", "orders");
     admin.must("ALTER TABLE orders OWNER TO writer;");
     let foreign = baseline(&project, &at, &server, &["--to", "1"]);
-    refused(&foreign, "NS734", &["belong to `writer`, and migrations run as `owner`"]);
-    admin.must("ALTER TABLE orders OWNER TO owner;");
+    refused(&foreign, "NS734", &["belong to `writer`, and migrations run as `orders_migrations`"]);
+    admin.must("ALTER TABLE orders OWNER TO orders_migrations;");
     // A runner is at work.
     admin.must("SELECT pg_advisory_lock(7241105402127946086);");
     refused(&baseline(&project, &at, &server, &["--to", "1"]), "NS734", &["a runner holds the lock"]);
@@ -162,25 +167,24 @@ fn a_server_is_taken_over_where_it_stands() {
     assert_eq!(project.migrate(&server, "orders").stdout, "done\n");
 }
 
-/// A server's names become SQL on the other one, never more than that.
+/// A server's names become SQL of nothing, and no command of psql.
 #[test]
 fn the_name_of_an_owner_breaks_out_of_nothing() {
     let Some(server) = Server::start(Version::V15) else { return };
-    server.database("orders");
-    let project = Project { folder: stack("{}") };
-    let text = "let nself = import \"nself/main.ncl\" in\n{ project = \"shop\", domain = \"shop.example.com\",\n\
-                services.reader = { image = \"a/reader:1\", databases.main = { name = \"orders\", access = 'read } },\n\
-                databases.orders.tables.orders = { columns.id.type = \"bigint\", primary_key = [\"id\"] } } | nself.Stack\n";
-    fs::write(project.folder.path().join("stack.ncl"), text).unwrap();
-    project.nself(&["db", "new"]);
+    server.defined("orders");
+    let project = Project::new(FIRST);
     let mark = project.folder.path().join("mark");
     let role = format!("\"o'$role$ \\! touch {} #\"", mark.display());
     let mut theirs = server.session("postgres", "orders");
-    theirs.must("SET standard_conforming_strings = on; CREATE TABLE orders (id bigint PRIMARY KEY);");
+    theirs.must("SET standard_conforming_strings = on; CREATE TABLE orders (id bigint PRIMARY KEY, note text);");
     theirs.must(&format!("CREATE ROLE {role};"));
     theirs.must(&format!("ALTER TABLE orders OWNER TO {role};"));
-    let ran = baseline(&project, &superuser(&server, "orders"), &server, &[]);
-    assert_eq!((ran.code, ran.stderr.as_str(), mark.exists()), (0, "", false));
+    let ran = baseline(&project, &owner(&server, "orders"), &server, &[]);
+    refused(&ran, "NS734", &["the server's objects belong to `o'$role$"]);
+    // The runner names it too.
+    let ran = project.migrate(&server, "orders");
+    assert!(ran.code != 0 && ran.stderr.contains("REASSIGN OWNED BY \"o'$role$"), "{}", ran.stderr);
+    assert!(!mark.exists());
 }
 
 /// Expressions with values that each of these settings prints, or reads, in another way.
@@ -220,7 +224,7 @@ const THERE: [&str; 4] = [
 #[test]
 fn settings_of_a_server_are_no_difference() {
     let (Some(server), Some(other)) = (Server::start(Version::V15), Server::start(Version::V15)) else { return };
-    server.database("orders");
+    server.defined("orders");
     let mut admin = server.session("postgres", "postgres");
     let set = |name: &str, value: &str| format!("ALTER DATABASE orders SET {name} = {value};");
     for (name, value, _) in HERE {
@@ -245,7 +249,7 @@ fn settings_of_a_server_are_no_difference() {
         theirs.must(&format!("RESET {name};"));
     }
 
-    let (at, scratch) = (superuser(&server, "orders"), superuser(&other, "postgres"));
+    let (at, scratch) = (owner(&server, "orders"), superuser(&other, "postgres"));
     let diff = |from: &str, to: &str| {
         nself_in(project.folder.path(), ["db", "diff", "--from", from, "--to", to, "--scratch", &scratch])
     };
@@ -287,18 +291,19 @@ fn settings_of_a_server_are_no_difference() {
 #[test]
 fn neither_a_standby_nor_a_pooler_is_taken_over() {
     let Some(server) = Server::start(Version::V17) else { return };
-    server.database("orders");
-    server.session("owner", "orders").must("CREATE TABLE orders (id bigint PRIMARY KEY, note text);");
+    server.defined("orders");
+    server.session(OWNER, "orders").must("CREATE TABLE orders (id bigint PRIMARY KEY, note text);");
     let project = Project::new(FIRST);
-    let at = superuser(&server, "orders");
+    let at = owner(&server, "orders");
     let standby = server.standby();
-    refused(&baseline(&project, &superuser(&standby, "orders"), &server, &[]), "NS734", &["this server is a standby"]);
+    refused(&baseline(&project, &owner(&standby, "orders"), &server, &[]), "NS734", &["this server is a standby"]);
     let other = Server::start(Version::V15).unwrap();
     refused(&baseline(&project, &at, &other, &[]), "NS734", &["of version 17, the one after --scratch of version 15"]);
     let Some(pooler) = server.pooler(&settings()) else { return };
     let careless = settings().replace("extra_float_digits", "extra_float_digits, options");
     let careless = server.pooler(&careless).unwrap();
-    let through = |pooler: &Pooler| format!("postgresql://owner:secret@/orders?host={}", pooler.folder().display());
+    let through =
+        |pooler: &Pooler| format!("postgresql://orders_migrations:secret@/orders?host={}", pooler.folder().display());
     let ran = nself_in(project.folder.path(), ["db", "import", "--url", &through(&pooler)]);
     assert!(ran.code == 2 && ran.stderr.contains("give the URL of the server itself"), "{}", ran.stderr);
     // Control: a question that needs no settings passes.

@@ -8,7 +8,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use super::project::{Project, applied, refused};
-use super::server::{Server, Session, Version};
+use super::server::{OWNER, Server, Session, Version};
 use crate::support::Ran;
 
 const CLIENTS: usize = 4;
@@ -31,7 +31,7 @@ impl Writers {
         let script = server.folder().join("write.sql");
         std::fs::write(&script, "\\set id random(2, 1000)\nUPDATE orders SET n = n + 1 WHERE id = :id;\n").unwrap();
         let mut pgbench = Command::new("/usr/lib/postgresql/15/bin/pgbench");
-        pgbench.args(["-n", "-c", &CLIENTS.to_string(), "-T", "600", "-U", "owner", "-h"]).arg(server.folder());
+        pgbench.args(["-n", "-c", &CLIENTS.to_string(), "-T", "600", "-U", OWNER, "-h"]).arg(server.folder());
         pgbench.arg("-f").arg(script).arg("orders").stdout(Stdio::null()).stderr(Stdio::null());
         Writers(pgbench.spawn().unwrap())
     }
@@ -72,14 +72,14 @@ fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
 /// The table with rows, writers, a watching session, and a transaction that has written the first row.
 fn busy(note: &str) -> Option<(Server, Project, Writers, Session, Session)> {
     let server = Server::start(Version::V15)?;
-    server.database("orders");
+    server.defined("orders");
     let project = Project::new(&definition(note, ""));
     assert_eq!(project.migrate(&server, "orders").code, 0);
     let mut session = server.session("postgres", "orders");
     session.must("INSERT INTO orders (id, note) SELECT i, 'note ' || i FROM generate_series(1, 20000) i;");
     let writers = Writers::start(&server);
     eventually("they write", || written(&mut session) > 100);
-    let mut open = server.session("owner", "orders");
+    let mut open = server.session(OWNER, "orders");
     open.must("BEGIN; UPDATE orders SET n = n WHERE id = 1;");
     Some((server, project, writers, session, open))
 }
@@ -113,7 +113,7 @@ fn an_index_is_built_beside_the_writers() {
     let mut plain = Command::new("psql");
     plain.arg("-h").arg(server.folder()).args([
         "-U",
-        "owner",
+        OWNER,
         "-d",
         "orders",
         "-c",
@@ -165,7 +165,7 @@ fn what_needs_the_table_for_itself_gives_way() {
     let mut direct = Command::new("psql");
     direct.arg("-h").arg(server.folder()).args([
         "-U",
-        "owner",
+        OWNER,
         "-d",
         "orders",
         "-c",

@@ -9,7 +9,7 @@ use std::process::Command;
 use std::thread;
 
 use super::project::{FIRST, Project, SECOND};
-use super::server::{Server, Version};
+use super::server::{OWNER, Server, Version};
 use crate::support::{Ran, nself_in, run, tool};
 
 /// The server's socket on a port of this machine, for programs that know no sockets.
@@ -44,7 +44,7 @@ fn without(text: &str, words: &str) -> String {
 fn atlas_reads_its_sum_and_runs_what_is_there() {
     let (Some(atlas), Some(server)) = (tool("bin/atlas-read"), Server::start(Version::V15)) else { return };
     for database in ["orders", "exported"] {
-        server.database(database);
+        server.defined(database);
     }
     let project = Project::new(FIRST);
     project.next(SECOND);
@@ -55,10 +55,10 @@ fn atlas_reads_its_sum_and_runs_what_is_there() {
     let ran = read(&folder);
     assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
     assert_eq!(ran.stdout, "0001 init file\n0002 next file\n0003 next_2 none\n0004 next_3 file\n");
-    let url = format!("postgres://127.0.0.1:{}/exported?user=owner&sslmode=disable", by_port(&server));
+    let url = format!("postgres://127.0.0.1:{}/exported?user=orders_migrations&sslmode=disable", by_port(&server));
     let ran = run(Command::new(&atlas).arg(&folder).arg(url));
     assert_eq!(ran.code, 0, "{}", ran.stderr);
-    let catalog = |database: &str| server.session("owner", database).catalog();
+    let catalog = |database: &str| server.session(OWNER, database).catalog();
     assert_eq!(catalog("exported"), catalog("orders"));
     // Known-bad controls: an edited file, one that is gone, a sum of another order.
     let file = folder.join("0002_next.sql");
@@ -80,14 +80,14 @@ fn atlas_reads_its_sum_and_runs_what_is_there() {
 fn refinery_gives_the_same_database() {
     let (Some(refinery), Some(server)) = (tool("refinery/bin/refinery"), Server::start(Version::V15)) else { return };
     for database in ["orders", "exported"] {
-        server.database(database);
+        server.defined(database);
     }
     let project = Project::new(FIRST);
     project.next(&format!("{FIRST}, views.notes.query = \"SELECT note FROM orders\""));
     assert_eq!(project.migrate(&server, "orders").code, 0);
     let export = |out: &str| nself_in(project.folder.path(), ["db", "export", "--format", "refinery", "--out", out]);
     assert_eq!(export("refinery").code, 0);
-    let url = format!("postgres://owner@127.0.0.1:{}/exported", by_port(&server));
+    let url = format!("postgres://orders_migrations@127.0.0.1:{}/exported", by_port(&server));
     let ask = || -> Ran {
         let mut command = Command::new(&refinery);
         command.args(["migrate", "-e", "DATABASE_URL", "-p"]).arg(project.folder.path().join("refinery"));
@@ -95,13 +95,13 @@ fn refinery_gives_the_same_database() {
     };
     let ran = ask();
     assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
-    let catalog = |database: &str| server.session("owner", database).catalog();
+    let catalog = |database: &str| server.session(OWNER, database).catalog();
     let ours = |database: &str| without(&catalog(database), "refinery_schema_history");
     assert_eq!(ours("exported"), ours("orders"));
     // It knows each by number and name, so a second run has nothing to do.
     let history = "SELECT string_agg(version || ' ' || name, ', ' ORDER BY version) FROM refinery_schema_history;";
     assert_eq!(ask().code, 0);
-    assert_eq!(server.session("owner", "exported").must(history).trim(), "1 init, 2 next");
+    assert_eq!(server.session(OWNER, "exported").must(history).trim(), "1 init, 2 next");
     // It has one transaction for each file, whatever stands in it.
     project.next(SECOND);
     let ran = export("other");
@@ -118,14 +118,14 @@ fn refinery_gives_the_same_database() {
 fn golang_migrate_gives_the_same_database() {
     let (Some(migrate), Some(server)) = (tool("bin/migrate"), Server::start(Version::V15)) else { return };
     for database in ["orders", "exported"] {
-        server.database(database);
+        server.defined(database);
     }
     let project = Project::new(FIRST);
     project.next(SECOND);
     assert_eq!(project.migrate(&server, "orders").code, 0);
     let folder = project.folder.path().join("exported");
     project.nself(&["db", "export", "--format", "golang-migrate", "--out", "exported"]);
-    let url = format!("postgres://owner@/exported?host={}&sslmode=disable", server.folder().display());
+    let url = format!("postgres://orders_migrations@/exported?host={}&sslmode=disable", server.folder().display());
     let ask = |words: &[&str]| {
         let mut command = Command::new(&migrate);
         command.arg("-path").arg(&folder).args(["-database", &url]).args(words);
@@ -134,7 +134,7 @@ fn golang_migrate_gives_the_same_database() {
     let up = ask(&["up"]);
     assert_eq!(up.code, 0, "{}{}", up.stdout, up.stderr);
     let catalog = |database: &str| {
-        let text = server.session("owner", database).catalog();
+        let text = server.session(OWNER, database).catalog();
         text.lines().filter(|line| !line.contains("schema_migrations")).collect::<Vec<_>>().join("\n")
     };
     assert_eq!(catalog("exported"), catalog("orders"));

@@ -10,7 +10,7 @@ mod export;
 mod import;
 mod losses;
 mod pooler;
-mod project;
+pub mod project;
 mod property;
 mod rows;
 mod runner;

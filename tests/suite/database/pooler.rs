@@ -3,7 +3,7 @@
 use std::process::{Child, Command, Stdio};
 
 use super::project::{FIRST, Project, SECOND, applied, refused};
-use super::server::{Pooler, Server, Version};
+use super::server::{OWNER, Pooler, Server, Version};
 use crate::support::{Ran, nself_in, root, run};
 
 /// The settings that the golden case gives its pooler, for the database `orders`.
@@ -18,7 +18,7 @@ fn through<'a>(command: &'a mut Command, pooler: &Pooler) -> &'a mut Command {
 
 fn psql(pooler: &Pooler, sql: &str) -> Ran {
     let mut psql = Command::new("psql");
-    psql.args(["-XqAt", "-v", "ON_ERROR_STOP=1", "-U", "owner", "-d", "orders", "-c", sql]);
+    psql.args(["-XqAt", "-v", "ON_ERROR_STOP=1", "-U", OWNER, "-d", "orders", "-c", sql]);
     run(through(&mut psql, pooler))
 }
 
@@ -42,7 +42,7 @@ fn six_are_refused(project: &Project, server: &Server, pooler: &Pooler, why: &st
 #[test]
 fn migrations_do_not_go_through_a_pooler() {
     let Some(server) = Server::start(Version::V17) else { return };
-    server.database("orders");
+    server.defined("orders");
     let project = Project::new(FIRST);
     project.next(SECOND);
     project.deploy();
@@ -62,7 +62,7 @@ fn migrations_do_not_go_through_a_pooler() {
 #[test]
 fn a_setting_does_not_reach_the_next_client() {
     let Some(server) = Server::start(Version::V17) else { return };
-    server.database("orders");
+    server.defined("orders");
     let seen = |settings: &str| -> Option<Vec<String>> {
         let pooler = server.pooler(settings)?;
         assert_eq!(psql(&pooler, "SET app.tenant_id = 'of-another'").code, 0);
@@ -79,7 +79,7 @@ fn a_setting_does_not_reach_the_next_client() {
 #[test]
 fn a_standby_is_refused_and_gets_what_the_server_gets() {
     let Some(server) = Server::start(Version::V15) else { return };
-    server.database("orders");
+    server.defined("orders");
     let project = Project::new(FIRST);
     let standby = server.standby();
     project.deploy();
@@ -99,7 +99,7 @@ fn a_standby_is_refused_and_gets_what_the_server_gets() {
 fn a_runner_that_lost_its_lock_stops_before_the_next_step() {
     for kind in ["transaction", "index"] {
         let Some(server) = Server::start(Version::V15) else { return };
-        server.database("orders");
+        server.defined("orders");
         let project = Project::new(FIRST);
         project.nself(&["db", "new", "--by-hand", "--name", "careless"]);
         let up = project.folder.path().join("db/orders/migrations/0002_careless/up.sql");
@@ -135,8 +135,8 @@ fn a_runner_that_lost_its_lock_stops_before_the_next_step() {
 #[test]
 fn what_the_server_cannot_do_is_refused_without_one() {
     let Some(server) = Server::start(Version::V15) else { return };
-    server.database("orders");
-    let mut session = server.session("owner", "orders");
+    server.defined("orders");
+    let mut session = server.session(OWNER, "orders");
     let table =
         |kind: &str| format!("tables.orders = {{ columns.id = {{ type = \"{kind}\" }}, primary_key = [\"id\"] }}");
     let part = |kind: &str| {
@@ -173,10 +173,10 @@ fn what_the_server_cannot_do_is_refused_without_one() {
 #[test]
 fn the_way_back_is_a_script_that_looks_where_it_is() {
     let Some(server) = Server::start(Version::V17) else { return };
-    server.database("orders");
+    server.defined("orders");
     let project = Project::new(FIRST);
     assert_eq!(project.migrate(&server, "orders").code, 0);
-    let first = server.session("owner", "orders").catalog();
+    let first = server.session(OWNER, "orders").catalog();
     project.next(SECOND);
     assert_eq!(applied(&project.migrate(&server, "orders")), 3);
     let mut session = server.session("postgres", "orders");
@@ -186,13 +186,13 @@ fn the_way_back_is_a_script_that_looks_where_it_is() {
         assert_eq!(ran.code, 0, "{}", ran.stderr);
         std::fs::write(&script, ran.stdout).unwrap();
         let mut psql = Command::new("psql");
-        psql.args(["-Xq", "-h"]).arg(server.folder()).args(["-U", "postgres", "-d", "orders", "-f"]).arg(&script);
+        psql.args(["-Xq", "-h"]).arg(server.folder()).args(["-U", OWNER, "-d", "orders", "-f"]).arg(&script);
         run(&mut psql)
     };
     let ran = down("1");
     assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
     assert_eq!(ran.stdout.matches("taking back").count(), 3);
-    assert_eq!(server.session("owner", "orders").catalog(), first);
+    assert_eq!(server.session(OWNER, "orders").catalog(), first);
     assert_eq!(session.must("SELECT string_agg(name, ' ') FROM nself.ledger;").trim(), "0001_init");
     // Once more, it is not where the script begins; while a runner works, it does not begin.
     refused(&down("1"), "the last migration of this database is not 0004_next_3");

@@ -8,7 +8,7 @@ use nself::database::history::{Files, History};
 use nself::stack::Checked;
 use nself::stack::SqlIdent;
 
-use super::server::Server;
+use super::server::{OWNER, Server};
 use crate::support::{Ran, nself_in, run, stack};
 
 pub const FIRST: &str = r#"tables.orders = { columns = { id = { type = "bigint" }, note = { type = "text", nullable = true } }, primary_key = ["id"] }"#;
@@ -18,7 +18,7 @@ pub const SECOND: &str = r#"tables.orders = {
   primary_key = ["id"], uniques.orders_note_key.columns = ["note"],
 }"#;
 
-/// A project with the database `orders`, which belongs to the role `owner`.
+/// A project with the database `orders`, whose rows the role `owner` reads and writes.
 pub struct Project {
     pub folder: tempfile::TempDir,
 }
@@ -73,7 +73,8 @@ impl Project {
     pub fn runner(&self, server: &Server, database: &str) -> Command {
         let mut command = Command::new("/bin/sh");
         command.arg(self.folder.path().join("deploy/local/migrations/orders/run.sh"));
-        command.env("PGHOST", server.folder()).env("PGUSER", "postgres").env("PGDATABASE", database);
+        command.env("PGHOST", server.folder()).env("PGUSER", OWNER).env("PGDATABASE", database);
+        command.env("NSELF_SUPERUSER", "postgres");
         command
     }
 

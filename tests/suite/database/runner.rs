@@ -5,14 +5,14 @@ use std::fs;
 use std::process::{Child, Command, Stdio};
 
 use super::project::{FIRST, Project, SECOND, applied, refused};
-use super::server::{Server, Version};
+use super::server::{OWNER, Server, Version};
 use crate::support::{nself_in, root, run};
 
 /// What a pod waits with, by a role that owns nothing: it ends once the last migration is in the ledger.
 #[test]
 fn the_wait_of_pods_ends_with_the_last_migration() {
     let Some(server) = Server::start(Version::V15) else { return };
-    server.database("orders");
+    server.defined("orders");
     let project = Project::new(FIRST);
     let runner = fs::read_to_string(project.deploy().join("run.sql")).unwrap();
     let manifest = runner.lines().find(|line| line.starts_with("INSERT INTO nself_manifest")).unwrap();
@@ -35,7 +35,7 @@ fn the_wait_of_pods_ends_with_the_last_migration() {
 #[test]
 fn each_migration_is_applied_once_and_in_order() {
     let Some(server) = Server::start(Version::V15) else { return };
-    server.database("orders");
+    server.defined("orders");
     let project = Project::new(FIRST);
     let first = project.migrate(&server, "orders");
     assert_eq!((first.code, applied(&first)), (0, 1), "{}{}", first.stdout, first.stderr);
@@ -48,7 +48,7 @@ fn each_migration_is_applied_once_and_in_order() {
     let mut session = server.session("postgres", "orders");
     let ledger = session.must("SELECT string_agg(number || ' ' || state, ',' ORDER BY number) FROM nself.ledger;");
     assert_eq!(ledger.trim(), "1 done,2 done,3 done,4 done");
-    assert_eq!(session.must("SELECT tableowner FROM pg_tables WHERE tablename = 'orders';").trim(), "owner");
+    assert_eq!(session.must("SELECT tableowner FROM pg_tables WHERE tablename = 'orders';").trim(), OWNER);
     let url = format!("postgresql://postgres@/orders?host={}", server.folder().display());
     let status = project.nself(&["db", "status", "--url", &url]);
     assert!(status.stdout.contains("on the server 4, waiting 0"), "{}", status.stdout);
@@ -63,7 +63,7 @@ fn each_migration_is_applied_once_and_in_order() {
 #[test]
 fn a_catalog_that_another_version_printed_is_no_change() {
     let Some(server) = Server::start(Version::V15) else { return };
-    server.database("orders");
+    server.defined("orders");
     let project = Project::new(FIRST);
     assert_eq!(project.migrate(&server, "orders").code, 0);
     let mut session = server.session("postgres", "orders");
@@ -80,8 +80,8 @@ fn a_catalog_that_another_version_printed_is_no_change() {
 #[test]
 fn whatever_was_tampered_with_stops_the_runner_before_its_first_step() {
     let Some(server) = Server::start(Version::V15) else { return };
-    server.database("orders");
-    server.database("fresh");
+    server.defined("orders");
+    server.defined("fresh");
     let project = Project::new(FIRST);
     assert_eq!(project.migrate(&server, "orders").code, 0);
     let old = project.folder.path().join("old");
@@ -129,7 +129,7 @@ fn whatever_was_tampered_with_stops_the_runner_before_its_first_step() {
 #[test]
 fn six_runners_apply_everything_once() {
     let Some(server) = Server::start(Version::V15) else { return };
-    server.database("orders");
+    server.defined("orders");
     let project = Project::new(FIRST);
     project.next(SECOND);
     project.deploy();
@@ -149,7 +149,7 @@ fn six_runners_apply_everything_once() {
 #[test]
 fn a_runner_that_was_killed_is_resumed() {
     let Some(server) = Server::start(Version::V15) else { return };
-    server.database("orders");
+    server.defined("orders");
     let project = Project::new(FIRST);
     project.nself(&["db", "new", "--by-hand", "--name", "slow"]);
     let up = project.folder.path().join("db/orders/migrations/0002_slow/up.sql");
@@ -181,7 +181,7 @@ fn a_runner_that_was_killed_is_resumed() {
 #[test]
 fn an_index_that_was_left_invalid_is_built_again() {
     let Some(server) = Server::start(Version::V15) else { return };
-    server.database("orders");
+    server.defined("orders");
     let project = Project::new(FIRST);
     assert_eq!(project.migrate(&server, "orders").code, 0);
     let mut session = server.session("postgres", "orders");
@@ -200,7 +200,7 @@ fn an_index_that_was_left_invalid_is_built_again() {
 #[test]
 fn extensions_come_and_go() {
     let Some(server) = Server::start(Version::V15) else { return };
-    server.database("orders");
+    server.defined("orders");
     let project = Project::new(&format!("{FIRST}, extensions = [\"citext\", \"pageinspect\"]"));
     let ran = project.migrate(&server, "orders");
     assert_eq!(ran.code, 0, "{}", ran.stderr);
@@ -210,15 +210,27 @@ fn extensions_come_and_go() {
     let allow = "allow = { citext.deletes_data = \"gone\", pageinspect.deletes_data = \"gone\" }";
     project.next(&format!("{FIRST}, {allow}"));
     let ran = project.migrate(&server, "orders");
-    assert_eq!((ran.code, applied(&ran)), (0, 1), "{}", ran.stderr);
+    assert_eq!((ran.code, applied(&ran), ran.stderr.as_str()), (0, 1, ""), "{}", ran.stdout);
     assert_eq!(session.must(count).trim(), "0");
+    // From nothing, each is there when a migration needs it, and gone once one removes it.
+    server.defined("later");
+    let ran = project.migrate(&server, "later");
+    assert_eq!((ran.code, applied(&ran), ran.stderr.as_str()), (0, 2, ""), "{}", ran.stdout);
+    assert_eq!(server.session("postgres", "later").must(count).trim(), "0");
+    // And again, on a database that has a ledger.
+    project.next(&format!("{FIRST}, extensions = [\"pageinspect\"]"));
+    for database in ["orders", "later"] {
+        let ran = project.migrate(&server, database);
+        assert_eq!((ran.code, applied(&ran), ran.stderr.as_str()), (0, 1, ""), "{}", ran.stdout);
+        assert_eq!(server.session("postgres", database).must(count).trim(), "1");
+    }
 }
 
 /// Known-bad control: a migration that fails leaves nothing behind.
 #[test]
 fn a_migration_that_fails_leaves_nothing_behind() {
     let Some(server) = Server::start(Version::V17) else { return };
-    server.database("orders");
+    server.defined("orders");
     let project = Project::new(FIRST);
     project.nself(&["db", "new", "--by-hand", "--name", "bad"]);
     let up = project.folder.path().join("db/orders/migrations/0002_bad/up.sql");

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use crate::support::{run, tool};
+use crate::support::{Ran, run, tool};
 
 /// PostgreSQL 15 of this Debian, 17 of the next one in its root file system, or 18 from an npm package.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +28,9 @@ impl Version {
     }
 }
 
+/// Who owns the database `orders` of a stack that defines it.
+pub const OWNER: &str = "orders_migrations";
+
 pub struct Server {
     version: Version,
     root: PathBuf,
@@ -35,7 +38,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// The roles `owner`, `reader` and `writer` exist; `fsync` is off.
+    /// The roles `owner`, `reader`, `writer` and [`OWNER`] exist; `fsync` is off.
     pub fn start(version: Version) -> Option<Server> {
         let (root, folder) = match version {
             Version::V15 => {
@@ -71,6 +74,7 @@ impl Server {
             .must("pg_ctl", &["-w", "-o", &options, "-l", &server.inner("log"), "-D", &server.inner("data"), "start"]);
         let mut session = server.session("postgres", "postgres");
         session.must("CREATE ROLE owner LOGIN; CREATE ROLE reader LOGIN; CREATE ROLE writer LOGIN;");
+        session.must(&format!("CREATE ROLE {OWNER} LOGIN;"));
         Some(server)
     }
 
@@ -79,7 +83,7 @@ impl Server {
     }
 
     /// A path as the server sees it.
-    fn inner(&self, name: &str) -> String {
+    pub fn inner(&self, name: &str) -> String {
         let path = self.folder.path().join(name);
         let path = path.strip_prefix(&self.root).unwrap_or(&path);
         format!("/{}", path.display()).trim_end_matches('/').to_owned()
@@ -112,9 +116,38 @@ impl Server {
 
     /// A database that belongs to `owner`.
     pub fn database(&self, name: &str) {
+        self.database_of(name, "owner");
+    }
+
+    /// A database that belongs to the role of its migrations.
+    pub fn defined(&self, name: &str) {
+        self.database_of(name, OWNER);
+    }
+
+    pub fn database_of(&self, name: &str, owner: &str) {
         let mut session = self.session("postgres", "postgres");
-        session.must(&format!("CREATE DATABASE {name} OWNER owner;"));
-        self.session("postgres", name).must("ALTER SCHEMA public OWNER TO owner;");
+        session.must(&format!("CREATE DATABASE {name} OWNER {owner};"));
+        self.session("postgres", name).must(&format!("ALTER SCHEMA public OWNER TO {owner};"));
+    }
+
+    /// Runs what an environment's folder has for a server's first start; all passwords are `secret`.
+    pub fn first_start(&self, environment: &Path) {
+        let file = environment.join("postgres/init/10-roles-and-databases.sql");
+        let text = fs::read_to_string(file).unwrap();
+        let secrets: Vec<&str> =
+            text.lines().filter(|line| line.starts_with("\\set password `cat /run/secrets/")).collect();
+        let text = secrets.iter().fold(text.clone(), |text, line| text.replace(line, "\\set password secret"));
+        let ran = self.psql("postgres", "postgres", &text);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+    }
+
+    /// What a psql prints that reads these statements from its standard input.
+    pub fn psql(&self, user: &str, database: &str, text: &str) -> Ran {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), text).unwrap();
+        let mut psql = Command::new("psql");
+        psql.args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-h"]).arg(self.folder());
+        run(psql.args(["-U", user, "-d", database, "-f"]).arg(file.path()))
     }
 
     /// What pg_dump of the same version prints of a database's schema.
@@ -157,7 +190,11 @@ impl Server {
             .replace("unix_socket_dir =", &format!("unix_socket_dir = {inner}"))
             .replace("/run/secrets/pgbouncer_users", &format!("{inner}/users"));
         fs::write(folder.path().join("pgbouncer.ini"), settings).unwrap();
-        fs::write(folder.path().join("users"), "\"postgres\" \"secret\"\n\"owner\" \"secret\"\n").unwrap();
+        fs::write(
+            folder.path().join("users"),
+            format!("\"postgres\" \"secret\"\n\"owner\" \"secret\"\n\"{OWNER}\" \"secret\"\n"),
+        )
+        .unwrap();
         // Nothing stands between: what is killed is the pooler itself.
         let mut command = Command::new("chroot");
         command.arg("--userspec=postgres:postgres").arg(&root);
@@ -263,7 +300,7 @@ impl Session {
 
     /// Everything that the role of this session owns goes away.
     pub fn reset(&mut self) {
-        self.must("DROP OWNED BY owner CASCADE; CREATE SCHEMA public;");
+        self.must("DROP OWNED BY CURRENT_USER CASCADE; CREATE SCHEMA public;");
     }
 
     pub fn catalog(&mut self) -> String {

@@ -153,7 +153,14 @@ impl Reader {
         let references = Target { table: to.table, columns: to.columns };
         table.foreign_keys.insert(
             name,
-            ForeignKey { columns: from.columns, references, on_delete, on_update, deferrable: Deferrable::No },
+            ForeignKey {
+                columns: from.columns,
+                references,
+                on_delete,
+                on_delete_columns: Vec::new(),
+                on_update,
+                deferrable: Deferrable::No,
+            },
         );
         Ok(())
     }

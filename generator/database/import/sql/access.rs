@@ -5,12 +5,14 @@ use std::collections::BTreeSet;
 
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
+use super::settled::Target;
 use super::tree::{Loss, Parts, Take, clause, ident, loss, object, start, tokens, type_name};
 use super::{Reader, about};
 use crate::database::model::*;
 use crate::stack::{Checked, SqlIdent};
 
 /// A grant, or its opposite, of one object.
+#[derive(Clone)]
 pub struct Grant {
     at: usize,
     gives: bool,
@@ -20,6 +22,7 @@ pub struct Grant {
     roles: Vec<SqlIdent>,
 }
 
+#[derive(Clone)]
 enum Object {
     /// A table, a view or a sequence.
     Relation(ObjectName),
@@ -190,6 +193,7 @@ impl Reader {
         for mut grant in std::mem::take(&mut self.grants) {
             grant.roles.retain(|role| Some(role.as_str()) != owner);
             for role in grant.roles.clone() {
+                let Some(grant) = self.unsettled(&grant, &role) else { continue };
                 if let Err(what) = self.give(&grant, &role) {
                     self.losses.push(Loss { at: grant.at, what });
                 }
@@ -201,16 +205,36 @@ impl Reader {
             self.losses.push(Loss { at, what });
         }
         for (name, function) in &mut self.schema.functions {
-            // Naming roles takes the right of everyone away, which has to be said when it was not.
-            let everyone = SqlIdent::wrap(PUBLIC.into());
-            if !function.grants.is_empty() && !self.closed.contains(name) {
+            let open = !self.closed.contains(name);
+            if open && !function.is_for_everyone() {
+                // The model takes the right of everyone away, which has to be said when it was not.
+                let everyone = SqlIdent::wrap(PUBLIC.into());
                 function.grants.entry(everyone).or_default().insert(FunctionPrivilege::Execute);
-            } else if function.grants.is_empty() && self.closed.contains(name) {
+            } else if !open && function.is_for_everyone() {
                 let at = self.places.get(&format!("functions.{name}")).copied().unwrap_or_default();
                 let what = format!("the function {name}: that only its owner may call it has no place in the model");
                 self.losses.push(Loss { at, what });
             }
         }
+    }
+
+    /// A grant without what follows from a service's access; nothing where that is all.
+    fn unsettled(&self, grant: &Grant, role: &SqlIdent) -> Option<Grant> {
+        let mut left = grant.clone();
+        let target = match &grant.object {
+            Object::Relation(name) if self.schema.sequences.contains_key(name) => Target::Sequences,
+            Object::Relation(_) => Target::Tables,
+            Object::Sequence(_) => Target::Sequences,
+            Object::Schema(_) => Target::Schemas,
+            Object::Function(_) => return Some(left),
+        };
+        if let (true, Some(privileges)) = (grant.gives, &mut left.privileges) {
+            privileges.retain(|privilege| !self.settled.holds(target, role, privilege));
+            if privileges.is_empty() {
+                return None;
+            }
+        }
+        Some(left)
     }
 
     fn give(&mut self, grant: &Grant, role: &SqlIdent) -> Result<(), String> {

@@ -144,7 +144,7 @@ impl Reader {
             self.keys.push((tree::start(node), table.clone(), name.clone()));
         }
         let references = Target { table: target, columns: theirs };
-        let key = ForeignKey { columns, references, on_delete, on_update, deferrable };
+        let key = ForeignKey { columns, references, on_delete, on_delete_columns: Vec::new(), on_update, deferrable };
         self.table(table, node)?.foreign_keys.insert(name, key);
         Ok(())
     }

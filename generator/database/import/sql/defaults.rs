@@ -5,6 +5,7 @@ use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::Reader;
 use super::access::{change, privileges, roles};
+use super::settled::Settled;
 use super::tree::{Loss, Parts, Placed, Take, ident, loss, start};
 use crate::database::model::*;
 use crate::stack::SqlIdent;
@@ -22,7 +23,9 @@ impl Reader {
         use SyntaxKind::*;
         self.subject = "default privileges".into();
         let mut parts = Parts::of(node);
+        let mut of_a_role = false;
         if let Some(found) = parts.node(FOR_ROLES) {
+            of_a_role = true;
             let mut of = Parts::of(&found);
             for role in roles(&of.must(ROLE_REF_LIST)?)? {
                 self.owners.entry(role.to_string()).or_insert_with(|| start(&found));
@@ -30,6 +33,9 @@ impl Reader {
             of.end("FOR ROLE USER")?;
         }
         let Some(found) = parts.node(IN_SCHEMAS) else {
+            if of_a_role && self.settle(node, &mut parts)? {
+                return Ok(());
+            }
             return loss(node, "those of no single schema have no place in the model");
         };
         let mut inside = Parts::of(&found);
@@ -62,6 +68,24 @@ impl Reader {
             }
         }
         Ok(())
+    }
+
+    /// Takes what the server's first start gives to a service; false for anything else.
+    fn settle(&mut self, node: &SyntaxNode, parts: &mut Parts) -> Take<bool> {
+        let Some(found) = parts.node(SyntaxKind::GRANT_DEFAULT_PRIVILEGES) else { return Ok(false) };
+        let mut grant = Parts::of(&found);
+        let privileges = privileges(&mut grant)?;
+        let Some(target) = Settled::target(&found, privileges.as_ref()) else { return Ok(false) };
+        let roles = roles(&grant.must(SyntaxKind::ROLE_REF_LIST)?)?;
+        for role in roles {
+            let what = format!(
+                "the rights of `{role}` on all {} are left out: they follow from the access of its service",
+                target.word()
+            );
+            self.notes.push(Loss { at: start(node), what });
+            self.settled.insert(target, role);
+        }
+        Ok(true)
     }
 
     /// After all grants. What an owner gives to itself says nothing.

@@ -11,6 +11,7 @@ mod index;
 mod policy;
 mod routine;
 mod session;
+mod settled;
 mod table;
 mod tree;
 mod types;
@@ -21,10 +22,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use squawk_syntax::{SourceFile, SyntaxKind, SyntaxNode, ast::AstNode};
 
 use super::Lost;
-use crate::database::ddl;
-use crate::database::lexer;
 use crate::database::model::*;
+use crate::database::{closed, ddl, lexer, parse};
 use crate::stack::SqlIdent;
+pub use settled::Settled;
 use tree::{Loss, Parts, Take, clause, loss, start, tokens};
 
 /// A definition, and what is no part of it for a reason that is said.
@@ -32,6 +33,8 @@ use tree::{Loss, Parts, Take, clause, loss, start, tokens};
 pub struct Imported {
     pub schema: Schema,
     pub notes: Vec<Lost>,
+    /// Rights that follow from the access of services, and are no part of the definition.
+    pub settled: Settled,
     /// Where each object was made: `tables.orders`.
     pub places: BTreeMap<String, (usize, usize)>,
 }
@@ -46,20 +49,11 @@ pub fn read(text: &str) -> Result<Imported, Vec<Lost>> {
         let (line, column) = lexer::position(&text, loss.at);
         Lost { line, column, what: loss.what }
     };
-    let (sql, mut losses) = session::without_commands(&text);
-    let parsed = SourceFile::parse(&sql);
-    losses.extend(parsed.errors().iter().map(|error| Loss {
-        at: usize::from(error.range().start()),
-        what: format!("this is not SQL as PostgreSQL reads it: {}", error.message()),
-    }));
-    let mut reader = Reader { losses, ..Reader::default() };
-    // A tree with errors would be read as something else than what was meant.
-    if reader.losses.is_empty() {
-        for statement in parsed.tree().syntax().children() {
-            reader.statement(&statement);
-        }
-        reader.finish();
+    let (sql, losses) = session::without_commands(&text);
+    if let Some(fault) = closed::too_deep(&sql) {
+        return Err(vec![placed(Loss { at: fault.at, what: fault.what })]);
     }
+    let reader = parse::on_own_stack(&sql, || Reader::read(&sql, losses));
     let sorted = |losses: Vec<Loss>| {
         let mut all: Vec<Lost> = losses.into_iter().map(placed).collect();
         all.sort();
@@ -72,7 +66,12 @@ pub fn read(text: &str) -> Result<Imported, Vec<Lost>> {
         let place = placed(Loss { at, what: String::new() });
         (path, (place.line, place.column))
     });
-    Ok(Imported { schema: reader.schema, places: places.collect(), notes: sorted(reader.notes) })
+    Ok(Imported {
+        schema: reader.schema,
+        places: places.collect(),
+        settled: reader.settled,
+        notes: sorted(reader.notes),
+    })
 }
 
 #[derive(Default)]
@@ -94,6 +93,7 @@ struct Reader {
     /// Grants, in their order; they are weighed at the end.
     grants: Vec<access::Grant>,
     given: Vec<defaults::Given>,
+    settled: Settled,
     /// Tables that became partitions, and indexes of theirs that belong to one of the whole table.
     attached: Vec<alter::Attached>,
     parts_of: Vec<(usize, String, String)>,
@@ -104,6 +104,24 @@ struct Reader {
 }
 
 impl Reader {
+    /// Reads all statements, unless there are losses already.
+    fn read(sql: &str, mut losses: Vec<Loss>) -> Reader {
+        let parsed = SourceFile::parse(sql);
+        losses.extend(parsed.errors().iter().map(|error| Loss {
+            at: usize::from(error.range().start()),
+            what: format!("this is not SQL as PostgreSQL reads it: {}", error.message()),
+        }));
+        let mut reader = Reader { losses, ..Reader::default() };
+        // A tree with errors would be read as something else than what was meant.
+        if reader.losses.is_empty() {
+            for statement in parsed.tree().syntax().children() {
+                reader.statement(&statement);
+            }
+            reader.finish();
+        }
+        reader
+    }
+
     fn lose(&mut self, found: Loss) {
         let what = if self.subject.is_empty() { found.what } else { format!("{}: {}", self.subject, found.what) };
         self.losses.push(Loss { at: found.at, what });

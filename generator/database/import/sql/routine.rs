@@ -191,7 +191,7 @@ fn arguments(node: &SyntaxNode) -> Take<Vec<Argument>> {
 }
 
 /// What stands after RETURNS.
-fn returned(node: &SyntaxNode) -> Take<Expression> {
+fn returned(node: &SyntaxNode) -> Take<Returns> {
     let text = plain(&node.text().to_string());
     let text = text.get("returns".len()..).unwrap_or_default().trim();
     let words: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
@@ -199,7 +199,7 @@ fn returned(node: &SyntaxNode) -> Take<Expression> {
     if ["trigger", "pg_catalog.trigger"].contains(&text.to_ascii_lowercase().as_str()) {
         text = "trigger".into();
     }
-    Expression::new(&text).map_err(|reason| format!("what it returns: {reason}")).at(node)
+    Returns::new(&text).map_err(|reason| format!("what it returns: {reason}")).at(node)
 }
 
 /// `SET name = value` of a function.

@@ -23,8 +23,7 @@ fn is_constant(expression: &Expression) -> bool {
         let constant = match token.kind {
             Token::Literal | Token::Number | Token::Symbol => true,
             Token::Word | Token::Quoted => {
-                cast || ["null", "true", "false", "array", "interval", "date", "timestamp", "e"]
-                    .contains(&word.as_str())
+                cast || ["null", "true", "false", "array", "interval", "date", "timestamp"].contains(&word.as_str())
             }
             Token::Comment => false,
         };

@@ -1,0 +1,81 @@
+//! The command line without a process: arguments, and how results are printed.
+
+use clap::{CommandFactory, Parser};
+
+use super::output::render;
+use super::{Cli, Command, StackArguments};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::path;
+
+fn parse(words: &[&str]) -> Result<Command, clap::error::ErrorKind> {
+    let all = std::iter::once("nself").chain(words.iter().copied());
+    Cli::try_parse_from(all).map(|cli| cli.command).map_err(|error| error.kind())
+}
+
+#[test]
+fn the_command_line_is_consistent() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn every_command_has_a_help_text() {
+    fn missing(command: &clap::Command, out: &mut Vec<String>) {
+        for below in command.get_subcommands().filter(|one| !one.is_hide_set()) {
+            if below.get_about().is_none() {
+                out.push(format!("{} {}", command.get_name(), below.get_name()));
+            }
+            missing(below, out);
+        }
+    }
+    let mut out = Vec::new();
+    missing(&Cli::command(), &mut out);
+    assert_eq!(out, [] as [&str; 0]);
+}
+
+/// The arguments that every command about a stack has.
+#[derive(Parser)]
+struct Alone {
+    #[command(flatten)]
+    stack: StackArguments,
+}
+
+#[test]
+fn the_folder_of_the_stack_is_the_project() {
+    let project = |words: &[&str]| Alone::try_parse_from(words).map(|alone| alone.stack.project()).ok();
+    let here = std::env::current_dir().unwrap();
+    assert_eq!(project(&["nself"]), Some(here.clone()));
+    assert_eq!(project(&["nself", "shop/stack.ncl"]), Some(here.join("shop")));
+    assert_eq!(project(&["nself", "/srv/stack.ncl"]), Some("/srv".into()));
+}
+
+/// A finding is printed with its place, where it applies and the way out; control characters are shown, not sent.
+#[test]
+fn a_finding_is_printed_with_place_and_help() {
+    let mut finding = Diagnostic::error(Code::PortTaken, path!("services", "orders", "port"))
+        .message("port \u{1b}[31m8001 is taken")
+        .hint("give one of the two another port")
+        .related(path!("services", "other", "port"), "the other owner");
+    finding.environments = vec!["prod".to_owned()];
+    let text = render(&finding, false);
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(lines[0].starts_with("error[NS201]: port ") && !text.contains('\u{1b}'), "{text}");
+    assert_eq!(
+        lines[1..],
+        [
+            "  --> services.orders.port",
+            "   = in: prod",
+            "   = help: give one of the two another port",
+            "   = see: services.other.port: the other owner",
+            "",
+        ]
+    );
+    assert!(render(&finding, true).starts_with("\u{1b}[1;31merror[NS201]"));
+}
+
+#[test]
+fn unknown_words_are_refused() {
+    use clap::error::ErrorKind::{InvalidSubcommand, InvalidValue, UnknownArgument};
+    assert_eq!(parse(&["generate"]).err(), Some(InvalidSubcommand));
+    assert_eq!(parse(&["gen", "--environment", "prod"]).err(), Some(UnknownArgument));
+    assert_eq!(parse(&["gen", "--format", "yaml"]).err(), Some(InvalidValue));
+}

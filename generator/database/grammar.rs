@@ -1,0 +1,109 @@
+//! Rules of the server's grammar for expressions that squawk-syntax leaves out: it takes more than the server does.
+
+use squawk_syntax::ast::{AstNode, Expr};
+use squawk_syntax::{SyntaxKind, SyntaxNode};
+
+use super::lexer;
+
+/// Operators of which the server takes one between two operands without brackets.
+const COMPARISONS: [&str; 7] = ["<", ">", "=", "<=", ">=", "<>", "!="];
+const MATCHES: [&str; 12] = [
+    "like",
+    "notlike",
+    "ilike",
+    "notilike",
+    "similarto",
+    "notsimilarto",
+    "in",
+    "notin",
+    "between",
+    "notbetween",
+    "overlaps",
+    "is",
+];
+/// Operators that the server takes between two operands only.
+const BINARY: [&str; 4] = ["*", "/", "%", "^"];
+const LIKES: [&str; 6] = ["like", "notlike", "ilike", "notilike", "similarto", "notsimilarto"];
+/// What may follow IS and IS NOT on every version.
+const STATES: [&str; 11] =
+    ["null", "true", "false", "unknown", "distinct", "document", "normalized", "nfc", "nfd", "nfkc", "nfkd"];
+/// Clauses of a query that stand there once.
+const ONCE: [SyntaxKind; 4] =
+    [SyntaxKind::LIMIT_CLAUSE, SyntaxKind::OFFSET_CLAUSE, SyntaxKind::FETCH_CLAUSE, SyntaxKind::ORDER_BY_CLAUSE];
+
+/// Returns what the server would not take, with its place in the file.
+pub fn error(tree: &SyntaxNode) -> Option<(usize, &'static str)> {
+    tree.descendants().find_map(|node| {
+        let reason = match node.kind() {
+            SyntaxKind::BIN_EXPR => binary(&node),
+            SyntaxKind::PREFIX_EXPR => prefix(&node),
+            SyntaxKind::INDEX_EXPR | SyntaxKind::SLICE_EXPR | SyntaxKind::FIELD_EXPR => indexed(&node),
+            SyntaxKind::CALL_EXPR => called(&node),
+            SyntaxKind::SELECT | SyntaxKind::COMPOUND_SELECT => query(&node),
+            _ => None,
+        };
+        reason.map(|reason| (usize::from(node.text_range().start()), reason))
+    })
+}
+
+/// The operator of an expression in lower case, without blanks.
+fn operator(node: &SyntaxNode) -> String {
+    let parts = node.children_with_tokens().filter(|part| !part.kind().is_trivia() && !Expr::can_cast(part.kind()));
+    parts.map(|part| part.to_string().to_ascii_lowercase().replace(char::is_whitespace, "")).collect()
+}
+
+fn binary(node: &SyntaxNode) -> Option<&'static str> {
+    let operator = operator(node);
+    let operands = || node.children().filter(|child| child.kind() == SyntaxKind::BIN_EXPR);
+    for group in [&COMPARISONS[..], &MATCHES[..]] {
+        if group.contains(&operator.as_str())
+            && operands().any(|child| group.contains(&self::operator(&child).as_str()))
+        {
+            return Some("comparisons in a row need brackets");
+        }
+    }
+    let near = node.children().chain(node.parent()).filter(|near| near.kind() == SyntaxKind::BIN_EXPR);
+    let escapes =
+        operator == "escape" && !near.map(|near| self::operator(&near)).any(|near| LIKES.contains(&near.as_str()));
+    escapes.then_some("ESCAPE belongs to LIKE")
+}
+
+/// What follows IS, by the tokens of a text; the tree shows some of it as an operand.
+pub fn state(text: &str) -> Option<(usize, &'static str)> {
+    let tokens = lexer::tokens(text).unwrap_or_default();
+    let is = |i: usize, word: &str| tokens.get(i).is_some_and(|token| token.text.eq_ignore_ascii_case(word));
+    let found = (0..tokens.len()).find(|i| {
+        let name = i.checked_sub(1).is_some_and(|before| is(before, ".") || is(before, "as"));
+        let next = if is(i + 1, "not") { i + 2 } else { i + 1 };
+        is(*i, "is") && !name && !STATES.iter().any(|state| is(next, state))
+    });
+    found.map(|i| (tokens[i].at, "IS is followed by NULL, TRUE, FALSE, UNKNOWN or DISTINCT FROM"))
+}
+
+fn query(node: &SyntaxNode) -> Option<&'static str> {
+    let twice = ONCE.iter().any(|kind| node.children().filter(|child| child.kind() == *kind).count() > 1);
+    twice.then_some("a query has one clause of a kind")
+}
+
+fn prefix(node: &SyntaxNode) -> Option<&'static str> {
+    let operator = operator(node);
+    let between = COMPARISONS.iter().chain(&BINARY).any(|known| *known == operator);
+    between.then_some("this operator stands between two values")
+}
+
+/// Only columns and what is in brackets have elements.
+fn indexed(node: &SyntaxNode) -> Option<&'static str> {
+    use SyntaxKind::*;
+    let base = node.children().next()?.kind();
+    if node.kind() == INDEX_EXPR && node.children().count() < 2 {
+        return Some("`[]` holds no index");
+    }
+    (Expr::can_cast(base) && ![NAME_REF, FIELD_EXPR, INDEX_EXPR, SLICE_EXPR, PAREN_EXPR].contains(&base))
+        .then_some("this value needs brackets before `[` or `.`")
+}
+
+fn called(node: &SyntaxNode) -> Option<&'static str> {
+    let base = node.children().next()?.kind();
+    (Expr::can_cast(base) && ![SyntaxKind::NAME_REF, SyntaxKind::FIELD_EXPR].contains(&base))
+        .then_some("this is called like a function")
+}

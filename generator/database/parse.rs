@@ -1,0 +1,156 @@
+//! The parse tree of SQL of the user: a text is put into the statement that is written around it, and the tree must
+//! show that it fills its place and nothing else.
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use squawk_syntax::ast::{AstNode, Expr, PreparableStmt};
+use squawk_syntax::{SourceFile, SyntaxKind, SyntaxNode};
+
+use super::closed::{self, Form};
+use super::grammar;
+use super::lexer::{self, Kind, is_word};
+use crate::codes::Code;
+
+/// A parser takes up to 5 KiB of stack per level of a text, and a text of this many bytes has no more levels.
+const SHALLOW: usize = 256;
+/// The stack for texts within the limits of [`closed`], with room to spare.
+const STACK: usize = 64 << 20;
+
+/// The place of a text in a statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Slot {
+    /// In brackets, or between the commas of a list.
+    Expression,
+    /// After AS of a view.
+    Query,
+    /// After RETURNS of a function.
+    Returns,
+}
+
+impl Slot {
+    /// What precedes a text, what follows it, and the plainest text that fits.
+    fn statement(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Slot::Expression => ("SELECT (", ");", "x"),
+            Slot::Query => ("CREATE VIEW v AS\n", ";", "SELECT x"),
+            Slot::Returns => ("CREATE FUNCTION f()\n  RETURNS ", "\n  LANGUAGE sql VOLATILE\n  AS $$$$;", "text"),
+        }
+    }
+
+    /// Whether a node of this kind fills the place.
+    fn takes(self, kind: SyntaxKind) -> bool {
+        match self {
+            Slot::Expression => Expr::can_cast(kind),
+            Slot::Query => {
+                PreparableStmt::can_cast(kind)
+                    && ![
+                        SyntaxKind::INSERT,
+                        SyntaxKind::UPDATE,
+                        SyntaxKind::DELETE,
+                        SyntaxKind::MERGE,
+                        SyntaxKind::SELECT_INTO,
+                    ]
+                    .contains(&kind)
+            }
+            Slot::Returns => true,
+        }
+    }
+}
+
+/// Returns why a text does not fill its place, with the code of the finding. Each text is parsed once in a run.
+pub fn refusal(slot: Slot, text: &str) -> Option<(Code, String)> {
+    static ACCEPTED: Mutex<BTreeSet<(Slot, String)>> = Mutex::new(BTreeSet::new());
+    if let Some(fault) = closed::fault(text, Form::Piece) {
+        return Some((fault.code, fault.sentence(text)));
+    }
+    let key = (slot, text.to_owned());
+    if ACCEPTED.lock().unwrap_or_else(PoisonError::into_inner).contains(&key) {
+        return None;
+    }
+    let refusal = on_own_stack(text, || fill(slot, text));
+    if refusal.is_none() {
+        ACCEPTED.lock().unwrap_or_else(PoisonError::into_inner).insert(key);
+    }
+    refusal
+}
+
+/// Returns the place and reason of each error in statements or in the body of a function.
+pub fn errors(text: &str) -> Vec<(usize, String)> {
+    let parse = || {
+        let errors = SourceFile::parse(text).errors();
+        errors.iter().map(|error| (usize::from(error.range().start()), error.message().to_owned())).collect()
+    };
+    on_own_stack(text, parse)
+}
+
+/// Runs what parses a text where its stack suffices.
+pub fn on_own_stack<T: Send>(text: &str, parse: impl FnOnce() -> T + Send) -> T {
+    if text.len() <= SHALLOW {
+        return parse();
+    }
+    thread::scope(|scope| {
+        let thread = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, parse);
+        let parsed = thread.map(|thread| thread.join());
+        match parsed {
+            Ok(Ok(parsed)) => parsed,
+            Ok(Err(panic)) => std::panic::resume_unwind(panic),
+            Err(error) => panic!("there is no memory for a parser's stack: {error}"),
+        }
+    })
+}
+
+fn fill(slot: Slot, text: &str) -> Option<(Code, String)> {
+    let (before, after, plain) = slot.statement();
+    let parsed = SourceFile::parse(&format!("{before}{text}{after}"));
+    if let Some(error) = parsed.errors().first() {
+        let at = usize::from(error.range().start()).saturating_sub(before.len()).min(text.len());
+        return Some((Code::SqlSyntax, format!("at {}: {}", lexer::place(text, at), error.message())));
+    }
+    let blanks = text.len() - text.trim_start().len();
+    let (from, to) = (before.len() + blanks, before.len() + text.trim_end().len());
+    let tree = parsed.syntax_node();
+    let error = grammar::error(&tree).map(|(at, reason)| (at.saturating_sub(before.len()).min(text.len()), reason));
+    if let Some((at, reason)) = error.or_else(|| grammar::state(text)) {
+        return Some((Code::SqlSyntax, format!("at {}: {reason}", lexer::place(text, at))));
+    }
+    let around = SourceFile::parse(&format!("{before}{plain}{after}")).syntax_node();
+    let same = frame(&tree, from, to) == frame(&around, before.len(), before.len() + plain.len());
+    let fits = tree.descendants().any(|node| range(&node) == (from, to) && slot.takes(node.kind()));
+    // What is partly inside would be a part of the statement around it, such as one more of its options.
+    let astride = tree.descendants().map(|node| range(&node)).any(|(start, end)| {
+        let (inside, around) = (from <= start && end <= to, start <= from && to <= end);
+        start < to && from < end && !inside && !around
+    });
+    let fills = same && !astride && (fits || slot == Slot::Returns) && same_words(&tree, text, before.len());
+    (!fills).then(|| (Code::NotOnePiece, "it is more than one, or something else".to_owned()))
+}
+
+fn range(node: &SyntaxNode) -> (usize, usize) {
+    (node.text_range().start().into(), node.text_range().end().into())
+}
+
+/// The kinds of everything in a tree but what is inside of a range.
+fn frame(tree: &SyntaxNode, from: usize, to: usize) -> Vec<SyntaxKind> {
+    let outside = tree.descendants_with_tokens().filter(|element| {
+        let range = element.text_range();
+        let inside = from <= usize::from(range.start()) && usize::from(range.end()) <= to;
+        !inside && ![SyntaxKind::WHITESPACE, SyntaxKind::COMMENT].contains(&element.kind())
+    });
+    outside.map(|element| element.kind()).collect()
+}
+
+/// Whether the parser sees words and strings where [`lexer`] sees them.
+fn same_words(tree: &SyntaxNode, text: &str, offset: usize) -> bool {
+    let tokens = tree.descendants_with_tokens().filter_map(|element| element.into_token());
+    let theirs = tokens.filter_map(|token| {
+        let at = usize::from(token.text_range().start()).checked_sub(offset).filter(|at| *at < text.len())?;
+        let bytes = token.text().as_bytes();
+        let word = is_word(bytes[0]) || [b'\'', b'"'].contains(&bytes[0]);
+        (word || (bytes[0] == b'$' && !bytes[1..].iter().all(u8::is_ascii_digit))).then(|| (at, bytes.len()))
+    });
+    let ours = lexer::tokens(text).unwrap_or_default();
+    let ours = ours.iter().filter(|token| matches!(token.kind, Kind::Word | Kind::Quoted | Kind::Literal));
+    ours.map(|token| (token.at, token.text.len())).eq(theirs)
+}

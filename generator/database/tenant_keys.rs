@@ -1,0 +1,99 @@
+//! Foreign keys among the rows of tenants. The server checks a key without asking policies, so a key without the
+//! tenant's column tells one tenant which rows another one has, and deletes across tenants. Every such key therefore
+//! holds the column on both sides, and the table that it refers to is unique with it.
+
+use std::collections::BTreeSet;
+
+use super::convention::TENANT_COLUMN;
+use super::model::*;
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::stack::{Checked, SqlIdent};
+
+/// Completes the foreign keys of all tables, or reports what cannot be completed.
+pub fn apply(schema: &mut Schema, root: &FieldPath, findings: &mut Vec<Diagnostic>) {
+    let of_tenants: BTreeSet<ObjectName> = schema
+        .tables
+        .iter()
+        .filter(|(_, table)| table.scope == Some(Scope::Tenant))
+        .map(|(name, _)| name.clone())
+        .collect();
+    let mut wanted: Vec<Target> = Vec::new();
+    for (name, table) in &mut schema.tables {
+        let path = root.key("tables").key(name.as_str()).key("foreign_keys");
+        for (key_name, key) in &mut table.foreign_keys {
+            if !of_tenants.contains(&key.references.table) {
+                continue;
+            }
+            let result = if table.scope == Some(Scope::Tenant) { complete(key) } else { Err(shared(name, key)) };
+            match result {
+                Ok(()) => wanted.push(key.references.clone()),
+                Err((message, hint)) => findings.push(
+                    Diagnostic::error(Code::ForeignTenant, path.key(key_name.as_str())).message(message).hint(hint),
+                ),
+            }
+        }
+    }
+    for target in wanted {
+        if let Some(table) = schema.tables.get_mut(&target.table) {
+            make_unique(&target, table);
+        }
+    }
+}
+
+fn shared(name: &ObjectName, key: &ForeignKey) -> (String, String) {
+    let table = &key.references.table;
+    (
+        format!("{name} is shared and refers to rows of {table}, which belong to one tenant each"),
+        format!("give {name} the scope 'tenant, or let {table} refer to {name}"),
+    )
+}
+
+/// Puts the tenant's column in front on both sides, unless the key has it already.
+fn complete(key: &mut ForeignKey) -> Result<(), (String, String)> {
+    let place = |columns: &[SqlIdent]| columns.iter().position(|column| column.as_str() == TENANT_COLUMN);
+    match (place(&key.columns), place(&key.references.columns)) {
+        (None, None) => {
+            key.columns.insert(0, SqlIdent::wrap(TENANT_COLUMN.into()));
+            key.references.columns.insert(0, SqlIdent::wrap(TENANT_COLUMN.into()));
+        }
+        (Some(own), Some(other)) if own == other => {}
+        _ => {
+            return Err((
+                format!("`{TENANT_COLUMN}` refers to another column, or another column to it"),
+                format!("leave `{TENANT_COLUMN}` out on both sides; the convention adds it"),
+            ));
+        }
+    }
+    let sets = |action: Action| matches!(action, Action::SetNull | Action::SetDefault);
+    let others: Vec<SqlIdent> = key.columns.iter().filter(|column| column.as_str() != TENANT_COLUMN).cloned().collect();
+    if sets(key.on_update) || (sets(key.on_delete) && others.is_empty()) {
+        return Err((
+            format!("the row would lose its `{TENANT_COLUMN}`"),
+            "use 'cascade, 'restrict or 'no_action".into(),
+        ));
+    }
+    if sets(key.on_delete) && key.on_delete_columns.is_empty() {
+        key.on_delete_columns = others;
+    }
+    Ok(())
+}
+
+/// Adds the unique constraint that a foreign key to these columns needs, unless there is one.
+fn make_unique(target: &Target, table: &mut Table) {
+    let wanted: BTreeSet<&SqlIdent> = target.columns.iter().collect();
+    let same = |columns: &[SqlIdent]| columns.iter().collect::<BTreeSet<_>>() == wanted;
+    let known = target.columns.iter().all(|column| table.columns.contains_key(column));
+    let indexed = table.indexes.values().any(|index| {
+        let columns: Vec<SqlIdent> = index.columns.iter().filter_map(|column| column.column.clone()).collect();
+        index.unique && index.predicate.is_none() && columns.len() == index.columns.len() && same(&columns)
+    });
+    let unique = table.uniques.values().any(|unique| same(&unique.columns) && unique.deferrable == Deferrable::No);
+    if !known || indexed || unique || same(&table.primary_key) {
+        return;
+    }
+    let kept: String = target.table.name().chars().take(24).collect();
+    let columns: Vec<&str> = target.columns.iter().map(SqlIdent::as_str).collect();
+    let columns: String = columns.join("_").chars().take(34).collect();
+    let unique = Unique { columns: target.columns.clone(), ..Unique::default() };
+    table.uniques.insert(SqlIdent::wrap(format!("{kept}_{columns}_key")), unique);
+}

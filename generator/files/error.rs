@@ -1,0 +1,119 @@
+//! Why a file was not opened, read or written.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::kind::in_words;
+use super::{EntryKind, FileKind, Scope};
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+
+/// A file or folder with the reason why it was refused.
+#[derive(Debug)]
+pub struct FileError {
+    /// For messages; it names the part of the path at which the reason applies.
+    pub path: PathBuf,
+    pub scope: Scope,
+    pub reason: Reason,
+}
+
+/// Why a file was refused.
+#[derive(Debug)]
+pub enum Reason {
+    /// Something else than the folder that is expected.
+    NoFolder(EntryKind),
+    /// Something else than the regular file that is expected.
+    NoFile(EntryKind),
+    TooLarge(FileKind),
+    /// It is not, but with it all files of its kind are.
+    TooLargeTogether(FileKind),
+    /// The path leaves the folder, or is none.
+    Outside,
+    System(io::Error),
+}
+
+impl FileError {
+    pub(super) fn new(path: &Path, scope: Scope, reason: Reason) -> Self {
+        FileError { path: path.to_owned(), scope, reason }
+    }
+
+    pub(super) fn system(path: &Path, scope: Scope, error: impl Into<io::Error>) -> Self {
+        FileError::new(path, scope, Reason::System(error.into()))
+    }
+
+    /// Tells whether the operating system refused, rather than nself.
+    pub fn is_system(&self) -> bool {
+        matches!(self.reason, Reason::System(_))
+    }
+
+    /// Tells whether the file that was to be made exists.
+    pub fn already_exists(&self) -> bool {
+        matches!(&self.reason, Reason::System(error) if error.kind() == io::ErrorKind::AlreadyExists)
+    }
+
+    /// Returns the reason without the path.
+    pub fn why(&self) -> String {
+        self.reason.in_words()
+    }
+}
+
+impl Reason {
+    /// Returns the reason for a message.
+    pub fn in_words(&self) -> String {
+        match self {
+            Reason::NoFolder(kind) => format!("it is {kind}, and a folder is expected"),
+            Reason::NoFile(kind) => format!("it is {kind}, and a regular file is expected"),
+            Reason::TooLarge(kind) => format!("it is larger than the {} that nself reads", in_words(kind.limit())),
+            Reason::TooLargeTogether(kind) => {
+                let limit = in_words(kind.limit_of_all());
+                format!("with it, all such files are larger than the {limit} that nself reads")
+            }
+            Reason::Outside => "the path leads out of its folder".to_owned(),
+            Reason::System(error) => error.to_string(),
+        }
+    }
+}
+
+impl std::fmt::Display for FileError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Relative to where nself runs, if it is below.
+        let here = std::env::current_dir().unwrap_or_default();
+        let shown = self.path.strip_prefix(here).ok().filter(|shown| !shown.as_os_str().is_empty());
+        write!(f, "{}: {}", shown.unwrap_or(&self.path).display(), self.why())
+    }
+}
+
+impl From<FileError> for io::Error {
+    fn from(error: FileError) -> Self {
+        match error.reason {
+            Reason::System(error) => error,
+            _ => io::Error::other(error.to_string()),
+        }
+    }
+}
+
+impl From<FileError> for Diagnostic {
+    fn from(error: FileError) -> Self {
+        let code = match (&error.reason, error.scope) {
+            (Reason::System(_), _) => Code::Io,
+            (Reason::TooLarge(_) | Reason::TooLargeTogether(_), _) => Code::FileTooLarge,
+            (_, Scope::Output | Scope::Cache) => Code::OutputUnsafe,
+            (_, Scope::Project | Scope::Operator) => Code::NotPlain,
+        };
+        let finding = Diagnostic::error(code, FieldPath::root()).message(error.to_string());
+        match (&error.reason, error.scope) {
+            (Reason::System(_), _) => finding,
+            (Reason::TooLarge(_) | Reason::TooLargeTogether(_), _) => {
+                finding.hint("remove the file, or split what it holds")
+            }
+            (_, Scope::Output) => finding
+                .expected("an output folder of plain folders and regular files")
+                .hint("remove it, or choose another folder with --out"),
+            (_, Scope::Cache) => finding
+                .expected("a cache of plain folders and regular files")
+                .hint("remove it: nself makes the cache again, and version control need not carry it"),
+            (_, Scope::Project | Scope::Operator) => finding
+                .expected("plain folders and regular files; nself follows no link in a project")
+                .hint("put the file itself there"),
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! A folder by its handle: reading and looking, never through a link.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::io::Errno;
+
+use super::descent::{self, FOLDER};
+use super::{EntryKind, FileError, FileKind, Reason, Scope, Stat};
+
+/// How a file is opened to be read: a pipe without a writer or a terminal must not make nself wait.
+pub(super) const READ: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
+
+/// An open folder. Paths are relative to it and have names only.
+#[derive(Debug)]
+pub struct Folder {
+    pub(super) handle: OwnedFd,
+    path: PathBuf,
+    scope: Scope,
+}
+
+/// An entry of a folder.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Entry {
+    pub name: OsString,
+    pub kind: EntryKind,
+}
+
+impl Folder {
+    pub(super) fn new(handle: OwnedFd, path: PathBuf, scope: Scope) -> Self {
+        Folder { handle, path, scope }
+    }
+
+    /// Returns where the folder is, for messages and for what later runs watch.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub fn scope(&self) -> Scope {
+        self.scope
+    }
+
+    /// Opens the folder at `path`; none when nothing is there.
+    ///
+    /// # Errors
+    /// A link or something else than a folder is on the way or at the end.
+    pub fn folder(&self, path: impl AsRef<Path>) -> Result<Option<Folder>, FileError> {
+        let path = path.as_ref();
+        match descent::open(self.handle.as_fd(), path, FOLDER, Mode::empty()) {
+            Ok(handle) => Ok(Some(Folder::new(handle, self.path.join(path), self.scope))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(self.refusal(path, EntryKind::Folder, error)),
+        }
+    }
+
+    /// Reads the file at `path`; none when nothing is there.
+    ///
+    /// # Errors
+    /// It is no regular file, larger than its kind may be, or behind a link.
+    pub fn read(&self, path: impl AsRef<Path>, kind: FileKind) -> Result<Option<Vec<u8>>, FileError> {
+        self.open(path.as_ref())?.map(|(file, stat)| self.content(path.as_ref(), file, stat, kind)).transpose()
+    }
+
+    /// Reads the file at `path` with what is known of it; none when nothing is there.
+    ///
+    /// # Errors
+    /// As [`Folder::read`].
+    pub fn read_with_metadata(
+        &self,
+        path: impl AsRef<Path>,
+        kind: FileKind,
+    ) -> Result<Option<(Vec<u8>, std::fs::Metadata)>, FileError> {
+        let path = path.as_ref();
+        let Some((file, stat)) = self.open(path)? else { return Ok(None) };
+        let metadata = file.metadata().map_err(|error| self.error(path, Reason::System(error)))?;
+        Ok(Some((self.content(path, file, stat, kind)?, metadata)))
+    }
+
+    pub(super) fn open(&self, path: &Path) -> Result<Option<(File, Stat)>, FileError> {
+        match descent::open(self.handle.as_fd(), path, READ, Mode::empty()) {
+            Ok(handle) => {
+                let stat =
+                    rustix::fs::fstat(&handle).map_err(|error| self.error(path, Reason::System(error.into())))?;
+                Ok(Some((handle.into(), stat.into())))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(self.refusal(path, EntryKind::File, error)),
+        }
+    }
+
+    fn content(&self, path: &Path, file: File, stat: Stat, kind: FileKind) -> Result<Vec<u8>, FileError> {
+        read_within(file, &stat, kind).map_err(|reason| self.error(path, reason))
+    }
+
+    /// Looks at the entry at `path`; none when nothing is there.
+    ///
+    /// # Errors
+    /// A link or something else than a folder is on the way.
+    pub fn stat(&self, path: impl AsRef<Path>) -> Result<Option<Stat>, FileError> {
+        let path = path.as_ref();
+        let (above, name) = (path.parent().unwrap_or(Path::new("")), path.file_name().unwrap_or_default());
+        if above.as_os_str().is_empty() {
+            return Ok(self.stat_below_plain_folders(name));
+        }
+        Ok(self.folder(above)?.and_then(|folder| folder.stat_below_plain_folders(name)))
+    }
+
+    /// Looks at the entry at `path` by one system call, for callers that know that the folders on the way are none
+    /// but folders: a link on the way is followed, one at the end is not.
+    pub fn stat_below_plain_folders(&self, path: impl AsRef<Path>) -> Option<Stat> {
+        let stat = rustix::fs::statat(&self.handle, path.as_ref(), AtFlags::SYMLINK_NOFOLLOW);
+        stat.ok().map(Stat::from)
+    }
+
+    /// Returns what is known of the folder itself.
+    pub fn own_stat(&self) -> Option<Stat> {
+        rustix::fs::fstat(&self.handle).ok().map(Stat::from)
+    }
+
+    /// Tells whether a regular file is at `path`, behind no link.
+    pub fn has_file(&self, path: impl AsRef<Path>) -> bool {
+        matches!(self.stat(path), Ok(Some(stat)) if stat.is_file())
+    }
+
+    /// Lists the entries in the order of their names.
+    ///
+    /// # Errors
+    /// The operating system refuses.
+    pub fn list(&self) -> Result<Vec<Entry>, FileError> {
+        let refused = |error: Errno| FileError::system(&self.path, self.scope, error);
+        let mut entries = Vec::new();
+        for entry in rustix::fs::Dir::read_from(&self.handle).map_err(refused)? {
+            let entry = entry.map_err(refused)?;
+            let name = entry.file_name().to_bytes();
+            if matches!(name, b"." | b"..") {
+                continue;
+            }
+            let name = OsStr::from_bytes(name).to_owned();
+            // Some file systems leave the kind open.
+            let kind = match entry.file_type().into() {
+                EntryKind::Unknown => self.stat_below_plain_folders(&name).map_or(EntryKind::Unknown, |stat| stat.kind),
+                kind => kind,
+            };
+            entries.push(Entry { name, kind });
+        }
+        entries.sort();
+        Ok(entries)
+    }
+
+    /// Lists all entries below the folder by their paths, each folder before what is in it. Those that `is_left_out`
+    /// names, and what is in them, are no part of the list.
+    ///
+    /// # Errors
+    /// As [`Folder::list`].
+    pub fn list_all(&self, is_left_out: &mut dyn FnMut(&Path) -> bool) -> Result<Vec<(PathBuf, EntryKind)>, FileError> {
+        let mut all = Vec::new();
+        self.list_into(Path::new(""), is_left_out, &mut all)?;
+        Ok(all)
+    }
+
+    fn list_into(
+        &self,
+        above: &Path,
+        is_left_out: &mut dyn FnMut(&Path) -> bool,
+        all: &mut Vec<(PathBuf, EntryKind)>,
+    ) -> Result<(), FileError> {
+        for Entry { name, kind } in self.list()? {
+            let path = above.join(&name);
+            if is_left_out(&path) {
+                continue;
+            }
+            all.push((path.clone(), kind));
+            if kind == EntryKind::Folder
+                && let Some(folder) = self.folder(&name)?
+            {
+                folder.list_into(&path, is_left_out, all)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns where the link at `path` leads to.
+    ///
+    /// # Errors
+    /// It is no link, or behind one.
+    pub fn link_target(&self, path: impl AsRef<Path>) -> Result<PathBuf, FileError> {
+        let path = path.as_ref();
+        let (folder, name) = self.parent_of(path)?;
+        let target = rustix::fs::readlinkat(folder.handle(self), name, Vec::new());
+        let target = target.map_err(|error| self.error(path, Reason::System(error.into())))?;
+        Ok(OsStr::from_bytes(target.as_bytes()).into())
+    }
+
+    /// Locks the folder against other processes until the file is dropped; waits for them.
+    ///
+    /// # Errors
+    /// The operating system refuses.
+    pub fn lock(&self) -> io::Result<File> {
+        // A handle of its own: copies of one handle share the lock.
+        let file = File::from(rustix::fs::openat(&self.handle, ".", FOLDER, Mode::empty())?);
+        file.lock()?;
+        Ok(file)
+    }
+
+    pub(super) fn error(&self, path: &Path, reason: Reason) -> FileError {
+        FileError::new(&self.path.join(path), self.scope, reason)
+    }
+
+    /// Finds what stopped the way to `path`, for a message that names it.
+    pub(super) fn refusal(&self, path: &Path, expected: EntryKind, error: io::Error) -> FileError {
+        let by_kind = [Errno::LOOP, Errno::NOTDIR, Errno::MLINK, Errno::XDEV, Errno::NXIO, Errno::ISDIR];
+        if !Errno::from_io_error(&error).is_some_and(|error| by_kind.contains(&error)) {
+            return self.error(path, Reason::System(error));
+        }
+        if !descent::is_below(path) {
+            return self.error(path, Reason::Outside);
+        }
+        let mut prefixes: Vec<&Path> = path.ancestors().filter(|prefix| !prefix.as_os_str().is_empty()).collect();
+        prefixes.reverse();
+        for prefix in prefixes {
+            let Some(Stat { kind, .. }) = self.stat_below_plain_folders(prefix) else { break };
+            if prefix != path && kind != EntryKind::Folder || prefix == path && expected == EntryKind::Folder {
+                return self.error(prefix, Reason::NoFolder(kind));
+            }
+            if prefix == path {
+                return self.error(prefix, Reason::NoFile(kind));
+            }
+        }
+        self.error(path, Reason::System(error))
+    }
+
+    /// Opens the folder of an entry, which has to exist.
+    pub(super) fn parent_of<'a>(&self, path: &'a Path) -> Result<(Above, &'a OsStr), FileError> {
+        let name = path.file_name().filter(|_| descent::is_below(path));
+        let name = name.ok_or_else(|| self.error(path, Reason::Outside))?;
+        match path.parent().filter(|above| !above.as_os_str().is_empty()) {
+            None => Ok((Above::Same, name)),
+            Some(above) => {
+                let missing = || self.error(above, Reason::System(io::ErrorKind::NotFound.into()));
+                Ok((Above::Other(self.folder(above)?.ok_or_else(missing)?), name))
+            }
+        }
+    }
+}
+
+/// The folder that holds an entry.
+pub(super) enum Above {
+    Same,
+    Other(Folder),
+}
+
+impl Above {
+    pub fn handle<'a>(&'a self, same: &'a Folder) -> &'a OwnedFd {
+        match self {
+            Above::Same => &same.handle,
+            Above::Other(folder) => &folder.handle,
+        }
+    }
+}
+
+/// Reads an open file whole, if it is a regular file within the limit of its kind.
+pub(super) fn read_within(file: File, stat: &Stat, kind: FileKind) -> Result<Vec<u8>, Reason> {
+    stat.check_file(kind)?;
+    let mut bytes = Vec::with_capacity(usize::try_from(stat.size + 1).unwrap_or_default());
+    // The size may be wrong by now, and files of /proc have none.
+    file.take(kind.limit() + 1).read_to_end(&mut bytes).map_err(Reason::System)?;
+    if bytes.len() as u64 > kind.limit() { Err(Reason::TooLarge(kind)) } else { Ok(bytes) }
+}

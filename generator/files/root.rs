@@ -1,0 +1,189 @@
+//! The folders below which no link is followed.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::Mode;
+use rustix::io::Errno;
+
+use super::descent::FOLDER;
+use super::{EntryKind, FileError, FileKind, Folder, Reason, descent};
+
+/// What a folder is for, which decides what a message advises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Scope {
+    /// The folder of the stack, as it is checked out.
+    Project,
+    /// The output folder.
+    Output,
+    /// `.nself`.
+    Cache,
+    /// Something that the operator named on the command line.
+    Operator,
+}
+
+/// A folder of nself before it is opened; it may not exist. The operator's way to `base` may have links, what is below
+/// it may not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Root {
+    base: PathBuf,
+    /// Empty when the base itself is meant.
+    below: PathBuf,
+    path: PathBuf,
+    scope: Scope,
+}
+
+/// The name of the output folder beside the stack.
+const OUTPUT: &str = "deploy";
+/// The name of the cache beside the stack.
+const CACHE: &str = ".nself";
+
+impl Root {
+    fn new(base: PathBuf, below: impl Into<PathBuf>, scope: Scope) -> Self {
+        let below = below.into();
+        let path = if below.as_os_str().is_empty() { base.clone() } else { base.join(&below) };
+        Root { base, below, path, scope }
+    }
+
+    /// The folder of the stack.
+    pub fn project(path: &Path) -> Self {
+        Root::new(absolute(path), "", Scope::Project)
+    }
+
+    /// The output folder: `deploy` in the project unless another one is named.
+    pub fn output(project: &Path, named: Option<&Path>) -> Self {
+        Root::inside(project, named.unwrap_or(&project.join(OUTPUT)), Scope::Output)
+    }
+
+    /// The cache of a project.
+    pub fn cache(project: &Path) -> Self {
+        Root::new(absolute(project), CACHE, Scope::Cache)
+    }
+
+    /// A folder that nself writes whole. Inside of the project no link leads to it; elsewhere it is no link itself.
+    pub fn inside(project: &Path, path: &Path, scope: Scope) -> Self {
+        let (project, path) = (absolute(project), absolute(path));
+        match path.strip_prefix(&project) {
+            Ok(below) if descent::is_below(below) => {
+                let below = below.to_owned();
+                Root::new(project, below, scope)
+            }
+            _ => Root::at(&path, scope),
+        }
+    }
+
+    /// A folder by its path, which may have links but is none itself.
+    pub fn at(path: &Path, scope: Scope) -> Self {
+        let path = absolute(path);
+        match (path.parent(), path.file_name()) {
+            (Some(parent), Some(name)) => Root::new(parent.to_owned(), name, scope),
+            _ => Root::new(path, "", scope),
+        }
+    }
+
+    /// A folder below this one.
+    #[must_use]
+    pub fn below(&self, path: impl AsRef<Path>) -> Self {
+        Root::new(self.base.clone(), self.below.join(path), self.scope)
+    }
+
+    /// Splits off the last name, for a folder that is put in place as a whole.
+    ///
+    /// # Errors
+    /// The folder has no name of its own.
+    pub fn split(&self) -> Result<(Root, OsString), FileError> {
+        let outside = || FileError::new(&self.path, self.scope, Reason::Outside);
+        let name = self.below.file_name().ok_or_else(outside)?.to_owned();
+        let above = self.below.parent().unwrap_or(Path::new(""));
+        Ok((Root::new(self.base.clone(), above, self.scope), name))
+    }
+
+    /// A folder that the operator named, by whatever way.
+    pub fn named(path: &Path) -> Self {
+        Root::new(absolute(path), "", Scope::Operator)
+    }
+
+    /// Returns the whole path, for messages and for what later runs watch.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Opens the folder; none when nothing is there.
+    ///
+    /// # Errors
+    /// A link or something else than a folder is where it belongs.
+    pub fn open(&self) -> Result<Option<Folder>, FileError> {
+        let Some(base) = self.open_base()? else { return Ok(None) };
+        if self.below.as_os_str().is_empty() { Ok(Some(base)) } else { base.folder(&self.below) }
+    }
+
+    fn open_base(&self) -> Result<Option<Folder>, FileError> {
+        match rustix::fs::open(&self.base, FOLDER, Mode::empty()) {
+            Ok(handle) => Ok(Some(Folder::new(handle, self.base.clone(), self.scope))),
+            Err(Errno::NOENT) => Ok(None),
+            Err(Errno::NOTDIR) => {
+                let kind = super::look_behind(&self.base).map_or(EntryKind::Unknown, |stat| stat.kind);
+                Err(FileError::new(&self.base, self.scope, Reason::NoFolder(kind)))
+            }
+            Err(error) => Err(FileError::system(&self.base, self.scope, error)),
+        }
+    }
+
+    /// Opens the folder, and makes what is missing of it.
+    ///
+    /// # Errors
+    /// As [`Root::open`], and when it cannot be made.
+    pub fn make(&self, mode: u32) -> Result<Folder, FileError> {
+        let refused = |error| FileError::system(&self.base, self.scope, error);
+        let base = match self.open_base()? {
+            Some(base) => base,
+            None => {
+                super::by_path::make_named(&self.base).map_err(refused)?;
+                self.open_base()?.ok_or_else(|| refused(std::io::ErrorKind::NotFound.into()))?
+            }
+        };
+        if self.below.as_os_str().is_empty() { Ok(base) } else { base.make_folder(&self.below, mode) }
+    }
+
+    /// Reads one file of the folder; none when either is not there.
+    ///
+    /// # Errors
+    /// As [`Folder::read`].
+    pub fn read(&self, path: impl AsRef<Path>, kind: FileKind) -> Result<Option<Vec<u8>>, FileError> {
+        match self.open()? {
+            Some(folder) => folder.read(path, kind),
+            None => Ok(None),
+        }
+    }
+
+    /// Puts one file in place, and makes the folders on the way to it, open to all.
+    ///
+    /// # Errors
+    /// As [`Folder::replace`].
+    pub fn write(&self, path: impl AsRef<Path>, bytes: &[u8]) -> Result<(), FileError> {
+        self.make(0o755)?.write(path, bytes)
+    }
+}
+
+impl Folder {
+    /// Puts one file in place, and makes the folders on the way to it, open to all.
+    ///
+    /// # Errors
+    /// As [`Folder::replace`].
+    pub fn write(&self, path: impl AsRef<Path>, bytes: &[u8]) -> Result<(), FileError> {
+        let path = path.as_ref();
+        let name = path.file_name().unwrap_or_default();
+        let Some(above) = path.parent().filter(|above| !above.as_os_str().is_empty()) else {
+            return self.replace(path, bytes, 0o644);
+        };
+        let folder = match self.folder(above)? {
+            Some(folder) => folder,
+            None => self.make_folder(above, 0o755)?,
+        };
+        folder.replace(name, bytes, 0o644)
+    }
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}

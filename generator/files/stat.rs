@@ -1,0 +1,96 @@
+//! What is known of an entry of a folder without opening it.
+
+use std::fmt;
+
+use rustix::fs::FileType;
+
+use super::{FileKind, Reason};
+
+/// The kind of an entry of a folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum EntryKind {
+    File,
+    Folder,
+    Link,
+    Pipe,
+    Device,
+    Socket,
+    Unknown,
+}
+
+impl From<FileType> for EntryKind {
+    fn from(kind: FileType) -> Self {
+        match kind {
+            FileType::RegularFile => EntryKind::File,
+            FileType::Directory => EntryKind::Folder,
+            FileType::Symlink => EntryKind::Link,
+            FileType::Fifo => EntryKind::Pipe,
+            FileType::CharacterDevice | FileType::BlockDevice => EntryKind::Device,
+            FileType::Socket => EntryKind::Socket,
+            FileType::Unknown => EntryKind::Unknown,
+        }
+    }
+}
+
+impl fmt::Display for EntryKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            EntryKind::File => "a file",
+            EntryKind::Folder => "a folder",
+            EntryKind::Link => "a symbolic link",
+            EntryKind::Pipe => "a pipe",
+            EntryKind::Device => "a device",
+            EntryKind::Socket => "a socket",
+            EntryKind::Unknown => "of another kind",
+        })
+    }
+}
+
+/// Kind, size, times in nanoseconds since 1970, inode and mode of an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stat {
+    pub kind: EntryKind,
+    pub size: u64,
+    pub modified: i64,
+    pub changed: i64,
+    pub inode: u64,
+    /// The bits of permission.
+    pub mode: u32,
+}
+
+impl Stat {
+    pub fn is_file(&self) -> bool {
+        self.kind == EntryKind::File
+    }
+
+    /// Refuses what is no regular file within the limit of its kind.
+    ///
+    /// # Errors
+    /// The reason.
+    pub fn check_file(&self, kind: FileKind) -> Result<(), Reason> {
+        if !self.is_file() {
+            return Err(Reason::NoFile(self.kind));
+        }
+        if self.size > kind.limit() { Err(Reason::TooLarge(kind)) } else { Ok(()) }
+    }
+
+    pub fn is_folder(&self) -> bool {
+        self.kind == EntryKind::Folder
+    }
+}
+
+// The types of the fields differ between operating systems.
+#[allow(clippy::unnecessary_cast, clippy::cast_lossless, clippy::useless_conversion)]
+impl From<rustix::fs::Stat> for Stat {
+    fn from(stat: rustix::fs::Stat) -> Self {
+        let nanos = |seconds: i64, nanos: i64| seconds.saturating_mul(1_000_000_000).saturating_add(nanos);
+        Stat {
+            kind: FileType::from_raw_mode(stat.st_mode).into(),
+            size: u64::try_from(stat.st_size).unwrap_or_default(),
+            modified: nanos(stat.st_mtime as i64, stat.st_mtime_nsec as i64),
+            changed: nanos(stat.st_ctime as i64, stat.st_ctime_nsec as i64),
+            inode: stat.st_ino as u64,
+            mode: (stat.st_mode as u32) & 0o7777,
+        }
+    }
+}

@@ -1,0 +1,152 @@
+use std::fs;
+use std::os::fd::AsFd;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use rustix::fs::Mode;
+
+use super::descent::{self, FOLDER};
+use super::folder::READ;
+use super::*;
+use crate::diagnostic::{Code, Diagnostic};
+
+fn project() -> (tempfile::TempDir, Folder) {
+    let place = tempfile::tempdir().unwrap();
+    fs::create_dir_all(place.path().join("a/b")).unwrap();
+    fs::write(place.path().join("a/b/file"), "inside").unwrap();
+    let folder = Root::project(place.path()).open().unwrap().unwrap();
+    (place, folder)
+}
+
+#[test]
+fn both_ways_of_opening_refuse_the_same() {
+    let (place, folder) = project();
+    let outside = tempfile::tempdir().unwrap();
+    fs::write(outside.path().join("file"), "outside").unwrap();
+    symlink(outside.path(), place.path().join("link")).unwrap();
+    symlink(outside.path().join("file"), place.path().join("a/link")).unwrap();
+    symlink("b", place.path().join("a/beside")).unwrap();
+    symlink("..", place.path().join("a/up")).unwrap();
+    let handle = folder.handle.as_fd();
+    for (path, opens) in [
+        ("a/b/file", true),
+        ("link/file", false),
+        ("a/link", false),
+        ("a/beside/file", false),
+        ("a/up/a/b/file", false),
+        ("a/../a/b/file", false),
+        ("/etc/passwd", false),
+        ("a/b/file/x", false),
+        ("", false),
+    ] {
+        let path = Path::new(path);
+        let quick = descent::open(handle, path, READ, Mode::empty()).is_ok();
+        assert_eq!(quick, opens, "{path:?}");
+        let slow = descent::is_below(path) && descent::step_by_step(handle, path, READ, Mode::empty()).is_ok();
+        assert_eq!(slow, opens, "{path:?} step by step");
+    }
+    assert!(descent::open(handle, Path::new("link"), FOLDER, Mode::empty()).is_err());
+    assert!(descent::step_by_step(handle, Path::new("link"), FOLDER, Mode::empty()).is_err());
+    // Control: the functions of the standard library follow each of the links.
+    for followed in ["link/file", "a/link", "a/beside/file", "a/up/a/b/file"] {
+        fs::read(place.path().join(followed)).unwrap();
+    }
+}
+
+#[test]
+fn a_refusal_names_what_is_in_the_way() {
+    let (place, folder) = project();
+    symlink("/etc", place.path().join("a/link")).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(place.path().join("a/pipe")).status().unwrap().success());
+    for (path, words) in [
+        ("a/link/passwd", "a/link: it is a symbolic link, and a folder is expected"),
+        ("a/link", "a/link: it is a symbolic link, and a regular file is expected"),
+        ("a/pipe", "a/pipe: it is a pipe, and a regular file is expected"),
+        ("a/b", "a/b: it is a folder, and a regular file is expected"),
+        ("a/b/file/x", "a/b/file: it is a file, and a folder is expected"),
+        ("../x", "the path leads out of its folder"),
+    ] {
+        let error = folder.read(path, FileKind::Stack).unwrap_err();
+        assert!(error.to_string().contains(words), "{error}");
+        assert_eq!(Diagnostic::from(error).code, Code::NotPlain);
+    }
+    assert!(folder.read("a/none/x", FileKind::Stack).unwrap().is_none());
+}
+
+#[test]
+fn a_file_is_read_up_to_its_limit() {
+    let (place, folder) = project();
+    let sparse = fs::File::create(place.path().join("large")).unwrap();
+    sparse.set_len(FileKind::Snippet.limit()).unwrap();
+    assert_eq!(folder.read("large", FileKind::Snippet).unwrap().unwrap().len() as u64, FileKind::Snippet.limit());
+    sparse.set_len(FileKind::Snippet.limit() + 1).unwrap();
+    for error in [
+        folder.read("large", FileKind::Snippet).unwrap_err(),
+        read_named(&place.path().join("large"), FileKind::Snippet).unwrap_err(),
+    ] {
+        assert!(error.to_string().ends_with("it is larger than the 1 MiB that nself reads"), "{error}");
+        assert_eq!(Diagnostic::from(error).code, Code::FileTooLarge);
+    }
+    assert!(matches!(
+        read_named(Path::new("/dev/zero"), FileKind::Secret).unwrap_err().reason,
+        Reason::NoFile(EntryKind::Device)
+    ));
+}
+
+#[test]
+fn nothing_is_written_or_deleted_through_a_link() {
+    let (place, folder) = project();
+    let outside = tempfile::tempdir().unwrap();
+    fs::write(outside.path().join("file"), "canary").unwrap();
+    symlink(outside.path(), place.path().join("link")).unwrap();
+    symlink(outside.path().join("file"), place.path().join("file")).unwrap();
+    assert!(folder.write("link/file", b"x").is_err());
+    assert!(folder.write("link/new/file", b"x").is_err());
+    assert!(folder.write("file", b"x").is_err());
+    assert!(folder.create("link/new", b"x", 0o644).is_err());
+    assert!(folder.create("file", b"x", 0o644).is_err());
+    assert!(folder.remove_file("link/file").is_err());
+    assert!(folder.remove_folder("link").is_err());
+    assert!(folder.rename("a/b/file", &folder, "link/file").is_err());
+    assert!(folder.make_folder("link/new", 0o755).is_err());
+    assert!(folder.folder("link").is_err() && folder.stat("link/file").is_err());
+    folder.remove_all("link").unwrap();
+    folder.remove_file("file").unwrap();
+    assert_eq!(fs::read_to_string(outside.path().join("file")).unwrap(), "canary");
+    assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn what_is_written_has_its_mode_and_replaces_in_one_step() {
+    let (place, folder) = project();
+    folder.write("x/y/file", b"one").unwrap();
+    folder.write("x/y/file", b"two").unwrap();
+    assert_eq!(fs::read(place.path().join("x/y/file")).unwrap(), b"two");
+    assert_eq!(folder.stat("x/y/file").unwrap().unwrap().mode, 0o644);
+    assert_eq!(folder.stat("x").unwrap().unwrap().mode, 0o755);
+    assert_eq!(folder.make_folder("secret", 0o700).unwrap().own_stat().unwrap().mode, 0o700);
+    assert_eq!(folder.folder("x/y").unwrap().unwrap().list().unwrap().len(), 1);
+    let all = folder.list_all(&mut |path| path == Path::new("secret")).unwrap();
+    let paths: Vec<&str> = all.iter().map(|(path, _)| path.to_str().unwrap()).collect();
+    assert_eq!(paths, ["a", "a/b", "a/b/file", "x", "x/y", "x/y/file"]);
+    folder.remove_all("x").unwrap();
+    assert!(folder.stat("x").unwrap().is_none());
+}
+
+#[test]
+fn an_output_folder_in_the_project_is_behind_no_link() {
+    let (place, _) = project();
+    let outside = tempfile::tempdir().unwrap();
+    symlink(outside.path(), place.path().join("build")).unwrap();
+    symlink(outside.path(), place.path().join("deploy")).unwrap();
+    let named = |path: &str| Root::output(place.path(), Some(&place.path().join(path)));
+    for refused in [Root::output(place.path(), None), named("deploy"), named("build/deploy")] {
+        assert!(refused.open().is_err() && refused.write("x", b"x").is_err(), "{refused:?}");
+    }
+    // What the operator names elsewhere may have links on the way to it.
+    let link = outside.path().join("way");
+    symlink(outside.path(), &link).unwrap();
+    Root::output(place.path(), Some(&link.join("new/deploy"))).write("x", b"x").unwrap();
+    assert!(outside.path().join("new/deploy/x").is_file());
+    assert!(Root::output(place.path(), Some(&link)).write("x", b"x").is_err());
+}

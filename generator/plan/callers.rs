@@ -1,0 +1,198 @@
+//! Callers of the edge: who counts as internal, and whether the edge knows the address of a client at all. The address
+//! of a proxy, a bridge or a load balancer never counts as internal.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use super::network::{PRIVATE, PRIVATE_V6};
+use super::members::{EDGE, Members, known, tls_mode};
+use super::{EdgePlan, Location};
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::path;
+use crate::stack::{AddressRange, Checked, Cidr, ClusterEdge, Kubernetes, Profile, Publish, Stack, TlsMode};
+
+/// A route that only internal addresses may use, with its first host name.
+#[derive(Debug)]
+pub struct InternalRoute {
+    pub path: FieldPath,
+    pub host: String,
+}
+
+/// Why the edge cannot know the address of a client, and what helps.
+struct HiddenClients {
+    path: FieldPath,
+    reason: String,
+    expected: String,
+    hint: String,
+}
+
+/// The address at which a port of the host is bound: the loopback address, but for the edge of a server.
+pub fn published_address(is_edge: bool, profile: Profile, publish: &Publish) -> IpAddr {
+    let usual = if is_edge && profile != Profile::Local { Ipv4Addr::UNSPECIFIED } else { Ipv4Addr::LOCALHOST };
+    publish.address.unwrap_or(usual.into())
+}
+
+/// The edge's published ports: the field of each address, and the address.
+fn published(profile: Profile, members: &Members) -> Vec<(FieldPath, IpAddr)> {
+    let Some(edge) = members.get(&known(EDGE)) else { return Vec::new() };
+    let field = |port: &str| edge.path.key("publish").key(port).key("address");
+    let ports = edge.service.publish.iter();
+    ports.map(|(port, publish)| (field(port.as_str()), published_address(true, profile, publish))).collect()
+}
+
+/// Whether every request through the published ports comes from this machine, and none through a proxy.
+pub fn from_this_machine(stack: &Stack, profile: Profile, members: &Members) -> bool {
+    let loopback = published(profile, members).iter().all(|(_, address)| address.is_loopback());
+    profile == Profile::Local && tls_mode(stack, profile) != TlsMode::Proxy && loopback
+}
+
+/// Refuses internal routes where the client's address cannot be known (NS605), ranges that are internal and a proxy's at
+/// once (NS606), and warns of internal routes that no address may use (NS604).
+pub fn check(
+    stack: &Stack,
+    profile: Profile,
+    members: &Members,
+    edge: &EdgePlan,
+    internal: &[InternalRoute],
+    findings: &mut Vec<Diagnostic>,
+) {
+    ranges(stack, findings);
+    let before = findings.len();
+    if let Some(hidden) = hidden_from_engine(stack, profile, members) {
+        findings.push(hidden_finding(edge, hidden));
+    }
+    if let Some(hidden) = stack.kubernetes.enabled.then(|| hidden_from_cluster(&stack.kubernetes)).flatten() {
+        findings.push(hidden_finding(edge, hidden));
+    }
+    let on_cluster_only = edge.this_machine_is_internal && stack.kubernetes.enabled;
+    let closed = edge.internal_addresses.is_empty() && (!edge.this_machine_is_internal || on_cluster_only);
+    if let Some(first) = internal.first().filter(|_| closed && findings.len() == before) {
+        let hosts: Vec<String> = internal.iter().map(|route| format!("`{}`", route.host)).collect();
+        let (verb, place) =
+            (if hosts.len() == 1 { "is" } else { "are" }, if on_cluster_only { " on the cluster" } else { "" });
+        findings.push(
+            Diagnostic::warning(Code::NoInternalAddress, first.path.clone())
+                .message(format!("{} {verb} internal, and no address counts as internal{place}", hosts.join(", ")))
+                .expected("the addresses of the callers, such as those of an office or a VPN")
+                .hint(if on_cluster_only {
+                    "`edge.internal_addresses = [\"198.51.100.0/24\"]`; `kubectl port-forward` reaches a service without the edge"
+                } else {
+                    "`edge.internal_addresses = [\"198.51.100.0/24\"]`, or limit the service: `only = ['local]`"
+                }),
+        );
+    }
+}
+
+/// Ranges that cannot be what the stack says of them.
+fn ranges(stack: &Stack, findings: &mut Vec<Diagnostic>) {
+    let range = |cidr: &Cidr| AddressRange::read(cidr.as_str());
+    let field = |name: &str, i: usize| path!("edge", name).index(i);
+    let (internal, proxies) = (&stack.edge.internal_addresses, &stack.edge.trusted_proxies);
+    for (name, list) in [("internal_addresses", internal), ("trusted_proxies", proxies)] {
+        let everything = |(_, cidr): &(usize, &Cidr)| range(cidr).is_some_and(|range| range.is_everything());
+        findings.extend(list.iter().enumerate().filter(everything).map(|(i, cidr)| {
+            Diagnostic::error(Code::AddressRange, field(name, i))
+                .message(format!("`{cidr}` holds every address of the internet"))
+                .expected("the ranges of networks that you know")
+                .hint(if name == "trusted_proxies" {
+                    "list the proxies: any other client could claim any address"
+                } else {
+                    "a public route has `access = 'public`; `guard.internal_paths = []` opens a service's paths"
+                })
+        }));
+    }
+    let overlap =
+        |one: &Cidr, other: &Cidr| range(one).zip(range(other)).is_some_and(|(one, other)| one.overlaps(&other));
+    let by_pods = stack.kubernetes.enabled && stack.kubernetes.edge != ClusterEdge::NodePort && proxies.is_empty();
+    let pods: Vec<Cidr> = PRIVATE.into_iter().chain([PRIVATE_V6]).map(|pods| Cidr::wrap(pods.to_owned())).collect();
+    for (i, cidr) in internal.iter().enumerate() {
+        let finding = Diagnostic::error(Code::AddressRange, field("internal_addresses", i));
+        if let Some((k, proxy)) = proxies.iter().enumerate().find(|(_, proxy)| overlap(cidr, proxy)) {
+            findings.push(
+                finding
+                    .message(format!("`{cidr}` is internal and overlaps `{proxy}`, where proxies are"))
+                    .expected("ranges without a common address: what a proxy forwards comes from anywhere")
+                    .hint("narrow one of the two, for example to the proxy's own address")
+                    .related(field("trusted_proxies", k), "the proxies"),
+            );
+        } else if by_pods && pods.iter().any(|pods| overlap(cidr, pods)) {
+            findings.push(
+                finding
+                    .message(format!("`{cidr}` is internal, and the pods of the gateway may have such addresses"))
+                    .expected("`edge.trusted_proxies`, the addresses of the gateway's pods, without a common address")
+                    .hint("`edge.trusted_proxies = [\"10.42.0.0/16\"]`, the range that the cluster gives to pods"),
+            );
+        }
+    }
+}
+
+/// The finding for clients without addresses: an error where a rule would depend on them.
+fn hidden_finding(edge: &EdgePlan, hidden: HiddenClients) -> Diagnostic {
+    let mut locations = edge.sites.values().flat_map(|site| &site.locations);
+    let guarded = |location: &Location| !location.internal_paths.is_empty() || !location.refused_headers.is_empty();
+    let admits = !edge.internal_addresses.is_empty();
+    let depends = locations.any(|location| location.internal || (admits && guarded(location)));
+    let finding = if depends { Diagnostic::error } else { Diagnostic::warning };
+    let consequence =
+        if depends { "so internal callers cannot be told from others" } else { "so all clients share one rate limit" };
+    finding(Code::HiddenClients, hidden.path)
+        .message(format!("{}, {consequence}", hidden.reason))
+        .expected(hidden.expected)
+        .hint(hidden.hint)
+}
+
+/// What hides clients from the edge of a Compose project.
+fn hidden_from_engine(stack: &Stack, profile: Profile, members: &Members) -> Option<HiddenClients> {
+    let listed = !stack.edge.trusted_proxies.is_empty();
+    if tls_mode(stack, profile) == TlsMode::Proxy {
+        return (!listed).then(|| HiddenClients {
+            path: path!("tls", "mode"),
+            reason: "every request comes from the proxy in front of nginx".into(),
+            expected: "the proxy's addresses, whose X-Forwarded-For is then believed".into(),
+            hint:
+                "`edge.trusted_proxies = [\"172.16.0.0/12\"]` for a proxy of this machine, which arrives through the \
+                   bridge of the containers; otherwise the proxy's own address"
+                    .into(),
+        });
+    }
+    let addresses = published(profile, members);
+    if let Some((path, address)) = addresses.iter().find(|(_, address)| address.is_ipv6() && !address.is_loopback()) {
+        return Some(HiddenClients {
+            path: path.clone(),
+            reason: format!("what is published at `{address}` arrives with the address of the containers' bridge"),
+            expected: "an IPv4 address, for which the engine keeps the client's address".into(),
+            hint: format!("`{path} = \"0.0.0.0\"`"),
+        });
+    }
+    let (path, address) = addresses.iter().find(|(_, address)| address.is_loopback())?;
+    (profile != Profile::Local && !listed).then(|| HiddenClients {
+        path: path.clone(),
+        reason: format!("what is published at `{address}` arrives with the address of the containers' bridge"),
+        expected: "a proxy of this machine that names the client, or an address of the network".into(),
+        hint: "`tls.mode = 'proxy` with `edge.trusted_proxies = [\"172.16.0.0/12\"]`, or leave the address out".into(),
+    })
+}
+
+/// What hides clients from the edge of a cluster; ports of the nodes keep addresses by `externalTrafficPolicy: Local`.
+fn hidden_from_cluster(settings: &Kubernetes) -> Option<HiddenClients> {
+    let (keeps, namespace) = (settings.preserves_client_address, &settings.edge_namespace);
+    if settings.edge == ClusterEdge::NodePort || (keeps && namespace.is_some()) {
+        return None;
+    }
+    let reason = match (keeps, namespace) {
+        (false, Some(_)) => "the load balancer of the cluster may replace the client's address",
+        (true, _) => "any pod of the cluster reaches nginx and may claim to forward for any client",
+        (false, None) => "the load balancer may replace the client's address, and any pod may claim to forward for it",
+    };
+    let namespace = namespace.as_ref().map_or("envoy-gateway-system", |name| name.as_str());
+    Some(HiddenClients {
+        path: path!("kubernetes"),
+        reason: reason.into(),
+        expected:
+            "the gateway's Service with `externalTrafficPolicy: Local` (on k3s: `service.spec` in the HelmChartConfig \
+                   of traefik), and the namespace of its pods"
+                .into(),
+        hint: format!(
+            "once that is so, the stack says it: `kubernetes = {{ preserves_client_address = true, edge_namespace = \"{namespace}\" }}`"
+        ),
+    })
+}

@@ -1,0 +1,79 @@
+//! What a program may read, decided before it is read. The evaluator opens files by their paths, through links: a file
+//! outside of the project must not be read even for nothing, and a pipe or a device has no end.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use nickel_lang_core::ast::{Ast, Import, Node};
+use nickel_lang_core::cache::{CacheHub, InputFormat};
+use nickel_lang_core::files::FileId;
+use nickel_lang_core::traverse::TraverseAlloc;
+
+use super::evaluate::Program;
+use super::imports::{Outside, allowed, is_own, path_of};
+use crate::files::{FileKind, Reason, look_behind, real_path};
+
+/// A file that the program may not read.
+pub struct Refused {
+    /// The import of it, without which it is the stack itself.
+    pub import: Outside,
+    /// Why it is refused although it is in the project.
+    pub reason: Option<Reason>,
+}
+
+/// Finds the first file that the stack or one of its imports may not read.
+pub fn refused(program: &Program, cache: &mut CacheHub, stack: FileId) -> Option<Refused> {
+    let allowed = allowed(program);
+    let mut known = BTreeSet::from([stack]);
+    let mut waiting = vec![stack];
+    while let Some(id) = waiting.pop() {
+        // A file that does not parse imports nothing, and the evaluation reports it.
+        if cache.parse_to_ast(id).is_err() {
+            continue;
+        }
+        let Some(folder) = path_of(cache, id).and_then(Path::parent).map(Path::to_owned) else { continue };
+        for (path, format, byte) in imports(cache, id) {
+            // As the evaluator looks for it: beside the importing file, then in the library.
+            for at in [folder.join(&path), program.library.join(&path)] {
+                let Ok(stat) = look_behind(&at) else { continue };
+                if stat.is_folder() {
+                    continue;
+                }
+                let reason = stat.check_file(FileKind::Stack).err();
+                let is_inside = real_path(&at).is_ok_and(|real| allowed.iter().any(|folder| real.starts_with(folder)));
+                if reason.is_some() || !is_inside {
+                    let name = at.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                    let import = Outside { place: Some((id, byte)), name };
+                    return Some(Refused { import, reason: reason.filter(|_| is_inside) });
+                }
+                if format == InputFormat::Nickel
+                    && let Ok(read) = cache.sources.get_or_add_file(&at, format)
+                {
+                    let read = read.inner();
+                    if known.insert(read) && !is_own(program, cache, read) {
+                        waiting.push(read);
+                    }
+                }
+                break;
+            }
+        }
+    }
+    None
+}
+
+/// The imports of a parsed file in the order of the text, each with the byte at which it begins.
+fn imports(cache: &CacheHub, id: FileId) -> Vec<(PathBuf, InputFormat, u32)> {
+    let mut found = Vec::new();
+    let mut take = |ast: &Ast| {
+        if let Node::Import(Import::Path { path, format }) = &ast.node {
+            let byte = ast.pos.into_opt().map_or(0, |span| span.start.0);
+            found.push((PathBuf::from(path), *format, byte));
+        }
+        None::<()>
+    };
+    if let Some(ast) = cache.asts.get(id) {
+        let _ = ast.find_map(&mut take);
+    }
+    found.sort_by_key(|(_, _, byte)| *byte);
+    found
+}

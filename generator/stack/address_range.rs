@@ -1,0 +1,90 @@
+//! Ranges of IP addresses: what a checked text of CIDR form stands for.
+
+use std::net::IpAddr;
+
+/// The addresses from `first` that share their leading `bits` with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AddressRange {
+    first: IpAddr,
+    bits: u8,
+}
+
+impl AddressRange {
+    /// Reads `10.0.0.0/8` or a single address; nothing where the text is neither.
+    pub fn read(text: &str) -> Option<Self> {
+        let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
+        let first: IpAddr = address.parse().ok()?;
+        let most = if first.is_ipv4() { 32 } else { 128 };
+        Some(AddressRange { first, bits: bits.map_or(Some(most), |bits| bits.parse().ok())? })
+    }
+
+    /// Whether it holds every address of its family.
+    pub fn is_everything(&self) -> bool {
+        self.bits == 0
+    }
+
+    /// Whether an address is in both ranges.
+    pub fn overlaps(&self, other: &AddressRange) -> bool {
+        let bits = self.bits.min(other.bits);
+        self.first.is_ipv4() == other.first.is_ipv4() && masked(self.first, bits) == masked(other.first, bits)
+    }
+
+    /// Why the text is refused when its address has bits beyond the prefix: nginx warns of such ranges.
+    pub fn beyond_prefix(&self, text: &str) -> Option<String> {
+        let first = masked(self.first, self.bits);
+        (first != self.first)
+            .then(|| format!("`{text}` is not the first address of its range, `{first}/{}`", self.bits))
+    }
+}
+
+/// The address with all bits after the first `bits` cleared.
+fn masked(address: IpAddr, bits: u8) -> IpAddr {
+    match address {
+        IpAddr::V4(v4) => {
+            let mask = u32::MAX.checked_shl(32 - u32::from(bits)).unwrap_or(0);
+            IpAddr::from((u32::from(v4) & mask).to_be_bytes())
+        }
+        IpAddr::V6(v6) => {
+            let mask = u128::MAX.checked_shl(128 - u32::from(bits)).unwrap_or(0);
+            IpAddr::from((u128::from(v6) & mask).to_be_bytes())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Checked, Cidr};
+    use super::*;
+
+    #[test]
+    fn ranges_of_addresses_overlap_by_their_shorter_prefix() {
+        let range = |text: &str| AddressRange::read(text).unwrap();
+        for (one, other, overlap) in [
+            ("10.0.0.0/8", "10.42.0.7", true),
+            ("10.42.0.0/16", "10.0.0.0/8", true),
+            ("10.42.0.0/16", "10.43.0.0/16", false),
+            ("0.0.0.0/0", "192.0.2.1", true),
+            ("0.0.0.0/0", "2001:db8::1", false),
+            ("fc00::/7", "fd12::/64", true),
+            ("2001:db8::1", "2001:db8::2", false),
+        ] {
+            assert_eq!(range(one).overlaps(&range(other)), overlap, "{one} {other}");
+            assert_eq!(range(other).overlaps(&range(one)), overlap, "{other} {one}");
+        }
+        assert!(range("::/0").is_everything() && !range("10.0.0.0/8").is_everything());
+    }
+
+    #[test]
+    fn a_range_begins_with_its_first_address() {
+        assert_eq!(
+            Cidr::new("10.1.0.0/8").unwrap_err(),
+            "`10.1.0.0/8` is not the first address of its range, `10.0.0.0/8`"
+        );
+        for text in ["10.0.0.1/31", "2001:db8::1/64", "10.0.0.0/33", "10.0.0.0/x"] {
+            assert!(Cidr::new(text).is_err(), "{text}");
+        }
+        for text in ["0.0.0.0/0", "::/0", "10.0.0.1", "10.0.0.1/32", "2001:db8::/64"] {
+            assert!(Cidr::new(text).is_ok(), "{text}");
+        }
+    }
+}

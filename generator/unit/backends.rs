@@ -1,0 +1,97 @@
+//! What the backends make of a plan.
+
+use serde_json::{Value, json};
+
+use super::{files, generate, plan, stack};
+use crate::artifact::Artifacts;
+use crate::codes::Code;
+
+fn text(files: &Artifacts, path: &str) -> String {
+    let file = files.get(path).unwrap_or_else(|| panic!("{path} is not among {:?}", paths(files)));
+    String::from_utf8(file.bytes().unwrap().to_vec()).unwrap()
+}
+
+fn paths(files: &Artifacts) -> Vec<&str> {
+    files.iter().map(|(path, _)| path.as_str()).collect()
+}
+
+fn orders(fields: &Value) -> Value {
+    let mut service = json!({
+        "image": "a/orders:1", "port": 8001, "health": { "http": { "path": "/healthz" } },
+        "route": { "subdomain": "orders" },
+    });
+    for (name, value) in fields.as_object().unwrap() {
+        service[name] = value.clone();
+    }
+    stack(&json!({ "orders": service }))
+}
+
+#[test]
+fn a_stack_gives_the_same_bytes_every_time() {
+    let all = || {
+        let files = files(&orders(&json!({})));
+        files.iter().map(|(path, file)| (path.to_string(), file.digest())).collect::<Vec<_>>()
+    };
+    let first = all();
+    assert!(first.len() > 8 && first == all());
+    // Known-bad control.
+    let other = files(&orders(&json!({ "env": { "LEVEL": "debug" } })));
+    assert_ne!(first, other.iter().map(|(path, file)| (path.to_string(), file.digest())).collect::<Vec<_>>());
+}
+
+#[test]
+fn compose_doubles_dollars_once() {
+    let files = files(&orders(&json!({ "env": { "PRICE": "5$ ${HOME} $$" } })));
+    assert!(text(&files, "compose.yaml").contains("PRICE: \"5$$ $${HOME} $$$$\""));
+}
+
+#[test]
+fn nginx_routes_what_has_a_route() {
+    let site =
+        |stack: &Value| paths(&files(stack)).iter().any(|path| path.starts_with("nginx/") && path.contains("orders"));
+    assert!(site(&orders(&json!({}))));
+    assert!(!site(&orders(&json!({ "route": null }))));
+}
+
+#[test]
+fn postgres_creates_a_role_for_each_service_that_uses_a_database() {
+    let sql = |stack: &Value| text(&files(stack), "postgres/init/10-roles-and-databases.sql");
+    assert!(sql(&orders(&json!({ "databases": { "main": { "name": "orders" } } }))).contains("\"orders\""));
+    assert!(!sql(&orders(&json!({}))).contains("\"orders\""));
+}
+
+#[test]
+fn a_secret_is_a_reference_in_every_file() {
+    let files = files(&orders(&json!({
+        "secrets": { "pin": { "random": 43 } }, "env": { "PIN": { "secret": "pin" } },
+    })));
+    assert!(text(&files, "compose.yaml").contains("PIN: \"${PIN:?"), "{}", text(&files, "compose.yaml"));
+}
+
+#[test]
+fn compose_refuses_what_it_cannot_express_unless_the_stack_waives_it() {
+    let findings = |waive: &Value| {
+        let scaled = json!({ "autoscale": { "min": 1, "max": 3 }, "waive": waive });
+        let (plan, _) = plan(&orders(&scaled));
+        generate(&plan).err().unwrap_or_default().iter().map(|finding| finding.code).collect::<Vec<_>>()
+    };
+    assert_eq!(findings(&json!({})), [Code::Unsupported]);
+    assert_eq!(findings(&json!({ "compose.autoscale": "one server" })), []);
+}
+
+#[test]
+fn kubernetes_writes_an_object_in_each_file() {
+    let mut stack = orders(&json!({ "user": "1000:1000" }));
+    for name in ["nginx", "postgres"] {
+        stack["services"][name]["user"] = json!("101:101");
+    }
+    assert!(paths(&files(&stack)).iter().all(|path| !path.starts_with("kubernetes/")));
+    stack["kubernetes"] = json!({ "enabled": true, "gateway_class": "any" });
+    let files = files(&stack);
+    let objects: Vec<String> = paths(&files)
+        .into_iter()
+        .filter(|path| path.starts_with("kubernetes/apps/orders/") && !path.ends_with("kustomization.yaml"))
+        .map(|path| text(&files, path))
+        .collect();
+    assert!(objects.len() > 3 && objects.iter().all(|text| text.matches("\nkind: ").count() == 1), "{objects:?}");
+}

@@ -1,0 +1,65 @@
+//! Unit tests of planner and backends on stacks written as JSON: neither Nickel nor a process takes part, so that one
+//! test takes milliseconds.
+
+mod backends;
+mod planner;
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::artifact::{Artifacts, Kept};
+use crate::backend;
+use crate::codes::Code;
+use crate::diagnostic::Diagnostic;
+use crate::plan::{Fields, Plan, ProjectFiles, resolve};
+use crate::source::decode_plain;
+use crate::stack::{Checked, EnvironmentName, Stack};
+
+/// Returns a stack with nginx, PostgreSQL and these services, in the profile of production.
+fn stack(services: &Value) -> Value {
+    let mut all = json!({
+        "nginx": {
+            "catalogue": "nginx", "image": "docker.io/library/nginx:1.28-alpine", "zone": "edge", "egress": true,
+            "ports": { "http": 8080, "https": 8443 },
+            "publish": { "http": { "port": 80, "address": "0.0.0.0" }, "https": { "port": 443, "address": "0.0.0.0" } },
+            "health": { "http": { "path": "/healthz" } },
+        },
+        "postgres": {
+            "catalogue": "postgres", "image": "docker.io/library/postgres:16-alpine", "zone": "data",
+            "ports": { "postgres": 5432 }, "secrets": { "postgres_password": { "random": 43 } },
+            "secret_files": ["postgres_password"], "volumes": { "postgres-data": { "path": "/var/lib/postgresql/data" } },
+            "health": { "exec": ["pg_isready"] },
+        },
+    });
+    for (name, service) in services.as_object().unwrap() {
+        all[name] = service.clone();
+    }
+    json!({ "project": "shop", "domain": "shop.example.com", "profile": "prod", "services": all })
+}
+
+/// Plans the stack as the environment `prod`.
+fn plan(stack: &Value) -> (Plan, Vec<Diagnostic>) {
+    let stack: Stack = decode_plain(stack).unwrap();
+    let files = ProjectFiles { project_folder: "../..".to_owned(), ..ProjectFiles::default() };
+    resolve(&EnvironmentName::new("prod").unwrap(), &stack, &files)
+}
+
+/// Returns code and path of every error, in order.
+fn errors(stack: &Value) -> Vec<(Code, String)> {
+    let (_, findings) = plan(stack);
+    findings.iter().filter(|one| one.is_error()).map(|one| (one.code, one.path.to_string())).collect()
+}
+
+/// Generates the files of a stack without errors.
+fn files(stack: &Value) -> Artifacts {
+    let (plan, findings) = plan(stack);
+    assert!(!findings.iter().any(Diagnostic::is_error), "{findings:?}");
+    generate(&plan).unwrap()
+}
+
+/// Generates the files of a plan; no earlier run left any.
+fn generate(plan: &Plan) -> Result<Artifacts, Vec<Diagnostic>> {
+    let none = BTreeMap::new();
+    backend::generate(plan, &Fields::of(plan), Kept::below(&none, "prod"))
+}

@@ -1,0 +1,94 @@
+//! What the planner decides and refuses.
+
+use serde_json::{Value, json};
+
+use super::{errors, plan, stack};
+use crate::codes::Code;
+
+fn orders(fields: &Value) -> Value {
+    let mut service = json!({ "image": "a/orders:1", "port": 8001, "health": { "http": { "path": "/" } } });
+    for (name, value) in fields.as_object().unwrap() {
+        service[name] = value.clone();
+    }
+    stack(&json!({ "orders": service }))
+}
+
+#[test]
+fn a_stack_that_can_work_has_no_errors() {
+    assert_eq!(errors(&orders(&json!({ "depends_on": ["postgres"] }))), []);
+}
+
+#[test]
+fn services_start_after_what_they_depend_on() {
+    let (plan, _) = plan(&orders(&json!({ "depends_on": ["postgres"] })));
+    let wave = |name: &str| plan.start_order.iter().position(|wave| wave.iter().any(|one| one.as_str() == name));
+    assert!(wave("postgres").is_some() && wave("postgres") < wave("orders"), "{:?}", plan.start_order);
+}
+
+#[test]
+fn a_service_joins_its_own_zone_and_those_of_its_peers() {
+    let networks = |fields: &Value| {
+        let (plan, _) = plan(&orders(fields));
+        let service = plan.services.iter().find(|(name, _)| name.as_str() == "orders").unwrap().1;
+        service.networks.iter().map(|zone| zone.name()).collect::<Vec<_>>()
+    };
+    assert_eq!(networks(&json!({ "depends_on": ["postgres"] })), ["app", "data"]);
+    assert!(!networks(&json!({ "health": { "none": "control" } })).contains(&"data"));
+}
+
+#[test]
+fn a_dependency_must_exist_and_have_a_health_check() {
+    assert_eq!(
+        errors(&orders(&json!({ "depends_on": ["postgress"] }))),
+        [(Code::UnknownDependency, "services.orders.depends_on.postgress".to_owned())]
+    );
+    let blind = stack(&json!({
+        "blind": { "image": "a/blind:1" },
+        "orders": { "image": "a/orders:1", "depends_on": ["blind"] },
+    }));
+    assert_eq!(errors(&blind).iter().map(|(code, _)| *code).collect::<Vec<_>>(), [Code::NoHealth]);
+}
+
+#[test]
+fn a_circle_of_dependencies_is_one_error() {
+    let service = |other: &str| json!({ "image": "a/b:1", "depends_on": { other: "started" } });
+    let circle = stack(&json!({ "aa": service("bb"), "bb": service("cc"), "cc": service("aa") }));
+    assert_eq!(errors(&circle).iter().map(|(code, _)| *code).collect::<Vec<_>>(), [Code::DependencyCycle]);
+}
+
+#[test]
+fn limits_are_at_least_the_reservations() {
+    let limits = |memory: &str| json!({ "limits": { "memory": memory }, "reservations": { "memory": "256MiB" } });
+    assert_eq!(errors(&orders(&limits("256MiB"))), []);
+    assert_eq!(
+        errors(&orders(&limits("128MiB"))),
+        [(Code::LimitBelowReservation, "services.orders.limits.memory".to_owned())]
+    );
+}
+
+#[test]
+fn a_port_of_the_range_has_one_owner() {
+    let two = stack(&json!({
+        "aa": { "image": "a/a:1", "port": 8001 },
+        "bb": { "image": "a/b:1", "port": 8001 },
+    }));
+    assert_eq!(errors(&two), [(Code::PortTaken, "services.bb.port".to_owned())]);
+    assert_eq!(errors(&orders(&json!({ "port": 5000 }))), [(Code::PortRange, "services.orders.port".to_owned())]);
+}
+
+#[test]
+fn a_credential_in_a_variable_is_refused() {
+    assert_eq!(
+        errors(&orders(&json!({ "env": { "API_KEY": "0123456789abcdef" } }))),
+        [(Code::PlainSecret, "services.orders.env.API_KEY".to_owned())]
+    );
+    assert_eq!(errors(&orders(&json!({ "env": { "LEVEL": "info" } }))), []);
+}
+
+#[test]
+fn only_nginx_publishes_ports() {
+    assert_eq!(
+        errors(&orders(&json!({ "publish": { "http": { "port": 8001 } } }))),
+        [(Code::PublicPort, "services.orders.publish.http".to_owned())]
+    );
+}

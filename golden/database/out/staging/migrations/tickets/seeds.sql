@@ -1,1 +1,0 @@
-INSERT INTO countries VALUES ('de', 'Germany') ON CONFLICT DO NOTHING;

@@ -1,0 +1,146 @@
+//! Golden cases: each folder of `golden/` is one test with the name of the folder. `out/` holds the files that the
+//! stack gives, `error.txt` the findings of a stack that is refused. `NSELF_BLESS=1` rewrites both; read the diff
+//! before you commit it.
+//!
+//! The comment at the top of a `stack.ncl` says what the case shows. Two lines of it have a meaning for this test:
+//! `# Environments: prod` limits the case to these environments, `# Time limit: 2` is passed on to `nself gen`.
+
+#[allow(dead_code, reason = "the other test binary uses the rest")]
+#[path = "../suite/support.rs"]
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Trial};
+
+use support::{golden, name, nself_in, project, tree};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let trial = |folder: PathBuf, check: fn(&Case)| {
+        Trial::test(name(&folder), move || {
+            check(&Case::read(folder));
+            Ok(())
+        })
+    };
+    let files = golden(false).into_iter().map(|folder| trial(folder, gives_its_files));
+    let errors = golden(true).into_iter().map(|folder| trial(folder, gives_its_findings));
+    libtest_mimic::run(&arguments, files.chain(errors).collect()).exit_code()
+}
+
+const ENVIRONMENTS: &str = "Environments: ";
+const TIME_LIMIT: &str = "Time limit: ";
+
+/// A folder of `golden/` and the comment at the top of its stack.
+struct Case {
+    folder: PathBuf,
+    comment: Vec<String>,
+}
+
+impl Case {
+    fn read(folder: PathBuf) -> Self {
+        let text = fs::read_to_string(folder.join("stack.ncl")).unwrap();
+        let comment: Vec<String> = text.lines().map_while(|line| line.strip_prefix("# ")).map(str::to_owned).collect();
+        let setting = |line: &str| [ENVIRONMENTS, TIME_LIMIT].iter().any(|label| line.starts_with(label));
+        let purpose = comment.first().is_some_and(|line| line.len() > 20 && !setting(line));
+        assert!(purpose, "the first line of {}/stack.ncl is a comment that says what the case shows", name(&folder));
+        Self { folder, comment }
+    }
+
+    /// Returns the rest of the comment's line that begins with this label.
+    fn setting(&self, label: &str) -> Option<&str> {
+        self.comment.iter().find_map(|line| line.strip_prefix(label))
+    }
+
+    /// Returns the options that limit a command to the environments of the case.
+    fn environments(&self) -> Vec<&str> {
+        let names = self.setting(ENVIRONMENTS).into_iter().flat_map(|names| names.split(", "));
+        names.flat_map(|name| ["--env", name]).collect()
+    }
+}
+
+fn bless() -> bool {
+    std::env::var_os("NSELF_BLESS").is_some()
+}
+
+fn gives_its_files(case: &Case) {
+    let copy = project(&case.folder);
+    let ran = nself_in(copy.path(), [&["gen", "--out", "out"], case.environments().as_slice()].concat());
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let (golden, generated) = (case.folder.join("out"), copy.path().join("out"));
+    if bless() {
+        replace(&golden, &generated);
+    }
+    let (expected, files) = (tree(&golden), tree(&generated));
+    assert_eq!(expected.keys().collect::<Vec<_>>(), files.keys().collect::<Vec<_>>());
+    for (path, bytes) in &expected {
+        let (expected, text) = (String::from_utf8_lossy(bytes), String::from_utf8_lossy(&files[path]));
+        assert!(expected == text, "out/{path} differs: {}", first_difference(&expected, &text));
+    }
+    second_run_changes_nothing(case, copy.path());
+}
+
+/// Puts the generated folder in the place of the golden one.
+fn replace(golden: &Path, generated: &Path) {
+    if golden.exists() {
+        fs::remove_dir_all(golden).unwrap();
+    }
+    for path in tree(generated).keys() {
+        let target = golden.join(path);
+        fs::create_dir_all(target.parent().unwrap()).unwrap();
+        fs::copy(generated.join(path), target).unwrap();
+    }
+}
+
+/// The second run writes nothing, and `check` finds no difference, with the cache and without it.
+fn second_run_changes_nothing(case: &Case, project: &Path) {
+    let before = tree(&project.join("out"));
+    let environments = case.environments();
+    for command in [["gen"].as_slice(), &["check"], &["gen", "--check", "--format", "json"]] {
+        let ran = nself_in(project, [command, &["--out", "out"], &environments].concat());
+        assert_eq!(ran.code, 0, "{command:?}: {}", ran.stderr);
+        let same = ran.stderr.contains("all up to date") || ran.stdout.contains("\"same\"");
+        assert!(same, "{command:?}: {}", ran.stderr);
+    }
+    assert_eq!(before, tree(&project.join("out")));
+    fs::remove_dir_all(project.join(".nself")).unwrap();
+    assert_eq!(nself_in(project, [&["check", "--out", "out"], environments.as_slice()].concat()).code, 0);
+}
+
+fn gives_its_findings(case: &Case) {
+    let copy = project(&case.folder);
+    let command = ["gen", "--time-limit", case.setting(TIME_LIMIT).unwrap_or("30")];
+    let ran = nself_in(copy.path(), command);
+    assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{}", ran.stderr);
+    assert!(!copy.path().join("deploy").exists(), "a refused stack leaves no file");
+    let file = case.folder.join("error.txt");
+    if bless() {
+        fs::write(&file, &ran.stderr).unwrap();
+    }
+    let expected = fs::read_to_string(&file).unwrap();
+    assert!(expected == ran.stderr, "{}\n{}", first_difference(&expected, &ran.stderr), ran.stderr);
+    let json = nself_in(copy.path(), [command.as_slice(), &["--format", "json"]].concat()).stdout;
+    every_finding_has_a_place(&json);
+}
+
+/// Every finding has a code, a line of the stack and a message in the JSON form too.
+fn every_finding_has_a_place(json: &str) {
+    let answer: serde_json::Value = serde_json::from_str(json).unwrap();
+    let findings = answer["diagnostics"].as_array().unwrap();
+    assert!(!findings.is_empty());
+    for finding in findings {
+        assert!(finding["code"].as_str().unwrap().starts_with("NS"), "{finding}");
+        assert!(finding["span"]["line"].as_u64().unwrap() >= 1, "{finding}");
+        assert!(!finding["message"].as_str().unwrap().is_empty(), "{finding}");
+    }
+}
+
+fn first_difference(expected: &str, text: &str) -> String {
+    let mut lines = expected.lines().zip(text.lines()).enumerate();
+    lines.find(|(_, (a, b))| a != b).map_or_else(
+        || "one of the two is longer".to_owned(),
+        |(line, (a, b))| format!("line {}: expected {a:?}, generated {b:?}", line + 1),
+    )
+}

@@ -1,0 +1,63 @@
+//! Event triggers: only a superuser makes one, but its function may belong to another role, which can replace it.
+
+use crate::attacks::database_sessions::arsenal::Trap;
+use crate::database::project::{FIRST, Project};
+use crate::database::server::{OWNER, Server, Version};
+use crate::support::nself_in;
+
+/// A trigger of the superuser whose function was given to the owner of the database, who replaced it.
+fn taken_over(version: Version, event: &str) -> Option<(Server, Project, crate::database::server::Session, Trap)> {
+    let server = Server::start(version)?;
+    server.defined("orders");
+    let project = Project::new(&format!("{FIRST}, extensions = [\"citext\"]"));
+    let mut owner = server.session(OWNER, "orders");
+    let trap = Trap::set(&server, &mut owner);
+    let function = "FUNCTION public.audit() RETURNS event_trigger LANGUAGE plpgsql AS";
+    let mut superuser = server.session("postgres", "orders");
+    superuser.must(&format!(
+        "CREATE {function} 'BEGIN END'; CREATE EVENT TRIGGER audit ON {event} EXECUTE FUNCTION public.audit();"
+    ));
+    superuser.must(&format!("ALTER FUNCTION public.audit() OWNER TO {OWNER};"));
+    owner.must(&format!("CREATE OR REPLACE {function} 'BEGIN PERFORM public.sprung(); END';"));
+    trap.sprung(&mut owner);
+    Some((server, project, owner, trap))
+}
+
+/// Attack: the function of an event trigger is code of the owner, and the deployment's superuser makes an extension.
+/// Expectation: the superuser's session stops before any change and says what to do; the function never runs as it.
+#[test]
+fn the_function_of_an_event_trigger_does_not_run_as_the_superuser() {
+    for version in [Version::V15, Version::V17] {
+        let Some((server, project, mut owner, trap)) = taken_over(version, "ddl_command_start") else { return };
+        let ran = project.migrate(&server, "orders");
+        let why = "the function of an event trigger belongs to a role that is no superuser";
+        assert!(ran.code != 0 && ran.stderr.contains(why), "{}{}", ran.stdout, ran.stderr);
+        assert_eq!(trap.sprung(&mut owner), (false, false), "{version:?}");
+        // Known-bad control: any change by a superuser.
+        server.psql("postgres", "orders", "CREATE TABLE x ();");
+        assert_eq!(trap.sprung(&mut owner), (true, true), "{version:?}");
+        // Once it belongs to a superuser again, the deployment goes on.
+        server.session("postgres", "orders").must(
+            "ALTER FUNCTION public.audit() OWNER TO postgres; CREATE OR REPLACE FUNCTION public.audit() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';",
+        );
+        let ran = project.migrate(&server, "orders");
+        assert_eq!(ran.code, 0, "{version:?}: {}", ran.stderr);
+    }
+}
+
+/// Attack: the same with a trigger of logins, which runs before a session says anything (PostgreSQL 17).
+/// Expectation: sessions of the superuser begin without event triggers.
+#[test]
+fn a_trigger_of_logins_does_not_run_as_the_superuser() {
+    let Some((server, project, mut owner, trap)) = taken_over(Version::V17, "login") else { return };
+    let admin = format!("postgresql://postgres@/orders?host={}", server.folder().display());
+    assert_eq!(nself_in(project.folder.path(), ["db", "status", "--url", &admin]).code, 1);
+    assert_eq!(trap.sprung(&mut owner), (false, false), "status");
+    nself_in(project.folder.path(), ["db", "import", "--url", &admin]);
+    assert_eq!(trap.sprung(&mut owner), (false, false), "import");
+    assert!(project.migrate(&server, "orders").code != 0);
+    assert_eq!(trap.sprung(&mut owner), (false, false), "the runner");
+    // Known-bad control: a plain login.
+    server.psql("postgres", "orders", "SELECT 1;");
+    assert_eq!(trap.sprung(&mut owner), (true, true));
+}

@@ -1,0 +1,227 @@
+//! Objects that the owner of a database plants for sessions with more rights: each session of nself, one after the other.
+
+use std::process::Command;
+
+use super::arsenal::Trap;
+use crate::database::project::{FIRST, Project, applied};
+use crate::database::server::{OWNER, Server, Session, Version};
+use crate::support::{Ran, nself_in, run};
+
+fn url(server: &Server, user: &str, database: &str) -> String {
+    format!("postgresql://{user}@/{database}?host={}", server.folder().display())
+}
+
+/// A database with a ledger, whose owner has planted everything.
+fn planted(version: Version, definition: &str) -> Option<(Server, Project, Session, Trap)> {
+    let server = Server::start(version)?;
+    server.defined("orders");
+    let project = Project::new(definition);
+    let mut owner = server.session(OWNER, "orders");
+    let trap = Trap::set(&server, &mut owner);
+    trap.arm(&mut owner);
+    Some((server, project, owner, trap))
+}
+
+/// Known-bad control: the statements as they were, by a superuser who searches `public`.
+fn control(server: &Server, owner: &mut Session, trap: &Trap) {
+    let catalog = include_str!("../../../../generator/database/catalog.sql");
+    server.psql("postgres", "orders", &format!("SET search_path = public;\n{catalog}"));
+    assert_eq!(trap.sprung(owner), (true, true), "the planted operators match nothing");
+}
+
+/// Attack: the owner of a database plants functions and operators for the superuser of the deployment, who makes an
+/// extension and runs the first start once more.
+/// Expectation: neither session runs any of them; the extension is there, and so are the migrations.
+#[test]
+fn no_session_of_a_deployment_runs_what_an_owner_planted() {
+    let extensions = format!("{FIRST}, extensions = [\"citext\", \"pageinspect\"]");
+    let Some((server, project, mut owner, trap)) = planted(Version::V15, &extensions) else { return };
+    control(&server, &mut owner, &trap);
+    let ran = project.migrate(&server, "orders");
+    assert_eq!((ran.code, applied(&ran)), (0, 1), "{}{}", ran.stdout, ran.stderr);
+    assert_eq!(trap.sprung(&mut owner), (false, false), "the runner");
+    let mut superuser = server.session("postgres", "orders");
+    superuser.must("SET search_path = pg_catalog;");
+    let made = superuser.must("SELECT string_agg(extname || ' ' || extnamespace::regnamespace, ',' ORDER BY extname) FROM pg_extension WHERE extname <> 'plpgsql';");
+    assert_eq!(made.trim(), "citext public,pageinspect public");
+    for _ in 0..2 {
+        server.first_start(&project.folder.path().join("deploy/local"));
+        assert_eq!(trap.sprung(&mut owner), (false, false), "the first start");
+    }
+    // An extension goes away by the superuser too.
+    project
+        .next(&format!("{FIRST}, allow = {{ citext.deletes_data = \"gone\", pageinspect.deletes_data = \"gone\" }}"));
+    let ran = project.migrate(&server, "orders");
+    assert_eq!((ran.code, applied(&ran)), (0, 1), "{}{}", ran.stdout, ran.stderr);
+    assert_eq!(trap.sprung(&mut owner), (false, false), "the runner that removes");
+    control(&server, &mut owner, &trap);
+}
+
+/// Attack: the owner of a database plants functions and operators for an administrator who asks about it by the URL of the
+/// superuser: status, import, both sides of a comparison, the ledger's begin.
+/// Expectation: no session runs any of them, and the ledger is not begun by a superuser at all.
+#[test]
+fn no_question_of_a_superuser_runs_what_an_owner_planted() {
+    let Some((server, project, mut owner, trap)) = planted(Version::V15, FIRST) else { return };
+    let (admin, scratch) = (url(&server, "postgres", "orders"), url(&server, "postgres", "postgres"));
+    let nself = |arguments: &[&str]| -> Ran { nself_in(project.folder.path(), arguments) };
+    let mut quiet = |what: &str| assert_eq!(trap.sprung(&mut owner), (false, false), "{what}");
+    let ran = nself(&["db", "status", "--url", &admin]);
+    assert!(ran.stdout.contains("on the server 0"), "{}{}", ran.stdout, ran.stderr);
+    quiet("status");
+    // An operator has no place in a definition; everything was read by then.
+    let ran = nself(&["db", "import", "--url", &admin]);
+    assert!(ran.code == 2 && ran.stderr.contains("`CREATE OPERATOR"), "{}", ran.stderr);
+    quiet("import");
+    for sides in [[admin.as_str(), "stack.ncl"], ["stack.ncl", &admin]] {
+        let ran = nself(&["db", "diff", "--from", sides[0], "--to", sides[1], "--scratch", &scratch]);
+        assert!(ran.code == 2 && ran.stderr.contains("`CREATE OPERATOR"), "{}", ran.stderr);
+        quiet("diff");
+    }
+    let ran = nself(&["db", "baseline", "--url", &admin, "--scratch", &scratch]);
+    assert!(ran.code == 2 && ran.stderr.contains("error[NS736]"), "{}", ran.stderr);
+    quiet("baseline");
+    control(&server, &mut owner, &trap);
+}
+
+/// Attack: `nself.ledger` is a view, or has columns of a type whose cast is a function, or a table with such a child.
+/// Expectation: a superuser's `db status` runs no code of it.
+#[test]
+fn a_ledger_that_is_code_is_not_read_as_one() {
+    let Some(server) = Server::start(Version::V15) else { return };
+    server.defined("orders");
+    let project = Project::new(FIRST);
+    let mut owner = server.session(OWNER, "orders");
+    let trap = Trap::set(&server, &mut owner);
+    owner.must(
+        "CREATE SCHEMA nself; CREATE DOMAIN public.line AS text;
+         CREATE FUNCTION public.shown(public.line) RETURNS text LANGUAGE plpgsql AS $$BEGIN PERFORM public.sprung(); RETURN 'x'; END$$;
+         CREATE TYPE public.word AS ENUM ('a');
+         CREATE FUNCTION public.shown(public.word) RETURNS text LANGUAGE plpgsql AS $$BEGIN PERFORM public.sprung(); RETURN 'x'; END$$;
+         CREATE CAST (public.word AS text) WITH FUNCTION public.shown(public.word) AS IMPLICIT;",
+    );
+    let ways = [
+        "CREATE VIEW nself.ledger AS SELECT 1 AS number, public.shown('a'::public.word) AS name, 'b' AS sum, 'done' AS state",
+        "CREATE TABLE nself.ledger (number public.word, name public.word, sum public.word, state public.word)",
+        "CREATE MATERIALIZED VIEW nself.ledger AS SELECT 1 AS number, 'a'::public.word AS name, 'b' AS sum, 'done' AS state",
+    ];
+    for way in ways {
+        owner.must(&format!("{way};"));
+        if way.contains("TABLE") {
+            owner.must("INSERT INTO nself.ledger VALUES ('a', 'a', 'a', 'a');");
+        }
+        trap.sprung(&mut owner);
+        nself_in(project.folder.path(), ["db", "status", "--url", &url(&server, "postgres", "orders")]);
+        assert_eq!(trap.sprung(&mut owner), (false, false), "{way}");
+        // The runner does not take it for its own.
+        let ran = project.migrate(&server, "orders");
+        assert!(ran.code != 0 && ran.stderr.contains("the runner did not make"), "{way}: {}", ran.stderr);
+        // Known-bad control: the question as it was.
+        server.psql(
+            "postgres",
+            "orders",
+            "SELECT name FROM nself.ledger WHERE state = 'done'; SELECT name || 'x' FROM nself.ledger;",
+        );
+        if !way.contains("MATERIALIZED") {
+            assert_eq!(trap.sprung(&mut owner), (true, true), "{way}");
+        }
+        let kind = way.split(" nself").next().unwrap().trim_start_matches("CREATE ");
+        owner.must(&format!("DROP {kind} nself.ledger;"));
+    }
+}
+
+/// Attack: a service's role, which once owned the database, leaves functions, a trigger and a schema for the sessions of
+/// the new owner.
+/// Expectation: the runner runs none of them and says what belongs to whom.
+#[test]
+fn what_a_service_left_does_not_run_as_the_new_owner() {
+    let Some(server) = Server::start(Version::V15) else { return };
+    server.database("orders");
+    let project = Project::new(FIRST);
+    let mut service = server.session("owner", "orders");
+    let trap = Trap::set(&server, &mut service);
+    trap.arm(&mut service);
+    let mut superuser = server.session("postgres", "orders");
+    superuser.must(&format!("ALTER DATABASE orders OWNER TO {OWNER}; ALTER SCHEMA public OWNER TO {OWNER};"));
+    let ran = project.migrate(&server, "orders");
+    assert!(ran.code != 0 && ran.stderr.contains("REASSIGN OWNED BY owner TO"), "{}", ran.stderr);
+    assert_eq!(trap.sprung(&mut service), (false, false));
+    // Known-bad control: the new owner who searches `public`.
+    let catalog = include_str!("../../../../generator/database/catalog.sql");
+    server.psql(OWNER, "orders", &format!("SET search_path = public;\n{catalog}"));
+    assert_eq!(trap.sprung(&mut service), (true, false));
+    superuser.must(&format!("DROP SCHEMA nself CASCADE; REASSIGN OWNED BY owner TO {OWNER};"));
+    let ran = project.migrate(&server, "orders");
+    assert_eq!((ran.code, applied(&ran)), (0, 1), "{}", ran.stderr);
+    // A trigger on the ledger, by a role that was given the right.
+    superuser.must(
+        "GRANT TRIGGER ON nself.ledger TO owner;
+         CREATE FUNCTION public.fires() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN PERFORM public.sprung(); RETURN NEW; END$$;",
+    );
+    service.must(
+        "CREATE TRIGGER fires BEFORE INSERT OR DELETE ON nself.ledger FOR EACH ROW EXECUTE FUNCTION public.fires();",
+    );
+    project.next(&format!("{FIRST}, tables.later = {{ columns.id.type = \"bigint\", primary_key = [\"id\"] }}"));
+    let ran = project.migrate(&server, "orders");
+    assert!(ran.code != 0 && ran.stderr.contains("the runner did not make"), "{}", ran.stderr);
+}
+
+/// Attack: default privileges give everyone everything that the owner will make, the ledger with it.
+/// Expectation: the ledger is read and no more, however it begins; control: another table has those rights.
+#[test]
+fn default_privileges_do_not_open_the_ledger() {
+    let Some(server) = Server::start(Version::V15) else { return };
+    server.defined("orders");
+    let project = Project::new(FIRST);
+    let mut owner = server.session(OWNER, "orders");
+    owner.must("ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO owner, PUBLIC; ALTER DEFAULT PRIVILEGES GRANT ALL ON SCHEMAS TO owner;");
+    let held = "SELECT string_agg(DISTINCT grantee || ' ' || privilege_type, ',') FROM information_schema.table_privileges WHERE table_schema = 'nself' AND grantee <> current_user;";
+    let begin = |server: &Server| project.migrate(server, "orders");
+    assert_eq!(begin(&server).code, 0);
+    assert_eq!(owner.must(held).trim(), "PUBLIC SELECT");
+    let mut service = server.session("owner", "orders");
+    assert!(
+        service
+            .try_run("INSERT INTO nself.ledger VALUES (9, 'a', 'b', 'c', 'done');")
+            .unwrap_err()
+            .contains("permission denied")
+    );
+    assert!(service.try_run("CREATE TABLE nself.more (id int);").unwrap_err().contains("permission denied"));
+    service.must("DELETE FROM orders;");
+    owner.must("DROP SCHEMA nself CASCADE;");
+    let ran = nself_in(
+        project.folder.path(),
+        ["db", "baseline", "--url", &url(&server, OWNER, "orders"), "--scratch", &url(&server, "postgres", "postgres")],
+    );
+    // What everyone has is no right of a service.
+    assert!(ran.code == 2 && ran.stderr.contains("NS733"), "{}", ran.stderr);
+    owner.must("ALTER DEFAULT PRIVILEGES REVOKE ALL ON TABLES FROM owner, PUBLIC; ALTER DEFAULT PRIVILEGES REVOKE ALL ON SCHEMAS FROM owner; REVOKE ALL ON orders FROM owner, PUBLIC;");
+    owner.must("ALTER DEFAULT PRIVILEGES GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO owner;");
+    let ran = nself_in(
+        project.folder.path(),
+        ["db", "baseline", "--url", &url(&server, OWNER, "orders"), "--scratch", &url(&server, "postgres", "postgres")],
+    );
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!(owner.must(held).trim(), "PUBLIC SELECT");
+}
+
+/// Attack: the owner sets what every session of its database begins with, a search path and a role among it.
+/// Expectation: the sessions of the superuser begin with their own settings; control: a plain session has the owner's.
+#[test]
+fn settings_of_a_database_do_not_reach_our_sessions() {
+    let extensions = format!("{FIRST}, extensions = [\"citext\"]");
+    let Some((server, project, mut owner, trap)) = planted(Version::V15, &extensions) else { return };
+    for setting in
+        ["search_path = public, pg_catalog", "standard_conforming_strings = off", "role = 'orders_migrations'"]
+    {
+        owner.must(&format!("ALTER DATABASE orders SET {setting};"));
+    }
+    let mut plain = Command::new("psql");
+    plain.args(["-XqAt", "-U", "postgres", "-d", "orders", "-c", "SHOW search_path", "-h"]).arg(server.folder());
+    assert_eq!(run(&mut plain).stdout.trim(), "public, pg_catalog");
+    let ran = project.migrate(&server, "orders");
+    assert_eq!((ran.code, applied(&ran)), (0, 1), "{}{}", ran.stdout, ran.stderr);
+    nself_in(project.folder.path(), ["db", "status", "--url", &url(&server, "postgres", "orders")]);
+    nself_in(project.folder.path(), ["db", "import", "--url", &url(&server, "postgres", "orders")]);
+    assert_eq!(trap.sprung(&mut owner), (false, false));
+}

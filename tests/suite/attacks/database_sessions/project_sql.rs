@@ -1,0 +1,197 @@
+//! SQL of the project that reaches for more: backfills, seeds, hand-written migrations, definitions.
+
+use std::fs;
+use std::path::Path;
+
+use crate::database::project::{FIRST, Project};
+use crate::database::server::{OWNER, Server, Version};
+use crate::support::{Ran, nself_in, run};
+
+/// Ways from a role that was set to the one that logged in, and to a program of the server or of psql.
+fn ways(mark: &str) -> Vec<String> {
+    let program = format!("COPY (SELECT 1) TO PROGRAM 'touch {mark}';");
+    vec![
+        format!("SELECT set_config('role', 'postgres', true); {program}"),
+        format!("RESET ROLE; {program}"),
+        format!("SET ROLE postgres; {program}"),
+        format!("SET ROLE NONE; {program}"),
+        format!("RESET SESSION AUTHORIZATION; {program}"),
+        format!("SET SESSION AUTHORIZATION postgres; {program}"),
+        format!("COMMIT; RESET ROLE; {program}"),
+        format!("ROLLBACK; BEGIN; RESET ROLE; {program}"),
+        format!("DO $$ BEGIN RESET ROLE; COPY (SELECT 1) TO PROGRAM 'touch {mark}'; END $$;"),
+        format!(
+            "CREATE FUNCTION up() RETURNS void LANGUAGE sql AS $$SELECT set_config('role', 'postgres', false)$$; SELECT up(); {program}"
+        ),
+        format!("DISCARD ALL; {program}"),
+        format!("\\! touch {mark}"),
+        format!("SELECT 1; \\! touch {mark}"),
+        format!("SELECT 1 \\g |touch {mark}"),
+        format!("\\copy (SELECT 1) TO PROGRAM 'touch {mark}'"),
+        format!("\\connect orders postgres\n{program}"),
+        format!("ALTER ROLE {OWNER} SUPERUSER; {program}"),
+        format!("GRANT pg_execute_server_program TO {OWNER}; {program}"),
+    ]
+}
+
+fn marks(server: &Server) -> (std::path::PathBuf, String) {
+    let folder = server.folder().join("marks");
+    fs::create_dir_all(&folder).unwrap();
+    fs::set_permissions(&folder, std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
+    (folder.join("mark"), server.inner("marks/mark"))
+}
+
+fn gone(mark: &Path) -> bool {
+    let there = mark.exists();
+    if there {
+        fs::remove_file(mark).unwrap();
+    }
+    !there
+}
+
+/// Attack: seeds take back the role that the runner set, end its transaction, or speak to psql.
+/// Expectation: each is refused by the server, nothing of it is done, and no program runs.
+#[test]
+fn sql_of_the_project_has_no_way_up() {
+    let Some(server) = Server::start(Version::V15) else { return };
+    server.defined("orders");
+    let project = Project::new(&format!(
+        "{FIRST}, seeds.local = [\"INSERT INTO orders (id) VALUES (1) ON CONFLICT DO NOTHING\"]"
+    ));
+    let ran = project.migrate(&server, "orders");
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let (mark, inner) = marks(&server);
+    let seeds = project.folder.path().join("deploy/local/migrations/orders/seeds.sql");
+    let mut worked = Vec::new();
+    for way in ways(&inner) {
+        fs::write(&seeds, format!("INSERT INTO orders (id) VALUES (7);\n{way}\n")).unwrap();
+        let ran = run(&mut project.runner(&server, "orders"));
+        assert!(ran.code != 0 && ran.stderr.contains("ERROR"), "{way}: {}{}", ran.stdout, ran.stderr);
+        assert!(gone(&mark), "{way}");
+        let mut session = server.session("postgres", "orders");
+        assert_eq!(session.must("SELECT count(*) FROM orders WHERE id = 7;").trim(), "0", "{way}");
+        // Known-bad control: a superuser's session that only sets the role, as the runner's was.
+        let text = format!("BEGIN;\nSET LOCAL ROLE {OWNER};\n{way}\nCOMMIT;\n");
+        let _ = server.psql("postgres", "orders", &text);
+        session.must("DROP FUNCTION IF EXISTS up();");
+        session.must(&format!("ALTER ROLE {OWNER} NOSUPERUSER; REVOKE pg_execute_server_program FROM {OWNER};"));
+        worked.push(!gone(&mark));
+    }
+    assert!(
+        worked.iter().filter(|worked| **worked).count() >= 12,
+        "the ways work where nothing stands against them: {worked:?}"
+    );
+}
+
+fn denied(ran: &Ran) -> bool {
+    ran.stderr.contains("permission denied") || ran.stderr.contains("must be superuser")
+}
+
+/// Attack: migrations that were written by hand, with the same; and one that says of itself that it is privileged.
+/// Expectation: the server refuses the first ones; the last one does not generate.
+#[test]
+fn a_hand_written_migration_has_no_way_up() {
+    let Some(server) = Server::start(Version::V15) else { return };
+    server.defined("orders");
+    let (mark, inner) = marks(&server);
+    let project = Project::new(FIRST);
+    project.nself(&["db", "new", "--by-hand", "--name", "up"]);
+    let folder = project.folder.path().join("db/orders/migrations/0002_up");
+    for way in [
+        format!("SELECT set_config('role', 'postgres', true);\nCOPY (SELECT 1) TO PROGRAM 'touch {inner}';\n"),
+        format!("COPY (SELECT 1) TO PROGRAM 'touch {inner}';\n"),
+        format!(
+            "DO $$ BEGIN PERFORM set_config('role', 'postgres', false); EXECUTE 'COPY (SELECT 1) TO PROGRAM ''touch {inner}'''; END $$;\n"
+        ),
+    ] {
+        fs::write(folder.join("up.sql"), &way).unwrap();
+        project.nself(&["db", "sum"]);
+        let ran = project.migrate(&server, "orders");
+        assert!(ran.code != 0 && denied(&ran), "{way}: {}", ran.stderr);
+        assert!(gone(&mark), "{way}");
+        // The same for a moment elsewhere, where the URL's user is a superuser.
+        let url =
+            |user: &str, database: &str| format!("postgresql://{user}@/{database}?host={}", server.folder().display());
+        server.session(OWNER, "orders").must("DROP SCHEMA nself CASCADE;");
+        let ran = nself_in(
+            project.folder.path(),
+            ["db", "baseline", "--url", &url(OWNER, "orders"), "--scratch", &url("postgres", "postgres")],
+        );
+        assert!(ran.code == 2 && denied(&ran), "{way}: {}", ran.stderr);
+        assert!(gone(&mark), "{way}");
+        let mut admin = server.session("postgres", "postgres");
+        let left = "SELECT (SELECT count(*) FROM pg_database WHERE datname LIKE 'nself%') + (SELECT count(*) FROM pg_roles WHERE rolname LIKE 'nself%');";
+        assert_eq!(admin.must(left).trim(), "0");
+        server.session(OWNER, "orders").must("DROP TABLE orders;");
+    }
+    let plan = folder.join("plan.json");
+    let text = fs::read_to_string(&plan).unwrap();
+    fs::write(&plan, text.replace("\"by_hand\": true", "\"by_hand\": true, \"privileged\": true")).unwrap();
+    project.nself(&["db", "sum"]);
+    let ran = nself_in(project.folder.path(), ["gen"]);
+    assert!(ran.code == 2 && ran.stderr.contains("error[NS735]"), "{}", ran.stderr);
+}
+
+/// Attack: a definition whose view is computed while it is made, on the server after `--scratch`, by a superuser's URL.
+/// Expectation: it is made by a role without rights; nothing of it is left. Control: the superuser may read that.
+#[test]
+fn definitions_are_made_by_a_role_without_rights() {
+    let Some(server) = Server::start(Version::V15) else { return };
+    server.defined("orders");
+    let project = Project::new(FIRST);
+    assert_eq!(project.migrate(&server, "orders").code, 0);
+    let view = "SELECT count(*) AS files FROM pg_ls_dir('.') AS d (name)";
+    project.define(&format!("{FIRST}, views.files = {{ materialized = true, query = \"{view}\" }}"));
+    let url = |database: &str| format!("postgresql://postgres@/{database}?host={}", server.folder().display());
+    let diff = || {
+        nself_in(
+            project.folder.path(),
+            ["db", "diff", "--from", &url("orders"), "--to", "stack.ncl", "--scratch", &url("postgres")],
+        )
+    };
+    let ran = diff();
+    assert!(
+        ran.code == 2 && ran.stderr.contains("permission denied for function pg_ls_dir"),
+        "{}{}",
+        ran.stdout,
+        ran.stderr
+    );
+    assert_eq!(server.psql("postgres", "postgres", &format!("{view};").replace("SELECT", "SELECT")).code, 0);
+    project.define(FIRST);
+    let ran = diff();
+    assert_eq!((ran.code, ran.stdout.as_str()), (0, ""), "{}", ran.stderr);
+    let mut admin = server.session("postgres", "postgres");
+    assert_eq!(admin.must("SELECT count(*) FROM pg_roles WHERE rolname LIKE 'nself%';").trim(), "0");
+}
+
+/// Attack: the runner gets the superuser's login in place of the owner's, or that of a role that can become one.
+/// Expectation: it refuses before it makes anything.
+#[test]
+fn the_runner_refuses_a_session_with_a_way_up() {
+    let Some(server) = Server::start(Version::V15) else { return };
+    server.defined("orders");
+    let project = Project::new(FIRST);
+    project.deploy();
+    let mut superuser = server.session("postgres", "orders");
+    superuser.must("CREATE ROLE member LOGIN; GRANT postgres TO member;");
+    for (change, user, back) in [
+        ("", "postgres", ""),
+        ("ALTER DATABASE orders OWNER TO member;", "member", "ALTER DATABASE orders OWNER TO orders_migrations;"),
+        ("ALTER ROLE orders_migrations CREATEROLE;", OWNER, "ALTER ROLE orders_migrations NOCREATEROLE;"),
+        ("ALTER ROLE orders_migrations BYPASSRLS;", OWNER, "ALTER ROLE orders_migrations NOBYPASSRLS;"),
+        (
+            "GRANT pg_read_server_files TO orders_migrations;",
+            OWNER,
+            "REVOKE pg_read_server_files FROM orders_migrations;",
+        ),
+        ("", "owner", ""),
+    ] {
+        superuser.must(change);
+        let ran = run(project.runner(&server, "orders").env("PGUSER", user));
+        let why = "log in as the role that owns the database";
+        assert!(ran.code != 0 && ran.stderr.contains(why), "{change} {user}: {}{}", ran.stdout, ran.stderr);
+        assert_eq!(superuser.must("SELECT to_regnamespace('nself') IS NULL;").trim(), "t");
+        superuser.must(back);
+    }
+    assert_eq!(run(&mut project.runner(&server, "orders")).code, 0);
+}

@@ -1,0 +1,219 @@
+//! A real nginx with the files of one generated environment, in front of a real service, in namespaces of its own.
+//!
+//! Only the places of things are changed in a copy of the files: every upstream is the one service at 127.0.0.1, since
+//! there is no engine whose DNS would know the others. The addresses of callers are those of the loopback interface.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::nginx::key_pair;
+use crate::support::{nself_in, project, root, run, stack, tool};
+
+/// The container's own address, and the gateway of its bridge.
+const SERVER: &str = "172.30.0.5";
+pub const GATEWAY: &str = "172.30.0.1";
+/// Another container, a machine of a private network, an office that the stack lists, and the internet.
+pub const NEIGHBOUR: &str = "172.30.0.9";
+pub const LAN: &str = "192.168.1.7";
+pub const OFFICE: &str = "198.51.100.7";
+pub const STRANGER: &str = "203.0.113.9";
+
+const SERVICE: &str = "127.0.0.1:9000";
+
+/// A project of a stack with these fields; the files of all environments are generated.
+pub fn generated(body: &str) -> tempfile::TempDir {
+    let project = stack(&format!("{{ project = \"shop\", domain = \"shop.example.com\", {body} }}"));
+    std::fs::create_dir(project.path().join("mlflow")).unwrap();
+    std::fs::write(project.path().join("mlflow/Dockerfile"), "FROM ghcr.io/mlflow/mlflow:v3.4.0\n").unwrap();
+    let ran = nself_in(project.path(), ["gen"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    project
+}
+
+/// nginx and the service; both end with it.
+pub struct RunningEdge {
+    children: Vec<Child>,
+    _files: tempfile::TempDir,
+    _pair: tempfile::TempDir,
+}
+
+/// A request exactly as it is sent.
+#[derive(Clone)]
+pub struct Request {
+    pub from: &'static str,
+    pub host: String,
+    pub port: u16,
+    pub raw: String,
+}
+
+impl Request {
+    pub fn get(from: &'static str, host: &str, path: &str, headers: &str) -> Self {
+        let raw = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n{headers}Connection: close\r\n\r\n");
+        Request { from, host: host.to_owned(), port: 8443, raw }
+    }
+}
+
+/// The status and, where the service answered, what it received.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    pub status: u64,
+    pub received: Value,
+}
+
+impl RunningEdge {
+    pub fn start(environment: &Path) -> Self {
+        Self::start_with(environment, str::to_owned)
+    }
+
+    /// The same with another text of every file, for controls.
+    pub fn start_with(environment: &Path, change: impl Fn(&str) -> String) -> Self {
+        for address in [SERVER, GATEWAY, NEIGHBOUR, LAN, OFFICE, STRANGER] {
+            run(Command::new("ip").args(["address", "add", &format!("{address}/32"), "dev", "lo"]));
+        }
+        let (files, pair) = (at_one_place(environment, &change), key_pair());
+        let service = tool("hypercorn/bin/hypercorn").expect("the tools were there");
+        let service = Command::new(service)
+            .args(["--bind", SERVICE, "service:app"])
+            .current_dir(root().join("tests/edge"))
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let nginx = nginx(&tool("trixie").expect("the tools were there"), files.path(), pair.path());
+        let edge = RunningEdge { children: vec![service, nginx], _files: files, _pair: pair };
+        let port = if std::fs::read_to_string(environment.join("nginx/nginx.conf")).unwrap().contains("listen 8443") {
+            8443
+        } else {
+            8080
+        };
+        for address in [SERVICE.to_owned(), format!("{SERVER}:{port}")] {
+            let answers = (0..150).any(|_| {
+                std::thread::sleep(Duration::from_millis(100));
+                std::net::TcpStream::connect(&address).is_ok()
+            });
+            assert!(answers, "{address}");
+        }
+        edge
+    }
+
+    pub fn ask(&self, requests: &[Request]) -> Vec<Answer> {
+        let cases: Vec<Value> = requests
+            .iter()
+            .map(|one| json!({ "from": one.from, "to": SERVER, "port": one.port, "host": one.host, "raw": one.raw }))
+            .collect();
+        let mut client = Command::new("python3");
+        let file = self._files.path().join("cases.json");
+        std::fs::write(&file, json!(cases).to_string()).unwrap();
+        let ran = client.arg(root().join("tests/edge/client.py")).arg("ask").arg(&file).output().unwrap();
+        let answers: Vec<Value> = serde_json::from_slice(&ran.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&ran.stderr)));
+        assert_eq!(answers.len(), requests.len());
+        let answer = |answer: Value| Answer {
+            status: answer["status"].as_u64().unwrap(),
+            received: serde_json::from_str(answer["body"].as_str().unwrap()).unwrap_or_default(),
+        };
+        answers.into_iter().map(answer).collect()
+    }
+
+    /// Asks for each path of a host from each address; the answers' statuses by address and then by path.
+    pub fn statuses(&self, callers: &[&'static str], paths: &[(String, &str)]) -> Vec<Vec<u64>> {
+        let ask = |from: &'static str| paths.iter().map(move |(host, path)| Request::get(from, host, path, ""));
+        let requests: Vec<Request> = callers.iter().flat_map(|from| ask(from)).collect();
+        let statuses: Vec<u64> = self.ask(&requests).into_iter().map(|answer| answer.status).collect();
+        statuses.chunks(paths.len()).map(<[u64]>::to_vec).collect()
+    }
+
+    pub fn status(&self, from: &'static str, host: &str, path: &str) -> u64 {
+        self.ask(&[Request::get(from, host, path, "")])[0].status
+    }
+
+    /// Asks for `open` with an upgrade to h2c and, inside of it, for `path`.
+    pub fn smuggle(&self, from: &str, host: &str, open: &str, path: &str) -> Value {
+        let mut client = Command::new("python3");
+        let script = root().join("tests/edge/client.py");
+        let ran = run(client.arg(script).args(["smuggle", from, SERVER, host, open, path]));
+        serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{}{}", ran.stdout, ran.stderr))
+    }
+
+    /// A request by HTTP/2, as gRPC clients send theirs.
+    pub fn by_http2(&self, from: &str, host: &str, path: &str, headers: &[String]) -> Answer {
+        let mut curl = Command::new("curl");
+        curl.args(["-sSk", "--http2", "--max-time", "15", "--interface", from, "-w", "\n%{http_code}"]);
+        curl.args([
+            "--resolve",
+            &format!("{host}:8443:{SERVER}"),
+            "-X",
+            "POST",
+            "-H",
+            "Content-Type: application/grpc",
+        ]);
+        for header in headers {
+            curl.args(["-H", header]);
+        }
+        let ran = run(curl.arg(format!("https://{host}:8443{path}")));
+        let (body, status) = ran.stdout.rsplit_once('\n').unwrap_or_else(|| panic!("{}", ran.stderr));
+        Answer { status: status.parse().unwrap(), received: serde_json::from_str(body).unwrap_or_default() }
+    }
+}
+
+impl Drop for RunningEdge {
+    fn drop(&mut self) {
+        for child in self.children.iter_mut().rev() {
+            // The master ends its workers on this signal; killed, it would leave them.
+            run(Command::new("kill").args(["-TERM", &child.id().to_string()]));
+            let ended = (0..100).any(|_| {
+                std::thread::sleep(Duration::from_millis(50));
+                child.try_wait().unwrap().is_some()
+            });
+            if !ended {
+                child.kill().unwrap();
+                child.wait().unwrap();
+            }
+        }
+    }
+}
+
+/// A copy of the files whose upstreams are the service.
+fn at_one_place(environment: &Path, change: &impl Fn(&str) -> String) -> tempfile::TempDir {
+    let copy = project(environment);
+    for entry in walkdir::WalkDir::new(copy.path().join("nginx")).into_iter().map(Result::unwrap) {
+        if !entry.file_type().is_file() {
+            continue;
+        }
+        let text = change(&std::fs::read_to_string(entry.path()).unwrap());
+        let line = |line: &str| {
+            let start = line.trim_start();
+            match start.split_once("_pass ") {
+                Some(("proxy", _)) if !start.contains("host_") => format!("proxy_pass http://{SERVICE};"),
+                Some(("grpc", _)) => format!("grpc_pass grpc://{SERVICE};"),
+                _ if start.starts_with("server host.docker.internal") => format!("server {SERVICE};"),
+                _ => line.to_owned(),
+            }
+        };
+        let lines: Vec<String> = text.lines().map(line).collect();
+        std::fs::write(entry.path(), lines.join("\n") + "\n").unwrap();
+    }
+    copy
+}
+
+/// nginx in the Debian 13 root file system, with folders of its own where it writes.
+fn nginx(system: &PathBuf, files: &Path, pair: &Path) -> Child {
+    let script = r#"
+set -e
+mount --bind "$1" "$1"
+mount -t tmpfs none "$1/run" && mkdir -p "$1/run/secrets"
+mount -t tmpfs none "$1/tmp"
+mkdir -p "$1/etc/nself" && mount --bind "$2/nginx" "$1/etc/nself"
+mount -t proc proc "$1/proc" && mount --bind /dev "$1/dev"
+printf '127.0.0.1 localhost kube-dns.kube-system.svc.cluster.local\n' > "$1/run/hosts"
+touch "$1/etc/hosts" && mount --bind "$1/run/hosts" "$1/etc/hosts"
+cp "$3"/* "$1/run/secrets/"
+exec chroot "$1" nginx -e stderr -c /etc/nself/nginx.conf -g 'daemon off;'
+"#;
+    let mut command = Command::new("unshare");
+    command.args(["-m", "sh", "-c", script, "sh"]).arg(system).arg(files).arg(pair);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap()
+}

@@ -1,0 +1,193 @@
+//! Attacks by nesting: every reader that recurses has a limit, and a finding where it is passed.
+
+use std::fs;
+use std::path::Path;
+
+use crate::support::{Ran, nself_in, stack};
+
+const LEVELS: usize = 8_000;
+
+fn nested(levels: usize) -> String {
+    format!("{}1{}", "(".repeat(levels), ")".repeat(levels))
+}
+
+fn program(folder: &Path, fields: &str) {
+    let owner = if fields.starts_with("databases.d") {
+        "services.owner = { image = \"a/owner:1\", databases.main.name = \"d\" },"
+    } else {
+        ""
+    };
+    let text = format!(
+        "let nself = import \"nself/main.ncl\" in\n{{ project = \"shop\", domain = \"shop.example.com\", {owner}\n{fields}\n}} | nself.Stack\n"
+    );
+    fs::write(folder.join("stack.ncl"), text).unwrap();
+}
+
+/// The run ends with a finding and says where.
+fn refused(ran: &Ran, code: &str, place: &str) {
+    assert_eq!(ran.code, 2, "{}", &ran.stderr[..ran.stderr.len().min(2_000)]);
+    let (found, placed) = (ran.stderr.contains(code), ran.stderr.contains(place));
+    assert!(found && placed, "{code} {place}: {}", &ran.stderr[..ran.stderr.len().min(2_000)]);
+}
+
+/// Attack: SQL of a definition with 8,000 brackets, signs or casts, in each kind of slot.
+/// Expectation: NS741 at the field; with 150 brackets the same definition passes.
+#[test]
+fn definitions() {
+    let project = stack("{}");
+    let deep = [
+        nested(LEVELS),
+        format!("{}1", "- ".repeat(LEVELS)),
+        format!("{}true", "NOT ".repeat(3_000)),
+        format!("1{}", " + 1".repeat(3_900)),
+        format!("x{}", "::int".repeat(3_000)),
+        format!("{}1{}", "CASE WHEN a THEN ".repeat(600), " END".repeat(600)),
+    ];
+    for text in &deep {
+        program(
+            project.path(),
+            &format!("databases.d.tables.t = {{ columns.a.type = \"int\", checks.c = \"{text}\" }}"),
+        );
+        refused(&nself_in(project.path(), ["db", "diff"]), "NS741", "stack.ncl:3:");
+    }
+    let (at, over) = (nested(150), nested(250));
+    for text in [&at, &over] {
+        let fields = [
+            format!("tables.t = {{ columns.a = {{ type = \"int\", default = \"{text}\" }} }}"),
+            format!("tables.t.columns.a.type = \"int\", views.v.query = \"SELECT {text} AS x\""),
+            format!("functions.f = {{ language = 'sql, returns = \"int\", body = \"SELECT {text}\" }}"),
+            format!("functions.f = {{ language = 'plpgsql, returns = \"int\", body = \"BEGIN RETURN {text}; END\" }}"),
+            format!("tables.t.columns.a.type = \"int\", seeds.local = [\"INSERT INTO t VALUES ({text});\"]"),
+        ];
+        for fields in fields {
+            program(project.path(), &format!("databases.d = {{ {fields} }}"));
+            let ran = nself_in(project.path(), ["db", "diff"]);
+            if text == &at {
+                assert_eq!(ran.code, 1.min(ran.code), "{}", ran.stderr);
+            } else {
+                refused(&ran, "NS741", "stack.ncl:3:");
+            }
+        }
+    }
+}
+
+/// Attack: a migration written by hand with 8,000 brackets, also in the body of a function.
+/// Expectation: NS741 at its line.
+#[test]
+fn migrations_by_hand() {
+    let project = stack("{}");
+    program(project.path(), "databases.d.tables.t.columns.a.type = \"int\"");
+    assert_eq!(nself_in(project.path(), ["db", "new"]).code, 0);
+    assert_eq!(nself_in(project.path(), ["db", "new", "--by-hand"]).code, 0);
+    let mut all = fs::read_dir(project.path().join("db/d/migrations")).unwrap().map(|entry| entry.unwrap().path());
+    let by_hand = all.find(|path| path.to_string_lossy().contains("0002")).unwrap().join("up.sql");
+    for sql in [
+        format!("SELECT\n{};\n", nested(LEVELS)),
+        format!("CREATE FUNCTION f() RETURNS int LANGUAGE sql\nAS $$ SELECT {} $$;\n", nested(LEVELS)),
+        format!("CREATE FUNCTION f() RETURNS int LANGUAGE sql\nAS 'SELECT {}';\n", nested(LEVELS)),
+        format!("{}\nSELECT 1;\n", "EXPLAIN ".repeat(LEVELS)),
+        format!("SELECT\n1{};\n", " UNION SELECT 1".repeat(LEVELS)),
+    ] {
+        fs::write(&by_hand, sql).unwrap();
+        let ran = nself_in(project.path(), ["db", "sum"]);
+        let ran = if ran.code == 2 { ran } else { nself_in(project.path(), ["gen", "--env", "local"]) };
+        refused(&ran, "NS741", "db/d/migrations/0002");
+    }
+    // The characters of a body are those that are written, so that its depth can be seen.
+    fs::write(&by_hand, "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS E'SELECT \\050 1)';\n").unwrap();
+    let ran = nself_in(project.path(), ["db", "sum"]);
+    let ran = if ran.code == 2 { ran } else { nself_in(project.path(), ["gen", "--env", "local"]) };
+    refused(&ran, "NS740", "db/d/migrations/0002");
+}
+
+/// Attack: SQL and DBML for import with 8,000 levels.
+/// Expectation: a finding with the place.
+#[test]
+fn imports() {
+    let folder = tempfile::tempdir().unwrap();
+    let sql = folder.path().join("a.sql");
+    for text in [
+        format!("CREATE TABLE t (\n  a int CHECK ({}));\n", nested(LEVELS)),
+        format!("CREATE TABLE t (a int);\nCREATE VIEW v AS SELECT 1{};\n", " UNION SELECT 1".repeat(LEVELS)),
+        format!("CREATE TABLE t (\n  a int{});\n", "[]".repeat(LEVELS)),
+    ] {
+        fs::write(&sql, text).unwrap();
+        refused(&nself_in(folder.path(), ["db", "import", "--sql", "a.sql"]), "NS714", "a.sql:2");
+    }
+    let dbml = folder.path().join("a.dbml");
+    for text in [
+        format!("Table t {{\n  a int [default: `{}`]\n}}\n", nested(LEVELS)),
+        format!("Table t {{\n  a int\n  {} \n}}\n", "indexes { ".repeat(LEVELS)),
+        format!("Table t {{\n  a int{}\n}}\n", "[".repeat(LEVELS)),
+    ] {
+        fs::write(&dbml, text).unwrap();
+        refused(&nself_in(folder.path(), ["db", "import", "a.dbml"]), "NS714", "a.dbml:");
+    }
+}
+
+/// Attack: committed files of nself with 8,000 levels of JSON.
+/// Expectation: the finding of a damaged file.
+#[test]
+fn committed_files() {
+    let project = stack("{}");
+    program(project.path(), "databases.d.tables.t.columns.a.type = \"int\"");
+    assert_eq!(nself_in(project.path(), ["db", "new"]).code, 0);
+    assert_eq!(nself_in(project.path(), ["gen", "--env", "local"]).code, 0);
+    let deep = format!("{}{}", "[".repeat(LEVELS), "]".repeat(LEVELS));
+    let plan = "db/d/migrations/0001_init/plan.json";
+    for (file, code) in [
+        ("nself.lock", "NS806"),
+        ("deploy/nself.manifest.json", "NS805"),
+        (plan, "NS732"),
+        ("db/d/schema/tables/t.json", "NS732"),
+    ] {
+        let path = project.path().join(file);
+        let before = fs::read(&path).ok();
+        for text in [deep.clone(), format!("{{\"version\":1,\"files\":{deep},\"images\":{deep},\"changes\":{deep}}}")] {
+            fs::write(&path, text).unwrap();
+            let name = file.rsplit('/').next().unwrap();
+            refused(&nself_in(project.path(), ["gen", "--env", "local"]), code, name);
+        }
+        match before {
+            Some(bytes) => fs::write(&path, bytes).unwrap(),
+            None => fs::remove_file(&path).unwrap(),
+        }
+    }
+    assert_eq!(nself_in(project.path(), ["gen", "--env", "local"]).code, 0);
+}
+
+/// Attack: a stack whose values are nested deeply, in Nickel and in imported JSON and YAML.
+/// Expectation: a finding; nothing aborts.
+#[test]
+fn stacks() {
+    let project = stack("{}");
+    for levels in [120, 1_000, LEVELS] {
+        let open = |pair: [&str; 2]| format!("{}1{}", pair[0].repeat(levels), pair[1].repeat(levels));
+        fs::write(project.path().join("a.json"), open(["[", "]"])).unwrap();
+        fs::write(project.path().join("a.yaml"), open(["[", "]"])).unwrap();
+        for value in [
+            open(["{ a = ", " }"]),
+            open(["[", "]"]),
+            "import \"a.json\"".to_owned(),
+            "import \"a.yaml\"".to_owned(),
+            format!("std.array.fold_left (fun deep _ => {{ a = deep }}) 1 (std.array.range 0 {levels})"),
+        ] {
+            for field in ["raw.compose.x-a", "env.A"] {
+                program(project.path(), &format!("services.s = {{ image = \"a/b:1\", {field} = {value} }},"));
+                let ran = nself_in(project.path(), ["gen", "--env", "local"]);
+                assert!(
+                    ran.code == 2 || ran.code == 0,
+                    "{levels} {field} {}: {} {}",
+                    &value[..20],
+                    ran.code,
+                    &ran.stderr[..ran.stderr.len().min(500)]
+                );
+                assert!(
+                    ran.code == 0 || ran.stderr.contains("error[NS"),
+                    "{}",
+                    &ran.stderr[..ran.stderr.len().min(500)]
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! The role of a service reads and writes rows and owns nothing: what keeps tenants apart is not its to lift.
+
+use std::process::Command;
+
+use crate::database::server::{Server, Version};
+use crate::support::{golden, name, nself_in, project, run};
+
+const A: &str = "aaaaaaaa-0000-0000-0000-000000000000";
+const B: &str = "bbbbbbbb-0000-0000-0000-000000000000";
+
+/// The golden case's database, made by the server's first start and the runner, with rows of two tenants.
+fn tickets() -> Option<(Server, tempfile::TempDir)> {
+    let server = Server::start(Version::V17)?;
+    let case = golden(false).into_iter().find(|case| name(case) == "database").unwrap();
+    let case = project(&case);
+    assert_eq!(nself_in(case.path(), ["gen", "--env", "local"]).code, 0);
+    server.first_start(&case.path().join("deploy/local"));
+    migrate(&server, &case);
+    let mut session = server.session("postgres", "tickets");
+    for tenant in [A, B] {
+        session.must(&format!(
+            "INSERT INTO people (id, tenant_id, email) VALUES ('{tenant}', '{tenant}', '{tenant}@example.com');
+             INSERT INTO tickets (tenant_id, author_id, title) VALUES ('{tenant}', '{tenant}', 'of {tenant}');"
+        ));
+    }
+    Some((server, case))
+}
+
+fn migrate(server: &Server, case: &tempfile::TempDir) {
+    let mut runner = Command::new("/bin/sh");
+    runner.arg(case.path().join("deploy/local/migrations/tickets/run.sh")).env("PGHOST", server.folder());
+    runner.env("PGUSER", "tickets_migrations").env("PGDATABASE", "tickets").env("NSELF_SUPERUSER", "postgres");
+    let ran = run(&mut runner);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+}
+
+/// Each would give the service more than rows, or take something from the tables.
+const LIFTS: [&str; 27] = [
+    "ALTER TABLE tickets DISABLE ROW LEVEL SECURITY;",
+    "ALTER TABLE tickets NO FORCE ROW LEVEL SECURITY;",
+    "ALTER TABLE tickets OWNER TO tickets;",
+    "ALTER TABLE tickets ADD COLUMN more text;",
+    "ALTER TABLE tickets DISABLE TRIGGER ALL;",
+    "ALTER POLICY tenant_isolation ON tickets USING (true);",
+    "CREATE POLICY mine ON tickets USING (true);",
+    "DROP POLICY tenant_isolation ON tickets;",
+    "DROP TABLE tickets CASCADE;",
+    "TRUNCATE tickets CASCADE;",
+    "CREATE RULE mine AS ON INSERT TO tickets DO INSTEAD NOTHING;",
+    "CREATE TRIGGER mine BEFORE INSERT ON tickets FOR EACH ROW EXECUTE FUNCTION touch();",
+    "CREATE INDEX mine ON tickets (title);",
+    "CREATE OR REPLACE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';",
+    "CREATE TABLE public.mine (id int);",
+    "CREATE FUNCTION public.mine() RETURNS int LANGUAGE sql AS 'SELECT 1';",
+    "CREATE SCHEMA mine;",
+    "DROP SCHEMA public CASCADE;",
+    "GRANT ALL ON tickets TO PUBLIC;",
+    "ALTER DEFAULT PRIVILEGES FOR ROLE tickets_migrations GRANT ALL ON TABLES TO tickets;",
+    "ALTER DATABASE tickets SET search_path = mine;",
+    "ALTER DATABASE tickets OWNER TO tickets;",
+    "GRANT tickets_migrations TO tickets;",
+    "SET ROLE tickets_migrations;",
+    "SET SESSION AUTHORIZATION tickets_migrations;",
+    "ALTER ROLE tickets BYPASSRLS;",
+    "UPDATE nself.ledger SET sum = '';",
+];
+
+/// Attack: the role of a service lifts row-level security, changes or drops what it works on, or becomes the owner.
+/// Expectation: everything is refused, and rows of the other tenant stay out of sight; the role still reads and writes rows.
+#[test]
+fn a_service_cannot_lift_what_keeps_tenants_apart() {
+    let Some((server, _case)) = tickets() else { return };
+    let mut service = server.session("tickets", "tickets");
+    service.must(&format!("SET app.tenant_id = '{A}';"));
+    let foreign = format!("SELECT count(*) FROM tickets WHERE tenant_id = '{B}';");
+    for lift in LIFTS {
+        let tried = service.try_run(lift);
+        let refused = tried.as_ref().err().is_some_and(|error| {
+            [
+                "must be owner",
+                "permission denied",
+                "must be able to SET ROLE",
+                "is not a superuser",
+                "must be superuser",
+            ]
+            .iter()
+            .any(|words| error.contains(words))
+        });
+        // The server takes the words of this one and gives nothing.
+        let nothing_granted = lift.starts_with("GRANT ALL ON tickets") && tried.is_ok();
+        assert!(refused || nothing_granted, "{lift}: {tried:?}");
+        assert_eq!(service.must(&foreign).trim(), "0", "{lift}");
+    }
+    let mut superuser = server.session("postgres", "tickets");
+    let owned = "SELECT count(*) FROM pg_shdepend WHERE deptype = 'o' AND refobjid IN ('tickets'::regrole, 'reports'::regrole, 'hasura'::regrole) AND dbid = (SELECT oid FROM pg_database WHERE datname = current_database());";
+    assert_eq!(superuser.must(owned).trim(), "0", "services own nothing here");
+    let forced = "SELECT count(*) FROM pg_class WHERE relname IN ('tickets', 'people') AND relrowsecurity AND relforcerowsecurity;";
+    assert_eq!(superuser.must(forced).trim(), "2");
+    // What a service is there for.
+    service.must(&format!(
+        "INSERT INTO tickets (tenant_id, author_id, title) VALUES ('{A}', '{A}', 'mine');
+         UPDATE tickets SET title = 'still mine' WHERE title = 'mine'; DELETE FROM tickets WHERE title = 'still mine';"
+    ));
+    assert_eq!(service.must("SELECT count(*) FROM tickets;").trim(), "1");
+    // Control: the owner of the tables, which the service was once, lifts it by one statement.
+    let mut owner = server.session("tickets_migrations", "tickets");
+    let lifted = owner.must(&format!("BEGIN; ALTER TABLE tickets DISABLE ROW LEVEL SECURITY; {foreign} ROLLBACK;"));
+    assert_eq!(lifted.trim(), "1");
+}
+
+/// Attack: a later migration makes tables, and someone gives the service the ownership so that it can use them.
+/// Expectation: rights on later tables, sequences and schemas follow without that, rows only, and none on the ledger.
+#[test]
+fn rights_on_later_tables_follow_and_are_rights_on_rows() {
+    let Some((server, case)) = tickets() else { return };
+    let mut owner = server.session("tickets_migrations", "tickets");
+    owner.must("CREATE SCHEMA later; CREATE TABLE later.notes (id int GENERATED ALWAYS AS IDENTITY, note text);");
+    let mut service = server.session("tickets", "tickets");
+    service.must(
+        "INSERT INTO later.notes (note) VALUES ('a'); UPDATE later.notes SET note = 'b'; DELETE FROM later.notes;",
+    );
+    for sql in ["DROP TABLE later.notes;", "TRUNCATE later.notes;", "CREATE TABLE later.mine (id int);"] {
+        let error = service.try_run(sql).expect_err(sql);
+        assert!(error.contains("must be owner") || error.contains("permission denied"), "{sql}: {error}");
+    }
+    let held = "SELECT coalesce(string_agg(DISTINCT privilege_type, ' '), '') FROM information_schema.role_table_grants WHERE table_schema = 'nself' AND grantee <> 'tickets_migrations';";
+    assert_eq!(owner.must(held).trim(), "SELECT", "the ledger is read and no more");
+    // The first start again gives the same.
+    server.first_start(&case.path().join("deploy/local"));
+    migrate(&server, &case);
+    assert_eq!(owner.must(held).trim(), "SELECT");
+    service.must("SELECT count(*) FROM later.notes;");
+}
+
+/// Attack: a table of the tenants belongs to the service's role, as it did before there was a role for migrations.
+/// Expectation: the runner stops and says how to give it to the owner; after that it goes on.
+#[test]
+fn a_table_that_belongs_to_a_service_stops_the_runner() {
+    let Some((server, case)) = tickets() else { return };
+    let mut superuser = server.session("postgres", "tickets");
+    superuser.must("ALTER TABLE tickets OWNER TO tickets;");
+    let mut runner = Command::new("/bin/sh");
+    runner.arg(case.path().join("deploy/local/migrations/tickets/run.sh")).env("PGHOST", server.folder());
+    runner.env("PGUSER", "tickets_migrations").env("PGDATABASE", "tickets").env("NSELF_SUPERUSER", "postgres");
+    let ran = run(&mut runner);
+    let way = "REASSIGN OWNED BY tickets TO tickets_migrations";
+    assert!(ran.code != 0 && ran.stderr.contains(way), "{}{}", ran.stdout, ran.stderr);
+    superuser.must(&format!("{way};"));
+    migrate(&server, &case);
+}

@@ -1,0 +1,158 @@
+//! The documentation: the generated reference is current, links lead to files and headings, and what the pages name
+//! exists. `NSELF_BLESS=1` rewrites `docs/reference`.
+
+mod reference;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::support::{nself_in, root, stack};
+
+/// Every page that people read, with its path below the root.
+fn pages() -> Vec<(PathBuf, String)> {
+    let folders = [root(), root().join("docs"), root().join("docs/reference")];
+    let entries = folders.iter().flat_map(|folder| fs::read_dir(folder).unwrap()).map(|entry| entry.unwrap().path());
+    let mut paths: Vec<PathBuf> = entries.filter(|path| path.extension().is_some_and(|kind| kind == "md")).collect();
+    paths.sort();
+    assert!(paths.len() > 12, "{paths:?}");
+    paths.into_iter().map(|path| (path.clone(), fs::read_to_string(path).unwrap())).collect()
+}
+
+/// Pages about what exists; the walk-throughs of CONTRIBUTING.md add what does not exist yet.
+fn pages_for_users() -> impl Iterator<Item = (PathBuf, String)> {
+    pages().into_iter().filter(|(page, _)| !page.ends_with("CONTRIBUTING.md"))
+}
+
+#[test]
+fn the_reference_is_current() {
+    for (name, text) in reference::pages() {
+        let path = root().join("docs/reference").join(name);
+        if std::env::var_os("NSELF_BLESS").is_some() {
+            fs::write(&path, &text).unwrap();
+        }
+        let written = fs::read_to_string(&path).unwrap_or_default();
+        assert!(written == text, "docs/reference/{name} is stale; `tests/bless` rewrites it");
+    }
+}
+
+/// The text outside of code blocks.
+fn prose(text: &str) -> String {
+    text.split("```").step_by(2).collect()
+}
+
+/// The anchor that a renderer gives a heading.
+fn anchor(heading: &str) -> String {
+    let kept = heading.chars().filter(|char| char.is_alphanumeric() || matches!(char, ' ' | '-' | '_'));
+    kept.collect::<String>().trim().to_lowercase().replace(' ', "-")
+}
+
+fn anchors(text: &str) -> BTreeSet<String> {
+    prose(text).lines().filter(|line| line.starts_with('#')).map(|line| anchor(line.trim_start_matches('#'))).collect()
+}
+
+/// Returns the targets of the links of a page that do not leave the repository.
+fn links(text: &str) -> Vec<String> {
+    let prose = prose(text);
+    let targets = prose.split("](").skip(1).filter_map(|rest| rest.split_once(')'));
+    targets.map(|(target, _)| target.to_owned()).filter(|target| !target.starts_with("http")).collect()
+}
+
+/// What a link gets wrong: nothing if it leads to a file, and to a heading where it names one.
+fn fault(page: &Path, text: &str, target: &str) -> Option<String> {
+    let (file, heading) = target.split_once('#').unwrap_or((target, ""));
+    let path = if file.is_empty() { page.to_owned() } else { page.parent().unwrap().join(file) };
+    if !path.exists() {
+        return Some(format!("{}: {target} does not exist", page.display()));
+    }
+    let text = if file.is_empty() { text.to_owned() } else { fs::read_to_string(&path).unwrap_or_default() };
+    let found = heading.is_empty() || anchors(&text).contains(heading);
+    (!found).then(|| format!("{}: {target} has no such heading", page.display()))
+}
+
+#[test]
+fn links_lead_to_files_and_headings() {
+    let (mut count, mut faults) = (0, Vec::new());
+    for (page, text) in pages() {
+        for target in links(&text) {
+            count += 1;
+            faults.extend(fault(&page, &text, &target));
+        }
+    }
+    assert!(count > 100 && faults.is_empty(), "{count} links; {faults:#?}");
+    // Known-bad controls.
+    let page = root().join("README.md");
+    assert!(fault(&page, "", "docs/nothing.md").is_some() && fault(&page, "", "docs/databases.md#nothing").is_some());
+}
+
+/// A page names commands in code: `nself gen --check`, or a line of a console after `$ `.
+#[test]
+fn the_commands_that_pages_name_exist() {
+    let help = nself_in(Path::new("/"), ["--help"]).stdout;
+    let (_, list) = help.split_once("Commands:\n").unwrap();
+    let commands: BTreeSet<&str> = list.lines().map_while(|line| line.strip_prefix("  ")?.split(' ').next()).collect();
+    assert!(commands.contains("gen") && commands.len() > 15, "{commands:?}");
+    let mut count = 0;
+    for (page, text) in pages_for_users() {
+        for rest in ["`nself ", "$ nself "].iter().flat_map(|start| text.split(start).skip(1)) {
+            let word = rest.split(|char: char| !char.is_ascii_lowercase() && char != '_').next().unwrap_or_default();
+            let known = commands.contains(word) || word == "__evaluate" || word.is_empty();
+            assert!(known, "{}: there is no command `nself {word}`", page.display());
+            count += 1;
+        }
+    }
+    assert!(count > 60, "{count}");
+}
+
+#[test]
+fn the_recipes_and_scripts_that_pages_name_exist() {
+    let justfile = fs::read_to_string(root().join("justfile")).unwrap();
+    let recipes: BTreeSet<&str> = justfile
+        .lines()
+        .filter(|line| line.starts_with(|char: char| char.is_ascii_lowercase()))
+        .filter_map(|line| line.split([' ', ':']).next())
+        .collect();
+    assert!(["quick", "ci", "bless", "bench"].iter().all(|recipe| recipes.contains(recipe)), "{recipes:?}");
+    let scripts = justfile.lines().filter(|line| line.starts_with("    ") && line.contains('/'));
+    let mut named: BTreeSet<String> = scripts.map(|line| line.trim().to_owned()).collect();
+    for (page, text) in pages() {
+        for rest in text.split("`just ").skip(1) {
+            let recipe = rest.split(|char: char| !char.is_ascii_lowercase()).next().unwrap_or_default();
+            assert!(recipe.is_empty() || recipes.contains(recipe), "{}: just {recipe}", page.display());
+        }
+        for start in ["`tests/", "`benches/", "`packaging/"] {
+            let found = text.split(start).skip(1).filter_map(|rest| rest.split('`').next());
+            named.extend(found.map(|rest| format!("{}{rest}", &start[1..])));
+        }
+    }
+    for name in &named {
+        let path = name.split([' ', ':']).next().unwrap_or_default();
+        assert!(path.contains(['<', '*', '{']) || root().join(path).exists(), "{name}");
+    }
+    assert!(named.len() > 5, "{named:?}");
+}
+
+/// Each Nickel block that is a whole stack generates.
+#[test]
+fn whole_stacks_of_pages_generate() {
+    let mut count = 0;
+    for (page, text) in pages_for_users() {
+        for block in text.split("```nickel\n").skip(1).filter_map(|rest| rest.split("```").next()) {
+            let Some((_, body)) = block.split_once("let nself = import \"nself/main.ncl\" in\n") else { continue };
+            let project = stack(body.trim_end().trim_end_matches("| nself.Stack"));
+            let context = project.path().join("services/orders");
+            fs::create_dir_all(&context).unwrap();
+            fs::write(context.join("Dockerfile"), "FROM docker.io/library/busybox:1.37.0\n").unwrap();
+            let ran = nself_in(project.path(), ["gen"]);
+            assert_eq!(ran.code, 0, "{}: {}", page.display(), ran.stderr);
+            count += 1;
+        }
+    }
+    assert!(count >= 2, "{count}");
+}
+
+#[test]
+fn the_readme_is_short() {
+    let lines = fs::read_to_string(root().join("README.md")).unwrap().lines().count();
+    assert!(lines < 200, "{lines} lines; the details belong to docs/");
+}

@@ -1,0 +1,165 @@
+//! The language of stacks and what the program says about it: codes, `init`, environments and their layers, `schema`.
+
+use std::path::Path;
+
+use crate::support::{golden, name, nself_in, project, run};
+
+/// Every code that the program can print is explained, and printed by a case unless it needs a broken disk.
+#[test]
+fn every_code_is_explained_and_shown() {
+    let shown: String =
+        golden(true).iter().map(|case| std::fs::read_to_string(case.join("error.txt")).unwrap()).collect();
+    let elsewhere = [
+        "NS001", "NS101", "NS110", "NS313", "NS506", "NS508", "NS509", "NS705", "NS706", "NS707", "NS708", "NS709",
+        "NS713", "NS714", "NS715", "NS716", "NS720", "NS721", "NS722", "NS723", "NS724", "NS725", "NS730", "NS731",
+        "NS732", "NS733", "NS734", "NS735", "NS736", "NS801", "NS802", "NS803", "NS804", "NS805", "NS806", "NS807",
+        "NS808", "NS809", "NS811", "NS812", "NS813", "NS814", "NS821", "NS822", "NS823", "NS824", "NS825", "NS826",
+        "NS827", "NS901",
+    ];
+    for code in nself::codes::Code::ALL {
+        assert!(code.explanation().len() > 40, "{code}");
+        assert!(shown.contains(&format!("[{code}]")) || elsewhere.contains(&code.id()), "no case shows {code}");
+        let ran = nself_in(Path::new("/"), ["explain", code.id()]);
+        assert!(ran.code == 0 && ran.stdout.contains(code.title()), "{code}");
+    }
+}
+
+#[test]
+fn init_writes_a_stack_that_works() {
+    let folder = tempfile::tempdir().unwrap();
+    let project = folder.path().join("My Shop 2");
+    std::fs::create_dir(&project).unwrap();
+    assert_eq!(nself_in(&project, ["init"]).code, 0);
+    let text = std::fs::read_to_string(project.join("stack.ncl")).unwrap();
+    assert!(text.contains("project = \"my-shop-2\""), "{text}");
+    assert_eq!(nself_in(&project, ["gen"]).code, 0);
+    let again = nself_in(&project, ["init"]);
+    assert_eq!(again.code, 2, "init overwrites nothing");
+    assert_eq!(std::fs::read_to_string(project.join("stack.ncl")).unwrap(), text);
+}
+
+#[test]
+fn environments_are_listed_shown_and_compared() {
+    let case = project(&golden(false).into_iter().find(|case| name(case) == "nself").unwrap());
+    let list = nself_in(case.path(), ["env", "list"]);
+    assert_eq!(list.stdout.lines().count(), 3, "{}", list.stdout);
+    let show = nself_in(case.path(), ["env", "show", "prod"]);
+    assert!(show.code == 0 && serde_json::from_str::<serde_json::Value>(&show.stdout).is_ok());
+    let diff = nself_in(case.path(), ["env", "diff", "staging", "prod"]);
+    assert!(diff.code == 1 && diff.stdout.contains("+  \"profile\": \"prod\""), "{}", diff.stdout);
+    assert_eq!(nself_in(case.path(), ["env", "diff", "prod", "prod"]).code, 0);
+    assert_eq!(nself_in(case.path(), ["env", "show", "nowhere"]).code, 2);
+    let one = nself_in(case.path(), ["gen", "--env", "prod"]);
+    assert_eq!(one.code, 0);
+    assert!(case.path().join("deploy/prod").exists() && !case.path().join("deploy/local").exists());
+    assert_eq!(nself_in(case.path(), ["gen", "--env", "nowhere"]).code, 2);
+}
+
+/// A layer replaces what it names, and `null` takes a variable away.
+#[test]
+fn a_layer_can_take_a_variable_away() {
+    let case = crate::support::stack(
+        r#"{ project = "shop", domain = "shop.example.com",
+             services.orders = { image = "a/orders:1", env = { KEPT = "yes", GONE = "common" } },
+             environments.prod.services.orders.env.GONE = null }"#,
+    );
+    let ran = nself_in(case.path(), ["gen"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let text = |env: &str| std::fs::read_to_string(case.path().join("deploy").join(env).join("compose.yaml")).unwrap();
+    assert!(text("staging").contains("GONE: common") && text("prod").contains("KEPT: "));
+    assert!(!text("prod").contains("GONE"));
+}
+
+/// Parts of records, and `null` wherever something can be taken away; what is left is judged like any other stack.
+#[test]
+fn a_layer_holds_parts_and_takes_away() {
+    let case = crate::support::stack(
+        r#"{ project = "shop", domain = "shop.example.com",
+             services = {
+               orders = { image = "a/orders:1", port = 8001, route.subdomain = "orders" },
+               tool = { image = "a/tool:1" },
+             },
+             frontends.web = { port = 3000, route.subdomain = "app" },
+             environments = {
+               staging = { services.tool = null, frontends.web = null },
+               prod.services = {
+                 orders = { port = null, route = null },
+                 postgres = { volumes.postgres-data.size = "100GiB", waive."compose.volume_size" = "the disk is large", limits.pids = 300 },
+               },
+             } }"#,
+    );
+    let ran = nself_in(case.path(), ["gen"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let has = |env: &str, what: &str| {
+        let files = crate::support::tree(&case.path().join("deploy").join(env));
+        files.values().any(|bytes| String::from_utf8_lossy(bytes).contains(what))
+    };
+    assert_eq!(["local", "staging", "prod"].map(|env| has(env, "a/tool:1")), [true, false, true]);
+    assert_eq!(["local", "staging", "prod"].map(|env| has(env, "orders.")), [true, true, false]);
+    assert_eq!(["local", "staging", "prod"].map(|env| has(env, "app.")), [true, false, false]);
+    assert_eq!(["staging", "prod"].map(|env| has(env, "pids: 300")), [false, true]);
+    // What is missing after the merge is missing there.
+    let case = crate::support::stack(
+        r#"{ project = "shop", domain = "shop.example.com",
+             environments.prod.services = { postgres.volumes.other.size = "1GiB", orders.port = "8001", orders.image = null } }"#,
+    );
+    let ran = nself_in(case.path(), ["gen"]);
+    assert_eq!(ran.code, 2);
+    for finding in [
+        "error[NS104]: `path` is missing\n  --> stack.ncl:3:68 (services.postgres.volumes.other)\n   = in: prod\n",
+        "error[NS103]: this is text\n  --> stack.ncl:3:97 (services.orders.port)\n   = in: prod\n   = expected: a whole number from 1 to 65535\n",
+        "error[NS307]: `orders` has neither an image nor a build folder",
+    ] {
+        assert!(ran.stderr.contains(finding), "{finding}\nin {}", ran.stderr);
+    }
+    // Ranges hold in a layer as they do above it.
+    let ranges = [
+        ("services.orders.port", "0", "65535"),
+        ("services.orders.ports.admin", "70000", "65535"),
+        ("services.orders.replicas", "0", "65535"),
+        ("services.orders.publish.http.port", "0", "65535"),
+        ("services.orders.health.retries", "0", "65535"),
+        ("services.orders.autoscale.cpu", "101", "100"),
+        ("services.orders.autoscale.memory", "0", "100"),
+        ("services.orders.secrets.pin.random", "0", "65535"),
+        ("frontends.web.port", "0", "65535"),
+        ("edge.connections", "0", "65535"),
+        ("kubernetes.node_ports.http", "0", "65535"),
+    ];
+    let fields = |layer: &str| -> String {
+        ranges.iter().map(|(path, value, _)| format!("{layer}{path} = {value},\n")).collect()
+    };
+    for layer in ["", "environments.prod."] {
+        let case = crate::support::stack(&format!(
+            "{{ project = \"shop\", domain = \"shop.example.com\",\n\
+             services.orders = {{ image = \"a/orders:1\", autoscale = {{ min = 1, max = 2 }} }},\n{}}}",
+            fields(layer)
+        ));
+        let ran = nself_in(case.path(), ["gen"]);
+        assert_eq!(ran.code, 2);
+        for (line, (path, _, most)) in ranges.iter().enumerate() {
+            let place = format!("--> stack.ncl:{}:", line + 4);
+            let said = |found: &str| {
+                [place.as_str(), "NS107", path, &format!("from 1 to {most}\n")].iter().all(|part| found.contains(part))
+            };
+            assert!(ran.stderr.split("\n\n").any(|found| said(&format!("{found}\n"))), "{layer}{path}: {}", ran.stderr);
+        }
+    }
+}
+
+/// The stack language as people read it; a change of it shows in the review.
+#[test]
+fn the_language_is_as_it_was() {
+    insta::assert_snapshot!("language", nself_in(Path::new("/"), ["schema"]).stdout);
+}
+
+#[test]
+fn schema_and_completions_are_results() {
+    let schema = nself_in(Path::new("/"), ["schema", "--format", "json"]);
+    let schema: serde_json::Value = serde_json::from_str(&schema.stdout).unwrap();
+    assert!(schema["properties"]["services"].is_object());
+    assert!(nself_in(Path::new("/"), ["schema"]).stdout.contains("depends_on"));
+    let script = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(script.path(), nself_in(Path::new("/"), ["completions", "bash"]).stdout).unwrap();
+    assert_eq!(run(std::process::Command::new("bash").arg("-n").arg(script.path())).code, 0);
+}
