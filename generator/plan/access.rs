@@ -1,6 +1,6 @@
 //! Who may connect to the database server, from where and how: its `pg_hba.conf`, as decisions. Engines name the
 //! addresses of their containers after the networks that they belong to, so a rule can name a network whose
-//! addresses nobody knows beforehand. On a cluster policies decide which pods reach the server.
+//! addresses are not known beforehand. On a cluster policies decide which pods reach the server.
 
 use std::collections::{BTreeMap, BTreeSet};
 

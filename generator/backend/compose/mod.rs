@@ -22,7 +22,7 @@ use model::{Empty, File, Network, SecretFile};
 /// The project, below an environment's folder.
 pub const FILE: &str = "compose.yaml";
 
-/// The network that reaches the internet; the others are internal. Its containers do not reach each other.
+/// First part of the names of networks that lead to the internet, one for each service; the others are internal.
 const EGRESS: &str = "egress";
 
 /// Writes `compose.yaml` and the account of what became of each field; `fields` are those of the plan.
@@ -66,11 +66,10 @@ fn networks(plan: &Plan) -> BTreeMap<String, Network> {
     let mut networks: BTreeMap<String, Network> =
         used.into_iter().map(|one| (one.name().to_owned(), inside(plan, one))).collect();
     for (name, _) in plan.services.iter().filter(|(_, service)| service.egress) {
-        let (network, option) = egress(plan, name);
-        networks.insert(
-            network,
-            Network { name: None, driver: "bridge", driver_opts: BTreeMap::from([option]), internal: false },
-        );
+        // Docker keeps its bridges apart, podman those that say so.
+        let apart = (plan.compat == Some(Compat::Podman)).then_some(("isolate", "true"));
+        let driver_opts = apart.into_iter().collect();
+        networks.insert(egress(name), Network { name: None, driver: "bridge", driver_opts, internal: false });
     }
     networks
 }
@@ -82,14 +81,10 @@ fn inside(plan: &Plan, network: plan::Network) -> Network {
     Network { name, driver: "bridge", driver_opts: BTreeMap::new(), internal: true }
 }
 
-/// The network by which a service reaches the internet, and the option that keeps others from it. Docker's bridge
-/// drops what containers of one network send each other; podman has no such option, so each service has a network
-/// there.
-fn egress(plan: &Plan, service: &ServiceName) -> (String, (&'static str, &'static str)) {
-    match plan.compat {
-        Some(Compat::Podman) => (format!("{EGRESS}-{service}"), ("isolate", "true")),
-        _ => (EGRESS.to_owned(), ("com.docker.network.bridge.enable_icc", "false")),
-    }
+/// The network by which a service reaches the internet, which no other service joins: one for all would let them reach
+/// each other, and with a bridge that drops such traffic names would still resolve to their addresses there.
+fn egress(service: &ServiceName) -> String {
+    format!("{EGRESS}-{service}")
 }
 
 /// What becomes of every field of the plan in this target.
@@ -152,8 +147,8 @@ const TABLE: &[Row] = &[
     (
         "services.*.egress",
         Fate::Mapped(
-            "services.*.networks: containers there do not reach each other; Compose cannot keep them from private \
-             addresses, a cloud's 169.254.169.254 or the host",
+            "services.*.networks: one for each service; Compose cannot keep them from private addresses, a cloud's \
+             169.254.169.254 or the host",
         ),
     ),
     ("services.*.reaches_host", Fate::Emitted("services.*.extra_hosts")),

@@ -154,7 +154,7 @@ fn networks(plan: &Plan, name: &ServiceName, planned: &plan::Service) -> Vec<Str
         return Vec::new();
     }
     let inside = planned.networks.iter().map(|network| network.name().to_owned());
-    inside.chain(planned.egress.then(|| egress(plan, name).0)).collect()
+    inside.chain(planned.egress.then(|| egress(name))).collect()
 }
 
 fn config_label(planned: &plan::Service, files: &Artifacts) -> BTreeMap<String, Scalar> {
