@@ -2,6 +2,8 @@
 //! evaluation of Nickel. Prints; asserts nothing. `--write FOLDER` also writes the smaller pair, as `db/old` and
 //! `db/new` and as SQL, for whole programs.
 
+#![allow(clippy::disallowed_macros, clippy::disallowed_methods, reason = "it prints what it measured in its own files")]
+
 use std::fs;
 use std::path::Path;
 use std::time::Instant;

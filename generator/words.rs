@@ -14,8 +14,10 @@ pub fn count(number: usize, thing: &str) -> String {
 
 /// Longest word that is compared: the time grows with the square, and more is no slip of the finger.
 const LONGEST: usize = 128;
-/// Most candidates that are looked at: a stack may hold thousands of names and as many misspellings.
+/// Most candidates that are looked at, and most of them that are compared letter by letter: a stack may hold thousands of
+/// names and as many misspellings.
 const CANDIDATES: usize = 1_000;
+const COMPARED: usize = 16;
 /// Least likeness of two words, from 0 to 1, at which one is taken for the other.
 const ALIKE: f32 = 0.65;
 
@@ -25,12 +27,14 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         return None;
     }
     let letters = counts(word);
-    let likely = candidates
-        .into_iter()
-        .take(CANDIDATES)
-        .filter(|candidate| candidate.len() <= LONGEST && most_alike(&letters, &counts(candidate)) > ALIKE);
+    let looked_at = candidates.into_iter().take(CANDIDATES).filter(|candidate| candidate.len() <= LONGEST);
+    let bounded = looked_at.map(|candidate| (most_alike(&letters, &counts(candidate)), candidate)).enumerate();
+    let mut likely: Vec<(usize, (f32, &str))> = bounded.filter(|(_, (bound, _))| *bound > ALIKE).collect();
+    likely.sort_by(|(_, (a, _)), (_, (b, _))| b.total_cmp(a));
+    likely.truncate(COMPARED);
+    likely.sort_by_key(|(place, _)| *place);
     let likeness = |candidate: &str| similar::TextDiff::from_chars(candidate, word).ratio();
-    let rated = likely.map(|candidate| (likeness(candidate), candidate));
+    let rated = likely.into_iter().map(|(_, (_, candidate))| (likeness(candidate), candidate));
     let best = rated.max_by(|(a, _), (b, _)| a.total_cmp(b));
     best.filter(|(likeness, _)| *likeness > ALIKE).map(|(_, candidate)| candidate)
 }

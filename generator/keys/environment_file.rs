@@ -1,7 +1,8 @@
-//! The `.env` that Compose reads: one line for each variable, between single quotes, in which nothing is interpolated.
+//! The `.env` that Compose reads: one line for each variable, between single quotes.
 //!
-//! Its readers differ about backslashes there. docker-compose 1.29 makes one of two, Compose 2 keeps both, and before
-//! the closing quote both take a backslash for an escape. A value that has no form with one meaning is refused.
+//! Its readers differ about what is between them. Compose 2 takes it as it is, except that a backslash before the closing
+//! quote hides it; docker-compose 1.29 makes one backslash of two, and replaces `${NAME}`. A value for which no form has
+//! one meaning is refused.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -27,7 +28,7 @@ pub fn write(folder: &Folder, values: &BTreeMap<SecretName, String>) -> Result<(
             Some(reason) => findings.push(
                 Diagnostic::error(Code::BadValue, path!("secrets", name))
                     .message(format!("the value of `{name}` {reason}, which an environment file cannot carry"))
-                    .expected("text on one line without `'`, without two backslashes in a row and with none at its end")
+                    .expected("text on one line without `'`, `${`, two backslashes in a row or one at the end")
                     .hint("choose another value, and give it to what it opens, too"),
             ),
         }
@@ -47,6 +48,8 @@ fn refusal(value: &str) -> Option<&'static str> {
         Some("has several lines")
     } else if value.contains(|c: char| c.is_control() && c != '\t') {
         Some("holds a control character")
+    } else if value.contains("${") {
+        Some("holds `${`")
     } else if value.ends_with('\\') {
         Some("ends with a backslash")
     } else if value.contains("\\\\") {

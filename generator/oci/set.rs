@@ -59,7 +59,7 @@ const HIDDEN: [(&str, &str); 2] = [(".gitattributes", "* -text\n"), (".gitignore
 pub fn is_generated(path: &str, bytes: &[u8]) -> bool {
     let name = path.rsplit('/').next().unwrap_or_default();
     let is_content = |(hidden, text): &(&str, &str)| *hidden == name && text.as_bytes() != bytes;
-    ArtifactPath::new(path).is_ok_and(|path| path.is_generated()) && !HIDDEN.iter().any(|file| is_content(file))
+    ArtifactPath::new(path).is_ok_and(|path| path.is_generated()) && !HIDDEN.iter().any(is_content)
 }
 
 /// Most that a set may unpack to.
