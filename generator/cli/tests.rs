@@ -56,7 +56,8 @@ fn a_finding_is_printed_with_place_and_help() {
         .hint("give one of the two another port")
         .related(path!("services", "other", "port"), "the other owner");
     finding.environments = vec!["prod".to_owned()];
-    let text = render(&finding, false);
+    let rendered = render(&finding, false);
+    let text = rendered.as_str();
     let lines: Vec<&str> = text.lines().collect();
     assert!(lines[0].starts_with("error[NS201]: port ") && !text.contains('\u{1b}'), "{text}");
     assert_eq!(
@@ -69,7 +70,7 @@ fn a_finding_is_printed_with_place_and_help() {
             "",
         ]
     );
-    assert!(render(&finding, true).starts_with("\u{1b}[1;31merror[NS201]"));
+    assert!(render(&finding, true).as_str().starts_with("\u{1b}[1;31merror[NS201]"));
 }
 
 #[test]

@@ -77,15 +77,15 @@ pub fn refused(refused: &Refused) -> Finding {
     let Refused { import, reason } = refused;
     match reason {
         None => outside(import),
-        Some(reason) => Finding {
-            hint: "put the file itself there".to_owned(),
-            ..plain(reason_code(reason), format!("the import of `{}`: {}", import.name, reason.in_words()))
-        },
+        Some(reason) => {
+            let (code, hint) = match reason {
+                Reason::TooLarge(_) => (Code::FileTooLarge, "split the file, or import less"),
+                _ => (Code::NotPlain, "put the file itself there"),
+            };
+            let message = format!("the import of `{}`: {}", import.name, reason.in_words());
+            Finding { hint: hint.to_owned(), ..plain(code, message) }
+        }
     }
-}
-
-fn reason_code(reason: &Reason) -> Code {
-    if matches!(reason, Reason::TooLarge(_)) { Code::FileTooLarge } else { Code::NotPlain }
 }
 
 /// Findings as they may be shown anywhere: without the folders of this machine, and of bounded length.

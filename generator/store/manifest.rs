@@ -204,9 +204,8 @@ mod tests {
     fn a_merge_leaves_every_digest_of_a_path() {
         let (ours, theirs) = (Digest::of(b"ours"), Digest::of(b"theirs"));
         let both = format!("{ours}  local/compose.yaml\n{theirs}  local/compose.yaml\n");
-        let conflict = format!(
-            "<<<<<<< HEAD\n{ours}  local/compose.yaml\n=======\n{theirs}  local/compose.yaml\n>>>>>>> other\n"
-        );
+        let conflict =
+            format!("<<<<<<< HEAD\n{ours}  local/compose.yaml\n=======\n{theirs}  local/compose.yaml\n>>>>>>> other\n");
         for merged in [both, conflict] {
             let merged = Manifest::parse(merged.as_bytes()).unwrap();
             assert_eq!(merged.files[&path("local/compose.yaml")], ours);

@@ -151,8 +151,7 @@ pub fn compare(
             Some(artifact) => Some(artifact.digest()),
         };
         environments.insert(path.top());
-        let same =
-            old.is_some_and(|old| old.untouched.is_some() && Some(old.digest) == digest);
+        let same = old.is_some_and(|old| old.untouched.is_some() && Some(old.digest) == digest);
         files.extend(digest.map(|digest| (path.clone(), digest)));
         if same {
             kept += 1;
@@ -258,18 +257,15 @@ impl Untouched {
         let Ok(Some(folder)) = out.open() else { return Untouched::default() };
         let manifest = folder.read(MANIFEST, FileKind::Manifest).ok().flatten().map(|text| Digest::of(&text));
         match manifest.and_then(|manifest| stamp.left(&folder, &manifest)) {
-            Some((outputs, folders)) => Untouched { outputs, manifest, is_unfinished: false, folders, stamp: Some(stamp) },
+            Some((outputs, folders)) => {
+                Untouched { outputs, manifest, is_unfinished: false, folders, stamp: Some(stamp) }
+            }
             None => Untouched::default(),
         }
     }
 }
 
-fn state(
-    disk: Option<&[u8]>,
-    new: Option<&[u8]>,
-    record: Option<&RecordedFile>,
-    is_unfinished: bool,
-) -> Option<State> {
+fn state(disk: Option<&[u8]>, new: Option<&[u8]>, record: Option<&RecordedFile>, is_unfinished: bool) -> Option<State> {
     let as_left = |disk: &[u8]| {
         let digest = Digest::of(disk);
         record.is_some_and(|record| record.digest == digest || record.alternatives.contains(&digest))

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{ATTRIBUTES, MANIFEST};
 use super::report::{CONVERTED, is_converted};
 use super::state::{Change, Changes, State};
+use super::{ATTRIBUTES, MANIFEST};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::files::{FileError, FileKind, Folder, Root};
 

@@ -12,7 +12,9 @@ use crate::support::{Ran, nself, nself_in, run, stack, tree};
 /// A stack with these services, each with a variable.
 fn text(services: &[(&str, u16)], level: &str) -> String {
     let service = |(name, port): &(&str, u16)| {
-        format!("    {name} = {{ image = \"a/{name}:1\", port = {port}, env.LEVEL = \"{level}\", health.none = \"none\" }},\n")
+        format!(
+            "    {name} = {{ image = \"a/{name}:1\", port = {port}, env.LEVEL = \"{level}\", health.none = \"none\" }},\n"
+        )
     };
     let services: String = services.iter().map(service).collect();
     format!(

@@ -16,9 +16,10 @@ impl Run<'_> {
     /// Keeps the outputs and what they were made from; the run is none the worse when the cache cannot be written.
     pub(super) fn archive(&self, made: &Made, changes: &Changes, inputs: &[Watch]) {
         // What was left as it was, is kept already.
-        let outputs = changes.changes.iter().filter_map(|change| {
-            Some((changes.manifest.files.get(change.path.as_str())?, change.new.as_deref()?))
-        });
+        let outputs = changes
+            .changes
+            .iter()
+            .filter_map(|change| Some((changes.manifest.files.get(change.path.as_str())?, change.new.as_deref()?)));
         let manifest = (&changes.digest, changes.text.as_slice());
         let derivations = self.derivations(made, changes).to_bytes();
         let derivations_digest = Digest::of(&derivations);
@@ -34,7 +35,8 @@ impl Run<'_> {
             _ => None,
         });
         let parts = made.plans.iter().flat_map(|planned| planned.parts.clone()).collect();
-        let _ = self.cache.generations().add(&Generation::new(changes.digest, derivations_digest, read.collect(), parts));
+        let _ =
+            self.cache.generations().add(&Generation::new(changes.digest, derivations_digest, read.collect(), parts));
     }
 
     /// The derivation of each recorded file, in the manifest's format; those of environments that were not selected come

@@ -199,7 +199,8 @@ pub fn raw_keys(member: &Member, findings: &mut Vec<Diagnostic>) {
 fn raw_value(name: &str, value: &serde_json::Value, path: &FieldPath, findings: &mut Vec<Diagnostic>) {
     use serde_json::Value as Json;
     let mut plain = |name: &str, text: &str| {
-        if is_credential(name) && !is_harmless(text) && pasted::find(text).is_none() {
+        // `key` alone names a label, as in a toleration or a selector.
+        if name != "key" && is_credential(name) && !is_harmless(text) && pasted::find(text).is_none() {
             findings.push(
                 Diagnostic::error(Code::PlainSecret, path.clone())
                     .message(format!("`{name}` holds a credential as plain text"))

@@ -368,6 +368,7 @@ fn imports_are_regular_files() {
         };
         assert!(ran.code == 2 && ran.stderr.starts_with(code), "{kind}: {ran:?}");
         assert!(ran.stderr.contains("--> stack.ncl:2:"), "{kind}: {ran:?}");
+        fs::remove_file(&at).unwrap();
         assert_unread(&ran, case.path(), kind);
     }
 }

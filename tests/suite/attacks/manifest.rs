@@ -67,7 +67,10 @@ fn a_line_for_a_file_of_the_operator_is_refused() {
                 let ran = nself_in(case.path(), *command);
                 let said = format!("{}{}", ran.stdout, ran.stderr);
                 assert!(ran.code == 2 && said.contains("NS805"), "{path} {command:?}: {ran:?}");
-                assert!(said.contains(&format!("nself.manifest:{line}: nself never generates `{path}`")), "{path}: {ran:?}");
+                assert!(
+                    said.contains(&format!("nself.manifest:{line}: nself never generates `{path}`")),
+                    "{path}: {ran:?}"
+                );
                 assert_unshown(&ran);
                 assert_eq!(fs::read_to_string(&file).unwrap(), content, "{path} {command:?}");
             }

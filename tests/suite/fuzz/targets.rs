@@ -168,7 +168,20 @@ fn locks() {
 
 #[test]
 fn manifests() {
-    let words = ["  ", " ", "\n", "\r\n", "../", "/", "local/", ".env", "\0", "<<<<<<< a\n", "=======\n", "# nself is writing\n"];
+    let words = [
+        "  ",
+        " ",
+        "\n",
+        "\r\n",
+        "../",
+        "/",
+        "local/",
+        ".env",
+        "\0",
+        "<<<<<<< a\n",
+        "=======\n",
+        "# nself is writing\n",
+    ];
     run("manifest", 2_000, &words, |text| Manifest::parse(text.as_bytes()).is_ok());
 }
 
