@@ -41,7 +41,7 @@ pub fn write<'a>(
         };
         // Outputs of one step follow one another.
         let step = if last == Some(derivation) { SAME } else { derivation.as_str() };
-        write!(text, "o {meta} {step} {digest} {path}\n").ok()?;
+        writeln!(text, "o {meta} {step} {digest} {path}").ok()?;
         last = Some(derivation);
     }
     text.push_str("end\n");
