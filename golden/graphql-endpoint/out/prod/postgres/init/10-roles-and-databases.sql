@@ -33,33 +33,143 @@ SELECT format('CREATE ROLE %I LOGIN', 'hasura')
 ALTER ROLE "hasura" LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD :'password';
 \unset password
 
-\set password `cat /run/secrets/reports_db_password`
-SELECT format('CREATE ROLE %I LOGIN', 'reports')
- WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'reports') \gexec
-ALTER ROLE "reports" LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD :'password';
-\unset password
-
-\set password `cat /run/secrets/tickets_db_password`
-SELECT format('CREATE ROLE %I LOGIN', 'tickets')
- WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'tickets') \gexec
-ALTER ROLE "tickets" LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD :'password';
-\unset password
-
-\set password `cat /run/secrets/tickets_migrations_db_password`
-SELECT format('CREATE ROLE %I LOGIN', 'tickets_migrations')
- WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'tickets_migrations') \gexec
-ALTER ROLE "tickets_migrations" LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD :'password';
+\set password `cat /run/secrets/hasura_partners_db_password`
+SELECT format('CREATE ROLE %I LOGIN', 'hasura_partners')
+ WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'hasura_partners') \gexec
+ALTER ROLE "hasura_partners" LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD :'password';
 \unset password
 RESET log_statement;
 RESET log_min_error_statement;
 
-SELECT format('CREATE DATABASE %I', 'desk')
- WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = 'desk') \gexec
-REVOKE ALL ON DATABASE "desk" FROM PUBLIC;
-ALTER DATABASE "desk" OWNER TO "hasura";
-GRANT CONNECT ON DATABASE "desk" TO "auth";
-GRANT CONNECT ON DATABASE "desk" TO "hasura";
-\connect desk
+SELECT format('CREATE DATABASE %I', 'hasura')
+ WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = 'hasura') \gexec
+REVOKE ALL ON DATABASE "hasura" FROM PUBLIC;
+ALTER DATABASE "hasura" OWNER TO "hasura";
+GRANT CONNECT ON DATABASE "hasura" TO "hasura";
+\connect hasura
+\set ON_ERROR_STOP on
+SET search_path = pg_catalog, pg_temp;
+SET ROLE NONE;
+SET client_min_messages = warning;
+SET standard_conforming_strings = on;
+SELECT current_setting('server_version_num')::int >= 170000 AS nself_quiet \gset
+\if :nself_quiet
+SET event_triggers = off;
+\endif
+-- The function of an event trigger runs as the role that changes something, and its owner can replace it.
+DO $$ BEGIN
+  IF EXISTS (SELECT FROM pg_event_trigger t JOIN pg_proc p ON p.oid = t.evtfoid JOIN pg_roles r ON r.oid = p.proowner
+              WHERE t.evtenabled <> 'D' AND NOT r.rolsuper) THEN
+    RAISE EXCEPTION 'nself: the function of an event trigger belongs to a role that is no superuser; give it to one, or drop the trigger';
+  END IF;
+END $$;
+REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+\set nself_extension pgcrypto
+SELECT NOT EXISTS (SELECT FROM pg_extension WHERE extname = :'nself_extension') AS nself_lacks,
+       coalesce((SELECT v.relocatable FROM pg_available_extensions e
+                   JOIN pg_available_extension_versions v ON v.name = e.name AND v.version = e.default_version
+                  WHERE e.name = :'nself_extension'), true) AS nself_moves \gset
+\if :nself_lacks
+\if :nself_moves
+-- Its script runs as the superuser and finds what is in its schema, so that is an empty one of the superuser.
+BEGIN;
+CREATE SCHEMA nself_extension;
+CREATE EXTENSION :"nself_extension" SCHEMA nself_extension;
+ALTER EXTENSION :"nself_extension" SET SCHEMA public;
+DROP SCHEMA nself_extension;
+COMMIT;
+\else
+BEGIN;
+-- This one cannot move. Its script would find what others have put into `public` under the name of a built-in one.
+DO $$ DECLARE found text; BEGIN
+  SELECT 'public.' || o.name INTO found FROM (
+    SELECT p.proname, p.oid, p.proowner, 'pg_proc'::regclass FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace
+       AND EXISTS (SELECT FROM pg_proc b WHERE b.pronamespace = 'pg_catalog'::regnamespace AND b.proname = p.proname)
+    UNION ALL
+    SELECT p.oprname, p.oid, p.oprowner, 'pg_operator'::regclass FROM pg_operator p WHERE p.oprnamespace = 'public'::regnamespace
+       AND EXISTS (SELECT FROM pg_operator b WHERE b.oprnamespace = 'pg_catalog'::regnamespace AND b.oprname = p.oprname)
+  ) AS o (name, id, owner, class)
+   WHERE NOT (SELECT rolsuper FROM pg_roles r WHERE r.oid = o.owner)
+     AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = o.class AND d.objid = o.id AND d.deptype = 'e')
+   ORDER BY 1 LIMIT 1;
+  IF found IS NOT NULL THEN
+    RAISE EXCEPTION 'nself: % has the name of a built-in one, and the script of an extension would use it; drop it first', found;
+  END IF;
+END $$;
+CREATE EXTENSION :"nself_extension" SCHEMA public;
+COMMIT;
+\endif
+\endif
+GRANT USAGE, CREATE ON SCHEMA public TO "hasura";
+
+SELECT format('CREATE DATABASE %I', 'hasura_partners')
+ WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = 'hasura_partners') \gexec
+REVOKE ALL ON DATABASE "hasura_partners" FROM PUBLIC;
+ALTER DATABASE "hasura_partners" OWNER TO "hasura_partners";
+GRANT CONNECT ON DATABASE "hasura_partners" TO "hasura_partners";
+\connect hasura_partners
+\set ON_ERROR_STOP on
+SET search_path = pg_catalog, pg_temp;
+SET ROLE NONE;
+SET client_min_messages = warning;
+SET standard_conforming_strings = on;
+SELECT current_setting('server_version_num')::int >= 170000 AS nself_quiet \gset
+\if :nself_quiet
+SET event_triggers = off;
+\endif
+-- The function of an event trigger runs as the role that changes something, and its owner can replace it.
+DO $$ BEGIN
+  IF EXISTS (SELECT FROM pg_event_trigger t JOIN pg_proc p ON p.oid = t.evtfoid JOIN pg_roles r ON r.oid = p.proowner
+              WHERE t.evtenabled <> 'D' AND NOT r.rolsuper) THEN
+    RAISE EXCEPTION 'nself: the function of an event trigger belongs to a role that is no superuser; give it to one, or drop the trigger';
+  END IF;
+END $$;
+REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+\set nself_extension pgcrypto
+SELECT NOT EXISTS (SELECT FROM pg_extension WHERE extname = :'nself_extension') AS nself_lacks,
+       coalesce((SELECT v.relocatable FROM pg_available_extensions e
+                   JOIN pg_available_extension_versions v ON v.name = e.name AND v.version = e.default_version
+                  WHERE e.name = :'nself_extension'), true) AS nself_moves \gset
+\if :nself_lacks
+\if :nself_moves
+-- Its script runs as the superuser and finds what is in its schema, so that is an empty one of the superuser.
+BEGIN;
+CREATE SCHEMA nself_extension;
+CREATE EXTENSION :"nself_extension" SCHEMA nself_extension;
+ALTER EXTENSION :"nself_extension" SET SCHEMA public;
+DROP SCHEMA nself_extension;
+COMMIT;
+\else
+BEGIN;
+-- This one cannot move. Its script would find what others have put into `public` under the name of a built-in one.
+DO $$ DECLARE found text; BEGIN
+  SELECT 'public.' || o.name INTO found FROM (
+    SELECT p.proname, p.oid, p.proowner, 'pg_proc'::regclass FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace
+       AND EXISTS (SELECT FROM pg_proc b WHERE b.pronamespace = 'pg_catalog'::regnamespace AND b.proname = p.proname)
+    UNION ALL
+    SELECT p.oprname, p.oid, p.oprowner, 'pg_operator'::regclass FROM pg_operator p WHERE p.oprnamespace = 'public'::regnamespace
+       AND EXISTS (SELECT FROM pg_operator b WHERE b.oprnamespace = 'pg_catalog'::regnamespace AND b.oprname = p.oprname)
+  ) AS o (name, id, owner, class)
+   WHERE NOT (SELECT rolsuper FROM pg_roles r WHERE r.oid = o.owner)
+     AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = o.class AND d.objid = o.id AND d.deptype = 'e')
+   ORDER BY 1 LIMIT 1;
+  IF found IS NOT NULL THEN
+    RAISE EXCEPTION 'nself: % has the name of a built-in one, and the script of an extension would use it; drop it first', found;
+  END IF;
+END $$;
+CREATE EXTENSION :"nself_extension" SCHEMA public;
+COMMIT;
+\endif
+\endif
+GRANT USAGE, CREATE ON SCHEMA public TO "hasura_partners";
+
+SELECT format('CREATE DATABASE %I', 'shop')
+ WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = 'shop') \gexec
+REVOKE ALL ON DATABASE "shop" FROM PUBLIC;
+ALTER DATABASE "shop" OWNER TO "hasura";
+GRANT CONNECT ON DATABASE "shop" TO "auth";
+GRANT CONNECT ON DATABASE "shop" TO "hasura";
+\connect shop
 \set ON_ERROR_STOP on
 SET search_path = pg_catalog, pg_temp;
 SET ROLE NONE;
@@ -159,113 +269,3 @@ ALTER DEFAULT PRIVILEGES FOR ROLE "auth" IN SCHEMA "auth"
 ALTER DEFAULT PRIVILEGES FOR ROLE "auth" IN SCHEMA "auth"
   GRANT USAGE, SELECT ON SEQUENCES TO "hasura";
 GRANT USAGE ON SCHEMA public TO "auth";
-
-SELECT format('CREATE DATABASE %I', 'hasura')
- WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = 'hasura') \gexec
-REVOKE ALL ON DATABASE "hasura" FROM PUBLIC;
-ALTER DATABASE "hasura" OWNER TO "hasura";
-GRANT CONNECT ON DATABASE "hasura" TO "hasura";
-\connect hasura
-\set ON_ERROR_STOP on
-SET search_path = pg_catalog, pg_temp;
-SET ROLE NONE;
-SET client_min_messages = warning;
-SET standard_conforming_strings = on;
-SELECT current_setting('server_version_num')::int >= 170000 AS nself_quiet \gset
-\if :nself_quiet
-SET event_triggers = off;
-\endif
--- The function of an event trigger runs as the role that changes something, and its owner can replace it.
-DO $$ BEGIN
-  IF EXISTS (SELECT FROM pg_event_trigger t JOIN pg_proc p ON p.oid = t.evtfoid JOIN pg_roles r ON r.oid = p.proowner
-              WHERE t.evtenabled <> 'D' AND NOT r.rolsuper) THEN
-    RAISE EXCEPTION 'nself: the function of an event trigger belongs to a role that is no superuser; give it to one, or drop the trigger';
-  END IF;
-END $$;
-REVOKE CREATE ON SCHEMA public FROM PUBLIC;
-\set nself_extension pgcrypto
-SELECT NOT EXISTS (SELECT FROM pg_extension WHERE extname = :'nself_extension') AS nself_lacks,
-       coalesce((SELECT v.relocatable FROM pg_available_extensions e
-                   JOIN pg_available_extension_versions v ON v.name = e.name AND v.version = e.default_version
-                  WHERE e.name = :'nself_extension'), true) AS nself_moves \gset
-\if :nself_lacks
-\if :nself_moves
--- Its script runs as the superuser and finds what is in its schema, so that is an empty one of the superuser.
-BEGIN;
-CREATE SCHEMA nself_extension;
-CREATE EXTENSION :"nself_extension" SCHEMA nself_extension;
-ALTER EXTENSION :"nself_extension" SET SCHEMA public;
-DROP SCHEMA nself_extension;
-COMMIT;
-\else
-BEGIN;
--- This one cannot move. Its script would find what others have put into `public` under the name of a built-in one.
-DO $$ DECLARE found text; BEGIN
-  SELECT 'public.' || o.name INTO found FROM (
-    SELECT p.proname, p.oid, p.proowner, 'pg_proc'::regclass FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace
-       AND EXISTS (SELECT FROM pg_proc b WHERE b.pronamespace = 'pg_catalog'::regnamespace AND b.proname = p.proname)
-    UNION ALL
-    SELECT p.oprname, p.oid, p.oprowner, 'pg_operator'::regclass FROM pg_operator p WHERE p.oprnamespace = 'public'::regnamespace
-       AND EXISTS (SELECT FROM pg_operator b WHERE b.oprnamespace = 'pg_catalog'::regnamespace AND b.oprname = p.oprname)
-  ) AS o (name, id, owner, class)
-   WHERE NOT (SELECT rolsuper FROM pg_roles r WHERE r.oid = o.owner)
-     AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = o.class AND d.objid = o.id AND d.deptype = 'e')
-   ORDER BY 1 LIMIT 1;
-  IF found IS NOT NULL THEN
-    RAISE EXCEPTION 'nself: % has the name of a built-in one, and the script of an extension would use it; drop it first', found;
-  END IF;
-END $$;
-CREATE EXTENSION :"nself_extension" SCHEMA public;
-COMMIT;
-\endif
-\endif
-GRANT USAGE, CREATE ON SCHEMA public TO "hasura";
-
-SELECT format('CREATE DATABASE %I', 'tickets')
- WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = 'tickets') \gexec
-REVOKE ALL ON DATABASE "tickets" FROM PUBLIC;
-ALTER DATABASE "tickets" OWNER TO "tickets_migrations";
-GRANT CONNECT ON DATABASE "tickets" TO "hasura";
-GRANT CONNECT ON DATABASE "tickets" TO "reports";
-GRANT CONNECT ON DATABASE "tickets" TO "tickets";
-GRANT CONNECT ON DATABASE "tickets" TO "tickets_migrations";
-\connect tickets
-\set ON_ERROR_STOP on
-SET search_path = pg_catalog, pg_temp;
-SET ROLE NONE;
-SET client_min_messages = warning;
-SET standard_conforming_strings = on;
-SELECT current_setting('server_version_num')::int >= 170000 AS nself_quiet \gset
-\if :nself_quiet
-SET event_triggers = off;
-\endif
--- The function of an event trigger runs as the role that changes something, and its owner can replace it.
-DO $$ BEGIN
-  IF EXISTS (SELECT FROM pg_event_trigger t JOIN pg_proc p ON p.oid = t.evtfoid JOIN pg_roles r ON r.oid = p.proowner
-              WHERE t.evtenabled <> 'D' AND NOT r.rolsuper) THEN
-    RAISE EXCEPTION 'nself: the function of an event trigger belongs to a role that is no superuser; give it to one, or drop the trigger';
-  END IF;
-END $$;
-REVOKE CREATE ON SCHEMA public FROM PUBLIC;
-GRANT USAGE, CREATE ON SCHEMA public TO "tickets_migrations";
-GRANT USAGE ON SCHEMA "public" TO "hasura";
-GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA "public" TO "hasura";
-GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA "public" TO "hasura";
-ALTER DEFAULT PRIVILEGES FOR ROLE "tickets_migrations" IN SCHEMA "public"
-  GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO "hasura";
-ALTER DEFAULT PRIVILEGES FOR ROLE "tickets_migrations" IN SCHEMA "public"
-  GRANT USAGE, SELECT ON SEQUENCES TO "hasura";
-GRANT USAGE ON SCHEMA "public" TO "reports";
-GRANT SELECT ON ALL TABLES IN SCHEMA "public" TO "reports";
-ALTER DEFAULT PRIVILEGES FOR ROLE "tickets_migrations" IN SCHEMA "public"
-  GRANT SELECT ON TABLES TO "reports";
--- Everything that the migrations make, rows and no more: what a table is stays the migrations' matter.
-GRANT TEMPORARY ON DATABASE "tickets" TO "tickets";
-ALTER DEFAULT PRIVILEGES FOR ROLE "tickets_migrations" GRANT USAGE ON SCHEMAS TO "tickets";
-ALTER DEFAULT PRIVILEGES FOR ROLE "tickets_migrations" GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO "tickets";
-ALTER DEFAULT PRIVILEGES FOR ROLE "tickets_migrations" GRANT USAGE, SELECT ON SEQUENCES TO "tickets";
-SELECT format(statement, nspname, '"tickets"')
-  FROM pg_namespace JOIN pg_roles r ON r.oid = nspowner,
-       (VALUES ('GRANT USAGE ON SCHEMA %I TO %s'), ('GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA %I TO %s'),
-               ('GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA %I TO %s')) AS s (statement)
- WHERE nspname = 'public' OR (nspname <> 'nself' AND rolname = 'tickets_migrations') \gexec
