@@ -106,7 +106,10 @@ impl Reader<'_> {
             paths.push(path);
             at = next;
         }
-        Some((paths, self.is_whole(at)?))
+        let is_whole = self.is_whole(at)?;
+        // In a part of a split index, an entry without a path replaces one of the other part.
+        let is_complete = !is_whole || paths.iter().all(|path| !path.is_empty());
+        is_complete.then_some((paths, is_whole))
     }
 
     /// The path of one entry, and where the next begins. Before the path are times, numbers, a digest and flags.
@@ -128,7 +131,7 @@ impl Reader<'_> {
         let fits = if said == 0xfff { path.len() >= said } else { path.len() == said };
         let end = at + length;
         let next = if version == 4 { end + 1 } else { start + (end - start + 8) / 8 * 8 };
-        (fits && !path.is_empty()).then_some((path, next))
+        fits.then_some((path, next))
     }
 
     /// Whether the extensions behind the entries end with the file, and none names a second part of the index.

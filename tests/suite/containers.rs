@@ -8,18 +8,13 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::registry::{Debian, PASSWORD};
-use crate::support::{Ran, nself_in, root, run, stack, tool};
+use crate::support::{Ran, nself_in, root, run, skip, stack, tool};
 use crate::templates::{compiled, laid_down, with_packages};
 use crate::up::apart;
 
 fn fine(ran: Ran) -> Ran {
     assert_eq!(ran.code, 0, "{}\n{}", ran.stdout, ran.stderr);
     ran
-}
-
-/// What a failing part printed; nothing was asserted.
-fn skip(why: &str) {
-    let _ = std::fs::write("/dev/stderr", format!("SKIP: {why}\n"));
 }
 
 fn copy(from: &Path, to: &Path) {

@@ -141,14 +141,17 @@ fn defect_08_23_init_scripts_for_another_database_or_extension_list() {
     for database in ["hasura", "nself_demo", "ping"] {
         assert!(sql.contains(&format!("\\connect {database}\n")), "{sql}");
     }
-    assert!(sql.contains("CREATE EXTENSION IF NOT EXISTS \"citext\""), "auth asked for it");
+    assert!(sql.contains("\\set nself_extension citext\n"), "auth asked for it");
     let case = stack(
         r#"{ project = "shop", domain = "shop.example.com", services.a1 = { image = "a/b:1", databases.main = { name = "a1", extensions = ["hstore"] } } }"#,
     );
     assert_eq!(nself_in(case.path(), ["gen"]).code, 0);
     let sql = fs::read_to_string(case.path().join("deploy/prod/postgres/init/10-roles-and-databases.sql")).unwrap();
     let own = &sql[sql.find("\\connect a1").unwrap()..];
-    assert!(own[..own.find("\\connect hasura").unwrap()].contains("\"hstore\""), "in the database that asked");
+    assert!(
+        own[..own.find("\\connect hasura").unwrap()].contains("\\set nself_extension hstore\n"),
+        "in the database that asked"
+    );
 }
 
 #[test]

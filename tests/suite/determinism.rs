@@ -6,7 +6,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{golden, name, nself_in, project, run, tree};
+use crate::support::{golden, name, nself_in, project, run, skip, tree};
 
 type Files = BTreeMap<String, Vec<u8>>;
 
@@ -58,7 +58,7 @@ fn who_where_and_when_make_no_difference() {
 fn another_user_gets_the_same() {
     let case = case();
     if run(Command::new("id").arg("-u")).stdout.trim() != "0" {
-        let _ = std::fs::write("/dev/stderr", "SKIP: only root can run as another user\n");
+        skip("only root can run as another user");
         return;
     }
     let mut copy = Command::new("chown");

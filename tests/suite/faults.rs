@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use nself::artifact::Digest;
 
-use crate::support::{nself, nself_in, run, tree};
+use crate::support::{nself, nself_in, run, skip, tree};
 
 fn body(level: &str) -> String {
     format!(
@@ -184,7 +184,7 @@ impl Small {
             .arg(folder.path()));
         if mounted.code != 0 {
             assert!(std::env::var("CI").as_deref() != Ok("true"), "{}", mounted.stderr);
-            let _ = fs::write("/dev/stderr", "SKIP: no right to mount a small file system\n");
+            skip("no right to mount a small file system");
             return None;
         }
         Some(Small(folder))
@@ -253,7 +253,7 @@ fn damaged_and_newer_records_count_as_absent() {
     let project = project();
     let folder = project.path();
     assert_eq!(nself_in(folder, ["gen"]).code, 0);
-    let records = folder.join(".nself/generations2");
+    let records = folder.join(".nself/generations3");
     fs::write(records.join("00000001.json"), "{\"manifest\":").unwrap();
     let later = r#"{"manifest":"DIGEST","inputs":{},"parts":{},"generators":{},"later":1}"#;
     fs::write(records.join("00000002.json"), later.replace("DIGEST", &"0".repeat(64))).unwrap();

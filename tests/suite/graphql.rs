@@ -189,7 +189,7 @@ fn only_the_server_of_the_api_reads_past_the_tenants_policy() {
     let Some((server, _case)) = served() else { return };
     let mut superuser = server.session("postgres", "tickets");
     superuser.must("INSERT INTO people (id, tenant_id, email) SELECT gen_random_uuid(), gen_random_uuid(), n || '@example.com' FROM generate_series(1, 3) n;");
-    superuser.must("CREATE ROLE other LOGIN; GRANT USAGE ON SCHEMA public TO other; GRANT SELECT ON people TO other;");
+    superuser.must("CREATE ROLE other LOGIN; GRANT CONNECT ON DATABASE tickets TO other; GRANT USAGE ON SCHEMA public TO other; GRANT SELECT ON people TO other;");
     for (role, rows) in [("hasura", "3"), ("tickets", "0"), ("other", "0")] {
         assert_eq!(server.session(role, "tickets").must("SELECT count(*) FROM people;").trim(), rows, "{role}");
     }

@@ -112,10 +112,17 @@ pub fn tool(name: &str) -> Option<PathBuf> {
         return Some(path);
     }
     assert!(std::env::var("CI").as_deref() != Ok("true"), "{} is missing; tests/tools.sh installs it", path.display());
-    // Not captured by the test harness.
-    let line = format!("SKIP: {} is missing; tests/tools.sh installs it\n", path.display());
-    let _ = std::fs::write("/dev/stderr", line);
+    skip(&format!("{} is missing; tests/tools.sh installs it", path.display()));
     None
+}
+
+/// Prints why a test shows nothing, past the test harness, which captures what a test that passes prints. A log file that
+/// stderr leads to is appended to.
+pub fn skip(why: &str) {
+    use std::io::Write;
+    if let Ok(mut stderr) = std::fs::OpenOptions::new().append(true).open("/dev/stderr") {
+        let _ = writeln!(stderr, "SKIP: {why}");
+    }
 }
 
 /// Every generated environment of the golden cases.

@@ -79,7 +79,7 @@ fn files_of(selection: &Selection, revision: &str, name: &SqlIdent) -> Result<Fi
     for path in listed.split('\0').filter(|path| !path.is_empty()) {
         let inner = path.strip_prefix(&folder).unwrap_or(path);
         if inner == "nself.sum" || inner.starts_with("migrations/") || inner.starts_with("schema/") {
-            let text = git(selection, &["show", "--end-of-options", &format!("{revision}:./{path}")])?;
+            let text = git(selection, &["cat-file", "--end-of-options", "blob", &format!("{revision}:./{path}")])?;
             files.insert(inner.to_owned(), text.into_bytes());
         }
     }

@@ -74,7 +74,7 @@ fn sum_of(selection: &Selection, revision: &str, name: &SqlIdent) -> Result<Vec<
     if text.is_empty() {
         return Ok(Vec::new());
     }
-    let text = git(selection, &["show", "--end-of-options", &format!("{revision}:./db/{name}/{SUM}")])?;
+    let text = git(selection, &["cat-file", "--end-of-options", "blob", &format!("{revision}:./db/{name}/{SUM}")])?;
     Line::parse(&text).ok_or_else(|| {
         vec![
             Diagnostic::error(Code::MigrationDamaged, FieldPath::root())
@@ -83,7 +83,13 @@ fn sum_of(selection: &Selection, revision: &str, name: &SqlIdent) -> Result<Vec<
     })
 }
 
-/// What git says in the folder of the stack.
+/// Settings under which git runs no program that a checkout names: a repository inside of the checked-out files is not
+/// used, and neither hooks nor a monitor of files start.
+const GUARDS: [&str; 6] =
+    ["-c", "safe.bareRepository=explicit", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"];
+
+/// Returns what git prints in the folder of the stack. Contents are read by `cat-file`, which converts nothing: `show`
+/// starts the programs that attributes name.
 pub fn git(selection: &Selection, arguments: &[&str]) -> Result<String, Vec<Diagnostic>> {
     let failed = |reason: String| {
         vec![
@@ -93,6 +99,7 @@ pub fn git(selection: &Selection, arguments: &[&str]) -> Result<String, Vec<Diag
         ]
     };
     let output = Command::new("git")
+        .args(GUARDS)
         .args(arguments)
         .current_dir(selection.project())
         .output()

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::support::{Ran, nself, stack, tree};
+use crate::support::{Ran, nself, run, stack, tree};
 
 /// What no output, message or log may hold.
 const CANARY: &str = "canary-7d20f1";
@@ -97,7 +97,7 @@ fn pipe(path: &Path) {
 /// Expectation: nothing is deleted there.
 #[test]
 fn gc_deletes_nothing_behind_a_link() {
-    for place in [".nself", ".nself/objects1", ".nself/quarantine", ".nself/generations2"] {
+    for place in [".nself", ".nself/objects1", ".nself/quarantine", ".nself/generations3"] {
         let (case, outside) = (project(""), outside());
         fine(case.path(), &["db", "new"]);
         fine(case.path(), &["gen"]);
@@ -109,7 +109,7 @@ fn gc_deletes_nothing_behind_a_link() {
         assert!(outside.path().join("00000001.json").exists(), "{place}: {ran:?}");
         fs::remove_file(outside.path().join("00000001.json")).unwrap();
         assert_untouched(outside.path(), place);
-        if place != ".nself/generations2" {
+        if place != ".nself/generations3" {
             assert!(ran.code == 2 && ran.stderr.contains("NS803") && ran.stderr.contains(place), "{place}: {ran:?}");
         }
     }
@@ -325,11 +325,11 @@ fn a_cache_without_end_counts_as_absent() {
         fine(case.path(), &["db", "new"]);
         fine(case.path(), &["gen"]);
         let cache = case.path().join(".nself");
-        let mut files: Vec<_> = ["generations2", "objects1", "stamps"]
+        let mut files: Vec<_> = ["generations3", "objects1", "stamps"]
             .iter()
             .flat_map(|folder| fs::read_dir(cache.join(folder)).unwrap().map(|entry| entry.unwrap().path()))
             .collect();
-        files.extend([cache.join("generations2/1.json"), cache.join(".gitignore"), cache.join("lib/x")]);
+        files.extend([cache.join("generations3/1.json"), cache.join(".gitignore"), cache.join("lib/x")]);
         for file in files {
             let _ = fs::remove_file(&file);
             match kind {
@@ -453,4 +453,45 @@ fn the_lint_refuses_every_other_way_to_open_files() {
         assert!(["files/mod.rs", "lib.rs", "terminal.rs"].contains(&path.as_str()), "{path} may open files by path");
     }
     assert!(allowed.iter().any(|path| path == "files/mod.rs"));
+}
+
+/// Attack: the checked-out files are a repository themselves, which lacks an object and whose configuration names the
+/// program that fetches it; CI compares the history of a stack in that folder with an earlier revision.
+/// Expectation: git refuses that repository, and the program does not run. The control is git without guards.
+#[test]
+fn a_repository_inside_of_the_checkout_runs_no_program() {
+    let case = project("");
+    let folder = case.path();
+    fine(folder, &["db", "new"]);
+    let git = |arguments: &[&str]| {
+        let identity = ["-c", "user.name=nself", "-c", "user.email=nself@example.com"];
+        run(Command::new("git").args(identity).args(arguments).current_dir(folder))
+    };
+    for arguments in [&["init", "-q"][..], &["add", "db", "stack.ncl"], &["commit", "-qm", "history"]] {
+        let ran = git(arguments);
+        assert_eq!(ran.code, 0, "{arguments:?}: {ran:?}");
+    }
+    fine(folder, &["db", "verify", "--base", "HEAD"]);
+    let object = git(&["rev-parse", "HEAD:./db/orders/nself.sum"]).stdout;
+    let (first, rest) = object.trim().split_at(2);
+    fs::remove_file(folder.join(".git/objects").join(first).join(rest)).unwrap();
+    for entry in fs::read_dir(folder.join(".git")).unwrap().map(Result::unwrap) {
+        fs::rename(entry.path(), folder.join(entry.file_name())).unwrap();
+    }
+    fs::remove_dir(folder.join(".git")).unwrap();
+    let (program, marker) = (folder.join("program"), folder.join("marker"));
+    fs::write(&program, format!("#!/bin/sh\ntouch {}\n", marker.display())).unwrap();
+    fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let config = format!(
+        "[core]\nrepositoryformatversion = 1\nbare = false\nworktree = .\nsshCommand = {}\n\
+         [extensions]\npartialClone = origin\n[remote \"origin\"]\nurl = ssh://example.invalid/x\npromisor = true\n",
+        program.display()
+    );
+    fs::write(folder.join("config"), config).unwrap();
+    git(&["cat-file", "blob", "HEAD:./db/orders/nself.sum"]);
+    assert!(marker.exists(), "the control: git runs the program");
+    fs::remove_file(&marker).unwrap();
+    let ran = bounded(folder, &["db", "verify", "--base", "HEAD"]);
+    assert!(ran.code == 2 && ran.stderr.contains("bareRepository"), "{ran:?}");
+    assert!(!marker.exists(), "{ran:?}");
 }

@@ -86,7 +86,7 @@ fn busy(note: &str) -> Option<(Server, Project, Writers, Session, Session)> {
 
 fn waiting(session: &mut Session, query: &str) -> bool {
     let sql =
-        format!("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '{query}%';");
+        format!("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%{query}%';");
     session.must(&sql).trim() != "0"
 }
 

@@ -56,7 +56,7 @@ fn sql_of_the_project_has_no_way_up() {
     let Some(server) = Server::start(Version::V15) else { return };
     server.defined("orders");
     let project = Project::new(&format!(
-        "{FIRST}, seeds.local = [\"INSERT INTO orders (id) VALUES (1) ON CONFLICT DO NOTHING\"]"
+        "{FIRST}, seeds.local = [\"INSERT INTO orders (id) VALUES (1) ON CONFLICT DO NOTHING;\"]"
     ));
     let ran = project.migrate(&server, "orders");
     assert_eq!(ran.code, 0, "{}", ran.stderr);
