@@ -75,7 +75,7 @@ fn imports_of_the_project_count_as_input() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("parts")).unwrap();
     let part = |port: u16| {
-        let text = format!("{{ orders = {{ image = \"a/b:1\", port = {port} }} }}");
+        let text = format!("{{ orders = {{ image = \"a/b:{port}\", port = {port} }} }}");
         std::fs::write(folder.path().join("parts/services.ncl"), text).unwrap();
     };
     let text = "let nself = import \"nself/main.ncl\" in { project = \"shop\", domain = \"x.example.com\", services = import \"parts/services.ncl\" } | nself.Stack";

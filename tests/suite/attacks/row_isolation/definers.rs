@@ -97,7 +97,7 @@ fn only_roles_with_a_grant_call_a_definer() {
             project.nself(&["db", "new", "--name", "next"]);
         }
         let database = format!("definers{i}");
-        server.database(&database);
+        server.defined(&database);
         project.deploy();
         let ran = project.migrate(&server, &database);
         assert_eq!(ran.code, 0, "{}", ran.stderr);

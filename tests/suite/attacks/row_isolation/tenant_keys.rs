@@ -29,7 +29,7 @@ fn tables(convention: &str, scope: &str, action: &str) -> String {
 /// Whether tenant B learns that A has the person 1, and what is left of B's notes after A deleted it.
 fn attack(server: &Server, database: &str, definition: &str) -> (bool, String) {
     let project = Project::new(definition);
-    server.database(database);
+    server.defined(database);
     project.deploy();
     let ran = project.migrate(server, database);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
