@@ -23,7 +23,7 @@ const ROUNDS: u8 = 3;
 /// Lines that are shown around a change.
 const AROUND: usize = 3;
 
-/// What is left of [`SHOWN_OF_ALL`].
+/// Lines that may still be shown of all files together.
 pub struct Budget(usize);
 
 impl Default for Budget {
