@@ -76,19 +76,17 @@ fn generators() -> String {
         "generator/artifact/json.rs",
         "generator/artifact/yaml",
         "generator/backend/fidelity.rs",
-        "generator/backend/raw.rs",
+        "generator/backend/raw_keys.rs",
         "generator/backend/render.rs",
-        "generator/plan/check.rs",
+        "generator/plan/health_command.rs",
     ];
-    // Each folder is a target; two are files of their own.
+    // Each folder is a target.
     let folders = WalkDir::new("generator/backend").min_depth(1).max_depth(1).into_iter().filter_map(Result::ok);
     let folders = folders.filter(|entry| entry.file_type().is_dir()).filter_map(|entry| {
         let name = entry.file_name().to_str()?.to_owned();
         Some((name.clone(), format!("generator/backend/{name}")))
     });
-    let files_of_their_own = [("bake", "generator/backend/bake.rs"), ("summary", "generator/plan/summary.rs")];
-    let mut targets: BTreeMap<String, String> = folders.collect();
-    targets.extend(files_of_their_own.map(|(name, file)| (name.to_owned(), file.to_owned())));
+    let targets: BTreeMap<String, String> = folders.collect();
     println!("cargo:rerun-if-changed=generator/backend");
     let mut text = String::from("pub const SOURCES: &[(&str, &str)] = &[\n");
     for (name, folder) in &targets {

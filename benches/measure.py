@@ -191,7 +191,7 @@ def main():
         for name in sys.argv[3:]:
             parts[name]()
         return
-    with open(os.path.join(ROOT, "golden/nself/stack.ncl")) as file:
+    with open(os.path.join(ROOT, "golden/full-catalogue/stack.ncl")) as file:
         full = project(file.read())
     export = [NICKEL, "export", "--import-path", library(full), "stack.ncl"]
     ours, theirs, ratio = pairs(lambda: once([NSELF, "gen"], full, lambda: cold(full)), lambda: once(export, full), 25)

@@ -9,8 +9,8 @@ use std::path::Path;
 use std::time::Instant;
 
 use nself::database::history::History;
+use nself::database::migrate::plan;
 use nself::database::model::Schema;
-use nself::database::plan::plan;
 use nself::database::snapshot;
 use nself::diagnostic::FieldPath;
 use serde_json::{Map, Value, json};

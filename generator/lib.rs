@@ -14,13 +14,14 @@ pub mod codes;
 pub mod database;
 pub mod diagnostic;
 pub mod files;
-pub mod keys;
+pub mod image;
 pub mod lock;
-pub mod oci;
 mod parallel;
 pub mod plan;
 #[cfg(feature = "registry")]
 pub mod registry;
+pub mod release;
+pub mod secrets;
 pub mod source;
 pub mod stack;
 pub mod store;
@@ -28,4 +29,5 @@ pub mod templates;
 mod terminal;
 #[cfg(test)]
 mod unit;
+pub mod values;
 pub mod words;

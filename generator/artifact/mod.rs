@@ -2,7 +2,7 @@
 
 pub mod digest;
 pub mod json;
-pub mod kept;
+pub mod reuse;
 pub mod yaml;
 
 use std::borrow::Borrow;
@@ -11,10 +11,10 @@ use std::fmt;
 use serde::{Deserialize, Serialize, Serializer};
 
 pub use digest::{Digest, Sha256};
-pub use kept::{Kept, KeptFile, RecordedFile};
+pub use reuse::{KeptFile, RecordedFile, Reusable};
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
-use crate::stack::{Checked, EnvironmentName};
+use crate::values::{Checked, EnvironmentName};
 
 /// All files that generators write beside the folders of an environment.
 const FILES: [&str; 7] = [
@@ -101,7 +101,7 @@ impl Serialize for ArtifactPath {
 pub enum Content {
     Bytes(Vec<u8>),
     /// What the file in the output folder holds: it has the same derivation, and is as it was left.
-    Kept {
+    Reusable {
         digest: Digest,
         size: u64,
     },
@@ -123,21 +123,21 @@ impl Artifact {
     pub fn bytes(&self) -> Option<&[u8]> {
         match &self.content {
             Content::Bytes(bytes) => Some(bytes),
-            Content::Kept { .. } => None,
+            Content::Reusable { .. } => None,
         }
     }
 
     pub fn digest(&self) -> Digest {
         match &self.content {
             Content::Bytes(bytes) => Digest::of(bytes),
-            Content::Kept { digest, .. } => *digest,
+            Content::Reusable { digest, .. } => *digest,
         }
     }
 
     pub fn size(&self) -> u64 {
         match &self.content {
             Content::Bytes(bytes) => bytes.len() as u64,
-            Content::Kept { size, .. } => *size,
+            Content::Reusable { size, .. } => *size,
         }
     }
 }

@@ -6,13 +6,15 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::artifact::json;
+use crate::backend::PlanDigests;
+use crate::backend::field_presence::FieldPresence;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
-use crate::plan::{Fields, Plan, Shape};
+use crate::plan::Plan;
 
 /// What becomes of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Fate {
+pub enum Handling {
     /// Written as it is, at these keys.
     Emitted(&'static str),
     /// Expressed by other means.
@@ -26,24 +28,24 @@ pub enum Fate {
 }
 
 /// A field of the plan or, as `services.*.image`, one of each entry of a record, and the fate of everything below it.
-pub type Row = (&'static str, Fate);
+pub type Row = (&'static str, Handling);
 
 #[derive(Serialize)]
 struct Account<'a> {
     target: &'a str,
-    fields: BTreeMap<&'a str, Fate>,
+    fields: BTreeMap<&'a str, Handling>,
     waived: BTreeMap<String, String>,
 }
 
 /// The account of the plan's fields as an artifact, with NS701 for each refused field that is set and not waived, and
 /// NS901 for a field that the table forgets.
-pub fn account(target: &str, table: &'static [Row], plan: &Plan, fields: &Fields) -> (Vec<u8>, Vec<Diagnostic>) {
+pub fn account(target: &str, table: &'static [Row], plan: &Plan, fields: &PlanDigests) -> (Vec<u8>, Vec<Diagnostic>) {
     let mut account = Account { target, fields: BTreeMap::new(), waived: BTreeMap::new() };
     let mut findings = Vec::new();
     let row = |row: &'static Row| (row.0.split_once(".*.").unwrap_or((row.0, "")), row);
     let rows: BTreeMap<(&str, &str), &Row> = table.iter().map(row).collect();
     // A field's row covers all that is below it; entries of the other records are looked at once if they look alike.
-    let mut alike: BTreeMap<(&str, &Shape), Vec<&str>> = BTreeMap::new();
+    let mut alike: BTreeMap<(&str, &FieldPresence), Vec<&str>> = BTreeMap::new();
     for (name, part) in fields.parts() {
         let (record, entry) = name.split_once('.').unwrap_or((name, ""));
         match rows.get(&(record, "")) {
@@ -65,7 +67,7 @@ pub fn account(target: &str, table: &'static [Row], plan: &Plan, fields: &Fields
             if is_set {
                 account.fields.insert(pattern, *fate);
             }
-            if let (Fate::Refused(reason), true) = (fate, is_set) {
+            if let (Handling::Refused(reason), true) = (fate, is_set) {
                 for entry in &entries {
                     refuse(target, reason, plan, [record, entry, field], &mut account.waived, &mut findings);
                 }

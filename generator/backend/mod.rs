@@ -4,18 +4,23 @@
 pub mod bake;
 pub mod compose;
 pub mod fidelity;
+mod field_presence;
 pub mod hasura;
 pub mod kubernetes;
 pub mod migrations;
 pub mod nginx;
 pub mod pgbouncer;
 pub mod postgres;
-pub mod raw;
+pub mod raw_keys;
 pub mod render;
+mod slices;
+pub mod summary;
 
-use crate::artifact::{Artifacts, Digest, Kept, Slice};
+pub use slices::PlanDigests;
+
+use crate::artifact::{Artifacts, Digest, Reusable, Slice};
 use crate::diagnostic::Diagnostic;
-use crate::plan::{self, Fields, Plan, summary};
+use crate::plan::{self, Plan};
 
 /// A target of the content ring: its generator, the fields of the plan that it reads, and what writes all files of a
 /// folder of its own from them.
@@ -57,7 +62,7 @@ pub fn reads(generator: &str) -> &'static str {
 ///
 /// # Errors
 /// What a target cannot express, all of it.
-pub fn generate(plan: &Plan, fields: &Fields, kept: Kept) -> Result<Artifacts, Vec<Diagnostic>> {
+pub fn generate(plan: &Plan, fields: &PlanDigests, kept: Reusable) -> Result<Artifacts, Vec<Diagnostic>> {
     let one = |finding: Diagnostic| vec![finding];
     let mut files = Artifacts::default();
     let mut findings = Vec::new();
@@ -95,10 +100,10 @@ pub fn generate(plan: &Plan, fields: &Fields, kept: Kept) -> Result<Artifacts, V
 }
 
 /// The manifests. What pods mount is written for the cluster's plan and stands in ConfigMaps, not in files.
-fn cluster(whole: &Plan, fields: &Fields, kept: Kept) -> Result<Vec<Artifacts>, Vec<Diagnostic>> {
+fn cluster(whole: &Plan, fields: &PlanDigests, kept: Reusable) -> Result<Vec<Artifacts>, Vec<Diagnostic>> {
     let plan = plan::cluster(whole);
     let fields = fields.after(whole, &plan);
-    debug_assert_eq!(fields.digest(), Fields::of(&plan).digest(), "a service is shared that is another one");
+    debug_assert_eq!(fields.digest(), PlanDigests::of(&plan).digest(), "a service is shared that is another one");
     let mounted = || {
         let mut files = Artifacts::default();
         CONTENT.iter().try_for_each(|(.., emit)| files.merge(None, emit(&plan)?))?;

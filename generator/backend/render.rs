@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::database::model::{MigrationName, Sum};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::plan::access::Peers;
-use crate::stack::{
+use crate::values::{
     Checked, Cidr, ContainerPath, ExtensionName, HeaderName, Host, SecretName, ServiceName, SqlIdent, UrlPath,
 };
 
@@ -21,7 +21,7 @@ pub enum Language {
     Sql,
     /// `key = value` lines, as PgBouncer reads them.
     Ini,
-    /// Fields between blanks, as PostgreSQL reads `pg_hba.conf`.
+    /// PlanDigests between blanks, as PostgreSQL reads `pg_hba.conf`.
     AccessRules,
 }
 

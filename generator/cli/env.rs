@@ -4,13 +4,13 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::generate::{self, Planned};
-use super::{FAILED, FINE, FOUND, Format, StackArguments, output};
+use super::{DIFFERENCES, ERROR, Format, SUCCESS, StackArguments, output};
 use crate::artifact::json as writer;
 use crate::diagnostic::Diagnostic;
 use crate::plan::{self, ProjectFiles};
 use crate::source::{self, Environment};
-use crate::stack::Host;
 use crate::store;
+use crate::values::Host;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -48,7 +48,7 @@ pub fn run(arguments: &Arguments) -> u8 {
         Action::List { stack, format } => environments(stack).map(|all| list(&all, *format)),
         Action::Show { env, stack } => plans(stack, &[env]).map(|plans| {
             output::json_text(&text(&plans, env));
-            FINE
+            SUCCESS
         }),
         Action::Diff { from, to, stack } => plans(stack, &[from, to]).map(|plans| {
             let (old, new) = (text(&plans, from), text(&plans, to));
@@ -58,12 +58,12 @@ pub fn run(arguments: &Arguments) -> u8 {
                 store::OldSide::Shown,
                 &mut store::Budget::default(),
             ));
-            if old == new { FINE } else { FOUND }
+            if old == new { SUCCESS } else { DIFFERENCES }
         }),
     };
     outcome.unwrap_or_else(|findings| {
         output::failure(format, &findings);
-        FAILED
+        ERROR
     })
 }
 
@@ -88,7 +88,7 @@ fn list(all: &[Environment], format: Format) -> u8 {
             }
         }
     }
-    FINE
+    SUCCESS
 }
 
 /// Where the environment answers; that of a local one is not what the stack says.

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{FINE, output};
+use super::{SUCCESS, output};
 use crate::codes::Code;
 use crate::terminal::Lines;
 
@@ -17,5 +17,5 @@ pub fn run(arguments: &Arguments) -> u8 {
         Some(code) => output::lines(&Lines::text(&format!("{code}: {}\n\n{}\n", code.title(), code.explanation()))),
         None => Code::ALL.iter().for_each(|code| output::line(&format!("{code}  {}", code.title()))),
     }
-    FINE
+    SUCCESS
 }

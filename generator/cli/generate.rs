@@ -14,14 +14,14 @@ use serde_json::{Value, json as document};
 use draft::Drawer;
 pub use draft::Planned;
 
-use super::{FAILED, FINE, FOUND, Format, StackArguments, output};
+use super::{DIFFERENCES, ERROR, Format, SUCCESS, StackArguments, output};
 use crate::artifact::{Artifacts, Digest};
 use crate::diagnostic::{self, Code, Diagnostic};
 use crate::files::Root;
 use crate::lock::Lock;
 use crate::path;
 use crate::source;
-use crate::store::{self, Cache, Changes, MANIFEST, Recorder, Stamp, StampFile, Untouched, Watch};
+use crate::store::{self, Cache, Changes, MANIFEST, PreviousOutputs, Stamp, StampFile, StampWriter, Watch};
 use crate::terminal::Lines;
 
 #[derive(Debug, Args)]
@@ -127,12 +127,12 @@ impl<'a> Run<'a> {
                 output::remark(&format!("{} files, all up to date", said["files"].as_u64().unwrap_or_default()));
             }
         }
-        FINE
+        SUCCESS
     }
 
     fn all(&self, stamp: Option<Stamp>) -> u8 {
         // Before anything is read, so that what is saved meanwhile shows.
-        let recorder = Recorder::begin(&self.stamp);
+        let recorder = StampWriter::begin(&self.stamp);
         let mut inputs = Vec::new();
         let made = self.generate(&mut inputs, stamp);
         let finished = made.and_then(|made| {
@@ -149,7 +149,7 @@ impl<'a> Run<'a> {
 
     fn fail(&self, findings: &[Diagnostic]) -> u8 {
         output::failure(self.arguments.format, findings);
-        FAILED
+        ERROR
     }
 
     /// Stack, plans, artifacts; with the warnings on the way. With a stamp, what nobody touched since may be kept.
@@ -170,7 +170,7 @@ impl<'a> Run<'a> {
         let refused = findings.iter().any(Diagnostic::is_error);
         // From here on nobody else writes, so what is as it was left stays so.
         let lock = stamp.as_ref().and_then(|_| self.cache.lock());
-        let known = stamp.filter(|_| lock.is_some()).map(|stamp| Untouched::look(&self.out, stamp));
+        let known = stamp.filter(|_| lock.is_some()).map(|stamp| PreviousOutputs::look(&self.out, stamp));
         let known = known.unwrap_or_default();
         let chosen = |environment: &source::Environment| {
             selected.as_ref().is_none_or(|selected| selected.contains(environment.name.as_str()))
@@ -217,7 +217,7 @@ impl<'a> Run<'a> {
     }
 
     /// Compares, writes, reports. Between the comparison and the last file, no other run writes.
-    fn finish(&self, made: &Made, recorder: Option<Recorder>, inputs: &[Watch]) -> Result<u8, Vec<Diagnostic>> {
+    fn finish(&self, made: &Made, recorder: Option<StampWriter>, inputs: &[Watch]) -> Result<u8, Vec<Diagnostic>> {
         let lock = if self.check || made.lock.is_some() { None } else { self.cache.lock() };
         let changes = store::compare(&self.out, &made.artifacts, made.selected.as_ref(), &made.known)?;
         if !self.check && !changes.are_applied() {
@@ -251,7 +251,7 @@ impl<'a> Run<'a> {
             Format::Json => output::json(&result),
             Format::Text => self.say(&changes, &findings, differs, rendered),
         }
-        Ok(if self.check && differs { FOUND } else { FINE })
+        Ok(if self.check && differs { DIFFERENCES } else { SUCCESS })
     }
 
     fn say(&self, changes: &Changes, findings: &[&Diagnostic], differs: bool, rendered: usize) {
@@ -292,7 +292,7 @@ pub struct Made {
     /// Findings about the change from the last generation, which the next run has no reason to repeat.
     moved: Vec<Diagnostic>,
     /// What was known of the output folder.
-    known: Untouched,
-    /// While it is known, nobody else writes.
+    known: PreviousOutputs,
+    /// While it is service_name, nobody else writes.
     lock: Option<File>,
 }

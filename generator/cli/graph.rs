@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
-use super::{FAILED, FINE, Format, StackArguments, generate, output};
+use super::{ERROR, Format, SUCCESS, StackArguments, generate, output};
 use crate::diagnostic::Diagnostic;
 
 #[derive(Debug, Args)]
@@ -47,16 +47,16 @@ pub fn run(arguments: &Arguments) -> u8 {
     match draw(arguments) {
         Ok(text) if arguments.format == Drawing::Json => {
             output::json_text(&text);
-            FINE
+            SUCCESS
         }
         Ok(text) => {
             output::document(&text);
-            FINE
+            SUCCESS
         }
         Err(findings) => {
             let format = if arguments.format == Drawing::Json { Format::Json } else { Format::Text };
             output::failure(format, &findings);
-            FAILED
+            ERROR
         }
     }
 }

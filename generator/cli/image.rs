@@ -8,18 +8,18 @@ use clap::Args;
 use oci_spec::image::MediaType;
 use serde_json::json;
 
-use super::{FAILED, FINE, Format, StackArguments, generate, output};
+use super::{ERROR, Format, SUCCESS, StackArguments, generate, output};
 use crate::artifact::json as writer;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::files::{FileError, Folder, Reason, Root, Scope, random_name};
-use crate::lock::{Lock, Reference};
-use crate::oci::image::{self, Base, Descriptor};
-use crate::oci::layer::{self, Layer};
-use crate::oci::materials::Materials;
-use crate::oci::{Blobs, archive, bundle};
+use crate::image::build::{self, Base, Descriptor};
+use crate::image::layer::{self, Layer};
+use crate::image::sbom::Materials;
+use crate::image::{Blobs, docker_manifest, runtime_config};
+use crate::lock::{ImageName, Lock};
 use crate::path;
 use crate::plan::{Plan, Service};
-use crate::stack::{Checked, ImageRef, Platform};
+use crate::values::{Checked, ImageRef, Platform};
 use crate::words;
 
 #[derive(Debug, Args)]
@@ -44,13 +44,13 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> u8 {
     make(arguments).unwrap_or_else(|findings| {
         output::failure(arguments.format, &findings);
-        FAILED
+        ERROR
     })
 }
 
 fn make(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
     let made = generate::made(&arguments.stack, std::slice::from_ref(&arguments.env), None, None)?;
-    let Some(planned) = made.plans.first() else { return Ok(FINE) };
+    let Some(planned) = made.plans.first() else { return Ok(SUCCESS) };
     let plan = &planned.plan;
     let locate = |mut finding: Diagnostic| {
         planned.origins.locate(&mut finding);
@@ -82,7 +82,7 @@ fn make(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
     let mut blobs = Blobs::default();
     let bases = bases(arguments, layout.base.as_ref(), &platforms, &mut blobs)
         .map_err(|finding| locate(Diagnostic { path: service.origin.key("layout").key("base"), ..finding }))?;
-    let reference = Reference::new(called);
+    let reference = ImageName::new(called);
     let annotations = annotations(name.as_str(), &reference, layout.base.as_ref());
     let outcome = assemble(plan, name, service, &layer, &bases, &annotations, &reference, &mut blobs);
     let (whole, files) = outcome.map_err(|error| broken("base", error.to_string()))?;
@@ -98,7 +98,7 @@ fn make(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
         beside.join(".nself/images").join(&arguments.env).join(&arguments.service)
     });
     report(arguments, &shown, &reference, &whole, &layer, &platforms);
-    Ok(FINE)
+    Ok(SUCCESS)
 }
 
 /// Files beside the blobs.
@@ -107,41 +107,41 @@ type Files = BTreeMap<String, Vec<u8>>;
 #[allow(clippy::too_many_arguments)]
 fn assemble(
     plan: &Plan,
-    name: &crate::stack::ServiceName,
+    name: &crate::values::ServiceName,
     service: &Service,
     layer: &Layer,
     bases: &[(Platform, Option<Base>)],
     annotations: &BTreeMap<String, String>,
-    reference: &Reference,
+    reference: &ImageName,
     blobs: &mut Blobs,
 ) -> Result<(Descriptor, Files), oci_spec::OciSpecError> {
     let mut files = Files::new();
     let mut images = Vec::new();
     for (platform, base) in bases {
-        let image = image::add(blobs, platform, base.as_ref(), layer, service, annotations)?;
-        let bundle = bundle::config(plan, name, service, &image.config);
+        let image = build::add(blobs, platform, base.as_ref(), layer, service, annotations)?;
+        let bundle = runtime_config::config(plan, name, service, &image.config);
         files.insert(format!("runtime/{}.json", platform.as_str().replace('/', "-")), writer::to_pretty(&bundle));
         images.push(image);
     }
     let tag = reference.tag.as_deref().unwrap_or("latest");
-    let (whole, index) = image::index(blobs, &images, tag, &format!("{}:{tag}", reference.name()), annotations)?;
-    let base = service.layout.as_ref().and_then(|layout| layout.base.as_ref()).map(Reference::new);
+    let (whole, index) = build::index(blobs, &images, tag, &format!("{}:{tag}", reference.name()), annotations)?;
+    let base = service.layout.as_ref().and_then(|layout| layout.base.as_ref()).map(ImageName::new);
     let materials = Materials::new(reference, base.as_ref(), layer);
     files.insert("index.json".into(), index);
-    files.insert("manifest.json".into(), archive::manifest(&images, &reference.name(), tag));
+    files.insert("manifest.json".into(), docker_manifest::manifest(&images, &reference.name(), tag));
     files.insert("oci-layout".into(), b"{\"imageLayoutVersion\":\"1.0.0\"}".to_vec());
     files.insert("sbom.spdx.json".into(), writer::to_pretty(&materials.spdx()));
     files.insert("sbom.cyclonedx.json".into(), writer::to_pretty(&materials.cyclonedx()));
     Ok((whole, files))
 }
 
-fn annotations(name: &str, reference: &Reference, base: Option<&ImageRef>) -> BTreeMap<String, String> {
+fn annotations(name: &str, reference: &ImageName, base: Option<&ImageRef>) -> BTreeMap<String, String> {
     let key = |name: &str| format!("org.opencontainers.image.{name}");
     let mut annotations = BTreeMap::from([(key("title"), name.to_owned())]);
     annotations.extend(reference.tag.clone().map(|tag| (key("version"), tag)));
-    if let Some(base) = base.map(Reference::new) {
+    if let Some(base) = base.map(ImageName::new) {
         annotations.extend(base.digest.clone().map(|digest| (key("base.digest"), digest.to_string())));
-        annotations.insert(key("base.name"), Reference { digest: None, ..base }.to_string());
+        annotations.insert(key("base.name"), ImageName { digest: None, ..base }.to_string());
     }
     annotations
 }
@@ -152,7 +152,7 @@ fn platforms(arguments: &Arguments, layout: &crate::stack::Layout) -> Result<Vec
         return Ok(layout.platforms.clone());
     }
     let lock = Lock::read(&arguments.stack.project())?;
-    let name = layout.base.as_ref().map(|base| Reference { digest: None, ..Reference::new(base) }.to_string());
+    let name = layout.base.as_ref().map(|base| ImageName { digest: None, ..ImageName::new(base) }.to_string());
     let pin = name.and_then(|name| lock.images.get(&name));
     let names = pin.into_iter().flat_map(|pin| pin.platforms.keys());
     let platforms: Vec<Platform> = names.filter_map(|name| Platform::new(name).ok()).collect();
@@ -185,7 +185,7 @@ fn bases(
                 .message(format!("the base is not made for {platform}"))
                 .expected(format!("one of {}", known.join(", "))));
         };
-        let one = Reference { digest: Some(digest.clone()), ..reference.clone() };
+        let one = ImageName { digest: Some(digest.clone()), ..reference.clone() };
         let text = registry.manifest(&one).map_err(failed)?.bytes;
         let odd = |error: &dyn std::fmt::Display| {
             Diagnostic::error(Code::RegistryContent, FieldPath::root()).message(format!("{one}: {error}"))
@@ -225,8 +225,8 @@ fn bases(
 }
 
 /// A base by tag would be another one tomorrow.
-fn pinned(base: &ImageRef) -> Result<Reference, Diagnostic> {
-    let reference = Reference::new(base);
+fn pinned(base: &ImageRef) -> Result<ImageName, Diagnostic> {
+    let reference = ImageName::new(base);
     if reference.digest.is_some() {
         return Ok(reference);
     }
@@ -274,7 +274,7 @@ fn fill(layout: &Folder, files: &Files, blobs: &Blobs) -> Result<(), FileError> 
 fn report(
     arguments: &Arguments,
     out: &Path,
-    reference: &Reference,
+    reference: &ImageName,
     whole: &Descriptor,
     layer: &Layer,
     platforms: &[Platform],

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::{FAILED, FINE, output};
+use super::{ERROR, SUCCESS, output};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::files::{self, FileError, Reason, Root};
-use crate::stack::{Checked, ProjectName, ProjectPath, ServiceName};
 use crate::templates;
+use crate::values::{Checked, ProjectName, ProjectPath, ServiceName};
 
 /// The starter stack; the marker is the project's name.
 const STARTER: &str = include_str!("../../stdlib/init/stack.ncl");
@@ -49,7 +49,7 @@ pub fn run(arguments: &Arguments) -> u8 {
                 output::line(&folder.join(path).display().to_string());
             }
             output::remark(&format!("next: {next}"));
-            FINE
+            SUCCESS
         }
         Err((path, error)) => {
             let finding = if error.already_exists() {
@@ -60,7 +60,7 @@ pub fn run(arguments: &Arguments) -> u8 {
                 error.into()
             };
             output::findings(&[finding]);
-            FAILED
+            ERROR
         }
     }
 }

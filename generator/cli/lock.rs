@@ -7,12 +7,12 @@ use std::sync::Mutex;
 use clap::Args;
 use serde_json::json;
 
-use super::{FAILED, FINE, FOUND, Format, StackArguments, generate, output};
+use super::{DIFFERENCES, ERROR, Format, SUCCESS, StackArguments, generate, output};
 use crate::diagnostic::{self, Code, Diagnostic, FieldPath, Span};
 use crate::files::{FileKind, Root};
-use crate::lock::{FILE, Lock, Pin, Reference};
+use crate::lock::{FILE, ImageName, Lock, Pin};
 use crate::registry::{Registry, Ways};
-use crate::stack::ImageRef;
+use crate::values::ImageRef;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -72,7 +72,7 @@ pub fn run(arguments: &Arguments) -> u8 {
     lock(arguments).unwrap_or_else(|findings| {
         let findings = diagnostic::merge(findings);
         output::failure(arguments.format, &findings);
-        FAILED
+        ERROR
     })
 }
 
@@ -129,7 +129,7 @@ fn images(stack: &StackArguments) -> Result<BTreeMap<String, Image>, Vec<Diagnos
     let mut images = BTreeMap::new();
     for planned in &made.plans {
         for (path, image) in planned.plan.images() {
-            let reference = Reference::new(image);
+            let reference = ImageName::new(image);
             if reference.digest.is_none() {
                 let span = planned.origins.span(&path);
                 images.entry(reference.to_string()).or_insert(Image { name: image.clone(), path, span });
@@ -147,10 +147,10 @@ fn again(arguments: &Arguments, images: &BTreeMap<String, Image>) -> Result<BTre
     let mut again = BTreeSet::new();
     let mut findings = Vec::new();
     for text in &arguments.update {
-        let wanted = Reference::read(text);
+        let wanted = ImageName::read(text);
         let fits = |name: &str| match wanted.tag {
             Some(_) => name == wanted.to_string(),
-            None => Reference::read(name).name() == wanted.name(),
+            None => ImageName::read(name).name() == wanted.name(),
         };
         let found: Vec<&String> = images.keys().filter(|name| fits(name)).collect();
         if found.is_empty() {
@@ -178,7 +178,7 @@ fn ask<'a>(registry: &Registry, names: &BTreeSet<&'a String>) -> BTreeMap<&'a St
                 loop {
                     let next = queue.lock().ok().and_then(|mut queue| queue.next());
                     let Some(name) = next else { break };
-                    let outcome = registry.resolve(&Reference::read(name));
+                    let outcome = registry.resolve(&ImageName::read(name));
                     if let Ok(mut answers) = answers.lock() {
                         answers.insert(name, outcome);
                     }
@@ -220,7 +220,7 @@ fn report_check(
             }
         }
     }
-    if findings.is_empty() { FINE } else { FOUND }
+    if findings.is_empty() { SUCCESS } else { DIFFERENCES }
 }
 
 fn report(arguments: &Arguments, old: &Lock, new: &Lock, changed: bool) -> u8 {
@@ -257,5 +257,5 @@ fn report(arguments: &Arguments, old: &Lock, new: &Lock, changed: bool) -> u8 {
             output::remark(&format!("{FILE}: {} images; {end}", new.images.len()));
         }
     }
-    if status == "differs" { FOUND } else { FINE }
+    if status == "differs" { DIFFERENCES } else { SUCCESS }
 }

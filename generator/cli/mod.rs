@@ -137,9 +137,9 @@ enum Format {
 }
 
 /// Success, a difference or finding, an error.
-const FINE: u8 = 0;
-const FOUND: u8 = 1;
-const FAILED: u8 = 2;
+const SUCCESS: u8 = 0;
+const DIFFERENCES: u8 = 1;
+const ERROR: u8 = 2;
 
 /// Runs the command of the process.
 pub fn run() -> ExitCode {

@@ -8,23 +8,23 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::lock::WaysArguments;
-use super::{FAILED, FINE, Format, StackArguments, generate, output};
+use super::{ERROR, Format, SUCCESS, StackArguments, generate, output};
 use crate::artifact::{ArtifactPath, Digest, Sha256, json as writer};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::files::{FileKind, Root, Scope, read_named};
-use crate::lock::Reference;
-use crate::oci::inventory;
-use crate::oci::release::Release;
-use crate::oci::set::{self, Files};
-use crate::oci::statement::{self, ENVELOPE, Key};
+use crate::lock::ImageName;
 use crate::registry::{Failure, Registry, media};
+use crate::release::archive::{self, Files};
+use crate::release::attestation::{self, ENVELOPE, Key};
+use crate::release::record::Release;
+use crate::release::sbom;
 use crate::store::{MANIFEST, Manifest};
 
 /// Where a set lies.
-pub(super) fn artifact(text: &str) -> Result<Reference, String> {
+pub(super) fn artifact(text: &str) -> Result<ImageName, String> {
     let name = text.strip_prefix("oci://").ok_or("it does not begin with oci://")?;
     let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || "._/:@-[]".contains(c)) && name.contains('/');
-    let reference = Reference::read(name);
+    let reference = ImageName::read(name);
     if !plain || reference.repository.split('/').any(str::is_empty) || name.contains('@') && reference.digest.is_none()
     {
         return Err("it is not oci://HOST/REPOSITORY:TAG".to_owned());
@@ -36,7 +36,7 @@ pub(super) fn artifact(text: &str) -> Result<Reference, String> {
 pub struct PublishArguments {
     /// `oci://HOST/REPOSITORY:TAG`; the tag is `latest` unless given.
     #[arg(value_parser = artifact)]
-    to: Reference,
+    to: ImageName,
     /// Only this environment; may be repeated.
     #[arg(long = "env", value_name = "NAME")]
     environments: Vec<String>,
@@ -53,7 +53,7 @@ pub struct PublishArguments {
 pub struct AttestArguments {
     /// `oci://HOST/REPOSITORY:TAG` or `…@sha256:…`.
     #[arg(value_parser = artifact, required_unless_present = "new_key")]
-    what: Option<Reference>,
+    what: Option<ImageName>,
     #[command(flatten)]
     stack: StackArguments,
     /// The private key that signs.
@@ -76,10 +76,10 @@ pub(super) type Outcome = Result<(), Vec<Diagnostic>>;
 
 pub(super) fn end(outcome: Outcome, format: Format) -> u8 {
     match outcome {
-        Ok(()) => FINE,
+        Ok(()) => SUCCESS,
         Err(findings) => {
             output::failure(format, &findings);
-            FAILED
+            ERROR
         }
     }
 }
@@ -136,7 +136,7 @@ fn recorded(out: &Path, environments: &[String]) -> Result<Files, Vec<Diagnostic
 fn do_publish(arguments: &PublishArguments) -> Outcome {
     let files = recorded(&arguments.out, &arguments.environments)?;
     let title = arguments.to.repository.rsplit('/').next().unwrap_or_default();
-    let (blobs, digest) = set::pack(title, &files).map_err(|error| vec![set_finding(error.to_string())])?;
+    let (blobs, digest) = archive::pack(title, &files).map_err(|error| vec![set_finding(error.to_string())])?;
     let registry = arguments.ways.registry();
     for (blob, bytes) in &blobs.0 {
         if *blob != digest {
@@ -145,8 +145,8 @@ fn do_publish(arguments: &PublishArguments) -> Outcome {
     }
     let manifest = &blobs.0[&digest];
     registry.push_manifest(&arguments.to, None, media::MANIFEST, manifest).map_err(failed)?;
-    let bill = writer::to_canonical(&inventory::spdx(title, &digest, &files));
-    let bill = registry.refer(&arguments.to, (&digest, manifest.len()), inventory::SPDX, &bill).map_err(failed)?;
+    let bill = writer::to_canonical(&sbom::spdx(title, &digest, &files));
+    let bill = registry.refer(&arguments.to, (&digest, manifest.len()), sbom::SPDX, &bill).map_err(failed)?;
     // Last: before it, nothing can be pulled.
     let tag = arguments.to.tag.as_deref().unwrap_or("latest");
     registry.push_manifest(&arguments.to, Some(tag), media::MANIFEST, manifest).map_err(failed)?;
@@ -165,18 +165,18 @@ fn do_publish(arguments: &PublishArguments) -> Outcome {
 }
 
 /// A set in a registry: its manifest's digest and bytes, and its files, all checked.
-pub(super) fn fetch(registry: &Registry, reference: &Reference) -> Result<(Sha256, usize, Files), Vec<Diagnostic>> {
+pub(super) fn fetch(registry: &Registry, reference: &ImageName) -> Result<(Sha256, usize, Files), Vec<Diagnostic>> {
     let manifest = registry.manifest(reference).map_err(failed)?;
     let document: Value = serde_json::from_slice(&manifest.bytes).unwrap_or_default();
     let layers = document["layers"].as_array().map(Vec::as_slice).unwrap_or_default();
     let digest = match layers {
-        [layer] if layer["mediaType"] == set::CONTENT => layer["digest"].as_str(),
+        [layer] if layer["mediaType"] == archive::CONTENT => layer["digest"].as_str(),
         _ => None,
     };
     let digest = digest.and_then(|digest| Sha256::try_from(digest.to_owned()).ok());
     let digest = digest.ok_or_else(|| vec![set_finding(format!("{reference} is no set of generated files"))])?;
     let layer = registry.blob(reference, &digest).map_err(failed)?;
-    let files = set::unpack(&layer).map_err(|error| vec![set_finding(format!("{reference}: {error}"))])?;
+    let files = archive::unpack(&layer).map_err(|error| vec![set_finding(format!("{reference}: {error}"))])?;
     Ok((manifest.digest, manifest.bytes.len(), files))
 }
 
@@ -185,7 +185,7 @@ pub(super) fn sums(files: &Files) -> BTreeMap<String, Sha256> {
 }
 
 /// The tag by which a set is named; none when its digest alone names it.
-pub(super) fn tag(reference: &Reference) -> Option<String> {
+pub(super) fn tag(reference: &ImageName) -> Option<String> {
     let usual = || reference.digest.is_none().then(|| "latest".to_owned());
     reference.tag.clone().or_else(usual)
 }
@@ -231,7 +231,7 @@ fn do_attest(arguments: &AttestArguments) -> Outcome {
         environments: environments(&files),
         serial: arguments.serial,
     };
-    let text = statement::statement(&release, &subject, &sums(&files), &inputs);
+    let text = attestation::statement(&release, &subject, &sums(&files), &inputs);
     let envelope = key.seal(&text);
     let digest = registry.refer(what, (&subject, size), ENVELOPE, &envelope).map_err(failed)?;
     let name = format!("oci://{}@{digest}", what.name());

@@ -14,18 +14,18 @@ use super::{Format, output};
 use crate::artifact::{ArtifactPath, Digest, Sha256, json as writer};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::files::{FileKind, Root, Scope};
-use crate::lock::Reference;
-use crate::oci::release::{PullRecord, Release, Wanted};
-use crate::oci::set::{self, Files};
-use crate::oci::statement::{self, ENVELOPE, Trust};
+use crate::lock::ImageName;
 use crate::registry::Registry;
+use crate::release::archive::{self, Files};
+use crate::release::attestation::{self, ENVELOPE, Trust};
+use crate::release::record::{PullRecord, Release, Wanted};
 use crate::store::{MANIFEST, Manifest};
 
 #[derive(Debug, Args)]
 pub struct PullArguments {
     /// `oci://HOST/REPOSITORY:TAG` or `…@sha256:…`.
     #[arg(value_parser = artifact)]
-    from: Reference,
+    from: ImageName,
     /// Take only a set of exactly these environments; may be repeated.
     #[arg(long = "env", value_name = "NAME")]
     environments: Vec<String>,
@@ -104,7 +104,7 @@ fn do_pull(arguments: &PullArguments) -> Outcome {
 /// The release for which one of the keys signed this very set, under the name by which it was asked for.
 fn attested(
     registry: &Registry,
-    reference: &Reference,
+    reference: &ImageName,
     wanted: &Wanted,
     (digest, files): (&Sha256, &BTreeMap<String, Sha256>),
     trusted: &[Trust],
@@ -112,14 +112,14 @@ fn attested(
     let mut mismatch = None;
     let referrers = registry.referrers(reference, digest).map_err(failed)?;
     for referrer in referrers.into_iter().filter(|referrer| referrer.artifact_type == ENVELOPE).take(REFERRERS) {
-        let at = Reference { digest: Some(referrer.digest), ..reference.clone() };
+        let at = ImageName { digest: Some(referrer.digest), ..reference.clone() };
         let manifest = registry.manifest(&at).map_err(failed)?;
         let document: Value = serde_json::from_slice(&manifest.bytes).unwrap_or_default();
         let layer = document["layers"][0]["digest"].as_str().and_then(|text| Sha256::try_from(text.to_owned()).ok());
         let Some(layer) = layer else { continue };
         let envelope = registry.blob(reference, &layer).map_err(failed)?;
         let opened = trusted.iter().find_map(|key| key.open(&envelope));
-        let Some(release) = opened.and_then(|statement| statement::release(&statement, digest, files)) else {
+        let Some(release) = opened.and_then(|statement| attestation::release(&statement, digest, files)) else {
             continue;
         };
         match release.mismatch(wanted) {
@@ -235,7 +235,7 @@ fn place(out: &Root, shown: &Path, files: &Files, record: &PullRecord) -> Result
 
 /// The finding about a file that no generator writes.
 fn refusal(path: &str, bytes: &[u8]) -> Option<Diagnostic> {
-    (path != MANIFEST && !set::is_generated(path, bytes)).then(|| {
+    (path != MANIFEST && !archive::is_generated(path, bytes)).then(|| {
         Diagnostic::error(Code::SetPath, FieldPath::root())
             .message(format!("`nself gen` never writes `{path}` with this content, and the set holds it"))
             .expected("generated files below a folder for each environment")

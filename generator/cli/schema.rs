@@ -5,7 +5,7 @@ use std::fmt::Write;
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value};
 
-use super::{FINE, output};
+use super::{SUCCESS, output};
 use crate::stack::Stack;
 
 #[derive(Debug, Args)]
@@ -28,7 +28,7 @@ pub fn run(arguments: &Arguments) -> u8 {
         SchemaFormat::Json => output::json(&schema),
         SchemaFormat::Text => output::document(&text(&schema)),
     }
-    FINE
+    SUCCESS
 }
 
 fn text(schema: &Value) -> String {

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
-use super::{FAILED, FINE, FOUND, output};
+use super::{DIFFERENCES, ERROR, SUCCESS, output};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::files::{EntryKind, FileError, Root};
-use crate::keys::{self, Folder};
+use crate::secrets::{self, Folder};
 use crate::terminal;
 
 #[derive(Debug, Args)]
@@ -34,7 +34,7 @@ enum Action {
         #[command(flatten)]
         place: Place,
     },
-    /// Judge values: missing, weak, well known, shared between environments.
+    /// Judge values: missing, weak, well service_name, shared between environments.
     Check {
         /// The environments; all that were generated when none is named.
         #[arg(long)]
@@ -69,12 +69,12 @@ pub fn run(arguments: &Arguments) -> u8 {
     };
     outcome.unwrap_or_else(|findings| {
         output::findings(&findings);
-        FAILED
+        ERROR
     })
 }
 
 fn init(place: &Place, env: &str) -> Result<u8, Vec<Diagnostic>> {
-    let outcome = keys::init(&place.folder(env)?)?;
+    let outcome = secrets::init(&place.folder(env)?)?;
     output::findings(&outcome.findings);
     for name in &outcome.made {
         output::line(&format!("made {name}"));
@@ -87,12 +87,12 @@ fn init(place: &Place, env: &str) -> Result<u8, Vec<Diagnostic>> {
             place.out.join(env).join("secrets").join(name.as_str()).display()
         ));
     }
-    Ok(if outcome.wanted.is_empty() { FINE } else { FOUND })
+    Ok(if outcome.wanted.is_empty() { SUCCESS } else { DIFFERENCES })
 }
 
 /// Values are printed for another program, never for a screen.
 fn kubernetes(place: &Place, env: &str) -> Result<u8, Vec<Diagnostic>> {
-    let (text, remark) = keys::manifests(&place.folder(env)?)?;
+    let (text, remark) = secrets::manifests(&place.folder(env)?)?;
     if terminal::are_terminals().0 {
         return Err(vec![
             Diagnostic::error(Code::PlainSecret, FieldPath::root())
@@ -102,19 +102,19 @@ fn kubernetes(place: &Place, env: &str) -> Result<u8, Vec<Diagnostic>> {
     }
     remark.iter().for_each(|remark| output::remark(remark));
     output::document(&text);
-    Ok(FINE)
+    Ok(SUCCESS)
 }
 
 fn check(place: &Place, envs: &[String]) -> Result<u8, Vec<Diagnostic>> {
     let names = if envs.is_empty() { generated(place)? } else { envs.to_vec() };
     let folders: Result<Vec<Folder>, Vec<Diagnostic>> = names.iter().map(|name| place.folder(name)).collect();
-    let (findings, remark) = keys::check(&folders?).map_err(|finding| vec![finding])?;
+    let (findings, remark) = secrets::check(&folders?).map_err(|finding| vec![finding])?;
     output::findings(&findings);
     remark.iter().for_each(|remark| output::remark(remark));
     if findings.is_empty() {
         output::remark("all secrets are in order");
     }
-    Ok(if findings.iter().any(Diagnostic::is_error) { FOUND } else { FINE })
+    Ok(if findings.iter().any(Diagnostic::is_error) { DIFFERENCES } else { SUCCESS })
 }
 
 /// The environments that were generated.

@@ -4,7 +4,7 @@
 use crate::diagnostic::FieldPath;
 use crate::path;
 use crate::plan::{Plan, Upstream};
-use crate::stack::ServiceName;
+use crate::values::ServiceName;
 
 /// A line with the lines that enclose it, innermost first.
 #[derive(Debug)]

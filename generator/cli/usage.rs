@@ -3,14 +3,14 @@
 
 use clap::error::{ContextKind, ContextValue, Error};
 
-use super::{FAILED, FINE, output};
+use super::{ERROR, SUCCESS, output};
 use crate::terminal::Lines;
 
 /// Prints what the parser of arguments answers; returns the exit code.
 pub fn print(mut answer: Error) -> u8 {
     if !answer.use_stderr() {
         output::document(&answer.render().to_string());
-        return FINE;
+        return SUCCESS;
     }
     let given: Vec<(ContextKind, ContextValue)> =
         answer.context().filter_map(|(kind, value)| Some((kind, visible(value)?))).collect();
@@ -18,7 +18,7 @@ pub fn print(mut answer: Error) -> u8 {
         answer.insert(kind, value);
     }
     output::remarks(&Lines::text(&answer.render().to_string()));
-    FAILED
+    ERROR
 }
 
 /// A value on one line; nothing where it holds no text.

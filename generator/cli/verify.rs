@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::json;
 
-use super::{FAILED, FINE, FOUND, Format, StackArguments, generate, output};
+use super::{DIFFERENCES, ERROR, Format, SUCCESS, StackArguments, generate, output};
 use crate::artifact::{ArtifactPath, Artifacts, Digest};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::files::Root;
@@ -33,7 +33,7 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> u8 {
     verify(arguments).unwrap_or_else(|findings| {
         output::failure(arguments.format, &findings);
-        FAILED
+        ERROR
     })
 }
 
@@ -107,7 +107,7 @@ fn verify(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
             output::remark(&format!("{} files{rebuilt}, {good} objects", manifest.files.len()));
         }
     }
-    Ok(if wrong { FOUND } else { FINE })
+    Ok(if wrong { DIFFERENCES } else { SUCCESS })
 }
 
 /// The output folder as it was named.
@@ -172,11 +172,11 @@ pub fn gc(arguments: &GcArguments) -> u8 {
         Ok(Some(_)) => {}
         Ok(None) => {
             output::remark("nothing to do: there is no .nself here");
-            return FINE;
+            return SUCCESS;
         }
         Err(error) => {
             output::findings(&[error.into()]);
-            return FAILED;
+            return ERROR;
         }
     }
     // Nobody writes meanwhile; a reader that misses an object writes it anew.
@@ -193,11 +193,11 @@ pub fn gc(arguments: &GcArguments) -> u8 {
     match swept {
         Ok((count, bytes)) => {
             output::remark(&format!("{forgotten} generations forgotten, {count} objects of {bytes} bytes deleted"));
-            FINE
+            SUCCESS
         }
         Err(error) => {
             output::findings(&[error.into()]);
-            FAILED
+            ERROR
         }
     }
 }

@@ -9,7 +9,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::trail::{self, Trail};
-use super::{FAILED, FINE, FOUND, Format, StackArguments, generate, output};
+use super::{DIFFERENCES, ERROR, Format, SUCCESS, StackArguments, generate, output};
 use crate::artifact::Digest;
 use crate::backend;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
@@ -41,7 +41,7 @@ pub fn run(arguments: &Arguments) -> u8 {
     }
     explain(arguments).unwrap_or_else(|findings| {
         output::failure(arguments.format, &findings);
-        FAILED
+        ERROR
     })
 }
 
@@ -108,7 +108,7 @@ fn explain(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
             }
         }
     }
-    Ok(FINE)
+    Ok(SUCCESS)
 }
 
 /// The path below the output folder, however it was given.
@@ -134,7 +134,7 @@ fn rebuilt(arguments: &Arguments) -> u8 {
     let generations = Cache::new(&arguments.stack.project()).generations().all();
     let Some((number, new)) = generations.last() else {
         output::remark("no run is recorded here; `nself gen` records what it changes below .nself");
-        return FOUND;
+        return DIFFERENCES;
     };
     let empty = Generation::default();
     let old = generations.len().checked_sub(2).map_or(&empty, |before| &generations[before].1);
@@ -169,7 +169,7 @@ fn rebuilt(arguments: &Arguments) -> u8 {
             output::lines(&lines);
         }
     }
-    FINE
+    SUCCESS
 }
 
 fn moved<'a, N: Ord + Borrow<str>, T: PartialEq>(

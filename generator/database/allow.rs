@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::ddl;
 use super::model::*;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
-use crate::stack::SqlIdent;
+use crate::values::SqlIdent;
 use crate::words;
 
 /// Every name of an object of a schema: `orders`, and `orders.note` for whatever belongs to one.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::model::*;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
-use crate::stack::{Checked, ServiceName, SqlIdent};
+use crate::values::{Checked, ServiceName, SqlIdent};
 
 /// The column of an application's rows.
 pub const APP_COLUMN: &str = "source_account_id";
@@ -193,7 +193,7 @@ fn views(schema: &Schema, root: &FieldPath, findings: &mut Vec<Diagnostic>) {
     let tenants = schema.tables.iter().filter(|(_, table)| table.scope == Some(Scope::Tenant));
     let tenants: BTreeMap<&str, &ObjectName> = tenants.map(|(name, _)| (name.name(), name)).collect();
     for (view_name, view) in &schema.views {
-        let table = super::mention::words(view.query.as_str()).find_map(|word| tenants.get(word.as_ref()));
+        let table = super::identifiers::words(view.query.as_str()).find_map(|word| tenants.get(word.as_ref()));
         let Some(table) = table else { continue };
         let path = root.key("views").key(view_name.as_str());
         if view.materialized {

@@ -10,15 +10,14 @@ mod grammar;
 pub mod graphql;
 pub mod hazard;
 pub mod history;
+mod identifiers;
 pub mod import;
 pub mod ledger;
 pub mod lexer;
-mod mention;
+pub mod migrate;
 pub mod model;
 pub mod parse;
-pub mod plan;
 pub mod snapshot;
-mod statements;
 pub mod superuser;
 mod tenant_keys;
 

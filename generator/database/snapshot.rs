@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::model::Schema;
 use crate::artifact::{Digest, json};
 use crate::source::decode_plain;
-use crate::stack::{Checked, ExtensionName};
+use crate::values::{Checked, ExtensionName};
 
 /// Kind and name, such as `tables/orders`, to the object.
 pub type Objects = BTreeMap<String, Value>;

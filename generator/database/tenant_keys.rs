@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use super::convention::TENANT_COLUMN;
 use super::model::*;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
-use crate::stack::{Checked, SqlIdent};
+use crate::values::{Checked, SqlIdent};
 
 /// Completes the foreign keys of all tables, or reports what cannot be completed.
 pub fn apply(schema: &mut Schema, root: &FieldPath, findings: &mut Vec<Diagnostic>) {

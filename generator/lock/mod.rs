@@ -3,20 +3,20 @@
 //!
 //! Pins reach the outputs through the plan. Generating never asks a registry: `nself lock` does.
 
-mod reference;
+mod image_name;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-pub use reference::{DEFAULT_HOST, Reference};
+pub use image_name::{DEFAULT_HOST, ImageName};
 
 use crate::artifact::{Sha256, json};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::files::{FileError, FileKind, Root};
-use crate::stack::{Checked, ImageRef};
 use crate::store;
+use crate::values::{Checked, ImageRef};
 
 /// Beside the stack, committed.
 pub const FILE: &str = "nself.lock";
@@ -88,7 +88,7 @@ impl Lock {
             return Err(damaged(why, "use the release of nself that wrote it"));
         }
         for name in stored.images.keys() {
-            let reference = ImageRef::new(name).ok().map(|image| Reference::new(&image));
+            let reference = ImageRef::new(name).ok().map(|image| ImageName::new(&image));
             if reference.is_none_or(|reference| reference.to_string() != *name || reference.digest.is_some()) {
                 return Err(damaged(format!(": {name:?} is not the full name of an image with a tag"), restore));
             }
@@ -112,7 +112,7 @@ impl Lock {
     /// The image with the digest that it is locked to; as it is when it has one, or is not locked.
     #[must_use]
     pub fn pin(&self, image: &ImageRef) -> ImageRef {
-        match self.images.get(&Reference::new(image).to_string()) {
+        match self.images.get(&ImageName::new(image).to_string()) {
             Some(pin) => ImageRef::wrap(format!("{image}@{}", pin.digest)),
             None => image.clone(),
         }
@@ -129,7 +129,7 @@ impl Lock {
 
 /// Full names of the images that a lock can pin: those without a digest of their own.
 pub fn tagged(images: &BTreeSet<ImageRef>) -> BTreeSet<String> {
-    let references = images.iter().map(Reference::new);
+    let references = images.iter().map(ImageName::new);
     references.filter(|reference| reference.digest.is_none()).map(|reference| reference.to_string()).collect()
 }
 

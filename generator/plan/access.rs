@@ -6,12 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::members::{DATABASE, Member, Members, REPLICA, known};
+use super::roster::{DATABASE, PlannedService, REPLICA, Roster, service_name};
 use super::{ConfigMount, Network, Replication, Service};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::stack::{
-    Checked, Compat, ContainerPath, EnvValue, EnvironmentName, Host, ServiceName, SqlIdent, Stack, Text, VariableName,
-};
+use crate::stack::{Compat, EnvValue, Stack};
+use crate::values::{Checked, ContainerPath, EnvironmentName, Host, ServiceName, SqlIdent, Text, VariableName};
 
 /// The rules of the database server beyond those of the roles, which follow from the databases.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -53,12 +52,12 @@ const LABEL: usize = 63;
 pub fn plan(
     environment: &EnvironmentName,
     stack: &Stack,
-    members: &Members,
+    members: &Roster,
     maintenance: &BTreeSet<ServiceName>,
     replication: Option<&Replication>,
     findings: &mut Vec<Diagnostic>,
 ) -> Option<ServerAccess> {
-    let server = members.get(&known(DATABASE))?;
+    let server = members.get(&service_name(DATABASE))?;
     let from = |network: Network, clients: &mut dyn Iterator<Item = &ServiceName>| {
         let clients: Vec<&ServiceName> = clients.collect();
         match clients.as_slice() {
@@ -73,7 +72,7 @@ pub fn plan(
             }
         }
     };
-    let replica = known(REPLICA);
+    let replica = service_name(REPLICA);
     let (superuser_from, long) = from(Network::Maintenance, &mut maintenance.iter());
     let (replication_from, also_long) = from(Network::Replication, &mut replication.map(|_| &replica).into_iter());
     if let Some(name) = long.or(also_long) {
@@ -89,7 +88,7 @@ pub fn plan(
 }
 
 /// The superuser's name, which the image takes from a variable.
-fn superuser(server: &Member, findings: &mut Vec<Diagnostic>) -> SqlIdent {
+fn superuser(server: &PlannedService, findings: &mut Vec<Diagnostic>) -> SqlIdent {
     let variable = VariableName::wrap("POSTGRES_USER".into());
     let usual = SqlIdent::wrap("postgres".into());
     match server.service.env.get(&variable) {
@@ -120,7 +119,7 @@ pub const SERVERS: [(&str, &str); 2] = [(DATABASE, "server"), (REPLICA, "standby
 /// Gives the rules to the server and its replica.
 pub fn wire(services: &mut BTreeMap<ServiceName, Service>) {
     for (name, place) in SERVERS {
-        let Some(server) = services.get_mut(&known(name)) else { continue };
+        let Some(server) = services.get_mut(&service_name(name)) else { continue };
         set(server, &format!("hba_file={}/pg_hba.conf", folder(place)));
         server.config.push(ConfigMount { source: format!("postgres/{place}"), target: folder(place) });
     }

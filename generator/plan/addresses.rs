@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::members::{Members, includes};
+use super::roster::{Roster, includes};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
 use crate::stack::env::Scheme;
 use crate::stack::env::ServiceAddress;
-use crate::stack::{self, Checked, Host, PortName, Profile, Route, ServiceName, Stack};
+use crate::stack::{self, Profile, Route, Stack};
+use crate::values::{Checked, Host, PortName, ServiceName};
 use crate::words;
 
 /// The domain whose every subdomain resolves to this machine in public DNS, and the one browsers
@@ -46,7 +47,7 @@ pub struct Addresses {
 }
 
 impl Addresses {
-    pub fn new(stack: &Stack, profile: Profile, members: &Members, findings: &mut Vec<Diagnostic>) -> Self {
+    pub fn new(stack: &Stack, profile: Profile, members: &Roster, findings: &mut Vec<Diagnostic>) -> Self {
         // A public domain leads to a server, not to this machine.
         let moved = profile == Profile::Local && !is_private(stack.domain.as_str());
         let domain = if moved { Host::wrap(LOCAL_DOMAINS[0].into()) } else { stack.domain.clone() };
@@ -130,7 +131,7 @@ impl Addresses {
     ///
     /// # Errors
     /// The service or its port does not exist in this environment.
-    pub fn inside(&self, address: &ServiceAddress, members: &Members, path: &FieldPath) -> Result<String, Diagnostic> {
+    pub fn inside(&self, address: &ServiceAddress, members: &Roster, path: &FieldPath) -> Result<String, Diagnostic> {
         let target =
             members.get(&address.service).ok_or_else(|| missing(&address.service, members, &path.key("service")))?;
         let port = port(&target.service, &address.port, &path.key("port"))?;
@@ -167,7 +168,7 @@ pub fn port(service: &stack::Service, name: &Option<PortName>, path: &FieldPath)
 }
 
 /// The finding for a name that is not a service of the environment.
-pub fn missing(name: &ServiceName, members: &Members, path: &FieldPath) -> Diagnostic {
+pub fn missing(name: &ServiceName, members: &Roster, path: &FieldPath) -> Diagnostic {
     let names: Vec<&str> = members.keys().map(ServiceName::as_str).collect();
     let near = words::nearest(name.as_str(), names.iter().copied());
     Diagnostic::error(Code::UnknownDependency, path.clone())

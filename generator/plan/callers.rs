@@ -3,12 +3,13 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::members::{EDGE, Members, known, tls_mode};
 use super::network::{PRIVATE, PRIVATE_V6};
-use super::{EdgePlan, Location};
+use super::roster::{PROXY_SERVICE, Roster, service_name, tls_mode};
+use super::{IngressPlan, Location};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
-use crate::stack::{AddressRange, Checked, Cidr, ClusterEdge, Kubernetes, Profile, Publish, Stack, TlsMode};
+use crate::stack::{ClusterEdge, Kubernetes, Profile, Publish, Stack, TlsMode};
+use crate::values::{AddressRange, Checked, Cidr};
 
 /// A route that only internal addresses may use, with its first host name.
 #[derive(Debug)]
@@ -32,15 +33,15 @@ pub fn published_address(is_edge: bool, profile: Profile, publish: &Publish) -> 
 }
 
 /// The edge's published ports: the field of each address, and the address.
-fn published(profile: Profile, members: &Members) -> Vec<(FieldPath, IpAddr)> {
-    let Some(edge) = members.get(&known(EDGE)) else { return Vec::new() };
+fn published(profile: Profile, members: &Roster) -> Vec<(FieldPath, IpAddr)> {
+    let Some(edge) = members.get(&service_name(PROXY_SERVICE)) else { return Vec::new() };
     let field = |port: &str| edge.path.key("publish").key(port).key("address");
     let ports = edge.service.publish.iter();
     ports.map(|(port, publish)| (field(port.as_str()), published_address(true, profile, publish))).collect()
 }
 
 /// Whether every request through the published ports comes from this machine, and none through a proxy.
-pub fn from_this_machine(stack: &Stack, profile: Profile, members: &Members) -> bool {
+pub fn from_this_machine(stack: &Stack, profile: Profile, members: &Roster) -> bool {
     let loopback = published(profile, members).iter().all(|(_, address)| address.is_loopback());
     profile == Profile::Local && tls_mode(stack, profile) != TlsMode::Proxy && loopback
 }
@@ -50,8 +51,8 @@ pub fn from_this_machine(stack: &Stack, profile: Profile, members: &Members) -> 
 pub fn check(
     stack: &Stack,
     profile: Profile,
-    members: &Members,
-    edge: &EdgePlan,
+    members: &Roster,
+    edge: &IngressPlan,
     internal: &[InternalRoute],
     findings: &mut Vec<Diagnostic>,
 ) {
@@ -126,7 +127,7 @@ fn ranges(stack: &Stack, findings: &mut Vec<Diagnostic>) {
 }
 
 /// The finding for clients without addresses: an error where a rule would depend on them.
-fn hidden_finding(edge: &EdgePlan, hidden: HiddenClients) -> Diagnostic {
+fn hidden_finding(edge: &IngressPlan, hidden: HiddenClients) -> Diagnostic {
     let mut locations = edge.sites.values().flat_map(|site| &site.locations);
     let guarded = |location: &Location| !location.internal_paths.is_empty() || !location.refused_headers.is_empty();
     let admits = !edge.internal_addresses.is_empty();
@@ -141,7 +142,7 @@ fn hidden_finding(edge: &EdgePlan, hidden: HiddenClients) -> Diagnostic {
 }
 
 /// What hides clients from the edge of a Compose project.
-fn hidden_from_engine(stack: &Stack, profile: Profile, members: &Members) -> Option<HiddenClients> {
+fn hidden_from_engine(stack: &Stack, profile: Profile, members: &Roster) -> Option<HiddenClients> {
     let listed = !stack.edge.trusted_proxies.is_empty();
     if tls_mode(stack, profile) == TlsMode::Proxy {
         return (!listed).then(|| HiddenClients {

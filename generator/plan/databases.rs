@@ -4,13 +4,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::members::{Members, known};
-use super::servers::{REPLICATION, Replication, Way, ways};
+use super::database_endpoints::{REPLICATION, Replication, Way, ways};
+use super::roster::{Roster, service_name};
 use super::{Database, Grant, LoginRole, Migrations};
 use crate::database::model::PUBLIC;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
-use crate::stack::{Access, Checked, Condition, Profile, SecretName, ServiceName, SqlIdent, Stack};
+use crate::stack::{Access, Condition, Profile, Stack};
+use crate::values::{Checked, SecretName, ServiceName, SqlIdent};
 
 /// The login role of a service.
 #[derive(Debug, Clone)]
@@ -59,7 +60,7 @@ const HASURA_SCHEMA: &str = "hdb_catalog";
 /// Databases with their grants, and the roles; services that use one wait for the server.
 pub fn plan(
     stack: &Stack,
-    members: &mut Members,
+    members: &mut Roster,
     findings: &mut Vec<Diagnostic>,
 ) -> (BTreeMap<SqlIdent, Database>, Roles) {
     let mut databases = BTreeMap::new();
@@ -106,7 +107,7 @@ pub fn plan(
                         grants.push((database.clone(), Grant { role: role.clone(), access, schema }));
                     };
                     grant(Access::Owner, PUBLIC);
-                    if member.service.catalogue == Some(known("hasura")) {
+                    if member.service.catalogue == Some(service_name("hasura")) {
                         grant(Access::Schema, HASURA_SCHEMA);
                     }
                 }
@@ -151,7 +152,7 @@ pub fn plan(
 }
 
 /// What stands against the name of a migrations' role.
-fn refused_role(database: &SqlIdent, role: &SqlIdent, roles: &Roles, members: &Members) -> Option<Diagnostic> {
+fn refused_role(database: &SqlIdent, role: &SqlIdent, roles: &Roles, members: &Roster) -> Option<Diagnostic> {
     let taken = |reason: String| {
         Diagnostic::error(Code::DatabaseTaken, path!("databases", database))
             .message(format!("the migrations of `{database}` run as the role `{role}`, {reason}"))

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Database;
 use super::databases::{self, Roles};
-use super::members::members;
+use super::roster::members;
 use crate::database::complete;
 use crate::database::model::{PUBLIC, Schema};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
-use crate::stack::{Access, Profile, SqlIdent, Stack};
+use crate::stack::{Access, Profile, Stack};
+use crate::values::SqlIdent;
 
 /// A definition, and the roles of services that read and write all rows of its database.
 pub type Shared = (Schema, BTreeSet<SqlIdent>);

@@ -6,10 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::access::{SERVERS, folder, set};
 use super::databases::Roles;
-use super::members::{DATABASE, POOLER, REPLICA, known};
+use super::roster::{DATABASE, POOLER, REPLICA, service_name};
 use super::secrets::Secrets;
 use super::{Migrations, Recipe, ServerAccess, Service, Value};
-use crate::stack::{Checked, SecretName, ServiceName, SqlIdent, Stack, Text, VariableName};
+use crate::stack::Stack;
+use crate::values::{Checked, SecretName, ServiceName, SqlIdent, Text, VariableName};
 
 pub const CERTIFICATE: &str = "database_certificate";
 pub const KEY: &str = "database_key";
@@ -36,7 +37,7 @@ pub fn wire(
     secrets: &mut Secrets,
 ) {
     let [certificate, key, authority] = [CERTIFICATE, KEY, AUTHORITY].map(|name| SecretName::wrap(name.into()));
-    let servers = [DATABASE, POOLER, REPLICA].map(known).into_iter().filter(|name| services.contains_key(name));
+    let servers = [DATABASE, POOLER, REPLICA].map(service_name).into_iter().filter(|name| services.contains_key(name));
     let servers: BTreeSet<ServiceName> = servers.collect();
     let mut hosts: Vec<String> = servers.iter().map(ToString::to_string).collect();
     if access.primary() != DATABASE {
@@ -51,7 +52,7 @@ pub fn wire(
     }
     let text = |text: &str| Text::wrap(text.to_owned());
     for (name, place) in SERVERS {
-        let Some(server) = services.get_mut(&known(name)) else { continue };
+        let Some(server) = services.get_mut(&service_name(name)) else { continue };
         for setting in [
             "ssl=on".to_owned(),
             format!("ssl_cert_file=/run/secrets/{CERTIFICATE}"),
@@ -69,13 +70,13 @@ pub fn wire(
     for url in roles.values().flat_map(|role| role.urls.keys()) {
         clients.extend(secrets.users(url));
     }
-    clients.extend([POOLER, REPLICA].map(known));
+    clients.extend([POOLER, REPLICA].map(service_name));
     clients.extend(migrations.values().map(|migrations| migrations.job.clone()));
     for client in clients.iter().filter(|name| services.contains_key(*name)) {
         secrets.mount(&authority, client);
     }
     // What connects without a URL.
-    let by_variables = migrations.values().map(|migrations| migrations.job.clone()).chain([known(REPLICA)]);
+    let by_variables = migrations.values().map(|migrations| migrations.job.clone()).chain([service_name(REPLICA)]);
     for name in by_variables {
         let Some(client) = services.get_mut(&name) else { continue };
         for (variable, value) in [("PGSSLMODE", "verify-full"), ("PGSSLROOTCERT", AUTHORITY_FILE)] {

@@ -3,15 +3,16 @@
 
 use std::collections::BTreeMap;
 
+use super::database_endpoints::Way;
 use super::databases::main_database;
-use super::members::{Category, Members};
-use super::servers::Way;
+use super::roster::{Category, Roster};
 use super::{ConfigMount, Service, Value};
 use crate::database::graphql::{Function, Source, Tracked, tracked};
 use crate::database::model::Schema;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
-use crate::stack::{Checked, Condition, ContainerPath, ImageRef, ServiceName, SqlIdent, Stack, VariableName};
+use crate::stack::{Condition, Stack};
+use crate::values::{Checked, ContainerPath, ImageRef, ServiceName, SqlIdent, VariableName};
 
 /// What is served of a database, and by whom.
 pub struct Served {
@@ -39,7 +40,7 @@ pub fn served(definitions: &BTreeMap<SqlIdent, Schema>) -> BTreeMap<SqlIdent, Se
 pub fn plan(
     stack: &Stack,
     served: BTreeMap<SqlIdent, Served>,
-    members: &Members,
+    members: &Roster,
     services: &mut BTreeMap<ServiceName, Service>,
     findings: &mut Vec<Diagnostic>,
 ) -> BTreeMap<ServiceName, Vec<Source>> {

@@ -5,18 +5,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use super::database_endpoints::Way;
 use super::databases::{main_database, migrations_role, password};
-use super::members::{Category, DATABASE, Member, Members, known};
-use super::servers::Way;
+use super::roster::{Category, DATABASE, PlannedService, Roster, service_name};
 use super::{Database, ProjectFiles};
 use crate::database::history::{History, Run};
 use crate::database::model::{MigrationName, Schema, Statements, Sum};
 use crate::database::snapshot;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
-use crate::stack::{
-    self, Checked, Condition, ContainerPath, EnvValue, EnvironmentName, ExtensionName, Memory, SecretName, ServiceName,
-    SqlIdent, Stack, Text, Tmpfs, VariableName, Zone,
+use crate::stack::{self, Condition, EnvValue, Stack, Tmpfs, Zone};
+use crate::values::{
+    Checked, ContainerPath, EnvironmentName, ExtensionName, Memory, SecretName, ServiceName, SqlIdent, Text,
+    VariableName,
 };
 
 /// What is applied to one database.
@@ -65,7 +66,7 @@ pub fn plan(
     stack: &Stack,
     files: &ProjectFiles,
     (definitions, databases): (BTreeMap<SqlIdent, Schema>, &BTreeMap<SqlIdent, Database>),
-    members: &mut Members,
+    members: &mut Roster,
     findings: &mut Vec<Diagnostic>,
 ) -> BTreeMap<SqlIdent, Migrations> {
     let mut all = BTreeMap::new();
@@ -100,7 +101,9 @@ pub fn plan(
             continue;
         }
         // One that no service uses is not made, which was said.
-        let Some(server) = members.get(&known(DATABASE)).filter(|_| databases.contains_key(&name)) else { continue };
+        let Some(server) = members.get(&service_name(DATABASE)).filter(|_| databases.contains_key(&name)) else {
+            continue;
+        };
         let sums = history.sum();
         let extensions = history.required_extensions();
         let steps = history.migrations.into_iter().zip(sums).zip(extensions);
@@ -131,7 +134,7 @@ pub fn plan(
                 member.service.depends_on.insert(job.clone(), Condition::Completed);
             }
         }
-        members.insert(job, Member { service, path: FieldPath::root(), category: Category::Catalogue });
+        members.insert(job, PlannedService { service, path: FieldPath::root(), category: Category::Catalogue });
         all.insert(name, Migrations { asked_by, ..migrations });
     }
     all
@@ -165,7 +168,7 @@ fn service(server: &stack::Service, migrations: &Migrations) -> stack::Service {
         secret_files,
         user: server.user.clone(),
         tmpfs: vec![Tmpfs { path: ContainerPath::wrap("/tmp".into()), size: None, owner: None }],
-        depends_on: [(known(DATABASE), Condition::Healthy)].into(),
+        depends_on: [(service_name(DATABASE), Condition::Healthy)].into(),
         limits: stack::Limits { memory: Some(Memory(128 << 20)), pids: Some(32), ..stack::Limits::default() },
         zone: Some(Zone::Data),
         ..stack::Service::default()

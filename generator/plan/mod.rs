@@ -3,28 +3,24 @@
 
 pub mod access;
 mod addresses;
-pub mod bases;
 mod callers;
-mod check;
-mod cluster;
-pub mod conf_d;
+mod database_endpoints;
 mod databases;
 mod definitions;
+pub mod dockerfile;
 pub mod encryption;
-mod fields;
+mod for_cluster;
 mod graphql;
-pub mod members;
+mod health_command;
 pub mod migrations;
 pub mod network;
 mod order;
 mod resolve;
+pub mod roster;
 mod routes;
 mod rules;
+pub mod secret_list;
 mod secrets;
-mod servers;
-mod shape;
-pub mod summary;
-mod targets;
 mod values;
 mod volumes;
 
@@ -38,23 +34,25 @@ use crate::database::graphql::Source;
 use crate::diagnostic::FieldPath;
 use crate::path;
 use crate::stack::{
-    self, Access, Autoscale, Build, Capability, Cidr, Compat, Condition, ContainerPath, Cpus, Duration, Email,
-    EnvironmentName, ExtensionName, HeaderName, Host, ImageRef, Layout, Memory, Mount, PortName, Profile, ProjectName,
-    RateLimit, RouteKind, Schedule, SecretName, ServiceName, Signal, SqlIdent, Text, TlsMode, Tmpfs, UrlPath, UserId,
-    VariableName, VolumeName, Zone,
+    self, Access, Autoscale, Build, Compat, Condition, Layout, Mount, Profile, RateLimit, RouteKind, TlsMode, Tmpfs,
+    Zone,
+};
+use crate::values::{
+    Capability, Cidr, ContainerPath, Cpus, Duration, Email, EnvironmentName, ExtensionName, HeaderName, Host, ImageRef,
+    Memory, PortName, ProjectName, Schedule, SecretName, ServiceName, Signal, SqlIdent, Text, UrlPath, UserId,
+    VariableName, VolumeName,
 };
 
 pub use access::ServerAccess;
-pub use cluster::cluster;
+pub use database_endpoints::{Pooler, Replication};
 pub use databases::migrations_role;
 pub use definitions::definitions;
-pub use fields::Fields;
+pub use for_cluster::cluster;
 pub use migrations::Migrations;
 pub use network::Network;
 pub use resolve::{ProjectFiles, resolve};
-pub use servers::{Pooler, Replication};
-pub use shape::Shape;
-pub use summary::Recipe;
+pub use rules::nginx_snippets;
+pub use secret_list::Recipe;
 
 /// One environment, decided.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -71,7 +69,7 @@ pub struct Plan {
     pub edges: BTreeSet<Edge>,
     pub volumes: BTreeMap<VolumeName, Volume>,
     pub secrets: BTreeMap<SecretName, Secret>,
-    pub edge: EdgePlan,
+    pub edge: IngressPlan,
     pub databases: BTreeMap<SqlIdent, Database>,
     /// Every role that may log in at the database server, but the superuser.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -276,7 +274,7 @@ pub struct Secret {
 
 /// What the edge serves.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct EdgePlan {
+pub struct IngressPlan {
     /// The service that is the edge.
     pub service: ServiceName,
     pub sites: BTreeMap<SiteName, Site>,

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use crate::stack::{Checked, EnvironmentName, Host, ProjectName, Zone};
+use crate::stack::Zone;
+use crate::values::{Checked, EnvironmentName, Host, ProjectName};
 
 /// Ranges of private networks (RFC 1918, RFC 6598).
 pub const PRIVATE: [&str; 4] = ["10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16"];

@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::addresses::port;
-use super::members::{DATABASE, EDGE, Members, REPLICA, known};
-use super::{Edge, EdgePlan, Network, Service, Upstream};
+use super::roster::{DATABASE, PROXY_SERVICE, REPLICA, Roster, service_name};
+use super::{Edge, IngressPlan, Network, Service, Upstream};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::stack::env::ServiceAddress;
-use crate::stack::{EnvValue, Reference, ServiceName};
+use crate::stack::{EnvReference, EnvValue};
+use crate::values::ServiceName;
 
 /// Every connection that a service opens: dependencies, references in variables, routes.
-pub fn edges(members: &Members, edge: &EdgePlan) -> BTreeSet<Edge> {
+pub fn edges(members: &Roster, edge: &IngressPlan) -> BTreeSet<Edge> {
     let mut edges = BTreeSet::new();
     for (from, member) in members {
         for to in member.service.depends_on.keys().chain(&member.service.connects_to) {
@@ -41,9 +42,9 @@ pub fn edges(members: &Members, edge: &EdgePlan) -> BTreeSet<Edge> {
 
 fn inside(value: &EnvValue, found: &mut impl FnMut(&ServiceAddress)) {
     match value {
-        EnvValue::Reference(Reference::Url(address)) => found(address),
-        EnvValue::Reference(Reference::Join(parts)) => parts.iter().for_each(|part| inside(part, found)),
-        EnvValue::Reference(Reference::ByProfile(values)) => {
+        EnvValue::EnvReference(EnvReference::Url(address)) => found(address),
+        EnvValue::EnvReference(EnvReference::Join(parts)) => parts.iter().for_each(|part| inside(part, found)),
+        EnvValue::EnvReference(EnvReference::ByProfile(values)) => {
             for value in [&values.local, &values.staging, &values.prod] {
                 inside(value, found);
             }
@@ -54,7 +55,7 @@ fn inside(value: &EnvValue, found: &mut impl FnMut(&ServiceAddress)) {
 
 /// Start order: each wave waits only for earlier ones.
 pub fn waves(
-    members: &Members,
+    members: &Roster,
     services: &BTreeMap<ServiceName, Service>,
     findings: &mut Vec<Diagnostic>,
 ) -> Vec<Vec<ServiceName>> {
@@ -94,7 +95,7 @@ pub fn waves(
 const NAMED: usize = 20;
 
 /// Follows the first dependency of each until a service repeats: that is a cycle.
-fn cycle(members: &Members, waiting: &BTreeMap<&ServiceName, BTreeSet<&ServiceName>>) -> Diagnostic {
+fn cycle(members: &Roster, waiting: &BTreeMap<&ServiceName, BTreeSet<&ServiceName>>) -> Diagnostic {
     let mut trail: Vec<&ServiceName> = Vec::new();
     let mut places: BTreeMap<&ServiceName, usize> = BTreeMap::new();
     let mut at = waiting.keys().next().copied();
@@ -144,14 +145,14 @@ pub fn networks(
                 service.networks.insert(network);
             }
         };
-        if edge.from == known(EDGE) {
+        if edge.from == service_name(PROXY_SERVICE) {
             join(&edge.to, Network::Edge);
         } else if maintenance.contains(&edge.from) {
             join(&edge.to, Network::Maintenance);
         } else {
             join(&edge.from, zone);
         }
-        if edge.from == known(REPLICA) && edge.to == known(DATABASE) {
+        if edge.from == service_name(REPLICA) && edge.to == service_name(DATABASE) {
             join(&edge.from, Network::Replication);
             join(&edge.to, Network::Replication);
         }

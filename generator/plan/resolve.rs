@@ -5,18 +5,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::callers::published_address;
-use super::members::{ACME, DATABASE, EDGE, Member, known, members, tls_mode};
+use super::roster::{ACME, DATABASE, PROXY_SERVICE, PlannedService, members, service_name, tls_mode};
 use super::{Check, Cluster, ConfigMount, Health, Plan, Publish, Service, Value};
 use super::{
-    access, addresses::Addresses, bases, databases, definitions, encryption, graphql, migrations, order, routes, rules,
-    secrets::Secrets, servers, targets, volumes,
+    access, addresses::Addresses, database_endpoints, databases, definitions, dockerfile, encryption, graphql,
+    migrations, order, routes, rules, secrets::Secrets, volumes,
 };
 use crate::database::history::Files;
 use crate::diagnostic::Diagnostic;
 use crate::lock::Lock;
-use crate::stack::{
-    self, Checked, ContainerPath, Cpus, Duration, EnvironmentName, ImageRef, Memory, PortName, Profile, SecretName,
-    ServiceName, SqlIdent, Stack, Text, TlsMode, VariableName, Zone,
+use crate::stack::{self, Profile, Stack, TlsMode, Zone};
+use crate::values::{
+    Checked, ContainerPath, Cpus, Duration, EnvironmentName, ImageRef, Memory, PortName, SecretName, ServiceName,
+    SqlIdent, Text, VariableName,
 };
 
 /// Files of the project that take part, read by the caller.
@@ -51,7 +52,7 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
     let mut secrets = Secrets::new(stack, &members, &roles, &owners, &mut findings);
     let edge = routes::plan(stack, profile, &members, &addresses, files, &mut findings);
     if stack.kubernetes.enabled {
-        findings.extend(super::cluster::left_out(stack, profile));
+        findings.extend(super::for_cluster::left_out(stack, profile));
     }
     let mut edges = order::edges(&members, &edge);
 
@@ -99,9 +100,9 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
     wire_database(&roles, owners, &mut services, &mut secrets);
     let graphql = graphql::plan(stack, served, &members, &mut services, &mut findings);
     let tls = encryption::is_on(stack);
-    let pooler = servers::pool(&roles, &mut services, &mut secrets, &mut findings, tls);
-    let replication = servers::replicate(&mut services, &mut secrets);
-    servers::ask(&mut migrations, &secrets);
+    let pooler = database_endpoints::pool(&roles, &mut services, &mut secrets, &mut findings, tls);
+    let replication = database_endpoints::replicate(&mut services, &mut secrets);
+    database_endpoints::ask(&mut migrations, &secrets);
     access::wire(&mut services);
     let maintenance: BTreeSet<ServiceName> = migrations.values().map(|migrations| migrations.job.clone()).collect();
     let access = access::plan(name, stack, &members, &maintenance, replication.as_ref(), &mut findings);
@@ -113,15 +114,15 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
         service.secret_files = secrets.files_of(name);
     }
     let volumes = volumes::plan(&members, &mut services, &mut findings);
-    targets::check(&members, &services, &mut findings);
+    rules::mounts::check(&members, &services, &mut findings);
     for service in services.values_mut() {
         service.image = service.image.as_ref().map(|image| files.lock.pin(image));
         if let Some(base) = service.layout.as_mut().and_then(|layout| layout.base.as_mut()) {
             *base = files.lock.pin(base);
         }
-        let dockerfile = service.build.as_ref().and_then(|build| files.dockerfiles.get(&bases::dockerfile(build)));
+        let dockerfile = service.build.as_ref().and_then(|build| files.dockerfiles.get(&dockerfile::dockerfile(build)));
         service.bases =
-            dockerfile.and_then(Option::as_ref).map(|text| bases::bases(text, &files.lock)).unwrap_or_default();
+            dockerfile.and_then(Option::as_ref).map(|text| dockerfile::bases(text, &files.lock)).unwrap_or_default();
     }
     let start_order = order::waves(&members, &services, &mut findings);
     order::networks(&edges, &maintenance, &mut services);
@@ -162,7 +163,12 @@ const MEMORY: Memory = Memory(512 << 20);
 const CPUS: Cpus = Cpus(1000);
 const PIDS: u32 = 128;
 
-fn service(name: &ServiceName, member: &Member, profile: Profile, env: BTreeMap<VariableName, Value>) -> Service {
+fn service(
+    name: &ServiceName,
+    member: &PlannedService,
+    profile: Profile,
+    env: BTreeMap<VariableName, Value>,
+) -> Service {
     let said = &member.service;
     let memory_limit = said.limits.memory.unwrap_or(MEMORY);
     let cpu_limit = said.limits.cpus.unwrap_or(CPUS);
@@ -176,7 +182,7 @@ fn service(name: &ServiceName, member: &Member, profile: Profile, env: BTreeMap<
         entrypoint: said.entrypoint.clone(),
         command: said.command.clone(),
         working_dir: said.working_dir.clone(),
-        publish: publish(said, name.as_str() == EDGE, profile, &ports),
+        publish: publish(said, name.as_str() == PROXY_SERVICE, profile, &ports),
         health: health(said, &ports),
         ports,
         env,
@@ -246,12 +252,12 @@ fn health(said: &stack::Service, ports: &BTreeMap<PortName, u16>) -> Health {
 fn wire_edge(
     stack: &Stack,
     profile: Profile,
-    edge: &super::EdgePlan,
+    edge: &super::IngressPlan,
     services: &mut BTreeMap<ServiceName, Service>,
     secrets: &mut Secrets,
 ) {
     let folder = ContainerPath::wrap("/etc/nself".into());
-    if let Some(nginx) = services.get_mut(&known(EDGE)) {
+    if let Some(nginx) = services.get_mut(&service_name(PROXY_SERVICE)) {
         nginx.config.push(ConfigMount { source: "nginx".into(), target: folder.clone() });
         nginx.reaches_host = edge.reaches_host();
         if tls_mode(stack, profile) == TlsMode::Proxy {
@@ -260,7 +266,7 @@ fn wire_edge(
             secrets.certificate(&edge.service);
         }
     }
-    if let Some(acme) = services.get_mut(&known(ACME)) {
+    if let Some(acme) = services.get_mut(&service_name(ACME)) {
         acme.config.push(ConfigMount { source: "acme".into(), target: folder });
         let command = acme.command.get_or_insert_default();
         command.push(Text::wrap(edge.email.as_ref().map_or(String::new(), ToString::to_string)));
@@ -287,7 +293,7 @@ fn wire_database(
     services: &mut BTreeMap<ServiceName, Service>,
     secrets: &mut Secrets,
 ) {
-    let server = known(DATABASE);
+    let server = service_name(DATABASE);
     if let Some(postgres) = services.get_mut(&server) {
         let target = ContainerPath::wrap("/docker-entrypoint-initdb.d".into());
         postgres.config.push(ConfigMount { source: "postgres/init".into(), target });
@@ -297,7 +303,7 @@ fn wire_database(
     }
 }
 
-impl super::EdgePlan {
+impl super::IngressPlan {
     /// Whether a site forwards to the machine that runs the containers.
     pub fn reaches_host(&self) -> bool {
         let mut locations = self.sites.values().flat_map(|site| &site.locations);

@@ -4,14 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::addresses::{Address, Addresses, is_private, port};
 use super::callers::{self, InternalRoute};
-use super::members::{EDGE, Member, Members, known, tls_mode};
 use super::resolve::ProjectFiles;
-use super::{EdgePlan, Location, Resolver, Site, Upstream};
+use super::roster::{PROXY_SERVICE, PlannedService, Roster, service_name, tls_mode};
+use super::{IngressPlan, Location, Resolver, Site, Upstream};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
-use crate::stack::{
-    Checked, Duration, Memory, Profile, RateLimit, Route, RouteAccess, RouteKind, SecretName, Stack, TlsMode, UrlPath,
-};
+use crate::stack::{Profile, RateLimit, Route, RouteAccess, RouteKind, Stack, TlsMode};
+use crate::values::{Checked, Duration, Memory, SecretName, UrlPath};
 
 /// Requests per second and burst unless the stack says otherwise: an application's API and sign-in.
 const RATE_LIMITS: [(&str, u32, u32); 2] = [("api", 50, 100), ("auth", 5, 20)];
@@ -20,11 +19,11 @@ const RATE_LIMITS: [(&str, u32, u32); 2] = [("api", 50, 100), ("auth", 5, 20)];
 pub fn plan(
     stack: &Stack,
     profile: Profile,
-    members: &Members,
+    members: &Roster,
     addresses: &Addresses,
     files: &ProjectFiles,
     findings: &mut Vec<Diagnostic>,
-) -> EdgePlan {
+) -> IngressPlan {
     let mut rate_limits = stack.edge.rate_limits.clone();
     for (name, per_second, burst) in RATE_LIMITS {
         rate_limits.entry(SecretName::wrap(name.into())).or_insert(RateLimit { per_second, burst });
@@ -70,9 +69,9 @@ pub fn plan(
     }
     sites.values_mut().for_each(close_siblings);
     guarded_ports(members, findings);
-    super::conf_d::check(&sites, &files.conf_d, findings);
-    let edge = EdgePlan {
-        service: known(EDGE),
+    super::rules::nginx_snippets::check(&sites, &files.conf_d, findings);
+    let edge = IngressPlan {
+        service: service_name(PROXY_SERVICE),
         sites,
         rate_limits,
         internal_addresses: sorted(&stack.edge.internal_addresses),
@@ -112,7 +111,7 @@ fn close_siblings(site: &mut Site) {
 }
 
 /// Ports that a guard names exist.
-fn guarded_ports(members: &Members, findings: &mut Vec<Diagnostic>) {
+fn guarded_ports(members: &Roster, findings: &mut Vec<Diagnostic>) {
     for member in members.values() {
         for (i, name) in member.service.guard.internal_ports.iter().enumerate() {
             let path = member.path.key("guard").key("internal_ports").index(i);
@@ -124,7 +123,7 @@ fn guarded_ports(members: &Members, findings: &mut Vec<Diagnostic>) {
 }
 
 /// Whether only internal addresses may use a route: by its own word, otherwise by the port to which it leads.
-fn is_internal(route: &Route, member: Option<&Member>, upstream: &Upstream) -> bool {
+fn is_internal(route: &Route, member: Option<&PlannedService>, upstream: &Upstream) -> bool {
     let Upstream::Service { port, .. } = upstream else { return route.access == Some(RouteAccess::Internal) };
     let guarded = || {
         let (ports, guard) = member.map(|member| (member.service.all_ports(), &member.service.guard))?;
@@ -138,7 +137,7 @@ fn is_internal(route: &Route, member: Option<&Member>, upstream: &Upstream) -> b
 
 fn location(
     stack: &Stack,
-    members: &Members,
+    members: &Roster,
     address: &Address,
     rate_limits: &BTreeMap<SecretName, RateLimit>,
     max_body: Memory,

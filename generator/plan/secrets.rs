@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::databases::{self, Roles};
 use super::encryption;
-use super::members::{Member, Members};
-use super::{EdgePlan, Recipe, Secret};
+use super::roster::{PlannedService, Roster};
+use super::{IngressPlan, Recipe, Secret};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
 use crate::stack::secret::Encoding;
-use crate::stack::{self, Checked, SecretName, ServiceName, SqlIdent, Stack, TemplatePart, Text, TlsMode};
+use crate::stack::{self, Stack, TemplatePart, TlsMode};
+use crate::values::{Checked, SecretName, ServiceName, SqlIdent, Text};
 use crate::words;
 
 /// Characters of a generated password: 62^43 is more than 2^256.
@@ -41,7 +42,7 @@ impl Secrets {
     /// Collects what the stack, its services and the database roles declare.
     pub fn new(
         stack: &Stack,
-        members: &Members,
+        members: &Roster,
         roles: &Roles,
         owners: &BTreeSet<&SqlIdent>,
         findings: &mut Vec<Diagnostic>,
@@ -172,7 +173,7 @@ impl Secrets {
     }
 
     /// Notes the files that a service mounts.
-    pub fn use_files(&mut self, service: &ServiceName, member: &Member, findings: &mut Vec<Diagnostic>) {
+    pub fn use_files(&mut self, service: &ServiceName, member: &PlannedService, findings: &mut Vec<Diagnostic>) {
         for (i, name) in member.service.secret_files.iter().enumerate() {
             if self.all.contains_key(name) {
                 self.mount(name, service);
@@ -222,7 +223,7 @@ impl Secrets {
 
     /// The finished table; certificates know their hosts by now. Secrets that nobody uses are left out,
     /// unless another one is composed of them.
-    pub fn finish(mut self, edge: &EdgePlan) -> BTreeMap<SecretName, Secret> {
+    pub fn finish(mut self, edge: &IngressPlan) -> BTreeMap<SecretName, Secret> {
         let external = edge.tls == TlsMode::Files;
         for (name, what) in
             [(CERTIFICATE, "certificate chain of all sites, PEM"), (CERTIFICATE_KEY, "key of the certificate, PEM")]

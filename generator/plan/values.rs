@@ -2,11 +2,12 @@
 
 use super::Value;
 use super::addresses::Addresses;
-use super::members::{Category, Members};
-use super::servers::{self, Way};
+use super::database_endpoints::{self, Way};
+use super::roster::{Category, Roster};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::stack::env::{Scheme, ServiceAddress, StackValue};
-use crate::stack::{EnvValue, EnvironmentName, Profile, Reference, ServiceName, SqlIdent, Stack, VariableName};
+use crate::stack::{EnvReference, EnvValue, Profile, Stack};
+use crate::values::{EnvironmentName, ServiceName, SqlIdent, VariableName};
 use crate::words;
 
 /// Whose references are resolved, and against what.
@@ -16,7 +17,7 @@ pub struct Scope<'a> {
     pub profile: Profile,
     pub service: &'a ServiceName,
     pub variable: &'a VariableName,
-    pub members: &'a Members,
+    pub members: &'a Roster,
     pub addresses: &'a Addresses,
 }
 
@@ -26,23 +27,23 @@ impl Scope<'_> {
     pub fn value(&self, value: &EnvValue, path: &FieldPath) -> Result<Value, Diagnostic> {
         let reference = match value {
             EnvValue::Text(text) => return Ok(Value::Text(text.to_string())),
-            EnvValue::Reference(reference) => reference,
+            EnvValue::EnvReference(reference) => reference,
         };
         let text = match reference {
-            Reference::Secret(name) => return Ok(Value::Secret(name.clone())),
-            Reference::DatabaseUrl(uses) => return self.database_url(Way::Direct, uses, path),
-            Reference::PooledUrl(uses) => return self.database_url(Way::Pooled, uses, path),
-            Reference::ReplicaUrl(uses) => return self.database_url(Way::Replica, uses, path),
-            Reference::ByProfile(values) => {
+            EnvReference::Secret(name) => return Ok(Value::Secret(name.clone())),
+            EnvReference::DatabaseUrl(uses) => return self.database_url(Way::Direct, uses, path),
+            EnvReference::PooledUrl(uses) => return self.database_url(Way::Pooled, uses, path),
+            EnvReference::ReplicaUrl(uses) => return self.database_url(Way::Replica, uses, path),
+            EnvReference::ByProfile(values) => {
                 return self.value(values.of(self.profile), &path.key("by_profile").key(self.profile.name()));
             }
-            Reference::Url(address) => self.addresses.inside(address, self.members, &path.key("url"))?,
-            Reference::PublicUrl(address) => self.public(address, &path.key("public_url"))?,
-            Reference::Stack(StackValue::Project) => self.stack.project.to_string(),
-            Reference::Stack(StackValue::Domain) => self.addresses.domain().to_string(),
-            Reference::Stack(StackValue::Environment) => self.environment.to_string(),
-            Reference::Stack(StackValue::Profile) => self.profile.name().to_owned(),
-            Reference::Join(parts) => {
+            EnvReference::Url(address) => self.addresses.inside(address, self.members, &path.key("url"))?,
+            EnvReference::PublicUrl(address) => self.public(address, &path.key("public_url"))?,
+            EnvReference::Stack(StackValue::Project) => self.stack.project.to_string(),
+            EnvReference::Stack(StackValue::Domain) => self.addresses.domain().to_string(),
+            EnvReference::Stack(StackValue::Environment) => self.environment.to_string(),
+            EnvReference::Stack(StackValue::Profile) => self.profile.name().to_owned(),
+            EnvReference::Join(parts) => {
                 let mut text = String::new();
                 for (i, part) in parts.iter().enumerate() {
                     let path = path.key("join").index(i);
@@ -74,7 +75,7 @@ impl Scope<'_> {
 
     fn database_url(&self, way: Way, uses: &SqlIdent, path: &FieldPath) -> Result<Value, Diagnostic> {
         let member = &self.members[self.service];
-        servers::check(way, member, self.variable, self.members, path)?;
+        database_endpoints::check(way, member, self.variable, self.members, path)?;
         if member.service.databases.contains_key(uses) {
             return Ok(Value::Secret(way.url_secret(self.service, uses)));
         }

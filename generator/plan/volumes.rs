@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::members::{Members, VOLUME_OWNER, known};
+use super::roster::{Roster, VOLUME_OWNER, service_name};
 use super::{Check, Health, Service, Volume, VolumeMount};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
-use crate::stack::{
-    Capability, Checked, Condition, ContainerPath, Cpus, Duration, ImageRef, Memory, ServiceName, Text, UserId,
-    VolumeName, Zone,
+use crate::stack::{Condition, Zone};
+use crate::values::{
+    Capability, Checked, ContainerPath, Cpus, Duration, ImageRef, Memory, ServiceName, Text, UserId, VolumeName,
 };
 
 /// Sets owners before the first start, and waits for services in clusters; the tag is exact since nothing else in it matters.
@@ -15,7 +15,7 @@ pub const IMAGE: &str = "docker.io/library/busybox:1.37.0";
 
 /// Mounts volumes into their owners and readers and adds the one-shot where owners must be set.
 pub fn plan(
-    members: &Members,
+    members: &Roster,
     services: &mut BTreeMap<ServiceName, Service>,
     findings: &mut Vec<Diagnostic>,
 ) -> BTreeMap<VolumeName, Volume> {
@@ -77,7 +77,7 @@ fn owner_job(volumes: &BTreeMap<VolumeName, Volume>, services: &mut BTreeMap<Ser
     let target = |name: &VolumeName| ContainerPath::wrap(format!("/volumes/{name}"));
     // One process per volume; names and ids come from checked types, and no shell reads user text.
     let script: Vec<String> = owned.iter().map(|(name, user)| format!("chown {user} {}", target(name))).collect();
-    let job = known(VOLUME_OWNER);
+    let job = service_name(VOLUME_OWNER);
     for service in services.values_mut() {
         if service.volumes.iter().any(|mount| owned.iter().any(|(name, _)| **name == mount.volume)) {
             service.depends_on.insert(job.clone(), Condition::Completed);

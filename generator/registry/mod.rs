@@ -38,7 +38,7 @@ pub struct Manifest {
 /// Media types of the protocol.
 pub mod media {
     pub const INDEX: &str = "application/vnd.oci.image.index.v1+json";
-    pub use crate::oci::MANIFEST;
+    pub use crate::image::MANIFEST;
     pub const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
     pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
 }

@@ -6,7 +6,7 @@ use super::transport::{Ask, Place};
 use super::{Failure, Registry, media};
 use crate::artifact::{Sha256, json as writer};
 use crate::codes::Code;
-use crate::lock::Reference;
+use crate::lock::ImageName;
 
 /// A manifest that refers to another one, such as an attestation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub struct Referrer {
     pub artifact_type: String,
 }
 
-fn place(reference: &Reference) -> Place {
+fn place(reference: &ImageName) -> Place {
     Place { host: reference.host.clone(), repository: reference.repository.clone() }
 }
 
@@ -28,7 +28,7 @@ impl Registry {
     ///
     /// # Errors
     /// NS821 to NS824.
-    pub fn push_blob(&self, reference: &Reference, bytes: &[u8]) -> Result<Sha256, Failure> {
+    pub fn push_blob(&self, reference: &ImageName, bytes: &[u8]) -> Result<Sha256, Failure> {
         let digest = Sha256::of(bytes);
         let (repository, what) = (&reference.repository, format!("{} blob {digest}", reference.name()));
         let there =
@@ -62,7 +62,7 @@ impl Registry {
     }
 
     /// Where an upload goes on, on the registry's own host: nobody else is shown the credentials.
-    fn inside(&self, reference: &Reference, location: &str) -> Result<String, Failure> {
+    fn inside(&self, reference: &ImageName, location: &str) -> Result<String, Failure> {
         if location.starts_with('/') && !location.starts_with("//") {
             return Ok(location.to_owned());
         }
@@ -84,7 +84,7 @@ impl Registry {
     /// NS821 to NS824.
     pub fn push_manifest(
         &self,
-        reference: &Reference,
+        reference: &ImageName,
         tag: Option<&str>,
         media_type: &str,
         bytes: &[u8],
@@ -114,7 +114,7 @@ impl Registry {
     /// NS821 to NS824.
     pub fn refer(
         &self,
-        reference: &Reference,
+        reference: &ImageName,
         (subject, size): (&Sha256, usize),
         artifact_type: &str,
         content: &[u8],
@@ -142,7 +142,7 @@ impl Registry {
     /// NS821 to NS824.
     fn add_referrer(
         &self,
-        reference: &Reference,
+        reference: &ImageName,
         subject: &Sha256,
         referrer: &Referrer,
         size: usize,
@@ -159,8 +159,8 @@ impl Registry {
         self.push_manifest(reference, Some(&tag), media::INDEX, &writer::to_canonical(&index)).map(|_| ())
     }
 
-    fn fallback_entries(&self, reference: &Reference, tag: &str) -> Result<Vec<Value>, Failure> {
-        let at = Reference { tag: Some(tag.to_owned()), digest: None, ..reference.clone() };
+    fn fallback_entries(&self, reference: &ImageName, tag: &str) -> Result<Vec<Value>, Failure> {
+        let at = ImageName { tag: Some(tag.to_owned()), digest: None, ..reference.clone() };
         match self.manifest(&at) {
             Ok(manifest) => {
                 let index: Value = serde_json::from_slice(&manifest.bytes).unwrap_or_default();
@@ -175,7 +175,7 @@ impl Registry {
     ///
     /// # Errors
     /// NS821 to NS824.
-    pub fn referrers(&self, reference: &Reference, subject: &Sha256) -> Result<Vec<Referrer>, Failure> {
+    pub fn referrers(&self, reference: &ImageName, subject: &Sha256) -> Result<Vec<Referrer>, Failure> {
         let what = format!("referrers of {}@{subject}", reference.name());
         let path = format!("/v2/{}/referrers/{subject}", reference.repository);
         let get = Ask { write: false, ..ask("GET", path, what) };

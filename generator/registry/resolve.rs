@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::{Failure, Manifest, Registry, media};
 use crate::artifact::Sha256;
 use crate::codes::Code;
-use crate::lock::{Pin, Reference};
+use crate::lock::{ImageName, Pin};
 
 #[derive(Deserialize)]
 struct Index {
@@ -63,7 +63,7 @@ impl Registry {
     ///
     /// # Errors
     /// NS821 to NS824; NS824 too when there is nothing for Linux.
-    pub fn resolve(&self, reference: &Reference) -> Result<Pin, Failure> {
+    pub fn resolve(&self, reference: &ImageName) -> Result<Pin, Failure> {
         let manifest = self.manifest(reference)?;
         let platforms = match manifest.media_type.as_str() {
             media::INDEX | media::DOCKER_LIST => index(reference, &manifest)?,
@@ -81,7 +81,7 @@ impl Registry {
     }
 }
 
-fn index(reference: &Reference, manifest: &Manifest) -> Result<BTreeMap<String, Sha256>, Failure> {
+fn index(reference: &ImageName, manifest: &Manifest) -> Result<BTreeMap<String, Sha256>, Failure> {
     let mut platforms = BTreeMap::new();
     for entry in parse::<Index>(reference, &manifest.bytes)?.manifests {
         if let Some(name) = entry.platform.name() {
@@ -92,10 +92,10 @@ fn index(reference: &Reference, manifest: &Manifest) -> Result<BTreeMap<String, 
     Ok(platforms)
 }
 
-fn parse<'a, T: Deserialize<'a>>(reference: &Reference, bytes: &'a [u8]) -> Result<T, Failure> {
+fn parse<'a, T: Deserialize<'a>>(reference: &ImageName, bytes: &'a [u8]) -> Result<T, Failure> {
     serde_json::from_slice(bytes).map_err(|error| wrong(reference, &error.to_string()))
 }
 
-fn wrong(reference: &Reference, why: &str) -> Failure {
+fn wrong(reference: &ImageName, why: &str) -> Failure {
     Failure::new(Code::RegistryContent, format!("{reference}: {why}"))
 }

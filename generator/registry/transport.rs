@@ -13,7 +13,7 @@ use super::auth::{Challenge, Credentials};
 use super::{Failure, Manifest, Ways, media};
 use crate::artifact::Sha256;
 use crate::codes::Code;
-use crate::lock::{DEFAULT_HOST, Reference};
+use crate::lock::{DEFAULT_HOST, ImageName};
 
 /// The server behind names without a host.
 const DEFAULT_SERVER: &str = "registry-1.docker.io";
@@ -93,7 +93,7 @@ impl Registry {
     ///
     /// # Errors
     /// NS821 to NS824.
-    pub fn manifest(&self, reference: &Reference) -> Result<Manifest, Failure> {
+    pub fn manifest(&self, reference: &ImageName) -> Result<Manifest, Failure> {
         let name = match (&reference.digest, &reference.tag) {
             (Some(digest), _) => digest.as_str(),
             (None, Some(tag)) => tag,
@@ -133,7 +133,7 @@ impl Registry {
     ///
     /// # Errors
     /// NS821 to NS824.
-    pub fn blob(&self, reference: &Reference, digest: &Sha256) -> Result<Vec<u8>, Failure> {
+    pub fn blob(&self, reference: &ImageName, digest: &Sha256) -> Result<Vec<u8>, Failure> {
         self.read(
             reference,
             |repository| Ask {
@@ -155,7 +155,7 @@ impl Registry {
     /// Asks the mirrors, then the registry itself. What `judge` refuses counts as a failure of that place.
     fn read<'a, T>(
         &self,
-        reference: &Reference,
+        reference: &ImageName,
         ask: impl Fn(&str) -> Ask<'a>,
         judge: impl Fn(Answer) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
@@ -299,6 +299,6 @@ impl Answer {
     }
 }
 
-fn other(reference: &Reference, expected: &str, got: &Sha256) -> Failure {
+fn other(reference: &ImageName, expected: &str, got: &Sha256) -> Failure {
     Failure::new(Code::RegistryContent, format!("{}: asked for {expected} and got {got}", reference.name()))
 }

@@ -8,11 +8,11 @@ use serde::Deserialize;
 use serde::de::{self, DeserializeOwned, IntoDeserializer, Unexpected, Visitor};
 
 use super::entries::{Entries, Items, Variant};
-use super::fields::Fields;
-use super::misfit::Misfit;
 use super::node::{Entry, Mark, Node, Value};
+use super::path_set::PathSet;
+use super::type_mismatch::TypeMismatch;
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Segment};
-use crate::stack::checked;
+use crate::values::checked;
 use crate::words;
 
 /// A finding, and the key that it is about when it is about a key.
@@ -24,7 +24,7 @@ pub struct Found {
 
 /// Decodes a tree and reports everything that does not fit, at its path.
 pub fn decode<T: DeserializeOwned>(node: &Node) -> (Option<T>, Vec<Found>) {
-    let account = Account::default();
+    let account = Findings::default();
     let value = checked::collect(|| Decoder { node, place: None, account: &account }.fitting());
     let mut found = account.again.into_inner();
     found.extend(account.kept.into_inner());
@@ -45,16 +45,16 @@ pub fn decode_plain<T: DeserializeOwned>(value: &serde_json::Value) -> Result<T,
 
 /// What was found so far.
 #[derive(Default)]
-pub struct Account {
-    /// Places that decoding skips: what stands there does not fit, which has been reported.
-    left_out: RefCell<Fields>,
+pub struct Findings {
+    /// SourceMap that decoding skips: what stands there does not fit, which has been reported.
+    left_out: RefCell<PathSet>,
     /// Findings that come again when their surroundings are decoded again.
     again: RefCell<Vec<Found>>,
     /// Findings that do not, since their places are left out.
     kept: RefCell<Vec<Found>>,
 }
 
-impl Account {
+impl Findings {
     /// How much of what was found may come again.
     pub fn length(&self) -> usize {
         self.again.borrow().len()
@@ -84,7 +84,7 @@ pub(super) enum Step<'p> {
 pub struct Decoder<'a, 'p> {
     node: &'a Node,
     place: Option<&'p Place<'p>>,
-    pub(super) account: &'p Account,
+    pub(super) account: &'p Findings,
 }
 
 /// Keys are shown up to this length.
@@ -131,7 +131,7 @@ impl<'a> Decoder<'a, '_> {
     }
 
     /// Reports a misfit and leaves it out. Whether the rest may fit.
-    fn leave_out(&self, misfit: Misfit, before: usize) -> bool {
+    fn leave_out(&self, misfit: TypeMismatch, before: usize) -> bool {
         let here = self.path();
         let path = misfit.path.unwrap_or_default();
         let mut left_out = self.account.left_out.borrow_mut();
@@ -152,7 +152,11 @@ impl<'a> Decoder<'a, '_> {
     }
 
     /// Runs one decoding step: refused text is reported here, a misfit learns its place.
-    pub(super) fn step<T>(&self, key: Option<Mark>, step: impl FnOnce(Self) -> Result<T, Misfit>) -> Result<T, Misfit> {
+    pub(super) fn step<T>(
+        &self,
+        key: Option<Mark>,
+        step: impl FnOnce(Self) -> Result<T, TypeMismatch>,
+    ) -> Result<T, TypeMismatch> {
         let value = step(*self);
         self.report(checked::refused(), key);
         value.map_err(|misfit| self.placed(misfit))
@@ -166,12 +170,12 @@ impl<'a> Decoder<'a, '_> {
         }
     }
 
-    fn placed(&self, misfit: Misfit) -> Misfit {
-        Misfit { path: misfit.path.or_else(|| Some(self.path())), ..misfit }
+    fn placed(&self, misfit: TypeMismatch) -> TypeMismatch {
+        TypeMismatch { path: misfit.path.or_else(|| Some(self.path())), ..misfit }
     }
 
     /// A value of another type than what is read.
-    fn other_type(&self, expected: &dyn de::Expected) -> Misfit {
+    fn other_type(&self, expected: &dyn de::Expected) -> TypeMismatch {
         let found = match &self.node.value {
             Value::Null | Value::Broken => Unexpected::Unit,
             Value::Bool(value) => Unexpected::Bool(*value),
@@ -184,7 +188,7 @@ impl<'a> Decoder<'a, '_> {
         de::Error::invalid_type(found, expected)
     }
 
-    fn scalar<'de, V: Visitor<'de>>(&self, visitor: V) -> Result<V::Value, Misfit> {
+    fn scalar<'de, V: Visitor<'de>>(&self, visitor: V) -> Result<V::Value, TypeMismatch> {
         match &self.node.value {
             Value::Null | Value::Broken => visitor.visit_unit(),
             Value::Bool(value) => visitor.visit_bool(*value),
@@ -215,16 +219,16 @@ impl<'a> Decoder<'a, '_> {
 /// Each visitor is compiled only with what it can take.
 macro_rules! scalars {
     ($($method:ident)*) => {$(
-        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, TypeMismatch> {
             self.scalar(visitor)
         }
     )*};
 }
 
 impl<'de> de::Deserializer<'de> for Decoder<'de, '_> {
-    type Error = Misfit;
+    type Error = TypeMismatch;
 
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, TypeMismatch> {
         match &self.node.value {
             Value::Array(_) => self.deserialize_seq(visitor),
             Value::Record(_) => self.deserialize_map(visitor),
@@ -232,25 +236,29 @@ impl<'de> de::Deserializer<'de> for Decoder<'de, '_> {
         }
     }
 
-    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, TypeMismatch> {
         match &self.node.value {
             Value::Array(items) => visitor.visit_seq(Items { at: self, items: items.iter().enumerate() }),
             _ => Err(self.other_type(&visitor)),
         }
     }
 
-    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, TypeMismatch> {
         match &self.node.value {
             Value::Record(fields) => visitor.visit_map(Entries::new(self, fields, None)),
             _ => Err(self.other_type(&visitor)),
         }
     }
 
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, TypeMismatch> {
         if self.node.value.is_nothing() { visitor.visit_none() } else { visitor.visit_some(self) }
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Misfit> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, TypeMismatch> {
         visitor.visit_newtype_struct(self)
     }
 
@@ -259,7 +267,7 @@ impl<'de> de::Deserializer<'de> for Decoder<'de, '_> {
         _: &'static str,
         known: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Misfit> {
+    ) -> Result<V::Value, TypeMismatch> {
         static NONE: BTreeMap<String, Entry> = BTreeMap::new();
         let fields = match &self.node.value {
             Value::Record(fields) => fields,
@@ -278,11 +286,11 @@ impl<'de> de::Deserializer<'de> for Decoder<'de, '_> {
         _: &'static str,
         variants: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Misfit> {
+    ) -> Result<V::Value, TypeMismatch> {
         match &self.node.value {
             Value::Text(tag) => visitor.visit_enum(tag.as_str().into_deserializer()),
             Value::Record(fields) if fields.len() == 1 => visitor.visit_enum(Variant { at: self, fields }),
-            _ => Err(Misfit {
+            _ => Err(TypeMismatch {
                 code: Code::WrongType,
                 message: "the value has the wrong form".into(),
                 expected: format!("one of {}", variants.join(", ")),

@@ -9,10 +9,10 @@ use serde::Deserialize;
 use serde::de::{self, DeserializeSeed, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor};
 
 use super::decode::{Decoder, Step};
-use super::misfit::Misfit;
 use super::node::{Entry, Node};
+use super::type_mismatch::TypeMismatch;
 
-/// Fields of a record, without those left out. One type for structs and maps: whatever is generic over it is
+/// PathSet of a record, without those left out. One type for structs and maps: whatever is generic over it is
 /// compiled once for each type of the stack.
 pub struct Entries<'a, 'p> {
     at: Decoder<'a, 'p>,
@@ -49,9 +49,9 @@ impl<'a, 'p> Entries<'a, 'p> {
 struct Key<'a>(&'a str);
 
 impl<'de> de::Deserializer<'de> for Key<'_> {
-    type Error = Misfit;
+    type Error = TypeMismatch;
 
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, TypeMismatch> {
         visitor.visit_str(self.0)
     }
 
@@ -60,7 +60,7 @@ impl<'de> de::Deserializer<'de> for Key<'_> {
         _: &'static str,
         _: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Misfit> {
+    ) -> Result<V::Value, TypeMismatch> {
         visitor.visit_enum(serde::de::IntoDeserializer::into_deserializer(self.0))
     }
 
@@ -71,21 +71,21 @@ impl<'de> de::Deserializer<'de> for Key<'_> {
 }
 
 impl<'de> MapAccess<'de> for Entries<'de, '_> {
-    type Error = Misfit;
+    type Error = TypeMismatch;
 
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Misfit> {
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, TypeMismatch> {
         let Some((key, entry)) = self.advance() else { return Ok(None) };
         let read = |at: Decoder<'de, '_>| at.step(entry.key, |_| seed.deserialize(Key(key)));
         self.at.below(Step::Key(key), &entry.node, read).map(Some)
     }
 
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Misfit> {
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, TypeMismatch> {
         let Some((key, node)) = self.current.take() else { return Err(de::Error::custom("a value without its key")) };
         self.at.below(Step::Key(key), node, |at| at.step(None, |at| seed.deserialize(at)))
     }
 
     /// Maps read whole entries, so that one that does not fit can be passed over here and now.
-    fn next_entry<K: Deserialize<'de>, V: Deserialize<'de>>(&mut self) -> Result<Option<(K, V)>, Misfit> {
+    fn next_entry<K: Deserialize<'de>, V: Deserialize<'de>>(&mut self) -> Result<Option<(K, V)>, TypeMismatch> {
         let account = self.at.account;
         loop {
             let before = account.length();
@@ -115,15 +115,15 @@ impl<'de> Items<'de, '_> {
 }
 
 impl<'de> SeqAccess<'de> for Items<'de, '_> {
-    type Error = Misfit;
+    type Error = TypeMismatch;
 
-    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Misfit> {
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, TypeMismatch> {
         let Some((step, node)) = self.next() else { return Ok(None) };
         self.at.below(step, node, |at| at.step(None, |at| seed.deserialize(at))).map(Some)
     }
 
     /// Like [`MapAccess::next_entry`].
-    fn next_element<T: Deserialize<'de>>(&mut self) -> Result<Option<T>, Misfit> {
+    fn next_element<T: Deserialize<'de>>(&mut self) -> Result<Option<T>, TypeMismatch> {
         while let Some((step, node)) = self.next() {
             if let Some(value) = self.at.below(step, node, |at| at.fitting()) {
                 return Ok(Some(value));
@@ -147,10 +147,10 @@ pub struct Content<'a, 'p> {
 }
 
 impl<'de, 'p> EnumAccess<'de> for Variant<'de, 'p> {
-    type Error = Misfit;
+    type Error = TypeMismatch;
     type Variant = Content<'de, 'p>;
 
-    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self::Variant), Misfit> {
+    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self::Variant), TypeMismatch> {
         let Some((name, entry)) = self.fields.first_key_value() else { return Err(de::Error::custom("no variant")) };
         let read = |at: Decoder<'de, '_>| at.step(entry.key, |_| seed.deserialize(Key(name)));
         let value = self.at.below(Step::Key(name), &entry.node, read)?;
@@ -159,22 +159,26 @@ impl<'de, 'p> EnumAccess<'de> for Variant<'de, 'p> {
 }
 
 impl<'de> VariantAccess<'de> for Content<'de, '_> {
-    type Error = Misfit;
+    type Error = TypeMismatch;
 
-    fn unit_variant(self) -> Result<(), Misfit> {
+    fn unit_variant(self) -> Result<(), TypeMismatch> {
         Ok(())
     }
 
-    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Misfit> {
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, TypeMismatch> {
         self.at.below(Step::Key(self.name), self.node, |at| at.step(None, |at| seed.deserialize(at)))
     }
 
-    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Misfit> {
+    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, TypeMismatch> {
         let read = |at: Decoder<'de, '_>| de::Deserializer::deserialize_any(at, visitor);
         self.at.below(Step::Key(self.name), self.node, read)
     }
 
-    fn struct_variant<V: Visitor<'de>>(self, fields: &'static [&'static str], visitor: V) -> Result<V::Value, Misfit> {
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, TypeMismatch> {
         let read = |at: Decoder<'de, '_>| de::Deserializer::deserialize_struct(at, "", fields, visitor);
         self.at.below(Step::Key(self.name), self.node, read)
     }

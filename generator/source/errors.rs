@@ -4,11 +4,11 @@
 use nickel_lang_core::error::{Error, EvalErrorKind, ImportErrorKind, IntoDiagnostics};
 use nickel_lang_core::files::Files;
 
-use super::advice;
+use super::explain;
 use super::imports::Outside;
 use super::node::{Finding, Mark};
-use super::places::Places;
 use super::reading::Refused;
+use super::source_map::SourceMap;
 use crate::codes::Code;
 use crate::files::Reason;
 
@@ -89,7 +89,7 @@ pub fn refused(refused: &Refused) -> Finding {
 }
 
 /// Findings as they may be shown anywhere: without the folders of this machine, and of bounded length.
-pub fn tidy(findings: &mut [Finding], places: &Places) {
+pub fn tidy(findings: &mut [Finding], places: &SourceMap) {
     for finding in findings {
         let related = finding.related.iter_mut().map(|(_, message)| message);
         for text in [&mut finding.message, &mut finding.expected, &mut finding.hint].into_iter().chain(related) {
@@ -109,9 +109,9 @@ fn bounded(text: &str) -> String {
 }
 
 /// One finding per diagnostic that Nickel would print; notes such as `code: NS107` are for this function.
-pub fn findings(error: Error, files: &Files, places: &mut Places) -> Vec<Finding> {
+pub fn findings(error: Error, files: &Files, places: &mut SourceMap) -> Vec<Finding> {
     let code = code(&error);
-    let advice = advice::of(&error);
+    let advice = explain::of(&error);
     let found_kind = blamed(&error);
     let mut files = files.clone();
     let mut found = Vec::new();
@@ -146,7 +146,7 @@ pub fn findings(error: Error, files: &Files, places: &mut Places) -> Vec<Finding
                 if code == Code::Evaluation && advice.is_none() && !message.is_empty() {
                     finding.message = format!("{}: {}", finding.message, clean(message));
                 }
-            } else if let Some(message) = advice::related(message).filter(|_| places.is_user(*mark)) {
+            } else if let Some(message) = explain::related(message).filter(|_| places.is_user(*mark)) {
                 finding.related.push((*mark, clean(message)));
             }
         }
@@ -157,7 +157,7 @@ pub fn findings(error: Error, files: &Files, places: &mut Places) -> Vec<Finding
             let label = diagnostic.labels.first();
             let source = label.map(|label| files.source(label.file_id)).unwrap_or_default();
             let at = label.map(|label| label.range.start).unwrap_or_default();
-            let (message, hint) = advice::syntax(source, at, &finding.message);
+            let (message, hint) = explain::syntax(source, at, &finding.message);
             finding.message = message.map_or(finding.message, str::to_owned);
             finding.hint = hint.into();
         }
@@ -173,7 +173,7 @@ pub fn findings(error: Error, files: &Files, places: &mut Places) -> Vec<Finding
 fn blamed(error: &Error) -> Option<&'static str> {
     let Error::EvalError(error) = error else { return None };
     let EvalErrorKind::BlameError { evaluated_arg, .. } = &error.error else { return None };
-    advice::kind(evaluated_arg.as_ref()?)
+    explain::kind(evaluated_arg.as_ref()?)
 }
 
 /// Contracts of the language itself say little or nothing: what was found, and what was expected.
@@ -189,7 +189,7 @@ fn typed(finding: &mut Finding, found: Option<&str>) {
         Some(found) if !finding.expected.starts_with(found) => format!("this is {found}"),
         _ => "the value has another type".into(),
     };
-    finding.hint = advice::instead(found.unwrap_or_default(), &finding.expected).into();
+    finding.hint = explain::instead(found.unwrap_or_default(), &finding.expected).into();
 }
 
 fn code(error: &Error) -> Code {

@@ -14,8 +14,8 @@ use nickel_lang_core::position::{PosIdx, TermPos};
 use super::errors;
 use super::imports::Imports;
 use super::node::{Document, Entry, Finding, Mark, Node, Value};
-use super::places::Places;
 use super::reading;
+use super::source_map::SourceMap;
 use crate::codes::Code;
 
 /// What to evaluate.
@@ -45,7 +45,7 @@ pub fn evaluate(program: &Program) -> Document {
     };
     if let Some(refused) = reading::refused(program, &mut cache, main) {
         // Nothing that was read may show, not even in a message.
-        let mut places = Places::new(program);
+        let mut places = SourceMap::new(program);
         let mark = refused.import.place.and_then(|(file, byte)| places.mark(&cache.sources.files, file, byte));
         document.findings.push(Finding { mark, ..errors::refused(&refused) });
         document.files = places.into_files();
@@ -53,7 +53,7 @@ pub fn evaluate(program: &Program) -> Document {
     }
     let mut context: VmContext<CacheHub, CacheImpl> = VmContext::new(cache, std::io::sink(), NullReporter {});
     let prepared = context.prepare_eval_only(main);
-    let mut walk = Walk { document: &mut document, places: Places::new(program), depth: program.depth };
+    let mut walk = Walk { document: &mut document, places: SourceMap::new(program), depth: program.depth };
     match prepared {
         Ok(value) => {
             let mut machine = VirtualMachine::new(&mut context);
@@ -75,7 +75,7 @@ pub fn evaluate(program: &Program) -> Document {
     let imports = Imports::of(program, &context.import_resolver);
     if let Some(outside) = imports.outside {
         // Nothing that was read may show, not even in a message.
-        let mut places = Places::new(program);
+        let mut places = SourceMap::new(program);
         let files = &context.import_resolver.sources.files;
         let mark = outside.place.and_then(|(file, byte)| places.mark(files, file, byte));
         let finding = Finding { mark, ..errors::outside(&outside) };
@@ -101,7 +101,7 @@ fn shown(path: &Path) -> String {
 
 struct Walk<'a> {
     document: &'a mut Document,
-    places: Places,
+    places: SourceMap,
     depth: usize,
 }
 
@@ -217,7 +217,7 @@ fn pending(index: PosIdx) -> Option<Mark> {
     (index != PosIdx::NONE).then(|| Mark(PENDING, u32::try_from(index.to_usize()).unwrap_or_default(), 0))
 }
 
-fn settled(context: &VmContext<CacheHub, CacheImpl>, places: &mut Places, mark: Mark) -> Option<Mark> {
+fn settled(context: &VmContext<CacheHub, CacheImpl>, places: &mut SourceMap, mark: Mark) -> Option<Mark> {
     if mark.0 != PENDING {
         return Some(mark);
     }

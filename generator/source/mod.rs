@@ -1,23 +1,23 @@
 //! A stack file to typed stacks: one per environment, with the place of every field and all findings at
 //! once. Owns everything about Nickel; the rest of the program knows only `Stack` and `Origins`.
 
-mod advice;
+mod credentials;
 mod decode;
 mod entries;
 mod errors;
 mod evaluate;
-mod fields;
-mod flat;
+mod explain;
 mod guard;
 mod imports;
 mod layers;
 pub mod library;
-mod misfit;
 mod node;
 mod origins;
-mod pasted;
-mod places;
+mod path_set;
 mod reading;
+mod source_map;
+mod type_mismatch;
+mod wire;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -31,11 +31,12 @@ use crate::diagnostic::{Code, Diagnostic, FieldPath, Segment, Span};
 use crate::files::{self, FileKind, Root, Scope};
 use crate::parallel;
 use crate::path;
-use crate::stack::{Checked, EnvironmentName, Stack};
+use crate::stack::Stack;
+use crate::values::{Checked, EnvironmentName};
 use decode::Found;
 use evaluate::Program;
-use fields::Fields;
 use node::Document;
+use path_set::PathSet;
 
 /// What to read and how.
 #[derive(Debug, Clone)]
@@ -73,7 +74,7 @@ pub struct Environment {
     pub name: EnvironmentName,
     pub stack: Stack,
     pub origins: Origins,
-    /// Fields that have no value since their evaluation failed.
+    /// PathSet that have no value since their evaluation failed.
     pub broken: Vec<FieldPath>,
 }
 
@@ -121,7 +122,7 @@ pub fn load(request: &Request) -> Result<Loaded, Vec<Diagnostic>> {
         Guard::InProcess => Limits::default().depth,
         Guard::Child { limits, .. } => limits.depth,
     }
-    .min(flat::DEPTH - 1);
+    .min(wire::DEPTH - 1);
     let program = Program { stack, library: folder, allow_imports: request.allow_imports.clone(), depth };
     let document = match &request.guard {
         Guard::InProcess => guard::in_process(&program),
@@ -147,7 +148,7 @@ fn read(mut document: Document, stack: String) -> Result<Loaded, Vec<Diagnostic>
         // A finding without a place belongs to the file as a whole.
         finding.span.get_or_insert_with(|| Span { file: stack.clone(), line: 1, column: 1 });
     }
-    for Found { mut finding, key } in pasted::check(&whole.root).into_iter().filter(|_| is_stack) {
+    for Found { mut finding, key } in credentials::check(&whole.root).into_iter().filter(|_| is_stack) {
         finding.span = whole.user_span(key);
         whole.locate(&mut finding);
         findings.push(finding);
@@ -156,7 +157,7 @@ fn read(mut document: Document, stack: String) -> Result<Loaded, Vec<Diagnostic>
     let mut environments = Vec::new();
     for ((name, tree), (stack, misfits)) in trees.into_iter().zip(decoded) {
         let origins = Origins { document: Arc::clone(&document), root: Arc::new(tree) };
-        let broken: Fields = broken.iter().filter_map(|path| merged(path, &name)).collect();
+        let broken: PathSet = broken.iter().filter_map(|path| merged(path, &name)).collect();
         for Found { mut finding, key } in misfits {
             let missing = finding.code == Code::MissingField && broken.hold_child_of(&finding.path);
             if missing || broken.cover(&finding.path) {

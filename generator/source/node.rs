@@ -11,7 +11,7 @@ use crate::diagnostic::{Diagnostic, FieldPath, Segment, Span};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark(pub u32, pub u32, pub u32);
 
-/// A value and where it was written. Crosses processes as a flat list, see [`super::flat`].
+/// A value and where it was written. Crosses processes as a flat list, see [`super::wire`].
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Node {
     pub value: Value,
@@ -65,7 +65,7 @@ pub struct Document {
     pub inputs: Vec<Input>,
     /// Located already.
     pub findings: Vec<Finding>,
-    /// Fields without a value since their evaluation failed.
+    /// PathSet without a value since their evaluation failed.
     pub broken: Vec<Vec<String>>,
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::node::{Document, Mark, Node, Value};
 use crate::diagnostic::{Diagnostic, FieldPath, Segment, Span};
 
-/// Places of one environment's fields, looked up in the merged tree when a finding asks.
+/// SourceMap of one environment's fields, looked up in the merged tree when a finding asks.
 #[derive(Debug, Clone)]
 pub struct Origins {
     pub(super) document: Arc<Document>,

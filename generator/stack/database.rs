@@ -1,9 +1,8 @@
 //! What a service does with a database. Roles and grants follow; passwords are secrets of the planner.
 
+use crate::values::{ExtensionName, SqlIdent};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-use super::*;
 
 /// One database as one service uses it. The service's login role is its own name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

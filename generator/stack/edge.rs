@@ -1,12 +1,12 @@
 //! Settings of the routing edge and its certificates.
 
+use crate::values::{Cidr, Email, Memory, SecretName};
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::ranged;
-use super::*;
+use crate::values::ranged;
 
 /// The routing edge.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -1,24 +1,25 @@
 //! Values of environment variables: text, or a reference that is resolved once the environment is known.
 
+use crate::values::{PortName, SecretName, ServiceName, SqlIdent, Text, UrlPath};
 use schemars::JsonSchema;
 use serde::de::value::MapAccessDeserializer;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::checked::admit;
 use super::*;
+use crate::values::checked::admit;
 
 /// The value of a variable.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum EnvValue {
     Text(Text),
-    Reference(Reference),
+    EnvReference(EnvReference),
 }
 
 /// Something that differs by environment or is known only to the planner.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Reference {
+pub enum EnvReference {
     /// The value of a secret.
     Secret(SecretName),
     /// Address of a service inside the stack: `http://auth:4000/path`.
@@ -109,7 +110,7 @@ impl<'de> Deserialize<'de> for EnvValue {
             }
 
             fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<EnvValue, A::Error> {
-                Reference::deserialize(MapAccessDeserializer::new(map)).map(EnvValue::Reference)
+                EnvReference::deserialize(MapAccessDeserializer::new(map)).map(EnvValue::EnvReference)
             }
         }
         deserializer.deserialize_any(Either)

@@ -1,10 +1,10 @@
 //! Health checks: one way to ask, with all timings.
 
+use crate::values::{Duration, PortName, Text, UrlPath};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::ranged;
-use super::*;
+use crate::values::ranged;
 
 /// A health check; exactly one of `http`, `tcp`, `grpc`, `exec` and `none`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

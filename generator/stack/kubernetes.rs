@@ -1,12 +1,12 @@
 //! Options of the Kubernetes target: what the cluster brings along and nself cannot know.
 
+use crate::values::{Host, ProjectPath, Registry, Sealed, SecretName, ServiceName, Tag, Text};
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::ranged;
-use super::*;
+use crate::values::ranged;
 
 /// Options of the Kubernetes target.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -1,31 +1,24 @@
 //! The validated model: what the user said about one environment, layers already merged. Plain data that
 //! knows nothing of Compose, Kubernetes or nginx; source positions sit beside it in `Origins`.
 
-pub mod address_range;
-pub mod checked;
 pub mod database;
 pub mod edge;
 pub mod env;
 pub mod health;
 pub mod kubernetes;
-pub mod pasted;
-pub mod ranged;
 pub mod route;
 pub mod secret;
 pub mod service;
-pub mod size;
-pub mod text;
 
+use crate::values::{Host, ImageRef, ProjectName, SecretName, ServiceName, SqlIdent};
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use address_range::AddressRange;
-pub use checked::Checked;
 pub use database::{Access, DatabaseServer, DatabaseUse};
 pub use edge::{Edge, RateLimit, Tls, TlsMode};
-pub use env::{EnvValue, Reference};
+pub use env::{EnvReference, EnvValue};
 pub use health::Health;
 pub use kubernetes::{ClusterEdge, Gitops, GitopsTool, Kubernetes, NodePorts, SecretSource};
 pub use route::{Frontend, GraphqlEndpoint, Guard, Route, RouteAccess, RouteKind};
@@ -33,8 +26,6 @@ pub use secret::{Secret, TemplatePart};
 pub use service::{
     Autoscale, Build, Condition, Layout, Limits, Mount, Publish, Reservations, Service, Tmpfs, Volume, Zone,
 };
-pub use size::{Cpus, Duration, Memory};
-pub use text::*;
 
 /// What an environment is for; decides what is included and how strict the checks are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -124,7 +115,7 @@ pub struct Plugin {
     #[serde(default = "yes")]
     pub enabled: bool,
     /// 3820-3849, or 3203.
-    #[serde(deserialize_with = "ranged::positive")]
+    #[serde(deserialize_with = "crate::values::ranged::positive")]
     pub port: u16,
     pub image: ImageRef,
 }

@@ -1,12 +1,15 @@
 //! What the edge forwards: routes of services, frontends and further GraphQL endpoints.
 
+use crate::values::{
+    Duration, HeaderName, Host, Memory, PortName, SecretName, ServiceName, Subdomain, UrlPath, VariableName,
+};
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::ranged;
 use super::*;
+use crate::values::ranged;
 
 /// A host and path that the edge forwards to a port of a service.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

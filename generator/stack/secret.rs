@@ -1,10 +1,10 @@
 //! Secrets without a plaintext form: a recipe, never a value.
 
+use crate::values::{SecretName, Text};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::ranged;
-use super::*;
+use crate::values::ranged;
 
 /// How a secret comes to be; exactly one of `random`, `template` and `external`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -1,13 +1,17 @@
 //! A service: one container image with what it needs, whatever its category. Catalogue services are
 //! values of this type written in stdlib/, not Rust.
 
+use crate::values::{
+    Capability, Checked, ContainerPath, Cpus, Duration, ImageRef, Memory, Platform, PortName, ProjectPath, Schedule,
+    SecretName, ServiceName, Signal, SqlIdent, Text, UserId, VariableName, VolumeName,
+};
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::ranged;
 use super::*;
+use crate::values::ranged;
 
 /// A service of the stack.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]

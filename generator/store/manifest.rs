@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use super::MANIFEST;
-use super::state::read;
+use super::compare::read;
 use crate::artifact::{ArtifactPath, Digest};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::files::Root;

@@ -1,31 +1,31 @@
 //! Artifacts on disk: compare, write, prune. Owns the output folder through `nself.manifest`; what is
 //! not in the manifest is not ours and stays as it is.
 
-mod around;
 mod cache;
+mod compare;
 mod diff;
+mod fingerprint;
+mod folder_scan;
 mod generations;
 mod manifest;
 mod objects;
-mod recorder;
 mod report;
-mod seen;
 mod stamp;
-mod state;
-mod text;
+mod stamp_format;
+mod stamp_writer;
 mod write;
 
-pub use around::Folders;
 pub use cache::Cache;
+pub use compare::{Change, Changes, PreviousOutputs, State, compare, is_selected, read};
 pub use diff::{Budget, OldSide, text_diff};
+pub use fingerprint::Watch;
+pub use folder_scan::Folders;
 pub use generations::{Generation, Generations};
 pub use manifest::{Manifest, conflict};
 pub use objects::Objects;
-pub use recorder::{Outputs, Recorder};
 pub use report::{converted, counts, diff, foreign, states};
-pub use seen::Watch;
 pub use stamp::{Stamp, StampFile};
-pub use state::{Change, Changes, State, Untouched, compare, is_selected, read};
+pub use stamp_writer::{Outputs, StampWriter};
 pub use write::{apply, write};
 
 /// The ownership record, beside the environments.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::compare::{Change, State};
 use super::diff::{Budget, OldSide, hidden, text_diff};
-use super::state::{Change, State};
 use crate::terminal::Lines;
 
 /// A unified diff of everything that differs. What nself generated is shown: the new side, and the old side where it is as

@@ -9,9 +9,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-use super::around::Folders;
-use super::seen::{Meta, Seen, Watch};
-use super::{MANIFEST, text};
+use super::fingerprint::{FileStat, Fingerprint, Watch};
+use super::folder_scan::Folders;
+use super::{MANIFEST, stamp_format};
 use crate::artifact::{ArtifactPath, Digest, KeptFile, RecordedFile};
 use crate::files::{FileKind, Folder, Root};
 
@@ -34,7 +34,7 @@ pub struct Stamp {
     /// When it was written.
     pub(super) taken: i64,
     /// Inputs, the manifest, and folders around the outputs.
-    pub(super) seen: Vec<Seen>,
+    pub(super) seen: Vec<Fingerprint>,
     /// The output folder.
     pub(super) out: PathBuf,
     /// All that the manifest records, in its order.
@@ -53,7 +53,7 @@ pub(super) struct Output {
 /// An output as the run left it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct SeenOutput {
-    pub meta: Meta,
+    pub meta: FileStat,
     pub derivation: Digest,
 }
 
@@ -62,10 +62,10 @@ impl Stamp {
     pub fn read(file: &StampFile) -> Option<Stamp> {
         let path = Path::new(FOLDER).join(&file.name);
         let (text, meta) = file.cache.open().ok()??.read_with_metadata(path, FileKind::CacheRecord).ok()??;
-        let mut stamp = text::parse(std::str::from_utf8(&text).ok()?)?;
+        let mut stamp = stamp_format::parse(std::str::from_utf8(&text).ok()?)?;
         stamp.taken = modified(&meta);
-        let program = |seen: &&Seen| matches!(seen.watch, Watch::Program(_));
-        let same = stamp.seen.iter().filter(program).all(|seen| seen.is_still(stamp.taken));
+        let program = |seen: &&Fingerprint| matches!(seen.watch, Watch::Program(_));
+        let same = stamp.seen.iter().filter(program).all(|seen| seen.unchanged_since(stamp.taken));
         (same && Some(&stamp.identity) == identity(&meta).as_ref()).then_some(stamp)
     }
 
@@ -75,21 +75,21 @@ impl Stamp {
         let still = |output: &Output| {
             let Some(seen) = output.seen else { return true };
             let path = output.path.as_str();
-            let same = Meta::of_file(&folder, path).is_some_and(|now| seen.meta.is_still(now, self.taken));
+            let same = FileStat::of_file(&folder, path).is_some_and(|now| seen.meta.unchanged_since(now, self.taken));
             let read = || folder.read(path, FileKind::Output).ok().flatten();
             same || read().is_some_and(|bytes| Digest::of(&bytes) == output.digest)
         };
         self.out == out.path()
-            && self.seen.iter().all(|seen| seen.is_still(self.taken))
+            && self.seen.iter().all(|seen| seen.unchanged_since(self.taken))
             && self.outputs.iter().all(still)
     }
 
     /// Folders around the outputs.
-    pub(super) fn folders(&self) -> impl Iterator<Item = &Seen> {
-        self.seen.iter().filter(|seen| self.is_around(seen))
+    pub(super) fn folders(&self) -> impl Iterator<Item = &Fingerprint> {
+        self.seen.iter().filter(|seen| self.is_output_folder(seen))
     }
 
-    fn is_around(&self, seen: &Seen) -> bool {
+    fn is_output_folder(&self, seen: &Fingerprint) -> bool {
         matches!(seen.watch, Watch::Clean(_) | Watch::Folder(_)) && seen.watch.path().starts_with(&self.out)
     }
 
@@ -108,12 +108,12 @@ impl Stamp {
         let mut known = Vec::with_capacity(self.seen.len());
         for seen in std::mem::take(&mut self.seen) {
             let path = seen.watch.path();
-            if !self.is_around(&seen) {
+            if !self.is_output_folder(&seen) {
                 known.push(seen);
                 continue;
             }
             let now = path.strip_prefix(out).ok().and_then(Path::to_str).and_then(|below| plain.folder(below));
-            let same = now.is_some_and(|now| seen.meta.is_still(now, taken));
+            let same = now.is_some_and(|now| seen.meta.unchanged_since(now, taken));
             folders.insert(path.as_os_str().to_owned(), same && matches!(seen.watch, Watch::Clean(_)));
             known.extend(same.then_some(seen));
         }
@@ -122,7 +122,7 @@ impl Stamp {
         for Output { path, digest, seen } in &mut self.outputs {
             let above = path.as_str().rsplit_once('/').map_or("", |(above, _)| above);
             *seen = seen.filter(|then| {
-                Meta::of_file(folder, path.as_str()).is_some_and(|now| then.meta.is_still(now, taken))
+                FileStat::of_file(folder, path.as_str()).is_some_and(|now| then.meta.unchanged_since(now, taken))
                     && plain.folder(above).is_some()
             });
             let untouched = seen.map(|seen| KeptFile { derivation: seen.derivation, size: seen.meta.size });
@@ -138,19 +138,19 @@ type Lefts = BTreeMap<ArtifactPath, RecordedFile>;
 /// Folders below the output folder, looked at once.
 struct Plain<'a> {
     out: &'a Folder,
-    known: BTreeMap<String, Option<Meta>>,
+    known: BTreeMap<String, Option<FileStat>>,
 }
 
 impl Plain<'_> {
     /// What is seen of a folder, if neither it nor one above it is a link.
-    fn folder(&mut self, folder: &str) -> Option<Meta> {
+    fn folder(&mut self, folder: &str) -> Option<FileStat> {
         if let Some(known) = self.known.get(folder) {
             return *known;
         }
         let above = folder.rsplit_once('/').map(|(above, _)| above).or((!folder.is_empty()).then_some(""));
         let plain = above.is_none_or(|above| self.folder(above).is_some());
         let stat = if folder.is_empty() { self.out.own_stat() } else { self.out.stat_below_plain_folders(folder) };
-        let meta = stat.filter(|stat| plain && stat.is_folder()).map(|stat| Meta::of(&stat));
+        let meta = stat.filter(|stat| plain && stat.is_folder()).map(|stat| FileStat::of(&stat));
         self.known.insert(folder.to_owned(), meta);
         meta
     }
@@ -177,7 +177,7 @@ mod tests {
 
     use super::*;
     use crate::store::Manifest;
-    use crate::store::recorder::{Outputs, Recorder};
+    use crate::store::stamp_writer::{Outputs, StampWriter};
     use std::collections::BTreeSet;
 
     /// Longer than a tick of any file system that matters here.
@@ -205,7 +205,7 @@ mod tests {
     }
 
     /// Saves what a run read, in whose output folder is a manifest without files.
-    fn save(place: &Place, recorder: Recorder, inputs: Vec<Watch>) {
+    fn save(place: &Place, recorder: StampWriter, inputs: Vec<Watch>) {
         let manifest = Manifest::default();
         place.out.write(MANIFEST, &manifest.to_bytes()).unwrap();
         let digest = Digest::of(&manifest.to_bytes());
@@ -221,7 +221,7 @@ mod tests {
     }
 
     fn record(place: &Place, inputs: Vec<Watch>) {
-        save(place, Recorder::begin(&place.file).unwrap(), inputs);
+        save(place, StampWriter::begin(&place.file).unwrap(), inputs);
     }
 
     #[test]
@@ -253,12 +253,12 @@ mod tests {
         let (file, stamp) = (folder.path().join("a"), place(folder.path()));
         fs::write(&file, "one").unwrap();
         tick();
-        let recorder = Recorder::begin(&stamp.file).unwrap();
+        let recorder = StampWriter::begin(&stamp.file).unwrap();
         fs::write(&file, "two").unwrap();
         save(&stamp, recorder, vec![Watch::File(file.clone())]);
         assert!(!stamp.path.exists());
         // Moved into place with an old time: the time of change tells.
-        let recorder = Recorder::begin(&stamp.file).unwrap();
+        let recorder = StampWriter::begin(&stamp.file).unwrap();
         tick();
         fs::rename(&file, folder.path().join("b")).unwrap();
         save(&stamp, recorder, vec![Watch::File(folder.path().join("b"))]);
@@ -285,7 +285,7 @@ mod tests {
             let (digest, folders, changed) = (Digest::of(&text), Folders::new(), BTreeSet::new());
             let derivation = |_: &ArtifactPath| Some(Digest::default());
             let outputs = Outputs { out: &out, manifest: &manifest, digest, derivation: &derivation, folders, changed };
-            Recorder::begin(&stamp.file).unwrap().save([], outputs, None, "");
+            StampWriter::begin(&stamp.file).unwrap().save([], outputs, None, "");
             stamp.path.exists().then(|| Stamp::read(&stamp.file).unwrap().is_fresh(&out))
         };
         assert_eq!(save(b"made", true), None);

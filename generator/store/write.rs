@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use super::compare::{Change, Changes, State};
 use super::report::{CONVERTED, is_converted};
-use super::state::{Change, Changes, State};
 use super::{ATTRIBUTES, MANIFEST};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::files::{FileError, FileKind, Folder, Root};
@@ -27,7 +27,7 @@ pub fn apply(changes: &Changes, force: bool) -> Result<(), Vec<Diagnostic>> {
     }
     let one = |error: FileError| vec![error.into()];
     let out = changes.out.make(0o755).map_err(one)?;
-    for path in &changes.litter {
+    for path in &changes.stale_temp_files {
         out.remove_file(path).map_err(one)?;
     }
     if !changes.text_while_writing.is_empty() {

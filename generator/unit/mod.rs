@@ -8,13 +8,15 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::artifact::{Artifacts, Kept};
+use crate::artifact::{Artifacts, Reusable};
 use crate::backend;
+use crate::backend::PlanDigests;
 use crate::codes::Code;
 use crate::diagnostic::Diagnostic;
-use crate::plan::{Fields, Plan, ProjectFiles, resolve};
+use crate::plan::{Plan, ProjectFiles, resolve};
 use crate::source::decode_plain;
-use crate::stack::{Checked, EnvironmentName, Stack};
+use crate::stack::Stack;
+use crate::values::{Checked, EnvironmentName};
 
 /// Returns a stack with nginx, PostgreSQL and these services, in the profile of production.
 fn stack(services: &Value) -> Value {
@@ -61,5 +63,5 @@ fn files(stack: &Value) -> Artifacts {
 /// Generates the files of a plan; no earlier run left any.
 fn generate(plan: &Plan) -> Result<Artifacts, Vec<Diagnostic>> {
     let none = BTreeMap::new();
-    backend::generate(plan, &Fields::of(plan), Kept::below(&none, "prod"))
+    backend::generate(plan, &PlanDigests::of(plan), Reusable::below(&none, "prod"))
 }

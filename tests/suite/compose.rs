@@ -178,8 +178,9 @@ fn the_account_of_fidelity_holds_waivers_with_reasons() {
 /// A field of the plan without a row is named, whether it is one of the plan or of a service; with rows none is.
 #[test]
 fn a_table_that_forgets_a_field_is_a_defect() {
-    use nself::backend::fidelity::{Fate, Row, account};
-    use nself::plan::{Fields, ProjectFiles, resolve};
+    use nself::backend::PlanDigests;
+    use nself::backend::fidelity::{Handling, Row, account};
+    use nself::plan::{ProjectFiles, resolve};
     use nself::source::{Guard, Request, load};
 
     let case = stack(r#"{ project = "shop", domain = "shop.example.com" }"#);
@@ -191,7 +192,7 @@ fn a_table_that_forgets_a_field_is_a_defect() {
     };
     let environment = load(&request).unwrap().environments.remove(0);
     let (plan, _) = resolve(&environment.name, &environment.stack, &ProjectFiles::default());
-    let fields = Fields::of(&plan);
+    let fields = PlanDigests::of(&plan);
     let forgotten = |table: &'static [Row]| -> Vec<String> {
         account("test", table, &plan, &fields).1.into_iter().map(|finding| finding.message).collect()
     };
@@ -199,7 +200,7 @@ fn a_table_that_forgets_a_field_is_a_defect() {
     for field in ["`edge`", "`compat`", "`services.*.image`", "`services.*.shm_size`", "`secrets.*.recipe`"] {
         assert!(none.iter().any(|message| message.ends_with(field)), "{field}: {none:?}");
     }
-    const SOME: &[Row] = &[("services", Fate::Decided("")), ("secrets.*.recipe", Fate::Decided(""))];
+    const SOME: &[Row] = &[("services", Handling::Decided("")), ("secrets.*.recipe", Handling::Decided(""))];
     let some = forgotten(SOME);
     assert!(some.len() < none.len() && !some.iter().any(|message| message.contains("`services")), "{some:?}");
     assert!(!some.iter().any(|message| message.ends_with("`secrets.*.recipe`")), "{some:?}");

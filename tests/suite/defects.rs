@@ -9,7 +9,7 @@ use crate::support::{Ran, environments, golden, name, nself_in, project, stack, 
 
 /// A file of the full golden stack.
 fn file(environment: &str, path: &str) -> String {
-    let case = golden(false).into_iter().find(|case| name(case) == "nself").unwrap();
+    let case = golden(false).into_iter().find(|case| name(case) == "full-catalogue").unwrap();
     fs::read_to_string(case.join("out").join(environment).join(path)).unwrap()
 }
 

@@ -11,7 +11,7 @@ use crate::support::{golden, name, nself_in, project, run, skip, tree};
 type Files = BTreeMap<String, Vec<u8>>;
 
 fn case() -> tempfile::TempDir {
-    project(&golden(false).into_iter().find(|case| name(case) == "nself").unwrap())
+    project(&golden(false).into_iter().find(|case| name(case) == "full-catalogue").unwrap())
 }
 
 fn made(project: &Path) -> Files {

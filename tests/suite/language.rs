@@ -40,7 +40,7 @@ fn init_writes_a_stack_that_works() {
 
 #[test]
 fn environments_are_listed_shown_and_compared() {
-    let case = project(&golden(false).into_iter().find(|case| name(case) == "nself").unwrap());
+    let case = project(&golden(false).into_iter().find(|case| name(case) == "full-catalogue").unwrap());
     let list = nself_in(case.path(), ["env", "list"]);
     assert_eq!(list.stdout.lines().count(), 3, "{}", list.stdout);
     let show = nself_in(case.path(), ["env", "show", "prod"]);

@@ -12,7 +12,7 @@ use std::time::Duration;
 use nself::artifact::Artifacts;
 use nself::diagnostic::Code;
 use nself::files::{Root, Scope};
-use nself::store::{MANIFEST, Manifest, State, Untouched, apply, compare};
+use nself::store::{MANIFEST, Manifest, PreviousOutputs, State, apply, compare};
 
 use crate::support::{derivations, nself, nself_in, run, stack, tree};
 
@@ -169,11 +169,14 @@ fn an_edit_between_comparison_and_writing_is_not_lost() {
         files.add("compose", "local/nginx/b", text).unwrap();
         files
     };
-    apply(&compare(&Root::at(out.path(), Scope::Output), &files("one\n"), None, &Untouched::default()).unwrap(), false)
-        .unwrap();
+    apply(
+        &compare(&Root::at(out.path(), Scope::Output), &files("one\n"), None, &PreviousOutputs::default()).unwrap(),
+        false,
+    )
+    .unwrap();
     for force in [false, true] {
         let changes =
-            compare(&Root::at(out.path(), Scope::Output), &files("two\n"), None, &Untouched::default()).unwrap();
+            compare(&Root::at(out.path(), Scope::Output), &files("two\n"), None, &PreviousOutputs::default()).unwrap();
         let edit = format!("mine, force {force}\n");
         fs::write(out.path().join("local/nginx/b"), &edit).unwrap();
         let refused = apply(&changes, force).unwrap_err();
@@ -184,14 +187,15 @@ fn an_edit_between_comparison_and_writing_is_not_lost() {
     let mut fewer = Artifacts::default();
     fewer.add("compose", "local/nginx/a", "same\n").unwrap();
     fs::write(out.path().join("local/nginx/b"), "one\n").unwrap();
-    let changes = compare(&Root::at(out.path(), Scope::Output), &fewer, None, &Untouched::default()).unwrap();
+    let changes = compare(&Root::at(out.path(), Scope::Output), &fewer, None, &PreviousOutputs::default()).unwrap();
     assert!(changes.changes.iter().any(|change| change.state == State::Stale), "{changes:?}");
     fs::write(out.path().join("local/nginx/b"), "mine\n").unwrap();
     assert_eq!(apply(&changes, false).unwrap_err()[0].code, Code::HandEdited);
     assert_eq!(fs::read_to_string(out.path().join("local/nginx/b")).unwrap(), "mine\n");
     // Known-bad control: without an edit in between the same call goes through.
     fs::write(out.path().join("local/nginx/b"), "one\n").unwrap();
-    apply(&compare(&Root::at(out.path(), Scope::Output), &fewer, None, &Untouched::default()).unwrap(), false).unwrap();
+    apply(&compare(&Root::at(out.path(), Scope::Output), &fewer, None, &PreviousOutputs::default()).unwrap(), false)
+        .unwrap();
     assert!(!out.path().join("local/nginx/b").exists());
 }
 
@@ -201,9 +205,11 @@ fn a_folder_that_becomes_a_link_is_not_followed() {
     let (out, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let mut files = Artifacts::default();
     files.add("compose", "local/nginx/a", "one\n").unwrap();
-    apply(&compare(&Root::at(out.path(), Scope::Output), &files, None, &Untouched::default()).unwrap(), false).unwrap();
+    apply(&compare(&Root::at(out.path(), Scope::Output), &files, None, &PreviousOutputs::default()).unwrap(), false)
+        .unwrap();
     let changes =
-        compare(&Root::at(out.path(), Scope::Output), &Artifacts::default(), None, &Untouched::default()).unwrap();
+        compare(&Root::at(out.path(), Scope::Output), &Artifacts::default(), None, &PreviousOutputs::default())
+            .unwrap();
     fs::rename(out.path().join("local"), outside.path().join("local")).unwrap();
     symlink(outside.path().join("local"), out.path().join("local")).unwrap();
     assert_eq!(apply(&changes, true).unwrap_err()[0].code, Code::OutputUnsafe);

@@ -185,7 +185,7 @@ fn migrated_apart() {
 }
 
 fn the_full_stack_runs_apart() {
-    let Some(stack) = Stack::start("nself") else { panic!("the tools were there") };
+    let Some(stack) = Stack::start("full-catalogue") else { panic!("the tools were there") };
     for round in 1..=3 {
         let watch = Watch::start(&stack.host(), stack.project.path());
         let ran = stack.up();

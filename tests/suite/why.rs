@@ -21,7 +21,7 @@ fn line(text: &str, after: &str, wanted: &str) -> usize {
 
 #[test]
 fn lines_lead_back_to_the_field_that_decided_them() {
-    let case = golden(false).into_iter().find(|case| name(case) == "nself").unwrap();
+    let case = golden(false).into_iter().find(|case| name(case) == "full-catalogue").unwrap();
     let project = project(&case);
     let folder = project.path();
     assert_eq!(nself_in(folder, ["gen"]).code, 0);
@@ -145,7 +145,7 @@ fn a_run_is_led_back_to_its_reason() {
 
 #[test]
 fn graphs_name_services_and_files() {
-    let case = golden(false).into_iter().find(|case| name(case) == "nself").unwrap();
+    let case = golden(false).into_iter().find(|case| name(case) == "full-catalogue").unwrap();
     let project = project(&case);
     let draw = |arguments: &[&str]| {
         let ran = nself_in(project.path(), [&["graph"], arguments].concat());

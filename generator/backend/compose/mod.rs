@@ -1,22 +1,24 @@
 //! The Compose target: one project per environment that starts in dependency order by health. Vocabulary
 //! only: every decision stands in the plan.
 
-mod earlier;
 mod health;
 mod model;
-mod raw;
+mod postgres_upgrade;
+mod raw_keys;
 mod service;
 
-pub use earlier::changed;
-pub use raw::KEYS as RAW_KEYS;
+pub use postgres_upgrade::changed;
+pub use raw_keys::KEYS as RAW_KEYS;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::fidelity::{self, Fate, Row};
+use super::fidelity::{self, Handling, Row};
 use crate::artifact::{Artifacts, yaml};
+use crate::backend::PlanDigests;
 use crate::diagnostic::Diagnostic;
-use crate::plan::{self, Fields, Plan};
-use crate::stack::{Compat, ServiceName};
+use crate::plan::{self, Plan};
+use crate::stack::Compat;
+use crate::values::ServiceName;
 use model::{Empty, File, Network, SecretFile};
 
 /// The project, below an environment's folder.
@@ -29,7 +31,7 @@ const EGRESS: &str = "egress";
 ///
 /// # Errors
 /// Settings that Compose cannot express and nobody waived (NS701), unusable raw keys (NS702).
-pub fn emit(plan: &Plan, fields: &Fields, files: &Artifacts) -> Result<Artifacts, Vec<Diagnostic>> {
+pub fn emit(plan: &Plan, fields: &PlanDigests, files: &Artifacts) -> Result<Artifacts, Vec<Diagnostic>> {
     let (account, mut findings) = fidelity::account("compose", TABLE, plan, fields);
     let mut services = BTreeMap::new();
     for (name, planned) in &plan.services {
@@ -89,78 +91,78 @@ fn egress(service: &ServiceName) -> String {
 
 /// What becomes of every field of the plan in this target.
 const TABLE: &[Row] = &[
-    ("project", Fate::Emitted("name")),
-    ("environment", Fate::Emitted("name")),
-    ("profile", Fate::Decided("which services run and how strict the checks are")),
-    ("domain", Fate::Elsewhere("nginx/")),
-    ("project_folder", Fate::Emitted("services.*.volumes, services.*.build.context")),
-    ("start_order", Fate::Mapped("services.*.depends_on")),
-    ("edges", Fate::Mapped("services.*.networks")),
-    ("kubernetes", Fate::Elsewhere("kubernetes/")),
-    ("compat", Fate::Decided("which spelling is used")),
-    ("migrations", Fate::Elsewhere("migrations/")),
-    ("databases", Fate::Elsewhere("postgres/init/")),
-    ("roles", Fate::Elsewhere("postgres/init/")),
-    ("pooler", Fate::Elsewhere("pgbouncer/")),
-    ("replication", Fate::Elsewhere("postgres/")),
-    ("access", Fate::Elsewhere("postgres/server/pg_hba.conf, and the names of networks")),
-    ("graphql", Fate::Elsewhere("hasura/")),
-    ("edge", Fate::Elsewhere("nginx/")),
-    ("secrets.*.recipe", Fate::Elsewhere("secrets.json")),
-    ("secrets.*.min_length", Fate::Elsewhere("secrets.json")),
-    ("secrets.*.files_of", Fate::Emitted("secrets, services.*.secrets")),
-    ("secrets.*.variables_of", Fate::Emitted("services.*.environment")),
-    ("volumes.*.owner", Fate::Emitted("services.*.volumes")),
-    ("volumes.*.path", Fate::Emitted("services.*.volumes")),
-    ("volumes.*.set_owner", Fate::Mapped("services.volume-owner")),
-    ("volumes.*.size", Fate::Refused("volumes have no size in Compose")),
-    ("services.*.image", Fate::Emitted("services.*.image")),
-    ("services.*.build", Fate::Emitted("services.*.build")),
-    ("services.*.bases", Fate::Emitted("services.*.build.additional_contexts, where locked and not for compat")),
-    ("services.*.layout", Fate::Decided("how `nself image` makes the image")),
-    ("services.*.entrypoint", Fate::Emitted("services.*.entrypoint")),
-    ("services.*.command", Fate::Emitted("services.*.command")),
-    ("services.*.working_dir", Fate::Emitted("services.*.working_dir")),
-    ("services.*.ports", Fate::Mapped("services.*.networks: every port is open to the service's networks")),
-    ("services.*.publish", Fate::Emitted("services.*.ports")),
-    ("services.*.env", Fate::Emitted("services.*.environment")),
-    ("services.*.secret_files", Fate::Emitted("services.*.secrets")),
-    ("services.*.volumes", Fate::Emitted("services.*.volumes")),
-    ("services.*.mounts", Fate::Emitted("services.*.volumes")),
-    ("services.*.config", Fate::Emitted("services.*.volumes, services.*.labels")),
-    ("services.*.tmpfs", Fate::Emitted("services.*.tmpfs")),
-    ("services.*.user", Fate::Emitted("services.*.user")),
-    ("services.*.read_only", Fate::Emitted("services.*.read_only")),
-    ("services.*.capabilities", Fate::Emitted("services.*.cap_add")),
-    ("services.*.init", Fate::Emitted("services.*.init")),
-    ("services.*.health", Fate::Emitted("services.*.healthcheck")),
-    ("services.*.depends_on", Fate::Emitted("services.*.depends_on")),
-    ("services.*.memory_limit", Fate::Emitted("services.*.deploy.resources.limits.memory")),
-    ("services.*.cpu_limit", Fate::Emitted("services.*.deploy.resources.limits.cpus")),
-    ("services.*.pids_limit", Fate::Emitted("services.*.deploy.resources.limits.pids")),
-    ("services.*.memory_reservation", Fate::Emitted("services.*.deploy.resources.reservations.memory")),
-    ("services.*.cpu_reservation", Fate::Emitted("services.*.deploy.resources.reservations.cpus")),
-    ("services.*.replicas", Fate::Emitted("services.*.deploy.replicas")),
-    ("services.*.autoscale", Fate::Refused("Compose does not scale by load")),
-    ("services.*.zone", Fate::Emitted("services.*.networks")),
-    ("services.*.networks", Fate::Emitted("services.*.networks")),
+    ("project", Handling::Emitted("name")),
+    ("environment", Handling::Emitted("name")),
+    ("profile", Handling::Decided("which services run and how strict the checks are")),
+    ("domain", Handling::Elsewhere("nginx/")),
+    ("project_folder", Handling::Emitted("services.*.volumes, services.*.build.context")),
+    ("start_order", Handling::Mapped("services.*.depends_on")),
+    ("edges", Handling::Mapped("services.*.networks")),
+    ("kubernetes", Handling::Elsewhere("kubernetes/")),
+    ("compat", Handling::Decided("which spelling is used")),
+    ("migrations", Handling::Elsewhere("migrations/")),
+    ("databases", Handling::Elsewhere("postgres/init/")),
+    ("roles", Handling::Elsewhere("postgres/init/")),
+    ("pooler", Handling::Elsewhere("pgbouncer/")),
+    ("replication", Handling::Elsewhere("postgres/")),
+    ("access", Handling::Elsewhere("postgres/server/pg_hba.conf, and the names of networks")),
+    ("graphql", Handling::Elsewhere("hasura/")),
+    ("edge", Handling::Elsewhere("nginx/")),
+    ("secrets.*.recipe", Handling::Elsewhere("secrets.json")),
+    ("secrets.*.min_length", Handling::Elsewhere("secrets.json")),
+    ("secrets.*.files_of", Handling::Emitted("secrets, services.*.secrets")),
+    ("secrets.*.variables_of", Handling::Emitted("services.*.environment")),
+    ("volumes.*.owner", Handling::Emitted("services.*.volumes")),
+    ("volumes.*.path", Handling::Emitted("services.*.volumes")),
+    ("volumes.*.set_owner", Handling::Mapped("services.volume-owner")),
+    ("volumes.*.size", Handling::Refused("volumes have no size in Compose")),
+    ("services.*.image", Handling::Emitted("services.*.image")),
+    ("services.*.build", Handling::Emitted("services.*.build")),
+    ("services.*.bases", Handling::Emitted("services.*.build.additional_contexts, where locked and not for compat")),
+    ("services.*.layout", Handling::Decided("how `nself image` makes the image")),
+    ("services.*.entrypoint", Handling::Emitted("services.*.entrypoint")),
+    ("services.*.command", Handling::Emitted("services.*.command")),
+    ("services.*.working_dir", Handling::Emitted("services.*.working_dir")),
+    ("services.*.ports", Handling::Mapped("services.*.networks: every port is open to the service's networks")),
+    ("services.*.publish", Handling::Emitted("services.*.ports")),
+    ("services.*.env", Handling::Emitted("services.*.environment")),
+    ("services.*.secret_files", Handling::Emitted("services.*.secrets")),
+    ("services.*.volumes", Handling::Emitted("services.*.volumes")),
+    ("services.*.mounts", Handling::Emitted("services.*.volumes")),
+    ("services.*.config", Handling::Emitted("services.*.volumes, services.*.labels")),
+    ("services.*.tmpfs", Handling::Emitted("services.*.tmpfs")),
+    ("services.*.user", Handling::Emitted("services.*.user")),
+    ("services.*.read_only", Handling::Emitted("services.*.read_only")),
+    ("services.*.capabilities", Handling::Emitted("services.*.cap_add")),
+    ("services.*.init", Handling::Emitted("services.*.init")),
+    ("services.*.health", Handling::Emitted("services.*.healthcheck")),
+    ("services.*.depends_on", Handling::Emitted("services.*.depends_on")),
+    ("services.*.memory_limit", Handling::Emitted("services.*.deploy.resources.limits.memory")),
+    ("services.*.cpu_limit", Handling::Emitted("services.*.deploy.resources.limits.cpus")),
+    ("services.*.pids_limit", Handling::Emitted("services.*.deploy.resources.limits.pids")),
+    ("services.*.memory_reservation", Handling::Emitted("services.*.deploy.resources.reservations.memory")),
+    ("services.*.cpu_reservation", Handling::Emitted("services.*.deploy.resources.reservations.cpus")),
+    ("services.*.replicas", Handling::Emitted("services.*.deploy.replicas")),
+    ("services.*.autoscale", Handling::Refused("Compose does not scale by load")),
+    ("services.*.zone", Handling::Emitted("services.*.networks")),
+    ("services.*.networks", Handling::Emitted("services.*.networks")),
     (
         "services.*.egress",
-        Fate::Mapped(
+        Handling::Mapped(
             "services.*.networks: one for each service; Compose cannot keep them from private addresses, a cloud's \
              169.254.169.254 or the host",
         ),
     ),
-    ("services.*.reaches_host", Fate::Emitted("services.*.extra_hosts")),
-    ("services.*.stop_grace", Fate::Emitted("services.*.stop_grace_period")),
-    ("services.*.stop_signal", Fate::Emitted("services.*.stop_signal")),
-    ("services.*.shm_size", Fate::Emitted("services.*.shm_size")),
-    ("services.*.one_shot", Fate::Emitted("services.*.restart")),
+    ("services.*.reaches_host", Handling::Emitted("services.*.extra_hosts")),
+    ("services.*.stop_grace", Handling::Emitted("services.*.stop_grace_period")),
+    ("services.*.stop_signal", Handling::Emitted("services.*.stop_signal")),
+    ("services.*.shm_size", Handling::Emitted("services.*.shm_size")),
+    ("services.*.one_shot", Handling::Emitted("services.*.restart")),
     (
         "services.*.schedule",
-        Fate::Refused("Compose starts nothing at a time; let the host's cron run `docker compose run --rm NAME`"),
+        Handling::Refused("Compose starts nothing at a time; let the host's cron run `docker compose run --rm NAME`"),
     ),
-    ("services.*.kubernetes", Fate::Elsewhere("kubernetes/")),
-    ("services.*.compose", Fate::Emitted("services.*")),
-    ("services.*.waive", Fate::Decided("which losses are accepted")),
+    ("services.*.kubernetes", Handling::Elsewhere("kubernetes/")),
+    ("services.*.compose", Handling::Emitted("services.*")),
+    ("services.*.waive", Handling::Decided("which losses are accepted")),
 ];

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::model::{Amount, Bind, Build, Dependency, Deploy, Logging, Mount, Port, Resources, Scalar, Service};
-use super::{egress, health, raw};
+use super::{egress, health, raw_keys};
 use crate::artifact::{Artifacts, Digest, json};
 use crate::diagnostic::Diagnostic;
-use crate::plan::{self, Plan, Value, bases};
-use crate::stack::{Condition, Memory, ServiceName, Tmpfs};
+use crate::plan::{self, Plan, Value, dockerfile};
+use crate::stack::{Condition, Tmpfs};
+use crate::values::{Memory, ServiceName};
 
 /// The label by which a changed configuration recreates the container: Compose does not look into
 /// mounted files.
@@ -21,8 +22,11 @@ pub fn service(
     findings: &mut Vec<Diagnostic>,
 ) -> Service {
     let old = plan.compat.is_some();
-    let amount =
-        |memory: Memory, cpus: crate::stack::Cpus, pids| Amount { cpus: cpus.to_string(), memory: bytes(memory), pids };
+    let amount = |memory: Memory, cpus: crate::values::Cpus, pids| Amount {
+        cpus: cpus.to_string(),
+        memory: bytes(memory),
+        pids,
+    };
     let deploy = Deploy {
         replicas: (planned.replicas > 1).then_some(planned.replicas),
         resources: Resources {
@@ -73,7 +77,7 @@ pub fn service(
         stop_grace_period: planned.stop_grace.to_string(),
         stop_signal: planned.stop_signal.as_ref().map(ToString::to_string),
         tmpfs: planned.tmpfs.iter().map(tmpfs).collect(),
-        raw: raw::merge(name, planned, old, findings),
+        raw: raw_keys::merge(name, planned, old, findings),
     }
 }
 
@@ -81,14 +85,14 @@ fn variable(value: &Value) -> Scalar {
     match value {
         Value::Text(text) => Scalar::text(text),
         Value::Secret(name) => {
-            Scalar::Required { variable: plan::summary::variable(name), message: "run nself secrets init" }
+            Scalar::Required { variable: plan::secret_list::variable(name), message: "run nself secrets init" }
         }
     }
 }
 
 fn build(plan: &Plan, planned: &plan::Service, build: &crate::stack::Build) -> Build {
     // Older implementations know no other contexts.
-    let contexts = if plan.compat.is_none() { bases::contexts(&planned.bases) } else { BTreeMap::new() };
+    let contexts = if plan.compat.is_none() { dockerfile::contexts(&planned.bases) } else { BTreeMap::new() };
     Build {
         additional_contexts: contexts.into_iter().map(|(name, image)| (name, Scalar::text(image))).collect(),
         context: format!("{}/{}", plan.project_folder, build.context),

@@ -1,34 +1,35 @@
 //! The Kubernetes target: one namespace per environment, one folder per application, one object per file.
-//! Vocabulary only: every decision stands in the plan, as [`crate::plan::cluster`] gives it to clusters.
+//! Vocabulary only: every decision stands in the plan, as [`crate::plan::for_cluster`] gives it to clusters.
 
 mod config;
 mod edge;
+mod fidelity;
 mod gitops;
 mod model;
 mod network;
-mod part;
 mod pod;
-mod raw;
+mod raw_keys;
 mod secrets;
-mod table;
+mod slice;
 mod volumes;
 mod wait;
 mod workload;
 mod writer;
 
-pub use raw::KEYS as RAW_KEYS;
+pub use raw_keys::KEYS as RAW_KEYS;
 pub use volumes::{FILE as VOLUMES, changed};
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::fidelity;
-use crate::artifact::{Artifacts, Digest, Kept, Slice};
+use crate::artifact::{Artifacts, Digest, Reusable, Slice};
+use crate::backend::PlanDigests;
 use crate::diagnostic::{Code, Diagnostic};
-use crate::plan::summary::{SECRET_KEY, secret_name};
-use crate::plan::{self, Fields, Plan, Volume};
-use crate::stack::{self, ClusterEdge, ImageRef, ServiceName, TlsMode, VolumeName, Zone};
+use crate::plan::secret_list::{SECRET_KEY, secret_name};
+use crate::plan::{self, Plan, Volume};
+use crate::stack::{self, ClusterEdge, TlsMode, Zone};
+use crate::values::{ImageRef, ServiceName, VolumeName};
 use model::{Body, Labels, Metadata, Object, Spec};
-use part::Parts;
+use slice::Parts;
 use writer::Writer;
 
 /// The release whose rules of Pod Security the namespace is held to; later ones change nothing under our feet.
@@ -61,9 +62,14 @@ pub struct Mounted<'a> {
 /// # Errors
 /// Settings that Kubernetes cannot express and nobody waived (NS701), unusable raw keys (NS702), missing settings of
 /// the cluster.
-pub fn emit(plan: &Plan, fields: &Fields, mounted: &Mounted, kept: Kept) -> Result<Vec<Artifacts>, Vec<Diagnostic>> {
+pub fn emit(
+    plan: &Plan,
+    fields: &PlanDigests,
+    mounted: &Mounted,
+    kept: Reusable,
+) -> Result<Vec<Artifacts>, Vec<Diagnostic>> {
     let one = |finding| vec![finding];
-    let (account, mut findings) = fidelity::account("kubernetes", table::TABLE, plan, fields);
+    let (account, mut findings) = crate::backend::fidelity::account("kubernetes", fidelity::TABLE, plan, fields);
     let users = plan.services.values().flat_map(|service| &service.volumes);
     let shared: BTreeSet<_> = users.filter(|mount| mount.read_only).map(|mount| &mount.volume).collect();
     let Some(cluster) = Cluster::new(plan, BTreeMap::new(), shared.clone()) else { return Ok(Vec::new()) };
@@ -252,6 +258,6 @@ fn selector(name: &ServiceName) -> Labels {
 }
 
 /// Bytes as a quantity.
-fn bytes(memory: stack::Memory) -> String {
+fn bytes(memory: crate::values::Memory) -> String {
     memory.to_string().trim_end_matches('B').to_owned()
 }

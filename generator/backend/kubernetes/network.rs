@@ -7,7 +7,8 @@ use super::model::{Object, Policy, Service as Address, ServicePort, Spec};
 use super::{Cluster, selector};
 use crate::plan::network::not_the_internet;
 use crate::plan::{Edge, Service};
-use crate::stack::{ClusterEdge, ServiceName};
+use crate::stack::ClusterEdge;
+use crate::values::ServiceName;
 
 /// The name under which a StatefulSet's pods find each other.
 pub fn peers(name: &ServiceName) -> String {

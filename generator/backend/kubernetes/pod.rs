@@ -10,7 +10,7 @@ use super::model::{
 use super::{Cluster, secret_name, wait};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::plan::{Check, Health, Service, Value};
-use crate::stack::{self, Duration, ServiceName, Text};
+use crate::values::{Duration, ServiceName, Text};
 
 /// Where secrets lie, as in Compose.
 const SECRETS: &str = "/run/secrets";
@@ -68,12 +68,12 @@ pub fn pod(cluster: &Cluster, name: &ServiceName, service: &Service, findings: &
         init_containers: wait::containers(cluster, name, service, findings),
         containers: vec![container],
         volumes,
-        raw: super::raw::merge(name, service, findings),
+        raw: super::raw_keys::merge(name, service, findings),
     }
 }
 
 /// The numbers of a checked `uid:gid`.
-pub fn ids(user: &stack::UserId) -> (u32, u32) {
+pub fn ids(user: &crate::values::UserId) -> (u32, u32) {
     let (user, group) = user.as_str().split_once(':').unwrap_or_default();
     (user.parse().unwrap_or(wait::NOBODY), group.parse().unwrap_or(wait::NOBODY))
 }
@@ -111,7 +111,7 @@ pub fn image(cluster: &Cluster, name: &ServiceName, service: &Service, findings:
 }
 
 fn resources(service: &Service) -> Resources {
-    let amount = |memory: stack::Memory, cpus: stack::Cpus, ephemeral: &str| {
+    let amount = |memory: crate::values::Memory, cpus: crate::values::Cpus, ephemeral: &str| {
         let pairs = [
             ("cpu", format!("{}m", cpus.0)),
             ("ephemeral-storage", ephemeral.into()),
@@ -169,9 +169,12 @@ fn volumes(cluster: &Cluster, service: &Service) -> (Vec<Mount>, Vec<Volume>) {
         });
         volumes.push(projected("secrets".into(), sources.collect()));
     }
-    let memory = |name: &str, size: Option<stack::Memory>| Volume::Memory {
+    let memory = |name: &str, size: Option<crate::values::Memory>| Volume::Memory {
         name: name.to_owned(),
-        empty_dir: Memory { medium: "Memory", size_limit: super::bytes(size.unwrap_or(stack::Memory(64 << 20))) },
+        empty_dir: Memory {
+            medium: "Memory",
+            size_limit: super::bytes(size.unwrap_or(crate::values::Memory(64 << 20))),
+        },
     };
     for (i, tmpfs) in service.tmpfs.iter().enumerate() {
         let name = format!("tmpfs-{i}");

@@ -9,7 +9,7 @@ use super::{Cluster, bytes};
 use crate::artifact::json as artifact_json;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::plan::Plan;
-use crate::stack::ServiceName;
+use crate::values::ServiceName;
 
 /// Where they stand, below an environment's folder.
 pub const FILE: &str = "kubernetes/volumes.json";

@@ -8,7 +8,8 @@ use super::pod::{EPHEMERAL, ids, image, secrets_mount, security};
 use super::{Cluster, SECRET_KEY, secret_name};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::plan::{Migrations, Service, encryption};
-use crate::stack::{Condition, ServiceName, UserId};
+use crate::stack::Condition;
+use crate::values::{ServiceName, UserId};
 
 /// A service's address answers once one of its pods is ready. Not every busybox knows `nc -z`.
 const WAIT: &str = r#"for peer in "$@"; do until nc -w 2 "${peer%:*}" "${peer#*:}" -e true; do sleep 1; done; done"#;

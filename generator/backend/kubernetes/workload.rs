@@ -10,7 +10,7 @@ use super::model::{
 use super::{Cluster, bytes, labels, selector};
 use crate::artifact::{Digest, json as artifact_json};
 use crate::plan::Service;
-use crate::stack::{Memory, ServiceName};
+use crate::values::{Memory, ServiceName};
 
 /// Size of a volume unless the stack says otherwise.
 pub const VOLUME: Memory = Memory(10 << 30);

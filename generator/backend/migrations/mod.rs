@@ -14,7 +14,7 @@ use crate::database::{ledger, superuser};
 use crate::diagnostic::Diagnostic;
 use crate::plan::migrations::Step;
 use crate::plan::{Migrations, Plan};
-use crate::stack::{Checked, SqlIdent};
+use crate::values::{Checked, SqlIdent};
 
 const SCRIPT: &str = include_str!("run.sh");
 const RUN: &str = include_str!("run.sql.j2");

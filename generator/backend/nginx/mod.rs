@@ -7,8 +7,9 @@ use serde::Serialize;
 use super::render::{Language, nginx, nginx_header_variable, nginx_host, nginx_path_pattern, nginx_word, render};
 use crate::artifact::Artifacts;
 use crate::diagnostic::Diagnostic;
-use crate::plan::{EdgePlan, Location, Plan, Resolver, Site, Upstream};
-use crate::stack::{Memory, Profile, RouteKind, TlsMode};
+use crate::plan::{IngressPlan, Location, Plan, Resolver, Site, Upstream};
+use crate::stack::{Profile, RouteKind, TlsMode};
+use crate::values::Memory;
 
 const MAIN: &str = include_str!("nginx.conf.j2");
 const SITE: &str = include_str!("site.conf.j2");
@@ -145,7 +146,7 @@ struct LocationView {
     port: u16,
 }
 
-fn site(edge: &EdgePlan, site: &Site) -> Result<String, Diagnostic> {
+fn site(edge: &IngressPlan, site: &Site) -> Result<String, Diagnostic> {
     let hosts: Result<Vec<Value>, Diagnostic> = site.hosts.iter().map(|host| nginx_host(host)).collect();
     let locations: Result<Vec<LocationView>, Diagnostic> =
         site.locations.iter().map(|location| view(edge, location)).collect();
@@ -173,7 +174,7 @@ fn host_port(location: &Location) -> Option<u16> {
     }
 }
 
-fn view(edge: &EdgePlan, location: &Location) -> Result<LocationView, Diagnostic> {
+fn view(edge: &IngressPlan, location: &Location) -> Result<LocationView, Diagnostic> {
     let (service, port) = match (&location.upstream, &edge.resolver) {
         (Upstream::Service { service, port }, Resolver::Engine) => (nginx(service), *port),
         // nginx knows no search list.

@@ -11,7 +11,8 @@ use crate::artifact::Artifacts;
 use crate::database::superuser;
 use crate::diagnostic::Diagnostic;
 use crate::plan::{Database, Plan, ServerAccess};
-use crate::stack::{Access, SqlIdent};
+use crate::stack::Access;
+use crate::values::SqlIdent;
 
 const INIT: &str = include_str!("init.sql.j2");
 

@@ -4,12 +4,12 @@
 use clap::Args;
 use serde_json::json;
 
-use super::super::{FINE, Format, output};
+use super::super::{Format, SUCCESS, output};
 use super::server::{POOLER, Scratch, Server};
 use super::{Definition, Outcome, Selection};
 use crate::database::ddl;
 use crate::database::history::{History, Run};
-use crate::database::ledger::settings::Meaning;
+use crate::database::ledger::settings::InputSettings;
 use crate::database::ledger::{self, Alone, Facts};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::words;
@@ -81,7 +81,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
             all - count
         )),
     }
-    Ok(FINE)
+    Ok(SUCCESS)
 }
 
 /// Refuses what cannot be taken over: a server of another kind, a session of another role, objects of another role.
@@ -154,7 +154,7 @@ fn facts(server: &Server) -> Result<Facts, Vec<Diagnostic>> {
 
 /// Runs the migrations in an empty database as the runner runs them: extensions come and go by the user of the URL,
 /// everything else is of the database's owner.
-fn apply(history: &History, meaning: &Meaning, scratch: &Scratch) -> Result<(), Vec<Diagnostic>> {
+fn apply(history: &History, meaning: &InputSettings, scratch: &Scratch) -> Result<(), Vec<Diagnostic>> {
     let session =
         format!("SET client_min_messages = warning;\nSET standard_conforming_strings = on;\n{}", meaning.statements());
     let mut waiting: Vec<(&str, Alone)> = Vec::new();

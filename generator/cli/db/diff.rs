@@ -5,19 +5,19 @@ use std::path::Path;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
-use super::super::{FINE, FOUND, Format, StackArguments, output};
+use super::super::{DIFFERENCES, Format, SUCCESS, StackArguments, output};
 use super::import::checked;
 use super::server::Server;
 use super::{Definition, Outcome, Selection, files};
 use crate::database::history::{History, Migration};
 use crate::database::import::sql::{Imported, Settled};
-use crate::database::ledger::settings::Meaning;
+use crate::database::ledger::settings::InputSettings;
+use crate::database::migrate::plan_unreviewed;
 use crate::database::model::Schema;
-use crate::database::plan::plan_unreviewed;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::files::{look_behind, real_path};
 use crate::path;
-use crate::stack::{Checked, SqlIdent};
+use crate::values::{Checked, SqlIdent};
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -70,7 +70,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
         DiffFormat::Sql => output::document(&sql(&all)),
         DiffFormat::Json => output::json(&answer(&all, changes)),
     }
-    Ok(if changes { FOUND } else { FINE })
+    Ok(if changes { DIFFERENCES } else { SUCCESS })
 }
 
 fn internal(message: String) -> Vec<Diagnostic> {
@@ -90,7 +90,7 @@ struct Side {
 /// What is known of a server.
 struct Printed {
     /// What texts mean to it.
-    meaning: Meaning,
+    meaning: InputSettings,
     /// Rights that follow from the access of services.
     settled: Settled,
 }

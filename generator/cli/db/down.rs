@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use clap::Args;
 
-use super::super::{FINE, output};
+use super::super::{SUCCESS, output};
 use super::{Outcome, Selection};
 use crate::database::history::{Line, Migration, Run};
 use crate::database::ledger;
@@ -64,7 +64,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
         step(&mut text, *number, one, line);
     }
     output::document(&text);
-    Ok(FINE)
+    Ok(SUCCESS)
 }
 
 /// One migration, in a transaction with its row of the ledger unless it is about an index by itself.

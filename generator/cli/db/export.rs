@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use clap::{Args, ValueEnum};
 use ring::digest::{Context, SHA256};
 
-use super::super::{FINE, output};
+use super::super::{SUCCESS, output};
 use super::{Outcome, Selection};
 use crate::database::history::{Migration, Run};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
@@ -59,7 +59,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
         out.write(path, text.as_bytes()).map_err(|error| vec![error.into()])?;
         output::line(path);
     }
-    Ok(FINE)
+    Ok(SUCCESS)
 }
 
 /// The files of one migration.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::database::history::{Files, SUM};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::files::{EntryKind, FileError, FileKind, Root, Total};
-use crate::stack::SqlIdent;
+use crate::values::SqlIdent;
 
 fn failed(error: FileError) -> Vec<Diagnostic> {
     vec![error.into()]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::super::{FINE, output};
+use super::super::{SUCCESS, output};
 use super::Outcome;
 use super::server::Server;
 use crate::database::import::sql::Imported;
@@ -38,10 +38,10 @@ pub fn run(arguments: &Arguments) -> Outcome {
             whole(imported, Some(file))?
         }
         (None, None, Some(url)) => whole(Server::new(url)?.schema()?, None)?,
-        (None, None, None) => return Ok(FINE),
+        (None, None, None) => return Ok(SUCCESS),
     };
     output::document(&nickel::write(&schema));
-    Ok(FINE)
+    Ok(SUCCESS)
 }
 
 fn read(file: &Path) -> Result<String, Vec<Diagnostic>> {

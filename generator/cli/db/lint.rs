@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::super::{FINE, FOUND, Format, output};
+use super::super::{DIFFERENCES, Format, SUCCESS, output};
 use super::{Outcome, Selection};
 
 #[derive(Debug, Args)]
@@ -53,5 +53,5 @@ pub fn run(arguments: &Arguments) -> Outcome {
             output::findings(&findings);
         }
     }
-    Ok(if found { FOUND } else { FINE })
+    Ok(if found { DIFFERENCES } else { SUCCESS })
 }

@@ -18,16 +18,16 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
-use super::{FAILED, Format, StackArguments, output};
+use super::{ERROR, Format, StackArguments, output};
 use crate::database::history::History;
+use crate::database::migrate::Groups;
 use crate::database::model::Schema;
-use crate::database::plan::Groups;
 use crate::database::{self, allow};
 use crate::diagnostic::{self, Code, Diagnostic, FieldPath};
 use crate::path;
 use crate::plan;
 use crate::source::{self, Origins};
-use crate::stack::SqlIdent;
+use crate::values::SqlIdent;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -78,7 +78,7 @@ pub fn run(arguments: &Arguments) -> u8 {
     outcome.unwrap_or_else(|findings| {
         let findings = diagnostic::merge(findings);
         output::failure(format, &findings);
-        FAILED
+        ERROR
     })
 }
 
@@ -117,7 +117,7 @@ impl Definition {
     /// The way from an older schema; says which allowances are for nothing.
     fn plan(&self, old: &Schema) -> Result<Groups, Vec<Diagnostic>> {
         let stale = self.located(allow::unknown(old, &self.schema, &self.root()));
-        match database::plan::plan(old, &self.schema, &self.root()) {
+        match database::migrate::plan(old, &self.schema, &self.root()) {
             Ok(groups) => {
                 output::findings(&stale);
                 Ok(groups)

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::super::{FINE, output};
+use super::super::{SUCCESS, output};
 use super::{Outcome, Selection, files};
 use crate::database::history::{History, Line, Migration, SUM};
 use crate::database::model::MigrationName;
@@ -75,7 +75,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
             }
         }
     }
-    Ok(FINE)
+    Ok(SUCCESS)
 }
 
 /// Seals what was written by hand at the end; what was sealed stays as it is.
@@ -99,5 +99,5 @@ pub fn sum(arguments: &SumArguments) -> Outcome {
         History::read(&name, &files::read(&selection.project(), &name)?)?;
         output::remark(&format!("{name}: {} sealed", words::count(now.len(), "migration")));
     }
-    Ok(FINE)
+    Ok(SUCCESS)
 }

@@ -3,14 +3,14 @@
 
 use clap::Args;
 
-use super::super::{FINE, output};
+use super::super::{SUCCESS, output};
 use super::verify::git;
 use super::{Outcome, Selection, files};
 use crate::database::history::{Files, History};
 use crate::database::model::MigrationName;
 use crate::database::snapshot;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
-use crate::stack::SqlIdent;
+use crate::values::SqlIdent;
 use crate::words;
 
 #[derive(Debug, Args)]
@@ -68,7 +68,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
             arguments.base
         ));
     }
-    Ok(FINE)
+    Ok(SUCCESS)
 }
 
 /// The files of a database in another revision.

@@ -9,13 +9,13 @@ use std::process::{Command, Output, Stdio};
 
 use crate::database::ddl;
 use crate::database::import::sql::{self, Imported};
-use crate::database::ledger::settings::{self, Meaning};
+use crate::database::ledger::settings::{self, InputSettings};
 use crate::database::ledger::{self, Alone};
+use crate::database::migrate::plan_unreviewed;
 use crate::database::model::Schema;
-use crate::database::plan::plan_unreviewed;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::files::random_name as noise;
-use crate::stack::{Checked, SqlIdent};
+use crate::values::{Checked, SqlIdent};
 
 type Asked<T> = Result<T, Vec<Diagnostic>>;
 
@@ -174,13 +174,13 @@ impl Server {
     }
 
     /// What a text means in its sessions.
-    pub fn meaning(&self) -> Asked<Meaning> {
-        self.ask(&Meaning::question()).map(|answer| Meaning::read(&answer))
+    pub fn meaning(&self) -> Asked<InputSettings> {
+        self.ask(&InputSettings::question()).map(|answer| InputSettings::read(&answer))
     }
 
     /// A schema as this server prints it: made in a database of its own from texts that mean what they mean elsewhere,
     /// read back, and gone again. What only the definition knows is kept.
-    pub fn printed(&self, schema: &Schema, meaning: &Meaning) -> Asked<Schema> {
+    pub fn printed(&self, schema: &Schema, meaning: &InputSettings) -> Asked<Schema> {
         let empty = Schema::default();
         let groups = plan_unreviewed(&empty, schema, &FieldPath::root())?;
         let statements: Vec<&str> = groups.iter().flatten().map(|step| step.up.as_str()).collect();

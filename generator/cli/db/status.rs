@@ -4,7 +4,7 @@
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::super::{FINE, FOUND, Format, output};
+use super::super::{DIFFERENCES, Format, SUCCESS, output};
 use super::server::{POOLER, Server};
 use super::{Outcome, Selection};
 use crate::database::snapshot;
@@ -57,7 +57,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
         Format::Json => output::json(&json!({ "version": 1, "databases": all })),
         Format::Text => all.iter().for_each(|one| output::line(&text(one))),
     }
-    Ok(if behind { FOUND } else { FINE })
+    Ok(if behind { DIFFERENCES } else { SUCCESS })
 }
 
 fn text(one: &Value) -> String {

@@ -6,13 +6,13 @@ use std::process::Command;
 use clap::Args;
 use serde_json::json;
 
-use super::super::{FINE, Format, output};
+use super::super::{Format, SUCCESS, output};
 use super::{Outcome, Selection};
 use crate::database::allow;
 use crate::database::history::{Line, SUM, grew};
 use crate::database::snapshot;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
-use crate::stack::SqlIdent;
+use crate::values::SqlIdent;
 use crate::words;
 
 #[derive(Debug, Args)]
@@ -64,7 +64,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
         Format::Json => output::json(&json!({ "version": 1, "status": "fine", "migrations": count })),
         Format::Text => output::remark(&format!("{}, all as written", words::count(count, "migration"))),
     }
-    Ok(FINE)
+    Ok(SUCCESS)
 }
 
 /// The sum of a database in another revision; none when it was not there.

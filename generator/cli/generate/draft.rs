@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::artifact::{ArtifactPath, Artifacts, Digest, Kept, RecordedFile};
+use crate::artifact::{ArtifactPath, Artifacts, Digest, RecordedFile, Reusable};
+use crate::backend::PlanDigests;
 use crate::backend::{self, compose, kubernetes};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::files::{FileKind, Root};
 use crate::parallel;
-use crate::plan::{self, Fields, Plan, ProjectFiles};
+use crate::plan::{self, Plan, ProjectFiles};
 use crate::source::{Environment, Origins};
 
 /// An environment's plan, and where its fields were written.
@@ -54,12 +55,12 @@ impl Drawer<'_> {
         if self.frozen {
             findings.extend(unpinned(&plan));
         }
-        let fields = Fields::of(&plan);
+        let fields = PlanDigests::of(&plan);
         let mut made = Artifacts::default();
         let mut moved = Vec::new();
         if !self.refused {
             let wrong = findings.iter().any(Diagnostic::is_error);
-            match backend::generate(&plan, &fields, Kept::below(self.left, environment.name.as_str())) {
+            match backend::generate(&plan, &fields, Reusable::below(self.left, environment.name.as_str())) {
                 Ok(files) => {
                     moved = self.moved(&plan, &files);
                     made = files;

@@ -10,10 +10,10 @@ use crate::diagnostic::{Code, Diagnostic, FieldPath, Span};
 use crate::files::{EntryKind, FileError, FileKind, Folder, Reason, Root, Total, look_at};
 use crate::lock::{self, Lock};
 use crate::path;
-use crate::plan::{ProjectFiles, bases, conf_d};
+use crate::plan::{ProjectFiles, dockerfile, nginx_snippets};
 use crate::source;
-use crate::stack::{Checked, ProjectPath};
 use crate::store::Watch;
+use crate::values::{Checked, ProjectPath};
 
 impl Run<'_> {
     /// Dockerfiles of services with a build folder.
@@ -28,7 +28,7 @@ impl Run<'_> {
         // A path that was refused leads nowhere.
         let usable = |path: &ProjectPath| ProjectPath::refusal(path.as_str()).is_none();
         let builds = builds.filter(|build| usable(&build.context) && build.dockerfile.iter().all(usable));
-        let names: BTreeSet<String> = builds.map(bases::dockerfile).collect();
+        let names: BTreeSet<String> = builds.map(dockerfile::dockerfile).collect();
         let mut files = BTreeMap::new();
         for name in names {
             match Root::project(&self.project).read(&name, FileKind::Dockerfile) {
@@ -120,9 +120,9 @@ impl Run<'_> {
         let locked = look_at(&lock_path).is_ok();
         inputs.push(if locked { Watch::File(lock_path) } else { Watch::Absent(lock_path) });
         let project = Root::project(&self.project).open();
-        match project.and_then(|project| project.map_or(Ok(None), |project| project.folder(conf_d::FOLDER))) {
+        match project.and_then(|project| project.map_or(Ok(None), |project| project.folder(nginx_snippets::FOLDER))) {
             Ok(Some(folder)) => snippets(&folder, &mut files, inputs, findings),
-            Ok(None) => inputs.push(Watch::Absent(self.project.join(conf_d::FOLDER))),
+            Ok(None) => inputs.push(Watch::Absent(self.project.join(nginx_snippets::FOLDER))),
             Err(error) => findings.push(error.into()),
         }
         files
@@ -184,9 +184,9 @@ fn snippets(folder: &Folder, files: &mut ProjectFiles, inputs: &mut Vec<Watch>, 
             }
             _ => findings.push(
                 Diagnostic::error(Code::ConfD, FieldPath::root())
-                    .message(format!("{}/{shown} cannot be used", conf_d::FOLDER))
+                    .message(format!("{}/{shown} cannot be used", nginx_snippets::FOLDER))
                     .expected("plain UTF-8 files without a byte order mark, with names of letters, digits, `.`, `_` and `-` that end in .conf")
-                    .at(Some(Span { file: format!("{}/{shown}", conf_d::FOLDER), line: 1, column: 1 })),
+                    .at(Some(Span { file: format!("{}/{shown}", nginx_snippets::FOLDER), line: 1, column: 1 })),
             ),
         }
     }

@@ -9,7 +9,7 @@ use super::{Made, Run};
 use crate::artifact::{ArtifactPath, Digest};
 use crate::cli::output;
 use crate::files::{FileKind, look_at, read_named};
-use crate::store::{self, Change, Changes, Generation, Manifest, Outputs, Recorder, State, Watch};
+use crate::store::{self, Change, Changes, Generation, Manifest, Outputs, StampWriter, State, Watch};
 use crate::terminal::Lines;
 
 impl Run<'_> {
@@ -52,7 +52,7 @@ impl Run<'_> {
         Manifest { files, ..Manifest::default() }
     }
 
-    pub(super) fn remember(&self, recorder: Recorder, changes: &Changes, made: &Made, inputs: &[Watch]) {
+    pub(super) fn remember(&self, recorder: StampWriter, changes: &Changes, made: &Made, inputs: &[Watch]) {
         let findings = &made.findings;
         let mut folders = changes.folders.clone();
         let mut changed = BTreeSet::new();

@@ -2,6 +2,7 @@
 //! match, SQL that parses.
 
 mod keys;
+pub mod migration_sql;
 mod names;
 mod routine;
 mod table;
@@ -11,7 +12,7 @@ use std::collections::BTreeSet;
 
 use crate::database::model::*;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
-use crate::stack::Checked;
+use crate::values::Checked;
 
 /// All rules over a definition whose convention was applied.
 pub fn check(schema: &Schema, root: &FieldPath, findings: &mut Vec<Diagnostic>) {

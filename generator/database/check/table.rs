@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::Check;
 use crate::database::model::*;
 use crate::diagnostic::FieldPath;
-use crate::stack::SqlIdent;
+use crate::values::SqlIdent;
 
 impl Check<'_> {
     pub(super) fn columns<'a>(

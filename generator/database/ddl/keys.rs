@@ -1,7 +1,7 @@
 //! Constraints and indexes.
 
 use crate::database::model::*;
-use crate::stack::SqlIdent;
+use crate::values::SqlIdent;
 
 /// The name of a table's primary key.
 pub fn primary_key_name(name: &ObjectName, table: &Table) -> SqlIdent {
@@ -10,7 +10,7 @@ pub fn primary_key_name(name: &ObjectName, table: &Table) -> SqlIdent {
 
 /// The name of a primary key that was not given one.
 pub fn usual_key_name(table: &ObjectName) -> SqlIdent {
-    use crate::stack::Checked;
+    use crate::values::Checked;
     let kept: String = table.name().chars().take(58).collect();
     SqlIdent::wrap(format!("{kept}_pkey"))
 }

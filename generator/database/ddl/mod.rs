@@ -7,7 +7,7 @@ mod table;
 mod types;
 
 use crate::database::model::*;
-use crate::stack::{ExtensionName, SqlIdent, Text};
+use crate::values::{ExtensionName, SqlIdent, Text};
 
 pub use keys::*;
 pub use routine::*;

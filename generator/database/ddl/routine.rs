@@ -2,7 +2,7 @@
 
 use super::{comment, create_index, grants};
 use crate::database::model::*;
-use crate::stack::SqlIdent;
+use crate::values::SqlIdent;
 
 /// The view with its indexes, grants and comment.
 pub fn create_view(name: &ObjectName, view: &View) -> String {

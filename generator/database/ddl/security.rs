@@ -1,7 +1,7 @@
 //! Who may do what: grants, policies, row security.
 
 use crate::database::model::*;
-use crate::stack::SqlIdent;
+use crate::values::SqlIdent;
 
 pub fn create_policy(table: &ObjectName, name: &SqlIdent, policy: &Policy) -> String {
     let kind = if policy.restrictive { "RESTRICTIVE" } else { "PERMISSIVE" };

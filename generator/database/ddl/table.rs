@@ -2,7 +2,7 @@
 
 use super::{check, exclude, primary_key, unique};
 use crate::database::model::*;
-use crate::stack::SqlIdent;
+use crate::values::SqlIdent;
 
 /// A column as CREATE TABLE and ADD COLUMN take it.
 pub fn column(name: &SqlIdent, column: &Column) -> String {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::database::model::*;
-use crate::stack::{SqlIdent, VariableName};
+use crate::values::{SqlIdent, VariableName};
 
 /// One database of a Hasura.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

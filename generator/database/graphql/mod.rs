@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::database::model::*;
 use crate::database::{APP_COLUMN, TENANT_COLUMN};
-use crate::stack::{Checked, SqlIdent};
+use crate::values::{Checked, SqlIdent};
 use permission::permit;
 
 pub use metadata::{Equal, Filter, Function, Name, On, Permission, Relationship, Rule, Source, Tracked, Using};

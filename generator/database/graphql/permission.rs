@@ -4,7 +4,7 @@ use super::{Equal, Filter, Permission, Rule, Tracked};
 use crate::database::model::*;
 use crate::database::{ACCESS_POLICY, APP_COLUMN, TENANT_COLUMN, TENANT_POLICY};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
-use crate::stack::{Checked, SqlIdent};
+use crate::values::{Checked, SqlIdent};
 
 /// The sessions' variables by which rows of the conventions are told apart.
 pub const TENANT_VARIABLE: &str = "X-Hasura-Tenant-Id";

@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 use super::{Line, MIGRATIONS, sha256};
 use crate::artifact::{Digest, json};
 use crate::database::hazard::Hazard;
+use crate::database::migrate::{Down, Mode, Phase, Step};
 use crate::database::model::{MigrationName, ObjectName};
-use crate::database::plan::{Down, Mode, Phase, Step};
 use crate::database::snapshot::{Delta, Digests, Objects};
-use crate::stack::Checked;
+use crate::values::Checked;
 
 impl MigrationName {
     pub fn numbered(number: usize, slug: &str) -> Result<Self, String> {

@@ -15,11 +15,11 @@ mod sum;
 use std::collections::BTreeMap;
 
 use crate::artifact::json;
+use crate::database::migrate::Groups;
 use crate::database::model::{MigrationName, Schema};
-use crate::database::plan::Groups;
 use crate::database::snapshot::{self, Delta, Digests, Objects};
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Span};
-use crate::stack::SqlIdent;
+use crate::values::SqlIdent;
 
 pub use migration::*;
 pub use sum::*;

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::{History, MIGRATIONS, Migration, at};
 use crate::database::snapshot;
 use crate::diagnostic::{Code, Diagnostic};
-use crate::stack::{ExtensionName, SqlIdent};
+use crate::values::{ExtensionName, SqlIdent};
 
 impl Migration {
     /// Extensions that it removes, if that is all it is for.

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::{ATTRIBUTES, Files, History, Line, MIGRATIONS, Migration, SCHEMA, SUM, at, damaged};
+use crate::database::check::migration_sql;
 use crate::database::model::MigrationName;
 use crate::database::snapshot::Digests;
-use crate::database::statements;
 use crate::diagnostic::{Code, Diagnostic};
-use crate::stack::Checked;
-use crate::stack::SqlIdent;
+use crate::values::Checked;
+use crate::values::SqlIdent;
 
 /// Text with the line ends of every system made one.
 fn lines(bytes: &[u8]) -> String {
@@ -142,7 +142,7 @@ impl History {
             for (file, text) in [("up.sql", Some(&migration.up)), ("down.sql", migration.down.as_ref())] {
                 let Some(text) = text else { continue };
                 let shown = format!("db/{database}/{MIGRATIONS}/{}/{file}", migration.name);
-                findings.extend(statements::findings(&shown, text));
+                findings.extend(migration_sql::findings(&shown, text));
             }
         }
         findings

@@ -4,8 +4,8 @@ use super::{SUM, at};
 use crate::artifact::Sha256;
 use crate::database::model::{MigrationName, Sum};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::stack::Checked;
-use crate::stack::SqlIdent;
+use crate::values::Checked;
+use crate::values::SqlIdent;
 
 /// A line of the sum: name, digest of `up.sql`, digest of everything so far.
 #[derive(Debug, Clone, PartialEq, Eq)]

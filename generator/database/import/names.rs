@@ -2,7 +2,7 @@
 //! (`indexcmds.c`, `tablecmds.c`, `heap.c`).
 
 use crate::database::model::ObjectName;
-use crate::stack::{Checked, SqlIdent};
+use crate::values::{Checked, SqlIdent};
 
 /// The longest name.
 const LONGEST: usize = 63;

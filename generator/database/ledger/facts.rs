@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::stack::SqlIdent;
+use crate::values::SqlIdent;
 
 /// The facts of a database.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,7 +121,7 @@ fn settled(kind: &str, name: &str, what: &str, owner: &str, guests: &BTreeSet<Sq
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stack::Checked;
+    use crate::values::Checked;
 
     fn facts(lines: &[&str]) -> Facts {
         Facts::read(&format!("15:{}\n{}\n", "0".repeat(32), lines.join("\n"))).unwrap()

@@ -52,24 +52,24 @@ const TAKEN: [&str; 9] = [
 
 /// What texts mean in the sessions of a server.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Meaning(Vec<(&'static str, String)>);
+pub struct InputSettings(Vec<(&'static str, String)>);
 
-impl Meaning {
-    /// Asks for what [`Meaning::read`] reads.
+impl InputSettings {
+    /// Asks for what [`InputSettings::read`] reads.
     pub fn question() -> String {
         let names = TAKEN.map(|name| format!("'{name}'")).join(", ");
         format!("SELECT lower(name) || E'\\t' || setting FROM pg_catalog.pg_settings WHERE lower(name) IN ({names});\n")
     }
 
     /// What a server answered. A value that no setting has, it did not say.
-    pub fn read(answer: &str) -> Meaning {
+    pub fn read(answer: &str) -> InputSettings {
         let plain = |sign: char| sign.is_ascii_alphanumeric() || " ,.:/@_+-<>".contains(sign);
         let said = answer.lines().filter_map(|line| {
             let (name, value) = line.split_once('\t')?;
             let name = TAKEN.into_iter().find(|known| *known == name)?;
             value.chars().all(plain).then(|| (name, value.to_owned()))
         });
-        Meaning(said.collect())
+        InputSettings(said.collect())
     }
 
     /// Gives the session of another server the same; what that one does not know stays as it is.
@@ -93,12 +93,12 @@ mod tests {
     fn an_answer_becomes_no_statement_of_its_own() {
         let answer = "timezone\tAmerica/Argentina/Buenos_Aires\ndatestyle\tISO, MDY\nlc_monetary\t'; DROP TABLE x --\n\
                       lc_monetary\ta\\! id\nsearch_path\tother\n\\! id\nxmloption";
-        let said = Meaning::read(answer);
+        let said = InputSettings::read(answer);
         assert_eq!(
             said.0,
             [("timezone", "America/Argentina/Buenos_Aires".to_owned()), ("datestyle", "ISO, MDY".to_owned())]
         );
         assert_eq!(said.statements().lines().count(), 2);
-        assert_eq!(Meaning::read("").statements(), "");
+        assert_eq!(InputSettings::read("").statements(), "");
     }
 }

@@ -18,7 +18,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::hazard::Hazard;
-use crate::stack::{EnvironmentName, ExtensionName, ServiceName, SqlIdent, Text};
+use crate::values::{EnvironmentName, ExtensionName, ServiceName, SqlIdent, Text};
 
 pub use constraint::*;
 pub use graphql::*;

@@ -8,9 +8,9 @@ use crate::codes::Code;
 use crate::database::closed::{self, Form};
 use crate::database::lexer;
 use crate::database::parse::{self, Slot};
-use crate::stack::SqlIdent;
-use crate::stack::checked::{Checked, checked};
-use crate::stack::text::{free, only};
+use crate::values::SqlIdent;
+use crate::values::checked::{Checked, checked};
+use crate::values::text::{free, only};
 
 /// The schema of names that say none.
 pub const PUBLIC: &str = "public";

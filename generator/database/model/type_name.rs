@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 
 use super::names::ObjectName;
 use crate::codes::Code;
-use crate::stack::checked::{Checked, checked};
+use crate::values::checked::{Checked, checked};
 
 checked! {
     /// A type: built in, declared in `types`, or of an extension; `[]` after it makes an array. Other spellings of

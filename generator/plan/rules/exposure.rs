@@ -2,8 +2,9 @@
 //! production, capabilities and raw keys that break out of the container.
 
 use crate::diagnostic::{Code, Diagnostic};
-use crate::plan::members::{EDGE, Member, Members};
-use crate::stack::{Profile, ServiceName};
+use crate::plan::roster::{PROXY_SERVICE, PlannedService, Roster};
+use crate::stack::Profile;
+use crate::values::ServiceName;
 
 /// Capabilities that stay inside the container. SYS_ADMIN, NET_ADMIN, SYS_PTRACE, SYS_MODULE … do not.
 const HARMLESS: [&str; 9] =
@@ -25,7 +26,7 @@ const HOST_KEYS: [&str; 12] = [
     "volumes_from",
 ];
 
-pub fn check(profile: Profile, members: &Members, findings: &mut Vec<Diagnostic>) {
+pub fn check(profile: Profile, members: &Roster, findings: &mut Vec<Diagnostic>) {
     for (name, member) in members {
         published(profile, name, member, findings);
         development(profile, name, member, findings);
@@ -33,10 +34,10 @@ pub fn check(profile: Profile, members: &Members, findings: &mut Vec<Diagnostic>
     }
 }
 
-fn published(profile: Profile, name: &ServiceName, member: &Member, findings: &mut Vec<Diagnostic>) {
+fn published(profile: Profile, name: &ServiceName, member: &PlannedService, findings: &mut Vec<Diagnostic>) {
     for (port, publish) in &member.service.publish {
         let path = member.path.key("publish").key(port.as_str());
-        if name.as_str() == EDGE {
+        if name.as_str() == PROXY_SERVICE {
             if !matches!(publish.port, 80 | 443) {
                 findings.push(
                     Diagnostic::error(Code::PublicPort, path)
@@ -59,7 +60,7 @@ fn published(profile: Profile, name: &ServiceName, member: &Member, findings: &m
     }
 }
 
-fn development(profile: Profile, name: &ServiceName, member: &Member, findings: &mut Vec<Diagnostic>) {
+fn development(profile: Profile, name: &ServiceName, member: &PlannedService, findings: &mut Vec<Diagnostic>) {
     if profile == Profile::Prod && member.service.development_only {
         let path = if member.service.only.is_some() { member.path.key("only") } else { member.path.clone() };
         findings.push(
@@ -71,7 +72,7 @@ fn development(profile: Profile, name: &ServiceName, member: &Member, findings: 
     }
 }
 
-fn host(member: &Member, findings: &mut Vec<Diagnostic>) {
+fn host(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
     for (i, capability) in member.service.capabilities.iter().enumerate() {
         if !HARMLESS.contains(&capability.as_str()) {
             findings.push(

@@ -3,6 +3,8 @@
 
 mod credential_names;
 mod exposure;
+pub mod mounts;
+pub mod nginx_snippets;
 mod resources;
 mod sources;
 mod variables;
@@ -10,12 +12,12 @@ mod variables;
 pub use variables::variable;
 
 use super::ProjectFiles;
-use super::members::Members;
+use super::roster::Roster;
 use crate::diagnostic::Diagnostic;
 use crate::stack::{Profile, Stack};
 
 /// Checks everything that needs no addresses.
-pub fn check(stack: &Stack, profile: Profile, members: &Members, files: &ProjectFiles, findings: &mut Vec<Diagnostic>) {
+pub fn check(stack: &Stack, profile: Profile, members: &Roster, files: &ProjectFiles, findings: &mut Vec<Diagnostic>) {
     sources::check(stack, profile, members, files, findings);
     resources::check(stack, members, findings);
     exposure::check(profile, members, findings);

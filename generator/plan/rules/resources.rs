@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
-use crate::plan::members::{Category, Member, Members};
-use crate::stack::{PortName, ServiceName, Stack};
+use crate::plan::roster::{Category, PlannedService, Roster};
+use crate::stack::Stack;
+use crate::values::{PortName, ServiceName};
 
 /// Ports that the stack hands out (mission row A3): dev servers of frontends, plugins with the one that
 /// is older than the range, and custom services.
@@ -16,7 +17,7 @@ const OLD_PLUGIN: u16 = 3203;
 const SYSTEM: std::ops::RangeInclusive<u16> = 3102..=3202;
 const CUSTOM: u16 = 8001;
 
-pub fn check(stack: &Stack, members: &Members, findings: &mut Vec<Diagnostic>) {
+pub fn check(stack: &Stack, members: &Roster, findings: &mut Vec<Diagnostic>) {
     handed_out(stack, members, findings);
     published(members, findings);
     for (name, member) in members {
@@ -27,7 +28,7 @@ pub fn check(stack: &Stack, members: &Members, findings: &mut Vec<Diagnostic>) {
 }
 
 /// Frontends, custom services and plugins: each number in its range, each once.
-fn handed_out(stack: &Stack, members: &Members, findings: &mut Vec<Diagnostic>) {
+fn handed_out(stack: &Stack, members: &Roster, findings: &mut Vec<Diagnostic>) {
     let mut taken: BTreeMap<u16, FieldPath> = BTreeMap::new();
     let mut claim = |port: u16, path: FieldPath, right: bool, range: &str, findings: &mut Vec<Diagnostic>| {
         if !right {
@@ -70,7 +71,7 @@ fn handed_out(stack: &Stack, members: &Members, findings: &mut Vec<Diagnostic>) 
 }
 
 /// Ports of the host: one owner each, whatever the address, since 0.0.0.0 takes all addresses.
-fn published(members: &Members, findings: &mut Vec<Diagnostic>) {
+fn published(members: &Roster, findings: &mut Vec<Diagnostic>) {
     let mut taken: BTreeMap<u16, FieldPath> = BTreeMap::new();
     for member in members.values() {
         let ports = member.service.all_ports();
@@ -97,7 +98,7 @@ fn published(members: &Members, findings: &mut Vec<Diagnostic>) {
 }
 
 /// Two programs of one container cannot listen on one port.
-fn listening(member: &Member, findings: &mut Vec<Diagnostic>) {
+fn listening(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
     let mut taken: BTreeMap<u16, PortName> = BTreeMap::new();
     for (name, port) in member.service.all_ports() {
         if let Some(first) = taken.insert(port, name.clone()) {
@@ -114,7 +115,7 @@ fn listening(member: &Member, findings: &mut Vec<Diagnostic>) {
     }
 }
 
-fn limits(member: &Member, findings: &mut Vec<Diagnostic>) {
+fn limits(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
     let (limits, reservations) = (&member.service.limits, &member.service.reservations);
     let mut below = |field: &str, limit: String, reservation: String| {
         findings.push(
@@ -146,7 +147,7 @@ fn limits(member: &Member, findings: &mut Vec<Diagnostic>) {
     }
 }
 
-fn replicas(name: &ServiceName, member: &Member, findings: &mut Vec<Diagnostic>) {
+fn replicas(name: &ServiceName, member: &PlannedService, findings: &mut Vec<Diagnostic>) {
     let service = &member.service;
     if let Some(scale) = &service.autoscale
         && scale.min > scale.max

@@ -4,13 +4,14 @@
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
 use crate::plan::addresses::missing;
-use crate::plan::members::{Member, Members};
-use crate::plan::{ProjectFiles, bases};
+use crate::plan::roster::{PlannedService, Roster};
+use crate::plan::{ProjectFiles, dockerfile};
 use crate::stack::health::{HttpCheck, HttpTool};
-use crate::stack::{Condition, Profile, Service, ServiceName, Stack};
+use crate::stack::{Condition, Profile, Service, Stack};
 use crate::templates;
+use crate::values::ServiceName;
 
-pub fn check(stack: &Stack, profile: Profile, members: &Members, files: &ProjectFiles, findings: &mut Vec<Diagnostic>) {
+pub fn check(stack: &Stack, profile: Profile, members: &Roster, files: &ProjectFiles, findings: &mut Vec<Diagnostic>) {
     for (name, member) in members {
         image(name, member, findings);
         dockerfile(member, files, findings);
@@ -21,7 +22,7 @@ pub fn check(stack: &Stack, profile: Profile, members: &Members, files: &Project
     later(stack, profile, findings);
 }
 
-fn image(name: &ServiceName, member: &Member, findings: &mut Vec<Diagnostic>) {
+fn image(name: &ServiceName, member: &PlannedService, findings: &mut Vec<Diagnostic>) {
     let service = &member.service;
     let expected = "`image = \"registry/name:tag\"`, or `build.context = \"services/name\"` with a Dockerfile";
     match (&service.image, &service.build) {
@@ -42,9 +43,9 @@ fn image(name: &ServiceName, member: &Member, findings: &mut Vec<Diagnostic>) {
 }
 
 /// What is built has a Dockerfile; a path that is something else than a file is the builder's to judge.
-fn dockerfile(member: &Member, files: &ProjectFiles, findings: &mut Vec<Diagnostic>) {
+fn dockerfile(member: &PlannedService, files: &ProjectFiles, findings: &mut Vec<Diagnostic>) {
     let (None, Some(build)) = (&member.service.image, &member.service.build) else { return };
-    let file = bases::dockerfile(build);
+    let file = dockerfile::dockerfile(build);
     if files.dockerfiles.get(&file).is_none_or(Option::is_some) {
         return;
     }
@@ -82,7 +83,7 @@ fn fitting(service: &Service) -> Vec<&'static str> {
 }
 
 /// What nself makes has a name, a command and platforms.
-fn layout(name: &ServiceName, member: &Member, findings: &mut Vec<Diagnostic>) {
+fn layout(name: &ServiceName, member: &PlannedService, findings: &mut Vec<Diagnostic>) {
     let Some(layout) = &member.service.layout else { return };
     let path = member.path.key("layout");
     let service = &member.service;
@@ -117,7 +118,7 @@ const ENDED: [(&str, &str); 3] = [
     ("gcr.io/cadvisor/", "ghcr.io/google/cadvisor"),
 ];
 
-fn outdated(image: &str, member: &Member, findings: &mut Vec<Diagnostic>) {
+fn outdated(image: &str, member: &PlannedService, findings: &mut Vec<Diagnostic>) {
     let short = image.strip_prefix("nginx:").map(|rest| format!("library/nginx:{rest}"));
     let image = short.as_deref().unwrap_or(image);
     if let Some((_, instead)) = ENDED.iter().find(|(line, _)| image.contains(line)) {
@@ -129,7 +130,7 @@ fn outdated(image: &str, member: &Member, findings: &mut Vec<Diagnostic>) {
     }
 }
 
-fn health(member: &Member, findings: &mut Vec<Diagnostic>) {
+fn health(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
     let Some(health) = &member.service.health else { return };
     let path = member.path.key("health");
     let kinds = [
@@ -163,7 +164,7 @@ fn health(member: &Member, findings: &mut Vec<Diagnostic>) {
     }
 }
 
-fn dependencies(stack: &Stack, member: &Member, members: &Members, findings: &mut Vec<Diagnostic>) {
+fn dependencies(stack: &Stack, member: &PlannedService, members: &Roster, findings: &mut Vec<Diagnostic>) {
     let absent = |name: &ServiceName, path: FieldPath| {
         if !stack.services.contains_key(name) {
             return missing(name, members, &path);

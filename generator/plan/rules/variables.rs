@@ -9,8 +9,9 @@ use serde::Deserialize;
 use super::credential_names::{is_credential, is_harmless};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::plan::Value;
-use crate::plan::members::Member;
-use crate::stack::{EnvValue, Profile, Reference, Text, VariableName, pasted};
+use crate::plan::roster::PlannedService;
+use crate::stack::{EnvReference, EnvValue, Profile};
+use crate::values::{Text, VariableName, credential_formats};
 use crate::words;
 
 /// Names per image, and names that look right and do nothing; data of stdlib/.
@@ -44,7 +45,7 @@ const DEVELOPMENT: [(&str, &str); 7] = [
 /// Checks one variable: what was said, and what it comes to.
 pub fn variable(
     profile: Profile,
-    member: &Member,
+    member: &PlannedService,
     (name, said): (&VariableName, &EnvValue),
     value: &Value,
     path: &FieldPath,
@@ -53,7 +54,7 @@ pub fn variable(
     unknown(member, name, path, findings);
     let Value::Text(text) = value else { return };
     // Texts that show by their form are reported where they are read; joined ones show only here.
-    let joined = pasted::find(text);
+    let joined = credential_formats::find(text);
     if !is_told(said) && (joined.is_some() || is_credential(name.as_str()) && !is_harmless(text)) {
         let what = joined.unwrap_or("a credential");
         findings.push(
@@ -92,16 +93,16 @@ pub fn variable(
 /// Whether a text of the value shows by itself what it is.
 fn is_told(said: &EnvValue) -> bool {
     match said {
-        EnvValue::Text(text) => pasted::find(text.as_str()).is_some(),
-        EnvValue::Reference(Reference::Join(parts)) => parts.iter().any(is_told),
-        EnvValue::Reference(Reference::ByProfile(values)) => {
+        EnvValue::Text(text) => credential_formats::find(text.as_str()).is_some(),
+        EnvValue::EnvReference(EnvReference::Join(parts)) => parts.iter().any(is_told),
+        EnvValue::EnvReference(EnvReference::ByProfile(values)) => {
             [&values.local, &values.staging, &values.prod].into_iter().any(is_told)
         }
-        EnvValue::Reference(_) => false,
+        EnvValue::EnvReference(_) => false,
     }
 }
 
-fn unknown(member: &Member, name: &VariableName, path: &FieldPath, findings: &mut Vec<Diagnostic>) {
+fn unknown(member: &PlannedService, name: &VariableName, path: &FieldPath, findings: &mut Vec<Diagnostic>) {
     let in_env = path.parent() == member.path.key("env");
     let Some(image) = member.service.catalogue.as_ref().filter(|_| in_env) else { return };
     if let Some(instead) = CATALOGUE.ignored.get(image.as_str()).and_then(|ignored| ignored.get(name.as_str())) {
@@ -130,7 +131,7 @@ fn unknown(member: &Member, name: &VariableName, path: &FieldPath, findings: &mu
 }
 
 /// Checks the words of a command: an argument shows in every process list.
-pub fn arguments(member: &Member, findings: &mut Vec<Diagnostic>) {
+pub fn arguments(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
     let health = member.service.health.as_ref().and_then(|health| health.exec.as_ref());
     let commands = [
         ("entrypoint", member.service.entrypoint.as_ref()),
@@ -141,7 +142,7 @@ pub fn arguments(member: &Member, findings: &mut Vec<Diagnostic>) {
         let words = words.map(Vec::as_slice).unwrap_or_default();
         for (i, word) in words.iter().enumerate() {
             let next = words.get(i + 1).map(Text::as_str);
-            if holds_credential(word.as_str(), next) && pasted::find(word.as_str()).is_none() {
+            if holds_credential(word.as_str(), next) && credential_formats::find(word.as_str()).is_none() {
                 let path =
                     if field == "health" { member.path.key("health").key("exec") } else { member.path.key(field) };
                 findings.push(
@@ -174,9 +175,12 @@ fn holds_credential(word: &str, next: Option<&str>) -> bool {
 }
 
 /// Checks the arguments of a build: they stay in the image's history, and in the generated files.
-pub fn build(member: &Member, findings: &mut Vec<Diagnostic>) {
+pub fn build(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
     for (name, text) in member.service.build.iter().flat_map(|build| &build.args) {
-        if is_credential(name.as_str()) && !is_harmless(text.as_str()) && pasted::find(text.as_str()).is_none() {
+        if is_credential(name.as_str())
+            && !is_harmless(text.as_str())
+            && credential_formats::find(text.as_str()).is_none()
+        {
             findings.push(
                 Diagnostic::error(Code::PlainSecret, member.path.key("build").key("args").key(name.as_str()))
                     .message(format!("the build argument `{name}` holds a credential as plain text"))
@@ -188,7 +192,7 @@ pub fn build(member: &Member, findings: &mut Vec<Diagnostic>) {
 }
 
 /// Checks raw keys of the platforms: names in them say what they hold, too.
-pub fn raw_keys(member: &Member, findings: &mut Vec<Diagnostic>) {
+pub fn raw_keys(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
     for (field, keys) in [("compose", &member.service.compose), ("kubernetes", &member.service.kubernetes)] {
         for (key, value) in keys {
             raw_value(key, value, &member.path.key(field).key(key), findings);
@@ -200,7 +204,7 @@ fn raw_value(name: &str, value: &serde_json::Value, path: &FieldPath, findings: 
     use serde_json::Value as Json;
     let mut plain = |name: &str, text: &str| {
         // `key` alone names a label, as in a toleration or a selector.
-        if name != "key" && is_credential(name) && !is_harmless(text) && pasted::find(text).is_none() {
+        if name != "key" && is_credential(name) && !is_harmless(text) && credential_formats::find(text).is_none() {
             findings.push(
                 Diagnostic::error(Code::PlainSecret, path.clone())
                     .message(format!("`{name}` holds a credential as plain text"))

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use nself::artifact::{ArtifactPath, Digest, Sha256};
-use nself::oci::set::{self, Files};
+use nself::release::archive::{self, Files};
 use nself::store::{MANIFEST, Manifest};
 use serde_json::Value;
 
@@ -168,7 +168,7 @@ fn set_of(paths: &[&str]) -> Files {
 }
 
 fn push(registry: &Debian, files: &Files, tag: &str) {
-    let (blobs, digest): (_, Sha256) = set::pack("shop", files).unwrap();
+    let (blobs, digest): (_, Sha256) = archive::pack("shop", files).unwrap();
     let blobs: &BTreeMap<Sha256, Vec<u8>> = &blobs.0;
     for bytes in blobs.iter().filter(|(name, _)| **name != digest).map(|(_, bytes)| bytes) {
         registry.push_blob("acme/shop", bytes);

@@ -4,7 +4,7 @@ mod differential;
 mod wire;
 
 use nself::database::model::{Expression, Schema, Statements};
-use nself::stack::Checked;
+use nself::values::Checked;
 use serde_json::{Value, json};
 
 use crate::database::server::{Server, Version};

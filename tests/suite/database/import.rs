@@ -6,8 +6,8 @@ use std::path::Path;
 
 use nself::database::import::sql;
 use nself::database::lexer;
+use nself::database::migrate::plan;
 use nself::database::model::Schema;
-use nself::database::plan::plan;
 use nself::diagnostic::FieldPath;
 
 use super::case::{Case, schema};

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use nself::database::history::{Files, History};
-use nself::stack::Checked;
-use nself::stack::SqlIdent;
+use nself::values::Checked;
+use nself::values::SqlIdent;
 
 use super::server::{OWNER, Server};
 use crate::support::{Ran, nself_in, run, stack};

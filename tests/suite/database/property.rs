@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use nself::database::migrate::{Down, Groups, Mode, plan};
 use nself::database::model::Schema;
-use nself::database::plan::{Down, Groups, Mode, plan};
 use nself::diagnostic::{Code, Diagnostic, FieldPath};
 
 use super::case::{Case, decode, schema, shuffled};
@@ -50,7 +50,7 @@ pub fn run_up(session: &mut Session, groups: &Groups) -> Result<(), String> {
 }
 
 fn run_down(session: &mut Session, groups: &Groups) -> Result<bool, String> {
-    let never = |group: &[nself::database::plan::Step]| group.iter().any(|step| matches!(step.down, Down::Never(_)));
+    let never = |group: &[nself::database::migrate::Step]| group.iter().any(|step| matches!(step.down, Down::Never(_)));
     if groups.iter().any(|group| never(group)) {
         return Ok(false);
     }

@@ -1,7 +1,7 @@
 //! Rows that are there before a change, and what of them is there after it.
 
 use nself::database::model::{Schema, TypeName, UserType};
-use nself::stack::SqlIdent;
+use nself::values::SqlIdent;
 
 use super::edits::TYPES;
 

@@ -7,8 +7,8 @@ use nself::database::history::{Files, History, Line};
 use nself::database::import::sql;
 use nself::database::model::{Body, Expression, Query, Returns, Statements, TypeName};
 use nself::lock::Lock;
-use nself::stack::{Checked, SqlIdent};
 use nself::store::Manifest;
+use nself::values::{Checked, SqlIdent};
 
 use super::run;
 use crate::support::{nself, run as run_command};

@@ -9,7 +9,7 @@ mod tokens;
 
 use super::Lost;
 use crate::database::model::*;
-use crate::stack::{Checked, SqlIdent, Text};
+use crate::values::{Checked, SqlIdent, Text};
 use reference::Reference;
 use tokens::{Kind, Token, tokens};
 

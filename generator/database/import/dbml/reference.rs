@@ -5,7 +5,7 @@ use super::{Lost, Reader, Setting};
 use crate::database::ddl::usual_key_name;
 use crate::database::import::names::named;
 use crate::database::model::*;
-use crate::stack::{Checked, SqlIdent};
+use crate::values::{Checked, SqlIdent};
 
 /// One side of a reference.
 #[derive(Debug, Clone)]

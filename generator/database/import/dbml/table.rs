@@ -4,7 +4,7 @@ use super::Reader;
 use super::tokens::{Kind, Token};
 use crate::database::import::names::named;
 use crate::database::model::*;
-use crate::stack::{Checked, SqlIdent, Text};
+use crate::values::{Checked, SqlIdent, Text};
 
 impl Reader {
     pub(super) fn table(&mut self) -> Result<(), String> {

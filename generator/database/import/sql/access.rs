@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
-use super::settled::Target;
-use super::tree::{Loss, Parts, Take, clause, ident, loss, object, start, tokens, type_name};
+use super::resolve::Target;
+use super::tree::{Parts, Take, Unsupported, clause, ident, loss, object, start, tokens, type_name};
 use super::{Reader, about};
 use crate::database::model::*;
-use crate::stack::{Checked, SqlIdent};
+use crate::values::{Checked, SqlIdent};
 
 /// A grant, or its opposite, of one object.
 #[derive(Clone)]
@@ -111,7 +111,7 @@ impl Reader {
                 let what = format!(
                     "ALL on {name} is what a table has up to PostgreSQL 16; MAINTAIN of later ones is left out"
                 );
-                self.notes.push(Loss { at: start(node), what });
+                self.notes.push(Unsupported { at: start(node), what });
             }
             self.grants.push(Grant {
                 at: start(node),
@@ -176,7 +176,7 @@ impl Reader {
         let owners: Vec<(String, usize)> = std::mem::take(&mut self.owners).into_iter().collect();
         match owners.as_slice() {
             [] => {}
-            [(owner, at)] => self.notes.push(Loss {
+            [(owner, at)] => self.notes.push(Unsupported {
                 at: *at,
                 what: format!("the owner `{owner}` is left out: everything belongs to the owner of the database"),
             }),
@@ -185,7 +185,7 @@ impl Reader {
                 for (_, at) in &several[1..] {
                     let what =
                         format!("objects belong to several roles: {}; a database has one owner", names.join(", "));
-                    self.losses.push(Loss { at: *at, what });
+                    self.losses.push(Unsupported { at: *at, what });
                 }
             }
         }
@@ -195,14 +195,14 @@ impl Reader {
             for role in grant.roles.clone() {
                 let Some(grant) = self.unsettled(&grant, &role) else { continue };
                 if let Err(what) = self.give(&grant, &role) {
-                    self.losses.push(Loss { at: grant.at, what });
+                    self.losses.push(Unsupported { at: grant.at, what });
                 }
             }
         }
         self.weigh_defaults(owner);
         if let Some(at) = self.hidden {
             let what = "the schema public: that not everyone may use it has no place in the model".into();
-            self.losses.push(Loss { at, what });
+            self.losses.push(Unsupported { at, what });
         }
         for (name, function) in &mut self.schema.functions {
             let open = !self.closed.contains(name);
@@ -213,7 +213,7 @@ impl Reader {
             } else if !open && function.is_for_everyone() {
                 let at = self.places.get(&format!("functions.{name}")).copied().unwrap_or_default();
                 let what = format!("the function {name}: that only its owner may call it has no place in the model");
-                self.losses.push(Loss { at, what });
+                self.losses.push(Unsupported { at, what });
             }
         }
     }

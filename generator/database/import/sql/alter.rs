@@ -2,11 +2,11 @@
 
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
-use super::tree::{Loss, Parts, Take, clause, ident, loss, object, path, start};
+use super::tree::{Parts, Take, Unsupported, clause, ident, loss, object, path, start};
 use super::{Reader, table};
 use crate::database::ddl::primary_key_name;
 use crate::database::model::*;
-use crate::stack::{Checked, SqlIdent};
+use crate::values::{Checked, SqlIdent};
 
 /// A table that is a part of another.
 pub struct Attached {
@@ -115,12 +115,12 @@ impl Reader {
     pub(super) fn attach(&mut self) {
         for Attached { at, whole, part, bound } in std::mem::take(&mut self.attached) {
             if let Err(what) = self.attach_one(&whole, &part, bound) {
-                self.losses.push(Loss { at, what: format!("the partition {part} of {whole}: {what}") });
+                self.losses.push(Unsupported { at, what: format!("the partition {part} of {whole}: {what}") });
             }
         }
         for (at, whole, part) in std::mem::take(&mut self.parts_of) {
             let what = format!("the index {part}: a part of {whole} that is nowhere");
-            self.losses.push(Loss { at, what });
+            self.losses.push(Unsupported { at, what });
         }
     }
 

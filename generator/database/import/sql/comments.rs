@@ -2,11 +2,11 @@
 
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
-use super::tree::{Loss, Parts, Placed, Take, clause, ident, loss, object, object_of, path, start, string};
+use super::tree::{Parts, Placed, Take, Unsupported, clause, ident, loss, object, object_of, path, start, string};
 use super::{Reader, about, tree};
 use crate::database::model::*;
-use crate::stack::Checked;
-use crate::stack::Text;
+use crate::values::Checked;
+use crate::values::Text;
 
 /// What the server itself says about a schema that every database has.
 const STANDARD: &str = "standard public schema";
@@ -37,7 +37,7 @@ impl Reader {
             OBJECT_EXTENSION => {
                 let name = path(&found).concat();
                 let what = format!("the comment on the extension `{name}` is left out: the extension brings its own");
-                self.notes.push(Loss { at: start(node), what });
+                self.notes.push(Unsupported { at: start(node), what });
             }
             OBJECT_TABLE => self.table(&object(&found)?, &found)?.comment = Some(text),
             OBJECT_COLUMN => {

@@ -7,10 +7,10 @@ use squawk_syntax::{SyntaxKind, SyntaxNode};
 use super::tree::{Parts, Placed, Take, expression, ident, idents, loss, object, tokens};
 use super::{Reader, index, tree};
 use crate::database::ddl::usual_key_name;
+use crate::database::identifiers;
 use crate::database::import::names;
-use crate::database::mention;
 use crate::database::model::*;
-use crate::stack::{Checked, SqlIdent};
+use crate::values::{Checked, SqlIdent};
 
 /// The name that a constraint was given.
 pub fn name(parts: &mut Parts) -> Take<Option<SqlIdent>> {
@@ -74,7 +74,7 @@ impl Reader {
                 parts.end("CHECK ( )")?;
                 let found = self.table(table, node)?;
                 // One column that it speaks of is part of the name.
-                let words: BTreeSet<_> = mention::words(text.as_str()).collect();
+                let words: BTreeSet<_> = identifiers::words(text.as_str()).collect();
                 let mut of = found.columns.keys().filter(|column| words.contains(column.as_str()));
                 let of = of.next().filter(|_| of.next().is_none()).cloned();
                 let name = self.constraint_name(given, table, of.as_ref().map(SqlIdent::as_str), "check", node)?;

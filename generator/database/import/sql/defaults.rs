@@ -5,10 +5,10 @@ use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::Reader;
 use super::access::{change, privileges, roles};
-use super::settled::Settled;
-use super::tree::{Loss, Parts, Placed, Take, ident, loss, start};
+use super::resolve::Settled;
+use super::tree::{Parts, Placed, Take, Unsupported, ident, loss, start};
 use crate::database::model::*;
-use crate::stack::SqlIdent;
+use crate::values::SqlIdent;
 
 /// What is given to a role by default, and the tables and views that were there before.
 pub struct Given {
@@ -55,7 +55,7 @@ impl Reader {
         if privileges.is_none() {
             let what =
                 "default privileges: ALL is what a table has up to PostgreSQL 16; MAINTAIN of later ones is left out";
-            self.notes.push(Loss { at: start(node), what: what.into() });
+            self.notes.push(Unsupported { at: start(node), what: what.into() });
         }
         for schema in schemas {
             let known = self.schema.tables.keys().chain(self.schema.views.keys());
@@ -82,7 +82,7 @@ impl Reader {
                 "the rights of `{role}` on all {} are left out: they follow from the access of its service",
                 target.word()
             );
-            self.notes.push(Loss { at: start(node), what });
+            self.notes.push(Unsupported { at: start(node), what });
             self.settled.insert(target, role);
         }
         Ok(true)
@@ -103,7 +103,7 @@ impl Reader {
                 // A partition is no table by then.
                 if grants.is_some_and(|grants| !grants.get(&role).is_some_and(|held| wanted.is_subset(held))) {
                     let what = format!("default privileges: `{role}` does not have those of {schema} on {name}");
-                    self.losses.push(Loss { at, what });
+                    self.losses.push(Unsupported { at, what });
                 }
             }
         }

@@ -3,15 +3,15 @@
 
 mod access;
 mod alter;
+mod at_end;
 mod comments;
 mod constraint;
 mod defaults;
-mod finish;
 mod index;
 mod policy;
+mod resolve;
 mod routine;
 mod session;
-mod settled;
 mod table;
 mod tree;
 mod types;
@@ -24,9 +24,9 @@ use squawk_syntax::{SourceFile, SyntaxKind, SyntaxNode, ast::AstNode};
 use super::Lost;
 use crate::database::model::*;
 use crate::database::{closed, ddl, lexer, parse};
-use crate::stack::SqlIdent;
-pub use settled::Settled;
-use tree::{Loss, Parts, Take, clause, loss, start, tokens};
+use crate::values::SqlIdent;
+pub use resolve::Settled;
+use tree::{Parts, Take, Unsupported, clause, loss, start, tokens};
 
 /// A definition, and what is no part of it for a reason that is said.
 #[derive(Debug)]
@@ -45,16 +45,16 @@ pub struct Imported {
 /// Everything that does not parse or that the model cannot hold, with its place.
 pub fn read(text: &str) -> Result<Imported, Vec<Lost>> {
     let text = text.replace("\r\n", "\n");
-    let placed = |loss: Loss| {
+    let placed = |loss: Unsupported| {
         let (line, column) = lexer::position(&text, loss.at);
         Lost { line, column, what: loss.what }
     };
     let (sql, losses) = session::without_commands(&text);
     if let Some(fault) = closed::too_deep(&sql) {
-        return Err(vec![placed(Loss { at: fault.at, what: fault.what })]);
+        return Err(vec![placed(Unsupported { at: fault.at, what: fault.what })]);
     }
     let reader = parse::on_own_stack(&sql, || Reader::read(&sql, losses));
-    let sorted = |losses: Vec<Loss>| {
+    let sorted = |losses: Vec<Unsupported>| {
         let mut all: Vec<Lost> = losses.into_iter().map(placed).collect();
         all.sort();
         all
@@ -63,7 +63,7 @@ pub fn read(text: &str) -> Result<Imported, Vec<Lost>> {
         return Err(sorted(reader.losses));
     }
     let places = reader.places.into_iter().map(|(path, at)| {
-        let place = placed(Loss { at, what: String::new() });
+        let place = placed(Unsupported { at, what: String::new() });
         (path, (place.line, place.column))
     });
     Ok(Imported {
@@ -77,8 +77,8 @@ pub fn read(text: &str) -> Result<Imported, Vec<Lost>> {
 #[derive(Default)]
 struct Reader {
     schema: Schema,
-    losses: Vec<Loss>,
-    notes: Vec<Loss>,
+    losses: Vec<Unsupported>,
+    notes: Vec<Unsupported>,
     places: BTreeMap<String, usize>,
     /// What the current statement is about, for messages.
     subject: String,
@@ -105,9 +105,9 @@ struct Reader {
 
 impl Reader {
     /// Reads all statements, unless there are losses already.
-    fn read(sql: &str, mut losses: Vec<Loss>) -> Reader {
+    fn read(sql: &str, mut losses: Vec<Unsupported>) -> Reader {
         let parsed = SourceFile::parse(sql);
-        losses.extend(parsed.errors().iter().map(|error| Loss {
+        losses.extend(parsed.errors().iter().map(|error| Unsupported {
             at: usize::from(error.range().start()),
             what: format!("this is not SQL as PostgreSQL reads it: {}", error.message()),
         }));
@@ -122,9 +122,9 @@ impl Reader {
         reader
     }
 
-    fn lose(&mut self, found: Loss) {
+    fn lose(&mut self, found: Unsupported) {
         let what = if self.subject.is_empty() { found.what } else { format!("{}: {}", self.subject, found.what) };
-        self.losses.push(Loss { at: found.at, what });
+        self.losses.push(Unsupported { at: found.at, what });
     }
 
     /// Goes on after a loss.
@@ -227,7 +227,7 @@ impl Reader {
     }
 
     fn create_extension(&mut self, node: &SyntaxNode) -> Take<()> {
-        use crate::stack::Checked;
+        use crate::values::Checked;
         let mut parts = Parts::of(node);
         parts.node(SyntaxKind::IF_NOT_EXISTS);
         let name = tree::path(&parts.must(SyntaxKind::EXTENSION)?).join(".");
@@ -243,8 +243,8 @@ impl Reader {
         }
         // Every database has it.
         if name != "plpgsql" {
-            let name = crate::stack::ExtensionName::new(&name);
-            let name = name.map_err(|reason| Loss { at: start(node), what: reason })?;
+            let name = crate::values::ExtensionName::new(&name);
+            let name = name.map_err(|reason| Unsupported { at: start(node), what: reason })?;
             self.schema.extensions.insert(name);
         }
         parts.end("CREATE EXTENSION WITH ;")

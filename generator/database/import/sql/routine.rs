@@ -6,7 +6,7 @@ use super::access::signature;
 use super::tree::{Parts, Placed, Take, clause, expression, ident, loss, object, plain, string, tokens, type_name};
 use super::{Reader, tree};
 use crate::database::model::*;
-use crate::stack::{Checked, SqlIdent, Text};
+use crate::values::{Checked, SqlIdent, Text};
 
 impl Reader {
     pub(super) fn create_function(&mut self, node: &SyntaxNode) -> Take<()> {

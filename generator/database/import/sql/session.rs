@@ -2,7 +2,7 @@
 
 use squawk_syntax::SyntaxNode;
 
-use super::tree::{Loss, Take, clause, loss, tokens};
+use super::tree::{Take, Unsupported, clause, loss, tokens};
 use crate::database::lexer;
 
 /// Settings of a session that change nothing that is stored, as pg_dump writes them.
@@ -29,7 +29,7 @@ const HARMLESS: [&str; 16] = [
 const PLAIN: [&str; 10] = ["on", "off", "true", "false", "''", "heap", "0", "content", "warning", "'utc'"];
 
 /// psql's own commands are no SQL: those that only guard a dump become blanks, others are losses.
-pub fn without_commands(text: &str) -> (String, Vec<Loss>) {
+pub fn without_commands(text: &str) -> (String, Vec<Unsupported>) {
     let mut sql = text.to_owned();
     let mut losses = Vec::new();
     // Lines that begin with a backslash, unless inside of quotes.
@@ -47,7 +47,7 @@ pub fn without_commands(text: &str) -> (String, Vec<Loss>) {
                 let end = at + line.trim_end().len();
                 sql.replace_range(at..end, &" ".repeat(end - at));
             } else {
-                losses.push(Loss { at, what: format!("`\\{command}` is a command of psql, not SQL") });
+                losses.push(Unsupported { at, what: format!("`\\{command}` is a command of psql, not SQL") });
             }
         }
         at += line.len();

@@ -2,11 +2,11 @@
 
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
-use super::tree::{Loss, Parts, Placed, Take, expression, loss, number, object, type_name, type_text};
+use super::tree::{Parts, Placed, Take, Unsupported, expression, loss, number, object, type_name, type_text};
 use super::{Reader, tree, types};
 use crate::database::import::names;
 use crate::database::model::*;
-use crate::stack::{Checked, SqlIdent};
+use crate::values::{Checked, SqlIdent};
 
 impl Reader {
     pub(super) fn create_table(&mut self, node: &SyntaxNode) -> Take<()> {
@@ -99,7 +99,7 @@ impl Reader {
             if let Some(given) = super::constraint::name(&mut not_null)? {
                 let what =
                     format!("the name `{given}` of NOT NULL of {table}.{name} is left out: the server makes one");
-                self.notes.push(Loss { at: tree::start(&found), what });
+                self.notes.push(Unsupported { at: tree::start(&found), what });
             }
             not_null.end("NOT NULL")?;
             column.nullable = false;
@@ -126,7 +126,7 @@ impl Reader {
         if given != names::made(table.name(), Some(column.as_str()), "seq") {
             let what =
                 format!("the name `{given}` of the sequence of {table}.{column} is left out: the server makes one");
-            self.notes.push(Loss { at: tree::start(&option), what });
+            self.notes.push(Unsupported { at: tree::start(&option), what });
         }
     }
 

@@ -6,7 +6,7 @@ use super::tree::{Parts, Placed, Take, expression, loss, number, object, object_
 use super::{Reader, tree};
 use crate::database::import::names;
 use crate::database::model::*;
-use crate::stack::{Checked, SqlIdent};
+use crate::values::{Checked, SqlIdent};
 
 impl Reader {
     pub(super) fn create_type(&mut self, node: &SyntaxNode) -> Take<()> {

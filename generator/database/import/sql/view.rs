@@ -5,7 +5,7 @@ use squawk_syntax::{SyntaxKind, SyntaxNode};
 use super::Reader;
 use super::tree::{Parts, Placed, Take, loss, object, plain, tokens};
 use crate::database::model::*;
-use crate::stack::Checked;
+use crate::values::Checked;
 
 impl Reader {
     pub(super) fn create_view(&mut self, node: &SyntaxNode) -> Take<()> {

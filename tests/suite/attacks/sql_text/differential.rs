@@ -2,7 +2,7 @@
 //! every text that this crate takes.
 
 use nself::database::model::{Expression, Query};
-use nself::stack::Checked;
+use nself::values::Checked;
 
 use super::wire::{Answer, Parser};
 use crate::database::server::{Server, Version};

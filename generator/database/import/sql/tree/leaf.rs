@@ -5,7 +5,7 @@ use squawk_syntax::{SyntaxKind, SyntaxNode, SyntaxToken};
 use super::{Parts, Placed, Take, loss, tokens};
 use crate::database::lexer;
 use crate::database::model::*;
-use crate::stack::{Checked, SqlIdent};
+use crate::values::{Checked, SqlIdent};
 
 /// A name as it is stored: in quotes as written, otherwise in lower case.
 pub fn spelled(token: &SyntaxToken) -> String {

@@ -9,12 +9,12 @@ pub use leaf::*;
 
 /// What is not taken over, at a byte of the text.
 #[derive(Debug)]
-pub struct Loss {
+pub struct Unsupported {
     pub at: usize,
     pub what: String,
 }
 
-pub type Take<T> = Result<T, Loss>;
+pub type Take<T> = Result<T, Unsupported>;
 
 pub fn start(node: &SyntaxNode) -> usize {
     usize::from(node.text_range().start())
@@ -22,7 +22,7 @@ pub fn start(node: &SyntaxNode) -> usize {
 
 /// A loss at a node.
 pub fn loss<T>(node: &SyntaxNode, what: impl Into<String>) -> Take<T> {
-    Err(Loss { at: start(node), what: what.into() })
+    Err(Unsupported { at: start(node), what: what.into() })
 }
 
 /// A loss at a node for a reason that a checked type gives.
@@ -32,7 +32,7 @@ pub trait Placed<T> {
 
 impl<T> Placed<T> for Result<T, String> {
     fn at(self, node: &SyntaxNode) -> Take<T> {
-        self.map_err(|what| Loss { at: start(node), what })
+        self.map_err(|what| Unsupported { at: start(node), what })
     }
 }
 
@@ -139,7 +139,7 @@ impl Parts {
                     SyntaxElement::Token(token) => token.text().to_ascii_uppercase(),
                 };
                 let at = usize::from(part.text_range().start());
-                Err(Loss { at, what: format!("`{what}` has no place in the model") })
+                Err(Unsupported { at, what: format!("`{what}` has no place in the model") })
             }
         }
     }

@@ -1,0 +1,106 @@
+//! Files that lie in the output folder as an earlier run of this very program left them. What has the same derivation
+//! as then is neither rendered nor read nor written. A value: `store` finds out, generators only ask.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+use super::{Artifact, ArtifactPath, Artifacts, Content, Digest, Slice};
+
+/// A file that the manifest records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordedFile {
+    pub digest: Digest,
+    /// Further digests that the manifest has for it, after a merge or a run that did not finish.
+    pub alternatives: Vec<Digest>,
+    /// Set when the file is still as the last run left it.
+    pub untouched: Option<KeptFile>,
+}
+
+/// A file in the output folder that need not be rendered if its derivation stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeptFile {
+    pub derivation: Digest,
+    /// Bytes.
+    pub size: u64,
+}
+
+/// Every output that the last run recorded, by its path below the output folder, as one environment sees them.
+#[derive(Debug, Clone, Copy)]
+pub struct Reusable<'a> {
+    outputs: &'a BTreeMap<ArtifactPath, RecordedFile>,
+    environment: &'a str,
+}
+
+impl<'a> Reusable<'a> {
+    pub fn below(outputs: &'a BTreeMap<ArtifactPath, RecordedFile>, environment: &'a str) -> Self {
+        Reusable { outputs, environment }
+    }
+
+    /// All files of a folder, when all that the last run wrote there came from this slice and is as it was left.
+    pub fn files(&self, folder: &str, slice: &Slice) -> Option<Artifacts> {
+        let first = ArtifactPath(format!("{}/{folder}/", self.environment));
+        let rest = self.outputs.range::<ArtifactPath, _>((Bound::Excluded(&first), Bound::Unbounded));
+        let below = rest.take_while(|(path, _)| path.as_str().starts_with(first.as_str()));
+        let below = below.map(|(path, file)| (&path.as_str()[self.environment.len() + 1..], file));
+        let derivation = slice.derivation(below.clone().map(|(path, _)| path));
+        let files = below.map(|(path, file)| {
+            let kept = file.untouched.filter(|kept| kept.derivation == derivation)?;
+            let content = Content::Reusable { digest: file.digest, size: kept.size };
+            let file = Artifact { content, generator: slice.generator, derivation };
+            Some((ArtifactPath(path.to_owned()), file))
+        });
+        let files: Vec<_> = files.collect::<Option<_>>()?;
+        (!files.is_empty()).then_some(Artifacts(files))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a step left in the environment `prod`.
+    fn step(slice: &Slice, names: &[&str]) -> BTreeMap<ArtifactPath, RecordedFile> {
+        let derivation = slice.derivation(names.iter().copied());
+        let file = |name: &str| RecordedFile {
+            digest: Digest::of(name.as_bytes()),
+            alternatives: Vec::new(),
+            untouched: Some(KeptFile { derivation, size: 1 }),
+        };
+        names.iter().map(|name| (path(name), file(name))).collect()
+    }
+
+    fn path(name: &str) -> ArtifactPath {
+        ArtifactPath::new(format!("prod/{name}")).unwrap()
+    }
+
+    #[test]
+    fn a_folder_is_kept_whole_or_not_at_all() {
+        let slice = Slice::of("compose", &"one");
+        let mut all = step(&slice, &["apps/a/x", "apps/a/y/z"]);
+        all.extend(step(&slice, &["apps/a-b/x"]));
+        all.extend(step(&slice, &["apps/b/x"]));
+        let files =
+            |all: &BTreeMap<_, _>, folder: &str, slice: &Slice| Reusable::below(all, "prod").files(folder, slice);
+        let kept = files(&all, "apps/a", &slice).unwrap();
+        assert_eq!(kept.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>(), ["apps/a/x", "apps/a/y/z"]);
+        for folder in ["apps/c", "app", "apps/a/x", "apps"] {
+            assert_eq!(files(&all, folder, &slice), None, "{folder}");
+        }
+        // Another environment, another slice, another generator.
+        assert_eq!(Reusable::below(&all, "pro").files("apps/a", &slice), None);
+        assert_eq!(files(&all, "apps/a", &Slice::of("compose", &"two")), None);
+        assert_eq!(files(&all, "apps/a", &Slice::of("kubernetes", &"one")), None);
+        // A file too many, a file too few, a file that was touched.
+        let file = all[&path("apps/a/y/z")].clone();
+        all.insert(path("apps/a/y/zz"), file.clone());
+        assert_eq!(files(&all, "apps/a", &slice), None);
+        all.remove(&path("apps/a/y/zz"));
+        all.remove(&path("apps/a/y/z"));
+        assert_eq!(files(&all, "apps/a", &slice), None);
+        all.insert(path("apps/a/y/z"), file.clone());
+        assert!(files(&all, "apps/a", &slice).is_some());
+        all.insert(path("apps/a/y/z"), RecordedFile { untouched: None, ..file });
+        assert_eq!(files(&all, "apps/a", &slice), None);
+        assert!(files(&all, "apps/b", &slice).is_some());
+    }
+}

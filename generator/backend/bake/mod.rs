@@ -1,0 +1,104 @@
+//! The bake file: what `docker buildx bake`, run in the project's folder, builds for an environment. The images bear the
+//! names under which Compose and the cluster look for them, and begin from what the lock says.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::artifact::{Artifacts, json};
+use crate::diagnostic::Diagnostic;
+use crate::plan::{Plan, dockerfile};
+use crate::stack::Build;
+use crate::values::ServiceName;
+
+/// The file's name, below an environment's folder.
+pub const FILE: &str = "docker-bake.json";
+
+/// <https://docs.docker.com/build/bake/reference/>
+#[derive(Serialize)]
+struct Bake {
+    group: BTreeMap<&'static str, Group>,
+    target: BTreeMap<String, Target>,
+}
+
+#[derive(Serialize)]
+struct Group {
+    targets: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Target {
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    args: BTreeMap<String, String>,
+    context: String,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    contexts: BTreeMap<String, String>,
+    dockerfile: String,
+    tags: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target: Option<String>,
+}
+
+/// What is read of the plan.
+#[derive(Serialize)]
+pub struct Read<'a> {
+    services: BTreeMap<&'a ServiceName, Built<'a>>,
+}
+
+/// One service that is built.
+#[derive(Serialize)]
+struct Built<'a> {
+    build: &'a Build,
+    tags: Vec<String>,
+    contexts: BTreeMap<String, String>,
+}
+
+pub fn read(plan: &Plan) -> Read<'_> {
+    let built = plan.services.iter().filter_map(|(name, service)| {
+        let contexts = dockerfile::contexts(&service.bases);
+        Some((name, Built { build: service.build.as_ref()?, tags: tags(plan, name), contexts }))
+    });
+    Read { services: built.collect() }
+}
+
+/// `docker-bake.json`, where anything is built.
+///
+/// # Errors
+/// None that checked values can cause.
+pub fn emit(read: &Read) -> Result<Artifacts, Diagnostic> {
+    let mut files = Artifacts::default();
+    if read.services.is_empty() {
+        return Ok(files);
+    }
+    let names: Vec<String> = read.services.keys().map(ToString::to_string).collect();
+    let targets = read.services.iter().map(|(name, Built { build, tags, contexts })| {
+        let args = build.args.iter().map(|(name, value)| (name.to_string(), plain(value.as_str())));
+        let target = Target {
+            args: args.collect(),
+            context: build.context.to_string(),
+            contexts: contexts.clone(),
+            dockerfile: build.dockerfile.as_ref().map_or_else(|| "Dockerfile".to_owned(), ToString::to_string),
+            tags: tags.clone(),
+            target: build.target.as_ref().map(ToString::to_string),
+        };
+        (name.to_string(), target)
+    });
+    let bake = Bake { target: targets.collect(), group: BTreeMap::from([("default", Group { targets: names })]) };
+    files.add("bake", FILE, json::to_pretty(&bake))?;
+    Ok(files)
+}
+
+/// Under these names others look for the image.
+fn tags(plan: &Plan, name: &ServiceName) -> Vec<String> {
+    let settings = plan.kubernetes.as_ref().map(|cluster| &cluster.settings);
+    let pushed = settings.and_then(|settings| Some((settings.registry.as_ref()?, settings.tag.as_ref()?)));
+    let pushed = pushed.map(|(registry, tag)| format!("{registry}/{name}:{tag}"));
+    // Older implementations of Compose name images after their folder.
+    let composed = plan.compat.is_none().then(|| format!("{}-{}-{name}", plan.project, plan.environment));
+    composed.into_iter().chain(pushed).collect()
+}
+
+/// Text of the user, which HCL would take for a template.
+fn plain(text: &str) -> String {
+    text.replace("${", "$${").replace("%{", "%%{")
+}

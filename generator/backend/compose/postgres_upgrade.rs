@@ -1,0 +1,106 @@
+//! What the last generation ran on the data that a volume still holds. A file cannot say whether there is such data, so
+//! what is found here are warnings, once, with the steps that come first.
+
+use super::Plan;
+use crate::diagnostic::{Code, Diagnostic};
+use crate::plan::roster::{DATABASE, service_name};
+use crate::plan::{Service, Value};
+
+/// The image of a service in a file that [`super::emit`] wrote: what stands below the service's line.
+fn image<'a>(file: &'a str, service: &str) -> Option<&'a str> {
+    let (_, below) = file.split_once(&format!("\n  {service}:\n"))?;
+    let mut own = below.lines().take_while(|line| line.starts_with("    "));
+    own.find_map(|line| line.strip_prefix("    image: ")).map(|image| image.trim_matches('"'))
+}
+
+/// The tag of an image, in short: what it says of the server in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Server {
+    /// Nothing where the tag does not say it.
+    major: Option<u32>,
+    /// Alpine's C library, which sorts text in another order than those of other distributions.
+    musl: bool,
+}
+
+impl Server {
+    /// Tags are `16.4-alpine`, `pg16`, `0.8.0-pg17-trixie`, `16-3.4` with the server's version first, or after `pg`.
+    fn of(image: &str) -> Option<Server> {
+        let name = image.split('@').next().unwrap_or(image);
+        let (_, tag) = name.rsplit('/').next()?.split_once(':')?;
+        let number = |text: &str| {
+            let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+            text[..end].parse().ok()
+        };
+        let after = tag.split(['-', '.', '_']).find_map(|part| number(part.strip_prefix("pg")?));
+        Some(Server { major: after.or_else(|| number(tag)), musl: tag.contains("alpine") })
+    }
+}
+
+/// What a server would not start with, or would read wrongly: NS709. `old` is the last generation's `compose.yaml`.
+pub fn changed(plan: &Plan, old: &[u8]) -> Vec<Diagnostic> {
+    let Some(service) = plan.services.get(&service_name(DATABASE)).filter(|service| !service.volumes.is_empty()) else {
+        return Vec::new();
+    };
+    let before = std::str::from_utf8(old).ok().and_then(|old| image(old, DATABASE)).and_then(Server::of);
+    let after = service.image.as_ref().and_then(|image| Server::of(image.as_str()));
+    let (Some(before), Some(after)) = (before, after) else { return Vec::new() };
+    let warning = || Diagnostic::warning(Code::DataOfAnother, service.origin.key("image"));
+    let user = superuser(service);
+    match (before.major, after.major) {
+        (Some(old), Some(new)) if old != new => vec![
+            warning()
+                .message(format!("PostgreSQL {new} does not start on the data of PostgreSQL {old}, which the last generation ran"))
+                .expected(format!("a database of PostgreSQL {new}, or none yet"))
+                .hint(format!(
+                    "where there is data, first, with the old generation: `docker compose exec -T {DATABASE} pg_dumpall -U {user} >secrets/all.sql`; \
+                     docs/databases.md lists the steps before and after it"
+                )),
+        ],
+        _ if before.musl != after.musl => vec![
+            warning()
+                .message("this image sorts text in another order than that of the last generation: indexes over text are wrong")
+                .expected("an image of the same kind: of Alpine, or not of Alpine")
+                .hint(format!(
+                    "where there is data, before anything else uses it: `docker compose exec {DATABASE} reindexdb --all -U {user}`"
+                )),
+        ],
+        _ => Vec::new(),
+    }
+}
+
+fn superuser(service: &Service) -> &str {
+    match service.env.get("POSTGRES_USER") {
+        Some(Value::Text(user)) => user,
+        _ => "postgres",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_say_which_server_it_is() {
+        for (image, major, musl) in [
+            ("docker.io/library/postgres:16-alpine", Some(16), true),
+            ("postgres:16.4-alpine3.20@sha256:00", Some(16), true),
+            ("localhost:5000/postgres:17", Some(17), false),
+            ("pgvector/pgvector:pg16", Some(16), false),
+            ("pgvector/pgvector:0.8.0-pg17-trixie", Some(17), false),
+            ("timescale/timescaledb:2.17.2-pg16", Some(16), false),
+            ("postgis/postgis:16-3.4-alpine", Some(16), true),
+            ("acme/postgres:main", None, false),
+        ] {
+            assert_eq!(Server::of(image), Some(Server { major, musl }), "{image}");
+        }
+        assert_eq!(Server::of("acme/postgres@sha256:00"), None);
+    }
+
+    #[test]
+    fn the_image_is_that_of_the_service() {
+        let file = "services:\n  hasura:\n    depends_on:\n      postgres:\n        restart: true\n    image: a/b:1\n  postgres:\n    user: x\n    image: \"c/d:2\"\n  z:\n    image: e/f:3\n";
+        assert_eq!((image(file, "postgres"), image(file, "hasura")), (Some("c/d:2"), Some("a/b:1")));
+        assert_eq!(image("  postgres:\n", "postgres"), None);
+        assert_eq!(image("\n  postgres:\n    user: x\n  z:\n    image: y\n", "postgres"), None);
+    }
+}

@@ -1,0 +1,165 @@
+//! What the objects of one service are made from: its part of the plan, and nothing else. The objects are written from
+//! a plan that holds no more than the part, so whatever they show is in its digest.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::artifact::{Digest, Slice};
+use crate::backend::PlanDigests;
+use crate::plan::{Edge, IngressPlan, Migrations, Plan, Secret, Service, Volume};
+use crate::values::{SecretName, ServiceName, SqlIdent, VolumeName};
+
+/// What all parts share, and the edges by their ends.
+pub struct Parts<'a> {
+    plan: &'a Plan,
+    fields: &'a PlanDigests,
+    /// The plan without what belongs to single services.
+    head: Plan,
+    head_digest: Digest,
+    edges: BTreeMap<&'a ServiceName, BTreeSet<&'a Edge>>,
+    volumes: BTreeMap<&'a ServiceName, BTreeMap<&'a VolumeName, &'a Volume>>,
+    shared: &'a BTreeSet<&'a VolumeName>,
+    /// What decides the content of mounted files.
+    mounted: &'a Digest,
+}
+
+/// One service's.
+#[derive(Serialize)]
+pub struct Part<'a> {
+    head: &'a Digest,
+    #[serde(skip)]
+    services: BTreeMap<&'a ServiceName, &'a Arc<Service>>,
+    /// Of the services, by the names of their fields.
+    digests: BTreeMap<&'a String, &'a Digest>,
+    edges: BTreeSet<&'a Edge>,
+    volumes: BTreeMap<&'a VolumeName, &'a Volume>,
+    shared: BTreeSet<&'a VolumeName>,
+    migrations: BTreeMap<&'a SqlIdent, Migrations>,
+    secrets: BTreeMap<&'a SecretName, Secret>,
+    mounted: Option<&'a Digest>,
+}
+
+impl<'a> Parts<'a> {
+    pub fn new(
+        plan: &'a Plan,
+        fields: &'a PlanDigests,
+        shared: &'a BTreeSet<&'a VolumeName>,
+        mounted: &'a Digest,
+    ) -> Self {
+        let mut edges: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+        for edge in &plan.edges {
+            edges.entry(&edge.from).or_default().insert(edge);
+            edges.entry(&edge.to).or_default().insert(edge);
+        }
+        let mut volumes: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
+        for (name, volume) in &plan.volumes {
+            volumes.entry(&volume.owner).or_default().insert(name, volume);
+        }
+        let head = head(plan);
+        let head_digest = Digest::of_value(&head);
+        Parts { plan, fields, head, head_digest, edges, volumes, shared, mounted }
+    }
+
+    pub fn of(&'a self, name: &'a ServiceName, service: &'a Arc<Service>) -> Part<'a> {
+        let mut services = BTreeMap::from([(name, service)]);
+        let mut migrations = BTreeMap::new();
+        let mut secrets = BTreeMap::new();
+        for (database, all) in self.plan.migrations.iter().filter(|(_, all)| service.depends_on.contains_key(&all.job))
+        {
+            services.extend(self.plan.services.get_key_value(&all.job));
+            let asked = all.asked_by.get_key_value(name);
+            for (url, secret) in asked.iter().filter_map(|(_, url)| self.plan.secrets.get_key_value(*url)) {
+                // Who else uses it changes nothing here.
+                let secret = Secret { files_of: BTreeSet::new(), variables_of: BTreeSet::new(), ..secret.clone() };
+                secrets.insert(url, secret);
+            }
+            let part = Migrations {
+                job: all.job.clone(),
+                owner: all.owner.clone(),
+                asked_by: asked.map(|(name, url)| (name.clone(), url.clone())).into_iter().collect(),
+                steps: all.steps.last().cloned().into_iter().collect(),
+                seeds: Vec::new(),
+            };
+            migrations.insert(database, part);
+        }
+        let volumes = self.volumes.get(name).cloned().unwrap_or_default();
+        let used = service.volumes.iter().map(|mount| &mount.volume).chain(volumes.keys().copied());
+        let digest = |name: &&ServiceName| self.fields.service(name).map(|(field, part)| (field, &part.digest));
+        Part {
+            head: &self.head_digest,
+            digests: services.keys().filter_map(digest).collect(),
+            edges: self.edges.get(name).cloned().unwrap_or_default(),
+            shared: used.filter(|volume| self.shared.contains(volume)).collect(),
+            mounted: (!service.config.is_empty()).then_some(self.mounted),
+            services,
+            volumes,
+            migrations,
+            secrets,
+        }
+    }
+
+    /// The plan of a part: the head and what the part holds.
+    pub fn plan(&self, part: &Part) -> Plan {
+        let owned = |(name, service): (&&ServiceName, &&Arc<Service>)| ((*name).clone(), Arc::clone(service));
+        Plan {
+            services: part.services.iter().map(owned).collect(),
+            edges: part.edges.iter().map(|edge| (*edge).clone()).collect(),
+            volumes: part.volumes.iter().map(|(name, volume)| ((*name).clone(), (*volume).clone())).collect(),
+            migrations: part.migrations.iter().map(|(name, all)| ((*name).clone(), all.clone())).collect(),
+            secrets: part.secrets.iter().map(|(name, secret)| ((*name).clone(), secret.clone())).collect(),
+            ..self.head.clone()
+        }
+    }
+}
+
+impl<'a> Part<'a> {
+    pub fn slice(&self) -> Slice {
+        Slice::of("kubernetes", self)
+    }
+
+    pub fn shared(&self) -> BTreeSet<&'a VolumeName> {
+        self.shared.clone()
+    }
+}
+
+fn head(plan: &Plan) -> Plan {
+    let edge = IngressPlan {
+        service: plan.edge.service.clone(),
+        sites: BTreeMap::new(),
+        rate_limits: BTreeMap::new(),
+        internal_addresses: Vec::new(),
+        this_machine_is_internal: false,
+        trusted_proxies: Vec::new(),
+        proxies_are_listed: false,
+        max_body: plan.edge.max_body,
+        connections: plan.edge.connections,
+        tls: plan.edge.tls,
+        resolver: plan.edge.resolver.clone(),
+        email: plan.edge.email.clone(),
+        conf_d: BTreeMap::new(),
+    };
+    Plan {
+        project: plan.project.clone(),
+        environment: plan.environment.clone(),
+        profile: plan.profile,
+        domain: plan.domain.clone(),
+        services: BTreeMap::new(),
+        start_order: Vec::new(),
+        edges: BTreeSet::new(),
+        volumes: BTreeMap::new(),
+        secrets: BTreeMap::new(),
+        edge,
+        databases: BTreeMap::new(),
+        roles: BTreeMap::new(),
+        pooler: None,
+        replication: None,
+        access: None,
+        graphql: BTreeMap::new(),
+        migrations: BTreeMap::new(),
+        compat: plan.compat,
+        kubernetes: plan.kubernetes.clone(),
+        project_folder: plan.project_folder.clone(),
+    }
+}

@@ -1,0 +1,57 @@
+//! Small committed summaries of a plan: which secrets an operator provides, how each service is asked for
+//! its health. Tools that run the stack read these instead of evaluating it again.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::artifact::{Artifacts, json};
+use crate::diagnostic::Diagnostic;
+use crate::plan::secret_list::{SecretEntry, SecretList, variable};
+use crate::plan::{Check, Plan};
+use crate::values::ServiceName;
+
+/// `health.json`: the one view of all checks.
+#[derive(Debug, Serialize)]
+struct HealthList<'a> {
+    version: u32,
+    services: BTreeMap<&'a ServiceName, HealthEntry<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct HealthEntry<'a> {
+    check: &'a Check,
+    waits_for: Vec<&'a ServiceName>,
+}
+
+/// The summaries of one environment, the ignore file that keeps secrets out of version control, and the attributes that
+/// keep what is in it as it is.
+///
+/// # Errors
+/// NS901 when two of them claim one path.
+pub fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
+    let entries = plan.secrets.iter().map(|(name, secret)| {
+        let variable = (!secret.variables_of.is_empty()).then(|| variable(name));
+        let used_by = secret.files_of.union(&secret.variables_of).cloned().collect();
+        let min_length = (secret.min_length > 0).then_some(secret.min_length);
+        (name.clone(), SecretEntry { recipe: secret.recipe.clone(), variable, min_length, used_by })
+    });
+    let secrets = SecretList {
+        version: 1,
+        project: plan.project.clone(),
+        environment: plan.environment.clone(),
+        profile: plan.profile,
+        secrets: entries.collect(),
+    };
+    let services = plan.services.iter().map(|(name, service)| {
+        (name, HealthEntry { check: &service.health.check, waits_for: service.depends_on.keys().collect() })
+    });
+    let health = HealthList { version: 1, services: services.collect() };
+    let mut files = Artifacts::default();
+    files.add("summary", "secrets.json", json::to_pretty(&secrets))?;
+    files.add("summary", "health.json", json::to_pretty(&health))?;
+    files.add("summary", ".gitignore", "/.env\n/secrets/\n")?;
+    // The manifest records the bytes: no checkout gives them the line ends of its machine.
+    files.add("summary", ".gitattributes", "* -text\n")?;
+    Ok(files)
+}

@@ -1,0 +1,40 @@
+//! SQL of whole migrations: what does not parse, what psql would take for its own, what would end the transaction
+//! around it.
+
+use crate::database::closed::{self, Form};
+use crate::database::{lexer, parse};
+use crate::diagnostic::{Code, Diagnostic, FieldPath, Span};
+
+/// Statements that would end the transaction around a migration, and what does the same.
+const TRANSACTION: [&str; 8] = ["abort", "begin", "commit", "end", "prepare", "rollback", "savepoint", "start"];
+
+/// What in a migration's file the runner cannot apply.
+pub fn findings(file: &str, text: &str) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    let mut report = |at: usize, code: Code, message: String| {
+        let (line, column) = lexer::position(text, at);
+        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let span = Span { file: file.to_owned(), line: number(line), column: number(column) };
+        found.push(Diagnostic::error(code, FieldPath::root()).message(message).at(Some(span)));
+    };
+    if let Some(fault) = closed::fault(text, Form::Statements) {
+        report(fault.at, fault.code, fault.what);
+        return found;
+    }
+    let tokens = lexer::tokens(text).unwrap_or_default();
+    let mut start = true;
+    for token in tokens.iter().filter(|token| token.kind != lexer::Kind::Comment) {
+        if start && TRANSACTION.contains(&token.text.to_ascii_lowercase().as_str()) {
+            report(
+                token.at,
+                Code::SqlSyntax,
+                format!("`{}`: a migration is one transaction, which the runner begins and ends", token.text),
+            );
+        }
+        start = token.text == ";";
+    }
+    for (at, message) in parse::errors(text) {
+        report(at, Code::SqlSyntax, message);
+    }
+    found
+}

@@ -1,0 +1,91 @@
+//! What the server's first start gives to the role of a service, as default privileges of the owner: rows of all
+//! tables and the use of sequences and schemas. The stack says so by the service's access, so it is no part of a definition.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use squawk_syntax::{SyntaxKind, SyntaxNode};
+
+use crate::database::model::{Grants, Privilege, Schema};
+use crate::values::SqlIdent;
+
+/// Privileges on one kind of object, as SQL spells them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Target {
+    Tables,
+    Sequences,
+    Schemas,
+}
+
+impl Target {
+    fn of(kind: SyntaxKind) -> Option<Target> {
+        match kind {
+            SyntaxKind::PRIVILEGE_TARGET_TABLES => Some(Target::Tables),
+            SyntaxKind::PRIVILEGE_TARGET_SEQUENCES => Some(Target::Sequences),
+            SyntaxKind::PRIVILEGE_TARGET_SCHEMAS => Some(Target::Schemas),
+            _ => None,
+        }
+    }
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Target::Tables => "tables",
+            Target::Sequences => "sequences",
+            Target::Schemas => "schemas",
+        }
+    }
+
+    fn privileges(self) -> &'static [&'static str] {
+        match self {
+            Target::Tables => &["delete", "insert", "select", "update"],
+            Target::Sequences => &["select", "usage"],
+            Target::Schemas => &["usage"],
+        }
+    }
+}
+
+/// The roles that have these rights on everything, by the kind of object.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settled(BTreeMap<Target, BTreeSet<SqlIdent>>);
+
+impl Settled {
+    /// The kind of object, if the privileges are exactly those that the first start gives.
+    pub fn target(node: &SyntaxNode, privileges: Option<&BTreeSet<String>>) -> Option<Target> {
+        let target = node.children().find_map(|child| Target::of(child.kind()))?;
+        privileges
+            .is_some_and(|found| found.iter().map(String::as_str).eq(target.privileges().iter().copied()))
+            .then_some(target)
+    }
+
+    pub fn insert(&mut self, target: Target, role: SqlIdent) {
+        self.0.entry(target).or_default().insert(role);
+    }
+
+    /// Whether a right of a role follows from them.
+    pub fn holds(&self, target: Target, role: &SqlIdent, privilege: &str) -> bool {
+        let holds = self.0.get(&target).is_some_and(|roles| roles.contains(role));
+        holds && target.privileges().iter().any(|known| known.eq_ignore_ascii_case(privilege))
+    }
+
+    /// Takes those rights away from a schema, so that only what a definition says is left.
+    pub fn strip(&self, schema: &mut Schema) {
+        for namespace in schema.schemas.values_mut() {
+            self.without(Target::Schemas, &mut namespace.grants);
+        }
+        for table in schema.tables.values_mut() {
+            self.without(Target::Tables, &mut table.grants);
+        }
+        for view in schema.views.values_mut() {
+            self.without(Target::Tables, &mut view.grants);
+        }
+        for sequence in schema.sequences.values_mut() {
+            self.without(Target::Sequences, &mut sequence.grants);
+        }
+    }
+
+    fn without<P: Privilege>(&self, target: Target, grants: &mut Grants<P>) {
+        for (role, held) in grants.iter_mut() {
+            held.retain(|privilege| !self.holds(target, role, privilege.sql()));
+        }
+        grants.retain(|_, held| !held.is_empty());
+    }
+}

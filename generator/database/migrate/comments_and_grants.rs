@@ -1,0 +1,62 @@
+//! What every kind of object has: a comment, and most have grants.
+
+use super::{Phase, Planner, Step};
+use crate::database::ddl;
+use crate::database::hazard::Hazard;
+use crate::database::model::*;
+use crate::diagnostic::FieldPath;
+use crate::values::Text;
+
+/// An object whose comment or grants change, and when.
+pub struct Described<'a> {
+    pub phase: Phase,
+    pub rank: usize,
+    /// As `COMMENT ON` calls it; to `GRANT ON`, views are tables.
+    pub kind: &'a str,
+    /// In SQL.
+    pub object: &'a str,
+    /// In messages and in `allow`.
+    pub name: &'a str,
+    pub path: &'a FieldPath,
+}
+
+impl Described<'_> {
+    fn step(&self, field: &str) -> Step {
+        Step::new(self.phase, self.name, self.path.key(field), format!("{}: {field}", self.name)).rank(self.rank)
+    }
+
+    pub fn comment(&self, planner: &mut Planner, old: Option<&Text>, new: Option<&Text>) {
+        if old != new {
+            let set = |text| ddl::comment(self.kind, self.object, text);
+            planner.push(self.step("comment").up(set(new)).down(set(old)));
+        }
+    }
+
+    pub fn grants<P: Privilege>(&self, planner: &mut Planner, old: &Grants<P>, new: &Grants<P>) {
+        if old != new {
+            let kind = if self.kind.ends_with("VIEW") { "TABLE" } else { self.kind };
+            let change = |from, to| {
+                let mut sql = revokes(kind, self.object, &minus(from, to));
+                sql.extend(ddl::grants(kind, self.object, &minus(to, from)));
+                sql.join("\n")
+            };
+            planner.push(self.step("grants").up(change(old, new)).down(change(new, old)).hazard(Hazard::AuthzUpdate));
+        }
+    }
+}
+
+/// What `a` grants and `b` does not.
+pub fn minus<P: Privilege>(a: &Grants<P>, b: &Grants<P>) -> Grants<P> {
+    let none = Default::default();
+    let left = a.iter().map(|(role, all)| (role.clone(), all - b.get(role).unwrap_or(&none)));
+    left.filter(|(_, all)| !all.is_empty()).collect()
+}
+
+fn revokes<P: Privilege>(kind: &str, object: &str, grants: &Grants<P>) -> Vec<String> {
+    let given = grants.iter().filter(|(_, all)| !all.is_empty());
+    given
+        .map(|(from, all)| {
+            format!("REVOKE {} ON {kind} {object} FROM {};", ddl::privileges(all.iter().copied()), ddl::role(from))
+        })
+        .collect()
+}

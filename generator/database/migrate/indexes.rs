@@ -1,0 +1,72 @@
+//! Indexes, built while rows are written where a table holds any.
+
+use std::collections::BTreeMap;
+
+use super::comments_and_grants::Described;
+use super::dropped::same_index;
+use super::{Phase, Planner, Step};
+use crate::database::ddl;
+use crate::database::hazard::Hazard;
+use crate::database::model::*;
+use crate::diagnostic::FieldPath;
+use crate::values::SqlIdent;
+
+pub fn concurrent(step: Step, table: &ObjectName, name: &SqlIdent, index: &Index) -> Step {
+    let object = table.beside(name);
+    step.up(ddl::create_index(table, name, index, true))
+        .down(format!("DROP INDEX CONCURRENTLY IF EXISTS {};", object.sql()))
+        .hazard(Hazard::IndexBuild)
+        .hazards(index.unique.then_some(Hazard::MayFail))
+        .index(object)
+}
+
+pub fn comments(
+    planner: &mut Planner,
+    name: &ObjectName,
+    old: &BTreeMap<SqlIdent, Index>,
+    new: &BTreeMap<SqlIdent, Index>,
+    path: &FieldPath,
+) {
+    for (key, index) in new {
+        let (was, is) = (old.get(key).and_then(|was| was.comment.as_ref()), index.comment.as_ref());
+        if was == is {
+            continue;
+        }
+        let (object, name, path) = (name.beside(key).sql(), format!("{name}.{key}"), path.key(key.as_str()));
+        // After the index, which may be built in a migration of its own.
+        let described =
+            Described { phase: Phase::Keys, rank: 9, kind: "INDEX", object: &object, name: &name, path: &path };
+        described.comment(planner, was, is);
+    }
+}
+
+/// Indexes that are built while nobody waits for them.
+pub fn plan(
+    planner: &mut Planner,
+    name: &ObjectName,
+    old: &BTreeMap<SqlIdent, Index>,
+    new: &BTreeMap<SqlIdent, Index>,
+    path: &FieldPath,
+) {
+    let path = path.key("indexes");
+    let same =
+        |key: &SqlIdent, a: &Index, other: &BTreeMap<SqlIdent, Index>| other.get(key).is_some_and(|b| same_index(a, b));
+    for (key, was) in old.iter().filter(|(key, was)| !same(key, was, new)) {
+        planner.push(
+            Step::new(Phase::Teardown, format!("{name}.{key}"), path.clone(), format!("{name}.{key} is gone"))
+                .rank(0)
+                .up(format!("DROP INDEX {};", name.beside(key).sql()))
+                .down(ddl::create_index(name, key, was, false)),
+        );
+    }
+    for (key, index) in new.iter().filter(|(key, is)| !same(key, is, old)) {
+        planner.push(
+            Step::new(Phase::Attach, format!("{name}.{key}"), path.key(key.as_str()), format!("{name}.{key} is new"))
+                .up(ddl::create_index(name, key, index, false))
+                .down(format!("DROP INDEX {};", name.beside(key).sql())),
+        );
+    }
+    let kept: BTreeMap<SqlIdent, Index> =
+        old.iter().filter(|(key, was)| same(key, was, new)).map(|(k, v)| (k.clone(), v.clone())).collect();
+    comments(planner, name, &kept, new, &path);
+}

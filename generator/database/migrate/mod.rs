@@ -1,0 +1,288 @@
+//! From one schema to the next: typed changes in an order that a server accepts, each with its way back, its
+//! reason, its place in the user's file and its hazards. Pure: no server, no clock, no guess.
+//!
+//! ```text
+//! old ──rename──▶ old under its new names ──diff with new──▶ steps ──order──▶ migrations
+//! ```
+
+mod column;
+mod comments_and_grants;
+mod dropped;
+mod enumeration;
+mod graph;
+mod indexes;
+mod keys;
+mod rename;
+mod routines;
+mod schemas;
+mod security;
+mod sequences;
+mod step;
+mod table;
+mod types;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::hazard::Hazard;
+use super::identifiers::words;
+use super::model::*;
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::values::SqlIdent;
+use graph::{Graph, Kind, Node};
+
+pub use step::{Down, Mode, Phase, Step};
+
+/// The steps of a plan in the groups that are applied as one.
+pub type Groups = Vec<Vec<Step>>;
+
+/// Plans the way from `old` to `new`. `root` is where `new` stands in the stack.
+///
+/// # Errors
+/// What cannot be decided or was not reviewed, all of it.
+pub fn plan(old: &Schema, new: &Schema, root: &FieldPath) -> Result<Groups, Vec<Diagnostic>> {
+    planned(Planner { root, new, steps: Vec::new(), findings: Vec::new(), allow: Some(&new.allow) }, old)
+}
+
+/// The same for somebody who reads the plan and could not answer in a definition: every hazard is allowed.
+///
+/// # Errors
+/// What cannot be decided, all of it.
+pub fn plan_unreviewed(old: &Schema, new: &Schema, root: &FieldPath) -> Result<Groups, Vec<Diagnostic>> {
+    planned(Planner { root, new, steps: Vec::new(), findings: Vec::new(), allow: None }, old)
+}
+
+fn planned(mut planner: Planner, old: &Schema) -> Result<Groups, Vec<Diagnostic>> {
+    let (root, new) = (planner.root, planner.new);
+    let renamed = rename::apply(&mut planner, old);
+    let (old_graph, new_graph) = match (Graph::new(&renamed.schema), Graph::new(new)) {
+        (Ok(old), Ok(new)) => (old, new),
+        (_, Err(cycle)) | (Err(cycle), _) => {
+            planner.findings.push(planner.error(Code::ObjectCycle, root.clone()).message(format!(
+                "each of these needs the next to exist: {}",
+                cycle.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+            )));
+            return Err(planner.findings);
+        }
+    };
+    let touched = Affected::new(&renamed, new, &old_graph);
+    let all = Diff {
+        before: old,
+        names: &renamed.names,
+        old: &renamed.schema,
+        new,
+        old_graph,
+        new_graph,
+        touched: &touched,
+        moved: touched.moved(&renamed.schema, new),
+        fresh: fresh(&renamed.schema, new),
+        relations: relations(new),
+    };
+    schemas::plan(&mut planner, &all);
+    types::plan(&mut planner, &all);
+    sequences::plan(&mut planner, &all);
+    routines::plan(&mut planner, &all);
+    table::plan(&mut planner, &all);
+    let Planner { mut steps, findings, .. } = planner;
+    if !findings.is_empty() {
+        return Err(findings);
+    }
+    // Stable: what is equal stays in the order in which it was found, which is that of names.
+    steps.sort_by_key(|step| (step.phase, step.rank));
+    Ok(group(steps))
+}
+
+/// What is applied together: non-transactional steps are alone, new labels come before their use, and what is
+/// added without a look at stored rows is validated in a later migration.
+fn group(steps: Vec<Step>) -> Groups {
+    let mut groups: Groups = Vec::new();
+    for step in steps {
+        let joins = groups.last().and_then(|group| group.last()).is_some_and(|last| {
+            let apart = |phase| matches!(phase, Phase::Labels | Phase::Concurrent | Phase::Extensions);
+            let later = matches!(step.phase, Phase::Validate | Phase::ValidateKeys) && last.phase < step.phase;
+            !later
+                && (apart(last.phase) == apart(step.phase) && step.phase != Phase::Concurrent)
+                && (last.phase == Phase::Extensions) == (step.phase == Phase::Extensions)
+        });
+        match groups.last_mut() {
+            Some(group) if joins => group.push(step),
+            _ => groups.push(vec![step]),
+        }
+    }
+    groups
+}
+
+/// Both sides of a plan, under the new names.
+struct Diff<'a> {
+    /// The old side as it was, and the old names of its renamed tables.
+    before: &'a Schema,
+    names: &'a BTreeMap<ObjectName, ObjectName>,
+    old: &'a Schema,
+    new: &'a Schema,
+    old_graph: Graph<'a>,
+    new_graph: Graph<'a>,
+    touched: &'a Affected,
+    /// By their names: objects that go away or are made anew.
+    moved: BTreeMap<&'a str, Vec<Node<'a>>>,
+    /// By their columns: the first of the tables that are new.
+    fresh: BTreeMap<Vec<&'a SqlIdent>, &'a ObjectName>,
+    /// What shares one space of names in a schema, of the new side.
+    relations: BTreeSet<ObjectName>,
+}
+
+fn fresh<'a>(old: &Schema, new: &'a Schema) -> BTreeMap<Vec<&'a SqlIdent>, &'a ObjectName> {
+    let mut fresh = BTreeMap::new();
+    for (name, table) in new.tables.iter().filter(|(name, _)| !old.tables.contains_key(*name)) {
+        fresh.entry(table.columns.keys().collect()).or_insert(name);
+    }
+    fresh
+}
+
+fn relations(schema: &Schema) -> BTreeSet<ObjectName> {
+    let tables = schema.tables.iter().flat_map(|(name, table)| {
+        let inner = table.indexes.keys().chain(table.uniques.keys()).chain(table.excludes.keys());
+        let inner = inner.chain(table.partitions.keys()).map(|index| name.beside(index));
+        std::iter::once(name.clone()).chain(inner)
+    });
+    tables.chain(schema.views.keys().cloned()).chain(schema.sequences.keys().cloned()).collect()
+}
+
+/// What has to be made anew since what it is made of changes.
+#[derive(Default)]
+struct Affected {
+    /// Columns per table whose type changes.
+    types: BTreeMap<ObjectName, BTreeSet<SqlIdent>>,
+    /// Generated columns per table that are dropped and added.
+    regenerated: BTreeMap<ObjectName, BTreeSet<SqlIdent>>,
+    /// Enumerations that are built anew.
+    rebuilt: BTreeSet<ObjectName>,
+    /// Views and functions that are dropped and created.
+    routines: BTreeSet<ObjectName>,
+    /// Tables whose columns are not the same.
+    tables: BTreeSet<ObjectName>,
+}
+
+impl Affected {
+    fn new(renamed: &rename::Renamed, new: &Schema, graph: &Graph) -> Self {
+        let old = &renamed.schema;
+        let mut touched = Affected { tables: renamed.tables.clone(), ..Affected::default() };
+        for (name, kind) in &old.types {
+            if let (UserType::Enum(old), Some(UserType::Enum(new))) = (kind, new.types.get(name))
+                && enumeration::added_labels(&old.values, &new.values).is_none()
+            {
+                touched.rebuilt.insert(name.clone());
+            }
+        }
+        for (name, table) in &old.tables {
+            let Some(next) = new.tables.get(name) else { continue };
+            if table.columns.keys().ne(next.columns.keys()) {
+                touched.tables.insert(name.clone());
+            }
+            let types: BTreeSet<SqlIdent> = table
+                .columns
+                .iter()
+                .filter(|(column, was)| {
+                    let is = next.columns.get(*column);
+                    is.is_some_and(|is| is.kind != was.kind || is.collation != was.collation)
+                        || touched.rebuilds(&was.kind)
+                })
+                .map(|(column, _)| column.clone())
+                .collect();
+            let regenerated: BTreeSet<SqlIdent> = table
+                .columns
+                .iter()
+                .filter(|(column, was)| {
+                    let Some(expression) = &was.generated else { return false };
+                    let Some(is) = next.columns.get(*column).filter(|is| is.generated.is_some()) else { return false };
+                    is.generated != was.generated || is.kind != was.kind || mentions(expression.as_str(), &types)
+                })
+                .map(|(column, _)| column.clone())
+                .collect();
+            if !types.is_empty() || !regenerated.is_empty() {
+                touched.tables.insert(name.clone());
+                touched.types.insert(name.clone(), types);
+                touched.regenerated.insert(name.clone(), regenerated);
+            }
+        }
+        routines::touch(&mut touched, old, new, graph);
+        touched
+    }
+
+    /// Whether values of a type are of an enumeration that is built anew.
+    fn rebuilds(&self, kind: &TypeName) -> bool {
+        !self.rebuilt.is_empty() && kind.object().is_some_and(|kind| self.rebuilt.contains(&kind))
+    }
+
+    fn moved<'a>(&'a self, old: &'a Schema, new: &Schema) -> BTreeMap<&'a str, Vec<Node<'a>>> {
+        let gone = old.functions.keys().filter(|name| !new.functions.contains_key(*name));
+        let routines = self.routines.iter().chain(gone).map(|name| Node(Kind::Function, name));
+        let mut moved: BTreeMap<&str, Vec<Node>> = BTreeMap::new();
+        for node in routines.chain(self.tables.iter().map(|name| Node(Kind::Table, name))) {
+            moved.entry(node.1.name()).or_default().push(node);
+        }
+        moved
+    }
+
+    fn types_of(&self, table: &ObjectName) -> &BTreeSet<SqlIdent> {
+        static NONE: BTreeSet<SqlIdent> = BTreeSet::new();
+        self.types.get(table).unwrap_or(&NONE)
+    }
+
+    fn regenerated_of(&self, table: &ObjectName) -> &BTreeSet<SqlIdent> {
+        static NONE: BTreeSet<SqlIdent> = BTreeSet::new();
+        self.regenerated.get(table).unwrap_or(&NONE)
+    }
+}
+
+/// Whether a text mentions one of the columns.
+fn mentions(text: &str, columns: &BTreeSet<SqlIdent>) -> bool {
+    !columns.is_empty() && words(text).any(|word| columns.contains(word.as_ref()))
+}
+
+/// Collects steps and findings.
+struct Planner<'a> {
+    root: &'a FieldPath,
+    new: &'a Schema,
+    steps: Vec<Step>,
+    findings: Vec<Diagnostic>,
+    /// Nothing where everything is.
+    allow: Option<&'a BTreeMap<String, BTreeMap<Hazard, crate::values::Text>>>,
+}
+
+impl Planner<'_> {
+    fn error(&self, code: Code, path: FieldPath) -> Diagnostic {
+        Diagnostic::error(code, path)
+    }
+
+    /// A place below the database.
+    fn path(&self, steps: &[&str]) -> FieldPath {
+        steps.iter().fold(self.root.clone(), |path, step| path.key(*step))
+    }
+
+    /// Whether a hazard of an object is allowed.
+    fn allows(&self, object: &str, hazard: Hazard) -> bool {
+        self.allow.is_none_or(|allow| allow.get(object).is_some_and(|hazards| hazards.contains_key(&hazard)))
+    }
+
+    /// Takes a step; its hazards must have been reviewed.
+    fn push(&mut self, step: Step) {
+        for hazard in step.hazards.iter().filter(|hazard| hazard.needs_review()) {
+            if self.allows(&step.object, *hazard) {
+                continue;
+            }
+            let finding = self
+                .error(Code::HazardNotAllowed, step.source.clone())
+                .message(format!("{}: {}", step.why, hazard.what()))
+                .hint(format!("if that is meant: `allow.\"{}\".{} = \"why\"`", step.object, hazard.id()));
+            // One object, one finding per hazard.
+            if !self.findings.iter().any(|known| known.hint == finding.hint) {
+                self.findings.push(finding);
+            }
+        }
+        self.steps.push(step);
+    }
+
+    fn refuse(&mut self, code: Code, path: FieldPath, message: impl Into<String>, hint: &str) {
+        let finding = self.error(code, path).message(message).hint(hint);
+        self.findings.push(finding);
+    }
+}

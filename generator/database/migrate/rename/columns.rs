@@ -1,0 +1,106 @@
+//! Columns that get another name, and all SQL that speaks of them.
+
+use std::collections::BTreeMap;
+
+use super::Renamed;
+use crate::database::identifiers::renamed as replace;
+use crate::database::migrate::{Phase, Planner, Step};
+use crate::database::model::*;
+use crate::diagnostic::Code;
+use crate::values::{Checked, SqlIdent};
+
+pub(super) fn columns(planner: &mut Planner, renamed: &mut Renamed) {
+    let new = planner.new;
+    for (name, table) in &new.tables {
+        let mut names: BTreeMap<SqlIdent, SqlIdent> = BTreeMap::new();
+        for (column, definition) in &table.columns {
+            let (Some(from), Some(was)) = (&definition.renamed_from, renamed.schema.tables.get(name)) else { continue };
+            if !was.columns.contains_key(from) || from == column {
+                continue;
+            }
+            let path = planner.path(&["tables", name.as_str(), "columns", column.as_str()]);
+            if was.columns.contains_key(column) || table.columns.contains_key(from) || names.contains_key(from) {
+                let message = format!("`{from}` cannot become `{column}`: both exist");
+                planner.refuse(
+                    Code::RenameClash,
+                    path.key("renamed_from"),
+                    message,
+                    "remove the hint, or the other column",
+                );
+                continue;
+            }
+            let rename = |from: &SqlIdent, to: &SqlIdent| {
+                format!("ALTER TABLE {} RENAME COLUMN {} TO {};", name.sql(), quoted(from), quoted(to))
+            };
+            let why = format!("{name}.{from} is now called {column}");
+            planner.push(
+                Step::new(Phase::Rename, format!("{name}.{column}"), path, why)
+                    .up(rename(from, column))
+                    .down(rename(column, from)),
+            );
+            names.insert(from.clone(), column.clone());
+        }
+        if !names.is_empty() {
+            renamed.tables.insert(name.clone());
+            rename_columns(&mut renamed.schema, name, &names);
+        }
+    }
+}
+
+fn rename_columns(schema: &mut Schema, name: &ObjectName, names: &BTreeMap<SqlIdent, SqlIdent>) {
+    let one = |column: &mut SqlIdent| {
+        if let Some(new) = names.get(column) {
+            *column = new.clone();
+        }
+    };
+    let all = |columns: &mut Vec<SqlIdent>| columns.iter_mut().for_each(one);
+    let text = |text: &str| {
+        replace(text, |word| names.iter().find(|(old, _)| old.as_str() == word).map(|(_, new)| new.as_str().to_owned()))
+    };
+    let expression = |expression: &mut Expression| *expression = Expression::wrap(text(expression.as_str()));
+    for key in schema.tables.values_mut().flat_map(|table| table.foreign_keys.values_mut()) {
+        if key.references.table == *name {
+            all(&mut key.references.columns);
+        }
+    }
+    let owners = schema.sequences.values_mut().filter_map(|sequence| sequence.owned_by.as_mut());
+    owners.filter(|owner| owner.table == *name).for_each(|owner| one(&mut owner.column));
+    let Some(table) = schema.tables.get_mut(name) else { return };
+    table.columns = std::mem::take(&mut table.columns)
+        .into_iter()
+        .map(|(mut column, mut definition)| {
+            one(&mut column);
+            definition.generated.iter_mut().for_each(expression);
+            (column, definition)
+        })
+        .collect();
+    all(&mut table.primary_key);
+    for unique in table.uniques.values_mut() {
+        all(&mut unique.columns);
+        all(&mut unique.include);
+    }
+    table.foreign_keys.values_mut().for_each(|key| all(&mut key.columns));
+    table.checks.values_mut().for_each(expression);
+    for exclude in table.excludes.values_mut() {
+        exclude.elements.iter_mut().for_each(|element| expression(&mut element.expression));
+        exclude.predicate.iter_mut().for_each(expression);
+    }
+    for index in table.indexes.values_mut() {
+        for column in &mut index.columns {
+            column.column.iter_mut().for_each(one);
+            column.expression.iter_mut().for_each(expression);
+        }
+        all(&mut index.include);
+        index.predicate.iter_mut().for_each(expression);
+    }
+    for trigger in table.triggers.values_mut() {
+        all(&mut trigger.update_of);
+        trigger.condition.iter_mut().for_each(expression);
+    }
+    for policy in table.policies.values_mut() {
+        policy.using.iter_mut().chain(&mut policy.check).for_each(expression);
+    }
+    if let Some(by) = &mut table.partition_by {
+        all(&mut by.columns);
+    }
+}

@@ -1,0 +1,60 @@
+//! Constraints and indexes that differ in their names only.
+
+use std::collections::BTreeMap;
+
+use super::Renamed;
+use crate::database::ddl;
+use crate::database::migrate::{Phase, Planner, Step};
+use crate::database::model::*;
+use crate::values::SqlIdent;
+
+/// Constraints and indexes that differ in their names only.
+pub(super) fn constraints(planner: &mut Planner, renamed: &mut Renamed) {
+    for (name, table) in &planner.new.tables {
+        let Some(was) = renamed.schema.tables.get_mut(name) else { continue };
+        let mut found: Vec<(&str, SqlIdent, SqlIdent)> = Vec::new();
+        let constraint = "CONSTRAINT";
+        if !was.primary_key.is_empty() && was.primary_key == table.primary_key {
+            let keys = (ddl::primary_key_name(name, was), ddl::primary_key_name(name, table));
+            was.primary_key_name.clone_from(&table.primary_key_name);
+            found.extend((keys.0 != keys.1).then_some((constraint, keys.0, keys.1)));
+        }
+        found.extend(same(&mut was.uniques, &table.uniques).into_iter().map(|(a, b)| (constraint, a, b)));
+        found.extend(same(&mut was.foreign_keys, &table.foreign_keys).into_iter().map(|(a, b)| (constraint, a, b)));
+        found.extend(same(&mut was.checks, &table.checks).into_iter().map(|(a, b)| (constraint, a, b)));
+        found.extend(same(&mut was.excludes, &table.excludes).into_iter().map(|(a, b)| (constraint, a, b)));
+        found.extend(same(&mut was.indexes, &table.indexes).into_iter().map(|(a, b)| ("INDEX", a, b)));
+        for (kind, from, to) in found {
+            let rename = |from: &SqlIdent, to: &SqlIdent| {
+                if kind == "INDEX" {
+                    format!("ALTER INDEX {} RENAME TO {};", name.beside(from).sql(), quoted(to))
+                } else {
+                    format!("ALTER TABLE {} RENAME CONSTRAINT {} TO {};", name.sql(), quoted(from), quoted(to))
+                }
+            };
+            let path = planner.path(&["tables", name.as_str()]);
+            let step = Step::new(Phase::Rename, format!("{name}.{to}"), path, format!("{from} is now called {to}"));
+            planner.push(step.rank(1).up(rename(&from, &to)).down(rename(&to, &from)));
+        }
+    }
+}
+
+/// Pairs of an old and a new name whose definitions are the same and nobody else's.
+fn same<T: PartialEq>(old: &mut BTreeMap<SqlIdent, T>, new: &BTreeMap<SqlIdent, T>) -> Vec<(SqlIdent, SqlIdent)> {
+    let gone: Vec<&SqlIdent> = old.keys().filter(|name| !new.contains_key(*name)).collect();
+    let come: Vec<&SqlIdent> = new.keys().filter(|name| !old.contains_key(*name)).collect();
+    let mut pairs = Vec::new();
+    for from in &gone {
+        let alike: Vec<_> = come.iter().filter(|name| new[**name] == old[*from]).collect();
+        let twins = gone.iter().filter(|name| old[**name] == old[*from]).count();
+        if let ([to], 1) = (alike.as_slice(), twins) {
+            pairs.push(((*from).clone(), (**to).clone()));
+        }
+    }
+    for (from, to) in &pairs {
+        if let Some(definition) = old.remove(from) {
+            old.insert(to.clone(), definition);
+        }
+    }
+    pairs
+}

@@ -1,0 +1,177 @@
+//! Domains and composite types; enumerations have a file of their own.
+
+use super::comments_and_grants::Described;
+use super::enumeration;
+use super::graph::Kind;
+use super::step::LOSES;
+use super::{Diff, Phase, Planner, Step};
+use crate::database::ddl;
+use crate::database::hazard::Hazard;
+use crate::database::model::*;
+use crate::diagnostic::{Code, FieldPath};
+
+pub fn plan(planner: &mut Planner, all: &Diff) {
+    for (name, new) in &all.new.types {
+        let path = planner.path(&["types", name.as_str()]);
+        let rank = all.new_graph.position(Kind::Type, name);
+        let object = name.sql();
+        let Some(old) = all.old.types.get(name) else {
+            let word = ddl::type_kind(new);
+            planner.push(
+                Step::new(Phase::Create, name.as_str(), path, format!("the type {name} is new"))
+                    .rank(rank)
+                    .up(ddl::create_type(name, new))
+                    .down(format!("DROP {word} {object};")),
+            );
+            continue;
+        };
+        match (old, new) {
+            (UserType::Enum(old), UserType::Enum(new)) => enumeration::plan(planner, all, name, old, new, &path),
+            (UserType::Domain(old), UserType::Domain(new)) => domain(planner, name, old, new, rank, &path),
+            (UserType::Composite(old), UserType::Composite(new)) => {
+                composite(planner, all, name, old, new, rank, &path);
+            }
+            _ => planner.refuse(
+                Code::ChangeRefused,
+                path.clone(),
+                format!("{name} becomes another kind of type"),
+                "give the new type another name, and move the columns to it",
+            ),
+        }
+        if !all.touched.rebuilt.contains(name) {
+            let (kind, name) = (ddl::type_kind(new), name.as_str());
+            let described = Described { phase: Phase::Create, rank, kind, object: &object, name, path: &path };
+            described.comment(planner, old.comment(), new.comment());
+        }
+    }
+    for (name, old) in all.old.types.iter().filter(|(name, _)| !all.new.types.contains_key(*name)) {
+        let path = planner.path(&["types"]);
+        let rank = all.old_graph.reverse(Kind::Type, name);
+        let word = ddl::type_kind(old);
+        planner.push(
+            Step::new(Phase::Contract, name.as_str(), path, format!("the type {name} is gone"))
+                .rank(rank)
+                .up(format!("DROP {word} {};", name.sql()))
+                .down(ddl::create_type(name, old)),
+        );
+    }
+}
+
+fn domain(planner: &mut Planner, name: &ObjectName, old: &Domain, new: &Domain, rank: usize, path: &FieldPath) {
+    let alter = format!("ALTER DOMAIN {}", name.sql());
+    let step = |phase, key: &str, why: String| Step::new(phase, name.as_str(), path.key(key), why).rank(rank);
+    if old.base != new.base {
+        planner.refuse(
+            Code::ChangeRefused,
+            path.key("type"),
+            format!("the domain {name} cannot change its type"),
+            "make a domain of another name, and move the columns to it",
+        );
+    }
+    if old.default != new.default {
+        let set = |default: &Option<Expression>| match default {
+            Some(default) => format!("{alter} SET DEFAULT ({default});"),
+            None => format!("{alter} DROP DEFAULT;"),
+        };
+        let why = format!("{name}: default");
+        planner.push(step(Phase::Create, "default", why).up(set(&new.default)).down(set(&old.default)));
+    }
+    for (check, expression) in old.checks.iter().filter(|(check, was)| new.checks.get(*check) != Some(was)) {
+        let gone = !new.checks.contains_key(check);
+        let hazard = gone.then_some(Hazard::DropsConstraint);
+        planner.push(
+            step(Phase::Teardown, "checks", format!("{name}: the condition {check} is gone"))
+                .up(format!("{alter} DROP CONSTRAINT {};", quoted(check)))
+                .down(format!("{alter} ADD {};", ddl::check(check, expression)))
+                .hazards(hazard),
+        );
+    }
+    for (check, expression) in new.checks.iter().filter(|(check, is)| old.checks.get(*check) != Some(is)) {
+        planner.push(
+            step(Phase::Create, "checks", format!("{name}: the condition {check} is new"))
+                .up(format!("{alter} ADD {} NOT VALID;", ddl::check(check, expression)))
+                .down(format!("{alter} DROP CONSTRAINT {};", quoted(check))),
+        );
+        planner.push(
+            step(Phase::Validate, "checks", format!("{name}: stored values meet {check}"))
+                .up(format!("{alter} VALIDATE CONSTRAINT {};", quoted(check)))
+                .hazard(Hazard::MayFail),
+        );
+    }
+    match (old.not_null, new.not_null) {
+        (false, true) => planner.push(
+            step(Phase::Create, "not_null", format!("{name} loses its NULLs"))
+                .up(format!("{alter} SET NOT NULL;"))
+                .down(format!("{alter} DROP NOT NULL;"))
+                .hazards([Hazard::MayFail, Hazard::BlockingScan]),
+        ),
+        (true, false) => planner.push(
+            step(Phase::Create, "not_null", format!("{name} may be NULL"))
+                .up(format!("{alter} DROP NOT NULL;"))
+                .down(format!("{alter} SET NOT NULL;"))
+                .hazard(Hazard::DropsConstraint),
+        ),
+        _ => {}
+    }
+}
+
+fn composite(
+    planner: &mut Planner,
+    all: &Diff,
+    name: &ObjectName,
+    old: &Composite,
+    new: &Composite,
+    rank: usize,
+    path: &FieldPath,
+) {
+    let path = path.key("attributes");
+    let alter = format!("ALTER TYPE {}", name.sql());
+    let kept: Vec<&Attribute> =
+        old.attributes.iter().filter(|was| new.attributes.iter().any(|is| is.name == was.name)).collect();
+    let in_order = new.attributes.iter().map(|part| &part.name).zip(&kept).all(|(is, was)| *is == was.name);
+    if !in_order || new.attributes.len() < kept.len() {
+        planner.refuse(
+            Code::ChangeRefused,
+            path,
+            format!("attributes of {name} change places, or new ones stand before old ones"),
+            "add attributes at the end",
+        );
+        return;
+    }
+    let used = all
+        .old
+        .tables
+        .values()
+        .any(|table| table.columns.values().any(|column| column.kind.object().as_ref() == Some(name)));
+    for (is, was) in new.attributes.iter().zip(&kept).filter(|(is, was)| is.kind != was.kind) {
+        if used {
+            planner.refuse(
+                Code::ChangeRefused,
+                path.clone(),
+                format!("{name}.{} cannot change its type while columns are of {name}", is.name),
+                "add another attribute",
+            );
+            continue;
+        }
+        let set = |kind: &TypeName| format!("{alter} ALTER ATTRIBUTE {} TYPE {};", quoted(&is.name), kind.sql());
+        let step = Step::new(Phase::Create, name.as_str(), path.clone(), format!("{name}.{}: type", is.name));
+        planner.push(step.rank(rank).up(set(&is.kind)).down(set(&was.kind)));
+    }
+    for part in old.attributes.iter().filter(|was| !new.attributes.iter().any(|is| is.name == was.name)) {
+        planner.push(
+            Step::new(Phase::Create, name.as_str(), path.clone(), format!("{name}.{} is gone", part.name))
+                .rank(rank)
+                .up(format!("{alter} DROP ATTRIBUTE {};", quoted(&part.name)))
+                .never(LOSES)
+                .hazard(Hazard::DeletesData),
+        );
+    }
+    for part in new.attributes.iter().skip(kept.len()) {
+        planner.push(
+            Step::new(Phase::Create, name.as_str(), path.clone(), format!("{name}.{} is new", part.name))
+                .rank(rank)
+                .up(format!("{alter} ADD ATTRIBUTE {} {};", quoted(&part.name), part.kind.sql()))
+                .never(LOSES),
+        );
+    }
+}

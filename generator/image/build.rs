@@ -1,0 +1,225 @@
+//! Configuration, manifest and index of an image: what the plan says about the container, over what its base says.
+
+// The types of the specification hold hash maps; everything is sorted when it is written.
+#![allow(clippy::disallowed_types)]
+
+use std::collections::{BTreeMap, HashMap};
+
+use oci_spec::OciSpecError;
+use oci_spec::image::{
+    Config, DescriptorBuilder, Digest, HistoryBuilder, ImageConfiguration, ImageIndexBuilder, ImageManifest,
+    ImageManifestBuilder, MediaType, PlatformBuilder, RootFs,
+};
+use serde_json::{Value, json};
+
+use super::layer::Layer;
+use super::{Blobs, EPOCH};
+use crate::artifact::Sha256;
+use crate::plan::Service;
+use crate::values::Platform;
+
+/// What lies below, on one platform.
+#[derive(Debug, Clone)]
+pub struct Base {
+    pub manifest: ImageManifest,
+    pub config: ImageConfiguration,
+}
+
+/// The image of one platform.
+#[derive(Debug, Clone)]
+pub struct Image {
+    pub platform: Platform,
+    pub descriptor: Descriptor,
+    pub manifest: ImageManifest,
+    pub config: ImageConfiguration,
+}
+
+/// A blob by type, digest and size.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Descriptor {
+    pub media_type: MediaType,
+    pub digest: Sha256,
+    pub size: u64,
+}
+
+impl Descriptor {
+    fn build(&self, platform: Option<&Platform>) -> Result<oci_spec::image::Descriptor, OciSpecError> {
+        let digest: Digest = self.digest.as_str().parse()?;
+        let builder = DescriptorBuilder::default().media_type(self.media_type.clone()).digest(digest).size(self.size);
+        match platform {
+            None => builder.build(),
+            Some(platform) => {
+                let (os, architecture, variant) = split(platform);
+                let mut built = PlatformBuilder::default().os(os).architecture(architecture);
+                if let Some(variant) = variant {
+                    built = built.variant(variant);
+                }
+                builder.platform(built.build()?).build()
+            }
+        }
+    }
+}
+
+/// System, processor, variant.
+pub fn split(platform: &Platform) -> (&str, &str, Option<&str>) {
+    let mut parts = platform.as_str().splitn(3, '/');
+    (parts.next().unwrap_or_default(), parts.next().unwrap_or_default(), parts.next())
+}
+
+/// Adds the image of one platform.
+///
+/// # Errors
+/// The base is not an image of the specification.
+pub fn add(
+    blobs: &mut Blobs,
+    platform: &Platform,
+    base: Option<&Base>,
+    layer: &Layer,
+    service: &Service,
+    annotations: &BTreeMap<String, String>,
+) -> Result<Image, OciSpecError> {
+    let config = configuration(platform, base, layer, service, annotations)?;
+    let mut written = serde_json::to_value(&config).unwrap_or_default();
+    written["config"]["Healthcheck"] = healthcheck(service);
+    let (digest, size) = blobs.add_json(&written);
+    let config_at = Descriptor { media_type: MediaType::ImageConfig, digest, size };
+    let size = layer.packed.len() as u64;
+    let layer_at = Descriptor { media_type: MediaType::ImageLayerGzip, digest: blobs.add(layer.packed.clone()), size };
+    let mut layers: Vec<_> = base.map(|base| base.manifest.layers().iter().map(as_oci).collect()).unwrap_or_default();
+    layers.push(layer_at.build(None)?);
+    let manifest = ImageManifestBuilder::default()
+        .schema_version(2_u32)
+        .media_type(MediaType::ImageManifest)
+        .config(config_at.build(None)?)
+        .layers(layers)
+        // Sorted when it is written.
+        .annotations(annotations.clone().into_iter().collect::<HashMap<_, _>>())
+        .build()?;
+    let (digest, size) = blobs.add_json(&manifest);
+    let descriptor = Descriptor { media_type: MediaType::ImageManifest, digest, size };
+    Ok(Image { platform: platform.clone(), descriptor, manifest, config })
+}
+
+/// Docker's names for the same content.
+fn as_oci(layer: &oci_spec::image::Descriptor) -> oci_spec::image::Descriptor {
+    let mut layer = layer.clone();
+    match layer.media_type().as_ref() {
+        "application/vnd.docker.image.rootfs.diff.tar.gzip" => layer.set_media_type(MediaType::ImageLayerGzip),
+        "application/vnd.docker.image.rootfs.diff.tar" => layer.set_media_type(MediaType::ImageLayer),
+        _ => &mut layer,
+    };
+    layer
+}
+
+fn configuration(
+    platform: &Platform,
+    base: Option<&Base>,
+    layer: &Layer,
+    service: &Service,
+    annotations: &BTreeMap<String, String>,
+) -> Result<ImageConfiguration, OciSpecError> {
+    let mut image = base.map(|base| base.config.clone()).unwrap_or_default();
+    let (os, architecture, variant) = split(platform);
+    image.set_os(os.into());
+    image.set_architecture(architecture.into());
+    image.set_variant(variant.map(str::to_owned));
+    image.set_created(Some(EPOCH.to_owned()));
+    image.set_author(None);
+    let mut config: Config = image.config().clone().unwrap_or_default();
+    let words = |words: &[crate::values::Text]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
+    if let Some(entrypoint) = &service.entrypoint {
+        config.set_entrypoint(Some(words(entrypoint)));
+        // The base's arguments were for the base's entry point.
+        config.set_cmd(None);
+    }
+    if let Some(command) = &service.command {
+        config.set_cmd(Some(words(command)));
+    }
+    if let Some(user) = &service.user {
+        config.set_user(Some(user.to_string()));
+    }
+    if let Some(folder) = &service.working_dir {
+        config.set_working_dir(Some(folder.to_string()));
+    }
+    if let Some(signal) = &service.stop_signal {
+        config.set_stop_signal(Some(signal.to_string()));
+    }
+    let mut ports: Vec<String> = config.exposed_ports().clone().unwrap_or_default();
+    ports.extend(service.ports.values().map(|port| format!("{port}/tcp")));
+    ports.sort();
+    ports.dedup();
+    config.set_exposed_ports(Some(ports).filter(|ports| !ports.is_empty()));
+    let mut labels = config.labels().clone().unwrap_or_default();
+    labels.extend(annotations.clone());
+    config.set_labels(Some(labels));
+    image.set_config(Some(config));
+    let mut files: RootFs = image.rootfs().clone();
+    files.set_typ("layers".to_owned());
+    let mut diff_ids = files.diff_ids().clone();
+    diff_ids.push(layer.diff_id.to_string());
+    files.set_diff_ids(diff_ids);
+    image.set_rootfs(files);
+    let mut history = image.history().clone().unwrap_or_default();
+    history.push(HistoryBuilder::default().created(EPOCH).created_by("nself image").build()?);
+    image.set_history(Some(history));
+    Ok(image)
+}
+
+/// Docker's extension of the configuration; other runtimes pass over it.
+fn healthcheck(service: &Service) -> Value {
+    let health = &service.health;
+    let nanoseconds = |time: crate::values::Duration| time.0 * 1_000_000;
+    match health.check.command() {
+        None => json!({ "Test": ["NONE"] }),
+        Some(command) => json!({
+            "Test": std::iter::once("CMD".to_owned()).chain(command).collect::<Vec<_>>(),
+            "Interval": nanoseconds(health.interval),
+            "Timeout": nanoseconds(health.timeout),
+            "StartPeriod": nanoseconds(health.start_period),
+            "Retries": health.retries,
+        }),
+    }
+}
+
+/// The whole layout: the entry file names one image, or an index over all of its platforms.
+///
+/// # Errors
+/// None that the callers' checked values can cause.
+pub fn index(
+    blobs: &mut Blobs,
+    images: &[Image],
+    tag: &str,
+    reference: &str,
+    annotations: &BTreeMap<String, String>,
+) -> Result<(Descriptor, Vec<u8>), OciSpecError> {
+    let built: Result<Vec<_>, _> = images.iter().map(|image| image.descriptor.build(Some(&image.platform))).collect();
+    let inner = ImageIndexBuilder::default()
+        .schema_version(2_u32)
+        .media_type(MediaType::ImageIndex)
+        .manifests(built?)
+        .annotations(annotations.clone().into_iter().collect::<HashMap<_, _>>())
+        .build()?;
+    let whole = match images {
+        [only] => only.descriptor.clone(),
+        _ => {
+            let (digest, size) = blobs.add_json(&inner);
+            Descriptor { media_type: MediaType::ImageIndex, digest, size }
+        }
+    };
+    let mut entry = match images {
+        [only] => only.descriptor.build(Some(&only.platform))?,
+        _ => whole.build(None)?,
+    };
+    // The second is the name under which containerd, and engines on top of it, load the layout.
+    let name = HashMap::from([
+        ("org.opencontainers.image.ref.name".to_owned(), tag.to_owned()),
+        ("io.containerd.image.name".to_owned(), reference.to_owned()),
+    ]);
+    entry.set_annotations(Some(name));
+    let outer = ImageIndexBuilder::default()
+        .schema_version(2_u32)
+        .media_type(MediaType::ImageIndex)
+        .manifests(vec![entry])
+        .build()?;
+    Ok((whole, crate::artifact::json::to_canonical(&outer)))
+}

@@ -1,0 +1,183 @@
+//! A folder as a layer: the same files give the same bytes on every machine. Sorted, owned by root, from the year
+//! 1970; compressed with stored blocks only, since the output of compressors depends on their versions.
+
+use std::io;
+use std::path::{Component, Path};
+
+use tar::{Builder, EntryType, Header};
+
+use crate::artifact::Sha256;
+use crate::files::{EntryKind, FileKind, Folder, Total};
+
+/// A layer, packed.
+#[derive(Debug, Clone)]
+pub struct Layer {
+    /// gzip of the tar archive.
+    pub packed: Vec<u8>,
+    /// Digest of the tar archive itself.
+    pub diff_id: Sha256,
+    /// Plain files by their paths in the image.
+    pub files: Vec<(String, Vec<u8>)>,
+    /// What was left out, by its path in the folder.
+    pub left_out: Vec<String>,
+}
+
+/// Never part of an image: version control, caches, values of secrets.
+fn is_private(name: &str) -> bool {
+    [".git", ".nself", "secrets"].contains(&name) || name == ".env" || name.starts_with(".env.")
+}
+
+/// Packs a folder below `path`, an absolute one inside the image.
+///
+/// # Errors
+/// The folder cannot be read, holds something that is no file, folder or link, is too large, or a link leads out of it.
+pub fn pack(folder: &Folder, path: &str) -> io::Result<Layer> {
+    let inside = path.trim_matches('/');
+    let mut archive = Builder::new(Vec::new());
+    let mut files = Vec::new();
+    let mut left_out = Vec::new();
+    for (end, _) in inside.match_indices('/').chain([(inside.len(), "")]).filter(|(end, _)| *end > 0) {
+        entry(&mut archive, EntryType::Directory, 0o755, &format!("{}/", &inside[..end]), &[])?;
+    }
+    let mut private = |path: &Path| {
+        let is_private = path.file_name().is_some_and(|name| is_private(&name.to_string_lossy()));
+        left_out.extend(is_private.then(|| path.to_string_lossy().into_owned()));
+        is_private
+    };
+    // A layer is built in memory.
+    let mut total = Total::new(FileKind::ImageContent);
+    for (relative, kind) in folder.list_all(&mut private)? {
+        let shown = relative.to_str().ok_or_else(|| refused(&relative, "its name is not UTF-8"))?;
+        let name = [inside, shown].join("/").trim_start_matches('/').to_owned();
+        let gone = || refused(&relative, "it was removed while the folder was packed");
+        match kind {
+            EntryKind::Folder => entry(&mut archive, EntryType::Directory, 0o755, &format!("{name}/"), &[])?,
+            EntryKind::File => {
+                let executable = folder.stat(&relative)?.ok_or_else(gone)?.mode & 0o100 != 0;
+                let read = folder.read(&relative, FileKind::ImageContent);
+                let bytes = read.map_err(|error| refused(&relative, &error.why()))?.ok_or_else(gone)?;
+                total.add(folder, &relative, &bytes).map_err(|error| refused(&relative, &error.why()))?;
+                entry(&mut archive, EntryType::Regular, if executable { 0o755 } else { 0o644 }, &name, &bytes)?;
+                files.push((format!("/{name}"), bytes));
+            }
+            EntryKind::Link => {
+                let target = folder.link_target(&relative)?;
+                if !stays_inside(&relative, &target) {
+                    return Err(refused(&relative, "the link leads out of the folder"));
+                }
+                let mut header = header(EntryType::Symlink, 0o777, 0);
+                archive.append_link(&mut header, &name, &target)?;
+            }
+            _ => return Err(refused(&relative, "it is no file, folder or link")),
+        }
+    }
+    let tar = archive.into_inner()?;
+    Ok(Layer { diff_id: Sha256::of(&tar), packed: gzip(&tar), files, left_out })
+}
+
+fn refused(path: &Path, why: &str) -> io::Error {
+    io::Error::other(format!("{}: {why}", path.display()))
+}
+
+/// Whether a link at `from`, relative to the folder, stays in it.
+fn stays_inside(from: &Path, target: &Path) -> bool {
+    let mut depth = from.components().count() - 1;
+    for part in target.components() {
+        match part {
+            Component::Normal(_) => depth += 1,
+            Component::CurDir => {}
+            Component::ParentDir if depth > 0 => depth -= 1,
+            _ => return false,
+        }
+    }
+    true
+}
+
+fn header(kind: EntryType, mode: u32, size: u64) -> Header {
+    let mut header = Header::new_ustar();
+    header.set_entry_type(kind);
+    header.set_mode(mode);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(0);
+    header.set_size(size);
+    header
+}
+
+/// Adds one entry as layers have them.
+///
+/// # Errors
+/// The name cannot be written.
+pub fn entry(archive: &mut Builder<Vec<u8>>, kind: EntryType, mode: u32, name: &str, bytes: &[u8]) -> io::Result<()> {
+    archive.append_data(&mut header(kind, mode, bytes.len() as u64), name, bytes)
+}
+
+/// gzip (RFC 1952) of stored blocks (RFC 1951, section 3.2.4).
+pub fn gzip(bytes: &[u8]) -> Vec<u8> {
+    // Deflate, no flags, no time, no extra flags, system unknown.
+    let mut out = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
+    let mut chunks = bytes.chunks(usize::from(u16::MAX)).peekable();
+    if chunks.peek().is_none() {
+        out.extend([1, 0, 0, 255, 255]);
+    }
+    while let Some(chunk) = chunks.next() {
+        let length = u16::try_from(chunk.len()).unwrap_or(u16::MAX);
+        out.push(u8::from(chunks.peek().is_none()));
+        out.extend(length.to_le_bytes());
+        out.extend((!length).to_le_bytes());
+        out.extend(chunk);
+    }
+    out.extend(crc32fast::hash(bytes).to_le_bytes());
+    // The length is kept modulo 2^32.
+    out.extend((bytes.len() as u64 & u64::from(u32::MAX)).to_le_bytes().iter().take(4));
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+    use crate::files::Root;
+
+    fn packed(folder: &Path) -> io::Result<Layer> {
+        pack(&Root::project(folder).open()?.unwrap(), "/app")
+    }
+
+    #[test]
+    fn the_same_files_give_the_same_bytes() {
+        let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        for (folder, names) in [(&one, ["a", "b/c", "d"]), (&two, ["d", "b/c", "a"])] {
+            fs::create_dir(folder.path().join("b")).unwrap();
+            for name in names {
+                fs::write(folder.path().join(name), name).unwrap();
+            }
+            symlink("b/c", folder.path().join("link")).unwrap();
+        }
+        fs::set_permissions(two.path().join("a"), fs::Permissions::from_mode(0o600)).unwrap();
+        let pack_of = |folder: &tempfile::TempDir| packed(folder.path()).unwrap();
+        assert_eq!(pack_of(&one).packed, pack_of(&two).packed);
+        assert_eq!(pack_of(&one).files.len(), 3);
+        // Known-bad control: what matters shows.
+        fs::set_permissions(two.path().join("a"), fs::Permissions::from_mode(0o700)).unwrap();
+        assert_ne!(pack_of(&one).packed, pack_of(&two).packed);
+    }
+
+    #[test]
+    fn secrets_stay_out_and_links_stay_in() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(".env"), "PASSWORD=canary").unwrap();
+        fs::create_dir(folder.path().join("secrets")).unwrap();
+        fs::write(folder.path().join("secrets/key"), "canary").unwrap();
+        fs::write(folder.path().join("main"), "x").unwrap();
+        let layer = packed(folder.path()).unwrap();
+        assert_eq!(layer.left_out, [".env", "secrets"]);
+        assert!(!layer.packed.windows(6).any(|part| part == b"canary"));
+        for bad in ["/etc/passwd", "../x", "a/../../x"] {
+            symlink(bad, folder.path().join("link")).unwrap();
+            assert!(packed(folder.path()).is_err(), "{bad}");
+            fs::remove_file(folder.path().join("link")).unwrap();
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Image names, spelled out: which registry, which repository, which tag or digest.
+
+use std::fmt;
+
+use crate::artifact::Sha256;
+use crate::values::ImageRef;
+
+/// An image's full name. `redis:7.4` and `docker.io/library/redis:7.4` are the same one.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ImageName {
+    /// Host with an optional port.
+    pub host: String,
+    pub repository: String,
+    pub tag: Option<String>,
+    pub digest: Option<Sha256>,
+}
+
+/// The registry of names without a host.
+pub const DEFAULT_HOST: &str = "docker.io";
+
+impl ImageName {
+    pub fn new(image: &ImageRef) -> Self {
+        Self::read(image.as_str())
+    }
+
+    /// From a text without a tag too, which stands for all of them.
+    pub fn read(text: &str) -> Self {
+        let (name, digest) = text.split_once('@').map_or((text, None), |(name, digest)| (name, Some(digest)));
+        // The first part is a host when it could not be a folder of the default registry.
+        let is_host = |part: &str| part.contains(['.', ':']) || part == "localhost";
+        let (host, path) = match name.split_once('/') {
+            Some((first, rest)) if is_host(first) => (first, rest.to_owned()),
+            Some(_) => (DEFAULT_HOST, name.to_owned()),
+            None => (DEFAULT_HOST, format!("library/{name}")),
+        };
+        let (repository, tag) = match path.rsplit_once(':') {
+            Some((repository, tag)) if !tag.contains('/') => (repository.to_owned(), Some(tag.to_owned())),
+            _ => (path, None),
+        };
+        let digest = digest.and_then(|digest| Sha256::try_from(digest.to_owned()).ok());
+        ImageName { host: host.to_owned(), repository, tag, digest }
+    }
+
+    /// Host and repository.
+    pub fn name(&self) -> String {
+        format!("{}/{}", self.host, self.repository)
+    }
+}
+
+impl fmt::Display for ImageName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.host, self.repository)?;
+        if let Some(tag) = &self.tag {
+            write!(f, ":{tag}")?;
+        }
+        if let Some(digest) = &self.digest {
+            write!(f, "@{digest}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_spelled_out() {
+        for (text, full) in [
+            ("redis:7.4", "docker.io/library/redis:7.4"),
+            ("nhost/hasura-auth:0.36.0", "docker.io/nhost/hasura-auth:0.36.0"),
+            ("localhost:5000/a/b:1", "localhost:5000/a/b:1"),
+            ("ghcr.io/acme/orders:1.4.2", "ghcr.io/acme/orders:1.4.2"),
+            ("localhost:5000/a", "localhost:5000/a"),
+        ] {
+            assert_eq!(ImageName::read(text).to_string(), full);
+        }
+        let digest = Sha256::of(b"");
+        assert_eq!(ImageName::read(&format!("a/b:1@{digest}")).digest, Some(digest));
+    }
+}

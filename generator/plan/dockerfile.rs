@@ -1,0 +1,83 @@
+//! What a Dockerfile begins from. Only the names are read, so that a lock can pin them; the file stays as it is.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::lock::{ImageName, Lock};
+use crate::stack::Build;
+use crate::values::{Checked, ImageRef};
+
+/// The images of a Dockerfile by the names it uses, pinned where the lock can. Nothing for a name without a tag, which
+/// no lock can pin. Names of earlier stages, `scratch` and names put together from arguments are no images.
+pub fn bases(dockerfile: &str, lock: &Lock) -> BTreeMap<String, Option<ImageRef>> {
+    let mut stages = BTreeSet::from(["scratch"]);
+    let mut bases = BTreeMap::new();
+    for line in dockerfile.lines() {
+        let mut words = line.split_whitespace();
+        if !words.next().is_some_and(|word| word.eq_ignore_ascii_case("from")) {
+            continue;
+        }
+        let mut words = words.filter(|word| !word.starts_with("--"));
+        let Some(name) = words.next() else { continue };
+        if !stages.contains(name) && !name.contains('$') {
+            bases.insert(name.to_owned(), ImageRef::new(name).ok().map(|image| lock.pin(&image)));
+        }
+        if let (Some(word), Some(stage)) = (words.next(), words.next())
+            && word.eq_ignore_ascii_case("as")
+        {
+            stages.insert(stage);
+        }
+    }
+    bases
+}
+
+/// What a build gives the builder in place of what the Dockerfile names, where the lock knows it. Builders look for these
+/// contexts by the short form of a name: without Docker Hub's host, its `library/` and the tag `latest`.
+pub fn contexts(bases: &BTreeMap<String, Option<ImageRef>>) -> BTreeMap<String, String> {
+    let locked = bases.iter().filter_map(|(name, image)| Some((name, image.as_ref()?)));
+    let locked = locked.filter(|(name, image)| *name != image.as_str());
+    locked.map(|(name, image)| (short(name), format!("docker-image://{image}"))).collect()
+}
+
+fn short(name: &str) -> String {
+    let reference = ImageName::read(name);
+    let repository = match reference.host.as_str() {
+        "docker.io" => reference.repository.strip_prefix("library/").unwrap_or(&reference.repository).to_owned(),
+        host => format!("{host}/{}", reference.repository),
+    };
+    let tag = reference.tag.filter(|tag| tag != "latest").map(|tag| format!(":{tag}"));
+    let digest = reference.digest.map(|digest| format!("@{digest}"));
+    format!("{repository}{}{}", tag.unwrap_or_default(), digest.unwrap_or_default())
+}
+
+/// Where the Dockerfile of a build lies in the project.
+pub fn dockerfile(build: &Build) -> String {
+    let name = build.dockerfile.as_ref().map_or("Dockerfile", |name| name.as_str());
+    format!("{}/{name}", build.context)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn builders_know_images_by_their_short_names() {
+        for (name, expected) in [
+            ("docker.io/library/node:22-slim", "node:22-slim"),
+            ("node:22-slim", "node:22-slim"),
+            ("library/node:latest", "node"),
+            ("docker.io/acme/base:1", "acme/base:1"),
+            ("registry.example.com:5000/library/base:1", "registry.example.com:5000/library/base:1"),
+        ] {
+            assert_eq!(short(name), expected);
+        }
+    }
+
+    #[test]
+    fn stages_and_arguments_are_no_images() {
+        let text = "# FROM commented:1\nARG V=1\nFROM --platform=$BUILDPLATFORM node:22-slim AS build\nRUN x\nfrom build as test\n\
+                    FROM gcr.io/$V\nFROM scratch\n  FROM alpine\nFROM node:22-slim";
+        let found = bases(text, &Lock::default());
+        let names: Vec<(&str, bool)> = found.iter().map(|(name, image)| (name.as_str(), image.is_some())).collect();
+        assert_eq!(names, [("alpine", false), ("node:22-slim", true)]);
+    }
+}

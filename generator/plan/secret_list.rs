@@ -1,0 +1,65 @@
+//! The list of an environment's secrets as `secrets.json` holds it: recipes and consumers, never a value. The planner
+//! decides it, a backend writes it, and `secrets` reads it without a stack.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::stack::{Profile, TemplatePart};
+use crate::values::{EnvironmentName, ProjectName, SecretName, ServiceName, Text};
+
+/// `secrets.json`: every secret of an environment by name, with the recipe and the consumers, never a value.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecretList {
+    pub version: u32,
+    pub project: ProjectName,
+    pub environment: EnvironmentName,
+    pub profile: Profile,
+    pub secrets: BTreeMap<SecretName, SecretEntry>,
+}
+
+/// One secret of the list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SecretEntry {
+    #[serde(flatten)]
+    pub recipe: Recipe,
+    /// The variable of `.env` that carries it, for images without a file form.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variable: Option<String>,
+    /// Fewest characters that the consumer accepts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_length: Option<u16>,
+    pub used_by: BTreeSet<ServiceName>,
+}
+
+/// How a secret's value comes to be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Recipe {
+    /// Characters of `[A-Za-z0-9]`.
+    Random { length: u16 },
+    /// Text and other secrets after one another.
+    Template { parts: Vec<TemplatePart> },
+    /// Given by the operator.
+    External { what: Text },
+    /// PEM chain for these hosts, issued by the project's local authority.
+    LocalCertificate { hosts: Vec<String> },
+    /// PEM key of such a chain.
+    LocalKey { certificate: SecretName },
+    /// PEM certificate of the authority that issued such a chain.
+    LocalAuthority { certificate: SecretName },
+}
+
+/// The key under which a cluster's Secret holds its value.
+pub const SECRET_KEY: &str = "value";
+
+/// A secret's name in a cluster.
+pub fn secret_name(name: &SecretName) -> String {
+    name.as_str().replace('_', "-")
+}
+
+/// The variable that carries a secret: its name in upper case.
+pub fn variable(name: &SecretName) -> String {
+    name.as_str().to_ascii_uppercase()
+}

@@ -1,0 +1,170 @@
+//! A rendered set as an artifact that Flux and other clients of registries consume: the files of the manifest, and
+//! the manifest, in one layer. Values of secrets are in no manifest, and so in no set.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read};
+
+use serde_json::json;
+use tar::{Archive, Builder, EntryType};
+
+use crate::artifact::{ArtifactPath, Sha256};
+use crate::image::MANIFEST;
+use crate::image::layer::{entry, gzip};
+use crate::image::{Blobs, EPOCH};
+
+/// Flux's media types, <https://fluxcd.io/flux/cheatsheets/oci-artifacts/>.
+pub const CONFIG: &str = "application/vnd.cncf.flux.config.v1+json";
+pub const CONTENT: &str = "application/vnd.cncf.flux.content.v1.tar+gzip";
+
+/// Files by their paths.
+pub type Files = BTreeMap<String, Vec<u8>>;
+
+/// Configuration, layer and manifest; the digest of the manifest comes with it.
+///
+/// # Errors
+/// A path cannot be written.
+pub fn pack(title: &str, files: &Files) -> io::Result<(Blobs, Sha256)> {
+    let mut archive = Builder::new(Vec::new());
+    let mut folders = std::collections::BTreeSet::new();
+    for (path, bytes) in files {
+        for (end, _) in path.match_indices('/') {
+            if folders.insert(&path[..end]) {
+                entry(&mut archive, EntryType::Directory, 0o755, &format!("{}/", &path[..end]), &[])?;
+            }
+        }
+        entry(&mut archive, EntryType::Regular, 0o644, path, bytes)?;
+    }
+    let layer = gzip(&archive.into_inner()?);
+    let mut blobs = Blobs::default();
+    let size = layer.len();
+    let layer = blobs.add(layer);
+    let (config, config_size) = blobs.add_json(&json!({ "created": EPOCH }));
+    let manifest = json!({
+        "schemaVersion": 2, "mediaType": MANIFEST,
+        "config": { "mediaType": CONFIG, "digest": config, "size": config_size },
+        "layers": [{ "mediaType": CONTENT, "digest": layer, "size": size }],
+        "annotations": {
+            "org.opencontainers.image.created": EPOCH,
+            "org.opencontainers.image.title": title,
+        },
+    });
+    let (digest, _) = blobs.add_json(&manifest);
+    Ok((blobs, digest))
+}
+
+/// Hidden files that are generated, with all that they ever hold: others would decide what git takes.
+const HIDDEN: [(&str, &str); 2] = [(".gitattributes", "* -text\n"), (".gitignore", "/.env\n/secrets/\n")];
+
+/// Tells whether a generator can write this file below the output folder.
+pub fn is_generated(path: &str, bytes: &[u8]) -> bool {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let is_content = |(hidden, text): &(&str, &str)| *hidden == name && text.as_bytes() != bytes;
+    ArtifactPath::new(path).is_ok_and(|path| path.is_generated()) && !HIDDEN.iter().any(is_content)
+}
+
+/// Most that a set may unpack to.
+const LIMIT: u64 = 256 << 20;
+
+/// The files of a layer; nothing is written.
+///
+/// # Errors
+/// It is no archive, holds something else than files and folders, or a path that leaves the folder.
+pub fn unpack(layer: &[u8]) -> io::Result<Files> {
+    let tar = stored(layer).ok_or_else(|| io::Error::other("the layer is not gzip as nself writes it"))?;
+    let mut files = Files::new();
+    let mut total = 0;
+    for entry in Archive::new(tar.as_slice()).entries()? {
+        let mut entry = entry?;
+        let path = entry.path()?.to_string_lossy().into_owned();
+        match entry.header().entry_type() {
+            EntryType::Directory => {}
+            EntryType::Regular => {
+                ArtifactPath::new(path.as_str()).map_err(io::Error::other)?;
+                let mut bytes = Vec::new();
+                entry.by_ref().take(LIMIT + 1).read_to_end(&mut bytes)?;
+                total += bytes.len() as u64;
+                if total > LIMIT || files.insert(path.clone(), bytes).is_some() {
+                    return Err(io::Error::other(format!("{path}: twice, or too much")));
+                }
+            }
+            _ => return Err(io::Error::other(format!("{path}: neither a file nor a folder"))),
+        }
+    }
+    Ok(files)
+}
+
+/// gzip of stored blocks, undone; nothing for any other.
+fn stored(packed: &[u8]) -> Option<Vec<u8>> {
+    let mut rest = packed.strip_prefix(&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255])?;
+    let mut out = Vec::new();
+    loop {
+        let (head, after) = rest.split_first_chunk::<5>()?;
+        let length = u16::from_le_bytes([head[1], head[2]]);
+        if head[0] > 1 || length != !u16::from_le_bytes([head[3], head[4]]) {
+            return None;
+        }
+        let (chunk, after) = after.split_at_checked(usize::from(length))?;
+        out.extend(chunk);
+        rest = after;
+        if head[0] == 1 {
+            break;
+        }
+    }
+    (rest.get(..4)? == crc32fast::hash(&out).to_le_bytes() && rest.len() == 8).then_some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn files() -> Files {
+        Files::from([("a/b.txt".to_owned(), vec![7; 200_000]), ("a/c/d".to_owned(), Vec::new())])
+    }
+
+    #[test]
+    fn a_set_survives_the_round_trip() {
+        let (blobs, digest) = pack("shop", &files()).unwrap();
+        let layer = blobs.0.values().find(|bytes| bytes.starts_with(&[0x1f])).unwrap();
+        assert_eq!(unpack(layer).unwrap(), files());
+        assert_eq!(pack("shop", &files()).unwrap().1, digest);
+        assert!(blobs.0.contains_key(&digest));
+        for cut in [0, 9, 14, 1000, layer.len() - 1] {
+            assert!(unpack(&layer[..cut]).is_err(), "{cut}");
+        }
+        let mut flipped = layer.clone();
+        flipped[5000] ^= 1;
+        assert!(unpack(&flipped).is_err());
+    }
+
+    #[test]
+    fn hidden_files_of_the_golden_stacks_have_the_content_that_is_expected() {
+        let golden = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/minimal/out/prod");
+        for (name, text) in HIDDEN {
+            assert_eq!(std::fs::read_to_string(golden.join(name)).unwrap(), text);
+            assert!(is_generated(&format!("prod/{name}"), text.as_bytes()));
+            assert!(!is_generated(&format!("prod/{name}"), b"!/.env\n"));
+        }
+        assert!(is_generated("prod/compose.yaml", b"x") && !is_generated("prod/.env", b"x"));
+    }
+
+    #[test]
+    fn paths_that_leave_and_links_are_refused() {
+        let hostile = |name: &str, kind: EntryType| {
+            let mut archive = Builder::new(Vec::new());
+            let mut header = tar::Header::new_ustar();
+            header.set_entry_type(kind);
+            header.set_size(0);
+            // Written past the builder, which refuses such names itself.
+            header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
+            header.set_cksum();
+            archive.append(&header, std::io::empty()).unwrap();
+            unpack(&gzip(&archive.into_inner().unwrap()))
+        };
+        assert!(hostile("good", EntryType::Regular).is_ok());
+        for bad in ["../x", "/etc/x", "a/../../x", "a b"] {
+            assert!(hostile(bad, EntryType::Regular).is_err(), "{bad}");
+        }
+        assert!(hostile("good", EntryType::Symlink).is_err());
+        assert!(hostile("good", EntryType::Fifo).is_err());
+    }
+}

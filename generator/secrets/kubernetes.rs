@@ -1,0 +1,63 @@
+//! Secrets for a cluster, on their way through a pipe; they are never written to a file.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::Folder;
+use crate::artifact::yaml;
+use crate::diagnostic::{Code, Diagnostic};
+use crate::path;
+use crate::plan::{self, secret_list};
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Secret<'a> {
+    api_version: &'a str,
+    kind: &'a str,
+    metadata: Metadata<'a>,
+    string_data: BTreeMap<&'a str, String>,
+}
+
+#[derive(Serialize)]
+struct Metadata<'a> {
+    name: String,
+    namespace: &'a str,
+    labels: BTreeMap<&'a str, &'a str>,
+}
+
+/// A Secret for every value that a service uses, as YAML documents; and why a committed value would not be recognised.
+///
+/// # Errors
+/// NS304 for each value that is missing, NS509 for those that git tracks.
+pub fn manifests(folder: &Folder) -> Result<(String, Option<String>), Vec<Diagnostic>> {
+    let remark = folder.refuse_tracked()?;
+    let list = &folder.list;
+    let namespace = plan::namespace(&list.project, &list.environment);
+    let mut documents = Vec::new();
+    let mut findings = Vec::new();
+    for (name, _) in list.secrets.iter().filter(|(_, entry)| !entry.used_by.is_empty()) {
+        let Some(value) = folder.read(name).map_err(|finding| vec![finding])? else {
+            let missing = Diagnostic::error(Code::UnknownSecret, path!("secrets", name));
+            findings.push(
+                missing
+                    .message(format!("the secret `{name}` has no value"))
+                    .hint(format!("run `nself secrets init --env {}`", list.environment)),
+            );
+            continue;
+        };
+        let labels = [("app.kubernetes.io/managed-by", "nself"), ("app.kubernetes.io/part-of", list.project.as_str())];
+        let secret = Secret {
+            api_version: "v1",
+            kind: "Secret",
+            metadata: Metadata {
+                name: secret_list::secret_name(name),
+                namespace: &namespace,
+                labels: BTreeMap::from(labels),
+            },
+            string_data: BTreeMap::from([(secret_list::SECRET_KEY, value)]),
+        };
+        documents.push(yaml::to_yaml(&secret).map_err(|finding| vec![finding])?);
+    }
+    if findings.is_empty() { Ok((documents.join("---\n"), remark)) } else { Err(findings) }
+}

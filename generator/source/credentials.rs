@@ -1,0 +1,126 @@
+//! Secrets that somebody wrote into the stack: whatever field they stand in, they would reach a file that is committed, and
+//! the stack itself is one.
+
+use super::decode::{Found, Step};
+use super::node::{Mark, Node, Value};
+use crate::diagnostic::{Code, Diagnostic, FieldPath, Segment};
+use crate::values::credential_formats;
+
+/// Texts and keys of the whole program, layers and what is disabled included, that hold a secret by its form.
+pub fn check(root: &Node) -> Vec<Found> {
+    let mut walk = Walk { steps: Vec::new(), found: Vec::new() };
+    walk.node(root);
+    walk.found
+}
+
+struct Walk<'a> {
+    steps: Vec<Step<'a>>,
+    found: Vec<Found>,
+}
+
+impl<'a> Walk<'a> {
+    fn node(&mut self, node: &'a Node) {
+        match &node.value {
+            Value::Text(text) => {
+                let what = if self.explains() {
+                    credential_formats::find_in_prose(text)
+                } else {
+                    credential_formats::find(text)
+                };
+                self.found.extend(what.map(|what| self.report(what, None)));
+            }
+            Value::Array(items) => {
+                for (i, item) in items.iter().enumerate() {
+                    self.below(Step::Index(i), item);
+                }
+            }
+            Value::Record(fields) => {
+                for (key, entry) in fields {
+                    // The path would show the key.
+                    self.found.extend(credential_formats::find(key).map(|what| self.report(what, entry.key)));
+                    self.below(Step::Key(key), &entry.node);
+                }
+            }
+            Value::Null | Value::Broken | Value::Bool(_) | Value::Integer(_) | Value::Float(_) => {}
+        }
+    }
+
+    fn below(&mut self, step: Step<'a>, node: &'a Node) {
+        self.steps.push(step);
+        self.node(node);
+        self.steps.pop();
+    }
+
+    /// What operators and colleagues read, and no program.
+    fn explains(&self) -> bool {
+        let keys = self.steps.iter().rev().take(2).enumerate();
+        keys.into_iter().any(|(above, step)| match step {
+            Step::Key(key) => (above == 0 && ["external", "comment"].contains(key)) || (above == 1 && *key == "waive"),
+            Step::Index(_) => false,
+        })
+    }
+
+    fn report(&self, what: &str, key: Option<Mark>) -> Found {
+        let steps = self.steps.iter().map(|step| match step {
+            Step::Key(key) => Segment::Key((*key).to_owned()),
+            Step::Index(index) => Segment::Index(*index),
+        });
+        let finding = Diagnostic::error(Code::PlainSecret, FieldPath(steps.collect()))
+            .message(format!("{what} is written here as plain text"))
+            .expected("a reference to a secret")
+            .hint(self.hint());
+        Found { finding, key }
+    }
+
+    /// How a secret comes to where this one stands.
+    fn hint(&self) -> &'static str {
+        let inside =
+            |fields: &[&str]| self.steps.iter().any(|step| matches!(step, Step::Key(key) if fields.contains(key)));
+        if inside(&["databases"]) && !inside(&["services"]) {
+            "rows and functions are the same everywhere: let a service that has the secret write it"
+        } else if inside(&["env", "extra_env"]) {
+            "`nself.secret \"name\"`, with `secrets.name = nself.external \"what it is\"`; `nself.database_url \"main\"` for a database of the stack"
+        } else if inside(&["template"]) {
+            "a part of its own: `{ secret = \"name\" }`, with `secrets.name = nself.external \"what it is\"`"
+        } else if inside(&["external"]) {
+            "say what it is; the value itself goes to `deploy/<environment>/secrets/`, which git ignores"
+        } else if inside(&["build"]) {
+            "what is built in stays in the image: give it to the running service, `env.NAME = nself.secret \"name\"`"
+        } else {
+            "`secret_files = [\"name\"]` mounts it below /run/secrets, with `secrets.name = nself.external \"what it is\"`"
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_and_keys_are_found_at_their_place_and_never_repeated() {
+        let token = format!("ghp_{}", "aB3dE5gH7jK9mN1pQ2sT4vW6yZ8aB3dE5gH7");
+        let node = Node::from(&serde_json::json!({
+            "services": {"a": {
+                "command": ["serve", format!("--token={token}")],
+                "compose": {"labels": {token.clone(): "x", "b": {"c": [token.clone()]}}},
+                "waive": {"x": "postgres://user:password@host/name is read from a file"},
+                "env": {"URL": "postgres://user:password@host/name"},
+            }},
+            "environments": {"prod": {"services": {"a": {"env": {"A": {"join": ["x", token]}}}}}},
+            "secrets": {"url": {"external": "such as postgres://user:password@host/name"}},
+        }));
+        let found = check(&node);
+        let paths: Vec<String> = found.iter().map(|found| found.finding.path.to_string()).collect();
+        assert_eq!(
+            paths,
+            [
+                "environments.prod.services.a.env.A.join[1]",
+                "services.a.command[1]",
+                "services.a.compose.labels.b.c[0]",
+                "services.a.compose.labels",
+                "services.a.env.URL",
+            ]
+        );
+        assert!(!format!("{found:?}").contains("ghp_"), "{found:?}");
+    }
+}

@@ -1,0 +1,98 @@
+//! Byte offsets to lines and columns, and file names as users know them.
+
+use std::path::{Path, PathBuf};
+
+use nickel_lang_core::files::{FileId, Files};
+
+use super::evaluate::Program;
+use super::node::{File, Mark};
+
+/// The files seen so far; small, so it is searched in order.
+pub struct SourceMap {
+    project: PathBuf,
+    library: PathBuf,
+    allowed: Vec<PathBuf>,
+    known: Vec<Known>,
+}
+
+struct Known {
+    id: FileId,
+    file: File,
+    /// Byte offsets at which lines start.
+    lines: Vec<u32>,
+}
+
+impl SourceMap {
+    pub fn new(program: &Program) -> Self {
+        let project = program.stack.parent().unwrap_or(Path::new("")).to_owned();
+        SourceMap {
+            project,
+            library: program.library.clone(),
+            allowed: program.allow_imports.clone(),
+            known: Vec::new(),
+        }
+    }
+
+    /// The place of a byte of a file; none in the standard library of Nickel.
+    pub fn mark(&mut self, files: &Files, id: FileId, byte: u32) -> Option<Mark> {
+        if files.is_stdlib(id) {
+            return None;
+        }
+        let index = self.known.iter().position(|known| known.id == id).unwrap_or_else(|| {
+            self.known.push(self.read(files, id));
+            self.known.len() - 1
+        });
+        let lines = &self.known[index].lines;
+        let line = lines.partition_point(|start| *start <= byte).max(1);
+        let start = lines[line - 1] as usize;
+        let before = files.source(id).get(start..byte as usize).unwrap_or_default();
+        let column = before.chars().count() + 1;
+        Some(Mark(u32::try_from(index).ok()?, u32::try_from(line).ok()?, u32::try_from(column).ok()?))
+    }
+
+    fn read(&self, files: &Files, id: FileId) -> Known {
+        let source = files.source(id);
+        let starts = source.bytes().zip(1_u32..).filter(|(byte, _)| *byte == b'\n').map(|(_, next)| next);
+        let path = Path::new(files.name(id));
+        let file = match (path.strip_prefix(&self.library), path.strip_prefix(&self.project)) {
+            (Ok(inside), _) => File { shown: slashes(inside), user: false },
+            (_, Ok(inside)) => File { shown: slashes(inside), user: true },
+            // Sources that Nickel made itself are nobody's.
+            _ if !path.is_absolute() => File { shown: String::new(), user: false },
+            _ => File {
+                shown: path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
+                user: true,
+            },
+        };
+        Known { id, file, lines: std::iter::once(0).chain(starts).collect() }
+    }
+
+    pub fn is_user(&self, mark: Mark) -> bool {
+        usize::try_from(mark.0).ok().and_then(|index| self.known.get(index)).is_some_and(|known| known.file.user)
+    }
+
+    /// A file of the stack language.
+    pub fn is_library(&self, mark: Mark) -> bool {
+        usize::try_from(mark.0)
+            .ok()
+            .and_then(|index| self.known.get(index))
+            .is_some_and(|known| !known.file.user && !known.file.shown.is_empty())
+    }
+
+    /// A message without the folders of this machine: paths as the user knows them.
+    pub fn relative(&self, text: &str) -> String {
+        let folders = [&self.library, &self.project].into_iter().chain(&self.allowed);
+        folders.filter(|folder| folder.parent().is_some()).fold(text.to_owned(), |text, folder| {
+            let folder = format!("{}/", folder.display());
+            if text.contains(&folder) { text.replace(&folder, "") } else { text }
+        })
+    }
+
+    pub fn into_files(self) -> Vec<File> {
+        self.known.into_iter().map(|known| known.file).collect()
+    }
+}
+
+fn slashes(path: &Path) -> String {
+    path.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
+}

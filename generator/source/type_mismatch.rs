@@ -1,0 +1,102 @@
+//! Why a value does not fit its field, in words that never repeat the value.
+
+use std::fmt;
+
+use serde::de;
+
+use super::explain;
+use crate::diagnostic::{Code, FieldPath};
+
+/// Why a value does not fit.
+#[derive(Debug)]
+pub struct TypeMismatch {
+    pub code: Code,
+    pub message: String,
+    pub expected: String,
+    pub hint: &'static str,
+    /// Where, once the decoder has told.
+    pub path: Option<FieldPath>,
+}
+
+impl fmt::Display for TypeMismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for TypeMismatch {}
+
+impl TypeMismatch {
+    fn new(code: Code, message: String, expected: String) -> Self {
+        TypeMismatch { code, message, expected, hint: "", path: None }
+    }
+}
+
+impl de::Error for TypeMismatch {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        TypeMismatch::new(Code::BadValue, message.to_string(), String::new())
+    }
+
+    fn invalid_type(found: de::Unexpected, expected: &dyn de::Expected) -> Self {
+        let expected = range(&expected.to_string());
+        let hint = match &found {
+            // Quotes alone are wrong only where the rest is right.
+            de::Unexpected::Str(text) if !fits(text, &expected) && !expected.starts_with("an array") => "",
+            _ => explain::instead(kind(&found), &expected),
+        };
+        TypeMismatch { hint, ..TypeMismatch::new(Code::WrongType, format!("this is {}", kind(&found)), expected) }
+    }
+
+    fn invalid_value(_: de::Unexpected, expected: &dyn de::Expected) -> Self {
+        TypeMismatch::new(Code::OutOfRange, "the value is out of range".into(), range(&expected.to_string()))
+    }
+
+    fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
+        let expected = format!("one of {}", expected.join(", "));
+        TypeMismatch::new(Code::BadValue, format!("`{variant}` is not known here"), expected)
+    }
+
+    fn missing_field(field: &'static str) -> Self {
+        TypeMismatch::new(Code::MissingField, format!("`{field}` is missing"), String::new())
+    }
+}
+
+/// Whether a text would be what is expected without its quotes.
+fn fits(text: &str, expected: &str) -> bool {
+    match expected {
+        "true or false" => matches!(text, "true" | "false"),
+        expected if expected.starts_with("a whole number") => text.parse::<i64>().is_ok(),
+        _ => false,
+    }
+}
+
+/// Never the value itself: it may be a credential in the wrong place.
+fn kind(found: &de::Unexpected) -> &'static str {
+    match found {
+        de::Unexpected::Bool(_) => "true or false",
+        de::Unexpected::Unsigned(_) | de::Unexpected::Signed(_) => "a number",
+        de::Unexpected::Float(_) => "a fraction",
+        de::Unexpected::Char(_) | de::Unexpected::Str(_) => "text",
+        de::Unexpected::Unit | de::Unexpected::Option => "nothing",
+        de::Unexpected::Seq => "an array",
+        de::Unexpected::Map => "a record",
+        _ => "something else",
+    }
+}
+
+/// serde's words for what a field takes, in those of the stack.
+fn range(expected: &str) -> String {
+    match expected {
+        "a string" | "string" => "text".into(),
+        "a boolean" => "true or false".into(),
+        "a sequence" => "an array".into(),
+        "a map" => "a record".into(),
+        other if other.starts_with("struct ") => "a record".into(),
+        "a nonzero u16" => "a whole number from 1 to 65535".into(),
+        "u8" => "a whole number from 0 to 255".into(),
+        "u16" => "a whole number from 0 to 65535".into(),
+        "u32" => "a whole number from 0 to 4294967295".into(),
+        "u64" | "i64" => "a whole number".into(),
+        other => other.to_owned(),
+    }
+}

@@ -1,0 +1,14 @@
+//! Checked values: names, hosts, ports, paths, sizes and times, each a type that is checked where text enters. The lowest
+//! layer: nothing here knows of a stack.
+
+pub mod address_range;
+pub mod checked;
+pub mod credential_formats;
+pub mod ranged;
+pub mod size;
+pub mod text;
+
+pub use address_range::AddressRange;
+pub use checked::Checked;
+pub use size::{Cpus, Duration, Memory};
+pub use text::*;
