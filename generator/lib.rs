@@ -16,8 +16,10 @@ pub mod diagnostic;
 pub mod files;
 pub mod image;
 pub mod lock;
+pub mod merge_conflict;
 mod parallel;
 pub mod plan;
+pub mod project;
 #[cfg(feature = "registry")]
 pub mod registry;
 pub mod release;

@@ -97,7 +97,7 @@ pub(super) fn failed(failure: Failure) -> Vec<Diagnostic> {
 }
 
 pub(super) fn set_finding(message: impl Into<String>) -> Diagnostic {
-    Diagnostic::error(Code::Set, FieldPath::root()).message(message)
+    Diagnostic::error(Code::Release, FieldPath::root()).message(message)
 }
 
 /// The files that the manifest records, as they were generated.

@@ -129,7 +129,7 @@ fn attested(
     }
     let name = format!("{}@{digest}", wanted.repository);
     Err(vec![match mismatch {
-        Some(reason) => Diagnostic::error(Code::SetForOther, FieldPath::root())
+        Some(reason) => Diagnostic::error(Code::ReleaseMismatch, FieldPath::root())
             .message(format!("{name} is attested for something else: {reason}"))
             .expected("a statement for the name by which the set is pulled")
             .hint("name what you want as it was attested, or `nself attest` it under this name"),
@@ -149,18 +149,21 @@ fn forward(new: &PullRecord, before: Option<&PullRecord>) -> Result<(), Diagnost
     let (release, old) = match (&new.release, old) {
         (Some(release), Some(old)) => (release, old),
         (None, Some(_)) => {
-            return refused(Code::SetOlder, "a set without a signature would replace one that was attested".to_owned());
+            return refused(
+                Code::ReleaseOrder,
+                "a set without a signature would replace one that was attested".to_owned(),
+            );
         }
         (Some(_), None) => {
             return refused(
-                Code::SetOlder,
+                Code::ReleaseOrder,
                 "what is there was not attested, so its order to the new set is unknown".to_owned(),
             );
         }
         (None, None) => return Ok(()),
     };
     if let Some(reason) = release.discontinuity(old) {
-        return refused(Code::SetForOther, format!("the set does not continue the one that is there: {reason}"));
+        return refused(Code::ReleaseMismatch, format!("the set does not continue the one that is there: {reason}"));
     }
     if before.is_some_and(|before| before.digest == new.digest) {
         return Ok(());
@@ -173,14 +176,14 @@ fn forward(new: &PullRecord, before: Option<&PullRecord>) -> Result<(), Diagnost
     match release.order(old) {
         Some(Ordering::Greater) => Ok(()),
         Some(Ordering::Less) => {
-            refused(Code::SetOlder, format!("{} is older than {}, which is there", name(release), name(old)))
+            refused(Code::ReleaseOrder, format!("{} is older than {}, which is there", name(release), name(old)))
         }
         Some(Ordering::Equal) => refused(
-            Code::SetOlder,
+            Code::ReleaseOrder,
             format!("{} is a different set than {}, which is there, and not a newer one", name(release), name(old)),
         ),
         None => refused(
-            Code::SetOlder,
+            Code::ReleaseOrder,
             format!("whether {} is newer than {}, which is there, is not known", name(release), name(old)),
         ),
     }
@@ -236,7 +239,7 @@ fn place(out: &Root, shown: &Path, files: &Files, record: &PullRecord) -> Result
 /// The finding about a file that no generator writes.
 fn refusal(path: &str, bytes: &[u8]) -> Option<Diagnostic> {
     (path != MANIFEST && !archive::is_generated(path, bytes)).then(|| {
-        Diagnostic::error(Code::SetPath, FieldPath::root())
+        Diagnostic::error(Code::ReleasePath, FieldPath::root())
             .message(format!("`nself gen` never writes `{path}` with this content, and the set holds it"))
             .expected("generated files below a folder for each environment")
             .hint("do not use this set; find out who published it")

@@ -15,7 +15,7 @@ pub use image_name::{DEFAULT_HOST, ImageName};
 use crate::artifact::{Sha256, json};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::files::{FileError, FileKind, Root};
-use crate::store;
+use crate::merge_conflict;
 use crate::values::{Checked, ImageRef};
 
 /// Beside the stack, committed.
@@ -75,7 +75,7 @@ impl Lock {
         let damaged = |why: String, hint: &str| {
             Diagnostic::error(Code::Lock, FieldPath::root()).message(format!("{FILE}{why}")).hint(hint)
         };
-        if let Some(line) = store::conflict(text) {
+        if let Some(line) = merge_conflict::first_line(text) {
             let hint = "keep the lines of both sides, then run `nself lock`";
             return Err(damaged(format!(":{line}: the conflict of a merge is not resolved"), hint));
         }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::super::{DIFFERENCES, Format, SUCCESS, StackArguments, output};
 use super::import::checked;
 use super::server::Server;
-use super::{Definition, Outcome, Selection, files};
+use super::{Definition, Outcome, Selection};
 use crate::database::history::{History, Migration};
 use crate::database::import::sql::{Imported, Settled};
 use crate::database::ledger::settings::InputSettings;
@@ -17,6 +17,7 @@ use crate::database::model::Schema;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::files::{look_behind, real_path};
 use crate::path;
+use crate::project::migrations as files;
 use crate::values::{Checked, SqlIdent};
 
 #[derive(Debug, Args)]
@@ -105,7 +106,7 @@ fn pair(mut from: Side, mut to: Side, scratch: Option<&str>) -> Result<Vec<Migra
     if let Some((written, server, printed)) = sides {
         let Some(url) = scratch else {
             return Err(vec![
-                Diagnostic::error(Code::TwoSpellings, FieldPath::root())
+                Diagnostic::error(Code::ScratchRequired, FieldPath::root())
                     .message("one side is a server and the other is not")
                     .hint("--scratch URL names a server of the same version; the other side is made there for a moment, in a database of its own"),
             ]);

@@ -4,7 +4,6 @@ mod baseline;
 mod diff;
 mod down;
 mod export;
-pub mod files;
 mod import;
 mod lint;
 mod new;
@@ -26,6 +25,7 @@ use crate::database::{self, allow};
 use crate::diagnostic::{self, Code, Diagnostic, FieldPath};
 use crate::path;
 use crate::plan;
+use crate::project::migrations as files;
 use crate::source::{self, Origins};
 use crate::values::SqlIdent;
 

@@ -3,10 +3,11 @@
 use clap::Args;
 
 use super::super::{SUCCESS, output};
-use super::{Outcome, Selection, files};
+use super::{Outcome, Selection};
 use crate::database::history::{History, Line, Migration, SUM};
 use crate::database::model::MigrationName;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::project::migrations as files;
 use crate::words;
 
 #[derive(Debug, Args)]

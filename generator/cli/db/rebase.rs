@@ -5,11 +5,12 @@ use clap::Args;
 
 use super::super::{SUCCESS, output};
 use super::verify::git;
-use super::{Outcome, Selection, files};
+use super::{Outcome, Selection};
 use crate::database::history::{Files, History};
 use crate::database::model::MigrationName;
 use crate::database::snapshot;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::project::migrations as files;
 use crate::values::SqlIdent;
 use crate::words;
 
