@@ -142,7 +142,11 @@ mod tests {
             ("tables", "{}", "tables is no object of a schema"),
             ("tabels/a", "{}", "tabels/a is no object of a schema"),
             ("tables/a b", "{}", "tables/a b: "),
-            ("tables/a", r#"{"columns": {"x": {"type": "text", "nulable": true}}}"#, "tables/a: unknown field `nulable`"),
+            (
+                "tables/a",
+                r#"{"columns": {"x": {"type": "text", "nulable": true}}}"#,
+                "tables/a: unknown field `nulable`",
+            ),
             ("extensions/A", "{}", "extensions/A: "),
         ] {
             let object = serde_json::from_str(object).unwrap();
