@@ -54,7 +54,7 @@ codes! {
     WrongType "NS103" "a value has the wrong type"
         "The field takes a value of a different type. The types are text, number, true or false, array and record."
     MissingField "NS104" "a required field has no value"
-        "The field has no default value. Set it."
+        "The field has no default value, so it must be set. `nself schema` describes the values that it takes."
     BadName "NS105" "a name is not usable everywhere"
         "Names become DNS labels, container names, SQL roles and Kubernetes objects. A name starts with a letter, holds lower-case letters, digits and single hyphens, and has at most 40 characters."
     BadValue "NS106" "a value has the wrong form"

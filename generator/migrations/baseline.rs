@@ -55,7 +55,7 @@ pub fn baseline(
     }
     let server = Server::new(url)?.refusing_poolers();
     let scratch_server = Server::new(scratch_url)?;
-    check_server(&server, &scratch_server, &definition).map_err(|found| as_adoption_error(&definition, found))?;
+    check_server(&server, &scratch_server, &definition).map_err(|findings| as_adoption_error(&definition, findings))?;
     let server_facts = read_facts(&server)?;
     let settings = server.input_settings()?;
     let migration_facts = scratch_server.with_scratch_database(|scratch| {
@@ -67,7 +67,7 @@ pub fn baseline(
         return Err(difference_findings(&definition, differences));
     }
     let statements = ledger::baseline(&history.sum(), &server_facts);
-    server.query(&statements).map_err(|found| as_adoption_error(&definition, found))?;
+    server.query(&statements).map_err(|findings| as_adoption_error(&definition, findings))?;
     Ok(Baseline { database: definition.name, migrations: count, waiting: total - count })
 }
 
@@ -85,13 +85,13 @@ fn difference_findings(definition: &Definition, mut differences: Vec<String>) ->
     differences.into_iter().map(finding).collect()
 }
 
-/// Refuses a server of a different version than the scratch server, one whose ledger has migrations, and one whose
-/// database or objects belong to a role that does not run the migrations.
+/// Refuses a server that cannot be taken over: its version differs from that of the scratch server, its ledger has
+/// migrations, or the database or its objects belong to a role that does not run the migrations.
 fn check_server(server: &Server, scratch: &Server, definition: &Definition) -> Result<(), Vec<Diagnostic>> {
     let version = "SELECT pg_catalog.current_setting('server_version_num')::int / 10000;";
     let (server_version, scratch_version) = (server.query(version)?, scratch.query(version)?);
-    // Refuses a pooler, a standby and a session with more rights than the database's owner, before any other statement
-    // runs: what follows reads objects of the database.
+    // Refuses a pooler, a standby and a session with more rights than the database's owner. It comes before all statements
+    // that read objects of the database, since those objects can run code.
     server.query(&ledger::fill("@SESSION@"))?;
     check_session_role(server, definition)?;
     if server.query("SELECT pg_catalog.to_regclass('nself.ledger') IS NOT NULL;")?.trim() == "t"
@@ -171,7 +171,8 @@ fn read_facts(server: &Server) -> Result<Facts, Vec<Diagnostic>> {
 fn apply_migrations(history: &History, settings: &InputSettings, scratch: &Scratch) -> Result<(), Vec<Diagnostic>> {
     let session_settings =
         format!("SET client_min_messages = warning;\nSET standard_conforming_strings = on;\n{}", settings.statements());
-    // Statements of the owner, until the next change of an extension: one session for many migrations is faster.
+    // Migrations that run as the owner. They are collected until the next change of an extension, because a single session
+    // for several migrations is faster.
     let mut pending: Vec<(&str, Alone)> = Vec::new();
     let run_pending = |pending: &mut Vec<(&str, Alone)>| match pending.is_empty() {
         true => Ok(()),

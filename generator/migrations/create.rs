@@ -42,8 +42,8 @@ pub struct Created {
 /// database. `slug` is the word in the names of the migrations.
 ///
 /// # Errors
-/// NS105 for a malformed `slug`, the errors of reading and planning, NS804 if a file cannot be written. If a change of one
-/// database is refused, nothing is written for any.
+/// NS105 for a malformed `slug`, the errors of reading and planning, NS804 if a file cannot be written. If the change
+/// of any database is refused, no file is written.
 pub fn create(selection: &Selection, slug: Option<&str>, by_hand: bool) -> Result<Created, Vec<Diagnostic>> {
     let mut created = Created { databases: Vec::new(), warnings: Vec::new() };
     for definition in selection.definitions()? {

@@ -43,8 +43,8 @@ impl Definition {
         path!("databases", self.name)
     }
 
-    /// Plans the change from an older schema to this definition. Also returns warnings about allowances that allow
-    /// nothing.
+    /// Plans the change from an older schema to this definition. Also returns warnings about allowances
+    /// whose object does not exist.
     ///
     /// # Errors
     /// A change that cannot be planned, or a hazard that the definition does not allow.
@@ -138,12 +138,12 @@ impl Selection {
 
 /// Adds the definitions of one environment, and returns findings about them.
 fn add_definitions(environment: Environment, definitions: &mut BTreeMap<SqlIdent, Definition>) -> Vec<Diagnostic> {
-    let (found, mut findings) = plan::definitions(&environment.stack);
+    let (environment_definitions, mut findings) = plan::definitions(&environment.stack);
     for finding in &mut findings {
         environment.origins.locate(finding);
         finding.environments = vec![environment.name.to_string()];
     }
-    for (name, (schema, guests)) in found {
+    for (name, (schema, guests)) in environment_definitions {
         let definition = definitions.entry(name.clone()).or_insert_with(|| Definition {
             name: name.clone(),
             schema: schema.clone(),

@@ -42,8 +42,8 @@ pub enum Side {
 }
 
 impl Side {
-    /// Reads a side from the command line: `empty`, a URL, a folder such as `db/shop`, or a stack file. `selection` is the
-    /// one of the command.
+    /// Reads a side from the command line: `empty`, a URL, a folder such as `db/shop`, or a stack file. `selection` is
+    /// that of the command.
     pub fn parse(text: &str, selection: &Selection) -> Side {
         if text == "empty" {
             Side::Empty

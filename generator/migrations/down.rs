@@ -62,7 +62,7 @@ fn script(
     let findings: Vec<Diagnostic> = reverted
         .clone()
         .filter(|(_, migration, _)| migration.down.is_none())
-        .map(|(_, one, _)| irreversible(one))
+        .map(|(_, migration, _)| irreversible(migration))
         .collect();
     if !findings.is_empty() {
         return Err(findings);
@@ -106,7 +106,8 @@ END $$;\n",
 END $$;\n"
         );
     }
-    // The stored digest of the catalog is the one after this migration. Without it, the next run computes it again.
+    // `nself.catalog` holds the digest of the catalog after this migration. If it is empty, the next run of the runner
+    // computes the digest again.
     let _ = writeln!(
         text,
         "RESET ROLE;\nSET search_path = pg_catalog, pg_temp;\nDELETE FROM nself.ledger WHERE number = {number};\nDELETE FROM nself.catalog;"

@@ -66,7 +66,7 @@ pub(super) fn check_complete(
     if findings.is_empty() { Ok(()) } else { Err(findings) }
 }
 
-/// Checks an imported schema, and returns it with warnings about the parts that were left out.
+/// Checks an imported schema. Returns it with warnings about the parts that were left out.
 fn check_imported(imported: ImportedSchema, file: Option<&Path>) -> Result<(Schema, Vec<Diagnostic>), Vec<Diagnostic>> {
     let ImportedSchema { schema, notes, places, settled: _ } = imported;
     check_complete(&schema, |path| {

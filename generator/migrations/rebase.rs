@@ -12,8 +12,8 @@ use crate::project::migrations;
 /// Rewrites the migrations of the selected databases so that those of `base`, a git revision, come first.
 ///
 /// # Errors
-/// Those of reading and planning; NS804 with the message of git, or if a file cannot be written. If one database cannot be
-/// planned, nothing is written for any.
+/// Those of reading and planning; NS804 with the message of git, or if a file cannot be written. If the change
+/// of any database cannot be planned, no file is written.
 pub fn rebase(selection: &Selection, base: &str) -> Result<Created, Vec<Diagnostic>> {
     let revision = Revision { project: selection.project(), name: base };
     let mut created = Created { databases: Vec::new(), warnings: Vec::new() };

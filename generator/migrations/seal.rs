@@ -59,7 +59,7 @@ mod tests {
             let name = MigrationName::numbered(index + 1, "by_hand").unwrap();
             let mut migration = Migration::by_hand(name, &history.head);
             migration.up = (*text).to_owned();
-            // The first one stands for a migration that nself planned.
+            // The first migration counts as planned by nself.
             migration.plan.by_hand = index > 0;
             history.migrations.push(migration);
         }

@@ -29,7 +29,7 @@ impl Failure {
             Code::RegistryNotFound => "check the name; private repositories need `docker login HOST`",
             Code::RegistryUnreachable => "nothing was written; try again later",
             Code::Image => "set `platforms` of the layout to platforms of the base image",
-            _ => "nself uses nothing of this content",
+            _ => "nself does not use this content",
         };
         Diagnostic::error(self.code, path).message(self.message.clone()).hint(hint)
     }

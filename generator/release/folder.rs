@@ -1,5 +1,5 @@
-//! The folder to which a release was pulled: its record, and writing a release over an earlier one. nself replaces only files
-//! that an earlier pull wrote.
+//! The folder of a pulled release: reads its record, checks a new release, and writes it over the earlier one. nself replaces
+//! only files that an earlier pull wrote.
 
 use super::record::PullRecord;
 use super::{ReleaseFiles, archive, error};

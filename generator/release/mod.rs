@@ -17,6 +17,7 @@ mod version;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+#[cfg(feature = "registry")]
 use crate::artifact::Sha256;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 
@@ -24,6 +25,7 @@ use crate::diagnostic::{Code, Diagnostic, FieldPath};
 pub type ReleaseFiles = BTreeMap<String, Vec<u8>>;
 
 /// Returns the digests of the files.
+#[cfg(feature = "registry")]
 fn file_digests(files: &ReleaseFiles) -> BTreeMap<String, Sha256> {
     files.iter().map(|(path, bytes)| (path.clone(), Sha256::of(bytes))).collect()
 }

@@ -1,5 +1,5 @@
-//! Pulls a release into a folder. With trusted keys it accepts only a release that one of them signed for the wanted address,
-//! and that is newer than the installed one.
+//! Pulls a release into a folder. With trusted keys, it accepts only a release that one of these keys signed for the wanted
+//! address, and that is newer than the installed one.
 
 use std::collections::BTreeSet;
 
@@ -24,7 +24,7 @@ pub struct PullRequest {
     pub address: ImageName,
     /// The environments that the release must have, no more and no less; empty to accept any.
     pub environments: BTreeSet<String>,
-    /// Keys of which one must have signed the release; empty to accept a release without a signature.
+    /// One of these keys must have signed the release; empty to accept a release without a signature.
     pub trusted_keys: Vec<PublicKey>,
     /// Accept an older release, or one whose order is unknown.
     pub allow_downgrade: bool,

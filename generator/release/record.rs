@@ -199,7 +199,7 @@ mod tests {
             assert_eq!(release(tag, None).order(&release("1.0.0", None)), None, "{tag}");
         }
         assert_eq!(release("main", Some(7)).order(&release("main", Some(8))), Some(Ordering::Less));
-        // A serial number says more than a tag.
+        // Serial numbers take precedence over tags.
         assert_eq!(release("2.0.0", Some(7)).order(&release("1.0.0", Some(8))), Some(Ordering::Less));
         assert_eq!(release("2.0.0", None).order(&release("1.0.0", Some(8))), Some(Ordering::Greater));
     }

@@ -1,7 +1,7 @@
 //! A running PostgreSQL server, accessed through PostgreSQL's own programs: psql runs statements, pg_dump reads schemas.
 //! They receive the password of a URL in their environment; it appears in no argument, message or log.
 //!
-//! The user of a URL may have more rights than the owners of what it reads. So the search path of each session contains
+//! The user of a URL may have more rights than the owners of the objects that it reads. So the search path of each session contains
 //! only the server's own schemas, and SQL of the project runs as a role created for it, in a temporary database.
 
 mod scratch;
@@ -29,14 +29,14 @@ pub struct Server {
     accepts_no_event_triggers: OnceCell<bool>,
 }
 
-/// Settings that a session sends when it starts.
+/// The settings that a session sends when it starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum SessionStart {
-    /// The search path of [`SEARCH_PATH`].
+    /// [`SEARCH_PATH`] and, if the server accepts it, [`NO_EVENT_TRIGGERS`].
     Usual,
-    /// The usual ones, and one that connection poolers reject: the session is one of the server itself.
+    /// Those of `Usual`, and a setting that connection poolers reject. The session is then one of the server itself.
     RefusedByPoolers,
-    /// None, as a pooler requires.
+    /// No settings, as a pooler requires.
     ThroughPooler,
 }
 
@@ -134,8 +134,8 @@ impl Server {
         })
     }
 
-    /// Returns the options of a session, as libpq sends them. For one setting the last option counts, so the user's come
-    /// first.
+    /// Returns the options of a session, as libpq sends them. If a setting occurs twice, the last value
+    /// counts, so the options of the user come first.
     fn session_options(&self, no_event_triggers: bool, more: &str) -> String {
         let user_options = self.url.options.clone().or_else(|| std::env::var("PGOPTIONS").ok()).unwrap_or_default();
         let pooler_guard = if self.session == SessionStart::RefusedByPoolers { "-c nself.session=1" } else { "" };

@@ -1,4 +1,5 @@
-//! Temporary databases: SQL of the project runs in one, as a role without other rights, and both are dropped afterwards.
+//! Temporary databases. SQL of the project runs in one, as a role without other rights; database and role are dropped
+//! afterwards.
 
 use super::{Server, ServerResult, failure};
 use crate::database::ddl;
@@ -51,8 +52,8 @@ impl Server {
     }
 
     /// Returns a schema in this server's spelling: creates it in a temporary database and reads it back. `settings` are
-    /// those of the server with which it will be compared, so that both read texts such as dates in the same way. Hints and
-    /// allowances, which no server keeps, are copied from `schema`.
+    /// those of the server with which the schema will be compared, so that both read texts such as dates in the same way.
+    /// Hints and allowances, which no server keeps, are copied from `schema`.
     ///
     /// # Errors
     /// Those of [`Server::schema`], and those of planning the schema.

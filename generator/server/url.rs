@@ -1,4 +1,4 @@
-//! The URL of a PostgreSQL server, split into what may appear in an argument of a program and what may not.
+//! The URL of a PostgreSQL server. The password is separated from the rest, which may appear in arguments of programs.
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::values::{Checked, SqlIdent};
