@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::field_presence::FieldPresence;
-use crate::artifact::{Digest, Slice};
+use crate::artifact::{Digest, Generator, Slice};
 use crate::plan::{Plan, Service};
 use crate::values::ServiceName;
 
@@ -117,7 +117,7 @@ impl PlanDigests {
     }
 
     /// What a generator reads that reads these fields.
-    pub fn slice(&self, generator: &'static str, fields: &[&str]) -> Slice {
+    pub fn slice(&self, generator: Generator, fields: &[&str]) -> Slice {
         Slice::of(generator, &self.digests(|part| fields.contains(&part.split('.').next().unwrap_or_default())))
     }
 
@@ -146,7 +146,7 @@ mod tests {
         let one = json!({ "edge": { "x": 1 }, "edges": [1], "services.a": { "x": 1 }, "services.b": {} });
         let all = |parts: &Value| {
             let names: [&[&str]; 4] = [&["edge"], &["edges"], &["services"], &["edge", "services"]];
-            names.map(|names| fields(parts).slice("nginx", names).identity())
+            names.map(|names| fields(parts).slice(Generator::named("nginx"), names).input_digest())
         };
         let before = all(&one);
         for (part, value, changed) in [

@@ -8,6 +8,7 @@ use serde_json::json;
 use tar::{Archive, Builder, EntryType};
 
 use crate::artifact::{ArtifactPath, Sha256};
+use crate::backend::Backend;
 use crate::image::MANIFEST;
 use crate::image::layer::{entry, gzip};
 use crate::image::{Blobs, EPOCH};
@@ -59,7 +60,7 @@ const HIDDEN: [(&str, &str); 2] = [(".gitattributes", "* -text\n"), (".gitignore
 pub fn is_generated(path: &str, bytes: &[u8]) -> bool {
     let name = path.rsplit('/').next().unwrap_or_default();
     let is_content = |(hidden, text): &(&str, &str)| *hidden == name && text.as_bytes() != bytes;
-    ArtifactPath::new(path).is_ok_and(|path| path.is_generated()) && !HIDDEN.iter().any(is_content)
+    ArtifactPath::new(path).is_ok_and(|path| Backend::of_output(&path).is_some()) && !HIDDEN.iter().any(is_content)
 }
 
 /// Most that a set may unpack to.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Manifest, Objects};
 use crate::artifact::{ArtifactPath, Digest};
+use crate::backend::Backend;
 use crate::files::{FileKind, Folder, Root, random_name};
 use crate::source::library::make_cache;
 
@@ -45,8 +46,8 @@ impl Generation {
         inputs: BTreeMap<String, Digest>,
         parts: BTreeMap<String, Digest>,
     ) -> Self {
-        let generators =
-            crate::artifact::sources().map(|(name, digest)| (name.to_owned(), digest.to_owned())).collect();
+        let generators = Backend::ALL.iter().map(|backend| backend.generator());
+        let generators = generators.map(|it| (it.name().to_owned(), it.source_digest().to_owned())).collect();
         Generation { manifest, derivations_object, inputs, parts, generators, ..Generation::default() }
     }
 

@@ -10,6 +10,7 @@ use std::collections::btree_map::Entry;
 use super::MANIFEST;
 use super::compare::read;
 use crate::artifact::{ArtifactPath, Digest};
+use crate::backend::Backend;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::files::Root;
 
@@ -50,7 +51,7 @@ impl Manifest {
                 manifest.is_unfinished = true;
             } else if !is_conflict_mark(line) {
                 let (digest, path) = entry(line).map_err(|why| damaged(&format!("line {}: {why}", i + 1)))?;
-                if !path.is_generated() {
+                if Backend::of_output(&path).is_none() {
                     return Err(not_generated(i + 1, &path));
                 }
                 manifest.add(path, digest);
@@ -218,7 +219,7 @@ mod tests {
     #[test]
     fn a_manifest_of_an_unfinished_run_has_the_old_and_the_new_digest() {
         let old = BTreeMap::from([(path("local/nginx/a"), Digest::of(b"old")), (path("local/gone"), Digest::of(b"x"))]);
-        let old = old.iter().filter(|(path, _)| path.is_generated());
+        let old = old.iter().filter(|(path, _)| Backend::of_output(path).is_some());
         let bytes = manifest().to_bytes_while_writing(old);
         let read = Manifest::parse(&bytes).unwrap();
         assert!(read.is_unfinished && read.clone().settled().is_err());

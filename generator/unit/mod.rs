@@ -63,5 +63,5 @@ fn files(stack: &Value) -> Artifacts {
 /// Generates the files of a plan; no earlier run left any.
 fn generate(plan: &Plan) -> Result<Artifacts, Vec<Diagnostic>> {
     let none = BTreeMap::new();
-    backend::generate(plan, &PlanDigests::of(plan), Reusable::below(&none, "prod"))
+    backend::generate(plan, &PlanDigests::of(plan), Reusable::under(&none, "prod"))
 }

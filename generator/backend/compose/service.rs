@@ -165,7 +165,7 @@ fn config_label(planned: &plan::Service, files: &Artifacts) -> BTreeMap<String, 
     if planned.config.is_empty() {
         return BTreeMap::new();
     }
-    let mounted = planned.config.iter().flat_map(|mount| files.below(&mount.source));
+    let mounted = planned.config.iter().flat_map(|mount| files.under(&mount.source));
     let digests: BTreeMap<&str, Digest> = mounted.map(|(path, file)| (path.as_str(), file.digest())).collect();
     let digest = Digest::of(&json::to_canonical(&digests));
     BTreeMap::from([(CONFIG_LABEL.to_owned(), Scalar::text(digest.short()))])

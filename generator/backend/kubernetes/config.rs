@@ -40,7 +40,7 @@ fn parts(source: &str, files: &Artifacts) -> Result<Vec<Part>, Diagnostic> {
     let mut parts = Vec::new();
     let mut items = BTreeMap::new();
     let mut size = 0;
-    for (path, artifact) in files.below(source) {
+    for (path, artifact) in files.under(source) {
         let path = path.as_str()[source.len() + 1..].to_owned();
         let text = artifact.bytes().and_then(|bytes| String::from_utf8(bytes.to_owned()).ok());
         let text = text.ok_or_else(|| internal(format!("{path} is no text")))?;
@@ -78,7 +78,7 @@ mod tests {
     fn a_large_folder_is_cut_into_parts() {
         let mut files = Artifacts::default();
         for name in ["a", "b/c", "b/d", "e"] {
-            files.add("nginx", format!("nginx/{name}"), "x".repeat(300 << 10)).unwrap();
+            files.add(format!("nginx/{name}"), "x".repeat(300 << 10)).unwrap();
         }
         let parts = parts("nginx", &files).unwrap();
         let keys: Vec<Vec<&str>> = parts.iter().map(|part| part.items.keys().map(String::as_str).collect()).collect();
@@ -90,7 +90,7 @@ mod tests {
     #[test]
     fn what_is_no_text_is_refused() {
         let mut files = Artifacts::default();
-        files.add("nginx", "nginx/a", vec![0xff]).unwrap();
+        files.add("nginx/a", vec![0xff]).unwrap();
         assert!(parts("nginx", &files).is_err());
     }
 }

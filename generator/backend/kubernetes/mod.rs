@@ -21,16 +21,52 @@ pub use volumes::{FILE as VOLUMES, changed};
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::artifact::{Artifacts, Digest, Reusable, Slice};
-use crate::backend::PlanDigests;
-use crate::diagnostic::{Code, Diagnostic};
+use super::provenance::{GeneratedLine, KeyFields, of_service, of_service_keys};
+use super::{Backend, Description, Emit, Input, PlanDigests};
+use crate::artifact::{Artifacts, Slice};
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::path;
 use crate::plan::secret_list::{SECRET_KEY, secret_name};
 use crate::plan::{self, Plan, Volume};
 use crate::stack::{self, ClusterEdge, TlsMode, Zone};
 use crate::values::{ImageRef, ServiceName, VolumeName};
 use model::{Body, Labels, Metadata, Object, Spec};
-use slice::Parts;
+use slice::ServiceSlices;
 use writer::Writer;
+
+pub const DESCRIPTION: Description = Description {
+    paths: &["kubernetes/"],
+    reads: "the part of the plan for clusters that concerns the service, or the whole one for what concerns all",
+    emit: Emit::Platform(emit),
+    file_fields,
+    line_fields,
+};
+
+/// Names of Kubernetes for fields of a service, where they differ.
+const KEY_FIELDS: &[KeyFields] = &[
+    ("env", &["env", "extra_env"]),
+    ("resources", &["limits", "reservations"]),
+    ("securityContext", &["user", "read_only", "capabilities"]),
+    ("ports", &["publish"]),
+    ("volumes", &["volumes", "mounts"]),
+    ("labels", &[]),
+];
+
+/// Returns the service that the file's path names, else the settings of the cluster.
+fn file_fields(plan: &Plan, path: &str) -> Vec<FieldPath> {
+    let fields = path.split(['/', '.']).map(|part| of_service(plan, part)).find(|fields| !fields.is_empty());
+    fields.unwrap_or_else(|| vec![path!("kubernetes")])
+}
+
+/// Returns the fields of the service that the line or the file's path names.
+fn line_fields(plan: &Plan, line: &GeneratedLine) -> Vec<FieldPath> {
+    let is_service = |word: &&str| plan.services.keys().any(|name| name.as_str() == *word);
+    let service = line.words().find(is_service).or_else(|| line.path.split(['/', '.']).find(is_service));
+    let keys = line.keys();
+    let key = keys.iter().rev().find(|key| KEY_FIELDS.iter().any(|(name, _)| name == *key)).copied();
+    let keys: Vec<&str> = key.into_iter().chain(line.item_name()).collect();
+    service.map_or_else(Vec::new, |service| of_service_keys(plan, service, &keys, KEY_FIELDS))
+}
 
 /// The release whose rules of Pod Security the namespace is held to; later ones change nothing under our feet.
 const SECURITY: &str = "v1.34";
@@ -48,32 +84,26 @@ struct Cluster<'a> {
     shared: BTreeSet<&'a VolumeName>,
 }
 
-/// The files that pods mount.
-pub struct Mounted<'a> {
-    /// What decides their content.
-    pub slice: Digest,
-    pub files: &'a dyn Fn() -> Result<Artifacts, Diagnostic>,
-}
-
-/// Writes the manifests, each application by itself, and the account of what became of each field; `plan` is a cluster's, `fields` are
-/// those of it, `mounted` are the files of the content ring, for this plan. Services with the same part of the plan as in
-/// `kept` are left as they are.
+/// Writes the manifests, each application in a step of its folder, and `fidelity.json`, the report on each field of the
+/// plan. Folders of services whose part of the plan is unchanged are reused.
 ///
 /// # Errors
-/// Settings that Kubernetes cannot express and nobody waived (NS701), unusable raw keys (NS702), missing settings of
-/// the cluster.
-pub fn emit(
-    plan: &Plan,
-    fields: &PlanDigests,
-    mounted: &Mounted,
-    kept: Reusable,
-) -> Result<Vec<Artifacts>, Vec<Diagnostic>> {
+/// Settings that Kubernetes cannot express and that no waiver accepts (NS701), unusable raw keys (NS702), missing
+/// settings of the cluster.
+fn emit(input: &Input) -> Result<Artifacts, Vec<Diagnostic>> {
+    if input.plan.kubernetes.is_none() {
+        return Ok(Artifacts::default());
+    }
+    let plan = &plan::cluster(input.plan);
+    let digests = &input.digests.after(input.plan, plan);
+    debug_assert_eq!(digests.digest(), PlanDigests::of(plan).digest(), "a service is shared that is another one");
+    let mounted_digest = super::content_digest(digests);
     let one = |finding| vec![finding];
-    let (account, mut findings) = crate::backend::fidelity::account("kubernetes", fidelity::TABLE, plan, fields);
+    let (report, mut findings) = super::fidelity::report("kubernetes", fidelity::TABLE, plan, digests);
     let users = plan.services.values().flat_map(|service| &service.volumes);
     let shared: BTreeSet<_> = users.filter(|mount| mount.read_only).map(|mount| &mount.volume).collect();
-    let Some(cluster) = Cluster::new(plan, BTreeMap::new(), shared.clone()) else { return Ok(Vec::new()) };
-    let parts = Parts::new(plan, fields, &shared, &mounted.slice);
+    let Some(cluster) = Cluster::new(plan, BTreeMap::new(), shared.clone()) else { return Ok(Artifacts::default()) };
+    let slices = ServiceSlices::new(plan, digests, &shared, &mounted_digest);
     let mut writer = Writer::default();
     writer.folder("namespace", cluster.common())?;
     writer.folder("secrets", secrets::objects(&cluster, &mut findings))?;
@@ -81,21 +111,21 @@ pub fn emit(
     let mut files = None;
     for (name, service) in &plan.services {
         let folder = format!("apps/{name}");
-        let part = parts.of(name, service);
+        let part = slices.of(name, service);
         let slice = part.slice();
-        if let Some(same) = kept.files(&format!("kubernetes/{folder}"), &slice) {
+        if let Some(same) = input.reusable.files(&[&format!("kubernetes/{folder}/")], &slice) {
             writer.join(&folder, same);
             continue;
         }
         if !service.config.is_empty() && files.is_none() {
-            files = Some((mounted.files)().map_err(one)?);
+            files = Some(super::content_files(plan).map_err(one)?);
         }
         let configs = files.as_ref().map_or_else(|| Ok(BTreeMap::new()), |files| config::of(service, files));
-        let own = parts.plan(&part);
+        let own = slices.plan(&part);
         if let Some(cluster) = Cluster::new(&own, configs.map_err(one)?, part.shared())
             && let Some((name, service)) = own.services.get_key_value(name)
         {
-            writer.own_folder(&folder, cluster.application(name, service, &mut findings), &slice)?;
+            writer.write_step(&folder, cluster.application(name, service, &mut findings), &slice)?;
         }
     }
     for object in gitops::objects(&cluster) {
@@ -105,7 +135,7 @@ pub fn emit(
         return Err(findings);
     }
     writer.add("volumes.json", volumes::record(&cluster))?;
-    writer.finish(account, &Slice::digested("kubernetes", fields.digest()))
+    writer.finish(report, &Slice::from_digest(Backend::Kubernetes.generator(), digests.digest()))
 }
 
 impl<'a> Cluster<'a> {

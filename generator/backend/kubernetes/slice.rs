@@ -7,12 +7,12 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::artifact::{Digest, Slice};
-use crate::backend::PlanDigests;
+use crate::backend::{Backend, PlanDigests};
 use crate::plan::{Edge, IngressPlan, Migrations, Plan, Secret, Service, Volume};
 use crate::values::{SecretName, ServiceName, SqlIdent, VolumeName};
 
 /// What all parts share, and the edges by their ends.
-pub struct Parts<'a> {
+pub struct ServiceSlices<'a> {
     plan: &'a Plan,
     fields: &'a PlanDigests,
     /// The plan without what belongs to single services.
@@ -27,7 +27,7 @@ pub struct Parts<'a> {
 
 /// One service's.
 #[derive(Serialize)]
-pub struct Part<'a> {
+pub struct ServiceSlice<'a> {
     head: &'a Digest,
     #[serde(skip)]
     services: BTreeMap<&'a ServiceName, &'a Arc<Service>>,
@@ -41,7 +41,7 @@ pub struct Part<'a> {
     mounted: Option<&'a Digest>,
 }
 
-impl<'a> Parts<'a> {
+impl<'a> ServiceSlices<'a> {
     pub fn new(
         plan: &'a Plan,
         fields: &'a PlanDigests,
@@ -59,10 +59,10 @@ impl<'a> Parts<'a> {
         }
         let head = head(plan);
         let head_digest = Digest::of_value(&head);
-        Parts { plan, fields, head, head_digest, edges, volumes, shared, mounted }
+        ServiceSlices { plan, fields, head, head_digest, edges, volumes, shared, mounted }
     }
 
-    pub fn of(&'a self, name: &'a ServiceName, service: &'a Arc<Service>) -> Part<'a> {
+    pub fn of(&'a self, name: &'a ServiceName, service: &'a Arc<Service>) -> ServiceSlice<'a> {
         let mut services = BTreeMap::from([(name, service)]);
         let mut migrations = BTreeMap::new();
         let mut secrets = BTreeMap::new();
@@ -87,7 +87,7 @@ impl<'a> Parts<'a> {
         let volumes = self.volumes.get(name).cloned().unwrap_or_default();
         let used = service.volumes.iter().map(|mount| &mount.volume).chain(volumes.keys().copied());
         let digest = |name: &&ServiceName| self.fields.service(name).map(|(field, part)| (field, &part.digest));
-        Part {
+        ServiceSlice {
             head: &self.head_digest,
             digests: services.keys().filter_map(digest).collect(),
             edges: self.edges.get(name).cloned().unwrap_or_default(),
@@ -101,7 +101,7 @@ impl<'a> Parts<'a> {
     }
 
     /// The plan of a part: the head and what the part holds.
-    pub fn plan(&self, part: &Part) -> Plan {
+    pub fn plan(&self, part: &ServiceSlice) -> Plan {
         let owned = |(name, service): (&&ServiceName, &&Arc<Service>)| ((*name).clone(), Arc::clone(service));
         Plan {
             services: part.services.iter().map(owned).collect(),
@@ -114,9 +114,9 @@ impl<'a> Parts<'a> {
     }
 }
 
-impl<'a> Part<'a> {
+impl<'a> ServiceSlice<'a> {
     pub fn slice(&self) -> Slice {
-        Slice::of("kubernetes", self)
+        Slice::of(Backend::Kubernetes.generator(), self)
     }
 
     pub fn shared(&self) -> BTreeSet<&'a VolumeName> {

@@ -25,7 +25,7 @@ pub struct Writer {
 
 impl Writer {
     pub fn add(&mut self, path: &str, text: impl Into<Vec<u8>>) -> Result<(), Vec<Diagnostic>> {
-        self.files.add("kubernetes", format!("kubernetes/{path}"), text).map_err(|finding| vec![finding])
+        self.files.add(format!("kubernetes/{path}"), text).map_err(|finding| vec![finding])
     }
 
     /// Writes an object into a folder and returns its file's name.
@@ -58,10 +58,10 @@ impl Writer {
     }
 
     /// A folder of objects that are made from a slice of their own.
-    pub fn own_folder(&mut self, folder: &str, objects: Vec<Object>, slice: &Slice) -> Result<(), Vec<Diagnostic>> {
-        let mut one = Writer::default();
-        one.folder(folder, objects)?;
-        self.join(folder, one.files.derived_from(slice));
+    pub fn write_step(&mut self, folder: &str, objects: Vec<Object>, slice: &Slice) -> Result<(), Vec<Diagnostic>> {
+        let mut step = Writer::default();
+        step.folder(folder, objects)?;
+        self.join(folder, step.files.derived_from(slice));
         Ok(())
     }
 
@@ -71,12 +71,12 @@ impl Writer {
         self.derived.push(files);
     }
 
-    /// The files of each step.
-    pub fn finish(mut self, account: Vec<u8>, slice: &Slice) -> Result<Vec<Artifacts>, Vec<Diagnostic>> {
+    /// Returns the files of all steps; those without a step get this slice.
+    pub fn finish(mut self, report: Vec<u8>, slice: &Slice) -> Result<Artifacts, Vec<Diagnostic>> {
         let folders = std::mem::take(&mut self.folders);
         self.kustomization("kustomization.yaml", folders)?;
-        self.add("fidelity.json", account)?;
+        self.add("fidelity.json", report)?;
         self.derived.push(self.files.derived_from(slice));
-        Ok(self.derived)
+        Artifacts::collect(self.derived).map_err(|finding| vec![finding])
     }
 }

@@ -60,7 +60,7 @@ impl Drawer<'_> {
         let mut moved = Vec::new();
         if !self.refused {
             let wrong = findings.iter().any(Diagnostic::is_error);
-            match backend::generate(&plan, &fields, Reusable::below(self.left, environment.name.as_str())) {
+            match backend::generate(&plan, &fields, Reusable::under(self.left, environment.name.as_str())) {
                 Ok(files) => {
                     moved = self.moved(&plan, &files);
                     made = files;
