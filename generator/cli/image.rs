@@ -11,7 +11,7 @@ use serde_json::json;
 use super::{ERROR, Format, SUCCESS, StackArguments, generate, output};
 use crate::artifact::json as writer;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
-use crate::files::{FileError, Folder, Reason, Root, Scope, random_name};
+use crate::files::{FileError, Folder, Reason, Root, Scope, random_suffix};
 use crate::image::build::{self, Base, Descriptor};
 use crate::image::layer::{self, Layer};
 use crate::image::sbom::Materials;
@@ -244,7 +244,7 @@ fn write(out: &Root, files: &Files, blobs: &Blobs) -> Result<(), FileError> {
         scope: parent.scope(),
         reason: Reason::System(std::io::Error::other(why.to_owned())),
     };
-    let temporary = format!(".{}", random_name().map_err(|error| refused(&error.to_string()))?);
+    let temporary = format!(".{}", random_suffix().map_err(|error| refused(&error.to_string()))?);
     let written = || {
         fill(&parent.create_folder(&temporary, 0o755)?, files, blobs)?;
         match parent.stat(&name)? {

@@ -21,7 +21,7 @@ pub use folder::{Entry, Folder};
 pub use kind::{FileKind, Total};
 pub use root::{Root, Scope};
 pub use stat::{EntryKind, Stat};
-pub use write::{TEMPORARY, is_temporary, random_name};
+pub use write::{TEMPORARY, is_temporary, random_suffix};
 
 #[cfg(test)]
 mod tests;

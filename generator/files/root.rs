@@ -145,6 +145,19 @@ impl Root {
         if self.below.as_os_str().is_empty() { Ok(base) } else { base.make_folder(&self.below, mode) }
     }
 
+    /// Opens the cache and creates it where it is missing, with a `.gitignore` that keeps it out of version control.
+    ///
+    /// # Errors
+    /// It cannot be created, or something other than a folder is in its place. A symbolic link is refused: a link that
+    /// came with the project would let nself write elsewhere.
+    pub fn create_cache(&self) -> Result<Folder, FileError> {
+        let folder = self.make(0o755)?;
+        match folder.create(".gitignore", b"*\n", 0o644) {
+            Err(error) if !error.already_exists() => Err(error),
+            _ => Ok(folder),
+        }
+    }
+
     /// Reads one file of the folder; none when either is not there.
     ///
     /// # Errors

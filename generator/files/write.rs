@@ -18,7 +18,7 @@ pub const TEMPORARY: &str = ".nself-";
 ///
 /// # Errors
 /// The system gives no random numbers.
-pub fn random_name() -> io::Result<String> {
+pub fn random_suffix() -> io::Result<String> {
     let mut noise = [0_u8; 8];
     getrandom::fill(&mut noise).map_err(io::Error::other)?;
     Ok(format!("{:016x}", u64::from_ne_bytes(noise)))
@@ -106,7 +106,7 @@ impl Folder {
         if let Some(stat) = self.stat(path)?.filter(|stat| !stat.is_file()) {
             return Err(self.error(path, Reason::NoFile(stat.kind)));
         }
-        let noise = random_name().map_err(|error| self.error(path, Reason::System(error)))?;
+        let noise = random_suffix().map_err(|error| self.error(path, Reason::System(error)))?;
         let temporary = path.with_file_name(format!("{TEMPORARY}{noise}"));
         let written = self.create(&temporary, bytes, mode).and_then(|()| self.rename(&temporary, self, path));
         written.inspect_err(|_| {

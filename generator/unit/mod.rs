@@ -2,6 +2,8 @@
 //! test takes milliseconds.
 
 mod backends;
+mod imports;
+mod layers;
 mod planner;
 
 use std::collections::BTreeMap;

@@ -8,7 +8,7 @@ mod postgres_upgrade;
 mod raw_keys;
 mod service;
 
-pub use postgres_upgrade::changed;
+pub use postgres_upgrade::upgrade_warnings;
 pub use raw_keys::KEYS as RAW_KEYS;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -17,7 +17,7 @@ mod workload;
 mod writer;
 
 pub use raw_keys::KEYS as RAW_KEYS;
-pub use volumes::{FILE as VOLUMES, changed};
+pub use volumes::{FILE as VOLUMES, upgrade_warnings};
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -30,7 +30,7 @@ pub fn record(cluster: &Cluster) -> Vec<u8> {
 
 /// What the API server would refuse of the new generation, with what to do first; warnings, since the file is right
 /// for a new cluster.
-pub fn changed(plan: &Plan, old: &[u8], new: &[u8]) -> Vec<Diagnostic> {
+pub fn upgrade_warnings(plan: &Plan, old: &[u8], new: &[u8]) -> Vec<Diagnostic> {
     let read = |text: &[u8]| serde_json::from_slice::<Value>(text).unwrap_or_default();
     let (old, new) = (read(old), read(new));
     let Some(cluster) = &plan.kubernetes else { return Vec::new() };

@@ -14,7 +14,7 @@ use crate::database::ledger::{self, Alone};
 use crate::database::migrate::plan_unreviewed;
 use crate::database::model::Schema;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
-use crate::files::random_name as noise;
+use crate::files::random_suffix as noise;
 use crate::values::{Checked, SqlIdent};
 
 type Asked<T> = Result<T, Vec<Diagnostic>>;
