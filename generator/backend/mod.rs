@@ -6,6 +6,7 @@ pub mod bake;
 pub mod compose;
 pub mod fidelity;
 mod field_presence;
+mod findings;
 pub mod hasura;
 pub mod kubernetes;
 pub mod migrations;

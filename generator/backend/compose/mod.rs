@@ -1,26 +1,27 @@
-//! The Compose target: one project per environment that starts in dependency order by health. Vocabulary
-//! only: every decision stands in the plan.
+//! The Compose backend: one project for each environment, whose services start in the order of their dependencies and wait
+//! for health checks. It only translates: every decision is in the plan.
 
 mod fidelity;
 mod health;
 mod model;
+mod networks;
 mod postgres_upgrade;
 mod raw_keys;
 mod service;
 
 pub use postgres_upgrade::upgrade_warnings;
-pub use raw_keys::KEYS as RAW_KEYS;
+pub use raw_keys::TARGET as RAW_KEYS;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use super::findings::Findings;
 use super::provenance::{GeneratedLine, KeyFields, of_secret, of_service, of_service_keys};
 use super::{Backend, Description, Emit, Input};
 use crate::artifact::{Artifacts, Slice, yaml};
 use crate::diagnostic::{Diagnostic, FieldPath};
-use crate::plan::{self, Plan};
+use crate::plan::Plan;
 use crate::stack::Compat;
-use crate::values::ServiceName;
-use model::{Empty, File, Network, SecretFile, Service};
+use model::{Empty, File, SecretFile, Service};
 
 pub const DESCRIPTION: Description = Description {
     paths: &[FILE, "fidelity.json"],
@@ -33,23 +34,21 @@ pub const DESCRIPTION: Description = Description {
 /// Name of the project's file, below an environment's folder.
 pub const FILE: &str = "compose.yaml";
 
-/// First part of the names of networks that lead to the internet, one for each service; the others are internal.
-const EGRESS: &str = "egress";
-
 /// Writes `compose.yaml` and `fidelity.json`, the report on each field of the plan.
 ///
 /// # Errors
 /// Settings that Compose cannot express and that no waiver accepts (NS701), unusable raw keys (NS702).
 fn emit(input: &Input) -> Result<Artifacts, Vec<Diagnostic>> {
     let plan = input.plan;
-    let (report, mut findings) = super::fidelity::report("compose", fidelity::TABLE, plan, input.digests);
+    let (report, refused) = super::fidelity::report("compose", fidelity::TABLE, plan, input.digests);
+    let mut findings = Findings::default();
+    findings.extend(refused);
     let mut services = BTreeMap::new();
     for (name, planned) in &plan.services {
-        services.insert(name.to_string(), service::service(plan, name, planned, input.mounted, &mut findings));
+        let service = findings.value(service::service(plan, name, planned, input.mounted));
+        services.insert(name.to_string(), service);
     }
-    if !findings.is_empty() {
-        return Err(findings);
-    }
+    let services = findings.into_result(services)?;
     let one = |finding| vec![finding];
     let mut artifacts = Artifacts::default();
     artifacts.add(FILE, yaml::to_yaml(&project(plan, services)).map_err(one)?).map_err(one)?;
@@ -62,7 +61,7 @@ fn project(plan: &Plan, services: BTreeMap<String, Service>) -> File {
     File {
         name: (plan.compat != Some(Compat::V1)).then(|| format!("{}-{}", plan.project, plan.environment)),
         services,
-        networks: networks(plan),
+        networks: networks::networks(plan),
         volumes: plan.volumes.keys().map(|name| (name.to_string(), Empty {})).collect(),
         secrets: plan
             .secrets
@@ -107,31 +106,4 @@ fn line_fields(plan: &Plan, line: &GeneratedLine) -> Vec<FieldPath> {
         ["secrets", name, ..] => of_secret(plan, name),
         _ => Vec::new(),
     }
-}
-
-fn networks(plan: &Plan) -> BTreeMap<String, Network> {
-    let used: BTreeSet<plan::Network> =
-        plan.services.values().flat_map(|service| service.networks.iter().copied()).collect();
-    let mut networks: BTreeMap<String, Network> =
-        used.into_iter().map(|one| (one.name().to_owned(), inside(plan, one))).collect();
-    for (name, _) in plan.services.iter().filter(|(_, service)| service.egress) {
-        // Docker keeps its bridges apart, podman those that say so.
-        let apart = (plan.compat == Some(Compat::Podman)).then_some(("isolate", "true"));
-        let driver_opts = apart.into_iter().collect();
-        networks.insert(egress(name), Network { name: None, driver: "bridge", driver_opts, internal: false });
-    }
-    networks
-}
-
-/// A network without a way out; the server's rules name some of them as the engine does.
-fn inside(plan: &Plan, network: plan::Network) -> Network {
-    let named = matches!(network, plan::Network::Maintenance | plan::Network::Replication);
-    let name = named.then(|| network.host(&plan.project, &plan.environment).to_string());
-    Network { name, driver: "bridge", driver_opts: BTreeMap::new(), internal: true }
-}
-
-/// The network by which a service reaches the internet, which no other service joins: one for all would let them reach
-/// each other, and with a bridge that drops such traffic names would still resolve to their addresses there.
-fn egress(service: &ServiceName) -> String {
-    format!("{EGRESS}-{service}")
 }

@@ -1,4 +1,4 @@
-//! Objects as files: one each, with a kustomization per folder and one at the top.
+//! Writes objects, one to a file, and a kustomization for each folder and for the whole set.
 
 use serde::Serialize;
 
@@ -14,11 +14,11 @@ struct Kustomization {
     resources: Vec<String>,
 }
 
-/// Collects files, and the folders that hold objects, in their order.
+/// The files of the set, and the folders of objects in their order.
 #[derive(Default)]
 pub struct Writer {
     files: Artifacts,
-    /// Files that have their derivations already.
+    /// Files whose derivation is set.
     derived: Vec<Artifacts>,
     folders: Vec<String>,
 }
@@ -43,7 +43,7 @@ impl Writer {
         self.add(path, text)
     }
 
-    /// A folder of objects, `<kind>-<name>.yaml` each.
+    /// Writes a folder of objects as `<kind>-<name>.yaml`; an empty folder is omitted.
     pub fn folder(&mut self, folder: &str, objects: Vec<Object>) -> Result<(), Vec<Diagnostic>> {
         if objects.is_empty() {
             return Ok(());
@@ -57,7 +57,7 @@ impl Writer {
         Ok(())
     }
 
-    /// A folder of objects that are made from a slice of their own.
+    /// Writes a folder of objects as one step with its own slice.
     pub fn write_step(&mut self, folder: &str, objects: Vec<Object>, slice: &Slice) -> Result<(), Vec<Diagnostic>> {
         let mut step = Writer::default();
         step.folder(folder, objects)?;
@@ -65,7 +65,7 @@ impl Writer {
         Ok(())
     }
 
-    /// A folder of objects as files.
+    /// Adds a folder of files whose derivation is set.
     pub fn join(&mut self, folder: &str, files: Artifacts) {
         self.folders.push(folder.to_owned());
         self.derived.push(files);
