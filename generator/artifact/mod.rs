@@ -1,4 +1,4 @@
-//! What a run produces: paths with bytes. A value, compared or written by `store`; nothing here does IO.
+//! Generated files as values: paths with bytes. `store` compares and writes them; this module does no IO.
 
 pub mod digest;
 mod generator;
@@ -23,6 +23,8 @@ use crate::diagnostic::{Code, Diagnostic, FieldPath};
 pub struct ArtifactPath(String);
 
 impl ArtifactPath {
+    /// Checks a path.
+    ///
     /// # Errors
     /// The reason why the path could leave the output folder or is not portable.
     pub fn new(path: impl Into<String>) -> Result<Self, String> {
@@ -40,7 +42,7 @@ impl ArtifactPath {
         &self.0
     }
 
-    /// The first part: the environment, for a path below the output folder.
+    /// Returns the first part; for a path below the output folder, this is the environment.
     pub fn top(&self) -> &str {
         self.0.split_once('/').map_or(self.as_str(), |(top, _)| top)
     }
@@ -72,11 +74,11 @@ impl Serialize for ArtifactPath {
     }
 }
 
-/// What a file holds.
+/// The content of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
     Bytes(Vec<u8>),
-    /// What the file in the output folder holds: it has the same derivation, and is as it was left.
+    /// The content of the unchanged file in the output folder, which has the same derivation.
     Reusable {
         digest: Digest,
         size: u64,
@@ -93,7 +95,7 @@ pub struct Artifact {
 }
 
 impl Artifact {
-    /// The bytes, unless the file was kept; only `gen` keeps files.
+    /// Returns the bytes; `None` for a reused file. Only `gen` reuses files.
     pub fn bytes(&self) -> Option<&[u8]> {
         match &self.content {
             Content::Bytes(bytes) => Some(bytes),
@@ -150,18 +152,20 @@ impl Slice {
     }
 }
 
-/// A set of files of one generator or several, in order of their paths; each path is written once.
+/// A set of files in the order of their paths. No two files have the same path.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Artifacts(Vec<(ArtifactPath, Artifact)>);
 
 impl Artifacts {
+    /// Adds a file.
+    ///
     /// # Errors
-    /// NS901 when the path is not portable or already taken.
+    /// NS901 if the path is not portable or already in the set.
     pub fn add(&mut self, path: impl Into<String>, text: impl Into<Vec<u8>>) -> Result<(), Diagnostic> {
         let path = ArtifactPath::new(path).map_err(internal)?;
         let content = Content::Bytes(text.into());
         let artifact = Artifact { content, derivation: Digest::default() };
-        match self.at(path.as_str()) {
+        match self.index_of(path.as_str()) {
             Ok(_) => Err(written_twice(&path)),
             Err(i) => {
                 self.0.insert(i, (path, artifact));
@@ -170,7 +174,7 @@ impl Artifacts {
         }
     }
 
-    /// These are the outputs of one step.
+    /// Sets the derivation of all files: they are the outputs of one step.
     #[must_use]
     pub fn derived_from(mut self, slice: &Slice) -> Self {
         let derivation = slice.derivation(self.0.iter().map(|(path, _)| path.as_str()));
@@ -181,7 +185,7 @@ impl Artifacts {
     /// Adds all files of `other`, below `folder` where one is given: the name of an environment.
     ///
     /// # Errors
-    /// NS901 when a path is taken already; then the set is empty.
+    /// NS901 if a path is already in the set, which is then empty.
     pub fn merge(&mut self, folder: Option<&str>, other: Artifacts) -> Result<(), Diagnostic> {
         let placed = |path: ArtifactPath| match folder {
             Some(folder) => ArtifactPath([folder, "/", path.as_str()].concat()),
@@ -192,30 +196,30 @@ impl Artifacts {
         Ok(())
     }
 
-    /// All files of these sets.
+    /// Returns the files of all sets.
     ///
     /// # Errors
-    /// NS901 when two of them have the same path.
+    /// NS901 if two files have the same path.
     pub fn collect(sets: impl IntoIterator<Item = Artifacts>) -> Result<Self, Diagnostic> {
         Artifacts::of(sets.into_iter().flat_map(|set| set.0).collect())
     }
 
     fn of(mut files: Vec<(ArtifactPath, Artifact)>) -> Result<Self, Diagnostic> {
-        // Runs that are sorted already are only joined.
+        // The sets are sorted already, and sorting joins sorted runs in linear time.
         files.sort_by(|(a, _), (b, _)| a.cmp(b));
-        match files.windows(2).find(|two| two[0].0 == two[1].0) {
-            Some(two) => Err(written_twice(&two[0].0)),
+        match files.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+            Some(pair) => Err(written_twice(&pair[0].0)),
             None => Ok(Artifacts(files)),
         }
     }
 
-    /// Where a path is, or would be.
-    fn at(&self, path: &str) -> Result<usize, usize> {
+    /// Returns the index of a path, or the index at which it would be inserted.
+    fn index_of(&self, path: &str) -> Result<usize, usize> {
         self.0.binary_search_by(|(other, _)| other.as_str().cmp(path))
     }
 
     pub fn get(&self, path: &str) -> Option<&Artifact> {
-        self.at(path).ok().map(|i| &self.0[i].1)
+        self.index_of(path).ok().map(|i| &self.0[i].1)
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (&ArtifactPath, &Artifact)> {

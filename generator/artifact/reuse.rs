@@ -1,5 +1,5 @@
-//! Files that lie in the output folder as an earlier run of this very program left them. What has the same derivation
-//! as then is neither rendered nor read nor written. A value: `store` finds out, generators only ask.
+//! Outputs of the previous run that may be reused: a file whose derivation is unchanged is neither rendered nor read nor
+//! written. Plain data: `store` fills it, backends query it.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -10,21 +10,21 @@ use super::{Artifact, ArtifactPath, Artifacts, Content, Digest, Slice};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordedFile {
     pub digest: Digest,
-    /// Further digests that the manifest has for it, after a merge or a run that did not finish.
+    /// Further digests of the file in the manifest, after a merge or a run that did not finish.
     pub alternatives: Vec<Digest>,
-    /// Set when the file is still as the last run left it.
+    /// Set if the file is unchanged since the last run.
     pub untouched: Option<KeptFile>,
 }
 
-/// A file in the output folder that need not be rendered if its derivation stays.
+/// An unchanged file in the output folder, which is reused if its derivation is the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeptFile {
     pub derivation: Digest,
-    /// Bytes.
+    /// The size in bytes.
     pub size: u64,
 }
 
-/// Every output that the last run recorded, by its path below the output folder, as one environment sees them.
+/// The outputs of one environment that the last run recorded.
 #[derive(Debug, Clone, Copy)]
 pub struct Reusable<'a> {
     outputs: &'a BTreeMap<ArtifactPath, RecordedFile>,
@@ -32,6 +32,7 @@ pub struct Reusable<'a> {
 }
 
 impl<'a> Reusable<'a> {
+    /// Returns the recorded outputs of an environment; `outputs` has all paths below the output folder.
     pub fn under(outputs: &'a BTreeMap<ArtifactPath, RecordedFile>, environment: &'a str) -> Self {
         Reusable { outputs, environment }
     }
@@ -66,7 +67,7 @@ mod tests {
     const COMPOSE: Generator = Generator::named("compose");
     const KUBERNETES: Generator = Generator::named("kubernetes");
 
-    /// What a step left in the environment `prod`.
+    /// Returns the recorded outputs of a step in the environment `prod`.
     fn step(slice: &Slice, names: &[&str]) -> BTreeMap<ArtifactPath, RecordedFile> {
         let derivation = slice.derivation(names.iter().copied());
         let file = |name: &str| RecordedFile {
@@ -82,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_is_kept_whole_or_not_at_all() {
+    fn a_folder_is_reused_as_a_whole_or_not_at_all() {
         let slice = Slice::of(COMPOSE, &"one");
         let mut all = step(&slice, &["apps/a/x", "apps/a/y/z"]);
         all.extend(step(&slice, &["apps/a-b/x"]));
@@ -95,11 +96,11 @@ mod tests {
         for folder in ["apps/c", "app", "apps/a/x", "apps"] {
             assert_eq!(files(&all, folder, &slice), None, "{folder}");
         }
-        // Another environment, another slice, another generator.
+        // A different environment, slice and generator.
         assert_eq!(Reusable::under(&all, "pro").files(&["apps/a/"], &slice), None);
         assert_eq!(files(&all, "apps/a", &Slice::of(COMPOSE, &"two")), None);
         assert_eq!(files(&all, "apps/a", &Slice::of(KUBERNETES, &"one")), None);
-        // A file too many, a file too few, a file that was touched.
+        // A new file, a missing file, a changed file.
         let file = all[&path("apps/a/y/z")].clone();
         all.insert(path("apps/a/y/zz"), file.clone());
         assert_eq!(files(&all, "apps/a", &slice), None);

@@ -20,7 +20,7 @@ mod slices;
 pub mod summary;
 
 pub use provenance::GeneratedLine;
-pub use slices::PlanDigests;
+pub use slices::{PlanDigests, PlanField};
 
 use crate::artifact::{ArtifactPath, Artifacts, Digest, Generator, Reusable};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
@@ -44,7 +44,7 @@ pub struct Description {
 /// The function that writes the files of a backend, by its ring.
 pub enum Emit {
     /// Files from these parts of the plan alone, in one step. Compose mounts them, clusters have them in ConfigMaps.
-    Content { parts: &'static [&'static str], emit: fn(&Plan) -> Result<Artifacts, Diagnostic> },
+    Content { parts: &'static [PlanField], emit: fn(&Plan) -> Result<Artifacts, Diagnostic> },
     /// Files with their derivations.
     Platform(fn(&Input) -> Result<Artifacts, Vec<Diagnostic>>),
 }

@@ -1,6 +1,6 @@
 //! The script that obtains and renews the certificates of the edge, where they come from an authority.
 
-use super::{Description, Emit};
+use super::{Description, Emit, PlanField};
 use crate::artifact::Artifacts;
 use crate::backend::provenance::of_service;
 use crate::diagnostic::Diagnostic;
@@ -10,7 +10,7 @@ use crate::stack::TlsMode;
 pub const DESCRIPTION: Description = Description {
     paths: &["acme/"],
     reads: "edge",
-    emit: Emit::Content { parts: &["edge"], emit },
+    emit: Emit::Content { parts: &[PlanField::Edge], emit },
     file_fields: |plan, _| of_service(plan, "acme"),
     line_fields: |_, _| Vec::new(),
 };

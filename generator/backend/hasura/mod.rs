@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::provenance::of_service;
 use crate::artifact::{Artifacts, yaml};
-use crate::backend::{Description, Emit};
+use crate::backend::{Description, Emit, PlanField};
 use crate::database::graphql::{Name, Source};
 use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::path;
@@ -14,7 +14,7 @@ use crate::plan::Plan;
 pub const DESCRIPTION: Description = Description {
     paths: &["hasura/"],
     reads: "definitions that Hasura serves",
-    emit: Emit::Content { parts: &["graphql"], emit },
+    emit: Emit::Content { parts: &[PlanField::Graphql], emit },
     file_fields,
     line_fields: |_, _| Vec::new(),
 };

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::render::{Language, psql_word, render, sql_literal, sql_name};
 use crate::artifact::Artifacts;
-use crate::backend::{Description, Emit};
+use crate::backend::{Description, Emit, PlanField};
 use crate::database::history::Run;
 use crate::database::{ledger, superuser};
 use crate::diagnostic::Diagnostic;
@@ -21,7 +21,7 @@ use crate::values::{Checked, SqlIdent};
 pub const DESCRIPTION: Description = Description {
     paths: &["migrations/"],
     reads: "migrations",
-    emit: Emit::Content { parts: &["migrations"], emit },
+    emit: Emit::Content { parts: &[PlanField::Migrations], emit },
     file_fields: |_, path| path.split('/').nth(1).map(|database| path!("databases", database)).into_iter().collect(),
     line_fields: |_, _| Vec::new(),
 };

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::provenance::GeneratedLine;
 use super::render::{Language, nginx, nginx_header_variable, nginx_host, nginx_path_pattern, nginx_word, render};
 use crate::artifact::Artifacts;
-use crate::backend::{Description, Emit};
+use crate::backend::{Description, Emit, PlanField};
 use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::path;
 use crate::plan::{IngressPlan, Location, Plan, Resolver, Site, Upstream};
@@ -17,7 +17,7 @@ use crate::values::{Memory, ServiceName};
 pub const DESCRIPTION: Description = Description {
     paths: &["nginx/"],
     reads: "edge, profile",
-    emit: Emit::Content { parts: &["edge", "profile"], emit },
+    emit: Emit::Content { parts: &[PlanField::Edge, PlanField::Profile], emit },
     file_fields: |plan, path| site_fields(plan, path).unwrap_or_else(|| vec![path!("edge")]),
     line_fields,
 };

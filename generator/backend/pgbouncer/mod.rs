@@ -5,14 +5,14 @@ use minijinja::{Value, context};
 use super::provenance::of_service;
 use super::render::{Language, ini, render};
 use crate::artifact::Artifacts;
-use crate::backend::{Description, Emit};
+use crate::backend::{Description, Emit, PlanField};
 use crate::diagnostic::Diagnostic;
 use crate::plan::Plan;
 
 pub const DESCRIPTION: Description = Description {
     paths: &["pgbouncer/"],
     reads: "the pooler's databases and users",
-    emit: Emit::Content { parts: &["pooler"], emit },
+    emit: Emit::Content { parts: &[PlanField::Pooler], emit },
     file_fields: |plan, _| of_service(plan, "pgbouncer"),
     line_fields: |_, _| Vec::new(),
 };

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::provenance::of_service;
 use super::render::{Language, hba_connection, hba_name, hba_peers, psql_word, render, sql_literal, sql_name};
 use crate::artifact::Artifacts;
-use crate::backend::{Description, Emit};
+use crate::backend::{Description, Emit, PlanField};
 use crate::database::superuser;
 use crate::diagnostic::Diagnostic;
 use crate::plan::{Database, Plan, ServerAccess};
@@ -19,7 +19,10 @@ use crate::values::SqlIdent;
 pub const DESCRIPTION: Description = Description {
     paths: &["postgres/"],
     reads: "databases, roles, replication, access",
-    emit: Emit::Content { parts: &["databases", "roles", "replication", "access"], emit },
+    emit: Emit::Content {
+        parts: &[PlanField::Databases, PlanField::Roles, PlanField::Replication, PlanField::Access],
+        emit,
+    },
     file_fields: |plan, _| of_service(plan, "postgres"),
     line_fields: |_, _| Vec::new(),
 };
