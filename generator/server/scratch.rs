@@ -1,14 +1,14 @@
 //! Temporary databases. SQL of the project runs in one, as a role without other rights; database and role are dropped
 //! afterwards.
 
-use super::{Server, ServerResult, failure};
+use super::session::{Server, ServerResult, failure};
 use crate::database::ddl;
 use crate::database::ledger::settings::InputSettings;
 use crate::database::ledger::{self, Alone};
 use crate::database::migrate::plan_unreviewed;
 use crate::database::model::Schema;
 use crate::diagnostic::FieldPath;
-use crate::files::random_name;
+use crate::files::random_suffix;
 
 /// A temporary database with two kinds of sessions.
 pub struct Scratch {
@@ -74,7 +74,7 @@ impl Server {
 }
 
 fn random_text() -> ServerResult<String> {
-    random_name().map_err(|error| vec![failure(format!("no random name for the temporary database: {error}"))])
+    random_suffix().map_err(|error| vec![failure(format!("no random name for the temporary database: {error}"))])
 }
 
 /// Returns statements that create a role which may log in and has no other rights.
