@@ -6,12 +6,13 @@ use std::path::PathBuf;
 use itertools::{EitherOrBoth, Itertools};
 
 use super::folder_scan::{FolderScan, Folders};
-use super::manifest::{Manifest, canonical, conflict};
+use super::manifest::{Manifest, canonical};
 use super::report::counts;
 use super::{MANIFEST, Stamp};
 use crate::artifact::{ArtifactPath, Artifacts, Digest, RecordedFile};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::files::{FileError, FileKind, Folder, Root, Total};
+use crate::merge_conflict;
 
 /// How a file stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -271,7 +272,9 @@ fn state(disk: Option<&[u8]>, new: Option<&[u8]>, record: Option<&RecordedFile>,
         record.is_some_and(|record| record.digest == digest || record.alternatives.contains(&digest))
     };
     let is_merged = |disk: &[u8]| {
-        record.is_some_and(|record| !is_unfinished && !record.alternatives.is_empty() || conflict(disk).is_some())
+        record.is_some_and(|record| {
+            !is_unfinished && !record.alternatives.is_empty() || merge_conflict::first_line(disk).is_some()
+        })
     };
     Some(match (disk, new) {
         (None, None) => return None,

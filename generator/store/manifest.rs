@@ -153,11 +153,6 @@ fn not_generated(line: usize, path: &ArtifactPath) -> Diagnostic {
         .hint("remove the line, and ask who added it: nself shows, replaces and deletes what the manifest names")
 }
 
-/// The line, from 1, at which version control left a conflict.
-pub fn conflict(text: &[u8]) -> Option<usize> {
-    text.split(|byte| *byte == b'\n').position(|line| line.starts_with(b"<<<<<<< ")).map(|line| line + 1)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
