@@ -20,7 +20,6 @@ mod schema;
 mod secrets;
 #[cfg(test)]
 mod tests;
-mod trail;
 mod usage;
 mod verify;
 mod why;

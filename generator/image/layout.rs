@@ -6,7 +6,7 @@ use oci_spec::image::MediaType;
 
 use super::Blobs;
 use super::build::Descriptor;
-use crate::files::{FileError, Folder, Reason, Root, random_name};
+use crate::files::{FileError, Folder, Reason, Root, random_suffix};
 
 /// The files of an image layout.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ impl ImageLayout {
             scope: parent.scope(),
             reason: Reason::System(std::io::Error::other(reason)),
         };
-        let temporary = format!(".{}", random_name().map_err(|error| failure(error.to_string()))?);
+        let temporary = format!(".{}", random_suffix().map_err(|error| failure(error.to_string()))?);
         let write = || {
             self.write_files(&parent.create_folder(&temporary, 0o755)?)?;
             match parent.stat(&name)? {

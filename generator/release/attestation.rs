@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use super::record::Release;
 use crate::artifact::{Sha256, json as writer};
+use crate::backend::Backend;
 use crate::files::{FileKind, create_named, read_named};
 
 /// Media type of the envelope.
@@ -40,7 +41,8 @@ pub fn statement(
     let whole = json!({ "name": release.repository, "digest": { "sha256": digest.hex() } });
     let parts = files.iter().map(|(path, digest)| json!({ "name": path, "digest": { "sha256": digest.hex() } }));
     let inputs = inputs.iter().map(|(path, digest)| json!({ "name": path, "digest": { "sha256": digest.hex() } }));
-    let generators: BTreeMap<&str, &str> = crate::artifact::sources().collect();
+    let generators: BTreeMap<&str, &str> =
+        Backend::ALL.iter().map(|backend| (backend.name(), backend.generator().source_digest())).collect();
     writer::to_canonical(&json!({
         "_type": STATEMENT,
         "subject": std::iter::once(whole).chain(parts).collect::<Vec<_>>(),

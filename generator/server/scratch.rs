@@ -8,7 +8,7 @@ use crate::database::ledger::{self, Alone};
 use crate::database::migrate::plan_unreviewed;
 use crate::database::model::Schema;
 use crate::diagnostic::FieldPath;
-use crate::files::random_name;
+use crate::files::random_suffix;
 
 /// A temporary database with two kinds of sessions.
 pub struct Scratch {
@@ -74,7 +74,7 @@ impl Server {
 }
 
 fn random_text() -> ServerResult<String> {
-    random_name().map_err(|error| vec![failure(format!("no random name for the temporary database: {error}"))])
+    random_suffix().map_err(|error| vec![failure(format!("no random name for the temporary database: {error}"))])
 }
 
 /// Returns statements that create a role which may log in and has no other rights.

@@ -2,6 +2,8 @@
 //! test takes milliseconds.
 
 mod backends;
+mod imports;
+mod layers;
 mod planner;
 
 use std::collections::BTreeMap;
@@ -63,5 +65,5 @@ fn files(stack: &Value) -> Artifacts {
 /// Generates the files of a plan; no earlier run left any.
 fn generate(plan: &Plan) -> Result<Artifacts, Vec<Diagnostic>> {
     let none = BTreeMap::new();
-    backend::generate(plan, &PlanDigests::of(plan), Reusable::below(&none, "prod"))
+    backend::generate(plan, &PlanDigests::of(plan), Reusable::under(&none, "prod"))
 }

@@ -37,7 +37,7 @@ impl Server {
 }
 
 /// What a server would not start with, or would read wrongly: NS709. `old` is the last generation's `compose.yaml`.
-pub fn changed(plan: &Plan, old: &[u8]) -> Vec<Diagnostic> {
+pub fn upgrade_warnings(plan: &Plan, old: &[u8]) -> Vec<Diagnostic> {
     let Some(service) = plan.services.get(&service_name(DATABASE)).filter(|service| !service.volumes.is_empty()) else {
         return Vec::new();
     };
