@@ -20,16 +20,16 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("source", &["artifact", "files", "stack", "values"]),
     ("plan", &["database", "lock", "stack", "templates", "values"]),
     ("project", &["database", "files", "lock", "plan", "stack", "values"]),
+    ("migrations", &["database", "files", "plan", "project", "server", "source", "values"]),
     ("backend", &["artifact", "database", "plan", "stack", "values"]),
     ("store", &["artifact", "backend", "files"]),
+    ("server", &["database", "files", "values"]),
     ("image", &["artifact", "files", "lock", "plan", "stack", "values"]),
     ("registry", &["artifact", "files", "image", "lock", "values"]),
     ("release", &["artifact", "backend", "files", "image", "lock", "registry", "store"]),
     ("secrets", &["artifact", "files", "plan", "stack", "values"]),
     ("pipeline", &["artifact", "backend", "files", "lock", "plan", "project", "source", "stack", "store", "values"]),
     ("provenance", &["artifact", "backend", "pipeline", "plan", "source", "store", "values"]),
-    ("server", &["database", "files", "values"]),
-    ("migrations", &["database", "files", "plan", "project", "server", "source", "values"]),
     ("main", &["cli"]),
 ];
 
