@@ -148,7 +148,7 @@ codes! {
     Unsupported "NS701" "a target cannot express this"
         "The target has no equivalent for this setting, and nself does not drop settings silently. Accept the loss with a reason in `waive`, or remove the setting."
     RawKey "NS702" "a raw key is not usable"
-        "`compose` and `kubernetes` of a service take keys of the platform for settings that nself does not model. A key that nself sets, that the platform does not know, or that gives a container control of the host is refused. `nself explain NS702` lists the allowed keys."
+        "`compose` and `kubernetes` of a service take the platform's own keys for settings that nself does not model. A key that nself sets, that the platform does not know or that gives a container control of the host is refused. `nself explain NS702` lists the allowed keys."
     NotYet "NS703" "not supported in this release"
         "The stack language has this field, but no backend generates output for it yet."
     MonitoringMissing "NS704" "no monitoring"
