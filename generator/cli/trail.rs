@@ -157,7 +157,7 @@ fn of_secret(plan: &Plan, name: &str) -> Vec<FieldPath> {
 }
 
 fn of_site(plan: &Plan, site: &str, trail: &Trail) -> Vec<FieldPath> {
-    let Some(site) = plan.edge.sites.get(site) else { return Vec::new() };
+    let Some(site) = plan.ingress.sites.get(site) else { return Vec::new() };
     let upstream = |upstream: &Upstream| match upstream {
         Upstream::Service { service, .. } => Some(service.clone()),
         Upstream::HostMachine { .. } => None,

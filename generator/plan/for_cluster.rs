@@ -33,7 +33,7 @@ pub fn cluster(plan: &Plan) -> Plan {
     let stays = |name: &ServiceName| !replaced.contains(name);
     plan.services.retain(|name, _| stays(name));
     plan.volumes.retain(|_, volume| stays(&volume.owner));
-    plan.edges.retain(|edge| stays(&edge.from) && stays(&edge.to));
+    plan.connections.retain(|connection| stays(&connection.from) && stays(&connection.to));
     plan.start_order.iter_mut().for_each(|wave| wave.retain(stays));
     plan.start_order.retain(|wave| !wave.is_empty());
     let volumes = &plan.volumes;
@@ -56,25 +56,25 @@ pub fn cluster(plan: &Plan) -> Plan {
         }
     }
     let Some(cluster) = &plan.kubernetes else { return plan };
-    plan.edge.resolver = Resolver::Cluster(cluster.namespace.clone());
-    plan.edge.this_machine_is_internal = false;
+    plan.ingress.resolver = Resolver::Cluster(cluster.namespace.clone());
+    plan.ingress.this_machine_is_internal = false;
     if cluster.settings.edge != ClusterEdge::NodePort {
-        plan.edge.tls = TlsMode::Proxy;
+        plan.ingress.tls = TlsMode::Proxy;
         for name in [CERTIFICATE, CERTIFICATE_KEY] {
             plan.secrets.retain(|secret, _| secret.as_str() != name);
-            if let Some(edge) = plan.services.get_mut(&plan.edge.service) {
+            if let Some(edge) = plan.services.get_mut(&plan.ingress.service) {
                 Arc::make_mut(edge).secret_files.retain(|secret| secret.as_str() != name);
             }
         }
-        if plan.edge.trusted_proxies.is_empty() {
+        if plan.ingress.trusted_proxies.is_empty() {
             // Clusters give private addresses to pods, and the gateway is one of them.
             let pods = PRIVATE.into_iter().chain([PRIVATE_V6]);
-            plan.edge.trusted_proxies = pods.map(|range| Cidr::wrap(range.to_owned())).collect();
+            plan.ingress.trusted_proxies = pods.map(|range| Cidr::wrap(range.to_owned())).collect();
         }
     }
-    for site in plan.edge.sites.values_mut() {
+    for site in plan.ingress.sites.values_mut() {
         site.locations.retain(|location| matches!(location.upstream, Upstream::Service { .. }));
     }
-    plan.edge.sites.retain(|_, site| !site.locations.is_empty());
+    plan.ingress.sites.retain(|_, site| !site.locations.is_empty());
     plan
 }

@@ -1,9 +1,10 @@
 //! Everything two backends must agree on, decided once: names, hosts, ports, start order, volumes, routes,
-//! secrets, edges. A backend only translates vocabulary.
+//! secrets, connections. A backend only translates vocabulary.
 
 pub mod access;
 mod addresses;
 mod callers;
+mod connections;
 mod database_endpoints;
 mod databases;
 mod definitions;
@@ -14,13 +15,13 @@ mod graphql;
 mod health_command;
 pub mod migrations;
 pub mod network;
-mod order;
 mod resolve;
 pub mod roster;
 mod routes;
 mod rules;
 pub mod secret_list;
 mod secrets;
+mod start_order;
 mod values;
 mod volumes;
 
@@ -65,11 +66,15 @@ pub struct Plan {
     pub services: BTreeMap<ServiceName, Arc<Service>>,
     /// Services in waves: each waits only for services of earlier waves.
     pub start_order: Vec<Vec<ServiceName>>,
-    /// Who opens connections to whom; network policies and network membership follow from it.
-    pub edges: BTreeSet<Edge>,
+    /// Connections between services; network policies and memberships of networks follow from them. Files of
+    /// earlier releases call the part `edges`.
+    #[serde(rename = "edges")]
+    pub connections: BTreeSet<Connection>,
     pub volumes: BTreeMap<VolumeName, Volume>,
     pub secrets: BTreeMap<SecretName, Secret>,
-    pub edge: IngressPlan,
+    /// What the proxy serves; `edge` in generated files, after the section of the stack.
+    #[serde(rename = "edge")]
+    pub ingress: IngressPlan,
     pub databases: BTreeMap<SqlIdent, Database>,
     /// Every role that may log in at the database server, but the superuser.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -245,7 +250,7 @@ pub enum Check {
 
 /// `from` opens connections to `port` of `to`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Edge {
+pub struct Connection {
     pub from: ServiceName,
     pub to: ServiceName,
     pub port: u16,

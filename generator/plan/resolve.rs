@@ -8,8 +8,8 @@ use super::callers::published_address;
 use super::roster::{ACME, DATABASE, PROXY_SERVICE, PlannedService, members, service_name, tls_mode};
 use super::{Check, Cluster, ConfigMount, Health, Plan, Publish, Service, Value};
 use super::{
-    access, addresses::Addresses, database_endpoints, databases, definitions, dockerfile, encryption, graphql,
-    migrations, order, routes, rules, secrets::Secrets, volumes,
+    access, addresses::Addresses, connections, database_endpoints, databases, definitions, dockerfile, encryption,
+    graphql, migrations, routes, rules, secrets::Secrets, start_order, volumes,
 };
 use crate::database::history::Files;
 use crate::diagnostic::Diagnostic;
@@ -54,7 +54,7 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
     if stack.kubernetes.enabled {
         findings.extend(super::for_cluster::left_out(stack, profile));
     }
-    let mut edges = order::edges(&members, &edge);
+    let mut connections = connections::connections(&members, &edge);
 
     let mut services = BTreeMap::new();
     for (service_name, member) in &members {
@@ -124,9 +124,9 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
         service.bases =
             dockerfile.and_then(Option::as_ref).map(|text| dockerfile::bases(text, &files.lock)).unwrap_or_default();
     }
-    let start_order = order::waves(&members, &services, &mut findings);
-    order::networks(&edges, &maintenance, &mut services);
-    edges.retain(|edge| services.contains_key(&edge.from) && services.contains_key(&edge.to));
+    let start_order = start_order::waves(&members, &services, &mut findings);
+    connections::networks(&connections, &maintenance, &mut services);
+    connections.retain(|connection| services.contains_key(&connection.from) && services.contains_key(&connection.to));
 
     let plan = Plan {
         project: stack.project.clone(),
@@ -135,10 +135,10 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
         domain: addresses.domain().clone(),
         services: services.into_iter().map(|(name, service)| (name, Arc::new(service))).collect(),
         start_order,
-        edges,
+        connections,
         volumes,
         secrets: secrets.finish(&edge),
-        edge,
+        ingress: edge,
         databases,
         roles: logins,
         pooler,

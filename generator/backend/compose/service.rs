@@ -154,7 +154,7 @@ fn port(publish: &plan::Publish, old: bool) -> Port {
 /// Networks inside of the stack; a service that talks to the internet or is published joins one that leads there. A
 /// job without connections has none.
 fn networks(plan: &Plan, name: &ServiceName, planned: &plan::Service) -> Vec<String> {
-    if planned.one_shot && !plan.edges.iter().any(|edge| edge.from == *name) {
+    if planned.one_shot && !plan.connections.iter().any(|connection| connection.from == *name) {
         return Vec::new();
     }
     let inside = planned.networks.iter().map(|network| network.name().to_owned());

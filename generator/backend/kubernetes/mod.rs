@@ -132,7 +132,7 @@ impl<'a> Cluster<'a> {
     /// Ports of nginx that are meant for clients.
     fn front_ports(&self) -> Vec<u16> {
         let wanted: &[&str] = if self.settings.edge == ClusterEdge::NodePort { &["http", "https"] } else { &["http"] };
-        let ports = self.plan.services.get(&self.plan.edge.service).map(|edge| &edge.ports);
+        let ports = self.plan.services.get(&self.plan.ingress.service).map(|edge| &edge.ports);
         let ports = ports.into_iter().flatten().filter(|(name, _)| wanted.contains(&name.as_str()));
         ports.map(|(_, port)| *port).collect()
     }

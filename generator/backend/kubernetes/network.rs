@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::model::{Object, Policy, Service as Address, ServicePort, Spec};
 use super::{Cluster, selector};
 use crate::plan::network::not_the_internet;
-use crate::plan::{Edge, Service};
+use crate::plan::{Connection, Service};
 use crate::stack::ClusterEdge;
 use crate::values::ServiceName;
 
@@ -20,7 +20,7 @@ pub fn addresses(cluster: &Cluster, name: &ServiceName, service: &Service) -> Ve
     if service.ports.is_empty() || service.one_shot || service.schedule.is_some() {
         return Vec::new();
     }
-    let is_edge = *name == cluster.plan.edge.service && cluster.settings.edge == ClusterEdge::NodePort;
+    let is_edge = *name == cluster.plan.ingress.service && cluster.settings.edge == ClusterEdge::NodePort;
     let nodes = &cluster.settings.node_ports;
     let ports = |nodes_too: bool| {
         service.ports.iter().map(move |(port_name, port)| {
@@ -34,7 +34,7 @@ pub fn addresses(cluster: &Cluster, name: &ServiceName, service: &Service) -> Ve
         })
     };
     // What nginx answers to itself is nobody else's business.
-    let public = ports(is_edge).filter(|port| *name != cluster.plan.edge.service || port.name != "health");
+    let public = ports(is_edge).filter(|port| *name != cluster.plan.ingress.service || port.name != "health");
     let address = Address {
         kind: if is_edge { "NodePort" } else { "ClusterIP" },
         cluster_ip: None,
@@ -85,7 +85,7 @@ fn policy(
 /// Policies of one service.
 pub fn policies(cluster: &Cluster, name: &ServiceName, service: &Service) -> Vec<Object> {
     let mut objects = Vec::new();
-    for Edge { from, to, port } in &cluster.plan.edges {
+    for Connection { from, to, port } in &cluster.plan.connections {
         if to == name {
             let rule = json!({ "from": pods(from), "ports": ports(*port) });
             objects.push(policy(cluster, name, service, &format!("from-{from}-{port}"), "Ingress", rule));
@@ -95,7 +95,7 @@ pub fn policies(cluster: &Cluster, name: &ServiceName, service: &Service) -> Vec
             objects.push(policy(cluster, name, service, &format!("to-{to}-{port}"), "Egress", rule));
         }
     }
-    if *name == cluster.plan.edge.service {
+    if *name == cluster.plan.ingress.service {
         let mut rule = json!({ "ports": cluster.front_ports().iter().map(|port| json!({ "port": port, "protocol": "TCP" })).collect::<Vec<_>>() });
         if let Some(namespace) = &cluster.settings.edge_namespace {
             rule["from"] =

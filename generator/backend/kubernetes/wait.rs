@@ -28,10 +28,11 @@ pub fn containers(
     let mut peers = Vec::new();
     let mut databases = Vec::new();
     for (to, condition) in &service.depends_on {
-        let edge = cluster.plan.edges.iter().find(|edge| edge.from == *name && edge.to == *to);
+        let connection =
+            cluster.plan.connections.iter().find(|connection| connection.from == *name && connection.to == *to);
         let migrations = cluster.plan.migrations.values().find(|migrations| migrations.job == *to);
         let path = service.origin.key("depends_on").key(to.as_str());
-        match (condition, edge, migrations) {
+        match (condition, connection, migrations) {
             // The address of a service that has started exists.
             (Condition::Started, ..) => {}
             (Condition::Healthy, Some(edge), _) => peers.push(Expanded(format!("{to}:{}", edge.port))),

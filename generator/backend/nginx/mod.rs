@@ -61,7 +61,7 @@ const CLAIMS: [&str; 33] = [
 /// # Errors
 /// NS901 for a plan with unchecked names.
 pub fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
-    let edge = &plan.edge;
+    let edge = &plan.ingress;
     let mut files = Artifacts::default();
     files.add("nginx", "nginx/nginx.conf", main(plan)?)?;
     for (name, site) in &edge.sites {
@@ -83,7 +83,7 @@ pub fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
 /// None; the signature is that of all generators.
 pub fn acme(plan: &Plan) -> Result<Artifacts, Diagnostic> {
     let mut files = Artifacts::default();
-    if plan.edge.tls == TlsMode::Acme {
+    if plan.ingress.tls == TlsMode::Acme {
         files.add("nginx", "acme/acme.sh", ACME)?;
     }
     Ok(files)
@@ -96,7 +96,7 @@ struct Zone {
 }
 
 fn main(plan: &Plan) -> Result<String, Diagnostic> {
-    let edge = &plan.edge;
+    let edge = &plan.ingress;
     let hosts: Result<Vec<Value>, Diagnostic> =
         edge.sites.values().flat_map(|site| &site.hosts).map(|host| nginx_host(host)).collect();
     let certificates: Result<Vec<Value>, Diagnostic> = edge.certificate_hosts().map(nginx_host).collect();
