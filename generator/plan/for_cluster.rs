@@ -3,27 +3,12 @@
 
 use std::sync::Arc;
 
-use super::access::Peers;
+use super::aspect::ingress::{CERTIFICATE, CERTIFICATE_KEY};
+use super::model::{Peers, Plan, Resolver, Upstream, VolumeMount};
 use super::network::{PRIVATE, PRIVATE_V6};
-use super::roster::{ACME, VOLUME_OWNER, includes, service_name};
-use super::secrets::{CERTIFICATE, CERTIFICATE_KEY};
-use super::{Plan, Resolver, Upstream, VolumeMount};
-use crate::diagnostic::{Code, Diagnostic};
-use crate::path;
-use crate::stack::{ClusterEdge, Frontend, Profile, Stack, TlsMode};
+use super::roster::{ACME, VOLUME_OWNER, service_name};
+use crate::stack::{ClusterEdge, TlsMode};
 use crate::values::{Checked, Cidr, ServiceName};
-
-/// Warnings of frontends that a cluster does not serve: their dev servers run on somebody's machine.
-pub fn left_out(stack: &Stack, profile: Profile) -> Vec<Diagnostic> {
-    let on_this_machine = |frontend: &&Frontend| profile == Profile::Local && includes(stack, profile, frontend);
-    let frontends = stack.frontends.iter().filter(|(_, frontend)| on_this_machine(frontend));
-    let findings = frontends.map(|(name, _)| {
-        Diagnostic::warning(Code::Unsupported, path!("frontends", name))
-            .message("the cluster does not reach the dev server, so it has no site there")
-            .hint("open the dev server itself, or leave the frontend out of this environment: `include = false`")
-    });
-    findings.collect()
-}
 
 /// The same plan without the services that a cluster replaces: fsGroup hands over volumes, cert-manager obtains
 /// certificates. Unless nginx is reached on ports of the nodes, TLS ends in front of it.

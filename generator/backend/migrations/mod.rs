@@ -12,7 +12,7 @@ use crate::artifact::Artifacts;
 use crate::database::history::Run;
 use crate::database::{ledger, superuser};
 use crate::diagnostic::Diagnostic;
-use crate::plan::migrations::Step;
+use crate::plan::Step;
 use crate::plan::{Migrations, Plan};
 use crate::values::{Checked, SqlIdent};
 
