@@ -4,13 +4,13 @@
 //! The services of the environment ([`roster`]) go through the aspects ([`aspect`]); each decides its part of the
 //! plan and returns wirings. [`assemble`] applies the wirings to the services, and [`rules`] check the result.
 
-mod addresses;
-mod aspect;
+pub(crate) mod addresses;
+pub(crate) mod aspect;
 mod assemble;
 pub mod dockerfile;
 mod for_cluster;
 mod health_command;
-mod inputs;
+pub(crate) mod inputs;
 mod model;
 pub mod network;
 mod resolve;
@@ -18,7 +18,7 @@ pub mod roster;
 mod rules;
 pub mod secret_list;
 mod start_order;
-mod wiring;
+pub(crate) mod wiring;
 
 pub use aspect::databases::migrations_role;
 pub use aspect::definitions::definitions;
