@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::database::model::{MigrationName, Sum};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
-use crate::plan::access::Peers;
+use crate::plan::Peers;
 use crate::values::{
     Checked, Cidr, ContainerPath, ExtensionName, HeaderName, Host, SecretName, ServiceName, SqlIdent, UrlPath,
 };

@@ -41,14 +41,14 @@ macro_rules! plan_fields {
 }
 
 plan_fields! {
-    fields: Project project, Environment environment, Profile profile, Domain domain, StartOrder start_order, Edges edges,
-        Edge edge, Roles roles, Pooler pooler, Replication replication, Access access, Migrations migrations,
+    fields: Project project, Environment environment, Profile profile, Domain domain, StartOrder start_order, Connections connections,
+        Ingress ingress, Roles roles, Pooler pooler, Replication replication, Access access, Migrations migrations,
         Graphql graphql, Compat compat, Kubernetes kubernetes, ProjectFolder project_folder;
     records: Volumes volumes, Secrets secrets, Databases databases;
     services
 }
 
-/// The parts of one plan by their names: fields such as `edge`, and entries of records such as `services.orders`.
+/// The parts of one plan by their names: fields such as `ingress`, and entries of records such as `services.orders`.
 #[derive(Debug)]
 pub struct PlanDigests(BTreeMap<String, Arc<PlanPart>>);
 
@@ -139,16 +139,16 @@ mod tests {
 
     #[test]
     fn a_slice_changes_with_the_fields_that_it_names_and_with_no_other() {
-        use PlanField::{Edge, Edges, Services};
-        let parts = json!({ "edge": { "x": 1 }, "edges": [1], "services.a": { "x": 1 }, "services.b": {} });
+        use PlanField::{Connections, Ingress, Services};
+        let parts = json!({ "ingress": { "x": 1 }, "connections": [1], "services.a": { "x": 1 }, "services.b": {} });
         let all = |parts: &Value| {
-            let fields: [&[PlanField]; 4] = [&[Edge], &[Edges], &[Services], &[Edge, Services]];
+            let fields: [&[PlanField]; 4] = [&[Ingress], &[Connections], &[Services], &[Ingress, Services]];
             fields.map(|fields| digests(parts).slice(Generator::named("nginx"), fields).input_digest())
         };
         let before = all(&parts);
         for (part, value, changed) in [
-            ("edge", json!({ "x": 2 }), [true, false, false, true]),
-            ("edges", json!([2]), [false, true, false, false]),
+            ("ingress", json!({ "x": 2 }), [true, false, false, true]),
+            ("connections", json!([2]), [false, true, false, false]),
             ("services.a", json!({ "x": 2 }), [false, false, true, true]),
             ("services.c", json!({}), [false, false, true, true]),
         ] {

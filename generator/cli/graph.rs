@@ -74,8 +74,9 @@ fn draw(arguments: &Arguments) -> Result<String, Vec<Diagnostic>> {
                         graph.arrows.insert((name.to_string(), to.to_string(), "waits for".to_owned()));
                     }
                 }
-                for edge in &plan.edges {
-                    graph.arrows.insert((edge.from.to_string(), edge.to.to_string(), edge.port.to_string()));
+                for connection in &plan.connections {
+                    let (from, to) = (connection.from.to_string(), connection.to.to_string());
+                    graph.arrows.insert((from, to, connection.port.to_string()));
                 }
             }
         }

@@ -1,13 +1,16 @@
 //! Where services are found: inside the stack by name and port, outside by the host names of their routes.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
 
+use super::inputs::Inputs;
 use super::roster::{Roster, includes};
+use super::wiring::Planned;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
 use crate::stack::env::Scheme;
 use crate::stack::env::ServiceAddress;
-use crate::stack::{self, Profile, Route, Stack};
+use crate::stack::{self, Profile, Publish, Route};
 use crate::values::{Checked, Host, PortName, ServiceName};
 use crate::words;
 
@@ -47,38 +50,41 @@ pub struct Addresses {
 }
 
 impl Addresses {
-    pub fn new(stack: &Stack, profile: Profile, members: &Roster, findings: &mut Vec<Diagnostic>) -> Self {
+    /// Returns the addresses of all services and frontends that have a route.
+    pub fn plan(inputs: Inputs, roster: &Roster) -> Planned<Self> {
+        let Inputs { stack, profile, .. } = inputs;
         // A public domain leads to a server, not to this machine.
-        let moved = profile == Profile::Local && !is_private(stack.domain.as_str());
-        let domain = if moved { Host::wrap(LOCAL_DOMAINS[0].into()) } else { stack.domain.clone() };
-        let aliases = if moved { LOCAL_DOMAINS[1..].to_vec() } else { Vec::new() };
+        let is_local = profile == Profile::Local && !is_private(stack.domain.as_str());
+        let domain = if is_local { Host::wrap(LOCAL_DOMAINS[0].into()) } else { stack.domain.clone() };
+        let aliases = if is_local { LOCAL_DOMAINS[1..].to_vec() } else { Vec::new() };
         let mut addresses = Addresses { domain, aliases, routes: Vec::new() };
-        for (name, member) in members {
+        let mut findings = Vec::new();
+        for (name, member) in roster {
             for (key, route) in member.service.all_routes() {
                 let short = member.service.route.is_some() && key.as_str() == "main";
                 let path = match short {
                     true => member.path.key("route"),
                     false => member.path.key("routes").key(key.as_str()),
                 };
-                addresses.add(name, path, &route, findings);
+                findings.extend(addresses.add(name, path, &route));
             }
         }
         for (name, frontend) in &stack.frontends {
             if includes(stack, profile, frontend) {
-                addresses.add(name, path!("frontends", name, "route"), &frontend.route, findings);
+                findings.extend(addresses.add(name, path!("frontends", name, "route"), &frontend.route));
             }
         }
-        addresses
+        Planned::part(addresses, findings)
     }
 
-    fn add(&mut self, owner: &ServiceName, path: FieldPath, route: &Route, findings: &mut Vec<Diagnostic>) {
+    fn add(&mut self, owner: &ServiceName, path: FieldPath, route: &Route) -> Option<Diagnostic> {
         let domains = std::iter::once(self.domain.as_str()).chain(self.aliases.iter().copied());
         let hosts = match (&route.subdomain, &route.host) {
             (Some(subdomain), None) => match subdomain.as_str() {
                 "@" => domains.map(str::to_owned).collect(),
                 label => domains.map(|domain| format!("{label}.{domain}")).collect(),
             },
-            // A name of its own does not lead here in local, so it becomes one label.
+            // In local a full host name does not resolve to this machine, so it becomes one label.
             (None, Some(host)) if !self.aliases.is_empty() => {
                 let label = host.as_str().replace('.', "-");
                 domains.map(|domain| format!("{label}.{domain}")).collect()
@@ -89,7 +95,7 @@ impl Addresses {
                 let finding = Diagnostic::error(Code::BadValue, path).expected(
                     "`subdomain = \"api\"`, below the domain of the environment, or `host = \"api.example.com\"`",
                 );
-                findings.push(match subdomain {
+                return Some(match subdomain {
                     Some(_) => finding
                         .message("a route has exactly one of `subdomain` and `host`, this one has both")
                         .hint("remove one of them; another `routes.<name>` may have it"),
@@ -100,16 +106,14 @@ impl Addresses {
                         .message("a route has exactly one of `subdomain` and `host`, this one has neither")
                         .hint(format!("add one: `subdomain = \"{owner}\"`")),
                 });
-                return;
             }
         };
-        // Its parts are checked at the door; together they may be too long.
-        if let Some(long) = hosts.iter().find(|host| host.len() > 253) {
-            findings.push(
-                Diagnostic::error(Code::BadValue, path.clone()).message(format!("`{long}` is longer than a DNS name")),
-            );
-        }
+        // Each part of the name is a checked type, but together they may be too long.
+        let finding = hosts.iter().find(|host| host.len() > 253).map(|long| {
+            Diagnostic::error(Code::BadValue, path.clone()).message(format!("`{long}` is longer than a DNS name"))
+        });
         self.routes.push(Address { owner: owner.clone(), path, route: route.clone(), hosts });
+        finding
     }
 
     /// The base domain of the environment.
@@ -131,9 +135,9 @@ impl Addresses {
     ///
     /// # Errors
     /// The service or its port does not exist in this environment.
-    pub fn inside(&self, address: &ServiceAddress, members: &Roster, path: &FieldPath) -> Result<String, Diagnostic> {
+    pub fn inside(&self, address: &ServiceAddress, roster: &Roster, path: &FieldPath) -> Result<String, Diagnostic> {
         let target =
-            members.get(&address.service).ok_or_else(|| missing(&address.service, members, &path.key("service")))?;
+            roster.get(&address.service).ok_or_else(|| missing(&address.service, roster, &path.key("service")))?;
         let port = port(&target.service, &address.port, &path.key("port"))?;
         let scheme = address.scheme.unwrap_or(Scheme::Http).prefix();
         let path = address.path.as_ref().map_or(String::new(), ToString::to_string);
@@ -168,8 +172,8 @@ pub fn port(service: &stack::Service, name: &Option<PortName>, path: &FieldPath)
 }
 
 /// The finding for a name that is not a service of the environment.
-pub fn missing(name: &ServiceName, members: &Roster, path: &FieldPath) -> Diagnostic {
-    let names: Vec<&str> = members.keys().map(ServiceName::as_str).collect();
+pub fn missing(name: &ServiceName, roster: &Roster, path: &FieldPath) -> Diagnostic {
+    let names: Vec<&str> = roster.keys().map(ServiceName::as_str).collect();
     let near = words::nearest(name.as_str(), names.iter().copied());
     Diagnostic::error(Code::UnknownDependency, path.clone())
         .message(format!("there is no service `{name}`"))
@@ -182,9 +186,16 @@ pub fn missing(name: &ServiceName, members: &Roster, path: &FieldPath) -> Diagno
 
 /// Whether a name means something on one machine or network only.
 pub fn is_private(host: &str) -> bool {
-    host.parse::<std::net::IpAddr>().is_ok()
+    host.parse::<IpAddr>().is_ok()
         || !host.contains('.')
         || PRIVATE_SUFFIXES
             .iter()
             .any(|suffix| host.strip_suffix(suffix).is_some_and(|before| before.is_empty() || before.ends_with('.')))
+}
+
+/// Returns the host address of a published port: as declared, else every address for the proxy of a server and the
+/// loopback address for the rest.
+pub fn published_address(is_proxy: bool, profile: Profile, publish: &Publish) -> IpAddr {
+    let default = if is_proxy && profile != Profile::Local { Ipv4Addr::UNSPECIFIED } else { Ipv4Addr::LOCALHOST };
+    publish.address.unwrap_or(default.into())
 }

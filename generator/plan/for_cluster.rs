@@ -3,27 +3,12 @@
 
 use std::sync::Arc;
 
-use super::access::Peers;
+use super::aspect::ingress::{CERTIFICATE, CERTIFICATE_KEY};
+use super::model::{Peers, Plan, Resolver, Upstream, VolumeMount};
 use super::network::{PRIVATE, PRIVATE_V6};
-use super::roster::{ACME, VOLUME_OWNER, includes, service_name};
-use super::secrets::{CERTIFICATE, CERTIFICATE_KEY};
-use super::{Plan, Resolver, Upstream, VolumeMount};
-use crate::diagnostic::{Code, Diagnostic};
-use crate::path;
-use crate::stack::{ClusterEdge, Frontend, Profile, Stack, TlsMode};
+use super::roster::{ACME, VOLUME_OWNER, service_name};
+use crate::stack::{ClusterEdge, TlsMode};
 use crate::values::{Checked, Cidr, ServiceName};
-
-/// Warnings of frontends that a cluster does not serve: their dev servers run on somebody's machine.
-pub fn left_out(stack: &Stack, profile: Profile) -> Vec<Diagnostic> {
-    let on_this_machine = |frontend: &&Frontend| profile == Profile::Local && includes(stack, profile, frontend);
-    let frontends = stack.frontends.iter().filter(|(_, frontend)| on_this_machine(frontend));
-    let findings = frontends.map(|(name, _)| {
-        Diagnostic::warning(Code::Unsupported, path!("frontends", name))
-            .message("the cluster does not reach the dev server, so it has no site there")
-            .hint("open the dev server itself, or leave the frontend out of this environment: `include = false`")
-    });
-    findings.collect()
-}
 
 /// The same plan without the services that a cluster replaces: fsGroup hands over volumes, cert-manager obtains
 /// certificates. Unless nginx is reached on ports of the nodes, TLS ends in front of it.
@@ -33,7 +18,7 @@ pub fn cluster(plan: &Plan) -> Plan {
     let stays = |name: &ServiceName| !replaced.contains(name);
     plan.services.retain(|name, _| stays(name));
     plan.volumes.retain(|_, volume| stays(&volume.owner));
-    plan.edges.retain(|edge| stays(&edge.from) && stays(&edge.to));
+    plan.connections.retain(|connection| stays(&connection.from) && stays(&connection.to));
     plan.start_order.iter_mut().for_each(|wave| wave.retain(stays));
     plan.start_order.retain(|wave| !wave.is_empty());
     let volumes = &plan.volumes;
@@ -56,25 +41,25 @@ pub fn cluster(plan: &Plan) -> Plan {
         }
     }
     let Some(cluster) = &plan.kubernetes else { return plan };
-    plan.edge.resolver = Resolver::Cluster(cluster.namespace.clone());
-    plan.edge.this_machine_is_internal = false;
+    plan.ingress.resolver = Resolver::Cluster(cluster.namespace.clone());
+    plan.ingress.this_machine_is_internal = false;
     if cluster.settings.edge != ClusterEdge::NodePort {
-        plan.edge.tls = TlsMode::Proxy;
+        plan.ingress.tls = TlsMode::Proxy;
         for name in [CERTIFICATE, CERTIFICATE_KEY] {
             plan.secrets.retain(|secret, _| secret.as_str() != name);
-            if let Some(edge) = plan.services.get_mut(&plan.edge.service) {
+            if let Some(edge) = plan.services.get_mut(&plan.ingress.service) {
                 Arc::make_mut(edge).secret_files.retain(|secret| secret.as_str() != name);
             }
         }
-        if plan.edge.trusted_proxies.is_empty() {
+        if plan.ingress.trusted_proxies.is_empty() {
             // Clusters give private addresses to pods, and the gateway is one of them.
             let pods = PRIVATE.into_iter().chain([PRIVATE_V6]);
-            plan.edge.trusted_proxies = pods.map(|range| Cidr::wrap(range.to_owned())).collect();
+            plan.ingress.trusted_proxies = pods.map(|range| Cidr::wrap(range.to_owned())).collect();
         }
     }
-    for site in plan.edge.sites.values_mut() {
+    for site in plan.ingress.sites.values_mut() {
         site.locations.retain(|location| matches!(location.upstream, Upstream::Service { .. }));
     }
-    plan.edge.sites.retain(|_, site| !site.locations.is_empty());
+    plan.ingress.sites.retain(|_, site| !site.locations.is_empty());
     plan
 }

@@ -3,12 +3,13 @@
 
 use std::collections::BTreeMap;
 
+use super::wiring::Planned;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
 use crate::stack::{self, Profile, Stack, TlsMode};
 use crate::values::{Checked, ServiceName, SqlIdent};
 
-/// The service that faces the internet; every stack has it.
+/// The proxy: the service that faces the internet. Every stack has it.
 pub const PROXY_SERVICE: &str = "nginx";
 /// The database server.
 pub const DATABASE: &str = "postgres";
@@ -43,34 +44,33 @@ pub enum Category {
 
 pub type Roster = BTreeMap<ServiceName, PlannedService>;
 
-/// The service named `text`, one of the constants above.
+/// Returns one of the constants above as a service name.
 pub fn service_name(text: &str) -> ServiceName {
     ServiceName::wrap(text.to_owned())
 }
 
-/// How certificates are obtained unless the user says so.
+/// Returns how certificates are obtained: as declared, else by the profile.
 pub fn tls_mode(stack: &Stack, profile: Profile) -> TlsMode {
-    let usual = if profile == Profile::Local { TlsMode::Local } else { TlsMode::Acme };
-    stack.tls.mode.unwrap_or(usual)
+    let default = if profile == Profile::Local { TlsMode::Local } else { TlsMode::Acme };
+    stack.tls.mode.unwrap_or(default)
 }
 
-/// Whether the environment serves this frontend.
+/// Returns whether the environment serves this frontend.
 pub fn includes(stack: &Stack, profile: Profile, frontend: &stack::Frontend) -> bool {
-    let usual = stack.include_frontends.unwrap_or(profile != Profile::Prod);
-    frontend.enabled.unwrap_or(true) && frontend.include.unwrap_or(usual)
+    let default = stack.include_frontends.unwrap_or(profile != Profile::Prod);
+    frontend.enabled.unwrap_or(true) && frontend.include.unwrap_or(default)
 }
 
-/// All services that run in the environment.
-pub fn members(stack: &Stack, profile: Profile, findings: &mut Vec<Diagnostic>) -> Roster {
-    let mut members = Roster::new();
+/// Returns all services that run in the environment, as declared.
+pub fn roster(stack: &Stack, profile: Profile) -> Planned<Roster> {
+    let mut roster = Roster::new();
+    let mut findings = Vec::new();
     let acme = tls_mode(stack, profile) == TlsMode::Acme;
     for (name, service) in &stack.services {
         if service.runs_in(profile) && (name.as_str() != ACME || acme) {
             let category = if service.catalogue.is_some() { Category::Catalogue } else { Category::Custom };
-            members.insert(
-                name.clone(),
-                PlannedService { service: service.clone(), path: path!("services", name), category },
-            );
+            let path = path!("services", name);
+            roster.insert(name.clone(), PlannedService { service: service.clone(), path, category });
         }
     }
     for (name, frontend) in &stack.frontends {
@@ -79,52 +79,53 @@ pub fn members(stack: &Stack, profile: Profile, findings: &mut Vec<Diagnostic>) 
             let mut service = (**container).clone();
             service.route = None;
             let path = path!("frontends", name, "container");
-            insert(&mut members, name, PlannedService { service, path, category: Category::Frontend }, findings);
+            let planned = PlannedService { service, path, category: Category::Frontend };
+            findings.extend(insert(&mut roster, name, planned));
         }
     }
     for (name, endpoint) in &stack.graphql_endpoints {
         if endpoint.enabled.unwrap_or(true) {
-            let path = path!("graphql_endpoints", name);
-            match copy(stack, name, endpoint) {
-                Some((name, member)) => insert(&mut members, &name, member, findings),
-                None => findings.push(
-                    Diagnostic::error(Code::UnknownDependency, path.key("copy_of"))
+            findings.extend(match copy(stack, name, endpoint) {
+                Some((copy, planned)) => insert(&mut roster, &copy, planned),
+                None => Some(
+                    Diagnostic::error(Code::UnknownDependency, path!("graphql_endpoints", name, "copy_of"))
                         .message("the endpoint copies a service that the stack does not have")
                         .hint("name a service with a GraphQL port, usually `hasura`"),
                 ),
-            }
+            });
         }
     }
-    follow(&mut members);
-    members
+    run_replica_like_primary(&mut roster);
+    Planned::part(roster, findings)
 }
 
 /// A replica reads the files of its primary, so it runs the same program as the same user.
-fn follow(members: &mut Roster) {
-    let Some(primary) = members.get(&service_name(DATABASE)).map(|member| member.service.clone()) else { return };
-    let Some(replica) = members.get_mut(&service_name(REPLICA)).map(|member| &mut member.service) else { return };
+fn run_replica_like_primary(roster: &mut Roster) {
+    let Some(primary) = roster.get(&service_name(DATABASE)).map(|planned| planned.service.clone()) else { return };
+    let Some(replica) = roster.get_mut(&service_name(REPLICA)).map(|planned| &mut planned.service) else { return };
     if replica.image.is_none() && replica.build.is_none() {
         (replica.image, replica.build, replica.layout) = (primary.image, primary.build, primary.layout);
     }
     replica.user = replica.user.take().or(primary.user);
-    // What is checked at start: fewer connections than the primary's are refused.
+    // PostgreSQL refuses to start a standby whose `max_connections` is lower than the primary's.
     replica.command = replica.command.take().or(primary.command);
 }
 
-fn insert(members: &mut Roster, name: &ServiceName, member: PlannedService, findings: &mut Vec<Diagnostic>) {
-    if let Some(other) = members.get(name) {
-        findings.push(
-            Diagnostic::error(Code::NameTaken, member.path)
+fn insert(roster: &mut Roster, name: &ServiceName, planned: PlannedService) -> Option<Diagnostic> {
+    if let Some(first) = roster.get(name) {
+        return Some(
+            Diagnostic::error(Code::NameTaken, planned.path)
                 .message(format!("the container name `{name}` is taken"))
                 .hint("rename one of the two")
-                .related(other.path.clone(), "the other one"),
+                .related(first.path.clone(), "the other one"),
         );
-        return;
     }
-    members.insert(name.clone(), member);
+    roster.insert(name.clone(), planned);
+    None
 }
 
-/// The endpoint's own service: same image and settings, own name, route, metadata database and role.
+/// Returns the service of a GraphQL endpoint: image and settings of the original, with a name, route, metadata database
+/// and role of the copy.
 fn copy(stack: &Stack, name: &ServiceName, endpoint: &stack::GraphqlEndpoint) -> Option<(ServiceName, PlannedService)> {
     let original = endpoint.copy_of.clone().unwrap_or_else(|| service_name("hasura"));
     let mut service = stack.services.get(&original)?.clone();
@@ -135,13 +136,13 @@ fn copy(stack: &Stack, name: &ServiceName, endpoint: &stack::GraphqlEndpoint) ->
     for (variable, value) in &endpoint.env {
         service.env.insert(variable.clone(), value.clone());
     }
-    // The main database is reached as the original; what the original owns, the copy owns once more.
+    // The copy reaches the main database with the role of the original. Of each named database it gets a second one.
     let suffix = name.as_str().replace('-', "_");
     service.databases.retain(|_, uses| uses.name.is_some());
     for uses in service.databases.values_mut() {
-        uses.name = uses.name.take().map(|own| SqlIdent::wrap(format!("{own}_{suffix}")));
+        uses.name = uses.name.take().map(|name| SqlIdent::wrap(format!("{name}_{suffix}")));
     }
-    let of = original.clone();
+    let copy = service_name(&format!("{original}-{name}"));
     let path = path!("graphql_endpoints", name);
-    Some((service_name(&format!("{original}-{name}")), PlannedService { service, path, category: Category::Copy(of) }))
+    Some((copy, PlannedService { service, path, category: Category::Copy(original) }))
 }

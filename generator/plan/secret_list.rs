@@ -51,6 +51,9 @@ pub enum Recipe {
     LocalAuthority { certificate: SecretName },
 }
 
+/// Recipes of secrets that nself adds to those of the stack.
+pub type Recipes = BTreeMap<SecretName, Recipe>;
+
 /// The key under which a cluster's Secret holds its value.
 pub const SECRET_KEY: &str = "value";
 

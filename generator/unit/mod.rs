@@ -1,6 +1,7 @@
 //! Unit tests of planner and backends on stacks written as JSON: neither Nickel nor a process takes part, so that one
 //! test takes milliseconds.
 
+mod aspects;
 mod backends;
 mod imports;
 mod layers;

@@ -46,13 +46,13 @@ fn hints_lead_to_what_is_missing() {
         (
             orders(r#"env.A = nself.secret "redis_url""#),
             "no secret `redis_url`",
-            "`redis` makes it: `services.redis = nself.services.redis`",
+            "`redis` declares it: `services.redis = nself.services.redis`",
         ),
         (
             orders(r#"env.A = nself.secret "redis_url""#)
                 + ", services.redis = nself.services.redis & { only = ['staging] }",
             "no secret `redis_url`",
-            "`redis` makes it, and is no part of this environment",
+            "`redis` declares it, and is not part of this environment",
         ),
         (orders(r#"env.A = nself.secret "jwt_secrt""#), "no secret `jwt_secrt`", "did you mean `jwt_secret`?"),
         (orders(r#"secret_files = ["stripe"]"#), "no secret `stripe`", "declare it: `secrets.stripe = "),

@@ -9,8 +9,8 @@ use crate::stack::TlsMode;
 
 pub const DESCRIPTION: Description = Description {
     paths: &["acme/"],
-    reads: "edge",
-    emit: Emit::Content { parts: &[PlanField::Edge], emit },
+    reads: "ingress",
+    emit: Emit::Content { parts: &[PlanField::Ingress], emit },
     file_fields: |plan, _| of_service(plan, "acme"),
     line_fields: |_, _| Vec::new(),
 };
@@ -23,7 +23,7 @@ const SCRIPT: &str = include_str!("acme.sh");
 /// None; the signature is that of the content ring.
 fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
     let mut files = Artifacts::default();
-    if plan.edge.tls == TlsMode::Acme {
+    if plan.ingress.tls == TlsMode::Acme {
         files.add("acme/acme.sh", SCRIPT)?;
     }
     Ok(files)

@@ -168,7 +168,7 @@ fn port(publish: &plan::Publish, is_old: bool) -> Port {
 /// Returns the networks of a service: those of its connections and, if it may reach the internet, its own egress network.
 /// A job without connections has no network.
 fn networks(plan: &Plan, name: &ServiceName, planned: &plan::Service) -> Vec<String> {
-    if planned.one_shot && !plan.edges.iter().any(|edge| edge.from == *name) {
+    if planned.one_shot && !plan.connections.iter().any(|connection| connection.from == *name) {
         return Vec::new();
     }
     let inside = planned.networks.iter().map(|network| network.name().to_owned());

@@ -54,7 +54,7 @@ impl<'a> Cluster<'a> {
     /// of nginx.
     pub fn client_ports(&self) -> Vec<u16> {
         let names: &[&str] = if self.settings.edge == ClusterEdge::NodePort { &["http", "https"] } else { &["http"] };
-        let ports = self.plan.services.get(&self.plan.edge.service).map(|edge| &edge.ports);
+        let ports = self.plan.services.get(&self.plan.ingress.service).map(|edge| &edge.ports);
         let ports = ports.into_iter().flatten().filter(|(name, _)| names.contains(&name.as_str()));
         ports.map(|(_, port)| *port).collect()
     }

@@ -65,7 +65,7 @@ fn edge_object(cluster: &Cluster, api_version: &'static str, kind: &'static str,
 
 /// Returns the hosts of all sites.
 fn hosts<'a>(cluster: &Cluster<'a>) -> Vec<&'a str> {
-    cluster.plan.edge.sites.values().flat_map(|site| &site.hosts).map(String::as_str).collect()
+    cluster.plan.ingress.sites.values().flat_map(|site| &site.hosts).map(String::as_str).collect()
 }
 
 fn gateway(cluster: &Cluster, secrets: &[String]) -> Vec<Object> {
@@ -93,7 +93,7 @@ fn gateway(cluster: &Cluster, secrets: &[String]) -> Vec<Object> {
     for (i, hosts) in hosts(cluster).chunks(HOSTS).enumerate() {
         // nginx limits the time of a request and keeps websockets open, so the gateway has no limit.
         let rule = json!({
-            "backendRefs": [{ "name": cluster.plan.edge.service, "port": cluster.client_ports()[0] }],
+            "backendRefs": [{ "name": cluster.plan.ingress.service, "port": cluster.client_ports()[0] }],
             "timeouts": { "request": "0s" },
         });
         let spec = json!({
@@ -111,7 +111,7 @@ fn numbered(name: &str, i: usize) -> String {
 
 fn ingress(cluster: &Cluster, secrets: &[String]) -> Object {
     let port = cluster.client_ports()[0];
-    let backend = json!({ "service": { "name": cluster.plan.edge.service, "port": { "number": port } } });
+    let backend = json!({ "service": { "name": cluster.plan.ingress.service, "port": { "number": port } } });
     let rules: Vec<Value> = hosts(cluster)
         .into_iter()
         .map(|host| {
@@ -175,7 +175,7 @@ fn issuer(cluster: &Cluster) -> Vec<Object> {
         "privateKeySecretRef": { "name": "acme-account" },
         "solvers": [{ "http01": solver }],
     });
-    if let Some(email) = &cluster.plan.edge.email {
+    if let Some(email) = &cluster.plan.ingress.email {
         acme["email"] = json!(email.to_string());
     }
     let policy = Policy {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::cluster::{Cluster, selector};
 use super::model::{Labels, Metadata, Object, Policy, Service as Address, ServicePort, Spec};
 use crate::plan::network::not_the_internet;
-use crate::plan::{Edge, Service};
+use crate::plan::{Connection, Service};
 use crate::stack::ClusterEdge;
 use crate::values::ServiceName;
 
@@ -21,7 +21,7 @@ pub fn addresses(cluster: &Cluster, name: &ServiceName, service: &Service) -> Ve
     if service.ports.is_empty() || service.one_shot || service.schedule.is_some() {
         return Vec::new();
     }
-    let is_edge = *name == cluster.plan.edge.service && cluster.settings.edge == ClusterEdge::NodePort;
+    let is_edge = *name == cluster.plan.ingress.service && cluster.settings.edge == ClusterEdge::NodePort;
     let nodes = &cluster.settings.node_ports;
     let ports = |with_node_ports: bool| {
         service.ports.iter().map(move |(port_name, port)| {
@@ -35,7 +35,7 @@ pub fn addresses(cluster: &Cluster, name: &ServiceName, service: &Service) -> Ve
         })
     };
     // The health port of nginx is for its own probes only.
-    let public = ports(is_edge).filter(|port| *name != cluster.plan.edge.service || port.name != "health");
+    let public = ports(is_edge).filter(|port| *name != cluster.plan.ingress.service || port.name != "health");
     let address = Address {
         kind: if is_edge { "NodePort" } else { "ClusterIP" },
         cluster_ip: None,
@@ -92,7 +92,7 @@ pub fn policies(cluster: &Cluster, name: &ServiceName, service: &Service) -> Vec
     let metadata = cluster.metadata(name, service.zone);
     let policy = |suffix: &str, direction, rule| policy(&metadata, selector(name), suffix, &direction, rule);
     let mut objects = Vec::new();
-    for Edge { from, to, port } in &cluster.plan.edges {
+    for Connection { from, to, port } in &cluster.plan.connections {
         if to == name {
             let rule = json!({ "from": pods(from), "ports": ports(*port) });
             objects.push(policy(&format!("from-{from}-{port}"), Direction::Ingress, rule));
@@ -102,7 +102,7 @@ pub fn policies(cluster: &Cluster, name: &ServiceName, service: &Service) -> Vec
             objects.push(policy(&format!("to-{to}-{port}"), Direction::Egress, rule));
         }
     }
-    if *name == cluster.plan.edge.service {
+    if *name == cluster.plan.ingress.service {
         let ports = cluster.client_ports().into_iter().map(|port| json!({ "port": port, "protocol": "TCP" }));
         let mut rule = json!({ "ports": ports.collect::<Vec<_>>() });
         if let Some(namespace) = &cluster.settings.edge_namespace {

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::artifact::{Digest, Slice};
 use crate::backend::{Backend, PlanDigests};
-use crate::plan::{Edge, IngressPlan, Migrations, Plan, Secret, Service, Volume};
+use crate::plan::{Connection, IngressPlan, Migrations, Plan, Secret, Service, Volume};
 use crate::values::{SecretName, ServiceName, SqlIdent, VolumeName};
 
 /// The plan, arranged so that the part of one service is found without a search.
@@ -18,7 +18,7 @@ pub struct ServiceSlices<'a> {
     /// The plan without the parts of single services.
     head: Plan,
     head_digest: Digest,
-    edges: BTreeMap<&'a ServiceName, BTreeSet<&'a Edge>>,
+    connections: BTreeMap<&'a ServiceName, BTreeSet<&'a Connection>>,
     volumes: BTreeMap<&'a ServiceName, BTreeMap<&'a VolumeName, &'a Volume>>,
     shared: &'a BTreeSet<&'a VolumeName>,
     /// The digest of everything that decides the content of mounted files.
@@ -33,7 +33,7 @@ pub struct ServiceSlice<'a> {
     services: BTreeMap<&'a ServiceName, &'a Arc<Service>>,
     /// Digests of the services, by the names of the plan's parts.
     digests: BTreeMap<&'a String, &'a Digest>,
-    edges: BTreeSet<&'a Edge>,
+    connections: BTreeSet<&'a Connection>,
     volumes: BTreeMap<&'a VolumeName, &'a Volume>,
     shared: BTreeSet<&'a VolumeName>,
     migrations: BTreeMap<&'a SqlIdent, Migrations>,
@@ -48,10 +48,10 @@ impl<'a> ServiceSlices<'a> {
         shared: &'a BTreeSet<&'a VolumeName>,
         mounted: &'a Digest,
     ) -> Self {
-        let mut edges: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
-        for edge in &plan.edges {
-            edges.entry(&edge.from).or_default().insert(edge);
-            edges.entry(&edge.to).or_default().insert(edge);
+        let mut connections: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+        for connection in &plan.connections {
+            connections.entry(&connection.from).or_default().insert(connection);
+            connections.entry(&connection.to).or_default().insert(connection);
         }
         let mut volumes: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
         for (name, volume) in &plan.volumes {
@@ -59,7 +59,7 @@ impl<'a> ServiceSlices<'a> {
         }
         let head = head(plan);
         let head_digest = Digest::of_value(&head);
-        ServiceSlices { plan, fields, head, head_digest, edges, volumes, shared, mounted }
+        ServiceSlices { plan, fields, head, head_digest, connections, volumes, shared, mounted }
     }
 
     /// Returns the part of a service.
@@ -91,7 +91,7 @@ impl<'a> ServiceSlices<'a> {
         ServiceSlice {
             head: &self.head_digest,
             digests: services.keys().filter_map(digest).collect(),
-            edges: self.edges.get(name).cloned().unwrap_or_default(),
+            connections: self.connections.get(name).cloned().unwrap_or_default(),
             shared: used.filter(|volume| self.shared.contains(volume)).collect(),
             mounted: (!service.config.is_empty()).then_some(self.mounted),
             services,
@@ -106,7 +106,7 @@ impl<'a> ServiceSlices<'a> {
         let service = |(name, service): (&&ServiceName, &&Arc<Service>)| ((*name).clone(), Arc::clone(service));
         Plan {
             services: part.services.iter().map(service).collect(),
-            edges: part.edges.iter().map(|edge| (*edge).clone()).collect(),
+            connections: part.connections.iter().map(|connection| (*connection).clone()).collect(),
             volumes: part.volumes.iter().map(|(name, volume)| ((*name).clone(), (*volume).clone())).collect(),
             migrations: part.migrations.iter().map(|(name, all)| ((*name).clone(), all.clone())).collect(),
             secrets: part.secrets.iter().map(|(name, secret)| ((*name).clone(), secret.clone())).collect(),
@@ -127,19 +127,19 @@ impl<'a> ServiceSlice<'a> {
 
 /// Returns the plan without the parts of single services.
 fn head(plan: &Plan) -> Plan {
-    let edge = IngressPlan {
-        service: plan.edge.service.clone(),
+    let ingress = IngressPlan {
+        service: plan.ingress.service.clone(),
         sites: BTreeMap::new(),
         rate_limits: BTreeMap::new(),
         internal_addresses: Vec::new(),
         this_machine_is_internal: false,
         trusted_proxies: Vec::new(),
         proxies_are_listed: false,
-        max_body: plan.edge.max_body,
-        connections: plan.edge.connections,
-        tls: plan.edge.tls,
-        resolver: plan.edge.resolver.clone(),
-        email: plan.edge.email.clone(),
+        max_body: plan.ingress.max_body,
+        connections: plan.ingress.connections,
+        tls: plan.ingress.tls,
+        resolver: plan.ingress.resolver.clone(),
+        email: plan.ingress.email.clone(),
         conf_d: BTreeMap::new(),
     };
     Plan {
@@ -149,10 +149,10 @@ fn head(plan: &Plan) -> Plan {
         domain: plan.domain.clone(),
         services: BTreeMap::new(),
         start_order: Vec::new(),
-        edges: BTreeSet::new(),
+        connections: BTreeSet::new(),
         volumes: BTreeMap::new(),
         secrets: BTreeMap::new(),
-        edge,
+        ingress,
         databases: BTreeMap::new(),
         roles: BTreeMap::new(),
         pooler: None,

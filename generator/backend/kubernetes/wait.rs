@@ -28,13 +28,14 @@ pub fn containers(cluster: &Cluster, name: &ServiceName, service: &Service) -> R
     let mut peers = Vec::new();
     let mut migrated = Vec::new();
     for (to, condition) in &service.depends_on {
-        let edge = cluster.plan.edges.iter().find(|edge| edge.from == *name && edge.to == *to);
+        let connection =
+            cluster.plan.connections.iter().find(|connection| connection.from == *name && connection.to == *to);
         let migrations = cluster.plan.migrations.values().find(|migrations| migrations.job == *to);
         let path = service.origin.key("depends_on").key(to.as_str());
-        match (condition, edge, migrations) {
+        match (condition, connection, migrations) {
             // The address of a service exists before its pods start, so there is nothing to wait for.
             (Condition::Started, ..) => {}
-            (Condition::Healthy, Some(edge), _) => peers.push(Expanded(format!("{to}:{}", edge.port))),
+            (Condition::Healthy, Some(connection), _) => peers.push(Expanded(format!("{to}:{}", connection.port))),
             (Condition::Completed, _, Some(migrations)) => {
                 let container = migration_container(cluster, (name, service), migrations, path);
                 migrated.extend(findings.value(container.map_err(Some)));

@@ -15,8 +15,7 @@ use crate::database::history::Run;
 use crate::database::{ledger, superuser};
 use crate::diagnostic::Diagnostic;
 use crate::path;
-use crate::plan::migrations::Step;
-use crate::plan::{Migrations, Plan};
+use crate::plan::{Migrations, Plan, Step};
 use crate::values::{Checked, SqlIdent};
 
 pub const DESCRIPTION: Description = Description {

@@ -16,8 +16,8 @@ use crate::values::{Memory, ServiceName};
 
 pub const DESCRIPTION: Description = Description {
     paths: &["nginx/"],
-    reads: "edge, profile",
-    emit: Emit::Content { parts: &[PlanField::Edge, PlanField::Profile], emit },
+    reads: "ingress, profile",
+    emit: Emit::Content { parts: &[PlanField::Ingress, PlanField::Profile], emit },
     file_fields: |plan, path| site_fields(plan, path).unwrap_or_else(|| vec![path!("edge")]),
     line_fields,
 };
@@ -71,7 +71,7 @@ const UNTRUSTED_HEADERS: [&str; 33] = [
 /// # Errors
 /// NS901 for a host name that is not valid.
 fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
-    let edge = &plan.edge;
+    let edge = &plan.ingress;
     let mut files = Artifacts::default();
     files.add("nginx/nginx.conf", main(plan)?)?;
     for (name, site) in &edge.sites {
@@ -90,7 +90,7 @@ fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
 /// Returns the site that is written to a file.
 fn site_of<'a>(plan: &'a Plan, path: &str) -> Option<&'a Site> {
     let name = path.strip_prefix("nginx/sites/")?.strip_suffix(".conf")?;
-    plan.edge.sites.get(name)
+    plan.ingress.sites.get(name)
 }
 
 /// Returns the routes of the services to which a site forwards requests.
@@ -126,7 +126,7 @@ struct RateLimitView {
 
 /// Returns `nginx.conf`.
 fn main(plan: &Plan) -> Result<String, Diagnostic> {
-    let edge = &plan.edge;
+    let edge = &plan.ingress;
     let hosts: Result<Vec<Value>, Diagnostic> =
         edge.sites.values().flat_map(|site| &site.hosts).map(|host| nginx_host(host)).collect();
     let certificates: Result<Vec<Value>, Diagnostic> = edge.certificate_hosts().map(nginx_host).collect();

@@ -1,5 +1,5 @@
-//! What could be reached from outside or could reach the host: published ports, development tools in
-//! production, capabilities and raw keys that break out of the container.
+//! Exposure: published ports, development tools in production, and capabilities and raw keys that give a container
+//! control of the host.
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::plan::roster::{PROXY_SERVICE, PlannedService, Roster};
@@ -10,7 +10,7 @@ use crate::values::ServiceName;
 const HARMLESS: [&str; 9] =
     ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "IPC_LOCK", "KILL", "NET_BIND_SERVICE", "SETGID", "SETUID"];
 
-/// Raw Compose keys that hand over the host, with the values that are still fine.
+/// Raw Compose keys that give a container control of the host.
 const HOST_KEYS: [&str; 12] = [
     "cap_add",
     "cgroup",
@@ -26,12 +26,15 @@ const HOST_KEYS: [&str; 12] = [
     "volumes_from",
 ];
 
-pub fn check(profile: Profile, members: &Roster, findings: &mut Vec<Diagnostic>) {
-    for (name, member) in members {
-        published(profile, name, member, findings);
-        development(profile, name, member, findings);
-        host(member, findings);
+/// Checks what each service exposes: published ports, development tools and privileges on the host.
+pub fn check(profile: Profile, roster: &Roster) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
+    for (name, member) in roster {
+        published(profile, name, member, &mut findings);
+        findings.extend(development(profile, name, member));
+        host(member, &mut findings);
     }
+    findings
 }
 
 fn published(profile: Profile, name: &ServiceName, member: &PlannedService, findings: &mut Vec<Diagnostic>) {
@@ -60,16 +63,14 @@ fn published(profile: Profile, name: &ServiceName, member: &PlannedService, find
     }
 }
 
-fn development(profile: Profile, name: &ServiceName, member: &PlannedService, findings: &mut Vec<Diagnostic>) {
-    if profile == Profile::Prod && member.service.development_only {
+fn development(profile: Profile, name: &ServiceName, member: &PlannedService) -> Option<Diagnostic> {
+    (profile == Profile::Prod && member.service.development_only).then(|| {
         let path = if member.service.only.is_some() { member.path.key("only") } else { member.path.clone() };
-        findings.push(
-            Diagnostic::error(Code::DevelopmentInProd, path)
-                .message(format!("`{name}` is a development tool"))
-                .expected("a production environment without it")
-                .hint(format!("limit it: `services.{name}.only = ['local]`")),
-        );
-    }
+        Diagnostic::error(Code::DevelopmentInProd, path)
+            .message(format!("`{name}` is a development tool"))
+            .expected("a production environment without it")
+            .hint(format!("limit it: `services.{name}.only = ['local]`"))
+    })
 }
 
 fn host(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
@@ -86,7 +87,7 @@ fn host(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
         if HOST_KEYS.contains(&key.as_str()) {
             findings.push(
                 Diagnostic::error(Code::Privileged, member.path.key("compose").key(key))
-                    .message(format!("the raw key `{key}` hands over the host"))
+                    .message(format!("the raw key `{key}` gives the container control of the host"))
                     .hint("run such a program beside the stack, not in it"),
             );
         }

@@ -1,9 +1,10 @@
-//! Rules across the fields and services of one environment. Structure is the contracts' business; here
-//! stands what only the whole stack shows. Each rule reports and goes on, so a run finds everything.
+//! Rules across the fields and services of one environment. The contracts in `schemas/` check structure; these rules
+//! check what only the whole stack shows. A rule returns all of its findings, so one run reports every error.
 
+mod cluster;
 mod credential_names;
 mod exposure;
-pub mod mounts;
+mod mounts;
 pub mod nginx_snippets;
 mod resources;
 mod sources;
@@ -11,19 +12,28 @@ mod variables;
 
 pub use variables::variable;
 
-use super::ProjectFiles;
+use super::inputs::Inputs;
+use super::model::Plan;
 use super::roster::Roster;
 use crate::diagnostic::Diagnostic;
-use crate::stack::{Profile, Stack};
 
-/// Checks everything that needs no addresses.
-pub fn check(stack: &Stack, profile: Profile, members: &Roster, files: &ProjectFiles, findings: &mut Vec<Diagnostic>) {
-    sources::check(stack, profile, members, files, findings);
-    resources::check(stack, members, findings);
-    exposure::check(profile, members, findings);
-    for member in members.values() {
-        variables::arguments(member, findings);
-        variables::build(member, findings);
-        variables::raw_keys(member, findings);
+/// Checks the stack and the services as declared.
+pub fn declared(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
+    let mut findings = sources::check(inputs, roster);
+    findings.extend(resources::check(inputs.stack, roster));
+    findings.extend(exposure::check(inputs.profile, roster));
+    for service in roster.values() {
+        findings.extend(variables::arguments(service));
+        findings.extend(variables::build(service));
+        findings.extend(variables::raw_keys(service));
     }
+    findings.extend(cluster::unserved_frontends(inputs));
+    findings
+}
+
+/// Checks the finished plan.
+pub fn planned(inputs: Inputs, roster: &Roster, plan: &Plan) -> Vec<Diagnostic> {
+    let mut findings = nginx_snippets::check(&plan.ingress.sites, &inputs.files.conf_d);
+    findings.extend(mounts::check(roster, &plan.services));
+    findings
 }

@@ -1,29 +1,31 @@
-//! What is mounted where in a container: each path once. An engine says nothing of two mounts at one path and keeps one of
-//! them, so that data ends in another place than it was sent to; a cluster refuses the pod. One below another is
-//! fine, the upper one is mounted first; but what is generated is read-only and has no place for a further one.
+//! Mounts of a container: each path once. Container engines silently keep one of two mounts at the same path, so data is
+//! written to the wrong place; a cluster refuses the pod. A mount below another is allowed, since the upper one is
+//! mounted first. A folder of generated files is read-only, so no mount can be created in it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
-use crate::plan::Service;
+use crate::plan::model::Service;
 use crate::plan::roster::{PlannedService, Roster};
 use crate::values::ServiceName;
 
 /// Secrets are files of this folder.
 const SECRETS: &str = "/run/secrets";
 
-/// Something that is mounted: where, and the field that says so.
+/// A mount: its path in the container, and the field that declares it.
 struct Mounted {
     target: String,
     path: FieldPath,
-    /// What it is, where no field of the stack says so.
-    ours: Option<&'static str>,
+    /// Describes a mount that nself adds, which no field of the stack declares.
+    added: Option<&'static str>,
 }
 
-/// Refuses what is mounted over something else: NS207.
-pub fn check(members: &Roster, services: &BTreeMap<ServiceName, Service>, findings: &mut Vec<Diagnostic>) {
+/// Returns NS207 for every mount at or in a path that is taken.
+pub fn check(roster: &Roster, services: &BTreeMap<ServiceName, Arc<Service>>) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
     let mut read: BTreeMap<&ServiceName, Vec<Mounted>> = BTreeMap::new();
-    for member in members.values() {
+    for member in roster.values() {
         for (name, volume) in &member.service.volumes {
             for (reader, target) in &volume.readers {
                 let path = member.path.key("volumes").key(name.as_str()).key("readers").key(reader.as_str());
@@ -31,11 +33,11 @@ pub fn check(members: &Roster, services: &BTreeMap<ServiceName, Service>, findin
             }
         }
     }
-    for (name, member) in members {
+    for (name, member) in roster {
         let Some(service) = services.get(name) else { continue };
         let mut all = generated(member, service);
         let generated = all.len();
-        all.extend(written(member));
+        all.extend(declared(member));
         all.extend(read.remove(name).unwrap_or_default());
         let mut taken: BTreeMap<&str, &Mounted> = BTreeMap::new();
         for (i, mounted) in all.iter().enumerate() {
@@ -48,26 +50,26 @@ pub fn check(members: &Roster, services: &BTreeMap<ServiceName, Service>, findin
                 continue;
             }
             let above = || {
-                all[..generated]
-                    .iter()
-                    .filter(|ours| ours.ours == Some(FILES))
-                    .find(|ours| mounted.target.strip_prefix(&ours.target).is_some_and(|below| below.starts_with('/')))
+                all[..generated].iter().filter(|mount| mount.added == Some(FILES)).find(|mount| {
+                    mounted.target.strip_prefix(&mount.target).is_some_and(|below| below.starts_with('/'))
+                })
             };
             if let Some(first) = taken.get(mounted.target.as_str()) {
                 findings.push(taken_by(mounted, first, "is mounted twice"));
             } else if let Some(first) = (i >= generated).then(above).flatten() {
-                findings.push(taken_by(mounted, first, "lies in a read-only folder of generated files"));
+                findings.push(taken_by(mounted, first, "is in a read-only folder of generated files"));
             } else {
                 taken.insert(&mounted.target, mounted);
             }
         }
     }
+    findings
 }
 
 const FILES: &str = "generated files are mounted there";
 
 fn taken_by(mounted: &Mounted, first: &Mounted, what: &str) -> Diagnostic {
-    let related = first.ours.unwrap_or("the other one");
+    let related = first.added.unwrap_or("the other one");
     Diagnostic::error(Code::MountTaken, mounted.path.clone())
         .message(format!("`{}` {what}", mounted.target))
         .expected("one volume, file, folder or memory file system at each path of a container")
@@ -75,39 +77,39 @@ fn taken_by(mounted: &Mounted, first: &Mounted, what: &str) -> Diagnostic {
         .related(first.path.clone(), related)
 }
 
-/// What comes with the service.
+/// Returns the mounts that nself adds to the service.
 fn generated(member: &PlannedService, service: &Service) -> Vec<Mounted> {
-    let ours = |target: String, path: FieldPath, what| Mounted { target, path, ours: Some(what) };
-    let files = service.config.iter().map(|config| ours(config.target.to_string(), member.path.clone(), FILES));
+    let added = |target: String, path: FieldPath, what| Mounted { target, path, added: Some(what) };
+    let files = service.config.iter().map(|config| added(config.target.to_string(), member.path.clone(), FILES));
     let mut all: Vec<Mounted> = files.collect();
     if !service.secret_files.is_empty() {
         let folder = std::iter::once(SECRETS.to_owned());
         let files = service.secret_files.iter().map(|secret| format!("{SECRETS}/{secret}"));
         all.extend(
-            folder.chain(files).map(|target| ours(target, member.path.clone(), "its secrets are mounted there")),
+            folder.chain(files).map(|target| added(target, member.path.clone(), "its secrets are mounted there")),
         );
     }
     if service.shm_size.is_some() {
-        all.push(ours("/dev/shm".into(), member.path.key("shm_size"), "it is mounted with this size"));
+        all.push(added("/dev/shm".into(), member.path.key("shm_size"), "it is mounted with this size"));
     }
     all
 }
 
-/// What the stack says of the service.
-fn written(member: &PlannedService) -> impl Iterator<Item = Mounted> {
-    let (said, path) = (&member.service, &member.path);
-    let volumes = said
+/// Returns the mounts that the stack declares for the service.
+fn declared(member: &PlannedService) -> impl Iterator<Item = Mounted> {
+    let (service, path) = (&member.service, &member.path);
+    let volumes = service
         .volumes
         .iter()
         .map(|(name, volume)| mounted(&volume.path, path.key("volumes").key(name.as_str()).key("path")));
-    let mounts = said.mounts.iter().enumerate();
+    let mounts = service.mounts.iter().enumerate();
     let mounts = mounts.map(|(i, mount)| mounted(&mount.target, path.key("mounts").index(i).key("target")));
-    let tmpfs = said.tmpfs.iter().enumerate();
+    let tmpfs = service.tmpfs.iter().enumerate();
     let tmpfs = tmpfs.map(|(i, tmpfs)| mounted(&tmpfs.path, path.key("tmpfs").index(i).key("path")));
     volumes.chain(mounts).chain(tmpfs)
 }
 
-/// `/data/` is `/data`.
+/// Returns a mount of the stack, without the final slash of its path.
 fn mounted(target: &crate::values::ContainerPath, path: FieldPath) -> Mounted {
-    Mounted { target: target.as_str().trim_end_matches('/').to_owned(), path, ours: None }
+    Mounted { target: target.as_str().trim_end_matches('/').to_owned(), path, added: None }
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Related, Span};
-use crate::plan::Site;
+use crate::plan::model::Site;
 use crate::values::credential_formats;
 
 /// Where files of the user live, relative to the project.
@@ -21,14 +21,15 @@ struct Word {
 
 /// Refuses server names that the stack generates, names that two files share, files that do not parse, and secrets:
 /// NS206, NS603 and NS504, at the file's own lines.
-pub fn check(sites: &BTreeMap<String, Site>, files: &BTreeMap<String, String>, findings: &mut Vec<Diagnostic>) {
+pub fn check(sites: &BTreeMap<String, Site>, files: &BTreeMap<String, String>) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
     let mut taken: BTreeMap<String, Option<Span>> = BTreeMap::new();
     for host in sites.values().flat_map(|site| &site.hosts) {
         taken.insert(host.clone(), None);
     }
     for (name, text) in files {
         let file = format!("{FOLDER}/{name}");
-        secrets(&file, text, findings);
+        secrets(&file, text, &mut findings);
         let words = match words(text) {
             Ok(words) => words,
             Err((line, column, reason)) => {
@@ -57,6 +58,7 @@ pub fn check(sites: &BTreeMap<String, Site>, files: &BTreeMap<String, String>, f
             findings.push(finding);
         }
     }
+    findings
 }
 
 /// What shows by its form, in comments too: the file is copied as it is.

@@ -1,5 +1,5 @@
-//! Arithmetic: ports in their ranges and taken once, limits above reservations, enough processes, and
-//! replicas only where they can be.
+//! Numbers: ports in their ranges and taken once, limits above reservations, enough processes, and several replicas only
+//! of services without state.
 
 use std::collections::BTreeMap;
 
@@ -9,29 +9,32 @@ use crate::plan::roster::{Category, PlannedService, Roster};
 use crate::stack::Stack;
 use crate::values::{PortName, ServiceName};
 
-/// Ports that the stack hands out (mission row A3): dev servers of frontends, plugins with the one that
-/// is older than the range, and custom services.
+/// Ranges of the ports that a stack chooses: dev servers of frontends, plugins with the one that is older than the range,
+/// tools and custom services.
 const FRONTENDS: std::ops::RangeInclusive<u16> = 3000..=3099;
 const PLUGINS: std::ops::RangeInclusive<u16> = 3820..=3849;
 const OLD_PLUGIN: u16 = 3203;
 const SYSTEM: std::ops::RangeInclusive<u16> = 3102..=3202;
 const CUSTOM: u16 = 8001;
 
-pub fn check(stack: &Stack, members: &Roster, findings: &mut Vec<Diagnostic>) {
-    handed_out(stack, members, findings);
-    published(members, findings);
-    for (name, member) in members {
-        limits(member, findings);
-        replicas(name, member, findings);
-        listening(member, findings);
+/// Checks ports, limits and replicas.
+pub fn check(stack: &Stack, roster: &Roster) -> Vec<Diagnostic> {
+    let mut findings = allocated_ports(stack, roster);
+    published_ports(roster, &mut findings);
+    for (name, member) in roster {
+        limits(member, &mut findings);
+        findings.extend(replicas(name, member));
+        listening_ports(member, &mut findings);
     }
+    findings
 }
 
 /// Frontends, custom services and plugins: each number in its range, each once.
-fn handed_out(stack: &Stack, members: &Roster, findings: &mut Vec<Diagnostic>) {
+fn allocated_ports(stack: &Stack, roster: &Roster) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
     let mut taken: BTreeMap<u16, FieldPath> = BTreeMap::new();
-    let mut claim = |port: u16, path: FieldPath, right: bool, range: &str, findings: &mut Vec<Diagnostic>| {
-        if !right {
+    let mut claim = |port: u16, path: FieldPath, in_range: bool, range: &str| {
+        if !in_range {
             findings.push(
                 Diagnostic::error(Code::PortRange, path.clone())
                     .message(format!("port {port} is outside the range"))
@@ -50,30 +53,25 @@ fn handed_out(stack: &Stack, members: &Roster, findings: &mut Vec<Diagnostic>) {
     };
     for (name, frontend) in &stack.frontends {
         let path = path!("frontends", name, "port");
-        claim(frontend.port, path, FRONTENDS.contains(&frontend.port), "3000 to 3099 for frontends", findings);
+        claim(frontend.port, path, FRONTENDS.contains(&frontend.port), "3000 to 3099 for frontends");
     }
-    for member in members.values() {
+    for member in roster.values() {
         if let (Some(port), Category::Custom) = (member.service.port, &member.category) {
-            let right = port >= CUSTOM || SYSTEM.contains(&port);
-            claim(
-                port,
-                member.path.key("port"),
-                right,
-                "8001 and up for custom services (3102 to 3202 for tools)",
-                findings,
-            );
+            let in_range = port >= CUSTOM || SYSTEM.contains(&port);
+            claim(port, member.path.key("port"), in_range, "8001 and up for custom services (3102 to 3202 for tools)");
         }
     }
     for (name, plugin) in &stack.plugins {
-        let right = PLUGINS.contains(&plugin.port) || plugin.port == OLD_PLUGIN;
-        claim(plugin.port, path!("plugins", name, "port"), right, "3820 to 3849 for plugins", findings);
+        let in_range = PLUGINS.contains(&plugin.port) || plugin.port == OLD_PLUGIN;
+        claim(plugin.port, path!("plugins", name, "port"), in_range, "3820 to 3849 for plugins");
     }
+    findings
 }
 
 /// Ports of the host: one owner each, whatever the address, since 0.0.0.0 takes all addresses.
-fn published(members: &Roster, findings: &mut Vec<Diagnostic>) {
+fn published_ports(roster: &Roster, findings: &mut Vec<Diagnostic>) {
     let mut taken: BTreeMap<u16, FieldPath> = BTreeMap::new();
-    for member in members.values() {
+    for member in roster.values() {
         let ports = member.service.all_ports();
         for (name, publish) in &member.service.publish {
             let path = member.path.key("publish").key(name.as_str());
@@ -98,7 +96,7 @@ fn published(members: &Roster, findings: &mut Vec<Diagnostic>) {
 }
 
 /// Two programs of one container cannot listen on one port.
-fn listening(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
+fn listening_ports(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
     let mut taken: BTreeMap<u16, PortName> = BTreeMap::new();
     for (name, port) in member.service.all_ports() {
         if let Some(first) = taken.insert(port, name.clone()) {
@@ -147,12 +145,12 @@ fn limits(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
     }
 }
 
-fn replicas(name: &ServiceName, member: &PlannedService, findings: &mut Vec<Diagnostic>) {
+fn replicas(name: &ServiceName, member: &PlannedService) -> Option<Diagnostic> {
     let service = &member.service;
     if let Some(scale) = &service.autoscale
         && scale.min > scale.max
     {
-        findings.push(
+        return Some(
             Diagnostic::error(Code::OutOfRange, member.path.key("autoscale").key("min"))
                 .message(format!("min {} is above max {}", scale.min, scale.max)),
         );
@@ -160,20 +158,20 @@ fn replicas(name: &ServiceName, member: &PlannedService, findings: &mut Vec<Diag
     let several = service.replicas.is_some_and(|count| count > 1);
     let scaled = service.autoscale.as_ref().is_some_and(|scale| scale.max > 1);
     if !several && !scaled {
-        return;
+        return None;
     }
     let reason = if !service.volumes.is_empty() {
         "it has a data volume"
     } else if !service.publish.is_empty() {
         "it publishes a port of the host"
     } else {
-        return;
+        return None;
     };
     let field = if several { "replicas" } else { "autoscale" };
-    findings.push(
+    Some(
         Diagnostic::error(Code::Replicas, member.path.key(field))
-            .message(format!("`{name}` runs once: {reason}"))
+            .message(format!("`{name}` can have only one replica, because {reason}"))
             .expected("one replica")
             .hint("move the state into a service of its own"),
-    );
+    )
 }

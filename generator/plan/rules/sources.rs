@@ -1,56 +1,60 @@
-//! Where services come from and what they wait for: image or build, health of dependencies, parts that
-//! are absent from the environment, parts without output in this release.
+//! Sources and dependencies of services: image or build, health of dependencies, services that are not part of the
+//! environment, and parts that this release does not generate.
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
 use crate::plan::addresses::missing;
+use crate::plan::dockerfile;
+use crate::plan::inputs::{Inputs, ProjectFiles};
 use crate::plan::roster::{PlannedService, Roster};
-use crate::plan::{ProjectFiles, dockerfile};
 use crate::stack::health::{HttpCheck, HttpTool};
 use crate::stack::{Condition, Profile, Service, Stack};
 use crate::templates;
 use crate::values::ServiceName;
 
-pub fn check(stack: &Stack, profile: Profile, members: &Roster, files: &ProjectFiles, findings: &mut Vec<Diagnostic>) {
-    for (name, member) in members {
-        image(name, member, findings);
-        dockerfile(member, files, findings);
-        layout(name, member, findings);
-        health(member, findings);
-        dependencies(stack, member, members, findings);
+/// Checks the source, the health check and the dependencies of each service, and refuses parts without output.
+pub fn check(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
+    for (name, member) in roster {
+        findings.extend(image(name, member));
+        findings.extend(dockerfile(member, inputs.files));
+        layout(name, member, &mut findings);
+        health(member, &mut findings);
+        dependencies(inputs.stack, member, roster, &mut findings);
     }
-    later(stack, profile, findings);
+    unsupported(inputs.stack, inputs.profile, &mut findings);
+    findings
 }
 
-fn image(name: &ServiceName, member: &PlannedService, findings: &mut Vec<Diagnostic>) {
+fn image(name: &ServiceName, member: &PlannedService) -> Option<Diagnostic> {
     let service = &member.service;
     let expected = "`image = \"registry/name:tag\"`, or `build.context = \"services/name\"` with a Dockerfile";
     match (&service.image, &service.build) {
-        (None, None) => findings.push(
+        (None, None) => Some(
             Diagnostic::error(Code::NoImage, member.path.clone())
                 .message(format!("`{name}` has neither an image nor a build folder"))
                 .expected(expected),
         ),
-        (Some(_), Some(_)) => findings.push(
+        (Some(_), Some(_)) => Some(
             Diagnostic::error(Code::NoImage, member.path.key("build"))
                 .message(format!("`{name}` has an image and a build folder"))
                 .expected(expected)
                 .hint("remove one of them"),
         ),
-        (Some(image), None) => outdated(image.as_str(), member, findings),
-        (None, Some(_)) => {}
+        (Some(image), None) => outdated(image.as_str(), member),
+        (None, Some(_)) => None,
     }
 }
 
-/// What is built has a Dockerfile; a path that is something else than a file is the builder's to judge.
-fn dockerfile(member: &PlannedService, files: &ProjectFiles, findings: &mut Vec<Diagnostic>) {
-    let (None, Some(build)) = (&member.service.image, &member.service.build) else { return };
+/// Checks that a build has a Dockerfile. The builder reports a path that is not a file.
+fn dockerfile(member: &PlannedService, files: &ProjectFiles) -> Option<Diagnostic> {
+    let build = member.service.build.as_ref().filter(|_| member.service.image.is_none())?;
     let file = dockerfile::dockerfile(build);
     if files.dockerfiles.get(&file).is_none_or(Option::is_some) {
-        return;
+        return None;
     }
     let field = if build.dockerfile.is_some() { "dockerfile" } else { "context" };
-    findings.push(
+    Some(
         Diagnostic::error(Code::NoDockerfile, member.path.key("build").key(field))
             .message(format!("there is no `{file}` beside the stack file"))
             .expected("a folder of the project with a Dockerfile")
@@ -61,10 +65,11 @@ fn dockerfile(member: &PlannedService, files: &ProjectFiles, findings: &mut Vec<
                     format!("`nself init {} --template NAME` begins one; NAME is one of {names}", build.context)
                 }
             }),
-    );
+    )
 }
 
-/// The templates whose service this may be: by how it is asked for its health, which needs a program of the image.
+/// Returns the templates that may fit the service. Its health check shows the language, since it runs a program of the
+/// image.
 fn fitting(service: &Service) -> Vec<&'static str> {
     let health = service.health.as_ref();
     match (health.and_then(|health| health.http.as_ref()), health.and_then(|health| health.exec.as_ref())) {
@@ -82,7 +87,7 @@ fn fitting(service: &Service) -> Vec<&'static str> {
     }
 }
 
-/// What nself makes has a name, a command and platforms.
+/// Checks that an image which nself packs has a name, a command and platforms.
 fn layout(name: &ServiceName, member: &PlannedService, findings: &mut Vec<Diagnostic>) {
     let Some(layout) = &member.service.layout else { return };
     let path = member.path.key("layout");
@@ -98,14 +103,14 @@ fn layout(name: &ServiceName, member: &PlannedService, findings: &mut Vec<Diagno
     if layout.base.is_none() && layout.platforms.is_empty() {
         findings.push(
             Diagnostic::error(Code::MissingField, path.key("platforms"))
-                .message("without a base, nothing says which platforms the folder is for")
+                .message("without `base`, `platforms` is required")
                 .expected("`platforms = [\"linux/amd64\"]`"),
         );
     }
     if layout.base.is_none() && service.entrypoint.is_none() && service.command.is_none() {
         findings.push(
             Diagnostic::error(Code::MissingField, member.path.key("command"))
-                .message("without a base, nothing says what the container runs")
+                .message("without `base`, `command` or `entrypoint` is required")
                 .expected("`command`, such as `[\"/app/server\"]`"),
         );
     }
@@ -118,16 +123,15 @@ const ENDED: [(&str, &str); 3] = [
     ("gcr.io/cadvisor/", "ghcr.io/google/cadvisor"),
 ];
 
-fn outdated(image: &str, member: &PlannedService, findings: &mut Vec<Diagnostic>) {
+fn outdated(image: &str, member: &PlannedService) -> Option<Diagnostic> {
     let short = image.strip_prefix("nginx:").map(|rest| format!("library/nginx:{rest}"));
     let image = short.as_deref().unwrap_or(image);
-    if let Some((_, instead)) = ENDED.iter().find(|(line, _)| image.contains(line)) {
-        findings.push(
-            Diagnostic::warning(Code::Outdated, member.path.key("image"))
-                .message(format!("`{image}` no longer receives security fixes"))
-                .hint(format!("use {instead}")),
-        );
-    }
+    let (_, instead) = ENDED.iter().find(|(line, _)| image.contains(line))?;
+    Some(
+        Diagnostic::warning(Code::Outdated, member.path.key("image"))
+            .message(format!("`{image}` no longer receives security fixes"))
+            .hint(format!("use {instead}")),
+    )
 }
 
 fn health(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
@@ -140,10 +144,10 @@ fn health(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
         health.exec.is_some(),
         health.none.is_some(),
     ];
-    if kinds.iter().filter(|given| **given).count() != 1 {
+    if kinds.iter().filter(|is_set| **is_set).count() != 1 {
         findings.push(
             Diagnostic::error(Code::BadValue, path.clone())
-                .message("a health check asks in exactly one way")
+                .message("a health check has exactly one kind")
                 .expected("one of `http`, `tcp`, `grpc`, `exec` and `none`"),
         );
     }
@@ -164,22 +168,22 @@ fn health(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
     }
 }
 
-fn dependencies(stack: &Stack, member: &PlannedService, members: &Roster, findings: &mut Vec<Diagnostic>) {
+fn dependencies(stack: &Stack, member: &PlannedService, roster: &Roster, findings: &mut Vec<Diagnostic>) {
     let absent = |name: &ServiceName, path: FieldPath| {
         if !stack.services.contains_key(name) {
-            return missing(name, members, &path);
+            return missing(name, roster, &path);
         }
         Diagnostic::error(Code::DisabledDependency, path)
             .message(format!("`{name}` is not part of this environment"))
             .hint("enable it here, or drop the dependency for this environment")
             .related(path!("services", name), "disabled or limited to other profiles here")
     };
-    for (i, name) in member.service.connects_to.iter().enumerate().filter(|(_, name)| !members.contains_key(*name)) {
+    for (i, name) in member.service.connects_to.iter().enumerate().filter(|(_, name)| !roster.contains_key(*name)) {
         findings.push(absent(name, member.path.key("connects_to").index(i)));
     }
     for (name, condition) in &member.service.depends_on {
         let path = member.path.key("depends_on").key(name.as_str());
-        let Some(target) = members.get(name) else {
+        let Some(target) = roster.get(name) else {
             findings.push(absent(name, path));
             continue;
         };
@@ -198,8 +202,8 @@ fn dependencies(stack: &Stack, member: &PlannedService, members: &Roster, findin
     }
 }
 
-/// Parts of the language whose output comes with a later release.
-fn later(stack: &Stack, profile: Profile, findings: &mut Vec<Diagnostic>) {
+/// Refuses parts of the language that this release does not generate.
+fn unsupported(stack: &Stack, profile: Profile, findings: &mut Vec<Diagnostic>) {
     let not_yet = |path| Diagnostic::error(Code::NotYet, path).hint("remove it until a release generates it");
     if stack.monitoring.enabled {
         findings.push(
@@ -209,7 +213,7 @@ fn later(stack: &Stack, profile: Profile, findings: &mut Vec<Diagnostic>) {
         findings.push(
             Diagnostic::warning(Code::MonitoringMissing, path!("project"))
                 .message("this environment runs without monitoring")
-                .hint("watch it by other means; this release has no monitoring bundle yet"),
+                .hint("this release has no monitoring bundle; use your own"),
         );
     }
     for (name, plugin) in &stack.plugins {

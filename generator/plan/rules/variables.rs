@@ -1,5 +1,5 @@
-//! Variables: names that the image knows, no credentials in the open, nothing for development in
-//! production.
+//! Variables, arguments and raw keys: names that the image reads, no credentials as plain text, no settings for
+//! development in production.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::credential_names::{is_credential, is_harmless};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
-use crate::plan::Value;
+use crate::plan::model::Value;
 use crate::plan::roster::PlannedService;
 use crate::stack::{EnvReference, EnvValue, Profile};
 use crate::values::{Text, VariableName, credential_formats};
@@ -42,20 +42,19 @@ const DEVELOPMENT: [(&str, &str); 7] = [
     ("NODE_ENV", "development"),
 ];
 
-/// Checks one variable: what was said, and what it comes to.
+/// Checks one variable: the declared value and the resolved one.
 pub fn variable(
     profile: Profile,
     member: &PlannedService,
-    (name, said): (&VariableName, &EnvValue),
+    (name, declared): (&VariableName, &EnvValue),
     value: &Value,
     path: &FieldPath,
-    findings: &mut Vec<Diagnostic>,
-) {
-    unknown(member, name, path, findings);
-    let Value::Text(text) = value else { return };
-    // Texts that show by their form are reported where they are read; joined ones show only here.
+) -> Vec<Diagnostic> {
+    let mut findings: Vec<Diagnostic> = unknown(member, name, path).into_iter().collect();
+    let Value::Text(text) = value else { return findings };
+    // `source::credentials` has reported literal credentials; values joined from parts can only be recognised here.
     let joined = credential_formats::find(text);
-    if !is_told(said) && (joined.is_some() || is_credential(name.as_str()) && !is_harmless(text)) {
+    if !was_reported(declared) && (joined.is_some() || is_credential(name.as_str()) && !is_harmless(text)) {
         let what = joined.unwrap_or("a credential");
         findings.push(
             Diagnostic::error(Code::PlainSecret, path.clone())
@@ -88,38 +87,37 @@ pub fn variable(
                 .hint("`nself.join [\"https://*.\", nself.domain]`"),
         );
     }
+    findings
 }
 
 /// Whether a text of the value shows by itself what it is.
-fn is_told(said: &EnvValue) -> bool {
-    match said {
+fn was_reported(value: &EnvValue) -> bool {
+    match value {
         EnvValue::Text(text) => credential_formats::find(text.as_str()).is_some(),
-        EnvValue::EnvReference(EnvReference::Join(parts)) => parts.iter().any(is_told),
+        EnvValue::EnvReference(EnvReference::Join(parts)) => parts.iter().any(was_reported),
         EnvValue::EnvReference(EnvReference::ByProfile(values)) => {
-            [&values.local, &values.staging, &values.prod].into_iter().any(is_told)
+            [&values.local, &values.staging, &values.prod].into_iter().any(was_reported)
         }
         EnvValue::EnvReference(_) => false,
     }
 }
 
-fn unknown(member: &PlannedService, name: &VariableName, path: &FieldPath, findings: &mut Vec<Diagnostic>) {
+fn unknown(member: &PlannedService, name: &VariableName, path: &FieldPath) -> Option<Diagnostic> {
     let in_env = path.parent() == member.path.key("env");
-    let Some(image) = member.service.catalogue.as_ref().filter(|_| in_env) else { return };
+    let image = member.service.catalogue.as_ref().filter(|_| in_env)?;
     if let Some(instead) = CATALOGUE.ignored.get(image.as_str()).and_then(|ignored| ignored.get(name.as_str())) {
-        findings.push(
-            Diagnostic::error(Code::UnknownEnv, path.clone())
-                .message(format!("the image ignores `{name}`"))
-                .expected("a variable that the image reads")
-                .hint(instead.clone()),
-        );
-        return;
+        let ignored = Diagnostic::error(Code::UnknownEnv, path.clone())
+            .message(format!("the image ignores `{name}`"))
+            .expected("a variable that the image reads")
+            .hint(instead.clone());
+        return Some(ignored);
     }
-    let Some(names) = CATALOGUE.images.get(image.as_str()) else { return };
-    if names.iter().any(|known| known == name.as_str()) {
-        return;
+    let names = CATALOGUE.images.get(image.as_str())?;
+    if names.iter().any(|variable| variable == name.as_str()) {
+        return None;
     }
     let near = words::nearest(name.as_str(), names.iter().map(String::as_str));
-    findings.push(
+    Some(
         Diagnostic::error(Code::UnknownEnv, path.clone())
             .message(format!("the image of `{image}` knows no variable `{name}`"))
             .expected("a variable that the image reads")
@@ -127,11 +125,12 @@ fn unknown(member: &PlannedService, name: &VariableName, path: &FieldPath, findi
                 || format!("if you are sure, write it as `extra_env.{name}`"),
                 |near| format!("did you mean `{near}`? If you are sure, write it as `extra_env.{name}`"),
             )),
-    );
+    )
 }
 
 /// Checks the words of a command: an argument shows in every process list.
-pub fn arguments(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
+pub fn arguments(member: &PlannedService) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
     let health = member.service.health.as_ref().and_then(|health| health.exec.as_ref());
     let commands = [
         ("entrypoint", member.service.entrypoint.as_ref()),
@@ -154,6 +153,7 @@ pub fn arguments(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
             }
         }
     }
+    findings
 }
 
 /// Options of common servers that take a password.
@@ -168,14 +168,15 @@ fn holds_credential(word: &str, next: Option<&str>) -> bool {
     }
     let option = name.starts_with("--");
     let plain = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c));
-    // What a shell expands is no value, and the place of a file none either.
+    // A variable of a shell is not a value, and neither is the path of a file.
     let secret = |text: &str| !is_harmless(text) && !text.starts_with(['/', '-', '$', '<']);
     let value = value.or(next.filter(|_| option));
     plain(name.trim_start_matches('-')) && is_credential(name) && value.is_some_and(secret)
 }
 
 /// Checks the arguments of a build: they stay in the image's history, and in the generated files.
-pub fn build(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
+pub fn build(member: &PlannedService) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
     for (name, text) in member.service.build.iter().flat_map(|build| &build.args) {
         if is_credential(name.as_str())
             && !is_harmless(text.as_str())
@@ -189,15 +190,18 @@ pub fn build(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
             );
         }
     }
+    findings
 }
 
 /// Checks raw keys of the platforms: names in them say what they hold, too.
-pub fn raw_keys(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
+pub fn raw_keys(member: &PlannedService) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
     for (field, keys) in [("compose", &member.service.compose), ("kubernetes", &member.service.kubernetes)] {
         for (key, value) in keys {
-            raw_value(key, value, &member.path.key(field).key(key), findings);
+            raw_value(key, value, &member.path.key(field).key(key), &mut findings);
         }
     }
+    findings
 }
 
 fn raw_value(name: &str, value: &serde_json::Value, path: &FieldPath, findings: &mut Vec<Diagnostic>) {

@@ -1,61 +1,59 @@
-//! Definitions of databases among the rest of the stack: databases and roles that exist.
+//! Definitions of databases: completed, and checked against the databases and roles of the stack.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Database;
-use super::databases::{self, Roles};
-use super::roster::members;
+use super::databases::{self, Server};
 use crate::database::complete;
 use crate::database::model::{PUBLIC, Schema};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
-use crate::stack::{Access, Profile, Stack};
+use crate::plan::inputs::profile;
+use crate::plan::roster::roster;
+use crate::plan::wiring::Planned;
+use crate::stack::{Access, Stack};
 use crate::values::SqlIdent;
 
 /// A definition, and the roles of services that read and write all rows of its database.
 pub type Shared = (Schema, BTreeSet<SqlIdent>);
 
-/// The definitions of a stack with all that follows from them.
+/// Returns the definitions of a stack, for commands that need no other part of the plan.
 pub fn definitions(stack: &Stack) -> (BTreeMap<SqlIdent, Shared>, Vec<Diagnostic>) {
-    let mut ignored = Vec::new();
-    let mut members = members(stack, stack.profile.unwrap_or(Profile::Prod), &mut ignored);
-    let (databases, roles) = databases::plan(stack, &mut members, &mut ignored);
-    let mut findings = Vec::new();
+    let roster = roster(stack, profile(stack)).part;
+    let server = databases::plan(stack, &roster).part;
+    let planned = plan(stack, &server);
     let guests = |name: &SqlIdent| {
-        let grants = databases.get(name).into_iter().flat_map(|database| &database.grants);
+        let grants = server.databases.get(name).into_iter().flat_map(|database| &database.grants);
         grants.filter(|grant| grant.access == Access::Owner).map(|grant| grant.role.clone()).collect()
     };
-    let definitions = check(stack, &databases, &roles, &mut findings).into_iter().map(|(name, schema)| {
+    let definitions = planned.part.into_iter().map(|(name, schema)| {
         let guests = guests(&name);
         (name, (schema, guests))
     });
-    (definitions.collect(), findings)
+    (definitions.collect(), planned.findings)
 }
 
-pub fn check(
-    stack: &Stack,
-    databases: &BTreeMap<SqlIdent, Database>,
-    roles: &Roles,
-    findings: &mut Vec<Diagnostic>,
-) -> BTreeMap<SqlIdent, Schema> {
-    let known: BTreeSet<&str> = roles.values().map(|role| role.name.as_str()).chain([PUBLIC]).collect();
+/// Completes the definitions, and checks that their databases and roles exist.
+pub fn plan(stack: &Stack, server: &Server) -> Planned<BTreeMap<SqlIdent, Schema>> {
+    let Server { databases, roles } = server;
+    let role_names: BTreeSet<&str> = roles.values().map(|role| role.name.as_str()).chain([PUBLIC]).collect();
+    let mut findings = Vec::new();
     let mut definitions = BTreeMap::new();
     for (name, schema) in &stack.databases {
         let path = path!("databases", name);
-        let (schema, found) = complete(schema.clone(), &path);
-        findings.extend(found);
+        let (schema, errors) = complete(schema.clone(), &path);
+        findings.extend(errors);
         if !databases.contains_key(name) {
-            let known = databases.keys().map(SqlIdent::as_str).collect::<Vec<_>>().join(", ");
+            let names = databases.keys().map(SqlIdent::as_str).collect::<Vec<_>>().join(", ");
             findings.push(
                 Diagnostic::error(Code::UnknownDatabase, path.clone())
                     .message(format!("no service uses the database `{name}`"))
-                    .expected(format!("one of {known}"))
+                    .expected(format!("one of {names}"))
                     .hint("a service with `databases.main.name` makes it"),
             );
         }
         for (place, role) in named_roles(&schema, &path) {
-            if !known.contains(role.as_str()) {
-                let near = crate::words::nearest(role.as_str(), known.iter().copied());
+            if !role_names.contains(role.as_str()) {
+                let near = crate::words::nearest(role.as_str(), role_names.iter().copied());
                 let hint = near.map_or_else(
                     || "roles are those of services that use a database; `public` is everyone".to_owned(),
                     |near| format!("did you mean `{near}`?"),
@@ -69,12 +67,13 @@ pub fn check(
         }
         definitions.insert(name.clone(), schema);
     }
-    definitions
+    Planned::part(definitions, findings)
 }
 
+/// Returns every role that a definition names, with the place of the name.
 fn named_roles<'a>(schema: &'a Schema, path: &FieldPath) -> Vec<(FieldPath, &'a SqlIdent)> {
-    let mut found: Vec<(FieldPath, &SqlIdent)> = Vec::new();
-    let mut note = |path: FieldPath, role: &'a SqlIdent| found.push((path, role));
+    let mut names: Vec<(FieldPath, &SqlIdent)> = Vec::new();
+    let mut note = |path: FieldPath, role: &'a SqlIdent| names.push((path, role));
     for (name, namespace) in &schema.schemas {
         let path = path.key("schemas").key(name.as_str());
         namespace.grants.keys().for_each(|role| note(path.key("grants").key(role.as_str()), role));
@@ -101,5 +100,5 @@ fn named_roles<'a>(schema: &'a Schema, path: &FieldPath) -> Vec<(FieldPath, &'a 
         let path = path.key("functions").key(name.as_str()).key("grants");
         function.grants.keys().for_each(|role| note(path.key(role.as_str()), role));
     }
-    found
+    names
 }

@@ -1,14 +1,16 @@
 //! Callers of the edge: who counts as internal, and whether the edge knows the address of a client at all. The address
 //! of a proxy, a bridge or a load balancer never counts as internal.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
-use super::network::{PRIVATE, PRIVATE_V6};
-use super::roster::{PROXY_SERVICE, Roster, service_name, tls_mode};
-use super::{IngressPlan, Location};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
-use crate::stack::{ClusterEdge, Kubernetes, Profile, Publish, Stack, TlsMode};
+use crate::plan::addresses::published_address;
+use crate::plan::inputs::Inputs;
+use crate::plan::model::{IngressPlan, Location};
+use crate::plan::network::{PRIVATE, PRIVATE_V6};
+use crate::plan::roster::{PROXY_SERVICE, Roster, service_name, tls_mode};
+use crate::stack::{ClusterEdge, Kubernetes, Profile, Stack, TlsMode};
 use crate::values::{AddressRange, Checked, Cidr};
 
 /// A route that only internal addresses may use, with its first host name.
@@ -26,39 +28,27 @@ struct HiddenClients {
     hint: String,
 }
 
-/// The address at which a port of the host is bound: the loopback address, but for the edge of a server.
-pub fn published_address(is_edge: bool, profile: Profile, publish: &Publish) -> IpAddr {
-    let usual = if is_edge && profile != Profile::Local { Ipv4Addr::UNSPECIFIED } else { Ipv4Addr::LOCALHOST };
-    publish.address.unwrap_or(usual.into())
-}
-
 /// The edge's published ports: the field of each address, and the address.
-fn published(profile: Profile, members: &Roster) -> Vec<(FieldPath, IpAddr)> {
-    let Some(edge) = members.get(&service_name(PROXY_SERVICE)) else { return Vec::new() };
+fn published(profile: Profile, roster: &Roster) -> Vec<(FieldPath, IpAddr)> {
+    let Some(edge) = roster.get(&service_name(PROXY_SERVICE)) else { return Vec::new() };
     let field = |port: &str| edge.path.key("publish").key(port).key("address");
     let ports = edge.service.publish.iter();
     ports.map(|(port, publish)| (field(port.as_str()), published_address(true, profile, publish))).collect()
 }
 
 /// Whether every request through the published ports comes from this machine, and none through a proxy.
-pub fn from_this_machine(stack: &Stack, profile: Profile, members: &Roster) -> bool {
-    let loopback = published(profile, members).iter().all(|(_, address)| address.is_loopback());
+pub fn from_this_machine(stack: &Stack, profile: Profile, roster: &Roster) -> bool {
+    let loopback = published(profile, roster).iter().all(|(_, address)| address.is_loopback());
     profile == Profile::Local && tls_mode(stack, profile) != TlsMode::Proxy && loopback
 }
 
 /// Refuses internal routes where the client's address cannot be known (NS605), ranges that are internal and a proxy's at
 /// once (NS606), and warns of internal routes that no address may use (NS604).
-pub fn check(
-    stack: &Stack,
-    profile: Profile,
-    members: &Roster,
-    edge: &IngressPlan,
-    internal: &[InternalRoute],
-    findings: &mut Vec<Diagnostic>,
-) {
-    ranges(stack, findings);
+pub fn check(inputs: Inputs, roster: &Roster, edge: &IngressPlan, internal: &[InternalRoute]) -> Vec<Diagnostic> {
+    let Inputs { stack, profile, .. } = inputs;
+    let mut findings = ranges(stack);
     let before = findings.len();
-    if let Some(hidden) = hidden_from_engine(stack, profile, members) {
+    if let Some(hidden) = hidden_from_engine(stack, profile, roster) {
         findings.push(hidden_finding(edge, hidden));
     }
     if let Some(hidden) = stack.kubernetes.enabled.then(|| hidden_from_cluster(&stack.kubernetes)).flatten() {
@@ -81,10 +71,12 @@ pub fn check(
                 }),
         );
     }
+    findings
 }
 
-/// Ranges that cannot be what the stack says of them.
-fn ranges(stack: &Stack, findings: &mut Vec<Diagnostic>) {
+/// Checks ranges that cannot be what the stack says of them.
+fn ranges(stack: &Stack) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
     let range = |cidr: &Cidr| AddressRange::read(cidr.as_str());
     let field = |name: &str, i: usize| path!("edge", name).index(i);
     let (internal, proxies) = (&stack.edge.internal_addresses, &stack.edge.trusted_proxies);
@@ -124,9 +116,10 @@ fn ranges(stack: &Stack, findings: &mut Vec<Diagnostic>) {
             );
         }
     }
+    findings
 }
 
-/// The finding for clients without addresses: an error where a rule would depend on them.
+/// Returns the finding for clients without addresses: an error where a rule would depend on them.
 fn hidden_finding(edge: &IngressPlan, hidden: HiddenClients) -> Diagnostic {
     let mut locations = edge.sites.values().flat_map(|site| &site.locations);
     let guarded = |location: &Location| !location.internal_paths.is_empty() || !location.refused_headers.is_empty();
@@ -142,7 +135,7 @@ fn hidden_finding(edge: &IngressPlan, hidden: HiddenClients) -> Diagnostic {
 }
 
 /// What hides clients from the edge of a Compose project.
-fn hidden_from_engine(stack: &Stack, profile: Profile, members: &Roster) -> Option<HiddenClients> {
+fn hidden_from_engine(stack: &Stack, profile: Profile, roster: &Roster) -> Option<HiddenClients> {
     let listed = !stack.edge.trusted_proxies.is_empty();
     if tls_mode(stack, profile) == TlsMode::Proxy {
         return (!listed).then(|| HiddenClients {
@@ -155,7 +148,7 @@ fn hidden_from_engine(stack: &Stack, profile: Profile, members: &Roster) -> Opti
                     .into(),
         });
     }
-    let addresses = published(profile, members);
+    let addresses = published(profile, roster);
     if let Some((path, address)) = addresses.iter().find(|(_, address)| address.is_ipv6() && !address.is_loopback()) {
         return Some(HiddenClients {
             path: path.clone(),

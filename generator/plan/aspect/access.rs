@@ -1,0 +1,110 @@
+//! Who may connect to the database server, from where and how: its `pg_hba.conf`, as decisions. Engines name the
+//! addresses of their containers after the networks that they belong to, so a rule can name a network whose
+//! addresses are not known beforehand. On a cluster policies decide which pods reach the server.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::encryption;
+use crate::diagnostic::{Code, Diagnostic};
+use crate::plan::inputs::Inputs;
+use crate::plan::model::{ConfigMount, Migrations, Peers, Replication, ServerAccess};
+use crate::plan::network::Network;
+use crate::plan::roster::{DATABASE, PlannedService, REPLICA, Roster, service_name};
+use crate::plan::wiring::{Addition, Planned, Wiring};
+use crate::stack::{Compat, EnvValue};
+use crate::values::{Checked, ContainerPath, ServiceName, SqlIdent, Text, VariableName};
+
+/// Longest label of a DNS name (RFC 1035).
+const LABEL: usize = 63;
+
+/// Plans the server's access rules, and wires them into the server and its replica. An environment without a server has
+/// none.
+pub fn plan(
+    inputs: Inputs,
+    roster: &Roster,
+    migrations: &BTreeMap<SqlIdent, Migrations>,
+    replication: Option<&Replication>,
+) -> Planned<Option<ServerAccess>> {
+    let mut planned = Planned { part: None, wirings: wire(roster), findings: Vec::new() };
+    let Some(server) = roster.get(&service_name(DATABASE)) else { return planned };
+    // The jobs of migrations work as the superuser.
+    let jobs = migrations.values().map(|migrations| &migrations.job);
+    let replica = service_name(REPLICA);
+    let (superuser_from, long) = peers(inputs, Network::Maintenance, jobs.collect());
+    let (replication_from, also_long) =
+        peers(inputs, Network::Replication, replication.map(|_| &replica).into_iter().collect());
+    if let Some(name) = long.or(also_long) {
+        planned.findings.push(
+            Diagnostic::error(Code::LongContainerName, crate::path!("project"))
+                .message(format!("the engine's name server cannot spell `{name}`, which has {} characters", name.len()))
+                .expected(format!("a container's or network's name of at most {LABEL} characters"))
+                .hint("shorten the name of the project, the environment or the database"),
+        );
+    }
+    let (superuser, finding) = superuser(server);
+    planned.findings.extend(finding);
+    let tls = encryption::is_on(inputs.stack);
+    planned.part = Some(ServerAccess { superuser, superuser_from, replication_from, tls });
+    planned
+}
+
+/// Returns where the connections of `clients` come from, and the first name that is too long for DNS.
+fn peers(inputs: Inputs, network: Network, clients: BTreeSet<&ServiceName>) -> (Peers, Option<String>) {
+    let Inputs { stack, environment, .. } = inputs;
+    if clients.is_empty() {
+        return (Peers::None, None);
+    }
+    // The name server of Podman does not tell to which network an address belongs.
+    if stack.compose.compat == Some(Compat::Podman) {
+        return (Peers::All, None);
+    }
+    let host = network.host(&stack.project, environment);
+    let containers = clients.iter().map(|name| format!("{}-{environment}-{name}-1", stack.project));
+    let long = containers.chain([host.to_string()]).find(|name| name.len() > LABEL);
+    (Peers::Network(host), long)
+}
+
+/// Returns the superuser's name, which the image takes from a variable.
+fn superuser(server: &PlannedService) -> (SqlIdent, Option<Diagnostic>) {
+    let variable = VariableName::wrap("POSTGRES_USER".into());
+    let default = SqlIdent::wrap("postgres".into());
+    match server.service.env.get(&variable) {
+        None => (default, None),
+        Some(EnvValue::Text(name)) if SqlIdent::refusal(name.as_str()).is_none() => {
+            (SqlIdent::wrap(name.as_str().to_owned()), None)
+        }
+        Some(_) => {
+            let finding = Diagnostic::error(Code::BadValue, server.path.key("env").key(variable.as_str()))
+                .message("this value is not a name that the server's access rules can contain")
+                .expected("an SQL name of lower-case letters, digits and underscores, as text")
+                .hint("leave the variable out: the superuser is `postgres` then");
+            (default, Some(finding))
+        }
+    }
+}
+
+/// Returns the folder of a server's generated files in its container.
+pub fn folder(name: &str) -> ContainerPath {
+    ContainerPath::wrap(format!("/etc/nself/{name}"))
+}
+
+/// Database servers, with the folders of their generated files.
+pub const SERVERS: [(&str, &str); 2] = [(DATABASE, "server"), (REPLICA, "standby")];
+
+/// Returns the wirings of the server and its replica: the file with the rules.
+fn wire(roster: &Roster) -> Vec<Wiring> {
+    let servers = SERVERS.into_iter().filter_map(|(name, place)| {
+        let name = service_name(name);
+        let member = roster.get(&name)?;
+        let config = ConfigMount { source: format!("postgres/{place}"), target: folder(place) };
+        let rules = setting(&format!("hba_file={}/pg_hba.conf", folder(place)));
+        Some([rules, Addition::Config(config)].map(|addition| Wiring::new(&name, addition, &member.path)))
+    });
+    servers.flatten().collect()
+}
+
+/// Returns a setting of PostgreSQL as an argument of the server's command.
+pub fn setting(setting: &str) -> Addition {
+    let text = |text: &str| Text::wrap(text.to_owned());
+    Addition::Arguments { program: Some(text("postgres")), arguments: vec![text("-c"), text(setting)] }
+}

@@ -1,0 +1,95 @@
+//! Connections between services, and the networks that follow from them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::plan::addresses::port;
+use crate::plan::model::{Connection, IngressPlan, Upstream};
+use crate::plan::network::Network;
+use crate::plan::roster::{DATABASE, PROXY_SERVICE, REPLICA, Roster, service_name};
+use crate::plan::wiring::{Addition, Planned, Wiring, Wirings};
+use crate::stack::env::ServiceAddress;
+use crate::stack::{EnvReference, EnvValue, Zone};
+use crate::values::ServiceName;
+
+/// Returns every connection that a service opens: to dependencies, to services of its variables, to upstreams of routes.
+pub fn plan(roster: &Roster, wirings: &Wirings, ingress: &IngressPlan) -> BTreeSet<Connection> {
+    let mut connections = BTreeSet::new();
+    for (from, member) in roster {
+        let wired = wirings.dependencies(from).map(|(to, _)| to);
+        for to in member.service.depends_on.keys().chain(&member.service.connects_to).chain(wired) {
+            // `rules::sources` reports a service that does not exist.
+            let Some(target) = roster.get(to) else { continue };
+            let main = port(&target.service, &None, &member.path).ok();
+            let ports = main.map_or_else(|| target.service.all_ports().into_values().collect(), |port| vec![port]);
+            connections.extend(ports.into_iter().map(|port| Connection { from: from.clone(), to: to.clone(), port }));
+        }
+        for value in member.service.env.values().chain(member.service.extra_env.values()) {
+            for_each_address(value, &mut |address| {
+                if let Some(target) = roster.get(&address.service)
+                    && let Ok(port) = port(&target.service, &address.port, &member.path)
+                {
+                    connections.insert(Connection { from: from.clone(), to: address.service.clone(), port });
+                }
+            });
+        }
+    }
+    let proxy = roster.get_key_value(&ingress.service).map(|(name, _)| name);
+    for location in proxy.iter().flat_map(|_| ingress.sites.values()).flat_map(|site| &site.locations) {
+        if let Upstream::Service { service, port } = &location.upstream {
+            connections.insert(Connection { from: ingress.service.clone(), to: service.clone(), port: *port });
+        }
+    }
+    connections.retain(|connection| connection.from != connection.to);
+    connections
+}
+
+/// Calls `visit` with every service that a value refers to, in whatever profile.
+fn for_each_address(value: &EnvValue, visit: &mut impl FnMut(&ServiceAddress)) {
+    match value {
+        EnvValue::EnvReference(EnvReference::Url(address)) => visit(address),
+        EnvValue::EnvReference(EnvReference::Join(parts)) => {
+            parts.iter().for_each(|part| for_each_address(part, visit))
+        }
+        EnvValue::EnvReference(EnvReference::ByProfile(values)) => {
+            for value in [&values.local, &values.staging, &values.prod] {
+                for_each_address(value, visit);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Plans the networks of each service: that of its zone, and those of the services to which it connects.
+///
+/// The proxy joins no other zone: its upstreams join the network of the proxy. A job that works as the database's
+/// superuser joins no zone either: its peers join the network of such jobs. The replica and its server share a network.
+pub fn networks(
+    roster: &Roster,
+    connections: &BTreeSet<Connection>,
+    maintenance: &BTreeSet<ServiceName>,
+) -> Planned<()> {
+    let zone = |name: &ServiceName| Network::from(roster[name].service.zone.unwrap_or(Zone::App));
+    let mut networks: BTreeMap<&ServiceName, BTreeSet<Network>> = BTreeMap::new();
+    for name in roster.keys() {
+        let network = if maintenance.contains(name) { Network::Maintenance } else { zone(name) };
+        networks.entry(name).or_default().insert(network);
+    }
+    for Connection { from, to, .. } in connections {
+        let (service, network) = if from.as_str() == PROXY_SERVICE {
+            (to, Network::Edge)
+        } else if maintenance.contains(from) {
+            (to, Network::Maintenance)
+        } else {
+            (from, zone(to))
+        };
+        networks.entry(service).or_default().insert(network);
+        if *from == service_name(REPLICA) && *to == service_name(DATABASE) {
+            networks.entry(from).or_default().insert(Network::Replication);
+            networks.entry(to).or_default().insert(Network::Replication);
+        }
+    }
+    let wirings = networks
+        .into_iter()
+        .map(|(name, networks)| Wiring::new(name, Addition::Networks(networks), &roster[name].path));
+    Planned { part: (), wirings: wirings.collect(), findings: Vec::new() }
+}

@@ -1,0 +1,248 @@
+//! Databases, owners and login roles: one role per service, named after it, with the rights it asked for, and one per
+//! database that is defined here, which owns it and runs its migrations. No service connects as superuser, so an
+//! application that does cannot be written.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::database_endpoints::{Endpoint, REPLICATION, endpoints};
+use crate::database::model::PUBLIC;
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::path;
+use crate::plan::inputs::profile;
+use crate::plan::model::{ConfigMount, Database, Grant, LoginRole, Migrations, Replication};
+use crate::plan::roster::{DATABASE, PlannedService, Roster, service_name};
+use crate::plan::wiring::{Addition, Planned, Wiring};
+use crate::stack::{Access, Condition, Stack};
+use crate::values::{Checked, ContainerPath, SecretName, ServiceName, SqlIdent};
+
+/// The login role of a service.
+#[derive(Debug, Clone)]
+pub struct Role {
+    pub name: SqlIdent,
+    pub password: SecretName,
+    /// Connection URL of each use by the secret that holds it.
+    pub urls: BTreeMap<SecretName, Url>,
+}
+
+/// A connection URL: the endpoint, its port and the database.
+#[derive(Debug, Clone)]
+pub struct Url {
+    pub endpoint: Endpoint,
+    pub port: u16,
+    pub database: SqlIdent,
+}
+
+pub type Roles = BTreeMap<ServiceName, Role>;
+
+/// The superuser, the replica's role, template databases, and the pooler's own.
+const RESERVED: [&str; 6] = ["postgres", "template0", "template1", "public", REPLICATION, "pgbouncer"];
+
+fn role_name(service: &ServiceName) -> SqlIdent {
+    SqlIdent::wrap(service.as_str().replace('-', "_"))
+}
+
+/// Returns the name of the main database, which is the project's.
+pub fn main_database(stack: &Stack) -> SqlIdent {
+    SqlIdent::wrap(stack.project.as_str().replace('-', "_"))
+}
+
+/// Returns the role that owns a database which the stack defines, and all objects that its migrations create.
+pub fn migrations_role(database: &SqlIdent) -> SqlIdent {
+    SqlIdent::wrap(format!("{database}_migrations"))
+}
+
+/// Returns the name of the secret with a role's password.
+pub fn password(role: &SqlIdent) -> SecretName {
+    SecretName::wrap(format!("{role}_db_password"))
+}
+
+/// Hasura keeps the log of its event triggers in this schema of a database that it serves.
+const HASURA_SCHEMA: &str = "hdb_catalog";
+
+/// Databases and login roles as the stack declares them.
+#[derive(Debug, Default)]
+pub struct Server {
+    pub databases: BTreeMap<SqlIdent, Database>,
+    pub roles: Roles,
+}
+
+/// Plans databases with their grants, and the roles. A service that uses a database waits for its endpoint.
+pub fn plan(stack: &Stack, roster: &Roster) -> Planned<Server> {
+    let mut planned = Planned::<Server>::default();
+    let mut uses = Uses::default();
+    planned.part.databases.insert(main_database(stack), Database::default());
+    let profile = profile(stack);
+    let port = |endpoint: Endpoint| {
+        let server = roster.get(&endpoint.server())?;
+        Some((endpoint, server.service.all_ports().into_values().next().unwrap_or(5432)))
+    };
+    let ports: BTreeMap<Endpoint, u16> = Endpoint::ALL.into_iter().filter_map(port).collect();
+    for (name, service) in roster.iter().filter(|(_, service)| !service.service.databases.is_empty()) {
+        let role = role_name(name);
+        if RESERVED.contains(&role.as_str()) || SqlIdent::refusal(role.as_str()).is_some() {
+            planned.findings.push(
+                Diagnostic::error(Code::DatabaseTaken, service.path.clone())
+                    .message(format!("the login role would be `{role}`, which belongs to the server"))
+                    .hint("rename the service"),
+            );
+        }
+        let mut urls = BTreeMap::new();
+        for key in service.service.databases.keys() {
+            let database = uses.declare(stack, (service, key), &role, &mut planned);
+            urls.extend(ports.iter().map(|(endpoint, port)| {
+                let url = Url { endpoint: *endpoint, port: *port, database: database.clone() };
+                (endpoint.url_secret(name, key), url)
+            }));
+        }
+        planned.part.roles.insert(name.clone(), Role { password: password(&role), name: role, urls });
+        let cause = service.path.key("databases");
+        for endpoint in endpoints(service, profile).iter().filter(|endpoint| ports.contains_key(endpoint)) {
+            let wait = Addition::Dependency(endpoint.server(), Condition::Healthy);
+            planned.wirings.push(Wiring::new(name, wait, &cause));
+        }
+    }
+    let Server { databases, roles } = &mut planned.part;
+    for name in stack.databases.keys() {
+        if let Some(database) = databases.get_mut(name) {
+            let role = migrations_role(name);
+            planned.findings.extend(refused_role(name, &role, roles, roster));
+            database.owner = Some(role);
+        }
+    }
+    for (database, grant) in uses.grants {
+        databases.entry(database).or_default().grants.push(grant);
+    }
+    planned
+}
+
+/// Owners and grants that the uses of databases have asked for so far.
+#[derive(Default)]
+struct Uses {
+    owners: BTreeMap<SqlIdent, FieldPath>,
+    grants: BTreeSet<(SqlIdent, Grant)>,
+}
+
+impl Uses {
+    /// Adds the entry `key` of a service's `databases`, and returns the database's name.
+    fn declare(
+        &mut self,
+        stack: &Stack,
+        (service, key): (&PlannedService, &SqlIdent),
+        role: &SqlIdent,
+        planned: &mut Planned<Server>,
+    ) -> SqlIdent {
+        let uses = &service.service.databases[key];
+        let path = service.path.key("databases").key(key.as_str());
+        let database = uses.name.clone().unwrap_or_else(|| main_database(stack));
+        if RESERVED.contains(&database.as_str()) {
+            planned.findings.push(
+                Diagnostic::error(Code::DatabaseTaken, path.key("name"))
+                    .message(format!("the database `{database}` belongs to the server"))
+                    .hint("choose another name"),
+            );
+        }
+        let entry = planned.part.databases.entry(database.clone()).or_default();
+        entry.extensions.extend(uses.extensions.iter().cloned());
+        let mut grant = |access: Access, schema: SqlIdent| {
+            self.grants.insert((database.clone(), Grant { role: role.clone(), access, schema }));
+        };
+        match uses.access {
+            Access::Owner if stack.databases.contains_key(&database) => {
+                grant(Access::Owner, SqlIdent::wrap(PUBLIC.into()));
+                if service.service.catalogue == Some(service_name("hasura")) {
+                    grant(Access::Schema, SqlIdent::wrap(HASURA_SCHEMA.into()));
+                }
+            }
+            Access::Owner => match self.owners.insert(database.clone(), path.clone()) {
+                None => entry.owner = Some(role.clone()),
+                Some(first) => planned.findings.push(
+                    Diagnostic::error(Code::DatabaseTaken, path)
+                        .message(format!("the database `{database}` already has an owner"))
+                        .expected("one owner per database")
+                        .hint("give the service a database of its own with `name`, or less access: 'schema, 'write or 'read")
+                        .related(first, "the other owner"),
+                ),
+            },
+            access => {
+                let default = if access == Access::Schema { role.clone() } else { SqlIdent::wrap(PUBLIC.into()) };
+                grant(access, uses.schema.clone().unwrap_or(default));
+            }
+        }
+        database
+    }
+}
+
+/// Wires the database server: it reads the roles' passwords on its first start.
+pub fn passwords(roles: &Roles, migrations: &BTreeMap<SqlIdent, Migrations>) -> Planned<()> {
+    let server = service_name(DATABASE);
+    let scripts = ConfigMount {
+        source: "postgres/init".into(),
+        target: ContainerPath::wrap("/docker-entrypoint-initdb.d".into()),
+    };
+    let mut wirings = vec![Wiring::new(&server, Addition::Config(scripts), &path!("services", server))];
+    for (service, role) in roles {
+        let cause = path!("services", service, "databases");
+        wirings.push(Wiring::new(&server, Addition::SecretFile(role.password.clone()), &cause));
+    }
+    for (database, migrations) in migrations {
+        let cause = path!("databases", database);
+        wirings.push(Wiring::new(&server, Addition::SecretFile(password(&migrations.owner)), &cause));
+    }
+    Planned { part: (), wirings, findings: Vec::new() }
+}
+
+/// Returns the finding for a name that the migrations' role cannot have.
+fn refused_role(database: &SqlIdent, role: &SqlIdent, roles: &Roles, roster: &Roster) -> Option<Diagnostic> {
+    let taken = |reason: String| {
+        Diagnostic::error(Code::DatabaseTaken, path!("databases", database))
+            .message(format!("the migrations of `{database}` run as the role `{role}`, {reason}"))
+    };
+    if let Some(reason) = SqlIdent::refusal(role.as_str()) {
+        return Some(taken(format!("which is no name: {reason}")).hint("give the database a shorter name"));
+    }
+    let (service, _) = roles.iter().find(|(_, other)| other.name == *role)?;
+    let path = roster.get(service).map_or_else(FieldPath::root, |member| member.path.clone());
+    Some(
+        taken(format!("which is that of the service `{service}`"))
+            .hint("rename the service")
+            .related(path, "the service"),
+    )
+}
+
+/// Returns all roles that may log in at the server, by name. The initialisation scripts and `pg_hba.conf` follow them.
+pub fn logins(
+    server: &Server,
+    migrations: &BTreeMap<SqlIdent, Migrations>,
+    replication: Option<&Replication>,
+) -> BTreeMap<SqlIdent, LoginRole> {
+    let mut logins = BTreeMap::new();
+    for (service, role) in &server.roles {
+        let reached = server.databases.iter().filter(|(_, database)| database.admits(&role.name));
+        let login = LoginRole {
+            service: service.clone(),
+            password: role.password.clone(),
+            databases: reached.map(|(name, _)| name.clone()).collect(),
+            replication: false,
+        };
+        logins.insert(role.name.clone(), login);
+    }
+    for (database, migrations) in migrations {
+        let login = LoginRole {
+            service: migrations.job.clone(),
+            password: password(&migrations.owner),
+            databases: [database.clone()].into(),
+            replication: false,
+        };
+        logins.insert(migrations.owner.clone(), login);
+    }
+    if let Some(replication) = replication {
+        let login = LoginRole {
+            service: Endpoint::Replica.server(),
+            password: replication.password.clone(),
+            databases: BTreeSet::new(),
+            replication: true,
+        };
+        logins.insert(replication.role.clone(), login);
+    }
+    logins
+}

@@ -1,0 +1,284 @@
+//! The ingress: routes grouped by host into sites, longest path first, each address with one owner; and the wirings
+//! of the proxy and of the certificate client.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::callers::{self, InternalRoute};
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::path;
+use crate::plan::addresses::{Address, Addresses, is_private, port};
+use crate::plan::inputs::Inputs;
+use crate::plan::model::{ConfigMount, IngressPlan, Location, Resolver, Site, Upstream};
+use crate::plan::roster::{ACME, PROXY_SERVICE, PlannedService, Roster, service_name, tls_mode};
+use crate::plan::secret_list::{Recipe, Recipes};
+use crate::plan::wiring::{Addition, Planned, Wiring};
+use crate::stack::{RateLimit, Route, RouteAccess, RouteKind, Stack, TlsMode};
+use crate::values::{Checked, ContainerPath, Duration, Memory, SecretName, Text, UrlPath};
+
+/// Requests per second and burst unless the stack says otherwise: an application's API and sign-in.
+const RATE_LIMITS: [(&str, u32, u32); 2] = [("api", 50, 100), ("auth", 5, 20)];
+
+/// What the proxy serves, and the secrets with its certificate.
+pub struct Ingress {
+    pub ingress: IngressPlan,
+    pub certificates: Recipes,
+}
+
+/// Plans the sites of the proxy, and wires the proxy and the certificate client.
+pub fn plan(inputs: Inputs, roster: &Roster, addresses: &Addresses) -> Planned<Ingress> {
+    let Inputs { stack, profile, files, .. } = inputs;
+    let mut findings = Vec::new();
+    let mut rate_limits = stack.edge.rate_limits.clone();
+    for (name, per_second, burst) in RATE_LIMITS {
+        rate_limits.entry(SecretName::wrap(name.into())).or_insert(RateLimit { per_second, burst });
+    }
+    let shared =
+        SharedSettings { rate_limits: &rate_limits, max_body: stack.edge.max_body.unwrap_or(Memory(10 << 20)) };
+    let (sites, internal) = sites(inputs, roster, addresses, &shared, &mut findings);
+    findings.extend(guarded_ports(roster));
+    let max_body = shared.max_body;
+    let ingress = IngressPlan {
+        service: service_name(PROXY_SERVICE),
+        sites,
+        rate_limits,
+        internal_addresses: sorted(&stack.edge.internal_addresses),
+        this_machine_is_internal: callers::from_this_machine(stack, profile, roster),
+        trusted_proxies: sorted(&stack.edge.trusted_proxies),
+        proxies_are_listed: !stack.edge.trusted_proxies.is_empty(),
+        max_body,
+        connections: stack.edge.connections.unwrap_or(100),
+        tls: tls_mode(stack, profile),
+        resolver: Resolver::Engine,
+        email: stack.tls.email.clone(),
+        conf_d: files.conf_d.clone(),
+    };
+    findings.extend(callers::check(inputs, roster, &ingress, &internal));
+    let (wirings, certificates) = wire(roster, &ingress);
+    Planned { part: Ingress { ingress, certificates }, wirings, findings }
+}
+
+/// Settings that routes take unless they have their own.
+struct SharedSettings<'a> {
+    rate_limits: &'a BTreeMap<SecretName, RateLimit>,
+    max_body: Memory,
+}
+
+/// Returns the sites by name, and the routes that are internal as a whole.
+fn sites(
+    inputs: Inputs,
+    roster: &Roster,
+    addresses: &Addresses,
+    shared: &SharedSettings,
+    findings: &mut Vec<Diagnostic>,
+) -> (BTreeMap<String, Site>, Vec<InternalRoute>) {
+    let mut sites: BTreeMap<String, Site> = BTreeMap::new();
+    let mut owners: BTreeMap<(String, UrlPath), FieldPath> = BTreeMap::new();
+    let mut internal = Vec::new();
+    for address in addresses.routes() {
+        let planned = location(inputs.stack, roster, address, shared);
+        findings.extend(planned.findings);
+        let Some(location) = planned.part else { continue };
+        if location.internal {
+            let access = if address.route.access.is_some() { address.path.key("access") } else { address.path.clone() };
+            internal.push(InternalRoute { path: access, host: address.hosts[0].clone() });
+        }
+        if tls_mode(inputs.stack, inputs.profile) == TlsMode::Acme {
+            findings.extend(uncertifiable(inputs.stack, address));
+        }
+        for host in &address.hosts {
+            if let Some(first) = owners.insert((host.clone(), location.path.clone()), address.path.clone()) {
+                findings.push(
+                    Diagnostic::error(Code::RouteTaken, address.path.clone())
+                        .message(format!("`{host}{}` is routed twice", location.path))
+                        .hint("give one of them another subdomain or path")
+                        .related(first, "the other route"),
+                );
+                break;
+            }
+        }
+        let name = address.hosts[0].replace('*', "_wildcard");
+        let site = sites.entry(name).or_insert_with(|| Site { hosts: Vec::new(), locations: Vec::new() });
+        for host in &address.hosts {
+            if !site.hosts.contains(host) {
+                site.hosts.push(host.clone());
+            }
+        }
+        site.locations.push(location);
+    }
+    for site in sites.values_mut() {
+        site.locations.sort_by(|a, b| b.path.as_str().len().cmp(&a.path.as_str().len()).then(a.path.cmp(&b.path)));
+        close_siblings(site);
+    }
+    (sites, internal)
+}
+
+/// Names of the secrets with the proxy's certificate and its key, with what an operator has to supply for each.
+pub const CERTIFICATE: &str = "tls_certificate";
+pub const CERTIFICATE_KEY: &str = "tls_key";
+const CERTIFICATE_FILE: &str = "certificate chain of all sites, PEM";
+const CERTIFICATE_KEY_FILE: &str = "key of the certificate, PEM";
+
+/// Returns the wirings of the proxy and the certificate client, and the secrets with the proxy's certificate.
+fn wire(roster: &Roster, ingress: &IngressPlan) -> (Vec<Wiring>, Recipes) {
+    let (proxy, acme) = (&ingress.service, service_name(ACME));
+    let (cause, tls) = (path!("edge"), path!("tls"));
+    let folder = ContainerPath::wrap("/etc/nself".into());
+    let config = |source: &str| Addition::Config(ConfigMount { source: source.into(), target: folder.clone() });
+    let mut wirings = Vec::new();
+    let mut recipes = Recipes::new();
+    if roster.contains_key(proxy) {
+        wirings.push(Wiring::new(proxy, config("nginx"), &cause));
+        if ingress.reaches_host() {
+            wirings.push(Wiring::new(proxy, Addition::ReachesHost, &path!("frontends")));
+        }
+        if ingress.tls == TlsMode::Proxy {
+            wirings.push(Wiring::new(proxy, Addition::Unpublish(443), &tls));
+        } else if ingress.tls != TlsMode::Acme {
+            recipes = certificates(ingress);
+            let files = recipes.keys().map(|secret| Wiring::new(proxy, Addition::SecretFile(secret.clone()), &tls));
+            wirings.extend(files);
+        }
+    }
+    if roster.contains_key(&acme) {
+        let email = Text::wrap(ingress.email.as_ref().map_or(String::new(), ToString::to_string));
+        let hosts = ingress.certificate_hosts().map(|host| Text::wrap(host.to_owned()));
+        let arguments = std::iter::once(email).chain(hosts).collect();
+        wirings.push(Wiring::new(&acme, config("acme"), &tls));
+        wirings.push(Wiring::new(&acme, Addition::Arguments { program: None, arguments }, &tls));
+    }
+    (wirings, recipes)
+}
+
+/// Returns the recipes of the proxy's certificate and key: files of the operator, or issued by the local authority.
+fn certificates(ingress: &IngressPlan) -> Recipes {
+    let (certificate, key) = (SecretName::wrap(CERTIFICATE.into()), SecretName::wrap(CERTIFICATE_KEY.into()));
+    let recipes = if ingress.tls == TlsMode::Files {
+        [CERTIFICATE_FILE, CERTIFICATE_KEY_FILE].map(|what| Recipe::External { what: Text::wrap(what.to_owned()) })
+    } else {
+        let hosts = ingress.sites.values().flat_map(|site| site.hosts.clone()).collect();
+        [Recipe::LocalCertificate { hosts }, Recipe::LocalKey { certificate: certificate.clone() }]
+    };
+    [certificate, key].into_iter().zip(recipes).collect()
+}
+
+/// Returns each entry once, in order.
+fn sorted<T: Ord + Clone>(list: &[T]) -> Vec<T> {
+    list.iter().cloned().collect::<BTreeSet<T>>().into_iter().collect()
+}
+
+/// An internal route closes its path on the other routes of the site that lead to the same port: an upstream may read
+/// `/ADMIN` as `/admin`.
+fn close_siblings(site: &mut Site) {
+    let internal: Vec<(Upstream, UrlPath)> = site
+        .locations
+        .iter()
+        .filter(|location| location.internal)
+        .map(|location| (location.upstream.clone(), location.path.clone()))
+        .collect();
+    for location in site.locations.iter_mut().filter(|location| !location.internal) {
+        let siblings = internal.iter().filter(|(upstream, _)| *upstream == location.upstream);
+        location.internal_paths.extend(siblings.map(|(_, path)| path.clone()));
+        location.internal_paths = sorted(&location.internal_paths);
+    }
+}
+
+/// Checks that the ports which a guard names exist.
+fn guarded_ports(roster: &Roster) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
+    for member in roster.values() {
+        for (i, name) in member.service.guard.internal_ports.iter().enumerate() {
+            let path = member.path.key("guard").key("internal_ports").index(i);
+            if let Err(finding) = port(&member.service, &Some(name.clone()), &path) {
+                findings.push(finding.hint(format!("name one of them, or add it: `ports.{name} = 9090`")));
+            }
+        }
+    }
+    findings
+}
+
+/// Returns whether only internal addresses may use a route: as the route declares, otherwise by its port.
+fn is_internal(route: &Route, member: Option<&PlannedService>, upstream: &Upstream) -> bool {
+    let Upstream::Service { port, .. } = upstream else { return route.access == Some(RouteAccess::Internal) };
+    let guarded = || {
+        let (ports, guard) = member.map(|member| (member.service.all_ports(), &member.service.guard))?;
+        Some(guard.internal_ports.iter().any(|name| ports.get(name) == Some(port)))
+    };
+    match route.access {
+        Some(access) => access == RouteAccess::Internal,
+        None => guarded().unwrap_or(false),
+    }
+}
+
+fn location(stack: &Stack, roster: &Roster, address: &Address, shared: &SharedSettings) -> Planned<Option<Location>> {
+    let mut findings = Vec::new();
+    let SharedSettings { rate_limits, max_body } = shared;
+    let route = &address.route;
+    let upstream = match (roster.get(&address.owner), stack.frontends.get(&address.owner)) {
+        (None, Some(frontend)) => Upstream::HostMachine { port: frontend.port },
+        (Some(member), _) => match port(&member.service, &route.port, &address.path.key("port")) {
+            Ok(port) => Upstream::Service { service: address.owner.clone(), port },
+            Err(finding) => {
+                return Planned::part(None, vec![finding]);
+            }
+        },
+        (None, None) => return Planned::part(None, findings),
+    };
+    let rate_limit = route.rate_limit.clone().unwrap_or_else(|| SecretName::wrap("api".into()));
+    if !rate_limits.contains_key(&rate_limit) {
+        let names: Vec<&str> = rate_limits.keys().map(SecretName::as_str).collect();
+        findings.push(
+            Diagnostic::error(Code::UnknownDependency, address.path.key("rate_limit"))
+                .message(format!("there is no rate limit `{rate_limit}`"))
+                .expected(format!("one of {}", names.join(", ")))
+                .hint(format!("declare it: `edge.rate_limits.{rate_limit} = {{ per_second = 10, burst = 20 }}`")),
+        );
+    }
+    let member = roster.get(&address.owner);
+    let guard = member.map(|member| member.service.guard.clone()).unwrap_or_default();
+    let internal = is_internal(route, member, &upstream);
+    // Where the whole route is internal, every path of it is.
+    let mut internal_paths = route.internal_paths.clone();
+    internal_paths.extend(guard.internal_paths);
+    internal_paths.retain(|_| !internal);
+    let upload = route.kind == RouteKind::Upload;
+    let long = matches!(route.kind, RouteKind::Websocket | RouteKind::Grpc);
+    let location = Location {
+        path: route.path.clone().unwrap_or_else(|| UrlPath::wrap("/".into())),
+        upstream,
+        kind: route.kind,
+        internal,
+        internal_paths: sorted(&internal_paths),
+        refused_headers: if internal { Vec::new() } else { sorted(&guard.refused_headers) },
+        rate_limit,
+        max_body: route.max_body.or(if upload { None } else { Some(*max_body) }),
+        timeout: route.timeout.unwrap_or(Duration(if long { 3_600_000 } else { 60_000 })),
+    };
+    Planned::part(Some(location), findings)
+}
+
+/// Returns findings for host names that get no certificate: by the HTTP challenge, a public certificate authority
+/// issues only for public names without a wildcard.
+fn uncertifiable(stack: &Stack, address: &Address) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
+    if address.route.subdomain.as_ref().is_some_and(|subdomain| subdomain.as_str() == "*") {
+        findings.push(
+            Diagnostic::error(Code::DomainNotPublic, address.path.key("subdomain"))
+                .message("Let's Encrypt does not issue for a wildcard by the HTTP challenge")
+                .expected("a named subdomain in this environment")
+                .hint("override it per environment, exclude the frontend there, or bring a certificate: `tls.mode = 'files`"),
+        );
+    }
+    if is_private(&address.hosts[0]) {
+        let path = if address.route.host.is_some() { address.path.key("host") } else { path!("domain") };
+        findings.push(
+            Diagnostic::error(Code::DomainNotPublic, path)
+                .message(format!(
+                    "no certificate can be issued for `{}`",
+                    if address.route.host.is_some() { &address.hosts[0] } else { stack.domain.as_str() }
+                ))
+                .expected("a public domain such as example.com")
+                .hint("set `environments.<name>.domain`, or bring a certificate: `tls.mode = 'files`"),
+        );
+    }
+    findings
+}

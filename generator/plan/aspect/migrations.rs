@@ -1,0 +1,161 @@
+//! The migrations that an environment applies. They must lead to the definitions; a job applies them before a service
+//! uses the database.
+
+use std::collections::BTreeMap;
+
+use super::database_endpoints::Endpoint;
+use super::databases::{main_database, migrations_role, password};
+use crate::database::history::History;
+use crate::database::model::Schema;
+use crate::database::snapshot;
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::path;
+use crate::plan::inputs::Inputs;
+use crate::plan::model::{ConfigMount, Database, Migrations, Step};
+use crate::plan::roster::{Category, DATABASE, PlannedService, Roster, service_name};
+use crate::plan::wiring::{Addition, Planned, Wiring};
+use crate::stack::{self, Condition, EnvValue, Stack, Tmpfs, Zone};
+use crate::values::{Checked, ContainerPath, Memory, SecretName, ServiceName, SqlIdent, Text, VariableName};
+
+/// Where the job finds its files.
+pub const FOLDER: &str = "/etc/nself/migrations";
+const SUPERUSER_PASSWORD: &str = "postgres_password";
+
+/// Migrations by database, and the jobs that apply them.
+#[derive(Debug, Default)]
+pub struct Migrated {
+    pub migrations: BTreeMap<SqlIdent, Migrations>,
+    pub jobs: Roster,
+}
+
+/// Plans the migrations of every definition. A service that uses the database waits for the job.
+///
+/// `earlier` are the findings so far: a definition with an error is not compared with its migrations.
+pub fn plan(
+    inputs: Inputs,
+    roster: &Roster,
+    databases: &BTreeMap<SqlIdent, Database>,
+    definitions: &BTreeMap<SqlIdent, Schema>,
+    earlier: &[Diagnostic],
+) -> Planned<Migrated> {
+    let mut planned = Planned::<Migrated>::default();
+    for (name, schema) in definitions {
+        let path = path!("databases", name);
+        let no_files = Default::default();
+        let history = match History::read(name, inputs.files.databases.get(name).unwrap_or(&no_files)) {
+            Ok(history) => history,
+            Err(errors) => {
+                planned.findings.extend(errors);
+                continue;
+            }
+        };
+        let invalid = earlier.iter().any(|finding| finding.is_error() && finding.path.starts_with(&path));
+        if !invalid && history.head != snapshot::objects(schema) {
+            planned.findings.push(
+                Diagnostic::error(Code::MigrationMissing, path)
+                    .message(format!("`{name}` has changes without a migration"))
+                    .hint("`nself db new` writes it, `nself db diff` shows it"),
+            );
+            continue;
+        }
+        planned.findings.extend(history.check_sql(name));
+        let job = ServiceName::wrap(format!("migrate-{}", name.as_str().replace('_', "-")));
+        if let Some(other) = roster.get(&job) {
+            planned.findings.push(
+                Diagnostic::error(Code::NameTaken, other.path.clone())
+                    .message(format!("`{job}` is the job that migrates the database `{name}`"))
+                    .hint("rename the service"),
+            );
+            continue;
+        }
+        // A database that no service uses is not created; `definitions` has reported it.
+        let Some(server) = roster.get(&service_name(DATABASE)).filter(|_| databases.contains_key(name)) else {
+            continue;
+        };
+        let (asked_by, wirings) = clients(inputs.stack, roster, name, &job);
+        let seeds = schema.seeds.get(inputs.environment).cloned().unwrap_or_default();
+        let owner = migrations_role(name);
+        let migrations = Migrations { job: job.clone(), owner, asked_by, steps: steps(history), seeds };
+        let service = service(&server.service, name, &migrations);
+        let config = ConfigMount { source: format!("migrations/{name}"), target: ContainerPath::wrap(FOLDER.into()) };
+        planned.wirings.extend(wirings);
+        planned.wirings.push(Wiring::new(&job, Addition::OneShot, &path));
+        planned.wirings.push(Wiring::new(&job, Addition::Config(config), &path));
+        let category = Category::Catalogue;
+        planned.part.jobs.insert(job, PlannedService { service, path: FieldPath::root(), category });
+        planned.part.migrations.insert(name.clone(), migrations);
+    }
+    planned
+}
+
+/// Returns the services that use a database, with the secrets of their URLs, and their dependencies on its job.
+fn clients(
+    stack: &Stack,
+    roster: &Roster,
+    database: &SqlIdent,
+    job: &ServiceName,
+) -> (BTreeMap<ServiceName, SecretName>, Vec<Wiring>) {
+    let mut urls = BTreeMap::new();
+    let mut wirings = Vec::new();
+    for (name, planned) in roster {
+        let mut uses = planned.service.databases.iter();
+        let uses = uses.find(|(_, uses)| uses.name.as_ref().unwrap_or(&main_database(stack)) == database);
+        if let Some((entry, _)) = uses {
+            urls.insert(name.clone(), Endpoint::Server.url_secret(name, entry));
+            let cause = planned.path.key("databases").key(entry.as_str());
+            wirings.push(Wiring::new(name, Addition::Dependency(job.clone(), Condition::Completed), &cause));
+        }
+    }
+    (urls, wirings)
+}
+
+fn steps(history: History) -> Vec<Step> {
+    let (sums, extensions) = (history.sum(), history.required_extensions());
+    let steps = history.migrations.into_iter().zip(sums).zip(extensions);
+    let steps = steps.map(|((migration, line), requires)| Step {
+        removes: migration.removed_extensions(),
+        name: migration.name,
+        up: migration.up,
+        sum: line.up,
+        chain: line.chain,
+        run: migration.plan.run,
+        requires,
+    });
+    steps.collect()
+}
+
+/// Returns the job's container. It runs the server's image, which has psql, logs in as the owner of the database, and
+/// gets the superuser's password only if a step needs it.
+fn service(server: &stack::Service, database: &SqlIdent, migrations: &Migrations) -> stack::Service {
+    let text = |text: &str| Text::wrap(text.to_owned());
+    let file = |secret: &SecretName| EnvValue::Text(text(&format!("/run/secrets/{secret}")));
+    let owner_password = password(&migrations.owner);
+    let mut variables = vec![
+        ("PGDATABASE", EnvValue::Text(text(database.as_str()))),
+        ("PGHOST", EnvValue::Text(text(DATABASE))),
+        ("PGUSER", EnvValue::Text(text(migrations.owner.as_str()))),
+        ("PGPASSWORD_FILE", file(&owner_password)),
+    ];
+    let mut secret_files = vec![owner_password];
+    if migrations.needs_superuser() {
+        let user = server.env.get("POSTGRES_USER").cloned();
+        let password = SecretName::wrap(SUPERUSER_PASSWORD.to_owned());
+        variables.push(("NSELF_SUPERUSER", user.unwrap_or_else(|| EnvValue::Text(text("postgres")))));
+        variables.push(("NSELF_SUPERUSER_PASSWORD_FILE", file(&password)));
+        secret_files.push(password);
+    }
+    stack::Service {
+        image: server.image.clone(),
+        build: server.build.clone(),
+        entrypoint: Some(vec![text("/bin/sh"), text(&format!("{FOLDER}/run.sh"))]),
+        command: Some(Vec::new()),
+        extra_env: variables.into_iter().map(|(name, value)| (VariableName::wrap(name.to_owned()), value)).collect(),
+        secret_files,
+        user: server.user.clone(),
+        tmpfs: vec![Tmpfs { path: ContainerPath::wrap("/tmp".into()), size: None, owner: None }],
+        depends_on: [(service_name(DATABASE), Condition::Healthy)].into(),
+        limits: stack::Limits { memory: Some(Memory(128 << 20)), pids: Some(32), ..stack::Limits::default() },
+        zone: Some(Zone::Data),
+        ..stack::Service::default()
+    }
+}

@@ -1,0 +1,16 @@
+//! Aspects of the plan. Each is a function from the inputs and the parts of earlier aspects to a
+//! [`Planned`](super::wiring::Planned): its own part, wirings of services, and findings. No aspect changes a service.
+
+pub mod access;
+pub mod callers;
+pub mod connections;
+pub mod database_endpoints;
+pub mod databases;
+pub mod definitions;
+pub mod encryption;
+pub mod graphql;
+pub mod ingress;
+pub mod migrations;
+pub mod secrets;
+pub mod variables;
+pub mod volumes;

@@ -1,0 +1,256 @@
+//! Secrets of an environment: where each comes from and which services get it, as file or as variable.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::databases::{self, Role, Server, Url};
+use super::encryption;
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::path;
+use crate::plan::model::Secret;
+use crate::plan::roster::Roster;
+use crate::plan::secret_list::{Recipe, Recipes};
+use crate::plan::wiring::{Addition, Planned, SecretUsers, Wiring};
+use crate::stack::secret::Encoding;
+use crate::stack::{self, Stack, TemplatePart};
+use crate::values::{Checked, SecretName, ServiceName, Text};
+use crate::words;
+
+/// Characters of a generated password: 62^43 is more than 2^256.
+const LENGTH: u16 = 43;
+/// Fewest characters of `[A-Za-z0-9]` that hold 128 bits.
+const FEWEST: u16 = 22;
+
+/// Secrets that services of the library declare, with the service.
+const DECLARED_BY: [(&str, &str); 7] = [
+    ("meili_master_key", "meilisearch"),
+    ("minio_root_password", "minio"),
+    ("minio_root_user", "minio"),
+    ("redis_conf", "redis"),
+    ("redis_password", "redis"),
+    ("redis_url", "redis"),
+    ("replication_password", "postgres-replica"),
+];
+
+/// The secrets that an environment declares: those of the stack, of its services and of the database roles.
+#[derive(Debug, Default)]
+pub struct Declared {
+    secrets: BTreeMap<SecretName, Secret>,
+    /// Secrets of services that are not part of the environment, with the service.
+    absent: BTreeMap<SecretName, ServiceName>,
+}
+
+/// Collects what the stack, its services and the database roles declare.
+pub fn plan(stack: &Stack, roster: &Roster, server: &Server) -> Planned<Declared> {
+    let absent = stack.services.iter().filter(|(name, _)| !roster.contains_key(*name));
+    let absent = absent.flat_map(|(name, service)| service.secrets.keys().map(|secret| (secret.clone(), name.clone())));
+    let mut declared = Declared { secrets: BTreeMap::new(), absent: absent.collect() };
+    let mut findings = Vec::new();
+    let mut places: BTreeMap<SecretName, FieldPath> = BTreeMap::new();
+    let of_stack = stack.secrets.iter().map(|(name, secret)| (name, secret, path!("secrets", name)));
+    let of_services = roster.values().flat_map(|planned| {
+        let path = planned.path.key("secrets");
+        planned.service.secrets.iter().map(move |(name, secret)| (name, secret, path.key(name.as_str())))
+    });
+    for (name, secret, path) in of_stack.chain(of_services) {
+        if let Some(first) = places.insert(name.clone(), path.clone()) {
+            findings.push(
+                Diagnostic::error(Code::NameTaken, path)
+                    .message(format!("the secret `{name}` is declared twice"))
+                    .hint("rename one, or refer to the other with `nself.secret`")
+                    .related(first, "the other declaration"),
+            );
+            continue;
+        }
+        let recipe = recipe(secret, &path, &mut findings);
+        declared.add(name.clone(), recipe, secret.min_length.unwrap_or_default());
+    }
+    for owner in server.databases.values().filter_map(|database| database.owner.as_ref()) {
+        declared.add(databases::password(owner), Recipe::Random { length: LENGTH }, 0);
+    }
+    for role in server.roles.values() {
+        declared.add(role.password.clone(), Recipe::Random { length: LENGTH }, 0);
+        for (name, url) in &role.urls {
+            declared.add(name.clone(), url_recipe(stack, role, url), 0);
+        }
+    }
+    findings.extend(declared.check_templates(&places));
+    Planned::part(declared, findings)
+}
+
+/// Returns the recipe of a connection URL, which contains the role's password.
+fn url_recipe(stack: &Stack, role: &Role, url: &Url) -> Recipe {
+    let text = |text: String| TemplatePart { text: Some(Text::wrap(text)), ..TemplatePart::default() };
+    let password =
+        TemplatePart { secret: Some(role.password.clone()), encode: Encoding::Url, ..TemplatePart::default() };
+    let parameters = encryption::parameters(stack);
+    let address = format!("@{}:{}/{}{parameters}", url.endpoint.server(), url.port, url.database);
+    Recipe::Template { parts: vec![text(format!("postgres://{}:", role.name)), password, text(address)] }
+}
+
+/// Mounts the secret files that services declare.
+pub fn files(roster: &Roster, declared: &Declared) -> Planned<()> {
+    let mut planned = Planned::default();
+    for (service, member) in roster {
+        for (i, name) in member.service.secret_files.iter().enumerate() {
+            let cause = member.path.key("secret_files").index(i);
+            match declared.require(name, &cause) {
+                Ok(()) => planned.wirings.push(Wiring::new(service, Addition::SecretFile(name.clone()), &cause)),
+                Err(finding) => planned.findings.push(finding),
+            }
+        }
+    }
+    planned
+}
+
+/// Returns the secrets of the plan: those that a service gets, and those from which such a secret is composed.
+pub fn with_users(declared: Declared, recipes: Recipes, users: SecretUsers) -> BTreeMap<SecretName, Secret> {
+    let mut declared = declared;
+    for (name, recipe) in recipes {
+        match declared.secrets.get_mut(&name) {
+            // A file that the operator supplies is no value that could be created, whatever the stack declares.
+            Some(secret) if matches!(recipe, Recipe::External { .. }) => secret.recipe = recipe,
+            _ => declared.add(name, recipe, 0),
+        }
+    }
+    let mut secrets = declared.secrets;
+    for (name, services) in users.files {
+        if let Some(secret) = secrets.get_mut(&name) {
+            secret.files_of = services;
+        }
+    }
+    for (name, services) in users.variables {
+        if let Some(secret) = secrets.get_mut(&name) {
+            secret.variables_of = services;
+        }
+    }
+    let is_used = |secret: &Secret| !secret.files_of.is_empty() || !secret.variables_of.is_empty();
+    let parts = secrets.values().filter(|secret| is_used(secret)).flat_map(|secret| match &secret.recipe {
+        Recipe::Template { parts } => parts.iter().filter_map(|part| part.secret.clone()).collect(),
+        _ => Vec::new(),
+    });
+    let parts: BTreeSet<SecretName> = parts.collect();
+    secrets.retain(|name, secret| is_used(secret) || parts.contains(name));
+    secrets
+}
+
+impl Declared {
+    /// Adds a secret, unless there is one of that name.
+    fn add(&mut self, name: SecretName, recipe: Recipe, min_length: u16) {
+        let secret = Secret { recipe, files_of: BTreeSet::new(), variables_of: BTreeSet::new(), min_length };
+        self.secrets.entry(name).or_insert(secret);
+    }
+
+    /// Checks that a secret exists.
+    ///
+    /// # Errors
+    /// NS304 at `path`.
+    pub fn require(&self, name: &SecretName, path: &FieldPath) -> Result<(), Diagnostic> {
+        if self.secrets.contains_key(name) { Ok(()) } else { Err(self.unknown(name, path.clone())) }
+    }
+
+    /// Templates name secrets that exist and are not templates of templates of themselves.
+    fn check_templates(&self, places: &BTreeMap<SecretName, FieldPath>) -> Vec<Diagnostic> {
+        let mut findings = Vec::new();
+        for (name, path) in places {
+            let Some(Recipe::Template { parts }) = self.secrets.get(name).map(|secret| &secret.recipe) else {
+                continue;
+            };
+            for (i, part) in parts.iter().enumerate() {
+                let path = path.key("template").index(i);
+                if part.text.is_some() == part.secret.is_some() {
+                    findings.push(
+                        Diagnostic::error(Code::BadValue, path.clone())
+                            .message("a part of a template is either `text` or `secret`")
+                            .expected("`{ text = \"…\" }` or `{ secret = \"name\" }`"),
+                    );
+                }
+                let Some(used) = &part.secret else { continue };
+                match self.secrets.get(used).map(|secret| &secret.recipe) {
+                    Some(Recipe::Template { .. }) => findings.push(
+                        Diagnostic::error(Code::UnknownSecret, path)
+                            .message(format!("`{used}` is composed itself"))
+                            .expected("a random or external secret"),
+                    ),
+                    Some(_) => {}
+                    None => findings.push(self.unknown(used, path)),
+                }
+            }
+        }
+        findings
+    }
+
+    fn unknown(&self, name: &SecretName, path: FieldPath) -> Diagnostic {
+        let names: Vec<&str> = self.secrets.keys().map(SecretName::as_str).collect();
+        Diagnostic::error(Code::UnknownSecret, path)
+            .message(format!("no secret `{name}` is declared"))
+            .expected(if names.is_empty() {
+                "a declared secret".into()
+            } else {
+                format!("one of {}", names.join(", "))
+            })
+            .hint(self.how_to_add(name))
+    }
+
+    /// Returns how the stack can get the secret.
+    fn how_to_add(&self, name: &SecretName) -> String {
+        if let Some(service) = self.absent.get(name) {
+            return format!("`{service}` declares it, and is not part of this environment");
+        }
+        if let Some((_, service)) = DECLARED_BY.iter().find(|(secret, _)| *secret == name.as_str()) {
+            return format!("`{service}` declares it: `services.{service} = nself.services.{service}`");
+        }
+        match words::nearest(name.as_str(), self.secrets.keys().map(SecretName::as_str)) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("declare it: `secrets.{name} = nself.random 43`, or `nself.external \"what it is\"`"),
+        }
+    }
+}
+
+fn recipe(secret: &stack::Secret, path: &FieldPath, findings: &mut Vec<Diagnostic>) -> Recipe {
+    if let Some(length) = secret.random
+        && length < FEWEST
+    {
+        findings.push(
+            Diagnostic::error(Code::WeakSecret, path.key("random"))
+                .message(format!("{length} characters can be guessed"))
+                .expected(format!("at least {FEWEST} characters, which hold 128 bits"))
+                .hint("use `nself.random 43`"),
+        );
+    }
+    match (secret.random, &secret.template, &secret.external) {
+        (Some(length), None, None) => {
+            if secret.min_length.is_some_and(|fewest| fewest > length) {
+                findings.push(Diagnostic::error(Code::WeakSecret, path.key("random")).message(format!(
+                    "{length} characters are fewer than the {} that its consumer needs",
+                    secret.min_length.unwrap_or_default()
+                )));
+            }
+            Recipe::Random { length }
+        }
+        (None, Some(parts), None) => Recipe::Template { parts: parts.clone() },
+        (None, None, Some(what)) => Recipe::External { what: what.clone() },
+        _ => {
+            findings.push(
+                Diagnostic::error(Code::BadValue, path.clone())
+                    .message("a secret has exactly one of `random`, `template` and `external`")
+                    .expected("`nself.random 43`, `nself.template […]` or `nself.external \"what it is\"`"),
+            );
+            Recipe::Random { length: LENGTH }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn services_of_the_library_declare_these_secrets() {
+        for (secret, service) in DECLARED_BY {
+            let file = format!("{}/stdlib/services/{service}.ncl", env!("CARGO_MANIFEST_DIR"));
+            let text = std::fs::read_to_string(&file).unwrap_or_default();
+            let (_, declared) = text.split_once("secret").unwrap_or_default();
+            assert!(declared.contains(secret), "{file}: {secret}");
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Variables of services, with all references resolved for one environment.
+
+use super::database_endpoints::{self, Endpoint};
+use super::secrets::Declared;
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::plan::addresses::Addresses;
+use crate::plan::inputs::Inputs;
+use crate::plan::model::Value;
+use crate::plan::roster::{Category, Roster};
+use crate::plan::rules;
+use crate::plan::wiring::{Addition, Planned, Wiring};
+use crate::stack::env::{Scheme, ServiceAddress, StackValue};
+use crate::stack::{EnvReference, EnvValue};
+use crate::values::{ServiceName, SqlIdent, VariableName};
+use crate::words;
+
+/// Resolves the variables that services declare. A value that does not resolve is a finding and sets no variable.
+pub fn plan(inputs: Inputs, roster: &Roster, addresses: &Addresses, secrets: &Declared) -> Planned<()> {
+    let mut planned = Planned::default();
+    for (service, member) in roster {
+        let fields = [("env", &member.service.env), ("extra_env", &member.service.extra_env)];
+        for (field, variables) in fields {
+            for (variable, declared) in variables {
+                let path = member.path.key(field).key(variable.as_str());
+                let scope = Scope { inputs, service, variable, roster, addresses };
+                let value = match scope.value(declared, &path) {
+                    Ok(value) => value,
+                    Err(finding) => {
+                        planned.findings.push(finding);
+                        continue;
+                    }
+                };
+                planned.findings.extend(rules::variable(inputs.profile, member, (variable, declared), &value, &path));
+                if let Value::Secret(secret) = &value
+                    && let Err(finding) = secrets.require(secret, &path)
+                {
+                    planned.findings.push(finding);
+                    continue;
+                }
+                let addition = Addition::Variable(variable.clone(), value);
+                planned.wirings.push(Wiring { service: service.clone(), addition, cause: path });
+            }
+        }
+    }
+    planned
+}
+
+/// The variable of one service whose references are resolved.
+struct Scope<'a> {
+    inputs: Inputs<'a>,
+    service: &'a ServiceName,
+    variable: &'a VariableName,
+    roster: &'a Roster,
+    addresses: &'a Addresses,
+}
+
+impl Scope<'_> {
+    /// Returns the value with all references resolved.
+    ///
+    /// # Errors
+    /// A reference to something that the environment does not have, at `path`.
+    fn value(&self, value: &EnvValue, path: &FieldPath) -> Result<Value, Diagnostic> {
+        let reference = match value {
+            EnvValue::Text(text) => return Ok(Value::Text(text.to_string())),
+            EnvValue::EnvReference(reference) => reference,
+        };
+        let text = match reference {
+            EnvReference::Secret(name) => return Ok(Value::Secret(name.clone())),
+            EnvReference::DatabaseUrl(uses) => return self.database_url(Endpoint::Server, uses, path),
+            EnvReference::PooledUrl(uses) => return self.database_url(Endpoint::Pooler, uses, path),
+            EnvReference::ReplicaUrl(uses) => return self.database_url(Endpoint::Replica, uses, path),
+            EnvReference::ByProfile(values) => {
+                return self
+                    .value(values.of(self.inputs.profile), &path.key("by_profile").key(self.inputs.profile.name()));
+            }
+            EnvReference::Url(address) => self.addresses.inside(address, self.roster, &path.key("url"))?,
+            EnvReference::PublicUrl(address) => self.public(address, &path.key("public_url"))?,
+            EnvReference::Stack(StackValue::Project) => self.inputs.stack.project.to_string(),
+            EnvReference::Stack(StackValue::Domain) => self.addresses.domain().to_string(),
+            EnvReference::Stack(StackValue::Environment) => self.inputs.environment.to_string(),
+            EnvReference::Stack(StackValue::Profile) => self.inputs.profile.name().to_owned(),
+            EnvReference::Join(parts) => {
+                let mut text = String::new();
+                for (i, part) in parts.iter().enumerate() {
+                    let path = path.key("join").index(i);
+                    match self.value(part, &path)? {
+                        Value::Text(part) => text.push_str(&part),
+                        Value::Secret(_) => {
+                            return Err(Diagnostic::error(Code::PlainSecret, path)
+                                .message("a secret cannot be joined with text here, the result would be written out")
+                                .hint("compose it as a secret of its own: `secrets.name = nself.template […]`"));
+                        }
+                    }
+                }
+                text
+            }
+        };
+        Ok(Value::Text(text))
+    }
+
+    fn public(&self, address: &ServiceAddress, path: &FieldPath) -> Result<String, Diagnostic> {
+        let host = self.addresses.public(&address.service).ok_or_else(|| {
+            Diagnostic::error(Code::UnknownDependency, path.key("service"))
+                .message(format!("`{}` has no route in this environment, so it has no public address", address.service))
+                .expected("a service or frontend with a route")
+                .hint("give it a route, or refer to its address inside the stack with `nself.url`")
+        })?;
+        let path = address.path.as_ref().map_or(String::new(), ToString::to_string);
+        Ok(format!("https://{host}{path}"))
+    }
+
+    fn database_url(&self, endpoint: Endpoint, uses: &SqlIdent, path: &FieldPath) -> Result<Value, Diagnostic> {
+        let member = &self.roster[self.service];
+        database_endpoints::check(endpoint, member, self.variable, self.roster, path)?;
+        if member.service.databases.contains_key(uses) {
+            return Ok(Value::Secret(endpoint.url_secret(self.service, uses)));
+        }
+        // A copy reaches the main database with the role of the original.
+        if let Category::Copy(of) = &member.category
+            && self.roster.get(of).is_some_and(|original| original.service.databases.contains_key(uses))
+        {
+            return Ok(Value::Secret(endpoint.url_secret(of, uses)));
+        }
+        let entries: Vec<&str> = member.service.databases.keys().map(SqlIdent::as_str).collect();
+        let near = words::nearest(uses.as_str(), entries.iter().copied());
+        let declare = || format!("declare it: `databases.{uses} = {{}}`");
+        Err(Diagnostic::error(Code::UnknownDatabase, path.key(endpoint.reference()))
+            .message(format!("the service has no database entry `{uses}`"))
+            .expected(if entries.is_empty() {
+                "an entry of the service's `databases`".into()
+            } else {
+                entries.join(", ")
+            })
+            .hint(near.map_or_else(declare, |near| format!("did you mean `{near}`?"))))
+    }
+}
+
+impl Scheme {
+    /// Returns the part of a URL before `host:port`.
+    pub fn prefix(self) -> &'static str {
+        match self {
+            Scheme::Http => "http://",
+            Scheme::Redis => "redis://",
+            Scheme::Smtp => "smtp://",
+            Scheme::Grpc => "grpc://",
+            Scheme::None => "",
+        }
+    }
+}

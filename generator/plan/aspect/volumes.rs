@@ -1,0 +1,112 @@
+//! Data volumes: one writer each, readers by name, and the job that gives each folder to its user.
+
+use std::collections::BTreeMap;
+
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::path;
+use crate::plan::addresses::missing;
+use crate::plan::model::{Volume, VolumeMount};
+use crate::plan::roster::{Category, PlannedService, Roster, VOLUME_OWNER, service_name};
+use crate::plan::wiring::{Addition, Planned, Wiring};
+use crate::stack::{self, Condition, Health, Limits, Reservations, Zone};
+use crate::values::{
+    Capability, Checked, ContainerPath, Cpus, Duration, ImageRef, Memory, ServiceName, Text, UserId, VolumeName,
+};
+
+/// The image that sets owners before the first start, and waits for services in clusters. The tag is exact, because no
+/// fix in a later release matters for that.
+pub const IMAGE: &str = "docker.io/library/busybox:1.37.0";
+
+/// Volumes by name, and the job that sets their owners.
+#[derive(Debug, Default)]
+pub struct Volumes {
+    pub volumes: BTreeMap<VolumeName, Volume>,
+    /// At most one service.
+    pub job: Roster,
+}
+
+/// Plans volumes, and mounts each into its owner and its readers. These wait for the job that sets owners.
+pub fn plan(roster: &Roster) -> Planned<Volumes> {
+    let mut planned = Planned::<Volumes>::default();
+    let mut declared: BTreeMap<VolumeName, FieldPath> = BTreeMap::new();
+    for (name, member) in roster {
+        for (volume_name, volume) in &member.service.volumes {
+            let path = member.path.key("volumes").key(volume_name.as_str());
+            if let Some(first) = declared.insert(volume_name.clone(), path.clone()) {
+                planned.findings.push(
+                    Diagnostic::error(Code::VolumeShared, path)
+                        .message(format!("the volume `{volume_name}` belongs to another service"))
+                        .expected("a volume with one owner")
+                        .hint("rename it; a service that only reads it is named in the owner's `readers`")
+                        .related(first, "its owner"),
+                );
+                continue;
+            }
+            let set_owner = member.service.user.clone().filter(|_| volume.set_owner);
+            planned.wirings.extend(mount(name, volume_name, (&volume.path, false), set_owner.is_some(), &path));
+            for (reader, target) in &volume.readers {
+                let path = path.key("readers").key(reader.as_str());
+                if roster.contains_key(reader) {
+                    planned.wirings.extend(mount(reader, volume_name, (target, true), set_owner.is_some(), &path));
+                } else {
+                    planned.findings.push(missing(reader, roster, &path));
+                }
+            }
+            let volume = Volume { owner: name.clone(), path: volume.path.clone(), set_owner, size: volume.size };
+            planned.part.volumes.insert(volume_name.clone(), volume);
+        }
+    }
+    if let Some((service, wirings)) = owner_job(&planned.part.volumes) {
+        let job = PlannedService { service, path: FieldPath::root(), category: Category::Catalogue };
+        planned.part.job.insert(service_name(VOLUME_OWNER), job);
+        planned.wirings.extend(wirings);
+    }
+    planned
+}
+
+/// Returns the wirings of a service that mounts a volume at a path, for reading only if the flag is set.
+fn mount(
+    service: &ServiceName,
+    volume: &VolumeName,
+    (path, read_only): (&ContainerPath, bool),
+    set_owner: bool,
+    cause: &FieldPath,
+) -> Vec<Wiring> {
+    let mount = Addition::Volume(VolumeMount { volume: volume.clone(), path: path.clone(), read_only });
+    let wait = Addition::Dependency(service_name(VOLUME_OWNER), Condition::Completed);
+    let additions = [mount].into_iter().chain(set_owner.then_some(wait));
+    additions.map(|addition| Wiring::new(service, addition, cause)).collect()
+}
+
+/// Returns the job that gives each new volume to its user, with its wirings; `None` if the images set all owners.
+fn owner_job(volumes: &BTreeMap<VolumeName, Volume>) -> Option<(stack::Service, Vec<Wiring>)> {
+    let owned: Vec<(&VolumeName, &UserId)> =
+        volumes.iter().filter_map(|(name, volume)| Some((name, volume.set_owner.as_ref()?))).collect();
+    if owned.is_empty() {
+        return None;
+    }
+    let job = service_name(VOLUME_OWNER);
+    let target = |name: &VolumeName| ContainerPath::wrap(format!("/volumes/{name}"));
+    // One process for each volume. Names and ids come from checked types, so no shell reads text of the user.
+    let script: Vec<String> = owned.iter().map(|(name, user)| format!("chown {user} {}", target(name))).collect();
+    let command = ["sh", "-c", &script.join(" && ")].map(|text| Text::wrap(text.to_owned()));
+    let mut wirings = vec![Wiring::new(&job, Addition::OneShot, &FieldPath::root())];
+    for (name, _) in owned {
+        let mount = VolumeMount { volume: name.clone(), path: target(name), read_only: false };
+        let cause = path!("services", volumes[name].owner, "volumes", name);
+        wirings.push(Wiring::new(&job, Addition::Volume(mount), &cause));
+    }
+    let service = stack::Service {
+        image: Some(ImageRef::wrap(IMAGE.into())),
+        command: Some(command.to_vec()),
+        user: Some(UserId::wrap("0:0".into())),
+        capabilities: vec![Capability::wrap("CHOWN".into())],
+        health: Some(Health { retries: Some(1), start_period: Some(Duration(0)), ..Health::default() }),
+        limits: Limits { memory: Some(Memory(64 << 20)), cpus: Some(Cpus(500)), pids: Some(16), ..Limits::default() },
+        reservations: Reservations { memory: Some(Memory(16 << 20)), cpus: Some(Cpus(10)) },
+        zone: Some(Zone::Data),
+        stop_grace: Some(Duration(5_000)),
+        ..stack::Service::default()
+    };
+    Some((service, wirings))
+}

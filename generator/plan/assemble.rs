@@ -1,0 +1,176 @@
+//! Services of the plan, from the roster and the wirings of all aspects. Nothing else creates or changes a service.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::addresses::published_address;
+use super::dockerfile;
+use super::inputs::Inputs;
+use super::model::{Check, Health, Publish, Secret, Service};
+use super::roster::{PROXY_SERVICE, PlannedService, Roster};
+use super::wiring::{Addition, Wirings};
+use crate::stack::{self, Profile, Zone};
+use crate::values::{Checked, Cpus, Duration, ImageRef, Memory, PortName, SecretName, ServiceName};
+
+/// Returns the services of the plan: as declared, with all wirings, and with images pinned by the lock.
+///
+/// A secret file is mounted only if the plan has the secret.
+pub fn assemble(
+    inputs: Inputs,
+    roster: &Roster,
+    wirings: &Wirings,
+    secrets: &BTreeMap<SecretName, Secret>,
+) -> BTreeMap<ServiceName, Service> {
+    let services = roster.iter().map(|(name, planned)| {
+        let mut service = Service::new(name, planned, inputs.profile);
+        for (addition, _) in wirings.of(name) {
+            match addition {
+                Addition::SecretFile(secret) if !secrets.contains_key(secret) => {}
+                addition => service.add(addition),
+            }
+        }
+        service.pin_images(inputs);
+        (name.clone(), service)
+    });
+    services.collect()
+}
+
+/// Defaults where neither the user nor the catalogue sets a limit.
+const MEMORY: Memory = Memory(512 << 20);
+const CPUS: Cpus = Cpus(1000);
+const PIDS: u32 = 128;
+
+impl Service {
+    /// Returns a service as the stack declares it, with all defaults decided.
+    fn new(name: &ServiceName, planned: &PlannedService, profile: Profile) -> Self {
+        let declared = &planned.service;
+        let memory_limit = declared.limits.memory.unwrap_or(MEMORY);
+        let cpu_limit = declared.limits.cpus.unwrap_or(CPUS);
+        let ports = declared.all_ports();
+        Service {
+            origin: planned.path.clone(),
+            image: declared.image.clone(),
+            build: declared.build.clone(),
+            bases: BTreeMap::new(),
+            layout: declared.layout.clone(),
+            entrypoint: declared.entrypoint.clone(),
+            command: declared.command.clone(),
+            working_dir: declared.working_dir.clone(),
+            publish: publish(declared, name.as_str() == PROXY_SERVICE, profile, &ports),
+            health: health(declared, &ports),
+            ports,
+            env: BTreeMap::new(),
+            secret_files: BTreeSet::new(),
+            volumes: Vec::new(),
+            mounts: declared.mounts.clone(),
+            config: Vec::new(),
+            tmpfs: declared.tmpfs.clone(),
+            user: declared.user.clone(),
+            read_only: declared.read_only.unwrap_or(true),
+            capabilities: declared.capabilities.clone(),
+            init: declared.init,
+            depends_on: declared.depends_on.clone(),
+            memory_limit,
+            cpu_limit,
+            pids_limit: declared.limits.pids.unwrap_or(PIDS),
+            memory_reservation: declared.reservations.memory.unwrap_or(Memory((memory_limit.0 / 2).min(256 << 20))),
+            cpu_reservation: declared.reservations.cpus.unwrap_or(Cpus((cpu_limit.0 / 4).clamp(1, 250))),
+            replicas: declared.replicas.unwrap_or(1),
+            autoscale: declared.autoscale.clone(),
+            zone: declared.zone.unwrap_or(Zone::App),
+            networks: BTreeSet::new(),
+            egress: declared.egress,
+            reaches_host: false,
+            stop_grace: declared.stop_grace.unwrap_or(Duration(30_000)),
+            stop_signal: declared.stop_signal.clone(),
+            shm_size: declared.shm_size,
+            one_shot: false,
+            schedule: declared.schedule.clone(),
+            compose: declared.compose.clone(),
+            kubernetes: declared.kubernetes.clone(),
+            waive: declared.waive.clone(),
+        }
+    }
+
+    fn add(&mut self, addition: &Addition) {
+        match addition {
+            Addition::Variable(name, value) => {
+                self.env.insert(name.clone(), value.clone());
+            }
+            Addition::DefaultVariable(name, value) => {
+                self.env.entry(name.clone()).or_insert_with(|| value.clone());
+            }
+            Addition::SecretFile(secret) => {
+                self.secret_files.insert(secret.clone());
+            }
+            Addition::Volume(mount) => self.volumes.push(mount.clone()),
+            Addition::Config(mount) => self.config.push(mount.clone()),
+            Addition::Dependency(to, condition) => {
+                self.depends_on.entry(to.clone()).or_insert(*condition);
+            }
+            Addition::Networks(networks) => self.networks.extend(networks),
+            Addition::Arguments { program, arguments } => {
+                let command = self.command.get_or_insert_with(|| program.iter().cloned().collect());
+                command.extend_from_slice(arguments);
+            }
+            Addition::EntrypointPrefix { prefix, program } => {
+                let entrypoint = self.entrypoint.take().unwrap_or_else(|| vec![program.clone()]);
+                self.entrypoint = Some(prefix.iter().cloned().chain(entrypoint).collect());
+            }
+            Addition::ImageSuffix(suffix) => {
+                if let Some(image) = self.image.as_mut().filter(|image| !image.as_str().ends_with(suffix)) {
+                    *image = ImageRef::wrap(format!("{image}{suffix}"));
+                }
+            }
+            Addition::Unpublish(port) => self.publish.retain(|publish| publish.host_port != *port),
+            Addition::ReachesHost => self.reaches_host = true,
+            Addition::OneShot => self.one_shot = true,
+        }
+    }
+
+    /// Replaces tags by the digests of the lock, in the image, the layout's base and the bases of the Dockerfile.
+    fn pin_images(&mut self, inputs: Inputs) {
+        let lock = &inputs.files.lock;
+        self.image = self.image.as_ref().map(|image| lock.pin(image));
+        if let Some(base) = self.layout.as_mut().and_then(|layout| layout.base.as_mut()) {
+            *base = lock.pin(base);
+        }
+        let path = self.build.as_ref().map(dockerfile::dockerfile);
+        let text = path.and_then(|path| inputs.files.dockerfiles.get(&path)?.as_ref());
+        self.bases = text.map(|text| dockerfile::bases(text, lock)).unwrap_or_default();
+    }
+}
+
+fn publish(
+    declared: &stack::Service,
+    is_proxy: bool,
+    profile: Profile,
+    ports: &BTreeMap<PortName, u16>,
+) -> Vec<Publish> {
+    let published = declared.publish.iter().filter_map(|(port, publish)| {
+        let (address, container_port) = (published_address(is_proxy, profile, publish), *ports.get(port)?);
+        Some(Publish { address, host_port: publish.port, container_port })
+    });
+    published.collect()
+}
+
+fn health(declared: &stack::Service, ports: &BTreeMap<PortName, u16>) -> Health {
+    let health = declared.health.clone().unwrap_or_default();
+    let port = |name: &Option<PortName>| {
+        let name = name.clone().unwrap_or_else(|| PortName::wrap("http".into()));
+        ports.get(&name).copied().unwrap_or_default()
+    };
+    let check = match (&health.http, &health.tcp, &health.grpc, &health.exec) {
+        (Some(http), ..) => Check::Http { port: port(&http.port), path: http.path.clone(), tool: http.tool },
+        (_, Some(tcp), ..) => Check::Tcp { port: port(&tcp.port) },
+        (_, _, Some(grpc), _) => Check::Grpc { port: port(&grpc.port) },
+        (.., Some(exec)) => Check::Exec(exec.clone()),
+        _ => Check::None,
+    };
+    Health {
+        check,
+        interval: health.interval.unwrap_or(Duration(10_000)),
+        timeout: health.timeout.unwrap_or(Duration(5_000)),
+        retries: health.retries.unwrap_or(5),
+        start_period: health.start_period.unwrap_or(Duration(30_000)),
+    }
+}

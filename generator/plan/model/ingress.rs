@@ -1,0 +1,97 @@
+//! What the proxy serves: sites, their locations and the settings that all of them share.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::stack::{RateLimit, RouteKind, TlsMode};
+use crate::values::{Cidr, Duration, Email, HeaderName, Memory, SecretName, ServiceName, UrlPath};
+
+/// What the edge serves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct IngressPlan {
+    /// The service that is the edge.
+    pub service: ServiceName,
+    pub sites: BTreeMap<SiteName, Site>,
+    pub rate_limits: BTreeMap<SecretName, RateLimit>,
+    pub internal_addresses: Vec<Cidr>,
+    /// Whether callers are internal that come through the bridge's gateway: only this machine reaches the ports.
+    pub this_machine_is_internal: bool,
+    pub trusted_proxies: Vec<Cidr>,
+    /// Whether proxies may follow one another, since the stack lists all of them; otherwise one is believed.
+    pub proxies_are_listed: bool,
+    pub max_body: Memory,
+    pub connections: u16,
+    pub tls: TlsMode,
+    pub resolver: Resolver,
+    pub email: Option<Email>,
+    /// Hand-written files: name and content, checked to hold no server name of a site.
+    pub conf_d: BTreeMap<String, String>,
+}
+
+/// Who tells the edge the addresses of services.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Resolver {
+    /// The container engine.
+    Engine,
+    /// The cluster, for services of this namespace.
+    Cluster(String),
+}
+
+/// A site's file name: the first host with `*` written as `_wildcard`.
+pub type SiteName = String;
+
+/// All routes of one set of host names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Site {
+    /// Host names, the canonical one first; a leading `*.` matches every subdomain no other site has.
+    pub hosts: Vec<String>,
+    /// Locations, longest path first.
+    pub locations: Vec<Location>,
+}
+
+/// A path of a site and where it goes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Location {
+    pub path: UrlPath,
+    pub upstream: Upstream,
+    pub kind: RouteKind,
+    /// Only internal addresses.
+    pub internal: bool,
+    /// Paths that only internal addresses may use: whole segments, in any case.
+    pub internal_paths: Vec<UrlPath>,
+    /// Headers that only internal addresses may send.
+    pub refused_headers: Vec<HeaderName>,
+    pub rate_limit: SecretName,
+    /// Largest body; no limit when absent.
+    pub max_body: Option<Memory>,
+    pub timeout: Duration,
+}
+
+/// Where a location forwards to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Upstream {
+    Service {
+        service: ServiceName,
+        port: u16,
+    },
+    /// A dev server on the machine that runs the containers.
+    HostMachine {
+        port: u16,
+    },
+}
+
+impl IngressPlan {
+    /// Whether a site forwards to the machine that runs the containers.
+    pub fn reaches_host(&self) -> bool {
+        let mut locations = self.sites.values().flat_map(|site| &site.locations);
+        locations.any(|location| matches!(location.upstream, Upstream::HostMachine { .. }))
+    }
+
+    /// The names for which a certificate can be had by the HTTP challenge, in order.
+    pub fn certificate_hosts(&self) -> impl Iterator<Item = &str> {
+        self.sites.values().flat_map(|site| &site.hosts).map(String::as_str).filter(|host| !host.starts_with('*'))
+    }
+}

@@ -1,0 +1,86 @@
+//! The order in which services start, in waves, from their dependencies.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::model::Service;
+use super::roster::Roster;
+use super::wiring::{Planned, Wirings};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::values::ServiceName;
+
+/// Plans the start order: each wave waits only for earlier ones. A cycle of dependencies is NS301, and its services are
+/// in no wave.
+pub fn plan(
+    roster: &Roster,
+    services: &BTreeMap<ServiceName, Service>,
+    wirings: &Wirings,
+) -> Planned<Vec<Vec<ServiceName>>> {
+    let mut waiting: BTreeMap<&ServiceName, BTreeSet<&ServiceName>> = services
+        .iter()
+        .map(|(name, service)| (name, service.depends_on.keys().filter(|to| services.contains_key(*to)).collect()))
+        .collect();
+    let mut dependents: BTreeMap<&ServiceName, Vec<&ServiceName>> = BTreeMap::new();
+    for (name, on) in &waiting {
+        on.iter().for_each(|to| dependents.entry(to).or_default().push(name));
+    }
+    let mut waves = Vec::new();
+    let mut ready: Vec<&ServiceName> = waiting.iter().filter(|(_, on)| on.is_empty()).map(|(name, _)| *name).collect();
+    while !ready.is_empty() {
+        // Names within a wave are in order.
+        ready.sort();
+        let mut next = Vec::new();
+        for name in &ready {
+            waiting.remove(name);
+            for dependent in dependents.get(name).into_iter().flatten() {
+                if let Some(on) = waiting.get_mut(dependent) {
+                    on.remove(name);
+                    next.extend(on.is_empty().then_some(*dependent));
+                }
+            }
+        }
+        waves.push(ready.into_iter().cloned().collect());
+        ready = next;
+    }
+    let findings = if waiting.is_empty() { Vec::new() } else { vec![cycle(roster, wirings, &waiting)] };
+    Planned::part(waves, findings)
+}
+
+/// Most services of a cycle that a message names.
+const NAMED_SERVICES: usize = 20;
+
+/// Returns the finding for a cycle: follows the first dependency of each service until a service repeats.
+fn cycle(roster: &Roster, wirings: &Wirings, waiting: &BTreeMap<&ServiceName, BTreeSet<&ServiceName>>) -> Diagnostic {
+    let mut trail: Vec<&ServiceName> = Vec::new();
+    let mut places: BTreeMap<&ServiceName, usize> = BTreeMap::new();
+    let mut at = waiting.keys().next().copied();
+    while let Some(name) = at {
+        if let Some(start) = places.get(name) {
+            trail.drain(..*start);
+            break;
+        }
+        places.insert(name, trail.len());
+        trail.push(name);
+        at = waiting.get(name).and_then(|on| on.iter().find(|to| waiting.contains_key(**to)).copied());
+    }
+    // A dependency that an aspect added is at the field that caused it.
+    let place = |i: usize| {
+        let next = trail[(i + 1) % trail.len()];
+        let member = &roster[trail[i]];
+        let wired = || wirings.dependencies(trail[i]).find(|(to, _)| *to == next).map(|(_, cause)| cause.clone());
+        let declared = member.service.depends_on.contains_key(next);
+        let field = member.path.key("depends_on").key(next.as_str());
+        if declared { field } else { wired().unwrap_or(field) }
+    };
+    let mut names: Vec<&str> = trail.iter().chain(trail.first()).map(|name| name.as_str()).collect();
+    let more = trail.len().saturating_sub(NAMED_SERVICES);
+    let others = format!("… {more} more …");
+    if more > 0 {
+        names.splice(NAMED_SERVICES..NAMED_SERVICES + more, [others.as_str()]);
+    }
+    let finding = Diagnostic::error(Code::DependencyCycle, place(0))
+        .message(format!("services wait for each other: {}", names.join(" -> ")))
+        .hint("if one of them only talks to the other later, move it from `depends_on` to `connects_to`");
+    let shown = if more > 0 { NAMED_SERVICES - 1 } else { trail.len() };
+    (1..shown)
+        .fold(finding, |finding, i| finding.related(place(i), format!("`{}` waits for `{}`", names[i], names[i + 1])))
+}

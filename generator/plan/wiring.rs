@@ -1,0 +1,172 @@
+//! What an aspect adds to services. An aspect never changes a service: it returns wirings, and
+//! [`assemble`](super::assemble::assemble) applies them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::model::{ConfigMount, Value, VolumeMount};
+use super::network::Network;
+use crate::diagnostic::{Diagnostic, FieldPath};
+use crate::stack::Condition;
+use crate::values::{SecretName, ServiceName, Text, VariableName};
+
+/// An addition to one service, with the field of the stack that caused it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Wiring {
+    pub service: ServiceName,
+    pub addition: Addition,
+    pub cause: FieldPath,
+}
+
+/// Everything that an aspect can add to a service.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Addition {
+    /// Sets a variable, whatever its value was.
+    Variable(VariableName, Value),
+    /// Sets a variable that the service does not have yet.
+    DefaultVariable(VariableName, Value),
+    /// Mounts a secret below `/run/secrets`. A secret that is not declared has its own finding.
+    SecretFile(SecretName),
+    Volume(VolumeMount),
+    /// Mounts generated files.
+    Config(ConfigMount),
+    /// Waits for a service. The condition of a dependency that the stack declares stays.
+    Dependency(ServiceName, Condition),
+    Networks(BTreeSet<Network>),
+    /// Appends to the command; `program` is the command of a service that declares none.
+    Arguments {
+        program: Option<Text>,
+        arguments: Vec<Text>,
+    },
+    /// Puts a command before the entrypoint; `program` is the entrypoint of the image.
+    EntrypointPrefix {
+        prefix: Vec<Text>,
+        program: Text,
+    },
+    /// Selects the variant of the image whose tag ends with this suffix.
+    ImageSuffix(&'static str),
+    /// Removes a published port of the host.
+    Unpublish(u16),
+    /// Makes the names of the host machine resolve.
+    ReachesHost,
+    /// Runs once and ends.
+    OneShot,
+}
+
+impl Wiring {
+    pub fn new(service: &ServiceName, addition: Addition, cause: &FieldPath) -> Self {
+        Wiring { service: service.clone(), addition, cause: cause.clone() }
+    }
+}
+
+/// An aspect's result: its part of the plan, its wirings and its findings.
+#[derive(Debug, Default)]
+pub struct Planned<T> {
+    pub part: T,
+    pub wirings: Vec<Wiring>,
+    pub findings: Vec<Diagnostic>,
+}
+
+impl<T> Planned<T> {
+    /// Returns a part that changes no service.
+    pub fn part(part: T, findings: Vec<Diagnostic>) -> Self {
+        Planned { part, wirings: Vec::new(), findings }
+    }
+}
+
+/// Wirings and findings of the aspects so far.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    pub wirings: Wirings,
+    pub findings: Vec<Diagnostic>,
+}
+
+impl Outcome {
+    /// Collects an aspect's wirings and findings, and returns its part.
+    pub fn collect<T>(&mut self, planned: Planned<T>) -> T {
+        self.findings.extend(planned.findings);
+        self.wirings.extend(planned.wirings);
+        planned.part
+    }
+}
+
+/// Wirings by service, each service's in the order of the aspects.
+#[derive(Debug, Default)]
+pub struct Wirings(BTreeMap<ServiceName, Vec<(Addition, FieldPath)>>);
+
+impl Wirings {
+    fn extend(&mut self, wirings: Vec<Wiring>) {
+        for Wiring { service, addition, cause } in wirings {
+            self.0.entry(service).or_default().push((addition, cause));
+        }
+    }
+
+    /// Returns a service's additions with their causes.
+    pub fn of(&self, service: &ServiceName) -> impl Iterator<Item = &(Addition, FieldPath)> {
+        self.0.get(service).into_iter().flatten()
+    }
+
+    /// Returns a service's variables, as they are after all wirings so far.
+    pub fn variables(&self, service: &ServiceName) -> BTreeMap<&VariableName, &Value> {
+        let mut variables = BTreeMap::new();
+        for (addition, _) in self.of(service) {
+            match addition {
+                Addition::Variable(name, value) => {
+                    variables.insert(name, value);
+                }
+                Addition::DefaultVariable(name, value) => {
+                    variables.entry(name).or_insert(value);
+                }
+                _ => {}
+            }
+        }
+        variables
+    }
+
+    /// Returns the services for which a service waits because of an aspect, with the causes.
+    pub fn dependencies(&self, service: &ServiceName) -> impl Iterator<Item = (&ServiceName, &FieldPath)> {
+        self.of(service).filter_map(|(addition, cause)| match addition {
+            Addition::Dependency(to, _) => Some((to, cause)),
+            _ => None,
+        })
+    }
+
+    /// Returns the services that get each secret, as a file or as a variable.
+    pub fn secret_users(&self) -> SecretUsers {
+        let mut users = SecretUsers::default();
+        for (service, additions) in &self.0 {
+            for (addition, _) in additions {
+                match addition {
+                    Addition::SecretFile(secret) => users.files.entry(secret.clone()).or_default(),
+                    Addition::Variable(_, Value::Secret(secret))
+                    | Addition::DefaultVariable(_, Value::Secret(secret)) => {
+                        users.variables.entry(secret.clone()).or_default()
+                    }
+                    _ => continue,
+                }
+                .insert(service.clone());
+            }
+        }
+        users
+    }
+}
+
+/// Services by the secrets that they get.
+#[derive(Debug, Default)]
+pub struct SecretUsers {
+    /// Services that get it as a file.
+    pub files: BTreeMap<SecretName, BTreeSet<ServiceName>>,
+    /// Services that get it as a variable.
+    pub variables: BTreeMap<SecretName, BTreeSet<ServiceName>>,
+}
+
+impl SecretUsers {
+    /// Returns whether any service gets the secret.
+    pub fn contain(&self, secret: &SecretName) -> bool {
+        self.files.contains_key(secret) || self.variables.contains_key(secret)
+    }
+
+    /// Returns the services that get the secret.
+    pub fn of<'a>(&'a self, secret: &SecretName) -> impl Iterator<Item = &'a ServiceName> + use<'a> {
+        self.files.get(secret).into_iter().chain(self.variables.get(secret)).flatten()
+    }
+}

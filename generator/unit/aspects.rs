@@ -1,0 +1,246 @@
+//! Each aspect alone: its part of the plan and its wirings, with a stack on which they differ.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use super::stack;
+use crate::plan::addresses::Addresses;
+use crate::plan::aspect::{
+    access, connections, database_endpoints, databases, definitions, encryption, graphql, ingress, migrations, secrets,
+    variables, volumes,
+};
+use crate::plan::inputs::Inputs;
+use crate::plan::roster::{Roster, roster};
+use crate::plan::wiring::{Addition, Outcome, Planned, Wirings};
+use crate::plan::{Network, ProjectFiles};
+use crate::source::decode_plain;
+use crate::stack::{Profile, Stack};
+use crate::values::{Checked, EnvironmentName, SecretName, ServiceName};
+
+/// Calls a function with the inputs and the roster of a stack.
+fn with<T>(stack: &Value, test: impl FnOnce(Inputs, &Roster) -> T) -> T {
+    let stack: Stack = decode_plain(stack).unwrap();
+    let (environment, files) = (EnvironmentName::new("prod").unwrap(), ProjectFiles::default());
+    let roster = roster(&stack, Profile::Prod).part;
+    test(Inputs::new(&environment, &stack, &files), &roster)
+}
+
+fn name(text: &str) -> ServiceName {
+    ServiceName::wrap(text.to_owned())
+}
+
+/// Returns the stack with a service `orders`.
+fn orders(fields: &Value) -> Value {
+    let mut service = json!({ "image": "a/orders:1", "port": 8001 });
+    for (name, value) in fields.as_object().unwrap() {
+        service[name] = value.clone();
+    }
+    stack(&json!({ "orders": service }))
+}
+
+/// Returns the kinds of a service's additions.
+fn additions<T>(planned: &Planned<T>, service: &str) -> Vec<Addition> {
+    let wirings = planned.wirings.iter().filter(|wiring| wiring.service.as_str() == service);
+    wirings.map(|wiring| wiring.addition.clone()).collect()
+}
+
+fn waits_for(additions: &[Addition], to: &str) -> bool {
+    additions.iter().any(|addition| matches!(addition, Addition::Dependency(name, _) if name.as_str() == to))
+}
+
+#[test]
+fn a_service_with_a_database_gets_a_role_and_waits_for_the_server() {
+    let server = |fields: &Value| {
+        with(&orders(fields), |inputs, roster| {
+            let planned = databases::plan(inputs.stack, roster);
+            let waits = waits_for(&additions(&planned, "orders"), "postgres");
+            (planned.part.roles.contains_key(&name("orders")), waits)
+        })
+    };
+    assert_eq!(server(&json!({ "databases": { "main": { "access": "read" } } })), (true, true));
+    assert_eq!(server(&json!({})), (false, false));
+}
+
+#[test]
+fn a_wiring_names_the_field_that_caused_it() {
+    with(&orders(&json!({ "databases": { "main": {} } })), |inputs, roster| {
+        let planned = databases::plan(inputs.stack, roster);
+        assert_eq!(planned.wirings[0].cause.to_string(), "services.orders.databases");
+    });
+}
+
+#[test]
+fn a_volume_whose_owner_must_be_set_has_a_job() {
+    let job = |set_owner: bool| {
+        let volumes = json!({ "data": { "path": "/data", "set_owner": set_owner } });
+        with(&orders(&json!({ "user": "1000:1000", "volumes": volumes })), |_, roster| {
+            let planned = volumes::plan(roster);
+            let waits = waits_for(&additions(&planned, "orders"), "volume-owner");
+            (planned.part.volumes.len(), planned.part.job.len(), waits)
+        })
+    };
+    // The other volume is that of the database server.
+    assert_eq!(job(true), (2, 1, true));
+    assert_eq!(job(false), (2, 0, false));
+}
+
+#[test]
+fn the_pooler_admits_only_roles_whose_pooled_url_is_used() {
+    let pooled = |reference: &str| {
+        let mut stack = orders(&json!({ "databases": { "main": {} }, "env": { "URL": { reference: "main" } } }));
+        stack["services"]["pgbouncer"] = json!({ "image": "a/pgbouncer:1", "ports": { "postgres": 6432 } });
+        with(&stack, |inputs, roster| {
+            let mut outcome = Outcome::default();
+            let server = outcome.collect(databases::plan(inputs.stack, roster));
+            let declared = outcome.collect(secrets::plan(inputs.stack, roster, &server));
+            let addresses = outcome.collect(Addresses::plan(inputs, roster));
+            outcome.collect(variables::plan(inputs, roster, &addresses, &declared));
+            let users = outcome.wirings.secret_users();
+            let planned = database_endpoints::pooler(inputs.stack, roster, &server.roles, &users);
+            (planned.part.pooler.unwrap().databases.len(), planned.findings.len(), planned.wirings.len())
+        })
+    };
+    assert_eq!(pooled("pooled_url"), (1, 0, 2));
+    assert_eq!(pooled("database_url"), (0, 1, 2));
+}
+
+#[test]
+fn the_replica_shares_the_servers_settings() {
+    let replication = |with_replica: bool| {
+        let mut stack = stack(&json!({}));
+        if with_replica {
+            stack["services"]["postgres-replica"] = json!({ "image": "a/postgres:1" });
+        }
+        with(&stack, |_, roster| {
+            let planned = database_endpoints::replication(roster);
+            (planned.part.is_some(), additions(&planned, "postgres").len())
+        })
+    };
+    assert_eq!(replication(true), (true, 2));
+    assert_eq!(replication(false), (false, 0));
+}
+
+#[test]
+fn a_variable_with_an_unknown_secret_is_not_set() {
+    let variables = |secret: &str| {
+        with(&orders(&json!({ "env": { "KEY": { "secret": secret } } })), |inputs, roster| {
+            let server = databases::plan(inputs.stack, roster).part;
+            let declared = secrets::plan(inputs.stack, roster, &server).part;
+            let addresses = Addresses::plan(inputs, roster).part;
+            let planned = variables::plan(inputs, roster, &addresses, &declared);
+            (additions(&planned, "orders").len(), planned.findings.len())
+        })
+    };
+    assert_eq!(variables("postgres_password"), (1, 0));
+    assert_eq!(variables("password_of_postgres"), (0, 1));
+}
+
+#[test]
+fn secrets_without_a_user_are_left_out() {
+    let planned = |fields: &Value| {
+        with(&orders(fields), |inputs, roster| {
+            let mut outcome = Outcome::default();
+            let server = outcome.collect(databases::plan(inputs.stack, roster));
+            let declared = outcome.collect(secrets::plan(inputs.stack, roster, &server));
+            outcome.collect(secrets::files(roster, &declared));
+            let secrets = secrets::with_users(declared, BTreeMap::new(), outcome.wirings.secret_users());
+            secrets.contains_key(&SecretName::wrap("key".into()))
+        })
+    };
+    let secret = json!({ "key": { "random": 43 } });
+    assert!(planned(&json!({ "secrets": secret, "secret_files": ["key"] })));
+    assert!(!planned(&json!({ "secrets": secret })));
+}
+
+#[test]
+fn the_proxy_gets_a_certificate_unless_tls_ends_before_it() {
+    let proxy = |mode: &str| {
+        let mut stack = orders(&json!({ "route": { "subdomain": "orders" } }));
+        stack["tls"] = json!({ "mode": mode });
+        with(&stack, |inputs, roster| {
+            let addresses = Addresses::plan(inputs, roster).part;
+            let planned = ingress::plan(inputs, roster, &addresses);
+            let unpublished = additions(&planned, "nginx").contains(&Addition::Unpublish(443));
+            (planned.part.ingress.sites.len(), planned.part.certificates.len(), unpublished)
+        })
+    };
+    assert_eq!(proxy("files"), (1, 2, false));
+    assert_eq!(proxy("proxy"), (1, 0, true));
+}
+
+#[test]
+fn networks_follow_from_connections() {
+    let joined = |fields: &Value| {
+        with(&orders(fields), |inputs, roster| {
+            let addresses = Addresses::plan(inputs, roster).part;
+            let ingress = ingress::plan(inputs, roster, &addresses).part.ingress;
+            let connections = connections::plan(roster, &Wirings::default(), &ingress);
+            let planned = connections::networks(roster, &connections, &BTreeSet::new());
+            (connections.len(), additions(&planned, "orders"))
+        })
+    };
+    let networks = |networks: &[Network]| vec![Addition::Networks(networks.iter().copied().collect())];
+    assert_eq!(joined(&json!({})), (0, networks(&[Network::App])));
+    assert_eq!(joined(&json!({ "connects_to": ["postgres"] })), (1, networks(&[Network::App, Network::Data])));
+}
+
+#[test]
+fn access_rules_and_tls_are_wired_into_the_server() {
+    let server = |tls: bool| {
+        let mut stack = stack(&json!({}));
+        stack["database_server"] = json!({ "tls": tls });
+        with(&stack, |inputs, roster| {
+            let none = BTreeMap::new();
+            let access = access::plan(inputs, roster, &none, None);
+            let rules = additions(&access, "postgres").len();
+            let encrypted = encryption::plan(access.part.as_ref(), roster, &none, BTreeSet::new());
+            (rules, encrypted.part.len(), additions(&encrypted, "postgres").len())
+        })
+    };
+    // Certificate and key, three settings, and the entrypoint that copies the key.
+    assert_eq!(server(true), (2, 3, 6));
+    assert_eq!(server(false), (2, 0, 0));
+}
+
+#[test]
+fn a_definition_is_served_by_a_hasura_that_has_its_url() {
+    let served = |variable: &str| {
+        let catalogue = "hasura";
+        let mut stack = stack(&json!({ "hasura": {
+            "catalogue": catalogue, "image": "a/hasura:1", "port": 8080, "databases": { "main": {} },
+            "extra_env": { "URL": { variable: "main" } },
+        } }));
+        stack["databases"] = json!({ "shop": { "served_by": "hasura" } });
+        with(&stack, |inputs, roster| {
+            let mut outcome = Outcome::default();
+            let server = outcome.collect(databases::plan(inputs.stack, roster));
+            let definitions = outcome.collect(definitions::plan(inputs.stack, &server));
+            let declared = outcome.collect(secrets::plan(inputs.stack, roster, &server));
+            let addresses = outcome.collect(Addresses::plan(inputs, roster));
+            outcome.collect(variables::plan(inputs, roster, &addresses, &declared));
+            let planned = graphql::plan(inputs.stack, roster, &definitions, &outcome.wirings);
+            (planned.part.len(), planned.findings.len(), additions(&planned, "hasura").len())
+        })
+    };
+    assert_eq!(served("database_url"), (1, 0, 3));
+    assert_eq!(served("secret"), (0, 1, 0));
+}
+
+#[test]
+fn a_definition_without_tables_needs_a_service_that_uses_its_database() {
+    let planned = |fields: &Value| {
+        let mut stack = orders(fields);
+        stack["databases"] = json!({ "shop_orders": {} });
+        with(&stack, |inputs, roster| {
+            let server = databases::plan(inputs.stack, roster).part;
+            let definitions = definitions::plan(inputs.stack, &server);
+            let migrated =
+                migrations::plan(inputs, roster, &server.databases, &definitions.part, &definitions.findings);
+            let waits = waits_for(&additions(&migrated, "orders"), "migrate-shop-orders");
+            (definitions.findings.len(), migrated.part.jobs.len(), waits)
+        })
+    };
+    assert_eq!(planned(&json!({ "databases": { "main": { "name": "shop_orders" } } })), (0, 1, true));
+    assert_eq!(planned(&json!({})), (1, 0, false));
+}
