@@ -103,7 +103,7 @@ pub fn check(
     members: &Roster,
     path: &FieldPath,
 ) -> Result<(), Diagnostic> {
-    let wrong = |message: String| Diagnostic::error(Code::DatabaseWay, path.key(way.word())).message(message);
+    let wrong = |message: String| Diagnostic::error(Code::DatabaseEndpoint, path.key(way.word())).message(message);
     let server = way.server();
     if !members.contains_key(&server) {
         return Err(wrong(format!("there is no service `{server}` in this environment"))
@@ -179,7 +179,7 @@ pub fn pool(
     }
     if parts.is_empty() {
         findings.push(
-            Diagnostic::warning(Code::DatabaseWay, service.origin.clone())
+            Diagnostic::warning(Code::DatabaseEndpoint, service.origin.clone())
                 .message("nobody asks for the pooler")
                 .hint("`env.DATABASE_URL = nself.pooled_url \"main\"` in a service that uses a database"),
         );

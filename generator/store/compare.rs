@@ -7,11 +7,12 @@ use itertools::{EitherOrBoth, Itertools};
 
 use super::change::{Change, State, counts};
 use super::folder_scan::{FolderScan, Folders};
-use super::manifest::{Manifest, conflict};
+use super::manifest::Manifest;
 use super::previous_outputs::PreviousOutputs;
 use crate::artifact::{Artifact, ArtifactPath, Artifacts, Digest, RecordedFile};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::files::{FileError, FileKind, Folder, Root, Total};
+use crate::merge_conflict;
 
 /// The comparison of a run.
 #[derive(Debug)]
@@ -207,7 +208,9 @@ fn state(disk: Option<&[u8]>, new: Option<&[u8]>, record: Option<&RecordedFile>,
         record.is_some_and(|record| record.digest == digest || record.alternatives.contains(&digest))
     };
     let is_merged = |disk: &[u8]| {
-        record.is_some_and(|record| !is_unfinished && !record.alternatives.is_empty() || conflict(disk).is_some())
+        record.is_some_and(|record| {
+            !is_unfinished && !record.alternatives.is_empty() || merge_conflict::first_line(disk).is_some()
+        })
     };
     Some(match (disk, new) {
         (None, None) => return None,

@@ -155,11 +155,6 @@ fn not_generated(line: usize, path: &ArtifactPath) -> Diagnostic {
         .hint("remove the line, and ask who added it: nself shows, replaces and deletes what the manifest names")
 }
 
-/// Returns the number, from 1, of the line at which a merge conflict begins.
-pub fn conflict(text: &[u8]) -> Option<usize> {
-    text.split(|byte| *byte == b'\n').position(|line| line.starts_with(b"<<<<<<< ")).map(|line| line + 1)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

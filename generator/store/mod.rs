@@ -25,7 +25,7 @@ pub use diff::{Budget, OldSide, text_diff};
 pub use fingerprint::Watch;
 pub use folder_scan::Folders;
 pub use generations::{Generation, Generations};
-pub use manifest::{Manifest, conflict};
+pub use manifest::Manifest;
 pub use objects::Objects;
 pub use output_file::{ATTRIBUTES, MANIFEST, read, write};
 pub use previous_outputs::PreviousOutputs;
