@@ -58,7 +58,8 @@ const HIDDEN: [(&str, &str); 2] = [(".gitattributes", "* -text\n"), (".gitignore
 pub fn is_generated(path: &str, bytes: &[u8]) -> bool {
     let name = path.rsplit('/').next().unwrap_or_default();
     let has_other_content = |(hidden, text): &(&str, &str)| *hidden == name && text.as_bytes() != bytes;
-    ArtifactPath::new(path).is_ok_and(|path| Backend::of_output(&path).is_some()) && !HIDDEN.iter().any(has_other_content)
+    ArtifactPath::new(path).is_ok_and(|path| Backend::of_output(&path).is_some())
+        && !HIDDEN.iter().any(has_other_content)
 }
 
 /// Maximum size of the unpacked files, in bytes.
