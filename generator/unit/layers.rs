@@ -20,18 +20,21 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("source", &["artifact", "files", "stack", "values"]),
     ("plan", &["database", "lock", "stack", "templates", "values"]),
     ("project", &["database", "files", "lock", "plan", "source", "stack", "store", "values"]),
+    ("migrations", &["database", "files", "plan", "project", "server", "source", "values"]),
     ("backend", &["artifact", "database", "plan", "stack", "values"]),
     ("store", &["artifact", "backend", "files"]),
+    ("server", &["database", "files", "values"]),
     ("image", &["artifact", "files", "lock", "plan", "stack", "values"]),
     ("registry", &["artifact", "files", "image", "lock", "values"]),
     ("release", &["artifact", "backend", "files", "image", "lock", "registry", "store"]),
     ("secrets", &["artifact", "files", "plan", "stack", "values"]),
     ("pipeline", &["artifact", "backend", "files", "lock", "plan", "project", "source", "stack", "store", "values"]),
     ("provenance", &["artifact", "backend", "pipeline", "plan", "source", "store", "values"]),
-    ("server", &["database", "files", "values"]),
-    ("migrations", &["database", "files", "plan", "project", "server", "source", "values"]),
     ("main", &["cli"]),
 ];
+
+/// Imports that [`LAYERS`] does not allow yet, as a file and a module.
+const EXCEPTIONS: &[(&str, &str)] = &[];
 
 /// Circles of imports between the files and folders of one folder, with the reason why they stay. `mod` is the folder's
 /// own `mod.rs`.
@@ -187,7 +190,8 @@ fn circles(sources: &Sources) -> BTreeSet<(String, BTreeSet<String>)> {
 #[test]
 fn modules_import_lower_layers_only() {
     let sources = crate_sources();
-    assert_eq!(forbidden(&sources), BTreeSet::new(), "left: imports that LAYERS does not allow");
+    let exceptions = EXCEPTIONS.iter().map(|(file, module)| ((*file).to_owned(), (*module).to_owned())).collect();
+    assert_eq!(forbidden(&sources), exceptions, "left: the imports of the crate; right: EXCEPTIONS");
 }
 
 #[test]
