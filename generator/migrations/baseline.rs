@@ -1,7 +1,7 @@
 //! Takes over a server that has all objects already: writes its ledger as the runner would have left it. Before that, the
 //! migrations run in a temporary database, and the two catalogs must be equal.
 
-use super::{Definition, Selection};
+use super::definition::{Definition, Selection};
 use crate::database::ddl;
 use crate::database::history::{History, Run};
 use crate::database::ledger::settings::InputSettings;

@@ -1,6 +1,6 @@
 //! Writes the migrations that the definitions need.
 
-use super::Selection;
+use super::definition::Selection;
 use crate::database::history::{History, Migration};
 use crate::database::model::MigrationName;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use super::definition::{Definition, Selection};
 use super::import::check_complete;
-use super::{Definition, Selection};
 use crate::database::history::{History, Migration};
 use crate::database::import::sql::{Imported, Settled};
 use crate::database::ledger::settings::InputSettings;

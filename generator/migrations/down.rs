@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use super::Selection;
+use super::definition::Selection;
 use crate::database::history::{History, Line, Migration, Run};
 use crate::database::ledger;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};

@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ring::digest::{Context, SHA256};
 
-use super::Selection;
+use super::definition::Selection;
 use crate::database::history::{Migration, Run};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::files::Root;

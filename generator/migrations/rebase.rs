@@ -1,8 +1,9 @@
 //! Moves the migrations of this branch behind those that a different branch added. The migrations of the base stay
 //! unchanged; planned migrations are planned again; hand-written ones keep their SQL.
 
+use super::create::{Created, NewMigrations};
+use super::definition::{Definition, Selection};
 use super::revision::Revision;
-use super::{Created, Definition, NewMigrations, Selection};
 use crate::database::history::{History, Migration};
 use crate::database::model::MigrationName;
 use crate::database::snapshot;

@@ -1,6 +1,6 @@
 //! Records migrations that were written by hand in the sum file.
 
-use super::Selection;
+use super::definition::Selection;
 use crate::database::history::{Files, History, Line, SUM};
 use crate::diagnostic::Diagnostic;
 use crate::project::migrations;

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::Selection;
+use super::definition::Selection;
 use crate::database::history::Line;
 use crate::database::snapshot;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};

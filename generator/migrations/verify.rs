@@ -1,7 +1,7 @@
 //! Checks that the files are those that nself wrote, that the history only grew, and that it leads to the definitions.
 
+use super::definition::{Definition, Selection};
 use super::revision::Revision;
-use super::{Definition, Selection};
 use crate::database::history::{History, grew};
 use crate::database::snapshot;
 use crate::diagnostic::{Code, Diagnostic};

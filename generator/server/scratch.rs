@@ -1,7 +1,7 @@
 //! Temporary databases. SQL of the project runs in one, as a role without other rights; database and role are dropped
 //! afterwards.
 
-use super::{Server, ServerResult, failure};
+use super::session::{Server, ServerResult, failure};
 use crate::database::ddl;
 use crate::database::ledger::settings::InputSettings;
 use crate::database::ledger::{self, Alone};

@@ -116,7 +116,6 @@ const CIRCLES: &[(&str, &[&str], &str)] = &[
         ],
         "not yet resolved",
     ),
-    ("secrets", &["certificate", "create", "environment_file", "mod", "modes"], "not yet resolved"),
     (
         "source",
         &["decode", "entries"],
