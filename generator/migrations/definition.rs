@@ -18,7 +18,7 @@ use crate::values::SqlIdent;
 #[derive(Debug, Clone)]
 pub struct Selection {
     /// The stack and how to read it.
-    pub request: source::Request,
+    pub request: source::EvaluationRequest,
     /// Names of databases; empty for all databases of the stack.
     pub databases: Vec<String>,
 }
