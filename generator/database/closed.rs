@@ -1,7 +1,7 @@
 //! Whether SQL of the user is one closed piece for every reader: this crate, psql and the server in all versions. What
 //! they read differently is refused, not interpreted.
 
-use super::lexer::{Kind, Token, is_word, place, tokens, unquoted};
+use super::lexer::{Token, TokenKind, is_word, place, tokens, unquoted};
 use crate::codes::Code;
 
 /// How deep brackets and CASE may be nested. Parsers recurse for each level.
@@ -13,7 +13,7 @@ const PREFIXES: usize = 100;
 
 /// The form of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
+pub enum TextForm {
     /// An expression or a query: neither `;` nor comments.
     Piece,
     /// Statements that end with `;`.
@@ -40,7 +40,7 @@ impl Fault {
 }
 
 /// Returns why a text could end before its end, reach beyond it or mean different things to different readers.
-pub fn fault(text: &str, form: Form) -> Option<Fault> {
+pub fn fault(text: &str, form: TextForm) -> Option<Fault> {
     let control = |c: char| (c.is_control() && !"\n\t".contains(c)) || c == '\u{feff}';
     if let Some((at, sign)) = text.char_indices().find(|(_, c)| control(*c)) {
         return Some(Fault::new(at, format!("there is the control character U+{:04X}", u32::from(sign))));
@@ -52,7 +52,7 @@ pub fn fault(text: &str, form: Form) -> Option<Fault> {
     ambiguous(&tokens)
         .or_else(|| brackets(text, &tokens, form))
         .or_else(|| deep(&tokens))
-        .or_else(|| bodies(&tokens).filter(|_| form == Form::Statements))
+        .or_else(|| bodies(&tokens).filter(|_| form == TextForm::Statements))
 }
 
 /// Returns why a text is nested too deeply for a parser, whatever else it is.
@@ -64,16 +64,16 @@ pub fn too_deep(text: &str) -> Option<Fault> {
     }
 }
 
-fn brackets(text: &str, tokens: &[Token], form: Form) -> Option<Fault> {
+fn brackets(text: &str, tokens: &[Token], form: TextForm) -> Option<Fault> {
     let mut brackets: Vec<&Token> = Vec::new();
     let mut empty = true;
     for token in tokens {
         let fault = |what: &str| Some(Fault::new(token.at, what));
         match (token.kind, token.text) {
-            (Kind::Comment, _) if form == Form::Piece => return fault("there is a comment"),
-            (Kind::Comment, _) => continue,
-            (Kind::Symbol, "(" | "[" | "{") => brackets.push(token),
-            (Kind::Symbol, close @ (")" | "]" | "}")) => {
+            (TokenKind::Comment, _) if form == TextForm::Piece => return fault("there is a comment"),
+            (TokenKind::Comment, _) => continue,
+            (TokenKind::Symbol, "(" | "[" | "{") => brackets.push(token),
+            (TokenKind::Symbol, close @ (")" | "]" | "}")) => {
                 let opening = match close {
                     ")" => "(",
                     "]" => "[",
@@ -83,49 +83,51 @@ fn brackets(text: &str, tokens: &[Token], form: Form) -> Option<Fault> {
                     return fault("this bracket closes nothing");
                 }
             }
-            (Kind::Symbol, ";") if form == Form::Piece => return fault("there is a `;`"),
-            (Kind::Symbol, "\\") => return fault("there is a `\\`"),
-            (Kind::Symbol, symbol) if !symbol.is_ascii() => return fault("this sign is not SQL"),
+            (TokenKind::Symbol, ";") if form == TextForm::Piece => return fault("there is a `;`"),
+            (TokenKind::Symbol, "\\") => return fault("there is a `\\`"),
+            (TokenKind::Symbol, symbol) if !symbol.is_ascii() => return fault("this sign is not SQL"),
             _ => {}
         }
         empty = false;
     }
-    if empty && (form == Form::Piece || text.trim().is_empty()) {
-        return (form == Form::Piece).then(|| Fault::new(0, "it is empty"));
+    if empty && (form == TextForm::Piece || text.trim().is_empty()) {
+        return (form == TextForm::Piece).then(|| Fault::new(0, "it is empty"));
     }
     brackets.last().map(|open| Fault::new(open.at, format!("this `{}` is not closed", open.text)))
 }
 
 /// What one reader takes for something else than another one.
 fn ambiguous(tokens: &[Token]) -> Option<Fault> {
-    let significant: Vec<&Token> = tokens.iter().filter(|token| token.kind != Kind::Comment).collect();
+    let significant: Vec<&Token> = tokens.iter().filter(|token| token.kind != TokenKind::Comment).collect();
     significant.iter().enumerate().find_map(|(i, token)| {
         let before = i.checked_sub(1).map(|before| significant[before]);
         let after = significant.get(i + 1).copied();
         let touches = |next: Option<&Token>| next.is_some_and(|next| next.at == token.at + token.text.len());
         let reason = match (token.kind, token.text) {
             // The second part is read by the quoting of the first one, which not every reader does.
-            (Kind::Literal, _) if before.is_some_and(|before| before.kind == Kind::Literal) => {
+            (TokenKind::Literal, _) if before.is_some_and(|before| before.kind == TokenKind::Literal) => {
                 "a string follows another one; join the two with `||`"
             }
             // Its characters are not those that are written, so its depth cannot be seen.
-            (Kind::Literal, body)
+            (TokenKind::Literal, body)
                 if before.is_some_and(|before| before.text.eq_ignore_ascii_case("as"))
                     && !body.starts_with(['$', '\'']) =>
             {
                 "a body is written with escapes; write it between `$$`"
             }
-            (Kind::Quoted, name) if !name.starts_with('"') => "a name is written with `U&`; write its characters",
-            (Kind::Number, _) if touches(after) && after.is_some_and(|next| is_word(next.text.as_bytes()[0])) => {
+            (TokenKind::Quoted, name) if !name.starts_with('"') => "a name is written with `U&`; write its characters",
+            (TokenKind::Number, _) if touches(after) && after.is_some_and(|next| is_word(next.text.as_bytes()[0])) => {
                 "a number ends in letters; write it in decimal digits, with a blank after it"
             }
-            (Kind::Number | Kind::Symbol, _)
+            (TokenKind::Number | TokenKind::Symbol, _)
                 if touches(after) && after.is_some_and(|next| next.text.starts_with('$')) =>
             {
                 "a `$` touches the sign before it; put a blank between the two"
             }
             // psql puts the values of its variables there.
-            (Kind::Symbol, ":") if before.is_none_or(|b| b.text != ":" || b.at + 1 != token.at) && touches(after) => {
+            (TokenKind::Symbol, ":")
+                if before.is_none_or(|b| b.text != ":" || b.at + 1 != token.at) && touches(after) =>
+            {
                 let next = after.map_or(b' ', |next| next.text.as_bytes()[0]);
                 let variable = is_word(next) || [b'\'', b'"', b'{'].contains(&next);
                 variable
@@ -149,14 +151,14 @@ struct Level {
 fn deep(tokens: &[Token]) -> Option<Fault> {
     let mut levels = vec![Level::default()];
     let mut before: Option<&Token> = None;
-    for token in tokens.iter().filter(|token| token.kind != Kind::Comment) {
+    for token in tokens.iter().filter(|token| token.kind != TokenKind::Comment) {
         let level = levels.last_mut()?;
         level.tokens += 1;
         if is_prefix(token, before) {
             level.prefixes += 1;
         }
         before = Some(token);
-        let is = |word: &str| token.kind == Kind::Word && token.text.eq_ignore_ascii_case(word);
+        let is = |word: &str| token.kind == TokenKind::Word && token.text.eq_ignore_ascii_case(word);
         match token.text {
             "(" | "[" | "{" => levels.push(Level::default()),
             ")" | "]" | "}" => while levels.len() > 1 && levels.pop().is_some_and(|level| level.is_case) {},
@@ -183,9 +185,9 @@ fn deep(tokens: &[Token]) -> Option<Fault> {
 
 /// Whether a token may be an operator before its only operand. Signs that touch are one operator, unless they end in `+` or `-`.
 fn is_prefix(token: &Token, before: Option<&Token>) -> bool {
-    let sign = |token: &Token| token.kind == Kind::Symbol && !"()[]{},;.".contains(token.text);
+    let sign = |token: &Token| token.kind == TokenKind::Symbol && !"()[]{},;.".contains(token.text);
     let touches = before.is_some_and(|before| sign(before) && before.at + before.text.len() == token.at);
-    let operand = before.is_some_and(|before| before.kind != Kind::Symbol || ")]}".contains(before.text));
+    let operand = before.is_some_and(|before| before.kind != TokenKind::Symbol || ")]}".contains(before.text));
     token.text.eq_ignore_ascii_case("not") || (sign(token) && !operand && (!touches || "+-".contains(token.text)))
 }
 
@@ -210,7 +212,7 @@ fn bodies(tokens: &[Token]) -> Option<Fault> {
 /// The strings that follow AS, with their places.
 fn inner(tokens: &[Token]) -> Vec<(usize, String)> {
     let bodies =
-        tokens.windows(2).filter(|pair| pair[0].text.eq_ignore_ascii_case("as") && pair[1].kind == Kind::Literal);
+        tokens.windows(2).filter(|pair| pair[0].text.eq_ignore_ascii_case("as") && pair[1].kind == TokenKind::Literal);
     bodies.map(|pair| (pair[1].at, unquoted(pair[1].text).replace("''", "'"))).collect()
 }
 
@@ -219,7 +221,7 @@ mod tests {
     use super::*;
 
     fn piece(text: &str) -> Option<Fault> {
-        fault(text, Form::Piece)
+        fault(text, TextForm::Piece)
     }
 
     #[test]
@@ -236,7 +238,7 @@ mod tests {
         ] {
             assert_eq!(piece(text), None, "{text}");
         }
-        assert_eq!(fault("INSERT INTO t VALUES (1); -- done\n/* ( /* ; */ */ SELECT 1;", Form::Statements), None);
+        assert_eq!(fault("INSERT INTO t VALUES (1); -- done\n/* ( /* ; */ */ SELECT 1;", TextForm::Statements), None);
     }
 
     #[test]
@@ -290,9 +292,9 @@ mod tests {
             assert!(piece(&text).is_some_and(|fault| fault.code == Code::TooDeep), "{}", &text[..40]);
         }
         let body = format!("CREATE FUNCTION f() RETURNS int LANGUAGE sql AS $$ SELECT {} $$;", nested(300));
-        assert!(fault(&body, Form::Statements).is_some_and(|fault| fault.code == Code::TooDeep && fault.at == 48));
+        assert!(fault(&body, TextForm::Statements).is_some_and(|fault| fault.code == Code::TooDeep && fault.at == 48));
         let rows = format!("INSERT INTO t VALUES {};", vec!["(1, -1, NOT true, 'a' || 'b')"; 5000].join(", "));
-        assert_eq!(fault(&rows, Form::Statements), None);
+        assert_eq!(fault(&rows, TextForm::Statements), None);
     }
 
     proptest::proptest! {

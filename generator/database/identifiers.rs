@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::lexer::{Kind, Token, tokens, unquoted};
+use super::lexer::{Token, TokenKind, tokens, unquoted};
 
 /// Types whose literals are names of objects.
 const NAMING: [&str; 4] = ["regclass", "regproc", "regprocedure", "regtype"];
@@ -46,11 +46,11 @@ const TAKES_NAME: [&str; 31] = [
 /// those that are names by their meaning, as in `nextval('orders_seq')` and `'orders'::regclass`.
 pub fn words(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
     let mut all = tokens(text).unwrap_or_default();
-    all.retain(|token| token.kind != Kind::Comment);
+    all.retain(|token| token.kind != TokenKind::Comment);
     let mut found = Vec::with_capacity(all.len());
     for (i, token) in all.iter().enumerate() {
         match token.kind {
-            Kind::Literal if means_name(&all, i) => {
+            TokenKind::Literal if means_name(&all, i) => {
                 let inner = tokens(unquoted(token.text)).unwrap_or_default();
                 found.extend(inner.iter().filter_map(name));
             }
@@ -63,9 +63,9 @@ pub fn words(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
 /// The name that a token is.
 fn name<'a>(token: &Token<'a>) -> Option<Cow<'a, str>> {
     match token.kind {
-        Kind::Word => Some(lower(token.text)),
-        Kind::Quoted => Some(token.text.trim_matches('"').into()),
-        Kind::Literal | Kind::Number | Kind::Symbol | Kind::Comment => None,
+        TokenKind::Word => Some(lower(token.text)),
+        TokenKind::Quoted => Some(token.text.trim_matches('"').into()),
+        TokenKind::Literal | TokenKind::Number | TokenKind::Symbol | TokenKind::Comment => None,
     }
 }
 

@@ -5,12 +5,12 @@
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Token<'a> {
     pub at: usize,
-    pub kind: Kind,
+    pub kind: TokenKind,
     pub text: &'a str,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum TokenKind {
     /// A key word or a name without quotes.
     Word,
     /// A name in double quotes, with `U&` if that precedes them.
@@ -59,61 +59,61 @@ pub fn tokens(text: &str) -> Result<Vec<Token<'_>>, Unclosed> {
             continue;
         }
         let (kind, end) = match open_string.filter(|_| new_line && bytes[i] == b'\'') {
-            Some(quoting) => (Kind::Literal, string(text, i, i, quoting)?),
+            Some(quoting) => (TokenKind::Literal, string(text, i, i, quoting)?),
             None => token(text, i)?,
         };
         i = end;
         open_string = match (kind, &text[from..i]) {
             // A comment up to the end of its line is a blank between the parts of a string, a block is not.
-            (Kind::Comment, comment) if comment.starts_with("--") => open_string,
-            (Kind::Literal, literal) => match open_string.filter(|_| new_line && literal.starts_with('\'')) {
+            (TokenKind::Comment, comment) if comment.starts_with("--") => open_string,
+            (TokenKind::Literal, literal) => match open_string.filter(|_| new_line && literal.starts_with('\'')) {
                 Some(quoting) => Some(quoting),
                 None => quoting(literal),
             },
             _ => None,
         };
-        new_line &= kind == Kind::Comment;
+        new_line &= kind == TokenKind::Comment;
         all.push(Token { at: from, kind, text: &text[from..i] });
     }
     Ok(all)
 }
 
 /// The kind of the token at a place, and where it ends.
-fn token(text: &str, from: usize) -> Result<(Kind, usize), Unclosed> {
+fn token(text: &str, from: usize) -> Result<(TokenKind, usize), Unclosed> {
     let bytes = text.as_bytes();
     let rest = &bytes[from..];
-    let quote = |prefix: usize, quoting| Ok((Kind::Literal, string(text, from, from + prefix, quoting)?));
+    let quote = |prefix: usize, quoting| Ok((TokenKind::Literal, string(text, from, from + prefix, quoting)?));
     match rest {
         [b'\'', ..] => quote(0, Quoting::Doubled),
         [b'n' | b'N', b'\'', ..] => quote(1, Quoting::Doubled),
         [b'e' | b'E', b'\'', ..] => quote(1, Quoting::Escapes),
         [b'b' | b'B' | b'x' | b'X', b'\'', ..] => quote(1, Quoting::First),
         [b'u' | b'U', b'&', b'\'', ..] => quote(2, Quoting::Doubled),
-        [b'u' | b'U', b'&', b'"', ..] => Ok((Kind::Quoted, closing(text, from, from + 2, b'"', "double quote")?)),
-        [b'"', ..] => Ok((Kind::Quoted, closing(text, from, from, b'"', "double quote")?)),
+        [b'u' | b'U', b'&', b'"', ..] => Ok((TokenKind::Quoted, closing(text, from, from + 2, b'"', "double quote")?)),
+        [b'"', ..] => Ok((TokenKind::Quoted, closing(text, from, from, b'"', "double quote")?)),
         [b'-', b'-', ..] => {
             let end = rest.iter().position(|b| is_line_end(*b)).unwrap_or(rest.len());
-            Ok((Kind::Comment, from + end))
+            Ok((TokenKind::Comment, from + end))
         }
         [b'/', b'*', ..] => {
             let end = comment(bytes, from).ok_or(Unclosed { at: from, what: "comment" })?;
-            Ok((Kind::Comment, end))
+            Ok((TokenKind::Comment, end))
         }
         [b'$', ..] => match tag(&text[from..]) {
             Some(tag) => {
                 let body = from + tag.len();
                 let end = text[body..].find(tag).ok_or(Unclosed { at: from, what: "dollar quote" })?;
-                Ok((Kind::Literal, body + end + tag.len()))
+                Ok((TokenKind::Literal, body + end + tag.len()))
             }
-            None => Ok((Kind::Symbol, from + 1)),
+            None => Ok((TokenKind::Symbol, from + 1)),
         },
-        [b'.', b'.', ..] => Ok((Kind::Symbol, from + 2)),
-        [b'.', b'0'..=b'9', ..] | [b'0'..=b'9', ..] => Ok((Kind::Number, from + number(rest))),
+        [b'.', b'.', ..] => Ok((TokenKind::Symbol, from + 2)),
+        [b'.', b'0'..=b'9', ..] | [b'0'..=b'9', ..] => Ok((TokenKind::Number, from + number(rest))),
         [first, ..] if is_word(*first) => {
             let end = rest.iter().position(|b| !is_word(*b) && !b.is_ascii_digit() && *b != b'$');
-            Ok((Kind::Word, from + end.unwrap_or(rest.len())))
+            Ok((TokenKind::Word, from + end.unwrap_or(rest.len())))
         }
-        _ => Ok((Kind::Symbol, from + text[from..].chars().next().map_or(1, char::len_utf8))),
+        _ => Ok((TokenKind::Symbol, from + text[from..].chars().next().map_or(1, char::len_utf8))),
     }
 }
 

@@ -8,9 +8,9 @@ use std::thread;
 use squawk_syntax::ast::{AstNode, Expr, PreparableStmt};
 use squawk_syntax::{SourceFile, SyntaxKind, SyntaxNode};
 
-use super::closed::{self, Form};
+use super::closed::{self, TextForm};
 use super::grammar;
-use super::lexer::{self, Kind, is_word};
+use super::lexer::{self, TokenKind, is_word};
 use crate::codes::Code;
 
 /// A parser takes up to 5 KiB of stack per level of a text, and a text of this many bytes has no more levels.
@@ -62,7 +62,7 @@ impl Slot {
 /// Returns why a text does not fill its place, with the code of the finding. Each text is parsed once in a run.
 pub fn refusal(slot: Slot, text: &str) -> Option<(Code, String)> {
     static ACCEPTED: Mutex<BTreeSet<(Slot, String)>> = Mutex::new(BTreeSet::new());
-    if let Some(fault) = closed::fault(text, Form::Piece) {
+    if let Some(fault) = closed::fault(text, TextForm::Piece) {
         return Some((fault.code, fault.sentence(text)));
     }
     let key = (slot, text.to_owned());
@@ -151,6 +151,7 @@ fn same_words(tree: &SyntaxNode, text: &str, offset: usize) -> bool {
         (word || (bytes[0] == b'$' && !bytes[1..].iter().all(u8::is_ascii_digit))).then_some((at, bytes.len()))
     });
     let ours = lexer::tokens(text).unwrap_or_default();
-    let ours = ours.iter().filter(|token| matches!(token.kind, Kind::Word | Kind::Quoted | Kind::Literal));
+    let ours =
+        ours.iter().filter(|token| matches!(token.kind, TokenKind::Word | TokenKind::Quoted | TokenKind::Literal));
     ours.map(|token| (token.at, token.text.len())).eq(theirs)
 }

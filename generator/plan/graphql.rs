@@ -7,7 +7,7 @@ use super::database_endpoints::Way;
 use super::databases::main_database;
 use super::roster::{Category, Roster};
 use super::{ConfigMount, Service, Value};
-use crate::database::graphql::{Function, Source, Tracked, tracked};
+use crate::database::graphql::{HasuraSource, TrackedFunction, TrackedTable, tracked};
 use crate::database::model::Schema;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
@@ -17,8 +17,8 @@ use crate::values::{Checked, ContainerPath, ImageRef, ServiceName, SqlIdent, Var
 /// What is served of a database, and by whom.
 pub struct Served {
     by: ServiceName,
-    tables: Vec<Tracked>,
-    functions: Vec<Function>,
+    tables: Vec<TrackedTable>,
+    functions: Vec<TrackedFunction>,
 }
 
 /// The image with the command line, by its tag.
@@ -43,8 +43,8 @@ pub fn plan(
     members: &Roster,
     services: &mut BTreeMap<ServiceName, Service>,
     findings: &mut Vec<Diagnostic>,
-) -> BTreeMap<ServiceName, Vec<Source>> {
-    let mut all: BTreeMap<ServiceName, Vec<Source>> = BTreeMap::new();
+) -> BTreeMap<ServiceName, Vec<HasuraSource>> {
+    let mut all: BTreeMap<ServiceName, Vec<HasuraSource>> = BTreeMap::new();
     for (database, served) in served {
         let path = path!("databases", database, "served_by");
         let is_hasura = |name: &ServiceName| {
@@ -98,7 +98,7 @@ pub fn plan(
             };
             let own = if variable.as_str() == DEFAULT.0 { DEFAULT.1 } else { database.as_str() };
             let (tables, functions) = (served.tables.clone(), served.functions.clone());
-            all.entry(name).or_default().push(Source { name: own.to_owned(), variable, tables, functions });
+            all.entry(name).or_default().push(HasuraSource { name: own.to_owned(), variable, tables, functions });
         }
     }
     for (name, sources) in &mut all {
@@ -107,7 +107,7 @@ pub fn plan(
         let default = sources.iter().any(|source| source.name == DEFAULT.1);
         if !default && services[name].env.contains_key(&variable) {
             let (tables, functions) = (Vec::new(), Vec::new());
-            sources.insert(0, Source { name: DEFAULT.1.to_owned(), variable, tables, functions });
+            sources.insert(0, HasuraSource { name: DEFAULT.1.to_owned(), variable, tables, functions });
         }
         apply(name, services, findings);
         for (other, member) in members {

@@ -9,7 +9,7 @@ use super::database_endpoints::Way;
 use super::databases::{main_database, migrations_role, password};
 use super::roster::{Category, DATABASE, PlannedService, Roster, service_name};
 use super::{Database, ProjectFiles};
-use crate::database::history::{History, Run};
+use crate::database::history::{History, RunMode};
 use crate::database::model::{MigrationName, Schema, Statements, Sum};
 use crate::database::snapshot;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
@@ -40,7 +40,7 @@ pub struct Step {
     pub up: String,
     pub sum: Sum,
     pub chain: Sum,
-    pub run: Run,
+    pub run: RunMode,
     /// Extensions that have to be there before it, which takes the rights of the superuser.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub requires: BTreeSet<ExtensionName>,

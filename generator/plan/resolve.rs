@@ -11,7 +11,7 @@ use super::{
     access, addresses::Addresses, database_endpoints, databases, definitions, dockerfile, encryption, graphql,
     migrations, order, routes, rules, secrets::Secrets, volumes,
 };
-use crate::database::history::Files;
+use crate::database::history::HistoryFiles;
 use crate::diagnostic::Diagnostic;
 use crate::lock::Lock;
 use crate::stack::{self, Profile, Stack, TlsMode, Zone};
@@ -30,7 +30,7 @@ pub struct ProjectFiles {
     /// Digests of images.
     pub lock: Lock,
     /// Migrations of the databases that the stack defines.
-    pub databases: BTreeMap<SqlIdent, Files>,
+    pub databases: BTreeMap<SqlIdent, HistoryFiles>,
     /// The way from an environment's folder back to the project's, such as `../..`.
     pub project_folder: String,
 }

@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use crate::artifact::{Artifacts, yaml};
-use crate::database::graphql::{Name, Source};
+use crate::database::graphql::{HasuraSource, QualifiedName};
 use crate::diagnostic::Diagnostic;
 use crate::plan::Plan;
 
@@ -87,7 +87,7 @@ pub fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
     Ok(files)
 }
 
-fn database(source: &Source) -> Database<'_> {
+fn database(source: &HasuraSource) -> Database<'_> {
     Database {
         name: &source.name,
         kind: "postgres",
@@ -103,10 +103,10 @@ fn database(source: &Source) -> Database<'_> {
     }
 }
 
-fn file(name: &Name) -> String {
+fn file(name: &QualifiedName) -> String {
     format!("{}_{}.yaml", name.schema, name.name)
 }
 
-fn include(name: &Name) -> String {
+fn include(name: &QualifiedName) -> String {
     format!("!include {}", file(name))
 }

@@ -8,9 +8,9 @@ use super::super::{Format, SUCCESS, output};
 use super::server::{POOLER, Scratch, Server};
 use super::{Definition, Outcome, Selection};
 use crate::database::ddl;
-use crate::database::history::{History, Run};
+use crate::database::history::{History, RunMode};
 use crate::database::ledger::settings::InputSettings;
-use crate::database::ledger::{self, Alone, Facts};
+use crate::database::ledger::{self, CatalogFacts, RunIn};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::words;
 
@@ -143,9 +143,9 @@ fn recoded(definition: &Definition, mut found: Vec<Diagnostic>) -> Vec<Diagnosti
     found
 }
 
-fn facts(server: &Server) -> Result<Facts, Vec<Diagnostic>> {
+fn facts(server: &Server) -> Result<CatalogFacts, Vec<Diagnostic>> {
     let answer = server.ask(&ledger::facts())?;
-    Facts::read(&answer).ok_or_else(|| {
+    CatalogFacts::read(&answer).ok_or_else(|| {
         vec![
             Diagnostic::error(Code::Io, FieldPath::root()).message("the server's catalog was answered in another form"),
         ]
@@ -157,8 +157,8 @@ fn facts(server: &Server) -> Result<Facts, Vec<Diagnostic>> {
 fn apply(history: &History, meaning: &InputSettings, scratch: &Scratch) -> Result<(), Vec<Diagnostic>> {
     let session =
         format!("SET client_min_messages = warning;\nSET standard_conforming_strings = on;\n{}", meaning.statements());
-    let mut waiting: Vec<(&str, Alone)> = Vec::new();
-    let run = |waiting: &mut Vec<(&str, Alone)>| match waiting.is_empty() {
+    let mut waiting: Vec<(&str, RunIn)> = Vec::new();
+    let run = |waiting: &mut Vec<(&str, RunIn)>| match waiting.is_empty() {
         true => Ok(()),
         false => scratch.owner.ask(&(session.clone() + &ledger::apply(waiting.drain(..)))).map(|_| ()),
     };
@@ -171,7 +171,7 @@ fn apply(history: &History, meaning: &InputSettings, scratch: &Scratch) -> Resul
             scratch.admin.ask(&made.chain(gone).collect::<Vec<_>>().join("\n"))?;
         }
         if removed.is_empty() {
-            let alone = if one.plan.run == Run::Transaction { Alone::No } else { Alone::Yes };
+            let alone = if one.plan.run == RunMode::Transaction { RunIn::Transaction } else { RunIn::NoTransaction };
             waiting.push((&one.up, alone));
         }
     }

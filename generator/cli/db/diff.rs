@@ -10,13 +10,14 @@ use super::import::checked;
 use super::server::Server;
 use super::{Definition, Outcome, Selection, files};
 use crate::database::history::{History, Migration};
-use crate::database::import::sql::{Imported, Settled};
+use crate::database::import::sql::{Imported, ServiceRights};
 use crate::database::ledger::settings::InputSettings;
 use crate::database::migrate::plan_unreviewed;
 use crate::database::model::Schema;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::files::{look_behind, real_path};
 use crate::path;
+use crate::source::PlainDecoder;
 use crate::values::{Checked, SqlIdent};
 
 #[derive(Debug, Args)]
@@ -53,7 +54,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
     if arguments.from.is_none() && arguments.to.is_none() {
         for definition in arguments.selection.definitions()? {
             let mut history = arguments.selection.history(&definition.name)?;
-            let old = history.schema(&definition.name).map_err(|finding| vec![finding])?;
+            let old = history.schema(&definition.name, &PlainDecoder).map_err(|finding| vec![finding])?;
             let groups = definition.plan(&old)?;
             let known = history.migrations.len();
             history.extend("change", &groups, &definition.schema).map_err(internal)?;
@@ -92,7 +93,7 @@ struct Printed {
     /// What texts mean to it.
     meaning: InputSettings,
     /// Rights that follow from the access of services.
-    settled: Settled,
+    service_rights: ServiceRights,
 }
 
 /// The plan from one side to the other, both in the same spelling.
@@ -111,8 +112,8 @@ fn pair(mut from: Side, mut to: Side, scratch: Option<&str>) -> Result<Vec<Migra
             ]);
         };
         *written = Server::new(url)?.printed(written, &printed.meaning)?;
-        printed.settled.strip(written);
-        written.lend_to(server);
+        printed.service_rights.remove_from(written);
+        written.copy_hints_to(server);
     }
     let groups = match &to.definition {
         Some(definition) => Definition { schema: to.schema.clone(), ..definition.clone() }.plan(&from.schema)?,
@@ -135,16 +136,16 @@ fn side(arguments: &Arguments, what: Option<&str>, old: bool) -> Result<Side, Ve
     match what {
         None if old => {
             let name = one(selection)?.name;
-            let schema = selection.history(&name)?.schema(&name).map_err(|finding| vec![finding])?;
+            let schema = selection.history(&name)?.schema(&name, &PlainDecoder).map_err(|finding| vec![finding])?;
             Ok(plain(name, schema))
         }
         None => one(selection).map(stack),
         Some("empty") => Ok(plain(SqlIdent::wrap("empty".into()), Schema::default())),
         Some(url) if url.contains("://") => {
             let server = Server::new(url)?;
-            let Imported { schema, settled, .. } = server.compared()?;
+            let Imported { schema, service_rights, .. } = server.compared()?;
             checked(&schema, |_| None)?;
-            let printed = Printed { meaning: server.meaning()?, settled };
+            let printed = Printed { meaning: server.meaning()?, service_rights };
             Ok(Side { printed: Some(printed), ..plain(server.name(), schema) })
         }
         Some(what) if look_behind(Path::new(what)).is_ok_and(|stat| stat.is_folder()) => {
@@ -172,7 +173,7 @@ fn folder(path: &Path) -> Result<(SqlIdent, Schema), Vec<Diagnostic>> {
     let project = path.parent().filter(|db| db.file_name().is_some_and(|name| name == "db")).and_then(Path::parent);
     let Some(project) = project else { return Err(wrong(format!("{} is not below db/", path.display()))) };
     let history = History::read(&name, &files::read(project, &name)?)?;
-    let schema = history.schema(&name).map_err(|finding| vec![finding])?;
+    let schema = history.schema(&name, &PlainDecoder).map_err(|finding| vec![finding])?;
     Ok((name, schema))
 }
 

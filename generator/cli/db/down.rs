@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::super::{SUCCESS, output};
 use super::{Outcome, Selection};
-use crate::database::history::{Line, Migration, Run};
+use crate::database::history::{Migration, RunMode, SumLine};
 use crate::database::ledger;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::words;
@@ -40,7 +40,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
         return Err(findings);
     }
     let sum = history.sum();
-    let steps: Vec<(usize, &Migration, &Line)> =
+    let steps: Vec<(usize, &Migration, &SumLine)> =
         (1..).zip(history.migrations.iter().zip(&sum)).map(|(n, (one, line))| (n, one, line)).collect();
     if arguments.to > steps.len() {
         return Err(vec![
@@ -68,9 +68,9 @@ pub fn run(arguments: &Arguments) -> Outcome {
 }
 
 /// One migration, in a transaction with its row of the ledger unless it is about an index by itself.
-fn step(text: &mut String, number: usize, one: &Migration, line: &Line) {
+fn step(text: &mut String, number: usize, one: &Migration, line: &SumLine) {
     let name = &one.name;
-    let alone = one.plan.run != Run::Transaction;
+    let alone = one.plan.run != RunMode::Transaction;
     let _ = writeln!(text, "\n\\echo taking back {name}");
     if !alone {
         text.push_str("BEGIN;\n");

@@ -9,7 +9,7 @@ use ring::digest::{Context, SHA256};
 
 use super::super::{SUCCESS, output};
 use super::{Outcome, Selection};
-use crate::database::history::{Migration, Run};
+use crate::database::history::{Migration, RunMode};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::files::Root;
 
@@ -66,7 +66,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
 fn form(runner: Runner, migration: &Migration) -> Result<Vec<(String, String)>, Diagnostic> {
     let (name, slug, number) = (&migration.name, migration.name.slug(), migration.name.number());
     let (up, down) = (migration.up.clone(), migration.down.clone());
-    let alone = migration.plan.run != Run::Transaction;
+    let alone = migration.plan.run != RunMode::Transaction;
     let pair = |up_name: String, down_name: String, before: &str| {
         let down = down.as_ref().map(|down| (down_name, format!("{before}{down}")));
         std::iter::once((up_name, format!("{before}{up}"))).chain(down).collect()

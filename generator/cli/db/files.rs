@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::database::history::{Files, SUM};
+use crate::database::history::{HistoryFiles, SUM_FILE};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::files::{EntryKind, FileError, FileKind, Root, Total};
 use crate::values::SqlIdent;
@@ -20,8 +20,8 @@ fn root(project: &Path, name: &SqlIdent) -> Root {
 }
 
 /// Everything below `migrations/` and `schema/`, and the sum; the rest of the folder is the user's.
-pub fn read(project: &Path, name: &SqlIdent) -> Result<Files, Vec<Diagnostic>> {
-    let mut files = Files::new();
+pub fn read(project: &Path, name: &SqlIdent) -> Result<HistoryFiles, Vec<Diagnostic>> {
+    let mut files = HistoryFiles::new();
     let Some(root) = root(project, name).open().map_err(failed)? else { return Ok(files) };
     let odd = |path: &Path, kind: EntryKind| {
         let message = format!("db/{name}/{} is {kind}, and only files and folders belong there", path.display());
@@ -49,18 +49,18 @@ pub fn read(project: &Path, name: &SqlIdent) -> Result<Files, Vec<Diagnostic>> {
             }
         }
     }
-    if let Some(bytes) = root.read(SUM, FileKind::Sum).map_err(failed)? {
-        files.insert(SUM.into(), bytes);
+    if let Some(bytes) = root.read(SUM_FILE, FileKind::Sum).map_err(failed)? {
+        files.insert(SUM_FILE.into(), bytes);
     }
     Ok(files)
 }
 
 /// Makes the folder hold these files; returns the paths that changed.
-pub fn write(project: &Path, name: &SqlIdent, files: &Files) -> Result<Vec<String>, Vec<Diagnostic>> {
+pub fn write(project: &Path, name: &SqlIdent, files: &HistoryFiles) -> Result<Vec<String>, Vec<Diagnostic>> {
     let before = read(project, name)?;
     let mut changed = Vec::new();
     // The sum seals the others, so it comes last.
-    let (sum, others): (Vec<_>, Vec<_>) = files.iter().partition(|(path, _)| *path == SUM);
+    let (sum, others): (Vec<_>, Vec<_>) = files.iter().partition(|(path, _)| *path == SUM_FILE);
     let different: Vec<_> =
         others.into_iter().chain(sum).filter(|(path, bytes)| before.get(*path) != Some(bytes)).collect();
     let gone: Vec<_> = before.keys().filter(|path| !files.contains_key(*path)).collect();

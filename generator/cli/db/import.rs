@@ -8,7 +8,7 @@ use super::super::{SUCCESS, output};
 use super::Outcome;
 use super::server::Server;
 use crate::database::import::sql::Imported;
-use crate::database::import::{Lost, dbml, nickel, sql};
+use crate::database::import::{ImportFinding, dbml, nickel, sql};
 use crate::database::model::Schema;
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Segment, Span};
 use crate::files::{FileKind, read_named};
@@ -57,7 +57,7 @@ fn span(file: &Path, line: usize, column: usize) -> Span {
     Span { file: file.display().to_string(), line: number(line), column: number(column) }
 }
 
-fn findings(lost: Vec<Lost>, file: Option<&Path>, new: fn(Code, FieldPath) -> Diagnostic) -> Vec<Diagnostic> {
+fn findings(lost: Vec<ImportFinding>, file: Option<&Path>, new: fn(Code, FieldPath) -> Diagnostic) -> Vec<Diagnostic> {
     let found = lost.into_iter().map(|lost| {
         let at = file.map(|file| span(file, lost.line, lost.column));
         new(Code::NotImported, FieldPath::root()).message(lost.what).at(at)
@@ -67,7 +67,7 @@ fn findings(lost: Vec<Lost>, file: Option<&Path>, new: fn(Code, FieldPath) -> Di
 
 /// A definition that is complete; says what was left out for a reason.
 fn whole(imported: Imported, file: Option<&Path>) -> Result<Schema, Vec<Diagnostic>> {
-    let Imported { schema, notes, places, settled: _ } = imported;
+    let Imported { schema, notes, places, service_rights: _ } = imported;
     checked(&schema, |path| {
         let [Segment::Key(kind), Segment::Key(name), ..] = path.0.as_slice() else { return None };
         let (line, column) = places.get(&format!("{kind}.{name}"))?;

@@ -20,7 +20,7 @@ use clap::{Args, Subcommand};
 
 use super::{ERROR, Format, StackArguments, output};
 use crate::database::history::History;
-use crate::database::migrate::Groups;
+use crate::database::migrate::StepGroups;
 use crate::database::model::Schema;
 use crate::database::{self, allow};
 use crate::diagnostic::{self, Code, Diagnostic, FieldPath};
@@ -115,7 +115,7 @@ impl Definition {
     }
 
     /// The way from an older schema; says which allowances are for nothing.
-    fn plan(&self, old: &Schema) -> Result<Groups, Vec<Diagnostic>> {
+    fn plan(&self, old: &Schema) -> Result<StepGroups, Vec<Diagnostic>> {
         let stale = self.located(allow::unknown(old, &self.schema, &self.root()));
         match database::migrate::plan(old, &self.schema, &self.root()) {
             Ok(groups) => {

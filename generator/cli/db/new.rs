@@ -4,9 +4,10 @@ use clap::Args;
 
 use super::super::{SUCCESS, output};
 use super::{Outcome, Selection, files};
-use crate::database::history::{History, Line, Migration, SUM};
+use crate::database::history::{History, Migration, SUM_FILE, SumLine};
 use crate::database::model::MigrationName;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::source::PlainDecoder;
 use crate::words;
 
 #[derive(Debug, Args)]
@@ -47,7 +48,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
             let number = MigrationName::numbered(before + 1, slug).map_err(refused)?;
             history.migrations.push(Migration::by_hand(number, &history.head));
         } else {
-            let old = history.schema(&name).map_err(|finding| vec![finding])?;
+            let old = history.schema(&name, &PlainDecoder).map_err(|finding| vec![finding])?;
             let groups = definition.plan(&old)?;
             let usual = if before == 0 { "init" } else { "change" };
             if !groups.is_empty() {
@@ -85,8 +86,8 @@ pub fn sum(arguments: &SumArguments) -> Outcome {
         let name = definition.name;
         let found = files::read(&selection.project(), &name)?;
         let history = History::parse(&name, &found)?;
-        let text = found.get(SUM).map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default();
-        let written = Line::parse(&text).unwrap_or_default();
+        let text = found.get(SUM_FILE).map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default();
+        let written = SumLine::parse(&text).unwrap_or_default();
         let now = history.sum();
         let open = history.migrations.iter().rev().take_while(|migration| migration.plan.by_hand).count();
         let sealed = history.migrations.len() - open;

@@ -6,10 +6,11 @@ use clap::Args;
 use super::super::{SUCCESS, output};
 use super::verify::git;
 use super::{Outcome, Selection, files};
-use crate::database::history::{Files, History};
+use crate::database::history::{History, HistoryFiles};
 use crate::database::model::MigrationName;
 use crate::database::snapshot;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::source::PlainDecoder;
 use crate::values::SqlIdent;
 use crate::words;
 
@@ -39,7 +40,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
         let own: Vec<_> = own.migrations.iter().filter(|migration| !is_of_base(migration)).collect();
         let mut history = base;
         let first = history.migrations.len();
-        let old = history.schema(&name).map_err(|finding| vec![finding])?;
+        let old = history.schema(&name, &PlainDecoder).map_err(|finding| vec![finding])?;
         let groups = definition.plan(&old);
         let groups = groups.map_err(|findings| definition.located(findings))?;
         let slug =
@@ -72,10 +73,10 @@ pub fn run(arguments: &Arguments) -> Outcome {
 }
 
 /// The files of a database in another revision.
-fn files_of(selection: &Selection, revision: &str, name: &SqlIdent) -> Result<Files, Vec<Diagnostic>> {
+fn files_of(selection: &Selection, revision: &str, name: &SqlIdent) -> Result<HistoryFiles, Vec<Diagnostic>> {
     let folder = format!("db/{name}/");
     let listed = git(selection, &["ls-tree", "-r", "-z", "--name-only", "--end-of-options", revision, "--", &folder])?;
-    let mut files = Files::new();
+    let mut files = HistoryFiles::new();
     for path in listed.split('\0').filter(|path| !path.is_empty()) {
         let inner = path.strip_prefix(&folder).unwrap_or(path);
         if inner == "nself.sum" || inner.starts_with("migrations/") || inner.starts_with("schema/") {

@@ -10,7 +10,7 @@ use std::process::{Command, Output, Stdio};
 use crate::database::ddl;
 use crate::database::import::sql::{self, Imported};
 use crate::database::ledger::settings::{self, InputSettings};
-use crate::database::ledger::{self, Alone};
+use crate::database::ledger::{self, RunIn};
 use crate::database::migrate::plan_unreviewed;
 use crate::database::model::Schema;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
@@ -187,13 +187,13 @@ impl Server {
         let extensions: String = schema.extensions.iter().map(|name| ddl::create_extension(name) + "\n").collect();
         let read = self.scratch(|scratch| {
             scratch.admin.ask(&extensions)?;
-            scratch
-                .owner
-                .ask(&(meaning.statements() + &ledger::apply([(statements.join("\n").as_str(), Alone::No)])))?;
+            scratch.owner.ask(
+                &(meaning.statements() + &ledger::apply([(statements.join("\n").as_str(), RunIn::Transaction)])),
+            )?;
             scratch.owner.compared()
         })?;
         let mut printed = crate::database::complete(read.schema, &FieldPath::root()).0;
-        schema.lend_to(&mut printed);
+        schema.copy_hints_to(&mut printed);
         Ok(printed)
     }
 
@@ -280,7 +280,7 @@ impl Server {
             ["--schema-only", "--exclude-schema=nself", "--encoding=UTF8", "--no-password", "--lock-wait-timeout=10s"];
         let dump = self.output("pg_dump", &options, "", settings)?;
         sql::read(&dump).map_err(|lost| {
-            let found = |lost: crate::database::import::Lost| {
+            let found = |lost: crate::database::import::ImportFinding| {
                 Diagnostic::error(Code::NotImported, FieldPath::root()).message(lost.what)
             };
             lost.into_iter().map(found).collect()

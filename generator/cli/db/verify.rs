@@ -1,4 +1,4 @@
-//! `nself db verify`: for CI. The files are those that were written, the history only grew, and it leads to the
+//! `nself db verify`: for CI. The files are those that were written, the history only check_extends, and it leads to the
 //! definitions.
 
 use std::process::Command;
@@ -9,9 +9,10 @@ use serde_json::json;
 use super::super::{Format, SUCCESS, output};
 use super::{Outcome, Selection};
 use crate::database::allow;
-use crate::database::history::{Line, SUM, grew};
+use crate::database::history::{SUM_FILE, SumLine, check_extends};
 use crate::database::snapshot;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::source::PlainDecoder;
 use crate::values::SqlIdent;
 use crate::words;
 
@@ -41,7 +42,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
             }
         };
         count += history.migrations.len();
-        let old = history.schema(name).map_err(|finding| vec![finding])?;
+        let old = history.schema(name, &PlainDecoder).map_err(|finding| vec![finding])?;
         stale.extend(definition.located(allow::unknown(&old, &definition.schema, &definition.root())));
         if history.head != snapshot::objects(&definition.schema) {
             findings.extend(definition.located(vec![
@@ -52,7 +53,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
         }
         if let Some(base) = &arguments.base {
             let before = sum_of(selection, base, name)?;
-            findings.extend(grew(name, &before, &history.sum()));
+            findings.extend(check_extends(name, &before, &history.sum()));
         }
     }
     if !findings.is_empty() {
@@ -68,17 +69,20 @@ pub fn run(arguments: &Arguments) -> Outcome {
 }
 
 /// The sum of a database in another revision; none when it was not there.
-fn sum_of(selection: &Selection, revision: &str, name: &SqlIdent) -> Result<Vec<Line>, Vec<Diagnostic>> {
-    let text =
-        git(selection, &["ls-tree", "--name-only", "--end-of-options", revision, "--", &format!("db/{name}/{SUM}")])?;
+fn sum_of(selection: &Selection, revision: &str, name: &SqlIdent) -> Result<Vec<SumLine>, Vec<Diagnostic>> {
+    let text = git(
+        selection,
+        &["ls-tree", "--name-only", "--end-of-options", revision, "--", &format!("db/{name}/{SUM_FILE}")],
+    )?;
     if text.is_empty() {
         return Ok(Vec::new());
     }
-    let text = git(selection, &["cat-file", "--end-of-options", "blob", &format!("{revision}:./db/{name}/{SUM}")])?;
-    Line::parse(&text).ok_or_else(|| {
+    let text =
+        git(selection, &["cat-file", "--end-of-options", "blob", &format!("{revision}:./db/{name}/{SUM_FILE}")])?;
+    SumLine::parse(&text).ok_or_else(|| {
         vec![
             Diagnostic::error(Code::MigrationDamaged, FieldPath::root())
-                .message(format!("{revision}: db/{name}/{SUM} has a line of another form")),
+                .message(format!("{revision}: db/{name}/{SUM_FILE} has a line of another form")),
         ]
     })
 }

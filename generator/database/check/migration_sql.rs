@@ -1,7 +1,7 @@
 //! SQL of whole migrations: what does not parse, what psql would take for its own, what would end the transaction
 //! around it.
 
-use crate::database::closed::{self, Form};
+use crate::database::closed::{self, TextForm};
 use crate::database::{lexer, parse};
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Span};
 
@@ -17,13 +17,13 @@ pub fn findings(file: &str, text: &str) -> Vec<Diagnostic> {
         let span = Span { file: file.to_owned(), line: number(line), column: number(column) };
         found.push(Diagnostic::error(code, FieldPath::root()).message(message).at(Some(span)));
     };
-    if let Some(fault) = closed::fault(text, Form::Statements) {
+    if let Some(fault) = closed::fault(text, TextForm::Statements) {
         report(fault.at, fault.code, fault.what);
         return found;
     }
     let tokens = lexer::tokens(text).unwrap_or_default();
     let mut start = true;
-    for token in tokens.iter().filter(|token| token.kind != lexer::Kind::Comment) {
+    for token in tokens.iter().filter(|token| token.kind != lexer::TokenKind::Comment) {
         if start && TRANSACTION.contains(&token.text.to_ascii_lowercase().as_str()) {
             report(
                 token.at,

@@ -9,19 +9,19 @@ use crate::values::{SqlIdent, VariableName};
 
 /// One database of a Hasura.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Source {
+pub struct HasuraSource {
     /// Its name in Hasura.
     pub name: String,
     /// The variable that holds its URL.
     pub variable: VariableName,
-    pub tables: Vec<Tracked>,
-    pub functions: Vec<Function>,
+    pub tables: Vec<TrackedTable>,
+    pub functions: Vec<TrackedFunction>,
 }
 
 /// A table or view.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Tracked {
-    pub table: Name,
+pub struct TrackedTable {
+    pub table: QualifiedName,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub object_relationships: Vec<Relationship>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -37,12 +37,12 @@ pub struct Tracked {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Function {
-    pub function: Name,
+pub struct TrackedFunction {
+    pub function: QualifiedName,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Name {
+pub struct QualifiedName {
     pub name: String,
     pub schema: String,
 }
@@ -55,17 +55,17 @@ pub struct Relationship {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Using {
-    pub foreign_key_constraint_on: On,
+    pub foreign_key_constraint_on: KeyColumns,
 }
 
 /// Columns of the table itself, or of another one that refers to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
-pub enum On {
+pub enum KeyColumns {
     Column(SqlIdent),
     Columns(Vec<SqlIdent>),
-    OtherColumn { column: SqlIdent, table: Name },
-    OtherColumns { columns: Vec<SqlIdent>, table: Name },
+    OtherColumn { column: SqlIdent, table: QualifiedName },
+    OtherColumns { columns: Vec<SqlIdent>, table: QualifiedName },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

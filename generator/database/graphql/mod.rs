@@ -11,17 +11,23 @@ use crate::database::{APP_COLUMN, TENANT_COLUMN};
 use crate::values::{Checked, SqlIdent};
 use permission::permit;
 
-pub use metadata::{Equal, Filter, Function, Name, On, Permission, Relationship, Rule, Source, Tracked, Using};
+pub use metadata::{
+    Equal, Filter, HasuraSource, KeyColumns, Permission, QualifiedName, Relationship, Rule, TrackedFunction,
+    TrackedTable, Using,
+};
 pub use permission::{APP_VARIABLE, TENANT_VARIABLE, check};
 
-fn named(name: &ObjectName) -> Name {
-    Name { name: name.name().to_owned(), schema: name.schema().to_owned() }
+fn named(name: &ObjectName) -> QualifiedName {
+    QualifiedName { name: name.name().to_owned(), schema: name.schema().to_owned() }
 }
 
 /// What is served of a schema, tables before views, each by name.
-pub fn tracked(schema: &Schema) -> (Vec<Tracked>, Vec<Function>) {
-    let mut tables: BTreeMap<&ObjectName, Tracked> =
-        schema.tables.keys().map(|name| (name, Tracked { table: named(name), ..Tracked::default() })).collect();
+pub fn tracked(schema: &Schema) -> (Vec<TrackedTable>, Vec<TrackedFunction>) {
+    let mut tables: BTreeMap<&ObjectName, TrackedTable> = schema
+        .tables
+        .keys()
+        .map(|name| (name, TrackedTable { table: named(name), ..TrackedTable::default() }))
+        .collect();
     relate(schema, &mut tables);
     for (name, table) in &schema.tables {
         let Some(tracked) = tables.get_mut(name) else { continue };
@@ -29,7 +35,7 @@ pub fn tracked(schema: &Schema) -> (Vec<Tracked>, Vec<Function>) {
             permit(table, role, api, tracked);
         }
     }
-    let views = schema.views.keys().map(|name| Tracked { table: named(name), ..Tracked::default() });
+    let views = schema.views.keys().map(|name| TrackedTable { table: named(name), ..TrackedTable::default() });
     // Hasura takes a function for a field when it gives rows of a table; one that writes would be a query with effects.
     let served = |function: &super::model::Function| {
         let rows = function.returns.as_ref().and_then(|returns| returns.as_str().strip_prefix("SETOF "));
@@ -38,13 +44,13 @@ pub fn tracked(schema: &Schema) -> (Vec<Tracked>, Vec<Function>) {
         table && function.volatility != Volatility::Volatile
     };
     let functions = schema.functions.iter().filter(|(_, function)| served(function));
-    let functions = functions.map(|(name, _)| Function { function: named(name) }).collect();
+    let functions = functions.map(|(name, _)| TrackedFunction { function: named(name) }).collect();
     (tables.into_values().chain(views).collect(), functions)
 }
 
 /// Both directions of each foreign key. A name depends on the table's own columns and keys only, and the constraint's name
 /// is what is left when another has it.
-fn relate(schema: &Schema, tables: &mut BTreeMap<&ObjectName, Tracked>) {
+fn relate(schema: &Schema, tables: &mut BTreeMap<&ObjectName, TrackedTable>) {
     let mut taken: BTreeMap<&ObjectName, BTreeSet<String>> = BTreeMap::new();
     for (name, table) in &schema.tables {
         taken.insert(name, table.columns.keys().map(ToString::to_string).collect());
@@ -60,8 +66,8 @@ fn relate(schema: &Schema, tables: &mut BTreeMap<&ObjectName, Tracked>) {
         for (constraint, key) in &table.foreign_keys {
             let candidates = [to_one(key), constraint.to_string()];
             let on = match key.columns.as_slice() {
-                [column] => On::Column(column.clone()),
-                columns => On::Columns(columns.to_vec()),
+                [column] => KeyColumns::Column(column.clone()),
+                columns => KeyColumns::Columns(columns.to_vec()),
             };
             if let (Some(chosen), Some(tracked)) = (choose(name, &candidates), tables.get_mut(name)) {
                 let using = Using { foreign_key_constraint_on: on };
@@ -78,8 +84,8 @@ fn relate(schema: &Schema, tables: &mut BTreeMap<&ObjectName, Tracked>) {
             let candidates = [plain, by, format!("{}_by_{constraint}", name.name())];
             let of = named(name);
             let on = match key.columns.as_slice() {
-                [column] => On::OtherColumn { column: column.clone(), table: of },
-                columns => On::OtherColumns { columns: columns.to_vec(), table: of },
+                [column] => KeyColumns::OtherColumn { column: column.clone(), table: of },
+                columns => KeyColumns::OtherColumns { columns: columns.to_vec(), table: of },
             };
             if let (Some(chosen), Some(tracked)) = (choose(target, &candidates), tables.get_mut(target)) {
                 let relationship = Relationship { name: chosen, using: Using { foreign_key_constraint_on: on } };

@@ -1,6 +1,6 @@
 //! Permissions from `api`, with the convention's row filter, and what contradicts them.
 
-use super::{Equal, Filter, Permission, Rule, Tracked};
+use super::{Equal, Filter, Permission, Rule, TrackedTable};
 use crate::database::model::*;
 use crate::database::{ACCESS_POLICY, APP_COLUMN, TENANT_COLUMN, TENANT_POLICY};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
@@ -9,7 +9,7 @@ use crate::values::{Checked, SqlIdent};
 /// The sessions' variables by which rows of the conventions are told apart.
 pub const TENANT_VARIABLE: &str = "X-Hasura-Tenant-Id";
 
-pub const APP_VARIABLE: &str = "X-Hasura-Source-Account-Id";
+pub const APP_VARIABLE: &str = "X-Hasura-HasuraSource-Account-Id";
 
 /// The convention's column and the variable that fills it.
 fn owner(table: &Table) -> Option<(&'static str, &'static str)> {
@@ -20,7 +20,7 @@ fn owner(table: &Table) -> Option<(&'static str, &'static str)> {
     }
 }
 
-pub(super) fn permit(table: &Table, role: &SqlIdent, api: &Api, tracked: &mut Tracked) {
+pub(super) fn permit(table: &Table, role: &SqlIdent, api: &Api, tracked: &mut TrackedTable) {
     let mut set = api.rows.clone();
     if let Some((column, variable)) = owner(table) {
         set.insert(SqlIdent::wrap(column.into()), SessionVariable::wrap(variable.into()));

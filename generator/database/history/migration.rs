@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Line, MIGRATIONS, sha256};
+use super::{MIGRATIONS, SumLine, sha256};
 use crate::artifact::{Digest, json};
 use crate::database::hazard::Hazard;
-use crate::database::migrate::{Down, Mode, Phase, Step};
+use crate::database::migrate::{Down, MigrationStep, Phase, StepMode};
 use crate::database::model::{MigrationName, ObjectName};
 use crate::database::snapshot::{Delta, Digests, Objects};
 use crate::values::Checked;
@@ -27,7 +27,7 @@ impl MigrationName {
 /// How a migration runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Run {
+pub enum RunMode {
     /// In one transaction, with its line in the ledger.
     Transaction,
     /// By itself: builds this index. One that was left invalid is dropped first.
@@ -39,7 +39,7 @@ pub enum Run {
 #[serde(deny_unknown_fields)]
 pub struct PlanFile {
     pub version: u32,
-    pub run: Run,
+    pub run: RunMode,
     /// Digests of the schema before and after.
     pub from: Digest,
     pub to: Digest,
@@ -84,16 +84,16 @@ const HEADER: &str = "SET LOCAL lock_timeout = '5s';\nSET LOCAL search_path = pu
 impl Migration {
     pub(super) fn group(
         name: MigrationName,
-        steps: &[Step],
+        steps: &[MigrationStep],
         from: &Digest,
         to: &Digest,
         part: (usize, usize),
     ) -> Migration {
         let run = match &steps[0].mode {
-            Mode::Transaction => Run::Transaction,
-            Mode::Index(index) => Run::Index(index.clone()),
+            StepMode::Transaction => RunMode::Transaction,
+            StepMode::Index(index) => RunMode::Index(index.clone()),
         };
-        let header = if run == Run::Transaction { HEADER } else { "" };
+        let header = if run == RunMode::Transaction { HEADER } else { "" };
         let text = |body: Vec<String>| format!("{header}{}\n", body.join("\n"));
         let up = text(steps.iter().map(|step| format!("\n-- {}\n{}", comment(&step.why), step.up)).collect());
         let lossless = !steps.iter().any(|step| matches!(step.down, Down::Never(_)));
@@ -134,11 +134,11 @@ impl Migration {
         let digest = Digests::of(head).root();
         Migration {
             name,
-            up: format!("{HEADER}\n-- Statements of your own. Run `nself db sum` when they are written.\n"),
+            up: format!("{HEADER}\n-- Statements of your own. RunMode `nself db sum` when they are written.\n"),
             down: None,
             plan: PlanFile {
                 version: 1,
-                run: Run::Transaction,
+                run: RunMode::Transaction,
                 from: digest,
                 to: digest,
                 part: (1, 1),
@@ -158,12 +158,12 @@ impl Migration {
         files
     }
 
-    pub(super) fn line(&self, before: &str) -> Line {
+    pub(super) fn line(&self, before: &str) -> SumLine {
         let up = sha256(self.up.as_bytes());
         let down = self.down.as_ref().map_or(String::new(), |down| sha256(down.as_bytes()).to_string());
         let plan = sha256(&json::to_canonical(&self.plan));
         let chain = sha256(format!("{before}\n{}\n{up}\n{down}\n{plan}", self.name).as_bytes());
-        Line { name: self.name.clone(), up, chain }
+        SumLine { name: self.name.clone(), up, chain }
     }
 }
 

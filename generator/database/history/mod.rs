@@ -15,9 +15,9 @@ mod sum;
 use std::collections::BTreeMap;
 
 use crate::artifact::json;
-use crate::database::migrate::Groups;
+use crate::database::migrate::StepGroups;
 use crate::database::model::{MigrationName, Schema};
-use crate::database::snapshot::{self, Delta, Digests, Objects};
+use crate::database::snapshot::{self, Delta, Digests, ObjectDecoder, Objects};
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Span};
 use crate::values::SqlIdent;
 
@@ -25,7 +25,7 @@ pub use migration::*;
 pub use sum::*;
 
 /// The file of sums.
-pub const SUM: &str = "nself.sum";
+pub const SUM_FILE: &str = "nself.sum";
 
 const MIGRATIONS: &str = "migrations";
 
@@ -34,7 +34,7 @@ const SCHEMA: &str = "schema";
 const ATTRIBUTES: &str = ".gitattributes";
 
 /// A file's path below the database's folder to its content.
-pub type Files = BTreeMap<String, Vec<u8>>;
+pub type HistoryFiles = BTreeMap<String, Vec<u8>>;
 
 /// All migrations of a database and where they lead.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -53,7 +53,7 @@ fn at(code: Code, file: &str) -> Diagnostic {
 
 impl History {
     /// The lines of the sum.
-    pub fn sum(&self) -> Vec<Line> {
+    pub fn sum(&self) -> Vec<SumLine> {
         let mut before = String::new();
         let lines = self.migrations.iter().map(|migration| {
             let line = migration.line(&before);
@@ -67,15 +67,15 @@ impl History {
     ///
     /// # Errors
     /// NS732 when the snapshot is of another form.
-    pub fn schema(&self, database: &SqlIdent) -> Result<Schema, Diagnostic> {
-        snapshot::schema(&self.head).map_err(|error| damaged(&format!("db/{database}/{SCHEMA}"), error))
+    pub fn schema(&self, database: &SqlIdent, decoder: &impl ObjectDecoder) -> Result<Schema, Diagnostic> {
+        snapshot::schema(&self.head, decoder).map_err(|error| damaged(&format!("db/{database}/{SCHEMA}"), error))
     }
 
     /// Adds what a plan needs.
     ///
     /// # Errors
     /// A slug that is no word.
-    pub fn extend(&mut self, slug: &str, groups: &Groups, new: &Schema) -> Result<(), String> {
+    pub fn extend(&mut self, slug: &str, groups: &StepGroups, new: &Schema) -> Result<(), String> {
         let next = snapshot::objects(new);
         let changes = Delta::between(&self.head, &next);
         let mut digests = Digests::of(&self.head);
@@ -99,13 +99,13 @@ impl History {
     }
 
     /// All files.
-    pub fn files(&self) -> Files {
-        let mut files: Files = self.migrations.iter().flat_map(Migration::files).collect();
+    pub fn files(&self) -> HistoryFiles {
+        let mut files: HistoryFiles = self.migrations.iter().flat_map(Migration::files).collect();
         for (path, object) in &self.head {
             files.insert(format!("{SCHEMA}/{path}.json"), json::to_pretty(object));
         }
-        let sum: String = self.sum().iter().map(Line::text).collect();
-        files.insert(SUM.into(), sum.into_bytes());
+        let sum: String = self.sum().iter().map(SumLine::text).collect();
+        files.insert(SUM_FILE.into(), sum.into_bytes());
         // The sums are those of files with plain line ends.
         files.insert(ATTRIBUTES.into(), b"* text eol=lf\n".to_vec());
         files

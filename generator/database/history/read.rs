@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{ATTRIBUTES, Files, History, Line, MIGRATIONS, Migration, SCHEMA, SUM, at, damaged};
+use super::{ATTRIBUTES, History, HistoryFiles, MIGRATIONS, Migration, SCHEMA, SUM_FILE, SumLine, at, damaged};
 use crate::database::check::migration_sql;
 use crate::database::model::MigrationName;
 use crate::database::snapshot::Digests;
@@ -20,7 +20,7 @@ impl History {
     ///
     /// # Errors
     /// Every file that is missing, changed or of another form.
-    pub fn read(name: &SqlIdent, files: &Files) -> Result<History, Vec<Diagnostic>> {
+    pub fn read(name: &SqlIdent, files: &HistoryFiles) -> Result<History, Vec<Diagnostic>> {
         let history = Self::parse(name, files)?;
         let findings = history.verify(name, files);
         if findings.is_empty() { Ok(history) } else { Err(findings) }
@@ -29,8 +29,8 @@ impl History {
     /// The same without a look at the sum, for what writes it.
     ///
     /// # Errors
-    /// Files of another form.
-    pub fn parse(database: &SqlIdent, files: &Files) -> Result<History, Vec<Diagnostic>> {
+    /// HistoryFiles of another form.
+    pub fn parse(database: &SqlIdent, files: &HistoryFiles) -> Result<History, Vec<Diagnostic>> {
         let mut history = History::default();
         let mut findings = Vec::new();
         let mut found: BTreeMap<&str, BTreeMap<&str, &Vec<u8>>> = BTreeMap::new();
@@ -50,7 +50,7 @@ impl History {
                         Err(error) => findings.push(damaged(&shown, error.to_string())),
                     }
                 }
-                (Some(SUM | ATTRIBUTES), None, None) => {}
+                (Some(SUM_FILE | ATTRIBUTES), None, None) => {}
                 _ => findings.push(damaged(&shown, "this file does not belong here").hint("move it elsewhere")),
             }
         }
@@ -75,16 +75,16 @@ impl History {
         if findings.is_empty() { Ok(history) } else { Err(findings) }
     }
 
-    fn verify(&self, database: &SqlIdent, files: &Files) -> Vec<Diagnostic> {
+    fn verify(&self, database: &SqlIdent, files: &HistoryFiles) -> Vec<Diagnostic> {
         let mut findings = Vec::new();
-        let sum = format!("db/{database}/{SUM}");
+        let sum = format!("db/{database}/{SUM_FILE}");
         let tampered = |file: String, message: String| {
             at(Code::MigrationTampered, &file)
                 .message(message)
                 .hint("restore it from version control, and put the change into a new migration")
         };
-        let text = files.get(SUM).map_or(String::new(), |bytes| lines(bytes));
-        let Some(written) = Line::parse(&text) else {
+        let text = files.get(SUM_FILE).map_or(String::new(), |bytes| lines(bytes));
+        let Some(written) = SumLine::parse(&text) else {
             return vec![
                 damaged(&sum, "a line has another form").hint("after a merge, `nself db rebase` writes it anew"),
             ];

@@ -7,7 +7,7 @@ pub mod sql;
 
 /// Something that was not taken over; lines and columns count from 1.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Lost {
+pub struct ImportFinding {
     pub line: usize,
     pub column: usize,
     pub what: String,

@@ -6,7 +6,7 @@ use crate::values::SqlIdent;
 
 /// The facts of a database.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Facts {
+pub struct CatalogFacts {
     /// The server's major version, `:`, 32 hexadecimal digits.
     digest: String,
     /// Kind and name to what is said of it, as often as it is said.
@@ -16,9 +16,9 @@ pub struct Facts {
 /// Longer ones are not repeated in a message.
 const SHORT: usize = 80;
 
-impl Facts {
+impl CatalogFacts {
     /// What a server answered to [`super::facts`].
-    pub fn read(answer: &str) -> Option<Facts> {
+    pub fn read(answer: &str) -> Option<CatalogFacts> {
         let mut lines = answer.lines();
         let digest = lines.next()?.to_owned();
         let (major, sum) = digest.split_once(':')?;
@@ -32,7 +32,7 @@ impl Facts {
             let (kind, name, what) = (parts.next()?, parts.next()?, parts.next()?);
             *all.entry((kind, name)).or_default().entry(what).or_default() += 1;
         }
-        Some(Facts { digest, all })
+        Some(CatalogFacts { digest, all })
     }
 
     pub fn digest(&self) -> &str {
@@ -41,7 +41,7 @@ impl Facts {
 
     /// What one says and the other does not, a sentence for each object; nothing when they are the same. Rights that the
     /// first start of a server gives, to the owner and to `guests`, are not compared.
-    pub fn differences(&self, migrations: &Facts, owner: &str, guests: &BTreeSet<SqlIdent>) -> Vec<String> {
+    pub fn differences(&self, migrations: &CatalogFacts, owner: &str, guests: &BTreeSet<SqlIdent>) -> Vec<String> {
         let none = BTreeMap::new();
         let mut lacking: BTreeSet<String> = BTreeSet::new();
         let mut found = Vec::new();
@@ -123,17 +123,17 @@ mod tests {
     use super::*;
     use crate::values::Checked;
 
-    fn facts(lines: &[&str]) -> Facts {
-        Facts::read(&format!("15:{}\n{}\n", "0".repeat(32), lines.join("\n"))).unwrap()
+    fn facts(lines: &[&str]) -> CatalogFacts {
+        CatalogFacts::read(&format!("15:{}\n{}\n", "0".repeat(32), lines.join("\n"))).unwrap()
     }
 
     #[test]
     fn an_answer_of_another_form_is_none() {
-        assert_eq!(Facts::read(""), None);
-        assert_eq!(Facts::read("'; DROP TABLE x --"), None);
-        assert_eq!(Facts::read(&format!("15:{}\ntable", "0".repeat(32))), None);
-        assert_eq!(Facts::read(&format!("{}\n", "0".repeat(32))), None);
-        assert_eq!(Facts::read(&format!("1':{}\n", "0".repeat(32))), None);
+        assert_eq!(CatalogFacts::read(""), None);
+        assert_eq!(CatalogFacts::read("'; DROP TABLE x --"), None);
+        assert_eq!(CatalogFacts::read(&format!("15:{}\ntable", "0".repeat(32))), None);
+        assert_eq!(CatalogFacts::read(&format!("{}\n", "0".repeat(32))), None);
+        assert_eq!(CatalogFacts::read(&format!("1':{}\n", "0".repeat(32))), None);
     }
 
     #[test]

@@ -10,9 +10,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::CATALOG;
-use super::history::Line;
+use super::history::SumLine;
 
-pub use facts::Facts;
+pub use facts::CatalogFacts;
 
 /// Statements by the signs that stand for them.
 const TEXTS: [(&str, &str); 8] = [
@@ -40,14 +40,14 @@ pub fn fill(text: &str) -> String {
     text.replace("@CATALOG@", CATALOG.trim_end().trim_end_matches(';'))
 }
 
-/// Asks for the facts of a catalog, which [`Facts::read`] reads.
+/// Asks for the facts of a catalog, which [`CatalogFacts::read`] reads.
 pub fn facts() -> String {
     let settings = settings::statements();
     fill(&format!("{settings}@DIGEST@\nSELECT pg_temp.nself_catalog();\n@CATALOG@;\n"))
 }
 
 /// Runs statements of the project in a session that has its search path of its own, each of them as one.
-pub fn apply<'a>(statements: impl IntoIterator<Item = (&'a str, Alone)>) -> String {
+pub fn apply<'a>(statements: impl IntoIterator<Item = (&'a str, RunIn)>) -> String {
     let mut text = fill("@APPLY@\n");
     for (sql, alone) in statements {
         text.push_str(&applied(sql, alone));
@@ -57,26 +57,26 @@ pub fn apply<'a>(statements: impl IntoIterator<Item = (&'a str, Alone)>) -> Stri
 
 /// Whether statements run outside of any transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Alone {
-    Yes,
-    No,
+pub enum RunIn {
+    NoTransaction,
+    Transaction,
 }
 
 /// The letters of base64 mean nothing to psql and to SQL, so the statements cannot be read as anything else on their way.
-fn applied(sql: &str, alone: Alone) -> String {
+fn applied(sql: &str, alone: RunIn) -> String {
     let file = format!("pg_catalog.decode('{}', 'base64')", STANDARD.encode(sql));
     let run = match alone {
-        Alone::No => format!("SELECT pg_temp.nself_apply({file}) \\g /dev/null\n"),
-        Alone::Yes => format!("SELECT pg_catalog.convert_from({file}, 'UTF8') \\gexec\n"),
+        RunIn::Transaction => format!("SELECT pg_temp.nself_apply({file}) \\g /dev/null\n"),
+        RunIn::NoTransaction => format!("SELECT pg_catalog.convert_from({file}, 'UTF8') \\gexec\n"),
     };
     format!("SET search_path = public;\n{run}RESET ROLE;\nSET search_path = pg_catalog, pg_temp;\n")
 }
 
 /// Fills an empty ledger as if these migrations had run, if the catalog still has this digest. Changes nothing else,
 /// and nothing at all when it refuses.
-pub fn baseline(lines: &[Line], catalog: &Facts) -> String {
+pub fn baseline(lines: &[SumLine], catalog: &CatalogFacts) -> String {
     let mut rows = String::new();
-    for (number, Line { name, up, chain }) in (1..).zip(lines) {
+    for (number, SumLine { name, up, chain }) in (1..).zip(lines) {
         let comma = if number == 1 { "" } else { "," };
         let _ = write!(rows, "{comma}\n  ({number}, '{name}', '{up}', '{chain}', 'done')");
     }

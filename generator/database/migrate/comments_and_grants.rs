@@ -1,6 +1,6 @@
 //! What every kind of object has: a comment, and most have grants.
 
-use super::{Phase, Planner, Step};
+use super::{MigrationStep, Phase, Planner};
 use crate::database::ddl;
 use crate::database::hazard::Hazard;
 use crate::database::model::*;
@@ -21,8 +21,9 @@ pub struct Described<'a> {
 }
 
 impl Described<'_> {
-    fn step(&self, field: &str) -> Step {
-        Step::new(self.phase, self.name, self.path.key(field), format!("{}: {field}", self.name)).rank(self.rank)
+    fn step(&self, field: &str) -> MigrationStep {
+        MigrationStep::new(self.phase, self.name, self.path.key(field), format!("{}: {field}", self.name))
+            .rank(self.rank)
     }
 
     pub fn comment(&self, planner: &mut Planner, old: Option<&Text>, new: Option<&Text>) {

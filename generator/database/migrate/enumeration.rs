@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::graph::Kind;
-use super::{Diff, Phase, Planner, Step};
+use super::graph::ObjectKind;
+use super::{Diff, MigrationStep, Phase, Planner};
 use crate::database::ddl;
 use crate::database::hazard::Hazard;
 use crate::database::model::*;
@@ -50,9 +50,14 @@ pub fn plan(
     for (label, before) in added {
         let place = before.map_or(String::new(), |before| format!(" BEFORE {}", literal(before.as_str())));
         planner.push(
-            Step::new(Phase::Labels, name.as_str(), path.key("values"), format!("{name}: the label {label} is new"))
-                .up(format!("ALTER TYPE {} ADD VALUE {}{place};", name.sql(), literal(label.as_str())))
-                .never(LABELS),
+            MigrationStep::new(
+                Phase::Labels,
+                name.as_str(),
+                path.key("values"),
+                format!("{name}: the label {label} is new"),
+            )
+            .up(format!("ALTER TYPE {} ADD VALUE {}{place};", name.sql(), literal(label.as_str())))
+            .never(LABELS),
         );
     }
 }
@@ -107,13 +112,13 @@ fn rebuild(planner: &mut Planner, all: &Diff, name: &ObjectName, new: &Enumerati
     }
     sql.push(format!("DROP TYPE {was};"));
     planner.push(
-        Step::new(
+        MigrationStep::new(
             Phase::Create,
             name.as_str(),
             path.key("values"),
             format!("labels of {name} go away or change places"),
         )
-        .rank(all.new_graph.position(Kind::Type, name))
+        .rank(all.new_graph.position(ObjectKind::Type, name))
         .up(sql.join("\n"))
         .never(CONVERTED)
         .hazards([Hazard::ConvertsData, Hazard::Rewrite, Hazard::MayFail]),

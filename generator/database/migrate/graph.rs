@@ -9,7 +9,7 @@ use crate::database::model::*;
 
 /// A kind of object. The order is that of independent objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
+pub enum ObjectKind {
     Type,
     Sequence,
     Function,
@@ -19,9 +19,9 @@ pub enum Kind {
 
 /// An object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Node<'a>(pub Kind, pub &'a ObjectName);
+pub struct ObjectNode<'a>(pub ObjectKind, pub &'a ObjectName);
 
-impl fmt::Display for Node<'_> {
+impl fmt::Display for ObjectNode<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.1)
     }
@@ -30,7 +30,7 @@ impl fmt::Display for Node<'_> {
 /// All objects of a schema, those that others need first.
 pub struct Graph<'a> {
     /// In the order of kinds and names; elsewhere a node is its index here.
-    nodes: Vec<Node<'a>>,
+    nodes: Vec<ObjectNode<'a>>,
     /// Per node, from 1.
     positions: Vec<usize>,
     /// Per node: what it cannot exist without, as the server sees it.
@@ -40,8 +40,8 @@ pub struct Graph<'a> {
 impl<'a> Graph<'a> {
     /// # Errors
     /// Objects that need each other in a circle.
-    pub fn new(schema: &'a Schema) -> Result<Self, Vec<Node<'a>>> {
-        let nodes: Vec<Node> = all(schema).collect();
+    pub fn new(schema: &'a Schema) -> Result<Self, Vec<ObjectNode<'a>>> {
+        let nodes: Vec<ObjectNode> = all(schema).collect();
         let mut names: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for (i, node) in nodes.iter().enumerate() {
             names.entry(node.1.name()).or_default().push(i);
@@ -66,47 +66,47 @@ impl<'a> Graph<'a> {
         }
     }
 
-    fn find(&self, kind: Kind, name: &ObjectName) -> Option<usize> {
-        self.nodes.binary_search(&Node(kind, name)).ok()
+    fn find(&self, kind: ObjectKind, name: &ObjectName) -> Option<usize> {
+        self.nodes.binary_search(&ObjectNode(kind, name)).ok()
     }
 
     /// From 1: where the object stands, those that it needs before it.
-    pub fn position(&self, kind: Kind, name: &ObjectName) -> usize {
+    pub fn position(&self, kind: ObjectKind, name: &ObjectName) -> usize {
         self.find(kind, name).map_or(0, |i| self.positions[i])
     }
 
     /// From 1: the same from the other end.
-    pub fn reverse(&self, kind: Kind, name: &ObjectName) -> usize {
+    pub fn reverse(&self, kind: ObjectKind, name: &ObjectName) -> usize {
         self.positions.len() + 1 - self.position(kind, name)
     }
 
     /// What an object cannot exist without.
-    pub fn needs(&self, kind: Kind, name: &ObjectName) -> impl Iterator<Item = Node<'a>> {
+    pub fn needs(&self, kind: ObjectKind, name: &ObjectName) -> impl Iterator<Item = ObjectNode<'a>> {
         self.find(kind, name).into_iter().flat_map(|i| &self.needs[i]).map(|other| self.nodes[*other])
     }
 }
 
 /// A column hides a function or sequence of the same name in the expressions of its table.
-fn hides(schema: &Schema, node: &Node, other: &Node) -> bool {
-    let Node(Kind::Table, name) = node else { return false };
-    matches!(other.0, Kind::Function | Kind::Table | Kind::View)
+fn hides(schema: &Schema, node: &ObjectNode, other: &ObjectNode) -> bool {
+    let ObjectNode(ObjectKind::Table, name) = node else { return false };
+    matches!(other.0, ObjectKind::Function | ObjectKind::Table | ObjectKind::View)
         && schema.tables.get(*name).is_some_and(|table| table.columns.contains_key(other.1.name()))
 }
 
 /// In the order of kinds, then of names.
-fn all(schema: &Schema) -> impl Iterator<Item = Node<'_>> {
-    let types = schema.types.keys().map(|name| Node(Kind::Type, name));
-    let sequences = schema.sequences.keys().map(|name| Node(Kind::Sequence, name));
-    let functions = schema.functions.keys().map(|name| Node(Kind::Function, name));
-    let tables = schema.tables.keys().map(|name| Node(Kind::Table, name));
-    let views = schema.views.keys().map(|name| Node(Kind::View, name));
+fn all(schema: &Schema) -> impl Iterator<Item = ObjectNode<'_>> {
+    let types = schema.types.keys().map(|name| ObjectNode(ObjectKind::Type, name));
+    let sequences = schema.sequences.keys().map(|name| ObjectNode(ObjectKind::Sequence, name));
+    let functions = schema.functions.keys().map(|name| ObjectNode(ObjectKind::Function, name));
+    let tables = schema.tables.keys().map(|name| ObjectNode(ObjectKind::Table, name));
+    let views = schema.views.keys().map(|name| ObjectNode(ObjectKind::View, name));
     types.chain(sequences).chain(functions).chain(tables).chain(views)
 }
 
 /// Tells each word that a node needs, and whether at any time or only when it is created.
-fn mentions(schema: &Schema, node: &Node, tell: &mut impl FnMut(&str, bool)) {
+fn mentions(schema: &Schema, node: &ObjectNode, tell: &mut impl FnMut(&str, bool)) {
     match node.0 {
-        Kind::Type => match schema.types.get(node.1) {
+        ObjectKind::Type => match schema.types.get(node.1) {
             Some(UserType::Domain(domain)) => {
                 tell(base(&domain.base), true);
                 domain.default.iter().chain(domain.checks.values()).for_each(|text| read(text.as_str(), true, tell));
@@ -114,8 +114,8 @@ fn mentions(schema: &Schema, node: &Node, tell: &mut impl FnMut(&str, bool)) {
             Some(UserType::Composite(kind)) => kind.attributes.iter().for_each(|part| tell(base(&part.kind), true)),
             Some(UserType::Enum(_)) | None => {}
         },
-        Kind::Sequence => {}
-        Kind::Function => {
+        ObjectKind::Sequence => {}
+        ObjectKind::Function => {
             if let Some(function) = schema.functions.get(node.1) {
                 function.arguments.iter().for_each(|argument| tell(base(&argument.kind), true));
                 let defaults = function.arguments.iter().filter_map(|argument| argument.default.as_ref());
@@ -128,7 +128,7 @@ fn mentions(schema: &Schema, node: &Node, tell: &mut impl FnMut(&str, bool)) {
                 function.depends_on.iter().for_each(|name| tell(name.name(), false));
             }
         }
-        Kind::Table => {
+        ObjectKind::Table => {
             if let Some(table) = schema.tables.get(node.1) {
                 for column in table.columns.values() {
                     tell(base(&column.kind), true);
@@ -139,7 +139,7 @@ fn mentions(schema: &Schema, node: &Node, tell: &mut impl FnMut(&str, bool)) {
                 texts.for_each(|text| read(text.as_str(), true, tell));
             }
         }
-        Kind::View => {
+        ObjectKind::View => {
             if let Some(view) = schema.views.get(node.1) {
                 read(view.query.as_str(), true, tell);
                 view.depends_on.iter().for_each(|name| tell(name.name(), true));

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use super::comments_and_grants::Described;
 use super::dropped::same_index;
-use super::{Phase, Planner, Step};
+use super::{MigrationStep, Phase, Planner};
 use crate::database::ddl;
 use crate::database::hazard::Hazard;
 use crate::database::model::*;
 use crate::diagnostic::FieldPath;
 use crate::values::SqlIdent;
 
-pub fn concurrent(step: Step, table: &ObjectName, name: &SqlIdent, index: &Index) -> Step {
+pub fn concurrent(step: MigrationStep, table: &ObjectName, name: &SqlIdent, index: &Index) -> MigrationStep {
     let object = table.beside(name);
     step.up(ddl::create_index(table, name, index, true))
         .down(format!("DROP INDEX CONCURRENTLY IF EXISTS {};", object.sql()))
@@ -53,7 +53,7 @@ pub fn plan(
         |key: &SqlIdent, a: &Index, other: &BTreeMap<SqlIdent, Index>| other.get(key).is_some_and(|b| same_index(a, b));
     for (key, was) in old.iter().filter(|(key, was)| !same(key, was, new)) {
         planner.push(
-            Step::new(Phase::Teardown, format!("{name}.{key}"), path.clone(), format!("{name}.{key} is gone"))
+            MigrationStep::new(Phase::Teardown, format!("{name}.{key}"), path.clone(), format!("{name}.{key} is gone"))
                 .rank(0)
                 .up(format!("DROP INDEX {};", name.beside(key).sql()))
                 .down(ddl::create_index(name, key, was, false)),
@@ -61,9 +61,14 @@ pub fn plan(
     }
     for (key, index) in new.iter().filter(|(key, is)| !same(key, is, old)) {
         planner.push(
-            Step::new(Phase::Attach, format!("{name}.{key}"), path.key(key.as_str()), format!("{name}.{key} is new"))
-                .up(ddl::create_index(name, key, index, false))
-                .down(format!("DROP INDEX {};", name.beside(key).sql())),
+            MigrationStep::new(
+                Phase::Attach,
+                format!("{name}.{key}"),
+                path.key(key.as_str()),
+                format!("{name}.{key} is new"),
+            )
+            .up(ddl::create_index(name, key, index, false))
+            .down(format!("DROP INDEX {};", name.beside(key).sql())),
         );
     }
     let kept: BTreeMap<SqlIdent, Index> =

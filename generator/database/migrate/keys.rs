@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::dropped::lost;
 use super::indexes;
-use super::{Diff, Phase, Planner, Step};
+use super::{Diff, MigrationStep, Phase, Planner};
 use crate::database::ddl;
 use crate::database::hazard::Hazard;
 use crate::database::model::*;
@@ -24,12 +24,17 @@ pub fn teardown(
     let table = name.sql();
     let mut drop = |key: &SqlIdent, rank: usize, definition: String, gone: bool| {
         planner.push(
-            Step::new(Phase::Teardown, format!("{name}.{key}"), path.clone(), format!("{name}.{key} {}", word(gone)))
-                .rank(rank)
-                .up(format!("ALTER TABLE {table} DROP CONSTRAINT {};", quoted(key)))
-                .down(format!("ALTER TABLE {table} ADD {definition};"))
-                .hazard(Hazard::AccessExclusive)
-                .hazards((gone && new.is_some()).then_some(Hazard::DropsConstraint)),
+            MigrationStep::new(
+                Phase::Teardown,
+                format!("{name}.{key}"),
+                path.clone(),
+                format!("{name}.{key} {}", word(gone)),
+            )
+            .rank(rank)
+            .up(format!("ALTER TABLE {table} DROP CONSTRAINT {};", quoted(key)))
+            .down(format!("ALTER TABLE {table} ADD {definition};"))
+            .hazard(Hazard::AccessExclusive)
+            .hazards((gone && new.is_some()).then_some(Hazard::DropsConstraint)),
         );
     };
     let last = usize::MAX - 2;
@@ -59,7 +64,7 @@ pub fn teardown(
         }
         let gone = !new.indexes.contains_key(index);
         planner.push(
-            Step::new(
+            MigrationStep::new(
                 Phase::Teardown,
                 format!("{name}.{index}"),
                 path.clone(),
@@ -85,7 +90,7 @@ pub fn plan(planner: &mut Planner, all: &Diff, name: &ObjectName, old: &Table, n
     let whole = new.partition_by.is_none();
     let step = |phase, field: &str, key: &SqlIdent, what: &str| {
         let path = path.key(field).key(key.as_str());
-        Step::new(phase, format!("{name}.{key}"), path, format!("{name}.{key} {what}"))
+        MigrationStep::new(phase, format!("{name}.{key}"), path, format!("{name}.{key} {what}"))
     };
     let drop = |key: &SqlIdent| format!("ALTER TABLE {table} DROP CONSTRAINT {};", quoted(key));
     for (key, check) in
@@ -178,7 +183,7 @@ pub fn foreign_keys(planner: &mut Planner, all: &Diff, name: &ObjectName, old: &
         let object = format!("{name}.{key}");
         let valid = if later { " NOT VALID" } else { "" };
         planner.push(
-            Step::new(Phase::Keys, object.clone(), path.clone(), format!("{object} is new"))
+            MigrationStep::new(Phase::Keys, object.clone(), path.clone(), format!("{object} is new"))
                 .rank(10)
                 .up(format!("ALTER TABLE {table} ADD {}{valid};", ddl::foreign_key(key, is)))
                 .down(format!("ALTER TABLE {table} DROP CONSTRAINT {};", quoted(key)))
@@ -186,9 +191,14 @@ pub fn foreign_keys(planner: &mut Planner, all: &Diff, name: &ObjectName, old: &
         );
         if later {
             planner.push(
-                Step::new(Phase::ValidateKeys, object.clone(), path, format!("{object} holds for stored rows"))
-                    .up(format!("ALTER TABLE {table} VALIDATE CONSTRAINT {};", quoted(key)))
-                    .hazard(Hazard::MayFail),
+                MigrationStep::new(
+                    Phase::ValidateKeys,
+                    object.clone(),
+                    path,
+                    format!("{object} holds for stored rows"),
+                )
+                .up(format!("ALTER TABLE {table} VALIDATE CONSTRAINT {};", quoted(key)))
+                .hazard(Hazard::MayFail),
             );
         }
     }

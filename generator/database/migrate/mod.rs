@@ -28,18 +28,18 @@ use super::identifiers::words;
 use super::model::*;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::values::SqlIdent;
-use graph::{Graph, Kind, Node};
+use graph::{Graph, ObjectKind, ObjectNode};
 
-pub use step::{Down, Mode, Phase, Step};
+pub use step::{Down, MigrationStep, Phase, StepMode};
 
 /// The steps of a plan in the groups that are applied as one.
-pub type Groups = Vec<Vec<Step>>;
+pub type StepGroups = Vec<Vec<MigrationStep>>;
 
 /// Plans the way from `old` to `new`. `root` is where `new` stands in the stack.
 ///
 /// # Errors
 /// What cannot be decided or was not reviewed, all of it.
-pub fn plan(old: &Schema, new: &Schema, root: &FieldPath) -> Result<Groups, Vec<Diagnostic>> {
+pub fn plan(old: &Schema, new: &Schema, root: &FieldPath) -> Result<StepGroups, Vec<Diagnostic>> {
     planned(Planner { root, new, steps: Vec::new(), findings: Vec::new(), allow: Some(&new.allow) }, old)
 }
 
@@ -47,11 +47,11 @@ pub fn plan(old: &Schema, new: &Schema, root: &FieldPath) -> Result<Groups, Vec<
 ///
 /// # Errors
 /// What cannot be decided, all of it.
-pub fn plan_unreviewed(old: &Schema, new: &Schema, root: &FieldPath) -> Result<Groups, Vec<Diagnostic>> {
+pub fn plan_unreviewed(old: &Schema, new: &Schema, root: &FieldPath) -> Result<StepGroups, Vec<Diagnostic>> {
     planned(Planner { root, new, steps: Vec::new(), findings: Vec::new(), allow: None }, old)
 }
 
-fn planned(mut planner: Planner, old: &Schema) -> Result<Groups, Vec<Diagnostic>> {
+fn planned(mut planner: Planner, old: &Schema) -> Result<StepGroups, Vec<Diagnostic>> {
     let (root, new) = (planner.root, planner.new);
     let renamed = rename::apply(&mut planner, old);
     let (old_graph, new_graph) = match (Graph::new(&renamed.schema), Graph::new(new)) {
@@ -93,8 +93,8 @@ fn planned(mut planner: Planner, old: &Schema) -> Result<Groups, Vec<Diagnostic>
 
 /// What is applied together: non-transactional steps are alone, new labels come before their use, and what is
 /// added without a look at stored rows is validated in a later migration.
-fn group(steps: Vec<Step>) -> Groups {
-    let mut groups: Groups = Vec::new();
+fn group(steps: Vec<MigrationStep>) -> StepGroups {
+    let mut groups: StepGroups = Vec::new();
     for step in steps {
         let joins = groups.last().and_then(|group| group.last()).is_some_and(|last| {
             let apart = |phase| matches!(phase, Phase::Labels | Phase::Concurrent | Phase::Extensions);
@@ -122,7 +122,7 @@ struct Diff<'a> {
     new_graph: Graph<'a>,
     touched: &'a Affected,
     /// By their names: objects that go away or are made anew.
-    moved: BTreeMap<&'a str, Vec<Node<'a>>>,
+    moved: BTreeMap<&'a str, Vec<ObjectNode<'a>>>,
     /// By their columns: the first of the tables that are new.
     fresh: BTreeMap<Vec<&'a SqlIdent>, &'a ObjectName>,
     /// What shares one space of names in a schema, of the new side.
@@ -212,11 +212,11 @@ impl Affected {
         !self.rebuilt.is_empty() && kind.object().is_some_and(|kind| self.rebuilt.contains(&kind))
     }
 
-    fn moved<'a>(&'a self, old: &'a Schema, new: &Schema) -> BTreeMap<&'a str, Vec<Node<'a>>> {
+    fn moved<'a>(&'a self, old: &'a Schema, new: &Schema) -> BTreeMap<&'a str, Vec<ObjectNode<'a>>> {
         let gone = old.functions.keys().filter(|name| !new.functions.contains_key(*name));
-        let routines = self.routines.iter().chain(gone).map(|name| Node(Kind::Function, name));
-        let mut moved: BTreeMap<&str, Vec<Node>> = BTreeMap::new();
-        for node in routines.chain(self.tables.iter().map(|name| Node(Kind::Table, name))) {
+        let routines = self.routines.iter().chain(gone).map(|name| ObjectNode(ObjectKind::Function, name));
+        let mut moved: BTreeMap<&str, Vec<ObjectNode>> = BTreeMap::new();
+        for node in routines.chain(self.tables.iter().map(|name| ObjectNode(ObjectKind::Table, name))) {
             moved.entry(node.1.name()).or_default().push(node);
         }
         moved
@@ -242,7 +242,7 @@ fn mentions(text: &str, columns: &BTreeSet<SqlIdent>) -> bool {
 struct Planner<'a> {
     root: &'a FieldPath,
     new: &'a Schema,
-    steps: Vec<Step>,
+    steps: Vec<MigrationStep>,
     findings: Vec<Diagnostic>,
     /// Nothing where everything is.
     allow: Option<&'a BTreeMap<String, BTreeMap<Hazard, crate::values::Text>>>,
@@ -264,7 +264,7 @@ impl Planner<'_> {
     }
 
     /// Takes a step; its hazards must have been reviewed.
-    fn push(&mut self, step: Step) {
+    fn push(&mut self, step: MigrationStep) {
         for hazard in step.hazards.iter().filter(|hazard| hazard.needs_review()) {
             if self.allows(&step.object, *hazard) {
                 continue;

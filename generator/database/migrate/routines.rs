@@ -2,8 +2,8 @@
 //! them.
 
 use super::comments_and_grants::Described;
-use super::graph::{Graph, Kind, Node};
-use super::{Affected, Diff, Phase, Planner, Step, indexes};
+use super::graph::{Graph, ObjectKind, ObjectNode};
+use super::{Affected, Diff, MigrationStep, Phase, Planner, indexes};
 use crate::database::hazard::Hazard;
 use crate::database::identifiers::words;
 use crate::database::model::*;
@@ -36,18 +36,18 @@ pub fn touch(touched: &mut Affected, old: &Schema, new: &Schema, graph: &Graph) 
     }
     loop {
         let before = touched.routines.len();
-        let changes = |Node(kind, name): Node| match kind {
-            Kind::Table => touched.tables.contains(name) || !new.tables.contains_key(name),
-            Kind::View => touched.routines.contains(name) || !new.views.contains_key(name),
-            Kind::Function => touched.routines.contains(name) || !new.functions.contains_key(name),
-            Kind::Type => touched.rebuilt.contains(name) || !new.types.contains_key(name),
-            Kind::Sequence => false,
+        let changes = |ObjectNode(kind, name): ObjectNode| match kind {
+            ObjectKind::Table => touched.tables.contains(name) || !new.tables.contains_key(name),
+            ObjectKind::View => touched.routines.contains(name) || !new.views.contains_key(name),
+            ObjectKind::Function => touched.routines.contains(name) || !new.functions.contains_key(name),
+            ObjectKind::Type => touched.rebuilt.contains(name) || !new.types.contains_key(name),
+            ObjectKind::Sequence => false,
         };
-        let views = old.views.keys().filter(|name| graph.needs(Kind::View, name).any(changes));
+        let views = old.views.keys().filter(|name| graph.needs(ObjectKind::View, name).any(changes));
         // A function is made of its arguments and result; tables among them are row types.
         let functions = old.functions.keys().filter(|name| {
-            graph.needs(Kind::Function, name).any(|node| match node {
-                Node(Kind::Table, table) => !new.tables.contains_key(table),
+            graph.needs(ObjectKind::Function, name).any(|node| match node {
+                ObjectNode(ObjectKind::Table, table) => !new.tables.contains_key(table),
                 _ => changes(node),
             })
         });
@@ -67,12 +67,12 @@ pub fn plan(planner: &mut Planner, all: &Diff) {
 fn functions(planner: &mut Planner, all: &Diff) {
     for (name, new) in &all.new.functions {
         let path = planner.path(&["functions", name.as_str()]);
-        let rank = all.new_graph.position(Kind::Function, name);
+        let rank = all.new_graph.position(ObjectKind::Function, name);
         let old = all.old.functions.get(name);
         let Some(old) = old.filter(|_| !all.touched.routines.contains(name)) else {
             let why = if old.is_some() { "is made anew" } else { "is new" };
             planner.push(
-                Step::new(Phase::Create, name.as_str(), path, format!("the function {name} {why}"))
+                MigrationStep::new(Phase::Create, name.as_str(), path, format!("the function {name} {why}"))
                     .rank(rank)
                     .up(ddl::create_function(name, new))
                     .down(format!("DROP {};", ddl::function_identity(name, new))),
@@ -82,7 +82,7 @@ fn functions(planner: &mut Planner, all: &Diff) {
         let plain = |function: &Function| ddl::replace_function(name, function, "CREATE OR REPLACE");
         if plain(old) != plain(new) {
             planner.push(
-                Step::new(Phase::Create, name.as_str(), path.clone(), format!("the function {name} changes"))
+                MigrationStep::new(Phase::Create, name.as_str(), path.clone(), format!("the function {name} changes"))
                     .rank(rank)
                     .up(plain(new))
                     .down(plain(old)),
@@ -129,8 +129,8 @@ fn functions(planner: &mut Planner, all: &Diff) {
         // Its types may have other names by the time of the last phase.
         let old = if phase == Phase::Unhook { all.before.functions.get(name).unwrap_or(old) } else { old };
         planner.push(
-            Step::new(phase, name.as_str(), path, format!("the function {name} {why}"))
-                .rank(1 + all.old_graph.reverse(Kind::Function, name))
+            MigrationStep::new(phase, name.as_str(), path, format!("the function {name} {why}"))
+                .rank(1 + all.old_graph.reverse(ObjectKind::Function, name))
                 .up(format!("DROP {};", ddl::function_identity(name, old)))
                 .down(ddl::create_function(name, old)),
         );
@@ -171,8 +171,8 @@ fn views(planner: &mut Planner, all: &Diff) {
         let path = if new.is_some() { planner.path(&["views", name.as_str()]) } else { planner.path(&["views"]) };
         let why = if new.is_some() { "is made anew" } else { "is gone" };
         planner.push(
-            Step::new(Phase::Unhook, name.as_str(), path, format!("the view {name} {why}"))
-                .rank(1 + all.old_graph.reverse(Kind::View, name))
+            MigrationStep::new(Phase::Unhook, name.as_str(), path, format!("the view {name} {why}"))
+                .rank(1 + all.old_graph.reverse(ObjectKind::View, name))
                 .up(format!("DROP {} {};", ddl::view_kind(old), name.sql()))
                 .down(ddl::create_view(name, old))
                 .hazard(Hazard::AccessExclusive),
@@ -180,13 +180,13 @@ fn views(planner: &mut Planner, all: &Diff) {
     }
     for (name, new) in &all.new.views {
         let path = planner.path(&["views", name.as_str()]);
-        let rank = all.new_graph.position(Kind::View, name);
+        let rank = all.new_graph.position(ObjectKind::View, name);
         let old = all.old.views.get(name).filter(|_| !all.touched.routines.contains(name));
         let kind = ddl::view_kind(new);
         let object = name.sql();
         let Some(old) = old else {
             planner.push(
-                Step::new(Phase::Create, name.as_str(), path, format!("the view {name}"))
+                MigrationStep::new(Phase::Create, name.as_str(), path, format!("the view {name}"))
                     .rank(rank)
                     .up(ddl::create_view(name, new))
                     .down(format!("DROP {kind} {object};")),

@@ -1,7 +1,7 @@
 //! Schemas and extensions.
 
 use super::comments_and_grants::{Described, minus};
-use super::{Diff, Phase, Planner, Step};
+use super::{Diff, MigrationStep, Phase, Planner};
 use crate::database::ddl;
 use crate::database::hazard::Hazard;
 use crate::database::model::*;
@@ -17,7 +17,8 @@ pub fn plan(planner: &mut Planner, all: &Diff) {
         let path = planner.path(&["schemas", name.as_str()]);
         let old = all.old.schemas.get(name);
         if old.is_none() && name.as_str() != PUBLIC {
-            let step = Step::new(Phase::Create, name.as_str(), path.clone(), format!("the schema {name} is new"));
+            let step =
+                MigrationStep::new(Phase::Create, name.as_str(), path.clone(), format!("the schema {name} is new"));
             planner.push(step.up(ddl::create_schema(name)).down(format!("DROP SCHEMA {};", quoted(name))));
         }
         let old = old.unwrap_or(&none);
@@ -29,7 +30,7 @@ pub fn plan(planner: &mut Planner, all: &Diff) {
             namespace(planner, name, old, &none, &path, Phase::Contract);
             continue;
         }
-        let step = Step::new(Phase::Contract, name.as_str(), path, format!("the schema {name} is gone"));
+        let step = MigrationStep::new(Phase::Contract, name.as_str(), path, format!("the schema {name} is gone"));
         let mut down = vec![ddl::create_schema(name)];
         down.extend(ddl::grants("SCHEMA", &quoted(name), &old.grants));
         down.extend(default_privileges(name, &old.default_privileges, "GRANT"));
@@ -53,8 +54,12 @@ fn namespace(planner: &mut Planner, name: &SqlIdent, old: &Namespace, new: &Name
             sql.extend(default_privileges(name, &minus(to, from), "GRANT"));
             sql.join("\n")
         };
-        let step =
-            Step::new(phase, name.as_str(), path.key("default_privileges"), format!("{name}: default privileges"));
+        let step = MigrationStep::new(
+            phase,
+            name.as_str(),
+            path.key("default_privileges"),
+            format!("{name}: default privileges"),
+        );
         planner.push(step.up(change(before, after)).down(change(after, before)).hazard(Hazard::AuthzUpdate));
     }
 }
@@ -77,11 +82,13 @@ fn default_privileges(schema: &SqlIdent, grants: &Grants<TablePrivilege>, word: 
 fn extensions(planner: &mut Planner, all: &Diff) {
     let path = planner.path(&["extensions"]);
     for name in all.new.extensions.difference(&all.old.extensions) {
-        let step = Step::new(Phase::Create, name.as_str(), path.clone(), format!("the extension {name} is new"));
+        let step =
+            MigrationStep::new(Phase::Create, name.as_str(), path.clone(), format!("the extension {name} is new"));
         planner.push(step.up(ddl::create_extension(name)).down(format!("DROP EXTENSION \"{name}\";")));
     }
     for name in all.old.extensions.difference(&all.new.extensions) {
-        let step = Step::new(Phase::Extensions, name.as_str(), path.clone(), format!("the extension {name} is gone"));
+        let step =
+            MigrationStep::new(Phase::Extensions, name.as_str(), path.clone(), format!("the extension {name} is gone"));
         let step = step.up(format!("DROP EXTENSION \"{name}\";")).down(ddl::create_extension(name));
         planner.push(step.hazard(Hazard::DeletesData));
     }

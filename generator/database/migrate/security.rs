@@ -1,7 +1,7 @@
 //! Row-level security, policies and triggers.
 
-use super::graph::{Kind, Node};
-use super::{Diff, Phase, Planner, Step};
+use super::graph::{ObjectKind, ObjectNode};
+use super::{Diff, MigrationStep, Phase, Planner};
 use crate::database::ddl;
 use crate::database::hazard::Hazard;
 use crate::database::identifiers::words;
@@ -16,7 +16,7 @@ fn touched(all: &Diff, name: &ObjectName, policy: &Policy) -> bool {
     words.any(|word| {
         let word = word.as_ref();
         let mut moved = all.moved.get(word).into_iter().flatten();
-        moved.any(|node| *node != Node(Kind::Table, name)) || types.contains(word) || again.contains(word)
+        moved.any(|node| *node != ObjectNode(ObjectKind::Table, name)) || types.contains(word) || again.contains(word)
     })
 }
 
@@ -49,16 +49,21 @@ pub fn teardown(
         let is = new.and_then(|new| new.policies.get(key));
         let weaker = new.is_some() && is != Some(was) && (was.restrictive || is.is_some());
         planner.push(
-            Step::new(Phase::Unhook, format!("{name}.{key}"), path.clone(), format!("the policy {name}.{key} changes"))
-                .up(format!("DROP POLICY {} ON {table};", quoted(key)))
-                .down(ddl::create_policy(before, key, texts.policies.get(key).unwrap_or(was)))
-                .hazard(Hazard::AuthzUpdate)
-                .hazards(weaker.then_some(Hazard::RlsWeakened)),
+            MigrationStep::new(
+                Phase::Unhook,
+                format!("{name}.{key}"),
+                path.clone(),
+                format!("the policy {name}.{key} changes"),
+            )
+            .up(format!("DROP POLICY {} ON {table};", quoted(key)))
+            .down(ddl::create_policy(before, key, texts.policies.get(key).unwrap_or(was)))
+            .hazard(Hazard::AuthzUpdate)
+            .hazards(weaker.then_some(Hazard::RlsWeakened)),
         );
     }
     for (key, was) in old.triggers.iter().filter(|(key, was)| !trigger_stays(all, name, key, was, new)) {
         planner.push(
-            Step::new(
+            MigrationStep::new(
                 Phase::Unhook,
                 format!("{name}.{key}"),
                 path.clone(),
@@ -92,11 +97,16 @@ pub fn plan(planner: &mut Planner, all: &Diff, name: &ObjectName, old: Option<&T
         let least = was.row_security.min(new.row_security);
         up.extend(fresh.flat_map(|part| ddl::table_row_security(&name.beside(part).sql(), least, new.row_security)));
         planner.push(
-            Step::new(Phase::Attach, name.as_str(), path.key("row_security"), format!("{name}: row-level security"))
-                .up(up.join("\n"))
-                .down(change(new.row_security, was.row_security).join("\n"))
-                .hazard(Hazard::AuthzUpdate)
-                .hazards(weaker.then_some(Hazard::RlsWeakened)),
+            MigrationStep::new(
+                Phase::Attach,
+                name.as_str(),
+                path.key("row_security"),
+                format!("{name}: row-level security"),
+            )
+            .up(up.join("\n"))
+            .down(change(new.row_security, was.row_security).join("\n"))
+            .hazard(Hazard::AuthzUpdate)
+            .hazards(weaker.then_some(Hazard::RlsWeakened)),
         );
     }
     for (key, policy) in &new.policies {
@@ -106,7 +116,7 @@ pub fn plan(planner: &mut Planner, all: &Diff, name: &ObjectName, old: Option<&T
         // One more permissive policy shows more rows of a table that was protected already.
         let wider = !was.policies.contains_key(key) && !policy.restrictive && was.row_security != RowSecurity::Off;
         planner.push(
-            Step::new(
+            MigrationStep::new(
                 Phase::Attach,
                 format!("{name}.{key}"),
                 path.key("policies").key(key.as_str()),
@@ -124,7 +134,7 @@ pub fn plan(planner: &mut Planner, all: &Diff, name: &ObjectName, old: Option<&T
             continue;
         }
         planner.push(
-            Step::new(
+            MigrationStep::new(
                 Phase::Attach,
                 format!("{name}.{key}"),
                 path.key("triggers").key(key.as_str()),

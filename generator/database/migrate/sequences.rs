@@ -1,8 +1,8 @@
 //! Sequences, and the columns to which they belong.
 
 use super::comments_and_grants::Described;
-use super::graph::Kind;
-use super::{Diff, Down, Phase, Planner, Step};
+use super::graph::ObjectKind;
+use super::{Diff, Down, MigrationStep, Phase, Planner};
 use crate::database::ddl;
 use crate::database::hazard::Hazard;
 use crate::database::model::*;
@@ -11,12 +11,12 @@ use crate::diagnostic::FieldPath;
 pub fn plan(planner: &mut Planner, all: &Diff) {
     for (name, new) in &all.new.sequences {
         let path = planner.path(&["sequences", name.as_str()]);
-        let rank = all.new_graph.position(Kind::Sequence, name);
+        let rank = all.new_graph.position(ObjectKind::Sequence, name);
         let none = Sequence::default();
         let old = all.old.sequences.get(name);
         if old.is_none() {
             planner.push(
-                Step::new(Phase::Create, name.as_str(), path.clone(), format!("the sequence {name} is new"))
+                MigrationStep::new(Phase::Create, name.as_str(), path.clone(), format!("the sequence {name} is new"))
                     .rank(rank)
                     .up(ddl::create_sequence(name, new))
                     .down(format!("DROP SEQUENCE {};", name.sql())),
@@ -26,10 +26,15 @@ pub fn plan(planner: &mut Planner, all: &Diff) {
         {
             let set = |sequence| format!("ALTER SEQUENCE {} {};", name.sql(), ddl::sequence_options(sequence));
             planner.push(
-                Step::new(Phase::Create, name.as_str(), path.clone(), format!("the sequence {name} counts otherwise"))
-                    .rank(rank)
-                    .up(set(new))
-                    .down(set(old)),
+                MigrationStep::new(
+                    Phase::Create,
+                    name.as_str(),
+                    path.clone(),
+                    format!("the sequence {name} counts otherwise"),
+                )
+                .rank(rank)
+                .up(set(new))
+                .down(set(old)),
             );
         }
         let old = old.unwrap_or(&none);
@@ -43,8 +48,8 @@ pub fn plan(planner: &mut Planner, all: &Diff) {
     for (name, old) in all.old.sequences.iter().filter(|(name, _)| !all.new.sequences.contains_key(*name)) {
         let path = planner.path(&["sequences"]);
         owned(planner, name, old, None, &path);
-        let mut step = Step::new(Phase::Contract, name.as_str(), path, format!("the sequence {name} is gone"))
-            .rank(all.old_graph.reverse(Kind::Sequence, name))
+        let mut step = MigrationStep::new(Phase::Contract, name.as_str(), path, format!("the sequence {name} is gone"))
+            .rank(all.old_graph.reverse(ObjectKind::Sequence, name))
             .up(format!("DROP SEQUENCE {};", name.sql()))
             .hazard(Hazard::DeletesData);
         step.down = Down::Never("the position of the sequence is gone");
@@ -63,7 +68,7 @@ fn owned(planner: &mut Planner, name: &ObjectName, old: &Sequence, new: Option<&
         format!("ALTER SEQUENCE {} OWNED BY {owner};", name.sql())
     };
     let step = |phase: Phase, what: &str| {
-        Step::new(phase, name.as_str(), path.key("owned_by"), format!("the sequence {name} {what}"))
+        MigrationStep::new(phase, name.as_str(), path.key("owned_by"), format!("the sequence {name} {what}"))
     };
     if was.is_some() {
         planner.push(step(Phase::Teardown, "belongs to its column no more").up(set(None)).down(set(was)));

@@ -45,7 +45,7 @@ pub enum Down {
 
 /// How a step runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Mode {
+pub enum StepMode {
     /// In a transaction with the others of its group.
     Transaction,
     /// By itself, outside of any transaction: builds this index, which may be left invalid.
@@ -54,7 +54,7 @@ pub enum Mode {
 
 /// One step.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Step {
+pub struct MigrationStep {
     pub phase: Phase,
     /// Order within the phase.
     pub rank: usize,
@@ -64,13 +64,13 @@ pub struct Step {
     pub why: String,
     pub up: String,
     pub down: Down,
-    pub mode: Mode,
+    pub mode: StepMode,
     pub hazards: BTreeSet<Hazard>,
 }
 
-impl Step {
+impl MigrationStep {
     pub fn new(phase: Phase, object: impl Into<String>, source: FieldPath, why: impl Into<String>) -> Self {
-        Step {
+        MigrationStep {
             phase,
             rank: 0,
             object: object.into(),
@@ -78,7 +78,7 @@ impl Step {
             why: why.into(),
             up: String::new(),
             down: Down::Nothing,
-            mode: Mode::Transaction,
+            mode: StepMode::Transaction,
             hazards: BTreeSet::new(),
         }
     }
@@ -121,7 +121,7 @@ impl Step {
 
     #[must_use]
     pub fn index(mut self, name: ObjectName) -> Self {
-        self.mode = Mode::Index(name);
+        self.mode = StepMode::Index(name);
         self
     }
 }

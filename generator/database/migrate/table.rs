@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::comments_and_grants::Described;
-use super::graph::Kind;
+use super::graph::ObjectKind;
 use super::step::LOSES;
-use super::{Diff, Phase, Planner, Step, column, indexes, keys, security};
+use super::{Diff, MigrationStep, Phase, Planner, column, indexes, keys, security};
 use crate::database::ddl;
 use crate::database::hazard::Hazard;
 use crate::database::model::*;
@@ -36,11 +36,11 @@ pub fn unless(lossy: &str, message: &str) -> String {
 }
 
 fn create(planner: &mut Planner, all: &Diff, name: &ObjectName, new: &Table, path: &FieldPath) {
-    let rank = all.new_graph.position(Kind::Table, name);
+    let rank = all.new_graph.position(ObjectKind::Table, name);
     let key = name.as_str();
     let guard = unless(&format!("SELECT FROM {}", name.sql()), &format!("{name} holds rows"));
     planner.push(
-        Step::new(Phase::Create, key, path.clone(), format!("the table {name} is new"))
+        MigrationStep::new(Phase::Create, key, path.clone(), format!("the table {name} is new"))
             .rank(rank)
             .up(ddl::create_table(name, new))
             .down(format!("{guard}\nDROP TABLE {};", name.sql())),
@@ -75,8 +75,8 @@ fn drop_table(planner: &mut Planner, all: &Diff, name: &ObjectName, old: &Table)
     let collides = all.relations.contains(name) || indexes.any(|index| all.relations.contains(&name.beside(index)));
     let phase = if collides { Phase::Teardown } else { Phase::Contract };
     planner.push(
-        Step::new(phase, key, path, format!("the table {name} is gone"))
-            .rank(if collides { usize::MAX } else { all.old_graph.reverse(Kind::Table, name) })
+        MigrationStep::new(phase, key, path, format!("the table {name} is gone"))
+            .rank(if collides { usize::MAX } else { all.old_graph.reverse(ObjectKind::Table, name) })
             .up(format!("DROP TABLE {};", name.sql()))
             .never(LOSES)
             .hazard(Hazard::DeletesData),
@@ -98,8 +98,9 @@ fn change(planner: &mut Planner, all: &Diff, name: &ObjectName, old: &Table, new
         let set = |unlogged: bool| {
             format!("ALTER TABLE {} SET {};", name.sql(), if unlogged { "UNLOGGED" } else { "LOGGED" })
         };
-        let step = Step::new(Phase::Create, key, path.key("unlogged"), format!("{name}: write-ahead log"));
-        let step = step.rank(all.new_graph.position(Kind::Table, name)).up(set(new.unlogged)).down(set(old.unlogged));
+        let step = MigrationStep::new(Phase::Create, key, path.key("unlogged"), format!("{name}: write-ahead log"));
+        let step =
+            step.rank(all.new_graph.position(ObjectKind::Table, name)).up(set(new.unlogged)).down(set(old.unlogged));
         planner.push(step.hazard(Hazard::Rewrite));
     }
     partitions(planner, all, name, old, new, path);
@@ -116,7 +117,7 @@ fn partitions(planner: &mut Planner, all: &Diff, name: &ObjectName, old: &Table,
     let object = |part: &SqlIdent| format!("{name}.{part}");
     for (part, _) in old.partitions.iter().filter(|(part, _)| !new.partitions.contains_key(*part)) {
         planner.push(
-            Step::new(Phase::Teardown, object(part), path.clone(), format!("the partition {part} is gone"))
+            MigrationStep::new(Phase::Teardown, object(part), path.clone(), format!("the partition {part} is gone"))
                 .rank(usize::MAX)
                 .up(format!("DROP TABLE {};", name.beside(part).sql()))
                 .never(LOSES)
@@ -139,13 +140,13 @@ fn partitions(planner: &mut Planner, all: &Diff, name: &ObjectName, old: &Table,
                 up.extend(ddl::table_row_security(&sql, RowSecurity::Off, new.row_security.min(old.row_security)));
                 let guard = unless(&format!("SELECT FROM {sql}"), &format!("{part} holds rows"));
                 planner.push(
-                    Step::new(
+                    MigrationStep::new(
                         Phase::Create,
                         object(part),
                         path.key(part.as_str()),
                         format!("the partition {part} is new"),
                     )
-                    .rank(all.new_graph.position(Kind::Table, name))
+                    .rank(all.new_graph.position(ObjectKind::Table, name))
                     .up(up.join("\n"))
                     .down(format!("{guard}\nDROP TABLE {sql};")),
                 );

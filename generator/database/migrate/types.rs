@@ -2,9 +2,9 @@
 
 use super::comments_and_grants::Described;
 use super::enumeration;
-use super::graph::Kind;
+use super::graph::ObjectKind;
 use super::step::LOSES;
-use super::{Diff, Phase, Planner, Step};
+use super::{Diff, MigrationStep, Phase, Planner};
 use crate::database::ddl;
 use crate::database::hazard::Hazard;
 use crate::database::model::*;
@@ -13,12 +13,12 @@ use crate::diagnostic::{Code, FieldPath};
 pub fn plan(planner: &mut Planner, all: &Diff) {
     for (name, new) in &all.new.types {
         let path = planner.path(&["types", name.as_str()]);
-        let rank = all.new_graph.position(Kind::Type, name);
+        let rank = all.new_graph.position(ObjectKind::Type, name);
         let object = name.sql();
         let Some(old) = all.old.types.get(name) else {
             let word = ddl::type_kind(new);
             planner.push(
-                Step::new(Phase::Create, name.as_str(), path, format!("the type {name} is new"))
+                MigrationStep::new(Phase::Create, name.as_str(), path, format!("the type {name} is new"))
                     .rank(rank)
                     .up(ddl::create_type(name, new))
                     .down(format!("DROP {word} {object};")),
@@ -46,10 +46,10 @@ pub fn plan(planner: &mut Planner, all: &Diff) {
     }
     for (name, old) in all.old.types.iter().filter(|(name, _)| !all.new.types.contains_key(*name)) {
         let path = planner.path(&["types"]);
-        let rank = all.old_graph.reverse(Kind::Type, name);
+        let rank = all.old_graph.reverse(ObjectKind::Type, name);
         let word = ddl::type_kind(old);
         planner.push(
-            Step::new(Phase::Contract, name.as_str(), path, format!("the type {name} is gone"))
+            MigrationStep::new(Phase::Contract, name.as_str(), path, format!("the type {name} is gone"))
                 .rank(rank)
                 .up(format!("DROP {word} {};", name.sql()))
                 .down(ddl::create_type(name, old)),
@@ -59,7 +59,7 @@ pub fn plan(planner: &mut Planner, all: &Diff) {
 
 fn domain(planner: &mut Planner, name: &ObjectName, old: &Domain, new: &Domain, rank: usize, path: &FieldPath) {
     let alter = format!("ALTER DOMAIN {}", name.sql());
-    let step = |phase, key: &str, why: String| Step::new(phase, name.as_str(), path.key(key), why).rank(rank);
+    let step = |phase, key: &str, why: String| MigrationStep::new(phase, name.as_str(), path.key(key), why).rank(rank);
     if old.base != new.base {
         planner.refuse(
             Code::ChangeRefused,
@@ -154,12 +154,12 @@ fn composite(
             continue;
         }
         let set = |kind: &TypeName| format!("{alter} ALTER ATTRIBUTE {} TYPE {};", quoted(&is.name), kind.sql());
-        let step = Step::new(Phase::Create, name.as_str(), path.clone(), format!("{name}.{}: type", is.name));
+        let step = MigrationStep::new(Phase::Create, name.as_str(), path.clone(), format!("{name}.{}: type", is.name));
         planner.push(step.rank(rank).up(set(&is.kind)).down(set(&was.kind)));
     }
     for part in old.attributes.iter().filter(|was| !new.attributes.iter().any(|is| is.name == was.name)) {
         planner.push(
-            Step::new(Phase::Create, name.as_str(), path.clone(), format!("{name}.{} is gone", part.name))
+            MigrationStep::new(Phase::Create, name.as_str(), path.clone(), format!("{name}.{} is gone", part.name))
                 .rank(rank)
                 .up(format!("{alter} DROP ATTRIBUTE {};", quoted(&part.name)))
                 .never(LOSES)
@@ -168,7 +168,7 @@ fn composite(
     }
     for part in new.attributes.iter().skip(kept.len()) {
         planner.push(
-            Step::new(Phase::Create, name.as_str(), path.clone(), format!("{name}.{} is new", part.name))
+            MigrationStep::new(Phase::Create, name.as_str(), path.clone(), format!("{name}.{} is new", part.name))
                 .rank(rank)
                 .up(format!("{alter} ADD ATTRIBUTE {} {};", quoted(&part.name), part.kind.sql()))
                 .never(LOSES),

@@ -77,7 +77,7 @@ pub struct Schema {
 impl Schema {
     /// Gives another form of this schema, such as one that a server printed, what no server keeps: hints, what was
     /// allowed, scopes and explicit dependencies of what both have.
-    pub fn lend_to(&self, other: &mut Schema) {
+    pub fn copy_hints_to(&self, other: &mut Schema) {
         other.allow.clone_from(&self.allow);
         for (name, table) in &mut other.tables {
             let Some(own) = self.tables.get(name) else { continue };

@@ -5,7 +5,7 @@ use std::{convert, fmt};
 use serde::{Serialize, Serializer};
 
 use crate::codes::Code;
-use crate::database::closed::{self, Form};
+use crate::database::closed::{self, TextForm};
 use crate::database::lexer;
 use crate::database::parse::{self, Slot};
 use crate::values::SqlIdent;
@@ -121,13 +121,13 @@ fn code(slot: Slot, text: &str) -> Code {
 
 /// Why a text is not made of whole statements, with the code of the finding.
 fn whole(text: &str) -> Option<(Code, String)> {
-    if let Some(fault) = closed::fault(text, Form::Statements) {
+    if let Some(fault) = closed::fault(text, TextForm::Statements) {
         return Some((fault.code, fault.sentence(text)));
     }
     let error = parse::errors(text).into_iter().next();
     let error = error.map(|(at, message)| (Code::SqlSyntax, format!("at {}: {message}", lexer::place(text, at))));
     let tokens = lexer::tokens(text).unwrap_or_default();
-    let last = tokens.iter().rfind(|token| token.kind != lexer::Kind::Comment);
+    let last = tokens.iter().rfind(|token| token.kind != lexer::TokenKind::Comment);
     let open = last.is_none_or(|token| token.text != ";");
     error.or_else(|| open.then(|| (Code::NotOnePiece, "the last statement does not end with `;`".into())))
 }

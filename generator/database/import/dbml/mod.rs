@@ -7,17 +7,17 @@ mod reference;
 mod table;
 mod tokens;
 
-use super::Lost;
+use super::ImportFinding;
 use crate::database::model::*;
 use crate::values::{Checked, SqlIdent, Text};
 use reference::Reference;
-use tokens::{Kind, Token, tokens};
+use tokens::{DbmlToken, DbmlTokenKind, tokens};
 
 /// Reads DBML.
 ///
 /// # Errors
 /// Everything that is no DBML or that the model cannot hold, with its line.
-pub fn read(text: &str) -> Result<Schema, Vec<Lost>> {
+pub fn read(text: &str) -> Result<Schema, Vec<ImportFinding>> {
     let tokens = tokens(text).map_err(|lost| vec![lost])?;
     let mut reader = Reader {
         tokens,
@@ -31,7 +31,7 @@ pub fn read(text: &str) -> Result<Schema, Vec<Lost>> {
         if let Err(what) = reader.element() {
             let last = reader.tokens.last().map_or(token.line, |last| last.line);
             let line = reader.tokens.get(reader.at.saturating_sub(1)).map_or(last, |at| at.line);
-            reader.lost.push(Lost { line, column: 1, what });
+            reader.lost.push(ImportFinding { line, column: 1, what });
             reader.skip();
         }
     }
@@ -45,23 +45,23 @@ pub fn read(text: &str) -> Result<Schema, Vec<Lost>> {
 }
 
 /// A setting in square brackets: its name and what follows it.
-type Setting = (String, Vec<Token>);
+type Setting = (String, Vec<DbmlToken>);
 
 struct Reader {
-    tokens: Vec<Token>,
+    tokens: Vec<DbmlToken>,
     at: usize,
     schema: Schema,
-    lost: Vec<Lost>,
+    lost: Vec<ImportFinding>,
     references: Vec<Reference>,
     aliases: BTreeMap<String, ObjectName>,
 }
 
 impl Reader {
-    fn peek(&self) -> Option<&Token> {
+    fn peek(&self) -> Option<&DbmlToken> {
         self.tokens.get(self.at)
     }
 
-    fn next(&mut self) -> Result<Token, String> {
+    fn next(&mut self) -> Result<DbmlToken, String> {
         let token = self.tokens.get(self.at).cloned().ok_or("the file ends too early")?;
         self.at += 1;
         Ok(token)
@@ -69,7 +69,7 @@ impl Reader {
 
     fn is(&self, text: &str) -> bool {
         self.peek().is_some_and(|token| {
-            matches!(token.kind, Kind::Symbol | Kind::Word) && token.text.eq_ignore_ascii_case(text)
+            matches!(token.kind, DbmlTokenKind::Symbol | DbmlTokenKind::Word) && token.text.eq_ignore_ascii_case(text)
         })
     }
 
@@ -88,13 +88,13 @@ impl Reader {
         let mut depth = 0;
         while let Ok(token) = self.next() {
             match (token.kind, token.text.as_str()) {
-                (Kind::Symbol, "{") => depth += 1,
-                (Kind::Symbol, "}") if depth <= 1 => return,
-                (Kind::Symbol, "}") => depth -= 1,
+                (DbmlTokenKind::Symbol, "{") => depth += 1,
+                (DbmlTokenKind::Symbol, "}") if depth <= 1 => return,
+                (DbmlTokenKind::Symbol, "}") => depth -= 1,
                 _ => {}
             }
             let element = ["table", "enum", "ref", "project", "tablegroup", "note", "tablepartial"];
-            let begins = |token: &Token| token.first && element.contains(&token.text.to_ascii_lowercase().as_str());
+            let begins = |token: &DbmlToken| token.first && element.contains(&token.text.to_ascii_lowercase().as_str());
             if depth == 0 && self.peek().is_some_and(begins) {
                 return;
             }
@@ -121,7 +121,7 @@ impl Reader {
 
     fn ident(&mut self) -> Result<SqlIdent, String> {
         let token = self.next()?;
-        if !matches!(token.kind, Kind::Word | Kind::Name) {
+        if !matches!(token.kind, DbmlTokenKind::Word | DbmlTokenKind::Name) {
             return Err(format!("a name is missing before `{}`", token.text));
         }
         SqlIdent::new(&token.text).map_err(|reason| format!("the name `{}`: {reason}", token.text))
@@ -150,13 +150,14 @@ impl Reader {
         if !self.take("[") {
             return Ok(all);
         }
-        let (mut words, mut value, mut depth) = (Vec::new(), None::<Vec<Token>>, 0);
+        let (mut words, mut value, mut depth) = (Vec::new(), None::<Vec<DbmlToken>>, 0);
         loop {
             let token = self.next()?;
-            let symbol = (token.kind == Kind::Symbol).then_some(token.text.as_str());
+            let symbol = (token.kind == DbmlTokenKind::Symbol).then_some(token.text.as_str());
             match symbol {
                 Some("]" | ",") if depth == 0 => {
-                    let name: Vec<String> = words.iter().map(|token: &Token| token.text.to_ascii_lowercase()).collect();
+                    let name: Vec<String> =
+                        words.iter().map(|token: &DbmlToken| token.text.to_ascii_lowercase()).collect();
                     all.push((name.join(" "), value.take().unwrap_or_else(|| std::mem::take(&mut words))));
                     words.clear();
                     if symbol == Some("]") {
@@ -178,7 +179,7 @@ impl Reader {
 
     fn text(&mut self) -> Result<Text, String> {
         let token = self.next()?;
-        if token.kind == Kind::Text { Text::new(&token.text) } else { Err("a text is missing".into()) }
+        if token.kind == DbmlTokenKind::Text { Text::new(&token.text) } else { Err("a text is missing".into()) }
     }
 
     /// `Note: 'text'` or `Note { 'text' }`, after its word.

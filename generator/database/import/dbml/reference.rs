@@ -1,7 +1,7 @@
 //! References of DBML: foreign keys, once all tables are known.
 
-use super::tokens::Token;
-use super::{Lost, Reader, Setting};
+use super::tokens::DbmlToken;
+use super::{ImportFinding, Reader, Setting};
 use crate::database::ddl::usual_key_name;
 use crate::database::import::names::named;
 use crate::database::model::*;
@@ -31,7 +31,7 @@ impl Reader {
         line: usize,
         table: &ObjectName,
         column: &SqlIdent,
-        value: &[Token],
+        value: &[DbmlToken],
     ) -> Result<(), String> {
         let before = (std::mem::replace(&mut self.tokens, value.to_vec()), self.at);
         self.at = 0;
@@ -118,7 +118,7 @@ impl Reader {
         for reference in std::mem::take(&mut self.references) {
             let line = reference.line;
             if let Err(what) = self.foreign_key(reference) {
-                self.lost.push(Lost { line, column: 1, what });
+                self.lost.push(ImportFinding { line, column: 1, what });
             }
         }
     }

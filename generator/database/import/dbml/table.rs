@@ -1,7 +1,7 @@
 //! Tables of DBML: columns, indexes, conditions.
 
 use super::Reader;
-use super::tokens::{Kind, Token};
+use super::tokens::{DbmlToken, DbmlTokenKind};
 use crate::database::import::names::named;
 use crate::database::model::*;
 use crate::values::{Checked, SqlIdent, Text};
@@ -134,10 +134,10 @@ impl Reader {
         loop {
             let token = self.next()?;
             columns.push(match token.kind {
-                Kind::Expression => {
+                DbmlTokenKind::Expression => {
                     IndexColumn { expression: Some(Expression::new(&token.text)?), ..IndexColumn::default() }
                 }
-                Kind::Word | Kind::Name => {
+                DbmlTokenKind::Word | DbmlTokenKind::Name => {
                     let name =
                         SqlIdent::new(&token.text).map_err(|reason| format!("the name `{}`: {reason}", token.text))?;
                     IndexColumn { column: Some(name), ..IndexColumn::default() }
@@ -194,18 +194,18 @@ impl Reader {
 }
 
 /// The one token that a setting's value is; anything beyond it would be lost.
-fn single<'a>(setting: &str, value: &'a [Token]) -> Result<&'a Token, String> {
+fn single<'a>(setting: &str, value: &'a [DbmlToken]) -> Result<&'a DbmlToken, String> {
     match value {
         [one] => Ok(one),
         _ => Err(format!("the setting `{setting}` takes one value")),
     }
 }
 
-fn default(value: &[Token]) -> Result<Option<Expression>, String> {
+fn default(value: &[DbmlToken]) -> Result<Option<Expression>, String> {
     let Some(first) = value.first() else { return Err("the default is missing".into()) };
     let text = match first.kind {
-        Kind::Text => literal(&single("default", value)?.text),
-        Kind::Expression => single("default", value)?.text.clone(),
+        DbmlTokenKind::Text => literal(&single("default", value)?.text),
+        DbmlTokenKind::Expression => single("default", value)?.text.clone(),
         _ => value.iter().map(|token| token.text.as_str()).collect(),
     };
     if text.eq_ignore_ascii_case("null") {

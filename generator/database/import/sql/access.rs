@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
-use super::resolve::Target;
+use super::service_rights::Target;
 use super::tree::{Parts, Take, Unsupported, clause, ident, loss, object, start, tokens, type_name};
 use super::{Reader, about};
 use crate::database::model::*;
@@ -229,7 +229,7 @@ impl Reader {
             Object::Function(_) => return Some(left),
         };
         if let (true, Some(privileges)) = (grant.gives, &mut left.privileges) {
-            privileges.retain(|privilege| !self.settled.holds(target, role, privilege));
+            privileges.retain(|privilege| !self.service_rights.holds(target, role, privilege));
             if privileges.is_empty() {
                 return None;
             }

@@ -5,7 +5,7 @@ use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::Reader;
 use super::access::{change, privileges, roles};
-use super::resolve::Settled;
+use super::service_rights::ServiceRights;
 use super::tree::{Parts, Placed, Take, Unsupported, ident, loss, start};
 use crate::database::model::*;
 use crate::values::SqlIdent;
@@ -75,7 +75,7 @@ impl Reader {
         let Some(found) = parts.node(SyntaxKind::GRANT_DEFAULT_PRIVILEGES) else { return Ok(false) };
         let mut grant = Parts::of(&found);
         let privileges = privileges(&mut grant)?;
-        let Some(target) = Settled::target(&found, privileges.as_ref()) else { return Ok(false) };
+        let Some(target) = ServiceRights::target(&found, privileges.as_ref()) else { return Ok(false) };
         let roles = roles(&grant.must(SyntaxKind::ROLE_REF_LIST)?)?;
         for role in roles {
             let what = format!(
@@ -83,7 +83,7 @@ impl Reader {
                 target.word()
             );
             self.notes.push(Unsupported { at: start(node), what });
-            self.settled.insert(target, role);
+            self.service_rights.insert(target, role);
         }
         Ok(true)
     }

@@ -9,8 +9,8 @@ mod constraint;
 mod defaults;
 mod index;
 mod policy;
-mod resolve;
 mod routine;
+mod service_rights;
 mod session;
 mod table;
 mod tree;
@@ -21,20 +21,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use squawk_syntax::{SourceFile, SyntaxKind, SyntaxNode, ast::AstNode};
 
-use super::Lost;
+use super::ImportFinding;
 use crate::database::model::*;
 use crate::database::{closed, ddl, lexer, parse};
 use crate::values::SqlIdent;
-pub use resolve::Settled;
+pub use service_rights::ServiceRights;
 use tree::{Parts, Take, Unsupported, clause, loss, start, tokens};
 
 /// A definition, and what is no part of it for a reason that is said.
 #[derive(Debug)]
 pub struct Imported {
     pub schema: Schema,
-    pub notes: Vec<Lost>,
+    pub notes: Vec<ImportFinding>,
     /// Rights that follow from the access of services, and are no part of the definition.
-    pub settled: Settled,
+    pub service_rights: ServiceRights,
     /// Where each object was made: `tables.orders`.
     pub places: BTreeMap<String, (usize, usize)>,
 }
@@ -43,11 +43,11 @@ pub struct Imported {
 ///
 /// # Errors
 /// Everything that does not parse or that the model cannot hold, with its place.
-pub fn read(text: &str) -> Result<Imported, Vec<Lost>> {
+pub fn read(text: &str) -> Result<Imported, Vec<ImportFinding>> {
     let text = text.replace("\r\n", "\n");
     let placed = |loss: Unsupported| {
         let (line, column) = lexer::position(&text, loss.at);
-        Lost { line, column, what: loss.what }
+        ImportFinding { line, column, what: loss.what }
     };
     let (sql, losses) = session::without_commands(&text);
     if let Some(fault) = closed::too_deep(&sql) {
@@ -55,7 +55,7 @@ pub fn read(text: &str) -> Result<Imported, Vec<Lost>> {
     }
     let reader = parse::on_own_stack(&sql, || Reader::read(&sql, losses));
     let sorted = |losses: Vec<Unsupported>| {
-        let mut all: Vec<Lost> = losses.into_iter().map(placed).collect();
+        let mut all: Vec<ImportFinding> = losses.into_iter().map(placed).collect();
         all.sort();
         all
     };
@@ -69,7 +69,7 @@ pub fn read(text: &str) -> Result<Imported, Vec<Lost>> {
     Ok(Imported {
         schema: reader.schema,
         places: places.collect(),
-        settled: reader.settled,
+        service_rights: reader.service_rights,
         notes: sorted(reader.notes),
     })
 }
@@ -93,7 +93,7 @@ struct Reader {
     /// Grants, in their order; they are weighed at the end.
     grants: Vec<access::Grant>,
     given: Vec<defaults::Given>,
-    settled: Settled,
+    service_rights: ServiceRights,
     /// Tables that became partitions, and indexes of theirs that belong to one of the whole table.
     attached: Vec<alter::Attached>,
     parts_of: Vec<(usize, String, String)>,

@@ -36,7 +36,7 @@ pub fn without_commands(text: &str) -> (String, Vec<Unsupported>) {
     let quoted: Vec<(usize, usize)> = lexer::tokens(text)
         .unwrap_or_default()
         .iter()
-        .filter(|token| token.kind == lexer::Kind::Literal || token.kind == lexer::Kind::Comment)
+        .filter(|token| token.kind == lexer::TokenKind::Literal || token.kind == lexer::TokenKind::Comment)
         .map(|token| (token.at, token.at + token.text.len()))
         .collect();
     let mut at = 0;

@@ -5,7 +5,7 @@ use super::identity::refuse_identity;
 use crate::artifact::Digest;
 use crate::database::ddl;
 use crate::database::hazard::Hazard;
-use crate::database::lexer::{self, Kind as Token};
+use crate::database::lexer::{self, TokenKind};
 use crate::database::migrate::table::unless;
 use crate::database::migrate::{Down, Phase, Planner};
 use crate::database::model::*;
@@ -17,15 +17,15 @@ fn is_constant(expression: &Expression) -> bool {
     let mut cast = false;
     for (i, token) in tokens.iter().enumerate() {
         let after_cast = i >= 2 && tokens[i - 1].text == ":" && tokens[i - 2].text == ":";
-        cast =
-            after_cast || (cast && (token.kind == Token::Word || ["(", ")", "[", "]", ",", "."].contains(&token.text)));
+        cast = after_cast
+            || (cast && (token.kind == TokenKind::Word || ["(", ")", "[", "]", ",", "."].contains(&token.text)));
         let word = token.text.to_ascii_lowercase();
         let constant = match token.kind {
-            Token::Literal | Token::Number | Token::Symbol => true,
-            Token::Word | Token::Quoted => {
+            TokenKind::Literal | TokenKind::Number | TokenKind::Symbol => true,
+            TokenKind::Word | TokenKind::Quoted => {
                 cast || ["null", "true", "false", "array", "interval", "date", "timestamp"].contains(&word.as_str())
             }
-            Token::Comment => false,
+            TokenKind::Comment => false,
         };
         if !constant {
             return false;
@@ -47,7 +47,7 @@ const STABLE: [&str; 7] = [
 
 fn is_stable(expression: &Expression) -> bool {
     let tokens = lexer::tokens(expression.as_str()).unwrap_or_default();
-    let words = tokens.iter().filter(|token| token.kind == Token::Word);
+    let words = tokens.iter().filter(|token| token.kind == TokenKind::Word);
     let known = |word: &str| STABLE.contains(&word) || is_constant(&Expression::from_word(word));
     is_constant(expression) || words.into_iter().all(|token| known(&token.text.to_ascii_lowercase()))
 }

@@ -6,9 +6,9 @@ mod retype;
 
 use crate::database::ddl;
 use crate::database::hazard::Hazard;
-use crate::database::migrate::graph::Kind;
+use crate::database::migrate::graph::ObjectKind;
 use crate::database::migrate::step::LOSES;
-use crate::database::migrate::{Diff, Phase, Planner, Step};
+use crate::database::migrate::{Diff, MigrationStep, Phase, Planner};
 use crate::database::model::*;
 use crate::diagnostic::{Code, FieldPath};
 use crate::values::SqlIdent;
@@ -23,7 +23,7 @@ pub fn plan(planner: &mut Planner, all: &Diff, name: &ObjectName, old: &Table, n
     let path = path.key("columns");
     let forced = old.row_security == RowSecurity::Forced;
     let divided = new.partition_by.is_some();
-    let rank = all.new_graph.position(Kind::Table, name);
+    let rank = all.new_graph.position(ObjectKind::Table, name);
     for (column, was) in &old.columns {
         match new.columns.get(column) {
             None => gone(planner, name, old, new, (column, was), &path),
@@ -60,10 +60,10 @@ impl At<'_> {
         self.columns.key(self.column.as_str())
     }
 
-    fn step(&self, phase: Phase, key: &str, what: &str) -> Step {
+    fn step(&self, phase: Phase, key: &str, what: &str) -> MigrationStep {
         let path = if key.is_empty() { self.path() } else { self.path().key(key) };
         let why = format!("{}.{} {what}", self.table, self.column);
-        Step::new(phase, format!("{}.{}", self.table, self.column), path, why).rank(self.rank)
+        MigrationStep::new(phase, format!("{}.{}", self.table, self.column), path, why).rank(self.rank)
     }
 
     /// A statement that has to see all rows.
@@ -95,7 +95,7 @@ fn gone(
 ) {
     let object = format!("{name}.{column}");
     let drop = format!("ALTER TABLE {} DROP COLUMN {};", name.sql(), quoted(column));
-    let step = Step::new(Phase::Contract, object.clone(), path.clone(), format!("{object} is gone")).up(drop);
+    let step = MigrationStep::new(Phase::Contract, object.clone(), path.clone(), format!("{object} is gone")).up(drop);
     if was.generated.is_some() {
         let add = format!("ALTER TABLE {} ADD COLUMN {};", name.sql(), ddl::column(column, was));
         let add = if was.comment.is_some() {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Renamed;
 use crate::database::identifiers::renamed as replace;
-use crate::database::migrate::{Phase, Planner, Step};
+use crate::database::migrate::{MigrationStep, Phase, Planner};
 use crate::database::model::*;
 use crate::diagnostic::Code;
 use crate::values::{Checked, SqlIdent};
@@ -34,7 +34,7 @@ pub(super) fn columns(planner: &mut Planner, renamed: &mut Renamed) {
             };
             let why = format!("{name}.{from} is now called {column}");
             planner.push(
-                Step::new(Phase::Rename, format!("{name}.{column}"), path, why)
+                MigrationStep::new(Phase::Rename, format!("{name}.{column}"), path, why)
                     .up(rename(from, column))
                     .down(rename(column, from)),
             );

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Renamed;
 use crate::database::ddl;
-use crate::database::migrate::{Phase, Planner, Step};
+use crate::database::migrate::{MigrationStep, Phase, Planner};
 use crate::database::model::*;
 use crate::values::SqlIdent;
 
@@ -33,7 +33,8 @@ pub(super) fn constraints(planner: &mut Planner, renamed: &mut Renamed) {
                 }
             };
             let path = planner.path(&["tables", name.as_str()]);
-            let step = Step::new(Phase::Rename, format!("{name}.{to}"), path, format!("{from} is now called {to}"));
+            let step =
+                MigrationStep::new(Phase::Rename, format!("{name}.{to}"), path, format!("{from} is now called {to}"));
             planner.push(step.rank(1).up(rename(&from, &to)).down(rename(&to, &from)));
         }
     }

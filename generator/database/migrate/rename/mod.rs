@@ -7,7 +7,7 @@ mod constraints;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::database::ddl;
-use crate::database::migrate::{Phase, Planner, Step};
+use crate::database::migrate::{MigrationStep, Phase, Planner};
 use crate::database::model::*;
 use crate::diagnostic::{Code, FieldPath};
 use crate::values::SqlIdent;
@@ -63,8 +63,8 @@ fn rename_to(kind: &str, from: &ObjectName, to: &ObjectName) -> String {
     format!("ALTER {kind} {} RENAME TO \"{}\";", from.sql(), to.name())
 }
 
-fn step(kind: &str, from: &ObjectName, name: &ObjectName, path: FieldPath) -> Step {
-    Step::new(Phase::Rename, name.as_str(), path, format!("{from} is now called {name}"))
+fn step(kind: &str, from: &ObjectName, name: &ObjectName, path: FieldPath) -> MigrationStep {
+    MigrationStep::new(Phase::Rename, name.as_str(), path, format!("{from} is now called {name}"))
         .up(rename_to(kind, from, name))
         .down(rename_to(kind, name, from))
 }
@@ -90,9 +90,14 @@ fn types(planner: &mut Planner, renamed: &mut Renamed) {
                 was.values[at] = label.clone();
                 let (old, now) = (literal(from.as_str()), literal(label.as_str()));
                 planner.push(
-                    Step::new(Phase::Rename, name.as_str(), path.clone(), format!("{name}: {from} is now {label}"))
-                        .up(format!("ALTER TYPE {} RENAME VALUE {old} TO {now};", name.sql()))
-                        .down(format!("ALTER TYPE {} RENAME VALUE {now} TO {old};", name.sql())),
+                    MigrationStep::new(
+                        Phase::Rename,
+                        name.as_str(),
+                        path.clone(),
+                        format!("{name}: {from} is now {label}"),
+                    )
+                    .up(format!("ALTER TYPE {} RENAME VALUE {old} TO {now};", name.sql()))
+                    .down(format!("ALTER TYPE {} RENAME VALUE {now} TO {old};", name.sql())),
                 );
             }
         }

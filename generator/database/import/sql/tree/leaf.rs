@@ -55,7 +55,7 @@ pub fn plain(text: &str) -> String {
     let tokens = lexer::tokens(text).unwrap_or_default();
     let mut out = String::new();
     let mut copied = 0;
-    for token in tokens.iter().filter(|token| token.kind == lexer::Kind::Comment) {
+    for token in tokens.iter().filter(|token| token.kind == lexer::TokenKind::Comment) {
         out.push_str(text[copied..token.at].trim_end());
         out.push(' ');
         copied = token.at + token.text.len();

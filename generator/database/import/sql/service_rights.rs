@@ -45,9 +45,9 @@ impl Target {
 
 /// The roles that have these rights on everything, by the kind of object.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Settled(BTreeMap<Target, BTreeSet<SqlIdent>>);
+pub struct ServiceRights(BTreeMap<Target, BTreeSet<SqlIdent>>);
 
-impl Settled {
+impl ServiceRights {
     /// The kind of object, if the privileges are exactly those that the first start gives.
     pub fn target(node: &SyntaxNode, privileges: Option<&BTreeSet<String>>) -> Option<Target> {
         let target = node.children().find_map(|child| Target::of(child.kind()))?;
@@ -67,7 +67,7 @@ impl Settled {
     }
 
     /// Takes those rights away from a schema, so that only what a definition says is left.
-    pub fn strip(&self, schema: &mut Schema) {
+    pub fn remove_from(&self, schema: &mut Schema) {
         for namespace in schema.schemas.values_mut() {
             self.without(Target::Schemas, &mut namespace.grants);
         }
