@@ -1,4 +1,4 @@
-//! A schema as a set of objects, each a file of its own, so that branches that touch different tables merge.
+//! A schema as a set of objects, each stored in a separate file, so that branches that change different tables merge.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,14 +9,14 @@ use super::model::Schema;
 use crate::artifact::{Digest, json};
 use crate::values::{Checked, ExtensionName};
 
-/// Kind and name, such as `tables/orders`, to the object.
+/// Maps kind and name, such as `tables/orders`, to the object.
 pub type Objects = BTreeMap<String, Value>;
 
-/// Kinds that are records of objects.
+/// Fields of a schema that map names to objects.
 const KINDS: [&str; 6] = ["schemas", "types", "sequences", "tables", "views", "functions"];
 const EXTENSIONS: &str = "extensions";
 
-/// The objects of a schema.
+/// Splits a schema into objects.
 pub fn objects(schema: &Schema) -> Objects {
     let mut objects = Objects::new();
     let mut value = serde_json::to_value(schema).unwrap_or_default();
@@ -31,7 +31,7 @@ pub fn objects(schema: &Schema) -> Objects {
     objects
 }
 
-/// The extensions among the paths of objects.
+/// Returns the extensions among the paths of objects.
 pub fn extensions<'a>(paths: impl IntoIterator<Item = &'a String>) -> impl Iterator<Item = ExtensionName> {
     let names = paths.into_iter().filter_map(|path| path.strip_prefix(EXTENSIONS)?.strip_prefix('/'));
     names.filter_map(|name| ExtensionName::new(name).ok())
@@ -86,7 +86,7 @@ fn insert_object<N: Checked + Ord, T: DeserializeOwned>(
     Ok(())
 }
 
-/// The digest of a schema, from those of its objects: following a history costs what its changes cost.
+/// Digests of the objects of a schema. Applying a change costs only what the change costs.
 #[derive(Debug, Clone, Default)]
 pub struct Digests(BTreeMap<String, Digest>);
 
@@ -106,7 +106,7 @@ impl Digests {
         self.0.extend(delta.set.iter().map(|(path, object)| (path.clone(), Self::object(object))));
     }
 
-    /// Objects that only one side has, or that are not the same.
+    /// Returns the paths of objects that are different or on one side only.
     pub fn differing<'a>(&'a self, other: &'a Digests) -> BTreeSet<&'a String> {
         let not_in = |one: &'a Digests, other: &'a Digests| {
             one.0.iter().filter(|(path, digest)| other.0.get(*path) != Some(digest)).map(|(path, _)| path)
@@ -119,7 +119,7 @@ impl Digests {
     }
 }
 
-/// What makes the second set of the first.
+/// The difference between two sets of objects.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Delta {

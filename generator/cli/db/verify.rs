@@ -1,4 +1,4 @@
-//! `nself db verify`: for CI. The files are those that were written, the history only check_extends, and it leads to the
+//! `nself db verify`: for CI. The files are those that were written, the history only grew, and it leads to the
 //! definitions.
 
 use std::process::Command;

@@ -1,14 +1,14 @@
-//! SQL of whole migrations: what does not parse, what psql would take for its own, what would end the transaction
-//! around it.
+//! Checks the SQL of whole migrations: syntax errors, commands of psql, and statements that would end the runner's
+//! transaction.
 
 use crate::database::closed::{self, TextForm};
 use crate::database::{lexer, parse};
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Span};
 
-/// Statements that would end the transaction around a migration, and what does the same.
+/// First words of statements that begin, end or divide a transaction.
 const TRANSACTION: [&str; 8] = ["abort", "begin", "commit", "end", "prepare", "rollback", "savepoint", "start"];
 
-/// What in a migration's file the runner cannot apply.
+/// Returns a finding for each place in a migration's file that the runner cannot apply.
 pub fn findings(file: &str, text: &str) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     let mut report = |at: usize, code: Code, message: String| {
@@ -28,7 +28,7 @@ pub fn findings(file: &str, text: &str) -> Vec<Diagnostic> {
             report(
                 token.at,
                 Code::SqlSyntax,
-                format!("`{}`: a migration is one transaction, which the runner begins and ends", token.text),
+                format!("`{}`: the runner begins and ends the transaction of a migration", token.text),
             );
         }
         start = token.text == ";";

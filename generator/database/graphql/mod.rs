@@ -1,5 +1,5 @@
-//! A database as Hasura serves it: every table, view and function that it can, relationships from foreign keys,
-//! permissions from `api`.
+//! Hasura's metadata of a database: the tables, views and functions that it can serve, relationships from foreign
+//! keys, permissions from `api`.
 
 mod metadata;
 mod permission;
@@ -21,7 +21,7 @@ fn named(name: &ObjectName) -> QualifiedName {
     QualifiedName { name: name.name().to_owned(), schema: name.schema().to_owned() }
 }
 
-/// What is served of a schema, tables before views, each by name.
+/// Returns the objects of a schema that Hasura serves: tables before views, each sorted by name.
 pub fn tracked(schema: &Schema) -> (Vec<TrackedTable>, Vec<TrackedFunction>) {
     let mut tables: BTreeMap<&ObjectName, TrackedTable> = schema
         .tables
@@ -36,7 +36,8 @@ pub fn tracked(schema: &Schema) -> (Vec<TrackedTable>, Vec<TrackedFunction>) {
         }
     }
     let views = schema.views.keys().map(|name| TrackedTable { table: named(name), ..TrackedTable::default() });
-    // Hasura takes a function for a field when it gives rows of a table; one that writes would be a query with effects.
+    // Hasura serves a function as a field if it returns rows of a table. A volatile function would be a query with
+    // side effects.
     let served = |function: &super::model::Function| {
         let rows = function.returns.as_ref().and_then(|returns| returns.as_str().strip_prefix("SETOF "));
         let table = rows.and_then(|name| ObjectName::new(name.trim()).ok());
@@ -48,8 +49,8 @@ pub fn tracked(schema: &Schema) -> (Vec<TrackedTable>, Vec<TrackedFunction>) {
     (tables.into_values().chain(views).collect(), functions)
 }
 
-/// Both directions of each foreign key. A name depends on the table's own columns and keys only, and the constraint's name
-/// is what is left when another has it.
+/// Adds both directions of each foreign key. A relationship's name depends only on the columns and keys of its
+/// tables; if that name is taken, the constraint's name is used.
 fn relate(schema: &Schema, tables: &mut BTreeMap<&ObjectName, TrackedTable>) {
     let mut taken: BTreeMap<&ObjectName, BTreeSet<String>> = BTreeMap::new();
     for (name, table) in &schema.tables {
@@ -61,7 +62,7 @@ fn relate(schema: &Schema, tables: &mut BTreeMap<&ObjectName, TrackedTable>) {
         taken.insert(free.clone());
         Some(free.clone())
     };
-    // First what a table says itself.
+    // The direction from the table that has the key chooses its name first.
     for (name, table) in &schema.tables {
         for (constraint, key) in &table.foreign_keys {
             let candidates = [to_one(key), constraint.to_string()];
@@ -97,7 +98,8 @@ fn relate(schema: &Schema, tables: &mut BTreeMap<&ObjectName, TrackedTable>) {
     }
 }
 
-/// `author_id` is an author; several columns without the convention's are what they refer to.
+/// Returns the name of the relationship to one row: `author` for the column `author_id`. For other columns it is the
+/// name of the target table; the convention's column does not count.
 fn to_one(key: &ForeignKey) -> String {
     let own: Vec<&SqlIdent> =
         key.columns.iter().filter(|column| ![TENANT_COLUMN, APP_COLUMN].contains(&column.as_str())).collect();
@@ -109,7 +111,7 @@ fn to_one(key: &ForeignKey) -> String {
     .to_owned()
 }
 
-/// Whether at most one row has these values.
+/// Whether at most one row can have the same values in these columns.
 fn is_unique(table: &Table, columns: &[SqlIdent]) -> bool {
     let set = |columns: &[SqlIdent]| columns.iter().cloned().collect::<BTreeSet<_>>();
     let wanted = set(columns);

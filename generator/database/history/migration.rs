@@ -1,4 +1,4 @@
-//! One migration: its files, and what `plan.json` says of it.
+//! One migration: its files and the contents of `plan.json`.
 
 use serde::{Deserialize, Serialize};
 
@@ -28,35 +28,37 @@ impl MigrationName {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunMode {
-    /// In one transaction, with its line in the ledger.
+    /// In one transaction, together with its line in the ledger.
     Transaction,
-    /// By itself: builds this index. One that was left invalid is dropped first.
+    /// Alone and outside of any transaction: builds this index. An invalid index from an interrupted run is dropped
+    /// first.
     Index(ObjectName),
 }
 
-/// What `plan.json` says.
+/// Contents of `plan.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlanFile {
     pub version: u32,
     pub run: RunMode,
-    /// Digests of the schema before and after.
+    /// Digest of the schema before the migration.
     pub from: Digest,
+    /// Digest of the schema after the migration.
     pub to: Digest,
-    /// Which of so many migrations that together make the change.
+    /// `(index, total)` among the migrations that make up one change; the index starts at 1.
     pub part: (usize, usize),
-    /// Removes extensions and does nothing else, which takes more rights than the owner of the tables has.
+    /// Whether it only removes extensions, which needs more rights than the owner of the tables has.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub privileged: bool,
-    /// Written by hand; nothing is known about what it does.
+    /// Whether it was written by hand, so that its effects are unknown.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub by_hand: bool,
     pub steps: Vec<StepFile>,
-    /// The objects that the last part changes.
+    /// Objects that the change sets and removes; empty except in the last migration of the change.
     pub changes: Delta,
 }
 
-/// What `plan.json` says about one step.
+/// Description of one step in `plan.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StepFile {
@@ -73,16 +75,17 @@ pub struct StepFile {
 pub struct Migration {
     pub name: MigrationName,
     pub up: String,
-    /// Absent when something would be lost.
+    /// `None` if reverting the migration would lose data.
     pub down: Option<String>,
     pub plan: PlanFile,
 }
 
-/// The first words of every transactional migration.
+/// First statements of every transactional migration.
 const HEADER: &str = "SET LOCAL lock_timeout = '5s';\nSET LOCAL search_path = public;\n";
 
 impl Migration {
-    pub(super) fn group(
+    /// Creates a migration from the steps of one group. `part` is `(index, total)` among the groups of the change.
+    pub(super) fn from_steps(
         name: MigrationName,
         steps: &[MigrationStep],
         from: &Digest,
@@ -129,12 +132,12 @@ impl Migration {
         Migration { name, up, down, plan }
     }
 
-    /// Frame for SQL of the user.
+    /// Creates an empty migration for SQL of the user.
     pub fn by_hand(name: MigrationName, head: &Objects) -> Migration {
         let digest = Digests::of(head).root();
         Migration {
             name,
-            up: format!("{HEADER}\n-- Statements of your own. RunMode `nself db sum` when they are written.\n"),
+            up: format!("{HEADER}\n-- Write your statements here, then run `nself db sum`.\n"),
             down: None,
             plan: PlanFile {
                 version: 1,
@@ -167,7 +170,7 @@ impl Migration {
     }
 }
 
-/// A comment of one line.
+/// Returns a text as one line, for a comment in SQL.
 fn comment(text: &str) -> String {
     text.replace(['\n', '\r'], " ")
 }

@@ -1,4 +1,4 @@
-//! Indexes, built while rows are written where a table holds any.
+//! Plans changes of indexes. Indexes of existing tables are built concurrently.
 
 use std::collections::BTreeMap;
 
@@ -11,6 +11,7 @@ use crate::database::model::*;
 use crate::diagnostic::FieldPath;
 use crate::values::SqlIdent;
 
+/// Completes a step that builds an index concurrently.
 pub fn concurrent(step: MigrationStep, table: &ObjectName, name: &SqlIdent, index: &Index) -> MigrationStep {
     let object = table.beside(name);
     step.up(ddl::create_index(table, name, index, true))
@@ -20,6 +21,7 @@ pub fn concurrent(step: MigrationStep, table: &ObjectName, name: &SqlIdent, inde
         .index(object)
 }
 
+/// Plans changes of the comments of indexes.
 pub fn comments(
     planner: &mut Planner,
     name: &ObjectName,
@@ -33,14 +35,14 @@ pub fn comments(
             continue;
         }
         let (object, name, path) = (name.beside(key).sql(), format!("{name}.{key}"), path.key(key.as_str()));
-        // After the index, which may be built in a migration of its own.
+        // After the index, which may be built in an earlier migration.
         let described =
             Described { phase: Phase::Keys, rank: 9, kind: "INDEX", object: &object, name: &name, path: &path };
         described.comment(planner, was, is);
     }
 }
 
-/// Indexes that are built while nobody waits for them.
+/// Plans changes of the indexes of a new table or a view, which are not built concurrently.
 pub fn plan(
     planner: &mut Planner,
     name: &ObjectName,

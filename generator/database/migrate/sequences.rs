@@ -1,4 +1,4 @@
-//! Sequences, and the columns to which they belong.
+//! Plans changes of sequences and of the columns that own them.
 
 use super::comments_and_grants::Described;
 use super::graph::ObjectKind;
@@ -8,12 +8,13 @@ use crate::database::hazard::Hazard;
 use crate::database::model::*;
 use crate::diagnostic::FieldPath;
 
-pub fn plan(planner: &mut Planner, all: &Diff) {
-    for (name, new) in &all.new.sequences {
+/// Plans changes of sequences.
+pub fn plan(planner: &mut Planner, diff: &Diff) {
+    for (name, new) in &diff.new.sequences {
         let path = planner.path(&["sequences", name.as_str()]);
-        let rank = all.new_graph.position(ObjectKind::Sequence, name);
+        let rank = diff.new_graph.position(ObjectKind::Sequence, name);
         let none = Sequence::default();
-        let old = all.old.sequences.get(name);
+        let old = diff.old.sequences.get(name);
         if old.is_none() {
             planner.push(
                 MigrationStep::new(Phase::Create, name.as_str(), path.clone(), format!("the sequence {name} is new"))
@@ -45,19 +46,19 @@ pub fn plan(planner: &mut Planner, all: &Diff) {
         described.grants(planner, &old.grants, &new.grants);
         described.comment(planner, old.comment.as_ref(), new.comment.as_ref());
     }
-    for (name, old) in all.old.sequences.iter().filter(|(name, _)| !all.new.sequences.contains_key(*name)) {
+    for (name, old) in diff.old.sequences.iter().filter(|(name, _)| !diff.new.sequences.contains_key(*name)) {
         let path = planner.path(&["sequences"]);
         owned(planner, name, old, None, &path);
         let mut step = MigrationStep::new(Phase::Contract, name.as_str(), path, format!("the sequence {name} is gone"))
-            .rank(all.old_graph.reverse(ObjectKind::Sequence, name))
+            .rank(diff.old_graph.reverse(ObjectKind::Sequence, name))
             .up(format!("DROP SEQUENCE {};", name.sql()))
             .hazard(Hazard::DeletesData);
-        step.down = Down::Never("the position of the sequence is gone");
+        step.down = Down::Never("the position of the sequence is lost");
         planner.push(step);
     }
 }
 
-/// A sequence is free before its column goes away, and belongs to one once that is there.
+/// Detaches a sequence before its column is dropped, and attaches it after its column exists.
 fn owned(planner: &mut Planner, name: &ObjectName, old: &Sequence, new: Option<&Sequence>, path: &FieldPath) {
     let (was, is) = (old.owned_by.as_ref(), new.and_then(|new| new.owned_by.as_ref()));
     if was == is {
@@ -71,7 +72,7 @@ fn owned(planner: &mut Planner, name: &ObjectName, old: &Sequence, new: Option<&
         MigrationStep::new(phase, name.as_str(), path.key("owned_by"), format!("the sequence {name} {what}"))
     };
     if was.is_some() {
-        planner.push(step(Phase::Teardown, "belongs to its column no more").up(set(None)).down(set(was)));
+        planner.push(step(Phase::Teardown, "no longer belongs to its column").up(set(None)).down(set(was)));
     }
     if is.is_some() {
         planner.push(step(Phase::Attach, "belongs to its column").rank(1).up(set(is)).down(set(None)));

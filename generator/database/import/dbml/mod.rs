@@ -1,5 +1,5 @@
-//! DBML to a definition. The language: <https://dbml.dbdiagram.io/docs>; columns are nullable unless they say
-//! otherwise, names are unquoted words or stand in double quotes.
+//! Imports DBML (<https://dbml.dbdiagram.io/docs>). Columns are nullable unless marked otherwise; names are plain
+//! words or in double quotes.
 
 use std::collections::BTreeMap;
 
@@ -13,10 +13,10 @@ use crate::values::{Checked, SqlIdent, Text};
 use reference::Reference;
 use tokens::{DbmlToken, DbmlTokenKind, tokens};
 
-/// Reads DBML.
+/// Reads the text of a DBML file.
 ///
 /// # Errors
-/// Everything that is no DBML or that the model cannot hold, with its line.
+/// Everything that is not DBML or that nself cannot represent, with its line.
 pub fn read(text: &str) -> Result<Schema, Vec<ImportFinding>> {
     let tokens = tokens(text).map_err(|lost| vec![lost])?;
     let mut reader = Reader {
@@ -44,7 +44,7 @@ pub fn read(text: &str) -> Result<Schema, Vec<ImportFinding>> {
     }
 }
 
-/// A setting in square brackets: its name and what follows it.
+/// A setting in square brackets: its name and the tokens of its value.
 type Setting = (String, Vec<DbmlToken>);
 
 struct Reader {
@@ -62,7 +62,7 @@ impl Reader {
     }
 
     fn next(&mut self) -> Result<DbmlToken, String> {
-        let token = self.tokens.get(self.at).cloned().ok_or("the file ends too early")?;
+        let token = self.tokens.get(self.at).cloned().ok_or("unexpected end of the file")?;
         self.at += 1;
         Ok(token)
     }
@@ -83,7 +83,7 @@ impl Reader {
         if self.take(text) { Ok(()) } else { Err(format!("`{text}` is missing")) }
     }
 
-    /// Goes on behind the next closed block, or at the next element.
+    /// Skips to the end of the next closed block, or to the next element.
     fn skip(&mut self) {
         let mut depth = 0;
         while let Ok(token) = self.next() {
@@ -107,7 +107,7 @@ impl Reader {
             "table" => self.table(),
             "enum" => self.enumeration(),
             "ref" => self.reference(),
-            // What is drawn, not what is stored.
+            // These only affect the drawing.
             "project" | "tablegroup" | "note" => {
                 while !self.is("{") {
                     self.next()?;
@@ -115,7 +115,7 @@ impl Reader {
                 self.skip();
                 Ok(())
             }
-            _ => Err(format!("`{word}` is not taken over")),
+            _ => Err(format!("nself cannot represent `{word}`")),
         }
     }
 
@@ -127,7 +127,7 @@ impl Reader {
         SqlIdent::new(&token.text).map_err(|reason| format!("the name `{}`: {reason}", token.text))
     }
 
-    /// `orders` or `audit.orders`; a schema that is named is declared.
+    /// Reads `orders` or `audit.orders`, and declares the schema.
     fn object(&mut self) -> Result<ObjectName, String> {
         let first = self.ident()?;
         if !self.take(".") {
@@ -179,10 +179,14 @@ impl Reader {
 
     fn text(&mut self) -> Result<Text, String> {
         let token = self.next()?;
-        if token.kind == DbmlTokenKind::Text { Text::new(&token.text) } else { Err("a text is missing".into()) }
+        if token.kind == DbmlTokenKind::Text {
+            Text::new(&token.text)
+        } else {
+            Err("a text in quotes is missing".into())
+        }
     }
 
-    /// `Note: 'text'` or `Note { 'text' }`, after its word.
+    /// Reads `: 'text'` or `{ 'text' }` after the word `Note`.
     fn note(&mut self) -> Result<Text, String> {
         if self.take("{") {
             let text = self.text()?;

@@ -1,4 +1,4 @@
-//! The tokens of DBML.
+//! Tokens of DBML.
 
 use crate::database::import::ImportFinding;
 
@@ -8,7 +8,7 @@ pub struct DbmlToken {
     pub line: usize,
     pub kind: DbmlTokenKind,
     pub text: String,
-    /// Stood at the start of a line.
+    /// Whether it is the first token of its line.
     pub first: bool,
 }
 
@@ -22,10 +22,10 @@ pub enum DbmlTokenKind {
     Symbol,
 }
 
-/// Splits a text; comments are left out.
+/// Splits a text into tokens; comments are left out.
 ///
 /// # Errors
-/// What is not closed, with its line.
+/// An unclosed quote or comment, with its line.
 pub fn tokens(text: &str) -> Result<Vec<DbmlToken>, ImportFinding> {
     let mut all: Vec<DbmlToken> = Vec::new();
     let chars: Vec<char> = text.chars().collect();
@@ -100,7 +100,7 @@ pub fn tokens(text: &str) -> Result<Vec<DbmlToken>, ImportFinding> {
     Ok(all)
 }
 
-/// A text of several lines without the blanks that all of them begin with.
+/// Removes the indentation that all lines of a text have in common.
 fn dedented(text: &str) -> String {
     let lines: Vec<&str> = text.lines().collect();
     let least =

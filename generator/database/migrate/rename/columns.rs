@@ -1,4 +1,4 @@
-//! Columns that get another name, and all SQL that speaks of them.
+//! Renames columns, also in the SQL that mentions them.
 
 use std::collections::BTreeMap;
 
@@ -9,6 +9,7 @@ use crate::database::model::*;
 use crate::diagnostic::Code;
 use crate::values::{Checked, SqlIdent};
 
+/// Plans the renames of columns, and renames them in the old schema.
 pub(super) fn columns(planner: &mut Planner, renamed: &mut Renamed) {
     let new = planner.new;
     for (name, table) in &new.tables {

@@ -1,4 +1,4 @@
-//! Constraints and indexes that differ in their names only.
+//! Renames constraints and indexes that differ only in their names.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::database::migrate::{MigrationStep, Phase, Planner};
 use crate::database::model::*;
 use crate::values::SqlIdent;
 
-/// Constraints and indexes that differ in their names only.
+/// Plans the renames of constraints and indexes, and renames them in the old schema.
 pub(super) fn constraints(planner: &mut Planner, renamed: &mut Renamed) {
     for (name, table) in &planner.new.tables {
         let Some(was) = renamed.schema.tables.get_mut(name) else { continue };
@@ -40,7 +40,7 @@ pub(super) fn constraints(planner: &mut Planner, renamed: &mut Renamed) {
     }
 }
 
-/// Pairs of an old and a new name whose definitions are the same and nobody else's.
+/// Returns pairs of an old and a new name whose definitions are equal to each other and to no other.
 fn same<T: PartialEq>(old: &mut BTreeMap<SqlIdent, T>, new: &BTreeMap<SqlIdent, T>) -> Vec<(SqlIdent, SqlIdent)> {
     let gone: Vec<&SqlIdent> = old.keys().filter(|name| !new.contains_key(*name)).collect();
     let come: Vec<&SqlIdent> = new.keys().filter(|name| !old.contains_key(*name)).collect();
