@@ -39,7 +39,8 @@ fn expression(text: &str) -> Expression {
 }
 
 /// Adds what the convention requires, and returns what contradicts it.
-pub fn apply(schema: &mut Schema, root: &FieldPath, findings: &mut Vec<Diagnostic>) {
+pub fn apply(schema: &mut Schema, root: &FieldPath) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
     let convention = schema.convention;
     let tenant_check = tenant_check(schema.served_by.as_ref());
     for (table_name, table) in &mut schema.tables {
@@ -81,9 +82,10 @@ pub fn apply(schema: &mut Schema, root: &FieldPath, findings: &mut Vec<Diagnosti
         }
     }
     if convention == Convention::Tenant {
-        super::tenant_keys::apply(schema, root, findings);
-        check_views(schema, root, findings);
+        findings.extend(super::tenant_keys::apply(schema, root));
+        findings.extend(check_views(schema, root));
     }
+    findings
 }
 
 type Refuse<'a> = dyn FnMut(FieldPath, String, &str) + 'a;
@@ -194,7 +196,8 @@ fn apply_tenant(table_name: &ObjectName, table: &mut Table, check: &Expression, 
 
 /// Reports views that bypass the policies: a materialised view holds rows of all tenants, and a view with its owner's
 /// rights reads all of them.
-fn check_views(schema: &Schema, root: &FieldPath, findings: &mut Vec<Diagnostic>) {
+fn check_views(schema: &Schema, root: &FieldPath) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
     let tenants = schema.tables.iter().filter(|(_, table)| table.scope == Some(Scope::Tenant));
     let tenants: BTreeMap<&str, &ObjectName> = tenants.map(|(name, _)| (name.name(), name)).collect();
     for (view_name, view) in &schema.views {
@@ -215,4 +218,5 @@ fn check_views(schema: &Schema, root: &FieldPath, findings: &mut Vec<Diagnostic>
             );
         }
     }
+    findings
 }

@@ -32,16 +32,15 @@ pub const CATALOG: &str = include_str!("catalog.sql");
 /// Completes a definition with everything that follows from it, and returns what is wrong with it. `root` is its path
 /// in the stack.
 pub fn complete(mut schema: Schema, root: &FieldPath) -> (Schema, Vec<Diagnostic>) {
-    let mut findings = Vec::new();
-    convention::apply(&mut schema, root, &mut findings);
+    let mut findings = convention::apply(&mut schema, root);
     grant_defaults(&mut schema);
     // The default name is left out, so that equal definitions are equal values.
     for (name, table) in &mut schema.tables {
         let usual = table.primary_key.is_empty() || table.primary_key_name == Some(ddl::usual_key_name(name));
         table.primary_key_name = table.primary_key_name.take().filter(|_| !usual);
     }
-    check::check(&schema, root, &mut findings);
-    graphql::check(&schema, root, &mut findings);
+    findings.extend(check::check(&schema, root));
+    findings.extend(graphql::check(&schema, root));
     (schema, findings)
 }
 

@@ -10,7 +10,8 @@ use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::values::{Checked, SqlIdent};
 
 /// Completes the foreign keys of all tables, and returns a finding for each that cannot be completed.
-pub fn apply(schema: &mut Schema, root: &FieldPath, findings: &mut Vec<Diagnostic>) {
+pub fn apply(schema: &mut Schema, root: &FieldPath) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
     let of_tenants: BTreeSet<ObjectName> = schema
         .tables
         .iter()
@@ -38,6 +39,7 @@ pub fn apply(schema: &mut Schema, root: &FieldPath, findings: &mut Vec<Diagnosti
             make_unique(&target, table);
         }
     }
+    findings
 }
 
 fn shared(name: &ObjectName, key: &ForeignKey) -> (String, String) {

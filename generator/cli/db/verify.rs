@@ -82,7 +82,7 @@ fn sum_of(selection: &Selection, revision: &str, name: &SqlIdent) -> Result<Vec<
     SumLine::parse(&text).ok_or_else(|| {
         vec![
             Diagnostic::error(Code::MigrationDamaged, FieldPath::root())
-                .message(format!("{revision}: db/{name}/{SUM_FILE} has a line of another form")),
+                .message(format!("{revision}: db/{name}/{SUM_FILE}: a line is malformed")),
         ]
     })
 }

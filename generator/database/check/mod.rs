@@ -14,8 +14,8 @@ use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::values::Checked;
 
 /// Returns everything that is wrong with a definition. The convention must have been applied to it.
-pub fn check(schema: &Schema, root: &FieldPath, findings: &mut Vec<Diagnostic>) {
-    let mut check = Check { schema, root, findings };
+pub fn check(schema: &Schema, root: &FieldPath) -> Vec<Diagnostic> {
+    let mut check = Check { schema, root, findings: Vec::new() };
     check.namespaces();
     check.relations();
     check.types();
@@ -29,12 +29,13 @@ pub fn check(schema: &Schema, root: &FieldPath, findings: &mut Vec<Diagnostic>) 
     for (name, function) in &schema.functions {
         check.function(name, function);
     }
+    check.findings
 }
 
 struct Check<'a> {
     schema: &'a Schema,
     root: &'a FieldPath,
-    findings: &'a mut Vec<Diagnostic>,
+    findings: Vec<Diagnostic>,
 }
 
 impl Check<'_> {

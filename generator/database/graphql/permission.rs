@@ -57,7 +57,8 @@ pub(super) fn permit(table: &Table, role: &SqlIdent, api: &Api, tracked: &mut Tr
 }
 
 /// Returns findings about `api`: contradictions, and roles that would see rows that policies hide.
-pub fn check(schema: &Schema, root: &FieldPath, findings: &mut Vec<Diagnostic>) {
+pub fn check(schema: &Schema, root: &FieldPath) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
     for (name, table) in &schema.tables {
         let path = root.key("tables").key(name.as_str());
         for (role, api) in &table.api {
@@ -107,4 +108,5 @@ pub fn check(schema: &Schema, root: &FieldPath, findings: &mut Vec<Diagnostic>) 
             }
         }
     }
+    findings
 }
