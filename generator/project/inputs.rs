@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
 use super::migrations;
-use crate::database::history::Files;
+use crate::database::history::HistoryFiles;
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Span};
 use crate::files::{EntryKind, FileError, FileKind, Folder, Reason, Root, Total, look_at};
 use crate::lock::{self, Lock};
@@ -196,7 +196,10 @@ impl ProjectReader<'_> {
     }
 
     /// Reads the migrations of the databases that the stack defines.
-    fn read_migrations(&mut self, environments: &[Environment]) -> Result<BTreeMap<SqlIdent, Files>, Vec<Diagnostic>> {
+    fn read_migrations(
+        &mut self,
+        environments: &[Environment],
+    ) -> Result<BTreeMap<SqlIdent, HistoryFiles>, Vec<Diagnostic>> {
         let mut databases = BTreeMap::new();
         let names: BTreeSet<_> =
             environments.iter().flat_map(|environment| environment.stack.databases.keys()).collect();

@@ -22,7 +22,7 @@ mod wire;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub use decode::decode_plain;
+pub use decode::{PlainDecoder, decode_plain};
 pub use guard::{Limits, child as evaluate_child};
 pub use node::Input;
 pub use origins::Origins;

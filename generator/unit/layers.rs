@@ -17,7 +17,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("database", &["artifact", "values"]),
     ("stack", &["database", "values"]),
     ("lock", &["artifact", "files", "values"]),
-    ("source", &["artifact", "files", "stack", "values"]),
+    ("source", &["artifact", "database", "files", "stack", "values"]),
     ("plan", &["database", "lock", "stack", "templates", "values"]),
     ("project", &["database", "files", "lock", "plan", "source", "stack", "store", "values"]),
     ("migrations", &["database", "files", "plan", "project", "server", "source", "values"]),

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::provenance::of_service;
 use crate::artifact::{Artifacts, yaml};
 use crate::backend::{Description, Emit, PlanField};
-use crate::database::graphql::{Name, Source};
+use crate::database::graphql::{HasuraSource, QualifiedName};
 use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::path;
 use crate::plan::Plan;
@@ -107,7 +107,7 @@ fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
     Ok(files)
 }
 
-fn database(source: &Source) -> Database<'_> {
+fn database(source: &HasuraSource) -> Database<'_> {
     Database {
         name: &source.name,
         kind: "postgres",
@@ -123,10 +123,10 @@ fn database(source: &Source) -> Database<'_> {
     }
 }
 
-fn file(name: &Name) -> String {
+fn file(name: &QualifiedName) -> String {
     format!("{}_{}.yaml", name.schema, name.name)
 }
 
-fn include(name: &Name) -> String {
+fn include(name: &QualifiedName) -> String {
     format!("!include {}", file(name))
 }

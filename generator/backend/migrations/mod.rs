@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::render::{Language, psql_word, render, sql_literal, sql_name};
 use crate::artifact::Artifacts;
 use crate::backend::{Description, Emit, PlanField};
-use crate::database::history::Run;
+use crate::database::history::RunMode;
 use crate::database::{ledger, superuser};
 use crate::diagnostic::Diagnostic;
 use crate::path;
@@ -98,8 +98,8 @@ fn run(migrations: &Migrations) -> Result<String, Diagnostic> {
 
 fn view(number: usize, step: &Step) -> MigrationView {
     let index = match &step.run {
-        Run::Index(index) => Some(index),
-        Run::Transaction => None,
+        RunMode::Index(index) => Some(index),
+        RunMode::Transaction => None,
     };
     // The names come from a parsed statement, whose identifiers are checked.
     let word = |text: Option<&str>| text.map_or(Value::UNDEFINED, |text| psql_word(&SqlIdent::wrap(text.to_owned())));

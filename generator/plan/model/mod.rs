@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::database::graphql::Source;
+use crate::database::graphql::HasuraSource;
 use crate::diagnostic::FieldPath;
 use crate::path;
 use crate::plan::secret_list::Recipe;
@@ -59,7 +59,7 @@ pub struct Plan {
     pub migrations: BTreeMap<SqlIdent, Migrations>,
     /// What each Hasura serves of the databases that are defined here.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub graphql: BTreeMap<ServiceName, Vec<Source>>,
+    pub graphql: BTreeMap<ServiceName, Vec<HasuraSource>>,
     pub compat: Option<Compat>,
     /// What the Kubernetes target needs, where it is enabled.
     pub kubernetes: Option<Cluster>,

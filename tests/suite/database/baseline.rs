@@ -80,7 +80,7 @@ fn a_server_that_was_there_before_is_taken_over() {
         (
             "ALTER TABLE customers ALTER note TYPE varchar(9);",
             "ALTER TABLE customers ALTER note TYPE text;",
-            "public.customers.note is another one on the server (`character varying(9) f`) than by the migrations (`text f`)",
+            "public.customers.note differs: the server has (`character varying(9) f`), the migrations have (`text f`)",
         ),
         (
             "GRANT DELETE ON orders TO writer;",
