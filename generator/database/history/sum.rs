@@ -55,3 +55,39 @@ pub fn check_extends(database: &SqlIdent, base: &[SumLine], now: &[SumLine]) -> 
             .hint("if both branches added migrations, `nself db rebase --base REV` puts yours after theirs"),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(name: &str, content: &str) -> SumLine {
+        let digest = sha256(content.as_bytes());
+        SumLine { name: MigrationName::new(name).unwrap(), up: digest.clone(), chain: digest }
+    }
+
+    #[test]
+    fn a_sum_file_is_read_as_it_was_written_and_malformed_lines_are_refused() {
+        let lines = [line("0001_init", "a"), line("0002_more", "b")];
+        let text: String = lines.iter().map(SumLine::text).collect();
+        assert_eq!(SumLine::parse(&text).unwrap(), lines);
+        for bad in [text.replace("up:", "down:"), text.replace("0002_", "2_"), text.replace('\n', " more\n")] {
+            assert_eq!(SumLine::parse(&bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_history_extends_its_base_unless_a_line_changed_moved_or_is_missing() {
+        let database = SqlIdent::new("shop").unwrap();
+        let (a, b, c) = (line("0001_a", "a"), line("0002_b", "b"), line("0002_c", "c"));
+        let message = |base: &[SumLine], now: &[SumLine]| {
+            check_extends(&database, base, now).map(|finding| finding.message).unwrap_or_default()
+        };
+        assert_eq!(message(std::slice::from_ref(&a), &[a.clone(), b.clone()]), "");
+        assert_eq!(message(&[a.clone(), b.clone()], std::slice::from_ref(&a)), "0002_b of the base is missing");
+        assert_eq!(
+            message(&[a.clone(), b.clone()], &[a.clone(), c]),
+            "the order of migrations changed: 0002_c is where the base has 0002_b"
+        );
+        assert_eq!(message(&[a, b], &[line("0001_a", "x")]), "0001_a differs from the base");
+    }
+}

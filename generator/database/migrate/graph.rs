@@ -185,3 +185,16 @@ fn sort(needs: &[BTreeSet<usize>]) -> Result<Vec<usize>, Vec<usize>> {
     let left: Vec<usize> = (0..needs.len()).filter(|i| positions[*i] == 0).collect();
     if left.is_empty() { Ok(positions) } else { Err(left) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn needed_nodes_come_first_and_cycles_are_returned() {
+        let needs = |needs: &[&[usize]]| needs.iter().map(|all| all.iter().copied().collect()).collect::<Vec<_>>();
+        assert_eq!(sort(&needs(&[&[2], &[], &[1]])), Ok(vec![3, 1, 2]));
+        assert_eq!(sort(&needs(&[&[], &[], &[]])), Ok(vec![1, 2, 3]), "free nodes keep their order");
+        assert_eq!(sort(&needs(&[&[1], &[0], &[]])), Err(vec![0, 1]));
+    }
+}

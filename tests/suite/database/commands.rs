@@ -206,7 +206,7 @@ fn history_that_changed_is_refused() {
         "schema/tables/b.json does not match the migrations",
     );
     let swapped = |text: &str| text.lines().rev().fold(String::new(), |all, line| all + line + "\n");
-    tampered("nself.sum", &swapped, "NS730", "the order of migrations changed: 0002_b is where 0001_init was");
+    tampered("nself.sum", &swapped, "NS730", "the order of migrations changed: 0001_init is where 0002_b was");
     tampered("nself.sum", &|text| text.replace("up:", "<<<<<<< up:"), "NS732", "nself db rebase");
     tampered("migrations/0002_b/plan.json", &|_| "{".into(), "NS732", "plan.json");
     // Line ends of another system are no change.

@@ -98,3 +98,30 @@ pub(super) fn retype(planner: &mut Planner, at: &ColumnChange, table: &Table, wa
     step.down = if back { Down::Sql(alter(was, None, is)) } else { Down::Never("the old values cannot be restored") };
     planner.push(step);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::values::Checked;
+
+    #[test]
+    fn only_conversions_that_keep_every_value_need_no_using() {
+        let kind = |old: &str, new: &str| match conversion(&TypeName::new(old).unwrap(), &TypeName::new(new).unwrap()) {
+            Conversion::Free { back } => format!("free {back}"),
+            Conversion::Widens { back } => format!("widens {back}"),
+            Conversion::Other => "other".to_owned(),
+        };
+        for (old, new, expected) in [
+            ("varchar(10)", "varchar(20)", "free false"),
+            ("varchar(20)", "varchar(10)", "other"),
+            ("varchar", "text", "free true"),
+            ("numeric(10,2)", "numeric(12,2)", "free true"),
+            ("numeric(10,2)", "numeric(12,3)", "other"),
+            ("integer", "bigint", "widens true"),
+            ("bigint", "integer", "other"),
+            ("integer[]", "bigint[]", "other"),
+        ] {
+            assert_eq!(kind(old, new), expected, "{old} to {new}");
+        }
+    }
+}
