@@ -61,6 +61,16 @@ pub fn nginx_word(word: &'static str) -> Value {
     token(Language::Nginx, word.to_owned())
 }
 
+/// The name of the upstream that is one port of a service.
+pub fn nginx_upstream(service: &ServiceName, port: u16) -> Value {
+    token(Language::Nginx, format!("{service}_{port}"))
+}
+
+/// The name of the upstream that is a port of the machine that runs the containers; no service has an underscore.
+pub fn nginx_host_machine(port: u16) -> Value {
+    token(Language::Nginx, format!("this_machine_{port}"))
+}
+
 /// The end of a variable's name that holds a request header: `$http_` and this.
 pub fn nginx_header_variable(name: &HeaderName) -> Value {
     token(Language::Nginx, name.as_str().to_ascii_lowercase().replace('-', "_"))

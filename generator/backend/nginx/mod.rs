@@ -1,18 +1,24 @@
 //! nginx as the edge: one file per site, everything that concerns all sites in one place. Files of the user
 //! are included last.
 
+use std::collections::BTreeSet;
+
 use minijinja::{Value, context};
 use serde::Serialize;
 
-use super::render::{Language, nginx, nginx_header_variable, nginx_host, nginx_path_pattern, nginx_word, render};
+use super::render::{
+    Language, nginx, nginx_header_variable, nginx_host, nginx_host_machine, nginx_path_pattern, nginx_upstream,
+    nginx_word, render,
+};
 use crate::artifact::Artifacts;
 use crate::diagnostic::Diagnostic;
 use crate::plan::{IngressPlan, Location, Plan, Resolver, Site, Upstream};
 use crate::stack::{Profile, RouteKind, TlsMode};
-use crate::values::Memory;
+use crate::values::{Memory, ServiceName};
 
 const MAIN: &str = include_str!("nginx.conf.j2");
 const SITE: &str = include_str!("site.conf.j2");
+const UPSTREAMS: &str = include_str!("upstreams.conf.j2");
 const ACME: &str = include_str!("acme.sh");
 
 /// The modules that forward requests; both send the same headers.
@@ -64,6 +70,7 @@ pub fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
     let edge = &plan.edge;
     let mut files = Artifacts::default();
     files.add("nginx", "nginx/nginx.conf", main(plan)?)?;
+    files.add("nginx", "nginx/upstreams.conf", upstreams(edge)?)?;
     for (name, site) in &edge.sites {
         files.add("nginx", format!("nginx/sites/{name}.conf"), self::site(edge, site)?)?;
     }
@@ -100,7 +107,7 @@ fn main(plan: &Plan) -> Result<String, Diagnostic> {
     let hosts: Result<Vec<Value>, Diagnostic> =
         edge.sites.values().flat_map(|site| &site.hosts).map(|host| nginx_host(host)).collect();
     let certificates: Result<Vec<Value>, Diagnostic> = edge.certificate_hosts().map(nginx_host).collect();
-    let hosts = hosts?;
+    let (hosts, certificates) = (hosts?, certificates?);
     let rate_limits: Vec<Zone> =
         edge.rate_limits.iter().map(|(name, limit)| Zone { name: nginx(name), per_second: limit.per_second }).collect();
     let proxies: Vec<Value> = edge.trusted_proxies.iter().map(nginx).collect();
@@ -111,7 +118,8 @@ fn main(plan: &Plan) -> Result<String, Diagnostic> {
         acme => edge.tls == TlsMode::Acme,
         proxy => edge.tls == TlsMode::Proxy,
         cluster => edge.resolver != Resolver::Engine,
-        certificates => certificates?,
+        certificate_cache => certificates.len().max(1),
+        certificates,
         hsts => plan.profile != Profile::Local,
         connections => edge.connections,
         hosts,
@@ -124,6 +132,46 @@ fn main(plan: &Plan) -> Result<String, Diagnostic> {
         claims => CLAIMS.map(nginx_word).to_vec(),
     };
     render(Language::Nginx, MAIN, view)
+}
+
+/// An upstream: one port of a service, or of the machine that runs the containers.
+#[derive(Serialize)]
+struct UpstreamView {
+    name: Value,
+    host: Value,
+    port: u16,
+    host_machine: bool,
+}
+
+/// Writes every upstream once, however many routes use it.
+fn upstreams(edge: &IngressPlan) -> Result<String, Diagnostic> {
+    let used: BTreeSet<&Upstream> =
+        edge.sites.values().flat_map(|site| &site.locations).map(|location| &location.upstream).collect();
+    let view = |upstream: &&Upstream| {
+        let (host, port, host_machine) = match upstream {
+            Upstream::Service { service, port } => (service_host(edge, service)?, *port, false),
+            Upstream::HostMachine { port } => (nginx_word("host.docker.internal"), *port, true),
+        };
+        Ok(UpstreamView { name: upstream_name(upstream), host, port, host_machine })
+    };
+    let upstreams: Result<Vec<UpstreamView>, Diagnostic> = used.iter().map(view).collect();
+    render(Language::Nginx, UPSTREAMS, context! { upstreams => upstreams? })
+}
+
+/// Returns the name by which nginx finds a service. It knows no search list, so that of a cluster is whole.
+fn service_host(edge: &IngressPlan, service: &ServiceName) -> Result<Value, Diagnostic> {
+    match &edge.resolver {
+        Resolver::Engine => Ok(nginx(service)),
+        Resolver::Cluster(namespace) => nginx_host(&format!("{service}.{namespace}.svc.cluster.local")),
+    }
+}
+
+/// Returns an upstream's name. No name of a service has an underscore, so two upstreams never share one.
+fn upstream_name(upstream: &Upstream) -> Value {
+    match upstream {
+        Upstream::Service { service, port } => nginx_upstream(service, *port),
+        Upstream::HostMachine { port } => nginx_host_machine(*port),
+    }
 }
 
 /// What the template of a location reads; tokens, numbers and flags.
@@ -139,11 +187,7 @@ struct LocationView {
     max_body: u64,
     timeout: u64,
     grpc: bool,
-    stream: bool,
-    upload: bool,
-    host_machine: bool,
-    service: Value,
-    port: u16,
+    upstream: Value,
 }
 
 fn site(edge: &IngressPlan, site: &Site) -> Result<String, Diagnostic> {
@@ -153,36 +197,17 @@ fn site(edge: &IngressPlan, site: &Site) -> Result<String, Diagnostic> {
     let (internal, public): (Vec<&Location>, Vec<&Location>) =
         site.locations.iter().partition(|location| location.internal);
     let path_decides = public.iter().any(|location| !internal.is_empty() || !location.internal_paths.is_empty());
-    let mut host_machine: Vec<u16> = site.locations.iter().filter_map(host_port).collect();
-    host_machine.sort_unstable();
-    host_machine.dedup();
     let view = context! {
         hosts => hosts?,
         acme => edge.tls == TlsMode::Acme,
         proxy => edge.tls == TlsMode::Proxy,
         locations => locations?,
         path_decides,
-        host_machine,
     };
     render(Language::Nginx, SITE, view)
 }
 
-fn host_port(location: &Location) -> Option<u16> {
-    match location.upstream {
-        Upstream::HostMachine { port } => Some(port),
-        Upstream::Service { .. } => None,
-    }
-}
-
 fn view(edge: &IngressPlan, location: &Location) -> Result<LocationView, Diagnostic> {
-    let (service, port) = match (&location.upstream, &edge.resolver) {
-        (Upstream::Service { service, port }, Resolver::Engine) => (nginx(service), *port),
-        // nginx knows no search list.
-        (Upstream::Service { service, port }, Resolver::Cluster(namespace)) => {
-            (nginx_host(&format!("{service}.{namespace}.svc.cluster.local"))?, *port)
-        }
-        (Upstream::HostMachine { port }, _) => (Value::UNDEFINED, *port),
-    };
     Ok(LocationView {
         path: nginx(&location.path),
         internal: location.internal,
@@ -194,10 +219,6 @@ fn view(edge: &IngressPlan, location: &Location) -> Result<LocationView, Diagnos
         max_body: location.max_body.unwrap_or(Memory(0)).0,
         timeout: (location.timeout.0 / 1000).max(1),
         grpc: location.kind == RouteKind::Grpc,
-        stream: location.kind == RouteKind::Websocket,
-        upload: location.kind == RouteKind::Upload,
-        host_machine: host_port(location).is_some(),
-        service,
-        port,
+        upstream: upstream_name(&location.upstream),
     })
 }

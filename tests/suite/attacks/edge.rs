@@ -44,7 +44,7 @@ fn environment(project: &tempfile::TempDir, name: &str) -> PathBuf {
 
 /// Whether the tools for a running edge are there; a test without them prints what is missing.
 fn tools() -> bool {
-    tool("trixie").is_some() && tool("hypercorn/bin/hypercorn").is_some()
+    tool("forky").is_some() && tool("hypercorn/bin/hypercorn").is_some()
 }
 
 fn host(subdomain: &str) -> String {

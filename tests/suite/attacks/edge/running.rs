@@ -89,7 +89,7 @@ impl RunningEdge {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let nginx = nginx(&tool("trixie").expect("the tools were there"), files.path(), pair.path());
+        let nginx = nginx(&tool("forky").expect("the tools were there"), files.path(), pair.path());
         let edge = RunningEdge { children: vec![service, nginx], _files: files, _pair: pair };
         let port = if std::fs::read_to_string(environment.join("nginx/nginx.conf")).unwrap().contains("listen 8443") {
             8443
@@ -193,12 +193,8 @@ fn at_one_place(environment: &Path, change: &impl Fn(&str) -> String) -> tempfil
         let text = change(&std::fs::read_to_string(entry.path()).unwrap());
         let line = |line: &str| {
             let start = line.trim_start();
-            match start.split_once("_pass ") {
-                Some(("proxy", _)) if !start.contains("host_") => format!("proxy_pass http://{SERVICE};"),
-                Some(("grpc", _)) => format!("grpc_pass grpc://{SERVICE};"),
-                _ if start.starts_with("server host.docker.internal") => format!("server {SERVICE};"),
-                _ => line.to_owned(),
-            }
+            let is_upstream = start.starts_with("server ") && entry.path().ends_with("upstreams.conf");
+            if is_upstream { format!("server {SERVICE};") } else { line.to_owned() }
         };
         let lines: Vec<String> = text.lines().map(line).collect();
         std::fs::write(entry.path(), lines.join("\n") + "\n").unwrap();
@@ -206,7 +202,7 @@ fn at_one_place(environment: &Path, change: &impl Fn(&str) -> String) -> tempfil
     copy
 }
 
-/// nginx in the Debian 13 root file system, with folders of its own where it writes.
+/// nginx in a root file system, with other folders where it writes.
 fn nginx(system: &PathBuf, files: &Path, pair: &Path) -> Child {
     let script = r#"
 set -e
