@@ -27,7 +27,7 @@ packages() {
   apt-get -q update
   # Nothing that is installed here starts by itself: the tests start what they need.
   RUNLEVEL=1 apt-get -qy install --no-install-recommends ca-certificates curl debootstrap docker.io docker-compose iproute2 iptables openssl \
-    postgresql-15 python3 python3-venv shellcheck
+    postgresql-15 python3 python3-venv shellcheck wrk
 }
 
 # A registry, and judges of images.
@@ -53,6 +53,17 @@ trixie() {
   chroot "$tools/trixie" apt-get clean
   cp "$tools/trixie/usr/bin/docker-compose" "$tools/bin/docker-compose-2" 2>/dev/null ||
     cp "$(find "$tools/trixie/usr" -name docker-compose -type f | head -n 1)" "$tools/bin/docker-compose-2"
+}
+
+# nginx of the series of our image, which Debian 13 does not have, in a root file system of Debian testing.
+forky() {
+  rm -rf "$tools/forky"
+  debootstrap --variant=minbase --include=ca-certificates forky "$tools/forky" "$(mirror)" /usr/share/debootstrap/scripts/bookworm
+  printf '#!/bin/sh\nexit 101\n' >"$tools/forky/usr/sbin/policy-rc.d"
+  chmod +x "$tools/forky/usr/sbin/policy-rc.d"
+  chroot "$tools/forky" apt-get -qy install --no-install-recommends busybox-static nginx-light
+  ln -sf busybox "$tools/forky/usr/bin/wget"
+  chroot "$tools/forky" apt-get clean
 }
 
 # In the same root file system; a step of its own, since that one takes minutes.
@@ -237,6 +248,7 @@ step images images
 step judges judges
 step upgrading upgrading
 step trixie trixie
+step forky forky
 step builder builder tests/builder/go.sum
 step pooler pooler
 step linter linter

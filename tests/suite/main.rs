@@ -16,6 +16,7 @@ mod database;
 mod defects;
 mod determinism;
 mod documentation;
+mod edge;
 mod error_messages;
 mod fault_injection;
 mod fuzz;

@@ -240,7 +240,7 @@ fn location(stack: &Stack, roster: &Roster, address: &Address, shared: &SharedSe
     let mut internal_paths = route.internal_paths.clone();
     internal_paths.extend(guard.internal_paths);
     internal_paths.retain(|_| !internal);
-    let upload = route.kind == RouteKind::Upload;
+    let unlimited = matches!(route.kind, RouteKind::Upload | RouteKind::Grpc);
     let long = matches!(route.kind, RouteKind::Websocket | RouteKind::Grpc);
     let location = Location {
         path: route.path.clone().unwrap_or_else(|| UrlPath::wrap("/".into())),
@@ -250,8 +250,8 @@ fn location(stack: &Stack, roster: &Roster, address: &Address, shared: &SharedSe
         internal_paths: sorted(&internal_paths),
         refused_headers: if internal { Vec::new() } else { sorted(&guard.refused_headers) },
         rate_limit,
-        max_body: route.max_body.or(if upload { None } else { Some(*max_body) }),
-        timeout: route.timeout.unwrap_or(Duration(if long { 3_600_000 } else { 60_000 })),
+        max_body: route.max_body.or(if unlimited { None } else { Some(*max_body) }),
+        timeout: route.timeout.unwrap_or(Duration(if long { 3_600_000 } else { 900_000 })),
     };
     Planned::part(Some(location), findings)
 }

@@ -1,7 +1,7 @@
 //! Attacks through the edge: forged addresses, upgrades, header names, paths that two readers read differently. A real
 //! nginx with the generated files stands between a caller and a service that answers with what arrived.
 
-mod running;
+pub mod running;
 
 use std::path::{Path, PathBuf};
 
@@ -43,8 +43,8 @@ fn environment(project: &tempfile::TempDir, name: &str) -> PathBuf {
 }
 
 /// Whether the tools for a running edge are there; a test without them prints what is missing.
-fn tools() -> bool {
-    tool("trixie").is_some() && tool("hypercorn/bin/hypercorn").is_some()
+pub fn tools() -> bool {
+    tool("forky").is_some() && tool("hypercorn/bin/hypercorn").is_some()
 }
 
 fn host(subdomain: &str) -> String {
