@@ -1,13 +1,12 @@
-//! Embeds the Nickel library and digests each generator's sources, so that a changed generator is a
+//! Embeds the Nickel library and the templates, and digests the sources of each backend, so that a changed backend has a
 //! changed derivation.
 
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_macros,
-    reason = "it reads the sources that are built and tells cargo"
+    reason = "a build script reads the sources and prints to cargo"
 )]
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 use std::{env, fs};
@@ -28,9 +27,9 @@ fn write(out: &str, name: &str, text: &str) {
     }
 }
 
-/// All files of a folder by their paths with `/`, sorted.
+/// Returns all files of a folder, sorted: the path with `/` and the absolute path.
 fn files(folder: &str) -> Vec<(String, String)> {
-    assert!(fs::exists(folder).is_ok_and(|there| there), "{folder} is not there");
+    assert!(fs::exists(folder).is_ok_and(|exists| exists), "{folder} does not exist");
     println!("cargo:rerun-if-changed={folder}");
     let root = env::current_dir().unwrap_or_default();
     let entries = WalkDir::new(folder)
@@ -45,67 +44,66 @@ fn files(folder: &str) -> Vec<(String, String)> {
     paths.collect()
 }
 
-/// `stdlib/x` is seen as `nself/x`, `schemas/x` as `nself/schemas/x`.
+/// Embeds the library: programs import `stdlib/x` as `nself/x`, and `schemas/x` as `nself/schemas/x`.
 fn library() -> String {
     let mut text = String::from("pub const FILES: &[(&str, &[u8])] = &[\n");
     for (path, absolute) in files("stdlib").into_iter().chain(files("schemas")) {
         if path.ends_with(".ncl") && !path.starts_with("stdlib/init/") {
-            let seen = path.strip_prefix("stdlib/").map_or_else(|| path.clone(), str::to_owned);
-            let _ = writeln!(text, "    ({seen:?}, include_bytes!({absolute:?})),");
+            let import_path = path.strip_prefix("stdlib/").map_or_else(|| path.clone(), str::to_owned);
+            let _ = writeln!(text, "    ({import_path:?}, include_bytes!({absolute:?})),");
         }
     }
     text + "];\n"
 }
 
-/// `templates/NAME/PATH`, as they are.
+/// Embeds the templates by their paths below `templates`.
 fn templates() -> String {
     let mut text = String::from("pub const FILES: &[(&str, &[u8])] = &[\n");
-    // What the languages' own tools leave there when one works on a template.
-    let made = ["/node_modules/", "/dist/", "/__pycache__/", "/.pytest_cache/"];
+    // Folders that the tools of a template's language create.
+    let generated = ["/node_modules/", "/dist/", "/__pycache__/", "/.pytest_cache/"];
     for (path, absolute) in files("templates") {
-        if !made.iter().any(|made| path.contains(made)) {
+        if !generated.iter().any(|folder| path.contains(folder)) {
             let _ = writeln!(text, "    ({:?}, include_bytes!({absolute:?})),", path.trim_start_matches("templates/"));
         }
     }
     text + "];\n"
 }
 
-/// One digest per generator over its own folder and what all generators share.
+/// The sources that every backend shares: the modules that a backend may import (`generator/unit/layers.rs` holds the
+/// backends to them) and the writers.
+const SHARED: [&str; 6] = [
+    "generator/artifact",
+    "generator/database",
+    "generator/plan",
+    "generator/stack",
+    "generator/values",
+    "generator/words.rs",
+];
+
+/// Writes a digest for each backend: of its folder, the files beside it and the shared sources.
 fn generators() -> String {
-    let shared = [
-        "generator/artifact/json.rs",
-        "generator/artifact/yaml",
-        "generator/backend/fidelity.rs",
-        "generator/backend/raw_keys.rs",
-        "generator/backend/render.rs",
-        "generator/plan/health_command.rs",
-    ];
-    // Each folder is a target.
-    let folders = WalkDir::new("generator/backend").min_depth(1).max_depth(1).into_iter().filter_map(Result::ok);
-    let folders = folders.filter(|entry| entry.file_type().is_dir()).filter_map(|entry| {
-        let name = entry.file_name().to_str()?.to_owned();
-        Some((name.clone(), format!("generator/backend/{name}")))
-    });
-    let targets: BTreeMap<String, String> = folders.collect();
     println!("cargo:rerun-if-changed=generator/backend");
+    let entries = WalkDir::new("generator/backend").min_depth(1).max_depth(1).sort_by_file_name();
+    let entries: Vec<_> = entries.into_iter().filter_map(Result::ok).collect();
+    let path = |entry: &walkdir::DirEntry| entry.path().to_string_lossy().replace('\\', "/");
+    let beside = entries.iter().filter(|entry| entry.file_type().is_file()).map(path);
+    let shared: Vec<String> = SHARED.map(str::to_owned).into_iter().chain(beside).collect();
+    let mut shared_hasher = blake3::Hasher::new();
+    shared.iter().for_each(|path| digest(path, &mut shared_hasher));
     let mut text = String::from("pub const SOURCES: &[(&str, &str)] = &[\n");
-    for (name, folder) in &targets {
-        // Statements that several files begin with.
-        let elsewhere: &[&str] = match name.as_str() {
-            "migrations" => {
-                &["generator/database/catalog.sql", "generator/database/ledger", "generator/database/superuser"]
-            }
-            "postgres" => &["generator/database/superuser"],
-            _ => &[],
-        };
-        let mut hasher = blake3::Hasher::new();
-        for (path, absolute) in
-            shared.iter().chain([&folder.as_str()]).chain(elsewhere).flat_map(|folder| files(folder))
-        {
-            hasher.update(path.as_bytes()).update(&[0]);
-            hasher.update(&fs::read(absolute).unwrap_or_default()).update(&[0]);
-        }
+    for folder in entries.iter().filter(|entry| entry.file_type().is_dir()) {
+        let mut hasher = shared_hasher.clone();
+        digest(&path(folder), &mut hasher);
+        let name = folder.file_name().to_string_lossy();
         let _ = writeln!(text, "    ({name:?}, {:?}),", hasher.finalize().to_hex().to_string());
     }
     text + "];\n"
+}
+
+/// Adds all files of a folder, or one file, with their paths.
+fn digest(path: &str, hasher: &mut blake3::Hasher) {
+    for (path, absolute) in files(path) {
+        hasher.update(path.as_bytes()).update(&[0]);
+        hasher.update(&fs::read(absolute).unwrap_or_default()).update(&[0]);
+    }
 }

@@ -1,5 +1,5 @@
-//! Findings about a stack as data: a stable code, where in the user's file, what was expected and how
-//! to fix it. Collected during a run, located once against [`crate::source::Origins`], printed once.
+//! Findings about a stack, as data: a stable code, a position in the user's file, what was expected and how to fix it. A run
+//! collects findings, adds their positions with [`crate::source::Origins`], and prints them once.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,7 +9,7 @@ use serde::Serialize;
 
 pub use crate::codes::Code;
 
-/// How much a finding weighs: errors end a run with exit code 2, warnings only print.
+/// The severity of a finding. Errors end a run with exit code 2; warnings are only printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
@@ -17,40 +17,43 @@ pub enum Severity {
     Warning,
 }
 
-/// One step into the stack: a record key or an array index.
+/// One part of a path into the stack: the key of a record or the index in an array.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Segment {
     Key(String),
     Index(usize),
 }
 
-/// Where a value sits in the stack, independent of files: `services.orders.ports.http`.
+/// The path of a value in the stack, such as `services.orders.ports.http`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FieldPath(pub Vec<Segment>);
 
 impl FieldPath {
+    /// Returns the path of the whole stack.
     pub fn root() -> Self {
         Self::default()
     }
 
+    /// Returns the path of a record's field.
     #[must_use]
     pub fn key(&self, key: impl Into<String>) -> Self {
         self.with(Segment::Key(key.into()))
     }
 
+    /// Returns the path of an array's element.
     #[must_use]
     pub fn index(&self, index: usize) -> Self {
         self.with(Segment::Index(index))
     }
 
-    fn with(&self, step: Segment) -> Self {
+    fn with(&self, segment: Segment) -> Self {
         let mut path = Vec::with_capacity(self.0.len() + 1);
         path.extend_from_slice(&self.0);
-        path.push(step);
+        path.push(segment);
         FieldPath(path)
     }
 
-    /// The path without its last step; the root is its own parent.
+    /// Returns the path without its last segment. The parent of the root is the root.
     #[must_use]
     pub fn parent(&self) -> Self {
         let mut path = self.clone();
@@ -58,6 +61,7 @@ impl FieldPath {
         path
     }
 
+    /// Tells whether `prefix` is this path or contains it.
     pub fn starts_with(&self, prefix: &FieldPath) -> bool {
         self.0.starts_with(&prefix.0)
     }
@@ -92,10 +96,10 @@ macro_rules! path {
     }};
 }
 
-/// A place in a source file; `line` and `column` count from 1, `column` in characters.
+/// A position in a source file. `line` and `column` count from 1, `column` in characters.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Span {
-    /// Path as shown to the user: relative to the project, `nself/…` for the embedded library.
+    /// The path in messages: relative to the project, or `nself/…` for the embedded library.
     pub file: String,
     pub line: u32,
     pub column: u32,
@@ -107,7 +111,7 @@ impl fmt::Display for Span {
     }
 }
 
-/// A second place that takes part in a finding, such as the other owner of a port.
+/// A second field that takes part in a finding, such as the other owner of a port.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Related {
     pub path: FieldPath,
@@ -123,7 +127,7 @@ pub struct Diagnostic {
     pub path: FieldPath,
     pub span: Option<Span>,
     pub message: String,
-    /// What would have been accepted.
+    /// What the field accepts.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub expected: String,
     /// How to fix it.
@@ -131,16 +135,18 @@ pub struct Diagnostic {
     pub hint: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub related: Vec<Related>,
-    /// The environments in which this was found; empty when it does not depend on one.
+    /// The environments with this finding; empty if it does not depend on an environment.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub environments: Vec<String>,
 }
 
 impl Diagnostic {
+    /// Returns an error whose message is the title of its code.
     pub fn error(code: Code, path: FieldPath) -> Self {
         Self::new(Severity::Error, code, path)
     }
 
+    /// Returns a warning whose message is the title of its code.
     pub fn warning(code: Code, path: FieldPath) -> Self {
         Self::new(Severity::Warning, code, path)
     }
@@ -194,23 +200,24 @@ impl Diagnostic {
     }
 }
 
-/// Sorts by place and merges findings that differ only in their environment.
-pub fn merge(found: Vec<Diagnostic>) -> Vec<Diagnostic> {
+/// Sorts findings by position, and merges those that differ only in their environments.
+pub fn merge(findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let mut merged: Vec<Diagnostic> = Vec::new();
+    // The index in `merged` and the environments of each finding.
     let mut known: BTreeMap<_, (usize, BTreeSet<String>)> = BTreeMap::new();
-    for diagnostic in found {
+    for diagnostic in findings {
         let Diagnostic { code, path, span, message, related, .. } = &diagnostic;
         match known.entry((*code, path.clone(), span.clone(), message.clone(), related.clone())) {
-            Entry::Occupied(mut twin) => {
-                let (place, environments) = twin.get_mut();
+            Entry::Occupied(mut same) => {
+                let (index, environments) = same.get_mut();
                 for environment in diagnostic.environments {
                     if environments.insert(environment.clone()) {
-                        merged[*place].environments.push(environment);
+                        merged[*index].environments.push(environment);
                     }
                 }
             }
-            Entry::Vacant(first) => {
-                first.insert((merged.len(), diagnostic.environments.iter().cloned().collect()));
+            Entry::Vacant(new) => {
+                new.insert((merged.len(), diagnostic.environments.iter().cloned().collect()));
                 merged.push(diagnostic);
             }
         }

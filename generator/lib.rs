@@ -16,12 +16,16 @@ pub mod diagnostic;
 pub mod files;
 pub mod image;
 pub mod lock;
+pub mod merge_conflict;
+pub mod migrations;
 mod parallel;
 pub mod plan;
+pub mod project;
 #[cfg(feature = "registry")]
 pub mod registry;
 pub mod release;
 pub mod secrets;
+pub mod server;
 pub mod source;
 pub mod stack;
 pub mod store;

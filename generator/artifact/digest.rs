@@ -1,5 +1,5 @@
-//! Content digests: blake3 for our own files, sha256 for what registries and their clients address, both written
-//! as 64 hexadecimal digits.
+//! Digests of content: blake3 for generated files, sha256 for the content of registries. Both are written as 64 hexadecimal
+//! digits.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,46 +7,46 @@ use std::str::FromStr;
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// The blake3 digest of a file's bytes or, domain-separated, of a derivation. Its digits lie in place: runs hold
-/// several for every file.
+/// The blake3 digest of a file's bytes or of a derivation. The digits are stored in place, since a run has several digests
+/// for every file.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest([u8; 64]);
 
 impl Digest {
-    /// Digest of plain content.
+    /// Returns the digest of a file's bytes.
     pub fn of(bytes: &[u8]) -> Self {
-        Digest::written(blake3::hash(bytes))
+        Digest::from_hash(blake3::hash(bytes))
     }
 
-    /// Digest of plain data, as JSON with its fields in the order of their declaration; for what no other program
-    /// digests.
+    /// Returns the digest of a value as JSON with its fields in the order of their declaration. Other programs cannot
+    /// compute it.
     pub fn of_value(value: &impl Serialize) -> Self {
         Digest::of(&serde_json::to_vec(value).unwrap_or_default())
     }
 
-    /// Digest in a domain of its own, so that no content can pose as a derivation.
+    /// Returns a digest in a separate domain, so that the digest of a file can never equal that of a derivation.
     pub fn keyed(domain: &str, bytes: &[u8]) -> Self {
-        Digest::written(blake3::Hasher::new_derive_key(domain).update(bytes).finalize())
+        Digest::from_hash(blake3::Hasher::new_derive_key(domain).update(bytes).finalize())
     }
 
-    fn written(hash: blake3::Hash) -> Self {
+    fn from_hash(hash: blake3::Hash) -> Self {
         let mut digits = [b'0'; 64];
         digits.copy_from_slice(hash.to_hex().as_bytes());
         Digest(digits)
     }
 
     pub fn as_str(&self) -> &str {
-        // Digits are text.
+        // Hexadecimal digits are valid UTF-8.
         str::from_utf8(&self.0).unwrap_or_default()
     }
 
-    /// The first 12 digits, for labels.
+    /// Returns the first 12 digits, for labels.
     pub fn short(&self) -> &str {
         &self.as_str()[..12]
     }
 }
 
-/// That of nothing.
+/// The digest of no bytes.
 impl Default for Digest {
     fn default() -> Self {
         Digest::of(b"")
@@ -55,7 +55,7 @@ impl Default for Digest {
 
 fn is_hex(text: &str) -> bool {
     let digit = |c: u8| c.is_ascii_digit() || (b'a'..=b'f').contains(&c);
-    // All of them, so that several are looked at in one step.
+    // Without an early exit, the compiler checks several digits in one step.
     text.len() == 64 && text.bytes().fold(true, |all, c| all & digit(c))
 }
 
@@ -128,7 +128,7 @@ impl Sha256 {
         &self.0
     }
 
-    /// The 64 digits alone.
+    /// Returns the 64 digits without the prefix.
     pub fn hex(&self) -> &str {
         &self.0["sha256:".len()..]
     }

@@ -1,5 +1,5 @@
-//! JSON two ways: canonical bytes for digests (RFC 8785) and readable text for committed files. Both sort
-//! keys themselves, so no feature of a dependency can change the order.
+//! JSON in two forms: canonical bytes for digests (RFC 8785) and readable text for committed files. Both sort the keys here,
+//! so no feature of a dependency can change their order.
 
 use std::cmp::Ordering;
 use std::fmt::Write;
@@ -7,21 +7,20 @@ use std::fmt::Write;
 use serde::Serialize;
 use serde_json::{Number, Value};
 
-/// Canonical JSON: keys sorted by UTF-16 code units, no blanks, shortest numbers.
-///
-/// Values are plain data of this program; one that JSON cannot hold becomes `null`.
+/// Returns canonical JSON: keys sorted by UTF-16 code units, no blanks, shortest numbers. A value that JSON cannot express
+/// becomes `null`.
 pub fn to_canonical(value: &impl Serialize) -> Vec<u8> {
     canonical(&tree(value))
 }
 
-/// Canonical JSON of plain data.
+/// Returns canonical JSON of a JSON value.
 pub fn canonical(value: &Value) -> Vec<u8> {
     let mut out = String::new();
     write(value, None, &mut out);
     out.into_bytes()
 }
 
-/// Readable JSON for committed files: two blanks, sorted keys, a final newline.
+/// Returns readable JSON for committed files: indented by two blanks, keys sorted, with a final newline.
 pub fn to_pretty(value: &impl Serialize) -> Vec<u8> {
     let mut out = String::new();
     write(&tree(value), Some(0), &mut out);
@@ -29,12 +28,12 @@ pub fn to_pretty(value: &impl Serialize) -> Vec<u8> {
     out.into_bytes()
 }
 
-/// The value as plain data, for what is asked of it more than once.
+/// Returns the value as a JSON value.
 pub fn tree(value: &impl Serialize) -> Value {
     serde_json::to_value(value).unwrap_or(Value::Null)
 }
 
-/// `depth` is the indentation of readable text.
+/// Writes a value; `depth` is the indentation of readable text and `None` for canonical bytes.
 fn write(value: &Value, depth: Option<usize>, out: &mut String) {
     let inner = depth.map(|depth| depth + 1);
     match value {
@@ -68,7 +67,7 @@ fn write(value: &Value, depth: Option<usize>, out: &mut String) {
     }
 }
 
-/// Below the surrogates, bytes of UTF-8 stand in the order of the code units.
+/// Compares two keys by UTF-16 code units; for ASCII this is the order of the bytes.
 fn utf16_order(a: &str, b: &str) -> Ordering {
     if a.is_ascii() && b.is_ascii() { a.cmp(b) } else { a.encode_utf16().cmp(b.encode_utf16()) }
 }
@@ -93,16 +92,16 @@ fn line(depth: Option<usize>, out: &mut String) {
     }
 }
 
-/// Floats as ECMAScript prints them (RFC 8785, section 3.2.2.3). Integers stay exact; the RFC would round
-/// them beyond 2^53, and then two plans could share a digest.
+/// Writes floats as ECMAScript does (RFC 8785, section 3.2.2.3). Integers stay exact; the RFC would round integers beyond
+/// 2^53, and two different plans could then have the same digest.
 fn number(number: &Number, out: &mut String) {
     let text = number.to_string();
     out.push_str(&if number.is_f64() { ecmascript(&text) } else { text });
 }
 
-/// Number::toString of ECMA-262, without an exponent from 1e-6 up to 1e21. The digits are those of serde_json:
-/// the shortest that read back as the same float and, where two are as near, the even one. The standard
-/// library's differ in that.
+/// Returns `Number::toString` of ECMA-262: without an exponent from 1e-6 up to 1e21. The digits are those of serde_json, the
+/// shortest that are read as the same float; of two equally near ones, serde_json takes the even one, unlike the standard
+/// library.
 fn ecmascript(float: &str) -> String {
     let (sign, float) = float.strip_prefix('-').map_or(("", float), |float| ("-", float));
     let (mantissa, exponent) = float.split_once('e').unwrap_or((float, "0"));
@@ -110,11 +109,11 @@ fn ecmascript(float: &str) -> String {
     let all = format!("{whole}{fraction}");
     let digits = all.trim_start_matches('0');
     if digits.is_empty() {
-        // Zero has no sign there.
+        // ECMAScript writes negative zero without its sign.
         return "0".to_owned();
     }
     let count = |text: &str| i32::try_from(text.len()).unwrap_or(i32::MAX);
-    // Where the point stands, counted from before the first digit.
+    // The position of the point, counted from before the first digit.
     let point = exponent.parse::<i32>().unwrap_or_default() + count(whole) - (count(&all) - count(digits));
     let digits = digits.trim_end_matches('0');
     let zeros = |count: i32| "0".repeat(usize::try_from(count).unwrap_or_default());
@@ -136,7 +135,7 @@ fn ecmascript(float: &str) -> String {
 
 fn text(text: &str, out: &mut String) {
     if text.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\') {
-        // serde_json escapes exactly what RFC 8785 asks for.
+        // serde_json escapes exactly the characters that RFC 8785 requires.
         let _ = write!(out, "{}", Value::from(text));
     } else {
         out.push('"');

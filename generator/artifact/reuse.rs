@@ -1,5 +1,5 @@
-//! Files that lie in the output folder as an earlier run of this very program left them. What has the same derivation
-//! as then is neither rendered nor read nor written. A value: `store` finds out, generators only ask.
+//! Outputs of the previous run that may be reused: a file whose derivation is unchanged is neither rendered nor read nor
+//! written. Plain data: `store` fills it, backends query it.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -10,21 +10,21 @@ use super::{Artifact, ArtifactPath, Artifacts, Content, Digest, Slice};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordedFile {
     pub digest: Digest,
-    /// Further digests that the manifest has for it, after a merge or a run that did not finish.
+    /// Further digests of the file in the manifest, after a merge or a run that did not finish.
     pub alternatives: Vec<Digest>,
-    /// Set when the file is still as the last run left it.
+    /// Set if the file is unchanged since the last run.
     pub untouched: Option<KeptFile>,
 }
 
-/// A file in the output folder that need not be rendered if its derivation stays.
+/// An unchanged file in the output folder, which is reused if its derivation is the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeptFile {
     pub derivation: Digest,
-    /// Bytes.
+    /// The size in bytes.
     pub size: u64,
 }
 
-/// Every output that the last run recorded, by its path below the output folder, as one environment sees them.
+/// The outputs of one environment that the last run recorded.
 #[derive(Debug, Clone, Copy)]
 pub struct Reusable<'a> {
     outputs: &'a BTreeMap<ArtifactPath, RecordedFile>,
@@ -32,21 +32,26 @@ pub struct Reusable<'a> {
 }
 
 impl<'a> Reusable<'a> {
-    pub fn below(outputs: &'a BTreeMap<ArtifactPath, RecordedFile>, environment: &'a str) -> Self {
+    /// Returns the recorded outputs of an environment; `outputs` has all paths below the output folder.
+    pub fn under(outputs: &'a BTreeMap<ArtifactPath, RecordedFile>, environment: &'a str) -> Self {
         Reusable { outputs, environment }
     }
 
-    /// All files of a folder, when all that the last run wrote there came from this slice and is as it was left.
-    pub fn files(&self, folder: &str, slice: &Slice) -> Option<Artifacts> {
-        let first = ArtifactPath(format!("{}/{folder}/", self.environment));
-        let rest = self.outputs.range::<ArtifactPath, _>((Bound::Excluded(&first), Bound::Unbounded));
-        let below = rest.take_while(|(path, _)| path.as_str().starts_with(first.as_str()));
-        let below = below.map(|(path, file)| (&path.as_str()[self.environment.len() + 1..], file));
-        let derivation = slice.derivation(below.clone().map(|(path, _)| path));
-        let files = below.map(|(path, file)| {
+    /// Returns all files below these folders, each written with a `/` at its end, if all that the last run wrote there
+    /// came from this slice and is untouched.
+    pub fn files(&self, folders: &[&str], slice: &Slice) -> Option<Artifacts> {
+        let in_folder = |folder: &&str| {
+            let first = ArtifactPath([self.environment, "/", folder].concat());
+            let rest = self.outputs.range::<ArtifactPath, _>((Bound::Excluded(&first), Bound::Unbounded));
+            let below = rest.take_while(move |(path, _)| path.as_str().starts_with(first.as_str()));
+            below.map(|(path, file)| (&path.as_str()[self.environment.len() + 1..], file))
+        };
+        let files: Vec<_> = folders.iter().flat_map(in_folder).collect();
+        let derivation = slice.derivation(files.iter().map(|(path, _)| *path));
+        let files = files.into_iter().map(|(path, file)| {
             let kept = file.untouched.filter(|kept| kept.derivation == derivation)?;
             let content = Content::Reusable { digest: file.digest, size: kept.size };
-            let file = Artifact { content, generator: slice.generator, derivation };
+            let file = Artifact { content, derivation };
             Some((ArtifactPath(path.to_owned()), file))
         });
         let files: Vec<_> = files.collect::<Option<_>>()?;
@@ -57,8 +62,12 @@ impl<'a> Reusable<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::artifact::Generator;
 
-    /// What a step left in the environment `prod`.
+    const COMPOSE: Generator = Generator::named("compose");
+    const KUBERNETES: Generator = Generator::named("kubernetes");
+
+    /// Returns the recorded outputs of a step in the environment `prod`.
     fn step(slice: &Slice, names: &[&str]) -> BTreeMap<ArtifactPath, RecordedFile> {
         let derivation = slice.derivation(names.iter().copied());
         let file = |name: &str| RecordedFile {
@@ -74,23 +83,24 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_is_kept_whole_or_not_at_all() {
-        let slice = Slice::of("compose", &"one");
+    fn a_folder_is_reused_as_a_whole_or_not_at_all() {
+        let slice = Slice::of(COMPOSE, &"one");
         let mut all = step(&slice, &["apps/a/x", "apps/a/y/z"]);
         all.extend(step(&slice, &["apps/a-b/x"]));
         all.extend(step(&slice, &["apps/b/x"]));
-        let files =
-            |all: &BTreeMap<_, _>, folder: &str, slice: &Slice| Reusable::below(all, "prod").files(folder, slice);
+        let files = |all: &BTreeMap<_, _>, folder: &str, slice: &Slice| {
+            Reusable::under(all, "prod").files(&[&format!("{folder}/")], slice)
+        };
         let kept = files(&all, "apps/a", &slice).unwrap();
         assert_eq!(kept.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>(), ["apps/a/x", "apps/a/y/z"]);
         for folder in ["apps/c", "app", "apps/a/x", "apps"] {
             assert_eq!(files(&all, folder, &slice), None, "{folder}");
         }
-        // Another environment, another slice, another generator.
-        assert_eq!(Reusable::below(&all, "pro").files("apps/a", &slice), None);
-        assert_eq!(files(&all, "apps/a", &Slice::of("compose", &"two")), None);
-        assert_eq!(files(&all, "apps/a", &Slice::of("kubernetes", &"one")), None);
-        // A file too many, a file too few, a file that was touched.
+        // A different environment, slice and generator.
+        assert_eq!(Reusable::under(&all, "pro").files(&["apps/a/"], &slice), None);
+        assert_eq!(files(&all, "apps/a", &Slice::of(COMPOSE, &"two")), None);
+        assert_eq!(files(&all, "apps/a", &Slice::of(KUBERNETES, &"one")), None);
+        // A new file, a missing file, a changed file.
         let file = all[&path("apps/a/y/z")].clone();
         all.insert(path("apps/a/y/zz"), file.clone());
         assert_eq!(files(&all, "apps/a", &slice), None);

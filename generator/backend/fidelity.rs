@@ -39,7 +39,7 @@ struct Account<'a> {
 
 /// The account of the plan's fields as an artifact, with NS701 for each refused field that is set and not waived, and
 /// NS901 for a field that the table forgets.
-pub fn account(target: &str, table: &'static [Row], plan: &Plan, fields: &PlanDigests) -> (Vec<u8>, Vec<Diagnostic>) {
+pub fn report(target: &str, table: &'static [Row], plan: &Plan, fields: &PlanDigests) -> (Vec<u8>, Vec<Diagnostic>) {
     let mut account = Account { target, fields: BTreeMap::new(), waived: BTreeMap::new() };
     let mut findings = Vec::new();
     let row = |row: &'static Row| (row.0.split_once(".*.").unwrap_or((row.0, "")), row);

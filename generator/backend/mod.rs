@@ -1,139 +1,242 @@
-//! The targets, a closed set, and the order in which they run. The content ring writes files from the plan
-//! alone; the platform ring mounts and digests those files. No backend imports another.
+//! The backends, a closed set, and the order in which they run. The content ring writes files from the plan alone; the
+//! platform ring mounts and digests those files. No backend imports another.
 
+pub mod acme;
 pub mod bake;
 pub mod compose;
 pub mod fidelity;
 mod field_presence;
+mod findings;
 pub mod hasura;
 pub mod kubernetes;
 pub mod migrations;
 pub mod nginx;
 pub mod pgbouncer;
 pub mod postgres;
+mod provenance;
 pub mod raw_keys;
 pub mod render;
 mod slices;
 pub mod summary;
 
-pub use slices::PlanDigests;
+pub use provenance::GeneratedLine;
+pub use slices::{PlanDigests, PlanField};
 
-use crate::artifact::{Artifacts, Digest, Reusable, Slice};
-use crate::diagnostic::Diagnostic;
-use crate::plan::{self, Plan};
+use crate::artifact::{ArtifactPath, Artifacts, Digest, Generator, Reusable};
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::plan::Plan;
+use crate::values::{Checked, EnvironmentName};
 
-/// A target of the content ring: its generator, the fields of the plan that it reads, and what writes all files of a
-/// folder of its own from them.
-type Content = (&'static str, &'static [&'static str], &'static str, fn(&Plan) -> Result<Artifacts, Diagnostic>);
-
-/// The content ring. Compose mounts its files; a cluster has them in ConfigMaps.
-const CONTENT: [Content; 6] = [
-    ("nginx", &["edge", "profile"], "nginx", nginx::emit),
-    ("nginx", &["edge", "profile"], "acme", nginx::acme),
-    ("pgbouncer", &["pooler"], "pgbouncer", pgbouncer::emit),
-    ("postgres", &["databases", "roles", "replication", "access"], "postgres", postgres::emit),
-    ("hasura", &["graphql"], "hasura", hasura::emit),
-    ("migrations", &["migrations"], "migrations", migrations::emit),
-];
-
-/// What each generator reads, for people.
-const READS: [(&str, &str); 9] = [
-    ("bake", "builds, and what the lock knows of their bases"),
-    ("compose", "the whole plan, and the digests of mounted files"),
-    ("hasura", "definitions that Hasura serves"),
-    (
-        "kubernetes",
-        "the part of the plan for clusters that concerns the service, or the whole one for what concerns all",
-    ),
-    ("migrations", "migrations"),
-    ("nginx", "edge, profile"),
-    ("pgbouncer", "the pooler's databases and users"),
-    ("postgres", "databases, roles, replication, access"),
-    ("summary", "the whole plan"),
-];
-
-/// What a generator reads, in words.
-pub fn reads(generator: &str) -> &'static str {
-    READS.iter().find(|(name, _)| *name == generator).map_or("", |(_, reads)| *reads)
+/// All that the program knows of one backend. Its name is that of its folder below `generator/backend`.
+pub struct Description {
+    /// The files that the backend may write, below an environment's folder; a name that ends with `/` is a folder with
+    /// everything below it. No two backends share a name.
+    pub paths: &'static [&'static str],
+    /// The parts of the plan that decide the files, for people.
+    pub reads: &'static str,
+    pub emit: Emit,
+    /// Returns the fields that decide the file with this path, the likeliest first.
+    pub file_fields: fn(&Plan, &str) -> Vec<FieldPath>,
+    /// Returns further fields that decide one line of a file, the likeliest first.
+    pub line_fields: fn(&Plan, &GeneratedLine) -> Vec<FieldPath>,
 }
 
-/// All files of one environment; `fields` are those of its plan. What `kept` has from the same slices is not rendered
-/// again.
-///
-/// # Errors
-/// What a target cannot express, all of it.
-pub fn generate(plan: &Plan, fields: &PlanDigests, kept: Reusable) -> Result<Artifacts, Vec<Diagnostic>> {
-    let one = |finding: Diagnostic| vec![finding];
-    let mut files = Artifacts::default();
-    let mut findings = Vec::new();
-    let mut take = |slice: &Slice, emitted: Result<Artifacts, Diagnostic>| match emitted {
-        Ok(emitted) => files.merge(None, emitted.derived_from(slice)),
-        Err(more) => {
-            findings.push(more);
-            Ok(())
+/// The function that writes the files of a backend, by its ring.
+pub enum Emit {
+    /// Files from these parts of the plan alone, in one step. Compose mounts them, clusters have them in ConfigMaps.
+    Content { parts: &'static [PlanField], emit: fn(&Plan) -> Result<Artifacts, Diagnostic> },
+    /// Files with their derivations.
+    Platform(fn(&Input) -> Result<Artifacts, Vec<Diagnostic>>),
+}
+
+/// The input of the platform ring.
+pub struct Input<'a> {
+    pub plan: &'a Plan,
+    /// Digests of the plan's parts.
+    pub digests: &'a PlanDigests,
+    /// Files of the content ring.
+    pub mounted: &'a Artifacts,
+    /// Files of the last run.
+    pub reusable: Reusable<'a>,
+}
+
+/// Declares the enum with one variant for each folder, in the order in which the backends run.
+macro_rules! backends {
+    ($($variant:ident $folder:ident)*) => {
+        /// A backend: it writes files of its own from the plan.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Backend { $($variant),* }
+
+        impl Backend {
+            /// All backends in the order in which they run.
+            pub const ALL: &[Backend] = &[$(Backend::$variant),*];
+
+            pub fn description(self) -> &'static Description {
+                match self { $(Backend::$variant => &$folder::DESCRIPTION),* }
+            }
+
+            /// Returns the backend's identity: its folder's name and the digest of its sources.
+            pub const fn generator(self) -> Generator {
+                match self { $(Backend::$variant => const { Generator::named(stringify!($folder)) }),* }
+            }
         }
     };
-    for (generator, read, folder, emit) in CONTENT {
-        let slice = fields.slice(generator, read);
-        take(&slice, kept.files(folder, &slice).map_or_else(|| emit(plan), Ok)).map_err(one)?;
+}
+
+backends! {
+    Nginx nginx
+    Acme acme
+    Pgbouncer pgbouncer
+    Postgres postgres
+    Hasura hasura
+    Migrations migrations
+    Bake bake
+    Summary summary
+    Compose compose
+    Kubernetes kubernetes
+}
+
+impl Backend {
+    pub const fn name(self) -> &'static str {
+        self.generator().name()
     }
-    let whole = fields.digest();
-    let builds = bake::read(plan);
-    take(&Slice::of("bake", &builds), bake::emit(&builds)).map_err(one)?;
-    take(&Slice::digested("summary", whole), summary::emit(plan)).map_err(one)?;
-    let mounted: Vec<_> = files.iter().map(|(path, file)| (path.clone(), file.derivation)).collect();
-    match compose::emit(plan, fields, &files) {
-        Ok(emitted) => {
-            let slice = Slice::of("compose", &(&whole, mounted));
-            files.merge(None, emitted.derived_from(&slice)).map_err(one)?
+
+    /// Returns the backend that writes a path below the output folder: an environment, then a name of a description.
+    /// Values of secrets, `.env`, hidden files in folders and all other files have none.
+    pub fn of_output(path: &ArtifactPath) -> Option<Backend> {
+        let (environment, path) = path.as_str().split_once('/')?;
+        let is_environment = EnvironmentName::refusal(environment).is_none();
+        Backend::ALL.iter().copied().find(|backend| is_environment && backend.owns(path))
+    }
+
+    /// Tells whether the backend may write this path below an environment's folder.
+    fn owns(self, path: &str) -> bool {
+        self.description().paths.iter().any(|own| match path.strip_prefix(own) {
+            Some(rest) if own.ends_with('/') => rest.split('/').all(|part| !part.is_empty() && !part.starts_with('.')),
+            rest => rest == Some(""),
+        })
+    }
+
+    /// Returns the files after a check that all of them are the backend's.
+    fn checked(self, files: Artifacts) -> Result<Artifacts, Diagnostic> {
+        let Some((path, _)) = files.iter().find(|(path, _)| !self.owns(path.as_str())) else { return Ok(files) };
+        let message = format!("{} writes {path}, which is not among the paths of its description", self.name());
+        Err(Diagnostic::error(Code::Internal, FieldPath::root()).message(message))
+    }
+}
+
+/// Writes all files of one environment; `digests` are those of the plan. Files of the last run are reused where they come
+/// from the same parts of the plan.
+///
+/// # Errors
+/// All settings that a backend cannot express, and NS901 for a path outside of a backend's description.
+pub fn generate(plan: &Plan, digests: &PlanDigests, reusable: Reusable) -> Result<Artifacts, Vec<Diagnostic>> {
+    let (mut mounted, mut sets, mut findings) = (Artifacts::default(), Vec::new(), Vec::new());
+    let one = |finding| vec![finding];
+    for backend in Backend::ALL {
+        let Description { paths, emit, .. } = backend.description();
+        match emit {
+            Emit::Content { parts, emit } => {
+                let slice = digests.slice(backend.generator(), parts);
+                let emit = || emit(plan).map(|files| files.derived_from(&slice));
+                match reusable.files(paths, &slice).map_or_else(emit, Ok).and_then(|files| backend.checked(files)) {
+                    Ok(files) => mounted.merge(None, files).map_err(one)?,
+                    Err(finding) => findings.push(finding),
+                }
+            }
+            Emit::Platform(emit) => {
+                let emitted = emit(&Input { plan, digests, mounted: &mounted, reusable });
+                match emitted.and_then(|files| backend.checked(files).map_err(one)) {
+                    Ok(files) => sets.push(files),
+                    Err(refused) => findings.extend(refused),
+                }
+            }
         }
-        Err(more) => findings.extend(more),
     }
-    let mut sets = vec![files];
-    if plan.kubernetes.is_some() {
-        match cluster(plan, fields, kept) {
-            Ok(emitted) => sets.extend(emitted),
-            Err(more) => findings.extend(more),
-        }
-    }
+    sets.push(mounted);
     if findings.is_empty() { Artifacts::collect(sets).map_err(one) } else { Err(findings) }
 }
 
-/// The manifests. What pods mount is written for the cluster's plan and stands in ConfigMaps, not in files.
-fn cluster(whole: &Plan, fields: &PlanDigests, kept: Reusable) -> Result<Vec<Artifacts>, Vec<Diagnostic>> {
-    let plan = plan::cluster(whole);
-    let fields = fields.after(whole, &plan);
-    debug_assert_eq!(fields.digest(), PlanDigests::of(&plan).digest(), "a service is shared that is another one");
-    let mounted = || {
-        let mut files = Artifacts::default();
-        CONTENT.iter().try_for_each(|(.., emit)| files.merge(None, emit(&plan)?))?;
-        Ok(files)
-    };
-    // What decides their content, so that they need not be rendered to know that they are the same.
-    let decided = CONTENT.map(|(generator, read, ..)| fields.slice(generator, read).identity());
-    let slice = Digest::of_value(&decided);
-    kubernetes::emit(&plan, &fields, &kubernetes::Mounted { slice, files: &mounted }, kept)
+/// Writes the files of the content ring for a plan, without derivations.
+fn content_files(plan: &Plan) -> Result<Artifacts, Diagnostic> {
+    let mut files = Artifacts::default();
+    for backend in Backend::ALL {
+        if let Emit::Content { emit, .. } = backend.description().emit {
+            files.merge(None, emit(plan)?)?;
+        }
+    }
+    Ok(files)
+}
+
+/// Returns the digest of everything that decides [`content_files`], so that they need not be rendered to be compared.
+fn content_digest(digests: &PlanDigests) -> Digest {
+    let inputs = Backend::ALL.iter().filter_map(|backend| match backend.description().emit {
+        Emit::Content { parts, .. } => Some(digests.slice(backend.generator(), parts).input_digest()),
+        Emit::Platform(_) => None,
+    });
+    Digest::of_value(&inputs.collect::<Vec<_>>())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::artifact::sources;
 
-    #[test]
-    fn every_generator_says_what_it_reads() {
-        let named: Vec<&str> = READS.iter().map(|(name, _)| *name).collect();
-        assert_eq!(sources().map(|(name, _)| name).collect::<Vec<_>>(), named);
+    fn backend_of(path: &str) -> Option<Backend> {
+        Backend::of_output(&ArtifactPath::new(path).unwrap())
     }
 
-    /// Whether a file of one target names another; `super` of a target's first file is this module.
+    #[test]
+    fn a_path_has_the_backend_that_describes_it() {
+        for (path, backend) in [
+            ("local/compose.yaml", Backend::Compose),
+            ("prod/nginx/sites/api.conf", Backend::Nginx),
+            ("local/.gitignore", Backend::Summary),
+            ("local/kubernetes/a/b.yaml", Backend::Kubernetes),
+        ] {
+            assert_eq!(backend_of(path), Some(backend), "{path}");
+        }
+        for path in [
+            "local/.env",
+            "local/secrets/key",
+            "local/.env.local",
+            "local/data/x",
+            "local/nginx",
+            "local/compose.yaml/x",
+            "local/nginx/.env",
+            "local/nginx/.git/config",
+            ".git/config",
+            "compose.yaml",
+            "Local/compose.yaml",
+            "local/notes.txt",
+            "local/secrets.json/x",
+            "local/.gitignore/x",
+        ] {
+            assert_eq!(backend_of(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_backend_writes_its_own_paths_alone() {
+        let mut files = Artifacts::default();
+        files.add("nginx/nginx.conf", "").unwrap();
+        assert!(Backend::Nginx.checked(files.clone()).is_ok());
+        assert_eq!(Backend::Postgres.checked(files).unwrap_err().code, Code::Internal);
+    }
+
+    #[test]
+    fn no_two_backends_share_a_path() {
+        let paths = || Backend::ALL.iter().flat_map(|backend| backend.description().paths);
+        assert!(paths().all(|path| paths().filter(|other| other.starts_with(path)).count() == 1));
+    }
+
+    /// Whether a file of one backend names another; `super` of a backend's first file is this module.
     fn imports(text: &str, first: bool, other: &str) -> bool {
         let from = |before: &str| text.contains(&format!("{before}::{other}::"));
         from("backend") || from("super::super") || first && from("super")
     }
 
     #[test]
-    fn no_target_imports_another() {
+    fn no_backend_imports_another() {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("generator/backend");
         let mut seen = 0;
         for entry in walkdir::WalkDir::new(&folder).min_depth(2) {
@@ -144,7 +247,7 @@ mod tests {
                 continue;
             }
             let text = std::fs::read_to_string(entry.path()).unwrap();
-            for other in READS.iter().map(|(name, _)| *name).filter(|name| *name != target) {
+            for other in Backend::ALL.iter().map(|backend| backend.name()).filter(|name| *name != target) {
                 assert!(
                     !imports(&text, entry.depth() == 2 && inside.ends_with("mod.rs"), other),
                     "{inside:?}: {other}"

@@ -1,10 +1,11 @@
-//! The escape hatch of the platforms: keys that a model does not write, checked by name and kind of value.
+//! Raw keys: settings of a platform that nself does not model. They are checked by name and by type.
 
 use serde_json::Value;
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::words::nearest;
 
-/// What a raw key takes.
+/// The type of a raw key's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Text,
@@ -16,7 +17,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    fn takes(self, value: &Value) -> bool {
+    fn accepts(self, value: &Value) -> bool {
         match self {
             Kind::Text => value.is_string(),
             Kind::Number => value.is_number(),
@@ -39,27 +40,60 @@ impl Kind {
     }
 }
 
-/// Why a raw key of `target` cannot be used, or nothing.
-pub fn refusal(
-    target: &str,
-    known: &[(&str, Kind)],
-    key: &str,
-    value: &Value,
-    path: FieldPath,
-    owner: &str,
-) -> Option<Diagnostic> {
-    let Some((_, kind)) = known.iter().find(|(name, _)| *name == key) else {
-        let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
-        return Some(
-            Diagnostic::error(Code::RawKey, path)
-                .message(format!("`{key}` is no raw key: unknown to {target}, or written by the model"))
-                .expected(format!("one of {}", names.join(", ")))
-                .hint(format!("look for the setting in `services.{owner}` itself: `nself schema`")),
-        );
-    };
-    (!kind.takes(value)).then(|| {
-        Diagnostic::error(Code::RawKey, path)
-            .message(format!("`{key}` takes {}", kind.name()))
-            .expected(kind.name().to_owned())
-    })
+/// A platform with its raw keys.
+pub struct Target {
+    /// The platform's name in messages.
+    pub name: &'static str,
+    pub keys: &'static [(&'static str, Kind)],
+}
+
+impl Target {
+    /// Returns why nself refuses a raw key of the service `owner`; `None` for a key that can be used.
+    pub fn refusal(&self, key: &str, value: &Value, path: FieldPath, owner: &str) -> Option<Diagnostic> {
+        let finding = Diagnostic::error(Code::RawKey, path);
+        let Some((_, kind)) = self.keys.iter().find(|(name, _)| *name == key) else {
+            let finding = finding
+                .message(format!("`{key}` is not an allowed raw key (unknown to {}, or nself sets it)", self.name))
+                .expected("one of the keys that `nself explain NS702` lists");
+            return Some(match nearest(key, self.keys.iter().map(|(name, _)| *name)) {
+                Some(nearest) => finding.hint(format!("did you mean `{nearest}`?")),
+                None => finding.hint(format!("look for the setting in `services.{owner}`: `nself schema`")),
+            });
+        };
+        (!kind.accepts(value)).then(|| {
+            finding.message(format!("the raw key `{key}` takes {}", kind.name())).expected(kind.name().to_owned())
+        })
+    }
+
+    /// Returns the names of all keys for a message.
+    pub fn list(&self) -> String {
+        let names: Vec<&str> = self.keys.iter().map(|(name, _)| *name).collect();
+        format!("{}: {}", self.name, names.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::path;
+
+    const TARGET: Target = Target { name: "Compose", keys: &[("hostname", Kind::Text), ("dns", Kind::List)] };
+
+    fn refusal(key: &str, value: &Value) -> Option<(String, String)> {
+        let finding = TARGET.refusal(key, value, path!("services", "orders", "compose"), "orders")?;
+        Some((finding.message, finding.hint))
+    }
+
+    #[test]
+    fn a_raw_key_is_checked_by_name_and_type() {
+        assert_eq!(refusal("hostname", &json!("a")), None);
+        assert_eq!(refusal("hostname", &json!(1)).unwrap().0, "the raw key `hostname` takes text");
+        let (message, hint) = refusal("hostnam", &json!("a")).unwrap();
+        assert_eq!(message, "`hostnam` is not an allowed raw key (unknown to Compose, or nself sets it)");
+        assert_eq!(hint, "did you mean `hostname`?");
+        assert!(refusal("bogus", &json!("a")).unwrap().1.starts_with("look for the setting"));
+        assert_eq!(TARGET.list(), "Compose: hostname, dns");
+    }
 }

@@ -1,5 +1,4 @@
-//! The digests of a plan's parts: what a generator reads of the plan is named by fields, and what it makes of them stays
-//! as long as their digests do.
+//! Digests of the plan's parts. The files of a step are reused while the digests of the parts that it reads are unchanged.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,22 +6,69 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::field_presence::FieldPresence;
-use crate::artifact::{Digest, Slice};
+use crate::artifact::{Digest, Generator, Slice};
 use crate::plan::{Plan, Service};
 use crate::values::ServiceName;
 
-/// The parts of one plan by their names: fields such as `edge`, and of some records each entry, such as
-/// `services.orders`.
+/// The name of a part: that of the field, unless files call it otherwise.
+macro_rules! part_name {
+    ($name:ident) => {
+        stringify!($name)
+    };
+    ($name:ident $written:literal) => {
+        $written
+    };
+}
+
+/// Declares the fields of the plan: those with one part each, and the records with a part for each entry.
+macro_rules! plan_fields {
+    (fields: $($field:ident $name:ident $($written:literal)?),*; records: $($record:ident $record_name:ident),*; services) => {
+        /// A field of the plan.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum PlanField { Services, $($field,)* $($record),* }
+
+        impl PlanField {
+            pub const fn name(self) -> &'static str {
+                match self {
+                    PlanField::Services => "services",
+                    $(PlanField::$field => part_name!($name $($written)?),)*
+                    $(PlanField::$record => stringify!($record_name)),*
+                }
+            }
+        }
+
+        /// Returns the parts of all fields except the services.
+        fn parts_without_services(plan: &Plan) -> BTreeMap<String, Arc<PlanPart>> {
+            // A field of the plan that is not declared above does not compile.
+            let Plan { services: _, $($name,)* $($record_name),* } = plan;
+            let mut parts = BTreeMap::from([$((part_name!($name $($written)?).to_owned(), PlanPart::of($name))),*]);
+            $(parts.extend($record_name.iter().map(|(name, value)| {
+                (format!("{}.{name}", stringify!($record_name)), PlanPart::of(value))
+            }));)*
+            parts
+        }
+    };
+}
+
+plan_fields! {
+    fields: Project project, Environment environment, Profile profile, Domain domain, StartOrder start_order,
+        Connections connections "edges", Ingress ingress "edge", Roles roles, Pooler pooler, Replication replication, Access access, Migrations migrations,
+        Graphql graphql, Compat compat, Kubernetes kubernetes, ProjectFolder project_folder;
+    records: Volumes volumes, Secrets secrets, Databases databases;
+    services
+}
+
+/// The parts of one plan by their names: fields such as `edge`, and entries of records such as `services.orders`.
 #[derive(Debug)]
 pub struct PlanDigests(BTreeMap<String, Arc<PlanPart>>);
 
-/// What is known of a part.
+/// The digest and the shape of a part.
 #[derive(Debug)]
 pub struct PlanPart {
     pub digest: Digest,
-    /// Whether it says anything: neither nothing nor an empty list or record.
+    /// Tells whether the part is neither null nor an empty list or record.
     pub is_set: bool,
-    /// Its fields, if it is a record, and whether they are set; many parts look alike.
+    /// The fields of a record, and whether each is set. Many parts have equal shapes.
     pub shape: FieldPresence,
 }
 
@@ -39,94 +85,54 @@ impl PlanDigests {
         PlanDigests::read(plan, |_, _| None)
     }
 
-    /// The fields of `plan`, which was made from `before`. These are those of `before`; what both plans share is known.
+    /// Returns the digests of `plan`, which was made from `before`, the plan of these digests. Services that both plans
+    /// share are not digested again.
     #[must_use]
     pub fn after(&self, before: &Plan, plan: &Plan) -> Self {
         PlanDigests::read(plan, |name, service| {
-            let same = before.services.get(name).is_some_and(|old| Arc::ptr_eq(old, service));
-            same.then(|| self.service(name)).flatten().map(|(_, part)| Arc::clone(part))
+            let is_shared = before.services.get(name).is_some_and(|old| Arc::ptr_eq(old, service));
+            is_shared.then(|| self.service(name)).flatten().map(|(_, part)| Arc::clone(part))
         })
     }
 
-    fn read(plan: &Plan, known: impl Fn(&ServiceName, &Arc<Service>) -> Option<Arc<PlanPart>>) -> Self {
-        // Every field has its line; one more does not compile without.
-        let Plan {
-            project,
-            environment,
-            profile,
-            domain,
-            services,
-            start_order,
-            connections,
-            volumes,
-            secrets,
-            ingress,
-            databases,
-            roles,
-            pooler,
-            replication,
-            access,
-            migrations,
-            graphql,
-            compat,
-            kubernetes,
-            project_folder,
-        } = plan;
-        let one = |name: &str, part| (name.to_owned(), part);
-        let services = services
-            .iter()
-            .map(|(name, service)| (part_of(name), known(name, service).unwrap_or_else(|| PlanPart::of(service))));
-        let mut parts: BTreeMap<String, Arc<PlanPart>> = services.collect();
-        parts.extend(volumes.iter().map(|(name, volume)| (format!("volumes.{name}"), PlanPart::of(volume))));
-        parts.extend(secrets.iter().map(|(name, secret)| (format!("secrets.{name}"), PlanPart::of(secret))));
-        parts.extend(databases.iter().map(|(name, database)| (format!("databases.{name}"), PlanPart::of(database))));
-        parts.extend([
-            one("project", PlanPart::of(project)),
-            one("environment", PlanPart::of(environment)),
-            one("profile", PlanPart::of(profile)),
-            one("domain", PlanPart::of(domain)),
-            one("start_order", PlanPart::of(start_order)),
-            one("edges", PlanPart::of(connections)),
-            one("edge", PlanPart::of(ingress)),
-            one("roles", PlanPart::of(roles)),
-            one("pooler", PlanPart::of(pooler)),
-            one("replication", PlanPart::of(replication)),
-            one("access", PlanPart::of(access)),
-            one("migrations", PlanPart::of(migrations)),
-            one("graphql", PlanPart::of(graphql)),
-            one("compat", PlanPart::of(compat)),
-            one("kubernetes", PlanPart::of(kubernetes)),
-            one("project_folder", PlanPart::of(project_folder)),
-        ]);
+    fn read(plan: &Plan, digested: impl Fn(&ServiceName, &Arc<Service>) -> Option<Arc<PlanPart>>) -> Self {
+        let mut parts = parts_without_services(plan);
+        parts.extend(plan.services.iter().map(|(name, service)| {
+            (service_part(name), digested(name, service).unwrap_or_else(|| PlanPart::of(service)))
+        }));
         PlanDigests(parts)
     }
 
-    /// By their names, in order.
+    /// Returns all parts with their names, in the order of the names.
     pub fn parts(&self) -> impl Iterator<Item = (&String, &Arc<PlanPart>)> {
         self.0.iter()
     }
 
-    /// A service's part.
+    /// Returns the part of a service with its name.
     pub fn service(&self, name: &ServiceName) -> Option<(&String, &Arc<PlanPart>)> {
-        self.0.get_key_value(&part_of(name))
+        self.0.get_key_value(&service_part(name))
     }
 
-    /// The digest of everything.
+    /// Returns the digest of the whole plan.
     pub fn digest(&self) -> Digest {
         Digest::of_value(&self.digests(|_| true))
     }
 
-    /// What a generator reads that reads these fields.
-    pub fn slice(&self, generator: &'static str, fields: &[&str]) -> Slice {
-        Slice::of(generator, &self.digests(|part| fields.contains(&part.split('.').next().unwrap_or_default())))
+    /// Returns the slice of a generator that reads these fields.
+    pub fn slice(&self, generator: Generator, fields: &[PlanField]) -> Slice {
+        let is_read = |part: &str| {
+            let field = part.split('.').next().unwrap_or_default();
+            fields.iter().any(|read| read.name() == field)
+        };
+        Slice::of(generator, &self.digests(is_read))
     }
 
-    fn digests(&self, read: impl Fn(&str) -> bool) -> BTreeMap<&String, &Digest> {
-        self.0.iter().filter(|(name, _)| read(name)).map(|(name, part)| (name, &part.digest)).collect()
+    fn digests(&self, is_read: impl Fn(&str) -> bool) -> BTreeMap<&String, &Digest> {
+        self.0.iter().filter(|(name, _)| is_read(name)).map(|(name, part)| (name, &part.digest)).collect()
     }
 }
 
-fn part_of(service: &ServiceName) -> String {
+fn service_part(service: &ServiceName) -> String {
     format!("services.{service}")
 }
 
@@ -136,30 +142,31 @@ mod tests {
 
     use super::*;
 
-    fn fields(parts: &Value) -> PlanDigests {
+    fn digests(parts: &Value) -> PlanDigests {
         let parts = parts.as_object().into_iter().flatten();
         PlanDigests(parts.map(|(name, value)| (name.clone(), PlanPart::of(value))).collect())
     }
 
     #[test]
-    fn a_slice_changes_with_what_it_names_and_with_nothing_else() {
-        let one = json!({ "edge": { "x": 1 }, "edges": [1], "services.a": { "x": 1 }, "services.b": {} });
+    fn a_slice_changes_with_the_fields_that_it_names_and_with_no_other() {
+        use PlanField::{Connections, Ingress, Services};
+        let parts = json!({ "edge": { "x": 1 }, "edges": [1], "services.a": { "x": 1 }, "services.b": {} });
         let all = |parts: &Value| {
-            let names: [&[&str]; 4] = [&["edge"], &["edges"], &["services"], &["edge", "services"]];
-            names.map(|names| fields(parts).slice("nginx", names).identity())
+            let fields: [&[PlanField]; 4] = [&[Ingress], &[Connections], &[Services], &[Ingress, Services]];
+            fields.map(|fields| digests(parts).slice(Generator::named("nginx"), fields).input_digest())
         };
-        let before = all(&one);
+        let before = all(&parts);
         for (part, value, changed) in [
             ("edge", json!({ "x": 2 }), [true, false, false, true]),
             ("edges", json!([2]), [false, true, false, false]),
             ("services.a", json!({ "x": 2 }), [false, false, true, true]),
             ("services.c", json!({}), [false, false, true, true]),
         ] {
-            let mut other = one.clone();
+            let mut other = parts.clone();
             other[part] = value;
             let after = all(&other);
             assert_eq!([0, 1, 2, 3].map(|i| before[i] != after[i]), changed, "{part}");
-            assert_ne!(fields(&one).digest(), fields(&other).digest());
+            assert_ne!(digests(&parts).digest(), digests(&other).digest());
         }
     }
 }

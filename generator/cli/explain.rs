@@ -3,6 +3,7 @@
 use clap::Args;
 
 use super::{SUCCESS, output};
+use crate::backend::{compose, kubernetes};
 use crate::codes::Code;
 use crate::terminal::Lines;
 
@@ -14,7 +15,13 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> u8 {
     match arguments.code {
-        Some(code) => output::lines(&Lines::text(&format!("{code}: {}\n\n{}\n", code.title(), code.explanation()))),
+        Some(code) => {
+            let mut text = format!("{code}: {}\n\n{}\n", code.title(), code.explanation());
+            if code == Code::RawKey {
+                text.extend([compose::RAW_KEYS, kubernetes::RAW_KEYS].map(|target| format!("\n{}\n", target.list())));
+            }
+            output::lines(&Lines::text(&text));
+        }
         None => Code::ALL.iter().for_each(|code| output::line(&format!("{code}  {}", code.title()))),
     }
     SUCCESS

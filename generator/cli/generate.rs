@@ -51,7 +51,7 @@ pub fn run(arguments: &Arguments, check: bool) -> u8 {
     let run = Run::new(arguments, check || arguments.check);
     let stamp = if arguments.force { None } else { Stamp::read(&run.stamp) };
     match stamp {
-        Some(stamp) if stamp.is_fresh(&run.out) => run.repeat(&stamp.said),
+        Some(stamp) if stamp.is_fresh(&run.out) => run.repeat(stamp.output()),
         // What is compared is compared byte by byte.
         stamp => run.all(stamp.filter(|_| !run.check)),
     }
@@ -170,7 +170,7 @@ impl<'a> Run<'a> {
         let refused = findings.iter().any(Diagnostic::is_error);
         // From here on nobody else writes, so what is as it was left stays so.
         let lock = stamp.as_ref().and_then(|_| self.cache.lock());
-        let known = stamp.filter(|_| lock.is_some()).map(|stamp| PreviousOutputs::look(&self.out, stamp));
+        let known = stamp.filter(|_| lock.is_some()).map(|stamp| PreviousOutputs::from_stamp(&self.out, stamp));
         let known = known.unwrap_or_default();
         let chosen = |environment: &source::Environment| {
             selected.as_ref().is_none_or(|selected| selected.contains(environment.name.as_str()))

@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
 use super::{ERROR, Format, SUCCESS, StackArguments, generate, output};
+use crate::backend::Backend;
 use crate::diagnostic::Diagnostic;
 
 #[derive(Debug, Args)]
@@ -81,10 +82,11 @@ fn draw(arguments: &Arguments) -> Result<String, Vec<Diagnostic>> {
         }
         What::Derivations => {
             for (path, artifact) in made.artifacts.iter() {
-                graph.nodes.insert((artifact.generator.to_owned(), "generator".to_owned()));
+                let Some(backend) = Backend::of_output(path) else { continue };
+                graph.nodes.insert((backend.name().to_owned(), "generator".to_owned()));
                 graph.nodes.insert((path.to_string(), "file".to_owned()));
                 let label = artifact.derivation.short().to_owned();
-                graph.arrows.insert((artifact.generator.to_owned(), path.to_string(), label));
+                graph.arrows.insert((backend.name().to_owned(), path.to_string(), label));
             }
         }
     }

@@ -20,7 +20,6 @@ mod schema;
 mod secrets;
 #[cfg(test)]
 mod tests;
-mod trail;
 mod usage;
 mod verify;
 mod why;
@@ -53,15 +52,15 @@ enum Command {
     /// Pin image tags to digests in nself.lock.
     #[cfg(feature = "registry")]
     Lock(lock::Arguments),
-    /// Make the image of a service from a folder, as an OCI layout.
+    /// Create the image of a service from a folder, as an OCI layout.
     Image(image::Arguments),
-    /// Put the generated files into a registry as one artifact.
+    /// Publish the generated files as a release in a registry.
     #[cfg(feature = "registry")]
     Publish(publish::PublishArguments),
-    /// Sign what a published set was made from.
+    /// Sign a published release.
     #[cfg(feature = "registry")]
     Attest(publish::AttestArguments),
-    /// Fetch a published set into a folder.
+    /// Write the files of a published release to a folder.
     #[cfg(feature = "registry")]
     Pull(pull::PullArguments),
     /// What decided a generated file, or a line of it; what the last run changed and why.
@@ -74,9 +73,9 @@ enum Command {
     Graph(graph::Arguments),
     /// List, show and compare environments.
     Env(env::Arguments),
-    /// Changes of databases: plan, write, check migrations.
+    /// Plan, write and check migrations of databases.
     Db(db::Arguments),
-    /// Make and judge the values of secrets.
+    /// Create and check the values of secrets.
     Secrets(secrets::Arguments),
     /// The stack language, as JSON Schema or as text.
     Schema(schema::Arguments),

@@ -78,7 +78,7 @@ fn verify(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
         }
     }
     findings.extend(made.iter().flat_map(|made| rebuilt(made, &manifest)));
-    let (good, bad) = objects.look();
+    let (good, bad) = objects.check_all();
     if arguments.repair {
         objects.quarantine(&bad);
     } else {

@@ -8,10 +8,9 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::json;
 
-use super::trail::{self, Trail};
 use super::{DIFFERENCES, ERROR, Format, SUCCESS, StackArguments, generate, output};
-use crate::artifact::Digest;
-use crate::backend;
+use crate::artifact::{ArtifactPath, Digest};
+use crate::backend::{Backend, GeneratedLine};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::files::{FileKind, Root};
 use crate::source::Origins;
@@ -61,8 +60,9 @@ fn explain(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
                 .hint("`nself graph --of derivations` shows what is generated"),
         ]
     };
-    let artifact =
-        made.artifacts.get(&inside).ok_or_else(|| unknown(format!("the stack does not generate `{inside}`")))?;
+    let missing = || unknown(format!("the stack does not generate `{inside}`"));
+    let artifact = made.artifacts.get(&inside).ok_or_else(missing)?;
+    let backend = ArtifactPath::new(&inside).ok().and_then(|path| Backend::of_output(&path)).ok_or_else(missing)?;
     let text = String::from_utf8_lossy(artifact.bytes().unwrap_or_default()).into_owned();
     let lines: Vec<&str> = text.lines().collect();
     if line.is_some_and(|line| line == 0 || line > lines.len()) {
@@ -76,21 +76,21 @@ fn explain(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
     let (environment, below) = inside.split_once('/').unwrap_or((&inside, ""));
     let planned = made.plans.iter().find(|planned| planned.plan.environment.as_str() == environment);
     let place = planned.map(|planned| {
-        let candidates = match line {
-            Some(line) => trail::fields(&planned.plan, below, &Trail::new(&lines, line - 1)),
-            None => trail::of_file(&planned.plan, below),
+        let line = match line {
+            Some(line) => GeneratedLine::new(below, &lines, line - 1),
+            None => GeneratedLine::whole_file(below),
         };
-        best(&planned.origins, &candidates)
+        best(&planned.origins, &backend.provenance(&planned.plan, &line))
     });
     let (field, span) = place.unwrap_or((FieldPath::root(), None));
-    let reads = backend::reads(artifact.generator);
+    let reads = backend.description().reads;
     let root = Root::output(&arguments.stack.project(), arguments.out.as_deref());
     let on_disk = root.read(&inside, FileKind::Output).map_err(|error| vec![error.into()])?;
     let edited = on_disk.as_ref().is_some_and(|bytes| Digest::of(bytes) != artifact.digest());
     match arguments.format {
         Format::Json => output::json(&json!({
             "version": 1, "path": inside, "line": line, "text": line.map(|line| lines[line - 1]), "field": field,
-            "span": span, "generator": artifact.generator, "derivation": artifact.derivation, "reads": reads,
+            "span": span, "generator": backend.name(), "derivation": artifact.derivation, "reads": reads,
             "on_disk": if edited { "differs" } else if on_disk.is_some() { "same" } else { "missing" },
         })),
         Format::Text => {
@@ -101,7 +101,7 @@ fn explain(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
             let place = span.as_ref().map_or_else(|| "the library".to_owned(), ToString::to_string);
             let field = if field.0.is_empty() { "the stack as a whole".to_owned() } else { field.to_string() };
             output::line(&format!("  decided by  {field} ({place})"));
-            output::line(&format!("  written by  {}, which reads {reads}", artifact.generator));
+            output::line(&format!("  written by  {}, which reads {reads}", backend.name()));
             output::line(&format!("  derivation  {}", artifact.derivation));
             if edited {
                 output::remark("the file on disk is another one; `nself check` shows the difference");

@@ -7,7 +7,6 @@ use serde_json::{Map, Value};
 
 use super::model::Schema;
 use crate::artifact::{Digest, json};
-use crate::source::decode_plain;
 use crate::values::{Checked, ExtensionName};
 
 /// Kind and name, such as `tables/orders`, to the object.
@@ -72,7 +71,7 @@ fn put<N: Checked + Ord, T: DeserializeOwned>(
     name: &str,
     object: &Value,
 ) -> Result<(), String> {
-    all.insert(N::new(name)?, decode_plain(object)?);
+    all.insert(N::new(name)?, T::deserialize(object).map_err(|error| error.to_string())?);
     Ok(())
 }
 
@@ -143,7 +142,11 @@ mod tests {
             ("tables", "{}", "tables is no object of a schema"),
             ("tabels/a", "{}", "tabels/a is no object of a schema"),
             ("tables/a b", "{}", "tables/a b: "),
-            ("tables/a", r#"{"columns": {"x": {"type": "text", "nulable": true}}}"#, "tables/a: columns.x.nulable: "),
+            (
+                "tables/a",
+                r#"{"columns": {"x": {"type": "text", "nulable": true}}}"#,
+                "tables/a: unknown field `nulable`",
+            ),
             ("extensions/A", "{}", "extensions/A: "),
         ] {
             let object = serde_json::from_str(object).unwrap();

@@ -1,4 +1,5 @@
-//! Opening a path below a folder without following a link: by one system call where the kernel has it, else step by step.
+//! Opens a path below a folder without following symbolic links: by one system call if the kernel has it, otherwise folder
+//! by folder.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -7,27 +8,27 @@ use std::path::{Component, Path};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
-/// A folder that is opened to be read or to open what is in it.
+/// The flags for opening a folder.
 pub(super) const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
-/// Tells whether a path has nothing but names: no `..`, no root, and at least one name.
+/// Tells whether a path consists of names only, at least one: no `..` and no root.
 pub(super) fn is_below(path: &Path) -> bool {
     let mut parts = path.components().peekable();
     parts.peek().is_some() && parts.all(|part| matches!(part, Component::Normal(_)))
 }
 
-/// Opens what is at `path` below `folder`.
+/// Opens the file or folder at `path` below `folder`.
 ///
 /// # Errors
-/// ELOOP or ENOTDIR for a link on the way or at the end, EXDEV for a path that leaves the folder.
+/// ELOOP or ENOTDIR for a symbolic link in the path, EXDEV for a path that leaves the folder.
 pub(super) fn open(folder: BorrowedFd, path: &Path, flags: OFlags, mode: Mode) -> io::Result<OwnedFd> {
     if !is_below(path) {
         return Err(Errno::XDEV.into());
     }
     let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     match at_once(folder, path, flags, mode) {
-        // Kernels before 5.6 and other systems have no such call, and filters of system calls may refuse it. EAGAIN
-        // says that something was renamed meanwhile.
+        // Kernels before 5.6 and other systems do not have `openat2`, and a filter of system calls may refuse it. EAGAIN
+        // means that a folder of the path was renamed meanwhile.
         Err(Errno::NOSYS | Errno::PERM | Errno::AGAIN) => step_by_step(folder, path, flags, mode),
         opened => opened.map_err(Into::into),
     }
@@ -45,7 +46,7 @@ fn at_once(_: BorrowedFd, _: &Path, _: OFlags, _: Mode) -> Result<OwnedFd, Errno
     Err(Errno::NOSYS)
 }
 
-/// Opens each folder on the way relative to the one before.
+/// Opens each folder of the path relative to the previous one.
 pub(super) fn step_by_step(folder: BorrowedFd, path: &Path, flags: OFlags, mode: Mode) -> io::Result<OwnedFd> {
     let mut above: Option<OwnedFd> = None;
     let mut parts = path.components().peekable();

@@ -1,32 +1,33 @@
-//! Why a file was not opened, read or written.
+//! The errors of opening, reading and writing files.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::kind::in_words;
+use super::kind::limit_text;
 use super::{EntryKind, FileKind, Scope};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 
-/// A file or folder with the reason why it was refused.
+/// An error of a file or folder.
 #[derive(Debug)]
 pub struct FileError {
-    /// For messages; it names the part of the path at which the reason applies.
+    /// The part of the path to which the reason applies, for messages.
     pub path: PathBuf,
     pub scope: Scope,
     pub reason: Reason,
 }
 
-/// Why a file was refused.
+/// The reason of an error.
 #[derive(Debug)]
 pub enum Reason {
-    /// Something else than the folder that is expected.
+    /// A folder is expected, and the path has this kind.
     NoFolder(EntryKind),
-    /// Something else than the regular file that is expected.
+    /// A regular file is expected, and the path has this kind.
     NoFile(EntryKind),
+    /// The file is larger than the limit of its kind.
     TooLarge(FileKind),
-    /// It is not, but with it all files of its kind are.
+    /// The files of the kind are larger than its limit for all files together.
     TooLargeTogether(FileKind),
-    /// The path leaves the folder, or is none.
+    /// The path leaves the folder, or it is empty.
     Outside,
     System(io::Error),
 }
@@ -45,7 +46,7 @@ impl FileError {
         matches!(self.reason, Reason::System(_))
     }
 
-    /// Tells whether the file that was to be made exists.
+    /// Tells whether the file to be created exists already.
     pub fn already_exists(&self) -> bool {
         matches!(&self.reason, Reason::System(error) if error.kind() == io::ErrorKind::AlreadyExists)
     }
@@ -62,9 +63,9 @@ impl Reason {
         match self {
             Reason::NoFolder(kind) => format!("it is {kind}, and a folder is expected"),
             Reason::NoFile(kind) => format!("it is {kind}, and a regular file is expected"),
-            Reason::TooLarge(kind) => format!("it is larger than the {} that nself reads", in_words(kind.limit())),
+            Reason::TooLarge(kind) => format!("it is larger than the {} that nself reads", limit_text(kind.limit())),
             Reason::TooLargeTogether(kind) => {
-                let limit = in_words(kind.limit_of_all());
+                let limit = limit_text(kind.limit_of_all());
                 format!("with it, all such files are larger than the {limit} that nself reads")
             }
             Reason::Outside => "the path leads out of its folder".to_owned(),
@@ -75,7 +76,7 @@ impl Reason {
 
 impl std::fmt::Display for FileError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // Relative to where nself runs, if it is below.
+        // The path is shown relative to the current folder if it is inside.
         let here = std::env::current_dir().unwrap_or_default();
         let shown = self.path.strip_prefix(here).ok().filter(|shown| !shown.as_os_str().is_empty());
         write!(f, "{}: {}", shown.unwrap_or(&self.path).display(), self.why())
@@ -103,17 +104,17 @@ impl From<FileError> for Diagnostic {
         match (&error.reason, error.scope) {
             (Reason::System(_), _) => finding,
             (Reason::TooLarge(_) | Reason::TooLargeTogether(_), _) => {
-                finding.hint("remove the file, or split what it holds")
+                finding.hint("remove the file, or divide it into smaller ones")
             }
             (_, Scope::Output) => finding
                 .expected("an output folder of plain folders and regular files")
                 .hint("remove it, or choose another folder with --out"),
             (_, Scope::Cache) => finding
                 .expected("a cache of plain folders and regular files")
-                .hint("remove it: nself makes the cache again, and version control need not carry it"),
+                .hint("remove it: nself creates the cache again; it does not belong into version control"),
             (_, Scope::Project | Scope::Operator) => finding
-                .expected("plain folders and regular files; nself follows no link in a project")
-                .hint("put the file itself there"),
+                .expected("plain folders and regular files; nself follows no symbolic link in a project")
+                .hint("replace the link by the file itself"),
         }
     }
 }

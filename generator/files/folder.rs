@@ -1,4 +1,4 @@
-//! A folder by its handle: reading and looking, never through a link.
+//! An open folder: reading files and metadata, without following symbolic links.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -13,10 +13,10 @@ use rustix::io::Errno;
 use super::descent::{self, FOLDER};
 use super::{EntryKind, FileError, FileKind, Reason, Scope, Stat};
 
-/// How a file is opened to be read: a pipe without a writer or a terminal must not make nself wait.
+/// The flags for reading a file: nself must not wait for the writer of a pipe or become attached to a terminal.
 pub(super) const READ: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
 
-/// An open folder. Paths are relative to it and have names only.
+/// An open folder. Paths are relative to it and consist of names only.
 #[derive(Debug)]
 pub struct Folder {
     pub(super) handle: OwnedFd,
@@ -36,7 +36,7 @@ impl Folder {
         Folder { handle, path, scope }
     }
 
-    /// Returns where the folder is, for messages and for what later runs watch.
+    /// Returns the path of the folder, for messages and for the stamp of the run.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -45,10 +45,10 @@ impl Folder {
         self.scope
     }
 
-    /// Opens the folder at `path`; none when nothing is there.
+    /// Opens the folder at `path`; `None` if it does not exist.
     ///
     /// # Errors
-    /// A link or something else than a folder is on the way or at the end.
+    /// A part of the path is a symbolic link or something other than a folder.
     pub fn folder(&self, path: impl AsRef<Path>) -> Result<Option<Folder>, FileError> {
         let path = path.as_ref();
         match descent::open(self.handle.as_fd(), path, FOLDER, Mode::empty()) {
@@ -58,18 +58,18 @@ impl Folder {
         }
     }
 
-    /// Reads the file at `path`; none when nothing is there.
+    /// Reads the file at `path`; `None` if it does not exist.
     ///
     /// # Errors
-    /// It is no regular file, larger than its kind may be, or behind a link.
+    /// It is not a regular file, it is larger than the limit of its kind, or a part of the path is a symbolic link.
     pub fn read(&self, path: impl AsRef<Path>, kind: FileKind) -> Result<Option<Vec<u8>>, FileError> {
         self.open(path.as_ref())?.map(|(file, stat)| self.content(path.as_ref(), file, stat, kind)).transpose()
     }
 
-    /// Reads the file at `path` with what is known of it; none when nothing is there.
+    /// Reads the file at `path` with its metadata; `None` if it does not exist.
     ///
     /// # Errors
-    /// As [`Folder::read`].
+    /// Those of [`Folder::read`].
     pub fn read_with_metadata(
         &self,
         path: impl AsRef<Path>,
@@ -97,10 +97,10 @@ impl Folder {
         read_within(file, &stat, kind).map_err(|reason| self.error(path, reason))
     }
 
-    /// Looks at the entry at `path`; none when nothing is there.
+    /// Returns the metadata of the entry at `path`; `None` if it does not exist.
     ///
     /// # Errors
-    /// A link or something else than a folder is on the way.
+    /// A folder of the path is a symbolic link or not a folder.
     pub fn stat(&self, path: impl AsRef<Path>) -> Result<Option<Stat>, FileError> {
         let path = path.as_ref();
         let (above, name) = (path.parent().unwrap_or(Path::new("")), path.file_name().unwrap_or_default());
@@ -110,19 +110,19 @@ impl Folder {
         Ok(self.folder(above)?.and_then(|folder| folder.stat_below_plain_folders(name)))
     }
 
-    /// Looks at the entry at `path` by one system call, for callers that know that the folders on the way are none
-    /// but folders: a link on the way is followed, one at the end is not.
+    /// Returns the metadata of the entry at `path` by one system call, for callers that know that all folders of the path
+    /// are plain folders: a symbolic link among them is followed, and a link at the end is not.
     pub fn stat_below_plain_folders(&self, path: impl AsRef<Path>) -> Option<Stat> {
         let stat = rustix::fs::statat(&self.handle, path.as_ref(), AtFlags::SYMLINK_NOFOLLOW);
         stat.ok().map(Stat::from)
     }
 
-    /// Returns what is known of the folder itself.
+    /// Returns the metadata of the folder itself.
     pub fn own_stat(&self) -> Option<Stat> {
         rustix::fs::fstat(&self.handle).ok().map(Stat::from)
     }
 
-    /// Tells whether a regular file is at `path`, behind no link.
+    /// Tells whether `path` is a regular file and no part of the path is a symbolic link.
     pub fn has_file(&self, path: impl AsRef<Path>) -> bool {
         matches!(self.stat(path), Ok(Some(stat)) if stat.is_file())
     }
@@ -141,7 +141,7 @@ impl Folder {
                 continue;
             }
             let name = OsStr::from_bytes(name).to_owned();
-            // Some file systems leave the kind open.
+            // Some file systems do not return the kind with the name.
             let kind = match entry.file_type().into() {
                 EntryKind::Unknown => self.stat_below_plain_folders(&name).map_or(EntryKind::Unknown, |stat| stat.kind),
                 kind => kind,
@@ -152,42 +152,42 @@ impl Folder {
         Ok(entries)
     }
 
-    /// Lists all entries below the folder by their paths, each folder before what is in it. Those that `is_left_out`
-    /// names, and what is in them, are no part of the list.
+    /// Lists all entries below the folder by their paths, each folder before its entries. Entries for which `is_omitted`
+    /// returns true are omitted, with everything below them.
     ///
     /// # Errors
-    /// As [`Folder::list`].
-    pub fn list_all(&self, is_left_out: &mut dyn FnMut(&Path) -> bool) -> Result<Vec<(PathBuf, EntryKind)>, FileError> {
+    /// Those of [`Folder::list`].
+    pub fn list_all(&self, is_omitted: &mut dyn FnMut(&Path) -> bool) -> Result<Vec<(PathBuf, EntryKind)>, FileError> {
         let mut all = Vec::new();
-        self.list_into(Path::new(""), is_left_out, &mut all)?;
+        self.list_into(Path::new(""), is_omitted, &mut all)?;
         Ok(all)
     }
 
     fn list_into(
         &self,
         above: &Path,
-        is_left_out: &mut dyn FnMut(&Path) -> bool,
+        is_omitted: &mut dyn FnMut(&Path) -> bool,
         all: &mut Vec<(PathBuf, EntryKind)>,
     ) -> Result<(), FileError> {
         for Entry { name, kind } in self.list()? {
             let path = above.join(&name);
-            if is_left_out(&path) {
+            if is_omitted(&path) {
                 continue;
             }
             all.push((path.clone(), kind));
             if kind == EntryKind::Folder
                 && let Some(folder) = self.folder(&name)?
             {
-                folder.list_into(&path, is_left_out, all)?;
+                folder.list_into(&path, is_omitted, all)?;
             }
         }
         Ok(())
     }
 
-    /// Returns where the link at `path` leads to.
+    /// Returns the target of the symbolic link at `path`.
     ///
     /// # Errors
-    /// It is no link, or behind one.
+    /// It is not a symbolic link, or a folder of the path is one.
     pub fn link_target(&self, path: impl AsRef<Path>) -> Result<PathBuf, FileError> {
         let path = path.as_ref();
         let (folder, name) = self.parent_of(path)?;
@@ -196,12 +196,12 @@ impl Folder {
         Ok(OsStr::from_bytes(target.as_bytes()).into())
     }
 
-    /// Locks the folder against other processes until the file is dropped; waits for them.
+    /// Waits for the lock of the folder and holds it against other processes until the returned file is dropped.
     ///
     /// # Errors
     /// The operating system refuses.
     pub fn lock(&self) -> io::Result<File> {
-        // A handle of its own: copies of one handle share the lock.
+        // The lock belongs to the open file, so a second handle is opened: copies of one handle share the lock.
         let file = File::from(rustix::fs::openat(&self.handle, ".", FOLDER, Mode::empty())?);
         file.lock()?;
         Ok(file)
@@ -211,7 +211,7 @@ impl Folder {
         FileError::new(&self.path.join(path), self.scope, reason)
     }
 
-    /// Finds what stopped the way to `path`, for a message that names it.
+    /// Returns the error for a path that could not be opened, with the part of the path that caused it.
     pub(super) fn refusal(&self, path: &Path, expected: EntryKind, error: io::Error) -> FileError {
         let by_kind = [Errno::LOOP, Errno::NOTDIR, Errno::MLINK, Errno::XDEV, Errno::NXIO, Errno::ISDIR];
         if !Errno::from_io_error(&error).is_some_and(|error| by_kind.contains(&error)) {
@@ -234,7 +234,10 @@ impl Folder {
         self.error(path, Reason::System(error))
     }
 
-    /// Opens the folder of an entry, which has to exist.
+    /// Opens the folder that contains an entry and returns it with the entry's name.
+    ///
+    /// # Errors
+    /// The folder does not exist.
     pub(super) fn parent_of<'a>(&self, path: &'a Path) -> Result<(Above, &'a OsStr), FileError> {
         let name = path.file_name().filter(|_| descent::is_below(path));
         let name = name.ok_or_else(|| self.error(path, Reason::Outside))?;
@@ -248,7 +251,7 @@ impl Folder {
     }
 }
 
-/// The folder that holds an entry.
+/// The folder that contains an entry.
 pub(super) enum Above {
     Same,
     Other(Folder),
@@ -263,11 +266,24 @@ impl Above {
     }
 }
 
-/// Reads an open file whole, if it is a regular file within the limit of its kind.
+impl Stat {
+    /// Checks that this is a regular file within the limit of its kind.
+    ///
+    /// # Errors
+    /// The reason.
+    pub fn check_file(&self, kind: FileKind) -> Result<(), Reason> {
+        if !self.is_file() {
+            return Err(Reason::NoFile(self.kind));
+        }
+        if self.size > kind.limit() { Err(Reason::TooLarge(kind)) } else { Ok(()) }
+    }
+}
+
+/// Reads an open file, if it is a regular file within the limit of its kind.
 pub(super) fn read_within(file: File, stat: &Stat, kind: FileKind) -> Result<Vec<u8>, Reason> {
     stat.check_file(kind)?;
     let mut bytes = Vec::with_capacity(usize::try_from(stat.size + 1).unwrap_or_default());
-    // The size may be wrong by now, and files of /proc have none.
+    // The file may have grown since, and files of /proc have no size.
     file.take(kind.limit() + 1).read_to_end(&mut bytes).map_err(Reason::System)?;
     if bytes.len() as u64 > kind.limit() { Err(Reason::TooLarge(kind)) } else { Ok(bytes) }
 }

@@ -1,9 +1,9 @@
-//! Every file and folder that nself opens, and the only module that opens any: clippy refuses the functions of `std::fs`
-//! elsewhere (`clippy.toml`). A checkout is untrusted, and git carries symbolic links, so everything below a [`Root`] is
-//! opened relative to a handle of it, without following a link on the way or at the end. What is read is a regular file
-//! within the limit of its [`FileKind`]: a pipe, a device or a file without end costs neither time nor memory.
+//! The only module that opens files and folders: clippy refuses the functions of `std::fs` elsewhere (`clippy.toml`). A
+//! checkout is untrusted, and git stores symbolic links, so every path below a [`Root`] is opened relative to the handle of
+//! the root, and a link anywhere in the path is refused. Only regular files within the limit of their [`FileKind`] are read,
+//! so a pipe, a device or an endless file costs neither time nor memory.
 
-#![expect(clippy::disallowed_methods, reason = "this module is what all others use instead")]
+#![expect(clippy::disallowed_methods, reason = "all other modules use this one instead")]
 
 mod by_path;
 mod descent;
@@ -12,16 +12,20 @@ mod folder;
 mod kind;
 mod mode;
 mod root;
+mod scope;
 mod stat;
+mod total;
 mod write;
 
-pub use by_path::{create_named, list_named, look_at, look_behind, read_named, real_path};
+pub use by_path::{create_named, list_named, read_named, real_path};
 pub use error::{FileError, Reason};
 pub use folder::{Entry, Folder};
-pub use kind::{FileKind, Total};
-pub use root::{Root, Scope};
-pub use stat::{EntryKind, Stat};
-pub use write::{TEMPORARY, is_temporary, random_name};
+pub use kind::FileKind;
+pub use root::Root;
+pub use scope::Scope;
+pub use stat::{EntryKind, Stat, look_at, look_behind};
+pub use total::Total;
+pub use write::{TEMPORARY, is_temporary, random_suffix};
 
 #[cfg(test)]
 mod tests;

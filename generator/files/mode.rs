@@ -1,4 +1,4 @@
-//! Modes of what exists already.
+//! Changes the modes of existing files and folders.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use super::write::bits;
 use super::{FileError, Folder, Reason};
 
 impl Folder {
-    /// Gives the folder itself exactly this mode.
+    /// Sets the mode of the folder itself.
     ///
     /// # Errors
     /// The operating system refuses.
@@ -15,10 +15,10 @@ impl Folder {
         set.map_err(|error| self.error(Path::new(""), Reason::System(error.into())))
     }
 
-    /// Gives the regular file at `path` exactly this mode.
+    /// Sets the mode of the regular file at `path`.
     ///
     /// # Errors
-    /// It is no regular file, missing, or behind a link.
+    /// It is missing or not a regular file, or a part of the path is a symbolic link.
     pub fn set_mode(&self, path: impl AsRef<Path>, mode: u32) -> Result<(), FileError> {
         let path = path.as_ref();
         let missing = || self.error(path, Reason::System(std::io::ErrorKind::NotFound.into()));

@@ -1,4 +1,4 @@
-//! The folders below which no link is followed.
+//! The folders below which no symbolic link is followed.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -7,27 +7,15 @@ use rustix::fs::Mode;
 use rustix::io::Errno;
 
 use super::descent::FOLDER;
-use super::{EntryKind, FileError, FileKind, Folder, Reason, descent};
+use super::stat::look_behind;
+use super::{EntryKind, FileError, FileKind, Folder, Reason, Scope, descent};
 
-/// What a folder is for, which decides what a message advises.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Scope {
-    /// The folder of the stack, as it is checked out.
-    Project,
-    /// The output folder.
-    Output,
-    /// `.nself`.
-    Cache,
-    /// Something that the operator named on the command line.
-    Operator,
-}
-
-/// A folder of nself before it is opened; it may not exist. The operator's way to `base` may have links, what is below
-/// it may not.
+/// The path of a folder that may not exist. Symbolic links are followed on the operator's path to `base` and refused below
+/// it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Root {
     base: PathBuf,
-    /// Empty when the base itself is meant.
+    /// The path below `base`; empty for `base` itself.
     below: PathBuf,
     path: PathBuf,
     scope: Scope,
@@ -45,22 +33,23 @@ impl Root {
         Root { base, below, path, scope }
     }
 
-    /// The folder of the stack.
+    /// Returns the folder of the stack.
     pub fn project(path: &Path) -> Self {
         Root::new(absolute(path), "", Scope::Project)
     }
 
-    /// The output folder: `deploy` in the project unless another one is named.
+    /// Returns the output folder: `deploy` in the project, unless the command line names a different one.
     pub fn output(project: &Path, named: Option<&Path>) -> Self {
         Root::inside(project, named.unwrap_or(&project.join(OUTPUT)), Scope::Output)
     }
 
-    /// The cache of a project.
+    /// Returns the cache of a project.
     pub fn cache(project: &Path) -> Self {
         Root::new(absolute(project), CACHE, Scope::Cache)
     }
 
-    /// A folder that nself writes whole. Inside of the project no link leads to it; elsewhere it is no link itself.
+    /// Returns a folder that nself writes. Inside the project, no part of its path may be a symbolic link; elsewhere, the
+    /// folder itself may not be one.
     pub fn inside(project: &Path, path: &Path, scope: Scope) -> Self {
         let (project, path) = (absolute(project), absolute(path));
         match path.strip_prefix(&project) {
@@ -72,7 +61,7 @@ impl Root {
         }
     }
 
-    /// A folder by its path, which may have links but is none itself.
+    /// Returns a folder by its path. Links on the path are followed; the folder itself may not be a symbolic link.
     pub fn at(path: &Path, scope: Scope) -> Self {
         let path = absolute(path);
         match (path.parent(), path.file_name()) {
@@ -81,16 +70,16 @@ impl Root {
         }
     }
 
-    /// A folder below this one.
+    /// Returns a folder below this one.
     #[must_use]
     pub fn below(&self, path: impl AsRef<Path>) -> Self {
         Root::new(self.base.clone(), self.below.join(path), self.scope)
     }
 
-    /// Splits off the last name, for a folder that is put in place as a whole.
+    /// Returns the parent and the last name of the path, for a folder that is replaced as a whole.
     ///
     /// # Errors
-    /// The folder has no name of its own.
+    /// The path has no last name.
     pub fn split(&self) -> Result<(Root, OsString), FileError> {
         let outside = || FileError::new(&self.path, self.scope, Reason::Outside);
         let name = self.below.file_name().ok_or_else(outside)?.to_owned();
@@ -98,20 +87,20 @@ impl Root {
         Ok((Root::new(self.base.clone(), above, self.scope), name))
     }
 
-    /// A folder that the operator named, by whatever way.
+    /// Returns a folder that the operator named; all symbolic links are followed.
     pub fn named(path: &Path) -> Self {
         Root::new(absolute(path), "", Scope::Operator)
     }
 
-    /// Returns the whole path, for messages and for what later runs watch.
+    /// Returns the whole path, for messages and for the stamp of the run.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Opens the folder; none when nothing is there.
+    /// Opens the folder; `None` if it does not exist.
     ///
     /// # Errors
-    /// A link or something else than a folder is where it belongs.
+    /// A symbolic link or something other than a folder is in its place.
     pub fn open(&self) -> Result<Option<Folder>, FileError> {
         let Some(base) = self.open_base()? else { return Ok(None) };
         if self.below.as_os_str().is_empty() { Ok(Some(base)) } else { base.folder(&self.below) }
@@ -122,33 +111,46 @@ impl Root {
             Ok(handle) => Ok(Some(Folder::new(handle, self.base.clone(), self.scope))),
             Err(Errno::NOENT) => Ok(None),
             Err(Errno::NOTDIR) => {
-                let kind = super::look_behind(&self.base).map_or(EntryKind::Unknown, |stat| stat.kind);
+                let kind = look_behind(&self.base).map_or(EntryKind::Unknown, |stat| stat.kind);
                 Err(FileError::new(&self.base, self.scope, Reason::NoFolder(kind)))
             }
             Err(error) => Err(FileError::system(&self.base, self.scope, error)),
         }
     }
 
-    /// Opens the folder, and makes what is missing of it.
+    /// Opens the folder and creates it, with its parents, where it is missing.
     ///
     /// # Errors
-    /// As [`Root::open`], and when it cannot be made.
+    /// Those of [`Root::open`], or the folder cannot be created.
     pub fn make(&self, mode: u32) -> Result<Folder, FileError> {
         let refused = |error| FileError::system(&self.base, self.scope, error);
         let base = match self.open_base()? {
             Some(base) => base,
             None => {
-                super::by_path::make_named(&self.base).map_err(refused)?;
+                std::fs::create_dir_all(&self.base).map_err(refused)?;
                 self.open_base()?.ok_or_else(|| refused(std::io::ErrorKind::NotFound.into()))?
             }
         };
         if self.below.as_os_str().is_empty() { Ok(base) } else { base.make_folder(&self.below, mode) }
     }
 
-    /// Reads one file of the folder; none when either is not there.
+    /// Opens the cache and creates it where it is missing, with a `.gitignore` that keeps it out of version control.
     ///
     /// # Errors
-    /// As [`Folder::read`].
+    /// It cannot be created, or something other than a folder is in its place. A symbolic link is refused: a link that
+    /// came with the project would let nself write elsewhere.
+    pub fn create_cache(&self) -> Result<Folder, FileError> {
+        let folder = self.make(0o755)?;
+        match folder.create(".gitignore", b"*\n", 0o644) {
+            Err(error) if !error.already_exists() => Err(error),
+            _ => Ok(folder),
+        }
+    }
+
+    /// Reads a file of the folder; `None` if the folder or the file does not exist.
+    ///
+    /// # Errors
+    /// Those of [`Folder::read`].
     pub fn read(&self, path: impl AsRef<Path>, kind: FileKind) -> Result<Option<Vec<u8>>, FileError> {
         match self.open()? {
             Some(folder) => folder.read(path, kind),
@@ -156,20 +158,20 @@ impl Root {
         }
     }
 
-    /// Puts one file in place, and makes the folders on the way to it, open to all.
+    /// Writes a file in one step and creates the folders above it, readable by all users.
     ///
     /// # Errors
-    /// As [`Folder::replace`].
+    /// Those of [`Folder::replace`].
     pub fn write(&self, path: impl AsRef<Path>, bytes: &[u8]) -> Result<(), FileError> {
         self.make(0o755)?.write(path, bytes)
     }
 }
 
 impl Folder {
-    /// Puts one file in place, and makes the folders on the way to it, open to all.
+    /// Writes a file in one step and creates the folders above it, readable by all users.
     ///
     /// # Errors
-    /// As [`Folder::replace`].
+    /// Those of [`Folder::replace`].
     pub fn write(&self, path: impl AsRef<Path>, bytes: &[u8]) -> Result<(), FileError> {
         let path = path.as_ref();
         let name = path.file_name().unwrap_or_default();

@@ -1,10 +1,10 @@
-//! What is known of an entry of a folder without opening it.
+//! Metadata of files and folders, without opening them.
 
 use std::fmt;
+use std::io;
+use std::path::Path;
 
-use rustix::fs::FileType;
-
-use super::{FileKind, Reason};
+use rustix::fs::{AtFlags, CWD, FileType};
 
 /// The kind of an entry of a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,7 +41,7 @@ impl fmt::Display for EntryKind {
             EntryKind::Pipe => "a pipe",
             EntryKind::Device => "a device",
             EntryKind::Socket => "a socket",
-            EntryKind::Unknown => "of another kind",
+            EntryKind::Unknown => "a special file",
         })
     }
 }
@@ -54,7 +54,7 @@ pub struct Stat {
     pub modified: i64,
     pub changed: i64,
     pub inode: u64,
-    /// The bits of permission.
+    /// The permission bits.
     pub mode: u32,
 }
 
@@ -63,23 +63,12 @@ impl Stat {
         self.kind == EntryKind::File
     }
 
-    /// Refuses what is no regular file within the limit of its kind.
-    ///
-    /// # Errors
-    /// The reason.
-    pub fn check_file(&self, kind: FileKind) -> Result<(), Reason> {
-        if !self.is_file() {
-            return Err(Reason::NoFile(self.kind));
-        }
-        if self.size > kind.limit() { Err(Reason::TooLarge(kind)) } else { Ok(()) }
-    }
-
     pub fn is_folder(&self) -> bool {
         self.kind == EntryKind::Folder
     }
 }
 
-// The types of the fields differ between operating systems.
+// The types of the system's fields differ between operating systems.
 #[allow(clippy::unnecessary_cast, clippy::cast_lossless, clippy::useless_conversion)]
 impl From<rustix::fs::Stat> for Stat {
     fn from(stat: rustix::fs::Stat) -> Self {
@@ -93,4 +82,20 @@ impl From<rustix::fs::Stat> for Stat {
             mode: (stat.st_mode as u32) & 0o7777,
         }
     }
+}
+
+/// Returns the metadata of a path; a symbolic link at its end is not followed.
+///
+/// # Errors
+/// The path does not exist, or the operating system refuses.
+pub fn look_at(path: &Path) -> io::Result<Stat> {
+    Ok(rustix::fs::statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW)?.into())
+}
+
+/// Returns the metadata of the file or folder to which a path leads through symbolic links.
+///
+/// # Errors
+/// The path does not exist, or the operating system refuses.
+pub fn look_behind(path: &Path) -> io::Result<Stat> {
+    Ok(rustix::fs::statat(CWD, path, AtFlags::empty())?.into())
 }

@@ -1,4 +1,4 @@
-//! Changing what is in a folder: everything by its handle, whole files or nothing.
+//! Creates, replaces and deletes files and folders below an open folder. A file is replaced as a whole or not at all.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -11,44 +11,44 @@ use rustix::io::Errno;
 use super::descent::{self, FOLDER};
 use super::{EntryKind, FileError, Folder, Reason};
 
-/// How the names of temporary files begin.
+/// The prefix of temporary files' names.
 pub const TEMPORARY: &str = ".nself-";
 
-/// Returns sixteen random digits, for a name that nothing else has.
+/// Returns sixteen random hexadecimal digits for a unique name.
 ///
 /// # Errors
-/// The system gives no random numbers.
-pub fn random_name() -> io::Result<String> {
-    let mut noise = [0_u8; 8];
-    getrandom::fill(&mut noise).map_err(io::Error::other)?;
-    Ok(format!("{:016x}", u64::from_ne_bytes(noise)))
+/// The system has no source of random numbers.
+pub fn random_suffix() -> io::Result<String> {
+    let mut bytes = [0_u8; 8];
+    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+    Ok(format!("{:016x}", u64::from_ne_bytes(bytes)))
 }
 
-/// Tells whether a name is one of a temporary file.
+/// Tells whether a name is that of a temporary file.
 pub fn is_temporary(name: &std::ffi::OsStr) -> bool {
-    let noise = name.to_str().and_then(|name| name.strip_prefix(TEMPORARY));
-    noise.is_some_and(|noise| noise.len() == 16 && noise.bytes().all(|c| c.is_ascii_hexdigit()))
+    let suffix = name.to_str().and_then(|name| name.strip_prefix(TEMPORARY));
+    suffix.is_some_and(|suffix| suffix.len() == 16 && suffix.bytes().all(|c| c.is_ascii_hexdigit()))
 }
 
 impl Folder {
-    /// Opens the folder at `path`, and makes those that are missing with exactly this mode, whatever the umask.
+    /// Opens the folder at `path` and creates missing folders with exactly this mode, independent of the umask.
     ///
     /// # Errors
-    /// A link or something else than a folder is on the way or at the end.
+    /// A part of the path is a symbolic link or something other than a folder.
     pub fn make_folder(&self, path: impl AsRef<Path>, mode: u32) -> Result<Folder, FileError> {
         let mut folder: Option<Folder> = None;
         for part in path.as_ref().components() {
             let above = folder.as_ref().unwrap_or(self);
             let Component::Normal(name) = part else { return Err(self.error(path.as_ref(), Reason::Outside)) };
             let name = Path::new(name);
-            let made = match rustix::fs::mkdirat(&above.handle, name, bits(mode)) {
+            let is_new = match rustix::fs::mkdirat(&above.handle, name, bits(mode)) {
                 Ok(()) => true,
                 Err(Errno::EXIST) => false,
                 Err(error) => return Err(above.refusal(name, EntryKind::Folder, error.into())),
             };
             let opened = descent::open(above.handle.as_fd(), name, FOLDER, Mode::empty());
             let handle = opened.map_err(|error| above.refusal(name, EntryKind::Folder, error))?;
-            if made {
+            if is_new {
                 rustix::fs::fchmod(&handle, bits(mode))
                     .map_err(|error| above.error(name, Reason::System(error.into())))?;
             }
@@ -57,15 +57,15 @@ impl Folder {
         folder.ok_or_else(|| self.error(path.as_ref(), Reason::Outside))
     }
 
-    /// Makes a folder that does not exist yet, with exactly this mode.
+    /// Creates a folder with exactly this mode.
     ///
     /// # Errors
-    /// Something is there already.
+    /// The path exists already.
     pub fn create_folder(&self, name: impl AsRef<Path>, mode: u32) -> Result<Folder, FileError> {
         let name = name.as_ref();
         let (above, last) = self.parent_of(name)?;
-        let made = rustix::fs::mkdirat(above.handle(self), last, bits(mode));
-        made.map_err(|error| self.error(name, Reason::System(error.into())))?;
+        let created = rustix::fs::mkdirat(above.handle(self), last, bits(mode));
+        created.map_err(|error| self.error(name, Reason::System(error.into())))?;
         let missing = || self.error(name, Reason::System(io::ErrorKind::NotFound.into()));
         let folder = self.folder(name)?.ok_or_else(missing)?;
         let set = rustix::fs::fchmod(&folder.handle, bits(mode));
@@ -73,20 +73,20 @@ impl Folder {
         Ok(folder)
     }
 
-    /// Makes a file with exactly this mode; its folder exists.
+    /// Creates a file with exactly this mode in an existing folder.
     ///
     /// # Errors
-    /// Something is there already, or a link is on the way.
+    /// The path exists already, or a part of it is a symbolic link.
     pub fn create(&self, path: impl AsRef<Path>, bytes: &[u8], mode: u32) -> Result<(), FileError> {
         let path = path.as_ref();
         let mut file = self.create_open(path, mode)?;
         file.write_all(bytes).map_err(|error| self.error(path, Reason::System(error)))
     }
 
-    /// Makes an empty file with exactly this mode and returns it open for writing.
+    /// Creates an empty file with exactly this mode and returns it open for writing.
     ///
     /// # Errors
-    /// As [`Folder::create`].
+    /// Those of [`Folder::create`].
     pub fn create_open(&self, path: impl AsRef<Path>, mode: u32) -> Result<File, FileError> {
         let path = path.as_ref();
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
@@ -97,46 +97,46 @@ impl Folder {
         Ok(file)
     }
 
-    /// Puts a file with exactly this mode in place, in one step; its folder exists.
+    /// Writes or replaces a file with exactly this mode in one step, in an existing folder.
     ///
     /// # Errors
-    /// Something else than a regular file is there, or a link is on the way.
+    /// The path is not a regular file, or a part of it is a symbolic link.
     pub fn replace(&self, path: impl AsRef<Path>, bytes: &[u8], mode: u32) -> Result<(), FileError> {
         let path = path.as_ref();
         if let Some(stat) = self.stat(path)?.filter(|stat| !stat.is_file()) {
             return Err(self.error(path, Reason::NoFile(stat.kind)));
         }
-        let noise = random_name().map_err(|error| self.error(path, Reason::System(error)))?;
-        let temporary = path.with_file_name(format!("{TEMPORARY}{noise}"));
+        let suffix = random_suffix().map_err(|error| self.error(path, Reason::System(error)))?;
+        let temporary = path.with_file_name(format!("{TEMPORARY}{suffix}"));
         let written = self.create(&temporary, bytes, mode).and_then(|()| self.rename(&temporary, self, path));
         written.inspect_err(|_| {
             let _ = self.remove_file(&temporary);
         })
     }
 
-    /// Moves an entry to a path below another folder; a file that is there is replaced.
+    /// Moves an entry to a path below a folder; a file at that path is replaced.
     ///
     /// # Errors
-    /// The operating system refuses, or a link is on the way.
+    /// The operating system refuses, or a folder of a path is a symbolic link.
     pub fn rename(&self, from: impl AsRef<Path>, folder: &Folder, to: impl AsRef<Path>) -> Result<(), FileError> {
         let (above, name) = self.parent_of(from.as_ref())?;
         let (other_above, other_name) = folder.parent_of(to.as_ref())?;
-        let moved = rustix::fs::renameat(above.handle(self), name, other_above.handle(folder), other_name);
-        moved.map_err(|error| folder.error(to.as_ref(), Reason::System(error.into())))
+        let renamed = rustix::fs::renameat(above.handle(self), name, other_above.handle(folder), other_name);
+        renamed.map_err(|error| folder.error(to.as_ref(), Reason::System(error.into())))
     }
 
-    /// Deletes a file, or a link itself.
+    /// Deletes a file, or a symbolic link without its target.
     ///
     /// # Errors
-    /// Nothing is there, it is a folder, or a link is on the way.
+    /// It does not exist, it is a folder, or a folder of the path is a symbolic link.
     pub fn remove_file(&self, path: impl AsRef<Path>) -> Result<(), FileError> {
         self.unlink(path.as_ref(), AtFlags::empty())
     }
 
-    /// Deletes a folder that is empty.
+    /// Deletes an empty folder.
     ///
     /// # Errors
-    /// It is not empty, no folder, or behind a link.
+    /// It is not empty or not a folder, or a folder of the path is a symbolic link.
     pub fn remove_folder(&self, path: impl AsRef<Path>) -> Result<(), FileError> {
         self.unlink(path.as_ref(), AtFlags::REMOVEDIR)
     }
@@ -147,7 +147,7 @@ impl Folder {
         removed.map_err(|error| self.error(path, Reason::System(error.into())))
     }
 
-    /// Deletes what is at `path`: a folder with everything in it, a link without following it.
+    /// Deletes the entry at `path`: a folder with all of its content, a symbolic link without its target.
     ///
     /// # Errors
     /// The operating system refuses.

@@ -1,6 +1,7 @@
-//! Configuration, manifest and index of an image: what the plan says about the container, over what its base says.
+//! Configuration, manifest and index of an image. The configuration is that of the base, changed by the settings of the
+//! service in the plan.
 
-// The types of the specification hold hash maps; everything is sorted when it is written.
+// Types of the image specification hold hash maps. The canonical JSON writer sorts their keys.
 #![allow(clippy::disallowed_types)]
 
 use std::collections::{BTreeMap, HashMap};
@@ -18,11 +19,35 @@ use crate::artifact::Sha256;
 use crate::plan::Service;
 use crate::values::Platform;
 
-/// What lies below, on one platform.
+/// A base image of one platform.
 #[derive(Debug, Clone)]
 pub struct Base {
     pub manifest: ImageManifest,
     pub config: ImageConfiguration,
+}
+
+/// The base of each platform, and the blobs of all bases.
+#[derive(Debug, Clone, Default)]
+pub struct BaseImages {
+    /// The base is `None` for an image without one.
+    pub platforms: Vec<(Platform, Option<Base>)>,
+    pub blobs: Blobs,
+}
+
+impl BaseImages {
+    /// Returns the bases of an image without a base.
+    pub fn none(platforms: &[Platform]) -> Self {
+        let platforms = platforms.iter().map(|platform| (platform.clone(), None)).collect();
+        BaseImages { platforms, blobs: Blobs::default() }
+    }
+}
+
+/// The part of an image that is the same on all platforms.
+#[derive(Clone, Copy)]
+pub struct ImageContent<'a> {
+    pub layer: &'a Layer,
+    pub service: &'a Service,
+    pub annotations: &'a BTreeMap<String, String>,
 }
 
 /// The image of one platform.
@@ -34,11 +59,12 @@ pub struct Image {
     pub config: ImageConfiguration,
 }
 
-/// A blob by type, digest and size.
+/// A reference to a blob.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Descriptor {
     pub media_type: MediaType,
     pub digest: Sha256,
+    /// Size in bytes.
     pub size: u64,
 }
 
@@ -60,39 +86,39 @@ impl Descriptor {
     }
 }
 
-/// System, processor, variant.
+/// Splits a platform into operating system, processor and variant.
 pub fn split(platform: &Platform) -> (&str, &str, Option<&str>) {
     let mut parts = platform.as_str().splitn(3, '/');
     (parts.next().unwrap_or_default(), parts.next().unwrap_or_default(), parts.next())
 }
 
-/// Adds the image of one platform.
+/// Adds the blobs of one platform's image.
 ///
 /// # Errors
-/// The base is not an image of the specification.
+/// The base is not an image of the OCI specification.
 pub fn add(
     blobs: &mut Blobs,
     platform: &Platform,
     base: Option<&Base>,
-    layer: &Layer,
-    service: &Service,
-    annotations: &BTreeMap<String, String>,
+    content: ImageContent,
 ) -> Result<Image, OciSpecError> {
-    let config = configuration(platform, base, layer, service, annotations)?;
-    let mut written = serde_json::to_value(&config).unwrap_or_default();
-    written["config"]["Healthcheck"] = healthcheck(service);
-    let (digest, size) = blobs.add_json(&written);
-    let config_at = Descriptor { media_type: MediaType::ImageConfig, digest, size };
+    let ImageContent { layer, service, annotations } = content;
+    let config = configuration(platform, base, content)?;
+    let mut config_json = serde_json::to_value(&config).unwrap_or_default();
+    config_json["config"]["Healthcheck"] = healthcheck(service);
+    let (digest, size) = blobs.add_json(&config_json);
+    let config_descriptor = Descriptor { media_type: MediaType::ImageConfig, digest, size };
     let size = layer.packed.len() as u64;
-    let layer_at = Descriptor { media_type: MediaType::ImageLayerGzip, digest: blobs.add(layer.packed.clone()), size };
-    let mut layers: Vec<_> = base.map(|base| base.manifest.layers().iter().map(as_oci).collect()).unwrap_or_default();
-    layers.push(layer_at.build(None)?);
+    let digest = blobs.add(layer.packed.clone());
+    let layer_descriptor = Descriptor { media_type: MediaType::ImageLayerGzip, digest, size };
+    let mut layers: Vec<_> =
+        base.map(|base| base.manifest.layers().iter().map(with_oci_type).collect()).unwrap_or_default();
+    layers.push(layer_descriptor.build(None)?);
     let manifest = ImageManifestBuilder::default()
         .schema_version(2_u32)
         .media_type(MediaType::ImageManifest)
-        .config(config_at.build(None)?)
+        .config(config_descriptor.build(None)?)
         .layers(layers)
-        // Sorted when it is written.
         .annotations(annotations.clone().into_iter().collect::<HashMap<_, _>>())
         .build()?;
     let (digest, size) = blobs.add_json(&manifest);
@@ -100,8 +126,8 @@ pub fn add(
     Ok(Image { platform: platform.clone(), descriptor, manifest, config })
 }
 
-/// Docker's names for the same content.
-fn as_oci(layer: &oci_spec::image::Descriptor) -> oci_spec::image::Descriptor {
+/// Returns the descriptor of a layer with the media type of the OCI specification instead of Docker's.
+fn with_oci_type(layer: &oci_spec::image::Descriptor) -> oci_spec::image::Descriptor {
     let mut layer = layer.clone();
     match layer.media_type().as_ref() {
         "application/vnd.docker.image.rootfs.diff.tar.gzip" => layer.set_media_type(MediaType::ImageLayerGzip),
@@ -114,9 +140,7 @@ fn as_oci(layer: &oci_spec::image::Descriptor) -> oci_spec::image::Descriptor {
 fn configuration(
     platform: &Platform,
     base: Option<&Base>,
-    layer: &Layer,
-    service: &Service,
-    annotations: &BTreeMap<String, String>,
+    content: ImageContent,
 ) -> Result<ImageConfiguration, OciSpecError> {
     let mut image = base.map(|base| base.config.clone()).unwrap_or_default();
     let (os, architecture, variant) = split(platform);
@@ -125,11 +149,26 @@ fn configuration(
     image.set_variant(variant.map(str::to_owned));
     image.set_created(Some(EPOCH.to_owned()));
     image.set_author(None);
-    let mut config: Config = image.config().clone().unwrap_or_default();
+    let base_config = image.config().clone().unwrap_or_default();
+    image.set_config(Some(container_config(base_config, content)));
+    let mut files: RootFs = image.rootfs().clone();
+    files.set_typ("layers".to_owned());
+    let mut diff_ids = files.diff_ids().clone();
+    diff_ids.push(content.layer.diff_id.to_string());
+    files.set_diff_ids(diff_ids);
+    image.set_rootfs(files);
+    let mut history = image.history().clone().unwrap_or_default();
+    history.push(HistoryBuilder::default().created(EPOCH).created_by("nself image").build()?);
+    image.set_history(Some(history));
+    Ok(image)
+}
+
+/// Changes the container settings of the base to those of the service.
+fn container_config(mut config: Config, ImageContent { service, annotations, .. }: ImageContent) -> Config {
     let words = |words: &[crate::values::Text]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
     if let Some(entrypoint) = &service.entrypoint {
         config.set_entrypoint(Some(words(entrypoint)));
-        // The base's arguments were for the base's entry point.
+        // The arguments of the base belong to the entry point of the base.
         config.set_cmd(None);
     }
     if let Some(command) = &service.command {
@@ -152,20 +191,10 @@ fn configuration(
     let mut labels = config.labels().clone().unwrap_or_default();
     labels.extend(annotations.clone());
     config.set_labels(Some(labels));
-    image.set_config(Some(config));
-    let mut files: RootFs = image.rootfs().clone();
-    files.set_typ("layers".to_owned());
-    let mut diff_ids = files.diff_ids().clone();
-    diff_ids.push(layer.diff_id.to_string());
-    files.set_diff_ids(diff_ids);
-    image.set_rootfs(files);
-    let mut history = image.history().clone().unwrap_or_default();
-    history.push(HistoryBuilder::default().created(EPOCH).created_by("nself image").build()?);
-    image.set_history(Some(history));
-    Ok(image)
+    config
 }
 
-/// Docker's extension of the configuration; other runtimes pass over it.
+/// Returns the health check. The field is an extension of Docker, which other runtimes ignore.
 fn healthcheck(service: &Service) -> Value {
     let health = &service.health;
     let nanoseconds = |time: crate::values::Duration| time.0 * 1_000_000;
@@ -181,10 +210,11 @@ fn healthcheck(service: &Service) -> Value {
     }
 }
 
-/// The whole layout: the entry file names one image, or an index over all of its platforms.
+/// Returns the image and the bytes of `index.json`. The image is that of the only platform, or an index over all platforms,
+/// which is added to the blobs.
 ///
 /// # Errors
-/// None that the callers' checked values can cause.
+/// A required field is missing, which checked values cannot cause.
 pub fn index(
     blobs: &mut Blobs,
     images: &[Image],
@@ -199,7 +229,7 @@ pub fn index(
         .manifests(built?)
         .annotations(annotations.clone().into_iter().collect::<HashMap<_, _>>())
         .build()?;
-    let whole = match images {
+    let image = match images {
         [only] => only.descriptor.clone(),
         _ => {
             let (digest, size) = blobs.add_json(&inner);
@@ -208,9 +238,10 @@ pub fn index(
     };
     let mut entry = match images {
         [only] => only.descriptor.build(Some(&only.platform))?,
-        _ => whole.build(None)?,
+        _ => image.build(None)?,
     };
-    // The second is the name under which containerd, and engines on top of it, load the layout.
+    // `org.opencontainers.image.ref.name` is the tag; containerd, and engines based on it, load the layout under the second
+    // name.
     let name = HashMap::from([
         ("org.opencontainers.image.ref.name".to_owned(), tag.to_owned()),
         ("io.containerd.image.name".to_owned(), reference.to_owned()),
@@ -221,5 +252,5 @@ pub fn index(
         .media_type(MediaType::ImageIndex)
         .manifests(vec![entry])
         .build()?;
-    Ok((whole, crate::artifact::json::to_canonical(&outer)))
+    Ok((image, crate::artifact::json::to_canonical(&outer)))
 }

@@ -1,24 +1,25 @@
-//! `manifest.json` beside the `index.json` of a layout: the list that makes an archive of it one of Docker's, which is
-//! all that `docker load` takes before Docker 25. It names blobs of the layout and nothing else.
+//! Writes `manifest.json` beside the `index.json` of a layout. With this list, an archive of the layout is also one in Docker's
+//! own format; `docker load` before Docker 25 accepts no other. The list names blobs of the layout.
 
 use serde_json::{Value, json};
 
 use super::build::{Image, split};
 use crate::artifact::json as writer;
 
-/// The longest tag (distribution reference grammar).
+/// Maximum length of a tag (distribution specification, grammar of references).
 const LONGEST_TAG: usize = 128;
 
-/// An entry per platform. The list has no word for platforms and gives each name to one image, so the first platform
-/// has `name:tag` and the others have it followed by processor and variant: `name:tag-arm64-v8`.
+/// Returns the list, with an entry for each platform. The format has no field for platforms, and each name can have one image.
+/// So the first platform is `name:tag`; the others end with processor and variant, such as `name:tag-arm64-v8`.
 pub fn manifest(images: &[Image], name: &str, tag: &str) -> Vec<u8> {
-    let entries = images.iter().enumerate().map(|(at, image)| entry(image, name, own(tag, at, image)));
+    let entries = images.iter().enumerate().map(|(index, image)| entry(image, name, platform_tag(tag, index, image)));
     writer::to_canonical(&entries.collect::<Vec<_>>())
 }
 
-/// Nothing where the tag would be too long: the image is then loaded without a name.
-fn own(tag: &str, at: usize, image: &Image) -> Option<String> {
-    if at == 0 {
+/// Returns the tag of the image with this index; `None` if the tag would be too long. Docker then loads the image without a
+/// name.
+fn platform_tag(tag: &str, index: usize, image: &Image) -> Option<String> {
+    if index == 0 {
         return Some(tag.to_owned());
     }
     let (_, processor, variant) = split(&image.platform);

@@ -1,5 +1,5 @@
-//! A folder as a layer: the same files give the same bytes on every machine. Sorted, owned by root, from the year
-//! 1970; compressed with stored blocks only, since the output of compressors depends on their versions.
+//! Packs a folder as a layer. The same files give the same bytes on every machine: entries are sorted, belong to root and are
+//! from 1970. gzip is used without compression, since the output of compressors depends on their versions.
 
 use std::io;
 use std::path::{Component, Path};
@@ -9,28 +9,28 @@ use tar::{Builder, EntryType, Header};
 use crate::artifact::Sha256;
 use crate::files::{EntryKind, FileKind, Folder, Total};
 
-/// A layer, packed.
+/// A packed layer.
 #[derive(Debug, Clone)]
 pub struct Layer {
-    /// gzip of the tar archive.
+    /// The tar archive in gzip format.
     pub packed: Vec<u8>,
-    /// Digest of the tar archive itself.
+    /// Digest of the tar archive before gzip.
     pub diff_id: Sha256,
-    /// Plain files by their paths in the image.
+    /// Regular files with their paths in the image.
     pub files: Vec<(String, Vec<u8>)>,
-    /// What was left out, by its path in the folder.
+    /// Paths in the folder that were left out.
     pub left_out: Vec<String>,
 }
 
-/// Never part of an image: version control, caches, values of secrets.
+/// Tells whether a file or folder is left out of images: version control, caches and values of secrets.
 fn is_private(name: &str) -> bool {
     [".git", ".nself", "secrets"].contains(&name) || name == ".env" || name.starts_with(".env.")
 }
 
-/// Packs a folder below `path`, an absolute one inside the image.
+/// Packs a folder so that its files are under the absolute path `path` in the image.
 ///
 /// # Errors
-/// The folder cannot be read, holds something that is no file, folder or link, is too large, or a link leads out of it.
+/// The folder cannot be read or is too large, holds a pipe, socket or device, or a link in it leads outside.
 pub fn pack(folder: &Folder, path: &str) -> io::Result<Layer> {
     let inside = path.trim_matches('/');
     let mut archive = Builder::new(Vec::new());
@@ -44,18 +44,18 @@ pub fn pack(folder: &Folder, path: &str) -> io::Result<Layer> {
         left_out.extend(is_private.then(|| path.to_string_lossy().into_owned()));
         is_private
     };
-    // A layer is built in memory.
+    // The layer is built in memory, so its size is limited.
     let mut total = Total::new(FileKind::ImageContent);
     for (relative, kind) in folder.list_all(&mut private)? {
         let shown = relative.to_str().ok_or_else(|| refused(&relative, "its name is not UTF-8"))?;
         let name = [inside, shown].join("/").trim_start_matches('/').to_owned();
-        let gone = || refused(&relative, "it was removed while the folder was packed");
+        let removed = || refused(&relative, "it was removed while the folder was packed");
         match kind {
             EntryKind::Folder => entry(&mut archive, EntryType::Directory, 0o755, &format!("{name}/"), &[])?,
             EntryKind::File => {
-                let executable = folder.stat(&relative)?.ok_or_else(gone)?.mode & 0o100 != 0;
+                let executable = folder.stat(&relative)?.ok_or_else(removed)?.mode & 0o100 != 0;
                 let read = folder.read(&relative, FileKind::ImageContent);
-                let bytes = read.map_err(|error| refused(&relative, &error.why()))?.ok_or_else(gone)?;
+                let bytes = read.map_err(|error| refused(&relative, &error.why()))?.ok_or_else(removed)?;
                 total.add(folder, &relative, &bytes).map_err(|error| refused(&relative, &error.why()))?;
                 entry(&mut archive, EntryType::Regular, if executable { 0o755 } else { 0o644 }, &name, &bytes)?;
                 files.push((format!("/{name}"), bytes));
@@ -63,23 +63,23 @@ pub fn pack(folder: &Folder, path: &str) -> io::Result<Layer> {
             EntryKind::Link => {
                 let target = folder.link_target(&relative)?;
                 if !stays_inside(&relative, &target) {
-                    return Err(refused(&relative, "the link leads out of the folder"));
+                    return Err(refused(&relative, "the link leads outside of the folder"));
                 }
                 let mut header = header(EntryType::Symlink, 0o777, 0);
                 archive.append_link(&mut header, &name, &target)?;
             }
-            _ => return Err(refused(&relative, "it is no file, folder or link")),
+            _ => return Err(refused(&relative, "it is not a file, folder or link")),
         }
     }
     let tar = archive.into_inner()?;
     Ok(Layer { diff_id: Sha256::of(&tar), packed: gzip(&tar), files, left_out })
 }
 
-fn refused(path: &Path, why: &str) -> io::Error {
-    io::Error::other(format!("{}: {why}", path.display()))
+fn refused(path: &Path, reason: &str) -> io::Error {
+    io::Error::other(format!("{}: {reason}", path.display()))
 }
 
-/// Whether a link at `from`, relative to the folder, stays in it.
+/// Tells whether the target of a link is in the folder. `from` is the path of the link in the folder.
 fn stays_inside(from: &Path, target: &Path) -> bool {
     let mut depth = from.components().count() - 1;
     for part in target.components() {
@@ -104,7 +104,7 @@ fn header(kind: EntryType, mode: u32, size: u64) -> Header {
     header
 }
 
-/// Adds one entry as layers have them.
+/// Adds an entry that belongs to root and is from 1970.
 ///
 /// # Errors
 /// The name cannot be written.
@@ -112,9 +112,9 @@ pub fn entry(archive: &mut Builder<Vec<u8>>, kind: EntryType, mode: u32, name: &
     archive.append_data(&mut header(kind, mode, bytes.len() as u64), name, bytes)
 }
 
-/// gzip (RFC 1952) of stored blocks (RFC 1951, section 3.2.4).
+/// Returns gzip (RFC 1952) of stored blocks (RFC 1951, section 3.2.4), whose bytes no compressor decides.
 pub fn gzip(bytes: &[u8]) -> Vec<u8> {
-    // Deflate, no flags, no time, no extra flags, system unknown.
+    // Method deflate, no flags, no time, no extra flags, unknown operating system.
     let mut out = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
     let mut chunks = bytes.chunks(usize::from(u16::MAX)).peekable();
     if chunks.peek().is_none() {
@@ -128,7 +128,7 @@ pub fn gzip(bytes: &[u8]) -> Vec<u8> {
         out.extend(chunk);
     }
     out.extend(crc32fast::hash(bytes).to_le_bytes());
-    // The length is kept modulo 2^32.
+    // The length modulo 2^32.
     out.extend((bytes.len() as u64 & u64::from(u32::MAX)).to_le_bytes().iter().take(4));
     out
 }
@@ -159,13 +159,13 @@ mod tests {
         let pack_of = |folder: &tempfile::TempDir| packed(folder.path()).unwrap();
         assert_eq!(pack_of(&one).packed, pack_of(&two).packed);
         assert_eq!(pack_of(&one).files.len(), 3);
-        // Known-bad control: what matters shows.
+        // Control: a different executable bit gives different bytes.
         fs::set_permissions(two.path().join("a"), fs::Permissions::from_mode(0o700)).unwrap();
         assert_ne!(pack_of(&one).packed, pack_of(&two).packed);
     }
 
     #[test]
-    fn secrets_stay_out_and_links_stay_in() {
+    fn secrets_are_left_out_and_links_must_stay_inside() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join(".env"), "PASSWORD=canary").unwrap();
         fs::create_dir(folder.path().join("secrets")).unwrap();

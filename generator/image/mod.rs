@@ -1,17 +1,19 @@
-//! Images as values: layers, configurations, manifests, bills of materials. Nothing here runs anything, and no clock,
-//! compressor or hash order reaches a byte: every JSON goes through the canonical writer.
+//! Images of services as values: layers, configurations, manifests and bills of materials. This module runs no program. Its
+//! output is the same on every machine: it contains no time, no compressed data and no order of a hash map.
 
 pub mod build;
 pub mod docker_manifest;
 pub mod layer;
+pub mod layout;
 pub mod runtime_config;
 pub mod sbom;
+pub mod service;
 
 use std::collections::BTreeMap;
 
 use crate::artifact::{Sha256, json};
 
-/// The time that everything is from.
+/// The time of everything in an image.
 pub const EPOCH: &str = "1970-01-01T00:00:00Z";
 
 /// The media type of manifests.
@@ -22,13 +24,15 @@ pub const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 pub struct Blobs(pub BTreeMap<Sha256, Vec<u8>>);
 
 impl Blobs {
+    /// Adds a blob and returns its digest.
     pub fn add(&mut self, bytes: Vec<u8>) -> Sha256 {
         let digest = Sha256::of(&bytes);
         self.0.insert(digest.clone(), bytes);
         digest
     }
 
-    /// Canonical JSON of a value whose own order of keys is not to be trusted; its digest and length.
+    /// Adds a value as canonical JSON, and returns its digest and its size in bytes. The types of the image specification
+    /// hold hash maps; the canonical form sorts their keys.
     pub fn add_json(&mut self, value: &impl serde::Serialize) -> (Sha256, u64) {
         let bytes = json::to_canonical(value);
         let size = bytes.len() as u64;

@@ -1,5 +1,6 @@
-//! `config.json` of the runtime specification, for runtimes without an engine: `umoci unpack` or `skopeo` bring the
-//! root file system, this file says how to run it. The container has no network until the operator gives it one.
+//! Writes `config.json` of the OCI runtime specification, for runtimes that are used without a container engine. `umoci unpack`
+//! or `skopeo` create the root file system; this file describes how to run it. The container has no network until the operator
+//! sets one up.
 
 use oci_spec::image::ImageConfiguration;
 use serde_json::{Value, json};
@@ -7,7 +8,7 @@ use serde_json::{Value, json};
 use crate::plan::{self, Plan};
 use crate::values::{Memory, ServiceName};
 
-/// What every container has besides its root file system.
+/// Mounts of every container: path, type and options.
 const MOUNTS: [(&str, &str, &[&str]); 5] = [
     ("/proc", "proc", &["nosuid", "noexec", "nodev"]),
     ("/dev", "tmpfs", &["nosuid", "strictatime", "mode=755", "size=65536k"]),
@@ -16,7 +17,7 @@ const MOUNTS: [(&str, &str, &[&str]); 5] = [
     ("/sys", "sysfs", &["nosuid", "noexec", "nodev", "ro"]),
 ];
 
-/// Paths of the kernel that containers do not see, and those that they see read-only; as Docker has them.
+/// Paths of the kernel that are hidden from containers; those of Docker.
 const MASKED: [&str; 9] = [
     "/proc/acpi",
     "/proc/asound",
@@ -28,47 +29,26 @@ const MASKED: [&str; 9] = [
     "/proc/scsi",
     "/sys/firmware",
 ];
+/// Paths of the kernel that are read-only in containers; those of Docker.
 const READ_ONLY: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 
-/// The file of one service. What is a secret is named in annotations and comes from the operator.
+/// Default size of `/dev/shm` and of other memory file systems: that of Docker.
+const DEFAULT_TMPFS_SIZE: Memory = Memory(64 << 20);
+
+/// Returns the configuration of one service. Secrets are not part of it: their names are annotations, and the operator
+/// provides the values.
 pub fn config(plan: &Plan, name: &ServiceName, service: &plan::Service, image: &ImageConfiguration) -> Value {
     let defaults = image.config().clone().unwrap_or_default();
-    let mut env = defaults.env().clone().unwrap_or_default();
-    let mut withheld = Vec::new();
-    for (variable, value) in &service.env {
-        match value {
-            plan::Value::Text(text) => {
-                env.retain(|line| !line.starts_with(&format!("{variable}=")));
-                env.push(format!("{variable}={text}"));
-            }
-            plan::Value::Secret(_) => withheld.push(variable.to_string()),
-        }
-    }
+    let (env, secret_variables) = environment(service, defaults.env().clone().unwrap_or_default());
     let arguments: Vec<String> =
         [defaults.entrypoint(), defaults.cmd()].into_iter().flatten().flatten().cloned().collect();
-    let (uid, gid) = owner(service.user.as_ref().map_or("0:0", |user| user.as_str()));
+    let (uid, gid) = user_ids(service.user.as_ref().map_or("0:0", |user| user.as_str()));
     let capabilities: Vec<String> = service.capabilities.iter().map(|capability| format!("CAP_{capability}")).collect();
-    let mut mounts: Vec<Value> = MOUNTS
-        .iter()
-        .map(|(path, kind, options)| json!({ "destination": path, "type": kind, "source": kind, "options": options }))
-        .collect();
-    let shm = service.shm_size.unwrap_or(Memory(64 << 20));
-    mounts.push(tmpfs("/dev/shm", shm, "mode=1777"));
-    for memory in &service.tmpfs {
-        let owner = memory.owner.as_ref().map_or_else(
-            || "mode=1777".to_owned(),
-            |user| {
-                let (uid, gid) = self::owner(user.as_str());
-                format!("mode=0770,uid={uid},gid={gid}")
-            },
-        );
-        mounts.push(tmpfs(memory.path.as_str(), memory.size.unwrap_or(Memory(64 << 20)), &owner));
-    }
     let namespaces = ["pid", "network", "ipc", "uts", "mount", "cgroup"].map(|kind| json!({ "type": kind }));
     let secret_files: Vec<String> = service.secret_files.iter().map(ToString::to_string).collect();
     let mut annotations = serde_json::Map::new();
     annotations.insert("org.nself.service".into(), json!(format!("{}-{}-{name}", plan.project, plan.environment)));
-    for (key, names) in [("org.nself.secret-variables", withheld), ("org.nself.secret-files", secret_files)] {
+    for (key, names) in [("org.nself.secret-variables", secret_variables), ("org.nself.secret-files", secret_files)] {
         if !names.is_empty() {
             annotations.insert(key.into(), json!(names.join(",")));
         }
@@ -77,7 +57,7 @@ pub fn config(plan: &Plan, name: &ServiceName, service: &plan::Service, image: &
         "ociVersion": "1.0.2",
         "root": { "path": "rootfs", "readonly": service.read_only },
         "hostname": name,
-        "mounts": mounts,
+        "mounts": mounts(service),
         "process": {
             "terminal": false,
             "user": { "uid": uid, "gid": gid },
@@ -103,14 +83,48 @@ pub fn config(plan: &Plan, name: &ServiceName, service: &plan::Service, image: &
     })
 }
 
-/// Both are numbers: the type of users is checked.
-fn owner(user: &str) -> (u32, u32) {
+/// Returns the lines `NAME=value` of the environment, and the names of variables whose values are secrets. A variable of the
+/// service replaces that of the image.
+fn environment(service: &plan::Service, mut lines: Vec<String>) -> (Vec<String>, Vec<String>) {
+    let mut secret_variables = Vec::new();
+    for (variable, value) in &service.env {
+        match value {
+            plan::Value::Text(text) => {
+                lines.retain(|line| !line.starts_with(&format!("{variable}=")));
+                lines.push(format!("{variable}={text}"));
+            }
+            plan::Value::Secret(_) => secret_variables.push(variable.to_string()),
+        }
+    }
+    (lines, secret_variables)
+}
+
+fn mounts(service: &plan::Service) -> Vec<Value> {
+    let fixed = MOUNTS
+        .iter()
+        .map(|(path, kind, options)| json!({ "destination": path, "type": kind, "source": kind, "options": options }));
+    let shared_memory = tmpfs("/dev/shm", service.shm_size.unwrap_or(DEFAULT_TMPFS_SIZE), "mode=1777");
+    let declared = service.tmpfs.iter().map(|memory| {
+        let access = match &memory.owner {
+            None => "mode=1777".to_owned(),
+            Some(user) => {
+                let (uid, gid) = user_ids(user.as_str());
+                format!("mode=0770,uid={uid},gid={gid}")
+            }
+        };
+        tmpfs(memory.path.as_str(), memory.size.unwrap_or(DEFAULT_TMPFS_SIZE), &access)
+    });
+    fixed.chain([shared_memory]).chain(declared).collect()
+}
+
+/// Returns the numbers of user and group; the type of users only accepts numbers. The group is 0 if it is not given.
+fn user_ids(user: &str) -> (u32, u32) {
     let (uid, gid) = user.split_once(':').unwrap_or((user, "0"));
     (uid.parse().unwrap_or_default(), gid.parse().unwrap_or_default())
 }
 
-fn tmpfs(path: &str, size: Memory, owner: &str) -> Value {
+fn tmpfs(path: &str, size: Memory, access: &str) -> Value {
     let mut options = vec!["nosuid".to_owned(), "noexec".to_owned(), "nodev".to_owned(), format!("size={}", size.0)];
-    options.extend(owner.split(',').map(str::to_owned));
+    options.extend(access.split(',').map(str::to_owned));
     json!({ "destination": path, "type": "tmpfs", "source": "tmpfs", "options": options })
 }

@@ -1,5 +1,5 @@
-//! What an image is made of, as SPDX 2.3 and CycloneDX 1.5: its files with digests, its base, and the packages that
-//! lock files among them name.
+//! Bills of materials of an image, in SPDX 2.3 and CycloneDX 1.5: its files with digests, its base, and the packages in its
+//! lock files.
 
 use std::fmt::Write;
 
@@ -10,7 +10,7 @@ use super::layer::Layer;
 use crate::artifact::{Digest, Sha256};
 use crate::lock::ImageName;
 
-/// A package of a language's registry.
+/// A package from the registry of a programming language.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Package {
     pub name: String,
@@ -19,7 +19,7 @@ pub struct Package {
     pub url: String,
 }
 
-/// Everything that is said about an image.
+/// The contents of an image.
 pub struct Materials<'a> {
     pub image: &'a ImageName,
     pub base: Option<&'a ImageName>,
@@ -35,12 +35,13 @@ impl<'a> Materials<'a> {
         Materials { image, base, layer, packages }
     }
 
+    /// Returns a digest that identifies the image.
     fn identity(&self) -> Digest {
         let base = self.base.map(ToString::to_string).unwrap_or_default();
         Digest::keyed("nself bill of materials v1", format!("{} {base} {}", self.image, self.layer.diff_id).as_bytes())
     }
 
-    /// SPDX 2.3.
+    /// Returns the document in SPDX 2.3.
     pub fn spdx(&self) -> Value {
         let version = |reference: &ImageName| reference.tag.clone().unwrap_or_default();
         let mut parts = vec![json!({
@@ -91,7 +92,7 @@ impl<'a> Materials<'a> {
         })
     }
 
-    /// CycloneDX 1.5.
+    /// Returns the document in CycloneDX 1.5.
     pub fn cyclonedx(&self) -> Value {
         let mut parts = Vec::new();
         if let Some(base) = self.base {
@@ -127,7 +128,7 @@ impl<'a> Materials<'a> {
         })
     }
 
-    /// A UUID of version 8 (RFC 9562): made from content.
+    /// Returns a UUID of version 8 (RFC 9562), derived from the content.
     fn serial(&self) -> String {
         let digest = self.identity();
         let hex = digest.as_str();
@@ -135,11 +136,12 @@ impl<'a> Materials<'a> {
     }
 }
 
+/// Returns a relationship between two elements of an SPDX document.
 pub fn relation(from: &str, kind: &str, to: &str) -> Value {
     json!({ "spdxElementId": from, "relationshipType": kind, "relatedSpdxElement": to })
 }
 
-/// SPDX asks for it; nothing is protected by it.
+/// Returns the SHA-1 digest in hexadecimal. SPDX 2.3 requires it for files; security does not depend on it.
 pub fn sha1(bytes: &[u8]) -> String {
     let digest = ring::digest::digest(&ring::digest::SHA1_FOR_LEGACY_USE_ONLY, bytes);
     digest.as_ref().iter().fold(String::new(), |mut text, byte| {
@@ -148,7 +150,7 @@ pub fn sha1(bytes: &[u8]) -> String {
     })
 }
 
-/// What a lock file names; nothing for any other file.
+/// Returns the packages in a lock file; empty for any other file.
 fn packages(path: &str, bytes: &[u8]) -> Vec<Package> {
     let name = path.rsplit('/').next().unwrap_or_default();
     let text = || String::from_utf8_lossy(bytes).into_owned();
@@ -194,7 +196,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lock_files_name_packages() {
+    fn packages_are_read_from_lock_files() {
         let urls = |path: &str, text: &str| -> Vec<String> {
             packages(path, text.as_bytes()).into_iter().map(|package| package.url).collect()
         };

@@ -1,32 +1,32 @@
-//! Image names, spelled out: which registry, which repository, which tag or digest.
+//! Full names of images: registry, repository, tag and digest.
 
 use std::fmt;
 
 use crate::artifact::Sha256;
 use crate::values::ImageRef;
 
-/// An image's full name. `redis:7.4` and `docker.io/library/redis:7.4` are the same one.
+/// The full name of an image. `redis:7.4` and `docker.io/library/redis:7.4` give the same one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ImageName {
-    /// Host with an optional port.
+    /// Host name of the registry, with an optional port.
     pub host: String,
     pub repository: String,
     pub tag: Option<String>,
     pub digest: Option<Sha256>,
 }
 
-/// The registry of names without a host.
+/// Host of the registry for names without a host.
 pub const DEFAULT_HOST: &str = "docker.io";
 
 impl ImageName {
     pub fn new(image: &ImageRef) -> Self {
-        Self::read(image.as_str())
+        Self::parse(image.as_str())
     }
 
-    /// From a text without a tag too, which stands for all of them.
-    pub fn read(text: &str) -> Self {
+    /// Parses a name. Unlike an [`ImageRef`], it may lack a tag.
+    pub fn parse(text: &str) -> Self {
         let (name, digest) = text.split_once('@').map_or((text, None), |(name, digest)| (name, Some(digest)));
-        // The first part is a host when it could not be a folder of the default registry.
+        // Docker's rule: the first part is a host if it has a dot or a port, or is `localhost`.
         let is_host = |part: &str| part.contains(['.', ':']) || part == "localhost";
         let (host, path) = match name.split_once('/') {
             Some((first, rest)) if is_host(first) => (first, rest.to_owned()),
@@ -41,7 +41,7 @@ impl ImageName {
         ImageName { host: host.to_owned(), repository, tag, digest }
     }
 
-    /// Host and repository.
+    /// Returns host and repository.
     pub fn name(&self) -> String {
         format!("{}/{}", self.host, self.repository)
     }
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_spelled_out() {
+    fn short_names_become_full_ones() {
         for (text, full) in [
             ("redis:7.4", "docker.io/library/redis:7.4"),
             ("nhost/hasura-auth:0.36.0", "docker.io/nhost/hasura-auth:0.36.0"),
@@ -73,9 +73,9 @@ mod tests {
             ("ghcr.io/acme/orders:1.4.2", "ghcr.io/acme/orders:1.4.2"),
             ("localhost:5000/a", "localhost:5000/a"),
         ] {
-            assert_eq!(ImageName::read(text).to_string(), full);
+            assert_eq!(ImageName::parse(text).to_string(), full);
         }
         let digest = Sha256::of(b"");
-        assert_eq!(ImageName::read(&format!("a/b:1@{digest}")).digest, Some(digest));
+        assert_eq!(ImageName::parse(&format!("a/b:1@{digest}")).digest, Some(digest));
     }
 }

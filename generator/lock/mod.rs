@@ -1,68 +1,71 @@
-//! `nself.lock`: which content each image tag stands for. One sorted line per image, so that the pins of two
-//! branches merge line by line; no digest of the whole, which would conflict in every pull request.
+//! The file `nself.lock`: the digest of each image tag. It has one sorted line for each image, so that the pins of two
+//! branches merge line by line, and no digest of the whole file, which would conflict in every pull request.
 //!
-//! Pins reach the outputs through the plan. Generating never asks a registry: `nself lock` does.
+//! The plan applies the pins. Generating files never contacts a registry; `nself lock` does.
 
 mod image_name;
+mod update;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 pub use image_name::{DEFAULT_HOST, ImageName};
+pub use update::{Change, StackImages, changes, select, update};
 
 use crate::artifact::{Sha256, json};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::files::{FileError, FileKind, Root};
-use crate::store;
+use crate::merge_conflict;
 use crate::values::{Checked, ImageRef};
 
-/// Beside the stack, committed.
+/// Name of the file, beside the stack file. It is committed.
 pub const FILE: &str = "nself.lock";
 
-/// What a tag stood for when it was locked.
+/// The content of an image tag at the time when it was locked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pin {
-    /// The index or, for an image of one platform, its manifest.
+    /// Digest of the index or, for an image of one platform, of its manifest.
     pub digest: Sha256,
-    /// Manifests by platform, such as `linux/amd64`.
+    /// Digests of the manifests by platform, such as `linux/amd64`.
     pub platforms: BTreeMap<String, Sha256>,
 }
 
-/// All pins by full name with tag.
+/// The pins of all images, by full name with tag.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Lock {
     pub images: BTreeMap<String, Pin>,
 }
 
+/// The content of the file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Stored {
+struct StoredLock {
     version: u32,
     images: BTreeMap<String, Pin>,
 }
 
-/// Readers refuse newer versions instead of guessing.
+/// Version of the file's format. A file of any other version is refused.
 const VERSION: u32 = 1;
 
-/// What a parser says, without the place that it puts behind.
-fn without_place(error: &serde_json::Error) -> String {
-    let said = error.to_string();
-    said.rsplit_once(" at line ").map_or(said.as_str(), |(why, _)| why).to_owned()
+/// Returns the message of a JSON parser without the position at its end.
+fn without_position(error: &serde_json::Error) -> String {
+    let message = error.to_string();
+    message.rsplit_once(" at line ").map_or(message.as_str(), |(reason, _)| reason).to_owned()
 }
 
 impl Lock {
-    /// The lock beside a stack; empty when there is none.
+    /// Reads the lock of a project; the result is empty if there is no file.
     ///
     /// # Errors
-    /// NS806 when it is damaged, newer or no plain file, NS804 when it cannot be read, NS813 when it is too large.
+    /// NS806 if it is damaged, newer or not a regular file, NS804 if it cannot be read, NS813 if it is too large.
     pub fn read(project: &Path) -> Result<Self, Diagnostic> {
         let unusable = |error: FileError| match Diagnostic::from(error) {
             finding if finding.code == Code::NotPlain => Diagnostic::error(Code::Lock, FieldPath::root())
-                .message(format!("{FILE} is no plain file"))
-                .hint("put the file itself there, or remove what is there and run `nself lock`"),
+                .message(format!("{FILE} is not a regular file"))
+                .hint("replace it by a regular file, or delete it and run `nself lock`"),
             finding => finding,
         };
         match Root::project(project).read(FILE, FileKind::Lock).map_err(unusable)? {
@@ -72,20 +75,20 @@ impl Lock {
     }
 
     fn parse(text: &[u8]) -> Result<Self, Diagnostic> {
-        let damaged = |why: String, hint: &str| {
-            Diagnostic::error(Code::Lock, FieldPath::root()).message(format!("{FILE}{why}")).hint(hint)
+        let damaged = |reason: String, hint: &str| {
+            Diagnostic::error(Code::Lock, FieldPath::root()).message(format!("{FILE}{reason}")).hint(hint)
         };
-        if let Some(line) = store::conflict(text) {
+        if let Some(line) = merge_conflict::first_line(text) {
             let hint = "keep the lines of both sides, then run `nself lock`";
-            return Err(damaged(format!(":{line}: the conflict of a merge is not resolved"), hint));
+            return Err(damaged(format!(":{line}: unresolved merge conflict"), hint));
         }
         let restore = "restore it from version control, or delete it and run `nself lock`";
-        let stored: Stored = serde_json::from_slice(text).map_err(|error| {
-            damaged(format!(":{}:{}: {}", error.line(), error.column().max(1), without_place(&error)), restore)
+        let stored: StoredLock = serde_json::from_slice(text).map_err(|error| {
+            damaged(format!(":{}:{}: {}", error.line(), error.column().max(1), without_position(&error)), restore)
         })?;
         if stored.version != VERSION {
-            let why = format!(": version {} is not version {VERSION}", stored.version);
-            return Err(damaged(why, "use the release of nself that wrote it"));
+            let reason = format!(": version {} of the format is not version {VERSION}", stored.version);
+            return Err(damaged(reason, "use the version of nself that wrote the file"));
         }
         for name in stored.images.keys() {
             let reference = ImageRef::new(name).ok().map(|image| ImageName::new(&image));
@@ -96,7 +99,24 @@ impl Lock {
         Ok(Lock { images: stored.images })
     }
 
-    /// The file's bytes.
+    /// Writes the lock of a project if the file differs.
+    ///
+    /// # Errors
+    /// NS804 if the file cannot be written.
+    pub fn write(&self, project: &Path) -> Result<(), Diagnostic> {
+        if self.is_written(project)? { Ok(()) } else { Ok(Root::project(project).write(FILE, &self.to_bytes())?) }
+    }
+
+    /// Tells whether the file of a project has exactly these pins in canonical form.
+    ///
+    /// # Errors
+    /// NS804 if the file cannot be read.
+    pub fn is_written(&self, project: &Path) -> Result<bool, Diagnostic> {
+        let bytes = Root::project(project).read(FILE, FileKind::Lock)?;
+        Ok(bytes.is_some_and(|bytes| bytes == self.to_bytes()))
+    }
+
+    /// Returns the bytes of the file.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut text = format!("{{\n  \"version\": {VERSION},\n  \"images\": {{");
         for (i, (name, pin)) in self.images.iter().enumerate() {
@@ -109,7 +129,7 @@ impl Lock {
         text.into_bytes()
     }
 
-    /// The image with the digest that it is locked to; as it is when it has one, or is not locked.
+    /// Returns the image with the digest of its pin. An image that has a digest or no pin is returned unchanged.
     #[must_use]
     pub fn pin(&self, image: &ImageRef) -> ImageRef {
         match self.images.get(&ImageName::new(image).to_string()) {
@@ -117,20 +137,6 @@ impl Lock {
             None => image.clone(),
         }
     }
-
-    /// What `images` need and the lock has not, and what the lock has and nobody needs.
-    pub fn compare(&self, images: &BTreeSet<ImageRef>) -> (BTreeSet<String>, BTreeSet<String>) {
-        let needed = tagged(images);
-        let missing = needed.iter().filter(|name| !self.images.contains_key(*name)).cloned().collect();
-        let unused = self.images.keys().filter(|name| !needed.contains(*name)).cloned().collect();
-        (missing, unused)
-    }
-}
-
-/// Full names of the images that a lock can pin: those without a digest of their own.
-pub fn tagged(images: &BTreeSet<ImageRef>) -> BTreeSet<String> {
-    let references = images.iter().map(ImageName::new);
-    references.filter(|reference| reference.digest.is_none()).map(|reference| reference.to_string()).collect()
 }
 
 #[cfg(test)]
@@ -155,20 +161,20 @@ mod tests {
     }
 
     #[test]
-    fn damaged_locks_say_where() {
+    fn findings_about_a_damaged_lock_have_its_position() {
         let good = String::from_utf8(lock().to_bytes()).unwrap();
-        for (bad, place) in [
+        for (bad, position) in [
             ("".to_owned(), "nself.lock:1:1: "),
             (good[..good.len() / 2].to_owned(), "nself.lock:4:"),
             (good.replace("\"version\": 1", "\"version\": 2"), "version 2"),
             (good.replace("redis:7.4", "redis"), "is not the full name"),
             (good.replace("docker.io/library/", ""), "is not the full name"),
             (good.replace("sha256:", "sha512:"), "nself.lock:4:"),
-            (good.replacen("    \"docker", "<<<<<<< ours\n    \"docker", 1), "nself.lock:4: the conflict"),
+            (good.replacen("    \"docker", "<<<<<<< ours\n    \"docker", 1), "nself.lock:4: unresolved"),
         ] {
             let finding = Lock::parse(bad.as_bytes()).unwrap_err();
             assert_eq!(finding.code, Code::Lock);
-            assert!(finding.message.contains(place), "{} for {place}", finding.message);
+            assert!(finding.message.contains(position), "{} for {position}", finding.message);
         }
     }
 
@@ -177,10 +183,7 @@ mod tests {
         let image = |text: &str| ImageRef::new(text).unwrap();
         let pinned = lock().pin(&image("redis:7.4"));
         assert_eq!(pinned.as_str(), format!("redis:7.4@{}", Sha256::of(b"r")));
-        assert_eq!(lock().pin(&pinned), pinned, "a digest stays");
+        assert_eq!(lock().pin(&pinned), pinned, "an image with a digest is unchanged");
         assert_eq!(lock().pin(&image("redis:8")).as_str(), "redis:8");
-        let (missing, unused) = lock().compare(&BTreeSet::from([image("redis:8"), pinned, image("redis:7.4")]));
-        assert_eq!(missing, BTreeSet::from(["docker.io/library/redis:8".to_owned()]));
-        assert_eq!(unused, BTreeSet::from(["ghcr.io/acme/orders:1".to_owned()]));
     }
 }

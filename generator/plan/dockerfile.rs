@@ -39,7 +39,7 @@ pub fn contexts(bases: &BTreeMap<String, Option<ImageRef>>) -> BTreeMap<String, 
 }
 
 fn short(name: &str) -> String {
-    let reference = ImageName::read(name);
+    let reference = ImageName::parse(name);
     let repository = match reference.host.as_str() {
         "docker.io" => reference.repository.strip_prefix("library/").unwrap_or(&reference.repository).to_owned(),
         host => format!("{host}/{}", reference.repository),

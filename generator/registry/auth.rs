@@ -1,4 +1,4 @@
-//! Credentials as docker keeps them, and the answers to a registry's challenge. Nothing here is ever printed.
+//! Reads credentials from Docker's configuration, and parses the challenges of registries. Credentials are never printed.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -11,14 +11,14 @@ use serde_json::Value;
 use crate::files::{FileKind, look_behind, read_named};
 use crate::lock::DEFAULT_HOST;
 
-/// What opens a registry.
+/// Credentials for a registry.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Credentials {
     Password {
         user: String,
         password: String,
     },
-    /// Traded for access tokens.
+    /// A token that the registry exchanges for access tokens.
     Refresh(String),
 }
 
@@ -29,7 +29,7 @@ impl fmt::Debug for Credentials {
 }
 
 impl Credentials {
-    /// The header for a password.
+    /// Returns the `Authorization` header for a password.
     pub fn basic(&self) -> Option<String> {
         match self {
             Credentials::Password { user, password } => {
@@ -39,10 +39,10 @@ impl Credentials {
         }
     }
 
-    /// Those of a host, from `$DOCKER_CONFIG/config.json` or `~/.docker/config.json`.
+    /// Reads the credentials of a host from `$DOCKER_CONFIG/config.json` or `~/.docker/config.json`.
     ///
     /// # Errors
-    /// The file or a credential helper cannot be used; the text names it and never its content.
+    /// The file or a credential helper cannot be used. The text names it and never repeats its content.
     pub fn of(host: &str) -> Result<Option<Self>, String> {
         let folder = std::env::var_os("DOCKER_CONFIG").map(PathBuf::from);
         let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".docker"));
@@ -53,40 +53,42 @@ impl Credentials {
         let text = read_named(&path, FileKind::Credentials).map_err(|error| error.to_string())?;
         let config: Value = serde_json::from_slice(&text)
             .map_err(|error| format!("{}:{}:{}: not JSON", path.display(), error.line(), error.column()))?;
-        let names = names(host);
+        let names = keys(host);
         for name in &names {
             if let Some(helper) = config["credHelpers"][name].as_str() {
-                return helped(helper, name);
+                return from_helper(helper, name);
             }
         }
         for name in &names {
-            if let Some(found) = entry(&config["auths"][name]).map_err(|why| format!("{}: {why}", path.display()))? {
-                return Ok(Some(found));
+            let credentials = from_entry(&config["auths"][name]);
+            if let Some(credentials) = credentials.map_err(|reason| format!("{}: {reason}", path.display()))? {
+                return Ok(Some(credentials));
             }
         }
         match config["credsStore"].as_str() {
-            Some(helper) => names.iter().find_map(|name| helped(helper, name).transpose()).transpose(),
+            Some(helper) => names.iter().find_map(|name| from_helper(helper, name).transpose()).transpose(),
             None => Ok(None),
         }
     }
 }
 
-/// Under which names docker may have filed a host.
-fn names(host: &str) -> Vec<String> {
+/// Returns the keys under which Docker's configuration may have a host.
+fn keys(host: &str) -> Vec<String> {
     if host == DEFAULT_HOST {
         return vec!["https://index.docker.io/v1/".into(), "docker.io".into(), "index.docker.io".into()];
     }
     vec![host.into(), format!("https://{host}"), format!("https://{host}/v2/"), format!("https://{host}/v1/")]
 }
 
-fn entry(entry: &Value) -> Result<Option<Credentials>, String> {
+/// Reads an entry of `auths`; `None` if it has no credentials.
+fn from_entry(entry: &Value) -> Result<Option<Credentials>, String> {
     if let Some(token) = entry["identitytoken"].as_str().filter(|token| !token.is_empty()) {
         return Ok(Some(Credentials::Refresh(token.to_owned())));
     }
     if let Some(auth) = entry["auth"].as_str().filter(|auth| !auth.is_empty()) {
         let pair = STANDARD.decode(auth).ok().and_then(|bytes| String::from_utf8(bytes).ok());
         let pair = pair.as_deref().and_then(|pair| pair.trim_end_matches('\0').split_once(':'));
-        let (user, password) = pair.ok_or("an `auth` is not user:password in base64")?;
+        let (user, password) = pair.ok_or("a value of `auth` is not user:password in base64")?;
         return Ok(Some(Credentials::Password { user: user.into(), password: password.into() }));
     }
     Ok(match (entry["username"].as_str(), entry["password"].as_str()) {
@@ -95,8 +97,8 @@ fn entry(entry: &Value) -> Result<Option<Credentials>, String> {
     })
 }
 
-/// Asks `docker-credential-<helper>`; it knows nothing of a host when it fails, as docker takes it.
-fn helped(helper: &str, name: &str) -> Result<Option<Credentials>, String> {
+/// Runs `docker-credential-<helper>`. As in Docker, a failure of the helper means that it has no credentials for the host.
+fn from_helper(helper: &str, name: &str) -> Result<Option<Credentials>, String> {
     use std::io::Write;
     if helper.is_empty() || !helper.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) {
         return Err("the name of a credential helper in docker's configuration is malformed".to_owned());
@@ -120,7 +122,7 @@ fn helped(helper: &str, name: &str) -> Result<Option<Credentials>, String> {
     })
 }
 
-/// What a registry asks for in `WWW-Authenticate`.
+/// The kind of authentication that a registry demands in `WWW-Authenticate`.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Challenge {
     Basic,
@@ -128,6 +130,7 @@ pub enum Challenge {
 }
 
 impl Challenge {
+    /// Parses the header; `None` for a malformed one and for other kinds of authentication.
     pub fn parse(header: &str) -> Option<Self> {
         let (scheme, rest) = header.trim().split_once(' ').unwrap_or((header.trim(), ""));
         if scheme.eq_ignore_ascii_case("basic") {
@@ -140,7 +143,7 @@ impl Challenge {
         let mut rest = rest.trim_start();
         while let Some((key, after)) = rest.split_once('=') {
             let (value, after) = match after.strip_prefix('"') {
-                // A comma inside quotes belongs to the value: `scope="repository:a:pull,push"`.
+                // A comma inside quotes is a part of the value: `scope="repository:a:pull,push"`.
                 Some(quoted) => quoted.split_once('"')?,
                 None => after.split_once(',').map_or((after, ""), |(value, _)| (value, &after[value.len()..])),
             };
@@ -161,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn challenges_are_read() {
+    fn challenges_are_parsed() {
         assert_eq!(Challenge::parse("Basic realm=\"x\""), Some(Challenge::Basic));
         let bearer =
             "Bearer realm=\"https://auth.example.com/token\",service=registry, scope=\"repository:a/b:pull,push\"";
@@ -179,10 +182,10 @@ mod tests {
     #[test]
     fn credentials_are_read_and_never_shown() {
         let value = serde_json::json!({"auth": STANDARD.encode("robot:pass:word")});
-        let found = entry(&value).unwrap().unwrap();
+        let found = from_entry(&value).unwrap().unwrap();
         assert_eq!(found, Credentials::Password { user: "robot".into(), password: "pass:word".into() });
         assert_eq!(format!("{found:?}"), "Credentials(..)");
-        let refused = entry(&serde_json::json!({"auth": "c2VjcmV0"})).unwrap_err();
+        let refused = from_entry(&serde_json::json!({"auth": "c2VjcmV0"})).unwrap_err();
         assert!(!refused.contains("c2VjcmV0") && !refused.contains("secret"));
     }
 }

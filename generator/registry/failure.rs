@@ -1,75 +1,103 @@
-//! What can go wrong with a registry, and how it is said.
+//! Failures of requests to a registry, and the findings about them.
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 
-/// Why a registry did not give or take something.
+/// Why a request to a registry failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     pub code: Code,
     pub message: String,
-    /// Another attempt may succeed.
-    pub(super) passing: bool,
-    /// Seconds that the registry asks to wait.
-    pub(super) wait: Option<u64>,
+    /// Whether the same request may succeed later.
+    pub(super) is_transient: bool,
+    /// Seconds to wait before the next attempt, as the registry demands.
+    pub(super) retry_after: Option<u64>,
 }
 
 impl Failure {
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Failure { code, message: message.into(), passing: false, wait: None }
+        Failure { code, message: message.into(), is_transient: false, retry_after: None }
     }
 
-    pub(super) fn passing(code: Code, message: impl Into<String>) -> Self {
-        Failure { passing: true, ..Failure::new(code, message) }
+    fn transient(code: Code, message: impl Into<String>) -> Self {
+        Failure { is_transient: true, ..Failure::new(code, message) }
     }
 
-    /// The finding about what stands at `path`.
+    /// Returns the finding about the field at `path`.
     pub fn finding(&self, path: FieldPath) -> Diagnostic {
         let hint = match self.code {
-            Code::RegistryRefused => "`docker login HOST` stores credentials where nself finds them",
-            Code::RegistryNotFound => "is the name right? Private repositories need `docker login HOST`",
-            Code::RegistryUnreachable => "nothing was written; run it again once the registry answers",
-            _ => "nothing of it was used",
+            Code::RegistryRefused => "`docker login HOST` stores the credentials that nself uses",
+            Code::RegistryNotFound => "check the name; private repositories need `docker login HOST`",
+            Code::RegistryUnreachable => "nothing was written; try again later",
+            Code::Image => "set `platforms` of the layout to platforms of the base image",
+            _ => "nself does not use this content",
         };
         Diagnostic::error(self.code, path).message(self.message.clone()).hint(hint)
     }
 
-    /// What a status and its body mean; `what` was asked of `host`.
-    pub(super) fn of_status(status: u16, wait: Option<&str>, body: &[u8], host: &str, what: &str) -> Self {
-        let said = said(body);
-        let message = format!("{host} answers {status}{said} for {what}");
+    /// Returns the failure for an error status of `host`. `subject` names the requested content, `retry_after` is the
+    /// header of that name.
+    pub(super) fn from_status(status: u16, retry_after: Option<&str>, body: &[u8], host: &str, subject: &str) -> Self {
+        let message = format!("{host} answers {status}{} for {subject}", registry_message(body));
         match status {
             401 | 403 => Failure::new(Code::RegistryRefused, message),
             404 => Failure::new(Code::RegistryNotFound, message),
             429 | 500..=599 => Failure {
-                wait: wait.and_then(|wait| wait.trim().parse().ok()),
-                ..Failure::passing(Code::RegistryUnreachable, message)
+                retry_after: retry_after.and_then(|seconds| seconds.trim().parse().ok()),
+                ..Failure::transient(Code::RegistryUnreachable, message)
             },
             _ => Failure::new(Code::RegistryContent, message),
         }
     }
 
-    pub(super) fn of_transport(error: &ureq::Error, host: &str, what: &str) -> Self {
-        let message = format!("{host}: {error}, while asking for {what}");
+    pub(super) fn from_transport(error: &ureq::Error, host: &str, subject: &str) -> Self {
+        let message = format!("{host}: {error}, while requesting {subject}");
         match error {
-            // An answer came, and it is not what was announced.
+            // The registry sent more than it announced.
             ureq::Error::BodyExceedsLimit(_) => Failure::new(Code::RegistryContent, message),
             ureq::Error::RequireHttpsOnly(_) => {
-                let message = format!("{host} leads {what} to an address without TLS");
+                let message = format!("{host} redirects the request for {subject} to an address without TLS");
                 Failure::new(Code::RegistryContent, message)
             }
-            _ => Failure::passing(Code::RegistryUnreachable, message),
+            _ => Failure::transient(Code::RegistryUnreachable, message),
         }
     }
 }
 
-/// The registry's own words, of its first error.
-fn said(body: &[u8]) -> String {
+/// Longest text of a registry that a message repeats, in characters.
+const MAX_MESSAGE: usize = 200;
+
+/// Returns the first error of a registry's answer, in parentheses; empty if the body has none.
+fn registry_message(body: &[u8]) -> String {
     let body: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
     let error = &body["errors"][0];
-    let words: Vec<&str> = [&error["code"], &error["message"]].iter().filter_map(|part| part.as_str()).collect();
-    if words.is_empty() {
+    let texts: Vec<&str> = [&error["code"], &error["message"]].iter().filter_map(|part| part.as_str()).collect();
+    if texts.is_empty() {
         String::new()
     } else {
-        format!(" ({})", words.join(": ").chars().take(200).collect::<String>())
+        format!(" ({})", texts.join(": ").chars().take(MAX_MESSAGE).collect::<String>())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_decides_the_code_and_whether_to_try_again() {
+        let body = br#"{"errors": [{"code": "DENIED", "message": "no access"}]}"#;
+        for (status, code, is_transient) in [
+            (401, Code::RegistryRefused, false),
+            (404, Code::RegistryNotFound, false),
+            (429, Code::RegistryUnreachable, true),
+            (503, Code::RegistryUnreachable, true),
+            (418, Code::RegistryContent, false),
+        ] {
+            let failure = Failure::from_status(status, Some(" 7 "), body, "example.com", "acme/shop:1");
+            assert_eq!((failure.code, failure.is_transient), (code, is_transient), "{status}");
+            assert_eq!(failure.retry_after, is_transient.then_some(7), "{status}");
+            assert!(failure.message.contains("(DENIED: no access) for acme/shop:1"), "{}", failure.message);
+        }
+        let empty = Failure::from_status(500, None, b"<html>", "example.com", "x");
+        assert_eq!(empty.message, "example.com answers 500 for x");
     }
 }

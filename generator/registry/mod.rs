@@ -1,11 +1,13 @@
-//! Registries by the distribution protocol: manifests and blobs, read and written. Every content is checked against
-//! the digest under which it was asked for; nothing is believed because of who sent it.
+//! A client for image registries: reads and writes manifests and blobs by the OCI distribution protocol. It checks all
+//! content against the requested digest, so a registry or mirror can refuse content but cannot substitute it.
 //!
-//! TLS always, with the system's certificates; plain HTTP only for hosts named on the command line. Credentials come
-//! from docker's configuration and are shown to their own host alone.
+//! It uses TLS with the system's certificates; plain HTTP only for hosts that the command line names. Credentials come
+//! from Docker's configuration, and each is sent to its own host only.
 
 mod auth;
+mod base_images;
 mod failure;
+mod fetch;
 mod push;
 mod resolve;
 mod transport;
@@ -13,21 +15,47 @@ mod transport;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use failure::Failure;
-pub use push::Referrer;
+pub use push::{Referrer, Subject};
 pub use transport::Registry;
 
 use crate::artifact::Sha256;
 
 /// How to reach registries.
-#[derive(Debug, Clone, Default)]
-pub struct Ways {
-    /// Hosts that are asked first, in order: host to `host[/prefix]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HostSettings {
+    /// Mirrors to try before a host, in order: host to `host[/prefix]`.
     pub mirrors: BTreeMap<String, Vec<String>>,
-    /// Hosts without TLS.
-    pub plain: BTreeSet<String>,
+    /// Hosts to contact by plain HTTP.
+    pub plain_http: BTreeSet<String>,
 }
 
-/// A manifest as it was sent.
+impl HostSettings {
+    /// Collects the arguments of a command line: pairs of host and mirror, and hosts without TLS.
+    pub fn new(mirrors: &[(String, String)], plain_http: &[String]) -> Self {
+        let mut settings = HostSettings { plain_http: plain_http.iter().cloned().collect(), ..Self::default() };
+        for (host, mirror) in mirrors {
+            settings.mirrors.entry(host.clone()).or_default().push(mirror.clone());
+        }
+        settings
+    }
+
+    /// Parses `HOST=MIRROR[/PREFIX]`.
+    ///
+    /// # Errors
+    /// The text has a different form.
+    pub fn parse_mirror(text: &str) -> Result<(String, String), String> {
+        let (host, mirror) = text.split_once('=').ok_or("expected HOST=MIRROR")?;
+        let is_address =
+            |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.:/[]".contains(c));
+        if is_address(host) && is_address(mirror) && !mirror.contains("//") {
+            Ok((host.to_owned(), mirror.trim_end_matches('/').to_owned()))
+        } else {
+            Err("host and mirror are written without https://".to_owned())
+        }
+    }
+}
+
+/// A manifest or index, with the bytes that the registry sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Manifest {
     pub bytes: Vec<u8>,
@@ -41,4 +69,22 @@ pub mod media {
     pub use crate::image::MANIFEST;
     pub const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
     pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mirrors_are_hosts_with_a_prefix() {
+        let parsed = |text: &str| HostSettings::parse_mirror(text);
+        assert_eq!(parsed("docker.io=mirror:5000/hub/"), Ok(("docker.io".to_owned(), "mirror:5000/hub".to_owned())));
+        for malformed in ["docker.io", "docker.io=https://mirror", "=mirror", "docker.io=", "docker.io=a b"] {
+            assert!(parsed(malformed).is_err(), "{malformed}");
+        }
+        let mirrors = ["docker.io=a", "docker.io=b"].map(|text| parsed(text).unwrap());
+        let settings = HostSettings::new(&mirrors, &["localhost:5000".to_owned()]);
+        assert_eq!(settings.mirrors["docker.io"], ["a", "b"]);
+        assert!(settings.plain_http.contains("localhost:5000"));
+    }
 }

@@ -1,154 +1,138 @@
-//! Writing: blobs first, then what names them, so that a transfer that ends early leaves nothing that can be pulled.
+//! Writes to registries: blobs first, then the manifest that names them, so that an interrupted transfer leaves nothing
+//! that could be pulled.
 
 use serde_json::{Value, json};
 
-use super::transport::{Ask, Place};
+use super::transport::{RegistryRequest, Repository};
 use super::{Failure, Registry, media};
 use crate::artifact::{Sha256, json as writer};
 use crate::codes::Code;
 use crate::lock::ImageName;
 
-/// A manifest that refers to another one, such as an attestation.
+/// Media type of the empty configuration `{}` (OCI image specification, guidance for artifacts).
+const EMPTY: &str = "application/vnd.oci.empty.v1+json";
+/// Maximum size of an answer, in bytes.
+const ANSWER_LIMIT: u64 = 4 << 20;
+
+/// A manifest that refers to a different manifest, such as an attestation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Referrer {
     pub digest: Sha256,
     pub artifact_type: String,
 }
 
-fn place(reference: &ImageName) -> Place {
-    Place { host: reference.host.clone(), repository: reference.repository.clone() }
+/// A manifest to which others refer.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    pub digest: &'a Sha256,
+    /// Size of the manifest in bytes.
+    pub size: usize,
 }
 
-fn ask(method: &'static str, path: String, what: String) -> Ask<'static> {
-    Ask { method, path, headers: Vec::new(), body: None, what, write: true, limit: 4 << 20 }
+fn write_request(method: &'static str, path: String, subject: String) -> RegistryRequest<'static> {
+    RegistryRequest { method, path, headers: Vec::new(), body: None, subject, is_write: true, limit: ANSWER_LIMIT }
 }
 
 impl Registry {
-    /// Stores a blob; one that is there already is not sent.
+    /// Stores a blob, unless the repository has it.
     ///
     /// # Errors
     /// NS821 to NS824.
-    pub fn push_blob(&self, reference: &ImageName, bytes: &[u8]) -> Result<Sha256, Failure> {
+    pub fn push_blob(&self, image: &ImageName, bytes: &[u8]) -> Result<Sha256, Failure> {
         let digest = Sha256::of(bytes);
-        let (repository, what) = (&reference.repository, format!("{} blob {digest}", reference.name()));
-        let there =
-            self.send(&place(reference), &ask("HEAD", format!("/v2/{repository}/blobs/{digest}"), what.clone()));
-        match there {
+        let (repository, name) = (Repository::of(image), &image.repository);
+        let subject = format!("{} blob {digest}", image.name());
+        let exists = write_request("HEAD", format!("/v2/{name}/blobs/{digest}"), subject.clone());
+        match self.send(&repository, &exists) {
             Ok(_) => return Ok(digest),
             Err(failure) if failure.code == Code::RegistryNotFound => {}
             Err(failure) => return Err(failure),
         }
-        let length = vec![("content-length", "0".to_owned())];
-        let start = Ask {
-            headers: length,
+        let start = RegistryRequest {
+            headers: vec![("content-length", "0".to_owned())],
             body: Some(b""),
-            ..ask("POST", format!("/v2/{repository}/blobs/uploads/"), what.clone())
+            ..write_request("POST", format!("/v2/{name}/blobs/uploads/"), subject.clone())
         };
-        let answer = self.send(&place(reference), &start)?;
-        let location = answer.header("location").unwrap_or_default();
-        let path = self.inside(reference, location)?;
-        let sign = if path.contains('?') { '&' } else { '?' };
-        let put = Ask {
-            method: "PUT",
-            path: format!("{path}{sign}digest={digest}"),
+        let response = self.send(&repository, &start)?;
+        let path = upload_path(image, response.header("location").unwrap_or_default())?;
+        let separator = if path.contains('?') { '&' } else { '?' };
+        let upload = RegistryRequest {
             headers: vec![("content-type", "application/octet-stream".to_owned())],
             body: Some(bytes),
-            what,
-            write: true,
-            limit: 4 << 20,
+            ..write_request("PUT", format!("{path}{separator}digest={digest}"), subject)
         };
-        self.send(&place(reference), &put)?;
+        self.send(&repository, &upload)?;
         Ok(digest)
     }
 
-    /// Where an upload goes on, on the registry's own host: nobody else is shown the credentials.
-    fn inside(&self, reference: &ImageName, location: &str) -> Result<String, Failure> {
-        if location.starts_with('/') && !location.starts_with("//") {
-            return Ok(location.to_owned());
-        }
-        let rest = ["https://", "http://"].iter().find_map(|scheme| location.strip_prefix(scheme));
-        let path = rest.and_then(|rest| rest.strip_prefix(reference.host.as_str()));
-        match path.filter(|path| path.starts_with('/')) {
-            Some(path) => Ok(path.to_owned()),
-            None => Err(Failure::new(
-                Code::RegistryContent,
-                format!("{}: the registry wants the upload to go on at another host", reference.name()),
-            )),
-        }
-    }
-
-    /// Stores a manifest under a tag or, without one, under its digest. Tells whether the registry keeps track of
-    /// what it refers to.
+    /// Stores a manifest under a tag or, without one, under its digest. Returns whether the registry tracks to which
+    /// manifest it refers.
     ///
     /// # Errors
     /// NS821 to NS824.
     pub fn push_manifest(
         &self,
-        reference: &ImageName,
+        image: &ImageName,
         tag: Option<&str>,
         media_type: &str,
         bytes: &[u8],
     ) -> Result<bool, Failure> {
         let digest = Sha256::of(bytes);
         let name = tag.unwrap_or(digest.as_str());
-        let what = format!("{}:{name}", reference.name());
-        let put = Ask {
+        let subject = format!("{}:{name}", image.name());
+        let put = RegistryRequest {
             headers: vec![("content-type", media_type.to_owned())],
             body: Some(bytes),
-            ..ask("PUT", format!("/v2/{}/manifests/{name}", reference.repository), what.clone())
+            ..write_request("PUT", format!("/v2/{}/manifests/{name}", image.repository), subject.clone())
         };
-        let answer = self.send(&place(reference), &put)?;
-        match answer.header("docker-content-digest") {
+        let response = self.send(&Repository::of(image), &put)?;
+        match response.header("docker-content-digest") {
             Some(stored) if stored != digest.as_str() => Err(Failure::new(
                 Code::RegistryContent,
-                format!("{what}: the registry stored {stored} instead of {digest}"),
+                format!("{subject}: the registry stored {stored} instead of {digest}"),
             )),
-            _ => Ok(answer.header("oci-subject").is_some()),
+            _ => Ok(response.header("oci-subject").is_some()),
         }
     }
 
-    /// Stores content that refers to the manifest `subject` of so many bytes; gives the digest of its own manifest. A
-    /// registry that keeps no track of referrers gets the tag that stands in for it.
+    /// Stores content that refers to the manifest `subject`, and returns the digest of the content's own manifest. If the
+    /// registry does not track referrers, it is listed under the fallback tag.
     ///
     /// # Errors
     /// NS821 to NS824.
-    pub fn refer(
+    pub fn push_referrer(
         &self,
-        reference: &ImageName,
-        (subject, size): (&Sha256, usize),
+        image: &ImageName,
+        subject: Subject,
         artifact_type: &str,
         content: &[u8],
     ) -> Result<Sha256, Failure> {
-        let layer = self.push_blob(reference, content)?;
-        let empty = self.push_blob(reference, b"{}")?;
+        let layer = self.push_blob(image, content)?;
+        let empty = self.push_blob(image, b"{}")?;
         let manifest = writer::to_canonical(&json!({
             "schemaVersion": 2, "mediaType": media::MANIFEST, "artifactType": artifact_type,
-            "config": { "mediaType": "application/vnd.oci.empty.v1+json", "digest": empty, "size": 2 },
+            "config": { "mediaType": EMPTY, "digest": empty, "size": 2 },
             "layers": [{ "mediaType": artifact_type, "digest": layer, "size": content.len() }],
-            "subject": { "mediaType": media::MANIFEST, "digest": subject, "size": size },
+            "subject": { "mediaType": media::MANIFEST, "digest": subject.digest, "size": subject.size },
         }));
-        let known = self.push_manifest(reference, None, media::MANIFEST, &manifest)?;
+        let is_tracked = self.push_manifest(image, None, media::MANIFEST, &manifest)?;
         let digest = Sha256::of(&manifest);
-        if !known {
+        if !is_tracked {
             let referrer = Referrer { digest: digest.clone(), artifact_type: artifact_type.to_owned() };
-            self.add_referrer(reference, subject, &referrer, manifest.len())?;
+            self.add_to_fallback_tag(image, subject.digest, &referrer, manifest.len())?;
         }
         Ok(digest)
     }
 
-    /// Adds a manifest to those that refer to `subject`, by the tag that stands in for the referrers API.
-    ///
-    /// # Errors
-    /// NS821 to NS824.
-    fn add_referrer(
+    fn add_to_fallback_tag(
         &self,
-        reference: &ImageName,
+        image: &ImageName,
         subject: &Sha256,
         referrer: &Referrer,
         size: usize,
     ) -> Result<(), Failure> {
-        let tag = fallback(subject);
-        let mut entries = self.fallback_entries(reference, &tag)?;
+        let tag = fallback_tag(subject);
+        let mut entries = self.fallback_entries(image, &tag)?;
         if entries.iter().all(|entry| entry["digest"] != referrer.digest.as_str()) {
             entries.push(json!({
                 "mediaType": media::MANIFEST, "digest": referrer.digest, "size": size,
@@ -156,36 +140,33 @@ impl Registry {
             }));
         }
         let index = json!({ "schemaVersion": 2, "mediaType": media::INDEX, "manifests": entries });
-        self.push_manifest(reference, Some(&tag), media::INDEX, &writer::to_canonical(&index)).map(|_| ())
+        self.push_manifest(image, Some(&tag), media::INDEX, &writer::to_canonical(&index)).map(drop)
     }
 
-    fn fallback_entries(&self, reference: &ImageName, tag: &str) -> Result<Vec<Value>, Failure> {
-        let at = ImageName { tag: Some(tag.to_owned()), digest: None, ..reference.clone() };
-        match self.manifest(&at) {
-            Ok(manifest) => {
-                let index: Value = serde_json::from_slice(&manifest.bytes).unwrap_or_default();
-                Ok(index["manifests"].as_array().cloned().unwrap_or_default())
-            }
+    fn fallback_entries(&self, image: &ImageName, tag: &str) -> Result<Vec<Value>, Failure> {
+        let index = ImageName { tag: Some(tag.to_owned()), digest: None, ..image.clone() };
+        match self.manifest(&index) {
+            Ok(manifest) => Ok(entries(&manifest.bytes)),
             Err(failure) if failure.code == Code::RegistryNotFound => Ok(Vec::new()),
             Err(failure) => Err(failure),
         }
     }
 
-    /// What refers to `subject`: by the referrers API or, where there is none, by the tag.
+    /// Returns the manifests that refer to `subject`, from the referrers API or, if the registry lacks it, from the
+    /// fallback tag.
     ///
     /// # Errors
     /// NS821 to NS824.
-    pub fn referrers(&self, reference: &ImageName, subject: &Sha256) -> Result<Vec<Referrer>, Failure> {
-        let what = format!("referrers of {}@{subject}", reference.name());
-        let path = format!("/v2/{}/referrers/{subject}", reference.repository);
-        let get = Ask { write: false, ..ask("GET", path, what) };
-        let entries = match self.send(&place(reference), &get) {
-            Ok(answer) => {
-                let index: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-                index["manifests"].as_array().cloned().unwrap_or_default()
-            }
+    pub fn referrers(&self, image: &ImageName, subject: &Sha256) -> Result<Vec<Referrer>, Failure> {
+        let path = format!("/v2/{}/referrers/{subject}", image.repository);
+        let get = RegistryRequest {
+            is_write: false,
+            ..write_request("GET", path, format!("referrers of {}@{subject}", image.name()))
+        };
+        let entries = match self.send(&Repository::of(image), &get) {
+            Ok(response) => entries(&response.body),
             Err(failure) if failure.code == Code::RegistryNotFound => {
-                self.fallback_entries(reference, &fallback(subject))?
+                self.fallback_entries(image, &fallback_tag(subject))?
             }
             Err(failure) => return Err(failure),
         };
@@ -199,7 +180,47 @@ impl Registry {
     }
 }
 
-/// `sha256-<digits>`.
-fn fallback(subject: &Sha256) -> String {
+/// Returns the path of an upload from the registry's `Location` header. A different host is refused, because it would
+/// receive the credentials.
+fn upload_path(image: &ImageName, location: &str) -> Result<String, Failure> {
+    if location.starts_with('/') && !location.starts_with("//") {
+        return Ok(location.to_owned());
+    }
+    let rest = ["https://", "http://"].iter().find_map(|scheme| location.strip_prefix(scheme));
+    let path = rest.and_then(|rest| rest.strip_prefix(image.host.as_str()));
+    path.filter(|path| path.starts_with('/')).map(str::to_owned).ok_or_else(|| {
+        let message = format!("{}: the registry redirects the upload to a different host", image.name());
+        Failure::new(Code::RegistryContent, message)
+    })
+}
+
+/// Returns the entries of an index; empty if the text is not an index.
+fn entries(index: &[u8]) -> Vec<Value> {
+    let index: Value = serde_json::from_slice(index).unwrap_or_default();
+    index["manifests"].as_array().cloned().unwrap_or_default()
+}
+
+/// Returns the tag under which clients list referrers if a registry does not track them: `sha256-<digits>` (OCI
+/// distribution specification, "Referrers Tag Schema").
+fn fallback_tag(subject: &Sha256) -> String {
     subject.as_str().replace(':', "-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_upload_stays_on_its_host() {
+        let image = ImageName::parse("example.com:5000/acme/shop:1");
+        for (location, path) in [
+            ("/v2/acme/shop/blobs/uploads/1?state=x", "/v2/acme/shop/blobs/uploads/1?state=x"),
+            ("https://example.com:5000/v2/uploads/1", "/v2/uploads/1"),
+        ] {
+            assert_eq!(upload_path(&image, location).unwrap(), path);
+        }
+        for location in ["", "//evil.example/x", "https://example.com:50001/x", "https://evil.example/x", "uploads/1"] {
+            assert_eq!(upload_path(&image, location).unwrap_err().code, Code::RegistryContent, "{location}");
+        }
+    }
 }

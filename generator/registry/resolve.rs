@@ -1,13 +1,18 @@
-//! A tag to the digests that it stands for.
+//! Resolves a tag to digests: of its index or manifest, and of the manifest for each Linux platform.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
 
 use serde::Deserialize;
 
 use super::{Failure, Manifest, Registry, media};
 use crate::artifact::Sha256;
 use crate::codes::Code;
+use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::lock::{ImageName, Pin};
+
+/// Number of simultaneous requests. Registries answer slowly, so requests wait much longer than they work.
+const CONNECTIONS: usize = 6;
 
 #[derive(Deserialize)]
 struct Index {
@@ -32,7 +37,7 @@ struct Platform {
 }
 
 #[derive(Deserialize)]
-struct Single {
+struct SingleManifest {
     config: Blob,
 }
 
@@ -42,9 +47,9 @@ struct Blob {
 }
 
 impl Platform {
-    /// `linux/arm64/v8`; nothing for other systems and for attestations, which have none.
+    /// Returns the name, such as `linux/arm64/v8`; `None` for other systems, and for attestations, which have no platform.
     fn name(&self) -> Option<String> {
-        let plain = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+        let is_plain = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
         let parts: Vec<&str> = [&self.os, &self.architecture, &self.variant]
             .into_iter()
             .map(String::as_str)
@@ -53,31 +58,53 @@ impl Platform {
         (self.os == "linux"
             && self.architecture != "unknown"
             && parts.len() > 1
-            && parts.iter().all(|part| plain(part)))
+            && parts.iter().all(|part| is_plain(part)))
         .then(|| parts.join("/"))
     }
 }
 
 impl Registry {
-    /// What an image's tag stands for now.
+    /// Resolves the tag or digest of an image.
     ///
     /// # Errors
-    /// NS821 to NS824; NS824 too when there is nothing for Linux.
+    /// NS821 to NS824; also NS824 if the image has no platform for Linux.
     pub fn resolve(&self, reference: &ImageName) -> Result<Pin, Failure> {
         let manifest = self.manifest(reference)?;
         let platforms = match manifest.media_type.as_str() {
             media::INDEX | media::DOCKER_LIST => index(reference, &manifest)?,
             media::MANIFEST | media::DOCKER_MANIFEST => {
-                let Blob { digest } = parse::<Single>(reference, &manifest.bytes)?.config;
+                let Blob { digest } = parse::<SingleManifest>(reference, &manifest.bytes)?.config;
                 let config: Platform = parse(reference, &self.blob(reference, &digest)?)?;
                 config.name().map(|name| (name, manifest.digest.clone())).into_iter().collect()
             }
             other => return Err(wrong(reference, &format!("`{other}` is not an image"))),
         };
         if platforms.is_empty() {
-            return Err(wrong(reference, "nothing in it is for Linux"));
+            return Err(wrong(reference, "it has no image for Linux"));
         }
         Ok(Pin { digest: manifest.digest, platforms })
+    }
+
+    /// Resolves several images by their full names, [`CONNECTIONS`] at a time.
+    pub fn resolve_all(&self, names: &BTreeSet<String>) -> BTreeMap<String, Result<Pin, Diagnostic>> {
+        let queue = Mutex::new(names.iter());
+        let answers = Mutex::new(BTreeMap::new());
+        std::thread::scope(|scope| {
+            for _ in 0..CONNECTIONS.min(names.len()) {
+                scope.spawn(|| {
+                    loop {
+                        let next = queue.lock().ok().and_then(|mut queue| queue.next());
+                        let Some(name) = next else { break };
+                        let answer = self.resolve(&ImageName::parse(name));
+                        let answer = answer.map_err(|failure| failure.finding(FieldPath::root()));
+                        if let Ok(mut answers) = answers.lock() {
+                            answers.insert(name.clone(), answer);
+                        }
+                    }
+                });
+            }
+        });
+        answers.into_inner().unwrap_or_default()
     }
 }
 
@@ -85,7 +112,7 @@ fn index(reference: &ImageName, manifest: &Manifest) -> Result<BTreeMap<String, 
     let mut platforms = BTreeMap::new();
     for entry in parse::<Index>(reference, &manifest.bytes)?.manifests {
         if let Some(name) = entry.platform.name() {
-            // The first of two is what a runtime takes.
+            // If two entries have the same platform, runtimes use the first one.
             platforms.entry(name).or_insert(entry.digest);
         }
     }
@@ -96,6 +123,6 @@ fn parse<'a, T: Deserialize<'a>>(reference: &ImageName, bytes: &'a [u8]) -> Resu
     serde_json::from_slice(bytes).map_err(|error| wrong(reference, &error.to_string()))
 }
 
-fn wrong(reference: &ImageName, why: &str) -> Failure {
-    Failure::new(Code::RegistryContent, format!("{reference}: {why}"))
+fn wrong(reference: &ImageName, reason: &str) -> Failure {
+    Failure::new(Code::RegistryContent, format!("{reference}: {reason}"))
 }

@@ -1,84 +1,105 @@
-//! Requests: mirrors, retries, challenges, limits.
+//! Requests to registries: mirrors, retries, authentication and limits.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
 use serde_json::Value;
-use ureq::http::{Request, Response};
+use ureq::http::{HeaderMap, Request, Response};
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::{Agent, Body};
 
 use super::auth::{Challenge, Credentials};
-use super::{Failure, Manifest, Ways, media};
-use crate::artifact::Sha256;
+use super::{Failure, HostSettings};
 use crate::codes::Code;
 use crate::lock::{DEFAULT_HOST, ImageName};
 
-/// The server behind names without a host.
+/// The server of Docker Hub, whose host in image names is [`DEFAULT_HOST`].
 const DEFAULT_SERVER: &str = "registry-1.docker.io";
-/// Registries take manifests up to 4 MiB.
-const MANIFEST_LIMIT: u64 = 4 << 20;
-/// Layers are held in memory.
-const BLOB_LIMIT: u64 = 1 << 30;
+/// Number of times that a request is sent if its failures are transient.
 const ATTEMPTS: u32 = 4;
-/// Longest wait that a registry may ask for before the run gives up.
-const PATIENCE: u64 = 20;
+/// Longest wait between attempts, in seconds. If a registry demands more, the run fails.
+const MAX_WAIT: u64 = 20;
+/// Maximum size of an answer with a token, in bytes.
+const TOKEN_LIMIT: u64 = 1 << 20;
 
-/// A client for all registries of a run; connections and tokens are kept.
+/// A client for all registries of a run. It reuses connections and access tokens.
 pub struct Registry {
     agent: Agent,
-    ways: Ways,
-    /// Authorization headers by place.
+    hosts: HostSettings,
+    /// Authorization headers, by host and repository. Those for writing have the key `repository+`.
     tokens: Mutex<BTreeMap<(String, String), String>>,
 }
 
-/// Where a request goes.
+/// A repository of a registry.
 #[derive(Debug, Clone)]
-pub(super) struct Place {
+pub(super) struct Repository {
     pub(super) host: String,
-    pub(super) repository: String,
+    pub(super) name: String,
 }
 
-/// One request; sent again as it is when an attempt fails.
-pub(super) struct Ask<'a> {
+impl Repository {
+    pub(super) fn of(image: &ImageName) -> Self {
+        Repository { host: image.host.clone(), name: image.repository.clone() }
+    }
+}
+
+/// A request, which may be sent several times.
+pub(super) struct RegistryRequest<'a> {
     pub(super) method: &'static str,
-    /// Below the host.
+    /// The path after the host, with its query.
     pub(super) path: String,
     pub(super) headers: Vec<(&'static str, String)>,
     pub(super) body: Option<&'a [u8]>,
-    /// What it is, for messages.
-    pub(super) what: String,
-    pub(super) write: bool,
+    /// Name of the requested content, for messages.
+    pub(super) subject: String,
+    /// Whether the request needs the right to write.
+    pub(super) is_write: bool,
+    /// Maximum size of the answer, in bytes.
     pub(super) limit: u64,
 }
 
-/// An answer, read to its end.
-pub(super) struct Answer {
-    pub(super) status: u16,
-    headers: ureq::http::HeaderMap,
+/// A complete answer.
+pub(super) struct RegistryResponse {
+    status: u16,
+    headers: HeaderMap,
     pub(super) body: Vec<u8>,
 }
 
-impl Answer {
+impl RegistryResponse {
+    /// Reads the whole body. A body that is shorter than announced is an error.
+    fn read(response: Response<Body>, limit: u64) -> Result<Self, ureq::Error> {
+        let (parts, body) = response.into_parts();
+        let body = body.into_with_config().limit(limit).read_to_vec()?;
+        Ok(RegistryResponse { status: parts.status.as_u16(), headers: parts.headers, body })
+    }
+
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
+    }
+
+    fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    fn failure(&self, host: &str, subject: &str) -> Failure {
+        Failure::from_status(self.status, self.header("retry-after"), &self.body, host, subject)
     }
 }
 
 impl Registry {
-    pub fn new(ways: Ways) -> Self {
-        let found = rustls_native_certs::load_native_certs().certs;
-        let roots = if found.is_empty() {
+    pub fn new(hosts: HostSettings) -> Self {
+        let system_certificates = rustls_native_certs::load_native_certs().certs;
+        let roots = if system_certificates.is_empty() {
             RootCerts::WebPki
         } else {
-            let certificates = found.iter().map(|certificate| Certificate::from_der(certificate).to_owned());
+            let certificates = system_certificates.iter().map(|one| Certificate::from_der(one).to_owned());
             RootCerts::from(certificates.collect::<Vec<_>>())
         };
         let config = Agent::config_builder()
             .http_status_as_error(false)
-            // A redirect may leave TLS only where the host itself has none.
-            .https_only(ways.plain.is_empty())
+            // If a host of the run has no TLS, its redirects lead to plain addresses, too.
+            .https_only(hosts.plain_http.is_empty())
             .max_redirects(4)
             .timeout_connect(Some(Duration::from_secs(10)))
             .timeout_recv_response(Some(Duration::from_secs(30)))
@@ -86,219 +107,160 @@ impl Registry {
             .user_agent(concat!("nself/", env!("CARGO_PKG_VERSION")))
             .tls_config(TlsConfig::builder().root_certs(roots).build())
             .build();
-        Registry { agent: config.into(), ways, tokens: Mutex::default() }
+        Registry { agent: config.into(), hosts, tokens: Mutex::default() }
     }
 
-    /// A manifest or index by tag or digest.
-    ///
-    /// # Errors
-    /// NS821 to NS824.
-    pub fn manifest(&self, reference: &ImageName) -> Result<Manifest, Failure> {
-        let name = match (&reference.digest, &reference.tag) {
-            (Some(digest), _) => digest.as_str(),
-            (None, Some(tag)) => tag,
-            (None, None) => "latest",
-        };
-        let accept = [media::INDEX, media::DOCKER_LIST, media::MANIFEST, media::DOCKER_MANIFEST].join(", ");
-        self.read(
-            reference,
-            |repository| Ask {
-                method: "GET",
-                path: format!("/v2/{repository}/manifests/{name}"),
-                headers: vec![("accept", accept.clone())],
-                body: None,
-                what: reference.to_string(),
-                write: false,
-                limit: MANIFEST_LIMIT,
-            },
-            |answer| {
-                let digest = Sha256::of(&answer.body);
-                let announced = answer.header("docker-content-digest").map(str::to_owned);
-                for expected in reference.digest.iter().map(Sha256::as_str).chain(announced.as_deref()) {
-                    if expected != digest.as_str() {
-                        return Err(other(reference, expected, &digest));
-                    }
-                }
-                let document: Value = serde_json::from_slice(&answer.body).map_err(|_| {
-                    Failure::new(Code::RegistryContent, format!("{reference}: the manifest is not JSON"))
-                })?;
-                let stated = document["mediaType"].as_str().or_else(|| answer.header("content-type"));
-                let media_type = stated.unwrap_or_default().split(';').next().unwrap_or_default().trim().to_owned();
-                Ok(Manifest { bytes: answer.body, media_type, digest })
-            },
-        )
-    }
-
-    /// A blob of a repository.
-    ///
-    /// # Errors
-    /// NS821 to NS824.
-    pub fn blob(&self, reference: &ImageName, digest: &Sha256) -> Result<Vec<u8>, Failure> {
-        self.read(
-            reference,
-            |repository| Ask {
-                method: "GET",
-                path: format!("/v2/{repository}/blobs/{digest}"),
-                headers: Vec::new(),
-                body: None,
-                what: format!("{} blob {digest}", reference.name()),
-                write: false,
-                limit: BLOB_LIMIT,
-            },
-            |answer| {
-                let got = Sha256::of(&answer.body);
-                if got == *digest { Ok(answer.body) } else { Err(other(reference, digest.as_str(), &got)) }
-            },
-        )
-    }
-
-    /// Asks the mirrors, then the registry itself. What `judge` refuses counts as a failure of that place.
-    fn read<'a, T>(
+    /// Requests content from the mirrors of an image's host, then from the host, until one answer passes `check`.
+    pub(super) fn read<'a, T>(
         &self,
-        reference: &ImageName,
-        ask: impl Fn(&str) -> Ask<'a>,
-        judge: impl Fn(Answer) -> Result<T, Failure>,
+        image: &ImageName,
+        request: impl Fn(&Repository) -> RegistryRequest<'a>,
+        check: impl Fn(RegistryResponse) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let origin = Place { host: reference.host.clone(), repository: reference.repository.clone() };
-        let mirrors = self.ways.mirrors.get(&reference.host).into_iter().flatten().map(|mirror| {
+        let mirrors = self.hosts.mirrors.get(&image.host).into_iter().flatten().map(|mirror| {
             let (host, prefix) = mirror.split_once('/').map_or((mirror.as_str(), ""), |(host, prefix)| (host, prefix));
-            let repository = [prefix, &reference.repository].join("/").trim_start_matches('/').to_owned();
-            Place { host: host.to_owned(), repository }
+            let name = [prefix, &image.repository].join("/").trim_start_matches('/').to_owned();
+            Repository { host: host.to_owned(), name }
         });
-        let mut failures: Vec<Failure> = Vec::new();
-        for place in mirrors.chain([origin]) {
-            match self.send(&place, &ask(&place.repository)).and_then(&judge) {
+        let mut mirror_failures: Vec<Failure> = Vec::new();
+        for mirror in mirrors {
+            match self.send(&mirror, &request(&mirror)).and_then(&check) {
                 Ok(value) => return Ok(value),
-                Err(failure) => failures.push(failure),
+                Err(failure) => mirror_failures.push(failure),
             }
         }
-        let mut last = failures.pop().unwrap_or_else(|| Failure::new(Code::Internal, "no place to ask"));
-        for earlier in failures {
-            last.message.push_str(&format!("; the mirror: {}", earlier.message));
-        }
-        Err(last)
+        let origin = Repository::of(image);
+        self.send(&origin, &request(&origin)).and_then(&check).map_err(|mut failure| {
+            for mirror_failure in mirror_failures {
+                failure.message.push_str(&format!("; the mirror: {}", mirror_failure.message));
+            }
+            failure
+        })
     }
 
-    /// Sends until an answer counts: what passes is tried again, a challenge is answered once.
-    pub(super) fn send(&self, place: &Place, ask: &Ask) -> Result<Answer, Failure> {
+    /// Sends a request, again after transient failures, and returns the first successful answer.
+    pub(super) fn send(&self, repository: &Repository, request: &RegistryRequest) -> Result<RegistryResponse, Failure> {
         let mut attempt = 0;
         loop {
-            let failure = match self.answer(place, ask) {
-                Ok(answer) => return Ok(answer),
+            let failure = match self.send_authorized(repository, request) {
+                Ok(response) => return Ok(response),
                 Err(failure) => failure,
             };
             attempt += 1;
-            let wait = failure.wait.map_or(Duration::from_millis(200 << attempt), Duration::from_secs);
-            if !failure.passing || attempt == ATTEMPTS || wait.as_secs() > PATIENCE {
+            let wait = failure.retry_after.map_or(Duration::from_millis(200 << attempt), Duration::from_secs);
+            if !failure.is_transient || attempt == ATTEMPTS || wait.as_secs() > MAX_WAIT {
                 return Err(failure);
             }
             std::thread::sleep(wait);
         }
     }
 
-    fn answer(&self, place: &Place, ask: &Ask) -> Result<Answer, Failure> {
-        let key =
-            (place.host.clone(), if ask.write { format!("{}+", place.repository) } else { place.repository.clone() });
-        let known = self.tokens.lock().ok().and_then(|tokens| tokens.get(&key).cloned());
-        let mut answer = self.once(place, ask, known.as_deref())?;
-        if answer.status == 401 {
-            let challenge = answer.header("www-authenticate").and_then(Challenge::parse);
-            let challenge =
-                challenge.ok_or_else(|| Failure::of_status(401, None, &answer.body, &place.host, &ask.what))?;
-            let header = self.authorize(place, &challenge, ask)?;
-            answer = self.once(place, ask, Some(&header))?;
+    /// Sends a request and, if the registry demands authentication, once more with the credentials.
+    fn send_authorized(&self, repository: &Repository, request: &RegistryRequest) -> Result<RegistryResponse, Failure> {
+        let name = if request.is_write { format!("{}+", repository.name) } else { repository.name.clone() };
+        let key = (repository.host.clone(), name);
+        let token = self.tokens.lock().ok().and_then(|tokens| tokens.get(&key).cloned());
+        let mut response = self.send_once(repository, request, token.as_deref())?;
+        if response.status == 401 {
+            let challenge = response.header("www-authenticate").and_then(Challenge::parse);
+            let challenge = challenge.ok_or_else(|| response.failure(&repository.host, &request.subject))?;
+            let header = self.authorization(repository, &challenge, request)?;
+            response = self.send_once(repository, request, Some(&header))?;
             if let Ok(mut tokens) = self.tokens.lock() {
-                if answer.status == 401 {
-                    tokens.remove(&key)
-                } else {
-                    tokens.insert(key, header)
+                match response.status {
+                    401 => tokens.remove(&key),
+                    _ => tokens.insert(key, header),
                 };
             }
         }
-        if (200..300).contains(&answer.status) {
-            return Ok(answer);
-        }
-        Err(Failure::of_status(answer.status, answer.header("retry-after"), &answer.body, &place.host, &ask.what))
+        if response.is_success() { Ok(response) } else { Err(response.failure(&repository.host, &request.subject)) }
     }
 
-    /// The header that answers a challenge.
-    fn authorize(&self, place: &Place, challenge: &Challenge, ask: &Ask) -> Result<String, Failure> {
-        let refused = |why: String| Failure::new(Code::RegistryRefused, why);
-        let host = &place.host;
+    /// Returns the `Authorization` header that answers a challenge.
+    fn authorization(
+        &self,
+        repository: &Repository,
+        challenge: &Challenge,
+        request: &RegistryRequest,
+    ) -> Result<String, Failure> {
+        let host = &repository.host;
         let credentials = Credentials::of(host).map_err(refused)?;
         let Challenge::Bearer { realm, service, scope } = challenge else {
-            let basic = credentials.as_ref().and_then(Credentials::basic);
-            return basic
-                .ok_or_else(|| refused(format!("{host} asks for a password for {}; none is stored", ask.what)));
+            let message = || refused(format!("{host} demands a password for {}; none is stored", request.subject));
+            return credentials.as_ref().and_then(Credentials::basic).ok_or_else(message);
         };
-        if !realm.starts_with("https://") && !self.ways.plain.contains(host) {
-            return Err(refused(format!("{host} asks for credentials to be sent without TLS")));
+        if !realm.starts_with("https://") && !self.hosts.plain_http.contains(host) {
+            return Err(refused(format!("{host} demands that credentials are sent without TLS")));
         }
-        let rights = if ask.write { "pull,push" } else { "pull" };
-        let scope = scope.clone().unwrap_or_else(|| format!("repository:{}:{rights}", place.repository));
+        let rights = if request.is_write { "pull,push" } else { "pull" };
+        let scope = scope.clone().unwrap_or_else(|| format!("repository:{}:{rights}", repository.name));
         let mut query = vec![("scope", scope.as_str())];
         query.extend(service.as_deref().map(|service| ("service", service)));
-        let request = match &credentials {
+        let subject = format!("a token for {}", request.subject);
+        let response = self.request_token(realm, query, credentials.as_ref());
+        let response = response.map_err(|error| Failure::from_transport(&error, host, &subject))?;
+        if response.status != 200 {
+            return Err(response.failure(host, &subject));
+        }
+        let document: Value = serde_json::from_slice(&response.body).unwrap_or_default();
+        let token = document["token"].as_str().or_else(|| document["access_token"].as_str());
+        token
+            .map(|token| format!("Bearer {token}"))
+            .ok_or_else(|| refused(format!("{host} answers without a token for {}", request.subject)))
+    }
+
+    fn request_token<'a>(
+        &self,
+        realm: &str,
+        mut query: Vec<(&'a str, &'a str)>,
+        credentials: Option<&'a Credentials>,
+    ) -> Result<RegistryResponse, ureq::Error> {
+        let response = match credentials {
             Some(Credentials::Refresh(token)) => {
                 query.extend([("grant_type", "refresh_token"), ("client_id", "nself"), ("refresh_token", token)]);
                 self.agent.post(realm).send_form(query)
             }
             credentials => {
                 let mut request = self.agent.get(realm).query_pairs(query);
-                if let Some(basic) = credentials.as_ref().and_then(Credentials::basic) {
+                if let Some(basic) = credentials.and_then(Credentials::basic) {
                     request = request.header("authorization", basic);
                 }
                 request.call()
             }
         };
-        let what = format!("a token for {}", ask.what);
-        let answer = request.and_then(|response| Answer::read(response, 1 << 20));
-        let answer = answer.map_err(|error| Failure::of_transport(&error, host, &what))?;
-        if answer.status != 200 {
-            return Err(Failure::of_status(answer.status, answer.header("retry-after"), &answer.body, host, &what));
-        }
-        let document: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-        let token = document["token"].as_str().or_else(|| document["access_token"].as_str());
-        token
-            .map(|token| format!("Bearer {token}"))
-            .ok_or_else(|| refused(format!("{host} gives no token for {}", ask.what)))
+        response.and_then(|response| RegistryResponse::read(response, TOKEN_LIMIT))
     }
 
-    fn once(&self, place: &Place, ask: &Ask, authorization: Option<&str>) -> Result<Answer, Failure> {
-        let url = self.url(&place.host, &ask.path);
-        let mut request = Request::builder().method(ask.method).uri(url);
-        for (name, value) in &ask.headers {
-            request = request.header(*name, value);
+    fn send_once(
+        &self,
+        repository: &Repository,
+        request: &RegistryRequest,
+        authorization: Option<&str>,
+    ) -> Result<RegistryResponse, Failure> {
+        let mut builder = Request::builder().method(request.method).uri(self.url(&repository.host, &request.path));
+        for (name, value) in &request.headers {
+            builder = builder.header(*name, value);
         }
         if let Some(authorization) = authorization {
-            request = request.header("authorization", authorization);
+            builder = builder.header("authorization", authorization);
         }
         let malformed =
-            |_| Failure::new(Code::RegistryContent, format!("{}: an address that cannot be asked", ask.what));
-        let response = match ask.body {
-            Some(body) => self.agent.run(request.body(body).map_err(malformed)?),
-            None => self.agent.run(request.body(()).map_err(malformed)?),
+            |_| Failure::new(Code::RegistryContent, format!("{}: its address is malformed", request.subject));
+        let response = match request.body {
+            Some(body) => self.agent.run(builder.body(body).map_err(malformed)?),
+            None => self.agent.run(builder.body(()).map_err(malformed)?),
         };
-        let answer = response.and_then(|response| Answer::read(response, ask.limit));
-        answer.map_err(|error| Failure::of_transport(&error, &place.host, &ask.what))
+        let response = response.and_then(|response| RegistryResponse::read(response, request.limit));
+        response.map_err(|error| Failure::from_transport(&error, &repository.host, &request.subject))
     }
 
     fn url(&self, host: &str, path: &str) -> String {
-        let scheme = if self.ways.plain.contains(host) { "http" } else { "https" };
+        let scheme = if self.hosts.plain_http.contains(host) { "http" } else { "https" };
         let server = if host == DEFAULT_HOST { DEFAULT_SERVER } else { host };
         format!("{scheme}://{server}{path}")
     }
 }
 
-impl Answer {
-    /// The whole body; one that ends before its announced length is an error.
-    fn read(response: Response<Body>, limit: u64) -> Result<Self, ureq::Error> {
-        let (parts, body) = response.into_parts();
-        let body = body.into_with_config().limit(limit).read_to_vec()?;
-        Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body })
-    }
-}
-
-fn other(reference: &ImageName, expected: &str, got: &Sha256) -> Failure {
-    Failure::new(Code::RegistryContent, format!("{}: asked for {expected} and got {got}", reference.name()))
+fn refused(reason: String) -> Failure {
+    Failure::new(Code::RegistryRefused, reason)
 }

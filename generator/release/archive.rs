@@ -1,13 +1,15 @@
-//! A rendered set as an artifact that Flux and other clients of registries consume: the files of the manifest, and
-//! the manifest, in one layer. Values of secrets are in no manifest, and so in no set.
+//! Packs a release as an artifact that Flux and other clients of registries can read: the files of the manifest and the
+//! manifest itself in one layer. No manifest records values of secrets, so a release has none.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::io::{self, Read};
 
 use serde_json::json;
 use tar::{Archive, Builder, EntryType};
 
+use super::ReleaseFiles;
 use crate::artifact::{ArtifactPath, Sha256};
+use crate::backend::Backend;
 use crate::image::MANIFEST;
 use crate::image::layer::{entry, gzip};
 use crate::image::{Blobs, EPOCH};
@@ -16,16 +18,13 @@ use crate::image::{Blobs, EPOCH};
 pub const CONFIG: &str = "application/vnd.cncf.flux.config.v1+json";
 pub const CONTENT: &str = "application/vnd.cncf.flux.content.v1.tar+gzip";
 
-/// Files by their paths.
-pub type Files = BTreeMap<String, Vec<u8>>;
-
-/// Configuration, layer and manifest; the digest of the manifest comes with it.
+/// Returns configuration, layer and manifest, and the digest of the manifest.
 ///
 /// # Errors
-/// A path cannot be written.
-pub fn pack(title: &str, files: &Files) -> io::Result<(Blobs, Sha256)> {
+/// A path cannot be written in a tar archive.
+pub fn pack(title: &str, files: &ReleaseFiles) -> io::Result<(Blobs, Sha256)> {
     let mut archive = Builder::new(Vec::new());
-    let mut folders = std::collections::BTreeSet::new();
+    let mut folders = BTreeSet::new();
     for (path, bytes) in files {
         for (end, _) in path.match_indices('/') {
             if folders.insert(&path[..end]) {
@@ -52,26 +51,27 @@ pub fn pack(title: &str, files: &Files) -> io::Result<(Blobs, Sha256)> {
     Ok((blobs, digest))
 }
 
-/// Hidden files that are generated, with all that they ever hold: others would decide what git takes.
+/// Hidden files that nself generates, with their only content. Any other content could make git commit secrets.
 const HIDDEN: [(&str, &str); 2] = [(".gitattributes", "* -text\n"), (".gitignore", "/.env\n/secrets/\n")];
 
-/// Tells whether a generator can write this file below the output folder.
+/// Tells whether nself can generate a file of this path with this content.
 pub fn is_generated(path: &str, bytes: &[u8]) -> bool {
     let name = path.rsplit('/').next().unwrap_or_default();
-    let is_content = |(hidden, text): &(&str, &str)| *hidden == name && text.as_bytes() != bytes;
-    ArtifactPath::new(path).is_ok_and(|path| path.is_generated()) && !HIDDEN.iter().any(is_content)
+    let has_other_content = |(hidden, text): &(&str, &str)| *hidden == name && text.as_bytes() != bytes;
+    ArtifactPath::new(path).is_ok_and(|path| Backend::of_output(&path).is_some())
+        && !HIDDEN.iter().any(has_other_content)
 }
 
-/// Most that a set may unpack to.
+/// Maximum size of the unpacked files, in bytes.
 const LIMIT: u64 = 256 << 20;
 
-/// The files of a layer; nothing is written.
+/// Returns the files of a layer.
 ///
 /// # Errors
-/// It is no archive, holds something else than files and folders, or a path that leaves the folder.
-pub fn unpack(layer: &[u8]) -> io::Result<Files> {
-    let tar = stored(layer).ok_or_else(|| io::Error::other("the layer is not gzip as nself writes it"))?;
-    let mut files = Files::new();
+/// It is not an archive that nself wrote, is too large, holds a link or device, or a path that leads outside of the folder.
+pub fn unpack(layer: &[u8]) -> io::Result<ReleaseFiles> {
+    let tar = unpack_stored(layer).ok_or_else(|| io::Error::other("the layer was not written by nself"))?;
+    let mut files = ReleaseFiles::new();
     let mut total = 0;
     for entry in Archive::new(tar.as_slice()).entries()? {
         let mut entry = entry?;
@@ -84,7 +84,7 @@ pub fn unpack(layer: &[u8]) -> io::Result<Files> {
                 entry.by_ref().take(LIMIT + 1).read_to_end(&mut bytes)?;
                 total += bytes.len() as u64;
                 if total > LIMIT || files.insert(path.clone(), bytes).is_some() {
-                    return Err(io::Error::other(format!("{path}: twice, or too much")));
+                    return Err(io::Error::other(format!("{path} occurs twice, or the files are too large")));
                 }
             }
             _ => return Err(io::Error::other(format!("{path}: neither a file nor a folder"))),
@@ -93,8 +93,8 @@ pub fn unpack(layer: &[u8]) -> io::Result<Files> {
     Ok(files)
 }
 
-/// gzip of stored blocks, undone; nothing for any other.
-fn stored(packed: &[u8]) -> Option<Vec<u8>> {
+/// Returns the content of gzip data of stored blocks; `None` for any other data.
+fn unpack_stored(packed: &[u8]) -> Option<Vec<u8>> {
     let mut rest = packed.strip_prefix(&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255])?;
     let mut out = Vec::new();
     loop {
@@ -117,12 +117,12 @@ fn stored(packed: &[u8]) -> Option<Vec<u8>> {
 mod tests {
     use super::*;
 
-    fn files() -> Files {
-        Files::from([("a/b.txt".to_owned(), vec![7; 200_000]), ("a/c/d".to_owned(), Vec::new())])
+    fn files() -> ReleaseFiles {
+        ReleaseFiles::from([("a/b.txt".to_owned(), vec![7; 200_000]), ("a/c/d".to_owned(), Vec::new())])
     }
 
     #[test]
-    fn a_set_survives_the_round_trip() {
+    fn files_survive_the_round_trip() {
         let (blobs, digest) = pack("shop", &files()).unwrap();
         let layer = blobs.0.values().find(|bytes| bytes.starts_with(&[0x1f])).unwrap();
         assert_eq!(unpack(layer).unwrap(), files());
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_that_leave_and_links_are_refused() {
+    fn paths_that_lead_outside_and_links_are_refused() {
         let hostile = |name: &str, kind: EntryType| {
             let mut archive = Builder::new(Vec::new());
             let mut header = tar::Header::new_ustar();

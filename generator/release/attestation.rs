@@ -1,5 +1,5 @@
-//! What a set was made from, signed: an in-toto statement in a DSSE envelope with ed25519. The statement has the same
-//! bytes wherever it is made; there is no time in it.
+//! Signed statements about the sources of a release: in-toto statements in DSSE envelopes, signed with ed25519. A statement
+//! contains no time, so it has the same bytes on every machine.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -14,20 +14,24 @@ use serde_json::{Value, json};
 
 use super::record::Release;
 use crate::artifact::{Sha256, json as writer};
+use crate::backend::Backend;
 use crate::files::{FileKind, create_named, read_named};
 
-/// Media types of envelope and payload.
+/// Media type of the envelope.
 pub const ENVELOPE: &str = "application/vnd.dsse.envelope.v1+json";
+/// Media type of the payload.
 pub const PAYLOAD: &str = "application/vnd.in-toto+json";
-/// What a statement is, what it says, and what was done.
+/// Type of a statement.
 const STATEMENT: &str = "https://in-toto.io/Statement/v1";
+/// Type of the statement's content.
 const PROVENANCE: &str = "https://slsa.dev/provenance/v1";
+/// Type of the process that the content describes.
 const RENDERED: &str = "https://nself.org/render/v2";
 
-/// SubjectPublicKeyInfo of ed25519 (RFC 8410) up to the key.
+/// SubjectPublicKeyInfo of ed25519 (RFC 8410), up to the key.
 const SPKI: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 
-/// The statement: this release is the artifact with each of its files, from these inputs.
+/// Returns the statement that a release is the artifact `digest` with these files, generated from these inputs.
 pub fn statement(
     release: &Release,
     digest: &Sha256,
@@ -37,7 +41,8 @@ pub fn statement(
     let whole = json!({ "name": release.repository, "digest": { "sha256": digest.hex() } });
     let parts = files.iter().map(|(path, digest)| json!({ "name": path, "digest": { "sha256": digest.hex() } }));
     let inputs = inputs.iter().map(|(path, digest)| json!({ "name": path, "digest": { "sha256": digest.hex() } }));
-    let generators: BTreeMap<&str, &str> = crate::artifact::sources().collect();
+    let generators: BTreeMap<&str, &str> =
+        Backend::ALL.iter().map(|backend| (backend.name(), backend.generator().source_digest())).collect();
     writer::to_canonical(&json!({
         "_type": STATEMENT,
         "subject": std::iter::once(whole).chain(parts).collect::<Vec<_>>(),
@@ -54,78 +59,84 @@ pub fn statement(
     }))
 }
 
-/// What is signed: type and payload with their lengths, so that neither can pose as the other.
-fn encoded(payload: &[u8]) -> Vec<u8> {
+/// Returns the signed bytes: type and payload with their lengths, so that neither can be mistaken for the other (DSSE,
+/// "Pre-Authentication Encoding").
+fn pre_authentication_encoding(payload: &[u8]) -> Vec<u8> {
     [format!("DSSEv1 {} {PAYLOAD} {} ", PAYLOAD.len(), payload.len()).as_bytes(), payload].concat()
 }
 
-/// A private key.
-pub struct Key(Ed25519KeyPair);
+/// A private key that signs releases.
+pub struct SigningKey(Ed25519KeyPair);
 
-impl Key {
-    /// Makes a key: the private half for its owner alone, the public one beside it with `.pub`.
+impl SigningKey {
+    /// Creates a key pair: the private key in a file that only its owner can read, and the public key beside it with `.pub`.
     ///
     /// # Errors
     /// Either file exists or cannot be written.
     pub fn create(path: &Path) -> io::Result<()> {
-        let document =
-            Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).map_err(|_| io::Error::other("no random numbers"))?;
+        let document = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new())
+            .map_err(|_| io::Error::other("the system provides no random numbers"))?;
         let pair =
             Ed25519KeyPair::from_pkcs8(document.as_ref()).map_err(|error| io::Error::other(error.to_string()))?;
         let public = [SPKI.as_slice(), pair.public_key().as_ref()].concat();
-        let mut beside = path.as_os_str().to_owned();
-        beside.push(".pub");
-        create_named(path, pem("PRIVATE KEY", document.as_ref()).as_bytes(), 0o600)?;
-        Ok(create_named(Path::new(&beside), pem("PUBLIC KEY", &public).as_bytes(), 0o644)?)
+        let mut public_path = path.as_os_str().to_owned();
+        public_path.push(".pub");
+        create_named(path, encode_pem("PRIVATE KEY", document.as_ref()).as_bytes(), 0o600)?;
+        Ok(create_named(Path::new(&public_path), encode_pem("PUBLIC KEY", &public).as_bytes(), 0o644)?)
     }
 
+    /// Reads a key in PEM.
+    ///
     /// # Errors
-    /// The file cannot be read, or is no ed25519 key; nothing of its content is repeated.
+    /// The file cannot be read or is not an ed25519 key. The error does not repeat its content.
     pub fn read(path: &Path) -> io::Result<Self> {
-        let der = unwrap("PRIVATE KEY", &read(path)?)?;
-        // Keys of openssl come without the public half.
+        let der = decode_pem("PRIVATE KEY", &read(path)?)?;
+        // Keys that openssl writes lack the public half.
         let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(&der);
-        pair.map(Key).map_err(|_| io::Error::other("it is no ed25519 key"))
+        pair.map(SigningKey).map_err(|_| io::Error::other("it is not an ed25519 key"))
     }
 
-    /// The envelope around a payload.
+    /// Returns the signed envelope of a payload.
     pub fn seal(&self, payload: &[u8]) -> Vec<u8> {
         let id = Sha256::of(self.0.public_key().as_ref());
         writer::to_canonical(&json!({
             "payloadType": PAYLOAD,
             "payload": STANDARD.encode(payload),
-            "signatures": [{ "keyid": id.hex(), "sig": STANDARD.encode(self.0.sign(&encoded(payload)).as_ref()) }],
+            "signatures": [{ "keyid": id.hex(), "sig": STANDARD.encode(self.0.sign(&pre_authentication_encoding(payload)).as_ref()) }],
         }))
     }
 }
 
-/// A public key.
-pub struct Trust(Vec<u8>);
+/// A public key whose signatures are trusted.
+#[derive(Debug)]
+pub struct PublicKey(Vec<u8>);
 
-impl Trust {
+impl PublicKey {
+    /// Reads a key in PEM.
+    ///
     /// # Errors
-    /// The file cannot be read, or is no ed25519 key.
+    /// The file cannot be read or is not an ed25519 key.
     pub fn read(path: &Path) -> io::Result<Self> {
-        let der = unwrap("PUBLIC KEY", &read(path)?)?;
+        let der = decode_pem("PUBLIC KEY", &read(path)?)?;
         let key = der.strip_prefix(SPKI.as_slice()).filter(|key| key.len() == 32);
-        key.map(|key| Trust(key.to_owned())).ok_or_else(|| io::Error::other("it is no ed25519 key"))
+        key.map(|key| PublicKey(key.to_owned())).ok_or_else(|| io::Error::other("it is not an ed25519 key"))
     }
 
-    /// The statement in an envelope, when this key signed it.
+    /// Returns the statement in an envelope; `None` if this key did not sign it.
     pub fn open(&self, envelope: &[u8]) -> Option<Value> {
         let envelope: Value = serde_json::from_slice(envelope).ok()?;
         let payload = STANDARD.decode(envelope["payload"].as_str()?).ok()?;
         let key = UnparsedPublicKey::new(&ED25519, &self.0);
-        let signed = envelope["signatures"].as_array()?.iter().any(|signature| {
+        let is_signed = envelope["signatures"].as_array()?.iter().any(|signature| {
             let signature = signature["sig"].as_str().and_then(|text| STANDARD.decode(text).ok());
-            signature.is_some_and(|signature| key.verify(&encoded(&payload), &signature).is_ok())
+            signature.is_some_and(|signature| key.verify(&pre_authentication_encoding(&payload), &signature).is_ok())
         });
-        let typed = envelope["payloadType"] == PAYLOAD;
-        (typed && signed).then(|| serde_json::from_slice(&payload).ok()).flatten()
+        let is_statement = envelope["payloadType"] == PAYLOAD;
+        (is_statement && is_signed).then(|| serde_json::from_slice(&payload).ok()).flatten()
     }
 }
 
-/// Returns the release of a statement about this artifact and exactly these files; nothing for any other statement.
+/// Returns the release of a statement about this artifact and exactly these files; `None` for any other statement.
 pub fn release(statement: &Value, digest: &Sha256, files: &BTreeMap<String, Sha256>) -> Option<Release> {
     let kind = (statement["_type"].as_str()?, statement["predicateType"].as_str()?);
     let build = &statement["predicate"]["buildDefinition"];
@@ -135,23 +146,24 @@ pub fn release(statement: &Value, digest: &Sha256, files: &BTreeMap<String, Sha2
     Release::deserialize(&build["externalParameters"]).ok()
 }
 
+/// Tells whether the subjects of a statement are this artifact and exactly these files.
 fn covers(statement: &Value, digest: &Sha256, files: &BTreeMap<String, Sha256>) -> bool {
     let subjects = statement["subject"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let said: Vec<(&str, &str)> = subjects
+    let named: Vec<(&str, &str)> = subjects
         .iter()
         .filter_map(|subject| Some((subject["name"].as_str()?, subject["digest"]["sha256"].as_str()?)))
         .collect();
-    let Some(((_, whole), parts)) = said.split_first() else { return false };
+    let Some(((_, whole), parts)) = named.split_first() else { return false };
     *whole == digest.hex()
         && parts.len() == files.len()
         && parts.iter().all(|(name, hex)| files.get(*name).is_some_and(|digest| digest.hex() == *hex))
 }
 
 fn read(path: &Path) -> io::Result<String> {
-    String::from_utf8(read_named(path, FileKind::Secret)?).map_err(|_| io::Error::other("it is no text"))
+    String::from_utf8(read_named(path, FileKind::Secret)?).map_err(|_| io::Error::other("it is not text"))
 }
 
-fn pem(label: &str, der: &[u8]) -> String {
+fn encode_pem(label: &str, der: &[u8]) -> String {
     let text = STANDARD.encode(der);
     let mut pem = format!("-----BEGIN {label}-----\n");
     for line in text.as_bytes().chunks(64) {
@@ -161,11 +173,11 @@ fn pem(label: &str, der: &[u8]) -> String {
     pem + &format!("-----END {label}-----\n")
 }
 
-fn unwrap(label: &str, text: &str) -> io::Result<Vec<u8>> {
+fn decode_pem(label: &str, text: &str) -> io::Result<Vec<u8>> {
     let inner = text.split_once(&format!("-----BEGIN {label}-----")).and_then(|(_, rest)| rest.split_once("-----END "));
     let inner = inner.map(|(inner, _)| inner.split_whitespace().collect::<String>());
     let der = inner.and_then(|inner| STANDARD.decode(inner).ok());
-    der.ok_or_else(|| io::Error::other(format!("it is no PEM {}", label.to_lowercase())))
+    der.ok_or_else(|| io::Error::other(format!("it has no PEM block `{}`", label)))
 }
 
 #[cfg(test)]
@@ -173,12 +185,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_statement_is_believed_only_as_it_was_signed() {
+    fn only_the_signed_statement_is_accepted() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
-        Key::create(&at("one")).unwrap();
-        Key::create(&at("two")).unwrap();
-        assert!(Key::create(&at("one")).is_err(), "a key is never overwritten");
+        SigningKey::create(&at("one")).unwrap();
+        SigningKey::create(&at("two")).unwrap();
+        assert!(SigningKey::create(&at("one")).is_err(), "a key is never overwritten");
         let files = BTreeMap::from([("a".to_owned(), Sha256::of(b"a"))]);
         let digest = Sha256::of(b"whole");
         let of = |tag: &str| Release {
@@ -190,8 +202,8 @@ mod tests {
         };
         let text = statement(&of("x"), &digest, &files, &BTreeMap::new());
         assert_eq!(text, statement(&of("x"), &digest, &files, &BTreeMap::new()));
-        let envelope = Key::read(&at("one")).unwrap().seal(&text);
-        let (one, two) = (Trust::read(&at("one.pub")).unwrap(), Trust::read(&at("two.pub")).unwrap());
+        let envelope = SigningKey::read(&at("one")).unwrap().seal(&text);
+        let (one, two) = (PublicKey::read(&at("one.pub")).unwrap(), PublicKey::read(&at("two.pub")).unwrap());
         let opened = one.open(&envelope).unwrap();
         assert_eq!(release(&opened, &digest, &files), Some(of("x")));
         assert!(two.open(&envelope).is_none(), "another key");

@@ -1,12 +1,15 @@
-//! Which release a published set is: where it was published, what it is for, and which of two is the newer one. A signed
-//! statement holds it, and `pull` keeps it beside the files that it wrote.
+//! The identity of a release: where it was published, which environments it has, and which of two releases is newer. A signed
+//! statement contains it, and `pull` stores it beside the files.
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::error;
+use super::version::Version;
 use crate::artifact::Sha256;
+use crate::diagnostic::{Code, Diagnostic};
 
 /// A release of a stack.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,37 +17,39 @@ use crate::artifact::Sha256;
 pub struct Release {
     /// Host and repository.
     pub repository: String,
-    /// The tag under which it was signed; none when it was named by its digest alone.
+    /// The tag for which it was signed; `None` if only its digest was given.
     pub tag: Option<String>,
-    /// The name of the stack's project.
+    /// Name of the stack's project.
     pub project: String,
     pub environments: BTreeSet<String>,
-    /// Grows from release to release, where tags have no order.
+    /// A number that grows from release to release, for tags without an order.
     pub serial: Option<u64>,
 }
 
-/// What a pull has written: the release and the digest of its manifest in the registry.
+/// The release that a pull wrote to a folder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PullRecord {
+    /// Version of the record's format.
     pub version: u32,
+    /// Digest of the release's manifest in the registry.
     pub digest: Sha256,
-    /// None when no signature was asked for.
+    /// The signed release; `None` if it was pulled without trusted keys.
     pub release: Option<Release>,
 }
 
-/// What a pull asks for.
+/// The release that a pull demands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
     pub repository: String,
-    /// None when the digest was named, and no tag.
+    /// `None` accepts any tag, for a pull by digest.
     pub tag: Option<String>,
-    /// Empty when any will do.
+    /// Empty to accept any environments.
     pub environments: BTreeSet<String>,
 }
 
 impl Release {
-    /// Why the release is not the one that is asked for; nothing when it is.
+    /// Returns why the release is not the wanted one; `None` if it is.
     pub fn mismatch(&self, wanted: &Wanted) -> Option<String> {
         if self.repository != wanted.repository {
             return Some(format!("it was signed for the repository {}", self.repository));
@@ -52,7 +57,7 @@ impl Release {
         if wanted.tag.is_some() && self.tag != wanted.tag {
             return Some(match &self.tag {
                 Some(tag) => format!("it was signed for the tag `{tag}`"),
-                None => "it was signed for no tag: `nself attest` with the tag signs for one".to_owned(),
+                None => "it was signed without a tag".to_owned(),
             });
         }
         if !wanted.environments.is_empty() && self.environments != wanted.environments {
@@ -61,73 +66,89 @@ impl Release {
         None
     }
 
-    /// Why the release is of another kind than the one that is replaced; nothing when it continues it.
-    pub fn discontinuity(&self, before: &Release) -> Option<String> {
-        if self.project != before.project {
-            return Some(format!("it is of the project `{}`, those there are of `{}`", self.project, before.project));
+    /// Returns why the release cannot follow `installed`, whatever their order; `None` if it can.
+    pub fn discontinuity(&self, installed: &Release) -> Option<String> {
+        if self.project != installed.project {
+            return Some(format!(
+                "its project is `{}`, that of the installed one is `{}`",
+                self.project, installed.project
+            ));
         }
-        if self.environments != before.environments {
-            let (new, old) = (list(&self.environments), list(&before.environments));
-            return Some(format!("it is of the environments {new}, those there are of {old}"));
+        if self.environments != installed.environments {
+            let (new, old) = (list(&self.environments), list(&installed.environments));
+            return Some(format!("its environments are {new}, those of the installed one are {old}"));
         }
         None
     }
 
-    /// How the release stands to one before: by serial numbers, else by versions in tags; nothing when neither tells.
-    pub fn order(&self, before: &Release) -> Option<Ordering> {
-        if let (Some(new), Some(old)) = (self.serial, before.serial) {
+    /// Compares two releases by serial number, or else by the versions in their tags; `None` if neither is possible.
+    pub fn order(&self, installed: &Release) -> Option<Ordering> {
+        if let (Some(new), Some(old)) = (self.serial, installed.serial) {
             return Some(new.cmp(&old));
         }
         let version = |release: &Release| release.tag.as_deref().and_then(Version::parse);
-        Some(version(self)?.cmp(&version(before)?))
+        Some(version(self)?.cmp(&version(installed)?))
+    }
+
+    /// Returns the name of the release in messages: its tag, its serial number or both.
+    fn name(&self) -> String {
+        match (self.serial, &self.tag) {
+            (Some(serial), Some(tag)) => format!("{tag} with serial {serial}"),
+            (Some(serial), None) => format!("serial {serial}"),
+            (None, Some(tag)) => tag.clone(),
+            (None, None) => "a release without a tag".to_owned(),
+        }
+    }
+}
+
+impl PullRecord {
+    /// Checks that this release may replace the installed one: it must be signed for the same project and environments, and be
+    /// newer. The same release may be pulled again.
+    ///
+    /// # Errors
+    /// NS825 for a different project or environments, NS826 if it is not newer or the order is unknown.
+    pub fn check_replaces(&self, installed: Option<&PullRecord>) -> Result<(), Diagnostic> {
+        let refused = |code, message: String| {
+            Err(error(code, message)
+                .hint("--allow-downgrade accepts it; `nself attest --serial NUMBER` gives releases an order"))
+        };
+        let installed_release = installed.and_then(|record| record.release.as_ref());
+        let (new, old) = match (&self.release, installed_release) {
+            (Some(new), Some(old)) => (new, old),
+            (None, Some(_)) => {
+                let message = "a release without a signature would replace one that was attested";
+                return refused(Code::ReleaseOrder, message.to_owned());
+            }
+            (Some(_), None) => {
+                let message = "the installed release was not attested, so its order is unknown";
+                return refused(Code::ReleaseOrder, message.to_owned());
+            }
+            (None, None) => return Ok(()),
+        };
+        if let Some(reason) = new.discontinuity(old) {
+            return refused(
+                Code::ReleaseMismatch,
+                format!("the release does not continue the installed one: {reason}"),
+            );
+        }
+        if installed.is_some_and(|record| record.digest == self.digest) {
+            return Ok(());
+        }
+        let (new_name, old_name) = (new.name(), old.name());
+        let message = match new.order(old) {
+            Some(Ordering::Greater) => return Ok(()),
+            Some(Ordering::Less) => format!("{new_name} is older than {old_name}, which is installed"),
+            Some(Ordering::Equal) => {
+                format!("{new_name} is not newer than {old_name}, which is installed, but differs")
+            }
+            None => format!("it is unknown whether {new_name} is newer than {old_name}, which is installed"),
+        };
+        refused(Code::ReleaseOrder, message)
     }
 }
 
 fn list(names: &BTreeSet<String>) -> String {
     names.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
-}
-
-/// A version such as `1.4.0`, `v2` or `1.4.0-rc.2`, in the order of Semantic Versioning 2.0.0, section 11.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Version {
-    numbers: [u64; 3],
-    /// Before the release itself, which has none.
-    stage: Stage,
-}
-
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Stage {
-    Before(Vec<Identifier>),
-    Release,
-}
-
-/// Numbers come before words.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Identifier {
-    Number(u64),
-    Word(String),
-}
-
-impl Version {
-    fn parse(tag: &str) -> Option<Self> {
-        let number = |text: &str| text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse::<u64>().ok()).flatten();
-        let (core, stage) = match tag.strip_prefix('v').unwrap_or(tag).split_once('-') {
-            Some((core, stage)) => (core, Some(stage)),
-            None => (tag.strip_prefix('v').unwrap_or(tag), None),
-        };
-        let mut numbers = [0; 3];
-        let parts: Vec<&str> = core.split('.').collect();
-        if parts.len() > numbers.len() {
-            return None;
-        }
-        for (place, part) in parts.iter().enumerate() {
-            numbers[place] = number(part)?;
-        }
-        let identifier =
-            |text: &str| number(text).map_or_else(|| Identifier::Word(text.to_owned()), Identifier::Number);
-        let stage = stage.map_or(Stage::Release, |stage| Stage::Before(stage.split('.').map(identifier).collect()));
-        Some(Version { numbers, stage })
-    }
 }
 
 #[cfg(test)]
@@ -141,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_release_is_the_one_that_is_asked_for_or_it_says_why_not() {
+    fn a_release_matches_what_is_wanted_or_gives_the_reason() {
         let one = release("1.4.0", None);
         let wanted = |repository: &str, tag: Option<&str>, environments: &[&str]| Wanted {
             repository: repository.to_owned(),
@@ -178,8 +199,44 @@ mod tests {
             assert_eq!(release(tag, None).order(&release("1.0.0", None)), None, "{tag}");
         }
         assert_eq!(release("main", Some(7)).order(&release("main", Some(8))), Some(Ordering::Less));
-        // A serial number says more than a tag.
+        // Serial numbers take precedence over tags.
         assert_eq!(release("2.0.0", Some(7)).order(&release("1.0.0", Some(8))), Some(Ordering::Less));
         assert_eq!(release("2.0.0", None).order(&release("1.0.0", Some(8))), Some(Ordering::Greater));
+    }
+
+    #[test]
+    fn only_a_newer_release_of_the_same_environments_replaces_a_signed_one() {
+        let record = |release: Option<Release>, content: &str| PullRecord {
+            version: 1,
+            digest: Sha256::of(content.as_bytes()),
+            release,
+        };
+        let signed = |tag: &str, serial, content: &str| record(Some(release(tag, serial)), content);
+        let installed = signed("1.4.0", None, "installed");
+        let refusal = |new: &PullRecord, old: Option<&PullRecord>| {
+            new.check_replaces(old).map_err(|finding| (finding.code, finding.message)).err()
+        };
+        assert_eq!(refusal(&signed("1.5.0", None, "new"), Some(&installed)), None);
+        assert_eq!(refusal(&installed, Some(&installed)), None, "the same release again");
+        assert_eq!(refusal(&record(None, "new"), None), None, "signatures were never demanded");
+        for (new, old, code, words) in [
+            (signed("1.3.9", None, "old"), Some(&installed), Code::ReleaseOrder, "1.3.9 is older than 1.4.0"),
+            (signed("1.4.0", None, "other"), Some(&installed), Code::ReleaseOrder, "is not newer than 1.4.0"),
+            (
+                signed("main", Some(7), "new"),
+                Some(&installed),
+                Code::ReleaseOrder,
+                "unknown whether main with serial 7",
+            ),
+            (record(None, "new"), Some(&installed), Code::ReleaseOrder, "without a signature"),
+            (installed.clone(), Some(&record(None, "old")), Code::ReleaseOrder, "was not attested"),
+            (installed.clone(), None, Code::ReleaseOrder, "was not attested"),
+        ] {
+            let found = refusal(&new, old);
+            assert!(found.as_ref().is_some_and(|(it, why)| *it == code && why.contains(words)), "{found:?}");
+        }
+        let other = Release { project: "other".into(), ..release("9.0.0", None) };
+        let found = refusal(&record(Some(other), "new"), Some(&installed));
+        assert_eq!(found.map(|(code, _)| code), Some(Code::ReleaseMismatch));
     }
 }

@@ -1,21 +1,21 @@
-//! What a published set consists of, as SPDX 2.3: its files, and the images that its Compose files run. The same set
-//! has the same bill on every machine.
+//! The bill of materials of a release, in SPDX 2.3: its files, and the images that its Compose files run. It is the same on
+//! every machine.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::archive::Files;
+use super::ReleaseFiles;
 use crate::artifact::Sha256;
 use crate::image::EPOCH;
 use crate::image::sbom::{relation, sha1};
 use crate::lock::ImageName;
 
-/// The media type of the document, which is also the type of the artifact that carries it.
+/// Media type of the document, and type of its artifact in a registry.
 pub const SPDX: &str = "application/spdx+json";
 
-/// The bill of the set with this digest.
-pub fn spdx(title: &str, digest: &Sha256, files: &Files) -> Value {
+/// Returns the document of the release whose manifest has this digest.
+pub fn spdx(title: &str, digest: &Sha256, files: &ReleaseFiles) -> Value {
     let mut relations = vec![relation("SPDXRef-DOCUMENT", "DESCRIBES", "SPDXRef-Set")];
     let mut packages = vec![json!({
         "SPDXID": "SPDXRef-Set", "name": title, "downloadLocation": "NOASSERTION", "filesAnalyzed": false,
@@ -34,7 +34,7 @@ pub fn spdx(title: &str, digest: &Sha256, files: &Files) -> Value {
             }],
         }));
     }
-    let listed = files.iter().enumerate().map(|(i, (path, bytes))| {
+    let file_elements = files.iter().enumerate().map(|(i, (path, bytes))| {
         let id = format!("SPDXRef-File-{i}");
         relations.push(relation("SPDXRef-Set", "CONTAINS", &id));
         json!({
@@ -45,25 +45,25 @@ pub fn spdx(title: &str, digest: &Sha256, files: &Files) -> Value {
             ],
         })
     });
-    let listed: Vec<Value> = listed.collect();
+    let file_elements: Vec<Value> = file_elements.collect();
     json!({
         "spdxVersion": "SPDX-2.3", "dataLicense": "CC0-1.0", "SPDXID": "SPDXRef-DOCUMENT", "name": title,
         "documentNamespace": format!("https://nself.org/spdx/set/{}", digest.hex()),
         "creationInfo": { "created": EPOCH, "creators": [concat!("Tool: nself-", env!("CARGO_PKG_VERSION"))] },
-        "packages": packages, "files": listed, "relationships": relations,
+        "packages": packages, "files": file_elements, "relationships": relations,
     })
 }
 
-/// The images of `compose.yaml`, which our own writer wrote: one line each, between quotes where a reader could take
-/// the name for something else.
-fn images(files: &Files) -> BTreeSet<ImageName> {
+/// Returns the images in the files `compose.yaml`. nself's own writer wrote them: each image is one line, and its name is in
+/// quotes where a YAML reader could misread it.
+fn images(files: &ReleaseFiles) -> BTreeSet<ImageName> {
     let composed = files.iter().filter(|(path, _)| path.ends_with("/compose.yaml"));
     let lines = composed.flat_map(|(_, bytes)| std::str::from_utf8(bytes).unwrap_or_default().lines());
     let names = lines.filter_map(|line| line.strip_prefix("    image: "));
-    names.map(|name| ImageName::read(name.trim_matches('"'))).collect()
+    names.map(|name| ImageName::parse(name.trim_matches('"'))).collect()
 }
 
-/// Package URL of type `oci`, <https://github.com/package-url/purl-spec>.
+/// Returns the package URL of type `oci`, <https://github.com/package-url/purl-spec>.
 fn purl(image: &ImageName) -> String {
     let name = image.repository.rsplit('/').next().unwrap_or_default();
     let version = image.digest.as_ref().map(|digest| format!("@sha256%3A{}", digest.hex()));
@@ -81,7 +81,7 @@ mod tests {
         let compose = format!(
             "services:\n  a:\n    image: \"docker.io/library/redis:8@{digest}\"\n  b:\n    image: ghcr.io/acme/b:1\n"
         );
-        let files = Files::from([
+        let files = ReleaseFiles::from([
             ("local/compose.yaml".to_owned(), compose.clone().into_bytes()),
             ("prod/compose.yaml".to_owned(), compose.into_bytes()),
             ("prod/other.yaml".to_owned(), b"    image: nothing:1\n".to_vec()),

@@ -1,17 +1,17 @@
-//! Judges secrets that exist: missing, too short, well service_name, tracked by git, open to other users, or shared between
-//! environments. Findings name secrets, never values.
+//! Checks existing secrets: missing, too short, well-known, tracked by git, open to other users, or shared between
+//! environments. Findings name secrets and never repeat values.
 
 use std::collections::BTreeMap;
 
-use super::{Folder, modes};
+use super::{SecretFolder, modes};
 use crate::artifact::Digest;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
-use crate::plan::secret_list::Recipe;
+use crate::plan::secret_list::{Recipe, SecretEntry};
 use crate::stack::Profile;
 use crate::values::SecretName;
 
-/// Defaults of images and tutorials.
+/// Default passwords of images and tutorials.
 const WELL_KNOWN: [&str; 22] = [
     "admin",
     "administrator",
@@ -36,89 +36,111 @@ const WELL_KNOWN: [&str; 22] = [
     "secretpgpassword",
     "test",
 ];
-/// Fewest characters of a secret that a person chose.
-const FEWEST: usize = 16;
+/// Minimum length of a secret that a person chose, in characters.
+const MIN_LENGTH: usize = 16;
+/// Minimum number of different characters in a secret.
+const MIN_DIFFERENT: usize = 5;
 
-/// Checks the environments against themselves and each other. In local, weak values are only warned of. Modes are
-/// repaired. Also returns why a committed value would not be recognised.
-///
-/// # Errors
-/// A file that cannot be read.
-pub fn check(folders: &[Folder]) -> Result<(Vec<Diagnostic>, Option<String>), Diagnostic> {
-    let mut findings = Vec::new();
-    let mut remark = None;
-    let mut seen: BTreeMap<Digest, (&Folder, &SecretName)> = BTreeMap::new();
-    for folder in folders {
-        match folder.refuse_tracked() {
-            Ok(unknown) => remark = unknown,
-            Err(tracked) => findings.extend(tracked),
-        }
-        findings.extend(modes::repair(folder)?);
-        for (name, entry) in &folder.list.secrets {
-            let derived = matches!(
-                entry.recipe,
-                Recipe::Template { .. }
-                    | Recipe::LocalCertificate { .. }
-                    | Recipe::LocalKey { .. }
-                    | Recipe::LocalAuthority { .. }
-            );
-            if derived {
-                continue;
-            }
-            let in_environment = |finding: Diagnostic| {
-                let mut finding = finding;
-                finding.environments = vec![folder.list.environment.to_string()];
-                finding
-            };
-            let Some(value) = folder.read(name)? else {
-                findings.push(in_environment(
-                    Diagnostic::error(Code::UnknownSecret, path!("secrets", name))
-                        .message(format!("`{name}` has no value"))
-                        .hint(format!("run `nself secrets init --env {}`", folder.list.environment)),
-                ));
-                continue;
-            };
-            if let Some(reason) = weakness(&value, folder, entry.min_length.unwrap_or_default()) {
-                let finding = match folder.list.profile {
-                    Profile::Local => Diagnostic::warning(Code::WeakSecret, path!("secrets", name)),
-                    _ => Diagnostic::error(Code::WeakSecret, path!("secrets", name)),
-                };
-                findings.push(in_environment(
-                    finding.message(format!("`{name}` {reason}")).hint("delete its file and run `nself secrets init`"),
-                ));
-            }
-            let digest = Digest::keyed("nself secrets are compared, not kept", value.as_bytes());
-            if let Some((other, twin)) = seen.get(&digest)
-                && other.list.environment != folder.list.environment
-            {
-                findings.push(in_environment(
-                    Diagnostic::error(Code::SharedSecret, path!("secrets", name))
-                        .message(format!("`{name}` has the value of `{twin}` in {}", other.list.environment))
-                        .hint("give each environment its own"),
-                ));
-            }
-            seen.entry(digest).or_insert((folder, name));
-        }
-    }
-    Ok((findings, remark))
+/// The result of a check.
+#[derive(Debug, Default)]
+pub struct CheckedSecrets {
+    pub findings: Vec<Diagnostic>,
+    /// Why a value in version control would not be recognised; `None` if it would.
+    pub remark: Option<String>,
 }
 
-fn weakness(value: &str, folder: &Folder, min_length: u16) -> Option<String> {
-    let plain = value.to_ascii_lowercase();
-    let words = [folder.list.project.as_str(), folder.list.environment.as_str()];
-    let users = folder.list.secrets.values().flat_map(|entry| entry.used_by.iter());
-    if WELL_KNOWN.contains(&plain.as_str())
-        || words.contains(&plain.as_str())
-        || users.into_iter().any(|user| user.as_str() == plain)
+/// Values by their digest, with the folder and name of the first secret that has each.
+type KnownValues<'a> = BTreeMap<Digest, (&'a SecretFolder, &'a SecretName)>;
+
+/// Checks the secrets of each environment, and compares environments with each other. In the local profile, weak values are
+/// warnings. Also corrects the modes of files.
+///
+/// # Errors
+/// A file cannot be read or its mode cannot be set.
+pub fn check(folders: &[SecretFolder]) -> Result<CheckedSecrets, Diagnostic> {
+    let mut checked = CheckedSecrets::default();
+    let mut known_values = KnownValues::new();
+    for folder in folders {
+        match folder.refuse_tracked() {
+            Ok(remark) => checked.remark = remark,
+            Err(tracked) => checked.findings.extend(tracked),
+        }
+        checked.findings.extend(modes::repair(folder)?);
+        for (name, entry) in folder.list.secrets.iter().filter(|(_, entry)| !is_derived(&entry.recipe)) {
+            let findings = check_value(folder, name, entry, &mut known_values)?;
+            checked.findings.extend(findings.into_iter().map(|mut finding| {
+                finding.environments = vec![folder.list.environment.to_string()];
+                finding
+            }));
+        }
+    }
+    Ok(checked)
+}
+
+/// Tells whether nself derives the value from other secrets or issues it.
+fn is_derived(recipe: &Recipe) -> bool {
+    match recipe {
+        Recipe::Template { .. }
+        | Recipe::LocalCertificate { .. }
+        | Recipe::LocalKey { .. }
+        | Recipe::LocalAuthority { .. } => true,
+        Recipe::Random { .. } | Recipe::External { .. } => false,
+    }
+}
+
+fn check_value<'a>(
+    folder: &'a SecretFolder,
+    name: &'a SecretName,
+    entry: &SecretEntry,
+    known_values: &mut KnownValues<'a>,
+) -> Result<Vec<Diagnostic>, Diagnostic> {
+    let environment = &folder.list.environment;
+    let Some(value) = folder.read(name)? else {
+        return Ok(vec![
+            Diagnostic::error(Code::UnknownSecret, path!("secrets", name))
+                .message(format!("`{name}` has no value"))
+                .hint(format!("run `nself secrets init --env {environment}`")),
+        ]);
+    };
+    let mut findings = Vec::new();
+    if let Some(reason) = weakness(&value, folder, entry.min_length.unwrap_or_default()) {
+        let finding = match folder.list.profile {
+            Profile::Local => Diagnostic::warning(Code::WeakSecret, path!("secrets", name)),
+            _ => Diagnostic::error(Code::WeakSecret, path!("secrets", name)),
+        };
+        findings
+            .push(finding.message(format!("`{name}` {reason}")).hint("delete its file and run `nself secrets init`"));
+    }
+    // A keyed digest, so that values can be compared without keeping them.
+    let digest = Digest::keyed("nself secrets are compared, not kept", value.as_bytes());
+    let (first_folder, first_name) = *known_values.entry(digest).or_insert((folder, name));
+    if first_folder.list.environment != *environment {
+        findings.push(
+            Diagnostic::error(Code::SharedSecret, path!("secrets", name))
+                .message(format!("`{name}` has the same value as `{first_name}` in {}", first_folder.list.environment))
+                .hint("use a different value in each environment"),
+        );
+    }
+    Ok(findings)
+}
+
+/// Returns why a value can be guessed, as the end of a sentence about it; `None` if it cannot.
+fn weakness(value: &str, folder: &SecretFolder, min_length: u16) -> Option<String> {
+    let lower_case = value.to_ascii_lowercase();
+    let names = [folder.list.project.as_str(), folder.list.environment.as_str()];
+    let mut users = folder.list.secrets.values().flat_map(|entry| entry.used_by.iter());
+    if WELL_KNOWN.contains(&lower_case.as_str())
+        || names.contains(&lower_case.as_str())
+        || users.any(|user| user.as_str() == lower_case)
     {
         return Some("is a well-known word".into());
     }
-    let fewest = FEWEST.max(usize::from(min_length));
-    if value.chars().count() < fewest {
-        return Some(format!("has fewer than {fewest} characters"));
+    let min_length = MIN_LENGTH.max(usize::from(min_length));
+    if value.chars().count() < min_length {
+        return Some(format!("has fewer than {min_length} characters"));
     }
-    let mut kinds: Vec<char> = value.chars().collect();
-    kinds.sort_unstable();
-    kinds.dedup();
-    (kinds.len() < 5).then(|| "repeats a few characters".into())
+    let mut different: Vec<char> = value.chars().collect();
+    different.sort_unstable();
+    different.dedup();
+    (different.len() < MIN_DIFFERENT).then(|| "repeats a few characters".into())
 }

@@ -1,101 +1,105 @@
-//! Makes missing secrets and composes those that consist of others.
+//! Creates missing secrets, and composes those that contain others.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::{Folder, certificate, environment_file, modes};
+use super::{SecretFolder, certificate, environment_file, modes};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::plan::secret_list::Recipe;
 use crate::stack::secret::Encoding;
 use crate::stack::{Profile, TemplatePart};
 use crate::values::SecretName;
 
-/// What a run did, by name.
+/// Length of a generated value that stands for an external secret in the local profile: 43 characters have 256 bits.
+const LOCAL_LENGTH: u16 = 43;
+
+/// The result of a run.
 #[derive(Debug, Default)]
 pub struct Outcome {
-    pub made: Vec<SecretName>,
-    pub kept: Vec<SecretName>,
-    /// Secrets that only the operator has: name and what it is.
-    pub wanted: Vec<(SecretName, String)>,
-    /// What else the operator should know.
+    pub created: Vec<SecretName>,
+    /// Secrets that had a value, which was not changed.
+    pub existing: Vec<SecretName>,
+    /// Secrets whose value the operator must provide, with their descriptions.
+    pub required: Vec<(SecretName, String)>,
     pub findings: Vec<Diagnostic>,
-    /// Why a committed value would not be recognised.
+    /// Why a value in version control would not be recognised; `None` if it would.
     pub remark: Option<String>,
 }
 
-/// Makes what is missing; never replaces a value that exists.
+/// Creates the missing values of an environment and writes its `.env`. Existing values are not changed, except composed ones
+/// whose parts changed, and certificates that end soon.
 ///
 /// # Errors
-/// File operations that fail, values that git tracks, and values that an environment file cannot carry.
-pub fn init(folder: &Folder) -> Result<Outcome, Vec<Diagnostic>> {
+/// NS509 for values that git tracks, NS106 for values that an environment file cannot hold, NS804 if a file operation fails.
+pub fn init(folder: &SecretFolder) -> Result<Outcome, Vec<Diagnostic>> {
     let mut outcome = Outcome { remark: folder.refuse_tracked()?, ..Outcome::default() };
-    outcome.findings.extend(modes::repair(folder).map_err(|finding| vec![finding])?);
-    let mut values: BTreeMap<SecretName, String> = BTreeMap::new();
-    let fail = |finding| vec![finding];
-    for (name, entry) in &folder.list.secrets {
-        let old = folder.read(name).map_err(fail)?;
-        let made = match (&entry.recipe, old) {
-            (Recipe::Random { length }, None) => Some(random(*length).map_err(fail)?),
-            (Recipe::External { .. }, None) if folder.list.profile == Profile::Local => Some(random(43).map_err(fail)?),
-            (Recipe::External { what }, None) => {
-                outcome.wanted.push((name.clone(), what.to_string()));
-                None
-            }
-            (Recipe::Random { .. } | Recipe::External { .. }, Some(old)) => {
-                values.insert(name.clone(), old);
-                outcome.kept.push(name.clone());
-                None
-            }
-            _ => None,
-        };
-        if let Some(value) = made {
-            folder.write(name, &value).map_err(fail)?;
-            values.insert(name.clone(), value);
-            outcome.made.push(name.clone());
-        }
-    }
-    for (name, entry) in &folder.list.secrets {
-        if let Recipe::Template { parts } = &entry.recipe {
-            let Some(value) = compose(parts, &values) else { continue };
-            let same = folder.read(name).map_err(fail)?.as_deref() == Some(value.as_str());
-            if same {
-                outcome.kept.push(name.clone());
-            } else {
-                folder.write(name, &value).map_err(fail)?;
-                outcome.made.push(name.clone());
-            }
-            values.insert(name.clone(), value);
-        }
-    }
-    certificate::renew(folder, &mut outcome).map_err(fail)?;
+    let values = create_values(folder, &mut outcome).map_err(|finding| vec![finding])?;
     environment_file::write(folder, &values)?;
     Ok(outcome)
 }
 
-/// The composed value; nothing while a part is missing.
+/// Returns all values that are text, by name.
+fn create_values(folder: &SecretFolder, outcome: &mut Outcome) -> Result<BTreeMap<SecretName, String>, Diagnostic> {
+    outcome.findings.extend(modes::repair(folder)?);
+    let mut values = BTreeMap::new();
+    for (name, entry) in &folder.list.secrets {
+        let (length, description) = match &entry.recipe {
+            Recipe::Random { length } => (*length, None),
+            Recipe::External { .. } if folder.list.profile == Profile::Local => (LOCAL_LENGTH, None),
+            Recipe::External { what } => (0, Some(what)),
+            _ => continue,
+        };
+        if let Some(existing) = folder.read(name)? {
+            values.insert(name.clone(), existing);
+            outcome.existing.push(name.clone());
+        } else if let Some(description) = description {
+            outcome.required.push((name.clone(), description.to_string()));
+        } else {
+            let value = random(length)?;
+            folder.write(name, &value)?;
+            values.insert(name.clone(), value);
+            outcome.created.push(name.clone());
+        }
+    }
+    for (name, entry) in &folder.list.secrets {
+        let Recipe::Template { parts } = &entry.recipe else { continue };
+        let Some(value) = compose(parts, &values) else { continue };
+        if folder.read(name)?.as_deref() == Some(value.as_str()) {
+            outcome.existing.push(name.clone());
+        } else {
+            folder.write(name, &value)?;
+            outcome.created.push(name.clone());
+        }
+        values.insert(name.clone(), value);
+    }
+    certificate::renew(folder, outcome)?;
+    Ok(values)
+}
+
+/// Returns the composed value; `None` if a part has no value.
 fn compose(parts: &[TemplatePart], values: &BTreeMap<SecretName, String>) -> Option<String> {
-    let mut whole = String::new();
+    let mut composed = String::new();
     for part in parts {
         if let Some(text) = &part.text {
-            whole.push_str(text.as_str());
+            composed.push_str(text.as_str());
         }
         if let Some(name) = &part.secret {
             let value = values.get(name)?;
             match part.encode {
-                Encoding::None => whole.push_str(value),
-                Encoding::Url => percent(value, &mut whole),
+                Encoding::None => composed.push_str(value),
+                Encoding::Url => percent_encode(value, &mut composed),
                 Encoding::Json => {
                     let quoted = serde_json::to_string(value).ok()?;
-                    whole.push_str(quoted.strip_prefix('"')?.strip_suffix('"')?);
+                    composed.push_str(quoted.strip_prefix('"')?.strip_suffix('"')?);
                 }
             }
         }
     }
-    Some(whole)
+    Some(composed)
 }
 
-/// Everything but unreserved characters (RFC 3986, section 2.3).
-fn percent(value: &str, out: &mut String) {
+/// Appends a value with all characters encoded that RFC 3986, section 2.3, does not call unreserved.
+fn percent_encode(value: &str, out: &mut String) {
     for byte in value.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             out.push(char::from(byte));
@@ -105,7 +109,7 @@ fn percent(value: &str, out: &mut String) {
     }
 }
 
-/// `[A-Za-z0-9]`, drawn without bias.
+/// Returns random characters of `[A-Za-z0-9]`, each with the same probability.
 fn random(length: u16) -> Result<String, Diagnostic> {
     const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
     let mut text = String::new();
@@ -113,9 +117,9 @@ fn random(length: u16) -> Result<String, Diagnostic> {
         let mut bytes = [0_u8; 64];
         getrandom::fill(&mut bytes).map_err(|error| {
             Diagnostic::error(Code::Io, FieldPath::root())
-                .message(format!("the system gives no random numbers: {error}"))
+                .message(format!("the system provides no random numbers: {error}"))
         })?;
-        // 248 = 4 × 62: larger bytes would favour the first letters.
+        // 248 = 4 × 62. Without this limit, the first characters of the alphabet would be more likely.
         let letters = bytes.iter().filter(|byte| **byte < 248).map(|byte| char::from(ALPHABET[usize::from(byte % 62)]));
         text.extend(letters.take(usize::from(length) - text.len()));
     }

@@ -1,23 +1,23 @@
-//! The `.env` that Compose reads: one line for each variable, between single quotes.
+//! Writes `.env`, which Compose reads: one line for each variable, with its value in single quotes.
 //!
-//! Its readers differ about what is between them. Compose 2 takes it as it is, except that a backslash before the closing
-//! quote hides it; docker-compose 1.29 makes one backslash of two, and replaces `${NAME}`. A value for which no form has
-//! one meaning is refused.
+//! Readers of this format differ. For Compose 2, all characters in single quotes are literal, except a backslash before the
+//! closing quote. docker-compose 1.29 turns two backslashes into one and replaces `${NAME}`. nself refuses a value that the
+//! two would read differently.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::{ENVIRONMENT_FILE, Folder, modes};
+use super::{ENVIRONMENT_FILE, SecretFolder, modes};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
 use crate::values::SecretName;
 
-/// Writes the file as a whole.
+/// Replaces the file.
 ///
 /// # Errors
-/// NS106 for each value that the file cannot carry; then the old file stays.
-pub fn write(folder: &Folder, values: &BTreeMap<SecretName, String>) -> Result<(), Vec<Diagnostic>> {
-    let mut text = String::from("# Secrets for Compose; made by `nself secrets init`, never committed.\n");
+/// NS106 for each value that the file cannot hold; the old file stays then.
+pub fn write(folder: &SecretFolder, values: &BTreeMap<SecretName, String>) -> Result<(), Vec<Diagnostic>> {
+    let mut text = String::from("# Secrets for Compose, written by `nself secrets init`. Do not commit this file.\n");
     let mut findings = Vec::new();
     for (name, entry) in &folder.list.secrets {
         let (Some(variable), Some(value)) = (&entry.variable, values.get(name)) else { continue };
@@ -27,9 +27,9 @@ pub fn write(folder: &Folder, values: &BTreeMap<SecretName, String>) -> Result<(
             }
             Some(reason) => findings.push(
                 Diagnostic::error(Code::BadValue, path!("secrets", name))
-                    .message(format!("the value of `{name}` {reason}, which an environment file cannot carry"))
+                    .message(format!("the value of `{name}` {reason}, which an environment file cannot hold"))
                     .expected("text on one line without `'`, `${`, two backslashes in a row or one at the end")
-                    .hint("choose another value, and give it to what it opens, too"),
+                    .hint("choose a different value, and set it also where the secret is used"),
             ),
         }
     }
@@ -40,7 +40,7 @@ pub fn write(folder: &Folder, values: &BTreeMap<SecretName, String>) -> Result<(
     written.map_err(|error| vec![error.into()])
 }
 
-/// What of a value has no place between single quotes.
+/// Returns why a value cannot be in single quotes, as the end of a sentence about it; `None` if it can.
 fn refusal(value: &str) -> Option<&'static str> {
     if value.contains('\'') {
         Some("holds a single quote")

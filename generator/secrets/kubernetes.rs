@@ -1,10 +1,10 @@
-//! Secrets for a cluster, on their way through a pipe; they are never written to a file.
+//! Returns secrets as Kubernetes objects, to be sent through a pipe. They are never written to a file.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::Folder;
+use super::SecretFolder;
 use crate::artifact::yaml;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
@@ -26,11 +26,12 @@ struct Metadata<'a> {
     labels: BTreeMap<&'a str, &'a str>,
 }
 
-/// A Secret for every value that a service uses, as YAML documents; and why a committed value would not be recognised.
+/// Returns a Secret for each value that a service uses, as YAML documents. The second value is the remark of
+/// [`SecretFolder::refuse_tracked`].
 ///
 /// # Errors
-/// NS304 for each value that is missing, NS509 for those that git tracks.
-pub fn manifests(folder: &Folder) -> Result<(String, Option<String>), Vec<Diagnostic>> {
+/// NS304 for each missing value, NS509 for each value that git tracks.
+pub fn manifests(folder: &SecretFolder) -> Result<(String, Option<String>), Vec<Diagnostic>> {
     let remark = folder.refuse_tracked()?;
     let list = &folder.list;
     let namespace = plan::namespace(&list.project, &list.environment);

@@ -1,6 +1,7 @@
-//! Values of secrets: the only place that sees them. Makes what is missing below `<env>/secrets/` and the
-//! `.env` beside it, and judges what is there. Works from `secrets.json`, so a server needs no stack file. The folder may
-//! come with an untrusted checkout: no link is followed, modes are set each time, and a value that git tracks is refused.
+//! Creates and checks the values of secrets and local certificates; no other module reads them. Values are files in
+//! `<environment>/secrets/`, with `.env` beside it. The module works from the generated `secrets.json`, so a server needs no
+//! stack file. The folder may come from an untrusted checkout: links are not followed, modes are corrected on each run, and a
+//! value that git tracks is refused.
 
 mod certificate;
 mod check;
@@ -12,116 +13,113 @@ mod tracked;
 
 use std::path::{Path, PathBuf};
 
-pub use check::check;
+pub use check::{CheckedSecrets, check};
 pub use create::{Outcome, init};
 pub use kubernetes::manifests;
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
-use crate::files::{self, FileKind, Root};
-use crate::plan::secret_list::{self, SecretList};
+use crate::files::{self, EntryKind, FileKind, Root};
+use crate::plan::secret_list::{self, SecretEntry, SecretList};
 use crate::values::SecretName;
 use tracked::Tracking;
 
-/// The folder of the values, below that of the environment.
+/// The folder of the values, in the folder of the environment.
 const SECRETS: &str = "secrets";
-/// The file from which Compose reads values for its variables.
+/// The file from which Compose reads values of variables.
 const ENVIRONMENT_FILE: &str = ".env";
+/// The generated list of secrets, in the folder of the environment.
+const SECRET_LIST: &str = "secrets.json";
+
+/// Returns the names of the environments in an output folder.
+///
+/// # Errors
+/// NS804 if the folder cannot be read.
+pub fn environments(output: &Root) -> Result<Vec<String>, Diagnostic> {
+    let Some(output) = output.open()? else { return Ok(Vec::new()) };
+    let folders = output.list()?.into_iter().filter(|entry| entry.kind == EntryKind::Folder);
+    let environments = folders.filter(|entry| output.has_file(Path::new(&entry.name).join(SECRET_LIST)));
+    Ok(environments.filter_map(|entry| entry.name.into_string().ok()).collect())
+}
 
 /// The secrets of one environment on disk.
-pub struct Folder {
-    /// `<out>/<env>`.
+pub struct SecretFolder {
+    /// The folder of the environment, `<output>/<environment>`.
     environment: files::Folder,
-    /// The same for messages, as it was named.
-    place: PathBuf,
+    /// Its path in messages.
+    shown_path: PathBuf,
     pub list: SecretList,
 }
 
-impl Folder {
-    /// Reads `<out>/<env>/secrets.json`.
+impl SecretFolder {
+    /// Reads the list of secrets of an environment. `shown_output` is the path of the output folder in messages.
     ///
     /// # Errors
-    /// NS804 when it is missing, NS805 when it is not one of ours, NS803 when a link is on the way.
-    pub fn open(out: &Root, place: &Path, name: &str) -> Result<Self, Diagnostic> {
-        let place = place.join(name);
-        let path = place.join("secrets.json");
+    /// NS804 if the list is missing, NS805 if nself did not write it, NS803 if there is a link on its path.
+    pub fn open(output: &Root, shown_output: &Path, name: &str) -> Result<Self, Diagnostic> {
+        let shown_path = shown_output.join(name);
+        let list_path = shown_path.join(SECRET_LIST);
         let missing = || {
             Diagnostic::error(Code::Io, FieldPath::root())
-                .message(format!("{} is not there", path.display()))
-                .hint("run `nself gen` first, or name the output folder with --out")
+                .message(format!("{} does not exist", list_path.display()))
+                .hint("run `nself gen` first, or set the output folder with --out")
         };
-        let environment = out.open()?.map(|out| out.folder(name)).transpose()?.flatten().ok_or_else(missing)?;
-        let text = environment.read("secrets.json", FileKind::Output)?.ok_or_else(missing)?;
-        let damaged = |reason: String| {
+        let environment = output.open()?.map(|output| output.folder(name)).transpose()?.flatten();
+        let environment = environment.ok_or_else(missing)?;
+        let bytes = environment.read(SECRET_LIST, FileKind::Output)?.ok_or_else(missing)?;
+        let list = parse_list(&bytes, name).map_err(|reason| {
             Diagnostic::error(Code::Manifest, FieldPath::root())
-                .message(format!("{} is damaged: {reason}", path.display()))
+                .message(format!("{} is damaged: {reason}", list_path.display()))
                 .hint("restore it with `nself gen`")
-        };
-        let list: SecretList = serde_json::from_slice(&text).map_err(|error| damaged(error.to_string()))?;
-        if list.environment.as_str() != name {
-            return Err(damaged(format!("it is of the environment {}", list.environment)));
-        }
-        // Names of variables become lines of `.env`.
-        let strange = |(name, entry): &(&SecretName, &secret_list::SecretEntry)| {
-            entry.variable.as_ref().is_some_and(|variable| *variable != secret_list::variable(name))
-        };
-        if let Some((name, _)) = list.secrets.iter().find(strange) {
-            return Err(damaged(format!("the variable of `{name}` is not {}", secret_list::variable(name))));
-        }
-        Ok(Folder { environment, place, list })
+        })?;
+        Ok(SecretFolder { environment, shown_path, list })
     }
 
-    /// Refuses values that git tracks: whoever reads the repository knows them. Returns what to say when that cannot be
-    /// known.
+    /// Refuses values that git tracks, since everyone who reads the repository knows them. If the tracked files cannot be
+    /// determined, returns a remark with the reason.
     ///
     /// # Errors
-    /// NS509 for each of them.
+    /// NS509 for each tracked value.
     pub fn refuse_tracked(&self) -> Result<Option<String>, Vec<Diagnostic>> {
-        let tracked = match Tracking::of(self.environment.path()) {
-            Tracking::Known(paths) => paths,
-            Tracking::NoRepository => {
-                return Ok(Some(
-                    "no git repository is here, so a value that was committed is not recognised".to_owned(),
-                ));
+        let reason = match Tracking::of(self.environment.path()) {
+            Tracking::Known(paths) => {
+                let values = paths.iter().filter(|path| holds_value(path));
+                let findings: Vec<Diagnostic> = values.map(|path| self.tracked_value(path)).collect();
+                return if findings.is_empty() { Ok(None) } else { Err(findings) };
             }
-            Tracking::Unknown(reason) => {
-                return Ok(Some(format!("a value that was committed is not recognised: {reason}")));
-            }
+            Tracking::NoRepository => "the folder is not in a git repository".to_owned(),
+            Tracking::Unknown(reason) => reason,
         };
-        // `.gitkeep` and the like hold no value.
-        let is_value = |path: &Path| path.file_name().is_some_and(|name| !name.as_encoded_bytes().starts_with(b".git"));
-        let is_secret =
-            |path: &&PathBuf| path.starts_with(SECRETS) && is_value(path) || path.as_os_str() == ENVIRONMENT_FILE;
-        let findings: Vec<Diagnostic> = tracked.iter().filter(is_secret).map(|path| self.tracked(path)).collect();
-        if findings.is_empty() { Ok(None) } else { Err(findings) }
+        Ok(Some(format!("values in version control are not recognised: {reason}")))
     }
 
-    fn tracked(&self, path: &Path) -> Diagnostic {
-        let path = self.place.join(path).display().to_string();
+    fn tracked_value(&self, path: &Path) -> Diagnostic {
+        let path = self.shown_path.join(path).display().to_string();
         let mut finding = Diagnostic::error(Code::SecretTracked, FieldPath::root())
-            .message(format!("git tracks {path}, so everyone who reads the repository knows the value"))
-            .expected("a value that only this machine has")
+            .message(format!("git tracks {path}, so everyone who can read the repository knows the value"))
+            .expected("a value that is only on this machine")
             .hint(format!(
-                "`git rm --cached -- '{path}'`, delete the file, then `nself secrets init --env {}` for a new value; the old \
-                 one stays in the history, so what it opens needs the new one",
+                "run `git rm --cached -- '{path}'`, delete the file, and create a new value with `nself secrets init --env {}`; \
+                 the old value stays in the history, so replace it also where it is used",
                 self.list.environment
             ));
         finding.environments = vec![self.list.environment.to_string()];
         finding
     }
 
-    /// The folder of the values; none when it does not exist yet.
+    /// Returns the folder of the values; `None` if it does not exist.
     fn secrets(&self) -> Result<Option<files::Folder>, Diagnostic> {
         Ok(self.environment.folder(SECRETS)?)
     }
 
-    /// The value without the newline that editors add; nothing when there is no file.
+    /// Returns a value without the line break that editors add at the end; `None` if there is no file.
     fn read(&self, name: &SecretName) -> Result<Option<String>, Diagnostic> {
         let Some(secrets) = self.secrets()? else { return Ok(None) };
         let Some(bytes) = secrets.read(name.as_str(), FileKind::Secret)? else { return Ok(None) };
         let text = String::from_utf8(bytes).map_err(|_| {
+            let path = self.shown_path.join(SECRETS).join(name.as_str());
             Diagnostic::error(Code::BadValue, FieldPath::root())
-                .message(format!("{} is no UTF-8 text", self.place.join(SECRETS).join(name.as_str()).display()))
-                .hint("write text there; what has bytes of its own belongs into base64 first")
+                .message(format!("{} is not UTF-8 text", path.display()))
+                .hint("encode binary values as base64 before you write them to the file")
         })?;
         Ok(Some(text.strip_suffix('\n').map_or(text.clone(), str::to_owned)))
     }
@@ -131,4 +129,26 @@ impl Folder {
         secrets.set_own_mode(modes::FOLDER)?;
         Ok(secrets.replace(name.as_str(), value.as_bytes(), modes::VALUE)?)
     }
+}
+
+/// Parses the list of secrets of an environment.
+fn parse_list(bytes: &[u8], environment: &str) -> Result<SecretList, String> {
+    let list: SecretList = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+    if list.environment.as_str() != environment {
+        return Err(format!("it belongs to the environment {}", list.environment));
+    }
+    // Names of variables are written to `.env`, so any other text is refused.
+    let has_other_variable = |(name, entry): &(&SecretName, &SecretEntry)| {
+        entry.variable.as_ref().is_some_and(|variable| *variable != secret_list::variable(name))
+    };
+    match list.secrets.iter().find(has_other_variable) {
+        Some((name, _)) => Err(format!("the variable of `{name}` is not {}", secret_list::variable(name))),
+        None => Ok(list),
+    }
+}
+
+/// Tells whether a file in the folder of an environment holds values. Files such as `.gitkeep` hold none.
+fn holds_value(path: &Path) -> bool {
+    let is_git_file = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".git"));
+    path.starts_with(SECRETS) && !is_git_file || path.as_os_str() == ENVIRONMENT_FILE
 }

@@ -1,21 +1,25 @@
-//! Modes of secrets. Containers read the files as other users through their mounts, so the folder keeps strangers out
-//! and the files do not.
+//! Sets the modes of secrets. Containers read the files as other users through their mounts, so the files are readable by
+//! everyone, and the folder keeps other users of the machine out.
 
-use super::{Folder, certificate};
+use super::{SecretFolder, certificate};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 
-/// Of the folder, of each value in it, and of `.env`, which the engine alone reads.
+/// Mode of the folder.
 pub const FOLDER: u32 = 0o700;
+/// Mode of each value in the folder.
 pub const VALUE: u32 = 0o444;
+/// Mode of `.env`, which only the container engine reads.
 pub const ENVIRONMENT_FILE: u32 = 0o600;
-/// What other users of the machine may do.
+/// The bits of a mode for other users of the machine.
 const OTHERS: u32 = 0o077;
+/// The bits of a mode that let other users write.
+const OTHERS_WRITE: u32 = 0o022;
 
-/// Gives what exists the modes that it needs; a finding says what others were able to read until now.
+/// Corrects the modes of existing files. Returns a finding about files that other users could read or write before.
 ///
 /// # Errors
-/// A file is a link or of another kind, or belongs to another user.
-pub fn repair(folder: &Folder) -> Result<Option<Diagnostic>, Diagnostic> {
+/// A file is not a regular file, or belongs to a different user.
+pub fn repair(folder: &SecretFolder) -> Result<Option<Diagnostic>, Diagnostic> {
     let mut open = Vec::new();
     if let Some(secrets) = folder.secrets()? {
         let mode = secrets.own_stat().map(|stat| stat.mode & 0o7777);
@@ -23,13 +27,13 @@ pub fn repair(folder: &Folder) -> Result<Option<Diagnostic>, Diagnostic> {
             secrets.set_own_mode(FOLDER)?;
             open.extend(mode.filter(|mode| mode & OTHERS != 0).map(|mode| format!("secrets/ ({mode:04o})")));
         }
-        let made = [certificate::AUTHORITY.to_owned()];
-        let names = folder.list.secrets.keys().map(ToString::to_string).chain(made);
+        let authority = [certificate::AUTHORITY.to_owned()];
+        let names = folder.list.secrets.keys().map(ToString::to_string).chain(authority);
         for name in names {
             if let Some(stat) = secrets.stat(&name)?.filter(|stat| stat.mode & 0o7777 != VALUE || !stat.is_file()) {
                 secrets.set_mode(&name, VALUE)?;
-                // What others may write, they may have replaced.
-                if stat.mode & 0o022 != 0 {
+                // A file that other users could only read was still protected by its folder.
+                if stat.mode & OTHERS_WRITE != 0 {
                     open.push(format!("secrets/{name} ({:04o})", stat.mode & 0o7777));
                 }
             }
@@ -41,9 +45,15 @@ pub fn repair(folder: &Folder) -> Result<Option<Diagnostic>, Diagnostic> {
     }
     Ok((!open.is_empty()).then(|| {
         let mut finding = Diagnostic::warning(Code::SecretOpen, FieldPath::root())
-            .message(format!("other users of this machine could use {} in {}", open.join(", "), folder.place.display()))
-            .expected("secrets/ with 0700, its files with 0444, .env with 0600; they have these modes now")
-            .hint("where other people use this machine, delete the values and run `nself secrets init` for new ones");
+            .message(format!(
+                "other users of this machine could access {} in {}",
+                open.join(", "),
+                folder.shown_path.display()
+            ))
+            .expected("0700 for secrets/, 0444 for its files, 0600 for .env; the modes are correct now")
+            .hint(
+                "if other people use this machine, delete the values and run `nself secrets init` to create new ones",
+            );
         finding.environments = vec![folder.list.environment.to_string()];
         finding
     }))

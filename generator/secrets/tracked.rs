@@ -1,5 +1,5 @@
-//! Which files git tracks, read from the index of each repository around a folder. git itself is not run: the
-//! configuration of an untrusted repository can name programs. Nothing of the repository is changed.
+//! Finds the files that git tracks, by reading the index of each repository that contains a folder. It does not run git, because
+//! the configuration of an untrusted repository can name programs, and it changes nothing.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -8,19 +8,19 @@ use std::path::{Path, PathBuf};
 
 use crate::files::{self, FileKind};
 
-/// What is known about the files of a folder.
+/// The files of a folder that git tracks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Tracking {
-    /// The paths of tracked files, relative to the folder.
+    /// The paths of the tracked files, relative to the folder.
     Known(BTreeSet<PathBuf>),
-    /// No repository is around the folder.
+    /// The folder is not in a repository.
     NoRepository,
-    /// The index cannot be read, for this reason.
+    /// The index of a repository cannot be read. The text is the reason.
     Unknown(String),
 }
 
 impl Tracking {
-    /// Looks at the repositories around a folder: an inner one does not hide what an outer one tracks.
+    /// Reads the index of every repository that contains the folder: an outer repository can track files of an inner one.
     pub fn of(folder: &Path) -> Tracking {
         let Ok(folder) = files::real_path(folder) else { return Tracking::NoRepository };
         let mut tracked = BTreeSet::new();
@@ -28,8 +28,8 @@ impl Tracking {
         for root in folder.ancestors() {
             let Some(index) = index_of(root) else { continue };
             repositories += 1;
-            let below = folder.strip_prefix(root).unwrap_or(Path::new(""));
-            match index.and_then(|index| paths_below(&index, below)) {
+            let path_in_repository = folder.strip_prefix(root).unwrap_or(Path::new(""));
+            match index.and_then(|index| paths_in_folder(&index, path_in_repository)) {
                 Ok(paths) => tracked.extend(paths),
                 Err(reason) => return Tracking::Unknown(format!("the index of {}: {reason}", root.display())),
             }
@@ -38,12 +38,12 @@ impl Tracking {
     }
 }
 
-/// The index of the repository whose root this is; empty when nothing has been added.
+/// Returns the index of the repository with this root: `None` if there is no repository, empty if no file was added to it.
 fn index_of(root: &Path) -> Option<Result<Vec<u8>, String>> {
     let git = root.join(".git");
     let folder = match files::look_behind(&git).ok()? {
         stat if stat.is_folder() => git,
-        // A worktree or submodule names its folder.
+        // In a worktree or submodule, `.git` is a file that names the folder.
         _ => {
             let text = files::read_named(&git, FileKind::Secret).ok()?;
             let text = String::from_utf8(text).ok()?;
@@ -58,46 +58,47 @@ fn index_of(root: &Path) -> Option<Result<Vec<u8>, String>> {
     })
 }
 
-/// Paths of an index below a folder. Digests have 20 bytes, or 32 in repositories with SHA-256; one of the two fits.
-fn paths_below(index: &[u8], folder: &Path) -> Result<BTreeSet<PathBuf>, String> {
+/// Returns the paths of an index that are in a folder, relative to it. Digests have 20 bytes (SHA-1) or 32 bytes (SHA-256);
+/// the index can be read with one of the two.
+fn paths_in_folder(index: &[u8], folder: &Path) -> Result<BTreeSet<PathBuf>, String> {
     if index.is_empty() {
         return Ok(BTreeSet::new());
     }
     let entries = [20, 32].into_iter().find_map(|digest| Reader { index, digest }.entries());
-    let (entries, is_whole) = entries.ok_or("its format is not known")?;
+    let (entries, is_whole) = entries.ok_or("its format is unknown")?;
     if !is_whole {
-        return Err("it is split, and only a part of it is there; `git update-index --no-split-index` joins it".into());
+        return Err("it is a split index; `git update-index --no-split-index` joins it".into());
     }
-    let mut below = BTreeSet::new();
+    let mut paths = BTreeSet::new();
     for name in entries {
         let path = Path::new(OsStr::from_bytes(&name));
-        // A folder stands for all that is in it where the checkout is sparse.
+        // In a sparse checkout, an entry can be a folder, and represents all files in it.
         if name.ends_with(b"/") && folder.starts_with(path) {
             return Err(format!("{} is not checked out", path.display()));
         }
         if let Ok(path) = path.strip_prefix(folder) {
-            below.insert(path.to_owned());
+            paths.insert(path.to_owned());
         }
     }
-    Ok(below)
+    Ok(paths)
 }
 
 /// Reads the format of `gitformat-index(5)`, versions 2 to 4.
 struct Reader<'a> {
     index: &'a [u8],
-    /// Bytes of a digest.
+    /// Length of a digest in bytes.
     digest: usize,
 }
 
 impl Reader<'_> {
-    /// The paths of all entries, and whether these are all of the index.
+    /// Returns the paths of all entries, and whether they are the whole index; `None` for a different format.
     fn entries(&self) -> Option<(Vec<Vec<u8>>, bool)> {
         let number = |at: usize| Some(u32::from_be_bytes(*self.index.get(at..)?.first_chunk()?));
         let (version, count) = (number(4)?, usize::try_from(number(8)?).ok()?);
         if self.index.get(..4)? != b"DIRC" || !(2..=4).contains(&version) {
             return None;
         }
-        // An entry takes more bytes than its digest, so the count cannot exceed what is there.
+        // Limits the memory for a wrong count: an entry is longer than its digest.
         let mut paths: Vec<Vec<u8>> = Vec::with_capacity(count.min(self.index.len() / self.digest));
         let mut at = 12;
         for _ in 0..count {
@@ -107,19 +108,19 @@ impl Reader<'_> {
             at = next;
         }
         let is_whole = self.is_whole(at)?;
-        // In a part of a split index, an entry without a path replaces one of the other part.
+        // Only in a split index may an entry have no path: it replaces one of the other part.
         let is_complete = !is_whole || paths.iter().all(|path| !path.is_empty());
         is_complete.then_some((paths, is_whole))
     }
 
-    /// The path of one entry, and where the next begins. Before the path are times, numbers, a digest and flags.
+    /// Returns the path of one entry, and the start of the next one. Times, numbers, a digest and flags precede the path.
     fn entry(&self, start: usize, version: u32, last: &[u8]) -> Option<(Vec<u8>, usize)> {
         let flags_at = start + 40 + self.digest;
         let flags = u16::from_be_bytes(*self.index.get(flags_at..)?.first_chunk()?);
         let mut at = flags_at + if version >= 3 && flags & 0x4000 != 0 { 4 } else { 2 };
         let mut path = Vec::new();
         if version == 4 {
-            // How much of the path before is not repeated.
+            // The number of bytes to remove from the end of the previous path.
             let (cut, length) = variable_length(self.index.get(at..)?)?;
             path.extend_from_slice(last.get(..last.len().checked_sub(cut)?)?);
             at += length;
@@ -127,14 +128,16 @@ impl Reader<'_> {
         let rest = self.index.get(at..)?;
         let length = rest.iter().position(|byte| *byte == 0)?;
         path.extend_from_slice(&rest[..length]);
-        let said = usize::from(flags & 0xfff);
-        let fits = if said == 0xfff { path.len() >= said } else { path.len() == said };
+        // The flags hold the length of the path, or 0xfff for a longer one.
+        let recorded = usize::from(flags & 0xfff);
+        let fits = if recorded == 0xfff { path.len() >= recorded } else { path.len() == recorded };
         let end = at + length;
         let next = if version == 4 { end + 1 } else { start + (end - start + 8) / 8 * 8 };
         fits.then_some((path, next))
     }
 
-    /// Whether the extensions behind the entries end with the file, and none names a second part of the index.
+    /// Reads the extensions after the entries, and returns whether none of them links to a shared index; `None` if they do not
+    /// end with the file.
     fn is_whole(&self, mut at: usize) -> Option<bool> {
         let end = self.index.len().checked_sub(self.digest)?;
         let mut whole = true;
@@ -147,7 +150,7 @@ impl Reader<'_> {
     }
 }
 
-/// A number in groups of seven bits, as offsets of git's packs are written; and how many bytes it takes.
+/// Reads a number in groups of seven bits, in the encoding of offsets in git's packs. Also returns its length in bytes.
 fn variable_length(bytes: &[u8]) -> Option<(usize, usize)> {
     let mut value = 0_usize;
     for (i, byte) in bytes.iter().enumerate().take(5) {

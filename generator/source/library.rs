@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::artifact::Digest;
-use crate::files::{FileError, FileKind, Folder, Root, random_name};
+use crate::files::{FileKind, Folder, Root, random_suffix};
 
 include!(concat!(env!("OUT_DIR"), "/library.rs"));
 
@@ -49,32 +49,19 @@ pub fn holds(inside: &Path, content: &str) -> bool {
 pub fn materialise(cache: &Root) -> io::Result<Library> {
     let digest = digest();
     let name = digest.short();
-    let shelf = make_cache(cache).and_then(|cache| cache.make_folder("lib", 0o755));
+    let shelf = cache.create_cache().and_then(|cache| cache.make_folder("lib", 0o755));
     if let Ok(shelf) = shelf
         && (is_complete(&shelf, name) || fill(&shelf, name).is_ok())
     {
         return Ok(Library { folder: shelf.path().join(name), temporary: None });
     }
     let above = Root::named(&std::env::temp_dir()).open()?.ok_or(io::ErrorKind::NotFound)?;
-    let private = format!("nself-{}", random_name()?);
+    let private = format!("nself-{}", random_suffix()?);
     // Fails on anything that exists: no other user may own the folder that we read from.
     let shelf = above.create_folder(&private, 0o700)?;
     let library = Library { folder: shelf.path().join("lib"), temporary: Some((above, private)) };
     fill(&shelf, "lib")?;
     Ok(library)
-}
-
-/// Makes the cache, which ignores itself in version control.
-///
-/// # Errors
-/// It cannot be made, or something that is no folder is in its place. A link counts as such: following
-/// one that came with the project would write elsewhere.
-pub fn make_cache(cache: &Root) -> Result<Folder, FileError> {
-    let folder = cache.make(0o755)?;
-    match folder.create(".gitignore", b"*\n", 0o644) {
-        Err(error) if !error.already_exists() => Err(error),
-        _ => Ok(folder),
-    }
 }
 
 /// Tells whether every file is there, byte for byte, and no link leads elsewhere.
@@ -86,7 +73,7 @@ fn is_complete(shelf: &Folder, name: &str) -> bool {
 
 /// Writes into a folder of its own and moves it into place, so that a reader sees all or nothing.
 fn fill(shelf: &Folder, name: &str) -> io::Result<()> {
-    let temporary = format!(".{}", random_name()?);
+    let temporary = format!(".{}", random_suffix()?);
     let folder = shelf.create_folder(&temporary, 0o755)?;
     let written = FILES.iter().try_for_each(|(path, bytes)| folder.write(Path::new("nself").join(path), bytes));
     if written.is_ok() && shelf.stat(name)?.is_some() && !is_complete(shelf, name) {

@@ -1,5 +1,5 @@
-//! The disposable folder beside the stack, as far as the store uses it: the writers' lock and a place for
-//! stamps. It may come with a repository, so no link in it is followed and nothing in it is believed blindly.
+//! The cache `.nself` beside the stack: the writers' lock, objects, records of runs and stamps. It may come with a
+//! repository, so no symbolic link in it is followed, and its content is checked before use.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -8,49 +8,48 @@ use super::stamp::StampFile;
 use super::{Generations, Objects};
 use crate::artifact::Digest;
 use crate::files::{FileError, Folder, Root};
-use crate::source::library::make_cache;
 
-/// `.nself` beside the stack. Nothing is created before it is used.
+/// The cache of a project. It is created when it is first written.
 #[derive(Debug, Clone)]
 pub struct Cache(Root);
 
 impl Cache {
-    /// The cache of the project in this folder.
+    /// Returns the cache of the project in this folder.
     pub fn new(project: &Path) -> Self {
         Cache(Root::cache(project))
     }
 
-    /// Waits for other writers and keeps them out until the file is dropped; the system drops it when the
-    /// process dies. The folder itself is locked, so no file is opened that came with the project. Nothing when
-    /// the cache cannot be used: then renames still keep each file whole.
+    /// Waits for the writers' lock and holds it until the returned file is dropped; the system releases it when the
+    /// process ends. The folder itself is locked, so no file of the project is opened. `None` if the cache cannot be used:
+    /// each file is then still replaced by one rename.
     pub fn lock(&self) -> Option<File> {
-        make_cache(&self.0).ok()?.lock().ok()
+        self.0.create_cache().ok()?.lock().ok()
     }
 
-    /// Opens the cache; none when there is none yet.
+    /// Opens the cache; `None` if it does not exist.
     ///
     /// # Errors
-    /// Something else than a folder is in its place.
+    /// Something other than a folder is in its place.
     pub fn open(&self) -> Result<Option<Folder>, FileError> {
         self.0.open()
     }
 
-    /// Outputs by content.
+    /// Returns the store of outputs by their content.
     pub fn objects(&self) -> Objects {
         Objects::new(self.0.clone())
     }
 
-    /// Records of earlier runs.
+    /// Returns the records of earlier runs.
     pub fn generations(&self) -> Generations {
         Generations::new(self.0.clone())
     }
 
-    /// Where the stack language's own files are laid out.
+    /// Returns the folder into which the library of the stack language is written.
     pub fn library(&self) -> PathBuf {
         self.0.path().join("lib")
     }
 
-    /// Where the stamp of one kind of run lies.
+    /// Returns the place of the stamp of one command line.
     pub fn stamp(&self, request: &Digest) -> StampFile {
         StampFile { cache: self.0.clone(), name: request.short().to_string() }
     }

@@ -1,6 +1,6 @@
-//! Unified diffs whose cost grows with the length of the texts, whatever they hold: both sides may come from an
-//! untrusted project. Lines that occur once on both sides divide a large difference; a part that is still large is
-//! shown as replaced. How many lines are shown is limited, and what is left out is counted.
+//! Unified diffs in time that grows with the length of the texts, for every content: both sides may come from an untrusted
+//! project. Lines that occur once on both sides divide a large difference into parts; a part that is still large is shown
+//! as replaced. The number of shown lines is limited, and the omitted lines are counted.
 
 use std::collections::BTreeMap;
 
@@ -9,21 +9,22 @@ use similar::{Algorithm, DiffOp, capture_diff_slices, group_diff_ops};
 use crate::terminal::Lines;
 use crate::words;
 
-/// Most lines of a diff that are shown, of one text and of all.
+/// The maximum number of shown lines in the diff of one text.
 const SHOWN: usize = 2_000;
+/// The maximum number of shown lines in all diffs of a run.
 const SHOWN_OF_ALL: usize = 20_000;
-/// Most lines of a text that is compared.
+/// The maximum number of lines of a text that is compared.
 const COMPARED: usize = 1_000_000;
-/// Most characters of a line that are shown.
+/// The maximum number of shown characters of a line.
 const WIDTH: usize = 2_000;
-/// Most lines on both sides of a part that is compared line by line, since the time grows with the square.
+/// The maximum number of lines on both sides of a part that is compared line by line: the time grows with its square.
 const PART: usize = 1_000;
-/// How often a part is divided.
+/// The maximum depth of divisions.
 const ROUNDS: u8 = 3;
-/// Lines that are shown around a change.
+/// The number of unchanged lines that are shown before and after a change.
 const AROUND: usize = 3;
 
-/// Lines that may still be shown of all files together.
+/// The number of lines that may still be shown in all diffs of a run.
 pub struct Budget(usize);
 
 impl Default for Budget {
@@ -32,20 +33,20 @@ impl Default for Budget {
     }
 }
 
-/// Whether lines that only the old text has are shown.
+/// The display of lines that only the old text has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OldSide {
     Shown,
-    /// They may hold what must not reach a log.
+    /// The lines may contain a value that must not reach a log.
     Counted,
 }
 
-/// The line that stands for lines of the old side.
+/// Returns the line that replaces hidden lines of the old side.
 pub fn hidden(lines: usize) -> String {
     format!("-[{} of the file on disk, not shown]", words::count(lines, "line"))
 }
 
-/// A unified diff of two texts with their names; nothing when they are equal.
+/// Returns a unified diff of two texts, each with its name; empty if they are equal.
 pub fn text_diff(old: (&str, &str), new: (&str, &str), old_side: OldSide, budget: &mut Budget) -> Lines {
     let mut lines = Lines::default();
     if old.1 == new.1 {
@@ -66,18 +67,18 @@ pub fn text_diff(old: (&str, &str), new: (&str, &str), old_side: OldSide, budget
     comparison.part((0, a.len()), (0, b.len()), ROUNDS);
     let mut limit = SHOWN.min(budget.0);
     let all = limit;
-    let mut left_out = 0;
+    let mut omitted = 0;
     for group in group_diff_ops(comparison.operations, AROUND) {
-        left_out += show(&group, [&sides[0], &sides[1]], old_side, &mut limit, &mut lines);
+        omitted += show(&group, [&sides[0], &sides[1]], old_side, &mut limit, &mut lines);
     }
     budget.0 -= all - limit;
-    if left_out > 0 {
-        lines.push(&format!("# {} of this difference not shown", words::count(left_out, "more line")));
+    if omitted > 0 {
+        lines.push(&format!("# {} of this difference not shown", words::count(omitted, "more line")));
     }
     lines
 }
 
-/// Equal lines get equal numbers.
+/// Returns a number for each line; equal lines have equal numbers.
 fn number<'a>(lines: &[&'a str], numbers: &mut BTreeMap<&'a str, u32>) -> Vec<u32> {
     let mut numbered = Vec::with_capacity(lines.len());
     for line in lines {
@@ -87,17 +88,18 @@ fn number<'a>(lines: &[&'a str], numbers: &mut BTreeMap<&'a str, u32>) -> Vec<u3
     numbered
 }
 
-/// Two texts as the numbers of their lines, and what makes one the other.
+/// Two texts as the numbers of their lines, and the operations that turn the old one into the new one.
 struct Comparison<'a> {
     old: &'a [u32],
     new: &'a [u32],
     operations: Vec<DiffOp>,
 }
 
-/// The first line of a part and the one behind its last.
+/// The first line of a part, and the line after its last one.
 type Span = (usize, usize);
 
 impl Comparison<'_> {
+    /// Compares two parts; `rounds` is the number of divisions that are still allowed.
     fn part(&mut self, old: Span, new: Span, rounds: u8) {
         let (a, b) = (&self.old[old.0..old.1], &self.new[new.0..new.1]);
         let start = a.iter().zip(b).take_while(|(a, b)| a == b).count();
@@ -107,7 +109,7 @@ impl Comparison<'_> {
         self.equal(old.1 - end, new.1 - end, end);
     }
 
-    /// A part whose first lines differ, and whose last lines do.
+    /// Compares two parts whose first lines differ and whose last lines differ.
     fn middle(&mut self, old: Span, new: Span, rounds: u8) {
         let (old_len, new_len) = (old.1 - old.0, new.1 - new.0);
         let (old_index, new_index) = (old.0, new.0);
@@ -116,7 +118,7 @@ impl Comparison<'_> {
         }
         if old_len + new_len <= PART {
             let operations = capture_diff_slices(Algorithm::Myers, &self.old[old.0..old.1], &self.new[new.0..new.1]);
-            operations.into_iter().for_each(|operation| self.push(moved(operation, old_index, new_index)));
+            operations.into_iter().for_each(|operation| self.push(shift(operation, old_index, new_index)));
             return;
         }
         let anchors = if rounds == 0 { Vec::new() } else { anchors(&self.old[old.0..old.1], &self.new[new.0..new.1]) };
@@ -140,7 +142,7 @@ impl Comparison<'_> {
         }
     }
 
-    /// Runs of equal lines are one run.
+    /// Adds an operation; consecutive equal lines become one operation.
     fn push(&mut self, operation: DiffOp) {
         if let (Some(DiffOp::Equal { len, .. }), DiffOp::Equal { len: more, .. }) =
             (self.operations.last_mut(), operation)
@@ -152,7 +154,8 @@ impl Comparison<'_> {
     }
 }
 
-fn moved(operation: DiffOp, old: usize, new: usize) -> DiffOp {
+/// Returns the operation with its lines counted from the start of the texts instead of the part.
+fn shift(operation: DiffOp, old: usize, new: usize) -> DiffOp {
     match operation {
         DiffOp::Equal { old_index, new_index, len } => {
             DiffOp::Equal { old_index: old_index + old, new_index: new_index + new, len }
@@ -169,9 +172,9 @@ fn moved(operation: DiffOp, old: usize, new: usize) -> DiffOp {
     }
 }
 
-/// Lines that occur once on both sides, in the order of both: the longest sequence of them that rises.
+/// Returns lines that occur once on both sides: the longest sequence that is in the same order on both.
 fn anchors(old: &[u32], new: &[u32]) -> Vec<(usize, usize)> {
-    // How often on each side, and where.
+    // For each side, the number of occurrences and the last position.
     let mut lines: BTreeMap<u32, [(usize, usize); 2]> = BTreeMap::new();
     for (side, numbers) in [old, new].into_iter().enumerate() {
         for (at, line) in numbers.iter().enumerate() {
@@ -184,7 +187,7 @@ fn anchors(old: &[u32], new: &[u32]) -> Vec<(usize, usize)> {
         _ => None,
     });
     let once: Vec<(usize, usize)> = once.collect();
-    // Piles of patience: the last of each, and for each card the one below it on the pile before.
+    // Patience sorting: the top card of each pile, and for each card the top of the previous pile when it was placed.
     let mut tops: Vec<usize> = Vec::new();
     let mut before: Vec<Option<usize>> = Vec::with_capacity(once.len());
     for (card, (_, b)) in once.iter().enumerate() {
@@ -206,7 +209,7 @@ fn anchors(old: &[u32], new: &[u32]) -> Vec<(usize, usize)> {
     rising
 }
 
-/// Adds one hunk as far as the limit allows; returns how many changed lines were left out.
+/// Adds one hunk up to the limit and returns the number of omitted changed lines.
 fn show(group: &[DiffOp], sides: [&[&str]; 2], old_side: OldSide, limit: &mut usize, lines: &mut Lines) -> usize {
     let (Some(first), Some(last)) = (group.first(), group.last()) else { return 0 };
     let range = |start: usize, end: usize| match end - start {
@@ -221,7 +224,7 @@ fn show(group: &[DiffOp], sides: [&[&str]; 2], old_side: OldSide, limit: &mut us
             range(first.new_range().start, last.new_range().end)
         ));
     }
-    let mut left_out = 0;
+    let mut omitted = 0;
     for operation in group {
         let (old, new) = (operation.old_range(), operation.new_range());
         let shown = match operation {
@@ -237,10 +240,10 @@ fn show(group: &[DiffOp], sides: [&[&str]; 2], old_side: OldSide, limit: &mut us
                 continue;
             }
             part[..room].iter().for_each(|line| push_line(lines, sign, line));
-            left_out += if sign == ' ' { 0 } else { part.len() - room };
+            omitted += if sign == ' ' { 0 } else { part.len() - room };
         }
     }
-    left_out
+    omitted
 }
 
 fn push_line(lines: &mut Lines, sign: char, line: &str) {
@@ -265,7 +268,7 @@ mod tests {
         text_diff(("a", old), ("b", new), OldSide::Shown, &mut Budget::default()).as_str().to_owned()
     }
 
-    /// The new side as the diff gives it; the old side has to be as it says.
+    /// Applies a diff to the old side and returns the new side; the diff's old lines must match.
     fn applied(old: &str, diff: &str) -> String {
         let old: Vec<&str> = old.split_inclusive('\n').collect();
         let (mut new, mut at) = (String::new(), 0);

@@ -1,5 +1,5 @@
-//! What is seen of a path: times and inode numbers say "same" cheaply; when they differ, or are too fresh to be
-//! trusted, content decides.
+//! Fingerprints of paths: equal times and inode numbers prove cheaply that a path is unchanged; if they differ, or are too
+//! recent to be trusted, the content decides.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -7,20 +7,20 @@ use std::path::{Path, PathBuf};
 use crate::artifact::Digest;
 use crate::files::{EntryKind, FileKind, Folder, Stat, list_named, look_at, look_behind, read_named};
 
-/// What a result depends on.
+/// A path that a result depends on, and the property that matters.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Watch {
-    /// The program itself: the very file, whatever it holds.
+    /// The program itself: this very file, whatever its content.
     Program(PathBuf),
-    /// A file's content.
+    /// The content of a file.
     File(PathBuf),
-    /// A path at which nothing is.
+    /// A path that does not exist.
     Absent(PathBuf),
-    /// A file or folder that is no link; what it holds does not matter.
+    /// A file or folder that is not a symbolic link, whatever its content.
     Plain(PathBuf),
     /// The names in a folder.
     Folder(PathBuf),
-    /// The names in a folder of outputs, in which nothing is that is not ours.
+    /// The names in a folder of outputs in which nself wrote everything.
     Clean(PathBuf),
 }
 
@@ -37,28 +37,29 @@ impl Watch {
     }
 }
 
-/// What was seen of one path.
+/// A path with its metadata and the digest of its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fingerprint {
     pub watch: Watch,
-    pub meta: FileStat,
+    pub stat: FileStat,
     pub digest: String,
 }
 
 impl Fingerprint {
-    /// Content first: whatever changes it afterwards changes the times too.
+    /// Takes a fingerprint; `None` if the path is not as the watch expects it. The content is read before the metadata:
+    /// a later edit then also changes the times.
     pub fn now(watch: Watch) -> Option<Self> {
-        let digest = content(&watch)?;
-        let meta = meta(&watch)?;
-        Some(Fingerprint { watch, meta, digest })
+        let digest = content_digest(&watch)?;
+        let stat = stat(&watch)?;
+        Some(Fingerprint { watch, stat, digest })
     }
 
-    /// Whether it is still so, for a record that was `taken` at that time.
-    pub fn unchanged_since(&self, taken: i64) -> bool {
-        match meta(&self.watch) {
-            Some(now) if self.meta.unchanged_since(now, taken) => true,
+    /// Tells whether the path is unchanged, for a record that was written at the time `written_at`.
+    pub fn unchanged_since(&self, written_at: i64) -> bool {
+        match stat(&self.watch) {
+            Some(now) if self.stat.unchanged_since(now, written_at) => true,
             Some(_) if !matches!(self.watch, Watch::Program(_)) => {
-                content(&self.watch).is_some_and(|digest| digest == self.digest)
+                content_digest(&self.watch).is_some_and(|digest| digest == self.digest)
             }
             _ => false,
         }
@@ -79,22 +80,22 @@ impl FileStat {
         FileStat { size: stat.size, modified: stat.modified, changed: stat.changed, inode: stat.inode }
     }
 
-    /// That of a plain file below the output folder, whose folders are looked at too.
+    /// Returns the metadata of a regular file below the output folder, whose folders are checked separately.
     pub fn of_file(out: &Folder, path: &str) -> Option<Self> {
         out.stat_below_plain_folders(path).filter(Stat::is_file).map(|stat| FileStat::of(&stat))
     }
 
-    /// Older than `moment`. What was changed in the same tick as that could look unchanged.
+    /// Tells whether the file is older than `moment`. A change in the same tick as `moment` could go unnoticed.
     pub fn is_before(&self, moment: i64) -> bool {
         self.modified < moment && self.changed < moment
     }
 
-    /// Whether what is there `now` is surely what was there when the record was `taken`.
-    pub fn unchanged_since(&self, now: FileStat, taken: i64) -> bool {
-        now == *self && now.is_before(taken)
+    /// Tells whether the metadata `now` proves that the file is the one that was recorded at the time `written_at`.
+    pub fn unchanged_since(&self, now: FileStat, written_at: i64) -> bool {
+        now == *self && now.is_before(written_at)
     }
 
-    /// As it is written, from its four fields.
+    /// Reads the four fields that [`fmt::Display`] writes.
     pub fn parse<'a>(fields: &mut impl Iterator<Item = &'a str>) -> Option<Self> {
         Some(FileStat {
             size: fields.next()?.parse().ok()?,
@@ -112,7 +113,7 @@ impl fmt::Display for FileStat {
     }
 }
 
-fn meta(watch: &Watch) -> Option<FileStat> {
+fn stat(watch: &Watch) -> Option<FileStat> {
     match watch {
         Watch::Absent(path) => look_at(path).is_err().then(FileStat::default),
         Watch::Plain(path) => look_at(path).is_ok_and(|stat| stat.kind != EntryKind::Link).then(FileStat::default),
@@ -120,8 +121,8 @@ fn meta(watch: &Watch) -> Option<FileStat> {
     }
 }
 
-/// The digest of what is there; a link is another thing than what it leads to.
-fn content(watch: &Watch) -> Option<String> {
+/// Returns the digest of the content; for a symbolic link it differs from that of the link's target.
+fn content_digest(watch: &Watch) -> Option<String> {
     let path = watch.path();
     let digest = match watch {
         Watch::Absent(_) | Watch::Plain(_) | Watch::Program(_) => return Some("-".to_owned()),
@@ -132,6 +133,6 @@ fn content(watch: &Watch) -> Option<String> {
             Digest::of(names.join("\0").as_bytes())
         }
     };
-    let link = look_at(path).ok()?.kind == EntryKind::Link;
-    Some(if link { format!("link:{digest}") } else { digest.to_string() })
+    let is_link = look_at(path).ok()?.kind == EntryKind::Link;
+    Some(if is_link { format!("link:{digest}") } else { digest.to_string() })
 }

@@ -1,4 +1,4 @@
-//! What else is in the output folder.
+//! A scan of the output folder for files that nself did not generate.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
@@ -6,72 +6,79 @@ use std::path::{Path, PathBuf};
 
 use crate::files::{EntryKind, Folder, is_temporary};
 
-/// Folders and what is known of them; bytes are compared a good deal faster than the components of paths.
+/// Folders by their paths, with one property each. The keys are strings, since comparing paths is much slower.
 pub type Folders = BTreeMap<OsString, bool>;
 
-/// What lies between the files that are ours.
+/// The result of a scan.
 #[derive(Debug, Default)]
 pub(super) struct FolderScan {
-    /// Files in the environments' folders that are neither ours nor the operator's.
+    /// Files in the folders of environments that neither nself nor the operator is known to have written.
     pub foreign_files: Vec<String>,
-    /// Folders of the environments, and whether all in them is ours.
+    /// Folders of the environments, and whether nself wrote everything in them.
     pub folders: Folders,
     /// Temporary files of runs that were killed, relative to the output folder.
     pub stale_temp_files: Vec<PathBuf>,
 }
 
 impl FolderScan {
-    /// Looks through the folders of these environments; not again through those of `known` that hold nothing of others
-    /// and are as they were.
-    pub fn look(out: &Folder, environments: &BTreeSet<&str>, known: &Folders, ours: impl Fn(&str) -> bool) -> Self {
-        let mut around = FolderScan::default();
-        let beside = out.list().unwrap_or_default().into_iter();
-        let stale_temp_files = beside.filter(|entry| entry.kind == EntryKind::File && is_temporary(&entry.name));
-        around.stale_temp_files.extend(stale_temp_files.map(|entry| PathBuf::from(entry.name)));
+    /// Scans the folders of these environments. Folders that are `known` to be unchanged and to hold outputs only are
+    /// skipped.
+    pub fn look(
+        out: &Folder,
+        environments: &BTreeSet<&str>,
+        known: &Folders,
+        is_output: impl Fn(&str) -> bool,
+    ) -> Self {
+        let mut scan = FolderScan::default();
+        let top_files = out.list().unwrap_or_default().into_iter();
+        let stale_temp_files = top_files.filter(|entry| entry.kind == EntryKind::File && is_temporary(&entry.name));
+        scan.stale_temp_files.extend(stale_temp_files.map(|entry| PathBuf::from(entry.name)));
         for environment in environments {
             let top = out.path().join(environment);
             let inside = |folder: &OsString| Path::new(folder).starts_with(&top);
             let begins = |folder: &OsString| folder.as_encoded_bytes().starts_with(top.as_os_str().as_encoded_bytes());
             let below = known.range(top.clone().into_os_string()..).take_while(|(folder, _)| begins(folder));
             let below = below.filter(|(folder, _)| inside(folder));
-            let (same, moved): (Vec<_>, Vec<_>) =
-                below.map(|(folder, same)| (folder.clone(), *same)).partition(|(_, same)| *same);
-            around.folders.extend(same);
+            let (unchanged, changed): (Vec<_>, Vec<_>) = below
+                .map(|(folder, is_unchanged)| (folder.clone(), *is_unchanged))
+                .partition(|(_, is_unchanged)| *is_unchanged);
+            scan.folders.extend(unchanged);
             let first = (!known.contains_key(top.as_os_str())).then(|| top.clone());
-            for root in first.into_iter().chain(moved.into_iter().map(|(folder, _)| folder.into())) {
+            for root in first.into_iter().chain(changed.into_iter().map(|(folder, _)| folder.into())) {
                 let Ok(at) = root.strip_prefix(out.path()) else { continue };
                 match out.folder(at) {
-                    Ok(Some(folder)) => around.walk(&folder, at, &Look { top: environment, known, ours: &ours }),
+                    Ok(Some(folder)) => scan.walk(&folder, at, &Scope { environment, known, is_output: &is_output }),
                     Ok(None) => {}
-                    // A link or a file where a folder was.
-                    Err(_) => around.foreign_files.push(at.to_string_lossy().into_owned()),
+                    // A symbolic link or a file in place of a folder.
+                    Err(_) => scan.foreign_files.push(at.to_string_lossy().into_owned()),
                 }
             }
         }
-        around.foreign_files.sort();
-        around
+        scan.foreign_files.sort();
+        scan
     }
 
-    fn walk(&mut self, folder: &Folder, at: &Path, look: &Look) {
+    /// Scans a folder and those below it; `at` is its path below the output folder.
+    fn walk(&mut self, folder: &Folder, at: &Path, scope: &Scope) {
         let mut is_clean = true;
         for entry in folder.list().unwrap_or_default() {
-            if at == Path::new(look.top) && is_private(&entry.name) {
+            if at == Path::new(scope.environment) && is_private(&entry.name) {
                 continue;
             }
             let path = at.join(&entry.name);
             if entry.kind == EntryKind::Folder {
-                if !look.known.contains_key(folder.path().join(&entry.name).as_os_str())
+                if !scope.known.contains_key(folder.path().join(&entry.name).as_os_str())
                     && let Ok(Some(inner)) = folder.folder(&entry.name)
                 {
-                    self.walk(&inner, &path, look);
+                    self.walk(&inner, &path, scope);
                 }
                 continue;
             }
-            let is_litter = entry.kind == EntryKind::File && is_temporary(&entry.name);
+            let is_stale = entry.kind == EntryKind::File && is_temporary(&entry.name);
             let shown = path.to_string_lossy().into_owned();
-            if is_litter {
+            if is_stale {
                 self.stale_temp_files.push(path);
-            } else if !(look.ours)(&shown) {
+            } else if !(scope.is_output)(&shown) {
                 self.foreign_files.push(shown);
             } else {
                 continue;
@@ -82,15 +89,15 @@ impl FolderScan {
     }
 }
 
-/// What a walk through one environment's folder goes by.
-struct Look<'a> {
-    /// The environment.
-    top: &'a str,
+/// The scope of a scan of one environment.
+struct Scope<'a> {
+    environment: &'a str,
+    /// Folders that the stamp recorded; they are scanned from their own path or skipped.
     known: &'a Folders,
-    ours: &'a dyn Fn(&str) -> bool,
+    is_output: &'a dyn Fn(&str) -> bool,
 }
 
-/// Values of secrets and what services keep are the operator's.
+/// Tells whether an entry of an environment's folder belongs to the operator: values of secrets, data of services.
 fn is_private(name: &OsStr) -> bool {
     [".env", "secrets", "data"].iter().any(|private| name == *private)
 }

@@ -1,5 +1,5 @@
-//! What earlier runs wrote and from what: one small record per change, below the cache, and the manifest of then among
-//! the objects. They say why a file was written anew, and which objects are still wanted.
+//! Records of earlier runs in the cache: one small file for each run that changed a file. The manifest and the derivations
+//! of the run are objects. `why --rebuilt` compares two records, and `gc` keeps the objects that a record names.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -8,55 +8,55 @@ use serde::{Deserialize, Serialize};
 
 use super::{Manifest, Objects};
 use crate::artifact::{ArtifactPath, Digest};
-use crate::files::{FileKind, Folder, Root, random_name};
-use crate::source::library::make_cache;
+use crate::backend::Backend;
+use crate::files::{FileKind, Folder, Root, random_suffix};
 
-/// As for objects, the number is that of the layout.
+/// The folder of records. Its number is that of the layout: a release with a different layout uses a different folder.
 const FOLDER: &str = "generations3";
-/// Older ones go by themselves.
+/// The number of records that are kept.
 const MOST: usize = 64;
 
 /// One run that changed something.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Generation {
-    /// Of the manifest, which is an object.
+    /// The digest of the manifest, which is an object.
     pub manifest: Digest,
-    /// What it records.
+    /// The files of that manifest.
     #[serde(skip)]
     pub files: BTreeMap<ArtifactPath, Digest>,
-    /// Of the list of derivations, which is an object in the manifest's format.
+    /// The digest of the list of derivations, which is an object in the format of the manifest.
     derivations_object: Digest,
     /// The derivation of each file.
     #[serde(skip)]
     pub derivations: BTreeMap<ArtifactPath, Digest>,
-    /// Files that were read, relative to the project where they lie in it.
+    /// Digests of the input files, by their paths relative to the project if they are inside.
     pub inputs: BTreeMap<String, Digest>,
-    /// Parts of the plans, such as `local: services.orders`.
+    /// Digests of the plans' parts, by names such as `local: services.orders`.
     pub parts: BTreeMap<String, Digest>,
-    /// Sources of each generator.
+    /// Digests of the sources of each generator.
     pub generators: BTreeMap<String, String>,
 }
 
 impl Generation {
-    /// A generation with this manifest and these derivations, both of which are objects.
+    /// Returns a record with this manifest and these derivations; both are digests of objects.
     pub fn new(
         manifest: Digest,
         derivations_object: Digest,
         inputs: BTreeMap<String, Digest>,
         parts: BTreeMap<String, Digest>,
     ) -> Self {
-        let generators =
-            crate::artifact::sources().map(|(name, digest)| (name.to_owned(), digest.to_owned())).collect();
+        let generators = Backend::ALL.iter().map(|backend| backend.generator());
+        let generators = generators.map(|it| (it.name().to_owned(), it.source_digest().to_owned())).collect();
         Generation { manifest, derivations_object, inputs, parts, generators, ..Generation::default() }
     }
 
-    /// Digests of the objects that the record needs.
+    /// Returns the digests of the objects that the record refers to.
     pub fn objects(&self) -> impl Iterator<Item = Digest> {
         self.files.values().copied().chain([self.manifest, self.derivations_object])
     }
 }
 
-/// All generations of one cache.
+/// The records of one cache.
 #[derive(Debug, Clone)]
 pub struct Generations {
     cache: Root,
@@ -67,7 +67,7 @@ impl Generations {
         Generations { cache }
     }
 
-    /// Numbers, oldest first.
+    /// Returns the numbers of the records, oldest first.
     fn numbers(&self) -> Vec<u64> {
         let entries = self.folder().and_then(|folder| folder.list().ok()).unwrap_or_default();
         let mut numbers: Vec<u64> =
@@ -90,35 +90,35 @@ impl Generations {
         Some(generation)
     }
 
-    /// Every record that can be read, oldest first; a damaged one counts as absent.
+    /// Returns every record that can be read, oldest first; damaged records are skipped.
     pub fn all(&self) -> Vec<(u64, Generation)> {
         self.numbers().into_iter().filter_map(|number| Some((number, self.read(number)?))).collect()
     }
 
-    /// The newest one.
+    /// Returns the newest record.
     pub fn latest(&self) -> Option<Generation> {
         self.read(*self.numbers().last()?)
     }
 
-    /// Whether nothing was ever recorded.
+    /// Tells whether there is no record.
     pub fn is_empty(&self) -> bool {
         self.numbers().is_empty()
     }
 
-    /// Adds one unless it equals the latest. The writers' lock is held.
+    /// Adds a record unless it equals the latest one. The caller holds the writers' lock.
     ///
     /// # Errors
     /// The cache cannot be written.
     pub fn add(&self, generation: &Generation) -> io::Result<()> {
-        // Maps are sorted, so the same record has the same bytes.
+        // Maps are sorted, so equal records have equal bytes.
         let text = serde_json::to_vec(generation)?;
-        let folder = make_cache(&self.cache)?.make_folder(FOLDER, 0o755)?;
+        let folder = self.cache.create_cache()?.make_folder(FOLDER, 0o755)?;
         let last = self.numbers().last().copied();
         let latest = last.and_then(|last| folder.read(name_of(last), FileKind::CacheRecord).ok().flatten());
         if latest.is_some_and(|latest| latest == text) {
             return Ok(());
         }
-        let temporary = format!(".{}", random_name()?);
+        let temporary = format!(".{}", random_suffix()?);
         let name = name_of(last.map_or(1, |last| last + 1));
         let written = folder.create(&temporary, &text, 0o644).and_then(|()| folder.rename(&temporary, &folder, name));
         written.inspect_err(|_| {
@@ -128,7 +128,7 @@ impl Generations {
         Ok(())
     }
 
-    /// Forgets all but the latest; gives how many went.
+    /// Deletes all but the latest `count` records and returns the number of deleted ones.
     pub fn keep(&self, count: usize) -> usize {
         let numbers = self.numbers();
         let old = &numbers[..numbers.len().saturating_sub(count)];

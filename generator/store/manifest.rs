@@ -1,46 +1,46 @@
-//! The ownership record: one sorted line for each output, with the digest of its bytes and its path, in the format of
-//! `b3sum`. Nothing else is in it, so that only lines of files that changed change, and git merges it by line: the
-//! output folder's `.gitattributes` asks for the union of both sides. A path that two branches changed then has two
-//! digests until the next run.
+//! The manifest: one sorted line for each output, with the digest of its bytes and its path, in the format of `b3sum`. It
+//! contains no other data, so a changed file changes one line, and git merges the manifest by line: the `.gitattributes` of
+//! the output folder asks for the union of both sides. A path that two branches changed has two digests until the next
+//! run.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use super::MANIFEST;
-use super::compare::read;
+use super::output_file::{MANIFEST, read};
 use crate::artifact::{ArtifactPath, Digest};
+use crate::backend::Backend;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::files::Root;
 
-/// The first line while a run writes: each file has its old bytes or its new ones.
+/// The first line while a run writes: each file has its old or its new bytes.
 const WRITING: &str = "# nself is writing";
 
-/// What nself wrote, by path below the output folder.
+/// The files that nself wrote, by their path below the output folder.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Manifest {
     pub files: BTreeMap<ArtifactPath, Digest>,
-    /// Further digests of a path, after a merge and while a run writes.
+    /// Further digests of a path: after a merge, and while a run writes.
     pub alternatives: BTreeMap<ArtifactPath, Vec<Digest>>,
-    /// Whether a run that wrote it did not finish.
+    /// Set if the run that wrote the manifest did not finish.
     pub is_unfinished: bool,
 }
 
 impl Manifest {
-    /// The manifest of an output folder; empty when there is none.
+    /// Reads the manifest of an output folder; empty if there is none.
     ///
     /// # Errors
-    /// NS805 when it is damaged or names a file that nself never generates, NS804 when it cannot be read, NS803 when it
-    /// is a link.
+    /// NS805 if it is damaged or names a file that nself never generates, NS804 if it cannot be read, NS803 if it is a
+    /// symbolic link.
     pub fn read(out: &Root) -> Result<Self, Diagnostic> {
         read(out, MANIFEST)?.map_or_else(|| Ok(Manifest::default()), |text| Manifest::parse(&text))
     }
 
-    /// The manifest in a file's bytes. Lines that version control adds to a conflict are skipped.
+    /// Reads a manifest from its bytes. Conflict markers of version control are skipped.
     ///
     /// # Errors
-    /// NS805 when it is damaged or names a file that nself never generates: it comes with the checkout, and what it
-    /// names may be shown, replaced and deleted.
+    /// NS805 if it is damaged or names a file that nself never generates: the manifest comes with the checkout, and nself
+    /// shows, replaces and deletes the files that it names.
     pub fn parse(text: &[u8]) -> Result<Self, Diagnostic> {
         let text = canonical(text);
         let text = std::str::from_utf8(&text).map_err(|_| damaged("it is not UTF-8 text"))?;
@@ -49,8 +49,8 @@ impl Manifest {
             if line == WRITING {
                 manifest.is_unfinished = true;
             } else if !is_conflict_mark(line) {
-                let (digest, path) = entry(line).map_err(|why| damaged(&format!("line {}: {why}", i + 1)))?;
-                if !path.is_generated() {
+                let (digest, path) = entry(line).map_err(|reason| damaged(&format!("line {}: {reason}", i + 1)))?;
+                if Backend::of_output(&path).is_none() {
                     return Err(not_generated(i + 1, &path));
                 }
                 manifest.add(path, digest);
@@ -74,31 +74,33 @@ impl Manifest {
         }
     }
 
-    /// The manifest itself, if it records one digest for each file.
+    /// Returns the manifest if it has exactly one digest for each file.
     ///
     /// # Errors
-    /// NS805 after a merge of two branches that changed one file, and after a run that did not finish.
+    /// NS805 after a merge of two branches that changed the same file, and after a run that did not finish.
     pub fn settled(self) -> Result<Self, Diagnostic> {
         if self.alternatives.is_empty() && !self.is_unfinished {
             return Ok(self);
         }
         let reason = match self.alternatives.keys().next() {
-            Some(path) if !self.is_unfinished => format!("two branches changed {path}, and nself has not run since"),
+            Some(path) if !self.is_unfinished => {
+                format!("two branches changed {path}, and `nself gen` has not run since the merge")
+            }
             _ => "the run that wrote it did not finish".to_owned(),
         };
         Err(Diagnostic::error(Code::Manifest, FieldPath::root())
             .message(format!("{MANIFEST}: {reason}"))
-            .hint("`nself gen` writes the files and the manifest"))
+            .hint("run `nself gen`: it writes the files and the manifest"))
     }
 
-    /// The file's bytes.
+    /// Returns the bytes of the manifest's file.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut text = String::with_capacity(128 * self.files.len());
         self.files.iter().for_each(|(path, digest)| push_line(&mut text, path, digest));
         text.into_bytes()
     }
 
-    /// The bytes for the time in which the files of `self` are written over those of `old`.
+    /// Returns the bytes of the manifest while a run replaces the files of `old` by those of `self`.
     pub(super) fn to_bytes_while_writing<'a>(
         &self,
         old: impl Iterator<Item = (&'a ArtifactPath, &'a Digest)>,
@@ -125,7 +127,7 @@ fn is_conflict_mark(line: &str) -> bool {
     ["<<<<<<<", "|||||||", "=======", ">>>>>>>"].iter().any(|mark| line.starts_with(mark))
 }
 
-/// The bytes with the line ends that nself writes, whatever `core.autocrlf` did.
+/// Returns the bytes with the line ends that nself writes, even if git converted them (`core.autocrlf`).
 pub(super) fn canonical(text: &[u8]) -> Cow<'_, [u8]> {
     if !text.contains(&b'\r') {
         return Cow::Borrowed(text);
@@ -139,23 +141,18 @@ pub(super) fn canonical(text: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(without)
 }
 
-fn damaged(why: &str) -> Diagnostic {
+fn damaged(reason: &str) -> Diagnostic {
     Diagnostic::error(Code::Manifest, FieldPath::root())
-        .message(format!("{MANIFEST}: {why}"))
-        .hint("restore it from version control; without it, files are adopted only when they equal what is generated")
+        .message(format!("{MANIFEST}: {reason}"))
+        .hint("restore it from version control; without it, nself only takes over files that equal the generated ones")
 }
 
-/// The finding for a path that nself never generates.
+/// Returns the finding for a path that nself never generates.
 fn not_generated(line: usize, path: &ArtifactPath) -> Diagnostic {
     Diagnostic::error(Code::Manifest, FieldPath::root())
         .message(format!("{MANIFEST}:{line}: nself never generates `{path}`"))
         .expected("files of an environment, such as `local/compose.yaml`")
         .hint("remove the line, and ask who added it: nself shows, replaces and deletes what the manifest names")
-}
-
-/// The line, from 1, at which version control left a conflict.
-pub fn conflict(text: &[u8]) -> Option<usize> {
-    text.split(|byte| *byte == b'\n').position(|line| line.starts_with(b"<<<<<<< ")).map(|line| line + 1)
 }
 
 #[cfg(test)]
@@ -218,7 +215,7 @@ mod tests {
     #[test]
     fn a_manifest_of_an_unfinished_run_has_the_old_and_the_new_digest() {
         let old = BTreeMap::from([(path("local/nginx/a"), Digest::of(b"old")), (path("local/gone"), Digest::of(b"x"))]);
-        let old = old.iter().filter(|(path, _)| path.is_generated());
+        let old = old.iter().filter(|(path, _)| Backend::of_output(path).is_some());
         let bytes = manifest().to_bytes_while_writing(old);
         let read = Manifest::parse(&bytes).unwrap();
         assert!(read.is_unfinished && read.clone().settled().is_err());

@@ -1,7 +1,8 @@
-//! Artifacts on disk: compare, write, prune. Owns the output folder through `nself.manifest`; what is
-//! not in the manifest is not ours and stays as it is.
+//! The output folder and the cache: comparing, writing and deleting generated files, and the records of earlier runs.
+//! The manifest names the files that nself owns; all other files stay unchanged.
 
 mod cache;
+mod change;
 mod compare;
 mod diff;
 mod fingerprint;
@@ -9,6 +10,8 @@ mod folder_scan;
 mod generations;
 mod manifest;
 mod objects;
+mod output_file;
+mod previous_outputs;
 mod report;
 mod stamp;
 mod stamp_format;
@@ -16,20 +19,17 @@ mod stamp_writer;
 mod write;
 
 pub use cache::Cache;
-pub use compare::{Change, Changes, PreviousOutputs, State, compare, is_selected, read};
+pub use change::{Change, State, counts};
+pub use compare::{Changes, compare, is_selected};
 pub use diff::{Budget, OldSide, text_diff};
 pub use fingerprint::Watch;
 pub use folder_scan::Folders;
 pub use generations::{Generation, Generations};
-pub use manifest::{Manifest, conflict};
+pub use manifest::Manifest;
 pub use objects::Objects;
-pub use report::{converted, counts, diff, foreign, states};
+pub use output_file::{ATTRIBUTES, MANIFEST, read, write};
+pub use previous_outputs::PreviousOutputs;
+pub use report::{converted, diff, foreign, states};
 pub use stamp::{Stamp, StampFile};
 pub use stamp_writer::{Outputs, StampWriter};
-pub use write::{apply, write};
-
-/// The ownership record, beside the environments.
-pub const MANIFEST: &str = "nself.manifest";
-
-/// What git knows of the manifest, beside it.
-pub const ATTRIBUTES: &str = ".gitattributes";
+pub use write::apply;

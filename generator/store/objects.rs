@@ -1,18 +1,17 @@
-//! Outputs by their content, below the cache: what `verify --repair` restores from. Nothing is read without being
-//! digested anew; what does not fit its name is put aside and counts as absent. Generating never reads here, so no
-//! object, whoever left it, can become an output.
+//! Objects: files in the cache that are named by the digest of their content. `verify --repair` restores outputs from them.
+//! Every read checks the digest; an object with a wrong digest is moved to the quarantine and counts as missing. `gen`
+//! never reads objects, so an object that came with a checkout cannot become an output.
 
 use std::io;
 
 use crate::artifact::Digest;
-use crate::files::{FileError, FileKind, Folder, Root, Stat, random_name};
-use crate::source::library::make_cache;
+use crate::files::{FileError, FileKind, Folder, Root, Stat, random_suffix};
 
-/// The number is that of the layout: another release with another layout uses other folders.
+/// The folder of objects. Its number is that of the layout: a release with a different layout uses a different folder.
 const FOLDER: &str = "objects1";
 const QUARANTINE: &str = "quarantine";
 
-/// The folder of objects of one cache.
+/// The objects of one cache.
 #[derive(Debug, Clone)]
 pub struct Objects {
     cache: Root,
@@ -27,13 +26,13 @@ impl Objects {
         self.cache.open().ok()??.folder(FOLDER).ok()?
     }
 
-    /// Keeps bytes under their digests. What is there already is looked at, or its damage would spread.
+    /// Writes bytes under their digests. Existing objects are checked, so that a damaged one is replaced.
     ///
     /// # Errors
-    /// The cache cannot be written; nothing half-written is left under a name.
+    /// The cache cannot be written; no object is left incomplete.
     pub fn put<'a>(&self, all: impl IntoIterator<Item = (&'a Digest, &'a [u8])>) -> io::Result<()> {
-        let folder = make_cache(&self.cache)?.make_folder(FOLDER, 0o755)?;
-        let temporary = format!(".{}", random_name()?);
+        let folder = self.cache.create_cache()?.make_folder(FOLDER, 0o755)?;
+        let temporary = format!(".{}", random_suffix()?);
         for (digest, bytes) in all {
             if self.get_from(&folder, digest).is_none() {
                 let written = folder.create(&temporary, bytes, 0o444);
@@ -46,7 +45,7 @@ impl Objects {
         Ok(())
     }
 
-    /// The bytes of a digest, if they are there and whole.
+    /// Returns the bytes of a digest; `None` if the object is missing or damaged.
     pub fn get(&self, digest: &Digest) -> Option<Vec<u8>> {
         self.get_from(&self.folder()?, digest)
     }
@@ -56,52 +55,52 @@ impl Objects {
             Ok(None) => None,
             Ok(Some(bytes)) if Digest::of(&bytes) == *digest => Some(bytes),
             _ => {
-                self.put_aside(folder, digest.as_str());
+                self.move_to_quarantine(folder, digest.as_str());
                 None
             }
         }
     }
 
-    /// Looks at all of them; gives the number of whole ones and the names of the others.
-    pub fn look(&self) -> (usize, Vec<String>) {
+    /// Checks all objects and returns the number of intact ones and the names of the damaged ones.
+    pub fn check_all(&self) -> (usize, Vec<String>) {
         let mut bad = Vec::new();
         let mut good = 0;
         let Some(folder) = self.folder() else { return (good, bad) };
         for entry in folder.list().unwrap_or_default() {
             let name = entry.name.to_string_lossy().into_owned();
-            // Temporary files are no objects.
+            // Temporary files begin with a dot.
             if name.starts_with('.') {
                 continue;
             }
             let bytes = folder.read(&entry.name, FileKind::Output).ok().flatten();
-            let is_whole = bytes.is_some_and(|bytes| Digest::of(&bytes).as_str() == name);
-            if is_whole { good += 1 } else { bad.push(name) }
+            let is_intact = bytes.is_some_and(|bytes| Digest::of(&bytes).as_str() == name);
+            if is_intact { good += 1 } else { bad.push(name) }
         }
         (good, bad)
     }
 
-    /// Puts damaged ones aside; those that could not be moved stay and are still never used.
+    /// Moves damaged objects to the quarantine. An object that cannot be moved stays and is still never used.
     pub fn quarantine(&self, names: &[String]) {
         if let Some(folder) = self.folder() {
-            names.iter().for_each(|name| self.put_aside(&folder, name));
+            names.iter().for_each(|name| self.move_to_quarantine(&folder, name));
         }
     }
 
-    fn put_aside(&self, folder: &Folder, name: &str) {
-        let moved = || -> io::Result<()> {
-            let place = make_cache(&self.cache)?.make_folder(QUARANTINE, 0o755)?;
-            Ok(folder.rename(name, &place, format!("{name}.{}", random_name()?))?)
+    fn move_to_quarantine(&self, folder: &Folder, name: &str) {
+        let move_object = || -> io::Result<()> {
+            let place = self.cache.create_cache()?.make_folder(QUARANTINE, 0o755)?;
+            Ok(folder.rename(name, &place, format!("{name}.{}", random_suffix()?))?)
         };
-        let _ = moved();
+        let _ = move_object();
     }
 
-    /// Deletes what `keep` does not name and is older than `grace` seconds, by the clock of the file system itself:
-    /// younger ones may belong to a run that is about to record them. Gives how many went and how many bytes.
+    /// Deletes objects that `keep` refuses and that are older than `grace` seconds by the clock of the file system; younger
+    /// ones may belong to a run that has not recorded them yet. Returns the number of deleted objects and their bytes.
     ///
     /// # Errors
-    /// The cache cannot be used: a link in place of one of its folders is not followed.
+    /// The cache cannot be used: a symbolic link in place of one of its folders is not followed.
     pub fn sweep(&self, keep: &dyn Fn(&str) -> bool, grace: u64) -> Result<(usize, u64), FileError> {
-        let cache = make_cache(&self.cache)?;
+        let cache = self.cache.create_cache()?;
         let grace = i64::try_from(grace).unwrap_or(i64::MAX).saturating_mul(1_000_000_000);
         let limit = now(&cache)?.saturating_sub(grace);
         let is_old = |stat: &Stat| stat.modified <= limit;
@@ -120,9 +119,9 @@ impl Objects {
     }
 }
 
-/// The file system's time in nanoseconds since 1970, from a file that is made now.
+/// Returns the time of the file system in nanoseconds since 1970: the modification time of a new file.
 fn now(cache: &Folder) -> Result<i64, FileError> {
-    let name = format!(".{}", random_name().unwrap_or_default());
+    let name = format!(".{}", random_suffix().unwrap_or_default());
     cache.create(&name, b"", 0o644)?;
     let time = cache.stat(&name)?.map_or(i64::MIN, |stat| stat.modified);
     let _ = cache.remove_file(&name);
@@ -142,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_damaged_is_put_aside_and_written_anew() {
+    fn a_damaged_object_is_moved_to_the_quarantine_and_written_again() {
         let project = tempfile::tempdir().unwrap();
         let (objects, cache) = objects_in(project.path());
         let digest = Digest::of(b"one");
@@ -153,19 +152,19 @@ mod tests {
         fs::remove_file(&at).unwrap();
         for bad in [&b"two"[..], b"", b"one and more"] {
             fs::write(&at, bad).unwrap();
-            assert_eq!(objects.look(), (0, vec![digest.to_string()]));
+            assert_eq!(objects.check_all(), (0, vec![digest.to_string()]));
             assert_eq!(objects.get(&digest), None);
-            // A hit that is damaged is no hit.
+            // A damaged object is replaced.
             fs::write(&at, bad).unwrap();
             objects.put([(&digest, &b"one"[..])]).unwrap();
-            assert_eq!(objects.look(), (1, vec![]));
+            assert_eq!(objects.check_all(), (1, vec![]));
             fs::remove_file(&at).unwrap();
         }
         assert_eq!(fs::read_dir(cache.join(QUARANTINE)).unwrap().count(), 6);
     }
 
     #[test]
-    fn sweeping_spares_what_is_wanted_and_what_is_young() {
+    fn sweeping_keeps_wanted_and_young_objects() {
         let project = tempfile::tempdir().unwrap();
         let (objects, _) = objects_in(project.path());
         let digests = [b"a", b"b"].map(|bytes| {

@@ -1,17 +1,15 @@
-//! Differences for people and machines.
-
-use std::collections::BTreeMap;
+//! Reports on a comparison, as text and as JSON.
 
 use serde_json::{Value, json};
 
-use super::compare::{Change, State};
+use super::change::{Change, State};
 use super::diff::{Budget, OldSide, hidden, text_diff};
 use crate::terminal::Lines;
 
-/// A unified diff of everything that differs. What nself generated is shown: the new side, and the old side where it is as
-/// the manifest records it. Lines that it did not generate may hold a value that an operator pasted, and logs of CI are
-/// public, so they are counted and never shown. The same holds for a file that is no longer generated: only the
-/// manifest, which comes with the checkout, says whose it is.
+/// Returns a unified diff of all files that differ. Only generated lines are shown: the new side, and the old side if the
+/// file is as the manifest records it. Other lines may contain a value that an operator pasted, and logs of CI are public,
+/// so those lines are counted and never shown. The lines of a stale file are counted too: only the manifest, which comes
+/// with the checkout, names their author.
 pub fn diff(changes: &[Change]) -> Lines {
     let mut lines = Lines::default();
     let mut budget = Budget::default();
@@ -34,43 +32,34 @@ pub fn diff(changes: &[Change]) -> Lines {
     lines
 }
 
-/// How many files stand how.
-pub fn counts(changes: &[Change]) -> BTreeMap<&'static str, usize> {
-    let mut counts = BTreeMap::new();
-    for change in changes {
-        *counts.entry(change.state.name()).or_default() += 1;
-    }
-    counts
-}
-
-/// A line for each file that is not ours and stays as it is.
+/// Returns a line for each foreign file.
 pub fn foreign(changes: &[Change]) -> Lines {
     let mut lines = Lines::default();
     for change in changes.iter().filter(|change| change.state == State::Foreign) {
-        lines.push(&format!("foreign: {} is not nself's; it is left alone", change.path));
+        lines.push(&format!("foreign: nself did not write {}, and leaves it unchanged", change.path));
     }
     lines
 }
 
-/// Whether a file is as generated but for line ends of Windows.
+/// Tells whether a file differs from the generated one only by Windows line ends.
 pub fn is_converted(change: &Change) -> bool {
     let (Some(old), Some(new)) = (&change.old, &change.new) else { return false };
     old != new && old.contains(&b'\r') && String::from_utf8_lossy(old).replace("\r\n", "\n").as_bytes() == new
 }
 
-/// What gave files other line ends, and what keeps it from doing so.
+/// The cause of different line ends, and the remedy.
 pub const CONVERTED: &str =
-    "git does that (`core.autocrlf`): `deploy/** -text` in .gitattributes keeps it from doing so";
+    "git converts line ends (`core.autocrlf`): `deploy/** -text` in .gitattributes prevents that";
 
-/// A line when files have other line ends.
+/// Returns a line if the line ends of any file were converted.
 pub fn converted(changes: &[Change]) -> Lines {
     match changes.iter().filter(|change| is_converted(change)).count() {
         0 => Lines::default(),
-        count => Lines::line(&format!("hand-edited: {count} only by line ends of Windows; {CONVERTED}")),
+        count => Lines::line(&format!("hand-edited: {count} only by Windows line ends; {CONVERTED}")),
     }
 }
 
-/// Every file that is not the same, with its state.
+/// Returns every file that is not the same, with its state.
 pub fn states(changes: &[Change]) -> Value {
     let listed = changes.iter().filter(|change| change.state != State::Same);
     Value::Array(listed.map(|change| json!({ "path": change.path, "state": change.state.name() })).collect())

@@ -1,191 +1,175 @@
-//! The warm run: when nothing that decided the last result has changed, nothing is evaluated.
+//! The stamp of a warm run: if no input and no output changed since the last run, nothing is evaluated.
 //!
-//! A stamp only counts on the file system where it was made: it names its own inode and time of birth, so one
-//! that comes with a checkout, and says what its author liked, is not believed.
+//! A stamp is trusted only on the file system where it was written: it contains the inode and birth time of its own
+//! file, so a stamp that comes with a checkout is ignored.
 
 use std::collections::BTreeMap;
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::UNIX_EPOCH;
 
 use super::fingerprint::{FileStat, Fingerprint, Watch};
 use super::folder_scan::Folders;
-use super::{MANIFEST, stamp_format};
+use super::output_file::MANIFEST;
+use super::stamp_format::{self, StampContent, StampOutput};
 use crate::artifact::{ArtifactPath, Digest, KeptFile, RecordedFile};
 use crate::files::{FileKind, Folder, Root};
 
-/// The folder of stamps in the cache.
+/// The name of the folder of stamps in the cache.
 pub(super) const FOLDER: &str = "stamps";
 
-/// Where the stamp of one kind of run is.
+/// The place of the stamp of one command line.
 #[derive(Debug, Clone)]
 pub struct StampFile {
     pub cache: Root,
     pub name: String,
 }
 
-/// The memory of one kind of run.
+/// A stamp that the running program wrote in this place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stamp {
-    /// What the run said, to be said again.
-    pub said: String,
-    pub(super) identity: String,
-    /// When it was written.
-    pub(super) taken: i64,
-    /// Inputs, the manifest, and folders around the outputs.
-    pub(super) seen: Vec<Fingerprint>,
-    /// The output folder.
-    pub(super) out: PathBuf,
-    /// All that the manifest records, in its order.
-    pub(super) outputs: Vec<Output>,
-}
-
-/// One file of the manifest.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Output {
-    pub path: ArtifactPath,
-    pub digest: Digest,
-    /// `None` for a file of an environment that the run did not look at, and for one that was touched since.
-    pub seen: Option<SeenOutput>,
-}
-
-/// An output as the run left it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct SeenOutput {
-    pub meta: FileStat,
-    pub derivation: Digest,
+    pub(super) content: StampContent,
+    /// The modification time of the stamp's file.
+    pub(super) written_at: i64,
 }
 
 impl Stamp {
-    /// The stamp at `path`, if it was made there and by the very program that runs.
+    /// Reads a stamp; `None` if it was not written in this place by the program that runs now.
     pub fn read(file: &StampFile) -> Option<Stamp> {
         let path = Path::new(FOLDER).join(&file.name);
-        let (text, meta) = file.cache.open().ok()??.read_with_metadata(path, FileKind::CacheRecord).ok()??;
-        let mut stamp = stamp_format::parse(std::str::from_utf8(&text).ok()?)?;
-        stamp.taken = modified(&meta);
-        let program = |seen: &&Fingerprint| matches!(seen.watch, Watch::Program(_));
-        let same = stamp.seen.iter().filter(program).all(|seen| seen.unchanged_since(stamp.taken));
-        (same && Some(&stamp.identity) == identity(&meta).as_ref()).then_some(stamp)
+        let (text, metadata) = file.cache.open().ok()??.read_with_metadata(path, FileKind::CacheRecord).ok()??;
+        let content = stamp_format::parse(std::str::from_utf8(&text).ok()?)?;
+        let written_at = modified(&metadata);
+        let mut programs =
+            content.fingerprints.iter().filter(|fingerprint| matches!(fingerprint.watch, Watch::Program(_)));
+        let same_program = programs.all(|fingerprint| fingerprint.unchanged_since(written_at));
+        let same_file = Some(&content.identity) == identity(&metadata).as_ref();
+        (same_program && same_file).then_some(Stamp { content, written_at })
     }
 
-    /// Whether everything that it saw is still so.
+    /// Returns the text that the run printed; a warm run prints it again.
+    pub fn output(&self) -> &str {
+        &self.content.printed
+    }
+
+    /// Tells whether no input and no output changed since the stamp was written.
     pub fn is_fresh(&self, out: &Root) -> bool {
         let Ok(Some(folder)) = out.open() else { return false };
-        let still = |output: &Output| {
-            let Some(seen) = output.seen else { return true };
+        let is_unchanged = |output: &StampOutput| {
+            let Some(written) = output.written else { return true };
             let path = output.path.as_str();
-            let same = FileStat::of_file(&folder, path).is_some_and(|now| seen.meta.unchanged_since(now, self.taken));
+            let same_stat =
+                FileStat::of_file(&folder, path).is_some_and(|now| written.stat.unchanged_since(now, self.written_at));
             let read = || folder.read(path, FileKind::Output).ok().flatten();
-            same || read().is_some_and(|bytes| Digest::of(&bytes) == output.digest)
+            same_stat || read().is_some_and(|bytes| Digest::of(&bytes) == output.digest)
         };
-        self.out == out.path()
-            && self.seen.iter().all(|seen| seen.unchanged_since(self.taken))
-            && self.outputs.iter().all(still)
+        self.content.out == out.path()
+            && self.content.fingerprints.iter().all(|fingerprint| fingerprint.unchanged_since(self.written_at))
+            && self.content.outputs.iter().all(is_unchanged)
     }
 
-    /// Folders around the outputs.
+    /// Returns the fingerprints of the folders in the output folder.
     pub(super) fn folders(&self) -> impl Iterator<Item = &Fingerprint> {
-        self.seen.iter().filter(|seen| self.is_output_folder(seen))
+        self.content.fingerprints.iter().filter(|fingerprint| is_output_folder(fingerprint, &self.content.out))
     }
 
-    fn is_output_folder(&self, seen: &Fingerprint) -> bool {
-        matches!(seen.watch, Watch::Clean(_) | Watch::Folder(_)) && seen.watch.path().starts_with(&self.out)
-    }
-
-    /// All recorded outputs, and which of them nobody touched since: by their times alone, and only plain files in
-    /// plain folders. With them the folders, and which of those are as they were with nothing in them that is not ours.
-    /// Nothing when the manifest itself is another one. Afterwards, the stamp knows of nothing there that was touched.
-    pub(super) fn left(&mut self, folder: &Folder, manifest: &Digest) -> Option<(Lefts, Folders)> {
+    /// Returns every recorded output with a mark for those that are unchanged, and every folder of outputs with a mark
+    /// for those that are unchanged and hold nothing else. Only metadata is compared, of plain files in plain folders.
+    /// `None` if the manifest differs. Records of changed files and folders are removed from the stamp.
+    pub(super) fn take_unchanged(&mut self, folder: &Folder, manifest: &Digest) -> Option<(RecordedFiles, Folders)> {
         let out = folder.path();
-        let recorded = self.seen.iter().find(|seen| seen.watch == Watch::File(out.join(MANIFEST)))?;
-        if self.out != out || recorded.digest != manifest.as_str() {
+        let content = &mut self.content;
+        let manifest_path = Watch::File(out.join(MANIFEST));
+        let recorded = content.fingerprints.iter().find(|fingerprint| fingerprint.watch == manifest_path)?;
+        if content.out != out || recorded.digest != manifest.as_str() {
             return None;
         }
-        let taken = self.taken;
-        let mut plain = Plain { out: folder, known: BTreeMap::new() };
+        let written_at = self.written_at;
+        let mut plain_folders = PlainFolders { out: folder, stats: BTreeMap::new() };
         let mut folders = Folders::new();
-        let mut known = Vec::with_capacity(self.seen.len());
-        for seen in std::mem::take(&mut self.seen) {
-            let path = seen.watch.path();
-            if !self.is_output_folder(&seen) {
-                known.push(seen);
-                continue;
+        content.fingerprints.retain(|fingerprint| {
+            if !is_output_folder(fingerprint, out) {
+                return true;
             }
-            let now = path.strip_prefix(out).ok().and_then(Path::to_str).and_then(|below| plain.folder(below));
-            let same = now.is_some_and(|now| seen.meta.unchanged_since(now, taken));
-            folders.insert(path.as_os_str().to_owned(), same && matches!(seen.watch, Watch::Clean(_)));
-            known.extend(same.then_some(seen));
-        }
-        self.seen = known;
-        let mut outputs = Vec::with_capacity(self.outputs.len());
-        for Output { path, digest, seen } in &mut self.outputs {
+            let path = fingerprint.watch.path();
+            let now = path.strip_prefix(out).ok().and_then(Path::to_str).and_then(|below| plain_folders.stat(below));
+            let is_unchanged = now.is_some_and(|now| fingerprint.stat.unchanged_since(now, written_at));
+            let is_clean = is_unchanged && matches!(fingerprint.watch, Watch::Clean(_));
+            folders.insert(path.as_os_str().to_owned(), is_clean);
+            is_unchanged
+        });
+        let recorded = content.outputs.iter_mut().map(|StampOutput { path, digest, written }| {
             let above = path.as_str().rsplit_once('/').map_or("", |(above, _)| above);
-            *seen = seen.filter(|then| {
-                FileStat::of_file(folder, path.as_str()).is_some_and(|now| then.meta.unchanged_since(now, taken))
-                    && plain.folder(above).is_some()
+            *written = written.filter(|then| {
+                let now = FileStat::of_file(folder, path.as_str());
+                now.is_some_and(|now| then.stat.unchanged_since(now, written_at)) && plain_folders.stat(above).is_some()
             });
-            let untouched = seen.map(|seen| KeptFile { derivation: seen.derivation, size: seen.meta.size });
-            outputs.push((path.clone(), RecordedFile { digest: *digest, alternatives: Vec::new(), untouched }));
-        }
-        Some((outputs.into_iter().collect(), folders))
+            let untouched = written.map(|written| KeptFile { derivation: written.derivation, size: written.stat.size });
+            (path.clone(), RecordedFile { digest: *digest, alternatives: Vec::new(), untouched })
+        });
+        Some((recorded.collect(), folders))
     }
 }
 
-/// Recorded outputs by their paths.
-type Lefts = BTreeMap<ArtifactPath, RecordedFile>;
+/// The files of the manifest by their paths.
+type RecordedFiles = BTreeMap<ArtifactPath, RecordedFile>;
 
-/// Folders below the output folder, looked at once.
-struct Plain<'a> {
-    out: &'a Folder,
-    known: BTreeMap<String, Option<FileStat>>,
+fn is_output_folder(fingerprint: &Fingerprint, out: &Path) -> bool {
+    matches!(fingerprint.watch, Watch::Clean(_) | Watch::Folder(_)) && fingerprint.watch.path().starts_with(out)
 }
 
-impl Plain<'_> {
-    /// What is seen of a folder, if neither it nor one above it is a link.
-    fn folder(&mut self, folder: &str) -> Option<FileStat> {
-        if let Some(known) = self.known.get(folder) {
-            return *known;
+/// Metadata of folders below the output folder, each looked up once.
+struct PlainFolders<'a> {
+    out: &'a Folder,
+    stats: BTreeMap<String, Option<FileStat>>,
+}
+
+impl PlainFolders<'_> {
+    /// Returns the metadata of a folder; `None` if it or a folder above it is a symbolic link.
+    fn stat(&mut self, folder: &str) -> Option<FileStat> {
+        if let Some(stat) = self.stats.get(folder) {
+            return *stat;
         }
         let above = folder.rsplit_once('/').map(|(above, _)| above).or((!folder.is_empty()).then_some(""));
-        let plain = above.is_none_or(|above| self.folder(above).is_some());
+        let is_below_plain = above.is_none_or(|above| self.stat(above).is_some());
         let stat = if folder.is_empty() { self.out.own_stat() } else { self.out.stat_below_plain_folders(folder) };
-        let meta = stat.filter(|stat| plain && stat.is_folder()).map(|stat| FileStat::of(&stat));
-        self.known.insert(folder.to_owned(), meta);
-        meta
+        let stat = stat.filter(|stat| is_below_plain && stat.is_folder()).map(|stat| FileStat::of(&stat));
+        self.stats.insert(folder.to_owned(), stat);
+        stat
     }
 }
 
-/// The time of the last change of the content, in nanoseconds since 1970.
-pub(super) fn modified(meta: &Metadata) -> i64 {
-    meta.mtime().saturating_mul(1_000_000_000).saturating_add(meta.mtime_nsec())
+/// Returns the time of the last change of the content, in nanoseconds since 1970.
+pub(super) fn modified(metadata: &Metadata) -> i64 {
+    metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec())
 }
 
-/// Which file it is, in a way that its content cannot foretell. File systems without a time of birth have no
-/// stamps.
-pub(super) fn identity(meta: &Metadata) -> Option<String> {
-    let born = meta.created().ok()?.duration_since(UNIX_EPOCH).ok()?;
-    Some(format!("{} {}", meta.ino(), born.as_nanos()))
+/// Returns the inode and the birth time of a file, which its author cannot choose; `None` on file systems without
+/// birth times, where no stamps are kept.
+pub(super) fn identity(metadata: &Metadata) -> Option<String> {
+    let born = metadata.created().ok()?.duration_since(UNIX_EPOCH).ok()?;
+    Some(format!("{} {}", metadata.ino(), born.as_nanos()))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::PathBuf;
     use std::thread::sleep;
     use std::time::Duration;
-
-    use std::fs;
 
     use super::*;
     use crate::store::Manifest;
     use crate::store::stamp_writer::{Outputs, StampWriter};
-    use std::collections::BTreeSet;
 
-    /// Longer than a tick of any file system that matters here.
+    /// Waits for longer than one tick of a file system's clock.
     fn tick() {
         sleep(Duration::from_millis(20));
     }
 
-    /// The stamp in a folder's cache.
+    /// A project folder's stamp and output folder.
     struct Place {
         file: StampFile,
         out: Root,
@@ -204,7 +188,7 @@ mod tests {
         Stamp::read(&place.file).filter(|stamp| stamp.is_fresh(&place.out))
     }
 
-    /// Saves what a run read, in whose output folder is a manifest without files.
+    /// Saves the stamp of a run with these inputs and without outputs.
     fn save(place: &Place, recorder: StampWriter, inputs: Vec<Watch>) {
         let manifest = Manifest::default();
         place.out.write(MANIFEST, &manifest.to_bytes()).unwrap();
@@ -217,7 +201,7 @@ mod tests {
             folders: Folders::new(),
             changed: BTreeSet::new(),
         };
-        recorder.save(inputs, outputs, None, "said\nso");
+        recorder.save(inputs, outputs, None, "two\nlines");
     }
 
     fn record(place: &Place, inputs: Vec<Watch>) {
@@ -225,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stamp_is_fresh_until_something_it_saw_changes() {
+    fn a_stamp_is_fresh_until_a_watched_path_changes() {
         let folder = tempfile::tempdir().unwrap();
         let (file, other, stamp) = (folder.path().join("a"), folder.path().join("b"), place(folder.path()));
         let names = folder.path().join("names");
@@ -233,9 +217,9 @@ mod tests {
         fs::write(&file, "one").unwrap();
         tick();
         record(&stamp, vec![Watch::File(file.clone()), Watch::Absent(other.clone()), Watch::Folder(names.clone())]);
-        assert_eq!(fresh(&stamp).unwrap().said, "said\nso");
+        assert_eq!(fresh(&stamp).unwrap().output(), "two\nlines");
 
-        // Same size and within the same tick: only the content tells.
+        // The size and perhaps the time are the same; the content differs.
         fs::write(&file, "two").unwrap();
         assert!(fresh(&stamp).is_none());
         fs::write(&file, "one").unwrap();
@@ -257,13 +241,13 @@ mod tests {
         fs::write(&file, "two").unwrap();
         save(&stamp, recorder, vec![Watch::File(file.clone())]);
         assert!(!stamp.path.exists());
-        // Moved into place with an old time: the time of change tells.
+        // A file moved into place has an old modification time; its change time is new.
         let recorder = StampWriter::begin(&stamp.file).unwrap();
         tick();
         fs::rename(&file, folder.path().join("b")).unwrap();
         save(&stamp, recorder, vec![Watch::File(folder.path().join("b"))]);
         assert!(!stamp.path.exists());
-        // Known-bad control: left alone, the same calls leave one.
+        // Known-bad control: without the edit, the same calls leave a stamp.
         tick();
         record(&stamp, vec![Watch::File(folder.path().join("b"))]);
         assert!(stamp.path.exists());
@@ -272,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn an_output_that_is_not_as_it_should_be_leaves_no_stamp() {
+    fn an_output_that_differs_from_its_record_leaves_no_stamp() {
         let folder = tempfile::tempdir().unwrap();
         let stamp = place(folder.path());
         let out = Root::named(folder.path());
@@ -294,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn another_program_makes_a_stamp_worthless() {
+    fn a_stamp_of_a_different_program_is_not_fresh() {
         let folder = tempfile::tempdir().unwrap();
         let (program, stamp) = (folder.path().join("nself"), place(folder.path()));
         fs::write(&program, "program").unwrap();
@@ -315,7 +299,7 @@ mod tests {
         record(&stamp, vec![Watch::File(file)]);
         assert!(fresh(&stamp).is_some());
         let text = fs::read_to_string(&stamp.path).unwrap();
-        // Written in place: the same file, and so its content alone decides.
+        // Written in place, so it is the same file and only its content differs.
         for bad in [
             String::new(),
             text[..text.len() - 5].to_owned(),
@@ -330,6 +314,6 @@ mod tests {
         let copy = folder.path().join("copy");
         fs::write(&copy, &text).unwrap();
         fs::rename(&copy, &stamp.path).unwrap();
-        assert!(fresh(&stamp).is_none(), "a stamp that was made elsewhere");
+        assert!(fresh(&stamp).is_none(), "a stamp that was copied");
     }
 }

@@ -1,27 +1,53 @@
-//! A stamp as text: a line for each thing that was seen.
+//! The text format of a stamp: one line for each path that the run depended on, and one for each output.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use super::fingerprint::{FileStat, Fingerprint, Watch};
-use super::stamp::{Output, SeenOutput, Stamp};
 use crate::artifact::{ArtifactPath, Digest};
 
+/// The first line. Its number is that of the format; stamps of other formats are ignored.
 const HEADER: &str = "nself stamp 5";
-/// The derivation of the output before.
+/// Stands for the derivation of the output in the line above.
 const SAME: &str = "=";
 
-/// Nothing when something was not as it should be, and when a path is not text of one line.
-pub fn write<'a>(
-    identity: &str,
-    said: &str,
-    seen: &[Fingerprint],
-    out: &Path,
-    outputs: impl Iterator<Item = Option<(&'a ArtifactPath, &'a Digest, Option<SeenOutput>)>>,
-) -> Option<String> {
-    let mut text = String::with_capacity(256 * (seen.len() + outputs.size_hint().0) + said.len());
-    write!(text, "{HEADER}\n{identity}\n{}\n{said}\n{}\n", said.len(), line(out)?).ok()?;
-    for Fingerprint { watch, meta, digest } in seen {
+/// The content of a stamp.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct StampContent {
+    /// The text that the run printed.
+    pub printed: String,
+    /// Inode and birth time of the stamp's own file.
+    pub identity: String,
+    /// Inputs, the manifest, and the folders of the outputs.
+    pub fingerprints: Vec<Fingerprint>,
+    /// The path of the output folder.
+    pub out: PathBuf,
+    /// Every file of the manifest, in its order.
+    pub outputs: Vec<StampOutput>,
+}
+
+/// One file of the manifest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct StampOutput {
+    pub path: ArtifactPath,
+    pub digest: Digest,
+    /// `None` for a file of an environment that the run did not select, and for a file that was touched since.
+    pub written: Option<WrittenOutput>,
+}
+
+/// An output as the run wrote it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct WrittenOutput {
+    pub stat: FileStat,
+    pub derivation: Digest,
+}
+
+/// Returns the text of a stamp; `None` if a path contains a line break or is not UTF-8.
+pub(super) fn write(content: &StampContent) -> Option<String> {
+    let StampContent { printed, identity, fingerprints, out, outputs } = content;
+    let mut text = String::with_capacity(256 * (fingerprints.len() + outputs.len()) + printed.len());
+    write!(text, "{HEADER}\n{identity}\n{}\n{printed}\n{}\n", printed.len(), one_line(out)?).ok()?;
+    for Fingerprint { watch, stat, digest } in fingerprints {
         let (kind, path) = match watch {
             Watch::Program(path) => ('p', path),
             Watch::File(path) => ('f', path),
@@ -30,73 +56,113 @@ pub fn write<'a>(
             Watch::Folder(path) => ('d', path),
             Watch::Clean(path) => ('c', path),
         };
-        writeln!(text, "{kind} {meta} {digest} {}", line(path)?).ok()?;
+        writeln!(text, "{kind} {stat} {digest} {}", one_line(path)?).ok()?;
     }
     let mut last = None;
-    for output in outputs {
-        let (path, digest, seen) = output?;
-        let Some(SeenOutput { meta, derivation }) = seen else {
+    for StampOutput { path, digest, written } in outputs {
+        let Some(WrittenOutput { stat, derivation }) = written else {
             text.extend(["r ", digest.as_str(), " ", path.as_str(), "\n"]);
             continue;
         };
         // Outputs of one step follow one another.
         let step = if last == Some(derivation) { SAME } else { derivation.as_str() };
-        writeln!(text, "o {meta} {step} {digest} {path}").ok()?;
+        writeln!(text, "o {stat} {step} {digest} {path}").ok()?;
         last = Some(derivation);
     }
     text.push_str("end\n");
     Some(text)
 }
 
-pub fn parse(text: &str) -> Option<Stamp> {
+/// Reads the text of a stamp; `None` for any other text.
+pub(super) fn parse(text: &str) -> Option<StampContent> {
     let text = text.strip_prefix(HEADER)?.strip_prefix('\n')?;
     let (identity, text) = text.split_once('\n')?;
     let (length, rest) = text.split_once('\n')?;
     let length: usize = length.parse().ok()?;
-    let said = rest.get(..length)?.to_owned();
+    let printed = rest.get(..length)?.to_owned();
     let (out, rest) = rest.get(length..)?.strip_prefix('\n')?.split_once('\n')?;
-    let (mut seen, mut outputs, mut last) = (Vec::new(), Vec::new(), None);
+    let (mut fingerprints, mut outputs, mut last) = (Vec::new(), Vec::new(), None);
     for line in rest.strip_suffix("end\n")?.lines() {
         let (kind, rest) = line.split_once(' ')?;
         match kind {
             "o" => {
                 let mut fields = rest.splitn(7, ' ');
-                let meta = FileStat::parse(&mut fields)?;
+                let stat = FileStat::parse(&mut fields)?;
                 let derivation = match fields.next()? {
                     SAME => last?,
                     digest => digest.parse().ok()?,
                 };
                 last = Some(derivation);
-                outputs.push(output(&mut fields, Some(SeenOutput { meta, derivation }))?);
+                outputs.push(parse_output(&mut fields, Some(WrittenOutput { stat, derivation }))?);
             }
-            "r" => outputs.push(output(&mut rest.splitn(2, ' '), None)?),
-            _ => {
-                let mut fields = rest.splitn(6, ' ');
-                let meta = FileStat::parse(&mut fields)?;
-                let digest = fields.next()?.to_owned();
-                let path = PathBuf::from(fields.next()?);
-                let watch = match kind {
-                    "p" => Watch::Program(path),
-                    "f" => Watch::File(path),
-                    "a" => Watch::Absent(path),
-                    "l" => Watch::Plain(path),
-                    "d" => Watch::Folder(path),
-                    "c" => Watch::Clean(path),
-                    _ => return None,
-                };
-                seen.push(Fingerprint { watch, meta, digest });
-            }
+            "r" => outputs.push(parse_output(&mut rest.splitn(2, ' '), None)?),
+            _ => fingerprints.push(parse_fingerprint(kind, rest)?),
         }
     }
-    Some(Stamp { said, identity: identity.to_owned(), taken: 0, seen, out: PathBuf::from(out), outputs })
+    Some(StampContent { printed, identity: identity.to_owned(), fingerprints, out: PathBuf::from(out), outputs })
 }
 
-fn line(path: &Path) -> Option<&str> {
+fn one_line(path: &Path) -> Option<&str> {
     path.to_str().filter(|path| !path.contains('\n'))
 }
 
-fn output<'a>(fields: &mut impl Iterator<Item = &'a str>, seen: Option<SeenOutput>) -> Option<Output> {
+fn parse_fingerprint(kind: &str, line: &str) -> Option<Fingerprint> {
+    let mut fields = line.splitn(6, ' ');
+    let stat = FileStat::parse(&mut fields)?;
+    let digest = fields.next()?.to_owned();
+    let path = PathBuf::from(fields.next()?);
+    let watch = match kind {
+        "p" => Watch::Program(path),
+        "f" => Watch::File(path),
+        "a" => Watch::Absent(path),
+        "l" => Watch::Plain(path),
+        "d" => Watch::Folder(path),
+        "c" => Watch::Clean(path),
+        _ => return None,
+    };
+    Some(Fingerprint { watch, stat, digest })
+}
+
+fn parse_output<'a>(fields: &mut impl Iterator<Item = &'a str>, written: Option<WrittenOutput>) -> Option<StampOutput> {
     let digest = fields.next()?.parse().ok()?;
     let path = ArtifactPath::new(fields.next()?).ok()?;
-    Some(Output { path, digest, seen })
+    Some(StampOutput { path, digest, written })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn content() -> StampContent {
+        let stat = FileStat { size: 1, modified: 2, changed: 3, inode: 4 };
+        let digest = Digest::of(b"content");
+        let written = Some(WrittenOutput { stat, derivation: Digest::of(b"step") });
+        let output = |path: &str, written| StampOutput { path: ArtifactPath::new(path).unwrap(), digest, written };
+        let watches = [Watch::Program("/p".into()), Watch::Absent("/a b".into()), Watch::Clean("/out/x".into())];
+        let fingerprints = watches.map(|watch| Fingerprint { watch, stat, digest: digest.to_string() });
+        StampContent {
+            printed: "two\nlines\n".to_owned(),
+            identity: "1 2".to_owned(),
+            fingerprints: fingerprints.into(),
+            out: "/out".into(),
+            outputs: vec![output("prod/a", written), output("prod/b", written), output("local/c", None)],
+        }
+    }
+
+    #[test]
+    fn a_stamp_survives_the_round_trip() {
+        let text = write(&content()).unwrap();
+        assert_eq!(parse(&text), Some(content()));
+        assert_eq!(text.matches(&format!(" {SAME} ")).count(), 1, "the second output has the same derivation: {text}");
+    }
+
+    #[test]
+    fn other_texts_are_not_stamps() {
+        let text = write(&content()).unwrap();
+        for bad in [text.replace(HEADER, "nself stamp 4"), text.replace("end\n", ""), text.replace("\nc ", "\nx ")] {
+            assert_eq!(parse(&bad), None, "{bad}");
+        }
+        let broken = StampContent { out: "/two\nlines".into(), ..content() };
+        assert_eq!(write(&broken), None);
+    }
 }

@@ -1,20 +1,21 @@
-//! A stamp in the making.
+//! Writes the stamp of a run.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::Write;
 
+use super::Manifest;
 use super::fingerprint::{FileStat, Fingerprint, Watch};
 use super::folder_scan::Folders;
-use super::stamp::{self, SeenOutput, Stamp, StampFile, identity, modified};
-use super::{MANIFEST, Manifest, stamp_format};
+use super::output_file::MANIFEST;
+use super::stamp::{self, Stamp, StampFile, identity, modified};
+use super::stamp_format::{self, StampContent, StampOutput, WrittenOutput};
 use crate::artifact::{ArtifactPath, Digest};
-use crate::files::{FileKind, Folder, Root, random_name};
-use crate::source::library::make_cache;
+use crate::files::{FileKind, Folder, Root, random_suffix};
 
-/// A stamp in the making. It exists before the first input is read, so that an input which is saved while it
-/// is evaluated shows as younger.
+/// A stamp that is not yet in its place. Its file is created before the first input is read, so that an input which is
+/// saved during the evaluation is newer than the stamp.
 #[derive(Debug)]
 pub struct StampWriter {
     /// The folder of the stamps.
@@ -26,91 +27,116 @@ pub struct StampWriter {
     identity: String,
 }
 
-/// What a run leaves in the output folder.
+/// The output folder after a run.
 pub struct Outputs<'a> {
     pub out: &'a Root,
     pub manifest: &'a Manifest,
-    /// Of the manifest's bytes.
+    /// Digest of the manifest's bytes.
     pub digest: Digest,
-    /// The derivation of a file of this run; files of other environments are recorded, and not looked at.
+    /// Returns the derivation of a file of this run; `None` for files of other environments, which are recorded only.
     pub derivation: &'a dyn Fn(&ArtifactPath) -> Option<Digest>,
-    /// Folders around the files, and whether nothing is in them that is not ours.
+    /// Folders of outputs, and whether nself wrote everything in them.
     pub folders: Folders,
-    /// Those in which the run wrote or deleted something.
+    /// Folders in which the run wrote or deleted a file.
     pub changed: BTreeSet<OsString>,
 }
 
 impl StampWriter {
-    /// Nothing when stamps cannot be kept there; then the next run is only slower.
+    /// Creates the file of the stamp; `None` if stamps cannot be kept there, which only makes the next run slower.
     pub fn begin(place: &StampFile) -> Option<Self> {
-        let folder = make_cache(&place.cache).ok()?.make_folder(stamp::FOLDER, 0o755).ok()?;
-        let temporary = format!(".{}", random_name().ok()?);
+        let folder = place.cache.create_cache().ok()?.make_folder(stamp::FOLDER, 0o755).ok()?;
+        let temporary = format!(".{}", random_suffix().ok()?);
         let file = folder.create_open(&temporary, 0o644).ok()?;
-        let meta = file.metadata().ok();
-        let seen = meta.and_then(|meta| Some((modified(&meta), identity(&meta)?)));
-        let Some((began, identity)) = seen else {
+        let metadata = file.metadata().ok();
+        let Some((began, identity)) = metadata.and_then(|it| Some((modified(&it), identity(&it)?))) else {
             let _ = folder.remove_file(&temporary);
             return None;
         };
         Some(StampWriter { folder, name: place.name.clone(), temporary, file, began, identity })
     }
 
-    /// Remembers what the run said, to be said again while all of this stays: `inputs` as they were read, outputs as
-    /// they should be, folders as they are now. Anything that moved meanwhile leaves no stamp. What `before` knows of
-    /// an output with this digest still holds: if the file moves, its times are not those.
+    /// Saves the text that the run printed, so that a warm run can print it again as long as no input and no output
+    /// changes. No stamp is kept if an input changed during the run or an output differs from the manifest. Metadata of
+    /// unchanged outputs and folders is taken from the stamp `before`.
     pub fn save(
         mut self,
         inputs: impl IntoIterator<Item = Watch>,
         outputs: Outputs,
         before: Option<&Stamp>,
-        said: &str,
+        printed: &str,
     ) {
-        if let Some(text) = self.text(inputs, outputs, before, said)
+        if let Some(content) = self.content(inputs, outputs, before, printed)
+            && let Some(text) = stamp_format::write(&content)
             && self.file.write_all(text.as_bytes()).is_ok()
         {
             let _ = self.folder.rename(&self.temporary, &self.folder, &self.name);
         }
     }
 
-    fn text(
+    fn content(
         &self,
         inputs: impl IntoIterator<Item = Watch>,
         outputs: Outputs,
         before: Option<&Stamp>,
-        said: &str,
-    ) -> Option<String> {
-        let inputs =
-            inputs.into_iter().map(|watch| Fingerprint::now(watch).filter(|seen| seen.meta.is_before(self.began)));
+        printed: &str,
+    ) -> Option<StampContent> {
+        let inputs = inputs
+            .into_iter()
+            .map(|watch| Fingerprint::now(watch).filter(|fingerprint| fingerprint.stat.is_before(self.began)));
         let out = outputs.out.open().ok()??;
         let manifest = Fingerprint::now(Watch::File(out.path().join(MANIFEST)));
-        let manifest = manifest.filter(|seen| seen.digest == outputs.digest.as_str());
-        let folders = before.into_iter().flat_map(Stamp::folders).map(|seen| (seen.watch.path().as_os_str(), seen));
-        let known: BTreeMap<&OsStr, &Fingerprint> =
-            folders.filter(|(path, _)| !outputs.changed.contains(*path)).collect();
-        let around = outputs.folders.into_iter().map(|(path, clean)| {
-            let again = known.get(path.as_os_str()).map(|seen| (seen.meta, seen.digest.clone()));
-            let watch = if clean { Watch::Clean(path.into()) } else { Watch::Folder(path.into()) };
-            match again {
-                Some((meta, digest)) => Some(Fingerprint { watch, meta, digest }),
-                None => Fingerprint::now(watch),
-            }
-        });
-        let mut old = before.into_iter().flat_map(|stamp| &stamp.outputs).peekable();
-        let files = outputs.manifest.files.iter().map(|(path, digest)| {
-            let Some(derivation) = (outputs.derivation)(path) else { return Some((path, digest, None)) };
-            while old.next_if(|old| old.path < *path).is_some() {}
-            let again = old.peek().filter(|old| old.path == *path && old.digest == *digest);
-            let see = || {
-                // Content first: whatever changes it afterwards changes the times too.
-                let bytes = out.read(path.as_str(), FileKind::Output).ok()??;
-                (Digest::of(&bytes) == *digest).then(|| FileStat::of_file(&out, path.as_str()))?
-            };
-            let meta = again.and_then(|old| old.seen).map(|seen| seen.meta).or_else(see)?;
-            Some((path, digest, Some(SeenOutput { meta, derivation })))
-        });
-        let seen: Vec<Fingerprint> = inputs.chain([manifest]).chain(around).collect::<Option<_>>()?;
-        stamp_format::write(&self.identity, said, &seen, out.path(), files)
+        let manifest = manifest.filter(|fingerprint| fingerprint.digest == outputs.digest.as_str());
+        let files = recorded_outputs(&outputs, before, &out).collect::<Option<_>>()?;
+        let folders = folder_fingerprints(outputs.folders, &outputs.changed, before);
+        Some(StampContent {
+            printed: printed.to_owned(),
+            identity: self.identity.clone(),
+            fingerprints: inputs.chain([manifest]).chain(folders).collect::<Option<_>>()?,
+            out: out.path().to_owned(),
+            outputs: files,
+        })
     }
+}
+
+/// Returns a fingerprint of each folder of outputs, from the stamp `before` where the folder did not change.
+fn folder_fingerprints(
+    folders: Folders,
+    changed: &BTreeSet<OsString>,
+    before: Option<&Stamp>,
+) -> impl Iterator<Item = Option<Fingerprint>> {
+    let old = before.into_iter().flat_map(Stamp::folders).map(|old| (old.watch.path().as_os_str(), old));
+    let old: BTreeMap<&OsStr, &Fingerprint> = old.filter(|(path, _)| !changed.contains(*path)).collect();
+    folders.into_iter().map(move |(path, is_clean)| {
+        let same = old.get(path.as_os_str()).map(|old| (old.stat, old.digest.clone()));
+        let watch = if is_clean { Watch::Clean(path.into()) } else { Watch::Folder(path.into()) };
+        match same {
+            Some((stat, digest)) => Some(Fingerprint { watch, stat, digest }),
+            None => Fingerprint::now(watch),
+        }
+    })
+}
+
+/// Returns each file of the manifest; `None` for a file of this run that differs from its record.
+fn recorded_outputs<'a>(
+    outputs: &'a Outputs,
+    before: Option<&'a Stamp>,
+    out: &'a Folder,
+) -> impl Iterator<Item = Option<StampOutput>> {
+    let mut old = before.into_iter().flat_map(|stamp| &stamp.content.outputs).peekable();
+    outputs.manifest.files.iter().map(move |(path, digest)| {
+        let recorded = |written| StampOutput { path: path.clone(), digest: *digest, written };
+        let Some(derivation) = (outputs.derivation)(path) else { return Some(recorded(None)) };
+        while old.next_if(|old| old.path < *path).is_some() {}
+        let same = old.peek().filter(|old| old.path == *path && old.digest == *digest);
+        let look = || {
+            // The content is read before the metadata: a later edit then also changes the times.
+            let bytes = out.read(path.as_str(), FileKind::Output).ok()??;
+            (Digest::of(&bytes) == *digest).then(|| FileStat::of_file(out, path.as_str()))?
+        };
+        // A file that changed since `before` has different times, so its old metadata cannot match later.
+        let stat = same.and_then(|old| old.written).map(|written| written.stat).or_else(look)?;
+        Some(recorded(Some(WrittenOutput { stat, derivation })))
+    })
 }
 
 impl Drop for StampWriter {

@@ -1,23 +1,24 @@
-//! Applies a comparison: temporary file and rename for each file, the manifest last. A run that is killed
-//! leaves files that the next run recognises by their bytes, and temporary files that it takes away.
+//! Applies a comparison: writes each file by a temporary file and a rename, and the manifest last. If a run is killed, the
+//! next one recognises the files by their bytes and deletes the temporary files.
 
 use std::collections::BTreeSet;
 
-use super::compare::{Change, Changes, State};
+use super::change::{Change, State};
+use super::compare::Changes;
+use super::output_file::{ATTRIBUTES, MANIFEST};
 use super::report::{CONVERTED, is_converted};
-use super::{ATTRIBUTES, MANIFEST};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
-use crate::files::{FileError, FileKind, Folder, Root};
+use crate::files::{FileError, FileKind, Folder};
 
-/// What git does with the manifest: a merge has the lines of both sides, and line ends stay. The file is the user's once
-/// it is there.
+/// Tells git to merge the manifest by the union of both sides and to keep its line ends. The file is written once and then
+/// belongs to the user.
 const MERGE: &str = "/nself.manifest -text merge=union\n";
 
-/// Writes what differs and deletes what is stale. With `force`, hand-edited and foreign files too.
+/// Writes new and changed files and deletes stale ones; with `force`, it also replaces hand-edited and foreign files.
 ///
 /// # Errors
-/// NS801 and NS802 for files that are not ours to overwrite, before anything is written; NS801 for a file that
-/// changed since the comparison, whatever `force` says, for nobody has seen that edit; NS803, NS804.
+/// NS801 and NS802 for files that nself may not overwrite, before anything is written; NS801, even with `force`, for a file
+/// that changed since the comparison, since that edit was not shown; NS803, NS804.
 pub fn apply(changes: &Changes, force: bool) -> Result<(), Vec<Diagnostic>> {
     if !force {
         let refused: Vec<Diagnostic> = changes.changes.iter().filter_map(refusal).collect();
@@ -31,7 +32,8 @@ pub fn apply(changes: &Changes, force: bool) -> Result<(), Vec<Diagnostic>> {
         out.remove_file(path).map_err(one)?;
     }
     if !changes.text_while_writing.is_empty() {
-        // Until the last file is written, the manifest names old and new bytes: whatever a killed run leaves is ours.
+        // Until the last file is written, the manifest has the old and the new digest of every file, so that the next run
+        // recognises the files of a run that was killed.
         out.write(MANIFEST, &changes.text_while_writing).map_err(one)?;
     }
     let mut emptied = BTreeSet::new();
@@ -44,7 +46,7 @@ pub fn apply(changes: &Changes, force: bool) -> Result<(), Vec<Diagnostic>> {
             emptied.extend(change.path.match_indices('/').map(|(i, _)| change.path[..i].to_owned()));
         }
     }
-    // Deepest first; a folder that still holds something stays.
+    // Deepest first; a folder that is not empty stays.
     for folder in emptied.iter().rev() {
         let _ = out.remove_folder(folder);
     }
@@ -61,37 +63,29 @@ fn refusal(change: &Change) -> Option<Diagnostic> {
     match change.state {
         State::HandEdited if is_converted(change) => Some(
             Diagnostic::error(Code::HandEdited, FieldPath::root())
-                .message(format!("{} has line ends of Windows", change.path))
+                .message(format!("{} has Windows line ends", change.path))
                 .hint(format!("{CONVERTED}; `nself gen --force` writes the file again")),
         ),
         State::HandEdited => Some(
             Diagnostic::error(Code::HandEdited, FieldPath::root())
                 .message(format!("{} was edited by hand", change.path))
-                .hint("move the edit into the stack, then `nself gen --force` to drop it here; `nself check` shows it"),
+                .hint("`nself check` shows the edit: move it into the stack, then run `nself gen --force`"),
         ),
         State::InTheWay => Some(
             Diagnostic::error(Code::Foreign, FieldPath::root())
-                .message(format!("{} exists and nself did not write it", change.path))
-                .hint("move it away, or replace it with `nself gen --force`"),
+                .message(format!("{} exists, and nself did not write it", change.path))
+                .hint("move the file to a different folder, or replace it with `nself gen --force`"),
         ),
         _ => None,
     }
 }
 
-/// The file is still what was compared.
+/// Checks that a file is unchanged since the comparison.
 fn unchanged(out: &Folder, change: &Change) -> Result<(), Diagnostic> {
     if out.read(&change.path, FileKind::Output)? == change.old {
         return Ok(());
     }
     Err(Diagnostic::error(Code::HandEdited, FieldPath::root())
         .message(format!("{} was edited while nself was running", change.path))
-        .hint("look at it with `nself check`, then run nself again"))
-}
-
-/// Writes one file of the output folder in one step, and the folders on the way to it.
-///
-/// # Errors
-/// NS803 for links where folders or the file must be, NS804.
-pub fn write(out: &Root, path: &str, bytes: &[u8]) -> Result<(), Diagnostic> {
-    Ok(out.write(path, bytes)?)
+        .hint("`nself check` shows the edit; then run nself again"))
 }

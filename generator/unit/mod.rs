@@ -3,6 +3,8 @@
 
 mod aspects;
 mod backends;
+mod imports;
+mod layers;
 mod planner;
 
 use std::collections::BTreeMap;
@@ -64,5 +66,5 @@ fn files(stack: &Value) -> Artifacts {
 /// Generates the files of a plan; no earlier run left any.
 fn generate(plan: &Plan) -> Result<Artifacts, Vec<Diagnostic>> {
     let none = BTreeMap::new();
-    backend::generate(plan, &PlanDigests::of(plan), Reusable::below(&none, "prod"))
+    backend::generate(plan, &PlanDigests::of(plan), Reusable::under(&none, "prod"))
 }

@@ -159,14 +159,14 @@ fn line_ends_that_git_rewrote_are_called_that() {
     let ran = nself_in(case.path(), ["check"]);
     assert!(
         ran.code == 1
-            && ran.stderr.contains("hand-edited: 1 only by line ends of Windows")
+            && ran.stderr.contains("hand-edited: 1 only by Windows line ends")
             && ran.stderr.contains("-text"),
         "{}",
         ran.stderr
     );
     fails(
         &nself_in(case.path(), ["gen"]),
-        &["NS801", "local/compose.yaml has line ends of Windows", "core.autocrlf", "--force"],
+        &["NS801", "local/compose.yaml has Windows line ends", "core.autocrlf", "--force"],
     );
     // Control: an edit is an edit.
     fs::write(&file, text.replace('\n', "\r\n") + "# mine\r\n").unwrap();

@@ -179,7 +179,7 @@ fn the_account_of_fidelity_holds_waivers_with_reasons() {
 #[test]
 fn a_table_that_forgets_a_field_is_a_defect() {
     use nself::backend::PlanDigests;
-    use nself::backend::fidelity::{Handling, Row, account};
+    use nself::backend::fidelity::{Handling, Row, report};
     use nself::plan::{ProjectFiles, resolve};
     use nself::source::{Guard, Request, load};
 
@@ -194,7 +194,7 @@ fn a_table_that_forgets_a_field_is_a_defect() {
     let (plan, _) = resolve(&environment.name, &environment.stack, &ProjectFiles::default());
     let fields = PlanDigests::of(&plan);
     let forgotten = |table: &'static [Row]| -> Vec<String> {
-        account("test", table, &plan, &fields).1.into_iter().map(|finding| finding.message).collect()
+        report("test", table, &plan, &fields).1.into_iter().map(|finding| finding.message).collect()
     };
     let none = forgotten(&[]);
     for field in ["`edge`", "`compat`", "`services.*.image`", "`services.*.shm_size`", "`secrets.*.recipe`"] {

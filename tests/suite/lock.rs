@@ -145,7 +145,7 @@ fn a_pin_moves_only_when_told_to() {
     assert_eq!(before.lines().zip(after.lines()).filter(|(old, new)| old != new).count(), 1, "one line per image");
     assert_eq!(lock(&registry, folder, &["--check", "--update-all"]).code, 0);
     let unknown = lock(&registry, folder, &["--update", "redis"]);
-    assert!(unknown.code == 2 && unknown.stderr.contains("no service runs `redis`"), "{}", unknown.stderr);
+    assert!(unknown.code == 2 && unknown.stderr.contains("no service uses the image `redis`"), "{}", unknown.stderr);
 
     // An image that the stack no longer names goes.
     let extra = after
@@ -153,7 +153,7 @@ fn a_pin_moves_only_when_told_to() {
         .replacen("{\"digest\":\"    ", &format!("{{\"digest\":\"{moved}\",\"platforms\":{{}}}},\n    "), 1);
     std::fs::write(folder.join("nself.lock"), extra).unwrap();
     let check = nself_in(folder, ["lock", "--check"]);
-    assert!(check.code == 1 && check.stderr.contains("holds `docker.io/a/b:1`"), "{}", check.stderr);
+    assert!(check.code == 1 && check.stderr.contains("has `docker.io/a/b:1`"), "{}", check.stderr);
     assert_eq!(lock(&registry, folder, &[]).code, 0);
     assert_eq!(read(folder), after);
 }

@@ -165,8 +165,8 @@ fn an_edit_between_comparison_and_writing_is_not_lost() {
     let out = tempfile::tempdir().unwrap();
     let files = |text: &str| {
         let mut files = Artifacts::default();
-        files.add("compose", "local/nginx/a", "same\n").unwrap();
-        files.add("compose", "local/nginx/b", text).unwrap();
+        files.add("local/nginx/a", "same\n").unwrap();
+        files.add("local/nginx/b", text).unwrap();
         files
     };
     apply(
@@ -185,7 +185,7 @@ fn an_edit_between_comparison_and_writing_is_not_lost() {
     }
     // Stale files too.
     let mut fewer = Artifacts::default();
-    fewer.add("compose", "local/nginx/a", "same\n").unwrap();
+    fewer.add("local/nginx/a", "same\n").unwrap();
     fs::write(out.path().join("local/nginx/b"), "one\n").unwrap();
     let changes = compare(&Root::at(out.path(), Scope::Output), &fewer, None, &PreviousOutputs::default()).unwrap();
     assert!(changes.changes.iter().any(|change| change.state == State::Stale), "{changes:?}");
@@ -204,7 +204,7 @@ fn an_edit_between_comparison_and_writing_is_not_lost() {
 fn a_folder_that_becomes_a_link_is_not_followed() {
     let (out, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let mut files = Artifacts::default();
-    files.add("compose", "local/nginx/a", "one\n").unwrap();
+    files.add("local/nginx/a", "one\n").unwrap();
     apply(&compare(&Root::at(out.path(), Scope::Output), &files, None, &PreviousOutputs::default()).unwrap(), false)
         .unwrap();
     let changes =

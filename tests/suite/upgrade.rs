@@ -119,7 +119,7 @@ fn moved() {
     };
     assert!(status("postgres", "postgres_password").stderr.contains("pg_hba.conf rejects connection"));
     let status = fine(status("tickets", "tickets_db_password"));
-    assert!(status.ends_with("on the server 2, waiting 0"), "{status}");
+    assert!(status.ends_with("server: 2 applied, 0 waiting"), "{status}");
     for arguments in [["db", "verify"].as_slice(), &["secrets", "check", "--env", "local"]] {
         fine(nself_in(project, arguments));
     }

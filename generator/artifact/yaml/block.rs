@@ -1,16 +1,16 @@
-//! Writes a value in block style while it is serialized.
+//! The serializer that writes a value in block style.
 
 use std::fmt;
 
 use serde::ser::{self, Impossible, Serialize, SerializeMap, SerializeSeq, SerializeStruct, Serializer};
 
-use super::{float, indent, scalar};
+use super::scalar::{float, indent, scalar};
 
-/// Bytes of a key that stands before its colon without further ado; a longer one is announced by `?`. YAML 1.1
-/// and 1.2 say 1024 characters, and libyaml counts bytes.
+/// The maximum bytes of a plain key; longer keys need the form `? key`. YAML 1.1 and 1.2 allow 1024 characters, and libyaml
+/// counts bytes.
 const LONGEST_KEY: usize = 1024;
 
-/// A form that is not written.
+/// A kind of value that this writer does not support.
 #[derive(Debug)]
 pub struct Refused(pub String);
 
@@ -28,7 +28,7 @@ impl ser::Error for Refused {
     }
 }
 
-/// What stands before a value.
+/// The sign before a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Before {
     Nothing,
@@ -40,7 +40,7 @@ enum Before {
 pub struct Block<'a> {
     out: &'a mut String,
     before: Before,
-    /// The depth at which the items of the value would stand.
+    /// The indentation of the value's items, in steps of two blanks.
     depth: usize,
 }
 
@@ -92,11 +92,11 @@ impl<'a> Serializer for Block<'a> {
     }
 
     fn serialize_f32(self, value: f32) -> Result<(), Refused> {
-        self.line(&float(value.is_finite(), value.to_string())?)
+        if value.is_finite() { self.line(&float(value.to_string())) } else { Err(Refused(value.to_string())) }
     }
 
     fn serialize_f64(self, value: f64) -> Result<(), Refused> {
-        self.line(&float(value.is_finite(), value.to_string())?)
+        if value.is_finite() { self.line(&float(value.to_string())) } else { Err(Refused(value.to_string())) }
     }
 
     fn serialize_char(self, value: char) -> Result<(), Refused> {
@@ -186,14 +186,14 @@ impl<'a> Serializer for Block<'a> {
     }
 }
 
-/// A list or record, of which nothing is written before its first item is known.
+/// A list or record. Its first line is written with its first item, since an empty one is written as `[]` or `{}`.
 pub struct Items<'a> {
     block: Block<'a>,
     any: bool,
 }
 
 impl Items<'_> {
-    /// Where an item begins: the first one behind a dash stands on its line.
+    /// Begins an item on its own line; the first item after a dash is on the line of the dash.
     fn begin(&mut self) {
         let Block { out, before, depth } = &mut self.block;
         if !self.any && *before == Before::Colon {

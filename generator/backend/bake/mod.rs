@@ -5,14 +5,24 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::artifact::{Artifacts, json};
-use crate::diagnostic::Diagnostic;
+use super::provenance::{GeneratedLine, of_service_keys};
+use super::{Backend, Description, Emit, Input};
+use crate::artifact::{Artifacts, Slice, json};
+use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::plan::{Plan, dockerfile};
 use crate::stack::Build;
 use crate::values::ServiceName;
 
+pub const DESCRIPTION: Description = Description {
+    paths: &[FILE],
+    reads: "builds, and the locked digests of their bases",
+    emit: Emit::Platform(emit),
+    file_fields: |_, _| Vec::new(),
+    line_fields,
+};
+
 /// The file's name, below an environment's folder.
-pub const FILE: &str = "docker-bake.json";
+const FILE: &str = "docker-bake.json";
 
 /// <https://docs.docker.com/build/bake/reference/>
 #[derive(Serialize)]
@@ -39,9 +49,9 @@ struct Target {
     target: Option<String>,
 }
 
-/// What is read of the plan.
+/// The part of the plan that decides the file.
 #[derive(Serialize)]
-pub struct Read<'a> {
+struct Builds<'a> {
     services: BTreeMap<&'a ServiceName, Built<'a>>,
 }
 
@@ -53,25 +63,37 @@ struct Built<'a> {
     contexts: BTreeMap<String, String>,
 }
 
-pub fn read(plan: &Plan) -> Read<'_> {
+fn builds(plan: &Plan) -> Builds<'_> {
     let built = plan.services.iter().filter_map(|(name, service)| {
         let contexts = dockerfile::contexts(&service.bases);
         Some((name, Built { build: service.build.as_ref()?, tags: tags(plan, name), contexts }))
     });
-    Read { services: built.collect() }
+    Builds { services: built.collect() }
 }
 
-/// `docker-bake.json`, where anything is built.
+/// Writes `docker-bake.json`, where anything is built.
 ///
 /// # Errors
 /// None that checked values can cause.
-pub fn emit(read: &Read) -> Result<Artifacts, Diagnostic> {
+fn emit(input: &Input) -> Result<Artifacts, Vec<Diagnostic>> {
+    let builds = builds(input.plan);
     let mut files = Artifacts::default();
-    if read.services.is_empty() {
-        return Ok(files);
+    if !builds.services.is_empty() {
+        files.add(FILE, json::to_pretty(&bake(&builds))).map_err(|finding| vec![finding])?;
     }
-    let names: Vec<String> = read.services.keys().map(ToString::to_string).collect();
-    let targets = read.services.iter().map(|(name, Built { build, tags, contexts })| {
+    Ok(files.derived_from(&Slice::of(Backend::Bake.generator(), &builds)))
+}
+
+fn line_fields(plan: &Plan, line: &GeneratedLine) -> Vec<FieldPath> {
+    match line.keys().as_slice() {
+        ["target", service, ..] => of_service_keys(plan, service, &["build"], &[]),
+        _ => Vec::new(),
+    }
+}
+
+fn bake(builds: &Builds) -> Bake {
+    let names: Vec<String> = builds.services.keys().map(ToString::to_string).collect();
+    let targets = builds.services.iter().map(|(name, Built { build, tags, contexts })| {
         let args = build.args.iter().map(|(name, value)| (name.to_string(), plain(value.as_str())));
         let target = Target {
             args: args.collect(),
@@ -83,9 +105,7 @@ pub fn emit(read: &Read) -> Result<Artifacts, Diagnostic> {
         };
         (name.to_string(), target)
     });
-    let bake = Bake { target: targets.collect(), group: BTreeMap::from([("default", Group { targets: names })]) };
-    files.add("bake", FILE, json::to_pretty(&bake))?;
-    Ok(files)
+    Bake { target: targets.collect(), group: BTreeMap::from([("default", Group { targets: names })]) }
 }
 
 /// Under these names others look for the image.

@@ -1,49 +1,67 @@
-//! The Compose target: one project per environment that starts in dependency order by health. Vocabulary
-//! only: every decision stands in the plan.
+//! The Compose backend: one project for each environment, whose services start in the order of their dependencies and wait
+//! for health checks. It only translates: every decision is in the plan.
 
+mod fidelity;
 mod health;
 mod model;
+mod networks;
 mod postgres_upgrade;
 mod raw_keys;
 mod service;
 
-pub use postgres_upgrade::changed;
-pub use raw_keys::KEYS as RAW_KEYS;
+pub use postgres_upgrade::upgrade_warnings;
+pub use raw_keys::TARGET as RAW_KEYS;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use super::fidelity::{self, Handling, Row};
-use crate::artifact::{Artifacts, yaml};
-use crate::backend::PlanDigests;
-use crate::diagnostic::Diagnostic;
-use crate::plan::{self, Plan};
+use super::findings::Findings;
+use super::provenance::{GeneratedLine, KeyFields, of_secret, of_service, of_service_keys};
+use super::{Backend, Description, Emit, Input};
+use crate::artifact::{Artifacts, Slice, yaml};
+use crate::diagnostic::{Diagnostic, FieldPath};
+use crate::plan::Plan;
 use crate::stack::Compat;
-use crate::values::ServiceName;
-use model::{Empty, File, Network, SecretFile};
+use model::{Empty, File, SecretFile, Service};
 
-/// The project, below an environment's folder.
+pub const DESCRIPTION: Description = Description {
+    paths: &[FILE, "fidelity.json"],
+    reads: "the whole plan, and the digests of mounted files",
+    emit: Emit::Platform(emit),
+    file_fields: |_, _| Vec::new(),
+    line_fields,
+};
+
+/// Name of the project's file, below an environment's folder.
 pub const FILE: &str = "compose.yaml";
 
-/// First part of the names of networks that lead to the internet, one for each service; the others are internal.
-const EGRESS: &str = "egress";
-
-/// Writes `compose.yaml` and the account of what became of each field; `fields` are those of the plan.
+/// Writes `compose.yaml` and `fidelity.json`, the report on each field of the plan.
 ///
 /// # Errors
-/// Settings that Compose cannot express and nobody waived (NS701), unusable raw keys (NS702).
-pub fn emit(plan: &Plan, fields: &PlanDigests, files: &Artifacts) -> Result<Artifacts, Vec<Diagnostic>> {
-    let (account, mut findings) = fidelity::account("compose", TABLE, plan, fields);
+/// Settings that Compose cannot express and that no waiver accepts (NS701), unusable raw keys (NS702).
+fn emit(input: &Input) -> Result<Artifacts, Vec<Diagnostic>> {
+    let plan = input.plan;
+    let (report, refused) = super::fidelity::report("compose", fidelity::TABLE, plan, input.digests);
+    let mut findings = Findings::default();
+    findings.extend(refused);
     let mut services = BTreeMap::new();
     for (name, planned) in &plan.services {
-        services.insert(name.to_string(), service::service(plan, name, planned, files, &mut findings));
+        let service = findings.value(service::service(plan, name, planned, input.mounted));
+        services.insert(name.to_string(), service);
     }
-    if !findings.is_empty() {
-        return Err(findings);
-    }
-    let file = File {
+    let services = findings.into_result(services)?;
+    let one = |finding| vec![finding];
+    let mut artifacts = Artifacts::default();
+    artifacts.add(FILE, yaml::to_yaml(&project(plan, services)).map_err(one)?).map_err(one)?;
+    artifacts.add("fidelity.json", report).map_err(one)?;
+    let mounted: Vec<_> = input.mounted.iter().map(|(path, file)| (path, &file.derivation)).collect();
+    Ok(artifacts.derived_from(&Slice::of(Backend::Compose.generator(), &(input.digests.digest(), mounted))))
+}
+
+fn project(plan: &Plan, services: BTreeMap<String, Service>) -> File {
+    File {
         name: (plan.compat != Some(Compat::V1)).then(|| format!("{}-{}", plan.project, plan.environment)),
         services,
-        networks: networks(plan),
+        networks: networks::networks(plan),
         volumes: plan.volumes.keys().map(|name| (name.to_string(), Empty {})).collect(),
         secrets: plan
             .secrets
@@ -51,118 +69,41 @@ pub fn emit(plan: &Plan, fields: &PlanDigests, files: &Artifacts) -> Result<Arti
             .filter(|(_, secret)| !secret.files_of.is_empty())
             .map(|(name, _)| (name.to_string(), SecretFile { file: format!("./secrets/{name}") }))
             .collect(),
-    };
-    let mut artifacts = Artifacts::default();
-    let text = yaml::to_yaml(&file).map_err(|finding| vec![finding])?;
-    let add = |artifacts: &mut Artifacts, path: &str, text: Vec<u8>| {
-        artifacts.add("compose", path, text).map_err(|finding| vec![finding])
-    };
-    add(&mut artifacts, FILE, text.into_bytes())?;
-    add(&mut artifacts, "fidelity.json", account)?;
-    Ok(artifacts)
-}
-
-fn networks(plan: &Plan) -> BTreeMap<String, Network> {
-    let used: BTreeSet<plan::Network> =
-        plan.services.values().flat_map(|service| service.networks.iter().copied()).collect();
-    let mut networks: BTreeMap<String, Network> =
-        used.into_iter().map(|one| (one.name().to_owned(), inside(plan, one))).collect();
-    for (name, _) in plan.services.iter().filter(|(_, service)| service.egress) {
-        // Docker keeps its bridges apart, podman those that say so.
-        let apart = (plan.compat == Some(Compat::Podman)).then_some(("isolate", "true"));
-        let driver_opts = apart.into_iter().collect();
-        networks.insert(egress(name), Network { name: None, driver: "bridge", driver_opts, internal: false });
     }
-    networks
 }
 
-/// A network without a way out; the server's rules name some of them as the engine does.
-fn inside(plan: &Plan, network: plan::Network) -> Network {
-    let named = matches!(network, plan::Network::Maintenance | plan::Network::Replication);
-    let name = named.then(|| network.host(&plan.project, &plan.environment).to_string());
-    Network { name, driver: "bridge", driver_opts: BTreeMap::new(), internal: true }
-}
-
-/// The network by which a service reaches the internet, which no other service joins: one for all would let them reach
-/// each other, and with a bridge that drops such traffic names would still resolve to their addresses there.
-fn egress(service: &ServiceName) -> String {
-    format!("{EGRESS}-{service}")
-}
-
-/// What becomes of every field of the plan in this target.
-const TABLE: &[Row] = &[
-    ("project", Handling::Emitted("name")),
-    ("environment", Handling::Emitted("name")),
-    ("profile", Handling::Decided("which services run and how strict the checks are")),
-    ("domain", Handling::Elsewhere("nginx/")),
-    ("project_folder", Handling::Emitted("services.*.volumes, services.*.build.context")),
-    ("start_order", Handling::Mapped("services.*.depends_on")),
-    ("edges", Handling::Mapped("services.*.networks")),
-    ("kubernetes", Handling::Elsewhere("kubernetes/")),
-    ("compat", Handling::Decided("which spelling is used")),
-    ("migrations", Handling::Elsewhere("migrations/")),
-    ("databases", Handling::Elsewhere("postgres/init/")),
-    ("roles", Handling::Elsewhere("postgres/init/")),
-    ("pooler", Handling::Elsewhere("pgbouncer/")),
-    ("replication", Handling::Elsewhere("postgres/")),
-    ("access", Handling::Elsewhere("postgres/server/pg_hba.conf, and the names of networks")),
-    ("graphql", Handling::Elsewhere("hasura/")),
-    ("edge", Handling::Elsewhere("nginx/")),
-    ("secrets.*.recipe", Handling::Elsewhere("secrets.json")),
-    ("secrets.*.min_length", Handling::Elsewhere("secrets.json")),
-    ("secrets.*.files_of", Handling::Emitted("secrets, services.*.secrets")),
-    ("secrets.*.variables_of", Handling::Emitted("services.*.environment")),
-    ("volumes.*.owner", Handling::Emitted("services.*.volumes")),
-    ("volumes.*.path", Handling::Emitted("services.*.volumes")),
-    ("volumes.*.set_owner", Handling::Mapped("services.volume-owner")),
-    ("volumes.*.size", Handling::Refused("volumes have no size in Compose")),
-    ("services.*.image", Handling::Emitted("services.*.image")),
-    ("services.*.build", Handling::Emitted("services.*.build")),
-    ("services.*.bases", Handling::Emitted("services.*.build.additional_contexts, where locked and not for compat")),
-    ("services.*.layout", Handling::Decided("how `nself image` makes the image")),
-    ("services.*.entrypoint", Handling::Emitted("services.*.entrypoint")),
-    ("services.*.command", Handling::Emitted("services.*.command")),
-    ("services.*.working_dir", Handling::Emitted("services.*.working_dir")),
-    ("services.*.ports", Handling::Mapped("services.*.networks: every port is open to the service's networks")),
-    ("services.*.publish", Handling::Emitted("services.*.ports")),
-    ("services.*.env", Handling::Emitted("services.*.environment")),
-    ("services.*.secret_files", Handling::Emitted("services.*.secrets")),
-    ("services.*.volumes", Handling::Emitted("services.*.volumes")),
-    ("services.*.mounts", Handling::Emitted("services.*.volumes")),
-    ("services.*.config", Handling::Emitted("services.*.volumes, services.*.labels")),
-    ("services.*.tmpfs", Handling::Emitted("services.*.tmpfs")),
-    ("services.*.user", Handling::Emitted("services.*.user")),
-    ("services.*.read_only", Handling::Emitted("services.*.read_only")),
-    ("services.*.capabilities", Handling::Emitted("services.*.cap_add")),
-    ("services.*.init", Handling::Emitted("services.*.init")),
-    ("services.*.health", Handling::Emitted("services.*.healthcheck")),
-    ("services.*.depends_on", Handling::Emitted("services.*.depends_on")),
-    ("services.*.memory_limit", Handling::Emitted("services.*.deploy.resources.limits.memory")),
-    ("services.*.cpu_limit", Handling::Emitted("services.*.deploy.resources.limits.cpus")),
-    ("services.*.pids_limit", Handling::Emitted("services.*.deploy.resources.limits.pids")),
-    ("services.*.memory_reservation", Handling::Emitted("services.*.deploy.resources.reservations.memory")),
-    ("services.*.cpu_reservation", Handling::Emitted("services.*.deploy.resources.reservations.cpus")),
-    ("services.*.replicas", Handling::Emitted("services.*.deploy.replicas")),
-    ("services.*.autoscale", Handling::Refused("Compose does not scale by load")),
-    ("services.*.zone", Handling::Emitted("services.*.networks")),
-    ("services.*.networks", Handling::Emitted("services.*.networks")),
-    (
-        "services.*.egress",
-        Handling::Mapped(
-            "services.*.networks: one for each service; Compose cannot keep them from private addresses, a cloud's \
-             169.254.169.254 or the host",
-        ),
-    ),
-    ("services.*.reaches_host", Handling::Emitted("services.*.extra_hosts")),
-    ("services.*.stop_grace", Handling::Emitted("services.*.stop_grace_period")),
-    ("services.*.stop_signal", Handling::Emitted("services.*.stop_signal")),
-    ("services.*.shm_size", Handling::Emitted("services.*.shm_size")),
-    ("services.*.one_shot", Handling::Emitted("services.*.restart")),
-    (
-        "services.*.schedule",
-        Handling::Refused("Compose starts nothing at a time; let the host's cron run `docker compose run --rm NAME`"),
-    ),
-    ("services.*.kubernetes", Handling::Elsewhere("kubernetes/")),
-    ("services.*.compose", Handling::Emitted("services.*")),
-    ("services.*.waive", Handling::Decided("which losses are accepted")),
+/// Names of Compose for fields of a service, where they differ.
+const KEY_FIELDS: &[KeyFields] = &[
+    ("environment", &["env", "extra_env"]),
+    ("healthcheck", &["health"]),
+    ("deploy", &["limits", "reservations", "replicas"]),
+    ("ports", &["publish"]),
+    ("secrets", &["secret_files"]),
+    ("volumes", &["volumes", "mounts"]),
+    ("cap_add", &["capabilities"]),
+    ("networks", &["zone", "connects_to", "depends_on", "egress"]),
+    ("stop_grace_period", &["stop_grace"]),
+    ("labels", &[]),
+    ("extra_hosts", &[]),
 ];
+
+fn line_fields(plan: &Plan, line: &GeneratedLine) -> Vec<FieldPath> {
+    match line.keys().as_slice() {
+        ["services", service, "deploy", "resources", kind, leaf @ ..] => {
+            let service = of_service(plan, service).into_iter();
+            let fields = service.flat_map(|origin| {
+                let base = origin.key(*kind);
+                leaf.first().map(|leaf| base.key(*leaf)).into_iter().chain([base, origin])
+            });
+            fields.collect()
+        }
+        ["services", service, keys @ ..] => of_service_keys(plan, service, keys, KEY_FIELDS),
+        ["volumes", name, ..] => {
+            let volume = plan.volumes.iter().find(|(volume, _)| volume.as_str() == *name);
+            let owner = volume.and_then(|(_, volume)| plan.services.get(&volume.owner));
+            owner.map(|owner| owner.origin.key("volumes").key(*name)).into_iter().collect()
+        }
+        ["secrets", name, ..] => of_secret(plan, name),
+        _ => Vec::new(),
+    }
+}

@@ -37,14 +37,14 @@ impl Server {
 }
 
 /// What a server would not start with, or would read wrongly: NS709. `old` is the last generation's `compose.yaml`.
-pub fn changed(plan: &Plan, old: &[u8]) -> Vec<Diagnostic> {
+pub fn upgrade_warnings(plan: &Plan, old: &[u8]) -> Vec<Diagnostic> {
     let Some(service) = plan.services.get(&service_name(DATABASE)).filter(|service| !service.volumes.is_empty()) else {
         return Vec::new();
     };
     let before = std::str::from_utf8(old).ok().and_then(|old| image(old, DATABASE)).and_then(Server::of);
     let after = service.image.as_ref().and_then(|image| Server::of(image.as_str()));
     let (Some(before), Some(after)) = (before, after) else { return Vec::new() };
-    let warning = || Diagnostic::warning(Code::DataOfAnother, service.origin.key("image"));
+    let warning = || Diagnostic::warning(Code::PostgresVolume, service.origin.key("image"));
     let user = superuser(service);
     match (before.major, after.major) {
         (Some(old), Some(new)) if old != new => vec![

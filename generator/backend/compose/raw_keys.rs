@@ -1,16 +1,18 @@
-//! Compose's raw keys.
+//! The raw keys of Compose.
 
 use std::collections::BTreeMap;
 
 use super::model::Raw;
-use crate::backend::raw_keys::{Kind, refusal};
+use crate::backend::raw_keys::{Kind, Target};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::plan;
 use crate::values::ServiceName;
 
-/// Service keys of the Compose specification (schema of June 2026) that the model does not write and that
-/// do not hand over the host.
-pub const KEYS: &[(&str, Kind)] = &[
+/// Keys of a service in the Compose specification (schema of June 2026), without those that nself sets and those that
+/// give the container control of the host.
+pub const TARGET: Target = Target { name: "Compose", keys: KEYS };
+
+const KEYS: &[(&str, Kind)] = &[
     ("annotations", Kind::ListOrRecord),
     ("attach", Kind::Flag),
     ("blkio_config", Kind::Record),
@@ -47,29 +49,30 @@ pub const KEYS: &[(&str, Kind)] = &[
     ("ulimits", Kind::Record),
 ];
 
-/// Those that docker-compose 1.29 does not know.
+/// Keys that docker-compose 1.29 does not know.
 const NEW: &[&str] = &["annotations", "attach", "develop", "gpus", "pull_policy"];
 
-/// The user's raw keys, ready to be written; reports those that cannot be.
+/// Returns the raw keys of a service.
+///
+/// # Errors
+/// NS702 for each key that is not allowed or has a value of the wrong type, NS705 for a key that the selected
+/// implementation of Compose does not know.
 pub fn merge(
     name: &ServiceName,
     planned: &plan::Service,
-    old: bool,
-    findings: &mut Vec<Diagnostic>,
-) -> BTreeMap<String, Raw> {
-    let mut merged = BTreeMap::new();
-    for (key, value) in &planned.compose {
+    is_old: bool,
+) -> Result<BTreeMap<String, Raw>, Vec<Diagnostic>> {
+    let refusals = planned.compose.iter().filter_map(|(key, value)| {
         let path = planned.origin.key("compose").key(key);
-        if let Some(finding) = refusal("Compose", KEYS, key, value, path.clone(), name.as_str()) {
-            findings.push(finding);
-        } else if old && NEW.contains(&key.as_str()) {
-            findings.push(
-                Diagnostic::error(Code::Compat, path)
-                    .message(format!("docker-compose 1.29 and podman do not know `{key}`")),
-            );
-        } else {
-            merged.insert(key.clone(), Raw::from(value));
-        }
-    }
-    merged
+        let unknown_to_old = || {
+            (is_old && NEW.contains(&key.as_str())).then(|| {
+                Diagnostic::error(Code::Compat, path.clone())
+                    .message(format!("docker-compose 1.29 and podman do not know `{key}`"))
+            })
+        };
+        TARGET.refusal(key, value, path.clone(), name.as_str()).or_else(unknown_to_old)
+    });
+    let refusals: Vec<Diagnostic> = refusals.collect();
+    let values = || planned.compose.iter().map(|(key, value)| (key.clone(), Raw::from(value))).collect();
+    if refusals.is_empty() { Ok(values()) } else { Err(refusals) }
 }

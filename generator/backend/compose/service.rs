@@ -1,32 +1,86 @@
-//! One planned service in Compose's words.
+//! A planned service in the terms of Compose.
 
 use std::collections::BTreeMap;
 
 use super::model::{Amount, Bind, Build, Dependency, Deploy, Logging, Mount, Port, Resources, Scalar, Service};
-use super::{egress, health, raw_keys};
+use super::networks::egress;
+use super::{health, raw_keys};
 use crate::artifact::{Artifacts, Digest, json};
 use crate::diagnostic::Diagnostic;
 use crate::plan::{self, Plan, Value, dockerfile};
 use crate::stack::{Condition, Tmpfs};
-use crate::values::{Memory, ServiceName};
+use crate::values::{Cpus, Memory, ServiceName, Text};
 
-/// The label by which a changed configuration recreates the container: Compose does not look into
-/// mounted files.
+/// A label with the digest of the mounted files. Compose ignores the content of mounted files; a changed label makes it
+/// recreate the container.
 const CONFIG_LABEL: &str = "org.nself.config";
 
+/// Returns a planned service in the terms of Compose.
+///
+/// # Errors
+/// NS702 and NS705 for raw keys.
 pub fn service(
     plan: &Plan,
     name: &ServiceName,
     planned: &plan::Service,
-    files: &Artifacts,
-    findings: &mut Vec<Diagnostic>,
-) -> Service {
-    let old = plan.compat.is_some();
-    let amount = |memory: Memory, cpus: crate::values::Cpus, pids| Amount {
-        cpus: cpus.to_string(),
-        memory: bytes(memory),
-        pids,
+    mounted: &Artifacts,
+) -> Result<Service, Vec<Diagnostic>> {
+    let is_old = plan.compat.is_some();
+    let raw = raw_keys::merge(name, planned, is_old)?;
+    let networks = networks(plan, name, planned);
+    let service = Service {
+        image: planned.image.as_ref().map(ToString::to_string),
+        build: planned.build.as_ref().map(|build| self::build(plan, planned, build)),
+        depends_on: planned
+            .depends_on
+            .iter()
+            .map(|(to, condition)| (to.to_string(), dependency(*condition, is_old)))
+            .collect(),
+        volumes: mounts(plan, planned, is_old),
+        secrets: planned.secret_files.iter().map(ToString::to_string).collect(),
+        environment: planned.env.iter().map(|(name, value)| (name.to_string(), variable(value))).collect(),
+        ports: planned.publish.iter().map(|publish| port(publish, is_old)).collect(),
+        network_mode: networks.is_empty().then_some("none"),
+        networks,
+        extra_hosts: if planned.reaches_host { vec!["host.docker.internal:host-gateway".into()] } else { Vec::new() },
+        command: planned.command.as_deref().map(scalars),
+        entrypoint: planned.entrypoint.as_deref().map(scalars),
+        working_dir: planned.working_dir.as_ref().map(ToString::to_string),
+        restart: if planned.one_shot || planned.schedule.is_some() { "no" } else { "unless-stopped" },
+        healthcheck: health::healthcheck(&planned.health),
+        logging: Logging::default(),
+        labels: config_label(planned, mounted),
+        user: planned.user.as_ref().map(ToString::to_string),
+        cap_add: planned.capabilities.iter().map(ToString::to_string).collect(),
+        cap_drop: ["ALL"],
+        init: planned.init.then_some(true),
+        profiles: profiles(planned),
+        read_only: planned.read_only,
+        security_opt: ["no-new-privileges:true"],
+        shm_size: planned.shm_size.map(bytes),
+        stop_grace_period: planned.stop_grace.to_string(),
+        stop_signal: planned.stop_signal.as_ref().map(ToString::to_string),
+        tmpfs: planned.tmpfs.iter().map(tmpfs).collect(),
+        raw,
+        ..resources(planned, is_old)
     };
+    Ok(service)
+}
+
+/// Returns the limits of a service, without its other fields. Older implementations read separate keys instead of
+/// `deploy`.
+fn resources(planned: &plan::Service, is_old: bool) -> Service {
+    if is_old {
+        return Service {
+            cpus: Some(planned.cpu_limit.to_string()),
+            mem_limit: Some(bytes(planned.memory_limit)),
+            mem_reservation: Some(bytes(planned.memory_reservation)),
+            pids_limit: Some(planned.pids_limit),
+            scale: (planned.replicas > 1).then_some(planned.replicas),
+            ..Service::default()
+        };
+    }
+    let amount = |memory: Memory, cpus: Cpus, pids| Amount { cpus: cpus.to_string(), memory: bytes(memory), pids };
     let deploy = Deploy {
         replicas: (planned.replicas > 1).then_some(planned.replicas),
         resources: Resources {
@@ -34,51 +88,11 @@ pub fn service(
             reservations: amount(planned.memory_reservation, planned.cpu_reservation, None),
         },
     };
-    let networks = networks(plan, name, planned);
-    Service {
-        image: planned.image.as_ref().map(ToString::to_string),
-        build: planned.build.as_ref().map(|build| self::build(plan, planned, build)),
-        depends_on: planned
-            .depends_on
-            .iter()
-            .map(|(to, condition)| (to.to_string(), dependency(*condition, old)))
-            .collect(),
-        volumes: mounts(plan, planned, old),
-        secrets: planned.secret_files.iter().map(ToString::to_string).collect(),
-        environment: planned.env.iter().map(|(name, value)| (name.to_string(), variable(value))).collect(),
-        ports: planned.publish.iter().map(|publish| port(publish, old)).collect(),
-        network_mode: networks.is_empty().then_some("none"),
-        networks,
-        extra_hosts: if planned.reaches_host { vec!["host.docker.internal:host-gateway".into()] } else { Vec::new() },
-        command: planned.command.as_ref().map(|words| words.iter().map(|word| Scalar::text(word.as_str())).collect()),
-        entrypoint: planned
-            .entrypoint
-            .as_ref()
-            .map(|words| words.iter().map(|word| Scalar::text(word.as_str())).collect()),
-        working_dir: planned.working_dir.as_ref().map(ToString::to_string),
-        restart: if planned.one_shot || planned.schedule.is_some() { "no" } else { "unless-stopped" },
-        healthcheck: health::healthcheck(&planned.health),
-        logging: Logging::default(),
-        labels: config_label(planned, files),
-        user: planned.user.as_ref().map(ToString::to_string),
-        cap_add: planned.capabilities.iter().map(ToString::to_string).collect(),
-        cap_drop: ["ALL"],
-        cpus: old.then(|| planned.cpu_limit.to_string()),
-        init: planned.init.then_some(true),
-        mem_limit: old.then(|| bytes(planned.memory_limit)),
-        mem_reservation: old.then(|| bytes(planned.memory_reservation)),
-        pids_limit: old.then_some(planned.pids_limit),
-        profiles: profiles(planned),
-        deploy: (!old).then_some(deploy),
-        read_only: planned.read_only,
-        scale: (old && planned.replicas > 1).then_some(planned.replicas),
-        security_opt: ["no-new-privileges:true"],
-        shm_size: planned.shm_size.map(bytes),
-        stop_grace_period: planned.stop_grace.to_string(),
-        stop_signal: planned.stop_signal.as_ref().map(ToString::to_string),
-        tmpfs: planned.tmpfs.iter().map(tmpfs).collect(),
-        raw: raw_keys::merge(name, planned, old, findings),
-    }
+    Service { deploy: Some(deploy), ..Service::default() }
+}
+
+fn scalars(words: &[Text]) -> Vec<Scalar> {
+    words.iter().map(|word| Scalar::text(word.as_str())).collect()
 }
 
 fn variable(value: &Value) -> Scalar {
@@ -91,7 +105,7 @@ fn variable(value: &Value) -> Scalar {
 }
 
 fn build(plan: &Plan, planned: &plan::Service, build: &crate::stack::Build) -> Build {
-    // Older implementations know no other contexts.
+    // Older implementations do not know additional contexts.
     let contexts = if plan.compat.is_none() { dockerfile::contexts(&planned.bases) } else { BTreeMap::new() };
     Build {
         additional_contexts: contexts.into_iter().map(|(name, image)| (name, Scalar::text(image))).collect(),
@@ -102,25 +116,25 @@ fn build(plan: &Plan, planned: &plan::Service, build: &crate::stack::Build) -> B
     }
 }
 
-/// `up` leaves a service with a schedule alone; whatever keeps the time runs it.
+/// Returns the profile of a service with a schedule, so that `up` does not start it; an external scheduler runs it.
 fn profiles(planned: &plan::Service) -> Vec<&'static str> {
-    let by_time = planned.schedule.is_some() && !planned.compose.contains_key("profiles");
-    if by_time { vec!["schedule"] } else { Vec::new() }
+    let is_scheduled = planned.schedule.is_some() && !planned.compose.contains_key("profiles");
+    if is_scheduled { vec!["schedule"] } else { Vec::new() }
 }
 
-fn dependency(condition: Condition, old: bool) -> Dependency {
+fn dependency(condition: Condition, is_old: bool) -> Dependency {
     let (condition, restart) = match condition {
         Condition::Started => ("service_started", None),
         Condition::Healthy => ("service_healthy", Some(true)),
         Condition::Completed => ("service_completed_successfully", None),
     };
-    Dependency { condition, restart: restart.filter(|_| !old) }
+    Dependency { condition, restart: restart.filter(|_| !is_old) }
 }
 
-fn mounts(plan: &Plan, planned: &plan::Service, old: bool) -> Vec<Mount> {
+fn mounts(plan: &Plan, planned: &plan::Service, is_old: bool) -> Vec<Mount> {
     let bind = |source: String, target: String, read_only| {
-        // A missing source must fail instead of becoming an empty folder.
-        let bind = (!old).then_some(Bind { create_host_path: false });
+        // Without this setting, Compose creates an empty folder for a missing source.
+        let bind = (!is_old).then_some(Bind { create_host_path: false });
         Mount { kind: "bind", source, target, read_only, bind }
     };
     let volumes = planned.volumes.iter().map(|mount| Mount {
@@ -138,9 +152,9 @@ fn mounts(plan: &Plan, planned: &plan::Service, old: bool) -> Vec<Mount> {
     volumes.chain(config).chain(folders).collect()
 }
 
-fn port(publish: &plan::Publish, old: bool) -> Port {
+fn port(publish: &plan::Publish, is_old: bool) -> Port {
     let address = publish.address;
-    if old {
+    if is_old {
         return Port::Short(format!("{address}:{}:{}", publish.host_port, publish.container_port));
     }
     Port::Long {
@@ -151,8 +165,8 @@ fn port(publish: &plan::Publish, old: bool) -> Port {
     }
 }
 
-/// Networks inside of the stack; a service that talks to the internet or is published joins one that leads there. A
-/// job without connections has none.
+/// Returns the networks of a service: those of its connections and, if it may reach the internet, its own egress network.
+/// A job without connections has no network.
 fn networks(plan: &Plan, name: &ServiceName, planned: &plan::Service) -> Vec<String> {
     if planned.one_shot && !plan.connections.iter().any(|connection| connection.from == *name) {
         return Vec::new();
@@ -161,17 +175,17 @@ fn networks(plan: &Plan, name: &ServiceName, planned: &plan::Service) -> Vec<Str
     inside.chain(planned.egress.then(|| egress(name))).collect()
 }
 
-fn config_label(planned: &plan::Service, files: &Artifacts) -> BTreeMap<String, Scalar> {
+fn config_label(planned: &plan::Service, mounted: &Artifacts) -> BTreeMap<String, Scalar> {
     if planned.config.is_empty() {
         return BTreeMap::new();
     }
-    let mounted = planned.config.iter().flat_map(|mount| files.below(&mount.source));
-    let digests: BTreeMap<&str, Digest> = mounted.map(|(path, file)| (path.as_str(), file.digest())).collect();
+    let files = planned.config.iter().flat_map(|mount| mounted.under(&mount.source));
+    let digests: BTreeMap<&str, Digest> = files.map(|(path, file)| (path.as_str(), file.digest())).collect();
     let digest = Digest::of(&json::to_canonical(&digests));
     BTreeMap::from([(CONFIG_LABEL.to_owned(), Scalar::text(digest.short()))])
 }
 
-/// Compose counts in powers of 1024 with one letter.
+/// Returns a size in the unit of Compose: powers of 1024 with one letter.
 fn bytes(memory: Memory) -> String {
     memory.to_string().trim_end_matches("iB").to_owned()
 }

@@ -3,10 +3,30 @@
 
 use serde::Serialize;
 
+use super::provenance::of_service;
 use crate::artifact::{Artifacts, yaml};
+use crate::backend::{Description, Emit, PlanField};
 use crate::database::graphql::{Name, Source};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, FieldPath};
+use crate::path;
 use crate::plan::Plan;
+
+pub const DESCRIPTION: Description = Description {
+    paths: &["hasura/"],
+    reads: "definitions that Hasura serves",
+    emit: Emit::Content { parts: &[PlanField::Graphql], emit },
+    file_fields,
+    line_fields: |_, _| Vec::new(),
+};
+
+/// Returns the definition of the database that the file belongs to, and the Hasura that serves it.
+fn file_fields(plan: &Plan, path: &str) -> Vec<FieldPath> {
+    let mut parts = path.split('/').skip(1);
+    let service = parts.next().map(|service| of_service(plan, service));
+    let database = parts.skip_while(|part| *part != "databases").nth(1);
+    let definition = database.map(|name| path!("databases", name));
+    definition.into_iter().chain(service.into_iter().flatten()).collect()
+}
 
 /// Parts of Hasura of which the stack says nothing, empty.
 const EMPTY: [(&str, &str); 13] = [
@@ -56,14 +76,14 @@ struct Version {
     version: u8,
 }
 
-/// `hasura/<service>/`.
+/// Writes `hasura/<service>/` for each Hasura.
 ///
 /// # Errors
 /// NS901 when two tables would share a file.
-pub fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
+fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
     let mut files = Artifacts::default();
     for (service, sources) in &plan.graphql {
-        let mut add = |file: &str, text: String| files.add("hasura", format!("hasura/{service}/{file}"), text);
+        let mut add = |file: &str, text: String| files.add(format!("hasura/{service}/{file}"), text);
         for (file, text) in EMPTY {
             add(file, text.to_owned())?;
         }

@@ -1,5 +1,5 @@
-//! Generated files inside pods: ConfigMaps named after their content, so that a change rolls out and nothing else
-//! does. A folder is cut into parts that the API server takes.
+//! Generated files inside pods: ConfigMaps that are named after their content, so that only a changed file restarts pods.
+//! A folder is divided into ConfigMaps that are small enough for the API server.
 
 use std::collections::BTreeMap;
 
@@ -10,63 +10,63 @@ use crate::artifact::{Artifacts, Digest, json};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::plan::Service;
 
-/// Bytes of a part; the API server takes objects of 1 MiB, etcd requests of 1.5 MiB.
+/// The maximum bytes of a ConfigMap's files: the API server accepts objects of 1 MiB.
 const LARGEST: usize = 768 << 10;
 
-/// A ConfigMap: keys, and the files behind them.
-pub struct Part {
+/// A ConfigMap with the files of its keys.
+pub struct ConfigMap {
     pub name: String,
-    pub items: BTreeMap<String, File>,
+    pub items: BTreeMap<String, ConfigFile>,
 }
 
 #[derive(Serialize)]
-pub struct File {
-    /// Below the mounted folder.
+pub struct ConfigFile {
+    /// Path below the mounted folder.
     pub path: String,
     pub text: String,
 }
 
-/// The parts of every folder that a service mounts.
+/// Returns the ConfigMaps of each folder that a service mounts, by the folder's path.
 ///
 /// # Errors
-/// NS901 for files that are no text, or whose keys clash.
-pub fn of(service: &Service, files: &Artifacts) -> Result<BTreeMap<String, Vec<Part>>, Diagnostic> {
+/// NS901 for files that are not text, or whose keys clash.
+pub fn of(service: &Service, files: &Artifacts) -> Result<BTreeMap<String, Vec<ConfigMap>>, Diagnostic> {
     let sources = service.config.iter().map(|config| &config.source);
-    sources.map(|source| Ok((source.clone(), parts(source, files)?))).collect()
+    sources.map(|source| Ok((source.clone(), config_maps(source, files)?))).collect()
 }
 
-fn parts(source: &str, files: &Artifacts) -> Result<Vec<Part>, Diagnostic> {
+fn config_maps(source: &str, files: &Artifacts) -> Result<Vec<ConfigMap>, Diagnostic> {
     let internal = |message: String| Diagnostic::error(Code::Internal, FieldPath::root()).message(message);
-    let mut parts = Vec::new();
+    let mut configs = Vec::new();
     let mut items = BTreeMap::new();
     let mut size = 0;
-    for (path, artifact) in files.below(source) {
+    for (path, artifact) in files.under(source) {
         let path = path.as_str()[source.len() + 1..].to_owned();
         let text = artifact.bytes().and_then(|bytes| String::from_utf8(bytes.to_owned()).ok());
-        let text = text.ok_or_else(|| internal(format!("{path} is no text")))?;
-        // A key has no `/`; two dots in a row do not occur in the paths of artifacts.
+        let text = text.ok_or_else(|| internal(format!("{path} is not text")))?;
+        // A key cannot contain `/`; paths of artifacts never contain two dots in a row.
         let key = path.replace('/', "..");
         if size > 0 && size + text.len() > LARGEST {
-            parts.push(part(source, std::mem::take(&mut items)));
+            configs.push(config_map(source, std::mem::take(&mut items)));
             size = 0;
         }
         size += text.len() + key.len();
-        if items.insert(key, File { path: path.clone(), text }).is_some() {
+        if items.insert(key, ConfigFile { path: path.clone(), text }).is_some() {
             return Err(internal(format!("two files below {source} have the key of {path}")));
         }
     }
-    parts.push(part(source, items));
-    Ok(parts)
+    configs.push(config_map(source, items));
+    Ok(configs)
 }
 
-fn part(source: &str, items: BTreeMap<String, File>) -> Part {
+fn config_map(source: &str, items: BTreeMap<String, ConfigFile>) -> ConfigMap {
     let digest = Digest::of(&json::to_canonical(&items));
-    Part { name: format!("{}-{}", source.replace(['/', '_'], "-"), &digest.as_str()[..10]), items }
+    ConfigMap { name: format!("{}-{}", source.replace(['/', '_'], "-"), &digest.as_str()[..10]), items }
 }
 
-/// The ConfigMap of a part; its content never changes under its name.
-pub fn object(part: &Part, metadata: Metadata) -> Object {
-    let data = part.items.iter().map(|(key, file)| (key.clone(), file.text.clone())).collect();
+/// Returns a ConfigMap as an object. It is immutable, since a different content has a different name.
+pub fn object(config: &ConfigMap, metadata: Metadata) -> Object {
+    let data = config.items.iter().map(|(key, file)| (key.clone(), file.text.clone())).collect();
     Object { api_version: "v1", kind: "ConfigMap", metadata, body: Body::Config { immutable: true, data } }
 }
 
@@ -75,22 +75,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_large_folder_is_cut_into_parts() {
+    fn a_large_folder_is_divided() {
         let mut files = Artifacts::default();
         for name in ["a", "b/c", "b/d", "e"] {
-            files.add("nginx", format!("nginx/{name}"), "x".repeat(300 << 10)).unwrap();
+            files.add(format!("nginx/{name}"), "x".repeat(300 << 10)).unwrap();
         }
-        let parts = parts("nginx", &files).unwrap();
-        let keys: Vec<Vec<&str>> = parts.iter().map(|part| part.items.keys().map(String::as_str).collect()).collect();
+        let configs = config_maps("nginx", &files).unwrap();
+        let keys: Vec<Vec<&str>> =
+            configs.iter().map(|config| config.items.keys().map(String::as_str).collect()).collect();
         assert_eq!(keys, [vec!["a", "b..c"], vec!["b..d", "e"]]);
-        assert_ne!(parts[0].name, parts[1].name);
-        assert_eq!(parts[0].items["b..c"].path, "b/c");
+        assert_ne!(configs[0].name, configs[1].name);
+        assert_eq!(configs[0].items["b..c"].path, "b/c");
     }
 
     #[test]
-    fn what_is_no_text_is_refused() {
+    fn a_file_that_is_not_text_is_refused() {
         let mut files = Artifacts::default();
-        files.add("nginx", "nginx/a", vec![0xff]).unwrap();
-        assert!(parts("nginx", &files).is_err());
+        files.add("nginx/a", vec![0xff]).unwrap();
+        assert!(config_maps("nginx", &files).is_err());
     }
 }

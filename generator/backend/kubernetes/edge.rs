@@ -1,8 +1,8 @@
-//! The way in: a Gateway or an Ingress in front of nginx, which routes as it does everywhere, and the certificate.
+//! The edge of a cluster: a Gateway or an Ingress that sends all requests to nginx, and the certificates.
 
 use serde_json::{Value, json};
 
-use super::Cluster;
+use super::cluster::Cluster;
 use super::model::{Object, Policy, Spec};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
@@ -13,33 +13,32 @@ const CERTIFICATES: &str = "cert-manager.io/v1";
 /// Names of the gateway and, with a number from the second on, of certificates and their secrets.
 const EDGE: &str = "edge";
 const CERTIFICATE: &str = "edge-tls";
-/// Hosts of an HTTPRoute (Gateway API v1), and of a certificate (Let's Encrypt).
+/// The maximum number of hosts of an HTTPRoute (Gateway API v1).
 const HOSTS: usize = 16;
+/// The maximum number of hosts of a certificate (Let's Encrypt).
 const NAMES: usize = 100;
 const LETS_ENCRYPT: &str = "https://acme-v02.api.letsencrypt.org/directory";
 
-/// Objects of the edge, none where nginx is reached on ports of the nodes.
-pub fn objects(cluster: &Cluster, findings: &mut Vec<Diagnostic>) -> Vec<Object> {
+/// Returns the objects of the edge; empty if clients reach nginx on ports of the nodes.
+///
+/// # Errors
+/// NS701 for a certificate authority that cannot reach the edge, NS104 without the class of the gateway.
+pub fn objects(cluster: &Cluster) -> Result<Vec<Object>, Diagnostic> {
     let settings = &cluster.settings;
     match settings.edge {
         ClusterEdge::NodePort => {
             if cluster.tls == TlsMode::Acme {
-                findings.push(
-                    Diagnostic::error(Code::Unsupported, path!("kubernetes", "edge"))
-                        .message("a certificate authority does not reach ports of the nodes")
-                        .hint("set `tls.mode` to 'local or 'files, or use the edge 'gateway or 'ingress"),
-                );
+                return Err(Diagnostic::error(Code::Unsupported, path!("kubernetes", "edge"))
+                    .message("Let's Encrypt must reach port 80 of the domain, and the edge 'nodeport has no port 80")
+                    .hint("set `tls.mode` to 'local or 'files, or use the edge 'gateway or 'ingress"));
             }
-            return Vec::new();
+            return Ok(Vec::new());
         }
         ClusterEdge::Gateway if settings.gateway_class.is_none() => {
-            findings.push(
-                Diagnostic::error(Code::MissingField, path!("kubernetes"))
-                    .message("the edge 'gateway needs the class of the gateway")
-                    .expected("`kubernetes.gateway_class`; `kubectl get gatewayclass` lists those of the cluster")
-                    .hint("on kind and minikube use `edge = 'nodeport`, on k3s `edge = 'ingress`"),
-            );
-            return Vec::new();
+            return Err(Diagnostic::error(Code::MissingField, path!("kubernetes"))
+                .message("the edge 'gateway needs the class of the gateway")
+                .expected("`kubernetes.gateway_class`; `kubectl get gatewayclass` lists the classes of the cluster")
+                .hint("on kind and minikube use `edge = 'nodeport`, on k3s `edge = 'ingress`"));
         }
         _ => {}
     }
@@ -56,13 +55,15 @@ pub fn objects(cluster: &Cluster, findings: &mut Vec<Diagnostic>) -> Vec<Object>
         }
         objects.extend(certificates.into_iter().map(|(_, certificate)| certificate));
     }
-    objects
+    Ok(objects)
 }
 
-fn other(cluster: &Cluster, api_version: &'static str, kind: &'static str, name: &str, spec: Value) -> Object {
-    Object::spec(api_version, kind, cluster.shared(name), Spec::Other(spec))
+/// Returns an object of an API that only this file uses.
+fn edge_object(cluster: &Cluster, api_version: &'static str, kind: &'static str, name: &str, spec: Value) -> Object {
+    Object::spec(api_version, kind, cluster.common_metadata(name), Spec::Other(spec))
 }
 
+/// Returns the hosts of all sites.
 fn hosts<'a>(cluster: &Cluster<'a>) -> Vec<&'a str> {
     cluster.plan.ingress.sites.values().flat_map(|site| &site.hosts).map(String::as_str).collect()
 }
@@ -79,7 +80,7 @@ fn gateway(cluster: &Cluster, secrets: &[String]) -> Vec<Object> {
     }
     let class = &cluster.settings.gateway_class;
     let spec = json!({ "gatewayClassName": class, "listeners": listeners });
-    let mut objects = vec![other(cluster, GATEWAY, "Gateway", EDGE, spec)];
+    let mut objects = vec![edge_object(cluster, GATEWAY, "Gateway", EDGE, spec)];
     let section = if secrets.is_empty() { "http" } else { "https" };
     if !secrets.is_empty() {
         let redirect =
@@ -87,28 +88,29 @@ fn gateway(cluster: &Cluster, secrets: &[String]) -> Vec<Object> {
         let spec = json!({
             "parentRefs": [{ "name": EDGE, "sectionName": "http" }], "rules": [{ "filters": [redirect] }],
         });
-        objects.push(other(cluster, GATEWAY, "HTTPRoute", "redirect", spec));
+        objects.push(edge_object(cluster, GATEWAY, "HTTPRoute", "redirect", spec));
     }
     for (i, hosts) in hosts(cluster).chunks(HOSTS).enumerate() {
-        // nginx decides how long a request may take, and keeps websockets open.
+        // nginx limits the time of a request and keeps websockets open, so the gateway has no limit.
         let rule = json!({
-            "backendRefs": [{ "name": cluster.plan.ingress.service, "port": cluster.front_ports()[0] }],
+            "backendRefs": [{ "name": cluster.plan.ingress.service, "port": cluster.client_ports()[0] }],
             "timeouts": { "request": "0s" },
         });
         let spec = json!({
             "parentRefs": [{ "name": EDGE, "sectionName": section }], "hostnames": hosts, "rules": [rule],
         });
-        objects.push(other(cluster, GATEWAY, "HTTPRoute", &numbered("sites", i), spec));
+        objects.push(edge_object(cluster, GATEWAY, "HTTPRoute", &numbered("sites", i), spec));
     }
     objects
 }
 
+/// Returns the name of the object with the index `i`: `sites`, `sites-2`, ….
 fn numbered(name: &str, i: usize) -> String {
     if i == 0 { name.to_owned() } else { format!("{name}-{}", i + 1) }
 }
 
 fn ingress(cluster: &Cluster, secrets: &[String]) -> Object {
-    let port = cluster.front_ports()[0];
+    let port = cluster.client_ports()[0];
     let backend = json!({ "service": { "name": cluster.plan.ingress.service, "port": { "number": port } } });
     let rules: Vec<Value> = hosts(cluster)
         .into_iter()
@@ -120,44 +122,44 @@ fn ingress(cluster: &Cluster, secrets: &[String]) -> Object {
     if let Some(class) = &cluster.settings.ingress_class {
         spec["ingressClassName"] = json!(class);
     }
-    let certified = certified(cluster);
-    let tls = certified.chunks(NAMES).zip(secrets).map(|(h, name)| json!({ "hosts": h, "secretName": name }));
+    let names = certificate_hosts(cluster);
+    let tls = names.chunks(NAMES).zip(secrets).map(|(h, name)| json!({ "hosts": h, "secretName": name }));
     let tls: Vec<Value> = tls.collect();
     if !tls.is_empty() {
         spec["tls"] = json!(tls);
     }
-    other(cluster, "networking.k8s.io/v1", "Ingress", EDGE, spec)
+    edge_object(cluster, "networking.k8s.io/v1", "Ingress", EDGE, spec)
 }
 
-/// Hosts in certificates: the challenge over HTTP proves no wildcards.
-fn certified<'a>(cluster: &Cluster<'a>) -> Vec<&'a str> {
+/// Returns the hosts of the certificates. Wildcards are omitted for Let's Encrypt: its HTTP challenge cannot prove them.
+fn certificate_hosts<'a>(cluster: &Cluster<'a>) -> Vec<&'a str> {
     let own_authority = cluster.tls == TlsMode::Acme && cluster.settings.issuer.is_none();
     hosts(cluster).into_iter().filter(|host| !own_authority || !host.starts_with('*')).collect()
 }
 
-/// Certificates with the names of the secrets that hold them.
+/// Returns the certificates with the names of the secrets that hold them.
 fn certificates(cluster: &Cluster) -> Vec<(String, Object)> {
     let issuer = match &cluster.settings.issuer {
         Some(issuer) => json!({ "group": "cert-manager.io", "kind": "ClusterIssuer", "name": issuer }),
         None => json!({ "group": "cert-manager.io", "kind": "Issuer", "name": EDGE }),
     };
-    let certified = certified(cluster);
-    let certificates = certified.chunks(NAMES).enumerate().map(|(i, hosts)| {
+    let names = certificate_hosts(cluster);
+    let certificates = names.chunks(NAMES).enumerate().map(|(i, hosts)| {
         let name = numbered(CERTIFICATE, i);
         let spec = json!({
             "secretName": name, "dnsNames": hosts, "issuerRef": issuer,
             "privateKey": { "algorithm": "ECDSA", "size": 256, "rotationPolicy": "Always" },
         });
-        let object = other(cluster, CERTIFICATES, "Certificate", &name, spec);
+        let object = edge_object(cluster, CERTIFICATES, "Certificate", &name, spec);
         (name, object)
     });
     certificates.collect()
 }
 
-/// The namespace's own authority; for Let's Encrypt with a way to the pods that answer its challenge.
+/// Returns the issuer of the namespace; for Let's Encrypt also the policy that opens the pods of its challenge.
 fn issuer(cluster: &Cluster) -> Vec<Object> {
     if cluster.plan.profile == Profile::Local {
-        return vec![other(cluster, CERTIFICATES, "Issuer", EDGE, json!({ "selfSigned": {} }))];
+        return vec![edge_object(cluster, CERTIFICATES, "Issuer", EDGE, json!({ "selfSigned": {} }))];
     }
     let solver = match cluster.settings.edge {
         ClusterEdge::Ingress => match &cluster.settings.ingress_class {
@@ -182,7 +184,11 @@ fn issuer(cluster: &Cluster) -> Vec<Object> {
         ingress: vec![json!({ "ports": [{ "port": 8089, "protocol": "TCP" }] })],
         egress: Vec::new(),
     };
-    let policy =
-        Object::spec("networking.k8s.io/v1", "NetworkPolicy", cluster.shared("acme-challenge"), Spec::Policy(policy));
-    vec![other(cluster, CERTIFICATES, "Issuer", EDGE, json!({ "acme": acme })), policy]
+    let policy = Object::spec(
+        "networking.k8s.io/v1",
+        "NetworkPolicy",
+        cluster.common_metadata("acme-challenge"),
+        Spec::Policy(policy),
+    );
+    vec![edge_object(cluster, CERTIFICATES, "Issuer", EDGE, json!({ "acme": acme })), policy]
 }

@@ -1,8 +1,8 @@
-//! The account of this target.
+//! How Kubernetes expresses each field of the plan.
 
 use crate::backend::fidelity::{Handling, Row};
 
-/// What becomes of every field of the plan in this target.
+/// Every field of the plan with its handling.
 pub const TABLE: &[Row] = &[
     ("project", Handling::Emitted("metadata.namespace, metadata.labels")),
     ("environment", Handling::Emitted("metadata.namespace")),

@@ -1,12 +1,13 @@
-//! Argo CD or Flux, where one of them applies the manifests from a repository.
+//! Objects for Argo CD or Flux, if one of them applies the manifests from a repository.
 
 use serde_json::json;
 
-use super::Cluster;
+use super::cluster::Cluster;
 use super::model::{Metadata, Object, Spec};
 use crate::stack::GitopsTool;
 
-/// Objects for a tool that applies the manifests from a repository; in its own namespace, so not among them.
+/// Returns the objects by which a GitOps tool finds the manifests. They belong into the namespace of the tool, so the
+/// manifests do not include them.
 pub fn objects(cluster: &Cluster) -> Vec<Object> {
     let Some(gitops) = &cluster.settings.gitops else { return Vec::new() };
     let revision = gitops.revision.as_ref().map_or("main", |revision| revision.as_str());
@@ -14,7 +15,7 @@ pub fn objects(cluster: &Cluster) -> Vec<Object> {
     let folder = format!("{}/{}/kubernetes", folder.trim_start_matches("./"), cluster.plan.environment);
     let name = cluster.namespace;
     let object = |api_version, kind, namespace: &str, spec| {
-        let metadata = Metadata { namespace: Some(namespace.to_owned()), ..cluster.shared(name) };
+        let metadata = Metadata { namespace: Some(namespace.to_owned()), ..cluster.common_metadata(name) };
         Object::spec(api_version, kind, metadata, Spec::Other(spec))
     };
     match gitops.tool {

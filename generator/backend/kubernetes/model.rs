@@ -29,6 +29,12 @@ pub struct Object {
     pub body: Body,
 }
 
+impl Object {
+    pub fn spec(api_version: &'static str, kind: &'static str, metadata: Metadata, spec: Spec) -> Self {
+        Object { api_version, kind, metadata, body: Body::Spec { spec: Box::new(spec) } }
+    }
+}
+
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Metadata {
     #[serde(skip_serializing_if = "String::is_empty")]

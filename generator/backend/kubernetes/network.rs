@@ -1,39 +1,40 @@
-//! Addresses of services, and who may talk to whom: nothing, but for DNS, one pair of policies for each edge of the
-//! plan, the way in and the internet for services that may reach it.
+//! Addresses of services, and network policies. All traffic is refused except DNS, a pair of policies for each connection
+//! of the plan, requests to nginx, and the internet for services that may reach it.
 
 use serde_json::{Value, json};
 
-use super::model::{Object, Policy, Service as Address, ServicePort, Spec};
-use super::{Cluster, selector};
+use super::cluster::{Cluster, selector};
+use super::model::{Labels, Metadata, Object, Policy, Service as Address, ServicePort, Spec};
 use crate::plan::network::not_the_internet;
 use crate::plan::{Connection, Service};
 use crate::stack::ClusterEdge;
 use crate::values::ServiceName;
 
-/// The name under which a StatefulSet's pods find each other.
+/// Returns the name of the headless Service by which a StatefulSet's pods find each other.
 pub fn peers(name: &ServiceName) -> String {
     format!("{name}-peers")
 }
 
-/// The service's address; the same name and ports as in Compose, so that URLs stay.
+/// Returns the service's address, with the same name and ports as in Compose, so that URLs are equal; for a StatefulSet
+/// also the headless Service of its pods.
 pub fn addresses(cluster: &Cluster, name: &ServiceName, service: &Service) -> Vec<Object> {
     if service.ports.is_empty() || service.one_shot || service.schedule.is_some() {
         return Vec::new();
     }
     let is_edge = *name == cluster.plan.ingress.service && cluster.settings.edge == ClusterEdge::NodePort;
     let nodes = &cluster.settings.node_ports;
-    let ports = |nodes_too: bool| {
+    let ports = |with_node_ports: bool| {
         service.ports.iter().map(move |(port_name, port)| {
             let node_port = match port_name.as_str() {
                 "http" => Some(nodes.http),
                 "https" => Some(nodes.https),
                 _ => None,
             };
-            let node_port = node_port.filter(|_| nodes_too);
+            let node_port = node_port.filter(|_| with_node_ports);
             ServicePort { name: port_name.to_string(), port: *port, target_port: *port, protocol: "TCP", node_port }
         })
     };
-    // What nginx answers to itself is nobody else's business.
+    // The health port of nginx is for its own probes only.
     let public = ports(is_edge).filter(|port| *name != cluster.plan.ingress.service || port.name != "health");
     let address = Address {
         kind: if is_edge { "NodePort" } else { "ClusterIP" },
@@ -43,8 +44,9 @@ pub fn addresses(cluster: &Cluster, name: &ServiceName, service: &Service) -> Ve
         selector: selector(name),
         ports: public.collect(),
     };
-    let mut objects = vec![cluster.object("v1", "Service", name, name.as_str(), service.zone, Spec::Service(address))];
-    if cluster.claims(name).any(|(volume, _)| !cluster.is_shared(volume)) {
+    let metadata = cluster.metadata(name, service.zone);
+    let mut objects = vec![Object::spec("v1", "Service", metadata.clone(), Spec::Service(address))];
+    if cluster.volumes_of(name).any(|(volume, _)| !cluster.is_shared(volume)) {
         let headless = Address {
             kind: "ClusterIP",
             cluster_ip: Some("None"),
@@ -53,7 +55,8 @@ pub fn addresses(cluster: &Cluster, name: &ServiceName, service: &Service) -> Ve
             selector: selector(name),
             ports: ports(false).collect(),
         };
-        objects.push(cluster.object("v1", "Service", name, &peers(name), service.zone, Spec::Service(headless)));
+        let metadata = Metadata { name: peers(name), ..metadata };
+        objects.push(Object::spec("v1", "Service", metadata, Spec::Service(headless)));
     }
     objects
 }
@@ -66,62 +69,67 @@ fn pods(name: &ServiceName) -> Value {
     json!([{ "podSelector": { "matchLabels": selector(name) } }])
 }
 
-/// A policy for a service's pods that lets one kind of traffic through.
-fn policy(
-    cluster: &Cluster,
-    name: &ServiceName,
-    service: &Service,
-    to: &str,
-    way: &'static str,
-    rule: Value,
-) -> Object {
-    let ingress = way == "Ingress";
-    let (ingress, egress) = if ingress { (vec![rule], Vec::new()) } else { (Vec::new(), vec![rule]) };
-    let pod_selector = json!({ "matchLabels": selector(name) });
-    let spec = Spec::Policy(Policy { pod_selector, policy_types: vec![way], ingress, egress });
-    cluster.object("networking.k8s.io/v1", "NetworkPolicy", name, &format!("{name}-{to}"), service.zone, spec)
+/// The direction of traffic.
+enum Direction {
+    Ingress,
+    Egress,
 }
 
-/// Policies of one service.
+/// Returns the policy that allows one kind of traffic of a service's pods; `suffix` completes its name.
+fn policy(metadata: &Metadata, pods: Labels, suffix: &str, direction: &Direction, rule: Value) -> Object {
+    let (name, ingress, egress) = match direction {
+        Direction::Ingress => ("Ingress", vec![rule], Vec::new()),
+        Direction::Egress => ("Egress", Vec::new(), vec![rule]),
+    };
+    let pod_selector = json!({ "matchLabels": pods });
+    let spec = Spec::Policy(Policy { pod_selector, policy_types: vec![name], ingress, egress });
+    let metadata = Metadata { name: format!("{}-{suffix}", metadata.name), ..metadata.clone() };
+    Object::spec("networking.k8s.io/v1", "NetworkPolicy", metadata, spec)
+}
+
+/// Returns the policies of one service.
 pub fn policies(cluster: &Cluster, name: &ServiceName, service: &Service) -> Vec<Object> {
+    let metadata = cluster.metadata(name, service.zone);
+    let policy = |suffix: &str, direction, rule| policy(&metadata, selector(name), suffix, &direction, rule);
     let mut objects = Vec::new();
     for Connection { from, to, port } in &cluster.plan.connections {
         if to == name {
             let rule = json!({ "from": pods(from), "ports": ports(*port) });
-            objects.push(policy(cluster, name, service, &format!("from-{from}-{port}"), "Ingress", rule));
+            objects.push(policy(&format!("from-{from}-{port}"), Direction::Ingress, rule));
         }
         if from == name {
             let rule = json!({ "to": pods(to), "ports": ports(*port) });
-            objects.push(policy(cluster, name, service, &format!("to-{to}-{port}"), "Egress", rule));
+            objects.push(policy(&format!("to-{to}-{port}"), Direction::Egress, rule));
         }
     }
     if *name == cluster.plan.ingress.service {
-        let mut rule = json!({ "ports": cluster.front_ports().iter().map(|port| json!({ "port": port, "protocol": "TCP" })).collect::<Vec<_>>() });
+        let ports = cluster.client_ports().into_iter().map(|port| json!({ "port": port, "protocol": "TCP" }));
+        let mut rule = json!({ "ports": ports.collect::<Vec<_>>() });
         if let Some(namespace) = &cluster.settings.edge_namespace {
             rule["from"] =
                 json!([{ "namespaceSelector": { "matchLabels": { "kubernetes.io/metadata.name": namespace } } }]);
         }
-        objects.push(policy(cluster, name, service, "from-outside", "Ingress", rule));
+        objects.push(policy("from-outside", Direction::Ingress, rule));
     } else if service.egress {
         let (inside, inside_v6) = not_the_internet();
         let rule = json!({ "to": [
             { "ipBlock": { "cidr": "0.0.0.0/0", "except": inside } },
             { "ipBlock": { "cidr": "::/0", "except": inside_v6 } },
         ] });
-        objects.push(policy(cluster, name, service, "to-internet", "Egress", rule));
+        objects.push(policy("to-internet", Direction::Egress, rule));
     }
     objects
 }
 
-/// Policies for all pods of the namespace: nothing passes, but for questions to the cluster's DNS.
+/// Returns the policies for all pods of the namespace: all traffic is refused except queries to the cluster's DNS.
 pub fn common() -> Vec<(&'static str, Spec)> {
-    let everywhere = json!({});
+    let all_pods = json!({});
     let dns = json!({
         "to": [{ "namespaceSelector": { "matchLabels": { "kubernetes.io/metadata.name": "kube-system" } } }],
         "ports": [{ "port": 53, "protocol": "UDP" }, { "port": 53, "protocol": "TCP" }],
     });
     let policy = |policy_types: Vec<&'static str>, egress: Vec<Value>| {
-        Spec::Policy(Policy { pod_selector: everywhere.clone(), policy_types, ingress: Vec::new(), egress })
+        Spec::Policy(Policy { pod_selector: all_pods.clone(), policy_types, ingress: Vec::new(), egress })
     };
     vec![("default-deny", policy(vec!["Ingress", "Egress"], Vec::new())), ("dns", policy(vec!["Egress"], vec![dns]))]
 }

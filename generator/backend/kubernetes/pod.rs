@@ -1,81 +1,89 @@
-//! A planned service as the pod that runs it. Every pod meets Pod Security `restricted`.
+//! The pod of a planned service. Every pod satisfies Pod Security `restricted`.
 
 use std::collections::BTreeMap;
 
+use super::cluster::{Cluster, quantity, selector};
+use super::container::{EPHEMERAL, image, secrets_mount, security, user_and_group};
 use super::model::{
-    Ask, Capabilities, ClaimName, Container, ContainerPort, ContainerSecurity, Expanded, Item, Items, Memory, Mount,
-    Pod, PodSecurity, Probe, Projection, ProjectionSource, Resources, Seccomp, SecretKey, Selector, Source, Spread,
-    Variable, Volume,
+    Ask, ClaimName, Container, ContainerPort, Expanded, Item, Items, Memory, Mount, Pod, PodSecurity, Probe,
+    Projection, ProjectionSource, Resources, Seccomp, SecretKey, Selector, Source, Spread, Variable, Volume,
 };
-use super::{Cluster, secret_name, wait};
-use crate::diagnostic::{Code, Diagnostic};
+use super::wait;
+use crate::backend::findings::Findings;
+use crate::diagnostic::Diagnostic;
+use crate::plan::secret_list::{SECRET_KEY, secret_name};
 use crate::plan::{Check, Health, Service, Value};
 use crate::values::{Duration, ServiceName, Text};
 
-/// Where secrets lie, as in Compose.
-const SECRETS: &str = "/run/secrets";
-/// Logs, which the kubelet rotates at 5 × 10 MiB a container, and the root file system's layer.
-pub const EPHEMERAL: (&str, &str) = ("64Mi", "256Mi");
-
-pub fn pod(cluster: &Cluster, name: &ServiceName, service: &Service, findings: &mut Vec<Diagnostic>) -> Pod {
-    let ids = service.user.as_ref().map(ids);
+/// Returns the pod of a service.
+///
+/// # Errors
+/// NS307 for an image without a registry, NS701 for a dependency that a pod cannot wait for, NS702 for raw keys.
+pub fn pod(cluster: &Cluster, name: &ServiceName, service: &Service) -> Result<Pod, Vec<Diagnostic>> {
+    let mut findings = Findings::default();
+    let image = findings.value(image(cluster, name, service).map_err(Some));
+    let init_containers = findings.value(wait::containers(cluster, name, service));
+    let raw = findings.value(super::raw_keys::merge(name, service));
     let (mounts, volumes) = volumes(cluster, service);
+    let runs_once = service.one_shot || service.schedule.is_some();
     let replicated = service.replicas > 1 || service.autoscale.is_some();
     let spread = Spread {
         max_skew: 1,
         topology_key: "kubernetes.io/hostname",
         when_unsatisfiable: "ScheduleAnyway",
-        label_selector: Selector { match_labels: super::selector(name) },
+        label_selector: Selector { match_labels: selector(name) },
     };
-    let (startup, readiness, liveness) = probes(&service.health, service);
-    let runs_once = service.one_shot || service.schedule.is_some();
-    let container = Container {
-        name: name.to_string(),
-        image: image(cluster, name, service, findings),
-        image_pull_policy: "IfNotPresent",
-        command: service.entrypoint.as_deref().map(words),
-        args: service.command.as_deref().map(words),
-        working_dir: service.working_dir.as_ref().map(ToString::to_string),
-        ports: service
-            .ports
-            .iter()
-            .map(|(name, port)| ContainerPort { name: name.to_string(), container_port: *port, protocol: "TCP" })
-            .collect(),
-        env: service.env.iter().map(|(name, value)| variable(name.as_str(), value)).collect(),
-        resources: resources(service),
-        volume_mounts: mounts,
-        startup_probe: startup.filter(|_| !runs_once),
-        readiness_probe: readiness.filter(|_| !runs_once),
-        liveness_probe: liveness.filter(|_| !runs_once),
-        security_context: security(service.read_only, service.capabilities.iter().map(ToString::to_string).collect()),
-    };
-    Pod {
+    let pod = Pod {
         service_account_name: name.to_string(),
         automount_service_account_token: false,
         enable_service_links: false,
         share_process_namespace: service.init,
-        security_context: PodSecurity {
-            run_as_non_root: true,
-            run_as_user: ids.map(|(user, _)| user),
-            run_as_group: ids.map(|(_, group)| group),
-            fs_group: ids.map(|(_, group)| group),
-            fs_group_change_policy: ids.map(|_| "OnRootMismatch"),
-            seccomp_profile: Seccomp { kind: "RuntimeDefault" },
-        },
+        security_context: pod_security(service),
         restart_policy: runs_once.then_some("Never"),
         termination_grace_period_seconds: seconds(service.stop_grace),
         topology_spread_constraints: if replicated && !runs_once { vec![spread] } else { Vec::new() },
-        init_containers: wait::containers(cluster, name, service, findings),
-        containers: vec![container],
+        init_containers,
+        containers: vec![container(name, service, image, mounts)],
         volumes,
-        raw: super::raw_keys::merge(name, service, findings),
+        raw,
+    };
+    findings.into_result(pod)
+}
+
+fn pod_security(service: &Service) -> PodSecurity {
+    let ids = service.user.as_ref().map(user_and_group);
+    PodSecurity {
+        run_as_non_root: true,
+        run_as_user: ids.map(|(user, _)| user),
+        run_as_group: ids.map(|(_, group)| group),
+        fs_group: ids.map(|(_, group)| group),
+        fs_group_change_policy: ids.map(|_| "OnRootMismatch"),
+        seccomp_profile: Seccomp { kind: "RuntimeDefault" },
     }
 }
 
-/// The numbers of a checked `uid:gid`.
-pub fn ids(user: &crate::values::UserId) -> (u32, u32) {
-    let (user, group) = user.as_str().split_once(':').unwrap_or_default();
-    (user.parse().unwrap_or(wait::NOBODY), group.parse().unwrap_or(wait::NOBODY))
+fn container(name: &ServiceName, service: &Service, image: String, volume_mounts: Vec<Mount>) -> Container {
+    let runs_once = service.one_shot || service.schedule.is_some();
+    let (startup, readiness, liveness) = if runs_once { (None, None, None) } else { probes(&service.health, service) };
+    let ports = service.ports.iter();
+    let ports =
+        ports.map(|(name, port)| ContainerPort { name: name.to_string(), container_port: *port, protocol: "TCP" });
+    Container {
+        name: name.to_string(),
+        image,
+        image_pull_policy: "IfNotPresent",
+        command: service.entrypoint.as_deref().map(words),
+        args: service.command.as_deref().map(words),
+        working_dir: service.working_dir.as_ref().map(ToString::to_string),
+        ports: ports.collect(),
+        env: service.env.iter().map(|(name, value)| variable(name.as_str(), value)).collect(),
+        resources: resources(service),
+        volume_mounts,
+        startup_probe: startup,
+        readiness_probe: readiness,
+        liveness_probe: liveness,
+        security_context: security(service.read_only, service.capabilities.iter().map(ToString::to_string).collect()),
+    }
 }
 
 fn words(words: &[Text]) -> Vec<Expanded> {
@@ -87,36 +95,16 @@ fn variable(name: &str, value: &Value) -> Variable {
     match value {
         Value::Text(text) => Variable::Text { name, value: Expanded(text.clone()) },
         Value::Secret(secret) => {
-            let key = SecretKey { name: secret_name(secret), key: super::SECRET_KEY };
+            let key = SecretKey { name: secret_name(secret), key: SECRET_KEY };
             Variable::Secret { name, value_from: Source { secret_key_ref: key } }
         }
     }
 }
 
-/// The image, or where the built one is pushed.
-pub fn image(cluster: &Cluster, name: &ServiceName, service: &Service, findings: &mut Vec<Diagnostic>) -> String {
-    if let Some(image) = &service.image {
-        return image.to_string();
-    }
-    let settings = &cluster.settings;
-    if let (Some(registry), Some(tag)) = (&settings.registry, &settings.tag) {
-        return format!("{registry}/{name}:{tag}");
-    }
-    findings.push(
-        Diagnostic::error(Code::NoImage, service.origin.key("build"))
-            .message("a cluster runs images, and nothing says where this one is pushed")
-            .expected("`kubernetes = { registry = \"ghcr.io/acme\", tag = \"1.4.2\" }`, or an `image`"),
-    );
-    String::new()
-}
-
 fn resources(service: &Service) -> Resources {
     let amount = |memory: crate::values::Memory, cpus: crate::values::Cpus, ephemeral: &str| {
-        let pairs = [
-            ("cpu", format!("{}m", cpus.0)),
-            ("ephemeral-storage", ephemeral.into()),
-            ("memory", super::bytes(memory)),
-        ];
+        let pairs =
+            [("cpu", format!("{}m", cpus.0)), ("ephemeral-storage", ephemeral.into()), ("memory", quantity(memory))];
         BTreeMap::from(pairs)
     };
     Resources {
@@ -125,22 +113,7 @@ fn resources(service: &Service) -> Resources {
     }
 }
 
-pub fn security(read_only: bool, add: Vec<String>) -> ContainerSecurity {
-    ContainerSecurity {
-        allow_privilege_escalation: false,
-        read_only_root_filesystem: read_only,
-        run_as_user: None,
-        run_as_group: None,
-        capabilities: Capabilities { add, drop: ["ALL"] },
-    }
-}
-
-/// The mount of the pod's secrets.
-pub fn secrets_mount() -> Mount {
-    Mount { name: "secrets".into(), mount_path: SECRETS.into(), read_only: true }
-}
-
-/// Mounts of the container and the volumes of the pod behind them.
+/// Returns the mounts of the container and the volumes of the pod that they refer to.
 fn volumes(cluster: &Cluster, service: &Service) -> (Vec<Mount>, Vec<Volume>) {
     let mut mounts = Vec::new();
     let mut volumes = Vec::new();
@@ -155,26 +128,23 @@ fn volumes(cluster: &Cluster, service: &Service) -> (Vec<Mount>, Vec<Volume>) {
     for (i, config) in service.config.iter().enumerate() {
         let name = format!("config-{i}");
         mounts.push(Mount { name: name.clone(), mount_path: config.target.to_string(), read_only: true });
-        let sources = cluster.configs[&config.source].iter().map(|part| {
-            let items = part.items.iter().map(|(key, file)| Item { key: key.clone(), path: file.path.clone() });
-            ProjectionSource::Config { config_map: Items { name: part.name.clone(), items: items.collect() } }
+        let sources = cluster.configs[&config.source].iter().map(|config| {
+            let items = config.items.iter().map(|(key, file)| Item { key: key.clone(), path: file.path.clone() });
+            ProjectionSource::Config { config_map: Items { name: config.name.clone(), items: items.collect() } }
         });
         volumes.push(projected(name, sources.collect()));
     }
     if !service.secret_files.is_empty() {
         mounts.push(secrets_mount());
         let sources = service.secret_files.iter().map(|secret| {
-            let items = vec![Item { key: super::SECRET_KEY.into(), path: secret.to_string() }];
+            let items = vec![Item { key: SECRET_KEY.into(), path: secret.to_string() }];
             ProjectionSource::Secret { secret: Items { name: secret_name(secret), items } }
         });
         volumes.push(projected("secrets".into(), sources.collect()));
     }
     let memory = |name: &str, size: Option<crate::values::Memory>| Volume::Memory {
         name: name.to_owned(),
-        empty_dir: Memory {
-            medium: "Memory",
-            size_limit: super::bytes(size.unwrap_or(crate::values::Memory(64 << 20))),
-        },
+        empty_dir: Memory { medium: "Memory", size_limit: quantity(size.unwrap_or(crate::values::Memory(64 << 20))) },
     };
     for (i, tmpfs) in service.tmpfs.iter().enumerate() {
         let name = format!("tmpfs-{i}");
@@ -188,18 +158,18 @@ fn volumes(cluster: &Cluster, service: &Service) -> (Vec<Mount>, Vec<Volume>) {
     (mounts, volumes)
 }
 
-/// Readable by the pod's group alone.
+/// Returns a volume of ConfigMaps or secrets, which only the pod's group can read.
 fn projected(name: String, sources: Vec<ProjectionSource>) -> Volume {
     Volume::Projected { name, projected: Projection { default_mode: 0o440, sources } }
 }
 
-/// Whole seconds, at least one.
+/// Returns whole seconds, at least one.
 fn seconds(time: Duration) -> u64 {
     time.0.div_ceil(1000).max(1)
 }
 
-/// Startup and readiness ask as the service is meant to be asked; liveness only whether the port accepts, so that a
-/// slow dependency never kills the pods that wait for it.
+/// Returns the probes for startup, readiness and liveness. Startup and readiness run the service's own health check;
+/// liveness only opens its port, so that a slow dependency does not restart the pods that wait for it.
 fn probes(health: &Health, service: &Service) -> (Option<Probe>, Option<Probe>, Option<Probe>) {
     let (ask, alive) = match &health.check {
         Check::Http { port, path, .. } => {

@@ -1,16 +1,18 @@
-//! Raw keys of a pod.
+//! The raw keys of a pod.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::backend::raw_keys::{Kind, refusal};
+use crate::backend::raw_keys::{Kind, Target};
 use crate::diagnostic::Diagnostic;
 use crate::plan::Service;
 use crate::values::ServiceName;
 
-/// PlanDigests of a PodSpec (Kubernetes 1.36) that the model does not write and that Pod Security `restricted` allows.
-pub const KEYS: &[(&str, Kind)] = &[
+/// Fields of a PodSpec (Kubernetes 1.36) that nself does not set and that Pod Security `restricted` allows.
+pub const TARGET: Target = Target { name: "Kubernetes", keys: KEYS };
+
+const KEYS: &[(&str, Kind)] = &[
     ("affinity", Kind::Record),
     ("dnsConfig", Kind::Record),
     ("dnsPolicy", Kind::Text),
@@ -28,17 +30,15 @@ pub const KEYS: &[(&str, Kind)] = &[
     ("tolerations", Kind::List),
 ];
 
-/// The user's raw keys; reports those that cannot be used.
-pub fn merge(name: &ServiceName, service: &Service, findings: &mut Vec<Diagnostic>) -> BTreeMap<String, Value> {
-    let mut merged = BTreeMap::new();
-    for (key, value) in &service.kubernetes {
+/// Returns the raw keys of a service.
+///
+/// # Errors
+/// NS702 for each key that is not allowed or has a value of the wrong type.
+pub fn merge(name: &ServiceName, service: &Service) -> Result<BTreeMap<String, Value>, Vec<Diagnostic>> {
+    let refusals = service.kubernetes.iter().filter_map(|(key, value)| {
         let path = service.origin.key("kubernetes").key(key);
-        match refusal("the pod's specification", KEYS, key, value, path, name.as_str()) {
-            Some(finding) => findings.push(finding),
-            None => {
-                merged.insert(key.clone(), value.clone());
-            }
-        }
-    }
-    merged
+        TARGET.refusal(key, value, path, name.as_str())
+    });
+    let refusals: Vec<Diagnostic> = refusals.collect();
+    if refusals.is_empty() { Ok(service.kubernetes.clone().into_iter().collect()) } else { Err(refusals) }
 }

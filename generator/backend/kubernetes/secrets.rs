@@ -1,66 +1,74 @@
-//! Values of secrets come from outside: by the operator, from a store, or sealed for this cluster. No file holds one
-//! that somebody else can read.
+//! Secrets from a store or sealed for this cluster. No file contains the value of a secret in plain text.
 
 use serde_json::json;
 
+use super::cluster::Cluster;
 use super::model::{Object, Spec};
-use super::{Cluster, SECRET_KEY, secret_name};
+use crate::backend::findings::Findings;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
+use crate::plan::secret_list::{SECRET_KEY, secret_name};
 use crate::stack::SecretSource;
+use crate::values::SecretName;
 
-/// Objects from which the cluster makes the secrets; none where the operator does.
-pub fn objects(cluster: &Cluster, findings: &mut Vec<Diagnostic>) -> Vec<Object> {
-    let settings = cluster.settings;
-    let used = cluster.plan.secrets.iter();
-    let used = used.filter(|(_, secret)| !secret.files_of.is_empty() || !secret.variables_of.is_empty());
+/// Returns the objects from which the cluster creates the secrets; empty if the operator creates them.
+///
+/// # Errors
+/// NS104 without a store, NS105 for a name that Kubernetes refuses, NS304 for each secret that is not sealed.
+pub fn objects(cluster: &Cluster) -> Result<Vec<Object>, Vec<Diagnostic>> {
+    let secrets = cluster.plan.secrets.iter();
+    let used = secrets.filter(|(_, secret)| !secret.files_of.is_empty() || !secret.variables_of.is_empty());
+    let mut findings = Findings::default();
     let mut objects = Vec::new();
     for (secret, _) in used {
         let name = secret_name(secret);
         if name.ends_with('-') {
-            findings.push(
-                Diagnostic::error(Code::BadName, path!("secrets", secret))
-                    .message(format!("the cluster's name of the secret would be `{name}`"))
-                    .expected("a name that does not end with `_`"),
-            );
+            findings.extend([Diagnostic::error(Code::BadName, path!("secrets", secret))
+                .message(format!("the cluster's name of the secret would be `{name}`"))
+                .expected("a name that does not end with `_`")]);
         }
-        let (api_version, kind, spec) = match settings.secrets {
-            SecretSource::Manual => continue,
+        match cluster.settings.secrets {
+            SecretSource::Manual => {}
             SecretSource::External => {
-                let Some(store) = &settings.secret_store else {
-                    findings.push(
-                        Diagnostic::error(Code::MissingField, path!("kubernetes", "secrets"))
-                            .message("nothing says which store holds the secrets")
-                            .expected("`kubernetes.secret_store`, the name of a ClusterSecretStore"),
-                    );
-                    return Vec::new();
+                let Ok(object) = external(cluster, secret, &name).map_err(|finding| findings.extend([finding])) else {
+                    // One finding for the missing store is enough.
+                    break;
                 };
-                let spec = json!({
-                    "refreshInterval": "1h",
-                    "secretStoreRef": { "kind": "ClusterSecretStore", "name": store },
-                    "target": { "name": name, "creationPolicy": "Owner" },
-                    "data": [{ "secretKey": SECRET_KEY, "remoteRef": { "key": format!("{}/{secret}", cluster.namespace) } }],
-                });
-                ("external-secrets.io/v1", "ExternalSecret", spec)
+                objects.push(object);
             }
             SecretSource::Sealed => {
-                let Some(sealed) = settings.sealed.get(secret) else {
-                    findings.push(
-                        Diagnostic::error(Code::UnknownSecret, path!("kubernetes", "sealed"))
-                            .message(format!("the secret `{secret}` is not sealed for this environment"))
-                            .expected(format!("`kubernetes.sealed.{secret} = \"Ag…\"`"))
-                            .hint(format!(
-                                "kubeseal --raw --namespace {} --name {name} --from-file secrets/{secret}",
-                                cluster.namespace
-                            )),
-                    );
-                    continue;
-                };
-                let spec = json!({ "encryptedData": { SECRET_KEY: sealed }, "template": { "type": "Opaque" } });
-                ("bitnami.com/v1alpha1", "SealedSecret", spec)
+                objects.extend(findings.value(sealed(cluster, secret, &name).map(Some).map_err(Some)));
             }
-        };
-        objects.push(Object::spec(api_version, kind, cluster.shared(&name), Spec::Other(spec)));
+        }
     }
-    objects
+    findings.into_result(objects)
+}
+
+fn external(cluster: &Cluster, secret: &SecretName, name: &str) -> Result<Object, Diagnostic> {
+    let store = cluster.settings.secret_store.as_ref().ok_or_else(|| {
+        Diagnostic::error(Code::MissingField, path!("kubernetes", "secrets"))
+            .message("`kubernetes.secret_store` is not set")
+            .expected("the name of a ClusterSecretStore")
+    })?;
+    let key = format!("{}/{secret}", cluster.namespace);
+    let spec = json!({
+        "refreshInterval": "1h",
+        "secretStoreRef": { "kind": "ClusterSecretStore", "name": store },
+        "target": { "name": name, "creationPolicy": "Owner" },
+        "data": [{ "secretKey": SECRET_KEY, "remoteRef": { "key": key } }],
+    });
+    let metadata = cluster.common_metadata(name);
+    Ok(Object::spec("external-secrets.io/v1", "ExternalSecret", metadata, Spec::Other(spec)))
+}
+
+fn sealed(cluster: &Cluster, secret: &SecretName, name: &str) -> Result<Object, Diagnostic> {
+    let value = cluster.settings.sealed.get(secret).ok_or_else(|| {
+        let namespace = cluster.namespace;
+        Diagnostic::error(Code::UnknownSecret, path!("kubernetes", "sealed"))
+            .message(format!("the secret `{secret}` is not sealed for this environment"))
+            .expected(format!("`kubernetes.sealed.{secret} = \"Ag…\"`"))
+            .hint(format!("kubeseal --raw --namespace {namespace} --name {name} --from-file secrets/{secret}"))
+    })?;
+    let spec = json!({ "encryptedData": { SECRET_KEY: value }, "template": { "type": "Opaque" } });
+    Ok(Object::spec("bitnami.com/v1alpha1", "SealedSecret", cluster.common_metadata(name), Spec::Other(spec)))
 }

@@ -1,5 +1,5 @@
-//! What the objects of one service are made from: its part of the plan, and nothing else. The objects are written from
-//! a plan that holds no more than the part, so whatever they show is in its digest.
+//! The part of the plan that decides the objects of one service. The objects are written from a plan that is reduced to
+//! this part, so every value in them is in the part's digest.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -7,31 +7,31 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::artifact::{Digest, Slice};
-use crate::backend::PlanDigests;
+use crate::backend::{Backend, PlanDigests};
 use crate::plan::{Connection, IngressPlan, Migrations, Plan, Secret, Service, Volume};
 use crate::values::{SecretName, ServiceName, SqlIdent, VolumeName};
 
-/// What all parts share, and the connections by their ends.
-pub struct Parts<'a> {
+/// The plan, arranged so that the part of one service is found without a search.
+pub struct ServiceSlices<'a> {
     plan: &'a Plan,
     fields: &'a PlanDigests,
-    /// The plan without what belongs to single services.
+    /// The plan without the parts of single services.
     head: Plan,
     head_digest: Digest,
     connections: BTreeMap<&'a ServiceName, BTreeSet<&'a Connection>>,
     volumes: BTreeMap<&'a ServiceName, BTreeMap<&'a VolumeName, &'a Volume>>,
     shared: &'a BTreeSet<&'a VolumeName>,
-    /// What decides the content of mounted files.
+    /// The digest of everything that decides the content of mounted files.
     mounted: &'a Digest,
 }
 
-/// One service's.
+/// The part of one service. Its serialization is the input of the service's derivation.
 #[derive(Serialize)]
-pub struct Part<'a> {
+pub struct ServiceSlice<'a> {
     head: &'a Digest,
     #[serde(skip)]
     services: BTreeMap<&'a ServiceName, &'a Arc<Service>>,
-    /// Of the services, by the names of their fields.
+    /// Digests of the services, by the names of the plan's parts.
     digests: BTreeMap<&'a String, &'a Digest>,
     connections: BTreeSet<&'a Connection>,
     volumes: BTreeMap<&'a VolumeName, &'a Volume>,
@@ -41,7 +41,7 @@ pub struct Part<'a> {
     mounted: Option<&'a Digest>,
 }
 
-impl<'a> Parts<'a> {
+impl<'a> ServiceSlices<'a> {
     pub fn new(
         plan: &'a Plan,
         fields: &'a PlanDigests,
@@ -59,10 +59,11 @@ impl<'a> Parts<'a> {
         }
         let head = head(plan);
         let head_digest = Digest::of_value(&head);
-        Parts { plan, fields, head, head_digest, connections, volumes, shared, mounted }
+        ServiceSlices { plan, fields, head, head_digest, connections, volumes, shared, mounted }
     }
 
-    pub fn of(&'a self, name: &'a ServiceName, service: &'a Arc<Service>) -> Part<'a> {
+    /// Returns the part of a service.
+    pub fn of(&'a self, name: &'a ServiceName, service: &'a Arc<Service>) -> ServiceSlice<'a> {
         let mut services = BTreeMap::from([(name, service)]);
         let mut migrations = BTreeMap::new();
         let mut secrets = BTreeMap::new();
@@ -71,7 +72,7 @@ impl<'a> Parts<'a> {
             services.extend(self.plan.services.get_key_value(&all.job));
             let asked = all.asked_by.get_key_value(name);
             for (url, secret) in asked.iter().filter_map(|(_, url)| self.plan.secrets.get_key_value(*url)) {
-                // Who else uses it changes nothing here.
+                // Other users of the secret do not change the service's objects.
                 let secret = Secret { files_of: BTreeSet::new(), variables_of: BTreeSet::new(), ..secret.clone() };
                 secrets.insert(url, secret);
             }
@@ -87,7 +88,7 @@ impl<'a> Parts<'a> {
         let volumes = self.volumes.get(name).cloned().unwrap_or_default();
         let used = service.volumes.iter().map(|mount| &mount.volume).chain(volumes.keys().copied());
         let digest = |name: &&ServiceName| self.fields.service(name).map(|(field, part)| (field, &part.digest));
-        Part {
+        ServiceSlice {
             head: &self.head_digest,
             digests: services.keys().filter_map(digest).collect(),
             connections: self.connections.get(name).cloned().unwrap_or_default(),
@@ -100,11 +101,11 @@ impl<'a> Parts<'a> {
         }
     }
 
-    /// The plan of a part: the head and what the part holds.
-    pub fn plan(&self, part: &Part) -> Plan {
-        let owned = |(name, service): (&&ServiceName, &&Arc<Service>)| ((*name).clone(), Arc::clone(service));
+    /// Returns the plan that is reduced to a part.
+    pub fn plan(&self, part: &ServiceSlice) -> Plan {
+        let service = |(name, service): (&&ServiceName, &&Arc<Service>)| ((*name).clone(), Arc::clone(service));
         Plan {
-            services: part.services.iter().map(owned).collect(),
+            services: part.services.iter().map(service).collect(),
             connections: part.connections.iter().map(|connection| (*connection).clone()).collect(),
             volumes: part.volumes.iter().map(|(name, volume)| ((*name).clone(), (*volume).clone())).collect(),
             migrations: part.migrations.iter().map(|(name, all)| ((*name).clone(), all.clone())).collect(),
@@ -114,16 +115,17 @@ impl<'a> Parts<'a> {
     }
 }
 
-impl<'a> Part<'a> {
+impl<'a> ServiceSlice<'a> {
     pub fn slice(&self) -> Slice {
-        Slice::of("kubernetes", self)
+        Slice::of(Backend::Kubernetes.generator(), self)
     }
 
-    pub fn shared(&self) -> BTreeSet<&'a VolumeName> {
+    pub fn shared_volumes(&self) -> BTreeSet<&'a VolumeName> {
         self.shared.clone()
     }
 }
 
+/// Returns the plan without the parts of single services.
 fn head(plan: &Plan) -> Plan {
     let ingress = IngressPlan {
         service: plan.ingress.service.clone(),

@@ -1,108 +1,104 @@
-//! What a pod waits for before it starts: addresses of services that must be healthy, and databases that a job must
-//! have brought to their state. Neither needs rights over the cluster.
+//! The containers that run before a service's own: they wait until the addresses of healthy services answer and until a
+//! job has migrated the databases. They need no rights in the cluster.
 
 use std::collections::BTreeMap;
 
+use super::cluster::Cluster;
+use super::container::{EPHEMERAL, NOBODY, image, secrets_mount, security, user_and_group};
 use super::model::{Container, Expanded, Resources, SecretKey, Source, Variable};
-use super::pod::{EPHEMERAL, ids, image, secrets_mount, security};
-use super::{Cluster, SECRET_KEY, secret_name};
+use crate::backend::findings::Findings;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::plan::secret_list::{SECRET_KEY, secret_name};
 use crate::plan::{Migrations, Service, encryption};
 use crate::stack::Condition;
 use crate::values::{ServiceName, UserId};
 
-/// A service's address answers once one of its pods is ready. Not every busybox knows `nc -z`.
+/// Waits for each `host:port`. A service's address answers as soon as one of its pods is ready. Not every busybox has
+/// `nc -z`.
 const WAIT: &str = r#"for peer in "$@"; do until nc -w 2 "${peer%:*}" "${peer#*:}" -e true; do sleep 1; done; done"#;
-/// Whether the last migration of this generation is done, by the ledger of the job's runner.
-const ASK: &str = r#"until [ "$(psql -X -t -A -c "SELECT 1 FROM nself.ledger WHERE chain = '$1' AND state = 'done'" "$DATABASE_URL")" = 1 ]; do sleep 1; done"#;
-/// Nobody, in Debian and Alpine.
-pub const NOBODY: u32 = 65534;
+/// Waits until the ledger contains the last migration of this generation.
+const WAIT_FOR_MIGRATION: &str = r#"until [ "$(psql -X -t -A -c "SELECT 1 FROM nself.ledger WHERE chain = '$1' AND state = 'done'" "$DATABASE_URL")" = 1 ]; do sleep 1; done"#;
 
-/// The containers that run before the service's own.
-pub fn containers(
-    cluster: &Cluster,
-    name: &ServiceName,
-    service: &Service,
-    findings: &mut Vec<Diagnostic>,
-) -> Vec<Container> {
+/// Returns the containers that run before the service's own.
+///
+/// # Errors
+/// NS701 for each dependency that a pod cannot wait for.
+pub fn containers(cluster: &Cluster, name: &ServiceName, service: &Service) -> Result<Vec<Container>, Vec<Diagnostic>> {
+    let mut findings = Findings::default();
     let mut peers = Vec::new();
-    let mut databases = Vec::new();
+    let mut migrated = Vec::new();
     for (to, condition) in &service.depends_on {
         let connection =
             cluster.plan.connections.iter().find(|connection| connection.from == *name && connection.to == *to);
         let migrations = cluster.plan.migrations.values().find(|migrations| migrations.job == *to);
         let path = service.origin.key("depends_on").key(to.as_str());
         match (condition, connection, migrations) {
-            // The address of a service that has started exists.
+            // The address of a service exists before its pods start, so there is nothing to wait for.
             (Condition::Started, ..) => {}
-            (Condition::Healthy, Some(edge), _) => peers.push(Expanded(format!("{to}:{}", edge.port))),
+            (Condition::Healthy, Some(connection), _) => peers.push(Expanded(format!("{to}:{}", connection.port))),
             (Condition::Completed, _, Some(migrations)) => {
-                databases.extend(migrated(cluster, (name, service), migrations, path, findings))
+                let container = migration_container(cluster, (name, service), migrations, path);
+                migrated.extend(findings.value(container.map_err(Some)));
             }
-            _ => findings.push(
-                Diagnostic::error(Code::Unsupported, path)
-                    .message(format!("a pod waits until a port of `{to}` answers, and it has none"))
-                    .hint("give it the port of its health check, or wait with `'started`"),
-            ),
+            _ => findings.extend([Diagnostic::error(Code::Unsupported, path)
+                .message(format!("a pod waits until a port of `{to}` answers, and `{to}` has no port"))
+                .hint("give it the port of its health check, or wait with `'started`")]),
         }
     }
     let mut containers = Vec::new();
     if !peers.is_empty() {
         let command = ["sh", "-c", WAIT, "wait"].map(|word| Expanded(word.to_owned())).to_vec();
-        let image = cluster.wait_image.to_string();
-        containers.push(container("wait".into(), image, command, peers, Vec::new(), None));
+        containers.push(container("wait".into(), cluster.wait_image.to_string(), command, peers, None));
     }
-    containers.extend(databases);
-    containers
+    containers.extend(migrated);
+    findings.into_result(containers)
 }
 
-/// The container that asks the database by the service's own role.
-fn migrated(
+/// Returns the container that waits for the migrations of a database; it connects with the service's own URL. `None` for a
+/// database without migrations.
+fn migration_container(
     cluster: &Cluster,
     (name, service): (&ServiceName, &Service),
     migrations: &Migrations,
     path: FieldPath,
-    findings: &mut Vec<Diagnostic>,
-) -> Option<Container> {
-    let last = migrations.steps.last()?;
+) -> Result<Option<Container>, Diagnostic> {
+    let Some(last) = migrations.steps.last() else { return Ok(None) };
     let url = migrations.asked_by.get(name).filter(|url| cluster.plan.secrets.contains_key(*url));
     let job = cluster.plan.services.get(&migrations.job);
     let (Some(url), Some(job)) = (url, job) else {
-        findings.push(
-            Diagnostic::error(Code::Unsupported, path)
-                .message("a pod asks the database whether it is migrated, and this service has no URL of it")
-                .hint("give it the URL: `env.DATABASE_URL = nself.database_url \"main\"`"),
-        );
-        return None;
+        return Err(Diagnostic::error(Code::Unsupported, path)
+            .message(
+                "the pod has to query the database for its migrations, and this service has no URL of the database",
+            )
+            .hint("give it the URL: `env.DATABASE_URL = nself.database_url \"main\"`"));
     };
     let key = SecretKey { name: secret_name(url), key: SECRET_KEY };
-    let variable = Variable::Secret { name: "DATABASE_URL".into(), value_from: Source { secret_key_ref: key } };
-    let command = ["sh", "-c", ASK, "migrated"].map(|word| Expanded(word.to_owned())).to_vec();
+    let command = ["sh", "-c", WAIT_FOR_MIGRATION, "migrated"].map(|word| Expanded(word.to_owned())).to_vec();
     let argument = vec![Expanded(last.chain.to_string())];
-    let image = image(cluster, &migrations.job, job, findings);
-    let mut container =
-        container(migrations.job.to_string(), image, command, argument, vec![variable], job.user.as_ref());
-    // The URL names the file of the server's authority.
+    let image = image(cluster, &migrations.job, job)?;
+    let mut container = container(migrations.job.to_string(), image, command, argument, job.user.as_ref());
+    container.env.push(Variable::Secret { name: "DATABASE_URL".into(), value_from: Source { secret_key_ref: key } });
+    // The URL refers to the file of the server's certificate authority.
     if service.secret_files.iter().any(|secret| secret.as_str() == encryption::AUTHORITY) {
         container.volume_mounts.push(secrets_mount());
     }
-    Some(container)
+    Ok(Some(container))
 }
 
+/// Returns a container with the resources of a small script.
 fn container(
     name: String,
     image: String,
     command: Vec<Expanded>,
     args: Vec<Expanded>,
-    env: Vec<Variable>,
     user: Option<&UserId>,
 ) -> Container {
     let amount = |cpu: &str, ephemeral: &str, memory: &str| {
         let pairs = [("cpu", cpu), ("ephemeral-storage", ephemeral), ("memory", memory)];
-        pairs.map(|(what, amount)| (what, amount.to_owned())).into()
+        pairs.map(|(resource, amount)| (resource, amount.to_owned())).into()
     };
     let requests: BTreeMap<_, _> = amount("10m", EPHEMERAL.0, "16Mi");
-    let (user, group) = user.map_or((NOBODY, NOBODY), ids);
+    let (user, group) = user.map_or((NOBODY, NOBODY), user_and_group);
     let mut security_context = security(true, Vec::new());
     security_context.run_as_user = Some(user);
     security_context.run_as_group = Some(group);
@@ -114,7 +110,7 @@ fn container(
         args: Some(args),
         working_dir: None,
         ports: Vec::new(),
-        env,
+        env: Vec::new(),
         resources: Resources { requests, limits: amount("100m", EPHEMERAL.1, "64Mi") },
         volume_mounts: Vec::new(),
         startup_probe: None,

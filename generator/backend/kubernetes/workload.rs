@@ -1,49 +1,49 @@
-//! What keeps a pod running: StatefulSets for services with data, Deployments, Jobs, CronJobs; with the budget for
-//! disruptions and the autoscaler.
+//! The workloads that run pods: StatefulSets for services with data, Deployments, Jobs and CronJobs; with disruption
+//! budgets and autoscalers.
 
 use serde_json::json;
 
+use super::cluster::{Cluster, quantity, selector};
 use super::model::{
     Autoscaler, Claim, ClaimTemplate, CronJob, Deployment, Disruption, Job, JobTemplate, Metadata, Object, Pod,
     Selector, Spec, StatefulSet, Template,
 };
-use super::{Cluster, bytes, labels, selector};
-use crate::artifact::{Digest, json as artifact_json};
+use crate::artifact::{Digest, json as json_writer};
 use crate::plan::Service;
+use crate::stack::Autoscale;
 use crate::values::{Memory, ServiceName};
 
-/// Size of a volume unless the stack says otherwise.
+/// The size of a volume for which the stack sets none.
 pub const VOLUME: Memory = Memory(10 << 30);
-/// Generations that `kubectl rollout undo` finds.
+/// The number of old revisions for `kubectl rollout undo`.
 const HISTORY: u16 = 5;
-/// A run that takes longer is stuck.
+/// The maximum seconds of a job.
 const DEADLINE: u32 = 3600;
-/// Load thresholds in percent (mission row A4), and the time for which the load must stay low.
+/// The CPU load in percent at which an autoscaler adds a pod.
 const CPU: u8 = 80;
+/// The memory use in percent at which an autoscaler adds a pod.
 const MEMORY: u8 = 85;
+/// The seconds of low load after which an autoscaler removes a pod.
 const CALM: u16 = 300;
 
-/// The workload of a service and what belongs to it.
+/// Returns the workload of a service, its shared claims, its disruption budget and its autoscaler.
 pub fn objects(cluster: &Cluster, name: &ServiceName, service: &Service, pod: Pod) -> Vec<Object> {
-    let matching = Selector { match_labels: selector(name) };
-    let own = |metadata: &str| Metadata { name: metadata.to_owned(), ..cluster.metadata(name, service.zone) };
     let template = Template {
-        metadata: Metadata { labels: labels(cluster, name, service.zone), ..Metadata::default() },
+        metadata: Metadata { labels: cluster.labels(name, service.zone), ..Metadata::default() },
         spec: pod,
     };
     if service.one_shot || service.schedule.is_some() {
-        return vec![run(cluster, name, service, template)];
+        return vec![job(cluster, name, service, template)];
     }
-    let mut objects = Vec::new();
-    let claims: Vec<_> = cluster.claims(name).collect();
-    for (volume, planned) in claims.iter().filter(|(volume, _)| cluster.is_shared(volume)) {
+    let metadata = |object: &str| Metadata { name: object.to_owned(), ..cluster.metadata(name, service.zone) };
+    let volumes = || cluster.volumes_of(name);
+    let shared = volumes().filter(|(volume, _)| cluster.is_shared(volume)).map(|(volume, planned)| {
         let spec = Spec::Claim(claim(cluster, planned.size, "ReadWriteMany"));
-        objects.push(Object::spec("v1", "PersistentVolumeClaim", own(volume.as_str()), spec));
-    }
-    let shares = !objects.is_empty();
-    let templates: Vec<ClaimTemplate> = claims
-        .iter()
-        .filter(|(volume, _)| !cluster.is_shared(volume))
+        Object::spec("v1", "PersistentVolumeClaim", metadata(volume.as_str()), spec)
+    });
+    let mut objects: Vec<Object> = shared.collect();
+    let exclusive = volumes().filter(|(volume, _)| !cluster.is_shared(volume));
+    let templates: Vec<ClaimTemplate> = exclusive
         .map(|(volume, planned)| ClaimTemplate {
             api_version: "v1",
             kind: "PersistentVolumeClaim",
@@ -51,69 +51,90 @@ pub fn objects(cluster: &Cluster, name: &ServiceName, service: &Service, pod: Po
             spec: claim(cluster, planned.size, "ReadWriteOnce"),
         })
         .collect();
-    let kind = if templates.is_empty() { "Deployment" } else { "StatefulSet" };
-    let spec = if templates.is_empty() {
-        // Two writers at once would be one too many.
-        let rolling = json!({ "type": "RollingUpdate", "rollingUpdate": { "maxSurge": 1, "maxUnavailable": 0 } });
-        Spec::Deployment(Deployment {
-            replicas: service.autoscale.is_none().then_some(service.replicas),
-            revision_history_limit: HISTORY,
-            selector: matching.clone(),
-            strategy: if shares { json!({ "type": "Recreate" }) } else { rolling },
-            template,
-        })
+    let matching = Selector { match_labels: selector(name) };
+    let (kind, spec) = if templates.is_empty() {
+        ("Deployment", deployment(service, matching.clone(), template, !objects.is_empty()))
     } else {
-        Spec::StatefulSet(StatefulSet {
-            service_name: super::network::peers(name),
-            replicas: service.replicas,
-            revision_history_limit: HISTORY,
-            selector: matching.clone(),
-            update_strategy: json!({ "type": "RollingUpdate" }),
-            persistent_volume_claim_retention_policy: json!({ "whenDeleted": "Retain", "whenScaled": "Retain" }),
-            template,
-            volume_claim_templates: templates,
-        })
+        ("StatefulSet", stateful_set(name, service, matching.clone(), template, templates))
     };
-    objects.push(Object::spec("apps/v1", kind, own(name.as_str()), spec));
+    objects.push(Object::spec("apps/v1", kind, metadata(name.as_str()), spec));
     let budget = Disruption { max_unavailable: 1, unhealthy_pod_eviction_policy: "AlwaysAllow", selector: matching };
-    objects.push(Object::spec("policy/v1", "PodDisruptionBudget", own(name.as_str()), Spec::Disruption(budget)));
-    if let Some(scale) = &service.autoscale {
-        let metric = |resource: &str, percent: u8| {
-            json!({ "type": "Resource", "resource": {
-                "name": resource, "target": { "type": "Utilization", "averageUtilization": percent },
-            } })
-        };
-        let autoscaler = Autoscaler {
-            scale_target_ref: json!({ "apiVersion": "apps/v1", "kind": kind, "name": name }),
-            min_replicas: scale.min,
-            max_replicas: scale.max,
-            metrics: vec![metric("cpu", scale.cpu.unwrap_or(CPU)), metric("memory", scale.memory.unwrap_or(MEMORY))],
-            behavior: json!({ "scaleDown": { "stabilizationWindowSeconds": CALM } }),
-        };
-        let spec = Spec::Autoscaler(autoscaler);
-        objects.push(Object::spec("autoscaling/v2", "HorizontalPodAutoscaler", own(name.as_str()), spec));
-    }
+    objects.push(Object::spec("policy/v1", "PodDisruptionBudget", metadata(name.as_str()), Spec::Disruption(budget)));
+    objects.extend(service.autoscale.as_ref().map(|autoscale| {
+        let spec = Spec::Autoscaler(autoscaler(autoscale, kind, name));
+        Object::spec("autoscaling/v2", "HorizontalPodAutoscaler", metadata(name.as_str()), spec)
+    }));
     objects
+}
+
+fn deployment(service: &Service, selector: Selector, template: Template, has_shared_claim: bool) -> Spec {
+    let rolling = json!({ "type": "RollingUpdate", "rollingUpdate": { "maxSurge": 1, "maxUnavailable": 0 } });
+    Spec::Deployment(Deployment {
+        replicas: service.autoscale.is_none().then_some(service.replicas),
+        revision_history_limit: HISTORY,
+        selector,
+        // Two pods must not write to a shared volume at the same time.
+        strategy: if has_shared_claim { json!({ "type": "Recreate" }) } else { rolling },
+        template,
+    })
+}
+
+fn stateful_set(
+    name: &ServiceName,
+    service: &Service,
+    selector: Selector,
+    template: Template,
+    volume_claim_templates: Vec<ClaimTemplate>,
+) -> Spec {
+    Spec::StatefulSet(StatefulSet {
+        service_name: super::network::peers(name),
+        replicas: service.replicas,
+        revision_history_limit: HISTORY,
+        selector,
+        update_strategy: json!({ "type": "RollingUpdate" }),
+        persistent_volume_claim_retention_policy: json!({ "whenDeleted": "Retain", "whenScaled": "Retain" }),
+        template,
+        volume_claim_templates,
+    })
+}
+
+fn autoscaler(autoscale: &Autoscale, kind: &str, name: &ServiceName) -> Autoscaler {
+    let metric = |resource: &str, percent: u8| {
+        json!({ "type": "Resource", "resource": {
+            "name": resource, "target": { "type": "Utilization", "averageUtilization": percent },
+        } })
+    };
+    Autoscaler {
+        scale_target_ref: json!({ "apiVersion": "apps/v1", "kind": kind, "name": name }),
+        min_replicas: autoscale.min,
+        max_replicas: autoscale.max,
+        metrics: vec![
+            metric("cpu", autoscale.cpu.unwrap_or(CPU)),
+            metric("memory", autoscale.memory.unwrap_or(MEMORY)),
+        ],
+        behavior: json!({ "scaleDown": { "stabilizationWindowSeconds": CALM } }),
+    }
 }
 
 fn claim(cluster: &Cluster, size: Option<Memory>, mode: &'static str) -> Claim {
     Claim {
         access_modes: [mode],
         storage_class_name: cluster.settings.storage_class.as_ref().map(ToString::to_string),
-        resources: json!({ "requests": { "storage": bytes(size.unwrap_or(VOLUME)) } }),
+        resources: json!({ "requests": { "storage": quantity(size.unwrap_or(VOLUME)) } }),
     }
 }
 
-/// A Job is named after its content, for a finished one never runs again; a CronJob keeps its name.
-fn run(cluster: &Cluster, name: &ServiceName, service: &Service, template: Template) -> Object {
-    let digest = Digest::of(&artifact_json::to_canonical(&template));
+/// Returns a Job, or a CronJob for a service with a schedule. The name of a Job contains the digest of its template, since
+/// a finished Job never runs again.
+fn job(cluster: &Cluster, name: &ServiceName, service: &Service, template: Template) -> Object {
+    let digest = Digest::of(&json_writer::to_canonical(&template));
     let metadata = cluster.metadata(name, service.zone);
     let job = Job { backoff_limit: 3, active_deadline_seconds: DEADLINE, ttl_seconds_after_finished: None, template };
     let Some(schedule) = &service.schedule else {
         let metadata = Metadata { name: format!("{name}-{}", &digest.as_str()[..10]), ..metadata };
         return Object::spec("batch/v1", "Job", metadata, Spec::Job(job));
     };
-    let labels = labels(cluster, name, service.zone);
+    let labels = cluster.labels(name, service.zone);
     let spec = CronJob {
         schedule: schedule.to_string(),
         time_zone: "Etc/UTC",

@@ -1,4 +1,4 @@
-//! Objects as files: one each, with a kustomization per folder and one at the top.
+//! Writes objects, one to a file, and a kustomization for each folder and for the whole set.
 
 use serde::Serialize;
 
@@ -14,18 +14,18 @@ struct Kustomization {
     resources: Vec<String>,
 }
 
-/// Collects files, and the folders that hold objects, in their order.
+/// The files of the set, and the folders of objects in their order.
 #[derive(Default)]
 pub struct Writer {
     files: Artifacts,
-    /// Files that have their derivations already.
+    /// Files whose derivation is set.
     derived: Vec<Artifacts>,
     folders: Vec<String>,
 }
 
 impl Writer {
     pub fn add(&mut self, path: &str, text: impl Into<Vec<u8>>) -> Result<(), Vec<Diagnostic>> {
-        self.files.add("kubernetes", format!("kubernetes/{path}"), text).map_err(|finding| vec![finding])
+        self.files.add(format!("kubernetes/{path}"), text).map_err(|finding| vec![finding])
     }
 
     /// Writes an object into a folder and returns its file's name.
@@ -43,7 +43,7 @@ impl Writer {
         self.add(path, text)
     }
 
-    /// A folder of objects, `<kind>-<name>.yaml` each.
+    /// Writes a folder of objects as `<kind>-<name>.yaml`; an empty folder is omitted.
     pub fn folder(&mut self, folder: &str, objects: Vec<Object>) -> Result<(), Vec<Diagnostic>> {
         if objects.is_empty() {
             return Ok(());
@@ -57,26 +57,26 @@ impl Writer {
         Ok(())
     }
 
-    /// A folder of objects that are made from a slice of their own.
-    pub fn own_folder(&mut self, folder: &str, objects: Vec<Object>, slice: &Slice) -> Result<(), Vec<Diagnostic>> {
-        let mut one = Writer::default();
-        one.folder(folder, objects)?;
-        self.join(folder, one.files.derived_from(slice));
+    /// Writes a folder of objects as one step with its own slice.
+    pub fn write_step(&mut self, folder: &str, objects: Vec<Object>, slice: &Slice) -> Result<(), Vec<Diagnostic>> {
+        let mut step = Writer::default();
+        step.folder(folder, objects)?;
+        self.join(folder, step.files.derived_from(slice));
         Ok(())
     }
 
-    /// A folder of objects as files.
+    /// Adds a folder of files whose derivation is set.
     pub fn join(&mut self, folder: &str, files: Artifacts) {
         self.folders.push(folder.to_owned());
         self.derived.push(files);
     }
 
-    /// The files of each step.
-    pub fn finish(mut self, account: Vec<u8>, slice: &Slice) -> Result<Vec<Artifacts>, Vec<Diagnostic>> {
+    /// Returns the files of all steps; those without a step get this slice.
+    pub fn finish(mut self, report: Vec<u8>, slice: &Slice) -> Result<Artifacts, Vec<Diagnostic>> {
         let folders = std::mem::take(&mut self.folders);
         self.kustomization("kustomization.yaml", folders)?;
-        self.add("fidelity.json", account)?;
+        self.add("fidelity.json", report)?;
         self.derived.push(self.files.derived_from(slice));
-        Ok(self.derived)
+        Artifacts::collect(self.derived).map_err(|finding| vec![finding])
     }
 }

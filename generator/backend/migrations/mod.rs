@@ -9,26 +9,36 @@ use serde::Serialize;
 
 use super::render::{Language, psql_word, render, sql_literal, sql_name};
 use crate::artifact::Artifacts;
+use crate::backend::{Description, Emit, PlanField};
 use crate::database::history::Run;
 use crate::database::{ledger, superuser};
 use crate::diagnostic::Diagnostic;
+use crate::path;
 use crate::plan::Step;
 use crate::plan::{Migrations, Plan};
 use crate::values::{Checked, SqlIdent};
+
+pub const DESCRIPTION: Description = Description {
+    paths: &["migrations/"],
+    reads: "migrations",
+    emit: Emit::Content { parts: &[PlanField::Migrations], emit },
+    file_fields: |_, path| path.split('/').nth(1).map(|database| path!("databases", database)).into_iter().collect(),
+    line_fields: |_, _| Vec::new(),
+};
 
 const SCRIPT: &str = include_str!("run.sh");
 const RUN: &str = include_str!("run.sql.j2");
 const EXTENSIONS: &str = include_str!("extensions.sql.j2");
 
-/// `migrations/<database>/` with `run.sh`, `run.sql`, the migrations and the seeds, and `extensions-<number>.sql` for
+/// Writes `migrations/<database>/` with `run.sh`, `run.sql`, the migrations and the seeds, and `extensions-<number>.sql` for
 /// each migration that needs or removes extensions.
 ///
 /// # Errors
 /// NS901 when the template meets anything but checked names.
-pub fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
+fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
     let mut files = Artifacts::default();
     for (name, migrations) in &plan.migrations {
-        let mut add = |file: &str, text: String| files.add("migrations", format!("migrations/{name}/{file}"), text);
+        let mut add = |file: &str, text: String| files.add(format!("migrations/{name}/{file}"), text);
         add("run.sh", SCRIPT.to_owned())?;
         add("run.sql", run(migrations)?)?;
         for (number, step) in (1..).zip(&migrations.steps) {

@@ -4,16 +4,26 @@
 use minijinja::{Value, context};
 use serde::Serialize;
 
+use super::provenance::GeneratedLine;
 use super::render::{Language, nginx, nginx_header_variable, nginx_host, nginx_path_pattern, nginx_word, render};
 use crate::artifact::Artifacts;
-use crate::diagnostic::Diagnostic;
+use crate::backend::{Description, Emit, PlanField};
+use crate::diagnostic::{Diagnostic, FieldPath};
+use crate::path;
 use crate::plan::{IngressPlan, Location, Plan, Resolver, Site, Upstream};
 use crate::stack::{Profile, RouteKind, TlsMode};
-use crate::values::Memory;
+use crate::values::{Memory, ServiceName};
+
+pub const DESCRIPTION: Description = Description {
+    paths: &["nginx/"],
+    reads: "edge, profile",
+    emit: Emit::Content { parts: &[PlanField::Ingress, PlanField::Profile], emit },
+    file_fields: |plan, path| site_fields(plan, path).unwrap_or_else(|| vec![path!("edge")]),
+    line_fields,
+};
 
 const MAIN: &str = include_str!("nginx.conf.j2");
 const SITE: &str = include_str!("site.conf.j2");
-const ACME: &str = include_str!("acme.sh");
 
 /// The modules that forward requests; both send the same headers.
 const MODULES: [&str; 2] = ["proxy", "grpc"];
@@ -56,37 +66,55 @@ const CLAIMS: [&str; 33] = [
     "X-Url-Scheme",
 ];
 
-/// The edge's files below `nginx/`.
+/// Writes the edge's files below `nginx/`.
 ///
 /// # Errors
 /// NS901 for a plan with unchecked names.
-pub fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
+fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
     let edge = &plan.ingress;
     let mut files = Artifacts::default();
-    files.add("nginx", "nginx/nginx.conf", main(plan)?)?;
+    files.add("nginx/nginx.conf", main(plan)?)?;
     for (name, site) in &edge.sites {
-        files.add("nginx", format!("nginx/sites/{name}.conf"), self::site(edge, site)?)?;
+        files.add(format!("nginx/sites/{name}.conf"), self::site(edge, site)?)?;
     }
     for (name, text) in &edge.conf_d {
-        files.add("nginx", format!("nginx/conf.d/{name}"), text.as_bytes())?;
+        files.add(format!("nginx/conf.d/{name}"), text.as_bytes())?;
     }
     if edge.conf_d.is_empty() {
         // The include needs no file, but the folder says where own servers go.
-        files.add("nginx", "nginx/conf.d/README", "Files of nginx/conf.d beside stack.ncl are copied here.\n")?;
+        files.add("nginx/conf.d/README", "Files of nginx/conf.d beside stack.ncl are copied here.\n")?;
     }
     Ok(files)
 }
 
-/// `acme/`, where certificates come from an authority.
-///
-/// # Errors
-/// None; the signature is that of all generators.
-pub fn acme(plan: &Plan) -> Result<Artifacts, Diagnostic> {
-    let mut files = Artifacts::default();
-    if plan.ingress.tls == TlsMode::Acme {
-        files.add("nginx", "acme/acme.sh", ACME)?;
-    }
-    Ok(files)
+/// Returns the site that is written to a file.
+fn site_of<'a>(plan: &'a Plan, path: &str) -> Option<&'a Site> {
+    let name = path.strip_prefix("nginx/sites/")?.strip_suffix(".conf")?;
+    plan.ingress.sites.get(name)
+}
+
+/// Returns the routes of the services to which a site forwards requests.
+fn routes<'a>(plan: &'a Plan, site: &'a Site) -> impl Iterator<Item = (&'a ServiceName, [FieldPath; 2])> {
+    site.locations.iter().filter_map(|location| {
+        let Upstream::Service { service, .. } = &location.upstream else { return None };
+        let origin = &plan.services.get(service)?.origin;
+        Some((service, [origin.key("route"), origin.key("routes")]))
+    })
+}
+
+/// Returns the fields behind a site's file: routes, and the frontends on the host machine.
+fn site_fields(plan: &Plan, path: &str) -> Option<Vec<FieldPath>> {
+    let site = site_of(plan, path)?;
+    let frontends = site.locations.iter().any(|location| host_port(location).is_some());
+    Some(routes(plan, site).flat_map(|(_, fields)| fields).chain(frontends.then(|| path!("frontends"))).collect())
+}
+
+/// Returns the routes of the services that the line names, then all fields behind the site.
+fn line_fields(plan: &Plan, line: &GeneratedLine) -> Vec<FieldPath> {
+    let site = site_of(plan, line.path).into_iter();
+    let routes = site.flat_map(|site| routes(plan, site));
+    let named = routes.filter(|(name, _)| line.words().any(|word| word == name.as_str()));
+    named.flat_map(|(_, fields)| fields).chain(site_fields(plan, line.path).into_iter().flatten()).collect()
 }
 
 #[derive(Serialize)]

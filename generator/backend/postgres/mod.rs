@@ -6,13 +6,26 @@ use std::collections::BTreeSet;
 use minijinja::{Value, context};
 use serde::Serialize;
 
+use super::provenance::of_service;
 use super::render::{Language, hba_connection, hba_name, hba_peers, psql_word, render, sql_literal, sql_name};
 use crate::artifact::Artifacts;
+use crate::backend::{Description, Emit, PlanField};
 use crate::database::superuser;
 use crate::diagnostic::Diagnostic;
 use crate::plan::{Database, Plan, ServerAccess};
 use crate::stack::Access;
 use crate::values::SqlIdent;
+
+pub const DESCRIPTION: Description = Description {
+    paths: &["postgres/"],
+    reads: "databases, roles, replication, access",
+    emit: Emit::Content {
+        parts: &[PlanField::Databases, PlanField::Roles, PlanField::Replication, PlanField::Access],
+        emit,
+    },
+    file_fields: |plan, _| of_service(plan, "postgres"),
+    line_fields: |_, _| Vec::new(),
+};
 
 const INIT: &str = include_str!("init.sql.j2");
 
@@ -20,11 +33,11 @@ const ACCESS: &str = include_str!("pg_hba.conf.j2");
 const PRIVATE_KEY: &str = include_str!("private-key.sh");
 const STANDBY: &str = include_str!("standby.sh");
 
-/// `postgres/init/10-roles-and-databases.sql` and `postgres/server/`; with a replica also `postgres/standby/`.
+/// Writes `postgres/init/10-roles-and-databases.sql` and `postgres/server/`; with a replica also `postgres/standby/`.
 ///
 /// # Errors
 /// NS901 when the template meets anything but checked names.
-pub fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
+fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
     let roles: Vec<RoleView> = plan
         .roles
         .iter()
@@ -38,19 +51,19 @@ pub fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
     let databases: Vec<DatabaseView> = plan.databases.iter().map(|(name, database)| view(name, database)).collect();
     let text = superuser::fill(&render(Language::Sql, INIT, context! { roles, databases })?);
     let mut files = Artifacts::default();
-    files.add("postgres", "postgres/init/10-roles-and-databases.sql", text)?;
+    files.add("postgres/init/10-roles-and-databases.sql", text)?;
     let Some(access) = &plan.access else { return Ok(files) };
     // Each container has a folder of its own: a file of the one does not restart the other.
     let folders = ["server", "standby"].into_iter().take(if plan.replication.is_some() { 2 } else { 1 });
     for folder in folders {
-        files.add("postgres", format!("postgres/{folder}/pg_hba.conf"), rules(plan, access)?)?;
+        files.add(format!("postgres/{folder}/pg_hba.conf"), rules(plan, access)?)?;
         if access.tls {
-            files.add("postgres", format!("postgres/{folder}/private-key.sh"), PRIVATE_KEY)?;
+            files.add(format!("postgres/{folder}/private-key.sh"), PRIVATE_KEY)?;
         }
     }
     if plan.replication.is_some() {
-        files.add("postgres", "postgres/standby/start.sh", STANDBY)?;
-        files.add("postgres", "postgres/standby/primary", format!("{}\n", access.primary()))?;
+        files.add("postgres/standby/start.sh", STANDBY)?;
+        files.add("postgres/standby/primary", format!("{}\n", access.primary()))?;
     }
     Ok(files)
 }

@@ -5,11 +5,29 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::artifact::{Artifacts, json};
-use crate::diagnostic::Diagnostic;
+use super::provenance::{GeneratedLine, of_secret, of_service_keys};
+use super::{Backend, Description, Emit, Input};
+use crate::artifact::{Artifacts, Slice, json};
+use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::plan::secret_list::{SecretEntry, SecretList, variable};
 use crate::plan::{Check, Plan};
 use crate::values::ServiceName;
+
+pub const DESCRIPTION: Description = Description {
+    paths: &[".gitattributes", ".gitignore", "health.json", "secrets.json"],
+    reads: "the whole plan",
+    emit: Emit::Platform(emit),
+    file_fields: |_, _| Vec::new(),
+    line_fields,
+};
+
+fn line_fields(plan: &Plan, line: &GeneratedLine) -> Vec<FieldPath> {
+    match line.keys().as_slice() {
+        ["secrets", secret, ..] => of_secret(plan, secret),
+        ["services", service, ..] => of_service_keys(plan, service, &["health"], &[]),
+        _ => Vec::new(),
+    }
+}
 
 /// `health.json`: the one view of all checks.
 #[derive(Debug, Serialize)]
@@ -29,7 +47,12 @@ struct HealthEntry<'a> {
 ///
 /// # Errors
 /// NS901 when two of them claim one path.
-pub fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
+fn emit(input: &Input) -> Result<Artifacts, Vec<Diagnostic>> {
+    let files = files(input.plan).map_err(|finding| vec![finding])?;
+    Ok(files.derived_from(&Slice::from_digest(Backend::Summary.generator(), input.digests.digest())))
+}
+
+fn files(plan: &Plan) -> Result<Artifacts, Diagnostic> {
     let entries = plan.secrets.iter().map(|(name, secret)| {
         let variable = (!secret.variables_of.is_empty()).then(|| variable(name));
         let used_by = secret.files_of.union(&secret.variables_of).cloned().collect();
@@ -48,10 +71,10 @@ pub fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
     });
     let health = HealthList { version: 1, services: services.collect() };
     let mut files = Artifacts::default();
-    files.add("summary", "secrets.json", json::to_pretty(&secrets))?;
-    files.add("summary", "health.json", json::to_pretty(&health))?;
-    files.add("summary", ".gitignore", "/.env\n/secrets/\n")?;
+    files.add("secrets.json", json::to_pretty(&secrets))?;
+    files.add("health.json", json::to_pretty(&health))?;
+    files.add(".gitignore", "/.env\n/secrets/\n")?;
     // The manifest records the bytes: no checkout gives them the line ends of its machine.
-    files.add("summary", ".gitattributes", "* -text\n")?;
+    files.add(".gitattributes", "* -text\n")?;
     Ok(files)
 }

@@ -60,7 +60,7 @@ impl Drawer<'_> {
         let mut moved = Vec::new();
         if !self.refused {
             let wrong = findings.iter().any(Diagnostic::is_error);
-            match backend::generate(&plan, &fields, Reusable::below(self.left, environment.name.as_str())) {
+            match backend::generate(&plan, &fields, Reusable::under(self.left, environment.name.as_str())) {
                 Ok(files) => {
                     moved = self.moved(&plan, &files);
                     made = files;
@@ -92,8 +92,10 @@ impl Drawer<'_> {
             let old = self.out.read(format!("{}/{file}", plan.environment), FileKind::Output).ok()??;
             (old != new).then_some((old, new))
         };
-        let mut moved = both(compose::FILE).map_or_else(Vec::new, |(old, _)| compose::changed(plan, &old));
-        moved.extend(both(kubernetes::VOLUMES).into_iter().flat_map(|(old, new)| kubernetes::changed(plan, &old, new)));
+        let mut moved = both(compose::FILE).map_or_else(Vec::new, |(old, _)| compose::upgrade_warnings(plan, &old));
+        moved.extend(
+            both(kubernetes::VOLUMES).into_iter().flat_map(|(old, new)| kubernetes::upgrade_warnings(plan, &old, new)),
+        );
         moved
     }
 }

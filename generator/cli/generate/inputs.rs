@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
 use super::Run;
-use crate::cli::db::files as db;
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Span};
 use crate::files::{EntryKind, FileError, FileKind, Folder, Reason, Root, Total, look_at};
 use crate::lock::{self, Lock};
 use crate::path;
 use crate::plan::{ProjectFiles, dockerfile, nginx_snippets};
+use crate::project::migrations as db;
 use crate::source;
 use crate::store::Watch;
 use crate::values::{Checked, ProjectPath};

@@ -107,7 +107,7 @@ pub fn check(
     path: &FieldPath,
 ) -> Result<(), Diagnostic> {
     let refused =
-        |message: String| Diagnostic::error(Code::DatabaseWay, path.key(endpoint.reference())).message(message);
+        |message: String| Diagnostic::error(Code::DatabaseEndpoint, path.key(endpoint.reference())).message(message);
     let server = endpoint.server();
     if !roster.contains_key(&server) {
         return Err(refused(format!("there is no service `{server}` in this environment"))
@@ -161,7 +161,7 @@ pub fn pooler(stack: &Stack, roster: &Roster, roles: &Roles, users: &SecretUsers
     }
     if parts.is_empty() {
         findings.push(
-            Diagnostic::warning(Code::DatabaseWay, service.path.clone())
+            Diagnostic::warning(Code::DatabaseEndpoint, service.path.clone())
                 .message("no service uses the pooler")
                 .hint("`env.DATABASE_URL = nself.pooled_url \"main\"` in a service that uses a database"),
         );

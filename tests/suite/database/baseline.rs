@@ -144,7 +144,7 @@ fn a_server_is_taken_over_where_it_stands() {
     let mut admin = server.session("postgres", "orders");
     admin.must("ALTER TABLE orders OWNER TO writer;");
     let foreign = baseline(&project, &at, &server, &["--to", "1"]);
-    refused(&foreign, "NS734", &["belong to `writer`, and migrations run as `orders_migrations`"]);
+    refused(&foreign, "NS734", &["belong to `writer`, but migrations run as `orders_migrations`"]);
     admin.must("ALTER TABLE orders OWNER TO orders_migrations;");
     // A runner is at work.
     admin.must("SELECT pg_advisory_lock(7241105402127946086);");
@@ -297,7 +297,7 @@ fn neither_a_standby_nor_a_pooler_is_taken_over() {
     let standby = server.standby();
     refused(&baseline(&project, &owner(&standby, "orders"), &server, &[]), "NS734", &["this server is a standby"]);
     let other = Server::start(Version::V15).unwrap();
-    refused(&baseline(&project, &at, &other, &[]), "NS734", &["of version 17, the one after --scratch of version 15"]);
+    refused(&baseline(&project, &at, &other, &[]), "NS734", &["version 17, and the server of --scratch version 15"]);
     let Some(pooler) = server.pooler(&settings()) else { return };
     let careless = settings().replace("extra_float_digits", "extra_float_digits, options");
     let careless = server.pooler(&careless).unwrap();
@@ -307,11 +307,11 @@ fn neither_a_standby_nor_a_pooler_is_taken_over() {
     assert!(ran.code == 2 && ran.stderr.contains("give the URL of the server itself"), "{}", ran.stderr);
     // Control: a question that needs no settings passes.
     let ran = nself_in(project.folder.path(), ["db", "status", "--url", &through(&pooler)]);
-    assert!(ran.code == 1 && ran.stdout.contains("on the server 0, waiting 1"), "{}{}", ran.stdout, ran.stderr);
+    assert!(ran.code == 1 && ran.stdout.contains("server: 0 applied, 1 waiting"), "{}{}", ran.stdout, ran.stderr);
     for pooler in [pooler, careless] {
         let through = through(&pooler);
         let ran = baseline(&project, &through, &server, &[]);
-        refused(&ran, "NS734", &["a pooler stands before this server"]);
+        refused(&ran, "NS734", &["a pooler is in front of this server"]);
     }
     untouched(&server, "orders");
     // Options of one's own are kept, and the server itself is taken over by the same words.

@@ -53,7 +53,7 @@ fn changes_are_shown_written_and_then_there_are_none() {
     let new = fine(folder, &["db", "new"]);
     assert!(new.stdout.contains("db/shop/migrations/0001_init"), "{}", new.stdout);
     let before = tree(&folder.join("db"));
-    assert!(fine(folder, &["db", "new"]).stderr.contains("nothing to do"));
+    assert!(fine(folder, &["db", "new"]).stderr.contains("no changes"));
     assert_eq!(before, tree(&folder.join("db")));
     for arguments in [&["db", "diff"][..], &["db", "verify"], &["db", "lint"], &["db", "status"], &["gen"]] {
         fine(folder, arguments);
@@ -284,5 +284,5 @@ fn an_environment_cannot_have_other_tables() {
         "{ project = \"shop\", domain = \"shop.example.com\", databases.shop.tables.a = { columns.id.type = \"bigint\" },\n\
            environments.prod.databases.shop.tables.a.columns.id.type = \"text\" }",
     );
-    bad(case.path(), &["db", "diff"], "NS710", "not the same in all environments");
+    bad(case.path(), &["db", "diff"], "NS710", "differs between environments");
 }

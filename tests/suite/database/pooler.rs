@@ -52,7 +52,7 @@ fn migrations_do_not_go_through_a_pooler() {
     // One that drops what it does not know.
     let careless = settings().replace("extra_float_digits", "extra_float_digits, options");
     let careless = server.pooler(&careless).unwrap();
-    six_are_refused(&project, &server, &careless, "a pooler stands before this server");
+    six_are_refused(&project, &server, &careless, "a pooler is in front of this server");
     // The server itself, by the same words.
     let ran = run(&mut project.runner(&server, "orders"));
     assert_eq!((ran.code, applied(&ran)), (0, 4), "{}", ran.stderr);
@@ -191,7 +191,7 @@ fn the_way_back_is_a_script_that_looks_where_it_is() {
     };
     let ran = down("1");
     assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
-    assert_eq!(ran.stdout.matches("taking back").count(), 3);
+    assert_eq!(ran.stdout.matches("reverting").count(), 3);
     assert_eq!(server.session(OWNER, "orders").catalog(), first);
     assert_eq!(session.must("SELECT string_agg(name, ' ') FROM nself.ledger;").trim(), "0001_init");
     // Once more, it is not where the script begins; while a runner works, it does not begin.

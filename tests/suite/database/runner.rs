@@ -51,7 +51,7 @@ fn each_migration_is_applied_once_and_in_order() {
     assert_eq!(session.must("SELECT tableowner FROM pg_tables WHERE tablename = 'orders';").trim(), OWNER);
     let url = format!("postgresql://postgres@/orders?host={}", server.folder().display());
     let status = project.nself(&["db", "status", "--url", &url]);
-    assert!(status.stdout.contains("on the server 4, waiting 0"), "{}", status.stdout);
+    assert!(status.stdout.contains("server: 4 applied, 0 waiting"), "{}", status.stdout);
     // Somebody else's change is noticed, and stops nobody.
     session.must("CREATE INDEX by_hand ON orders (state);");
     let drifted = project.migrate(&server, "orders");

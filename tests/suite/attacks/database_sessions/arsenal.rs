@@ -11,7 +11,7 @@ const STATEMENTS: [&str; 12] = [
     include_str!("../../../../generator/backend/migrations/extensions.sql.j2"),
     include_str!("../../../../generator/backend/migrations/run.sql.j2"),
     include_str!("../../../../generator/backend/postgres/init.sql.j2"),
-    include_str!("../../../../generator/cli/db/owners.sql"),
+    include_str!("../../../../generator/migrations/owners.sql"),
     include_str!("../../../../generator/database/catalog.sql"),
     include_str!("../../../../generator/database/ledger/baseline.sql"),
     include_str!("../../../../generator/database/ledger/digest.sql"),

@@ -67,7 +67,7 @@ fn no_question_of_a_superuser_runs_what_an_owner_planted() {
     let nself = |arguments: &[&str]| -> Ran { nself_in(project.folder.path(), arguments) };
     let mut quiet = |what: &str| assert_eq!(trap.sprung(&mut owner), (false, false), "{what}");
     let ran = nself(&["db", "status", "--url", &admin]);
-    assert!(ran.stdout.contains("on the server 0"), "{}{}", ran.stdout, ran.stderr);
+    assert!(ran.stdout.contains("server: 0 applied"), "{}{}", ran.stdout, ran.stderr);
     quiet("status");
     // An operator has no place in a definition; everything was read by then.
     let ran = nself(&["db", "import", "--url", &admin]);

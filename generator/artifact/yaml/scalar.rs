@@ -1,0 +1,74 @@
+//! Scalars of YAML as text.
+
+use crate::words;
+
+pub fn indent(depth: usize, out: &mut String) {
+    for _ in 0..depth {
+        out.push_str("  ");
+    }
+}
+
+/// Returns the text of a float with a decimal point, which Rust omits for whole numbers.
+pub fn float(mut text: String) -> String {
+    if !text.contains('.') {
+        text.push_str(".0");
+    }
+    text
+}
+
+/// Words that YAML 1.1 reads as a boolean or as null.
+const WORDS: [&str; 9] = ["y", "n", "yes", "no", "on", "off", "true", "false", "null"];
+
+/// Writes text without quotes if every reader takes it for text, otherwise in double quotes.
+pub fn scalar(text: &str, out: &mut String) {
+    let safe = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'_' | b'/' | b'-');
+    let plain = text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.bytes().all(safe)
+        && !WORDS.iter().any(|word| word.eq_ignore_ascii_case(text));
+    if plain {
+        out.push_str(text);
+        return;
+    }
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\t' => out.push_str("\\t"),
+            '\r' => out.push_str("\\r"),
+            ' '..='~' => out.push(c),
+            '\u{0}'..='\u{9f}' => out.push_str(&format!("\\x{:02x}", c as u32)),
+            // Invisible marks are written by number, so that a diff shows them.
+            _ if words::is_mark(c) => out.push_str(&format!("\\u{:04x}", c as u32)),
+            _ => out.push(c),
+        }
+    }
+    out.push('"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_quoted_wherever_a_reader_could_take_it_for_another_type() {
+        for (text, written) in [
+            ("orders", "orders"),
+            ("a/b-c_d.e", "a/b-c_d.e"),
+            ("Yes", "\"Yes\""),
+            ("null", "\"null\""),
+            ("1.5", "\"1.5\""),
+            ("", "\"\""),
+            ("a b", "\"a b\""),
+            ("\"\\\n\u{7f}", "\"\\\"\\\\\\n\\x7f\""),
+            ("\u{200b}", "\"\\u200b\""),
+            ("ä", "\"ä\""),
+        ] {
+            let mut out = String::new();
+            scalar(text, &mut out);
+            assert_eq!(out, written, "{text:?}");
+        }
+        assert_eq!((float("1".to_owned()), float("1.5".to_owned())), ("1.0".to_owned(), "1.5".to_owned()));
+    }
+}

@@ -1,0 +1,30 @@
+//! The script that obtains and renews the certificates of the edge, where they come from an authority.
+
+use super::{Description, Emit, PlanField};
+use crate::artifact::Artifacts;
+use crate::backend::provenance::of_service;
+use crate::diagnostic::Diagnostic;
+use crate::plan::Plan;
+use crate::stack::TlsMode;
+
+pub const DESCRIPTION: Description = Description {
+    paths: &["acme/"],
+    reads: "edge",
+    emit: Emit::Content { parts: &[PlanField::Ingress], emit },
+    file_fields: |plan, _| of_service(plan, "acme"),
+    line_fields: |_, _| Vec::new(),
+};
+
+const SCRIPT: &str = include_str!("acme.sh");
+
+/// Writes `acme/acme.sh`, where certificates come from an authority.
+///
+/// # Errors
+/// None; the signature is that of the content ring.
+fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
+    let mut files = Artifacts::default();
+    if plan.ingress.tls == TlsMode::Acme {
+        files.add("acme/acme.sh", SCRIPT)?;
+    }
+    Ok(files)
+}

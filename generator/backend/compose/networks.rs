@@ -1,0 +1,39 @@
+//! The networks of the project.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::model::Network;
+use crate::plan::{self, Plan};
+use crate::stack::Compat;
+use crate::values::ServiceName;
+
+/// Returns the networks of the project: an internal one for each zone in use, and one for each service that may reach the
+/// internet.
+pub fn networks(plan: &Plan) -> BTreeMap<String, Network> {
+    let used: BTreeSet<plan::Network> =
+        plan.services.values().flat_map(|service| service.networks.iter().copied()).collect();
+    let mut networks: BTreeMap<String, Network> =
+        used.into_iter().map(|network| (network.name().to_owned(), internal(plan, network))).collect();
+    for (name, _) in plan.services.iter().filter(|(_, service)| service.egress) {
+        // Docker isolates its bridges from each other; podman only with this option.
+        let isolate = (plan.compat == Some(Compat::Podman)).then_some(("isolate", "true"));
+        let driver_opts = isolate.into_iter().collect();
+        networks.insert(egress(name), Network { name: None, driver: "bridge", driver_opts, internal: false });
+    }
+    networks
+}
+
+/// Returns a network without access to the internet. `pg_hba.conf` refers to some networks by the name in the engine, which
+/// is therefore fixed.
+fn internal(plan: &Plan, network: plan::Network) -> Network {
+    let has_fixed_name = matches!(network, plan::Network::Maintenance | plan::Network::Replication);
+    let name = has_fixed_name.then(|| network.host(&plan.project, &plan.environment).to_string());
+    Network { name, driver: "bridge", driver_opts: BTreeMap::new(), internal: true }
+}
+
+/// Returns the name of the network by which a service reaches the internet. No other service joins it: in a shared network
+/// the services could reach each other, and even if the bridge dropped that traffic, names would resolve to unreachable
+/// addresses.
+pub fn egress(service: &ServiceName) -> String {
+    format!("egress-{service}")
+}

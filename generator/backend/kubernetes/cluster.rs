@@ -1,0 +1,102 @@
+//! The plan of a cluster, and the metadata that all of its objects share.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::config::ConfigMap;
+use super::model::{Labels, Metadata};
+use crate::plan::{Plan, Volume};
+use crate::stack::{self, ClusterEdge, TlsMode, Zone};
+use crate::values::{ImageRef, Memory, ServiceName, VolumeName};
+
+/// A plan for clusters with the parts of it that most objects need.
+pub struct Cluster<'a> {
+    pub plan: &'a Plan,
+    pub settings: &'a stack::Kubernetes,
+    pub namespace: &'a str,
+    pub tls: TlsMode,
+    /// The image of the containers that wait for other services.
+    pub wait_image: &'a ImageRef,
+    /// The ConfigMaps of each mounted folder, by the folder's path.
+    pub configs: BTreeMap<String, Vec<ConfigMap>>,
+    /// Volumes that services other than their owner mount; those mounts are always read-only.
+    pub shared_volumes: BTreeSet<&'a VolumeName>,
+}
+
+impl<'a> Cluster<'a> {
+    /// Returns `None` for a plan without a cluster.
+    pub fn new(
+        plan: &'a Plan,
+        configs: BTreeMap<String, Vec<ConfigMap>>,
+        shared_volumes: BTreeSet<&'a VolumeName>,
+    ) -> Option<Self> {
+        let cluster = plan.kubernetes.as_ref()?;
+        Some(Cluster {
+            plan,
+            settings: &cluster.settings,
+            namespace: cluster.namespace.as_str(),
+            tls: cluster.tls,
+            wait_image: &cluster.wait_image,
+            configs,
+            shared_volumes,
+        })
+    }
+
+    pub fn is_shared(&self, volume: &VolumeName) -> bool {
+        self.shared_volumes.contains(volume)
+    }
+
+    /// Returns the volumes that a service owns.
+    pub fn volumes_of(&self, name: &ServiceName) -> impl Iterator<Item = (&'a VolumeName, &'a Volume)> {
+        self.plan.volumes.iter().filter(move |(_, volume)| volume.owner == *name)
+    }
+
+    /// Returns the ports of nginx for clients. HTTPS is among them only on ports of the nodes: elsewhere TLS ends in front
+    /// of nginx.
+    pub fn client_ports(&self) -> Vec<u16> {
+        let names: &[&str] = if self.settings.edge == ClusterEdge::NodePort { &["http", "https"] } else { &["http"] };
+        let ports = self.plan.services.get(&self.plan.ingress.service).map(|edge| &edge.ports);
+        let ports = ports.into_iter().flatten().filter(|(name, _)| names.contains(&name.as_str()));
+        ports.map(|(_, port)| *port).collect()
+    }
+
+    /// Returns the metadata of an object that belongs to no service.
+    pub fn common_metadata(&self, name: &str) -> Metadata {
+        Metadata {
+            name: name.to_owned(),
+            namespace: Some(self.namespace.to_owned()),
+            labels: self.common_labels(),
+            ..Metadata::default()
+        }
+    }
+
+    /// Returns the metadata of an object of a service; the object has the service's name.
+    pub fn metadata(&self, service: &ServiceName, zone: Zone) -> Metadata {
+        Metadata { labels: self.labels(service, zone), ..self.common_metadata(service.as_str()) }
+    }
+
+    /// Returns the labels of all objects.
+    pub fn common_labels(&self) -> Labels {
+        Labels::from([
+            ("app.kubernetes.io/managed-by", "nself".to_owned()),
+            ("app.kubernetes.io/part-of", self.plan.project.to_string()),
+        ])
+    }
+
+    /// Returns the labels of a service's objects and pods.
+    pub fn labels(&self, name: &ServiceName, zone: Zone) -> Labels {
+        let mut labels = self.common_labels();
+        labels.extend(selector(name));
+        labels.insert("app.kubernetes.io/component", zone.name().to_owned());
+        labels
+    }
+}
+
+/// Returns the labels by which a service's pods are selected. A selector of a running service cannot change.
+pub fn selector(name: &ServiceName) -> Labels {
+    Labels::from([("app.kubernetes.io/instance", name.to_string()), ("app.kubernetes.io/name", name.to_string())])
+}
+
+/// Returns a size as a quantity of Kubernetes, such as `256Mi`.
+pub fn quantity(memory: Memory) -> String {
+    memory.to_string().trim_end_matches('B').to_owned()
+}

@@ -1,0 +1,142 @@
+//! From a generated file, or one line of it, to the fields of the stack or the plan that may have decided it. Each
+//! backend's description knows its own files; this module reads lines by their indentation, which all writers keep.
+
+use super::{Backend, Description};
+use crate::diagnostic::FieldPath;
+use crate::path;
+use crate::plan::{Plan, Service};
+
+/// A generated file, or one line of it with the lines that enclose it.
+#[derive(Debug)]
+pub struct GeneratedLine<'a> {
+    /// Path of the file below the environment's folder.
+    pub path: &'a str,
+    /// The line, then the lines that enclose it, innermost first; empty for the whole file.
+    enclosing: Vec<&'a str>,
+    /// The block of the line, for formats in which the name of a record is one of its fields.
+    block: Vec<&'a str>,
+}
+
+/// Returns the indentation of a line in bytes; the dash of a list item is part of it.
+fn indentation(line: &str) -> usize {
+    line.len() - line.trim_start_matches([' ', '-']).len()
+}
+
+impl<'a> GeneratedLine<'a> {
+    /// Returns the file as a whole.
+    pub fn whole_file(path: &'a str) -> Self {
+        GeneratedLine { path, enclosing: Vec::new(), block: Vec::new() }
+    }
+
+    /// Returns the line with the number `at`, counted from 0, of a file with these lines.
+    pub fn new(path: &'a str, lines: &[&'a str], at: usize) -> Self {
+        let mut enclosing = vec![lines[at]];
+        let mut limit = indentation(lines[at]);
+        let mut start = at;
+        for (i, line) in lines[..at].iter().enumerate().rev() {
+            let closes_block = line.trim_start().starts_with(['}', ']', ')']);
+            if !line.trim().is_empty() && indentation(line) < limit && !closes_block {
+                if enclosing.len() == 1 {
+                    start = i;
+                }
+                limit = indentation(line);
+                enclosing.push(line);
+            }
+        }
+        let inner = indentation(lines[at]);
+        let end = lines[at..].iter().position(|line| !line.trim().is_empty() && indentation(line) < inner);
+        let end = end.map_or(lines.len(), |end| at + end);
+        GeneratedLine { path, enclosing, block: lines[start..end].to_vec() }
+    }
+
+    /// Returns the keys of YAML or JSON that lead to the line, outermost first.
+    pub fn keys(&self) -> Vec<&'a str> {
+        let key = |line: &&'a str| {
+            let line = line.trim_start_matches([' ', '-']);
+            Some(line.split_once(':')?.0.trim_matches('"')).filter(|key| !key.is_empty())
+        };
+        let mut keys: Vec<&str> = self.enclosing.iter().filter_map(key).collect();
+        keys.reverse();
+        keys
+    }
+
+    /// Returns the words of the line, then of the lines that enclose it, then of the whole block.
+    pub fn words(&self) -> impl Iterator<Item = &'a str> + '_ {
+        let separator = |c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '-');
+        let lines = self.enclosing.iter().chain(&self.block);
+        lines.flat_map(move |line| line.split(separator)).filter(|word| !word.is_empty())
+    }
+
+    /// Returns the name in the block's list item: `PORT` of `- name: PORT`.
+    pub fn item_name(&self) -> Option<&'a str> {
+        let mut lines = self.block.iter().chain(&self.enclosing);
+        let name = lines.find_map(|line| line.trim_start().strip_prefix("- name:"));
+        name.map(|name| name.trim().trim_matches('"'))
+    }
+}
+
+impl Backend {
+    /// Returns the fields that may have decided a line of one of the backend's files, the likeliest first; the last one
+    /// is the stack as a whole.
+    pub fn provenance(self, plan: &Plan, line: &GeneratedLine) -> Vec<FieldPath> {
+        let Description { line_fields, file_fields, .. } = self.description();
+        let mut fields = Vec::new();
+        if !line.enclosing.is_empty() {
+            fields.extend(line_fields(plan, line));
+            fields.extend(by_name(plan, line));
+        }
+        fields.extend(file_fields(plan, line.path));
+        fields.push(FieldPath::root());
+        fields
+    }
+}
+
+/// Returns the first service or database that the line, or what encloses it, names.
+fn by_name(plan: &Plan, line: &GeneratedLine) -> Option<FieldPath> {
+    line.words().find_map(|word| {
+        let hyphens = word.replace('_', "-");
+        if let Some(service) = service(plan, word).or_else(|| service(plan, &hyphens)) {
+            return Some(service.origin.clone());
+        }
+        let database = plan.databases.iter().find(|(name, _)| name.as_str() == word);
+        let owner = database.and_then(|(_, database)| database.owner.as_ref())?.as_str().replace('_', "-");
+        service(plan, &owner).map(|service| service.origin.key("databases"))
+    })
+}
+
+pub fn service<'a>(plan: &'a Plan, name: &str) -> Option<&'a Service> {
+    plan.services.iter().find(|(service, _)| service.as_str() == name).map(|(_, service)| service.as_ref())
+}
+
+/// Returns the field that declares a service; empty for a service that the plan does not have.
+pub fn of_service(plan: &Plan, name: &str) -> Vec<FieldPath> {
+    service(plan, name).map(|service| service.origin.clone()).into_iter().collect()
+}
+
+/// A target's key of a service, and the fields of the stack that decide its value where they have another name.
+pub type KeyFields = (&'static str, &'static [&'static str]);
+
+/// Returns the fields behind `keys` of a service in a target's file, the innermost first, and the service itself.
+pub fn of_service_keys(plan: &Plan, name: &str, keys: &[&str], table: &[KeyFields]) -> Vec<FieldPath> {
+    let Some(service) = service(plan, name) else { return Vec::new() };
+    let origin = &service.origin;
+    let Some(key) = keys.first() else { return vec![origin.clone()] };
+    let same_name = [*key];
+    let names = table.iter().find(|(target, _)| target == key).map_or(same_name.as_slice(), |(_, names)| names);
+    let mut fields = Vec::new();
+    if let Some(inner) = keys.get(1) {
+        fields.extend(names.iter().map(|name| origin.key(*name).key(*inner)));
+        fields.push(origin.key(*inner));
+    }
+    fields.extend(names.iter().map(|name| origin.key(*name)));
+    fields.push(origin.clone());
+    fields
+}
+
+/// Returns the fields behind a secret: its own, then those of the services that use it.
+pub fn of_secret(plan: &Plan, name: &str) -> Vec<FieldPath> {
+    let secret = plan.secrets.iter().find(|(secret, _)| secret.as_str() == name).map(|(_, secret)| secret);
+    let users = secret.into_iter().flat_map(|secret| secret.files_of.iter().chain(&secret.variables_of));
+    let declared = users.filter_map(|user| plan.services.get(user)).map(|user| user.origin.key("secrets").key(name));
+    std::iter::once(path!("secrets", name)).chain(declared).collect()
+}

@@ -1,0 +1,80 @@
+//! Writes the migrations that the definitions need.
+
+use super::Selection;
+use crate::database::history::{History, Migration};
+use crate::database::model::MigrationName;
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::project::migrations;
+use crate::values::SqlIdent;
+
+/// The history of a database after a command added migrations.
+#[derive(Debug)]
+pub struct NewMigrations {
+    pub database: SqlIdent,
+    history: History,
+    /// Number of migrations that existed before.
+    pub existing: usize,
+}
+
+impl NewMigrations {
+    pub(super) fn new(database: SqlIdent, history: History, existing: usize) -> Self {
+        NewMigrations { database, history, existing }
+    }
+
+    /// Returns the added migrations, in order.
+    pub fn migrations(&self) -> &[Migration] {
+        &self.history.migrations[self.existing..]
+    }
+
+    pub(super) fn write(&self, selection: &Selection) -> Result<(), Vec<Diagnostic>> {
+        migrations::write(&selection.project(), &self.database, &self.history.files()).map(drop)
+    }
+}
+
+/// What a command wrote, by database.
+#[derive(Debug)]
+pub struct Created {
+    pub databases: Vec<NewMigrations>,
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// Writes migrations for all changes of the selected definitions or, with `by_hand`, one empty migration for each
+/// database. `slug` is the word in the names of the migrations.
+///
+/// # Errors
+/// NS105 for a malformed `slug`, the errors of reading and planning, NS804 if a file cannot be written. If the change
+/// of any database is refused, no file is written.
+pub fn create(selection: &Selection, slug: Option<&str>, by_hand: bool) -> Result<Created, Vec<Diagnostic>> {
+    let mut created = Created { databases: Vec::new(), warnings: Vec::new() };
+    for definition in selection.definitions()? {
+        let name = definition.name.clone();
+        let mut history = selection.history(&name)?;
+        let existing = history.migrations.len();
+        if by_hand {
+            let name = MigrationName::numbered(existing + 1, slug.unwrap_or("by_hand")).map_err(malformed_slug)?;
+            history.migrations.push(Migration::by_hand(name, &history.head));
+        } else {
+            let old_schema = history.schema(&name).map_err(|finding| vec![finding])?;
+            let (groups, warnings) = definition.plan(&old_schema)?;
+            created.warnings.extend(warnings);
+            if !groups.is_empty() {
+                let default_slug = if existing == 0 { "init" } else { "change" };
+                let slug = slug.unwrap_or(default_slug);
+                history.extend(slug, &groups, &definition.schema).map_err(malformed_slug)?;
+            }
+        }
+        created.databases.push(NewMigrations::new(name, history, existing));
+    }
+    for database in created.databases.iter().filter(|database| !database.migrations().is_empty()) {
+        database.write(selection)?;
+    }
+    Ok(created)
+}
+
+fn malformed_slug(reason: String) -> Vec<Diagnostic> {
+    vec![
+        Diagnostic::error(Code::BadName, FieldPath::root())
+            .message(format!("--name: {reason}"))
+            .expected("a word of a-z, 0-9 and `_`"),
+    ]
+}

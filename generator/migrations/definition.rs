@@ -1,0 +1,163 @@
+//! The databases on which a command works: their definitions in the stack, and their written migrations.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use crate::database::history::History;
+use crate::database::migrate::Groups;
+use crate::database::model::Schema;
+use crate::database::{self, allow};
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::path;
+use crate::plan;
+use crate::project::migrations;
+use crate::source::{self, Environment, Origins};
+use crate::values::SqlIdent;
+
+/// The databases that a command line selects.
+#[derive(Debug, Clone)]
+pub struct Selection {
+    /// The stack and how to read it.
+    pub request: source::Request,
+    /// Names of databases; empty for all databases of the stack.
+    pub databases: Vec<String>,
+}
+
+/// The definition of a database.
+#[derive(Clone)]
+pub struct Definition {
+    pub name: SqlIdent,
+    pub schema: Schema,
+    pub(super) origins: Origins,
+    /// Roles of services that read and write all rows.
+    pub guests: BTreeSet<SqlIdent>,
+}
+
+impl Definition {
+    /// Returns the role that owns everything in the database.
+    pub fn owner(&self) -> SqlIdent {
+        plan::migrations_role(&self.name)
+    }
+
+    pub(super) fn root(&self) -> FieldPath {
+        path!("databases", self.name)
+    }
+
+    /// Plans the change from an older schema to this definition. Also returns warnings about allowances
+    /// whose object does not exist.
+    ///
+    /// # Errors
+    /// A change that cannot be planned, or a hazard that the definition does not allow.
+    pub(super) fn plan(&self, old: &Schema) -> Result<(Groups, Vec<Diagnostic>), Vec<Diagnostic>> {
+        let warnings = self.stale_allowances(old);
+        match database::migrate::plan(old, &self.schema, &self.root()) {
+            Ok(groups) => Ok((groups, warnings)),
+            Err(findings) => Err(self.locate(findings).into_iter().chain(warnings).collect()),
+        }
+    }
+
+    /// Returns a warning for each allowance whose object is neither in the definition nor in the older schema.
+    pub(super) fn stale_allowances(&self, old: &Schema) -> Vec<Diagnostic> {
+        self.locate(allow::unknown(old, &self.schema, &self.root()))
+    }
+
+    /// Adds file and line to findings about the definition.
+    pub(super) fn locate(&self, mut findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
+        findings.iter_mut().for_each(|finding| self.origins.locate(finding));
+        findings
+    }
+}
+
+impl Selection {
+    /// Returns the same selection of the databases of a different stack file.
+    #[must_use]
+    pub fn with_stack(&self, stack: &Path) -> Self {
+        let mut selection = self.clone();
+        selection.request.stack = stack.to_owned();
+        selection.request.cache = selection.project().join(".nself");
+        selection
+    }
+
+    /// Returns the folder of the stack file.
+    pub fn project(&self) -> PathBuf {
+        let parent = self.request.stack.parent().filter(|parent| !parent.as_os_str().is_empty());
+        parent.unwrap_or(Path::new(".")).to_owned()
+    }
+
+    /// Reads the definitions of the selected databases, which must be the same in every environment.
+    ///
+    /// # Errors
+    /// Those of reading the stack; NS710 for a definition that differs between environments, NS305 for a selected name
+    /// that the stack does not define.
+    pub(super) fn definitions(&self) -> Result<Vec<Definition>, Vec<Diagnostic>> {
+        let loaded = source::load(&self.request)?;
+        let mut findings = loaded.findings;
+        let mut definitions = BTreeMap::new();
+        for environment in loaded.environments {
+            findings.extend(add_definitions(environment, &mut definitions));
+        }
+        for name in self.databases.iter().filter(|name| !definitions.keys().any(|known| known.as_str() == *name)) {
+            findings.push(
+                Diagnostic::error(Code::UnknownDatabase, path!("databases", name))
+                    .message(format!("the stack defines no database `{name}`")),
+            );
+        }
+        if findings.iter().any(Diagnostic::is_error) {
+            return Err(findings);
+        }
+        let is_selected = |name: &SqlIdent| {
+            self.databases.is_empty() || self.databases.iter().any(|selected| selected == name.as_str())
+        };
+        Ok(definitions.into_values().filter(|definition| is_selected(&definition.name)).collect())
+    }
+
+    /// Returns the definition of the only selected database. `message` explains why there must be exactly one.
+    ///
+    /// # Errors
+    /// Those of [`Selection::definitions`]; NS305 with `message` for no database or several.
+    pub(super) fn single(&self, message: &str) -> Result<Definition, Vec<Diagnostic>> {
+        let mut definitions = self.definitions()?;
+        match (definitions.pop(), definitions.is_empty()) {
+            (Some(definition), true) => Ok(definition),
+            _ => Err(vec![
+                Diagnostic::error(Code::UnknownDatabase, FieldPath::root())
+                    .message(message)
+                    .hint("select one with --database NAME"),
+            ]),
+        }
+    }
+
+    /// Reads and checks the migrations of a database.
+    ///
+    /// # Errors
+    /// NS730 and NS732 if the files are not those that nself wrote.
+    pub(super) fn history(&self, database: &SqlIdent) -> Result<History, Vec<Diagnostic>> {
+        History::read(database, &migrations::read(&self.project(), database)?)
+    }
+}
+
+/// Adds the definitions of one environment, and returns findings about them.
+fn add_definitions(environment: Environment, definitions: &mut BTreeMap<SqlIdent, Definition>) -> Vec<Diagnostic> {
+    let (environment_definitions, mut findings) = plan::definitions(&environment.stack);
+    for finding in &mut findings {
+        environment.origins.locate(finding);
+        finding.environments = vec![environment.name.to_string()];
+    }
+    for (name, (schema, guests)) in environment_definitions {
+        let definition = definitions.entry(name.clone()).or_insert_with(|| Definition {
+            name: name.clone(),
+            schema: schema.clone(),
+            origins: environment.origins.clone(),
+            guests: BTreeSet::new(),
+        });
+        definition.guests.extend(guests);
+        if definition.schema != schema {
+            let mut finding = Diagnostic::error(Code::SchemaInvalid, path!("databases", name))
+                .message(format!("`{name}` differs between environments"))
+                .hint("define the same tables in all environments; data may differ, such as `seeds.local`");
+            environment.origins.locate(&mut finding);
+            findings.push(finding);
+        }
+    }
+    findings
+}

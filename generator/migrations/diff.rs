@@ -1,0 +1,238 @@
+//! Plans the migrations between two schemas: the written migrations and the definitions, or any two of a stack, a folder of
+//! migrations, a server and the empty schema.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::import::check_complete;
+use super::{Definition, Selection};
+use crate::database::history::{History, Migration};
+use crate::database::import::sql::{Imported, Settled};
+use crate::database::ledger::settings::InputSettings;
+use crate::database::migrate::{Groups, plan_unreviewed};
+use crate::database::model::Schema;
+use crate::database::snapshot;
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::files::{look_behind, real_path};
+use crate::path;
+use crate::project::migrations;
+use crate::server::Server;
+use crate::values::{Checked, SqlIdent};
+
+/// The planned migrations of each database.
+#[derive(Debug, Default)]
+pub struct Diff {
+    pub databases: Vec<(SqlIdent, Vec<Migration>)>,
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// One side of a comparison.
+#[derive(Debug, Clone)]
+pub enum Side {
+    /// The written migrations of the stack's database.
+    Migrations(Selection),
+    /// The definition in a stack.
+    Stack(Selection),
+    /// A folder such as `db/shop`.
+    Folder(PathBuf),
+    /// The URL of a server.
+    Server(String),
+    Empty,
+}
+
+impl Side {
+    /// Reads a side from the command line: `empty`, a URL, a folder such as `db/shop`, or a stack file. `selection` is
+    /// that of the command.
+    pub fn parse(text: &str, selection: &Selection) -> Side {
+        if text == "empty" {
+            Side::Empty
+        } else if text.contains("://") {
+            Side::Server(text.to_owned())
+        } else if look_behind(Path::new(text)).is_ok_and(|stat| stat.is_folder()) {
+            Side::Folder(text.into())
+        } else {
+            Side::Stack(selection.with_stack(Path::new(text)))
+        }
+    }
+}
+
+/// Plans what `nself db new` would write for the selected databases.
+///
+/// # Errors
+/// Those of reading the definitions and the migrations; changes that cannot be planned.
+pub fn pending(selection: &Selection) -> Result<Diff, Vec<Diagnostic>> {
+    let mut diff = Diff::default();
+    for definition in selection.definitions()? {
+        let mut history = selection.history(&definition.name)?;
+        let old_schema = history.schema(&definition.name).map_err(|finding| vec![finding])?;
+        let (groups, warnings) = definition.plan(&old_schema)?;
+        let existing = history.migrations.len();
+        history.extend("change", &groups, &definition.schema).map_err(internal_error)?;
+        diff.databases.push((definition.name, history.migrations.split_off(existing)));
+        diff.warnings.extend(warnings);
+    }
+    Ok(diff)
+}
+
+/// Plans the migrations from one side to the other. If exactly one side is a server, the other side is created in a
+/// temporary database on the server `scratch_url`, since a server prints SQL in its own spelling.
+///
+/// # Errors
+/// Those of reading the sides, NS716 if `scratch_url` is missing, changes that cannot be planned.
+pub fn between(from: &Side, to: &Side, scratch_url: Option<&str>) -> Result<Diff, Vec<Diagnostic>> {
+    let (mut old, mut new) = (DiffSchema::read(from)?, DiffSchema::read(to)?);
+    match (&old.server, &new.server) {
+        (Some(server), None) => reprint(&mut new.schema, &mut old.schema, server, scratch_url)?,
+        (None, Some(server)) => reprint(&mut old.schema, &mut new.schema, server, scratch_url)?,
+        _ => {}
+    }
+    let (groups, warnings) = new.plan_from(&old.schema)?;
+    let mut history = History { head: snapshot::objects(&old.schema), ..History::default() };
+    history.extend("change", &groups, &new.schema).map_err(internal_error)?;
+    Ok(Diff { databases: vec![(new.name, history.migrations)], warnings })
+}
+
+/// Replaces `written` by the spelling that a server of the scratch URL prints, and copies hints and allowances, which no
+/// server keeps, to the schema of `server`.
+fn reprint(
+    written: &mut Schema,
+    server_schema: &mut Schema,
+    server: &ServerSpelling,
+    scratch_url: Option<&str>,
+) -> Result<(), Vec<Diagnostic>> {
+    let Some(url) = scratch_url else {
+        return Err(vec![
+            Diagnostic::error(Code::ScratchRequired, FieldPath::root())
+                .message("one side comes from a server, the other does not")
+                .hint("add --scratch URL with a server of the same version: the other side is created there in a temporary database"),
+        ]);
+    };
+    *written = Server::new(url)?.reprint(written, &server.settings)?;
+    server.default_rights.strip(written);
+    written.lend_to(server_schema);
+    Ok(())
+}
+
+/// A schema to compare.
+struct DiffSchema {
+    name: SqlIdent,
+    schema: Schema,
+    /// Present for a stack: its hazards can be allowed, and findings have a position.
+    definition: Option<Definition>,
+    /// Present for a server.
+    server: Option<ServerSpelling>,
+}
+
+/// How a server reads and prints.
+struct ServerSpelling {
+    /// Settings by which it reads texts such as dates.
+    settings: InputSettings,
+    /// Rights that follow from the access of services, so they are no difference.
+    default_rights: Settled,
+}
+
+impl DiffSchema {
+    fn read(side: &Side) -> Result<Self, Vec<Diagnostic>> {
+        let plain = |name: SqlIdent, schema: Schema| DiffSchema { name, schema, definition: None, server: None };
+        match side {
+            Side::Empty => Ok(plain(SqlIdent::wrap("empty".into()), Schema::default())),
+            Side::Migrations(selection) => {
+                let name = single(selection)?.name;
+                let schema = selection.history(&name)?.schema(&name).map_err(|finding| vec![finding])?;
+                Ok(plain(name, schema))
+            }
+            Side::Stack(selection) => {
+                let definition = single(selection)?;
+                let side = plain(definition.name.clone(), definition.schema.clone());
+                Ok(DiffSchema { definition: Some(definition), ..side })
+            }
+            Side::Folder(path) => read_folder(path).map(|(name, schema)| plain(name, schema)),
+            Side::Server(url) => {
+                let server = Server::new(url)?;
+                let Imported { schema, settled, .. } = server.schema_to_compare()?;
+                check_complete(&schema, |_| None)?;
+                let spelling = ServerSpelling { settings: server.input_settings()?, default_rights: settled };
+                Ok(DiffSchema { server: Some(spelling), ..plain(server.database_name(), schema) })
+            }
+        }
+    }
+
+    fn plan_from(&self, old: &Schema) -> Result<(Groups, Vec<Diagnostic>), Vec<Diagnostic>> {
+        match &self.definition {
+            Some(definition) => Definition { schema: self.schema.clone(), ..definition.clone() }.plan(old),
+            // Hazards can only be allowed in a stack, so here they are listed and not refused.
+            None => Ok((plan_unreviewed(old, &self.schema, &path!("databases", self.name))?, Vec::new())),
+        }
+    }
+}
+
+fn single(selection: &Selection) -> Result<Definition, Vec<Diagnostic>> {
+    selection.single("--from and --to compare one database, but not exactly one is selected")
+}
+
+/// Reads the schema snapshot in a folder `db/<name>`.
+fn read_folder(path: &Path) -> Result<(SqlIdent, Schema), Vec<Diagnostic>> {
+    let path = real_path(path).unwrap_or_else(|_| path.to_owned());
+    let wrong_folder = |message: String| {
+        vec![
+            Diagnostic::error(Code::MigrationDamaged, FieldPath::root())
+                .message(message)
+                .expected("a folder such as db/shop"),
+        ]
+    };
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let name = SqlIdent::new(&name).map_err(|reason| wrong_folder(format!("{}: {reason}", path.display())))?;
+    let project = path.parent().filter(|db| db.file_name().is_some_and(|name| name == "db")).and_then(Path::parent);
+    let project = project.ok_or_else(|| wrong_folder(format!("{} is not in a folder `db`", path.display())))?;
+    let history = History::read(&name, &migrations::read(project, &name)?)?;
+    let schema = history.schema(&name).map_err(|finding| vec![finding])?;
+    Ok((name, schema))
+}
+
+fn internal_error(message: String) -> Vec<Diagnostic> {
+    vec![Diagnostic::error(Code::Internal, FieldPath::root()).message(message)]
+}
+
+impl Diff {
+    /// Tells whether no database has a change.
+    pub fn is_empty(&self) -> bool {
+        self.databases.iter().all(|(_, migrations)| migrations.is_empty())
+    }
+
+    /// Returns the SQL of all migrations, with comments that name each migration and the hazards to review.
+    pub fn to_sql(&self) -> String {
+        let mut text = String::new();
+        for (name, migrations) in &self.databases {
+            for migration in migrations {
+                text += &format!("-- {name}: {}\n", migration.name);
+                for step in &migration.plan.steps {
+                    let hazards = step.hazards.iter().filter(|hazard| hazard.needs_review());
+                    let hazards: Vec<&str> = hazards.map(|hazard| hazard.id()).collect();
+                    if !hazards.is_empty() {
+                        text += &format!("-- hazard: {}: {}\n", step.why, hazards.join(", "));
+                    }
+                }
+                text += &format!("{}\n", migration.up);
+            }
+        }
+        text
+    }
+
+    /// Returns the migrations as JSON: `databases.<name>.migrations`.
+    pub fn to_json(&self) -> Value {
+        let database = |(name, migrations): &(SqlIdent, Vec<Migration>)| {
+            let migrations: Vec<Value> = migrations.iter().map(migration_json).collect();
+            (name.to_string(), json!({ "migrations": migrations }))
+        };
+        let databases: serde_json::Map<String, Value> = self.databases.iter().map(database).collect();
+        json!({ "version": 1, "status": if self.is_empty() { "same" } else { "differs" }, "databases": databases })
+    }
+}
+
+fn migration_json(migration: &Migration) -> Value {
+    json!({
+        "name": migration.name, "up": migration.up, "down": migration.down,
+        "run": migration.plan.run, "steps": migration.plan.steps,
+    })
+}

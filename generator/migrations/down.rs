@@ -1,0 +1,155 @@
+//! Writes a script for psql that reverts migrations. Before each step the script checks that the server's ledger ends with
+//! the migration that the step reverts.
+
+use std::fmt::Write;
+
+use super::Selection;
+use crate::database::history::{History, Line, Migration, Run};
+use crate::database::ledger;
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::words;
+
+/// The first statements of a script. The number of the lock is that of the runner.
+const HEAD: &str = "\\set ON_ERROR_STOP on
+\\pset tuples_only on
+SET client_min_messages = warning;
+SET standard_conforming_strings = on;
+SET search_path = pg_catalog, pg_temp;
+@ROLE@
+DO $$ BEGIN
+  IF NOT pg_try_advisory_lock(7241105402127946086) THEN RAISE EXCEPTION 'nself: a runner holds the lock'; END IF;
+END $$;
+";
+
+/// Returns the script that reverts all migrations of the selected database after number `last`; 0 reverts all.
+///
+/// # Errors
+/// NS107 for a `last` outside of the history, NS725 for each migration that cannot be reverted without a loss of data.
+pub fn down_script(selection: &Selection, last: usize) -> Result<String, Vec<Diagnostic>> {
+    let definition = selection.single("a script reverts one database, but several are selected")?;
+    let history = selection.history(&definition.name)?;
+    let findings = history.check_sql(&definition.name);
+    if !findings.is_empty() {
+        return Err(findings);
+    }
+    let irreversible = |migration: &Migration| {
+        Diagnostic::error(Code::ChangeRefused, definition.root())
+            .message(format!("{} cannot be reverted without a loss of data", migration.name))
+            .hint("change the definition instead, and run `nself db new`")
+    };
+    script(&history, last, irreversible).map_err(|findings| definition.locate(findings))
+}
+
+fn script(
+    history: &History,
+    last: usize,
+    irreversible: impl Fn(&Migration) -> Diagnostic,
+) -> Result<String, Vec<Diagnostic>> {
+    let total = history.migrations.len();
+    if last > total {
+        return Err(vec![
+            Diagnostic::error(Code::OutOfRange, FieldPath::root())
+                .message(format!("--to {last}: the history has {}", words::count(total, "migration")))
+                .expected(format!("a number from 0 to {total}")),
+        ]);
+    }
+    let sum = history.sum();
+    let reverted: Vec<(usize, &Migration, &Line)> = (1..)
+        .zip(history.migrations.iter().zip(&sum))
+        .map(|(number, (migration, line))| (number, migration, line))
+        .collect();
+    let reverted = reverted[last..].iter().rev();
+    let findings: Vec<Diagnostic> = reverted
+        .clone()
+        .filter(|(_, migration, _)| migration.down.is_none())
+        .map(|(_, migration, _)| irreversible(migration))
+        .collect();
+    if !findings.is_empty() {
+        return Err(findings);
+    }
+    let mut text = ledger::fill(HEAD);
+    for (number, migration, line) in reverted {
+        write_step(&mut text, *number, migration, line);
+    }
+    Ok(text)
+}
+
+/// Writes the statements that revert one migration. They are one transaction with the deletion of its row in the ledger,
+/// unless the migration builds an index, which PostgreSQL does outside of transactions.
+fn write_step(text: &mut String, number: usize, migration: &Migration, line: &Line) {
+    let name = &migration.name;
+    let in_transaction = migration.plan.run == Run::Transaction;
+    let _ = writeln!(text, "\n\\echo reverting {name}");
+    if in_transaction {
+        text.push_str("BEGIN;\n");
+    }
+    let _ = write!(
+        text,
+        "DO $$ BEGIN
+  IF (SELECT name || ' ' || chain FROM nself.ledger ORDER BY number DESC LIMIT 1) IS DISTINCT FROM '{name} {chain}' THEN
+    RAISE EXCEPTION 'nself: the last migration of this database is not {name}';
+  END IF;
+END $$;\n",
+        chain = line.chain
+    );
+    let extensions = migration.removed_extensions();
+    if extensions.is_empty() {
+        let _ = writeln!(text, "SET search_path = public;\n{}", migration.down.as_deref().unwrap_or_default());
+    }
+    for extension in extensions {
+        let _ = write!(
+            text,
+            "DO $$ BEGIN
+  IF NOT EXISTS (SELECT FROM pg_extension WHERE extname = '{extension}') THEN
+    RAISE EXCEPTION 'nself: a superuser must first create the extension {extension}: CREATE EXTENSION \"{extension}\" SCHEMA public';
+  END IF;
+END $$;\n"
+        );
+    }
+    // `nself.catalog` holds the digest of the catalog after this migration. If it is empty, the next run of the runner
+    // computes the digest again.
+    let _ = writeln!(
+        text,
+        "RESET ROLE;\nSET search_path = pg_catalog, pg_temp;\nDELETE FROM nself.ledger WHERE number = {number};\nDELETE FROM nself.catalog;"
+    );
+    text.push_str(if in_transaction { "COMMIT;\n" } else { "" });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::database::model::MigrationName;
+
+    fn history() -> History {
+        let mut history = History::default();
+        for (slug, down) in [("init", None), ("mail", Some("DROP TABLE mail;")), ("phone", Some("DROP TABLE phone;"))] {
+            let name = MigrationName::numbered(history.migrations.len() + 1, slug).unwrap();
+            let mut migration = Migration::by_hand(name, &history.head);
+            migration.down = down.map(str::to_owned);
+            history.migrations.push(migration);
+        }
+        history
+    }
+
+    fn finding(migration: &Migration) -> Diagnostic {
+        Diagnostic::error(Code::ChangeRefused, FieldPath::root()).message(migration.name.to_string())
+    }
+
+    #[test]
+    fn the_newest_migration_is_reverted_first_and_kept_ones_are_not() {
+        let text = script(&history(), 1, finding).unwrap();
+        let place = |part: &str| text.find(part).unwrap_or_else(|| panic!("{part} in {text}"));
+        assert!(place("reverting 0003_phone") < place("DROP TABLE phone;"));
+        assert!(place("DELETE FROM nself.ledger WHERE number = 3;") < place("reverting 0002_mail"));
+        assert!(place("DROP TABLE mail;") < place("DELETE FROM nself.ledger WHERE number = 2;"));
+        assert!(!text.contains("0001_init"));
+        assert_eq!(text.matches("BEGIN;\n").count(), text.matches("COMMIT;\n").count());
+    }
+
+    #[test]
+    fn a_migration_without_a_way_back_and_a_number_outside_of_the_history_are_refused() {
+        assert_eq!(script(&history(), 0, finding).unwrap_err()[0].message, "0001_init");
+        assert_eq!(script(&history(), 4, finding).unwrap_err()[0].code, Code::OutOfRange);
+        assert!(!script(&history(), 3, finding).unwrap().contains("reverting"), "nothing to revert");
+    }
+}

@@ -1,0 +1,103 @@
+//! Turns a DBML file, a file of SQL or a running server into a definition, as Nickel source.
+
+use std::path::Path;
+
+use crate::database::import::sql::Imported as ImportedSchema;
+use crate::database::import::{Lost, dbml, nickel, sql};
+use crate::database::model::Schema;
+use crate::diagnostic::{Code, Diagnostic, FieldPath, Segment, Span};
+use crate::files::{FileKind, read_named};
+use crate::server::Server;
+
+/// Where a definition is imported from.
+#[derive(Debug, Clone, Copy)]
+pub enum ImportSource<'a> {
+    Dbml(&'a Path),
+    /// A file of SQL that creates a schema, such as pg_dump prints.
+    Sql(&'a Path),
+    /// The URL of a server.
+    Server(&'a str),
+}
+
+/// An imported definition.
+#[derive(Debug)]
+pub struct Imported {
+    pub nickel: String,
+    /// Parts of the schema that the definition does not need, such as comments of extensions.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// Imports a definition.
+///
+/// # Errors
+/// NS714 for each part that a definition cannot express, NS710 to NS712 for a definition that is not valid, NS804 if the
+/// file or the server cannot be read.
+pub fn import(source: ImportSource) -> Result<Imported, Vec<Diagnostic>> {
+    let (schema, warnings) = match source {
+        ImportSource::Dbml(file) => {
+            let schema = dbml::read(&read_text(file)?).map_err(|parts| errors(parts, file))?;
+            check_complete(&schema, |_| None)?;
+            (schema, Vec::new())
+        }
+        ImportSource::Sql(file) => {
+            let imported = sql::read(&read_text(file)?).map_err(|parts| errors(parts, file))?;
+            check_imported(imported, Some(file))?
+        }
+        ImportSource::Server(url) => check_imported(Server::new(url)?.schema()?, None)?,
+    };
+    Ok(Imported { nickel: nickel::write(&schema), warnings })
+}
+
+/// Checks that a definition is valid. `position` returns where a part of it was created.
+///
+/// # Errors
+/// NS710 to NS712.
+pub(super) fn check_complete(
+    schema: &Schema,
+    position: impl Fn(&FieldPath) -> Option<Span>,
+) -> Result<(), Vec<Diagnostic>> {
+    let (_, mut findings) = crate::database::complete(schema.clone(), &FieldPath::root());
+    for finding in &mut findings {
+        finding.span = position(&finding.path);
+        for related in &mut finding.related {
+            related.span = position(&related.path);
+        }
+    }
+    if findings.is_empty() { Ok(()) } else { Err(findings) }
+}
+
+/// Checks an imported schema. Returns it with warnings about the parts that were left out.
+fn check_imported(imported: ImportedSchema, file: Option<&Path>) -> Result<(Schema, Vec<Diagnostic>), Vec<Diagnostic>> {
+    let ImportedSchema { schema, notes, places, settled: _ } = imported;
+    check_complete(&schema, |path| {
+        let [Segment::Key(kind), Segment::Key(name), ..] = path.0.as_slice() else { return None };
+        let (line, column) = places.get(&format!("{kind}.{name}"))?;
+        file.map(|file| span(file, *line, *column))
+    })?;
+    let warning = |part: Lost| {
+        let position = file.map(|file| span(file, part.line, part.column));
+        Diagnostic::warning(Code::NotImported, FieldPath::root()).message(part.what).at(position)
+    };
+    Ok((schema, notes.into_iter().map(warning).collect()))
+}
+
+fn errors(parts: Vec<Lost>, file: &Path) -> Vec<Diagnostic> {
+    let error = |part: Lost| {
+        let position = span(file, part.line, part.column);
+        Diagnostic::error(Code::NotImported, FieldPath::root()).message(part.what).at(Some(position))
+    };
+    parts.into_iter().map(error).collect()
+}
+
+fn read_text(file: &Path) -> Result<String, Vec<Diagnostic>> {
+    let bytes = read_named(file, FileKind::Schema).map_err(|error| vec![error.into()])?;
+    String::from_utf8(bytes).map_err(|_| {
+        let message = format!("{} is not UTF-8 text", file.display());
+        vec![Diagnostic::error(Code::Io, FieldPath::root()).message(message)]
+    })
+}
+
+fn span(file: &Path, line: usize, column: usize) -> Span {
+    let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    Span { file: file.display().to_string(), line: number(line), column: number(column) }
+}

@@ -1,0 +1,57 @@
+//! Lists what the written migrations do to data, rights and running programs.
+
+use serde::Serialize;
+
+use super::Selection;
+use crate::database::hazard;
+use crate::diagnostic::Diagnostic;
+use crate::values::SqlIdent;
+
+/// A hazard of one step of a migration.
+#[derive(Debug, Serialize)]
+pub struct Hazard {
+    pub database: SqlIdent,
+    pub migration: String,
+    /// The object that the step changes.
+    pub object: String,
+    pub hazard: hazard::Hazard,
+    /// What the step does.
+    pub why: String,
+    /// What the hazard means.
+    pub what: &'static str,
+    /// Whether the definition has to allow the hazard.
+    pub reviewed: bool,
+}
+
+/// Hazards of all migrations, and findings about SQL that the runner cannot apply.
+#[derive(Debug)]
+pub struct Lint {
+    pub hazards: Vec<Hazard>,
+    pub findings: Vec<Diagnostic>,
+}
+
+/// Checks the migrations of the selected databases.
+///
+/// # Errors
+/// Those of reading the definitions and the migrations.
+pub fn lint(selection: &Selection) -> Result<Lint, Vec<Diagnostic>> {
+    let mut lint = Lint { hazards: Vec::new(), findings: Vec::new() };
+    for definition in selection.definitions()? {
+        let history = selection.history(&definition.name)?;
+        lint.findings.extend(history.check_sql(&definition.name));
+        for migration in &history.migrations {
+            for step in &migration.plan.steps {
+                lint.hazards.extend(step.hazards.iter().map(|hazard| Hazard {
+                    database: definition.name.clone(),
+                    migration: migration.name.to_string(),
+                    object: step.object.clone(),
+                    hazard: *hazard,
+                    why: step.why.clone(),
+                    what: hazard.what(),
+                    reviewed: hazard.needs_review(),
+                }));
+            }
+        }
+    }
+    Ok(lint)
+}

@@ -1,0 +1,29 @@
+//! Commands over the migrations of a project: write, check, compare, export and take over. Each is a function from plain
+//! data to plain data; `nself db` parses the arguments and prints the results.
+
+mod baseline;
+mod create;
+mod definition;
+mod diff;
+mod down;
+mod export;
+mod import;
+mod lint;
+mod rebase;
+mod revision;
+mod seal;
+mod status;
+mod verify;
+
+pub use baseline::{Baseline, baseline};
+pub use create::{Created, NewMigrations, create};
+pub use definition::{Definition, Selection};
+pub use diff::{Diff, Side, between, pending};
+pub use down::down_script;
+pub use export::{Runner, export};
+pub use import::{ImportSource, Imported, import};
+pub use lint::{Hazard, Lint, lint};
+pub use rebase::rebase;
+pub use seal::{Sealed, seal};
+pub use status::{DatabaseStatus, ServerStatus, status};
+pub use verify::{Verified, verify};

@@ -1,0 +1,92 @@
+//! Moves the migrations of this branch behind those that a different branch added. The migrations of the base stay
+//! unchanged; planned migrations are planned again; hand-written ones keep their SQL.
+
+use super::revision::Revision;
+use super::{Created, Definition, NewMigrations, Selection};
+use crate::database::history::{History, Migration};
+use crate::database::model::MigrationName;
+use crate::database::snapshot;
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::project::migrations;
+
+/// Rewrites the migrations of the selected databases so that those of `base`, a git revision, come first.
+///
+/// # Errors
+/// Those of reading and planning; NS804 with the message of git, or if a file cannot be written. If the change
+/// of any database cannot be planned, no file is written.
+pub fn rebase(selection: &Selection, base: &str) -> Result<Created, Vec<Diagnostic>> {
+    let revision = Revision { project: selection.project(), name: base };
+    let mut created = Created { databases: Vec::new(), warnings: Vec::new() };
+    for definition in selection.definitions()? {
+        let base_history = History::read(&definition.name, &revision.files(&definition.name)?)?;
+        let mut files = migrations::read(&selection.project(), &definition.name)?;
+        // Sum and snapshots may hold conflict markers. The migrations alone decide.
+        files.retain(|path, _| path.starts_with("migrations/"));
+        let branch_history = History::parse(&definition.name, &files)?;
+        let (database, warnings) = rebase_database(&definition, base_history, &branch_history)?;
+        created.databases.push(database);
+        created.warnings.extend(warnings);
+    }
+    for database in &created.databases {
+        database.write(selection)?;
+    }
+    Ok(created)
+}
+
+fn rebase_database(
+    definition: &Definition,
+    mut history: History,
+    branch: &History,
+) -> Result<(NewMigrations, Vec<Diagnostic>), Vec<Diagnostic>> {
+    let branch_migrations = added_migrations(&history, branch);
+    let existing = history.migrations.len();
+    let base_schema = history.schema(&definition.name).map_err(|finding| vec![finding])?;
+    let (groups, warnings) = definition.plan(&base_schema)?;
+    if !groups.is_empty() {
+        let planned = branch_migrations.iter().find(|migration| !migration.plan.by_hand);
+        let slug = planned.map_or("change", |migration| migration.name.slug());
+        history.extend(slug, &groups, &definition.schema).map_err(malformed_name)?;
+    }
+    for migration in branch_migrations.iter().filter(|migration| migration.plan.by_hand) {
+        let mut renumbered = (*migration).clone();
+        let number = history.migrations.len() + 1;
+        renumbered.name = MigrationName::numbered(number, migration.name.slug()).map_err(malformed_name)?;
+        renumbered.plan.from = snapshot::Digests::of(&history.head).root();
+        renumbered.plan.to = renumbered.plan.from;
+        history.migrations.push(renumbered);
+    }
+    Ok((NewMigrations::new(definition.name.clone(), history, existing), warnings))
+}
+
+/// Returns the migrations of the branch that the base does not have.
+fn added_migrations<'a>(base: &History, branch: &'a History) -> Vec<&'a Migration> {
+    let is_in_base = |migration: &Migration| {
+        base.migrations.iter().any(|known| known.name == migration.name && known.up == migration.up)
+    };
+    branch.migrations.iter().filter(|migration| !is_in_base(migration)).collect()
+}
+
+fn malformed_name(reason: String) -> Vec<Diagnostic> {
+    vec![Diagnostic::error(Code::BadName, FieldPath::root()).message(reason)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn migration(number: usize, slug: &str, up: &str) -> Migration {
+        let mut migration =
+            Migration::by_hand(MigrationName::numbered(number, slug).unwrap(), &History::default().head);
+        migration.up = up.to_owned();
+        migration
+    }
+
+    #[test]
+    fn migrations_of_the_base_are_recognised_by_name_and_sql() {
+        let base =
+            History { migrations: vec![migration(1, "init", "a"), migration(2, "mail", "b")], ..History::default() };
+        let own = [migration(1, "init", "a"), migration(2, "mail", "other"), migration(2, "phone", "b")];
+        let branch = History { migrations: own.to_vec(), ..History::default() };
+        assert_eq!(added_migrations(&base, &branch), [&own[1], &own[2]]);
+    }
+}

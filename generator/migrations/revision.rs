@@ -1,0 +1,85 @@
+//! Migrations as they are in a revision of the project's git repository.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::database::history::{Files, Line, SUM};
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::values::SqlIdent;
+
+/// A git revision, such as `origin/main`, of the repository that holds a project.
+pub struct Revision<'a> {
+    pub project: PathBuf,
+    pub name: &'a str,
+}
+
+/// Settings under which git runs no program that a checkout could name: it uses no repository inside of the checked-out
+/// files, and starts neither hooks nor a file system monitor.
+const GUARDS: [&str; 6] =
+    ["-c", "safe.bareRepository=explicit", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"];
+
+impl Revision<'_> {
+    /// Reads the sum file of a database; the result is empty if the revision does not have it.
+    ///
+    /// # Errors
+    /// NS804 with the message of git, NS732 for a malformed sum file.
+    pub fn sum(&self, database: &SqlIdent) -> Result<Vec<Line>, Vec<Diagnostic>> {
+        let path = format!("db/{database}/{SUM}");
+        let listed = self.git(&["ls-tree", "--name-only", "--end-of-options", self.name, "--", &path])?;
+        if listed.is_empty() {
+            return Ok(Vec::new());
+        }
+        Line::parse(&self.text(&path)?).ok_or_else(|| {
+            vec![
+                Diagnostic::error(Code::MigrationDamaged, FieldPath::root())
+                    .message(format!("{path} has a malformed line in {}", self.name)),
+            ]
+        })
+    }
+
+    /// Reads the files of a database: its migrations, schema snapshots and sum file.
+    ///
+    /// # Errors
+    /// NS804 with the message of git.
+    pub fn files(&self, database: &SqlIdent) -> Result<Files, Vec<Diagnostic>> {
+        let folder = format!("db/{database}/");
+        let listed = self.git(&["ls-tree", "-r", "-z", "--name-only", "--end-of-options", self.name, "--", &folder])?;
+        let mut files = Files::new();
+        for path in listed.split('\0').filter(|path| !path.is_empty()) {
+            let path_in_folder = path.strip_prefix(&folder).unwrap_or(path);
+            if path_in_folder == SUM
+                || path_in_folder.starts_with("migrations/")
+                || path_in_folder.starts_with("schema/")
+            {
+                files.insert(path_in_folder.to_owned(), self.text(path)?.into_bytes());
+            }
+        }
+        Ok(files)
+    }
+
+    /// Reads a file with `cat-file`, which prints the committed bytes. `git show` would run the filter programs that
+    /// attributes name.
+    fn text(&self, path: &str) -> Result<String, Vec<Diagnostic>> {
+        self.git(&["cat-file", "--end-of-options", "blob", &format!("{}:./{path}", self.name)])
+    }
+
+    fn git(&self, arguments: &[&str]) -> Result<String, Vec<Diagnostic>> {
+        run_git(&self.project, arguments).map_err(|reason| {
+            vec![
+                Diagnostic::error(Code::Io, FieldPath::root())
+                    .message(format!("git {} failed: {reason}", arguments.join(" ")))
+                    .hint("--base takes a revision that exists in this repository, such as origin/main"),
+            ]
+        })
+    }
+}
+
+fn run_git(folder: &Path, arguments: &[&str]) -> Result<String, String> {
+    let output = Command::new("git").args(GUARDS).args(arguments).current_dir(folder).output();
+    let output = output.map_err(|error| error.to_string())?;
+    if output.status.success() {
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    } else {
+        Err(String::from_utf8_lossy(&output.stderr).trim().to_owned())
+    }
+}

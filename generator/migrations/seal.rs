@@ -1,0 +1,78 @@
+//! Records migrations that were written by hand in the sum file.
+
+use super::Selection;
+use crate::database::history::{Files, History, Line, SUM};
+use crate::diagnostic::Diagnostic;
+use crate::project::migrations;
+use crate::values::SqlIdent;
+
+/// A database whose sum file is up to date.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Sealed {
+    pub database: SqlIdent,
+    /// Number of migrations in the sum file.
+    pub migrations: usize,
+}
+
+/// Writes the sum files of the selected databases again. Only migrations at the end that were written by hand may have
+/// changed since the last time.
+///
+/// # Errors
+/// NS730 if any other migration was changed, NS732 for malformed files, NS804 if a file cannot be written.
+pub fn seal(selection: &Selection) -> Result<Vec<Sealed>, Vec<Diagnostic>> {
+    let project = selection.project();
+    let mut databases = Vec::new();
+    for definition in selection.definitions()? {
+        let name = definition.name;
+        let files = migrations::read(&project, &name)?;
+        let history = History::parse(&name, &files)?;
+        if !extends_sum(&history, &files) {
+            // Fails, and names the migrations that were changed.
+            History::read(&name, &files)?;
+        }
+        migrations::write(&project, &name, &history.files())?;
+        selection.history(&name)?;
+        databases.push(Sealed { database: name, migrations: history.migrations.len() });
+    }
+    Ok(databases)
+}
+
+/// Tells whether the sum file agrees with the history up to the hand-written migrations at its end.
+fn extends_sum(history: &History, files: &Files) -> bool {
+    let text = files.get(SUM).map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default();
+    let recorded = Line::parse(&text).unwrap_or_default();
+    let current = history.sum();
+    let by_hand_at_end = history.migrations.iter().rev().take_while(|migration| migration.plan.by_hand).count();
+    let fixed = (history.migrations.len() - by_hand_at_end).min(recorded.len());
+    recorded.get(..fixed) == current.get(..fixed) && recorded.len() <= current.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::database::history::Migration;
+    use crate::database::model::MigrationName;
+
+    fn history(texts: &[&str]) -> History {
+        let mut history = History::default();
+        for (index, text) in texts.iter().enumerate() {
+            let name = MigrationName::numbered(index + 1, "by_hand").unwrap();
+            let mut migration = Migration::by_hand(name, &history.head);
+            migration.up = (*text).to_owned();
+            // The first migration counts as planned by nself.
+            migration.plan.by_hand = index > 0;
+            history.migrations.push(migration);
+        }
+        history
+    }
+
+    #[test]
+    fn only_hand_written_migrations_at_the_end_may_change() {
+        let files = history(&["a", "b"]).files();
+        assert!(extends_sum(&history(&["a", "b"]), &files));
+        assert!(extends_sum(&history(&["a", "changed", "c"]), &files), "a hand-written one at the end");
+        assert!(!extends_sum(&history(&["changed", "b"]), &files), "a planned one");
+        assert!(!extends_sum(&history(&["a"]), &files), "one was removed");
+        assert!(extends_sum(&history(&["a"]), &Files::new()), "no sum file yet");
+    }
+}

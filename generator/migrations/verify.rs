@@ -1,0 +1,55 @@
+//! Checks that the files are those that nself wrote, that the history only grew, and that it leads to the definitions.
+
+use super::revision::Revision;
+use super::{Definition, Selection};
+use crate::database::history::{History, grew};
+use crate::database::snapshot;
+use crate::diagnostic::{Code, Diagnostic};
+
+/// The result of a check without errors.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Verified {
+    /// Number of migrations of all selected databases.
+    pub migrations: usize,
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// Checks the migrations of the selected databases. With `base`, a git revision, also checks that the migrations of that
+/// revision are unchanged.
+///
+/// # Errors
+/// NS730 to NS732 for each database whose migrations are changed, missing or damaged; NS804 with the message of git.
+pub fn verify(selection: &Selection, base: Option<&str>) -> Result<Verified, Vec<Diagnostic>> {
+    let base = base.map(|name| Revision { project: selection.project(), name });
+    let mut verified = Verified { migrations: 0, warnings: Vec::new() };
+    let mut errors = Vec::new();
+    for definition in selection.definitions()? {
+        let name = &definition.name;
+        let history = match selection.history(name) {
+            Ok(history) => history,
+            Err(findings) => {
+                errors.extend(findings);
+                continue;
+            }
+        };
+        verified.migrations += history.migrations.len();
+        let last_schema = history.schema(name).map_err(|finding| vec![finding])?;
+        verified.warnings.extend(definition.stale_allowances(&last_schema));
+        errors.extend(missing_migration(&definition, &history));
+        if let Some(base) = &base {
+            errors.extend(grew(name, &base.sum(name)?, &history.sum()));
+        }
+    }
+    if errors.is_empty() { Ok(verified) } else { Err(errors.into_iter().chain(verified.warnings).collect()) }
+}
+
+fn missing_migration(definition: &Definition, history: &History) -> Vec<Diagnostic> {
+    if history.head == snapshot::objects(&definition.schema) {
+        return Vec::new();
+    }
+    definition.locate(vec![
+        Diagnostic::error(Code::MigrationMissing, definition.root())
+            .message(format!("`{}` has changes without a migration", definition.name))
+            .hint("`nself db diff` shows the changes, `nself db new` writes the migration"),
+    ])
+}

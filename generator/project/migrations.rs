@@ -1,0 +1,149 @@
+//! Reads and writes the folder `db/<name>/` of a database: its migrations, its schema snapshots and the sum file that
+//! seals them. Links, pipes and devices in it are refused.
+
+use std::path::{Path, PathBuf};
+
+use crate::database::history::{Files, SUM};
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::files::{EntryKind, FileError, FileKind, Folder, Root, Total};
+use crate::values::SqlIdent;
+
+/// The subfolders that nself reads and writes. Everything else in the folder belongs to the user.
+const SUBFOLDERS: [&str; 2] = ["migrations", "schema"];
+
+/// Returns the folder of a database's migrations.
+pub fn folder(project: &Path, database: &SqlIdent) -> PathBuf {
+    project.join("db").join(database.as_str())
+}
+
+/// Reads all files of [`SUBFOLDERS`] and the sum file; the result is empty if the folder does not exist.
+///
+/// # Errors
+/// NS732 for a link, pipe or device, NS813 for files that are too large, NS804 if a file cannot be read.
+pub fn read(project: &Path, database: &SqlIdent) -> Result<Files, Vec<Diagnostic>> {
+    let mut files = Files::new();
+    let Some(folder) = root(project, database).open().map_err(file_error)? else { return Ok(files) };
+    let mut total = Total::new(FileKind::Migration);
+    for name in SUBFOLDERS {
+        match folder.stat(name).map_err(file_error)? {
+            None => continue,
+            Some(stat) if !stat.is_folder() => return Err(wrong_kind(database, Path::new(name), stat.kind)),
+            Some(_) => {}
+        }
+        if let Some(subfolder) = folder.folder(name).map_err(file_error)? {
+            read_subfolder(database, &subfolder, name, &mut total, &mut files)?;
+        }
+    }
+    if let Some(bytes) = folder.read(SUM, FileKind::Sum).map_err(file_error)? {
+        files.insert(SUM.into(), bytes);
+    }
+    Ok(files)
+}
+
+fn read_subfolder(
+    database: &SqlIdent,
+    subfolder: &Folder,
+    name: &str,
+    total: &mut Total,
+    files: &mut Files,
+) -> Result<(), Vec<Diagnostic>> {
+    for (path, kind) in subfolder.list_all(&mut |_| false).map_err(file_error)? {
+        let path_in_folder = Path::new(name).join(&path);
+        match kind {
+            EntryKind::Folder => {}
+            EntryKind::File => {
+                if let Some(bytes) = subfolder.read(&path, FileKind::Migration).map_err(file_error)? {
+                    total.add(subfolder, &path, &bytes).map_err(file_error)?;
+                    files.insert(path_in_folder.to_string_lossy().into_owned(), bytes);
+                }
+            }
+            kind => return Err(wrong_kind(database, &path_in_folder, kind)),
+        }
+    }
+    Ok(())
+}
+
+/// Changes the folder so that it holds exactly these files, and returns the paths that were written or deleted.
+///
+/// # Errors
+/// Those of [`read`], and NS804 if a file cannot be written.
+pub fn write(project: &Path, database: &SqlIdent, files: &Files) -> Result<Vec<String>, Vec<Diagnostic>> {
+    let old_files = read(project, database)?;
+    let mut changed_paths = Vec::new();
+    // The sum file seals the others. If it is written last, an interrupted run never leaves a sum without its files.
+    let (sum_file, other_files): (Vec<_>, Vec<_>) = files.iter().partition(|(path, _)| *path == SUM);
+    let changed_files: Vec<_> =
+        other_files.into_iter().chain(sum_file).filter(|(path, bytes)| old_files.get(*path) != Some(bytes)).collect();
+    let removed_paths: Vec<_> = old_files.keys().filter(|path| !files.contains_key(*path)).collect();
+    if changed_files.is_empty() && removed_paths.is_empty() {
+        return Ok(changed_paths);
+    }
+    let folder = root(project, database).make(0o755).map_err(file_error)?;
+    for (path, bytes) in changed_files {
+        folder.write(path, bytes).map_err(file_error)?;
+        changed_paths.push(path.clone());
+    }
+    for path in removed_paths {
+        folder.remove_file(path).map_err(file_error)?;
+        // Deletes the folder of a removed migration. The call fails while the folder holds other files, and may.
+        let _ = Path::new(path).parent().map(|parent| folder.remove_folder(parent));
+        changed_paths.push(path.clone());
+    }
+    Ok(changed_paths)
+}
+
+fn root(project: &Path, database: &SqlIdent) -> Root {
+    Root::project(project).below(Path::new("db").join(database.as_str()))
+}
+
+fn file_error(error: FileError) -> Vec<Diagnostic> {
+    vec![error.into()]
+}
+
+fn wrong_kind(database: &SqlIdent, path: &Path, kind: EntryKind) -> Vec<Diagnostic> {
+    let message = format!("db/{database}/{} is {kind}; only files and folders are allowed there", path.display());
+    vec![Diagnostic::error(Code::MigrationDamaged, FieldPath::root()).message(message)]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::values::Checked;
+
+    fn files(entries: &[(&str, &str)]) -> Files {
+        entries.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec())).collect()
+    }
+
+    #[test]
+    fn writing_creates_replaces_and_deletes_and_leaves_the_users_files() {
+        let project = tempfile::tempdir().unwrap();
+        let (project, shop) = (project.path(), SqlIdent::new("shop").unwrap());
+        assert!(read(project, &shop).unwrap().is_empty());
+        let first = files(&[("migrations/0001_init/up.sql", "a"), ("schema/0001.json", "{}"), (SUM, "1")]);
+        assert_eq!(
+            write(project, &shop, &first).unwrap(),
+            ["migrations/0001_init/up.sql", "schema/0001.json", SUM],
+            "the sum is the last one"
+        );
+        fs::write(project.join("db/shop/notes.md"), "mine").unwrap();
+        assert_eq!(read(project, &shop).unwrap(), first);
+        assert!(write(project, &shop, &first).unwrap().is_empty(), "equal files are not written again");
+        let second = files(&[("schema/0001.json", "[]"), (SUM, "1")]);
+        assert_eq!(write(project, &shop, &second).unwrap(), ["schema/0001.json", "migrations/0001_init/up.sql"]);
+        assert!(!project.join("db/shop/migrations/0001_init").exists());
+        assert_eq!(fs::read(project.join("db/shop/notes.md")).unwrap(), b"mine");
+    }
+
+    #[test]
+    fn links_are_refused() {
+        let project = tempfile::tempdir().unwrap();
+        let (project, shop) = (project.path(), SqlIdent::new("shop").unwrap());
+        fs::create_dir_all(project.join("db/shop/migrations")).unwrap();
+        std::os::unix::fs::symlink("/etc/passwd", project.join("db/shop/migrations/up.sql")).unwrap();
+        let findings = read(project, &shop).unwrap_err();
+        assert_eq!(findings[0].code, Code::MigrationDamaged);
+        assert!(findings[0].message.contains("db/shop/migrations/up.sql"), "{}", findings[0].message);
+    }
+}

@@ -1,0 +1,3 @@
+//! Files of the project beside the stack file.
+
+pub mod migrations;

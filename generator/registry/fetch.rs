@@ -1,0 +1,86 @@
+//! Reads manifests and blobs, and checks their digests.
+
+use serde_json::Value;
+
+use super::transport::{RegistryRequest, RegistryResponse};
+use super::{Failure, Manifest, Registry, media};
+use crate::artifact::Sha256;
+use crate::codes::Code;
+use crate::lock::ImageName;
+
+/// Maximum size of a manifest, in bytes: that of registries.
+const MANIFEST_LIMIT: u64 = 4 << 20;
+/// Maximum size of a blob, in bytes: blobs are held in memory.
+const BLOB_LIMIT: u64 = 1 << 30;
+
+impl Registry {
+    /// Reads a manifest or index by its digest or tag; without both, by the tag `latest`.
+    ///
+    /// # Errors
+    /// NS821 to NS824.
+    pub fn manifest(&self, image: &ImageName) -> Result<Manifest, Failure> {
+        let name = match (&image.digest, &image.tag) {
+            (Some(digest), _) => digest.as_str(),
+            (None, Some(tag)) => tag,
+            (None, None) => "latest",
+        };
+        let accept = [media::INDEX, media::DOCKER_LIST, media::MANIFEST, media::DOCKER_MANIFEST].join(", ");
+        self.read(
+            image,
+            |repository| RegistryRequest {
+                method: "GET",
+                path: format!("/v2/{}/manifests/{name}", repository.name),
+                headers: vec![("accept", accept.clone())],
+                body: None,
+                subject: image.to_string(),
+                is_write: false,
+                limit: MANIFEST_LIMIT,
+            },
+            |response| checked_manifest(image, response),
+        )
+    }
+
+    /// Reads a blob of a repository.
+    ///
+    /// # Errors
+    /// NS821 to NS824.
+    pub fn blob(&self, image: &ImageName, digest: &Sha256) -> Result<Vec<u8>, Failure> {
+        self.read(
+            image,
+            |repository| RegistryRequest {
+                method: "GET",
+                path: format!("/v2/{}/blobs/{digest}", repository.name),
+                headers: Vec::new(),
+                body: None,
+                subject: format!("{} blob {digest}", image.name()),
+                is_write: false,
+                limit: BLOB_LIMIT,
+            },
+            |response| {
+                let actual = Sha256::of(&response.body);
+                if actual == *digest { Ok(response.body) } else { Err(wrong_digest(image, digest.as_str(), &actual)) }
+            },
+        )
+    }
+}
+
+/// Checks a manifest against the digest of the request and that of the answer.
+fn checked_manifest(image: &ImageName, response: RegistryResponse) -> Result<Manifest, Failure> {
+    let digest = Sha256::of(&response.body);
+    let announced = response.header("docker-content-digest").map(str::to_owned);
+    for expected in image.digest.iter().map(Sha256::as_str).chain(announced.as_deref()) {
+        if expected != digest.as_str() {
+            return Err(wrong_digest(image, expected, &digest));
+        }
+    }
+    let document: Value = serde_json::from_slice(&response.body)
+        .map_err(|_| Failure::new(Code::RegistryContent, format!("{image}: the manifest is not JSON")))?;
+    let media_type = document["mediaType"].as_str().or_else(|| response.header("content-type"));
+    let media_type = media_type.unwrap_or_default().split(';').next().unwrap_or_default().trim().to_owned();
+    Ok(Manifest { bytes: response.body, media_type, digest })
+}
+
+fn wrong_digest(image: &ImageName, expected: &str, actual: &Sha256) -> Failure {
+    let message = format!("{}: requested {expected}, but the content has the digest {actual}", image.name());
+    Failure::new(Code::RegistryContent, message)
+}

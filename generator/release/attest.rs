@@ -1,0 +1,115 @@
+//! Signs a release: compares its files with those that a stack generates, and stores a signed statement about them beside
+//! the release.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::attestation::{self, ENVELOPE, SigningKey};
+use super::pull::Fetched;
+use super::record::Release;
+use super::{ReleaseFiles, address, environments, error, file_digests};
+use crate::artifact::{Artifacts, Sha256};
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::files::{FileKind, read_named};
+use crate::lock::ImageName;
+use crate::registry::{Registry, Subject};
+use crate::store::{MANIFEST, Manifest};
+
+/// Maximum number of paths in the finding about files that differ.
+const MAX_PATHS: usize = 5;
+
+/// The files that a stack generates.
+#[derive(Debug)]
+pub struct GeneratedFiles {
+    /// The files, with their manifest.
+    pub files: ReleaseFiles,
+    /// Digests of the files of the project that were read, by path.
+    pub inputs: BTreeMap<String, Sha256>,
+    /// Name of the project.
+    pub project: String,
+}
+
+impl GeneratedFiles {
+    /// `inputs` are the files that were read, `folder` is the folder of the project.
+    pub fn new(artifacts: &Artifacts, inputs: &[PathBuf], folder: &Path, project: String) -> Self {
+        let mut manifest = Manifest::default();
+        let mut files = ReleaseFiles::new();
+        for (path, artifact) in artifacts.iter() {
+            manifest.files.insert(path.clone(), artifact.digest());
+            files.insert(path.to_string(), artifact.bytes().unwrap_or_default().to_vec());
+        }
+        files.insert(MANIFEST.to_owned(), manifest.to_bytes());
+        let inputs = inputs.iter().filter_map(|path| {
+            let path_in_project = path.strip_prefix(folder).ok()?.to_string_lossy().into_owned();
+            Some((path_in_project, Sha256::of(&read_named(path, FileKind::Input).ok()?)))
+        });
+        GeneratedFiles { files, inputs: inputs.collect(), project }
+    }
+}
+
+/// A signed statement.
+#[derive(Debug)]
+pub struct Attested {
+    /// Digest of the statement's manifest in the registry.
+    pub attestation: Sha256,
+    /// Digest of the statement.
+    pub statement: Sha256,
+    pub release: Release,
+}
+
+/// Signs a release and stores the statement in the registry. `serial` is the serial number of the release.
+///
+/// # Errors
+/// NS812 if the stack generates different files, NS821 to NS824.
+pub fn attest(
+    registry: &Registry,
+    address: &ImageName,
+    fetched: &Fetched,
+    generated: &GeneratedFiles,
+    (key, serial): (&SigningKey, Option<u64>),
+) -> Result<Attested, Vec<Diagnostic>> {
+    let different = different_paths(&fetched.files, &generated.files);
+    if !different.is_empty() {
+        let message = format!("the stack generates different files than {address}: {}", different.join(", "));
+        return Err(vec![
+            error(Code::Release, message)
+                .hint("publish what the stack generates now, or attest with the stack of the release"),
+        ]);
+    }
+    let release = Release {
+        repository: address.name(),
+        tag: address::tag(address),
+        project: generated.project.clone(),
+        environments: environments(&fetched.files),
+        serial,
+    };
+    let digests = file_digests(&fetched.files);
+    let statement = attestation::statement(&release, &fetched.digest, &digests, &generated.inputs);
+    let envelope = key.seal(&statement);
+    let subject = Subject { digest: &fetched.digest, size: fetched.size };
+    let stored = registry.push_referrer(address, subject, ENVELOPE, &envelope);
+    let attestation = stored.map_err(|failure| vec![failure.finding(FieldPath::root())])?;
+    Ok(Attested { attestation, statement: Sha256::of(&statement), release })
+}
+
+/// Returns up to [`MAX_PATHS`] paths whose contents differ or which only one side has.
+fn different_paths(release: &ReleaseFiles, generated: &ReleaseFiles) -> Vec<String> {
+    let changed = release.iter().filter(|(path, bytes)| generated.get(*path) != Some(bytes)).map(|(path, _)| path);
+    let missing = generated.keys().filter(|path| !release.contains_key(*path));
+    changed.chain(missing).take(MAX_PATHS).cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changed_missing_and_additional_files_are_different() {
+        let files = |entries: &[(&str, &str)]| -> ReleaseFiles {
+            entries.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec())).collect()
+        };
+        let release = files(&[("a", "1"), ("b", "2"), ("c", "3")]);
+        assert!(different_paths(&release, &release).is_empty());
+        assert_eq!(different_paths(&release, &files(&[("a", "1"), ("b", "x"), ("d", "4")])), ["b", "c", "d"]);
+    }
+}

@@ -1,0 +1,200 @@
+//! The folder of a pulled release: reads its record, checks a new release, and writes it over the earlier one. nself replaces
+//! only files that an earlier pull wrote.
+
+use super::record::PullRecord;
+use super::{ReleaseFiles, archive, error};
+use crate::artifact::{Digest, json};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::files::{FileError, FileKind, Folder, Root};
+use crate::store::{MANIFEST, Manifest};
+
+/// The record of a pull, beside the manifest.
+const RECORD: &str = "nself.pull.json";
+/// Version of the record's format.
+const RECORD_VERSION: u32 = 1;
+
+impl PullRecord {
+    /// Reads the record of a folder; `None` if no release was pulled there.
+    ///
+    /// # Errors
+    /// NS805 if it is damaged or was written by a newer version of nself.
+    pub fn read(folder: &Root) -> Result<Option<Self>, Diagnostic> {
+        let Some(text) = folder.read(RECORD, FileKind::Manifest)? else { return Ok(None) };
+        let unusable = |reason: String| {
+            let path = folder.path().join(RECORD);
+            error(Code::Manifest, format!("{} cannot be used: {reason}", path.display()))
+                .hint("pull into an empty folder")
+        };
+        let record: PullRecord = serde_json::from_slice(&text).map_err(|error| unusable(error.to_string()))?;
+        if record.version == RECORD_VERSION {
+            Ok(Some(record))
+        } else {
+            Err(unusable("it was written by a newer version of nself".to_owned()))
+        }
+    }
+}
+
+/// Checks that a release holds exactly the files of its manifest, and only files that nself generates. Returns the manifest.
+///
+/// # Errors
+/// NS827 for each file that nself never generates, NS812 for files that differ from the manifest, NS805.
+pub fn check_files(files: &ReleaseFiles) -> Result<Manifest, Vec<Diagnostic>> {
+    let missing = || vec![error(Code::Release, format!("the release has no {MANIFEST}"))];
+    let manifest = files.get(MANIFEST).ok_or_else(missing)?;
+    let findings: Vec<Diagnostic> = files.iter().filter_map(|(path, bytes)| check_path(path, bytes)).collect();
+    if !findings.is_empty() {
+        return Err(findings);
+    }
+    let manifest = Manifest::parse(manifest).and_then(Manifest::settled).map_err(|finding| vec![finding])?;
+    let is_recorded = |(path, bytes): (&String, &Vec<u8>)| {
+        path == MANIFEST || manifest.files.get(path.as_str()).is_some_and(|digest| *digest == Digest::of(bytes))
+    };
+    // The manifest does not record itself.
+    if files.len() != manifest.files.len() + 1 || !files.iter().all(is_recorded) {
+        return Err(vec![error(Code::Release, "the files of the release differ from its manifest")]);
+    }
+    Ok(manifest)
+}
+
+/// Returns a finding if nself never generates a file of this path with this content.
+fn check_path(path: &str, bytes: &[u8]) -> Option<Diagnostic> {
+    (path != MANIFEST && !archive::is_generated(path, bytes)).then(|| {
+        error(Code::ReleasePath, format!("the release has `{path}`, which `nself gen` never writes with this content"))
+            .expected("generated files in a folder for each environment")
+            .hint("do not use this release; find out who published it")
+    })
+}
+
+/// Writes a checked release to a folder and deletes files of an earlier pull that it no longer has. The manifest is written
+/// last.
+///
+/// # Errors
+/// NS802 for each file that no earlier pull wrote; nothing is written then. NS804 if a file cannot be written.
+pub fn write(target: &Root, files: &ReleaseFiles, record: &PullRecord) -> Result<(), Vec<Diagnostic>> {
+    let old_manifest = Manifest::read(target).map_err(|finding| vec![finding])?;
+    let foreign = foreign_files(target, files, &old_manifest)?;
+    if !foreign.is_empty() {
+        return Err(foreign);
+    }
+    let write = || -> Result<(), FileError> {
+        let folder = target.make(0o755)?;
+        for (path, bytes) in files.iter().filter(|(path, _)| *path != MANIFEST) {
+            folder.write(path, bytes)?;
+        }
+        delete_old_files(&folder, files, &old_manifest)?;
+        folder.write(RECORD, &json::to_pretty(record))?;
+        folder.write(MANIFEST, files.get(MANIFEST).map(Vec::as_slice).unwrap_or_default())
+    };
+    write().map_err(|error| vec![error.into()])
+}
+
+/// Deletes files of an earlier pull that the release no longer has, unless they were edited.
+fn delete_old_files(folder: &Folder, files: &ReleaseFiles, old_manifest: &Manifest) -> Result<(), FileError> {
+    for (path, digest) in old_manifest.files.iter().filter(|(path, _)| !files.contains_key(path.as_str())) {
+        let bytes = folder.read(path.as_str(), FileKind::Output)?;
+        if bytes.is_some_and(|bytes| Digest::of(&bytes) == *digest) {
+            let _ = folder.remove_file(path.as_str());
+        }
+    }
+    Ok(())
+}
+
+/// Returns a finding for each existing file that the release would replace and that no earlier pull wrote.
+fn foreign_files(
+    target: &Root,
+    files: &ReleaseFiles,
+    old_manifest: &Manifest,
+) -> Result<Vec<Diagnostic>, Vec<Diagnostic>> {
+    let mut findings = Vec::new();
+    let Some(folder) = target.open().map_err(|error| vec![error.into()])? else { return Ok(findings) };
+    for (path, bytes) in files.iter().filter(|(path, _)| *path != MANIFEST) {
+        match folder.read(path, FileKind::Output) {
+            Ok(None) => {}
+            Ok(Some(existing)) => {
+                let is_pulled =
+                    old_manifest.files.get(path.as_str()).is_some_and(|digest| *digest == Digest::of(&existing));
+                if existing != *bytes && !is_pulled {
+                    let path = target.path().join(path);
+                    findings.push(
+                        error(Code::Foreign, format!("{} was not written by an earlier pull", path.display()))
+                            .hint("pull into an empty folder"),
+                    );
+                }
+            }
+            Err(error) => findings.push(error.into()),
+        }
+    }
+    Ok(findings)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::artifact::{ArtifactPath, Sha256};
+    use crate::files::Scope;
+
+    fn release(entries: &[(&str, &str)]) -> ReleaseFiles {
+        let mut manifest = Manifest::default();
+        let mut files = ReleaseFiles::new();
+        for (path, text) in entries {
+            manifest.files.insert(ArtifactPath::new(*path).unwrap(), Digest::of(text.as_bytes()));
+            files.insert((*path).to_owned(), text.as_bytes().to_vec());
+        }
+        files.insert(MANIFEST.to_owned(), manifest.to_bytes());
+        files
+    }
+
+    fn code(result: Result<Manifest, Vec<Diagnostic>>) -> Code {
+        result.unwrap_err()[0].code
+    }
+
+    #[test]
+    fn a_release_holds_exactly_the_files_of_its_manifest() {
+        let good = release(&[("prod/compose.yaml", "a"), ("prod/health.json", "b")]);
+        assert_eq!(check_files(&good).unwrap().files.len(), 2);
+        let changed = |change: &dyn Fn(&mut ReleaseFiles)| {
+            let mut files = good.clone();
+            change(&mut files);
+            code(check_files(&files))
+        };
+        assert_eq!(changed(&|files| drop(files.remove(MANIFEST))), Code::Release);
+        assert_eq!(changed(&|files| drop(files.remove("prod/health.json"))), Code::Release);
+        assert_eq!(changed(&|files| drop(files.insert("prod/compose.yaml".into(), b"x".to_vec()))), Code::Release);
+        assert_eq!(changed(&|files| drop(files.insert("local/compose.yaml".into(), b"a".to_vec()))), Code::Release);
+        assert_eq!(changed(&|files| drop(files.insert("prod/.env".into(), b"a".to_vec()))), Code::ReleasePath);
+    }
+
+    #[test]
+    fn only_files_of_an_earlier_pull_are_replaced_and_deleted() {
+        let temporary = tempfile::tempdir().unwrap();
+        let target = Root::at(temporary.path(), Scope::Output);
+        let record = PullRecord { version: RECORD_VERSION, digest: Sha256::of(b"x"), release: None };
+        let first = release(&[("prod/compose.yaml", "1"), ("prod/health.json", "1"), ("prod/secrets.json", "1")]);
+        write(&target, &first, &record).unwrap();
+        assert_eq!(PullRecord::read(&target).unwrap(), Some(record.clone()));
+        // One of the files that the next release lacks was edited: it stays.
+        fs::write(temporary.path().join("prod/secrets.json"), "edited").unwrap();
+        write(&target, &release(&[("prod/compose.yaml", "2")]), &record).unwrap();
+        assert_eq!(fs::read(temporary.path().join("prod/compose.yaml")).unwrap(), b"2");
+        assert!(!temporary.path().join("prod/health.json").exists());
+        assert_eq!(fs::read(temporary.path().join("prod/secrets.json")).unwrap(), b"edited");
+        fs::write(temporary.path().join("prod/compose.yaml"), "edited").unwrap();
+        let findings = write(&target, &release(&[("prod/compose.yaml", "3")]), &record).unwrap_err();
+        assert_eq!(findings[0].code, Code::Foreign);
+        assert_eq!(fs::read(temporary.path().join("prod/compose.yaml")).unwrap(), b"edited");
+    }
+
+    #[test]
+    fn a_damaged_or_newer_record_is_refused() {
+        let temporary = tempfile::tempdir().unwrap();
+        let target = Root::at(temporary.path(), Scope::Output);
+        assert_eq!(PullRecord::read(&target).unwrap(), None);
+        let newer = format!(r#"{{"version": 2, "digest": "{}", "release": null}}"#, Sha256::of(b"x"));
+        for text in ["{", newer.as_str()] {
+            fs::write(temporary.path().join(RECORD), text).unwrap();
+            assert_eq!(PullRecord::read(&target).unwrap_err().code, Code::Manifest, "{text}");
+        }
+    }
+}

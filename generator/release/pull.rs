@@ -1,0 +1,149 @@
+//! Pulls a release into a folder. With trusted keys, it accepts only a release that one of these keys signed for the wanted
+//! address, and that is newer than the installed one.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::attestation::{self, ENVELOPE, PublicKey};
+use super::record::{PullRecord, Release, Wanted};
+use super::{ReleaseFiles, address, archive, environments, error, file_digests, folder};
+use crate::artifact::Sha256;
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::files::Root;
+use crate::lock::ImageName;
+use crate::registry::{Failure, Registry};
+use crate::store::Manifest;
+
+/// Maximum number of attestations of a release that are read.
+const MAX_ATTESTATIONS: usize = 100;
+
+/// What to pull, and under which conditions.
+#[derive(Debug)]
+pub struct PullRequest {
+    pub address: ImageName,
+    /// The environments that the release must have, no more and no less; empty to accept any.
+    pub environments: BTreeSet<String>,
+    /// One of these keys must have signed the release; empty to accept a release without a signature.
+    pub trusted_keys: Vec<PublicKey>,
+    /// Accept an older release, or one whose order is unknown.
+    pub allow_downgrade: bool,
+}
+
+/// A release that was written to a folder.
+#[derive(Debug)]
+pub struct Pulled {
+    pub digest: Sha256,
+    /// The release that a trusted key signed; `None` without trusted keys.
+    pub release: Option<Release>,
+    /// Number of files, without the manifest.
+    pub files: usize,
+}
+
+/// Pulls a release into a folder, which must be empty or hold an unchanged earlier pull.
+///
+/// # Errors
+/// NS812, NS825, NS826 and NS827 for a release that is refused; NS802 for files that no earlier pull wrote; NS821 to NS824.
+/// Nothing is written then.
+pub fn pull(registry: &Registry, request: &PullRequest, target: &Root) -> Result<Pulled, Vec<Diagnostic>> {
+    let installed = PullRecord::read(target).map_err(|finding| vec![finding])?;
+    let fetched = fetch(registry, &request.address)?;
+    check_environments(request, &fetched.files).map_err(|finding| vec![finding])?;
+    let release = match request.trusted_keys.is_empty() {
+        true => None,
+        false => Some(attested_release(registry, request, &fetched)?),
+    };
+    let record = PullRecord { version: 1, digest: fetched.digest.clone(), release };
+    let is_first = Manifest::read(target).map_err(|finding| vec![finding])?.files.is_empty();
+    if !request.allow_downgrade && !is_first {
+        record.check_replaces(installed.as_ref()).map_err(|finding| vec![finding])?;
+    }
+    let manifest = folder::check_files(&fetched.files)?;
+    folder::write(target, &fetched.files, &record)?;
+    Ok(Pulled { digest: record.digest, release: record.release, files: manifest.files.len() })
+}
+
+/// A release as it is stored in a registry.
+#[derive(Debug)]
+pub struct Fetched {
+    /// Digest of the release's manifest.
+    pub digest: Sha256,
+    /// Size of the release's manifest in bytes.
+    pub size: usize,
+    pub files: ReleaseFiles,
+}
+
+/// Reads a release from a registry, and checks all digests.
+///
+/// # Errors
+/// NS812 if the artifact is not a release, NS821 to NS824.
+pub fn fetch(registry: &Registry, address: &ImageName) -> Result<Fetched, Vec<Diagnostic>> {
+    let manifest = registry.manifest(address).map_err(registry_findings)?;
+    let document: Value = serde_json::from_slice(&manifest.bytes).unwrap_or_default();
+    let layers = document["layers"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let layer = match layers {
+        [layer] if layer["mediaType"] == archive::CONTENT => layer_digest(layer),
+        _ => None,
+    };
+    let not_a_release = || vec![error(Code::Release, format!("{address} is not a release of generated files"))];
+    let layer = registry.blob(address, &layer.ok_or_else(not_a_release)?).map_err(registry_findings)?;
+    let files = archive::unpack(&layer);
+    let files = files.map_err(|reason| vec![error(Code::Release, format!("{address}: {reason}"))])?;
+    Ok(Fetched { digest: manifest.digest, size: manifest.bytes.len(), files })
+}
+
+fn layer_digest(layer: &Value) -> Option<Sha256> {
+    layer["digest"].as_str().and_then(|digest| Sha256::try_from(digest.to_owned()).ok())
+}
+
+fn registry_findings(failure: Failure) -> Vec<Diagnostic> {
+    vec![failure.finding(FieldPath::root())]
+}
+
+fn check_environments(request: &PullRequest, files: &ReleaseFiles) -> Result<(), Diagnostic> {
+    let found = environments(files);
+    if request.environments.is_empty() || found == request.environments {
+        return Ok(());
+    }
+    let list = |names: &BTreeSet<String>| names.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+    let message = format!("{} has the environments {}", request.address, list(&found));
+    Err(error(Code::Release, message).expected(format!("exactly {}", list(&request.environments))))
+}
+
+/// Returns the release for which a trusted key signed exactly these files, under the wanted address.
+fn attested_release(registry: &Registry, request: &PullRequest, fetched: &Fetched) -> Result<Release, Vec<Diagnostic>> {
+    let wanted = Wanted {
+        repository: request.address.name(),
+        tag: address::tag(&request.address),
+        environments: request.environments.clone(),
+    };
+    let digests = file_digests(&fetched.files);
+    let referrers = registry.referrers(&request.address, &fetched.digest).map_err(registry_findings)?;
+    let attestations = referrers.into_iter().filter(|referrer| referrer.artifact_type == ENVELOPE);
+    let mut mismatch = None;
+    for attestation in attestations.take(MAX_ATTESTATIONS) {
+        let envelope = read_envelope(registry, &request.address, attestation.digest).map_err(registry_findings)?;
+        let opened = envelope.and_then(|envelope| request.trusted_keys.iter().find_map(|key| key.open(&envelope)));
+        let release = opened.and_then(|statement| attestation::release(&statement, &fetched.digest, &digests));
+        let Some(release) = release else { continue };
+        match release.mismatch(&wanted) {
+            None => return Ok(release),
+            Some(reason) => mismatch = Some(reason),
+        }
+    }
+    let name = format!("{}@{}", wanted.repository, fetched.digest);
+    Err(vec![match mismatch {
+        Some(reason) => error(Code::ReleaseMismatch, format!("{name} is attested for something else: {reason}"))
+            .expected("a statement for the address of the pull")
+            .hint("pull it under the address for which it was attested, or run `nself attest` for this address"),
+        None => error(Code::Release, format!("none of the trusted keys attests {name}"))
+            .hint("`nself attest` signs a release that a stack generates"),
+    }])
+}
+
+/// Reads the signed envelope of an attestation; `None` if its manifest names none.
+fn read_envelope(registry: &Registry, address: &ImageName, digest: Sha256) -> Result<Option<Vec<u8>>, Failure> {
+    let manifest = registry.manifest(&ImageName { digest: Some(digest), ..address.clone() })?;
+    let document: Value = serde_json::from_slice(&manifest.bytes).unwrap_or_default();
+    layer_digest(&document["layers"][0]).map(|layer| registry.blob(address, &layer)).transpose()
+}

@@ -1,0 +1,105 @@
+//! Temporary databases. SQL of the project runs in one, as a role without other rights; database and role are dropped
+//! afterwards.
+
+use super::{Server, ServerResult, failure};
+use crate::database::ddl;
+use crate::database::ledger::settings::InputSettings;
+use crate::database::ledger::{self, Alone};
+use crate::database::migrate::plan_unreviewed;
+use crate::database::model::Schema;
+use crate::diagnostic::FieldPath;
+use crate::files::random_suffix;
+
+/// A temporary database with two kinds of sessions.
+pub struct Scratch {
+    /// Sessions of the database's owner, a role created for it that has no other rights. SQL of the project runs here.
+    pub owner: Server,
+    /// Sessions of the user of the URL. Only nself's own statements run here.
+    pub admin: Server,
+}
+
+impl Server {
+    /// Creates a temporary database, calls `work` with it, and drops it again, whatever the result.
+    ///
+    /// # Errors
+    /// Those of [`Server::query`] and of `work`.
+    pub fn with_scratch_database<T>(&self, work: impl FnOnce(&Scratch) -> ServerResult<T>) -> ServerResult<T> {
+        // A random name cannot collide with a database left by an interrupted run, even if process ids repeat.
+        let name = format!("nself_scratch_{}", random_text()?);
+        let rights = self.query(
+            "SELECT pg_catalog.concat_ws(' ', rolsuper, rolcreaterole) FROM pg_catalog.pg_roles WHERE rolname = current_user;",
+        )?;
+        // A user that may not create roles has no rights that SQL of the project could abuse, and owns the database.
+        let creates_role = rights.contains("true") || rights.split_whitespace().any(|right| right == "t");
+        let mut owner_url = self.url.with_database(creates_role.then_some(name.as_str()), &name);
+        if creates_role {
+            let password = format!("{}{}", random_text()?, random_text()?);
+            self.query(&create_role(&name, &password, rights.starts_with('t')))?;
+            owner_url.password = Some(password);
+        }
+        let owner_clause = if creates_role { format!("OWNER {name} ") } else { String::new() };
+        let created = self.query(&format!("CREATE DATABASE {name} {owner_clause}TEMPLATE template0;"));
+        let result = created.and_then(|_| {
+            let owner = Server::with_session(owner_url, self.session);
+            let admin = Server::with_session(self.url.with_database(None, &name), self.session);
+            let result = work(&Scratch { owner, admin });
+            self.query(&format!("DROP DATABASE {name};")).and(result)
+        });
+        let role_dropped = if creates_role { self.query(&format!("DROP ROLE {name};")) } else { Ok(String::new()) };
+        let value = result?;
+        role_dropped?;
+        Ok(value)
+    }
+
+    /// Returns a schema in this server's spelling: creates it in a temporary database and reads it back. `settings` are
+    /// those of the server with which the schema will be compared, so that both read texts such as dates in the same way.
+    /// Hints and allowances, which no server keeps, are copied from `schema`.
+    ///
+    /// # Errors
+    /// Those of [`Server::schema`], and those of planning the schema.
+    pub fn reprint(&self, schema: &Schema, settings: &InputSettings) -> ServerResult<Schema> {
+        let groups = plan_unreviewed(&Schema::default(), schema, &FieldPath::root())?;
+        let statements: Vec<&str> = groups.iter().flatten().map(|step| step.up.as_str()).collect();
+        let statements = statements.join("\n");
+        let extensions: String = schema.extensions.iter().map(|name| ddl::create_extension(name) + "\n").collect();
+        let imported = self.with_scratch_database(|scratch| {
+            scratch.admin.query(&extensions)?;
+            scratch.owner.query(&(settings.statements() + &ledger::apply([(statements.as_str(), Alone::No)])))?;
+            scratch.owner.schema_to_compare()
+        })?;
+        let mut reprinted = crate::database::complete(imported.schema, &FieldPath::root()).0;
+        schema.lend_to(&mut reprinted);
+        Ok(reprinted)
+    }
+}
+
+fn random_text() -> ServerResult<String> {
+    random_suffix().map_err(|error| vec![failure(format!("no random name for the temporary database: {error}"))])
+}
+
+/// Returns statements that create a role which may log in and has no other rights.
+fn create_role(name: &str, password: &str, by_superuser: bool) -> String {
+    // Keeps the password out of the server's log. Only a superuser may change these settings.
+    let log_settings =
+        "SET log_statement = 'none'; SET log_min_duration_statement = -1; SET log_min_error_statement = 'panic';\n";
+    // A user that is not a superuser can give a database only to a role of which it is a member.
+    let (log_settings, membership) = if by_superuser { (log_settings, "") } else { ("", " ROLE CURRENT_USER") };
+    format!(
+        "{log_settings}CREATE ROLE {name} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD '{password}'{membership};"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_superuser_silences_the_log_and_only_others_become_members() {
+        let by_superuser = create_role("r", "p", true);
+        assert!(by_superuser.starts_with("SET log_statement = 'none'") && by_superuser.ends_with("PASSWORD 'p';"));
+        let by_creator = create_role("r", "p", false);
+        assert!(
+            by_creator.starts_with("CREATE ROLE r LOGIN NOSUPERUSER") && by_creator.ends_with("ROLE CURRENT_USER;")
+        );
+    }
+}

@@ -1,0 +1,173 @@
+//! The URL of a PostgreSQL server. The password is separated from the rest, which may appear in arguments of programs.
+
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::values::{Checked, SqlIdent};
+
+/// A URL of the form `postgresql://user@host:port/database?option=value`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerUrl {
+    /// The URL without password and options of the session.
+    pub text: String,
+    pub password: Option<String>,
+    /// Value of the URL's `options`: settings that the user sends when a session starts.
+    pub options: Option<String>,
+}
+
+impl ServerUrl {
+    /// Parses a URL.
+    ///
+    /// # Errors
+    /// NS106 if it is not the URL of a PostgreSQL server. The finding never repeats the URL, which may hold a password.
+    pub fn parse(url: &str) -> Result<Self, Diagnostic> {
+        let Some((scheme, rest)) =
+            url.split_once("://").filter(|(scheme, _)| ["postgres", "postgresql"].contains(scheme))
+        else {
+            return Err(malformed("does not start with postgresql://"));
+        };
+        let (before_query, query) = split_query(rest);
+        let (user_info, place) =
+            before_query.rsplit_once('@').map_or((None, before_query), |(user_info, place)| (Some(user_info), place));
+        if user_info.is_some_and(|text| text.contains(['/', '@'])) || query.is_some_and(|query| query.contains('@')) {
+            return Err(malformed("has a character in its user or password that must be written as %40, %2F or %3F"));
+        }
+        let (user, mut password) = match user_info.and_then(|text| text.split_once(':')) {
+            Some((user, password)) => (Some(user), Some(password)),
+            None => (user_info, None),
+        };
+        let (mut public_pairs, mut options) = (Vec::new(), None);
+        for pair in query.into_iter().flat_map(|query| query.split('&')) {
+            match pair.split_once('=') {
+                Some(("password", value)) => password = Some(value),
+                Some(("options", value)) => options = Some(value),
+                Some((key, _)) if key.contains("password") || key.contains('%') => {
+                    return Err(malformed("has an option that may be a secret; only `password` is passed on unseen"));
+                }
+                _ => public_pairs.push(pair),
+            }
+        }
+        let user = user.map_or(String::new(), |user| format!("{user}@"));
+        Ok(ServerUrl {
+            text: format!("{scheme}://{user}{place}{}", join_query(&public_pairs)),
+            password: password.map(decode_value).transpose()?,
+            options: options.map(decode_value).transpose()?,
+        })
+    }
+
+    /// Returns the name of the database, or `database` if a definition could not have that name.
+    pub fn database_name(&self) -> SqlIdent {
+        let rest = self.text.split_once("://").map_or("", |(_, rest)| rest);
+        let (place, _) = split_query(rest);
+        let name = place.split_once('/').map_or("", |(_, name)| name);
+        SqlIdent::new(name).unwrap_or_else(|_| SqlIdent::wrap("database".into()))
+    }
+
+    /// Returns the URL of a different database on the same server, and of a different user if one is given.
+    #[must_use]
+    pub fn with_database(&self, user: Option<&str>, database: &str) -> Self {
+        let (scheme, rest) = self.text.split_once("://").unwrap_or_default();
+        let (before_query, query) = split_query(rest);
+        let mut place = before_query.split('/').next().unwrap_or_default().to_owned();
+        let mut pairs: Vec<&str> = query.map_or(Vec::new(), |query| query.split('&').collect());
+        pairs.retain(|pair| !pair.starts_with("dbname="));
+        if let Some(user) = user {
+            let host = place.rsplit_once('@').map_or(place.as_str(), |(_, host)| host);
+            place = format!("{user}@{host}");
+            pairs.retain(|pair| !pair.starts_with("user="));
+        }
+        ServerUrl { text: format!("{scheme}://{place}/{database}{}", join_query(&pairs)), ..self.clone() }
+    }
+}
+
+fn malformed(reason: &str) -> Diagnostic {
+    Diagnostic::error(Code::BadValue, FieldPath::root())
+        .message(format!("the URL {reason}"))
+        .expected("postgresql://user:password@host:5432/database, with special characters encoded, such as %40 for `@`")
+}
+
+fn split_query(text: &str) -> (&str, Option<&str>) {
+    text.split_once('?').map_or((text, None), |(before, query)| (before, Some(query)))
+}
+
+fn join_query(pairs: &[&str]) -> String {
+    if pairs.is_empty() { String::new() } else { format!("?{}", pairs.join("&")) }
+}
+
+fn decode_value(text: &str) -> Result<String, Diagnostic> {
+    percent_decode(text).ok_or_else(|| malformed("has a `%` that is not followed by two hexadecimal digits"))
+}
+
+/// Decodes `%40` to `@`; `None` for a malformed sequence.
+fn percent_decode(text: &str) -> Option<String> {
+    let mut bytes = Vec::new();
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        if byte != b'%' {
+            bytes.push(byte);
+            continue;
+        }
+        let digit = |byte: Option<u8>| byte.and_then(|byte| char::from(byte).to_digit(16));
+        let (high, low) = (digit(rest.next())?, digit(rest.next())?);
+        bytes.push(u8::try_from(high * 16 + low).ok()?);
+    }
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_taken_out_of_the_url() {
+        for (url, text, password) in [
+            (
+                "postgres://me:s%40p@host:5433/shop?sslmode=require",
+                "postgres://me@host:5433/shop?sslmode=require",
+                Some("s@p"),
+            ),
+            (
+                "postgresql:///shop?host=/run&user=me&password=x%2Fy",
+                "postgresql:///shop?host=/run&user=me",
+                Some("x/y"),
+            ),
+            ("postgresql://me@host/shop", "postgresql://me@host/shop", None),
+        ] {
+            let parsed = ServerUrl::parse(url).unwrap();
+            assert_eq!((parsed.text.as_str(), parsed.password.as_deref()), (text, password));
+            assert_eq!(parsed.database_name().as_str(), "shop");
+        }
+        let parsed = ServerUrl::parse("postgres://host/shop?a=b&options=-c%20work_mem%3D1MB&c=d").unwrap();
+        assert_eq!(parsed.text, "postgres://host/shop?a=b&c=d");
+        assert_eq!(parsed.options.as_deref(), Some("-c work_mem=1MB"));
+    }
+
+    #[test]
+    fn database_and_user_are_replaced_wherever_they_are() {
+        for (url, user, expected) in [
+            ("postgres://me:x@host/shop?sslmode=require", None, "postgres://me@host/b?sslmode=require"),
+            (
+                "postgres://me:x@host:1/shop?sslmode=require&user=you",
+                Some("it"),
+                "postgres://it@host:1/b?sslmode=require",
+            ),
+            ("postgres:///shop?host=/run&user=me&dbname=c", Some("it"), "postgres://it@/b?host=/run"),
+        ] {
+            assert_eq!(ServerUrl::parse(url).unwrap().with_database(user, "b").text, expected);
+        }
+    }
+
+    #[test]
+    fn what_could_show_a_password_is_refused_without_it() {
+        for url in [
+            "postgres://me:tul/ip@host/shop",
+            "postgres://me:tul?ip@host/shop",
+            "host=a password=tulip",
+            "mysql://me:tulip@host/a",
+            "postgres://host/shop?sslpassword=tulip",
+            "postgres://me:tulip%4@host/shop",
+            "postgres://host/a?p%61ssword=tulip",
+        ] {
+            let finding = ServerUrl::parse(url).unwrap_err();
+            assert!(!format!("{finding:?}").contains("tul"), "{finding:?}");
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! Single files of the output folder, read and written without a comparison.
+
+use crate::diagnostic::Diagnostic;
+use crate::files::{FileKind, Root};
+
+/// The name of the manifest: the list of the files that nself owns, beside the environments.
+pub const MANIFEST: &str = "nself.manifest";
+
+/// The name of the file that tells git how to merge the manifest.
+pub const ATTRIBUTES: &str = ".gitattributes";
+
+/// Reads a file of the output folder; `None` if it does not exist.
+///
+/// # Errors
+/// NS803 for symbolic links and folders, NS804 if the system refuses, NS813 if the file is too large.
+pub fn read(out: &Root, path: &str) -> Result<Option<Vec<u8>>, Diagnostic> {
+    let kind = if path == MANIFEST { FileKind::Manifest } else { FileKind::Output };
+    Ok(out.read(path, kind)?)
+}
+
+/// Writes a file of the output folder in one step, and creates the folders above it.
+///
+/// # Errors
+/// NS803 for a symbolic link in place of a folder or of the file, NS804 if the system refuses.
+pub fn write(out: &Root, path: &str, bytes: &[u8]) -> Result<(), Diagnostic> {
+    Ok(out.write(path, bytes)?)
+}

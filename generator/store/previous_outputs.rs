@@ -1,0 +1,53 @@
+//! The outputs of the last run.
+
+use std::collections::BTreeMap;
+
+use super::folder_scan::Folders;
+use super::manifest::{Manifest, canonical};
+use super::output_file::{MANIFEST, read};
+use super::stamp::Stamp;
+use crate::artifact::{ArtifactPath, Digest, RecordedFile};
+use crate::diagnostic::Diagnostic;
+use crate::files::{FileKind, Root};
+
+/// The outputs of the last run. It is valid as long as the writers' lock is held.
+#[derive(Debug, Default)]
+pub struct PreviousOutputs {
+    /// Every file of the manifest; a stamp adds which of them are unchanged.
+    pub outputs: BTreeMap<ArtifactPath, RecordedFile>,
+    /// The digest of the manifest.
+    pub(super) manifest: Option<Digest>,
+    /// Set if the run that wrote the manifest did not finish.
+    pub(super) is_unfinished: bool,
+    /// Folders of outputs, and whether they are unchanged and hold nothing else.
+    pub(super) folders: Folders,
+    /// The stamp that proves which files are unchanged.
+    pub stamp: Option<Stamp>,
+}
+
+impl PreviousOutputs {
+    /// Returns the files of the manifest; every file has to be read to know whether it changed.
+    pub(super) fn from_manifest(out: &Root) -> Result<Self, Diagnostic> {
+        let Some(text) = read(out, MANIFEST)? else { return Ok(PreviousOutputs::default()) };
+        let Manifest { files, mut alternatives, is_unfinished } = Manifest::parse(&text)?;
+        let recorded = |(path, digest): (ArtifactPath, Digest)| {
+            let alternatives = alternatives.remove(&path).unwrap_or_default();
+            (path, RecordedFile { digest, alternatives, untouched: None })
+        };
+        let outputs = files.into_iter().map(recorded).collect();
+        let manifest = Some(Digest::of(&canonical(&text)));
+        Ok(PreviousOutputs { outputs, manifest, is_unfinished, ..PreviousOutputs::default() })
+    }
+
+    /// Returns the files that the stamp recorded, and which of them are unchanged; empty if the manifest differs.
+    pub fn from_stamp(out: &Root, mut stamp: Stamp) -> Self {
+        let Ok(Some(folder)) = out.open() else { return PreviousOutputs::default() };
+        let manifest = folder.read(MANIFEST, FileKind::Manifest).ok().flatten().map(|text| Digest::of(&text));
+        match manifest.and_then(|manifest| stamp.take_unchanged(&folder, &manifest)) {
+            Some((outputs, folders)) => {
+                PreviousOutputs { outputs, manifest, is_unfinished: false, folders, stamp: Some(stamp) }
+            }
+            None => PreviousOutputs::default(),
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! Reads the imports of source files: paths that begin with `crate`, `super` or the name of a child module. Comments,
+//! strings and code for tests are skipped.
+
+use std::collections::BTreeMap;
+
+/// The path of a module: `["store", "manifest"]` for `generator/store/manifest.rs`; empty for the crate's root.
+pub type Module = Vec<String>;
+
+/// The source files of a crate, with the imports of each.
+#[derive(Debug, Default)]
+pub struct Sources {
+    modules: BTreeMap<Module, File>,
+}
+
+#[derive(Debug, Default)]
+struct File {
+    /// Absolute paths that the file names outside of re-exports.
+    paths: Vec<Module>,
+    /// Names that `use` brings into the module, with the absolute paths behind them.
+    aliases: BTreeMap<String, Module>,
+}
+
+impl Sources {
+    /// Reads files by their paths below the crate's root, such as `store/mod.rs`.
+    pub fn read<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let texts: BTreeMap<Module, String> =
+            files.into_iter().map(|(path, text)| (module(path), code(text))).collect();
+        let file = |(module, text): (&Module, &String)| (module.clone(), File::read(module, text, &texts));
+        Sources { modules: texts.iter().map(file).collect() }
+    }
+
+    /// Returns each pair of a module and a module that it imports, by the module that defines the imported item.
+    pub fn imports(&self) -> impl Iterator<Item = (&Module, Module)> {
+        self.modules.iter().flat_map(move |(module, file)| {
+            let targets = file.paths.iter().map(move |path| (module, self.definition(path.clone(), 8)));
+            targets.filter(|(module, target)| *module != target)
+        })
+    }
+
+    /// Returns the module that defines the item with this path; a re-export is followed up to `steps` times.
+    fn definition(&self, mut path: Module, steps: usize) -> Module {
+        let mut rest = Vec::new();
+        while !self.modules.contains_key(&path) {
+            rest.extend(path.pop());
+        }
+        let alias = rest.last().and_then(|name| self.modules[&path].aliases.get(name));
+        match alias {
+            Some(target) if steps > 0 && *target != path => {
+                let below = rest.iter().rev().skip(1).cloned();
+                self.definition(target.iter().cloned().chain(below).collect(), steps - 1)
+            }
+            _ => path,
+        }
+    }
+}
+
+impl File {
+    fn read(module: &Module, text: &str, modules: &BTreeMap<Module, String>) -> Self {
+        let mut file = File::default();
+        let mut scanner = Scanner { words: words(text), at: 0 };
+        while scanner.at < scanner.words.len() {
+            let statement_begins = scanner.at;
+            let is_use = scanner.take("use");
+            let first = scanner.word();
+            let is_child = || modules.contains_key(&[module.as_slice(), &[first.to_owned()]].concat());
+            let is_path = scanner.peek(1) == "::" && !matches!(scanner.before(), "::" | "$");
+            if !(is_path && (matches!(first, "crate" | "super" | "self") || is_child())) {
+                scanner.at = statement_begins + 1;
+                continue;
+            }
+            let is_public = is_use && matches!(scanner.words[statement_begins.saturating_sub(1)], "pub" | ")");
+            for (path, name) in scanner.tree(Vec::new()) {
+                let path = absolute(module, &path);
+                if is_use {
+                    file.aliases.insert(name, path.clone());
+                }
+                if !is_public {
+                    file.paths.push(path);
+                }
+            }
+        }
+        file
+    }
+}
+
+/// Returns the module of a file.
+fn module(path: &str) -> Module {
+    let path = path.trim_end_matches(".rs");
+    let path = path.strip_suffix("/mod").unwrap_or(path);
+    if path == "lib" { Vec::new() } else { path.split('/').map(str::to_owned).collect() }
+}
+
+/// Returns an absolute path for one that a module names.
+fn absolute(module: &Module, path: &[String]) -> Module {
+    let supers = path.iter().take_while(|part| *part == "super").count();
+    match path[0].as_str() {
+        "crate" => path[1..].to_vec(),
+        "super" => [&module[..module.len().saturating_sub(supers)], &path[supers..]].concat(),
+        "self" => [module.as_slice(), &path[1..]].concat(),
+        _ => [module.as_slice(), path].concat(),
+    }
+}
+
+/// Words and signs of a file.
+struct Scanner<'a> {
+    words: Vec<&'a str>,
+    at: usize,
+}
+
+impl<'a> Scanner<'a> {
+    fn peek(&self, ahead: usize) -> &'a str {
+        self.words.get(self.at + ahead).copied().unwrap_or_default()
+    }
+
+    fn word(&self) -> &'a str {
+        self.peek(0)
+    }
+
+    fn before(&self) -> &'a str {
+        self.at.checked_sub(1).map_or("", |before| self.words[before])
+    }
+
+    fn take(&mut self, word: &str) -> bool {
+        let is_next = self.word() == word;
+        self.at += usize::from(is_next);
+        is_next
+    }
+
+    /// Reads a path, or the tree of a `use`: each path with the name that it brings into the module.
+    fn tree(&mut self, mut prefix: Module) -> Vec<(Module, String)> {
+        loop {
+            if self.take("{") {
+                let mut paths = Vec::new();
+                while !self.take("}") && self.at < self.words.len() {
+                    paths.extend(self.tree(prefix.clone()));
+                    self.take(",");
+                }
+                return paths;
+            }
+            if self.word() != "self" || prefix.is_empty() {
+                prefix.push(self.word().to_owned());
+            }
+            self.at += 1;
+            if !self.take("::") {
+                break;
+            }
+        }
+        let mut name = prefix.last().cloned().unwrap_or_default();
+        if self.take("as") {
+            name = self.word().to_owned();
+            self.at += 1;
+        }
+        vec![(prefix, name)]
+    }
+}
+
+/// Cuts code into words, `::` and single signs.
+fn words(code: &str) -> Vec<&str> {
+    let mut words = Vec::new();
+    let mut rest = code.trim_start();
+    while let Some(first) = rest.chars().next() {
+        let is_word = |c: char| c.is_alphanumeric() || c == '_';
+        let end = match rest.find(|c| !is_word(c)).unwrap_or(rest.len()) {
+            0 if rest.starts_with("::") => 2,
+            0 => first.len_utf8(),
+            end => end,
+        };
+        words.push(&rest[..end]);
+        rest = rest[end..].trim_start();
+    }
+    words
+}
+
+/// Returns the text without comments, literals and items for tests.
+fn code(text: &str) -> String {
+    let mut code = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let skipped = literal(rest);
+        if skipped > 0 {
+            code.push(' ');
+        } else {
+            code.push(first);
+        }
+        rest = &rest[skipped.max(first.len_utf8())..];
+    }
+    const TEST: &str = "#[cfg(test)]";
+    while let Some(start) = code.find(TEST) {
+        let item = &code[start + TEST.len()..];
+        let mut depth = 0;
+        let end = item.find(|c| {
+            depth += i32::from(c == '{') - i32::from(c == '}');
+            depth == 0 && matches!(c, ';' | '}')
+        });
+        code.replace_range(start..start + TEST.len() + end.map_or(item.len(), |end| end + 1), "");
+    }
+    code
+}
+
+/// Returns the length of the comment or literal with which the text begins; 0 if it begins with code.
+fn literal(text: &str) -> usize {
+    let after = |open: usize, close: &str| text[open..].find(close).map_or(text.len(), |at| open + at + close.len());
+    if text.starts_with("//") {
+        return text.find('\n').unwrap_or(text.len());
+    }
+    if text.starts_with("r\"") {
+        return after(2, "\"");
+    }
+    if text.starts_with("r#\"") {
+        return after(3, "\"#");
+    }
+    if text.starts_with('"') {
+        let mut escaped = false;
+        let end = text[1..].find(|c| {
+            let closes = c == '"' && !escaped;
+            escaped = c == '\\' && !escaped;
+            closes
+        });
+        return end.map_or(text.len(), |end| end + 2);
+    }
+    // A lifetime has no quote at its end.
+    let mut chars = text.strip_prefix('\'').unwrap_or_default().char_indices();
+    match (chars.next(), chars.next()) {
+        (Some((_, '\\')), Some(_)) => after(3, "'"),
+        (Some(_), Some((end, '\''))) => end + 2,
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn imports(files: &[(&str, &str)]) -> Vec<(String, String)> {
+        let sources = Sources::read(files.iter().copied());
+        sources.imports().map(|(from, to)| (from.join("::"), to.join("::"))).collect()
+    }
+
+    #[test]
+    fn imports_are_found_in_trees_and_in_code() {
+        let files = [
+            ("lib.rs", ""),
+            ("a/mod.rs", "mod b; pub use b::Item; pub mod c; use c::f; fn g() { b::h::<'a'>(c::D) }"),
+            ("a/b.rs", "use crate::{e::{self, Thing as Other}, a::c};\nfn x<'a>() { super::super::e::y() }"),
+            ("a/c.rs", "use super::Item; // crate::e::no\nconst T: &str = \"crate::e::no\";"),
+            ("e.rs", "fn f() { crate::a::Item } #[cfg(test)]\nmod tests { use crate::a::c; }"),
+        ];
+        let all = imports(&files);
+        let of =
+            |from: &str| all.iter().filter(|(file, _)| file == from).map(|(_, to)| to.as_str()).collect::<Vec<_>>();
+        assert_eq!(of("a"), ["a::c", "a::b", "a::c"]);
+        assert_eq!(of("a::b"), ["e", "e", "a::c", "e"]);
+        assert_eq!(of("a::c"), ["a::b"], "a re-export leads to its definition");
+        assert_eq!(of("e"), ["a::b"], "code for tests is exempt");
+    }
+}
