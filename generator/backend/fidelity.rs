@@ -1,5 +1,5 @@
-//! No silent loss: a target accounts for every field of the plan. A field without a row in the target's
-//! table is a defect of nself; a field that the target refuses needs a waiver with a reason.
+//! The report on every field of the plan. A field that the backend's table omits is a defect of nself (NS901); a field that
+//! the backend cannot express needs a waiver with a reason (NS701).
 
 use std::collections::BTreeMap;
 
@@ -11,103 +11,101 @@ use crate::backend::field_presence::FieldPresence;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::plan::Plan;
 
-/// What becomes of a field.
+/// The handling of a field by a platform backend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Handling {
-    /// Written as it is, at these keys.
+    /// Written unchanged at these keys.
     Emitted(&'static str),
-    /// Expressed by other means.
+    /// Expressed by different settings.
     Mapped(&'static str),
-    /// Written by another generator into these files.
+    /// Written into these files by a different backend.
     Elsewhere(&'static str),
-    /// Used to decide something.
+    /// Used for this decision.
     Decided(&'static str),
-    /// Cannot be expressed.
+    /// Cannot be expressed, for this reason.
     Refused(&'static str),
 }
 
-/// A field of the plan or, as `services.*.image`, one of each entry of a record, and the fate of everything below it.
+/// A field of the plan, or a field of every entry of a record such as `services.*.image`, with its handling. The row covers
+/// everything below the field.
 pub type Row = (&'static str, Handling);
 
+/// The content of `fidelity.json`.
 #[derive(Serialize)]
-struct Account<'a> {
+struct Report<'a> {
     target: &'a str,
     fields: BTreeMap<&'a str, Handling>,
+    /// Reasons of waivers by the paths of the waived fields.
     waived: BTreeMap<String, String>,
 }
 
-/// The account of the plan's fields as an artifact, with NS701 for each refused field that is set and not waived, and
-/// NS901 for a field that the table forgets.
-pub fn report(target: &str, table: &'static [Row], plan: &Plan, fields: &PlanDigests) -> (Vec<u8>, Vec<Diagnostic>) {
-    let mut account = Account { target, fields: BTreeMap::new(), waived: BTreeMap::new() };
+/// Returns the bytes of the report, and a finding for each refused field that is set and not waived (NS701) and for each
+/// field that the table omits (NS901).
+pub fn report(target: &str, table: &'static [Row], plan: &Plan, digests: &PlanDigests) -> (Vec<u8>, Vec<Diagnostic>) {
+    let mut report = Report { target, fields: BTreeMap::new(), waived: BTreeMap::new() };
     let mut findings = Vec::new();
     let row = |row: &'static Row| (row.0.split_once(".*.").unwrap_or((row.0, "")), row);
     let rows: BTreeMap<(&str, &str), &Row> = table.iter().map(row).collect();
-    // A field's row covers all that is below it; entries of the other records are looked at once if they look alike.
-    let mut alike: BTreeMap<(&str, &FieldPresence), Vec<&str>> = BTreeMap::new();
-    for (name, part) in fields.parts() {
+    // Entries with the same set of fields are checked once.
+    let mut entries_by_shape: BTreeMap<(&str, &FieldPresence), Vec<&str>> = BTreeMap::new();
+    for (name, part) in digests.parts() {
         let (record, entry) = name.split_once('.').unwrap_or((name, ""));
         match rows.get(&(record, "")) {
-            Some((pattern, fate)) => {
+            Some((pattern, handling)) => {
                 if part.is_set || !entry.is_empty() {
-                    account.fields.insert(pattern, *fate);
+                    report.fields.insert(pattern, *handling);
                 }
             }
-            None if entry.is_empty() => findings.push(forgotten(target, name)),
-            None => alike.entry((record, &part.shape)).or_default().push(entry),
+            None if entry.is_empty() => findings.push(omitted(target, name)),
+            None => entries_by_shape.entry((record, &part.shape)).or_default().push(entry),
         }
     }
-    for ((record, shape), entries) in alike {
+    for ((record, shape), entries) in entries_by_shape {
         for (field, is_set) in shape.fields() {
-            let Some((pattern, fate)) = rows.get(&(record, field)) else {
-                findings.push(forgotten(target, &format!("{record}.*.{field}")));
+            let Some((pattern, handling)) = rows.get(&(record, field)) else {
+                findings.push(omitted(target, &format!("{record}.*.{field}")));
                 continue;
             };
             if is_set {
-                account.fields.insert(pattern, *fate);
+                report.fields.insert(pattern, *handling);
             }
-            if let (Handling::Refused(reason), true) = (fate, is_set) {
+            if let (Handling::Refused(reason), true) = (handling, is_set) {
                 for entry in &entries {
-                    refuse(target, reason, plan, [record, entry, field], &mut account.waived, &mut findings);
+                    match waiver(target, reason, plan, [record, entry, field]) {
+                        Some(Ok(reason)) => drop(report.waived.insert([record, entry, field].join("."), reason)),
+                        Some(Err(finding)) => findings.push(finding),
+                        None => {}
+                    }
                 }
             }
         }
     }
-    (json::to_pretty(&account), findings)
+    (json::to_pretty(&report), findings)
 }
 
-fn forgotten(target: &str, field: &str) -> Diagnostic {
+fn omitted(target: &str, field: &str) -> Diagnostic {
     Diagnostic::error(Code::Internal, FieldPath::root())
-        .message(format!("the {target} target does not account for `{field}`"))
+        .message(format!("the {target} backend does not account for `{field}`"))
 }
 
-fn refuse(
-    target: &str,
-    reason: &str,
-    plan: &Plan,
-    path: [&str; 3],
-    waived: &mut BTreeMap<String, String>,
-    findings: &mut Vec<Diagnostic>,
-) {
-    // `services.orders.autoscale` and `volumes.data.size` both belong to a service that can waive them.
-    let [kind, name, field] = path;
-    let volume =
-        plan.volumes.iter().find(|(volume, _)| kind == "volumes" && volume.as_str() == name).map(|(_, volume)| volume);
-    let owner = volume.map_or(name, |volume| volume.owner.as_str());
-    let Some((_, service)) = plan.services.iter().find(|(service, _)| service.as_str() == owner) else { return };
-    let waiver = if volume.is_some() { format!("{target}.volume_{field}") } else { format!("{target}.{field}") };
-    if let Some(why) = service.waive.get(&waiver) {
-        waived.insert(path.join("."), why.to_string());
-        return;
+/// Returns the reason of the waiver of a refused field, or the finding without one. `services.orders.autoscale` and
+/// `volumes.data.size` both belong to a service, which can waive them; other fields cannot be refused.
+fn waiver(target: &str, reason: &str, plan: &Plan, path: [&str; 3]) -> Option<Result<String, Diagnostic>> {
+    let [record, entry, field] = path;
+    let volume = plan.volumes.iter().find(|(volume, _)| record == "volumes" && volume.as_str() == entry);
+    let owner = volume.map_or(entry, |(_, volume)| volume.owner.as_str());
+    let (_, service) = plan.services.iter().find(|(service, _)| service.as_str() == owner)?;
+    let name = if volume.is_some() { format!("{target}.volume_{field}") } else { format!("{target}.{field}") };
+    if let Some(reason) = service.waive.get(&name) {
+        return Some(Ok(reason.to_string()));
     }
     let place = match volume {
-        Some(_) => service.origin.key("volumes").key(name).key(field),
+        Some(_) => service.origin.key("volumes").key(entry).key(field),
         None => service.origin.key(field),
     };
-    findings.push(
-        Diagnostic::error(Code::Unsupported, place).message(format!("{target} cannot express this: {reason}")).hint(
-            format!("accept it with a reason: `services.{owner}.waive.\"{waiver}\" = \"…\"`, or remove the setting"),
-        ),
-    );
+    let finding =
+        Diagnostic::error(Code::Unsupported, place).message(format!("{target} cannot express this: {reason}"));
+    let waive = format!("services.{owner}.waive.\"{name}\" = \"…\"");
+    Some(Err(finding.hint(format!("accept it with a reason: `{waive}`, or remove the setting"))))
 }

@@ -1,4 +1,4 @@
-//! Which fields of a record say anything, seen while it is written.
+//! Records which fields of a struct are set while it is serialized.
 
 use std::io::{self, Write};
 
@@ -6,57 +6,58 @@ use serde::Serialize;
 use serde_json::Serializer;
 use serde_json::ser::Formatter;
 
-/// Names of fields in their order, one a line: `+image` is set, `-build` is nothing or an empty list or record.
+/// The names of fields in their order, one on each line: `+image` is set, `-build` is null or an empty list or record.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FieldPresence(String);
 
 impl FieldPresence {
-    /// Names, and whether they are set.
+    /// Returns the names of the fields, and whether each is set.
     pub fn fields(&self) -> impl Iterator<Item = (&str, bool)> {
         self.0.lines().filter_map(|line| Some((line.get(1..)?, line.starts_with('+'))))
     }
 
-    /// A value as JSON, fields of records in the order of their declaration, with the value's own shape.
+    /// Returns a value as JSON, with the fields in the order of their declaration, and the presence of its fields.
     pub fn of(value: &impl Serialize) -> (Vec<u8>, FieldPresence) {
-        let (mut text, mut seen) = (Vec::with_capacity(2048), TopLevel::default());
-        let written = value.serialize(&mut Serializer::with_formatter(&mut text, &mut seen));
-        written.map_or_else(|_| (b"null".to_vec(), FieldPresence::default()), |()| (text, FieldPresence(seen.shape)))
+        let (mut text, mut top_level) = (Vec::with_capacity(2048), TopLevel::default());
+        let written = value.serialize(&mut Serializer::with_formatter(&mut text, &mut top_level));
+        written
+            .map_or_else(|_| (b"null".to_vec(), FieldPresence::default()), |()| (text, FieldPresence(top_level.shape)))
     }
 }
 
-/// Writes JSON without blanks and notes what is seen of the outermost record.
+/// Writes JSON without blanks and records the fields of the outermost record.
 #[derive(Default)]
 struct TopLevel {
     shape: String,
     depth: usize,
-    /// Whether the innermost open list or record has items.
-    items: bool,
-    /// Whether the field at hand is set.
-    set: bool,
-    /// Whether its name is being written.
-    name: bool,
+    /// Tells whether the innermost open list or record has items.
+    has_items: bool,
+    /// Tells whether the current field is set.
+    is_set: bool,
+    /// Tells whether the name of the current field is being written.
+    is_name: bool,
     field: String,
 }
 
 impl TopLevel {
     fn begin(&mut self) {
         self.depth += 1;
-        self.items = false;
+        self.has_items = false;
     }
 
     fn end(&mut self) {
         self.depth -= 1;
         if self.depth == 1 {
-            self.set = self.items;
+            self.is_set = self.has_items;
         }
-        // What was closed is itself an item.
-        self.items = true;
+        // The closed list or record is itself an item.
+        self.has_items = true;
     }
 }
 
 impl Formatter for &mut TopLevel {
     fn write_null<W: Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.set &= self.depth != 1;
+        self.is_set &= self.depth != 1;
         writer.write_all(b"null")
     }
 
@@ -71,7 +72,7 @@ impl Formatter for &mut TopLevel {
     }
 
     fn begin_array_value<W: Write + ?Sized>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
-        self.items = true;
+        self.has_items = true;
         writer.write_all(if first { b"" } else { b"," })
     }
 
@@ -86,33 +87,33 @@ impl Formatter for &mut TopLevel {
     }
 
     fn begin_object_key<W: Write + ?Sized>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
-        self.items = true;
-        self.name = self.depth == 1;
+        self.has_items = true;
+        self.is_name = self.depth == 1;
         writer.write_all(if first { b"" } else { b"," })
     }
 
     fn write_string_fragment<W: Write + ?Sized>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
-        if self.name {
+        if self.is_name {
             self.field.push_str(fragment);
         }
         writer.write_all(fragment.as_bytes())
     }
 
     fn end_object_key<W: Write + ?Sized>(&mut self, _: &mut W) -> io::Result<()> {
-        self.name = false;
+        self.is_name = false;
         Ok(())
     }
 
     fn begin_object_value<W: Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
         if self.depth == 1 {
-            self.set = true;
+            self.is_set = true;
         }
         writer.write_all(b":")
     }
 
     fn end_object_value<W: Write + ?Sized>(&mut self, _: &mut W) -> io::Result<()> {
         if self.depth == 1 {
-            self.shape.push(if self.set { '+' } else { '-' });
+            self.shape.push(if self.is_set { '+' } else { '-' });
             self.shape.push_str(&self.field);
             self.shape.push('\n');
             self.field.clear();

@@ -140,3 +140,25 @@ pub fn of_secret(plan: &Plan, name: &str) -> Vec<FieldPath> {
     let declared = users.filter_map(|user| plan.services.get(user)).map(|user| user.origin.key("secrets").key(name));
     std::iter::once(path!("secrets", name)).chain(declared).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &str = "services:\n  orders:\n    env:\n      - name: PORT\n        value: \"1\"\n  other: x\n";
+
+    fn line(number: usize) -> GeneratedLine<'static> {
+        let lines: Vec<&'static str> = FILE.lines().collect();
+        GeneratedLine::new("kubernetes/a.yaml", &lines, number)
+    }
+
+    #[test]
+    fn a_line_has_the_keys_and_the_block_that_enclose_it() {
+        assert_eq!(line(4).keys(), ["services", "orders", "env", "value"]);
+        assert_eq!(line(4).item_name(), Some("PORT"));
+        assert_eq!(line(5).keys(), ["services", "other"]);
+        assert_eq!(line(0).keys(), ["services"]);
+        assert!(line(4).words().any(|word| word == "orders"));
+        assert!(GeneratedLine::whole_file("a").keys().is_empty());
+    }
+}

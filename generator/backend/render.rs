@@ -1,5 +1,5 @@
-//! Text templates that cannot be broken out of: a template may interpolate only tokens of its own language,
-//! made from checked types, and whole numbers. Plain text, and anything undefined, is an error.
+//! Text templates that are safe against injection: a template can only interpolate tokens of its own language, which are
+//! created from checked types, and whole numbers. Other text and undefined names are errors.
 
 use std::fmt;
 
@@ -19,13 +19,13 @@ use crate::values::{
 pub enum Language {
     Nginx,
     Sql,
-    /// `key = value` lines, as PgBouncer reads them.
+    /// The `key = value` lines of PgBouncer.
     Ini,
-    /// PlanDigests between blanks, as PostgreSQL reads `pg_hba.conf`.
+    /// The fields of `pg_hba.conf`, separated by blanks.
     AccessRules,
 }
 
-/// Text that is one token of its language.
+/// A text that is one token of its language.
 #[derive(Debug)]
 struct Token {
     language: Language,
@@ -42,7 +42,7 @@ fn token(language: Language, text: String) -> Value {
     Value::from_object(Token { language, text })
 }
 
-/// Types whose alphabet has no meaning in nginx's grammar: no blank, quote, `;`, `{`, `}`, `$`, `\` or `#`.
+/// Types without characters that nginx's grammar treats as syntax: no blank, quote, `;`, `{`, `}`, `$`, `\` or `#`.
 pub trait NginxToken: fmt::Display {}
 impl NginxToken for Host {}
 impl NginxToken for ServiceName {}
@@ -51,32 +51,32 @@ impl NginxToken for UrlPath {}
 impl NginxToken for Cidr {}
 impl NginxToken for HeaderName {}
 
-/// A token of nginx's language.
+/// Returns a token of nginx's language.
 pub fn nginx(value: &impl NginxToken) -> Value {
     token(Language::Nginx, value.to_string())
 }
 
-/// A word of nginx's language that the generator itself chooses.
+/// Returns a constant of the generator as a token of nginx's language.
 pub fn nginx_word(word: &'static str) -> Value {
     token(Language::Nginx, word.to_owned())
 }
 
-/// The end of a variable's name that holds a request header: `$http_` and this.
+/// Returns the part of the variable's name after `$http_` for a request header.
 pub fn nginx_header_variable(name: &HeaderName) -> Value {
     token(Language::Nginx, name.as_str().to_ascii_lowercase().replace('-', "_"))
 }
 
-/// A regular expression for a path of whole segments, each perhaps with parameters after `;`, to stand in quotes.
+/// Returns a regular expression, for use in quotes, for a path of whole segments, each with optional parameters after `;`.
 pub fn nginx_path_pattern(path: &UrlPath) -> Value {
     let segments = path.as_str().split('/').filter(|segment| !segment.is_empty());
     let segment = |segment: &str| format!("/{}(?:;[^/]*)?", segment.replace('.', "\\.").replace('+', "\\+"));
     token(Language::Nginx, segments.map(segment).collect())
 }
 
-/// A host name that may start with `*.`.
+/// Returns a host name, which may start with `*.`.
 ///
 /// # Errors
-/// NS901 when it is not one; the plan holds only checked names.
+/// NS901 for any other text; the plan has checked host names only.
 pub fn nginx_host(name: &str) -> Result<Value, Diagnostic> {
     match Host::new(name.strip_prefix("*.").unwrap_or(name)) {
         Ok(_) => Ok(token(Language::Nginx, name.to_owned())),
@@ -84,22 +84,22 @@ pub fn nginx_host(name: &str) -> Result<Value, Diagnostic> {
     }
 }
 
-/// Types that stand in double quotes in SQL: their alphabet has none.
+/// Types without double quotes, single quotes and backslashes.
 pub trait SqlName: fmt::Display {}
 impl SqlName for SqlIdent {}
 impl SqlName for ExtensionName {}
 
-/// An SQL identifier in quotes.
+/// Returns an SQL identifier in double quotes.
 pub fn sql_name(value: &impl SqlName) -> Value {
     token(Language::Sql, format!("\"{value}\""))
 }
 
-/// A literal in single quotes; the types' alphabets have no quote and no backslash.
+/// Returns an SQL literal in single quotes.
 pub fn sql_literal(value: &impl SqlName) -> Value {
     token(Language::Sql, format!("'{value}'"))
 }
 
-/// A name inside psql's own syntax, such as a variable or a file name.
+/// Returns a name for psql's own syntax, such as a variable or a file name.
 pub fn psql_word(value: &impl PsqlWord) -> Value {
     token(Language::Sql, value.to_string())
 }
@@ -113,40 +113,40 @@ impl PsqlWord for ContainerPath {}
 impl PsqlWord for MigrationName {}
 impl PsqlWord for Sum {}
 
-/// Types whose alphabet has no blank, quote, `=`, `;` or `#`.
+/// Types without blanks, quotes, `=`, `;` and `#`.
 pub trait IniToken: fmt::Display {}
 impl IniToken for SqlIdent {}
 impl IniToken for SecretName {}
 
-/// A token of a settings file.
+/// Returns a token of a settings file.
 pub fn ini(value: &impl IniToken) -> Value {
     token(Language::Ini, value.to_string())
 }
 
-/// A role or database in `pg_hba.conf`; in quotes no name is a key word.
+/// Returns a role or database in `pg_hba.conf`, in quotes, so that it cannot be a key word.
 pub fn hba_name(name: &SqlIdent) -> Value {
     token(Language::AccessRules, format!("\"{name}\""))
 }
 
-/// The addresses of a rule of `pg_hba.conf`; nothing where there are none.
+/// Returns the addresses of a rule of `pg_hba.conf`; `None` if the rule has no addresses.
 pub fn hba_peers(peers: &Peers) -> Option<Value> {
     match peers {
         Peers::None => None,
-        // Names that end with the network's.
+        // All host names that end with the name of the network.
         Peers::Network(network) => Some(token(Language::AccessRules, format!(".{network}"))),
         Peers::All => Some(token(Language::AccessRules, "all".into())),
     }
 }
 
-/// The kind of connection of a rule of `pg_hba.conf`.
+/// Returns the type of connection of a rule of `pg_hba.conf`.
 pub fn hba_connection(tls: bool) -> Value {
     token(Language::AccessRules, if tls { "hostssl" } else { "host" }.into())
 }
 
-/// Renders a template with a view of tokens, numbers, flags and lists of these.
+/// Renders a template. Its view consists of tokens, numbers, flags and lists of them.
 ///
 /// # Errors
-/// NS901 when the template interpolates anything else.
+/// NS901 if the template interpolates a value that is neither a token of its language nor a whole number.
 pub fn render(language: Language, template: &str, view: impl Serialize) -> Result<String, Diagnostic> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn patterns_of_paths_hold_whole_segments() {
+    fn a_path_pattern_matches_whole_segments() {
         let pattern = |path: &str| {
             render(Language::Nginx, "{{ x }}", context! { x => nginx_path_pattern(&UrlPath::wrap(path.into())) })
                 .unwrap()
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_text_foreign_tokens_and_undefined_names_are_refused() {
+    fn plain_text_tokens_of_other_languages_and_undefined_names_are_refused() {
         for view in [
             context! { x => "a; } server {" },
             context! { x => sql_name(&SqlIdent::wrap("shop".into())) },
@@ -207,9 +207,9 @@ mod tests {
     }
 
     proptest::proptest! {
-        /// Whatever the text is: unless it is a token of the template's language, it does not get in.
+        /// A text that is not a token of the template's language is always refused.
         #[test]
-        fn no_text_gets_into_a_template(text in proptest::prelude::any::<String>()) {
+        fn a_template_refuses_every_text(text in proptest::prelude::any::<String>()) {
             for language in [Language::Nginx, Language::Sql, Language::Ini, Language::AccessRules] {
                 let refused = render(language, "a {{ x }} b", context! { x => text.clone() });
                 proptest::prop_assert!(refused.is_err());

@@ -10,19 +10,9 @@ use crate::artifact::{Digest, Generator, Slice};
 use crate::plan::{Plan, Service};
 use crate::values::ServiceName;
 
-/// The name of a part: that of the field, unless files call it otherwise.
-macro_rules! part_name {
-    ($name:ident) => {
-        stringify!($name)
-    };
-    ($name:ident $written:literal) => {
-        $written
-    };
-}
-
 /// Declares the fields of the plan: those with one part each, and the records with a part for each entry.
 macro_rules! plan_fields {
-    (fields: $($field:ident $name:ident $($written:literal)?),*; records: $($record:ident $record_name:ident),*; services) => {
+    (fields: $($field:ident $name:ident),*; records: $($record:ident $record_name:ident),*; services) => {
         /// A field of the plan.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum PlanField { Services, $($field,)* $($record),* }
@@ -31,7 +21,7 @@ macro_rules! plan_fields {
             pub const fn name(self) -> &'static str {
                 match self {
                     PlanField::Services => "services",
-                    $(PlanField::$field => part_name!($name $($written)?),)*
+                    $(PlanField::$field => stringify!($name),)*
                     $(PlanField::$record => stringify!($record_name)),*
                 }
             }
@@ -41,7 +31,7 @@ macro_rules! plan_fields {
         fn parts_without_services(plan: &Plan) -> BTreeMap<String, Arc<PlanPart>> {
             // A field of the plan that is not declared above does not compile.
             let Plan { services: _, $($name,)* $($record_name),* } = plan;
-            let mut parts = BTreeMap::from([$((part_name!($name $($written)?).to_owned(), PlanPart::of($name))),*]);
+            let mut parts = BTreeMap::from([$((stringify!($name).to_owned(), PlanPart::of($name))),*]);
             $(parts.extend($record_name.iter().map(|(name, value)| {
                 (format!("{}.{name}", stringify!($record_name)), PlanPart::of(value))
             }));)*
@@ -51,14 +41,14 @@ macro_rules! plan_fields {
 }
 
 plan_fields! {
-    fields: Project project, Environment environment, Profile profile, Domain domain, StartOrder start_order,
-        Connections connections "edges", Ingress ingress "edge", Roles roles, Pooler pooler, Replication replication, Access access, Migrations migrations,
+    fields: Project project, Environment environment, Profile profile, Domain domain, StartOrder start_order, Connections connections,
+        Ingress ingress, Roles roles, Pooler pooler, Replication replication, Access access, Migrations migrations,
         Graphql graphql, Compat compat, Kubernetes kubernetes, ProjectFolder project_folder;
     records: Volumes volumes, Secrets secrets, Databases databases;
     services
 }
 
-/// The parts of one plan by their names: fields such as `edge`, and entries of records such as `services.orders`.
+/// The parts of one plan by their names: fields such as `ingress`, and entries of records such as `services.orders`.
 #[derive(Debug)]
 pub struct PlanDigests(BTreeMap<String, Arc<PlanPart>>);
 
@@ -150,15 +140,15 @@ mod tests {
     #[test]
     fn a_slice_changes_with_the_fields_that_it_names_and_with_no_other() {
         use PlanField::{Connections, Ingress, Services};
-        let parts = json!({ "edge": { "x": 1 }, "edges": [1], "services.a": { "x": 1 }, "services.b": {} });
+        let parts = json!({ "ingress": { "x": 1 }, "connections": [1], "services.a": { "x": 1 }, "services.b": {} });
         let all = |parts: &Value| {
             let fields: [&[PlanField]; 4] = [&[Ingress], &[Connections], &[Services], &[Ingress, Services]];
             fields.map(|fields| digests(parts).slice(Generator::named("nginx"), fields).input_digest())
         };
         let before = all(&parts);
         for (part, value, changed) in [
-            ("edge", json!({ "x": 2 }), [true, false, false, true]),
-            ("edges", json!([2]), [false, true, false, false]),
+            ("ingress", json!({ "x": 2 }), [true, false, false, true]),
+            ("connections", json!([2]), [false, true, false, false]),
             ("services.a", json!({ "x": 2 }), [false, false, true, true]),
             ("services.c", json!({}), [false, false, true, true]),
         ] {

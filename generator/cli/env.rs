@@ -3,10 +3,10 @@
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::generate::{self, Planned};
 use super::{DIFFERENCES, ERROR, Format, SUCCESS, StackArguments, output};
 use crate::artifact::json as writer;
 use crate::diagnostic::Diagnostic;
+use crate::pipeline::{self, Planned};
 use crate::plan::{self, ProjectFiles};
 use crate::source::{self, Environment};
 use crate::store;
@@ -68,7 +68,7 @@ pub fn run(arguments: &Arguments) -> u8 {
 }
 
 fn environments(stack: &StackArguments) -> Result<Vec<Environment>, Vec<Diagnostic>> {
-    let loaded = source::load(&stack.request())?;
+    let loaded = source::load(&stack.request(&[], None).evaluation())?;
     if loaded.findings.iter().any(Diagnostic::is_error) { Err(loaded.findings) } else { Ok(loaded.environments) }
 }
 
@@ -99,7 +99,7 @@ fn domain(environment: &Environment) -> Host {
 /// The plans of these environments, as `gen` makes them.
 fn plans(stack: &StackArguments, names: &[&String]) -> Result<Vec<Planned>, Vec<Diagnostic>> {
     let names: Vec<String> = names.iter().copied().cloned().collect();
-    Ok(generate::made(stack, &names, None, None)?.plans)
+    Ok(pipeline::generate(&stack.request(&names, None))?.plans)
 }
 
 /// Everything resolved, secrets by name. Without what is empty, so that two environments differ only where something

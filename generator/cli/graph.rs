@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
-use super::{ERROR, Format, SUCCESS, StackArguments, generate, output};
+use super::{ERROR, Format, SUCCESS, StackArguments, output};
 use crate::backend::Backend;
 use crate::diagnostic::Diagnostic;
+use crate::pipeline;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -63,7 +64,7 @@ pub fn run(arguments: &Arguments) -> u8 {
 }
 
 fn draw(arguments: &Arguments) -> Result<String, Vec<Diagnostic>> {
-    let made = generate::made(&arguments.stack, std::slice::from_ref(&arguments.env), None, None)?;
+    let made = pipeline::generate(&arguments.stack.request(std::slice::from_ref(&arguments.env), None))?;
     let mut graph = Graph::default();
     match arguments.of {
         What::Services => {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::json;
 
-use super::{ERROR, Format, SUCCESS, StackArguments, generate, output};
+use super::{ERROR, Format, SUCCESS, StackArguments, output};
 use crate::diagnostic::Diagnostic;
 use crate::files::{Root, Scope};
 use crate::image::build::BaseImages;
@@ -13,6 +13,7 @@ use crate::image::layer::Layer;
 use crate::image::layout::ImageLayout;
 use crate::image::service::ImageService;
 use crate::lock::{ImageName, Lock};
+use crate::pipeline;
 use crate::values::Platform;
 use crate::words;
 
@@ -43,7 +44,7 @@ pub fn run(arguments: &Arguments) -> u8 {
 }
 
 fn image(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
-    let generated = generate::made(&arguments.stack, std::slice::from_ref(&arguments.env), None, None)?;
+    let generated = pipeline::generate(&arguments.stack.request(std::slice::from_ref(&arguments.env), None))?;
     let Some(planned) = generated.plans.first() else { return Ok(SUCCESS) };
     let locate = |mut finding: Diagnostic| {
         planned.origins.locate(&mut finding);

@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use clap::Args;
 use serde_json::json;
 
-use super::{DIFFERENCES, ERROR, Format, SUCCESS, StackArguments, generate, output};
+use super::{DIFFERENCES, ERROR, Format, SUCCESS, StackArguments, output};
 use crate::diagnostic::{self, Diagnostic};
 use crate::lock::{self, Change, FILE, Lock, StackImages};
+use crate::pipeline::{self, Request};
 use crate::registry::{HostSettings, Registry};
 
 #[derive(Debug, Args)]
@@ -75,7 +76,8 @@ fn lock(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
 
 /// Returns the images of all environments, as the stack names them.
 fn stack_images(stack: &StackArguments) -> Result<StackImages, Vec<Diagnostic>> {
-    let generated = generate::made(stack, &[], None, Some(Lock::default()))?;
+    let request = Request { lock: Some(Lock::default()), ..stack.request(&[], None) };
+    let generated = pipeline::generate(&request)?;
     let mut images = StackImages::default();
     for planned in &generated.plans {
         for (path, image) in planned.plan.images() {

@@ -30,7 +30,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::source::{Guard, Limits, Request};
+use crate::pipeline::Request;
+use crate::source::{Guard, Limits};
 use crate::terminal;
 
 /// One typed Nickel file to a backend: Compose, nginx, PostgreSQL.
@@ -109,15 +110,15 @@ impl StackArguments {
         std::path::absolute(parent).unwrap_or_else(|_| parent.to_owned())
     }
 
-    /// Reads the stack in a guarded child, with the cache beside it.
-    fn request(&self) -> Request {
-        let parent = self.stack.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    /// Returns a request for these environments, all if there are none. A child process evaluates the stack.
+    fn request(&self, environments: &[String], out: Option<&Path>) -> Request {
         let limits = Limits { time: Duration::from_secs(self.time_limit), ..Limits::default() };
+        let executable = std::env::current_exe().unwrap_or_else(|_| "nself".into());
         Request {
-            stack: self.stack.clone(),
             allow_imports: self.allow_import.clone(),
-            cache: parent.join(".nself"),
-            guard: Guard::Child { executable: std::env::current_exe().unwrap_or_else(|_| "nself".into()), limits },
+            environments: environments.to_vec(),
+            out: out.map(Path::to_owned),
+            ..Request::new(&self.stack, Guard::Child { executable, limits })
         }
     }
 }

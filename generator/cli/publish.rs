@@ -6,10 +6,11 @@ use clap::Args;
 use serde_json::json;
 
 use super::lock::RegistryArguments;
-use super::{ERROR, Format, SUCCESS, StackArguments, generate, output};
+use super::{ERROR, Format, SUCCESS, StackArguments, output};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::files::{Root, Scope};
 use crate::lock::ImageName;
+use crate::pipeline;
 use crate::release::attest::{self, GeneratedFiles};
 use crate::release::attestation::SigningKey;
 use crate::release::{ReleaseFiles, address, environments, publish, pull};
@@ -130,7 +131,12 @@ fn run_attest(arguments: &AttestArguments) -> Outcome {
 /// Generates the environments of a release from the stack.
 fn generate_files(stack: &StackArguments, files: &ReleaseFiles) -> Result<GeneratedFiles, Vec<Diagnostic>> {
     let environments: Vec<String> = environments(files).into_iter().collect();
-    let generated = generate::made(stack, &environments, None, None)?;
+    let generated = pipeline::generate(&stack.request(&environments, None))?;
     let project = generated.plans.first().map(|planned| planned.plan.project.to_string()).unwrap_or_default();
-    Ok(GeneratedFiles::new(&generated.artifacts, &generated.inputs, &stack.project(), project))
+    Ok(GeneratedFiles::new(
+        &generated.artifacts,
+        &generated.inputs().map(Path::to_owned).collect::<Vec<_>>(),
+        &stack.project(),
+        project,
+    ))
 }

@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::json;
 
-use super::{DIFFERENCES, ERROR, Format, SUCCESS, StackArguments, generate, output};
+use super::{DIFFERENCES, ERROR, Format, SUCCESS, StackArguments, output};
 use crate::artifact::{ArtifactPath, Artifacts, Digest};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::files::Root;
+use crate::pipeline;
 use crate::store::{self, Cache, Manifest};
 
 #[derive(Debug, Args)]
@@ -120,7 +121,7 @@ fn shown(arguments: &Arguments) -> PathBuf {
 fn derive(arguments: &Arguments, out: &Path, manifest: &Manifest) -> Result<Artifacts, Vec<Diagnostic>> {
     let environments: BTreeSet<&str> = manifest.files.keys().map(ArtifactPath::top).collect();
     let environments: Vec<String> = environments.into_iter().map(str::to_owned).collect();
-    let made = |out: Option<&Path>| generate::made(&arguments.stack, &environments, out, None);
+    let made = |out: Option<&Path>| pipeline::generate(&arguments.stack.request(&environments, out));
     let here = made(Some(out))?.artifacts;
     if arguments.out.is_some() && !rebuilt(&here, manifest).is_empty() {
         let there = made(None)?.artifacts;

@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::json;
 
-use super::{DIFFERENCES, ERROR, Format, SUCCESS, StackArguments, generate, output};
+use super::{DIFFERENCES, ERROR, Format, SUCCESS, StackArguments, output};
 use crate::artifact::{ArtifactPath, Digest};
 use crate::backend::{Backend, GeneratedLine};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::files::{FileKind, Root};
+use crate::pipeline;
 use crate::source::Origins;
 use crate::store::{Cache, Generation};
 use crate::terminal::Lines;
@@ -50,7 +51,7 @@ fn explain(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
         Some((file, Ok(line))) => (file, Some(line)),
         _ => (said, None),
     };
-    let made = generate::made(&arguments.stack, &[], arguments.out.as_deref(), None)?;
+    let made = pipeline::generate(&arguments.stack.request(&[], arguments.out.as_deref()))?;
     let out = arguments.out.clone().unwrap_or_else(|| arguments.stack.project().join("deploy"));
     let inside = inside(file, &out);
     let unknown = |message: String| {

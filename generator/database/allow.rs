@@ -1,4 +1,4 @@
-//! What a definition may allow: the objects by the names that `allow` gives them.
+//! Checks the names in `allow`: each must be an object of the definition or of the last snapshot.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,8 @@ use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::values::SqlIdent;
 use crate::words;
 
-/// Every name of an object of a schema: `orders`, and `orders.note` for whatever belongs to one.
+/// Returns the names of all objects of a schema: `orders` for a table, `orders.note` for each column, constraint,
+/// index, trigger, policy and partition of it.
 fn names(schema: &Schema) -> BTreeSet<String> {
     fn inner<'a>(names: &mut BTreeSet<String>, owner: &ObjectName, inner: impl IntoIterator<Item = &'a SqlIdent>) {
         names.extend(inner.into_iter().map(|inner| format!("{owner}.{inner}")));
@@ -37,7 +38,8 @@ fn names(schema: &Schema) -> BTreeSet<String> {
     all
 }
 
-/// Allowances for what is on neither side: misspelled, or left over from a change that was made.
+/// Warns about allowances for objects that neither schema has: misspelled names, and names left from an earlier
+/// change.
 pub fn unknown(old: &Schema, new: &Schema, root: &FieldPath) -> Vec<Diagnostic> {
     if new.allow.is_empty() {
         return Vec::new();
@@ -46,7 +48,7 @@ pub fn unknown(old: &Schema, new: &Schema, root: &FieldPath) -> Vec<Diagnostic> 
     let found = new.allow.keys().filter(|object| !known.contains(*object)).map(|object| {
         let near = words::nearest(object, known.iter().map(String::as_str));
         let hint = near.map_or_else(
-            || "remove it: it would allow the same for whatever gets this name".to_owned(),
+            || "remove it: otherwise it allows the same for a later object with this name".to_owned(),
             |near| format!("did you mean `{near}`? otherwise remove it"),
         );
         Diagnostic::warning(Code::AllowsNothing, root.key("allow").key(object.as_str()))

@@ -1,26 +1,26 @@
-//! Whether SQL of the user is one closed piece for every reader: this crate, psql and the server in all versions. What
-//! they read differently is refused, not interpreted.
+//! Checks that a piece of the user's SQL is complete and means the same to every reader: this crate, psql and all
+//! versions of the server. Text that they read differently is refused, not interpreted.
 
-use super::lexer::{Kind, Token, is_word, place, tokens, unquoted};
+use super::lexer::{Token, TokenKind, is_word, place, tokens, unquoted};
 use crate::codes::Code;
 
-/// How deep brackets and CASE may be nested. Parsers recurse for each level.
+/// Maximum nesting of brackets and CASE. Parsers recurse once per level.
 const DEPTH: usize = 200;
-/// How many tokens may follow each other without a comma or semicolon between them; a chain of operators is as deep as it is long.
+/// Maximum number of tokens without a comma or semicolon between them. Parsers recurse once per operator of a chain.
 const CHAIN: usize = 4000;
-/// How many prefix operators may be open at once: `NOT`, signs.
+/// Maximum number of open prefix operators, such as `NOT` and signs.
 const PREFIXES: usize = 100;
 
-/// The form of a text.
+/// What a text must consist of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
+pub enum TextForm {
     /// An expression or a query: neither `;` nor comments.
     Piece,
     /// Statements that end with `;`.
     Statements,
 }
 
-/// Why a text is refused, and where.
+/// Why a text is refused, and the byte offset.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     pub at: usize,
@@ -33,17 +33,18 @@ impl Fault {
         Fault { at, code: Code::NotOnePiece, what: what.into() }
     }
 
-    /// The same as one sentence about a text.
+    /// Returns the fault as one sentence about `text`.
     pub fn sentence(&self, text: &str) -> String {
         if text.trim().is_empty() { self.what.clone() } else { format!("at {}: {}", place(text, self.at), self.what) }
     }
 }
 
-/// Returns why a text could end before its end, reach beyond it or mean different things to different readers.
-pub fn fault(text: &str, form: Form) -> Option<Fault> {
+/// Returns why a text is incomplete, contains more than its form allows, or is ambiguous between readers; `None` if
+/// it is accepted.
+pub fn fault(text: &str, form: TextForm) -> Option<Fault> {
     let control = |c: char| (c.is_control() && !"\n\t".contains(c)) || c == '\u{feff}';
     if let Some((at, sign)) = text.char_indices().find(|(_, c)| control(*c)) {
-        return Some(Fault::new(at, format!("there is the control character U+{:04X}", u32::from(sign))));
+        return Some(Fault::new(at, format!("it contains the control character U+{:04X}", u32::from(sign))));
     }
     let tokens = match tokens(text) {
         Ok(tokens) => tokens,
@@ -52,80 +53,82 @@ pub fn fault(text: &str, form: Form) -> Option<Fault> {
     ambiguous(&tokens)
         .or_else(|| brackets(text, &tokens, form))
         .or_else(|| deep(&tokens))
-        .or_else(|| bodies(&tokens).filter(|_| form == Form::Statements))
+        .or_else(|| bodies(&tokens).filter(|_| form == TextForm::Statements))
 }
 
-/// Returns why a text is nested too deeply for a parser, whatever else it is.
+/// Returns why a text is nested too deeply for a parser. Checks nothing else.
 pub fn too_deep(text: &str) -> Option<Fault> {
     match tokens(text) {
         Ok(tokens) => deep(&tokens).or_else(|| bodies(&tokens)),
-        // Whatever it is, it has no more levels than brackets and words.
+        // The depth of an unclosed text cannot be measured, but it has at most one level per byte.
         Err(_) => (text.len() > DEPTH).then(|| Fault::new(0, "a quote or comment is not closed")),
     }
 }
 
-fn brackets(text: &str, tokens: &[Token], form: Form) -> Option<Fault> {
+fn brackets(text: &str, tokens: &[Token], form: TextForm) -> Option<Fault> {
     let mut brackets: Vec<&Token> = Vec::new();
     let mut empty = true;
     for token in tokens {
         let fault = |what: &str| Some(Fault::new(token.at, what));
         match (token.kind, token.text) {
-            (Kind::Comment, _) if form == Form::Piece => return fault("there is a comment"),
-            (Kind::Comment, _) => continue,
-            (Kind::Symbol, "(" | "[" | "{") => brackets.push(token),
-            (Kind::Symbol, close @ (")" | "]" | "}")) => {
+            (TokenKind::Comment, _) if form == TextForm::Piece => return fault("it contains a comment"),
+            (TokenKind::Comment, _) => continue,
+            (TokenKind::Symbol, "(" | "[" | "{") => brackets.push(token),
+            (TokenKind::Symbol, close @ (")" | "]" | "}")) => {
                 let opening = match close {
                     ")" => "(",
                     "]" => "[",
                     _ => "{",
                 };
                 if brackets.pop().is_none_or(|open| open.text != opening) {
-                    return fault("this bracket closes nothing");
+                    return fault("this bracket has no opening bracket");
                 }
             }
-            (Kind::Symbol, ";") if form == Form::Piece => return fault("there is a `;`"),
-            (Kind::Symbol, "\\") => return fault("there is a `\\`"),
-            (Kind::Symbol, symbol) if !symbol.is_ascii() => return fault("this sign is not SQL"),
+            (TokenKind::Symbol, ";") if form == TextForm::Piece => return fault("it contains a `;`"),
+            (TokenKind::Symbol, "\\") => return fault("it contains a `\\`"),
+            (TokenKind::Symbol, symbol) if !symbol.is_ascii() => return fault("this character is not part of SQL"),
             _ => {}
         }
         empty = false;
     }
-    if empty && (form == Form::Piece || text.trim().is_empty()) {
-        return (form == Form::Piece).then(|| Fault::new(0, "it is empty"));
+    if empty && (form == TextForm::Piece || text.trim().is_empty()) {
+        return (form == TextForm::Piece).then(|| Fault::new(0, "it is empty"));
     }
     brackets.last().map(|open| Fault::new(open.at, format!("this `{}` is not closed", open.text)))
 }
 
-/// What one reader takes for something else than another one.
+/// Returns the first token that readers understand differently.
 fn ambiguous(tokens: &[Token]) -> Option<Fault> {
-    let significant: Vec<&Token> = tokens.iter().filter(|token| token.kind != Kind::Comment).collect();
+    let significant: Vec<&Token> = tokens.iter().filter(|token| token.kind != TokenKind::Comment).collect();
     significant.iter().enumerate().find_map(|(i, token)| {
         let before = i.checked_sub(1).map(|before| significant[before]);
         let after = significant.get(i + 1).copied();
         let touches = |next: Option<&Token>| next.is_some_and(|next| next.at == token.at + token.text.len());
         let reason = match (token.kind, token.text) {
-            // The second part is read by the quoting of the first one, which not every reader does.
-            (Kind::Literal, _) if before.is_some_and(|before| before.kind == Kind::Literal) => {
-                "a string follows another one; join the two with `||`"
+            // The server reads the second string with the quoting of the first one; other readers do not.
+            (TokenKind::Literal, _) if before.is_some_and(|before| before.kind == TokenKind::Literal) => {
+                "a string follows another string; join the two with `||`"
             }
-            // Its characters are not those that are written, so its depth cannot be seen.
-            (Kind::Literal, body)
+            // Escapes hide the characters of the body, so its depth cannot be measured.
+            (TokenKind::Literal, body)
                 if before.is_some_and(|before| before.text.eq_ignore_ascii_case("as"))
                     && !body.starts_with(['$', '\'']) =>
             {
-                "a body is written with escapes; write it between `$$`"
+                "a function body has escapes; write it between `$$`"
             }
-            (Kind::Quoted, name) if !name.starts_with('"') => "a name is written with `U&`; write its characters",
-            (Kind::Number, _) if touches(after) && after.is_some_and(|next| is_word(next.text.as_bytes()[0])) => {
+            (TokenKind::Quoted, name) if !name.starts_with('"') => "a name uses `U&`; write its characters",
+            (TokenKind::Number, _) if touches(after) && after.is_some_and(|next| is_word(next.text.as_bytes()[0])) => {
                 "a number ends in letters; write it in decimal digits, with a blank after it"
             }
-            (Kind::Number | Kind::Symbol, _)
+            (TokenKind::Number | TokenKind::Symbol, _)
                 if touches(after) && after.is_some_and(|next| next.text.starts_with('$')) =>
             {
-                "a `$` touches the sign before it; put a blank between the two"
+                "a `$` directly follows another sign; put a blank between the two"
             }
-            // psql puts the values of its variables there.
-            (Kind::Symbol, ":") if before.is_none_or(|b| b.text != ":" || b.at + 1 != token.at) && touches(after) => {
+            // psql replaces `:name` with the value of a variable.
+            (TokenKind::Symbol, ":")
+                if before.is_none_or(|b| b.text != ":" || b.at + 1 != token.at) && touches(after) =>
+            {
                 let next = after.map_or(b' ', |next| next.text.as_bytes()[0]);
                 let variable = is_word(next) || [b'\'', b'"', b'{'].contains(&next);
                 variable
@@ -137,7 +140,7 @@ fn ambiguous(tokens: &[Token]) -> Option<Fault> {
     })
 }
 
-/// What an open bracket or CASE holds since its last comma.
+/// Counts of tokens since the last comma in an open bracket or CASE.
 #[derive(Default)]
 struct Level {
     is_case: bool,
@@ -145,18 +148,18 @@ struct Level {
     prefixes: usize,
 }
 
-/// A text that parsers cannot read without using up their stack; found without recursion.
+/// Returns a fault if a parser could run out of stack on the tokens. Works without recursion.
 fn deep(tokens: &[Token]) -> Option<Fault> {
     let mut levels = vec![Level::default()];
     let mut before: Option<&Token> = None;
-    for token in tokens.iter().filter(|token| token.kind != Kind::Comment) {
+    for token in tokens.iter().filter(|token| token.kind != TokenKind::Comment) {
         let level = levels.last_mut()?;
         level.tokens += 1;
         if is_prefix(token, before) {
             level.prefixes += 1;
         }
         before = Some(token);
-        let is = |word: &str| token.kind == Kind::Word && token.text.eq_ignore_ascii_case(word);
+        let is = |word: &str| token.kind == TokenKind::Word && token.text.eq_ignore_ascii_case(word);
         match token.text {
             "(" | "[" | "{" => levels.push(Level::default()),
             ")" | "]" | "}" => while levels.len() > 1 && levels.pop().is_some_and(|level| level.is_case) {},
@@ -172,7 +175,7 @@ fn deep(tokens: &[Token]) -> Option<Fault> {
         } else if sum(|level| level.tokens) > CHAIN {
             format!("more than {CHAIN} words and signs follow each other without a comma")
         } else if sum(|level| level.prefixes) > PREFIXES {
-            format!("more than {PREFIXES} signs precede one value")
+            format!("more than {PREFIXES} prefix operators are open")
         } else {
             continue;
         };
@@ -181,15 +184,16 @@ fn deep(tokens: &[Token]) -> Option<Fault> {
     None
 }
 
-/// Whether a token may be an operator before its only operand. Signs that touch are one operator, unless they end in `+` or `-`.
+/// Whether a token may be an operator before its only operand. Adjacent signs are one operator, unless they end in
+/// `+` or `-`.
 fn is_prefix(token: &Token, before: Option<&Token>) -> bool {
-    let sign = |token: &Token| token.kind == Kind::Symbol && !"()[]{},;.".contains(token.text);
+    let sign = |token: &Token| token.kind == TokenKind::Symbol && !"()[]{},;.".contains(token.text);
     let touches = before.is_some_and(|before| sign(before) && before.at + before.text.len() == token.at);
-    let operand = before.is_some_and(|before| before.kind != Kind::Symbol || ")]}".contains(before.text));
+    let operand = before.is_some_and(|before| before.kind != TokenKind::Symbol || ")]}".contains(before.text));
     token.text.eq_ignore_ascii_case("not") || (sign(token) && !operand && (!touches || "+-".contains(token.text)))
 }
 
-/// The texts of functions in statements are parsed with them, so the same limits hold there.
+/// Checks the depth of function bodies in statements, which servers parse too.
 fn bodies(tokens: &[Token]) -> Option<Fault> {
     let mut waiting: Vec<(usize, String)> = inner(tokens);
     while let Some((at, body)) = waiting.pop() {
@@ -207,10 +211,10 @@ fn bodies(tokens: &[Token]) -> Option<Fault> {
     None
 }
 
-/// The strings that follow AS, with their places.
+/// Returns the strings after AS, which are bodies of functions, with their byte offsets.
 fn inner(tokens: &[Token]) -> Vec<(usize, String)> {
     let bodies =
-        tokens.windows(2).filter(|pair| pair[0].text.eq_ignore_ascii_case("as") && pair[1].kind == Kind::Literal);
+        tokens.windows(2).filter(|pair| pair[0].text.eq_ignore_ascii_case("as") && pair[1].kind == TokenKind::Literal);
     bodies.map(|pair| (pair[1].at, unquoted(pair[1].text).replace("''", "'"))).collect()
 }
 
@@ -219,7 +223,7 @@ mod tests {
     use super::*;
 
     fn piece(text: &str) -> Option<Fault> {
-        fault(text, Form::Piece)
+        fault(text, TextForm::Piece)
     }
 
     #[test]
@@ -236,11 +240,11 @@ mod tests {
         ] {
             assert_eq!(piece(text), None, "{text}");
         }
-        assert_eq!(fault("INSERT INTO t VALUES (1); -- done\n/* ( /* ; */ */ SELECT 1;", Form::Statements), None);
+        assert_eq!(fault("INSERT INTO t VALUES (1); -- done\n/* ( /* ; */ */ SELECT 1;", TextForm::Statements), None);
     }
 
     #[test]
-    fn nothing_gets_out() {
+    fn incomplete_and_extended_pieces_are_refused() {
         for text in
             ["", "a; DROP TABLE x", "a)", "(a", "'a", "\"a", "$$a", "a -- b", "a /* b", "a /* b */", "[1)", "a \\! id"]
         {
@@ -249,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn what_readers_take_for_different_things_is_refused() {
+    fn ambiguous_texts_are_refused() {
         for text in [
             "E'a'\n'\\''",
             "'a' 'b'",
@@ -290,15 +294,15 @@ mod tests {
             assert!(piece(&text).is_some_and(|fault| fault.code == Code::TooDeep), "{}", &text[..40]);
         }
         let body = format!("CREATE FUNCTION f() RETURNS int LANGUAGE sql AS $$ SELECT {} $$;", nested(300));
-        assert!(fault(&body, Form::Statements).is_some_and(|fault| fault.code == Code::TooDeep && fault.at == 48));
+        assert!(fault(&body, TextForm::Statements).is_some_and(|fault| fault.code == Code::TooDeep && fault.at == 48));
         let rows = format!("INSERT INTO t VALUES {};", vec!["(1, -1, NOT true, 'a' || 'b')"; 5000].join(", "));
-        assert_eq!(fault(&rows, Form::Statements), None);
+        assert_eq!(fault(&rows, TextForm::Statements), None);
     }
 
     proptest::proptest! {
-        /// Whatever passes can stand in brackets: the bracket after it is the one that closes.
+        /// An accepted text can be put in brackets: the bracket after it is the closing one.
         #[test]
-        fn what_passes_stands_in_brackets(text in "[a-z'\"$();\\[\\]\\\\/*e\n -]{0,24}") {
+        fn accepted_texts_fit_in_brackets(text in "[a-z'\"$();\\[\\]\\\\/*e\n -]{0,24}") {
             if piece(&text).is_none() {
                 let around = format!("({text})");
                 let all = tokens(&around).unwrap();

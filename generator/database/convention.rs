@@ -1,5 +1,5 @@
-//! Two conventions for rows of different owners, as types. An application's rows carry `source_account_id`; a
-//! tenant's rows carry `tenant_id` and are protected by policies that nobody can forget, since nobody writes them.
+//! Conventions for tables whose rows belong to different owners. Rows of applications carry `source_account_id`; rows
+//! of tenants carry `tenant_id` and are protected by policies that the convention adds to every table.
 
 use std::collections::BTreeMap;
 
@@ -7,21 +7,22 @@ use super::model::*;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::values::{Checked, ServiceName, SqlIdent};
 
-/// The column of an application's rows.
+/// Column that names the application of a row.
 pub const APP_COLUMN: &str = "source_account_id";
-/// The column of a tenant's rows.
+/// Column that names the tenant of a row.
 pub const TENANT_COLUMN: &str = "tenant_id";
-/// The setting that says for which tenant a session works.
+/// Server setting that names the tenant of a session.
 pub const TENANT_SETTING: &str = "app.tenant_id";
-/// No other policy can widen it.
+/// Restrictive policy that limits access to rows of the session's tenant; no other policy can widen it.
 pub const TENANT_POLICY: &str = "tenant_isolation";
-/// Lets in what the isolation leaves.
+/// Permissive policy that grants access to the rows that the isolation leaves.
 pub const ACCESS_POLICY: &str = "tenant_access";
 
-/// A session without the setting sees nothing and writes nothing.
+/// Condition of the isolation. A session without the setting can neither read nor write rows.
 const TENANT_CHECK: &str = "tenant_id = (nullif(current_setting('app.tenant_id', true), ''))::uuid";
 
-/// Hasura has no setting per request; it filters by the variable of the session, in every permission.
+/// Returns the condition of the isolation. It exempts the role of Hasura, which cannot change a setting per request
+/// and filters by a session variable in every permission.
 fn tenant_check(served_by: Option<&ServiceName>) -> Expression {
     expression(&served_by.map_or_else(
         || TENANT_CHECK.to_owned(),
@@ -37,8 +38,9 @@ fn expression(text: &str) -> Expression {
     Expression::wrap(text.into())
 }
 
-/// Adds what the convention demands, and reports what contradicts it.
-pub fn apply(schema: &mut Schema, root: &FieldPath, findings: &mut Vec<Diagnostic>) {
+/// Adds what the convention requires, and returns what contradicts it.
+pub fn apply(schema: &mut Schema, root: &FieldPath) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
     let convention = schema.convention;
     let tenant_check = tenant_check(schema.served_by.as_ref());
     for (table_name, table) in &mut schema.tables {
@@ -61,32 +63,35 @@ pub fn apply(schema: &mut Schema, root: &FieldPath, findings: &mut Vec<Diagnosti
             (Convention::None, Some(_)) => refuse(
                 path.key("scope"),
                 "a scope needs a convention".into(),
-                "say `convention = 'app` or `convention = 'tenant` for the database",
+                "set `convention = 'app` or `convention = 'tenant` for the database",
             ),
             (_, None) => refuse(
                 path,
-                format!("{table_name} does not say whose its rows are"),
+                format!("{table_name} needs a `scope`: the database has a convention"),
                 "add `scope = 'shared`, or the scope of the convention",
             ),
-            (Convention::App, Some(Scope::App)) => app(table_name, table, &path, &mut refuse),
-            (Convention::Tenant, Some(Scope::Tenant)) => tenant(table_name, table, &tenant_check, &path, &mut refuse),
+            (Convention::App, Some(Scope::App)) => apply_app(table_name, table, &path, &mut refuse),
+            (Convention::Tenant, Some(Scope::Tenant)) => {
+                apply_tenant(table_name, table, &tenant_check, &path, &mut refuse)
+            }
             (Convention::App, Some(Scope::Tenant)) | (Convention::Tenant, Some(Scope::App)) => refuse(
                 path.key("scope"),
-                format!("{table_name} follows the other convention"),
-                "applications and tenants are two things; use one database for each",
+                format!("{table_name} has the scope of the other convention"),
+                "use separate databases for applications and for tenants",
             ),
         }
     }
     if convention == Convention::Tenant {
-        super::tenant_keys::apply(schema, root, findings);
-        views(schema, root, findings);
+        findings.extend(super::tenant_keys::apply(schema, root));
+        findings.extend(check_views(schema, root));
     }
+    findings
 }
 
 type Refuse<'a> = dyn FnMut(FieldPath, String, &str) + 'a;
 
-/// The column as the convention has it; one that the user wrote must be the same.
-fn column(table: &mut Table, key: &str, wanted: Column, path: &FieldPath, refuse: &mut Refuse) {
+/// Adds the convention's column; a column that the definition declares itself must be equal.
+fn add_column(table: &mut Table, key: &str, wanted: Column, path: &FieldPath, refuse: &mut Refuse) {
     match table.columns.get(key) {
         None => {
             table.columns.insert(name(key), wanted);
@@ -97,7 +102,7 @@ fn column(table: &mut Table, key: &str, wanted: Column, path: &FieldPath, refuse
                 let default = wanted.default.map_or(String::new(), |default| format!(" with the default {default}"));
                 refuse(
                     path.key("columns").key(key),
-                    format!("`{key}` is {}, NOT NULL{default}", wanted.kind),
+                    format!("`{key}` must be {}, NOT NULL{default}", wanted.kind),
                     "leave it out; the convention adds it",
                 );
             }
@@ -105,18 +110,19 @@ fn column(table: &mut Table, key: &str, wanted: Column, path: &FieldPath, refuse
     }
 }
 
-fn other(table: &Table, key: &str, path: &FieldPath, refuse: &mut Refuse) {
+/// Refuses the column of the other convention.
+fn refuse_other_column(table: &Table, key: &str, path: &FieldPath, refuse: &mut Refuse) {
     if table.columns.contains_key(key) {
         refuse(
             path.key("columns").key(key),
             format!("`{key}` belongs to the other convention"),
-            "applications and tenants are two things; use one database for each",
+            "use separate databases for applications and for tenants",
         );
     }
 }
 
-/// An index that starts with the column, unless there is one.
-fn index(table_name: &ObjectName, table: &mut Table, key: &str) {
+/// Adds an index that starts with the column, unless the table has one.
+fn add_index(table_name: &ObjectName, table: &mut Table, key: &str) {
     let first = |columns: &[SqlIdent]| columns.first().is_some_and(|column| column.as_str() == key);
     let indexed = first(&table.primary_key)
         || table.uniques.values().any(|unique| first(&unique.columns))
@@ -132,7 +138,7 @@ fn index(table_name: &ObjectName, table: &mut Table, key: &str) {
     }
 }
 
-fn plain(kind: &str, default: Option<&str>) -> Column {
+fn not_null_column(kind: &str, default: Option<&str>) -> Column {
     Column {
         kind: TypeName::wrap(kind.into()),
         nullable: false,
@@ -147,37 +153,37 @@ fn plain(kind: &str, default: Option<&str>) -> Column {
     }
 }
 
-fn app(table_name: &ObjectName, table: &mut Table, path: &FieldPath, refuse: &mut Refuse) {
-    other(table, TENANT_COLUMN, path, refuse);
-    column(table, APP_COLUMN, plain("text", Some("'primary'")), path, refuse);
-    index(table_name, table, APP_COLUMN);
+fn apply_app(table_name: &ObjectName, table: &mut Table, path: &FieldPath, refuse: &mut Refuse) {
+    refuse_other_column(table, TENANT_COLUMN, path, refuse);
+    add_column(table, APP_COLUMN, not_null_column("text", Some("'primary'")), path, refuse);
+    add_index(table_name, table, APP_COLUMN);
 }
 
-fn tenant(table_name: &ObjectName, table: &mut Table, check: &Expression, path: &FieldPath, refuse: &mut Refuse) {
-    other(table, APP_COLUMN, path, refuse);
-    column(table, TENANT_COLUMN, plain("uuid", None), path, refuse);
-    index(table_name, table, TENANT_COLUMN);
+fn apply_tenant(table_name: &ObjectName, table: &mut Table, check: &Expression, path: &FieldPath, refuse: &mut Refuse) {
+    refuse_other_column(table, APP_COLUMN, path, refuse);
+    add_column(table, TENANT_COLUMN, not_null_column("uuid", None), path, refuse);
+    add_index(table_name, table, TENANT_COLUMN);
     for reserved in [TENANT_POLICY, ACCESS_POLICY] {
         if table.policies.contains_key(reserved) {
             refuse(
                 path.key("policies").key(reserved),
-                format!("`{reserved}` is the convention's own policy"),
-                "choose another name; restrictive policies of yours narrow it further",
+                format!("`{reserved}` is a policy of the convention"),
+                "choose another name; your restrictive policies can narrow the access further",
             );
         }
     }
     for (role, privileges) in &table.grants {
-        // TRUNCATE and TRIGGER do not ask policies.
+        // Policies do not apply to TRUNCATE and TRIGGER.
         for bad in [TablePrivilege::Truncate, TablePrivilege::Trigger].iter().filter(|bad| privileges.contains(bad)) {
             refuse(
                 path.key("grants").key(role.as_str()),
                 format!("{} reaches the rows of all tenants", bad.sql()),
-                "leave it to the owner of the table",
+                "only the owner of the table can have this privilege",
             );
         }
     }
     table.row_security = RowSecurity::Forced;
-    // Before the policies are added: a table without any of the user's lets in what the isolation leaves.
+    // Before the isolation is added: a table without a permissive policy would show no rows.
     if !table.policies.values().any(|policy| !policy.restrictive) {
         let all = Policy { using: Some(expression("true")), check: Some(expression("true")), ..Policy::default() };
         table.policies.insert(name(ACCESS_POLICY), all);
@@ -188,8 +194,10 @@ fn tenant(table_name: &ObjectName, table: &mut Table, check: &Expression, path: 
     );
 }
 
-/// What reads tables with the rights of another reads past the policies or has all tenants' rows in one place.
-fn views(schema: &Schema, root: &FieldPath, findings: &mut Vec<Diagnostic>) {
+/// Reports views that bypass the policies: a materialised view holds rows of all tenants, and a view with its owner's
+/// rights reads all of them.
+fn check_views(schema: &Schema, root: &FieldPath) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
     let tenants = schema.tables.iter().filter(|(_, table)| table.scope == Some(Scope::Tenant));
     let tenants: BTreeMap<&str, &ObjectName> = tenants.map(|(name, _)| (name.name(), name)).collect();
     for (view_name, view) in &schema.views {
@@ -199,8 +207,8 @@ fn views(schema: &Schema, root: &FieldPath, findings: &mut Vec<Diagnostic>) {
         if view.materialized {
             findings.push(
                 Diagnostic::error(Code::Tenancy, path.key("materialized"))
-                    .message(format!("{view_name} would keep rows of {table} of all tenants in one place"))
-                    .hint("make it a plain view, or a table with a tenant's scope"),
+                    .message(format!("{view_name} would store rows of {table} of all tenants"))
+                    .hint("make it a plain view, or a table with `scope = 'tenant`"),
             );
         } else if !view.security_invoker {
             findings.push(
@@ -210,4 +218,5 @@ fn views(schema: &Schema, root: &FieldPath, findings: &mut Vec<Diagnostic>) {
             );
         }
     }
+    findings
 }

@@ -1,12 +1,13 @@
-//! Rules of the server's grammar for expressions that squawk-syntax leaves out: it takes more than the server does.
+//! Rules of PostgreSQL's grammar for expressions that squawk-syntax does not enforce.
 
 use squawk_syntax::ast::{AstNode, Expr};
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::lexer;
 
-/// Operators of which the server takes one between two operands without brackets.
+/// Comparisons. PostgreSQL does not accept two of them in a row without brackets.
 const COMPARISONS: [&str; 7] = ["<", ">", "=", "<=", ">=", "<>", "!="];
+/// Other operators that PostgreSQL does not accept twice in a row without brackets.
 const MATCHES: [&str; 12] = [
     "like",
     "notlike",
@@ -21,17 +22,17 @@ const MATCHES: [&str; 12] = [
     "overlaps",
     "is",
 ];
-/// Operators that the server takes between two operands only.
+/// Operators that need two operands.
 const BINARY: [&str; 4] = ["*", "/", "%", "^"];
 const LIKES: [&str; 6] = ["like", "notlike", "ilike", "notilike", "similarto", "notsimilarto"];
-/// What may follow IS and IS NOT on every version.
+/// Words that may follow IS and IS NOT in every version.
 const STATES: [&str; 11] =
     ["null", "true", "false", "unknown", "distinct", "document", "normalized", "nfc", "nfd", "nfkc", "nfkd"];
-/// Clauses of a query that stand there once.
+/// Clauses of which a query has at most one each.
 const ONCE: [SyntaxKind; 4] =
     [SyntaxKind::LIMIT_CLAUSE, SyntaxKind::OFFSET_CLAUSE, SyntaxKind::FETCH_CLAUSE, SyntaxKind::ORDER_BY_CLAUSE];
 
-/// Returns what the server would not take, with its place in the file.
+/// Returns the first expression that the server does not accept: its byte offset and the reason.
 pub fn error(tree: &SyntaxNode) -> Option<(usize, &'static str)> {
     tree.descendants().find_map(|node| {
         let reason = match node.kind() {
@@ -46,7 +47,7 @@ pub fn error(tree: &SyntaxNode) -> Option<(usize, &'static str)> {
     })
 }
 
-/// The operator of an expression in lower case, without blanks.
+/// Returns the operator of an expression in lower case, without blanks.
 fn operator(node: &SyntaxNode) -> String {
     let parts = node.children_with_tokens().filter(|part| !part.kind().is_trivia() && !Expr::can_cast(part.kind()));
     parts.map(|part| part.to_string().to_ascii_lowercase().replace(char::is_whitespace, "")).collect()
@@ -68,7 +69,7 @@ fn binary(node: &SyntaxNode) -> Option<&'static str> {
     escapes.then_some("ESCAPE belongs to LIKE")
 }
 
-/// What follows IS, by the tokens of a text; the tree shows some of it as an operand.
+/// Checks the word after IS in the tokens of a text, since the tree shows some of these words as operands.
 pub fn state(text: &str) -> Option<(usize, &'static str)> {
     let tokens = lexer::tokens(text).unwrap_or_default();
     let is = |i: usize, word: &str| tokens.get(i).is_some_and(|token| token.text.eq_ignore_ascii_case(word));
@@ -82,21 +83,21 @@ pub fn state(text: &str) -> Option<(usize, &'static str)> {
 
 fn query(node: &SyntaxNode) -> Option<&'static str> {
     let twice = ONCE.iter().any(|kind| node.children().filter(|child| child.kind() == *kind).count() > 1);
-    twice.then_some("a query has one clause of a kind")
+    twice.then_some("a query has two clauses of the same kind")
 }
 
 fn prefix(node: &SyntaxNode) -> Option<&'static str> {
     let operator = operator(node);
     let between = COMPARISONS.iter().chain(&BINARY).any(|known| *known == operator);
-    between.then_some("this operator stands between two values")
+    between.then_some("this operator needs a value before and after it")
 }
 
-/// Only columns and what is in brackets have elements.
+/// Checks what is before `[` or `.`: only columns and expressions in brackets have elements.
 fn indexed(node: &SyntaxNode) -> Option<&'static str> {
     use SyntaxKind::*;
     let base = node.children().next()?.kind();
     if node.kind() == INDEX_EXPR && node.children().count() < 2 {
-        return Some("`[]` holds no index");
+        return Some("`[]` needs an index");
     }
     (Expr::can_cast(base) && ![NAME_REF, FIELD_EXPR, INDEX_EXPR, SLICE_EXPR, PAREN_EXPR].contains(&base))
         .then_some("this value needs brackets before `[` or `.`")
@@ -105,5 +106,5 @@ fn indexed(node: &SyntaxNode) -> Option<&'static str> {
 fn called(node: &SyntaxNode) -> Option<&'static str> {
     let base = node.children().next()?.kind();
     (Expr::can_cast(base) && ![SyntaxKind::NAME_REF, SyntaxKind::FIELD_EXPR].contains(&base))
-        .then_some("this is called like a function")
+        .then_some("only a name can be called as a function")
 }

@@ -1,13 +1,13 @@
-//! The names that SQL of the user mentions: what a definition needs before it, and what a rename changes in it.
+//! Finds the names that the user's SQL mentions, to order objects by their dependencies and to rename them.
 
 use std::borrow::Cow;
 
-use super::lexer::{Kind, Token, tokens, unquoted};
+use super::lexer::{Token, TokenKind, tokens, unquoted};
 
-/// Types whose literals are names of objects.
+/// Types whose literals name objects.
 const NAMING: [&str; 4] = ["regclass", "regproc", "regprocedure", "regtype"];
 
-/// Functions of the server whose first argument is a name, of one of those types or as text (`pg_proc`).
+/// Functions of the server whose first argument names an object, as text or as one of those types (from `pg_proc`).
 const TAKES_NAME: [&str; 31] = [
     "brin_desummarize_range",
     "brin_summarize_new_values",
@@ -42,15 +42,15 @@ const TAKES_NAME: [&str; 31] = [
     "to_regtype",
 ];
 
-/// Every name that a text mentions, as often as it does: words in lower case, quoted names, and of the strings
-/// those that are names by their meaning, as in `nextval('orders_seq')` and `'orders'::regclass`.
+/// Returns every name that a text mentions, with repetitions: words in lower case, quoted names, and the names in
+/// strings that the server reads as names, as in `nextval('orders_seq')` and `'orders'::regclass`.
 pub fn words(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
     let mut all = tokens(text).unwrap_or_default();
-    all.retain(|token| token.kind != Kind::Comment);
+    all.retain(|token| token.kind != TokenKind::Comment);
     let mut found = Vec::with_capacity(all.len());
     for (i, token) in all.iter().enumerate() {
         match token.kind {
-            Kind::Literal if means_name(&all, i) => {
+            TokenKind::Literal if means_name(&all, i) => {
                 let inner = tokens(unquoted(token.text)).unwrap_or_default();
                 found.extend(inner.iter().filter_map(name));
             }
@@ -60,16 +60,16 @@ pub fn words(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
     found.into_iter()
 }
 
-/// The name that a token is.
+/// Returns the name that a token spells.
 fn name<'a>(token: &Token<'a>) -> Option<Cow<'a, str>> {
     match token.kind {
-        Kind::Word => Some(lower(token.text)),
-        Kind::Quoted => Some(token.text.trim_matches('"').into()),
-        Kind::Literal | Kind::Number | Kind::Symbol | Kind::Comment => None,
+        TokenKind::Word => Some(lower(token.text)),
+        TokenKind::Quoted => Some(token.text.trim_matches('"').into()),
+        TokenKind::Literal | TokenKind::Number | TokenKind::Symbol | TokenKind::Comment => None,
     }
 }
 
-/// Whether the string at a place is read as the name of an object.
+/// Whether the server reads the string at an index as the name of an object.
 fn means_name(all: &[Token], at: usize) -> bool {
     let text = |i: usize| all.get(i).map_or("", |token| token.text);
     let one_of = |known: &[&str], i: usize| known.iter().any(|known| known.eq_ignore_ascii_case(text(i)));
@@ -88,7 +88,7 @@ fn lower(word: &str) -> Cow<'_, str> {
     if word.bytes().any(|byte| byte.is_ascii_uppercase()) { word.to_ascii_lowercase().into() } else { word.into() }
 }
 
-/// A text with every name replaced that `rename` answers for.
+/// Returns a text in which every name is replaced for which `rename` returns a new name.
 pub fn renamed(text: &str, rename: impl Fn(&str) -> Option<String>) -> String {
     let mut out = String::new();
     let mut copied = 0;
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn other_strings_are_no_names() {
+    fn other_strings_are_not_names() {
         for (text, words) in [
             ("kind = 'orders'", vec!["kind"]),
             ("'orders'::text", vec!["text"]),
@@ -145,7 +145,7 @@ mod tests {
     }
 
     proptest::proptest! {
-        /// Whatever is written, it is read to its end.
+        /// Any text is read to its end.
         #[test]
         fn any_text_is_read(text in "[xe'\"$:(. ]{0,16}(::regclass)?") {
             words(&text).for_each(drop);

@@ -1,16 +1,16 @@
-//! The tokens of PostgreSQL's SQL, with the rules of the server's own lexer (`scan.l`, the same in psql's): quotes,
-//! comments, brackets. Where versions of the server or other readers differ, [`super::closed`] refuses the text.
+//! Tokens of SQL by the rules of PostgreSQL's own lexer (`scan.l`, shared with psql): quotes, comments, brackets.
+//! [`super::closed`] refuses texts that versions of the server or other readers split differently.
 
 /// A token; positions are bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Token<'a> {
     pub at: usize,
-    pub kind: Kind,
+    pub kind: TokenKind,
     pub text: &'a str,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum TokenKind {
     /// A key word or a name without quotes.
     Word,
     /// A name in double quotes, with `U&` if that precedes them.
@@ -22,33 +22,33 @@ pub enum Kind {
     Comment,
 }
 
-/// A quote or comment without its end.
+/// An unclosed quote or comment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unclosed {
     pub at: usize,
     pub what: &'static str,
 }
 
-/// What the server makes of a quote inside of a string.
+/// How a string contains quotes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Quoting {
-    /// Two quotes are one; `'…'`, `N'…'` and `U&'…'`.
+    /// A doubled quote is one quote: `'…'`, `N'…'` and `U&'…'`.
     Doubled,
-    /// The same, and a backslash takes the next character; `E'…'`.
+    /// A doubled quote is one quote, and a backslash escapes the next character: `E'…'`.
     Escapes,
-    /// The first quote ends the string; `B'…'` and `X'…'`.
+    /// The first quote ends the string: `B'…'` and `X'…'`.
     First,
 }
 
 /// Splits a text into tokens, without blanks.
 ///
 /// # Errors
-/// What is not closed, with its place.
+/// The first unclosed quote or comment.
 pub fn tokens(text: &str) -> Result<Vec<Token<'_>>, Unclosed> {
     let bytes = text.as_bytes();
     let mut all: Vec<Token> = Vec::new();
     let mut i = 0;
-    // How the last string is quoted, while the text after it may continue it.
+    // Quoting of the last string, while the text after it may continue that string.
     let mut open_string: Option<Quoting> = None;
     let mut new_line = false;
     while i < bytes.len() {
@@ -59,65 +59,65 @@ pub fn tokens(text: &str) -> Result<Vec<Token<'_>>, Unclosed> {
             continue;
         }
         let (kind, end) = match open_string.filter(|_| new_line && bytes[i] == b'\'') {
-            Some(quoting) => (Kind::Literal, string(text, i, i, quoting)?),
+            Some(quoting) => (TokenKind::Literal, string(text, i, i, quoting)?),
             None => token(text, i)?,
         };
         i = end;
         open_string = match (kind, &text[from..i]) {
-            // A comment up to the end of its line is a blank between the parts of a string, a block is not.
-            (Kind::Comment, comment) if comment.starts_with("--") => open_string,
-            (Kind::Literal, literal) => match open_string.filter(|_| new_line && literal.starts_with('\'')) {
+            // A line comment may separate the parts of a string; a block comment may not.
+            (TokenKind::Comment, comment) if comment.starts_with("--") => open_string,
+            (TokenKind::Literal, literal) => match open_string.filter(|_| new_line && literal.starts_with('\'')) {
                 Some(quoting) => Some(quoting),
                 None => quoting(literal),
             },
             _ => None,
         };
-        new_line &= kind == Kind::Comment;
+        new_line &= kind == TokenKind::Comment;
         all.push(Token { at: from, kind, text: &text[from..i] });
     }
     Ok(all)
 }
 
-/// The kind of the token at a place, and where it ends.
-fn token(text: &str, from: usize) -> Result<(Kind, usize), Unclosed> {
+/// Returns the kind of the token at a position, and its end.
+fn token(text: &str, from: usize) -> Result<(TokenKind, usize), Unclosed> {
     let bytes = text.as_bytes();
     let rest = &bytes[from..];
-    let quote = |prefix: usize, quoting| Ok((Kind::Literal, string(text, from, from + prefix, quoting)?));
+    let quote = |prefix: usize, quoting| Ok((TokenKind::Literal, string(text, from, from + prefix, quoting)?));
     match rest {
         [b'\'', ..] => quote(0, Quoting::Doubled),
         [b'n' | b'N', b'\'', ..] => quote(1, Quoting::Doubled),
         [b'e' | b'E', b'\'', ..] => quote(1, Quoting::Escapes),
         [b'b' | b'B' | b'x' | b'X', b'\'', ..] => quote(1, Quoting::First),
         [b'u' | b'U', b'&', b'\'', ..] => quote(2, Quoting::Doubled),
-        [b'u' | b'U', b'&', b'"', ..] => Ok((Kind::Quoted, closing(text, from, from + 2, b'"', "double quote")?)),
-        [b'"', ..] => Ok((Kind::Quoted, closing(text, from, from, b'"', "double quote")?)),
+        [b'u' | b'U', b'&', b'"', ..] => Ok((TokenKind::Quoted, closing(text, from, from + 2, b'"', "double quote")?)),
+        [b'"', ..] => Ok((TokenKind::Quoted, closing(text, from, from, b'"', "double quote")?)),
         [b'-', b'-', ..] => {
             let end = rest.iter().position(|b| is_line_end(*b)).unwrap_or(rest.len());
-            Ok((Kind::Comment, from + end))
+            Ok((TokenKind::Comment, from + end))
         }
         [b'/', b'*', ..] => {
             let end = comment(bytes, from).ok_or(Unclosed { at: from, what: "comment" })?;
-            Ok((Kind::Comment, end))
+            Ok((TokenKind::Comment, end))
         }
         [b'$', ..] => match tag(&text[from..]) {
             Some(tag) => {
                 let body = from + tag.len();
                 let end = text[body..].find(tag).ok_or(Unclosed { at: from, what: "dollar quote" })?;
-                Ok((Kind::Literal, body + end + tag.len()))
+                Ok((TokenKind::Literal, body + end + tag.len()))
             }
-            None => Ok((Kind::Symbol, from + 1)),
+            None => Ok((TokenKind::Symbol, from + 1)),
         },
-        [b'.', b'.', ..] => Ok((Kind::Symbol, from + 2)),
-        [b'.', b'0'..=b'9', ..] | [b'0'..=b'9', ..] => Ok((Kind::Number, from + number(rest))),
+        [b'.', b'.', ..] => Ok((TokenKind::Symbol, from + 2)),
+        [b'.', b'0'..=b'9', ..] | [b'0'..=b'9', ..] => Ok((TokenKind::Number, from + number(rest))),
         [first, ..] if is_word(*first) => {
             let end = rest.iter().position(|b| !is_word(*b) && !b.is_ascii_digit() && *b != b'$');
-            Ok((Kind::Word, from + end.unwrap_or(rest.len())))
+            Ok((TokenKind::Word, from + end.unwrap_or(rest.len())))
         }
-        _ => Ok((Kind::Symbol, from + text[from..].chars().next().map_or(1, char::len_utf8))),
+        _ => Ok((TokenKind::Symbol, from + text[from..].chars().next().map_or(1, char::len_utf8))),
     }
 }
 
-/// Blanks of all versions of the server; from 16 on the vertical tab is one as well.
+/// Blanks of all versions of the server; from version 16 on, the vertical tab is also a blank.
 fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0c)
 }
@@ -131,14 +131,14 @@ pub fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphabetic() || byte == b'_' || byte >= 0x80
 }
 
-/// A string without its quotes, of whichever form.
+/// Returns the content of a string literal, without its quotes.
 pub fn unquoted(literal: &str) -> &str {
     let tag = tag(literal).map(str::len).filter(|_| literal.starts_with('$'));
     let (from, quote) = tag.map_or_else(|| (literal.find('\'').map_or(0, |at| at + 1), 1), |tag| (tag, tag));
     literal.get(from..literal.len().saturating_sub(quote)).unwrap_or_default()
 }
 
-/// How a string that begins so is quoted; none in dollars, which nothing continues.
+/// Returns the quoting of a string literal; `None` for dollar quotes, which nothing continues.
 fn quoting(literal: &str) -> Option<Quoting> {
     match literal.as_bytes() {
         [b'$', ..] => None,
@@ -148,7 +148,7 @@ fn quoting(literal: &str) -> Option<Quoting> {
     }
 }
 
-/// The length of the number that a text begins with: digits, a fraction, an exponent.
+/// Returns the length of the number that a text begins with: digits, a fraction, an exponent.
 fn number(rest: &[u8]) -> usize {
     let digits = |from: usize| rest[from..].iter().take_while(|b| b.is_ascii_digit()).count();
     let mut end = digits(0);
@@ -166,20 +166,20 @@ fn number(rest: &[u8]) -> usize {
     end
 }
 
-/// Line and column of a byte, from 1; columns are characters.
+/// Returns line and column of a byte, both from 1. Columns count characters.
 pub fn position(text: &str, at: usize) -> (usize, usize) {
     let before = text.get(..at).unwrap_or(text);
     let line = before.matches('\n').count() + 1;
     (line, before.rsplit('\n').next().unwrap_or_default().chars().count() + 1)
 }
 
-/// The same for messages about a text of several lines.
+/// Describes the position of a byte in a text that may have several lines.
 pub fn place(text: &str, at: usize) -> String {
     let (line, column) = position(text, at);
     if line == 1 { format!("character {column}") } else { format!("line {line}, character {column}") }
 }
 
-/// The place after a quoted text whose quote is doubled to stand for itself; `at` is that of its first quote.
+/// Returns the end of a quoted text in which a doubled quote is one quote; `at` is the position of the opening quote.
 fn closing(text: &str, from: usize, at: usize, quote: u8, what: &'static str) -> Result<usize, Unclosed> {
     let bytes = text.as_bytes();
     let mut i = at + 1;
@@ -225,7 +225,7 @@ fn comment(bytes: &[u8], from: usize) -> Option<usize> {
     }
 }
 
-/// `$$` or `$name$` at the start.
+/// Returns the `$$` or `$name$` that a text begins with.
 fn tag(text: &str) -> Option<&str> {
     let end = text[1..].find('$')? + 1;
     let name = &text.as_bytes()[1..end];

@@ -1,5 +1,5 @@
-//! Databases: what the user says about tables, what changes from one version to the next, and how a server gets
-//! there. Pure: files and servers belong to the command line and the backends.
+//! Databases: the model of tables, the migrations from one version to the next, and the ledger of applied migrations.
+//! Pure: the command line and the backends access files and servers.
 
 pub mod allow;
 mod check;
@@ -26,25 +26,26 @@ use model::{Grants, ObjectName, Schema, TablePrivilege};
 
 pub use convention::{ACCESS_POLICY, APP_COLUMN, TENANT_COLUMN, TENANT_POLICY, TENANT_SETTING};
 
-/// Lists what a database consists of; the same for the same objects.
+/// Query that lists every object of a database in a canonical form.
 pub const CATALOG: &str = include_str!("catalog.sql");
 
-/// A definition with all that follows from it, and what is wrong with it. `root` is where it stands.
+/// Completes a definition with everything that follows from it, and returns what is wrong with it. `root` is its path
+/// in the stack.
 pub fn complete(mut schema: Schema, root: &FieldPath) -> (Schema, Vec<Diagnostic>) {
-    let mut findings = Vec::new();
-    convention::apply(&mut schema, root, &mut findings);
+    let mut findings = convention::apply(&mut schema, root);
     grant_defaults(&mut schema);
-    // One spelling for what is the same.
+    // The default name is left out, so that equal definitions are equal values.
     for (name, table) in &mut schema.tables {
         let usual = table.primary_key.is_empty() || table.primary_key_name == Some(ddl::usual_key_name(name));
         table.primary_key_name = table.primary_key_name.take().filter(|_| !usual);
     }
-    check::check(&schema, root, &mut findings);
-    graphql::check(&schema, root, &mut findings);
+    findings.extend(check::check(&schema, root));
+    findings.extend(graphql::check(&schema, root));
     (schema, findings)
 }
 
-/// The server applies default privileges to what comes after them only; said explicitly, they hold for all tables.
+/// Adds default privileges to the grants of all tables, since the server applies them only to tables that are created
+/// later.
 fn grant_defaults(schema: &mut Schema) {
     for (namespace, definition) in &schema.schemas {
         for (role, privileges) in &definition.default_privileges {

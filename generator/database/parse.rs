@@ -1,5 +1,5 @@
-//! The parse tree of SQL of the user: a text is put into the statement that is written around it, and the tree must
-//! show that it fills its place and nothing else.
+//! Checks SQL of the user by its parse tree. A text is put into the statement that nself writes around it, and the
+//! tree must show that the text fills its slot and nothing else.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -8,17 +8,18 @@ use std::thread;
 use squawk_syntax::ast::{AstNode, Expr, PreparableStmt};
 use squawk_syntax::{SourceFile, SyntaxKind, SyntaxNode};
 
-use super::closed::{self, Form};
+use super::closed::{self, TextForm};
 use super::grammar;
-use super::lexer::{self, Kind, is_word};
+use super::lexer::{self, TokenKind, is_word};
 use crate::codes::Code;
 
-/// A parser takes up to 5 KiB of stack per level of a text, and a text of this many bytes has no more levels.
+/// Texts up to this many bytes are parsed on the current stack. A parser takes up to 5 KiB of stack per level, and a
+/// text has at most one level per byte.
 const SHALLOW: usize = 256;
-/// The stack for texts within the limits of [`closed`], with room to spare.
+/// Stack in bytes for texts within the limits of [`closed`], with a reserve.
 const STACK: usize = 64 << 20;
 
-/// The place of a text in a statement.
+/// The slot of a text in a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Slot {
     /// In brackets, or between the commas of a list.
@@ -30,7 +31,7 @@ pub enum Slot {
 }
 
 impl Slot {
-    /// What precedes a text, what follows it, and the plainest text that fits.
+    /// Returns the text before the slot, the text after it, and the simplest text that fits.
     fn statement(self) -> (&'static str, &'static str, &'static str) {
         match self {
             Slot::Expression => ("SELECT (", ");", "x"),
@@ -39,7 +40,7 @@ impl Slot {
         }
     }
 
-    /// Whether a node of this kind fills the place.
+    /// Whether a node of this kind fills the slot.
     fn takes(self, kind: SyntaxKind) -> bool {
         match self {
             Slot::Expression => Expr::can_cast(kind),
@@ -59,10 +60,11 @@ impl Slot {
     }
 }
 
-/// Returns why a text does not fill its place, with the code of the finding. Each text is parsed once in a run.
+/// Returns why a text does not fill its slot, with the code of the finding. Each accepted text is parsed once per
+/// run.
 pub fn refusal(slot: Slot, text: &str) -> Option<(Code, String)> {
     static ACCEPTED: Mutex<BTreeSet<(Slot, String)>> = Mutex::new(BTreeSet::new());
-    if let Some(fault) = closed::fault(text, Form::Piece) {
+    if let Some(fault) = closed::fault(text, TextForm::Piece) {
         return Some((fault.code, fault.sentence(text)));
     }
     let key = (slot, text.to_owned());
@@ -76,7 +78,7 @@ pub fn refusal(slot: Slot, text: &str) -> Option<(Code, String)> {
     refusal
 }
 
-/// Returns the place and reason of each error in statements or in the body of a function.
+/// Returns the byte offset and reason of each syntax error in statements or in the body of a function.
 pub fn errors(text: &str) -> Vec<(usize, String)> {
     let parse = || {
         let errors = SourceFile::parse(text).errors();
@@ -85,7 +87,7 @@ pub fn errors(text: &str) -> Vec<(usize, String)> {
     on_own_stack(text, parse)
 }
 
-/// Runs what parses a text where its stack suffices.
+/// Runs a parser with a stack that suffices for the text.
 pub fn on_own_stack<T: Send>(text: &str, parse: impl FnOnce() -> T + Send) -> T {
     if text.len() <= SHALLOW {
         return parse();
@@ -118,20 +120,20 @@ fn fill(slot: Slot, text: &str) -> Option<(Code, String)> {
     let around = SourceFile::parse(&format!("{before}{plain}{after}")).syntax_node();
     let same = frame(&tree, from, to) == frame(&around, before.len(), before.len() + plain.len());
     let fits = tree.descendants().any(|node| range(&node) == (from, to) && slot.takes(node.kind()));
-    // What is partly inside would be a part of the statement around it, such as one more of its options.
+    // A node across the border of the slot would belong to the surrounding statement, such as an additional option.
     let astride = tree.descendants().map(|node| range(&node)).any(|(start, end)| {
         let (inside, around) = (from <= start && end <= to, start <= from && to <= end);
         start < to && from < end && !inside && !around
     });
     let fills = same && !astride && (fits || slot == Slot::Returns) && same_words(&tree, text, before.len());
-    (!fills).then(|| (Code::NotOnePiece, "it is more than one, or something else".to_owned()))
+    (!fills).then(|| (Code::NotOnePiece, "it is not exactly one expression, query or type".to_owned()))
 }
 
 fn range(node: &SyntaxNode) -> (usize, usize) {
     (node.text_range().start().into(), node.text_range().end().into())
 }
 
-/// The kinds of everything in a tree but what is inside of a range.
+/// Returns the kinds of all elements that are not inside a range.
 fn frame(tree: &SyntaxNode, from: usize, to: usize) -> Vec<SyntaxKind> {
     let outside = tree.descendants_with_tokens().filter(|element| {
         let range = element.text_range();
@@ -141,7 +143,7 @@ fn frame(tree: &SyntaxNode, from: usize, to: usize) -> Vec<SyntaxKind> {
     outside.map(|element| element.kind()).collect()
 }
 
-/// Whether the parser sees words and strings where [`lexer`] sees them.
+/// Whether the parser and [`lexer`] find words and strings at the same places.
 fn same_words(tree: &SyntaxNode, text: &str, offset: usize) -> bool {
     let tokens = tree.descendants_with_tokens().filter_map(|element| element.into_token());
     let theirs = tokens.filter_map(|token| {
@@ -151,6 +153,7 @@ fn same_words(tree: &SyntaxNode, text: &str, offset: usize) -> bool {
         (word || (bytes[0] == b'$' && !bytes[1..].iter().all(u8::is_ascii_digit))).then_some((at, bytes.len()))
     });
     let ours = lexer::tokens(text).unwrap_or_default();
-    let ours = ours.iter().filter(|token| matches!(token.kind, Kind::Word | Kind::Quoted | Kind::Literal));
+    let ours =
+        ours.iter().filter(|token| matches!(token.kind, TokenKind::Word | TokenKind::Quoted | TokenKind::Literal));
     ours.map(|token| (token.at, token.text.len())).eq(theirs)
 }

@@ -1,4 +1,4 @@
-//! A schema as a set of objects, each a file of its own, so that branches that touch different tables merge.
+//! A schema as a set of objects, each stored in a separate file, so that branches that change different tables merge.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,14 +9,14 @@ use super::model::Schema;
 use crate::artifact::{Digest, json};
 use crate::values::{Checked, ExtensionName};
 
-/// Kind and name, such as `tables/orders`, to the object.
+/// Maps kind and name, such as `tables/orders`, to the object.
 pub type Objects = BTreeMap<String, Value>;
 
-/// Kinds that are records of objects.
+/// Fields of a schema that map names to objects.
 const KINDS: [&str; 6] = ["schemas", "types", "sequences", "tables", "views", "functions"];
 const EXTENSIONS: &str = "extensions";
 
-/// The objects of a schema.
+/// Splits a schema into objects.
 pub fn objects(schema: &Schema) -> Objects {
     let mut objects = Objects::new();
     let mut value = serde_json::to_value(schema).unwrap_or_default();
@@ -31,51 +31,62 @@ pub fn objects(schema: &Schema) -> Objects {
     objects
 }
 
-/// The extensions among the paths of objects.
+/// Returns the extensions among the paths of objects.
 pub fn extensions<'a>(paths: impl IntoIterator<Item = &'a String>) -> impl Iterator<Item = ExtensionName> {
     let names = paths.into_iter().filter_map(|path| path.strip_prefix(EXTENSIONS)?.strip_prefix('/'));
     names.filter_map(|name| ExtensionName::new(name).ok())
 }
 
-/// The schema of objects.
+/// Decodes an object of a snapshot strictly: an unknown field is an error that names its path. The decoder of stacks
+/// does this; it is passed in because this folder does not depend on the reading of stacks.
+pub trait ObjectDecoder {
+    /// Returns the decoded value.
+    ///
+    /// # Errors
+    /// The first value that does not fit, with its path.
+    fn decode<T: DeserializeOwned>(&self, object: &Value) -> Result<T, String>;
+}
+
+/// Returns the schema that consists of these objects.
 ///
 /// # Errors
-/// What is no object of a schema.
-pub fn schema(objects: &Objects) -> Result<Schema, String> {
+/// The first object that is not part of a schema or does not fit its type.
+pub fn schema(objects: &Objects, decoder: &impl ObjectDecoder) -> Result<Schema, String> {
     let mut schema = Schema::default();
     for (path, object) in objects {
-        let Some((kind, name)) = path.split_once('/') else { return Err(stranger(path)) };
-        let read = match kind {
-            "schemas" => put(&mut schema.schemas, name, object),
+        let Some((kind, name)) = path.split_once('/') else { return Err(not_an_object(path)) };
+        let inserted = match kind {
+            "schemas" => insert_object(&mut schema.schemas, name, object, decoder),
             EXTENSIONS => ExtensionName::new(name).map(|name| {
                 schema.extensions.insert(name);
             }),
-            "types" => put(&mut schema.types, name, object),
-            "sequences" => put(&mut schema.sequences, name, object),
-            "tables" => put(&mut schema.tables, name, object),
-            "views" => put(&mut schema.views, name, object),
-            "functions" => put(&mut schema.functions, name, object),
-            _ => return Err(stranger(path)),
+            "types" => insert_object(&mut schema.types, name, object, decoder),
+            "sequences" => insert_object(&mut schema.sequences, name, object, decoder),
+            "tables" => insert_object(&mut schema.tables, name, object, decoder),
+            "views" => insert_object(&mut schema.views, name, object, decoder),
+            "functions" => insert_object(&mut schema.functions, name, object, decoder),
+            _ => return Err(not_an_object(path)),
         };
-        read.map_err(|reason| format!("{path}: {reason}"))?;
+        inserted.map_err(|reason| format!("{path}: {reason}"))?;
     }
     Ok(schema)
 }
 
-fn stranger(path: &str) -> String {
-    format!("{path} is no object of a schema")
+fn not_an_object(path: &str) -> String {
+    format!("{path} is not an object of a schema")
 }
 
-fn put<N: Checked + Ord, T: DeserializeOwned>(
-    all: &mut BTreeMap<N, T>,
+fn insert_object<N: Checked + Ord, T: DeserializeOwned>(
+    objects: &mut BTreeMap<N, T>,
     name: &str,
     object: &Value,
+    decoder: &impl ObjectDecoder,
 ) -> Result<(), String> {
-    all.insert(N::new(name)?, T::deserialize(object).map_err(|error| error.to_string())?);
+    objects.insert(N::new(name)?, decoder.decode(object)?);
     Ok(())
 }
 
-/// The digest of a schema, from those of its objects: following a history costs what its changes cost.
+/// Digests of the objects of a schema. Applying a change costs only what the change costs.
 #[derive(Debug, Clone, Default)]
 pub struct Digests(BTreeMap<String, Digest>);
 
@@ -95,7 +106,7 @@ impl Digests {
         self.0.extend(delta.set.iter().map(|(path, object)| (path.clone(), Self::object(object))));
     }
 
-    /// Objects that only one side has, or that are not the same.
+    /// Returns the paths of objects that are different or on one side only.
     pub fn differing<'a>(&'a self, other: &'a Digests) -> BTreeSet<&'a String> {
         let not_in = |one: &'a Digests, other: &'a Digests| {
             one.0.iter().filter(|(path, digest)| other.0.get(*path) != Some(digest)).map(|(path, _)| path)
@@ -108,7 +119,7 @@ impl Digests {
     }
 }
 
-/// What makes the second set of the first.
+/// The difference between two sets of objects.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Delta {
@@ -130,6 +141,7 @@ impl Delta {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::PlainDecoder;
 
     #[test]
     fn objects_are_the_schema_and_a_delta_is_the_difference() {
@@ -137,20 +149,16 @@ mod tests {
             "tables": {"audit.log": {"columns": {"id": {"type": "int8"}}, "primary_key": ["id"]}, "b": {"columns": {"x": {"type": "text"}}}}}"#;
         let one: Schema = serde_json::from_str(text).unwrap();
         let first = objects(&one);
-        assert_eq!(schema(&first).unwrap(), one);
+        assert_eq!(schema(&first, &PlainDecoder).unwrap(), one);
         for (path, object, reason) in [
-            ("tables", "{}", "tables is no object of a schema"),
-            ("tabels/a", "{}", "tabels/a is no object of a schema"),
+            ("tables", "{}", "tables is not an object of a schema"),
+            ("tabels/a", "{}", "tabels/a is not an object of a schema"),
             ("tables/a b", "{}", "tables/a b: "),
-            (
-                "tables/a",
-                r#"{"columns": {"x": {"type": "text", "nulable": true}}}"#,
-                "tables/a: unknown field `nulable`",
-            ),
+            ("tables/a", r#"{"columns": {"x": {"type": "text", "nulable": true}}}"#, "tables/a: columns.x.nulable: "),
             ("extensions/A", "{}", "extensions/A: "),
         ] {
             let object = serde_json::from_str(object).unwrap();
-            let error = schema(&Objects::from([(path.to_owned(), object)])).unwrap_err();
+            let error = schema(&Objects::from([(path.to_owned(), object)]), &PlainDecoder).unwrap_err();
             assert!(error.starts_with(reason), "{error}");
         }
         assert_eq!(

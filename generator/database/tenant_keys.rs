@@ -1,6 +1,6 @@
-//! Foreign keys among the rows of tenants. The server checks a key without asking policies, so a key without the
-//! tenant's column tells one tenant which rows another one has, and deletes across tenants. Every such key therefore
-//! holds the column on both sides, and the table that it refers to is unique with it.
+//! Foreign keys between rows of tenants. The server checks foreign keys without applying policies, so a key without
+//! the tenant's column would reveal which rows other tenants have, and would delete across tenants. Every such key
+//! therefore contains the column on both sides, and the target table gets a unique constraint with it.
 
 use std::collections::BTreeSet;
 
@@ -9,8 +9,9 @@ use super::model::*;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::values::{Checked, SqlIdent};
 
-/// Completes the foreign keys of all tables, or reports what cannot be completed.
-pub fn apply(schema: &mut Schema, root: &FieldPath, findings: &mut Vec<Diagnostic>) {
+/// Completes the foreign keys of all tables, and returns a finding for each that cannot be completed.
+pub fn apply(schema: &mut Schema, root: &FieldPath) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
     let of_tenants: BTreeSet<ObjectName> = schema
         .tables
         .iter()
@@ -38,6 +39,7 @@ pub fn apply(schema: &mut Schema, root: &FieldPath, findings: &mut Vec<Diagnosti
             make_unique(&target, table);
         }
     }
+    findings
 }
 
 fn shared(name: &ObjectName, key: &ForeignKey) -> (String, String) {
@@ -48,7 +50,7 @@ fn shared(name: &ObjectName, key: &ForeignKey) -> (String, String) {
     )
 }
 
-/// Puts the tenant's column in front on both sides, unless the key has it already.
+/// Adds the tenant's column as the first column on both sides, unless the key has it.
 fn complete(key: &mut ForeignKey) -> Result<(), (String, String)> {
     let place = |columns: &[SqlIdent]| columns.iter().position(|column| column.as_str() == TENANT_COLUMN);
     match (place(&key.columns), place(&key.references.columns)) {
@@ -59,7 +61,7 @@ fn complete(key: &mut ForeignKey) -> Result<(), (String, String)> {
         (Some(own), Some(other)) if own == other => {}
         _ => {
             return Err((
-                format!("`{TENANT_COLUMN}` refers to another column, or another column to it"),
+                format!("`{TENANT_COLUMN}` must refer to `{TENANT_COLUMN}`"),
                 format!("leave `{TENANT_COLUMN}` out on both sides; the convention adds it"),
             ));
         }
@@ -78,7 +80,7 @@ fn complete(key: &mut ForeignKey) -> Result<(), (String, String)> {
     Ok(())
 }
 
-/// Adds the unique constraint that a foreign key to these columns needs, unless there is one.
+/// Adds the unique constraint that a foreign key to these columns needs, unless the table has one.
 fn make_unique(target: &Target, table: &mut Table) {
     let wanted: BTreeSet<&SqlIdent> = target.columns.iter().collect();
     let same = |columns: &[SqlIdent]| columns.iter().collect::<BTreeSet<_>>() == wanted;

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::{FILE, ImageName, Lock, Pin};
+use super::image_name::ImageName;
+use super::lock_file::{FILE, Lock, Pin};
 use crate::artifact::Sha256;
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Span};
 use crate::values::ImageRef;

@@ -1,11 +1,11 @@
 //! Takes over a server that has all objects already: writes its ledger as the runner would have left it. Before that, the
 //! migrations run in a temporary database, and the two catalogs must be equal.
 
-use super::{Definition, Selection};
+use super::definition::{Definition, Selection};
 use crate::database::ddl;
-use crate::database::history::{History, Run};
+use crate::database::history::{History, RunMode};
 use crate::database::ledger::settings::InputSettings;
-use crate::database::ledger::{self, Alone, Facts};
+use crate::database::ledger::{self, CatalogFacts, RunIn};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::server::{Scratch, Server, is_pooler_refusal};
 use crate::values::SqlIdent;
@@ -159,9 +159,9 @@ fn as_adoption_error(definition: &Definition, findings: Vec<Diagnostic>) -> Vec<
 }
 
 /// Reads the catalog of a database, in the form of `catalog.sql`.
-fn read_facts(server: &Server) -> Result<Facts, Vec<Diagnostic>> {
+fn read_facts(server: &Server) -> Result<CatalogFacts, Vec<Diagnostic>> {
     let answer = server.query(&ledger::facts())?;
-    Facts::read(&answer).ok_or_else(|| {
+    CatalogFacts::read(&answer).ok_or_else(|| {
         vec![Diagnostic::error(Code::Io, FieldPath::root()).message("unexpected reply to the catalog query")]
     })
 }
@@ -173,8 +173,8 @@ fn apply_migrations(history: &History, settings: &InputSettings, scratch: &Scrat
         format!("SET client_min_messages = warning;\nSET standard_conforming_strings = on;\n{}", settings.statements());
     // Migrations that run as the owner. They are collected until the next change of an extension, because a single session
     // for several migrations is faster.
-    let mut pending: Vec<(&str, Alone)> = Vec::new();
-    let run_pending = |pending: &mut Vec<(&str, Alone)>| match pending.is_empty() {
+    let mut pending: Vec<(&str, RunIn)> = Vec::new();
+    let run_pending = |pending: &mut Vec<(&str, RunIn)>| match pending.is_empty() {
         true => Ok(()),
         false => scratch.owner.query(&(session_settings.clone() + &ledger::apply(pending.drain(..)))).map(drop),
     };
@@ -187,7 +187,8 @@ fn apply_migrations(history: &History, settings: &InputSettings, scratch: &Scrat
             scratch.admin.query(&created.chain(dropped).collect::<Vec<_>>().join("\n"))?;
         }
         if removed.is_empty() {
-            let alone = if migration.plan.run == Run::Transaction { Alone::No } else { Alone::Yes };
+            let alone =
+                if migration.plan.run == RunMode::Transaction { RunIn::Transaction } else { RunIn::NoTransaction };
             pending.push((&migration.up, alone));
         }
     }

@@ -1,10 +1,11 @@
 //! Writes the migrations that the definitions need.
 
-use super::Selection;
+use super::definition::Selection;
 use crate::database::history::{History, Migration};
 use crate::database::model::MigrationName;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::project::migrations;
+use crate::source::PlainDecoder;
 use crate::values::SqlIdent;
 
 /// The history of a database after a command added migrations.
@@ -54,7 +55,7 @@ pub fn create(selection: &Selection, slug: Option<&str>, by_hand: bool) -> Resul
             let name = MigrationName::numbered(existing + 1, slug.unwrap_or("by_hand")).map_err(malformed_slug)?;
             history.migrations.push(Migration::by_hand(name, &history.head));
         } else {
-            let old_schema = history.schema(&name).map_err(|finding| vec![finding])?;
+            let old_schema = history.schema(&name, &PlainDecoder).map_err(|finding| vec![finding])?;
             let (groups, warnings) = definition.plan(&old_schema)?;
             created.warnings.extend(warnings);
             if !groups.is_empty() {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::database::history::History;
-use crate::database::migrate::Groups;
+use crate::database::migrate::StepGroups;
 use crate::database::model::Schema;
 use crate::database::{self, allow};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
@@ -18,7 +18,7 @@ use crate::values::SqlIdent;
 #[derive(Debug, Clone)]
 pub struct Selection {
     /// The stack and how to read it.
-    pub request: source::Request,
+    pub request: source::EvaluationRequest,
     /// Names of databases; empty for all databases of the stack.
     pub databases: Vec<String>,
 }
@@ -48,7 +48,7 @@ impl Definition {
     ///
     /// # Errors
     /// A change that cannot be planned, or a hazard that the definition does not allow.
-    pub(super) fn plan(&self, old: &Schema) -> Result<(Groups, Vec<Diagnostic>), Vec<Diagnostic>> {
+    pub(super) fn plan(&self, old: &Schema) -> Result<(StepGroups, Vec<Diagnostic>), Vec<Diagnostic>> {
         let warnings = self.stale_allowances(old);
         match database::migrate::plan(old, &self.schema, &self.root()) {
             Ok(groups) => Ok((groups, warnings)),

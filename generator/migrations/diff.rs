@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use super::definition::{Definition, Selection};
 use super::import::check_complete;
-use super::{Definition, Selection};
 use crate::database::history::{History, Migration};
-use crate::database::import::sql::{Imported, Settled};
+use crate::database::import::sql::{Imported, ServiceRights};
 use crate::database::ledger::settings::InputSettings;
-use crate::database::migrate::{Groups, plan_unreviewed};
+use crate::database::migrate::{StepGroups, plan_unreviewed};
 use crate::database::model::Schema;
 use crate::database::snapshot;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
@@ -18,6 +18,7 @@ use crate::files::{look_behind, real_path};
 use crate::path;
 use crate::project::migrations;
 use crate::server::Server;
+use crate::source::PlainDecoder;
 use crate::values::{Checked, SqlIdent};
 
 /// The planned migrations of each database.
@@ -65,7 +66,7 @@ pub fn pending(selection: &Selection) -> Result<Diff, Vec<Diagnostic>> {
     let mut diff = Diff::default();
     for definition in selection.definitions()? {
         let mut history = selection.history(&definition.name)?;
-        let old_schema = history.schema(&definition.name).map_err(|finding| vec![finding])?;
+        let old_schema = history.schema(&definition.name, &PlainDecoder).map_err(|finding| vec![finding])?;
         let (groups, warnings) = definition.plan(&old_schema)?;
         let existing = history.migrations.len();
         history.extend("change", &groups, &definition.schema).map_err(internal_error)?;
@@ -109,8 +110,8 @@ fn reprint(
         ]);
     };
     *written = Server::new(url)?.reprint(written, &server.settings)?;
-    server.default_rights.strip(written);
-    written.lend_to(server_schema);
+    server.default_rights.remove_from(written);
+    written.copy_hints_to(server_schema);
     Ok(())
 }
 
@@ -129,7 +130,7 @@ struct ServerSpelling {
     /// Settings by which it reads texts such as dates.
     settings: InputSettings,
     /// Rights that follow from the access of services, so they are no difference.
-    default_rights: Settled,
+    default_rights: ServiceRights,
 }
 
 impl DiffSchema {
@@ -139,7 +140,7 @@ impl DiffSchema {
             Side::Empty => Ok(plain(SqlIdent::wrap("empty".into()), Schema::default())),
             Side::Migrations(selection) => {
                 let name = single(selection)?.name;
-                let schema = selection.history(&name)?.schema(&name).map_err(|finding| vec![finding])?;
+                let schema = selection.history(&name)?.schema(&name, &PlainDecoder).map_err(|finding| vec![finding])?;
                 Ok(plain(name, schema))
             }
             Side::Stack(selection) => {
@@ -150,15 +151,15 @@ impl DiffSchema {
             Side::Folder(path) => read_folder(path).map(|(name, schema)| plain(name, schema)),
             Side::Server(url) => {
                 let server = Server::new(url)?;
-                let Imported { schema, settled, .. } = server.schema_to_compare()?;
+                let Imported { schema, service_rights, .. } = server.schema_to_compare()?;
                 check_complete(&schema, |_| None)?;
-                let spelling = ServerSpelling { settings: server.input_settings()?, default_rights: settled };
+                let spelling = ServerSpelling { settings: server.input_settings()?, default_rights: service_rights };
                 Ok(DiffSchema { server: Some(spelling), ..plain(server.database_name(), schema) })
             }
         }
     }
 
-    fn plan_from(&self, old: &Schema) -> Result<(Groups, Vec<Diagnostic>), Vec<Diagnostic>> {
+    fn plan_from(&self, old: &Schema) -> Result<(StepGroups, Vec<Diagnostic>), Vec<Diagnostic>> {
         match &self.definition {
             Some(definition) => Definition { schema: self.schema.clone(), ..definition.clone() }.plan(old),
             // Hazards can only be allowed in a stack, so here they are listed and not refused.
@@ -186,7 +187,7 @@ fn read_folder(path: &Path) -> Result<(SqlIdent, Schema), Vec<Diagnostic>> {
     let project = path.parent().filter(|db| db.file_name().is_some_and(|name| name == "db")).and_then(Path::parent);
     let project = project.ok_or_else(|| wrong_folder(format!("{} is not in a folder `db`", path.display())))?;
     let history = History::read(&name, &migrations::read(project, &name)?)?;
-    let schema = history.schema(&name).map_err(|finding| vec![finding])?;
+    let schema = history.schema(&name, &PlainDecoder).map_err(|finding| vec![finding])?;
     Ok((name, schema))
 }
 

@@ -3,8 +3,8 @@
 
 use std::fmt::Write;
 
-use super::Selection;
-use crate::database::history::{History, Line, Migration, Run};
+use super::definition::Selection;
+use crate::database::history::{History, Migration, RunMode, SumLine};
 use crate::database::ledger;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::words;
@@ -54,7 +54,7 @@ fn script(
         ]);
     }
     let sum = history.sum();
-    let reverted: Vec<(usize, &Migration, &Line)> = (1..)
+    let reverted: Vec<(usize, &Migration, &SumLine)> = (1..)
         .zip(history.migrations.iter().zip(&sum))
         .map(|(number, (migration, line))| (number, migration, line))
         .collect();
@@ -76,9 +76,9 @@ fn script(
 
 /// Writes the statements that revert one migration. They are one transaction with the deletion of its row in the ledger,
 /// unless the migration builds an index, which PostgreSQL does outside of transactions.
-fn write_step(text: &mut String, number: usize, migration: &Migration, line: &Line) {
+fn write_step(text: &mut String, number: usize, migration: &Migration, line: &SumLine) {
     let name = &migration.name;
-    let in_transaction = migration.plan.run == Run::Transaction;
+    let in_transaction = migration.plan.run == RunMode::Transaction;
     let _ = writeln!(text, "\n\\echo reverting {name}");
     if in_transaction {
         text.push_str("BEGIN;\n");

@@ -8,8 +8,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ring::digest::{Context, SHA256};
 
-use super::Selection;
-use crate::database::history::{Migration, Run};
+use super::definition::Selection;
+use crate::database::history::{Migration, RunMode};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::files::Root;
 
@@ -89,7 +89,7 @@ fn convert(runner: Runner, migrations: &[Migration]) -> Result<Vec<(String, Stri
     let mut findings = Vec::new();
     let mut files = Vec::new();
     for migration in migrations {
-        if migration.plan.run != Run::Transaction && !runner.runs_outside_transactions() {
+        if migration.plan.run != RunMode::Transaction && !runner.runs_outside_transactions() {
             findings.push(
                 Diagnostic::error(Code::Unsupported, FieldPath::root())
                     .message(format!(
@@ -114,7 +114,7 @@ fn convert(runner: Runner, migrations: &[Migration]) -> Result<Vec<(String, Stri
 
 fn convert_migration(runner: Runner, migration: &Migration) -> Vec<(String, String)> {
     let (name, slug, number) = (&migration.name, migration.name.slug(), migration.name.number());
-    let in_transaction = migration.plan.run == Run::Transaction;
+    let in_transaction = migration.plan.run == RunMode::Transaction;
     let (up, down) = (migration.up.clone(), migration.down.clone());
     let pair = |up_path: String, down_path: String, header: &str| {
         let down = down.as_ref().map(|down| (down_path, format!("{header}{down}")));
@@ -182,7 +182,7 @@ mod tests {
             migration
         };
         let mut index = migration(2, "index", Some("DROP INDEX i;\n"));
-        index.plan.run = Run::Index(ObjectName::new("i").unwrap());
+        index.plan.run = RunMode::Index(ObjectName::new("i").unwrap());
         vec![migration(1, "init", None), index]
     }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::database::import::sql::Imported as ImportedSchema;
-use crate::database::import::{Lost, dbml, nickel, sql};
+use crate::database::import::{ImportFinding, dbml, nickel, sql};
 use crate::database::model::Schema;
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Segment, Span};
 use crate::files::{FileKind, read_named};
@@ -68,21 +68,21 @@ pub(super) fn check_complete(
 
 /// Checks an imported schema. Returns it with warnings about the parts that were left out.
 fn check_imported(imported: ImportedSchema, file: Option<&Path>) -> Result<(Schema, Vec<Diagnostic>), Vec<Diagnostic>> {
-    let ImportedSchema { schema, notes, places, settled: _ } = imported;
+    let ImportedSchema { schema, notes, places, service_rights: _ } = imported;
     check_complete(&schema, |path| {
         let [Segment::Key(kind), Segment::Key(name), ..] = path.0.as_slice() else { return None };
         let (line, column) = places.get(&format!("{kind}.{name}"))?;
         file.map(|file| span(file, *line, *column))
     })?;
-    let warning = |part: Lost| {
+    let warning = |part: ImportFinding| {
         let position = file.map(|file| span(file, part.line, part.column));
         Diagnostic::warning(Code::NotImported, FieldPath::root()).message(part.what).at(position)
     };
     Ok((schema, notes.into_iter().map(warning).collect()))
 }
 
-fn errors(parts: Vec<Lost>, file: &Path) -> Vec<Diagnostic> {
-    let error = |part: Lost| {
+fn errors(parts: Vec<ImportFinding>, file: &Path) -> Vec<Diagnostic> {
+    let error = |part: ImportFinding| {
         let position = span(file, part.line, part.column);
         Diagnostic::error(Code::NotImported, FieldPath::root()).message(part.what).at(Some(position))
     };

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::Selection;
+use super::definition::Selection;
 use crate::database::hazard;
 use crate::diagnostic::Diagnostic;
 use crate::values::SqlIdent;

@@ -1,13 +1,15 @@
 //! Moves the migrations of this branch behind those that a different branch added. The migrations of the base stay
 //! unchanged; planned migrations are planned again; hand-written ones keep their SQL.
 
+use super::create::{Created, NewMigrations};
+use super::definition::{Definition, Selection};
 use super::revision::Revision;
-use super::{Created, Definition, NewMigrations, Selection};
 use crate::database::history::{History, Migration};
 use crate::database::model::MigrationName;
 use crate::database::snapshot;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::project::migrations;
+use crate::source::PlainDecoder;
 
 /// Rewrites the migrations of the selected databases so that those of `base`, a git revision, come first.
 ///
@@ -40,7 +42,7 @@ fn rebase_database(
 ) -> Result<(NewMigrations, Vec<Diagnostic>), Vec<Diagnostic>> {
     let branch_migrations = added_migrations(&history, branch);
     let existing = history.migrations.len();
-    let base_schema = history.schema(&definition.name).map_err(|finding| vec![finding])?;
+    let base_schema = history.schema(&definition.name, &PlainDecoder).map_err(|finding| vec![finding])?;
     let (groups, warnings) = definition.plan(&base_schema)?;
     if !groups.is_empty() {
         let planned = branch_migrations.iter().find(|migration| !migration.plan.by_hand);

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::database::history::{Files, Line, SUM};
+use crate::database::history::{HistoryFiles, SUM_FILE, SumLine};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::values::SqlIdent;
 
@@ -23,13 +23,13 @@ impl Revision<'_> {
     ///
     /// # Errors
     /// NS804 with the message of git, NS732 for a malformed sum file.
-    pub fn sum(&self, database: &SqlIdent) -> Result<Vec<Line>, Vec<Diagnostic>> {
-        let path = format!("db/{database}/{SUM}");
+    pub fn sum(&self, database: &SqlIdent) -> Result<Vec<SumLine>, Vec<Diagnostic>> {
+        let path = format!("db/{database}/{SUM_FILE}");
         let listed = self.git(&["ls-tree", "--name-only", "--end-of-options", self.name, "--", &path])?;
         if listed.is_empty() {
             return Ok(Vec::new());
         }
-        Line::parse(&self.text(&path)?).ok_or_else(|| {
+        SumLine::parse(&self.text(&path)?).ok_or_else(|| {
             vec![
                 Diagnostic::error(Code::MigrationDamaged, FieldPath::root())
                     .message(format!("{path} has a malformed line in {}", self.name)),
@@ -41,13 +41,13 @@ impl Revision<'_> {
     ///
     /// # Errors
     /// NS804 with the message of git.
-    pub fn files(&self, database: &SqlIdent) -> Result<Files, Vec<Diagnostic>> {
+    pub fn files(&self, database: &SqlIdent) -> Result<HistoryFiles, Vec<Diagnostic>> {
         let folder = format!("db/{database}/");
         let listed = self.git(&["ls-tree", "-r", "-z", "--name-only", "--end-of-options", self.name, "--", &folder])?;
-        let mut files = Files::new();
+        let mut files = HistoryFiles::new();
         for path in listed.split('\0').filter(|path| !path.is_empty()) {
             let path_in_folder = path.strip_prefix(&folder).unwrap_or(path);
-            if path_in_folder == SUM
+            if path_in_folder == SUM_FILE
                 || path_in_folder.starts_with("migrations/")
                 || path_in_folder.starts_with("schema/")
             {

@@ -1,7 +1,7 @@
 //! Records migrations that were written by hand in the sum file.
 
-use super::Selection;
-use crate::database::history::{Files, History, Line, SUM};
+use super::definition::Selection;
+use crate::database::history::{History, HistoryFiles, SUM_FILE, SumLine};
 use crate::diagnostic::Diagnostic;
 use crate::project::migrations;
 use crate::values::SqlIdent;
@@ -38,9 +38,9 @@ pub fn seal(selection: &Selection) -> Result<Vec<Sealed>, Vec<Diagnostic>> {
 }
 
 /// Tells whether the sum file agrees with the history up to the hand-written migrations at its end.
-fn extends_sum(history: &History, files: &Files) -> bool {
-    let text = files.get(SUM).map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default();
-    let recorded = Line::parse(&text).unwrap_or_default();
+fn extends_sum(history: &History, files: &HistoryFiles) -> bool {
+    let text = files.get(SUM_FILE).map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default();
+    let recorded = SumLine::parse(&text).unwrap_or_default();
     let current = history.sum();
     let by_hand_at_end = history.migrations.iter().rev().take_while(|migration| migration.plan.by_hand).count();
     let fixed = (history.migrations.len() - by_hand_at_end).min(recorded.len());
@@ -73,6 +73,6 @@ mod tests {
         assert!(extends_sum(&history(&["a", "changed", "c"]), &files), "a hand-written one at the end");
         assert!(!extends_sum(&history(&["changed", "b"]), &files), "a planned one");
         assert!(!extends_sum(&history(&["a"]), &files), "one was removed");
-        assert!(extends_sum(&history(&["a"]), &Files::new()), "no sum file yet");
+        assert!(extends_sum(&history(&["a"]), &HistoryFiles::new()), "no sum file yet");
     }
 }

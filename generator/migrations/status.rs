@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::Selection;
-use crate::database::history::Line;
+use super::definition::Selection;
+use crate::database::history::SumLine;
 use crate::database::snapshot;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::server::{Server, is_pooler_refusal};
@@ -74,8 +74,8 @@ pub fn status(selection: &Selection, url: Option<&str>) -> Result<Vec<DatabaseSt
 }
 
 impl ServerStatus {
-    fn new(ledger: &[LedgerRow], sum: &[Line]) -> Self {
-        let is_same = |(row, line): &(&LedgerRow, &Line)| row.0 == line.name.as_str() && row.1 == line.up.as_str();
+    fn new(ledger: &[LedgerRow], sum: &[SumLine]) -> Self {
+        let is_same = |(row, line): &(&LedgerRow, &SumLine)| row.0 == line.name.as_str() && row.1 == line.up.as_str();
         let applied = ledger.iter().zip(sum).take_while(is_same).count();
         ServerStatus { applied, foreign: ledger.len() - applied, waiting: sum.len() - applied }
     }
@@ -123,7 +123,7 @@ mod tests {
     use crate::database::history::{History, Migration};
     use crate::database::model::MigrationName;
 
-    fn sum(slugs: &[&str]) -> Vec<Line> {
+    fn sum(slugs: &[&str]) -> Vec<SumLine> {
         let mut history = History::default();
         for (index, slug) in slugs.iter().enumerate() {
             let name = MigrationName::numbered(index + 1, slug).unwrap();
@@ -144,7 +144,7 @@ mod tests {
     #[test]
     fn a_ledger_counts_up_to_its_first_difference() {
         let written = sum(&["a", "b", "c"]);
-        let row = |line: &Line| (line.name.to_string(), line.up.as_str().to_owned());
+        let row = |line: &SumLine| (line.name.to_string(), line.up.as_str().to_owned());
         let ledger: Vec<LedgerRow> = written.iter().map(row).collect();
         let status = |ledger: &[LedgerRow]| ServerStatus::new(ledger, &written);
         assert_eq!(status(&ledger[..2]), ServerStatus { applied: 2, foreign: 0, waiting: 1 });

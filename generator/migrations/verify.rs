@@ -1,10 +1,11 @@
-//! Checks that the files are those that nself wrote, that the history only grew, and that it leads to the definitions.
+//! Checks that the files are those that nself wrote, that the history only check_extends, and that it leads to the definitions.
 
+use super::definition::{Definition, Selection};
 use super::revision::Revision;
-use super::{Definition, Selection};
-use crate::database::history::{History, grew};
+use crate::database::history::{History, check_extends};
 use crate::database::snapshot;
 use crate::diagnostic::{Code, Diagnostic};
+use crate::source::PlainDecoder;
 
 /// The result of a check without errors.
 #[derive(Debug, PartialEq, Eq)]
@@ -33,11 +34,11 @@ pub fn verify(selection: &Selection, base: Option<&str>) -> Result<Verified, Vec
             }
         };
         verified.migrations += history.migrations.len();
-        let last_schema = history.schema(name).map_err(|finding| vec![finding])?;
+        let last_schema = history.schema(name, &PlainDecoder).map_err(|finding| vec![finding])?;
         verified.warnings.extend(definition.stale_allowances(&last_schema));
         errors.extend(missing_migration(&definition, &history));
         if let Some(base) = &base {
-            errors.extend(grew(name, &base.sum(name)?, &history.sum()));
+            errors.extend(check_extends(name, &base.sum(name)?, &history.sum()));
         }
     }
     if errors.is_empty() { Ok(verified) } else { Err(errors.into_iter().chain(verified.warnings).collect()) }

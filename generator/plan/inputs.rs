@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::database::history::Files;
+use crate::database::history::HistoryFiles;
 use crate::lock::Lock;
 use crate::stack::{Profile, Stack};
 use crate::values::{EnvironmentName, SqlIdent};
 
-/// Files of the project that take part, read by the caller.
+/// HistoryFiles of the project that take part, read by the caller.
 #[derive(Debug, Clone, Default)]
 pub struct ProjectFiles {
     /// Hand-written nginx files: name to content.
@@ -17,7 +17,7 @@ pub struct ProjectFiles {
     /// Digests of images.
     pub lock: Lock,
     /// Migrations of the databases that the stack defines.
-    pub databases: BTreeMap<SqlIdent, Files>,
+    pub databases: BTreeMap<SqlIdent, HistoryFiles>,
     /// The path from an environment's folder back to the project's, such as `../..`.
     pub project_folder: String,
 }

@@ -18,7 +18,7 @@ use super::roster::{Roster, roster, tls_mode};
 use super::secret_list::Recipes;
 use super::wiring::{Outcome, SecretUsers};
 use super::{rules, start_order};
-use crate::database::graphql::Source;
+use crate::database::graphql::HasuraSource;
 use crate::diagnostic::Diagnostic;
 use crate::stack::Stack;
 use crate::values::{Checked, EnvironmentName, Host, ImageRef, ServiceName, SqlIdent};
@@ -104,7 +104,7 @@ impl Plan {
         domain: &Host,
         ingress: IngressPlan,
         server: ServerPlan,
-        graphql: BTreeMap<ServiceName, Vec<Source>>,
+        graphql: BTreeMap<ServiceName, Vec<HasuraSource>>,
     ) -> Self {
         let Inputs { environment, stack, profile, files } = inputs;
         Plan {

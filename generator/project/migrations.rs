@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::database::history::{Files, SUM};
+use crate::database::history::{HistoryFiles, SUM_FILE};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::files::{EntryKind, FileError, FileKind, Folder, Root, Total};
 use crate::values::SqlIdent;
@@ -20,8 +20,8 @@ pub fn folder(project: &Path, database: &SqlIdent) -> PathBuf {
 ///
 /// # Errors
 /// NS732 for a link, pipe or device, NS813 for files that are too large, NS804 if a file cannot be read.
-pub fn read(project: &Path, database: &SqlIdent) -> Result<Files, Vec<Diagnostic>> {
-    let mut files = Files::new();
+pub fn read(project: &Path, database: &SqlIdent) -> Result<HistoryFiles, Vec<Diagnostic>> {
+    let mut files = HistoryFiles::new();
     let Some(folder) = root(project, database).open().map_err(file_error)? else { return Ok(files) };
     let mut total = Total::new(FileKind::Migration);
     for name in SUBFOLDERS {
@@ -34,8 +34,8 @@ pub fn read(project: &Path, database: &SqlIdent) -> Result<Files, Vec<Diagnostic
             read_subfolder(database, &subfolder, name, &mut total, &mut files)?;
         }
     }
-    if let Some(bytes) = folder.read(SUM, FileKind::Sum).map_err(file_error)? {
-        files.insert(SUM.into(), bytes);
+    if let Some(bytes) = folder.read(SUM_FILE, FileKind::Sum).map_err(file_error)? {
+        files.insert(SUM_FILE.into(), bytes);
     }
     Ok(files)
 }
@@ -45,7 +45,7 @@ fn read_subfolder(
     subfolder: &Folder,
     name: &str,
     total: &mut Total,
-    files: &mut Files,
+    files: &mut HistoryFiles,
 ) -> Result<(), Vec<Diagnostic>> {
     for (path, kind) in subfolder.list_all(&mut |_| false).map_err(file_error)? {
         let path_in_folder = Path::new(name).join(&path);
@@ -67,11 +67,11 @@ fn read_subfolder(
 ///
 /// # Errors
 /// Those of [`read`], and NS804 if a file cannot be written.
-pub fn write(project: &Path, database: &SqlIdent, files: &Files) -> Result<Vec<String>, Vec<Diagnostic>> {
+pub fn write(project: &Path, database: &SqlIdent, files: &HistoryFiles) -> Result<Vec<String>, Vec<Diagnostic>> {
     let old_files = read(project, database)?;
     let mut changed_paths = Vec::new();
     // The sum file seals the others. If it is written last, an interrupted run never leaves a sum without its files.
-    let (sum_file, other_files): (Vec<_>, Vec<_>) = files.iter().partition(|(path, _)| *path == SUM);
+    let (sum_file, other_files): (Vec<_>, Vec<_>) = files.iter().partition(|(path, _)| *path == SUM_FILE);
     let changed_files: Vec<_> =
         other_files.into_iter().chain(sum_file).filter(|(path, bytes)| old_files.get(*path) != Some(bytes)).collect();
     let removed_paths: Vec<_> = old_files.keys().filter(|path| !files.contains_key(*path)).collect();
@@ -112,7 +112,7 @@ mod tests {
     use super::*;
     use crate::values::Checked;
 
-    fn files(entries: &[(&str, &str)]) -> Files {
+    fn files(entries: &[(&str, &str)]) -> HistoryFiles {
         entries.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec())).collect()
     }
 
@@ -121,16 +121,16 @@ mod tests {
         let project = tempfile::tempdir().unwrap();
         let (project, shop) = (project.path(), SqlIdent::new("shop").unwrap());
         assert!(read(project, &shop).unwrap().is_empty());
-        let first = files(&[("migrations/0001_init/up.sql", "a"), ("schema/0001.json", "{}"), (SUM, "1")]);
+        let first = files(&[("migrations/0001_init/up.sql", "a"), ("schema/0001.json", "{}"), (SUM_FILE, "1")]);
         assert_eq!(
             write(project, &shop, &first).unwrap(),
-            ["migrations/0001_init/up.sql", "schema/0001.json", SUM],
+            ["migrations/0001_init/up.sql", "schema/0001.json", SUM_FILE],
             "the sum is the last one"
         );
         fs::write(project.join("db/shop/notes.md"), "mine").unwrap();
         assert_eq!(read(project, &shop).unwrap(), first);
         assert!(write(project, &shop, &first).unwrap().is_empty(), "equal files are not written again");
-        let second = files(&[("schema/0001.json", "[]"), (SUM, "1")]);
+        let second = files(&[("schema/0001.json", "[]"), (SUM_FILE, "1")]);
         assert_eq!(write(project, &shop, &second).unwrap(), ["schema/0001.json", "migrations/0001_init/up.sql"]);
         assert!(!project.join("db/shop/migrations/0001_init").exists());
         assert_eq!(fs::read(project.join("db/shop/notes.md")).unwrap(), b"mine");

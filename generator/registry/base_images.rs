@@ -4,7 +4,8 @@ use std::fmt::Display;
 
 use oci_spec::image::{ImageConfiguration, ImageManifest};
 
-use super::{Failure, Registry};
+use super::failure::Failure;
+use super::transport::Registry;
 use crate::artifact::Sha256;
 use crate::codes::Code;
 use crate::image::Blobs;

@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
-use super::transport::{RegistryRequest, RegistryResponse};
-use super::{Failure, Manifest, Registry, media};
+use super::failure::Failure;
+use super::media;
+use super::transport::{Registry, RegistryRequest, RegistryResponse};
 use crate::artifact::Sha256;
 use crate::codes::Code;
 use crate::lock::ImageName;
@@ -12,6 +13,14 @@ use crate::lock::ImageName;
 const MANIFEST_LIMIT: u64 = 4 << 20;
 /// Maximum size of a blob, in bytes: blobs are held in memory.
 const BLOB_LIMIT: u64 = 1 << 30;
+
+/// A manifest or index, with the bytes that the registry sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Manifest {
+    pub bytes: Vec<u8>,
+    pub media_type: String,
+    pub digest: Sha256,
+}
 
 impl Registry {
     /// Reads a manifest or index by its digest or tag; without both, by the tag `latest`.

@@ -3,8 +3,9 @@
 
 use serde_json::{Value, json};
 
-use super::transport::{RegistryRequest, Repository};
-use super::{Failure, Registry, media};
+use super::failure::Failure;
+use super::media;
+use super::transport::{Registry, RegistryRequest, Repository};
 use crate::artifact::{Sha256, json as writer};
 use crate::codes::Code;
 use crate::lock::ImageName;

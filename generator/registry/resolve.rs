@@ -5,7 +5,10 @@ use std::sync::Mutex;
 
 use serde::Deserialize;
 
-use super::{Failure, Manifest, Registry, media};
+use super::failure::Failure;
+use super::fetch::Manifest;
+use super::media;
+use super::transport::Registry;
 use crate::artifact::Sha256;
 use crate::codes::Code;
 use crate::diagnostic::{Diagnostic, FieldPath};

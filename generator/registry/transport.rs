@@ -10,7 +10,8 @@ use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::{Agent, Body};
 
 use super::auth::{Challenge, Credentials};
-use super::{Failure, HostSettings};
+use super::failure::Failure;
+use super::hosts::HostSettings;
 use crate::codes::Code;
 use crate::lock::{DEFAULT_HOST, ImageName};
 

@@ -7,13 +7,12 @@ use rcgen::{
 };
 use time::{Duration, OffsetDateTime};
 
-use super::{Outcome, SecretFolder};
+use super::folder::{AUTHORITY, SecretFolder};
+use super::outcome::Outcome;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::plan::secret_list::Recipe;
 use crate::values::{Checked, SecretName};
 
-/// Name of the authority's certificate, which a person imports into a browser or passes to `curl --cacert`.
-pub const AUTHORITY: &str = "authority";
 /// Validity in days. Browsers accept at most 825 days from an authority that the user added.
 const VALID_DAYS: i64 = 800;
 /// Days before the present at which the validity begins, for clocks that are behind.

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{SecretFolder, modes};
+use super::folder::SecretFolder;
+use super::modes;
 use crate::artifact::Digest;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::path;

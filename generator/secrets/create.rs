@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::{SecretFolder, certificate, environment_file, modes};
+use super::folder::SecretFolder;
+use super::outcome::Outcome;
+use super::{certificate, environment_file, modes};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::plan::secret_list::Recipe;
 use crate::stack::secret::Encoding;
@@ -12,19 +14,6 @@ use crate::values::SecretName;
 
 /// Length of a generated value that stands for an external secret in the local profile: 43 characters have 256 bits.
 const LOCAL_LENGTH: u16 = 43;
-
-/// The result of a run.
-#[derive(Debug, Default)]
-pub struct Outcome {
-    pub created: Vec<SecretName>,
-    /// Secrets that had a value, which was not changed.
-    pub existing: Vec<SecretName>,
-    /// Secrets whose value the operator must provide, with their descriptions.
-    pub required: Vec<(SecretName, String)>,
-    pub findings: Vec<Diagnostic>,
-    /// Why a value in version control would not be recognised; `None` if it would.
-    pub remark: Option<String>,
-}
 
 /// Creates the missing values of an environment and writes its `.env`. Existing values are not changed, except composed ones
 /// whose parts changed, and certificates that end soon.

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::{ENVIRONMENT_FILE, SecretFolder, modes};
+use super::folder::{ENVIRONMENT_FILE, ENVIRONMENT_FILE_MODE, SecretFolder};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
 use crate::values::SecretName;
@@ -36,7 +36,7 @@ pub fn write(folder: &SecretFolder, values: &BTreeMap<SecretName, String>) -> Re
     if !findings.is_empty() {
         return Err(findings);
     }
-    let written = folder.environment.replace(ENVIRONMENT_FILE, text.as_bytes(), modes::ENVIRONMENT_FILE);
+    let written = folder.environment.replace(ENVIRONMENT_FILE, text.as_bytes(), ENVIRONMENT_FILE_MODE);
     written.map_err(|error| vec![error.into()])
 }
 

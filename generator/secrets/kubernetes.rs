@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::SecretFolder;
+use super::folder::SecretFolder;
 use crate::artifact::yaml;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::path;

@@ -1,15 +1,9 @@
 //! Sets the modes of secrets. Containers read the files as other users through their mounts, so the files are readable by
 //! everyone, and the folder keeps other users of the machine out.
 
-use super::{SecretFolder, certificate};
+use super::folder::{AUTHORITY, ENVIRONMENT_FILE, ENVIRONMENT_FILE_MODE, FOLDER_MODE, SecretFolder, VALUE_MODE};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 
-/// Mode of the folder.
-pub const FOLDER: u32 = 0o700;
-/// Mode of each value in the folder.
-pub const VALUE: u32 = 0o444;
-/// Mode of `.env`, which only the container engine reads.
-pub const ENVIRONMENT_FILE: u32 = 0o600;
 /// The bits of a mode for other users of the machine.
 const OTHERS: u32 = 0o077;
 /// The bits of a mode that let other users write.
@@ -23,15 +17,16 @@ pub fn repair(folder: &SecretFolder) -> Result<Option<Diagnostic>, Diagnostic> {
     let mut open = Vec::new();
     if let Some(secrets) = folder.secrets()? {
         let mode = secrets.own_stat().map(|stat| stat.mode & 0o7777);
-        if mode != Some(FOLDER) {
-            secrets.set_own_mode(FOLDER)?;
+        if mode != Some(FOLDER_MODE) {
+            secrets.set_own_mode(FOLDER_MODE)?;
             open.extend(mode.filter(|mode| mode & OTHERS != 0).map(|mode| format!("secrets/ ({mode:04o})")));
         }
-        let authority = [certificate::AUTHORITY.to_owned()];
+        let authority = [AUTHORITY.to_owned()];
         let names = folder.list.secrets.keys().map(ToString::to_string).chain(authority);
         for name in names {
-            if let Some(stat) = secrets.stat(&name)?.filter(|stat| stat.mode & 0o7777 != VALUE || !stat.is_file()) {
-                secrets.set_mode(&name, VALUE)?;
+            if let Some(stat) = secrets.stat(&name)?.filter(|stat| stat.mode & 0o7777 != VALUE_MODE || !stat.is_file())
+            {
+                secrets.set_mode(&name, VALUE_MODE)?;
                 // A file that other users could only read was still protected by its folder.
                 if stat.mode & OTHERS_WRITE != 0 {
                     open.push(format!("secrets/{name} ({:04o})", stat.mode & 0o7777));
@@ -39,8 +34,8 @@ pub fn repair(folder: &SecretFolder) -> Result<Option<Diagnostic>, Diagnostic> {
             }
         }
     }
-    if let Some(stat) = folder.environment.stat(super::ENVIRONMENT_FILE)?.filter(|stat| stat.mode & OTHERS != 0) {
-        folder.environment.set_mode(super::ENVIRONMENT_FILE, ENVIRONMENT_FILE)?;
+    if let Some(stat) = folder.environment.stat(ENVIRONMENT_FILE)?.filter(|stat| stat.mode & OTHERS != 0) {
+        folder.environment.set_mode(ENVIRONMENT_FILE, ENVIRONMENT_FILE_MODE)?;
         open.push(format!(".env ({:04o})", stat.mode & 0o7777));
     }
     Ok((!open.is_empty()).then(|| {

@@ -1,10 +1,10 @@
 //! Temporary databases. SQL of the project runs in one, as a role without other rights; database and role are dropped
 //! afterwards.
 
-use super::{Server, ServerResult, failure};
+use super::session::{Server, ServerResult, failure};
 use crate::database::ddl;
 use crate::database::ledger::settings::InputSettings;
-use crate::database::ledger::{self, Alone};
+use crate::database::ledger::{self, RunIn};
 use crate::database::migrate::plan_unreviewed;
 use crate::database::model::Schema;
 use crate::diagnostic::FieldPath;
@@ -64,11 +64,13 @@ impl Server {
         let extensions: String = schema.extensions.iter().map(|name| ddl::create_extension(name) + "\n").collect();
         let imported = self.with_scratch_database(|scratch| {
             scratch.admin.query(&extensions)?;
-            scratch.owner.query(&(settings.statements() + &ledger::apply([(statements.as_str(), Alone::No)])))?;
+            scratch
+                .owner
+                .query(&(settings.statements() + &ledger::apply([(statements.as_str(), RunIn::Transaction)])))?;
             scratch.owner.schema_to_compare()
         })?;
         let mut reprinted = crate::database::complete(imported.schema, &FieldPath::root()).0;
-        schema.lend_to(&mut reprinted);
+        schema.copy_hints_to(&mut reprinted);
         Ok(reprinted)
     }
 }

@@ -11,6 +11,7 @@ use super::entries::{Entries, Items, Variant};
 use super::node::{Entry, Mark, Node, Value};
 use super::path_set::PathSet;
 use super::type_mismatch::TypeMismatch;
+use crate::database::snapshot::ObjectDecoder;
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Segment};
 use crate::values::checked;
 use crate::words;
@@ -40,6 +41,15 @@ pub fn decode_plain<T: DeserializeOwned>(value: &serde_json::Value) -> Result<T,
     match found.into_iter().next() {
         Some(Found { finding, .. }) => Err(format!("{}: {}", finding.path, finding.message)),
         None => value.ok_or_else(String::new),
+    }
+}
+
+/// [`decode_plain`] for the objects of a database's snapshot.
+pub struct PlainDecoder;
+
+impl ObjectDecoder for PlainDecoder {
+    fn decode<T: DeserializeOwned>(&self, object: &serde_json::Value) -> Result<T, String> {
+        decode_plain(object)
     }
 }
 

@@ -22,7 +22,7 @@ mod wire;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub use decode::decode_plain;
+pub use decode::{PlainDecoder, decode_plain};
 pub use guard::{Limits, child as evaluate_child};
 pub use node::Input;
 pub use origins::Origins;
@@ -38,9 +38,9 @@ use evaluate::Program;
 use node::Document;
 use path_set::PathSet;
 
-/// What to read and how.
+/// A stack file, and how to evaluate it.
 #[derive(Debug, Clone)]
-pub struct Request {
+pub struct EvaluationRequest {
     /// The stack file; imports stay inside its folder.
     pub stack: PathBuf,
     pub allow_imports: Vec<PathBuf>,
@@ -95,7 +95,7 @@ fn located(stack: &Path) -> std::io::Result<PathBuf> {
 ///
 /// # Errors
 /// The findings, when no environment could be decoded.
-pub fn load(request: &Request) -> Result<Loaded, Vec<Diagnostic>> {
+pub fn load(request: &EvaluationRequest) -> Result<Loaded, Vec<Diagnostic>> {
     let io = |error: std::io::Error| {
         vec![
             Diagnostic::error(Code::StackUnreadable, FieldPath::root())

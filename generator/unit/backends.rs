@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{files, generate, plan, stack};
-use crate::artifact::Artifacts;
+use crate::artifact::{ArtifactPath, Artifacts};
+use crate::backend::{Backend, GeneratedLine};
 use crate::codes::Code;
 
 fn text(files: &Artifacts, path: &str) -> String {
@@ -94,4 +95,36 @@ fn kubernetes_writes_an_object_in_each_file() {
         .map(|path| text(&files, path))
         .collect();
     assert!(objects.len() > 3 && objects.iter().all(|text| text.matches("\nkind: ").count() == 1), "{objects:?}");
+}
+
+#[test]
+fn a_line_leads_back_to_the_field_that_decided_it() {
+    let stack = orders(&json!({ "env": { "LEVEL": "info" } }));
+    let files = files(&stack);
+    let (plan, _) = plan(&stack);
+    let fields = |path: &str, words: &str| {
+        let text = text(&files, path);
+        let lines: Vec<&str> = text.lines().collect();
+        let at = lines.iter().position(|line| line.contains(words)).unwrap_or_else(|| panic!("{words}: {text}"));
+        let output = ArtifactPath::new(format!("prod/{path}")).unwrap();
+        let backend = Backend::of_output(&output).unwrap();
+        let fields = backend.provenance(&plan, &GeneratedLine::new(path, &lines, at));
+        fields.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(fields("compose.yaml", "LEVEL:")[0], "services.orders.env.LEVEL");
+    assert_eq!(fields("nginx/sites/orders.shop.example.com.conf", "orders")[0], "services.orders.route");
+    assert!(fields("health.json", "\"orders\"").contains(&"services.orders.health".to_owned()));
+    assert_eq!(fields("postgres/init/10-roles-and-databases.sql", "Generated")[0], "services.postgres");
+}
+
+#[test]
+fn every_file_has_a_backend_and_a_field() {
+    let stack = orders(&json!({}));
+    let files = files(&stack);
+    let (plan, _) = plan(&stack);
+    for path in paths(&files) {
+        let output = ArtifactPath::new(format!("prod/{path}")).unwrap();
+        let backend = Backend::of_output(&output).unwrap_or_else(|| panic!("{path} has no backend"));
+        assert!(!backend.provenance(&plan, &GeneratedLine::whole_file(path)).is_empty(), "{path}");
+    }
 }

@@ -209,9 +209,9 @@ fn literal(text: &str) -> usize {
     if text.starts_with("r#\"") {
         return after(3, "\"#");
     }
-    if text.starts_with('"') {
+    if let Some(inner) = text.strip_prefix('"') {
         let mut escaped = false;
-        let end = text[1..].find(|c| {
+        let end = inner.find(|c| {
             let closes = c == '"' && !escaped;
             escaped = c == '\\' && !escaped;
             closes

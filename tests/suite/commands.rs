@@ -112,10 +112,10 @@ fn a_lock_of_another_kind_is_called_that() {
     assert!(!ran.stderr.contains("at line"), "{}", ran.stderr);
     fs::remove_file(&lock).unwrap();
     fs::create_dir(&lock).unwrap();
-    fails(&gen_(), &["NS806", "nself.lock is no plain file"]);
+    fails(&gen_(), &["NS806", "nself.lock is not a regular file"]);
     fs::remove_dir(&lock).unwrap();
     std::os::unix::fs::symlink("stack.ncl", &lock).unwrap();
-    fails(&gen_(), &["NS806", "nself.lock is no plain file"]);
+    fails(&gen_(), &["NS806", "nself.lock is not a regular file"]);
     assert!(!case.path().join("deploy").exists());
 }
 

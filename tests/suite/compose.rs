@@ -181,10 +181,10 @@ fn a_table_that_forgets_a_field_is_a_defect() {
     use nself::backend::PlanDigests;
     use nself::backend::fidelity::{Handling, Row, report};
     use nself::plan::{ProjectFiles, resolve};
-    use nself::source::{Guard, Request, load};
+    use nself::source::{EvaluationRequest, Guard, load};
 
     let case = stack(r#"{ project = "shop", domain = "shop.example.com" }"#);
-    let request = Request {
+    let request = EvaluationRequest {
         stack: case.path().join("stack.ncl"),
         allow_imports: Vec::new(),
         cache: case.path().join(".nself"),

@@ -3,12 +3,16 @@
 use std::path::Path;
 
 use nself::diagnostic::{Code, Diagnostic};
-use nself::source::{self, Guard, Limits, Loaded, Request};
+use nself::source::{self, EvaluationRequest, Guard, Limits, Loaded};
 
 fn load_in(folder: &Path, text: &str, guard: Guard) -> (Option<Loaded>, Vec<Diagnostic>) {
     std::fs::write(folder.join("stack.ncl"), text).unwrap();
-    let request =
-        Request { stack: folder.join("stack.ncl"), allow_imports: Vec::new(), cache: folder.join(".nself"), guard };
+    let request = EvaluationRequest {
+        stack: folder.join("stack.ncl"),
+        allow_imports: Vec::new(),
+        cache: folder.join(".nself"),
+        guard,
+    };
     match source::load(&request) {
         Ok(mut loaded) => {
             let findings = std::mem::take(&mut loaded.findings);
@@ -269,7 +273,7 @@ fn files_of_other_kinds_are_told_what_they_are() {
     ];
     for (bytes, place, message, hint) in bad {
         std::fs::write(folder.path().join("stack.ncl"), &bytes).unwrap();
-        let request = Request {
+        let request = EvaluationRequest {
             stack: folder.path().join("stack.ncl"),
             allow_imports: Vec::new(),
             cache: folder.path().join(".nself"),

@@ -274,8 +274,8 @@ fn the_api_follows_the_schema() {
 fn what_would_show_too_much_is_refused() {
     let served = "served_by = \"hasura\",";
     for (table, more, code, why) in [
-        ("api.user.may = ['select]", "", "NS710", "nobody serves"),
-        ("api.admin.may = ['select]", served, "NS710", "may everything"),
+        ("api.user.may = ['select]", "", "NS710", "no service serves"),
+        ("api.admin.may = ['select]", served, "NS710", "already has every permission"),
         ("api.user = { may = ['select], columns = [\"total\"] }", served, "NS710", "no column `total`"),
         ("api.user = { may = ['select], rows.owner_id = \"owner\" }", served, "NS106", "X-Hasura-"),
         (

@@ -13,7 +13,7 @@ fn missing(folder: &Path) -> Vec<String> {
     let ran = nself_in(folder, ["lock", "--check", "--format", "json"]);
     let said: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
     let messages = said["diagnostics"].as_array().unwrap().iter().map(|found| found["message"].as_str().unwrap());
-    messages.filter_map(|text| text.strip_suffix("` is not locked")).map(|text| text[1..].to_owned()).collect()
+    messages.filter_map(|text| text.strip_suffix("` is not in nself.lock")).map(|text| text[1..].to_owned()).collect()
 }
 
 const STACK: &str = "{ project = \"shop\", domain = \"shop.example.com\" }";

@@ -9,7 +9,7 @@ use crate::stack::TlsMode;
 
 pub const DESCRIPTION: Description = Description {
     paths: &["acme/"],
-    reads: "edge",
+    reads: "ingress",
     emit: Emit::Content { parts: &[PlanField::Ingress], emit },
     file_fields: |plan, _| of_service(plan, "acme"),
     line_fields: |_, _| Vec::new(),

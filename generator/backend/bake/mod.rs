@@ -1,5 +1,5 @@
-//! The bake file: what `docker buildx bake`, run in the project's folder, builds for an environment. The images bear the
-//! names under which Compose and the cluster look for them, and begin from what the lock says.
+//! The bake file: the images that `docker buildx bake`, run in the project's folder, builds for an environment. Their names
+//! are those that Compose and the cluster use, and their base images are pinned by `nself.lock`.
 
 use std::collections::BTreeMap;
 
@@ -74,7 +74,7 @@ fn builds(plan: &Plan) -> Builds<'_> {
 /// Writes `docker-bake.json`, where anything is built.
 ///
 /// # Errors
-/// None that checked values can cause.
+/// NS901; the path is constant, so it cannot occur.
 fn emit(input: &Input) -> Result<Artifacts, Vec<Diagnostic>> {
     let builds = builds(input.plan);
     let mut files = Artifacts::default();
@@ -94,7 +94,7 @@ fn line_fields(plan: &Plan, line: &GeneratedLine) -> Vec<FieldPath> {
 fn bake(builds: &Builds) -> Bake {
     let names: Vec<String> = builds.services.keys().map(ToString::to_string).collect();
     let targets = builds.services.iter().map(|(name, Built { build, tags, contexts })| {
-        let args = build.args.iter().map(|(name, value)| (name.to_string(), plain(value.as_str())));
+        let args = build.args.iter().map(|(name, value)| (name.to_string(), escape(value.as_str())));
         let target = Target {
             args: args.collect(),
             context: build.context.to_string(),
@@ -108,17 +108,17 @@ fn bake(builds: &Builds) -> Bake {
     Bake { target: targets.collect(), group: BTreeMap::from([("default", Group { targets: names })]) }
 }
 
-/// Under these names others look for the image.
+/// Returns the names of an image: the one that Compose uses and, for a cluster with a registry, the one to push.
 fn tags(plan: &Plan, name: &ServiceName) -> Vec<String> {
     let settings = plan.kubernetes.as_ref().map(|cluster| &cluster.settings);
     let pushed = settings.and_then(|settings| Some((settings.registry.as_ref()?, settings.tag.as_ref()?)));
     let pushed = pushed.map(|(registry, tag)| format!("{registry}/{name}:{tag}"));
-    // Older implementations of Compose name images after their folder.
-    let composed = plan.compat.is_none().then(|| format!("{}-{}-{name}", plan.project, plan.environment));
-    composed.into_iter().chain(pushed).collect()
+    // Older implementations of Compose (`compat`) name an image after its folder, so no name is known here.
+    let compose_name = plan.compat.is_none().then(|| format!("{}-{}-{name}", plan.project, plan.environment));
+    compose_name.into_iter().chain(pushed).collect()
 }
 
-/// Text of the user, which HCL would take for a template.
-fn plain(text: &str) -> String {
+/// Escapes `${` and `%{`, which begin a template in the file's language, HCL.
+fn escape(text: &str) -> String {
     text.replace("${", "$${").replace("%{", "%%{")
 }

@@ -1,11 +1,12 @@
-//! Health checks in Compose's words.
+//! Health checks in the terms of Compose.
 
 use super::model::{Healthcheck, Scalar};
 use crate::plan::Health;
 
+/// Returns the health check of a service; for a service without one, the setting that disables the check of its image.
 pub fn healthcheck(health: &Health) -> Healthcheck {
     let Some(test) = health.check.command() else {
-        // The image's own check would decide otherwise.
+        // Without this setting, Compose runs the check of the image.
         return Healthcheck { disable: Some(true), ..Healthcheck::default() };
     };
     Healthcheck {

@@ -1,12 +1,11 @@
-//! The Compose file as types, for the part of the specification that nself writes. Field order is the order
-//! that linters ask for. Types make unescaped text unrepresentable: user text is a [`Scalar`].
+//! Types for the part of the Compose specification that nself writes. The order of fields is that of Compose linters. Text of
+//! the user is a [`Scalar`], which escapes it.
 
 use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 
-/// Text of the user, with `$` doubled since Compose interpolates every string; or a variable that the
-/// operator's `.env` must set.
+/// A text, whose `$` are doubled since Compose interpolates every string, or a variable that `.env` must set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scalar {
     Text(String),
@@ -106,7 +105,7 @@ pub struct Service {
     pub stop_signal: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tmpfs: Vec<String>,
-    /// Keys of the user that the fields above do not cover.
+    /// The raw keys of the user.
     #[serde(flatten)]
     pub raw: BTreeMap<String, Raw>,
 }
@@ -116,7 +115,7 @@ pub struct Build {
     pub context: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dockerfile: Option<String>,
-    /// The Dockerfile's names for images, and what they stand for.
+    /// The Dockerfile's names of base images, with the pinned images.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub additional_contexts: BTreeMap<String, Scalar>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -132,7 +131,7 @@ pub struct Dependency {
     pub restart: Option<bool>,
 }
 
-/// Long form: the short one splits at colons.
+/// A mount in the long form, since the short form is ambiguous for paths with colons.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Mount {
     #[serde(rename = "type")]
@@ -172,7 +171,7 @@ pub struct Healthcheck {
     pub start_period: Option<String>,
 }
 
-/// Bounded logs: an unbounded driver fills the disk.
+/// The log driver with limits, since unlimited logs fill the disk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Logging {
     pub driver: &'static str,
@@ -208,7 +207,7 @@ pub struct Amount {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Network {
-    /// The engine's own name, where it does not follow from the project's.
+    /// The name in the engine, if it is not derived from the project's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     pub driver: &'static str,
@@ -226,7 +225,7 @@ pub struct SecretFile {
     pub file: String,
 }
 
-/// A raw value of the user; its strings are text like all others.
+/// The value of a raw key; its strings are escaped like all text.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Raw {

@@ -1,29 +1,30 @@
-//! What the last generation ran on the data that a volume still holds. A file cannot say whether there is such data, so
-//! what is found here are warnings, once, with the steps that come first.
+//! Warnings for a new image of PostgreSQL that cannot use the data of the old one. nself does not know whether a volume
+//! contains data, so these are warnings, printed once, with the steps that come first.
 
 use super::Plan;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::plan::service_names::{DATABASE, service_name};
 use crate::plan::{Service, Value};
 
-/// The image of a service in a file that [`super::emit`] wrote: what stands below the service's line.
+/// Returns the image of a service in a generated `compose.yaml`.
 fn image<'a>(file: &'a str, service: &str) -> Option<&'a str> {
     let (_, below) = file.split_once(&format!("\n  {service}:\n"))?;
-    let mut own = below.lines().take_while(|line| line.starts_with("    "));
-    own.find_map(|line| line.strip_prefix("    image: ")).map(|image| image.trim_matches('"'))
+    let mut lines = below.lines().take_while(|line| line.starts_with("    "));
+    lines.find_map(|line| line.strip_prefix("    image: ")).map(|image| image.trim_matches('"'))
 }
 
-/// The tag of an image, in short: what it says of the server in it.
+/// The properties of a PostgreSQL server that the tag of its image names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Server {
-    /// Nothing where the tag does not say it.
+    /// The major version; `None` for a tag without it.
     major: Option<u32>,
-    /// Alpine's C library, which sorts text in another order than those of other distributions.
+    /// Set for the C library of Alpine, which sorts text in a different order than glibc.
     musl: bool,
 }
 
 impl Server {
-    /// Tags are `16.4-alpine`, `pg16`, `0.8.0-pg17-trixie`, `16-3.4` with the server's version first, or after `pg`.
+    /// Reads tags such as `16.4-alpine`, `pg16`, `0.8.0-pg17-trixie` and `16-3.4`: the server's version is first or after
+    /// `pg`.
     fn of(image: &str) -> Option<Server> {
         let name = image.split('@').next().unwrap_or(image);
         let (_, tag) = name.rsplit('/').next()?.split_once(':')?;
@@ -36,7 +37,8 @@ impl Server {
     }
 }
 
-/// What a server would not start with, or would read wrongly: NS709. `old` is the last generation's `compose.yaml`.
+/// Returns NS709 for a major version that does not start with the old data, and for a C library that sorts text in a
+/// different order. `old` is the `compose.yaml` of the last generation.
 pub fn upgrade_warnings(plan: &Plan, old: &[u8]) -> Vec<Diagnostic> {
     let Some(service) = plan.services.get(&service_name(DATABASE)).filter(|service| !service.volumes.is_empty()) else {
         return Vec::new();
@@ -58,8 +60,8 @@ pub fn upgrade_warnings(plan: &Plan, old: &[u8]) -> Vec<Diagnostic> {
         ],
         _ if before.musl != after.musl => vec![
             warning()
-                .message("this image sorts text in another order than that of the last generation: indexes over text are wrong")
-                .expected("an image of the same kind: of Alpine, or not of Alpine")
+                .message("this image uses a different collation library than the last generation: text indexes would be corrupt")
+                .expected("an image of the same distribution: both of Alpine, or neither")
                 .hint(format!(
                     "where there is data, before anything else uses it: `docker compose exec {DATABASE} reindexdb --all -U {user}`"
                 )),
@@ -80,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tags_say_which_server_it_is() {
+    fn a_tag_names_the_server() {
         for (image, major, musl) in [
             ("docker.io/library/postgres:16-alpine", Some(16), true),
             ("postgres:16.4-alpine3.20@sha256:00", Some(16), true),
@@ -97,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn the_image_is_that_of_the_service() {
+    fn the_image_of_a_service_is_found() {
         let file = "services:\n  hasura:\n    depends_on:\n      postgres:\n        restart: true\n    image: a/b:1\n  postgres:\n    user: x\n    image: \"c/d:2\"\n  z:\n    image: e/f:3\n";
         assert_eq!((image(file, "postgres"), image(file, "hasura")), (Some("c/d:2"), Some("a/b:1")));
         assert_eq!(image("  postgres:\n", "postgres"), None);

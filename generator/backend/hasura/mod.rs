@@ -1,12 +1,12 @@
-//! Hasura's metadata: the folder that its command line reads and its `cli-migrations` image applies at start, one
-//! per Hasura. The format is version 3; a file that says nothing is written too, since the reader expects it.
+//! The metadata of Hasura, one folder for each Hasura: its `cli-migrations` image applies the folder at start. The format is
+//! version 3. Empty files are written too, since Hasura expects them.
 
 use serde::Serialize;
 
 use super::provenance::of_service;
 use crate::artifact::{Artifacts, yaml};
 use crate::backend::{Description, Emit, PlanField};
-use crate::database::graphql::{Name, Source};
+use crate::database::graphql::{HasuraSource, QualifiedName};
 use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::path;
 use crate::plan::Plan;
@@ -28,7 +28,7 @@ fn file_fields(plan: &Plan, path: &str) -> Vec<FieldPath> {
     definition.into_iter().chain(service.into_iter().flatten()).collect()
 }
 
-/// Parts of Hasura of which the stack says nothing, empty.
+/// The files of features that the stack does not configure.
 const EMPTY: [(&str, &str); 13] = [
     ("actions.graphql", ""),
     ("actions.yaml", "actions: []\ncustom_types:\n  enums: []\n  input_objects: []\n  objects: []\n  scalars: []\n"),
@@ -79,7 +79,7 @@ struct Version {
 /// Writes `hasura/<service>/` for each Hasura.
 ///
 /// # Errors
-/// NS901 when two tables would share a file.
+/// NS901 if two tables have the same file.
 fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
     let mut files = Artifacts::default();
     for (service, sources) in &plan.graphql {
@@ -97,7 +97,7 @@ fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
             for table in &source.tables {
                 add(&format!("{}/{}", folder("tables"), file(&table.table)), yaml::to_yaml(table)?)?;
             }
-            let functions: Vec<String> = source.functions.iter().map(|it| include(&it.function)).collect();
+            let functions: Vec<String> = source.functions.iter().map(|function| include(&function.function)).collect();
             add(&format!("{}/functions.yaml", folder("functions")), yaml::to_yaml(&functions)?)?;
             for function in &source.functions {
                 add(&format!("{}/{}", folder("functions"), file(&function.function)), yaml::to_yaml(function)?)?;
@@ -107,7 +107,7 @@ fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
     Ok(files)
 }
 
-fn database(source: &Source) -> Database<'_> {
+fn database(source: &HasuraSource) -> Database<'_> {
     Database {
         name: &source.name,
         kind: "postgres",
@@ -123,10 +123,10 @@ fn database(source: &Source) -> Database<'_> {
     }
 }
 
-fn file(name: &Name) -> String {
+fn file(name: &QualifiedName) -> String {
     format!("{}_{}.yaml", name.schema, name.name)
 }
 
-fn include(name: &Name) -> String {
+fn include(name: &QualifiedName) -> String {
     format!("!include {}", file(name))
 }

@@ -1,5 +1,5 @@
-//! Kubernetes objects as types, for the part of the API that nself writes. User text that the kubelet expands
-//! (commands, variables) is [`Expanded`]; everything else is taken as it is.
+//! Types for the part of the Kubernetes API that nself writes. Text that the kubelet expands (commands, variables) is
+//! [`Expanded`]; the API server does not interpret other text.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 pub type Labels = BTreeMap<&'static str, String>;
 
-/// Text in which the kubelet would replace `$(NAME)`: every `$` is doubled, which it takes for a plain one.
+/// A text in which the kubelet replaces `$(NAME)`. Every `$` is doubled, which the kubelet reads as one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expanded(pub String);
 
@@ -18,7 +18,7 @@ impl Serialize for Expanded {
     }
 }
 
-/// One object, one file.
+/// An object; each is written to a separate file.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Object {
@@ -68,7 +68,7 @@ pub enum Spec {
     Policy(Policy),
     Autoscaler(Autoscaler),
     Disruption(Disruption),
-    /// Objects of the edge and of other projects' APIs, written in one place each.
+    /// Objects of the edge and of third-party APIs, each of which has one writer.
     Other(Value),
 }
 
@@ -81,7 +81,7 @@ pub struct Selector {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Deployment {
-    /// Absent where an autoscaler decides.
+    /// `None` if an autoscaler decides.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replicas: Option<u16>,
     pub revision_history_limit: u16,
@@ -103,7 +103,7 @@ pub struct StatefulSet {
     pub volume_claim_templates: Vec<ClaimTemplate>,
 }
 
-/// A claim inside a StatefulSet; the API server fills in the rest.
+/// A claim in a StatefulSet; the API server adds the other fields.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ClaimTemplate {
@@ -175,7 +175,7 @@ pub struct Pod {
     pub containers: Vec<Container>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub volumes: Vec<Volume>,
-    /// Keys of the user that the fields above do not cover.
+    /// The raw keys of the user.
     #[serde(flatten)]
     pub raw: BTreeMap<String, Value>,
 }
@@ -280,7 +280,7 @@ pub struct Mount {
     pub read_only: bool,
 }
 
-/// A probe; times in seconds.
+/// A probe. Times are in seconds.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Probe {
@@ -375,7 +375,7 @@ pub struct Service {
     pub cluster_ip: Option<&'static str>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub publish_not_ready_addresses: bool,
-    /// `Local` keeps the client's address, which the nodes replace otherwise.
+    /// `Local` keeps the address of the client; otherwise the nodes replace it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub external_traffic_policy: Option<&'static str>,
     pub selector: Labels,

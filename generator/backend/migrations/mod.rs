@@ -1,8 +1,9 @@
-//! The runner of migrations: psql and the files, for a container that ends when the database is as the stack has
-//! it. It refuses rather than guesses: a changed file, another order, an older build, a standby, a lost lock.
+//! The runner of migrations: a psql script and the migrations, for a container that ends when all migrations are applied. It
+//! stops if a migration was edited or reordered, if the database has newer migrations, on a standby, and if it loses its
+//! lock.
 //!
-//! SQL of the project runs in sessions that log in as the owner of the database. What takes the superuser's rights, which
-//! are extensions alone, is in files of its own, made of names, for sessions that run nothing else.
+//! SQL of the project runs in sessions of the database's owner. Only extensions need a superuser; their statements consist
+//! of names, and they run from separate files in separate sessions.
 
 use minijinja::{Value, context};
 use serde::Serialize;
@@ -10,12 +11,11 @@ use serde::Serialize;
 use super::render::{Language, psql_word, render, sql_literal, sql_name};
 use crate::artifact::Artifacts;
 use crate::backend::{Description, Emit, PlanField};
-use crate::database::history::Run;
+use crate::database::history::RunMode;
 use crate::database::{ledger, superuser};
 use crate::diagnostic::Diagnostic;
 use crate::path;
-use crate::plan::Step;
-use crate::plan::{Migrations, Plan};
+use crate::plan::{Migrations, Plan, Step};
 use crate::values::{Checked, SqlIdent};
 
 pub const DESCRIPTION: Description = Description {
@@ -34,7 +34,7 @@ const EXTENSIONS: &str = include_str!("extensions.sql.j2");
 /// each migration that needs or removes extensions.
 ///
 /// # Errors
-/// NS901 when the template meets anything but checked names.
+/// NS901 if the template interpolates a value that is not a checked name.
 fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
     let mut files = Artifacts::default();
     for (name, migrations) in &plan.migrations {
@@ -59,6 +59,7 @@ fn needs_superuser(step: &Step) -> bool {
     !(step.requires.is_empty() && step.removes.is_empty())
 }
 
+/// Returns the statements of a migration that need a superuser.
 fn extensions(step: &Step) -> Result<String, Diagnostic> {
     let view = context! {
         requires => step.requires.iter().map(psql_word).collect::<Vec<_>>(),
@@ -67,22 +68,26 @@ fn extensions(step: &Step) -> Result<String, Diagnostic> {
     Ok(superuser::fill(&render(Language::Sql, EXTENSIONS, view)?))
 }
 
+/// A migration in the template.
 #[derive(Serialize)]
-struct View {
+struct MigrationView {
     number: usize,
     name: Value,
     sum: Value,
+    /// The digest of this migration and all earlier ones.
     chain: Value,
+    /// Tells whether the migration builds an index outside of a transaction; `schema` and `relation` then name it.
     index: bool,
     schema: Value,
     relation: Value,
-    /// Extensions that it needs, or removes.
+    /// Extensions that the migration needs or removes.
     names: Vec<Value>,
     removes: bool,
 }
 
+/// Returns the script of the runner. `ledger::fill` inserts the statements that it shares with `db baseline`.
 fn run(migrations: &Migrations) -> Result<String, Diagnostic> {
-    let views: Vec<View> = (1..).zip(&migrations.steps).map(|(number, step)| view(number, step)).collect();
+    let views: Vec<MigrationView> = (1..).zip(&migrations.steps).map(|(number, step)| view(number, step)).collect();
     let view = context! {
         points => views.iter().filter(|view| !view.names.is_empty()).collect::<Vec<_>>(),
         migrations => views,
@@ -91,13 +96,14 @@ fn run(migrations: &Migrations) -> Result<String, Diagnostic> {
     Ok(ledger::fill(&render(Language::Sql, RUN, view)?))
 }
 
-fn view(number: usize, step: &Step) -> View {
+fn view(number: usize, step: &Step) -> MigrationView {
     let index = match &step.run {
-        Run::Index(index) => Some(index),
-        Run::Transaction => None,
+        RunMode::Index(index) => Some(index),
+        RunMode::Transaction => None,
     };
+    // The names come from a parsed statement, whose identifiers are checked.
     let word = |text: Option<&str>| text.map_or(Value::UNDEFINED, |text| psql_word(&SqlIdent::wrap(text.to_owned())));
-    View {
+    MigrationView {
         number,
         name: psql_word(&step.name),
         sum: psql_word(&step.sum),

@@ -1,5 +1,5 @@
-//! nginx as the edge: one file per site, everything that concerns all sites in one place. Files of the user
-//! are included last.
+//! The configuration of nginx, the edge: one file for each site, and `nginx.conf` for all sites. Files of the user are
+//! included last.
 
 use minijinja::{Value, context};
 use serde::Serialize;
@@ -16,7 +16,7 @@ use crate::values::{Memory, ServiceName};
 
 pub const DESCRIPTION: Description = Description {
     paths: &["nginx/"],
-    reads: "edge, profile",
+    reads: "ingress, profile",
     emit: Emit::Content { parts: &[PlanField::Ingress, PlanField::Profile], emit },
     file_fields: |plan, path| site_fields(plan, path).unwrap_or_else(|| vec![path!("edge")]),
     line_fields,
@@ -25,12 +25,12 @@ pub const DESCRIPTION: Description = Description {
 const MAIN: &str = include_str!("nginx.conf.j2");
 const SITE: &str = include_str!("site.conf.j2");
 
-/// The modules that forward requests; both send the same headers.
+/// The modules of nginx that forward requests; both set the same headers.
 const MODULES: [&str; 2] = ["proxy", "grpc"];
-/// Request headers that say who asks, by which way or for which path. A service may believe them, and only the edge
-/// knows better, so the client's never arrive. `Proxy` becomes the variable HTTP_PROXY of CGI programs (httpoxy);
-/// `HTTP2-Settings` belongs to the upgrade that the edge does not forward.
-const CLAIMS: [&str; 33] = [
+/// Request headers that name the client, a proxy or the requested path. A service may trust them, so the edge removes those of
+/// the client. `Proxy` becomes the variable HTTP_PROXY of CGI programs (httpoxy);
+/// `HTTP2-Settings` belongs to an upgrade that the edge does not forward.
+const UNTRUSTED_HEADERS: [&str; 33] = [
     "CF-Connecting-IP",
     "CF-Connecting-IPv6",
     "Client-IP",
@@ -69,7 +69,7 @@ const CLAIMS: [&str; 33] = [
 /// Writes the edge's files below `nginx/`.
 ///
 /// # Errors
-/// NS901 for a plan with unchecked names.
+/// NS901 for a host name that is not valid.
 fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
     let edge = &plan.ingress;
     let mut files = Artifacts::default();
@@ -81,7 +81,7 @@ fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
         files.add(format!("nginx/conf.d/{name}"), text.as_bytes())?;
     }
     if edge.conf_d.is_empty() {
-        // The include needs no file, but the folder says where own servers go.
+        // nginx needs no file here; the folder shows where files of the user belong.
         files.add("nginx/conf.d/README", "Files of nginx/conf.d beside stack.ncl are copied here.\n")?;
     }
     Ok(files)
@@ -117,20 +117,25 @@ fn line_fields(plan: &Plan, line: &GeneratedLine) -> Vec<FieldPath> {
     named.flat_map(|(_, fields)| fields).chain(site_fields(plan, line.path).into_iter().flatten()).collect()
 }
 
+/// A rate limit in the template.
 #[derive(Serialize)]
-struct Zone {
+struct RateLimitView {
     name: Value,
     per_second: u32,
 }
 
+/// Returns `nginx.conf`.
 fn main(plan: &Plan) -> Result<String, Diagnostic> {
     let edge = &plan.ingress;
     let hosts: Result<Vec<Value>, Diagnostic> =
         edge.sites.values().flat_map(|site| &site.hosts).map(|host| nginx_host(host)).collect();
     let certificates: Result<Vec<Value>, Diagnostic> = edge.certificate_hosts().map(nginx_host).collect();
     let hosts = hosts?;
-    let rate_limits: Vec<Zone> =
-        edge.rate_limits.iter().map(|(name, limit)| Zone { name: nginx(name), per_second: limit.per_second }).collect();
+    let rate_limits: Vec<RateLimitView> = edge
+        .rate_limits
+        .iter()
+        .map(|(name, limit)| RateLimitView { name: nginx(name), per_second: limit.per_second })
+        .collect();
     let proxies: Vec<Value> = edge.trusted_proxies.iter().map(nginx).collect();
     let internal_addresses: Vec<Value> = edge.internal_addresses.iter().map(nginx).collect();
     let view = context! {
@@ -149,12 +154,12 @@ fn main(plan: &Plan) -> Result<String, Diagnostic> {
         internal_addresses,
         this_machine_is_internal => edge.this_machine_is_internal,
         modules => MODULES.map(nginx_word),
-        claims => CLAIMS.map(nginx_word).to_vec(),
+        claims => UNTRUSTED_HEADERS.map(nginx_word).to_vec(),
     };
     render(Language::Nginx, MAIN, view)
 }
 
-/// What the template of a location reads; tokens, numbers and flags.
+/// A location in the template.
 #[derive(Serialize)]
 struct LocationView {
     path: Value,
@@ -174,6 +179,7 @@ struct LocationView {
     port: u16,
 }
 
+/// Returns the file of a site.
 fn site(edge: &IngressPlan, site: &Site) -> Result<String, Diagnostic> {
     let hosts: Result<Vec<Value>, Diagnostic> = site.hosts.iter().map(|host| nginx_host(host)).collect();
     let locations: Result<Vec<LocationView>, Diagnostic> =
@@ -195,6 +201,7 @@ fn site(edge: &IngressPlan, site: &Site) -> Result<String, Diagnostic> {
     render(Language::Nginx, SITE, view)
 }
 
+/// Returns the port of a frontend on the host machine.
 fn host_port(location: &Location) -> Option<u16> {
     match location.upstream {
         Upstream::HostMachine { port } => Some(port),
@@ -202,10 +209,11 @@ fn host_port(location: &Location) -> Option<u16> {
     }
 }
 
+/// Returns the view of a location.
 fn view(edge: &IngressPlan, location: &Location) -> Result<LocationView, Diagnostic> {
     let (service, port) = match (&location.upstream, &edge.resolver) {
         (Upstream::Service { service, port }, Resolver::Engine) => (nginx(service), *port),
-        // nginx knows no search list.
+        // nginx ignores the search list of `resolv.conf`, so the name is complete.
         (Upstream::Service { service, port }, Resolver::Cluster(namespace)) => {
             (nginx_host(&format!("{service}.{namespace}.svc.cluster.local"))?, *port)
         }

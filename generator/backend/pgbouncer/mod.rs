@@ -1,4 +1,4 @@
-//! The pooler: one connection of the server serves many clients, each for a transaction.
+//! The settings of PgBouncer, the pooler: a connection to the server serves a different client in each transaction.
 
 use minijinja::{Value, context};
 
@@ -22,7 +22,7 @@ const SETTINGS: &str = include_str!("pgbouncer.ini.j2");
 /// Writes `pgbouncer/pgbouncer.ini`, where a pooler is planned; the passwords are in a secret.
 ///
 /// # Errors
-/// NS901 when the template meets anything but checked names.
+/// NS901 if the template interpolates a value that is not a checked name.
 fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
     let mut files = Artifacts::default();
     let Some(pooler) = &plan.pooler else { return Ok(files) };

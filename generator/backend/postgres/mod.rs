@@ -1,5 +1,5 @@
-//! The database server's first start: login roles with least rights, databases with one owner, extensions; and the
-//! rules by which it takes connections. Passwords are read inside psql from mounted files; the SQL holds none.
+//! The scripts for the first start of the database server (login roles with least privileges, databases with one owner,
+//! extensions) and its `pg_hba.conf`. psql reads passwords from mounted files; the SQL contains none.
 
 use std::collections::BTreeSet;
 
@@ -36,7 +36,7 @@ const STANDBY: &str = include_str!("standby.sh");
 /// Writes `postgres/init/10-roles-and-databases.sql` and `postgres/server/`; with a replica also `postgres/standby/`.
 ///
 /// # Errors
-/// NS901 when the template meets anything but checked names.
+/// NS901 if the template interpolates a value that is not a checked name.
 fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
     let roles: Vec<RoleView> = plan
         .roles
@@ -53,7 +53,7 @@ fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
     let mut files = Artifacts::default();
     files.add("postgres/init/10-roles-and-databases.sql", text)?;
     let Some(access) = &plan.access else { return Ok(files) };
-    // Each container has a folder of its own: a file of the one does not restart the other.
+    // Each container has a separate folder, so that a changed file restarts one container only.
     let folders = ["server", "standby"].into_iter().take(if plan.replication.is_some() { 2 } else { 1 });
     for folder in folders {
         files.add(format!("postgres/{folder}/pg_hba.conf"), rules(plan, access)?)?;
@@ -68,7 +68,7 @@ fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
     Ok(files)
 }
 
-/// The server's `pg_hba.conf`.
+/// Returns the `pg_hba.conf` of a server.
 fn rules(plan: &Plan, access: &ServerAccess) -> Result<String, Diagnostic> {
     let databases: Vec<Value> = plan
         .databases
@@ -89,7 +89,7 @@ fn rules(plan: &Plan, access: &ServerAccess) -> Result<String, Diagnostic> {
     render(Language::AccessRules, ACCESS, view)
 }
 
-/// Roles that connect to a database.
+/// Returns the roles that may connect to a database.
 fn roles(database: &Database) -> BTreeSet<&SqlIdent> {
     database.owner.iter().chain(database.grants.iter().map(|grant| &grant.role)).collect()
 }
@@ -113,14 +113,14 @@ struct DatabaseView {
     connects: Vec<Value>,
     extensions: Vec<Value>,
     grants: Vec<GrantView>,
-    /// Roles that reach into schemas of others.
+    /// Roles that may use the schemas of other roles.
     guests: Vec<GuestView>,
 }
 
 #[derive(Serialize)]
 struct GuestView {
     role: Value,
-    /// Its tables refer to theirs.
+    /// Tells whether the role may refer to the schemas' tables by foreign keys and create triggers on them.
     refers: bool,
 }
 
@@ -133,8 +133,8 @@ struct GrantView {
 
 fn view(name: &SqlIdent, database: &Database) -> DatabaseView {
     let owner = database.owner.iter().map(|role| GuestView { role: sql_name(role), refers: true });
-    let everything = database.grants.iter().filter(|grant| grant.access == Access::Owner);
-    let guests = everything.map(|grant| GuestView { role: sql_name(&grant.role), refers: false });
+    let owners = database.grants.iter().filter(|grant| grant.access == Access::Owner);
+    let guests = owners.map(|grant| GuestView { role: sql_name(&grant.role), refers: false });
     DatabaseView {
         guests: owner.chain(guests).collect(),
         name: sql_name(name),

@@ -1,5 +1,5 @@
-//! Small committed summaries of a plan: which secrets an operator provides, how each service is asked for
-//! its health. Tools that run the stack read these instead of evaluating it again.
+//! Summaries of a plan: the secrets that an operator provides, and the health check of each service. Tools that run the
+//! stack read them instead of evaluating the stack.
 
 use std::collections::BTreeMap;
 
@@ -29,7 +29,7 @@ fn line_fields(plan: &Plan, line: &GeneratedLine) -> Vec<FieldPath> {
     }
 }
 
-/// `health.json`: the one view of all checks.
+/// The content of `health.json`.
 #[derive(Debug, Serialize)]
 struct HealthList<'a> {
     version: u32,
@@ -42,11 +42,8 @@ struct HealthEntry<'a> {
     waits_for: Vec<&'a ServiceName>,
 }
 
-/// The summaries of one environment, the ignore file that keeps secrets out of version control, and the attributes that
-/// keep what is in it as it is.
-///
-/// # Errors
-/// NS901 when two of them claim one path.
+/// Writes the summaries of one environment, `.gitignore`, which keeps secrets out of version control, and `.gitattributes`,
+/// which keeps git from converting line ends.
 fn emit(input: &Input) -> Result<Artifacts, Vec<Diagnostic>> {
     let files = files(input.plan).map_err(|finding| vec![finding])?;
     Ok(files.derived_from(&Slice::from_digest(Backend::Summary.generator(), input.digests.digest())))
@@ -74,7 +71,7 @@ fn files(plan: &Plan) -> Result<Artifacts, Diagnostic> {
     files.add("secrets.json", json::to_pretty(&secrets))?;
     files.add("health.json", json::to_pretty(&health))?;
     files.add(".gitignore", "/.env\n/secrets/\n")?;
-    // The manifest records the bytes: no checkout gives them the line ends of its machine.
+    // The manifest records the bytes, so git must not convert line ends.
     files.add(".gitattributes", "* -text\n")?;
     Ok(files)
 }

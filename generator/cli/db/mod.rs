@@ -85,6 +85,6 @@ struct SelectionArguments {
 
 impl SelectionArguments {
     fn selection(&self) -> migrations::Selection {
-        migrations::Selection { request: self.stack.request(), databases: self.databases.clone() }
+        migrations::Selection { request: self.stack.request(&[], None).evaluation(), databases: self.databases.clone() }
     }
 }

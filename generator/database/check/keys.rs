@@ -1,4 +1,4 @@
-//! Indexes, foreign keys and the columns by which rows are divided.
+//! Checks indexes, foreign keys and partitions.
 
 use std::collections::BTreeSet;
 
@@ -9,29 +9,29 @@ use crate::values::SqlIdent;
 
 impl Check<'_> {
     pub(super) fn index(&mut self, table: &Table, index: &Index, path: &FieldPath) {
-        self.some(&index.columns, path);
+        self.require_items(&index.columns, path);
         for column in &index.columns {
             match (&column.column, &column.expression) {
                 (Some(name), None) => self.columns(table, [name], path),
                 (None, Some(_)) => {}
-                _ => self.report(path.clone(), "each part of an index is a column or an expression", ""),
+                _ => self.report(path.clone(), "each part of an index is either a column or an expression", ""),
             }
         }
         self.columns(table, &index.include, &path.key("include"));
         let ordered = index.using == Method::Btree;
         if !ordered && (index.unique || index.columns.iter().any(|column| column.descending || column.nulls.is_some()))
         {
-            self.report(path.clone(), "only a btree is unique or has an order", "");
+            self.report(path.clone(), "only btree indexes can be unique or ordered", "");
         }
     }
 
     pub(super) fn foreign_key(&mut self, table: &Table, key: &ForeignKey, path: &FieldPath) {
         self.columns(table, &key.columns, &path.key("columns"));
-        self.some(&key.columns, path);
+        self.require_items(&key.columns, path);
         let sets = matches!(key.on_delete, Action::SetNull | Action::SetDefault);
         if key.on_delete_columns.iter().any(|column| !sets || !key.columns.contains(column)) {
             let message = "`on_delete_columns` names columns of the key that `on_delete` sets";
-            self.report(path.key("on_delete_columns"), message, "leave it out, or say `on_delete = 'set_null`");
+            self.report(path.key("on_delete_columns"), message, "leave it out, or set `on_delete = 'set_null`");
         }
         let Some(target) = self.schema.tables.get(&key.references.table) else {
             let near =
@@ -44,7 +44,7 @@ impl Check<'_> {
         let references = path.key("references").key("columns");
         self.columns(target, &key.references.columns, &references);
         if key.columns.len() != key.references.columns.len() {
-            self.report(references, "both sides need as many columns", "");
+            self.report(references, "both sides of a foreign key need the same number of columns", "");
             return;
         }
         let wanted: BTreeSet<&SqlIdent> = key.references.columns.iter().collect();
@@ -57,7 +57,7 @@ impl Check<'_> {
             });
         if !unique {
             let message = format!("these columns of {} are not unique", key.references.table);
-            self.report(references, message, "a foreign key points to a primary key or unique columns");
+            self.report(references, message, "a foreign key must refer to a primary key or to unique columns");
         }
     }
 
@@ -80,8 +80,12 @@ impl Check<'_> {
         let keys = table.uniques.values().map(|unique| &unique.columns);
         for key in keys.chain((!table.primary_key.is_empty()).then_some(&table.primary_key)) {
             if by.columns.iter().any(|column| !key.contains(column)) {
-                let message = format!("a key of {name} lacks a column by which rows are divided");
-                self.report(path.clone(), message, "PostgreSQL keeps keys per partition");
+                let message = format!("{name} has a key without a column of `partition_by`");
+                self.report(
+                    path.clone(),
+                    message,
+                    "PostgreSQL checks keys per partition, so each key must contain the column",
+                );
             }
         }
         for (part, bound) in &table.partitions {

@@ -1,14 +1,14 @@
-//! SQL of whole migrations: what does not parse, what psql would take for its own, what would end the transaction
-//! around it.
+//! Checks the SQL of whole migrations: syntax errors, commands of psql, and statements that would end the runner's
+//! transaction.
 
-use crate::database::closed::{self, Form};
+use crate::database::closed::{self, TextForm};
 use crate::database::{lexer, parse};
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Span};
 
-/// Statements that would end the transaction around a migration, and what does the same.
+/// First words of statements that begin, end or divide a transaction.
 const TRANSACTION: [&str; 8] = ["abort", "begin", "commit", "end", "prepare", "rollback", "savepoint", "start"];
 
-/// What in a migration's file the runner cannot apply.
+/// Returns a finding for each place in a migration's file that the runner cannot apply.
 pub fn findings(file: &str, text: &str) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     let mut report = |at: usize, code: Code, message: String| {
@@ -17,18 +17,18 @@ pub fn findings(file: &str, text: &str) -> Vec<Diagnostic> {
         let span = Span { file: file.to_owned(), line: number(line), column: number(column) };
         found.push(Diagnostic::error(code, FieldPath::root()).message(message).at(Some(span)));
     };
-    if let Some(fault) = closed::fault(text, Form::Statements) {
+    if let Some(fault) = closed::fault(text, TextForm::Statements) {
         report(fault.at, fault.code, fault.what);
         return found;
     }
     let tokens = lexer::tokens(text).unwrap_or_default();
     let mut start = true;
-    for token in tokens.iter().filter(|token| token.kind != lexer::Kind::Comment) {
+    for token in tokens.iter().filter(|token| token.kind != lexer::TokenKind::Comment) {
         if start && TRANSACTION.contains(&token.text.to_ascii_lowercase().as_str()) {
             report(
                 token.at,
                 Code::SqlSyntax,
-                format!("`{}`: a migration is one transaction, which the runner begins and ends", token.text),
+                format!("`{}`: the runner begins and ends the transaction of a migration", token.text),
             );
         }
         start = token.text == ";";

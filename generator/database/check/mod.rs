@@ -1,5 +1,4 @@
-//! What a definition says about itself must be true before a server is asked: names that exist, columns that
-//! match, SQL that parses.
+//! Checks a definition without a server: references to missing objects, columns that do not match, invalid SQL.
 
 mod keys;
 pub mod migration_sql;
@@ -14,9 +13,9 @@ use crate::database::model::*;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::values::Checked;
 
-/// All rules over a definition whose convention was applied.
-pub fn check(schema: &Schema, root: &FieldPath, findings: &mut Vec<Diagnostic>) {
-    let mut check = Check { schema, root, findings };
+/// Returns everything that is wrong with a definition. The convention must have been applied to it.
+pub fn check(schema: &Schema, root: &FieldPath) -> Vec<Diagnostic> {
+    let mut check = Check { schema, root, findings: Vec::new() };
     check.namespaces();
     check.relations();
     check.types();
@@ -30,12 +29,13 @@ pub fn check(schema: &Schema, root: &FieldPath, findings: &mut Vec<Diagnostic>) 
     for (name, function) in &schema.functions {
         check.function(name, function);
     }
+    check.findings
 }
 
 struct Check<'a> {
     schema: &'a Schema,
     root: &'a FieldPath,
-    findings: &'a mut Vec<Diagnostic>,
+    findings: Vec<Diagnostic>,
 }
 
 impl Check<'_> {
@@ -47,7 +47,7 @@ impl Check<'_> {
         self.findings.push(Diagnostic::error(Code::SchemaInvalid, path).message(message).hint(hint));
     }
 
-    fn depends(&mut self, names: &BTreeSet<ObjectName>, path: &FieldPath) {
+    fn check_dependencies(&mut self, names: &BTreeSet<ObjectName>, path: &FieldPath) {
         for name in names {
             let schema = self.schema;
             let known = schema.tables.contains_key(name)
@@ -61,10 +61,10 @@ impl Check<'_> {
         }
     }
 
-    fn kind(&mut self, kind: &TypeName, path: &FieldPath) {
+    fn check_type(&mut self, kind: &TypeName, path: &FieldPath) {
         let Some(object) = kind.object() else { return };
         if TypeName::refusal(kind.as_str()).is_some() {
-            // Reported where it was read.
+            // The decoder has reported it.
             return;
         }
         let schema = self.schema;
@@ -76,7 +76,7 @@ impl Check<'_> {
             schema.types.keys().map(ObjectName::as_str).chain(BUILT_IN.iter().copied()),
         );
         let hint = near.map_or_else(
-            || "declare it in `types`, or name the extension that brings it".to_owned(),
+            || "declare it in `types`, or its extension in `extensions`".to_owned(),
             |near| format!("did you mean `{near}`?"),
         );
         self.report(path.clone(), format!("there is no type `{object}`"), &hint);

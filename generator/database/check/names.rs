@@ -1,4 +1,4 @@
-//! Every name stands in a schema that is declared, and has one owner.
+//! Checks that every name is in a declared schema and that no two objects share a name.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::database::model::*;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 
 impl Check<'_> {
-    /// Every name stands in a schema that is declared.
+    /// Reports objects whose schema is not declared.
     pub(super) fn namespaces(&mut self) {
         let schema = self.schema;
         let all = schema.tables.keys().map(|name| ("tables", name));
@@ -24,7 +24,8 @@ impl Check<'_> {
         }
     }
 
-    /// Tables, views, sequences, indexes and what is made of an index share one space of names.
+    /// Reports names that two objects share. Tables, views, sequences, indexes, keys and composite types of a schema
+    /// share one namespace in PostgreSQL.
     pub(super) fn relations(&mut self) {
         let mut owners: BTreeMap<String, FieldPath> = BTreeMap::new();
         let mut twice = Vec::new();
@@ -73,8 +74,8 @@ impl Check<'_> {
             self.findings.push(
                 Diagnostic::error(Code::SchemaInvalid, path)
                     .message(format!("the name `{name}` is taken"))
-                    .hint("tables, views, sequences, indexes and unique constraints share their names")
-                    .related(first, "the other owner"),
+                    .hint("tables, views, sequences, indexes and unique constraints of a schema need different names")
+                    .related(first, "the other object with this name"),
             );
         }
     }

@@ -1,4 +1,4 @@
-//! Views and functions.
+//! Checks views and functions.
 
 use std::collections::BTreeSet;
 
@@ -10,27 +10,27 @@ use crate::diagnostic::{Code, Diagnostic, FieldPath};
 impl Check<'_> {
     pub(super) fn view(&mut self, name: &ObjectName, view: &View) {
         let path = self.path("views", name);
-        self.depends(&view.depends_on, &path);
+        self.check_dependencies(&view.depends_on, &path);
         if all_columns(view.query.as_str()) {
             self.report(
                 path.key("query"),
-                "`*` stands for the columns in the order in which they were added, which is not the same everywhere",
+                "`*` is not allowed: the order of a table's columns can differ between servers",
                 "name the columns",
             );
         }
         if !view.materialized && !view.indexes.is_empty() {
-            self.report(path.key("indexes"), "only a materialised view has indexes", "");
+            self.report(path.key("indexes"), "only a materialised view can have indexes", "");
         }
     }
 
     pub(super) fn function(&mut self, name: &ObjectName, function: &Function) {
         let path = self.path("functions", name);
-        self.depends(&function.depends_on, &path);
+        self.check_dependencies(&function.depends_on, &path);
         for (i, argument) in function.arguments.iter().enumerate() {
-            self.kind(&argument.kind, &path.key("arguments").index(i).key("type"));
+            self.check_type(&argument.kind, &path.key("arguments").index(i).key("type"));
         }
         if function.procedure == function.returns.is_some() {
-            self.report(path.key("returns"), "a function says what it returns, a procedure does not", "");
+            self.report(path.key("returns"), "a function needs `returns`, and a procedure cannot have it", "");
         }
         if function.security_definer
             && let Some(message) = self.open_path(function)
@@ -39,13 +39,14 @@ impl Check<'_> {
                 Diagnostic::error(Code::OpenDefiner, path.key("security_definer"))
                     .message(format!("{name} runs with its owner's rights, and {message}"))
                     .expected("a search path of schemas in which no role may create objects, with pg_temp as the last")
-                    .hint("say `settings.search_path = \"public, pg_temp\"`, or leave `security_definer` out"),
+                    .hint("set `settings.search_path = \"public, pg_temp\"`, or leave `security_definer` out"),
             );
         }
         self.body(function, path.key("body"));
     }
 
-    /// Why a caller could decide what the names in the body of a function mean.
+    /// Returns why a caller could decide to which objects the names in the function's body refer; `None` if it
+    /// cannot.
     fn open_path(&self, function: &Function) -> Option<String> {
         let Some(path) = function.settings.get("search_path") else {
             return Some("without a search path its caller decides which objects it uses".into());
@@ -71,12 +72,13 @@ impl Check<'_> {
         })
     }
 
-    /// The server parses the body of an SQL function when it is created; the others are read to see that they end.
+    /// Checks a function's body. SQL is parsed, as the server does when it creates the function; in other languages
+    /// only quotes and comments are checked.
     fn body(&mut self, function: &Function, path: FieldPath) {
         let body = function.body.as_str();
         let mut report = |code, message: String| {
             let finding = Diagnostic::error(code, path.clone()).message(message);
-            self.findings.push(finding.expected("SQL as PostgreSQL reads it"));
+            self.findings.push(finding.expected("SQL that PostgreSQL accepts"));
         };
         if let Some(fault) = closed::too_deep(body) {
             report(fault.code, fault.sentence(body));
@@ -90,7 +92,7 @@ impl Check<'_> {
     }
 }
 
-/// Whether a `*` stands for columns, as opposed to a product or `count(*)`.
+/// Whether a query contains `*` for columns, as opposed to a product or `count(*)`.
 fn all_columns(query: &str) -> bool {
     let tokens = lexer::tokens(query).unwrap_or_default();
     let before = |text: &str| {

@@ -1,4 +1,4 @@
-//! Tables, their columns, policies and triggers.
+//! Checks tables with their columns, policies and triggers.
 
 use std::collections::BTreeSet;
 
@@ -34,39 +34,39 @@ impl Check<'_> {
         let key_path = path.key("primary_key");
         self.columns(table, &table.primary_key, &key_path);
         for column in table.primary_key.iter().filter(|column| table.columns.get(*column).is_some_and(|c| c.nullable)) {
-            self.report(key_path.clone(), format!("the key's column `{column}` is nullable"), "");
+            self.report(key_path.clone(), format!("the column `{column}` of the primary key is nullable"), "");
         }
         let constraints = table.uniques.keys().chain(table.checks.keys()).chain(table.excludes.keys());
         let mut seen: BTreeSet<&SqlIdent> = BTreeSet::new();
         for constraint in constraints.chain(table.foreign_keys.keys()) {
             if !seen.insert(constraint) {
-                self.report(path.clone(), format!("two constraints are called `{constraint}`"), "");
+                self.report(path.clone(), format!("two constraints have the name `{constraint}`"), "");
             }
         }
-        // PostgreSQL would make one of them.
+        // PostgreSQL creates only one of two equal constraints.
         let uniques: Vec<_> = table.uniques.iter().collect();
         for (i, (key, unique)) in uniques.iter().enumerate() {
             let key_again = unique.columns == table.primary_key && unique.deferrable == Deferrable::No;
             if key_again || uniques[..i].iter().any(|(_, other)| other == unique) {
                 let path = path.key("uniques").key(key.as_str());
-                self.report(path, "these columns are unique already", "leave one of the two out");
+                self.report(path, "these columns are already unique", "leave one of the two out");
             }
         }
         let excludes: Vec<_> = table.excludes.iter().collect();
         for (i, (key, exclude)) in excludes.iter().enumerate() {
             if excludes[..i].iter().any(|(_, other)| other == exclude) {
                 let path = path.key("excludes").key(key.as_str());
-                self.report(path, "another constraint says the same", "leave one of the two out");
+                self.report(path, "another constraint has the same definition", "leave one of the two out");
             }
         }
         for (key, unique) in &table.uniques {
             let path = path.key("uniques").key(key.as_str());
             self.columns(table, unique.columns.iter().chain(&unique.include), &path);
-            self.some(&unique.columns, &path);
+            self.require_items(&unique.columns, &path);
         }
         for (key, exclude) in &table.excludes {
             let path = path.key("excludes").key(key.as_str());
-            self.some(&exclude.elements, &path);
+            self.require_items(&exclude.elements, &path);
         }
         for (key, index) in &table.indexes {
             self.index(table, index, &path.key("indexes").key(key.as_str()));
@@ -79,7 +79,7 @@ impl Check<'_> {
             if table.row_security == RowSecurity::Off {
                 self.report(
                     path.clone(),
-                    "a policy does nothing while `row_security` is off",
+                    "a policy has no effect while `row_security` is off",
                     "set it to 'on or 'forced",
                 );
             }
@@ -92,7 +92,7 @@ impl Check<'_> {
                 self.report(
                     path,
                     "the policy lacks its condition, or has one that its command does not use",
-                    "reads take `using`, writes take `check`",
+                    "commands that read need `using`, commands that write need `check`",
                 );
             }
         }
@@ -108,33 +108,37 @@ impl Check<'_> {
             }
             self.columns(table, &trigger.update_of, &path.key("update_of"));
             if trigger.events.is_empty() || (trigger.events.contains(&Event::Truncate) && !trigger.statement) {
-                self.report(path.key("events"), "a trigger needs events, and one for truncate runs per statement", "");
+                self.report(
+                    path.key("events"),
+                    "a trigger needs events, and a trigger for truncate needs `statement`",
+                    "",
+                );
             }
         }
         self.partitions(name, table, &path);
     }
 
-    pub(super) fn some<T>(&mut self, items: &[T], path: &FieldPath) {
+    pub(super) fn require_items<T>(&mut self, items: &[T], path: &FieldPath) {
         if items.is_empty() {
-            self.report(path.clone(), "it has no columns", "");
+            self.report(path.clone(), "at least one column is required", "");
         }
     }
 
     pub(super) fn column(&mut self, column: &Column, path: &FieldPath) {
-        self.kind(&column.kind, &path.key("type"));
+        self.check_type(&column.kind, &path.key("type"));
         let ways = [column.default.is_some(), column.identity.is_some(), column.generated.is_some()];
         if ways.iter().filter(|way| **way).count() > 1 {
             self.report(path.clone(), "a column has one of `default`, `identity` and `generated`", "");
         }
         if column.generated.is_some() && column.backfill.is_some() {
-            self.report(path.key("backfill"), "a computed column is filled by its expression", "");
+            self.report(path.key("backfill"), "a generated column cannot have `backfill`", "");
         }
         if column.identity.is_some() {
             if !["smallint", "integer", "bigint"].contains(&column.kind.as_str()) {
-                self.report(path.key("identity"), "only whole numbers are counted", "use bigint");
+                self.report(path.key("identity"), "an identity column needs a whole-number type", "use bigint");
             }
             if column.nullable {
-                self.report(path.key("nullable"), "a counted column is never NULL", "");
+                self.report(path.key("nullable"), "an identity column cannot be nullable", "");
             }
         }
     }

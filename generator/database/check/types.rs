@@ -1,4 +1,4 @@
-//! Types and sequences.
+//! Checks types and sequences.
 
 use std::collections::BTreeSet;
 
@@ -14,12 +14,12 @@ impl Check<'_> {
                     let path = path.key("enum").key("values");
                     let distinct: BTreeSet<&Label> = kind.values.iter().collect();
                     if kind.values.is_empty() || distinct.len() < kind.values.len() {
-                        self.report(path, format!("{name} has no labels, or one of them twice"), "");
+                        self.report(path, format!("{name} has no labels, or one label twice"), "");
                     }
                 }
                 UserType::Domain(domain) => {
                     let path = path.key("domain");
-                    self.kind(&domain.base, &path.key("type"));
+                    self.check_type(&domain.base, &path.key("type"));
                 }
                 UserType::Composite(kind) => {
                     let path = path.key("composite").key("attributes");
@@ -27,7 +27,7 @@ impl Check<'_> {
                         self.report(path.clone(), format!("{name} has no attributes"), "");
                     }
                     for (i, part) in kind.attributes.iter().enumerate() {
-                        self.kind(&part.kind, &path.index(i).key("type"));
+                        self.check_type(&part.kind, &path.index(i).key("type"));
                     }
                 }
             }
@@ -41,9 +41,11 @@ impl Check<'_> {
             let column = self.schema.tables.get(&owner.table).and_then(|table| table.columns.get(&owner.column));
             match column {
                 Some(column) if column.generated.is_none() && owner.table.schema() == name.schema() => {}
-                Some(_) => {
-                    self.report(path, "a sequence belongs to a column that is not computed, in its own schema", "")
-                }
+                Some(_) => self.report(
+                    path,
+                    "a sequence can only belong to a column in its own schema that is not generated",
+                    "",
+                ),
                 None => self.report(path, format!("there is no column `{}.{}`", owner.table, owner.column), ""),
             }
         }

@@ -1,26 +1,28 @@
-//! Constraints and indexes.
+//! SQL of constraints and indexes.
 
 use crate::database::model::*;
 use crate::values::SqlIdent;
 
-/// The name of a table's primary key.
+/// Returns the name of a table's primary key constraint.
 pub fn primary_key_name(name: &ObjectName, table: &Table) -> SqlIdent {
     table.primary_key_name.clone().unwrap_or_else(|| usual_key_name(name))
 }
 
-/// The name of a primary key that was not given one.
+/// Returns the default name of a primary key. A name has at most 63 bytes, 5 of which are the suffix.
 pub fn usual_key_name(table: &ObjectName) -> SqlIdent {
     use crate::values::Checked;
     let kept: String = table.name().chars().take(58).collect();
     SqlIdent::wrap(format!("{kept}_pkey"))
 }
 
+/// Returns the primary key as a table constraint; `None` for a table without one.
 pub fn primary_key(name: &ObjectName, table: &Table) -> Option<String> {
     (!table.primary_key.is_empty()).then(|| {
         format!("CONSTRAINT {} PRIMARY KEY ({})", quoted(&primary_key_name(name, table)), list(&table.primary_key))
     })
 }
 
+/// Returns the deferrability of a constraint, with a leading blank.
 pub fn deferrable(when: Deferrable) -> &'static str {
     match when {
         Deferrable::No => "",
@@ -29,6 +31,7 @@ pub fn deferrable(when: Deferrable) -> &'static str {
     }
 }
 
+/// Returns a unique constraint.
 pub fn unique(name: &SqlIdent, unique: &Unique) -> String {
     let nulls = if unique.nulls_not_distinct { " NULLS NOT DISTINCT" } else { "" };
     format!(
@@ -44,10 +47,12 @@ fn include(columns: &[SqlIdent]) -> String {
     if columns.is_empty() { String::new() } else { format!(" INCLUDE ({})", list(columns)) }
 }
 
+/// Returns a check constraint.
 pub fn check(name: &SqlIdent, expression: &Expression) -> String {
     format!("CONSTRAINT {} CHECK ({expression})", quoted(name))
 }
 
+/// Returns an exclusion constraint.
 pub fn exclude(name: &SqlIdent, exclude: &Exclude) -> String {
     let elements: Vec<String> =
         exclude.elements.iter().map(|element| format!("({}) WITH {}", element.expression, element.with)).collect();
@@ -55,6 +60,7 @@ pub fn exclude(name: &SqlIdent, exclude: &Exclude) -> String {
     format!("CONSTRAINT {} EXCLUDE USING {} ({}){predicate}", quoted(name), exclude.using.sql(), elements.join(", "))
 }
 
+/// Returns a foreign key constraint.
 pub fn foreign_key(name: &SqlIdent, key: &ForeignKey) -> String {
     let set =
         if key.on_delete_columns.is_empty() { String::new() } else { format!(" ({})", list(&key.on_delete_columns)) };
@@ -70,7 +76,8 @@ pub fn foreign_key(name: &SqlIdent, key: &ForeignKey) -> String {
     )
 }
 
-/// `CREATE INDEX`; `concurrently` waits for writers instead of stopping them.
+/// Returns `CREATE INDEX`. A concurrent build does not block writers, and is skipped if the index exists, so that an
+/// interrupted migration can be repeated.
 pub fn create_index(table: &ObjectName, name: &SqlIdent, index: &Index, concurrently: bool) -> String {
     let columns: Vec<String> = index.columns.iter().map(index_column).collect();
     format!(
@@ -91,6 +98,7 @@ fn index_column(column: &IndexColumn) -> String {
     let mut sql = match (&column.column, &column.expression) {
         (Some(name), _) => quoted(name),
         (None, Some(expression)) => format!("({expression})"),
+        // Refused by the check of the definition.
         (None, None) => String::new(),
     };
     if let Some(opclass) = &column.opclass {
@@ -107,7 +115,7 @@ fn index_column(column: &IndexColumn) -> String {
     sql
 }
 
-/// The index that a unique constraint or primary key is made from.
+/// Returns the index behind a unique constraint or primary key.
 pub fn unique_index(columns: &[SqlIdent], include: &[SqlIdent], nulls_not_distinct: bool) -> Index {
     let columns = columns.iter().map(|name| IndexColumn { column: Some(name.clone()), ..IndexColumn::default() });
     Index {

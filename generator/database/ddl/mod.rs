@@ -1,4 +1,4 @@
-//! SQL of single objects. Names are quoted and carry their schema; pieces of the user's SQL stand in brackets.
+//! SQL of single objects. Names are quoted and include their schema; expressions of the user are in brackets.
 
 mod keys;
 mod routine;
@@ -15,15 +15,17 @@ pub use security::*;
 pub use table::*;
 pub use types::*;
 
+/// Returns `CREATE SCHEMA`.
 pub fn create_schema(name: &SqlIdent) -> String {
     format!("CREATE SCHEMA {};", quoted(name))
 }
 
+/// Returns `CREATE EXTENSION`.
 pub fn create_extension(name: &ExtensionName) -> String {
     format!("CREATE EXTENSION IF NOT EXISTS \"{name}\" SCHEMA public;")
 }
 
-/// Every statement of `COMMENT ON`; without a text the comment goes away.
+/// Returns `COMMENT ON`; `None` removes the comment.
 pub fn comment(kind: &str, object: &str, text: Option<&Text>) -> String {
     let text = text.map_or("NULL".to_owned(), |text| literal(text.as_str()));
     format!("COMMENT ON {kind} {object} IS {text};")

@@ -1,10 +1,10 @@
-//! Views, functions and triggers.
+//! SQL of views, functions and triggers.
 
 use super::{comment, create_index, grants};
 use crate::database::model::*;
 use crate::values::SqlIdent;
 
-/// The view with its indexes, grants and comment.
+/// Returns the SQL that creates a view with its indexes, grants and comment.
 pub fn create_view(name: &ObjectName, view: &View) -> String {
     let kind = view_kind(view);
     let invoker = !view.materialized && view.security_invoker;
@@ -23,11 +23,12 @@ pub fn create_view(name: &ObjectName, view: &View) -> String {
     sql.join("\n")
 }
 
+/// Returns the keyword of a view in CREATE, DROP and COMMENT.
 pub fn view_kind(view: &View) -> &'static str {
     if view.materialized { "MATERIALIZED VIEW" } else { "VIEW" }
 }
 
-/// The function with its grants and comment.
+/// Returns the SQL that creates a function with its grants and comment.
 pub fn create_function(name: &ObjectName, function: &Function) -> String {
     let mut sql = vec![replace_function(name, function, "CREATE")];
     if !function.is_for_everyone() {
@@ -40,21 +41,23 @@ pub fn create_function(name: &ObjectName, function: &Function) -> String {
     sql.join("\n")
 }
 
+/// Returns the keyword of a function or procedure.
 pub fn function_kind(function: &Function) -> &'static str {
     if function.procedure { "PROCEDURE" } else { "FUNCTION" }
 }
 
-/// Name and types of the arguments.
+/// Returns a function's name and argument types.
 pub fn function_signature(name: &ObjectName, function: &Function) -> String {
     let types: Vec<String> = function.arguments.iter().map(|argument| argument.kind.sql()).collect();
     format!("{}({})", name.sql(), types.join(", "))
 }
 
-/// Kind, name and types.
+/// Returns a function's keyword, name and argument types.
 pub fn function_identity(name: &ObjectName, function: &Function) -> String {
     format!("{} {}", function_kind(function), function_signature(name, function))
 }
 
+/// Returns the definition of a function after the word or words in `create`: `CREATE` or `CREATE OR REPLACE`.
 pub fn replace_function(name: &ObjectName, function: &Function, create: &str) -> String {
     let arguments: Vec<String> = function
         .arguments
@@ -80,7 +83,7 @@ pub fn replace_function(name: &ObjectName, function: &Function, create: &str) ->
     }
     sql += if function.security_definer { " SECURITY DEFINER" } else { " SECURITY INVOKER" };
     for (setting, value) in &function.settings {
-        // A search path is a list of names; in quotes it would be one name.
+        // A search path is a list of names; quoting all of it would make it one name.
         let names = value.as_str().split(',').map(str::trim);
         let values: Vec<String> = if setting.as_str() == "search_path" {
             names.map(literal).collect()
@@ -95,6 +98,7 @@ pub fn replace_function(name: &ObjectName, function: &Function, create: &str) ->
     sql + &format!("\n  AS {tag}{body}{tag};")
 }
 
+/// Returns `CREATE TRIGGER`.
 pub fn create_trigger(table: &ObjectName, name: &SqlIdent, trigger: &Trigger) -> String {
     let events: Vec<String> = trigger
         .events

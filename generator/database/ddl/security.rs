@@ -1,8 +1,9 @@
-//! Who may do what: grants, policies, row security.
+//! SQL of grants, policies and row-level security.
 
 use crate::database::model::*;
 use crate::values::SqlIdent;
 
+/// Returns `CREATE POLICY`.
 pub fn create_policy(table: &ObjectName, name: &SqlIdent, policy: &Policy) -> String {
     let kind = if policy.restrictive { "RESTRICTIVE" } else { "PERMISSIVE" };
     let roles: Vec<String> = policy.roles.iter().map(role).collect();
@@ -18,13 +19,14 @@ pub fn create_policy(table: &ObjectName, name: &SqlIdent, policy: &Policy) -> St
     sql + ";"
 }
 
-/// Row security of a table and its partitions. Partitions have no policies of their own, so nobody who is
-/// bound by row security reads them past the table's.
+/// Returns the statements that change row security of a table and its partitions. Partitions have no policies, so
+/// roles that are bound by row security cannot read them past the policies of the table.
 pub fn row_security(name: &ObjectName, table: &Table, from: RowSecurity, to: RowSecurity) -> Vec<String> {
     let tables = std::iter::once(name.sql()).chain(table.partitions.keys().map(|part| name.beside(part).sql()));
     tables.flat_map(|table| table_row_security(&table, from, to)).collect()
 }
 
+/// Returns the statements that change row security of one table.
 pub fn table_row_security(table: &str, from: RowSecurity, to: RowSecurity) -> Vec<String> {
     let mut sql = Vec::new();
     let (enabled, forced) = (|state| state != RowSecurity::Off, |state| state == RowSecurity::Forced);
@@ -39,15 +41,17 @@ pub fn table_row_security(table: &str, from: RowSecurity, to: RowSecurity) -> Ve
     sql
 }
 
-/// A role; `public` is everyone.
+/// Returns a role in SQL; `public` is everyone.
 pub fn role(name: &SqlIdent) -> String {
     if name.as_str() == PUBLIC { "PUBLIC".into() } else { quoted(name) }
 }
 
+/// Returns privileges as a list in SQL.
 pub fn privileges<P: Privilege>(privileges: impl IntoIterator<Item = P>) -> String {
     privileges.into_iter().map(Privilege::sql).collect::<Vec<_>>().join(", ")
 }
 
+/// Returns a GRANT for each role.
 pub fn grants<P: Privilege>(kind: &str, object: &str, grants: &Grants<P>) -> Vec<String> {
     let granted = grants.iter().filter(|(_, privileges)| !privileges.is_empty());
     granted

@@ -1,10 +1,10 @@
-//! Tables with their columns and partitions.
+//! SQL of tables with their columns and partitions.
 
 use super::{check, exclude, primary_key, unique};
 use crate::database::model::*;
 use crate::values::SqlIdent;
 
-/// A column as CREATE TABLE and ADD COLUMN take it.
+/// Returns a column in the form of CREATE TABLE and ADD COLUMN.
 pub fn column(name: &SqlIdent, column: &Column) -> String {
     let mut sql = format!("{} {}", quoted(name), column.kind.sql());
     if let Some(collation) = column.collation {
@@ -25,6 +25,7 @@ pub fn column(name: &SqlIdent, column: &Column) -> String {
     sql
 }
 
+/// Returns the clause of an identity column.
 pub fn identity(identity: Identity) -> &'static str {
     match identity {
         Identity::Always => "GENERATED ALWAYS AS IDENTITY",
@@ -32,10 +33,11 @@ pub fn identity(identity: Identity) -> &'static str {
     }
 }
 
-/// The table with its own constraints and partitions; indexes, foreign keys and what protects it come after it.
+/// Returns the SQL that creates a table with its keys, checks and partitions. Indexes, foreign keys, policies and
+/// triggers are separate statements.
 pub fn create_table(name: &ObjectName, table: &Table) -> String {
     let mut parts = Vec::new();
-    // The key first, as people read tables.
+    // Columns of the primary key come first, for readers of the SQL.
     let key = table.primary_key.iter().filter_map(|name| table.columns.get_key_value(name));
     let rest = table.columns.iter().filter(|(name, _)| !table.primary_key.contains(name));
     parts.extend(key.chain(rest).map(|(name, column)| self::column(name, column)));
@@ -62,6 +64,7 @@ pub fn create_table(name: &ObjectName, table: &Table) -> String {
     sql
 }
 
+/// Returns the SQL that creates a partition.
 pub fn create_partition(table: &ObjectName, name: &SqlIdent, bound: &Bound) -> String {
     let row = |values: &[Expression]| values.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let bound = match bound {

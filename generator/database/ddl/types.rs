@@ -1,8 +1,9 @@
-//! Types and sequences.
+//! SQL of types and sequences.
 
 use super::comment;
 use crate::database::model::*;
 
+/// Returns the SQL that creates a type with its comment.
 pub fn create_type(name: &ObjectName, kind: &UserType) -> String {
     let mut sql = match kind {
         UserType::Enum(kind) => {
@@ -34,16 +35,17 @@ pub fn create_type(name: &ObjectName, kind: &UserType) -> String {
     sql
 }
 
-/// The word that ALTER, DROP and COMMENT take.
+/// Returns the keyword of a type in ALTER, DROP and COMMENT.
 pub fn type_kind(kind: &UserType) -> &'static str {
     if matches!(kind, UserType::Domain(_)) { "DOMAIN" } else { "TYPE" }
 }
 
+/// Returns `CREATE SEQUENCE`.
 pub fn create_sequence(name: &ObjectName, sequence: &Sequence) -> String {
     format!("CREATE SEQUENCE {} {};", name.sql(), sequence_options(sequence))
 }
 
-/// All options, so that none depends on what was before.
+/// Returns all options of a sequence, so that the result of ALTER does not depend on earlier options.
 pub fn sequence_options(sequence: &Sequence) -> String {
     let increment = sequence.increment.unwrap_or(1);
     let bound = |word: &str, value: Option<i64>| {

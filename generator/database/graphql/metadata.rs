@@ -1,4 +1,4 @@
-//! The words of Hasura's metadata, version 3.
+//! Types of Hasura's metadata, version 3.
 
 use std::collections::BTreeMap;
 
@@ -7,21 +7,21 @@ use serde::Serialize;
 use crate::database::model::*;
 use crate::values::{SqlIdent, VariableName};
 
-/// One database of a Hasura.
+/// One database of a Hasura service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Source {
-    /// Its name in Hasura.
+pub struct HasuraSource {
+    /// Name of the source in Hasura.
     pub name: String,
-    /// The variable that holds its URL.
+    /// Variable that holds the connection URL.
     pub variable: VariableName,
-    pub tables: Vec<Tracked>,
-    pub functions: Vec<Function>,
+    pub tables: Vec<TrackedTable>,
+    pub functions: Vec<TrackedFunction>,
 }
 
-/// A table or view.
+/// A tracked table or view.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Tracked {
-    pub table: Name,
+pub struct TrackedTable {
+    pub table: QualifiedName,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub object_relationships: Vec<Relationship>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -36,13 +36,14 @@ pub struct Tracked {
     pub delete_permissions: Vec<Permission>,
 }
 
+/// A tracked function.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Function {
-    pub function: Name,
+pub struct TrackedFunction {
+    pub function: QualifiedName,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Name {
+pub struct QualifiedName {
     pub name: String,
     pub schema: String,
 }
@@ -55,17 +56,17 @@ pub struct Relationship {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Using {
-    pub foreign_key_constraint_on: On,
+    pub foreign_key_constraint_on: KeyColumns,
 }
 
-/// Columns of the table itself, or of another one that refers to it.
+/// Columns of the table itself, or columns of another table that refer to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
-pub enum On {
+pub enum KeyColumns {
     Column(SqlIdent),
     Columns(Vec<SqlIdent>),
-    OtherColumn { column: SqlIdent, table: Name },
-    OtherColumns { columns: Vec<SqlIdent>, table: Name },
+    OtherColumn { column: SqlIdent, table: QualifiedName },
+    OtherColumns { columns: Vec<SqlIdent>, table: QualifiedName },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -74,7 +75,7 @@ pub struct Permission {
     pub permission: Rule,
 }
 
-/// Column to a comparison with a variable of the session.
+/// Maps a column to the session variable that it must equal.
 pub type Filter = BTreeMap<SqlIdent, Equal>;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -83,17 +84,17 @@ pub struct Equal {
     pub value: SessionVariable,
 }
 
-/// What of it a kind of permission has, it has; the others are absent.
+/// Contents of a permission. A field that does not apply to the kind of permission is absent.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Rule {
-    /// What new or changed rows meet.
+    /// Condition that new and changed rows must meet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub check: Option<Filter>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub set: BTreeMap<SqlIdent, SessionVariable>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub columns: Option<Vec<SqlIdent>>,
-    /// Which rows there are.
+    /// Condition on the rows that the role can access.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub filter: Option<Filter>,
 }

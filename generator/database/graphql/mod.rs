@@ -1,5 +1,5 @@
-//! A database as Hasura serves it: every table, view and function that it can, relationships from foreign keys,
-//! permissions from `api`.
+//! Hasura's metadata of a database: the tables, views and functions that it can serve, relationships from foreign
+//! keys, permissions from `api`.
 
 mod metadata;
 mod permission;
@@ -11,17 +11,23 @@ use crate::database::{APP_COLUMN, TENANT_COLUMN};
 use crate::values::{Checked, SqlIdent};
 use permission::permit;
 
-pub use metadata::{Equal, Filter, Function, Name, On, Permission, Relationship, Rule, Source, Tracked, Using};
+pub use metadata::{
+    Equal, Filter, HasuraSource, KeyColumns, Permission, QualifiedName, Relationship, Rule, TrackedFunction,
+    TrackedTable, Using,
+};
 pub use permission::{APP_VARIABLE, TENANT_VARIABLE, check};
 
-fn named(name: &ObjectName) -> Name {
-    Name { name: name.name().to_owned(), schema: name.schema().to_owned() }
+fn named(name: &ObjectName) -> QualifiedName {
+    QualifiedName { name: name.name().to_owned(), schema: name.schema().to_owned() }
 }
 
-/// What is served of a schema, tables before views, each by name.
-pub fn tracked(schema: &Schema) -> (Vec<Tracked>, Vec<Function>) {
-    let mut tables: BTreeMap<&ObjectName, Tracked> =
-        schema.tables.keys().map(|name| (name, Tracked { table: named(name), ..Tracked::default() })).collect();
+/// Returns the objects of a schema that Hasura serves: tables before views, each sorted by name.
+pub fn tracked(schema: &Schema) -> (Vec<TrackedTable>, Vec<TrackedFunction>) {
+    let mut tables: BTreeMap<&ObjectName, TrackedTable> = schema
+        .tables
+        .keys()
+        .map(|name| (name, TrackedTable { table: named(name), ..TrackedTable::default() }))
+        .collect();
     relate(schema, &mut tables);
     for (name, table) in &schema.tables {
         let Some(tracked) = tables.get_mut(name) else { continue };
@@ -29,8 +35,9 @@ pub fn tracked(schema: &Schema) -> (Vec<Tracked>, Vec<Function>) {
             permit(table, role, api, tracked);
         }
     }
-    let views = schema.views.keys().map(|name| Tracked { table: named(name), ..Tracked::default() });
-    // Hasura takes a function for a field when it gives rows of a table; one that writes would be a query with effects.
+    let views = schema.views.keys().map(|name| TrackedTable { table: named(name), ..TrackedTable::default() });
+    // Hasura serves a function as a field if it returns rows of a table. A volatile function would be a query with
+    // side effects.
     let served = |function: &super::model::Function| {
         let rows = function.returns.as_ref().and_then(|returns| returns.as_str().strip_prefix("SETOF "));
         let table = rows.and_then(|name| ObjectName::new(name.trim()).ok());
@@ -38,13 +45,13 @@ pub fn tracked(schema: &Schema) -> (Vec<Tracked>, Vec<Function>) {
         table && function.volatility != Volatility::Volatile
     };
     let functions = schema.functions.iter().filter(|(_, function)| served(function));
-    let functions = functions.map(|(name, _)| Function { function: named(name) }).collect();
+    let functions = functions.map(|(name, _)| TrackedFunction { function: named(name) }).collect();
     (tables.into_values().chain(views).collect(), functions)
 }
 
-/// Both directions of each foreign key. A name depends on the table's own columns and keys only, and the constraint's name
-/// is what is left when another has it.
-fn relate(schema: &Schema, tables: &mut BTreeMap<&ObjectName, Tracked>) {
+/// Adds both directions of each foreign key. A relationship's name depends only on the columns and keys of its
+/// tables; if that name is taken, the constraint's name is used.
+fn relate(schema: &Schema, tables: &mut BTreeMap<&ObjectName, TrackedTable>) {
     let mut taken: BTreeMap<&ObjectName, BTreeSet<String>> = BTreeMap::new();
     for (name, table) in &schema.tables {
         taken.insert(name, table.columns.keys().map(ToString::to_string).collect());
@@ -55,13 +62,13 @@ fn relate(schema: &Schema, tables: &mut BTreeMap<&ObjectName, Tracked>) {
         taken.insert(free.clone());
         Some(free.clone())
     };
-    // First what a table says itself.
+    // The direction from the table that has the key chooses its name first.
     for (name, table) in &schema.tables {
         for (constraint, key) in &table.foreign_keys {
             let candidates = [to_one(key), constraint.to_string()];
             let on = match key.columns.as_slice() {
-                [column] => On::Column(column.clone()),
-                columns => On::Columns(columns.to_vec()),
+                [column] => KeyColumns::Column(column.clone()),
+                columns => KeyColumns::Columns(columns.to_vec()),
             };
             if let (Some(chosen), Some(tracked)) = (choose(name, &candidates), tables.get_mut(name)) {
                 let using = Using { foreign_key_constraint_on: on };
@@ -78,8 +85,8 @@ fn relate(schema: &Schema, tables: &mut BTreeMap<&ObjectName, Tracked>) {
             let candidates = [plain, by, format!("{}_by_{constraint}", name.name())];
             let of = named(name);
             let on = match key.columns.as_slice() {
-                [column] => On::OtherColumn { column: column.clone(), table: of },
-                columns => On::OtherColumns { columns: columns.to_vec(), table: of },
+                [column] => KeyColumns::OtherColumn { column: column.clone(), table: of },
+                columns => KeyColumns::OtherColumns { columns: columns.to_vec(), table: of },
             };
             if let (Some(chosen), Some(tracked)) = (choose(target, &candidates), tables.get_mut(target)) {
                 let relationship = Relationship { name: chosen, using: Using { foreign_key_constraint_on: on } };
@@ -91,7 +98,8 @@ fn relate(schema: &Schema, tables: &mut BTreeMap<&ObjectName, Tracked>) {
     }
 }
 
-/// `author_id` is an author; several columns without the convention's are what they refer to.
+/// Returns the name of the relationship to one row: `author` for the column `author_id`. For other columns it is the
+/// name of the target table; the convention's column does not count.
 fn to_one(key: &ForeignKey) -> String {
     let own: Vec<&SqlIdent> =
         key.columns.iter().filter(|column| ![TENANT_COLUMN, APP_COLUMN].contains(&column.as_str())).collect();
@@ -103,7 +111,7 @@ fn to_one(key: &ForeignKey) -> String {
     .to_owned()
 }
 
-/// Whether at most one row has these values.
+/// Whether at most one row can have the same values in these columns.
 fn is_unique(table: &Table, columns: &[SqlIdent]) -> bool {
     let set = |columns: &[SqlIdent]| columns.iter().cloned().collect::<BTreeSet<_>>();
     let wanted = set(columns);

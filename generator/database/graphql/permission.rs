@@ -1,17 +1,18 @@
-//! Permissions from `api`, with the convention's row filter, and what contradicts them.
+//! Permissions from `api` with the row filter of the convention, and the checks of `api`.
 
-use super::{Equal, Filter, Permission, Rule, Tracked};
+use super::{Equal, Filter, Permission, Rule, TrackedTable};
 use crate::database::model::*;
 use crate::database::{ACCESS_POLICY, APP_COLUMN, TENANT_COLUMN, TENANT_POLICY};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::values::{Checked, SqlIdent};
 
-/// The sessions' variables by which rows of the conventions are told apart.
+/// Session variable that names the tenant.
 pub const TENANT_VARIABLE: &str = "X-Hasura-Tenant-Id";
 
+/// Session variable that names the application.
 pub const APP_VARIABLE: &str = "X-Hasura-Source-Account-Id";
 
-/// The convention's column and the variable that fills it.
+/// Returns the convention's column and the session variable that fills it.
 fn owner(table: &Table) -> Option<(&'static str, &'static str)> {
     match table.scope {
         Some(Scope::Tenant) => Some((TENANT_COLUMN, TENANT_VARIABLE)),
@@ -20,7 +21,8 @@ fn owner(table: &Table) -> Option<(&'static str, &'static str)> {
     }
 }
 
-pub(super) fn permit(table: &Table, role: &SqlIdent, api: &Api, tracked: &mut Tracked) {
+/// Adds the permissions of one role on one table.
+pub(super) fn permit(table: &Table, role: &SqlIdent, api: &Api, tracked: &mut TrackedTable) {
     let mut set = api.rows.clone();
     if let Some((column, variable)) = owner(table) {
         set.insert(SqlIdent::wrap(column.into()), SessionVariable::wrap(variable.into()));
@@ -54,8 +56,9 @@ pub(super) fn permit(table: &Table, role: &SqlIdent, api: &Api, tracked: &mut Tr
     give(ApiRight::Delete, Rule { filter, ..Rule::default() });
 }
 
-/// What contradicts itself, or would show rows that policies hide.
-pub fn check(schema: &Schema, root: &FieldPath, findings: &mut Vec<Diagnostic>) {
+/// Returns findings about `api`: contradictions, and roles that would see rows that policies hide.
+pub fn check(schema: &Schema, root: &FieldPath) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
     for (name, table) in &schema.tables {
         let path = root.key("tables").key(name.as_str());
         for (role, api) in &table.api {
@@ -63,13 +66,14 @@ pub fn check(schema: &Schema, root: &FieldPath, findings: &mut Vec<Diagnostic>) 
             if schema.served_by.is_none() {
                 findings.push(
                     Diagnostic::error(Code::SchemaInvalid, path.clone())
-                        .message("nobody serves the tables of this database")
+                        .message("`api` has no effect: no service serves this database")
                         .expected("`served_by = \"hasura\"` beside `tables`"),
                 );
             }
             if role.as_str() == "admin" {
                 findings.push(
-                    Diagnostic::error(Code::SchemaInvalid, path.clone()).message("`admin` may everything already"),
+                    Diagnostic::error(Code::SchemaInvalid, path.clone())
+                        .message("`admin` already has every permission"),
                 );
             }
             let columns = api.columns.iter().map(|column| (path.key("columns"), column));
@@ -90,7 +94,7 @@ pub fn check(schema: &Schema, root: &FieldPath, findings: &mut Vec<Diagnostic>) 
                         .hint("leave it out; the convention adds it"),
                 );
             }
-            // Policies say it in SQL, which has no place there; whoever serves past them says it again.
+            // Hasura bypasses the policies and cannot evaluate their SQL, so `rows` must repeat the condition.
             let own = |policy: &&SqlIdent| ![TENANT_POLICY, ACCESS_POLICY].contains(&policy.as_str());
             if let Some(policy) = table.policies.keys().find(own)
                 && api.rows.is_empty()
@@ -98,10 +102,11 @@ pub fn check(schema: &Schema, root: &FieldPath, findings: &mut Vec<Diagnostic>) 
                 findings.push(
                     Diagnostic::error(Code::Tenancy, path.clone())
                         .message(format!("the policy `{policy}` hides rows, and the API would show them to `{role}`"))
-                        .expected("`rows`, which say in the API's words which rows the role has")
+                        .expected("`rows`, which limits the rows of the role by session variables")
                         .hint(format!("`api.{role}.rows = {{ owner_id = \"X-Hasura-User-Id\" }}`")),
                 );
             }
         }
     }
+    findings
 }

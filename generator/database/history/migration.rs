@@ -1,11 +1,11 @@
-//! One migration: its files, and what `plan.json` says of it.
+//! One migration: its files and the contents of `plan.json`.
 
 use serde::{Deserialize, Serialize};
 
-use super::{Line, MIGRATIONS, sha256};
+use super::{MIGRATIONS, SumLine, sha256};
 use crate::artifact::{Digest, json};
 use crate::database::hazard::Hazard;
-use crate::database::migrate::{Down, Mode, Phase, Step};
+use crate::database::migrate::{Down, MigrationStep, Phase, StepMode};
 use crate::database::model::{MigrationName, ObjectName};
 use crate::database::snapshot::{Delta, Digests, Objects};
 use crate::values::Checked;
@@ -27,36 +27,38 @@ impl MigrationName {
 /// How a migration runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Run {
-    /// In one transaction, with its line in the ledger.
+pub enum RunMode {
+    /// In one transaction, together with its line in the ledger.
     Transaction,
-    /// By itself: builds this index. One that was left invalid is dropped first.
+    /// Alone and outside of any transaction: builds this index. An invalid index from an interrupted run is dropped
+    /// first.
     Index(ObjectName),
 }
 
-/// What `plan.json` says.
+/// Contents of `plan.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlanFile {
     pub version: u32,
-    pub run: Run,
-    /// Digests of the schema before and after.
+    pub run: RunMode,
+    /// Digest of the schema before the migration.
     pub from: Digest,
+    /// Digest of the schema after the migration.
     pub to: Digest,
-    /// Which of so many migrations that together make the change.
+    /// `(index, total)` among the migrations that make up one change; the index starts at 1.
     pub part: (usize, usize),
-    /// Removes extensions and does nothing else, which takes more rights than the owner of the tables has.
+    /// Whether it only removes extensions, which needs more rights than the owner of the tables has.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub privileged: bool,
-    /// Written by hand; nothing is known about what it does.
+    /// Whether it was written by hand, so that its effects are unknown.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub by_hand: bool,
     pub steps: Vec<StepFile>,
-    /// The objects that the last part changes.
+    /// Objects that the change sets and removes; empty except in the last migration of the change.
     pub changes: Delta,
 }
 
-/// What `plan.json` says about one step.
+/// Description of one step in `plan.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StepFile {
@@ -73,27 +75,28 @@ pub struct StepFile {
 pub struct Migration {
     pub name: MigrationName,
     pub up: String,
-    /// Absent when something would be lost.
+    /// `None` if reverting the migration would lose data.
     pub down: Option<String>,
     pub plan: PlanFile,
 }
 
-/// The first words of every transactional migration.
+/// First statements of every transactional migration.
 const HEADER: &str = "SET LOCAL lock_timeout = '5s';\nSET LOCAL search_path = public;\n";
 
 impl Migration {
-    pub(super) fn group(
+    /// Creates a migration from the steps of one group. `part` is `(index, total)` among the groups of the change.
+    pub(super) fn from_steps(
         name: MigrationName,
-        steps: &[Step],
+        steps: &[MigrationStep],
         from: &Digest,
         to: &Digest,
         part: (usize, usize),
     ) -> Migration {
         let run = match &steps[0].mode {
-            Mode::Transaction => Run::Transaction,
-            Mode::Index(index) => Run::Index(index.clone()),
+            StepMode::Transaction => RunMode::Transaction,
+            StepMode::Index(index) => RunMode::Index(index.clone()),
         };
-        let header = if run == Run::Transaction { HEADER } else { "" };
+        let header = if run == RunMode::Transaction { HEADER } else { "" };
         let text = |body: Vec<String>| format!("{header}{}\n", body.join("\n"));
         let up = text(steps.iter().map(|step| format!("\n-- {}\n{}", comment(&step.why), step.up)).collect());
         let lossless = !steps.iter().any(|step| matches!(step.down, Down::Never(_)));
@@ -129,16 +132,16 @@ impl Migration {
         Migration { name, up, down, plan }
     }
 
-    /// Frame for SQL of the user.
+    /// Creates an empty migration for SQL of the user.
     pub fn by_hand(name: MigrationName, head: &Objects) -> Migration {
         let digest = Digests::of(head).root();
         Migration {
             name,
-            up: format!("{HEADER}\n-- Statements of your own. Run `nself db sum` when they are written.\n"),
+            up: format!("{HEADER}\n-- Write your statements here, then run `nself db sum`.\n"),
             down: None,
             plan: PlanFile {
                 version: 1,
-                run: Run::Transaction,
+                run: RunMode::Transaction,
                 from: digest,
                 to: digest,
                 part: (1, 1),
@@ -158,16 +161,16 @@ impl Migration {
         files
     }
 
-    pub(super) fn line(&self, before: &str) -> Line {
+    pub(super) fn line(&self, before: &str) -> SumLine {
         let up = sha256(self.up.as_bytes());
         let down = self.down.as_ref().map_or(String::new(), |down| sha256(down.as_bytes()).to_string());
         let plan = sha256(&json::to_canonical(&self.plan));
         let chain = sha256(format!("{before}\n{}\n{up}\n{down}\n{plan}", self.name).as_bytes());
-        Line { name: self.name.clone(), up, chain }
+        SumLine { name: self.name.clone(), up, chain }
     }
 }
 
-/// A comment of one line.
+/// Returns a text as one line, for a comment in SQL.
 fn comment(text: &str) -> String {
     text.replace(['\n', '\r'], " ")
 }

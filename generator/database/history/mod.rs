@@ -1,5 +1,5 @@
-//! The migrations of a database as files: numbered folders, a snapshot of where they lead, and a sum in which each
-//! line seals all lines before it.
+//! The migrations of a database as files: numbered folders, a snapshot of the resulting schema, and a sum file in
+//! which each line includes a digest of the lines before it.
 //!
 //! ```text
 //! db/<name>/migrations/0007_slug/{up.sql,down.sql,plan.json}
@@ -15,17 +15,17 @@ mod sum;
 use std::collections::BTreeMap;
 
 use crate::artifact::json;
-use crate::database::migrate::Groups;
+use crate::database::migrate::StepGroups;
 use crate::database::model::{MigrationName, Schema};
-use crate::database::snapshot::{self, Delta, Digests, Objects};
+use crate::database::snapshot::{self, Delta, Digests, ObjectDecoder, Objects};
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Span};
 use crate::values::SqlIdent;
 
 pub use migration::*;
 pub use sum::*;
 
-/// The file of sums.
-pub const SUM: &str = "nself.sum";
+/// Name of the sum file.
+pub const SUM_FILE: &str = "nself.sum";
 
 const MIGRATIONS: &str = "migrations";
 
@@ -33,27 +33,29 @@ const SCHEMA: &str = "schema";
 
 const ATTRIBUTES: &str = ".gitattributes";
 
-/// A file's path below the database's folder to its content.
-pub type Files = BTreeMap<String, Vec<u8>>;
+/// Maps a path below the database's folder to the file's content.
+pub type HistoryFiles = BTreeMap<String, Vec<u8>>;
 
-/// All migrations of a database and where they lead.
+/// All migrations of a database, and the objects of the resulting schema.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct History {
     pub migrations: Vec<Migration>,
     pub head: Objects,
 }
 
-fn damaged(file: &str, message: impl Into<String>) -> Diagnostic {
-    at(Code::MigrationDamaged, file).message(message)
+/// Creates a finding about a malformed file.
+fn malformed(file: &str, message: impl Into<String>) -> Diagnostic {
+    finding_at(Code::MigrationDamaged, file).message(message)
 }
 
-fn at(code: Code, file: &str) -> Diagnostic {
+/// Creates a finding about a file as a whole.
+fn finding_at(code: Code, file: &str) -> Diagnostic {
     Diagnostic::error(code, FieldPath::root()).at(Some(Span { file: file.to_owned(), line: 1, column: 1 }))
 }
 
 impl History {
-    /// The lines of the sum.
-    pub fn sum(&self) -> Vec<Line> {
+    /// Returns the lines of the sum file.
+    pub fn sum(&self) -> Vec<SumLine> {
         let mut before = String::new();
         let lines = self.migrations.iter().map(|migration| {
             let line = migration.line(&before);
@@ -63,19 +65,19 @@ impl History {
         lines.collect()
     }
 
-    /// The schema to which the migrations lead.
+    /// Returns the schema that results from the migrations.
     ///
     /// # Errors
-    /// NS732 when the snapshot is of another form.
-    pub fn schema(&self, database: &SqlIdent) -> Result<Schema, Diagnostic> {
-        snapshot::schema(&self.head).map_err(|error| damaged(&format!("db/{database}/{SCHEMA}"), error))
+    /// NS732 if the snapshot is malformed.
+    pub fn schema(&self, database: &SqlIdent, decoder: &impl ObjectDecoder) -> Result<Schema, Diagnostic> {
+        snapshot::schema(&self.head, decoder).map_err(|error| malformed(&format!("db/{database}/{SCHEMA}"), error))
     }
 
-    /// Adds what a plan needs.
+    /// Appends a migration for each group of steps that lead to the schema `new`.
     ///
     /// # Errors
-    /// A slug that is no word.
-    pub fn extend(&mut self, slug: &str, groups: &Groups, new: &Schema) -> Result<(), String> {
+    /// The reason why `slug` cannot be part of a migration's name.
+    pub fn extend(&mut self, slug: &str, groups: &StepGroups, new: &Schema) -> Result<(), String> {
         let next = snapshot::objects(new);
         let changes = Delta::between(&self.head, &next);
         let mut digests = Digests::of(&self.head);
@@ -88,7 +90,8 @@ impl History {
             let slug = if i == 0 { slug.to_owned() } else { format!("{slug}_{}", i + 1) };
             let name = MigrationName::numbered(start + i + 1, &slug)?;
             let last = i + 1 == count;
-            let mut migration = Migration::group(name, steps, &from, if last { &to } else { &from }, (i + 1, count));
+            let mut migration =
+                Migration::from_steps(name, steps, &from, if last { &to } else { &from }, (i + 1, count));
             if last {
                 migration.plan.changes.clone_from(&changes);
             }
@@ -98,15 +101,15 @@ impl History {
         Ok(())
     }
 
-    /// All files.
-    pub fn files(&self) -> Files {
-        let mut files: Files = self.migrations.iter().flat_map(Migration::files).collect();
+    /// Returns all files of the history.
+    pub fn files(&self) -> HistoryFiles {
+        let mut files: HistoryFiles = self.migrations.iter().flat_map(Migration::files).collect();
         for (path, object) in &self.head {
             files.insert(format!("{SCHEMA}/{path}.json"), json::to_pretty(object));
         }
-        let sum: String = self.sum().iter().map(Line::text).collect();
-        files.insert(SUM.into(), sum.into_bytes());
-        // The sums are those of files with plain line ends.
+        let sum: String = self.sum().iter().map(SumLine::text).collect();
+        files.insert(SUM_FILE.into(), sum.into_bytes());
+        // Digests are of files with `\n` line ends.
         files.insert(ATTRIBUTES.into(), b"* text eol=lf\n".to_vec());
         files
     }

@@ -1,15 +1,15 @@
-//! What migrations need that only a superuser may do: extensions come and go. The names come from the snapshots and
-//! the runner has its own statements for them, so that no text of a migration runs with more rights than its owner has.
+//! Migrations that create or remove extensions, which needs a superuser. The names come from the snapshots and the
+//! runner has fixed statements for them, so no SQL of a migration runs with more rights than its owner has.
 
 use std::collections::BTreeSet;
 
-use super::{History, MIGRATIONS, Migration, at};
+use super::{History, MIGRATIONS, Migration, finding_at};
 use crate::database::snapshot;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::values::{ExtensionName, SqlIdent};
 
 impl Migration {
-    /// Extensions that it removes, if that is all it is for.
+    /// Returns the extensions that a privileged migration removes.
     pub fn removed_extensions(&self) -> BTreeSet<ExtensionName> {
         match self.plan.privileged {
             true => snapshot::extensions(&self.plan.changes.unset).collect(),
@@ -17,7 +17,7 @@ impl Migration {
         }
     }
 
-    /// Whether its statements remove these extensions and do nothing else.
+    /// Whether the migration's statements remove these extensions and do nothing else.
     fn only_removes(&self, extensions: &BTreeSet<ExtensionName>) -> bool {
         let words = self.up.lines().map(str::trim);
         let statements =
@@ -29,7 +29,8 @@ impl Migration {
 }
 
 impl History {
-    /// Extensions that each migration needs: those of its change, before the first part of the change.
+    /// Returns the extensions that must exist before each migration. Extensions of a change are created before its
+    /// first migration.
     pub fn required_extensions(&self) -> Vec<BTreeSet<ExtensionName>> {
         let mut needed = vec![BTreeSet::new(); self.migrations.len()];
         for (i, migration) in self.migrations.iter().enumerate() {
@@ -39,17 +40,18 @@ impl History {
         needed
     }
 
-    /// Migrations that claim the superuser's rights for anything but the removal of extensions.
+    /// Returns a finding for each migration that claims the rights of a superuser and does more than remove
+    /// extensions.
     pub(super) fn check_privileged(&self, database: &SqlIdent) -> impl Iterator<Item = Diagnostic> {
         let wrong = self.migrations.iter().filter(|migration| {
             migration.plan.privileged
                 && (migration.plan.by_hand || !migration.only_removes(&migration.removed_extensions()))
         });
         wrong.map(move |migration| {
-            at(Code::MigrationPrivileged, &format!("db/{database}/{MIGRATIONS}/{}/plan.json", migration.name))
-                .message(format!("{} is marked as privileged and does not only remove extensions", migration.name))
-                .expected("`privileged` in migrations that nself wrote to remove extensions, and in no other one")
-                .hint("remove `privileged` from the file, or put the other statements into a migration of their own")
+            finding_at(Code::MigrationPrivileged, &format!("db/{database}/{MIGRATIONS}/{}/plan.json", migration.name))
+                .message(format!("{} is marked as privileged but does more than remove extensions", migration.name))
+                .expected("`privileged` only in migrations that nself wrote to remove extensions")
+                .hint("remove `privileged` from the file, or move the other statements to a separate migration")
         })
     }
 }

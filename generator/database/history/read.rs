@@ -1,8 +1,10 @@
-//! The files of a database, read and held against what was written.
+//! Reads the files of a history and compares them with the sum file and the snapshot.
 
 use std::collections::BTreeMap;
 
-use super::{ATTRIBUTES, Files, History, Line, MIGRATIONS, Migration, SCHEMA, SUM, at, damaged};
+use super::{
+    ATTRIBUTES, History, HistoryFiles, MIGRATIONS, Migration, SCHEMA, SUM_FILE, SumLine, finding_at, malformed,
+};
 use crate::database::check::migration_sql;
 use crate::database::model::MigrationName;
 use crate::database::snapshot::Digests;
@@ -10,27 +12,27 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::values::Checked;
 use crate::values::SqlIdent;
 
-/// Text with the line ends of every system made one.
+/// Returns text with `\n` line ends.
 fn lines(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).replace("\r\n", "\n")
 }
 
 impl History {
-    /// Reads the files of a database and checks that they are what was written.
+    /// Reads the files of a database and verifies them.
     ///
     /// # Errors
-    /// Every file that is missing, changed or of another form.
-    pub fn read(name: &SqlIdent, files: &Files) -> Result<History, Vec<Diagnostic>> {
+    /// All files that are missing, changed or malformed.
+    pub fn read(name: &SqlIdent, files: &HistoryFiles) -> Result<History, Vec<Diagnostic>> {
         let history = Self::parse(name, files)?;
         let findings = history.verify(name, files);
         if findings.is_empty() { Ok(history) } else { Err(findings) }
     }
 
-    /// The same without a look at the sum, for what writes it.
+    /// Reads the files without comparing them with the sum file, for commands that write the sum.
     ///
     /// # Errors
-    /// Files of another form.
-    pub fn parse(database: &SqlIdent, files: &Files) -> Result<History, Vec<Diagnostic>> {
+    /// All malformed files.
+    pub fn parse(database: &SqlIdent, files: &HistoryFiles) -> Result<History, Vec<Diagnostic>> {
         let mut history = History::default();
         let mut findings = Vec::new();
         let mut found: BTreeMap<&str, BTreeMap<&str, &Vec<u8>>> = BTreeMap::new();
@@ -47,11 +49,11 @@ impl History {
                         Ok(value) => {
                             history.head.insert(object, value);
                         }
-                        Err(error) => findings.push(damaged(&shown, error.to_string())),
+                        Err(error) => findings.push(malformed(&shown, error.to_string())),
                     }
                 }
-                (Some(SUM | ATTRIBUTES), None, None) => {}
-                _ => findings.push(damaged(&shown, "this file does not belong here").hint("move it elsewhere")),
+                (Some(SUM_FILE | ATTRIBUTES), None, None) => {}
+                _ => findings.push(malformed(&shown, "this file does not belong here").hint("move it elsewhere")),
             }
         }
         for (name, mut files) in found {
@@ -59,34 +61,35 @@ impl History {
             let parsed = MigrationName::new(name);
             let (up, down, plan) = (files.remove("up.sql"), files.remove("down.sql"), files.remove("plan.json"));
             for file in files.keys() {
-                findings.push(damaged(&shown(file), "this file does not belong here").hint("move it elsewhere"));
+                findings.push(malformed(&shown(file), "this file does not belong here").hint("move it elsewhere"));
             }
             match (parsed, up, plan.map(|bytes| serde_json::from_slice(bytes))) {
                 (Ok(name), Some(up), Some(Ok(plan))) => {
                     let down = down.map(|bytes| lines(bytes));
                     history.migrations.push(Migration { name, up: lines(up), down, plan });
                 }
-                (Err(reason), ..) => findings.push(damaged(&shown("up.sql"), reason)),
-                (_, None, _) => findings.push(damaged(&shown("up.sql"), "the file is missing")),
-                (_, _, None) => findings.push(damaged(&shown("plan.json"), "the file is missing")),
-                (_, _, Some(Err(error))) => findings.push(damaged(&shown("plan.json"), error.to_string())),
+                (Err(reason), ..) => findings.push(malformed(&shown("up.sql"), reason)),
+                (_, None, _) => findings.push(malformed(&shown("up.sql"), "the file is missing")),
+                (_, _, None) => findings.push(malformed(&shown("plan.json"), "the file is missing")),
+                (_, _, Some(Err(error))) => findings.push(malformed(&shown("plan.json"), error.to_string())),
             }
         }
         if findings.is_empty() { Ok(history) } else { Err(findings) }
     }
 
-    fn verify(&self, database: &SqlIdent, files: &Files) -> Vec<Diagnostic> {
+    /// Returns findings where the migrations differ from the sum file, the numbering or the snapshot.
+    fn verify(&self, database: &SqlIdent, files: &HistoryFiles) -> Vec<Diagnostic> {
         let mut findings = Vec::new();
-        let sum = format!("db/{database}/{SUM}");
+        let sum = format!("db/{database}/{SUM_FILE}");
         let tampered = |file: String, message: String| {
-            at(Code::MigrationTampered, &file)
+            finding_at(Code::MigrationTampered, &file)
                 .message(message)
                 .hint("restore it from version control, and put the change into a new migration")
         };
-        let text = files.get(SUM).map_or(String::new(), |bytes| lines(bytes));
-        let Some(written) = Line::parse(&text) else {
+        let text = files.get(SUM_FILE).map_or(String::new(), |bytes| lines(bytes));
+        let Some(written) = SumLine::parse(&text) else {
             return vec![
-                damaged(&sum, "a line has another form").hint("after a merge, `nself db rebase` writes it anew"),
+                malformed(&sum, "nself.sum: a line is malformed").hint("after a merge, `nself db rebase` rewrites it"),
             ];
         };
         let actual = self.sum();
@@ -95,23 +98,26 @@ impl History {
                 (Some(is), Some(was)) if is == was => continue,
                 (Some(is), Some(was)) if is.name == was.name => tampered(
                     format!("db/{database}/{MIGRATIONS}/{}/up.sql", is.name),
-                    format!("{} is not what was written", is.name),
+                    format!("{} was edited after it was recorded", is.name),
                 ),
-                (Some(is), Some(was)) => tampered(sum.clone(), format!("{} stands where {} was", is.name, was.name)),
-                (Some(is), None) => tampered(sum.clone(), format!("{} is not in the sum", is.name))
-                    .hint("`nself db sum` adds a migration that you wrote by hand at the end"),
-                (None, Some(was)) => tampered(sum.clone(), format!("{} is gone", was.name)),
+                (Some(is), Some(was)) => tampered(
+                    sum.clone(),
+                    format!("the order of migrations changed: {} is where {} was", is.name, was.name),
+                ),
+                (Some(is), None) => tampered(sum.clone(), format!("{} is missing from nself.sum", is.name))
+                    .hint("if you wrote it by hand as the last migration, `nself db sum` adds it"),
+                (None, Some(was)) => tampered(sum.clone(), format!("{} is missing, but nself.sum lists it", was.name)),
                 (None, None) => continue,
             };
             findings.push(finding);
-            // Each line seals those before it, so the ones after it differ in any case.
+            // Each line includes a digest of the lines before it, so all later lines differ as well.
             break;
         }
         for (i, migration) in self.migrations.iter().enumerate() {
             if migration.name.number() != i + 1 {
                 findings.push(tampered(
                     format!("db/{database}/{MIGRATIONS}/{}/plan.json", migration.name),
-                    format!("{} has the number of another migration", migration.name),
+                    format!("{} is out of sequence: migrations are numbered from 1 without gaps", migration.name),
                 ));
             }
         }
@@ -120,7 +126,10 @@ impl History {
             if digests.root() != migration.plan.from {
                 findings.push(tampered(
                     format!("db/{database}/{MIGRATIONS}/{}/plan.json", migration.name),
-                    format!("{} does not follow from the migrations before it", migration.name),
+                    format!(
+                        "{} does not start at the schema that results from the migrations before it",
+                        migration.name
+                    ),
                 ));
                 break;
             }
@@ -129,13 +138,14 @@ impl History {
         if findings.is_empty() {
             for path in digests.differing(&Digests::of(&self.head)) {
                 let file = format!("db/{database}/{SCHEMA}/{path}.json");
-                findings.push(tampered(file, format!("{path} is not what the migrations lead to")));
+                findings.push(tampered(file, format!("{SCHEMA}/{path}.json does not match the migrations")));
             }
         }
         findings
     }
 
-    /// What the runner cannot apply: SQL that does not parse, transactions of its own, rights that it must not have.
+    /// Returns findings about what the runner cannot apply: invalid SQL, transaction control, rights that it must not
+    /// have.
     pub fn check_sql(&self, database: &SqlIdent) -> Vec<Diagnostic> {
         let mut findings: Vec<Diagnostic> = self.check_privileged(database).collect();
         for migration in &self.migrations {

@@ -1,55 +1,93 @@
-//! The sum: a line for each migration, which seals those before it.
+//! The sum file: one line per migration, each with a digest of the lines before it.
 
-use super::{SUM, at};
+use super::{SUM_FILE, finding_at};
 use crate::artifact::Sha256;
 use crate::database::model::{MigrationName, Sum};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::values::Checked;
 use crate::values::SqlIdent;
 
-/// A line of the sum: name, digest of `up.sql`, digest of everything so far.
+/// A line of the sum file: name, digest of `up.sql`, digest of the migration's files and all earlier lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
+pub struct SumLine {
     pub name: MigrationName,
     pub up: Sum,
     pub chain: Sum,
 }
 
+/// Returns the SHA-256 digest of bytes.
 pub fn sha256(bytes: &[u8]) -> Sum {
     Sum::wrap(Sha256::of(bytes).hex().to_owned())
 }
 
-impl Line {
+impl SumLine {
     pub fn text(&self) -> String {
         format!("{} up:{} chain:{}\n", self.name, self.up, self.chain)
     }
 
-    /// The lines of a sum file; nothing where a line has another form.
-    pub fn parse(text: &str) -> Option<Vec<Line>> {
+    /// Parses a sum file; `None` if a line is malformed.
+    pub fn parse(text: &str) -> Option<Vec<SumLine>> {
         let line = |line: &str| {
             let mut parts = line.split(' ');
             let (name, up, chain) = (parts.next()?, parts.next()?, parts.next()?);
             let sum = |part: &str, prefix: &str| Sum::new(part.strip_prefix(prefix)?).ok();
             let (up, chain) = (sum(up, "up:")?, sum(chain, "chain:")?);
             let name = MigrationName::new(name).ok()?;
-            parts.next().is_none().then_some(Line { name, up, chain })
+            parts.next().is_none().then_some(SumLine { name, up, chain })
         };
         text.lines().filter(|text| !text.is_empty()).map(line).collect()
     }
 }
 
-/// Whether the history only grew: every line of the base is where it was.
-pub fn grew(database: &SqlIdent, base: &[Line], now: &[Line]) -> Option<Diagnostic> {
+/// Checks that a history extends its base: every line of the base must be unchanged. Returns a finding about the
+/// first difference.
+pub fn check_extends(database: &SqlIdent, base: &[SumLine], now: &[SumLine]) -> Option<Diagnostic> {
     let changed =
         base.iter().zip(now.iter().map(Some).chain(std::iter::repeat(None))).find(|(was, is)| Some(*was) != *is)?;
     let message = match changed.1 {
-        Some(is) if is.name == changed.0.name => format!("{} is not what it was in the base", is.name),
-        Some(is) => format!("{} stands where the base has {}", is.name, changed.0.name),
-        None => format!("{} of the base is gone", changed.0.name),
+        Some(is) if is.name == changed.0.name => format!("{} differs from the base", is.name),
+        Some(is) => format!("the order of migrations changed: {} is where the base has {}", is.name, changed.0.name),
+        None => format!("{} of the base is missing", changed.0.name),
     };
     Some(
-        at(Code::MigrationTampered, &format!("db/{database}/{SUM}"))
+        finding_at(Code::MigrationTampered, &format!("db/{database}/{SUM_FILE}"))
             .message(message)
             .hint("if both branches added migrations, `nself db rebase --base REV` puts yours after theirs"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(name: &str, content: &str) -> SumLine {
+        let digest = sha256(content.as_bytes());
+        SumLine { name: MigrationName::new(name).unwrap(), up: digest.clone(), chain: digest }
+    }
+
+    #[test]
+    fn a_sum_file_is_read_as_it_was_written_and_malformed_lines_are_refused() {
+        let lines = [line("0001_init", "a"), line("0002_more", "b")];
+        let text: String = lines.iter().map(SumLine::text).collect();
+        assert_eq!(SumLine::parse(&text).unwrap(), lines);
+        for bad in [text.replace("up:", "down:"), text.replace("0002_", "2_"), text.replace('\n', " more\n")] {
+            assert_eq!(SumLine::parse(&bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_history_extends_its_base_unless_a_line_changed_moved_or_is_missing() {
+        let database = SqlIdent::new("shop").unwrap();
+        let (a, b, c) = (line("0001_a", "a"), line("0002_b", "b"), line("0002_c", "c"));
+        let message = |base: &[SumLine], now: &[SumLine]| {
+            check_extends(&database, base, now).map(|finding| finding.message).unwrap_or_default()
+        };
+        assert_eq!(message(std::slice::from_ref(&a), &[a.clone(), b.clone()]), "");
+        assert_eq!(message(&[a.clone(), b.clone()], std::slice::from_ref(&a)), "0002_b of the base is missing");
+        assert_eq!(
+            message(&[a.clone(), b.clone()], &[a.clone(), c]),
+            "the order of migrations changed: 0002_c is where the base has 0002_b"
+        );
+        assert_eq!(message(&[a, b], &[line("0001_a", "x")]), "0001_a differs from the base");
+    }
 }

@@ -1,13 +1,14 @@
-//! Definitions from what exists. What the model cannot hold is named and refused, never dropped.
+//! Imports definitions from DBML and SQL, and writes them as Nickel. What nself cannot represent is reported and
+//! refused, never dropped.
 
 pub mod dbml;
 mod names;
 pub mod nickel;
 pub mod sql;
 
-/// Something that was not taken over; lines and columns count from 1.
+/// Something that cannot be imported, or a note about something that is left out. Lines and columns count from 1.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Lost {
+pub struct ImportFinding {
     pub line: usize,
     pub column: usize,
     pub what: String,

@@ -1,38 +1,39 @@
-//! Names that PostgreSQL makes up for what has none: `makeObjectName` and what it is given, from its sources
+//! Names that PostgreSQL chooses for unnamed constraints, indexes and sequences, by `makeObjectName` and its callers
 //! (`indexcmds.c`, `tablecmds.c`, `heap.c`).
 
 use crate::database::model::ObjectName;
 use crate::values::{Checked, SqlIdent};
 
-/// The longest name.
+/// Maximum length of a name in bytes.
 const LONGEST: usize = 63;
 
-/// Table, what of it, and a label; the longer of the first two gives way.
-pub fn made(table: &str, of: Option<&str>, label: &str) -> String {
-    let room = LONGEST - label.len() - 1 - usize::from(of.is_some());
+/// Returns `table_part_label`. A name that is too long is truncated as the server does: the longer of table and part
+/// loses its end.
+pub fn default_name(table: &str, part: Option<&str>, label: &str) -> String {
+    let room = LONGEST - label.len() - 1 - usize::from(part.is_some());
     let mut left = table.len();
-    let mut right = of.map_or(0, str::len);
+    let mut right = part.map_or(0, str::len);
     while left + right > room {
         *(if left > right { &mut left } else { &mut right }) -= 1;
     }
-    match of {
+    match part {
         None => format!("{}_{label}", &table[..left]),
-        Some(of) => format!("{}_{}_{label}", &table[..left], &of[..right]),
+        Some(part) => format!("{}_{}_{label}", &table[..left], &part[..right]),
     }
 }
 
-/// The first such name that is free: with a number after its label if it has to be.
-pub fn free(table: &str, of: Option<&str>, label: &str, taken: impl Fn(&str) -> bool) -> String {
-    let numbered = (1..).map(|number: usize| made(table, of, &format!("{label}{number}")));
-    std::iter::once(made(table, of, label)).chain(numbered).find(|name| !taken(name)).unwrap_or_default()
+/// Returns the first default name that is not taken, with a number after its label if necessary.
+pub fn free_default_name(table: &str, part: Option<&str>, label: &str, taken: impl Fn(&str) -> bool) -> String {
+    let numbered = (1..).map(|number: usize| default_name(table, part, &format!("{label}{number}")));
+    std::iter::once(default_name(table, part, label)).chain(numbered).find(|name| !taken(name)).unwrap_or_default()
 }
 
-/// The name of something of a table.
+/// Returns the default name of a table's constraint or index.
 ///
 /// # Errors
-/// When the parts are no names.
-pub fn named(table: &ObjectName, parts: &[&str], what: &str) -> Result<SqlIdent, String> {
-    SqlIdent::new(&made(table.name(), Some(&parts.join("_")), what))
+/// If the parts do not form a name.
+pub fn default_part_name(table: &ObjectName, parts: &[&str], what: &str) -> Result<SqlIdent, String> {
+    SqlIdent::new(&default_name(table.name(), Some(&parts.join("_")), what))
 }
 
 #[cfg(test)]
@@ -41,12 +42,12 @@ mod tests {
 
     #[test]
     fn names_are_those_of_the_server() {
-        assert_eq!(made("orders", None, "pkey"), "orders_pkey");
-        assert_eq!(made("orders", Some("a_b"), "key"), "orders_a_b_key");
+        assert_eq!(default_name("orders", None, "pkey"), "orders_pkey");
+        assert_eq!(default_name("orders", Some("a_b"), "key"), "orders_a_b_key");
         let long = "a".repeat(63);
-        assert_eq!(made(&long, None, "pkey"), format!("{}_pkey", "a".repeat(58)));
-        assert_eq!(made(&long, Some("id"), "seq"), format!("{}_id_seq", "a".repeat(56)));
-        assert_eq!(made(&long, Some(&long), "key").len(), 63);
-        assert_eq!(free("t", Some("a"), "key", |name| name == "t_a_key"), "t_a_key1");
+        assert_eq!(default_name(&long, None, "pkey"), format!("{}_pkey", "a".repeat(58)));
+        assert_eq!(default_name(&long, Some("id"), "seq"), format!("{}_id_seq", "a".repeat(56)));
+        assert_eq!(default_name(&long, Some(&long), "key").len(), 63);
+        assert_eq!(free_default_name("t", Some("a"), "key", |name| name == "t_a_key"), "t_a_key1");
     }
 }

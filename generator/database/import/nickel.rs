@@ -1,4 +1,4 @@
-//! A definition as Nickel source.
+//! Writes a definition as Nickel source.
 
 use std::fmt::Write;
 
@@ -7,12 +7,12 @@ use serde_json::Value;
 use crate::artifact::json;
 use crate::database::model::Schema;
 
-/// A line that is longer is broken.
+/// Maximum width of a record or list on one line.
 const WIDTH: usize = 110;
-/// Stands for a place in a list.
+/// Step of a path for an item of a list.
 const ITEM: &str = "*";
 
-/// The source of a definition.
+/// Returns the Nickel source of a definition.
 pub fn write(schema: &Schema) -> String {
     let mut out = String::new();
     value(&json::tree(schema), &mut Vec::new(), &mut out);
@@ -20,7 +20,7 @@ pub fn write(schema: &Schema) -> String {
     out
 }
 
-/// Whether a text is a tag there.
+/// Whether the text at a path is an enum tag in Nickel.
 fn is_tag(path: &[&str]) -> bool {
     matches!(
         path,
@@ -40,7 +40,7 @@ fn is_tag(path: &[&str]) -> bool {
     )
 }
 
-/// A value in the form that fits: on one line, or broken.
+/// Writes a value on one line if it fits, otherwise on several lines.
 fn value<'a>(value: &'a Value, path: &mut Vec<&'a str>, out: &mut String) {
     let depth = path.len();
     let pad = "  ".repeat(depth + 1);
@@ -116,8 +116,8 @@ fn inline<'a>(value: &'a Value, path: &mut Vec<&'a str>) -> String {
     }
 }
 
-/// A text of several lines as it reads. Nickel takes away what all lines begin with, and a blank line has nothing
-/// to begin with, so only a text that comes back the same is written so.
+/// Returns a multi-line string, or `None` if Nickel would not read the same text: it removes the common indentation
+/// of the lines, and blank lines have none.
 fn block(text: &str, pad: &str) -> Option<String> {
     let lines: Vec<&str> = text.split('\n').collect();
     let filled = || lines.iter().filter(|line| !line.is_empty());
@@ -128,7 +128,7 @@ fn block(text: &str, pad: &str) -> Option<String> {
     if !safe {
         return None;
     }
-    // With more signs, fewer of them in a row mean nothing.
+    // Use one `%` more than the longest run in the text, so that no run can be read as interpolation.
     let signs = "%".repeat(text.split(|c| c != '%').map(str::len).max().unwrap_or(0) + 1);
     let mut out = format!("m{signs}\"\n");
     for line in &lines {
@@ -142,7 +142,7 @@ fn block(text: &str, pad: &str) -> Option<String> {
     Some(out + "\"" + &signs)
 }
 
-/// Words of Nickel that cannot be a field's name without quotes.
+/// Keywords of Nickel, which need quotes as field names.
 const WORDS: [&str; 16] = [
     "let", "in", "if", "then", "else", "fun", "import", "match", "forall", "rec", "null", "true", "false", "include",
     "merge", "or",
@@ -169,6 +169,6 @@ fn quoted(text: &str) -> String {
         }
     }
     out.push('"');
-    // It would begin an interpolation.
+    // `%{` would begin an interpolation.
     out.replace("%{", "\\%{")
 }

@@ -1,4 +1,4 @@
-//! A catalog as a server tells it, fact by fact, and how it differs from another one.
+//! The facts of a server's catalog, and how two catalogs differ.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,19 +6,19 @@ use crate::values::SqlIdent;
 
 /// The facts of a database.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Facts {
+pub struct CatalogFacts {
     /// The server's major version, `:`, 32 hexadecimal digits.
     digest: String,
-    /// Kind and name to what is said of it, as often as it is said.
+    /// Maps kind and name of an object to its facts, each with the number of times it occurs.
     all: BTreeMap<(String, String), BTreeMap<String, usize>>,
 }
 
-/// Longer ones are not repeated in a message.
+/// Maximum length of the facts that a message repeats.
 const SHORT: usize = 80;
 
-impl Facts {
-    /// What a server answered to [`super::facts`].
-    pub fn read(answer: &str) -> Option<Facts> {
+impl CatalogFacts {
+    /// Parses a server's answer to [`super::facts`]; `None` if it is malformed.
+    pub fn read(answer: &str) -> Option<CatalogFacts> {
         let mut lines = answer.lines();
         let digest = lines.next()?.to_owned();
         let (major, sum) = digest.split_once(':')?;
@@ -32,16 +32,16 @@ impl Facts {
             let (kind, name, what) = (parts.next()?, parts.next()?, parts.next()?);
             *all.entry((kind, name)).or_default().entry(what).or_default() += 1;
         }
-        Some(Facts { digest, all })
+        Some(CatalogFacts { digest, all })
     }
 
     pub fn digest(&self) -> &str {
         &self.digest
     }
 
-    /// What one says and the other does not, a sentence for each object; nothing when they are the same. Rights that the
-    /// first start of a server gives, to the owner and to `guests`, are not compared.
-    pub fn differences(&self, migrations: &Facts, owner: &str, guests: &BTreeSet<SqlIdent>) -> Vec<String> {
+    /// Returns a sentence for each object whose facts differ; empty if the catalogs are equal. Rights that the first
+    /// start of a server gives to the owner and to `guests` are not compared.
+    pub fn differences(&self, migrations: &CatalogFacts, owner: &str, guests: &BTreeSet<SqlIdent>) -> Vec<String> {
         let none = BTreeMap::new();
         let mut lacking: BTreeSet<String> = BTreeSet::new();
         let mut found = Vec::new();
@@ -56,7 +56,7 @@ impl Facts {
         for key in keys {
             let (here, there) = (self.all.get(key).unwrap_or(&none), migrations.all.get(key).unwrap_or(&none));
             let (kind, name) = key;
-            // The columns of a table that is not there.
+            // Columns of a table that is on one side only.
             if here == there || lacking.iter().any(|table| name.starts_with(table)) {
                 continue;
             }
@@ -77,11 +77,11 @@ impl Facts {
                 (true, false) => Some(format!("the {kind} {name}{} is not on the server", quoted(&there))),
                 (false, false) => match (quoted(&here), quoted(&there)) {
                     (here, there) if here.is_empty() || there.is_empty() => {
-                        Some(format!("the {kind} {name} is another one on the server"))
+                        Some(format!("the {kind} {name} differs between the server and the migrations"))
                     }
-                    (here, there) => Some(format!(
-                        "the {kind} {name} is another one on the server{here} than by the migrations{there}"
-                    )),
+                    (here, there) => {
+                        Some(format!("the {kind} {name} differs: the server has{here}, the migrations have{there}"))
+                    }
                 },
             });
         }
@@ -89,8 +89,8 @@ impl Facts {
     }
 }
 
-/// Whether a fact is about rights that the first start of a server gives: to the owner in `public`, to everyone who
-/// connects the use of it, and to guests the rows of everything.
+/// Whether a fact is a right that the first start of a server gives: the owner's rights on `public`, the use of
+/// `public` for every role that connects, and the guests' rights on rows.
 fn settled(kind: &str, name: &str, what: &str, owner: &str, guests: &BTreeSet<SqlIdent>) -> bool {
     let mut words = what.split(' ');
     let mut letter = "";
@@ -123,21 +123,21 @@ mod tests {
     use super::*;
     use crate::values::Checked;
 
-    fn facts(lines: &[&str]) -> Facts {
-        Facts::read(&format!("15:{}\n{}\n", "0".repeat(32), lines.join("\n"))).unwrap()
+    fn facts(lines: &[&str]) -> CatalogFacts {
+        CatalogFacts::read(&format!("15:{}\n{}\n", "0".repeat(32), lines.join("\n"))).unwrap()
     }
 
     #[test]
-    fn an_answer_of_another_form_is_none() {
-        assert_eq!(Facts::read(""), None);
-        assert_eq!(Facts::read("'; DROP TABLE x --"), None);
-        assert_eq!(Facts::read(&format!("15:{}\ntable", "0".repeat(32))), None);
-        assert_eq!(Facts::read(&format!("{}\n", "0".repeat(32))), None);
-        assert_eq!(Facts::read(&format!("1':{}\n", "0".repeat(32))), None);
+    fn malformed_answers_are_none() {
+        assert_eq!(CatalogFacts::read(""), None);
+        assert_eq!(CatalogFacts::read("'; DROP TABLE x --"), None);
+        assert_eq!(CatalogFacts::read(&format!("15:{}\ntable", "0".repeat(32))), None);
+        assert_eq!(CatalogFacts::read(&format!("{}\n", "0".repeat(32))), None);
+        assert_eq!(CatalogFacts::read(&format!("1':{}\n", "0".repeat(32))), None);
     }
 
     #[test]
-    fn differences_are_told_once_for_each_object() {
+    fn each_object_is_reported_once() {
         let server = facts(&[
             "table\tpublic.a\tp",
             "column\tpublic.a.id\tbigint t",
@@ -158,7 +158,7 @@ mod tests {
         assert_eq!(
             server.differences(&migrations, "shop", &none),
             [
-                "the column public.a.note is another one on the server (`text f`) than by the migrations (`text t`)",
+                "the column public.a.note differs: the server has (`text f`), the migrations have (`text t`)",
                 "the grant schema public (`other CREATE`) is on the server only",
                 "the table public.b (`p`) is on the server only",
                 "the view public.c (`SELECT 1`) is not on the server",
@@ -166,7 +166,7 @@ mod tests {
         );
     }
     #[test]
-    fn rights_of_the_first_start_are_no_difference_and_others_are() {
+    fn rights_of_the_first_start_are_not_differences() {
         let bare = facts(&["table\tpublic.a\tp"]);
         let differs = |kind: &str, name: &str, what: &str| {
             let server = facts(&["table\tpublic.a\tp", &format!("{kind}\t{name}\t{what}")]);

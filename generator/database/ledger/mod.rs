@@ -1,5 +1,5 @@
-//! The ledger that a server keeps in its schema `nself`: which migrations it has, and the digest of the catalog to
-//! which they led. Whoever writes it, the generated runner or `db baseline`, does so by the statements of this folder.
+//! The ledger that a server keeps in its schema `nself`: the applied migrations, and the digest of the resulting
+//! catalog. The generated runner and `db baseline` write it with the same statements, which are in this folder.
 
 mod facts;
 pub mod settings;
@@ -10,44 +10,44 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::CATALOG;
-use super::history::Line;
+use super::history::SumLine;
 
-pub use facts::Facts;
+pub use facts::CatalogFacts;
 
-/// Statements by the signs that stand for them.
+/// Placeholders and the statements that replace them.
 const TEXTS: [(&str, &str); 8] = [
-    // Settings of a session; ends it at a pooler.
+    // Settings of a session; ends the session if a pooler is in between.
     ("@SESSION@", include_str!("session.sql")),
-    // Ends the session at a standby, and where its role is not the owner of the database or could become more than that.
+    // Ends the session on a standby, and if its role is not the owner of the database or could gain more rights.
     ("@ROLE@", include_str!("role.sql")),
     // The function that runs SQL of the project.
     ("@APPLY@", include_str!("apply.sql")),
-    // Ends the session when it lost the lock; a pooler may have given it another server process.
+    // Ends the session if it has lost the lock; a pooler may have given it a different server process.
     ("@HELD@", include_str!("held.sql")),
     ("@TABLES@", include_str!("tables.sql")),
-    // Ends the session where another role owns objects.
+    // Ends the session if another role owns objects.
     ("@OWNED@", include_str!("owned.sql")),
     // The function that digests the catalog.
     ("@DIGEST@", include_str!("digest.sql")),
-    // Keeps the digest for whoever comes next.
+    // Stores the digest for the next run.
     ("@SEAL@", include_str!("seal.sql")),
 ];
 
-/// A text with the statements of the ledger in place of their signs. None of them is made of names.
+/// Replaces the placeholders in a text with the statements of the ledger. No statement is built from names.
 pub fn fill(text: &str) -> String {
     let text = TEXTS.iter().fold(text.to_owned(), |text, (sign, statements)| text.replace(sign, statements.trim_end()));
     let text = text.replace("@PRINTED@", &settings::clauses());
     text.replace("@CATALOG@", CATALOG.trim_end().trim_end_matches(';'))
 }
 
-/// Asks for the facts of a catalog, which [`Facts::read`] reads.
+/// Returns the query for the facts of a catalog; [`CatalogFacts::read`] parses the answer.
 pub fn facts() -> String {
     let settings = settings::statements();
     fill(&format!("{settings}@DIGEST@\nSELECT pg_temp.nself_catalog();\n@CATALOG@;\n"))
 }
 
-/// Runs statements of the project in a session that has its search path of its own, each of them as one.
-pub fn apply<'a>(statements: impl IntoIterator<Item = (&'a str, Alone)>) -> String {
+/// Returns a script that runs each text of statements separately, with the search path of the project.
+pub fn apply<'a>(statements: impl IntoIterator<Item = (&'a str, RunIn)>) -> String {
     let mut text = fill("@APPLY@\n");
     for (sql, alone) in statements {
         text.push_str(&applied(sql, alone));
@@ -55,28 +55,29 @@ pub fn apply<'a>(statements: impl IntoIterator<Item = (&'a str, Alone)>) -> Stri
     text
 }
 
-/// Whether statements run outside of any transaction.
+/// Whether statements run inside a transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Alone {
-    Yes,
-    No,
+pub enum RunIn {
+    NoTransaction,
+    Transaction,
 }
 
-/// The letters of base64 mean nothing to psql and to SQL, so the statements cannot be read as anything else on their way.
-fn applied(sql: &str, alone: Alone) -> String {
+/// Returns the call that runs statements. They are encoded as base64, whose characters neither psql nor SQL
+/// interprets.
+fn applied(sql: &str, alone: RunIn) -> String {
     let file = format!("pg_catalog.decode('{}', 'base64')", STANDARD.encode(sql));
     let run = match alone {
-        Alone::No => format!("SELECT pg_temp.nself_apply({file}) \\g /dev/null\n"),
-        Alone::Yes => format!("SELECT pg_catalog.convert_from({file}, 'UTF8') \\gexec\n"),
+        RunIn::Transaction => format!("SELECT pg_temp.nself_apply({file}) \\g /dev/null\n"),
+        RunIn::NoTransaction => format!("SELECT pg_catalog.convert_from({file}, 'UTF8') \\gexec\n"),
     };
     format!("SET search_path = public;\n{run}RESET ROLE;\nSET search_path = pg_catalog, pg_temp;\n")
 }
 
-/// Fills an empty ledger as if these migrations had run, if the catalog still has this digest. Changes nothing else,
-/// and nothing at all when it refuses.
-pub fn baseline(lines: &[Line], catalog: &Facts) -> String {
+/// Returns a script that fills an empty ledger as if these migrations had run. It fails without any change unless the
+/// catalog still has this digest.
+pub fn baseline(lines: &[SumLine], catalog: &CatalogFacts) -> String {
     let mut rows = String::new();
-    for (number, Line { name, up, chain }) in (1..).zip(lines) {
+    for (number, SumLine { name, up, chain }) in (1..).zip(lines) {
         let comma = if number == 1 { "" } else { "," };
         let _ = write!(rows, "{comma}\n  ({number}, '{name}', '{up}', '{chain}', 'done')");
     }

@@ -1,9 +1,9 @@
-//! Settings of a server, a database or a role that decide how a session prints what is stored, and what it takes a
-//! text for. Two servers are compared by what both print the same way, made from texts that mean the same on both.
+//! Settings of a server, database or role that affect how a session prints stored values, and which values it reads
+//! from texts. To compare two servers, both print with the same settings and read texts with the same settings.
 
 use std::fmt::Write;
 
-/// How expressions are printed while they are read, whatever a server's settings are. Each value is what most servers
+/// Settings for printing expressions, each with the value that most servers have. `lc_monetary` is last.
 /// have; `lc_monetary` comes last.
 const PRINTED: [(&str, &str); 8] = [
     ("bytea_output", "hex"),
@@ -16,28 +16,29 @@ const PRINTED: [(&str, &str); 8] = [
     ("lc_monetary", "C"),
 ];
 
-/// The clauses of a function that reads the catalog.
+/// Returns the settings as clauses of a function that reads the catalog.
 pub(super) fn clauses() -> String {
     PRINTED.map(|(name, value)| format!("SET {name} = '{value}'")).join(" ")
 }
 
-/// The same for a whole session.
+/// Returns the settings as statements for a session.
 pub(super) fn statements() -> String {
     PRINTED.map(|(name, value)| format!("SET {name} = '{value}';\n")).concat()
 }
 
-/// The same for a program that is not ours, as libpq's options.
+/// Returns the settings as libpq options for other programs.
 pub fn options() -> String {
     PRINTED.map(|(name, value)| format!("-c {name}={value}")).join(" ")
 }
 
-/// The same for a definition that is kept: an amount stays in the money of the server.
+/// Returns the options for a definition that is kept: amounts keep the currency of the server, so `lc_monetary` is
+/// not set.
 pub fn options_to_keep() -> String {
     let kept = PRINTED.iter().filter(|(name, _)| *name != "lc_monetary");
     kept.map(|(name, value)| format!("-c {name}={value}")).collect::<Vec<_>>().join(" ")
 }
 
-/// By what a session takes a text for a value that is then stored: '01/02/2024', 'a time without a zone', '1,50'.
+/// Settings that affect which value is stored for a text, such as '01/02/2024', a time without a zone or '1,50'.
 const TAKEN: [&str; 9] = [
     "array_nulls",
     "check_function_bodies",
@@ -50,18 +51,18 @@ const TAKEN: [&str; 9] = [
     "xmloption",
 ];
 
-/// What texts mean in the sessions of a server.
+/// Settings that affect how the sessions of a server read texts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct InputSettings(Vec<(&'static str, String)>);
 
 impl InputSettings {
-    /// Asks for what [`InputSettings::read`] reads.
+    /// Returns the query whose answer [`InputSettings::read`] parses.
     pub fn question() -> String {
         let names = TAKEN.map(|name| format!("'{name}'")).join(", ");
         format!("SELECT lower(name) || E'\\t' || setting FROM pg_catalog.pg_settings WHERE lower(name) IN ({names});\n")
     }
 
-    /// What a server answered. A value that no setting has, it did not say.
+    /// Parses a server's answer. Values with characters that no setting has are ignored.
     pub fn read(answer: &str) -> InputSettings {
         let plain = |sign: char| sign.is_ascii_alphanumeric() || " ,.:/@_+-<>".contains(sign);
         let said = answer.lines().filter_map(|line| {
@@ -72,7 +73,8 @@ impl InputSettings {
         InputSettings(said.collect())
     }
 
-    /// Gives the session of another server the same; what that one does not know stays as it is.
+    /// Returns statements that apply the settings to a session of another server. That server keeps its value where
+    /// it does not know the setting's value.
     pub fn statements(&self) -> String {
         let mut text = String::new();
         for (name, value) in &self.0 {
@@ -90,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_becomes_no_statement_of_its_own() {
+    fn an_answer_never_becomes_a_statement() {
         let answer = "timezone\tAmerica/Argentina/Buenos_Aires\ndatestyle\tISO, MDY\nlc_monetary\t'; DROP TABLE x --\n\
                       lc_monetary\ta\\! id\nsearch_path\tother\n\\! id\nxmloption";
         let said = InputSettings::read(answer);

@@ -1,30 +1,32 @@
-//! What every kind of object has: a comment, and most have grants.
+//! Plans changes of comments and grants.
 
-use super::{Phase, Planner, Step};
+use super::{MigrationStep, Phase, Planner};
 use crate::database::ddl;
 use crate::database::hazard::Hazard;
 use crate::database::model::*;
 use crate::diagnostic::FieldPath;
 use crate::values::Text;
 
-/// An object whose comment or grants change, and when.
+/// An object whose comment or grants change, and when they change.
 pub struct Described<'a> {
     pub phase: Phase,
     pub rank: usize,
-    /// As `COMMENT ON` calls it; to `GRANT ON`, views are tables.
+    /// Keyword in `COMMENT ON`. In `GRANT ON`, views are tables.
     pub kind: &'a str,
-    /// In SQL.
+    /// Name in SQL.
     pub object: &'a str,
-    /// In messages and in `allow`.
+    /// Name in messages and in `allow`.
     pub name: &'a str,
     pub path: &'a FieldPath,
 }
 
 impl Described<'_> {
-    fn step(&self, field: &str) -> Step {
-        Step::new(self.phase, self.name, self.path.key(field), format!("{}: {field}", self.name)).rank(self.rank)
+    fn step(&self, field: &str) -> MigrationStep {
+        MigrationStep::new(self.phase, self.name, self.path.key(field), format!("{}: {field}", self.name))
+            .rank(self.rank)
     }
 
+    /// Plans a change of the comment.
     pub fn comment(&self, planner: &mut Planner, old: Option<&Text>, new: Option<&Text>) {
         if old != new {
             let set = |text| ddl::comment(self.kind, self.object, text);
@@ -32,6 +34,7 @@ impl Described<'_> {
         }
     }
 
+    /// Plans a change of the grants.
     pub fn grants<P: Privilege>(&self, planner: &mut Planner, old: &Grants<P>, new: &Grants<P>) {
         if old != new {
             let kind = if self.kind.ends_with("VIEW") { "TABLE" } else { self.kind };
@@ -45,7 +48,7 @@ impl Described<'_> {
     }
 }
 
-/// What `a` grants and `b` does not.
+/// Returns the privileges of `a` that `b` does not have.
 pub fn minus<P: Privilege>(a: &Grants<P>, b: &Grants<P>) -> Grants<P> {
     let none = Default::default();
     let left = a.iter().map(|(role, all)| (role.clone(), all - b.get(role).unwrap_or(&none)));

@@ -1,25 +1,25 @@
-//! Enumerations: labels come, and for anything else the type is built anew.
+//! Plans changes of enumerations. Labels are added; for any other change the type is recreated.
 
 use std::collections::BTreeSet;
 
-use super::graph::Kind;
-use super::{Diff, Phase, Planner, Step};
+use super::graph::ObjectKind;
+use super::{Diff, MigrationStep, Phase, Planner};
 use crate::database::ddl;
 use crate::database::hazard::Hazard;
 use crate::database::model::*;
 use crate::diagnostic::{Code, FieldPath};
 
-const LABELS: &str = "PostgreSQL cannot take a label away";
+const LABELS: &str = "PostgreSQL cannot remove a label";
 
-const CONVERTED: &str = "the old values cannot be told";
+const CONVERTED: &str = "the old values cannot be restored";
 
-/// The labels that come to an enumeration, each with the label before which it stands; nothing when the old ones
-/// do not all stay, in their order.
+/// Returns the new labels of an enumeration, each with the old label before which it is added; `None` unless all old
+/// labels remain in their order.
 pub fn added_labels<'a>(old: &[Label], new: &'a [Label]) -> Option<Vec<(&'a Label, Option<&'a Label>)>> {
     let known: BTreeSet<&Label> = old.iter().collect();
     let mut rest = old.iter().rev().peekable();
     let mut added = Vec::new();
-    // From the end, so that the old label behind a new one is known already.
+    // From the end, so that the old label after a new one is already known.
     let mut next = None;
     for label in new.iter().rev() {
         if rest.peek() == Some(&label) {
@@ -37,34 +37,39 @@ pub fn added_labels<'a>(old: &[Label], new: &'a [Label]) -> Option<Vec<(&'a Labe
 
 pub fn plan(
     planner: &mut Planner,
-    all: &Diff,
+    diff: &Diff,
     name: &ObjectName,
     old: &Enumeration,
     new: &Enumeration,
     path: &FieldPath,
 ) {
     let Some(added) = added_labels(&old.values, &new.values) else {
-        rebuild(planner, all, name, new, path);
+        rebuild(planner, diff, name, new, path);
         return;
     };
     for (label, before) in added {
         let place = before.map_or(String::new(), |before| format!(" BEFORE {}", literal(before.as_str())));
         planner.push(
-            Step::new(Phase::Labels, name.as_str(), path.key("values"), format!("{name}: the label {label} is new"))
-                .up(format!("ALTER TYPE {} ADD VALUE {}{place};", name.sql(), literal(label.as_str())))
-                .never(LABELS),
+            MigrationStep::new(
+                Phase::Labels,
+                name.as_str(),
+                path.key("values"),
+                format!("{name}: the label {label} is new"),
+            )
+            .up(format!("ALTER TYPE {} ADD VALUE {}{place};", name.sql(), literal(label.as_str())))
+            .never(LABELS),
         );
     }
 }
 
-/// PostgreSQL can only add labels. For anything else there is a new type, and all columns move to it.
-fn rebuild(planner: &mut Planner, all: &Diff, name: &ObjectName, new: &Enumeration, path: &FieldPath) {
-    let users = all.old.types.iter().filter(|(_, kind)| match kind {
+/// Plans a new type and the conversion of all columns to it, since PostgreSQL can only add labels.
+fn rebuild(planner: &mut Planner, diff: &Diff, name: &ObjectName, new: &Enumeration, path: &FieldPath) {
+    let users = diff.old.types.iter().filter(|(_, kind)| match kind {
         UserType::Domain(domain) => domain.base.object().as_ref() == Some(name),
         UserType::Composite(kind) => kind.attributes.iter().any(|part| part.kind.object().as_ref() == Some(name)),
         UserType::Enum(_) => false,
     });
-    let functions = all
+    let functions = diff
         .old
         .functions
         .iter()
@@ -74,7 +79,7 @@ fn rebuild(planner: &mut Planner, all: &Diff, name: &ObjectName, new: &Enumerati
         planner.refuse(
             Code::ChangeRefused,
             path.key("values"),
-            format!("labels of {name} go away or change places, while {user} is made of it"),
+            format!("labels of {name} are removed or reordered, but {user} uses the type"),
             "keep the labels, or rename them with `renamed_values`",
         );
         return;
@@ -85,8 +90,8 @@ fn rebuild(planner: &mut Planner, all: &Diff, name: &ObjectName, new: &Enumerati
         format!("ALTER TYPE {} RENAME TO \"{old_name}\";", name.sql()),
         ddl::create_type(name, &UserType::Enum(new.clone())),
     ];
-    for (table_name, table) in &all.old.tables {
-        let next = all.new.tables.get(table_name);
+    for (table_name, table) in &diff.old.tables {
+        let next = diff.new.tables.get(table_name);
         for (column_name, column) in table.columns.iter().filter(|(_, c)| c.kind.object().as_ref() == Some(name)) {
             let alter = format!("ALTER TABLE {} ALTER COLUMN {}", table_name.sql(), quoted(column_name));
             let array = if column.kind.is_array() { "[]" } else { "" };
@@ -107,13 +112,13 @@ fn rebuild(planner: &mut Planner, all: &Diff, name: &ObjectName, new: &Enumerati
     }
     sql.push(format!("DROP TYPE {was};"));
     planner.push(
-        Step::new(
+        MigrationStep::new(
             Phase::Create,
             name.as_str(),
             path.key("values"),
-            format!("labels of {name} go away or change places"),
+            format!("labels of {name} are removed or reordered"),
         )
-        .rank(all.new_graph.position(Kind::Type, name))
+        .rank(diff.new_graph.position(ObjectKind::Type, name))
         .up(sql.join("\n"))
         .never(CONVERTED)
         .hazards([Hazard::ConvertsData, Hazard::Rewrite, Hazard::MayFail]),

@@ -1,5 +1,5 @@
-//! Which object needs which other to exist, from the names that their SQL mentions and from `depends_on`.
-//! A name too many only costs an order; so a word that merely looks like a name does no harm.
+//! Dependencies between objects, from the names in their SQL and from `depends_on`. A word that only looks like a
+//! name adds a false dependency, which changes the order of steps but not the result.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -7,9 +7,9 @@ use std::fmt;
 use crate::database::identifiers::words;
 use crate::database::model::*;
 
-/// A kind of object. The order is that of independent objects.
+/// A kind of object. Independent objects are sorted by kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
+pub enum ObjectKind {
     Type,
     Sequence,
     Function,
@@ -17,37 +17,39 @@ pub enum Kind {
     View,
 }
 
-/// An object.
+/// A node of the dependency graph.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Node<'a>(pub Kind, pub &'a ObjectName);
+pub struct ObjectNode<'a>(pub ObjectKind, pub &'a ObjectName);
 
-impl fmt::Display for Node<'_> {
+impl fmt::Display for ObjectNode<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.1)
     }
 }
 
-/// All objects of a schema, those that others need first.
+/// All objects of a schema, sorted so that each comes after the objects that it needs.
 pub struct Graph<'a> {
-    /// In the order of kinds and names; elsewhere a node is its index here.
-    nodes: Vec<Node<'a>>,
-    /// Per node, from 1.
+    /// Sorted by kind and name. The other fields refer to a node by its index here.
+    nodes: Vec<ObjectNode<'a>>,
+    /// Position of each node, from 1.
     positions: Vec<usize>,
-    /// Per node: what it cannot exist without, as the server sees it.
+    /// Nodes that must exist as long as the node exists.
     needs: Vec<BTreeSet<usize>>,
 }
 
 impl<'a> Graph<'a> {
+    /// Sorts the objects of a schema.
+    ///
     /// # Errors
-    /// Objects that need each other in a circle.
-    pub fn new(schema: &'a Schema) -> Result<Self, Vec<Node<'a>>> {
-        let nodes: Vec<Node> = all(schema).collect();
+    /// Objects that need each other in a cycle.
+    pub fn new(schema: &'a Schema) -> Result<Self, Vec<ObjectNode<'a>>> {
+        let nodes: Vec<ObjectNode> = all(schema).collect();
         let mut names: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for (i, node) in nodes.iter().enumerate() {
             names.entry(node.1.name()).or_default().push(i);
         }
         let mut needs = vec![BTreeSet::new(); nodes.len()];
-        // With what must exist only when a node is created.
+        // Includes nodes that must exist only when the node is created.
         let mut before = needs.clone();
         for (i, node) in nodes.iter().enumerate() {
             mentions(schema, node, &mut |word, always| {
@@ -66,47 +68,48 @@ impl<'a> Graph<'a> {
         }
     }
 
-    fn find(&self, kind: Kind, name: &ObjectName) -> Option<usize> {
-        self.nodes.binary_search(&Node(kind, name)).ok()
+    fn find(&self, kind: ObjectKind, name: &ObjectName) -> Option<usize> {
+        self.nodes.binary_search(&ObjectNode(kind, name)).ok()
     }
 
-    /// From 1: where the object stands, those that it needs before it.
-    pub fn position(&self, kind: Kind, name: &ObjectName) -> usize {
+    /// Returns the position of an object, from 1; 0 for an object that is not in the graph.
+    pub fn position(&self, kind: ObjectKind, name: &ObjectName) -> usize {
         self.find(kind, name).map_or(0, |i| self.positions[i])
     }
 
-    /// From 1: the same from the other end.
-    pub fn reverse(&self, kind: Kind, name: &ObjectName) -> usize {
+    /// Returns the position of an object in the reverse order.
+    pub fn reverse(&self, kind: ObjectKind, name: &ObjectName) -> usize {
         self.positions.len() + 1 - self.position(kind, name)
     }
 
-    /// What an object cannot exist without.
-    pub fn needs(&self, kind: Kind, name: &ObjectName) -> impl Iterator<Item = Node<'a>> {
+    /// Returns the objects that must exist as long as an object exists.
+    pub fn needs(&self, kind: ObjectKind, name: &ObjectName) -> impl Iterator<Item = ObjectNode<'a>> {
         self.find(kind, name).into_iter().flat_map(|i| &self.needs[i]).map(|other| self.nodes[*other])
     }
 }
 
-/// A column hides a function or sequence of the same name in the expressions of its table.
-fn hides(schema: &Schema, node: &Node, other: &Node) -> bool {
-    let Node(Kind::Table, name) = node else { return false };
-    matches!(other.0, Kind::Function | Kind::Table | Kind::View)
+/// Whether a column of the table hides the other object: in the table's expressions the name means the column.
+fn hides(schema: &Schema, node: &ObjectNode, other: &ObjectNode) -> bool {
+    let ObjectNode(ObjectKind::Table, name) = node else { return false };
+    matches!(other.0, ObjectKind::Function | ObjectKind::Table | ObjectKind::View)
         && schema.tables.get(*name).is_some_and(|table| table.columns.contains_key(other.1.name()))
 }
 
-/// In the order of kinds, then of names.
-fn all(schema: &Schema) -> impl Iterator<Item = Node<'_>> {
-    let types = schema.types.keys().map(|name| Node(Kind::Type, name));
-    let sequences = schema.sequences.keys().map(|name| Node(Kind::Sequence, name));
-    let functions = schema.functions.keys().map(|name| Node(Kind::Function, name));
-    let tables = schema.tables.keys().map(|name| Node(Kind::Table, name));
-    let views = schema.views.keys().map(|name| Node(Kind::View, name));
+/// Returns all objects, sorted by kind and name.
+fn all(schema: &Schema) -> impl Iterator<Item = ObjectNode<'_>> {
+    let types = schema.types.keys().map(|name| ObjectNode(ObjectKind::Type, name));
+    let sequences = schema.sequences.keys().map(|name| ObjectNode(ObjectKind::Sequence, name));
+    let functions = schema.functions.keys().map(|name| ObjectNode(ObjectKind::Function, name));
+    let tables = schema.tables.keys().map(|name| ObjectNode(ObjectKind::Table, name));
+    let views = schema.views.keys().map(|name| ObjectNode(ObjectKind::View, name));
     types.chain(sequences).chain(functions).chain(tables).chain(views)
 }
 
-/// Tells each word that a node needs, and whether at any time or only when it is created.
-fn mentions(schema: &Schema, node: &Node, tell: &mut impl FnMut(&str, bool)) {
+/// Calls `tell` with each name that a node needs, and with true if it needs it always, or false if only when it is
+/// created.
+fn mentions(schema: &Schema, node: &ObjectNode, tell: &mut impl FnMut(&str, bool)) {
     match node.0 {
-        Kind::Type => match schema.types.get(node.1) {
+        ObjectKind::Type => match schema.types.get(node.1) {
             Some(UserType::Domain(domain)) => {
                 tell(base(&domain.base), true);
                 domain.default.iter().chain(domain.checks.values()).for_each(|text| read(text.as_str(), true, tell));
@@ -114,21 +117,21 @@ fn mentions(schema: &Schema, node: &Node, tell: &mut impl FnMut(&str, bool)) {
             Some(UserType::Composite(kind)) => kind.attributes.iter().for_each(|part| tell(base(&part.kind), true)),
             Some(UserType::Enum(_)) | None => {}
         },
-        Kind::Sequence => {}
-        Kind::Function => {
+        ObjectKind::Sequence => {}
+        ObjectKind::Function => {
             if let Some(function) = schema.functions.get(node.1) {
                 function.arguments.iter().for_each(|argument| tell(base(&argument.kind), true));
                 let defaults = function.arguments.iter().filter_map(|argument| argument.default.as_ref());
                 defaults.for_each(|text| read(text.as_str(), true, tell));
                 function.returns.iter().for_each(|text| read(text.as_str(), true, tell));
-                // The server reads the body of an SQL function when it is created, and no other.
+                // The server checks the body of an SQL function, but no other, when the function is created.
                 if function.language == FunctionLanguage::Sql {
                     read(function.body.as_str(), false, tell);
                 }
                 function.depends_on.iter().for_each(|name| tell(name.name(), false));
             }
         }
-        Kind::Table => {
+        ObjectKind::Table => {
             if let Some(table) = schema.tables.get(node.1) {
                 for column in table.columns.values() {
                     tell(base(&column.kind), true);
@@ -139,7 +142,7 @@ fn mentions(schema: &Schema, node: &Node, tell: &mut impl FnMut(&str, bool)) {
                 texts.for_each(|text| read(text.as_str(), true, tell));
             }
         }
-        Kind::View => {
+        ObjectKind::View => {
             if let Some(view) = schema.views.get(node.1) {
                 read(view.query.as_str(), true, tell);
                 view.depends_on.iter().for_each(|name| tell(name.name(), true));
@@ -148,16 +151,18 @@ fn mentions(schema: &Schema, node: &Node, tell: &mut impl FnMut(&str, bool)) {
     }
 }
 
+/// Calls `tell` with each name in a text.
 fn read(text: &str, always: bool, tell: &mut impl FnMut(&str, bool)) {
     words(text).for_each(|word| tell(&word, always));
 }
 
-/// Types of the server have no node, and an empty word names none.
+/// Returns the name of a declared type. It is empty for a type of the server, which has no node.
 fn base(kind: &TypeName) -> &str {
     kind.declared().unwrap_or_default()
 }
 
-/// Kahn's algorithm; of what is ready, the smallest comes first. The position of each from 1, or what is left.
+/// Sorts nodes topologically (Kahn's algorithm), with the smallest index first where the order is free. Returns the
+/// positions from 1, or the nodes of cycles.
 fn sort(needs: &[BTreeSet<usize>]) -> Result<Vec<usize>, Vec<usize>> {
     let mut waiting: Vec<usize> = needs.iter().map(BTreeSet::len).collect();
     let mut wanted_by: Vec<Vec<usize>> = vec![Vec::new(); needs.len()];
@@ -179,4 +184,17 @@ fn sort(needs: &[BTreeSet<usize>]) -> Result<Vec<usize>, Vec<usize>> {
     }
     let left: Vec<usize> = (0..needs.len()).filter(|i| positions[*i] == 0).collect();
     if left.is_empty() { Ok(positions) } else { Err(left) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn needed_nodes_come_first_and_cycles_are_returned() {
+        let needs = |needs: &[&[usize]]| needs.iter().map(|all| all.iter().copied().collect()).collect::<Vec<_>>();
+        assert_eq!(sort(&needs(&[&[2], &[], &[1]])), Ok(vec![3, 1, 2]));
+        assert_eq!(sort(&needs(&[&[], &[], &[]])), Ok(vec![1, 2, 3]), "free nodes keep their order");
+        assert_eq!(sort(&needs(&[&[1], &[0], &[]])), Err(vec![0, 1]));
+    }
 }

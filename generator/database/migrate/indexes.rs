@@ -1,17 +1,18 @@
-//! Indexes, built while rows are written where a table holds any.
+//! Plans changes of indexes. Indexes of existing tables are built concurrently.
 
 use std::collections::BTreeMap;
 
 use super::comments_and_grants::Described;
 use super::dropped::same_index;
-use super::{Phase, Planner, Step};
+use super::{MigrationStep, Phase, Planner};
 use crate::database::ddl;
 use crate::database::hazard::Hazard;
 use crate::database::model::*;
 use crate::diagnostic::FieldPath;
 use crate::values::SqlIdent;
 
-pub fn concurrent(step: Step, table: &ObjectName, name: &SqlIdent, index: &Index) -> Step {
+/// Completes a step that builds an index concurrently.
+pub fn concurrent(step: MigrationStep, table: &ObjectName, name: &SqlIdent, index: &Index) -> MigrationStep {
     let object = table.beside(name);
     step.up(ddl::create_index(table, name, index, true))
         .down(format!("DROP INDEX CONCURRENTLY IF EXISTS {};", object.sql()))
@@ -20,6 +21,7 @@ pub fn concurrent(step: Step, table: &ObjectName, name: &SqlIdent, index: &Index
         .index(object)
 }
 
+/// Plans changes of the comments of indexes.
 pub fn comments(
     planner: &mut Planner,
     name: &ObjectName,
@@ -33,14 +35,14 @@ pub fn comments(
             continue;
         }
         let (object, name, path) = (name.beside(key).sql(), format!("{name}.{key}"), path.key(key.as_str()));
-        // After the index, which may be built in a migration of its own.
+        // After the index, which may be built in an earlier migration.
         let described =
             Described { phase: Phase::Keys, rank: 9, kind: "INDEX", object: &object, name: &name, path: &path };
         described.comment(planner, was, is);
     }
 }
 
-/// Indexes that are built while nobody waits for them.
+/// Plans changes of the indexes of a new table or a view, which are not built concurrently.
 pub fn plan(
     planner: &mut Planner,
     name: &ObjectName,
@@ -53,7 +55,7 @@ pub fn plan(
         |key: &SqlIdent, a: &Index, other: &BTreeMap<SqlIdent, Index>| other.get(key).is_some_and(|b| same_index(a, b));
     for (key, was) in old.iter().filter(|(key, was)| !same(key, was, new)) {
         planner.push(
-            Step::new(Phase::Teardown, format!("{name}.{key}"), path.clone(), format!("{name}.{key} is gone"))
+            MigrationStep::new(Phase::Teardown, format!("{name}.{key}"), path.clone(), format!("{name}.{key} is gone"))
                 .rank(0)
                 .up(format!("DROP INDEX {};", name.beside(key).sql()))
                 .down(ddl::create_index(name, key, was, false)),
@@ -61,9 +63,14 @@ pub fn plan(
     }
     for (key, index) in new.iter().filter(|(key, is)| !same(key, is, old)) {
         planner.push(
-            Step::new(Phase::Attach, format!("{name}.{key}"), path.key(key.as_str()), format!("{name}.{key} is new"))
-                .up(ddl::create_index(name, key, index, false))
-                .down(format!("DROP INDEX {};", name.beside(key).sql())),
+            MigrationStep::new(
+                Phase::Attach,
+                format!("{name}.{key}"),
+                path.key(key.as_str()),
+                format!("{name}.{key} is new"),
+            )
+            .up(ddl::create_index(name, key, index, false))
+            .down(format!("DROP INDEX {};", name.beside(key).sql())),
         );
     }
     let kept: BTreeMap<SqlIdent, Index> =

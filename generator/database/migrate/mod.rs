@@ -1,5 +1,5 @@
-//! From one schema to the next: typed changes in an order that a server accepts, each with its way back, its
-//! reason, its place in the user's file and its hazards. Pure: no server, no clock, no guess.
+//! Plans the migration from one schema to the next: typed changes in an order that a server accepts, each with its
+//! reverse, its reason, its place in the user's file and its hazards. Pure: no server, no clock, no guess.
 //!
 //! ```text
 //! old ──rename──▶ old under its new names ──diff with new──▶ steps ──order──▶ migrations
@@ -28,73 +28,73 @@ use super::identifiers::words;
 use super::model::*;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::values::SqlIdent;
-use graph::{Graph, Kind, Node};
+use graph::{Graph, ObjectKind, ObjectNode};
 
-pub use step::{Down, Mode, Phase, Step};
+pub use step::{Down, MigrationStep, Phase, StepMode};
 
-/// The steps of a plan in the groups that are applied as one.
-pub type Groups = Vec<Vec<Step>>;
+/// The steps of a plan, one group per migration.
+pub type StepGroups = Vec<Vec<MigrationStep>>;
 
-/// Plans the way from `old` to `new`. `root` is where `new` stands in the stack.
+/// Plans the migration from `old` to `new`. `root` is the path of `new` in the stack.
 ///
 /// # Errors
-/// What cannot be decided or was not reviewed, all of it.
-pub fn plan(old: &Schema, new: &Schema, root: &FieldPath) -> Result<Groups, Vec<Diagnostic>> {
-    planned(Planner { root, new, steps: Vec::new(), findings: Vec::new(), allow: Some(&new.allow) }, old)
+/// All changes that are impossible, ambiguous or not allowed.
+pub fn plan(old: &Schema, new: &Schema, root: &FieldPath) -> Result<StepGroups, Vec<Diagnostic>> {
+    plan_with(Planner { root, new, steps: Vec::new(), findings: Vec::new(), allow: Some(&new.allow) }, old)
 }
 
-/// The same for somebody who reads the plan and could not answer in a definition: every hazard is allowed.
+/// Like [`plan`], but allows every hazard. For `db diff`, which only displays the plan.
 ///
 /// # Errors
-/// What cannot be decided, all of it.
-pub fn plan_unreviewed(old: &Schema, new: &Schema, root: &FieldPath) -> Result<Groups, Vec<Diagnostic>> {
-    planned(Planner { root, new, steps: Vec::new(), findings: Vec::new(), allow: None }, old)
+/// All changes that are impossible or ambiguous.
+pub fn plan_unreviewed(old: &Schema, new: &Schema, root: &FieldPath) -> Result<StepGroups, Vec<Diagnostic>> {
+    plan_with(Planner { root, new, steps: Vec::new(), findings: Vec::new(), allow: None }, old)
 }
 
-fn planned(mut planner: Planner, old: &Schema) -> Result<Groups, Vec<Diagnostic>> {
+fn plan_with(mut planner: Planner, old: &Schema) -> Result<StepGroups, Vec<Diagnostic>> {
     let (root, new) = (planner.root, planner.new);
     let renamed = rename::apply(&mut planner, old);
     let (old_graph, new_graph) = match (Graph::new(&renamed.schema), Graph::new(new)) {
         (Ok(old), Ok(new)) => (old, new),
         (_, Err(cycle)) | (Err(cycle), _) => {
             planner.findings.push(planner.error(Code::ObjectCycle, root.clone()).message(format!(
-                "each of these needs the next to exist: {}",
+                "these objects depend on each other: {}",
                 cycle.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
             )));
             return Err(planner.findings);
         }
     };
-    let touched = Affected::new(&renamed, new, &old_graph);
-    let all = Diff {
+    let affected = Affected::new(&renamed, new, &old_graph);
+    let diff = Diff {
         before: old,
         names: &renamed.names,
         old: &renamed.schema,
         new,
         old_graph,
         new_graph,
-        touched: &touched,
-        moved: touched.moved(&renamed.schema, new),
-        fresh: fresh(&renamed.schema, new),
+        affected: &affected,
+        recreated: affected.recreated(&renamed.schema, new),
+        new_by_columns: new_by_columns(&renamed.schema, new),
         relations: relations(new),
     };
-    schemas::plan(&mut planner, &all);
-    types::plan(&mut planner, &all);
-    sequences::plan(&mut planner, &all);
-    routines::plan(&mut planner, &all);
-    table::plan(&mut planner, &all);
+    schemas::plan(&mut planner, &diff);
+    types::plan(&mut planner, &diff);
+    sequences::plan(&mut planner, &diff);
+    routines::plan(&mut planner, &diff);
+    table::plan(&mut planner, &diff);
     let Planner { mut steps, findings, .. } = planner;
     if !findings.is_empty() {
         return Err(findings);
     }
-    // Stable: what is equal stays in the order in which it was found, which is that of names.
+    // A stable sort: equal steps stay in the order of names, in which they were found.
     steps.sort_by_key(|step| (step.phase, step.rank));
     Ok(group(steps))
 }
 
-/// What is applied together: non-transactional steps are alone, new labels come before their use, and what is
-/// added without a look at stored rows is validated in a later migration.
-fn group(steps: Vec<Step>) -> Groups {
-    let mut groups: Groups = Vec::new();
+/// Groups steps into migrations. Steps outside of a transaction are alone, new labels are committed before their use,
+/// and constraints that are added without a check of existing rows are validated in a later migration.
+fn group(steps: Vec<MigrationStep>) -> StepGroups {
+    let mut groups: StepGroups = Vec::new();
     for step in steps {
         let joins = groups.last().and_then(|group| group.last()).is_some_and(|last| {
             let apart = |phase| matches!(phase, Phase::Labels | Phase::Concurrent | Phase::Extensions);
@@ -113,28 +113,29 @@ fn group(steps: Vec<Step>) -> Groups {
 
 /// Both sides of a plan, under the new names.
 struct Diff<'a> {
-    /// The old side as it was, and the old names of its renamed tables.
+    /// The old schema before renames.
     before: &'a Schema,
+    /// Maps new names of renamed tables to old names.
     names: &'a BTreeMap<ObjectName, ObjectName>,
     old: &'a Schema,
     new: &'a Schema,
     old_graph: Graph<'a>,
     new_graph: Graph<'a>,
-    touched: &'a Affected,
-    /// By their names: objects that go away or are made anew.
-    moved: BTreeMap<&'a str, Vec<Node<'a>>>,
-    /// By their columns: the first of the tables that are new.
-    fresh: BTreeMap<Vec<&'a SqlIdent>, &'a ObjectName>,
-    /// What shares one space of names in a schema, of the new side.
+    affected: &'a Affected,
+    /// Objects that are dropped or recreated, by name.
+    recreated: BTreeMap<&'a str, Vec<ObjectNode<'a>>>,
+    /// The first new table for each set of columns.
+    new_by_columns: BTreeMap<Vec<&'a SqlIdent>, &'a ObjectName>,
+    /// Names of relations in the new schema; they share one namespace per schema of the server.
     relations: BTreeSet<ObjectName>,
 }
 
-fn fresh<'a>(old: &Schema, new: &'a Schema) -> BTreeMap<Vec<&'a SqlIdent>, &'a ObjectName> {
-    let mut fresh = BTreeMap::new();
+fn new_by_columns<'a>(old: &Schema, new: &'a Schema) -> BTreeMap<Vec<&'a SqlIdent>, &'a ObjectName> {
+    let mut tables = BTreeMap::new();
     for (name, table) in new.tables.iter().filter(|(name, _)| !old.tables.contains_key(*name)) {
-        fresh.entry(table.columns.keys().collect()).or_insert(name);
+        tables.entry(table.columns.keys().collect()).or_insert(name);
     }
-    fresh
+    tables
 }
 
 fn relations(schema: &Schema) -> BTreeSet<ObjectName> {
@@ -146,36 +147,36 @@ fn relations(schema: &Schema) -> BTreeSet<ObjectName> {
     tables.chain(schema.views.keys().cloned()).chain(schema.sequences.keys().cloned()).collect()
 }
 
-/// What has to be made anew since what it is made of changes.
+/// Objects that a change affects although their own definitions may be unchanged.
 #[derive(Default)]
 struct Affected {
-    /// Columns per table whose type changes.
+    /// Columns whose type changes, by table.
     types: BTreeMap<ObjectName, BTreeSet<SqlIdent>>,
-    /// Generated columns per table that are dropped and added.
+    /// Generated columns that are dropped and added, by table.
     regenerated: BTreeMap<ObjectName, BTreeSet<SqlIdent>>,
-    /// Enumerations that are built anew.
+    /// Enumerations that are recreated.
     rebuilt: BTreeSet<ObjectName>,
     /// Views and functions that are dropped and created.
     routines: BTreeSet<ObjectName>,
-    /// Tables whose columns are not the same.
+    /// Tables whose columns change.
     tables: BTreeSet<ObjectName>,
 }
 
 impl Affected {
     fn new(renamed: &rename::Renamed, new: &Schema, graph: &Graph) -> Self {
         let old = &renamed.schema;
-        let mut touched = Affected { tables: renamed.tables.clone(), ..Affected::default() };
+        let mut affected = Affected { tables: renamed.tables.clone(), ..Affected::default() };
         for (name, kind) in &old.types {
             if let (UserType::Enum(old), Some(UserType::Enum(new))) = (kind, new.types.get(name))
                 && enumeration::added_labels(&old.values, &new.values).is_none()
             {
-                touched.rebuilt.insert(name.clone());
+                affected.rebuilt.insert(name.clone());
             }
         }
         for (name, table) in &old.tables {
             let Some(next) = new.tables.get(name) else { continue };
             if table.columns.keys().ne(next.columns.keys()) {
-                touched.tables.insert(name.clone());
+                affected.tables.insert(name.clone());
             }
             let types: BTreeSet<SqlIdent> = table
                 .columns
@@ -183,7 +184,7 @@ impl Affected {
                 .filter(|(column, was)| {
                     let is = next.columns.get(*column);
                     is.is_some_and(|is| is.kind != was.kind || is.collation != was.collation)
-                        || touched.rebuilds(&was.kind)
+                        || affected.rebuilds(&was.kind)
                 })
                 .map(|(column, _)| column.clone())
                 .collect();
@@ -198,28 +199,28 @@ impl Affected {
                 .map(|(column, _)| column.clone())
                 .collect();
             if !types.is_empty() || !regenerated.is_empty() {
-                touched.tables.insert(name.clone());
-                touched.types.insert(name.clone(), types);
-                touched.regenerated.insert(name.clone(), regenerated);
+                affected.tables.insert(name.clone());
+                affected.types.insert(name.clone(), types);
+                affected.regenerated.insert(name.clone(), regenerated);
             }
         }
-        routines::touch(&mut touched, old, new, graph);
-        touched
+        routines::mark_affected(&mut affected, old, new, graph);
+        affected
     }
 
-    /// Whether values of a type are of an enumeration that is built anew.
+    /// Whether a type is a recreated enumeration.
     fn rebuilds(&self, kind: &TypeName) -> bool {
         !self.rebuilt.is_empty() && kind.object().is_some_and(|kind| self.rebuilt.contains(&kind))
     }
 
-    fn moved<'a>(&'a self, old: &'a Schema, new: &Schema) -> BTreeMap<&'a str, Vec<Node<'a>>> {
+    fn recreated<'a>(&'a self, old: &'a Schema, new: &Schema) -> BTreeMap<&'a str, Vec<ObjectNode<'a>>> {
         let gone = old.functions.keys().filter(|name| !new.functions.contains_key(*name));
-        let routines = self.routines.iter().chain(gone).map(|name| Node(Kind::Function, name));
-        let mut moved: BTreeMap<&str, Vec<Node>> = BTreeMap::new();
-        for node in routines.chain(self.tables.iter().map(|name| Node(Kind::Table, name))) {
-            moved.entry(node.1.name()).or_default().push(node);
+        let routines = self.routines.iter().chain(gone).map(|name| ObjectNode(ObjectKind::Function, name));
+        let mut recreated: BTreeMap<&str, Vec<ObjectNode>> = BTreeMap::new();
+        for node in routines.chain(self.tables.iter().map(|name| ObjectNode(ObjectKind::Table, name))) {
+            recreated.entry(node.1.name()).or_default().push(node);
         }
-        moved
+        recreated
     }
 
     fn types_of(&self, table: &ObjectName) -> &BTreeSet<SqlIdent> {
@@ -238,13 +239,13 @@ fn mentions(text: &str, columns: &BTreeSet<SqlIdent>) -> bool {
     !columns.is_empty() && words(text).any(|word| columns.contains(word.as_ref()))
 }
 
-/// Collects steps and findings.
+/// Collects the steps and findings of a plan.
 struct Planner<'a> {
     root: &'a FieldPath,
     new: &'a Schema,
-    steps: Vec<Step>,
+    steps: Vec<MigrationStep>,
     findings: Vec<Diagnostic>,
-    /// Nothing where everything is.
+    /// Hazards that the definition allows; `None` allows all.
     allow: Option<&'a BTreeMap<String, BTreeMap<Hazard, crate::values::Text>>>,
 }
 
@@ -253,7 +254,7 @@ impl Planner<'_> {
         Diagnostic::error(code, path)
     }
 
-    /// A place below the database.
+    /// Returns a path below the database.
     fn path(&self, steps: &[&str]) -> FieldPath {
         steps.iter().fold(self.root.clone(), |path, step| path.key(*step))
     }
@@ -263,8 +264,8 @@ impl Planner<'_> {
         self.allow.is_none_or(|allow| allow.get(object).is_some_and(|hazards| hazards.contains_key(&hazard)))
     }
 
-    /// Takes a step; its hazards must have been reviewed.
-    fn push(&mut self, step: Step) {
+    /// Adds a step, and a finding for each of its hazards that the definition must allow.
+    fn push(&mut self, step: MigrationStep) {
         for hazard in step.hazards.iter().filter(|hazard| hazard.needs_review()) {
             if self.allows(&step.object, *hazard) {
                 continue;
@@ -272,8 +273,8 @@ impl Planner<'_> {
             let finding = self
                 .error(Code::HazardNotAllowed, step.source.clone())
                 .message(format!("{}: {}", step.why, hazard.what()))
-                .hint(format!("if that is meant: `allow.\"{}\".{} = \"why\"`", step.object, hazard.id()));
-            // One object, one finding per hazard.
+                .hint(format!("if this is intended: `allow.\"{}\".{} = \"why\"`", step.object, hazard.id()));
+            // One finding per object and hazard.
             if !self.findings.iter().any(|known| known.hint == finding.hint) {
                 self.findings.push(finding);
             }

@@ -1,78 +1,79 @@
-//! Functions and views: replaced where PostgreSQL allows it, else dropped and created, with all that is made of
-//! them.
+//! Plans changes of functions and views: replaced where PostgreSQL allows it, otherwise dropped and created, together
+//! with everything that depends on them.
 
 use super::comments_and_grants::Described;
-use super::graph::{Graph, Kind, Node};
-use super::{Affected, Diff, Phase, Planner, Step, indexes};
+use super::graph::{Graph, ObjectKind, ObjectNode};
+use super::{Affected, Diff, MigrationStep, Phase, Planner, indexes};
 use crate::database::hazard::Hazard;
 use crate::database::identifiers::words;
 use crate::database::model::*;
 use crate::database::{ddl, model};
 use crate::diagnostic::Code;
 
-/// Whether `CREATE OR REPLACE` cannot make one of the other.
-fn other_shape(old: &Function, new: &Function) -> bool {
+/// Whether `CREATE OR REPLACE` cannot turn one function into the other.
+fn signature_differs(old: &Function, new: &Function) -> bool {
     let shape = |function: &Function| (function.procedure, function.arguments.clone(), function.returns.clone());
     shape(old) != shape(new)
 }
 
-/// The definition that a dropped and created view has, without what can be changed in place.
+/// Returns the parts of a view that cannot be changed in place.
 fn view_shape(view: &View) -> (&model::Query, bool, bool) {
     (&view.query, view.materialized, view.security_invoker)
 }
 
-/// Finds the views and functions that are dropped and created: those that change beyond a replacement, those that
-/// read a table whose columns change, and what is made of these.
-pub fn touch(touched: &mut Affected, old: &Schema, new: &Schema, graph: &Graph) {
+/// Marks the views and functions that must be dropped and created: those that cannot be replaced, views of tables
+/// whose columns change, and everything that depends on these.
+pub fn mark_affected(affected: &mut Affected, old: &Schema, new: &Schema, graph: &Graph) {
     for (name, was) in &old.functions {
-        if new.functions.get(name).is_some_and(|is| other_shape(was, is)) {
-            touched.routines.insert(name.clone());
+        if new.functions.get(name).is_some_and(|is| signature_differs(was, is)) {
+            affected.routines.insert(name.clone());
         }
     }
     for (name, was) in &old.views {
         if new.views.get(name).is_some_and(|is| view_shape(was) != view_shape(is)) {
-            touched.routines.insert(name.clone());
+            affected.routines.insert(name.clone());
         }
     }
     loop {
-        let before = touched.routines.len();
-        let changes = |Node(kind, name): Node| match kind {
-            Kind::Table => touched.tables.contains(name) || !new.tables.contains_key(name),
-            Kind::View => touched.routines.contains(name) || !new.views.contains_key(name),
-            Kind::Function => touched.routines.contains(name) || !new.functions.contains_key(name),
-            Kind::Type => touched.rebuilt.contains(name) || !new.types.contains_key(name),
-            Kind::Sequence => false,
+        let before = affected.routines.len();
+        let changes = |ObjectNode(kind, name): ObjectNode| match kind {
+            ObjectKind::Table => affected.tables.contains(name) || !new.tables.contains_key(name),
+            ObjectKind::View => affected.routines.contains(name) || !new.views.contains_key(name),
+            ObjectKind::Function => affected.routines.contains(name) || !new.functions.contains_key(name),
+            ObjectKind::Type => affected.rebuilt.contains(name) || !new.types.contains_key(name),
+            ObjectKind::Sequence => false,
         };
-        let views = old.views.keys().filter(|name| graph.needs(Kind::View, name).any(changes));
-        // A function is made of its arguments and result; tables among them are row types.
+        let views = old.views.keys().filter(|name| graph.needs(ObjectKind::View, name).any(changes));
+        // A function depends on its arguments and its result; tables among them are row types.
         let functions = old.functions.keys().filter(|name| {
-            graph.needs(Kind::Function, name).any(|node| match node {
-                Node(Kind::Table, table) => !new.tables.contains_key(table),
+            graph.needs(ObjectKind::Function, name).any(|node| match node {
+                ObjectNode(ObjectKind::Table, table) => !new.tables.contains_key(table),
                 _ => changes(node),
             })
         });
         let more: Vec<ObjectName> = views.chain(functions).cloned().collect();
-        touched.routines.extend(more);
-        if touched.routines.len() == before {
+        affected.routines.extend(more);
+        if affected.routines.len() == before {
             break;
         }
     }
 }
 
-pub fn plan(planner: &mut Planner, all: &Diff) {
-    functions(planner, all);
-    views(planner, all);
+/// Plans changes of functions and views.
+pub fn plan(planner: &mut Planner, diff: &Diff) {
+    functions(planner, diff);
+    views(planner, diff);
 }
 
-fn functions(planner: &mut Planner, all: &Diff) {
-    for (name, new) in &all.new.functions {
+fn functions(planner: &mut Planner, diff: &Diff) {
+    for (name, new) in &diff.new.functions {
         let path = planner.path(&["functions", name.as_str()]);
-        let rank = all.new_graph.position(Kind::Function, name);
-        let old = all.old.functions.get(name);
-        let Some(old) = old.filter(|_| !all.touched.routines.contains(name)) else {
-            let why = if old.is_some() { "is made anew" } else { "is new" };
+        let rank = diff.new_graph.position(ObjectKind::Function, name);
+        let old = diff.old.functions.get(name);
+        let Some(old) = old.filter(|_| !diff.affected.routines.contains(name)) else {
+            let why = if old.is_some() { "is recreated" } else { "is new" };
             planner.push(
-                Step::new(Phase::Create, name.as_str(), path, format!("the function {name} {why}"))
+                MigrationStep::new(Phase::Create, name.as_str(), path, format!("the function {name} {why}"))
                     .rank(rank)
                     .up(ddl::create_function(name, new))
                     .down(format!("DROP {};", ddl::function_identity(name, new))),
@@ -82,13 +83,13 @@ fn functions(planner: &mut Planner, all: &Diff) {
         let plain = |function: &Function| ddl::replace_function(name, function, "CREATE OR REPLACE");
         if plain(old) != plain(new) {
             planner.push(
-                Step::new(Phase::Create, name.as_str(), path.clone(), format!("the function {name} changes"))
+                MigrationStep::new(Phase::Create, name.as_str(), path.clone(), format!("the function {name} changes"))
                     .rank(rank)
                     .up(plain(new))
                     .down(plain(old)),
             );
         }
-        // What everyone may do without a word stands in no grant.
+        // Privileges that PUBLIC has by default are not listed as grants.
         let everyone = |function: &Function| {
             if function.is_for_everyone() {
                 use crate::values::Checked;
@@ -105,17 +106,17 @@ fn functions(planner: &mut Planner, all: &Diff) {
         described.grants(planner, &before, &after);
         described.comment(planner, old.comment.as_ref(), new.comment.as_ref());
     }
-    for (name, old) in &all.old.functions {
-        let gone = !all.new.functions.contains_key(name);
-        if !gone && !all.touched.routines.contains(name) {
+    for (name, old) in &diff.old.functions {
+        let gone = !diff.new.functions.contains_key(name);
+        if !gone && !diff.affected.routines.contains(name) {
             continue;
         }
-        let user = used_by(all.old, name);
+        let user = used_by(diff.old, name);
         if let Some(user) = user.as_ref().filter(|_| !gone) {
             planner.refuse(
                 Code::ChangeRefused,
                 planner.path(&["functions", name.as_str()]),
-                format!("the function {name} has to be made anew, while {user} is made of it"),
+                format!("the function {name} must be recreated, but {user} depends on it"),
                 "give the new function another name, and move the users to it",
             );
             continue;
@@ -125,19 +126,19 @@ fn functions(planner: &mut Planner, all: &Diff) {
             (true, None) => (Phase::Unhook, planner.path(&["functions"])),
             (false, _) => (Phase::Unhook, planner.path(&["functions", name.as_str()])),
         };
-        let why = if gone { "is gone" } else { "is made anew" };
-        // Its types may have other names by the time of the last phase.
-        let old = if phase == Phase::Unhook { all.before.functions.get(name).unwrap_or(old) } else { old };
+        let why = if gone { "is gone" } else { "is recreated" };
+        // Steps of this phase run before renames, so they use the old names of types.
+        let old = if phase == Phase::Unhook { diff.before.functions.get(name).unwrap_or(old) } else { old };
         planner.push(
-            Step::new(phase, name.as_str(), path, format!("the function {name} {why}"))
-                .rank(1 + all.old_graph.reverse(Kind::Function, name))
+            MigrationStep::new(phase, name.as_str(), path, format!("the function {name} {why}"))
+                .rank(1 + diff.old_graph.reverse(ObjectKind::Function, name))
                 .up(format!("DROP {};", ddl::function_identity(name, old)))
                 .down(ddl::create_function(name, old)),
         );
     }
 }
 
-/// Something that holds data or guards it and is made of a function.
+/// Returns a column, check, index or domain that depends on a function.
 fn used_by(schema: &Schema, function: &ObjectName) -> Option<String> {
     let mentions = |text: &Expression| words(text.as_str()).any(|word| word == function.name());
     for (name, table) in &schema.tables {
@@ -162,31 +163,31 @@ fn used_by(schema: &Schema, function: &ObjectName) -> Option<String> {
     })
 }
 
-fn views(planner: &mut Planner, all: &Diff) {
-    for (name, old) in &all.old.views {
-        let new = all.new.views.get(name);
-        if new.is_some() && !all.touched.routines.contains(name) {
+fn views(planner: &mut Planner, diff: &Diff) {
+    for (name, old) in &diff.old.views {
+        let new = diff.new.views.get(name);
+        if new.is_some() && !diff.affected.routines.contains(name) {
             continue;
         }
         let path = if new.is_some() { planner.path(&["views", name.as_str()]) } else { planner.path(&["views"]) };
-        let why = if new.is_some() { "is made anew" } else { "is gone" };
+        let why = if new.is_some() { "is recreated" } else { "is gone" };
         planner.push(
-            Step::new(Phase::Unhook, name.as_str(), path, format!("the view {name} {why}"))
-                .rank(1 + all.old_graph.reverse(Kind::View, name))
+            MigrationStep::new(Phase::Unhook, name.as_str(), path, format!("the view {name} {why}"))
+                .rank(1 + diff.old_graph.reverse(ObjectKind::View, name))
                 .up(format!("DROP {} {};", ddl::view_kind(old), name.sql()))
                 .down(ddl::create_view(name, old))
                 .hazard(Hazard::AccessExclusive),
         );
     }
-    for (name, new) in &all.new.views {
+    for (name, new) in &diff.new.views {
         let path = planner.path(&["views", name.as_str()]);
-        let rank = all.new_graph.position(Kind::View, name);
-        let old = all.old.views.get(name).filter(|_| !all.touched.routines.contains(name));
+        let rank = diff.new_graph.position(ObjectKind::View, name);
+        let old = diff.old.views.get(name).filter(|_| !diff.affected.routines.contains(name));
         let kind = ddl::view_kind(new);
         let object = name.sql();
         let Some(old) = old else {
             planner.push(
-                Step::new(Phase::Create, name.as_str(), path, format!("the view {name}"))
+                MigrationStep::new(Phase::Create, name.as_str(), path, format!("the view {name}"))
                     .rank(rank)
                     .up(ddl::create_view(name, new))
                     .down(format!("DROP {kind} {object};")),

@@ -1,35 +1,37 @@
-//! Schemas and extensions.
+//! Plans changes of schemas and extensions.
 
 use super::comments_and_grants::{Described, minus};
-use super::{Diff, Phase, Planner, Step};
+use super::{Diff, MigrationStep, Phase, Planner};
 use crate::database::ddl;
 use crate::database::hazard::Hazard;
 use crate::database::model::*;
 use crate::diagnostic::FieldPath;
 use crate::values::SqlIdent;
 
-/// Schemas come before everything, extensions right after them.
+/// Rank of schemas, which are created first.
 const SCHEMAS: usize = 0;
 
-pub fn plan(planner: &mut Planner, all: &Diff) {
+/// Plans changes of schemas and extensions.
+pub fn plan(planner: &mut Planner, diff: &Diff) {
     let none = Namespace::default();
-    for (name, new) in &all.new.schemas {
+    for (name, new) in &diff.new.schemas {
         let path = planner.path(&["schemas", name.as_str()]);
-        let old = all.old.schemas.get(name);
+        let old = diff.old.schemas.get(name);
         if old.is_none() && name.as_str() != PUBLIC {
-            let step = Step::new(Phase::Create, name.as_str(), path.clone(), format!("the schema {name} is new"));
+            let step =
+                MigrationStep::new(Phase::Create, name.as_str(), path.clone(), format!("the schema {name} is new"));
             planner.push(step.up(ddl::create_schema(name)).down(format!("DROP SCHEMA {};", quoted(name))));
         }
         let old = old.unwrap_or(&none);
         namespace(planner, name, old, new, &path, Phase::Create);
     }
-    for (name, old) in all.old.schemas.iter().filter(|(name, _)| !all.new.schemas.contains_key(*name)) {
+    for (name, old) in diff.old.schemas.iter().filter(|(name, _)| !diff.new.schemas.contains_key(*name)) {
         let path = planner.path(&["schemas"]);
         if name.as_str() == PUBLIC {
             namespace(planner, name, old, &none, &path, Phase::Contract);
             continue;
         }
-        let step = Step::new(Phase::Contract, name.as_str(), path, format!("the schema {name} is gone"));
+        let step = MigrationStep::new(Phase::Contract, name.as_str(), path, format!("the schema {name} is gone"));
         let mut down = vec![ddl::create_schema(name)];
         down.extend(ddl::grants("SCHEMA", &quoted(name), &old.grants));
         down.extend(default_privileges(name, &old.default_privileges, "GRANT"));
@@ -38,7 +40,7 @@ pub fn plan(planner: &mut Planner, all: &Diff) {
         }
         planner.push(step.rank(usize::MAX).up(format!("DROP SCHEMA {};", quoted(name))).down(down.join("\n")));
     }
-    extensions(planner, all);
+    extensions(planner, diff);
 }
 
 fn namespace(planner: &mut Planner, name: &SqlIdent, old: &Namespace, new: &Namespace, path: &FieldPath, phase: Phase) {
@@ -53,8 +55,12 @@ fn namespace(planner: &mut Planner, name: &SqlIdent, old: &Namespace, new: &Name
             sql.extend(default_privileges(name, &minus(to, from), "GRANT"));
             sql.join("\n")
         };
-        let step =
-            Step::new(phase, name.as_str(), path.key("default_privileges"), format!("{name}: default privileges"));
+        let step = MigrationStep::new(
+            phase,
+            name.as_str(),
+            path.key("default_privileges"),
+            format!("{name}: default privileges"),
+        );
         planner.push(step.up(change(before, after)).down(change(after, before)).hazard(Hazard::AuthzUpdate));
     }
 }
@@ -74,14 +80,16 @@ fn default_privileges(schema: &SqlIdent, grants: &Grants<TablePrivilege>, word: 
         .collect()
 }
 
-fn extensions(planner: &mut Planner, all: &Diff) {
+fn extensions(planner: &mut Planner, diff: &Diff) {
     let path = planner.path(&["extensions"]);
-    for name in all.new.extensions.difference(&all.old.extensions) {
-        let step = Step::new(Phase::Create, name.as_str(), path.clone(), format!("the extension {name} is new"));
+    for name in diff.new.extensions.difference(&diff.old.extensions) {
+        let step =
+            MigrationStep::new(Phase::Create, name.as_str(), path.clone(), format!("the extension {name} is new"));
         planner.push(step.up(ddl::create_extension(name)).down(format!("DROP EXTENSION \"{name}\";")));
     }
-    for name in all.old.extensions.difference(&all.new.extensions) {
-        let step = Step::new(Phase::Extensions, name.as_str(), path.clone(), format!("the extension {name} is gone"));
+    for name in diff.old.extensions.difference(&diff.new.extensions) {
+        let step =
+            MigrationStep::new(Phase::Extensions, name.as_str(), path.clone(), format!("the extension {name} is gone"));
         let step = step.up(format!("DROP EXTENSION \"{name}\";")).down(ddl::create_extension(name));
         planner.push(step.hazard(Hazard::DeletesData));
     }

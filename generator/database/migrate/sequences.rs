@@ -1,22 +1,23 @@
-//! Sequences, and the columns to which they belong.
+//! Plans changes of sequences and of the columns that own them.
 
 use super::comments_and_grants::Described;
-use super::graph::Kind;
-use super::{Diff, Down, Phase, Planner, Step};
+use super::graph::ObjectKind;
+use super::{Diff, Down, MigrationStep, Phase, Planner};
 use crate::database::ddl;
 use crate::database::hazard::Hazard;
 use crate::database::model::*;
 use crate::diagnostic::FieldPath;
 
-pub fn plan(planner: &mut Planner, all: &Diff) {
-    for (name, new) in &all.new.sequences {
+/// Plans changes of sequences.
+pub fn plan(planner: &mut Planner, diff: &Diff) {
+    for (name, new) in &diff.new.sequences {
         let path = planner.path(&["sequences", name.as_str()]);
-        let rank = all.new_graph.position(Kind::Sequence, name);
+        let rank = diff.new_graph.position(ObjectKind::Sequence, name);
         let none = Sequence::default();
-        let old = all.old.sequences.get(name);
+        let old = diff.old.sequences.get(name);
         if old.is_none() {
             planner.push(
-                Step::new(Phase::Create, name.as_str(), path.clone(), format!("the sequence {name} is new"))
+                MigrationStep::new(Phase::Create, name.as_str(), path.clone(), format!("the sequence {name} is new"))
                     .rank(rank)
                     .up(ddl::create_sequence(name, new))
                     .down(format!("DROP SEQUENCE {};", name.sql())),
@@ -26,10 +27,15 @@ pub fn plan(planner: &mut Planner, all: &Diff) {
         {
             let set = |sequence| format!("ALTER SEQUENCE {} {};", name.sql(), ddl::sequence_options(sequence));
             planner.push(
-                Step::new(Phase::Create, name.as_str(), path.clone(), format!("the sequence {name} counts otherwise"))
-                    .rank(rank)
-                    .up(set(new))
-                    .down(set(old)),
+                MigrationStep::new(
+                    Phase::Create,
+                    name.as_str(),
+                    path.clone(),
+                    format!("the sequence {name} counts otherwise"),
+                )
+                .rank(rank)
+                .up(set(new))
+                .down(set(old)),
             );
         }
         let old = old.unwrap_or(&none);
@@ -40,19 +46,19 @@ pub fn plan(planner: &mut Planner, all: &Diff) {
         described.grants(planner, &old.grants, &new.grants);
         described.comment(planner, old.comment.as_ref(), new.comment.as_ref());
     }
-    for (name, old) in all.old.sequences.iter().filter(|(name, _)| !all.new.sequences.contains_key(*name)) {
+    for (name, old) in diff.old.sequences.iter().filter(|(name, _)| !diff.new.sequences.contains_key(*name)) {
         let path = planner.path(&["sequences"]);
         owned(planner, name, old, None, &path);
-        let mut step = Step::new(Phase::Contract, name.as_str(), path, format!("the sequence {name} is gone"))
-            .rank(all.old_graph.reverse(Kind::Sequence, name))
+        let mut step = MigrationStep::new(Phase::Contract, name.as_str(), path, format!("the sequence {name} is gone"))
+            .rank(diff.old_graph.reverse(ObjectKind::Sequence, name))
             .up(format!("DROP SEQUENCE {};", name.sql()))
             .hazard(Hazard::DeletesData);
-        step.down = Down::Never("the position of the sequence is gone");
+        step.down = Down::Never("the position of the sequence is lost");
         planner.push(step);
     }
 }
 
-/// A sequence is free before its column goes away, and belongs to one once that is there.
+/// Detaches a sequence before its column is dropped, and attaches it after its column exists.
 fn owned(planner: &mut Planner, name: &ObjectName, old: &Sequence, new: Option<&Sequence>, path: &FieldPath) {
     let (was, is) = (old.owned_by.as_ref(), new.and_then(|new| new.owned_by.as_ref()));
     if was == is {
@@ -63,10 +69,10 @@ fn owned(planner: &mut Planner, name: &ObjectName, old: &Sequence, new: Option<&
         format!("ALTER SEQUENCE {} OWNED BY {owner};", name.sql())
     };
     let step = |phase: Phase, what: &str| {
-        Step::new(phase, name.as_str(), path.key("owned_by"), format!("the sequence {name} {what}"))
+        MigrationStep::new(phase, name.as_str(), path.key("owned_by"), format!("the sequence {name} {what}"))
     };
     if was.is_some() {
-        planner.push(step(Phase::Teardown, "belongs to its column no more").up(set(None)).down(set(was)));
+        planner.push(step(Phase::Teardown, "no longer belongs to its column").up(set(None)).down(set(was)));
     }
     if is.is_some() {
         planner.push(step(Phase::Attach, "belongs to its column").rank(1).up(set(is)).down(set(None)));

@@ -1,4 +1,4 @@
-//! A step of a plan.
+//! A step of a migration plan.
 
 use std::collections::BTreeSet;
 
@@ -6,71 +6,74 @@ use crate::database::hazard::Hazard;
 use crate::database::model::ObjectName;
 use crate::diagnostic::FieldPath;
 
-/// Why a change that PostgreSQL undoes only by losing something has no way back.
-pub const LOSES: &str = "what was stored is gone";
+/// Reason why a dropped object or column cannot be restored.
+pub const DATA_LOST: &str = "the stored data is lost";
 
-/// What a step is for; the phases of a plan run in this order.
+/// The purpose of a step. Phases run in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
-    /// What is text about other things goes away under the old names, so that its way back speaks of them.
+    /// Drops objects that are defined by SQL text (views, functions, policies, triggers) before renames, so that
+    /// their `down` uses the old names.
     Unhook,
     Rename,
-    /// New labels of enumerations, which can be used only after a commit.
+    /// Adds labels to enumerations, which can be used only after a commit.
     Labels,
-    /// Constraints and indexes that stand in the way of a change, or go away.
+    /// Drops constraints and indexes that change or would block another step.
     Teardown,
     Create,
-    /// What belongs to a table and needs it.
+    /// Adds what needs a complete table: checks, policies, triggers, comments, grants.
     Attach,
-    /// Index builds that stop nobody.
+    /// Builds indexes without blocking writers.
     Concurrent,
-    /// Looks at stored rows while they can be written.
+    /// Validates checks for existing rows while rows can be written.
     Validate,
+    /// Adds primary keys, unique constraints, exclusions and foreign keys.
     Keys,
+    /// Validates foreign keys for existing rows while rows can be written.
     ValidateKeys,
-    /// What held data goes away.
+    /// Drops objects that hold data.
     Contract,
-    /// Extensions go away, which takes the rights of who made them.
+    /// Removes extensions, which needs the rights of the role that created them.
     Extensions,
 }
 
-/// The way back.
+/// How a step is reverted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Down {
     Sql(String),
     Nothing,
-    /// There is none without a loss; why.
+    /// Impossible without a loss, for this reason.
     Never(&'static str),
 }
 
 /// How a step runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Mode {
+pub enum StepMode {
     /// In a transaction with the others of its group.
     Transaction,
-    /// By itself, outside of any transaction: builds this index, which may be left invalid.
+    /// Alone and outside of any transaction: builds this index, which is invalid after an interruption.
     Index(ObjectName),
 }
 
-/// One step.
+/// One step of a migration plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Step {
+pub struct MigrationStep {
     pub phase: Phase,
     /// Order within the phase.
     pub rank: usize,
-    /// What it is about, as `allow` names it.
+    /// Object of the step, by the name that `allow` uses for it.
     pub object: String,
     pub source: FieldPath,
     pub why: String,
     pub up: String,
     pub down: Down,
-    pub mode: Mode,
+    pub mode: StepMode,
     pub hazards: BTreeSet<Hazard>,
 }
 
-impl Step {
+impl MigrationStep {
     pub fn new(phase: Phase, object: impl Into<String>, source: FieldPath, why: impl Into<String>) -> Self {
-        Step {
+        MigrationStep {
             phase,
             rank: 0,
             object: object.into(),
@@ -78,7 +81,7 @@ impl Step {
             why: why.into(),
             up: String::new(),
             down: Down::Nothing,
-            mode: Mode::Transaction,
+            mode: StepMode::Transaction,
             hazards: BTreeSet::new(),
         }
     }
@@ -121,7 +124,7 @@ impl Step {
 
     #[must_use]
     pub fn index(mut self, name: ObjectName) -> Self {
-        self.mode = Mode::Index(name);
+        self.mode = StepMode::Index(name);
         self
     }
 }

@@ -1,24 +1,25 @@
-//! Domains and composite types; enumerations have a file of their own.
+//! Plans changes of domains and composite types; `enumeration` plans those of enumerations.
 
 use super::comments_and_grants::Described;
 use super::enumeration;
-use super::graph::Kind;
-use super::step::LOSES;
-use super::{Diff, Phase, Planner, Step};
+use super::graph::ObjectKind;
+use super::step::DATA_LOST;
+use super::{Diff, MigrationStep, Phase, Planner};
 use crate::database::ddl;
 use crate::database::hazard::Hazard;
 use crate::database::model::*;
 use crate::diagnostic::{Code, FieldPath};
 
-pub fn plan(planner: &mut Planner, all: &Diff) {
-    for (name, new) in &all.new.types {
+/// Plans changes of types.
+pub fn plan(planner: &mut Planner, diff: &Diff) {
+    for (name, new) in &diff.new.types {
         let path = planner.path(&["types", name.as_str()]);
-        let rank = all.new_graph.position(Kind::Type, name);
+        let rank = diff.new_graph.position(ObjectKind::Type, name);
         let object = name.sql();
-        let Some(old) = all.old.types.get(name) else {
+        let Some(old) = diff.old.types.get(name) else {
             let word = ddl::type_kind(new);
             planner.push(
-                Step::new(Phase::Create, name.as_str(), path, format!("the type {name} is new"))
+                MigrationStep::new(Phase::Create, name.as_str(), path, format!("the type {name} is new"))
                     .rank(rank)
                     .up(ddl::create_type(name, new))
                     .down(format!("DROP {word} {object};")),
@@ -26,30 +27,30 @@ pub fn plan(planner: &mut Planner, all: &Diff) {
             continue;
         };
         match (old, new) {
-            (UserType::Enum(old), UserType::Enum(new)) => enumeration::plan(planner, all, name, old, new, &path),
+            (UserType::Enum(old), UserType::Enum(new)) => enumeration::plan(planner, diff, name, old, new, &path),
             (UserType::Domain(old), UserType::Domain(new)) => domain(planner, name, old, new, rank, &path),
             (UserType::Composite(old), UserType::Composite(new)) => {
-                composite(planner, all, name, old, new, rank, &path);
+                composite(planner, diff, name, old, new, rank, &path);
             }
             _ => planner.refuse(
                 Code::ChangeRefused,
                 path.clone(),
-                format!("{name} becomes another kind of type"),
+                format!("{name} cannot become another kind of type"),
                 "give the new type another name, and move the columns to it",
             ),
         }
-        if !all.touched.rebuilt.contains(name) {
+        if !diff.affected.rebuilt.contains(name) {
             let (kind, name) = (ddl::type_kind(new), name.as_str());
             let described = Described { phase: Phase::Create, rank, kind, object: &object, name, path: &path };
             described.comment(planner, old.comment(), new.comment());
         }
     }
-    for (name, old) in all.old.types.iter().filter(|(name, _)| !all.new.types.contains_key(*name)) {
+    for (name, old) in diff.old.types.iter().filter(|(name, _)| !diff.new.types.contains_key(*name)) {
         let path = planner.path(&["types"]);
-        let rank = all.old_graph.reverse(Kind::Type, name);
+        let rank = diff.old_graph.reverse(ObjectKind::Type, name);
         let word = ddl::type_kind(old);
         planner.push(
-            Step::new(Phase::Contract, name.as_str(), path, format!("the type {name} is gone"))
+            MigrationStep::new(Phase::Contract, name.as_str(), path, format!("the type {name} is gone"))
                 .rank(rank)
                 .up(format!("DROP {word} {};", name.sql()))
                 .down(ddl::create_type(name, old)),
@@ -59,13 +60,13 @@ pub fn plan(planner: &mut Planner, all: &Diff) {
 
 fn domain(planner: &mut Planner, name: &ObjectName, old: &Domain, new: &Domain, rank: usize, path: &FieldPath) {
     let alter = format!("ALTER DOMAIN {}", name.sql());
-    let step = |phase, key: &str, why: String| Step::new(phase, name.as_str(), path.key(key), why).rank(rank);
+    let step = |phase, key: &str, why: String| MigrationStep::new(phase, name.as_str(), path.key(key), why).rank(rank);
     if old.base != new.base {
         planner.refuse(
             Code::ChangeRefused,
             path.key("type"),
             format!("the domain {name} cannot change its type"),
-            "make a domain of another name, and move the columns to it",
+            "create a domain with another name, and move the columns to it",
         );
     }
     if old.default != new.default {
@@ -117,7 +118,7 @@ fn domain(planner: &mut Planner, name: &ObjectName, old: &Domain, new: &Domain, 
 
 fn composite(
     planner: &mut Planner,
-    all: &Diff,
+    diff: &Diff,
     name: &ObjectName,
     old: &Composite,
     new: &Composite,
@@ -133,12 +134,12 @@ fn composite(
         planner.refuse(
             Code::ChangeRefused,
             path,
-            format!("attributes of {name} change places, or new ones stand before old ones"),
+            format!("attributes of {name} are reordered, or new ones are before old ones"),
             "add attributes at the end",
         );
         return;
     }
-    let used = all
+    let used = diff
         .old
         .tables
         .values()
@@ -148,30 +149,30 @@ fn composite(
             planner.refuse(
                 Code::ChangeRefused,
                 path.clone(),
-                format!("{name}.{} cannot change its type while columns are of {name}", is.name),
+                format!("{name}.{} cannot change its type while columns have the type {name}", is.name),
                 "add another attribute",
             );
             continue;
         }
         let set = |kind: &TypeName| format!("{alter} ALTER ATTRIBUTE {} TYPE {};", quoted(&is.name), kind.sql());
-        let step = Step::new(Phase::Create, name.as_str(), path.clone(), format!("{name}.{}: type", is.name));
+        let step = MigrationStep::new(Phase::Create, name.as_str(), path.clone(), format!("{name}.{}: type", is.name));
         planner.push(step.rank(rank).up(set(&is.kind)).down(set(&was.kind)));
     }
     for part in old.attributes.iter().filter(|was| !new.attributes.iter().any(|is| is.name == was.name)) {
         planner.push(
-            Step::new(Phase::Create, name.as_str(), path.clone(), format!("{name}.{} is gone", part.name))
+            MigrationStep::new(Phase::Create, name.as_str(), path.clone(), format!("{name}.{} is gone", part.name))
                 .rank(rank)
                 .up(format!("{alter} DROP ATTRIBUTE {};", quoted(&part.name)))
-                .never(LOSES)
+                .never(DATA_LOST)
                 .hazard(Hazard::DeletesData),
         );
     }
     for part in new.attributes.iter().skip(kept.len()) {
         planner.push(
-            Step::new(Phase::Create, name.as_str(), path.clone(), format!("{name}.{} is new", part.name))
+            MigrationStep::new(Phase::Create, name.as_str(), path.clone(), format!("{name}.{} is new", part.name))
                 .rank(rank)
                 .up(format!("{alter} ADD ATTRIBUTE {} {};", quoted(&part.name), part.kind.sql()))
-                .never(LOSES),
+                .never(DATA_LOST),
         );
     }
 }

@@ -11,28 +11,28 @@ use super::*;
 pub enum Deferrable {
     #[default]
     No,
-    /// At the end of a statement, or of the transaction if that asks for it.
+    /// Checked after each statement; a transaction can defer the check to its end with SET CONSTRAINTS.
     Immediate,
-    /// At the end of the transaction.
+    /// Checked at the end of the transaction.
     Deferred,
 }
 
-/// No two rows with the same values.
+/// Columns whose values differ in every two rows.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Unique {
     pub columns: Vec<SqlIdent>,
-    /// Columns that the index holds besides.
+    /// Additional columns that the index contains.
     #[serde(skip_serializing_if = "is_default")]
     pub include: Vec<SqlIdent>,
-    /// NULLs are equal to each other.
+    /// Treats NULLs as equal to each other.
     #[serde(skip_serializing_if = "is_default")]
     pub nulls_not_distinct: bool,
     #[serde(skip_serializing_if = "is_default")]
     pub deferrable: Deferrable,
 }
 
-/// Values that exist in another table.
+/// Columns whose values must exist in another table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ForeignKey {
@@ -40,7 +40,7 @@ pub struct ForeignKey {
     pub references: Target,
     #[serde(default, skip_serializing_if = "is_default")]
     pub on_delete: Action,
-    /// The columns that `on_delete` sets to NULL or to their default; all of the key unless given.
+    /// Columns that `on_delete` sets to NULL or to their default; all columns of the key unless given.
     #[serde(default, skip_serializing_if = "is_default")]
     pub on_delete_columns: Vec<SqlIdent>,
     #[serde(default, skip_serializing_if = "is_default")]
@@ -49,7 +49,7 @@ pub struct ForeignKey {
     pub deferrable: Deferrable,
 }
 
-/// A table and columns of it.
+/// Table and columns to which a foreign key refers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Target {
@@ -57,7 +57,7 @@ pub struct Target {
     pub columns: Vec<SqlIdent>,
 }
 
-/// What happens to rows whose target goes away.
+/// What happens to a row when the row to which it refers is deleted or its key changes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
@@ -81,7 +81,7 @@ impl Action {
     }
 }
 
-/// No two rows for which all operators hold.
+/// Refuses two rows for which all operators are true.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Exclude {

@@ -1,4 +1,4 @@
-//! What roles of the GraphQL API may do with a table. They are names in tokens, not roles of the server.
+//! Permissions of GraphQL API roles on a table. These roles are names in tokens, not roles of the server.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,18 +7,18 @@ use serde::{Deserialize, Serialize};
 
 use super::*;
 
-/// One role and one table.
+/// Permissions of one role on one table.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Api {
     pub may: BTreeSet<ApiRight>,
-    /// Columns that it sees and writes; all unless given.
+    /// Columns that the role can read and write; all unless given.
     pub columns: Vec<SqlIdent>,
-    /// Only rows whose column equals the variable of the session, and new rows get it.
+    /// Only rows whose column equals the session variable; new rows get its value.
     pub rows: BTreeMap<SqlIdent, SessionVariable>,
 }
 
-/// What a role may do.
+/// An operation that a role may perform.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ApiRight {

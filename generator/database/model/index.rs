@@ -16,9 +16,9 @@ pub enum Method {
     Gist,
     Spgist,
     Brin,
-    /// Of the extension vector.
+    /// From the extension vector.
     Hnsw,
-    /// Of the extension vector.
+    /// From the extension vector.
     Ivfflat,
 }
 
@@ -50,7 +50,7 @@ pub struct Index {
     pub nulls_not_distinct: bool,
     #[serde(skip_serializing_if = "is_default")]
     pub include: Vec<SqlIdent>,
-    /// Only rows that meet it.
+    /// Contains only rows that meet the condition.
     #[serde(rename = "where", skip_serializing_if = "is_default")]
     pub predicate: Option<Expression>,
     #[serde(skip_serializing_if = "is_default")]
@@ -70,12 +70,12 @@ pub struct IndexColumn {
     pub opclass: Option<SqlIdent>,
     #[serde(skip_serializing_if = "is_default")]
     pub descending: bool,
-    /// NULLs first or last, when not as the order has it.
+    /// Position of NULLs, if it is not the default of the order.
     #[serde(skip_serializing_if = "is_default")]
     pub nulls: Option<Nulls>,
 }
 
-/// Where NULLs are.
+/// Position of NULLs in an index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Nulls {

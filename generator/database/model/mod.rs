@@ -1,5 +1,5 @@
-//! A database as the user describes it and as its snapshot keeps it: one set of types for both. Hints for the
-//! next migration (`renamed_from`, `backfill`, `using`, `allow`) are read and never kept.
+//! A database as the user describes it and as its snapshot stores it, in the same types. Hints for the next migration
+//! (`renamed_from`, `backfill`, `using`, `allow`) are read and never stored.
 
 mod constraint;
 mod graphql;
@@ -40,13 +40,13 @@ pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 #[serde(deny_unknown_fields, default)]
 #[schemars(rename = "Database")]
 pub struct Schema {
-    /// Whose rows are told apart, and how; then each table has a `scope`.
+    /// How rows of different owners are separated; each table then has a `scope`.
     #[serde(skip_serializing)]
     pub convention: Convention,
-    /// The Hasura that serves the tables as GraphQL.
+    /// The Hasura service that serves the tables as GraphQL.
     #[serde(skip_serializing)]
     pub served_by: Option<ServiceName>,
-    /// Schemas beyond `public`, with comment and grants.
+    /// Schemas besides `public`, with comments and grants.
     #[serde(skip_serializing_if = "is_default")]
     pub schemas: BTreeMap<SqlIdent, Namespace>,
     /// Extensions, installed in `public`.
@@ -65,19 +65,19 @@ pub struct Schema {
     /// Functions and procedures.
     #[serde(skip_serializing_if = "is_default")]
     pub functions: BTreeMap<ObjectName, Function>,
-    /// Hazards that were reviewed: object, hazard, reason. An object is `orders`, `orders.note` (a column or
-    /// anything else of a table) or `audit.orders.note`.
+    /// Hazards that were reviewed: object, hazard, reason. An object is `orders`, `orders.note` (a column or another
+    /// part of a table) or `audit.orders.note`.
     #[serde(skip_serializing)]
     pub allow: BTreeMap<String, BTreeMap<Hazard, Text>>,
-    /// SQL that fills tables, per environment; runs after the migrations, must be repeatable.
+    /// SQL that fills tables, per environment. Runs after the migrations and must be repeatable.
     #[serde(skip_serializing)]
     pub seeds: BTreeMap<EnvironmentName, Vec<Statements>>,
 }
 
 impl Schema {
-    /// Gives another form of this schema, such as one that a server printed, what no server keeps: hints, what was
-    /// allowed, scopes and explicit dependencies of what both have.
-    pub fn lend_to(&self, other: &mut Schema) {
+    /// Copies what no server stores to another form of this schema, such as one that a server printed: hints,
+    /// allowances, scopes and explicit dependencies of objects that both have.
+    pub fn copy_hints_to(&self, other: &mut Schema) {
         other.allow.clone_from(&self.allow);
         for (name, table) in &mut other.tables {
             let Some(own) = self.tables.get(name) else { continue };
@@ -117,16 +117,16 @@ impl Schema {
     }
 }
 
-/// A schema other than `public`, or what is said about `public`.
+/// A schema other than `public`, or settings of `public`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Namespace {
     #[serde(skip_serializing_if = "is_default")]
     pub comment: Option<Text>,
-    /// Roles that may use it, or create in it.
+    /// Roles that may use the schema or create objects in it.
     #[serde(skip_serializing_if = "is_default")]
     pub grants: Grants<SchemaPrivilege>,
-    /// What roles may do with tables that are yet to come.
+    /// Privileges on all tables of the schema, including tables that are created later.
     #[serde(skip_serializing_if = "is_default")]
     pub default_privileges: Grants<TablePrivilege>,
 }
@@ -177,7 +177,7 @@ privileges! {
     FunctionPrivilege: Execute "EXECUTE"
 }
 
-/// How rows of different owners are told apart. The two never mix in one database.
+/// How rows of different owners are separated. One database has at most one convention.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Convention {
@@ -185,18 +185,18 @@ pub enum Convention {
     None,
     /// Several applications share tables: `source_account_id text NOT NULL DEFAULT 'primary'`.
     App,
-    /// Customers share tables and must never see each other: `tenant_id uuid` under forced row security.
+    /// Tenants share tables and must never see rows of other tenants: `tenant_id uuid` under forced row security.
     Tenant,
 }
 
-/// To whom a table's rows belong, in a database with a convention.
+/// Owner of the rows of a table, in a database with a convention.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Scope {
-    /// To one application each.
+    /// Each row belongs to one application.
     App,
-    /// To one tenant each.
+    /// Each row belongs to one tenant.
     Tenant,
-    /// To everyone, such as a list of countries.
+    /// Rows belong to everyone, such as a list of countries.
     Shared,
 }

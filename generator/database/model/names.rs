@@ -1,23 +1,23 @@
-//! Names and pieces of SQL, checked at the door: behind it they can be put into a statement as they are.
+//! Names and pieces of SQL as checked types, which can be put into a statement without further checks.
 
 use std::{convert, fmt};
 
 use serde::{Serialize, Serializer};
 
 use crate::codes::Code;
-use crate::database::closed::{self, Form};
+use crate::database::closed::{self, TextForm};
 use crate::database::lexer;
 use crate::database::parse::{self, Slot};
 use crate::values::SqlIdent;
 use crate::values::checked::{Checked, checked};
 use crate::values::text::{free, only};
 
-/// The schema of names that say none.
+/// Schema of names that are written without one.
 pub const PUBLIC: &str = "public";
 
 checked! {
-    /// A table, view, type, sequence or function: `orders`, or `audit.orders` in a schema of its own. What is in
-    /// `public` is written without it, so that each object has one name.
+    /// A table, view, type, sequence or function: `orders`, or `audit.orders` in another schema. Objects in `public`
+    /// are written without the schema, so that each object has one name.
     ObjectName, "a name, with its schema unless that is public", "orders",
     |t| match t.split_once('.') {
         None => SqlIdent::refusal(t),
@@ -36,23 +36,23 @@ impl ObjectName {
         self.as_str().split_once('.').map_or(self.as_str(), |(_, name)| name)
     }
 
-    /// Another name in the same schema.
+    /// Returns another name in the same schema.
     pub fn beside(&self, name: &SqlIdent) -> ObjectName {
         ObjectName(self.as_str().split_once('.').map_or(name.to_string(), |(schema, _)| format!("{schema}.{name}")))
     }
 
-    /// As it stands in SQL.
+    /// Returns the name in SQL, quoted and with its schema.
     pub fn sql(&self) -> String {
         format!("\"{}\".\"{}\"", self.schema(), self.name())
     }
 }
 
 checked! {
-    /// A variable of a session, from the claims of its token.
+    /// A session variable, from the claims of a token.
     SessionVariable, "a session variable of Hasura", "X-Hasura-User-Id",
     |t| (!t.to_ascii_lowercase().starts_with("x-hasura-") || t.len() < 10 || t.len() > 64
         || !t.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'))
-        .then(|| "it starts with X-Hasura- and goes on with letters, digits and hyphens".into())
+        .then(|| "it must start with X-Hasura- and continue with letters, digits and hyphens".into())
 }
 checked! {
     /// A value of an enumeration; at most 63 bytes.
@@ -62,7 +62,7 @@ checked! {
         .or_else(|| t.contains(['\'', '\\', '\n', '\t']).then(|| "it holds a quote, backslash or line break".into()))
 }
 checked! {
-    /// One SQL expression, for every reader: this crate, psql and the server.
+    /// One SQL expression.
     Expression, "one SQL expression without `;` and comments", "total >= 0",
     |t| free(t, 16_384).or_else(|| reason(Slot::Expression, t)), SqlSyntax, convert::identity, |t| code(Slot::Expression, t)
 }
@@ -77,7 +77,7 @@ checked! {
     |t| free(t, 4096).or_else(|| reason(Slot::Returns, t)), SqlSyntax, convert::identity, |t| code(Slot::Returns, t)
 }
 checked! {
-    /// The body of a function; it is quoted whatever it holds.
+    /// The body of a function, which is always quoted.
     Body, "the body of a function", "SELECT 1",
     |t| free(t, 262_144).or_else(|| t.trim().is_empty().then(|| "it is empty".into()))
 }
@@ -94,7 +94,7 @@ checked! {
         .then(|| "it is not an operator of 1 to 8 signs".into())
 }
 checked! {
-    /// Number and what it is about: `0007_orders`.
+    /// Number and subject of a migration: `0007_orders`.
     MigrationName, "four digits, `_` and a word", "0007_orders",
     |t| {
         let number = t.len() > 5 && t.as_bytes()[..4].iter().all(u8::is_ascii_digit) && t.as_bytes()[4] == b'_';
@@ -105,7 +105,7 @@ checked! {
 }
 
 checked! {
-    /// A SHA-256 digest in hexadecimal digits alone, as PostgreSQL writes it.
+    /// A SHA-256 digest in hexadecimal digits without a prefix, as PostgreSQL prints it.
     Sum, "64 hexadecimal digits", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
     |t| (t.len() != 64 || !t.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)))
         .then(|| "it is not 64 hexadecimal digits".into())
@@ -119,21 +119,21 @@ fn code(slot: Slot, text: &str) -> Code {
     parse::refusal(slot, text).map_or(Code::BadValue, |(code, _)| code)
 }
 
-/// Why a text is not made of whole statements, with the code of the finding.
+/// Returns why a text does not consist of complete statements, with the code of the finding.
 fn whole(text: &str) -> Option<(Code, String)> {
-    if let Some(fault) = closed::fault(text, Form::Statements) {
+    if let Some(fault) = closed::fault(text, TextForm::Statements) {
         return Some((fault.code, fault.sentence(text)));
     }
     let error = parse::errors(text).into_iter().next();
     let error = error.map(|(at, message)| (Code::SqlSyntax, format!("at {}: {message}", lexer::place(text, at))));
     let tokens = lexer::tokens(text).unwrap_or_default();
-    let last = tokens.iter().rfind(|token| token.kind != lexer::Kind::Comment);
+    let last = tokens.iter().rfind(|token| token.kind != lexer::TokenKind::Comment);
     let open = last.is_none_or(|token| token.text != ";");
     error.or_else(|| open.then(|| (Code::NotOnePiece, "the last statement does not end with `;`".into())))
 }
 
 impl Expression {
-    /// A single word of a text that was checked.
+    /// Wraps a single word of a text that has been checked.
     pub(crate) fn from_word(word: &str) -> Self {
         Expression(word.to_owned())
     }

@@ -1,11 +1,11 @@
-//! How the rows of a table are divided.
+//! Partitions of a table.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::*;
 
-/// How a table is divided.
+/// How a table is partitioned.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PartitionBy {
@@ -13,7 +13,7 @@ pub struct PartitionBy {
     pub columns: Vec<SqlIdent>,
 }
 
-/// By what a row's partition is found.
+/// How the partition of a row is determined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Strategy {
@@ -36,6 +36,6 @@ pub enum Bound {
         modulus: u32,
         remainder: u32,
     },
-    /// Whatever no other partition holds.
+    /// Rows that belong to no other partition.
     Default,
 }

@@ -17,16 +17,16 @@ pub enum RowSecurity {
     Forced,
 }
 
-/// Which rows a role sees and may write.
+/// Rows that a role can read and write.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Policy {
     #[serde(rename = "for", skip_serializing_if = "is_default")]
     pub command: Command,
-    /// Restrictive policies all have to agree; of the others one is enough.
+    /// A row must meet all restrictive policies and at least one permissive policy.
     #[serde(skip_serializing_if = "is_default")]
     pub restrictive: bool,
-    /// Everyone when empty.
+    /// Roles to which the policy applies; everyone if empty.
     #[serde(skip_serializing_if = "is_default")]
     pub roles: BTreeSet<SqlIdent>,
     #[serde(skip_serializing_if = "is_default")]
@@ -35,7 +35,7 @@ pub struct Policy {
     pub check: Option<Expression>,
 }
 
-/// What a policy is about.
+/// Command to which a policy applies.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Command {

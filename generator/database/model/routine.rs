@@ -1,4 +1,4 @@
-//! What holds SQL of the user: views, functions, procedures, triggers.
+//! Objects that contain SQL of the user: views, functions, procedures, triggers.
 
 use std::collections::BTreeMap;
 
@@ -14,13 +14,13 @@ pub struct View {
     pub query: Query,
     #[serde(default, skip_serializing_if = "is_default")]
     pub materialized: bool,
-    /// Runs with the rights of who asks, so that row-level security holds; true unless said otherwise.
+    /// Runs with the rights of the role that queries it, so that row-level security applies; true unless given.
     #[serde(default = "crate::stack::yes", skip_serializing_if = "Clone::clone")]
     pub security_invoker: bool,
-    /// Of a materialised view.
+    /// Only for a materialised view.
     #[serde(default, skip_serializing_if = "is_default")]
     pub indexes: BTreeMap<SqlIdent, Index>,
-    /// What it needs, beyond the names that its text mentions.
+    /// Objects that the view needs, besides those that its text mentions.
     #[serde(default, skip_serializing_if = "is_default")]
     pub depends_on: BTreeSet<ObjectName>,
     #[serde(default, skip_serializing_if = "is_default")]
@@ -29,7 +29,7 @@ pub struct View {
     pub comment: Option<Text>,
 }
 
-/// A function or procedure. Names are not overloaded.
+/// A function or procedure. Names cannot be overloaded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Function {
@@ -44,22 +44,22 @@ pub struct Function {
     pub body: Body,
     #[serde(default, skip_serializing_if = "is_default")]
     pub volatility: Volatility,
-    /// Whether several processes may run it for one query.
+    /// Whether parallel workers can run it.
     #[serde(default, skip_serializing_if = "is_default")]
     pub parallel: Parallel,
-    /// NULL for a NULL argument.
+    /// Returns NULL for a NULL argument.
     #[serde(default, skip_serializing_if = "is_default")]
     pub strict: bool,
     /// Runs with the rights of its owner; needs `settings.search_path`, and only roles in `grants` may call it.
     #[serde(default, skip_serializing_if = "is_default")]
     pub security_definer: bool,
-    /// Settings while it runs.
+    /// Settings that apply while it runs.
     #[serde(default, skip_serializing_if = "is_default")]
     pub settings: BTreeMap<SqlIdent, Text>,
-    /// What it needs, beyond the names that its text mentions.
+    /// Objects that the function needs, besides those that its text mentions.
     #[serde(default, skip_serializing_if = "is_default")]
     pub depends_on: BTreeSet<ObjectName>,
-    /// Everyone may call it unless roles are named here or it has its owner's rights.
+    /// Roles that may call it. If empty, everyone may, unless it runs with its owner's rights.
     #[serde(default, skip_serializing_if = "is_default")]
     pub grants: Grants<FunctionPrivilege>,
     #[serde(default, skip_serializing_if = "is_default")]
@@ -67,7 +67,7 @@ pub struct Function {
 }
 
 impl Function {
-    /// Whether everyone may call it although no grant says so.
+    /// Whether everyone may call it without a grant.
     pub fn is_for_everyone(&self) -> bool {
         self.grants.is_empty() && !self.security_definer
     }
@@ -121,13 +121,13 @@ impl Volatility {
     }
 }
 
-/// Where a function may run when a query is divided among processes.
+/// Where a function may run in a parallel query.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Parallel {
     #[default]
     Unsafe,
-    /// In the process that leads.
+    /// In the leading process only.
     Restricted,
     Safe,
 }
@@ -149,10 +149,10 @@ pub struct Trigger {
     #[serde(default, skip_serializing_if = "is_default")]
     pub timing: Timing,
     pub events: BTreeSet<Event>,
-    /// Only updates of these.
+    /// Only updates of these columns.
     #[serde(default, skip_serializing_if = "is_default")]
     pub update_of: Vec<SqlIdent>,
-    /// Once for the statement instead of each row.
+    /// Runs once per statement instead of once per row.
     #[serde(default, skip_serializing_if = "is_default")]
     pub statement: bool,
     #[serde(default, rename = "when", skip_serializing_if = "is_default")]
@@ -169,7 +169,7 @@ pub enum Timing {
     After,
 }
 
-/// What a trigger waits for.
+/// An event that runs a trigger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Event {

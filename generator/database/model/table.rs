@@ -7,8 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::*;
 
-/// A table. Constraints and indexes have the names that stand here: names that the server makes up cannot be
-/// known beforehand.
+/// A table. Constraints and indexes are named here, because names that the server chooses cannot be known beforehand.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Table {
@@ -22,7 +21,7 @@ pub struct Table {
     pub uniques: BTreeMap<SqlIdent, Unique>,
     #[serde(skip_serializing_if = "is_default")]
     pub foreign_keys: BTreeMap<SqlIdent, ForeignKey>,
-    /// Conditions that every row meets.
+    /// Conditions that every row must meet.
     #[serde(skip_serializing_if = "is_default")]
     pub checks: BTreeMap<SqlIdent, Expression>,
     #[serde(skip_serializing_if = "is_default")]
@@ -38,20 +37,20 @@ pub struct Table {
     pub policies: BTreeMap<SqlIdent, Policy>,
     #[serde(skip_serializing_if = "is_default")]
     pub partition_by: Option<PartitionBy>,
-    /// Name to bound; empty unless `partition_by` is given.
+    /// Maps the name of a partition to its bound; empty unless `partition_by` is given.
     #[serde(skip_serializing_if = "is_default")]
     pub partitions: BTreeMap<SqlIdent, Bound>,
     #[serde(skip_serializing_if = "is_default")]
     pub grants: Grants<TablePrivilege>,
-    /// Not in the write-ahead log: faster, empty after a crash.
+    /// Leaves the table out of the write-ahead log: faster, but empty after a crash.
     #[serde(skip_serializing_if = "is_default")]
     pub unlogged: bool,
     #[serde(skip_serializing_if = "is_default")]
     pub comment: Option<Text>,
-    /// To whom the rows belong; required in a database with a convention.
+    /// Owner of the rows; required in a database with a convention.
     #[serde(skip_serializing_if = "is_default")]
     pub scope: Option<Scope>,
-    /// What roles of the GraphQL API may do, where the database is served as one.
+    /// Permissions of GraphQL API roles, if the database is served by one.
     #[serde(skip_serializing)]
     pub api: BTreeMap<SqlIdent, Api>,
     #[serde(skip_serializing)]
@@ -79,28 +78,28 @@ pub struct Column {
     pub comment: Option<Text>,
     #[serde(default, skip_serializing)]
     pub renamed_from: Option<SqlIdent>,
-    /// What rows that exist get when the column comes to them, or loses its NULLs.
+    /// Value for existing rows when the column is added or becomes NOT NULL.
     #[serde(default, skip_serializing)]
     pub backfill: Option<Expression>,
-    /// How old values become new ones when the type changes.
+    /// Expression that converts old values when the type changes.
     #[serde(default, skip_serializing)]
     pub using: Option<Expression>,
 }
 
-/// Who numbers the rows.
+/// How the server numbers rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Identity {
-    /// The server; an INSERT that says a number fails.
+    /// The server numbers every row; an INSERT with a number fails.
     Always,
-    /// The server, unless the INSERT says a number.
+    /// The server numbers a row unless the INSERT gives a number.
     ByDefault,
 }
 
 /// A collation that every server has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Collation {
-    /// Bytes.
+    /// Order of bytes.
     C,
     #[serde(rename = "POSIX")]
     Posix,

@@ -1,4 +1,4 @@
-//! The names of types: one spelling for each, with modifiers and dimensions.
+//! Names of types in one canonical spelling, with modifiers and dimensions.
 
 use std::fmt;
 
@@ -9,13 +9,13 @@ use crate::codes::Code;
 use crate::values::checked::{Checked, checked};
 
 checked! {
-    /// A type: built in, declared in `types`, or of an extension; `[]` after it makes an array. Other spellings of
-    /// built-in types become one.
+    /// A type: built in, declared in `types`, or from an extension; `[]` after it makes an array. Alternative
+    /// spellings of built-in types are replaced by one.
     TypeName, "a type of PostgreSQL", "numeric(12,2)", |t| canonical(t).err(), BadValue,
     |t| canonical(&t).unwrap_or(t)
 }
 
-/// Spellings of built-in types and the one that is kept.
+/// Alternative spellings of built-in types, each with the canonical one.
 const SPELLINGS: &[(&str, &str)] = &[
     ("int2", "smallint"),
     ("int", "integer"),
@@ -100,7 +100,7 @@ pub const BUILT_IN: &[&str] = &[
     "xml",
 ];
 
-/// The parts of a type's text: name, modifiers with their brackets, dimensions.
+/// Splits a type into its name, its modifiers with brackets, and its number of dimensions.
 fn parts(text: &str) -> Result<(String, String, usize), String> {
     let mut rest = text.trim();
     let mut dimensions = 0;
@@ -117,7 +117,7 @@ fn parts(text: &str) -> Result<(String, String, usize), String> {
             let inner: String = rest[open + 1..close].chars().filter(|c| *c != ' ').collect();
             let good = |c: char| c.is_ascii_alphanumeric() || c == ',' || c == '-';
             if inner.is_empty() || !inner.chars().all(good) {
-                return Err("what stands in its brackets is no modifier".into());
+                return Err("the modifiers in its brackets are invalid".into());
             }
             (name, format!("({inner})"))
         }
@@ -133,18 +133,18 @@ fn canonical(text: &str) -> Result<String, String> {
     }
     let (name, modifiers, dimensions) = parts(text)?;
     if ["serial", "bigserial", "smallserial", "serial4", "serial8", "serial2"].contains(&name.as_str()) {
-        return Err("a serial is no type; use an integer with `identity = 'always`".into());
+        return Err("a serial is not a type; use an integer with `identity = 'always`".into());
     }
     let name = SPELLINGS.iter().find(|(other, _)| *other == name).map_or(name.as_str(), |(_, kept)| *kept);
     if BUILT_IN.binary_search(&name).is_err()
         && let Some(reason) = ObjectName::refusal(name)
     {
-        return Err(format!("it is neither built in nor a name: {reason}"));
+        return Err(format!("it is neither a built-in type nor a valid name: {reason}"));
     }
-    // One spelling for the default scale, too.
+    // The default scale and length are left out.
     let modifiers = if name == "numeric" { modifiers.replace(",0)", ")") } else { modifiers };
     let modifiers = if name == "char" && modifiers == "(1)" { String::new() } else { modifiers };
-    // PostgreSQL does not tell one dimension from two.
+    // PostgreSQL does not distinguish numbers of dimensions.
     Ok(format!("{name}{modifiers}{}", if dimensions > 0 { "[]" } else { "" }))
 }
 
@@ -155,7 +155,7 @@ impl TypeName {
         text.bytes().position(|c| matches!(c, b'(' | b'[')).map_or(text, |end| &text[..end])
     }
 
-    /// What stands in brackets.
+    /// Returns the numbers in brackets.
     pub fn modifiers(&self) -> Vec<i64> {
         let inner = self.as_str().split_once('(').and_then(|(_, rest)| rest.split_once(')'));
         inner.map(|(inner, _)| inner.split(',').filter_map(|n| n.parse().ok()).collect()).unwrap_or_default()
@@ -169,24 +169,24 @@ impl TypeName {
         BUILT_IN.binary_search(&self.base()).is_ok()
     }
 
-    /// The name of the declared type or table, without its schema; none if built in.
+    /// Returns the name of the declared type or table, without its schema; `None` for a built-in type.
     pub fn declared(&self) -> Option<&str> {
         let base = self.base();
         let declared = BUILT_IN.binary_search(&base).is_err();
         declared.then(|| base.split_once('.').map_or(base, |(_, name)| name))
     }
 
-    /// The declared type or table that it names, unless built in.
+    /// Returns the declared type or table; `None` for a built-in type.
     pub fn object(&self) -> Option<ObjectName> {
         (!self.is_built_in()).then(|| ObjectName::wrap(self.base().to_owned()))
     }
 
-    /// With another base name, modifiers and dimensions kept.
+    /// Replaces the name; modifiers and dimensions stay.
     pub fn with_base(&self, base: &str) -> TypeName {
         TypeName(format!("{base}{}", &self.as_str()[self.base().len()..]))
     }
 
-    /// As it stands in SQL: declared types in quotes.
+    /// Returns the type in SQL, with a declared type in quotes.
     pub fn sql(&self) -> String {
         match self.object() {
             None => self.as_str().to_owned(),

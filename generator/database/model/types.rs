@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::*;
 
-/// A type of the database's own.
+/// A type that the database declares.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum UserType {
@@ -16,14 +16,14 @@ pub enum UserType {
     Composite(Composite),
 }
 
-/// Labels in their order.
+/// Labels in their sort order.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Enumeration {
     pub values: Vec<Label>,
     #[serde(skip_serializing_if = "is_default")]
     pub comment: Option<Text>,
-    /// New label to old.
+    /// Maps a new label to the old one.
     #[serde(skip_serializing)]
     pub renamed_values: BTreeMap<Label, Label>,
     #[serde(skip_serializing)]
@@ -40,7 +40,7 @@ pub struct Domain {
     pub not_null: bool,
     #[serde(default, skip_serializing_if = "is_default")]
     pub default: Option<Expression>,
-    /// Name to a condition on `VALUE`.
+    /// Maps a name to a condition on `VALUE`.
     #[serde(default, skip_serializing_if = "is_default")]
     pub checks: BTreeMap<SqlIdent, Expression>,
     #[serde(default, skip_serializing_if = "is_default")]
@@ -49,7 +49,7 @@ pub struct Domain {
     pub renamed_from: Option<SqlIdent>,
 }
 
-/// A row type.
+/// A composite type.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Composite {
@@ -60,7 +60,7 @@ pub struct Composite {
     pub renamed_from: Option<SqlIdent>,
 }
 
-/// A part of a row type.
+/// An attribute of a composite type.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Attribute {
@@ -87,7 +87,7 @@ impl UserType {
     }
 }
 
-/// A sequence; identity columns have theirs.
+/// A sequence. Identity columns have implicit ones, which are not listed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Sequence {
@@ -109,7 +109,7 @@ pub struct Sequence {
     pub cycle: bool,
     #[serde(skip_serializing_if = "is_default")]
     pub grants: Grants<SequencePrivilege>,
-    /// The column that it belongs to: it goes away with it, as that of a `serial` does.
+    /// The column to which it belongs: dropping the column drops the sequence, as for `serial`.
     #[serde(skip_serializing_if = "is_default")]
     pub owned_by: Option<ColumnOf>,
     #[serde(skip_serializing_if = "is_default")]
@@ -127,13 +127,13 @@ pub struct ColumnOf {
 }
 
 impl ColumnOf {
-    /// As it stands after OWNED BY.
+    /// Returns the column in SQL, as after OWNED BY.
     pub fn sql(&self) -> String {
         format!("{}.{}", self.table.sql(), quoted(&self.column))
     }
 }
 
-/// The numbers of a sequence.
+/// Integer type of a sequence.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SequenceKind {

@@ -1,15 +1,15 @@
-//! Statements of sessions that log in as the superuser: they are nself's own, find nothing but what the server itself
-//! brings (`search_path = pg_catalog, pg_temp`), and run no SQL of the project.
+//! Statements of superuser sessions. They are fixed, resolve names only in the server's own schemas (`search_path =
+//! pg_catalog, pg_temp`), and run no SQL of the project.
 
-/// Statements by the signs that stand for them.
+/// Placeholders and the statements that replace them.
 const TEXTS: [(&str, &str); 2] = [
-    // Begins such a session, after a connection too.
+    // Begins a superuser session; also used after reconnecting.
     ("@SUPERUSER@", include_str!("session.sql")),
-    // Makes the extension that the variable `nself_extension` names, unless it is there.
+    // Creates the extension that the variable `nself_extension` names, unless it exists.
     ("@EXTENSION@", include_str!("extension.sql")),
 ];
 
-/// A text with the statements in place of their signs. None of them is made of names.
+/// Replaces the placeholders in a text with the statements. No statement is built from names.
 pub fn fill(text: &str) -> String {
     TEXTS.iter().fold(text.to_owned(), |text, (sign, statements)| text.replace(sign, statements.trim_end()))
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::databases::main_database;
 use super::endpoint::Endpoint;
-use crate::database::graphql::{Source, tracked};
+use crate::database::graphql::{HasuraSource, tracked};
 use crate::database::model::Schema;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
@@ -23,7 +23,7 @@ const FOLDER: &str = "/hasura-metadata";
 /// The variable from which Hasura creates its default source, and that source's name.
 const DEFAULT_SOURCE: (&str, &str) = ("HASURA_GRAPHQL_DATABASE_URL", "default");
 
-type Sources = BTreeMap<ServiceName, Vec<Source>>;
+type Sources = BTreeMap<ServiceName, Vec<HasuraSource>>;
 
 /// Plans the sources of each Hasura, and mounts its metadata. hasura-auth, which adds metadata of its own tables, starts
 /// afterwards.
@@ -52,7 +52,7 @@ pub fn plan(
             let is_default = variable.as_str() == DEFAULT_SOURCE.0;
             let source = if is_default { DEFAULT_SOURCE.1 } else { database.as_str() };
             let (tables, functions) = (tables.clone(), functions.clone());
-            let source = Source { name: source.to_owned(), variable, tables, functions };
+            let source = HasuraSource { name: source.to_owned(), variable, tables, functions };
             planned.part.entry(name.clone()).or_default().push(source);
         }
     }
@@ -62,7 +62,7 @@ pub fn plan(
         let has_default = sources.iter().any(|source| source.name == DEFAULT_SOURCE.1);
         if !has_default && wirings.variables(name).contains_key(&variable) {
             let (tables, functions) = (Vec::new(), Vec::new());
-            sources.insert(0, Source { name: DEFAULT_SOURCE.1.to_owned(), variable, tables, functions });
+            sources.insert(0, HasuraSource { name: DEFAULT_SOURCE.1.to_owned(), variable, tables, functions });
         }
         planned.findings.extend(refused_image(&roster[name]));
         planned.wirings.extend(apply_metadata(name, roster));

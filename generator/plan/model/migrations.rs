@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::database::history::Run;
+use crate::database::history::RunMode;
 use crate::database::model::{MigrationName, Statements, Sum};
 use crate::values::{ExtensionName, SecretName, ServiceName, SqlIdent};
 
@@ -35,7 +35,7 @@ pub struct Step {
     pub up: String,
     pub sum: Sum,
     pub chain: Sum,
-    pub run: Run,
+    pub run: RunMode,
     /// Extensions that have to be there before it, which takes the rights of the superuser.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub requires: BTreeSet<ExtensionName>,

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::database::graphql::Source;
+use crate::database::graphql::HasuraSource;
 use crate::diagnostic::FieldPath;
 use crate::path;
 use crate::plan::secret_list::Recipe;
@@ -36,14 +36,11 @@ pub struct Plan {
     pub services: BTreeMap<ServiceName, Arc<Service>>,
     /// Services in waves: each waits only for services of earlier waves.
     pub start_order: Vec<Vec<ServiceName>>,
-    /// Connections between services; network policies and memberships of networks follow from them. Files of
-    /// earlier releases call the part `edges`.
-    #[serde(rename = "edges")]
+    /// Connections between services; network policies and memberships of networks follow from them.
     pub connections: BTreeSet<Connection>,
     pub volumes: BTreeMap<VolumeName, Volume>,
     pub secrets: BTreeMap<SecretName, Secret>,
-    /// What the proxy serves; `edge` in generated files, after the section of the stack.
-    #[serde(rename = "edge")]
+    /// What the proxy serves.
     pub ingress: IngressPlan,
     pub databases: BTreeMap<SqlIdent, Database>,
     /// Every role that may log in at the database server, but the superuser.
@@ -62,7 +59,7 @@ pub struct Plan {
     pub migrations: BTreeMap<SqlIdent, Migrations>,
     /// What each Hasura serves of the databases that are defined here.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub graphql: BTreeMap<ServiceName, Vec<Source>>,
+    pub graphql: BTreeMap<ServiceName, Vec<HasuraSource>>,
     pub compat: Option<Compat>,
     /// What the Kubernetes target needs, where it is enabled.
     pub kubernetes: Option<Cluster>,

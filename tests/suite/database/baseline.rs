@@ -80,7 +80,7 @@ fn a_server_that_was_there_before_is_taken_over() {
         (
             "ALTER TABLE customers ALTER note TYPE varchar(9);",
             "ALTER TABLE customers ALTER note TYPE text;",
-            "public.customers.note is another one on the server (`character varying(9) f`) than by the migrations (`text f`)",
+            "public.customers.note differs: the server has (`character varying(9) f`), the migrations have (`text f`)",
         ),
         (
             "GRANT DELETE ON orders TO writer;",
@@ -304,14 +304,17 @@ fn neither_a_standby_nor_a_pooler_is_taken_over() {
     let through =
         |pooler: &Pooler| format!("postgresql://orders_migrations:secret@/orders?host={}", pooler.folder().display());
     let ran = nself_in(project.folder.path(), ["db", "import", "--url", &through(&pooler)]);
-    assert!(ran.code == 2 && ran.stderr.contains("give the URL of the server itself"), "{}", ran.stderr);
+    assert!(ran.code == 2 && ran.stderr.contains("use the URL of the server itself"), "{}", ran.stderr);
     // Control: a question that needs no settings passes.
     let ran = nself_in(project.folder.path(), ["db", "status", "--url", &through(&pooler)]);
     assert!(ran.code == 1 && ran.stdout.contains("server: 0 applied, 1 waiting"), "{}{}", ran.stdout, ran.stderr);
-    for pooler in [pooler, careless] {
+    // The first one is refused by its own answer, the second one by the ledger's statements.
+    for (pooler, message) in
+        [(pooler, "a pooler is in front of this server"), (careless, "a pooler stands before this server")]
+    {
         let through = through(&pooler);
         let ran = baseline(&project, &through, &server, &[]);
-        refused(&ran, "NS734", &["a pooler is in front of this server"]);
+        refused(&ran, "NS734", &[message]);
     }
     untouched(&server, "orders");
     // Options of one's own are kept, and the server itself is taken over by the same words.

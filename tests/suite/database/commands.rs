@@ -124,9 +124,9 @@ fn a_loss_needs_a_review_and_a_rename_a_hint() {
     define(folder, &orders("checks.orders_total_check = \"total >= 0\",", ""));
     bad(folder, new, "NS720", "drops_constraint");
     define(folder, &orders("numeric(8,2)", "boolean"));
-    bad(folder, new, "NS724", "does not become boolean by itself");
+    bad(folder, new, "NS724", "to boolean");
     define(folder, &orders("primary_key", "columns.state = { type = \"text\" }, primary_key"));
-    bad(folder, new, "NS723", "say `backfill");
+    bad(folder, new, "NS723", "`backfill");
     define(
         folder,
         &format!(
@@ -144,7 +144,7 @@ fn a_loss_needs_a_review_and_a_rename_a_hint() {
         "tables.orders = { columns.id = { type = \"bigint\", default = \"f()\" } },\n\
          functions.f = { language = 'sql, returns = \"bigint\", body = \"SELECT count(*) FROM orders\" },",
     );
-    bad(folder, new, "NS713", "each of these needs the next");
+    bad(folder, new, "NS713", "these objects depend on each other");
     // What was reviewed is written, with its reason to be found in the stack.
     define(
         folder,
@@ -154,7 +154,7 @@ fn a_loss_needs_a_review_and_a_rename_a_hint() {
         ),
     );
     let ran = fine(folder, new);
-    assert!(ran.stdout.contains("[deletes_data]") && ran.stdout.contains("no way back"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("[deletes_data]") && ran.stdout.contains("cannot be reverted"), "{}", ran.stdout);
     let down = folder.join("db/shop/migrations/0002_change/down.sql");
     assert!(!down.exists(), "a way back would pretend that the notes come back");
     let lint = fine(folder, &["db", "lint"]);
@@ -171,7 +171,7 @@ fn a_string_is_no_object() {
     let case = project(&orders("'report'"));
     fine(case.path(), &["db", "new"]);
     define(case.path(), &orders("'report'::regclass::text"));
-    bad(case.path(), &["db", "diff"], "NS713", "each of these needs the next");
+    bad(case.path(), &["db", "diff"], "NS713", "these objects depend on each other");
 }
 
 #[test]
@@ -195,7 +195,7 @@ fn history_that_changed_is_refused() {
         "migrations/0001_init/up.sql",
         &|text| text.replace("NOT NULL", ""),
         "NS730",
-        "0001_init is not what was written",
+        "0001_init was edited after it was recorded",
     );
     tampered("migrations/0001_init/down.sql", &|text| text.replace("RAISE", "-- RAISE"), "NS730", "0001_init");
     tampered("migrations/0002_b/plan.json", &|text| text.replace("is new", "is old"), "NS730", "0002_b");
@@ -203,10 +203,10 @@ fn history_that_changed_is_refused() {
         "schema/tables/b.json",
         &|text| text.replace("bigint", "text"),
         "NS730",
-        "is not what the migrations lead to",
+        "schema/tables/b.json does not match the migrations",
     );
     let swapped = |text: &str| text.lines().rev().fold(String::new(), |all, line| all + line + "\n");
-    tampered("nself.sum", &swapped, "NS730", "stands where");
+    tampered("nself.sum", &swapped, "NS730", "the order of migrations changed: 0001_init is where 0002_b was");
     tampered("nself.sum", &|text| text.replace("up:", "<<<<<<< up:"), "NS732", "nself db rebase");
     tampered("migrations/0002_b/plan.json", &|_| "{".into(), "NS732", "plan.json");
     // Line ends of another system are no change.
@@ -217,7 +217,7 @@ fn history_that_changed_is_refused() {
     fs::write(&up, text).unwrap();
     // One that is gone, and one that nobody sealed.
     fs::rename(file("migrations/0002_b"), folder.join("away")).unwrap();
-    bad(folder, verify, "NS730", "0002_b is gone");
+    bad(folder, verify, "NS730", "0002_b is missing, but nself.sum lists it");
     fs::rename(folder.join("away"), file("migrations/0002_b")).unwrap();
     fine(folder, &["db", "new", "--by-hand", "--name", "own"]);
     fs::write(file("migrations/0003_own/up.sql"), "UPDATE orders SET note = 'x';\n").unwrap();
@@ -256,7 +256,7 @@ fn branches_that_both_add_a_migration_are_put_in_order() {
     fine(folder, &["db", "verify", "--base", "HEAD"]);
     git(folder, &["add", "-A"]);
     assert_eq!(git(folder, &["commit", "-qm", "ours"]).code, 0);
-    bad(folder, &["db", "verify", "--base", "main"], "NS730", "0002_ours stands where the base has 0002_theirs");
+    bad(folder, &["db", "verify", "--base", "main"], "NS730", "0002_ours is where the base has 0002_theirs");
     // The merge conflicts in the sum, as it should.
     let merge = git(folder, &["merge", "main"]);
     assert!(merge.code != 0 && merge.stdout.contains("nself.sum"), "{}{}", merge.stdout, merge.stderr);

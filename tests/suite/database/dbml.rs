@@ -67,18 +67,18 @@ fn both_readers_of_dbml_give_the_same_tables() {
 }
 
 #[test]
-fn what_is_no_dbml_or_has_no_place_is_named_with_its_line() {
+fn invalid_and_unsupported_dbml_is_reported_with_its_line() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("x.dbml");
     for (text, line, words) in [
-        ("Table a {\n  id int [pk\n}", 3, "the file ends too early"),
+        ("Table a {\n  id int [pk\n}", 3, "unexpected end of the file"),
         ("Table a {\n  id int [note: 'it''s']\n}", 2, "takes one value"),
         ("Table a {\n  ID int\n}", 2, "the name `ID`"),
-        ("Table a {\n  id int [colour: #fff]\n}", 2, "`colour` of a.id is not taken over"),
-        ("Table a {\n  id int [pk]\n}\nTable b {\n  id int [pk]\n}\nRef: a.id <> b.id", 7, "many to many"),
+        ("Table a {\n  id int [colour: #fff]\n}", 2, "nself cannot represent the setting `colour` of a.id"),
+        ("Table a {\n  id int [pk]\n}\nTable b {\n  id int [pk]\n}\nRef: a.id <> b.id", 7, "many-to-many"),
         ("Table a {\n  id int [default: 'x]\n}", 2, "the text is not closed"),
-        ("TablePartial a {\n  id int\n}", 1, "`tablepartial` is not taken over"),
-        ("Table a {\n  id int [default: `1; DROP TABLE x`]\n}", 2, "there is a `;`"),
+        ("TablePartial a {\n  id int\n}", 1, "nself cannot represent `tablepartial`"),
+        ("Table a {\n  id int [default: `1; DROP TABLE x`]\n}", 2, "it contains a `;`"),
     ] {
         fs::write(&file, text).unwrap();
         let ran = nself_in(folder.path(), ["db", "import", "x.dbml"]);

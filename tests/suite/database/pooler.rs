@@ -52,7 +52,7 @@ fn migrations_do_not_go_through_a_pooler() {
     // One that drops what it does not know.
     let careless = settings().replace("extra_float_digits", "extra_float_digits, options");
     let careless = server.pooler(&careless).unwrap();
-    six_are_refused(&project, &server, &careless, "a pooler is in front of this server");
+    six_are_refused(&project, &server, &careless, "a pooler stands before this server");
     // The server itself, by the same words.
     let ran = run(&mut project.runner(&server, "orders"));
     assert_eq!((ran.code, applied(&ran)), (0, 4), "{}", ran.stderr);

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use nself::database::history::{Files, History};
+use nself::database::history::{History, HistoryFiles};
 use nself::values::Checked;
 use nself::values::SqlIdent;
 
@@ -55,7 +55,7 @@ impl Project {
     pub fn rewrite(&self, change: impl FnOnce(&mut History)) {
         let name = SqlIdent::new("orders").unwrap();
         let root = self.folder.path().join("db/orders");
-        let files: Files = crate::support::tree(&root).into_iter().collect();
+        let files: HistoryFiles = crate::support::tree(&root).into_iter().collect();
         let mut history = History::parse(&name, &files).unwrap();
         change(&mut history);
         fs::remove_dir_all(root.join("migrations")).unwrap();

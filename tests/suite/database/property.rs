@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use nself::database::migrate::{Down, Groups, Mode, plan};
+use nself::database::migrate::{Down, StepGroups, StepMode, plan};
 use nself::database::model::Schema;
 use nself::diagnostic::{Code, Diagnostic, FieldPath};
 
@@ -15,7 +15,7 @@ use super::rows::{kept, seed};
 use super::server::{Server, Session, Version};
 
 /// Plans with every hazard allowed; the objects are named in the findings.
-fn planned(a: &Schema, b: &mut Schema) -> Result<Groups, Vec<Diagnostic>> {
+fn planned(a: &Schema, b: &mut Schema) -> Result<StepGroups, Vec<Diagnostic>> {
     for _ in 0..3 {
         match plan(a, b, &FieldPath::root()) {
             Err(findings)
@@ -36,21 +36,23 @@ fn planned(a: &Schema, b: &mut Schema) -> Result<Groups, Vec<Diagnostic>> {
     plan(a, b, &FieldPath::root())
 }
 
-pub fn run_up(session: &mut Session, groups: &Groups) -> Result<(), String> {
+pub fn run_up(session: &mut Session, groups: &StepGroups) -> Result<(), String> {
     for group in groups {
         let sql: Vec<&str> = group.iter().map(|step| step.up.as_str()).collect();
         let sql = sql.join("\n");
         let ran = match group[0].mode {
-            Mode::Index(_) => session.try_run(&sql),
-            Mode::Transaction => session.transaction(&sql),
+            StepMode::Index(_) => session.try_run(&sql),
+            StepMode::Transaction => session.transaction(&sql),
         };
         ran.map_err(|error| format!("{error}\n{sql}"))?;
     }
     Ok(())
 }
 
-fn run_down(session: &mut Session, groups: &Groups) -> Result<bool, String> {
-    let never = |group: &[nself::database::migrate::Step]| group.iter().any(|step| matches!(step.down, Down::Never(_)));
+fn run_down(session: &mut Session, groups: &StepGroups) -> Result<bool, String> {
+    let never = |group: &[nself::database::migrate::MigrationStep]| {
+        group.iter().any(|step| matches!(step.down, Down::Never(_)))
+    };
     if groups.iter().any(|group| never(group)) {
         return Ok(false);
     }
@@ -61,8 +63,8 @@ fn run_down(session: &mut Session, groups: &Groups) -> Result<bool, String> {
         });
         let sql = steps.collect::<Vec<_>>().join("\n");
         let ran = match group[0].mode {
-            Mode::Index(_) => session.try_run(&sql),
-            Mode::Transaction => session.transaction(&sql),
+            StepMode::Index(_) => session.try_run(&sql),
+            StepMode::Transaction => session.transaction(&sql),
         };
         ran.map_err(|error| format!("down: {error}\n{sql}"))?;
     }

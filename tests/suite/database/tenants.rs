@@ -103,10 +103,10 @@ fn a_tenant_table_without_its_policy_does_not_generate() {
     let file = case.path().join("db/tickets.ncl");
     let text = fs::read_to_string(&file).unwrap();
     for (change, words) in [
-        ("scope = 'tenant,\n      policies.tenant_isolation.using = \"true\",", "the convention's own policy"),
-        ("scope = 'tenant,\n      columns.tenant_id = { type = \"text\" },", "`tenant_id` is uuid"),
-        ("scope = 'app,", "follows the other convention"),
-        ("", "does not say whose its rows are"),
+        ("scope = 'tenant,\n      policies.tenant_isolation.using = \"true\",", "is a policy of the convention"),
+        ("scope = 'tenant,\n      columns.tenant_id = { type = \"text\" },", "`tenant_id` must be uuid"),
+        ("scope = 'app,", "has the scope of the other convention"),
+        ("", "needs a `scope`"),
         ("scope = 'shared, columns.tenant_id.type = \"uuid\",", "is shared and has the column"),
     ] {
         fs::write(&file, text.replacen("scope = 'tenant,", change, 1)).unwrap();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use nself::database::history::{Files, History, Line};
+use nself::database::history::{History, HistoryFiles, SumLine};
 use nself::database::import::sql;
 use nself::database::model::{Body, Expression, Query, Returns, Statements, TypeName};
 use nself::lock::Lock;
@@ -122,7 +122,7 @@ fn migrations() {
     );
     run("migration", 1_000, SQL, |text| {
         let file = |name: &str, text: &str| (format!("migrations/0001_a/{name}"), text.as_bytes().to_vec());
-        let files: Files = [file("up.sql", text), file("plan.json", &plan)].into();
+        let files: HistoryFiles = [file("up.sql", text), file("plan.json", &plan)].into();
         let database = SqlIdent::new("shop").unwrap();
         match History::parse(&database, &files) {
             Ok(history) => history.check_sql(&database).is_empty(),
@@ -135,9 +135,9 @@ fn migrations() {
 fn sums() {
     run("sum", 2_000, &["0001_a", " ", "\n", "h1:", "0", "f", "\r", "#", "\u{feff}"], |text| {
         let database = SqlIdent::new("shop").unwrap();
-        let files: Files = BTreeMap::from([("nself.sum".to_owned(), text.as_bytes().to_vec())]);
+        let files: HistoryFiles = BTreeMap::from([("nself.sum".to_owned(), text.as_bytes().to_vec())]);
         let _ = History::read(&database, &files);
-        Line::parse(text).is_some()
+        SumLine::parse(text).is_some()
     });
 }
 

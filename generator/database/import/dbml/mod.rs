@@ -1,5 +1,5 @@
-//! DBML to a definition. The language: <https://dbml.dbdiagram.io/docs>; columns are nullable unless they say
-//! otherwise, names are unquoted words or stand in double quotes.
+//! Imports DBML (<https://dbml.dbdiagram.io/docs>). Columns are nullable unless marked otherwise; names are plain
+//! words or in double quotes.
 
 use std::collections::BTreeMap;
 
@@ -7,17 +7,17 @@ mod reference;
 mod table;
 mod tokens;
 
-use super::Lost;
+use super::ImportFinding;
 use crate::database::model::*;
 use crate::values::{Checked, SqlIdent, Text};
 use reference::Reference;
-use tokens::{Kind, Token, tokens};
+use tokens::{DbmlToken, DbmlTokenKind, tokens};
 
-/// Reads DBML.
+/// Reads the text of a DBML file.
 ///
 /// # Errors
-/// Everything that is no DBML or that the model cannot hold, with its line.
-pub fn read(text: &str) -> Result<Schema, Vec<Lost>> {
+/// Everything that is not DBML or that nself cannot represent, with its line.
+pub fn read(text: &str) -> Result<Schema, Vec<ImportFinding>> {
     let tokens = tokens(text).map_err(|lost| vec![lost])?;
     let mut reader = Reader {
         tokens,
@@ -31,7 +31,7 @@ pub fn read(text: &str) -> Result<Schema, Vec<Lost>> {
         if let Err(what) = reader.element() {
             let last = reader.tokens.last().map_or(token.line, |last| last.line);
             let line = reader.tokens.get(reader.at.saturating_sub(1)).map_or(last, |at| at.line);
-            reader.lost.push(Lost { line, column: 1, what });
+            reader.lost.push(ImportFinding { line, column: 1, what });
             reader.skip();
         }
     }
@@ -44,32 +44,32 @@ pub fn read(text: &str) -> Result<Schema, Vec<Lost>> {
     }
 }
 
-/// A setting in square brackets: its name and what follows it.
-type Setting = (String, Vec<Token>);
+/// A setting in square brackets: its name and the tokens of its value.
+type Setting = (String, Vec<DbmlToken>);
 
 struct Reader {
-    tokens: Vec<Token>,
+    tokens: Vec<DbmlToken>,
     at: usize,
     schema: Schema,
-    lost: Vec<Lost>,
+    lost: Vec<ImportFinding>,
     references: Vec<Reference>,
     aliases: BTreeMap<String, ObjectName>,
 }
 
 impl Reader {
-    fn peek(&self) -> Option<&Token> {
+    fn peek(&self) -> Option<&DbmlToken> {
         self.tokens.get(self.at)
     }
 
-    fn next(&mut self) -> Result<Token, String> {
-        let token = self.tokens.get(self.at).cloned().ok_or("the file ends too early")?;
+    fn next(&mut self) -> Result<DbmlToken, String> {
+        let token = self.tokens.get(self.at).cloned().ok_or("unexpected end of the file")?;
         self.at += 1;
         Ok(token)
     }
 
     fn is(&self, text: &str) -> bool {
         self.peek().is_some_and(|token| {
-            matches!(token.kind, Kind::Symbol | Kind::Word) && token.text.eq_ignore_ascii_case(text)
+            matches!(token.kind, DbmlTokenKind::Symbol | DbmlTokenKind::Word) && token.text.eq_ignore_ascii_case(text)
         })
     }
 
@@ -83,18 +83,18 @@ impl Reader {
         if self.take(text) { Ok(()) } else { Err(format!("`{text}` is missing")) }
     }
 
-    /// Goes on behind the next closed block, or at the next element.
+    /// Skips to the end of the next closed block, or to the next element.
     fn skip(&mut self) {
         let mut depth = 0;
         while let Ok(token) = self.next() {
             match (token.kind, token.text.as_str()) {
-                (Kind::Symbol, "{") => depth += 1,
-                (Kind::Symbol, "}") if depth <= 1 => return,
-                (Kind::Symbol, "}") => depth -= 1,
+                (DbmlTokenKind::Symbol, "{") => depth += 1,
+                (DbmlTokenKind::Symbol, "}") if depth <= 1 => return,
+                (DbmlTokenKind::Symbol, "}") => depth -= 1,
                 _ => {}
             }
             let element = ["table", "enum", "ref", "project", "tablegroup", "note", "tablepartial"];
-            let begins = |token: &Token| token.first && element.contains(&token.text.to_ascii_lowercase().as_str());
+            let begins = |token: &DbmlToken| token.first && element.contains(&token.text.to_ascii_lowercase().as_str());
             if depth == 0 && self.peek().is_some_and(begins) {
                 return;
             }
@@ -107,7 +107,7 @@ impl Reader {
             "table" => self.table(),
             "enum" => self.enumeration(),
             "ref" => self.reference(),
-            // What is drawn, not what is stored.
+            // These only affect the drawing.
             "project" | "tablegroup" | "note" => {
                 while !self.is("{") {
                     self.next()?;
@@ -115,19 +115,19 @@ impl Reader {
                 self.skip();
                 Ok(())
             }
-            _ => Err(format!("`{word}` is not taken over")),
+            _ => Err(format!("nself cannot represent `{word}`")),
         }
     }
 
     fn ident(&mut self) -> Result<SqlIdent, String> {
         let token = self.next()?;
-        if !matches!(token.kind, Kind::Word | Kind::Name) {
+        if !matches!(token.kind, DbmlTokenKind::Word | DbmlTokenKind::Name) {
             return Err(format!("a name is missing before `{}`", token.text));
         }
         SqlIdent::new(&token.text).map_err(|reason| format!("the name `{}`: {reason}", token.text))
     }
 
-    /// `orders` or `audit.orders`; a schema that is named is declared.
+    /// Reads `orders` or `audit.orders`, and declares the schema.
     fn object(&mut self) -> Result<ObjectName, String> {
         let first = self.ident()?;
         if !self.take(".") {
@@ -150,13 +150,14 @@ impl Reader {
         if !self.take("[") {
             return Ok(all);
         }
-        let (mut words, mut value, mut depth) = (Vec::new(), None::<Vec<Token>>, 0);
+        let (mut words, mut value, mut depth) = (Vec::new(), None::<Vec<DbmlToken>>, 0);
         loop {
             let token = self.next()?;
-            let symbol = (token.kind == Kind::Symbol).then_some(token.text.as_str());
+            let symbol = (token.kind == DbmlTokenKind::Symbol).then_some(token.text.as_str());
             match symbol {
                 Some("]" | ",") if depth == 0 => {
-                    let name: Vec<String> = words.iter().map(|token: &Token| token.text.to_ascii_lowercase()).collect();
+                    let name: Vec<String> =
+                        words.iter().map(|token: &DbmlToken| token.text.to_ascii_lowercase()).collect();
                     all.push((name.join(" "), value.take().unwrap_or_else(|| std::mem::take(&mut words))));
                     words.clear();
                     if symbol == Some("]") {
@@ -178,10 +179,14 @@ impl Reader {
 
     fn text(&mut self) -> Result<Text, String> {
         let token = self.next()?;
-        if token.kind == Kind::Text { Text::new(&token.text) } else { Err("a text is missing".into()) }
+        if token.kind == DbmlTokenKind::Text {
+            Text::new(&token.text)
+        } else {
+            Err("a text in quotes is missing".into())
+        }
     }
 
-    /// `Note: 'text'` or `Note { 'text' }`, after its word.
+    /// Reads `: 'text'` or `{ 'text' }` after the word `Note`.
     fn note(&mut self) -> Result<Text, String> {
         if self.take("{") {
             let text = self.text()?;

@@ -1,9 +1,9 @@
-//! References of DBML: foreign keys, once all tables are known.
+//! References of DBML, which become foreign keys after all tables have been read.
 
-use super::tokens::Token;
-use super::{Lost, Reader, Setting};
+use super::tokens::DbmlToken;
+use super::{ImportFinding, Reader, Setting};
 use crate::database::ddl::usual_key_name;
-use crate::database::import::names::named;
+use crate::database::import::names::default_part_name;
 use crate::database::model::*;
 use crate::values::{Checked, SqlIdent};
 
@@ -14,7 +14,7 @@ struct Side {
     columns: Vec<SqlIdent>,
 }
 
-/// Two sides and how many of each belong together.
+/// A reference: two sides and the sign between them, which tells how many rows of each side belong together.
 pub(super) struct Reference {
     line: usize,
     name: Option<SqlIdent>,
@@ -25,13 +25,13 @@ pub(super) struct Reference {
 }
 
 impl Reader {
-    /// `ref: > other.column`
+    /// Reads a column's setting `ref: > other.column`.
     pub(super) fn inline(
         &mut self,
         line: usize,
         table: &ObjectName,
         column: &SqlIdent,
-        value: &[Token],
+        value: &[DbmlToken],
     ) -> Result<(), String> {
         let before = (std::mem::replace(&mut self.tokens, value.to_vec()), self.at);
         self.at = 0;
@@ -52,11 +52,11 @@ impl Reader {
         if ["<", ">", "-", "<>"].contains(&sign.as_str()) {
             Ok(sign)
         } else {
-            Err(format!("`{sign}` is no kind of reference"))
+            Err(format!("`{sign}` is not a kind of reference"))
         }
     }
 
-    /// `table.column`, `schema.table.column` or `table.(a, b)`
+    /// Reads `table.column`, `schema.table.column` or `table.(a, b)`.
     fn side(&mut self) -> Result<Side, String> {
         let mut names = vec![self.next()?.text];
         let mut columns = Vec::new();
@@ -104,10 +104,10 @@ impl Reader {
         }
     }
 
-    /// Foreign keys, once all tables are known.
+    /// Adds the foreign keys of all references.
     pub(super) fn link(&mut self) {
         for name in self.schema.tables.keys().cloned().collect::<Vec<_>>() {
-            // A key's columns are never NULL.
+            // Columns of a primary key are never NULL.
             let Some(table) = self.schema.tables.get_mut(&name) else { continue };
             for column in table.primary_key.clone() {
                 table.columns.entry(column).and_modify(|column| column.nullable = false);
@@ -118,33 +118,38 @@ impl Reader {
         for reference in std::mem::take(&mut self.references) {
             let line = reference.line;
             if let Err(what) = self.foreign_key(reference) {
-                self.lost.push(Lost { line, column: 1, what });
+                self.lost.push(ImportFinding { line, column: 1, what });
             }
         }
     }
 
     fn foreign_key(&mut self, reference: Reference) -> Result<(), String> {
         let Reference { name, one, sign, other, settings, .. } = reference;
-        // The side of the many holds the key; of two equal ones the second.
+        // The foreign key belongs to the "many" side, or to the second table of a one-to-one.
         let (from, to) = match sign.as_str() {
             ">" => (one, other),
             "<" | "-" => (other, one),
-            _ => return Err(format!("{} <> {}: many to many needs a table between them", one.table, other.table)),
+            _ => {
+                return Err(format!(
+                    "{} <> {}: a many-to-many reference needs a table in between",
+                    one.table, other.table
+                ));
+            }
         };
         let words: Vec<&str> = from.columns.iter().map(SqlIdent::as_str).collect();
-        let name = name.map_or_else(|| named(&from.table, &words, "fkey"), Ok)?;
+        let name = name.map_or_else(|| default_part_name(&from.table, &words, "fkey"), Ok)?;
         let (mut on_delete, mut on_update) = (Action::NoAction, Action::NoAction);
         for (setting, value) in &settings {
             let action = || {
                 let words: Vec<String> = value.iter().map(|token| token.text.to_ascii_lowercase()).collect();
                 serde_json::from_value(words.join("_").into())
-                    .map_err(|_| format!("`{}` is no action", words.join(" ")))
+                    .map_err(|_| format!("`{}` is not an action", words.join(" ")))
             };
             match setting.as_str() {
                 "delete" => on_delete = action()?,
                 "update" => on_update = action()?,
                 "color" => {}
-                other => return Err(format!("the setting `{other}` of a reference is not taken over")),
+                other => return Err(format!("nself cannot represent the setting `{other}` of a reference")),
             }
         }
         let Some(table) = self.schema.tables.get_mut(&from.table) else {

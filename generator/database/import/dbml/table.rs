@@ -1,8 +1,8 @@
-//! Tables of DBML: columns, indexes, conditions.
+//! Tables of DBML: columns, indexes, checks.
 
 use super::Reader;
-use super::tokens::{Kind, Token};
-use crate::database::import::names::named;
+use super::tokens::{DbmlToken, DbmlTokenKind};
+use crate::database::import::names::default_part_name;
 use crate::database::model::*;
 use crate::values::{Checked, SqlIdent, Text};
 
@@ -40,7 +40,7 @@ impl Reader {
         Ok(())
     }
 
-    /// The note among settings; the others are about the drawing.
+    /// Reads settings and returns the note among them; the others only affect the drawing.
     fn note_of(&mut self) -> Result<Option<Text>, String> {
         let settings = self.settings()?;
         let note = settings.iter().find(|(name, _)| name == "note");
@@ -105,18 +105,18 @@ impl Reader {
                 "null" => column.nullable = true,
                 "increment" => column.identity = Some(Identity::ByDefault),
                 "unique" => {
-                    let key = named(table_name, &[name.as_str()], "key")?;
+                    let key = default_part_name(table_name, &[name.as_str()], "key")?;
                     table.uniques.insert(key, Unique { columns: vec![name.clone()], ..Unique::default() });
                 }
                 "note" => column.comment = Some(Text::new(&single("note", &value)?.text)?),
                 "default" => column.default = default(&value)?,
                 "check" => {
                     let text = single("check", &value)?.text.clone();
-                    let check = named(table_name, &[name.as_str()], "check")?;
+                    let check = default_part_name(table_name, &[name.as_str()], "check")?;
                     table.checks.insert(check, Expression::new(&text)?);
                 }
                 "ref" => self.inline(line, table_name, &name, &value)?,
-                other => return Err(format!("the setting `{other}` of {table_name}.{name} is not taken over")),
+                other => return Err(format!("nself cannot represent the setting `{other}` of {table_name}.{name}")),
             }
         }
         if column.identity.is_some() {
@@ -134,15 +134,15 @@ impl Reader {
         loop {
             let token = self.next()?;
             columns.push(match token.kind {
-                Kind::Expression => {
+                DbmlTokenKind::Expression => {
                     IndexColumn { expression: Some(Expression::new(&token.text)?), ..IndexColumn::default() }
                 }
-                Kind::Word | Kind::Name => {
+                DbmlTokenKind::Word | DbmlTokenKind::Name => {
                     let name =
                         SqlIdent::new(&token.text).map_err(|reason| format!("the name `{}`: {reason}", token.text))?;
                     IndexColumn { column: Some(name), ..IndexColumn::default() }
                 }
-                _ => return Err(format!("`{}` is no part of an index", token.text)),
+                _ => return Err(format!("`{}` is not part of an index", token.text)),
             });
             if !many || self.take(")") {
                 break;
@@ -152,12 +152,12 @@ impl Reader {
         let plain: Option<Vec<SqlIdent>> = columns.iter().map(|column| column.column.clone()).collect();
         let words: Vec<&str> =
             columns.iter().map(|column| column.column.as_ref().map_or("expr", |name| name.as_str())).collect();
-        let mut name = named(table_name, &words, "idx")?;
+        let mut name = default_part_name(table_name, &words, "idx")?;
         let mut index = Index { columns: columns.clone(), ..Index::default() };
         for (setting, value) in self.settings()? {
             let text = match value.as_slice() {
                 [] => String::new(),
-                // A setting without a value stands for itself.
+                // A setting without a value has its name as value.
                 _ if ["pk", "unique"].contains(&setting.as_str()) => String::new(),
                 _ => single(&setting, &value)?.text.clone(),
             };
@@ -173,7 +173,7 @@ impl Reader {
                         .map_err(|_| format!("the index method `{text}` is not known"))?;
                 }
                 ("note", _) => index.comment = Some(Text::new(&text)?),
-                (other, _) => return Err(format!("the index setting `{other}` is not taken over")),
+                (other, _) => return Err(format!("nself cannot represent the index setting `{other}`")),
             }
         }
         table.indexes.insert(name, index);
@@ -182,7 +182,7 @@ impl Reader {
 
     fn check(&mut self, table_name: &ObjectName, table: &mut Table) -> Result<(), String> {
         let token = self.next()?;
-        let mut name = named(table_name, &[&(table.checks.len() + 1).to_string()], "check")?;
+        let mut name = default_part_name(table_name, &[&(table.checks.len() + 1).to_string()], "check")?;
         for (setting, value) in self.settings()? {
             if setting == "name" {
                 name = SqlIdent::new(&single("name", &value)?.text)?;
@@ -193,19 +193,19 @@ impl Reader {
     }
 }
 
-/// The one token that a setting's value is; anything beyond it would be lost.
-fn single<'a>(setting: &str, value: &'a [Token]) -> Result<&'a Token, String> {
+/// Returns the only token of a setting's value; several tokens are an error.
+fn single<'a>(setting: &str, value: &'a [DbmlToken]) -> Result<&'a DbmlToken, String> {
     match value {
         [one] => Ok(one),
         _ => Err(format!("the setting `{setting}` takes one value")),
     }
 }
 
-fn default(value: &[Token]) -> Result<Option<Expression>, String> {
+fn default(value: &[DbmlToken]) -> Result<Option<Expression>, String> {
     let Some(first) = value.first() else { return Err("the default is missing".into()) };
     let text = match first.kind {
-        Kind::Text => literal(&single("default", value)?.text),
-        Kind::Expression => single("default", value)?.text.clone(),
+        DbmlTokenKind::Text => literal(&single("default", value)?.text),
+        DbmlTokenKind::Expression => single("default", value)?.text.clone(),
         _ => value.iter().map(|token| token.text.as_str()).collect(),
     };
     if text.eq_ignore_ascii_case("null") {

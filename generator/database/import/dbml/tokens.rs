@@ -1,19 +1,19 @@
-//! The tokens of DBML.
+//! Tokens of DBML.
 
-use crate::database::import::Lost;
+use crate::database::import::ImportFinding;
 
 /// A token with its line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Token {
+pub struct DbmlToken {
     pub line: usize,
-    pub kind: Kind,
+    pub kind: DbmlTokenKind,
     pub text: String,
-    /// Stood at the start of a line.
+    /// Whether it is the first token of its line.
     pub first: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum DbmlTokenKind {
     Word,
     /// In double quotes.
     Name,
@@ -22,12 +22,12 @@ pub enum Kind {
     Symbol,
 }
 
-/// Splits a text; comments are left out.
+/// Splits a text into tokens; comments are left out.
 ///
 /// # Errors
-/// What is not closed, with its line.
-pub fn tokens(text: &str) -> Result<Vec<Token>, Lost> {
-    let mut all: Vec<Token> = Vec::new();
+/// An unclosed quote or comment, with its line.
+pub fn tokens(text: &str) -> Result<Vec<DbmlToken>, ImportFinding> {
+    let mut all: Vec<DbmlToken> = Vec::new();
     let chars: Vec<char> = text.chars().collect();
     let (mut i, mut line, mut first) = (0, 1, true);
     let starts = |i: usize, what: &str| what.chars().enumerate().all(|(k, c)| chars.get(i + k) == Some(&c));
@@ -67,7 +67,7 @@ pub fn tokens(text: &str) -> Result<Vec<Token>, Lost> {
             }
             None
         };
-        let open = |what: &str| Lost { line: from, column: 1, what: format!("the {what} is not closed") };
+        let open = |what: &str| ImportFinding { line: from, column: 1, what: format!("the {what} is not closed") };
         let (kind, value, next) = if starts(i, "/*") {
             let (inside, next) = until(i + 2, "*/", false).ok_or_else(|| open("comment"))?;
             line += inside.matches('\n').count();
@@ -75,32 +75,32 @@ pub fn tokens(text: &str) -> Result<Vec<Token>, Lost> {
             continue;
         } else if starts(i, "'''") {
             let (inside, next) = until(i + 3, "'''", true).ok_or_else(|| open("text"))?;
-            (Kind::Text, dedented(&inside), next)
+            (DbmlTokenKind::Text, dedented(&inside), next)
         } else if c == '\'' {
             let (inside, next) = until(i + 1, "'", true).ok_or_else(|| open("text"))?;
-            (Kind::Text, inside, next)
+            (DbmlTokenKind::Text, inside, next)
         } else if c == '"' {
             let (inside, next) = until(i + 1, "\"", true).ok_or_else(|| open("name"))?;
-            (Kind::Name, inside, next)
+            (DbmlTokenKind::Name, inside, next)
         } else if c == '`' {
             let (inside, next) = until(i + 1, "`", false).ok_or_else(|| open("expression"))?;
-            (Kind::Expression, inside, next)
+            (DbmlTokenKind::Expression, inside, next)
         } else if c.is_alphanumeric() || c == '_' || c == '#' {
             let end = (i + 1..chars.len()).find(|k| !(chars[*k].is_alphanumeric() || chars[*k] == '_'));
             let end = end.unwrap_or(chars.len());
-            (Kind::Word, chars[i..end].iter().collect(), end)
+            (DbmlTokenKind::Word, chars[i..end].iter().collect(), end)
         } else {
-            (Kind::Symbol, c.to_string(), i + 1)
+            (DbmlTokenKind::Symbol, c.to_string(), i + 1)
         };
         line += chars[i..next].iter().filter(|c| **c == '\n').count();
-        all.push(Token { line: from, kind, text: value, first });
+        all.push(DbmlToken { line: from, kind, text: value, first });
         first = false;
         i = next;
     }
     Ok(all)
 }
 
-/// A text of several lines without the blanks that all of them begin with.
+/// Removes the indentation that all lines of a text have in common.
 fn dedented(text: &str) -> String {
     let lines: Vec<&str> = text.lines().collect();
     let least =

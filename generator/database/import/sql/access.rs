@@ -1,23 +1,23 @@
-//! Who owns what, and who may do what with it. Grants are weighed once the whole file was read, since what an
-//! owner grants to itself says nothing.
+//! Owners and grants. Grants are resolved after the whole file has been read: grants to the owner have no effect, and
+//! owners are known only then.
 
 use std::collections::BTreeSet;
 
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
-use super::resolve::Target;
-use super::tree::{Parts, Take, Unsupported, clause, ident, loss, object, start, tokens, type_name};
+use super::service_rights::Target;
+use super::tree::{Parsed, Parts, Unsupported, clause, ident, object, start, tokens, type_name, unsupported};
 use super::{Reader, about};
 use crate::database::model::*;
 use crate::values::{Checked, SqlIdent};
 
-/// A grant, or its opposite, of one object.
+/// GRANT or REVOKE on one object.
 #[derive(Clone)]
 pub struct Grant {
     at: usize,
     gives: bool,
     object: Object,
-    /// As SQL spells them; none for all.
+    /// Names of privileges in SQL; `None` for ALL.
     privileges: Option<BTreeSet<String>>,
     roles: Vec<SqlIdent>,
 }
@@ -31,85 +31,85 @@ enum Object {
     Schema(SqlIdent),
 }
 
-/// The names of roles; everyone is `public`.
-pub fn roles(node: &SyntaxNode) -> Take<Vec<SqlIdent>> {
+/// Reads the names of roles; `public` is everyone.
+pub fn roles(node: &SyntaxNode) -> Parsed<Vec<SqlIdent>> {
     let mut parts = Parts::of(node);
-    let all = parts.nodes(SyntaxKind::ROLE_REF).iter().map(ident).collect();
-    parts.end(",")?;
+    let all = parts.take_all(SyntaxKind::ROLE_REF).iter().map(ident).collect();
+    parts.expect_end(",")?;
     all
 }
 
-/// Privileges as SQL spells them; none for all.
-pub fn privileges(parts: &mut Parts) -> Take<Option<BTreeSet<String>>> {
+/// Reads the names of privileges; `None` for ALL.
+pub fn privileges(parts: &mut Parts) -> Parsed<Option<BTreeSet<String>>> {
     use SyntaxKind::*;
-    if parts.node(ALL_PRIVILEGES).is_some() {
+    if parts.take_node(ALL_PRIVILEGES).is_some() {
         return Ok(None);
     }
-    let mut list = Parts::of(&parts.must(REVOKE_COMMAND_LIST)?);
+    let mut list = Parts::of(&parts.require(REVOKE_COMMAND_LIST)?);
     let mut all = BTreeSet::new();
-    for one in list.nodes(REVOKE_COMMAND) {
+    for one in list.take_all(REVOKE_COMMAND) {
         let words: Vec<String> = tokens(&one).map(|token| token.text().to_ascii_lowercase()).collect();
         match words.as_slice() {
             [word] => all.insert(word.clone()),
-            _ => return loss(&one, "privileges of single columns have no place in the model"),
+            _ => return unsupported(&one, "nself cannot represent privileges on single columns"),
         };
     }
-    list.end(",")?;
+    list.expect_end(",")?;
     Ok(Some(all))
 }
 
-/// The name of a function and the types of its arguments, when they are said.
-pub fn signature(node: &SyntaxNode) -> Take<(ObjectName, Option<Vec<TypeName>>)> {
+/// Reads the name of a function and its argument types, if they are given.
+pub fn signature(node: &SyntaxNode) -> Parsed<(ObjectName, Option<Vec<TypeName>>)> {
     use SyntaxKind::*;
     let mut parts = Parts::of(node);
-    let name = object(&parts.any()?)?;
-    let Some(list) = parts.node(PARAM_LIST) else { return Ok((name, None)) };
+    let name = object(&parts.take_any()?)?;
+    let Some(list) = parts.take_node(PARAM_LIST) else { return Ok((name, None)) };
     let mut kinds = Vec::new();
-    for param in Parts::of(&list).nodes(PARAM) {
+    for param in Parts::of(&list).take_all(PARAM) {
         let mut param = Parts::of(&param);
-        param.node(PARAM_IN);
-        param.node(PARAM_NAME);
-        kinds.push(type_name(&param.any()?)?);
-        param.end("")?;
+        param.take_node(PARAM_IN);
+        param.take_node(PARAM_NAME);
+        kinds.push(type_name(&param.take_any()?)?);
+        param.expect_end("")?;
     }
-    parts.end("")?;
+    parts.expect_end("")?;
     Ok((name, Some(kinds)))
 }
 
 impl Reader {
-    /// `OWNER TO` among the parts of a statement.
-    pub(super) fn owner(&mut self, parts: &mut Parts) -> Take<()> {
-        let Some(found) = parts.node(SyntaxKind::OWNER_TO) else { return Ok(()) };
+    /// Reads `OWNER TO` among the parts of a statement.
+    pub(super) fn owner(&mut self, parts: &mut Parts) -> Parsed<()> {
+        let Some(found) = parts.take_node(SyntaxKind::OWNER_TO) else { return Ok(()) };
         let mut owner = Parts::of(&found);
-        let role = ident(&owner.must(SyntaxKind::ROLE_REF)?)?;
+        let role = ident(&owner.require(SyntaxKind::ROLE_REF)?)?;
         self.owners.entry(role.to_string()).or_insert_with(|| start(&found));
-        owner.end("OWNER TO")
+        owner.expect_end("OWNER TO")
     }
 
-    /// `ALTER … OWNER TO` of what has no other changes here.
-    pub(super) fn alter_owner(&mut self, node: &SyntaxNode) -> Take<()> {
+    /// Reads `ALTER … OWNER TO` of an object for which no other change is supported.
+    pub(super) fn alter_owner(&mut self, node: &SyntaxNode) -> Parsed<()> {
         let mut parts = Parts::of(node);
         self.subject = about(node);
         self.owner(&mut parts)?;
-        parts.any()?;
-        parts.end("ALTER TYPE DOMAIN VIEW MATERIALIZED FUNCTION PROCEDURE SCHEMA ;")
+        parts.take_any()?;
+        parts.expect_end("ALTER TYPE DOMAIN VIEW MATERIALIZED FUNCTION PROCEDURE SCHEMA ;")
     }
 
-    pub(super) fn grant(&mut self, node: &SyntaxNode) -> Take<()> {
+    pub(super) fn grant(&mut self, node: &SyntaxNode) -> Parsed<()> {
         use SyntaxKind::*;
         let gives = node.kind() == GRANT;
         let mut parts = Parts::of(node);
-        let Some(on) = parts.node(ON_PRIVILEGE_OBJECTS_CLAUSE) else {
-            return loss(node, "membership in roles has no place in the model");
+        let Some(on) = parts.take_node(ON_PRIVILEGE_OBJECTS_CLAUSE) else {
+            return unsupported(node, "nself cannot represent membership in roles");
         };
         self.subject = format!("{} {}", if gives { "GRANT" } else { "REVOKE" }, about(&on));
         let privileges = privileges(&mut parts)?;
-        let roles = roles(&parts.must(ROLE_REF_LIST)?)?;
-        parts.end(if gives { "GRANT TO ;" } else { "REVOKE FROM ;" })?;
+        let roles = roles(&parts.require(ROLE_REF_LIST)?)?;
+        parts.expect_end(if gives { "GRANT TO ;" } else { "REVOKE FROM ;" })?;
         for object in self.objects(&on)? {
             if let (Object::Relation(name), None, true) = (&object, &privileges, gives) {
                 let what = format!(
-                    "ALL on {name} is what a table has up to PostgreSQL 16; MAINTAIN of later ones is left out"
+                    "ALL on {name} is read as the privileges of PostgreSQL 16, without MAINTAIN of later versions"
                 );
                 self.notes.push(Unsupported { at: start(node), what });
             }
@@ -124,55 +124,58 @@ impl Reader {
         Ok(())
     }
 
-    fn objects(&self, on: &SyntaxNode) -> Take<Vec<Object>> {
+    fn objects(&self, on: &SyntaxNode) -> Parsed<Vec<Object>> {
         use SyntaxKind::*;
-        let target = Parts::of(on).any()?;
+        let target = Parts::of(on).take_any()?;
         let mut parts = Parts::of(&target);
         let mut all = Vec::new();
         match target.kind() {
             PRIVILEGE_DEFAULT | PRIVILEGE_TABLE => {
-                for found in parts.nodes(RELATION_NAME_REF) {
+                for found in parts.take_all(RELATION_NAME_REF) {
                     all.push(Object::Relation(object(&found)?));
                 }
             }
             PRIVILEGE_SEQUENCE => {
-                for found in parts.nodes(SEQUENCE_REF) {
+                for found in parts.take_all(SEQUENCE_REF) {
                     all.push(Object::Sequence(object(&found)?));
                 }
             }
             PRIVILEGE_FUNCTION | PRIVILEGE_PROCEDURE | PRIVILEGE_ROUTINE => {
-                for found in Parts::of(&parts.any()?).rest() {
+                for found in Parts::of(&parts.take_any()?).take_rest() {
                     all.push(Object::Function(signature(&found)?.0));
                 }
             }
             PRIVILEGE_SCHEMA => {
-                for found in parts.nodes(SCHEMA_REF) {
+                for found in parts.take_all(SCHEMA_REF) {
                     all.push(Object::Schema(ident(&found)?));
                 }
             }
             PRIVILEGE_ALL_TABLES_IN_SCHEMA => {
-                let schemas = parts.nodes(SCHEMA_REF).iter().map(ident).collect::<Take<Vec<_>>>()?;
+                let schemas = parts.take_all(SCHEMA_REF).iter().map(ident).collect::<Parsed<Vec<_>>>()?;
                 let inside = |name: &&ObjectName| schemas.iter().any(|schema| schema.as_str() == name.schema());
-                let known = self.schema.tables.keys().chain(self.schema.views.keys()).chain(self.parts.keys());
+                let known = self.schema.tables.keys().chain(self.schema.views.keys()).chain(self.partitions.keys());
                 all.extend(known.filter(inside).cloned().map(Object::Relation));
             }
             PRIVILEGE_ALL_SEQUENCES_IN_SCHEMA => {
-                let schemas = parts.nodes(SCHEMA_REF).iter().map(ident).collect::<Take<Vec<_>>>()?;
+                let schemas = parts.take_all(SCHEMA_REF).iter().map(ident).collect::<Parsed<Vec<_>>>()?;
                 let inside = |name: &&ObjectName| schemas.iter().any(|schema| schema.as_str() == name.schema());
                 let numbered = |table: &Table| table.columns.values().any(|column| column.identity.is_some());
                 if self.schema.tables.iter().any(|(name, table)| inside(&name) && numbered(table)) {
-                    return loss(&target, "privileges on the sequences of identities have no place in the model");
+                    return unsupported(
+                        &target,
+                        "nself cannot represent privileges on the sequences of identity columns",
+                    );
                 }
                 all.extend(self.schema.sequences.keys().filter(inside).cloned().map(Object::Sequence));
             }
-            _ => return loss(&target, format!("privileges on `{}` have no place in the model", clause(&target))),
+            _ => return unsupported(&target, format!("nself cannot represent privileges on `{}`", clause(&target))),
         }
-        parts.end("TABLE SEQUENCE FUNCTION PROCEDURE ROUTINE SCHEMA ALL TABLES SEQUENCES IN ,")?;
+        parts.expect_end("TABLE SEQUENCE FUNCTION PROCEDURE ROUTINE SCHEMA ALL TABLES SEQUENCES IN ,")?;
         Ok(all)
     }
 
-    /// Weighs owners and grants.
-    pub(super) fn weigh(&mut self) {
+    /// Resolves owners and grants.
+    pub(super) fn resolve_grants(&mut self) {
         let owners: Vec<(String, usize)> = std::mem::take(&mut self.owners).into_iter().collect();
         match owners.as_slice() {
             [] => {}
@@ -183,9 +186,11 @@ impl Reader {
             several => {
                 let names: Vec<&str> = several.iter().map(|(name, _)| name.as_str()).collect();
                 for (_, at) in &several[1..] {
-                    let what =
-                        format!("objects belong to several roles: {}; a database has one owner", names.join(", "));
-                    self.losses.push(Unsupported { at: *at, what });
+                    let what = format!(
+                        "objects belong to several roles: {}; a database can have only one owner",
+                        names.join(", ")
+                    );
+                    self.problems.push(Unsupported { at: *at, what });
                 }
             }
         }
@@ -193,33 +198,34 @@ impl Reader {
         for mut grant in std::mem::take(&mut self.grants) {
             grant.roles.retain(|role| Some(role.as_str()) != owner);
             for role in grant.roles.clone() {
-                let Some(grant) = self.unsettled(&grant, &role) else { continue };
+                let Some(grant) = self.without_service_rights(&grant, &role) else { continue };
                 if let Err(what) = self.give(&grant, &role) {
-                    self.losses.push(Unsupported { at: grant.at, what });
+                    self.problems.push(Unsupported { at: grant.at, what });
                 }
             }
         }
-        self.weigh_defaults(owner);
-        if let Some(at) = self.hidden {
-            let what = "the schema public: that not everyone may use it has no place in the model".into();
-            self.losses.push(Unsupported { at, what });
+        self.resolve_default_privileges(owner);
+        if let Some(at) = self.public_revoked_at {
+            let what = "the schema public: nself cannot represent that not everyone may use it".into();
+            self.problems.push(Unsupported { at, what });
         }
         for (name, function) in &mut self.schema.functions {
-            let open = !self.closed.contains(name);
+            let open = !self.revoked_functions.contains(name);
             if open && !function.is_for_everyone() {
-                // The model takes the right of everyone away, which has to be said when it was not.
+                // A definition with grants on a function revokes the default right of PUBLIC, so the right must be
+                // granted explicitly.
                 let everyone = SqlIdent::wrap(PUBLIC.into());
                 function.grants.entry(everyone).or_default().insert(FunctionPrivilege::Execute);
             } else if !open && function.is_for_everyone() {
                 let at = self.places.get(&format!("functions.{name}")).copied().unwrap_or_default();
-                let what = format!("the function {name}: that only its owner may call it has no place in the model");
-                self.losses.push(Unsupported { at, what });
+                let what = format!("the function {name}: nself cannot represent that only its owner may call it");
+                self.problems.push(Unsupported { at, what });
             }
         }
     }
 
-    /// A grant without what follows from a service's access; nothing where that is all.
-    fn unsettled(&self, grant: &Grant, role: &SqlIdent) -> Option<Grant> {
+    /// Returns a grant without the privileges that follow from a service's access; `None` if none remain.
+    fn without_service_rights(&self, grant: &Grant, role: &SqlIdent) -> Option<Grant> {
         let mut left = grant.clone();
         let target = match &grant.object {
             Object::Relation(name) if self.schema.sequences.contains_key(name) => Target::Sequences,
@@ -229,7 +235,7 @@ impl Reader {
             Object::Function(_) => return Some(left),
         };
         if let (true, Some(privileges)) = (grant.gives, &mut left.privileges) {
-            privileges.retain(|privilege| !self.settled.holds(target, role, privilege));
+            privileges.retain(|privilege| !self.service_rights.holds(target, role, privilege));
             if privileges.is_empty() {
                 return None;
             }
@@ -237,11 +243,12 @@ impl Reader {
         Some(left)
     }
 
+    /// Applies a grant to the schema.
     fn give(&mut self, grant: &Grant, role: &SqlIdent) -> Result<(), String> {
-        let part = self.parts.keys().cloned().collect::<BTreeSet<_>>();
+        let part = self.partitions.keys().cloned().collect::<BTreeSet<_>>();
         let missing = |name: &ObjectName| match part.contains(name) {
-            true => format!("what roles may do with the partition {name} alone has no place in the model"),
-            false => format!("there is no `{name}` to grant"),
+            true => format!("nself cannot represent privileges on the partition {name} alone"),
+            false => format!("there is no object `{name}` for this privilege"),
         };
         let Grant { gives, privileges, .. } = grant;
         match &grant.object {
@@ -264,20 +271,20 @@ impl Reader {
                 let function = self.schema.functions.get_mut(name).ok_or_else(|| missing(name))?;
                 if role.as_str() == PUBLIC {
                     if *gives {
-                        self.closed.remove(name);
+                        self.revoked_functions.remove(name);
                     } else {
-                        self.closed.insert(name.clone());
+                        self.revoked_functions.insert(name.clone());
                     }
                     return Ok(());
                 }
                 change(&mut function.grants, role, privileges.as_ref(), *gives)
             }
             Object::Schema(name) => {
-                // Everyone may use `public` from the start.
+                // Everyone may use `public` by default.
                 let everyone = name.as_str() == PUBLIC && role.as_str() == PUBLIC;
                 let usage = privileges.as_ref().is_none_or(|all| all.contains("usage"));
                 if everyone && usage {
-                    self.hidden = (!*gives).then_some(grant.at);
+                    self.public_revoked_at = (!*gives).then_some(grant.at);
                 }
                 if everyone && !*gives && !self.schema.schemas.contains_key(name) {
                     return Ok(());
@@ -293,7 +300,7 @@ impl Reader {
     }
 }
 
-/// Adds to what a role may do, or takes away from it.
+/// Grants privileges to a role, or revokes them.
 pub fn change<P: Privilege + 'static>(
     grants: &mut Grants<P>,
     role: &SqlIdent,
@@ -306,7 +313,7 @@ pub fn change<P: Privilege + 'static>(
             let one = |word: &String| P::ALL.iter().copied().find(|known| known.sql().eq_ignore_ascii_case(word));
             let found = words
                 .iter()
-                .map(|word| one(word).ok_or_else(|| format!("the privilege `{word}` has no place in the model")));
+                .map(|word| one(word).ok_or_else(|| format!("nself cannot represent the privilege `{word}`")));
             found.collect::<Result<_, _>>()?
         }
     };

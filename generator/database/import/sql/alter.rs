@@ -1,14 +1,14 @@
-//! What is said about a table after it was made, as pg_dump does for everything that needs another table.
+//! `ALTER TABLE` and `ALTER INDEX`. pg_dump writes everything that needs another table in this form.
 
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
-use super::tree::{Parts, Take, Unsupported, clause, ident, loss, object, path, start};
+use super::tree::{Parsed, Parts, Unsupported, clause, ident, object, path, start, unsupported};
 use super::{Reader, table};
 use crate::database::ddl::primary_key_name;
 use crate::database::model::*;
 use crate::values::{Checked, SqlIdent};
 
-/// A table that is a part of another.
+/// A table that is attached as a partition of another.
 pub struct Attached {
     pub at: usize,
     pub whole: ObjectName,
@@ -17,39 +17,39 @@ pub struct Attached {
 }
 
 impl Reader {
-    pub(super) fn alter_table(&mut self, node: &SyntaxNode) -> Take<()> {
+    pub(super) fn alter_table(&mut self, node: &SyntaxNode) -> Parsed<()> {
         use SyntaxKind::*;
         let mut parts = Parts::of(node);
-        parts.node(IF_EXISTS);
-        let on = parts.must(TABLE_RELATION_NAME)?;
+        parts.take_node(IF_EXISTS);
+        let on = parts.require(TABLE_RELATION_NAME)?;
         let name = object(&on)?;
         self.subject = format!("the table {name}");
-        // A view's owner is written like a table's.
+        // pg_dump writes the owner of a view as `ALTER TABLE`, too.
         self.owner(&mut parts)?;
-        for action in parts.rest() {
+        for action in parts.take_rest() {
             let taken = self.action(&name, &action);
-            self.or_lose(taken);
+            self.record_error(taken);
         }
-        parts.end("ALTER TABLE , ;")
+        parts.expect_end("ALTER TABLE , ;")
     }
 
-    fn action(&mut self, name: &ObjectName, node: &SyntaxNode) -> Take<()> {
+    fn action(&mut self, name: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
         use SyntaxKind::*;
         let mut parts = Parts::of(node);
         match node.kind() {
             ADD_CONSTRAINT => {
-                let found = parts.any()?;
-                parts.end("ADD")?;
+                let found = parts.take_any()?;
+                parts.expect_end("ADD")?;
                 self.constraint(name, &found, None)
             }
             ADD_COLUMN => {
                 let mut column = Parts::of(node);
-                column.node(IF_NOT_EXISTS);
-                self.column(name, column)?.end("ADD COLUMN")
+                column.take_node(IF_NOT_EXISTS);
+                self.column(name, column)?.expect_end("ADD COLUMN")
             }
             ALTER_COLUMN => self.alter_column(name, node),
             ENABLE_RLS => {
-                if let Some((.., security)) = self.parts.get_mut(name) {
+                if let Some((.., security)) = self.partitions.get_mut(name) {
                     *security = RowSecurity::On;
                     return Ok(());
                 }
@@ -57,28 +57,28 @@ impl Reader {
                 Ok(())
             }
             FORCE_RLS => {
-                self.forced.push((start(node), name.clone()));
+                self.forced_tables.push((start(node), name.clone()));
                 Ok(())
             }
             ATTACH_PARTITION => {
-                let part = object(&parts.must(TABLE_NAME_REF)?)?;
+                let part = object(&parts.require(TABLE_NAME_REF)?)?;
                 let bound = table::bound(&mut parts)?;
-                parts.end("ATTACH PARTITION")?;
-                self.attached.push(Attached { at: start(node), whole: name.clone(), part, bound });
+                parts.expect_end("ATTACH PARTITION")?;
+                self.attached_tables.push(Attached { at: start(node), whole: name.clone(), part, bound });
                 Ok(())
             }
-            _ => loss(node, format!("`{}` has no place in the model", clause(node))),
+            _ => unsupported(node, format!("nself cannot represent `{}`", clause(node))),
         }
     }
 
-    fn alter_column(&mut self, table: &ObjectName, node: &SyntaxNode) -> Take<()> {
+    fn alter_column(&mut self, table: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
         use SyntaxKind::*;
         let mut parts = Parts::of(node);
-        let name = ident(&parts.must(COLUMN_NAME_REF)?)?;
+        let name = ident(&parts.require(COLUMN_NAME_REF)?)?;
         let Some(column) = self.table(table, node)?.columns.get_mut(&name) else {
-            return loss(node, format!("there is no column `{name}`"));
+            return unsupported(node, format!("there is no column `{name}`"));
         };
-        let action = parts.any()?;
+        let action = parts.take_any()?;
         let mut inner = Parts::of(&action);
         match action.kind() {
             SET_DEFAULT => column.default = Some(table::default(&action)?),
@@ -87,40 +87,43 @@ impl Reader {
                 let (identity, sequence) = table::identity(&mut inner)?;
                 column.identity = Some(identity);
                 column.nullable = false;
-                inner.end("ADD GENERATED AS IDENTITY")?;
+                inner.expect_end("ADD GENERATED AS IDENTITY")?;
                 self.sequence_name(table, &name, sequence);
             }
-            _ => return loss(&action, format!("`{}` of {table}.{name} has no place in the model", clause(&action))),
-        }
-        parts.end("ALTER COLUMN")
-    }
-
-    pub(super) fn alter_index(&mut self, node: &SyntaxNode) -> Take<()> {
-        use SyntaxKind::*;
-        let mut parts = Parts::of(node);
-        let whole = path(&parts.must(INDEX_REF)?);
-        self.subject = format!("the index {}", whole.join("."));
-        let Some(attach) = parts.node(ATTACH_INDEX_PARTITION) else {
-            return loss(node, "only `ATTACH PARTITION` changes an index here");
-        };
-        let mut attach = Parts::of(&attach);
-        let part = path(&attach.must(INDEX_REF)?);
-        attach.end("ATTACH PARTITION")?;
-        let last = |names: Vec<String>| names.last().cloned().unwrap_or_default();
-        self.parts_of.push((start(node), last(whole), last(part)));
-        parts.end("ALTER INDEX ;")
-    }
-
-    /// Tables that are parts of others: nothing of their own may be lost.
-    pub(super) fn attach(&mut self) {
-        for Attached { at, whole, part, bound } in std::mem::take(&mut self.attached) {
-            if let Err(what) = self.attach_one(&whole, &part, bound) {
-                self.losses.push(Unsupported { at, what: format!("the partition {part} of {whole}: {what}") });
+            _ => {
+                return unsupported(&action, format!("nself cannot represent `{}` of {table}.{name}", clause(&action)));
             }
         }
-        for (at, whole, part) in std::mem::take(&mut self.parts_of) {
-            let what = format!("the index {part}: a part of {whole} that is nowhere");
-            self.losses.push(Unsupported { at, what });
+        parts.expect_end("ALTER COLUMN")
+    }
+
+    pub(super) fn alter_index(&mut self, node: &SyntaxNode) -> Parsed<()> {
+        use SyntaxKind::*;
+        let mut parts = Parts::of(node);
+        let whole = path(&parts.require(INDEX_REF)?);
+        self.subject = format!("the index {}", whole.join("."));
+        let Some(attach) = parts.take_node(ATTACH_INDEX_PARTITION) else {
+            return unsupported(node, "nself supports only `ATTACH PARTITION` of an index");
+        };
+        let mut attach = Parts::of(&attach);
+        let part = path(&attach.require(INDEX_REF)?);
+        attach.expect_end("ATTACH PARTITION")?;
+        let last = |names: Vec<String>| names.last().cloned().unwrap_or_default();
+        self.attached_indexes.push((start(node), last(whole), last(part)));
+        parts.expect_end("ALTER INDEX ;")
+    }
+
+    /// Turns attached tables into partitions. A table with properties that a partition cannot have in the model is
+    /// refused.
+    pub(super) fn attach(&mut self) {
+        for Attached { at, whole, part, bound } in std::mem::take(&mut self.attached_tables) {
+            if let Err(what) = self.attach_one(&whole, &part, bound) {
+                self.problems.push(Unsupported { at, what: format!("the partition {part} of {whole}: {what}") });
+            }
+        }
+        for (at, whole, part) in std::mem::take(&mut self.attached_indexes) {
+            let what = format!("the index {part}: the index {whole}, to which it is attached, is missing or different");
+            self.problems.push(Unsupported { at, what });
         }
     }
 
@@ -129,18 +132,18 @@ impl Reader {
             return Err("it is in another schema".into());
         }
         let own = self.schema.tables.get(part).ok_or("there is no such table")?.clone();
-        let divided = self.schema.tables.get(whole).ok_or("there is no such table to be a part of")?;
+        let divided = self.schema.tables.get(whole).ok_or("the partitioned table is missing")?;
         let mut rest = own;
-        // A comment on the whole is not one on its parts, and numbers come from the whole.
+        // Comments and identities belong to the partitioned table only.
         let mut columns = divided.columns.clone();
         for column in columns.values_mut() {
             (column.comment, column.identity) = (None, None);
         }
         if rest.columns != columns {
-            return Err("its columns, or their defaults, are not those of the whole".into());
+            return Err("its columns or their defaults differ from those of the partitioned table".into());
         }
-        // Its own forms of what the whole table has.
-        let parts_of = &mut self.parts_of;
+        // Leave out keys and indexes that are attached to those of the partitioned table.
+        let parts_of = &mut self.attached_indexes;
         let mut belongs = |whole_name: &str, name: &str| {
             let found = parts_of.iter().position(|(_, one, other)| one == whole_name && other == name);
             found.map(|at| parts_of.remove(at)).is_some()
@@ -154,19 +157,19 @@ impl Reader {
             !divided.uniques.iter().any(|(of, it)| it == unique && belongs(of.as_str(), name.as_str()))
         });
         rest.indexes.retain(|name, index| {
-            // A comment on the whole is not one on its parts.
+            // Comments belong to the index of the partitioned table only.
             let same = |it: &Index| *index == Index { comment: None, ..it.clone() };
             !divided.indexes.iter().any(|(of, it)| same(it) && belongs(of.as_str(), name.as_str()))
         });
         rest.checks.retain(|name, check| divided.checks.get(name) != Some(check));
         rest.columns.clear();
-        // The model has row security of the whole, which is that of its parts.
+        // In the model, row security of a partitioned table also applies to its partitions.
         if rest.row_security != divided.row_security {
-            return Err("its row security is not that of the whole".into());
+            return Err("its row security differs from that of the partitioned table".into());
         }
         rest.row_security = RowSecurity::Off;
         if rest != Table::default() {
-            return Err("it has keys, indexes, conditions, grants or settings of its own".into());
+            return Err("it has additional keys, indexes, checks, grants or settings".into());
         }
         let name = SqlIdent::new(part.name())?;
         self.schema.tables.remove(part);

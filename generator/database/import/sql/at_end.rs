@@ -1,28 +1,28 @@
-//! What can be said only when the whole file was read.
+//! Checks that need the whole file.
 
 use super::Reader;
 use super::tree::Unsupported;
 use crate::database::model::RowSecurity;
 
 impl Reader {
-    pub(super) fn finish(&mut self) {
+    pub(super) fn check_at_end(&mut self) {
         self.subject.clear();
-        for (at, table, name) in std::mem::take(&mut self.keys) {
+        for (at, table, name) in std::mem::take(&mut self.keys_without_columns) {
             let key = self.schema.tables.get(&table).and_then(|table| table.foreign_keys.get(&name));
             let Some(target) = key.map(|key| key.references.table.clone()) else { continue };
             let columns = self.schema.tables.get(&target).map(|target| target.primary_key.clone()).unwrap_or_default();
             if columns.is_empty() {
                 let what = format!("the foreign key {name} of {table}: {target} has no primary key");
-                self.losses.push(Unsupported { at, what });
+                self.problems.push(Unsupported { at, what });
                 continue;
             }
             if let Some(key) = self.schema.tables.get_mut(&table).and_then(|table| table.foreign_keys.get_mut(&name)) {
                 key.references.columns = columns;
             }
         }
-        for (at, table) in std::mem::take(&mut self.forced) {
+        for (at, table) in std::mem::take(&mut self.forced_tables) {
             if let Some((.., security)) =
-                self.parts.get_mut(&table).filter(|(.., security)| *security == RowSecurity::On)
+                self.partitions.get_mut(&table).filter(|(.., security)| *security == RowSecurity::On)
             {
                 *security = RowSecurity::Forced;
                 continue;
@@ -30,17 +30,17 @@ impl Reader {
             match self.schema.tables.get_mut(&table) {
                 Some(table) if table.row_security != RowSecurity::Off => table.row_security = RowSecurity::Forced,
                 _ => self
-                    .losses
+                    .problems
                     .push(Unsupported { at, what: format!("the table {table}: row security is forced but not on") }),
             }
         }
-        for (part, (at, whole, security)) in std::mem::take(&mut self.parts) {
+        for (part, (at, whole, security)) in std::mem::take(&mut self.partitions) {
             if self.schema.tables.get(&whole).is_some_and(|whole| whole.row_security != security) {
-                let what = format!("the partition {part} of {whole}: its row security is not that of the whole");
-                self.losses.push(Unsupported { at, what });
+                let what = format!("the partition {part} of {whole}: its row security differs from that of {whole}");
+                self.problems.push(Unsupported { at, what });
             }
         }
-        self.weigh();
+        self.resolve_grants();
         self.attach();
     }
 }

@@ -1,32 +1,34 @@
-//! Comments on what the model has.
+//! `COMMENT ON`.
 
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
-use super::tree::{Parts, Placed, Take, Unsupported, clause, ident, loss, object, object_of, path, start, string};
+use super::tree::{
+    AtNode, Parsed, Parts, Unsupported, clause, ident, object, object_of, path, start, string, unsupported,
+};
 use super::{Reader, about, tree};
 use crate::database::model::*;
 use crate::values::Checked;
 use crate::values::Text;
 
-/// What the server itself says about a schema that every database has.
+/// Comment that the server itself gives to the schema `public`.
 const STANDARD: &str = "standard public schema";
 
 impl Reader {
-    pub(super) fn comment(&mut self, node: &SyntaxNode) -> Take<()> {
+    pub(super) fn comment(&mut self, node: &SyntaxNode) -> Parsed<()> {
         use SyntaxKind::*;
         let mut parts = Parts::of(node);
-        let null = parts.word("NULL");
-        let target = parts.any()?;
+        let null = parts.take_token("NULL");
+        let target = parts.take_any()?;
         self.subject = format!("the comment on {}", about(&target).to_lowercase());
-        let said = match parts.node(LITERAL) {
+        let said = match parts.take_node(LITERAL) {
             Some(found) if found.text().to_string().eq_ignore_ascii_case("null") => None,
             Some(found) => Some(Text::new(&string(&found)?).at(&found)?),
             None => None,
         };
-        parts.end("COMMENT ON IS ;")?;
+        parts.expect_end("COMMENT ON IS ;")?;
         let mut of = Parts::of(&target);
         let Some(text) = said.filter(|_| !null) else { return Ok(()) };
-        let found = of.any()?;
+        let found = of.take_any()?;
         match target.kind() {
             OBJECT_SCHEMA => {
                 let name = ident(&found)?;
@@ -42,12 +44,14 @@ impl Reader {
             OBJECT_TABLE => self.table(&object(&found)?, &found)?.comment = Some(text),
             OBJECT_COLUMN => {
                 let names = path(&found);
-                let Some((column, table)) = names.split_last() else { return loss(&found, "its column is missing") };
+                let Some((column, table)) = names.split_last() else {
+                    return unsupported(&found, "its column is missing");
+                };
                 let table = object_of(table, &found)?;
                 let name = tree::named(column, &found)?;
                 let Some(known) = self.schema.tables.get_mut(&table).and_then(|table| table.columns.get_mut(&name))
                 else {
-                    return loss(&found, "comments on columns have a place in the model for those of tables only");
+                    return unsupported(&found, "nself cannot represent comments on columns of anything but tables");
                 };
                 known.comment = Some(text);
             }
@@ -55,14 +59,14 @@ impl Reader {
                 let name = object(&found)?;
                 match self.schema.views.get_mut(&name) {
                     Some(view) => view.comment = Some(text),
-                    None => return loss(&found, format!("there is no view `{name}`")),
+                    None => return unsupported(&found, format!("there is no view `{name}`")),
                 }
             }
             OBJECT_SEQUENCE => {
                 let name = object(&found)?;
                 match self.schema.sequences.get_mut(&name) {
                     Some(sequence) => sequence.comment = Some(text),
-                    None => return loss(&found, format!("there is no sequence `{name}`")),
+                    None => return unsupported(&found, format!("there is no sequence `{name}`")),
                 }
             }
             OBJECT_INDEX => {
@@ -72,7 +76,12 @@ impl Reader {
                 let mut all = tables.chain(views).flat_map(|(owner, all)| all.iter_mut().map(move |it| (owner, it)));
                 match all.find(|(owner, (index, _))| owner.beside(index) == name) {
                     Some((_, (_, index))) => index.comment = Some(text),
-                    None => return loss(&found, format!("there is no index `{name}` beside those of constraints")),
+                    None => {
+                        return unsupported(
+                            &found,
+                            format!("there is no index `{name}`; indexes of constraints do not count"),
+                        );
+                    }
                 }
             }
             OBJECT_TYPE | OBJECT_DOMAIN => {
@@ -81,14 +90,14 @@ impl Reader {
                     Some(UserType::Enum(kind)) => kind.comment = Some(text),
                     Some(UserType::Domain(kind)) => kind.comment = Some(text),
                     Some(UserType::Composite(kind)) => kind.comment = Some(text),
-                    None => return loss(&found, format!("there is no type `{name}`")),
+                    None => return unsupported(&found, format!("there is no type `{name}`")),
                 }
             }
             OBJECT_FUNCTION | OBJECT_PROCEDURE | OBJECT_ROUTINE => self.function(&found)?.comment = Some(text),
             _ => {
-                return loss(
+                return unsupported(
                     &target,
-                    format!("comments on a {} have no place in the model", clause(&target).to_lowercase()),
+                    format!("nself cannot represent comments on a {}", clause(&target).to_lowercase()),
                 );
             }
         }

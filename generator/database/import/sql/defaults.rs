@@ -1,17 +1,17 @@
-//! Default privileges on the tables of a schema. The server gives them to tables that come later; a definition says
-//! them of all tables, so those that were there before must have them too.
+//! Default privileges on the tables of a schema. The server gives them to tables created later; a definition gives
+//! them to all tables, so the import requires that earlier tables have them, too.
 
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::Reader;
 use super::access::{change, privileges, roles};
-use super::resolve::Settled;
-use super::tree::{Parts, Placed, Take, Unsupported, ident, loss, start};
+use super::service_rights::ServiceRights;
+use super::tree::{AtNode, Parsed, Parts, Unsupported, ident, start, unsupported};
 use crate::database::model::*;
 use crate::values::SqlIdent;
 
-/// What is given to a role by default, and the tables and views that were there before.
-pub struct Given {
+/// A default privilege of a role, with the tables and views that were created before it.
+pub struct DefaultPrivilege {
     at: usize,
     schema: SqlIdent,
     role: SqlIdent,
@@ -19,42 +19,41 @@ pub struct Given {
 }
 
 impl Reader {
-    pub(super) fn default_privileges(&mut self, node: &SyntaxNode) -> Take<()> {
+    pub(super) fn default_privileges(&mut self, node: &SyntaxNode) -> Parsed<()> {
         use SyntaxKind::*;
         self.subject = "default privileges".into();
         let mut parts = Parts::of(node);
         let mut of_a_role = false;
-        if let Some(found) = parts.node(FOR_ROLES) {
+        if let Some(found) = parts.take_node(FOR_ROLES) {
             of_a_role = true;
             let mut of = Parts::of(&found);
-            for role in roles(&of.must(ROLE_REF_LIST)?)? {
+            for role in roles(&of.require(ROLE_REF_LIST)?)? {
                 self.owners.entry(role.to_string()).or_insert_with(|| start(&found));
             }
-            of.end("FOR ROLE USER")?;
+            of.expect_end("FOR ROLE USER")?;
         }
-        let Some(found) = parts.node(IN_SCHEMAS) else {
-            if of_a_role && self.settle(node, &mut parts)? {
+        let Some(found) = parts.take_node(IN_SCHEMAS) else {
+            if of_a_role && self.take_service_rights(node, &mut parts)? {
                 return Ok(());
             }
-            return loss(node, "those of no single schema have no place in the model");
+            return unsupported(node, "nself cannot represent default privileges outside of a single schema");
         };
         let mut inside = Parts::of(&found);
-        let schemas = inside.nodes(SCHEMA_REF).iter().map(ident).collect::<Take<Vec<_>>>()?;
-        inside.end("IN SCHEMA ,")?;
-        let Some(found) = parts.node(GRANT_DEFAULT_PRIVILEGES) else {
-            return loss(node, "what is taken away by default has no place in the model");
+        let schemas = inside.take_all(SCHEMA_REF).iter().map(ident).collect::<Parsed<Vec<_>>>()?;
+        inside.expect_end("IN SCHEMA ,")?;
+        let Some(found) = parts.take_node(GRANT_DEFAULT_PRIVILEGES) else {
+            return unsupported(node, "nself cannot represent revoked default privileges");
         };
         let mut grant = Parts::of(&found);
         let privileges = privileges(&mut grant)?;
-        if grant.node(PRIVILEGE_TARGET_TABLES).is_none() {
-            return loss(&found, "only those on tables have a place in the model");
+        if grant.take_node(PRIVILEGE_TARGET_TABLES).is_none() {
+            return unsupported(&found, "nself can represent default privileges on tables only");
         }
-        let roles = roles(&grant.must(ROLE_REF_LIST)?)?;
-        grant.end("GRANT ON TO")?;
-        parts.end("ALTER DEFAULT PRIVILEGES ;")?;
+        let roles = roles(&grant.require(ROLE_REF_LIST)?)?;
+        grant.expect_end("GRANT ON TO")?;
+        parts.expect_end("ALTER DEFAULT PRIVILEGES ;")?;
         if privileges.is_none() {
-            let what =
-                "default privileges: ALL is what a table has up to PostgreSQL 16; MAINTAIN of later ones is left out";
+            let what = "default privileges: ALL is read as the privileges of PostgreSQL 16, without MAINTAIN of later versions";
             self.notes.push(Unsupported { at: start(node), what: what.into() });
         }
         for schema in schemas {
@@ -64,33 +63,33 @@ impl Reader {
                 let given = &mut self.schema.schemas.entry(schema.clone()).or_default().default_privileges;
                 change(given, role, privileges.as_ref(), true).at(node)?;
                 let (schema, role, before) = (schema.clone(), role.clone(), before.clone());
-                self.given.push(Given { at: start(node), schema, role, before });
+                self.default_privileges.push(DefaultPrivilege { at: start(node), schema, role, before });
             }
         }
         Ok(())
     }
 
-    /// Takes what the server's first start gives to a service; false for anything else.
-    fn settle(&mut self, node: &SyntaxNode, parts: &mut Parts) -> Take<bool> {
-        let Some(found) = parts.node(SyntaxKind::GRANT_DEFAULT_PRIVILEGES) else { return Ok(false) };
+    /// Records default privileges that the server's first start gives to a service; returns false for any others.
+    fn take_service_rights(&mut self, node: &SyntaxNode, parts: &mut Parts) -> Parsed<bool> {
+        let Some(found) = parts.take_node(SyntaxKind::GRANT_DEFAULT_PRIVILEGES) else { return Ok(false) };
         let mut grant = Parts::of(&found);
         let privileges = privileges(&mut grant)?;
-        let Some(target) = Settled::target(&found, privileges.as_ref()) else { return Ok(false) };
-        let roles = roles(&grant.must(SyntaxKind::ROLE_REF_LIST)?)?;
+        let Some(target) = ServiceRights::target(&found, privileges.as_ref()) else { return Ok(false) };
+        let roles = roles(&grant.require(SyntaxKind::ROLE_REF_LIST)?)?;
         for role in roles {
             let what = format!(
                 "the rights of `{role}` on all {} are left out: they follow from the access of its service",
                 target.word()
             );
             self.notes.push(Unsupported { at: start(node), what });
-            self.settled.insert(target, role);
+            self.service_rights.insert(target, role);
         }
         Ok(true)
     }
 
-    /// After all grants. What an owner gives to itself says nothing.
-    pub(super) fn weigh_defaults(&mut self, owner: Option<&str>) {
-        for Given { at, schema, role, before } in std::mem::take(&mut self.given) {
+    /// Compares default privileges with the grants on earlier tables. Grants to the owner are ignored.
+    pub(super) fn resolve_default_privileges(&mut self, owner: Option<&str>) {
+        for DefaultPrivilege { at, schema, role, before } in std::mem::take(&mut self.default_privileges) {
             let Some(namespace) = self.schema.schemas.get_mut(&schema) else { continue };
             if Some(role.as_str()) == owner {
                 namespace.default_privileges.remove(&role);
@@ -100,10 +99,10 @@ impl Reader {
             for name in before {
                 let table = self.schema.tables.get(&name).map(|table| &table.grants);
                 let grants = table.or_else(|| self.schema.views.get(&name).map(|view| &view.grants));
-                // A partition is no table by then.
+                // A partition is not a table of the schema at this point.
                 if grants.is_some_and(|grants| !grants.get(&role).is_some_and(|held| wanted.is_subset(held))) {
-                    let what = format!("default privileges: `{role}` does not have those of {schema} on {name}");
-                    self.losses.push(Unsupported { at, what });
+                    let what = format!("default privileges: `{role}` lacks those of the schema {schema} on {name}");
+                    self.problems.push(Unsupported { at, what });
                 }
             }
         }

@@ -1,5 +1,5 @@
-//! SQL to a definition: the statements that make a schema, as people write them and as pg_dump prints them. Squawk
-//! parses them; here each statement becomes part of the model, or a loss with its place.
+//! Imports the SQL of a schema, as people write it and as pg_dump prints it. Squawk parses the text; each statement
+//! becomes part of the model or is reported as unsupported, with its place.
 
 mod access;
 mod alter;
@@ -9,8 +9,8 @@ mod constraint;
 mod defaults;
 mod index;
 mod policy;
-mod resolve;
 mod routine;
+mod service_rights;
 mod session;
 mod table;
 mod tree;
@@ -21,33 +21,33 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use squawk_syntax::{SourceFile, SyntaxKind, SyntaxNode, ast::AstNode};
 
-use super::Lost;
+use super::ImportFinding;
 use crate::database::model::*;
 use crate::database::{closed, ddl, lexer, parse};
 use crate::values::SqlIdent;
-pub use resolve::Settled;
-use tree::{Parts, Take, Unsupported, clause, loss, start, tokens};
+pub use service_rights::ServiceRights;
+use tree::{Parsed, Parts, Unsupported, clause, start, tokens, unsupported};
 
-/// A definition, and what is no part of it for a reason that is said.
+/// An imported definition, and notes about what is left out on purpose.
 #[derive(Debug)]
 pub struct Imported {
     pub schema: Schema,
-    pub notes: Vec<Lost>,
-    /// Rights that follow from the access of services, and are no part of the definition.
-    pub settled: Settled,
-    /// Where each object was made: `tables.orders`.
+    pub notes: Vec<ImportFinding>,
+    /// Rights that follow from the access of services and are not part of the definition.
+    pub service_rights: ServiceRights,
+    /// Maps each object, such as `tables.orders`, to line and column of its statement.
     pub places: BTreeMap<String, (usize, usize)>,
 }
 
 /// Reads the SQL of a schema.
 ///
 /// # Errors
-/// Everything that does not parse or that the model cannot hold, with its place.
-pub fn read(text: &str) -> Result<Imported, Vec<Lost>> {
+/// Everything that does not parse or that nself cannot represent, with its place.
+pub fn read(text: &str) -> Result<Imported, Vec<ImportFinding>> {
     let text = text.replace("\r\n", "\n");
     let placed = |loss: Unsupported| {
         let (line, column) = lexer::position(&text, loss.at);
-        Lost { line, column, what: loss.what }
+        ImportFinding { line, column, what: loss.what }
     };
     let (sql, losses) = session::without_commands(&text);
     if let Some(fault) = closed::too_deep(&sql) {
@@ -55,12 +55,12 @@ pub fn read(text: &str) -> Result<Imported, Vec<Lost>> {
     }
     let reader = parse::on_own_stack(&sql, || Reader::read(&sql, losses));
     let sorted = |losses: Vec<Unsupported>| {
-        let mut all: Vec<Lost> = losses.into_iter().map(placed).collect();
+        let mut all: Vec<ImportFinding> = losses.into_iter().map(placed).collect();
         all.sort();
         all
     };
-    if !reader.losses.is_empty() {
-        return Err(sorted(reader.losses));
+    if !reader.problems.is_empty() {
+        return Err(sorted(reader.problems));
     }
     let places = reader.places.into_iter().map(|(path, at)| {
         let place = placed(Unsupported { at, what: String::new() });
@@ -69,7 +69,7 @@ pub fn read(text: &str) -> Result<Imported, Vec<Lost>> {
     Ok(Imported {
         schema: reader.schema,
         places: places.collect(),
-        settled: reader.settled,
+        service_rights: reader.service_rights,
         notes: sorted(reader.notes),
     })
 }
@@ -77,68 +77,69 @@ pub fn read(text: &str) -> Result<Imported, Vec<Lost>> {
 #[derive(Default)]
 struct Reader {
     schema: Schema,
-    losses: Vec<Unsupported>,
+    problems: Vec<Unsupported>,
     notes: Vec<Unsupported>,
     places: BTreeMap<String, usize>,
-    /// What the current statement is about, for messages.
+    /// Object of the current statement, for messages.
     subject: String,
-    /// Foreign keys that name no columns: those of the other's primary key are meant.
-    keys: Vec<(usize, ObjectName, SqlIdent)>,
-    /// Role to the first object that it owns.
+    /// Foreign keys without columns of the target: they refer to its primary key.
+    keys_without_columns: Vec<(usize, ObjectName, SqlIdent)>,
+    /// Maps a role to the place of the first object that it owns.
     owners: BTreeMap<String, usize>,
-    /// Functions that not everyone may call.
-    closed: BTreeSet<ObjectName>,
-    /// Where everyone lost the right to use `public`.
-    hidden: Option<usize>,
-    /// Grants, in their order; they are weighed at the end.
+    /// Functions that PUBLIC may not execute.
+    revoked_functions: BTreeSet<ObjectName>,
+    /// Place where PUBLIC loses the right to use the schema `public`.
+    public_revoked_at: Option<usize>,
+    /// Grants in the order of the file; they are resolved at the end.
     grants: Vec<access::Grant>,
-    given: Vec<defaults::Given>,
-    settled: Settled,
-    /// Tables that became partitions, and indexes of theirs that belong to one of the whole table.
-    attached: Vec<alter::Attached>,
-    parts_of: Vec<(usize, String, String)>,
-    /// Partitions that were made as such: where, of what, and whether row security holds for them.
-    parts: BTreeMap<ObjectName, (usize, ObjectName, RowSecurity)>,
-    /// Tables whose row security binds their owner, once it is on.
-    forced: Vec<(usize, ObjectName)>,
+    default_privileges: Vec<defaults::DefaultPrivilege>,
+    service_rights: ServiceRights,
+    /// Tables that are attached as partitions.
+    attached_tables: Vec<alter::Attached>,
+    /// Indexes that are attached to the index of a partitioned table: place, name of that index, own name.
+    attached_indexes: Vec<(usize, String, String)>,
+    /// Tables created as partitions: place, partitioned table, row security.
+    partitions: BTreeMap<ObjectName, (usize, ObjectName, RowSecurity)>,
+    /// Tables whose row security is forced, which takes effect once it is on.
+    forced_tables: Vec<(usize, ObjectName)>,
 }
 
 impl Reader {
-    /// Reads all statements, unless there are losses already.
+    /// Reads all statements, unless there are problems already.
     fn read(sql: &str, mut losses: Vec<Unsupported>) -> Reader {
         let parsed = SourceFile::parse(sql);
         losses.extend(parsed.errors().iter().map(|error| Unsupported {
             at: usize::from(error.range().start()),
-            what: format!("this is not SQL as PostgreSQL reads it: {}", error.message()),
+            what: format!("PostgreSQL does not accept this SQL: {}", error.message()),
         }));
-        let mut reader = Reader { losses, ..Reader::default() };
-        // A tree with errors would be read as something else than what was meant.
-        if reader.losses.is_empty() {
+        let mut reader = Reader { problems: losses, ..Reader::default() };
+        // A tree with syntax errors could be misread.
+        if reader.problems.is_empty() {
             for statement in parsed.tree().syntax().children() {
                 reader.statement(&statement);
             }
-            reader.finish();
+            reader.check_at_end();
         }
         reader
     }
 
-    fn lose(&mut self, found: Unsupported) {
+    fn record_problem(&mut self, found: Unsupported) {
         let what = if self.subject.is_empty() { found.what } else { format!("{}: {}", self.subject, found.what) };
-        self.losses.push(Unsupported { at: found.at, what });
+        self.problems.push(Unsupported { at: found.at, what });
     }
 
-    /// Goes on after a loss.
-    fn or_lose<T>(&mut self, taken: Take<T>) -> Option<T> {
-        taken.map_err(|found| self.lose(found)).ok()
+    /// Records a problem, so that reading can continue.
+    fn record_error<T>(&mut self, taken: Parsed<T>) -> Option<T> {
+        taken.map_err(|found| self.record_problem(found)).ok()
     }
 
     fn statement(&mut self, node: &SyntaxNode) {
         self.subject.clear();
         let taken = self.dispatch(node);
-        self.or_lose(taken);
+        self.record_error(taken);
     }
 
-    fn dispatch(&mut self, node: &SyntaxNode) -> Take<()> {
+    fn dispatch(&mut self, node: &SyntaxNode) -> Parsed<()> {
         use SyntaxKind::*;
         match node.kind() {
             SELECT | SET | RESET | BEGIN | COMMIT_TRANSACTION | EMPTY_STMT => session::statement(node),
@@ -178,19 +179,19 @@ impl Reader {
             | DROP_INDEX
             | DROP_PROCEDURE
             | DROP_TRIGGER => self.drop_nothing(node),
-            _ => loss(node, format!("`{}` has no place in the model", about(node))),
+            _ => unsupported(node, format!("nself cannot represent `{}`", about(node))),
         }
     }
 
-    /// Where an object was made; refuses a second one.
-    fn place(&mut self, kind: &str, name: &str, node: &SyntaxNode) -> Take<()> {
+    /// Records the place of an object; refuses a second object with the same name.
+    fn place(&mut self, kind: &str, name: &str, node: &SyntaxNode) -> Parsed<()> {
         if self.places.insert(format!("{kind}.{name}"), start(node)).is_some() {
-            return loss(node, format!("there are two {kind} called `{name}`"));
+            return unsupported(node, format!("there are two {kind} with the name `{name}`"));
         }
         Ok(())
     }
 
-    /// Tables, views, sequences and indexes share their names.
+    /// Whether a name is taken. Tables, views, sequences, indexes and keys share one namespace.
     fn relation_taken(&self, name: &ObjectName) -> bool {
         let inside = |owner: &ObjectName, inner: &SqlIdent| owner.beside(inner) == *name;
         self.schema.views.iter().any(|(owner, view)| owner == name || view.indexes.keys().any(|it| inside(owner, it)))
@@ -204,63 +205,66 @@ impl Reader {
             })
     }
 
-    fn table(&mut self, name: &ObjectName, node: &SyntaxNode) -> Take<&mut Table> {
+    fn table(&mut self, name: &ObjectName, node: &SyntaxNode) -> Parsed<&mut Table> {
         match self.schema.tables.get_mut(name) {
             Some(table) => Ok(table),
-            None => loss(node, format!("there is no table `{name}`")),
+            None => unsupported(node, format!("there is no table `{name}`")),
         }
     }
 
-    fn create_schema(&mut self, node: &SyntaxNode) -> Take<()> {
+    fn create_schema(&mut self, node: &SyntaxNode) -> Parsed<()> {
         let mut parts = Parts::of(node);
-        parts.node(SyntaxKind::IF_NOT_EXISTS);
-        if let Some(named) = parts.node(SyntaxKind::NAMED_SCHEMA) {
+        parts.take_node(SyntaxKind::IF_NOT_EXISTS);
+        if let Some(named) = parts.take_node(SyntaxKind::NAMED_SCHEMA) {
             let mut named = Parts::of(&named);
-            let name = tree::ident(&named.must(SyntaxKind::SCHEMA)?)?;
+            let name = tree::ident(&named.require(SyntaxKind::SCHEMA)?)?;
             self.subject = format!("the schema {name}");
-            named.end("")?;
+            named.expect_end("")?;
             if name.as_str() != PUBLIC {
                 self.schema.schemas.entry(name).or_default();
             }
         }
-        parts.end("CREATE SCHEMA ;")
+        parts.expect_end("CREATE SCHEMA ;")
     }
 
-    fn create_extension(&mut self, node: &SyntaxNode) -> Take<()> {
+    fn create_extension(&mut self, node: &SyntaxNode) -> Parsed<()> {
         use crate::values::Checked;
         let mut parts = Parts::of(node);
-        parts.node(SyntaxKind::IF_NOT_EXISTS);
-        let name = tree::path(&parts.must(SyntaxKind::EXTENSION)?).join(".");
+        parts.take_node(SyntaxKind::IF_NOT_EXISTS);
+        let name = tree::path(&parts.require(SyntaxKind::EXTENSION)?).join(".");
         self.subject = format!("the extension {name}");
-        if let Some(schema) = parts.node(SyntaxKind::EXTENSION_SCHEMA) {
+        if let Some(schema) = parts.take_node(SyntaxKind::EXTENSION_SCHEMA) {
             let mut schema = Parts::of(&schema);
-            let found = schema.must(SyntaxKind::SCHEMA_REF)?;
+            let found = schema.require(SyntaxKind::SCHEMA_REF)?;
             let own = name == "plpgsql" && tree::path(&found).concat() == "pg_catalog";
             if tree::path(&found).concat() != PUBLIC && !own {
-                return loss(&found, "the model has extensions in the schema public");
+                return unsupported(&found, "nself supports extensions in the schema public only");
             }
-            schema.end("WITH SCHEMA")?;
+            schema.expect_end("WITH SCHEMA")?;
         }
-        // Every database has it.
+        // Every database has plpgsql.
         if name != "plpgsql" {
             let name = crate::values::ExtensionName::new(&name);
             let name = name.map_err(|reason| Unsupported { at: start(node), what: reason })?;
             self.schema.extensions.insert(name);
         }
-        parts.end("CREATE EXTENSION WITH ;")
+        parts.expect_end("CREATE EXTENSION WITH ;")
     }
 
-    /// A dump may begin by removing what it makes; what is not there cannot go away.
-    fn drop_nothing(&mut self, node: &SyntaxNode) -> Take<()> {
+    /// Accepts DROP … IF EXISTS at the start of a dump, where no object exists yet.
+    fn drop_nothing(&mut self, node: &SyntaxNode) -> Parsed<()> {
         let mut parts = Parts::of(node);
-        if parts.node(SyntaxKind::IF_EXISTS).is_none() || !self.places.is_empty() {
-            return loss(node, format!("`{}`: only a schema's statements that add something are read", about(node)));
+        if parts.take_node(SyntaxKind::IF_EXISTS).is_none() || !self.places.is_empty() {
+            return unsupported(
+                node,
+                format!("`{}`: only statements that create something are supported", about(node)),
+            );
         }
         Ok(())
     }
 }
 
-/// A statement's first words and the name that it is about.
+/// Returns the first words of a statement and the name of its object.
 fn about(node: &SyntaxNode) -> String {
     use SyntaxKind::{PATH, PATH_REF};
     let name = node.descendants().find(|part| matches!(part.kind(), PATH | PATH_REF));

@@ -4,23 +4,23 @@ use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::Reader;
 use super::access::roles;
-use super::tree::{Parts, Take, expression, ident, object, tokens};
+use super::tree::{Parsed, Parts, expression, ident, object, tokens};
 use crate::database::model::*;
 
 impl Reader {
-    pub(super) fn create_policy(&mut self, node: &SyntaxNode) -> Take<()> {
+    pub(super) fn create_policy(&mut self, node: &SyntaxNode) -> Parsed<()> {
         use SyntaxKind::*;
         let mut parts = Parts::of(node);
-        let name = ident(&parts.must(POLICY)?)?;
-        let on = parts.must(ON_TABLE)?;
-        let table = object(&Parts::of(&on).must(TABLE_NAME_REF)?)?;
+        let name = ident(&parts.require(POLICY)?)?;
+        let on = parts.require(ON_TABLE)?;
+        let table = object(&Parts::of(&on).require(TABLE_NAME_REF)?)?;
         self.subject = format!("the policy {name} of {table}");
         let mut policy = Policy::default();
-        if let Some(found) = parts.node(AS_POLICY_TYPE) {
+        if let Some(found) = parts.take_node(AS_POLICY_TYPE) {
             policy.restrictive = tokens(&found).any(|token| token.text().eq_ignore_ascii_case("restrictive"));
         }
-        if let Some(found) = parts.node(POLICY_COMMAND) {
-            policy.command = match Parts::of(&found).any()?.kind() {
+        if let Some(found) = parts.take_node(POLICY_COMMAND) {
+            policy.command = match Parts::of(&found).take_any()?.kind() {
                 POLICY_COMMAND_SELECT => Command::Select,
                 POLICY_COMMAND_INSERT => Command::Insert,
                 POLICY_COMMAND_UPDATE => Command::Update,
@@ -28,18 +28,18 @@ impl Reader {
                 _ => Command::All,
             };
         }
-        if let Some(found) = parts.node(POLICY_ROLES) {
-            policy.roles = roles(&Parts::of(&found).must(ROLE_REF_LIST)?)?.into_iter().collect();
+        if let Some(found) = parts.take_node(POLICY_ROLES) {
+            policy.roles = roles(&Parts::of(&found).require(ROLE_REF_LIST)?)?.into_iter().collect();
             if policy.roles.contains(PUBLIC) {
                 policy.roles.clear();
             }
         }
         for (kind, into) in [(USING_EXPR_CLAUSE, &mut policy.using), (WITH_CHECK_EXPR_CLAUSE, &mut policy.check)] {
-            if let Some(found) = parts.node(kind) {
-                *into = Some(expression(&Parts::of(&found).any()?)?);
+            if let Some(found) = parts.take_node(kind) {
+                *into = Some(expression(&Parts::of(&found).take_any()?)?);
             }
         }
-        parts.end("CREATE POLICY ;")?;
+        parts.expect_end("CREATE POLICY ;")?;
         self.table(&table, &on)?.policies.insert(name, policy);
         Ok(())
     }

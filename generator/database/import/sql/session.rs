@@ -1,11 +1,11 @@
-//! What a file says to the session that reads it, not about the schema.
+//! Statements and psql commands that concern the session and not the schema.
 
 use squawk_syntax::SyntaxNode;
 
-use super::tree::{Take, Unsupported, clause, loss, tokens};
+use super::tree::{Parsed, Unsupported, clause, tokens, unsupported};
 use crate::database::lexer;
 
-/// Settings of a session that change nothing that is stored, as pg_dump writes them.
+/// Settings in dumps that do not change what is stored.
 const HARMLESS: [&str; 16] = [
     "statement_timeout",
     "lock_timeout",
@@ -25,18 +25,18 @@ const HARMLESS: [&str; 16] = [
     "timezone",
 ];
 
-/// Values under which the others mean what they say.
+/// Values that do not change the meaning of later statements.
 const PLAIN: [&str; 10] = ["on", "off", "true", "false", "''", "heap", "0", "content", "warning", "'utc'"];
 
-/// psql's own commands are no SQL: those that only guard a dump become blanks, others are losses.
+/// Replaces psql commands that only guard a dump with blanks, and reports all others.
 pub fn without_commands(text: &str) -> (String, Vec<Unsupported>) {
     let mut sql = text.to_owned();
     let mut losses = Vec::new();
-    // Lines that begin with a backslash, unless inside of quotes.
+    // A line that begins with a backslash is a command, unless it is inside quotes.
     let quoted: Vec<(usize, usize)> = lexer::tokens(text)
         .unwrap_or_default()
         .iter()
-        .filter(|token| token.kind == lexer::Kind::Literal || token.kind == lexer::Kind::Comment)
+        .filter(|token| token.kind == lexer::TokenKind::Literal || token.kind == lexer::TokenKind::Comment)
         .map(|token| (token.at, token.at + token.text.len()))
         .collect();
     let mut at = 0;
@@ -55,8 +55,8 @@ pub fn without_commands(text: &str) -> (String, Vec<Unsupported>) {
     (sql, losses)
 }
 
-/// A statement about the session.
-pub fn statement(node: &SyntaxNode) -> Take<()> {
+/// Checks a statement that concerns the session.
+pub fn statement(node: &SyntaxNode) -> Parsed<()> {
     let words: Vec<String> = tokens(node).map(|token| token.text().to_ascii_lowercase()).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).filter(|word| *word != ";").collect();
     match words.as_slice() {
@@ -67,23 +67,24 @@ pub fn statement(node: &SyntaxNode) -> Take<()> {
         {
             Ok(())
         }
-        ["set", "search_path", ..] => {
-            loss(node, "`SET search_path`: write the schema before each name, so that every name says what it means")
-        }
+        ["set", "search_path", ..] => unsupported(
+            node,
+            "`SET search_path`: write the schema before each name instead, so that names are unambiguous",
+        ),
         ["set", name, "to" | "=", value] if HARMLESS.contains(name) => {
             let timeout = name.ends_with("_timeout") || *name == "client_min_messages";
             let escapes = *name == "standard_conforming_strings" && !["on", "true"].contains(value);
             if escapes {
-                loss(node, "`SET standard_conforming_strings`: strings would mean something else")
+                unsupported(node, "`SET standard_conforming_strings`: this value changes the meaning of strings")
             } else if timeout || PLAIN.contains(value) || value.starts_with("'utf") || value.starts_with("'warn") {
                 Ok(())
             } else {
-                loss(node, format!("`SET {name}`: the value changes what the rest means"))
+                unsupported(node, format!("`SET {name}`: this value changes the meaning of later statements"))
             }
         }
         ["reset", ..] => Ok(()),
-        ["set", name, ..] => loss(node, format!("`SET {name}` has no place in the model")),
-        ["select", ..] => loss(node, "`SELECT`: a statement that runs is no part of a schema"),
-        _ => loss(node, format!("`{}` has no place in the model", clause(node))),
+        ["set", name, ..] => unsupported(node, format!("nself cannot represent `SET {name}`")),
+        ["select", ..] => unsupported(node, "`SELECT`: a query is not part of a schema"),
+        _ => unsupported(node, format!("nself cannot represent `{}`", clause(node))),
     }
 }

@@ -1,58 +1,58 @@
-//! Tables, their columns and partitions.
+//! `CREATE TABLE`: columns and partitions.
 
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
-use super::tree::{Parts, Placed, Take, Unsupported, expression, loss, number, object, type_name, type_text};
+use super::tree::{AtNode, Parsed, Parts, Unsupported, expression, number, object, type_name, type_text, unsupported};
 use super::{Reader, tree, types};
 use crate::database::import::names;
 use crate::database::model::*;
 use crate::values::{Checked, SqlIdent};
 
 impl Reader {
-    pub(super) fn create_table(&mut self, node: &SyntaxNode) -> Take<()> {
+    pub(super) fn create_table(&mut self, node: &SyntaxNode) -> Parsed<()> {
         let mut parts = Parts::of(node);
-        let again = parts.node(SyntaxKind::IF_NOT_EXISTS).is_some();
-        let name = object(&parts.must(SyntaxKind::TABLE_NAME)?)?;
+        let again = parts.take_node(SyntaxKind::IF_NOT_EXISTS).is_some();
+        let name = object(&parts.require(SyntaxKind::TABLE_NAME)?)?;
         self.subject = format!("the table {name}");
         if again && self.schema.tables.contains_key(&name) {
-            return loss(node, "it is there already, and which of the two is meant cannot be told");
+            return unsupported(node, "it exists already, and the two definitions may differ");
         }
-        if let Some(of) = parts.node(SyntaxKind::PARTITION_OF) {
+        if let Some(of) = parts.take_node(SyntaxKind::PARTITION_OF) {
             let mut of = Parts::of(&of);
-            let whole = object(&of.must(SyntaxKind::TABLE_NAME_REF)?)?;
-            of.end("PARTITION OF")?;
+            let whole = object(&of.require(SyntaxKind::TABLE_NAME_REF)?)?;
+            of.expect_end("PARTITION OF")?;
             let bound = bound(&mut parts)?;
-            parts.end("CREATE TABLE ;")?;
+            parts.expect_end("CREATE TABLE ;")?;
             return self.partition(&whole, &name, bound, node);
         }
-        let mut table = Table { unlogged: parts.node(SyntaxKind::UNLOGGED).is_some(), ..Table::default() };
-        let list = parts.must(SyntaxKind::TABLE_ARG_LIST)?;
-        if let Some(by) = parts.node(SyntaxKind::PARTITION_BY) {
+        let mut table = Table { unlogged: parts.take_node(SyntaxKind::UNLOGGED).is_some(), ..Table::default() };
+        let list = parts.require(SyntaxKind::TABLE_ARG_LIST)?;
+        if let Some(by) = parts.take_node(SyntaxKind::PARTITION_BY) {
             table.partition_by = Some(partition_by(&by)?);
         }
         self.place("tables", name.as_str(), node)?;
         self.schema.tables.insert(name.clone(), table);
         let mut list = Parts::of(&list);
-        for column in list.nodes(SyntaxKind::COLUMN) {
-            let taken = self.column(&name, Parts::of(&column)).and_then(|rest| rest.end(""));
-            self.or_lose(taken);
+        for column in list.take_all(SyntaxKind::COLUMN) {
+            let taken = self.column(&name, Parts::of(&column)).and_then(|rest| rest.expect_end(""));
+            self.record_error(taken);
         }
-        for constraint in list.rest() {
+        for constraint in list.take_rest() {
             let taken = self.constraint(&name, &constraint, None);
-            self.or_lose(taken);
+            self.record_error(taken);
         }
-        let ended = list.end("( ) ,");
-        self.or_lose(ended);
-        parts.end("CREATE TABLE ;")
+        let ended = list.expect_end("( ) ,");
+        self.record_error(ended);
+        parts.expect_end("CREATE TABLE ;")
     }
 
-    /// A column with what belongs to it; gives back what is left of its parts.
-    pub(super) fn column(&mut self, table: &ObjectName, mut parts: Parts) -> Take<Parts> {
+    /// Reads a column with its constraints; returns the parts that remain.
+    pub(super) fn column(&mut self, table: &ObjectName, mut parts: Parts) -> Parsed<Parts> {
         use SyntaxKind::*;
-        let node = parts.all().clone();
-        let name = tree::ident(&parts.must(COLUMN_NAME)?)?;
-        let Some(kind) = parts.kind() else {
-            return loss(&node, format!("{table}.{name}: its type is not understood"));
+        let node = parts.syntax_node().clone();
+        let name = tree::ident(&parts.require(COLUMN_NAME)?)?;
+        let Some(kind) = parts.take_type() else {
+            return unsupported(&node, format!("{table}.{name}: the syntax of its type is unknown"));
         };
         let text = type_text(&kind)?;
         let counted = ["serial", "bigserial", "smallserial", "serial4", "serial8", "serial2"];
@@ -75,7 +75,7 @@ impl Reader {
             backfill: None,
             using: None,
         };
-        if let Some(found) = parts.node(COLLATE) {
+        if let Some(found) = parts.take_node(COLLATE) {
             column.collation = collation(&found)?;
         }
         if serial {
@@ -87,45 +87,45 @@ impl Reader {
             self.schema.sequences.insert(sequence, Sequence { kind, owned_by, ..Sequence::default() });
             column.default = Some(default);
         }
-        if let Some(found) = parts.node(DEFAULT_CONSTRAINT) {
+        if let Some(found) = parts.take_node(DEFAULT_CONSTRAINT) {
             column.default = Some(default(&found)?);
         }
-        if let Some(found) = parts.node(GENERATED_CONSTRAINT) {
+        if let Some(found) = parts.take_node(GENERATED_CONSTRAINT) {
             let sequence = generated(&mut column, &found)?;
             self.sequence_name(table, &name, sequence);
         }
-        for found in parts.nodes(NOT_NULL_CONSTRAINT) {
+        for found in parts.take_all(NOT_NULL_CONSTRAINT) {
             let mut not_null = Parts::of(&found);
             if let Some(given) = super::constraint::name(&mut not_null)? {
                 let what =
-                    format!("the name `{given}` of NOT NULL of {table}.{name} is left out: the server makes one");
+                    format!("the name `{given}` of NOT NULL of {table}.{name} is left out: the server chooses one");
                 self.notes.push(Unsupported { at: tree::start(&found), what });
             }
-            not_null.end("NOT NULL")?;
+            not_null.expect_end("NOT NULL")?;
             column.nullable = false;
         }
-        parts.node(NULL_CONSTRAINT);
+        parts.take_node(NULL_CONSTRAINT);
         column.nullable &= column.identity.is_none();
         if self.table(table, &node)?.columns.insert(name.clone(), column).is_some() {
-            return loss(&node, format!("there are two columns `{name}`"));
+            return unsupported(&node, format!("there are two columns `{name}`"));
         }
         for kind in [PRIMARY_KEY_CONSTRAINT, UNIQUE_CONSTRAINT, CHECK_CONSTRAINT, REFERENCES_CONSTRAINT] {
-            for found in parts.nodes(kind) {
+            for found in parts.take_all(kind) {
                 let taken = self.constraint(table, &found, Some(&name));
-                self.or_lose(taken);
+                self.record_error(taken);
             }
         }
         Ok(parts)
     }
 
-    /// Says when the sequence of an identity is called otherwise than the server would call it.
+    /// Adds a note if the sequence of an identity has a name other than the default, which is left out.
     pub(super) fn sequence_name(&mut self, table: &ObjectName, column: &SqlIdent, option: Option<SyntaxNode>) {
         let Some(option) = option else { return };
-        let Ok(found) = Parts::of(&option).any() else { return };
+        let Ok(found) = Parts::of(&option).take_any() else { return };
         let given = tree::path(&found).pop().unwrap_or_default();
-        if given != names::made(table.name(), Some(column.as_str()), "seq") {
+        if given != names::default_name(table.name(), Some(column.as_str()), "seq") {
             let what =
-                format!("the name `{given}` of the sequence of {table}.{column} is left out: the server makes one");
+                format!("the name `{given}` of the sequence of {table}.{column} is left out: the server chooses one");
             self.notes.push(Unsupported { at: tree::start(&option), what });
         }
     }
@@ -136,141 +136,142 @@ impl Reader {
         name: &ObjectName,
         bound: Bound,
         node: &SyntaxNode,
-    ) -> Take<()> {
+    ) -> Parsed<()> {
         if whole.schema() != name.schema() {
-            return loss(node, format!("the partition is in another schema than {whole}"));
+            return unsupported(node, format!("the partition is in another schema than {whole}"));
         }
         let part = tree::named(name.name(), node)?;
-        self.parts.insert(name.clone(), (tree::start(node), whole.clone(), RowSecurity::Off));
+        self.partitions.insert(name.clone(), (tree::start(node), whole.clone(), RowSecurity::Off));
         self.table(whole, node)?.partitions.insert(part, bound);
         Ok(())
     }
 }
 
-/// What stands after DEFAULT. NULL is kept too: of some types the server stores it.
-pub fn default(node: &SyntaxNode) -> Take<Expression> {
+/// Reads the expression after DEFAULT. NULL is kept: for some types the server stores it.
+pub fn default(node: &SyntaxNode) -> Parsed<Expression> {
     let mut parts = Parts::of(node);
     super::constraint::name(&mut parts)?;
-    let found = parts.any()?;
+    let found = parts.take_any()?;
     if found.kind() == SyntaxKind::COLLATE {
-        return loss(&found, "write COLLATE before DEFAULT, so that it belongs to the column");
+        return unsupported(&found, "write COLLATE before DEFAULT, so that it belongs to the column");
     }
     let text = expression(&found)?;
-    parts.end("SET DEFAULT")?;
+    parts.expect_end("SET DEFAULT")?;
     Ok(text)
 }
 
-fn collation(node: &SyntaxNode) -> Take<Option<Collation>> {
+fn collation(node: &SyntaxNode) -> Parsed<Option<Collation>> {
     let mut parts = Parts::of(node);
-    let found = parts.must(SyntaxKind::COLLATION_REF)?;
-    parts.end("COLLATE")?;
+    let found = parts.require(SyntaxKind::COLLATION_REF)?;
+    parts.expect_end("COLLATE")?;
     let names = tree::path(&found);
     match names.last().map(String::as_str) {
         Some("default") => Ok(None),
         Some("C") => Ok(Some(Collation::C)),
         Some("POSIX") => Ok(Some(Collation::Posix)),
         Some("ucs_basic") => Ok(Some(Collation::UcsBasic)),
-        _ => loss(&found, format!("the collation `{}` has no place in the model", names.join("."))),
+        _ => unsupported(&found, format!("nself cannot represent the collation `{}`", names.join("."))),
     }
 }
 
-/// Gives back the sequence of an identity, if it has a name of its own.
-fn generated(column: &mut Column, node: &SyntaxNode) -> Take<Option<SyntaxNode>> {
+/// Reads GENERATED, and returns the option that names the sequence of an identity.
+fn generated(column: &mut Column, node: &SyntaxNode) -> Parsed<Option<SyntaxNode>> {
     let mut parts = Parts::of(node);
     let mut sequence = None;
     super::constraint::name(&mut parts)?;
-    if let Some(found) = parts.node(SyntaxKind::GENERATED_IDENTITY) {
+    if let Some(found) = parts.take_node(SyntaxKind::GENERATED_IDENTITY) {
         let mut found = Parts::of(&found);
         let (identity, name) = identity(&mut found)?;
         column.identity = Some(identity);
         sequence = name;
-        found.end("AS IDENTITY")?;
+        found.expect_end("AS IDENTITY")?;
     } else {
-        let mut found = Parts::of(&parts.must(SyntaxKind::GENERATED_STORED)?);
-        found.must(SyntaxKind::GENERATED_ALWAYS)?;
-        found.must(SyntaxKind::STORED)?;
-        column.generated = Some(expression(&found.any()?)?);
-        found.end("AS ( )")?;
+        let mut found = Parts::of(&parts.require(SyntaxKind::GENERATED_STORED)?);
+        found.require(SyntaxKind::GENERATED_ALWAYS)?;
+        found.require(SyntaxKind::STORED)?;
+        column.generated = Some(expression(&found.take_any()?)?);
+        found.expect_end("AS ( )")?;
     }
-    parts.end("GENERATED")?;
+    parts.expect_end("GENERATED")?;
     Ok(sequence)
 }
 
-/// ALWAYS or BY DEFAULT, with a sequence that counts as it does by itself, and the name of that.
-pub fn identity(parts: &mut Parts) -> Take<(Identity, Option<SyntaxNode>)> {
+/// Reads ALWAYS or BY DEFAULT, and the option that names the sequence. Other options must have their default values.
+pub fn identity(parts: &mut Parts) -> Parsed<(Identity, Option<SyntaxNode>)> {
     let mut name = None;
-    if let Some(list) = parts.node(SyntaxKind::SEQUENCE_OPTION_LIST) {
+    if let Some(list) = parts.take_node(SyntaxKind::SEQUENCE_OPTION_LIST) {
         let mut options = Parts::of(&list);
-        name = options.node(SyntaxKind::OPTION_SEQUENCE_NAME);
+        name = options.take_node(SyntaxKind::OPTION_SEQUENCE_NAME);
         let sequence = types::sequence(&mut options)?;
-        options.end("( )")?;
+        options.expect_end("( )")?;
         if sequence != (Sequence { kind: sequence.kind, ..Sequence::default() }) {
-            return loss(&list, "options of an identity's sequence have no place in the model");
+            return unsupported(&list, "nself cannot represent options of an identity's sequence");
         }
     }
-    if parts.node(SyntaxKind::GENERATED_ALWAYS).is_some() {
+    if parts.take_node(SyntaxKind::GENERATED_ALWAYS).is_some() {
         return Ok((Identity::Always, name));
     }
-    parts.must(SyntaxKind::GENERATED_BY_DEFAULT)?;
+    parts.require(SyntaxKind::GENERATED_BY_DEFAULT)?;
     Ok((Identity::ByDefault, name))
 }
 
-fn partition_by(node: &SyntaxNode) -> Take<PartitionBy> {
+fn partition_by(node: &SyntaxNode) -> Parsed<PartitionBy> {
     let mut parts = Parts::of(node);
-    let found = parts.must(SyntaxKind::PARTITION_STRATEGY)?;
+    let found = parts.require(SyntaxKind::PARTITION_STRATEGY)?;
     let strategy = match tree::path(&found).concat().as_str() {
         "range" => Strategy::Range,
         "list" => Strategy::List,
         "hash" => Strategy::Hash,
-        _ => return loss(&found, "this strategy has no place in the model"),
+        _ => return unsupported(&found, "nself cannot represent this partition strategy"),
     };
-    let mut list = Parts::of(&parts.must(SyntaxKind::PARTITION_ITEM_LIST)?);
+    let mut list = Parts::of(&parts.require(SyntaxKind::PARTITION_ITEM_LIST)?);
     let mut columns: Vec<SqlIdent> = Vec::new();
-    for item in list.nodes(SyntaxKind::PARTITION_ITEM) {
+    for item in list.take_all(SyntaxKind::PARTITION_ITEM) {
         let mut item = Parts::of(&item);
-        let found = item.any()?;
+        let found = item.take_any()?;
         if found.kind() != SyntaxKind::NAME_REF {
-            return loss(&found, "a table is divided by columns, expressions have no place in the model");
+            return unsupported(&found, "nself can represent partitions by columns, but not by expressions");
         }
         columns.push(tree::ident(&found)?);
-        item.end("")?;
+        item.expect_end("")?;
     }
-    list.end("( ) ,")?;
-    parts.end("PARTITION BY")?;
+    list.expect_end("( ) ,")?;
+    parts.expect_end("PARTITION BY")?;
     Ok(PartitionBy { strategy, columns })
 }
 
-/// Which rows a partition holds.
-pub fn bound(parts: &mut Parts) -> Take<Bound> {
+/// Reads the bound of a partition.
+pub fn bound(parts: &mut Parts) -> Parsed<Bound> {
     use SyntaxKind::*;
-    let row = |node: &SyntaxNode| -> Take<Vec<Expression>> {
+    let row = |node: &SyntaxNode| -> Parsed<Vec<Expression>> {
         let mut parts = Parts::of(node);
-        let all = parts.rest().iter().map(expression).collect();
-        parts.end("FROM TO IN FOR VALUES ( ) ,")?;
+        let all = parts.take_rest().iter().map(expression).collect();
+        parts.expect_end("FROM TO IN FOR VALUES ( ) ,")?;
         all
     };
-    if parts.node(PARTITION_DEFAULT).is_some() {
+    if parts.take_node(PARTITION_DEFAULT).is_some() {
         return Ok(Bound::Default);
     }
-    if let Some(found) = parts.node(PARTITION_FOR_VALUES_FROM) {
+    if let Some(found) = parts.take_node(PARTITION_FOR_VALUES_FROM) {
         let mut found = Parts::of(&found);
-        let (from, to) = (found.must(PARTITION_FROM_VALUES)?, found.must(PARTITION_TO_VALUES)?);
-        found.end("FOR VALUES FROM TO")?;
+        let (from, to) = (found.require(PARTITION_FROM_VALUES)?, found.require(PARTITION_TO_VALUES)?);
+        found.expect_end("FOR VALUES FROM TO")?;
         return Ok(Bound::Range { from: row(&from)?, to: row(&to)? });
     }
-    if let Some(found) = parts.node(PARTITION_FOR_VALUES_IN) {
+    if let Some(found) = parts.take_node(PARTITION_FOR_VALUES_IN) {
         return row(&found).map(Bound::In);
     }
-    let found = parts.must(PARTITION_FOR_VALUES_WITH)?;
+    let found = parts.require(PARTITION_FOR_VALUES_WITH)?;
     let mut list = Parts::of(&found);
     let (mut modulus, mut remainder) = (None, None);
-    for part in list.nodes(HASH_PARTITION_BOUND) {
-        let value = u32::try_from(number(&Parts::of(&part).any()?)?).map_err(|error| error.to_string()).at(&part)?;
+    for part in list.take_all(HASH_PARTITION_BOUND) {
+        let value =
+            u32::try_from(number(&Parts::of(&part).take_any()?)?).map_err(|error| error.to_string()).at(&part)?;
         let word = tree::tokens(&part).next().map(|token| token.text().to_ascii_lowercase());
         *(if word.as_deref() == Some("modulus") { &mut modulus } else { &mut remainder }) = Some(value);
     }
     match (modulus, remainder) {
         (Some(modulus), Some(remainder)) => Ok(Bound::Hash { modulus, remainder }),
-        _ => loss(&found, "a part of the bound is missing"),
+        _ => unsupported(&found, "the bound is incomplete"),
     }
 }

@@ -2,57 +2,57 @@
 
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
-use super::tree::{Parts, Placed, Take, expression, loss, number, object, object_of, path, string, type_name};
+use super::tree::{AtNode, Parsed, Parts, expression, number, object, object_of, path, string, type_name, unsupported};
 use super::{Reader, tree};
 use crate::database::import::names;
 use crate::database::model::*;
 use crate::values::{Checked, SqlIdent};
 
 impl Reader {
-    pub(super) fn create_type(&mut self, node: &SyntaxNode) -> Take<()> {
+    pub(super) fn create_type(&mut self, node: &SyntaxNode) -> Parsed<()> {
         let mut parts = Parts::of(node);
-        let name = object(&parts.must(SyntaxKind::TYPE_NAME)?)?;
+        let name = object(&parts.require(SyntaxKind::TYPE_NAME)?)?;
         self.subject = format!("the type {name}");
-        let kind = if let Some(found) = parts.node(SyntaxKind::ENUM_TYPE) {
+        let kind = if let Some(found) = parts.take_node(SyntaxKind::ENUM_TYPE) {
             let mut found = Parts::of(&found);
-            let mut list = Parts::of(&found.must(SyntaxKind::VARIANT_LIST)?);
+            let mut list = Parts::of(&found.require(SyntaxKind::VARIANT_LIST)?);
             let mut values = Vec::new();
-            for variant in list.nodes(SyntaxKind::VARIANT) {
+            for variant in list.take_all(SyntaxKind::VARIANT) {
                 let text = string(&variant)?;
                 let label = Label::new(&text).map_err(|reason| format!("the label `{text}`: {reason}"));
                 values.push(label.at(&variant)?);
             }
-            list.end("( ) ,")?;
-            found.end("AS ENUM")?;
+            list.expect_end("( ) ,")?;
+            found.expect_end("AS ENUM")?;
             UserType::Enum(Enumeration { values, ..Enumeration::default() })
-        } else if let Some(found) = parts.node(SyntaxKind::COMPOSITE_TYPE) {
+        } else if let Some(found) = parts.take_node(SyntaxKind::COMPOSITE_TYPE) {
             let mut found = Parts::of(&found);
-            let mut list = Parts::of(&found.must(SyntaxKind::COMPOSITE_FIELD_LIST)?);
+            let mut list = Parts::of(&found.require(SyntaxKind::COMPOSITE_FIELD_LIST)?);
             let mut attributes = Vec::new();
-            for field in list.nodes(SyntaxKind::COMPOSITE_FIELD_DEF) {
+            for field in list.take_all(SyntaxKind::COMPOSITE_FIELD_DEF) {
                 let mut field = Parts::of(&field);
-                let name = tree::ident(&field.must(SyntaxKind::COMPOSITE_FIELD)?)?;
-                let kind = type_name(&field.any()?)?;
-                field.end("")?;
+                let name = tree::ident(&field.require(SyntaxKind::COMPOSITE_FIELD)?)?;
+                let kind = type_name(&field.take_any()?)?;
+                field.expect_end("")?;
                 attributes.push(Attribute { name, kind });
             }
-            list.end("( ) ,")?;
-            found.end("AS")?;
+            list.expect_end("( ) ,")?;
+            found.expect_end("AS")?;
             UserType::Composite(Composite { attributes, ..Composite::default() })
         } else {
-            return loss(node, "only enumerations, domains and row types have a place in the model");
+            return unsupported(node, "nself can represent enumerations, domains and composite types only");
         };
-        parts.end("CREATE TYPE ;")?;
+        parts.expect_end("CREATE TYPE ;")?;
         self.place("types", name.as_str(), node)?;
         self.schema.types.insert(name, kind);
         Ok(())
     }
 
-    pub(super) fn create_domain(&mut self, node: &SyntaxNode) -> Take<()> {
+    pub(super) fn create_domain(&mut self, node: &SyntaxNode) -> Parsed<()> {
         let mut parts = Parts::of(node);
-        let name = object(&parts.must(SyntaxKind::DOMAIN)?)?;
+        let name = object(&parts.require(SyntaxKind::DOMAIN)?)?;
         self.subject = format!("the domain {name}");
-        let Some(kind) = parts.kind() else { return loss(node, "its type is not understood") };
+        let Some(kind) = parts.take_type() else { return unsupported(node, "the syntax of its type is unknown") };
         let mut domain = Domain {
             base: type_name(&kind)?,
             not_null: false,
@@ -61,55 +61,55 @@ impl Reader {
             comment: None,
             renamed_from: None,
         };
-        if let Some(found) = parts.node(SyntaxKind::NOT_NULL_CONSTRAINT) {
+        if let Some(found) = parts.take_node(SyntaxKind::NOT_NULL_CONSTRAINT) {
             drop(found);
             domain.not_null = true;
         }
-        parts.node(SyntaxKind::NULL_CONSTRAINT);
-        if let Some(found) = parts.node(SyntaxKind::DEFAULT_CONSTRAINT) {
+        parts.take_node(SyntaxKind::NULL_CONSTRAINT);
+        if let Some(found) = parts.take_node(SyntaxKind::DEFAULT_CONSTRAINT) {
             domain.default = Some(super::table::default(&found)?);
         }
-        for found in parts.nodes(SyntaxKind::CHECK_CONSTRAINT) {
+        for found in parts.take_all(SyntaxKind::CHECK_CONSTRAINT) {
             let mut check = Parts::of(&found);
             let given = super::constraint::name(&mut check)?;
-            let text = expression(&check.any()?)?;
-            check.end("CHECK ( )")?;
-            let made = || names::free(name.name(), None, "check", |it| domain.checks.contains_key(it));
+            let text = expression(&check.take_any()?)?;
+            check.expect_end("CHECK ( )")?;
+            let made = || names::free_default_name(name.name(), None, "check", |it| domain.checks.contains_key(it));
             let check = given.map_or_else(|| tree::named(&made(), &found), Ok)?;
             domain.checks.insert(check, text);
         }
-        parts.end("CREATE DOMAIN AS ;")?;
+        parts.expect_end("CREATE DOMAIN AS ;")?;
         self.place("types", name.as_str(), node)?;
         self.schema.types.insert(name, UserType::Domain(domain));
         Ok(())
     }
 
-    pub(super) fn create_sequence(&mut self, node: &SyntaxNode) -> Take<()> {
+    pub(super) fn create_sequence(&mut self, node: &SyntaxNode) -> Parsed<()> {
         let mut parts = Parts::of(node);
-        let again = parts.node(SyntaxKind::IF_NOT_EXISTS).is_some();
-        let name = object(&parts.must(SyntaxKind::SEQUENCE)?)?;
+        let again = parts.take_node(SyntaxKind::IF_NOT_EXISTS).is_some();
+        let name = object(&parts.require(SyntaxKind::SEQUENCE)?)?;
         self.subject = format!("the sequence {name}");
         if again && self.schema.sequences.contains_key(&name) {
             return Ok(());
         }
         let sequence = sequence(&mut parts)?;
-        parts.end("CREATE SEQUENCE ;")?;
+        parts.expect_end("CREATE SEQUENCE ;")?;
         self.place("sequences", name.as_str(), node)?;
         self.schema.sequences.insert(name, sequence);
         Ok(())
     }
 
-    pub(super) fn alter_sequence(&mut self, node: &SyntaxNode) -> Take<()> {
+    pub(super) fn alter_sequence(&mut self, node: &SyntaxNode) -> Parsed<()> {
         let mut parts = Parts::of(node);
-        parts.node(SyntaxKind::IF_EXISTS);
-        let found = parts.must(SyntaxKind::SEQUENCE_REF)?;
+        parts.take_node(SyntaxKind::IF_EXISTS);
+        let found = parts.require(SyntaxKind::SEQUENCE_REF)?;
         let name = object(&found)?;
         self.subject = format!("the sequence {name}");
         self.owner(&mut parts)?;
-        let owned = parts.node(SyntaxKind::OPTION_OWNED_BY);
-        parts.end("ALTER SEQUENCE ;")?;
+        let owned = parts.take_node(SyntaxKind::OPTION_OWNED_BY);
+        parts.expect_end("ALTER SEQUENCE ;")?;
         let Some(sequence) = self.schema.sequences.get_mut(&name) else {
-            return loss(&found, format!("there is no sequence `{name}`"));
+            return unsupported(&found, format!("there is no sequence `{name}`"));
         };
         if let Some(owned) = owned {
             sequence.owned_by = owned_by(&owned)?;
@@ -118,30 +118,31 @@ impl Reader {
     }
 }
 
-/// The column after OWNED BY; nothing for NONE.
-fn owned_by(node: &SyntaxNode) -> Take<Option<ColumnOf>> {
+/// Reads the column after OWNED BY; `None` for NONE.
+fn owned_by(node: &SyntaxNode) -> Parsed<Option<ColumnOf>> {
     let mut parts = Parts::of(node);
-    let Some(found) = parts.node(SyntaxKind::QUALIFIED_COLUMN_NAME_REF) else {
-        parts.end("OWNED BY NONE")?;
+    let Some(found) = parts.take_node(SyntaxKind::QUALIFIED_COLUMN_NAME_REF) else {
+        parts.expect_end("OWNED BY NONE")?;
         return Ok(None);
     };
     let names = path(&found);
-    let Some((column, table)) = names.split_last() else { return loss(node, "the column is missing") };
+    let Some((column, table)) = names.split_last() else { return unsupported(node, "the column is missing") };
     Ok(Some(ColumnOf { table: object_of(table, &found)?, column: tree::named(column, &found)? }))
 }
 
-/// The options of a sequence; those that are the server's own choice are left to it.
-pub fn sequence(parts: &mut Parts) -> Take<Sequence> {
+/// Reads the options of a sequence. Options with the server's default value are left out.
+pub fn sequence(parts: &mut Parts) -> Parsed<Sequence> {
     use SyntaxKind::*;
     let mut sequence = Sequence::default();
-    if let Some(node) = parts.node(OPTION_AS_TYPE) {
+    if let Some(node) = parts.take_node(OPTION_AS_TYPE) {
         let mut option = Parts::of(&node);
-        let kind = type_name(&option.any()?)?;
-        sequence.kind = kind_of(&kind).map_or_else(|| loss(&node, "a sequence counts whole numbers"), Ok)?;
+        let kind = type_name(&option.take_any()?)?;
+        sequence.kind =
+            kind_of(&kind).map_or_else(|| unsupported(&node, "a sequence needs a whole-number type"), Ok)?;
     }
-    let mut value = |kind: SyntaxKind| -> Take<Option<i64>> {
-        let Some(node) = parts.node(kind) else { return Ok(None) };
-        number(&Parts::of(&node).any()?).map(Some)
+    let mut value = |kind: SyntaxKind| -> Parsed<Option<i64>> {
+        let Some(node) = parts.take_node(kind) else { return Ok(None) };
+        number(&Parts::of(&node).take_any()?).map(Some)
     };
     sequence.increment = value(OPTION_INCREMENT)?.filter(|by| *by != 1);
     sequence.min = value(OPTION_MIN_VALUE)?;
@@ -150,13 +151,15 @@ pub fn sequence(parts: &mut Parts) -> Take<Sequence> {
         if sequence.increment.unwrap_or(1) < 0 { sequence.max.unwrap_or(-1) } else { sequence.min.unwrap_or(1) };
     sequence.start = value(OPTION_START)?.filter(|start| *start != first);
     let cache = value(OPTION_CACHE)?.filter(|count| *count != 1);
-    sequence.cache =
-        cache.map(|count| u32::try_from(count).map_err(|error| error.to_string())).transpose().at(parts.all())?;
-    sequence.cycle = parts.node(OPTION_CYCLE).is_some();
+    sequence.cache = cache
+        .map(|count| u32::try_from(count).map_err(|error| error.to_string()))
+        .transpose()
+        .at(parts.syntax_node())?;
+    sequence.cycle = parts.take_node(OPTION_CYCLE).is_some();
     for plain in [OPTION_NO_CYCLE, OPTION_NO_MIN_VALUE, OPTION_NO_MAX_VALUE] {
-        parts.node(plain);
+        parts.take_node(plain);
     }
-    if let Some(node) = parts.node(OPTION_OWNED_BY) {
+    if let Some(node) = parts.take_node(OPTION_OWNED_BY) {
         sequence.owned_by = owned_by(&node)?;
     }
     Ok(sequence)
@@ -171,13 +174,13 @@ pub fn kind_of(kind: &TypeName) -> Option<SequenceKind> {
     }
 }
 
-/// The sequence of a `serial` column: its name, and that of the column's default.
+/// Returns the name of the sequence of a `serial` column, and the default of the column.
 pub fn serial(
     table: &ObjectName,
     column: &SqlIdent,
     taken: impl Fn(&ObjectName) -> bool,
 ) -> Result<(ObjectName, Expression), String> {
-    let text = names::free(table.name(), Some(column.as_str()), "seq", |name| {
+    let text = names::free_default_name(table.name(), Some(column.as_str()), "seq", |name| {
         SqlIdent::new(name).is_ok_and(|name| taken(&table.beside(&name)))
     });
     let name = table.beside(&SqlIdent::new(&text)?);

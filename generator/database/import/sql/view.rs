@@ -1,47 +1,49 @@
-//! Views.
+//! `CREATE VIEW` and `CREATE MATERIALIZED VIEW`.
 
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::Reader;
-use super::tree::{Parts, Placed, Take, loss, object, plain, tokens};
+use super::tree::{AtNode, Parsed, Parts, object, plain, tokens, unsupported};
 use crate::database::model::*;
 use crate::values::Checked;
 
 impl Reader {
-    pub(super) fn create_view(&mut self, node: &SyntaxNode) -> Take<()> {
+    pub(super) fn create_view(&mut self, node: &SyntaxNode) -> Parsed<()> {
         use SyntaxKind::*;
         let mut parts = Parts::of(node);
         let materialized = node.kind() == CREATE_MATERIALIZED_VIEW;
-        let replaces = parts.node(OR_REPLACE).is_some();
-        parts.node(IF_NOT_EXISTS);
-        let name = object(&parts.must(VIEW)?)?;
+        let replaces = parts.take_node(OR_REPLACE).is_some();
+        parts.take_node(IF_NOT_EXISTS);
+        let name = object(&parts.require(VIEW)?)?;
         self.subject = format!("the view {name}");
         let mut view = View {
+            // A placeholder until the query has been read.
             query: Query::wrap("SELECT".into()),
             materialized,
-            // Without the option a view has its owner's rights; a materialised one has no such option.
+            // A plain view without the option has its owner's rights. A materialised view cannot have the option;
+            // `true` is the default of the model.
             security_invoker: materialized,
             indexes: Default::default(),
             depends_on: Default::default(),
             grants: Default::default(),
             comment: None,
         };
-        if let Some(found) = parts.node(WITH_PARAMS) {
+        if let Some(found) = parts.take_node(WITH_PARAMS) {
             view.security_invoker = invoker(&found)?;
         }
-        // Whether it is filled is no part of a schema.
-        parts.node(WITH_NO_DATA);
-        parts.node(WITH_DATA);
-        if let Some(columns) = parts.node(COLUMN_LIST) {
-            return loss(
+        // A schema does not tell whether a materialised view is filled.
+        parts.take_node(WITH_NO_DATA);
+        parts.take_node(WITH_DATA);
+        if let Some(columns) = parts.take_node(COLUMN_LIST) {
+            return unsupported(
                 &columns,
-                "names of columns before the query have no place in the model; write `AS name` in it",
+                "nself cannot represent names of columns before the query; write `AS name` in the query",
             );
         }
-        let query = parts.any()?;
+        let query = parts.take_any()?;
         let text = plain(&query.text().to_string());
         view.query = Query::new(&text).map_err(|reason| format!("its query: {reason}")).at(&query)?;
-        parts.end("CREATE VIEW MATERIALIZED AS ;")?;
+        parts.expect_end("CREATE VIEW MATERIALIZED AS ;")?;
         if let Some(known) = self.schema.views.get(&name).filter(|_| replaces) {
             view.comment.clone_from(&known.comment);
             self.places.remove(&format!("views.{name}"));
@@ -52,17 +54,17 @@ impl Reader {
     }
 }
 
-/// `security_invoker`, the only option of a view that has a place.
-fn invoker(node: &SyntaxNode) -> Take<bool> {
+/// Reads the options of a view: only `security_invoker` is supported.
+fn invoker(node: &SyntaxNode) -> Parsed<bool> {
     let mut parts = Parts::of(node);
-    let mut list = Parts::of(&parts.must(SyntaxKind::ATTRIBUTE_LIST)?);
+    let mut list = Parts::of(&parts.require(SyntaxKind::ATTRIBUTE_LIST)?);
     let mut invoker = false;
-    for option in list.nodes(SyntaxKind::ATTRIBUTE_OPTION) {
+    for option in list.take_all(SyntaxKind::ATTRIBUTE_OPTION) {
         let words: Vec<String> = tokens(&option).map(|token| token.text().trim_matches('\'').to_lowercase()).collect();
         invoker = match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
             ["security_invoker"] | ["security_invoker", "=", "true" | "on" | "1"] => true,
             ["security_invoker", "=", "false" | "off" | "0"] => false,
-            _ => return loss(&option, format!("the option `{}` has no place in the model", words[0])),
+            _ => return unsupported(&option, format!("nself cannot represent the option `{}`", words[0])),
         };
     }
     Ok(invoker)

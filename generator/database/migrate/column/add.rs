@@ -1,12 +1,12 @@
-//! New columns, their values in rows that exist, and NULLs that go away.
+//! Plans new columns, values for existing rows, and the change to NOT NULL.
 
-use super::At;
+use super::ColumnChange;
 use super::identity::refuse_identity;
 use crate::artifact::Digest;
 use crate::database::ddl;
 use crate::database::hazard::Hazard;
-use crate::database::lexer::{self, Kind as Token};
-use crate::database::migrate::table::unless;
+use crate::database::lexer::{self, TokenKind};
+use crate::database::migrate::table::fail_if_rows;
 use crate::database::migrate::{Down, Phase, Planner};
 use crate::database::model::*;
 use crate::diagnostic::Code;
@@ -17,15 +17,15 @@ fn is_constant(expression: &Expression) -> bool {
     let mut cast = false;
     for (i, token) in tokens.iter().enumerate() {
         let after_cast = i >= 2 && tokens[i - 1].text == ":" && tokens[i - 2].text == ":";
-        cast =
-            after_cast || (cast && (token.kind == Token::Word || ["(", ")", "[", "]", ",", "."].contains(&token.text)));
+        cast = after_cast
+            || (cast && (token.kind == TokenKind::Word || ["(", ")", "[", "]", ",", "."].contains(&token.text)));
         let word = token.text.to_ascii_lowercase();
         let constant = match token.kind {
-            Token::Literal | Token::Number | Token::Symbol => true,
-            Token::Word | Token::Quoted => {
+            TokenKind::Literal | TokenKind::Number | TokenKind::Symbol => true,
+            TokenKind::Word | TokenKind::Quoted => {
                 cast || ["null", "true", "false", "array", "interval", "date", "timestamp"].contains(&word.as_str())
             }
-            Token::Comment => false,
+            TokenKind::Comment => false,
         };
         if !constant {
             return false;
@@ -34,7 +34,7 @@ fn is_constant(expression: &Expression) -> bool {
     true
 }
 
-/// Functions that give every row of one statement the same value: the server computes them once.
+/// Functions that have one value for all rows of a statement, since the server computes them once.
 const STABLE: [&str; 7] = [
     "now",
     "current_timestamp",
@@ -47,12 +47,13 @@ const STABLE: [&str; 7] = [
 
 fn is_stable(expression: &Expression) -> bool {
     let tokens = lexer::tokens(expression.as_str()).unwrap_or_default();
-    let words = tokens.iter().filter(|token| token.kind == Token::Word);
+    let words = tokens.iter().filter(|token| token.kind == TokenKind::Word);
     let known = |word: &str| STABLE.contains(&word) || is_constant(&Expression::from_word(word));
     is_constant(expression) || words.into_iter().all(|token| known(&token.text.to_ascii_lowercase()))
 }
 
-pub(super) fn add(planner: &mut Planner, at: &At, is: &Column) {
+/// Plans a new column.
+pub(super) fn add(planner: &mut Planner, at: &ColumnChange, is: &Column) {
     if at.divided && is.identity.is_some() {
         refuse_identity(planner, at);
         return;
@@ -64,12 +65,12 @@ pub(super) fn add(planner: &mut Planner, at: &At, is: &Column) {
         planner.refuse(
             Code::NeedsBackfill,
             at.path(),
-            format!("{}.{} is NOT NULL, and rows that exist have no value for it", at.table, at.column),
-            "give it a `default`, say `backfill = \"an expression\"`, or make it `nullable`",
+            format!("{}.{} is NOT NULL, but existing rows have no value for it", at.table, at.column),
+            "set a `default` or `backfill = \"an expression\"`, or make it `nullable`",
         );
         return;
     }
-    // A domain may refuse NULL or have a default of its own.
+    // A domain may refuse NULL or have a default.
     let (domain, fills) = match is.kind.object().and_then(|kind| planner.new.types.get(&kind)) {
         Some(UserType::Domain(domain)) => (true, domain.default.is_some() || domain.base.object().is_some()),
         _ => (false, false),
@@ -97,12 +98,12 @@ pub(super) fn add(planner: &mut Planner, at: &At, is: &Column) {
         let lossy = match &is.default {
             None => format!("SELECT FROM {table} WHERE {column} IS NOT NULL"),
             Some(default) => {
-                // As text, since not every type can be compared.
+                // Compared as text, since not every type has an equality operator.
                 let kind = is.kind.sql();
                 format!("SELECT FROM {table} WHERE {column}::text IS DISTINCT FROM (({default})::{kind})::text")
             }
         };
-        let guard = unless(&lossy, &format!("{}.{} holds values", at.table, at.column));
+        let guard = fail_if_rows(&lossy, &format!("{}.{} holds values", at.table, at.column));
         Down::Sql(format!("{}\n{drop}", at.on_all_rows(&guard)))
     } else {
         Down::Never("values written since would be lost")
@@ -112,14 +113,14 @@ pub(super) fn add(planner: &mut Planner, at: &At, is: &Column) {
         .step(Phase::Create, "", "is new")
         .up(format!("ALTER TABLE {table} ADD COLUMN {};", ddl::column(at.column, is)))
         .hazards((computed || volatile || domain).then_some(Hazard::Rewrite));
-    // What it is computed from may be new as well.
+    // Columns in its expression may be new as well.
     step.rank += usize::from(is.generated.is_some());
     step.down = down;
     planner.push(step);
 }
 
-/// Takes the NULLs away without a long lock: a condition that is checked while rows can be written.
-pub(super) fn not_null(planner: &mut Planner, at: &At, backfill: Option<&Expression>) {
+/// Makes a column NOT NULL without a long lock: a check is validated while rows can be written.
+pub(super) fn not_null(planner: &mut Planner, at: &ColumnChange, backfill: Option<&Expression>) {
     let table = at.table.sql();
     let column = quoted(at.column);
     let helper = format!("\"nn_{}\"", Digest::of(at.column.as_str().as_bytes()).short());
@@ -128,7 +129,7 @@ pub(super) fn not_null(planner: &mut Planner, at: &At, backfill: Option<&Express
             at.step(Phase::Create, "backfill", "gets values where it has none")
                 .rank(at.rank + 1)
                 .up(at.on_all_rows(&format!("UPDATE {table} SET {column} = ({backfill}) WHERE {column} IS NULL;")))
-                .never("which values were NULL is forgotten"),
+                .never("the rows that had NULL are not recorded"),
         );
     }
     let add = format!("ALTER TABLE {table} ADD CONSTRAINT {helper} CHECK ({column} IS NOT NULL) NOT VALID;");

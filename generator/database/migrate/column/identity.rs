@@ -1,22 +1,23 @@
-//! Columns that the server numbers.
+//! Plans changes of identity columns.
 
-use super::At;
+use super::ColumnChange;
 use crate::database::ddl;
 use crate::database::migrate::{Phase, Planner};
 use crate::database::model::*;
 use crate::diagnostic::Code;
 
-/// A table that is divided cannot number its rows later on.
-pub(super) fn refuse_identity(planner: &mut Planner, at: &At) {
+/// Refuses a change of an identity in a partitioned table, which PostgreSQL does not support.
+pub(super) fn refuse_identity(planner: &mut Planner, at: &ColumnChange) {
     planner.refuse(
         Code::ChangeRefused,
         at.path().key("identity"),
-        format!("{} is divided into partitions, and its columns are numbered from the start or not at all", at.table),
+        format!("{} is partitioned, so the identity of its columns cannot change", at.table),
         "use a sequence and `default = \"nextval('…')\"`",
     );
 }
 
-pub(super) fn identity(planner: &mut Planner, at: &At, was: &Column, is: &Column) {
+/// Plans the change of a column's identity.
+pub(super) fn identity(planner: &mut Planner, at: &ColumnChange, was: &Column, is: &Column) {
     if at.divided && was.identity != is.identity {
         refuse_identity(planner, at);
         return;
@@ -39,10 +40,10 @@ pub(super) fn identity(planner: &mut Planner, at: &At, was: &Column, is: &Column
             );
         }
         (Some(_), None) => planner.push(
-            step("is numbered by the server no more")
+            step("is no longer numbered by the server")
                 .rank(at.rank.saturating_sub(1))
                 .up(format!("{} DROP IDENTITY;", at.alter()))
-                .never("the position of its sequence is gone"),
+                .never("the position of its sequence is lost"),
         ),
         (Some(old), Some(new)) if old != new => {
             let set =

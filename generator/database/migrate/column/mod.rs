@@ -1,4 +1,4 @@
-//! Columns of a table that holds rows.
+//! Plans changes of the columns of an existing table.
 
 mod add;
 mod identity;
@@ -6,9 +6,9 @@ mod retype;
 
 use crate::database::ddl;
 use crate::database::hazard::Hazard;
-use crate::database::migrate::graph::Kind;
-use crate::database::migrate::step::LOSES;
-use crate::database::migrate::{Diff, Phase, Planner, Step};
+use crate::database::migrate::graph::ObjectKind;
+use crate::database::migrate::step::DATA_LOST;
+use crate::database::migrate::{Diff, MigrationStep, Phase, Planner};
 use crate::database::model::*;
 use crate::diagnostic::{Code, FieldPath};
 use crate::values::SqlIdent;
@@ -16,21 +16,22 @@ use add::{add, not_null};
 use identity::identity;
 use retype::retype;
 
-/// Columns that tell owners apart.
+/// Columns that name the owner of a row.
 pub const OWNERS: [&str; 2] = ["tenant_id", "source_account_id"];
 
-pub fn plan(planner: &mut Planner, all: &Diff, name: &ObjectName, old: &Table, new: &Table, path: &FieldPath) {
+/// Plans changes of a table's columns.
+pub fn plan(planner: &mut Planner, diff: &Diff, name: &ObjectName, old: &Table, new: &Table, path: &FieldPath) {
     let path = path.key("columns");
     let forced = old.row_security == RowSecurity::Forced;
     let divided = new.partition_by.is_some();
-    let rank = all.new_graph.position(Kind::Table, name);
+    let rank = diff.new_graph.position(ObjectKind::Table, name);
     for (column, was) in &old.columns {
         match new.columns.get(column) {
-            None => gone(planner, name, old, new, (column, was), &path),
+            None => drop_column(planner, name, old, new, (column, was), &path),
             Some(is) => {
-                let at = At { forced, divided, table: name, column, columns: &path, rank };
-                let rebuilt = all.touched.rebuilds(&was.kind);
-                if all.touched.regenerated_of(name).contains(column) {
+                let at = ColumnChange { forced, divided, table: name, column, columns: &path, rank };
+                let rebuilt = diff.affected.rebuilds(&was.kind);
+                if diff.affected.regenerated_of(name).contains(column) {
                     regenerate(planner, &at, was, is);
                 } else {
                     change(planner, &at, new, was, is, rebuilt && was.kind == is.kind);
@@ -39,34 +40,34 @@ pub fn plan(planner: &mut Planner, all: &Diff, name: &ObjectName, old: &Table, n
         }
     }
     for (column, is) in new.columns.iter().filter(|(column, _)| !old.columns.contains_key(*column)) {
-        add(planner, &At { forced, divided, table: name, column, columns: &path, rank }, is);
+        add(planner, &ColumnChange { forced, divided, table: name, column, columns: &path, rank }, is);
     }
 }
 
-/// A column and where it stands.
-struct At<'a> {
-    /// Row security binds the owner, and so whoever migrates.
+/// A column that changes, with what its steps need to know about the table.
+struct ColumnChange<'a> {
+    /// Whether row security also binds the owner, who runs the migrations.
     forced: bool,
     divided: bool,
     table: &'a ObjectName,
     column: &'a SqlIdent,
-    /// Where the table's columns stand in the stack.
+    /// Path of the table's columns in the stack.
     columns: &'a FieldPath,
     rank: usize,
 }
 
-impl At<'_> {
+impl ColumnChange<'_> {
     fn path(&self) -> FieldPath {
         self.columns.key(self.column.as_str())
     }
 
-    fn step(&self, phase: Phase, key: &str, what: &str) -> Step {
+    fn step(&self, phase: Phase, key: &str, what: &str) -> MigrationStep {
         let path = if key.is_empty() { self.path() } else { self.path().key(key) };
         let why = format!("{}.{} {what}", self.table, self.column);
-        Step::new(phase, format!("{}.{}", self.table, self.column), path, why).rank(self.rank)
+        MigrationStep::new(phase, format!("{}.{}", self.table, self.column), path, why).rank(self.rank)
     }
 
-    /// A statement that has to see all rows.
+    /// Wraps a statement that must see all rows, despite forced row security.
     fn on_all_rows(&self, sql: &str) -> String {
         if !self.forced {
             return sql.to_owned();
@@ -80,12 +81,12 @@ impl At<'_> {
     }
 }
 
-/// The column that tells owners apart does not change unseen.
-fn owner(column: &SqlIdent) -> Option<Hazard> {
+/// Returns the hazard of changing a column that names the owner of a row.
+fn owner_hazard(column: &SqlIdent) -> Option<Hazard> {
     OWNERS.contains(&column.as_str()).then_some(Hazard::TenantColumn)
 }
 
-fn gone(
+fn drop_column(
     planner: &mut Planner,
     name: &ObjectName,
     old: &Table,
@@ -95,7 +96,7 @@ fn gone(
 ) {
     let object = format!("{name}.{column}");
     let drop = format!("ALTER TABLE {} DROP COLUMN {};", name.sql(), quoted(column));
-    let step = Step::new(Phase::Contract, object.clone(), path.clone(), format!("{object} is gone")).up(drop);
+    let step = MigrationStep::new(Phase::Contract, object.clone(), path.clone(), format!("{object} is gone")).up(drop);
     if was.generated.is_some() {
         let add = format!("ALTER TABLE {} ADD COLUMN {};", name.sql(), ddl::column(column, was));
         let add = if was.comment.is_some() {
@@ -104,7 +105,7 @@ fn gone(
         } else {
             add
         };
-        // In its own phase, so that what it is computed from may go after it.
+        // In the phase Create: columns in its expression can be dropped later.
         let mut step = step.down(add);
         step.phase = Phase::Create;
         planner.push(step);
@@ -118,18 +119,18 @@ fn gone(
         let finding = planner
             .error(Code::RenameUnclear, path.key(other.as_str()))
             .message(format!("{object} is gone, and {name}.{other} is new with the same type"))
-            .expected("a hint that tells a rename from a loss")
+            .expected("a hint whether this is a rename or a removal")
             .hint(format!(
                 "`renamed_from = \"{column}\"` keeps the values; `allow.\"{object}\".deletes_data = \"why\"` drops them"
             ));
         planner.findings.push(finding);
         return;
     }
-    planner.push(step.never(LOSES).hazard(Hazard::DeletesData).hazards(owner(column)));
+    planner.push(step.never(DATA_LOST).hazard(Hazard::DeletesData).hazards(owner_hazard(column)));
 }
 
-/// Its values are computed, so nothing is lost by dropping and adding it.
-fn regenerate(planner: &mut Planner, at: &At, was: &Column, is: &Column) {
+/// Plans the change of a generated column. It is dropped and added, since its values can be computed again.
+fn regenerate(planner: &mut Planner, at: &ColumnChange, was: &Column, is: &Column) {
     let table = at.table.sql();
     let drop = format!("ALTER TABLE {table} DROP COLUMN {};", quoted(at.column));
     let add = |column: &Column| format!("ALTER TABLE {table} ADD COLUMN {};", ddl::column(at.column, column));
@@ -138,7 +139,7 @@ fn regenerate(planner: &mut Planner, at: &At, was: &Column, is: &Column) {
         let on = format!("{table}.{}", quoted(at.column));
         back += &format!("\n{}", ddl::comment("COLUMN", &on, was.comment.as_ref()));
     }
-    // The column goes before what it is made of changes, and comes back after.
+    // It is dropped before the columns in its expression change, and added afterwards.
     planner.push(
         at.step(Phase::Create, "generated", "is computed otherwise")
             .rank(at.rank.saturating_sub(1))
@@ -154,19 +155,19 @@ fn regenerate(planner: &mut Planner, at: &At, was: &Column, is: &Column) {
     );
 }
 
-fn change(planner: &mut Planner, at: &At, table: &Table, was: &Column, is: &Column, rebuilt: bool) {
+fn change(planner: &mut Planner, at: &ColumnChange, table: &Table, was: &Column, is: &Column, rebuilt: bool) {
     if was.generated.is_some() && is.generated.is_none() {
         planner.push(
             at.step(Phase::Create, "generated", "keeps its values and is computed no more")
                 .up(format!("{} DROP EXPRESSION;", at.alter()))
-                .never("PostgreSQL cannot compute an existing column"),
+                .never("PostgreSQL cannot turn an existing column into a generated one"),
         );
     } else if was.generated.is_none() && is.generated.is_some() {
         planner.refuse(
             Code::ChangeRefused,
             at.path().key("generated"),
-            format!("{}.{} holds values and cannot become computed", at.table, at.column),
-            "add a computed column of another name",
+            format!("{}.{} holds values and cannot become a generated column", at.table, at.column),
+            "add a generated column with another name",
         );
         return;
     }
@@ -184,24 +185,24 @@ fn change(planner: &mut Planner, at: &At, table: &Table, was: &Column, is: &Colu
                 .up(format!("{} DROP NOT NULL;", at.alter()))
                 .down(format!("{} SET NOT NULL;", at.alter()))
                 .hazard(Hazard::DropsConstraint)
-                .hazards(owner(at.column)),
+                .hazards(owner_hazard(at.column)),
         ),
         _ => {}
     }
 }
 
-fn set_default(at: &At, default: Option<&Expression>) -> String {
+fn set_default(at: &ColumnChange, default: Option<&Expression>) -> String {
     match default {
         Some(default) => format!("{} SET DEFAULT ({default});", at.alter()),
         None => format!("{} DROP DEFAULT;", at.alter()),
     }
 }
 
-fn default(planner: &mut Planner, at: &At, was: &Column, is: &Column) {
+fn default(planner: &mut Planner, at: &ColumnChange, was: &Column, is: &Column) {
     planner.push(
         at.step(Phase::Create, "default", "has another default")
             .up(set_default(at, is.default.as_ref()))
             .down(set_default(at, was.default.as_ref()))
-            .hazards(owner(at.column)),
+            .hazards(owner_hazard(at.column)),
     );
 }

@@ -1,18 +1,18 @@
-//! Columns that get another type.
+//! Plans changes of the type of a column.
 
-use super::{At, owner, set_default};
+use super::{ColumnChange, owner_hazard, set_default};
 use crate::database::hazard::Hazard;
 use crate::database::migrate::{Down, Phase, Planner};
 use crate::database::model::*;
 use crate::diagnostic::Code;
 
-/// How a type becomes another.
+/// How values of one type are converted to another.
 enum Conversion {
-    /// Nothing is written; the way back may fail, never lose.
+    /// No row is rewritten. With `back`, the reverse conversion may fail but never loses a value.
     Free { back: bool },
-    /// Every row is written, no value changes.
+    /// Every row is rewritten, but no value changes.
     Widens { back: bool },
-    /// Only the user knows.
+    /// The user must give the conversion in `using`.
     Other,
 }
 
@@ -43,13 +43,13 @@ fn conversion(old: &TypeName, new: &TypeName) -> Conversion {
     }
 }
 
-pub(super) fn retype(planner: &mut Planner, at: &At, table: &Table, was: &Column, is: &Column) {
+pub(super) fn retype(planner: &mut Planner, at: &ColumnChange, table: &Table, was: &Column, is: &Column) {
     if table.partition_by.as_ref().is_some_and(|by| by.columns.contains(at.column)) {
         planner.refuse(
             Code::ChangeRefused,
             at.path().key("type"),
-            format!("rows are divided by {}.{}, which cannot change its type", at.table, at.column),
-            "make a table of another name, and move the rows",
+            format!("{}.{} is in `partition_by`, so its type cannot change", at.table, at.column),
+            "create a table with another name, and move the rows",
         );
         return;
     }
@@ -59,8 +59,11 @@ pub(super) fn retype(planner: &mut Planner, at: &At, table: &Table, was: &Column
         planner.refuse(
             Code::NeedsUsing,
             at.path().key("type"),
-            format!("{}.{}: {} does not become {} by itself", at.table, at.column, was.kind, is.kind),
-            &format!("say how, such as `using = \"{}::{}\"`, or add another column", at.column, is.kind),
+            format!(
+                "{}.{}: PostgreSQL has no automatic conversion from {} to {}",
+                at.table, at.column, was.kind, is.kind
+            ),
+            &format!("give one, such as `using = \"{}::{}\"`, or add another column", at.column, is.kind),
         );
         return;
     }
@@ -91,7 +94,34 @@ pub(super) fn retype(planner: &mut Planner, at: &At, table: &Table, was: &Column
         .step(Phase::Create, "type", if same { "is sorted otherwise" } else { "has another type" })
         .up(alter(is, is.using.as_ref(), was))
         .hazards(hazards.iter().copied())
-        .hazards(owner(at.column));
-    step.down = if back { Down::Sql(alter(was, None, is)) } else { Down::Never("the old values cannot be told") };
+        .hazards(owner_hazard(at.column));
+    step.down = if back { Down::Sql(alter(was, None, is)) } else { Down::Never("the old values cannot be restored") };
     planner.push(step);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::values::Checked;
+
+    #[test]
+    fn only_conversions_that_keep_every_value_need_no_using() {
+        let kind = |old: &str, new: &str| match conversion(&TypeName::new(old).unwrap(), &TypeName::new(new).unwrap()) {
+            Conversion::Free { back } => format!("free {back}"),
+            Conversion::Widens { back } => format!("widens {back}"),
+            Conversion::Other => "other".to_owned(),
+        };
+        for (old, new, expected) in [
+            ("varchar(10)", "varchar(20)", "free false"),
+            ("varchar(20)", "varchar(10)", "other"),
+            ("varchar", "text", "free true"),
+            ("numeric(10,2)", "numeric(12,2)", "free true"),
+            ("numeric(10,2)", "numeric(12,3)", "other"),
+            ("integer", "bigint", "widens true"),
+            ("bigint", "integer", "other"),
+            ("integer[]", "bigint[]", "other"),
+        ] {
+            assert_eq!(kind(old, new), expected, "{old} to {new}");
+        }
+    }
 }

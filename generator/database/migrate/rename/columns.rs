@@ -1,14 +1,15 @@
-//! Columns that get another name, and all SQL that speaks of them.
+//! Renames columns, also in the SQL that mentions them.
 
 use std::collections::BTreeMap;
 
 use super::Renamed;
 use crate::database::identifiers::renamed as replace;
-use crate::database::migrate::{Phase, Planner, Step};
+use crate::database::migrate::{MigrationStep, Phase, Planner};
 use crate::database::model::*;
 use crate::diagnostic::Code;
 use crate::values::{Checked, SqlIdent};
 
+/// Plans the renames of columns, and renames them in the old schema.
 pub(super) fn columns(planner: &mut Planner, renamed: &mut Renamed) {
     let new = planner.new;
     for (name, table) in &new.tables {
@@ -34,7 +35,7 @@ pub(super) fn columns(planner: &mut Planner, renamed: &mut Renamed) {
             };
             let why = format!("{name}.{from} is now called {column}");
             planner.push(
-                Step::new(Phase::Rename, format!("{name}.{column}"), path, why)
+                MigrationStep::new(Phase::Rename, format!("{name}.{column}"), path, why)
                     .up(rename(from, column))
                     .down(rename(column, from)),
             );

@@ -1,14 +1,14 @@
-//! Constraints and indexes that differ in their names only.
+//! Renames constraints and indexes that differ only in their names.
 
 use std::collections::BTreeMap;
 
 use super::Renamed;
 use crate::database::ddl;
-use crate::database::migrate::{Phase, Planner, Step};
+use crate::database::migrate::{MigrationStep, Phase, Planner};
 use crate::database::model::*;
 use crate::values::SqlIdent;
 
-/// Constraints and indexes that differ in their names only.
+/// Plans the renames of constraints and indexes, and renames them in the old schema.
 pub(super) fn constraints(planner: &mut Planner, renamed: &mut Renamed) {
     for (name, table) in &planner.new.tables {
         let Some(was) = renamed.schema.tables.get_mut(name) else { continue };
@@ -33,13 +33,14 @@ pub(super) fn constraints(planner: &mut Planner, renamed: &mut Renamed) {
                 }
             };
             let path = planner.path(&["tables", name.as_str()]);
-            let step = Step::new(Phase::Rename, format!("{name}.{to}"), path, format!("{from} is now called {to}"));
+            let step =
+                MigrationStep::new(Phase::Rename, format!("{name}.{to}"), path, format!("{from} is now called {to}"));
             planner.push(step.rank(1).up(rename(&from, &to)).down(rename(&to, &from)));
         }
     }
 }
 
-/// Pairs of an old and a new name whose definitions are the same and nobody else's.
+/// Returns pairs of an old and a new name whose definitions are equal to each other and to no other.
 fn same<T: PartialEq>(old: &mut BTreeMap<SqlIdent, T>, new: &BTreeMap<SqlIdent, T>) -> Vec<(SqlIdent, SqlIdent)> {
     let gone: Vec<&SqlIdent> = old.keys().filter(|name| !new.contains_key(*name)).collect();
     let come: Vec<&SqlIdent> = new.keys().filter(|name| !old.contains_key(*name)).collect();

@@ -1,5 +1,5 @@
-//! Renames come first: afterwards both sides speak of the same things by the same names. A rename is what the
-//! definition says (`renamed_from`), or a constraint or index that is the same but for its name.
+//! Renames come first, so that afterwards both sides use the same names. A rename is declared by `renamed_from`, or
+//! follows from a constraint or index that differs only in its name.
 
 mod columns;
 mod constraints;
@@ -7,7 +7,7 @@ mod constraints;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::database::ddl;
-use crate::database::migrate::{Phase, Planner, Step};
+use crate::database::migrate::{MigrationStep, Phase, Planner};
 use crate::database::model::*;
 use crate::diagnostic::{Code, FieldPath};
 use crate::values::SqlIdent;
@@ -17,12 +17,13 @@ use constraints::constraints;
 /// The old schema under the new names.
 pub struct Renamed {
     pub schema: Schema,
-    /// Tables with a renamed column, and renamed tables: what reads them is made anew.
+    /// Renamed tables, and tables with a renamed column: objects that read them are recreated.
     pub tables: BTreeSet<ObjectName>,
-    /// New names of tables to old.
+    /// Maps new names of tables to old names.
     pub names: BTreeMap<ObjectName, ObjectName>,
 }
 
+/// Plans all renames, and returns the old schema under the new names.
 pub fn apply(planner: &mut Planner, old: &Schema) -> Renamed {
     let mut renamed = Renamed { schema: old.clone(), tables: BTreeSet::new(), names: BTreeMap::new() };
     types(planner, &mut renamed);
@@ -33,8 +34,8 @@ pub fn apply(planner: &mut Planner, old: &Schema) -> Renamed {
     renamed
 }
 
-/// The old name when the hint is still to be followed: the old one exists and the new one does not. A hint that
-/// was followed earlier may stay.
+/// Returns the old name of an object if its rename is still to be done: the old object exists and the new one does
+/// not. The hint of an earlier rename may remain in the definition.
 fn hint<T>(
     planner: &mut Planner,
     known: &BTreeMap<ObjectName, T>,
@@ -52,7 +53,7 @@ fn hint<T>(
             Code::RenameClash,
             path.key("renamed_from"),
             format!("`{from}` cannot become `{name}`: both exist"),
-            "remove the hint, or the other one",
+            "remove the hint, or the other object",
         );
         return None;
     }
@@ -63,8 +64,8 @@ fn rename_to(kind: &str, from: &ObjectName, to: &ObjectName) -> String {
     format!("ALTER {kind} {} RENAME TO \"{}\";", from.sql(), to.name())
 }
 
-fn step(kind: &str, from: &ObjectName, name: &ObjectName, path: FieldPath) -> Step {
-    Step::new(Phase::Rename, name.as_str(), path, format!("{from} is now called {name}"))
+fn step(kind: &str, from: &ObjectName, name: &ObjectName, path: FieldPath) -> MigrationStep {
+    MigrationStep::new(Phase::Rename, name.as_str(), path, format!("{from} is now called {name}"))
         .up(rename_to(kind, from, name))
         .down(rename_to(kind, name, from))
 }
@@ -90,16 +91,21 @@ fn types(planner: &mut Planner, renamed: &mut Renamed) {
                 was.values[at] = label.clone();
                 let (old, now) = (literal(from.as_str()), literal(label.as_str()));
                 planner.push(
-                    Step::new(Phase::Rename, name.as_str(), path.clone(), format!("{name}: {from} is now {label}"))
-                        .up(format!("ALTER TYPE {} RENAME VALUE {old} TO {now};", name.sql()))
-                        .down(format!("ALTER TYPE {} RENAME VALUE {now} TO {old};", name.sql())),
+                    MigrationStep::new(
+                        Phase::Rename,
+                        name.as_str(),
+                        path.clone(),
+                        format!("{name}: {from} is now {label}"),
+                    )
+                    .up(format!("ALTER TYPE {} RENAME VALUE {old} TO {now};", name.sql()))
+                    .down(format!("ALTER TYPE {} RENAME VALUE {now} TO {old};", name.sql())),
                 );
             }
         }
     }
 }
 
-/// Everything that is of a type follows its name.
+/// Replaces the name of a type in everything that has the type.
 fn retype(schema: &mut Schema, from: &ObjectName, to: &ObjectName) {
     let change = |kind: &mut TypeName| {
         if kind.object().as_ref() == Some(from) {

@@ -1,13 +1,13 @@
-//! The ends of the tree: names, types, constants and expressions.
+//! Leaves of the syntax tree: names, types, constants and expressions.
 
 use squawk_syntax::{SyntaxKind, SyntaxNode, SyntaxToken};
 
-use super::{Parts, Placed, Take, loss, tokens};
+use super::{AtNode, Parsed, Parts, tokens, unsupported};
 use crate::database::lexer;
 use crate::database::model::*;
 use crate::values::{Checked, SqlIdent};
 
-/// A name as it is stored: in quotes as written, otherwise in lower case.
+/// Returns a name as the server stores it: a quoted name as written, any other in lower case.
 pub fn spelled(token: &SyntaxToken) -> String {
     let text = token.text();
     match text.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
@@ -16,46 +16,46 @@ pub fn spelled(token: &SyntaxToken) -> String {
     }
 }
 
-/// A single name.
-pub fn ident(node: &SyntaxNode) -> Take<SqlIdent> {
+/// Reads a single name.
+pub fn ident(node: &SyntaxNode) -> Parsed<SqlIdent> {
     let mut all = tokens(node);
     let (Some(token), None) = (all.next(), all.next()) else {
-        return loss(node, format!("`{}` is no plain name", node.text()));
+        return unsupported(node, format!("`{}` is not a plain name", node.text()));
     };
     named(&spelled(&token), node)
 }
 
-pub fn named(text: &str, node: &SyntaxNode) -> Take<SqlIdent> {
+pub fn named(text: &str, node: &SyntaxNode) -> Parsed<SqlIdent> {
     SqlIdent::new(text).map_err(|reason| format!("the name `{text}`: {reason}")).at(node)
 }
 
-/// The names of a path: `schema.table.column`.
+/// Returns the names of a path such as `schema.table.column`.
 pub fn path(node: &SyntaxNode) -> Vec<String> {
     let dotted = tokens(node).filter(|token| token.kind() != SyntaxKind::DOT && token.text() != "*");
     dotted.filter(|token| !token.text().eq_ignore_ascii_case("only")).map(|token| spelled(&token)).collect()
 }
 
-pub fn object_of(names: &[String], node: &SyntaxNode) -> Take<ObjectName> {
+pub fn object_of(names: &[String], node: &SyntaxNode) -> Parsed<ObjectName> {
     let text = match names {
         [name] => name.clone(),
         [schema, name] if schema == PUBLIC => name.clone(),
         [schema, name] => format!("{schema}.{name}"),
-        _ => return loss(node, format!("`{}` is no name with its schema", names.join("."))),
+        _ => return unsupported(node, format!("`{}` is not a name with at most one schema", names.join("."))),
     };
     ObjectName::new(&text).map_err(|reason| format!("the name `{text}`: {reason}")).at(node)
 }
 
-/// A table or something else with its schema.
-pub fn object(node: &SyntaxNode) -> Take<ObjectName> {
+/// Reads the name of an object, with its schema if given.
+pub fn object(node: &SyntaxNode) -> Parsed<ObjectName> {
     object_of(&path(node), node)
 }
 
-/// A text of the user without comments.
+/// Returns a text without comments.
 pub fn plain(text: &str) -> String {
     let tokens = lexer::tokens(text).unwrap_or_default();
     let mut out = String::new();
     let mut copied = 0;
-    for token in tokens.iter().filter(|token| token.kind == lexer::Kind::Comment) {
+    for token in tokens.iter().filter(|token| token.kind == lexer::TokenKind::Comment) {
         out.push_str(text[copied..token.at].trim_end());
         out.push(' ');
         copied = token.at + token.text.len();
@@ -65,11 +65,11 @@ pub fn plain(text: &str) -> String {
     out.trim().to_owned()
 }
 
-/// An expression, without brackets around all of it.
-pub fn expression(node: &SyntaxNode) -> Take<Expression> {
+/// Reads an expression without the brackets around all of it.
+pub fn expression(node: &SyntaxNode) -> Parsed<Expression> {
     let mut inner = node.clone();
     while inner.kind() == SyntaxKind::PAREN_EXPR {
-        match Parts::of(&inner).any() {
+        match Parts::of(&inner).take_any() {
             Ok(next) => inner = next,
             Err(_) => break,
         }
@@ -78,11 +78,11 @@ pub fn expression(node: &SyntaxNode) -> Take<Expression> {
     Expression::new(&text).map_err(|reason| format!("an expression: {reason}")).at(node)
 }
 
-/// A string constant.
-pub fn string(node: &SyntaxNode) -> Take<String> {
+/// Reads a string constant.
+pub fn string(node: &SyntaxNode) -> Parsed<String> {
     let mut all = tokens(node);
     let (Some(token), None) = (all.next(), all.next()) else {
-        return loss(node, "a string in parts has no place in the model");
+        return unsupported(node, "nself cannot represent a string in several parts");
     };
     let text = token.text();
     match token.kind() {
@@ -96,28 +96,28 @@ pub fn string(node: &SyntaxNode) -> Take<String> {
             let tag = text[1..].find('$').map_or(0, |end| end + 2);
             Ok(text[tag..text.len() - tag].to_owned())
         }
-        _ => loss(node, "this form of a string has no place in the model"),
+        _ => unsupported(node, "nself cannot represent this form of a string"),
     }
 }
 
-/// A whole number.
-pub fn number(node: &SyntaxNode) -> Take<i64> {
+/// Reads a whole number.
+pub fn number(node: &SyntaxNode) -> Parsed<i64> {
     let text: String = tokens(node).map(|token| token.text().to_owned()).collect();
     text.parse().map_err(|_| "a number of 64 bits is expected".to_owned()).at(node)
 }
 
-/// A type's text; names in quotes must be plain names.
-pub fn type_text(node: &SyntaxNode) -> Take<String> {
+/// Returns the text of a type; quoted names in it must be plain names.
+pub fn type_text(node: &SyntaxNode) -> Parsed<String> {
     let mut text = String::new();
     let mut bound = false;
     for token in tokens(node) {
         let spelling = match token.text() {
-            "\"char\"" => return loss(node, "the type \"char\" has no place in the model"),
+            "\"char\"" => return unsupported(node, "nself cannot represent the type \"char\""),
             quoted if quoted.starts_with('"') => named(&spelled(&token), node)?.to_string(),
             other => other.to_ascii_lowercase(),
         };
         match spelling.as_str() {
-            // How long an array is meant to be is not stored.
+            // The server does not store the length of an array.
             "[" => bound = true,
             "]" => {
                 bound = false;
@@ -138,16 +138,16 @@ pub fn type_text(node: &SyntaxNode) -> Take<String> {
     Ok(text)
 }
 
-/// A type.
-pub fn type_name(node: &SyntaxNode) -> Take<TypeName> {
+/// Reads a type.
+pub fn type_name(node: &SyntaxNode) -> Parsed<TypeName> {
     let text = type_text(node)?;
     TypeName::new(&text).map_err(|reason| format!("the type `{text}`: {reason}")).at(node)
 }
 
-/// Names in a list, such as columns.
-pub fn idents(node: &SyntaxNode, kind: SyntaxKind) -> Take<Vec<SqlIdent>> {
+/// Reads a list of names, such as columns.
+pub fn idents(node: &SyntaxNode, kind: SyntaxKind) -> Parsed<Vec<SqlIdent>> {
     let mut parts = Parts::of(node);
-    let names = parts.nodes(kind).iter().map(ident).collect::<Take<Vec<_>>>()?;
-    parts.end("( ) ,")?;
+    let names = parts.take_all(kind).iter().map(ident).collect::<Parsed<Vec<_>>>()?;
+    parts.expect_end("( ) ,")?;
     Ok(names)
 }

@@ -1,5 +1,5 @@
-//! The syntax tree, read so that nothing is left out: who reads a node takes its parts one by one, and what nobody
-//! took is a loss with a name and a place.
+//! The syntax tree, read so that no clause is ignored by accident: a reader takes the parts of a node one by one, and
+//! any part that remains is reported as unsupported.
 
 mod leaf;
 
@@ -7,31 +7,31 @@ use squawk_syntax::{SyntaxElement, SyntaxKind, SyntaxNode, SyntaxToken};
 
 pub use leaf::*;
 
-/// What is not taken over, at a byte of the text.
+/// Something that nself cannot represent, at a byte of the text.
 #[derive(Debug)]
 pub struct Unsupported {
     pub at: usize,
     pub what: String,
 }
 
-pub type Take<T> = Result<T, Unsupported>;
+pub type Parsed<T> = Result<T, Unsupported>;
 
 pub fn start(node: &SyntaxNode) -> usize {
     usize::from(node.text_range().start())
 }
 
-/// A loss at a node.
-pub fn loss<T>(node: &SyntaxNode, what: impl Into<String>) -> Take<T> {
+/// Returns an error at a node.
+pub fn unsupported<T>(node: &SyntaxNode, what: impl Into<String>) -> Parsed<T> {
     Err(Unsupported { at: start(node), what: what.into() })
 }
 
-/// A loss at a node for a reason that a checked type gives.
-pub trait Placed<T> {
-    fn at(self, node: &SyntaxNode) -> Take<T>;
+/// Adds the place of a node to the reason that a checked type gives.
+pub trait AtNode<T> {
+    fn at(self, node: &SyntaxNode) -> Parsed<T>;
 }
 
-impl<T> Placed<T> for Result<T, String> {
-    fn at(self, node: &SyntaxNode) -> Take<T> {
+impl<T> AtNode<T> for Result<T, String> {
+    fn at(self, node: &SyntaxNode) -> Parsed<T> {
         self.map_err(|what| Unsupported { at: start(node), what })
     }
 }
@@ -40,13 +40,13 @@ fn trivia(kind: SyntaxKind) -> bool {
     matches!(kind, SyntaxKind::WHITESPACE | SyntaxKind::COMMENT)
 }
 
-/// Tokens of a node, without blanks and comments.
+/// Returns the tokens of a node, without blanks and comments.
 pub fn tokens(node: &SyntaxNode) -> impl Iterator<Item = SyntaxToken> {
     let all = node.descendants_with_tokens().filter_map(SyntaxElement::into_token);
     all.filter(|token| !trivia(token.kind()))
 }
 
-/// The parts of a node that nobody took yet.
+/// The parts of a node that have not been taken yet.
 pub struct Parts {
     node: SyntaxNode,
     left: Vec<SyntaxElement>,
@@ -58,43 +58,45 @@ impl Parts {
         Parts { node: node.clone(), left }
     }
 
-    pub fn all(&self) -> &SyntaxNode {
+    pub fn syntax_node(&self) -> &SyntaxNode {
         &self.node
     }
 
-    /// The first node that passes.
+    /// Takes the first node whose kind matches.
     fn first(&mut self, passes: impl Fn(SyntaxKind) -> bool) -> Option<SyntaxNode> {
         let found = self.left.iter().position(|part| part.as_node().is_some() && passes(part.kind()))?;
         self.left.remove(found).into_node()
     }
 
-    /// The first node of a kind.
-    pub fn node(&mut self, kind: SyntaxKind) -> Option<SyntaxNode> {
+    /// Takes the first node of a kind.
+    pub fn take_node(&mut self, kind: SyntaxKind) -> Option<SyntaxNode> {
         self.first(|found| found == kind)
     }
 
-    /// All nodes of a kind.
-    pub fn nodes(&mut self, kind: SyntaxKind) -> Vec<SyntaxNode> {
-        std::iter::from_fn(|| self.node(kind)).collect()
+    /// Takes all nodes of a kind.
+    pub fn take_all(&mut self, kind: SyntaxKind) -> Vec<SyntaxNode> {
+        std::iter::from_fn(|| self.take_node(kind)).collect()
     }
 
-    /// A node that has to be there.
-    pub fn must(&mut self, kind: SyntaxKind) -> Take<SyntaxNode> {
-        self.node(kind).map_or_else(|| loss(&self.node, format!("`{}` is not understood", clause(&self.node))), Ok)
+    /// Takes the first node of a kind, which must exist.
+    pub fn require(&mut self, kind: SyntaxKind) -> Parsed<SyntaxNode> {
+        self.take_node(kind)
+            .map_or_else(|| unsupported(&self.node, format!("`{}` is not understood", clause(&self.node))), Ok)
     }
 
-    /// The first node, whatever it is; such as an expression.
-    pub fn any(&mut self) -> Take<SyntaxNode> {
-        self.first(|_| true).map_or_else(|| loss(&self.node, format!("`{}` is not understood", clause(&self.node))), Ok)
+    /// Takes the first node of any kind, such as an expression.
+    pub fn take_any(&mut self) -> Parsed<SyntaxNode> {
+        self.first(|_| true)
+            .map_or_else(|| unsupported(&self.node, format!("`{}` is not understood", clause(&self.node))), Ok)
     }
 
-    /// All nodes that are left.
-    pub fn rest(&mut self) -> Vec<SyntaxNode> {
+    /// Takes all nodes that remain.
+    pub fn take_rest(&mut self) -> Vec<SyntaxNode> {
         std::iter::from_fn(|| self.first(|_| true)).collect()
     }
 
-    /// A type.
-    pub fn kind(&mut self) -> Option<SyntaxNode> {
+    /// Takes a type.
+    pub fn take_type(&mut self) -> Option<SyntaxNode> {
         use SyntaxKind::*;
         self.first(|kind| {
             matches!(
@@ -113,8 +115,8 @@ impl Parts {
         })
     }
 
-    /// Takes a token by its text.
-    pub fn word(&mut self, word: &str) -> bool {
+    /// Takes a token by its text; returns whether it exists.
+    pub fn take_token(&mut self, word: &str) -> bool {
         let same = |part: &SyntaxElement| part.as_token().is_some_and(|token| token.text().eq_ignore_ascii_case(word));
         match self.left.iter().position(same) {
             Some(found) => {
@@ -125,8 +127,9 @@ impl Parts {
         }
     }
 
-    /// Nothing else is said; `glue` are the words that say nothing by themselves.
-    pub fn end(mut self, glue: &str) -> Take<()> {
+    /// Checks that no part remains, except for the words and signs in `glue`, which carry no information of their
+    /// own.
+    pub fn expect_end(mut self, glue: &str) -> Parsed<()> {
         let said = |part: &SyntaxElement| {
             part.as_token().is_none_or(|token| !glue.split(' ').any(|word| token.text().eq_ignore_ascii_case(word)))
         };
@@ -139,13 +142,14 @@ impl Parts {
                     SyntaxElement::Token(token) => token.text().to_ascii_uppercase(),
                 };
                 let at = usize::from(part.text_range().start());
-                Err(Unsupported { at, what: format!("`{what}` has no place in the model") })
+                Err(Unsupported { at, what: format!("nself cannot represent `{what}`") })
             }
         }
     }
 }
 
-/// The words that a clause or statement begins with, and the name that it is about; never a value.
+/// Returns the keywords that a clause or statement begins with, else its first name. Never returns a value, which
+/// could be confidential.
 pub fn clause(node: &SyntaxNode) -> String {
     let keyword = |token: &SyntaxToken| format!("{:?}", token.kind()).ends_with("_KW");
     let mut words: Vec<String> =

@@ -1,5 +1,6 @@
-//! What the server's first start gives to the role of a service, as default privileges of the owner: rows of all
-//! tables and the use of sequences and schemas. The stack says so by the service's access, so it is no part of a definition.
+//! Rights that the server's first start gives to the role of a service by default privileges of the owner: on the
+//! rows of all tables, on sequences and schemas. They follow from the service's access in the stack, so they are not
+//! part of a definition.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +9,7 @@ use squawk_syntax::{SyntaxKind, SyntaxNode};
 use crate::database::model::{Grants, Privilege, Schema};
 use crate::values::SqlIdent;
 
-/// Privileges on one kind of object, as SQL spells them.
+/// A kind of object on which the first start gives rights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Target {
     Tables,
@@ -43,12 +44,12 @@ impl Target {
     }
 }
 
-/// The roles that have these rights on everything, by the kind of object.
+/// Roles that have these rights on all objects, by kind of object.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Settled(BTreeMap<Target, BTreeSet<SqlIdent>>);
+pub struct ServiceRights(BTreeMap<Target, BTreeSet<SqlIdent>>);
 
-impl Settled {
-    /// The kind of object, if the privileges are exactly those that the first start gives.
+impl ServiceRights {
+    /// Returns the kind of object if the privileges are exactly those that the first start gives.
     pub fn target(node: &SyntaxNode, privileges: Option<&BTreeSet<String>>) -> Option<Target> {
         let target = node.children().find_map(|child| Target::of(child.kind()))?;
         privileges
@@ -60,14 +61,14 @@ impl Settled {
         self.0.entry(target).or_default().insert(role);
     }
 
-    /// Whether a right of a role follows from them.
+    /// Whether a privilege of a role is one of these rights.
     pub fn holds(&self, target: Target, role: &SqlIdent, privilege: &str) -> bool {
         let holds = self.0.get(&target).is_some_and(|roles| roles.contains(role));
         holds && target.privileges().iter().any(|known| known.eq_ignore_ascii_case(privilege))
     }
 
-    /// Takes those rights away from a schema, so that only what a definition says is left.
-    pub fn strip(&self, schema: &mut Schema) {
+    /// Removes these rights from a schema.
+    pub fn remove_from(&self, schema: &mut Schema) {
         for namespace in schema.schemas.values_mut() {
             self.without(Target::Schemas, &mut namespace.grants);
         }

@@ -1,0 +1,74 @@
+//! Updates the cache after a run: objects, the generation and the stamp.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::Report;
+use crate::artifact::{ArtifactPath, Digest};
+use crate::files::{FileKind, look_at, read_named};
+use crate::store::{Cache, Generation, Manifest, Outputs, StampWriter};
+
+/// Stores the changed outputs and the digests of their inputs. A cache that cannot be written is not an error.
+pub fn archive(cache: &Cache, project: &Path, report: &Report) {
+    let (output, changes) = (&report.output, &report.changes);
+    // Unchanged outputs are stored already.
+    let outputs = changes
+        .changes
+        .iter()
+        .filter_map(|change| Some((changes.manifest.files.get(change.path.as_str())?, change.new.as_deref()?)));
+    let manifest = (&changes.digest, changes.text.as_slice());
+    let derivations = derivations(cache, report).to_bytes();
+    let derivations_digest = Digest::of(&derivations);
+    let lists = [manifest, (&derivations_digest, derivations.as_slice())];
+    if cache.objects().put(outputs.chain(lists)).is_err() {
+        return;
+    }
+    let inputs = output.inputs().filter_map(|path| {
+        let name = path.strip_prefix(project).unwrap_or(path).to_string_lossy().into_owned();
+        Some((name, Digest::of(&read_named(path, FileKind::Input).ok()?)))
+    });
+    let parts = output.plans.iter().flat_map(|planned| planned.parts.clone()).collect();
+    let _ = cache.generations().add(&Generation::new(changes.digest, derivations_digest, inputs.collect(), parts));
+}
+
+/// Returns the derivation of each recorded file in the manifest's format. Those of environments that were not selected
+/// are copied from the generation before.
+fn derivations(cache: &Cache, report: &Report) -> Manifest {
+    let Report { output, changes, .. } = report;
+    let previous = output.selected.as_ref().and_then(|_| cache.generations().latest()).unwrap_or_default();
+    let derivation = |path: &ArtifactPath| match output.artifacts.get(path.as_str()) {
+        Some(artifact) => Some(artifact.derivation),
+        None => previous.derivations.get(path).copied(),
+    };
+    let paths = changes.manifest.files.keys();
+    let files = paths.filter_map(|path| Some((path.clone(), derivation(path)?))).collect();
+    Manifest { files, ..Manifest::default() }
+}
+
+/// Saves the stamp, with the text that a later run returns if no input and no output changed.
+pub fn save_stamp(writer: StampWriter, report: &Report, saved_report: &str) {
+    let Report { output, changes, out } = report;
+    let mut folders = changes.folders.clone();
+    let mut changed = BTreeSet::new();
+    for change in changes.changes.iter().filter(|change| change.state.differs()) {
+        let parents = Path::new(&change.path).ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty());
+        changed.extend(parents.map(|folder| out.path().join(folder).into_os_string()));
+    }
+    for folder in &changed {
+        // A folder created by this run contains only generated files; a folder whose last file was deleted no longer exists.
+        if look_at(Path::new(folder)).is_ok_and(|stat| stat.is_folder()) {
+            folders.entry(folder.clone()).or_insert(true);
+        } else {
+            folders.remove(folder);
+        }
+    }
+    let outputs = Outputs {
+        out,
+        manifest: &changes.manifest,
+        digest: changes.digest,
+        derivation: &|path| output.artifacts.get(path.as_str()).map(|artifact| artifact.derivation),
+        folders,
+        changed,
+    };
+    writer.save(output.watches.iter().cloned(), outputs, output.previous.stamp.as_ref(), saved_report);
+}

@@ -1,0 +1,127 @@
+//! Plans and renders environments. They do not depend on each other, so each has a thread.
+
+use std::collections::BTreeMap;
+
+use crate::artifact::{ArtifactPath, Artifacts, Digest, RecordedFile, Reusable};
+use crate::backend::PlanDigests;
+use crate::backend::{self, compose, kubernetes};
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::files::{FileKind, Root};
+use crate::parallel;
+use crate::plan::{self, Plan, ProjectFiles};
+use crate::source::{Environment, Origins};
+
+/// An environment's plan, and where its fields were written.
+#[derive(Debug)]
+pub struct Planned {
+    pub plan: Plan,
+    /// Digests of its parts, such as `local: services.orders`.
+    pub(super) parts: BTreeMap<String, Digest>,
+    pub origins: Origins,
+}
+
+/// The plan and the files of one environment.
+pub struct Rendered {
+    pub planned: Planned,
+    /// Empty if there was an error.
+    pub artifacts: Artifacts,
+    pub findings: Vec<Diagnostic>,
+    /// Warnings about the change from the previous outputs.
+    pub upgrade_warnings: Vec<Diagnostic>,
+}
+
+/// Renders environments from the same files of the project.
+pub struct Renderer<'a> {
+    pub files: &'a ProjectFiles,
+    /// The files in the output folder that may be kept.
+    pub previous: &'a BTreeMap<ArtifactPath, RecordedFile>,
+    /// The output folder.
+    pub out: &'a Root,
+    /// Refuses images without a digest.
+    pub frozen: bool,
+    /// Set if reading the stack or the project gave an error. Backends must not render such a plan.
+    pub is_refused: bool,
+}
+
+impl Renderer<'_> {
+    /// Returns the results in the order of the environments.
+    pub fn render_all(&self, environments: Vec<Environment>) -> Vec<Rendered> {
+        parallel::each(environments, |environment| self.render(environment))
+    }
+
+    fn render(&self, environment: Environment) -> Rendered {
+        let (plan, mut findings) = plan::resolve(&environment.name, &environment.stack, self.files);
+        // Only the plan is needed from here on; freeing the stack early saves memory.
+        drop(environment.stack);
+        if self.frozen {
+            findings.extend(unpinned(&plan));
+        }
+        let digests = PlanDigests::of(&plan);
+        let mut artifacts = Artifacts::default();
+        let mut upgrade_warnings = Vec::new();
+        if !self.is_refused {
+            let has_error = findings.iter().any(Diagnostic::is_error);
+            match backend::generate(&plan, &digests, Reusable::under(self.previous, environment.name.as_str())) {
+                Ok(files) => {
+                    upgrade_warnings = self.upgrade_warnings(&plan, &files);
+                    artifacts = files;
+                }
+                // A wrong plan can break assumptions of a backend (NS901); the error in the plan is the cause.
+                Err(more) => {
+                    findings.extend(more.into_iter().filter(|finding| !has_error || finding.code != Code::Internal));
+                }
+            }
+        }
+        findings.retain(|finding| {
+            !environment.broken.iter().any(|broken: &FieldPath| {
+                finding.path.starts_with(broken) || (finding.code == Code::NoImage && broken.parent() == finding.path)
+            })
+        });
+        for finding in findings.iter_mut().chain(&mut upgrade_warnings) {
+            environment.origins.locate(finding);
+            finding.environments = vec![environment.name.to_string()];
+        }
+        let parts =
+            digests.parts().map(|(name, part)| (format!("{}: {name}", plan.environment), part.digest)).collect();
+        let planned = Planned { plan, parts, origins: environment.origins };
+        Rendered { planned, artifacts, findings, upgrade_warnings }
+    }
+
+    /// Returns warnings about changes that a running server or cluster would refuse.
+    fn upgrade_warnings(&self, plan: &Plan, artifacts: &Artifacts) -> Vec<Diagnostic> {
+        // A file that was not rendered is unchanged, so it has no warnings.
+        let changed_file = |file: &str| {
+            let new = artifacts.get(file)?.bytes()?;
+            let old = self.out.read(format!("{}/{file}", plan.environment), FileKind::Output).ok()??;
+            (old != new).then_some((old, new))
+        };
+        let mut warnings =
+            changed_file(compose::FILE).map_or_else(Vec::new, |(old, _)| compose::upgrade_warnings(plan, &old));
+        warnings.extend(
+            changed_file(kubernetes::VOLUMES)
+                .into_iter()
+                .flat_map(|(old, new)| kubernetes::upgrade_warnings(plan, &old, new)),
+        );
+        warnings
+    }
+}
+
+/// Returns an error for each image without a digest.
+fn unpinned(plan: &Plan) -> Vec<Diagnostic> {
+    let unpinned = plan.images().filter(|(_, image)| !image.as_str().contains('@'));
+    let findings = unpinned.map(|(field, image)| {
+        Diagnostic::error(Code::Unpinned, field)
+            .message(format!("`{image}` is not pinned by a digest"))
+            .expected("`name:tag@sha256:…`, or an entry of nself.lock")
+            .hint("`nself lock` asks the registry and writes nself.lock")
+    });
+    let untagged = plan.services.values().flat_map(|service| {
+        let names = service.bases.iter().filter(|(_, image)| image.is_none());
+        names.map(|(name, _)| {
+            Diagnostic::error(Code::Unpinned, service.origin.key("build"))
+                .message(format!("the base image `{name}` of the Dockerfile cannot be pinned by nself.lock"))
+                .expected("`FROM name:tag`, with a tag other than latest")
+        })
+    });
+    findings.chain(untagged).collect()
+}

@@ -1,0 +1,223 @@
+//! The pipeline from a stack file to the generated files. [`generate`] is its first part, which all commands use; [`run`]
+//! also compares the result with the output folder, writes it and updates the cache. Nothing here prints.
+
+mod cache;
+mod environment;
+mod run;
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+pub use environment::Planned;
+pub use run::{Mode, Outcome, run};
+
+use crate::artifact::{ArtifactPath, Artifacts, Digest};
+use crate::diagnostic::{self, Code, Diagnostic};
+use crate::files::Root;
+use crate::lock::Lock;
+use crate::path;
+use crate::project::ProjectReader;
+use crate::source::{self, Environment, EvaluationRequest, Guard};
+use crate::store::{self, Cache, Changes, PreviousOutputs, Stamp, Watch};
+use environment::{Rendered, Renderer};
+
+/// Errors and warnings, each with the place in the stack that caused it.
+pub type Findings = Vec<Diagnostic>;
+
+/// A stack, and what to generate of it.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The stack file.
+    pub stack: PathBuf,
+    /// Folders outside of the project that the stack may import from.
+    pub allow_imports: Vec<PathBuf>,
+    /// Where the stack is evaluated.
+    pub guard: Guard,
+    /// Names of the environments to generate; all if empty.
+    pub environments: Vec<String>,
+    /// The output folder; `deploy` beside the stack file by default.
+    pub out: Option<PathBuf>,
+    /// Refuses images that are not pinned by a digest.
+    pub frozen: bool,
+    /// Digests of images instead of those in nself.lock.
+    pub lock: Option<Lock>,
+}
+
+impl Request {
+    /// Returns a request for all environments of a stack, with the default output folder and the project's nself.lock.
+    pub fn new(stack: impl Into<PathBuf>, guard: Guard) -> Self {
+        Request {
+            stack: stack.into(),
+            allow_imports: Vec::new(),
+            guard,
+            environments: Vec::new(),
+            out: None,
+            frozen: false,
+            lock: None,
+        }
+    }
+
+    /// Returns the absolute path of the stack's folder.
+    pub fn project(&self) -> PathBuf {
+        let folder = self.stack_folder();
+        std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned())
+    }
+
+    /// Returns the output folder.
+    pub fn output_folder(&self) -> Root {
+        Root::output(&self.project(), self.out.as_deref())
+    }
+
+    /// Returns the part of the request that concerns the evaluation of the stack. The cache is beside the stack file.
+    pub fn evaluation(&self) -> EvaluationRequest {
+        EvaluationRequest {
+            stack: self.stack.clone(),
+            allow_imports: self.allow_imports.clone(),
+            cache: self.stack_folder().join(".nself"),
+            guard: self.guard.clone(),
+        }
+    }
+
+    fn stack_folder(&self) -> &Path {
+        self.stack.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+    }
+
+    /// Returns the digest that names the stamp of this request. It includes the path of the program, so that different
+    /// programs use different stamps.
+    fn digest(&self, out: &Root) -> Digest {
+        let program = std::env::current_exe().ok();
+        let text = format!(
+            "{program:?} {:?} {:?} {:?} {} {:?}",
+            self.stack,
+            out.path(),
+            self.environments,
+            self.frozen,
+            self.allow_imports
+        );
+        Digest::of(text.as_bytes())
+    }
+}
+
+/// The result of [`generate`].
+#[derive(Debug)]
+pub struct Output {
+    pub artifacts: Artifacts,
+    /// Plans of the requested environments, in order of their names.
+    pub plans: Vec<Planned>,
+    /// Warnings.
+    pub findings: Findings,
+    /// Warnings about the change from the previous outputs. A later run does not repeat them.
+    upgrade_warnings: Findings,
+    /// Every path that the next run has to compare.
+    watches: Vec<Watch>,
+    /// Names of the requested environments; `None` for all.
+    selected: Option<BTreeSet<String>>,
+    previous: PreviousOutputs,
+    /// The writers' lock. While it is held, no other run writes.
+    lock: Option<File>,
+}
+
+impl Output {
+    /// Tells whether the file belongs to a requested environment.
+    pub fn is_selected(&self, path: &ArtifactPath) -> bool {
+        store::is_selected(self.selected.as_ref(), path)
+    }
+
+    /// Returns the files that were read.
+    pub fn inputs(&self) -> impl Iterator<Item = &Path> {
+        self.watches.iter().filter_map(|watch| if let Watch::File(path) = watch { Some(path.as_path()) } else { None })
+    }
+}
+
+/// The generated files, and how they compare with the output folder.
+#[derive(Debug)]
+pub struct Report {
+    pub output: Output,
+    pub changes: Changes,
+    pub out: Root,
+}
+
+impl Report {
+    /// Returns the warnings, with those about the change from the previous outputs.
+    pub fn findings(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.output.findings.iter().chain(&self.output.upgrade_warnings)
+    }
+}
+
+/// Evaluates a stack, plans its environments and renders their files. Reads only files of the project and the library;
+/// the one place that it writes to is the cache `.nself`, for the files of the library.
+///
+/// # Errors
+/// All findings, if at least one of them is an error.
+pub fn generate(request: &Request) -> Result<Output, Findings> {
+    generate_from(request, None)
+}
+
+/// Like [`generate`]; files that the stamp proves unchanged are not rendered again if their inputs are the same.
+fn generate_from(request: &Request, stamp: Option<Stamp>) -> Result<Output, Findings> {
+    let (project, out) = (request.project(), request.output_folder());
+    let cache = Cache::new(&project);
+    let loaded = source::load(&request.evaluation())?;
+    let mut watches: Vec<Watch> = std::env::current_exe().ok().map(Watch::Program).into_iter().collect();
+    // The library is part of the program; its files in the cache are written by the first run.
+    let inputs = loaded.inputs.iter().filter(|input| !input.path.starts_with(cache.library()));
+    watches.extend(
+        inputs.map(
+            |input| {
+                if input.exists { Watch::File(input.path.clone()) } else { Watch::Absent(input.path.clone()) }
+            },
+        ),
+    );
+    let mut reader = ProjectReader {
+        project: &project,
+        out: out.path(),
+        lock: request.lock.as_ref(),
+        frozen: request.frozen,
+        inputs: watches,
+        findings: loaded.findings,
+    };
+    let files = reader.read(&loaded.environments)?;
+    let (watches, mut findings) = (reader.inputs, reader.findings);
+    findings.extend(unknown_environments(&request.environments, &loaded.environments));
+    let selected: Option<BTreeSet<String>> =
+        (!request.environments.is_empty()).then(|| request.environments.iter().cloned().collect());
+    let is_refused = findings.iter().any(Diagnostic::is_error);
+    // Take the writers' lock now, so files found unchanged cannot change before they are compared.
+    let lock = stamp.as_ref().and_then(|_| cache.lock());
+    let stamp = stamp.filter(|_| lock.is_some());
+    let previous = stamp.map(|stamp| PreviousOutputs::from_stamp(&out, stamp)).unwrap_or_default();
+    let is_selected = |environment: &Environment| {
+        selected.as_ref().is_none_or(|selected| selected.contains(environment.name.as_str()))
+    };
+    let environments = loaded.environments.into_iter().filter(is_selected).collect();
+    let renderer =
+        Renderer { files: &files, previous: &previous.outputs, out: &out, frozen: request.frozen, is_refused };
+    let mut artifacts = Artifacts::default();
+    let (mut plans, mut upgrade_warnings) = (Vec::new(), Vec::new());
+    for rendered in renderer.render_all(environments) {
+        let Rendered { planned, artifacts: files, findings: more, upgrade_warnings: warnings } = rendered;
+        artifacts.merge(Some(planned.plan.environment.as_str()), files).map_err(|finding| vec![finding])?;
+        findings.extend(more);
+        upgrade_warnings.extend(warnings);
+        plans.push(planned);
+    }
+    let findings = diagnostic::merge(findings);
+    if findings.iter().any(Diagnostic::is_error) {
+        return Err(findings);
+    }
+    let upgrade_warnings = diagnostic::merge(upgrade_warnings);
+    Ok(Output { artifacts, plans, findings, upgrade_warnings, watches, selected, previous, lock })
+}
+
+/// Returns an error for each requested environment that the stack does not declare.
+fn unknown_environments(requested: &[String], environments: &[Environment]) -> Findings {
+    let names: Vec<&str> = environments.iter().map(|environment| environment.name.as_str()).collect();
+    let unknown = requested.iter().filter(|name| !names.contains(&name.as_str()));
+    let finding = |name: &String| {
+        Diagnostic::error(Code::UnknownEnvironment, path!("environments"))
+            .message(format!("there is no environment `{name}`"))
+            .expected(format!("one of {}", names.join(", ")))
+    };
+    unknown.map(finding).collect()
+}

@@ -1,0 +1,66 @@
+//! A run of `nself gen` or `nself check`: generates the files, compares them with the output folder and writes them.
+
+use super::{Findings, Report, Request, cache, generate_from};
+use crate::diagnostic;
+use crate::store::{self, Cache, Stamp, StampWriter};
+
+/// What a run may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Compares only. Every file is rendered and compared byte by byte.
+    Check,
+    /// Writes the files that differ, but refuses to replace files that nself did not write.
+    Write,
+    /// Writes the files that differ, and replaces files that were edited by hand or that nself did not write.
+    Force,
+}
+
+/// The result of a run.
+#[derive(Debug)]
+pub enum Outcome {
+    /// No input and no output changed since the last run, so nothing was evaluated. Holds the report of the last run, as
+    /// JSON that [`run`] got from `saved_report`.
+    Unchanged(String),
+    Done(Box<Report>),
+}
+
+/// Generates, compares and writes. `saved_report` returns the text that a later run returns as [`Outcome::Unchanged`].
+///
+/// # Errors
+/// Those of [`generate`](super::generate), of the comparison and of writing.
+pub fn run(request: &Request, mode: Mode, saved_report: fn(&Report) -> String) -> Result<Outcome, Findings> {
+    let (project, out) = (request.project(), request.output_folder());
+    let cache = Cache::new(&project);
+    let stamp_file = cache.stamp(&request.digest(&out));
+    let stamp = if mode == Mode::Force { None } else { Stamp::read(&stamp_file) };
+    let stamp = match stamp {
+        Some(stamp) if stamp.is_fresh(&out) => return Ok(Outcome::Unchanged(stamp.output().to_owned())),
+        stamp => stamp.filter(|_| mode != Mode::Check),
+    };
+    // The stamp file is created before any input is read, so that a change during the run is younger than the stamp.
+    let stamp_writer = StampWriter::begin(&stamp_file);
+    let output = generate_from(request, stamp).map_err(diagnostic::merge)?;
+    let writers_lock = if mode == Mode::Check || output.lock.is_some() { None } else { cache.lock() };
+    let changes = store::compare(&out, &output.artifacts, output.selected.as_ref(), &output.previous)?;
+    let report = Report { output, changes, out };
+    finish(&cache, &project, mode, &report)?;
+    if let Some(writer) = stamp_writer.filter(|_| mode != Mode::Check || !report.changes.differ()) {
+        cache::save_stamp(writer, &report, &saved_report(&report));
+    }
+    drop(writers_lock);
+    Ok(Outcome::Done(Box::new(report)))
+}
+
+/// Writes the changes, and records them in the cache.
+fn finish(cache: &Cache, project: &std::path::Path, mode: Mode, report: &Report) -> Result<(), Findings> {
+    if mode == Mode::Check {
+        return Ok(());
+    }
+    if !report.changes.are_applied() {
+        store::apply(&report.changes, mode == Mode::Force)?;
+    }
+    if report.changes.differ() || cache.generations().is_empty() {
+        cache::archive(cache, project, report);
+    }
+    Ok(())
+}

@@ -1,0 +1,260 @@
+//! Reads the files of the project beside the stack file: hand-written nginx files, nself.lock, Dockerfiles and migrations.
+//! Every path that was read is recorded, so that the next run can see whether it changed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Component, Path, PathBuf};
+
+use super::migrations;
+use crate::database::history::HistoryFiles;
+use crate::diagnostic::{Code, Diagnostic, FieldPath, Span};
+use crate::files::{EntryKind, FileError, FileKind, Folder, Reason, Root, Total, look_at};
+use crate::lock::{self, Lock};
+use crate::path;
+use crate::plan::{ProjectFiles, dockerfile, nginx_snippets};
+use crate::source::Environment;
+use crate::store::Watch;
+use crate::values::{Checked, ProjectPath, SqlIdent};
+
+/// Reads the project of a stack, and collects the paths that it read and its findings.
+pub struct ProjectReader<'a> {
+    /// The folder of the stack file.
+    pub project: &'a Path,
+    /// The output folder.
+    pub out: &'a Path,
+    /// Replaces nself.lock, if any.
+    pub lock: Option<&'a Lock>,
+    /// Refuses Dockerfiles that cannot be read, because their base images cannot be checked.
+    pub frozen: bool,
+    pub inputs: Vec<Watch>,
+    pub findings: Vec<Diagnostic>,
+}
+
+impl ProjectReader<'_> {
+    /// Reads all files that the environments use.
+    ///
+    /// # Errors
+    /// Those of [`migrations::read`]. All other findings are collected in `findings`.
+    pub fn read(&mut self, environments: &[Environment]) -> Result<ProjectFiles, Vec<Diagnostic>> {
+        let mut files = ProjectFiles {
+            project_folder: path_to_project(self.out, self.project),
+            lock: self.read_lock(),
+            conf_d: self.read_snippets(),
+            ..ProjectFiles::default()
+        };
+        files.dockerfiles = self.read_dockerfiles(environments);
+        self.check_mounts(environments);
+        files.databases = self.read_migrations(environments)?;
+        Ok(files)
+    }
+
+    /// Reads the Dockerfiles of services with a build folder; `None` for one that does not exist.
+    fn read_dockerfiles(&mut self, environments: &[Environment]) -> BTreeMap<String, Option<String>> {
+        let stacks = environments.iter().map(|environment| &environment.stack);
+        let builds = stacks.flat_map(|stack| stack.services.values().filter_map(|service| service.build.as_ref()));
+        // A path that was refused while decoding must not be opened.
+        let usable = |path: &ProjectPath| ProjectPath::refusal(path.as_str()).is_none();
+        let builds = builds.filter(|build| usable(&build.context) && build.dockerfile.iter().all(usable));
+        let names: BTreeSet<String> = builds.map(dockerfile::dockerfile).collect();
+        let mut files = BTreeMap::new();
+        for name in names {
+            match Root::project(self.project).read(&name, FileKind::Dockerfile) {
+                Ok(Some(bytes)) => {
+                    self.inputs.push(Watch::File(self.project.join(&name)));
+                    files.insert(name.clone(), Some(String::from_utf8_lossy(&bytes).into_owned()));
+                }
+                Ok(None) => {
+                    self.inputs.push(Watch::Absent(self.project.join(&name)));
+                    files.insert(name.clone(), None);
+                }
+                Err(error @ FileError { reason: Reason::TooLarge(_), .. }) => self.findings.push(error.into()),
+                // A link or a folder: nself does not read it, and the image builder may accept or refuse it.
+                Err(_) => {}
+            }
+            if self.frozen && !files.contains_key(&name) {
+                self.findings.push(
+                    Diagnostic::error(Code::Unpinned, path!("services"))
+                        .message(format!("`{name}` cannot be read, so its base images cannot be checked")),
+                );
+            }
+        }
+        files
+    }
+
+    /// Reports sources of mounts that do not exist or are links.
+    fn check_mounts(&mut self, environments: &[Environment]) {
+        for environment in environments {
+            let services = environment.stack.services.iter().filter(|(_, service)| service.enabled != Some(false));
+            for (name, service) in services {
+                for (i, mount) in service.mounts.iter().enumerate() {
+                    if ProjectPath::refusal(mount.source.as_str()).is_some() {
+                        continue;
+                    }
+                    let path = path!("services", name, "mounts").index(i).key("source");
+                    let Some(mut finding) = self.mount_finding(mount.source.as_str(), path) else { continue };
+                    environment.origins.locate(&mut finding);
+                    finding.environments = vec![environment.name.to_string()];
+                    self.findings.push(finding);
+                }
+            }
+        }
+    }
+
+    /// Returns the finding about the source of one mount, if any. A link in its path could give the container any file of
+    /// the machine.
+    fn mount_finding(&mut self, source: &str, field: FieldPath) -> Option<Diagnostic> {
+        let mut path = self.project.to_owned();
+        for part in Path::new(source).components() {
+            path.push(part);
+            match look_at(&path) {
+                Err(_) => {
+                    self.inputs.push(Watch::Absent(path));
+                    return Some(
+                        Diagnostic::warning(Code::NoSource, field)
+                            .message(format!("there is no `{source}` beside the stack file"))
+                            .expected("a file or folder of the project")
+                            .hint("make it: a container that mounts it does not start without"),
+                    );
+                }
+                Ok(stat) if stat.kind == EntryKind::Link => {
+                    let link = path.strip_prefix(self.project).unwrap_or(&path).display();
+                    return Some(
+                        Diagnostic::error(Code::LinkedSource, field)
+                            .message(format!("`{link}` is a symbolic link, and the container gets what it leads to"))
+                            .expected("a file or folder of the project, behind no link")
+                            .hint("put the file or folder itself there, or name the place where it is"),
+                    );
+                }
+                Ok(_) => self.inputs.push(Watch::Plain(path.clone())),
+            }
+        }
+        None
+    }
+
+    /// Returns the lock that was passed in, or reads nself.lock.
+    fn read_lock(&mut self) -> Lock {
+        let path = self.project.join(lock::FILE);
+        let read = self.lock.cloned().map_or_else(|| Lock::read(self.project), Ok);
+        self.inputs.push(if look_at(&path).is_ok() { Watch::File(path) } else { Watch::Absent(path) });
+        read.unwrap_or_else(|finding| {
+            self.findings.push(finding);
+            Lock::default()
+        })
+    }
+
+    /// Reads the hand-written nginx files, by name.
+    fn read_snippets(&mut self) -> BTreeMap<String, String> {
+        let project = Root::project(self.project).open();
+        let folder =
+            project.and_then(|project| project.map_or(Ok(None), |project| project.folder(nginx_snippets::FOLDER)));
+        match folder {
+            Ok(Some(folder)) => self.read_snippet_folder(&folder),
+            Ok(None) => {
+                self.inputs.push(Watch::Absent(self.project.join(nginx_snippets::FOLDER)));
+                BTreeMap::new()
+            }
+            Err(error) => {
+                self.findings.push(error.into());
+                BTreeMap::new()
+            }
+        }
+    }
+
+    fn read_snippet_folder(&mut self, folder: &Folder) -> BTreeMap<String, String> {
+        let mut snippets = BTreeMap::new();
+        let entries = match folder.list() {
+            Ok(entries) => entries,
+            Err(error) => {
+                self.findings.push(error.into());
+                return snippets;
+            }
+        };
+        self.inputs.push(Watch::Folder(folder.path().to_owned()));
+        let mut total = Total::new(FileKind::Snippet);
+        for entry in entries {
+            let name = entry.name.to_string_lossy().into_owned();
+            let bytes = match folder.read(&entry.name, FileKind::Snippet) {
+                Err(error @ FileError { reason: Reason::TooLarge(_), .. }) => {
+                    self.findings.push(error.into());
+                    continue;
+                }
+                read => read.ok().flatten(),
+            };
+            if let Some(Err(error)) = bytes.as_ref().map(|bytes| total.add(folder, &entry.name, bytes)) {
+                self.findings.push(error.into());
+                return snippets;
+            }
+            let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
+            match text.filter(|text| is_snippet(&name, text)) {
+                Some(text) => {
+                    self.inputs.push(Watch::File(folder.path().join(&entry.name)));
+                    snippets.insert(name, text);
+                }
+                None => self.findings.push(unusable_snippet(&name)),
+            }
+        }
+        snippets
+    }
+
+    /// Reads the migrations of the databases that the stack defines.
+    fn read_migrations(
+        &mut self,
+        environments: &[Environment],
+    ) -> Result<BTreeMap<SqlIdent, HistoryFiles>, Vec<Diagnostic>> {
+        let mut databases = BTreeMap::new();
+        let names: BTreeSet<_> =
+            environments.iter().flat_map(|environment| environment.stack.databases.keys()).collect();
+        for name in names {
+            let folder = migrations::folder(self.project, name);
+            let files = migrations::read(self.project, name)?;
+            if files.is_empty() {
+                self.inputs.push(Watch::Absent(folder.join("migrations")));
+            }
+            let folders: BTreeSet<PathBuf> =
+                files.keys().filter_map(|path| Some(folder.join(path).parent()?.to_owned())).collect();
+            // A new migration adds a folder to the parent.
+            let parents =
+                folders.iter().filter_map(|folder| Some(folder.parent()?.to_owned())).collect::<BTreeSet<_>>();
+            self.inputs.extend(folders.union(&parents).cloned().map(Watch::Folder));
+            self.inputs.extend(files.keys().map(|path| Watch::File(folder.join(path))));
+            databases.insert(name.clone(), files);
+        }
+        Ok(databases)
+    }
+}
+
+/// Tells whether a file of the folder can be included by nginx, which reads a byte order mark as part of the first directive.
+fn is_snippet(name: &str, text: &str) -> bool {
+    let is_portable = name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c)) && !name.starts_with('.');
+    is_portable && name.ends_with(".conf") && !text.starts_with('\u{FEFF}')
+}
+
+fn unusable_snippet(name: &str) -> Diagnostic {
+    let file = format!("{}/{name}", nginx_snippets::FOLDER);
+    Diagnostic::error(Code::ConfD, FieldPath::root())
+        .message(format!("{file} cannot be used"))
+        .expected("plain UTF-8 files without a byte order mark, with names of letters, digits, `.`, `_` and `-` that end in .conf")
+        .at(Some(Span { file, line: 1, column: 1 }))
+}
+
+/// Returns the relative path from an environment's folder to the project's, such as `../..`.
+fn path_to_project(out: &Path, project: &Path) -> String {
+    let from: Vec<Component> = out.components().collect();
+    let to: Vec<Component> = project.components().collect();
+    let common = from.iter().zip(&to).take_while(|(a, b)| a == b).count();
+    // One step more: the environment's folder is inside of the output folder.
+    let mut steps = vec!["..".to_owned(); from.len() - common + 1];
+    steps.extend(to[common..].iter().map(|part| part.as_os_str().to_string_lossy().into_owned()));
+    steps.join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_path_to_the_project_is_relative_wherever_the_project_is() {
+        assert_eq!(path_to_project(Path::new("/a/b/deploy"), Path::new("/a/b")), "../..");
+        assert_eq!(path_to_project(Path::new("/x/deploy"), Path::new("/x")), "../..");
+        assert_eq!(path_to_project(Path::new("/a/out"), Path::new("/a/b/c")), "../../b/c");
+    }
+}

@@ -1,0 +1,56 @@
+//! Mirrors, and hosts without TLS.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How to reach registries.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HostSettings {
+    /// Mirrors to try before a host, in order: host to `host[/prefix]`.
+    pub mirrors: BTreeMap<String, Vec<String>>,
+    /// Hosts to contact by plain HTTP.
+    pub plain_http: BTreeSet<String>,
+}
+
+impl HostSettings {
+    /// Collects the arguments of a command line: pairs of host and mirror, and hosts without TLS.
+    pub fn new(mirrors: &[(String, String)], plain_http: &[String]) -> Self {
+        let mut settings = HostSettings { plain_http: plain_http.iter().cloned().collect(), ..Self::default() };
+        for (host, mirror) in mirrors {
+            settings.mirrors.entry(host.clone()).or_default().push(mirror.clone());
+        }
+        settings
+    }
+
+    /// Parses `HOST=MIRROR[/PREFIX]`.
+    ///
+    /// # Errors
+    /// The text has a different form.
+    pub fn parse_mirror(text: &str) -> Result<(String, String), String> {
+        let (host, mirror) = text.split_once('=').ok_or("expected HOST=MIRROR")?;
+        let is_address =
+            |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.:/[]".contains(c));
+        if is_address(host) && is_address(mirror) && !mirror.contains("//") {
+            Ok((host.to_owned(), mirror.trim_end_matches('/').to_owned()))
+        } else {
+            Err("host and mirror are written without https://".to_owned())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mirrors_are_hosts_with_a_prefix() {
+        let parsed = |text: &str| HostSettings::parse_mirror(text);
+        assert_eq!(parsed("docker.io=mirror:5000/hub/"), Ok(("docker.io".to_owned(), "mirror:5000/hub".to_owned())));
+        for malformed in ["docker.io", "docker.io=https://mirror", "=mirror", "docker.io=", "docker.io=a b"] {
+            assert!(parsed(malformed).is_err(), "{malformed}");
+        }
+        let mirrors = ["docker.io=a", "docker.io=b"].map(|text| parsed(text).unwrap());
+        let settings = HostSettings::new(&mirrors, &["localhost:5000".to_owned()]);
+        assert_eq!(settings.mirrors["docker.io"], ["a", "b"]);
+        assert!(settings.plain_http.contains("localhost:5000"));
+    }
+}

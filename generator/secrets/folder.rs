@@ -1,0 +1,147 @@
+//! The folder of an environment, with its list of secrets and their values.
+
+use std::path::{Path, PathBuf};
+
+use super::tracked::Tracking;
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::files::{self, EntryKind, FileKind, Root};
+use crate::plan::secret_list::{self, SecretEntry, SecretList};
+use crate::values::SecretName;
+
+/// The folder of the values, in the folder of the environment.
+const SECRETS: &str = "secrets";
+/// The file from which Compose reads values of variables.
+pub(super) const ENVIRONMENT_FILE: &str = ".env";
+/// The generated list of secrets, in the folder of the environment.
+const SECRET_LIST: &str = "secrets.json";
+
+/// Mode of the folder.
+pub(super) const FOLDER_MODE: u32 = 0o700;
+/// Mode of each value in the folder.
+pub(super) const VALUE_MODE: u32 = 0o444;
+/// Mode of `.env`, which only the container engine reads.
+pub(super) const ENVIRONMENT_FILE_MODE: u32 = 0o600;
+/// Name of the authority's certificate, which a person imports into a browser or passes to `curl --cacert`.
+pub(super) const AUTHORITY: &str = "authority";
+/// Returns the names of the environments in an output folder.
+///
+/// # Errors
+/// NS804 if the folder cannot be read.
+pub fn environments(output: &Root) -> Result<Vec<String>, Diagnostic> {
+    let Some(output) = output.open()? else { return Ok(Vec::new()) };
+    let folders = output.list()?.into_iter().filter(|entry| entry.kind == EntryKind::Folder);
+    let environments = folders.filter(|entry| output.has_file(Path::new(&entry.name).join(SECRET_LIST)));
+    Ok(environments.filter_map(|entry| entry.name.into_string().ok()).collect())
+}
+
+/// The secrets of one environment on disk.
+pub struct SecretFolder {
+    /// The folder of the environment, `<output>/<environment>`.
+    pub(super) environment: files::Folder,
+    /// Its path in messages.
+    pub(super) shown_path: PathBuf,
+    pub list: SecretList,
+}
+
+impl SecretFolder {
+    /// Reads the list of secrets of an environment. `shown_output` is the path of the output folder in messages.
+    ///
+    /// # Errors
+    /// NS804 if the list is missing, NS805 if nself did not write it, NS803 if there is a link on its path.
+    pub fn open(output: &Root, shown_output: &Path, name: &str) -> Result<Self, Diagnostic> {
+        let shown_path = shown_output.join(name);
+        let list_path = shown_path.join(SECRET_LIST);
+        let missing = || {
+            Diagnostic::error(Code::Io, FieldPath::root())
+                .message(format!("{} does not exist", list_path.display()))
+                .hint("run `nself gen` first, or set the output folder with --out")
+        };
+        let environment = output.open()?.map(|output| output.folder(name)).transpose()?.flatten();
+        let environment = environment.ok_or_else(missing)?;
+        let bytes = environment.read(SECRET_LIST, FileKind::Output)?.ok_or_else(missing)?;
+        let list = parse_list(&bytes, name).map_err(|reason| {
+            Diagnostic::error(Code::Manifest, FieldPath::root())
+                .message(format!("{} is damaged: {reason}", list_path.display()))
+                .hint("restore it with `nself gen`")
+        })?;
+        Ok(SecretFolder { environment, shown_path, list })
+    }
+
+    /// Refuses values that git tracks, since everyone who reads the repository knows them. If the tracked files cannot be
+    /// determined, returns a remark with the reason.
+    ///
+    /// # Errors
+    /// NS509 for each tracked value.
+    pub fn refuse_tracked(&self) -> Result<Option<String>, Vec<Diagnostic>> {
+        let reason = match Tracking::of(self.environment.path()) {
+            Tracking::Known(paths) => {
+                let values = paths.iter().filter(|path| holds_value(path));
+                let findings: Vec<Diagnostic> = values.map(|path| self.tracked_value(path)).collect();
+                return if findings.is_empty() { Ok(None) } else { Err(findings) };
+            }
+            Tracking::NoRepository => "the folder is not in a git repository".to_owned(),
+            Tracking::Unknown(reason) => reason,
+        };
+        Ok(Some(format!("values in version control are not recognised: {reason}")))
+    }
+
+    fn tracked_value(&self, path: &Path) -> Diagnostic {
+        let path = self.shown_path.join(path).display().to_string();
+        let mut finding = Diagnostic::error(Code::SecretTracked, FieldPath::root())
+            .message(format!("git tracks {path}, so everyone who can read the repository knows the value"))
+            .expected("a value that is only on this machine")
+            .hint(format!(
+                "run `git rm --cached -- '{path}'`, delete the file, and create a new value with `nself secrets init --env {}`; \
+                 the old value stays in the history, so replace it also where it is used",
+                self.list.environment
+            ));
+        finding.environments = vec![self.list.environment.to_string()];
+        finding
+    }
+
+    /// Returns the folder of the values; `None` if it does not exist.
+    pub(super) fn secrets(&self) -> Result<Option<files::Folder>, Diagnostic> {
+        Ok(self.environment.folder(SECRETS)?)
+    }
+
+    /// Returns a value without the line break that editors add at the end; `None` if there is no file.
+    pub(super) fn read(&self, name: &SecretName) -> Result<Option<String>, Diagnostic> {
+        let Some(secrets) = self.secrets()? else { return Ok(None) };
+        let Some(bytes) = secrets.read(name.as_str(), FileKind::Secret)? else { return Ok(None) };
+        let text = String::from_utf8(bytes).map_err(|_| {
+            let path = self.shown_path.join(SECRETS).join(name.as_str());
+            Diagnostic::error(Code::BadValue, FieldPath::root())
+                .message(format!("{} is not UTF-8 text", path.display()))
+                .hint("encode binary values as base64 before you write them to the file")
+        })?;
+        Ok(Some(text.strip_suffix('\n').map_or(text.clone(), str::to_owned)))
+    }
+
+    pub(super) fn write(&self, name: &SecretName, value: &str) -> Result<(), Diagnostic> {
+        let secrets = self.environment.make_folder(SECRETS, FOLDER_MODE)?;
+        secrets.set_own_mode(FOLDER_MODE)?;
+        Ok(secrets.replace(name.as_str(), value.as_bytes(), VALUE_MODE)?)
+    }
+}
+
+/// Parses the list of secrets of an environment.
+fn parse_list(bytes: &[u8], environment: &str) -> Result<SecretList, String> {
+    let list: SecretList = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+    if list.environment.as_str() != environment {
+        return Err(format!("it belongs to the environment {}", list.environment));
+    }
+    // Names of variables are written to `.env`, so any other text is refused.
+    let has_other_variable = |(name, entry): &(&SecretName, &SecretEntry)| {
+        entry.variable.as_ref().is_some_and(|variable| *variable != secret_list::variable(name))
+    };
+    match list.secrets.iter().find(has_other_variable) {
+        Some((name, _)) => Err(format!("the variable of `{name}` is not {}", secret_list::variable(name))),
+        None => Ok(list),
+    }
+}
+
+/// Tells whether a file in the folder of an environment holds values. Files such as `.gitkeep` hold none.
+fn holds_value(path: &Path) -> bool {
+    let is_git_file = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".git"));
+    path.starts_with(SECRETS) && !is_git_file || path.as_os_str() == ENVIRONMENT_FILE
+}

@@ -1,0 +1,196 @@
+//! Sessions with a server, and the programs that run them.
+
+use std::cell::OnceCell;
+use std::process::{Command, Output, Stdio};
+
+use super::url::ServerUrl;
+
+use crate::database::import::sql::{self, Imported};
+use crate::database::ledger::settings::{self, InputSettings};
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::values::SqlIdent;
+
+/// A result, or the findings that explain the failure.
+pub type ServerResult<T> = Result<T, Vec<Diagnostic>>;
+
+/// A database on a server, and how sessions with it start.
+pub struct Server {
+    pub(super) url: ServerUrl,
+    pub(super) session: SessionStart,
+    /// Whether the server accepts a session without event triggers. Filled by the first session.
+    accepts_no_event_triggers: OnceCell<bool>,
+}
+
+/// The settings that a session sends when it starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SessionStart {
+    /// [`SEARCH_PATH`] and, if the server accepts it, [`NO_EVENT_TRIGGERS`].
+    Usual,
+    /// Those of `Usual`, and a setting that connection poolers reject. The session is then one of the server itself.
+    RefusedByPoolers,
+    /// No settings, as a pooler requires.
+    ThroughPooler,
+}
+
+/// A search path without schemas in which a role could have placed objects.
+const SEARCH_PATH: &str = "-c search_path=pg_catalog,pg_temp";
+/// Turns event triggers off, which are code of other users and run on logins and schema changes. Servers before 17 do not
+/// know the setting; they have no login triggers. Only a superuser may set it; a session of any other role has no rights
+/// that a trigger could abuse.
+const NO_EVENT_TRIGGERS: &str = "-c event_triggers=off";
+/// The answer of a pooler to settings at the start of a session.
+const POOLER_REFUSAL: &str = "unsupported startup parameter";
+
+/// Tells whether the findings come from a pooler that rejected settings at the start of a session.
+pub fn is_pooler_refusal(findings: &[Diagnostic]) -> bool {
+    findings.iter().any(|finding| finding.message.contains(POOLER_REFUSAL))
+}
+
+impl Server {
+    /// # Errors
+    /// NS106 if the text is not the URL of a PostgreSQL server.
+    pub fn new(url: &str) -> ServerResult<Server> {
+        let url = ServerUrl::parse(url).map_err(|finding| vec![finding])?;
+        Ok(Server::with_session(url, SessionStart::Usual))
+    }
+
+    pub(super) fn with_session(url: ServerUrl, session: SessionStart) -> Server {
+        Server { url, session, accepts_no_event_triggers: OnceCell::new() }
+    }
+
+    /// Returns the name of the database, or `database` if a definition could not have that name.
+    pub fn database_name(&self) -> SqlIdent {
+        self.url.database_name()
+    }
+
+    /// Returns the same server with sessions that fail if a pooler is in front of it.
+    #[must_use]
+    pub fn refusing_poolers(self) -> Server {
+        Server::with_session(self.url, SessionStart::RefusedByPoolers)
+    }
+
+    /// Returns the same server with sessions that start without settings, as a pooler requires.
+    #[must_use]
+    pub fn through_pooler(self) -> Server {
+        Server::with_session(self.url, SessionStart::ThroughPooler)
+    }
+
+    /// Runs statements through psql, each in its own transaction, and returns what psql prints: a line for each row, its
+    /// columns separated by a space.
+    ///
+    /// # Errors
+    /// NS804 with the message of psql.
+    pub fn query(&self, statements: &str) -> ServerResult<String> {
+        let arguments = ["-X", "-w", "-qtA", "-F", " ", "-v", "ON_ERROR_STOP=1", "-f", "-"];
+        let search_path = match self.session {
+            SessionStart::ThroughPooler => "",
+            _ => "SET search_path = pg_catalog, pg_temp;\n",
+        };
+        self.output("psql", &arguments, &format!("{search_path}{statements}"), "")
+    }
+
+    /// Returns the settings by which the server's sessions read texts such as dates.
+    ///
+    /// # Errors
+    /// Those of [`Server::query`].
+    pub fn input_settings(&self) -> ServerResult<InputSettings> {
+        self.query(&InputSettings::question()).map(|answer| InputSettings::read(&answer))
+    }
+
+    /// Reads everything except nself's own ledger, as a definition to write to a file.
+    ///
+    /// # Errors
+    /// NS804 with the message of pg_dump, NS714 for each object that a definition cannot express.
+    pub fn schema(&self) -> ServerResult<Imported> {
+        self.dump(&settings::options_to_keep())
+    }
+
+    /// Reads everything except nself's own ledger, in the form that can be compared with a different server's.
+    ///
+    /// # Errors
+    /// Those of [`Server::schema`].
+    pub fn schema_to_compare(&self) -> ServerResult<Imported> {
+        self.dump(&settings::options())
+    }
+
+    /// `session_settings` are those that pg_dump does not set itself.
+    fn dump(&self, session_settings: &str) -> ServerResult<Imported> {
+        let arguments =
+            ["--schema-only", "--exclude-schema=nself", "--encoding=UTF8", "--no-password", "--lock-wait-timeout=10s"];
+        let dump = self.output("pg_dump", &arguments, "", session_settings)?;
+        sql::read(&dump).map_err(|unsupported| {
+            let findings = unsupported
+                .into_iter()
+                .map(|part| Diagnostic::error(Code::NotImported, FieldPath::root()).message(part.what));
+            findings.collect()
+        })
+    }
+
+    /// Returns the options of a session, as libpq sends them. If a setting occurs twice, the last value
+    /// counts, so the options of the user come first.
+    fn session_options(&self, no_event_triggers: bool, more: &str) -> String {
+        let user_options = self.url.options.clone().or_else(|| std::env::var("PGOPTIONS").ok()).unwrap_or_default();
+        let pooler_guard = if self.session == SessionStart::RefusedByPoolers { "-c nself.session=1" } else { "" };
+        let search_path = if self.session == SessionStart::ThroughPooler { "" } else { SEARCH_PATH };
+        let event_triggers = if no_event_triggers { NO_EVENT_TRIGGERS } else { "" };
+        let options = [user_options.as_str(), pooler_guard, search_path, event_triggers, more];
+        options.into_iter().filter(|option| !option.is_empty()).collect::<Vec<_>>().join(" ")
+    }
+
+    fn spawn(&self, program: &str, arguments: &[&str], input: &str, options: &str) -> std::io::Result<Output> {
+        use std::io::Write;
+        let mut command = Command::new(program);
+        command.args(arguments).arg(format!("--dbname={}", self.url.text));
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.env("PGCLIENTENCODING", "UTF8").env("PGAPPNAME", "nself");
+        if let Some(password) = &self.url.password {
+            command.env("PGPASSWORD", password);
+        }
+        if !options.is_empty() {
+            command.env("PGOPTIONS", options);
+        }
+        let mut child = command.spawn()?;
+        if let Some(mut pipe) = child.stdin.take() {
+            // If the program ended early, writing fails; its own message says why.
+            let _ = pipe.write_all(input.as_bytes());
+        }
+        child.wait_with_output()
+    }
+
+    /// Tells whether a session without event triggers can start. A trigger on logins runs before a statement of the
+    /// session could turn it off, so the setting has to come with the start.
+    fn can_turn_off_event_triggers(&self) -> bool {
+        *self.accepts_no_event_triggers.get_or_init(|| {
+            let options = self.session_options(true, "");
+            let output = self.spawn("psql", &["-X", "-w", "-qtA", "-c", "SELECT"], "", &options);
+            output.is_ok_and(|output| output.status.success())
+        })
+    }
+
+    /// Runs a program and returns what it prints. `more_options` are added to those of the session.
+    fn output(&self, program: &str, arguments: &[&str], input: &str, more_options: &str) -> ServerResult<String> {
+        let no_event_triggers = self.session != SessionStart::ThroughPooler && self.can_turn_off_event_triggers();
+        let options = self.session_options(no_event_triggers, more_options);
+        let output = self
+            .spawn(program, arguments, input, &options)
+            .map_err(|error| vec![failure(format!("{program} cannot be run: {error}"))])?;
+        if output.status.success() {
+            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+        }
+        let message = String::from_utf8_lossy(&output.stderr);
+        let message = message.split_whitespace().collect::<Vec<_>>().join(" ");
+        let message = match &self.url.password {
+            Some(password) if !password.is_empty() => message.replace(password.as_str(), "…"),
+            _ => message,
+        };
+        let finding = failure(format!("{program}: {message}"));
+        Err(vec![match message.contains(POOLER_REFUSAL) {
+            true => finding.hint("a pooler is in front of this server; use the URL of the server itself"),
+            false => finding,
+        }])
+    }
+}
+
+pub(super) fn failure(message: String) -> Diagnostic {
+    Diagnostic::error(Code::Io, FieldPath::root()).message(message)
+}
