@@ -104,7 +104,7 @@ fn verify(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
                 output::line(&format!("put aside {name}"));
             }
             output::findings(&findings);
-            let rebuilt = if arguments.rebuild { ", derived anew" } else { "" };
+            let rebuilt = if arguments.rebuild { ", derived again" } else { "" };
             output::remark(&format!("{} files{rebuilt}, {good} objects", manifest.files.len()));
         }
     }
@@ -132,7 +132,7 @@ fn derive(arguments: &Arguments, out: &Path, manifest: &Manifest) -> Result<Arti
     Ok(here)
 }
 
-/// Bytes of this digest, from what was derived anew or from the objects.
+/// Bytes of this digest, from what was derived again or from the objects.
 fn whole(digest: &Digest, path: &str, made: Option<&Artifacts>, objects: &store::Objects) -> Option<Vec<u8>> {
     let made = made.and_then(|made| made.get(path)).and_then(|artifact| artifact.bytes().map(<[u8]>::to_vec));
     made.filter(|bytes| Digest::of(bytes) == *digest).or_else(|| objects.get(digest))

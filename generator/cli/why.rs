@@ -164,7 +164,7 @@ fn rebuilt(arguments: &Arguments) -> u8 {
                     }
                 }
                 if derived > 0 {
-                    lines.push(&format!("  {derived} files were derived anew, with the same bytes"));
+                    lines.push(&format!("  {derived} files were derived again, with the same bytes"));
                 }
             }
             output::lines(&lines);
