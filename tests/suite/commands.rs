@@ -38,7 +38,7 @@ fn a_path_that_is_refused_is_not_looked_for() {
     assert!(ran.stderr.contains("`x/Dockerfile`"), "{}", ran.stderr);
 }
 
-/// What is missing is told with the way to it.
+/// A hint names the missing item and how to add it.
 #[test]
 fn hints_lead_to_what_is_missing() {
     let orders = |fields: &str| format!(r#"services.orders = {{ image = "a/b:1", {fields} }}"#);

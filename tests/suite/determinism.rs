@@ -1,4 +1,4 @@
-//! The same input gives the same bytes: whoever runs it, wherever, in whatever order the input is written.
+//! The same input gives the same bytes for every user, folder, time and order of keys.
 
 use std::collections::BTreeMap;
 use std::fs;

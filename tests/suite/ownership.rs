@@ -195,7 +195,7 @@ fn killed_and_racing_runs_leave_whole_files() {
         let ran = nself_in(case.path(), ["gen"]);
         assert_eq!(ran.code, 0, "round {round}: {}", ran.stderr);
         let mut made = tree(&case.path().join("deploy"));
-        // A killed writer may leave its temporary file, which nobody takes for an artifact.
+        // A killed writer may leave its temporary file, which is not an artifact.
         made.retain(|path, _| !path.contains("/.nself-") && !path.starts_with(".nself-"));
         assert!(made == expected, "round {round}");
     }

@@ -1,5 +1,5 @@
-//! Attacks through the edge: forged addresses, upgrades, header names, paths that two readers read differently. A real
-//! nginx with the generated files stands between a caller and a service that answers with what arrived.
+//! Attacks through the edge: forged addresses, upgrades, header names, ambiguous paths. A real nginx with the generated
+//! files forwards requests to a service that answers with the request that it received.
 
 mod callers;
 mod forwarded_addresses;
@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use crate::support::tool;
 use running::generated;
 
-/// Every kind of route, a second endpoint, and rules of the user's own; the office is internal.
+/// Fields of a stack with every kind of route, a second endpoint and access rules; the office is internal.
 const EVERYTHING: &str = r#"
   edge.internal_addresses = ["198.51.100.0/24"],
   tls.mode = 'files,
@@ -44,7 +44,7 @@ fn environment(project: &tempfile::TempDir, name: &str) -> PathBuf {
     project.path().join("deploy").join(name)
 }
 
-/// Whether the tools for a running edge are there; a test without them prints what is missing.
+/// Returns whether the tools for a running edge are installed; prints the missing ones.
 fn tools() -> bool {
     tool("trixie").is_some() && tool("hypercorn/bin/hypercorn").is_some()
 }

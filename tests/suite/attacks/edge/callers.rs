@@ -52,7 +52,7 @@ fn listed_addresses() {
     );
     let edge = RunningEdge::start(&environment(&wide, "prod"));
     assert_eq!(edge.status(NEIGHBOUR, &host("inner"), "/"), 200, "a listed range holds it");
-    assert_eq!(edge.status(GATEWAY, &host("inner"), "/"), 403, "the bridge stands for every caller");
+    assert_eq!(edge.status(GATEWAY, &host("inner"), "/"), 403, "every caller can have the bridge's address");
 }
 
 /// Attack: a machine of the local network, or another container, reaches the nginx of a developer.

@@ -4,7 +4,7 @@ use super::running::{Answer, GATEWAY, OFFICE, Request, RunningEdge, STRANGER, ge
 use super::{environment, everything, host, tools};
 use crate::up::apart;
 
-/// Headers that say who asks, by which way and for which path.
+/// Headers that claim the client's address, the protocol, the host or the path.
 const CLAIMS: [&str; 24] = [
     "X-Forwarded-For",
     "X-Forwarded-Proto",
@@ -33,7 +33,7 @@ const CLAIMS: [&str; 24] = [
 ];
 
 /// Attack: a client claims another address, scheme, host or path in each header that services believe.
-/// Expectation: on every kind of route, gRPC included, they arrive as the edge knows them or not at all.
+/// Expectation: on every kind of route, gRPC included, they arrive with the edge's values or not at all.
 #[test]
 fn claims_of_clients_never_arrive() {
     if tools() {

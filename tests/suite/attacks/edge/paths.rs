@@ -4,7 +4,7 @@ use super::running::{Request, RunningEdge, STRANGER};
 use super::{environment, everything, host, tools};
 use crate::up::apart;
 
-/// The path as the most generous reader takes it: decoded as often as it goes, backslashes as slashes, without
+/// Returns the path as the most tolerant server reads it: decoded repeatedly, backslashes as slashes, without
 /// parameters, empty segments and segments of dots, in lower case.
 fn generous(path: &str) -> String {
     let mut text = path.split(['?', '#']).next().unwrap_or_default().to_owned();
@@ -45,7 +45,7 @@ fn generous(path: &str) -> String {
     format!("/{}", steps.join("/"))
 }
 
-/// Spellings of a path that some reader takes for it, and ways from it to somewhere else.
+/// Returns spellings that some server reads as this path, and spellings that lead from it to a different path.
 fn spellings(path: &str) -> Vec<String> {
     let last = path.rsplit('/').next().unwrap();
     let parent = path.strip_suffix(last).unwrap();
@@ -106,7 +106,7 @@ fn spellings(path: &str) -> Vec<String> {
     all
 }
 
-/// Attack: a path that an access rule closes is spelled so that nginx judges one path and the service reads another one.
+/// Attack: a path that an access rule closes is spelled so that nginx and the service read different paths.
 /// Expectation: what arrives from outside is not the closed path, however generously it is read; the rest is refused.
 #[test]
 fn no_spelling_of_a_closed_path_arrives() {

@@ -6,8 +6,8 @@ use super::running::{Request, RunningEdge, STRANGER};
 use super::{environment, everything, host, tools};
 use crate::up::apart;
 
-/// Attack: a request asks for an upgrade to h2c, and what follows inside of it passes no rule of the edge.
-/// Expectation: no upgrade but to a websocket arrives at a service; with the upgrade handed on, the attack succeeds.
+/// Attack: a request asks for an upgrade to h2c, and requests inside of the connection bypass the rules of the edge.
+/// Expectation: only upgrades to websockets reach a service; in the control, which forwards all upgrades, the attack succeeds.
 #[test]
 fn an_upgrade_to_http2_smuggles_nothing() {
     if tools() {
@@ -19,7 +19,7 @@ fn upgrades() {
     let project = everything();
     let staging = environment(&project, "staging");
     let (api, inside) = ("api.shop.example.com", "/v1/metadata");
-    // Control: as headers were handed on before.
+    // Control: a configuration that forwards `Upgrade` unchanged.
     let open = |text: &str| {
         text.replace("Upgrade $upgrade;", "Upgrade $http_upgrade;")
             .replace(
