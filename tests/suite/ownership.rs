@@ -104,7 +104,7 @@ fn stale_files_and_their_folders_go_and_secrets_stay() {
 }
 
 #[test]
-fn an_environment_of_its_own_leaves_the_others_alone() {
+fn generating_one_environment_leaves_the_others_unchanged() {
     let case = generated();
     let deploy = case.path().join("deploy");
     let before = tree(&deploy.join("local"));

@@ -8,7 +8,7 @@ use super::server::{Server, Version};
 use crate::support::{nself, nself_in, run};
 
 #[test]
-fn a_password_is_seen_by_nobody() {
+fn a_password_appears_in_no_argument_and_no_message() {
     let folder = tempfile::tempdir().unwrap();
     let seen = folder.path().join("seen");
     let script = format!(
