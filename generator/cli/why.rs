@@ -105,7 +105,7 @@ fn explain(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
             output::line(&format!("  written by  {}, which reads {reads}", backend.name()));
             output::line(&format!("  derivation  {}", artifact.derivation));
             if edited {
-                output::remark("the file on disk is another one; `nself check` shows the difference");
+                output::remark("the file on disk differs; `nself check` shows the difference");
             }
         }
     }
