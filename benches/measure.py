@@ -40,7 +40,7 @@ def stack(count):
             f"  services = {{\n{services}\n  }},\n}} | nself.Stack\n")
 
 
-# In memory: for a minute after a mass deletion ext4 looks for inodes that nobody used lately, which takes
+# In memory: for a minute after a mass deletion ext4 looks for inodes that were not used recently, which takes
 # longer than all the rest.
 SCRATCH = "/dev/shm" if os.path.isdir("/dev/shm") else None
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# A container engine of the tests' own: its socket, data and process id lie below one folder. It sets up packet
-# rules and a bridge, so it starts only in a network namespace of its own (tests/suite/up.rs makes one).
+# Starts or stops a container engine for one test; DIR holds its socket, data and process id. The engine creates packet
+# rules and a bridge, so it refuses to start in the machine's network namespace (tests/suite/up.rs creates another).
 # usage: tests/engine.sh start|stop DIR
 set -euo pipefail
 dir=$2
@@ -18,7 +18,7 @@ stop() {
     done
     kill -9 "$id" 2>/dev/null || true
   fi
-  # What a killed engine leaves mounted; the deepest first.
+  # A killed engine leaves mounts behind. Unmount the deepest first.
   awk -v dir="$dir/" 'index($2, dir) == 1 { print $2 }' /proc/self/mounts | sort -r | while read -r point; do
     umount -l "$point" || true
   done
@@ -29,7 +29,7 @@ case $1 in
     mkdir -p "$dir"
     if answers; then exit 0; fi
     if [ -n "$(ip route show default)" ]; then
-      echo "engine: this network namespace leads outside; the bridges and packet rules of a machine stay untouched" >&2
+      echo "engine.sh: this network namespace has a default route; start the engine in a separate namespace (unshare --net)" >&2
       exit 1
     fi
     rm -f "$pid"

@@ -25,12 +25,12 @@ step() {
 
 packages() {
   apt-get -q update
-  # Nothing that is installed here starts by itself: the tests start what they need.
+  # RUNLEVEL=1 keeps installed services from starting; tests start the services that they need.
   RUNLEVEL=1 apt-get -qy install --no-install-recommends ca-certificates curl debootstrap docker.io docker-compose iproute2 iptables openssl \
     postgresql-15 python3 python3-venv shellcheck wrk
 }
 
-# A registry, and judges of images.
+# A registry, and tools that validate images.
 images() {
   apt-get -q update
   RUNLEVEL=1 apt-get -qy install --no-install-recommends apache2-utils docker-registry \
@@ -66,7 +66,7 @@ forky() {
   chroot "$tools/forky" apt-get clean
 }
 
-# In the same root file system; a step of its own, since that one takes minutes.
+# In the same root file system, in a separate step, because `trixie` takes minutes.
 pooler() {
   chroot "$tools/trixie" apt-get -q update
   chroot "$tools/trixie" apt-get -qy install --no-install-recommends pgbouncer

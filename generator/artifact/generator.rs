@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_generator_has_the_digest_of_its_own_folder() {
+    fn a_generator_has_the_digest_of_its_folder() {
         for (name, digest) in SOURCES {
             assert_eq!(Generator::named(name).source_digest(), *digest);
             assert_eq!(SOURCES.iter().filter(|(_, other)| other == digest).count(), 1, "{name}");

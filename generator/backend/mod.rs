@@ -63,7 +63,7 @@ pub struct Input<'a> {
 /// Declares the enum with one variant for each folder, in the order in which the backends run.
 macro_rules! backends {
     ($($variant:ident $folder:ident)*) => {
-        /// A backend: it writes files of its own from the plan.
+        /// A backend that writes files from the plan.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
         pub enum Backend { $($variant),* }
 

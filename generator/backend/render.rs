@@ -1,4 +1,4 @@
-//! Text templates that are safe against injection: a template can only interpolate tokens of its own language, which are
+//! Text templates that are safe against injection: a template can only interpolate tokens of the target language, which are
 //! created from checked types, and whole numbers. Other text and undefined names are errors.
 
 use std::fmt;

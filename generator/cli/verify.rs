@@ -1,5 +1,5 @@
 //! `nself verify`: every generated file against the manifest, every object against its name, and with `--rebuild`
-//! everything against the stack. It names all that is wrong and goes on. `nself gc` forgets what nobody needs.
+//! everything against the stack. It names all that is wrong and goes on. `nself gc` removes unused objects.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ pub struct Arguments {
     /// The output folder; `deploy` beside the stack unless given.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Derive everything anew from the stack, and compare that too.
+    /// Derive everything again from the stack, and compare that too.
     #[arg(long)]
     rebuild: bool,
     /// Restore what differs from the manifest, and put damaged objects aside.
@@ -72,7 +72,7 @@ fn verify(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
             Some(Ok(())) => repaired.push(path.clone()),
             Some(Err(finding)) => findings.push(finding),
             None => findings.push(wrong.hint(if arguments.repair {
-                "no copy of it is left: `nself check` shows what differs, `nself gen --force` writes it anew"
+                "no copy of it is left: `nself check` shows what differs, `nself gen --force` writes it again"
             } else {
                 "`nself check` shows what differs; `nself verify --repair` restores it"
             })),
@@ -104,7 +104,7 @@ fn verify(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
                 output::line(&format!("put aside {name}"));
             }
             output::findings(&findings);
-            let rebuilt = if arguments.rebuild { ", derived anew" } else { "" };
+            let rebuilt = if arguments.rebuild { ", derived again" } else { "" };
             output::remark(&format!("{} files{rebuilt}, {good} objects", manifest.files.len()));
         }
     }
@@ -132,7 +132,7 @@ fn derive(arguments: &Arguments, out: &Path, manifest: &Manifest) -> Result<Arti
     Ok(here)
 }
 
-/// Bytes of this digest, from what was derived anew or from the objects.
+/// Bytes of this digest, from what was derived again or from the objects.
 fn whole(digest: &Digest, path: &str, made: Option<&Artifacts>, objects: &store::Objects) -> Option<Vec<u8>> {
     let made = made.and_then(|made| made.get(path)).and_then(|artifact| artifact.bytes().map(<[u8]>::to_vec));
     made.filter(|bytes| Digest::of(bytes) == *digest).or_else(|| objects.get(digest))
@@ -143,7 +143,7 @@ fn rebuilt(made: &Artifacts, manifest: &Manifest) -> Vec<Diagnostic> {
     let differs = |message: String| {
         Diagnostic::error(Code::NotReproduced, FieldPath::root())
             .message(message)
-            .hint("the stack, the lock or nself itself is another one than when it was generated: `nself check` shows the difference")
+            .hint("the stack, the lock or nself itself changed since the files were generated: `nself check` shows the difference")
     };
     let new = made.iter().filter_map(|(path, artifact)| match manifest.files.get(path) {
         None => Some(differs(format!("{path} is derived and not recorded"))),
@@ -180,7 +180,7 @@ pub fn gc(arguments: &GcArguments) -> u8 {
             return ERROR;
         }
     }
-    // Nobody writes meanwhile; a reader that misses an object writes it anew.
+    // The lock keeps writers out; a reader that misses an object writes it again.
     let lock = cache.lock();
     let generations = cache.generations();
     let forgotten = generations.keep(arguments.keep.max(1));

@@ -105,7 +105,7 @@ fn explain(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
             output::line(&format!("  written by  {}, which reads {reads}", backend.name()));
             output::line(&format!("  derivation  {}", artifact.derivation));
             if edited {
-                output::remark("the file on disk is another one; `nself check` shows the difference");
+                output::remark("the file on disk differs; `nself check` shows the difference");
             }
         }
     }
@@ -164,7 +164,7 @@ fn rebuilt(arguments: &Arguments) -> u8 {
                     }
                 }
                 if derived > 0 {
-                    lines.push(&format!("  {derived} files were derived anew, with the same bytes"));
+                    lines.push(&format!("  {derived} files were derived again, with the same bytes"));
                 }
             }
             output::lines(&lines);

@@ -16,7 +16,7 @@ const LINK_LOCAL_V6: &str = "fe80::/10";
 const AZURE_WIRE_SERVER: &str = "168.63.129.16/32";
 
 /// What a service that may reach the internet does not reach with it. Clouds hand out a machine's credentials at
-/// 169.254.169.254, 100.100.100.200 and fd00:ec2::254, which these ranges hold, and Azure at an address of its own.
+/// 169.254.169.254, 100.100.100.200 and fd00:ec2::254, which these ranges hold, and Azure at a different address.
 pub fn not_the_internet() -> (Vec<&'static str>, Vec<&'static str>) {
     let mut v4 = PRIVATE.to_vec();
     v4.extend([LINK_LOCAL, AZURE_WIRE_SERVER]);

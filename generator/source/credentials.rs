@@ -1,4 +1,4 @@
-//! Secrets that somebody wrote into the stack: whatever field they stand in, they would reach a file that is committed, and
+//! Credentials in plain text in the stack: from any field, they would reach a file that is committed, and
 //! the stack itself is one.
 
 use super::decode::{Found, Step};
@@ -81,7 +81,7 @@ impl<'a> Walk<'a> {
         } else if inside(&["env", "extra_env"]) {
             "`nself.secret \"name\"`, with `secrets.name = nself.external \"what it is\"`; `nself.database_url \"main\"` for a database of the stack"
         } else if inside(&["template"]) {
-            "a part of its own: `{ secret = \"name\" }`, with `secrets.name = nself.external \"what it is\"`"
+            "a separate part: `{ secret = \"name\" }`, with `secrets.name = nself.external \"what it is\"`"
         } else if inside(&["external"]) {
             "say what it is; the value itself goes to `deploy/<environment>/secrets/`, which git ignores"
         } else if inside(&["build"]) {

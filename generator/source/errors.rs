@@ -116,7 +116,7 @@ pub fn findings(error: Error, files: &Files, places: &mut SourceMap) -> Vec<Find
     let mut files = files.clone();
     let mut found = Vec::new();
     for diagnostic in error.into_diagnostics(&mut files) {
-        // Callstack entries follow as notes of their own: they explain the first one.
+        // Callstack entries follow as separate notes: they explain the first one.
         if !found.is_empty() && code != Code::Syntax {
             break;
         }
@@ -217,7 +217,7 @@ fn note(finding: &mut Finding, line: &str) {
     }
 }
 
-/// Messages without Nickel's frame around them; empty for a contract that says nothing of its own.
+/// Messages without Nickel's frame around them; empty for a contract without a message.
 fn clean(message: &str) -> String {
     let mut lines = message.lines().map(str::trim);
     let first = lines.next().unwrap_or_default();

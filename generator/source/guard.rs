@@ -1,4 +1,4 @@
-//! Evaluation in a process of its own under limits of time and memory: a program that never ends, eats
+//! Evaluation in a child process under limits of time and memory: a program that never ends, eats
 //! memory or overflows the stack ends in a finding.
 
 use std::ffi::OsString;

@@ -93,7 +93,7 @@ fn first(program: &Program, cache: &CacheHub, outside: &[FileId]) -> Option<Outs
         (Some((place, id)), _) => {
             Some(Outside { place: Some(place), name: path_of(cache, id).map(name).unwrap_or_default() })
         }
-        // Nobody inside imports it, so it is the stack.
+        // No file inside imports it, so it is the stack.
         (None, _) => Some(Outside { place: None, name: name(&program.stack) }),
     }
 }

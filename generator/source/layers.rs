@@ -85,7 +85,7 @@ fn oversize(common: &Node, overlays: &BTreeMap<String, Node>, limit: usize) -> O
                 mebibytes(common)
             ))
             .expected(format!("at most {} MiB for all of them", mebibytes(limit)))
-            .hint("use fewer environments, or stack files of their own for parts of the project")
+            .hint("use fewer environments, or separate stack files for parts of the project")
     })
 }
 
@@ -127,7 +127,7 @@ fn merge(base: &mut Node, overlay: Node) {
     }
 }
 
-/// What a layer adds anew has nothing to take away.
+/// A value that only the layer has needs no removals.
 fn without_nulls(mut node: Node) -> Node {
     if let Value::Record(fields) = node.value {
         let kept = fields.into_iter().filter(|(_, entry)| entry.node.value != Value::Null);

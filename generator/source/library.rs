@@ -71,7 +71,7 @@ fn is_complete(shelf: &Folder, name: &str) -> bool {
     FILES.iter().all(|(path, bytes)| matches!(content(path), Ok(Some(content)) if content == *bytes))
 }
 
-/// Writes into a folder of its own and moves it into place, so that a reader sees all or nothing.
+/// Writes into a temporary folder and moves it into place, so that a reader sees all files or none.
 fn fill(shelf: &Folder, name: &str) -> io::Result<()> {
     let temporary = format!(".{}", random_suffix()?);
     let folder = shelf.create_folder(&temporary, 0o755)?;

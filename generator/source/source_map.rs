@@ -57,7 +57,7 @@ impl SourceMap {
         let file = match (path.strip_prefix(&self.library), path.strip_prefix(&self.project)) {
             (Ok(inside), _) => File { shown: slashes(inside), user: false },
             (_, Ok(inside)) => File { shown: slashes(inside), user: true },
-            // Sources that Nickel made itself are nobody's.
+            // Sources that Nickel creates have no file.
             _ if !path.is_absolute() => File { shown: String::new(), user: false },
             _ => File {
                 shown: path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),

@@ -27,10 +27,10 @@ enum Step<'a> {
     Float(u64, Option<Mark>),
     #[serde(rename = "s")]
     Text(#[serde(borrow)] Cow<'a, str>, Option<Mark>),
-    /// So many items follow.
+    /// Number of the items that follow.
     #[serde(rename = "a")]
     Array(usize, Option<Mark>),
-    /// So many keys follow, each with its value.
+    /// Number of the keys that follow, each with its value.
     #[serde(rename = "r")]
     Record(usize, Option<Mark>),
     #[serde(rename = "k")]

@@ -17,7 +17,7 @@ use crate::values::ranged;
 pub struct Route {
     /// Below the domain of the environment. Exactly one of `subdomain` and `host`.
     pub subdomain: Option<Subdomain>,
-    /// A full host name of its own.
+    /// A full host name, instead of a subdomain.
     pub host: Option<Host>,
     /// `/` unless given.
     pub path: Option<UrlPath>,

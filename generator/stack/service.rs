@@ -82,7 +82,7 @@ pub struct Service {
     pub zone: Option<Zone>,
     /// May open connections to the internet.
     pub egress: bool,
-    /// Databases that the service uses, by a name of its own.
+    /// Databases that the service uses, by names that the service chooses.
     pub databases: BTreeMap<SqlIdent, DatabaseUse>,
     /// Time to finish after the stop signal.
     pub stop_grace: Option<Duration>,

@@ -1,6 +1,6 @@
 //! The stamp of a warm run: if no input and no output changed since the last run, nothing is evaluated.
 //!
-//! A stamp is trusted only on the file system where it was written: it contains the inode and birth time of its own
+//! A stamp is trusted only on the file system where it was written: it contains the inode and birth time of the stamp's
 //! file, so a stamp that comes with a checkout is ignored.
 
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! The door: a text type accepts one alphabet, and behind the door nobody checks again. User text is refused rather
+//! The door: a text type accepts one alphabet, and behind the door no code checks again. User text is refused rather
 //! than escaped, so that no backend can be broken out of.
 
 use std::cell::RefCell;

@@ -172,7 +172,7 @@ fn mixed(own: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    /// Letters and digits in an order of their own; joined here, so that no scanner takes this file for a leak.
+    /// Letters and digits in mixed order, joined from parts, so that secret scanners do not report this file.
     fn some(length: usize) -> String {
         "aB3dE5gH7jK9mN1pQ2sT4vW6yZ8".chars().cycle().take(length).collect()
     }

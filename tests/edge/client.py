@@ -1,4 +1,4 @@
-"""Sends requests exactly as they are given, each from an address of its own, and prints the answers.
+"""Sends requests exactly as they are given, each from the address that the case names, and prints the answers.
 
 usage: client.py ask FILE          a list of {from, to, port, host, raw}; prints a list of {status, headers, body}; ports other
                                    than 8443 are without TLS

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Stands in for the entrypoint of the official PostgreSQL image: initialises an empty PGDATA, runs the scripts
+# Replaces the entrypoint of the official PostgreSQL image: initialises an empty PGDATA, runs the scripts
 # of /docker-entrypoint-initdb.d against a server that listens on its socket only, then becomes the server.
 # As there, a first start that failed half-way is not tried again: the folder is no longer empty.
 set -eu

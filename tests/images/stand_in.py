@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Stands in for images that cannot be pulled: listens where the real one listens, answers its health path,
+"""Replaces images that cannot be pulled: listens where the real program listens, answers its health path,
 and ends at once when a setting that the real one needs is missing or wrong.
 
 Configured by /etc/stand-in.json: name, ports, health paths, needs (see check). A path that only other images

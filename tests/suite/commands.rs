@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{Ran, nself_in, run, stack, tree};
+use crate::support::{Ran, golden, nself_in, project, run, stack, tree};
 
 const SHOP: &str = r#"{ project = "shop", domain = "shop.example.com", services.orders = { image = "a/orders:1" } }"#;
 
@@ -38,7 +38,7 @@ fn a_path_that_is_refused_is_not_looked_for() {
     assert!(ran.stderr.contains("`x/Dockerfile`"), "{}", ran.stderr);
 }
 
-/// What is missing is told with the way to it.
+/// A hint names the missing item and how to add it.
 #[test]
 fn hints_lead_to_what_is_missing() {
     let orders = |fields: &str| format!(r#"services.orders = {{ image = "a/b:1", {fields} }}"#);
@@ -332,4 +332,12 @@ fn environments_are_shown_as_gen_makes_them() {
         &nself_in(case.path(), ["env", "diff", "staging", "prd"]),
         &["NS110", "`prd`", "one of local, prod, staging"],
     );
+}
+
+#[test]
+fn json_output_is_one_document_without_log_lines() {
+    let case = project(&golden(false)[0]);
+    let ran = nself_in(case.path(), ["gen", "--format", "json"]);
+    assert!(serde_json::from_str::<serde_json::Value>(&ran.stdout).is_ok(), "{}", ran.stdout);
+    assert_eq!(ran.stderr, "", "a machine reads one document and nothing else");
 }

@@ -1,10 +1,14 @@
 //! Compose files against the real readers: both generations of Compose, the specification's schema, a linter of
 //! key order, and a second YAML reader.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::{Ran, environments, golden, nself_in, project, run, stack, tool};
+use crate::support::{
+    Ran, assert_services_refused, environments, golden, golden_file, golden_service, nself_in, project, run, stack,
+    tool,
+};
 
 /// Values for every variable that the file requires.
 fn variables(folder: &Path) -> PathBuf {
@@ -212,4 +216,106 @@ fn frozen_refuses_tags() {
     let case = stack(r#"{ project = "shop", domain = "shop.example.com" }"#);
     let ran = nself_in(case.path(), ["gen", "--frozen"]);
     assert!(ran.code == 2 && ran.stderr.contains("NS707"), "{}", ran.stderr);
+}
+
+/// Compose interpolates `$`, so each one is doubled.
+#[test]
+fn a_dollar_in_a_value_is_doubled() {
+    let case = stack(
+        r#"{ project = "shop", domain = "shop.example.com", services.a1 = { image = "a/b:1", command = ["--exclude=^/(sys|proc)($|/)", "$$"], env.V = "p@$w0rd${X}" } }"#,
+    );
+    assert_eq!(nself_in(case.path(), ["gen"]).code, 0);
+    let text = fs::read_to_string(case.path().join("deploy/local/compose.yaml")).unwrap();
+    assert!(
+        text.contains("(sys|proc)($$|/)\"") && text.contains("- \"$$$$\"") && text.contains("V: \"p@$$w0rd$${X}\""),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_service_depends_on_redis_only_where_the_stack_declares_it() {
+    let case = stack(r#"{ project = "shop", domain = "shop.example.com", services.a1 = { image = "a/b:1" } }"#);
+    assert_eq!(nself_in(case.path(), ["gen"]).code, 0);
+    assert!(!fs::read_to_string(case.path().join("deploy/local/compose.yaml")).unwrap().contains("redis"));
+    assert_services_refused(r#"a1 = { image = "a/b:1", depends_on = ["redis"] }"#, "NS301");
+}
+
+#[test]
+fn health_check_route_and_references_use_the_declared_port() {
+    // The port is written once; health check, route and references read it.
+    for (name, subdomain, port) in [
+        ("functions", "functions", 3000),
+        ("meilisearch", "search", 7700),
+        ("minio", "storage", 9000),
+        ("mail", "mail", 8025),
+    ] {
+        let site = golden_file("local", &format!("nginx/sites/{subdomain}.local.nself.org.conf"));
+        assert!(
+            site.contains(&format!("set $upstream {name};"))
+                && site.contains(&format!("proxy_pass http://$upstream:{port};")),
+            "{site}"
+        );
+        let text = golden_service("local", name);
+        assert!(text.contains(&format!("127.0.0.1:{port}/")) || name == "mail", "{text}");
+    }
+    let case = stack(
+        r#"{ project = "shop", domain = "shop.example.com", services.a1 = { image = "a/b:1", port = 8123, route.subdomain = "a1", health.http.path = "/h" }, services.b1 = { image = "a/b:1", env.A = nself.url "a1" } }"#,
+    );
+    assert_eq!(nself_in(case.path(), ["gen"]).code, 0);
+    let text = fs::read_to_string(case.path().join("deploy/local/compose.yaml")).unwrap();
+    assert!(text.contains("http://127.0.0.1:8123/h") && text.contains("A: \"http://a1:8123\""));
+}
+
+#[test]
+fn every_mounted_file_is_generated() {
+    for environment in environments() {
+        let text = fs::read_to_string(environment.join("compose.yaml")).unwrap();
+        assert!(!text.contains("create_host_path: true"));
+        for line in text.lines().filter_map(|line| line.trim().strip_prefix("source: \"./")) {
+            assert!(environment.join(line.trim_end_matches('"')).exists(), "{line}");
+        }
+    }
+}
+
+#[test]
+fn a_published_port_is_used_on_the_host_only() {
+    // `publish` moves the port of the host only.
+    let case = stack(
+        r#"{ project = "shop", domain = "shop.example.com", services = {
+             tool = { image = "a/tool:1", ports.http = 9000, publish.http.port = 19000, development_only = true, only = ['local] },
+             user = { image = "a/user:1", env.URL = nself.url "tool", only = ['local] } } }"#,
+    );
+    let ran = nself_in(case.path(), ["gen"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let text = fs::read_to_string(case.path().join("deploy/local/compose.yaml")).unwrap();
+    assert!(text.contains("URL: \"http://tool:9000\"") && text.contains("published: \"19000\""));
+}
+
+#[test]
+fn the_console_of_hasura_can_be_disabled() {
+    assert!(golden_service("local", "hasura").contains("HASURA_GRAPHQL_ENABLE_CONSOLE: \"true\""));
+    let case = stack(
+        r#"{ project = "shop", domain = "shop.example.com", environments.local.services.hasura.env.HASURA_GRAPHQL_ENABLE_CONSOLE = "false" }"#,
+    );
+    assert_eq!(nself_in(case.path(), ["gen"]).code, 0);
+    let text = fs::read_to_string(case.path().join("deploy/local/compose.yaml")).unwrap();
+    assert!(text.contains("HASURA_GRAPHQL_ENABLE_CONSOLE: \"false\""));
+}
+
+#[test]
+fn health_checks_use_programs_of_the_image() {
+    // The catalogue names the tool of each image; a service that others wait for has a check.
+    for (name, tool) in [
+        ("hasura", "- curl"),
+        ("auth", "- wget"),
+        ("redis", "redis-cli ping"),
+        ("postgres", "- pg_isready"),
+        ("mail", "/mailpit"),
+    ] {
+        assert!(golden_service("local", name).contains(tool), "{name}");
+    }
+    assert_services_refused(
+        r#"blind = { image = "a/b:1" }, waiter = { image = "a/b:1", depends_on = ["blind"] }"#,
+        "NS308",
+    );
 }

@@ -107,7 +107,7 @@ fn same(folder: &Path, name: &str, service: &Value, pod: &Value) {
         assert_eq!(user, format!("{}:{}", security["runAsUser"], security["runAsGroup"]), "{at}");
     }
     assert_eq!(service["read_only"], container["securityContext"]["readOnlyRootFilesystem"], "{at}");
-    // A job that runs and ends has nobody who would ask it.
+    // A job that runs and ends needs no health check.
     let checked = service["healthcheck"]["disable"] != Value::Bool(true);
     assert_eq!(checked, container["readinessProbe"].is_object(), "{at}");
     assert_eq!(checked, container["livenessProbe"].is_object(), "{at}");
@@ -130,7 +130,7 @@ fn same(folder: &Path, name: &str, service: &Value, pod: &Value) {
         }
     }
     assert_eq!(ours, theirs, "{at}");
-    // Whoever waits here waits there.
+    // Services wait for the same services on both targets.
     let before = list(&pod["initContainers"]);
     let (peers, jobs): (Vec<&Value>, Vec<&Value>) = before.iter().partition(|one| one["name"] == "wait");
     let waits: BTreeSet<String> = peers
@@ -200,7 +200,7 @@ fn flows(folder: &Path) -> (BTreeSet<Flow>, BTreeSet<Flow>) {
                         } else {
                             (own.clone(), other.clone(), port)
                         };
-                        assert!(found.insert(flow), "{name} says again what another one says");
+                        assert!(found.insert(flow), "{name} repeats a flow of an earlier policy");
                     }
                 }
             }
@@ -242,7 +242,7 @@ fn needed(folder: &Path) -> BTreeSet<(String, String)> {
 fn policies_are_the_edges_of_the_plan() {
     for folder in manifests(&environments()) {
         let (ingress, egress) = flows(&folder);
-        assert_eq!(ingress, egress, "each flow is let out and let in");
+        assert_eq!(ingress, egress, "each flow has an egress and an ingress policy");
         let pairs: BTreeSet<(String, String)> =
             ingress.iter().map(|(from, to, _)| (from.clone(), to.clone())).collect();
         let needed = needed(&folder);
@@ -383,7 +383,7 @@ fn a_changed_claim_is_announced_with_what_to_do() {
     assert!(third.code == 0 && !third.stderr.contains("NS708"), "{}", third.stderr);
 }
 
-/// A file of somebody else among the manifests stays, and so does one that is not ours where ours would be.
+/// A foreign file among the manifests stays, and so does a foreign file at the path of a generated one.
 #[test]
 fn files_of_others_among_the_manifests_stay() {
     let project = stack(

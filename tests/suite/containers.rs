@@ -74,7 +74,7 @@ fn python(root: &Path) -> Option<()> {
     // As the packages of a Dockerfile are: compiled, or each start does it again. Times in layers are all the same.
     let compile = ["-m", "compileall", "-q", "-f", "--invalidation-mode", "unchecked-hash"];
     run(Command::new(&program).args(compile).arg(root));
-    // Extensions bring libraries of their own.
+    // Extension modules have further shared libraries.
     for entry in walkdir::WalkDir::new(root).into_iter().map(Result::unwrap) {
         if entry.file_type().is_file() && entry.file_name().to_string_lossy().contains(".so") {
             libraries(entry.path(), root);
@@ -128,7 +128,7 @@ fn every_template_serves_without_root_and_without_writing() {
     }
 }
 
-/// An engine of its own; ended with the test.
+/// A container engine for one test; it ends when the value is dropped.
 struct Engine {
     folder: tempfile::TempDir,
     file: PathBuf,
@@ -183,7 +183,7 @@ fn templates_apart() {
     fine(nself_in(folder, ["secrets", "init", "--env", "local"]));
     let engine = Engine::start(folder.join("deploy/local/compose.yaml"));
     load(&engine, folder);
-    // What is not built here stands in under its name.
+    // Images that are not built here are replaced by stand-ins of the same name.
     let compose = std::fs::read_to_string(&engine.file).unwrap();
     let redis = compose.lines().find(|line| line.contains("image:") && line.contains("library/redis")).unwrap();
     std::fs::write(folder.join("redis.yaml"), format!("{redis}\n")).unwrap();
@@ -227,14 +227,14 @@ fn templates_apart() {
         engine.docker(&arguments).code
     };
     assert_eq!((write(&[]), write(&["--read-only"])), (0, 1));
-    // Told to stop, each ends by itself.
+    // Each service ends after the stop signal, before it is killed.
     fine(engine.compose(&["stop", "--timeout", "20"]));
     for name in &names {
         assert_eq!(engine.inspect(name)["State"]["ExitCode"], 0, "{name}");
     }
 }
 
-/// Makes the images and gives them to the engine, each under the name that the stack calls it by.
+/// Packs the images and loads each into the engine under its name in the stack.
 fn load(engine: &Engine, folder: &Path) {
     let file = folder.join("image.tar");
     let made = folder.join("made");
@@ -447,7 +447,7 @@ fn bake_apart() {
     assert_eq!(bake("one"), "first\n");
     assert_eq!(std::fs::read_to_string(folder.join("one/greeting")).unwrap(), "${HOME} 50%{x}\n");
     assert_eq!(std::fs::read_to_string(folder.join("one/index.html")).unwrap(), "here\n");
-    // Control: without the lock it is what the tag stands for.
+    // Control: without the lock, the build uses the moved tag.
     std::fs::remove_file(folder.join("nself.lock")).unwrap();
     fine(nself_in(folder, ["gen"]));
     assert_eq!(bake("two"), "second\n");

@@ -1,12 +1,13 @@
-//! The same input gives the same bytes: whoever runs it, wherever, in whatever order the input is written.
+//! The same input gives the same bytes for every user, folder, time and order of keys.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{golden, name, nself_in, project, run, skip, tree};
+use crate::support::{environments, golden, name, nself_in, project, run, skip, tree};
 
 type Files = BTreeMap<String, Vec<u8>>;
 
@@ -121,4 +122,29 @@ fn the_comparison_can_fail() {
     };
     assert!(made("12:00:00") != made("12:00:01"));
     assert!(made("12:00:00") == made("12:00:00"));
+}
+
+#[test]
+fn no_file_names_the_host_a_folder_or_a_date() {
+    // No process id, date, host name, user, socket group or absolute path is in any file.
+    let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+    let year = "202";
+    for environment in environments() {
+        for (path, bytes) in tree(&environment) {
+            let text = String::from_utf8(bytes).unwrap();
+            assert!(!text.contains(host.trim()) || host.trim().len() < 4, "{path}");
+            assert!(
+                !text.contains("/work/")
+                    && !text.contains("/home/")
+                    && !text.contains("/root/")
+                    && !text.contains("/tmp/.tmp"),
+                "{path}"
+            );
+            let date = |at: usize| text[at..].starts_with(year) && text[at..].chars().nth(4) == Some('-');
+            assert!(
+                !text.match_indices(year).any(|(at, _)| date(at)) || text.contains("RELEASE.2025-09-07"),
+                "{path} holds a date"
+            );
+        }
+    }
 }

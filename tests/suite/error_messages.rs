@@ -124,7 +124,7 @@ fn both_sides_of_a_merge_conflict_are_shown() {
 
 /// What people slip on, by the field that they write: code, place, message, fix.
 #[test]
-fn slips_are_told_with_their_fix() {
+fn common_slips_are_reported_with_their_fix() {
     for (fields, place, message, hint) in [
         (
             "enviroments.prod = {},",
@@ -243,7 +243,7 @@ fn other_text_in_the_place_of_a_number_gets_no_such_fix() {
 
 /// Files that are no stack at all.
 #[test]
-fn files_of_other_kinds_are_told_what_they_are() {
+fn files_of_other_kinds_are_reported_by_their_kind() {
     let folder = tempfile::tempdir().unwrap();
     let good = stack("");
     let bad: [(Vec<u8>, &str, &str, &str); 8] = [

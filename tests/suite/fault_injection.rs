@@ -173,7 +173,7 @@ fn racing_writers_that_are_killed_leave_nothing_wrong() {
     assert_eq!(nself_in(folder, ["verify", "--rebuild"]).code, 0);
 }
 
-/// A memory file system of so many bytes; unmounted with the test.
+/// A memory file system of the given size; unmounted when the value is dropped.
 struct Small(tempfile::TempDir);
 
 impl Small {

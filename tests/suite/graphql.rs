@@ -53,7 +53,7 @@ fn tables(metadata: &Value) -> Vec<Value> {
 fn judged(metadata: &Value) -> Option<Ran> {
     let tools = tool("metadata")?;
     let folder = tempfile::tempdir_in(&tools).unwrap();
-    // A source of any other kind has any configuration, so the type of the whole says nothing about this one.
+    // A source of any other kind has any configuration, so the type of the whole does not check this kind.
     let sources = metadata["metadata"]["sources"].as_array().unwrap();
     let configurations: Vec<&Value> = sources.iter().map(|source| &source["configuration"]).collect();
     let text = format!(
@@ -176,14 +176,14 @@ fn metadata_is_about_what_the_server_has() {
         (2 * keys.trim().parse::<u32>().unwrap()).to_string(),
         "both directions of each key"
     );
-    // Known-bad controls: a column and a key that are gone, a column that nobody may write.
+    // Known-bad controls: a column and a key that are gone, a column that no role may write.
     session.must("ALTER TABLE tickets DROP COLUMN spent; ALTER TABLE tickets DROP CONSTRAINT tickets_author_fkey;");
     session.must("ALTER TABLE tickets ALTER COLUMN state DROP DEFAULT;");
     let found = faults(&mut session, &metadata).join("\n");
     assert!(found.contains("tickets.spent of insert") && found.contains("relationship \"author\""), "{found}");
 }
 
-/// The service that filters by the session's variable sees all rows; whoever does not, none.
+/// The service that filters by the session's variable sees all rows; a service that does not sees none.
 #[test]
 fn only_the_server_of_the_api_reads_past_the_tenants_policy() {
     let Some((server, _case)) = served() else { return };

@@ -45,7 +45,7 @@ fn an_image_is_the_same_wherever_and_in_whatever_order_it_is_made() {
     let Some(busybox) = busybox() else { return };
     let layout = "layout = { folder = \"web\", platforms = [\"linux/amd64\", \"linux/arm64/v8\"] }";
     let mut seen = std::collections::BTreeSet::new();
-    // The specification's types hold hash maps, seeded anew in each process.
+    // The specification's types hold hash maps, seeded differently in each process.
     for i in 0..20 {
         let project = project(&busybox, layout);
         let mut command = nself(project.path());
@@ -100,7 +100,7 @@ fn registries_and_skopeo_take_an_index_over_platforms() {
     ]);
     assert!(head.stdout.to_lowercase().contains(&format!("docker-content-digest: {digest}")), "{}", head.stdout);
 
-    // The same layout as one of Docker's archives: every platform by a name of its own, with the same layer.
+    // The same layout as one of Docker's archives: every platform under a separate name, with the same layer.
     let archive = project.path().join("image.tar");
     let mut tar = Command::new("tar");
     assert_eq!(run(tar.arg("-C").arg(&made).arg("-cf").arg(&archive).arg(".")).code, 0);

@@ -66,7 +66,7 @@ fn settled(count: usize) -> tempfile::TempDir {
 }
 
 /// What a run that knows nothing makes of the same stack.
-fn anew(project: &Path) -> BTreeMap<String, Vec<u8>> {
+fn generate_without_cache(project: &Path) -> BTreeMap<String, Vec<u8>> {
     let fresh = tempfile::tempdir().unwrap();
     fs::copy(project.join("stack.ncl"), fresh.path().join("stack.ncl")).unwrap();
     fine(nself_in(fresh.path(), ["gen", "--env", "prod"]));
@@ -100,7 +100,7 @@ fn one_service_of_many_renders_only_what_it_decides() {
     assert_eq!(said["counts"]["changed"], 2, "{said}");
     assert_eq!(inode("kubernetes/apps/svc-8/deployment-svc-8.yaml"), other);
     let after = deploy(folder);
-    assert!(after == anew(folder));
+    assert!(after == generate_without_cache(folder));
     let changed: Vec<&String> =
         after.iter().filter(|(path, bytes)| before[*path] != **bytes).map(|(path, _)| path).collect();
     assert_eq!(changed, [MANIFEST, "prod/compose.yaml", "prod/kubernetes/apps/svc-7/deployment-svc-7.yaml"]);
@@ -145,7 +145,7 @@ fn edits_one_after_another_come_to_the_same_as_none_before() {
         write(folder, 6, edit);
         let ran = nself_in(folder, ["gen", "--env", "prod"]);
         assert_eq!(ran.code, 0, "{edit}: {}", ran.stderr);
-        let (made, clean) = (deploy(folder), anew(folder));
+        let (made, clean) = (deploy(folder), generate_without_cache(folder));
         let differs: Vec<&String> =
             clean.keys().chain(made.keys()).filter(|path| made.get(*path) != clean.get(*path)).collect();
         assert!(differs.is_empty(), "{edit}: {differs:?}");
@@ -184,7 +184,7 @@ fn touched_files_are_never_kept() {
     fs::remove_file(&file).unwrap();
     next("two");
     fine(nself_in(folder, ["gen", "--env", "prod"]));
-    assert!(deploy(folder) == anew(folder));
+    assert!(deploy(folder) == generate_without_cache(folder));
     settle();
 
     // A link to the same bytes; a folder that became one.
@@ -202,7 +202,7 @@ fn touched_files_are_never_kept() {
     fs::remove_file(&apps).unwrap();
     fs::rename(folder.join("apps"), &apps).unwrap();
     fine(nself_in(folder, ["gen", "--env", "prod"]));
-    assert!(deploy(folder) == anew(folder));
+    assert!(deploy(folder) == generate_without_cache(folder));
 
     // Clocks that go wrong.
     for time in ["1980-01-01", "2099-01-01"] {
@@ -210,11 +210,11 @@ fn touched_files_are_never_kept() {
         shell(&format!("find deploy .nself -exec touch -h -d {time} {{}} +"));
         next(time);
         fine(nself_in(folder, ["gen", "--env", "prod"]));
-        assert!(deploy(folder) == anew(folder), "{time}");
+        assert!(deploy(folder) == generate_without_cache(folder), "{time}");
     }
 }
 
-/// A record that somebody else made says nothing, whatever it says.
+/// A record that a different program wrote is ignored, whatever it contains.
 #[test]
 fn planted_and_damaged_records_are_not_believed() {
     let project = settled(4);
@@ -244,13 +244,13 @@ fn planted_and_damaged_records_are_not_believed() {
     plant(copy.path());
     write(copy.path(), 4, "services.svc-2.env.LEVEL = \"debug\"");
     assert_eq!(rendered(copy.path()), all);
-    assert!(deploy(copy.path()) == anew(copy.path()));
+    assert!(deploy(copy.path()) == generate_without_cache(copy.path()));
 
     // In its own place, with a manifest that fits.
     plant(folder);
     write(folder, 4, "services.svc-2.env.LEVEL = \"debug\"");
     assert_eq!(rendered(folder), all);
-    assert!(deploy(folder) == anew(folder));
+    assert!(deploy(folder) == generate_without_cache(folder));
     settle();
 
     // Cut, empty and newer stamps, no manifest, another copy of the program.
@@ -284,5 +284,5 @@ fn planted_and_damaged_records_are_not_believed() {
     write(folder, 4, "services.svc-2.env.LEVEL = \"very last\"");
     let ran = fine(run(Command::new(&program).args(["gen", "--env", "prod", "--format", "json"]).current_dir(folder)));
     assert!(serde_json::from_str::<Value>(&ran.stdout).unwrap()["rendered"].as_u64().unwrap() < all / 2);
-    assert!(deploy(folder) == anew(folder));
+    assert!(deploy(folder) == generate_without_cache(folder));
 }

@@ -294,10 +294,10 @@ fn published_schemas_accept_the_manifests() {
 /// What kube-score asks for and these manifests decide otherwise.
 const SCORE: [(&str, &str); 8] = [
     ("container-image-pull-policy", "tags are pinned, and a restart must not need the registry"),
-    ("container-security-context-user-group-id", "the image owns its user: another one cannot read its files"),
+    ("container-security-context-user-group-id", "the image decides the user: a different user cannot read its files"),
     ("deployment-has-host-podantiaffinity", "topologySpreadConstraints spread the pods"),
     ("deployment-replicas", "how many there are is said in the stack"),
-    ("deployment-strategy", "one claim for readers and the writer: two writers at once would be one too many"),
+    ("deployment-strategy", "one claim for readers and the writer: two pods must not write at once"),
     ("pod-probes-identical", "where the check is that a port accepts, liveness has nothing less to ask"),
     ("service-type", "the edge on kind and minikube is a port of the nodes"),
     ("statefulset-has-host-podantiaffinity", "topologySpreadConstraints spread the pods"),

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::support::{golden, name, nself_in, project, run};
+use crate::support::{assert_services_refused, golden, name, nself_in, project, run, stack};
 
 /// Every code that the program can print is explained, and printed by a case unless it needs a broken disk.
 #[test]
@@ -162,4 +162,22 @@ fn schema_and_completions_are_results() {
     let script = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(script.path(), nself_in(Path::new("/"), ["completions", "bash"]).stdout).unwrap();
     assert_eq!(run(std::process::Command::new("bash").arg("-n").arg(script.path())).code, 0);
+}
+
+#[test]
+fn monitoring_is_refused_while_it_has_no_output() {
+    // Monitoring has no output in this release, and says so instead of writing half of it.
+    let case = stack(r#"{ project = "shop", domain = "shop.example.com", monitoring.enabled = true }"#);
+    let ran = nself_in(case.path(), ["gen"]);
+    assert!(ran.code == 2 && ran.stderr.contains("NS703"));
+    assert_services_refused(r#"hasura.env.HASURA_GRAPHQL_METRICS_SECRET = nself.secret "jwt_key""#, "NS405");
+}
+
+#[test]
+fn limits_that_cannot_work_are_refused() {
+    assert_services_refused("postgres.limits.pids = 100", "NS402");
+    assert_services_refused(
+        r#"worker = { image = "a/b:1", limits.memory = "128MiB", reservations.memory = "256MiB" }"#,
+        "NS401",
+    );
 }

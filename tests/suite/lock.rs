@@ -69,7 +69,7 @@ fn tags_become_digests_everywhere_and_frozen_accepts_nothing_else() {
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     assert_eq!(ran.stdout.lines().filter(|line| line.starts_with("locked ")).count(), names.len());
     let text = read(folder);
-    assert!(!text.contains(&registry.host), "where it was read from is nobody's business: {text}");
+    assert!(!text.contains(&registry.host), "the lock does not name the registry that was read: {text}");
     assert!(text.contains("\"linux/amd64\":\"sha256:") && text.contains("\"linux/arm64\":\"sha256:"), "{text}");
     assert!(![&text, &ran.stdout, &ran.stderr].iter().any(|text| text.contains(PASSWORD)));
 

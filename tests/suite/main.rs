@@ -13,7 +13,6 @@ mod compose;
 mod compose_vs_kubernetes;
 mod containers;
 mod database;
-mod defects;
 mod determinism;
 mod documentation;
 mod edge;

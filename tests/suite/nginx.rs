@@ -1,10 +1,13 @@
 //! nginx configurations against the real nginx, a security analyser and an independent parser.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::cluster::manifests;
-use crate::support::{Ran, environments, name, nself_in, project, run, stack, tool};
+use crate::support::{
+    Ran, assert_services_refused, environments, golden_file, golden_service, name, nself_in, project, run, stack, tool,
+};
 
 /// `nginx -t` in the root file system with the nginx of our image, with a throw-away key pair where the real one would be.
 fn test(root: &Path, environment: &Path) -> Ran {
@@ -207,4 +210,47 @@ fn the_certificate_script_is_clean() {
     }
     let ran = run(Command::new("shellcheck").arg(&script));
     assert_eq!(ran.code, 0, "{}", ran.stdout);
+}
+
+#[test]
+fn frontends_are_forwarded_to_the_host_in_local_only() {
+    assert!(
+        golden_file("local", "nginx/sites/_wildcard.local.nself.org.conf")
+            .contains("server host.docker.internal:3000;")
+    );
+    assert!(golden_service("local", "nginx").contains("host.docker.internal:host-gateway"));
+    assert!(!golden_service("prod", "nginx").contains("host.docker.internal"), "no frontend in prod");
+}
+
+#[test]
+fn frame_options_of_a_service_replace_those_of_nginx() {
+    for environment in ["local", "prod"] {
+        let text = golden_file(environment, "nginx/nginx.conf");
+        assert!(!text.contains("Content-Security-Policy"));
+        assert!(text.contains("map $upstream_http_x_frame_options $frames"), "the service's own header wins");
+    }
+}
+
+#[test]
+fn the_health_check_of_nginx_does_not_use_tls() {
+    for environment in ["local", "staging", "prod"] {
+        assert!(golden_service(environment, "nginx").contains("http://127.0.0.1:8081/healthz"));
+    }
+}
+
+#[test]
+fn two_routes_cannot_have_one_host_name() {
+    assert_services_refused(r#"a1 = { image = "a/b:1", port = 8001, route.subdomain = "api" }"#, "NS202");
+}
+
+#[test]
+fn upstreams_are_variables_that_nginx_resolves_for_each_request() {
+    for environment in environments() {
+        for entry in fs::read_dir(environment.join("nginx/sites")).unwrap() {
+            let text = fs::read_to_string(entry.unwrap().path()).unwrap();
+            for line in text.lines().filter(|line| line.contains("_pass ")) {
+                assert!(line.contains("//$upstream:") || line.contains("//host_"), "{line}");
+            }
+        }
+    }
 }

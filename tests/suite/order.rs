@@ -1,5 +1,5 @@
-//! Who was started when, and who was ready by then: read from the engine's own events, not from what a health log
-//! still remembers.
+//! When containers were started and became ready: read from the engine's events, because a health log
+//! keeps the last results only.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -33,7 +33,7 @@ impl Watch {
 
     /// Ends the watch; services by name, of these containers only.
     pub fn stop(mut self, containers: &BTreeSet<String>) -> BTreeMap<String, Life> {
-        // The stream has no end of its own; the last event may still be on its way.
+        // The stream never ends; the last event may arrive late.
         std::thread::sleep(std::time::Duration::from_secs(1));
         let _ = self.child.kill();
         let _ = self.child.wait();

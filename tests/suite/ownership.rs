@@ -1,10 +1,11 @@
 //! The output folder: what is ours is kept exact, what is not ours is never touched.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
-use crate::support::{nself_in, stack, tree};
+use crate::support::{golden, nself, nself_in, project, run, stack, tree};
 
 const STACK: &str = r#"{ project = "shop", domain = "shop.example.com", services.extra = { image = "a/extra:1", port = 8001, route.subdomain = "extra" } }"#;
 const SMALLER: &str = r#"{ project = "shop", domain = "shop.example.com" }"#;
@@ -103,7 +104,7 @@ fn stale_files_and_their_folders_go_and_secrets_stay() {
 }
 
 #[test]
-fn an_environment_of_its_own_leaves_the_others_alone() {
+fn generating_one_environment_leaves_the_others_unchanged() {
     let case = generated();
     let deploy = case.path().join("deploy");
     let before = tree(&deploy.join("local"));
@@ -194,7 +195,7 @@ fn killed_and_racing_runs_leave_whole_files() {
         let ran = nself_in(case.path(), ["gen"]);
         assert_eq!(ran.code, 0, "round {round}: {}", ran.stderr);
         let mut made = tree(&case.path().join("deploy"));
-        // A killed writer may leave its temporary file, which nobody takes for an artifact.
+        // A killed writer may leave its temporary file, which is not an artifact.
         made.retain(|path, _| !path.contains("/.nself-") && !path.starts_with(".nself-"));
         assert!(made == expected, "round {round}");
     }
@@ -230,4 +231,41 @@ fn a_warm_run_sees_every_change() {
     fs::create_dir_all(case.path().join("nginx/conf.d")).unwrap();
     fs::write(case.path().join("nginx/conf.d/new.conf"), "# new\n").unwrap();
     assert_eq!(nself_in(case.path(), ["check"]).code, 1, "a new hand-written file");
+}
+
+#[test]
+fn no_command_changes_files_of_the_project() {
+    let case = project(&golden(true)[0]);
+    let before = tree(case.path());
+    for arguments in [["gen"].as_slice(), &["check"], &["gen", "--force"], &["env", "list"]] {
+        nself_in(case.path(), arguments);
+    }
+    let after = tree(case.path());
+    for (path, bytes) in &before {
+        assert_eq!(bytes, &after[path], "{path}");
+    }
+    assert!(after.keys().filter(|path| !before.contains_key(*path)).all(|path| path.starts_with(".nself/")));
+}
+
+#[test]
+fn gen_writes_only_into_the_output_folder_and_the_cache() {
+    // Nothing is written but the output and the cache, both inside the project.
+    let home = tempfile::tempdir().unwrap();
+    let case = project(&golden(false)[0]);
+    let before: BTreeSet<String> = tree(case.path()).into_keys().collect();
+    let ran = run(nself(case.path()).arg("gen").env("HOME", home.path()));
+    assert_eq!(ran.code, 0);
+    assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0);
+    let new = tree(case.path()).into_keys().filter(|path| !before.contains(path));
+    assert!(new.into_iter().all(|path| path.starts_with("deploy/") || path.starts_with(".nself/")));
+}
+
+#[test]
+fn check_writes_only_into_the_cache() {
+    let case = project(&golden(false)[0]);
+    let before: BTreeSet<String> = tree(case.path()).into_keys().collect();
+    assert_eq!(nself_in(case.path(), ["check"]).code, 1);
+    let new: Vec<String> = tree(case.path()).into_keys().filter(|path| !before.contains(path)).collect();
+    assert!(new.iter().all(|path| path.starts_with(".nself/")), "{new:?}");
+    assert!(!Path::new(&case.path().join("deploy")).exists());
 }

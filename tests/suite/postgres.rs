@@ -1,12 +1,13 @@
 //! The database's first start against a real PostgreSQL of this machine: twice the same, and roles that can do
 //! what they asked for and nothing else.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::{Ran, nself_in, run, stack, tool};
+use crate::support::{Ran, environments, golden_file, nself_in, run, stack, tool};
 
 const STACK: &str = r#"{
   project = "shop", domain = "shop.example.com",
@@ -188,4 +189,49 @@ fn an_error_in_the_first_start_is_an_error() {
     fs::write(&file, text.replace("nself_extension pgcrypto", "nself_extension no_such_extension")).unwrap();
     let ran = server.apply(&file);
     assert!(ran.code != 0 && ran.stderr.contains("no_such_extension"), "{}", ran.stderr);
+}
+
+#[test]
+fn extensions_are_created_in_the_database_that_requires_them() {
+    let sql = golden_file("local", "postgres/init/10-roles-and-databases.sql");
+    for database in ["hasura", "nself_demo", "ping"] {
+        assert!(sql.contains(&format!("\\connect {database}\n")), "{sql}");
+    }
+    assert!(sql.contains("\\set nself_extension citext\n"), "auth asked for it");
+    let case = stack(
+        r#"{ project = "shop", domain = "shop.example.com", services.a1 = { image = "a/b:1", databases.main = { name = "a1", extensions = ["hstore"] } } }"#,
+    );
+    assert_eq!(nself_in(case.path(), ["gen"]).code, 0);
+    let sql = fs::read_to_string(case.path().join("deploy/prod/postgres/init/10-roles-and-databases.sql")).unwrap();
+    let own = &sql[sql.find("\\connect a1").unwrap()..];
+    assert!(
+        own[..own.find("\\connect hasura").unwrap()].contains("\\set nself_extension hstore\n"),
+        "in the database that asked"
+    );
+}
+
+#[test]
+fn no_service_connects_as_superuser() {
+    let sql = golden_file("prod", "postgres/init/10-roles-and-databases.sql");
+    let logins = sql.lines().filter(|line| line.starts_with("ALTER ROLE")).collect::<Vec<_>>();
+    assert!(
+        logins.len() == 3 && logins.iter().all(|line| line.contains("NOSUPERUSER") && line.contains("NOBYPASSRLS")),
+        "{logins:?}"
+    );
+    // There is no way to name the superuser's password outside the server and the jobs that migrate and end.
+    let users: BTreeSet<String> = environments()
+        .iter()
+        .flat_map(|environment| {
+            let compose: serde_json::Value =
+                serde_yaml_ng::from_slice(&fs::read(environment.join("compose.yaml")).unwrap()).unwrap();
+            let list: serde_json::Value =
+                serde_json::from_slice(&fs::read(environment.join("secrets.json")).unwrap()).unwrap();
+            let users = list["secrets"]["postgres_password"]["used_by"].as_array().unwrap().clone();
+            users.into_iter().map(|user| user.as_str().unwrap().to_owned()).filter(move |user| {
+                let service = &compose["services"][user];
+                !(user.starts_with("migrate-") && service["restart"] == "no" && service["ports"].is_null())
+            })
+        })
+        .collect();
+    assert_eq!(users, BTreeSet::from(["postgres".to_owned()]));
 }

@@ -184,11 +184,11 @@ fn what_is_not_as_it_should_be_is_neither_published_nor_attested_nor_pulled() {
     assert!(gone.code == 2 && gone.stderr.contains("NS823"), "{}", gone.stderr);
     let unknown = nself_in(folder, ["publish", &to]);
     assert!(unknown.code == 2 && unknown.stderr.contains("NS821"), "{}", unknown.stderr);
-    let nobody = run(nself(folder)
+    let anonymous = run(nself(folder)
         .args(["publish", &to])
         .env("SSL_CERT_FILE", registry.at("ca.pem"))
         .env("DOCKER_CONFIG", folder));
-    assert!(nobody.code == 2 && nobody.stderr.contains("NS822"), "{}", nobody.stderr);
+    assert!(anonymous.code == 2 && anonymous.stderr.contains("NS822"), "{}", anonymous.stderr);
     assert!(!folder.join("no").exists());
 }
 

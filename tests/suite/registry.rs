@@ -149,7 +149,7 @@ pub struct Asked {
     pub number: usize,
 }
 
-/// A server without TLS that answers as it is told.
+/// A server without TLS that answers as configured.
 pub struct Scripted {
     pub host: String,
     pub asked: Arc<Mutex<Vec<Asked>>>,

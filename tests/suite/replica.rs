@@ -49,7 +49,7 @@ fn served() {
     assert_eq!(ran.code, 0, "{}\n{}", ran.stderr, stack.compose(&["logs", "--tail", "30"]).stdout);
     transactions_share_connections(&stack);
     sessions_leave_nothing_behind(&stack);
-    only_who_asked_passes(&stack);
+    only_services_of_the_pooler_can_connect(&stack);
     the_replica_streams_and_refuses_writes(&stack);
     a_replica_that_was_away_catches_up(&stack);
     the_health_of_a_replica_is_its_stream(&stack);
@@ -89,7 +89,7 @@ fn server(stack: &Stack, sql: &str) -> Ran {
 
 /// What one client sets, the next one on the same connection does not have.
 fn sessions_leave_nothing_behind(stack: &Stack) {
-    must(psql(stack, POOLED, "SET app.tenant_id = 'of-somebody'; SELECT pg_advisory_lock(7)"));
+    must(psql(stack, POOLED, "SET app.tenant_id = 'first-client'; SELECT pg_advisory_lock(7)"));
     for _ in 0..30 {
         let seen = must(psql(stack, POOLED, "SELECT coalesce(current_setting('app.tenant_id', true), '')"));
         assert_eq!(seen, "");
@@ -100,7 +100,7 @@ fn sessions_leave_nothing_behind(stack: &Stack) {
     assert_eq!(must(psql(stack, POOLED, inside)), "mine");
 }
 
-fn only_who_asked_passes(stack: &Stack) {
+fn only_services_of_the_pooler_can_connect(stack: &Stack) {
     // `reports` has a password and a database, but not this way; the superuser neither.
     let secrets = stack.project.path().join("deploy/local/secrets");
     let read = |name: &str| std::fs::read_to_string(secrets.join(name)).unwrap().trim().to_owned();
@@ -180,7 +180,7 @@ fn the_replica_streams_and_refuses_writes(stack: &Stack) {
         "SELECT 1",
     ];
     refused(&stack.compose(&connect), "pg_hba.conf rejects connection");
-    // Nobody else replicates, and no password is in the data folder.
+    // No other role replicates, and no password is in the data folder.
     let env = std::fs::read_to_string(stack.project.path().join("deploy/local/secrets/tickets_db_password")).unwrap();
     let other = format!("PGPASSWORD={}", env.trim());
     let copy = [

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::support::{nself_in, stack, tree};
+use crate::support::{assert_services_refused, environments, generate_services, golden_file, nself_in, stack, tree};
 
 const STACK: &str = r#"{
   project = "shop", domain = "shop.example.com",
@@ -113,7 +113,7 @@ fn init_makes_what_is_missing_and_keeps_what_is_there() {
     let url = String::from_utf8(before["hasura_main_url"].clone()).unwrap();
     let password = String::from_utf8(before["hasura_db_password"].clone()).unwrap();
     assert_eq!(url, format!("postgres://hasura:{password}@postgres:5432/shop"));
-    assert_eq!(nself_in(case.path(), ["check"]).code, 0, "secrets are nobody's business but the operator's");
+    assert_eq!(nself_in(case.path(), ["check"]).code, 0, "check does not look at secrets");
     // Production has secrets that only the operator knows.
     let prod = nself_in(case.path(), ["secrets", "init", "--env", "prod"]);
     assert!(prod.code == 1 && prod.stderr.contains("missing smtp_password"), "{}", prod.stderr);
@@ -188,4 +188,65 @@ fn certificates_are_issued_once_and_again_when_a_part_is_missing() {
     assert!(verify("postgres", "database_authority"));
     assert!(!verify("hasura", "database_authority"));
     assert!(!verify("postgres", "authority"));
+}
+
+#[test]
+fn connection_urls_are_secrets_with_encoded_passwords() {
+    // URLs are secrets as a whole, composed with percent-encoding; nothing is interpolated at start.
+    let list = golden_file("prod", "secrets.json");
+    assert!(list.contains("\"encode\": \"url\""));
+    for environment in environments() {
+        let text = fs::read_to_string(environment.join("compose.yaml")).unwrap();
+        assert!(!text.contains("postgres://") && !text.contains("redis://"), "{}", environment.display());
+    }
+}
+
+#[test]
+fn credentials_are_recognised_by_names_options_and_urls() {
+    assert_services_refused(r#"a1 = { image = "a/b:1", env.DB_PASSWORD = "hunter2hunter2" }"#, "NS504");
+    assert_services_refused(r#"a1 = { image = "a/b:1", command = ["serve", "--requirepass", "x"] }"#, "NS504");
+    assert_services_refused(r#"a1 = { image = "a/b:1", health.exec = ["ping", "redis://x:y@redis"] }"#, "NS504");
+}
+
+#[test]
+fn credentials_are_recognised_by_their_form_in_every_field() {
+    let canary = "aB3dE5gH7jK9mN1pQ2sT4vW6yZ8aB3dE5gH7";
+    let token = format!("ghp_{canary}");
+    for services in [
+        format!(r#"a1 = {{ image = "a/b:1", env.SETTING = "{token}" }}"#),
+        format!(
+            r#"a1 = {{ image = "a/b:1", extra_env.A = nself.by_profile {{ local = "a", staging = "b", prod = "{token}" }} }}"#
+        ),
+        format!(r#"a1 = {{ image = "a/b:1", env.A = nself.join ["token ", "{token}"] }}"#),
+        format!(r#"a1 = {{ image = "a/b:1", env.A = nself.join ["ghp_", "{canary}"] }}"#),
+        format!(r#"a1 = {{ image = "a/b:1", entrypoint = ["sh", "-c", "serve {token}"] }}"#),
+        format!(r#"a1 = {{ image = "a/b:1", health.exec = ["ping", "{token}"] }}"#),
+        format!(r#"a1 = {{ image = "a/b:1", compose.labels.key = "{token}" }}"#),
+        format!(r#"a1 = {{ image = "a/b:1", compose.labels."{token}" = "key" }}"#),
+        format!(r#"a1 = {{ image = "a/b:1", kubernetes.hostAliases = [{{ ip = "{token}" }}] }}"#),
+        format!(r#"a1 = {{ image = "a/b:1", secrets.url.template = [{{ text = "x {token}" }}] }}"#),
+        format!(r#"a1 = {{ image = "a/b:1", secrets.url.external = "it is {token}" }}"#),
+        format!(r#"a1 = {{ image = "a/b:1", waive."compose.autoscale" = "{token}" }}"#),
+        format!(r#"a1 = {{ enabled = false, image = "a/b:1", env.SETTING = "{token}" }}"#),
+    ] {
+        let ran = generate_services(&services);
+        let told = ran.stderr.matches("error[NS504]").count();
+        assert!(ran.code == 2 && told == 1 && ran.stderr.contains("a GitHub token"), "{services}: {}", ran.stderr);
+        assert!(!ran.stderr.contains(canary) && !ran.stdout.contains(canary), "{}", ran.stderr);
+    }
+    // Beside the stack, where it would be copied.
+    let case = stack(r#"{ project = "shop", domain = "shop.example.com" }"#);
+    fs::create_dir_all(case.path().join("nginx/conf.d")).unwrap();
+    let text = format!("server {{\n  server_name a.b; # ö {token}\n}}\n");
+    fs::write(case.path().join("nginx/conf.d/own.conf"), text).unwrap();
+    let ran = nself_in(case.path(), ["gen"]);
+    assert!(ran.code == 2 && ran.stderr.contains("--> nginx/conf.d/own.conf:2:24"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("error[NS504]: a GitHub token") && !ran.stderr.contains(canary), "{}", ran.stderr);
+    // Controls: what explains may show a form, and what a shell fills in is none.
+    let fine = generate_services(
+        r#"a1 = { image = "a/b:1@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+             command = ["sh", "-c", "exec serve redis://:$PASSWORD@redis"], env.LOCALE = "sk-SK", env.TOKEN_URL = "https://a.b/ghp_",
+             secrets.url.external = "such as postgres://user:password@host/name", env.URL = nself.secret "url" }"#,
+    );
+    assert_eq!(fine.code, 0, "{}", fine.stderr);
 }

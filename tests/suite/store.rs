@@ -240,7 +240,7 @@ fn neither_the_folder_nor_the_manifest_may_be_a_link() {
     assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 0);
 }
 
-/// `.nself` may come with a repository, and then whoever wrote that chose what stands in it.
+/// `.nself` may come with a repository, whose author then chose its content.
 #[test]
 fn links_in_the_cache_reach_no_file_outside() {
     let precious = tempfile::tempdir().unwrap();
@@ -339,7 +339,7 @@ fn the_second_run_is_warm_and_the_cache_costs_time_only() {
     assert!(warm(case.path()));
     assert_eq!(nself_in(case.path(), ["gen"]).code, 0);
     assert!(tree(&case.path().join("deploy")) == before);
-    // One environment has a stamp of its own.
+    // A run for one environment has a separate stamp.
     assert_eq!(nself_in(case.path(), ["check", "--env", "prod"]).code, 0);
     fs::write(case.path().join("deploy/local/health.json"), "edited\n").unwrap();
     assert_eq!(nself_in(case.path(), ["check", "--env", "prod"]).code, 0);

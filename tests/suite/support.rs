@@ -136,3 +136,32 @@ pub fn environments() -> Vec<PathBuf> {
     assert!(all.len() >= 12, "{all:?}");
     all
 }
+
+/// The text of a file that the golden case `full-catalogue` expects for an environment.
+pub fn golden_file(environment: &str, path: &str) -> String {
+    std::fs::read_to_string(root().join("golden/full-catalogue/out").join(environment).join(path)).unwrap()
+}
+
+/// The lines of one service in the `compose.yaml` of [`golden_file`].
+pub fn golden_service(environment: &str, service: &str) -> String {
+    let text = golden_file(environment, "compose.yaml");
+    let start = text.find(&format!("\n  {service}:\n")).unwrap() + 1;
+    let rest = &text[start..];
+    let end = rest[1..]
+        .match_indices("\n  ")
+        .find(|(i, _)| !rest[i + 4..].starts_with(' '))
+        .map_or(rest.len(), |(i, _)| i + 1);
+    rest[..end].to_owned()
+}
+
+/// Runs `nself gen` on a small stack with these services, written in Nickel.
+pub fn generate_services(services: &str) -> Ran {
+    let case = stack(&format!(r#"{{ project = "shop", domain = "shop.example.com", services = {{ {services} }} }}"#));
+    nself_in(case.path(), ["gen"])
+}
+
+/// Asserts that [`generate_services`] fails with this code.
+pub fn assert_services_refused(services: &str, code: &str) {
+    let ran = generate_services(services);
+    assert!(ran.code == 2 && ran.stderr.contains(&format!("error[{code}]")), "{services}: {}", ran.stderr);
+}

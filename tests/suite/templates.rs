@@ -1,4 +1,4 @@
-//! Service templates with their languages' own tools: their tests pass, they serve, they end when they are told to.
+//! Service templates with their languages' own tools: their tests pass, they serve requests, and they end after SIGTERM.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -141,7 +141,7 @@ impl Server {
         assert!(healthy.unwrap().contains("\"ok\""));
     }
 
-    /// Told to stop, it ends by itself and without complaint.
+    /// Sends SIGTERM; the service ends with code 0 and prints no error.
     fn stops(&mut self) {
         let id = self.process.id().to_string();
         assert_eq!(run(Command::new("kill").args(["-TERM", &id])).code, 0);

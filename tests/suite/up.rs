@@ -1,8 +1,8 @@
-//! The stack, running: the real engine starts the generated files, with stand-ins for images that cannot be
-//! pulled (tests/images). Requests go through the generated edge by TLS.
+//! A running stack: a real engine starts the generated files, with stand-ins for images that cannot be
+//! pulled (tests/images). Requests go through the generated nginx over TLS.
 //!
-//! Everything runs in namespaces of its own: ports 80 and 443 are always free there, the bridges and packet rules of
-//! this machine stay as they are, and whatever was started ends with the test.
+//! Everything runs in separate namespaces: ports 80 and 443 are always free there, the bridges and packet rules of
+//! this machine do not change, and all processes end with the test.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -127,7 +127,7 @@ fn databases_are_migrated_before_anyone_uses_them() {
     apart("up::databases_are_migrated_before_anyone_uses_them", migrated_apart);
 }
 
-/// Runs a test of this name in namespaces of its own, where it calls `body`.
+/// Runs the test of this name again in separate namespaces, where it calls `body`.
 pub fn apart(test: &str, body: fn()) {
     if std::env::var_os(APART).is_some() {
         return body();

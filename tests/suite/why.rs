@@ -136,7 +136,7 @@ fn a_run_is_led_back_to_its_reason() {
     assert_eq!(answer["parts"], Value::Object(parts));
     let files = answer["files"].as_object().unwrap();
     assert_eq!(files.keys().collect::<Vec<_>>(), ["local/compose.yaml", "prod/compose.yaml", "staging/compose.yaml"]);
-    assert!(answer["same_bytes"].as_u64().unwrap() > 3, "the others were derived anew, and not written: {answer}");
+    assert!(answer["same_bytes"].as_u64().unwrap() > 3, "the others were derived again, and not written: {answer}");
     // A comment changes nothing, so there is nothing to explain.
     std::fs::write(folder.join("stack.ncl"), text.replace("\"info\"", "\"debug\"") + "# comment\n").unwrap();
     assert_eq!(nself_in(folder, ["gen"]).code, 0);

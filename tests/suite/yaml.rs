@@ -1,4 +1,4 @@
-//! The YAML writer against two readers that nobody here wrote: one of YAML 1.1 and one of 1.2.
+//! The YAML writer against two independent readers: one of YAML 1.1 and one of 1.2.
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -39,7 +39,7 @@ fn floats() -> impl Strategy<Value = f64> {
     ]
 }
 
-/// Keys and texts around the length at which a key needs a mark of its own, and nesting of all kinds below.
+/// Keys and texts around the length at which a key needs an explicit `?`, with nesting of all kinds below.
 fn long() -> Vec<Value> {
     let mut values = Vec::new();
     for length in (1018..1030).chain([70_000]) {

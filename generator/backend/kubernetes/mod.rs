@@ -72,7 +72,7 @@ fn line_fields(plan: &Plan, line: &GeneratedLine) -> Vec<FieldPath> {
     service.map_or_else(Vec::new, |service| of_service_keys(plan, service, &keys, KEY_FIELDS))
 }
 
-/// Writes the manifests, each application in a step of its own, and `fidelity.json`, the report on each field of the plan.
+/// Writes the manifests, each application in a separate step, and `fidelity.json`, the report on each field of the plan.
 /// Folders of services whose part of the plan is unchanged are reused.
 ///
 /// # Errors

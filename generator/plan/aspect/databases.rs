@@ -160,7 +160,7 @@ impl Uses {
                     Diagnostic::error(Code::DatabaseTaken, path)
                         .message(format!("the database `{database}` already has an owner"))
                         .expected("one owner per database")
-                        .hint("give the service a database of its own with `name`, or less access: 'schema, 'write or 'read")
+                        .hint("give the service a separate database with `name`, or less access: 'schema, 'write or 'read")
                         .related(first, "the other owner"),
                 ),
             },

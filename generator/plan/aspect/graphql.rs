@@ -25,7 +25,7 @@ const DEFAULT_SOURCE: (&str, &str) = ("HASURA_GRAPHQL_DATABASE_URL", "default");
 
 type Sources = BTreeMap<ServiceName, Vec<HasuraSource>>;
 
-/// Plans the sources of each Hasura, and mounts its metadata. hasura-auth, which adds metadata of its own tables, starts
+/// Plans the sources of each Hasura, and mounts its metadata. hasura-auth, which adds metadata of its tables, starts
 /// afterwards.
 pub fn plan(
     stack: &Stack,

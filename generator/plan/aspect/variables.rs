@@ -88,7 +88,7 @@ impl Scope<'_> {
                         Value::Secret(_) => {
                             return Err(Diagnostic::error(Code::PlainSecret, path)
                                 .message("a secret cannot be joined with text here, the result would be written out")
-                                .hint("compose it as a secret of its own: `secrets.name = nself.template […]`"));
+                                .hint("compose it as a separate secret: `secrets.name = nself.template […]`"));
                         }
                     }
                 }

@@ -91,7 +91,7 @@ impl Plan {
 pub struct Cluster {
     /// Namespace of the environment: the project's name and its own.
     pub namespace: String,
-    /// Where certificates come from, whoever ends TLS.
+    /// Source of certificates, independent of where TLS ends.
     pub tls: TlsMode,
     /// What runs in init containers that wait.
     pub wait_image: ImageRef,

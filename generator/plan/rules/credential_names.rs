@@ -83,7 +83,7 @@ const COUNTS: [&str; 6] = ["COUNT", "LIMIT", "MAX", "MAXIMUM", "MIN", "NUM"];
 pub fn is_credential(name: &str) -> bool {
     let words = words(name);
     let mut end = words.len();
-    // `PRIMARY_KEY` of a table and `KEY_PRIMARY` of two: a qualifier alone says nothing.
+    // `PRIMARY_KEY` of a table and `KEY_PRIMARY` of two: a qualifier alone is no evidence.
     while end > 1 && QUALIFIERS.contains(&words[end - 1].as_str()) {
         end -= 1;
     }
@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_of_credentials_are_told_from_others() {
+    fn names_of_credentials_are_distinguished_from_others() {
         let credentials = "POSTGRES_PASSWORD PGPASSWORD MYSQL_PWD AUTH_SMTP_PASS DB_PW dbPw db_password dbPassword \
             DBPassword databasePASSWORD db-password KEY_PASSPHRASE SSH_KEY_PASSPHRASE keyPassphrase FTP_PASSWD ftpPasswd \
             PASSWD PASSWORD PASSWORD1 PASSWORD_2 ADMIN_PASSWORD_OLD API_KEY apiKey APIKey APIKEY X_API_KEY \

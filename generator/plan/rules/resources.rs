@@ -172,6 +172,6 @@ fn replicas(name: &ServiceName, member: &PlannedService) -> Option<Diagnostic> {
         Diagnostic::error(Code::Replicas, member.path.key(field))
             .message(format!("`{name}` can have only one replica, because {reason}"))
             .expected("one replica")
-            .hint("move the state into a service of its own"),
+            .hint("move the state into a separate service"),
     )
 }

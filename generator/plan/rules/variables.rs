@@ -90,7 +90,7 @@ pub fn variable(
     findings
 }
 
-/// Whether a text of the value shows by itself what it is.
+/// Returns whether a text of the value has the form of a credential.
 fn was_reported(value: &EnvValue) -> bool {
     match value {
         EnvValue::Text(text) => credential_formats::find(text.as_str()).is_some(),

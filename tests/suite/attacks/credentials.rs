@@ -149,7 +149,7 @@ fn values_that_git_tracks_are_refused() {
     }
 }
 
-/// Attack: the repository is a worktree, holds the project in a folder, or has an inner one of its own around the values.
+/// Attack: the repository is a worktree, holds the project in a folder, or has an inner repository around the values.
 /// Expectation: all indexes around the folder count.
 #[test]
 fn every_repository_around_the_folder_counts() {
@@ -307,7 +307,7 @@ fn env_carries_a_value_exactly_or_it_is_refused() {
         exact += 1;
     }
     assert!(exact >= 20 && refused >= 8, "{exact} {refused}");
-    // The control: written between quotes without a look, the value is another one, or the file is broken.
+    // Control: written between quotes without a check, the value changes or the file is broken.
     for value in ["a\\", "it's", "a\\\\"] {
         fs::write(local.join(".env"), format!("HASURA_ADMIN_SECRET='{value}'\nB='c'\n")).unwrap();
         let wrong = readers.iter().any(|(program, old)| compose_reads(&local, program, *old) != value);

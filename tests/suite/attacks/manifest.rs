@@ -30,7 +30,7 @@ fn assert_unshown(ran: &Ran) {
     assert!(!ran.stdout.contains(CANARY) && !ran.stderr.contains(CANARY), "{ran:?}");
 }
 
-/// Attack: a line of the manifest names a file of the operator, with its digest or with another one, so that `check`
+/// Attack: a line of the manifest names a file of the operator, with its digest or a different one, so that `check`
 /// prints it and `gen` deletes it as a file that is no longer generated.
 /// Expectation: NS805 at the line, nothing is shown, nothing is deleted.
 #[test]

@@ -134,7 +134,7 @@ fn egress_apart() {
 
 /// Attack: the same in the form for each implementation of Compose.
 /// Expectation: no two services share a network that leads outside, and podman, whose bridges reach each other unless
-/// they say so, is told to isolate them.
+/// they say so, is configured to isolate them.
 #[test]
 fn services_with_egress_share_no_network() {
     for compat in ["", "compose.compat = 'podman,", "compose.compat = '\"docker-compose-1.29\","] {

@@ -27,7 +27,7 @@ fn many_environments_of_a_large_stack_are_refused() {
         )
     };
     let case = stack(&body(400, 3 << 20));
-    // The evaluation has a limit of its own, so this one is for nself itself.
+    // The evaluation has a separate limit, so this limit is for the main process.
     let program = env!("CARGO_BIN_EXE_nself");
     let mut limited = nself(case.path());
     limited = {

@@ -163,7 +163,7 @@ fn a_continued_string_does_not_reach_a_statement() {
     let ran = nself_in(project.path(), ["db", "new"]);
     assert_eq!(ran.code, 2, "{}", ran.stderr);
     assert!(
-        ran.stderr.contains("error[NS740]: at line 2, character 1: a string follows another one"),
+        ran.stderr.contains("error[NS740]: at line 2, character 1: a string follows another string"),
         "{}",
         ran.stderr
     );

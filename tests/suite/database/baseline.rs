@@ -125,7 +125,7 @@ fn a_server_that_was_there_before_is_taken_over() {
     assert_eq!(theirs.must("SELECT tableowner FROM pg_tables WHERE tablename = 'later';").trim(), OWNER);
 }
 
-/// The first migrations are there and the others are not; an index by itself is made elsewhere too.
+/// The server has the first migrations and lacks the others; an index outside of a transaction is handled too.
 #[test]
 fn a_server_is_taken_over_where_it_stands() {
     let Some(server) = Server::start(Version::V15) else { return };

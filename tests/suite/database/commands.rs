@@ -60,7 +60,7 @@ fn changes_are_shown_written_and_then_there_are_none() {
     }
     let json = nself_in(folder, ["db", "diff", "--from", "db/shop", "--to", "empty", "--format", "json"]);
     let answer: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
-    // Nobody can allow it in a folder, so the plan says what is lost.
+    // A folder has no place to allow a hazard, so the plan names it.
     assert_eq!((json.code, answer["status"].as_str()), (1, Some("differs")), "{answer}");
     assert!(answer.to_string().contains("\"hazards\":[\"deletes_data\"]"), "{answer}");
     let text = nself_in(folder, ["db", "diff", "--from", "db/shop", "--to", "empty"]);
@@ -215,7 +215,7 @@ fn history_that_changed_is_refused() {
     fs::write(&up, text.replace('\n', "\r\n")).unwrap();
     fine(folder, verify);
     fs::write(&up, text).unwrap();
-    // One that is gone, and one that nobody sealed.
+    // A missing migration, and a migration that is not in nself.sum.
     fs::rename(file("migrations/0002_b"), folder.join("away")).unwrap();
     bad(folder, verify, "NS730", "0002_b is missing, but nself.sum lists it");
     fs::rename(folder.join("away"), file("migrations/0002_b")).unwrap();

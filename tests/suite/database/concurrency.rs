@@ -1,5 +1,5 @@
-//! Writers while tables change. A transaction that stays open holds up whoever wants the table for itself; the
-//! generated migrations give way after their lock timeout, or never stand in the writers' way.
+//! Writers while tables change. A transaction that stays open blocks sessions that need an exclusive lock on the table; the
+//! generated migrations give up after their lock timeout, or never block writers.
 //!
 //! Who is blocked is what the server says in pg_stat_activity; how long a machine takes for it is not asserted.
 
@@ -145,7 +145,7 @@ fn what_needs_the_table_for_itself_gives_way() {
         }
     };
     let start = || project.runner(&server, "orders").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    // It stands in the queue, and writers behind it; then it leaves the queue.
+    // It waits in the queue with writers behind it, then leaves the queue.
     refused(&watch(&mut session, start()), "lock timeout");
     let before = written(&mut session);
     eventually("they write again", || written(&mut session) > before + 100);
@@ -154,12 +154,12 @@ fn what_needs_the_table_for_itself_gives_way() {
     let ran = watch(&mut session, start());
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     assert!(applied(&ran) >= 2, "{}", ran.stdout);
-    assert!(most > 0, "nobody stood behind the first run");
+    assert!(most > 0, "no writer waited behind the first run");
     let not_null = "SELECT attnotnull FROM pg_attribute WHERE attrelid = 'orders'::regclass AND attname = 'note';";
     assert_eq!(session.must(not_null).trim(), "t");
     let valid = "SELECT bool_and(convalidated) FROM pg_constraint WHERE conrelid = 'orders'::regclass;";
     assert_eq!(session.must(valid).trim(), "t");
-    // Known-bad control: the same statement by itself waits for as long as the transaction is open, and all behind it.
+    // Known-bad control: the plain statement waits until the transaction ends, and blocks all sessions that come later.
     session.must("ALTER TABLE orders ALTER COLUMN note DROP NOT NULL;");
     open.must("BEGIN; UPDATE orders SET n = n WHERE id = 1;");
     let mut direct = Command::new("psql");

@@ -144,7 +144,7 @@ fn golang_migrate_gives_the_same_database() {
 }
 
 #[test]
-fn each_runner_is_told_which_migrations_take_no_transaction() {
+fn each_format_marks_migrations_that_take_no_transaction() {
     let project = Project::new(FIRST);
     project.next(SECOND);
     let export = |format: &str| {

@@ -105,7 +105,7 @@ fn a_runner_that_lost_its_lock_stops_before_the_next_step() {
         let up = project.folder.path().join("db/orders/migrations/0002_careless/up.sql");
         std::fs::write(&up, "SELECT pg_advisory_unlock_all();\n").unwrap();
         project.nself(&["db", "sum"]);
-        // What comes after it is a table, or an index by itself.
+        // The next step is a table, or an index outside of a transaction.
         let next = match kind {
             "transaction" => {
                 format!("{FIRST}, tables.later = {{ columns.id.type = \"bigint\", primary_key = [\"id\"] }}")

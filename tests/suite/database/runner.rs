@@ -43,7 +43,7 @@ fn each_migration_is_applied_once_and_in_order() {
     assert_eq!((again.code, again.stdout.as_str(), again.stderr.as_str()), (0, "done\n", ""));
     project.next(SECOND);
     let second = project.migrate(&server, "orders");
-    // The column, the index by itself, the constraint.
+    // The column, the index (outside of a transaction), the constraint.
     assert_eq!((second.code, applied(&second)), (0, 3), "{}{}", second.stdout, second.stderr);
     let mut session = server.session("postgres", "orders");
     let ledger = session.must("SELECT string_agg(number || ' ' || state, ',' ORDER BY number) FROM nself.ledger;");
@@ -52,7 +52,7 @@ fn each_migration_is_applied_once_and_in_order() {
     let url = format!("postgresql://postgres@/orders?host={}", server.folder().display());
     let status = project.nself(&["db", "status", "--url", &url]);
     assert!(status.stdout.contains("server: 4 applied, 0 waiting"), "{}", status.stdout);
-    // Somebody else's change is noticed, and stops nobody.
+    // A change from outside is reported and stops no migration.
     session.must("CREATE INDEX by_hand ON orders (state);");
     let drifted = project.migrate(&server, "orders");
     assert!(drifted.code == 0 && drifted.stderr.contains("changed by something else"), "{}", drifted.stderr);
@@ -100,7 +100,7 @@ fn whatever_was_tampered_with_stops_the_runner_before_its_first_step() {
     assert_eq!(fresh.must("SELECT count(*) FROM nself.ledger;").trim(), "0");
     fs::write(&file, text).unwrap();
 
-    // Edited and sealed anew, inserted before what was applied, removed.
+    // Migrations that were edited and sealed again, inserted before applied ones, or removed.
     let good = project.nself(&["db", "verify"]);
     assert!(good.stderr.contains("4 migrations"), "{}", good.stderr);
     project.rewrite(|history| history.migrations[0].up += "-- edited\n");

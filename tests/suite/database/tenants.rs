@@ -1,4 +1,4 @@
-//! Two tenants and the generated roles: whatever is asked, nobody reads or writes the other's rows.
+//! Two tenants and the generated roles: no statement of one tenant reads or writes rows of the other.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! Servers by their URLs: compared with what is written, and their passwords seen by nobody.
+//! Servers by URL: comparison with the definition, and passwords that appear in no argument and no message.
 
 use std::fs;
 use std::process::Command;
@@ -8,7 +8,7 @@ use super::server::{Server, Version};
 use crate::support::{nself, nself_in, run};
 
 #[test]
-fn a_password_is_seen_by_nobody() {
+fn a_password_appears_in_no_argument_and_no_message() {
     let folder = tempfile::tempdir().unwrap();
     let seen = folder.path().join("seen");
     let script = format!(
@@ -82,7 +82,7 @@ fn a_server_is_compared_with_what_is_written() {
         assert_eq!((ran.code, ran.stdout.as_str()), (0, ""), "{pair:?}: {}{}", ran.stdout, ran.stderr);
     }
 
-    // What a killed run left is in nobody's way, also where processes have the same numbers again.
+    // A database that a killed run left does not block the next run, even if process ids repeat.
     let mut admin = server.session("postgres", "postgres");
     admin.must("CREATE DATABASE nself_scratch_1;");
     let mut first = Command::new("unshare");

@@ -185,7 +185,7 @@ fn manifests() {
     run("manifest", 2_000, &words, |text| Manifest::parse(text.as_bytes()).is_ok());
 }
 
-/// The program itself reads stacks, since their evaluation has a process of its own.
+/// Runs the program on a stack, because evaluation needs a child process.
 #[test]
 fn stacks() {
     let folder = tempfile::tempdir().unwrap();

@@ -106,7 +106,7 @@ impl Trap {
     }
 }
 
-/// A path as a server in a root file system of its own sees it.
+/// Returns a path relative to the server's root file system.
 fn inner(server: &Server, path: &Path) -> String {
     server.inner(path.strip_prefix(server.folder()).unwrap().to_str().unwrap())
 }

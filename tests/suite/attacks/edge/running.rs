@@ -1,7 +1,7 @@
-//! A real nginx with the files of one generated environment, in front of a real service, in namespaces of its own.
+//! A real nginx with the files of one generated environment, in front of a real service, in separate namespaces.
 //!
-//! Only the places of things are changed in a copy of the files: every upstream is the one service at 127.0.0.1, since
-//! there is no engine whose DNS would know the others. The addresses of callers are those of the loopback interface.
+//! A copy of the files has different addresses only: every upstream is one service at 127.0.0.1, because
+//! no engine provides DNS for the others. The loopback interface has the addresses of all callers.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -23,7 +23,7 @@ pub const STRANGER: &str = "203.0.113.9";
 
 pub const SERVICE: &str = "127.0.0.1:9000";
 
-/// A project of a stack with these fields; the files of all environments are generated.
+/// Returns the project of a stack with these fields, with generated files of all environments.
 pub fn generated(body: &str) -> tempfile::TempDir {
     let project = stack(&format!("{{ project = \"shop\", domain = \"shop.example.com\", {body} }}"));
     std::fs::create_dir(project.path().join("mlflow")).unwrap();
@@ -33,7 +33,7 @@ pub fn generated(body: &str) -> tempfile::TempDir {
     project
 }
 
-/// nginx and the service; both end with it.
+/// A running nginx and service; both end when the value is dropped.
 pub struct RunningEdge {
     children: Vec<Child>,
     _files: tempfile::TempDir,
@@ -56,7 +56,7 @@ impl Request {
     }
 }
 
-/// The text of a file of nginx without limits of requests and connections: a test asks more than a client may.
+/// Returns the text of an nginx file without limits of requests and connections, which tests exceed.
 fn without_limits(text: &str) -> String {
     let is_limit = |line: &str| ["limit_req zone=", "limit_conn clients "].iter().any(|limit| line.starts_with(limit));
     text.split_inclusive('\n').filter(|line| !is_limit(line.trim_start())).collect()
@@ -77,7 +77,7 @@ impl RunningEdge {
         Self::start_with(environment, str::to_owned)
     }
 
-    /// The same with another text of every file, for controls.
+    /// Starts nginx with a changed text of every file, for controls.
     pub fn start_with(environment: &Path, change: impl Fn(&str) -> String) -> Self {
         for address in [SERVER, GATEWAY, NEIGHBOUR, LAN, OFFICE, STRANGER] {
             run(Command::new("ip").args(["address", "add", &format!("{address}/32"), "dev", "lo"]));
@@ -130,7 +130,7 @@ impl RunningEdge {
         answers.into_iter().map(answer).collect()
     }
 
-    /// Asks for each path of a host from each address; the answers' statuses by address and then by path.
+    /// Requests each path of a host from each address; returns the statuses by address and then by path.
     pub fn statuses(&self, callers: &[&'static str], paths: &[(String, &str)]) -> Vec<Vec<u64>> {
         let ask = |from: &'static str| paths.iter().map(move |(host, path)| Request::get(from, host, path, ""));
         let requests: Vec<Request> = callers.iter().flat_map(|from| ask(from)).collect();
@@ -142,7 +142,7 @@ impl RunningEdge {
         self.ask(&[Request::get(from, host, path, "")])[0].status
     }
 
-    /// Asks for `open` with an upgrade to h2c and, inside of it, for `path`.
+    /// Requests `open` with an upgrade to h2c and, inside of that connection, `path`.
     pub fn smuggle(&self, from: &str, host: &str, open: &str, path: &str) -> Value {
         let mut client = Command::new("python3");
         let script = root().join("tests/edge/client.py");
@@ -150,14 +150,15 @@ impl RunningEdge {
         serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{}{}", ran.stdout, ran.stderr))
     }
 
-    /// Asks for a stream of events: whether the first one arrived before the service ended the stream, and the end after it.
+    /// Requests a stream of events. Returns whether the first event arrived before the service ended the stream, and whether
+    /// the last one arrived after it.
     pub fn stream(&self, host: &str) -> Value {
         let mut client = Command::new("python3");
         let ran = run(client.arg(root().join("tests/edge/client.py")).args(["stream", STRANGER, SERVER, host]));
         serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{}{}", ran.stdout, ran.stderr))
     }
 
-    /// A request by HTTP/2, as gRPC clients send theirs.
+    /// Sends a request over HTTP/2, as gRPC clients do.
     pub fn by_http2(&self, from: &str, host: &str, path: &str, headers: &[String]) -> Answer {
         let mut curl = Command::new("curl");
         curl.args(["-sSk", "--http2", "--max-time", "15", "--interface", from, "-w", "\n%{http_code}"]);
@@ -219,7 +220,7 @@ fn at_one_place(environment: &Path, change: &impl Fn(&str) -> String) -> tempfil
     copy
 }
 
-/// nginx in a root file system, with other folders where it writes.
+/// Starts nginx in the root file system with the nginx of our image, with empty folders where it writes.
 fn nginx(system: &PathBuf, files: &Path, pair: &Path) -> Child {
     let script = r#"
 set -e

@@ -127,8 +127,8 @@ impl Parts {
         }
     }
 
-    /// Checks that no part remains, except for the words and signs in `glue`, which carry no information of their
-    /// own.
+    /// Checks that no part remains, except for the words and signs in `glue`, which carry no further
+    /// information.
     pub fn expect_end(mut self, glue: &str) -> Parsed<()> {
         let said = |part: &SyntaxElement| {
             part.as_token().is_none_or(|token| !glue.split(' ').any(|word| token.text().eq_ignore_ascii_case(word)))

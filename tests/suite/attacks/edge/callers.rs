@@ -1,0 +1,93 @@
+//! Callers whose address decides what they may use.
+
+use super::running::{GATEWAY, LAN, NEIGHBOUR, OFFICE, RunningEdge, STRANGER, generated};
+use super::{environment, everything, host, tools};
+use crate::up::apart;
+
+/// Attack: callers from private networks, other containers and the bridge itself ask for what is internal.
+/// Expectation: outside local only the listed addresses are internal, and the bridge's is not even when it is listed.
+#[test]
+fn only_listed_addresses_are_internal() {
+    if tools() {
+        apart("attacks::edge::callers::only_listed_addresses_are_internal", listed_addresses);
+    }
+}
+
+fn listed_addresses() {
+    let project = everything();
+    let internal = [
+        ("tracking", "/"),
+        ("mlflow", "/api/2.0/mlflow/experiments/list"),
+        ("console", "/"),
+        ("parts", "/admin"),
+        ("api", "/console"),
+        ("app1", "/v1/metadata"),
+        ("storage", "/minio/admin/v3/info"),
+        ("search", "/keys"),
+        ("rpc", "/admin.Keys/List"),
+    ];
+    let paths = internal.map(|(subdomain, path)| (host(subdomain), path));
+    for profile in ["staging", "prod"] {
+        let edge = RunningEdge::start(&environment(&project, profile));
+        let callers = [STRANGER, LAN, NEIGHBOUR, GATEWAY];
+        for (from, statuses) in callers.iter().zip(edge.statuses(&callers, &paths)) {
+            assert_eq!(statuses, [403; 9], "{profile} from {from}: {paths:?}");
+        }
+        assert_eq!(edge.statuses(&[OFFICE], &paths[..8]), [[200; 8]], "{profile}: {paths:?}");
+        assert_eq!(edge.by_http2(STRANGER, &host("rpc"), "/admin.Keys/List", &[]).status, 403);
+        assert_eq!(edge.by_http2(OFFICE, &host("rpc"), "/admin.Keys/List", &[]).status, 200);
+        if profile == "staging" {
+            assert_eq!((edge.status(LAN, &host("mail"), "/"), edge.status(OFFICE, &host("mail"), "/")), (403, 200));
+        }
+    }
+    // What the stack opens is open to all callers, and nothing else is.
+    let opened = generated("tls.mode = 'files, services.hasura.guard.internal_paths = [\"/v1/metadata\"],");
+    let edge = RunningEdge::start(&environment(&opened, "staging"));
+    let paths = ["/console", "/v1/metadata"].map(|path| (host("api"), path));
+    assert_eq!(edge.statuses(&[STRANGER], &paths), [[200, 403]]);
+    drop(edge);
+
+    let wide = generated(
+        "tls.mode = 'files, edge.internal_addresses = [\"172.30.0.0/16\"], services.inner = { image = \"a/b:1\", port = 8001, route = { subdomain = \"inner\", access = 'internal } },",
+    );
+    let edge = RunningEdge::start(&environment(&wide, "prod"));
+    assert_eq!(edge.status(NEIGHBOUR, &host("inner"), "/"), 200, "a listed range holds it");
+    assert_eq!(edge.status(GATEWAY, &host("inner"), "/"), 403, "every caller can have the bridge's address");
+}
+
+/// Attack: a machine of the local network, or another container, reaches the nginx of a developer.
+/// Expectation: with ports on the loopback address this machine alone is internal; with ports elsewhere only what is listed.
+#[test]
+fn in_local_this_machine_is_internal_and_the_network_is_not() {
+    if tools() {
+        apart("attacks::edge::callers::in_local_this_machine_is_internal_and_the_network_is_not", local_callers);
+    }
+}
+
+fn local_callers() {
+    let internal = [("mail", "/"), ("api", "/console"), ("api", "/v1/metadata"), ("storage", "/minio/admin/v3/info")];
+    let services = "services = { mail = nself.services.mail, minio = nself.services.minio, PUBLISH },";
+    let ask = |body: &str| {
+        let project = generated(body);
+        let local = environment(&project, "local");
+        let compose = std::fs::read_to_string(local.join("compose.yaml")).unwrap();
+        let edge = RunningEdge::start(&local);
+        let paths = internal.map(|(subdomain, path)| (format!("{subdomain}.local.nself.org"), path));
+        let answers = edge.statuses(&[GATEWAY, LAN, NEIGHBOUR, STRANGER, OFFICE], &paths);
+        let one = |statuses: &Vec<u64>| {
+            assert!(statuses.iter().all(|status| *status == statuses[0]), "{statuses:?}");
+            statuses[0]
+        };
+        (compose, answers.iter().map(one).collect::<Vec<u64>>())
+    };
+    let (compose, statuses) = ask(&services.replace("PUBLISH", ""));
+    assert!(compose.contains("host_ip: \"127.0.0.1\"") && !compose.contains("0.0.0.0"), "{compose}");
+    assert_eq!(statuses, [200, 403, 403, 403, 403]);
+    let open =
+        services.replace("PUBLISH", "nginx.publish = { http.address = \"0.0.0.0\", https.address = \"0.0.0.0\" }");
+    let (compose, statuses) = ask(&open);
+    assert!(compose.contains("host_ip: \"0.0.0.0\""), "{compose}");
+    assert_eq!(statuses, [403, 403, 403, 403, 403], "no address is listed");
+    let (_, statuses) = ask(&format!("{open} edge.internal_addresses = [\"192.168.1.0/24\"],"));
+    assert_eq!(statuses, [403, 200, 403, 403, 403]);
+}

@@ -1,0 +1,156 @@
+//! Addresses in X-Forwarded-For, and stacks or clusters that lose the client's address.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::running::{GATEWAY, LAN, NEIGHBOUR, Request, RunningEdge, STRANGER, generated};
+use super::{environment, host, tools};
+use crate::support::{golden, name, nself_in, stack};
+use crate::up::apart;
+
+/// Attack: X-Forwarded-For names an internal address: from the internet, through a trusted proxy, in front of what the
+/// proxy adds, and on a cluster whose load balancer replaced the client's address.
+/// Expectation: only what a listed proxy saw counts, proxies and load balancers never do, and the scheme comes from proxies
+/// alone.
+#[test]
+fn a_forged_forwarded_address_is_not_believed() {
+    if tools() {
+        apart("attacks::edge::forwarded_addresses::a_forged_forwarded_address_is_not_believed", forged_addresses);
+    }
+}
+
+fn forged_addresses() {
+    let inner = "services.inner = { image = \"a/b:1\", port = 8001, user = \"1:1\", route = { subdomain = \"inner\", access = 'internal } },";
+    let office = "edge.internal_addresses = [\"198.51.100.0/24\"],";
+    let behind = |edge: &RunningEdge, from, subdomain: &str, forwarded: &str| {
+        let headers = if forwarded.is_empty() {
+            String::new()
+        } else {
+            format!("X-Forwarded-For: {forwarded}\r\nX-Forwarded-Proto: https\r\n")
+        };
+        edge.ask(&[Request { port: 8080, ..Request::get(from, &host(subdomain), "/", &headers) }]).remove(0)
+    };
+    let project = generated(&format!(
+        "{inner} {office} tls.mode = 'proxy, edge.trusted_proxies = [\"172.30.0.9\"], services.plain = {{ image = \"a/b:1\", port = 8002, route.subdomain = \"plain\" }},"
+    ));
+    let edge = RunningEdge::start(&environment(&project, "prod"));
+    for (from, forwarded, status) in [
+        (NEIGHBOUR, "198.51.100.7", 200),
+        (NEIGHBOUR, "198.51.100.7, 203.0.113.9", 403),
+        (NEIGHBOUR, "203.0.113.9, 198.51.100.7, 172.30.0.9", 200),
+        (NEIGHBOUR, "", 403),
+        (NEIGHBOUR, "172.30.0.9", 403),
+        (NEIGHBOUR, "172.30.0.1", 403),
+        (STRANGER, "198.51.100.7", 403),
+        (LAN, "198.51.100.7", 403),
+        (GATEWAY, "198.51.100.7", 403),
+    ] {
+        assert_eq!(behind(&edge, from, "inner", forwarded).status, status, "{from}: {forwarded}");
+    }
+    let headers = |from| behind(&edge, from, "plain", "192.0.2.1").received["headers"].clone();
+    let (proxy, stranger) = (headers(NEIGHBOUR), headers(STRANGER));
+    assert_eq!(
+        (proxy["x-forwarded-for"].as_str(), proxy["x-forwarded-proto"].as_str()),
+        (Some("192.0.2.1"), Some("https"))
+    );
+    assert_eq!(
+        (stranger["x-forwarded-for"].as_str(), stranger["x-forwarded-proto"].as_str()),
+        (Some(STRANGER), Some("http"))
+    );
+    drop(edge);
+
+    // On a cluster nothing is listed: the gateway is believed for one step, so the load balancer is the client.
+    let cluster = "kubernetes = { enabled = true, edge = 'ingress, preserves_client_address = true, edge_namespace = \"traefik\" },";
+    let project = generated(&format!("{inner} {office} {cluster}"));
+    let pods = crate::nginx::configuration_of_pods(&environment(&project, "prod").join("kubernetes"));
+    let edge = RunningEdge::start(pods.path());
+    assert_eq!(behind(&edge, NEIGHBOUR, "inner", "198.51.100.7, 10.42.0.1").status, 403);
+    assert_eq!(behind(&edge, NEIGHBOUR, "inner", "198.51.100.7").status, 200);
+    assert_eq!(behind(&edge, STRANGER, "inner", "198.51.100.7").status, 403);
+    drop(edge);
+    // Control: as proxies were believed before.
+    let edge =
+        RunningEdge::start_with(pods.path(), |text| text.replace("real_ip_recursive off;", "real_ip_recursive on;"));
+    assert_eq!(behind(&edge, NEIGHBOUR, "inner", "198.51.100.7, 10.42.0.1").status, 200);
+}
+
+/// The findings of a stack with an internal route and these fields.
+fn refused(body: &str) -> (i32, String) {
+    let inner = "services.inner = { image = \"a/b:1\", port = 8001, user = \"1:1\", route = { subdomain = \"inner\", access = 'internal } },";
+    let project = stack(&format!("{{ project = \"shop\", domain = \"shop.example.com\", {inner} {body} }}"));
+    let ran = nself_in(project.path(), ["gen", "--env", "prod"]);
+    (ran.code, ran.stderr)
+}
+
+/// Attack: a stack whose internal routes would admit the internet, since a proxy, a bridge or a load balancer replaces
+/// the addresses of clients.
+/// Expectation: such a stack is refused (NS605, NS606) at the field that is wrong, and accepted once the hint is followed.
+#[test]
+fn stacks_whose_clients_have_no_address_are_refused() {
+    let listed = "edge.internal_addresses = [\"198.51.100.0/24\"],";
+    let gateway = "kubernetes = nself.clusters.gateway \"envoy\" & { enabled = true, MORE },";
+    let k3s = "kubernetes = nself.clusters.k3s & { enabled = true, MORE },";
+    let keeps = "preserves_client_address = true";
+    let both = "preserves_client_address = true, edge_namespace = \"envoy-gateway-system\"";
+    for (code, wrong, fixed) in [
+        ("NS605", "tls.mode = 'proxy,".to_owned(), "tls.mode = 'proxy, edge.trusted_proxies = [\"172.16.0.0/12\"],".to_owned()),
+        (
+            "NS605",
+            "services.nginx.publish.https.address = \"::\",".to_owned(),
+            "services.nginx.publish.https.address = \"0.0.0.0\",".to_owned(),
+        ),
+        (
+            "NS605",
+            "services.nginx.publish.https.address = \"127.0.0.1\",".to_owned(),
+            "services.nginx.publish.https.address = \"127.0.0.1\", tls.mode = 'proxy, edge.trusted_proxies = [\"172.16.0.0/12\"],".to_owned(),
+        ),
+        ("NS605", k3s.replace("MORE", ""), k3s.replace("MORE", keeps)),
+        ("NS605", gateway.replace("MORE", ""), gateway.replace("MORE", both)),
+        ("NS605", gateway.replace("MORE", keeps), gateway.replace("MORE", both)),
+        ("NS606", "edge.trusted_proxies = [\"198.51.0.0/16\"],".into(), "edge.trusted_proxies = [\"198.51.101.1\"],".into()),
+        ("NS606", "edge.trusted_proxies = [\"0.0.0.0/0\"],".into(), String::new()),
+    ] {
+        let (exit, stderr) = refused(&format!("{listed} {wrong}"));
+        assert!(exit == 2 && stderr.contains(&format!("error[{code}]")), "{wrong}: {stderr}");
+        let (exit, stderr) = refused(&format!("{listed} {fixed}"));
+        assert!(exit == 0 && !stderr.contains("NS605") && !stderr.contains("NS606"), "{fixed}: {stderr}");
+    }
+    for everything in ["0.0.0.0/0", "::/0"] {
+        let (exit, stderr) = refused(&format!("edge.internal_addresses = [\"{everything}\"],"));
+        assert!(exit == 2 && stderr.contains("error[NS606]"), "{stderr}");
+    }
+    // The pods of a gateway have private addresses unless the stack says which.
+    let vpn = "edge.internal_addresses = [\"10.8.0.0/24\"],";
+    let (exit, stderr) = refused(&format!("{vpn} {}", gateway.replace("MORE", both)));
+    assert!(exit == 2 && stderr.contains("error[NS606]"), "{stderr}");
+    let (exit, stderr) =
+        refused(&format!("{vpn} edge.trusted_proxies = [\"10.42.0.0/16\"], {}", gateway.replace("MORE", both)));
+    assert_eq!(exit, 0, "{stderr}");
+    // Nothing is admitted where nothing is listed, which is a warning.
+    let (exit, stderr) = refused("");
+    assert!(exit == 0 && stderr.contains("warning[NS604]: `inner.shop.example.com` is internal"), "{stderr}");
+}
+
+/// Attack: ports of the nodes, where kube-proxy replaces the client's address by the node's.
+/// Expectation: the Service of the edge says `externalTrafficPolicy: Local`, by which addresses stay; no other has it.
+#[test]
+fn ports_of_the_nodes_keep_the_clients_address() {
+    let case = golden(false).into_iter().find(|case| name(case) == "kubernetes").unwrap();
+    let services = |environment: &str| -> Vec<(String, Value)> {
+        let folder = case.join("out").join(environment).join("kubernetes");
+        let files = walkdir::WalkDir::new(folder).into_iter().map(Result::unwrap);
+        let files = files.filter(|entry| entry.file_name().to_string_lossy().starts_with("service-"));
+        let read = |path: &Path| serde_yaml_ng::from_str::<Value>(&std::fs::read_to_string(path).unwrap()).unwrap();
+        files.map(|entry| (name(entry.path()), read(entry.path())["spec"].clone())).collect()
+    };
+    for environment in ["local", "staging", "prod"] {
+        let all = services(environment);
+        assert!(all.len() > 5);
+        for (file, spec) in all {
+            let local = spec["externalTrafficPolicy"] == "Local";
+            assert_eq!(local, spec["type"] == "NodePort", "{environment} {file}: {spec}");
+            assert_eq!(local, environment == "local" && file == "service-nginx.yaml", "{environment} {file}");
+        }
+    }
+}

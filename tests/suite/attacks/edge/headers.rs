@@ -1,0 +1,128 @@
+//! Request headers that claim an address, a role or a path.
+
+use super::running::{Answer, GATEWAY, OFFICE, Request, RunningEdge, STRANGER, generated};
+use super::{environment, everything, host, tools};
+use crate::up::apart;
+
+/// Headers that claim the client's address, the protocol, the host or the path.
+const CLAIMS: [&str; 24] = [
+    "X-Forwarded-For",
+    "X-Forwarded-Proto",
+    "X-Forwarded-Host",
+    "X-Forwarded-Port",
+    "X-Forwarded-Prefix",
+    "X-Forwarded-Server",
+    "X-Forwarded-Scheme",
+    "X-Forwarded-Ssl",
+    "X-Forwarded-Uri",
+    "X-Forwarded-User",
+    "Forwarded",
+    "X-Real-IP",
+    "X-Client-IP",
+    "X-Cluster-Client-IP",
+    "True-Client-IP",
+    "CF-Connecting-IP",
+    "X-Original-URL",
+    "X-Original-URI",
+    "X-Rewrite-URL",
+    "X-Original-Host",
+    "X-Host",
+    "Client-IP",
+    "Proxy",
+    "X-Request-Id",
+];
+
+/// Attack: a client claims another address, scheme, host or path in each header that services believe.
+/// Expectation: on every kind of route, gRPC included, they arrive with the edge's values or not at all.
+#[test]
+fn claims_of_clients_never_arrive() {
+    if tools() {
+        apart("attacks::edge::headers::claims_of_clients_never_arrive", claims);
+    }
+}
+
+fn claims() {
+    let project = everything();
+    let forged: Vec<String> = CLAIMS.iter().map(|name| format!("{name}: forged")).collect();
+    let variants = CLAIMS.iter().flat_map(|name| [name.to_lowercase(), name.replace('-', "_"), name.to_uppercase()]);
+    let lines: String = variants.map(|name| format!("{name}: forged\r\n")).collect();
+    let check = |answer: &Answer, host: &str, from: &str| {
+        assert_eq!(answer.status, 200, "{host}: {answer:?}");
+        let headers = answer.received["headers"].as_object().unwrap();
+        let arrived: Vec<_> = headers.iter().filter(|(_, value)| value.as_str().unwrap().contains("forged")).collect();
+        assert!(arrived.is_empty(), "{host}: {arrived:?}");
+        for (name, value) in
+            [("x-forwarded-for", from), ("x-real-ip", from), ("x-forwarded-proto", "https"), ("x-forwarded-host", host)]
+        {
+            assert_eq!(headers[name], value, "{host}: {name}");
+        }
+        assert_eq!(headers["x-app"], "kept", "{host}: other headers arrive as they were sent");
+    };
+    let edge = RunningEdge::start(&environment(&project, "prod"));
+    for subdomain in ["api", "storage", "plain", "auth", "parts"] {
+        let host = host(subdomain);
+        let answers = edge.ask(&[Request::get(STRANGER, &host, "/some", &format!("{lines}X-App: kept\r\n"))]);
+        check(&answers[0], &host, STRANGER);
+    }
+    let mut headers = forged.clone();
+    headers.push("X-App: kept".into());
+    let answer = edge.by_http2(STRANGER, &host("rpc"), "/shop.Orders/List", &headers);
+    check(&answer, &host("rpc"), STRANGER);
+    assert_eq!(answer.received["version"], "2", "gRPC goes on by HTTP/2");
+    drop(edge);
+    // A dev server of this machine is a service like others.
+    let edge = RunningEdge::start(&environment(&project, "local"));
+    let host = "web.local.nself.org";
+    let answers = edge.ask(&[Request::get(GATEWAY, host, "/", &format!("{lines}X-App: kept\r\n"))]);
+    check(&answers[0], host, GATEWAY);
+}
+
+/// Attack: the admin secret of Hasura comes from the internet, under each name and spelling that Hasura reads.
+/// Expectation: refused on every endpoint alike, also where it is doubled or comes second; internal callers may use it, and
+/// every caller where the stack says so.
+#[test]
+fn the_admin_secret_is_refused_from_outside() {
+    if tools() {
+        apart("attacks::edge::headers::the_admin_secret_is_refused_from_outside", admin_secrets);
+    }
+}
+
+fn admin_secrets() {
+    let project = everything();
+    let secret = |headers: &str| headers.replace('|', "\r\n") + "\r\n";
+    let spellings = [
+        "X-Hasura-Admin-Secret: guess",
+        "x-hasura-admin-secret: guess",
+        "X-HASURA-ADMIN-SECRET: guess",
+        "X-Hasura-Access-Key: guess",
+        "X-Hasura-Admin-Secret: |X-Hasura-Admin-Secret: guess",
+        "X-Hasura-Role: user|X-Hasura-Admin-Secret: guess",
+        "X-Hasura-Admin-Secret:guess",
+        "X-Hasura-Admin-Secret: \tguess",
+    ];
+    for profile in ["staging", "prod"] {
+        let edge = RunningEdge::start(&environment(&project, profile));
+        for subdomain in ["api", "app1", "graph", "auth"] {
+            let host = host(subdomain);
+            let ask =
+                |from, headers: &str| edge.ask(&[Request::get(from, &host, "/v1/graphql", &secret(headers))]).remove(0);
+            let all = |from| -> Vec<Request> {
+                spellings.iter().map(|one| Request::get(from, &host, "/v1/graphql", &secret(one))).collect()
+            };
+            for (from, status) in [(STRANGER, 403), (OFFICE, 200)] {
+                let statuses: Vec<u64> = edge.ask(&all(from)).iter().map(|answer| answer.status).collect();
+                assert_eq!(statuses, [status; 8], "{profile} {host}: {spellings:?}");
+            }
+            // Names with `_` are not forwarded at all, and a request without a secret is no attack.
+            let answer = ask(STRANGER, "x_hasura_admin_secret: guess|X-Hasura-Role: user");
+            assert_eq!(answer.status, 200, "{answer:?}");
+            assert!(!answer.received.to_string().contains("guess"), "{answer:?}");
+            assert_eq!(answer.received["headers"]["x-hasura-role"], "user");
+        }
+    }
+    let opened = generated("tls.mode = 'files, services.hasura.guard.refused_headers = [],");
+    let edge = RunningEdge::start(&environment(&opened, "prod"));
+    let answer = edge.ask(&[Request::get(STRANGER, &host("api"), "/", &secret(spellings[0]))]).remove(0);
+    assert_eq!(answer.received["headers"]["x-hasura-admin-secret"], "guess", "{answer:?}");
+    assert_eq!(edge.ask(&[Request::get(STRANGER, &host("auth"), "/", &secret(spellings[0]))])[0].status, 403);
+}

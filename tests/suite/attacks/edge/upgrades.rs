@@ -1,0 +1,64 @@
+//! Protocol upgrades through nginx.
+
+use serde_json::Value;
+
+use super::running::{Request, RunningEdge, STRANGER};
+use super::{environment, everything, host, tools};
+use crate::up::apart;
+
+/// Attack: a request asks for an upgrade to h2c, and requests inside of the connection bypass the rules of the edge.
+/// Expectation: only upgrades to websockets reach a service; in the control, which forwards all upgrades, the attack succeeds.
+#[test]
+fn an_upgrade_to_http2_smuggles_nothing() {
+    if tools() {
+        apart("attacks::edge::upgrades::an_upgrade_to_http2_smuggles_nothing", upgrades);
+    }
+}
+
+fn upgrades() {
+    let project = everything();
+    let staging = environment(&project, "staging");
+    let (api, inside) = ("api.shop.example.com", "/v1/metadata");
+    // Control: a configuration that forwards `Upgrade` unchanged.
+    let open = |text: &str| {
+        text.replace("Upgrade $upgrade;", "Upgrade $http_upgrade;")
+            .replace(
+                "map $upgrade $connection_upgrade {\n        default \"\";\n        websocket upgrade;",
+                "map $http_upgrade $connection_upgrade {\n        default upgrade;\n        \"\" \"\";",
+            )
+            .replace("proxy_set_header HTTP2-Settings \"\";", "")
+    };
+    {
+        let edge = RunningEdge::start_with(&staging, open);
+        assert_eq!(edge.status(STRANGER, api, inside), 403, "the path is closed to a request");
+        let got = edge.smuggle(STRANGER, api, "/healthz", inside);
+        assert_eq!(got["upgraded"], true, "{got}");
+        let received: Value = serde_json::from_str(got["body"].as_str().unwrap()).unwrap();
+        assert_eq!((received["path"].as_str(), received["version"].as_str()), (Some(inside), Some("2")), "{got}");
+    }
+    let edge = RunningEdge::start(&staging);
+    for subdomain in ["api", "app1", "graph", "storage", "plain", "web"] {
+        let got = edge.smuggle(STRANGER, &host(subdomain), "/healthz", inside);
+        assert_eq!(got["upgraded"], false, "{subdomain}: {got}");
+        assert_eq!(got["status"], 200, "{subdomain}: answered without an upgrade");
+    }
+    let upgrade = |value: &str| {
+        let more =
+            "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n";
+        let raw = format!("GET /v1/graphql HTTP/1.1\r\nHost: {api}\r\nUpgrade: {value}\r\n{more}\r\n");
+        edge.ask(&[Request { raw, ..Request::get(STRANGER, api, "/", "") }]).remove(0)
+    };
+    assert_eq!(upgrade("websocket").status, 101, "websockets pass");
+    assert_eq!(upgrade("WebSocket").status, 101, "in any case");
+    for value in
+        ["h2c", "H2C", "websocket, h2c", "h2c, websocket", "websocket\r\nUpgrade: h2c", "TLS/1.0", "websocket/13"]
+    {
+        let raw = format!(
+            "GET / HTTP/1.1\r\nHost: {api}\r\nUpgrade: {value}\r\nHTTP2-Settings: AAMAAABk\r\nConnection: close\r\n\r\n"
+        );
+        let answer = edge.ask(&[Request { raw, ..Request::get(STRANGER, api, "/", "") }]).remove(0);
+        let headers = &answer.received["headers"];
+        assert!(answer.status == 400 || answer.status == 200 && headers["upgrade"].is_null(), "{value}: {answer:?}");
+        assert!(headers["http2-settings"].is_null() && headers["connection"] != "upgrade", "{value}: {answer:?}");
+    }
+}
