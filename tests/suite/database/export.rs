@@ -106,7 +106,7 @@ fn refinery_gives_the_same_database() {
     project.next(SECOND);
     let ran = export("other");
     assert!(
-        ran.code == 2 && ran.stderr.contains("NS701") && ran.stderr.contains("refinery puts a transaction"),
+        ran.code == 2 && ran.stderr.contains("NS701") && ran.stderr.contains("refinery runs every file in one"),
         "{}",
         ran.stderr
     );
