@@ -27,7 +27,7 @@ packages() {
   apt-get -q update
   # RUNLEVEL=1 keeps installed services from starting; tests start the services that they need.
   RUNLEVEL=1 apt-get -qy install --no-install-recommends ca-certificates curl debootstrap docker.io docker-compose iproute2 iptables openssl \
-    postgresql-15 python3 python3-venv shellcheck
+    postgresql-15 python3 python3-venv shellcheck wrk
 }
 
 # A registry, and tools that validate images.
@@ -55,7 +55,18 @@ trixie() {
     cp "$(find "$tools/trixie/usr" -name docker-compose -type f | head -n 1)" "$tools/bin/docker-compose-2"
 }
 
-# In the same root file system, in a separate step, because `trixie` takes minutes.
+# nginx of the series of our image, which Debian 13 does not have, in a root file system of Debian testing.
+forky() {
+  rm -rf "$tools/forky"
+  debootstrap --variant=minbase --include=ca-certificates forky "$tools/forky" "$(mirror)" /usr/share/debootstrap/scripts/bookworm
+  printf '#!/bin/sh\nexit 101\n' >"$tools/forky/usr/sbin/policy-rc.d"
+  chmod +x "$tools/forky/usr/sbin/policy-rc.d"
+  chroot "$tools/forky" apt-get -qy install --no-install-recommends busybox-static nginx-light
+  ln -sf busybox "$tools/forky/usr/bin/wget"
+  chroot "$tools/forky" apt-get clean
+}
+
+# In the root file system of Debian 13, in a separate step, because `trixie` takes minutes.
 pooler() {
   chroot "$tools/trixie" apt-get -q update
   chroot "$tools/trixie" apt-get -qy install --no-install-recommends pgbouncer
@@ -237,6 +248,7 @@ step images images
 step judges judges
 step upgrading upgrading
 step trixie trixie
+step forky forky
 step builder builder tests/builder/go.sum
 step pooler pooler
 step linter linter

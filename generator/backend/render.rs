@@ -61,6 +61,16 @@ pub fn nginx_word(word: &'static str) -> Value {
     token(Language::Nginx, word.to_owned())
 }
 
+/// Returns the name of the upstream for one port of a service.
+pub fn nginx_upstream(service: &ServiceName, port: u16) -> Value {
+    token(Language::Nginx, format!("{service}_{port}"))
+}
+
+/// Returns the name of the upstream for a port of the machine that runs the containers.
+pub fn nginx_host_machine(port: u16) -> Value {
+    token(Language::Nginx, format!("this_machine_{port}"))
+}
+
 /// Returns the part of the variable's name after `$http_` for a request header.
 pub fn nginx_header_variable(name: &HeaderName) -> Value {
     token(Language::Nginx, name.as_str().to_ascii_lowercase().replace('-', "_"))

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::aspect::ingress::{CERTIFICATE, CERTIFICATE_KEY};
 use super::model::{Peers, Plan, Resolver, Upstream, VolumeMount};
 use super::network::{PRIVATE, PRIVATE_V6};
-use super::roster::{ACME, VOLUME_OWNER, service_name};
+use super::service_names::{ACME, VOLUME_OWNER, service_name};
 use crate::stack::{ClusterEdge, TlsMode};
 use crate::values::{Checked, Cidr, ServiceName};
 

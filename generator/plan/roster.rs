@@ -3,24 +3,12 @@
 
 use std::collections::BTreeMap;
 
+use super::service_names::{ACME, DATABASE, REPLICA, service_name};
 use super::wiring::Planned;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
 use crate::stack::{self, Profile, Stack, TlsMode};
 use crate::values::{Checked, ServiceName, SqlIdent};
-
-/// The proxy: the service that faces the internet. Every stack has it.
-pub const PROXY_SERVICE: &str = "nginx";
-/// The database server.
-pub const DATABASE: &str = "postgres";
-/// The pooler in front of it.
-pub const POOLER: &str = "pgbouncer";
-/// Its streaming replica.
-pub const REPLICA: &str = "postgres-replica";
-/// The client of the certificate authority, present when certificates come from one.
-pub const ACME: &str = "acme";
-/// The one-shot that sets the owner of data volumes.
-pub const VOLUME_OWNER: &str = "volume-owner";
 
 /// A service of the environment with the place where the user wrote it.
 #[derive(Debug, Clone)]
@@ -43,11 +31,6 @@ pub enum Category {
 }
 
 pub type Roster = BTreeMap<ServiceName, PlannedService>;
-
-/// Returns one of the constants above as a service name.
-pub fn service_name(text: &str) -> ServiceName {
-    ServiceName::wrap(text.to_owned())
-}
 
 /// Returns how certificates are obtained: as declared, else by the profile.
 pub fn tls_mode(stack: &Stack, profile: Profile) -> TlsMode {

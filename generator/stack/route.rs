@@ -48,7 +48,7 @@ pub struct Guard {
     pub refused_headers: Vec<HeaderName>,
 }
 
-/// What flows over a route; sets buffering, timeouts and body size.
+/// What flows over a route. Sets the protocol, the default timeout and the largest body; every kind streams in both directions.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum RouteKind {

@@ -97,8 +97,6 @@ const CIRCLES: &[(&str, &[&str], &str)] = &[
     ),
     ("database/migrate/column", &["add", "identity", "mod", "retype"], "not yet resolved"),
     ("database/migrate/rename", &["columns", "constraints", "mod"], "not yet resolved"),
-    ("plan", &["model", "roster", "wiring"], "not yet resolved"),
-    ("plan/aspect", &["access", "database_endpoints", "databases", "encryption"], "not yet resolved"),
     (
         "source",
         &["decode", "entries"],

@@ -1,6 +1,9 @@
 """Sends requests exactly as they are given, each from the address that the case names, and prints the answers.
 
-usage: client.py ask FILE          a list of {from, to, port, host, raw}; prints a list of {status, body}; port 8080 is without TLS
+usage: client.py ask FILE          a list of {from, to, port, host, raw}; prints a list of {status, headers, body}; ports other
+                                   than 8443 are without TLS
+       client.py stream FROM TO HOST
+                                   asks for /events, and for /release once the first event is there; prints what arrived
        client.py smuggle FROM TO HOST OPEN-PATH PATH
                                    asks for OPEN-PATH with an upgrade to h2c and, where it is granted, for PATH inside
 """
@@ -16,7 +19,7 @@ def connect(source, to, host, port=8443):
     tcp.settimeout(15)
     tcp.bind((source, 0))
     tcp.connect((to, port))
-    if port == 8080:
+    if port != 8443:
         return tcp
     return context.wrap_socket(tcp, server_hostname=host)
 
@@ -38,7 +41,24 @@ def ask(case):
         tls.sendall(case["raw"].encode("latin-1"))
         head, _, body = read_all(tls).partition(b"\r\n\r\n")
     words = head.split(b" ", 2)
-    return {"status": int(words[1]) if len(words) > 1 else 0, "body": body.decode("latin-1")}
+    headers = [line.decode("latin-1") for line in head.split(b"\r\n")[1:]]
+    return {"status": int(words[1]) if len(words) > 1 else 0, "headers": headers, "body": body.decode("latin-1")}
+
+
+def stream(source, to, host):
+    request = "GET {} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n"
+    with connect(source, to, host) as tls:
+        tls.settimeout(3)
+        tls.sendall(request.format("/events", host).encode())
+        data = b""
+        try:
+            while b"first" not in data:
+                data += tls.recv(65536)
+        except TimeoutError:
+            return {"streamed": False}
+        finally:
+            ask({"from": source, "to": to, "host": host, "port": 8443, "raw": request.format("/release", host)})
+        return {"streamed": b"last" not in data, "ended": b"last" in read_all(tls)}
 
 
 def frame(kind, flags, stream, payload):
@@ -86,5 +106,7 @@ def smuggle(source, to, host, open_path, path):
 
 if sys.argv[1] == "ask":
     print(json.dumps([ask(case) for case in json.load(open(sys.argv[2]))]))
+elif sys.argv[1] == "stream":
+    print(json.dumps(stream(*sys.argv[2:])))
 else:
     print(json.dumps(smuggle(*sys.argv[2:])))

@@ -29,9 +29,9 @@ for applet in $("$work/busybox/bin/busybox" --list); do
   [ "$applet" = busybox ] || ln -s busybox "$work/busybox/bin/$applet"
 done
 
-# image NAME DOCKERFILE-LINES
+# image NAME DOCKERFILE-LINES [BASE]
 image() {
-  printf 'FROM nself-test/base:1\n%s\n' "$2" >"$work/Dockerfile"
+  printf 'FROM nself-test/%s:1\n%s\n' "${3:-base}" "$2" >"$work/Dockerfile"
   docker build -q -t "$1" "$work" >/dev/null
 }
 
@@ -80,7 +80,11 @@ CMD ["postgres"]' ;;
 RUN ["ln", "-s", "/usr/sbin/pgbouncer", "/usr/bin/pgbouncer"]
 ENV PATH=/usr/lib/postgresql/17/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 ENTRYPOINT ["/bin/false"]' ;;
-    */library/nginx:*) image "$name" 'CMD ["nginx", "-g", "daemon off;"]' ;;
+    */library/nginx:*)
+      docker image inspect nself-test/nginx:1 >/dev/null 2>&1 ||
+        tar -C "$tools/forky" --exclude=./proc/* --exclude=./sys/* --exclude=./dev/* --exclude=./var/cache/apt --exclude=./var/lib/apt/lists \
+          --exclude=./usr/share/doc --exclude=./usr/share/locale -c . | docker import - nself-test/nginx:1 >/dev/null
+      image "$name" 'CMD ["nginx", "-g", "daemon off;"]' nginx ;;
     */library/redis:*)
       image "$name" 'COPY passwd /etc/passwd
 COPY --chown=999:1000 empty /data

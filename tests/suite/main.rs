@@ -15,6 +15,7 @@ mod containers;
 mod database;
 mod determinism;
 mod documentation;
+mod edge;
 mod error_messages;
 mod fault_injection;
 mod fuzz;

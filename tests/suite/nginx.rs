@@ -9,7 +9,7 @@ use crate::support::{
     Ran, assert_services_refused, environments, golden_file, golden_service, name, nself_in, project, run, stack, tool,
 };
 
-/// `nginx -t` in the Debian 13 root file system, with a throw-away key pair where the real one would be.
+/// `nginx -t` in the root file system with the nginx of our image, with a throw-away key pair where the real one would be.
 fn test(root: &Path, environment: &Path) -> Ran {
     let script = r#"
 set -e
@@ -42,7 +42,7 @@ fn accepts(ran: &Ran) -> bool {
 
 #[test]
 fn nginx_accepts_every_configuration_without_a_warning() {
-    let Some(root) = tool("trixie") else { return };
+    let Some(root) = tool("forky") else { return };
     for environment in environments() {
         let ran = test(&root, &environment);
         assert!(accepts(&ran), "{}: {}", environment.display(), ran.stderr);
@@ -168,7 +168,7 @@ fn collect(block: &serde_json::Value, directive: &str, found: &mut Vec<String>) 
 /// Proxies in front, and everything that a route can be.
 #[test]
 fn every_kind_of_route_is_accepted() {
-    let Some(root) = tool("trixie") else { return };
+    let Some(root) = tool("forky") else { return };
     let body = r#"{ project = "shop", domain = "shop.example.com",
              edge = { trusted_proxies = ["203.0.113.0/24", "2001:db8::/32"], internal_addresses = ["192.0.2.7"], max_body = "1GiB", connections = 10 },
              tls.mode = 'MODE,

@@ -3,7 +3,7 @@
 
 use super::Plan;
 use crate::diagnostic::{Code, Diagnostic};
-use crate::plan::roster::{DATABASE, service_name};
+use crate::plan::service_names::{DATABASE, service_name};
 use crate::plan::{Service, Value};
 
 /// Returns the image of a service in a generated `compose.yaml`.

@@ -1,6 +1,8 @@
 //! The configuration of nginx, the edge: one file for each site, and `nginx.conf` for all sites. Files of the user are
 //! included last.
 
+mod upstreams;
+
 use minijinja::{Value, context};
 use serde::Serialize;
 
@@ -22,6 +24,8 @@ pub const DESCRIPTION: Description = Description {
     line_fields,
 };
 
+/// The file with all upstreams.
+const UPSTREAMS: &str = "nginx/upstreams.conf";
 const MAIN: &str = include_str!("nginx.conf.j2");
 const SITE: &str = include_str!("site.conf.j2");
 
@@ -74,6 +78,7 @@ fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
     let edge = &plan.ingress;
     let mut files = Artifacts::default();
     files.add("nginx/nginx.conf", main(plan)?)?;
+    files.add(UPSTREAMS, upstreams::render_all(edge)?)?;
     for (name, site) in &edge.sites {
         files.add(format!("nginx/sites/{name}.conf"), self::site(edge, site)?)?;
     }
@@ -87,10 +92,13 @@ fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
     Ok(files)
 }
 
-/// Returns the site that is written to a file.
-fn site_of<'a>(plan: &'a Plan, path: &str) -> Option<&'a Site> {
-    let name = path.strip_prefix("nginx/sites/")?.strip_suffix(".conf")?;
-    plan.ingress.sites.get(name)
+/// Returns the sites behind a file: one for a site's file, all of them for the upstreams.
+fn sites_of<'a>(plan: &'a Plan, path: &str) -> Vec<&'a Site> {
+    if path == UPSTREAMS {
+        return plan.ingress.sites.values().collect();
+    }
+    let name = path.strip_prefix("nginx/sites/").and_then(|name| name.strip_suffix(".conf"));
+    name.and_then(|name| plan.ingress.sites.get(name)).into_iter().collect()
 }
 
 /// Returns the routes of the services to which a site forwards requests.
@@ -102,18 +110,22 @@ fn routes<'a>(plan: &'a Plan, site: &'a Site) -> impl Iterator<Item = (&'a Servi
     })
 }
 
-/// Returns the fields behind a site's file: routes, and the frontends on the host machine.
+/// Returns the fields behind the sites of a file: routes, and the frontends on the host machine.
 fn site_fields(plan: &Plan, path: &str) -> Option<Vec<FieldPath>> {
-    let site = site_of(plan, path)?;
-    let frontends = site.locations.iter().any(|location| host_port(location).is_some());
-    Some(routes(plan, site).flat_map(|(_, fields)| fields).chain(frontends.then(|| path!("frontends"))).collect())
+    let sites = sites_of(plan, path);
+    let mut upstreams = sites.iter().flat_map(|site| &site.locations).map(|location| &location.upstream);
+    let frontends = upstreams.any(|upstream| matches!(upstream, Upstream::HostMachine { .. }));
+    let routes = sites.iter().flat_map(|site| routes(plan, site)).flat_map(|(_, fields)| fields);
+    let fields = routes.chain(frontends.then(|| path!("frontends"))).collect();
+    (!sites.is_empty()).then_some(fields)
 }
 
-/// Returns the routes of the services that the line names, then all fields behind the site.
+/// Returns the routes of the services that the line names, also as `SERVICE_PORT`, then all fields behind the file.
 fn line_fields(plan: &Plan, line: &GeneratedLine) -> Vec<FieldPath> {
-    let site = site_of(plan, line.path).into_iter();
-    let routes = site.flat_map(|site| routes(plan, site));
-    let named = routes.filter(|(name, _)| line.words().any(|word| word == name.as_str()));
+    let sites = sites_of(plan, line.path);
+    let names = |word: &str, name: &str| word.split('_').next() == Some(name);
+    let routes = sites.iter().flat_map(|site| routes(plan, site));
+    let named = routes.filter(|(name, _)| line.words().any(|word| names(word, name.as_str())));
     named.flat_map(|(_, fields)| fields).chain(site_fields(plan, line.path).into_iter().flatten()).collect()
 }
 
@@ -130,7 +142,7 @@ fn main(plan: &Plan) -> Result<String, Diagnostic> {
     let hosts: Result<Vec<Value>, Diagnostic> =
         edge.sites.values().flat_map(|site| &site.hosts).map(|host| nginx_host(host)).collect();
     let certificates: Result<Vec<Value>, Diagnostic> = edge.certificate_hosts().map(nginx_host).collect();
-    let hosts = hosts?;
+    let (hosts, certificates) = (hosts?, certificates?);
     let rate_limits: Vec<RateLimitView> = edge
         .rate_limits
         .iter()
@@ -144,7 +156,8 @@ fn main(plan: &Plan) -> Result<String, Diagnostic> {
         acme => edge.tls == TlsMode::Acme,
         proxy => edge.tls == TlsMode::Proxy,
         cluster => edge.resolver != Resolver::Engine,
-        certificates => certificates?,
+        certificate_cache => certificates.len().max(1),
+        certificates,
         hsts => plan.profile != Profile::Local,
         connections => edge.connections,
         hosts,
@@ -172,11 +185,7 @@ struct LocationView {
     max_body: u64,
     timeout: u64,
     grpc: bool,
-    stream: bool,
-    upload: bool,
-    host_machine: bool,
-    service: Value,
-    port: u16,
+    upstream: Value,
 }
 
 /// Returns the file of a site.
@@ -187,38 +196,18 @@ fn site(edge: &IngressPlan, site: &Site) -> Result<String, Diagnostic> {
     let (internal, public): (Vec<&Location>, Vec<&Location>) =
         site.locations.iter().partition(|location| location.internal);
     let path_decides = public.iter().any(|location| !internal.is_empty() || !location.internal_paths.is_empty());
-    let mut host_machine: Vec<u16> = site.locations.iter().filter_map(host_port).collect();
-    host_machine.sort_unstable();
-    host_machine.dedup();
     let view = context! {
         hosts => hosts?,
         acme => edge.tls == TlsMode::Acme,
         proxy => edge.tls == TlsMode::Proxy,
         locations => locations?,
         path_decides,
-        host_machine,
     };
     render(Language::Nginx, SITE, view)
 }
 
-/// Returns the port of a frontend on the host machine.
-fn host_port(location: &Location) -> Option<u16> {
-    match location.upstream {
-        Upstream::HostMachine { port } => Some(port),
-        Upstream::Service { .. } => None,
-    }
-}
-
 /// Returns the view of a location.
 fn view(edge: &IngressPlan, location: &Location) -> Result<LocationView, Diagnostic> {
-    let (service, port) = match (&location.upstream, &edge.resolver) {
-        (Upstream::Service { service, port }, Resolver::Engine) => (nginx(service), *port),
-        // nginx ignores the search list of `resolv.conf`, so the name is complete.
-        (Upstream::Service { service, port }, Resolver::Cluster(namespace)) => {
-            (nginx_host(&format!("{service}.{namespace}.svc.cluster.local"))?, *port)
-        }
-        (Upstream::HostMachine { port }, _) => (Value::UNDEFINED, *port),
-    };
     Ok(LocationView {
         path: nginx(&location.path),
         internal: location.internal,
@@ -230,10 +219,6 @@ fn view(edge: &IngressPlan, location: &Location) -> Result<LocationView, Diagnos
         max_body: location.max_body.unwrap_or(Memory(0)).0,
         timeout: (location.timeout.0 / 1000).max(1),
         grpc: location.kind == RouteKind::Grpc,
-        stream: location.kind == RouteKind::Websocket,
-        upload: location.kind == RouteKind::Upload,
-        host_machine: host_port(location).is_some(),
-        service,
-        port,
+        upstream: upstreams::name(&location.upstream),
     })
 }

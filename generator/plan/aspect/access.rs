@@ -5,14 +5,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::encryption;
+use super::server_files::{SERVERS, folder, setting};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::plan::inputs::Inputs;
 use crate::plan::model::{ConfigMount, Migrations, Peers, Replication, ServerAccess};
 use crate::plan::network::Network;
-use crate::plan::roster::{DATABASE, PlannedService, REPLICA, Roster, service_name};
+use crate::plan::roster::{PlannedService, Roster};
+use crate::plan::service_names::{DATABASE, REPLICA, service_name};
 use crate::plan::wiring::{Addition, Planned, Wiring};
 use crate::stack::{Compat, EnvValue};
-use crate::values::{Checked, ContainerPath, ServiceName, SqlIdent, Text, VariableName};
+use crate::values::{Checked, ServiceName, SqlIdent, VariableName};
 
 /// Longest label of a DNS name (RFC 1035).
 const LABEL: usize = 63;
@@ -83,14 +85,6 @@ fn superuser(server: &PlannedService) -> (SqlIdent, Option<Diagnostic>) {
     }
 }
 
-/// Returns the folder of a server's generated files in its container.
-pub fn folder(name: &str) -> ContainerPath {
-    ContainerPath::wrap(format!("/etc/nself/{name}"))
-}
-
-/// Database servers, with the folders of their generated files.
-pub const SERVERS: [(&str, &str); 2] = [(DATABASE, "server"), (REPLICA, "standby")];
-
 /// Returns the wirings of the server and its replica: the file with the rules.
 fn wire(roster: &Roster) -> Vec<Wiring> {
     let servers = SERVERS.into_iter().filter_map(|(name, place)| {
@@ -101,10 +95,4 @@ fn wire(roster: &Roster) -> Vec<Wiring> {
         Some([rules, Addition::Config(config)].map(|addition| Wiring::new(&name, addition, &member.path)))
     });
     servers.flatten().collect()
-}
-
-/// Returns a setting of PostgreSQL as an argument of the server's command.
-pub fn setting(setting: &str) -> Addition {
-    let text = |text: &str| Text::wrap(text.to_owned());
-    Addition::Arguments { program: Some(text("postgres")), arguments: vec![text("-c"), text(setting)] }
 }

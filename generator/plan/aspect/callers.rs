@@ -9,7 +9,8 @@ use crate::plan::addresses::published_address;
 use crate::plan::inputs::Inputs;
 use crate::plan::model::{IngressPlan, Location};
 use crate::plan::network::{PRIVATE, PRIVATE_V6};
-use crate::plan::roster::{PROXY_SERVICE, Roster, service_name, tls_mode};
+use crate::plan::roster::{Roster, tls_mode};
+use crate::plan::service_names::{PROXY_SERVICE, service_name};
 use crate::stack::{ClusterEdge, Kubernetes, Profile, Stack, TlsMode};
 use crate::values::{AddressRange, Checked, Cidr};
 

@@ -3,126 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::databases::{Roles, Url};
-use super::{access, encryption};
-use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use super::endpoint::Endpoint;
+use super::{encryption, endpoint, server_files};
+use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
 use crate::plan::model::{ConfigMount, Migrations, Pooler, Replication};
-use crate::plan::roster::{DATABASE, POOLER, PlannedService, REPLICA, Roster, service_name};
+use crate::plan::roster::Roster;
 use crate::plan::secret_list::{Recipe, Recipes};
+use crate::plan::service_names::{DATABASE, POOLER, REPLICA, service_name};
 use crate::plan::wiring::{Addition, Planned, SecretUsers, Wiring};
-use crate::stack::{EnvReference, EnvValue, Profile, Stack, TemplatePart};
-use crate::values::{Checked, SecretName, ServiceName, SqlIdent, Text, VariableName};
-
-/// A server that a service connects to in order to reach a database.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Endpoint {
-    Server,
-    Pooler,
-    Replica,
-}
-
-impl Endpoint {
-    pub const ALL: [Endpoint; 3] = [Endpoint::Server, Endpoint::Pooler, Endpoint::Replica];
-
-    /// Returns the endpoint of a reference, and the entry of the service's `databases` that it names.
-    pub fn of(reference: &EnvReference) -> Option<(Endpoint, &SqlIdent)> {
-        match reference {
-            EnvReference::DatabaseUrl(entry) => Some((Endpoint::Server, entry)),
-            EnvReference::PooledUrl(entry) => Some((Endpoint::Pooler, entry)),
-            EnvReference::ReplicaUrl(entry) => Some((Endpoint::Replica, entry)),
-            _ => None,
-        }
-    }
-
-    /// Returns the service whose address is in the URL.
-    pub fn server(self) -> ServiceName {
-        service_name(match self {
-            Endpoint::Server => DATABASE,
-            Endpoint::Pooler => POOLER,
-            Endpoint::Replica => REPLICA,
-        })
-    }
-
-    /// Returns the reference's name in the language.
-    pub fn reference(self) -> &'static str {
-        match self {
-            Endpoint::Server => "database_url",
-            Endpoint::Pooler => "pooled_url",
-            Endpoint::Replica => "replica_url",
-        }
-    }
-
-    fn suffix(self) -> &'static str {
-        match self {
-            Endpoint::Server => "",
-            Endpoint::Pooler => "_pooled",
-            Endpoint::Replica => "_replica",
-        }
-    }
-
-    /// Returns the name of the secret that holds the URL.
-    pub fn url_secret(self, service: &ServiceName, entry: &SqlIdent) -> SecretName {
-        SecretName::wrap(format!("{}_{entry}_url{}", service.as_str().replace('-', "_"), self.suffix()))
-    }
-}
-
-/// Returns the endpoints that the variables of a service refer to; the server itself when none does.
-pub fn endpoints(member: &PlannedService, profile: Profile) -> BTreeSet<Endpoint> {
-    let mut endpoints = BTreeSet::new();
-    for value in member.service.env.values().chain(member.service.extra_env.values()) {
-        collect_endpoints(value, profile, &mut endpoints);
-    }
-    if endpoints.is_empty() {
-        endpoints.insert(Endpoint::Server);
-    }
-    endpoints
-}
-
-fn collect_endpoints(value: &EnvValue, profile: Profile, endpoints: &mut BTreeSet<Endpoint>) {
-    match value {
-        EnvValue::EnvReference(EnvReference::ByProfile(values)) => {
-            collect_endpoints(values.of(profile), profile, endpoints);
-        }
-        EnvValue::EnvReference(reference) => endpoints.extend(Endpoint::of(reference).map(|(endpoint, _)| endpoint)),
-        EnvValue::Text(_) => {}
-    }
-}
-
-/// Variables through which an image keeps sessions or writes, whatever the service's access.
-const DIRECT_ONLY: [(&str, &str, &str); 3] = [
-    ("hasura", "HASURA_GRAPHQL_METADATA_DATABASE_URL", "Hasura listens for changes of its metadata in a session"),
-    ("hasura-auth", "HASURA_GRAPHQL_DATABASE_URL", "hasura-auth migrates its tables through it when it starts"),
-    ("hasura-auth", "POSTGRES_MIGRATIONS_CONNECTION", "migrations need a separate session"),
-];
-
-/// Checks that a variable can use an endpoint.
-///
-/// # Errors
-/// NS310: the endpoint does not exist in this environment, or the variable needs the server itself.
-pub fn check(
-    endpoint: Endpoint,
-    member: &PlannedService,
-    variable: &VariableName,
-    roster: &Roster,
-    path: &FieldPath,
-) -> Result<(), Diagnostic> {
-    let refused =
-        |message: String| Diagnostic::error(Code::DatabaseEndpoint, path.key(endpoint.reference())).message(message);
-    let server = endpoint.server();
-    if !roster.contains_key(&server) {
-        return Err(refused(format!("there is no service `{server}` in this environment"))
-            .expected(format!("`services.{server} = nself.services.{server}`"))
-            .hint("`nself.database_url` is the server itself"));
-    }
-    let image = member.service.catalogue.as_ref().map(ServiceName::as_str);
-    let direct_only = DIRECT_ONLY.iter().find(|(of, name, _)| image == Some(of) && *name == variable.as_str());
-    match direct_only {
-        Some((_, _, why)) if endpoint != Endpoint::Server => {
-            Err(refused(format!("`{variable}` goes to the server itself: {why}")).expected("`nself.database_url`"))
-        }
-        _ => Ok(()),
-    }
-}
+use crate::stack::{Stack, TemplatePart};
+use crate::values::{Checked, SecretName, SqlIdent, Text};
 
 /// Connections that the pooler may have in all: half of those that the server takes unless told otherwise.
 const POOLED: u16 = 100;
@@ -130,7 +21,6 @@ const LARGEST_POOL: u16 = 20;
 /// The server retains this much WAL for a replica that is disconnected. A replica that falls further behind must be
 /// rebuilt, but the disk of the server does not fill.
 const RETAINED_WAL: &str = "max_slot_wal_keep_size=4GB";
-pub const REPLICATION: &str = "replication";
 
 /// The pooler's part of the plan, and the secret with its users.
 #[derive(Default)]
@@ -167,7 +57,7 @@ pub fn pooler(stack: &Stack, roster: &Roster, roles: &Roles, users: &SecretUsers
         );
     }
     let users = SecretName::wrap("pgbouncer_users".into());
-    let config = ConfigMount { source: "pgbouncer".into(), target: access::folder("pgbouncer") };
+    let config = ConfigMount { source: "pgbouncer".into(), target: server_files::folder("pgbouncer") };
     let additions = [Addition::SecretFile(users.clone()), Addition::Config(config)];
     let wirings = additions.map(|addition| Wiring::new(&name, addition, &service.path)).into();
     let pairs = u16::try_from(pairs).unwrap_or(u16::MAX).max(1);
@@ -191,11 +81,11 @@ pub fn replication(roster: &Roster) -> Planned<Option<Replication>> {
         let cause = path!("services", REPLICA);
         let command = server.service.command.as_deref().unwrap_or_default();
         if !command.iter().any(|word| word.as_str().starts_with("max_slot_wal_keep_size=")) {
-            wirings.push(Wiring::new(name, access::setting(RETAINED_WAL), &cause));
+            wirings.push(Wiring::new(name, server_files::setting(RETAINED_WAL), &cause));
         }
         wirings.push(Wiring::new(name, Addition::SecretFile(password.clone()), &cause));
     }
-    let part = Some(Replication { role: SqlIdent::wrap(REPLICATION.into()), password });
+    let part = Some(Replication { role: SqlIdent::wrap(endpoint::REPLICATION.into()), password });
     Planned { part, wirings, findings: Vec::new() }
 }
 

@@ -4,13 +4,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::database_endpoints::{Endpoint, REPLICATION, endpoints};
+use super::endpoint::{Endpoint, REPLICATION, endpoints};
 use crate::database::model::PUBLIC;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
 use crate::plan::inputs::profile;
 use crate::plan::model::{ConfigMount, Database, Grant, LoginRole, Migrations, Replication};
-use crate::plan::roster::{DATABASE, PlannedService, Roster, service_name};
+use crate::plan::roster::{PlannedService, Roster};
+use crate::plan::service_names::{DATABASE, service_name};
 use crate::plan::wiring::{Addition, Planned, Wiring};
 use crate::stack::{Access, Condition, Stack};
 use crate::values::{Checked, ContainerPath, SecretName, ServiceName, SqlIdent};

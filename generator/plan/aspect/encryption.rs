@@ -4,12 +4,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::access::{SERVERS, folder, setting};
 use super::databases::Roles;
+use super::server_files::{SERVERS, folder, setting};
 use crate::path;
 use crate::plan::model::{Migrations, ServerAccess, Value};
-use crate::plan::roster::{DATABASE, POOLER, REPLICA, Roster, service_name};
+use crate::plan::roster::Roster;
 use crate::plan::secret_list::{Recipe, Recipes};
+use crate::plan::service_names::{DATABASE, POOLER, REPLICA, service_name};
 use crate::plan::wiring::{Addition, Planned, SecretUsers, Wiring};
 use crate::stack::Stack;
 use crate::values::{Checked, SecretName, ServiceName, SqlIdent, Text, VariableName};

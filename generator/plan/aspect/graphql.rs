@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use super::database_endpoints::Endpoint;
 use super::databases::main_database;
+use super::endpoint::Endpoint;
 use crate::database::graphql::{HasuraSource, tracked};
 use crate::database::model::Schema;
 use crate::diagnostic::{Code, Diagnostic};

@@ -9,8 +9,9 @@ use crate::path;
 use crate::plan::addresses::{Address, Addresses, is_private, port};
 use crate::plan::inputs::Inputs;
 use crate::plan::model::{ConfigMount, IngressPlan, Location, Resolver, Site, Upstream};
-use crate::plan::roster::{ACME, PROXY_SERVICE, PlannedService, Roster, service_name, tls_mode};
+use crate::plan::roster::{PlannedService, Roster, tls_mode};
 use crate::plan::secret_list::{Recipe, Recipes};
+use crate::plan::service_names::{ACME, PROXY_SERVICE, service_name};
 use crate::plan::wiring::{Addition, Planned, Wiring};
 use crate::stack::{RateLimit, Route, RouteAccess, RouteKind, Stack, TlsMode};
 use crate::values::{Checked, ContainerPath, Duration, Memory, SecretName, Text, UrlPath};
@@ -240,7 +241,7 @@ fn location(stack: &Stack, roster: &Roster, address: &Address, shared: &SharedSe
     let mut internal_paths = route.internal_paths.clone();
     internal_paths.extend(guard.internal_paths);
     internal_paths.retain(|_| !internal);
-    let upload = route.kind == RouteKind::Upload;
+    let unlimited = matches!(route.kind, RouteKind::Upload | RouteKind::Grpc);
     let long = matches!(route.kind, RouteKind::Websocket | RouteKind::Grpc);
     let location = Location {
         path: route.path.clone().unwrap_or_else(|| UrlPath::wrap("/".into())),
@@ -250,8 +251,8 @@ fn location(stack: &Stack, roster: &Roster, address: &Address, shared: &SharedSe
         internal_paths: sorted(&internal_paths),
         refused_headers: if internal { Vec::new() } else { sorted(&guard.refused_headers) },
         rate_limit,
-        max_body: route.max_body.or(if upload { None } else { Some(*max_body) }),
-        timeout: route.timeout.unwrap_or(Duration(if long { 3_600_000 } else { 60_000 })),
+        max_body: route.max_body.or(if unlimited { None } else { Some(*max_body) }),
+        timeout: route.timeout.unwrap_or(Duration(if long { 3_600_000 } else { 900_000 })),
     };
     Planned::part(Some(location), findings)
 }

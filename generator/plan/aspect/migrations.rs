@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use super::database_endpoints::Endpoint;
 use super::databases::{main_database, migrations_role, password};
+use super::endpoint::Endpoint;
 use crate::database::history::History;
 use crate::database::model::Schema;
 use crate::database::snapshot;
@@ -12,7 +12,8 @@ use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
 use crate::plan::inputs::Inputs;
 use crate::plan::model::{ConfigMount, Database, Migrations, Step};
-use crate::plan::roster::{Category, DATABASE, PlannedService, Roster, service_name};
+use crate::plan::roster::{Category, PlannedService, Roster};
+use crate::plan::service_names::{DATABASE, service_name};
 use crate::plan::wiring::{Addition, Planned, Wiring};
 use crate::stack::{self, Condition, EnvValue, Stack, Tmpfs, Zone};
 use crate::values::{Checked, ContainerPath, Memory, SecretName, ServiceName, SqlIdent, Text, VariableName};

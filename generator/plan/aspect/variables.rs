@@ -1,6 +1,6 @@
 //! Variables of services, with all references resolved for one environment.
 
-use super::database_endpoints::{self, Endpoint};
+use super::endpoint::{self, Endpoint};
 use super::secrets::Declared;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::plan::addresses::Addresses;
@@ -111,7 +111,7 @@ impl Scope<'_> {
 
     fn database_url(&self, endpoint: Endpoint, uses: &SqlIdent, path: &FieldPath) -> Result<Value, Diagnostic> {
         let member = &self.roster[self.service];
-        database_endpoints::check(endpoint, member, self.variable, self.roster, path)?;
+        endpoint::check(endpoint, member, self.variable, self.roster, path)?;
         if member.service.databases.contains_key(uses) {
             return Ok(Value::Secret(endpoint.url_secret(self.service, uses)));
         }

@@ -6,7 +6,8 @@ use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
 use crate::plan::addresses::missing;
 use crate::plan::model::{Volume, VolumeMount};
-use crate::plan::roster::{Category, PlannedService, Roster, VOLUME_OWNER, service_name};
+use crate::plan::roster::{Category, PlannedService, Roster};
+use crate::plan::service_names::{VOLUME_OWNER, service_name};
 use crate::plan::wiring::{Addition, Planned, Wiring};
 use crate::stack::{self, Condition, Health, Limits, Reservations, Zone};
 use crate::values::{

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use crate::plan::roster::DATABASE;
+use crate::plan::service_names::DATABASE;
 use crate::stack::Access;
 use crate::values::{ExtensionName, Host, SecretName, ServiceName, SqlIdent};
 

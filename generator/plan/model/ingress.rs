@@ -70,7 +70,7 @@ pub struct Location {
 }
 
 /// Where a location forwards to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Upstream {
     Service {

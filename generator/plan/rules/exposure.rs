@@ -2,7 +2,8 @@
 //! control of the host.
 
 use crate::diagnostic::{Code, Diagnostic};
-use crate::plan::roster::{PROXY_SERVICE, PlannedService, Roster};
+use crate::plan::roster::{PlannedService, Roster};
+use crate::plan::service_names::PROXY_SERVICE;
 use crate::stack::Profile;
 use crate::values::ServiceName;
 

@@ -5,7 +5,7 @@ mod callers;
 mod forwarded_addresses;
 mod headers;
 mod paths;
-mod running;
+pub mod running;
 mod upgrades;
 
 use std::path::PathBuf;
@@ -45,8 +45,8 @@ fn environment(project: &tempfile::TempDir, name: &str) -> PathBuf {
 }
 
 /// Returns whether the tools for a running edge are installed; prints the missing ones.
-fn tools() -> bool {
-    tool("trixie").is_some() && tool("hypercorn/bin/hypercorn").is_some()
+pub fn tools() -> bool {
+    tool("forky").is_some() && tool("hypercorn/bin/hypercorn").is_some()
 }
 
 fn host(subdomain: &str) -> String {

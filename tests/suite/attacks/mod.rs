@@ -13,7 +13,7 @@
 mod checkout;
 mod credentials;
 mod database_sessions;
-mod edge;
+pub mod edge;
 mod manifest;
 mod messages;
 mod networks;

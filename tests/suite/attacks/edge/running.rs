@@ -13,7 +13,7 @@ use crate::nginx::key_pair;
 use crate::support::{nself_in, project, root, run, stack, tool};
 
 /// The container's own address, and the gateway of its bridge.
-const SERVER: &str = "172.30.0.5";
+pub const SERVER: &str = "172.30.0.5";
 pub const GATEWAY: &str = "172.30.0.1";
 /// Another container, a machine of a private network, an office that the stack lists, and the internet.
 pub const NEIGHBOUR: &str = "172.30.0.9";
@@ -21,7 +21,7 @@ pub const LAN: &str = "192.168.1.7";
 pub const OFFICE: &str = "198.51.100.7";
 pub const STRANGER: &str = "203.0.113.9";
 
-const SERVICE: &str = "127.0.0.1:9000";
+pub const SERVICE: &str = "127.0.0.1:9000";
 
 /// Returns the project of a stack with these fields, with generated files of all environments.
 pub fn generated(body: &str) -> tempfile::TempDir {
@@ -67,6 +67,9 @@ fn without_limits(text: &str) -> String {
 pub struct Answer {
     pub status: u64,
     pub received: Value,
+    /// The lines of the answer's header, and its body.
+    pub headers: Vec<String>,
+    pub body: String,
 }
 
 impl RunningEdge {
@@ -89,7 +92,7 @@ impl RunningEdge {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let nginx = nginx(&tool("trixie").expect("the tools were there"), files.path(), pair.path());
+        let nginx = nginx(&tool("forky").expect("the tools were there"), files.path(), pair.path());
         let edge = RunningEdge { children: vec![service, nginx], _files: files, _pair: pair };
         let port = if std::fs::read_to_string(environment.join("nginx/nginx.conf")).unwrap().contains("listen 8443") {
             8443
@@ -109,7 +112,7 @@ impl RunningEdge {
     pub fn ask(&self, requests: &[Request]) -> Vec<Answer> {
         let cases: Vec<Value> = requests
             .iter()
-            .map(|one| json!({ "from": one.from, "to": SERVER, "port": one.port, "host": one.host, "raw": one.raw }))
+            .map(|one| json!({ "from": one.from, "to": if one.port == 9000 { "127.0.0.1" } else { SERVER }, "port": one.port, "host": one.host, "raw": one.raw }))
             .collect();
         let mut client = Command::new("python3");
         let file = self._files.path().join("cases.json");
@@ -121,6 +124,8 @@ impl RunningEdge {
         let answer = |answer: Value| Answer {
             status: answer["status"].as_u64().unwrap(),
             received: serde_json::from_str(answer["body"].as_str().unwrap()).unwrap_or_default(),
+            headers: serde_json::from_value(answer["headers"].clone()).unwrap_or_default(),
+            body: answer["body"].as_str().unwrap().to_owned(),
         };
         answers.into_iter().map(answer).collect()
     }
@@ -145,6 +150,13 @@ impl RunningEdge {
         serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{}{}", ran.stdout, ran.stderr))
     }
 
+    /// Requests a stream of events. Returns whether the first event arrived before the service ended the stream, and the end after it.
+    pub fn stream(&self, host: &str) -> Value {
+        let mut client = Command::new("python3");
+        let ran = run(client.arg(root().join("tests/edge/client.py")).args(["stream", STRANGER, SERVER, host]));
+        serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{}{}", ran.stdout, ran.stderr))
+    }
+
     /// Sends a request over HTTP/2, as gRPC clients do.
     pub fn by_http2(&self, from: &str, host: &str, path: &str, headers: &[String]) -> Answer {
         let mut curl = Command::new("curl");
@@ -162,7 +174,12 @@ impl RunningEdge {
         }
         let ran = run(curl.arg(format!("https://{host}:8443{path}")));
         let (body, status) = ran.stdout.rsplit_once('\n').unwrap_or_else(|| panic!("{}", ran.stderr));
-        Answer { status: status.parse().unwrap(), received: serde_json::from_str(body).unwrap_or_default() }
+        Answer {
+            status: status.parse().unwrap(),
+            received: serde_json::from_str(body).unwrap_or_default(),
+            headers: Vec::new(),
+            body: body.to_owned(),
+        }
     }
 }
 
@@ -193,12 +210,8 @@ fn at_one_place(environment: &Path, change: &impl Fn(&str) -> String) -> tempfil
         let text = change(&std::fs::read_to_string(entry.path()).unwrap());
         let line = |line: &str| {
             let start = line.trim_start();
-            match start.split_once("_pass ") {
-                Some(("proxy", _)) if !start.contains("host_") => format!("proxy_pass http://{SERVICE};"),
-                Some(("grpc", _)) => format!("grpc_pass grpc://{SERVICE};"),
-                _ if start.starts_with("server host.docker.internal") => format!("server {SERVICE};"),
-                _ => line.to_owned(),
-            }
+            let is_upstream = start.starts_with("server ") && entry.path().ends_with("upstreams.conf");
+            if is_upstream { format!("server {SERVICE};") } else { line.to_owned() }
         };
         let lines: Vec<String> = text.lines().map(line).collect();
         std::fs::write(entry.path(), lines.join("\n") + "\n").unwrap();
@@ -206,7 +219,7 @@ fn at_one_place(environment: &Path, change: &impl Fn(&str) -> String) -> tempfil
     copy
 }
 
-/// Starts nginx in the Debian 13 root file system, with empty folders where it writes.
+/// Starts nginx in a root file system, with empty folders where it writes.
 fn nginx(system: &PathBuf, files: &Path, pair: &Path) -> Child {
     let script = r#"
 set -e

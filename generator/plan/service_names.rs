@@ -1,0 +1,21 @@
+//! Names of services that the planner treats in a special manner.
+
+use crate::values::{Checked, ServiceName};
+
+/// The proxy: the service that faces the internet. Every stack has it.
+pub const PROXY_SERVICE: &str = "nginx";
+/// The database server.
+pub const DATABASE: &str = "postgres";
+/// The pooler in front of it.
+pub const POOLER: &str = "pgbouncer";
+/// Its streaming replica.
+pub const REPLICA: &str = "postgres-replica";
+/// The client of the certificate authority, present when certificates come from one.
+pub const ACME: &str = "acme";
+/// The one-shot that sets the owner of data volumes.
+pub const VOLUME_OWNER: &str = "volume-owner";
+
+/// Returns one of the constants above as a service name.
+pub fn service_name(text: &str) -> ServiceName {
+    ServiceName::wrap(text.to_owned())
+}

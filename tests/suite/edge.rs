@@ -1,0 +1,180 @@
+//! The edge as clients and services see it: a real nginx with the generated files changes nothing of a request or an answer
+//! that the stack does not ask for, streams in both directions and keeps its connections to services.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use crate::attacks::edge::running::{Answer, Request, RunningEdge, STRANGER, generated};
+use crate::attacks::edge::tools;
+use crate::up::apart;
+
+/// A route of each kind to a service that answers with what it received.
+const KINDS: &str = r#"
+  tls.mode = 'files,
+  services = {
+    plain = { image = "a/plain:1", port = 8001, route.subdomain = "plain" },
+    files = { image = "a/files:1", port = 8002, route = { subdomain = "files", kind = 'upload } },
+    chat = { image = "a/chat:1", port = 8003, route = { subdomain = "chat", kind = 'websocket } },
+  },
+"#;
+const HOSTS: [&str; 3] = ["plain.shop.example.com", "files.shop.example.com", "chat.shop.example.com"];
+const PLAIN: &str = HOSTS[0];
+
+fn environment() -> (tempfile::TempDir, PathBuf) {
+    let project = generated(KINDS);
+    let environment = project.path().join("deploy/prod");
+    (project, environment)
+}
+
+/// The same request to the service itself.
+fn directly(request: &Request) -> Request {
+    Request { from: "127.0.0.1", port: 9000, ..request.clone() }
+}
+
+#[test]
+fn the_edge_changes_nothing_unasked() {
+    if tools() {
+        apart("edge::the_edge_changes_nothing_unasked", compare_with_direct);
+    }
+}
+
+fn compare_with_direct() {
+    let (_project, environment) = environment();
+    let edge = RunningEdge::start(&environment);
+    let request = |method: &str, path: &str, headers: &str, body: &str| {
+        let length =
+            if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.chars().count()) };
+        let raw =
+            format!("{method} {path} HTTP/1.1\r\nHost: {PLAIN}\r\n{headers}{length}Connection: close\r\n\r\n{body}");
+        Request { raw, ..Request::get(STRANGER, PLAIN, "/", "") }
+    };
+    let requests = [
+        request("GET", "/", "", ""),
+        request("GET", "/a%20b//c/../%7e?x=%2F&y&z=%zz", "", ""),
+        request("POST", "/p", "Content-Type: text/plain\r\n", "body \u{e9}"),
+        request("PUT", "/p", "", "x"),
+        request("PATCH", "/p", "If-Match: \"a\"\r\nRange: bytes=0-1\r\n", "x"),
+        request("DELETE", "/p?q=1", "Authorization: Bearer t\r\nCookie: a=1; b=2\r\nX-Own: 1\r\n", ""),
+        request("OPTIONS", "/p", "Origin: https://a.example\r\nAccess-Control-Request-Method: PUT\r\n", ""),
+        request("REPORT", "/p", "", ""),
+        request("GET", "/html", "", ""),
+        request("GET", "/cookies", "", ""),
+        request("GET", "/teapot", "", ""),
+    ];
+    let through = edge.ask(&requests);
+    let direct = edge.ask(&requests.iter().map(directly).collect::<Vec<_>>());
+    for ((request, through), direct) in requests.iter().zip(&through).zip(&direct) {
+        assert!(direct.status != 0, "{}: {direct:?}", request.raw);
+        assert_eq!(comparable(through), comparable(direct), "{}", request.raw);
+    }
+    // Known-bad control: an edge that names a charset changes the answer.
+    drop(edge);
+    let edge = RunningEdge::start_with(&environment, |text| {
+        text.replace("server_tokens off;", "server_tokens off; charset utf-8;")
+    });
+    assert_ne!(comparable(&edge.ask(&requests[8..9])[0]), comparable(&direct[8]));
+}
+
+/// What of an answer, and of the request that the service received, is the same with and without the edge: all but the
+/// headers that say how the request came, and those that the edge adds for browsers.
+fn comparable(answer: &Answer) -> (u64, Vec<String>, serde_json::Value, String) {
+    const OF_THE_WAY: [&str; 6] =
+        ["x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "x-request-id", "connection"];
+    const OF_THE_EDGE: [&str; 9] = [
+        "connection",
+        "date",
+        "referrer-policy",
+        "server",
+        "strict-transport-security",
+        "transfer-encoding",
+        "vary",
+        "x-content-type-options",
+        "x-frame-options",
+    ];
+    let mut received = answer.received.clone();
+    if let Some(all) = received.as_object_mut() {
+        all.remove("port");
+        if let Some(headers) = all.get_mut("headers").and_then(serde_json::Value::as_object_mut) {
+            headers.retain(|name, _| !OF_THE_WAY.contains(&name.as_str()));
+        }
+    }
+    let lines = answer.headers.iter().map(|line| {
+        let (name, value) = line.split_once(':').unwrap_or((line, ""));
+        format!("{}: {}", name.to_ascii_lowercase(), value.trim())
+    });
+    let is_of_service = |line: &String| !OF_THE_EDGE.iter().any(|name| line.starts_with(&format!("{name}: ")));
+    // The length of what the service received differs with its headers.
+    let echoes = received.is_object();
+    let mut headers: Vec<String> =
+        lines.filter(is_of_service).filter(|line| !echoes || !line.starts_with("content-length")).collect();
+    headers.sort();
+    (answer.status, headers, received, if echoes { String::new() } else { answer.body.clone() })
+}
+
+#[test]
+fn every_kind_of_route_streams() {
+    if tools() {
+        apart("edge::every_kind_of_route_streams", stream);
+    }
+}
+
+fn stream() {
+    let (_project, environment) = environment();
+    {
+        let edge = RunningEdge::start(&environment);
+        for host in HOSTS {
+            let got = edge.stream(host);
+            assert_eq!((got["streamed"].as_bool(), got["ended"].as_bool()), (Some(true), Some(true)), "{host}: {got}");
+        }
+    }
+    // Known-bad control.
+    let edge =
+        RunningEdge::start_with(&environment, |text| text.replace("proxy_buffering off;", "proxy_buffering on;"));
+    assert_eq!(edge.stream(PLAIN)["streamed"], false, "a buffering edge keeps the first event");
+}
+
+#[test]
+fn connections_to_services_are_kept() {
+    if tools() {
+        apart("edge::connections_to_services_are_kept", keep_connections);
+    }
+}
+
+fn keep_connections() {
+    let (_project, environment) = environment();
+    let one_worker = |text: &str| text.replace("worker_processes auto;", "worker_processes 1;");
+    let used = |edge: &RunningEdge| {
+        let answers = edge.ask(&vec![Request::get(STRANGER, PLAIN, "/", ""); 20]);
+        assert!(answers.iter().all(|answer| answer.status == 200), "{answers:?}");
+        answers.iter().map(|answer| answer.received["port"].as_u64().unwrap()).collect::<BTreeSet<_>>().len()
+    };
+    {
+        let edge = RunningEdge::start_with(&environment, one_worker);
+        let connections = used(&edge);
+        assert!(connections <= 2, "20 requests used {connections} connections");
+    }
+    // Known-bad control.
+    let closing = |text: &str| one_worker(text).replace("Connection $connection_upgrade;", "Connection close;");
+    assert_eq!(used(&RunningEdge::start_with(&environment, closing)), 20);
+}
+
+#[test]
+fn text_is_compressed_for_clients_that_accept_it() {
+    if tools() {
+        apart("edge::text_is_compressed_for_clients_that_accept_it", compress);
+    }
+}
+
+fn compress() {
+    let (_project, environment) = environment();
+    let edge = RunningEdge::start(&environment);
+    let encoding = |path: &str, accepted: &str| {
+        let answer = edge.ask(&[Request::get(STRANGER, PLAIN, path, accepted)]).remove(0);
+        assert_eq!(answer.status, 200);
+        answer.headers.into_iter().find(|line| line.to_ascii_lowercase().starts_with("content-encoding"))
+    };
+    assert_eq!(encoding("/html", "Accept-Encoding: gzip\r\n").as_deref(), Some("Content-Encoding: gzip"));
+    assert_eq!(encoding("/html", ""), None);
+    // Less than 1 KiB, and of no type.
+    assert_eq!(encoding("/cookies", "Accept-Encoding: gzip\r\n"), None);
+}
