@@ -291,7 +291,7 @@ fn what_would_show_too_much_is_refused() {
             "every permission",
         ),
         ("", "served_by = \"hasurra\",", "NS301", "did you mean `hasura`"),
-        ("", "served_by = \"auth\",", "NS301", "is no Hasura"),
+        ("", "served_by = \"auth\",", "NS301", "is not a Hasura"),
     ] {
         let ran = generated(&shop(&format!("{ORDERS}, {table} }}"), more));
         assert!(

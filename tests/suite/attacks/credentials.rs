@@ -203,23 +203,23 @@ fn what_cannot_be_known_is_said() {
     let case = generated();
     let folder = case.path();
     let said = init(folder).stderr;
-    assert_eq!(said.matches("no git repository is here").count(), 1, "{said}");
+    assert_eq!(said.matches("is not in a git repository").count(), 1, "{said}");
     git(folder, &["init", "-q"]);
     git(folder, &["add", "."]);
     assert!(!init(folder).stderr.contains("not recognised"));
     git(folder, &["update-index", "--split-index"]);
-    assert!(init(folder).stderr.contains("it is split"), "{}", init(folder).stderr);
+    assert!(init(folder).stderr.contains("it is a split index"), "{}", init(folder).stderr);
     git(folder, &["update-index", "--no-split-index"]);
     let index = folder.join(".git/index");
     let bytes = fs::read(&index).unwrap();
     for cut in [1, 11, 50, bytes.len() / 2, bytes.len() - 1] {
         fs::write(&index, &bytes[..cut]).unwrap();
-        assert!(init(folder).stderr.contains("its format is not known"), "{cut}");
+        assert!(init(folder).stderr.contains("its format is unknown"), "{cut}");
     }
     let mut many = bytes.clone();
     many[8..12].copy_from_slice(&u32::MAX.to_be_bytes());
     fs::write(&index, &many).unwrap();
-    assert!(init(folder).stderr.contains("its format is not known"));
+    assert!(init(folder).stderr.contains("its format is unknown"));
 }
 
 /// What Compose makes of `.env`: version 2, or 1.29 where `old`.

@@ -107,7 +107,7 @@ fn a_diff_and_the_names_in_it_are_text() {
     let ran = nself_in(folder, ["check", "--env", "local"]);
     assert_eq!(ran.code, 1, "{}", ran.stderr);
     is_text(&ran);
-    assert!(ran.stderr.contains("foreign: local/x\\u{000A}::warning::w"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("foreign: nself did not write local/x\\u{000A}::warning::w"), "{}", ran.stderr);
     assert!(ran.stdout.contains("\n-::error::first\n") && ran.stdout.contains("#\\u{0023}[error]e"), "{}", ran.stdout);
     // What a run remembers is shown the same by the next.
     commit(folder, "local/compose.yaml", text.as_bytes());
@@ -171,7 +171,7 @@ fn documents_for_other_programs_are_exact() {
 /// Expectation: one module writes to stdout and stderr. clippy refuses others; here the list of what it refuses is held.
 #[test]
 fn one_module_prints() {
-    let refused = ["println!", "print!(", "eprint", "dbg!", "io::stdout", "io::stderr", "/dev/stderr", "/dev/stdout"];
+    let refused = ["println!", "print!(", "eprint!", "eprintln!", "dbg!", "io::stdout", "io::stderr", "/dev/stderr", "/dev/stdout"];
     let clippy = fs::read_to_string(root().join("clippy.toml")).unwrap();
     for name in ["std::io::stdout", "std::io::stderr", "std::print", "std::println", "std::eprint", "std::eprintln"] {
         assert!(clippy.contains(&format!("path = \"{name}\"")), "{name}");

@@ -150,7 +150,8 @@ impl RunningEdge {
         serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{}{}", ran.stdout, ran.stderr))
     }
 
-    /// Requests a stream of events. Returns whether the first event arrived before the service ended the stream, and the end after it.
+    /// Requests a stream of events. Returns whether the first event arrived before the service ended the stream, and whether
+    /// the last one arrived after it.
     pub fn stream(&self, host: &str) -> Value {
         let mut client = Command::new("python3");
         let ran = run(client.arg(root().join("tests/edge/client.py")).args(["stream", STRANGER, SERVER, host]));
@@ -219,7 +220,7 @@ fn at_one_place(environment: &Path, change: &impl Fn(&str) -> String) -> tempfil
     copy
 }
 
-/// Starts nginx in a root file system, with empty folders where it writes.
+/// Starts nginx in the root file system with the nginx of our image, with empty folders where it writes.
 fn nginx(system: &PathBuf, files: &Path, pair: &Path) -> Child {
     let script = r#"
 set -e
