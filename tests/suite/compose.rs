@@ -201,7 +201,7 @@ fn a_table_that_forgets_a_field_is_a_defect() {
         report("test", table, &plan, &fields).1.into_iter().map(|finding| finding.message).collect()
     };
     let none = forgotten(&[]);
-    for field in ["`edge`", "`compat`", "`services.*.image`", "`services.*.shm_size`", "`secrets.*.recipe`"] {
+    for field in ["`ingress`", "`compat`", "`services.*.image`", "`services.*.shm_size`", "`secrets.*.recipe`"] {
         assert!(none.iter().any(|message| message.ends_with(field)), "{field}: {none:?}");
     }
     const SOME: &[Row] = &[("services", Handling::Decided("")), ("secrets.*.recipe", Handling::Decided(""))];
@@ -250,11 +250,9 @@ fn health_check_route_and_references_use_the_declared_port() {
         ("mail", "mail", 8025),
     ] {
         let site = golden_file("local", &format!("nginx/sites/{subdomain}.local.nself.org.conf"));
-        assert!(
-            site.contains(&format!("set $upstream {name};"))
-                && site.contains(&format!("proxy_pass http://$upstream:{port};")),
-            "{site}"
-        );
+        assert!(site.contains(&format!("proxy_pass http://{name}_{port};")), "{site}");
+        let upstreams = golden_file("local", "nginx/upstreams.conf");
+        assert!(upstreams.contains(&format!("server {name}:{port} resolve;")), "{upstreams}");
         let text = golden_service("local", name);
         assert!(text.contains(&format!("127.0.0.1:{port}/")) || name == "mail", "{text}");
     }

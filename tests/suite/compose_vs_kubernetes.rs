@@ -229,8 +229,9 @@ fn needed(folder: &Path) -> BTreeSet<(String, String)> {
     for map in objects(folder, "ConfigMap").into_values() {
         for file in map["data"].as_object().unwrap().values() {
             for line in text(file).lines() {
-                if let Some(host) = line.trim().strip_prefix("set $upstream ") {
-                    pairs.insert(("nginx".into(), host.split('.').next().unwrap().to_owned()));
+                let server = line.trim().strip_prefix("server ").and_then(|line| line.strip_suffix(" resolve;"));
+                if let Some(host) = server {
+                    pairs.insert(("nginx".into(), host.split(['.', ':']).next().unwrap().to_owned()));
                 }
             }
         }
@@ -357,7 +358,7 @@ fn many_sites_are_cut_into_objects_that_the_server_takes() {
     let nginx = &pods(&folder)["nginx"];
     let sources = list(&nginx["volumes"][0]["projected"]["sources"]);
     let items: usize = sources.iter().map(|source| list(&source["configMap"]["items"]).len()).sum();
-    assert_eq!(items, 304, "with nginx.conf and the folder of own servers");
+    assert_eq!(items, 305, "with nginx.conf, the upstreams and the folder for servers of the user");
 }
 
 /// A change that the API server would refuse is announced once, at the user's line.

@@ -244,12 +244,17 @@ fn two_routes_cannot_have_one_host_name() {
 }
 
 #[test]
-fn upstreams_are_variables_that_nginx_resolves_for_each_request() {
+fn nginx_follows_the_addresses_of_every_upstream() {
     for environment in environments() {
+        let upstreams = fs::read_to_string(environment.join("nginx/upstreams.conf")).unwrap();
         for entry in fs::read_dir(environment.join("nginx/sites")).unwrap() {
             let text = fs::read_to_string(entry.unwrap().path()).unwrap();
             for line in text.lines().filter(|line| line.contains("_pass ")) {
-                assert!(line.contains("//$upstream:") || line.contains("//host_"), "{line}");
+                let name = line.split("://").nth(1).unwrap().trim_end_matches(';');
+                let (_, upstream) =
+                    upstreams.split_once(&format!("upstream {name} {{")).unwrap_or_else(|| panic!("{line}"));
+                let server = upstream.lines().find(|line| line.trim().starts_with("server ")).unwrap();
+                assert!(server.ends_with(" resolve;") || server.contains("server host.docker.internal:"), "{server}");
             }
         }
     }

@@ -171,7 +171,17 @@ fn documents_for_other_programs_are_exact() {
 /// Expectation: one module writes to stdout and stderr. clippy refuses others; here the list of what it refuses is held.
 #[test]
 fn one_module_prints() {
-    let refused = ["println!", "print!(", "eprint!", "eprintln!", "dbg!", "io::stdout", "io::stderr", "/dev/stderr", "/dev/stdout"];
+    let refused = [
+        "println!",
+        "print!(",
+        "eprint!",
+        "eprintln!",
+        "dbg!",
+        "io::stdout",
+        "io::stderr",
+        "/dev/stderr",
+        "/dev/stdout",
+    ];
     let clippy = fs::read_to_string(root().join("clippy.toml")).unwrap();
     for name in ["std::io::stdout", "std::io::stderr", "std::print", "std::println", "std::eprint", "std::eprintln"] {
         assert!(clippy.contains(&format!("path = \"{name}\"")), "{name}");
