@@ -66,7 +66,7 @@ forky() {
   chroot "$tools/forky" apt-get clean
 }
 
-# In the same root file system, in a separate step, because `trixie` takes minutes.
+# In the root file system of Debian 13, in a separate step, because `trixie` takes minutes.
 pooler() {
   chroot "$tools/trixie" apt-get -q update
   chroot "$tools/trixie" apt-get -qy install --no-install-recommends pgbouncer

@@ -1,7 +1,7 @@
 """A service behind the edge, for hypercorn: HTTP/1.1, websockets, HTTP/2 without TLS by prior knowledge and by upgrade.
 
 It answers with what arrived: the version of the protocol, the method, the path as it was sent, the query, the body, the
-headers, doubled ones joined by `|`, and the port of the connection. Some paths have an answer of their own:
+headers, doubled ones joined by `|`, and the port of the connection. Some paths have fixed answers:
 
 /events    one event, and the rest after a request for /release
 /html      a page of 4 KB without a charset

@@ -1,6 +1,7 @@
 //! The documentation: the generated reference is current, links lead to files and headings, and what the pages name
 //! exists. `NSELF_BLESS=1` rewrites `docs/reference`.
 
+mod plain_language;
 mod reference;
 
 use std::collections::BTreeSet;

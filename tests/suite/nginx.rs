@@ -214,10 +214,7 @@ fn the_certificate_script_is_clean() {
 
 #[test]
 fn frontends_are_forwarded_to_the_host_in_local_only() {
-    assert!(
-        golden_file("local", "nginx/sites/_wildcard.local.nself.org.conf")
-            .contains("server host.docker.internal:3000;")
-    );
+    assert!(golden_file("local", "nginx/upstreams.conf").contains("server host.docker.internal:3000;"));
     assert!(golden_service("local", "nginx").contains("host.docker.internal:host-gateway"));
     assert!(!golden_service("prod", "nginx").contains("host.docker.internal"), "no frontend in prod");
 }

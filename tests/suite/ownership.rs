@@ -54,7 +54,7 @@ fn check_tells_the_states_apart() {
         "a unified diff: {}",
         ran.stdout
     );
-    assert!(ran.stderr.contains("foreign: prod/mine.txt"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("foreign: nself did not write prod/mine.txt"), "{}", ran.stderr);
 }
 
 #[test]

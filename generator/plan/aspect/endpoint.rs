@@ -91,7 +91,7 @@ fn collect_endpoints(value: &EnvValue, profile: Profile, endpoints: &mut BTreeSe
 const DIRECT_ONLY: [(&str, &str, &str); 3] = [
     ("hasura", "HASURA_GRAPHQL_METADATA_DATABASE_URL", "Hasura listens for changes of its metadata in a session"),
     ("hasura-auth", "HASURA_GRAPHQL_DATABASE_URL", "hasura-auth migrates its tables through it when it starts"),
-    ("hasura-auth", "POSTGRES_MIGRATIONS_CONNECTION", "migrations need a session of their own"),
+    ("hasura-auth", "POSTGRES_MIGRATIONS_CONNECTION", "migrations need a separate session"),
 ];
 
 /// Checks that a variable can use an endpoint.
