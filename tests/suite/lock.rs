@@ -116,7 +116,7 @@ fn dockerfiles_begin_from_what_is_locked() {
     std::fs::write(&dockerfile, text.replace("node:22-slim AS", "node AS")).unwrap();
     let untagged = nself_in(folder, ["gen", "--frozen"]);
     assert!(
-        untagged.code == 2 && untagged.stderr.contains("begins from `docker.io/library/node`"),
+        untagged.code == 2 && untagged.stderr.contains("the base image `docker.io/library/node` of the Dockerfile"),
         "{}",
         untagged.stderr
     );

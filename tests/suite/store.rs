@@ -268,7 +268,7 @@ fn a_warm_run_names_foreign_files_and_keeps_naming_them() {
     for round in 0..3 {
         let ran = nself_in(case.path(), ["check"]);
         assert_eq!(ran.code, 0);
-        assert!(ran.stderr.contains("foreign: prod/own/mine.txt"), "round {round}: {}", ran.stderr);
+        assert!(ran.stderr.contains("foreign: nself did not write prod/own/mine.txt"), "round {round}: {}", ran.stderr);
         let ran = nself_in(case.path(), ["check", "--format", "json"]);
         assert!(ran.stdout.contains("\"foreign\""), "round {round}: {}", ran.stdout);
     }
@@ -287,7 +287,7 @@ fn names_of_foreign_files_cannot_steer_a_terminal() {
     let case = generated();
     fs::write(case.path().join("deploy/prod/\u{1b}[2Jgone\u{202e}"), "").unwrap();
     let ran = nself_in(case.path(), ["check"]);
-    assert!(ran.stderr.contains("foreign: prod/\\u{001B}[2Jgone\\u{202E}"), "{:?}", ran.stderr);
+    assert!(ran.stderr.contains("foreign: nself did not write prod/\\u{001B}[2Jgone\\u{202E}"), "{:?}", ran.stderr);
     assert!(!ran.stderr.contains(['\u{1b}', '\u{202e}']), "{:?}", ran.stderr);
 }
 
