@@ -61,7 +61,7 @@ forky() {
   debootstrap --variant=minbase --include=ca-certificates forky "$tools/forky" "$(mirror)" /usr/share/debootstrap/scripts/bookworm
   printf '#!/bin/sh\nexit 101\n' >"$tools/forky/usr/sbin/policy-rc.d"
   chmod +x "$tools/forky/usr/sbin/policy-rc.d"
-  chroot "$tools/forky" apt-get -qy install --no-install-recommends busybox-static libpython3-stdlib nginx-light python3-minimal
+  chroot "$tools/forky" apt-get -qy install --no-install-recommends busybox-static nginx-light
   ln -sf busybox "$tools/forky/usr/bin/wget"
   chroot "$tools/forky" apt-get clean
 }
