@@ -57,9 +57,6 @@ def prepare(folder):
         file.write(STACK)
     subprocess.run([NSELF, "gen", "--env", "prod"], cwd=folder, check=True, capture_output=True)
     configuration = f"{folder}/deploy/prod/nginx"
-    main = f"{configuration}/nginx.conf"
-    text = open(main).read().replace("worker_processes auto;", "worker_processes 1;")
-    open(main, "w").write(text)
     mount(SYSTEM, SYSTEM, "--bind")
     for place in ["run", "tmp"]:
         mount("none", f"{SYSTEM}/{place}", "-t", "tmpfs")

@@ -61,6 +61,18 @@ pub fn nginx_word(word: &'static str) -> Value {
     token(Language::Nginx, word.to_owned())
 }
 
+/// Returns the spellings of a header name with `_` in the place of no `-`, which is the name itself, and of any of them.
+pub fn nginx_header_spellings(name: &'static str) -> impl Iterator<Item = Value> {
+    let dashes: Vec<usize> = name.match_indices('-').map(|(at, _)| at).collect();
+    (0..1_usize << dashes.len()).map(move |replaced| {
+        let mut spelling = name.to_owned();
+        for (_, at) in dashes.iter().enumerate().filter(|(i, _)| replaced >> i & 1 == 1) {
+            spelling.replace_range(at..=at, "_");
+        }
+        token(Language::Nginx, spelling)
+    })
+}
+
 /// Returns the name of the upstream for one port of a service.
 pub fn nginx_upstream(service: &ServiceName, port: u16) -> Value {
     token(Language::Nginx, format!("{service}_{port}"))

@@ -32,8 +32,8 @@ const MASKED: [&str; 9] = [
 /// Paths of the kernel that are read-only in containers; those of Docker.
 const READ_ONLY: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 
-/// Default size of `/dev/shm` and of other memory file systems: that of Docker.
-const DEFAULT_TMPFS_SIZE: Memory = Memory(64 << 20);
+/// Default size of `/dev/shm`: that of Docker.
+const DEFAULT_SHARED_MEMORY: Memory = Memory(64 << 20);
 
 /// Returns the configuration of one service. Secrets are not part of it: their names are annotations, and the operator
 /// provides the values.
@@ -103,7 +103,7 @@ fn mounts(service: &plan::Service) -> Vec<Value> {
     let fixed = MOUNTS
         .iter()
         .map(|(path, kind, options)| json!({ "destination": path, "type": kind, "source": kind, "options": options }));
-    let shared_memory = tmpfs("/dev/shm", service.shm_size.unwrap_or(DEFAULT_TMPFS_SIZE), "mode=1777");
+    let shared_memory = tmpfs("/dev/shm", service.shm_size.unwrap_or(DEFAULT_SHARED_MEMORY), "mode=1777");
     let declared = service.tmpfs.iter().map(|memory| {
         let access = match &memory.owner {
             None => "mode=1777".to_owned(),
@@ -112,7 +112,7 @@ fn mounts(service: &plan::Service) -> Vec<Value> {
                 format!("mode=0770,uid={uid},gid={gid}")
             }
         };
-        tmpfs(memory.path.as_str(), memory.size.unwrap_or(DEFAULT_TMPFS_SIZE), &access)
+        tmpfs(memory.path.as_str(), memory.limit(), &access)
     });
     fixed.chain([shared_memory]).chain(declared).collect()
 }

@@ -182,6 +182,13 @@ pub struct Tmpfs {
     pub owner: Option<UserId>,
 }
 
+impl Tmpfs {
+    /// Returns the most that the files may take; 64 MiB unless the stack sets it.
+    pub fn limit(&self) -> Memory {
+        self.size.unwrap_or(Memory(64 << 20))
+    }
+}
+
 /// When a dependency counts as up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]

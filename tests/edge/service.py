@@ -6,6 +6,7 @@ headers, doubled ones joined by `|`, and the port of the connection. Some paths 
 /events    one event, and the rest after a request for /release
 /html      a page of 4 KB without a charset
 /cookies   three cookies of 2,000 bytes
+/strict    a header that the edge adds where a service does not
 /teapot    status 418 with unusual headers and no content type
 """
 import asyncio, json
@@ -53,6 +54,8 @@ async def app(scope, receive, send):
         return await answer(send, 200, [(b"set-cookie", f"c{i}={'x' * 2000}".encode()) for i in range(3)], b"{}")
     if path == "/teapot":
         return await answer(send, 418, [(b"etag", b'"a"'), (b"x-odd", b"1"), (b"cache-control", b"no-store")], b"short")
+    if path == "/strict":
+        return await answer(send, 200, [(b"strict-transport-security", b"max-age=60")], b"")
     headers = {}
     for name, value in scope["headers"]:
         name = name.decode("latin-1").lower()

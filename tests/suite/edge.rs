@@ -1,11 +1,17 @@
 //! The edge as clients and services see it: a real nginx with the generated files changes nothing of a request or an answer
 //! that the stack does not ask for, streams in both directions and keeps its connections to services.
 
+mod load;
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::process::Command;
 
-use crate::attacks::edge::running::{Answer, Request, RunningEdge, STRANGER, generated};
+use serde_json::json;
+
+use crate::attacks::edge::running::{Answer, LAN, Request, RunningEdge, SERVER, STRANGER, generated};
 use crate::attacks::edge::tools;
+use crate::support::run;
 use crate::up::apart;
 
 /// A route of each kind to a service that answers with what it received.
@@ -54,7 +60,7 @@ fn compare_with_direct() {
         request("POST", "/p", "Content-Type: text/plain\r\n", "body \u{e9}"),
         request("PUT", "/p", "", "x"),
         request("PATCH", "/p", "If-Match: \"a\"\r\nRange: bytes=0-1\r\n", "x"),
-        request("DELETE", "/p?q=1", "Authorization: Bearer t\r\nCookie: a=1; b=2\r\nX-Own: 1\r\n", ""),
+        request("DELETE", "/p?q=1", "Authorization: Bearer t\r\nCookie: a=1; b=2\r\nX-Own: 1\r\nx_own_name: 2\r\n", ""),
         request("OPTIONS", "/p", "Origin: https://a.example\r\nAccess-Control-Request-Method: PUT\r\n", ""),
         request("REPORT", "/p", "", ""),
         request("GET", "/html", "", ""),
@@ -142,19 +148,18 @@ fn connections_to_services_are_kept() {
 
 fn keep_connections() {
     let (_project, environment) = environment();
-    let one_worker = |text: &str| text.replace("worker_processes auto;", "worker_processes 1;");
     let used = |edge: &RunningEdge| {
         let answers = edge.ask(&vec![Request::get(STRANGER, PLAIN, "/", ""); 20]);
         assert!(answers.iter().all(|answer| answer.status == 200), "{answers:?}");
         answers.iter().map(|answer| answer.received["port"].as_u64().unwrap()).collect::<BTreeSet<_>>().len()
     };
     {
-        let edge = RunningEdge::start_with(&environment, one_worker);
+        let edge = RunningEdge::start(&environment);
         let connections = used(&edge);
         assert!(connections <= 2, "20 requests used {connections} connections");
     }
     // Known-bad control.
-    let closing = |text: &str| one_worker(text).replace("Connection $connection_upgrade;", "Connection close;");
+    let closing = |text: &str| text.replace("Connection $connection_upgrade;", "Connection close;");
     assert_eq!(used(&RunningEdge::start_with(&environment, closing)), 20);
 }
 
@@ -177,4 +182,53 @@ fn compress() {
     assert_eq!(encoding("/html", ""), None);
     // Less than 1 KiB, and of no type.
     assert_eq!(encoding("/cookies", "Accept-Encoding: gzip\r\n"), None);
+}
+
+#[test]
+fn a_header_of_the_service_wins() {
+    if tools() {
+        apart("edge::a_header_of_the_service_wins", strict_transport);
+    }
+}
+
+fn strict_transport() {
+    let (_project, environment) = environment();
+    let edge = RunningEdge::start(&environment);
+    let values = |path: &str| -> Vec<String> {
+        let headers = edge.ask(&[Request::get(STRANGER, PLAIN, path, "")]).remove(0).headers;
+        let value =
+            |line: &String| line.to_ascii_lowercase().strip_prefix("strict-transport-security: ").map(str::to_owned);
+        headers.iter().filter_map(value).collect()
+    };
+    assert_eq!(values("/strict"), ["max-age=60"]);
+    assert_eq!(values("/"), ["max-age=63072000"]);
+}
+
+#[test]
+fn grpc_passes_behind_a_proxy_that_ends_tls() {
+    if tools() {
+        apart("edge::grpc_passes_behind_a_proxy_that_ends_tls", call_without_tls);
+    }
+}
+
+fn call_without_tls() {
+    let project = generated(
+        r#"tls.mode = 'proxy, edge.trusted_proxies = ["192.168.1.7/32"],
+           services.calls = { image = "a/calls:1", port = 8001, route = { subdomain = "calls", kind = 'grpc } },"#,
+    );
+    let environment = project.path().join("deploy/prod");
+    let call = || {
+        let mut curl = Command::new("curl");
+        curl.args(["-sS", "--http2-prior-knowledge", "--max-time", "15", "--interface", LAN, "-X", "POST"]);
+        curl.args(["-H", "Host: calls.shop.example.com", "-H", "Content-Type: application/grpc", "-H", "TE: trailers"]);
+        run(curl.arg(format!("http://{SERVER}:8080/shop.Orders/List")))
+    };
+    {
+        let _edge = RunningEdge::start(&environment);
+        let received: serde_json::Value = serde_json::from_str(&call().stdout).unwrap();
+        assert_eq!((&received["version"], &received["path"]), (&json!("2"), &json!("/shop.Orders/List")));
+    }
+    // Known-bad control.
+    let _edge = RunningEdge::start_with(&environment, |text| text.replace("http2 on;", ""));
+    assert_ne!(call().code, 0);
 }

@@ -11,7 +11,7 @@ use crate::plan::{self, Plan, Value, dockerfile};
 use crate::stack::{Condition, Tmpfs};
 use crate::values::{Cpus, Memory, ServiceName, Text};
 
-/// A label with the digest of the mounted files. Compose ignores the content of mounted files; a changed label makes it
+/// A label with the digest of the mounted files that a container reads at its start. Compose ignores the content of mounted files; a changed label makes it
 /// recreate the container.
 const CONFIG_LABEL: &str = "org.nself.config";
 
@@ -176,10 +176,11 @@ fn networks(plan: &Plan, name: &ServiceName, planned: &plan::Service) -> Vec<Str
 }
 
 fn config_label(planned: &plan::Service, mounted: &Artifacts) -> BTreeMap<String, Scalar> {
-    if planned.config.is_empty() {
+    let mut mounts = planned.config.iter().filter(|mount| !mount.reloads).peekable();
+    if mounts.peek().is_none() {
         return BTreeMap::new();
     }
-    let files = planned.config.iter().flat_map(|mount| mounted.under(&mount.source));
+    let files = mounts.flat_map(|mount| mounted.under(&mount.source));
     let digests: BTreeMap<&str, Digest> = files.map(|(path, file)| (path.as_str(), file.digest())).collect();
     let digest = Digest::of(&json::to_canonical(&digests));
     BTreeMap::from([(CONFIG_LABEL.to_owned(), Scalar::text(digest.short()))])
@@ -191,7 +192,7 @@ fn bytes(memory: Memory) -> String {
 }
 
 fn tmpfs(tmpfs: &Tmpfs) -> String {
-    let size = tmpfs.size.map_or_else(|| "64m".to_owned(), |size| bytes(size).to_ascii_lowercase());
+    let size = bytes(tmpfs.limit()).to_ascii_lowercase();
     let owner = tmpfs.owner.as_ref().and_then(|owner| owner.as_str().split_once(':'));
     match owner {
         Some((user, group)) => format!("{}:size={size},mode=0770,uid={user},gid={group}", tmpfs.path),

@@ -142,17 +142,17 @@ fn volumes(cluster: &Cluster, service: &Service) -> (Vec<Mount>, Vec<Volume>) {
         });
         volumes.push(projected("secrets".into(), sources.collect()));
     }
-    let memory = |name: &str, size: Option<crate::values::Memory>| Volume::Memory {
+    let memory = |name: &str, size: crate::values::Memory| Volume::Memory {
         name: name.to_owned(),
-        empty_dir: Memory { medium: "Memory", size_limit: quantity(size.unwrap_or(crate::values::Memory(64 << 20))) },
+        empty_dir: Memory { medium: "Memory", size_limit: quantity(size) },
     };
     for (i, tmpfs) in service.tmpfs.iter().enumerate() {
         let name = format!("tmpfs-{i}");
-        volumes.push(memory(&name, tmpfs.size));
+        volumes.push(memory(&name, tmpfs.limit()));
         mounts.push(Mount { name, mount_path: tmpfs.path.to_string(), read_only: false });
     }
     if let Some(size) = service.shm_size {
-        volumes.push(memory("shm", Some(size)));
+        volumes.push(memory("shm", size));
         mounts.push(Mount { name: "shm".into(), mount_path: "/dev/shm".into(), read_only: false });
     }
     (mounts, volumes)

@@ -137,6 +137,7 @@ fn head(plan: &Plan) -> Plan {
         proxies_are_listed: false,
         max_body: plan.ingress.max_body,
         connections: plan.ingress.connections,
+        capacity: plan.ingress.capacity,
         tls: plan.ingress.tls,
         resolver: plan.ingress.resolver.clone(),
         email: plan.ingress.email.clone(),

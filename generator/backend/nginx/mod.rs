@@ -7,7 +7,9 @@ use minijinja::{Value, context};
 use serde::Serialize;
 
 use super::provenance::GeneratedLine;
-use super::render::{Language, nginx, nginx_header_variable, nginx_host, nginx_path_pattern, nginx_word, render};
+use super::render::{
+    Language, nginx, nginx_header_spellings, nginx_header_variable, nginx_host, nginx_path_pattern, nginx_word, render,
+};
 use crate::artifact::Artifacts;
 use crate::backend::{Description, Emit, PlanField};
 use crate::diagnostic::{Diagnostic, FieldPath};
@@ -26,6 +28,8 @@ pub const DESCRIPTION: Description = Description {
 
 /// The file with all upstreams.
 const UPSTREAMS: &str = "nginx/upstreams.conf";
+/// The program of the container.
+const START: &str = include_str!("start.sh");
 const MAIN: &str = include_str!("nginx.conf.j2");
 const SITE: &str = include_str!("site.conf.j2");
 
@@ -70,6 +74,10 @@ const UNTRUSTED_HEADERS: [&str; 33] = [
     "X-Url-Scheme",
 ];
 
+/// Request headers that the edge sets.
+const TRUSTED_HEADERS: [&str; 5] =
+    ["X-Real-IP", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Request-Id"];
+
 /// Writes the edge's files below `nginx/`.
 ///
 /// # Errors
@@ -79,6 +87,7 @@ fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
     let mut files = Artifacts::default();
     files.add("nginx/nginx.conf", main(plan)?)?;
     files.add(UPSTREAMS, upstreams::render_all(edge)?)?;
+    files.add("nginx/start.sh", START)?;
     for (name, site) in &edge.sites {
         files.add(format!("nginx/sites/{name}.conf"), self::site(edge, site)?)?;
     }
@@ -160,6 +169,9 @@ fn main(plan: &Plan) -> Result<String, Diagnostic> {
         certificates,
         hsts => plan.profile != Profile::Local,
         connections => edge.connections,
+        workers => edge.capacity.workers,
+        worker_requests => edge.capacity.requests_per_worker(),
+        worker_connections => edge.capacity.connections_per_worker(),
         hosts,
         rate_limits,
         proxies,
@@ -167,9 +179,17 @@ fn main(plan: &Plan) -> Result<String, Diagnostic> {
         internal_addresses,
         this_machine_is_internal => edge.this_machine_is_internal,
         modules => MODULES.map(nginx_word),
-        claims => UNTRUSTED_HEADERS.map(nginx_word).to_vec(),
+        untrusted_headers => UNTRUSTED_HEADERS.map(nginx_word).to_vec(),
+        misspelled_headers => misspelled_headers(),
     };
     render(Language::Nginx, MAIN, view)
+}
+
+/// Returns the spellings with `_` of the headers that the edge sets or removes: CGI programs and many frameworks read
+/// `X_Real_IP` as `X-Real-IP`. gRPC services read metadata by its exact name.
+fn misspelled_headers() -> Vec<Value> {
+    let names = TRUSTED_HEADERS.into_iter().chain(UNTRUSTED_HEADERS);
+    names.flat_map(|name| nginx_header_spellings(name).skip(1)).collect()
 }
 
 /// A location in the template.

@@ -90,7 +90,7 @@ fn wire(roster: &Roster) -> Vec<Wiring> {
     let servers = SERVERS.into_iter().filter_map(|(name, place)| {
         let name = service_name(name);
         let member = roster.get(&name)?;
-        let config = ConfigMount { source: format!("postgres/{place}"), target: folder(place) };
+        let config = ConfigMount { source: format!("postgres/{place}"), target: folder(place), reloads: false };
         let rules = setting(&format!("hba_file={}/pg_hba.conf", folder(place)));
         Some([rules, Addition::Config(config)].map(|addition| Wiring::new(&name, addition, &member.path)))
     });

@@ -57,7 +57,7 @@ pub fn pooler(stack: &Stack, roster: &Roster, roles: &Roles, users: &SecretUsers
         );
     }
     let users = SecretName::wrap("pgbouncer_users".into());
-    let config = ConfigMount { source: "pgbouncer".into(), target: server_files::folder("pgbouncer") };
+    let config = ConfigMount { source: "pgbouncer".into(), target: server_files::folder("pgbouncer"), reloads: false };
     let additions = [Addition::SecretFile(users.clone()), Addition::Config(config)];
     let wirings = additions.map(|addition| Wiring::new(&name, addition, &service.path)).into();
     let pairs = u16::try_from(pairs).unwrap_or(u16::MAX).max(1);

@@ -179,6 +179,7 @@ pub fn passwords(roles: &Roles, migrations: &BTreeMap<SqlIdent, Migrations>) -> 
     let scripts = ConfigMount {
         source: "postgres/init".into(),
         target: ContainerPath::wrap("/docker-entrypoint-initdb.d".into()),
+        reloads: false,
     };
     let mut wirings = vec![Wiring::new(&server, Addition::Config(scripts), &path!("services", server))];
     for (service, role) in roles {

@@ -137,7 +137,8 @@ fn refused_image(member: &PlannedService) -> Option<Diagnostic> {
 /// Returns the wirings of a Hasura that applies metadata: image, folder and a home to work in; and those of hasura-auth.
 fn apply_metadata(name: &ServiceName, roster: &Roster) -> Vec<Wiring> {
     let cause = path!("databases");
-    let config = ConfigMount { source: format!("hasura/{name}"), target: ContainerPath::wrap(FOLDER.into()) };
+    let config =
+        ConfigMount { source: format!("hasura/{name}"), target: ContainerPath::wrap(FOLDER.into()), reloads: false };
     let mut additions = vec![
         Addition::DefaultVariable(VariableName::wrap("HOME".into()), Value::Text("/tmp".into())),
         Addition::Config(config),

@@ -8,7 +8,7 @@ use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
 use crate::plan::addresses::{Address, Addresses, is_private, port};
 use crate::plan::inputs::Inputs;
-use crate::plan::model::{ConfigMount, IngressPlan, Location, Resolver, Site, Upstream};
+use crate::plan::model::{ConfigMount, EdgeCapacity, IngressPlan, Location, Resolver, Site, Upstream};
 use crate::plan::roster::{PlannedService, Roster, tls_mode};
 use crate::plan::secret_list::{Recipe, Recipes};
 use crate::plan::service_names::{ACME, PROXY_SERVICE, service_name};
@@ -38,6 +38,7 @@ pub fn plan(inputs: Inputs, roster: &Roster, addresses: &Addresses) -> Planned<I
     let (sites, internal) = sites(inputs, roster, addresses, &shared, &mut findings);
     findings.extend(guarded_ports(roster));
     let max_body = shared.max_body;
+    let limits = roster.get(&service_name(PROXY_SERVICE)).map(|proxy| proxy.service.limits.clone()).unwrap_or_default();
     let ingress = IngressPlan {
         service: service_name(PROXY_SERVICE),
         sites,
@@ -48,6 +49,7 @@ pub fn plan(inputs: Inputs, roster: &Roster, addresses: &Addresses) -> Planned<I
         proxies_are_listed: !stack.edge.trusted_proxies.is_empty(),
         max_body,
         connections: stack.edge.connections.unwrap_or(100),
+        capacity: EdgeCapacity::of(limits.memory, limits.cpus),
         tls: tls_mode(stack, profile),
         resolver: Resolver::Engine,
         email: stack.tls.email.clone(),
@@ -119,16 +121,22 @@ pub const CERTIFICATE_KEY: &str = "tls_key";
 const CERTIFICATE_FILE: &str = "certificate chain of all sites, PEM";
 const CERTIFICATE_KEY_FILE: &str = "key of the certificate, PEM";
 
+/// Where the proxy and the certificate client find their files, and the program that the proxy starts.
+const FOLDER: &str = "/etc/nself";
+const START: &str = "/etc/nself-start.sh";
+
 /// Returns the wirings of the proxy and the certificate client, and the secrets with the proxy's certificate.
 fn wire(roster: &Roster, ingress: &IngressPlan) -> (Vec<Wiring>, Recipes) {
     let (proxy, acme) = (&ingress.service, service_name(ACME));
     let (cause, tls) = (path!("edge"), path!("tls"));
-    let folder = ContainerPath::wrap("/etc/nself".into());
-    let config = |source: &str| Addition::Config(ConfigMount { source: source.into(), target: folder.clone() });
+    let config = |source: &str, target: &str, reloads| {
+        Addition::Config(ConfigMount { source: source.into(), target: ContainerPath::wrap(target.into()), reloads })
+    };
     let mut wirings = Vec::new();
     let mut recipes = Recipes::new();
     if roster.contains_key(proxy) {
-        wirings.push(Wiring::new(proxy, config("nginx"), &cause));
+        wirings.push(Wiring::new(proxy, config("nginx", FOLDER, true), &cause));
+        wirings.push(Wiring::new(proxy, config("nginx/start.sh", START, false), &cause));
         if ingress.reaches_host() {
             wirings.push(Wiring::new(proxy, Addition::ReachesHost, &path!("frontends")));
         }
@@ -144,7 +152,7 @@ fn wire(roster: &Roster, ingress: &IngressPlan) -> (Vec<Wiring>, Recipes) {
         let email = Text::wrap(ingress.email.as_ref().map_or(String::new(), ToString::to_string));
         let hosts = ingress.certificate_hosts().map(|host| Text::wrap(host.to_owned()));
         let arguments = std::iter::once(email).chain(hosts).collect();
-        wirings.push(Wiring::new(&acme, config("acme"), &tls));
+        wirings.push(Wiring::new(&acme, config("acme", FOLDER, false), &tls));
         wirings.push(Wiring::new(&acme, Addition::Arguments { program: None, arguments }, &tls));
     }
     (wirings, recipes)

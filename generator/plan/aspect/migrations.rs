@@ -78,7 +78,11 @@ pub fn plan(
         let owner = migrations_role(name);
         let migrations = Migrations { job: job.clone(), owner, asked_by, steps: steps(history), seeds };
         let service = service(&server.service, name, &migrations);
-        let config = ConfigMount { source: format!("migrations/{name}"), target: ContainerPath::wrap(FOLDER.into()) };
+        let config = ConfigMount {
+            source: format!("migrations/{name}"),
+            target: ContainerPath::wrap(FOLDER.into()),
+            reloads: false,
+        };
         planned.wirings.extend(wirings);
         planned.wirings.push(Wiring::new(&job, Addition::OneShot, &path));
         planned.wirings.push(Wiring::new(&job, Addition::Config(config), &path));

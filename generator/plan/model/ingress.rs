@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::stack::{RateLimit, RouteKind, TlsMode};
-use crate::values::{Cidr, Duration, Email, HeaderName, Memory, SecretName, ServiceName, UrlPath};
+use crate::values::{Cidr, Cpus, Duration, Email, HeaderName, Memory, SecretName, ServiceName, UrlPath};
 
 /// What the edge serves.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -21,12 +21,50 @@ pub struct IngressPlan {
     /// Whether proxies may follow one another, since the stack lists all of them; otherwise one is believed.
     pub proxies_are_listed: bool,
     pub max_body: Memory,
+    /// Connections of one client address.
     pub connections: u16,
+    pub capacity: EdgeCapacity,
     pub tls: TlsMode,
     pub resolver: Resolver,
     pub email: Option<Email>,
     /// Hand-written files: name and content, checked to hold no server name of a site.
     pub conf_d: BTreeMap<String, String>,
+}
+
+/// What fits into the limits of the edge's container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct EdgeCapacity {
+    /// Worker processes: one for each processor of the limit, or part of one.
+    pub workers: u32,
+    /// Requests and open websockets at one time; each has a connection to the client and one to a service.
+    pub requests: u32,
+}
+
+impl EdgeCapacity {
+    /// What the master and the shared zones take, in bytes.
+    const FIXED: u64 = 64 << 20;
+    /// What an open websocket takes, in bytes: its buffers of both sides and the state of TLS. Measured with nginx
+    /// 1.30 and OpenSSL 3.5.
+    const REQUEST: u64 = 80 << 10;
+
+    /// Returns the capacity of a container with these limits; without a limit, that of two processors or 1 GiB.
+    pub fn of(memory: Option<Memory>, cpus: Option<Cpus>) -> EdgeCapacity {
+        let workers = cpus.map_or(2, |cpus| cpus.0.div_ceil(1000)).max(1);
+        let memory = memory.map_or(1 << 30, |memory| memory.0);
+        let requests = (memory.saturating_sub(Self::FIXED) / Self::REQUEST).clamp(256, 65_536);
+        EdgeCapacity { workers, requests: u32::try_from(requests).unwrap_or(65_536) }
+    }
+
+    /// Returns the requests that one worker may hold.
+    pub fn requests_per_worker(self) -> u32 {
+        self.requests.div_ceil(self.workers)
+    }
+
+    /// Returns the connections that one worker may hold: two for each request, and half as many again for
+    /// clients that have no request open, such as one that was just refused.
+    pub fn connections_per_worker(self) -> u32 {
+        2 * self.requests_per_worker() + self.requests_per_worker() / 2 + 64
+    }
 }
 
 /// Who tells the edge the addresses of services.
@@ -93,5 +131,22 @@ impl IngressPlan {
     /// The names for which a certificate can be had by the HTTP challenge, in order.
     pub fn certificate_hosts(&self) -> impl Iterator<Item = &str> {
         self.sites.values().flat_map(|site| &site.hosts).map(String::as_str).filter(|host| !host.starts_with('*'))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn capacity_follows_the_limits() {
+        let small = EdgeCapacity::of(Some(Memory(256 << 20)), Some(Cpus(500)));
+        assert_eq!((small.workers, small.requests), (1, 2457));
+        let large = EdgeCapacity::of(Some(Memory(1 << 30)), Some(Cpus(2500)));
+        assert_eq!((large.workers, large.requests, large.requests_per_worker()), (3, 12_288, 4096));
+        assert_eq!(large.connections_per_worker(), 10_304);
+        // Not below a few hundred, and not without end.
+        assert_eq!(EdgeCapacity::of(Some(Memory(32 << 20)), None).requests, 256);
+        assert_eq!(EdgeCapacity::of(Some(Memory(1 << 40)), None).requests, 65_536);
     }
 }

@@ -108,6 +108,8 @@ pub struct VolumeMount {
 pub struct ConfigMount {
     pub source: String,
     pub target: ContainerPath,
+    /// Whether the running container loads changed files; otherwise a change replaces the container.
+    pub reloads: bool,
 }
 
 /// A health check with everything decided; times in milliseconds.

@@ -7,7 +7,7 @@ use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
 use crate::plan::roster::{Category, PlannedService, Roster};
 use crate::stack::Stack;
-use crate::values::{PortName, ServiceName};
+use crate::values::{Memory, PortName, ServiceName};
 
 /// Ranges of the ports that a stack chooses: dev servers of frontends, plugins with the one that is older than the range,
 /// tools and custom services.
@@ -23,6 +23,7 @@ pub fn check(stack: &Stack, roster: &Roster) -> Vec<Diagnostic> {
     published_ports(roster, &mut findings);
     for (name, member) in roster {
         limits(member, &mut findings);
+        findings.extend(files_in_memory(name, member));
         findings.extend(replicas(name, member));
         listening_ports(member, &mut findings);
     }
@@ -66,6 +67,23 @@ fn allocated_ports(stack: &Stack, roster: &Roster) -> Vec<Diagnostic> {
         claim(plugin.port, path!("plugins", name, "port"), in_range, "3820 to 3849 for plugins");
     }
     findings
+}
+
+/// Checks that files in memory leave half of the memory limit to the processes: they count against it, and the kernel
+/// kills what exceeds it.
+fn files_in_memory(name: &ServiceName, member: &PlannedService) -> Option<Diagnostic> {
+    let (service, limit) = (&member.service, member.service.limits.memory?);
+    let files = Memory(service.tmpfs.iter().map(|folder| folder.limit().0).sum());
+    if files.0 * 2 <= limit.0 {
+        return None;
+    }
+    Some(
+        Diagnostic::error(Code::FilesInMemory, member.path.key("tmpfs"))
+            .message(format!("files in memory may take {files} of the {limit} that `{name}` may use in all"))
+            .expected("at most half of the memory limit")
+            .hint(format!("`services.{name}.limits.memory = \"{}\"`, or smaller folders: `tmpfs = [{{ path = \"/tmp\", size = \"8MiB\" }}]`", Memory(files.0 * 2)))
+            .related(member.path.key("limits").key("memory"), "the limit"),
+    )
 }
 
 /// Ports of the host: one owner each, whatever the address, since 0.0.0.0 takes all addresses.

@@ -7,6 +7,7 @@ use crate::plan::addresses::missing;
 use crate::plan::dockerfile;
 use crate::plan::inputs::{Inputs, ProjectFiles};
 use crate::plan::roster::{PlannedService, Roster};
+use crate::plan::service_names::PROXY_SERVICE;
 use crate::stack::health::{HttpCheck, HttpTool};
 use crate::stack::{Condition, Profile, Service, Stack};
 use crate::templates;
@@ -41,7 +42,9 @@ fn image(name: &ServiceName, member: &PlannedService) -> Option<Diagnostic> {
                 .expected(expected)
                 .hint("remove one of them"),
         ),
-        (Some(image), None) => outdated(image.as_str(), member),
+        (Some(image), None) => {
+            outdated(image.as_str(), member).or_else(|| too_old_for_the_edge(name, image.as_str(), member))
+        }
         (None, Some(_)) => None,
     }
 }
@@ -131,6 +134,30 @@ fn outdated(image: &str, member: &PlannedService) -> Option<Diagnostic> {
         Diagnostic::warning(Code::Outdated, member.path.key("image"))
             .message(format!("`{image}` no longer receives security fixes"))
             .hint(format!("use {instead}")),
+    )
+}
+
+/// The first nginx whose upstreams follow the name server (`resolve`) and keep that in a shared zone.
+const FIRST_EDGE: [u32; 3] = [1, 27, 3];
+
+/// Checks that the nginx of the edge reads the generated files. A tag without a number, and one without its last part,
+/// are taken to be new enough.
+fn too_old_for_the_edge(name: &ServiceName, image: &str, member: &PlannedService) -> Option<Diagnostic> {
+    if name.as_str() != PROXY_SERVICE {
+        return None;
+    }
+    let tag = image.split('@').next()?.rsplit('/').next()?.split_once(':')?.1;
+    let numbers = tag.split(['.', '-']).map_while(|part| part.parse::<u32>().ok()).collect::<Vec<_>>();
+    if numbers.len() < 2 || numbers.as_slice() >= &FIRST_EDGE[..numbers.len().min(3)] {
+        return None;
+    }
+    Some(
+        Diagnostic::error(Code::EdgeImage, member.path.key("image"))
+            .message(format!(
+                "nginx of `{image}` does not read the generated files: its upstreams cannot follow the name server"
+            ))
+            .expected("nginx 1.27.3 or newer")
+            .hint("remove the line; the default is a newer nginx"),
     )
 }
 

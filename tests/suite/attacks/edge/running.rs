@@ -36,7 +36,7 @@ pub fn generated(body: &str) -> tempfile::TempDir {
 /// A running nginx and service; both end when the value is dropped.
 pub struct RunningEdge {
     children: Vec<Child>,
-    _files: tempfile::TempDir,
+    pub files: tempfile::TempDir,
     _pair: tempfile::TempDir,
 }
 
@@ -79,21 +79,27 @@ impl RunningEdge {
 
     /// Starts nginx with a changed text of every file, for controls.
     pub fn start_with(environment: &Path, change: impl Fn(&str) -> String) -> Self {
+        let service = tool("hypercorn/bin/hypercorn").expect("the tools were there");
+        let mut service = Command::new(service);
+        service.args(["--bind", SERVICE, "service:app"]).current_dir(root().join("tests/edge"));
+        Self::start_before(service, None, environment, change)
+    }
+
+    /// Starts nginx in front of a service that listens at [`SERVICE`], in a memory cgroup if `cgroup` names its folder.
+    pub fn start_before(
+        mut service: Command,
+        cgroup: Option<&Path>,
+        environment: &Path,
+        change: impl Fn(&str) -> String,
+    ) -> Self {
         for address in [SERVER, GATEWAY, NEIGHBOUR, LAN, OFFICE, STRANGER] {
             run(Command::new("ip").args(["address", "add", &format!("{address}/32"), "dev", "lo"]));
         }
         let change = |text: &str| without_limits(&change(text));
         let (files, pair) = (at_one_place(environment, &change), key_pair());
-        let service = tool("hypercorn/bin/hypercorn").expect("the tools were there");
-        let service = Command::new(service)
-            .args(["--bind", SERVICE, "service:app"])
-            .current_dir(root().join("tests/edge"))
-            .env("PYTHONDONTWRITEBYTECODE", "1")
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let nginx = nginx(&tool("forky").expect("the tools were there"), files.path(), pair.path());
-        let edge = RunningEdge { children: vec![service, nginx], _files: files, _pair: pair };
+        let service = service.env("PYTHONDONTWRITEBYTECODE", "1").stderr(Stdio::null()).spawn().unwrap();
+        let nginx = nginx(&tool("forky").expect("the tools were there"), files.path(), pair.path(), cgroup);
+        let edge = RunningEdge { children: vec![service, nginx], files, _pair: pair };
         let port = if std::fs::read_to_string(environment.join("nginx/nginx.conf")).unwrap().contains("listen 8443") {
             8443
         } else {
@@ -115,7 +121,7 @@ impl RunningEdge {
             .map(|one| json!({ "from": one.from, "to": if one.port == 9000 { "127.0.0.1" } else { SERVER }, "port": one.port, "host": one.host, "raw": one.raw }))
             .collect();
         let mut client = Command::new("python3");
-        let file = self._files.path().join("cases.json");
+        let file = self.files.path().join("cases.json");
         std::fs::write(&file, json!(cases).to_string()).unwrap();
         let ran = client.arg(root().join("tests/edge/client.py")).arg("ask").arg(&file).output().unwrap();
         let answers: Vec<Value> = serde_json::from_slice(&ran.stdout)
@@ -221,7 +227,7 @@ fn at_one_place(environment: &Path, change: &impl Fn(&str) -> String) -> tempfil
 }
 
 /// Starts nginx in the root file system with the nginx of our image, with empty folders where it writes.
-fn nginx(system: &PathBuf, files: &Path, pair: &Path) -> Child {
+fn nginx(system: &PathBuf, files: &Path, pair: &Path, cgroup: Option<&Path>) -> Child {
     let script = r#"
 set -e
 mount --bind "$1" "$1"
@@ -232,9 +238,11 @@ mount -t proc proc "$1/proc" && mount --bind /dev "$1/dev"
 printf '127.0.0.1 localhost kube-dns.kube-system.svc.cluster.local\n' > "$1/run/hosts"
 touch "$1/etc/hosts" && mount --bind "$1/run/hosts" "$1/etc/hosts"
 cp "$3"/* "$1/run/secrets/"
-exec chroot "$1" nginx -e stderr -c /etc/nself/nginx.conf -g 'daemon off;'
+[ -z "$4" ] || echo $$ >"$4/cgroup.procs"
+exec chroot "$1" /bin/sh /etc/nself/start.sh
 "#;
     let mut command = Command::new("unshare");
     command.args(["-m", "sh", "-c", script, "sh"]).arg(system).arg(files).arg(pair);
+    command.arg(cgroup.unwrap_or(Path::new("")));
     command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap()
 }

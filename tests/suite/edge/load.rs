@@ -1,0 +1,151 @@
+//! The edge under load, within the memory limit that its stack declares: nothing is killed or truncated, and what does not
+//! fit gets a status. A change of its files is a reload without a refused request.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use super::{PLAIN, environment};
+use crate::attacks::edge::running::{RunningEdge, SERVICE};
+use crate::attacks::edge::tools;
+use crate::support::{root, run};
+use crate::up::apart;
+
+/// A memory cgroup of one test.
+struct Cgroup(PathBuf);
+
+impl Cgroup {
+    /// Creates a cgroup with the limit of the edge's container in a generated environment.
+    fn of_the_edge(environment: &Path) -> Cgroup {
+        let text = std::fs::read_to_string(environment.join("compose.yaml")).unwrap();
+        let compose: Value = serde_yaml_ng::from_str(&text).unwrap();
+        let limit =
+            compose["services"]["nginx"]["deploy"]["resources"]["limits"]["memory"].as_str().unwrap().to_owned();
+        Cgroup::with(&limit)
+    }
+
+    fn with(limit: &str) -> Cgroup {
+        let (root, file) = if Path::new("/sys/fs/cgroup/memory").is_dir() {
+            ("/sys/fs/cgroup/memory", "memory.limit_in_bytes")
+        } else {
+            ("/sys/fs/cgroup", "memory.max")
+        };
+        let folder = tempfile::Builder::new().prefix("nself-edge-").tempdir_in(root).unwrap().keep();
+        std::fs::write(folder.join(file), limit).unwrap();
+        Cgroup(folder)
+    }
+
+    /// Returns how often the kernel killed a process of the cgroup.
+    fn kills(&self) -> u64 {
+        let file = ["memory.oom_control", "memory.events"]
+            .into_iter()
+            .map(|name| self.0.join(name))
+            .find(|file| file.exists());
+        let text = std::fs::read_to_string(file.unwrap()).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix("oom_kill "));
+        line.expect("the kernel counts them").parse().unwrap()
+    }
+}
+
+impl Drop for Cgroup {
+    fn drop(&mut self) {
+        // The kernel removes a cgroup once its last process has ended.
+        let removed = (0..50).any(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(100));
+            std::fs::remove_dir(&self.0).is_ok()
+        });
+        assert!(removed || std::thread::panicking(), "{}", self.0.display());
+    }
+}
+
+fn start(environment: &Path, cgroup: &Cgroup, change: impl Fn(&str) -> String) -> RunningEdge {
+    let mut service = Command::new("python3");
+    let (_, port) = SERVICE.split_once(':').unwrap();
+    service.arg(root().join("tests/edge/load.py")).args(["serve", port]);
+    RunningEdge::start_before(service, Some(&cgroup.0), environment, change)
+}
+
+/// Runs a load and returns how often each result came.
+fn load(arguments: &[&str]) -> Value {
+    let mut client = Command::new("python3");
+    let ran = run(client.arg(root().join("tests/edge/load.py")).args(arguments).env("HOST", PLAIN));
+    serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{}{}", ran.stdout, ran.stderr))
+}
+
+#[test]
+fn slow_downloads_and_large_uploads_fit_into_its_memory() {
+    if tools() {
+        apart("edge::load::slow_downloads_and_large_uploads_fit_into_its_memory", transfer);
+    }
+}
+
+fn transfer() {
+    let (_project, environment) = environment();
+    let cgroup = Cgroup::of_the_edge(&environment);
+    {
+        let _edge = start(&environment, &cgroup, str::to_owned);
+        // 400 MB, and two hundred slow readers at once.
+        assert_eq!(load(&["downloads", "1", "400000000", "100000000"]), json!({ "200 whole": 1 }));
+        assert_eq!(load(&["downloads", "200", "4000000", "1000000"]), json!({ "200 whole": 200 }));
+        assert_eq!(load(&["uploads", "100", "10485760"]), json!({ "200 whole": 100 }));
+        assert_eq!(cgroup.kills(), 0);
+    }
+    // Known-bad control: an edge that keeps bodies in files in memory exceeds the limit.
+    let _edge = start(&environment, &cgroup, |text| {
+        text.replace("proxy_request_buffering off;", "proxy_request_buffering on; client_body_buffer_size 11m;")
+    });
+    load(&["uploads", "100", "10485760"]);
+    assert!(cgroup.kills() > 0);
+}
+
+#[test]
+fn websockets_beyond_its_memory_get_a_status() {
+    if tools() {
+        apart("edge::load::websockets_beyond_its_memory_get_a_status", open_websockets);
+    }
+}
+
+fn open_websockets() {
+    let (_project, environment) = environment();
+    let cgroup = Cgroup::of_the_edge(&environment);
+    let _edge = start(&environment, &cgroup, str::to_owned);
+    let results = load(&["websockets", "10000"]);
+    let of = |result: &str| results[result].as_u64().unwrap_or(0);
+    assert_eq!(of("101 ping") + of("503"), 10_000, "{results}");
+    assert!(of("101 ping") >= 2_000, "{results}");
+    assert_eq!(cgroup.kills(), 0);
+}
+
+#[test]
+fn a_change_is_a_reload_without_a_refused_request() {
+    if tools() {
+        apart("edge::load::a_change_is_a_reload_without_a_refused_request", reload);
+    }
+}
+
+fn reload() {
+    let (_project, environment) = environment();
+    let cgroup = Cgroup::of_the_edge(&environment);
+    let edge = start(&environment, &cgroup, str::to_owned);
+    let nginx = edge.files.path().join("nginx");
+    let (main, upstreams) = (nginx.join("nginx.conf"), nginx.join("upstreams.conf"));
+    // Requests and a websocket, over two changes: one that nginx accepts, and one with a mistake.
+    let load = std::thread::spawn(|| load(&["steady", "16", "12"]));
+    let pause = || std::thread::sleep(std::time::Duration::from_secs(4));
+    pause();
+    let text = std::fs::read_to_string(&main).unwrap();
+    std::fs::write(
+        &main,
+        text.replace("server_tokens off;", "server_tokens off;\n    add_header X-Changed yes always;"),
+    )
+    .unwrap();
+    pause();
+    let kept = std::fs::read_to_string(&upstreams).unwrap();
+    std::fs::write(&upstreams, format!("{kept}mistake\n")).unwrap();
+    let results = load.join().unwrap();
+    let of = |result: &str| results[result].as_u64().unwrap_or(0);
+    assert!(of("200 before") > 100 && of("200 after") > 100, "{results}");
+    // No other result: no refused or truncated request, and the websocket that was open all the time still answers.
+    assert_eq!(results, json!({ "101 ping": 1, "200 after": of("200 after"), "200 before": of("200 before") }));
+}
