@@ -1,8 +1,10 @@
 //! Finds the names that the user's SQL mentions, to order objects by their dependencies and to rename them.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use super::lexer::{Token, TokenKind, tokens, unquoted};
+use crate::values::SqlIdent;
 
 /// Types whose literals name objects.
 const NAMING: [&str; 4] = ["regclass", "regproc", "regprocedure", "regtype"];
@@ -58,6 +60,11 @@ pub fn words(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
         }
     }
     found.into_iter()
+}
+
+/// Whether a text mentions one of the columns.
+pub fn mentions(text: &str, columns: &BTreeSet<SqlIdent>) -> bool {
+    !columns.is_empty() && words(text).any(|word| columns.contains(word.as_ref()))
 }
 
 /// Returns the name that a token spells.

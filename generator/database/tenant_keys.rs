@@ -4,7 +4,6 @@
 
 use std::collections::BTreeSet;
 
-use super::convention::TENANT_COLUMN;
 use super::model::*;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::values::{Checked, SqlIdent};
@@ -18,7 +17,7 @@ pub fn apply(schema: &mut Schema, root: &FieldPath) -> Vec<Diagnostic> {
         .filter(|(_, table)| table.scope == Some(Scope::Tenant))
         .map(|(name, _)| name.clone())
         .collect();
-    let mut wanted: Vec<Target> = Vec::new();
+    let mut targets: Vec<Target> = Vec::new();
     for (name, table) in &mut schema.tables {
         let path = root.key("tables").key(name.as_str()).key("foreign_keys");
         for (key_name, key) in &mut table.foreign_keys {
@@ -27,14 +26,14 @@ pub fn apply(schema: &mut Schema, root: &FieldPath) -> Vec<Diagnostic> {
             }
             let result = if table.scope == Some(Scope::Tenant) { complete(key) } else { Err(shared(name, key)) };
             match result {
-                Ok(()) => wanted.push(key.references.clone()),
+                Ok(()) => targets.push(key.references.clone()),
                 Err((message, hint)) => findings.push(
                     Diagnostic::error(Code::ForeignTenant, path.key(key_name.as_str())).message(message).hint(hint),
                 ),
             }
         }
     }
-    for target in wanted {
+    for target in targets {
         if let Some(table) = schema.tables.get_mut(&target.table) {
             make_unique(&target, table);
         }

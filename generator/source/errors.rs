@@ -112,12 +112,12 @@ fn bounded(text: &str) -> String {
 pub fn findings(error: Error, files: &Files, places: &mut SourceMap) -> Vec<Finding> {
     let code = code(&error);
     let advice = explain::of(&error);
-    let found_kind = blamed(&error);
+    let value_kind = blamed(&error);
     let mut files = files.clone();
-    let mut found = Vec::new();
+    let mut findings = Vec::new();
     for diagnostic in error.into_diagnostics(&mut files) {
         // Callstack entries follow as separate notes: they explain the first one.
-        if !found.is_empty() && code != Code::Syntax {
+        if !findings.is_empty() && code != Code::Syntax {
             break;
         }
         let mut finding = plain(code, clean(&diagnostic.message));
@@ -151,7 +151,7 @@ pub fn findings(error: Error, files: &Files, places: &mut SourceMap) -> Vec<Find
             }
         }
         if code == Code::Contract {
-            typed(&mut finding, found_kind);
+            typed(&mut finding, value_kind);
         }
         if code == Code::Syntax {
             let label = diagnostic.labels.first();
@@ -164,9 +164,9 @@ pub fn findings(error: Error, files: &Files, places: &mut SourceMap) -> Vec<Find
         for line in diagnostic.notes.iter().flat_map(|note| note.lines()) {
             note(&mut finding, line.trim());
         }
-        found.push(finding);
+        findings.push(finding);
     }
-    found
+    findings
 }
 
 /// The kind of the value that broke a contract.
@@ -177,19 +177,19 @@ fn blamed(error: &Error) -> Option<&'static str> {
 }
 
 /// Contracts of the language itself say little or nothing: what was found, and what was expected.
-fn typed(finding: &mut Finding, found: Option<&str>) {
+fn typed(finding: &mut Finding, kind: Option<&str>) {
     if finding.message.to_lowercase().ends_with("a record") && finding.expected.is_empty() {
         finding.expected = "a record".into();
     }
     if !["", "expected a Record", "not a record", "expected an array"].contains(&finding.message.as_str()) {
         return;
     }
-    finding.message = match found {
+    finding.message = match kind {
         _ if finding.expected.is_empty() => "the value breaks its contract".into(),
-        Some(found) if !finding.expected.starts_with(found) => format!("this is {found}"),
+        Some(kind) if !finding.expected.starts_with(kind) => format!("this is {kind}"),
         _ => "the value has another type".into(),
     };
-    finding.hint = explain::instead(found.unwrap_or_default(), &finding.expected).into();
+    finding.hint = explain::instead(kind.unwrap_or_default(), &finding.expected).into();
 }
 
 fn code(error: &Error) -> Code {
@@ -222,8 +222,8 @@ fn clean(message: &str) -> String {
     let mut lines = message.lines().map(str::trim);
     let first = lines.next().unwrap_or_default();
     if first.starts_with("contract broken by") {
-        let own: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
-        return own.join(" ");
+        let notes: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
+        return notes.join(" ");
     }
     // The place stands beside the message already.
     first.split(" when parsing ").next().unwrap_or(first).to_owned()

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use nickel_lang_core::cache::{CacheHub, SourcePath};
 use nickel_lang_core::files::FileId;
 
-use super::evaluate::Program;
 use super::library;
 use super::node::Input;
+use super::program::Program;
 use crate::files::real_path;
 
 /// What a program read.

@@ -9,8 +9,8 @@ use nickel_lang_core::cache::{CacheHub, InputFormat};
 use nickel_lang_core::files::FileId;
 use nickel_lang_core::traverse::TraverseAlloc;
 
-use super::evaluate::Program;
 use super::imports::{Outside, allowed, is_own, path_of};
+use super::program::Program;
 use crate::files::{FileKind, Reason, look_behind, real_path};
 
 /// A file that the program may not read.
@@ -24,7 +24,7 @@ pub struct Refused {
 /// Finds the first file that the stack or one of its imports may not read.
 pub fn refused(program: &Program, cache: &mut CacheHub, stack: FileId) -> Option<Refused> {
     let allowed = allowed(program);
-    let mut known = BTreeSet::from([stack]);
+    let mut visited = BTreeSet::from([stack]);
     let mut waiting = vec![stack];
     while let Some(id) = waiting.pop() {
         // A file that does not parse imports nothing, and the evaluation reports it.
@@ -47,11 +47,11 @@ pub fn refused(program: &Program, cache: &mut CacheHub, stack: FileId) -> Option
                     return Some(Refused { import, reason: reason.filter(|_| is_inside) });
                 }
                 if format == InputFormat::Nickel
-                    && let Ok(read) = cache.sources.get_or_add_file(&at, format)
+                    && let Ok(file) = cache.sources.get_or_add_file(&at, format)
                 {
-                    let read = read.inner();
-                    if known.insert(read) && !is_own(program, cache, read) {
-                        waiting.push(read);
+                    let file = file.inner();
+                    if visited.insert(file) && !is_own(program, cache, file) {
+                        waiting.push(file);
                     }
                 }
                 break;
@@ -63,17 +63,17 @@ pub fn refused(program: &Program, cache: &mut CacheHub, stack: FileId) -> Option
 
 /// The imports of a parsed file in the order of the text, each with the byte at which it begins.
 fn imports(cache: &CacheHub, id: FileId) -> Vec<(PathBuf, InputFormat, u32)> {
-    let mut found = Vec::new();
+    let mut imports = Vec::new();
     let mut take = |ast: &Ast| {
         if let Node::Import(Import::Path { path, format }) = &ast.node {
             let byte = ast.pos.into_opt().map_or(0, |span| span.start.0);
-            found.push((PathBuf::from(path), *format, byte));
+            imports.push((PathBuf::from(path), *format, byte));
         }
         None::<()>
     };
     if let Some(ast) = cache.asts.get(id) {
         let _ = ast.find_map(&mut take);
     }
-    found.sort_by_key(|(_, _, byte)| *byte);
-    found
+    imports.sort_by_key(|(_, _, byte)| *byte);
+    imports
 }

@@ -4,18 +4,19 @@ use std::path::{Path, PathBuf};
 
 use nickel_lang_core::files::{FileId, Files};
 
-use super::evaluate::Program;
 use super::node::{File, Mark};
+use super::program::Program;
 
 /// The files seen so far; small, so it is searched in order.
 pub struct SourceMap {
     project: PathBuf,
     library: PathBuf,
     allowed: Vec<PathBuf>,
-    known: Vec<Known>,
+    files: Vec<MappedFile>,
 }
 
-struct Known {
+/// A file with the starts of its lines.
+struct MappedFile {
     id: FileId,
     file: File,
     /// Byte offsets at which lines start.
@@ -29,7 +30,7 @@ impl SourceMap {
             project,
             library: program.library.clone(),
             allowed: program.allow_imports.clone(),
-            known: Vec::new(),
+            files: Vec::new(),
         }
     }
 
@@ -38,11 +39,11 @@ impl SourceMap {
         if files.is_stdlib(id) {
             return None;
         }
-        let index = self.known.iter().position(|known| known.id == id).unwrap_or_else(|| {
-            self.known.push(self.read(files, id));
-            self.known.len() - 1
+        let index = self.files.iter().position(|file| file.id == id).unwrap_or_else(|| {
+            self.files.push(self.read(files, id));
+            self.files.len() - 1
         });
-        let lines = &self.known[index].lines;
+        let lines = &self.files[index].lines;
         let line = lines.partition_point(|start| *start <= byte).max(1);
         let start = lines[line - 1] as usize;
         let before = files.source(id).get(start..byte as usize).unwrap_or_default();
@@ -50,7 +51,7 @@ impl SourceMap {
         Some(Mark(u32::try_from(index).ok()?, u32::try_from(line).ok()?, u32::try_from(column).ok()?))
     }
 
-    fn read(&self, files: &Files, id: FileId) -> Known {
+    fn read(&self, files: &Files, id: FileId) -> MappedFile {
         let source = files.source(id);
         let starts = source.bytes().zip(1_u32..).filter(|(byte, _)| *byte == b'\n').map(|(_, next)| next);
         let path = Path::new(files.name(id));
@@ -64,19 +65,19 @@ impl SourceMap {
                 user: true,
             },
         };
-        Known { id, file, lines: std::iter::once(0).chain(starts).collect() }
+        MappedFile { id, file, lines: std::iter::once(0).chain(starts).collect() }
     }
 
     pub fn is_user(&self, mark: Mark) -> bool {
-        usize::try_from(mark.0).ok().and_then(|index| self.known.get(index)).is_some_and(|known| known.file.user)
+        usize::try_from(mark.0).ok().and_then(|index| self.files.get(index)).is_some_and(|mapped| mapped.file.user)
     }
 
     /// A file of the stack language.
     pub fn is_library(&self, mark: Mark) -> bool {
         usize::try_from(mark.0)
             .ok()
-            .and_then(|index| self.known.get(index))
-            .is_some_and(|known| !known.file.user && !known.file.shown.is_empty())
+            .and_then(|index| self.files.get(index))
+            .is_some_and(|mapped| !mapped.file.user && !mapped.file.shown.is_empty())
     }
 
     /// A message without the folders of this machine: paths as the user knows them.
@@ -89,7 +90,7 @@ impl SourceMap {
     }
 
     pub fn into_files(self) -> Vec<File> {
-        self.known.into_iter().map(|known| known.file).collect()
+        self.files.into_iter().map(|mapped| mapped.file).collect()
     }
 }
 

@@ -2,6 +2,8 @@
 //! level. nginx itself judges the rest.
 
 use std::collections::BTreeMap;
+use std::iter::Peekable;
+use std::str::Chars;
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Related, Span};
 use crate::plan::model::Site;
@@ -93,73 +95,111 @@ type Place = (u32, u32, String);
 
 /// Splits a file into words, `;`, `{` and `}`.
 fn words(text: &str) -> Result<Vec<Word>, Place> {
-    let mut words: Vec<Word> = Vec::new();
-    let mut open: Vec<(u32, u32)> = Vec::new();
-    let (mut line, mut column) = (1_u32, 0_u32);
-    let mut chars = text.chars().peekable();
-    let mut current: Option<Word> = None;
-    while let Some(c) = chars.next() {
-        column += 1;
+    let mut scanner = Scanner {
+        chars: text.chars().peekable(),
+        line: 1,
+        column: 0,
+        words: Vec::new(),
+        current: None,
+        open_braces: Vec::new(),
+    };
+    while let Some(c) = scanner.chars.next() {
+        scanner.column += 1;
         match c {
-            '\0' => return Err((line, column, "the file holds a NUL byte".into())),
-            '#' if current.is_none() => while chars.next_if(|c| *c != '\n').is_some() {},
-            '"' | '\'' if current.is_none() => {
-                let mut word = Word { text: String::new(), line, column, quoted: true };
-                let start = (line, column);
-                loop {
-                    match chars.next() {
-                        None => return Err((start.0, start.1, "a quote is not closed".into())),
-                        Some('\\') => word.text.extend(chars.next()),
-                        Some(end) if end == c => break,
-                        Some(inner) => word.text.push(inner),
-                    }
-                    column += 1;
-                    if word.text.ends_with('\n') {
-                        (line, column) = (line + 1, 0);
-                    }
-                }
-                column += 1;
-                words.push(word);
-            }
-            ';' | '{' | '}' => {
-                words.extend(current.take());
-                // `${name}` is a variable inside a word.
-                match c {
-                    '{' => open.push((line, column)),
-                    '}' if open.pop().is_none() => return Err((line, column, "a `}` closes nothing".into())),
-                    _ => {}
-                }
-                words.push(Word { text: c.to_string(), line, column, quoted: false });
-            }
-            c if c.is_whitespace() => {
-                words.extend(current.take());
-                if c == '\n' {
-                    (line, column) = (line + 1, 0);
-                }
-            }
-            c => {
-                let word = current.get_or_insert_with(|| Word { text: String::new(), line, column, quoted: false });
-                word.text.push(c);
-                if c == '\\' {
-                    word.text.extend(chars.next());
-                    column += 1;
-                } else if c == '$' && chars.next_if_eq(&'{').is_some() {
-                    while let Some(inner) = chars.next_if(|c| *c != '}' && *c != '\n') {
-                        word.text.push(inner);
-                        column += 1;
-                    }
-                    chars.next();
-                    column += 2;
-                }
-            }
+            '\0' => return Err((scanner.line, scanner.column, "the file holds a NUL byte".into())),
+            '#' if scanner.current.is_none() => while scanner.chars.next_if(|c| *c != '\n').is_some() {},
+            '"' | '\'' if scanner.current.is_none() => scanner.quoted(c)?,
+            ';' | '{' | '}' => scanner.sign(c)?,
+            c if c.is_whitespace() => scanner.blank(c),
+            c => scanner.character(c),
         }
     }
-    if let Some(word) = current {
-        return Err((word.line, word.column, "the last directive has no `;`".into()));
+    scanner.finish()
+}
+
+/// Reads a file from left to right.
+struct Scanner<'a> {
+    chars: Peekable<Chars<'a>>,
+    line: u32,
+    /// Column of the last character that was read.
+    column: u32,
+    /// The words that are complete.
+    words: Vec<Word>,
+    /// The word that is being read.
+    current: Option<Word>,
+    /// Places of braces that are not closed.
+    open_braces: Vec<(u32, u32)>,
+}
+
+impl Scanner<'_> {
+    /// Reads the rest of a word in quotes.
+    fn quoted(&mut self, quote: char) -> Result<(), Place> {
+        let (line, column) = (self.line, self.column);
+        let mut word = Word { text: String::new(), line, column, quoted: true };
+        loop {
+            match self.chars.next() {
+                None => return Err((line, column, "a quote is not closed".into())),
+                Some('\\') => word.text.extend(self.chars.next()),
+                Some(end) if end == quote => break,
+                Some(inner) => word.text.push(inner),
+            }
+            self.column += 1;
+            if word.text.ends_with('\n') {
+                (self.line, self.column) = (self.line + 1, 0);
+            }
+        }
+        self.column += 1;
+        self.words.push(word);
+        Ok(())
     }
-    match open.pop() {
-        Some((line, column)) => Err((line, column, "a `{` is not closed".into())),
-        None => Ok(words),
+
+    /// Ends the current word with `;`, `{` or `}`.
+    fn sign(&mut self, sign: char) -> Result<(), Place> {
+        let (line, column) = (self.line, self.column);
+        self.words.extend(self.current.take());
+        match sign {
+            '{' => self.open_braces.push((line, column)),
+            '}' if self.open_braces.pop().is_none() => return Err((line, column, "a `}` closes nothing".into())),
+            _ => {}
+        }
+        self.words.push(Word { text: sign.to_string(), line, column, quoted: false });
+        Ok(())
+    }
+
+    fn blank(&mut self, c: char) {
+        self.words.extend(self.current.take());
+        if c == '\n' {
+            (self.line, self.column) = (self.line + 1, 0);
+        }
+    }
+
+    /// Adds a character to the current word, with the character that it escapes or the variable that it begins.
+    fn character(&mut self, c: char) {
+        let (line, column) = (self.line, self.column);
+        let word = self.current.get_or_insert_with(|| Word { text: String::new(), line, column, quoted: false });
+        word.text.push(c);
+        if c == '\\' {
+            word.text.extend(self.chars.next());
+            self.column += 1;
+        } else if c == '$' && self.chars.next_if_eq(&'{').is_some() {
+            // `${name}` is a variable inside a word.
+            while let Some(inner) = self.chars.next_if(|c| *c != '}' && *c != '\n') {
+                word.text.push(inner);
+                self.column += 1;
+            }
+            self.chars.next();
+            self.column += 2;
+        }
+    }
+
+    fn finish(mut self) -> Result<Vec<Word>, Place> {
+        if let Some(word) = self.current {
+            return Err((word.line, word.column, "the last directive has no `;`".into()));
+        }
+        match self.open_braces.pop() {
+            Some((line, column)) => Err((line, column, "a `{` is not closed".into())),
+            None => Ok(self.words),
+        }
     }
 }
 
