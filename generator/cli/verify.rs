@@ -1,5 +1,5 @@
-//! `nself verify`: every generated file against the manifest, every object against its name, and with `--rebuild`
-//! everything against the stack. It names all that is wrong and goes on. `nself gc` removes unused objects.
+//! `nself verify`: compares every generated file with the manifest, every object with its name, and with `--rebuild`
+//! everything with the stack. `nself gc` removes unused objects.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

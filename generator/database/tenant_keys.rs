@@ -35,7 +35,7 @@ pub fn apply(schema: &mut Schema, root: &FieldPath) -> Vec<Diagnostic> {
     }
     for target in targets {
         if let Some(table) = schema.tables.get_mut(&target.table) {
-            make_unique(&target, table);
+            add_unique(&target, table);
         }
     }
     findings
@@ -80,21 +80,22 @@ fn complete(key: &mut ForeignKey) -> Result<(), (String, String)> {
 }
 
 /// Adds the unique constraint that a foreign key to these columns needs, unless the table has one.
-fn make_unique(target: &Target, table: &mut Table) {
-    let wanted: BTreeSet<&SqlIdent> = target.columns.iter().collect();
-    let same = |columns: &[SqlIdent]| columns.iter().collect::<BTreeSet<_>>() == wanted;
-    let known = target.columns.iter().all(|column| table.columns.contains_key(column));
-    let indexed = table.indexes.values().any(|index| {
+fn add_unique(target: &Target, table: &mut Table) {
+    let referenced: BTreeSet<&SqlIdent> = target.columns.iter().collect();
+    let is_referenced = |columns: &[SqlIdent]| columns.iter().collect::<BTreeSet<_>>() == referenced;
+    let has_columns = target.columns.iter().all(|column| table.columns.contains_key(column));
+    let has_index = table.indexes.values().any(|index| {
         let columns: Vec<SqlIdent> = index.columns.iter().filter_map(|column| column.column.clone()).collect();
-        index.unique && index.predicate.is_none() && columns.len() == index.columns.len() && same(&columns)
+        index.unique && index.predicate.is_none() && columns.len() == index.columns.len() && is_referenced(&columns)
     });
-    let unique = table.uniques.values().any(|unique| same(&unique.columns) && unique.deferrable == Deferrable::No);
-    if !known || indexed || unique || same(&table.primary_key) {
+    let has_unique =
+        table.uniques.values().any(|unique| is_referenced(&unique.columns) && unique.deferrable == Deferrable::No);
+    if !has_columns || has_index || has_unique || is_referenced(&table.primary_key) {
         return;
     }
-    let kept: String = target.table.name().chars().take(24).collect();
+    let prefix: String = target.table.name().chars().take(24).collect();
     let columns: Vec<&str> = target.columns.iter().map(SqlIdent::as_str).collect();
     let columns: String = columns.join("_").chars().take(34).collect();
     let unique = Unique { columns: target.columns.clone(), ..Unique::default() };
-    table.uniques.insert(SqlIdent::wrap(format!("{kept}_{columns}_key")), unique);
+    table.uniques.insert(SqlIdent::wrap(format!("{prefix}_{columns}_key")), unique);
 }

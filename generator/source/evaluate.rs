@@ -1,5 +1,5 @@
-//! Runs a Nickel program and walks its value field by field, going on after a failure, so that one run
-//! reports every broken contract. The only module that drives nickel-lang-core.
+//! Runs a Nickel program and evaluates its value field by field. A failure does not end the evaluation, so one run reports
+//! every broken contract. The only module that drives nickel-lang-core.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -24,7 +24,7 @@ use crate::codes::Code;
 type Context = VmContext<CacheHub, CacheImpl>;
 type Machine<'a> = VirtualMachine<'a, CacheHub, CacheImpl>;
 
-/// Evaluates a program to a document. Never fails: what goes wrong is a finding of the document.
+/// Evaluates a program to a document. Errors are findings of the document.
 pub fn evaluate(program: &Program) -> Document {
     let mut cache = CacheHub::new();
     cache.sources.add_import_paths(std::iter::once(program.library.clone()));

@@ -1,5 +1,5 @@
-//! What a program may read, decided before it is read. The evaluator opens files by their paths, through links: a file
-//! outside of the project must not be read even for nothing, and a pipe or a device has no end.
+//! Checks which files a program may read, before they are read. The evaluator opens files by their paths, through links:
+//! a file outside of the project must not be read even if its content has no effect, and a pipe or a device has no end.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -15,9 +15,9 @@ use crate::files::{FileKind, Reason, look_behind, real_path};
 
 /// A file that the program may not read.
 pub struct Refused {
-    /// The import of it, without which it is the stack itself.
+    /// The import of the file; without a place, the file is the stack itself.
     pub import: Outside,
-    /// Why it is refused although it is in the project.
+    /// The reason to refuse a file of the project.
     pub reason: Option<Reason>,
 }
 
@@ -61,7 +61,7 @@ pub fn refused(program: &Program, cache: &mut CacheHub, stack: FileId) -> Option
     None
 }
 
-/// The imports of a parsed file in the order of the text, each with the byte at which it begins.
+/// Returns the imports of a parsed file in the order of the text, each with the byte at which it begins.
 fn imports(cache: &CacheHub, id: FileId) -> Vec<(PathBuf, InputFormat, u32)> {
     let mut imports = Vec::new();
     let mut take = |ast: &Ast| {

@@ -1,4 +1,4 @@
-//! Byte offsets to lines and columns, and file names as users know them.
+//! Maps byte offsets to lines and columns, and files to the names that users know.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use nickel_lang_core::files::{FileId, Files};
 use super::node::{File, Mark};
 use super::program::Program;
 
-/// The files seen so far; small, so it is searched in order.
+/// The files of the places so far. They are few, so a search compares all.
 pub struct SourceMap {
     project: PathBuf,
     library: PathBuf,
@@ -34,7 +34,7 @@ impl SourceMap {
         }
     }
 
-    /// The place of a byte of a file; none in the standard library of Nickel.
+    /// Returns the place of a byte of a file; `None` in the standard library of Nickel.
     pub fn mark(&mut self, files: &Files, id: FileId, byte: u32) -> Option<Mark> {
         if files.is_stdlib(id) {
             return None;
@@ -68,11 +68,12 @@ impl SourceMap {
         MappedFile { id, file, lines: std::iter::once(0).chain(starts).collect() }
     }
 
+    /// Whether a place is in a file of the user.
     pub fn is_user(&self, mark: Mark) -> bool {
         usize::try_from(mark.0).ok().and_then(|index| self.files.get(index)).is_some_and(|mapped| mapped.file.user)
     }
 
-    /// A file of the stack language.
+    /// Whether a place is in a file of the library.
     pub fn is_library(&self, mark: Mark) -> bool {
         usize::try_from(mark.0)
             .ok()
@@ -80,7 +81,7 @@ impl SourceMap {
             .is_some_and(|mapped| !mapped.file.user && !mapped.file.shown.is_empty())
     }
 
-    /// A message without the folders of this machine: paths as the user knows them.
+    /// Returns a message without the folders of this machine, with paths as the user knows them.
     pub fn relative(&self, text: &str) -> String {
         let folders = [&self.library, &self.project].into_iter().chain(&self.allowed);
         folders.filter(|folder| folder.parent().is_some()).fold(text.to_owned(), |text, folder| {

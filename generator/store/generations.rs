@@ -182,3 +182,30 @@ impl Generations {
 fn name_of(number: u64) -> String {
     format!("{number:08}.json")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_are_new_changed_or_gone() {
+        let digests = |names: &[(&str, &str)]| -> BTreeMap<ArtifactPath, Digest> {
+            let digest = |(name, text): &(&str, &str)| (ArtifactPath::new(name).unwrap(), Digest::of(text.as_bytes()));
+            names.iter().map(digest).collect()
+        };
+        let old = Generation {
+            files: digests(&[("a/same", "1"), ("a/changed", "1"), ("a/gone", "1")]),
+            derivations: digests(&[("a/same", "1"), ("a/changed", "1"), ("a/gone", "1")]),
+            ..Generation::default()
+        };
+        let new = Generation {
+            files: digests(&[("a/same", "1"), ("a/changed", "2"), ("a/new", "1")]),
+            derivations: digests(&[("a/same", "2"), ("a/changed", "2"), ("a/new", "1")]),
+            ..Generation::default()
+        };
+        let changes = new.changes_from(&old);
+        assert_eq!(changes.files, BTreeMap::from([("a/changed", "changed"), ("a/gone", "gone"), ("a/new", "new")]));
+        assert_eq!(changes.same_bytes, 1, "only the derivation of a/same changed");
+        assert!(changes.inputs.is_empty() && changes.parts.is_empty() && changes.generators.is_empty());
+    }
+}

@@ -1,5 +1,5 @@
-//! Hand-written files: read as far as needed to find server names and to see that a file stays at the http
-//! level. nginx itself judges the rest.
+//! Checks hand-written files of nginx: finds their server names, and refuses a file that leaves the http level. nginx
+//! itself checks the rest.
 
 use std::collections::BTreeMap;
 use std::iter::Peekable;
@@ -9,7 +9,7 @@ use crate::diagnostic::{Code, Diagnostic, FieldPath, Related, Span};
 use crate::plan::model::Site;
 use crate::values::credential_formats;
 
-/// Where files of the user live, relative to the project.
+/// The folder of the user's files, relative to the project.
 pub const FOLDER: &str = "nginx/conf.d";
 
 /// A word of a configuration file with its place.
@@ -31,7 +31,7 @@ pub fn check(sites: &BTreeMap<String, Site>, files: &BTreeMap<String, String>) -
     }
     for (name, text) in files {
         let file = format!("{FOLDER}/{name}");
-        secrets(&file, text, &mut findings);
+        findings.extend(secrets(&file, text));
         let words = match words(text) {
             Ok(words) => words,
             Err((line, column, reason)) => {
@@ -63,28 +63,26 @@ pub fn check(sites: &BTreeMap<String, Site>, files: &BTreeMap<String, String>) -
     findings
 }
 
-/// What shows by its form, in comments too: the file is copied as it is.
-fn secrets(file: &str, text: &str, findings: &mut Vec<Diagnostic>) {
-    for (at, what) in credential_formats::all(text) {
+/// Returns findings about credentials that are known by their form, also in comments, since the file is copied unchanged.
+fn secrets(file: &str, text: &str) -> impl Iterator<Item = Diagnostic> {
+    credential_formats::all(text).map(move |(at, what)| {
         let before = &text[..at];
         let line = before.rsplit('\n').next().unwrap_or(before);
-        let count = |n: usize| u32::try_from(n + 1).unwrap_or(u32::MAX);
+        let from_one = |index: usize| u32::try_from(index + 1).unwrap_or(u32::MAX);
         let span = Span {
             file: file.to_owned(),
-            line: count(before.matches('\n').count()),
-            column: count(line.chars().count()),
+            line: from_one(before.matches('\n').count()),
+            column: from_one(line.chars().count()),
         };
-        findings.push(
-            Diagnostic::error(Code::PlainSecret, FieldPath::root())
-                .message(format!("{what} is written here as plain text"))
-                .expected("a file that is mounted")
-                .hint("`services.nginx.secret_files = [\"name\"]` mounts it, and `include /run/secrets/name;` reads directives from it")
-                .at(Some(span)),
-        );
-    }
+        Diagnostic::error(Code::PlainSecret, FieldPath::root())
+            .message(format!("{what} is written here as plain text"))
+            .expected("a file that is mounted")
+            .hint("`services.nginx.secret_files = [\"name\"]` mounts it, and `include /run/secrets/name;` reads directives from it")
+            .at(Some(span))
+    })
 }
 
-/// The arguments of every `server_name` directive.
+/// Returns the arguments of every `server_name` directive.
 fn server_names(words: &[Word]) -> impl Iterator<Item = &Word> {
     let ends = |word: &Word| !word.quoted && matches!(word.text.as_str(), ";" | "{" | "}");
     let starts = (0..words.len()).filter(move |&i| words[i].text == "server_name" && (i == 0 || ends(&words[i - 1])));

@@ -141,3 +141,35 @@ fn dedented(text: &str) -> String {
     let cut = lines.iter().map(|line| line.get(least.unwrap_or_default()..).unwrap_or_default()).collect::<Vec<_>>();
     cut.join("\n").trim_matches('\n').to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_have_their_lines() {
+        let text = "a /* b\n*/ \"c\\\"d\" // e\n'''\n  f\n  g\n''' `h`\ni.j";
+        let tokens: Vec<(usize, String, bool)> =
+            tokens(text).unwrap().into_iter().map(|token| (token.line, token.text, token.first)).collect();
+        let expected = [
+            (1, "a", true),
+            (2, "c\"d", false),
+            (3, "f\ng", true),
+            (6, "h", false),
+            (7, "i", true),
+            (7, ".", false),
+            (7, "j", false),
+        ];
+        assert_eq!(tokens, expected.map(|(line, text, first)| (line, text.to_owned(), first)));
+    }
+
+    #[test]
+    fn what_is_not_closed_is_an_error_at_its_first_line() {
+        for (text, what) in
+            [("\n'a\n", "text"), ("\n'''a'", "text"), ("\n\"a", "name"), ("\n`a", "expression"), ("\n/* a", "comment")]
+        {
+            let finding = tokens(text).unwrap_err();
+            assert_eq!((finding.line, finding.what), (2, format!("the {what} is not closed")), "{text}");
+        }
+    }
+}
