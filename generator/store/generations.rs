@@ -190,7 +190,7 @@ mod tests {
     #[test]
     fn changes_are_new_changed_or_gone() {
         let digests = |names: &[(&str, &str)]| -> BTreeMap<ArtifactPath, Digest> {
-            let digest = |(name, text): &(&str, &str)| (ArtifactPath::new(name).unwrap(), Digest::of(text.as_bytes()));
+            let digest = |(name, text): &(&str, &str)| (ArtifactPath::new(*name).unwrap(), Digest::of(text.as_bytes()));
             names.iter().map(digest).collect()
         };
         let old = Generation {
