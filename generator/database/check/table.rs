@@ -69,7 +69,7 @@ impl Check<'_> {
         }
     }
 
-    /// Reports constraints that are equal to another one; PostgreSQL creates only one of two equal constraints.
+    /// Reports constraints that are equal to others; PostgreSQL creates only one of two equal constraints.
     fn equal_constraints(&mut self, table: &Table, path: &FieldPath) {
         let uniques: Vec<_> = table.uniques.iter().collect();
         for (i, (key, unique)) in uniques.iter().enumerate() {

@@ -39,7 +39,7 @@ impl Reader {
         Ok(())
     }
 
-    /// Returns the comment of an object; `None` if the server writes the text by itself.
+    /// Returns the comment of an object; `None` for a text that the server writes without a statement.
     fn comment_of(&mut self, target: &SyntaxNode, name: &SyntaxNode, text: &Text) -> Parsed<Option<&mut Option<Text>>> {
         use SyntaxKind::*;
         let comment = match target.kind() {
