@@ -1,18 +1,16 @@
-//! `nself verify`: every generated file against the manifest, every object against its name, and with `--rebuild`
-//! everything against the stack. It names all that is wrong and goes on. `nself gc` removes unused objects.
+//! `nself verify`: compares every generated file with the manifest, every object with its name, and with `--rebuild`
+//! everything with the stack. `nself gc` removes unused objects.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::json;
 
 use super::{DIFFERENCES, ERROR, Format, SUCCESS, StackArguments, output};
-use crate::artifact::{ArtifactPath, Artifacts, Digest};
-use crate::diagnostic::{Code, Diagnostic, FieldPath};
-use crate::files::Root;
-use crate::pipeline;
-use crate::store::{self, Cache, Manifest};
+use crate::diagnostic::Diagnostic;
+use crate::pipeline::{self, Verification, VerifyOptions};
+use crate::store::Cache;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -39,119 +37,28 @@ pub fn run(arguments: &Arguments) -> u8 {
 }
 
 fn verify(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
-    let project = arguments.stack.project();
-    let out = Root::output(&project, arguments.out.as_deref());
-    let cache = Cache::new(&project);
-    let lock = if arguments.repair { cache.lock() } else { None };
-    let manifest = Manifest::read(&out).and_then(Manifest::settled).map_err(|finding| vec![finding])?;
-    if manifest.files.is_empty() {
-        return Err(vec![
-            Diagnostic::error(Code::Manifest, FieldPath::root())
-                .message(format!("{}: no file is recorded there", shown(arguments).display()))
-                .hint("`nself gen` generates and records; --out names another folder"),
-        ]);
-    }
-    let made = if arguments.rebuild { Some(derive(arguments, out.path(), &manifest)?) } else { None };
-    let objects = cache.objects();
-    let mut findings = Vec::new();
-    let mut repaired = Vec::new();
-    for (path, digest) in &manifest.files {
-        let wrong = match store::read(&out, path.as_str()) {
-            Ok(Some(bytes)) if Digest::of(&bytes) == *digest => continue,
-            Ok(Some(_)) => Diagnostic::error(Code::HandEdited, FieldPath::root())
-                .message(format!("{path} is not what the manifest says")),
-            Ok(None) => Diagnostic::error(Code::HandEdited, FieldPath::root()).message(format!("{path} is missing")),
-            // A link or an unreadable file; nothing is written there.
-            Err(finding) => {
-                findings.push(finding);
-                continue;
-            }
-        };
-        let bytes = arguments.repair.then(|| whole(digest, path.as_str(), made.as_ref(), &objects)).flatten();
-        match bytes.map(|bytes| store::write(&out, path.as_str(), &bytes)) {
-            Some(Ok(())) => repaired.push(path.clone()),
-            Some(Err(finding)) => findings.push(finding),
-            None => findings.push(wrong.hint(if arguments.repair {
-                "no copy of it is left: `nself check` shows what differs, `nself gen --force` writes it again"
-            } else {
-                "`nself check` shows what differs; `nself verify --repair` restores it"
-            })),
-        }
-    }
-    findings.extend(made.iter().flat_map(|made| rebuilt(made, &manifest)));
-    let (good, bad) = objects.check_all();
-    if arguments.repair {
-        objects.quarantine(&bad);
-    } else {
-        findings.extend(bad.iter().map(|name| {
-            Diagnostic::warning(Code::Object, FieldPath::root())
-                .message(format!(".nself: the object {name} is damaged"))
-                .hint("it is never used; `nself verify --repair` puts it aside")
-        }));
-    }
-    drop(lock);
-    let wrong = findings.iter().any(Diagnostic::is_error) || (!arguments.repair && !bad.is_empty());
+    let request = arguments.stack.request(&[], arguments.out.as_deref());
+    let options = VerifyOptions { rebuild: arguments.rebuild, repair: arguments.repair };
+    let Verification { files, objects, damaged, repaired, findings, differs } = pipeline::verify(&request, options)?;
     match arguments.format {
         Format::Json => output::json(&json!({
-            "version": 1, "status": if wrong { "differs" } else { "same" }, "files": manifest.files.len(),
-            "objects": good, "damaged": bad, "repaired": repaired, "rebuilt": arguments.rebuild, "diagnostics": findings,
+            "version": 1, "status": if differs { "differs" } else { "same" }, "files": files,
+            "objects": objects, "damaged": damaged, "repaired": repaired, "rebuilt": arguments.rebuild,
+            "diagnostics": findings,
         })),
         Format::Text => {
             for path in &repaired {
                 output::line(&format!("restored {path}"));
             }
-            for name in bad.iter().filter(|_| arguments.repair) {
+            for name in damaged.iter().filter(|_| arguments.repair) {
                 output::line(&format!("put aside {name}"));
             }
             output::findings(&findings);
             let rebuilt = if arguments.rebuild { ", derived again" } else { "" };
-            output::remark(&format!("{} files{rebuilt}, {good} objects", manifest.files.len()));
+            output::remark(&format!("{files} files{rebuilt}, {objects} objects"));
         }
     }
-    Ok(if wrong { DIFFERENCES } else { SUCCESS })
-}
-
-/// The output folder as it was named.
-fn shown(arguments: &Arguments) -> PathBuf {
-    arguments.out.clone().unwrap_or_else(|| arguments.stack.project().join("deploy"))
-}
-
-/// What the stack gives for the environments of the manifest. Files name the way back to the project, so a set that
-/// was pulled to another place is also derived for the place where it was generated.
-fn derive(arguments: &Arguments, out: &Path, manifest: &Manifest) -> Result<Artifacts, Vec<Diagnostic>> {
-    let environments: BTreeSet<&str> = manifest.files.keys().map(ArtifactPath::top).collect();
-    let environments: Vec<String> = environments.into_iter().map(str::to_owned).collect();
-    let made = |out: Option<&Path>| pipeline::generate(&arguments.stack.request(&environments, out));
-    let here = made(Some(out))?.artifacts;
-    if arguments.out.is_some() && !rebuilt(&here, manifest).is_empty() {
-        let there = made(None)?.artifacts;
-        if rebuilt(&there, manifest).is_empty() {
-            return Ok(there);
-        }
-    }
-    Ok(here)
-}
-
-/// Bytes of this digest, from what was derived again or from the objects.
-fn whole(digest: &Digest, path: &str, made: Option<&Artifacts>, objects: &store::Objects) -> Option<Vec<u8>> {
-    let made = made.and_then(|made| made.get(path)).and_then(|artifact| artifact.bytes().map(<[u8]>::to_vec));
-    made.filter(|bytes| Digest::of(bytes) == *digest).or_else(|| objects.get(digest))
-}
-
-/// What the stack gives against what the manifest says.
-fn rebuilt(made: &Artifacts, manifest: &Manifest) -> Vec<Diagnostic> {
-    let differs = |message: String| {
-        Diagnostic::error(Code::NotReproduced, FieldPath::root())
-            .message(message)
-            .hint("the stack, the lock or nself itself changed since the files were generated: `nself check` shows the difference")
-    };
-    let new = made.iter().filter_map(|(path, artifact)| match manifest.files.get(path) {
-        None => Some(differs(format!("{path} is derived and not recorded"))),
-        Some(digest) if *digest != artifact.digest() => Some(differs(format!("{path} is derived with other bytes"))),
-        Some(_) => None,
-    });
-    let gone = manifest.files.keys().filter(|path| made.get(path.as_str()).is_none());
-    new.chain(gone.map(|path| differs(format!("{path} is recorded and no longer derived")))).collect()
+    Ok(if differs { DIFFERENCES } else { SUCCESS })
 }
 
 #[derive(Debug, Args)]

@@ -44,9 +44,9 @@ pub fn unknown(old: &Schema, new: &Schema, root: &FieldPath) -> Vec<Diagnostic> 
     if new.allow.is_empty() {
         return Vec::new();
     }
-    let known: BTreeSet<String> = names(old).into_iter().chain(names(new)).collect();
-    let found = new.allow.keys().filter(|object| !known.contains(*object)).map(|object| {
-        let near = words::nearest(object, known.iter().map(String::as_str));
+    let objects: BTreeSet<String> = names(old).into_iter().chain(names(new)).collect();
+    let found = new.allow.keys().filter(|object| !objects.contains(*object)).map(|object| {
+        let near = words::nearest(object, objects.iter().map(String::as_str));
         let hint = near.map_or_else(
             || "remove it: otherwise it allows the same for a later object with this name".to_owned(),
             |near| format!("did you mean `{near}`? otherwise remove it"),

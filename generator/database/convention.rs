@@ -7,17 +7,6 @@ use super::model::*;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::values::{Checked, ServiceName, SqlIdent};
 
-/// Column that names the application of a row.
-pub const APP_COLUMN: &str = "source_account_id";
-/// Column that names the tenant of a row.
-pub const TENANT_COLUMN: &str = "tenant_id";
-/// Server setting that names the tenant of a session.
-pub const TENANT_SETTING: &str = "app.tenant_id";
-/// Restrictive policy that limits access to rows of the session's tenant; no other policy can widen it.
-pub const TENANT_POLICY: &str = "tenant_isolation";
-/// Permissive policy that grants access to the rows that the isolation leaves.
-pub const ACCESS_POLICY: &str = "tenant_access";
-
 /// Condition of the isolation. A session without the setting can neither read nor write rows.
 const TENANT_CHECK: &str = "tenant_id = (nullif(current_setting('app.tenant_id', true), ''))::uuid";
 
@@ -96,8 +85,8 @@ fn add_column(table: &mut Table, key: &str, wanted: Column, path: &FieldPath, re
         None => {
             table.columns.insert(name(key), wanted);
         }
-        Some(found) => {
-            let plain = Column { comment: None, renamed_from: None, backfill: None, using: None, ..found.clone() };
+        Some(declared) => {
+            let plain = Column { comment: None, renamed_from: None, backfill: None, using: None, ..declared.clone() };
             if plain != wanted {
                 let default = wanted.default.map_or(String::new(), |default| format!(" with the default {default}"));
                 refuse(
@@ -131,10 +120,10 @@ fn add_index(table_name: &ObjectName, table: &mut Table, key: &str) {
             index.predicate.is_none() && index.using == Method::Btree && leading.is_some_and(|it| it.as_str() == key)
         });
     if !indexed {
-        let kept: String = table_name.name().chars().take(40).collect();
+        let prefix: String = table_name.name().chars().take(40).collect();
         let column = IndexColumn { column: Some(name(key)), ..IndexColumn::default() };
         let index = Index { columns: vec![column], ..Index::default() };
-        table.indexes.insert(name(&format!("{kept}_{key}_idx")), index);
+        table.indexes.insert(name(&format!("{prefix}_{key}_idx")), index);
     }
 }
 

@@ -1,8 +1,10 @@
 //! Finds the names that the user's SQL mentions, to order objects by their dependencies and to rename them.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use super::lexer::{Token, TokenKind, tokens, unquoted};
+use crate::values::SqlIdent;
 
 /// Types whose literals name objects.
 const NAMING: [&str; 4] = ["regclass", "regproc", "regprocedure", "regtype"];
@@ -47,17 +49,22 @@ const TAKES_NAME: [&str; 31] = [
 pub fn words(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
     let mut all = tokens(text).unwrap_or_default();
     all.retain(|token| token.kind != TokenKind::Comment);
-    let mut found = Vec::with_capacity(all.len());
+    let mut names = Vec::with_capacity(all.len());
     for (i, token) in all.iter().enumerate() {
         match token.kind {
             TokenKind::Literal if means_name(&all, i) => {
                 let inner = tokens(unquoted(token.text)).unwrap_or_default();
-                found.extend(inner.iter().filter_map(name));
+                names.extend(inner.iter().filter_map(name));
             }
-            _ => found.extend(name(token)),
+            _ => names.extend(name(token)),
         }
     }
-    found.into_iter()
+    names.into_iter()
+}
+
+/// Whether a text mentions one of the columns.
+pub fn mentions(text: &str, columns: &BTreeSet<SqlIdent>) -> bool {
+    !columns.is_empty() && words(text).any(|word| columns.contains(word.as_ref()))
 }
 
 /// Returns the name that a token spells.

@@ -24,7 +24,7 @@ mod tenant_keys;
 use crate::diagnostic::{Diagnostic, FieldPath};
 use model::{Grants, ObjectName, Schema, TablePrivilege};
 
-pub use convention::{ACCESS_POLICY, APP_COLUMN, TENANT_COLUMN, TENANT_POLICY, TENANT_SETTING};
+pub use model::{ACCESS_POLICY, APP_COLUMN, TENANT_COLUMN, TENANT_POLICY, TENANT_SETTING};
 
 /// Query that lists every object of a database in a canonical form.
 pub const CATALOG: &str = include_str!("catalog.sql");

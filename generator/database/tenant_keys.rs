@@ -4,7 +4,6 @@
 
 use std::collections::BTreeSet;
 
-use super::convention::TENANT_COLUMN;
 use super::model::*;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::values::{Checked, SqlIdent};
@@ -18,7 +17,7 @@ pub fn apply(schema: &mut Schema, root: &FieldPath) -> Vec<Diagnostic> {
         .filter(|(_, table)| table.scope == Some(Scope::Tenant))
         .map(|(name, _)| name.clone())
         .collect();
-    let mut wanted: Vec<Target> = Vec::new();
+    let mut targets: Vec<Target> = Vec::new();
     for (name, table) in &mut schema.tables {
         let path = root.key("tables").key(name.as_str()).key("foreign_keys");
         for (key_name, key) in &mut table.foreign_keys {
@@ -27,16 +26,16 @@ pub fn apply(schema: &mut Schema, root: &FieldPath) -> Vec<Diagnostic> {
             }
             let result = if table.scope == Some(Scope::Tenant) { complete(key) } else { Err(shared(name, key)) };
             match result {
-                Ok(()) => wanted.push(key.references.clone()),
+                Ok(()) => targets.push(key.references.clone()),
                 Err((message, hint)) => findings.push(
                     Diagnostic::error(Code::ForeignTenant, path.key(key_name.as_str())).message(message).hint(hint),
                 ),
             }
         }
     }
-    for target in wanted {
+    for target in targets {
         if let Some(table) = schema.tables.get_mut(&target.table) {
-            make_unique(&target, table);
+            add_unique(&target, table);
         }
     }
     findings
@@ -81,21 +80,22 @@ fn complete(key: &mut ForeignKey) -> Result<(), (String, String)> {
 }
 
 /// Adds the unique constraint that a foreign key to these columns needs, unless the table has one.
-fn make_unique(target: &Target, table: &mut Table) {
-    let wanted: BTreeSet<&SqlIdent> = target.columns.iter().collect();
-    let same = |columns: &[SqlIdent]| columns.iter().collect::<BTreeSet<_>>() == wanted;
-    let known = target.columns.iter().all(|column| table.columns.contains_key(column));
-    let indexed = table.indexes.values().any(|index| {
+fn add_unique(target: &Target, table: &mut Table) {
+    let referenced: BTreeSet<&SqlIdent> = target.columns.iter().collect();
+    let is_referenced = |columns: &[SqlIdent]| columns.iter().collect::<BTreeSet<_>>() == referenced;
+    let has_columns = target.columns.iter().all(|column| table.columns.contains_key(column));
+    let has_index = table.indexes.values().any(|index| {
         let columns: Vec<SqlIdent> = index.columns.iter().filter_map(|column| column.column.clone()).collect();
-        index.unique && index.predicate.is_none() && columns.len() == index.columns.len() && same(&columns)
+        index.unique && index.predicate.is_none() && columns.len() == index.columns.len() && is_referenced(&columns)
     });
-    let unique = table.uniques.values().any(|unique| same(&unique.columns) && unique.deferrable == Deferrable::No);
-    if !known || indexed || unique || same(&table.primary_key) {
+    let has_unique =
+        table.uniques.values().any(|unique| is_referenced(&unique.columns) && unique.deferrable == Deferrable::No);
+    if !has_columns || has_index || has_unique || is_referenced(&table.primary_key) {
         return;
     }
-    let kept: String = target.table.name().chars().take(24).collect();
+    let prefix: String = target.table.name().chars().take(24).collect();
     let columns: Vec<&str> = target.columns.iter().map(SqlIdent::as_str).collect();
     let columns: String = columns.join("_").chars().take(34).collect();
     let unique = Unique { columns: target.columns.clone(), ..Unique::default() };
-    table.uniques.insert(SqlIdent::wrap(format!("{kept}_{columns}_key")), unique);
+    table.uniques.insert(SqlIdent::wrap(format!("{prefix}_{columns}_key")), unique);
 }

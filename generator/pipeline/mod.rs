@@ -3,14 +3,18 @@
 
 mod cache;
 mod environment;
+mod provenance;
 mod run;
+mod verify;
 
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
 pub use environment::Planned;
+pub use provenance::{FileOnDisk, Provenance, explain};
 pub use run::{Mode, Outcome, run};
+pub use verify::{Verification, VerifyOptions, verify};
 
 use crate::artifact::{ArtifactPath, Artifacts, Digest};
 use crate::diagnostic::{self, Code, Diagnostic};

@@ -1,5 +1,5 @@
-//! Errors of the Nickel evaluator as findings: at the user's file where one takes part, in plain words,
-//! with what the contract's notes say about code, expectation and fix.
+//! Findings about errors of the Nickel evaluator: at a place in the user's files if the error has one, in plain words,
+//! with the code, the expectation and the fix that the contract's notes give.
 
 use nickel_lang_core::error::{Error, EvalErrorKind, ImportErrorKind, IntoDiagnostics};
 use nickel_lang_core::files::Files;
@@ -12,7 +12,7 @@ use super::source_map::SourceMap;
 use crate::codes::Code;
 use crate::files::Reason;
 
-/// A finding without a place.
+/// Returns a finding without a place.
 pub fn plain(code: Code, message: String) -> Finding {
     Finding {
         code: code.id().to_owned(),
@@ -25,7 +25,7 @@ pub fn plain(code: Code, message: String) -> Finding {
     }
 }
 
-/// The stack file or one of its imports cannot be read as text.
+/// Returns a finding about a stack file or import that cannot be read as text.
 pub fn unreadable(file: &str, error: &std::io::Error) -> Finding {
     match error.kind() {
         std::io::ErrorKind::InvalidData => Finding {
@@ -36,6 +36,7 @@ pub fn unreadable(file: &str, error: &std::io::Error) -> Finding {
     }
 }
 
+/// Returns a finding about a file without the library's contract.
 pub fn not_a_stack() -> Finding {
     Finding {
         expected: "a record with the library's contract: `{ … } | nself.Stack`".into(),
@@ -44,10 +45,12 @@ pub fn not_a_stack() -> Finding {
     }
 }
 
+/// Returns a finding about a field without a value.
 pub fn missing(field: &str) -> Finding {
     plain(Code::MissingField, format!("`{field}` has no value"))
 }
 
+/// Returns a finding about a value that is not data, such as a function.
 pub fn not_data() -> Finding {
     Finding {
         expected: "text, a number, true or false, an array or a record".into(),
@@ -55,11 +58,12 @@ pub fn not_data() -> Finding {
     }
 }
 
+/// Returns a finding about a number that no float can hold.
 pub fn too_large() -> Finding {
     Finding { expected: "a number below 1.8e308".into(), ..plain(Code::OutOfRange, "the number is too large".into()) }
 }
 
-/// Names the import by its last step; nothing of the file's content is known here.
+/// Returns a finding about an import that leaves the project. It names only the last part of the path.
 pub fn outside(import: &Outside) -> Finding {
     let Outside { place, name } = import;
     let (message, hint) = match place {
@@ -72,7 +76,7 @@ pub fn outside(import: &Outside) -> Finding {
     }
 }
 
-/// Names a file that may not be read, before it is read.
+/// Returns a finding about a file that may not be read, before it is read.
 pub fn refused(refused: &Refused) -> Finding {
     let Refused { import, reason } = refused;
     match reason {
@@ -88,7 +92,7 @@ pub fn refused(refused: &Refused) -> Finding {
     }
 }
 
-/// Findings as they may be shown anywhere: without the folders of this machine, and of bounded length.
+/// Removes the folders of this machine from the texts of findings, and limits their length.
 pub fn tidy(findings: &mut [Finding], places: &SourceMap) {
     for finding in findings {
         let related = finding.related.iter_mut().map(|(_, message)| message);
@@ -98,7 +102,7 @@ pub fn tidy(findings: &mut [Finding], places: &SourceMap) {
     }
 }
 
-/// At most this many characters of a text from a program.
+/// The number of characters that are shown of a text from a program.
 const SHOWN: usize = 500;
 
 fn bounded(text: &str) -> String {
@@ -108,19 +112,19 @@ fn bounded(text: &str) -> String {
     }
 }
 
-/// One finding per diagnostic that Nickel would print; notes such as `code: NS107` are for this function.
+/// Returns one finding per diagnostic that Nickel would print. Notes such as `code: NS107` set its parts.
 pub fn findings(error: Error, files: &Files, places: &mut SourceMap) -> Vec<Finding> {
     let code = code(&error);
     let advice = explain::of(&error);
-    let found_kind = blamed(&error);
+    let value_kind = blamed_kind(&error);
     let mut files = files.clone();
-    let mut found = Vec::new();
+    let mut findings = Vec::new();
     for diagnostic in error.into_diagnostics(&mut files) {
         // Callstack entries follow as separate notes: they explain the first one.
-        if !found.is_empty() && code != Code::Syntax {
+        if !findings.is_empty() && code != Code::Syntax {
             break;
         }
-        let mut finding = plain(code, clean(&diagnostic.message));
+        let mut finding = plain(code, message_text(&diagnostic.message));
         if let Some(advice) = &advice {
             finding.message.clone_from(&advice.message);
             finding.expected.clone_from(&advice.expected);
@@ -144,14 +148,14 @@ pub fn findings(error: Error, files: &Files, places: &mut SourceMap) -> Vec<Find
         for (i, (mark, message)) in marks.iter().enumerate() {
             if Some(i) == first {
                 if code == Code::Evaluation && advice.is_none() && !message.is_empty() {
-                    finding.message = format!("{}: {}", finding.message, clean(message));
+                    finding.message = format!("{}: {}", finding.message, message_text(message));
                 }
             } else if let Some(message) = explain::related(message).filter(|_| places.is_user(*mark)) {
-                finding.related.push((*mark, clean(message)));
+                finding.related.push((*mark, message_text(message)));
             }
         }
         if code == Code::Contract {
-            typed(&mut finding, found_kind);
+            describe_kind(&mut finding, value_kind);
         }
         if code == Code::Syntax {
             let label = diagnostic.labels.first();
@@ -164,32 +168,33 @@ pub fn findings(error: Error, files: &Files, places: &mut SourceMap) -> Vec<Find
         for line in diagnostic.notes.iter().flat_map(|note| note.lines()) {
             note(&mut finding, line.trim());
         }
-        found.push(finding);
+        findings.push(finding);
     }
-    found
+    findings
 }
 
-/// The kind of the value that broke a contract.
-fn blamed(error: &Error) -> Option<&'static str> {
+/// Returns the kind of the value that broke a contract.
+fn blamed_kind(error: &Error) -> Option<&'static str> {
     let Error::EvalError(error) = error else { return None };
     let EvalErrorKind::BlameError { evaluated_arg, .. } = &error.error else { return None };
     explain::kind(evaluated_arg.as_ref()?)
 }
 
-/// Contracts of the language itself say little or nothing: what was found, and what was expected.
-fn typed(finding: &mut Finding, found: Option<&str>) {
+/// Completes the message of a contract of the language itself, which says little: the kind of the value, and the kind
+/// that is expected.
+fn describe_kind(finding: &mut Finding, kind: Option<&str>) {
     if finding.message.to_lowercase().ends_with("a record") && finding.expected.is_empty() {
         finding.expected = "a record".into();
     }
     if !["", "expected a Record", "not a record", "expected an array"].contains(&finding.message.as_str()) {
         return;
     }
-    finding.message = match found {
+    finding.message = match kind {
         _ if finding.expected.is_empty() => "the value breaks its contract".into(),
-        Some(found) if !finding.expected.starts_with(found) => format!("this is {found}"),
+        Some(kind) if !finding.expected.starts_with(kind) => format!("this is {kind}"),
         _ => "the value has another type".into(),
     };
-    finding.hint = explain::instead(found.unwrap_or_default(), &finding.expected).into();
+    finding.hint = explain::instead(kind.unwrap_or_default(), &finding.expected).into();
 }
 
 fn code(error: &Error) -> Code {
@@ -217,19 +222,19 @@ fn note(finding: &mut Finding, line: &str) {
     }
 }
 
-/// Messages without Nickel's frame around them; empty for a contract without a message.
-fn clean(message: &str) -> String {
+/// Returns a message without Nickel's words around it; empty for a contract without a message.
+fn message_text(message: &str) -> String {
     let mut lines = message.lines().map(str::trim);
     let first = lines.next().unwrap_or_default();
     if first.starts_with("contract broken by") {
-        let own: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
-        return own.join(" ");
+        let notes: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
+        return notes.join(" ");
     }
-    // The place stands beside the message already.
+    // The finding has the place already.
     first.split(" when parsing ").next().unwrap_or(first).to_owned()
 }
 
-/// A contract of the library in words.
+/// Returns the name of a contract of the library in words; empty for an unknown one.
 fn readable(contract: &str) -> String {
     match contract {
         "String" => "text".into(),

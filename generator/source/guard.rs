@@ -9,8 +9,9 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use super::errors;
-use super::evaluate::{Program, evaluate};
+use super::evaluate::evaluate;
 use super::node::Document;
+use super::program::Program;
 use crate::codes::Code;
 use crate::terminal;
 

@@ -1,19 +1,19 @@
-//! Which files a program read, where it looked for others, and whether it was allowed to. Refuses by default:
-//! a file whose real place is unknown counts as outside.
+//! The files that a program read, the paths at which it found none, and whether it was allowed to read them. A file whose
+//! real path is unknown counts as outside.
 
 use std::path::{Path, PathBuf};
 
 use nickel_lang_core::cache::{CacheHub, SourcePath};
 use nickel_lang_core::files::FileId;
 
-use super::evaluate::Program;
 use super::library;
 use super::node::Input;
+use super::program::Program;
 use crate::files::real_path;
 
-/// What a program read.
+/// The files that a program read.
 pub struct Imports {
-    /// Files that were read and places that were looked at in vain, sorted.
+    /// Files that were read, and paths without a file, sorted.
     pub inputs: Vec<Input>,
     /// The first import that leaves the project, the library and what the user allows.
     pub outside: Option<Outside>,
@@ -22,7 +22,7 @@ pub struct Imports {
 /// An import that is not allowed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outside {
-    /// The importing file and the byte at which its import stands; none for the stack itself.
+    /// The importing file and the byte at which its import begins; `None` for the stack itself.
     pub place: Option<(FileId, u32)>,
     /// The file's name without its folders.
     pub name: String,
@@ -37,12 +37,12 @@ impl Imports {
         let mut inputs = Vec::new();
         let mut outside = Vec::new();
         for (id, path) in files(cache) {
-            match own(program, cache, id, path) {
+            match library_path(program, cache, id, path) {
                 // The importing file's folder comes first: a file that appears there takes the library's place.
                 Some(name) => {
                     let importing =
                         importers(cache, id).filter_map(|(importer, _)| Some((importer, path_of(cache, importer)?)));
-                    let others = importing.filter(|(id, path)| own(program, cache, *id, path).is_none());
+                    let others = importing.filter(|(id, path)| library_path(program, cache, *id, path).is_none());
                     inputs.extend(
                         others.filter_map(|(_, path)| Some(Input { path: path.parent()?.join(name), exists: false })),
                     );
@@ -57,31 +57,31 @@ impl Imports {
         }
         inputs.sort();
         inputs.dedup();
-        Imports { inputs, outside: first(program, cache, &outside) }
+        Imports { inputs, outside: first_outside(program, cache, &outside) }
     }
 }
 
-/// The folders whose files a program may read, without links: the project, the library and what the user allows.
+/// Returns the folders whose files a program may read, without links: the project, the library and what the user allows.
 pub fn allowed(program: &Program) -> Vec<PathBuf> {
     let project = program.stack.parent().unwrap_or(Path::new("")).to_owned();
     let folders = [&project, &program.library].into_iter().chain(&program.allow_imports);
     folders.filter_map(|folder| real_path(folder).ok()).collect()
 }
 
-/// Tells whether a file is one of the library.
+/// Whether a file belongs to the library.
 pub fn is_own(program: &Program, cache: &CacheHub, id: FileId) -> bool {
-    path_of(cache, id).is_some_and(|path| own(program, cache, id, path).is_some())
+    path_of(cache, id).is_some_and(|path| library_path(program, cache, id, path).is_some())
 }
 
-/// The path of a library file below the library's folder; none for any other file.
-fn own<'a>(program: &Program, cache: &CacheHub, id: FileId, path: &'a Path) -> Option<&'a Path> {
+/// Returns the path of a library file below the library's folder; `None` for any other file.
+fn library_path<'a>(program: &Program, cache: &CacheHub, id: FileId, path: &'a Path) -> Option<&'a Path> {
     let name = path.strip_prefix(&program.library).ok()?;
     library::holds(name, cache.sources.source(id)).then_some(name)
 }
 
-/// Of the files outside, the one whose import comes first. Files that only other such files import are not
-/// named: nothing about the inside of those may show.
-fn first(program: &Program, cache: &CacheHub, outside: &[FileId]) -> Option<Outside> {
+/// Returns the file outside of the project whose import comes first. Files that only other such files import are not
+/// named, since nothing about the content of these may show.
+fn first_outside(program: &Program, cache: &CacheHub, outside: &[FileId]) -> Option<Outside> {
     let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let from_inside = |id: &FileId| {
         let places = importers(cache, *id).filter(|(importer, _)| !outside.contains(importer));
@@ -98,12 +98,13 @@ fn first(program: &Program, cache: &CacheHub, outside: &[FileId]) -> Option<Outs
     }
 }
 
-/// The files that import a file, each with the byte of its first import.
+/// Returns the files that import a file, each with the byte of its first import.
 fn importers(cache: &CacheHub, id: FileId) -> impl Iterator<Item = (FileId, u32)> + '_ {
     let places = cache.import_data.rev_imports.get(&id).into_iter().flatten();
     places.map(|(importer, place)| (*importer, place.into_opt().map_or(0, |span| span.start.0)))
 }
 
+/// Returns the path of a file; `None` for a source that Nickel creates.
 pub fn path_of(cache: &CacheHub, id: FileId) -> Option<&Path> {
     match cache.sources.file_paths.get(&id)? {
         SourcePath::Path(path, _) => Some(path),
@@ -111,7 +112,7 @@ pub fn path_of(cache: &CacheHub, id: FileId) -> Option<&Path> {
     }
 }
 
-/// All files that were read, in the order of their paths.
+/// Returns all files that were read, in the order of their paths.
 fn files(cache: &CacheHub) -> Vec<(FileId, &Path)> {
     let mut files: Vec<(FileId, &Path)> =
         cache.sources.file_paths.keys().filter_map(|id| Some((*id, path_of(cache, *id)?))).collect();

@@ -14,6 +14,7 @@ pub mod library;
 mod node;
 mod origins;
 mod path_set;
+mod program;
 mod reading;
 mod source_map;
 mod type_mismatch;
@@ -34,9 +35,9 @@ use crate::path;
 use crate::stack::Stack;
 use crate::values::{Checked, EnvironmentName};
 use decode::Found;
-use evaluate::Program;
 use node::Document;
 use path_set::PathSet;
+use program::Program;
 
 /// A stack file, and how to evaluate it.
 #[derive(Debug, Clone)]
@@ -74,12 +75,12 @@ pub struct Environment {
     pub name: EnvironmentName,
     pub stack: Stack,
     pub origins: Origins,
-    /// PathSet that have no value since their evaluation failed.
+    /// Fields without a value, since their evaluation failed.
     pub broken: Vec<FieldPath>,
 }
 
-/// Where a stack lies. Links that lead to its folder are followed; the file itself is judged like an import,
-/// so that it cannot make another folder the project.
+/// Returns the path of a stack. Links that lead to its folder are followed; the file itself is checked like an import,
+/// so that it cannot turn a different folder into the project.
 fn located(stack: &Path) -> std::io::Result<PathBuf> {
     let stat = files::look_behind(stack)?;
     if stat.is_folder() {

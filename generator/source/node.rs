@@ -65,7 +65,7 @@ pub struct Document {
     pub inputs: Vec<Input>,
     /// Located already.
     pub findings: Vec<Finding>,
-    /// PathSet without a value since their evaluation failed.
+    /// Fields without a value, since their evaluation failed.
     pub broken: Vec<Vec<String>>,
 }
 

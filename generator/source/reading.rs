@@ -1,5 +1,5 @@
-//! What a program may read, decided before it is read. The evaluator opens files by their paths, through links: a file
-//! outside of the project must not be read even for nothing, and a pipe or a device has no end.
+//! Checks which files a program may read, before they are read. The evaluator opens files by their paths, through links:
+//! a file outside of the project must not be read even if its content has no effect, and a pipe or a device has no end.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -9,22 +9,22 @@ use nickel_lang_core::cache::{CacheHub, InputFormat};
 use nickel_lang_core::files::FileId;
 use nickel_lang_core::traverse::TraverseAlloc;
 
-use super::evaluate::Program;
 use super::imports::{Outside, allowed, is_own, path_of};
+use super::program::Program;
 use crate::files::{FileKind, Reason, look_behind, real_path};
 
 /// A file that the program may not read.
 pub struct Refused {
-    /// The import of it, without which it is the stack itself.
+    /// The import of the file; without a place, the file is the stack itself.
     pub import: Outside,
-    /// Why it is refused although it is in the project.
+    /// The reason to refuse a file of the project.
     pub reason: Option<Reason>,
 }
 
 /// Finds the first file that the stack or one of its imports may not read.
 pub fn refused(program: &Program, cache: &mut CacheHub, stack: FileId) -> Option<Refused> {
     let allowed = allowed(program);
-    let mut known = BTreeSet::from([stack]);
+    let mut visited = BTreeSet::from([stack]);
     let mut waiting = vec![stack];
     while let Some(id) = waiting.pop() {
         // A file that does not parse imports nothing, and the evaluation reports it.
@@ -47,11 +47,11 @@ pub fn refused(program: &Program, cache: &mut CacheHub, stack: FileId) -> Option
                     return Some(Refused { import, reason: reason.filter(|_| is_inside) });
                 }
                 if format == InputFormat::Nickel
-                    && let Ok(read) = cache.sources.get_or_add_file(&at, format)
+                    && let Ok(file) = cache.sources.get_or_add_file(&at, format)
                 {
-                    let read = read.inner();
-                    if known.insert(read) && !is_own(program, cache, read) {
-                        waiting.push(read);
+                    let file = file.inner();
+                    if visited.insert(file) && !is_own(program, cache, file) {
+                        waiting.push(file);
                     }
                 }
                 break;
@@ -61,19 +61,19 @@ pub fn refused(program: &Program, cache: &mut CacheHub, stack: FileId) -> Option
     None
 }
 
-/// The imports of a parsed file in the order of the text, each with the byte at which it begins.
+/// Returns the imports of a parsed file in the order of the text, each with the byte at which it begins.
 fn imports(cache: &CacheHub, id: FileId) -> Vec<(PathBuf, InputFormat, u32)> {
-    let mut found = Vec::new();
+    let mut imports = Vec::new();
     let mut take = |ast: &Ast| {
         if let Node::Import(Import::Path { path, format }) = &ast.node {
             let byte = ast.pos.into_opt().map_or(0, |span| span.start.0);
-            found.push((PathBuf::from(path), *format, byte));
+            imports.push((PathBuf::from(path), *format, byte));
         }
         None::<()>
     };
     if let Some(ast) = cache.asts.get(id) {
         let _ = ast.find_map(&mut take);
     }
-    found.sort_by_key(|(_, _, byte)| *byte);
-    found
+    imports.sort_by_key(|(_, _, byte)| *byte);
+    imports
 }

@@ -1,21 +1,22 @@
-//! Byte offsets to lines and columns, and file names as users know them.
+//! Maps byte offsets to lines and columns, and files to the names that users know.
 
 use std::path::{Path, PathBuf};
 
 use nickel_lang_core::files::{FileId, Files};
 
-use super::evaluate::Program;
 use super::node::{File, Mark};
+use super::program::Program;
 
-/// The files seen so far; small, so it is searched in order.
+/// The files of the places so far. They are few, so a search compares all.
 pub struct SourceMap {
     project: PathBuf,
     library: PathBuf,
     allowed: Vec<PathBuf>,
-    known: Vec<Known>,
+    files: Vec<MappedFile>,
 }
 
-struct Known {
+/// A file with the starts of its lines.
+struct MappedFile {
     id: FileId,
     file: File,
     /// Byte offsets at which lines start.
@@ -29,20 +30,20 @@ impl SourceMap {
             project,
             library: program.library.clone(),
             allowed: program.allow_imports.clone(),
-            known: Vec::new(),
+            files: Vec::new(),
         }
     }
 
-    /// The place of a byte of a file; none in the standard library of Nickel.
+    /// Returns the place of a byte of a file; `None` in the standard library of Nickel.
     pub fn mark(&mut self, files: &Files, id: FileId, byte: u32) -> Option<Mark> {
         if files.is_stdlib(id) {
             return None;
         }
-        let index = self.known.iter().position(|known| known.id == id).unwrap_or_else(|| {
-            self.known.push(self.read(files, id));
-            self.known.len() - 1
+        let index = self.files.iter().position(|file| file.id == id).unwrap_or_else(|| {
+            self.files.push(self.read(files, id));
+            self.files.len() - 1
         });
-        let lines = &self.known[index].lines;
+        let lines = &self.files[index].lines;
         let line = lines.partition_point(|start| *start <= byte).max(1);
         let start = lines[line - 1] as usize;
         let before = files.source(id).get(start..byte as usize).unwrap_or_default();
@@ -50,7 +51,7 @@ impl SourceMap {
         Some(Mark(u32::try_from(index).ok()?, u32::try_from(line).ok()?, u32::try_from(column).ok()?))
     }
 
-    fn read(&self, files: &Files, id: FileId) -> Known {
+    fn read(&self, files: &Files, id: FileId) -> MappedFile {
         let source = files.source(id);
         let starts = source.bytes().zip(1_u32..).filter(|(byte, _)| *byte == b'\n').map(|(_, next)| next);
         let path = Path::new(files.name(id));
@@ -64,22 +65,23 @@ impl SourceMap {
                 user: true,
             },
         };
-        Known { id, file, lines: std::iter::once(0).chain(starts).collect() }
+        MappedFile { id, file, lines: std::iter::once(0).chain(starts).collect() }
     }
 
+    /// Whether a place is in a file of the user.
     pub fn is_user(&self, mark: Mark) -> bool {
-        usize::try_from(mark.0).ok().and_then(|index| self.known.get(index)).is_some_and(|known| known.file.user)
+        usize::try_from(mark.0).ok().and_then(|index| self.files.get(index)).is_some_and(|mapped| mapped.file.user)
     }
 
-    /// A file of the stack language.
+    /// Whether a place is in a file of the library.
     pub fn is_library(&self, mark: Mark) -> bool {
         usize::try_from(mark.0)
             .ok()
-            .and_then(|index| self.known.get(index))
-            .is_some_and(|known| !known.file.user && !known.file.shown.is_empty())
+            .and_then(|index| self.files.get(index))
+            .is_some_and(|mapped| !mapped.file.user && !mapped.file.shown.is_empty())
     }
 
-    /// A message without the folders of this machine: paths as the user knows them.
+    /// Returns a message without the folders of this machine, with paths as the user knows them.
     pub fn relative(&self, text: &str) -> String {
         let folders = [&self.library, &self.project].into_iter().chain(&self.allowed);
         folders.filter(|folder| folder.parent().is_some()).fold(text.to_owned(), |text, folder| {
@@ -89,7 +91,7 @@ impl SourceMap {
     }
 
     pub fn into_files(self) -> Vec<File> {
-        self.known.into_iter().map(|known| known.file).collect()
+        self.files.into_iter().map(|mapped| mapped.file).collect()
     }
 }
 

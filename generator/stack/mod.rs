@@ -140,6 +140,4 @@ pub enum Compat {
     Podman,
 }
 
-pub(crate) fn yes() -> bool {
-    true
-}
+pub(crate) use crate::values::yes;

@@ -1,6 +1,7 @@
 //! Records of earlier runs in the cache: one small file for each run that changed a file. The manifest and the derivations
 //! of the run are objects. `why --rebuilt` compares two records, and `gc` keeps the objects that a record names.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::io;
 
@@ -50,10 +51,51 @@ impl Generation {
         Generation { manifest, derivations_object, inputs, parts, generators, ..Generation::default() }
     }
 
+    /// Returns what changed since an earlier run.
+    pub fn changes_from<'a>(&'a self, old: &'a Generation) -> GenerationChanges<'a> {
+        let files = changed_names(&old.files, &self.files);
+        // A file whose derivation changed is generated, but only a file with different bytes is written.
+        let derivations = changed_names(&old.derivations, &self.derivations);
+        GenerationChanges {
+            same_bytes: derivations.keys().filter(|path| !files.contains_key(*path)).count(),
+            files,
+            inputs: changed_names(&old.inputs, &self.inputs),
+            generators: changed_names(&old.generators, &self.generators),
+            parts: changed_names(&old.parts, &self.parts),
+        }
+    }
+
     /// Returns the digests of the objects that the record refers to.
     pub fn objects(&self) -> impl Iterator<Item = Digest> {
         self.files.values().copied().chain([self.manifest, self.derivations_object])
     }
+}
+
+/// What changed from one run to a later one: names, each with `new`, `changed` or `gone`.
+#[derive(Debug)]
+pub struct GenerationChanges<'a> {
+    pub files: ChangedNames<'a>,
+    /// The number of files that were derived again, with the same bytes.
+    pub same_bytes: usize,
+    pub inputs: ChangedNames<'a>,
+    pub generators: ChangedNames<'a>,
+    pub parts: ChangedNames<'a>,
+}
+
+/// Names of what changed, each with `new`, `changed` or `gone`.
+pub type ChangedNames<'a> = BTreeMap<&'a str, &'static str>;
+
+fn changed_names<'a, N: Ord + Borrow<str>, T: PartialEq>(
+    old: &'a BTreeMap<N, T>,
+    new: &'a BTreeMap<N, T>,
+) -> ChangedNames<'a> {
+    let present = new.iter().filter_map(|(name, value)| match old.get(name.borrow()) {
+        None => Some((name.borrow(), "new")),
+        Some(before) if before != value => Some((name.borrow(), "changed")),
+        Some(_) => None,
+    });
+    let gone = old.keys().filter(|name| !new.contains_key((*name).borrow())).map(|name| (name.borrow(), "gone"));
+    present.chain(gone).collect()
 }
 
 /// The records of one cache.
@@ -139,4 +181,31 @@ impl Generations {
 
 fn name_of(number: u64) -> String {
     format!("{number:08}.json")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_are_new_changed_or_gone() {
+        let digests = |names: &[(&str, &str)]| -> BTreeMap<ArtifactPath, Digest> {
+            let digest = |(name, text): &(&str, &str)| (ArtifactPath::new(*name).unwrap(), Digest::of(text.as_bytes()));
+            names.iter().map(digest).collect()
+        };
+        let old = Generation {
+            files: digests(&[("a/same", "1"), ("a/changed", "1"), ("a/gone", "1")]),
+            derivations: digests(&[("a/same", "1"), ("a/changed", "1"), ("a/gone", "1")]),
+            ..Generation::default()
+        };
+        let new = Generation {
+            files: digests(&[("a/same", "1"), ("a/changed", "2"), ("a/new", "1")]),
+            derivations: digests(&[("a/same", "2"), ("a/changed", "2"), ("a/new", "1")]),
+            ..Generation::default()
+        };
+        let changes = new.changes_from(&old);
+        assert_eq!(changes.files, BTreeMap::from([("a/changed", "changed"), ("a/gone", "gone"), ("a/new", "new")]));
+        assert_eq!(changes.same_bytes, 1, "only the derivation of a/same changed");
+        assert!(changes.inputs.is_empty() && changes.parts.is_empty() && changes.generators.is_empty());
+    }
 }

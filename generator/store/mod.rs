@@ -24,7 +24,7 @@ pub use compare::{Changes, compare, is_selected};
 pub use diff::{Budget, OldSide, text_diff};
 pub use fingerprint::Watch;
 pub use folder_scan::Folders;
-pub use generations::{Generation, Generations};
+pub use generations::{Generation, GenerationChanges, Generations};
 pub use manifest::Manifest;
 pub use objects::Objects;
 pub use output_file::{ATTRIBUTES, MANIFEST, read, write};

@@ -68,41 +68,11 @@ const CIRCLES: &[(&str, &[&str], &str)] = &[
         &["baseline", "diff", "down", "export", "import", "lint", "mod", "new", "status", "verify"],
         "`mod` runs the commands, which share its arguments",
     ),
-    ("database", &["convention", "tenant_keys"], "not yet resolved"),
-    ("database/import/dbml", &["mod", "reference"], "not yet resolved"),
-    (
-        "database/import/sql",
-        &["access", "alter", "constraint", "defaults", "index", "mod", "table", "types"],
-        "not yet resolved",
-    ),
-    (
-        "database/migrate",
-        &[
-            "column",
-            "comments_and_grants",
-            "dropped",
-            "enumeration",
-            "indexes",
-            "keys",
-            "mod",
-            "rename",
-            "routines",
-            "schemas",
-            "security",
-            "sequences",
-            "table",
-            "types",
-        ],
-        "not yet resolved",
-    ),
-    ("database/migrate/column", &["add", "identity", "mod", "retype"], "not yet resolved"),
-    ("database/migrate/rename", &["columns", "constraints", "mod"], "not yet resolved"),
     (
         "source",
         &["decode", "entries"],
         "a decoder and the entries of its records call each other for each level of the tree",
     ),
-    ("source", &["errors", "evaluate", "imports", "reading", "source_map"], "not yet resolved"),
 ];
 
 /// Reads the sources of this crate.

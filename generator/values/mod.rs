@@ -12,3 +12,8 @@ pub use address_range::AddressRange;
 pub use checked::Checked;
 pub use size::{Cpus, Duration, Memory};
 pub use text::*;
+
+/// Returns `true`: the default of fields that are on unless a definition turns them off.
+pub(crate) fn yes() -> bool {
+    true
+}

@@ -31,23 +31,50 @@ impl Check<'_> {
         for (column_name, column) in &table.columns {
             self.column(column, &path.key("columns").key(column_name.as_str()));
         }
-        let key_path = path.key("primary_key");
-        self.columns(table, &table.primary_key, &key_path);
-        for column in table.primary_key.iter().filter(|column| table.columns.get(*column).is_some_and(|c| c.nullable)) {
-            self.report(key_path.clone(), format!("the column `{column}` of the primary key is nullable"), "");
+        self.primary_key(table, &path.key("primary_key"));
+        self.constraint_names(table, &path);
+        self.equal_constraints(table, &path);
+        self.constraint_columns(table, &path);
+        for (key, index) in &table.indexes {
+            self.index(table, index, &path.key("indexes").key(key.as_str()));
         }
-        let constraints = table.uniques.keys().chain(table.checks.keys()).chain(table.excludes.keys());
-        let mut seen: BTreeSet<&SqlIdent> = BTreeSet::new();
-        for constraint in constraints.chain(table.foreign_keys.keys()) {
-            if !seen.insert(constraint) {
-                self.report(path.clone(), format!("two constraints have the name `{constraint}`"), "");
+        for (key, foreign) in &table.foreign_keys {
+            self.foreign_key(table, foreign, &path.key("foreign_keys").key(key.as_str()));
+        }
+        for (key, policy) in &table.policies {
+            self.policy(table, policy, &path.key("policies").key(key.as_str()));
+        }
+        for (key, trigger) in &table.triggers {
+            self.trigger(table, trigger, &path.key("triggers").key(key.as_str()));
+        }
+        self.partitions(name, table, &path);
+    }
+
+    fn primary_key(&mut self, table: &Table, path: &FieldPath) {
+        self.columns(table, &table.primary_key, path);
+        for name in &table.primary_key {
+            if table.columns.get(name).is_some_and(|column| column.nullable) {
+                self.report(path.clone(), format!("the column `{name}` of the primary key is nullable"), "");
             }
         }
-        // PostgreSQL creates only one of two equal constraints.
+    }
+
+    fn constraint_names(&mut self, table: &Table, path: &FieldPath) {
+        let constraints = table.uniques.keys().chain(table.checks.keys()).chain(table.excludes.keys());
+        let mut names: BTreeSet<&SqlIdent> = BTreeSet::new();
+        for name in constraints.chain(table.foreign_keys.keys()) {
+            if !names.insert(name) {
+                self.report(path.clone(), format!("two constraints have the name `{name}`"), "");
+            }
+        }
+    }
+
+    /// Reports constraints that are equal to others; PostgreSQL creates only one of two equal constraints.
+    fn equal_constraints(&mut self, table: &Table, path: &FieldPath) {
         let uniques: Vec<_> = table.uniques.iter().collect();
         for (i, (key, unique)) in uniques.iter().enumerate() {
-            let key_again = unique.columns == table.primary_key && unique.deferrable == Deferrable::No;
-            if key_again || uniques[..i].iter().any(|(_, other)| other == unique) {
+            let equals_primary_key = unique.columns == table.primary_key && unique.deferrable == Deferrable::No;
+            if equals_primary_key || uniques[..i].iter().any(|(_, other)| other == unique) {
                 let path = path.key("uniques").key(key.as_str());
                 self.report(path, "these columns are already unique", "leave one of the two out");
             }
@@ -59,6 +86,9 @@ impl Check<'_> {
                 self.report(path, "another constraint has the same definition", "leave one of the two out");
             }
         }
+    }
+
+    fn constraint_columns(&mut self, table: &Table, path: &FieldPath) {
         for (key, unique) in &table.uniques {
             let path = path.key("uniques").key(key.as_str());
             self.columns(table, unique.columns.iter().chain(&unique.include), &path);
@@ -68,54 +98,37 @@ impl Check<'_> {
             let path = path.key("excludes").key(key.as_str());
             self.require_items(&exclude.elements, &path);
         }
-        for (key, index) in &table.indexes {
-            self.index(table, index, &path.key("indexes").key(key.as_str()));
+    }
+
+    fn policy(&mut self, table: &Table, policy: &Policy, path: &FieldPath) {
+        if table.row_security == RowSecurity::Off {
+            self.report(path.clone(), "a policy has no effect while `row_security` is off", "set it to 'on or 'forced");
         }
-        for (key, foreign) in &table.foreign_keys {
-            self.foreign_key(table, foreign, &path.key("foreign_keys").key(key.as_str()));
+        let has_fitting_conditions = match policy.command {
+            Command::Insert => policy.using.is_none() && policy.check.is_some(),
+            Command::Select | Command::Delete => policy.check.is_none() && policy.using.is_some(),
+            Command::All | Command::Update => policy.using.is_some(),
+        };
+        if !has_fitting_conditions {
+            self.report(
+                path.clone(),
+                "the policy lacks its condition, or has one that its command does not use",
+                "commands that read need `using`, commands that write need `check`",
+            );
         }
-        for (key, policy) in &table.policies {
-            let path = path.key("policies").key(key.as_str());
-            if table.row_security == RowSecurity::Off {
-                self.report(
-                    path.clone(),
-                    "a policy has no effect while `row_security` is off",
-                    "set it to 'on or 'forced",
-                );
-            }
-            let fits = match policy.command {
-                Command::Insert => policy.using.is_none() && policy.check.is_some(),
-                Command::Select | Command::Delete => policy.check.is_none() && policy.using.is_some(),
-                Command::All | Command::Update => policy.using.is_some(),
-            };
-            if !fits {
-                self.report(
-                    path,
-                    "the policy lacks its condition, or has one that its command does not use",
-                    "commands that read need `using`, commands that write need `check`",
-                );
-            }
+    }
+
+    fn trigger(&mut self, table: &Table, trigger: &Trigger, path: &FieldPath) {
+        let function = self.schema.functions.get(&trigger.function);
+        let returns = function.and_then(|function| function.returns.as_ref());
+        if returns.is_none_or(|returns| returns.as_str() != "trigger") {
+            let message = format!("there is no function `{}` that returns trigger", trigger.function);
+            self.report(path.key("function"), message, "");
         }
-        for (key, trigger) in &table.triggers {
-            let path = path.key("triggers").key(key.as_str());
-            let function = self.schema.functions.get(&trigger.function);
-            if function
-                .and_then(|function| function.returns.as_ref())
-                .is_none_or(|returns| returns.as_str() != "trigger")
-            {
-                let message = format!("there is no function `{}` that returns trigger", trigger.function);
-                self.report(path.key("function"), message, "");
-            }
-            self.columns(table, &trigger.update_of, &path.key("update_of"));
-            if trigger.events.is_empty() || (trigger.events.contains(&Event::Truncate) && !trigger.statement) {
-                self.report(
-                    path.key("events"),
-                    "a trigger needs events, and a trigger for truncate needs `statement`",
-                    "",
-                );
-            }
+        self.columns(table, &trigger.update_of, &path.key("update_of"));
+        if trigger.events.is_empty() || (trigger.events.contains(&Event::Truncate) && !trigger.statement) {
+            self.report(path.key("events"), "a trigger needs events, and a trigger for truncate needs `statement`", "");
         }
-        self.partitions(name, table, &path);
     }
 
     pub(super) fn require_items<T>(&mut self, items: &[T], path: &FieldPath) {
@@ -126,8 +139,8 @@ impl Check<'_> {
 
     pub(super) fn column(&mut self, column: &Column, path: &FieldPath) {
         self.check_type(&column.kind, &path.key("type"));
-        let ways = [column.default.is_some(), column.identity.is_some(), column.generated.is_some()];
-        if ways.iter().filter(|way| **way).count() > 1 {
+        let sources = [column.default.is_some(), column.identity.is_some(), column.generated.is_some()];
+        if sources.iter().filter(|is_set| **is_set).count() > 1 {
             self.report(path.clone(), "a column has one of `default`, `identity` and `generated`", "");
         }
         if column.generated.is_some() && column.backfill.is_some() {

@@ -30,3 +30,11 @@ pub fn comment(kind: &str, object: &str, text: Option<&Text>) -> String {
     let text = text.map_or("NULL".to_owned(), |text| literal(text.as_str()));
     format!("COMMENT ON {kind} {object} IS {text};")
 }
+
+/// Returns a statement that fails if the query finds rows that would be lost.
+pub fn fail_if_rows(lossy: &str, message: &str) -> String {
+    format!(
+        "DO $guard$ BEGIN IF EXISTS ({lossy}) THEN RAISE EXCEPTION {}; END IF; END $guard$;",
+        literal(&message.replace('%', "%%"))
+    )
+}

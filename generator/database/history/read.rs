@@ -17,6 +17,16 @@ fn lines(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).replace("\r\n", "\n")
 }
 
+fn plan_file(database: &SqlIdent, migration: &MigrationName) -> String {
+    format!("db/{database}/{MIGRATIONS}/{migration}/plan.json")
+}
+
+fn tampered(file: &str, message: String) -> Diagnostic {
+    finding_at(Code::MigrationTampered, file)
+        .message(message)
+        .hint("restore it from version control, and put the change into a new migration")
+}
+
 impl History {
     /// Reads the files of a database and verifies them.
     ///
@@ -35,13 +45,13 @@ impl History {
     pub fn parse(database: &SqlIdent, files: &HistoryFiles) -> Result<History, Vec<Diagnostic>> {
         let mut history = History::default();
         let mut findings = Vec::new();
-        let mut found: BTreeMap<&str, BTreeMap<&str, &Vec<u8>>> = BTreeMap::new();
+        let mut migrations: BTreeMap<&str, BTreeMap<&str, &Vec<u8>>> = BTreeMap::new();
         for (path, bytes) in files {
             let shown = format!("db/{database}/{path}");
             let mut parts = path.splitn(3, '/');
             match (parts.next(), parts.next(), parts.next()) {
                 (Some(MIGRATIONS), Some(name), Some(file)) => {
-                    found.entry(name).or_default().insert(file, bytes);
+                    migrations.entry(name).or_default().insert(file, bytes);
                 }
                 (Some(SCHEMA), Some(kind), Some(file)) if file.ends_with(".json") => {
                     let object = format!("{kind}/{}", file.trim_end_matches(".json"));
@@ -56,7 +66,7 @@ impl History {
                 _ => findings.push(malformed(&shown, "this file does not belong here").hint("move it elsewhere")),
             }
         }
-        for (name, mut files) in found {
+        for (name, mut files) in migrations {
             let shown = |file: &str| format!("db/{database}/{MIGRATIONS}/{name}/{file}");
             let parsed = MigrationName::new(name);
             let (up, down, plan) = (files.remove("up.sql"), files.remove("down.sql"), files.remove("plan.json"));
@@ -79,57 +89,20 @@ impl History {
 
     /// Returns findings where the migrations differ from the sum file, the numbering or the snapshot.
     fn verify(&self, database: &SqlIdent, files: &HistoryFiles) -> Vec<Diagnostic> {
-        let mut findings = Vec::new();
-        let sum = format!("db/{database}/{SUM_FILE}");
-        let tampered = |file: String, message: String| {
-            finding_at(Code::MigrationTampered, &file)
-                .message(message)
-                .hint("restore it from version control, and put the change into a new migration")
-        };
         let text = files.get(SUM_FILE).map_or(String::new(), |bytes| lines(bytes));
-        let Some(written) = SumLine::parse(&text) else {
-            return vec![
-                malformed(&sum, "nself.sum: a line is malformed").hint("after a merge, `nself db rebase` rewrites it"),
-            ];
+        let Some(recorded) = SumLine::parse(&text) else {
+            let finding = malformed(&format!("db/{database}/{SUM_FILE}"), "nself.sum: a line is malformed");
+            return vec![finding.hint("after a merge, `nself db rebase` rewrites it")];
         };
-        let actual = self.sum();
-        for i in 0..actual.len().max(written.len()) {
-            let finding = match (actual.get(i), written.get(i)) {
-                (Some(is), Some(was)) if is == was => continue,
-                (Some(is), Some(was)) if is.name == was.name => tampered(
-                    format!("db/{database}/{MIGRATIONS}/{}/up.sql", is.name),
-                    format!("{} was edited after it was recorded", is.name),
-                ),
-                (Some(is), Some(was)) => tampered(
-                    sum.clone(),
-                    format!("the order of migrations changed: {} is where {} was", is.name, was.name),
-                ),
-                (Some(is), None) => tampered(sum.clone(), format!("{} is missing from nself.sum", is.name))
-                    .hint("if you wrote it by hand as the last migration, `nself db sum` adds it"),
-                (None, Some(was)) => tampered(sum.clone(), format!("{} is missing, but nself.sum lists it", was.name)),
-                (None, None) => continue,
-            };
-            findings.push(finding);
-            // Each line includes a digest of the lines before it, so all later lines differ as well.
-            break;
-        }
-        for (i, migration) in self.migrations.iter().enumerate() {
-            if migration.name.number() != i + 1 {
-                findings.push(tampered(
-                    format!("db/{database}/{MIGRATIONS}/{}/plan.json", migration.name),
-                    format!("{} is out of sequence: migrations are numbered from 1 without gaps", migration.name),
-                ));
-            }
-        }
+        let mut findings: Vec<Diagnostic> = self.verify_sum(database, &recorded).into_iter().collect();
+        findings.extend(self.verify_numbers(database));
         let mut digests = Digests::default();
         for migration in &self.migrations {
+            let name = &migration.name;
             if digests.root() != migration.plan.from {
                 findings.push(tampered(
-                    format!("db/{database}/{MIGRATIONS}/{}/plan.json", migration.name),
-                    format!(
-                        "{} does not start at the schema that results from the migrations before it",
-                        migration.name
-                    ),
+                    &plan_file(database, name),
+                    format!("{name} does not start at the schema that results from the migrations before it"),
                 ));
                 break;
             }
@@ -138,10 +111,44 @@ impl History {
         if findings.is_empty() {
             for path in digests.differing(&Digests::of(&self.head)) {
                 let file = format!("db/{database}/{SCHEMA}/{path}.json");
-                findings.push(tampered(file, format!("{SCHEMA}/{path}.json does not match the migrations")));
+                findings.push(tampered(&file, format!("{SCHEMA}/{path}.json does not match the migrations")));
             }
         }
         findings
+    }
+
+    /// Returns a finding about the first difference from the sum file. Each line includes a digest of the lines
+    /// before it, so all later lines differ as well.
+    fn verify_sum(&self, database: &SqlIdent, recorded: &[SumLine]) -> Option<Diagnostic> {
+        let file = format!("db/{database}/{SUM_FILE}");
+        let actual = self.sum();
+        let different = (0..actual.len().max(recorded.len())).find(|i| actual.get(*i) != recorded.get(*i))?;
+        let finding = match (actual.get(different), recorded.get(different)) {
+            (Some(actual), Some(recorded)) if actual.name == recorded.name => tampered(
+                &format!("db/{database}/{MIGRATIONS}/{}/up.sql", actual.name),
+                format!("{} was edited after it was recorded", actual.name),
+            ),
+            (Some(actual), Some(recorded)) => tampered(
+                &file,
+                format!("the order of migrations changed: {} is where {} was", actual.name, recorded.name),
+            ),
+            (Some(actual), None) => tampered(&file, format!("{} is missing from nself.sum", actual.name))
+                .hint("if you wrote it by hand as the last migration, `nself db sum` adds it"),
+            (None, Some(recorded)) => tampered(&file, format!("{} is missing, but nself.sum lists it", recorded.name)),
+            (None, None) => return None,
+        };
+        Some(finding)
+    }
+
+    fn verify_numbers(&self, database: &SqlIdent) -> impl Iterator<Item = Diagnostic> {
+        let misnumbered = self.migrations.iter().enumerate().filter(|(i, migration)| migration.name.number() != i + 1);
+        misnumbered.map(move |(_, migration)| {
+            let name = &migration.name;
+            tampered(
+                &plan_file(database, name),
+                format!("{name} is out of sequence: migrations are numbered from 1 without gaps"),
+            )
+        })
     }
 
     /// Returns findings about what the runner cannot apply: invalid SQL, transaction control, rights that it must not

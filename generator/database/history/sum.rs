@@ -42,12 +42,12 @@ impl SumLine {
 /// Checks that a history extends its base: every line of the base must be unchanged. Returns a finding about the
 /// first difference.
 pub fn check_extends(database: &SqlIdent, base: &[SumLine], now: &[SumLine]) -> Option<Diagnostic> {
-    let changed =
-        base.iter().zip(now.iter().map(Some).chain(std::iter::repeat(None))).find(|(was, is)| Some(*was) != *is)?;
-    let message = match changed.1 {
-        Some(is) if is.name == changed.0.name => format!("{} differs from the base", is.name),
-        Some(is) => format!("the order of migrations changed: {} is where the base has {}", is.name, changed.0.name),
-        None => format!("{} of the base is missing", changed.0.name),
+    let mut lines = base.iter().zip(now.iter().map(Some).chain(std::iter::repeat(None)));
+    let (old, new) = lines.find(|(old, new)| Some(*old) != *new)?;
+    let message = match new {
+        Some(new) if new.name == old.name => format!("{} differs from the base", new.name),
+        Some(new) => format!("the order of migrations changed: {} is where the base has {}", new.name, old.name),
+        None => format!("{} of the base is missing", old.name),
     };
     Some(
         finding_at(Code::MigrationTampered, &format!("db/{database}/{SUM_FILE}"))

@@ -11,14 +11,14 @@ const LONGEST: usize = 63;
 /// loses its end.
 pub fn default_name(table: &str, part: Option<&str>, label: &str) -> String {
     let room = LONGEST - label.len() - 1 - usize::from(part.is_some());
-    let mut left = table.len();
-    let mut right = part.map_or(0, str::len);
-    while left + right > room {
-        *(if left > right { &mut left } else { &mut right }) -= 1;
+    let mut table_length = table.len();
+    let mut part_length = part.map_or(0, str::len);
+    while table_length + part_length > room {
+        *(if table_length > part_length { &mut table_length } else { &mut part_length }) -= 1;
     }
     match part {
-        None => format!("{}_{label}", &table[..left]),
-        Some(part) => format!("{}_{}_{label}", &table[..left], &part[..right]),
+        None => format!("{}_{label}", &table[..table_length]),
+        Some(part) => format!("{}_{}_{label}", &table[..table_length], &part[..part_length]),
     }
 }
 

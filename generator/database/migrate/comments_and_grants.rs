@@ -1,6 +1,7 @@
 //! Plans changes of comments and grants.
 
-use super::{MigrationStep, Phase, Planner};
+use super::planner::Planner;
+use super::step::{MigrationStep, Phase};
 use crate::database::ddl;
 use crate::database::hazard::Hazard;
 use crate::database::model::*;
@@ -51,15 +52,16 @@ impl Described<'_> {
 /// Returns the privileges of `a` that `b` does not have.
 pub fn minus<P: Privilege>(a: &Grants<P>, b: &Grants<P>) -> Grants<P> {
     let none = Default::default();
-    let left = a.iter().map(|(role, all)| (role.clone(), all - b.get(role).unwrap_or(&none)));
-    left.filter(|(_, all)| !all.is_empty()).collect()
+    let rest = a.iter().map(|(role, privileges)| (role.clone(), privileges - b.get(role).unwrap_or(&none)));
+    rest.filter(|(_, privileges)| !privileges.is_empty()).collect()
 }
 
 fn revokes<P: Privilege>(kind: &str, object: &str, grants: &Grants<P>) -> Vec<String> {
-    let given = grants.iter().filter(|(_, all)| !all.is_empty());
-    given
-        .map(|(from, all)| {
-            format!("REVOKE {} ON {kind} {object} FROM {};", ddl::privileges(all.iter().copied()), ddl::role(from))
+    let grants = grants.iter().filter(|(_, privileges)| !privileges.is_empty());
+    grants
+        .map(|(role, privileges)| {
+            let privileges = ddl::privileges(privileges.iter().copied());
+            format!("REVOKE {privileges} ON {kind} {object} FROM {};", ddl::role(role))
         })
         .collect()
 }

@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Diff, mentions};
+use super::diff::{Diff, TableChange, TableChangeKind};
+use crate::database::identifiers::mentions;
 use crate::database::model::*;
 use crate::values::SqlIdent;
 
@@ -26,33 +27,37 @@ fn overlap<'a>(columns: impl IntoIterator<Item = &'a SqlIdent>, set: &BTreeSet<S
 }
 
 /// Returns the constraints and indexes of the old table that must be dropped.
-pub(super) fn dropped_parts(diff: &Diff, name: &ObjectName, old: &Table, new: Option<&Table>) -> DroppedParts {
-    let none = Table::default();
-    let is = new.unwrap_or(&none);
-    let types = diff.affected.types_of(name);
-    let again = diff.affected.regenerated_of(name);
-    let both: BTreeSet<SqlIdent> = types.union(again).cloned().collect();
+pub(super) fn dropped_parts(diff: &Diff, change: &TableChange) -> DroppedParts {
+    let TableChange { name, old, new, .. } = *change;
+    let regenerated = diff.affected.regenerated_of(name);
+    let affected: BTreeSet<SqlIdent> = diff.affected.types_of(name).union(regenerated).cloned().collect();
     DroppedParts {
-        primary_key: new.is_some() && (old.primary_key != is.primary_key || overlap(&old.primary_key, again)),
-        uniques: which(&old.uniques, |key, was| {
-            is.uniques.get(key) != Some(was) || overlap(was.columns.iter().chain(&was.include), again)
+        primary_key: change.kind != TableChangeKind::Drop
+            && (old.primary_key != new.primary_key || overlap(&old.primary_key, regenerated)),
+        uniques: keys_where(&old.uniques, |key, unique| {
+            new.uniques.get(key) != Some(unique) || overlap(unique.columns.iter().chain(&unique.include), regenerated)
         }),
-        checks: which(&old.checks, |key, was| is.checks.get(key) != Some(was) || mentions(was.as_str(), &both)),
-        excludes: which(&old.excludes, |key, was| {
-            let texts = was.elements.iter().map(|element| &element.expression).chain(&was.predicate);
-            is.excludes.get(key) != Some(was) || any_mentions(texts, &both)
+        checks: keys_where(&old.checks, |key, check| {
+            new.checks.get(key) != Some(check) || mentions(check.as_str(), &affected)
         }),
-        foreign_keys: which(&old.foreign_keys, |key, was| {
-            is.foreign_keys.get(key) != Some(was) || overlap(&was.columns, &both) || target_changes(diff, was)
+        excludes: keys_where(&old.excludes, |key, exclude| {
+            let texts = exclude.elements.iter().map(|element| &element.expression).chain(&exclude.predicate);
+            new.excludes.get(key) != Some(exclude) || any_mentions(texts, &affected)
         }),
-        indexes: which(&old.indexes, |key, was| {
-            is.indexes.get(key).is_none_or(|is| !same_index(was, is)) || index_depends_on(was, &both, again)
+        foreign_keys: keys_where(&old.foreign_keys, |key, foreign_key| {
+            new.foreign_keys.get(key) != Some(foreign_key)
+                || overlap(&foreign_key.columns, &affected)
+                || target_changes(diff, foreign_key)
+        }),
+        indexes: keys_where(&old.indexes, |key, index| {
+            new.indexes.get(key).is_none_or(|new| !same_index(index, new))
+                || index_depends_on(index, &affected, regenerated)
         }),
     }
 }
 
-fn which<T>(old: &BTreeMap<SqlIdent, T>, lost: impl Fn(&SqlIdent, &T) -> bool) -> BTreeSet<SqlIdent> {
-    old.iter().filter(|(key, was)| lost(key, was)).map(|(key, _)| key.clone()).collect()
+fn keys_where<T>(parts: &BTreeMap<SqlIdent, T>, is_dropped: impl Fn(&SqlIdent, &T) -> bool) -> BTreeSet<SqlIdent> {
+    parts.iter().filter(|(key, part)| is_dropped(key, part)).map(|(key, _)| key.clone()).collect()
 }
 
 /// Whether two indexes differ in their comments at most, which are changed in place.
@@ -60,13 +65,13 @@ pub(super) fn same_index(a: &Index, b: &Index) -> bool {
     a == b || Index { comment: None, ..a.clone() } == Index { comment: None, ..b.clone() }
 }
 
-fn index_depends_on(was: &Index, both: &BTreeSet<SqlIdent>, again: &BTreeSet<SqlIdent>) -> bool {
-    let columns = was.columns.iter().filter_map(|column| column.column.as_ref()).chain(&was.include);
-    let texts = was.columns.iter().filter_map(|column| column.expression.as_ref()).chain(&was.predicate);
+fn index_depends_on(index: &Index, affected: &BTreeSet<SqlIdent>, regenerated: &BTreeSet<SqlIdent>) -> bool {
+    let columns = index.columns.iter().filter_map(|column| column.column.as_ref()).chain(&index.include);
+    let texts = index.columns.iter().filter_map(|column| column.expression.as_ref()).chain(&index.predicate);
     // An operator class depends on the type of its column.
-    let classes =
-        was.columns.iter().filter(|column| column.opclass.is_some()).filter_map(|column| column.column.as_ref());
-    overlap(columns, again) || any_mentions(texts, both) || overlap(classes, both)
+    let with_class = index.columns.iter().filter(|column| column.opclass.is_some());
+    let with_class = with_class.filter_map(|column| column.column.as_ref());
+    overlap(columns, regenerated) || any_mentions(texts, affected) || overlap(with_class, affected)
 }
 
 /// Whether the key that a foreign key refers to is dropped, or the type of one of its columns changes.
@@ -76,13 +81,16 @@ fn target_changes(diff: &Diff, key: &ForeignKey) -> bool {
     let Some(new) = diff.new.tables.get(target) else { return true };
     let changed: BTreeSet<SqlIdent> =
         diff.affected.types_of(target).union(diff.affected.regenerated_of(target)).cloned().collect();
-    let wanted: BTreeSet<&SqlIdent> = key.references.columns.iter().collect();
-    let same = |columns: &[SqlIdent]| columns.iter().collect::<BTreeSet<_>>() == wanted;
-    let primary = same(&old.primary_key) && old.primary_key != new.primary_key;
-    let unique = old.uniques.iter().any(|(name, was)| same(&was.columns) && new.uniques.get(name) != Some(was));
-    let index = old.indexes.iter().any(|(name, was)| {
-        let columns: Vec<SqlIdent> = was.columns.iter().filter_map(|column| column.column.clone()).collect();
-        was.unique && same(&columns) && new.indexes.get(name) != Some(was)
+    let referenced: BTreeSet<&SqlIdent> = key.references.columns.iter().collect();
+    let is_referenced = |columns: &[SqlIdent]| columns.iter().collect::<BTreeSet<_>>() == referenced;
+    let primary = is_referenced(&old.primary_key) && old.primary_key != new.primary_key;
+    let unique = old
+        .uniques
+        .iter()
+        .any(|(name, unique)| is_referenced(&unique.columns) && new.uniques.get(name) != Some(unique));
+    let index = old.indexes.iter().any(|(name, index)| {
+        let columns: Vec<SqlIdent> = index.columns.iter().filter_map(|column| column.column.clone()).collect();
+        index.unique && is_referenced(&columns) && new.indexes.get(name) != Some(index)
     });
     primary || unique || index || overlap(&key.references.columns, &changed)
 }

@@ -53,8 +53,8 @@ impl<'a> Graph<'a> {
         let mut before = needs.clone();
         for (i, node) in nodes.iter().enumerate() {
             mentions(schema, node, &mut |word, always| {
-                let known = names.get(word).into_iter().flatten().copied();
-                for other in known.filter(|other| *other != i && !hides(schema, node, &nodes[*other])) {
+                let others = names.get(word).into_iter().flatten().copied();
+                for other in others.filter(|other| *other != i && !hides(schema, node, &nodes[*other])) {
                     before[i].insert(other);
                     if always {
                         needs[i].insert(other);
@@ -182,8 +182,8 @@ fn sort(needs: &[BTreeSet<usize>]) -> Result<Vec<usize>, Vec<usize>> {
             }
         }
     }
-    let left: Vec<usize> = (0..needs.len()).filter(|i| positions[*i] == 0).collect();
-    if left.is_empty() { Ok(positions) } else { Err(left) }
+    let cyclic: Vec<usize> = (0..needs.len()).filter(|i| positions[*i] == 0).collect();
+    if cyclic.is_empty() { Ok(positions) } else { Err(cyclic) }
 }
 
 #[cfg(test)]

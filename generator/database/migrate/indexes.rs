@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::comments_and_grants::Described;
 use super::dropped::same_index;
-use super::{MigrationStep, Phase, Planner};
+use super::planner::Planner;
+use super::step::{MigrationStep, Phase};
 use crate::database::ddl;
 use crate::database::hazard::Hazard;
 use crate::database::model::*;
@@ -30,15 +31,15 @@ pub fn comments(
     path: &FieldPath,
 ) {
     for (key, index) in new {
-        let (was, is) = (old.get(key).and_then(|was| was.comment.as_ref()), index.comment.as_ref());
-        if was == is {
+        let old_comment = old.get(key).and_then(|index| index.comment.as_ref());
+        if old_comment == index.comment.as_ref() {
             continue;
         }
         let (object, name, path) = (name.beside(key).sql(), format!("{name}.{key}"), path.key(key.as_str()));
         // After the index, which may be built in an earlier migration.
         let described =
             Described { phase: Phase::Keys, rank: 9, kind: "INDEX", object: &object, name: &name, path: &path };
-        described.comment(planner, was, is);
+        described.comment(planner, old_comment, index.comment.as_ref());
     }
 }
 
@@ -51,29 +52,30 @@ pub fn plan(
     path: &FieldPath,
 ) {
     let path = path.key("indexes");
-    let same =
-        |key: &SqlIdent, a: &Index, other: &BTreeMap<SqlIdent, Index>| other.get(key).is_some_and(|b| same_index(a, b));
-    for (key, was) in old.iter().filter(|(key, was)| !same(key, was, new)) {
+    let is_in = |indexes: &BTreeMap<SqlIdent, Index>, key: &SqlIdent, index: &Index| {
+        indexes.get(key).is_some_and(|other| same_index(index, other))
+    };
+    let step = |phase, key: &SqlIdent, path: FieldPath, what: &str| {
+        MigrationStep::new(phase, format!("{name}.{key}"), path, format!("{name}.{key} {what}"))
+    };
+    for (key, index) in old.iter().filter(|(key, index)| !is_in(new, key, index)) {
         planner.push(
-            MigrationStep::new(Phase::Teardown, format!("{name}.{key}"), path.clone(), format!("{name}.{key} is gone"))
-                .rank(0)
+            step(Phase::Teardown, key, path.clone(), "is gone")
                 .up(format!("DROP INDEX {};", name.beside(key).sql()))
-                .down(ddl::create_index(name, key, was, false)),
+                .down(ddl::create_index(name, key, index, false)),
         );
     }
-    for (key, index) in new.iter().filter(|(key, is)| !same(key, is, old)) {
+    for (key, index) in new.iter().filter(|(key, index)| !is_in(old, key, index)) {
         planner.push(
-            MigrationStep::new(
-                Phase::Attach,
-                format!("{name}.{key}"),
-                path.key(key.as_str()),
-                format!("{name}.{key} is new"),
-            )
-            .up(ddl::create_index(name, key, index, false))
-            .down(format!("DROP INDEX {};", name.beside(key).sql())),
+            step(Phase::Attach, key, path.key(key.as_str()), "is new")
+                .up(ddl::create_index(name, key, index, false))
+                .down(format!("DROP INDEX {};", name.beside(key).sql())),
         );
     }
-    let kept: BTreeMap<SqlIdent, Index> =
-        old.iter().filter(|(key, was)| same(key, was, new)).map(|(k, v)| (k.clone(), v.clone())).collect();
-    comments(planner, name, &kept, new, &path);
+    let remaining: BTreeMap<SqlIdent, Index> = old
+        .iter()
+        .filter(|(key, index)| is_in(new, key, index))
+        .map(|(key, index)| (key.clone(), index.clone()))
+        .collect();
+    comments(planner, name, &remaining, new, &path);
 }

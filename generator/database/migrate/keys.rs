@@ -2,205 +2,243 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::dropped::dropped_parts;
+use super::diff::{Diff, TableChange, TableChangeKind};
+use super::dropped::{DroppedParts, dropped_parts};
 use super::indexes;
-use super::{Diff, MigrationStep, Phase, Planner};
+use super::planner::Planner;
+use super::step::{MigrationStep, Phase};
 use crate::database::ddl;
 use crate::database::hazard::Hazard;
 use crate::database::model::*;
-use crate::diagnostic::FieldPath;
 use crate::values::SqlIdent;
+
+/// Rank of dropped keys and indexes, which come after the foreign keys that need them.
+const LAST: usize = usize::MAX - 2;
 
 /// Drops constraints and indexes that change. Of a dropped table, only foreign keys are dropped in advance, since
 /// they could block other steps.
-pub fn teardown(
-    planner: &mut Planner,
-    diff: &Diff,
-    name: &ObjectName,
-    old: &Table,
-    new: Option<&Table>,
-    path: &FieldPath,
-) {
-    let dropped = dropped_parts(diff, name, old, new);
-    let table = name.sql();
-    let mut drop = |key: &SqlIdent, rank: usize, definition: String, gone: bool| {
-        planner.push(
-            MigrationStep::new(
-                Phase::Teardown,
-                format!("{name}.{key}"),
-                path.clone(),
-                format!("{name}.{key} {}", change_text(gone)),
-            )
-            .rank(rank)
-            .up(format!("ALTER TABLE {table} DROP CONSTRAINT {};", quoted(key)))
-            .down(format!("ALTER TABLE {table} ADD {definition};"))
-            .hazard(Hazard::AccessExclusive)
-            .hazards((gone && new.is_some()).then_some(Hazard::DropsConstraint)),
-        );
-    };
-    let last = usize::MAX - 2;
+pub fn teardown(planner: &mut Planner, diff: &Diff, change: &TableChange) {
+    let TableChange { name, old, new, .. } = *change;
+    let dropped = dropped_parts(diff, change);
     for key in &dropped.foreign_keys {
-        let gone = new.is_none_or(|new| !new.foreign_keys.contains_key(key));
-        drop(key, 0, ddl::foreign_key(key, &old.foreign_keys[key]), gone);
+        let is_gone = !new.foreign_keys.contains_key(key);
+        planner.push(drop_constraint(change, key, &ddl::foreign_key(key, &old.foreign_keys[key]), is_gone).rank(0));
     }
-    let Some(new) = new else { return };
+    if change.kind == TableChangeKind::Drop {
+        return;
+    }
     for key in &dropped.checks {
-        drop(key, last, ddl::check(key, &old.checks[key]), !new.checks.contains_key(key));
+        let is_gone = !new.checks.contains_key(key);
+        planner.push(drop_constraint(change, key, &ddl::check(key, &old.checks[key]), is_gone));
     }
     for key in &dropped.excludes {
-        drop(key, last, ddl::exclude(key, &old.excludes[key]), !new.excludes.contains_key(key));
+        let is_gone = !new.excludes.contains_key(key);
+        planner.push(drop_constraint(change, key, &ddl::exclude(key, &old.excludes[key]), is_gone));
     }
     for key in &dropped.uniques {
-        drop(key, last, ddl::unique(key, &old.uniques[key]), !new.uniques.contains_key(key));
+        let is_gone = !new.uniques.contains_key(key);
+        planner.push(drop_constraint(change, key, &ddl::unique(key, &old.uniques[key]), is_gone));
     }
     if dropped.primary_key && !old.primary_key.is_empty() {
+        let definition = ddl::primary_key(name, old).unwrap_or_default();
         let key = ddl::primary_key_name(name, old);
-        drop(&key, last, ddl::primary_key(name, old).unwrap_or_default(), new.primary_key.is_empty());
+        planner.push(drop_constraint(change, &key, &definition, new.primary_key.is_empty()));
     }
     for index in &dropped.indexes {
-        let was = &old.indexes[index];
-        let mut down = ddl::create_index(name, index, was, false);
-        if was.comment.is_some() {
-            down += &format!("\n{}", ddl::comment("INDEX", &name.beside(index).sql(), was.comment.as_ref()));
-        }
-        let gone = !new.indexes.contains_key(index);
-        planner.push(
-            MigrationStep::new(
-                Phase::Teardown,
-                format!("{name}.{index}"),
-                path.clone(),
-                format!("{name}.{index} {}", change_text(gone)),
-            )
-            .rank(last)
-            .up(format!("DROP INDEX {};", name.beside(index).sql()))
-            .down(down)
-            .hazard(Hazard::AccessExclusive)
-            .hazards((gone && was.unique).then_some(Hazard::DropsConstraint)),
-        );
+        planner.push(drop_index(change, index));
     }
 }
 
-fn change_text(gone: bool) -> &'static str {
-    if gone { "is gone" } else { "is recreated" }
+fn drop_constraint(change: &TableChange, key: &SqlIdent, definition: &str, is_gone: bool) -> MigrationStep {
+    let table = change.name.sql();
+    teardown_step(change, key, is_gone)
+        .up(drop_sql(change.name, key))
+        .down(format!("ALTER TABLE {table} ADD {definition};"))
+        .hazards((is_gone && change.kind != TableChangeKind::Drop).then_some(Hazard::DropsConstraint))
+}
+
+fn drop_index(change: &TableChange, key: &SqlIdent) -> MigrationStep {
+    let TableChange { name, old, new, .. } = *change;
+    let index = &old.indexes[key];
+    let mut down = ddl::create_index(name, key, index, false);
+    if index.comment.is_some() {
+        down += &format!("\n{}", ddl::comment("INDEX", &name.beside(key).sql(), index.comment.as_ref()));
+    }
+    let is_gone = !new.indexes.contains_key(key);
+    teardown_step(change, key, is_gone)
+        .up(format!("DROP INDEX {};", name.beside(key).sql()))
+        .down(down)
+        .hazards((is_gone && index.unique).then_some(Hazard::DropsConstraint))
+}
+
+fn teardown_step(change: &TableChange, key: &SqlIdent, is_gone: bool) -> MigrationStep {
+    let object = format!("{}.{key}", change.name);
+    let why = format!("{object} {}", if is_gone { "is gone" } else { "is recreated" });
+    MigrationStep::new(Phase::Teardown, object, change.path.clone(), why).rank(LAST).hazard(Hazard::AccessExclusive)
+}
+
+fn drop_sql(table: &ObjectName, key: &SqlIdent) -> String {
+    format!("ALTER TABLE {} DROP CONSTRAINT {};", table.sql(), quoted(key))
 }
 
 /// Adds constraints and indexes that are new or were dropped for a change.
-pub fn plan(planner: &mut Planner, diff: &Diff, name: &ObjectName, old: &Table, new: &Table, path: &FieldPath) {
-    let dropped = dropped_parts(diff, name, old, Some(new));
-    let table = name.sql();
-    let whole = new.partition_by.is_none();
-    let step = |phase, field: &str, key: &SqlIdent, what: &str| {
-        let path = path.key(field).key(key.as_str());
-        MigrationStep::new(phase, format!("{name}.{key}"), path, format!("{name}.{key} {what}"))
-    };
-    let drop = |key: &SqlIdent| format!("ALTER TABLE {table} DROP CONSTRAINT {};", quoted(key));
-    for (key, check) in
-        new.checks.iter().filter(|(key, _)| !old.checks.contains_key(*key) || dropped.checks.contains(*key))
-    {
+pub fn plan(planner: &mut Planner, diff: &Diff, change: &TableChange) {
+    let dropped = dropped_parts(diff, change);
+    add_checks(planner, change, &dropped);
+    add_excludes(planner, change, &dropped);
+    add_primary_key(planner, change, &dropped);
+    add_uniques(planner, change, &dropped);
+    add_foreign_keys(planner, diff, change);
+    add_indexes(planner, change, &dropped);
+}
+
+/// Returns the parts of a new table that its old version lacks or that were dropped.
+fn added<'a, T>(
+    new: &'a BTreeMap<SqlIdent, T>,
+    old: &'a BTreeMap<SqlIdent, T>,
+    dropped: &'a BTreeSet<SqlIdent>,
+) -> impl Iterator<Item = (&'a SqlIdent, &'a T)> {
+    new.iter().filter(|(key, _)| !old.contains_key(*key) || dropped.contains(*key))
+}
+
+/// Returns a step about one key in a field of the table.
+fn key_step(change: &TableChange, phase: Phase, (field, key): (&str, &SqlIdent), what: &str) -> MigrationStep {
+    let path = change.path.key(field).key(key.as_str());
+    MigrationStep::new(phase, format!("{}.{key}", change.name), path, format!("{}.{key} {what}", change.name))
+}
+
+fn add_checks(planner: &mut Planner, change: &TableChange, dropped: &DroppedParts) {
+    let table = change.name.sql();
+    for (key, check) in added(&change.new.checks, &change.old.checks, &dropped.checks) {
         planner.push(
-            step(Phase::Attach, "checks", key, "is new")
+            key_step(change, Phase::Attach, ("checks", key), "is new")
                 .up(format!("ALTER TABLE {table} ADD {} NOT VALID;", ddl::check(key, check)))
-                .down(drop(key))
+                .down(drop_sql(change.name, key))
                 .hazard(Hazard::MayFail),
         );
         planner.push(
-            step(Phase::Validate, "checks", key, "holds for stored rows")
+            key_step(change, Phase::Validate, ("checks", key), "holds for stored rows")
                 .up(format!("ALTER TABLE {table} VALIDATE CONSTRAINT {};", quoted(key)))
                 .hazard(Hazard::MayFail),
         );
     }
-    for (key, exclude) in
-        new.excludes.iter().filter(|(key, _)| !old.excludes.contains_key(*key) || dropped.excludes.contains(*key))
-    {
+}
+
+fn add_excludes(planner: &mut Planner, change: &TableChange, dropped: &DroppedParts) {
+    for (key, exclude) in added(&change.new.excludes, &change.old.excludes, &dropped.excludes) {
         planner.push(
-            step(Phase::Keys, "excludes", key, "is new")
-                .up(format!("ALTER TABLE {table} ADD {};", ddl::exclude(key, exclude)))
-                .down(drop(key))
+            key_step(change, Phase::Keys, ("excludes", key), "is new")
+                .up(format!("ALTER TABLE {} ADD {};", change.name.sql(), ddl::exclude(key, exclude)))
+                .down(drop_sql(change.name, key))
                 .hazards([Hazard::MayFail, Hazard::BlockingScan]),
         );
     }
-    let mut unique = |key: &SqlIdent, field: &str, index: Index, plain: String, kind: String| {
-        if !whole {
-            planner.push(
-                step(Phase::Keys, field, key, "is new")
-                    .up(format!("ALTER TABLE {table} ADD {plain};"))
-                    .down(drop(key))
-                    .hazards([Hazard::MayFail, Hazard::BlockingScan]),
-            );
-            return;
-        }
-        planner.push(indexes::concurrent(step(Phase::Concurrent, field, key, "gets its index"), name, key, &index));
-        planner.push(
-            step(Phase::Keys, field, key, "is new")
-                .up(format!("ALTER TABLE {table} ADD CONSTRAINT {} {kind};", quoted(key)))
-                .down(drop(key)),
-        );
+}
+
+/// A primary key or unique constraint that is added to a table.
+struct AddedKey<'a> {
+    /// Field of the table that holds the key.
+    field: &'a str,
+    name: &'a SqlIdent,
+    /// The index that the constraint uses.
+    index: Index,
+    /// The constraint with its columns.
+    definition: String,
+    /// The constraint as a use of the index.
+    using_index: String,
+}
+
+fn add_primary_key(planner: &mut Planner, change: &TableChange, dropped: &DroppedParts) {
+    let TableChange { name, new, .. } = *change;
+    if !dropped.primary_key || new.primary_key.is_empty() {
+        return;
+    }
+    let key = ddl::primary_key_name(name, new);
+    let key = AddedKey {
+        field: "primary_key",
+        name: &key,
+        index: ddl::unique_index(&new.primary_key, &[], false),
+        definition: ddl::primary_key(name, new).unwrap_or_default(),
+        using_index: format!("PRIMARY KEY USING INDEX {}", quoted(&key)),
     };
-    if dropped.primary_key && !new.primary_key.is_empty() {
-        let key = ddl::primary_key_name(name, new);
-        let index = ddl::unique_index(&new.primary_key, &[], false);
-        let plain = ddl::primary_key(name, new).unwrap_or_default();
-        unique(&key, "primary_key", index, plain, format!("PRIMARY KEY USING INDEX {}", quoted(&key)));
+    add_key(planner, change, &key);
+}
+
+fn add_uniques(planner: &mut Planner, change: &TableChange, dropped: &DroppedParts) {
+    for (key, unique) in added(&change.new.uniques, &change.old.uniques, &dropped.uniques) {
+        let key = AddedKey {
+            field: "uniques",
+            name: key,
+            index: ddl::unique_index(&unique.columns, &unique.include, unique.nulls_not_distinct),
+            definition: ddl::unique(key, unique),
+            using_index: format!("UNIQUE USING INDEX {}{}", quoted(key), ddl::deferrable(unique.deferrable)),
+        };
+        add_key(planner, change, &key);
     }
-    for (key, is) in
-        new.uniques.iter().filter(|(key, _)| !old.uniques.contains_key(*key) || dropped.uniques.contains(*key))
-    {
-        let index = ddl::unique_index(&is.columns, &is.include, is.nulls_not_distinct);
-        let kind = format!("UNIQUE USING INDEX {}{}", quoted(key), ddl::deferrable(is.deferrable));
-        unique(key, "uniques", index, ddl::unique(key, is), kind);
+}
+
+/// Adds a key over an index that is built while rows can be written. A partitioned table cannot use such an index.
+fn add_key(planner: &mut Planner, change: &TableChange, key: &AddedKey) {
+    let table = change.name.sql();
+    let step = |phase, what| key_step(change, phase, (key.field, key.name), what);
+    let add = step(Phase::Keys, "is new").down(drop_sql(change.name, key.name));
+    if change.new.partition_by.is_some() {
+        planner.push(
+            add.up(format!("ALTER TABLE {table} ADD {};", key.definition))
+                .hazards([Hazard::MayFail, Hazard::BlockingScan]),
+        );
+        return;
     }
-    foreign_keys(planner, diff, name, old, new, path);
-    let kept: BTreeMap<SqlIdent, Index> = old
+    let build = step(Phase::Concurrent, "gets its index");
+    planner.push(indexes::concurrent(build, change.name, key.name, &key.index));
+    planner.push(add.up(format!("ALTER TABLE {table} ADD CONSTRAINT {} {};", quoted(key.name), key.using_index)));
+}
+
+/// Adds new foreign keys, after all keys to which they refer. Existing rows are validated in a later migration.
+pub fn add_foreign_keys(planner: &mut Planner, diff: &Diff, change: &TableChange) {
+    let is_stored = change.kind != TableChangeKind::Create;
+    let dropped = if is_stored { dropped_parts(diff, change).foreign_keys } else { BTreeSet::new() };
+    let is_validated_later = is_stored && change.new.partition_by.is_none();
+    let table = change.name.sql();
+    for (key, foreign_key) in added(&change.new.foreign_keys, &change.old.foreign_keys, &dropped) {
+        let valid = if is_validated_later { " NOT VALID" } else { "" };
+        planner.push(
+            key_step(change, Phase::Keys, ("foreign_keys", key), "is new")
+                .rank(10)
+                .up(format!("ALTER TABLE {table} ADD {}{valid};", ddl::foreign_key(key, foreign_key)))
+                .down(drop_sql(change.name, key))
+                .hazards(is_stored.then_some(Hazard::MayFail)),
+        );
+        if is_validated_later {
+            planner.push(
+                key_step(change, Phase::ValidateKeys, ("foreign_keys", key), "holds for stored rows")
+                    .up(format!("ALTER TABLE {table} VALIDATE CONSTRAINT {};", quoted(key)))
+                    .hazard(Hazard::MayFail),
+            );
+        }
+    }
+}
+
+fn add_indexes(planner: &mut Planner, change: &TableChange, dropped: &DroppedParts) {
+    let TableChange { name, old, new, path, .. } = *change;
+    let remaining: BTreeMap<SqlIdent, Index> = old
         .indexes
         .iter()
         .filter(|(key, _)| !dropped.indexes.contains(*key))
-        .map(|(k, v)| (k.clone(), v.clone()))
+        .map(|(key, index)| (key.clone(), index.clone()))
         .collect();
-    let path = path.key("indexes");
-    for (key, index) in new.indexes.iter().filter(|(key, _)| !kept.contains_key(*key)) {
-        let start = step(Phase::Concurrent, "indexes", key, "is new");
-        if whole {
-            planner.push(indexes::concurrent(start, name, key, index));
+    for (key, index) in new.indexes.iter().filter(|(key, _)| !remaining.contains_key(*key)) {
+        if new.partition_by.is_none() {
+            let build = key_step(change, Phase::Concurrent, ("indexes", key), "is new");
+            planner.push(indexes::concurrent(build, name, key, index));
         } else {
-            let mut start = start.hazard(Hazard::BlockingScan);
-            start.phase = Phase::Keys;
-            let sql = ddl::create_index(name, key, index, false);
-            planner.push(start.up(sql).down(format!("DROP INDEX {};", name.beside(key).sql())));
-        }
-    }
-    indexes::comments(planner, name, &kept, &new.indexes, &path);
-}
-
-/// Plans new foreign keys, after all keys to which they refer. Existing rows are validated in a later migration.
-pub fn foreign_keys(planner: &mut Planner, diff: &Diff, name: &ObjectName, old: &Table, new: &Table, path: &FieldPath) {
-    let stored = diff.old.tables.contains_key(name);
-    let dropped = if stored { dropped_parts(diff, name, old, Some(new)).foreign_keys } else { BTreeSet::new() };
-    let later = stored && new.partition_by.is_none();
-    let table = name.sql();
-    for (key, is) in
-        new.foreign_keys.iter().filter(|(key, _)| !old.foreign_keys.contains_key(*key) || dropped.contains(*key))
-    {
-        let path = path.key("foreign_keys").key(key.as_str());
-        let object = format!("{name}.{key}");
-        let valid = if later { " NOT VALID" } else { "" };
-        planner.push(
-            MigrationStep::new(Phase::Keys, object.clone(), path.clone(), format!("{object} is new"))
-                .rank(10)
-                .up(format!("ALTER TABLE {table} ADD {}{valid};", ddl::foreign_key(key, is)))
-                .down(format!("ALTER TABLE {table} DROP CONSTRAINT {};", quoted(key)))
-                .hazards(stored.then_some(Hazard::MayFail)),
-        );
-        if later {
             planner.push(
-                MigrationStep::new(
-                    Phase::ValidateKeys,
-                    object.clone(),
-                    path,
-                    format!("{object} holds for stored rows"),
-                )
-                .up(format!("ALTER TABLE {table} VALIDATE CONSTRAINT {};", quoted(key)))
-                .hazard(Hazard::MayFail),
+                key_step(change, Phase::Keys, ("indexes", key), "is new")
+                    .up(ddl::create_index(name, key, index, false))
+                    .down(format!("DROP INDEX {};", name.beside(key).sql()))
+                    .hazard(Hazard::BlockingScan),
             );
         }
     }
+    indexes::comments(planner, name, &remaining, &new.indexes, &path.key("indexes"));
 }

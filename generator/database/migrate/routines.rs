@@ -2,117 +2,81 @@
 //! with everything that depends on them.
 
 use super::comments_and_grants::Described;
-use super::graph::{Graph, ObjectKind, ObjectNode};
-use super::{Affected, Diff, MigrationStep, Phase, Planner, indexes};
+use super::diff::Diff;
+use super::graph::ObjectKind;
+use super::indexes;
+use super::planner::Planner;
+use super::step::{MigrationStep, Phase};
+use crate::database::ddl;
 use crate::database::hazard::Hazard;
 use crate::database::identifiers::words;
 use crate::database::model::*;
-use crate::database::{ddl, model};
 use crate::diagnostic::Code;
-
-/// Whether `CREATE OR REPLACE` cannot turn one function into the other.
-fn signature_differs(old: &Function, new: &Function) -> bool {
-    let shape = |function: &Function| (function.procedure, function.arguments.clone(), function.returns.clone());
-    shape(old) != shape(new)
-}
-
-/// Returns the parts of a view that cannot be changed in place.
-fn view_shape(view: &View) -> (&model::Query, bool, bool) {
-    (&view.query, view.materialized, view.security_invoker)
-}
-
-/// Marks the views and functions that must be dropped and created: those that cannot be replaced, views of tables
-/// whose columns change, and everything that depends on these.
-pub fn mark_affected(affected: &mut Affected, old: &Schema, new: &Schema, graph: &Graph) {
-    for (name, was) in &old.functions {
-        if new.functions.get(name).is_some_and(|is| signature_differs(was, is)) {
-            affected.routines.insert(name.clone());
-        }
-    }
-    for (name, was) in &old.views {
-        if new.views.get(name).is_some_and(|is| view_shape(was) != view_shape(is)) {
-            affected.routines.insert(name.clone());
-        }
-    }
-    loop {
-        let before = affected.routines.len();
-        let changes = |ObjectNode(kind, name): ObjectNode| match kind {
-            ObjectKind::Table => affected.tables.contains(name) || !new.tables.contains_key(name),
-            ObjectKind::View => affected.routines.contains(name) || !new.views.contains_key(name),
-            ObjectKind::Function => affected.routines.contains(name) || !new.functions.contains_key(name),
-            ObjectKind::Type => affected.rebuilt.contains(name) || !new.types.contains_key(name),
-            ObjectKind::Sequence => false,
-        };
-        let views = old.views.keys().filter(|name| graph.needs(ObjectKind::View, name).any(changes));
-        // A function depends on its arguments and its result; tables among them are row types.
-        let functions = old.functions.keys().filter(|name| {
-            graph.needs(ObjectKind::Function, name).any(|node| match node {
-                ObjectNode(ObjectKind::Table, table) => !new.tables.contains_key(table),
-                _ => changes(node),
-            })
-        });
-        let more: Vec<ObjectName> = views.chain(functions).cloned().collect();
-        affected.routines.extend(more);
-        if affected.routines.len() == before {
-            break;
-        }
-    }
-}
+use crate::values::{Checked, SqlIdent};
 
 /// Plans changes of functions and views.
 pub fn plan(planner: &mut Planner, diff: &Diff) {
-    functions(planner, diff);
-    views(planner, diff);
+    create_functions(planner, diff);
+    drop_functions(planner, diff);
+    drop_views(planner, diff);
+    create_views(planner, diff);
 }
 
-fn functions(planner: &mut Planner, diff: &Diff) {
+/// Creates functions that are new or recreated, and changes the others in place.
+fn create_functions(planner: &mut Planner, diff: &Diff) {
     for (name, new) in &diff.new.functions {
-        let path = planner.path(&["functions", name.as_str()]);
-        let rank = diff.new_graph.position(ObjectKind::Function, name);
         let old = diff.old.functions.get(name);
-        let Some(old) = old.filter(|_| !diff.affected.routines.contains(name)) else {
-            let why = if old.is_some() { "is recreated" } else { "is new" };
-            planner.push(
-                MigrationStep::new(Phase::Create, name.as_str(), path, format!("the function {name} {why}"))
-                    .rank(rank)
-                    .up(ddl::create_function(name, new))
-                    .down(format!("DROP {};", ddl::function_identity(name, new))),
-            );
+        if let Some(old) = old.filter(|_| !diff.affected.routines.contains(name)) {
+            replace_function(planner, diff, name, (old, new));
             continue;
-        };
-        let plain = |function: &Function| ddl::replace_function(name, function, "CREATE OR REPLACE");
-        if plain(old) != plain(new) {
-            planner.push(
-                MigrationStep::new(Phase::Create, name.as_str(), path.clone(), format!("the function {name} changes"))
-                    .rank(rank)
-                    .up(plain(new))
-                    .down(plain(old)),
-            );
         }
-        // Privileges that PUBLIC has by default are not listed as grants.
-        let everyone = |function: &Function| {
-            if function.is_for_everyone() {
-                use crate::values::Checked;
-                Grants::from([(crate::values::SqlIdent::wrap(PUBLIC.into()), [FunctionPrivilege::Execute].into())])
-            } else {
-                function.grants.clone()
-            }
-        };
-        let (before, after) = (everyone(old), everyone(new));
-        let object = ddl::function_signature(name, new);
-        let kind = ddl::function_kind(new);
-        let described =
-            Described { phase: Phase::Create, rank, kind, object: &object, name: name.as_str(), path: &path };
-        described.grants(planner, &before, &after);
-        described.comment(planner, old.comment.as_ref(), new.comment.as_ref());
+        let path = planner.path(&["functions", name.as_str()]);
+        let why = if old.is_some() { "is recreated" } else { "is new" };
+        planner.push(
+            MigrationStep::new(Phase::Create, name.as_str(), path, format!("the function {name} {why}"))
+                .rank(diff.new_graph.position(ObjectKind::Function, name))
+                .up(ddl::create_function(name, new))
+                .down(format!("DROP {};", ddl::function_identity(name, new))),
+        );
     }
+}
+
+fn replace_function(planner: &mut Planner, diff: &Diff, name: &ObjectName, (old, new): (&Function, &Function)) {
+    let path = planner.path(&["functions", name.as_str()]);
+    let rank = diff.new_graph.position(ObjectKind::Function, name);
+    let replace = |function: &Function| ddl::replace_function(name, function, "CREATE OR REPLACE");
+    if replace(old) != replace(new) {
+        planner.push(
+            MigrationStep::new(Phase::Create, name.as_str(), path.clone(), format!("the function {name} changes"))
+                .rank(rank)
+                .up(replace(new))
+                .down(replace(old)),
+        );
+    }
+    let (kind, object) = (ddl::function_kind(new), ddl::function_signature(name, new));
+    let described = Described { phase: Phase::Create, rank, kind, object: &object, name: name.as_str(), path: &path };
+    described.grants(planner, &function_grants(old), &function_grants(new));
+    described.comment(planner, old.comment.as_ref(), new.comment.as_ref());
+}
+
+/// Returns the grants of a function with the privilege that PUBLIC has by default.
+fn function_grants(function: &Function) -> Grants<FunctionPrivilege> {
+    if function.is_for_everyone() {
+        Grants::from([(SqlIdent::wrap(PUBLIC.into()), [FunctionPrivilege::Execute].into())])
+    } else {
+        function.grants.clone()
+    }
+}
+
+/// Drops functions that are gone or recreated.
+fn drop_functions(planner: &mut Planner, diff: &Diff) {
     for (name, old) in &diff.old.functions {
-        let gone = !diff.new.functions.contains_key(name);
-        if !gone && !diff.affected.routines.contains(name) {
+        let is_gone = !diff.new.functions.contains_key(name);
+        if !is_gone && !diff.affected.routines.contains(name) {
             continue;
         }
         let user = used_by(diff.old, name);
-        if let Some(user) = user.as_ref().filter(|_| !gone) {
+        if let Some(user) = user.as_ref().filter(|_| !is_gone) {
             planner.refuse(
                 Code::ChangeRefused,
                 planner.path(&["functions", name.as_str()]),
@@ -121,12 +85,12 @@ fn functions(planner: &mut Planner, diff: &Diff) {
             );
             continue;
         }
-        let (phase, path) = match (gone, user) {
+        let (phase, path) = match (is_gone, user) {
             (true, Some(_)) => (Phase::Contract, planner.path(&["functions"])),
             (true, None) => (Phase::Unhook, planner.path(&["functions"])),
             (false, _) => (Phase::Unhook, planner.path(&["functions", name.as_str()])),
         };
-        let why = if gone { "is gone" } else { "is recreated" };
+        let why = if is_gone { "is gone" } else { "is recreated" };
         // Steps of this phase run before renames, so they use the old names of types.
         let old = if phase == Phase::Unhook { diff.before.functions.get(name).unwrap_or(old) } else { old };
         planner.push(
@@ -143,7 +107,7 @@ fn used_by(schema: &Schema, function: &ObjectName) -> Option<String> {
     let mentions = |text: &Expression| words(text.as_str()).any(|word| word == function.name());
     for (name, table) in &schema.tables {
         let columns = table.columns.iter();
-        let mut found = columns
+        let mut columns = columns
             .filter(|(_, column)| column.default.iter().chain(&column.generated).any(mentions))
             .map(|(column, _)| column);
         let mut checks = table.checks.iter().filter(|(_, check)| mentions(check)).map(|(check, _)| check);
@@ -151,7 +115,7 @@ fn used_by(schema: &Schema, function: &ObjectName) -> Option<String> {
             let expressions = definition.columns.iter().filter_map(|column| column.expression.as_ref());
             expressions.chain(&definition.predicate).any(mentions).then_some(index)
         });
-        if let Some(part) = found.next().or_else(|| checks.next()).or_else(|| indexes.next()) {
+        if let Some(part) = columns.next().or_else(|| checks.next()).or_else(|| indexes.next()) {
             return Some(format!("{name}.{part}"));
         }
     }
@@ -163,7 +127,8 @@ fn used_by(schema: &Schema, function: &ObjectName) -> Option<String> {
     })
 }
 
-fn views(planner: &mut Planner, diff: &Diff) {
+/// Drops views that are gone or recreated.
+fn drop_views(planner: &mut Planner, diff: &Diff) {
     for (name, old) in &diff.old.views {
         let new = diff.new.views.get(name);
         if new.is_some() && !diff.affected.routines.contains(name) {
@@ -179,6 +144,10 @@ fn views(planner: &mut Planner, diff: &Diff) {
                 .hazard(Hazard::AccessExclusive),
         );
     }
+}
+
+/// Creates views that are new or recreated, and changes the indexes, grants and comments of the others.
+fn create_views(planner: &mut Planner, diff: &Diff) {
     for (name, new) in &diff.new.views {
         let path = planner.path(&["views", name.as_str()]);
         let rank = diff.new_graph.position(ObjectKind::View, name);

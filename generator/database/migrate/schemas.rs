@@ -1,7 +1,9 @@
 //! Plans changes of schemas and extensions.
 
 use super::comments_and_grants::{Described, minus};
-use super::{Diff, MigrationStep, Phase, Planner};
+use super::diff::Diff;
+use super::planner::Planner;
+use super::step::{MigrationStep, Phase};
 use crate::database::ddl;
 use crate::database::hazard::Hazard;
 use crate::database::model::*;
@@ -22,58 +24,57 @@ pub fn plan(planner: &mut Planner, diff: &Diff) {
                 MigrationStep::new(Phase::Create, name.as_str(), path.clone(), format!("the schema {name} is new"));
             planner.push(step.up(ddl::create_schema(name)).down(format!("DROP SCHEMA {};", quoted(name))));
         }
-        let old = old.unwrap_or(&none);
-        namespace(planner, name, old, new, &path, Phase::Create);
+        let object = quoted(name);
+        namespace(planner, &described(Phase::Create, name, &object, &path), old.unwrap_or(&none), new);
     }
     for (name, old) in diff.old.schemas.iter().filter(|(name, _)| !diff.new.schemas.contains_key(*name)) {
         let path = planner.path(&["schemas"]);
+        let object = quoted(name);
         if name.as_str() == PUBLIC {
-            namespace(planner, name, old, &none, &path, Phase::Contract);
+            namespace(planner, &described(Phase::Contract, name, &object, &path), old, &none);
             continue;
         }
         let step = MigrationStep::new(Phase::Contract, name.as_str(), path, format!("the schema {name} is gone"));
         let mut down = vec![ddl::create_schema(name)];
-        down.extend(ddl::grants("SCHEMA", &quoted(name), &old.grants));
-        down.extend(default_privileges(name, &old.default_privileges, "GRANT"));
+        down.extend(ddl::grants("SCHEMA", &object, &old.grants));
+        down.extend(default_privileges(&object, &old.default_privileges, "GRANT"));
         if old.comment.is_some() {
-            down.push(ddl::comment("SCHEMA", &quoted(name), old.comment.as_ref()));
+            down.push(ddl::comment("SCHEMA", &object, old.comment.as_ref()));
         }
-        planner.push(step.rank(usize::MAX).up(format!("DROP SCHEMA {};", quoted(name))).down(down.join("\n")));
+        planner.push(step.rank(usize::MAX).up(format!("DROP SCHEMA {object};")).down(down.join("\n")));
     }
     extensions(planner, diff);
 }
 
-fn namespace(planner: &mut Planner, name: &SqlIdent, old: &Namespace, new: &Namespace, path: &FieldPath, phase: Phase) {
-    let object = quoted(name);
-    let described = Described { phase, rank: SCHEMAS, kind: "SCHEMA", object: &object, name: name.as_str(), path };
+fn described<'a>(phase: Phase, name: &'a SqlIdent, object: &'a str, path: &'a FieldPath) -> Described<'a> {
+    Described { phase, rank: SCHEMAS, kind: "SCHEMA", object, name: name.as_str(), path }
+}
+
+/// Plans changes of the comment, the grants and the default privileges of a schema.
+fn namespace(planner: &mut Planner, described: &Described, old: &Namespace, new: &Namespace) {
     described.comment(planner, old.comment.as_ref(), new.comment.as_ref());
     described.grants(planner, &old.grants, &new.grants);
-    let (before, after) = (&old.default_privileges, &new.default_privileges);
-    if before != after {
-        let change = |from: &Grants<TablePrivilege>, to: &Grants<TablePrivilege>| {
-            let mut sql = default_privileges(name, &minus(from, to), "REVOKE");
-            sql.extend(default_privileges(name, &minus(to, from), "GRANT"));
+    let (old, new) = (&old.default_privileges, &new.default_privileges);
+    if old != new {
+        let set = |from: &Grants<TablePrivilege>, to: &Grants<TablePrivilege>| {
+            let mut sql = default_privileges(described.object, &minus(from, to), "REVOKE");
+            sql.extend(default_privileges(described.object, &minus(to, from), "GRANT"));
             sql.join("\n")
         };
-        let step = MigrationStep::new(
-            phase,
-            name.as_str(),
-            path.key("default_privileges"),
-            format!("{name}: default privileges"),
-        );
-        planner.push(step.up(change(before, after)).down(change(after, before)).hazard(Hazard::AuthzUpdate));
+        let (name, path) = (described.name, described.path.key("default_privileges"));
+        let step = MigrationStep::new(described.phase, name, path, format!("{name}: default privileges"));
+        planner.push(step.up(set(old, new)).down(set(new, old)).hazard(Hazard::AuthzUpdate));
     }
 }
 
-fn default_privileges(schema: &SqlIdent, grants: &Grants<TablePrivilege>, word: &str) -> Vec<String> {
+fn default_privileges(schema: &str, grants: &Grants<TablePrivilege>, word: &str) -> Vec<String> {
     let direction = if word == "GRANT" { "TO" } else { "FROM" };
-    let given = grants.iter().filter(|(_, all)| !all.is_empty());
-    given
-        .map(|(role, all)| {
+    let grants = grants.iter().filter(|(_, privileges)| !privileges.is_empty());
+    grants
+        .map(|(role, privileges)| {
             format!(
-                "ALTER DEFAULT PRIVILEGES IN SCHEMA {} {word} {} ON TABLES {direction} {};",
-                quoted(schema),
-                ddl::privileges(all.iter().copied()),
+                "ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} {word} {} ON TABLES {direction} {};",
+                ddl::privileges(privileges.iter().copied()),
                 ddl::role(role)
             )
         })

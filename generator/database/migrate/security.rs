@@ -1,152 +1,148 @@
 //! Plans changes of row-level security, policies and triggers.
 
+use super::diff::{Diff, TableChange, TableChangeKind};
 use super::graph::{ObjectKind, ObjectNode};
-use super::{Diff, MigrationStep, Phase, Planner};
+use super::planner::Planner;
+use super::step::{MigrationStep, Phase};
 use crate::database::ddl;
 use crate::database::hazard::Hazard;
 use crate::database::identifiers::words;
 use crate::database::model::*;
-use crate::diagnostic::FieldPath;
 use crate::values::SqlIdent;
 
 /// Whether a policy depends on something that is recreated: a function or view, a column of its table, or another
 /// table with such a column.
-fn depends_on_change(diff: &Diff, name: &ObjectName, policy: &Policy) -> bool {
-    let (types, again) = (diff.affected.types_of(name), diff.affected.regenerated_of(name));
+fn depends_on_change(diff: &Diff, table: &ObjectName, policy: &Policy) -> bool {
+    let (types, regenerated) = (diff.affected.types_of(table), diff.affected.regenerated_of(table));
     let mut words = policy.using.iter().chain(&policy.check).flat_map(|text| words(text.as_str()));
     words.any(|word| {
         let word = word.as_ref();
         let mut recreated = diff.recreated.get(word).into_iter().flatten();
-        recreated.any(|node| *node != ObjectNode(ObjectKind::Table, name))
+        recreated.any(|node| *node != ObjectNode(ObjectKind::Table, table))
             || types.contains(word)
-            || again.contains(word)
+            || regenerated.contains(word)
     })
 }
 
-fn policy_stays(diff: &Diff, name: &ObjectName, key: &SqlIdent, was: &Policy, new: Option<&Table>) -> bool {
-    new.and_then(|new| new.policies.get(key)) == Some(was) && !depends_on_change(diff, name, was)
+fn policy_stays(diff: &Diff, change: &TableChange, key: &SqlIdent, old: &Policy) -> bool {
+    change.new.policies.get(key) == Some(old) && !depends_on_change(diff, change.name, old)
 }
 
-fn trigger_stays(diff: &Diff, name: &ObjectName, key: &SqlIdent, was: &Trigger, new: Option<&Table>) -> bool {
-    let changed = !diff.affected.types_of(name).is_empty() || !diff.affected.regenerated_of(name).is_empty();
-    let made_of = was.condition.is_some() || !was.update_of.is_empty();
-    new.and_then(|new| new.triggers.get(key)) == Some(was)
-        && !diff.affected.routines.contains(&was.function)
-        && !(changed && made_of)
+fn trigger_stays(diff: &Diff, change: &TableChange, key: &SqlIdent, old: &Trigger) -> bool {
+    let affected = diff.affected;
+    let columns_change = !affected.types_of(change.name).is_empty() || !affected.regenerated_of(change.name).is_empty();
+    let reads_columns = old.condition.is_some() || !old.update_of.is_empty();
+    change.new.triggers.get(key) == Some(old)
+        && !affected.routines.contains(&old.function)
+        && !(columns_change && reads_columns)
 }
 
 /// Drops policies and triggers that change or depend on a change.
-pub fn teardown(
-    planner: &mut Planner,
-    diff: &Diff,
-    name: &ObjectName,
-    old: &Table,
-    new: Option<&Table>,
-    path: &FieldPath,
-) {
-    let before = diff.names.get(name).unwrap_or(name);
-    let table = before.sql();
-    let texts = diff.before.tables.get(before).unwrap_or(old);
-    for (key, was) in old.policies.iter().filter(|(key, was)| !policy_stays(diff, name, key, was, new)) {
+pub fn teardown(planner: &mut Planner, diff: &Diff, change: &TableChange) {
+    let TableChange { kind, name, old, new, path } = *change;
+    // These steps run before renames, so they use the old names.
+    let old_name = diff.names.get(name).unwrap_or(name);
+    let table = old_name.sql();
+    let before = diff.before.tables.get(old_name).unwrap_or(old);
+    let step = |key: &SqlIdent, what: &str| {
+        let why = format!("the {what} {name}.{key} changes");
+        MigrationStep::new(Phase::Unhook, format!("{name}.{key}"), path.clone(), why)
+    };
+    for (key, policy) in old.policies.iter().filter(|(key, policy)| !policy_stays(diff, change, key, policy)) {
         // Without a restrictive policy, or with a different one, more rows may be visible. A dropped table shows
         // none.
-        let is = new.and_then(|new| new.policies.get(key));
-        let weaker = new.is_some() && is != Some(was) && (was.restrictive || is.is_some());
+        let new_policy = new.policies.get(key);
+        let is_weaker =
+            kind != TableChangeKind::Drop && new_policy != Some(policy) && (policy.restrictive || new_policy.is_some());
         planner.push(
-            MigrationStep::new(
-                Phase::Unhook,
-                format!("{name}.{key}"),
-                path.clone(),
-                format!("the policy {name}.{key} changes"),
-            )
-            .up(format!("DROP POLICY {} ON {table};", quoted(key)))
-            .down(ddl::create_policy(before, key, texts.policies.get(key).unwrap_or(was)))
-            .hazard(Hazard::AuthzUpdate)
-            .hazards(weaker.then_some(Hazard::RlsWeakened)),
+            step(key, "policy")
+                .up(format!("DROP POLICY {} ON {table};", quoted(key)))
+                .down(ddl::create_policy(old_name, key, before.policies.get(key).unwrap_or(policy)))
+                .hazard(Hazard::AuthzUpdate)
+                .hazards(is_weaker.then_some(Hazard::RlsWeakened)),
         );
     }
-    for (key, was) in old.triggers.iter().filter(|(key, was)| !trigger_stays(diff, name, key, was, new)) {
+    for (key, trigger) in old.triggers.iter().filter(|(key, trigger)| !trigger_stays(diff, change, key, trigger)) {
         planner.push(
-            MigrationStep::new(
-                Phase::Unhook,
-                format!("{name}.{key}"),
-                path.clone(),
-                format!("the trigger {name}.{key} changes"),
-            )
-            .up(format!("DROP TRIGGER {} ON {table};", quoted(key)))
-            .down(ddl::create_trigger(before, key, texts.triggers.get(key).unwrap_or(was))),
+            step(key, "trigger").up(format!("DROP TRIGGER {} ON {table};", quoted(key))).down(ddl::create_trigger(
+                old_name,
+                key,
+                before.triggers.get(key).unwrap_or(trigger),
+            )),
         );
     }
 }
 
 /// Adds row security, policies and triggers that are new or were dropped for a change.
-pub fn plan(planner: &mut Planner, diff: &Diff, name: &ObjectName, old: Option<&Table>, new: &Table, path: &FieldPath) {
-    let none = Table::default();
-    let was = old.unwrap_or(&none);
-    if was.row_security != new.row_security {
-        let weaker = new.row_security < was.row_security;
-        // Partitions that this change adds or drops handle row security themselves.
-        let common = Table {
-            partitions: new
-                .partitions
-                .iter()
-                .filter(|(part, _)| old.is_none() || was.partitions.contains_key(*part))
-                .map(|(part, bound)| (part.clone(), bound.clone()))
-                .collect(),
-            ..Table::default()
-        };
-        let fresh = new.partitions.keys().filter(|part| old.is_some() && !was.partitions.contains_key(*part));
-        let change = |from: RowSecurity, to: RowSecurity| ddl::row_security(name, &common, from, to);
-        let mut up = change(was.row_security, new.row_security);
-        let least = was.row_security.min(new.row_security);
-        up.extend(fresh.flat_map(|part| ddl::table_row_security(&name.beside(part).sql(), least, new.row_security)));
-        planner.push(
-            MigrationStep::new(
-                Phase::Attach,
-                name.as_str(),
-                path.key("row_security"),
-                format!("{name}: row-level security"),
-            )
-            .up(up.join("\n"))
-            .down(change(new.row_security, was.row_security).join("\n"))
-            .hazard(Hazard::AuthzUpdate)
-            .hazards(weaker.then_some(Hazard::RlsWeakened)),
-        );
+pub fn plan(planner: &mut Planner, diff: &Diff, change: &TableChange) {
+    row_security(planner, change);
+    policies(planner, diff, change);
+    triggers(planner, diff, change);
+}
+
+fn row_security(planner: &mut Planner, change: &TableChange) {
+    let TableChange { kind, name, old, new, path } = *change;
+    if old.row_security == new.row_security {
+        return;
     }
+    // Partitions that an altered table gains or loses handle row security themselves.
+    let is_common = |part: &&SqlIdent| kind == TableChangeKind::Create || old.partitions.contains_key(*part);
+    let common = Table {
+        partitions: new
+            .partitions
+            .iter()
+            .filter(|(part, _)| is_common(part))
+            .map(|(part, bound)| (part.clone(), bound.clone()))
+            .collect(),
+        ..Table::default()
+    };
+    let set = |from: RowSecurity, to: RowSecurity| ddl::row_security(name, &common, from, to);
+    let mut up = set(old.row_security, new.row_security);
+    let least = old.row_security.min(new.row_security);
+    let gained = new.partitions.keys().filter(|part| !is_common(part));
+    up.extend(gained.flat_map(|part| ddl::table_row_security(&name.beside(part).sql(), least, new.row_security)));
+    let why = format!("{name}: row-level security");
+    planner.push(
+        MigrationStep::new(Phase::Attach, name.as_str(), path.key("row_security"), why)
+            .up(up.join("\n"))
+            .down(set(new.row_security, old.row_security).join("\n"))
+            .hazard(Hazard::AuthzUpdate)
+            .hazards((new.row_security < old.row_security).then_some(Hazard::RlsWeakened)),
+    );
+}
+
+fn policies(planner: &mut Planner, diff: &Diff, change: &TableChange) {
+    let TableChange { kind, name, old, new, path } = *change;
     for (key, policy) in &new.policies {
-        if was.policies.get(key).is_some_and(|was| policy_stays(diff, name, key, was, Some(new))) {
+        if old.policies.get(key).is_some_and(|old| policy_stays(diff, change, key, old)) {
             continue;
         }
         // An additional permissive policy shows more rows of a table that was protected before.
-        let wider = !was.policies.contains_key(key) && !policy.restrictive && was.row_security != RowSecurity::Off;
+        let is_wider = !old.policies.contains_key(key) && !policy.restrictive && old.row_security != RowSecurity::Off;
+        let path = path.key("policies").key(key.as_str());
         planner.push(
-            MigrationStep::new(
-                Phase::Attach,
-                format!("{name}.{key}"),
-                path.key("policies").key(key.as_str()),
-                format!("the policy {name}.{key}"),
-            )
-            .rank(1)
-            .up(ddl::create_policy(name, key, policy))
-            .down(format!("DROP POLICY {} ON {};", quoted(key), name.sql()))
-            .hazards(old.map(|_| Hazard::AuthzUpdate))
-            .hazards(wider.then_some(Hazard::RlsWeakened)),
+            MigrationStep::new(Phase::Attach, format!("{name}.{key}"), path, format!("the policy {name}.{key}"))
+                .rank(1)
+                .up(ddl::create_policy(name, key, policy))
+                .down(format!("DROP POLICY {} ON {};", quoted(key), name.sql()))
+                .hazards((kind != TableChangeKind::Create).then_some(Hazard::AuthzUpdate))
+                .hazards(is_wider.then_some(Hazard::RlsWeakened)),
         );
     }
+}
+
+fn triggers(planner: &mut Planner, diff: &Diff, change: &TableChange) {
+    let TableChange { name, old, new, path, .. } = *change;
     for (key, trigger) in &new.triggers {
-        if was.triggers.get(key).is_some_and(|was| trigger_stays(diff, name, key, was, Some(new))) {
+        if old.triggers.get(key).is_some_and(|old| trigger_stays(diff, change, key, old)) {
             continue;
         }
+        let path = path.key("triggers").key(key.as_str());
         planner.push(
-            MigrationStep::new(
-                Phase::Attach,
-                format!("{name}.{key}"),
-                path.key("triggers").key(key.as_str()),
-                format!("the trigger {name}.{key}"),
-            )
-            .rank(1)
-            .up(ddl::create_trigger(name, key, trigger))
-            .down(format!("DROP TRIGGER {} ON {};", quoted(key), name.sql())),
+            MigrationStep::new(Phase::Attach, format!("{name}.{key}"), path, format!("the trigger {name}.{key}"))
+                .rank(1)
+                .up(ddl::create_trigger(name, key, trigger))
+                .down(format!("DROP TRIGGER {} ON {};", quoted(key), name.sql())),
         );
     }
 }

@@ -1,8 +1,10 @@
 //! Plans changes of sequences and of the columns that own them.
 
 use super::comments_and_grants::Described;
+use super::diff::Diff;
 use super::graph::ObjectKind;
-use super::{Diff, Down, MigrationStep, Phase, Planner};
+use super::planner::Planner;
+use super::step::{MigrationStep, Phase};
 use crate::database::ddl;
 use crate::database::hazard::Hazard;
 use crate::database::model::*;
@@ -39,7 +41,7 @@ pub fn plan(planner: &mut Planner, diff: &Diff) {
             );
         }
         let old = old.unwrap_or(&none);
-        owned(planner, name, old, Some(new), &path);
+        change_owner(planner, name, (old.owned_by.as_ref(), new.owned_by.as_ref()), &path);
         let (kind, object) = ("SEQUENCE", name.sql());
         let described =
             Described { phase: Phase::Create, rank, kind, object: &object, name: name.as_str(), path: &path };
@@ -48,20 +50,25 @@ pub fn plan(planner: &mut Planner, diff: &Diff) {
     }
     for (name, old) in diff.old.sequences.iter().filter(|(name, _)| !diff.new.sequences.contains_key(*name)) {
         let path = planner.path(&["sequences"]);
-        owned(planner, name, old, None, &path);
-        let mut step = MigrationStep::new(Phase::Contract, name.as_str(), path, format!("the sequence {name} is gone"))
-            .rank(diff.old_graph.reverse(ObjectKind::Sequence, name))
-            .up(format!("DROP SEQUENCE {};", name.sql()))
-            .hazard(Hazard::DeletesData);
-        step.down = Down::Never("the position of the sequence is lost");
-        planner.push(step);
+        change_owner(planner, name, (old.owned_by.as_ref(), None), &path);
+        planner.push(
+            MigrationStep::new(Phase::Contract, name.as_str(), path, format!("the sequence {name} is gone"))
+                .rank(diff.old_graph.reverse(ObjectKind::Sequence, name))
+                .up(format!("DROP SEQUENCE {};", name.sql()))
+                .never("the position of the sequence is lost")
+                .hazard(Hazard::DeletesData),
+        );
     }
 }
 
 /// Detaches a sequence before its column is dropped, and attaches it after its column exists.
-fn owned(planner: &mut Planner, name: &ObjectName, old: &Sequence, new: Option<&Sequence>, path: &FieldPath) {
-    let (was, is) = (old.owned_by.as_ref(), new.and_then(|new| new.owned_by.as_ref()));
-    if was == is {
+fn change_owner(
+    planner: &mut Planner,
+    name: &ObjectName,
+    (old, new): (Option<&ColumnOf>, Option<&ColumnOf>),
+    path: &FieldPath,
+) {
+    if old == new {
         return;
     }
     let set = |owner: Option<&ColumnOf>| {
@@ -71,10 +78,10 @@ fn owned(planner: &mut Planner, name: &ObjectName, old: &Sequence, new: Option<&
     let step = |phase: Phase, what: &str| {
         MigrationStep::new(phase, name.as_str(), path.key("owned_by"), format!("the sequence {name} {what}"))
     };
-    if was.is_some() {
-        planner.push(step(Phase::Teardown, "no longer belongs to its column").up(set(None)).down(set(was)));
+    if old.is_some() {
+        planner.push(step(Phase::Teardown, "no longer belongs to its column").up(set(None)).down(set(old)));
     }
-    if is.is_some() {
-        planner.push(step(Phase::Attach, "belongs to its column").rank(1).up(set(is)).down(set(None)));
+    if new.is_some() {
+        planner.push(step(Phase::Attach, "belongs to its column").rank(1).up(set(new)).down(set(None)));
     }
 }

@@ -2,6 +2,7 @@
 //! (`renamed_from`, `backfill`, `using`, `allow`) are read and never stored.
 
 mod constraint;
+mod convention;
 mod graphql;
 mod index;
 mod names;
@@ -21,6 +22,7 @@ use super::hazard::Hazard;
 use crate::values::{EnvironmentName, ExtensionName, ServiceName, SqlIdent, Text};
 
 pub use constraint::*;
+pub use convention::*;
 pub use graphql::*;
 pub use index::*;
 pub use names::*;
@@ -175,28 +177,4 @@ privileges! {
 privileges! {
     /// What a role may do with a function.
     FunctionPrivilege: Execute "EXECUTE"
-}
-
-/// How rows of different owners are separated. One database has at most one convention.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Convention {
-    #[default]
-    None,
-    /// Several applications share tables: `source_account_id text NOT NULL DEFAULT 'primary'`.
-    App,
-    /// Tenants share tables and must never see rows of other tenants: `tenant_id uuid` under forced row security.
-    Tenant,
-}
-
-/// Owner of the rows of a table, in a database with a convention.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Scope {
-    /// Each row belongs to one application.
-    App,
-    /// Each row belongs to one tenant.
-    Tenant,
-    /// Rows belong to everyone, such as a list of countries.
-    Shared,
 }

@@ -15,7 +15,7 @@ pub struct View {
     #[serde(default, skip_serializing_if = "is_default")]
     pub materialized: bool,
     /// Runs with the rights of the role that queries it, so that row-level security applies; true unless given.
-    #[serde(default = "crate::stack::yes", skip_serializing_if = "Clone::clone")]
+    #[serde(default = "crate::values::yes", skip_serializing_if = "Clone::clone")]
     pub security_invoker: bool,
     /// Only for a materialised view.
     #[serde(default, skip_serializing_if = "is_default")]

@@ -1,13 +1,15 @@
-//! Hand-written files: read as far as needed to find server names and to see that a file stays at the http
-//! level. nginx itself judges the rest.
+//! Checks hand-written files of nginx: finds their server names, and refuses a file that leaves the http level. nginx
+//! itself checks the rest.
 
 use std::collections::BTreeMap;
+use std::iter::Peekable;
+use std::str::Chars;
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Related, Span};
 use crate::plan::model::Site;
 use crate::values::credential_formats;
 
-/// Where files of the user live, relative to the project.
+/// The folder of the user's files, relative to the project.
 pub const FOLDER: &str = "nginx/conf.d";
 
 /// A word of a configuration file with its place.
@@ -29,7 +31,7 @@ pub fn check(sites: &BTreeMap<String, Site>, files: &BTreeMap<String, String>) -
     }
     for (name, text) in files {
         let file = format!("{FOLDER}/{name}");
-        secrets(&file, text, &mut findings);
+        findings.extend(secrets(&file, text));
         let words = match words(text) {
             Ok(words) => words,
             Err((line, column, reason)) => {
@@ -61,28 +63,26 @@ pub fn check(sites: &BTreeMap<String, Site>, files: &BTreeMap<String, String>) -
     findings
 }
 
-/// What shows by its form, in comments too: the file is copied as it is.
-fn secrets(file: &str, text: &str, findings: &mut Vec<Diagnostic>) {
-    for (at, what) in credential_formats::all(text) {
+/// Returns findings about credentials that are known by their form, also in comments, since the file is copied unchanged.
+fn secrets(file: &str, text: &str) -> impl Iterator<Item = Diagnostic> {
+    credential_formats::all(text).map(move |(at, what)| {
         let before = &text[..at];
         let line = before.rsplit('\n').next().unwrap_or(before);
-        let count = |n: usize| u32::try_from(n + 1).unwrap_or(u32::MAX);
+        let from_one = |index: usize| u32::try_from(index + 1).unwrap_or(u32::MAX);
         let span = Span {
             file: file.to_owned(),
-            line: count(before.matches('\n').count()),
-            column: count(line.chars().count()),
+            line: from_one(before.matches('\n').count()),
+            column: from_one(line.chars().count()),
         };
-        findings.push(
-            Diagnostic::error(Code::PlainSecret, FieldPath::root())
-                .message(format!("{what} is written here as plain text"))
-                .expected("a file that is mounted")
-                .hint("`services.nginx.secret_files = [\"name\"]` mounts it, and `include /run/secrets/name;` reads directives from it")
-                .at(Some(span)),
-        );
-    }
+        Diagnostic::error(Code::PlainSecret, FieldPath::root())
+            .message(format!("{what} is written here as plain text"))
+            .expected("a file that is mounted")
+            .hint("`services.nginx.secret_files = [\"name\"]` mounts it, and `include /run/secrets/name;` reads directives from it")
+            .at(Some(span))
+    })
 }
 
-/// The arguments of every `server_name` directive.
+/// Returns the arguments of every `server_name` directive.
 fn server_names(words: &[Word]) -> impl Iterator<Item = &Word> {
     let ends = |word: &Word| !word.quoted && matches!(word.text.as_str(), ";" | "{" | "}");
     let starts = (0..words.len()).filter(move |&i| words[i].text == "server_name" && (i == 0 || ends(&words[i - 1])));
@@ -93,73 +93,111 @@ type Place = (u32, u32, String);
 
 /// Splits a file into words, `;`, `{` and `}`.
 fn words(text: &str) -> Result<Vec<Word>, Place> {
-    let mut words: Vec<Word> = Vec::new();
-    let mut open: Vec<(u32, u32)> = Vec::new();
-    let (mut line, mut column) = (1_u32, 0_u32);
-    let mut chars = text.chars().peekable();
-    let mut current: Option<Word> = None;
-    while let Some(c) = chars.next() {
-        column += 1;
+    let mut scanner = Scanner {
+        chars: text.chars().peekable(),
+        line: 1,
+        column: 0,
+        words: Vec::new(),
+        current: None,
+        open_braces: Vec::new(),
+    };
+    while let Some(c) = scanner.chars.next() {
+        scanner.column += 1;
         match c {
-            '\0' => return Err((line, column, "the file holds a NUL byte".into())),
-            '#' if current.is_none() => while chars.next_if(|c| *c != '\n').is_some() {},
-            '"' | '\'' if current.is_none() => {
-                let mut word = Word { text: String::new(), line, column, quoted: true };
-                let start = (line, column);
-                loop {
-                    match chars.next() {
-                        None => return Err((start.0, start.1, "a quote is not closed".into())),
-                        Some('\\') => word.text.extend(chars.next()),
-                        Some(end) if end == c => break,
-                        Some(inner) => word.text.push(inner),
-                    }
-                    column += 1;
-                    if word.text.ends_with('\n') {
-                        (line, column) = (line + 1, 0);
-                    }
-                }
-                column += 1;
-                words.push(word);
-            }
-            ';' | '{' | '}' => {
-                words.extend(current.take());
-                // `${name}` is a variable inside a word.
-                match c {
-                    '{' => open.push((line, column)),
-                    '}' if open.pop().is_none() => return Err((line, column, "a `}` closes nothing".into())),
-                    _ => {}
-                }
-                words.push(Word { text: c.to_string(), line, column, quoted: false });
-            }
-            c if c.is_whitespace() => {
-                words.extend(current.take());
-                if c == '\n' {
-                    (line, column) = (line + 1, 0);
-                }
-            }
-            c => {
-                let word = current.get_or_insert_with(|| Word { text: String::new(), line, column, quoted: false });
-                word.text.push(c);
-                if c == '\\' {
-                    word.text.extend(chars.next());
-                    column += 1;
-                } else if c == '$' && chars.next_if_eq(&'{').is_some() {
-                    while let Some(inner) = chars.next_if(|c| *c != '}' && *c != '\n') {
-                        word.text.push(inner);
-                        column += 1;
-                    }
-                    chars.next();
-                    column += 2;
-                }
-            }
+            '\0' => return Err((scanner.line, scanner.column, "the file holds a NUL byte".into())),
+            '#' if scanner.current.is_none() => while scanner.chars.next_if(|c| *c != '\n').is_some() {},
+            '"' | '\'' if scanner.current.is_none() => scanner.quoted(c)?,
+            ';' | '{' | '}' => scanner.sign(c)?,
+            c if c.is_whitespace() => scanner.blank(c),
+            c => scanner.character(c),
         }
     }
-    if let Some(word) = current {
-        return Err((word.line, word.column, "the last directive has no `;`".into()));
+    scanner.finish()
+}
+
+/// Reads a file from left to right.
+struct Scanner<'a> {
+    chars: Peekable<Chars<'a>>,
+    line: u32,
+    /// Column of the last character that was read.
+    column: u32,
+    /// The words that are complete.
+    words: Vec<Word>,
+    /// The word that is being read.
+    current: Option<Word>,
+    /// Places of braces that are not closed.
+    open_braces: Vec<(u32, u32)>,
+}
+
+impl Scanner<'_> {
+    /// Reads the rest of a word in quotes.
+    fn quoted(&mut self, quote: char) -> Result<(), Place> {
+        let (line, column) = (self.line, self.column);
+        let mut word = Word { text: String::new(), line, column, quoted: true };
+        loop {
+            match self.chars.next() {
+                None => return Err((line, column, "a quote is not closed".into())),
+                Some('\\') => word.text.extend(self.chars.next()),
+                Some(end) if end == quote => break,
+                Some(inner) => word.text.push(inner),
+            }
+            self.column += 1;
+            if word.text.ends_with('\n') {
+                (self.line, self.column) = (self.line + 1, 0);
+            }
+        }
+        self.column += 1;
+        self.words.push(word);
+        Ok(())
     }
-    match open.pop() {
-        Some((line, column)) => Err((line, column, "a `{` is not closed".into())),
-        None => Ok(words),
+
+    /// Ends the current word with `;`, `{` or `}`.
+    fn sign(&mut self, sign: char) -> Result<(), Place> {
+        let (line, column) = (self.line, self.column);
+        self.words.extend(self.current.take());
+        match sign {
+            '{' => self.open_braces.push((line, column)),
+            '}' if self.open_braces.pop().is_none() => return Err((line, column, "a `}` closes nothing".into())),
+            _ => {}
+        }
+        self.words.push(Word { text: sign.to_string(), line, column, quoted: false });
+        Ok(())
+    }
+
+    fn blank(&mut self, c: char) {
+        self.words.extend(self.current.take());
+        if c == '\n' {
+            (self.line, self.column) = (self.line + 1, 0);
+        }
+    }
+
+    /// Adds a character to the current word, with the character that it escapes or the variable that it begins.
+    fn character(&mut self, c: char) {
+        let (line, column) = (self.line, self.column);
+        let word = self.current.get_or_insert_with(|| Word { text: String::new(), line, column, quoted: false });
+        word.text.push(c);
+        if c == '\\' {
+            word.text.extend(self.chars.next());
+            self.column += 1;
+        } else if c == '$' && self.chars.next_if_eq(&'{').is_some() {
+            // `${name}` is a variable inside a word.
+            while let Some(inner) = self.chars.next_if(|c| *c != '}' && *c != '\n') {
+                word.text.push(inner);
+                self.column += 1;
+            }
+            self.chars.next();
+            self.column += 2;
+        }
+    }
+
+    fn finish(mut self) -> Result<Vec<Word>, Place> {
+        if let Some(word) = self.current {
+            return Err((word.line, word.column, "the last directive has no `;`".into()));
+        }
+        match self.open_braces.pop() {
+            Some((line, column)) => Err((line, column, "a `{` is not closed".into())),
+            None => Ok(self.words),
+        }
     }
 }
 

@@ -1,28 +1,12 @@
 //! References of DBML, which become foreign keys after all tables have been read.
 
+use super::reader::{Reader, Reference, Side};
 use super::tokens::DbmlToken;
-use super::{ImportFinding, Reader, Setting};
 use crate::database::ddl::usual_key_name;
+use crate::database::import::ImportFinding;
 use crate::database::import::names::default_part_name;
 use crate::database::model::*;
 use crate::values::{Checked, SqlIdent};
-
-/// One side of a reference.
-#[derive(Debug, Clone)]
-struct Side {
-    table: ObjectName,
-    columns: Vec<SqlIdent>,
-}
-
-/// A reference: two sides and the sign between them, which tells how many rows of each side belong together.
-pub(super) struct Reference {
-    line: usize,
-    name: Option<SqlIdent>,
-    one: Side,
-    sign: String,
-    other: Side,
-    settings: Vec<Setting>,
-}
 
 impl Reader {
     /// Reads a column's setting `ref: > other.column`.
@@ -118,7 +102,7 @@ impl Reader {
         for reference in std::mem::take(&mut self.references) {
             let line = reference.line;
             if let Err(what) = self.foreign_key(reference) {
-                self.lost.push(ImportFinding { line, column: 1, what });
+                self.problems.push(ImportFinding { line, column: 1, what });
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Tables of DBML: columns, indexes, checks.
 
-use super::Reader;
+use super::reader::Reader;
 use super::tokens::{DbmlToken, DbmlTokenKind};
 use crate::database::import::names::default_part_name;
 use crate::database::model::*;
@@ -67,12 +67,12 @@ impl Reader {
             array = "[]".into();
         }
         let text = object.map_or(text, |object| object.to_string());
-        let known = |number: &str| number.eq_ignore_ascii_case(&text);
+        let is_word = |word: &str| word.eq_ignore_ascii_case(&text);
         let text = match () {
-            () if known("serial") || known("serial4") => "integer".to_owned(),
-            () if known("bigserial") || known("serial8") => "bigint".to_owned(),
-            () if known("smallserial") || known("serial2") => "smallint".to_owned(),
-            () if known("datetime") => "timestamp".to_owned(),
+            () if is_word("serial") || is_word("serial4") => "integer".to_owned(),
+            () if is_word("bigserial") || is_word("serial8") => "bigint".to_owned(),
+            () if is_word("smallserial") || is_word("serial2") => "smallint".to_owned(),
+            () if is_word("datetime") => "timestamp".to_owned(),
             () => text,
         };
         TypeName::new(&format!("{text}{array}")).map_err(|reason| format!("the type `{text}`: {reason}"))

@@ -27,77 +27,110 @@ pub enum DbmlTokenKind {
 /// # Errors
 /// An unclosed quote or comment, with its line.
 pub fn tokens(text: &str) -> Result<Vec<DbmlToken>, ImportFinding> {
-    let mut all: Vec<DbmlToken> = Vec::new();
-    let chars: Vec<char> = text.chars().collect();
-    let (mut i, mut line, mut first) = (0, 1, true);
-    let starts = |i: usize, what: &str| what.chars().enumerate().all(|(k, c)| chars.get(i + k) == Some(&c));
-    while i < chars.len() {
-        let c = chars[i];
-        let from = line;
-        if c == '\n' {
-            (line, first) = (line + 1, true);
-            i += 1;
-            continue;
-        }
-        if c.is_whitespace() || c == '\u{feff}' {
-            i += 1;
-            continue;
-        }
-        if starts(i, "//") {
-            while i < chars.len() && chars[i] != '\n' {
-                i += 1;
-            }
-            continue;
-        }
-        let until = |mut i: usize, end: &str, escapes: bool| -> Option<(String, usize)> {
-            let mut out = String::new();
-            while i < chars.len() {
-                if starts(i, end) {
-                    return Some((out, i + end.chars().count()));
-                }
-                if escapes && chars[i] == '\\' && i + 1 < chars.len() {
-                    i += 1;
-                    if chars[i] != '\n' {
-                        out.push(chars[i]);
-                    }
-                } else {
-                    out.push(chars[i]);
-                }
-                i += 1;
-            }
-            None
-        };
-        let open = |what: &str| ImportFinding { line: from, column: 1, what: format!("the {what} is not closed") };
-        let (kind, value, next) = if starts(i, "/*") {
-            let (inside, next) = until(i + 2, "*/", false).ok_or_else(|| open("comment"))?;
-            line += inside.matches('\n').count();
-            i = next;
-            continue;
-        } else if starts(i, "'''") {
-            let (inside, next) = until(i + 3, "'''", true).ok_or_else(|| open("text"))?;
-            (DbmlTokenKind::Text, dedented(&inside), next)
-        } else if c == '\'' {
-            let (inside, next) = until(i + 1, "'", true).ok_or_else(|| open("text"))?;
-            (DbmlTokenKind::Text, inside, next)
-        } else if c == '"' {
-            let (inside, next) = until(i + 1, "\"", true).ok_or_else(|| open("name"))?;
-            (DbmlTokenKind::Name, inside, next)
-        } else if c == '`' {
-            let (inside, next) = until(i + 1, "`", false).ok_or_else(|| open("expression"))?;
-            (DbmlTokenKind::Expression, inside, next)
-        } else if c.is_alphanumeric() || c == '_' || c == '#' {
-            let end = (i + 1..chars.len()).find(|k| !(chars[*k].is_alphanumeric() || chars[*k] == '_'));
-            let end = end.unwrap_or(chars.len());
-            (DbmlTokenKind::Word, chars[i..end].iter().collect(), end)
-        } else {
-            (DbmlTokenKind::Symbol, c.to_string(), i + 1)
-        };
-        line += chars[i..next].iter().filter(|c| **c == '\n').count();
-        all.push(DbmlToken { line: from, kind, text: value, first });
-        first = false;
-        i = next;
+    let mut scanner = Scanner { chars: text.chars().collect(), at: 0, line: 1, line_begins: true };
+    let mut tokens = Vec::new();
+    scanner.skip_blanks()?;
+    while let Some(c) = scanner.peek() {
+        let (line, first) = (scanner.line, scanner.line_begins);
+        let (kind, text) = scanner.token(c)?;
+        tokens.push(DbmlToken { line, kind, text, first });
+        scanner.line_begins = false;
+        scanner.skip_blanks()?;
     }
-    Ok(all)
+    Ok(tokens)
+}
+
+struct Scanner {
+    chars: Vec<char>,
+    /// Index of the next character.
+    at: usize,
+    line: usize,
+    /// Whether the line has no token before the next character.
+    line_begins: bool,
+}
+
+impl Scanner {
+    fn peek(&self) -> Option<char> {
+        self.chars.get(self.at).copied()
+    }
+
+    fn starts(&self, text: &str) -> bool {
+        text.chars().enumerate().all(|(i, c)| self.chars.get(self.at + i) == Some(&c))
+    }
+
+    fn skip_blanks(&mut self) -> Result<(), ImportFinding> {
+        while let Some(c) = self.peek() {
+            if c == '\n' {
+                (self.line, self.line_begins) = (self.line + 1, true);
+                self.at += 1;
+            } else if c.is_whitespace() || c == '\u{feff}' {
+                self.at += 1;
+            } else if self.starts("//") {
+                self.take_while(|c| c != '\n');
+            } else if self.starts("/*") {
+                self.enclosed("comment", "/*", "*/", false)?;
+            } else {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the token that begins with the next character.
+    fn token(&mut self, c: char) -> Result<(DbmlTokenKind, String), ImportFinding> {
+        Ok(match c {
+            '\'' if self.starts("'''") => (DbmlTokenKind::Text, dedented(&self.enclosed("text", "'''", "'''", true)?)),
+            '\'' => (DbmlTokenKind::Text, self.enclosed("text", "'", "'", true)?),
+            '"' => (DbmlTokenKind::Name, self.enclosed("name", "\"", "\"", true)?),
+            '`' => (DbmlTokenKind::Expression, self.enclosed("expression", "`", "`", false)?),
+            _ if c.is_alphanumeric() || c == '_' || c == '#' => {
+                self.at += 1;
+                let rest = self.take_while(|c| c.is_alphanumeric() || c == '_');
+                (DbmlTokenKind::Word, format!("{c}{rest}"))
+            }
+            _ => {
+                self.at += 1;
+                (DbmlTokenKind::Symbol, c.to_string())
+            }
+        })
+    }
+
+    fn take_while(&mut self, belongs: impl Fn(char) -> bool) -> String {
+        let start = self.at;
+        while self.peek().is_some_and(&belongs) {
+            self.at += 1;
+        }
+        self.chars[start..self.at].iter().collect()
+    }
+
+    /// Reads the text between two delimiters. With `escapes`, a backslash escapes a character.
+    fn enclosed(&mut self, what: &str, start: &str, end: &str, escapes: bool) -> Result<String, ImportFinding> {
+        let line = self.line;
+        self.at += start.chars().count();
+        let mut text = String::new();
+        while !self.starts(end) {
+            let Some(c) = self.next() else {
+                return Err(ImportFinding { line, column: 1, what: format!("the {what} is not closed") });
+            };
+            match self.peek() {
+                Some(escaped) if escapes && c == '\\' => {
+                    self.next();
+                    text.extend((escaped != '\n').then_some(escaped));
+                }
+                _ => text.push(c),
+            }
+        }
+        self.at += end.chars().count();
+        Ok(text)
+    }
+
+    /// Takes the next character, and counts lines.
+    fn next(&mut self) -> Option<char> {
+        let c = self.peek()?;
+        self.at += 1;
+        self.line += usize::from(c == '\n');
+        Some(c)
+    }
 }
 
 /// Removes the indentation that all lines of a text have in common.
@@ -107,4 +140,36 @@ fn dedented(text: &str) -> String {
         lines.iter().filter(|line| !line.trim().is_empty()).map(|line| line.len() - line.trim_start().len()).min();
     let cut = lines.iter().map(|line| line.get(least.unwrap_or_default()..).unwrap_or_default()).collect::<Vec<_>>();
     cut.join("\n").trim_matches('\n').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_have_their_lines() {
+        let text = "a /* b\n*/ \"c\\\"d\" // e\n'''\n  f\n  g\n''' `h`\ni.j";
+        let tokens: Vec<(usize, String, bool)> =
+            tokens(text).unwrap().into_iter().map(|token| (token.line, token.text, token.first)).collect();
+        let expected = [
+            (1, "a", true),
+            (2, "c\"d", false),
+            (3, "f\ng", true),
+            (6, "h", false),
+            (7, "i", true),
+            (7, ".", false),
+            (7, "j", false),
+        ];
+        assert_eq!(tokens, expected.map(|(line, text, first)| (line, text.to_owned(), first)));
+    }
+
+    #[test]
+    fn what_is_not_closed_is_an_error_at_its_first_line() {
+        for (text, what) in
+            [("\n'a\n", "text"), ("\n'''a'", "text"), ("\n\"a", "name"), ("\n`a", "expression"), ("\n/* a", "comment")]
+        {
+            let finding = tokens(text).unwrap_err();
+            assert_eq!((finding.line, finding.what), (2, format!("the {what} is not closed")), "{text}");
+        }
+    }
 }

@@ -5,31 +5,11 @@ use std::collections::BTreeSet;
 
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
+use super::reader::{Grant, GrantObject, Reader};
 use super::service_rights::Target;
-use super::tree::{Parsed, Parts, Unsupported, clause, ident, object, start, tokens, type_name, unsupported};
-use super::{Reader, about};
+use super::tree::{Parsed, Parts, Unsupported, clause, ident, object, start, summary, tokens, type_name, unsupported};
 use crate::database::model::*;
 use crate::values::{Checked, SqlIdent};
-
-/// GRANT or REVOKE on one object.
-#[derive(Clone)]
-pub struct Grant {
-    at: usize,
-    gives: bool,
-    object: Object,
-    /// Names of privileges in SQL; `None` for ALL.
-    privileges: Option<BTreeSet<String>>,
-    roles: Vec<SqlIdent>,
-}
-
-#[derive(Clone)]
-enum Object {
-    /// A table, a view or a sequence.
-    Relation(ObjectName),
-    Sequence(ObjectName),
-    Function(ObjectName),
-    Schema(SqlIdent),
-}
 
 /// Reads the names of roles; `public` is everyone.
 pub fn roles(node: &SyntaxNode) -> Parsed<Vec<SqlIdent>> {
@@ -79,17 +59,17 @@ pub fn signature(node: &SyntaxNode) -> Parsed<(ObjectName, Option<Vec<TypeName>>
 impl Reader {
     /// Reads `OWNER TO` among the parts of a statement.
     pub(super) fn owner(&mut self, parts: &mut Parts) -> Parsed<()> {
-        let Some(found) = parts.take_node(SyntaxKind::OWNER_TO) else { return Ok(()) };
-        let mut owner = Parts::of(&found);
+        let Some(clause) = parts.take_node(SyntaxKind::OWNER_TO) else { return Ok(()) };
+        let mut owner = Parts::of(&clause);
         let role = ident(&owner.require(SyntaxKind::ROLE_REF)?)?;
-        self.owners.entry(role.to_string()).or_insert_with(|| start(&found));
+        self.owners.entry(role.to_string()).or_insert_with(|| start(&clause));
         owner.expect_end("OWNER TO")
     }
 
     /// Reads `ALTER … OWNER TO` of an object for which no other change is supported.
     pub(super) fn alter_owner(&mut self, node: &SyntaxNode) -> Parsed<()> {
         let mut parts = Parts::of(node);
-        self.subject = about(node);
+        self.subject = summary(node);
         self.owner(&mut parts)?;
         parts.take_any()?;
         parts.expect_end("ALTER TYPE DOMAIN VIEW MATERIALIZED FUNCTION PROCEDURE SCHEMA ;")
@@ -102,12 +82,12 @@ impl Reader {
         let Some(on) = parts.take_node(ON_PRIVILEGE_OBJECTS_CLAUSE) else {
             return unsupported(node, "nself cannot represent membership in roles");
         };
-        self.subject = format!("{} {}", if gives { "GRANT" } else { "REVOKE" }, about(&on));
+        self.subject = format!("{} {}", if gives { "GRANT" } else { "REVOKE" }, summary(&on));
         let privileges = privileges(&mut parts)?;
         let roles = roles(&parts.require(ROLE_REF_LIST)?)?;
         parts.expect_end(if gives { "GRANT TO ;" } else { "REVOKE FROM ;" })?;
         for object in self.objects(&on)? {
-            if let (Object::Relation(name), None, true) = (&object, &privileges, gives) {
+            if let (GrantObject::Relation(name), None, true) = (&object, &privileges, gives) {
                 let what = format!(
                     "ALL on {name} is read as the privileges of PostgreSQL 16, without MAINTAIN of later versions"
                 );
@@ -124,37 +104,37 @@ impl Reader {
         Ok(())
     }
 
-    fn objects(&self, on: &SyntaxNode) -> Parsed<Vec<Object>> {
+    fn objects(&self, on: &SyntaxNode) -> Parsed<Vec<GrantObject>> {
         use SyntaxKind::*;
         let target = Parts::of(on).take_any()?;
         let mut parts = Parts::of(&target);
         let mut all = Vec::new();
         match target.kind() {
             PRIVILEGE_DEFAULT | PRIVILEGE_TABLE => {
-                for found in parts.take_all(RELATION_NAME_REF) {
-                    all.push(Object::Relation(object(&found)?));
+                for name in parts.take_all(RELATION_NAME_REF) {
+                    all.push(GrantObject::Relation(object(&name)?));
                 }
             }
             PRIVILEGE_SEQUENCE => {
-                for found in parts.take_all(SEQUENCE_REF) {
-                    all.push(Object::Sequence(object(&found)?));
+                for name in parts.take_all(SEQUENCE_REF) {
+                    all.push(GrantObject::Sequence(object(&name)?));
                 }
             }
             PRIVILEGE_FUNCTION | PRIVILEGE_PROCEDURE | PRIVILEGE_ROUTINE => {
-                for found in Parts::of(&parts.take_any()?).take_rest() {
-                    all.push(Object::Function(signature(&found)?.0));
+                for name in Parts::of(&parts.take_any()?).take_rest() {
+                    all.push(GrantObject::Function(signature(&name)?.0));
                 }
             }
             PRIVILEGE_SCHEMA => {
-                for found in parts.take_all(SCHEMA_REF) {
-                    all.push(Object::Schema(ident(&found)?));
+                for name in parts.take_all(SCHEMA_REF) {
+                    all.push(GrantObject::Schema(ident(&name)?));
                 }
             }
             PRIVILEGE_ALL_TABLES_IN_SCHEMA => {
                 let schemas = parts.take_all(SCHEMA_REF).iter().map(ident).collect::<Parsed<Vec<_>>>()?;
                 let inside = |name: &&ObjectName| schemas.iter().any(|schema| schema.as_str() == name.schema());
-                let known = self.schema.tables.keys().chain(self.schema.views.keys()).chain(self.partitions.keys());
-                all.extend(known.filter(inside).cloned().map(Object::Relation));
+                let relations = self.schema.tables.keys().chain(self.schema.views.keys()).chain(self.partitions.keys());
+                all.extend(relations.filter(inside).cloned().map(GrantObject::Relation));
             }
             PRIVILEGE_ALL_SEQUENCES_IN_SCHEMA => {
                 let schemas = parts.take_all(SCHEMA_REF).iter().map(ident).collect::<Parsed<Vec<_>>>()?;
@@ -166,7 +146,7 @@ impl Reader {
                         "nself cannot represent privileges on the sequences of identity columns",
                     );
                 }
-                all.extend(self.schema.sequences.keys().filter(inside).cloned().map(Object::Sequence));
+                all.extend(self.schema.sequences.keys().filter(inside).cloned().map(GrantObject::Sequence));
             }
             _ => return unsupported(&target, format!("nself cannot represent privileges on `{}`", clause(&target))),
         }
@@ -226,21 +206,21 @@ impl Reader {
 
     /// Returns a grant without the privileges that follow from a service's access; `None` if none remain.
     fn without_service_rights(&self, grant: &Grant, role: &SqlIdent) -> Option<Grant> {
-        let mut left = grant.clone();
+        let mut rest = grant.clone();
         let target = match &grant.object {
-            Object::Relation(name) if self.schema.sequences.contains_key(name) => Target::Sequences,
-            Object::Relation(_) => Target::Tables,
-            Object::Sequence(_) => Target::Sequences,
-            Object::Schema(_) => Target::Schemas,
-            Object::Function(_) => return Some(left),
+            GrantObject::Relation(name) if self.schema.sequences.contains_key(name) => Target::Sequences,
+            GrantObject::Relation(_) => Target::Tables,
+            GrantObject::Sequence(_) => Target::Sequences,
+            GrantObject::Schema(_) => Target::Schemas,
+            GrantObject::Function(_) => return Some(rest),
         };
-        if let (true, Some(privileges)) = (grant.gives, &mut left.privileges) {
+        if let (true, Some(privileges)) = (grant.gives, &mut rest.privileges) {
             privileges.retain(|privilege| !self.service_rights.holds(target, role, privilege));
             if privileges.is_empty() {
                 return None;
             }
         }
-        Some(left)
+        Some(rest)
     }
 
     /// Applies a grant to the schema.
@@ -252,7 +232,7 @@ impl Reader {
         };
         let Grant { gives, privileges, .. } = grant;
         match &grant.object {
-            Object::Relation(name) => {
+            GrantObject::Relation(name) => {
                 if let Some(table) = self.schema.tables.get_mut(name) {
                     change(&mut table.grants, role, privileges.as_ref(), *gives)
                 } else if let Some(view) = self.schema.views.get_mut(name) {
@@ -263,11 +243,11 @@ impl Reader {
                     Err(missing(name))
                 }
             }
-            Object::Sequence(name) => {
+            GrantObject::Sequence(name) => {
                 let sequence = self.schema.sequences.get_mut(name).ok_or_else(|| missing(name))?;
                 change(&mut sequence.grants, role, privileges.as_ref(), *gives)
             }
-            Object::Function(name) => {
+            GrantObject::Function(name) => {
                 let function = self.schema.functions.get_mut(name).ok_or_else(|| missing(name))?;
                 if role.as_str() == PUBLIC {
                     if *gives {
@@ -279,7 +259,7 @@ impl Reader {
                 }
                 change(&mut function.grants, role, privileges.as_ref(), *gives)
             }
-            Object::Schema(name) => {
+            GrantObject::Schema(name) => {
                 // Everyone may use `public` by default.
                 let everyone = name.as_str() == PUBLIC && role.as_str() == PUBLIC;
                 let usage = privileges.as_ref().is_none_or(|all| all.contains("usage"));
@@ -310,11 +290,11 @@ pub fn change<P: Privilege + 'static>(
     let named: BTreeSet<P> = match privileges {
         None => P::ALL.iter().copied().collect(),
         Some(words) => {
-            let one = |word: &String| P::ALL.iter().copied().find(|known| known.sql().eq_ignore_ascii_case(word));
-            let found = words
-                .iter()
-                .map(|word| one(word).ok_or_else(|| format!("nself cannot represent the privilege `{word}`")));
-            found.collect::<Result<_, _>>()?
+            let privilege = |word: &String| {
+                let named = P::ALL.iter().copied().find(|privilege| privilege.sql().eq_ignore_ascii_case(word));
+                named.ok_or_else(|| format!("nself cannot represent the privilege `{word}`"))
+            };
+            words.iter().map(privilege).collect::<Result<_, _>>()?
         }
     };
     let held = grants.entry(role.clone()).or_default();

@@ -2,19 +2,12 @@
 
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
+use super::reader::{AttachedTable, Reader};
 use super::tree::{Parsed, Parts, Unsupported, clause, ident, object, path, start, unsupported};
-use super::{Reader, table};
+use super::{column, constraint, partition};
 use crate::database::ddl::primary_key_name;
 use crate::database::model::*;
 use crate::values::{Checked, SqlIdent};
-
-/// A table that is attached as a partition of another.
-pub struct Attached {
-    pub at: usize,
-    pub whole: ObjectName,
-    pub part: ObjectName,
-    pub bound: Bound,
-}
 
 impl Reader {
     pub(super) fn alter_table(&mut self, node: &SyntaxNode) -> Parsed<()> {
@@ -27,8 +20,8 @@ impl Reader {
         // pg_dump writes the owner of a view as `ALTER TABLE`, too.
         self.owner(&mut parts)?;
         for action in parts.take_rest() {
-            let taken = self.action(&name, &action);
-            self.record_error(taken);
+            let result = self.action(&name, &action);
+            self.record_error(result);
         }
         parts.expect_end("ALTER TABLE , ;")
     }
@@ -38,9 +31,9 @@ impl Reader {
         let mut parts = Parts::of(node);
         match node.kind() {
             ADD_CONSTRAINT => {
-                let found = parts.take_any()?;
+                let constraint = parts.take_any()?;
                 parts.expect_end("ADD")?;
-                self.constraint(name, &found, None)
+                self.constraint(name, &constraint, None)
             }
             ADD_COLUMN => {
                 let mut column = Parts::of(node);
@@ -62,9 +55,9 @@ impl Reader {
             }
             ATTACH_PARTITION => {
                 let part = object(&parts.require(TABLE_NAME_REF)?)?;
-                let bound = table::bound(&mut parts)?;
+                let bound = partition::bound(&mut parts)?;
                 parts.expect_end("ATTACH PARTITION")?;
-                self.attached_tables.push(Attached { at: start(node), whole: name.clone(), part, bound });
+                self.attached_tables.push(AttachedTable { at: start(node), whole: name.clone(), part, bound });
                 Ok(())
             }
             _ => unsupported(node, format!("nself cannot represent `{}`", clause(node))),
@@ -81,10 +74,10 @@ impl Reader {
         let action = parts.take_any()?;
         let mut inner = Parts::of(&action);
         match action.kind() {
-            SET_DEFAULT => column.default = Some(table::default(&action)?),
+            SET_DEFAULT => column.default = Some(constraint::default(&action)?),
             SET_NOT_NULL => column.nullable = false,
             ADD_GENERATED => {
-                let (identity, sequence) = table::identity(&mut inner)?;
+                let (identity, sequence) = column::identity(&mut inner)?;
                 column.identity = Some(identity);
                 column.nullable = false;
                 inner.expect_end("ADD GENERATED AS IDENTITY")?;
@@ -116,7 +109,7 @@ impl Reader {
     /// Turns attached tables into partitions. A table with properties that a partition cannot have in the model is
     /// refused.
     pub(super) fn attach(&mut self) {
-        for Attached { at, whole, part, bound } in std::mem::take(&mut self.attached_tables) {
+        for AttachedTable { at, whole, part, bound } in std::mem::take(&mut self.attached_tables) {
             if let Err(what) = self.attach_one(&whole, &part, bound) {
                 self.problems.push(Unsupported { at, what: format!("the partition {part} of {whole}: {what}") });
             }
@@ -131,9 +124,8 @@ impl Reader {
         if whole.schema() != part.schema() {
             return Err("it is in another schema".into());
         }
-        let own = self.schema.tables.get(part).ok_or("there is no such table")?.clone();
+        let mut rest = self.schema.tables.get(part).ok_or("there is no such table")?.clone();
         let divided = self.schema.tables.get(whole).ok_or("the partitioned table is missing")?;
-        let mut rest = own;
         // Comments and identities belong to the partitioned table only.
         let mut columns = divided.columns.clone();
         for column in columns.values_mut() {
@@ -143,13 +135,13 @@ impl Reader {
             return Err("its columns or their defaults differ from those of the partitioned table".into());
         }
         // Leave out keys and indexes that are attached to those of the partitioned table.
-        let parts_of = &mut self.attached_indexes;
+        let attached = &mut self.attached_indexes;
         let mut belongs = |whole_name: &str, name: &str| {
-            let found = parts_of.iter().position(|(_, one, other)| one == whole_name && other == name);
-            found.map(|at| parts_of.remove(at)).is_some()
+            let index = attached.iter().position(|(_, whole, part)| whole == whole_name && part == name);
+            index.map(|index| attached.remove(index)).is_some()
         };
-        let (key, own_key) = (primary_key_name(whole, divided), primary_key_name(part, &rest));
-        if rest.primary_key == divided.primary_key && belongs(key.as_str(), own_key.as_str()) {
+        let (key, part_key) = (primary_key_name(whole, divided), primary_key_name(part, &rest));
+        if rest.primary_key == divided.primary_key && belongs(key.as_str(), part_key.as_str()) {
             rest.primary_key.clear();
             rest.primary_key_name = None;
         }

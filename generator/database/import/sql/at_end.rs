@@ -1,6 +1,6 @@
 //! Checks that need the whole file.
 
-use super::Reader;
+use super::reader::Reader;
 use super::tree::Unsupported;
 use crate::database::model::RowSecurity;
 

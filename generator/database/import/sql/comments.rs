@@ -2,105 +2,111 @@
 
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
+use super::reader::Reader;
+use super::tree;
 use super::tree::{
-    AtNode, Parsed, Parts, Unsupported, clause, ident, object, object_of, path, start, string, unsupported,
+    AtNode, Parsed, Parts, Unsupported, clause, ident, object, object_of, path, start, string, summary, unsupported,
 };
-use super::{Reader, about, tree};
 use crate::database::model::*;
-use crate::values::Checked;
-use crate::values::Text;
+use crate::values::{Checked, Text};
 
 /// Comment that the server itself gives to the schema `public`.
 const STANDARD: &str = "standard public schema";
 
 impl Reader {
     pub(super) fn comment(&mut self, node: &SyntaxNode) -> Parsed<()> {
-        use SyntaxKind::*;
         let mut parts = Parts::of(node);
-        let null = parts.take_token("NULL");
+        let is_null = parts.take_token("NULL");
         let target = parts.take_any()?;
-        self.subject = format!("the comment on {}", about(&target).to_lowercase());
-        let said = match parts.take_node(LITERAL) {
-            Some(found) if found.text().to_string().eq_ignore_ascii_case("null") => None,
-            Some(found) => Some(Text::new(&string(&found)?).at(&found)?),
+        self.subject = format!("the comment on {}", summary(&target).to_lowercase());
+        let text = match parts.take_node(SyntaxKind::LITERAL) {
+            Some(literal) if literal.text().to_string().eq_ignore_ascii_case("null") => None,
+            Some(literal) => Some(Text::new(&string(&literal)?).at(&literal)?),
             None => None,
         };
         parts.expect_end("COMMENT ON IS ;")?;
-        let mut of = Parts::of(&target);
-        let Some(text) = said.filter(|_| !null) else { return Ok(()) };
-        let found = of.take_any()?;
-        match target.kind() {
+        let Some(text) = text.filter(|_| !is_null) else { return Ok(()) };
+        let name = Parts::of(&target).take_any()?;
+        if target.kind() == SyntaxKind::OBJECT_EXTENSION {
+            let name = path(&name).concat();
+            let what = format!("the comment on the extension `{name}` is left out: the extension brings its own");
+            self.notes.push(Unsupported { at: start(node), what });
+            return Ok(());
+        }
+        if let Some(comment) = self.comment_of(&target, &name, &text)? {
+            *comment = Some(text);
+        }
+        Ok(())
+    }
+
+    /// Returns the comment of an object; `None` for a text that the server writes without a statement.
+    fn comment_of(&mut self, target: &SyntaxNode, name: &SyntaxNode, text: &Text) -> Parsed<Option<&mut Option<Text>>> {
+        use SyntaxKind::*;
+        let comment = match target.kind() {
             OBJECT_SCHEMA => {
-                let name = ident(&found)?;
-                if name.as_str() != PUBLIC || text.as_str() != STANDARD {
-                    self.schema.schemas.entry(name).or_default().comment = Some(text);
+                let name = ident(name)?;
+                if name.as_str() == PUBLIC && text.as_str() == STANDARD {
+                    return Ok(None);
                 }
+                &mut self.schema.schemas.entry(name).or_default().comment
             }
-            OBJECT_EXTENSION => {
-                let name = path(&found).concat();
-                let what = format!("the comment on the extension `{name}` is left out: the extension brings its own");
-                self.notes.push(Unsupported { at: start(node), what });
-            }
-            OBJECT_TABLE => self.table(&object(&found)?, &found)?.comment = Some(text),
-            OBJECT_COLUMN => {
-                let names = path(&found);
-                let Some((column, table)) = names.split_last() else {
-                    return unsupported(&found, "its column is missing");
-                };
-                let table = object_of(table, &found)?;
-                let name = tree::named(column, &found)?;
-                let Some(known) = self.schema.tables.get_mut(&table).and_then(|table| table.columns.get_mut(&name))
-                else {
-                    return unsupported(&found, "nself cannot represent comments on columns of anything but tables");
-                };
-                known.comment = Some(text);
-            }
+            OBJECT_TABLE => &mut self.table(&object(name)?, name)?.comment,
+            OBJECT_COLUMN => self.comment_of_column(name)?,
             OBJECT_VIEW | OBJECT_MATERIALIZED_VIEW => {
-                let name = object(&found)?;
-                match self.schema.views.get_mut(&name) {
-                    Some(view) => view.comment = Some(text),
-                    None => return unsupported(&found, format!("there is no view `{name}`")),
+                let view = object(name)?;
+                match self.schema.views.get_mut(&view) {
+                    Some(view) => &mut view.comment,
+                    None => return unsupported(name, format!("there is no view `{view}`")),
                 }
             }
             OBJECT_SEQUENCE => {
-                let name = object(&found)?;
-                match self.schema.sequences.get_mut(&name) {
-                    Some(sequence) => sequence.comment = Some(text),
-                    None => return unsupported(&found, format!("there is no sequence `{name}`")),
+                let sequence = object(name)?;
+                match self.schema.sequences.get_mut(&sequence) {
+                    Some(sequence) => &mut sequence.comment,
+                    None => return unsupported(name, format!("there is no sequence `{sequence}`")),
                 }
             }
-            OBJECT_INDEX => {
-                let name = object(&found)?;
-                let tables = self.schema.tables.iter_mut().map(|(owner, table)| (owner, &mut table.indexes));
-                let views = self.schema.views.iter_mut().map(|(owner, view)| (owner, &mut view.indexes));
-                let mut all = tables.chain(views).flat_map(|(owner, all)| all.iter_mut().map(move |it| (owner, it)));
-                match all.find(|(owner, (index, _))| owner.beside(index) == name) {
-                    Some((_, (_, index))) => index.comment = Some(text),
-                    None => {
-                        return unsupported(
-                            &found,
-                            format!("there is no index `{name}`; indexes of constraints do not count"),
-                        );
-                    }
-                }
-            }
-            OBJECT_TYPE | OBJECT_DOMAIN => {
-                let name = object(&found)?;
-                match self.schema.types.get_mut(&name) {
-                    Some(UserType::Enum(kind)) => kind.comment = Some(text),
-                    Some(UserType::Domain(kind)) => kind.comment = Some(text),
-                    Some(UserType::Composite(kind)) => kind.comment = Some(text),
-                    None => return unsupported(&found, format!("there is no type `{name}`")),
-                }
-            }
-            OBJECT_FUNCTION | OBJECT_PROCEDURE | OBJECT_ROUTINE => self.function(&found)?.comment = Some(text),
+            OBJECT_INDEX => self.comment_of_index(name)?,
+            OBJECT_TYPE | OBJECT_DOMAIN => self.comment_of_type(name)?,
+            OBJECT_FUNCTION | OBJECT_PROCEDURE | OBJECT_ROUTINE => &mut self.function(name)?.comment,
             _ => {
-                return unsupported(
-                    &target,
-                    format!("nself cannot represent comments on a {}", clause(&target).to_lowercase()),
-                );
+                let what = format!("nself cannot represent comments on a {}", clause(target).to_lowercase());
+                return unsupported(target, what);
             }
+        };
+        Ok(Some(comment))
+    }
+
+    fn comment_of_column(&mut self, node: &SyntaxNode) -> Parsed<&mut Option<Text>> {
+        let names = path(node);
+        let Some((column, table)) = names.split_last() else { return unsupported(node, "its column is missing") };
+        let table = object_of(table, node)?;
+        let name = tree::named(column, node)?;
+        match self.schema.tables.get_mut(&table).and_then(|table| table.columns.get_mut(&name)) {
+            Some(column) => Ok(&mut column.comment),
+            None => unsupported(node, "nself cannot represent comments on columns of anything but tables"),
         }
-        Ok(())
+    }
+
+    fn comment_of_index(&mut self, node: &SyntaxNode) -> Parsed<&mut Option<Text>> {
+        let name = object(node)?;
+        let tables = self.schema.tables.iter_mut().map(|(owner, table)| (owner, &mut table.indexes));
+        let views = self.schema.views.iter_mut().map(|(owner, view)| (owner, &mut view.indexes));
+        let mut indexes =
+            tables.chain(views).flat_map(|(owner, indexes)| indexes.iter_mut().map(move |index| (owner, index)));
+        match indexes.find(|(owner, (index, _))| owner.beside(index) == name) {
+            Some((_, (_, index))) => Ok(&mut index.comment),
+            None => unsupported(node, format!("there is no index `{name}`; indexes of constraints do not count")),
+        }
+    }
+
+    fn comment_of_type(&mut self, node: &SyntaxNode) -> Parsed<&mut Option<Text>> {
+        let name = object(node)?;
+        match self.schema.types.get_mut(&name) {
+            Some(UserType::Enum(kind)) => Ok(&mut kind.comment),
+            Some(UserType::Domain(kind)) => Ok(&mut kind.comment),
+            Some(UserType::Composite(kind)) => Ok(&mut kind.comment),
+            None => unsupported(node, format!("there is no type `{name}`")),
+        }
     }
 }

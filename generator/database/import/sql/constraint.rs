@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
+use super::reader::Reader;
 use super::tree::{AtNode, Parsed, Parts, expression, ident, idents, object, tokens, unsupported};
-use super::{Reader, index, tree};
+use super::{index, tree};
 use crate::database::ddl::usual_key_name;
 use crate::database::identifiers;
 use crate::database::import::names;
@@ -14,20 +15,33 @@ use crate::values::{Checked, SqlIdent};
 
 /// Reads the name of a constraint, if it has one.
 pub fn name(parts: &mut Parts) -> Parsed<Option<SqlIdent>> {
-    let Some(found) = parts.take_node(SyntaxKind::CONSTRAINT_NAME_CLAUSE) else { return Ok(None) };
-    let mut found = Parts::of(&found);
-    let name = ident(&found.require(SyntaxKind::CONSTRAINT_NAME)?)?;
-    found.expect_end("CONSTRAINT")?;
+    let Some(clause) = parts.take_node(SyntaxKind::CONSTRAINT_NAME_CLAUSE) else { return Ok(None) };
+    let mut clause = Parts::of(&clause);
+    let name = ident(&clause.require(SyntaxKind::CONSTRAINT_NAME)?)?;
+    clause.expect_end("CONSTRAINT")?;
     Ok(Some(name))
+}
+
+/// Reads the expression after DEFAULT. NULL is kept: for some types the server stores it.
+pub fn default(node: &SyntaxNode) -> Parsed<Expression> {
+    let mut parts = Parts::of(node);
+    name(&mut parts)?;
+    let value = parts.take_any()?;
+    if value.kind() == SyntaxKind::COLLATE {
+        return unsupported(&value, "write COLLATE before DEFAULT, so that it belongs to the column");
+    }
+    let text = expression(&value)?;
+    parts.expect_end("SET DEFAULT")?;
+    Ok(text)
 }
 
 /// Reads when a constraint is checked.
 fn deferrable(parts: &mut Parts) -> Deferrable {
-    let given = parts.take_node(SyntaxKind::DEFERRABLE_CONSTRAINT_OPTION).is_some();
-    let later = parts.take_node(SyntaxKind::INITIALLY_DEFERRED_CONSTRAINT_OPTION).is_some();
+    let is_deferrable = parts.take_node(SyntaxKind::DEFERRABLE_CONSTRAINT_OPTION).is_some();
+    let is_deferred = parts.take_node(SyntaxKind::INITIALLY_DEFERRED_CONSTRAINT_OPTION).is_some();
     parts.take_node(SyntaxKind::INITIALLY_IMMEDIATE_CONSTRAINT_OPTION);
     parts.take_node(SyntaxKind::NOT_DEFERRABLE_CONSTRAINT_OPTION);
-    match (given, later) {
+    match (is_deferrable, is_deferred) {
         (_, true) => Deferrable::Deferred,
         (true, false) => Deferrable::Immediate,
         (false, false) => Deferrable::No,
@@ -36,20 +50,30 @@ fn deferrable(parts: &mut Parts) -> Deferrable {
 
 /// Reads the columns of a key, the columns that its index includes, and whether NULLs are equal.
 fn key(parts: &mut Parts, column: Option<&SqlIdent>) -> Parsed<Unique> {
-    let mut found = Parts::of(&parts.require(SyntaxKind::INDEX_PARAMETERS)?);
+    let mut parameters = Parts::of(&parts.require(SyntaxKind::INDEX_PARAMETERS)?);
     let mut unique = Unique { columns: column.into_iter().cloned().collect(), ..Unique::default() };
-    if let Some(list) = found.take_node(SyntaxKind::CONSTRAINT_COLUMN_REF_LIST) {
+    if let Some(list) = parameters.take_node(SyntaxKind::CONSTRAINT_COLUMN_REF_LIST) {
         unique.columns = idents(&list, SyntaxKind::COLUMN_NAME_REF)?;
     }
-    if let Some(include) = found.take_node(SyntaxKind::CONSTRAINT_INCLUDE_CLAUSE) {
+    if let Some(include) = parameters.take_node(SyntaxKind::CONSTRAINT_INCLUDE_CLAUSE) {
         let mut include = Parts::of(&include);
         unique.include = idents(&include.require(SyntaxKind::COLUMN_REF_LIST)?, SyntaxKind::COLUMN_NAME_REF)?;
         include.expect_end("INCLUDE")?;
     }
-    unique.nulls_not_distinct = found.take_node(SyntaxKind::NULLS_NOT_DISTINCT).is_some();
-    found.take_node(SyntaxKind::NULLS_DISTINCT);
-    found.expect_end("")?;
+    unique.nulls_not_distinct = parameters.take_node(SyntaxKind::NULLS_NOT_DISTINCT).is_some();
+    parameters.take_node(SyntaxKind::NULLS_DISTINCT);
+    parameters.expect_end("")?;
     Ok(unique)
+}
+
+/// A constraint of a table that is being read.
+struct ConstraintClause<'a> {
+    table: &'a ObjectName,
+    node: &'a SyntaxNode,
+    /// The name, if the constraint has one.
+    name: Option<SqlIdent>,
+    /// The column, if the constraint belongs to one.
+    column: Option<&'a SqlIdent>,
 }
 
 impl Reader {
@@ -62,172 +86,152 @@ impl Reader {
     ) -> Parsed<()> {
         use SyntaxKind::*;
         let mut parts = Parts::of(node);
-        let given = name(&mut parts)?;
+        let clause = ConstraintClause { table, node, name: name(&mut parts)?, column };
         match node.kind() {
-            PRIMARY_KEY_CONSTRAINT => self.primary_key(table, node, parts, given, column),
-            UNIQUE_CONSTRAINT => {
-                let mut unique = key(&mut parts, column)?;
-                unique.deferrable = deferrable(&mut parts);
-                parts.expect_end("UNIQUE")?;
-                let of: Vec<&str> = unique.columns.iter().chain(&unique.include).map(SqlIdent::as_str).collect();
-                let name = self.relation_name(given, table, &of.join("_"), "key", node)?;
-                self.table(table, node)?.uniques.insert(name, unique);
-                Ok(())
-            }
-            CHECK_CONSTRAINT => {
-                let text = expression(&parts.take_any()?)?;
-                parts.expect_end("CHECK ( )")?;
-                let found = self.table(table, node)?;
-                // If the check mentions exactly one column, the server makes that column part of the name.
-                let words: BTreeSet<_> = identifiers::words(text.as_str()).collect();
-                let mut of = found.columns.keys().filter(|column| words.contains(column.as_str()));
-                let of = of.next().filter(|_| of.next().is_none()).cloned();
-                let name = self.constraint_name(given, table, of.as_ref().map(SqlIdent::as_str), "check", node)?;
-                self.table(table, node)?.checks.insert(name, text);
-                Ok(())
-            }
-            REFERENCES_CONSTRAINT | FOREIGN_KEY_CONSTRAINT => self.foreign_key(table, node, parts, given, column),
-            EXCLUDE_CONSTRAINT => self.exclude(table, node, parts, given),
+            PRIMARY_KEY_CONSTRAINT => self.primary_key(clause, parts),
+            UNIQUE_CONSTRAINT => self.unique(clause, parts),
+            CHECK_CONSTRAINT => self.check(clause, parts),
+            REFERENCES_CONSTRAINT | FOREIGN_KEY_CONSTRAINT => self.foreign_key(clause, parts),
+            EXCLUDE_CONSTRAINT => self.exclude(clause, parts),
             _ => unsupported(node, format!("nself cannot represent `{}`", tree::clause(node))),
         }
     }
 
-    fn primary_key(
-        &mut self,
-        table: &ObjectName,
-        node: &SyntaxNode,
-        mut parts: Parts,
-        given: Option<SqlIdent>,
-        column: Option<&SqlIdent>,
-    ) -> Parsed<()> {
+    fn primary_key(&mut self, clause: ConstraintClause, mut parts: Parts) -> Parsed<()> {
+        let ConstraintClause { table, node, name, column } = clause;
         let unique = key(&mut parts, column)?;
         parts.expect_end("PRIMARY KEY")?;
         if !unique.include.is_empty() {
             return unsupported(node, "nself cannot represent a primary key that includes columns");
         }
-        let taken = |name: &str| SqlIdent::new(name).is_ok_and(|name| self.relation_taken(&table.beside(&name)));
-        let given = given
-            .map_or_else(|| tree::named(&names::free_default_name(table.name(), None, "pkey", taken), node), Ok)?;
-        let found = self.table(table, node)?;
+        let name = name.map_or_else(|| self.default_relation_name(table, None, "pkey", node), Ok)?;
+        let target = self.table(table, node)?;
         for column in &unique.columns {
-            found.columns.entry(column.clone()).and_modify(|column| column.nullable = false);
+            target.columns.entry(column.clone()).and_modify(|column| column.nullable = false);
         }
-        found.primary_key = unique.columns;
-        found.primary_key_name = Some(given).filter(|given| *given != usual_key_name(table));
+        target.primary_key = unique.columns;
+        target.primary_key_name = Some(name).filter(|name| *name != usual_key_name(table));
         Ok(())
     }
 
-    fn foreign_key(
-        &mut self,
-        table: &ObjectName,
-        node: &SyntaxNode,
-        mut parts: Parts,
-        given: Option<SqlIdent>,
-        column: Option<&SqlIdent>,
-    ) -> Parsed<()> {
+    fn unique(&mut self, clause: ConstraintClause, mut parts: Parts) -> Parsed<()> {
+        let ConstraintClause { table, node, name, column } = clause;
+        let mut unique = key(&mut parts, column)?;
+        unique.deferrable = deferrable(&mut parts);
+        parts.expect_end("UNIQUE")?;
+        let columns: Vec<&str> = unique.columns.iter().chain(&unique.include).map(SqlIdent::as_str).collect();
+        let name = name.map_or_else(|| self.default_relation_name(table, Some(&columns.join("_")), "key", node), Ok)?;
+        self.table(table, node)?.uniques.insert(name, unique);
+        Ok(())
+    }
+
+    fn check(&mut self, clause: ConstraintClause, mut parts: Parts) -> Parsed<()> {
+        let ConstraintClause { table, node, name, .. } = clause;
+        let text = expression(&parts.take_any()?)?;
+        parts.expect_end("CHECK ( )")?;
+        // If the check mentions exactly one column, the server makes that column part of the name.
+        let words: BTreeSet<_> = identifiers::words(text.as_str()).collect();
+        let columns = &self.table(table, node)?.columns;
+        let mut mentioned = columns.keys().filter(|column| words.contains(column.as_str()));
+        let column = mentioned.next().filter(|_| mentioned.next().is_none()).cloned();
+        let column = column.as_ref().map(SqlIdent::as_str);
+        let name = name.map_or_else(|| self.default_constraint_name(table, column, "check", node), Ok)?;
+        self.table(table, node)?.checks.insert(name, text);
+        Ok(())
+    }
+
+    fn foreign_key(&mut self, clause: ConstraintClause, mut parts: Parts) -> Parsed<()> {
         use SyntaxKind::*;
+        let ConstraintClause { table, node, name, column } = clause;
         let target = object(&parts.require(TABLE_NAME_REF)?)?;
         let mut lists = parts.take_all(FOREIGN_KEY_COLUMN_LIST).into_iter();
-        let (columns, theirs) = match column {
+        let (columns, target_columns) = match column {
             Some(column) => {
-                let theirs = parts.take_all(COLUMN_NAME_REF).iter().map(ident).collect::<Parsed<Vec<_>>>()?;
-                (vec![column.clone()], theirs)
+                let target_columns = parts.take_all(COLUMN_NAME_REF).iter().map(ident).collect::<Parsed<Vec<_>>>()?;
+                (vec![column.clone()], target_columns)
             }
             None => {
                 let own = lists.next().map_or_else(|| unsupported(node, "the columns of the key are missing"), Ok)?;
-                let theirs = lists.next().map(|list| idents(&list, COLUMN_NAME_REF)).transpose()?;
-                (idents(&own, COLUMN_NAME_REF)?, theirs.unwrap_or_default())
+                let target_columns = lists.next().map(|list| idents(&list, COLUMN_NAME_REF)).transpose()?;
+                (idents(&own, COLUMN_NAME_REF)?, target_columns.unwrap_or_default())
             }
         };
         parts.take_node(MATCH_SIMPLE);
-        let on_delete = parts.take_node(ON_DELETE_ACTION).map(|found| action(&found)).transpose()?.unwrap_or_default();
-        let on_update = parts.take_node(ON_UPDATE_ACTION).map(|found| action(&found)).transpose()?.unwrap_or_default();
+        let on_delete = parts.take_node(ON_DELETE_ACTION).map(|node| action(&node)).transpose()?.unwrap_or_default();
+        let on_update = parts.take_node(ON_UPDATE_ACTION).map(|node| action(&node)).transpose()?.unwrap_or_default();
         let deferrable = deferrable(&mut parts);
         parts.expect_end("FOREIGN KEY REFERENCES ( )")?;
-        let of: Vec<&str> = columns.iter().map(SqlIdent::as_str).collect();
-        let name = self.constraint_name(given, table, Some(&of.join("_")), "fkey", node)?;
+        let words: Vec<&str> = columns.iter().map(SqlIdent::as_str).collect();
+        let name =
+            name.map_or_else(|| self.default_constraint_name(table, Some(&words.join("_")), "fkey", node), Ok)?;
         // The primary key of the target may come later in the file.
-        if theirs.is_empty() {
+        if target_columns.is_empty() {
             self.keys_without_columns.push((tree::start(node), table.clone(), name.clone()));
         }
-        let references = Target { table: target, columns: theirs };
+        let references = Target { table: target, columns: target_columns };
         let key = ForeignKey { columns, references, on_delete, on_delete_columns: Vec::new(), on_update, deferrable };
         self.table(table, node)?.foreign_keys.insert(name, key);
         Ok(())
     }
 
-    fn exclude(
-        &mut self,
-        table: &ObjectName,
-        node: &SyntaxNode,
-        mut parts: Parts,
-        given: Option<SqlIdent>,
-    ) -> Parsed<()> {
+    fn exclude(&mut self, clause: ConstraintClause, mut parts: Parts) -> Parsed<()> {
         use SyntaxKind::*;
+        let ConstraintClause { table, node, name, .. } = clause;
         let mut method = Method::Btree;
-        if let Some(found) = parts.take_node(CONSTRAINT_INDEX_METHOD) {
-            let mut found = Parts::of(&found);
-            method = index::method(&found.require(ACCESS_METHOD_REF)?)?;
-            found.expect_end("USING")?;
+        if let Some(clause) = parts.take_node(CONSTRAINT_INDEX_METHOD) {
+            let mut clause = Parts::of(&clause);
+            method = index::method(&clause.require(ACCESS_METHOD_REF)?)?;
+            clause.expect_end("USING")?;
         }
         let mut list = Parts::of(&parts.require(CONSTRAINT_EXCLUSION_LIST)?);
         let mut elements = Vec::new();
-        let mut of = Vec::new();
+        let mut words = Vec::new();
         for element in list.take_all(CONSTRAINT_EXCLUSION) {
             let mut element = Parts::of(&element);
             let sign = element.require(OP)?;
-            let found = element.take_any()?;
-            let text: String = tokens(&sign).map(|token| token.text().to_owned()).collect();
-            of.push(index::column_name(&found));
-            elements.push(ExcludeElement { expression: expression(&found)?, with: Operator::new(&text).at(&sign)? });
+            let value = element.take_any()?;
+            let operator: String = tokens(&sign).map(|token| token.text().to_owned()).collect();
+            words.push(index::column_name(&value));
+            elements
+                .push(ExcludeElement { expression: expression(&value)?, with: Operator::new(&operator).at(&sign)? });
             element.expect_end("WITH")?;
         }
         list.expect_end("( ) ,")?;
         let predicate = match parts.take_node(WHERE_CONDITION_CLAUSE) {
-            Some(found) => Some(expression(&Parts::of(&found).take_any()?)?),
+            Some(clause) => Some(expression(&Parts::of(&clause).take_any()?)?),
             None => None,
         };
         parts.expect_end("EXCLUDE")?;
-        let name = self.relation_name(given, table, &of.join("_"), "excl", node)?;
+        let name = name.map_or_else(|| self.default_relation_name(table, Some(&words.join("_")), "excl", node), Ok)?;
         self.table(table, node)?.excludes.insert(name, Exclude { using: method, elements, predicate });
         Ok(())
     }
 
-    /// Returns the given name, or the default name of a constraint with an index, which must be free among all
-    /// relations.
-    pub(super) fn relation_name(
+    /// Returns the default name of an index, or of a constraint with an index. It is free among all relations.
+    pub(super) fn default_relation_name(
         &self,
-        given: Option<SqlIdent>,
         table: &ObjectName,
-        of: &str,
+        part: Option<&str>,
         label: &str,
         node: &SyntaxNode,
     ) -> Parsed<SqlIdent> {
-        given.map_or_else(
-            || {
-                let taken =
-                    |name: &str| SqlIdent::new(name).is_ok_and(|name| self.relation_taken(&table.beside(&name)));
-                tree::named(&names::free_default_name(table.name(), Some(of), label, taken), node)
-            },
-            Ok,
-        )
+        let is_taken = |name: &str| SqlIdent::new(name).is_ok_and(|name| self.relation_taken(&table.beside(&name)));
+        tree::named(&names::free_default_name(table.name(), part, label, is_taken), node)
     }
 
-    fn constraint_name(
+    /// Returns the default name of a constraint without an index. It is free among such constraints of the schema.
+    fn default_constraint_name(
         &self,
-        given: Option<SqlIdent>,
         table: &ObjectName,
-        of: Option<&str>,
+        part: Option<&str>,
         label: &str,
         node: &SyntaxNode,
     ) -> Parsed<SqlIdent> {
-        let taken = |name: &str| {
-            let beside = self.schema.tables.iter().filter(|(other, _)| other.schema() == table.schema());
-            beside
-                .into_iter()
-                .any(|(_, table)| table.checks.contains_key(name) || table.foreign_keys.contains_key(name))
+        let is_taken = |name: &str| {
+            let mut siblings = self.schema.tables.iter().filter(|(other, _)| other.schema() == table.schema());
+            siblings.any(|(_, table)| table.checks.contains_key(name) || table.foreign_keys.contains_key(name))
         };
-        given.map_or_else(|| tree::named(&names::free_default_name(table.name(), of, label, taken), node), Ok)
+        tree::named(&names::free_default_name(table.name(), part, label, is_taken), node)
     }
 }
 

@@ -3,20 +3,10 @@
 
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
-use super::Reader;
 use super::access::{change, privileges, roles};
+use super::reader::{DefaultPrivilege, Reader};
 use super::service_rights::ServiceRights;
 use super::tree::{AtNode, Parsed, Parts, Unsupported, ident, start, unsupported};
-use crate::database::model::*;
-use crate::values::SqlIdent;
-
-/// A default privilege of a role, with the tables and views that were created before it.
-pub struct DefaultPrivilege {
-    at: usize,
-    schema: SqlIdent,
-    role: SqlIdent,
-    before: Vec<ObjectName>,
-}
 
 impl Reader {
     pub(super) fn default_privileges(&mut self, node: &SyntaxNode) -> Parsed<()> {
@@ -24,30 +14,30 @@ impl Reader {
         self.subject = "default privileges".into();
         let mut parts = Parts::of(node);
         let mut of_a_role = false;
-        if let Some(found) = parts.take_node(FOR_ROLES) {
+        if let Some(clause) = parts.take_node(FOR_ROLES) {
             of_a_role = true;
-            let mut of = Parts::of(&found);
-            for role in roles(&of.require(ROLE_REF_LIST)?)? {
-                self.owners.entry(role.to_string()).or_insert_with(|| start(&found));
+            let mut owners = Parts::of(&clause);
+            for role in roles(&owners.require(ROLE_REF_LIST)?)? {
+                self.owners.entry(role.to_string()).or_insert_with(|| start(&clause));
             }
-            of.expect_end("FOR ROLE USER")?;
+            owners.expect_end("FOR ROLE USER")?;
         }
-        let Some(found) = parts.take_node(IN_SCHEMAS) else {
+        let Some(in_schemas) = parts.take_node(IN_SCHEMAS) else {
             if of_a_role && self.take_service_rights(node, &mut parts)? {
                 return Ok(());
             }
             return unsupported(node, "nself cannot represent default privileges outside of a single schema");
         };
-        let mut inside = Parts::of(&found);
+        let mut inside = Parts::of(&in_schemas);
         let schemas = inside.take_all(SCHEMA_REF).iter().map(ident).collect::<Parsed<Vec<_>>>()?;
         inside.expect_end("IN SCHEMA ,")?;
-        let Some(found) = parts.take_node(GRANT_DEFAULT_PRIVILEGES) else {
+        let Some(clause) = parts.take_node(GRANT_DEFAULT_PRIVILEGES) else {
             return unsupported(node, "nself cannot represent revoked default privileges");
         };
-        let mut grant = Parts::of(&found);
+        let mut grant = Parts::of(&clause);
         let privileges = privileges(&mut grant)?;
         if grant.take_node(PRIVILEGE_TARGET_TABLES).is_none() {
-            return unsupported(&found, "nself can represent default privileges on tables only");
+            return unsupported(&clause, "nself can represent default privileges on tables only");
         }
         let roles = roles(&grant.require(ROLE_REF_LIST)?)?;
         grant.expect_end("GRANT ON TO")?;
@@ -57,11 +47,11 @@ impl Reader {
             self.notes.push(Unsupported { at: start(node), what: what.into() });
         }
         for schema in schemas {
-            let known = self.schema.tables.keys().chain(self.schema.views.keys());
-            let before: Vec<_> = known.filter(|name| name.schema() == schema.as_str()).cloned().collect();
+            let relations = self.schema.tables.keys().chain(self.schema.views.keys());
+            let before: Vec<_> = relations.filter(|name| name.schema() == schema.as_str()).cloned().collect();
             for role in &roles {
-                let given = &mut self.schema.schemas.entry(schema.clone()).or_default().default_privileges;
-                change(given, role, privileges.as_ref(), true).at(node)?;
+                let grants = &mut self.schema.schemas.entry(schema.clone()).or_default().default_privileges;
+                change(grants, role, privileges.as_ref(), true).at(node)?;
                 let (schema, role, before) = (schema.clone(), role.clone(), before.clone());
                 self.default_privileges.push(DefaultPrivilege { at: start(node), schema, role, before });
             }
@@ -71,10 +61,10 @@ impl Reader {
 
     /// Records default privileges that the server's first start gives to a service; returns false for any others.
     fn take_service_rights(&mut self, node: &SyntaxNode, parts: &mut Parts) -> Parsed<bool> {
-        let Some(found) = parts.take_node(SyntaxKind::GRANT_DEFAULT_PRIVILEGES) else { return Ok(false) };
-        let mut grant = Parts::of(&found);
+        let Some(clause) = parts.take_node(SyntaxKind::GRANT_DEFAULT_PRIVILEGES) else { return Ok(false) };
+        let mut grant = Parts::of(&clause);
         let privileges = privileges(&mut grant)?;
-        let Some(target) = ServiceRights::target(&found, privileges.as_ref()) else { return Ok(false) };
+        let Some(target) = ServiceRights::target(&clause, privileges.as_ref()) else { return Ok(false) };
         let roles = roles(&grant.require(SyntaxKind::ROLE_REF_LIST)?)?;
         for role in roles {
             let what = format!(

@@ -2,73 +2,31 @@
 
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
+use super::reader::Reader;
+use super::tree;
 use super::tree::{Parsed, Parts, expression, ident, object, path, unsupported};
-use super::{Reader, tree};
 use crate::database::model::*;
+use crate::values::SqlIdent;
 
 impl Reader {
     pub(super) fn create_index(&mut self, node: &SyntaxNode) -> Parsed<()> {
         use SyntaxKind::*;
         let mut parts = Parts::of(node);
-        let again = parts.take_node(IF_NOT_EXISTS).is_some();
-        let given = parts.take_node(INDEX);
+        let if_not_exists = parts.take_node(IF_NOT_EXISTS).is_some();
+        let name = parts.take_node(INDEX);
         let on = parts.require(TABLE_RELATION_NAME)?;
         let table = object(&on)?;
-        let only = tree::tokens(&on).next().is_some_and(|token| token.text().eq_ignore_ascii_case("only"));
-        let given = match &given {
-            Some(given) => {
-                let names = path(given);
-                self.subject = format!("the index {}", names.join("."));
-                Some(tree::named(names.last().map_or("", String::as_str), given)?)
-            }
-            None => None,
-        };
-        let mut index = Index { unique: parts.take_token("UNIQUE"), ..Index::default() };
-        if let Some(found) = parts.take_node(USING_METHOD) {
-            let mut found = Parts::of(&found);
-            index.using = method(&found.require(ACCESS_METHOD_REF)?)?;
-            found.expect_end("USING")?;
-        }
-        let mut of = Vec::new();
-        let mut list = Parts::of(&parts.require(PARTITION_ITEM_LIST)?);
-        for item in list.take_all(PARTITION_ITEM) {
-            of.push(column_name(&Parts::of(&item).take_any()?));
-            index.columns.push(column(&item)?);
-        }
-        list.expect_end("( ) ,")?;
-        if let Some(found) = parts.take_node(INDEX_INCLUDE_CLAUSE) {
-            let mut found = Parts::of(&found);
-            let mut list = Parts::of(&found.require(PARTITION_ITEM_LIST)?);
-            for item in list.take_all(PARTITION_ITEM) {
-                let mut item = Parts::of(&item);
-                index.include.push(ident(&item.require(NAME_REF)?)?);
-                item.expect_end("")?;
-            }
-            list.expect_end("( ) ,")?;
-            found.expect_end("INCLUDE")?;
-        }
-        of.extend(index.include.iter().map(ToString::to_string));
-        index.nulls_not_distinct = parts.take_node(NULLS_NOT_DISTINCT).is_some();
-        parts.take_node(NULLS_DISTINCT);
-        if let Some(found) = parts.take_node(WHERE_CLAUSE) {
-            let mut found = Parts::of(&found);
-            index.predicate = Some(expression(&found.take_any()?)?);
-            found.expect_end("WHERE")?;
-        }
+        let name = name.map(|name| self.index_name(&name)).transpose()?;
+        let (index, words) = index(&mut parts)?;
         parts.expect_end("CREATE INDEX CONCURRENTLY ON ;")?;
-        let divided = self.schema.tables.get(&table).is_some_and(|table| table.partition_by.is_some());
-        if only && !divided {
+        let is_partitioned = self.schema.tables.get(&table).is_some_and(|table| table.partition_by.is_some());
+        let is_only = tree::tokens(&on).next().is_some_and(|token| token.text().eq_ignore_ascii_case("only"));
+        if is_only && !is_partitioned {
             return unsupported(&on, "nself cannot represent `ONLY`");
         }
-        // The server numbers equal parts of a default name.
-        for i in 0..of.len() {
-            let same = of[..i].iter().filter(|other| **other == of[i]).count();
-            if same > 0 {
-                of[i] = format!("{}{same}", of[i]);
-            }
-        }
-        let name = self.relation_name(given, &table, &of.join("_"), "idx", node)?;
-        if again && self.relation_taken(&table.beside(&name)) {
+        let words = numbered(words).join("_");
+        let name = name.map_or_else(|| self.default_relation_name(&table, Some(&words), "idx", node), Ok)?;
+        if if_not_exists && self.relation_taken(&table.beside(&name)) {
             return Ok(());
         }
         self.place("indexes", table.beside(&name).as_str(), node)?;
@@ -79,6 +37,69 @@ impl Reader {
         }
         Ok(())
     }
+
+    /// Reads the name of an index, without the schema of its table.
+    fn index_name(&mut self, node: &SyntaxNode) -> Parsed<SqlIdent> {
+        let names = path(node);
+        self.subject = format!("the index {}", names.join("."));
+        tree::named(names.last().map_or("", String::as_str), node)
+    }
+}
+
+/// Reads the definition of an index; returns it with the parts of its default name.
+fn index(parts: &mut Parts) -> Parsed<(Index, Vec<String>)> {
+    use SyntaxKind::*;
+    let mut index = Index { unique: parts.take_token("UNIQUE"), ..Index::default() };
+    if let Some(clause) = parts.take_node(USING_METHOD) {
+        let mut clause = Parts::of(&clause);
+        index.using = method(&clause.require(ACCESS_METHOD_REF)?)?;
+        clause.expect_end("USING")?;
+    }
+    let mut words = Vec::new();
+    let mut list = Parts::of(&parts.require(PARTITION_ITEM_LIST)?);
+    for item in list.take_all(PARTITION_ITEM) {
+        words.push(column_name(&Parts::of(&item).take_any()?));
+        index.columns.push(column(&item)?);
+    }
+    list.expect_end("( ) ,")?;
+    if let Some(clause) = parts.take_node(INDEX_INCLUDE_CLAUSE) {
+        index.include = included_columns(&clause)?;
+    }
+    words.extend(index.include.iter().map(ToString::to_string));
+    index.nulls_not_distinct = parts.take_node(NULLS_NOT_DISTINCT).is_some();
+    parts.take_node(NULLS_DISTINCT);
+    if let Some(clause) = parts.take_node(WHERE_CLAUSE) {
+        let mut clause = Parts::of(&clause);
+        index.predicate = Some(expression(&clause.take_any()?)?);
+        clause.expect_end("WHERE")?;
+    }
+    Ok((index, words))
+}
+
+/// Reads INCLUDE.
+fn included_columns(node: &SyntaxNode) -> Parsed<Vec<SqlIdent>> {
+    let mut clause = Parts::of(node);
+    let mut list = Parts::of(&clause.require(SyntaxKind::PARTITION_ITEM_LIST)?);
+    let mut columns = Vec::new();
+    for item in list.take_all(SyntaxKind::PARTITION_ITEM) {
+        let mut item = Parts::of(&item);
+        columns.push(ident(&item.require(SyntaxKind::NAME_REF)?)?);
+        item.expect_end("")?;
+    }
+    list.expect_end("( ) ,")?;
+    clause.expect_end("INCLUDE")?;
+    Ok(columns)
+}
+
+/// Numbers equal parts of a default name, as the server does.
+fn numbered(mut words: Vec<String>) -> Vec<String> {
+    for i in 0..words.len() {
+        let count = words[..i].iter().filter(|other| **other == words[i]).count();
+        if count > 0 {
+            words[i] = format!("{}{count}", words[i]);
+        }
+    }
+    words
 }
 
 /// Returns the part of a default name that stands for an expression.
@@ -86,22 +107,23 @@ pub fn column_name(node: &SyntaxNode) -> String {
     match node.kind() {
         SyntaxKind::NAME_REF => path(node).concat(),
         SyntaxKind::CALL_EXPR => {
-            let function = Parts::of(node).take_any().map(|found| path(&found)).unwrap_or_default();
+            let function = Parts::of(node).take_any().map(|name| path(&name)).unwrap_or_default();
             function.last().cloned().unwrap_or_else(|| "expr".into())
         }
         _ => "expr".into(),
     }
 }
 
+/// Reads a column of an index.
 fn column(node: &SyntaxNode) -> Parsed<IndexColumn> {
     use SyntaxKind::*;
     let mut parts = Parts::of(node);
-    let found = parts.take_any()?;
+    let value = parts.take_any()?;
     let mut column = IndexColumn::default();
-    match found.kind() {
-        NAME_REF => column.column = Some(ident(&found)?),
-        COLLATE => return unsupported(&found, "nself cannot represent the collation of an index"),
-        _ => column.expression = Some(expression(&found)?),
+    match value.kind() {
+        NAME_REF => column.column = Some(ident(&value)?),
+        COLLATE => return unsupported(&value, "nself cannot represent the collation of an index"),
+        _ => column.expression = Some(expression(&value)?),
     }
     if let Some(class) = parts.take_node(OP_CLASS_REF) {
         let names = path(&class);
@@ -119,9 +141,10 @@ fn column(node: &SyntaxNode) -> Parsed<IndexColumn> {
     Ok(column)
 }
 
+/// Reads the method of an index.
 pub fn method(node: &SyntaxNode) -> Parsed<Method> {
     let name = path(node).concat();
-    let known = [
+    let methods = [
         Method::Btree,
         Method::Hash,
         Method::Gin,
@@ -131,7 +154,7 @@ pub fn method(node: &SyntaxNode) -> Parsed<Method> {
         Method::Hnsw,
         Method::Ivfflat,
     ];
-    match known.iter().find(|method| method.sql() == name) {
+    match methods.iter().find(|method| method.sql() == name) {
         Some(method) => Ok(*method),
         None => unsupported(node, format!("nself cannot represent the index method `{name}`")),
     }

@@ -4,11 +4,14 @@
 mod access;
 mod alter;
 mod at_end;
+mod column;
 mod comments;
 mod constraint;
 mod defaults;
 mod index;
+mod partition;
 mod policy;
+mod reader;
 mod routine;
 mod service_rights;
 mod session;
@@ -17,16 +20,17 @@ mod tree;
 mod types;
 mod view;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use squawk_syntax::{SourceFile, SyntaxKind, SyntaxNode, ast::AstNode};
 
 use super::ImportFinding;
 use crate::database::model::*;
-use crate::database::{closed, ddl, lexer, parse};
-use crate::values::SqlIdent;
+use crate::database::{closed, lexer, parse};
+use reader::Reader;
+use tree::{Parsed, Parts, Unsupported, start, summary, unsupported};
+
 pub use service_rights::ServiceRights;
-use tree::{Parsed, Parts, Unsupported, clause, start, tokens, unsupported};
 
 /// An imported definition, and notes about what is left out on purpose.
 #[derive(Debug)]
@@ -74,36 +78,6 @@ pub fn read(text: &str) -> Result<Imported, Vec<ImportFinding>> {
     })
 }
 
-#[derive(Default)]
-struct Reader {
-    schema: Schema,
-    problems: Vec<Unsupported>,
-    notes: Vec<Unsupported>,
-    places: BTreeMap<String, usize>,
-    /// Object of the current statement, for messages.
-    subject: String,
-    /// Foreign keys without columns of the target: they refer to its primary key.
-    keys_without_columns: Vec<(usize, ObjectName, SqlIdent)>,
-    /// Maps a role to the place of the first object that it owns.
-    owners: BTreeMap<String, usize>,
-    /// Functions that PUBLIC may not execute.
-    revoked_functions: BTreeSet<ObjectName>,
-    /// Place where PUBLIC loses the right to use the schema `public`.
-    public_revoked_at: Option<usize>,
-    /// Grants in the order of the file; they are resolved at the end.
-    grants: Vec<access::Grant>,
-    default_privileges: Vec<defaults::DefaultPrivilege>,
-    service_rights: ServiceRights,
-    /// Tables that are attached as partitions.
-    attached_tables: Vec<alter::Attached>,
-    /// Indexes that are attached to the index of a partitioned table: place, name of that index, own name.
-    attached_indexes: Vec<(usize, String, String)>,
-    /// Tables created as partitions: place, partitioned table, row security.
-    partitions: BTreeMap<ObjectName, (usize, ObjectName, RowSecurity)>,
-    /// Tables whose row security is forced, which takes effect once it is on.
-    forced_tables: Vec<(usize, ObjectName)>,
-}
-
 impl Reader {
     /// Reads all statements, unless there are problems already.
     fn read(sql: &str, mut losses: Vec<Unsupported>) -> Reader {
@@ -123,20 +97,10 @@ impl Reader {
         reader
     }
 
-    fn record_problem(&mut self, found: Unsupported) {
-        let what = if self.subject.is_empty() { found.what } else { format!("{}: {}", self.subject, found.what) };
-        self.problems.push(Unsupported { at: found.at, what });
-    }
-
-    /// Records a problem, so that reading can continue.
-    fn record_error<T>(&mut self, taken: Parsed<T>) -> Option<T> {
-        taken.map_err(|found| self.record_problem(found)).ok()
-    }
-
     fn statement(&mut self, node: &SyntaxNode) {
         self.subject.clear();
-        let taken = self.dispatch(node);
-        self.record_error(taken);
+        let result = self.dispatch(node);
+        self.record_error(result);
     }
 
     fn dispatch(&mut self, node: &SyntaxNode) -> Parsed<()> {
@@ -179,36 +143,7 @@ impl Reader {
             | DROP_INDEX
             | DROP_PROCEDURE
             | DROP_TRIGGER => self.drop_nothing(node),
-            _ => unsupported(node, format!("nself cannot represent `{}`", about(node))),
-        }
-    }
-
-    /// Records the place of an object; refuses a second object with the same name.
-    fn place(&mut self, kind: &str, name: &str, node: &SyntaxNode) -> Parsed<()> {
-        if self.places.insert(format!("{kind}.{name}"), start(node)).is_some() {
-            return unsupported(node, format!("there are two {kind} with the name `{name}`"));
-        }
-        Ok(())
-    }
-
-    /// Whether a name is taken. Tables, views, sequences, indexes and keys share one namespace.
-    fn relation_taken(&self, name: &ObjectName) -> bool {
-        let inside = |owner: &ObjectName, inner: &SqlIdent| owner.beside(inner) == *name;
-        self.schema.views.iter().any(|(owner, view)| owner == name || view.indexes.keys().any(|it| inside(owner, it)))
-            || self.schema.sequences.contains_key(name)
-            || self.schema.tables.iter().any(|(owner, table)| {
-                let inner = table.indexes.keys().chain(table.uniques.keys()).chain(table.excludes.keys());
-                let key = || owner.beside(&ddl::primary_key_name(owner, table));
-                owner == name
-                    || (!table.primary_key.is_empty() && key() == *name)
-                    || inner.chain(table.partitions.keys()).any(|it| inside(owner, it))
-            })
-    }
-
-    fn table(&mut self, name: &ObjectName, node: &SyntaxNode) -> Parsed<&mut Table> {
-        match self.schema.tables.get_mut(name) {
-            Some(table) => Ok(table),
-            None => unsupported(node, format!("there is no table `{name}`")),
+            _ => unsupported(node, format!("nself cannot represent `{}`", summary(node))),
         }
     }
 
@@ -235,10 +170,10 @@ impl Reader {
         self.subject = format!("the extension {name}");
         if let Some(schema) = parts.take_node(SyntaxKind::EXTENSION_SCHEMA) {
             let mut schema = Parts::of(&schema);
-            let found = schema.require(SyntaxKind::SCHEMA_REF)?;
-            let own = name == "plpgsql" && tree::path(&found).concat() == "pg_catalog";
-            if tree::path(&found).concat() != PUBLIC && !own {
-                return unsupported(&found, "nself supports extensions in the schema public only");
+            let reference = schema.require(SyntaxKind::SCHEMA_REF)?;
+            let is_plpgsql = name == "plpgsql" && tree::path(&reference).concat() == "pg_catalog";
+            if tree::path(&reference).concat() != PUBLIC && !is_plpgsql {
+                return unsupported(&reference, "nself supports extensions in the schema public only");
             }
             schema.expect_end("WITH SCHEMA")?;
         }
@@ -257,23 +192,9 @@ impl Reader {
         if parts.take_node(SyntaxKind::IF_EXISTS).is_none() || !self.places.is_empty() {
             return unsupported(
                 node,
-                format!("`{}`: only statements that create something are supported", about(node)),
+                format!("`{}`: only statements that create something are supported", summary(node)),
             );
         }
         Ok(())
-    }
-}
-
-/// Returns the first words of a statement and the name of its object.
-fn about(node: &SyntaxNode) -> String {
-    use SyntaxKind::{PATH, PATH_REF};
-    let name = node.descendants().find(|part| matches!(part.kind(), PATH | PATH_REF));
-    let own = |name: &SyntaxNode| {
-        tokens(name).next().map(|token| token.text_range()) != tokens(node).next().map(|token| token.text_range())
-    };
-    let words = clause(node);
-    match name.filter(own) {
-        Some(name) => format!("{words} {}", tree::path(&name).join(".")),
-        None => words,
     }
 }

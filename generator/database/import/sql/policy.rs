@@ -2,8 +2,8 @@
 
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
-use super::Reader;
 use super::access::roles;
+use super::reader::Reader;
 use super::tree::{Parsed, Parts, expression, ident, object, tokens};
 use crate::database::model::*;
 
@@ -16,11 +16,11 @@ impl Reader {
         let table = object(&Parts::of(&on).require(TABLE_NAME_REF)?)?;
         self.subject = format!("the policy {name} of {table}");
         let mut policy = Policy::default();
-        if let Some(found) = parts.take_node(AS_POLICY_TYPE) {
-            policy.restrictive = tokens(&found).any(|token| token.text().eq_ignore_ascii_case("restrictive"));
+        if let Some(clause) = parts.take_node(AS_POLICY_TYPE) {
+            policy.restrictive = tokens(&clause).any(|token| token.text().eq_ignore_ascii_case("restrictive"));
         }
-        if let Some(found) = parts.take_node(POLICY_COMMAND) {
-            policy.command = match Parts::of(&found).take_any()?.kind() {
+        if let Some(clause) = parts.take_node(POLICY_COMMAND) {
+            policy.command = match Parts::of(&clause).take_any()?.kind() {
                 POLICY_COMMAND_SELECT => Command::Select,
                 POLICY_COMMAND_INSERT => Command::Insert,
                 POLICY_COMMAND_UPDATE => Command::Update,
@@ -28,15 +28,15 @@ impl Reader {
                 _ => Command::All,
             };
         }
-        if let Some(found) = parts.take_node(POLICY_ROLES) {
-            policy.roles = roles(&Parts::of(&found).require(ROLE_REF_LIST)?)?.into_iter().collect();
+        if let Some(clause) = parts.take_node(POLICY_ROLES) {
+            policy.roles = roles(&Parts::of(&clause).require(ROLE_REF_LIST)?)?.into_iter().collect();
             if policy.roles.contains(PUBLIC) {
                 policy.roles.clear();
             }
         }
         for (kind, into) in [(USING_EXPR_CLAUSE, &mut policy.using), (WITH_CHECK_EXPR_CLAUSE, &mut policy.check)] {
-            if let Some(found) = parts.take_node(kind) {
-                *into = Some(expression(&Parts::of(&found).take_any()?)?);
+            if let Some(clause) = parts.take_node(kind) {
+                *into = Some(expression(&Parts::of(&clause).take_any()?)?);
             }
         }
         parts.expect_end("CREATE POLICY ;")?;

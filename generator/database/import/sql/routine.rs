@@ -3,10 +3,11 @@
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::access::signature;
+use super::reader::Reader;
+use super::tree;
 use super::tree::{
     AtNode, Parsed, Parts, clause, expression, ident, object, plain, string, tokens, type_name, unsupported,
 };
-use super::{Reader, tree};
 use crate::database::model::*;
 use crate::values::{Checked, SqlIdent, Text};
 
@@ -19,16 +20,13 @@ impl Reader {
         let name = object(&parts.require(if procedure { PROCEDURE_NAME } else { FUNCTION_NAME })?)?;
         self.subject = format!("the function {name}");
         let arguments = arguments(&parts.require(PARAM_LIST)?)?;
-        let returns = match parts.take_node(RET_TYPE) {
-            None => None,
-            Some(found) => Some(returned(&found)?),
-        };
+        let returns = parts.take_node(RET_TYPE).map(|kind| return_type(&kind)).transpose()?;
         let mut options = Parts::of(&parts.require(FUNC_OPTION_LIST)?);
         let mut function = Function {
             procedure,
             arguments,
             returns,
-            language: FunctionLanguage::Sql,
+            language: language(&mut options).at(node)?,
             body: Body::wrap(String::new()),
             volatility: Volatility::Volatile,
             parallel: Parallel::default(),
@@ -39,61 +37,19 @@ impl Reader {
             grants: Default::default(),
             comment: None,
         };
-        let language = match options.take_node(LANGUAGE_FUNC_OPTION) {
-            None => "sql".to_owned(),
-            Some(found) => {
-                let last = tokens(&found).last().map(|token| tree::spelled(&token)).unwrap_or_default();
-                last.trim_matches('\'').to_ascii_lowercase()
-            }
-        };
-        function.language = match language.as_str() {
-            "sql" => FunctionLanguage::Sql,
-            "plpgsql" => FunctionLanguage::Plpgsql,
-            other => return unsupported(node, format!("nself cannot represent the language {other}")),
-        };
-        for (kind, volatility) in
-            [(STABLE, Volatility::Stable), (IMMUTABLE, Volatility::Immutable), (VOLATILE, Volatility::Volatile)]
-        {
-            if options.take_node(kind).is_some() {
-                function.volatility = volatility;
-            }
-        }
-        function.strict = options.take_node(STRICT_FUNC_OPTION).is_some()
-            | options.take_node(RETURNS_NULL_ON_NULL_INPUT_FUNC_OPTION).is_some();
-        function.security_definer = options.take_node(SECURITY_DEFINER_FUNC_OPTION).is_some();
-        for plain in [CALLED_ON_NULL_INPUT_FUNC_OPTION, SECURITY_INVOKER_FUNC_OPTION, NOT_LEAKPROOF_FUNC_OPTION] {
-            options.take_node(plain);
-        }
-        for found in options.take_all(PARALLEL_FUNC_OPTION) {
-            let said = tokens(&found).last().map(|token| token.text().to_ascii_uppercase()).unwrap_or_default();
-            let known = [Parallel::Unsafe, Parallel::Restricted, Parallel::Safe];
-            match known.into_iter().find(|parallel| parallel.sql() == said) {
-                Some(parallel) => function.parallel = parallel,
-                None => return unsupported(&found, "nself cannot represent this value of `PARALLEL`"),
-            }
-        }
-        for found in options.take_all(SET_FUNC_OPTION) {
-            let (setting, value) = setting(&found)?;
-            function.settings.insert(setting, value);
-        }
-        let Some(body) = options.take_node(AS_FUNC_OPTION) else {
-            return unsupported(node, "nself can represent a function body only as a text in quotes");
-        };
-        let mut definition = Parts::of(&Parts::of(&body).require(AS_DEFINITION)?);
-        let text = string(&definition.require(LITERAL)?)?;
-        definition.expect_end("")?;
-        function.body = Body::new(&text).map_err(|reason| format!("its body: {reason}")).at(&body)?;
+        read_options(&mut function, &mut options)?;
+        function.body = body(&mut options, node)?;
         options.expect_end("")?;
         parts.expect_end("CREATE FUNCTION PROCEDURE ;")?;
-        if let Some(known) = self.schema.functions.get(&name) {
+        if let Some(earlier) = self.schema.functions.get(&name) {
             let kinds = |function: &Function| function.arguments.iter().map(|it| it.kind.clone()).collect::<Vec<_>>();
-            if !replaces || kinds(known) != kinds(&function) {
+            if !replaces || kinds(earlier) != kinds(&function) {
                 return unsupported(
                     node,
                     "nself cannot represent functions with the same name and different arguments",
                 );
             }
-            function.comment.clone_from(&known.comment);
+            function.comment.clone_from(&earlier.comment);
             self.places.remove(&format!("functions.{name}"));
         }
         self.place("functions", name.as_str(), node)?;
@@ -138,12 +94,12 @@ impl Reader {
             });
         }
         events.expect_end("OR")?;
-        if let Some(found) = parts.take_node(WHEN_CONDITION) {
-            trigger.condition = Some(expression(&Parts::of(&found).take_any()?)?);
+        if let Some(clause) = parts.take_node(WHEN_CONDITION) {
+            trigger.condition = Some(expression(&Parts::of(&clause).take_any()?)?);
         }
         let mut call = Parts::of(&parts.require(CALL_EXPR)?);
-        let mut given = Parts::of(&call.require(ARG_LIST)?);
-        if !given.take_rest().is_empty() {
+        let mut arguments = Parts::of(&call.require(ARG_LIST)?);
+        if !arguments.take_rest().is_empty() {
             return unsupported(node, "nself cannot represent arguments of a trigger");
         }
         trigger.function = object(&call.take_any()?)?;
@@ -159,10 +115,10 @@ impl Reader {
     pub(super) fn function(&mut self, node: &SyntaxNode) -> Parsed<&mut Function> {
         let (name, kinds) = signature(node)?;
         match self.schema.functions.get_mut(&name) {
-            Some(known)
-                if kinds.as_ref().is_none_or(|kinds| known.arguments.iter().map(|it| &it.kind).eq(kinds.iter())) =>
+            Some(function)
+                if kinds.as_ref().is_none_or(|kinds| function.arguments.iter().map(|it| &it.kind).eq(kinds)) =>
             {
-                Ok(known)
+                Ok(function)
             }
             _ => unsupported(node, format!("there is no function `{name}` with these arguments")),
         }
@@ -188,7 +144,7 @@ fn arguments(node: &SyntaxNode) -> Parsed<Vec<Argument>> {
         };
         let kind = type_name(&kind)?;
         let default = match parts.take_node(PARAM_DEFAULT) {
-            Some(found) => Some(expression(&Parts::of(&found).take_any()?)?),
+            Some(clause) => Some(expression(&Parts::of(&clause).take_any()?)?),
             None => None,
         };
         parts.expect_end("")?;
@@ -198,8 +154,66 @@ fn arguments(node: &SyntaxNode) -> Parsed<Vec<Argument>> {
     Ok(all)
 }
 
+/// Reads LANGUAGE.
+fn language(options: &mut Parts) -> Result<FunctionLanguage, String> {
+    let name = match options.take_node(SyntaxKind::LANGUAGE_FUNC_OPTION) {
+        None => "sql".to_owned(),
+        Some(option) => {
+            let last = tokens(&option).last().map(|token| tree::spelled(&token)).unwrap_or_default();
+            last.trim_matches('\'').to_ascii_lowercase()
+        }
+    };
+    match name.as_str() {
+        "sql" => Ok(FunctionLanguage::Sql),
+        "plpgsql" => Ok(FunctionLanguage::Plpgsql),
+        _ => Err(format!("nself cannot represent the language {name}")),
+    }
+}
+
+/// Reads the options of a function besides its language and body.
+fn read_options(function: &mut Function, options: &mut Parts) -> Parsed<()> {
+    use SyntaxKind::*;
+    for (kind, volatility) in
+        [(STABLE, Volatility::Stable), (IMMUTABLE, Volatility::Immutable), (VOLATILE, Volatility::Volatile)]
+    {
+        if options.take_node(kind).is_some() {
+            function.volatility = volatility;
+        }
+    }
+    function.strict = options.take_node(STRICT_FUNC_OPTION).is_some()
+        | options.take_node(RETURNS_NULL_ON_NULL_INPUT_FUNC_OPTION).is_some();
+    function.security_definer = options.take_node(SECURITY_DEFINER_FUNC_OPTION).is_some();
+    for default in [CALLED_ON_NULL_INPUT_FUNC_OPTION, SECURITY_INVOKER_FUNC_OPTION, NOT_LEAKPROOF_FUNC_OPTION] {
+        options.take_node(default);
+    }
+    for option in options.take_all(PARALLEL_FUNC_OPTION) {
+        let word = tokens(&option).last().map(|token| token.text().to_ascii_uppercase()).unwrap_or_default();
+        let values = [Parallel::Unsafe, Parallel::Restricted, Parallel::Safe];
+        match values.into_iter().find(|parallel| parallel.sql() == word) {
+            Some(parallel) => function.parallel = parallel,
+            None => return unsupported(&option, "nself cannot represent this value of `PARALLEL`"),
+        }
+    }
+    for option in options.take_all(SET_FUNC_OPTION) {
+        let (setting, value) = setting(&option)?;
+        function.settings.insert(setting, value);
+    }
+    Ok(())
+}
+
+/// Reads the body of a function from its options.
+fn body(options: &mut Parts, node: &SyntaxNode) -> Parsed<Body> {
+    let Some(option) = options.take_node(SyntaxKind::AS_FUNC_OPTION) else {
+        return unsupported(node, "nself can represent a function body only as a text in quotes");
+    };
+    let mut definition = Parts::of(&Parts::of(&option).require(SyntaxKind::AS_DEFINITION)?);
+    let text = string(&definition.require(SyntaxKind::LITERAL)?)?;
+    definition.expect_end("")?;
+    Body::new(&text).map_err(|reason| format!("its body: {reason}")).at(&option)
+}
+
 /// Reads the type after RETURNS.
-fn returned(node: &SyntaxNode) -> Parsed<Returns> {
+fn return_type(node: &SyntaxNode) -> Parsed<Returns> {
     let text = plain(&node.text().to_string());
     let text = text.get("returns".len()..).unwrap_or_default().trim();
     let words: Vec<String> = text.split_whitespace().map(str::to_owned).collect();

@@ -53,7 +53,7 @@ impl ServiceRights {
     pub fn target(node: &SyntaxNode, privileges: Option<&BTreeSet<String>>) -> Option<Target> {
         let target = node.children().find_map(|child| Target::of(child.kind()))?;
         privileges
-            .is_some_and(|found| found.iter().map(String::as_str).eq(target.privileges().iter().copied()))
+            .is_some_and(|privileges| privileges.iter().map(String::as_str).eq(target.privileges().iter().copied()))
             .then_some(target)
     }
 
@@ -64,7 +64,7 @@ impl ServiceRights {
     /// Whether a privilege of a role is one of these rights.
     pub fn holds(&self, target: Target, role: &SqlIdent, privilege: &str) -> bool {
         let holds = self.0.get(&target).is_some_and(|roles| roles.contains(role));
-        holds && target.privileges().iter().any(|known| known.eq_ignore_ascii_case(privilege))
+        holds && target.privileges().iter().any(|name| name.eq_ignore_ascii_case(privilege))
     }
 
     /// Removes these rights from a schema.

@@ -2,8 +2,9 @@
 
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
+use super::reader::Reader;
 use super::tree::{AtNode, Parsed, Parts, expression, number, object, object_of, path, string, type_name, unsupported};
-use super::{Reader, tree};
+use super::{constraint, tree};
 use crate::database::import::names;
 use crate::database::model::*;
 use crate::values::{Checked, SqlIdent};
@@ -13,9 +14,9 @@ impl Reader {
         let mut parts = Parts::of(node);
         let name = object(&parts.require(SyntaxKind::TYPE_NAME)?)?;
         self.subject = format!("the type {name}");
-        let kind = if let Some(found) = parts.take_node(SyntaxKind::ENUM_TYPE) {
-            let mut found = Parts::of(&found);
-            let mut list = Parts::of(&found.require(SyntaxKind::VARIANT_LIST)?);
+        let kind = if let Some(definition) = parts.take_node(SyntaxKind::ENUM_TYPE) {
+            let mut definition = Parts::of(&definition);
+            let mut list = Parts::of(&definition.require(SyntaxKind::VARIANT_LIST)?);
             let mut values = Vec::new();
             for variant in list.take_all(SyntaxKind::VARIANT) {
                 let text = string(&variant)?;
@@ -23,11 +24,11 @@ impl Reader {
                 values.push(label.at(&variant)?);
             }
             list.expect_end("( ) ,")?;
-            found.expect_end("AS ENUM")?;
+            definition.expect_end("AS ENUM")?;
             UserType::Enum(Enumeration { values, ..Enumeration::default() })
-        } else if let Some(found) = parts.take_node(SyntaxKind::COMPOSITE_TYPE) {
-            let mut found = Parts::of(&found);
-            let mut list = Parts::of(&found.require(SyntaxKind::COMPOSITE_FIELD_LIST)?);
+        } else if let Some(definition) = parts.take_node(SyntaxKind::COMPOSITE_TYPE) {
+            let mut definition = Parts::of(&definition);
+            let mut list = Parts::of(&definition.require(SyntaxKind::COMPOSITE_FIELD_LIST)?);
             let mut attributes = Vec::new();
             for field in list.take_all(SyntaxKind::COMPOSITE_FIELD_DEF) {
                 let mut field = Parts::of(&field);
@@ -37,7 +38,7 @@ impl Reader {
                 attributes.push(Attribute { name, kind });
             }
             list.expect_end("( ) ,")?;
-            found.expect_end("AS")?;
+            definition.expect_end("AS")?;
             UserType::Composite(Composite { attributes, ..Composite::default() })
         } else {
             return unsupported(node, "nself can represent enumerations, domains and composite types only");
@@ -61,21 +62,18 @@ impl Reader {
             comment: None,
             renamed_from: None,
         };
-        if let Some(found) = parts.take_node(SyntaxKind::NOT_NULL_CONSTRAINT) {
-            drop(found);
-            domain.not_null = true;
-        }
+        domain.not_null = parts.take_node(SyntaxKind::NOT_NULL_CONSTRAINT).is_some();
         parts.take_node(SyntaxKind::NULL_CONSTRAINT);
-        if let Some(found) = parts.take_node(SyntaxKind::DEFAULT_CONSTRAINT) {
-            domain.default = Some(super::table::default(&found)?);
+        if let Some(clause) = parts.take_node(SyntaxKind::DEFAULT_CONSTRAINT) {
+            domain.default = Some(constraint::default(&clause)?);
         }
-        for found in parts.take_all(SyntaxKind::CHECK_CONSTRAINT) {
-            let mut check = Parts::of(&found);
-            let given = super::constraint::name(&mut check)?;
-            let text = expression(&check.take_any()?)?;
-            check.expect_end("CHECK ( )")?;
-            let made = || names::free_default_name(name.name(), None, "check", |it| domain.checks.contains_key(it));
-            let check = given.map_or_else(|| tree::named(&made(), &found), Ok)?;
+        for clause in parts.take_all(SyntaxKind::CHECK_CONSTRAINT) {
+            let mut parts = Parts::of(&clause);
+            let check_name = constraint::name(&mut parts)?;
+            let text = expression(&parts.take_any()?)?;
+            parts.expect_end("CHECK ( )")?;
+            let default = || names::free_default_name(name.name(), None, "check", |it| domain.checks.contains_key(it));
+            let check = check_name.map_or_else(|| tree::named(&default(), &clause), Ok)?;
             domain.checks.insert(check, text);
         }
         parts.expect_end("CREATE DOMAIN AS ;")?;
@@ -86,10 +84,10 @@ impl Reader {
 
     pub(super) fn create_sequence(&mut self, node: &SyntaxNode) -> Parsed<()> {
         let mut parts = Parts::of(node);
-        let again = parts.take_node(SyntaxKind::IF_NOT_EXISTS).is_some();
+        let if_not_exists = parts.take_node(SyntaxKind::IF_NOT_EXISTS).is_some();
         let name = object(&parts.require(SyntaxKind::SEQUENCE)?)?;
         self.subject = format!("the sequence {name}");
-        if again && self.schema.sequences.contains_key(&name) {
+        if if_not_exists && self.schema.sequences.contains_key(&name) {
             return Ok(());
         }
         let sequence = sequence(&mut parts)?;
@@ -102,14 +100,14 @@ impl Reader {
     pub(super) fn alter_sequence(&mut self, node: &SyntaxNode) -> Parsed<()> {
         let mut parts = Parts::of(node);
         parts.take_node(SyntaxKind::IF_EXISTS);
-        let found = parts.require(SyntaxKind::SEQUENCE_REF)?;
-        let name = object(&found)?;
+        let reference = parts.require(SyntaxKind::SEQUENCE_REF)?;
+        let name = object(&reference)?;
         self.subject = format!("the sequence {name}");
         self.owner(&mut parts)?;
         let owned = parts.take_node(SyntaxKind::OPTION_OWNED_BY);
         parts.expect_end("ALTER SEQUENCE ;")?;
         let Some(sequence) = self.schema.sequences.get_mut(&name) else {
-            return unsupported(&found, format!("there is no sequence `{name}`"));
+            return unsupported(&reference, format!("there is no sequence `{name}`"));
         };
         if let Some(owned) = owned {
             sequence.owned_by = owned_by(&owned)?;
@@ -121,13 +119,13 @@ impl Reader {
 /// Reads the column after OWNED BY; `None` for NONE.
 fn owned_by(node: &SyntaxNode) -> Parsed<Option<ColumnOf>> {
     let mut parts = Parts::of(node);
-    let Some(found) = parts.take_node(SyntaxKind::QUALIFIED_COLUMN_NAME_REF) else {
+    let Some(reference) = parts.take_node(SyntaxKind::QUALIFIED_COLUMN_NAME_REF) else {
         parts.expect_end("OWNED BY NONE")?;
         return Ok(None);
     };
-    let names = path(&found);
+    let names = path(&reference);
     let Some((column, table)) = names.split_last() else { return unsupported(node, "the column is missing") };
-    Ok(Some(ColumnOf { table: object_of(table, &found)?, column: tree::named(column, &found)? }))
+    Ok(Some(ColumnOf { table: object_of(table, &reference)?, column: tree::named(column, &reference)? }))
 }
 
 /// Reads the options of a sequence. Options with the server's default value are left out.

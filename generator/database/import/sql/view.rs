@@ -2,7 +2,7 @@
 
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
-use super::Reader;
+use super::reader::Reader;
 use super::tree::{AtNode, Parsed, Parts, object, plain, tokens, unsupported};
 use crate::database::model::*;
 use crate::values::Checked;
@@ -28,8 +28,8 @@ impl Reader {
             grants: Default::default(),
             comment: None,
         };
-        if let Some(found) = parts.take_node(WITH_PARAMS) {
-            view.security_invoker = invoker(&found)?;
+        if let Some(options) = parts.take_node(WITH_PARAMS) {
+            view.security_invoker = invoker(&options)?;
         }
         // A schema does not tell whether a materialised view is filled.
         parts.take_node(WITH_NO_DATA);
@@ -44,8 +44,8 @@ impl Reader {
         let text = plain(&query.text().to_string());
         view.query = Query::new(&text).map_err(|reason| format!("its query: {reason}")).at(&query)?;
         parts.expect_end("CREATE VIEW MATERIALIZED AS ;")?;
-        if let Some(known) = self.schema.views.get(&name).filter(|_| replaces) {
-            view.comment.clone_from(&known.comment);
+        if let Some(earlier) = self.schema.views.get(&name).filter(|_| replaces) {
+            view.comment.clone_from(&earlier.comment);
             self.places.remove(&format!("views.{name}"));
         }
         self.place("views", name.as_str(), node)?;

@@ -1,13 +1,13 @@
-//! Plans new columns, values for existing rows, and the change to NOT NULL.
+//! Plans new columns and the values of existing rows in them.
 
-use super::ColumnChange;
+use super::change::ColumnChange;
 use super::identity::refuse_identity;
-use crate::artifact::Digest;
+use super::not_null::not_null;
 use crate::database::ddl;
 use crate::database::hazard::Hazard;
 use crate::database::lexer::{self, TokenKind};
-use crate::database::migrate::table::fail_if_rows;
-use crate::database::migrate::{Down, Phase, Planner};
+use crate::database::migrate::planner::Planner;
+use crate::database::migrate::step::{Down, Phase};
 use crate::database::model::*;
 use crate::diagnostic::Code;
 
@@ -48,105 +48,82 @@ const STABLE: [&str; 7] = [
 fn is_stable(expression: &Expression) -> bool {
     let tokens = lexer::tokens(expression.as_str()).unwrap_or_default();
     let words = tokens.iter().filter(|token| token.kind == TokenKind::Word);
-    let known = |word: &str| STABLE.contains(&word) || is_constant(&Expression::from_word(word));
-    is_constant(expression) || words.into_iter().all(|token| known(&token.text.to_ascii_lowercase()))
+    let is_stable_word = |word: &str| STABLE.contains(&word) || is_constant(&Expression::from_word(word));
+    is_constant(expression) || words.into_iter().all(|token| is_stable_word(&token.text.to_ascii_lowercase()))
 }
 
+/// Reason why a column that was written to cannot be dropped again.
+const VALUES_LOST: &str = "values written since would be lost";
+
 /// Plans a new column.
-pub(super) fn add(planner: &mut Planner, at: &ColumnChange, is: &Column) {
-    if at.divided && is.identity.is_some() {
-        refuse_identity(planner, at);
+pub(super) fn add(planner: &mut Planner, change: &ColumnChange, column: &Column) {
+    if change.table.new.partition_by.is_some() && column.identity.is_some() {
+        refuse_identity(planner, change);
         return;
     }
-    let table = at.table.sql();
-    let column = quoted(at.column);
-    let filled = is.default.is_some() || is.identity.is_some() || is.generated.is_some() || is.nullable;
-    if !filled && is.backfill.is_none() {
+    if let Some(backfill) = &column.backfill {
+        add_with_backfill(planner, change, column, backfill);
+        return;
+    }
+    let has_value = column.default.is_some() || column.identity.is_some() || column.generated.is_some();
+    if !has_value && !column.nullable {
         planner.refuse(
             Code::NeedsBackfill,
-            at.path(),
-            format!("{}.{} is NOT NULL, but existing rows have no value for it", at.table, at.column),
+            change.path(),
+            format!("{} is NOT NULL, but existing rows have no value for it", change.object()),
             "set a `default` or `backfill = \"an expression\"`, or make it `nullable`",
         );
         return;
     }
-    // A domain may refuse NULL or have a default.
-    let (domain, fills) = match is.kind.object().and_then(|kind| planner.new.types.get(&kind)) {
-        Some(UserType::Domain(domain)) => (true, domain.default.is_some() || domain.base.object().is_some()),
-        _ => (false, false),
+    let domain = match column.kind.object().and_then(|kind| planner.new.types.get(&kind)) {
+        Some(UserType::Domain(domain)) => Some(domain),
+        _ => None,
     };
-    let computed = is.identity.is_some() || is.generated.is_some();
-    let drop = format!("ALTER TABLE {table} DROP COLUMN {column};");
-    if let Some(backfill) = &is.backfill {
-        let bare = Column { nullable: true, default: None, ..is.clone() };
-        let mut up = vec![format!("ALTER TABLE {table} ADD COLUMN {};", ddl::column(at.column, &bare))];
-        if let Some(default) = &is.default {
-            up.push(format!("{} SET DEFAULT ({default});", at.alter()));
-        }
-        up.push(at.on_all_rows(&format!("UPDATE {table} SET {column} = ({backfill}) WHERE {column} IS NULL;")));
-        planner
-            .push(at.step(Phase::Create, "", "is new").up(up.join("\n")).never("values written since would be lost"));
-        if !is.nullable {
-            not_null(planner, at, None);
-        }
-        return;
-    }
-    let constant = is.default.as_ref().is_none_or(is_constant) && is.identity.is_none() && !fills;
-    let down = if is.generated.is_some() {
-        Down::Sql(drop)
-    } else if constant {
-        let lossy = match &is.default {
-            None => format!("SELECT FROM {table} WHERE {column} IS NOT NULL"),
-            Some(default) => {
-                // Compared as text, since not every type has an equality operator.
-                let kind = is.kind.sql();
-                format!("SELECT FROM {table} WHERE {column}::text IS DISTINCT FROM (({default})::{kind})::text")
-            }
-        };
-        let guard = fail_if_rows(&lossy, &format!("{}.{} holds values", at.table, at.column));
-        Down::Sql(format!("{}\n{drop}", at.on_all_rows(&guard)))
-    } else {
-        Down::Never("values written since would be lost")
-    };
-    let volatile = is.default.as_ref().is_some_and(|default| !is_stable(default));
-    let mut step = at
+    let is_computed = column.identity.is_some() || column.generated.is_some();
+    let is_volatile = column.default.as_ref().is_some_and(|default| !is_stable(default));
+    let mut step = change
         .step(Phase::Create, "", "is new")
-        .up(format!("ALTER TABLE {table} ADD COLUMN {};", ddl::column(at.column, is)))
-        .hazards((computed || volatile || domain).then_some(Hazard::Rewrite));
+        .up(format!("ALTER TABLE {} ADD COLUMN {};", change.table.name.sql(), ddl::column(change.column, column)))
+        // A domain may refuse NULL or have a default.
+        .hazards((is_computed || is_volatile || domain.is_some()).then_some(Hazard::Rewrite));
     // Columns in its expression may be new as well.
-    step.rank += usize::from(is.generated.is_some());
-    step.down = down;
+    step.rank += usize::from(column.generated.is_some());
+    step.down = remove(change, column, domain);
     planner.push(step);
 }
 
-/// Makes a column NOT NULL without a long lock: a check is validated while rows can be written.
-pub(super) fn not_null(planner: &mut Planner, at: &ColumnChange, backfill: Option<&Expression>) {
-    let table = at.table.sql();
-    let column = quoted(at.column);
-    let helper = format!("\"nn_{}\"", Digest::of(at.column.as_str().as_bytes()).short());
-    if let Some(backfill) = backfill {
-        planner.push(
-            at.step(Phase::Create, "backfill", "gets values where it has none")
-                .rank(at.rank + 1)
-                .up(at.on_all_rows(&format!("UPDATE {table} SET {column} = ({backfill}) WHERE {column} IS NULL;")))
-                .never("the rows that had NULL are not recorded"),
-        );
+/// Adds a column whose values in existing rows come from an expression.
+fn add_with_backfill(planner: &mut Planner, change: &ColumnChange, column: &Column, backfill: &Expression) {
+    let (table, name) = (change.table.name.sql(), quoted(change.column));
+    let bare = Column { nullable: true, default: None, ..column.clone() };
+    let mut up = vec![format!("ALTER TABLE {table} ADD COLUMN {};", ddl::column(change.column, &bare))];
+    up.extend(column.default.as_ref().map(|default| change.set_default(Some(default))));
+    up.push(change.on_all_rows(&format!("UPDATE {table} SET {name} = ({backfill}) WHERE {name} IS NULL;")));
+    planner.push(change.step(Phase::Create, "", "is new").up(up.join("\n")).never(VALUES_LOST));
+    if !column.nullable {
+        not_null(planner, change, None);
     }
-    let add = format!("ALTER TABLE {table} ADD CONSTRAINT {helper} CHECK ({column} IS NOT NULL) NOT VALID;");
-    let remove = format!("ALTER TABLE {table} DROP CONSTRAINT {helper};");
-    planner.push(
-        at.step(Phase::Attach, "nullable", "takes no more NULLs").up(add).down(remove.clone()).hazard(Hazard::MayFail),
-    );
-    planner.push(
-        at.step(Phase::Validate, "nullable", "has no NULLs")
-            .up(format!(
-                "ALTER TABLE {table} VALIDATE CONSTRAINT {helper};\n{} SET NOT NULL;\n{remove}",
-                at.alter()
-            ))
-            .down(format!(
-                "ALTER TABLE {table} ADD CONSTRAINT {helper} CHECK ({column} IS NOT NULL) NOT VALID;\n{} DROP NOT NULL;",
-                at.alter()
-            ))
-            .hazard(Hazard::MayFail),
-    );
+}
+
+/// Removes a new column, if no value that was written since can be lost.
+fn remove(change: &ColumnChange, column: &Column, domain: Option<&Domain>) -> Down {
+    let (table, name) = (change.table.name.sql(), quoted(change.column));
+    let drop = format!("ALTER TABLE {table} DROP COLUMN {name};");
+    if column.generated.is_some() {
+        return Down::Sql(drop);
+    }
+    let has_domain_default = domain.is_some_and(|domain| domain.default.is_some() || domain.base.object().is_some());
+    if column.identity.is_some() || has_domain_default || !column.default.as_ref().is_none_or(is_constant) {
+        return Down::Never(VALUES_LOST);
+    }
+    let lossy = match &column.default {
+        None => format!("SELECT FROM {table} WHERE {name} IS NOT NULL"),
+        Some(default) => {
+            // Compared as text, since not every type has an equality operator.
+            let kind = column.kind.sql();
+            format!("SELECT FROM {table} WHERE {name}::text IS DISTINCT FROM (({default})::{kind})::text")
+        }
+    };
+    let guard = ddl::fail_if_rows(&lossy, &format!("{} holds values", change.object()));
+    Down::Sql(format!("{}\n{drop}", change.on_all_rows(&guard)))
 }

@@ -1,208 +1,161 @@
 //! Plans changes of the columns of an existing table.
 
 mod add;
+mod change;
 mod identity;
+mod not_null;
 mod retype;
 
 use crate::database::ddl;
 use crate::database::hazard::Hazard;
+use crate::database::migrate::diff::{Diff, TableChange};
 use crate::database::migrate::graph::ObjectKind;
-use crate::database::migrate::step::DATA_LOST;
-use crate::database::migrate::{Diff, MigrationStep, Phase, Planner};
+use crate::database::migrate::planner::Planner;
+use crate::database::migrate::step::{DATA_LOST, Phase};
 use crate::database::model::*;
-use crate::diagnostic::{Code, FieldPath};
-use crate::values::SqlIdent;
-use add::{add, not_null};
+use crate::diagnostic::{Code, Diagnostic};
+use add::add;
+use change::ColumnChange;
 use identity::identity;
+use not_null::not_null;
 use retype::retype;
 
-/// Columns that name the owner of a row.
-pub const OWNERS: [&str; 2] = ["tenant_id", "source_account_id"];
-
 /// Plans changes of a table's columns.
-pub fn plan(planner: &mut Planner, diff: &Diff, name: &ObjectName, old: &Table, new: &Table, path: &FieldPath) {
-    let path = path.key("columns");
-    let forced = old.row_security == RowSecurity::Forced;
-    let divided = new.partition_by.is_some();
-    let rank = diff.new_graph.position(ObjectKind::Table, name);
-    for (column, was) in &old.columns {
-        match new.columns.get(column) {
-            None => drop_column(planner, name, old, new, (column, was), &path),
-            Some(is) => {
-                let at = ColumnChange { forced, divided, table: name, column, columns: &path, rank };
-                let rebuilt = diff.affected.rebuilds(&was.kind);
-                if diff.affected.regenerated_of(name).contains(column) {
-                    regenerate(planner, &at, was, is);
-                } else {
-                    change(planner, &at, new, was, is, rebuilt && was.kind == is.kind);
-                }
+pub fn plan(planner: &mut Planner, diff: &Diff, table: &TableChange) {
+    let rank = diff.new_graph.position(ObjectKind::Table, table.name);
+    for (column, old) in &table.old.columns {
+        let change = ColumnChange { table, column, rank };
+        match table.new.columns.get(column) {
+            None => drop_column(planner, &change, old),
+            Some(new) if diff.affected.regenerated_of(table.name).contains(column) => {
+                regenerate(planner, &change, old, new);
+            }
+            Some(new) => {
+                // The conversion to a recreated enumeration sets the default, too.
+                let default_is_set = diff.affected.rebuilds(&old.kind) && old.kind == new.kind;
+                alter(planner, &change, (old, new), default_is_set);
             }
         }
     }
-    for (column, is) in new.columns.iter().filter(|(column, _)| !old.columns.contains_key(*column)) {
-        add(planner, &ColumnChange { forced, divided, table: name, column, columns: &path, rank }, is);
+    for (column, new) in table.new.columns.iter().filter(|(column, _)| !table.old.columns.contains_key(*column)) {
+        add(planner, &ColumnChange { table, column, rank }, new);
     }
 }
 
-/// A column that changes, with what its steps need to know about the table.
-struct ColumnChange<'a> {
-    /// Whether row security also binds the owner, who runs the migrations.
-    forced: bool,
-    divided: bool,
-    table: &'a ObjectName,
-    column: &'a SqlIdent,
-    /// Path of the table's columns in the stack.
-    columns: &'a FieldPath,
-    rank: usize,
-}
-
-impl ColumnChange<'_> {
-    fn path(&self) -> FieldPath {
-        self.columns.key(self.column.as_str())
-    }
-
-    fn step(&self, phase: Phase, key: &str, what: &str) -> MigrationStep {
-        let path = if key.is_empty() { self.path() } else { self.path().key(key) };
-        let why = format!("{}.{} {what}", self.table, self.column);
-        MigrationStep::new(phase, format!("{}.{}", self.table, self.column), path, why).rank(self.rank)
-    }
-
-    /// Wraps a statement that must see all rows, despite forced row security.
-    fn on_all_rows(&self, sql: &str) -> String {
-        if !self.forced {
-            return sql.to_owned();
-        }
-        let alter = format!("ALTER TABLE {}", self.table.sql());
-        format!("{alter} NO FORCE ROW LEVEL SECURITY;\n{sql}\n{alter} FORCE ROW LEVEL SECURITY;")
-    }
-
-    fn alter(&self) -> String {
-        format!("ALTER TABLE {} ALTER COLUMN {}", self.table.sql(), quoted(self.column))
-    }
-}
-
-/// Returns the hazard of changing a column that names the owner of a row.
-fn owner_hazard(column: &SqlIdent) -> Option<Hazard> {
-    OWNERS.contains(&column.as_str()).then_some(Hazard::TenantColumn)
-}
-
-fn drop_column(
-    planner: &mut Planner,
-    name: &ObjectName,
-    old: &Table,
-    new: &Table,
-    (column, was): (&SqlIdent, &Column),
-    path: &FieldPath,
-) {
-    let object = format!("{name}.{column}");
-    let drop = format!("ALTER TABLE {} DROP COLUMN {};", name.sql(), quoted(column));
-    let step = MigrationStep::new(Phase::Contract, object.clone(), path.clone(), format!("{object} is gone")).up(drop);
-    if was.generated.is_some() {
-        let add = format!("ALTER TABLE {} ADD COLUMN {};", name.sql(), ddl::column(column, was));
-        let add = if was.comment.is_some() {
-            let on = format!("{}.{}", name.sql(), quoted(column));
-            format!("{add}\n{}", ddl::comment("COLUMN", &on, was.comment.as_ref()))
-        } else {
-            add
-        };
+fn drop_column(planner: &mut Planner, change: &ColumnChange, old: &Column) {
+    let table = change.table.name.sql();
+    let mut step = change
+        .step(Phase::Contract, "", "is gone")
+        .rank(0)
+        .up(format!("ALTER TABLE {table} DROP COLUMN {};", quoted(change.column)));
+    step.source = change.table.path.key("columns");
+    if old.generated.is_some() {
         // In the phase Create: columns in its expression can be dropped later.
-        let mut step = step.down(add);
         step.phase = Phase::Create;
-        planner.push(step);
+        planner.push(step.down(add_again(change, old)));
         return;
     }
-    let alike = new
-        .columns
-        .iter()
-        .find(|(other, is)| !old.columns.contains_key(*other) && is.kind == was.kind && is.generated.is_none());
-    if let Some((other, _)) = alike.filter(|_| !planner.allows(&object, Hazard::DeletesData)) {
-        let finding = planner
-            .error(Code::RenameUnclear, path.key(other.as_str()))
-            .message(format!("{object} is gone, and {name}.{other} is new with the same type"))
-            .expected("a hint whether this is a rename or a removal")
-            .hint(format!(
-                "`renamed_from = \"{column}\"` keeps the values; `allow.\"{object}\".deletes_data = \"why\"` drops them"
-            ));
+    if let Some(finding) = unclear_rename(planner, change, old) {
         planner.findings.push(finding);
         return;
     }
-    planner.push(step.never(DATA_LOST).hazard(Hazard::DeletesData).hazards(owner_hazard(column)));
+    planner.push(step.never(DATA_LOST).hazard(Hazard::DeletesData).hazards(change.owner_hazard()));
+}
+
+/// Returns a finding if a new column has the type of the dropped one, unless the loss of its values is allowed.
+fn unclear_rename(planner: &Planner, change: &ColumnChange, old: &Column) -> Option<Diagnostic> {
+    let TableChange { name, old: old_table, new: new_table, path, .. } = *change.table;
+    let object = change.object();
+    if planner.allows(&object, Hazard::DeletesData) {
+        return None;
+    }
+    let (candidate, _) = new_table.columns.iter().find(|(column, new)| {
+        !old_table.columns.contains_key(*column) && new.kind == old.kind && new.generated.is_none()
+    })?;
+    let finding = Diagnostic::error(Code::RenameUnclear, path.key("columns").key(candidate.as_str()))
+        .message(format!("{object} is gone, and {name}.{candidate} is new with the same type"))
+        .expected("a hint whether this is a rename or a removal")
+        .hint(format!(
+            "`renamed_from = \"{}\"` keeps the values; `allow.\"{object}\".deletes_data = \"why\"` drops them",
+            change.column
+        ));
+    Some(finding)
+}
+
+/// Returns the statements that add a column with its comment.
+fn add_again(change: &ColumnChange, column: &Column) -> String {
+    let table = change.table.name.sql();
+    let mut sql = format!("ALTER TABLE {table} ADD COLUMN {};", ddl::column(change.column, column));
+    if column.comment.is_some() {
+        let object = format!("{table}.{}", quoted(change.column));
+        sql += &format!("\n{}", ddl::comment("COLUMN", &object, column.comment.as_ref()));
+    }
+    sql
 }
 
 /// Plans the change of a generated column. It is dropped and added, since its values can be computed again.
-fn regenerate(planner: &mut Planner, at: &ColumnChange, was: &Column, is: &Column) {
-    let table = at.table.sql();
-    let drop = format!("ALTER TABLE {table} DROP COLUMN {};", quoted(at.column));
-    let add = |column: &Column| format!("ALTER TABLE {table} ADD COLUMN {};", ddl::column(at.column, column));
-    let mut back = add(was);
-    if was.comment.is_some() {
-        let on = format!("{table}.{}", quoted(at.column));
-        back += &format!("\n{}", ddl::comment("COLUMN", &on, was.comment.as_ref()));
-    }
+fn regenerate(planner: &mut Planner, change: &ColumnChange, old: &Column, new: &Column) {
+    let table = change.table.name.sql();
+    let drop = format!("ALTER TABLE {table} DROP COLUMN {};", quoted(change.column));
     // It is dropped before the columns in its expression change, and added afterwards.
     planner.push(
-        at.step(Phase::Create, "generated", "is computed otherwise")
-            .rank(at.rank.saturating_sub(1))
+        change
+            .step(Phase::Create, "generated", "is computed otherwise")
+            .rank(change.rank.saturating_sub(1))
             .up(drop.clone())
-            .down(back),
+            .down(add_again(change, old)),
     );
     planner.push(
-        at.step(Phase::Create, "generated", "is computed otherwise")
-            .rank(at.rank + 1)
-            .up(add(is))
+        change
+            .step(Phase::Create, "generated", "is computed otherwise")
+            .rank(change.rank + 1)
+            .up(format!("ALTER TABLE {table} ADD COLUMN {};", ddl::column(change.column, new)))
             .down(drop)
             .hazard(Hazard::Rewrite),
     );
 }
 
-fn change(planner: &mut Planner, at: &ColumnChange, table: &Table, was: &Column, is: &Column, rebuilt: bool) {
-    if was.generated.is_some() && is.generated.is_none() {
+/// Plans the changes of a column that keeps its values. With `default_is_set`, its default changes elsewhere.
+fn alter(planner: &mut Planner, change: &ColumnChange, (old, new): (&Column, &Column), default_is_set: bool) {
+    if old.generated.is_some() && new.generated.is_none() {
         planner.push(
-            at.step(Phase::Create, "generated", "keeps its values and is computed no more")
-                .up(format!("{} DROP EXPRESSION;", at.alter()))
+            change
+                .step(Phase::Create, "generated", "keeps its values and is computed no more")
+                .up(format!("{} DROP EXPRESSION;", change.alter()))
                 .never("PostgreSQL cannot turn an existing column into a generated one"),
         );
-    } else if was.generated.is_none() && is.generated.is_some() {
+    } else if old.generated.is_none() && new.generated.is_some() {
         planner.refuse(
             Code::ChangeRefused,
-            at.path().key("generated"),
-            format!("{}.{} holds values and cannot become a generated column", at.table, at.column),
+            change.path().key("generated"),
+            format!("{} holds values and cannot become a generated column", change.object()),
             "add a generated column with another name",
         );
         return;
     }
-    if was.kind != is.kind || was.collation != is.collation {
-        retype(planner, at, table, was, is);
-    } else if was.default != is.default && !rebuilt {
-        default(planner, at, was, is);
+    if old.kind != new.kind || old.collation != new.collation {
+        retype(planner, change, old, new);
+    } else if old.default != new.default && !default_is_set {
+        planner.push(
+            change
+                .step(Phase::Create, "default", "has another default")
+                .up(change.set_default(new.default.as_ref()))
+                .down(change.set_default(old.default.as_ref()))
+                .hazards(change.owner_hazard()),
+        );
     }
-    identity(planner, at, was, is);
-    match (was.nullable, is.nullable) {
-        (true, false) => not_null(planner, at, is.backfill.as_ref()),
+    identity(planner, change, old, new);
+    match (old.nullable, new.nullable) {
+        (true, false) => not_null(planner, change, new.backfill.as_ref()),
         (false, true) => planner.push(
-            at.step(Phase::Create, "nullable", "may be NULL")
-                .rank(at.rank + 1)
-                .up(format!("{} DROP NOT NULL;", at.alter()))
-                .down(format!("{} SET NOT NULL;", at.alter()))
+            change
+                .step(Phase::Create, "nullable", "may be NULL")
+                .rank(change.rank + 1)
+                .up(format!("{} DROP NOT NULL;", change.alter()))
+                .down(format!("{} SET NOT NULL;", change.alter()))
                 .hazard(Hazard::DropsConstraint)
-                .hazards(owner_hazard(at.column)),
+                .hazards(change.owner_hazard()),
         ),
         _ => {}
     }
-}
-
-fn set_default(at: &ColumnChange, default: Option<&Expression>) -> String {
-    match default {
-        Some(default) => format!("{} SET DEFAULT ({default});", at.alter()),
-        None => format!("{} DROP DEFAULT;", at.alter()),
-    }
-}
-
-fn default(planner: &mut Planner, at: &ColumnChange, was: &Column, is: &Column) {
-    planner.push(
-        at.step(Phase::Create, "default", "has another default")
-            .up(set_default(at, is.default.as_ref()))
-            .down(set_default(at, was.default.as_ref()))
-            .hazards(owner_hazard(at.column)),
-    );
 }

@@ -1,8 +1,9 @@
 //! Plans changes of the type of a column.
 
-use super::{ColumnChange, owner_hazard, set_default};
+use super::change::ColumnChange;
 use crate::database::hazard::Hazard;
-use crate::database::migrate::{Down, Phase, Planner};
+use crate::database::migrate::planner::Planner;
+use crate::database::migrate::step::{Down, Phase};
 use crate::database::model::*;
 use crate::diagnostic::Code;
 
@@ -22,7 +23,7 @@ fn conversion(old: &TypeName, new: &TypeName) -> Conversion {
     }
     let (from, to) = (old.modifiers(), new.modifiers());
     let grows = to.is_empty() || (from.len() == 1 && to.len() == 1 && to[0] >= from[0]);
-    let number = |kind: &str| ["smallint", "integer", "bigint"].iter().position(|known| *known == kind);
+    let number = |kind: &str| ["smallint", "integer", "bigint"].iter().position(|base| *base == kind);
     match (old.base(), new.base()) {
         ("varchar", "text") => Conversion::Free { back: from.is_empty() },
         ("text", "varchar") if to.is_empty() => Conversion::Free { back: true },
@@ -43,60 +44,64 @@ fn conversion(old: &TypeName, new: &TypeName) -> Conversion {
     }
 }
 
-pub(super) fn retype(planner: &mut Planner, at: &ColumnChange, table: &Table, was: &Column, is: &Column) {
-    if table.partition_by.as_ref().is_some_and(|by| by.columns.contains(at.column)) {
+/// Plans the change of a column's type or collation.
+pub(super) fn retype(planner: &mut Planner, change: &ColumnChange, old: &Column, new: &Column) {
+    let partition_by = change.table.new.partition_by.as_ref();
+    if partition_by.is_some_and(|by| by.columns.contains(change.column)) {
         planner.refuse(
             Code::ChangeRefused,
-            at.path().key("type"),
-            format!("{}.{} is in `partition_by`, so its type cannot change", at.table, at.column),
+            change.path().key("type"),
+            format!("{} is in `partition_by`, so its type cannot change", change.object()),
             "create a table with another name, and move the rows",
         );
         return;
     }
-    let conversion = if is.using.is_some() { Conversion::Other } else { conversion(&was.kind, &is.kind) };
-    let same = was.kind == is.kind;
-    if matches!(conversion, Conversion::Other) && is.using.is_none() && !same {
+    let is_same_type = old.kind == new.kind;
+    let conversion = if new.using.is_some() { Conversion::Other } else { conversion(&old.kind, &new.kind) };
+    if matches!(conversion, Conversion::Other) && new.using.is_none() && !is_same_type {
         planner.refuse(
             Code::NeedsUsing,
-            at.path().key("type"),
-            format!(
-                "{}.{}: PostgreSQL has no automatic conversion from {} to {}",
-                at.table, at.column, was.kind, is.kind
-            ),
-            &format!("give one, such as `using = \"{}::{}\"`, or add another column", at.column, is.kind),
+            change.path().key("type"),
+            format!("{}: PostgreSQL has no automatic conversion from {} to {}", change.object(), old.kind, new.kind),
+            &format!("give one, such as `using = \"{}::{}\"`, or add another column", change.column, new.kind),
         );
         return;
     }
-    let kind = |column: &Column| {
-        let collation = column.collation.map_or(String::new(), |collation| format!(" COLLATE {}", collation.sql()));
-        let collation = if collation.is_empty() && same { " COLLATE pg_catalog.\"default\"".into() } else { collation };
-        format!("{}{collation}", column.kind.sql())
-    };
-    let alter = |to: &Column, using: Option<&Expression>, from: &Column| {
-        let mut sql = Vec::new();
-        if from.default.is_some() {
-            sql.push(set_default(at, None));
-        }
-        let using = using.map_or(String::new(), |using| format!(" USING ({using})"));
-        sql.push(format!("{} TYPE {}{using};", at.alter(), kind(to)));
-        if to.default.is_some() {
-            sql.push(set_default(at, to.default.as_ref()));
-        }
-        sql.join("\n")
-    };
-    let (hazards, back): (&[Hazard], bool) = match conversion {
-        _ if same => (&[Hazard::AccessExclusive, Hazard::BlockingScan], true),
+    let (hazards, reverses): (&[Hazard], bool) = match conversion {
+        _ if is_same_type => (&[Hazard::AccessExclusive, Hazard::BlockingScan], true),
         Conversion::Free { back } => (&[Hazard::AccessExclusive], back),
         Conversion::Widens { back } => (&[Hazard::Rewrite], back),
         Conversion::Other => (&[Hazard::Rewrite, Hazard::ConvertsData, Hazard::MayFail], false),
     };
-    let mut step = at
-        .step(Phase::Create, "type", if same { "is sorted otherwise" } else { "has another type" })
-        .up(alter(is, is.using.as_ref(), was))
+    let mut step = change
+        .step(Phase::Create, "type", if is_same_type { "is sorted otherwise" } else { "has another type" })
+        .up(set_type(change, old, new, new.using.as_ref()))
         .hazards(hazards.iter().copied())
-        .hazards(owner_hazard(at.column));
-    step.down = if back { Down::Sql(alter(was, None, is)) } else { Down::Never("the old values cannot be restored") };
+        .hazards(change.owner_hazard());
+    step.down = match reverses {
+        true => Down::Sql(set_type(change, new, old, None)),
+        false => Down::Never("the old values cannot be restored"),
+    };
     planner.push(step);
+}
+
+/// Returns the statements that change the type of a column, without its default in the meantime.
+fn set_type(change: &ColumnChange, from: &Column, to: &Column, using: Option<&Expression>) -> String {
+    let mut sql = Vec::new();
+    if from.default.is_some() {
+        sql.push(change.set_default(None));
+    }
+    let collation = match to.collation {
+        Some(collation) => format!(" COLLATE {}", collation.sql()),
+        None if from.kind == to.kind => " COLLATE pg_catalog.\"default\"".to_owned(),
+        None => String::new(),
+    };
+    let using = using.map_or(String::new(), |using| format!(" USING ({using})"));
+    sql.push(format!("{} TYPE {}{collation}{using};", change.alter(), to.kind.sql()));
+    if to.default.is_some() {
+        sql.push(change.set_default(to.default.as_ref()));
+    }
+    sql.join("\n")
 }
 
 #[cfg(test)]

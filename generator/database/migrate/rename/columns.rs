@@ -2,25 +2,26 @@
 
 use std::collections::BTreeMap;
 
-use super::Renamed;
+use super::renamed_schema::RenamedSchema;
 use crate::database::identifiers::renamed as replace;
-use crate::database::migrate::{MigrationStep, Phase, Planner};
+use crate::database::migrate::planner::Planner;
+use crate::database::migrate::step::{MigrationStep, Phase};
 use crate::database::model::*;
 use crate::diagnostic::Code;
 use crate::values::{Checked, SqlIdent};
 
 /// Plans the renames of columns, and renames them in the old schema.
-pub(super) fn columns(planner: &mut Planner, renamed: &mut Renamed) {
+pub(super) fn columns(planner: &mut Planner, renamed: &mut RenamedSchema) {
     let new = planner.new;
     for (name, table) in &new.tables {
         let mut names: BTreeMap<SqlIdent, SqlIdent> = BTreeMap::new();
         for (column, definition) in &table.columns {
-            let (Some(from), Some(was)) = (&definition.renamed_from, renamed.schema.tables.get(name)) else { continue };
-            if !was.columns.contains_key(from) || from == column {
+            let (Some(from), Some(old)) = (&definition.renamed_from, renamed.schema.tables.get(name)) else { continue };
+            if !old.columns.contains_key(from) || from == column {
                 continue;
             }
             let path = planner.path(&["tables", name.as_str(), "columns", column.as_str()]);
-            if was.columns.contains_key(column) || table.columns.contains_key(from) || names.contains_key(from) {
+            if old.columns.contains_key(column) || table.columns.contains_key(from) || names.contains_key(from) {
                 let message = format!("`{from}` cannot become `{column}`: both exist");
                 planner.refuse(
                     Code::RenameClash,
@@ -49,38 +50,38 @@ pub(super) fn columns(planner: &mut Planner, renamed: &mut Renamed) {
 }
 
 fn rename_columns(schema: &mut Schema, name: &ObjectName, names: &BTreeMap<SqlIdent, SqlIdent>) {
-    let one = |column: &mut SqlIdent| {
+    let rename = |column: &mut SqlIdent| {
         if let Some(new) = names.get(column) {
             *column = new.clone();
         }
     };
-    let all = |columns: &mut Vec<SqlIdent>| columns.iter_mut().for_each(one);
+    let rename_all = |columns: &mut Vec<SqlIdent>| columns.iter_mut().for_each(rename);
     let text = |text: &str| {
         replace(text, |word| names.iter().find(|(old, _)| old.as_str() == word).map(|(_, new)| new.as_str().to_owned()))
     };
     let expression = |expression: &mut Expression| *expression = Expression::wrap(text(expression.as_str()));
     for key in schema.tables.values_mut().flat_map(|table| table.foreign_keys.values_mut()) {
         if key.references.table == *name {
-            all(&mut key.references.columns);
+            rename_all(&mut key.references.columns);
         }
     }
     let owners = schema.sequences.values_mut().filter_map(|sequence| sequence.owned_by.as_mut());
-    owners.filter(|owner| owner.table == *name).for_each(|owner| one(&mut owner.column));
+    owners.filter(|owner| owner.table == *name).for_each(|owner| rename(&mut owner.column));
     let Some(table) = schema.tables.get_mut(name) else { return };
     table.columns = std::mem::take(&mut table.columns)
         .into_iter()
         .map(|(mut column, mut definition)| {
-            one(&mut column);
+            rename(&mut column);
             definition.generated.iter_mut().for_each(expression);
             (column, definition)
         })
         .collect();
-    all(&mut table.primary_key);
+    rename_all(&mut table.primary_key);
     for unique in table.uniques.values_mut() {
-        all(&mut unique.columns);
-        all(&mut unique.include);
+        rename_all(&mut unique.columns);
+        rename_all(&mut unique.include);
     }
-    table.foreign_keys.values_mut().for_each(|key| all(&mut key.columns));
+    table.foreign_keys.values_mut().for_each(|key| rename_all(&mut key.columns));
     table.checks.values_mut().for_each(expression);
     for exclude in table.excludes.values_mut() {
         exclude.elements.iter_mut().for_each(|element| expression(&mut element.expression));
@@ -88,20 +89,20 @@ fn rename_columns(schema: &mut Schema, name: &ObjectName, names: &BTreeMap<SqlId
     }
     for index in table.indexes.values_mut() {
         for column in &mut index.columns {
-            column.column.iter_mut().for_each(one);
+            column.column.iter_mut().for_each(rename);
             column.expression.iter_mut().for_each(expression);
         }
-        all(&mut index.include);
+        rename_all(&mut index.include);
         index.predicate.iter_mut().for_each(expression);
     }
     for trigger in table.triggers.values_mut() {
-        all(&mut trigger.update_of);
+        rename_all(&mut trigger.update_of);
         trigger.condition.iter_mut().for_each(expression);
     }
     for policy in table.policies.values_mut() {
         policy.using.iter_mut().chain(&mut policy.check).for_each(expression);
     }
     if let Some(by) = &mut table.partition_by {
-        all(&mut by.columns);
+        rename_all(&mut by.columns);
     }
 }

@@ -2,29 +2,31 @@
 
 use std::collections::BTreeMap;
 
-use super::Renamed;
+use super::renamed_schema::RenamedSchema;
 use crate::database::ddl;
-use crate::database::migrate::{MigrationStep, Phase, Planner};
+use crate::database::migrate::planner::Planner;
+use crate::database::migrate::step::{MigrationStep, Phase};
 use crate::database::model::*;
 use crate::values::SqlIdent;
 
 /// Plans the renames of constraints and indexes, and renames them in the old schema.
-pub(super) fn constraints(planner: &mut Planner, renamed: &mut Renamed) {
+pub(super) fn constraints(planner: &mut Planner, renamed: &mut RenamedSchema) {
     for (name, table) in &planner.new.tables {
-        let Some(was) = renamed.schema.tables.get_mut(name) else { continue };
-        let mut found: Vec<(&str, SqlIdent, SqlIdent)> = Vec::new();
+        let Some(old) = renamed.schema.tables.get_mut(name) else { continue };
+        let mut renames: Vec<(&str, SqlIdent, SqlIdent)> = Vec::new();
         let constraint = "CONSTRAINT";
-        if !was.primary_key.is_empty() && was.primary_key == table.primary_key {
-            let keys = (ddl::primary_key_name(name, was), ddl::primary_key_name(name, table));
-            was.primary_key_name.clone_from(&table.primary_key_name);
-            found.extend((keys.0 != keys.1).then_some((constraint, keys.0, keys.1)));
+        if !old.primary_key.is_empty() && old.primary_key == table.primary_key {
+            let keys = (ddl::primary_key_name(name, old), ddl::primary_key_name(name, table));
+            old.primary_key_name.clone_from(&table.primary_key_name);
+            renames.extend((keys.0 != keys.1).then_some((constraint, keys.0, keys.1)));
         }
-        found.extend(same(&mut was.uniques, &table.uniques).into_iter().map(|(a, b)| (constraint, a, b)));
-        found.extend(same(&mut was.foreign_keys, &table.foreign_keys).into_iter().map(|(a, b)| (constraint, a, b)));
-        found.extend(same(&mut was.checks, &table.checks).into_iter().map(|(a, b)| (constraint, a, b)));
-        found.extend(same(&mut was.excludes, &table.excludes).into_iter().map(|(a, b)| (constraint, a, b)));
-        found.extend(same(&mut was.indexes, &table.indexes).into_iter().map(|(a, b)| ("INDEX", a, b)));
-        for (kind, from, to) in found {
+        renames.extend(matching(&mut old.uniques, &table.uniques).into_iter().map(|(a, b)| (constraint, a, b)));
+        renames
+            .extend(matching(&mut old.foreign_keys, &table.foreign_keys).into_iter().map(|(a, b)| (constraint, a, b)));
+        renames.extend(matching(&mut old.checks, &table.checks).into_iter().map(|(a, b)| (constraint, a, b)));
+        renames.extend(matching(&mut old.excludes, &table.excludes).into_iter().map(|(a, b)| (constraint, a, b)));
+        renames.extend(matching(&mut old.indexes, &table.indexes).into_iter().map(|(a, b)| ("INDEX", a, b)));
+        for (kind, from, to) in renames {
             let rename = |from: &SqlIdent, to: &SqlIdent| {
                 if kind == "INDEX" {
                     format!("ALTER INDEX {} RENAME TO {};", name.beside(from).sql(), quoted(to))
@@ -41,14 +43,14 @@ pub(super) fn constraints(planner: &mut Planner, renamed: &mut Renamed) {
 }
 
 /// Returns pairs of an old and a new name whose definitions are equal to each other and to no other.
-fn same<T: PartialEq>(old: &mut BTreeMap<SqlIdent, T>, new: &BTreeMap<SqlIdent, T>) -> Vec<(SqlIdent, SqlIdent)> {
+fn matching<T: PartialEq>(old: &mut BTreeMap<SqlIdent, T>, new: &BTreeMap<SqlIdent, T>) -> Vec<(SqlIdent, SqlIdent)> {
     let gone: Vec<&SqlIdent> = old.keys().filter(|name| !new.contains_key(*name)).collect();
-    let come: Vec<&SqlIdent> = new.keys().filter(|name| !old.contains_key(*name)).collect();
+    let added: Vec<&SqlIdent> = new.keys().filter(|name| !old.contains_key(*name)).collect();
     let mut pairs = Vec::new();
     for from in &gone {
-        let alike: Vec<_> = come.iter().filter(|name| new[**name] == old[*from]).collect();
+        let candidates: Vec<_> = added.iter().filter(|name| new[**name] == old[*from]).collect();
         let twins = gone.iter().filter(|name| old[**name] == old[*from]).count();
-        if let ([to], 1) = (alike.as_slice(), twins) {
+        if let ([to], 1) = (candidates.as_slice(), twins) {
             pairs.push(((*from).clone(), (**to).clone()));
         }
     }

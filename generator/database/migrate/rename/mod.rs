@@ -3,29 +3,24 @@
 
 mod columns;
 mod constraints;
+mod renamed_schema;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::database::ddl;
-use crate::database::migrate::{MigrationStep, Phase, Planner};
+use crate::database::migrate::planner::Planner;
+use crate::database::migrate::step::{MigrationStep, Phase};
 use crate::database::model::*;
 use crate::diagnostic::{Code, FieldPath};
 use crate::values::SqlIdent;
 use columns::columns;
 use constraints::constraints;
 
-/// The old schema under the new names.
-pub struct Renamed {
-    pub schema: Schema,
-    /// Renamed tables, and tables with a renamed column: objects that read them are recreated.
-    pub tables: BTreeSet<ObjectName>,
-    /// Maps new names of tables to old names.
-    pub names: BTreeMap<ObjectName, ObjectName>,
-}
+pub use renamed_schema::RenamedSchema;
 
 /// Plans all renames, and returns the old schema under the new names.
-pub fn apply(planner: &mut Planner, old: &Schema) -> Renamed {
-    let mut renamed = Renamed { schema: old.clone(), tables: BTreeSet::new(), names: BTreeMap::new() };
+pub fn apply(planner: &mut Planner, old: &Schema) -> RenamedSchema {
+    let mut renamed = RenamedSchema { schema: old.clone(), tables: BTreeSet::new(), names: BTreeMap::new() };
     types(planner, &mut renamed);
     sequences(planner, &mut renamed);
     tables(planner, &mut renamed);
@@ -34,30 +29,39 @@ pub fn apply(planner: &mut Planner, old: &Schema) -> Renamed {
     renamed
 }
 
-/// Returns the old name of an object if its rename is still to be done: the old object exists and the new one does
-/// not. The hint of an earlier rename may remain in the definition.
-fn hint<T>(
-    planner: &mut Planner,
-    known: &BTreeMap<ObjectName, T>,
-    kept: impl Fn(&ObjectName) -> bool,
-    name: &ObjectName,
-    from: Option<&SqlIdent>,
-    path: FieldPath,
-) -> Option<ObjectName> {
-    let from = name.beside(from?);
-    if !known.contains_key(&from) || from == *name {
-        return None;
+/// An object of the new schema that may be a renamed one.
+struct RenameCandidate<'a> {
+    name: &'a ObjectName,
+    /// The object's `renamed_from`.
+    hint: Option<&'a SqlIdent>,
+    path: &'a FieldPath,
+}
+
+impl RenameCandidate<'_> {
+    /// Returns the old name of the object if its rename is still to be done: the old object exists and the new one
+    /// does not. The hint of an earlier rename may remain in the definition.
+    fn old_name<T>(
+        &self,
+        planner: &mut Planner,
+        old: &BTreeMap<ObjectName, T>,
+        new: &BTreeMap<ObjectName, T>,
+    ) -> Option<ObjectName> {
+        let name = self.name;
+        let from = name.beside(self.hint?);
+        if !old.contains_key(&from) || from == *name {
+            return None;
+        }
+        if old.contains_key(name) || new.contains_key(&from) {
+            planner.refuse(
+                Code::RenameClash,
+                self.path.key("renamed_from"),
+                format!("`{from}` cannot become `{name}`: both exist"),
+                "remove the hint, or the other object",
+            );
+            return None;
+        }
+        Some(from)
     }
-    if known.contains_key(name) || kept(&from) {
-        planner.refuse(
-            Code::RenameClash,
-            path.key("renamed_from"),
-            format!("`{from}` cannot become `{name}`: both exist"),
-            "remove the hint, or the other object",
-        );
-        return None;
-    }
-    Some(from)
 }
 
 fn rename_to(kind: &str, from: &ObjectName, to: &ObjectName) -> String {
@@ -70,38 +74,42 @@ fn step(kind: &str, from: &ObjectName, name: &ObjectName, path: FieldPath) -> Mi
         .down(rename_to(kind, name, from))
 }
 
-fn types(planner: &mut Planner, renamed: &mut Renamed) {
+fn types(planner: &mut Planner, renamed: &mut RenamedSchema) {
     let new = planner.new;
     for (name, kind) in &new.types {
-        let path = planner.path(&["types", name.as_str()]);
-        let kept = |from: &ObjectName| new.types.contains_key(from);
-        if let Some(from) = hint(planner, &renamed.schema.types, kept, name, kind.renamed_from(), path.clone())
-            && let Some(was) = renamed.schema.types.remove(&from)
+        let path = &planner.path(&["types", name.as_str()]);
+        let candidate = RenameCandidate { name, hint: kind.renamed_from(), path };
+        if let Some(from) = candidate.old_name(planner, &renamed.schema.types, &new.types)
+            && let Some(old_kind) = renamed.schema.types.remove(&from)
         {
-            planner.push(step(ddl::type_kind(&was), &from, name, path.clone()));
-            renamed.schema.types.insert(name.clone(), was);
+            planner.push(step(ddl::type_kind(&old_kind), &from, name, path.clone()));
+            renamed.schema.types.insert(name.clone(), old_kind);
             retype(&mut renamed.schema, &from, name);
         }
-        if let (UserType::Enum(kind), Some(UserType::Enum(was))) = (kind, renamed.schema.types.get_mut(name)) {
-            for (label, from) in &kind.renamed_values {
-                if !kind.values.contains(label) || was.values.contains(label) || kind.values.contains(from) {
-                    continue;
-                }
-                let Some(at) = was.values.iter().position(|known| known == from) else { continue };
-                was.values[at] = label.clone();
-                let (old, now) = (literal(from.as_str()), literal(label.as_str()));
-                planner.push(
-                    MigrationStep::new(
-                        Phase::Rename,
-                        name.as_str(),
-                        path.clone(),
-                        format!("{name}: {from} is now {label}"),
-                    )
-                    .up(format!("ALTER TYPE {} RENAME VALUE {old} TO {now};", name.sql()))
-                    .down(format!("ALTER TYPE {} RENAME VALUE {now} TO {old};", name.sql())),
-                );
-            }
+        if let (UserType::Enum(kind), Some(UserType::Enum(old_kind))) = (kind, renamed.schema.types.get_mut(name)) {
+            labels(planner, name, kind, old_kind);
         }
+    }
+}
+
+/// Plans the renames of an enumeration's labels, and renames them in the old enumeration.
+fn labels(planner: &mut Planner, name: &ObjectName, new: &Enumeration, old: &mut Enumeration) {
+    for (label, from) in &new.renamed_values {
+        if !new.values.contains(label) || old.values.contains(label) || new.values.contains(from) {
+            continue;
+        }
+        let Some(index) = old.values.iter().position(|value| value == from) else { continue };
+        old.values[index] = label.clone();
+        let rename = |from: &Label, to: &Label| {
+            let (from, to) = (literal(from.as_str()), literal(to.as_str()));
+            format!("ALTER TYPE {} RENAME VALUE {from} TO {to};", name.sql())
+        };
+        let path = planner.path(&["types", name.as_str()]);
+        planner.push(
+            MigrationStep::new(Phase::Rename, name.as_str(), path, format!("{name}: {from} is now {label}"))
+                .up(rename(from, label))
+                .down(rename(label, from)),
+        );
     }
 }
 
@@ -125,41 +133,41 @@ fn retype(schema: &mut Schema, from: &ObjectName, to: &ObjectName) {
     }
 }
 
-fn sequences(planner: &mut Planner, renamed: &mut Renamed) {
+fn sequences(planner: &mut Planner, renamed: &mut RenamedSchema) {
     let new = planner.new;
     for (name, sequence) in &new.sequences {
-        let path = planner.path(&["sequences", name.as_str()]);
-        let kept = |from: &ObjectName| new.sequences.contains_key(from);
-        let known = &renamed.schema.sequences;
-        if let Some(from) = hint(planner, known, kept, name, sequence.renamed_from.as_ref(), path.clone())
-            && let Some(was) = renamed.schema.sequences.remove(&from)
+        let path = &planner.path(&["sequences", name.as_str()]);
+        let candidate = RenameCandidate { name, hint: sequence.renamed_from.as_ref(), path };
+        if let Some(from) = candidate.old_name(planner, &renamed.schema.sequences, &new.sequences)
+            && let Some(old) = renamed.schema.sequences.remove(&from)
         {
-            planner.push(step("SEQUENCE", &from, name, path));
-            renamed.schema.sequences.insert(name.clone(), was);
+            planner.push(step("SEQUENCE", &from, name, path.clone()));
+            renamed.schema.sequences.insert(name.clone(), old);
         }
     }
 }
 
-fn tables(planner: &mut Planner, renamed: &mut Renamed) {
+fn tables(planner: &mut Planner, renamed: &mut RenamedSchema) {
     let new = planner.new;
     for (name, table) in &new.tables {
-        let path = planner.path(&["tables", name.as_str()]);
-        let kept = |from: &ObjectName| new.tables.contains_key(from);
-        let known = &renamed.schema.tables;
-        let Some(from) = hint(planner, known, kept, name, table.renamed_from.as_ref(), path.clone()) else { continue };
-        let Some(mut was) = renamed.schema.tables.remove(&from) else { continue };
-        let mut step = step("TABLE", &from, name, path);
-        let (old, now) = (ddl::primary_key_name(&from, &was), ddl::primary_key_name(name, table));
-        if !was.primary_key.is_empty() && old != now {
-            let rename = |old: &SqlIdent, now: &SqlIdent| {
-                format!("ALTER TABLE {} RENAME CONSTRAINT {} TO {};", name.sql(), quoted(old), quoted(now))
+        let path = &planner.path(&["tables", name.as_str()]);
+        let candidate = RenameCandidate { name, hint: table.renamed_from.as_ref(), path };
+        let Some(from) = candidate.old_name(planner, &renamed.schema.tables, &new.tables) else { continue };
+        let Some(mut old) = renamed.schema.tables.remove(&from) else { continue };
+        let mut step = step("TABLE", &from, name, path.clone());
+        let (old_key, new_key) = (ddl::primary_key_name(&from, &old), ddl::primary_key_name(name, table));
+        if !old.primary_key.is_empty() && old_key != new_key {
+            let rename = |from: &SqlIdent, to: &SqlIdent| {
+                format!("ALTER TABLE {} RENAME CONSTRAINT {} TO {};", name.sql(), quoted(from), quoted(to))
             };
             let (up, down) = (rename_to("TABLE", &from, name), rename_to("TABLE", name, &from));
-            step = step.up(format!("{up}\n{}", rename(&old, &now))).down(format!("{}\n{down}", rename(&now, &old)));
+            step = step
+                .up(format!("{up}\n{}", rename(&old_key, &new_key)))
+                .down(format!("{}\n{down}", rename(&new_key, &old_key)));
         }
-        was.primary_key_name.clone_from(&table.primary_key_name);
+        old.primary_key_name.clone_from(&table.primary_key_name);
         planner.push(step);
-        renamed.schema.tables.insert(name.clone(), was);
+        renamed.schema.tables.insert(name.clone(), old);
         renamed.tables.insert(name.clone());
         renamed.names.insert(name.clone(), from.clone());
         let keys = renamed.schema.tables.values_mut().flat_map(|table| table.foreign_keys.values_mut());

@@ -49,13 +49,13 @@ pub fn tokens(node: &SyntaxNode) -> impl Iterator<Item = SyntaxToken> {
 /// The parts of a node that have not been taken yet.
 pub struct Parts {
     node: SyntaxNode,
-    left: Vec<SyntaxElement>,
+    remaining: Vec<SyntaxElement>,
 }
 
 impl Parts {
     pub fn of(node: &SyntaxNode) -> Parts {
-        let left = node.children_with_tokens().filter(|part| !trivia(part.kind())).collect();
-        Parts { node: node.clone(), left }
+        let remaining = node.children_with_tokens().filter(|part| !trivia(part.kind())).collect();
+        Parts { node: node.clone(), remaining }
     }
 
     pub fn syntax_node(&self) -> &SyntaxNode {
@@ -64,13 +64,13 @@ impl Parts {
 
     /// Takes the first node whose kind matches.
     fn first(&mut self, passes: impl Fn(SyntaxKind) -> bool) -> Option<SyntaxNode> {
-        let found = self.left.iter().position(|part| part.as_node().is_some() && passes(part.kind()))?;
-        self.left.remove(found).into_node()
+        let index = self.remaining.iter().position(|part| part.as_node().is_some() && passes(part.kind()))?;
+        self.remaining.remove(index).into_node()
     }
 
     /// Takes the first node of a kind.
     pub fn take_node(&mut self, kind: SyntaxKind) -> Option<SyntaxNode> {
-        self.first(|found| found == kind)
+        self.first(|other| other == kind)
     }
 
     /// Takes all nodes of a kind.
@@ -118,9 +118,9 @@ impl Parts {
     /// Takes a token by its text; returns whether it exists.
     pub fn take_token(&mut self, word: &str) -> bool {
         let same = |part: &SyntaxElement| part.as_token().is_some_and(|token| token.text().eq_ignore_ascii_case(word));
-        match self.left.iter().position(same) {
-            Some(found) => {
-                self.left.remove(found);
+        match self.remaining.iter().position(same) {
+            Some(index) => {
+                self.remaining.remove(index);
                 true
             }
             None => false,
@@ -130,11 +130,11 @@ impl Parts {
     /// Checks that no part remains, except for the words and signs in `glue`, which carry no further
     /// information.
     pub fn expect_end(mut self, glue: &str) -> Parsed<()> {
-        let said = |part: &SyntaxElement| {
-            part.as_token().is_none_or(|token| !glue.split(' ').any(|word| token.text().eq_ignore_ascii_case(word)))
+        let is_glue = |part: &SyntaxElement| {
+            part.as_token().is_some_and(|token| glue.split(' ').any(|word| token.text().eq_ignore_ascii_case(word)))
         };
-        self.left.retain(said);
-        match self.left.first() {
+        self.remaining.retain(|part| !is_glue(part));
+        match self.remaining.first() {
             None => Ok(()),
             Some(part) => {
                 let what = match part {
@@ -160,4 +160,16 @@ pub fn clause(node: &SyntaxNode) -> String {
         );
     }
     words.join(" ")
+}
+
+/// Returns the first words of a statement and the name of its object.
+pub fn summary(node: &SyntaxNode) -> String {
+    use SyntaxKind::{PATH, PATH_REF};
+    let name = node.descendants().find(|part| matches!(part.kind(), PATH | PATH_REF));
+    let begins = |part: &SyntaxNode| tokens(part).next().map(|token| token.text_range());
+    let words = clause(node);
+    match name.filter(|name| begins(name) != begins(node)) {
+        Some(name) => format!("{words} {}", path(&name).join(".")),
+        None => words,
+    }
 }

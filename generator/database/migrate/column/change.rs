@@ -1,0 +1,66 @@
+//! One column of an existing table that is added or changes.
+
+use crate::database::hazard::Hazard;
+use crate::database::migrate::diff::TableChange;
+use crate::database::migrate::step::{MigrationStep, Phase};
+use crate::database::model::*;
+use crate::diagnostic::FieldPath;
+use crate::values::SqlIdent;
+
+/// Columns that name the owner of a row.
+const OWNERS: [&str; 2] = [TENANT_COLUMN, APP_COLUMN];
+
+/// A column that is added or changes, with its table.
+pub struct ColumnChange<'a> {
+    pub table: &'a TableChange<'a>,
+    pub column: &'a SqlIdent,
+    /// Position of the table among all objects.
+    pub rank: usize,
+}
+
+impl ColumnChange<'_> {
+    /// Returns the column's path in the stack.
+    pub fn path(&self) -> FieldPath {
+        self.table.path.key("columns").key(self.column.as_str())
+    }
+
+    /// Returns a step about a field of the column, or about the column itself if the field is empty.
+    pub fn step(&self, phase: Phase, field: &str, what: &str) -> MigrationStep {
+        let path = if field.is_empty() { self.path() } else { self.path().key(field) };
+        let object = self.object();
+        let why = format!("{object} {what}");
+        MigrationStep::new(phase, object, path, why).rank(self.rank)
+    }
+
+    /// Returns the column's name in messages and in `allow`.
+    pub fn object(&self) -> String {
+        format!("{}.{}", self.table.name, self.column)
+    }
+
+    /// Wraps a statement that must see all rows. Forced row security binds the owner as well, who runs the migrations.
+    pub fn on_all_rows(&self, sql: &str) -> String {
+        if self.table.old.row_security != RowSecurity::Forced {
+            return sql.to_owned();
+        }
+        let alter = format!("ALTER TABLE {}", self.table.name.sql());
+        format!("{alter} NO FORCE ROW LEVEL SECURITY;\n{sql}\n{alter} FORCE ROW LEVEL SECURITY;")
+    }
+
+    /// Returns the start of a statement that alters the column.
+    pub fn alter(&self) -> String {
+        format!("ALTER TABLE {} ALTER COLUMN {}", self.table.name.sql(), quoted(self.column))
+    }
+
+    /// Returns a statement that sets or drops the default.
+    pub fn set_default(&self, default: Option<&Expression>) -> String {
+        match default {
+            Some(default) => format!("{} SET DEFAULT ({default});", self.alter()),
+            None => format!("{} DROP DEFAULT;", self.alter()),
+        }
+    }
+
+    /// Returns the hazard of changing a column that names the owner of a row.
+    pub fn owner_hazard(&self) -> Option<Hazard> {
+        OWNERS.contains(&self.column.as_str()).then_some(Hazard::TenantColumn)
+    }
+}

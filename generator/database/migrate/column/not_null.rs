@@ -1,0 +1,42 @@
+//! Plans the change of a column to NOT NULL.
+
+use super::change::ColumnChange;
+use crate::artifact::Digest;
+use crate::database::hazard::Hazard;
+use crate::database::migrate::planner::Planner;
+use crate::database::migrate::step::Phase;
+use crate::database::model::*;
+
+/// Makes a column NOT NULL without a long lock: a check is validated while rows can be written.
+pub(super) fn not_null(planner: &mut Planner, change: &ColumnChange, backfill: Option<&Expression>) {
+    let table = change.table.name.sql();
+    let column = quoted(change.column);
+    let check = format!("\"nn_{}\"", Digest::of(change.column.as_str().as_bytes()).short());
+    if let Some(backfill) = backfill {
+        let update = format!("UPDATE {table} SET {column} = ({backfill}) WHERE {column} IS NULL;");
+        planner.push(
+            change
+                .step(Phase::Create, "backfill", "gets values where it has none")
+                .rank(change.rank + 1)
+                .up(change.on_all_rows(&update))
+                .never("the rows that had NULL are not recorded"),
+        );
+    }
+    let add = format!("ALTER TABLE {table} ADD CONSTRAINT {check} CHECK ({column} IS NOT NULL) NOT VALID;");
+    let remove = format!("ALTER TABLE {table} DROP CONSTRAINT {check};");
+    let alter = change.alter();
+    planner.push(
+        change
+            .step(Phase::Attach, "nullable", "takes no more NULLs")
+            .up(add.clone())
+            .down(remove.clone())
+            .hazard(Hazard::MayFail),
+    );
+    planner.push(
+        change
+            .step(Phase::Validate, "nullable", "has no NULLs")
+            .up(format!("ALTER TABLE {table} VALIDATE CONSTRAINT {check};\n{alter} SET NOT NULL;\n{remove}"))
+            .down(format!("{add}\n{alter} DROP NOT NULL;"))
+            .hazard(Hazard::MayFail),
+    );
+}

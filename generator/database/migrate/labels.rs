@@ -1,0 +1,56 @@
+//! Compares the labels of two versions of an enumeration.
+
+use std::collections::BTreeSet;
+
+use crate::database::model::Label;
+
+/// Returns the new labels of an enumeration, each with the old label before which it is added; `None` unless all old
+/// labels remain in their order.
+pub fn added_labels<'a>(old: &[Label], new: &'a [Label]) -> Option<Vec<(&'a Label, Option<&'a Label>)>> {
+    let old_labels: BTreeSet<&Label> = old.iter().collect();
+    let mut rest = old.iter().rev().peekable();
+    let mut added = Vec::new();
+    // From the end, so that the old label after a new one is already known.
+    let mut next = None;
+    for label in new.iter().rev() {
+        if rest.peek() == Some(&label) {
+            rest.next();
+            next = Some(label);
+        } else if old_labels.contains(label) {
+            return None;
+        } else {
+            added.push((label, next));
+        }
+    }
+    added.reverse();
+    rest.next().is_none().then_some(added)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::values::Checked;
+
+    #[test]
+    fn added_labels_stand_before_the_next_old_one() {
+        let labels =
+            |text: &str| -> Vec<Label> { text.split_whitespace().map(|label| Label::new(label).unwrap()).collect() };
+        let added = |old: &str, new: &str| -> Option<Vec<(String, Option<String>)>> {
+            let (old, new) = (labels(old), labels(new));
+            let added = added_labels(&old, &new)?;
+            Some(added.into_iter().map(|(label, next)| (label.to_string(), next.map(ToString::to_string))).collect())
+        };
+        let expected = |pairs: &[(&str, &str)]| {
+            let next = |next: &str| (!next.is_empty()).then(|| next.to_owned());
+            Some(pairs.iter().map(|(label, before)| ((*label).to_owned(), next(before))).collect::<Vec<_>>())
+        };
+        assert_eq!(added("b d", "a b c1 c2 d e"), expected(&[("a", "b"), ("c1", "d"), ("c2", "d"), ("e", "")]));
+        assert_eq!(added("a b", "a b"), expected(&[]));
+        assert_eq!(added("a b", "b a"), None, "old ones changed places");
+        assert_eq!(added("a b c", "a c"), None, "one is gone");
+        // As many as would take minutes if each were compared with each.
+        let old: Vec<String> = (0..5_000).map(|i| format!("l{i}")).collect();
+        let new: Vec<String> = old.iter().cloned().chain((0..5_000).map(|i| format!("n{i}"))).collect();
+        assert_eq!(added(&old.join(" "), &new.join(" ")).map(|added| added.len()), Some(5_000));
+    }
+}

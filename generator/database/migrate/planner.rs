@@ -1,0 +1,64 @@
+//! Collects the steps and findings of a migration plan.
+
+use std::collections::BTreeMap;
+
+use super::step::MigrationStep;
+use crate::database::hazard::Hazard;
+use crate::database::model::*;
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::values::Text;
+
+/// The steps and findings of a plan, and what the definition allows.
+pub struct Planner<'a> {
+    /// Path of the database in the stack.
+    pub root: &'a FieldPath,
+    pub new: &'a Schema,
+    pub steps: Vec<MigrationStep>,
+    pub findings: Vec<Diagnostic>,
+    /// Hazards that the definition allows; `None` allows all.
+    allow: Option<&'a BTreeMap<String, BTreeMap<Hazard, Text>>>,
+}
+
+impl<'a> Planner<'a> {
+    /// Returns a planner that accepts only the hazards that the new definition allows.
+    pub fn reviewed(root: &'a FieldPath, new: &'a Schema) -> Self {
+        Planner { allow: Some(&new.allow), ..Self::unreviewed(root, new) }
+    }
+
+    /// Returns a planner that accepts every hazard.
+    pub fn unreviewed(root: &'a FieldPath, new: &'a Schema) -> Self {
+        Planner { root, new, steps: Vec::new(), findings: Vec::new(), allow: None }
+    }
+
+    /// Returns a path below the database.
+    pub fn path(&self, keys: &[&str]) -> FieldPath {
+        keys.iter().fold(self.root.clone(), |path, key| path.key(*key))
+    }
+
+    /// Whether a hazard of an object is allowed.
+    pub fn allows(&self, object: &str, hazard: Hazard) -> bool {
+        self.allow.is_none_or(|allow| allow.get(object).is_some_and(|hazards| hazards.contains_key(&hazard)))
+    }
+
+    /// Adds a step, and a finding for each of its hazards that the definition must allow.
+    pub fn push(&mut self, step: MigrationStep) {
+        for hazard in step.hazards.iter().filter(|hazard| hazard.needs_review()) {
+            if self.allows(&step.object, *hazard) {
+                continue;
+            }
+            let finding = Diagnostic::error(Code::HazardNotAllowed, step.source.clone())
+                .message(format!("{}: {}", step.why, hazard.what()))
+                .hint(format!("if this is intended: `allow.\"{}\".{} = \"why\"`", step.object, hazard.id()));
+            // One finding per object and hazard.
+            if !self.findings.iter().any(|other| other.hint == finding.hint) {
+                self.findings.push(finding);
+            }
+        }
+        self.steps.push(step);
+    }
+
+    /// Adds a finding about a change that cannot be planned.
+    pub fn refuse(&mut self, code: Code, path: FieldPath, message: impl Into<String>, hint: &str) {
+        self.findings.push(Diagnostic::error(code, path).message(message).hint(hint));
+    }
+}

@@ -1,0 +1,113 @@
+//! From a generated file, or one line of it, back to the field of the stack that decided it.
+
+use std::path::Path;
+
+use super::{Findings, Output, Request, generate};
+use crate::artifact::{ArtifactPath, Digest};
+use crate::backend::{Backend, GeneratedLine};
+use crate::diagnostic::{Code, Diagnostic, FieldPath, Span};
+use crate::files::FileKind;
+use crate::source::Origins;
+
+/// A file in the output folder in comparison with the generated one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileOnDisk {
+    Same,
+    Differs,
+    Missing,
+}
+
+impl FileOnDisk {
+    pub fn word(self) -> &'static str {
+        match self {
+            FileOnDisk::Same => "same",
+            FileOnDisk::Differs => "differs",
+            FileOnDisk::Missing => "missing",
+        }
+    }
+}
+
+/// What decided a generated file or one line of it.
+#[derive(Debug)]
+pub struct Provenance {
+    /// Path below the output folder.
+    pub path: String,
+    /// The line: its number from 1 and its text.
+    pub line: Option<(usize, String)>,
+    pub field: FieldPath,
+    /// Where the field or its nearest ancestor is written; `None` for the library.
+    pub span: Option<Span>,
+    pub backend: Backend,
+    pub derivation: Digest,
+    pub on_disk: FileOnDisk,
+}
+
+/// Generates the files of a request, and returns what decided one of them, or one of its lines (from 1).
+///
+/// # Errors
+/// A stack that cannot be generated, and a file or line that it does not generate.
+pub fn explain(request: &Request, file: &str, line: Option<usize>) -> Result<Provenance, Findings> {
+    let output = generate(request)?;
+    let out = request.out.clone().unwrap_or_else(|| request.project().join("deploy"));
+    let path = path_below(file, &out);
+    let missing = || vec![not_generated(&path)];
+    let artifact = output.artifacts.get(&path).ok_or_else(missing)?;
+    let backend = ArtifactPath::new(&path).ok().and_then(|path| Backend::of_output(&path)).ok_or_else(missing)?;
+    let text = String::from_utf8_lossy(artifact.bytes().unwrap_or_default()).into_owned();
+    let lines: Vec<&str> = text.lines().collect();
+    if line.is_some_and(|line| line == 0 || line > lines.len()) {
+        let finding = Diagnostic::error(Code::Foreign, FieldPath::root())
+            .message(format!("`{path}` has no such line"))
+            .expected(format!("a number from 1 to {}", lines.len()));
+        return Err(vec![finding]);
+    }
+    let (field, span) = deciding_field(&output, (backend, &path), line.map(|line| (line - 1, lines.as_slice())));
+    let bytes = request.output_folder().read(&path, FileKind::Output).map_err(|error| vec![error.into()])?;
+    let on_disk = match bytes {
+        None => FileOnDisk::Missing,
+        Some(bytes) if Digest::of(&bytes) == artifact.digest() => FileOnDisk::Same,
+        Some(_) => FileOnDisk::Differs,
+    };
+    let (derivation, line) = (artifact.derivation, line.map(|line| (line, lines[line - 1].to_owned())));
+    Ok(Provenance { path, line, field, span, backend, derivation, on_disk })
+}
+
+fn not_generated(path: &str) -> Diagnostic {
+    Diagnostic::error(Code::Foreign, FieldPath::root())
+        .message(format!("the stack does not generate `{path}`"))
+        .hint("`nself graph --of derivations` shows what is generated")
+}
+
+/// Returns the path of a file below the output folder, whether it was given relative to that or to the current folder.
+fn path_below(file: &str, out: &Path) -> String {
+    let absolute = std::path::absolute(file).unwrap_or_else(|_| file.into());
+    let out = std::path::absolute(out).unwrap_or_else(|_| out.to_owned());
+    match absolute.strip_prefix(&out) {
+        Ok(below) => below.to_string_lossy().into_owned(),
+        Err(_) => file.to_owned(),
+    }
+}
+
+/// Returns the field that decided a file, or one of its lines (index and all lines), with its place.
+fn deciding_field(
+    output: &Output,
+    (backend, path): (Backend, &str),
+    line: Option<(usize, &[&str])>,
+) -> (FieldPath, Option<Span>) {
+    let (environment, below) = path.split_once('/').unwrap_or((path, ""));
+    let planned = output.plans.iter().find(|planned| planned.plan.environment.as_str() == environment);
+    let Some(planned) = planned else { return (FieldPath::root(), None) };
+    let line = match line {
+        Some((index, lines)) => GeneratedLine::new(below, lines, index),
+        None => GeneratedLine::whole_file(below),
+    };
+    best_candidate(&planned.origins, &backend.provenance(&planned.plan, &line))
+}
+
+/// Returns the first field that the stack sets, else the first one, with the place of it or of its nearest ancestor.
+fn best_candidate(origins: &Origins, candidates: &[FieldPath]) -> (FieldPath, Option<Span>) {
+    let is_set = candidates.iter().find(|path| !path.0.is_empty() && origins.holds(path));
+    let field = is_set.or(candidates.first()).cloned().unwrap_or_default();
+    let span = origins.span(&field);
+    (field, span)
+}

@@ -1,0 +1,162 @@
+//! Verification: every generated file against the manifest, every object of the cache against its name, and on request
+//! everything against the stack. A difference is a finding and does not end the verification.
+
+use std::collections::BTreeSet;
+
+use super::{Findings, Request, generate};
+use crate::artifact::{ArtifactPath, Artifacts, Digest};
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::files::Root;
+use crate::store::{self, Cache, Manifest, Objects};
+
+/// What a verification does besides the comparison with the manifest.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct VerifyOptions {
+    /// Derives the files again from the stack, and compares these, too.
+    pub rebuild: bool,
+    /// Restores files that differ from the manifest, and moves damaged objects to the quarantine.
+    pub repair: bool,
+}
+
+/// The result of [`verify`].
+#[derive(Debug)]
+pub struct Verification {
+    /// The number of files in the manifest.
+    pub files: usize,
+    /// The number of intact objects in the cache.
+    pub objects: usize,
+    /// Names of damaged objects.
+    pub damaged: Vec<String>,
+    /// Files that were restored.
+    pub repaired: Vec<ArtifactPath>,
+    pub findings: Findings,
+    /// Whether something remains that is not as recorded.
+    pub differs: bool,
+}
+
+/// Verifies the output folder of a request.
+///
+/// # Errors
+/// A manifest that cannot be read or that records no file, and a stack that cannot be generated.
+pub fn verify(request: &Request, options: VerifyOptions) -> Result<Verification, Findings> {
+    let out = request.output_folder();
+    let cache = Cache::new(&request.project());
+    let lock = if options.repair { cache.lock() } else { None };
+    let manifest = Manifest::read(&out).and_then(Manifest::settled).map_err(|finding| vec![finding])?;
+    if manifest.files.is_empty() {
+        return Err(vec![no_files(request)]);
+    }
+    let derived = if options.rebuild { Some(derive(request, &out, &manifest)?) } else { None };
+    let objects = cache.objects();
+    let source = CopySource { derived: derived.as_ref(), objects: &objects };
+    let (mut findings, mut repaired) = (Vec::new(), Vec::new());
+    for (path, digest) in &manifest.files {
+        match verify_file(&out, (path, digest), options.repair.then_some(&source)) {
+            FileState::Recorded => {}
+            FileState::Repaired => repaired.push(path.clone()),
+            FileState::Different(finding) => findings.push(finding),
+        }
+    }
+    findings.extend(derived.iter().flat_map(|derived| compare(derived, &manifest)));
+    let (intact, damaged) = objects.check_all();
+    if options.repair {
+        objects.quarantine(&damaged);
+    } else {
+        findings.extend(damaged.iter().map(|name| {
+            Diagnostic::warning(Code::Object, FieldPath::root())
+                .message(format!(".nself: the object {name} is damaged"))
+                .hint("it is never used; `nself verify --repair` puts it aside")
+        }));
+    }
+    drop(lock);
+    let differs = findings.iter().any(Diagnostic::is_error) || (!options.repair && !damaged.is_empty());
+    Ok(Verification { files: manifest.files.len(), objects: intact, damaged, repaired, findings, differs })
+}
+
+fn no_files(request: &Request) -> Diagnostic {
+    let folder = request.out.clone().unwrap_or_else(|| request.project().join("deploy"));
+    Diagnostic::error(Code::Manifest, FieldPath::root())
+        .message(format!("{}: no file is recorded there", folder.display()))
+        .hint("`nself gen` generates and records; --out names another folder")
+}
+
+/// A recorded file in comparison with the manifest.
+enum FileState {
+    Recorded,
+    Repaired,
+    Different(Diagnostic),
+}
+
+/// Compares a file with its digest. With a source of copies, the file is restored.
+fn verify_file(out: &Root, (path, digest): (&ArtifactPath, &Digest), repair: Option<&CopySource>) -> FileState {
+    let difference = match store::read(out, path.as_str()) {
+        Ok(Some(bytes)) if Digest::of(&bytes) == *digest => return FileState::Recorded,
+        Ok(Some(_)) => format!("{path} is not what the manifest says"),
+        Ok(None) => format!("{path} is missing"),
+        // A link or an unreadable file; nothing is written there.
+        Err(finding) => return FileState::Different(finding),
+    };
+    let copy = repair.and_then(|source| source.copy(path, digest));
+    match copy.map(|bytes| store::write(out, path.as_str(), &bytes)) {
+        Some(Ok(())) => FileState::Repaired,
+        Some(Err(finding)) => FileState::Different(finding),
+        None => {
+            let hint = match repair {
+                Some(_) => {
+                    "no copy of it is left: `nself check` shows what differs, `nself gen --force` writes it again"
+                }
+                None => "`nself check` shows what differs; `nself verify --repair` restores it",
+            };
+            let finding = Diagnostic::error(Code::HandEdited, FieldPath::root());
+            FileState::Different(finding.message(difference).hint(hint))
+        }
+    }
+}
+
+/// Where copies of recorded files come from.
+struct CopySource<'a> {
+    /// The files that were derived again.
+    derived: Option<&'a Artifacts>,
+    objects: &'a Objects,
+}
+
+impl CopySource<'_> {
+    /// Returns bytes with this digest.
+    fn copy(&self, path: &ArtifactPath, digest: &Digest) -> Option<Vec<u8>> {
+        let artifact = self.derived.and_then(|derived| derived.get(path.as_str()));
+        let bytes = artifact.and_then(|artifact| artifact.bytes()).map(<[u8]>::to_vec);
+        bytes.filter(|bytes| Digest::of(bytes) == *digest).or_else(|| self.objects.get(digest))
+    }
+}
+
+/// Generates the environments of the manifest. Files contain the way back to the project, so a set that was pulled into
+/// a different folder is also derived for the default folder, where it was generated.
+fn derive(request: &Request, out: &Root, manifest: &Manifest) -> Result<Artifacts, Findings> {
+    let environments: BTreeSet<&str> = manifest.files.keys().map(ArtifactPath::top).collect();
+    let environments: Vec<String> = environments.into_iter().map(str::to_owned).collect();
+    let here = Request { environments, out: Some(out.path().to_owned()), ..request.clone() };
+    let artifacts = generate(&here)?.artifacts;
+    if request.out.is_some() && !compare(&artifacts, manifest).is_empty() {
+        let default_folder = generate(&Request { out: None, ..here })?.artifacts;
+        if compare(&default_folder, manifest).is_empty() {
+            return Ok(default_folder);
+        }
+    }
+    Ok(artifacts)
+}
+
+/// Compares derived files with the manifest.
+fn compare(derived: &Artifacts, manifest: &Manifest) -> Findings {
+    let differs = |message: String| {
+        Diagnostic::error(Code::NotReproduced, FieldPath::root())
+            .message(message)
+            .hint("the stack, the lock or nself itself changed since the files were generated: `nself check` shows the difference")
+    };
+    let new = derived.iter().filter_map(|(path, artifact)| match manifest.files.get(path) {
+        None => Some(differs(format!("{path} is derived and not recorded"))),
+        Some(digest) if *digest != artifact.digest() => Some(differs(format!("{path} is derived with other bytes"))),
+        Some(_) => None,
+    });
+    let gone = manifest.files.keys().filter(|path| derived.get(path.as_str()).is_none());
+    new.chain(gone.map(|path| differs(format!("{path} is recorded and no longer derived")))).collect()
+}
