@@ -13,7 +13,7 @@ use crate::backend::{Description, Emit, PlanField};
 use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::path;
 use crate::plan::{IngressPlan, Location, Plan, Resolver, Site, Upstream};
-use crate::stack::{Profile, RouteKind, TlsMode};
+use crate::stack::{IpFamilies, Profile, RouteKind, TlsMode};
 use crate::values::{Memory, ServiceName};
 
 pub const DESCRIPTION: Description = Description {
@@ -155,7 +155,9 @@ fn main(plan: &Plan) -> Result<String, Diagnostic> {
         names_hash => (hosts.len().next_power_of_two() * 4).max(2048),
         acme => edge.tls == TlsMode::Acme,
         proxy => edge.tls == TlsMode::Proxy,
-        cluster => edge.resolver != Resolver::Engine,
+        name_server => name_server(edge)?,
+        families => families(edge),
+        grpc => edge.has_grpc(),
         certificate_cache => certificates.len().max(1),
         certificates,
         hsts => plan.profile != Profile::Local,
@@ -170,6 +172,29 @@ fn main(plan: &Plan) -> Result<String, Diagnostic> {
         claims => UNTRUSTED_HEADERS.map(nginx_word).to_vec(),
     };
     render(Language::Nginx, MAIN, view)
+}
+
+/// Returns the name server of a cluster; `None` for that of the container engine.
+fn name_server(edge: &IngressPlan) -> Result<Option<Value>, Diagnostic> {
+    match &edge.resolver {
+        Resolver::Engine => Ok(None),
+        Resolver::Cluster(name_server) => nginx_host(&name_server.host).map(Some),
+    }
+}
+
+/// The address families of the edge in the template.
+#[derive(Serialize)]
+struct Families {
+    ipv4: bool,
+    ipv6: bool,
+}
+
+fn families(edge: &IngressPlan) -> Families {
+    let families = match &edge.resolver {
+        Resolver::Engine => IpFamilies::Ipv4,
+        Resolver::Cluster(name_server) => name_server.ip_families,
+    };
+    Families { ipv4: families != IpFamilies::Ipv6, ipv6: families != IpFamilies::Ipv4 }
 }
 
 /// A location in the template.
@@ -200,6 +225,9 @@ fn site(edge: &IngressPlan, site: &Site) -> Result<String, Diagnostic> {
         hosts => hosts?,
         acme => edge.tls == TlsMode::Acme,
         proxy => edge.tls == TlsMode::Proxy,
+        cluster => edge.resolver != Resolver::Engine,
+        families => families(edge),
+        redirects_http => edge.redirects_http,
         locations => locations?,
         path_decides,
     };

@@ -49,6 +49,7 @@ pub fn plan(inputs: Inputs, roster: &Roster, addresses: &Addresses) -> Planned<I
         max_body,
         connections: stack.edge.connections.unwrap_or(100),
         tls: tls_mode(stack, profile),
+        redirects_http: false,
         resolver: Resolver::Engine,
         email: stack.tls.email.clone(),
         conf_d: files.conf_d.clone(),
