@@ -155,6 +155,7 @@ fn main(plan: &Plan) -> Result<String, Diagnostic> {
         names_hash => (hosts.len().next_power_of_two() * 4).max(2048),
         acme => edge.tls == TlsMode::Acme,
         proxy => edge.tls == TlsMode::Proxy,
+        cluster => edge.resolver != Resolver::Engine,
         name_server => name_server(edge)?,
         families => families(edge),
         grpc => edge.has_grpc(),
