@@ -259,8 +259,8 @@ fn an_ingress_redirects_to_https_and_ports_of_nodes_renew_certificates() {
         String::from_utf8(map.unwrap().1.bytes().unwrap().to_vec()).unwrap()
     };
     let ingress = site(&json!({ "edge": "ingress" }));
-    assert!(ingress.contains("if ($from_proxy$http_x_forwarded_proto = proxy-http)"), "{ingress}");
-    assert!(!site(&json!({})).contains("= proxy-http)"), "a gateway redirects by itself");
+    assert!(ingress.contains("if ($without_tls)"), "{ingress}");
+    assert!(!site(&json!({})).contains("$without_tls"), "a gateway has its own redirect");
     let mut nodes = with(&json!({ "edge": "nodeport" }));
     nodes["tls"] = json!({ "mode": "files" });
     let nodes = {

@@ -159,6 +159,7 @@ fn main(plan: &Plan) -> Result<String, Diagnostic> {
         name_server => name_server(edge)?,
         families => families(edge),
         grpc => edge.has_grpc(),
+        redirects_http => edge.redirects_http,
         certificate_cache => certificates.len().max(1),
         certificates,
         hsts => plan.profile != Profile::Local,
