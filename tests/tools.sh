@@ -153,7 +153,7 @@ definitions() {
   cp "$(module github.com/cert-manager/cert-manager@v1.21.2)"/deploy/crds/*.yaml "$to/crds/"
   cp "$(module github.com/external-secrets/external-secrets@v1.3.2)"/config/crds/bases/external-secrets.io_externalsecrets.yaml "$to/crds/"
   cp "$(module github.com/bitnami-labs/sealed-secrets@v0.40.0)"/helm/sealed-secrets/crds/bitnami.com_sealedsecrets.yaml "$to/crds/"
-  cp "$(module github.com/argoproj/argo-cd/v3@v3.2.0)"/manifests/crds/applicationset-crd.yaml "$to/crds/"
+  cp "$(module github.com/argoproj/argo-cd/v3@v3.2.0)"/manifests/crds/application-crd.yaml "$to/crds/"
   cp "$(module github.com/fluxcd/source-controller@v1.7.0)"/config/crd/bases/source.toolkit.fluxcd.io_gitrepositories.yaml "$to/crds/"
   cp -R "$(module k8s.io/pod-security-admission@v0.36.3)"/test/testdata/restricted/v1.35 "$to/pods/restricted"
   chmod -R u+w "$to"

@@ -205,6 +205,7 @@ fn healthcheck(service: &Service) -> Value {
             "Interval": nanoseconds(health.interval),
             "Timeout": nanoseconds(health.timeout),
             "StartPeriod": nanoseconds(health.start_period),
+            "StartInterval": nanoseconds(health.start_interval),
             "Retries": health.retries,
         }),
     }

@@ -9,7 +9,7 @@ use super::model::{Check, Health, Publish, Secret, Service};
 use super::roster::{PlannedService, Roster};
 use super::service_names::PROXY_SERVICE;
 use super::wiring::{Addition, Wirings};
-use crate::stack::{self, Profile, Zone};
+use crate::stack::{self, Profile, RouteKind, Zone};
 use crate::values::{Checked, Cpus, Duration, ImageRef, Memory, PortName, SecretName, ServiceName};
 
 /// Returns the services of the plan: as declared, with all wirings, and with images pinned by the lock.
@@ -58,6 +58,7 @@ impl Service {
             working_dir: declared.working_dir.clone(),
             publish: publish(declared, name.as_str() == PROXY_SERVICE, profile, &ports),
             health: health(declared, &ports),
+            h2c_ports: h2c_ports(declared, &ports),
             ports,
             env: BTreeMap::new(),
             secret_files: BTreeSet::new(),
@@ -154,6 +155,15 @@ fn publish(
     published.collect()
 }
 
+/// Returns the ports of gRPC routes and of a gRPC health check.
+fn h2c_ports(declared: &stack::Service, ports: &BTreeMap<PortName, u16>) -> BTreeSet<u16> {
+    let routes = declared.all_routes().into_values().filter(|route| route.kind == RouteKind::Grpc);
+    let check = declared.health.as_ref().and_then(|health| health.grpc.as_ref()).map(|check| check.port.clone());
+    let names = routes.map(|route| route.port).chain(check);
+    let names = names.map(|name| name.unwrap_or_else(|| PortName::wrap("http".into())));
+    names.filter_map(|name| ports.get(&name).copied()).collect()
+}
+
 fn health(declared: &stack::Service, ports: &BTreeMap<PortName, u16>) -> Health {
     let health = declared.health.clone().unwrap_or_default();
     let port = |name: &Option<PortName>| {
@@ -173,5 +183,6 @@ fn health(declared: &stack::Service, ports: &BTreeMap<PortName, u16>) -> Health 
         timeout: health.timeout.unwrap_or(Duration(5_000)),
         retries: health.retries.unwrap_or(5),
         start_period: health.start_period.unwrap_or(Duration(30_000)),
+        start_interval: health.start_interval.unwrap_or(Duration(1_000)),
     }
 }

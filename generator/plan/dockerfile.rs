@@ -30,6 +30,20 @@ pub fn bases(dockerfile: &str, lock: &Lock) -> BTreeMap<String, Option<ImageRef>
     bases
 }
 
+/// Returns the user that a Dockerfile sets in its last stage.
+pub fn user(dockerfile: &str) -> Option<&str> {
+    let mut user = None;
+    for line in dockerfile.lines() {
+        let mut words = line.split_whitespace();
+        match words.next() {
+            Some(word) if word.eq_ignore_ascii_case("from") => user = None,
+            Some(word) if word.eq_ignore_ascii_case("user") => user = words.next(),
+            _ => {}
+        }
+    }
+    user.filter(|user| !user.contains('$'))
+}
+
 /// What a build gives the builder in place of what the Dockerfile names, where the lock knows it. Builders look for these
 /// contexts by the short form of a name: without Docker Hub's host, its `library/` and the tag `latest`.
 pub fn contexts(bases: &BTreeMap<String, Option<ImageRef>>) -> BTreeMap<String, String> {
@@ -58,6 +72,18 @@ pub fn dockerfile(build: &Build) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_last_stage_sets_the_user() {
+        for (text, expected) in [
+            ("FROM a:1\nUSER 10001:10001\n", Some("10001:10001")),
+            ("FROM a:1 AS build\nUSER 1\nFROM b:1\n", None),
+            ("from a:1\nuser root\nuser node\n", Some("node")),
+            ("FROM a:1\nARG U\nUSER $U\n", None),
+        ] {
+            assert_eq!(user(text), expected, "{text}");
+        }
+    }
 
     #[test]
     fn builders_know_images_by_their_short_names() {

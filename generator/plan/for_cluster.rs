@@ -4,11 +4,11 @@
 use std::sync::Arc;
 
 use super::aspect::ingress::{CERTIFICATE, CERTIFICATE_KEY};
-use super::model::{Peers, Plan, Resolver, Upstream, VolumeMount};
+use super::model::{Cluster, NameServer, Peers, Plan, Resolver, Upstream, VolumeMount};
 use super::network::{PRIVATE, PRIVATE_V6};
 use super::service_names::{ACME, VOLUME_OWNER, service_name};
-use crate::stack::{ClusterEdge, TlsMode};
-use crate::values::{Checked, Cidr, ServiceName};
+use crate::stack::{ClusterEdge, IpFamilies, TlsMode};
+use crate::values::{Checked, Cidr, Host, ServiceName};
 
 /// The same plan without the services that a cluster replaces: fsGroup hands over volumes, cert-manager obtains
 /// certificates. Unless nginx is reached on ports of the nodes, TLS ends in front of it.
@@ -20,6 +20,7 @@ pub fn cluster(plan: &Plan) -> Plan {
     plan.volumes.retain(|_, volume| stays(&volume.owner));
     plan.connections.retain(|connection| stays(&connection.from) && stays(&connection.to));
     plan.start_order.iter_mut().for_each(|wave| wave.retain(stays));
+    start_edge_last(&mut plan);
     plan.start_order.retain(|wave| !wave.is_empty());
     let volumes = &plan.volumes;
     for service in plan.services.values_mut() {
@@ -41,25 +42,56 @@ pub fn cluster(plan: &Plan) -> Plan {
         }
     }
     let Some(cluster) = &plan.kubernetes else { return plan };
-    plan.ingress.resolver = Resolver::Cluster(cluster.namespace.clone());
+    plan.ingress.resolver = Resolver::Cluster(name_server(cluster));
     plan.ingress.this_machine_is_internal = false;
-    if cluster.settings.edge != ClusterEdge::NodePort {
-        plan.ingress.tls = TlsMode::Proxy;
-        for name in [CERTIFICATE, CERTIFICATE_KEY] {
-            plan.secrets.retain(|secret, _| secret.as_str() != name);
-            if let Some(edge) = plan.services.get_mut(&plan.ingress.service) {
-                Arc::make_mut(edge).secret_files.retain(|secret| secret.as_str() != name);
-            }
-        }
-        if plan.ingress.trusted_proxies.is_empty() {
-            // Clusters give private addresses to pods, and the gateway is one of them.
-            let pods = PRIVATE.into_iter().chain([PRIVATE_V6]);
-            plan.ingress.trusted_proxies = pods.map(|range| Cidr::wrap(range.to_owned())).collect();
-        }
+    let is_behind_controller = cluster.settings.edge != ClusterEdge::NodePort;
+    plan.ingress.redirects_http = cluster.settings.edge == ClusterEdge::Ingress && cluster.tls != TlsMode::Proxy;
+    if is_behind_controller {
+        end_tls_in_front(&mut plan);
     }
     for site in plan.ingress.sites.values_mut() {
         site.locations.retain(|location| matches!(location.upstream, Upstream::Service { .. }));
     }
     plan.ingress.sites.retain(|_, site| !site.locations.is_empty());
     plan
+}
+
+/// Moves the edge behind all other services, unless one waits for it.
+fn start_edge_last(plan: &mut Plan) {
+    let edge = plan.ingress.service.clone();
+    let has_edge = plan.services.contains_key(&edge);
+    if has_edge && !plan.services.values().any(|service| service.depends_on.contains_key(&edge)) {
+        plan.start_order.iter_mut().for_each(|wave| wave.retain(|name| *name != edge));
+        plan.start_order.push(vec![edge]);
+    }
+}
+
+/// Returns where the edge finds services: the cluster's name server, and the domain of the namespace.
+fn name_server(cluster: &Cluster) -> NameServer {
+    let dns = &cluster.settings.dns;
+    let or = |setting: &Option<Host>, default: &str| setting.as_ref().map_or(default.to_owned(), ToString::to_string);
+    let domain = or(&dns.domain, "cluster.local");
+    NameServer {
+        host: format!("{}.{}.svc.{domain}", or(&dns.service, "kube-dns"), or(&dns.namespace, "kube-system")),
+        services: format!("{}.svc.{domain}", cluster.namespace),
+        ip_families: cluster.settings.ip_families.unwrap_or(IpFamilies::Ipv4),
+    }
+}
+
+/// Removes the certificate from the edge, and lets it believe the gateway or controller in front of it.
+fn end_tls_in_front(plan: &mut Plan) {
+    plan.ingress.tls = TlsMode::Proxy;
+    let has_grpc = plan.ingress.has_grpc();
+    if let Some(edge) = plan.services.get_mut(&plan.ingress.service) {
+        let edge = Arc::make_mut(edge);
+        edge.secret_files.retain(|secret| ![CERTIFICATE, CERTIFICATE_KEY].contains(&secret.as_str()));
+        let http = edge.ports.iter().find(|(name, _)| name.as_str() == "http").map(|(_, port)| *port);
+        edge.h2c_ports.extend(http.filter(|_| has_grpc));
+    }
+    plan.secrets.retain(|secret, _| ![CERTIFICATE, CERTIFICATE_KEY].contains(&secret.as_str()));
+    if plan.ingress.trusted_proxies.is_empty() {
+        // Clusters give private addresses to pods, and the gateway is one of them.
+        let pods = PRIVATE.into_iter().chain([PRIVATE_V6]);
+        plan.ingress.trusted_proxies = pods.map(|range| Cidr::wrap(range.to_owned())).collect();
+    }
 }

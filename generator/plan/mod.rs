@@ -28,8 +28,8 @@ pub use for_cluster::cluster;
 pub use inputs::ProjectFiles;
 pub use model::{
     Check, Cluster, ConfigMount, Connection, Database, Grant, Health, IngressPlan, Location, LoginRole, Migrations,
-    Peers, Plan, Pooler, Publish, Replication, Resolver, Secret, ServerAccess, Service, Site, Step, Upstream, Value,
-    Volume, VolumeMount, namespace,
+    NameServer, Peers, Plan, Pooler, Publish, Replication, Resolver, Secret, ServerAccess, Service, Site, Step,
+    Upstream, Value, Volume, VolumeMount, namespace,
 };
 pub use network::Network;
 pub use resolve::resolve;

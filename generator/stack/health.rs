@@ -26,6 +26,8 @@ pub struct Health {
     pub retries: Option<u16>,
     /// Time in which failures do not count; 30s unless given.
     pub start_period: Option<Duration>,
+    /// Time between checks until the first success; 1s unless given.
+    pub start_interval: Option<Duration>,
 }
 
 /// A GET that answers 2xx or 3xx.

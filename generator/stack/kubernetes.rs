@@ -1,6 +1,9 @@
 //! Options of the Kubernetes target: what the cluster brings along and nself cannot know.
 
-use crate::values::{Host, ProjectPath, Registry, Sealed, SecretName, ServiceName, Tag, Text};
+use crate::values::{
+    AnnotationName, Cidr, Commit, Cpus, Duration, Host, Memory, ProjectPath, Registry, Sealed, SecretName, ServiceName,
+    Tag, Text,
+};
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
@@ -25,10 +28,29 @@ pub struct Kubernetes {
     /// Whether load balancers and Services in front of the gateway keep the client's address
     /// (`externalTrafficPolicy: Local`); a cluster with internal routes needs it.
     pub preserves_client_address: bool,
+    /// Time in which a stopping pod still serves, until no node sends requests to it; 5s unless given. Needs kubelets from
+    /// 1.30; for older ones 0s.
+    pub drain: Option<Duration>,
     /// Ports of every node, for the edge `nodeport`.
     pub node_ports: NodePorts,
+    /// Annotations of the Gateway or Ingress.
+    pub edge_annotations: BTreeMap<AnnotationName, Text>,
+    /// Annotations of Services, by the name of the service.
+    pub service_annotations: BTreeMap<ServiceName, BTreeMap<AnnotationName, Text>>,
+    /// The cluster's name server.
+    pub dns: ClusterDns,
+    /// Address families of Services and of the edge; the cluster's default, with IPv4 at the edge, unless given.
+    pub ip_families: Option<IpFamilies>,
     /// Class of the volumes; the cluster's default unless given.
     pub storage_class: Option<Host>,
+    /// How several pods share a volume; `many` unless given.
+    pub shared_volumes: SharedVolumes,
+    /// Secrets with the credentials of registries, which exist in the namespace.
+    pub image_pull_secrets: Vec<Host>,
+    /// PriorityClass of all pods, unless a service sets its own; the cluster's default unless given.
+    pub priority_class: Option<Host>,
+    /// Upper bounds of the namespace; none unless given.
+    pub quota: Option<Quota>,
     /// cert-manager's ClusterIssuer. Unless given, an Issuer in the namespace: self-signed in the local profile,
     /// Let's Encrypt elsewhere.
     pub issuer: Option<Host>,
@@ -90,6 +112,58 @@ pub enum SecretSource {
     Sealed,
 }
 
+/// The cluster's name server, as pods reach it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ClusterDns {
+    /// Its Service; `kube-dns` unless given.
+    pub service: Option<Host>,
+    /// Namespace of the Service and of its pods; `kube-system` unless given.
+    pub namespace: Option<Host>,
+    /// Domain of the cluster; `cluster.local` unless given.
+    pub domain: Option<Host>,
+    /// Port on which its pods listen, where that is not 53.
+    #[serde(deserialize_with = "ranged::positive")]
+    pub port: Option<u16>,
+    /// Addresses of nodes' name servers, such as 169.254.20.10 of NodeLocal DNSCache.
+    pub addresses: Vec<Cidr>,
+}
+
+/// Address families of Services.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum IpFamilies {
+    Ipv4,
+    Ipv6,
+    /// Both, where the cluster has both.
+    Dual,
+}
+
+/// How several pods share a volume.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SharedVolumes {
+    /// From all nodes (`ReadWriteMany`), by a class of network file systems.
+    #[default]
+    Many,
+    /// From one node (`ReadWriteOnce`), by a class of local folders: the volume keeps its pods on that node.
+    Node,
+}
+
+/// Upper bounds of a namespace, which all of its pods share.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Quota {
+    /// Sum of the pods' memory limits.
+    pub memory: Option<Memory>,
+    /// Sum of the pods' processor limits.
+    pub cpus: Option<Cpus>,
+    /// Sum of the claims' sizes.
+    pub storage: Option<Memory>,
+    #[serde(deserialize_with = "ranged::positive")]
+    pub pods: Option<u16>,
+}
+
 /// A tool that applies the manifests from a repository.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -97,9 +171,15 @@ pub struct Gitops {
     pub tool: GitopsTool,
     /// URL of the repository as the tool reads it.
     pub repository: Text,
-    /// Branch, tag or commit; `main` unless given.
+    /// Branch; `main` unless given.
     #[serde(default)]
     pub revision: Option<Text>,
+    /// Tag, in place of a branch.
+    #[serde(default)]
+    pub tag: Option<Text>,
+    /// Commit, in place of a branch.
+    #[serde(default)]
+    pub commit: Option<Commit>,
     /// Folder of the environments in the repository; `deploy` unless given.
     #[serde(default)]
     pub path: Option<ProjectPath>,

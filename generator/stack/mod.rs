@@ -20,7 +20,9 @@ pub use database::{Access, DatabaseServer, DatabaseUse};
 pub use edge::{Edge, RateLimit, Tls, TlsMode};
 pub use env::{EnvReference, EnvValue};
 pub use health::Health;
-pub use kubernetes::{ClusterEdge, Gitops, GitopsTool, Kubernetes, NodePorts, SecretSource};
+pub use kubernetes::{
+    ClusterEdge, Gitops, GitopsTool, IpFamilies, Kubernetes, NodePorts, Quota, SecretSource, SharedVolumes,
+};
 pub use route::{Frontend, GraphqlEndpoint, Guard, Route, RouteAccess, RouteKind};
 pub use secret::{Secret, TemplatePart};
 pub use service::{

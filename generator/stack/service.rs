@@ -229,7 +229,7 @@ pub struct Autoscale {
     /// Percent of the reserved processors; 80 unless given.
     #[serde(default, deserialize_with = "ranged::percent")]
     pub cpu: Option<u8>,
-    /// Percent of the reserved memory; 85 unless given.
+    /// Percent of the reserved memory; not watched unless given, since most programs never give memory back.
     #[serde(default, deserialize_with = "ranged::percent")]
     pub memory: Option<u8>,
 }

@@ -3,6 +3,7 @@
 
 mod aspects;
 mod backends;
+mod cluster;
 mod imports;
 mod layers;
 mod planner;

@@ -209,6 +209,25 @@ checked! {
     |t| only(t, 16_384, "base64 digits", |c| c.is_ascii_alphanumeric(), |c| c.is_ascii_alphanumeric() || "+/=".contains(c))
 }
 checked! {
+    /// The name of an annotation, with an optional DNS prefix. Snippets are refused: they are code of the controller, which
+    /// reads the secrets of all namespaces.
+    AnnotationName, "the name of an annotation", "service.beta.kubernetes.io/aws-load-balancer-type",
+    |t| {
+        let (prefix, name) = t.rsplit_once('/').map_or((None, t), |(prefix, name)| (Some(prefix), name));
+        let inner = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        prefix.and_then(host)
+            .or_else(|| only(name, 63, "letters, digits and inner `-_.`", |c| c.is_ascii_alphanumeric(), inner))
+            .or_else(|| (!name.ends_with(|c: char| c.is_ascii_alphanumeric())).then(|| "it does not end with a letter or digit".to_owned()))
+            .or_else(|| name.ends_with("-snippet").then(|| "snippets are code of the ingress controller".to_owned()))
+    }
+}
+checked! {
+    /// A commit of a repository.
+    Commit, "a commit as 40 or 64 hexadecimal digits", "4f1c9ce6d6f0b3c5a1e2f60718293a4b5c6d7e8f",
+    |t| (!matches!(t.len(), 40 | 64) || !t.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)))
+        .then(|| "it is not 40 or 64 lower-case hexadecimal digits".to_owned())
+}
+checked! {
     /// Minute, hour, day of month, month, day of week, in UTC, as cron takes them.
     Schedule, "a cron schedule of five fields", "15 3 * * *",
     |t| schedule(t)
@@ -227,6 +246,22 @@ checked! {
     |t| match t.split_once(':') {
         Some((u, g)) if u.parse::<u32>().is_ok_and(|n| n.to_string() == u) && g.parse::<u32>().is_ok_and(|n| n.to_string() == g) => None,
         _ => Some("it is not two numbers with a colon between them".into()),
+    }
+}
+impl Cidr {
+    /// Returns the range with its number of bits, which a single address omits.
+    pub fn with_bits(&self) -> String {
+        match self.as_str() {
+            range if range.contains('/') => range.to_owned(),
+            address => format!("{address}/{}", if address.contains(':') { 128 } else { 32 }),
+        }
+    }
+}
+impl UserId {
+    /// Returns user and group.
+    pub fn ids(&self) -> (u32, u32) {
+        let (user, group) = self.as_str().split_once(':').unwrap_or_default();
+        (user.parse().unwrap_or(u32::MAX), group.parse().unwrap_or(u32::MAX))
     }
 }
 checked! {

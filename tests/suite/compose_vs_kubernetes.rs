@@ -111,6 +111,15 @@ fn same(folder: &Path, name: &str, service: &Value, pod: &Value) {
     let checked = service["healthcheck"]["disable"] != Value::Bool(true);
     assert_eq!(checked, container["readinessProbe"].is_object(), "{at}");
     assert_eq!(checked, container["livenessProbe"].is_object(), "{at}");
+    if checked {
+        started(&at, &service["healthcheck"], &container["startupProbe"]);
+    }
+    // A pod with ports serves until no node sends requests to it; after that it has as much time to end.
+    let drain = container["lifecycle"]["preStop"]["sleep"]["seconds"].as_u64().unwrap_or_default();
+    let has_address = checked && !list(&container["ports"]).is_empty();
+    assert_eq!(drain, if has_address { 5 } else { 0 }, "{at}");
+    let grace = pod["terminationGracePeriodSeconds"].as_u64().unwrap();
+    assert_eq!(grace, drain + seconds(&service["stop_grace_period"]), "{at}");
     // Paths: volumes, generated files, memory; secrets lie in one folder there.
     let mut ours: BTreeSet<String> = list(&service["volumes"]).iter().map(|mount| text(&mount["target"])).collect();
     ours.extend(list(&service["tmpfs"]).iter().map(|mount| text(mount).split(':').next().unwrap().to_owned()));
@@ -149,6 +158,22 @@ fn same(folder: &Path, name: &str, service: &Value, pod: &Value) {
         on("service_completed_successfully"),
         "{at}"
     );
+}
+
+/// Seconds of a time as Compose writes it.
+fn seconds(time: &Value) -> u64 {
+    let time = text(time);
+    let (digits, unit) = time.split_at(time.len() - 1);
+    digits.parse::<u64>().unwrap()
+        * ["s", "m", "h"].iter().position(|name| *name == unit).map(|i| 60_u64.pow(i as u32)).unwrap()
+}
+
+/// Both ask as often until the first success, and both wait as long for it.
+fn started(at: &str, check: &Value, probe: &Value) {
+    let (period, failures) = (probe["periodSeconds"].as_u64().unwrap(), probe["failureThreshold"].as_u64().unwrap());
+    assert_eq!(period, seconds(&check["start_interval"]), "{at}");
+    let retries = check["retries"].as_u64().unwrap();
+    assert_eq!(period * failures, seconds(&check["start_period"]) + seconds(&check["interval"]) * retries, "{at}");
 }
 
 /// The same names, the same text, and secrets by reference only.

@@ -25,12 +25,14 @@ fn a_cluster_runs_every_golden_case() {
     finds_its_secrets(&cluster);
     rolls_out_what_changed(&cluster);
     prunes_what_the_stack_dropped(&cluster);
+    keeps_data_when_all_is_deleted(&cluster);
     refuses(&cluster);
 }
 
 /// Applied without a warning, and then there is nothing left to apply.
 fn taken(cluster: &Cluster, folder: &Path) {
     let at = path(folder);
+    cluster.must(&["apply", "--server-side", "-k", &path(&folder.join("namespace"))]);
     cluster.must(&["apply", "--server-side", "-k", &at]);
     let before = generations(cluster, &namespace(folder));
     let diff = cluster.kubectl(&["diff", "--server-side", "-k", &at]);
@@ -180,6 +182,23 @@ fn rolls_out_what_changed(cluster: &Cluster) {
 
 fn ready_again(cluster: &Cluster) {
     cluster.must(&["rollout", "status", "-n", "shop-prod", "deployment/nginx", "--timeout=60s"]);
+}
+
+/// `kubectl delete -k` of all objects leaves the namespace and every claim.
+fn keeps_data_when_all_is_deleted(cluster: &Cluster) {
+    let case = golden(false).into_iter().find(|case| name(case) == "kubernetes").unwrap();
+    let folder = case.join("out/staging/kubernetes");
+    let names = |cluster: &Cluster, kinds: &str| -> Vec<String> {
+        let items = get(cluster, "shop-staging", kinds).into_iter();
+        items.map(|item| item["metadata"]["name"].as_str().unwrap().to_owned()).collect()
+    };
+    let before = names(cluster, "pvc");
+    assert!(before.len() > 2 && before.contains(&"exports".to_owned()), "{before:?}");
+    cluster.must(&["delete", "-k", &path(&folder), "--wait=false"]);
+    cluster.until("the workloads are gone", |cluster| names(cluster, "deployment,statefulset").is_empty());
+    assert_eq!(names(cluster, "pvc"), before);
+    let phase = cluster.must(&["get", "namespace", "shop-staging", "-o", "jsonpath={.status.phase}"]);
+    assert_eq!(phase, "Active");
 }
 
 const EVERYTHING: &str =
@@ -393,6 +412,9 @@ fn kustomize_and_kubectl_see_the_same_objects() {
         let other = run(Command::new(&kubectl).arg("kustomize").arg(&folder));
         assert_eq!((built.code, other.code), (0, 0), "{}{}", built.stderr, other.stderr);
         assert_eq!(built.stdout, other.stdout);
-        assert_eq!(built.stdout.matches("\n---\n").count() + 1, files(&folder).len(), "every file is listed once");
+        let apart = files(&folder.join("namespace")).len();
+        assert!(apart > 0);
+        let listed = built.stdout.matches("\n---\n").count() + 1;
+        assert_eq!(listed, files(&folder).len() - apart, "every file is listed once, but those that outlive the set");
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::config::ConfigMap;
 use super::model::{Labels, Metadata};
 use crate::plan::{Plan, Volume};
-use crate::stack::{self, ClusterEdge, TlsMode, Zone};
+use crate::stack::{self, ClusterEdge, GitopsTool, TlsMode, Zone};
 use crate::values::{ImageRef, Memory, ServiceName, VolumeName};
 
 /// A plan for clusters with the parts of it that most objects need.
@@ -71,7 +71,16 @@ impl<'a> Cluster<'a> {
 
     /// Returns the metadata of an object of a service; the object has the service's name.
     pub fn metadata(&self, service: &ServiceName, zone: Zone) -> Metadata {
-        Metadata { labels: self.labels(service, zone), ..self.common_metadata(service.as_str()) }
+        let wave = self.wave(service).map(|wave| ("argocd.argoproj.io/sync-wave".to_owned(), wave.to_string()));
+        let annotations = wave.into_iter().collect();
+        Metadata { labels: self.labels(service, zone), annotations, ..self.common_metadata(service.as_str()) }
+    }
+
+    /// Returns the wave in which Argo CD applies a service, after objects that belong to no service: it waits until all services
+    /// of earlier waves are healthy. `None` if another tool applies the manifests.
+    fn wave(&self, service: &ServiceName) -> Option<usize> {
+        self.settings.gitops.as_ref().filter(|gitops| gitops.tool == GitopsTool::Argocd)?;
+        self.plan.start_order.iter().position(|wave| wave.contains(service)).map(|wave| wave + 1)
     }
 
     /// Returns the labels of all objects.

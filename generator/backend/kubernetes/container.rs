@@ -4,7 +4,7 @@ use super::cluster::Cluster;
 use super::model::{Capabilities, ContainerSecurity, Mount};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::plan::Service;
-use crate::values::{ServiceName, UserId};
+use crate::values::ServiceName;
 
 /// The folder of secrets, as in Compose.
 const SECRETS: &str = "/run/secrets";
@@ -13,12 +13,6 @@ const SECRETS: &str = "/run/secrets";
 pub const EPHEMERAL: (&str, &str) = ("64Mi", "256Mi");
 /// The user `nobody` of Debian and Alpine.
 pub const NOBODY: u32 = 65534;
-
-/// Returns user and group of a checked `uid:gid`.
-pub fn user_and_group(user: &UserId) -> (u32, u32) {
-    let (user, group) = user.as_str().split_once(':').unwrap_or_default();
-    (user.parse().unwrap_or(NOBODY), group.parse().unwrap_or(NOBODY))
-}
 
 /// Returns the image of a service; for an image that is built, its name in the registry.
 ///

@@ -4,8 +4,10 @@ use serde_json::{Value, json};
 
 use super::cluster::Cluster;
 use super::model::{Object, Policy, Spec};
+use super::network::H2C;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
+use crate::plan::Site;
 use crate::stack::{ClusterEdge, Profile, TlsMode};
 
 const GATEWAY: &str = "gateway.networking.k8s.io/v1";
@@ -63,6 +65,18 @@ fn edge_object(cluster: &Cluster, api_version: &'static str, kind: &'static str,
     Object::spec(api_version, kind, cluster.common_metadata(name), Spec::Other(spec))
 }
 
+/// Returns the object with the annotations of the stack.
+fn annotated(cluster: &Cluster, mut object: Object) -> Object {
+    let annotations = cluster.settings.edge_annotations.iter();
+    object.metadata.annotations.extend(annotations.map(|(name, value)| (name.to_string(), value.to_string())));
+    object
+}
+
+/// Returns the port of the edge's Service to which requests for a site go.
+fn backend_port(cluster: &Cluster, site: &Site) -> u16 {
+    if site.has_grpc() { H2C.1 } else { cluster.client_ports()[0] }
+}
+
 /// Returns the hosts of all sites.
 fn hosts<'a>(cluster: &Cluster<'a>) -> Vec<&'a str> {
     cluster.plan.ingress.sites.values().flat_map(|site| &site.hosts).map(String::as_str).collect()
@@ -80,7 +94,7 @@ fn gateway(cluster: &Cluster, secrets: &[String]) -> Vec<Object> {
     }
     let class = &cluster.settings.gateway_class;
     let spec = json!({ "gatewayClassName": class, "listeners": listeners });
-    let mut objects = vec![edge_object(cluster, GATEWAY, "Gateway", EDGE, spec)];
+    let mut objects = vec![annotated(cluster, edge_object(cluster, GATEWAY, "Gateway", EDGE, spec))];
     let section = if secrets.is_empty() { "http" } else { "https" };
     if !secrets.is_empty() {
         let redirect =
@@ -90,16 +104,20 @@ fn gateway(cluster: &Cluster, secrets: &[String]) -> Vec<Object> {
         });
         objects.push(edge_object(cluster, GATEWAY, "HTTPRoute", "redirect", spec));
     }
-    for (i, hosts) in hosts(cluster).chunks(HOSTS).enumerate() {
-        // nginx limits the time of a request and keeps websockets open, so the gateway has no limit.
-        let rule = json!({
-            "backendRefs": [{ "name": cluster.plan.ingress.service, "port": cluster.client_ports()[0] }],
-            "timeouts": { "request": "0s" },
-        });
-        let spec = json!({
-            "parentRefs": [{ "name": EDGE, "sectionName": section }], "hostnames": hosts, "rules": [rule],
-        });
-        objects.push(edge_object(cluster, GATEWAY, "HTTPRoute", &numbered("sites", i), spec));
+    let (grpc, other): (Vec<&Site>, Vec<&Site>) = cluster.plan.ingress.sites.values().partition(|site| site.has_grpc());
+    for (name, sites) in [("sites", other), ("grpc", grpc)] {
+        let hosts: Vec<&String> = sites.iter().flat_map(|site| &site.hosts).collect();
+        for (i, hosts) in hosts.chunks(HOSTS).enumerate() {
+            // nginx limits the time of a request and keeps websockets open, so the gateway has no limit.
+            let rule = json!({
+                "backendRefs": [{ "name": cluster.plan.ingress.service, "port": backend_port(cluster, sites[0]) }],
+                "timeouts": { "request": "0s" },
+            });
+            let spec = json!({
+                "parentRefs": [{ "name": EDGE, "sectionName": section }], "hostnames": hosts, "rules": [rule],
+            });
+            objects.push(edge_object(cluster, GATEWAY, "HTTPRoute", &numbered(name, i), spec));
+        }
     }
     objects
 }
@@ -110,14 +128,13 @@ fn numbered(name: &str, i: usize) -> String {
 }
 
 fn ingress(cluster: &Cluster, secrets: &[String]) -> Object {
-    let port = cluster.client_ports()[0];
-    let backend = json!({ "service": { "name": cluster.plan.ingress.service, "port": { "number": port } } });
-    let rules: Vec<Value> = hosts(cluster)
-        .into_iter()
-        .map(|host| {
-            json!({ "host": host, "http": { "paths": [{ "path": "/", "pathType": "Prefix", "backend": backend }] } })
-        })
-        .collect();
+    let rules = cluster.plan.ingress.sites.values().flat_map(|site| site.hosts.iter().map(move |host| (host, site)));
+    let rules = rules.map(|(host, site)| {
+        let port = json!({ "number": backend_port(cluster, site) });
+        let backend = json!({ "service": { "name": cluster.plan.ingress.service, "port": port } });
+        json!({ "host": host, "http": { "paths": [{ "path": "/", "pathType": "Prefix", "backend": backend }] } })
+    });
+    let rules: Vec<Value> = rules.collect();
     let mut spec = json!({ "rules": rules });
     if let Some(class) = &cluster.settings.ingress_class {
         spec["ingressClassName"] = json!(class);
@@ -128,7 +145,7 @@ fn ingress(cluster: &Cluster, secrets: &[String]) -> Object {
     if !tls.is_empty() {
         spec["tls"] = json!(tls);
     }
-    edge_object(cluster, "networking.k8s.io/v1", "Ingress", EDGE, spec)
+    annotated(cluster, edge_object(cluster, "networking.k8s.io/v1", "Ingress", EDGE, spec))
 }
 
 /// Returns the hosts of the certificates. Wildcards are omitted for Let's Encrypt: its HTTP challenge cannot prove them.

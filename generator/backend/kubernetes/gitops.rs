@@ -1,57 +1,74 @@
 //! Objects for Argo CD or Flux, if one of them applies the manifests from a repository.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::cluster::Cluster;
 use super::model::{Metadata, Object, Spec};
-use crate::stack::GitopsTool;
+use crate::stack::{Gitops, GitopsTool};
 
 /// Returns the objects by which a GitOps tool finds the manifests. They belong into the namespace of the tool, so the
 /// manifests do not include them.
 pub fn objects(cluster: &Cluster) -> Vec<Object> {
     let Some(gitops) = &cluster.settings.gitops else { return Vec::new() };
-    let revision = gitops.revision.as_ref().map_or("main", |revision| revision.as_str());
     let folder = gitops.path.as_ref().map_or("deploy", |path| path.as_str());
     let folder = format!("{}/{}/kubernetes", folder.trim_start_matches("./"), cluster.plan.environment);
-    let name = cluster.namespace;
-    let object = |api_version, kind, namespace: &str, spec| {
-        let metadata = Metadata { namespace: Some(namespace.to_owned()), ..cluster.common_metadata(name) };
-        Object::spec(api_version, kind, metadata, Spec::Other(spec))
-    };
     match gitops.tool {
-        GitopsTool::Argocd => {
-            let source = json!({ "repoURL": gitops.repository, "targetRevision": revision, "path": "{{.path.path}}" });
-            let directories =
-                ["namespace", "secrets", "edge", "apps/*"].map(|part| json!({ "path": format!("{folder}/{part}") }));
-            let spec = json!({
-                "goTemplate": true, "goTemplateOptions": ["missingkey=error"],
-                "generators": [{ "git": {
-                    "repoURL": gitops.repository, "revision": revision, "directories": directories,
-                } }],
-                "template": {
-                    "metadata": { "name": format!("{name}-{{{{.path.basename}}}}") },
-                    "spec": {
-                        "project": "default", "source": source,
-                        "destination": { "server": "https://kubernetes.default.svc", "namespace": name },
-                        "syncPolicy": {
-                            "automated": { "prune": true, "selfHeal": true },
-                            "syncOptions": ["ServerSideApply=true"],
-                        },
-                    },
-                },
-            });
-            vec![object("argoproj.io/v1alpha1", "ApplicationSet", "argocd", spec)]
-        }
-        GitopsTool::Flux => {
-            let repository = json!({ "interval": "1m", "url": gitops.repository, "ref": { "branch": revision } });
-            let kustomization = json!({
-                "interval": "10m", "path": format!("./{folder}"), "prune": true, "wait": true,
-                "sourceRef": { "kind": "GitRepository", "name": name },
-            });
-            vec![
-                object("source.toolkit.fluxcd.io/v1", "GitRepository", "flux-system", repository),
-                object("kustomize.toolkit.fluxcd.io/v1", "Kustomization", "flux-system", kustomization),
-            ]
-        }
+        GitopsTool::Argocd => vec![application(cluster, gitops, &folder)],
+        GitopsTool::Flux => flux(cluster, gitops, &folder),
     }
+}
+
+fn object(
+    cluster: &Cluster,
+    (api_version, kind): (&'static str, &'static str),
+    place: [&str; 2],
+    spec: Value,
+) -> Object {
+    let [namespace, name] = place;
+    let metadata = Metadata { namespace: Some(namespace.to_owned()), ..cluster.common_metadata(name) };
+    Object::spec(api_version, kind, metadata, Spec::Other(spec))
+}
+
+/// Returns the Application of Argo CD. It is one, since waves order the objects of one Application only.
+fn application(cluster: &Cluster, gitops: &Gitops, folder: &str) -> Object {
+    let branch = gitops.revision.as_ref().map_or("main", |revision| revision.as_str());
+    let tag = gitops.tag.as_ref().map(|tag| tag.as_str());
+    let revision = gitops.commit.as_ref().map(|commit| commit.as_str()).or(tag).unwrap_or(branch);
+    let source = |path: &str| json!({ "repoURL": gitops.repository, "targetRevision": revision, "path": path });
+    let spec = json!({
+        "project": "default",
+        "sources": [source(&format!("{folder}/namespace")), source(folder)],
+        "destination": { "server": "https://kubernetes.default.svc", "namespace": cluster.namespace },
+        "syncPolicy": {
+            "automated": { "prune": true, "selfHeal": true },
+            "syncOptions": ["ServerSideApply=true"],
+        },
+    });
+    object(cluster, ("argoproj.io/v1alpha1", "Application"), ["argocd", cluster.namespace], spec)
+}
+
+/// Returns the objects of Flux. What outlives the applications has its own Kustomization, which deletes nothing.
+fn flux(cluster: &Cluster, gitops: &Gitops, folder: &str) -> Vec<Object> {
+    let name = cluster.namespace;
+    let reference = match (&gitops.commit, &gitops.tag) {
+        (Some(commit), _) => json!({ "commit": commit }),
+        (None, Some(tag)) => json!({ "tag": tag }),
+        (None, None) => json!({ "branch": gitops.revision.as_ref().map_or("main", |revision| revision.as_str()) }),
+    };
+    let repository = json!({ "interval": "1m", "url": gitops.repository, "ref": reference });
+    let kustomization = |path: &str, prune: bool| {
+        json!({
+            "interval": "10m", "path": path, "prune": prune, "wait": prune,
+            "sourceRef": { "kind": "GitRepository", "name": name },
+        })
+    };
+    let first = format!("{name}-namespace");
+    let mut applications = kustomization(&format!("./{folder}"), true);
+    applications["dependsOn"] = json!([{ "name": first }]);
+    let kind = ("kustomize.toolkit.fluxcd.io/v1", "Kustomization");
+    vec![
+        object(cluster, ("source.toolkit.fluxcd.io/v1", "GitRepository"), ["flux-system", name], repository),
+        object(cluster, kind, ["flux-system", &first], kustomization(&format!("./{folder}/namespace"), false)),
+        object(cluster, kind, ["flux-system", name], applications),
+    ]
 }

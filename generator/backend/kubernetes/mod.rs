@@ -7,10 +7,12 @@ mod container;
 mod edge;
 mod fidelity;
 mod gitops;
+mod lifecycle;
 mod model;
 mod namespace;
 mod network;
 mod pod;
+mod quota;
 mod raw_keys;
 mod secrets;
 mod slice;
@@ -56,9 +58,14 @@ const KEY_FIELDS: &[KeyFields] = &[
     ("labels", &[]),
 ];
 
-/// Returns the service that the file's path names, else the settings of the cluster.
+/// Returns the service that the file's path names, or whose volume it names, else the settings of the cluster.
 fn file_fields(plan: &Plan, path: &str) -> Vec<FieldPath> {
-    let fields = path.split(['/', '.']).map(|part| of_service(plan, part)).find(|fields| !fields.is_empty());
+    let owner = |part: &str| {
+        let volume = part.strip_prefix("persistentvolumeclaim-")?;
+        plan.volumes.iter().find(|(name, _)| name.as_str() == volume).map(|(_, volume)| volume.owner.as_str())
+    };
+    let mut fields = path.split(['/', '.']).map(|part| of_service(plan, owner(part).unwrap_or(part)));
+    let fields = fields.find(|fields| !fields.is_empty());
     fields.unwrap_or_else(|| vec![path!("kubernetes")])
 }
 
@@ -92,7 +99,8 @@ fn emit(input: &Input) -> Result<Artifacts, Vec<Diagnostic>> {
     let shared_volumes: BTreeSet<_> = mounts.filter(|mount| mount.read_only).map(|mount| &mount.volume).collect();
     let Some(cluster) = Cluster::new(plan, BTreeMap::new(), shared_volumes) else { return Ok(Artifacts::default()) };
     let mut writer = Writer::default();
-    writer.folder("namespace", namespace::objects(&cluster))?;
+    writer.apart("namespace", namespace::objects(&cluster))?;
+    writer.folder("policies", network::common(&cluster).into_iter().chain(quota::objects(&cluster)).collect())?;
     writer.folder("secrets", findings.value(secrets::objects(&cluster)))?;
     writer.folder("edge", findings.value(edge::objects(&cluster).map_err(Some)))?;
     findings.value(applications(&cluster, input, digests, &mut writer));
@@ -129,7 +137,7 @@ fn applications(
         }
         let configs = mounted_files.as_ref().map_or_else(|| Ok(BTreeMap::new()), |files| config::of(service, files));
         let configs = configs.map_err(|finding| vec![finding])?;
-        let reduced_plan = slices.plan(&part);
+        let reduced_plan = slices.plan(&part, name);
         if let Some(reduced) = Cluster::new(&reduced_plan, configs, part.shared_volumes())
             && let Some((name, service)) = reduced_plan.services.get_key_value(name)
         {

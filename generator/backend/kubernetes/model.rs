@@ -44,7 +44,7 @@ pub struct Metadata {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: Labels,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub annotations: BTreeMap<&'static str, String>,
+    pub annotations: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -235,6 +235,8 @@ pub struct Container {
     pub readiness_probe: Option<Probe>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub liveness_probe: Option<Probe>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lifecycle: Option<Lifecycle>,
     pub security_context: ContainerSecurity,
 }
 
@@ -289,6 +291,30 @@ pub struct Probe {
     pub period_seconds: u64,
     pub timeout_seconds: u64,
     pub failure_threshold: u64,
+}
+
+/// What happens before the stop signal.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Lifecycle {
+    pub pre_stop: Handler,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Handler {
+    pub sleep: Sleep,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Sleep {
+    pub seconds: u64,
+}
+
+impl Lifecycle {
+    /// Returns a pause of this many seconds, in which the kubelet itself waits: the image needs no program for it.
+    pub fn sleep(seconds: u64) -> Self {
+        Lifecycle { pre_stop: Handler { sleep: Sleep { seconds } } }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -373,6 +399,10 @@ pub struct Service {
     pub kind: &'static str,
     #[serde(rename = "clusterIP", skip_serializing_if = "Option::is_none")]
     pub cluster_ip: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ip_family_policy: Option<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ip_families: Vec<&'static str>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub publish_not_ready_addresses: bool,
     /// `Local` keeps the address of the client; otherwise the nodes replace it.
@@ -389,6 +419,8 @@ pub struct ServicePort {
     pub port: u16,
     pub target_port: u16,
     pub protocol: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub app_protocol: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub node_port: Option<u16>,
 }

@@ -1,15 +1,48 @@
-//! The namespace of an environment and the policies of all its pods.
+//! What outlives the applications of an environment: its namespace, and the claims that services share. These objects are
+//! outside of the set of all objects, so that neither `kubectl delete -k` nor a prune reaches them.
 
-use super::cluster::Cluster;
-use super::model::{Body, Metadata, Object};
-use super::network;
+use serde_json::json;
+
+use super::cluster::{Cluster, quantity};
+use super::model::{Body, Claim, Metadata, Object, Spec};
+use crate::stack::SharedVolumes;
+use crate::values::Memory;
 
 /// The Kubernetes release whose rules of Pod Security apply. The version is pinned, so that an upgrade of the cluster does
 /// not change the rules.
 const POD_SECURITY_VERSION: &str = "v1.34";
+/// The size of a volume for which the stack sets none.
+pub const VOLUME: Memory = Memory(10 << 30);
+/// Annotations by which Argo CD and Flux leave an object in the cluster when its file is gone.
+const KEEP: [(&str, &str); 2] = [
+    ("argocd.argoproj.io/sync-options", "Prune=false,Delete=false"),
+    ("kustomize.toolkit.fluxcd.io/prune", "disabled"),
+];
 
-/// Returns the namespace, whose Pod Security level is `restricted`, and the policies of all its pods.
+/// Returns the namespace, whose Pod Security level is `restricted`, and the shared claims.
 pub fn objects(cluster: &Cluster) -> Vec<Object> {
+    let metadata = Metadata { name: cluster.namespace.to_owned(), labels: labels(cluster), ..Metadata::default() };
+    let namespace = Object { api_version: "v1", kind: "Namespace", metadata, body: Body::Bare {} };
+    let mode = match cluster.settings.shared_volumes {
+        SharedVolumes::Many => "ReadWriteMany",
+        SharedVolumes::Node => "ReadWriteOnce",
+    };
+    let shared = cluster.plan.volumes.iter().filter(|(name, _)| cluster.is_shared(name));
+    let claims = shared.filter_map(|(name, volume)| {
+        let owner = cluster.plan.services.get(&volume.owner)?;
+        let metadata = Metadata { name: name.to_string(), ..cluster.metadata(&volume.owner, owner.zone) };
+        let spec = Spec::Claim(claim(cluster, volume.size, mode));
+        Some(Object::spec("v1", "PersistentVolumeClaim", metadata, spec))
+    });
+    let mut objects: Vec<Object> = std::iter::once(namespace).chain(claims).collect();
+    for object in &mut objects {
+        object.metadata.annotations.extend(KEEP.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    }
+    objects
+}
+
+/// Returns the labels of the namespace.
+pub fn labels(cluster: &Cluster) -> super::model::Labels {
     let mut labels = cluster.common_labels();
     for (mode, version) in [
         ("pod-security.kubernetes.io/audit", "pod-security.kubernetes.io/audit-version"),
@@ -19,10 +52,14 @@ pub fn objects(cluster: &Cluster) -> Vec<Object> {
         labels.insert(mode, "restricted".to_owned());
         labels.insert(version, POD_SECURITY_VERSION.to_owned());
     }
-    let metadata = Metadata { name: cluster.namespace.to_owned(), labels, ..Metadata::default() };
-    let namespace = Object { api_version: "v1", kind: "Namespace", metadata, body: Body::Bare {} };
-    let policies = network::common()
-        .into_iter()
-        .map(|(name, spec)| Object::spec("networking.k8s.io/v1", "NetworkPolicy", cluster.common_metadata(name), spec));
-    std::iter::once(namespace).chain(policies).collect()
+    labels
+}
+
+/// Returns a claim of the cluster's class.
+pub fn claim(cluster: &Cluster, size: Option<Memory>, mode: &'static str) -> Claim {
+    Claim {
+        access_modes: [mode],
+        storage_class_name: cluster.settings.storage_class.as_ref().map(ToString::to_string),
+        resources: json!({ "requests": { "storage": quantity(size.unwrap_or(VOLUME)) } }),
+    }
 }

@@ -7,7 +7,7 @@ use super::cluster::{Cluster, selector};
 use super::model::{Labels, Metadata, Object, Policy, Service as Address, ServicePort, Spec};
 use crate::plan::network::not_the_internet;
 use crate::plan::{Connection, Service};
-use crate::stack::ClusterEdge;
+use crate::stack::{ClusterEdge, IpFamilies};
 use crate::values::ServiceName;
 
 /// Returns the name of the headless Service by which a StatefulSet's pods find each other.
@@ -15,50 +15,89 @@ pub fn peers(name: &ServiceName) -> String {
     format!("{name}-peers")
 }
 
+/// The port of the edge's Service for gRPC. It leads to the port for HTTP; a gateway speaks HTTP/2 to it, over which no
+/// websocket passes.
+pub const H2C: (&str, u16) = ("h2c", 8082);
+
 /// Returns the service's address, with the same name and ports as in Compose, so that URLs are equal; for a StatefulSet
 /// also the headless Service of its pods.
 pub fn addresses(cluster: &Cluster, name: &ServiceName, service: &Service) -> Vec<Object> {
-    if service.ports.is_empty() || service.one_shot || service.schedule.is_some() {
+    if !service.has_address() {
         return Vec::new();
     }
-    let is_edge = *name == cluster.plan.ingress.service && cluster.settings.edge == ClusterEdge::NodePort;
-    let nodes = &cluster.settings.node_ports;
-    let ports = |with_node_ports: bool| {
-        service.ports.iter().map(move |(port_name, port)| {
-            let node_port = match port_name.as_str() {
-                "http" => Some(nodes.http),
-                "https" => Some(nodes.https),
-                _ => None,
-            };
-            let node_port = node_port.filter(|_| with_node_ports);
-            ServicePort { name: port_name.to_string(), port: *port, target_port: *port, protocol: "TCP", node_port }
-        })
-    };
-    // The health port of nginx is for its own probes only.
-    let public = ports(is_edge).filter(|port| *name != cluster.plan.ingress.service || port.name != "health");
+    let on_nodes = *name == cluster.plan.ingress.service && cluster.settings.edge == ClusterEdge::NodePort;
+    let (ip_family_policy, ip_families) = ip_families(cluster);
     let address = Address {
-        kind: if is_edge { "NodePort" } else { "ClusterIP" },
+        kind: if on_nodes { "NodePort" } else { "ClusterIP" },
         cluster_ip: None,
+        ip_family_policy,
+        ip_families,
         publish_not_ready_addresses: false,
-        external_traffic_policy: is_edge.then_some("Local"),
+        external_traffic_policy: on_nodes.then_some("Local"),
         selector: selector(name),
-        ports: public.collect(),
+        ports: client_ports(cluster, name, service),
     };
     let metadata = cluster.metadata(name, service.zone);
-    let mut objects = vec![Object::spec("v1", "Service", metadata.clone(), Spec::Service(address))];
+    let mut annotated = metadata.clone();
+    let annotations = cluster.settings.service_annotations.get(name).into_iter().flatten();
+    annotated.annotations.extend(annotations.map(|(name, value)| (name.to_string(), value.to_string())));
+    let mut objects = vec![Object::spec("v1", "Service", annotated, Spec::Service(address.clone()))];
     if cluster.volumes_of(name).any(|(volume, _)| !cluster.is_shared(volume)) {
         let headless = Address {
             kind: "ClusterIP",
             cluster_ip: Some("None"),
             publish_not_ready_addresses: true,
             external_traffic_policy: None,
-            selector: selector(name),
-            ports: ports(false).collect(),
+            ports: service.ports.iter().map(|(name, port)| service_port(service, name.as_str(), *port)).collect(),
+            ..address
         };
         let metadata = Metadata { name: peers(name), ..metadata };
         objects.push(Object::spec("v1", "Service", metadata, Spec::Service(headless)));
     }
     objects
+}
+
+/// Returns the policy and the list of address families.
+fn ip_families(cluster: &Cluster) -> (Option<&'static str>, Vec<&'static str>) {
+    match cluster.settings.ip_families {
+        None => (None, Vec::new()),
+        Some(IpFamilies::Ipv4) => (Some("SingleStack"), vec!["IPv4"]),
+        Some(IpFamilies::Ipv6) => (Some("SingleStack"), vec!["IPv6"]),
+        Some(IpFamilies::Dual) => (Some("PreferDualStack"), Vec::new()),
+    }
+}
+
+fn service_port(service: &Service, name: &str, port: u16) -> ServicePort {
+    ServicePort {
+        name: name.to_owned(),
+        port,
+        target_port: port,
+        protocol: "TCP",
+        app_protocol: service.h2c_ports.contains(&port).then_some("kubernetes.io/h2c"),
+        node_port: None,
+    }
+}
+
+/// Returns the ports of a service for its clients. The health port of nginx is for its own probes only.
+fn client_ports(cluster: &Cluster, name: &ServiceName, service: &Service) -> Vec<ServicePort> {
+    let ports = service.ports.iter().map(|(name, port)| service_port(service, name.as_str(), *port));
+    if *name != cluster.plan.ingress.service {
+        return ports.collect();
+    }
+    let mut all = Vec::new();
+    for mut port in ports.filter(|port| port.name != "health") {
+        if cluster.settings.edge == ClusterEdge::NodePort {
+            let nodes = &cluster.settings.node_ports;
+            port.node_port = [("http", nodes.http), ("https", nodes.https)]
+                .into_iter()
+                .find_map(|(name, number)| (port.name == name).then_some(number));
+        }
+        let h2c = port.app_protocol.take();
+        let second = h2c.map(|_| ServicePort { name: H2C.0.into(), port: H2C.1, app_protocol: h2c, ..port.clone() });
+        all.push(port);
+        all.extend(second);
+    }
+    all
 }
 
 fn ports(port: u16) -> Value {
@@ -121,15 +160,24 @@ pub fn policies(cluster: &Cluster, name: &ServiceName, service: &Service) -> Vec
     objects
 }
 
-/// Returns the policies for all pods of the namespace: all traffic is refused except queries to the cluster's DNS.
-pub fn common() -> Vec<(&'static str, Spec)> {
-    let all_pods = json!({});
-    let dns = json!({
-        "to": [{ "namespaceSelector": { "matchLabels": { "kubernetes.io/metadata.name": "kube-system" } } }],
-        "ports": [{ "port": 53, "protocol": "UDP" }, { "port": 53, "protocol": "TCP" }],
-    });
-    let policy = |policy_types: Vec<&'static str>, egress: Vec<Value>| {
-        Spec::Policy(Policy { pod_selector: all_pods.clone(), policy_types, ingress: Vec::new(), egress })
+/// Returns the objects for all pods of the namespace: all traffic is refused except queries to the cluster's DNS.
+pub fn common(cluster: &Cluster) -> Vec<Object> {
+    let policy = |name: &str, policy_types: Vec<&'static str>, egress: Vec<Value>| {
+        let policy = Policy { pod_selector: json!({}), policy_types, ingress: Vec::new(), egress };
+        Object::spec("networking.k8s.io/v1", "NetworkPolicy", cluster.common_metadata(name), Spec::Policy(policy))
     };
-    vec![("default-deny", policy(vec!["Ingress", "Egress"], Vec::new())), ("dns", policy(vec!["Egress"], vec![dns]))]
+    let deny = policy("default-deny", vec!["Ingress", "Egress"], Vec::new());
+    vec![deny, policy("dns", vec!["Egress"], vec![name_servers(cluster)])]
+}
+
+/// Returns the rule for queries to the cluster's name server, and to those of nodes. Most clusters apply a rule to the port on
+/// which the pods listen, others to the port of the Service.
+fn name_servers(cluster: &Cluster) -> Value {
+    let dns = &cluster.settings.dns;
+    let namespace = dns.namespace.as_ref().map_or("kube-system", |namespace| namespace.as_str());
+    let mut to = vec![json!({ "namespaceSelector": { "matchLabels": { "kubernetes.io/metadata.name": namespace } } })];
+    to.extend(dns.addresses.iter().map(|address| json!({ "ipBlock": { "cidr": address.with_bits() } })));
+    let ports = [Some(53), dns.port.filter(|port| *port != 53)].into_iter().flatten();
+    let ports = ports.flat_map(|port| ["UDP", "TCP"].map(|protocol| json!({ "port": port, "protocol": protocol })));
+    json!({ "to": to, "ports": ports.collect::<Vec<_>>() })
 }

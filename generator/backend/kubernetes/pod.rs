@@ -3,17 +3,18 @@
 use std::collections::BTreeMap;
 
 use super::cluster::{Cluster, quantity, selector};
-use super::container::{EPHEMERAL, image, secrets_mount, security, user_and_group};
+use super::container::{EPHEMERAL, image, secrets_mount, security};
+use super::lifecycle::{Probes, drain, grace_period};
 use super::model::{
-    Ask, ClaimName, Container, ContainerPort, Expanded, Item, Items, Memory, Mount, Pod, PodSecurity, Probe,
-    Projection, ProjectionSource, Resources, Seccomp, SecretKey, Selector, Source, Spread, Variable, Volume,
+    ClaimName, Container, ContainerPort, Expanded, Item, Items, Memory, Mount, Pod, PodSecurity, Projection,
+    ProjectionSource, Resources, Seccomp, SecretKey, Selector, Source, Spread, Variable, Volume,
 };
 use super::wait;
 use crate::backend::findings::Findings;
 use crate::diagnostic::Diagnostic;
 use crate::plan::secret_list::{SECRET_KEY, secret_name};
-use crate::plan::{Check, Health, Service, Value};
-use crate::values::{Duration, ServiceName, Text};
+use crate::plan::{Service, Value};
+use crate::values::{ServiceName, Text, UserId};
 
 /// Returns the pod of a service.
 ///
@@ -23,9 +24,9 @@ pub fn pod(cluster: &Cluster, name: &ServiceName, service: &Service) -> Result<P
     let mut findings = Findings::default();
     let image = findings.value(image(cluster, name, service).map_err(Some));
     let init_containers = findings.value(wait::containers(cluster, name, service));
-    let raw = findings.value(super::raw_keys::merge(name, service));
+    let raw = findings.value(super::raw_keys::merge(cluster.settings, name, service));
     let (mounts, volumes) = volumes(cluster, service);
-    let runs_once = service.one_shot || service.schedule.is_some();
+    let runs_once = service.runs_once();
     let replicated = service.replicas > 1 || service.autoscale.is_some();
     let spread = Spread {
         max_skew: 1,
@@ -40,10 +41,10 @@ pub fn pod(cluster: &Cluster, name: &ServiceName, service: &Service) -> Result<P
         share_process_namespace: service.init,
         security_context: pod_security(service),
         restart_policy: runs_once.then_some("Never"),
-        termination_grace_period_seconds: seconds(service.stop_grace),
+        termination_grace_period_seconds: grace_period(cluster, service),
         topology_spread_constraints: if replicated && !runs_once { vec![spread] } else { Vec::new() },
         init_containers,
-        containers: vec![container(name, service, image, mounts)],
+        containers: vec![container(cluster, (name, service), image, mounts)],
         volumes,
         raw,
     };
@@ -51,20 +52,27 @@ pub fn pod(cluster: &Cluster, name: &ServiceName, service: &Service) -> Result<P
 }
 
 fn pod_security(service: &Service) -> PodSecurity {
-    let ids = service.user.as_ref().map(user_and_group);
+    let ids = service.user.as_ref().map(UserId::ids);
+    // The kubelet gives each volume to the group of the pod that mounts it last, so readers have the group of the owner.
+    let group_of_owner = service.volumes.iter().find_map(|mount| mount.owner_group);
+    let fs_group = group_of_owner.or(ids.map(|(_, group)| group));
     PodSecurity {
         run_as_non_root: true,
         run_as_user: ids.map(|(user, _)| user),
         run_as_group: ids.map(|(_, group)| group),
-        fs_group: ids.map(|(_, group)| group),
-        fs_group_change_policy: ids.map(|_| "OnRootMismatch"),
+        fs_group,
+        fs_group_change_policy: fs_group.map(|_| "OnRootMismatch"),
         seccomp_profile: Seccomp { kind: "RuntimeDefault" },
     }
 }
 
-fn container(name: &ServiceName, service: &Service, image: String, volume_mounts: Vec<Mount>) -> Container {
-    let runs_once = service.one_shot || service.schedule.is_some();
-    let (startup, readiness, liveness) = if runs_once { (None, None, None) } else { probes(&service.health, service) };
+fn container(
+    cluster: &Cluster,
+    (name, service): (&ServiceName, &Service),
+    image: String,
+    volume_mounts: Vec<Mount>,
+) -> Container {
+    let probes = if service.runs_once() { Probes::default() } else { Probes::new(&service.health, service) };
     let ports = service.ports.iter();
     let ports =
         ports.map(|(name, port)| ContainerPort { name: name.to_string(), container_port: *port, protocol: "TCP" });
@@ -79,9 +87,10 @@ fn container(name: &ServiceName, service: &Service, image: String, volume_mounts
         env: service.env.iter().map(|(name, value)| variable(name.as_str(), value)).collect(),
         resources: resources(service),
         volume_mounts,
-        startup_probe: startup,
-        readiness_probe: readiness,
-        liveness_probe: liveness,
+        startup_probe: probes.startup,
+        readiness_probe: probes.readiness,
+        liveness_probe: probes.liveness,
+        lifecycle: drain(cluster, service),
         security_context: security(service.read_only, service.capabilities.iter().map(ToString::to_string).collect()),
     }
 }
@@ -161,42 +170,4 @@ fn volumes(cluster: &Cluster, service: &Service) -> (Vec<Mount>, Vec<Volume>) {
 /// Returns a volume of ConfigMaps or secrets, which only the pod's group can read.
 fn projected(name: String, sources: Vec<ProjectionSource>) -> Volume {
     Volume::Projected { name, projected: Projection { default_mode: 0o440, sources } }
-}
-
-/// Returns whole seconds, at least one.
-fn seconds(time: Duration) -> u64 {
-    time.0.div_ceil(1000).max(1)
-}
-
-/// Returns the probes for startup, readiness and liveness. Startup and readiness run the service's own health check;
-/// liveness only opens its port, so that a slow dependency does not restart the pods that wait for it.
-fn probes(health: &Health, service: &Service) -> (Option<Probe>, Option<Probe>, Option<Probe>) {
-    let (ask, alive) = match &health.check {
-        Check::Http { port, path, .. } => {
-            (Ask::HttpGet { path: path.to_string(), port: *port }, Ask::TcpSocket { port: *port })
-        }
-        Check::Tcp { port } => (Ask::TcpSocket { port: *port }, Ask::TcpSocket { port: *port }),
-        Check::Grpc { port } => (Ask::Grpc { port: *port }, Ask::TcpSocket { port: *port }),
-        Check::Exec(words) => {
-            let exec = Ask::Exec { command: words.iter().map(ToString::to_string).collect() };
-            let alive = service.ports.values().next().map_or(exec.clone(), |port| Ask::TcpSocket { port: *port });
-            (exec, alive)
-        }
-        Check::None => return (None, None, None),
-    };
-    let interval = seconds(health.interval);
-    let timeout = seconds(health.timeout);
-    let retries = u64::from(health.retries);
-    let probe = |ask: Ask, period_seconds: u64, failure_threshold: u64| Probe {
-        ask,
-        period_seconds,
-        timeout_seconds: timeout,
-        failure_threshold,
-    };
-    let starting = seconds(health.start_period).div_ceil(interval) + retries;
-    (
-        Some(probe(ask.clone(), interval, starting)),
-        Some(probe(ask, interval, retries)),
-        Some(probe(alive, interval * 2, retries.max(3))),
-    )
 }

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::backend::raw_keys::{Kind, Target};
 use crate::diagnostic::Diagnostic;
 use crate::plan::Service;
+use crate::stack::Kubernetes;
 use crate::values::ServiceName;
 
 /// Fields of a PodSpec (Kubernetes 1.36) that nself does not set and that Pod Security `restricted` allows.
@@ -30,15 +31,30 @@ const KEYS: &[(&str, Kind)] = &[
     ("tolerations", Kind::List),
 ];
 
-/// Returns the raw keys of a service.
+/// Returns the raw keys of a service, with those that the settings of the cluster set for all pods.
 ///
 /// # Errors
 /// NS702 for each key that is not allowed or has a value of the wrong type.
-pub fn merge(name: &ServiceName, service: &Service) -> Result<BTreeMap<String, Value>, Vec<Diagnostic>> {
+pub fn merge(
+    settings: &Kubernetes,
+    name: &ServiceName,
+    service: &Service,
+) -> Result<BTreeMap<String, Value>, Vec<Diagnostic>> {
     let refusals = service.kubernetes.iter().filter_map(|(key, value)| {
         let path = service.origin.key("kubernetes").key(key);
         TARGET.refusal(key, value, path, name.as_str())
     });
     let refusals: Vec<Diagnostic> = refusals.collect();
-    if refusals.is_empty() { Ok(service.kubernetes.clone().into_iter().collect()) } else { Err(refusals) }
+    if !refusals.is_empty() {
+        return Err(refusals);
+    }
+    let mut keys: BTreeMap<String, Value> = service.kubernetes.clone().into_iter().collect();
+    if let Some(class) = &settings.priority_class {
+        keys.entry("priorityClassName".to_owned()).or_insert_with(|| json!(class));
+    }
+    if !settings.image_pull_secrets.is_empty() {
+        let secrets: Vec<Value> = settings.image_pull_secrets.iter().map(|name| json!({ "name": name })).collect();
+        keys.entry("imagePullSecrets".to_owned()).or_insert_with(|| json!(secrets));
+    }
+    Ok(keys)
 }

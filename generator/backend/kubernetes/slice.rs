@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::artifact::{Digest, Slice};
 use crate::backend::{Backend, PlanDigests};
 use crate::plan::{Connection, IngressPlan, Migrations, Plan, Secret, Service, Volume};
+use crate::stack::GitopsTool;
 use crate::values::{SecretName, ServiceName, SqlIdent, VolumeName};
 
 /// The plan, arranged so that the part of one service is found without a search.
@@ -21,6 +22,7 @@ pub struct ServiceSlices<'a> {
     connections: BTreeMap<&'a ServiceName, BTreeSet<&'a Connection>>,
     volumes: BTreeMap<&'a ServiceName, BTreeMap<&'a VolumeName, &'a Volume>>,
     shared: &'a BTreeSet<&'a VolumeName>,
+    waves: BTreeMap<&'a ServiceName, usize>,
     /// The digest of everything that decides the content of mounted files.
     mounted: &'a Digest,
 }
@@ -36,6 +38,8 @@ pub struct ServiceSlice<'a> {
     connections: BTreeSet<&'a Connection>,
     volumes: BTreeMap<&'a VolumeName, &'a Volume>,
     shared: BTreeSet<&'a VolumeName>,
+    /// The index in the order of the start.
+    wave: Option<usize>,
     migrations: BTreeMap<&'a SqlIdent, Migrations>,
     secrets: BTreeMap<&'a SecretName, Secret>,
     mounted: Option<&'a Digest>,
@@ -59,7 +63,9 @@ impl<'a> ServiceSlices<'a> {
         }
         let head = head(plan);
         let head_digest = Digest::of_value(&head);
-        ServiceSlices { plan, fields, head, head_digest, connections, volumes, shared, mounted }
+        let waves = plan.start_order.iter().enumerate();
+        let waves = waves.flat_map(|(index, wave)| wave.iter().map(move |name| (name, index))).collect();
+        ServiceSlices { plan, fields, head, head_digest, connections, volumes, shared, waves, mounted }
     }
 
     /// Returns the part of a service.
@@ -92,6 +98,7 @@ impl<'a> ServiceSlices<'a> {
             head: &self.head_digest,
             digests: services.keys().filter_map(digest).collect(),
             connections: self.connections.get(name).cloned().unwrap_or_default(),
+            wave: self.waves.get(name).copied().filter(|_| self.has_waves()),
             shared: used.filter(|volume| self.shared.contains(volume)).collect(),
             mounted: (!service.config.is_empty()).then_some(self.mounted),
             services,
@@ -101,11 +108,21 @@ impl<'a> ServiceSlices<'a> {
         }
     }
 
+    /// Whether objects carry the order of the start: a change of it changes no other objects.
+    fn has_waves(&self) -> bool {
+        let gitops = self.plan.kubernetes.as_ref().and_then(|cluster| cluster.settings.gitops.as_ref());
+        gitops.is_some_and(|gitops| gitops.tool == GitopsTool::Argocd)
+    }
+
     /// Returns the plan that is reduced to a part.
-    pub fn plan(&self, part: &ServiceSlice) -> Plan {
+    pub fn plan(&self, part: &ServiceSlice, name: &ServiceName) -> Plan {
         let service = |(name, service): (&&ServiceName, &&Arc<Service>)| ((*name).clone(), Arc::clone(service));
         Plan {
             services: part.services.iter().map(service).collect(),
+            start_order: part.wave.map_or_else(Vec::new, |wave| {
+                let earlier = std::iter::repeat_n(Vec::new(), wave);
+                earlier.chain([vec![name.clone()]]).collect()
+            }),
             connections: part.connections.iter().map(|connection| (*connection).clone()).collect(),
             volumes: part.volumes.iter().map(|(name, volume)| ((*name).clone(), (*volume).clone())).collect(),
             migrations: part.migrations.iter().map(|(name, all)| ((*name).clone(), all.clone())).collect(),
@@ -139,6 +156,7 @@ fn head(plan: &Plan) -> Plan {
         connections: plan.ingress.connections,
         capacity: plan.ingress.capacity,
         tls: plan.ingress.tls,
+        redirects_http: plan.ingress.redirects_http,
         resolver: plan.ingress.resolver.clone(),
         email: plan.ingress.email.clone(),
         conf_d: BTreeMap::new(),

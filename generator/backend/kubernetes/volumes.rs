@@ -6,14 +6,17 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::cluster::{Cluster, quantity};
-use super::workload::VOLUME;
+use super::namespace::VOLUME;
 use crate::artifact::json as json_writer;
 use crate::diagnostic::{Code, Diagnostic};
+use crate::path;
 use crate::plan::Plan;
 use crate::values::ServiceName;
 
 /// The path of the record, below an environment's folder.
 pub const FILE: &str = "kubernetes/volumes.json";
+/// The version of the record. Beside the generation with version 1, the set of all objects held the namespace and the shared claims.
+const VERSION: u32 = 2;
 
 /// Returns the claims by service, with size, class and whether other services share them.
 pub fn record(cluster: &Cluster) -> Vec<u8> {
@@ -26,7 +29,7 @@ pub fn record(cluster: &Cluster) -> Vec<u8> {
         });
         services.entry(&volume.owner).or_default().insert(name.as_str(), claim);
     }
-    json_writer::to_pretty(&json!({ "version": 1, "claims": services }))
+    json_writer::to_pretty(&json!({ "version": VERSION, "claims": services }))
 }
 
 /// Returns a warning for each service whose claims the API server would refuse to change, with the steps that come first.
@@ -35,7 +38,8 @@ pub fn upgrade_warnings(plan: &Plan, old: &[u8], new: &[u8]) -> Vec<Diagnostic> 
     let read = |text: &[u8]| serde_json::from_slice::<Value>(text).unwrap_or_default();
     let (old, new) = (read(old), read(new));
     let Some(cluster) = &plan.kubernetes else { return Vec::new() };
-    let mut findings = Vec::new();
+    let mut findings = lost_claims(&cluster.namespace, &old, &new);
+    findings.extend((old["version"] == 1).then(|| left_set(&cluster.namespace, &old)));
     for (name, service) in &plan.services {
         let (before, after) = (&old["claims"][name.as_str()], &new["claims"][name.as_str()]);
         if before.is_null() || before == after {
@@ -54,4 +58,43 @@ pub fn upgrade_warnings(plan: &Plan, old: &[u8], new: &[u8]) -> Vec<Diagnostic> 
         );
     }
     findings
+}
+
+/// Returns a warning for each claim of the last generation that belongs to no service any more: its data stays in the cluster,
+/// and a volume with a new name begins empty.
+fn lost_claims(namespace: &str, old: &Value, new: &Value) -> Vec<Diagnostic> {
+    let claims = |record: &Value| -> BTreeMap<String, String> {
+        let services = record["claims"].as_object().cloned().unwrap_or_default();
+        let volumes = services.into_iter().flat_map(|(service, volumes)| {
+            let names =
+                volumes.as_object().map(|volumes| volumes.keys().cloned().collect::<Vec<_>>()).unwrap_or_default();
+            names.into_iter().map(move |name| (name, service.clone()))
+        });
+        volumes.collect()
+    };
+    let new = claims(new);
+    let lost = claims(old).into_iter().filter(|(volume, _)| !new.contains_key(volume));
+    let findings = lost.map(|(volume, service)| {
+        let pvc = if old["claims"][&service][&volume]["shared"] == true { volume.clone() } else { format!("{volume}-{service}-0") };
+        Diagnostic::warning(Code::LostVolume, path!("services", service))
+            .message(format!("the volume `{volume}` of `{service}` has no declaration any more; its data stays in the cluster, and no service uses it"))
+            .hint(format!(
+                "if that is intended, `kubectl delete pvc {pvc} --namespace {namespace}` deletes the data; else declare the volume again with this name"
+            ))
+    });
+    findings.collect()
+}
+
+/// Returns the warning about objects that left the set of all objects.
+fn left_set(namespace: &str, old: &Value) -> Diagnostic {
+    let services = old["claims"].as_object().into_iter().flat_map(|services| services.values());
+    let volumes = services.filter_map(Value::as_object).flatten();
+    let shared = volumes.filter(|(_, claim)| claim["shared"] == true).map(|(volume, _)| format!(" pvc/{volume}"));
+    let objects = format!("namespace/{namespace}{}", shared.collect::<String>());
+    Diagnostic::warning(Code::LostVolume, path!("kubernetes"))
+        .message("the namespace and the shared claims are no longer in the set of all objects, so a prune would delete them with their data")
+        .hint(format!(
+            "if `kubectl apply --prune` created them, first `kubectl label {objects} applyset.kubernetes.io/part-of- --namespace {namespace}`; \
+             then `kubectl apply --server-side -k` their folder `kubernetes/namespace`"
+        ))
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::cluster::Cluster;
-use super::container::{EPHEMERAL, NOBODY, image, secrets_mount, security, user_and_group};
+use super::container::{EPHEMERAL, NOBODY, image, secrets_mount, security};
 use super::model::{Container, Expanded, Resources, SecretKey, Source, Variable};
 use crate::backend::findings::Findings;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
@@ -98,7 +98,7 @@ fn container(
         pairs.map(|(resource, amount)| (resource, amount.to_owned())).into()
     };
     let requests: BTreeMap<_, _> = amount("10m", EPHEMERAL.0, "16Mi");
-    let (user, group) = user.map_or((NOBODY, NOBODY), user_and_group);
+    let (user, group) = user.map_or((NOBODY, NOBODY), UserId::ids);
     let mut security_context = security(true, Vec::new());
     security_context.run_as_user = Some(user);
     security_context.run_as_group = Some(group);
@@ -116,6 +116,7 @@ fn container(
         startup_probe: None,
         readiness_probe: None,
         liveness_probe: None,
+        lifecycle: None,
         security_context,
     }
 }

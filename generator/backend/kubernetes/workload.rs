@@ -3,45 +3,37 @@
 
 use serde_json::json;
 
-use super::cluster::{Cluster, quantity, selector};
+use super::cluster::{Cluster, selector};
 use super::model::{
-    Autoscaler, Claim, ClaimTemplate, CronJob, Deployment, Disruption, Job, JobTemplate, Metadata, Object, Pod,
-    Selector, Spec, StatefulSet, Template,
+    Autoscaler, ClaimTemplate, CronJob, Deployment, Disruption, Job, JobTemplate, Metadata, Object, Pod, Selector,
+    Spec, StatefulSet, Template,
 };
+use super::namespace::claim;
 use crate::artifact::{Digest, json as json_writer};
 use crate::plan::Service;
 use crate::stack::Autoscale;
-use crate::values::{Memory, ServiceName};
+use crate::values::ServiceName;
 
-/// The size of a volume for which the stack sets none.
-pub const VOLUME: Memory = Memory(10 << 30);
 /// The number of old revisions for `kubectl rollout undo`.
 const HISTORY: u16 = 5;
 /// The maximum seconds of a job.
 const DEADLINE: u32 = 3600;
 /// The CPU load in percent at which an autoscaler adds a pod.
 const CPU: u8 = 80;
-/// The memory use in percent at which an autoscaler adds a pod.
-const MEMORY: u8 = 85;
 /// The seconds of low load after which an autoscaler removes a pod.
 const CALM: u16 = 300;
 
-/// Returns the workload of a service, its shared claims, its disruption budget and its autoscaler.
+/// Returns the workload of a service, its disruption budget and its autoscaler.
 pub fn objects(cluster: &Cluster, name: &ServiceName, service: &Service, pod: Pod) -> Vec<Object> {
     let template = Template {
         metadata: Metadata { labels: cluster.labels(name, service.zone), ..Metadata::default() },
         spec: pod,
     };
-    if service.one_shot || service.schedule.is_some() {
+    if service.runs_once() {
         return vec![job(cluster, name, service, template)];
     }
     let metadata = |object: &str| Metadata { name: object.to_owned(), ..cluster.metadata(name, service.zone) };
     let volumes = || cluster.volumes_of(name);
-    let shared = volumes().filter(|(volume, _)| cluster.is_shared(volume)).map(|(volume, planned)| {
-        let spec = Spec::Claim(claim(cluster, planned.size, "ReadWriteMany"));
-        Object::spec("v1", "PersistentVolumeClaim", metadata(volume.as_str()), spec)
-    });
-    let mut objects: Vec<Object> = shared.collect();
     let exclusive = volumes().filter(|(volume, _)| !cluster.is_shared(volume));
     let templates: Vec<ClaimTemplate> = exclusive
         .map(|(volume, planned)| ClaimTemplate {
@@ -53,11 +45,11 @@ pub fn objects(cluster: &Cluster, name: &ServiceName, service: &Service, pod: Po
         .collect();
     let matching = Selector { match_labels: selector(name) };
     let (kind, spec) = if templates.is_empty() {
-        ("Deployment", deployment(service, matching.clone(), template, !objects.is_empty()))
+        ("Deployment", deployment(service, matching.clone(), template, volumes().next().is_some()))
     } else {
         ("StatefulSet", stateful_set(name, service, matching.clone(), template, templates))
     };
-    objects.push(Object::spec("apps/v1", kind, metadata(name.as_str()), spec));
+    let mut objects = vec![Object::spec("apps/v1", kind, metadata(name.as_str()), spec)];
     let budget = Disruption { max_unavailable: 1, unhealthy_pod_eviction_policy: "AlwaysAllow", selector: matching };
     objects.push(Object::spec("policy/v1", "PodDisruptionBudget", metadata(name.as_str()), Spec::Disruption(budget)));
     objects.extend(service.autoscale.as_ref().map(|autoscale| {
@@ -108,19 +100,10 @@ fn autoscaler(autoscale: &Autoscale, kind: &str, name: &ServiceName) -> Autoscal
         scale_target_ref: json!({ "apiVersion": "apps/v1", "kind": kind, "name": name }),
         min_replicas: autoscale.min,
         max_replicas: autoscale.max,
-        metrics: vec![
-            metric("cpu", autoscale.cpu.unwrap_or(CPU)),
-            metric("memory", autoscale.memory.unwrap_or(MEMORY)),
-        ],
+        metrics: std::iter::once(metric("cpu", autoscale.cpu.unwrap_or(CPU)))
+            .chain(autoscale.memory.map(|percent| metric("memory", percent)))
+            .collect(),
         behavior: json!({ "scaleDown": { "stabilizationWindowSeconds": CALM } }),
-    }
-}
-
-fn claim(cluster: &Cluster, size: Option<Memory>, mode: &'static str) -> Claim {
-    Claim {
-        access_modes: [mode],
-        storage_class_name: cluster.settings.storage_class.as_ref().map(ToString::to_string),
-        resources: json!({ "requests": { "storage": quantity(size.unwrap_or(VOLUME)) } }),
     }
 }
 

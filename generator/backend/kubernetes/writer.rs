@@ -43,18 +43,22 @@ impl Writer {
         self.add(path, text)
     }
 
-    /// Writes a folder of objects as `<kind>-<name>.yaml`; an empty folder is omitted.
+    /// Writes a folder of objects that belongs to the set; an empty folder is omitted.
     pub fn folder(&mut self, folder: &str, objects: Vec<Object>) -> Result<(), Vec<Diagnostic>> {
-        if objects.is_empty() {
-            return Ok(());
+        if !objects.is_empty() {
+            self.apart(folder, objects)?;
+            self.folders.push(folder.to_owned());
         }
+        Ok(())
+    }
+
+    /// Writes a folder of objects as `<kind>-<name>.yaml` that the kustomization of the whole set does not list.
+    pub fn apart(&mut self, folder: &str, objects: Vec<Object>) -> Result<(), Vec<Diagnostic>> {
         let mut resources = Vec::new();
         for object in &objects {
             resources.push(self.object(folder, object)?);
         }
-        self.kustomization(&format!("{folder}/kustomization.yaml"), resources)?;
-        self.folders.push(folder.to_owned());
-        Ok(())
+        self.kustomization(&format!("{folder}/kustomization.yaml"), resources)
     }
 
     /// Writes a folder of objects as one step with its own slice.

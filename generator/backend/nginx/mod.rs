@@ -15,7 +15,7 @@ use crate::backend::{Description, Emit, PlanField};
 use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::path;
 use crate::plan::{IngressPlan, Location, Plan, Resolver, Site, Upstream};
-use crate::stack::{Profile, RouteKind, TlsMode};
+use crate::stack::{IpFamilies, Profile, RouteKind, TlsMode};
 use crate::values::{Memory, ServiceName};
 
 pub const DESCRIPTION: Description = Description {
@@ -165,6 +165,10 @@ fn main(plan: &Plan) -> Result<String, Diagnostic> {
         acme => edge.tls == TlsMode::Acme,
         proxy => edge.tls == TlsMode::Proxy,
         cluster => edge.resolver != Resolver::Engine,
+        name_server => name_server(edge)?,
+        families => families(edge),
+        grpc => edge.has_grpc(),
+        redirects_http => edge.redirects_http,
         certificate_cache => certificates.len().max(1),
         certificates,
         hsts => plan.profile != Profile::Local,
@@ -190,6 +194,29 @@ fn main(plan: &Plan) -> Result<String, Diagnostic> {
 fn misspelled_headers() -> Vec<Value> {
     let names = TRUSTED_HEADERS.into_iter().chain(UNTRUSTED_HEADERS);
     names.flat_map(|name| nginx_header_spellings(name).skip(1)).collect()
+}
+
+/// Returns the name server of a cluster; `None` for that of the container engine.
+fn name_server(edge: &IngressPlan) -> Result<Option<Value>, Diagnostic> {
+    match &edge.resolver {
+        Resolver::Engine => Ok(None),
+        Resolver::Cluster(name_server) => nginx_host(&name_server.host).map(Some),
+    }
+}
+
+/// The address families of the edge in the template.
+#[derive(Serialize)]
+struct Families {
+    ipv4: bool,
+    ipv6: bool,
+}
+
+fn families(edge: &IngressPlan) -> Families {
+    let families = match &edge.resolver {
+        Resolver::Engine => IpFamilies::Ipv4,
+        Resolver::Cluster(name_server) => name_server.ip_families,
+    };
+    Families { ipv4: families != IpFamilies::Ipv6, ipv6: families != IpFamilies::Ipv4 }
 }
 
 /// A location in the template.
@@ -220,6 +247,9 @@ fn site(edge: &IngressPlan, site: &Site) -> Result<String, Diagnostic> {
         hosts => hosts?,
         acme => edge.tls == TlsMode::Acme,
         proxy => edge.tls == TlsMode::Proxy,
+        cluster => edge.resolver != Resolver::Engine,
+        families => families(edge),
+        redirects_http => edge.redirects_http,
         locations => locations?,
         path_decides,
     };

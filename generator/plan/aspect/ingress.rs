@@ -51,6 +51,7 @@ pub fn plan(inputs: Inputs, roster: &Roster, addresses: &Addresses) -> Planned<I
         connections: stack.edge.connections.unwrap_or(100),
         capacity: EdgeCapacity::of(limits.memory, limits.cpus),
         tls: tls_mode(stack, profile),
+        redirects_http: false,
         resolver: Resolver::Engine,
         email: stack.tls.email.clone(),
         conf_d: files.conf_d.clone(),

@@ -44,11 +44,13 @@ pub fn plan(roster: &Roster) -> Planned<Volumes> {
                 continue;
             }
             let set_owner = member.service.user.clone().filter(|_| volume.set_owner);
-            planned.wirings.extend(mount(name, volume_name, (&volume.path, false), set_owner.is_some(), &path));
+            let own = VolumeMount { owner_group: None, ..volume_mount(volume_name, &volume.path, member) };
+            planned.wirings.extend(mount(name, own, set_owner.is_some(), &path));
             for (reader, target) in &volume.readers {
                 let path = path.key("readers").key(reader.as_str());
                 if roster.contains_key(reader) {
-                    planned.wirings.extend(mount(reader, volume_name, (target, true), set_owner.is_some(), &path));
+                    let read = VolumeMount { read_only: true, ..volume_mount(volume_name, target, member) };
+                    planned.wirings.extend(mount(reader, read, set_owner.is_some(), &path));
                 } else {
                     planned.findings.push(missing(reader, roster, &path));
                 }
@@ -65,17 +67,16 @@ pub fn plan(roster: &Roster) -> Planned<Volumes> {
     planned
 }
 
-/// Returns the wirings of a service that mounts a volume at a path, for reading only if the flag is set.
-fn mount(
-    service: &ServiceName,
-    volume: &VolumeName,
-    (path, read_only): (&ContainerPath, bool),
-    set_owner: bool,
-    cause: &FieldPath,
-) -> Vec<Wiring> {
-    let mount = Addition::Volume(VolumeMount { volume: volume.clone(), path: path.clone(), read_only });
+/// Returns a writable mount of a volume with the group of its owner.
+fn volume_mount(volume: &VolumeName, path: &ContainerPath, owner: &PlannedService) -> VolumeMount {
+    let owner_group = owner.service.user.as_ref().map(|user| user.ids().1);
+    VolumeMount { volume: volume.clone(), path: path.clone(), read_only: false, owner_group }
+}
+
+/// Returns the wirings of a service that mounts a volume.
+fn mount(service: &ServiceName, mount: VolumeMount, set_owner: bool, cause: &FieldPath) -> Vec<Wiring> {
     let wait = Addition::Dependency(service_name(VOLUME_OWNER), Condition::Completed);
-    let additions = [mount].into_iter().chain(set_owner.then_some(wait));
+    let additions = [Addition::Volume(mount)].into_iter().chain(set_owner.then_some(wait));
     additions.map(|addition| Wiring::new(service, addition, cause)).collect()
 }
 
@@ -93,7 +94,7 @@ fn owner_job(volumes: &BTreeMap<VolumeName, Volume>) -> Option<(stack::Service, 
     let command = ["sh", "-c", &script.join(" && ")].map(|text| Text::wrap(text.to_owned()));
     let mut wirings = vec![Wiring::new(&job, Addition::OneShot, &FieldPath::root())];
     for (name, _) in owned {
-        let mount = VolumeMount { volume: name.clone(), path: target(name), read_only: false };
+        let mount = VolumeMount { volume: name.clone(), path: target(name), read_only: false, owner_group: None };
         let cause = path!("services", volumes[name].owner, "volumes", name);
         wirings.push(Wiring::new(&job, Addition::Volume(mount), &cause));
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::stack::{RateLimit, RouteKind, TlsMode};
+use crate::stack::{IpFamilies, RateLimit, RouteKind, TlsMode};
 use crate::values::{Cidr, Cpus, Duration, Email, HeaderName, Memory, SecretName, ServiceName, UrlPath};
 
 /// What the edge serves.
@@ -25,6 +25,8 @@ pub struct IngressPlan {
     pub connections: u16,
     pub capacity: EdgeCapacity,
     pub tls: TlsMode,
+    /// Whether a proxy in front also forwards requests without TLS, which the edge answers with a redirect.
+    pub redirects_http: bool,
     pub resolver: Resolver,
     pub email: Option<Email>,
     /// Hand-written files: name and content, checked to hold no server name of a site.
@@ -74,7 +76,16 @@ pub enum Resolver {
     /// The container engine.
     Engine,
     /// The cluster, for services of this namespace.
-    Cluster(String),
+    Cluster(NameServer),
+}
+
+/// The name server of a cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NameServer {
+    pub host: String,
+    /// The domain of the namespace's services.
+    pub services: String,
+    pub ip_families: IpFamilies,
 }
 
 /// A site's file name: the first host with `*` written as `_wildcard`.
@@ -128,9 +139,21 @@ impl IngressPlan {
         locations.any(|location| matches!(location.upstream, Upstream::HostMachine { .. }))
     }
 
+    /// Whether a route forwards gRPC.
+    pub fn has_grpc(&self) -> bool {
+        self.sites.values().any(Site::has_grpc)
+    }
+
     /// The names for which a certificate can be had by the HTTP challenge, in order.
     pub fn certificate_hosts(&self) -> impl Iterator<Item = &str> {
         self.sites.values().flat_map(|site| &site.hosts).map(String::as_str).filter(|host| !host.starts_with('*'))
+    }
+}
+
+impl Site {
+    /// Whether a location forwards gRPC.
+    pub fn has_grpc(&self) -> bool {
+        self.locations.iter().any(|location| location.kind == RouteKind::Grpc)
     }
 }
 

@@ -21,7 +21,7 @@ use crate::values::{
 };
 
 pub use database::{Database, Grant, LoginRole, Peers, Pooler, Replication, ServerAccess};
-pub use ingress::{EdgeCapacity, IngressPlan, Location, Resolver, Site, Upstream};
+pub use ingress::{EdgeCapacity, IngressPlan, Location, NameServer, Resolver, Site, Upstream};
 pub use migrations::{Migrations, Step};
 pub use service::{Check, ConfigMount, Health, Publish, Service, Value, VolumeMount};
 

@@ -33,6 +33,9 @@ pub struct Service {
     pub command: Option<Vec<Text>>,
     pub working_dir: Option<ContainerPath>,
     pub ports: BTreeMap<PortName, u16>,
+    /// Ports that speak HTTP/2 without TLS, as gRPC does.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub h2c_ports: BTreeSet<u16>,
     pub publish: Vec<Publish>,
     pub env: BTreeMap<VariableName, Value>,
     /// Mounted below /run/secrets.
@@ -79,6 +82,18 @@ pub struct Service {
     pub waive: BTreeMap<String, Text>,
 }
 
+impl Service {
+    /// Whether it runs and ends, once or by a schedule.
+    pub fn runs_once(&self) -> bool {
+        self.one_shot || self.schedule.is_some()
+    }
+
+    /// Whether other services and the edge reach it by its name.
+    pub fn has_address(&self) -> bool {
+        !self.ports.is_empty() && !self.runs_once()
+    }
+}
+
 /// A variable's value, resolved as far as it can be without secrets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -101,6 +116,9 @@ pub struct VolumeMount {
     pub volume: VolumeName,
     pub path: ContainerPath,
     pub read_only: bool,
+    /// The group of the volume's owner, for a reader; clusters give the folder to this group.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner_group: Option<u32>,
 }
 
 /// A generated file or folder inside a container; `source` is relative to the environment's folder.
@@ -120,6 +138,8 @@ pub struct Health {
     pub timeout: Duration,
     pub retries: u16,
     pub start_period: Duration,
+    /// Time between checks until the first success.
+    pub start_interval: Duration,
 }
 
 /// How a service is asked.

@@ -1,13 +1,146 @@
 //! Rules of an environment that also runs on a cluster.
 
+use std::collections::BTreeSet;
+
 use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
+use crate::plan::addresses::missing;
+use crate::plan::dockerfile;
 use crate::plan::inputs::Inputs;
-use crate::plan::roster::includes;
-use crate::stack::{Frontend, Profile};
+use crate::plan::model::{Plan, Service};
+use crate::plan::roster::{Roster, includes};
+use crate::plan::service_names::{ACME, VOLUME_OWNER};
+use crate::stack::{Frontend, Kubernetes, Profile, SharedVolumes};
+use crate::values::{Memory, ServiceName};
+
+/// Storage classes whose volumes are folders of one node: Rancher's local-path, which k3s and kind bring along.
+const LOCAL_CLASSES: [&str; 1] = ["local-path"];
+
+/// Checks the settings of the cluster against the stack as declared.
+pub fn declared(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
+    let settings = &inputs.stack.kubernetes;
+    let mut findings = unserved_frontends(inputs);
+    if settings.enabled {
+        let unknown = settings.service_annotations.keys().filter(|name| !roster.contains_key(*name));
+        findings.extend(unknown.map(|name| missing(name, roster, &path!("kubernetes", "service_annotations", name))));
+        findings.extend(revisions(settings));
+    }
+    findings
+}
+
+/// Checks what only the finished plan shows.
+pub fn planned(inputs: Inputs, roster: &Roster, plan: &Plan) -> Vec<Diagnostic> {
+    let settings = &inputs.stack.kubernetes;
+    if !settings.enabled {
+        return Vec::new();
+    }
+    let on_cluster = || plan.services.iter().filter(|(name, _)| ![ACME, VOLUME_OWNER].contains(&name.as_str()));
+    let mut findings: Vec<Diagnostic> = on_cluster().filter_map(|(_, service)| unknown_user(inputs, service)).collect();
+    findings.extend(on_cluster().filter_map(|(name, service)| volume_groups(name, service, plan)));
+    findings.extend(shared_volumes(settings, roster));
+    findings.extend(quota(settings, on_cluster().map(|(_, service)| &**service)));
+    findings
+}
+
+/// Refuses more than one of a branch, a tag and a commit.
+fn revisions(settings: &Kubernetes) -> Option<Diagnostic> {
+    let gitops = settings.gitops.as_ref()?;
+    let count = [gitops.revision.is_some(), gitops.tag.is_some(), gitops.commit.is_some()];
+    (count.iter().filter(|is_set| **is_set).count() > 1).then(|| {
+        Diagnostic::error(Code::BadValue, path!("kubernetes", "gitops"))
+            .message("the tool follows a branch, a tag or a commit")
+            .expected("one of `revision`, `tag` and `commit`")
+    })
+}
+
+/// Finds a container whose user the cluster cannot check, or refuses: it starts containers only if it knows that they do not
+/// run as root, and it does not read the names of users in images.
+fn unknown_user(inputs: Inputs, service: &Service) -> Option<Diagnostic> {
+    if service.user.is_some() {
+        return None;
+    }
+    let dockerfile = service.build.as_ref().map(dockerfile::dockerfile);
+    let text = dockerfile.and_then(|path| inputs.files.dockerfiles.get(&path)?.as_deref());
+    let user = text.and_then(dockerfile::user);
+    let number = user.and_then(|user| user.split(':').next()?.parse::<u32>().ok());
+    let finding = match (user, number) {
+        (_, Some(1..)) => return None,
+        (Some(user), _) => Diagnostic::error(Code::UnknownUser, service.origin.key("build")).message(format!(
+            "the cluster does not start the image: its user is `{user}`, and only a number other than 0 is accepted"
+        )),
+        (None, _) => Diagnostic::warning(Code::UnknownUser, service.origin.clone()).message(
+            "the cluster starts the image only if its user is a number other than 0, and the stack sets no user",
+        ),
+    };
+    Some(finding.expected("the numeric user of the image, such as `user = \"10001:10001\"`"))
+}
+
+/// Refuses a service whose volumes need different groups: a pod has one group for all of its volumes.
+fn volume_groups(name: &ServiceName, service: &Service, plan: &Plan) -> Option<Diagnostic> {
+    let own = service.user.as_ref().map(|user| user.ids().1);
+    let is_shared = |mount: &&crate::plan::model::VolumeMount| {
+        let others = plan.services.iter().filter(|(other, _)| *other != name);
+        others.flat_map(|(_, other)| &other.volumes).any(|other| other.read_only && other.volume == mount.volume)
+    };
+    let owned = service.volumes.iter().filter(|mount| !mount.read_only).filter(is_shared).filter_map(|_| own);
+    let groups: BTreeSet<u32> = service.volumes.iter().filter_map(|mount| mount.owner_group).chain(owned).collect();
+    let names: Vec<String> = groups.iter().map(ToString::to_string).collect();
+    (groups.len() > 1).then(|| {
+        Diagnostic::error(Code::VolumeGroups, service.origin.key("volumes"))
+            .message(format!(
+                "`{name}` shares volumes of the groups {}, and a pod has one group for its volumes",
+                names.join(" and ")
+            ))
+            .expected("owners with the same group")
+            .hint("set the second number of `user` of these services to the same group")
+    })
+}
+
+/// Refuses volumes that several pods mount from any node where the class only has folders of one node.
+fn shared_volumes(settings: &Kubernetes, roster: &Roster) -> Vec<Diagnostic> {
+    let class = settings.storage_class.as_ref().filter(|class| LOCAL_CLASSES.contains(&class.as_str()));
+    let (Some(class), SharedVolumes::Many) = (class, settings.shared_volumes) else { return Vec::new() };
+    let members = roster.iter().filter(|(name, _)| name.as_str() != ACME);
+    let volumes = members.flat_map(|(_, member)| member.service.volumes.iter().map(move |volume| (member, volume)));
+    let shared = volumes.filter(|(_, (_, volume))| !volume.readers.is_empty());
+    let findings = shared.map(|(member, (name, _))| {
+        Diagnostic::error(Code::SharedClass, member.path.key("volumes").key(name.as_str()).key("readers"))
+            .message(format!(
+                "several pods mount the volume `{name}`, and the class `{class}` provides folders of one node"
+            ))
+            .expected("a class of network file systems, or pods on one node")
+            .hint("`kubernetes.shared_volumes = 'node` keeps the pods on the node of the volume")
+            .related(path!("kubernetes", "storage_class"), "the class")
+    });
+    findings.collect()
+}
+
+/// Refuses a quota below what the services may use: the cluster would refuse some of their pods.
+fn quota<'a>(settings: &Kubernetes, services: impl Iterator<Item = &'a Service>) -> Vec<Diagnostic> {
+    let Some(quota) = settings.quota else { return Vec::new() };
+    let (mut memory, mut cpus, mut pods) = (0_u64, 0_u64, 0_u64);
+    for service in services {
+        let replicas = u64::from(service.autoscale.as_ref().map_or(service.replicas, |scale| scale.max));
+        memory = memory.saturating_add(service.memory_limit.0.saturating_mul(replicas));
+        cpus = cpus.saturating_add(u64::from(service.cpu_limit.0).saturating_mul(replicas));
+        pods = pods.saturating_add(replicas);
+    }
+    let bounds = [
+        ("memory", quota.memory.map(|bound| bound.0), memory, Memory(memory).to_string()),
+        ("cpus", quota.cpus.map(|bound| u64::from(bound.0)), cpus, format!("{}.{:03}", cpus / 1000, cpus % 1000)),
+        ("pods", quota.pods.map(u64::from), pods, pods.to_string()),
+    ];
+    let exceeded = bounds.into_iter().filter(|(_, bound, sum, _)| bound.is_some_and(|bound| bound < *sum));
+    let findings = exceeded.map(|(field, _, _, sum)| {
+        Diagnostic::error(Code::LimitBelowReservation, path!("kubernetes", "quota", field))
+            .message(format!("the services may use {sum}, and the cluster would refuse some of their pods"))
+            .expected(format!("at least {sum}, with room for the pods of a rollout"))
+    });
+    findings.collect()
+}
 
 /// Warns of frontends that a cluster does not serve, because their dev servers run on the user's machine: NS703.
-pub fn unserved_frontends(inputs: Inputs) -> Vec<Diagnostic> {
+fn unserved_frontends(inputs: Inputs) -> Vec<Diagnostic> {
     let Inputs { stack, profile, .. } = inputs;
     if !stack.kubernetes.enabled {
         return Vec::new();

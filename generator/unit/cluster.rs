@@ -1,0 +1,291 @@
+//! What clusters get of a plan, and the rules of environments on clusters.
+
+use serde_json::{Value, json};
+
+use super::{errors, files, plan, stack};
+use crate::artifact::Artifacts;
+use crate::backend::kubernetes::upgrade_warnings;
+use crate::codes::Code;
+
+fn text(files: &Artifacts, path: &str) -> String {
+    let file = files.get(path).unwrap_or_else(|| panic!("{path} is missing"));
+    String::from_utf8(file.bytes().unwrap().to_vec()).unwrap()
+}
+
+fn orders(fields: &Value) -> Value {
+    let mut service = json!({
+        "image": "a/orders:1", "port": 8001, "health": { "http": { "path": "/healthz" } },
+        "route": { "subdomain": "orders" },
+    });
+    for (name, value) in fields.as_object().unwrap() {
+        service[name] = value.clone();
+    }
+    stack(&json!({ "orders": service }))
+}
+
+/// Returns the stack of one service on a cluster.
+fn on_cluster(fields: &Value) -> Value {
+    let mut stack = orders(fields);
+    for name in ["nginx", "postgres"] {
+        stack["services"][name]["user"] = json!("101:101");
+    }
+    if stack["services"]["orders"]["user"].is_null() {
+        stack["services"]["orders"]["user"] = json!("1000:1000");
+    }
+    stack["kubernetes"] = json!({ "enabled": true, "gateway_class": "any" });
+    stack
+}
+
+/// Returns the deployment of the service, each line without its indentation.
+fn deployment(stack: &Value) -> Vec<String> {
+    let text = text(&files(stack), "kubernetes/apps/orders/deployment-orders.yaml");
+    text.lines().map(|line| line.trim().to_owned()).collect()
+}
+
+fn contains(lines: &[String], wanted: &[&str]) -> bool {
+    lines.windows(wanted.len()).any(|window| window == wanted)
+}
+
+#[test]
+fn a_pod_with_an_address_serves_until_no_node_sends_requests() {
+    let plain = deployment(&on_cluster(&json!({ "stop_grace": "20s" })));
+    assert!(contains(&plain, &["preStop:", "sleep:", "seconds: 5"]), "{plain:#?}");
+    assert!(contains(&plain, &["terminationGracePeriodSeconds: 25"]), "{plain:#?}");
+    let mut old = on_cluster(&json!({ "stop_grace": "20s" }));
+    old["kubernetes"]["drain"] = json!("0s");
+    let old = deployment(&old);
+    assert!(!contains(&old, &["preStop:"]) && contains(&old, &["terminationGracePeriodSeconds: 20"]), "{old:#?}");
+    let worker = json!({ "port": null, "route": null, "health": { "none": "it has no port" }, "stop_grace": "20s" });
+    let worker = deployment(&on_cluster(&worker));
+    assert!(!contains(&worker, &["preStop:"]) && contains(&worker, &["terminationGracePeriodSeconds: 20"]));
+}
+
+#[test]
+fn a_pod_is_asked_each_second_until_it_has_started() {
+    let health = json!({ "http": { "path": "/healthz" }, "interval": "10s", "retries": 3, "start_period": "40s" });
+    let plain = deployment(&on_cluster(&json!({ "health": health })));
+    let at = |lines: &[String], probe: &str| {
+        let start = lines.iter().position(|line| line == probe).unwrap();
+        lines[start..start + 8].join(" ")
+    };
+    let startup = at(&plain, "startupProbe:");
+    assert!(startup.contains("periodSeconds: 1 ") && startup.contains("failureThreshold: 70"), "{startup}");
+    assert!(at(&plain, "readinessProbe:").contains("periodSeconds: 10 "));
+    let compose = text(&files(&on_cluster(&json!({ "health": health }))), "compose.yaml");
+    assert!(compose.contains("start_interval: \"1s\""), "{compose}");
+    let mut slow = health.clone();
+    slow["start_interval"] = json!("3s");
+    let slow = at(&deployment(&on_cluster(&json!({ "health": slow }))), "startupProbe:");
+    assert!(slow.contains("periodSeconds: 3 ") && slow.contains("failureThreshold: 24"), "{slow}");
+}
+
+/// Returns the stack with settings of the cluster.
+fn with(settings: &Value) -> Value {
+    let mut stack = on_cluster(&json!({}));
+    for (name, value) in settings.as_object().unwrap() {
+        stack["kubernetes"][name] = value.clone();
+    }
+    stack
+}
+
+#[test]
+fn the_set_of_all_objects_holds_neither_namespace_nor_shared_claims() {
+    let volumes = json!({ "data": { "path": "/data", "readers": { "nginx": "/srv/data" } } });
+    let files = files(&on_cluster(&json!({ "volumes": volumes })));
+    let all = text(&files, "kubernetes/kustomization.yaml");
+    assert!(all.contains("policies") && all.contains("apps/orders") && !all.contains("namespace"), "{all}");
+    let apart = text(&files, "kubernetes/namespace/kustomization.yaml");
+    assert!(apart.contains("namespace-shop-prod.yaml") && apart.contains("persistentvolumeclaim-data.yaml"), "{apart}");
+    for object in ["namespace-shop-prod", "persistentvolumeclaim-data"] {
+        let object = text(&files, &format!("kubernetes/namespace/{object}.yaml"));
+        assert!(object.contains("Prune=false,Delete=false"), "{object}");
+        assert!(object.contains("kustomize.toolkit.fluxcd.io/prune: ") && object.contains("disabled"), "{object}");
+    }
+}
+
+#[test]
+fn a_reader_has_the_group_of_the_owner() {
+    let volumes = json!({ "data": { "path": "/data", "readers": { "nginx": "/srv/data" } } });
+    let files = files(&on_cluster(&json!({ "volumes": volumes })));
+    let nginx = text(&files, "kubernetes/apps/nginx/deployment-nginx.yaml");
+    assert!(nginx.contains("fsGroup: 1000\n") && nginx.contains("runAsGroup: 101\n"), "{nginx}");
+}
+
+#[test]
+fn volumes_of_two_groups_are_refused() {
+    let mut stack =
+        on_cluster(&json!({ "volumes": { "data": { "path": "/data", "readers": { "nginx": "/srv/data" } } } }));
+    stack["services"]["files"] = json!({
+        "image": "a/files:1", "user": "2000:2000", "health": { "none": "control" },
+        "volumes": { "files": { "path": "/data", "readers": { "nginx": "/srv/files" } } },
+    });
+    assert_eq!(errors(&stack), [(Code::VolumeGroups, "services.nginx.volumes".to_owned())]);
+    stack["services"]["files"]["user"] = json!("2000:1000");
+    assert_eq!(errors(&stack), []);
+}
+
+#[test]
+fn a_class_of_local_folders_shares_volumes_on_one_node_only() {
+    let mut stack =
+        on_cluster(&json!({ "volumes": { "data": { "path": "/data", "readers": { "nginx": "/srv/data" } } } }));
+    stack["kubernetes"]["storage_class"] = json!("local-path");
+    assert_eq!(errors(&stack), [(Code::SharedClass, "services.orders.volumes.data.readers".to_owned())]);
+    stack["kubernetes"]["shared_volumes"] = json!("node");
+    let claim = text(&files(&stack), "kubernetes/namespace/persistentvolumeclaim-data.yaml");
+    assert!(claim.contains("- ReadWriteOnce"), "{claim}");
+}
+
+#[test]
+fn a_container_without_a_user_is_found() {
+    let mut stack = on_cluster(&json!({}));
+    let found = |stack: &Value| {
+        let (_, findings) = plan(stack);
+        findings.iter().filter(|one| one.code == Code::UnknownUser).map(|one| one.path.to_string()).collect::<Vec<_>>()
+    };
+    assert!(found(&stack).is_empty());
+    stack["services"]["orders"]["user"] = Value::Null;
+    assert_eq!(found(&stack), ["services.orders"]);
+    stack["kubernetes"] = json!({});
+    assert!(found(&stack).is_empty());
+}
+
+#[test]
+fn a_quota_holds_the_limits_of_the_services() {
+    let quota = |memory: &str| with(&json!({ "quota": { "memory": memory } }));
+    assert_eq!(errors(&quota("1GiB")), [(Code::LimitBelowReservation, "kubernetes.quota.memory".to_owned())]);
+    let files = files(&quota("8GiB"));
+    assert!(text(&files, "kubernetes/policies/resourcequota-namespace.yaml").contains("limits.memory: \"8Gi\""));
+    assert!(text(&files, "kubernetes/policies/limitrange-namespace.yaml").contains("defaultRequest"));
+}
+
+#[test]
+fn queries_reach_the_name_server_that_the_stack_names() {
+    let dns = json!({
+        "service": "dns-default", "namespace": "openshift-dns", "domain": "cluster.example", "port": 5353,
+        "addresses": ["169.254.20.10"],
+    });
+    let files = files(&with(&json!({ "dns": dns, "ip_families": "dual" })));
+    let policy = text(&files, "kubernetes/policies/networkpolicy-dns.yaml");
+    for wanted in ["openshift-dns", "port: 5353", "port: 53\n", "169.254.20.10/32"] {
+        assert!(policy.contains(wanted), "{wanted}: {policy}");
+    }
+    let map = files.iter().find(|(path, _)| path.as_str().starts_with("kubernetes/apps/nginx/configmap"));
+    let map = String::from_utf8(map.unwrap().1.bytes().unwrap().to_vec()).unwrap();
+    for wanted in [
+        "resolver dns-default.openshift-dns.svc.cluster.example valid=2s;",
+        "server orders.shop-prod.svc.cluster.example:8001 resolve;",
+        "listen [::]:8080;",
+    ] {
+        assert!(map.contains(wanted), "{wanted}: {map}");
+    }
+    assert!(text(&files, "kubernetes/apps/orders/service-orders.yaml").contains("ipFamilyPolicy: PreferDualStack"));
+}
+
+#[test]
+fn annotations_belong_to_services_that_exist() {
+    let annotations =
+        |service: &str| with(&json!({ "service_annotations": { service: { "example.com/name": "a: b" } } }));
+    assert_eq!(
+        errors(&annotations("order")),
+        [(Code::UnknownDependency, "kubernetes.service_annotations.order".to_owned())]
+    );
+    let files = files(&annotations("orders"));
+    assert!(text(&files, "kubernetes/apps/orders/service-orders.yaml").contains("example.com/name: \"a: b\""));
+}
+
+#[test]
+fn all_pods_have_the_credentials_and_the_priority_of_the_cluster() {
+    let mut stack = with(&json!({ "image_pull_secrets": ["registry"], "priority_class": "shop" }));
+    let pod = deployment(&stack);
+    assert!(contains(&pod, &["imagePullSecrets:", "- name: registry", "priorityClassName: shop"]), "{pod:#?}");
+    stack["services"]["orders"]["kubernetes"] = json!({ "priorityClassName": "own" });
+    assert!(contains(&deployment(&stack), &["priorityClassName: own"]));
+}
+
+#[test]
+fn an_autoscaler_watches_memory_only_where_the_stack_sets_it() {
+    let scaler = |autoscale: &Value| {
+        let fields = json!({ "autoscale": autoscale, "waive": { "compose.autoscale": "one server" } });
+        text(&files(&on_cluster(&fields)), "kubernetes/apps/orders/horizontalpodautoscaler-orders.yaml")
+    };
+    assert!(!scaler(&json!({ "min": 2, "max": 4 })).contains("name: memory"));
+    assert!(scaler(&json!({ "min": 2, "max": 4, "memory": 85 })).contains("name: memory"));
+}
+
+#[test]
+fn grpc_has_ports_of_http2() {
+    let route = json!({ "subdomain": "orders", "kind": "grpc" });
+    let files = files(&on_cluster(&json!({ "route": route })));
+    assert!(text(&files, "kubernetes/apps/orders/service-orders.yaml").contains("appProtocol: kubernetes.io/h2c"));
+    let edge = text(&files, "kubernetes/apps/nginx/service-nginx.yaml");
+    assert!(edge.matches("appProtocol").count() == 1 && edge.contains("name: h2c"), "{edge}");
+    assert!(text(&files, "kubernetes/edge/httproute-grpc.yaml").contains("port: 8082"));
+}
+
+#[test]
+fn gitops_follows_a_branch_a_tag_or_a_commit() {
+    let gitops = |tool: &str, fields: &Value| {
+        let mut gitops = json!({ "tool": tool, "repository": "https://git.example.com/shop.git" });
+        for (name, value) in fields.as_object().unwrap() {
+            gitops[name] = value.clone();
+        }
+        with(&json!({ "gitops": gitops }))
+    };
+    let flux = |fields: &Value| text(&files(&gitops("flux", fields)), "kubernetes/gitops/gitrepository-shop-prod.yaml");
+    assert!(flux(&json!({})).contains("branch: main"));
+    assert!(flux(&json!({ "tag": "v1" })).contains("tag: v1"));
+    let commit = "4f1c9ce6d6f0b3c5a1e2f60718293a4b5c6d7e8f";
+    assert!(flux(&json!({ "commit": commit })).replace('"', "").contains(&format!("commit: {commit}")));
+    assert_eq!(
+        errors(&gitops("flux", &json!({ "tag": "v1", "commit": commit }))),
+        [(Code::BadValue, "kubernetes.gitops".to_owned())]
+    );
+    let argo = files(&gitops("argocd", &json!({})));
+    let wave = |path: &str| {
+        let text = text(&argo, path);
+        let wave = text.lines().find_map(|line| line.trim().strip_prefix("argocd.argoproj.io/sync-wave: "));
+        wave.unwrap().trim_matches('"').parse::<u32>().unwrap()
+    };
+    let [data, orders, edge] = ["postgres/statefulset-postgres", "orders/deployment-orders", "nginx/deployment-nginx"]
+        .map(|path| wave(&format!("kubernetes/apps/{path}.yaml")));
+    assert!(data <= orders && orders < edge, "{data} {orders} {edge}");
+}
+
+#[test]
+fn an_ingress_redirects_to_https_and_ports_of_nodes_renew_certificates() {
+    let site = |settings: &Value| {
+        let files = files(&with(settings));
+        let map = files.iter().find(|(path, _)| path.as_str().starts_with("kubernetes/apps/nginx/configmap"));
+        String::from_utf8(map.unwrap().1.bytes().unwrap().to_vec()).unwrap()
+    };
+    let ingress = site(&json!({ "edge": "ingress" }));
+    assert!(ingress.contains("if ($without_tls)"), "{ingress}");
+    assert!(!site(&json!({})).contains("$without_tls"), "a gateway has its own redirect");
+    let mut nodes = with(&json!({ "edge": "nodeport" }));
+    nodes["tls"] = json!({ "mode": "files" });
+    let nodes = {
+        let files = files(&nodes);
+        let map = files.iter().find(|(path, _)| path.as_str().starts_with("kubernetes/apps/nginx/configmap"));
+        String::from_utf8(map.unwrap().1.bytes().unwrap().to_vec()).unwrap()
+    };
+    assert!(nodes.contains("ssl_certificate $secrets/tls_certificate;") && nodes.contains("valid=1m"), "{nodes}");
+}
+
+#[test]
+fn lost_volumes_and_objects_that_left_the_set_are_announced() {
+    let (plan, _) = plan(&on_cluster(&json!({})));
+    let new = br#"{ "version": 2, "claims": { "postgres": { "postgres-data": { "shared": false } } } }"#;
+    let old = br#"{ "version": 2, "claims": { "postgres": { "postgres-data": { "shared": false } }, "redis": { "redis-data": { "shared": false } } } }"#;
+    let found = upgrade_warnings(&plan, old, new);
+    assert_eq!(
+        found.iter().map(|one| (one.code, one.path.to_string())).collect::<Vec<_>>(),
+        [(Code::LostVolume, "services.redis".to_owned())]
+    );
+    assert!(upgrade_warnings(&plan, new, new).is_empty());
+    let first = br#"{ "version": 1, "claims": { "postgres": { "postgres-data": { "shared": false } } } }"#;
+    let found = upgrade_warnings(&plan, first, new);
+    assert_eq!(
+        found.iter().map(|one| (one.code, one.path.to_string())).collect::<Vec<_>>(),
+        [(Code::LostVolume, "kubernetes".to_owned())]
+    );
+}
