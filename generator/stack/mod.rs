@@ -6,11 +6,12 @@ pub mod edge;
 pub mod env;
 pub mod health;
 pub mod kubernetes;
+pub mod mail;
 pub mod route;
 pub mod secret;
 pub mod service;
 
-use crate::values::{Host, ImageRef, ProjectName, SecretName, ServiceName, SqlIdent};
+use crate::values::{Host, ImageRef, ProjectName, SecretName, ServiceName, SqlIdent, Text};
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
@@ -21,6 +22,7 @@ pub use edge::{Edge, RateLimit, Tls, TlsMode};
 pub use env::{EnvReference, EnvValue};
 pub use health::Health;
 pub use kubernetes::{ClusterEdge, Gitops, GitopsTool, Kubernetes, NodePorts, SecretSource};
+pub use mail::{Mail, Relay, RelayHost, RelaySecurity, SecretReference};
 pub use route::{Frontend, GraphqlEndpoint, Guard, Route, RouteAccess, RouteKind};
 pub use secret::{Secret, TemplatePart};
 pub use service::{
@@ -80,6 +82,9 @@ pub struct Stack {
     /// The database server.
     #[serde(default)]
     pub database_server: DatabaseServer,
+    /// Mail that services send.
+    #[serde(default)]
+    pub mail: Mail,
     /// Monitoring bundle; all or nothing.
     #[serde(default)]
     pub monitoring: Monitoring,
@@ -106,6 +111,9 @@ pub struct Stack {
 pub struct Monitoring {
     #[serde(default)]
     pub enabled: bool,
+    /// Why servers run without it, such as other monitoring; the warning NS704 goes away.
+    #[serde(default)]
+    pub waive: Option<Text>,
 }
 
 /// A plugin with its own service.

@@ -36,6 +36,7 @@ pub const TABLE: &[Row] = &[
     ("services.*.entrypoint", Handling::Emitted("services.*.entrypoint")),
     ("services.*.command", Handling::Emitted("services.*.command")),
     ("services.*.working_dir", Handling::Emitted("services.*.working_dir")),
+    ("services.*.aliases", Handling::Emitted("services.*.networks.*.aliases")),
     ("services.*.ports", Handling::Mapped("services.*.networks: every port is open to the service's networks")),
     ("services.*.publish", Handling::Emitted("services.*.ports")),
     ("services.*.env", Handling::Emitted("services.*.environment")),

@@ -45,7 +45,18 @@ pub fn addresses(cluster: &Cluster, name: &ServiceName, service: &Service) -> Ve
         ports: public.collect(),
     };
     let metadata = cluster.metadata(name, service.zone);
-    let mut objects = vec![Object::spec("v1", "Service", metadata.clone(), Spec::Service(address))];
+    let aliases = service.aliases.iter().map(|alias| {
+        let address = Address {
+            kind: "ClusterIP",
+            external_traffic_policy: None,
+            ports: ports(false).collect(),
+            ..address.clone()
+        };
+        let metadata = Metadata { name: alias.to_string(), ..metadata.clone() };
+        Object::spec("v1", "Service", metadata, Spec::Service(address))
+    });
+    let mut objects: Vec<Object> = aliases.collect();
+    objects.insert(0, Object::spec("v1", "Service", metadata.clone(), Spec::Service(address.clone())));
     if cluster.volumes_of(name).any(|(volume, _)| !cluster.is_shared(volume)) {
         let headless = Address {
             kind: "ClusterIP",

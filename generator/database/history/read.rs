@@ -96,10 +96,18 @@ impl History {
         for i in 0..actual.len().max(written.len()) {
             let finding = match (actual.get(i), written.get(i)) {
                 (Some(is), Some(was)) if is == was => continue,
-                (Some(is), Some(was)) if is.name == was.name => tampered(
-                    format!("db/{database}/{MIGRATIONS}/{}/up.sql", is.name),
-                    format!("{} was edited after it was recorded", is.name),
-                ),
+                (Some(is), Some(was)) if is.name == was.name => {
+                    let finding = tampered(
+                        format!("db/{database}/{MIGRATIONS}/{}/up.sql", is.name),
+                        format!("{} was edited after it was recorded", is.name),
+                    );
+                    let is_last = i + 1 == written.len() && i + 1 == actual.len();
+                    if is_last && self.migrations[i].plan.by_hand {
+                        finding.hint("`nself db sum` records what you wrote by hand")
+                    } else {
+                        finding
+                    }
+                }
                 (Some(is), Some(was)) => tampered(
                     sum.clone(),
                     format!("the order of migrations changed: {} is where {} was", is.name, was.name),

@@ -10,6 +10,7 @@ use crate::plan::addresses::{Address, Addresses, is_private, port};
 use crate::plan::inputs::Inputs;
 use crate::plan::model::{ConfigMount, IngressPlan, Location, Resolver, Site, Upstream};
 use crate::plan::roster::{PlannedService, Roster, tls_mode};
+use crate::plan::rules::domains::cannot_have_subdomains;
 use crate::plan::secret_list::{Recipe, Recipes};
 use crate::plan::service_names::{ACME, PROXY_SERVICE, service_name};
 use crate::plan::wiring::{Addition, Planned, Wiring};
@@ -269,7 +270,7 @@ fn uncertifiable(stack: &Stack, address: &Address) -> Vec<Diagnostic> {
                 .hint("override it per environment, exclude the frontend there, or bring a certificate: `tls.mode = 'files`"),
         );
     }
-    if is_private(&address.hosts[0]) {
+    if is_private(&address.hosts[0]) && !cannot_have_subdomains(stack.domain.as_str()) {
         let path = if address.route.host.is_some() { address.path.key("host") } else { path!("domain") };
         findings.push(
             Diagnostic::error(Code::DomainNotPublic, path)
