@@ -68,7 +68,11 @@ impl Renderer<'_> {
                 }
                 // A wrong plan can break assumptions of a backend (NS901); the error in the plan is the cause.
                 Err(more) => {
-                    findings.extend(more.into_iter().filter(|finding| !has_error || finding.code != Code::Internal));
+                    let is_reported =
+                        |finding: &Diagnostic| findings.iter().any(|one| one.is_error() && one.path == finding.path);
+                    let more = more.into_iter().filter(|finding| !has_error || finding.code != Code::Internal);
+                    let more: Vec<Diagnostic> = more.filter(|finding| !is_reported(finding)).collect();
+                    findings.extend(more);
                 }
             }
         }
@@ -107,11 +111,12 @@ impl Renderer<'_> {
 }
 
 /// Findings that follow from a refused value of a service: what is missing, and the field that would have declared it.
-const FOLLOW_UPS: [(Code, &str); 5] = [
+const FOLLOW_UPS: [(Code, &str); 6] = [
     (Code::UnknownPort, "port"),
     (Code::UnknownPort, "ports"),
     (Code::NoHealth, "health"),
     (Code::UnknownDatabase, "databases"),
+    (Code::DatabaseTaken, "databases"),
     (Code::UnknownSecret, "secrets"),
 ];
 
@@ -128,7 +133,9 @@ fn follows(finding: &Diagnostic, refused: &FieldPath) -> bool {
     }
     let [section, Segment::Key(name), below @ ..] = refused.0.as_slice() else { return false };
     let part = FieldPath(vec![section.clone(), Segment::Key(name.clone())]);
-    let is_about = finding.path.starts_with(&part) || finding.message.contains(&format!("`{name}`"));
+    let places = std::iter::once(&finding.path).chain(finding.related.iter().map(|related| &related.path));
+    let is_about =
+        places.into_iter().any(|path| path.starts_with(&part)) || finding.message.contains(&format!("`{name}`"));
     match below.first() {
         None => finding.message.contains(&format!("`{name}`")),
         // Without a part of it, there is no relay.

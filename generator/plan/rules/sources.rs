@@ -68,9 +68,10 @@ fn dockerfile(member: &PlannedService, files: &ProjectFiles) -> Option<Diagnosti
             .message(format!("there is no `{file}` beside the stack file"))
             .expected("a folder of the project with a Dockerfile")
             .hint(match fitting(&member.service)[..] {
-                _ if member.category == Category::Catalogue => format!(
-                    "write the Dockerfile that the comment of `nself.services` describes to `{file}`, or set `image` to an image of yours"
-                ),
+                _ if member.category == Category::Catalogue => {
+                    let name = member.service.catalogue.as_ref().map_or("", ServiceName::as_str);
+                    format!("create it; the comment of nself/services/{name}.ncl, below `.nself`, shows its lines")
+                }
                 [one] => format!("`nself init {} --template {one}` begins one", build.context),
                 ref several => {
                     let names = several.join(", ");
@@ -192,7 +193,8 @@ fn dependencies(stack: &Stack, member: &PlannedService, roster: &Roster, finding
             continue;
         };
         let healthy = target.service.health.as_ref().is_some_and(|health| health.none.is_none());
-        if *condition == Condition::Healthy && !healthy {
+        // A service that waits for itself has a finding of its own.
+        if *condition == Condition::Healthy && !healthy && target.path != member.path {
             findings.push(
                 Diagnostic::error(Code::NoHealth, path)
                     .message(format!("`{name}` has no health check to wait for"))
