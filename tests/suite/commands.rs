@@ -51,8 +51,8 @@ fn hints_lead_to_what_is_missing() {
         (
             orders(r#"env.A = nself.secret "redis_url""#)
                 + ", services.redis = nself.services.redis & { only = ['staging] }",
-            "no secret `redis_url`",
-            "`redis` declares it, and is not part of this environment",
+            "`redis` is not part of this environment, and other services need it",
+            "enable it here, or remove for this environment what refers to it",
         ),
         (orders(r#"env.A = nself.secret "jwt_secrt""#), "no secret `jwt_secrt`", "did you mean `jwt_secret`?"),
         (orders(r#"secret_files = ["stripe"]"#), "no secret `stripe`", "declare it: `secrets.stripe = "),
@@ -361,7 +361,10 @@ fn help_and_the_language_are_complete() {
     let help = nself_in(anywhere, ["help"]);
     assert!(help.code == 0 && help.stdout.contains("Commands:"), "{}", help.stderr);
     let check = nself_in(anywhere, ["check", "--help"]).stdout;
-    assert!(check.contains("--frozen") && !check.contains("--force") && !check.contains("--check"), "{check}");
+    assert!(
+        check.contains("--frozen") && !check.contains("      --force") && !check.contains("      --check"),
+        "{check}"
+    );
     assert!(nself_in(anywhere, ["gen", "--help"]).stdout.contains("--force"));
     let all = nself_in(anywhere, ["schema"]).stdout;
     assert!(all.contains("'local | 'staging | 'prod"), "{all}");

@@ -193,7 +193,7 @@ fn dependencies(stack: &Stack, member: &PlannedService, roster: &Roster, finding
             continue;
         };
         let healthy = target.service.health.as_ref().is_some_and(|health| health.none.is_none());
-        // A service that waits for itself has a finding of its own.
+        // NS302 reports a service that waits for itself.
         if *condition == Condition::Healthy && !healthy && target.path != member.path {
             findings.push(
                 Diagnostic::error(Code::NoHealth, path)
