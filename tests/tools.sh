@@ -144,6 +144,12 @@ module() {
   go mod download -json "$1" | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p'
 }
 
+# The mail catcher of the stacks, which is an SMTP server with STARTTLS or TLS where it has a certificate.
+mail() {
+  GOBIN=$tools/bin GOFLAGS=-trimpath CGO_ENABLED=0 go install \
+    -ldflags "-s -w -X github.com/axllent/mailpit/config.Version=v1.33.1" github.com/axllent/mailpit@v1.33.1
+}
+
 # Definitions of the objects that are not Kubernetes' own, and the fixtures of Pod Security, as published.
 definitions() {
   local to=$tools/definitions
@@ -255,6 +261,7 @@ step linter linter
 step templates templates templates/*/package-lock.json templates/fastapi/requirements*.txt templates/connect-go/go.sum
 step kubernetes kubernetes
 step definitions definitions
+step mail mail
 step dbml dbml
 step metadata metadata
 step migrate migrate

@@ -5,11 +5,12 @@ use serde_json::{Value, json};
 
 use super::{DIFFERENCES, ERROR, Format, SUCCESS, StackArguments, output};
 use crate::artifact::json as writer;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::pipeline::{self, Planned};
 use crate::plan::{self, ProjectFiles};
 use crate::source::{self, Environment};
 use crate::store;
+use crate::terminal::Lines;
 use crate::values::Host;
 
 #[derive(Debug, Args)]
@@ -32,6 +33,9 @@ enum Action {
         env: String,
         #[command(flatten)]
         stack: StackArguments,
+        /// `text` has one line for each value.
+        #[arg(long, value_enum, default_value = "json")]
+        format: Format,
     },
     /// What differs between two.
     Diff {
@@ -46,8 +50,15 @@ pub fn run(arguments: &Arguments) -> u8 {
     let format = if let Action::List { format, .. } = &arguments.action { *format } else { Format::Text };
     let outcome = match &arguments.action {
         Action::List { stack, format } => environments(stack).map(|all| list(&all, *format)),
-        Action::Show { env, stack } => plans(stack, &[env]).map(|plans| {
-            output::json_text(&text(&plans, env));
+        Action::Show { env, stack, format } => plans(stack, &[env]).map(|plans| {
+            match format {
+                Format::Json => output::json_text(&text(&plans, env)),
+                Format::Text => {
+                    let mut lines = Lines::default();
+                    fields(&mut lines, &FieldPath::root(), &resolved(&plans, env));
+                    output::lines(&lines);
+                }
+            }
             SUCCESS
         }),
         Action::Diff { from, to, stack } => plans(stack, &[from, to]).map(|plans| {
@@ -102,13 +113,27 @@ fn plans(stack: &StackArguments, names: &[&String]) -> Result<Vec<Planned>, Vec<
     Ok(pipeline::generate(&stack.request(&names, None))?.plans)
 }
 
-/// Everything resolved, secrets by name. Without what is empty, so that two environments differ only where something
-/// differs.
-fn text(plans: &[Planned], name: &str) -> String {
+/// Returns everything resolved, with secrets by name. It omits empty values, so that two environments differ only where
+/// something differs.
+fn resolved(plans: &[Planned], name: &str) -> Value {
     let planned = plans.iter().find(|planned| planned.plan.environment.as_str() == name);
     let mut value = planned.and_then(|planned| serde_json::to_value(&planned.plan).ok()).unwrap_or_default();
     prune(&mut value);
-    String::from_utf8(writer::to_pretty(&value)).unwrap_or_default()
+    value
+}
+
+fn text(plans: &[Planned], name: &str) -> String {
+    String::from_utf8(writer::to_pretty(&resolved(plans, name))).unwrap_or_default()
+}
+
+/// Appends a line with path and value for each value below a field.
+fn fields(lines: &mut Lines, path: &FieldPath, value: &Value) {
+    match value {
+        Value::Object(entries) => entries.iter().for_each(|(key, value)| fields(lines, &path.key(key), value)),
+        Value::Array(items) => items.iter().enumerate().for_each(|(i, value)| fields(lines, &path.index(i), value)),
+        Value::String(text) => lines.push(&format!("{path} = {text}")),
+        value => lines.push(&format!("{path} = {value}")),
+    }
 }
 
 fn prune(value: &mut Value) {

@@ -14,6 +14,19 @@ use crate::terminal::Lines;
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(flatten)]
+    selection: CheckArguments,
+    /// Write nothing; show what would change and exit with 1 if anything would.
+    #[arg(long)]
+    check: bool,
+    /// Overwrite files that were edited by hand or that nself did not write.
+    #[arg(long)]
+    force: bool,
+}
+
+/// What is generated, and how the result is printed.
+#[derive(Debug, Args)]
+pub struct CheckArguments {
+    #[command(flatten)]
     stack: StackArguments,
     /// Only this environment; may be repeated.
     #[arg(long = "env", value_name = "NAME")]
@@ -21,25 +34,29 @@ pub struct Arguments {
     /// The output folder; `deploy` beside the stack by default.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Write nothing; show what would change and exit with 1 if anything would.
-    #[arg(long)]
-    check: bool,
     /// Refuse images that are not pinned by digest.
     #[arg(long)]
     frozen: bool,
-    /// Overwrite files that were edited by hand or that nself did not write.
-    #[arg(long)]
-    force: bool,
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }
 
-pub fn run(arguments: &Arguments, check: bool) -> u8 {
-    let mode = match (check || arguments.check, arguments.force) {
+/// Generates the files of a stack.
+pub fn run(arguments: &Arguments) -> u8 {
+    let mode = match (arguments.check, arguments.force) {
         (true, _) => Mode::Check,
         (false, true) => Mode::Force,
         (false, false) => Mode::Write,
     };
+    run_in(mode, &arguments.selection)
+}
+
+/// Compares the files with the stack.
+pub fn check(arguments: &CheckArguments) -> u8 {
+    run_in(Mode::Check, arguments)
+}
+
+fn run_in(mode: Mode, arguments: &CheckArguments) -> u8 {
     let request = Request {
         frozen: arguments.frozen,
         ..arguments.stack.request(&arguments.environments, arguments.out.as_deref())

@@ -72,7 +72,8 @@ fn target(arguments: &Arguments, project: &Path) -> (Root, PathBuf) {
         Some(out) => (Root::inside(project, out, Scope::Output), out.clone()),
         None => {
             let path = Path::new("images").join(&arguments.env).join(&arguments.service);
-            let stack_folder = arguments.stack.stack.parent().unwrap_or(Path::new(""));
+            let stack = arguments.stack.path();
+            let stack_folder = stack.parent().unwrap_or(Path::new(""));
             (Root::cache(project).below(&path), stack_folder.join(".nself").join(&path))
         }
     }

@@ -30,13 +30,14 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::files;
 use crate::pipeline::Request;
 use crate::source::{Guard, Limits};
 use crate::terminal;
 
 /// One typed Nickel file to a backend: Compose, nginx, PostgreSQL.
 #[derive(Debug, Parser)]
-#[command(name = "nself", bin_name = "nself", version, propagate_version = true, disable_help_subcommand = true)]
+#[command(name = "nself", bin_name = "nself", version, propagate_version = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -47,7 +48,7 @@ enum Command {
     /// Generate the artifacts of a stack.
     Gen(generate::Arguments),
     /// Compare the artifacts on disk with the stack: `gen --check`.
-    Check(generate::Arguments),
+    Check(generate::CheckArguments),
     /// Write a commented stack.ncl that works.
     Init(init::Arguments),
     /// Pin image tags to digests in nself.lock.
@@ -89,11 +90,14 @@ enum Command {
     Evaluate(EvaluateArguments),
 }
 
+/// The name of a stack file unless the command line names one.
+const STACK_FILE: &str = "stack.ncl";
+
 /// Which stack, and how to read it.
 #[derive(Debug, Clone, Args)]
 struct StackArguments {
-    /// The stack file.
-    #[arg(default_value = "stack.ncl")]
+    /// The stack file; by default, `stack.ncl` in this folder or the nearest one above it, up to the root of the repository.
+    #[arg(default_value = STACK_FILE, hide_default_value = true)]
     stack: PathBuf,
     /// Allow imports from this folder too.
     #[arg(long, value_name = "DIR")]
@@ -104,9 +108,31 @@ struct StackArguments {
 }
 
 impl StackArguments {
-    /// The folder of the stack.
+    /// Returns the path of the stack file. Unless the command line names a file, it is in the working folder or above.
+    fn path(&self) -> PathBuf {
+        if self.stack.as_os_str() != STACK_FILE {
+            return self.stack.clone();
+        }
+        let here = std::env::current_dir().unwrap_or_default();
+        let is_file = |path: &Path| files::look_behind(path).is_ok_and(|stat| stat.is_file());
+        for (depth, folder) in here.ancestors().enumerate() {
+            // The way up is relative, so that messages show the paths that the user can type.
+            let path = std::iter::repeat_n("..", depth).chain([STACK_FILE]).collect::<PathBuf>();
+            if is_file(&path) {
+                return path;
+            }
+            // A stack above the repository is not that of the project.
+            if files::look_behind(&folder.join(".git")).is_ok() {
+                break;
+            }
+        }
+        self.stack.clone()
+    }
+
+    /// Returns the folder of the stack.
     fn project(&self) -> PathBuf {
-        let parent = self.stack.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let path = self.path();
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         std::path::absolute(parent).unwrap_or_else(|_| parent.to_owned())
     }
 
@@ -118,7 +144,7 @@ impl StackArguments {
             allow_imports: self.allow_import.clone(),
             environments: environments.to_vec(),
             out: out.map(Path::to_owned),
-            ..Request::new(&self.stack, Guard::Child { executable, limits })
+            ..Request::new(self.path(), Guard::Child { executable, limits })
         }
     }
 }
@@ -149,8 +175,8 @@ pub fn run() -> ExitCode {
         Err(answer) => return ExitCode::from(usage::print(answer)),
     };
     let code = match command {
-        Command::Gen(arguments) => generate::run(&arguments, false),
-        Command::Check(arguments) => generate::run(&arguments, true),
+        Command::Gen(arguments) => generate::run(&arguments),
+        Command::Check(arguments) => generate::check(&arguments),
         Command::Init(arguments) => init::run(&arguments),
         #[cfg(feature = "registry")]
         Command::Lock(arguments) => lock::run(&arguments),

@@ -1,15 +1,20 @@
 //! `nself schema`: the stack language, from the types that read it.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value};
 
-use super::{SUCCESS, output};
+use super::{ERROR, SUCCESS, output};
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::stack::Stack;
+use crate::words;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
+    /// Only this type, such as `Route`, or the type of this field, such as `route`.
+    name: Option<String>,
     #[arg(long, value_enum, default_value = "text")]
     format: SchemaFormat,
 }
@@ -24,11 +29,70 @@ enum SchemaFormat {
 
 pub fn run(arguments: &Arguments) -> u8 {
     let schema = schemars::schema_for!(Stack).to_value();
+    if let Some(name) = &arguments.name {
+        match select(&schema, name) {
+            Ok((name, one)) => {
+                match arguments.format {
+                    SchemaFormat::Json => output::json(&one),
+                    SchemaFormat::Text => {
+                        let mut text = String::new();
+                        record(&name, &one, &mut text);
+                        output::document(&text);
+                    }
+                }
+                return SUCCESS;
+            }
+            Err(finding) => {
+                output::findings(&[finding]);
+                return ERROR;
+            }
+        }
+    }
     match arguments.format {
         SchemaFormat::Json => output::json(&schema),
         SchemaFormat::Text => output::document(&text(&schema)),
     }
     SUCCESS
+}
+
+/// Finds a type by its name, or by the name of a field that has it.
+///
+/// # Errors
+/// NS102 for a name that is neither.
+fn select(schema: &Value, name: &str) -> Result<(String, Value), Diagnostic> {
+    let none = Map::new();
+    let definitions = schema["$defs"].as_object().unwrap_or(&none);
+    if name.eq_ignore_ascii_case("stack") {
+        return Ok(("Stack".into(), schema.clone()));
+    }
+    let types: BTreeMap<&str, &Value> = definitions.iter().map(|(name, one)| (name.as_str(), one)).collect();
+    let fields = std::iter::once(schema).chain(types.values().copied());
+    let fields = fields.flat_map(|one| one["properties"].as_object().into_iter().flatten());
+    let named = fields.filter_map(|(field, one)| Some((field.as_str(), type_name(one)?)));
+    let mut names: BTreeMap<&str, &str> = named.collect();
+    names.extend(types.keys().map(|name| (*name, *name)));
+    let found = names.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, of)| *of);
+    let definition = found.and_then(|found| Some((found.to_owned(), (*types.get(found)?).clone())));
+    definition.ok_or_else(|| {
+        let finding = Diagnostic::error(Code::UnknownField, FieldPath::root())
+            .message(format!("there is no type or field `{name}` in the language"))
+            .expected(format!("one of {}", types.keys().copied().collect::<Vec<_>>().join(", ")));
+        match words::nearest(name, names.keys().copied()) {
+            Some(near) => finding.hint(format!("did you mean `{near}`?")),
+            None => finding,
+        }
+    })
+}
+
+/// Returns the name of the type that a field has, or that its entries have.
+fn type_name(schema: &Value) -> Option<&str> {
+    if let Some(reference) = schema["$ref"].as_str() {
+        return reference.rsplit('/').next();
+    }
+    let alternatives = schema["anyOf"].as_array().into_iter().flatten();
+    alternatives
+        .chain([&schema["additionalProperties"], &schema["items"]])
+        .find_map(|below| if below.is_object() { type_name(below) } else { None })
 }
 
 fn text(schema: &Value) -> String {
@@ -61,6 +125,11 @@ fn record(name: &str, schema: &Value, out: &mut String) {
                 .map(|tags| tags.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" | "))
         };
         let _ = writeln!(out, "  {:<24} {:<28} {about}", names.or_else(plain).unwrap_or_default(), "");
+    }
+    let tags = schema["enum"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let tags: Vec<String> = tags.map(|tag| format!("'{tag}")).collect();
+    if !tags.is_empty() {
+        let _ = writeln!(out, "  {}", tags.join(" | "));
     }
     out.push('\n');
 }

@@ -46,7 +46,11 @@ impl<'a> ImageService<'a> {
         let names: Vec<&str> = services.iter().map(|service| service.name.as_str()).collect();
         let missing = Diagnostic::error(Code::Image, path!("services", name))
             .message(format!("there is no service `{name}` with a layout"))
-            .expected(format!("one of: {}", names.join(", ")));
+            .expected(if names.is_empty() {
+                "a service with `image` and `layout.folder`; no service of this environment has a layout".to_owned()
+            } else {
+                format!("one of {}", names.join(", "))
+            });
         services.into_iter().find(|service| service.name.as_str() == name).ok_or(missing)
     }
 

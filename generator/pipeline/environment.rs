@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::artifact::{ArtifactPath, Artifacts, Digest, RecordedFile, Reusable};
 use crate::backend::PlanDigests;
 use crate::backend::{self, compose, kubernetes};
-use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::diagnostic::{Code, Diagnostic, FieldPath, Segment};
 use crate::files::{FileKind, Root};
 use crate::parallel;
 use crate::plan::{self, Plan, ProjectFiles};
@@ -68,14 +68,18 @@ impl Renderer<'_> {
                 }
                 // A wrong plan can break assumptions of a backend (NS901); the error in the plan is the cause.
                 Err(more) => {
-                    findings.extend(more.into_iter().filter(|finding| !has_error || finding.code != Code::Internal));
+                    let is_reported =
+                        |finding: &Diagnostic| findings.iter().any(|one| one.is_error() && one.path == finding.path);
+                    let more = more.into_iter().filter(|finding| !has_error || finding.code != Code::Internal);
+                    let more: Vec<Diagnostic> = more.filter(|finding| !is_reported(finding)).collect();
+                    findings.extend(more);
                 }
             }
         }
         findings.retain(|finding| {
             !environment.broken.iter().any(|broken: &FieldPath| {
                 finding.path.starts_with(broken) || (finding.code == Code::NoImage && broken.parent() == finding.path)
-            })
+            }) && !environment.refused.iter().any(|refused| follows(finding, refused))
         });
         for finding in findings.iter_mut().chain(&mut upgrade_warnings) {
             environment.origins.locate(finding);
@@ -103,6 +107,41 @@ impl Renderer<'_> {
                 .flat_map(|(old, new)| kubernetes::upgrade_warnings(plan, &old, new)),
         );
         warnings
+    }
+}
+
+/// Findings that follow from a refused value of a service: what is missing, and the field that would have declared it.
+const FOLLOW_UPS: [(Code, &str); 6] = [
+    (Code::UnknownPort, "port"),
+    (Code::UnknownPort, "ports"),
+    (Code::NoHealth, "health"),
+    (Code::UnknownDatabase, "databases"),
+    (Code::DatabaseTaken, "databases"),
+    (Code::UnknownSecret, "secrets"),
+];
+
+/// Returns whether a finding of the plan follows from a value that was refused: it is about that value, about a record that
+/// lacks it, or about something that the value would have declared.
+fn follows(finding: &Diagnostic, refused: &FieldPath) -> bool {
+    let lacks_field = match finding.code {
+        Code::NoImage => matches!(refused.0.last(), Some(Segment::Key(field)) if field == "image" || field == "build"),
+        Code::BadValue | Code::MissingField | Code::UnknownSecret => true,
+        _ => false,
+    };
+    if finding.path.starts_with(refused) || lacks_field && finding.path == refused.parent() {
+        return true;
+    }
+    let [section, Segment::Key(name), below @ ..] = refused.0.as_slice() else { return false };
+    let part = FieldPath(vec![section.clone(), Segment::Key(name.clone())]);
+    let places = std::iter::once(&finding.path).chain(finding.related.iter().map(|related| &related.path));
+    let is_about =
+        places.into_iter().any(|path| path.starts_with(&part)) || finding.message.contains(&format!("`{name}`"));
+    match below.first() {
+        None => finding.message.contains(&format!("`{name}`")),
+        // Without a part of it, there is no relay.
+        Some(_) if finding.code == Code::MailRelay => is_about,
+        Some(Segment::Key(field)) => is_about && FOLLOW_UPS.contains(&(finding.code, field.as_str())),
+        Some(Segment::Index(_)) => false,
     }
 }
 

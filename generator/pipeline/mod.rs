@@ -21,6 +21,7 @@ use crate::diagnostic::{self, Code, Diagnostic};
 use crate::files::Root;
 use crate::lock::Lock;
 use crate::path;
+use crate::plan::domains;
 use crate::project::ProjectReader;
 use crate::source::{self, Environment, EvaluationRequest, Guard};
 use crate::store::{self, Cache, Changes, PreviousOutputs, Stamp, Watch};
@@ -194,6 +195,15 @@ fn generate_from(request: &Request, stamp: Option<Stamp>) -> Result<Output, Find
     let is_selected = |environment: &Environment| {
         selected.as_ref().is_none_or(|selected| selected.contains(environment.name.as_str()))
     };
+    let declared = loaded.environments.iter().filter(|environment| is_selected(environment));
+    let declared = declared.map(|environment| (&environment.name, &environment.stack));
+    for mut finding in domains::check_environments(declared) {
+        let is_concerned = |one: &&Environment| finding.environments.iter().any(|name| *name == one.name.as_str());
+        if let Some(environment) = loaded.environments.iter().find(is_concerned) {
+            environment.origins.locate(&mut finding);
+        }
+        findings.push(finding);
+    }
     let environments = loaded.environments.into_iter().filter(is_selected).collect();
     let renderer =
         Renderer { files: &files, previous: &previous.outputs, out: &out, frozen: request.frozen, is_refused };

@@ -10,8 +10,8 @@ use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
 use crate::stack::env::Scheme;
 use crate::stack::env::ServiceAddress;
-use crate::stack::{self, Profile, Publish, Route};
-use crate::values::{Checked, Host, PortName, ServiceName};
+use crate::stack::{self, Frontend, Profile, Publish, Route, Stack};
+use crate::values::{Checked, Host, PortName, ServiceName, UrlPath};
 use crate::words;
 
 /// The domain whose every subdomain resolves to this machine in public DNS, and the one browsers
@@ -47,6 +47,8 @@ pub struct Addresses {
     domain: Host,
     aliases: Vec<&'static str>,
     routes: Vec<Address>,
+    /// Host names and path of each frontend's route, whether the environment serves it or a different server does.
+    frontends: Vec<(Vec<String>, String)>,
 }
 
 impl Addresses {
@@ -57,7 +59,7 @@ impl Addresses {
         let is_local = profile == Profile::Local && !is_private(stack.domain.as_str());
         let domain = if is_local { Host::wrap(LOCAL_DOMAINS[0].into()) } else { stack.domain.clone() };
         let aliases = if is_local { LOCAL_DOMAINS[1..].to_vec() } else { Vec::new() };
-        let mut addresses = Addresses { domain, aliases, routes: Vec::new() };
+        let mut addresses = Addresses { domain, aliases, routes: Vec::new(), frontends: Vec::new() };
         let mut findings = Vec::new();
         for (name, member) in roster {
             for (key, route) in member.service.all_routes() {
@@ -74,11 +76,32 @@ impl Addresses {
                 findings.extend(addresses.add(name, path!("frontends", name, "route"), &frontend.route));
             }
         }
+        let is_somewhere = |frontend: &&Frontend| frontend.enabled != Some(false) && frontend.include != Some(false);
+        addresses.frontends = stack
+            .frontends
+            .values()
+            .filter(is_somewhere)
+            .filter_map(|frontend| {
+                let path = frontend.route.path.as_ref().map_or("/", UrlPath::as_str).trim_end_matches('/');
+                Some((addresses.hosts(&frontend.route)?, path.to_owned()))
+            })
+            .collect();
         Planned::part(addresses, findings)
     }
 
     fn add(&mut self, owner: &ServiceName, path: FieldPath, route: &Route) -> Option<Diagnostic> {
-        let domains = std::iter::once(self.domain.as_str()).chain(self.aliases.iter().copied());
+        let Some(hosts) = self.hosts(route) else { return Some(unclear_host(owner, path, route)) };
+        // Each part of the name is a checked type, but together they may be too long.
+        let finding = hosts.iter().find(|host| host.len() > 253).map(|long| {
+            Diagnostic::error(Code::BadValue, path.clone()).message(format!("`{long}` is longer than a DNS name"))
+        });
+        self.routes.push(Address { owner: owner.clone(), path, route: route.clone(), hosts });
+        finding
+    }
+
+    /// Returns the host names of a route; `None` unless it has exactly one of `subdomain` and `host`.
+    fn hosts(&self, route: &Route) -> Option<Vec<String>> {
+        let domains = self.domains();
         let hosts = match (&route.subdomain, &route.host) {
             (Some(subdomain), None) => match subdomain.as_str() {
                 "@" => domains.map(str::to_owned).collect(),
@@ -90,30 +113,19 @@ impl Addresses {
                 domains.map(|domain| format!("{label}.{domain}")).collect()
             }
             (None, Some(host)) => vec![host.to_string()],
-            (subdomain, _) => {
-                let frontend = path.starts_with(&path!("frontends"));
-                let finding = Diagnostic::error(Code::BadValue, path).expected(
-                    "`subdomain = \"api\"`, below the domain of the environment, or `host = \"api.example.com\"`",
-                );
-                return Some(match subdomain {
-                    Some(_) => finding
-                        .message("a route has exactly one of `subdomain` and `host`, this one has both")
-                        .hint("remove one of them; another `routes.<name>` may have it"),
-                    None if frontend && *route == Route::default() => finding
-                        .message(format!("`{owner}` has no route, so no browser reaches it"))
-                        .hint(format!("give it one: `route.subdomain = \"{owner}\"`")),
-                    None => finding
-                        .message("a route has exactly one of `subdomain` and `host`, this one has neither")
-                        .hint(format!("add one: `subdomain = \"{owner}\"`")),
-                });
-            }
+            _ => return None,
         };
-        // Each part of the name is a checked type, but together they may be too long.
-        let finding = hosts.iter().find(|host| host.len() > 253).map(|long| {
-            Diagnostic::error(Code::BadValue, path.clone()).message(format!("`{long}` is longer than a DNS name"))
-        });
-        self.routes.push(Address { owner: owner.clone(), path, route: route.clone(), hosts });
-        finding
+        Some(hosts)
+    }
+
+    /// Returns the domain of the environment and its further names.
+    pub(super) fn domains(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.domain.as_str()).chain(self.aliases.iter().copied())
+    }
+
+    /// Returns host names and path of each frontend's route.
+    pub(super) fn frontends(&self) -> &[(Vec<String>, String)] {
+        &self.frontends
     }
 
     /// The base domain of the environment.
@@ -135,13 +147,39 @@ impl Addresses {
     ///
     /// # Errors
     /// The service or its port does not exist in this environment.
-    pub fn inside(&self, address: &ServiceAddress, roster: &Roster, path: &FieldPath) -> Result<String, Diagnostic> {
-        let target =
-            roster.get(&address.service).ok_or_else(|| missing(&address.service, roster, &path.key("service")))?;
-        let port = port(&target.service, &address.port, &path.key("port"))?;
+    pub fn inside(
+        &self,
+        address: &ServiceAddress,
+        (stack, roster): (&Stack, &Roster),
+        path: &FieldPath,
+    ) -> Result<String, Diagnostic> {
+        let name = &address.service;
+        let target = roster.get(name).ok_or_else(|| missing(name, stack, roster, &path.key("service")))?;
+        let port = port(&target.service, &address.port, &path.key("port")).map_err(|finding| {
+            let message = finding.message.replacen("the service", &format!("`{name}`"), 1);
+            finding.message(message)
+        })?;
         let scheme = address.scheme.unwrap_or(Scheme::Http).prefix();
         let path = address.path.as_ref().map_or(String::new(), ToString::to_string);
         Ok(format!("{scheme}{}:{port}{path}", address.service))
+    }
+}
+
+/// Returns the finding for a route that has both or neither of `subdomain` and `host`.
+fn unclear_host(owner: &ServiceName, path: FieldPath, route: &Route) -> Diagnostic {
+    let is_frontend = path.starts_with(&path!("frontends"));
+    let finding = Diagnostic::error(Code::BadValue, path)
+        .expected("`subdomain = \"api\"`, below the domain of the environment, or `host = \"api.example.com\"`");
+    match &route.subdomain {
+        Some(_) => finding
+            .message("a route has exactly one of `subdomain` and `host`, this one has both")
+            .hint("remove one of them; another `routes.<name>` may have it"),
+        None if is_frontend && *route == Route::default() => finding
+            .message(format!("`{owner}` has no route, so no browser reaches it"))
+            .hint(format!("give it one: `route.subdomain = \"{owner}\"`")),
+        None => finding
+            .message("a route has exactly one of `subdomain` and `host`, this one has neither")
+            .hint(format!("add one: `subdomain = \"{owner}\"`")),
     }
 }
 
@@ -171,8 +209,12 @@ pub fn port(service: &stack::Service, name: &Option<PortName>, path: &FieldPath)
     })
 }
 
-/// The finding for a name that is not a service of the environment.
-pub fn missing(name: &ServiceName, roster: &Roster, path: &FieldPath) -> Diagnostic {
+/// Returns the finding for a name that is not a service of the environment: where the service is left out of it, else at
+/// `path`.
+pub fn missing(name: &ServiceName, stack: &Stack, roster: &Roster, path: &FieldPath) -> Diagnostic {
+    if let Some(service) = stack.services.get(name) {
+        return left_out(name, service, path);
+    }
     let names: Vec<&str> = roster.keys().map(ServiceName::as_str).collect();
     let near = words::nearest(name.as_str(), names.iter().copied());
     Diagnostic::error(Code::UnknownDependency, path.clone())
@@ -182,6 +224,16 @@ pub fn missing(name: &ServiceName, roster: &Roster, path: &FieldPath) -> Diagnos
             || format!("add it, for example `services.{name} = …`"),
             |near| format!("did you mean `{near}`?"),
         ))
+}
+
+/// Returns the finding for a service that the environment leaves out although the field `path` needs it. All such findings
+/// about one service become one.
+pub fn left_out(name: &ServiceName, service: &stack::Service, path: &FieldPath) -> Diagnostic {
+    let field = if service.enabled == Some(false) { "enabled" } else { "only" };
+    Diagnostic::error(Code::DisabledDependency, path!("services", name, field))
+        .message(format!("`{name}` is not part of this environment, and other services need it"))
+        .hint("enable it here, or remove for this environment what refers to it")
+        .related(path.clone(), format!("`{path}` refers to it"))
 }
 
 /// Whether a name means something on one machine or network only.

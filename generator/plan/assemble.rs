@@ -56,6 +56,7 @@ impl Service {
             entrypoint: declared.entrypoint.clone(),
             command: declared.command.clone(),
             working_dir: declared.working_dir.clone(),
+            aliases: declared.aliases.iter().cloned().collect(),
             publish: publish(declared, name.as_str() == PROXY_SERVICE, profile, &ports),
             health: health(declared, &ports),
             h2c_ports: h2c_ports(declared, &ports),

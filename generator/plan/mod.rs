@@ -19,6 +19,7 @@ mod rules;
 pub mod secret_list;
 pub mod service_names;
 mod start_order;
+mod web_origins;
 pub(crate) mod wiring;
 
 pub use aspect::databases::migrations_role;
@@ -33,4 +34,4 @@ pub use model::{
 };
 pub use network::Network;
 pub use resolve::resolve;
-pub use rules::nginx_snippets;
+pub use rules::{domains, nginx_snippets};

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::addresses::Addresses;
 use super::aspect::{
-    access, connections, database_endpoints, databases, definitions, encryption, graphql, ingress, migrations, secrets,
-    variables, volumes,
+    access, connections, database_endpoints, databases, definitions, encryption, graphql, ingress, mail, migrations,
+    secrets, variables, volumes,
 };
 use super::assemble::assemble;
 use super::inputs::{Inputs, ProjectFiles};
@@ -19,7 +19,7 @@ use super::secret_list::Recipes;
 use super::wiring::{Outcome, SecretUsers};
 use super::{rules, start_order};
 use crate::database::graphql::HasuraSource;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::stack::Stack;
 use crate::values::{Checked, EnvironmentName, Host, ImageRef, ServiceName, SqlIdent};
 
@@ -38,15 +38,16 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
     roster.extend(migrated.jobs);
     let declared = outcome.collect(secrets::plan(stack, &roster, &server));
     let proxy = outcome.collect(ingress::plan(inputs, &roster, &addresses));
-    outcome.collect(variables::plan(inputs, &roster, &addresses, &declared));
+    let mail = outcome.collect(mail::plan(inputs, &roster, &declared));
+    outcome.collect(variables::plan(inputs, &roster, &addresses, &mail, &declared));
     outcome.collect(secrets::files(&roster, &declared));
     let users = outcome.wirings.secret_users();
     let graphql = outcome.collect(graphql::plan(stack, &roster, &definitions, &outcome.wirings));
     let migrations = database_endpoints::use_requested_urls(migrated.migrations, &users);
     let jobs: BTreeSet<ServiceName> = migrations.values().map(|migrations| migrations.job.clone()).collect();
     let mut server = database_server(inputs, &roster, (server, migrations), &users, &mut outcome);
-    let connections = connections::plan(&roster, &outcome.wirings, &proxy.ingress);
-    let volumes = outcome.collect(volumes::plan(&roster));
+    let connections = connections::plan(&roster, &outcome.wirings, &proxy.ingress, &mail);
+    let volumes = outcome.collect(volumes::plan(stack, &roster));
     roster.extend(volumes.job);
     outcome.collect(connections::networks(&roster, &connections, &jobs));
     server.recipes.extend(proxy.certificates);
@@ -63,7 +64,24 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
         ..Plan::new(inputs, addresses.domain(), proxy.ingress, server, graphql)
     };
     outcome.findings.extend(rules::planned(inputs, &roster, &plan));
-    (plan, outcome.findings)
+    (plan, join_left_out(outcome.findings))
+}
+
+/// Joins the findings about each service that the environment leaves out to one, with all fields that need it.
+fn join_left_out(findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let mut joined: Vec<Diagnostic> = Vec::new();
+    let mut known: BTreeMap<FieldPath, usize> = BTreeMap::new();
+    for finding in findings {
+        if finding.code == Code::DisabledDependency {
+            if let Some(first) = known.get(&finding.path) {
+                joined[*first].related.extend(finding.related);
+                continue;
+            }
+            known.insert(finding.path.clone(), joined.len());
+        }
+        joined.push(finding);
+    }
+    joined
 }
 
 /// What the database server and its endpoints contribute to the plan.

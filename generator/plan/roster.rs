@@ -116,6 +116,7 @@ fn copy(stack: &Stack, name: &ServiceName, endpoint: &stack::GraphqlEndpoint) ->
     service.route = Some(endpoint.route.clone());
     // The original declares the secrets; the copy uses the same ones.
     service.secrets.clear();
+    service.aliases.clear();
     for (variable, value) in &endpoint.env {
         service.env.insert(variable.clone(), value.clone());
     }

@@ -54,6 +54,8 @@ pub enum Recipe {
 /// Recipes of secrets that nself adds to those of the stack.
 pub type Recipes = BTreeMap<SecretName, Recipe>;
 
+/// The secret with the password for the mail catcher, which accepts any.
+pub const CATCHER_PASSWORD: &str = "mail_password";
 /// The key under which a cluster's Secret holds its value.
 pub const SECRET_KEY: &str = "value";
 

@@ -8,7 +8,9 @@ pub const PROXY_SERVICE: &str = "nginx";
 pub const DATABASE: &str = "postgres";
 /// The pooler in front of it.
 pub const POOLER: &str = "pgbouncer";
-/// Its streaming replica.
+/// The mail server that keeps all mail in its inbox.
+pub const MAIL_CATCHER: &str = "mail";
+/// The streaming replica of the database server.
 pub const REPLICA: &str = "postgres-replica";
 /// The client of the certificate authority, present when certificates come from one.
 pub const ACME: &str = "acme";

@@ -11,6 +11,7 @@ use crate::path;
 use crate::plan::secret_list::{Recipe, SecretEntry};
 use crate::stack::Profile;
 use crate::values::SecretName;
+use crate::values::credential_names::is_credential;
 
 /// Default passwords of images and tutorials.
 const WELL_KNOWN: [&str; 22] = [
@@ -37,7 +38,7 @@ const WELL_KNOWN: [&str; 22] = [
     "secretpgpassword",
     "test",
 ];
-/// Minimum length of a secret that a person chose, in characters.
+/// Minimum length of a secret that a person chose, in characters, unless the stack declares `min_length`.
 const MIN_LENGTH: usize = 16;
 /// Minimum number of different characters in a secret.
 const MIN_DIFFERENT: usize = 5;
@@ -100,17 +101,28 @@ fn check_value<'a>(
         return Ok(vec![
             Diagnostic::error(Code::UnknownSecret, path!("secrets", name))
                 .message(format!("`{name}` has no value"))
-                .hint(format!("run `nself secrets init --env {environment}`")),
+                .hint(match supplied(folder, &entry.recipe) {
+                    Some(what) => format!("write the {what} to {}", folder.value_path(name)),
+                    None => format!("run `nself secrets init --env {environment}`"),
+                }),
         ]);
     };
     let mut findings = Vec::new();
-    if let Some(reason) = weakness(&value, folder, entry.min_length.unwrap_or_default()) {
+    // A provider issues host and user names as it likes, and the same ones for all environments.
+    let is_name = matches!(entry.recipe, Recipe::External { .. }) && !is_credential(name.as_str());
+    if is_name {
+        return Ok(too_short(name, &value, entry.min_length).into_iter().collect());
+    }
+    if let Some(reason) = weakness(&value, folder, entry) {
         let finding = match folder.list.profile {
             Profile::Local => Diagnostic::warning(Code::WeakSecret, path!("secrets", name)),
             _ => Diagnostic::error(Code::WeakSecret, path!("secrets", name)),
         };
-        findings
-            .push(finding.message(format!("`{name}` {reason}")).hint("delete its file and run `nself secrets init`"));
+        let hint = match supplied(folder, &entry.recipe) {
+            Some(_) => format!("get a different value from its provider and write it to {}", folder.value_path(name)),
+            None => format!("delete {} and run `nself secrets init --env {environment}`", folder.value_path(name)),
+        };
+        findings.push(finding.message(format!("`{name}` {reason}")).hint(hint));
     }
     // A keyed digest, so that values can be compared without keeping them.
     let digest = Digest::keyed("nself secrets are compared, not kept", value.as_bytes());
@@ -125,8 +137,25 @@ fn check_value<'a>(
     Ok(findings)
 }
 
+/// Returns what the operator has to supply; `None` for a value that `secrets init` creates.
+fn supplied<'a>(folder: &SecretFolder, recipe: &'a Recipe) -> Option<&'a str> {
+    match recipe {
+        Recipe::External { what } if folder.list.profile != Profile::Local => Some(what.as_str()),
+        _ => None,
+    }
+}
+
+/// Returns the finding for a name that is shorter than its consumer accepts.
+fn too_short(name: &SecretName, value: &str, min_length: Option<u16>) -> Option<Diagnostic> {
+    let min_length = min_length.filter(|fewest| value.chars().count() < usize::from(*fewest))?;
+    let finding = Diagnostic::error(Code::WeakSecret, path!("secrets", name))
+        .message(format!("`{name}` has fewer than {min_length} characters"))
+        .hint("use the value that the provider issued, or correct `min_length` in the stack");
+    Some(finding)
+}
+
 /// Returns why a value can be guessed, as the end of a sentence about it; `None` if it cannot.
-fn weakness(value: &str, folder: &SecretFolder, min_length: u16) -> Option<String> {
+fn weakness(value: &str, folder: &SecretFolder, entry: &SecretEntry) -> Option<String> {
     let lower_case = value.to_ascii_lowercase();
     let names = [folder.list.project.as_str(), folder.list.environment.as_str()];
     let mut users = folder.list.secrets.values().flat_map(|entry| entry.used_by.iter());
@@ -136,12 +165,12 @@ fn weakness(value: &str, folder: &SecretFolder, min_length: u16) -> Option<Strin
     {
         return Some("is a well-known word".into());
     }
-    let min_length = MIN_LENGTH.max(usize::from(min_length));
+    let min_length = entry.min_length.map_or(MIN_LENGTH, usize::from);
     if value.chars().count() < min_length {
         return Some(format!("has fewer than {min_length} characters"));
     }
     let mut different: Vec<char> = value.chars().collect();
     different.sort_unstable();
     different.dedup();
-    (different.len() < MIN_DIFFERENT).then(|| "repeats a few characters".into())
+    (different.len() < MIN_DIFFERENT.min(min_length)).then(|| "repeats a few characters".into())
 }

@@ -117,6 +117,11 @@ impl SecretFolder {
         Ok(Some(text.strip_suffix('\n').map_or(text.clone(), str::to_owned)))
     }
 
+    /// Returns the path of a value in messages.
+    pub(super) fn value_path(&self, name: &SecretName) -> String {
+        self.shown_path.join(SECRETS).join(name.as_str()).display().to_string()
+    }
+
     pub(super) fn write(&self, name: &SecretName, value: &str) -> Result<(), Diagnostic> {
         let secrets = self.environment.make_folder(SECRETS, FOLDER_MODE)?;
         secrets.set_own_mode(FOLDER_MODE)?;

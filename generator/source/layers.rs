@@ -50,11 +50,7 @@ pub fn environments(root: &Node) -> (BTreeMap<String, Node>, Vec<Diagnostic>) {
                     fields.insert("profile".into(), Entry { key: None, node });
                 }
             } else {
-                findings.push(
-                    Diagnostic::error(Code::EnvironmentProfile, path!("environments", name))
-                        .message(format!("the environment `{name}` does not say what it is for"))
-                        .expected("`profile = 'local`, 'staging or 'prod"),
-                );
+                findings.push(without_profile(&name));
                 continue;
             }
         }
@@ -68,6 +64,18 @@ pub fn environments(root: &Node) -> (BTreeMap<String, Node>, Vec<Diagnostic>) {
         );
     }
     (environments, findings)
+}
+
+/// Returns the finding for an environment without a profile; its name may be that of a built-in one, misspelt or in full.
+fn without_profile(name: &str) -> Diagnostic {
+    let finding = Diagnostic::error(Code::EnvironmentProfile, path!("environments", name))
+        .message(format!("the environment `{name}` does not say what it is for"))
+        .expected("`profile = 'local`, 'staging or 'prod");
+    let built_in = BUILT_IN.into_iter().find(|built_in| name.starts_with(built_in));
+    match built_in.or_else(|| words::nearest(name, BUILT_IN)) {
+        Some(near) => finding.hint(format!("did you mean `{near}`?")),
+        None => finding,
+    }
 }
 
 /// The finding about environments that are too many for what each of them holds: each is a copy of the common part.
@@ -108,7 +116,12 @@ fn merge(base: &mut Node, overlay: Node) {
                         base.remove(&key);
                     }
                     Some(old) => {
-                        old.key = entry.key.or(old.key);
+                        // A record that only gets more fields stays where it was written.
+                        let gets_fields =
+                            matches!((&old.node.value, &entry.node.value), (Value::Record(_), Value::Record(_)));
+                        if !gets_fields {
+                            old.key = entry.key.or(old.key);
+                        }
                         merge(&mut old.node, entry.node);
                     }
                     None => {

@@ -20,6 +20,7 @@ mod source_map;
 mod type_mismatch;
 mod wire;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -77,6 +78,8 @@ pub struct Environment {
     pub origins: Origins,
     /// Fields without a value, since their evaluation failed.
     pub broken: Vec<FieldPath>,
+    /// Fields whose value was refused when it was read. The stack has the default in their place.
+    pub refused: Vec<FieldPath>,
 }
 
 /// Returns the path of a stack. Links that lead to its folder are followed; the file itself is checked like an import,
@@ -144,6 +147,7 @@ fn read(mut document: Document, stack: String) -> Result<Loaded, Vec<Diagnostic>
     let whole = Origins { document: Arc::clone(&document), root: Arc::new(root) };
     let mut findings = document.diagnostics();
     findings.extend(undecided);
+    let evaluated: Vec<FieldPath> = findings.iter().map(|finding| finding.path.clone()).collect();
     for finding in &mut findings {
         whole.locate(finding);
         // A finding without a place belongs to the file as a whole.
@@ -158,10 +162,17 @@ fn read(mut document: Document, stack: String) -> Result<Loaded, Vec<Diagnostic>
     let mut environments = Vec::new();
     for ((name, tree), (stack, misfits)) in trees.into_iter().zip(decoded) {
         let origins = Origins { document: Arc::clone(&document), root: Arc::new(tree) };
+        let mut refused: Vec<FieldPath> = evaluated.iter().filter_map(|path| merged(path, &name)).collect();
+        let bad_names: BTreeSet<&str> = misfits.iter().filter_map(|found| bad_name(&found.finding)).collect();
+        let bad_names: BTreeSet<String> = bad_names.into_iter().map(str::to_owned).collect();
         let broken: PathSet = broken.iter().filter_map(|path| merged(path, &name)).collect();
         for Found { mut finding, key } in misfits {
             let missing = finding.code == Code::MissingField && broken.hold_child_of(&finding.path);
             if missing || broken.cover(&finding.path) {
+                continue;
+            }
+            // A reference to a part with a bad name needs no finding: its name will change.
+            if origins.text(&finding.path).is_some_and(|text| bad_names.contains(text)) {
                 continue;
             }
             if let (Code::UnknownField, [Segment::Key(name)]) = (finding.code, finding.path.0.as_slice())
@@ -173,11 +184,12 @@ fn read(mut document: Document, stack: String) -> Result<Loaded, Vec<Diagnostic>
             finding.span = origins.user_span(key);
             origins.locate(&mut finding);
             finding.environments = vec![name.clone()];
+            refused.push(finding.path.clone());
             findings.push(finding);
         }
         let broken = broken.into_vec();
         match (EnvironmentName::new(&name), stack) {
-            (Ok(name), Some(stack)) => environments.push(Environment { name, stack, origins, broken }),
+            (Ok(name), Some(stack)) => environments.push(Environment { name, stack, origins, broken, refused }),
             (Err(reason), _) => {
                 let mut finding = Diagnostic::error(Code::BadName, path!("environments", name)).message(reason);
                 whole.locate(&mut finding);
@@ -188,6 +200,14 @@ fn read(mut document: Document, stack: String) -> Result<Loaded, Vec<Diagnostic>
     }
     let findings = crate::diagnostic::merge(findings);
     if environments.is_empty() { Err(findings) } else { Ok(Loaded { environments, inputs, findings }) }
+}
+
+/// Returns the name of a service or other part of the stack that the finding refuses.
+fn bad_name(finding: &Diagnostic) -> Option<&str> {
+    match finding.path.0.as_slice() {
+        [_, Segment::Key(name)] if finding.code == Code::BadName => Some(name),
+        _ => None,
+    }
 }
 
 /// A field of an environment's layer is the same field of the merged stack; none of another environment's.

@@ -53,12 +53,23 @@ impl Origins {
 
     /// Whether the environment's stack holds the field, wherever it was written.
     pub fn holds(&self, path: &FieldPath) -> bool {
-        let inside = path.0.iter().try_fold(&*self.root, |node, segment| match (segment, &node.value) {
+        self.node(path).is_some()
+    }
+
+    /// Returns the text of a field.
+    pub(super) fn text(&self, path: &FieldPath) -> Option<&str> {
+        match &self.node(path)?.value {
+            Value::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    fn node(&self, path: &FieldPath) -> Option<&Node> {
+        path.0.iter().try_fold(&*self.root, |node, segment| match (segment, &node.value) {
             (Segment::Key(key), Value::Record(fields)) => fields.get(key).map(|entry| &entry.node),
             (Segment::Index(index), Value::Array(items)) => items.get(*index),
             _ => None,
-        });
-        inside.is_some()
+        })
     }
 
     /// A place in a file of the user; nothing for any other.

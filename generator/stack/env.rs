@@ -34,6 +34,8 @@ pub enum EnvReference {
     ReplicaUrl(SqlIdent),
     /// A name of the stack itself.
     Stack(StackValue),
+    /// A setting of the mail server to which services send.
+    Mail(MailSetting),
     /// One value per profile.
     ByProfile(Box<ByProfile>),
     /// Several values after one another.
@@ -68,12 +70,30 @@ pub enum Scheme {
 
 /// A name of the stack itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum StackValue {
     Project,
     Domain,
     Environment,
     Profile,
+    /// Address of the first frontend in a browser: the one at the domain itself, else the first by name.
+    ClientUrl,
+    /// Addresses of all frontends, separated by commas.
+    ClientUrls,
+    /// Origins of the stack's own web pages, separated by commas: the domain, its subdomains, and hosts of other domains.
+    Origins,
+}
+
+/// A setting of the mail server to which services send: the catcher or the relay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum MailSetting {
+    Host,
+    Port,
+    /// `true` for TLS from the first byte, `false` for STARTTLS and for the catcher, which has no encryption.
+    Tls,
+    User,
+    Password,
 }
 
 /// One value per profile.
@@ -92,6 +112,30 @@ impl ByProfile {
             Profile::Staging => &self.staging,
             Profile::Prod => &self.prod,
         }
+    }
+}
+
+impl EnvValue {
+    /// Calls `visit` with every reference in the value, in whatever profile.
+    pub fn for_each_reference(&self, visit: &mut impl FnMut(&EnvReference)) {
+        let EnvValue::EnvReference(reference) = self else { return };
+        visit(reference);
+        match reference {
+            EnvReference::Join(parts) => parts.iter().for_each(|part| part.for_each_reference(visit)),
+            EnvReference::ByProfile(values) => {
+                [&values.local, &values.staging, &values.prod]
+                    .into_iter()
+                    .for_each(|value| value.for_each_reference(visit));
+            }
+            _ => {}
+        }
+    }
+
+    /// Returns whether the value contains a setting of the mail server.
+    pub fn refers_to_mail(&self) -> bool {
+        let mut refers = false;
+        self.for_each_reference(&mut |reference| refers |= matches!(reference, EnvReference::Mail(_)));
+        refers
     }
 }
 

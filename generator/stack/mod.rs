@@ -6,11 +6,12 @@ pub mod edge;
 pub mod env;
 pub mod health;
 pub mod kubernetes;
+pub mod mail;
 pub mod route;
 pub mod secret;
 pub mod service;
 
-use crate::values::{Host, ImageRef, ProjectName, SecretName, ServiceName, SqlIdent};
+use crate::values::{Host, ImageRef, ProjectName, SecretName, ServiceName, SqlIdent, Text};
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
@@ -23,6 +24,7 @@ pub use health::Health;
 pub use kubernetes::{
     ClusterEdge, Gitops, GitopsTool, IpFamilies, Kubernetes, NodePorts, Quota, SecretSource, SharedVolumes,
 };
+pub use mail::{Mail, Relay, RelayHost, RelaySecurity, SecretReference};
 pub use route::{Frontend, GraphqlEndpoint, Guard, Route, RouteAccess, RouteKind};
 pub use secret::{Secret, TemplatePart};
 pub use service::{
@@ -82,6 +84,9 @@ pub struct Stack {
     /// The database server.
     #[serde(default)]
     pub database_server: DatabaseServer,
+    /// Mail that services send.
+    #[serde(default)]
+    pub mail: Mail,
     /// Monitoring bundle; all or nothing.
     #[serde(default)]
     pub monitoring: Monitoring,
@@ -108,6 +113,9 @@ pub struct Stack {
 pub struct Monitoring {
     #[serde(default)]
     pub enabled: bool,
+    /// Why servers run without it, such as other monitoring; the warning NS704 goes away.
+    #[serde(default)]
+    pub waive: Option<Text>,
 }
 
 /// A plugin with its own service.

@@ -17,7 +17,7 @@ pub struct Secret {
     pub template: Option<Vec<TemplatePart>>,
     /// Given by the operator; the text says what it is.
     pub external: Option<Text>,
-    /// Fewest characters the consumer accepts.
+    /// Fewest characters that the consumer accepts. Unless given, 16 for credentials, and no minimum for host and user names.
     #[serde(deserialize_with = "ranged::positive")]
     pub min_length: Option<u16>,
 }

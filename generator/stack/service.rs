@@ -66,6 +66,8 @@ pub struct Service {
     #[serde(deserialize_with = "service_dependencies")]
     #[schemars(with = "BTreeMap<ServiceName, Condition>")]
     pub depends_on: BTreeMap<ServiceName, Condition>,
+    /// Further names by which other services reach this one.
+    pub aliases: Vec<ServiceName>,
     /// Services that this one talks to without waiting for them.
     pub connects_to: Vec<ServiceName>,
     pub limits: Limits,

@@ -7,14 +7,15 @@ use serde_json::{Value, json};
 use super::stack;
 use crate::plan::addresses::Addresses;
 use crate::plan::aspect::{
-    access, connections, database_endpoints, databases, definitions, encryption, graphql, ingress, migrations, secrets,
-    variables, volumes,
+    access, connections, database_endpoints, databases, definitions, encryption, graphql, ingress, mail, migrations,
+    secrets, variables, volumes,
 };
 use crate::plan::inputs::Inputs;
 use crate::plan::roster::{Roster, roster};
 use crate::plan::wiring::{Addition, Outcome, Planned, Wirings};
 use crate::plan::{Network, ProjectFiles};
 use crate::source::decode_plain;
+use crate::stack::env::MailSetting;
 use crate::stack::{Profile, Stack};
 use crate::values::{Checked, EnvironmentName, SecretName, ServiceName};
 
@@ -74,8 +75,8 @@ fn a_wiring_names_the_field_that_caused_it() {
 fn a_volume_whose_owner_must_be_set_has_a_job() {
     let job = |set_owner: bool| {
         let volumes = json!({ "data": { "path": "/data", "set_owner": set_owner } });
-        with(&orders(&json!({ "user": "1000:1000", "volumes": volumes })), |_, roster| {
-            let planned = volumes::plan(roster);
+        with(&orders(&json!({ "user": "1000:1000", "volumes": volumes })), |inputs, roster| {
+            let planned = volumes::plan(inputs.stack, roster);
             let waits = waits_for(&additions(&planned, "orders"), "volume-owner");
             (planned.part.volumes.len(), planned.part.job.len(), waits)
         })
@@ -95,7 +96,13 @@ fn the_pooler_admits_only_roles_whose_pooled_url_is_used() {
             let server = outcome.collect(databases::plan(inputs.stack, roster));
             let declared = outcome.collect(secrets::plan(inputs.stack, roster, &server));
             let addresses = outcome.collect(Addresses::plan(inputs, roster));
-            outcome.collect(variables::plan(inputs, roster, &addresses, &declared));
+            outcome.collect(variables::plan(
+                inputs,
+                roster,
+                &addresses,
+                &mail::plan(inputs, roster, &declared).part,
+                &declared,
+            ));
             let users = outcome.wirings.secret_users();
             let planned = database_endpoints::pooler(inputs.stack, roster, &server.roles, &users);
             (planned.part.pooler.unwrap().databases.len(), planned.findings.len(), planned.wirings.len())
@@ -128,7 +135,8 @@ fn a_variable_with_an_unknown_secret_is_not_set() {
             let server = databases::plan(inputs.stack, roster).part;
             let declared = secrets::plan(inputs.stack, roster, &server).part;
             let addresses = Addresses::plan(inputs, roster).part;
-            let planned = variables::plan(inputs, roster, &addresses, &declared);
+            let planned =
+                variables::plan(inputs, roster, &addresses, &mail::plan(inputs, roster, &declared).part, &declared);
             (additions(&planned, "orders").len(), planned.findings.len())
         })
     };
@@ -175,7 +183,10 @@ fn networks_follow_from_connections() {
         with(&orders(fields), |inputs, roster| {
             let addresses = Addresses::plan(inputs, roster).part;
             let ingress = ingress::plan(inputs, roster, &addresses).part.ingress;
-            let connections = connections::plan(roster, &Wirings::default(), &ingress);
+            let server = databases::plan(inputs.stack, roster).part;
+            let declared = secrets::plan(inputs.stack, roster, &server).part;
+            let mail = mail::plan(inputs, roster, &declared).part;
+            let connections = connections::plan(roster, &Wirings::default(), &ingress, &mail);
             let planned = connections::networks(roster, &connections, &BTreeSet::new());
             (connections.len(), additions(&planned, "orders"))
         })
@@ -183,6 +194,36 @@ fn networks_follow_from_connections() {
     let networks = |networks: &[Network]| vec![Addition::Networks(networks.iter().copied().collect())];
     assert_eq!(joined(&json!({})), (0, networks(&[Network::App])));
     assert_eq!(joined(&json!({ "connects_to": ["postgres"] })), (1, networks(&[Network::App, Network::Data])));
+}
+
+#[test]
+fn mail_goes_to_the_catcher_where_it_runs_and_else_through_the_relay() {
+    let sent = |with_catcher: bool, port: u16| {
+        let mut stack = orders(&json!({ "env": { "SMTP_HOST": { "mail": "host" }, "SMTP_TLS": { "mail": "tls" } } }));
+        let secret = json!({ "secret": "postgres_password" });
+        let relay =
+            json!({ "host": "smtp.example.com", "port": port, "security": "tls", "user": secret, "password": secret });
+        stack["mail"] = json!({ "relay": relay });
+        if with_catcher {
+            let catcher = json!({ "image": "a/mailpit:1", "ports": { "smtp": 1025 }, "aliases": ["mailhog"] });
+            stack["services"]["mail"] = catcher;
+        }
+        with(&stack, |inputs, roster| {
+            let server = databases::plan(inputs.stack, roster).part;
+            let declared = secrets::plan(inputs.stack, roster, &server).part;
+            let planned = mail::plan(inputs, roster, &declared);
+            let addresses = Addresses::plan(inputs, roster).part;
+            let ingress = ingress::plan(inputs, roster, &addresses).part.ingress;
+            let values = [MailSetting::Host, MailSetting::Port, MailSetting::Tls].map(|one| planned.part.value(one));
+            let connections = connections::plan(roster, &Wirings::default(), &ingress, &planned.part);
+            let reaches = connections.iter().any(|one| one.to.as_str() == "mail" && one.port == 1025);
+            (values, reaches, planned.findings.len())
+        })
+    };
+    let text = |values: [&str; 3]| values.map(|value| crate::plan::Value::Text(value.to_owned()));
+    assert_eq!(sent(true, 465), (text(["mailhog", "1025", "false"]), true, 0));
+    assert_eq!(sent(false, 465), (text(["smtp.example.com", "465", "true"]), false, 0));
+    assert_eq!(sent(false, 587), (text(["smtp.example.com", "587", "true"]), false, 1));
 }
 
 #[test]
@@ -218,7 +259,13 @@ fn a_definition_is_served_by_a_hasura_that_has_its_url() {
             let definitions = outcome.collect(definitions::plan(inputs.stack, &server));
             let declared = outcome.collect(secrets::plan(inputs.stack, roster, &server));
             let addresses = outcome.collect(Addresses::plan(inputs, roster));
-            outcome.collect(variables::plan(inputs, roster, &addresses, &declared));
+            outcome.collect(variables::plan(
+                inputs,
+                roster,
+                &addresses,
+                &mail::plan(inputs, roster, &declared).part,
+                &declared,
+            ));
             let planned = graphql::plan(inputs.stack, roster, &definitions, &outcome.wirings);
             (planned.part.len(), planned.findings.len(), additions(&planned, "hasura").len())
         })

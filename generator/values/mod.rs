@@ -4,6 +4,7 @@
 pub mod address_range;
 pub mod checked;
 pub mod credential_formats;
+pub mod credential_names;
 pub mod ranged;
 pub mod size;
 pub mod text;

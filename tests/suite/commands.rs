@@ -51,8 +51,8 @@ fn hints_lead_to_what_is_missing() {
         (
             orders(r#"env.A = nself.secret "redis_url""#)
                 + ", services.redis = nself.services.redis & { only = ['staging] }",
-            "no secret `redis_url`",
-            "`redis` declares it, and is not part of this environment",
+            "`redis` is not part of this environment, and other services need it",
+            "enable it here, or remove for this environment what refers to it",
         ),
         (orders(r#"env.A = nself.secret "jwt_secrt""#), "no secret `jwt_secrt`", "did you mean `jwt_secret`?"),
         (orders(r#"secret_files = ["stripe"]"#), "no secret `stripe`", "declare it: `secrets.stripe = "),
@@ -340,4 +340,51 @@ fn json_output_is_one_document_without_log_lines() {
     let ran = nself_in(case.path(), ["gen", "--format", "json"]);
     assert!(serde_json::from_str::<serde_json::Value>(&ran.stdout).is_ok(), "{}", ran.stdout);
     assert_eq!(ran.stderr, "", "a machine reads one document and nothing else");
+}
+
+#[test]
+fn a_stack_is_found_from_a_folder_below_it() {
+    let case = stack("{ project = \"shop\", domain = \"shop.example.com\" }");
+    let below = case.path().join("services/orders");
+    fs::create_dir_all(&below).unwrap();
+    let ran = nself_in(&below, ["gen", "--env", "local"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(case.path().join("deploy/local/compose.yaml").exists() && !below.join("deploy").exists());
+    // Known bad: above the root of a repository, a stack is not that of the project.
+    fs::create_dir_all(case.path().join("services/.git")).unwrap();
+    assert_eq!(nself_in(&below, ["gen", "--env", "local"]).code, 2);
+}
+
+#[test]
+fn help_and_the_language_are_complete() {
+    let anywhere = Path::new("/");
+    let help = nself_in(anywhere, ["help"]);
+    assert!(help.code == 0 && help.stdout.contains("Commands:"), "{}", help.stderr);
+    let check = nself_in(anywhere, ["check", "--help"]).stdout;
+    assert!(
+        check.contains("--frozen") && !check.contains("      --force") && !check.contains("      --check"),
+        "{check}"
+    );
+    assert!(nself_in(anywhere, ["gen", "--help"]).stdout.contains("--force"));
+    let all = nself_in(anywhere, ["schema"]).stdout;
+    assert!(all.contains("'local | 'staging | 'prod"), "{all}");
+    for name in ["Route", "route", "relay"] {
+        let one = nself_in(anywhere, ["schema", name]);
+        assert!(
+            one.code == 0 && one.stdout.lines().count() > 3 && one.stdout.len() < all.len() / 4,
+            "{name}: {}",
+            one.stdout
+        );
+    }
+    let unknown = nself_in(anywhere, ["schema", "Rote"]);
+    assert!(unknown.code == 2 && unknown.stderr.contains("did you mean `Route`?"), "{}", unknown.stderr);
+}
+
+#[test]
+fn an_environment_is_shown_as_text() {
+    let case = stack("{ project = \"shop\", domain = \"shop.example.com\" }");
+    let ran = nself_in(case.path(), ["env", "show", "prod", "--format", "text"]);
+    assert!(ran.stdout.lines().any(|line| line == "services.auth.env.AUTH_PORT.text = 4000"), "{}", ran.stdout);
+    let ran = nself_in(case.path(), ["image", "nope"]);
+    assert!(ran.code == 2 && ran.stderr.contains("no service of this environment has a layout"), "{}", ran.stderr);
 }

@@ -96,7 +96,7 @@ fn a_layer_holds_parts_and_takes_away() {
     };
     assert_eq!(["local", "staging", "prod"].map(|env| has(env, "a/tool:1")), [true, false, true]);
     assert_eq!(["local", "staging", "prod"].map(|env| has(env, "orders.")), [true, true, false]);
-    assert_eq!(["local", "staging", "prod"].map(|env| has(env, "app.")), [true, false, false]);
+    assert_eq!(["local", "staging", "prod"].map(|env| has(env, "server_name app.")), [true, false, false]);
     assert_eq!(["staging", "prod"].map(|env| has(env, "pids: 300")), [false, true]);
     // What is missing after the merge is missing there.
     let case = crate::support::stack(

@@ -250,3 +250,44 @@ fn credentials_are_recognised_by_their_form_in_every_field() {
     );
     assert_eq!(fine.code, 0, "{}", fine.stderr);
 }
+
+/// A provider issues short names, and the same ones for each environment; a password that is a well-known word stays refused.
+#[test]
+fn names_that_a_provider_issues_pass() {
+    let case = stack(
+        "{ project = \"shop\", domain = \"shop.example.com\", services.probe = { image = \"a/b:1\", env = { PIN_TOKEN = nself.secret \"pin_token\" }, \
+          secrets.pin_token = { external = \"PIN of the terminal\", min_length = 6 } } }",
+    );
+    assert_eq!(nself_in(case.path(), ["gen"]).code, 0);
+    for environment in ["staging", "prod"] {
+        nself_in(case.path(), ["secrets", "init", "--env", environment]);
+        let secrets = case.path().join("deploy").join(environment).join("secrets");
+        let values =
+            [("smtp_host", "smtp.gmail.com"), ("smtp_user", "apikey"), ("smtp_password", "abcd efgh ijkl mnop")];
+        for (name, value) in values.into_iter().chain([("pin_token", "402918")]) {
+            fs::write(secrets.join(name), format!("{value}{}", if name.ends_with("word") { environment } else { "" }))
+                .unwrap();
+        }
+        nself_in(case.path(), ["secrets", "init", "--env", environment]);
+    }
+    let prod = case.path().join("deploy/prod/secrets");
+    let check = || nself_in(case.path(), ["secrets", "check", "--env", "prod"]);
+    fs::write(prod.join("pin_token"), "739104").unwrap();
+    assert_eq!(check().code, 0, "{}", check().stderr);
+    for (name, value) in [("pin_token", "73910"), ("smtp_password", "short"), ("smtp_password", "password")] {
+        let old = fs::read_to_string(prod.join(name)).unwrap();
+        fs::remove_file(prod.join(name)).unwrap();
+        fs::write(prod.join(name), value).unwrap();
+        let ran = check();
+        assert!(
+            ran.stderr.contains("error[NS505]") && ran.stderr.contains("from its provider"),
+            "{name}: {}",
+            ran.stderr
+        );
+        fs::remove_file(prod.join(name)).unwrap();
+        fs::write(prod.join(name), old).unwrap();
+    }
+    fs::remove_file(prod.join("smtp_host")).unwrap();
+    let missing = check();
+    assert!(missing.stderr.contains("write the host name of the mail provider's SMTP server to"), "{}", missing.stderr);
+}

@@ -160,3 +160,28 @@ fn graphs_name_services_and_files() {
     assert!(dot.starts_with("digraph nself {") && dot.contains("\"nginx\" -> \"prod/nginx/nginx.conf\" [label=\""));
     assert!(draw(&[]).starts_with("flowchart LR\n"));
 }
+
+/// A layer that sets a field of one service decides nothing about the others.
+#[test]
+fn a_layer_decides_only_the_fields_that_it_sets() {
+    let case = crate::support::stack(
+        "{ project = \"shop\", domain = \"shop.example.com\",\nservices = {\n  orders = { image = \"a/b:1\", port = 8001 },\n},\nenvironments.prod.services.orders.replicas = 3,\n}",
+    );
+    assert_eq!(crate::support::nself_in(case.path(), ["gen"]).code, 0);
+    let compose = std::fs::read_to_string(case.path().join("deploy/prod/compose.yaml")).unwrap();
+    let decided_at = |searched: &str| {
+        let line =
+            compose.lines().position(|line| line == searched).unwrap_or_else(|| panic!("{searched}: {compose}")) + 1;
+        let ran = crate::support::nself_in(
+            case.path(),
+            ["why", &format!("deploy/prod/compose.yaml:{line}"), "--format", "json"],
+        );
+        let answer: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+        (answer["span"]["file"].as_str().unwrap_or_default().to_owned(), answer["span"]["line"].as_u64())
+    };
+    assert_eq!(decided_at("      replicas: 3"), ("stack.ncl".to_owned(), Some(6)));
+    assert_eq!(decided_at("  orders:"), ("stack.ncl".to_owned(), Some(4)));
+    for other in ["  auth:", "  postgres:", "  nginx:"] {
+        assert_ne!(decided_at(other).1, Some(6), "{other}");
+    }
+}

@@ -36,6 +36,7 @@ pub const TABLE: &[Row] = &[
     ("services.*.entrypoint", Handling::Emitted("services.*.entrypoint")),
     ("services.*.command", Handling::Emitted("services.*.command")),
     ("services.*.working_dir", Handling::Emitted("services.*.working_dir")),
+    ("services.*.aliases", Handling::Emitted("services.*.networks.*.aliases")),
     ("services.*.ports", Handling::Mapped("services.*.networks: every port is open to the service's networks")),
     ("services.*.h2c_ports", Handling::Decided("nothing: containers reach ports of each other as they are")),
     ("services.*.publish", Handling::Emitted("services.*.ports")),

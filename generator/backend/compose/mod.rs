@@ -81,7 +81,7 @@ const KEY_FIELDS: &[KeyFields] = &[
     ("secrets", &["secret_files"]),
     ("volumes", &["volumes", "mounts"]),
     ("cap_add", &["capabilities"]),
-    ("networks", &["zone", "connects_to", "depends_on", "egress"]),
+    ("networks", &["zone", "connects_to", "depends_on", "egress", "aliases"]),
     ("stop_grace_period", &["stop_grace"]),
     ("labels", &[]),
     ("extra_hosts", &[]),

@@ -58,8 +58,8 @@ pub struct Service {
     pub environment: BTreeMap<String, Scalar>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ports: Vec<Port>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub networks: Vec<String>,
+    #[serde(skip_serializing_if = "Memberships::is_empty")]
+    pub networks: Memberships,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub network_mode: Option<&'static str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -108,6 +108,35 @@ pub struct Service {
     /// The raw keys of the user.
     #[serde(flatten)]
     pub raw: BTreeMap<String, Raw>,
+}
+
+/// The networks of a service: a list, or a record where the service has further names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Memberships {
+    Names(Vec<String>),
+    Aliases(BTreeMap<String, Membership>),
+}
+
+/// The names of a service in a network, besides its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Membership {
+    pub aliases: Vec<String>,
+}
+
+impl Memberships {
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Memberships::Names(names) => names.is_empty(),
+            Memberships::Aliases(networks) => networks.is_empty(),
+        }
+    }
+}
+
+impl Default for Memberships {
+    fn default() -> Self {
+        Memberships::Names(Vec::new())
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

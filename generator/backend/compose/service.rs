@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::model::{Amount, Bind, Build, Dependency, Deploy, Logging, Mount, Port, Resources, Scalar, Service};
+use super::model::{
+    Amount, Bind, Build, Dependency, Deploy, Logging, Membership, Memberships, Mount, Port, Resources, Scalar, Service,
+};
 use super::networks::egress;
 use super::{health, raw_keys};
 use crate::artifact::{Artifacts, Digest, json};
@@ -167,12 +169,17 @@ fn port(publish: &plan::Publish, is_old: bool) -> Port {
 
 /// Returns the networks of a service: those of its connections and, if it may reach the internet, its own egress network.
 /// A job without connections has no network.
-fn networks(plan: &Plan, name: &ServiceName, planned: &plan::Service) -> Vec<String> {
+fn networks(plan: &Plan, name: &ServiceName, planned: &plan::Service) -> Memberships {
     if planned.one_shot && !plan.connections.iter().any(|connection| connection.from == *name) {
-        return Vec::new();
+        return Memberships::default();
     }
     let inside = planned.networks.iter().map(|network| network.name().to_owned());
-    inside.chain(planned.egress.then(|| egress(name))).collect()
+    let names = inside.chain(planned.egress.then(|| egress(name)));
+    if planned.aliases.is_empty() {
+        return Memberships::Names(names.collect());
+    }
+    let aliases: Vec<String> = planned.aliases.iter().map(ToString::to_string).collect();
+    Memberships::Aliases(names.map(|name| (name, Membership { aliases: aliases.clone() })).collect())
 }
 
 fn config_label(planned: &plan::Service, mounted: &Artifacts) -> BTreeMap<String, Scalar> {

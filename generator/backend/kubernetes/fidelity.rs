@@ -36,6 +36,7 @@ pub const TABLE: &[Row] = &[
     ("services.*.entrypoint", Handling::Emitted("containers.command")),
     ("services.*.command", Handling::Emitted("containers.args")),
     ("services.*.working_dir", Handling::Emitted("containers.workingDir")),
+    ("services.*.aliases", Handling::Emitted("Service, one for each name")),
     ("services.*.ports", Handling::Emitted("containers.ports, Service")),
     ("services.*.h2c_ports", Handling::Emitted("Service ports.appProtocol")),
     ("services.*.publish", Handling::Mapped("edge/; other ports by `kubectl port-forward`")),

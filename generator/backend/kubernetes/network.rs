@@ -42,6 +42,17 @@ pub fn addresses(cluster: &Cluster, name: &ServiceName, service: &Service) -> Ve
     let annotations = cluster.settings.service_annotations.get(name).into_iter().flatten();
     annotated.annotations.extend(annotations.map(|(name, value)| (name.to_string(), value.to_string())));
     let mut objects = vec![Object::spec("v1", "Service", annotated, Spec::Service(address.clone()))];
+    objects.extend(service.aliases.iter().map(|alias| {
+        let ports = address.ports.iter().map(|port| ServicePort { node_port: None, ..port.clone() });
+        let address = Address {
+            kind: "ClusterIP",
+            external_traffic_policy: None,
+            ports: ports.collect(),
+            ..address.clone()
+        };
+        let metadata = Metadata { name: alias.to_string(), ..metadata.clone() };
+        Object::spec("v1", "Service", metadata, Spec::Service(address))
+    }));
     if cluster.volumes_of(name).any(|(volume, _)| !cluster.is_shared(volume)) {
         let headless = Address {
             kind: "ClusterIP",

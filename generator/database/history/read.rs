@@ -124,10 +124,18 @@ impl History {
         let actual = self.sum();
         let different = (0..actual.len().max(recorded.len())).find(|i| actual.get(*i) != recorded.get(*i))?;
         let finding = match (actual.get(different), recorded.get(different)) {
-            (Some(actual), Some(recorded)) if actual.name == recorded.name => tampered(
-                &format!("db/{database}/{MIGRATIONS}/{}/up.sql", actual.name),
-                format!("{} was edited after it was recorded", actual.name),
-            ),
+            (Some(actual), Some(recorded_line)) if actual.name == recorded_line.name => {
+                let finding = tampered(
+                    &format!("db/{database}/{MIGRATIONS}/{}/up.sql", actual.name),
+                    format!("{} was edited after it was recorded", actual.name),
+                );
+                let is_last = different + 1 == recorded.len() && different + 1 == self.migrations.len();
+                if is_last && self.migrations[different].plan.by_hand {
+                    finding.hint("`nself db sum` records what you wrote by hand")
+                } else {
+                    finding
+                }
+            }
             (Some(actual), Some(recorded)) => tampered(
                 &file,
                 format!("the order of migrations changed: {} is where {} was", actual.name, recorded.name),

@@ -2,18 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::mail::MailServer;
 use crate::plan::addresses::port;
 use crate::plan::model::{Connection, IngressPlan, Upstream};
 use crate::plan::network::Network;
 use crate::plan::roster::Roster;
 use crate::plan::service_names::{DATABASE, PROXY_SERVICE, REPLICA, service_name};
 use crate::plan::wiring::{Addition, Planned, Wiring, Wirings};
-use crate::stack::env::ServiceAddress;
-use crate::stack::{EnvReference, EnvValue, Zone};
+use crate::stack::{EnvReference, Zone};
 use crate::values::ServiceName;
 
-/// Returns every connection that a service opens: to dependencies, to services of its variables, to upstreams of routes.
-pub fn plan(roster: &Roster, wirings: &Wirings, ingress: &IngressPlan) -> BTreeSet<Connection> {
+/// Returns every connection that a service opens: to dependencies, to services of its variables, to the mail catcher and to
+/// upstreams of routes.
+pub fn plan(roster: &Roster, wirings: &Wirings, ingress: &IngressPlan, mail: &MailServer) -> BTreeSet<Connection> {
     let mut connections = BTreeSet::new();
     for (from, member) in roster {
         let wired = wirings.dependencies(from).map(|(to, _)| to);
@@ -25,12 +26,18 @@ pub fn plan(roster: &Roster, wirings: &Wirings, ingress: &IngressPlan) -> BTreeS
             connections.extend(ports.into_iter().map(|port| Connection { from: from.clone(), to: to.clone(), port }));
         }
         for value in member.service.env.values().chain(member.service.extra_env.values()) {
-            for_each_address(value, &mut |address| {
-                if let Some(target) = roster.get(&address.service)
-                    && let Ok(port) = port(&target.service, &address.port, &member.path)
-                {
-                    connections.insert(Connection { from: from.clone(), to: address.service.clone(), port });
+            value.for_each_reference(&mut |reference| match (reference, &mail.catcher) {
+                (EnvReference::Url(address), _) => {
+                    if let Some(target) = roster.get(&address.service)
+                        && let Ok(port) = port(&target.service, &address.port, &member.path)
+                    {
+                        connections.insert(Connection { from: from.clone(), to: address.service.clone(), port });
+                    }
                 }
+                (EnvReference::Mail(_), Some(catcher)) => {
+                    connections.insert(Connection { from: from.clone(), to: catcher.clone(), port: mail.port() });
+                }
+                _ => {}
             });
         }
     }
@@ -42,22 +49,6 @@ pub fn plan(roster: &Roster, wirings: &Wirings, ingress: &IngressPlan) -> BTreeS
     }
     connections.retain(|connection| connection.from != connection.to);
     connections
-}
-
-/// Calls `visit` with every service that a value refers to, in whatever profile.
-fn for_each_address(value: &EnvValue, visit: &mut impl FnMut(&ServiceAddress)) {
-    match value {
-        EnvValue::EnvReference(EnvReference::Url(address)) => visit(address),
-        EnvValue::EnvReference(EnvReference::Join(parts)) => {
-            parts.iter().for_each(|part| for_each_address(part, visit))
-        }
-        EnvValue::EnvReference(EnvReference::ByProfile(values)) => {
-            for value in [&values.local, &values.staging, &values.prod] {
-                for_each_address(value, visit);
-            }
-        }
-        _ => {}
-    }
 }
 
 /// Plans the networks of each service: that of its zone, and those of the services to which it connects.

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::plan::addresses::left_out;
 use crate::plan::roster::{PlannedService, Roster};
 use crate::plan::service_names::{DATABASE, POOLER, REPLICA, service_name};
-use crate::stack::{EnvReference, EnvValue, Profile};
+use crate::stack::{EnvReference, EnvValue, Profile, Stack};
 use crate::values::{Checked, SecretName, ServiceName, SqlIdent, VariableName};
 
 /// The role by which the replica connects to the server.
@@ -102,12 +103,15 @@ pub fn check(
     endpoint: Endpoint,
     member: &PlannedService,
     variable: &VariableName,
-    roster: &Roster,
+    (stack, roster): (&Stack, &Roster),
     path: &FieldPath,
 ) -> Result<(), Diagnostic> {
     let refused =
         |message: String| Diagnostic::error(Code::DatabaseEndpoint, path.key(endpoint.reference())).message(message);
     let server = endpoint.server();
+    if let Some(service) = stack.services.get(&server).filter(|_| !roster.contains_key(&server)) {
+        return Err(left_out(&server, service, path));
+    }
     if !roster.contains_key(&server) {
         return Err(refused(format!("there is no service `{server}` in this environment"))
             .expected(format!("`services.{server} = nself.services.{server}`"))

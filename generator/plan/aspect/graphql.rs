@@ -82,8 +82,15 @@ fn check_hasura(
 ) -> Result<(), Option<Diagnostic>> {
     let path = path!("databases", database, "served_by");
     let Some(member) = roster.get(name) else {
-        return Err((!stack.services.contains_key(name)).then(|| missing(name, roster, &path)));
+        return Err((!stack.services.contains_key(name)).then(|| missing(name, stack, roster, &path)));
     };
+    if let Category::Copy(original) = &member.category {
+        return Err(Some(
+            Diagnostic::error(Code::UnknownDependency, path)
+                .message(format!("`{name}` serves what `{original}` serves, since it is a copy of it"))
+                .hint(format!("`served_by = \"{original}\"`")),
+        ));
+    }
     if is_image(member, "hasura") {
         return Ok(());
     }

@@ -10,11 +10,12 @@ use crate::plan::addresses::{Address, Addresses, is_private, port};
 use crate::plan::inputs::Inputs;
 use crate::plan::model::{ConfigMount, EdgeCapacity, IngressPlan, Location, Resolver, Site, Upstream};
 use crate::plan::roster::{PlannedService, Roster, tls_mode};
+use crate::plan::rules::domains::cannot_have_subdomains;
 use crate::plan::secret_list::{Recipe, Recipes};
 use crate::plan::service_names::{ACME, PROXY_SERVICE, service_name};
 use crate::plan::wiring::{Addition, Planned, Wiring};
 use crate::stack::{RateLimit, Route, RouteAccess, RouteKind, Stack, TlsMode};
-use crate::values::{Checked, ContainerPath, Duration, Memory, SecretName, Text, UrlPath};
+use crate::values::{Checked, ContainerPath, Duration, Host, Memory, SecretName, Subdomain, Text, UrlPath};
 
 /// Requests per second and burst unless the stack says otherwise: an application's API and sign-in.
 const RATE_LIMITS: [(&str, u32, u32); 2] = [("api", 50, 100), ("auth", 5, 20)];
@@ -93,7 +94,7 @@ fn sites(
             if let Some(first) = owners.insert((host.clone(), location.path.clone()), address.path.clone()) {
                 findings.push(
                     Diagnostic::error(Code::RouteTaken, address.path.clone())
-                        .message(format!("`{host}{}` is routed twice", location.path))
+                        .message(format!("`{}{}` is routed twice", declared_host(address), location.path))
                         .hint("give one of them another subdomain or path")
                         .related(first, "the other route"),
                 );
@@ -266,6 +267,13 @@ fn location(stack: &Stack, roster: &Roster, address: &Address, shared: &SharedSe
     Planned::part(Some(location), findings)
 }
 
+/// Returns the host of a route as the stack declares it, which is the same in all environments.
+fn declared_host(address: &Address) -> &str {
+    let Address { route, hosts, .. } = address;
+    let subdomain = route.subdomain.as_ref().map(Subdomain::as_str);
+    subdomain.or(route.host.as_ref().map(Host::as_str)).unwrap_or(&hosts[0])
+}
+
 /// Returns findings for host names that get no certificate: by the HTTP challenge, a public certificate authority
 /// issues only for public names without a wildcard.
 fn uncertifiable(stack: &Stack, address: &Address) -> Vec<Diagnostic> {
@@ -278,7 +286,7 @@ fn uncertifiable(stack: &Stack, address: &Address) -> Vec<Diagnostic> {
                 .hint("override it per environment, exclude the frontend there, or bring a certificate: `tls.mode = 'files`"),
         );
     }
-    if is_private(&address.hosts[0]) {
+    if is_private(&address.hosts[0]) && !cannot_have_subdomains(stack.domain.as_str()) {
         let path = if address.route.host.is_some() { address.path.key("host") } else { path!("domain") };
         findings.push(
             Diagnostic::error(Code::DomainNotPublic, path)

@@ -11,6 +11,7 @@ pub mod encryption;
 pub mod endpoint;
 pub mod graphql;
 pub mod ingress;
+pub mod mail;
 pub mod migrations;
 pub mod secrets;
 pub mod server_files;

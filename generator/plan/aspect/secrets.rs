@@ -6,9 +6,10 @@ use super::databases::{self, Role, Server, Url};
 use super::encryption;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
+use crate::plan::addresses::left_out;
 use crate::plan::model::Secret;
 use crate::plan::roster::Roster;
-use crate::plan::secret_list::{Recipe, Recipes};
+use crate::plan::secret_list::{CATCHER_PASSWORD, Recipe, Recipes};
 use crate::plan::wiring::{Addition, Planned, SecretUsers, Wiring};
 use crate::stack::secret::Encoding;
 use crate::stack::{self, Stack, TemplatePart};
@@ -36,13 +37,15 @@ const DECLARED_BY: [(&str, &str); 7] = [
 pub struct Declared {
     secrets: BTreeMap<SecretName, Secret>,
     /// Secrets of services that are not part of the environment, with the service.
-    absent: BTreeMap<SecretName, ServiceName>,
+    absent: BTreeMap<SecretName, (ServiceName, stack::Service)>,
 }
 
 /// Collects what the stack, its services and the database roles declare.
 pub fn plan(stack: &Stack, roster: &Roster, server: &Server) -> Planned<Declared> {
     let absent = stack.services.iter().filter(|(name, _)| !roster.contains_key(*name));
-    let absent = absent.flat_map(|(name, service)| service.secrets.keys().map(|secret| (secret.clone(), name.clone())));
+    let absent = absent.flat_map(|(name, service)| {
+        service.secrets.keys().map(|secret| (secret.clone(), (name.clone(), service.clone())))
+    });
     let mut declared = Declared { secrets: BTreeMap::new(), absent: absent.collect() };
     let mut findings = Vec::new();
     let mut places: BTreeMap<SecretName, FieldPath> = BTreeMap::new();
@@ -73,6 +76,7 @@ pub fn plan(stack: &Stack, roster: &Roster, server: &Server) -> Planned<Declared
             declared.add(name.clone(), url_recipe(stack, role, url), 0);
         }
     }
+    declared.add(SecretName::wrap(CATCHER_PASSWORD.into()), Recipe::Random { length: LENGTH }, 0);
     findings.extend(declared.check_templates(&places));
     Planned::part(declared, findings)
 }
@@ -180,6 +184,9 @@ impl Declared {
     }
 
     fn unknown(&self, name: &SecretName, path: FieldPath) -> Diagnostic {
+        if let Some((service, declared)) = self.absent.get(name) {
+            return left_out(service, declared, &path);
+        }
         let names: Vec<&str> = self.secrets.keys().map(SecretName::as_str).collect();
         Diagnostic::error(Code::UnknownSecret, path)
             .message(format!("no secret `{name}` is declared"))
@@ -193,9 +200,6 @@ impl Declared {
 
     /// Returns how the stack can get the secret.
     fn how_to_add(&self, name: &SecretName) -> String {
-        if let Some(service) = self.absent.get(name) {
-            return format!("`{service}` declares it, and is not part of this environment");
-        }
         if let Some((_, service)) = DECLARED_BY.iter().find(|(secret, _)| *secret == name.as_str()) {
             return format!("`{service}` declares it: `services.{service} = nself.services.{service}`");
         }

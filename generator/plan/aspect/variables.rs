@@ -1,9 +1,10 @@
 //! Variables of services, with all references resolved for one environment.
 
 use super::endpoint::{self, Endpoint};
+use super::mail::MailServer;
 use super::secrets::Declared;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
-use crate::plan::addresses::Addresses;
+use crate::plan::addresses::{Addresses, left_out};
 use crate::plan::inputs::Inputs;
 use crate::plan::model::Value;
 use crate::plan::roster::{Category, Roster};
@@ -15,14 +16,20 @@ use crate::values::{ServiceName, SqlIdent, VariableName};
 use crate::words;
 
 /// Resolves the variables that services declare. A value that does not resolve is a finding and sets no variable.
-pub fn plan(inputs: Inputs, roster: &Roster, addresses: &Addresses, secrets: &Declared) -> Planned<()> {
+pub fn plan(
+    inputs: Inputs,
+    roster: &Roster,
+    addresses: &Addresses,
+    mail: &MailServer,
+    secrets: &Declared,
+) -> Planned<()> {
     let mut planned = Planned::default();
     for (service, member) in roster {
         let fields = [("env", &member.service.env), ("extra_env", &member.service.extra_env)];
         for (field, variables) in fields {
             for (variable, declared) in variables {
                 let path = member.path.key(field).key(variable.as_str());
-                let scope = Scope { inputs, service, variable, roster, addresses };
+                let scope = Scope { inputs, service, variable, roster, addresses, mail };
                 let value = match scope.value(declared, &path) {
                     Ok(value) => value,
                     Err(finding) => {
@@ -52,6 +59,7 @@ struct Scope<'a> {
     variable: &'a VariableName,
     roster: &'a Roster,
     addresses: &'a Addresses,
+    mail: &'a MailServer,
 }
 
 impl Scope<'_> {
@@ -73,8 +81,14 @@ impl Scope<'_> {
                 return self
                     .value(values.of(self.inputs.profile), &path.key("by_profile").key(self.inputs.profile.name()));
             }
-            EnvReference::Url(address) => self.addresses.inside(address, self.roster, &path.key("url"))?,
+            EnvReference::Url(address) => {
+                self.addresses.inside(address, (self.inputs.stack, self.roster), &path.key("url"))?
+            }
             EnvReference::PublicUrl(address) => self.public(address, &path.key("public_url"))?,
+            EnvReference::Mail(setting) => return Ok(self.mail.value(*setting)),
+            EnvReference::Stack(StackValue::ClientUrl) => self.addresses.client_url(),
+            EnvReference::Stack(StackValue::ClientUrls) => self.addresses.client_urls().join(","),
+            EnvReference::Stack(StackValue::Origins) => self.addresses.origins().join(","),
             EnvReference::Stack(StackValue::Project) => self.inputs.stack.project.to_string(),
             EnvReference::Stack(StackValue::Domain) => self.addresses.domain().to_string(),
             EnvReference::Stack(StackValue::Environment) => self.inputs.environment.to_string(),
@@ -100,6 +114,10 @@ impl Scope<'_> {
 
     fn public(&self, address: &ServiceAddress, path: &FieldPath) -> Result<String, Diagnostic> {
         let host = self.addresses.public(&address.service).ok_or_else(|| {
+            let service = self.inputs.stack.services.get(&address.service);
+            if let Some(service) = service.filter(|_| !self.roster.contains_key(&address.service)) {
+                return left_out(&address.service, service, &path.key("service"));
+            }
             Diagnostic::error(Code::UnknownDependency, path.key("service"))
                 .message(format!("`{}` has no route in this environment, so it has no public address", address.service))
                 .expected("a service or frontend with a route")
@@ -111,7 +129,7 @@ impl Scope<'_> {
 
     fn database_url(&self, endpoint: Endpoint, uses: &SqlIdent, path: &FieldPath) -> Result<Value, Diagnostic> {
         let member = &self.roster[self.service];
-        endpoint::check(endpoint, member, self.variable, self.roster, path)?;
+        endpoint::check(endpoint, member, self.variable, (self.inputs.stack, self.roster), path)?;
         if member.service.databases.contains_key(uses) {
             return Ok(Value::Secret(endpoint.url_secret(self.service, uses)));
         }

@@ -9,7 +9,7 @@ use crate::plan::model::{Volume, VolumeMount};
 use crate::plan::roster::{Category, PlannedService, Roster};
 use crate::plan::service_names::{VOLUME_OWNER, service_name};
 use crate::plan::wiring::{Addition, Planned, Wiring};
-use crate::stack::{self, Condition, Health, Limits, Reservations, Zone};
+use crate::stack::{self, Condition, Health, Limits, Reservations, Stack, Zone};
 use crate::values::{
     Capability, Checked, ContainerPath, Cpus, Duration, ImageRef, Memory, ServiceName, Text, UserId, VolumeName,
 };
@@ -27,7 +27,7 @@ pub struct Volumes {
 }
 
 /// Plans volumes, and mounts each into its owner and its readers. These wait for the job that sets owners.
-pub fn plan(roster: &Roster) -> Planned<Volumes> {
+pub fn plan(stack: &Stack, roster: &Roster) -> Planned<Volumes> {
     let mut planned = Planned::<Volumes>::default();
     let mut declared: BTreeMap<VolumeName, FieldPath> = BTreeMap::new();
     for (name, member) in roster {
@@ -52,7 +52,7 @@ pub fn plan(roster: &Roster) -> Planned<Volumes> {
                     let read = VolumeMount { read_only: true, ..volume_mount(volume_name, target, member) };
                     planned.wirings.extend(mount(reader, read, set_owner.is_some(), &path));
                 } else {
-                    planned.findings.push(missing(reader, roster, &path));
+                    planned.findings.push(missing(reader, stack, roster, &path));
                 }
             }
             let volume = Volume { owner: name.clone(), path: volume.path.clone(), set_owner, size: volume.size };

@@ -32,6 +32,9 @@ pub struct Service {
     pub entrypoint: Option<Vec<Text>>,
     pub command: Option<Vec<Text>>,
     pub working_dir: Option<ContainerPath>,
+    /// Further names by which other services reach it.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub aliases: BTreeSet<ServiceName>,
     pub ports: BTreeMap<PortName, u16>,
     /// Ports that speak HTTP/2 without TLS, as gRPC does.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]

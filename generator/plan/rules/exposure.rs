@@ -4,7 +4,7 @@
 use crate::diagnostic::{Code, Diagnostic};
 use crate::plan::roster::{PlannedService, Roster};
 use crate::plan::service_names::PROXY_SERVICE;
-use crate::stack::Profile;
+use crate::stack::{Profile, Zone};
 use crate::values::ServiceName;
 
 /// Capabilities that stay inside the container. SYS_ADMIN, NET_ADMIN, SYS_PTRACE, SYS_MODULE … do not.
@@ -58,7 +58,12 @@ fn published(profile: Profile, name: &ServiceName, member: &PlannedService, find
                 Diagnostic::error(Code::PublicPort, path)
                     .message(format!("`{name}` publishes port {} of the host", publish.port))
                     .expected("only nginx publishes ports (80 and 443); in local also development tools, on 127.0.0.1")
-                    .hint("remove `publish` and give the service a route"),
+                    .hint(match member.service.zone {
+                        Some(Zone::Data) => {
+                            format!("remove `publish`; `docker compose exec {name}` runs a client in the container")
+                        }
+                        _ => "remove `publish` and give the service a route".to_owned(),
+                    }),
             );
         }
     }

@@ -2,7 +2,7 @@
 //! check what only the whole stack shows. A rule returns all of its findings, so one run reports every error.
 
 mod cluster;
-mod credential_names;
+pub mod domains;
 mod exposure;
 mod mounts;
 pub mod nginx_snippets;
@@ -21,6 +21,7 @@ use crate::diagnostic::Diagnostic;
 pub fn declared(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
     let mut findings = sources::check(inputs, roster);
     findings.extend(resources::check(inputs.stack, roster));
+    findings.extend(domains::check(inputs, roster));
     findings.extend(exposure::check(inputs.profile, roster));
     for service in roster.values() {
         findings.extend(variables::arguments(service));

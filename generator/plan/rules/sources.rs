@@ -1,41 +1,50 @@
 //! Sources and dependencies of services: image or build, health of dependencies, services that are not part of the
 //! environment, and parts that this release does not generate.
 
+use std::collections::BTreeMap;
+
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
 use crate::plan::addresses::missing;
 use crate::plan::dockerfile;
 use crate::plan::inputs::{Inputs, ProjectFiles};
-use crate::plan::roster::{PlannedService, Roster};
+use crate::plan::roster::{Category, PlannedService, Roster};
 use crate::plan::service_names::PROXY_SERVICE;
 use crate::stack::health::{HttpCheck, HttpTool};
 use crate::stack::{Condition, Profile, Service, Stack};
 use crate::templates;
 use crate::values::ServiceName;
+use crate::words;
 
 /// Checks the source, the health check and the dependencies of each service, and refuses parts without output.
 pub fn check(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     for (name, member) in roster {
-        findings.extend(image(name, member));
+        findings.extend(image(name, member, roster));
         findings.extend(dockerfile(member, inputs.files));
         layout(name, member, &mut findings);
         health(member, &mut findings);
         dependencies(inputs.stack, member, roster, &mut findings);
     }
+    findings.extend(aliases(roster));
     unsupported(inputs.stack, inputs.profile, &mut findings);
     findings
 }
 
-fn image(name: &ServiceName, member: &PlannedService) -> Option<Diagnostic> {
+fn image(name: &ServiceName, member: &PlannedService, roster: &Roster) -> Option<Diagnostic> {
     let service = &member.service;
     let expected = "`image = \"registry/name:tag\"`, or `build.context = \"services/name\"` with a Dockerfile";
     match (&service.image, &service.build) {
-        (None, None) => Some(
-            Diagnostic::error(Code::NoImage, member.path.clone())
+        (None, None) => {
+            let finding = Diagnostic::error(Code::NoImage, member.path.clone())
                 .message(format!("`{name}` has neither an image nor a build folder"))
-                .expected(expected),
-        ),
+                .expected(expected);
+            let others = roster.keys().filter(|other| *other != name).map(ServiceName::as_str);
+            Some(match words::nearest(name.as_str(), others) {
+                Some(near) => finding.hint(format!("did you mean `{near}`?")),
+                None => finding,
+            })
+        }
         (Some(_), Some(_)) => Some(
             Diagnostic::error(Code::NoImage, member.path.key("build"))
                 .message(format!("`{name}` has an image and a build folder"))
@@ -62,6 +71,10 @@ fn dockerfile(member: &PlannedService, files: &ProjectFiles) -> Option<Diagnosti
             .message(format!("there is no `{file}` beside the stack file"))
             .expected("a folder of the project with a Dockerfile")
             .hint(match fitting(&member.service)[..] {
+                _ if member.category == Category::Catalogue => {
+                    let name = member.service.catalogue.as_ref().map_or("", ServiceName::as_str);
+                    format!("create it; the comment of nself/services/{name}.ncl, below `.nself`, shows its lines")
+                }
                 [one] => format!("`nself init {} --template {one}` begins one", build.context),
                 ref several => {
                     let names = several.join(", ");
@@ -196,15 +209,7 @@ fn health(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
 }
 
 fn dependencies(stack: &Stack, member: &PlannedService, roster: &Roster, findings: &mut Vec<Diagnostic>) {
-    let absent = |name: &ServiceName, path: FieldPath| {
-        if !stack.services.contains_key(name) {
-            return missing(name, roster, &path);
-        }
-        Diagnostic::error(Code::DisabledDependency, path)
-            .message(format!("`{name}` is not part of this environment"))
-            .hint("enable it here, or drop the dependency for this environment")
-            .related(path!("services", name), "disabled or limited to other profiles here")
-    };
+    let absent = |name: &ServiceName, path: FieldPath| missing(name, stack, roster, &path);
     for (i, name) in member.service.connects_to.iter().enumerate().filter(|(_, name)| !roster.contains_key(*name)) {
         findings.push(absent(name, member.path.key("connects_to").index(i)));
     }
@@ -215,7 +220,8 @@ fn dependencies(stack: &Stack, member: &PlannedService, roster: &Roster, finding
             continue;
         };
         let healthy = target.service.health.as_ref().is_some_and(|health| health.none.is_none());
-        if *condition == Condition::Healthy && !healthy {
+        // NS302 reports a service that waits for itself.
+        if *condition == Condition::Healthy && !healthy && target.path != member.path {
             findings.push(
                 Diagnostic::error(Code::NoHealth, path)
                     .message(format!("`{name}` has no health check to wait for"))
@@ -229,6 +235,27 @@ fn dependencies(stack: &Stack, member: &PlannedService, roster: &Roster, finding
     }
 }
 
+/// Checks that each further name leads to one service only.
+fn aliases(roster: &Roster) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
+    let mut owners: BTreeMap<&ServiceName, FieldPath> =
+        roster.iter().map(|(name, member)| (name, member.path.clone())).collect();
+    for member in roster.values() {
+        for (i, alias) in member.service.aliases.iter().enumerate() {
+            let path = member.path.key("aliases").index(i);
+            if let Some(first) = owners.insert(alias, path.clone()) {
+                findings.push(
+                    Diagnostic::error(Code::NameTaken, path)
+                        .message(format!("the name `{alias}` is taken"))
+                        .hint("remove it here, or rename the other one")
+                        .related(first, "the other one"),
+                );
+            }
+        }
+    }
+    findings
+}
+
 /// Refuses parts of the language that this release does not generate.
 fn unsupported(stack: &Stack, profile: Profile, findings: &mut Vec<Diagnostic>) {
     let not_yet = |path| Diagnostic::error(Code::NotYet, path).hint("remove it until a release generates it");
@@ -236,11 +263,13 @@ fn unsupported(stack: &Stack, profile: Profile, findings: &mut Vec<Diagnostic>) 
         findings.push(
             not_yet(path!("monitoring", "enabled")).message("the monitoring bundle is not generated by this release"),
         );
-    } else if profile != Profile::Local {
+    } else if profile != Profile::Local && stack.monitoring.waive.is_none() {
         findings.push(
             Diagnostic::warning(Code::MonitoringMissing, path!("project"))
                 .message("this environment runs without monitoring")
-                .hint("this release has no monitoring bundle; use your own"),
+                .hint(
+                    "this release has no monitoring bundle; use your own, and say so: `monitoring.waive = \"reason\"`",
+                ),
         );
     }
     for (name, plugin) in &stack.plugins {

@@ -6,11 +6,11 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use super::credential_names::{is_credential, is_harmless};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::plan::model::Value;
 use crate::plan::roster::PlannedService;
 use crate::stack::{EnvReference, EnvValue, Profile};
+use crate::values::credential_names::{is_credential, is_harmless};
 use crate::values::{Text, VariableName, credential_formats};
 use crate::words;
 

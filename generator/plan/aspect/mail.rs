@@ -1,0 +1,134 @@
+//! The mail server to which services send: the catcher `services.mail` where it runs, else the relay of the stack. A local
+//! environment never sends through the relay, since its mail would reach people.
+
+use super::secrets::Declared;
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::path;
+use crate::plan::addresses::port;
+use crate::plan::inputs::Inputs;
+use crate::plan::model::Value;
+use crate::plan::roster::Roster;
+use crate::plan::secret_list::CATCHER_PASSWORD;
+use crate::plan::service_names::{MAIL_CATCHER, service_name};
+use crate::plan::wiring::Planned;
+use crate::stack::env::MailSetting;
+use crate::stack::{Profile, Relay, RelayHost, RelaySecurity, SecretReference};
+use crate::values::{Checked, PortName, SecretName, ServiceName};
+
+/// The port on which the catcher receives mail.
+const CATCHER_PORT: (&str, u16) = ("smtp", 1025);
+/// The user name for the catcher, which accepts any.
+const CATCHER_USER: &str = "nself";
+/// The host of a local environment without a catcher: no mail server listens in the container of the sender.
+const NO_SERVER: &str = "localhost";
+
+/// The settings of the mail server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MailServer {
+    host: Value,
+    port: u16,
+    /// TLS from the first byte.
+    tls: bool,
+    user: Value,
+    password: Value,
+    /// The service that is the server, if it is the catcher.
+    pub catcher: Option<ServiceName>,
+}
+
+impl MailServer {
+    /// Returns the value of a variable that refers to a setting.
+    pub fn value(&self, setting: MailSetting) -> Value {
+        match setting {
+            MailSetting::Host => self.host.clone(),
+            MailSetting::Port => Value::Text(self.port.to_string()),
+            MailSetting::Tls => Value::Text(self.tls.to_string()),
+            MailSetting::User => self.user.clone(),
+            MailSetting::Password => self.password.clone(),
+        }
+    }
+
+    /// Returns the port to which services connect.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    fn local(host: String, port: u16, catcher: Option<ServiceName>) -> Self {
+        MailServer {
+            host: Value::Text(host),
+            port,
+            tls: false,
+            user: Value::Text(CATCHER_USER.into()),
+            password: Value::Secret(SecretName::wrap(CATCHER_PASSWORD.into())),
+            catcher,
+        }
+    }
+}
+
+/// Plans the mail server of the environment. Findings are those of a relay that services use.
+pub fn plan(inputs: Inputs, roster: &Roster, secrets: &Declared) -> Planned<MailServer> {
+    let catcher = service_name(MAIL_CATCHER);
+    if let Some(member) = roster.get(&catcher) {
+        let (name, number) = CATCHER_PORT;
+        let found = port(&member.service, &Some(PortName::wrap(name.into())), &member.path.key("ports"));
+        // hasura-auth accepts a server without encryption only under certain names, so a further name comes first.
+        let host = member.service.aliases.first().unwrap_or(&catcher).to_string();
+        let (number, findings) = match found {
+            Ok(number) => (number, Vec::new()),
+            Err(finding) => (number, sender(roster).map(|_| finding).into_iter().collect()),
+        };
+        return Planned::part(MailServer::local(host, number, Some(catcher)), findings);
+    }
+    let no_server = MailServer::local(NO_SERVER.into(), CATCHER_PORT.1, None);
+    let Some(sender) = sender(roster).filter(|_| inputs.profile != Profile::Local) else {
+        return Planned::part(no_server, Vec::new());
+    };
+    let Some(relay) = &inputs.stack.mail.relay else {
+        let finding = Diagnostic::error(Code::MailRelay, sender)
+            .message("the variable refers to a mail server, and this environment has neither a `relay` nor a catcher")
+            .expected("`mail.relay = { host = \"smtp.example.com\" }`")
+            .hint("declare the relay, or set the variables of the mail server without `nself.mail`");
+        return Planned::part(no_server, vec![finding]);
+    };
+    let (host, host_finding) = match &relay.host {
+        RelayHost::Name(name) => (Value::Text(name.to_string()), None),
+        RelayHost::Secret(reference) => require(secrets, reference, "host"),
+    };
+    let (user, user_finding) = require(secrets, &relay.user, "user");
+    let (password, password_finding) = require(secrets, &relay.password, "password");
+    let findings = [host_finding, user_finding, password_finding, contradiction(relay)].into_iter().flatten();
+    let tls = relay.security == RelaySecurity::Tls;
+    let server = MailServer { host, port: relay.port(), tls, user, password, catcher: None };
+    Planned::part(server, findings.collect())
+}
+
+/// Returns the first variable that refers to the mail server.
+fn sender(roster: &Roster) -> Option<FieldPath> {
+    roster.values().find_map(|member| {
+        let fields = [("env", &member.service.env), ("extra_env", &member.service.extra_env)];
+        fields.into_iter().find_map(|(field, variables)| {
+            let (name, _) = variables.iter().find(|(_, value)| value.refers_to_mail())?;
+            Some(member.path.key(field).key(name.as_str()))
+        })
+    })
+}
+
+/// Returns the value of a secret of the relay, and the finding if no such secret is declared.
+fn require(secrets: &Declared, reference: &SecretReference, field: &str) -> (Value, Option<Diagnostic>) {
+    match secrets.require(&reference.secret, &path!("mail", "relay", field)) {
+        Ok(()) => (Value::Secret(reference.secret.clone()), None),
+        Err(finding) => (Value::Text(String::new()), Some(finding)),
+    }
+}
+
+/// Returns the finding for a port that is registered for the other kind of encryption (RFC 6409, RFC 8314).
+fn contradiction(relay: &Relay) -> Option<Diagnostic> {
+    let (is, other, port) = match (relay.port(), relay.security) {
+        (465, RelaySecurity::Starttls) => ("TLS from the first byte", "'tls", 587),
+        (25 | 587 | 2525, RelaySecurity::Tls) => ("STARTTLS", "'starttls", 465),
+        _ => return None,
+    };
+    let finding = Diagnostic::warning(Code::MailRelay, path!("mail", "relay", "security"))
+        .message(format!("port {} is for {is}, so a connection probably fails", relay.port()))
+        .hint(format!("use `security = {other}`, or port {port}"));
+    Some(finding)
+}

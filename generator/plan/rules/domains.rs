@@ -1,0 +1,76 @@
+//! Host names: a domain that can have subdomains, subdomains that do not repeat it, and one domain for each environment.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use crate::diagnostic::{Code, Diagnostic};
+use crate::path;
+use crate::plan::inputs::Inputs;
+use crate::plan::roster::Roster;
+use crate::stack::{Profile, Route, Stack};
+use crate::values::EnvironmentName;
+
+/// Checks the domain of an environment and the subdomains below it.
+pub fn check(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
+    let domain = inputs.stack.domain.as_str();
+    let services = roster.values().flat_map(|member| {
+        let main = member.service.route.iter().map(|route| (member.path.key("route"), route));
+        let routes =
+            member.service.routes.iter().map(|(name, route)| (member.path.key("routes").key(name.as_str()), route));
+        main.chain(routes)
+    });
+    let frontends =
+        inputs.stack.frontends.iter().map(|(name, frontend)| (path!("frontends", name, "route"), &frontend.route));
+    let doubled = services.chain(frontends).filter_map(|(path, route)| {
+        let label = doubled_domain(route, domain)?;
+        let expected = if label.is_empty() { "@" } else { label };
+        let finding = Diagnostic::error(Code::HostName, path.key("subdomain"))
+            .message(format!(
+                "the subdomain repeats the domain, so the host would be `{label}{}{domain}.{domain}`",
+                if label.is_empty() { "" } else { "." }
+            ))
+            .expected("labels below the domain of the environment")
+            .hint(format!("`subdomain = \"{expected}\"`"));
+        Some(finding)
+    });
+    doubled.chain(without_subdomains(domain)).collect()
+}
+
+/// Returns the labels of a subdomain before the domain that it repeats.
+fn doubled_domain<'a>(route: &'a Route, domain: &str) -> Option<&'a str> {
+    let labels = route.subdomain.as_ref()?.as_str().strip_suffix(domain)?;
+    if labels.is_empty() { Some(labels) } else { labels.strip_suffix('.') }
+}
+
+/// Returns whether names below a domain cannot exist: the domain is an address, or a name without a dot.
+pub fn cannot_have_subdomains(domain: &str) -> bool {
+    domain.parse::<IpAddr>().is_ok() || !domain.contains('.') && domain != "localhost"
+}
+
+fn without_subdomains(domain: &str) -> Option<Diagnostic> {
+    let what = if domain.parse::<IpAddr>().is_ok() { "an IP address" } else { "a name without a dot" };
+    cannot_have_subdomains(domain).then(|| {
+        Diagnostic::error(Code::HostName, path!("domain"))
+            .message(format!("`{domain}` is {what}, so no names such as `api.{domain}` exist"))
+            .expected("a domain such as example.com; for a server without one, such as `192-0-2-1.sslip.io`")
+    })
+}
+
+/// Checks that environments of servers do not have the same domain.
+pub fn check_environments<'a>(environments: impl Iterator<Item = (&'a EnvironmentName, &'a Stack)>) -> Vec<Diagnostic> {
+    let mut by_domain: BTreeMap<&str, Vec<&EnvironmentName>> = BTreeMap::new();
+    for (name, stack) in
+        environments.filter(|(_, stack)| matches!(stack.profile, Some(Profile::Staging | Profile::Prod)))
+    {
+        by_domain.entry(stack.domain.as_str()).or_default().push(name);
+    }
+    let shared = by_domain.into_iter().filter(|(_, names)| names.len() > 1);
+    shared.map(|(domain, names)| {
+        let names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
+        let mut finding = Diagnostic::warning(Code::SharedDomain, path!("domain"))
+            .message(format!("{} have the domain `{domain}`, which leads to one server", names.join(", ")))
+            .hint(format!("`environments.staging.domain = \"staging.{domain}\"`, or leave an environment out with `enabled = false`"));
+        finding.environments = names.iter().map(|name| name.trim_matches('`').to_owned()).collect();
+        finding
+    }).collect()
+}

@@ -1,0 +1,45 @@
+//! The web pages of a stack as browsers see them: where sign-in may redirect, and which origins may call the API.
+
+use std::collections::BTreeSet;
+
+use super::addresses::Addresses;
+
+impl Addresses {
+    /// Returns the address of the first frontend: the one at the domain itself, else the first by name; the domain
+    /// itself for a stack without frontends.
+    pub fn client_url(&self) -> String {
+        let domain = self.domain().as_str();
+        let at_domain = self.frontends().iter().find(|(hosts, _)| hosts.iter().any(|host| host == domain));
+        match at_domain.or_else(|| self.frontends().first()) {
+            Some((hosts, path)) => format!("https://{}{path}", hosts[0].trim_start_matches("*.")),
+            None => format!("https://{domain}"),
+        }
+    }
+
+    /// Returns the addresses of all frontends under all of their names; the domain itself for a stack without frontends.
+    pub fn client_urls(&self) -> Vec<String> {
+        let urls = self
+            .frontends()
+            .iter()
+            .flat_map(|(hosts, path)| hosts.iter().map(move |host| format!("https://{host}{path}")));
+        let urls: Vec<String> = urls.collect();
+        if urls.is_empty() { vec![self.client_url()] } else { urls }
+    }
+
+    /// Returns the origins of the stack's own pages: each domain, its direct subdomains, and all other hosts of routes.
+    pub fn origins(&self) -> Vec<String> {
+        let domains = self.domains().flat_map(|domain| [format!("https://{domain}"), format!("https://*.{domain}")]);
+        let routes = self.routes().iter().flat_map(|address| &address.hosts);
+        let others: BTreeSet<&String> = routes
+            .chain(self.frontends().iter().flat_map(|(hosts, _)| hosts))
+            .filter(|host| !self.domains().any(|domain| is_direct_subdomain(host, domain)))
+            .collect();
+        domains.chain(others.into_iter().map(|host| format!("https://{host}"))).collect()
+    }
+}
+
+/// Returns whether a host is the domain or one label below it, which is what `*.` in an origin stands for.
+fn is_direct_subdomain(host: &str, domain: &str) -> bool {
+    host.strip_suffix(domain)
+        .is_some_and(|label| label.is_empty() || label.strip_suffix('.').is_some_and(|label| !label.contains('.')))
+}

@@ -1,0 +1,143 @@
+//! Mistakes that people make, each with the exact findings: one mistake, one error, and none that follows from it.
+
+use std::fmt::Write;
+use std::fs;
+
+use nself::diagnostic::Diagnostic;
+use nself::pipeline::{self, Request};
+use nself::source::Guard;
+
+use crate::support::root;
+
+const FILES: [&str; 5] = ["fields", "names", "references", "safety", "types"];
+/// What the table leaves out: the stack around each mistake declines monitoring and has a domain for each environment.
+const AROUND: &str =
+    "monitoring.waive = \"not the subject\", environments.staging.domain = \"staging.shop.example.com\",";
+
+/// Returns the findings of a stack with these fields, one line for each.
+fn findings(fields: &str) -> Vec<String> {
+    let found = diagnostics(fields);
+    found.iter().map(|one| format!("=> {} {}: {}", one.code, one.path, one.message)).collect()
+}
+
+fn diagnostics(fields: &str) -> Vec<Diagnostic> {
+    let folder = tempfile::tempdir().unwrap();
+    let stack = folder.path().join("stack.ncl");
+    let text = format!(
+        "let nself = import \"nself/main.ncl\" in\n{{ project = \"shop\", domain = \"shop.example.com\", {AROUND}\n{fields}\n}} | nself.Stack\n"
+    );
+    fs::write(&stack, text).unwrap();
+    match pipeline::generate(&Request::new(&stack, Guard::InProcess)) {
+        Ok(output) => output.findings,
+        Err(findings) => findings,
+    }
+}
+
+/// Each mistake is a line of fields, and the lines of its findings begin with `=>`. `NSELF_BLESS=1` writes them.
+#[test]
+fn each_mistake_has_exactly_these_findings() {
+    let mut mistakes = 0;
+    for name in FILES {
+        let path = root().join("tests/mistakes").join(format!("{name}.txt"));
+        let expected = fs::read_to_string(&path).unwrap();
+        let mut actual = String::new();
+        for fields in expected.lines().filter(|line| !line.starts_with("=>")) {
+            mistakes += 1;
+            let _ = writeln!(actual, "{fields}");
+            for finding in findings(fields) {
+                let _ = writeln!(actual, "{finding}");
+            }
+        }
+        if std::env::var_os("NSELF_BLESS").is_some() {
+            fs::write(&path, &actual).unwrap();
+        } else {
+            assert_eq!(expected, actual, "{name}");
+        }
+    }
+    assert!(mistakes >= 150, "{mistakes}");
+}
+
+/// One mistake, one error: apart from those that are two mistakes for the reader, too, a line has one finding.
+#[test]
+fn no_mistake_has_a_follow_up() {
+    for name in FILES {
+        let text = fs::read_to_string(root().join("tests/mistakes").join(format!("{name}.txt"))).unwrap();
+        let mut fields = "";
+        let mut count = 1;
+        for line in text.lines().chain([""]) {
+            if line.starts_with("=>") {
+                count += 1;
+                continue;
+            }
+            assert_eq!(count, 1, "{name}: {fields}");
+            (fields, count) = (line, 0);
+        }
+    }
+}
+
+/// Each hint is followed: the mistake, what the hint says, the fields that follow it, and the code that is gone then.
+const HINTS: [(&str, &str, &str, &str); 11] = [
+    ("environments.production = {},", "did you mean `prod`?", "environments.prod = {},", "NS111"),
+    (
+        "mail.relay = { host = \"smtp.example.com\", port = 465 },",
+        "`security = 'tls`",
+        "mail.relay = { host = \"smtp.example.com\", port = 465, security = 'tls },",
+        "NS314",
+    ),
+    (
+        "mail.relay = { host = \"smtp.example.com\", port = 465 },",
+        "port 587",
+        "mail.relay = { host = \"smtp.example.com\", port = 587 },",
+        "NS314",
+    ),
+    ("environments.prod.monitoring.waive = null,", "monitoring.waive = ", "", "NS704"),
+    (
+        "environments.staging.domain | force = \"shop.example.com\",",
+        "environments.staging.domain = \"staging.shop.example.com\"",
+        "",
+        "NS608",
+    ),
+    (
+        "environments.staging.domain | force = \"shop.example.com\",",
+        "enabled = false",
+        "environments.staging.enabled = false,",
+        "NS608",
+    ),
+    (
+        "services.aa = { image = \"a/b:1\", port = 8001, route.subdomain = \"aa.shop.example.com\" },",
+        "`subdomain = \"aa\"`",
+        "services.aa = { image = \"a/b:1\", port = 8001, route.subdomain = \"aa\" },",
+        "NS607",
+    ),
+    ("services.postgres.publish.pg.port = 5432,", "remove `publish`", "", "NS501"),
+    (
+        "graphql_endpoints.app1.route.subdomain = \"app1\", databases.shop.served_by = \"hasura-app1\",",
+        "`served_by = \"hasura\"`",
+        "graphql_endpoints.app1.route.subdomain = \"app1\", databases.shop.served_by = \"hasura\",",
+        "NS301",
+    ),
+    ("services.hasura.enabled = false,", "enable it", "services.hasura.enabled = true,", "NS303"),
+    (
+        "services.orders = { image = \"a/b:1\" }, environments.prod.services.order.replicas = 3,",
+        "did you mean `orders`?",
+        "services.orders = { image = \"a/b:1\" }, environments.prod.services.orders.replicas = 3,",
+        "NS307",
+    ),
+];
+
+#[test]
+fn a_hint_that_is_followed_ends_its_finding() {
+    for (fields, hint, followed, code) in HINTS {
+        let found = diagnostics(fields);
+        let one = found.iter().find(|one| one.code.id() == code).unwrap_or_else(|| panic!("{fields}: {found:?}"));
+        assert!(one.hint.contains(hint), "{fields}: {one:?}");
+        let after = diagnostics(followed);
+        assert!(after.iter().all(|one| one.code.id() != code), "{followed}: {after:?}");
+    }
+}
+
+/// Known good: the stack around the mistakes has no finding.
+#[test]
+fn the_stack_around_the_mistakes_is_right() {
+    assert_eq!(findings(""), Vec::<String>::new());
+}
