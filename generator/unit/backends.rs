@@ -139,7 +139,7 @@ fn a_job_ends_on_both_platforms() {
     };
     let text = |run: &str| {
         let files = files(&stack(run));
-        let all = files.iter().map(|(_, file)| String::from_utf8_lossy(file.bytes()).into_owned());
+        let all = files.iter().map(|(_, file)| String::from_utf8_lossy(file.bytes().unwrap()).into_owned());
         all.collect::<Vec<_>>()
     };
     let job = |texts: &[String]| texts.iter().any(|text| text.contains("kind: Job") && text.contains("name: buckets"));
@@ -147,7 +147,7 @@ fn a_job_ends_on_both_platforms() {
     let compose = |run: &str| {
         let files = files(&stack(run));
         let (_, file) = files.iter().find(|(path, _)| path.as_str() == "compose.yaml").unwrap();
-        let text = String::from_utf8_lossy(file.bytes()).into_owned();
+        let text = String::from_utf8_lossy(file.bytes().unwrap()).into_owned();
         text[text.find("\n  buckets:").unwrap()..]
             .lines()
             .find(|line| line.contains("restart:"))
