@@ -1,8 +1,8 @@
 //! Everything two backends must agree on, decided once: names, hosts, ports, start order, volumes, routes,
 //! secrets, connections. A backend only translates vocabulary.
 //!
-//! The services of the environment ([`roster`]) go through the aspects ([`aspect`]); each decides its part of the
-//! plan and returns wirings. [`assemble`] applies the wirings to the services, and [`rules`] check the result.
+//! The services of the environment ([`roster`]) go through the aspects (`aspect`); each decides its part of the
+//! plan and returns wirings. `assemble` applies the wirings to the services, and `rules` check the result.
 
 pub(crate) mod addresses;
 pub(crate) mod aspect;

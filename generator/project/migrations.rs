@@ -16,7 +16,7 @@ pub fn folder(project: &Path, database: &SqlIdent) -> PathBuf {
     project.join("db").join(database.as_str())
 }
 
-/// Reads all files of [`SUBFOLDERS`] and the sum file; the result is empty if the folder does not exist.
+/// Reads all files of `SUBFOLDERS` and the sum file; the result is empty if the folder does not exist.
 ///
 /// # Errors
 /// NS732 for a link, pipe or device, NS813 for files that are too large, NS804 if a file cannot be read.

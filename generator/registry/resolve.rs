@@ -88,7 +88,7 @@ impl Registry {
         Ok(Pin { digest: manifest.digest, platforms })
     }
 
-    /// Resolves several images by their full names, [`CONNECTIONS`] at a time.
+    /// Resolves several images by their full names, `CONNECTIONS` at a time.
     pub fn resolve_all(&self, names: &BTreeSet<String>) -> BTreeMap<String, Result<Pin, Diagnostic>> {
         let queue = Mutex::new(names.iter());
         let answers = Mutex::new(BTreeMap::new());
