@@ -134,7 +134,7 @@ fn a_job_ends_on_both_platforms() {
     let stack = |run: &str| {
         let job = json!({ "image": "ghcr.io/a/job:1", "user": "1000:1000", "run": run });
         let mut stack = stack(&json!({ "buckets": job }));
-        stack["kubernetes"] = json!({ "enabled": true, "cert_issuer": "letsencrypt" });
+        stack["kubernetes"] = json!({ "enabled": true, "gateway_class": "any" });
         stack
     };
     let text = |run: &str| {
