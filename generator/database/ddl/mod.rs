@@ -20,7 +20,7 @@ pub fn create_schema(name: &SqlIdent) -> String {
     format!("CREATE SCHEMA {};", quoted(name))
 }
 
-/// Extensions that name their own schema; the server refuses another one.
+/// Extensions that name their own schema; the server refuses any other schema.
 const OWN_SCHEMA: [&str; 3] = ["pg_cron", "postgis_tiger_geocoder", "postgis_topology"];
 
 /// Returns `CREATE EXTENSION`.
