@@ -9,7 +9,7 @@ use super::model::{Check, Health, Publish, Secret, Service};
 use super::roster::{PlannedService, Roster};
 use super::service_names::PROXY_SERVICE;
 use super::wiring::{Addition, Wirings};
-use crate::stack::{self, Profile, RouteKind, Zone};
+use crate::stack::{self, Profile, RouteKind, Run, Zone};
 use crate::values::{Checked, Cpus, Duration, ImageRef, Memory, PortName, SecretName, ServiceName};
 
 /// Returns the services of the plan: as declared, with all wirings, and with images pinned by the lock.
@@ -40,11 +40,16 @@ const MEMORY: Memory = Memory(512 << 20);
 const CPUS: Cpus = Cpus(1000);
 const PIDS: u32 = 128;
 
+/// Returns the memory limit of a service: as declared, or the default.
+pub fn memory_limit(service: &stack::Service) -> Memory {
+    service.limits.memory.unwrap_or(MEMORY)
+}
+
 impl Service {
     /// Returns a service as the stack declares it, with all defaults decided.
     fn new(name: &ServiceName, planned: &PlannedService, profile: Profile) -> Self {
         let declared = &planned.service;
-        let memory_limit = declared.limits.memory.unwrap_or(MEMORY);
+        let memory_limit = memory_limit(declared);
         let cpu_limit = declared.limits.cpus.unwrap_or(CPUS);
         let ports = declared.all_ports();
         Service {
@@ -86,7 +91,7 @@ impl Service {
             stop_grace: declared.stop_grace.unwrap_or(Duration(30_000)),
             stop_signal: declared.stop_signal.clone(),
             shm_size: declared.shm_size,
-            one_shot: false,
+            one_shot: declared.run == Run::Once,
             schedule: declared.schedule.clone(),
             compose: declared.compose.clone(),
             kubernetes: declared.kubernetes.clone(),

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::model::Plan;
 use crate::lock::{ImageName, Lock};
 use crate::stack::Build;
-use crate::values::{Checked, ImageRef};
+use crate::values::{Checked, ImageRef, ServiceName};
 
 /// The images of a Dockerfile by the names it uses, pinned where the lock can. Nothing for a name without a tag, which
 /// no lock can pin. Names of earlier stages, `scratch` and names put together from arguments are no images.
@@ -61,6 +62,14 @@ fn short(name: &str) -> String {
     let tag = reference.tag.filter(|tag| tag != "latest").map(|tag| format!(":{tag}"));
     let digest = reference.digest.map(|digest| format!("@{digest}"));
     format!("{repository}{}{}", tag.unwrap_or_default(), digest.unwrap_or_default())
+}
+
+/// The variable with the tag of all images that an environment builds, for Compose and for builders.
+pub const IMAGE_TAG: &str = "IMAGE_TAG";
+
+/// Returns the name, without a tag, of the image that an environment builds for a service.
+pub fn image_name(plan: &Plan, name: &ServiceName) -> String {
+    format!("{}-{}-{name}", plan.project, plan.environment)
 }
 
 /// Where the Dockerfile of a build lies in the project.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::addresses::Addresses;
 use super::aspect::{
-    access, connections, database_endpoints, databases, definitions, encryption, graphql, ingress, mail, migrations,
-    secrets, variables, volumes,
+    access, cache_memory, connections, database_endpoints, databases, definitions, encryption, extensions, graphql,
+    ingress, mail, migrations, secrets, server_settings, variables, volumes,
 };
 use super::assemble::assemble;
 use super::inputs::{Inputs, ProjectFiles};
@@ -36,6 +36,9 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
     let migrated = migrations::plan(inputs, &roster, &server.databases, &definitions, &outcome.findings);
     let migrated = outcome.collect(migrated);
     roster.extend(migrated.jobs);
+    let libraries = outcome.collect(extensions::plan(stack, &roster, &definitions));
+    outcome.collect(server_settings::plan(stack, &roster, &libraries));
+    outcome.collect(cache_memory::plan(&roster));
     let declared = outcome.collect(secrets::plan(stack, &roster, &server));
     let proxy = outcome.collect(ingress::plan(inputs, &roster, &addresses));
     let mail = outcome.collect(mail::plan(inputs, &roster, &declared));

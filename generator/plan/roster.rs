@@ -90,7 +90,9 @@ fn run_replica_like_primary(roster: &mut Roster) {
         (replica.image, replica.build, replica.layout) = (primary.image, primary.build, primary.layout);
     }
     replica.user = replica.user.take().or(primary.user);
-    // PostgreSQL refuses to start a standby whose `max_connections` is lower than the primary's.
+    let owned = replica.tmpfs.iter_mut().filter(|tmpfs| tmpfs.owner.is_some());
+    owned.for_each(|tmpfs| tmpfs.owner.clone_from(&replica.user));
+    // A setting of the primary's command holds for the replica, too.
     replica.command = replica.command.take().or(primary.command);
 }
 

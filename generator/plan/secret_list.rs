@@ -44,7 +44,13 @@ pub enum Recipe {
     /// Given by the operator.
     External { what: Text },
     /// PEM chain for these hosts, issued by the project's local authority.
-    LocalCertificate { hosts: Vec<String> },
+    LocalCertificate {
+        hosts: Vec<String>,
+        /// Domains to which the authority is limited, so that it stays while hosts below them change. Without any, it is
+        /// limited to the hosts.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        domains: Vec<String>,
+    },
     /// PEM key of such a chain.
     LocalKey { certificate: SecretName },
     /// PEM certificate of the authority that issued such a chain.

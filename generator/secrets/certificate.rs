@@ -1,15 +1,18 @@
 //! Issues certificates for local names. They are signed by an authority of the project, whose name constraints permit only the
-//! hosts of the stack.
+//! domains of the stack. The edge's authority stays, since a person imports it into a browser: its key is in a file that no
+//! container gets, and signs a new certificate when the hosts change. Other authorities sign one certificate, and their
+//! keys are dropped.
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
-    GeneralSubtree, IsCa, KeyPair, KeyUsagePurpose, NameConstraints,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa,
+    Issuer, KeyPair, KeyUsagePurpose, NameConstraints,
 };
 use time::{Duration, OffsetDateTime};
 
 use super::folder::{AUTHORITY, SecretFolder};
 use super::outcome::Outcome;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::path;
 use crate::plan::secret_list::Recipe;
 use crate::values::{Checked, SecretName};
 
@@ -23,18 +26,42 @@ const RENEWAL_DAYS: i64 = 30;
 /// Issues each certificate that is missing, is for different hosts, or ends within [`RENEWAL_DAYS`].
 pub fn renew(folder: &SecretFolder, outcome: &mut Outcome) -> Result<(), Diagnostic> {
     for (name, entry) in &folder.list.secrets {
-        if let Recipe::LocalCertificate { hosts } = &entry.recipe
+        if let Recipe::LocalCertificate { hosts, domains } = &entry.recipe
             && let Some(files) = CertificateFiles::find(folder, name)
         {
             if files.are_current(folder, hosts)? {
                 outcome.existing.extend(files.names());
             } else {
-                files.issue(folder, hosts)?;
-                outcome.created.extend(files.names());
+                let keeps_authority = files.issue(folder, hosts, domains)?;
+                let (authority, others): (Vec<_>, Vec<_>) =
+                    files.names().into_iter().partition(|name| *name == files.authority && keeps_authority);
+                outcome.created.extend(others);
+                outcome.existing.extend(authority);
             }
         }
     }
     Ok(())
+}
+
+/// Returns a finding for each certificate that exists and is not for the hosts of the stack, or ends soon.
+pub fn check(folder: &SecretFolder) -> Result<Vec<Diagnostic>, Diagnostic> {
+    let mut findings = Vec::new();
+    for (name, entry) in &folder.list.secrets {
+        let Recipe::LocalCertificate { hosts, .. } = &entry.recipe else { continue };
+        let Some(files) = CertificateFiles::find(folder, name) else { continue };
+        if folder.read(name)?.is_some() && !files.are_current(folder, hosts)? {
+            let environment = &folder.list.environment;
+            let mut finding = Diagnostic::error(Code::CertificateOutdated, path!("secrets", name))
+                .message(format!("`{name}` is not for the hosts that the stack serves now, or it ends soon"))
+                .hint(format!(
+                    "run `nself secrets init --env {environment}`, then `docker compose restart` for {}",
+                    entry.used_by.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+                ));
+            finding.environments = vec![environment.to_string()];
+            findings.push(finding);
+        }
+    }
+    Ok(findings)
 }
 
 /// Names of the files of one certificate.
@@ -42,7 +69,7 @@ struct CertificateFiles {
     certificate: SecretName,
     key: SecretName,
     authority: SecretName,
-    /// Whether the authority is a secret of the stack.
+    /// Whether the authority is a secret of the stack, which containers get. Its key is dropped then.
     lists_authority: bool,
     /// End of the validity and hosts of the certificate, so that the certificate need not be parsed.
     issued: SecretName,
@@ -73,6 +100,11 @@ impl CertificateFiles {
         [Some(self.certificate.clone()), Some(self.key.clone()), authority].into_iter().flatten().collect()
     }
 
+    /// Returns the name of a file about the authority.
+    fn of_authority(&self, suffix: &str) -> SecretName {
+        SecretName::wrap(format!("{}_{suffix}", self.authority))
+    }
+
     /// Tells whether all files exist, are for these hosts and stay valid for [`RENEWAL_DAYS`].
     fn are_current(&self, folder: &SecretFolder, hosts: &[String]) -> Result<bool, Diagnostic> {
         for name in [&self.certificate, &self.key, &self.authority] {
@@ -81,63 +113,149 @@ impl CertificateFiles {
             }
         }
         let Some(issued) = folder.read(&self.issued)? else { return Ok(false) };
-        let mut lines = issued.lines();
-        let end = lines.next().and_then(|line| line.parse().ok()).unwrap_or(0_i64);
-        let renewal = OffsetDateTime::now_utc() + Duration::days(RENEWAL_DAYS);
-        Ok(end > renewal.unix_timestamp() && lines.eq(hosts.iter().map(String::as_str)))
+        let (end, issued_hosts) = parse_issued(&issued);
+        Ok(ends_later(end) && issued_hosts.eq(hosts.iter().map(String::as_str)))
     }
 
-    fn issue(&self, folder: &SecretFolder, hosts: &[String]) -> Result<(), Diagnostic> {
+    /// Issues the certificate. Returns whether the authority is the one that existed.
+    fn issue(&self, folder: &SecretFolder, hosts: &[String], domains: &[String]) -> Result<bool, Diagnostic> {
         let now = OffsetDateTime::now_utc();
-        let end = now + Duration::days(VALID_DAYS);
-        let validity = (now - Duration::days(CLOCK_MARGIN_DAYS), end);
-        let issued = issue(folder.list.project.as_str(), hosts, validity).map_err(|error| {
+        let validity =
+            Validity { start: now - Duration::days(CLOCK_MARGIN_DAYS), end: now + Duration::days(VALID_DAYS) };
+        let failed = |error: rcgen::Error| {
             Diagnostic::error(Code::Internal, FieldPath::root())
                 .message(format!("the certificate cannot be created: {error}"))
-        })?;
-        folder.write(&self.certificate, &issued.chain)?;
-        folder.write(&self.key, &issued.key)?;
-        folder.write(&self.authority, &issued.authority)?;
-        folder.write(&self.issued, &format!("{}\n{}", end.unix_timestamp(), hosts.join("\n")))
+        };
+        let project = folder.list.project.as_str();
+        let existing = self.existing_authority(folder, hosts, domains)?;
+        let is_existing = existing.is_some();
+        let authority = match existing {
+            Some(authority) => authority,
+            None => {
+                let authority = Authority::create(project, permitted(hosts, domains), validity).map_err(failed)?;
+                self.write_authority(folder, &authority)?;
+                authority
+            }
+        };
+        let leaf = authority.sign(project, hosts, validity).map_err(failed)?;
+        folder.write(&self.certificate, &(leaf.chain + &authority.certificate))?;
+        folder.write(&self.key, &leaf.key)?;
+        let end = validity.end.unix_timestamp().min(authority.end);
+        folder.write(&self.issued, &format!("{end}\n{}", hosts.join("\n")))?;
+        Ok(is_existing)
+    }
+
+    /// Returns the authority in the folder if it stays valid and permits the hosts.
+    fn existing_authority(
+        &self,
+        folder: &SecretFolder,
+        hosts: &[String],
+        domains: &[String],
+    ) -> Result<Option<Authority>, Diagnostic> {
+        if self.lists_authority {
+            return Ok(None);
+        }
+        let files = [self.authority.clone(), self.of_authority("key"), self.of_authority("issued")];
+        let [certificate, key, issued] = files.map(|name| folder.read(&name));
+        let (Some(certificate), Some(key), Some(issued)) = (certificate?, key?, issued?) else { return Ok(None) };
+        let (end, limits) = parse_issued(&issued);
+        let limits: Vec<String> = limits.map(str::to_owned).collect();
+        let is_usable = ends_later(end) && permitted(hosts, domains).iter().all(|name| limits.contains(name));
+        Ok(is_usable.then(|| Authority { certificate: certificate + "\n", key, limits, end }))
+    }
+
+    fn write_authority(&self, folder: &SecretFolder, authority: &Authority) -> Result<(), Diagnostic> {
+        folder.write(&self.authority, &authority.certificate)?;
+        if self.lists_authority {
+            return Ok(());
+        }
+        folder.write_private(&self.of_authority("key"), &authority.key)?;
+        folder.write(&self.of_authority("issued"), &format!("{}\n{}", authority.end, authority.limits.join("\n")))
     }
 }
 
-/// Texts in PEM.
-struct Issued {
-    chain: String,
-    key: String,
-    authority: String,
+/// Returns the end of the validity, and the names, that a file about an issued certificate contains.
+fn parse_issued(text: &str) -> (i64, std::str::Lines<'_>) {
+    let mut lines = text.lines();
+    (lines.next().and_then(|line| line.parse().ok()).unwrap_or_default(), lines)
 }
 
-/// Creates an authority and a certificate signed by it. The authority's key is dropped, so it can sign nothing else later.
-fn issue(
-    project: &str,
-    hosts: &[String],
-    (start, end): (OffsetDateTime, OffsetDateTime),
-) -> Result<Issued, rcgen::Error> {
-    let name = |common: String| {
-        let mut name = DistinguishedName::new();
-        name.push(DnType::OrganizationName, "nself local development");
-        name.push(DnType::CommonName, common);
-        name
+/// Tells whether a validity ends after the time of renewal.
+fn ends_later(end: i64) -> bool {
+    end > (OffsetDateTime::now_utc() + Duration::days(RENEWAL_DAYS)).unix_timestamp()
+}
+
+/// Returns the names to which the authority is limited: the domains, and the hosts that are not below them.
+fn permitted(hosts: &[String], domains: &[String]) -> Vec<String> {
+    let is_below = |host: &str| {
+        domains
+            .iter()
+            .any(|domain| host.strip_suffix(domain.as_str()).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')))
     };
+    let hosts = hosts.iter().map(|host| host.trim_start_matches("*.")).filter(|host| !is_below(host));
+    domains.iter().cloned().chain(hosts.map(str::to_owned)).collect()
+}
+
+#[derive(Clone, Copy)]
+struct Validity {
+    start: OffsetDateTime,
+    end: OffsetDateTime,
+}
+
+/// An authority, with its texts in PEM.
+struct Authority {
+    certificate: String,
+    key: String,
+    /// The names for which it may sign.
+    limits: Vec<String>,
+    /// The end of its validity.
+    end: i64,
+}
+
+/// A signed certificate and its key in PEM.
+struct Leaf {
+    chain: String,
+    key: String,
+}
+
+impl Authority {
+    fn create(project: &str, limits: Vec<String>, validity: Validity) -> Result<Self, rcgen::Error> {
+        let mut params = authority_parameters(project)?;
+        let permitted_subtrees = limits.iter().cloned().map(GeneralSubtree::DnsName).collect();
+        params.name_constraints = Some(NameConstraints { permitted_subtrees, excluded_subtrees: Vec::new() });
+        (params.not_before, params.not_after) = (validity.start, validity.end);
+        let key = KeyPair::generate()?;
+        let certificate = params.self_signed(&key)?.pem();
+        Ok(Authority { certificate, key: key.serialize_pem(), limits, end: validity.end.unix_timestamp() })
+    }
+
+    /// Signs a certificate for these hosts, which ends with the authority at the latest.
+    fn sign(&self, project: &str, hosts: &[String], validity: Validity) -> Result<Leaf, rcgen::Error> {
+        let mut params = CertificateParams::new(hosts.to_vec())?;
+        params.distinguished_name = distinguished_name(format!("{project} local"));
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        params.use_authority_key_identifier_extension = true;
+        let last = OffsetDateTime::from_unix_timestamp(self.end).unwrap_or(validity.end);
+        (params.not_before, params.not_after) = (validity.start, validity.end.min(last));
+        let key = KeyPair::generate()?;
+        let issuer = Issuer::new(authority_parameters(project)?, KeyPair::from_pem(&self.key)?);
+        Ok(Leaf { chain: params.signed_by(&key, &issuer)?.pem(), key: key.serialize_pem() })
+    }
+}
+
+fn distinguished_name(common: String) -> DistinguishedName {
+    let mut name = DistinguishedName::new();
+    name.push(DnType::OrganizationName, "nself local development");
+    name.push(DnType::CommonName, common);
+    name
+}
+
+/// Returns the parameters of an authority that are the same each time: its name and what its key may do.
+fn authority_parameters(project: &str) -> Result<CertificateParams, rcgen::Error> {
     let mut params = CertificateParams::new(Vec::<String>::new())?;
-    params.distinguished_name = name(format!("{project} local authority"));
+    params.distinguished_name = distinguished_name(format!("{project} local authority"));
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    let permitted =
-        hosts.iter().map(|host| GeneralSubtree::DnsName(host.trim_start_matches("*.").to_owned())).collect();
-    params.name_constraints = Some(NameConstraints { permitted_subtrees: permitted, excluded_subtrees: Vec::new() });
-    (params.not_before, params.not_after) = (start, end);
-    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
-
-    let mut params = CertificateParams::new(hosts.to_vec())?;
-    params.distinguished_name = name(format!("{project} local"));
-    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    params.use_authority_key_identifier_extension = true;
-    (params.not_before, params.not_after) = (start, end);
-    let key = KeyPair::generate()?;
-    let certificate = params.signed_by(&key, &authority)?;
-    Ok(Issued { chain: certificate.pem() + &authority.pem(), key: key.serialize_pem(), authority: authority.pem() })
+    Ok(params)
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::folder::SecretFolder;
-use super::modes;
+use super::{certificate, modes};
 use crate::artifact::Digest;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
@@ -68,6 +68,7 @@ pub fn check(folders: &[SecretFolder]) -> Result<CheckedSecrets, Diagnostic> {
             Err(tracked) => checked.findings.extend(tracked),
         }
         checked.findings.extend(modes::repair(folder)?);
+        checked.findings.extend(certificate::check(folder)?);
         for (name, entry) in folder.list.secrets.iter().filter(|(_, entry)| !is_derived(&entry.recipe)) {
             let findings = check_value(folder, name, entry, &mut known_values)?;
             checked.findings.extend(findings.into_iter().map(|mut finding| {

@@ -53,7 +53,8 @@ fn create_values(folder: &SecretFolder, outcome: &mut Outcome) -> Result<BTreeMa
     for (name, entry) in &folder.list.secrets {
         let Recipe::Template { parts } = &entry.recipe else { continue };
         let Some(value) = compose(parts, &values) else { continue };
-        if folder.read(name)?.as_deref() == Some(value.as_str()) {
+        // Reading drops one line break at the end.
+        if folder.read(name)?.as_deref() == Some(value.strip_suffix('\n').unwrap_or(&value)) {
             outcome.existing.push(name.clone());
         } else {
             folder.write(name, &value)?;

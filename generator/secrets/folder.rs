@@ -129,6 +129,15 @@ impl SecretFolder {
     }
 }
 
+impl SecretFolder {
+    /// Writes a value that no container gets.
+    pub(super) fn write_private(&self, name: &SecretName, value: &str) -> Result<(), Diagnostic> {
+        let secrets = self.environment.make_folder(SECRETS, FOLDER_MODE)?;
+        secrets.set_own_mode(FOLDER_MODE)?;
+        Ok(secrets.replace(name.as_str(), value.as_bytes(), ENVIRONMENT_FILE_MODE)?)
+    }
+}
+
 /// Parses the list of secrets of an environment.
 fn parse_list(bytes: &[u8], environment: &str) -> Result<SecretList, String> {
     let list: SecretList = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;

@@ -1,6 +1,8 @@
 //! What a service does with a database. Roles and grants follow; passwords are secrets of the planner.
 
-use crate::values::{ExtensionName, SqlIdent};
+use std::collections::BTreeMap;
+
+use crate::values::{ExtensionName, SettingName, SqlIdent, Text};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +26,9 @@ pub struct DatabaseServer {
     /// Whether connections to it are encrypted and both ends checked. Unless given: where manifests for a cluster are
     /// generated, since pods of one stack run on several hosts.
     pub tls: Option<bool>,
+    /// Settings of PostgreSQL by name, for the server and its replica. They replace those that follow from the memory
+    /// limit of the server, such as `shared_buffers`.
+    pub settings: BTreeMap<SettingName, Text>,
 }
 
 /// How much a service may do.

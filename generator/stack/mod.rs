@@ -28,7 +28,7 @@ pub use mail::{Mail, Relay, RelayHost, RelaySecurity, SecretReference};
 pub use route::{Frontend, GraphqlEndpoint, Guard, Route, RouteAccess, RouteKind};
 pub use secret::{Secret, TemplatePart};
 pub use service::{
-    Autoscale, Build, Condition, Layout, Limits, Mount, Publish, Reservations, Service, Tmpfs, Volume, Zone,
+    Autoscale, Build, Condition, Layout, Limits, Mount, Publish, Reservations, Run, Service, Tmpfs, Volume, Zone,
 };
 
 /// What an environment is for; decides what is included and how strict the checks are.

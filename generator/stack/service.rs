@@ -97,6 +97,8 @@ pub struct Service {
     pub compose: BTreeMap<String, serde_json::Value>,
     /// Raw keys of a pod that the model does not cover, merged last.
     pub kubernetes: BTreeMap<String, serde_json::Value>,
+    /// Whether it runs all the time, or once before the services that wait for its end.
+    pub run: Run,
     /// Runs at these times, in UTC, and ends, instead of running all the time.
     pub schedule: Option<Schedule>,
     /// Settings a target may drop, each with a reason: `waive."compose.autoscale" = "…"`.
@@ -189,6 +191,17 @@ impl Tmpfs {
     pub fn limit(&self) -> Memory {
         self.size.unwrap_or(Memory(64 << 20))
     }
+}
+
+/// How long a service runs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Run {
+    /// All the time; it starts again when it ends.
+    #[default]
+    Always,
+    /// Once for each start of the stack, until it succeeds: a job such as the creation of buckets.
+    Once,
 }
 
 /// When a dependency counts as up.

@@ -6,9 +6,10 @@ use serde_json::{Value, json};
 
 use super::stack;
 use crate::plan::addresses::Addresses;
+use crate::plan::aspect::server_settings::Libraries;
 use crate::plan::aspect::{
-    access, connections, database_endpoints, databases, definitions, encryption, graphql, ingress, mail, migrations,
-    secrets, variables, volumes,
+    access, cache_memory, connections, database_endpoints, databases, definitions, encryption, extensions, graphql,
+    ingress, mail, migrations, secrets, server_settings, variables, volumes,
 };
 use crate::plan::inputs::Inputs;
 use crate::plan::roster::{Roster, roster};
@@ -113,7 +114,7 @@ fn the_pooler_admits_only_roles_whose_pooled_url_is_used() {
 }
 
 #[test]
-fn the_replica_shares_the_servers_settings() {
+fn the_replica_has_a_role_on_the_server() {
     let replication = |with_replica: bool| {
         let mut stack = stack(&json!({}));
         if with_replica {
@@ -124,7 +125,7 @@ fn the_replica_shares_the_servers_settings() {
             (planned.part.is_some(), additions(&planned, "postgres").len())
         })
     };
-    assert_eq!(replication(true), (true, 2));
+    assert_eq!(replication(true), (true, 1));
     assert_eq!(replication(false), (false, 0));
 }
 
@@ -290,4 +291,79 @@ fn a_definition_without_tables_needs_a_service_that_uses_its_database() {
     };
     assert_eq!(planned(&json!({ "databases": { "main": { "name": "shop_orders" } } })), (0, 1, true));
     assert_eq!(planned(&json!({})), (1, 0, false));
+}
+
+/// Returns the words that an aspect appends to a service's command.
+fn words<T>(planned: &Planned<T>, service: &str) -> Vec<String> {
+    let additions = additions(planned, service).into_iter();
+    let words = additions.flat_map(|addition| match addition {
+        Addition::Arguments { arguments, .. } => arguments.iter().map(ToString::to_string).collect(),
+        _ => Vec::new(),
+    });
+    words.collect()
+}
+
+#[test]
+fn settings_of_the_server_follow_its_memory_unless_the_stack_sets_them() {
+    let settings = |memory: &str, server: &Value| {
+        let mut stack = stack(&json!({}));
+        stack["services"]["postgres"]["limits"] = json!({ "memory": memory });
+        stack["services"]["postgres"]["command"] = json!(["postgres", "-c", "max_wal_size=7GB"]);
+        stack["database_server"]["settings"] = server.clone();
+        with(&stack, |inputs, roster| {
+            words(&server_settings::plan(inputs.stack, roster, &Libraries::default()), "postgres")
+        })
+    };
+    let has = |words: &[String], word: &str| words.iter().filter(|other| *other == word).count();
+    let two = settings("2GiB", &json!({}));
+    assert_eq!((has(&two, "shared_buffers=524288kB"), has(&two, "effective_cache_size=1572864kB")), (1, 1), "{two:?}");
+    assert_eq!(has(&two, "shared_preload_libraries=pg_stat_statements"), 1);
+    assert_eq!(has(&settings("8GiB", &json!({})), "shared_buffers=2097152kB"), 1);
+    let own = settings("2GiB", &json!({ "shared_buffers": "1GB", "max_connections": "50" }));
+    assert_eq!((has(&own, "shared_buffers=1GB"), has(&own, "max_connections=50")), (1, 1), "{own:?}");
+    for name in ["shared_buffers=", "max_connections=", "max_wal_size="] {
+        let expected = usize::from(name != "max_wal_size=");
+        assert_eq!(own.iter().filter(|word| word.starts_with(name)).count(), expected, "{name} {own:?}");
+    }
+}
+
+#[test]
+fn redis_refuses_writes_before_its_container_is_full() {
+    let arguments = |fields: &Value| {
+        let mut redis = json!({ "image": "a/redis:1", "catalogue": "redis", "limits": { "memory": "100MiB" } });
+        for (name, value) in fields.as_object().unwrap() {
+            redis[name] = value.clone();
+        }
+        with(&stack(&json!({ "redis": redis })), |_, roster| words(&cache_memory::plan(roster), "redis"))
+    };
+    assert_eq!(arguments(&json!({})), ["--maxmemory", "62914560"]);
+    assert!(arguments(&json!({ "command": ["redis-server", "--maxmemory", "1gb"] })).is_empty());
+    let template = |text: &str| json!({ "secrets": { "redis_conf": { "template": [{ "text": text }] } } });
+    assert!(arguments(&template("maxmemory 1gb\n")).is_empty());
+    assert!(!arguments(&template("maxmemory-policy allkeys-lru\n")).is_empty());
+}
+
+#[test]
+fn extensions_are_checked_against_the_image_and_loaded() {
+    let planned = |image: &str, uses: &[(&str, &str)]| {
+        let mut stack = stack(&json!({}));
+        stack["services"]["postgres"]["image"] = json!(image);
+        for (i, (database, extension)) in uses.iter().enumerate() {
+            let databases = json!({ "main": { "name": database, "extensions": [extension] } });
+            stack["services"][format!("user{i}")] = json!({ "image": "a/b:1", "databases": databases });
+        }
+        with(&stack, |inputs, roster| {
+            let planned = extensions::plan(inputs.stack, roster, &BTreeMap::new());
+            let paths: Vec<String> = planned.findings.iter().map(|finding| finding.path.to_string()).collect();
+            (paths, planned.part.names.into_iter().collect::<Vec<_>>())
+        })
+    };
+    let official = "docker.io/library/postgres:16-alpine";
+    let place = |service: &str| vec![format!("services.{service}.databases.main.extensions[0]")];
+    assert_eq!(planned(official, &[("one", "citext")]), (vec![], vec![]));
+    assert_eq!(planned(official, &[("one", "vector")]), (place("user0"), vec![]));
+    assert_eq!(planned("docker.io/pgvector/pgvector:pg16", &[("one", "vector")]), (vec![], vec![]));
+    assert_eq!(planned("ghcr.io/acme/postgres:1", &[("one", "pg_cron")]), (vec![], vec!["pg_cron".to_owned()]));
+    let two = planned("ghcr.io/acme/postgres:1", &[("one", "pg_cron"), ("two", "pg_cron")]);
+    assert_eq!(two, (place("user1"), vec!["pg_cron".to_owned()]));
 }

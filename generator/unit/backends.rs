@@ -128,3 +128,32 @@ fn every_file_has_a_backend_and_a_field() {
         assert!(!backend.provenance(&plan, &GeneratedLine::whole_file(path)).is_empty(), "{path}");
     }
 }
+
+#[test]
+fn a_job_ends_on_both_platforms() {
+    let stack = |run: &str| {
+        let job = json!({ "image": "ghcr.io/a/job:1", "user": "1000:1000", "run": run });
+        let mut stack = stack(&json!({ "buckets": job }));
+        stack["kubernetes"] = json!({ "enabled": true, "gateway_class": "any" });
+        stack
+    };
+    let text = |run: &str| {
+        let files = files(&stack(run));
+        let all = files.iter().map(|(_, file)| String::from_utf8_lossy(file.bytes().unwrap()).into_owned());
+        all.collect::<Vec<_>>()
+    };
+    let job = |texts: &[String]| texts.iter().any(|text| text.contains("kind: Job") && text.contains("name: buckets"));
+    assert!(job(&text("once")) && !job(&text("always")));
+    let compose = |run: &str| {
+        let files = files(&stack(run));
+        let (_, file) = files.iter().find(|(path, _)| path.as_str() == "compose.yaml").unwrap();
+        let text = String::from_utf8_lossy(file.bytes().unwrap()).into_owned();
+        text[text.find("\n  buckets:").unwrap()..]
+            .lines()
+            .find(|line| line.contains("restart:"))
+            .unwrap()
+            .trim()
+            .to_owned()
+    };
+    assert_eq!((compose("once"), compose("always")), ("restart: \"no\"".into(), "restart: unless-stopped".into()));
+}

@@ -92,3 +92,19 @@ fn only_nginx_publishes_ports() {
         [(Code::PublicPort, "services.orders.publish.http".to_owned())]
     );
 }
+
+#[test]
+fn only_a_job_can_be_waited_for_until_it_ends() {
+    let errors = |job: &Value| {
+        let mut fields = json!({ "image": "a/job:1" });
+        for (name, value) in job.as_object().unwrap() {
+            fields[name] = value.clone();
+        }
+        let orders = json!({ "image": "a/orders:1", "depends_on": { "buckets": "completed" } });
+        errors(&stack(&json!({ "buckets": fields, "orders": orders })))
+    };
+    assert_eq!(errors(&json!({ "run": "once" })), []);
+    assert_eq!(errors(&json!({})), [(Code::EndlessJob, "services.orders.depends_on.buckets".to_owned())]);
+    let replicated = errors(&json!({ "run": "once", "replicas": 2 }));
+    assert_eq!(replicated, [(Code::EndlessJob, "services.buckets.replicas".to_owned())]);
+}

@@ -141,6 +141,25 @@ checked! {
     ExtensionName, "the name of a PostgreSQL extension", "pgcrypto",
     |t| only(t, 63, "a-z, 0-9, `_` and `-`, starting with a letter", lower, |c| lower_digit(c) || c == '_' || c == '-')
 }
+/// Settings of PostgreSQL that decide where the server finds its files and how clients reach it. The generated files
+/// depend on their values.
+const OWN_SETTINGS: [&str; 9] = [
+    "config_file",
+    "data_directory",
+    "hba_file",
+    "ident_file",
+    "listen_addresses",
+    "port",
+    "ssl",
+    "ssl_cert_file",
+    "ssl_key_file",
+];
+checked! {
+    /// A setting of PostgreSQL; settings of extensions have a dot.
+    SettingName, "the name of a PostgreSQL setting", "work_mem",
+    |t| only(t, 63, "a-z, 0-9, `_` and `.`, starting with a letter", lower, |c| lower_digit(c) || c == '_' || c == '.')
+        .or_else(|| OWN_SETTINGS.contains(&t).then(|| "nself sets it, as other generated files depend on it".into()))
+}
 checked! {
     /// An environment variable (POSIX name).
     VariableName, "a variable name of letters, digits and underscores", "LOG_LEVEL",

@@ -438,7 +438,7 @@ fn bake_apart() {
     let said: Value = serde_json::from_str(&file).unwrap();
     assert_eq!(
         said["target"]["web"]["tags"],
-        serde_json::json!(["shop-prod-web", "registry.example.com/shop/web:1.2.3"])
+        serde_json::json!(["shop-prod-web:${IMAGE_TAG}", "registry.example.com/shop/web:1.2.3"])
     );
     let base = said["target"]["web"]["contexts"]["base:1"].as_str().unwrap();
     assert!(base.starts_with("docker-image://docker.io/library/base:1@sha256:"), "{base}");

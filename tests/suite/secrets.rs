@@ -190,6 +190,70 @@ fn certificates_are_issued_once_and_again_when_a_part_is_missing() {
     assert!(!verify("postgres", "authority"));
 }
 
+/// A browser that has imported the authority accepts the hosts of each later generation.
+#[test]
+fn the_authority_stays_when_routes_change() {
+    let text = |subdomain: &str| {
+        format!(
+            r#"{{ project = "shop", domain = "shop.example.com", services.orders = {{ image = "a/b:1", port = 8001, route.subdomain = "{subdomain}" }} }}"#
+        )
+    };
+    let case = stack(&text("orders"));
+    let nself = |arguments: &[&str]| nself_in(case.path(), arguments);
+    let generate = || assert_eq!(nself(&["gen", "--env", "local"]).code, 0);
+    let folder = case.path().join("deploy/local/secrets");
+    let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
+    generate();
+    assert_eq!(nself(&["secrets", "init"]).code, 0);
+    let first = (read("authority"), read("tls_certificate"));
+    assert!(!nself(&["secrets", "check", "--env", "local"]).stderr.contains("NS516"));
+    let main = fs::read_to_string(case.path().join("stack.ncl")).unwrap();
+    fs::write(case.path().join("stack.ncl"), main.replace("subdomain = \"orders\"", "subdomain = \"sales\"")).unwrap();
+    generate();
+    let checked = nself(&["secrets", "check", "--env", "local"]);
+    assert!(checked.code == 1 && checked.stderr.contains("error[NS516]"), "{}", checked.stderr);
+    assert!(checked.stderr.contains("nself secrets init --env local"), "{}", checked.stderr);
+    let again = nself(&["secrets", "init"]);
+    assert!(
+        again.stdout.contains("created tls_certificate") && !again.stdout.contains("authority"),
+        "{}",
+        again.stdout
+    );
+    assert!(!nself(&["secrets", "check", "--env", "local"]).stderr.contains("NS516"));
+    assert_eq!(read("authority"), first.0);
+    assert_ne!(read("tls_certificate"), first.1);
+    let verify = |host: &str| {
+        let file = |name: &str| folder.join(name).display().to_string();
+        let mut openssl = std::process::Command::new("openssl");
+        openssl.args(["verify", "-verify_hostname", host, "-CAfile", &file("authority"), &file("tls_certificate")]);
+        crate::support::run(&mut openssl).code == 0
+    };
+    assert!(verify("sales.local.nself.org") && verify("sales.localhost"));
+    assert!(!verify("orders.local.nself.org"));
+    let mode =
+        std::os::unix::fs::PermissionsExt::mode(&fs::metadata(folder.join("authority_key")).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600, "no container reads the key of the authority");
+    // The second run creates nothing, whatever the end of a composed value.
+    assert!(nself(&["secrets", "init"]).stdout.is_empty());
+}
+
+/// nginx runs as another user than the operator who wrote the key.
+#[test]
+fn a_key_that_containers_cannot_read_is_a_finding() {
+    use std::os::unix::fs::PermissionsExt;
+    let case = stack(r#"{ project = "shop", domain = "shop.example.com", environments.local.tls.mode = 'files }"#);
+    assert_eq!(nself_in(case.path(), ["gen", "--env", "local"]).code, 0);
+    let folder = case.path().join("deploy/local/secrets");
+    nself_in(case.path(), ["secrets", "init"]);
+    fs::remove_file(folder.join("tls_key")).ok();
+    fs::write(folder.join("tls_key"), "a key that the operator has copied here").unwrap();
+    fs::set_permissions(folder.join("tls_key"), fs::Permissions::from_mode(0o600)).unwrap();
+    let ran = nself_in(case.path(), ["secrets", "check", "--env", "local"]);
+    assert!(ran.stderr.contains("warning[NS515]") && ran.stderr.contains("secrets/tls_key (0600)"), "{}", ran.stderr);
+    assert_eq!(fs::metadata(folder.join("tls_key")).unwrap().permissions().mode() & 0o777, 0o444);
+    assert!(!nself_in(case.path(), ["secrets", "check", "--env", "local"]).stderr.contains("NS515"));
+}
+
 #[test]
 fn connection_urls_are_secrets_with_encoded_passwords() {
     // URLs are secrets as a whole, composed with percent-encoding; nothing is interpolated at start.

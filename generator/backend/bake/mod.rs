@@ -9,6 +9,7 @@ use super::provenance::{GeneratedLine, of_service_keys};
 use super::{Backend, Description, Emit, Input};
 use crate::artifact::{Artifacts, Slice, json};
 use crate::diagnostic::{Diagnostic, FieldPath};
+use crate::plan::dockerfile::IMAGE_TAG;
 use crate::plan::{Plan, dockerfile};
 use crate::stack::Build;
 use crate::values::ServiceName;
@@ -27,8 +28,14 @@ const FILE: &str = "docker-bake.json";
 /// <https://docs.docker.com/build/bake/reference/>
 #[derive(Serialize)]
 struct Bake {
+    variable: BTreeMap<&'static str, Variable>,
     group: BTreeMap<&'static str, Group>,
     target: BTreeMap<String, Target>,
+}
+
+#[derive(Serialize)]
+struct Variable {
+    default: &'static str,
 }
 
 #[derive(Serialize)]
@@ -105,7 +112,8 @@ fn bake(builds: &Builds) -> Bake {
         };
         (name.to_string(), target)
     });
-    Bake { target: targets.collect(), group: BTreeMap::from([("default", Group { targets: names })]) }
+    let variable = BTreeMap::from([(IMAGE_TAG, Variable { default: "latest" })]);
+    Bake { variable, target: targets.collect(), group: BTreeMap::from([("default", Group { targets: names })]) }
 }
 
 /// Returns the names of an image: the one that Compose uses and, for a cluster with a registry, the one to push.
@@ -113,9 +121,8 @@ fn tags(plan: &Plan, name: &ServiceName) -> Vec<String> {
     let settings = plan.kubernetes.as_ref().map(|cluster| &cluster.settings);
     let pushed = settings.and_then(|settings| Some((settings.registry.as_ref()?, settings.tag.as_ref()?)));
     let pushed = pushed.map(|(registry, tag)| format!("{registry}/{name}:{tag}"));
-    // Older implementations of Compose (`compat`) name an image after its folder, so no name is known here.
-    let compose_name = plan.compat.is_none().then(|| format!("{}-{}-{name}", plan.project, plan.environment));
-    compose_name.into_iter().chain(pushed).collect()
+    let compose_name = format!("{}:${{{IMAGE_TAG}}}", dockerfile::image_name(plan, name));
+    std::iter::once(compose_name).chain(pushed).collect()
 }
 
 /// Escapes `${` and `%{`, which begin a template in the file's language, HCL.

@@ -5,11 +5,18 @@ use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 
+use crate::plan::dockerfile::IMAGE_TAG;
+
 /// A text, whose `$` are doubled since Compose interpolates every string, or a variable that `.env` must set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scalar {
     Text(String),
-    Required { variable: String, message: &'static str },
+    Required {
+        variable: String,
+        message: &'static str,
+    },
+    /// The name of an image that is built here. The variable `IMAGE_TAG` names the version.
+    BuiltImage(String),
 }
 
 impl Scalar {
@@ -25,6 +32,7 @@ impl Serialize for Scalar {
             Scalar::Required { variable, message } => {
                 serializer.collect_str(&format_args!("${{{variable}:?{message}}}"))
             }
+            Scalar::BuiltImage(name) => serializer.collect_str(&format_args!("{name}:${{{IMAGE_TAG}:-latest}}")),
         }
     }
 }
@@ -45,7 +53,9 @@ pub struct File {
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Service {
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub image: Option<String>,
+    pub image: Option<Scalar>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pull_policy: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub build: Option<Build>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]

@@ -31,7 +31,10 @@ pub fn service(
     let raw = raw_keys::merge(name, planned, is_old)?;
     let networks = networks(plan, name, planned);
     let service = Service {
-        image: planned.image.as_ref().map(ToString::to_string),
+        image: image(plan, name, planned),
+        // `up` builds each time, so that it takes edited sources; unchanged steps come from the builder's cache.
+        pull_policy: (planned.build.is_some() && !is_old && !planned.compose.contains_key("pull_policy"))
+            .then_some("build"),
         build: planned.build.as_ref().map(|build| self::build(plan, planned, build)),
         depends_on: planned
             .depends_on
@@ -91,6 +94,12 @@ fn resources(planned: &plan::Service, is_old: bool) -> Service {
         },
     };
     Service { deploy: Some(deploy), ..Service::default() }
+}
+
+/// Returns the name of the image: as declared, or the one under which the built image is found again.
+fn image(plan: &Plan, name: &ServiceName, planned: &plan::Service) -> Option<Scalar> {
+    let built = || Scalar::BuiltImage(dockerfile::image_name(plan, name));
+    planned.image.as_ref().map(|image| Scalar::text(image.as_str())).or_else(|| planned.build.as_ref().map(|_| built()))
 }
 
 fn scalars(words: &[Text]) -> Vec<Scalar> {
@@ -168,9 +177,9 @@ fn port(publish: &plan::Publish, is_old: bool) -> Port {
 }
 
 /// Returns the networks of a service: those of its connections and, if it may reach the internet, its own egress network.
-/// A job without connections has no network.
+/// A job without connections and without access to the internet has no network.
 fn networks(plan: &Plan, name: &ServiceName, planned: &plan::Service) -> Memberships {
-    if planned.one_shot && !plan.connections.iter().any(|connection| connection.from == *name) {
+    if planned.one_shot && !planned.egress && !plan.connections.iter().any(|connection| connection.from == *name) {
         return Memberships::default();
     }
     let inside = planned.networks.iter().map(|network| network.name().to_owned());

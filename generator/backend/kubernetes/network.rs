@@ -44,12 +44,8 @@ pub fn addresses(cluster: &Cluster, name: &ServiceName, service: &Service) -> Ve
     let mut objects = vec![Object::spec("v1", "Service", annotated, Spec::Service(address.clone()))];
     objects.extend(service.aliases.iter().map(|alias| {
         let ports = address.ports.iter().map(|port| ServicePort { node_port: None, ..port.clone() });
-        let address = Address {
-            kind: "ClusterIP",
-            external_traffic_policy: None,
-            ports: ports.collect(),
-            ..address.clone()
-        };
+        let address =
+            Address { kind: "ClusterIP", external_traffic_policy: None, ports: ports.collect(), ..address.clone() };
         let metadata = Metadata { name: alias.to_string(), ..metadata.clone() };
         Object::spec("v1", "Service", metadata, Spec::Service(address))
     }));

@@ -40,6 +40,14 @@ pub fn containers(cluster: &Cluster, name: &ServiceName, service: &Service) -> R
                 let container = migration_container(cluster, (name, service), migrations, path);
                 migrated.extend(findings.value(container.map_err(Some)));
             }
+            // The stack accepts that the pod starts at once, and starts again until the job has ended.
+            (Condition::Completed, ..) if service.waive.contains_key("kubernetes.depends_on") => {}
+            (Condition::Completed, ..) => findings.extend([Diagnostic::error(Code::Unsupported, path)
+                .message(format!("a pod cannot wait for the end of the job `{to}` without rights in the cluster"))
+                .hint(format!(
+                    "accept that it starts at once, and again until the job has ended: \
+                     `services.{name}.waive.\"kubernetes.depends_on\" = \"…\"`"
+                ))]),
             _ => findings.extend([Diagnostic::error(Code::Unsupported, path)
                 .message(format!("a pod waits until a port of `{to}` answers, and `{to}` has no port"))
                 .hint("give it the port of its health check, or wait with `'started`")]),

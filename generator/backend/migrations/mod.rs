@@ -1,6 +1,6 @@
 //! The runner of migrations: a psql script and the migrations, for a container that ends when all migrations are applied. It
-//! stops if a migration was edited or reordered, if the database has newer migrations, on a standby, and if it loses its
-//! lock.
+//! stops if a migration was edited or reordered, on a standby, and if it loses its lock. On a database with newer migrations it
+//! changes nothing.
 //!
 //! SQL of the project runs in sessions of the database's owner. Only extensions need a superuser; their statements consist
 //! of names, and they run from separate files in separate sessions.

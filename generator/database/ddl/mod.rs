@@ -20,9 +20,13 @@ pub fn create_schema(name: &SqlIdent) -> String {
     format!("CREATE SCHEMA {};", quoted(name))
 }
 
+/// Extensions that name their own schema; the server refuses any other schema.
+const OWN_SCHEMA: [&str; 3] = ["pg_cron", "postgis_tiger_geocoder", "postgis_topology"];
+
 /// Returns `CREATE EXTENSION`.
 pub fn create_extension(name: &ExtensionName) -> String {
-    format!("CREATE EXTENSION IF NOT EXISTS \"{name}\" SCHEMA public;")
+    let schema = if OWN_SCHEMA.contains(&name.as_str()) { "" } else { " SCHEMA public" };
+    format!("CREATE EXTENSION IF NOT EXISTS \"{name}\"{schema};")
 }
 
 /// Returns `COMMENT ON`; `None` removes the comment.

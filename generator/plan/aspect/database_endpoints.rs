@@ -18,9 +18,6 @@ use crate::values::{Checked, SecretName, SqlIdent, Text};
 /// Connections that the pooler may have in all: half of those that the server takes unless told otherwise.
 const POOLED: u16 = 100;
 const LARGEST_POOL: u16 = 20;
-/// The server retains this much WAL for a replica that is disconnected. A replica that falls further behind must be
-/// rebuilt, but the disk of the server does not fill.
-const RETAINED_WAL: &str = "max_slot_wal_keep_size=4GB";
 
 /// The pooler's part of the plan, and the secret with its users.
 #[derive(Default)]
@@ -68,7 +65,7 @@ pub fn pooler(stack: &Stack, roster: &Roster, roles: &Roles, users: &SecretUsers
     Planned { part: Pooled { pooler: Some(pooler), recipes }, wirings, findings }
 }
 
-/// Plans the replica: the role by which it connects, and the same settings for it and the server.
+/// Plans the replica: the role by which it connects.
 pub fn replication(roster: &Roster) -> Planned<Option<Replication>> {
     let servers = [DATABASE, REPLICA].map(service_name);
     if !servers.iter().all(|name| roster.contains_key(name)) {
@@ -77,13 +74,7 @@ pub fn replication(roster: &Roster) -> Planned<Option<Replication>> {
     let password = SecretName::wrap("replication_password".into());
     let mut wirings = Vec::new();
     for name in &servers {
-        let server = &roster[name];
-        let cause = path!("services", REPLICA);
-        let command = server.service.command.as_deref().unwrap_or_default();
-        if !command.iter().any(|word| word.as_str().starts_with("max_slot_wal_keep_size=")) {
-            wirings.push(Wiring::new(name, server_files::setting(RETAINED_WAL), &cause));
-        }
-        wirings.push(Wiring::new(name, Addition::SecretFile(password.clone()), &cause));
+        wirings.push(Wiring::new(name, Addition::SecretFile(password.clone()), &path!("services", REPLICA)));
     }
     let part = Some(Replication { role: SqlIdent::wrap(endpoint::REPLICATION.into()), password });
     Planned { part, wirings, findings: Vec::new() }

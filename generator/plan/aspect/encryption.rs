@@ -69,7 +69,7 @@ pub fn plan(
         }
     }
     let recipes = [
-        (certificate.clone(), Recipe::LocalCertificate { hosts }),
+        (certificate.clone(), Recipe::LocalCertificate { hosts, domains: Vec::new() }),
         (key, Recipe::LocalKey { certificate: certificate.clone() }),
         (authority, Recipe::LocalAuthority { certificate }),
     ];

@@ -58,7 +58,7 @@ pub fn plan(inputs: Inputs, roster: &Roster, addresses: &Addresses) -> Planned<I
         conf_d: files.conf_d.clone(),
     };
     findings.extend(callers::check(inputs, roster, &ingress, &internal));
-    let (wirings, certificates) = wire(roster, &ingress);
+    let (wirings, certificates) = wire(roster, addresses, &ingress);
     Planned { part: Ingress { ingress, certificates }, wirings, findings }
 }
 
@@ -128,7 +128,7 @@ const FOLDER: &str = "/etc/nself";
 const START: &str = "/etc/nself-start.sh";
 
 /// Returns the wirings of the proxy and the certificate client, and the secrets with the proxy's certificate.
-fn wire(roster: &Roster, ingress: &IngressPlan) -> (Vec<Wiring>, Recipes) {
+fn wire(roster: &Roster, addresses: &Addresses, ingress: &IngressPlan) -> (Vec<Wiring>, Recipes) {
     let (proxy, acme) = (&ingress.service, service_name(ACME));
     let (cause, tls) = (path!("edge"), path!("tls"));
     let config = |source: &str, target: &str, reloads| {
@@ -145,7 +145,7 @@ fn wire(roster: &Roster, ingress: &IngressPlan) -> (Vec<Wiring>, Recipes) {
         if ingress.tls == TlsMode::Proxy {
             wirings.push(Wiring::new(proxy, Addition::Unpublish(443), &tls));
         } else if ingress.tls != TlsMode::Acme {
-            recipes = certificates(ingress);
+            recipes = certificates(ingress, addresses);
             let files = recipes.keys().map(|secret| Wiring::new(proxy, Addition::SecretFile(secret.clone()), &tls));
             wirings.extend(files);
         }
@@ -161,13 +161,14 @@ fn wire(roster: &Roster, ingress: &IngressPlan) -> (Vec<Wiring>, Recipes) {
 }
 
 /// Returns the recipes of the proxy's certificate and key: files of the operator, or issued by the local authority.
-fn certificates(ingress: &IngressPlan) -> Recipes {
+fn certificates(ingress: &IngressPlan, addresses: &Addresses) -> Recipes {
     let (certificate, key) = (SecretName::wrap(CERTIFICATE.into()), SecretName::wrap(CERTIFICATE_KEY.into()));
     let recipes = if ingress.tls == TlsMode::Files {
         [CERTIFICATE_FILE, CERTIFICATE_KEY_FILE].map(|what| Recipe::External { what: Text::wrap(what.to_owned()) })
     } else {
+        let domains = addresses.domains().map(str::to_owned).collect();
         let hosts = ingress.sites.values().flat_map(|site| site.hosts.clone()).collect();
-        [Recipe::LocalCertificate { hosts }, Recipe::LocalKey { certificate: certificate.clone() }]
+        [Recipe::LocalCertificate { hosts, domains }, Recipe::LocalKey { certificate: certificate.clone() }]
     };
     [certificate, key].into_iter().zip(recipes).collect()
 }

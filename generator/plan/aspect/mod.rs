@@ -2,6 +2,7 @@
 //! [`Planned`](super::wiring::Planned): its own part, wirings of services, and findings. No aspect changes a service.
 
 pub mod access;
+pub mod cache_memory;
 pub mod callers;
 pub mod connections;
 pub mod database_endpoints;
@@ -9,11 +10,13 @@ pub mod databases;
 pub mod definitions;
 pub mod encryption;
 pub mod endpoint;
+pub mod extensions;
 pub mod graphql;
 pub mod ingress;
 pub mod mail;
 pub mod migrations;
 pub mod secrets;
 pub mod server_files;
+pub mod server_settings;
 pub mod variables;
 pub mod volumes;

@@ -11,7 +11,7 @@ use crate::plan::inputs::{Inputs, ProjectFiles};
 use crate::plan::roster::{Category, PlannedService, Roster};
 use crate::plan::service_names::PROXY_SERVICE;
 use crate::stack::health::{HttpCheck, HttpTool};
-use crate::stack::{Condition, Profile, Service, Stack};
+use crate::stack::{Condition, Profile, Run, Service, Stack};
 use crate::templates;
 use crate::values::ServiceName;
 use crate::words;
@@ -24,6 +24,7 @@ pub fn check(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
         findings.extend(dockerfile(member, inputs.files));
         layout(name, member, &mut findings);
         health(member, &mut findings);
+        findings.extend(job(name, member));
         dependencies(inputs.stack, member, roster, &mut findings);
     }
     findings.extend(aliases(roster));
@@ -208,6 +209,42 @@ fn health(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
     }
 }
 
+/// Checks that a job has nothing that belongs to a service that runs all the time.
+fn job(name: &ServiceName, member: &PlannedService) -> Option<Diagnostic> {
+    let service = &member.service;
+    if service.run != Run::Once {
+        return None;
+    }
+    let fields = [
+        ("schedule", service.schedule.is_some()),
+        ("autoscale", service.autoscale.is_some()),
+        ("replicas", service.replicas.is_some_and(|replicas| replicas > 1)),
+        ("route", service.route.is_some()),
+        ("routes", !service.routes.is_empty()),
+        ("publish", !service.publish.is_empty()),
+    ];
+    let (field, _) = fields.into_iter().find(|(_, is_set)| *is_set)?;
+    Some(
+        Diagnostic::error(Code::EndlessJob, member.path.key(field))
+            .message(format!("`{name}` runs once and ends, so it cannot have `{field}`"))
+            .hint("remove one of the two"),
+    )
+}
+
+/// Returns the finding for a dependency on the end of a service that runs all the time.
+fn endless(name: &ServiceName, target: &PlannedService, path: FieldPath) -> Option<Diagnostic> {
+    if target.service.run == Run::Once {
+        return None;
+    }
+    Some(
+        Diagnostic::error(Code::EndlessJob, path)
+            .message(format!("`{name}` runs all the time, so what waits for its end never starts"))
+            .expected("a service with `run = 'once`, or a dependency of kind 'healthy or 'started")
+            .hint(format!("`services.{name}.run = 'once`"))
+            .related(target.path.clone(), "runs all the time"),
+    )
+}
+
 fn dependencies(stack: &Stack, member: &PlannedService, roster: &Roster, findings: &mut Vec<Diagnostic>) {
     let absent = |name: &ServiceName, path: FieldPath| missing(name, stack, roster, &path);
     for (i, name) in member.service.connects_to.iter().enumerate().filter(|(_, name)| !roster.contains_key(*name)) {
@@ -219,6 +256,9 @@ fn dependencies(stack: &Stack, member: &PlannedService, roster: &Roster, finding
             findings.push(absent(name, path));
             continue;
         };
+        if *condition == Condition::Completed {
+            findings.extend(endless(name, target, path.clone()));
+        }
         let healthy = target.service.health.as_ref().is_some_and(|health| health.none.is_none());
         // NS302 reports a service that waits for itself.
         if *condition == Condition::Healthy && !healthy && target.path != member.path {

@@ -15,5 +15,6 @@ mod property;
 mod rows;
 mod runner;
 pub mod server;
+mod settings;
 mod tenants;
 mod urls;

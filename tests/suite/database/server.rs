@@ -40,6 +40,11 @@ pub struct Server {
 impl Server {
     /// The roles `owner`, `reader`, `writer` and [`OWNER`] exist; `fsync` is off.
     pub fn start(version: Version) -> Option<Server> {
+        Server::start_with(version, "")
+    }
+
+    /// A server with further options for `postgres`, separated by blanks.
+    pub fn start_with(version: Version, further: &str) -> Option<Server> {
         let (root, folder) = match version {
             Version::V15 => {
                 tool("stamps/packages")?;
@@ -67,7 +72,7 @@ impl Server {
         );
         let options = format!(
             "-c listen_addresses='' -c unix_socket_directories={} -c fsync=off -c full_page_writes=off \
-             -c synchronous_commit=off -c autovacuum=off -c max_connections=60 -c log_min_messages=fatal",
+             -c synchronous_commit=off -c autovacuum=off -c max_connections=60 -c log_min_messages=fatal {further}",
             server.inner("")
         );
         server

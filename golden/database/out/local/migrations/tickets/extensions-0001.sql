@@ -30,7 +30,10 @@ END $$;
 SELECT NOT EXISTS (SELECT FROM pg_extension WHERE extname = :'nself_extension') AS nself_lacks,
        coalesce((SELECT v.relocatable FROM pg_available_extensions e
                    JOIN pg_available_extension_versions v ON v.name = e.name AND v.version = e.default_version
-                  WHERE e.name = :'nself_extension'), true) AS nself_moves \gset
+                  WHERE e.name = :'nself_extension'), true) AS nself_moves,
+       (SELECT v.schema FROM pg_available_extensions e
+          JOIN pg_available_extension_versions v ON v.name = e.name AND v.version = e.default_version
+         WHERE e.name = :'nself_extension') IS NOT NULL AS nself_has_schema \gset
 \if :nself_lacks
 \if :nself_moves
 -- Its script runs as the superuser and finds what is in its schema, so that is an empty one of the superuser.
@@ -39,6 +42,25 @@ CREATE SCHEMA nself_extension;
 CREATE EXTENSION :"nself_extension" SCHEMA nself_extension;
 ALTER EXTENSION :"nself_extension" SET SCHEMA public;
 DROP SCHEMA nself_extension;
+COMMIT;
+\elif :nself_has_schema
+BEGIN;
+-- This one names its schema, such as `pg_catalog`. In a schema of someone else its script would find what they have put there.
+SELECT set_config('nself.extension', :'nself_extension', true) \g /dev/null
+DO $$ DECLARE found text; BEGIN
+  SELECT n.nspname INTO found
+    FROM pg_available_extensions e
+    JOIN pg_available_extension_versions v ON v.name = e.name AND v.version = e.default_version
+    JOIN pg_namespace n ON n.nspname = v.schema JOIN pg_roles r ON r.oid = n.nspowner
+   WHERE e.name = current_setting('nself.extension') AND NOT r.rolsuper;
+  IF found IS NOT NULL THEN
+    RAISE EXCEPTION 'nself: the extension belongs into the schema %, whose owner is no superuser; rename the schema first', found;
+  END IF;
+END $$;
+CREATE EXTENSION :"nself_extension";
+-- The role that owns the database may schedule jobs; they run as the role that scheduled them.
+SELECT format('GRANT USAGE ON SCHEMA cron TO %I', r.rolname) FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba
+ WHERE d.datname = current_database() AND :'nself_extension' = 'pg_cron' \gexec
 COMMIT;
 \else
 BEGIN;

@@ -113,16 +113,14 @@ END $$;
 CREATE TEMPORARY TABLE nself_manifest (number integer PRIMARY KEY, name text, sum text, chain text);
 INSERT INTO nself_manifest VALUES (1, '0001_init', '80468cc59235e0e026a69f877e2f53849cd59dd4078eb2e4cb13ee059c723b84', '85656eef55aef42364d4d873cbfbfbe4162648f526c3392bc0139ec423691481');
 
--- What was applied is the beginning of what there is to apply, or nothing is touched.
+-- What was applied is the beginning of what there is to apply, or the other way round, or nothing is touched.
 DO $$ DECLARE row record; BEGIN
   FOR row IN
     SELECT coalesce(l.number, m.number) AS number, l.name AS was, m.name AS is_now, l.sum AS old_sum, m.sum AS new_sum,
            l.chain AS old_chain, m.chain AS new_chain
-      FROM nself.ledger l LEFT JOIN nself_manifest m USING (number) ORDER BY number
+      FROM nself.ledger l JOIN nself_manifest m USING (number) ORDER BY number
   LOOP
-    IF row.is_now IS NULL THEN
-      RAISE EXCEPTION 'nself: the database has migration % (%), which this build does not know', row.number, row.was;
-    ELSIF row.was <> row.is_now THEN
+    IF row.was <> row.is_now THEN
       RAISE EXCEPTION 'nself: migration % was % when it was applied and is % now', row.number, row.was, row.is_now;
     ELSIF row.old_sum <> row.new_sum OR row.old_chain <> row.new_chain THEN
       RAISE EXCEPTION 'nself: % is not what was applied', row.was;
@@ -135,6 +133,13 @@ DO $$ DECLARE row record; BEGIN
     RAISE EXCEPTION 'nself: the ledger has a gap';
   END IF;
 END $$;
+
+-- An older generation on a newer database, such as after a rollback of a service: all of its migrations are applied.
+SELECT EXISTS (SELECT FROM nself.ledger WHERE number > (SELECT count(*) FROM nself_manifest)) AS newer \gset
+\if :newer
+\warn nself: the database has newer migrations than this generation, which changes nothing
+\q
+\endif
 
 -- The files are those that the manifest names, before the first of them runs.
 \set file_1 `base64 "$NSELF_MIGRATIONS/0001_init.sql" | tr -d '\n'`

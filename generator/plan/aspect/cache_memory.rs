@@ -1,0 +1,37 @@
+//! The memory of Redis: with a limit below that of its container it refuses writes when it is full. Without one the
+//! kernel ends it, and what the append-only file does not have yet is lost.
+
+use crate::plan::assemble::memory_limit;
+use crate::plan::roster::{PlannedService, Roster};
+use crate::plan::wiring::{Addition, Planned, Wiring};
+use crate::values::{Checked, Text};
+
+/// The entry of the catalogue whose services are Redis.
+const CATALOGUE: &str = "redis";
+/// Part of the memory limit for data, in percent. The rest is for buffers, fragmentation and the pages that change while
+/// a copy of the process writes the file.
+const DATA: u64 = 60;
+
+/// Wires `--maxmemory` into every Redis whose command and configuration do not set it.
+pub fn plan(roster: &Roster) -> Planned<()> {
+    let caches = roster.iter().filter(|(_, member)| {
+        member.service.catalogue.as_ref().is_some_and(|name| name.as_str() == CATALOGUE) && !sets_memory(member)
+    });
+    let wirings = caches.map(|(name, member)| {
+        let text = |text: &str| Text::wrap(text.to_owned());
+        let bytes = memory_limit(&member.service).0 / 100 * DATA;
+        let arguments = vec![text("--maxmemory"), text(&bytes.to_string())];
+        let addition = Addition::Arguments { program: Some(text("redis-server")), arguments };
+        Wiring::new(name, addition, &member.path.key("limits").key("memory"))
+    });
+    Planned { part: (), wirings: wirings.collect(), findings: Vec::new() }
+}
+
+fn sets_memory(member: &PlannedService) -> bool {
+    let words = member.service.entrypoint.iter().chain(&member.service.command).flatten();
+    let templates = member.service.secrets.values().filter_map(|secret| secret.template.as_ref());
+    let texts = templates.flatten().filter_map(|part| part.text.as_ref());
+    words
+        .chain(texts)
+        .any(|text| text.as_str().split_whitespace().any(|word| word.trim_start_matches('-') == "maxmemory"))
+}

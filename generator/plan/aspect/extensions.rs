@@ -1,0 +1,184 @@
+//! Extensions that the databases need: whether the image of the server has them, and the libraries that the server has
+//! to load for them when it starts.
+
+use std::collections::BTreeMap;
+
+use super::databases::main_database;
+use super::server_settings::Libraries;
+use crate::database::model::Schema;
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::path;
+use crate::plan::roster::Roster;
+use crate::plan::service_names::{DATABASE, service_name};
+use crate::plan::wiring::Planned;
+use crate::stack::Stack;
+use crate::values::{ExtensionName, ImageRef, SqlIdent};
+
+/// Extensions of PostgreSQL's own contrib modules and languages, which every build of the official image has.
+const CONTRIB: &str = "adminpack amcheck autoinc bloom bool_plperl bool_plperlu btree_gin btree_gist citext cube dblink dict_int \
+    dict_xsyn earthdistance file_fdw fuzzystrmatch hstore hstore_plperl hstore_plperlu hstore_plpython3u \
+    insert_username intagg intarray isn jsonb_plperl jsonb_plperlu jsonb_plpython3u lo ltree ltree_plpython3u \
+    moddatetime old_snapshot pageinspect pg_buffercache pg_freespacemap pg_logicalinspect pg_prewarm \
+    pg_stat_statements pg_surgery pg_trgm pg_visibility pg_walinspect pgcrypto pgrowlocks pgstattuple plperl \
+    plperlu plpgsql plpython3u pltcl pltclu postgres_fdw refint seg sslinfo tablefunc tcn unaccent uuid-ossp \
+    xml2";
+/// Further names of contrib begin so.
+const CONTRIB_PREFIX: &str = "tsm_system_";
+
+/// Repositories whose extensions are known: those of contrib, and these.
+const IMAGES: [(&str, &[&str]); 4] = [
+    ("library/postgres", &[]),
+    ("pgvector/pgvector", &["vector"]),
+    (
+        "postgis/postgis",
+        &[
+            "address_standardizer",
+            "address_standardizer_data_us",
+            "postgis",
+            "postgis_raster",
+            "postgis_sfcgal",
+            "postgis_tiger_geocoder",
+            "postgis_topology",
+        ],
+    ),
+    ("timescale/timescaledb", &["timescaledb"]),
+];
+
+/// Debian packages of the PostgreSQL project, without the prefix `postgresql-<version>-`, by extension.
+const PACKAGES: [(&str, &str); 6] = [
+    ("hypopg", "hypopg"),
+    ("pg_cron", "cron"),
+    ("pg_partman", "partman"),
+    ("pgaudit", "pgaudit"),
+    ("postgis", "postgis-3"),
+    ("vector", "pgvector"),
+];
+
+/// Extensions whose library the server loads when it starts.
+const LOADED: [&str; 3] = ["pg_cron", "pgaudit", "timescaledb"];
+
+/// Places where the stack asks for each extension of each database.
+type Requests<'a> = BTreeMap<(&'a ExtensionName, SqlIdent), FieldPath>;
+
+/// Plans the libraries. An extension that the image is known to lack is NS513.
+pub fn plan(stack: &Stack, roster: &Roster, definitions: &BTreeMap<SqlIdent, Schema>) -> Planned<Libraries> {
+    let requests = requests(stack, roster, definitions);
+    let server = roster.get(&service_name(DATABASE)).map(|member| &member.service);
+    let image = server.and_then(|server| server.image.as_ref());
+    let mut findings: Vec<Diagnostic> = image.into_iter().flat_map(|image| lacking(image, &requests)).collect();
+    let mut libraries = Libraries::default();
+    for (extension, database) in requests.keys().filter(|(name, _)| LOADED.contains(&name.as_str())) {
+        libraries.names.insert(extension.to_string());
+        if extension.as_str() != "pg_cron" {
+            continue;
+        }
+        // Jobs run in background workers, since pg_cron knows no password to connect with.
+        let settings = [
+            ("cron.database_name", database.as_str()),
+            ("cron.use_background_workers", "on"),
+            ("max_worker_processes", "20"),
+        ];
+        if let Some(other) = libraries.settings.get("cron.database_name") {
+            findings.push(
+                Diagnostic::error(Code::NoExtension, requests[&(*extension, database.clone())].clone())
+                    .message(format!(
+                        "`pg_cron` is already in the database `{other}`, and a server has it in one database"
+                    ))
+                    .hint("schedule all jobs there: `cron.schedule_in_database` runs them in other databases"),
+            );
+            continue;
+        }
+        libraries.settings.extend(settings.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    }
+    Planned::part(libraries, findings)
+}
+
+fn requests<'a>(stack: &Stack, roster: &'a Roster, definitions: &'a BTreeMap<SqlIdent, Schema>) -> Requests<'a> {
+    let mut requests = Requests::new();
+    for member in roster.values() {
+        for (key, uses) in &member.service.databases {
+            let path = member.path.key("databases").key(key.as_str()).key("extensions");
+            let database = uses.name.clone().unwrap_or_else(|| main_database(stack));
+            for (i, name) in uses.extensions.iter().enumerate() {
+                requests.entry((name, database.clone())).or_insert_with(|| path.index(i));
+            }
+        }
+    }
+    for (database, schema) in definitions {
+        for name in &schema.extensions {
+            let path = path!("databases", database, "extensions");
+            requests.entry((name, database.clone())).or_insert(path);
+        }
+    }
+    requests
+}
+
+/// Returns the findings for extensions that an image is known to lack. Of other images nothing is known.
+fn lacking(image: &ImageRef, requests: &Requests) -> Vec<Diagnostic> {
+    let (repository, tag) = repository_and_tag(image.as_str());
+    let Some((_, own)) = IMAGES.iter().find(|(name, _)| *name == repository) else { return Vec::new() };
+    let lacks = |name: &str| {
+        !CONTRIB.split_whitespace().any(|module| module == name)
+            && !name.starts_with(CONTRIB_PREFIX)
+            && !own.contains(&name)
+    };
+    let lacking = requests.iter().filter(|((name, _), _)| lacks(name.as_str()));
+    let findings = lacking.map(|((name, _), path)| {
+        Diagnostic::error(Code::NoExtension, path.clone())
+            .message(format!("the image `{image}` does not have the extension `{name}`"))
+            .expected("an extension of PostgreSQL's contrib modules, or an image that has it")
+            .hint(remedy(name.as_str(), major(tag)))
+    });
+    findings.collect()
+}
+
+/// Returns the repository without its registry, and the tag.
+fn repository_and_tag(image: &str) -> (&str, &str) {
+    let name = image.split('@').next().unwrap_or(image);
+    let (name, tag) = name.rsplit_once(':').unwrap_or((name, ""));
+    let name = name.strip_prefix("docker.io/").unwrap_or(name);
+    (if name == "postgres" { "library/postgres" } else { name }, tag)
+}
+
+/// Returns the major version that a tag begins with or has after `pg`; the library's own otherwise.
+fn major(tag: &str) -> u32 {
+    let digits = |text: &str| text.split(|c: char| !c.is_ascii_digit()).next().and_then(|digits| digits.parse().ok());
+    let named = tag.split('-').find_map(|part| digits(part.strip_prefix("pg")?));
+    named.or_else(|| digits(tag)).unwrap_or(16)
+}
+
+/// Returns how the stack gets an image with the extension.
+fn remedy(extension: &str, version: u32) -> String {
+    if extension == "vector" {
+        return format!(
+            "`services.postgres = {{ image = \"docker.io/pgvector/pgvector:pg{version}\", user = \"999:999\" }}` has it"
+        );
+    }
+    match PACKAGES.iter().find(|(name, _)| *name == extension) {
+        Some((_, package)) => format!(
+            "build one from `FROM docker.io/library/postgres:{version}` and `RUN apt-get update && apt-get install -y \
+             postgresql-{version}-{package}`, push it, and set `services.postgres = {{ image = \"…\", user = \"999:999\" \
+             }}`; docs/databases.md has the steps"
+        ),
+        None => "set `services.postgres.image` or `services.postgres.build` to one that has it".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_names_its_repository_and_version() {
+        for (image, repository, version) in [
+            ("docker.io/library/postgres:16-alpine", "library/postgres", 16),
+            ("postgres:18.1@sha256:00", "library/postgres", 18),
+            ("docker.io/pgvector/pgvector:0.8.0-pg17-trixie", "pgvector/pgvector", 17),
+            ("pgvector/pgvector:pg17", "pgvector/pgvector", 17),
+            ("ghcr.io/acme/postgres:1", "ghcr.io/acme/postgres", 1),
+        ] {
+            let (name, tag) = repository_and_tag(image);
+            assert_eq!((name, major(tag)), (repository, version), "{image}");
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! Settings of the database servers. They follow from the memory limit of each server and from the extensions of its
+//! databases; `database_server.settings` and `-c` in a server's command replace them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::server_files::{SERVERS, setting};
+use crate::diagnostic::FieldPath;
+use crate::path;
+use crate::plan::assemble::memory_limit;
+use crate::plan::roster::{PlannedService, Roster};
+use crate::plan::service_names::{REPLICA, service_name};
+use crate::plan::wiring::{Planned, Wiring};
+use crate::stack::Stack;
+use crate::values::{Memory, ServiceName};
+
+/// Connections that a server accepts unless the stack sets `max_connections`.
+const CONNECTIONS: u64 = 200;
+const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
+/// The name of the setting with the libraries that a server loads when it starts.
+const LIBRARIES: &str = "shared_preload_libraries";
+/// The extension whose library every server loads.
+pub const STATEMENTS: &str = "pg_stat_statements";
+
+/// Settings that hold for every size of a server.
+const FIXED: [(&str, &str); 6] = [
+    // Statements from one second on are logged, without the values of their parameters, which may be personal data.
+    ("log_min_duration_statement", "1s"),
+    ("log_parameter_max_length", "0"),
+    ("log_lock_waits", "on"),
+    // A transaction that its client has forgotten keeps locks and dead rows.
+    ("idle_in_transaction_session_timeout", "5min"),
+    // The text of ALTER ROLE contains a password.
+    ("pg_stat_statements.track_utility", "off"),
+    ("pg_stat_statements.max", "5000"),
+];
+/// The server retains this much WAL for a replica that is disconnected. A replica that falls further behind must be
+/// copied again, but the disk of the server does not fill.
+const RETAINED_WAL: (&str, &str) = ("max_slot_wal_keep_size", "4GB");
+
+/// Wires the settings into the commands of the server and its replica. `libraries` are those that extensions of the
+/// databases need, with the settings of each.
+pub fn plan(stack: &Stack, roster: &Roster, libraries: &Libraries) -> Planned<()> {
+    let mut planned = Planned::default();
+    for (name, _) in SERVERS {
+        let name = service_name(name);
+        if let Some(server) = roster.get(&name) {
+            let wirings = wirings(stack, roster, (&name, server), libraries);
+            planned.wirings.extend(wirings);
+        }
+    }
+    planned
+}
+
+/// Libraries that the server has to load for extensions, and settings of these extensions.
+#[derive(Debug, Default)]
+pub struct Libraries {
+    pub names: BTreeSet<String>,
+    pub settings: BTreeMap<String, String>,
+}
+
+fn wirings(
+    stack: &Stack,
+    roster: &Roster,
+    (name, server): (&ServiceName, &PlannedService),
+    libraries: &Libraries,
+) -> Vec<Wiring> {
+    let declared = &stack.database_server.settings;
+    let connections = declared.get("max_connections").and_then(|text| text.as_str().parse().ok());
+    let mut derived = by_memory(memory_limit(&server.service), connections.unwrap_or(CONNECTIONS));
+    derived.extend(FIXED.map(|(setting, value)| (setting.to_owned(), value.to_owned())));
+    if roster.contains_key(&service_name(REPLICA)) {
+        derived.insert(RETAINED_WAL.0.to_owned(), RETAINED_WAL.1.to_owned());
+    }
+    let loaded = [STATEMENTS].into_iter().chain(libraries.names.iter().map(String::as_str));
+    derived.insert(LIBRARIES.to_owned(), loaded.collect::<Vec<_>>().join(","));
+    derived.extend(libraries.settings.clone());
+    derived.retain(|setting, _| !declared.contains_key(setting.as_str()) && !is_in_command(server, setting));
+    let wiring = |setting: &str, value: &str, cause: FieldPath| {
+        Wiring::new(name, self::setting(&format!("{setting}={value}")), &cause)
+    };
+    let limit = server.path.key("limits").key("memory");
+    let derived = derived.iter().map(|(setting, value)| wiring(setting, value, limit.clone()));
+    let declared = declared.iter().map(|(setting, value)| {
+        wiring(setting.as_str(), value.as_str(), path!("database_server", "settings", setting))
+    });
+    derived.chain(declared).collect()
+}
+
+/// Returns the settings that follow from the memory limit: a quarter is the server's own cache, three quarters are both
+/// caches together, and the rest is divided among twice as many sorts as there may be connections.
+fn by_memory(limit: Memory, connections: u64) -> BTreeMap<String, String> {
+    let buffers = (limit.0 / 4).clamp(16 * MIB, 16 * GIB);
+    let rest = limit.0.saturating_sub(buffers) / (2 * connections.max(1));
+    let sizes = [
+        ("shared_buffers", buffers),
+        ("effective_cache_size", limit.0 / 4 * 3),
+        ("work_mem", rest.clamp(MIB, 64 * MIB)),
+        ("maintenance_work_mem", (limit.0 / 16).clamp(16 * MIB, GIB)),
+        ("max_wal_size", limit.0.clamp(GIB, 8 * GIB)),
+    ];
+    // PostgreSQL writes 1024 bytes as kB.
+    let sizes = sizes.map(|(setting, bytes)| (setting.to_owned(), format!("{}kB", bytes >> 10)));
+    sizes.into_iter().chain([("max_connections".to_owned(), connections.to_string())]).collect()
+}
+
+/// Tells whether the command of a server sets a setting.
+fn is_in_command(server: &PlannedService, setting: &str) -> bool {
+    let words = server.service.command.iter().flatten();
+    let mut settings = words.filter_map(|word| word.as_str().trim_start_matches(['-', 'c']).split_once('='));
+    settings.any(|(name, _)| name.replace('-', "_") == setting)
+}
