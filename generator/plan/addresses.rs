@@ -133,11 +133,6 @@ impl Addresses {
         &self.domain
     }
 
-    /// Returns the base domain and its aliases.
-    pub fn domains(&self) -> impl Iterator<Item = &str> {
-        std::iter::once(self.domain.as_str()).chain(self.aliases.iter().copied())
-    }
-
     pub fn routes(&self) -> &[Address] {
         &self.routes
     }

@@ -22,7 +22,9 @@ pub fn declared(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
     let mut findings = unserved_frontends(inputs);
     if settings.enabled {
         let unknown = settings.service_annotations.keys().filter(|name| !roster.contains_key(*name));
-        findings.extend(unknown.map(|name| missing(name, roster, &path!("kubernetes", "service_annotations", name))));
+        findings.extend(
+            unknown.map(|name| missing(name, inputs.stack, roster, &path!("kubernetes", "service_annotations", name))),
+        );
         findings.extend(revisions(settings));
     }
     findings
