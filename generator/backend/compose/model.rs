@@ -208,8 +208,6 @@ pub struct Healthcheck {
     pub retries: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub start_period: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub start_interval: Option<String>,
 }
 
 /// The log driver with limits, since unlimited logs fill the disk.
