@@ -73,10 +73,10 @@ pub fn plan(
         let Some(server) = roster.get(&service_name(DATABASE)).filter(|_| databases.contains_key(name)) else {
             continue;
         };
-        let (asked_by, wirings) = clients(inputs.stack, roster, name, &job);
+        let (waiters, wirings) = clients(inputs.stack, roster, name, &job);
         let seeds = schema.seeds.get(inputs.environment).cloned().unwrap_or_default();
         let owner = migrations_role(name);
-        let migrations = Migrations { job: job.clone(), owner, asked_by, steps: steps(history), seeds };
+        let migrations = Migrations { job: job.clone(), owner, waiters, steps: steps(history), seeds };
         let service = service(&server.service, name, &migrations);
         let config = ConfigMount {
             source: format!("migrations/{name}"),
