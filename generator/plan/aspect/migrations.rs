@@ -1,5 +1,5 @@
-//! The migrations that an environment applies. They must lead to the definitions; a job applies them before a service
-//! uses the database.
+//! Migrations of an environment. They must result in the schemas that the stack defines. A job applies them before a
+//! service uses the database.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ use crate::plan::wiring::{Addition, Planned, Wiring};
 use crate::stack::{self, Condition, EnvValue, Stack, Tmpfs, Zone};
 use crate::values::{Checked, ContainerPath, Memory, SecretName, ServiceName, SqlIdent, Text, VariableName};
 
-/// Where the job finds its files.
+/// Folder of the migrations in the job's container.
 pub const FOLDER: &str = "/etc/nself/migrations";
 const SUPERUSER_PASSWORD: &str = "postgres_password";
 
