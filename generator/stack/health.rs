@@ -26,7 +26,7 @@ pub struct Health {
     pub retries: Option<u16>,
     /// Time after the start in which failed checks do not count; 30s unless given.
     pub start_period: Option<Duration>,
-    /// Time between checks until the first success; 1s unless given.
+    /// Time between checks until the first success, on clusters and in image configurations; 1s unless given.
     pub start_interval: Option<Duration>,
 }
 

@@ -13,8 +13,8 @@ use crate::support::{
 /// Values for every variable that the file requires.
 fn variables(folder: &Path) -> PathBuf {
     let text = std::fs::read_to_string(folder.join("compose.yaml")).unwrap();
-    let names = text.split("${").skip(1).filter_map(|rest| rest.split(":?").next());
-    let mut lines: Vec<String> = names.map(|name| format!("{name}=value\n")).collect();
+    let references = text.split("${").skip(1).filter_map(|rest| rest.split('}').next()?.split_once(":?"));
+    let mut lines: Vec<String> = references.map(|(name, _)| format!("{name}=value\n")).collect();
     lines.sort();
     lines.dedup();
     let path = folder.join(".env");

@@ -3,9 +3,9 @@
 use super::model::{Healthcheck, Scalar};
 use crate::plan::Health;
 
-/// Returns the health check of a service; for a service without one, the setting that disables the check of its image. Older
-/// and other implementations do not know `start_interval`.
-pub fn healthcheck(health: &Health, is_old: bool) -> Healthcheck {
+/// Returns the health check of a service; for a service without one, the setting that disables the check of its image.
+/// Compose refuses `start_interval` with Docker Engine before 25, so checks have one interval there.
+pub fn healthcheck(health: &Health) -> Healthcheck {
     let Some(test) = health.check.command() else {
         // Without this setting, Compose runs the check of the image.
         return Healthcheck { disable: Some(true), ..Healthcheck::default() };
@@ -17,6 +17,5 @@ pub fn healthcheck(health: &Health, is_old: bool) -> Healthcheck {
         timeout: Some(health.timeout.to_string()),
         retries: Some(health.retries),
         start_period: Some(health.start_period.to_string()),
-        start_interval: (!is_old).then(|| health.start_interval.to_string()),
     }
 }

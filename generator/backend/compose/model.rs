@@ -55,8 +55,6 @@ pub struct Service {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image: Option<Scalar>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub pull_policy: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub build: Option<Build>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub depends_on: BTreeMap<String, Dependency>,
@@ -104,6 +102,8 @@ pub struct Service {
     pub pids_limit: Option<u32>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub profiles: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pull_policy: Option<&'static str>,
     pub read_only: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scale: Option<u16>,
@@ -208,8 +208,6 @@ pub struct Healthcheck {
     pub retries: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub start_period: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub start_interval: Option<String>,
 }
 
 /// The log driver with limits, since unlimited logs fill the disk.

@@ -52,7 +52,7 @@ pub fn service(
         entrypoint: planned.entrypoint.as_deref().map(scalars),
         working_dir: planned.working_dir.as_ref().map(ToString::to_string),
         restart: if planned.runs_once() { "no" } else { "unless-stopped" },
-        healthcheck: health::healthcheck(&planned.health, is_old),
+        healthcheck: health::healthcheck(&planned.health),
         logging: Logging::default(),
         labels: config_label(planned, mounted),
         user: planned.user.as_ref().map(ToString::to_string),
