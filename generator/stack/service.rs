@@ -44,7 +44,7 @@ pub struct Service {
     pub env: BTreeMap<VariableName, EnvValue>,
     /// Variables that the catalogue does not know, passed on unchecked.
     pub extra_env: BTreeMap<VariableName, EnvValue>,
-    /// Secrets that the service requires.
+    /// Secrets that are declared together with the service.
     pub secrets: BTreeMap<SecretName, Secret>,
     /// Secrets mounted as files below /run/secrets.
     pub secret_files: Vec<SecretName>,

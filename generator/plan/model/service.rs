@@ -64,7 +64,7 @@ pub struct Service {
     pub replicas: u16,
     pub autoscale: Option<Autoscale>,
     pub zone: Zone,
-    /// Networks of the service: of its own zone, and of zones to which it connects.
+    /// Networks that the service joins: one for its zone, and those of services to which it connects.
     pub networks: BTreeSet<Network>,
     /// Whether the service has access to the internet, or publishes a port.
     pub egress: bool,

@@ -1,6 +1,6 @@
 //! Checks that a container has one mount at each path. Container engines silently keep one of two mounts at the same
-//! path, so data is written to the wrong place; a cluster refuses the pod. A mount inside another one is allowed, since
-//! the outer one is mounted first, except inside a folder of generated files: it is read-only.
+//! path, so data is written to the wrong place; a cluster refuses the pod. A mount inside a second mount is allowed,
+//! since the outer mount comes first, except inside a folder of generated files: it is read-only.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
