@@ -1,4 +1,4 @@
-//! Where services are found: inside the stack by name and port, outside by the host names of their routes.
+//! Addresses of services: inside of the stack by name and port, outside by the host names of their routes.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -14,8 +14,8 @@ use crate::stack::{self, Frontend, Profile, Publish, Route, Stack};
 use crate::values::{Checked, Host, PortName, ServiceName, UrlPath};
 use crate::words;
 
-/// The domain whose every subdomain resolves to this machine in public DNS, and the one browsers
-/// resolve themselves (RFC 6761).
+/// Domains whose subdomains lead to this machine: one resolves to the loopback address in public DNS, the other is
+/// resolved by browsers (RFC 6761).
 const LOCAL_DOMAINS: [&str; 2] = ["local.nself.org", "localhost"];
 /// Last labels of names that exist on one machine or network only (RFC 2606, 6761, 6762, 8375, 9476).
 const PRIVATE_SUFFIXES: [&str; 11] = [
@@ -32,7 +32,7 @@ const PRIVATE_SUFFIXES: [&str; 11] = [
     "alt",
 ];
 
-/// A route with the place where it was written and its host names, the canonical one first.
+/// A route with the field that declares it and its host names, the canonical one first.
 #[derive(Debug, Clone)]
 pub struct Address {
     pub owner: ServiceName,
@@ -41,7 +41,7 @@ pub struct Address {
     pub hosts: Vec<String>,
 }
 
-/// All addresses of an environment.
+/// Addresses of all routes of an environment.
 #[derive(Debug)]
 pub struct Addresses {
     domain: Host,
@@ -128,7 +128,7 @@ impl Addresses {
         &self.frontends
     }
 
-    /// The base domain of the environment.
+    /// Returns the base domain of the environment.
     pub fn domain(&self) -> &Host {
         &self.domain
     }
@@ -137,13 +137,13 @@ impl Addresses {
         &self.routes
     }
 
-    /// The host name by which a browser reaches the service.
+    /// Returns the host name by which a browser reaches the service.
     pub fn public(&self, service: &ServiceName) -> Option<&str> {
         let mut own = self.routes.iter().filter(|address| &address.owner == service);
         own.next().map(|address| address.hosts[0].as_str().trim_start_matches("*."))
     }
 
-    /// The address of a service for others of the stack.
+    /// Returns the address by which other services reach a service.
     ///
     /// # Errors
     /// The service or its port does not exist in this environment.
@@ -183,7 +183,7 @@ fn unclear_host(owner: &ServiceName, path: FieldPath, route: &Route) -> Diagnost
     }
 }
 
-/// The number of a named port, `http` or the only one unless named.
+/// Returns the number of a port by its name; without a name, of `http` or of the only port.
 ///
 /// # Errors
 /// NS306 at `path`.
@@ -236,7 +236,7 @@ pub fn left_out(name: &ServiceName, service: &stack::Service, path: &FieldPath) 
         .related(path.clone(), format!("`{path}` refers to it"))
 }
 
-/// Whether a name means something on one machine or network only.
+/// Returns whether a host name is valid on one machine or network only.
 pub fn is_private(host: &str) -> bool {
     host.parse::<IpAddr>().is_ok()
         || !host.contains('.')

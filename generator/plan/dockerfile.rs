@@ -1,4 +1,4 @@
-//! What a Dockerfile begins from. Only the names are read, so that a lock can pin them; the file stays as it is.
+//! Reads the base images and the user of a Dockerfile, so that a lock can pin the images. The file is not changed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,8 +7,9 @@ use crate::lock::{ImageName, Lock};
 use crate::stack::Build;
 use crate::values::{Checked, ImageRef, ServiceName};
 
-/// The images of a Dockerfile by the names it uses, pinned where the lock can. Nothing for a name without a tag, which
-/// no lock can pin. Names of earlier stages, `scratch` and names put together from arguments are no images.
+/// Returns the base images of a Dockerfile by the names that it uses, with the digest of the lock where there is one. A
+/// name without a tag has no image, since a lock cannot pin it. Names of earlier stages, `scratch` and names with
+/// arguments are left out.
 pub fn bases(dockerfile: &str, lock: &Lock) -> BTreeMap<String, Option<ImageRef>> {
     let mut stages = BTreeSet::from(["scratch"]);
     let mut bases = BTreeMap::new();
@@ -45,15 +46,15 @@ pub fn user(dockerfile: &str) -> Option<&str> {
     user.filter(|user| !user.contains('$'))
 }
 
-/// What a build gives the builder in place of what the Dockerfile names, where the lock knows it. Builders look for these
-/// contexts by the short form of a name: without Docker Hub's host, its `library/` and the tag `latest`.
+/// Returns the build contexts that replace base images with their locked digests. Builders look them up by the short form
+/// of a name: without Docker Hub's host, its `library/` and the tag `latest`.
 pub fn contexts(bases: &BTreeMap<String, Option<ImageRef>>) -> BTreeMap<String, String> {
     let locked = bases.iter().filter_map(|(name, image)| Some((name, image.as_ref()?)));
     let locked = locked.filter(|(name, image)| *name != image.as_str());
-    locked.map(|(name, image)| (short(name), format!("docker-image://{image}"))).collect()
+    locked.map(|(name, image)| (short_name(name), format!("docker-image://{image}"))).collect()
 }
 
-fn short(name: &str) -> String {
+fn short_name(name: &str) -> String {
     let reference = ImageName::parse(name);
     let repository = match reference.host.as_str() {
         "docker.io" => reference.repository.strip_prefix("library/").unwrap_or(&reference.repository).to_owned(),
@@ -72,7 +73,7 @@ pub fn image_name(plan: &Plan, name: &ServiceName) -> String {
     format!("{}-{}-{name}", plan.project, plan.environment)
 }
 
-/// Where the Dockerfile of a build lies in the project.
+/// Returns the path of a build's Dockerfile, relative to the project.
 pub fn dockerfile(build: &Build) -> String {
     let name = build.dockerfile.as_ref().map_or("Dockerfile", |name| name.as_str());
     format!("{}/{name}", build.context)
@@ -95,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn builders_know_images_by_their_short_names() {
+    fn names_are_shortened_as_builders_do() {
         for (name, expected) in [
             ("docker.io/library/node:22-slim", "node:22-slim"),
             ("node:22-slim", "node:22-slim"),
@@ -103,16 +104,16 @@ mod tests {
             ("docker.io/acme/base:1", "acme/base:1"),
             ("registry.example.com:5000/library/base:1", "registry.example.com:5000/library/base:1"),
         ] {
-            assert_eq!(short(name), expected);
+            assert_eq!(short_name(name), expected);
         }
     }
 
     #[test]
-    fn stages_and_arguments_are_no_images() {
+    fn stages_and_names_with_arguments_are_not_base_images() {
         let text = "# FROM commented:1\nARG V=1\nFROM --platform=$BUILDPLATFORM node:22-slim AS build\nRUN x\nfrom build as test\n\
                     FROM gcr.io/$V\nFROM scratch\n  FROM alpine\nFROM node:22-slim";
-        let found = bases(text, &Lock::default());
-        let names: Vec<(&str, bool)> = found.iter().map(|(name, image)| (name.as_str(), image.is_some())).collect();
+        let images = bases(text, &Lock::default());
+        let names: Vec<(&str, bool)> = images.iter().map(|(name, image)| (name.as_str(), image.is_some())).collect();
         assert_eq!(names, [("alpine", false), ("node:22-slim", true)]);
     }
 }

@@ -1,5 +1,5 @@
-//! The plan as a cluster runs it. Certificates, the owners of volumes and the way to the host are the
-//! cluster's business; everything else is what every target runs.
+//! Adapts the plan to a cluster, which provides certificates and owners of volumes itself and does not reach the host
+//! machine. Everything else is the same on all targets.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ pub fn cluster(plan: &Plan) -> Plan {
     let volumes = &plan.volumes;
     for service in plan.services.values_mut() {
         let mounted = |mount: &VolumeMount| volumes.contains_key(&mount.volume);
-        // What is not changed is shared, and need not be digested again.
+        // Unchanged services are shared between the plans, so their digests are computed once.
         if service.reaches_host || !service.depends_on.keys().all(stays) || !service.volumes.iter().all(mounted) {
             let service = Arc::make_mut(service);
             service.depends_on.retain(|name, _| stays(name));
@@ -56,7 +56,7 @@ pub fn cluster(plan: &Plan) -> Plan {
     plan
 }
 
-/// Moves the edge behind all other services, unless one waits for it.
+/// Moves the edge to the end of the start order, unless a service waits for it.
 fn start_edge_last(plan: &mut Plan) {
     let edge = plan.ingress.service.clone();
     let has_edge = plan.services.contains_key(&edge);
@@ -66,7 +66,7 @@ fn start_edge_last(plan: &mut Plan) {
     }
 }
 
-/// Returns where the edge finds services: the cluster's name server, and the domain of the namespace.
+/// Returns the cluster's name server, and the domain of services in the namespace.
 fn name_server(cluster: &Cluster) -> NameServer {
     let dns = &cluster.settings.dns;
     let or = |setting: &Option<Host>, default: &str| setting.as_ref().map_or(default.to_owned(), ToString::to_string);
@@ -78,7 +78,7 @@ fn name_server(cluster: &Cluster) -> NameServer {
     }
 }
 
-/// Removes the certificate from the edge, and lets it believe the gateway or controller in front of it.
+/// Removes the certificate from the edge, which then trusts the gateway or controller in front of it.
 fn end_tls_in_front(plan: &mut Plan) {
     plan.ingress.tls = TlsMode::Proxy;
     let has_grpc = plan.ingress.has_grpc();

@@ -1,4 +1,4 @@
-//! What the planner reads beside the stack.
+//! Inputs of the planner: the stack of an environment, and files of the project.
 
 use std::collections::BTreeMap;
 
@@ -7,22 +7,22 @@ use crate::lock::Lock;
 use crate::stack::{Profile, Stack};
 use crate::values::{EnvironmentName, SqlIdent};
 
-/// HistoryFiles of the project that take part, read by the caller.
+/// Files of the project that the planner uses. The caller has read them.
 #[derive(Debug, Clone, Default)]
 pub struct ProjectFiles {
-    /// Hand-written nginx files: name to content.
+    /// Contents of hand-written nginx files by name.
     pub conf_d: BTreeMap<String, String>,
-    /// Dockerfiles of services: path in the project to content; `None` where the file does not exist.
+    /// Contents of Dockerfiles by path in the project; `None` for a file that does not exist.
     pub dockerfiles: BTreeMap<String, Option<String>>,
     /// Digests of images.
     pub lock: Lock,
     /// Migrations of the databases that the stack defines.
     pub databases: BTreeMap<SqlIdent, HistoryFiles>,
-    /// The path from an environment's folder back to the project's, such as `../..`.
+    /// Relative path from an environment's folder to the project, such as `../..`.
     pub project_folder: String,
 }
 
-/// One environment as the stack declares it: what every aspect may read.
+/// The inputs of an environment, which every aspect may read.
 #[derive(Debug, Clone, Copy)]
 pub struct Inputs<'a> {
     pub environment: &'a EnvironmentName,

@@ -1,5 +1,5 @@
-//! Everything two backends must agree on, decided once: names, hosts, ports, start order, volumes, routes,
-//! secrets, connections. A backend only translates vocabulary.
+//! The planner. It decides once what all backends must agree on: names, hosts, ports, start order, volumes, routes, secrets
+//! and connections. A backend only translates the plan to the format of its target.
 //!
 //! The services of the environment ([`roster`]) go through the aspects (`aspect`); each decides its part of the
 //! plan and returns wirings. `assemble` applies the wirings to the services, and `rules` check the result.

@@ -12,18 +12,18 @@ pub const PRIVATE_V6: &str = "fc00::/7";
 /// Addresses of one link (RFC 3927, RFC 4291).
 const LINK_LOCAL: &str = "169.254.0.0/16";
 const LINK_LOCAL_V6: &str = "fe80::/10";
-/// Azure's machines answer questions about themselves at this public address too.
+/// Azure's virtual machines also reach a metadata service at this public address.
 const AZURE_WIRE_SERVER: &str = "168.63.129.16/32";
 
-/// What a service that may reach the internet does not reach with it. Clouds hand out a machine's credentials at
-/// 169.254.169.254, 100.100.100.200 and fd00:ec2::254, which these ranges hold, and Azure at a different address.
+/// Returns the ranges, IPv4 and IPv6, that stay closed to a service with access to the internet. They contain the metadata
+/// services that issue the credentials of a cloud machine: 169.254.169.254, 100.100.100.200, fd00:ec2::254 and Azure's.
 pub fn not_the_internet() -> (Vec<&'static str>, Vec<&'static str>) {
     let mut v4 = PRIVATE.to_vec();
     v4.extend([LINK_LOCAL, AZURE_WIRE_SERVER]);
     (v4, vec![PRIVATE_V6, LINK_LOCAL_V6])
 }
 
-/// A network inside of the stack.
+/// A network of the stack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Network {
@@ -48,8 +48,8 @@ impl Network {
         }
     }
 
-    /// The network's name on an engine, which is the last label of the names that the engine gives to the addresses of
-    /// its containers.
+    /// Returns the network's name on a container engine. The engine's name server appends it to the names of the
+    /// network's containers.
     pub fn host(self, project: &ProjectName, environment: &EnvironmentName) -> Host {
         Host::wrap(format!("{project}-{environment}-{}", self.name()))
     }

@@ -1,5 +1,5 @@
-//! One environment's stack to its plan: roster, aspects, assembly, rules. The order of the aspects follows from their
-//! arguments.
+//! The steps from a stack to the plan of an environment: roster, aspects, assembly and rules. The order of the aspects
+//! follows from their arguments.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -23,8 +23,8 @@ use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::stack::Stack;
 use crate::values::{Checked, EnvironmentName, Host, ImageRef, ServiceName, SqlIdent};
 
-/// Decides everything about one environment. The findings are all rules that the stack breaks, not yet located.
-/// The plan is complete in any case, but files generated from it are for use only when no finding is an error.
+/// Returns the plan of an environment, and findings about every rule that the stack breaks, without source positions. The
+/// plan is always complete, but must not be used for generated files if a finding is an error.
 pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (Plan, Vec<Diagnostic>) {
     let inputs = Inputs::new(name, stack, files);
     let mut outcome = Outcome::default();
@@ -87,7 +87,7 @@ fn join_left_out(findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
     joined
 }
 
-/// What the database server and its endpoints contribute to the plan.
+/// The parts of the plan that belong to the database server and its endpoints.
 struct ServerPlan {
     databases: BTreeMap<SqlIdent, Database>,
     roles: BTreeMap<SqlIdent, LoginRole>,
@@ -95,7 +95,7 @@ struct ServerPlan {
     pooler: Option<Pooler>,
     replication: Option<Replication>,
     access: Option<ServerAccess>,
-    /// Secrets that the pooler and TLS of the server need.
+    /// Secrets of the pooler and of the server's TLS.
     recipes: Recipes,
 }
 

@@ -1,5 +1,5 @@
-//! Which services an environment has, from all categories: core, optional and custom services, frontends
-//! that run in a container, further GraphQL endpoints, and the one-shot that prepares volumes.
+//! The services of an environment, of all categories: core, optional and custom services, frontends that run in a
+//! container, and additional GraphQL endpoints.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::path;
 use crate::stack::{self, Profile, Stack, TlsMode};
 use crate::values::{Checked, ServiceName, SqlIdent};
 
-/// A service of the environment with the place where the user wrote it.
+/// A service of the environment, with the field that declares it.
 #[derive(Debug, Clone)]
 pub struct PlannedService {
     pub service: stack::Service,
@@ -20,11 +20,11 @@ pub struct PlannedService {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Category {
-    /// Written in the library.
+    /// A service of the library.
     Catalogue,
-    /// Written by the user.
+    /// A service of the project.
     Custom,
-    /// A frontend's container.
+    /// The container of a frontend.
     Frontend,
     /// A copy of this service.
     Copy(ServiceName),
@@ -32,7 +32,7 @@ pub enum Category {
 
 pub type Roster = BTreeMap<ServiceName, PlannedService>;
 
-/// Returns how certificates are obtained: as declared, else by the profile.
+/// Returns the declared source of certificates, or the default of the profile.
 pub fn tls_mode(stack: &Stack, profile: Profile) -> TlsMode {
     let default = if profile == Profile::Local { TlsMode::Local } else { TlsMode::Acme };
     stack.tls.mode.unwrap_or(default)
@@ -82,7 +82,7 @@ pub fn roster(stack: &Stack, profile: Profile) -> Planned<Roster> {
     Planned::part(roster, findings)
 }
 
-/// A replica reads the files of its primary, so it runs the same program as the same user.
+/// Copies image, user and command of the primary to a replica that does not set them, since it reads the same files.
 fn run_replica_like_primary(roster: &mut Roster) {
     let Some(primary) = roster.get(&service_name(DATABASE)).map(|planned| planned.service.clone()) else { return };
     let Some(replica) = roster.get_mut(&service_name(REPLICA)).map(|planned| &mut planned.service) else { return };
@@ -92,7 +92,7 @@ fn run_replica_like_primary(roster: &mut Roster) {
     replica.user = replica.user.take().or(primary.user);
     let owned = replica.tmpfs.iter_mut().filter(|tmpfs| tmpfs.owner.is_some());
     owned.for_each(|tmpfs| tmpfs.owner.clone_from(&replica.user));
-    // A setting of the primary's command holds for the replica, too.
+    // Settings in the primary's command apply to the replica as well.
     replica.command = replica.command.take().or(primary.command);
 }
 

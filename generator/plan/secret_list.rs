@@ -1,5 +1,5 @@
-//! The list of an environment's secrets as `secrets.json` holds it: recipes and consumers, never a value. The planner
-//! decides it, a backend writes it, and `secrets` reads it without a stack.
+//! The content of `secrets.json`: the recipes and consumers of an environment's secrets, without values. The planner creates
+//! it, a backend writes it, and the module `secrets` reads it without a stack.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,10 +24,10 @@ pub struct SecretList {
 pub struct SecretEntry {
     #[serde(flatten)]
     pub recipe: Recipe,
-    /// The variable of `.env` that carries it, for images without a file form.
+    /// The variable of `.env` with the value, for images that cannot read it from a file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub variable: Option<String>,
-    /// Fewest characters that the consumer accepts.
+    /// Smallest number of characters that the consumer accepts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_length: Option<u16>,
     pub used_by: BTreeSet<ServiceName>,

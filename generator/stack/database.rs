@@ -1,4 +1,4 @@
-//! What a service does with a database. Roles and grants follow; passwords are secrets of the planner.
+//! Databases of services and options of the database server. The planner derives roles, grants and passwords from them.
 
 use std::collections::BTreeMap;
 
@@ -6,16 +6,17 @@ use crate::values::{ExtensionName, SettingName, SqlIdent, Text};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// One database as one service uses it. The service's login role is its own name.
+/// A service's use of one database. The service logs in with a role of the same name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct DatabaseUse {
-    /// The database; the main one, named after the project, unless given.
+    /// Name of the database; the main database, named after the project, unless given.
     pub name: Option<SqlIdent>,
     pub access: Access,
-    /// The schema that the service owns, with `access = 'schema`.
+    /// The schema to which the access applies. Unless given, one named after the service for `'schema`, and `public` for
+    /// `'write` and `'read`.
     pub schema: Option<SqlIdent>,
-    /// Extensions installed before the service starts.
+    /// Extensions that are installed before the service starts.
     pub extensions: Vec<ExtensionName>,
 }
 
@@ -23,23 +24,23 @@ pub struct DatabaseUse {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct DatabaseServer {
-    /// Whether connections to it are encrypted and both ends checked. Unless given: where manifests for a cluster are
-    /// generated, since pods of one stack run on several hosts.
+    /// Whether connections to the server are encrypted and certificates checked. Unless given, only if manifests for a
+    /// cluster are generated, where the pods of a stack run on several hosts.
     pub tls: Option<bool>,
-    /// Settings of PostgreSQL by name, for the server and its replica. They replace those that follow from the memory
-    /// limit of the server, such as `shared_buffers`.
+    /// Settings of PostgreSQL by name, for the server and its replica. They replace settings that nself derives from the
+    /// memory limit of the server, such as `shared_buffers`.
     pub settings: BTreeMap<SettingName, Text>,
 }
 
-/// How much a service may do.
+/// Rights of a service in a database.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Access {
-    /// Owns the database. Where the stack defines it, the role of its migrations does, and this one reads and writes the
-    /// rows of everything in it.
+    /// Owns the database. If the stack defines its tables, the role of the migrations owns it instead, and the service
+    /// reads and writes all rows.
     #[default]
     Owner,
-    /// Owns one schema of it.
+    /// Owns one schema of the database.
     Schema,
     /// Reads and writes the owner's tables.
     Write,

@@ -14,18 +14,18 @@ use crate::values::ranged;
 pub struct Edge {
     /// Rate limits by name, per client address.
     pub rate_limits: BTreeMap<SecretName, RateLimit>,
-    /// Addresses of callers that may use internal routes and paths; none unless given.
+    /// Addresses of callers that may use internal routes and paths. None unless given.
     pub internal_addresses: Vec<Cidr>,
-    /// Addresses of proxies in front of the edge, whose X-Forwarded-For is believed; never internal themselves.
+    /// Addresses of proxies in front of the edge, whose X-Forwarded-For is trusted. They are never internal.
     pub trusted_proxies: Vec<Cidr>,
-    /// Largest request body unless a route says otherwise; 10MiB unless given.
+    /// Largest request body of routes that do not set `max_body`; 10MiB unless given.
     pub max_body: Option<Memory>,
-    /// Connections per client address; 100 unless given.
+    /// Largest number of connections of a client address; 100 unless given.
     #[serde(deserialize_with = "ranged::positive")]
     pub connections: Option<u16>,
 }
 
-/// Requests per second and client address, with a burst that passes without delay.
+/// A limit of requests per second and client address, with a burst that is served without delay.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RateLimit {
@@ -43,16 +43,16 @@ pub struct Tls {
     pub email: Option<Email>,
 }
 
-/// Where certificates come from.
+/// The source of certificates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum TlsMode {
-    /// Made by `nself secrets init` with an authority of this project.
+    /// Created by `nself secrets init`, with a certificate authority of this project.
     Local,
-    /// Let's Encrypt by the HTTP challenge.
+    /// Issued by Let's Encrypt with the HTTP challenge.
     Acme,
-    /// Given by the operator as the secrets `tls_certificate` and `tls_key`.
+    /// Provided by the operator as the secrets `tls_certificate` and `tls_key`.
     Files,
-    /// A proxy in front of the edge ends TLS and names the client in X-Forwarded-For.
+    /// None at the edge: a proxy in front of it terminates TLS and sends the client's address in X-Forwarded-For.
     Proxy,
 }

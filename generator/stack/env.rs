@@ -16,7 +16,7 @@ pub enum EnvValue {
     EnvReference(EnvReference),
 }
 
-/// Something that differs by environment or is known only to the planner.
+/// A value that depends on the environment or on other services.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EnvReference {
@@ -26,19 +26,19 @@ pub enum EnvReference {
     Url(ServiceAddress),
     /// Address of a service or frontend as a browser sees it: `https://auth.example.com/path`.
     PublicUrl(ServiceAddress),
-    /// Connection URL of one of the service's `databases`; a secret, since it holds the password.
+    /// Connection URL of one of the service's `databases`; a secret, since it contains the password.
     DatabaseUrl(SqlIdent),
-    /// The same through the pooler.
+    /// Connection URL of one of the service's `databases` through the pooler.
     PooledUrl(SqlIdent),
-    /// The same of the replica.
+    /// Connection URL of one of the service's `databases` on the replica.
     ReplicaUrl(SqlIdent),
-    /// A name of the stack itself.
+    /// A property of the stack.
     Stack(StackValue),
     /// A setting of the mail server to which services send.
     Mail(MailSetting),
     /// One value per profile.
     ByProfile(Box<ByProfile>),
-    /// Several values after one another.
+    /// Several values joined to one text.
     Join(Vec<EnvValue>),
 }
 
@@ -68,7 +68,7 @@ pub enum Scheme {
     None,
 }
 
-/// A name of the stack itself.
+/// A property of the stack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StackValue {
@@ -76,7 +76,7 @@ pub enum StackValue {
     Domain,
     Environment,
     Profile,
-    /// Address of the first frontend in a browser: the one at the domain itself, else the first by name.
+    /// Address in a browser of the frontend at the domain itself, or of the first frontend by name.
     ClientUrl,
     /// Addresses of all frontends, separated by commas.
     ClientUrls,
@@ -106,6 +106,7 @@ pub struct ByProfile {
 }
 
 impl ByProfile {
+    /// Returns the value of a profile.
     pub fn of(&self, profile: Profile) -> &EnvValue {
         match profile {
             Profile::Local => &self.local,
@@ -116,7 +117,7 @@ impl ByProfile {
 }
 
 impl EnvValue {
-    /// Calls `visit` with every reference in the value, in whatever profile.
+    /// Calls `visit` with every reference in the value, of all profiles.
     pub fn for_each_reference(&self, visit: &mut impl FnMut(&EnvReference)) {
         let EnvValue::EnvReference(reference) = self else { return };
         visit(reference);
@@ -133,16 +134,16 @@ impl EnvValue {
 
     /// Returns whether the value contains a setting of the mail server.
     pub fn refers_to_mail(&self) -> bool {
-        let mut refers = false;
-        self.for_each_reference(&mut |reference| refers |= matches!(reference, EnvReference::Mail(_)));
-        refers
+        let mut contains_mail = false;
+        self.for_each_reference(&mut |reference| contains_mail |= matches!(reference, EnvReference::Mail(_)));
+        contains_mail
     }
 }
 
 impl<'de> Deserialize<'de> for EnvValue {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Either;
-        impl<'de> serde::de::Visitor<'de> for Either {
+        struct TextOrReference;
+        impl<'de> serde::de::Visitor<'de> for TextOrReference {
             type Value = EnvValue;
 
             fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
@@ -157,6 +158,6 @@ impl<'de> Deserialize<'de> for EnvValue {
                 EnvReference::deserialize(MapAccessDeserializer::new(map)).map(EnvValue::EnvReference)
             }
         }
-        deserializer.deserialize_any(Either)
+        deserializer.deserialize_any(TextOrReference)
     }
 }

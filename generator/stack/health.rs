@@ -1,4 +1,4 @@
-//! Health checks: one way to ask, with all timings.
+//! Health checks: the kind of the probe and its times.
 
 use crate::values::{Duration, PortName, Text, UrlPath};
 use schemars::JsonSchema;
@@ -6,31 +6,31 @@ use serde::{Deserialize, Serialize};
 
 use crate::values::ranged;
 
-/// A health check; exactly one of `http`, `tcp`, `grpc`, `exec` and `none`.
+/// A health check. Sets exactly one of `http`, `tcp`, `grpc`, `exec` and `none`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Health {
     pub http: Option<HttpCheck>,
     pub tcp: Option<PortCheck>,
     pub grpc: Option<PortCheck>,
-    /// A command of the image; exit status 0 is healthy.
+    /// A command in the container, which exits with 0 if the service is healthy.
     pub exec: Option<Vec<Text>>,
-    /// No check, with the reason.
+    /// The reason why the service has no check.
     pub none: Option<Text>,
     /// Time between checks; 10s unless given.
     pub interval: Option<Duration>,
-    /// Time for one answer; 5s unless given.
+    /// Time after which a check fails; 5s unless given.
     pub timeout: Option<Duration>,
-    /// Failures until unhealthy; 5 unless given.
+    /// Failed checks in a row after which the service is unhealthy; 5 unless given.
     #[serde(deserialize_with = "ranged::positive")]
     pub retries: Option<u16>,
-    /// Time in which failures do not count; 30s unless given.
+    /// Time after the start in which failed checks do not count; 30s unless given.
     pub start_period: Option<Duration>,
     /// Time between checks until the first success, on clusters and in image configurations; 1s unless given.
     pub start_interval: Option<Duration>,
 }
 
-/// A GET that answers 2xx or 3xx.
+/// A GET request that is answered with 2xx or 3xx.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HttpCheck {
@@ -38,12 +38,12 @@ pub struct HttpCheck {
     /// `http` unless given.
     #[serde(default)]
     pub port: Option<PortName>,
-    /// The program inside the image that asks, on targets that cannot ask from outside.
+    /// The program of the image that sends the request, on targets that check from inside of the container.
     #[serde(default)]
     pub tool: HttpTool,
 }
 
-/// Programs of common images that can send a GET.
+/// Programs of common images that can send a GET request.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum HttpTool {

@@ -1,4 +1,4 @@
-//! Options of the Kubernetes target: what the cluster brings along and nself cannot know.
+//! Options of the Kubernetes target: properties of the cluster that nself cannot derive from the stack.
 
 use crate::values::{
     AnnotationName, Cidr, Commit, Cpus, Duration, Host, Memory, ProjectPath, Registry, Sealed, SecretName, ServiceName,
@@ -19,17 +19,18 @@ pub struct Kubernetes {
     pub enabled: bool,
     /// How requests reach the edge; `gateway` unless given.
     pub edge: ClusterEdge,
-    /// Class of the Gateway; needed by the edge `gateway`.
+    /// Class of the Gateway; required by the edge `gateway`.
     pub gateway_class: Option<Host>,
     /// Class of the Ingress; the cluster's default unless given.
     pub ingress_class: Option<Host>,
-    /// Namespace of the gateway's or ingress controller's pods: only they reach the edge. Anybody unless given.
+    /// Namespace of the gateway's or ingress controller's pods, which alone may connect to the edge. All pods may unless
+    /// given.
     pub edge_namespace: Option<ServiceName>,
     /// Whether load balancers and Services in front of the gateway keep the client's address
-    /// (`externalTrafficPolicy: Local`); a cluster with internal routes needs it.
+    /// (`externalTrafficPolicy: Local`). Internal routes require it.
     pub preserves_client_address: bool,
-    /// Time in which a stopping pod still serves, until no node sends requests to it; 5s unless given. Needs kubelets from
-    /// 1.30; for older ones 0s.
+    /// Time in which a stopping pod still serves, until no node sends it requests; 5s unless given. Requires kubelets from
+    /// 1.30; set 0s for older ones.
     pub drain: Option<Duration>,
     /// Ports of every node, for the edge `nodeport`.
     pub node_ports: NodePorts,
@@ -41,28 +42,28 @@ pub struct Kubernetes {
     pub dns: ClusterDns,
     /// Address families of Services and of the edge; the cluster's default, with IPv4 at the edge, unless given.
     pub ip_families: Option<IpFamilies>,
-    /// Class of the volumes; the cluster's default unless given.
+    /// Storage class of the volumes; the cluster's default unless given.
     pub storage_class: Option<Host>,
     /// How several pods share a volume; `many` unless given.
     pub shared_volumes: SharedVolumes,
-    /// Secrets with the credentials of registries, which exist in the namespace.
+    /// Names of Secrets in the namespace with the credentials of image registries.
     pub image_pull_secrets: Vec<Host>,
     /// PriorityClass of all pods, unless a service sets its own; the cluster's default unless given.
     pub priority_class: Option<Host>,
-    /// Upper bounds of the namespace; none unless given.
+    /// Resource quota of the namespace; none unless given.
     pub quota: Option<Quota>,
     /// cert-manager's ClusterIssuer. Unless given, an Issuer in the namespace: self-signed in the local profile,
     /// Let's Encrypt elsewhere.
     pub issuer: Option<Host>,
-    /// Where images of services with a build folder are pushed: `registry/…/service:tag`.
+    /// Registry and folder to which images of services with a build folder are pushed: `registry/…/service:tag`.
     pub registry: Option<Registry>,
     /// Tag of these images.
     pub tag: Option<Tag>,
-    /// How values of secrets get into the cluster; `manual` unless given.
+    /// The source of secrets in the cluster; `manual` unless given.
     pub secrets: SecretSource,
-    /// External Secrets' ClusterSecretStore, for the secrets `external`.
+    /// ClusterSecretStore of External Secrets; required by `secrets = 'external`.
     pub secret_store: Option<Host>,
-    /// Values that kubeseal encrypted for this environment's namespace, for the secrets `sealed`.
+    /// Values encrypted with kubeseal for this environment's namespace; required by `secrets = 'sealed`.
     pub sealed: BTreeMap<SecretName, Sealed>,
     /// Objects for a tool that applies the manifests from a repository.
     pub gitops: Option<Gitops>,
@@ -72,16 +73,16 @@ pub struct Kubernetes {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ClusterEdge {
-    /// Gateway API; TLS ends at the gateway.
+    /// Through a Gateway of the Gateway API, which terminates TLS.
     #[default]
     Gateway,
-    /// networking.k8s.io/v1; TLS ends at the controller.
+    /// Through an Ingress (networking.k8s.io/v1), whose controller terminates TLS.
     Ingress,
-    /// Ports of the nodes, for kind and minikube; TLS ends at nginx.
+    /// Through ports of the nodes, for kind and minikube. nginx terminates TLS.
     NodePort,
 }
 
-/// Ports of every node.
+/// Ports of every node, on which the edge is reached.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct NodePorts {
@@ -99,33 +100,33 @@ impl Default for NodePorts {
     }
 }
 
-/// How values of secrets get into the cluster.
+/// The source of secrets in the cluster.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SecretSource {
-    /// By the operator: `nself secrets kubernetes | kubectl apply -f -`.
+    /// The operator creates them: `nself secrets kubernetes | kubectl apply -f -`.
     #[default]
     Manual,
-    /// External Secrets copies them from a store, where they have the same names.
+    /// External Secrets copies them from a secret store, where they have the same names.
     External,
-    /// The stack holds them encrypted for the cluster's Sealed Secrets controller.
+    /// The stack contains them, encrypted for the cluster's Sealed Secrets controller.
     Sealed,
 }
 
-/// The cluster's name server, as pods reach it.
+/// The name server that pods of the cluster use.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ClusterDns {
-    /// Its Service; `kube-dns` unless given.
+    /// Service of the name server; `kube-dns` unless given.
     pub service: Option<Host>,
-    /// Namespace of the Service and of its pods; `kube-system` unless given.
+    /// Namespace of this Service and its pods; `kube-system` unless given.
     pub namespace: Option<Host>,
     /// Domain of the cluster; `cluster.local` unless given.
     pub domain: Option<Host>,
-    /// Port on which its pods listen, where that is not 53.
+    /// Port on which these pods listen, if it is not 53.
     #[serde(deserialize_with = "ranged::positive")]
     pub port: Option<u16>,
-    /// Addresses of nodes' name servers, such as 169.254.20.10 of NodeLocal DNSCache.
+    /// Addresses of name servers on nodes, such as 169.254.20.10 of NodeLocal DNSCache.
     pub addresses: Vec<Cidr>,
 }
 
@@ -135,7 +136,7 @@ pub struct ClusterDns {
 pub enum IpFamilies {
     Ipv4,
     Ipv6,
-    /// Both, where the cluster has both.
+    /// Both, if the cluster supports both.
     Dual,
 }
 
@@ -143,23 +144,24 @@ pub enum IpFamilies {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SharedVolumes {
-    /// From all nodes (`ReadWriteMany`), by a class of network file systems.
+    /// Pods on all nodes share it (`ReadWriteMany`), with a storage class of network file systems.
     #[default]
     Many,
-    /// From one node (`ReadWriteOnce`), by a class of local folders: the volume keeps its pods on that node.
+    /// Pods on one node share it (`ReadWriteOnce`), with a storage class of local folders. The pods stay on that node.
     Node,
 }
 
-/// Upper bounds of a namespace, which all of its pods share.
+/// Upper bounds for all pods of the namespace together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Quota {
-    /// Sum of the pods' memory limits.
+    /// Largest sum of memory limits.
     pub memory: Option<Memory>,
-    /// Sum of the pods' processor limits.
+    /// Largest sum of processor limits.
     pub cpus: Option<Cpus>,
-    /// Sum of the claims' sizes.
+    /// Largest sum of the sizes of volume claims.
     pub storage: Option<Memory>,
+    /// Largest number of pods.
     #[serde(deserialize_with = "ranged::positive")]
     pub pods: Option<u16>,
 }
@@ -169,7 +171,7 @@ pub struct Quota {
 #[serde(deny_unknown_fields)]
 pub struct Gitops {
     pub tool: GitopsTool,
-    /// URL of the repository as the tool reads it.
+    /// URL from which the tool reads the repository.
     pub repository: Text,
     /// Branch; `main` unless given.
     #[serde(default)]

@@ -1,4 +1,4 @@
-//! How services send mail: through a relay, or to the catcher `services.mail` where it runs.
+//! Mail that services send: through a relay, or to the mail catcher `services.mail` if it runs.
 
 use schemars::JsonSchema;
 use serde::de::value::MapAccessDeserializer;
@@ -7,7 +7,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::values::checked::admit;
 use crate::values::{Host, SecretName, ranged};
 
-/// Mail that services send. Local environments send to the mail catcher only, others to the catcher where it runs.
+/// Mail that services send. It goes to the mail catcher if it runs, otherwise through the relay; in local never through
+/// the relay.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Mail {
@@ -15,11 +16,11 @@ pub struct Mail {
     pub relay: Option<Relay>,
 }
 
-/// The SMTP server of a mail provider, with the credentials that it issues.
+/// The SMTP server of a mail provider, with its credentials.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Relay {
-    /// Host name, or the secret that holds it; the secret `smtp_host` unless given.
+    /// Host name, or a secret that contains it; the secret `smtp_host` unless given.
     pub host: RelayHost,
     /// 587 for `'starttls` and 465 for `'tls` unless given.
     #[serde(default, deserialize_with = "ranged::positive")]
@@ -27,14 +28,14 @@ pub struct Relay {
     /// When encryption begins; `'starttls` unless given.
     #[serde(default)]
     pub security: RelaySecurity,
-    /// The secret that holds the user name; `smtp_user` unless given.
+    /// Secret with the user name; `smtp_user` unless given.
     pub user: SecretReference,
-    /// The secret that holds the password; `smtp_password` unless given.
+    /// Secret with the password; `smtp_password` unless given.
     pub password: SecretReference,
 }
 
 impl Relay {
-    /// Returns the port: as declared, else the registered one (RFC 6409, RFC 8314).
+    /// Returns the declared port, or the registered port of the protocol (RFC 6409, RFC 8314).
     pub fn port(&self) -> u16 {
         self.port.unwrap_or(match self.security {
             RelaySecurity::Starttls => 587,
@@ -54,7 +55,7 @@ pub enum RelaySecurity {
     Tls,
 }
 
-/// A host name, or a reference to the secret that holds it.
+/// A host name, or a reference to a secret that contains it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum RelayHost {

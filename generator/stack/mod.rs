@@ -1,5 +1,5 @@
-//! The validated model: what the user said about one environment, layers already merged. Plain data that
-//! knows nothing of Compose, Kubernetes or nginx; source positions sit beside it in `Origins`.
+//! Types of the stack: the settings of one environment, after its layers are merged. They are plain data, independent of
+//! Compose, Kubernetes and nginx. Positions in source files are kept apart, in `Origins`.
 
 pub mod database;
 pub mod edge;
@@ -31,7 +31,7 @@ pub use service::{
     Autoscale, Build, Condition, Layout, Limits, Mount, Publish, Reservations, Run, Service, Tmpfs, Volume, Zone,
 };
 
-/// What an environment is for; decides what is included and how strict the checks are.
+/// The purpose of an environment. It decides which services run and how strict the checks are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Profile {
@@ -52,7 +52,7 @@ impl Profile {
     }
 }
 
-/// One backend in one environment.
+/// A backend in one environment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Stack {
@@ -60,25 +60,25 @@ pub struct Stack {
     pub project: ProjectName,
     /// Base domain; routes are subdomains of it.
     pub domain: Host,
-    /// What this environment is for. Known for `local`, `staging` and `prod`.
+    /// Purpose of this environment; implied for `local`, `staging` and `prod`.
     #[serde(default)]
     pub profile: Option<Profile>,
     /// Core (postgres, hasura, auth, nginx), optional and custom services by name.
     #[serde(default)]
     pub services: BTreeMap<ServiceName, Service>,
-    /// Browser applications: routed, in local never containers.
+    /// Browser applications. In local the edge forwards to their dev servers, so they have no containers.
     #[serde(default)]
     pub frontends: BTreeMap<ServiceName, Frontend>,
-    /// Include frontends in this environment; without it: yes in local and staging, no in prod.
+    /// Whether frontends are part of this environment. Unless given, they are in local and staging, not in prod.
     #[serde(default)]
     pub include_frontends: Option<bool>,
-    /// Further GraphQL endpoints over the same database, each with its own domain.
+    /// Additional GraphQL endpoints for the same database, each with its own domain.
     #[serde(default)]
     pub graphql_endpoints: BTreeMap<ServiceName, GraphqlEndpoint>,
     /// Secrets beyond those that services declare.
     #[serde(default)]
     pub secrets: BTreeMap<SecretName, Secret>,
-    /// Tables and what belongs to them, by database; the same in all environments.
+    /// Definitions of databases, with tables, types and functions, by name. They are the same in all environments.
     #[serde(default)]
     pub databases: BTreeMap<SqlIdent, crate::database::model::Schema>,
     /// The database server.
@@ -87,7 +87,7 @@ pub struct Stack {
     /// Mail that services send.
     #[serde(default)]
     pub mail: Mail,
-    /// Monitoring bundle; all or nothing.
+    /// The monitoring bundle. Its services cannot be enabled one by one.
     #[serde(default)]
     pub monitoring: Monitoring,
     /// Plugins by name.
@@ -113,7 +113,7 @@ pub struct Stack {
 pub struct Monitoring {
     #[serde(default)]
     pub enabled: bool,
-    /// Why servers run without it, such as other monitoring; the warning NS704 goes away.
+    /// Why servers run without the bundle, such as other monitoring. Turns off the warning NS704.
     #[serde(default)]
     pub waive: Option<Text>,
 }
@@ -124,7 +124,7 @@ pub struct Monitoring {
 pub struct Plugin {
     #[serde(default = "yes")]
     pub enabled: bool,
-    /// 3820-3849, or 3203.
+    /// Port of the plugin: 3820 to 3849, or 3203.
     #[serde(deserialize_with = "crate::values::ranged::positive")]
     pub port: u16,
     pub image: ImageRef,
@@ -134,12 +134,12 @@ pub struct Plugin {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ComposeOptions {
-    /// Emit for an older or other Compose implementation.
+    /// Generate files for an older or a different Compose implementation.
     #[serde(default)]
     pub compat: Option<Compat>,
 }
 
-/// Compose implementations that lack parts of the current specification.
+/// Compose implementations that do not support all of the current specification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Compat {

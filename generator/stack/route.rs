@@ -1,4 +1,4 @@
-//! What the edge forwards: routes of services, frontends and further GraphQL endpoints.
+//! Routes of the edge: of services, frontends and additional GraphQL endpoints.
 
 use crate::values::{
     Duration, HeaderName, Host, Memory, PortName, SecretName, ServiceName, Subdomain, UrlPath, VariableName,
@@ -15,7 +15,7 @@ use crate::values::ranged;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Route {
-    /// Below the domain of the environment. Exactly one of `subdomain` and `host`.
+    /// Labels below the domain of the environment. Exactly one of `subdomain` and `host` is set.
     pub subdomain: Option<Subdomain>,
     /// A full host name, instead of a subdomain.
     pub host: Option<Host>,
@@ -24,51 +24,53 @@ pub struct Route {
     /// `http` unless given.
     pub port: Option<PortName>,
     pub kind: RouteKind,
-    /// `public` unless given; `internal` for ports that the service keeps internal.
+    /// `public` unless given; `internal` for ports in `guard.internal_ports` of the service.
     pub access: Option<RouteAccess>,
-    /// Name of a rate limit of `edge.rate_limits`; `api` unless given.
+    /// Name of a rate limit in `edge.rate_limits`; `api` unless given.
     pub rate_limit: Option<SecretName>,
     /// Largest request body; `edge.max_body` unless given, unlimited for uploads.
     pub max_body: Option<Memory>,
-    /// Longest silence of the service; 60s unless given, 1h for websockets.
+    /// Time after which a connection without data from the service is closed; 60s unless given, 1h for websockets.
     pub timeout: Option<Duration>,
     /// Paths that only internal addresses may use on this route, beyond those of the service's `guard`.
     pub internal_paths: Vec<UrlPath>,
 }
 
-/// What the edge keeps from callers that are not internal, on every route of a service and of its copies.
+/// Paths, ports and headers that only internal addresses may use, on every route of a service and of its copies.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Guard {
-    /// Paths that only internal addresses may use: whole segments with everything below them, in any case.
+    /// Paths that only internal addresses may use. They match whole segments, in upper and lower case, and include all paths
+    /// below.
     pub internal_paths: Vec<UrlPath>,
-    /// Ports whose routes are internal unless a route says `access = 'public`.
+    /// Ports whose routes are internal, except routes with `access = 'public`.
     pub internal_ports: Vec<PortName>,
-    /// Headers that only internal addresses may send; other requests with one of them are refused.
+    /// Headers that only internal addresses may send. Requests from other addresses with such a header are refused.
     pub refused_headers: Vec<HeaderName>,
 }
 
-/// What flows over a route. Sets the protocol, the default timeout and the largest body; every kind streams in both directions.
+/// The traffic of a route, which decides the protocol, the default timeout and the largest body. Every kind streams in both
+/// directions.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum RouteKind {
-    /// Requests and answers; websocket upgrades pass.
+    /// HTTP requests, including upgrades to websockets.
     #[default]
     Http,
     /// Long-lived connections: subscriptions, server-sent events.
     Websocket,
-    /// Large bodies, streamed both ways.
+    /// Large request and response bodies.
     Upload,
     /// gRPC over h2c.
     Grpc,
 }
 
-/// Who may use a route.
+/// The callers that may use a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum RouteAccess {
     Public,
-    /// Only `edge.internal_addresses`, and this machine where it publishes nginx on a loopback address in local.
+    /// Only `edge.internal_addresses`, and in local this machine, if nginx is published on a loopback address.
     Internal,
 }
 
@@ -83,7 +85,7 @@ pub struct Frontend {
     pub port: u16,
     #[serde(default)]
     pub route: Route,
-    /// Include in this environment; overrides `include_frontends`.
+    /// Whether the frontend is part of this environment; overrides `include_frontends`.
     #[serde(default)]
     pub include: Option<bool>,
     /// The container that serves the application outside local.
@@ -91,14 +93,14 @@ pub struct Frontend {
     pub container: Option<Box<Service>>,
 }
 
-/// A further Hasura with its own metadata and domain over the same database.
+/// An additional Hasura for the same database, with its own metadata and domain.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GraphqlEndpoint {
     #[serde(default)]
     pub enabled: Option<bool>,
     pub route: Route,
-    /// The service it is a copy of; `hasura` unless given.
+    /// The service that is copied; `hasura` unless given.
     #[serde(default)]
     pub copy_of: Option<ServiceName>,
     /// Variables that differ from the original.

@@ -1,4 +1,4 @@
-//! Secrets without a plaintext form: a recipe, never a value.
+//! Declarations of secrets. They describe how a value is created, and never contain one.
 
 use crate::values::{SecretName, Text};
 use schemars::JsonSchema;
@@ -6,18 +6,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::values::ranged;
 
-/// How a secret comes to be; exactly one of `random`, `template` and `external`.
+/// The origin of a secret's value. Sets exactly one of `random`, `template` and `external`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Secret {
-    /// Made by `nself secrets init`: this many characters of `[A-Za-z0-9]`, about 6 bits each.
+    /// Number of random characters of `[A-Za-z0-9]`, with about 6 bits each, which `nself secrets init` creates.
     #[serde(deserialize_with = "ranged::positive")]
     pub random: Option<u16>,
-    /// Composed of text and other secrets.
+    /// Parts of a value that is composed of text and other secrets.
     pub template: Option<Vec<TemplatePart>>,
-    /// Given by the operator; the text says what it is.
+    /// Description of a value that the operator provides.
     pub external: Option<Text>,
-    /// Fewest characters that the consumer accepts. Unless given, 16 for credentials, and no minimum for host and user names.
+    /// Smallest number of characters. Unless given, 16 for credentials and no minimum for host and user names.
     #[serde(deserialize_with = "ranged::positive")]
     pub min_length: Option<u16>,
 }
@@ -30,7 +30,7 @@ pub struct TemplatePart {
     pub text: Option<Text>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secret: Option<SecretName>,
-    /// How the other secret is written into this one.
+    /// Encoding of the other secret in this one.
     #[serde(skip_serializing_if = "Encoding::is_none")]
     pub encode: Encoding,
 }
@@ -41,7 +41,7 @@ impl Encoding {
     }
 }
 
-/// How a value is written into a composed secret.
+/// The encoding of a value in a composed secret.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Encoding {
@@ -49,6 +49,6 @@ pub enum Encoding {
     None,
     /// Percent-encoding of everything but unreserved characters (RFC 3986).
     Url,
-    /// The inside of a JSON string.
+    /// Escapes of a JSON string, without its quotes.
     Json,
 }

@@ -1,5 +1,5 @@
-//! A service: one container image with what it needs, whatever its category. Catalogue services are
-//! values of this type written in stdlib/, not Rust.
+//! A service: a container image with its settings. Services of the catalogue are values of this type, written in Nickel in
+//! `stdlib/`.
 
 use crate::values::{
     Capability, Checked, ContainerPath, Cpus, Duration, ImageRef, Memory, Platform, PortName, ProjectPath, Schedule,
@@ -17,17 +17,17 @@ use crate::values::ranged;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Service {
-    /// Part of the environment unless false.
+    /// Whether the service is part of the environment; true unless given.
     pub enabled: Option<bool>,
-    /// The profiles in which the service runs; all of them when absent.
+    /// Profiles in which the service runs; all unless given.
     pub only: Option<Vec<Profile>>,
     /// Name of the image in the catalogue of known variables; set by catalogue services.
     pub catalogue: Option<ServiceName>,
     /// Image with tag or digest.
     pub image: Option<ImageRef>,
-    /// Dockerfile folder of the project.
+    /// Folder with a Dockerfile, from which the image is built.
     pub build: Option<Build>,
-    /// How nself makes `image` itself.
+    /// How nself builds `image` itself.
     pub layout: Option<Layout>,
     pub entrypoint: Option<Vec<Text>>,
     pub command: Option<Vec<Text>>,
@@ -44,31 +44,31 @@ pub struct Service {
     pub env: BTreeMap<VariableName, EnvValue>,
     /// Variables that the catalogue does not know, passed on unchecked.
     pub extra_env: BTreeMap<VariableName, EnvValue>,
-    /// Secrets that come with the service.
+    /// Secrets that are declared together with the service.
     pub secrets: BTreeMap<SecretName, Secret>,
     /// Secrets mounted as files below /run/secrets.
     pub secret_files: Vec<SecretName>,
-    /// Data volumes by name; each belongs to this service alone.
+    /// Data volumes by name. Only this service writes to them.
     pub volumes: BTreeMap<VolumeName, Volume>,
     /// Files and folders of the project, mounted into the container.
     pub mounts: Vec<Mount>,
-    /// Writable memory file systems; the root file system is read-only.
+    /// Writable file systems in memory, since the root file system is read-only.
     pub tmpfs: Vec<Tmpfs>,
     pub user: Option<UserId>,
-    /// Read-only root file system unless false.
+    /// Whether the root file system is read-only; true unless given.
     pub read_only: Option<bool>,
-    /// Capabilities beyond none.
+    /// Linux capabilities. All others are dropped.
     pub capabilities: Vec<Capability>,
-    /// Run a minimal init as PID 1, for programs that start children.
+    /// Whether a minimal init runs as PID 1, for programs that start child processes.
     pub init: bool,
     pub health: Option<Health>,
-    /// Services that must be up first: a list of names (waits until healthy) or a record of conditions.
+    /// Services that start before this one: a list of names, which waits until they are healthy, or a record of conditions.
     #[serde(deserialize_with = "service_dependencies")]
     #[schemars(with = "BTreeMap<ServiceName, Condition>")]
     pub depends_on: BTreeMap<ServiceName, Condition>,
-    /// Further names by which other services reach this one.
+    /// Additional names by which other services reach this one.
     pub aliases: Vec<ServiceName>,
-    /// Services that this one talks to without waiting for them.
+    /// Services to which this one connects without waiting for them.
     pub connects_to: Vec<ServiceName>,
     pub limits: Limits,
     pub reservations: Reservations,
@@ -78,38 +78,38 @@ pub struct Service {
     /// Shorthand for `routes.main`.
     pub route: Option<Route>,
     pub routes: BTreeMap<PortName, Route>,
-    /// What the edge keeps from callers that are not internal, on all routes.
+    /// Paths, ports and headers that only internal addresses may use, on all routes.
     pub guard: Guard,
-    /// Trust zone of the service.
+    /// Network zone of the service.
     pub zone: Option<Zone>,
-    /// May open connections to the internet.
+    /// Whether the service may open connections to the internet.
     pub egress: bool,
-    /// Databases that the service uses, by names that the service chooses.
+    /// Databases that the service uses, by names that its variables refer to.
     pub databases: BTreeMap<SqlIdent, DatabaseUse>,
     /// Time to finish after the stop signal.
     pub stop_grace: Option<Duration>,
     pub stop_signal: Option<Signal>,
     /// Size of /dev/shm.
     pub shm_size: Option<Memory>,
-    /// Never part of production, whatever the profile list says.
+    /// Whether the service is a development tool, which is refused in production.
     pub development_only: bool,
     /// Raw Compose keys that the model does not cover, merged last.
     pub compose: BTreeMap<String, serde_json::Value>,
     /// Raw keys of a pod that the model does not cover, merged last.
     pub kubernetes: BTreeMap<String, serde_json::Value>,
-    /// Whether it runs all the time, or once before the services that wait for its end.
+    /// Whether the service runs all the time, or once.
     pub run: Run,
-    /// Runs at these times, in UTC, and ends, instead of running all the time.
+    /// Times, in UTC, at which the service runs and ends, instead of running all the time.
     pub schedule: Option<Schedule>,
-    /// Settings a target may drop, each with a reason: `waive."compose.autoscale" = "…"`.
+    /// Settings that a target may ignore, each with a reason: `waive."compose.autoscale" = "…"`.
     pub waive: BTreeMap<String, Text>,
 }
 
-/// Where an image is built.
+/// The build of an image from a Dockerfile.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Build {
-    /// Folder of the project.
+    /// Folder of the project that is the build context.
     pub context: ProjectPath,
     #[serde(default)]
     pub dockerfile: Option<ProjectPath>,
@@ -119,19 +119,19 @@ pub struct Build {
     pub args: BTreeMap<VariableName, Text>,
 }
 
-/// An image that nself makes without running anything: a folder of the project, on a base or on nothing.
+/// An image that nself builds from a folder of the project without running commands, on a base image or an empty one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Layout {
     /// Folder of the project whose files become a layer.
     pub folder: ProjectPath,
-    /// Where they lie in the image; `/app` unless given.
+    /// Folder of these files in the image; `/app` unless given.
     #[serde(default)]
     pub path: Option<ContainerPath>,
-    /// The image below.
+    /// The base image; empty unless given.
     #[serde(default)]
     pub base: Option<ImageRef>,
-    /// `linux/amd64` and the like; those of the base unless given.
+    /// Platforms such as `linux/amd64`; all platforms of the base image unless given.
     #[serde(default)]
     pub platforms: Vec<Platform>,
 }
@@ -142,7 +142,8 @@ pub struct Layout {
 pub struct Publish {
     #[serde(deserialize_with = "ranged::positive")]
     pub port: u16,
-    /// Address to bind; unless given the loopback address, and 0.0.0.0 for nginx outside the local profile.
+    /// Address of the host; unless given, 0.0.0.0 for nginx outside of the local profile, and otherwise the loopback
+    /// address.
     #[serde(default)]
     pub address: Option<std::net::IpAddr>,
 }
@@ -152,13 +153,13 @@ pub struct Publish {
 #[serde(deny_unknown_fields)]
 pub struct Volume {
     pub path: ContainerPath,
-    /// The image does not create the path for its user, so its owner is set before the first start.
+    /// Whether the folder is given to the service's user before the first start, for images that do not do so.
     #[serde(default)]
     pub set_owner: bool,
-    /// Requested size, where the target provisions one.
+    /// Requested size, on targets that provision volumes.
     #[serde(default)]
     pub size: Option<Memory>,
-    /// Other services that read it, such as the edge reading certificates.
+    /// Other services that read the volume, each with the path in its container.
     #[serde(default)]
     pub readers: BTreeMap<ServiceName, ContainerPath>,
 }
@@ -169,7 +170,7 @@ pub struct Volume {
 pub struct Mount {
     pub source: ProjectPath,
     pub target: ContainerPath,
-    /// Writable only when said.
+    /// Whether the container may write to it; false unless given.
     #[serde(default)]
     pub writable: bool,
 }
@@ -181,30 +182,30 @@ pub struct Tmpfs {
     pub path: ContainerPath,
     #[serde(default)]
     pub size: Option<Memory>,
-    /// Owner; every user may write when absent.
+    /// Owner of the folder; every user may write unless given.
     #[serde(default)]
     pub owner: Option<UserId>,
 }
 
 impl Tmpfs {
-    /// Returns the most that the files may take; 64 MiB unless the stack sets it.
+    /// Returns the largest total size of the files; 64 MiB unless the stack sets it.
     pub fn limit(&self) -> Memory {
         self.size.unwrap_or(Memory(64 << 20))
     }
 }
 
-/// How long a service runs.
+/// Whether a service runs all the time or ends.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Run {
-    /// All the time; it starts again when it ends.
+    /// Runs all the time, and is restarted when it ends.
     #[default]
     Always,
-    /// Once for each start of the stack, until it succeeds: a job such as the creation of buckets.
+    /// Runs once for each start of the stack, and is repeated until it succeeds, such as a job that creates buckets.
     Once,
 }
 
-/// When a dependency counts as up.
+/// The state of a dependency that allows a service to start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Condition {
@@ -219,13 +220,13 @@ pub enum Condition {
 pub struct Limits {
     pub memory: Option<Memory>,
     pub cpus: Option<Cpus>,
-    /// Processes and threads.
+    /// Largest number of processes and threads.
     pub pids: Option<u32>,
-    /// Fewest processes the configured service needs; the pids limit is checked against it.
+    /// Number of processes that the service may start with its settings. `pids` must not be lower.
     pub min_pids: Option<u32>,
 }
 
-/// What a container is promised.
+/// Resources that are reserved for a container.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Reservations {
@@ -233,7 +234,7 @@ pub struct Reservations {
     pub cpus: Option<Cpus>,
 }
 
-/// Replicas by load, on targets that can.
+/// Number of replicas by load, on targets that support it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Autoscale {
@@ -241,15 +242,15 @@ pub struct Autoscale {
     pub min: u16,
     #[serde(deserialize_with = "ranged::positive")]
     pub max: u16,
-    /// Percent of the reserved processors; 80 unless given.
+    /// Target load in percent of the reserved processors; 80 unless given.
     #[serde(default, deserialize_with = "ranged::percent")]
     pub cpu: Option<u8>,
-    /// Percent of the reserved memory; not watched unless given, since most programs never give memory back.
+    /// Target use in percent of the reserved memory. Not watched unless given, since most programs never release memory.
     #[serde(default, deserialize_with = "ranged::percent")]
     pub memory: Option<u8>,
 }
 
-/// Who may talk to whom: `edge` faces the internet, `app` holds logic, `data` holds state.
+/// A network zone: `edge` for services with public traffic, `app` for logic, `data` for state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Zone {
@@ -269,12 +270,12 @@ impl Zone {
 }
 
 impl Service {
-    /// Whether the service is part of an environment of this profile.
+    /// Returns whether the service is part of an environment of this profile.
     pub fn runs_in(&self, profile: Profile) -> bool {
         self.enabled.unwrap_or(true) && self.only.as_ref().is_none_or(|only| only.contains(&profile))
     }
 
-    /// All ports, `port` included as `http`.
+    /// Returns all ports, with `port` as `http`.
     pub fn all_ports(&self) -> BTreeMap<PortName, u16> {
         let mut ports = self.ports.clone();
         if let Some(port) = self.port {
@@ -283,7 +284,7 @@ impl Service {
         ports
     }
 
-    /// All routes, `route` included as `main`.
+    /// Returns all routes, with `route` as `main`.
     pub fn all_routes(&self) -> BTreeMap<PortName, Route> {
         let mut routes = self.routes.clone();
         if let Some(route) = &self.route {
@@ -294,8 +295,8 @@ impl Service {
 }
 
 fn service_dependencies<'de, D: serde::Deserializer<'de>>(d: D) -> Result<BTreeMap<ServiceName, Condition>, D::Error> {
-    struct Either;
-    impl<'de> serde::de::Visitor<'de> for Either {
+    struct NamesOrConditions;
+    impl<'de> serde::de::Visitor<'de> for NamesOrConditions {
         type Value = BTreeMap<ServiceName, Condition>;
 
         fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
@@ -318,5 +319,5 @@ fn service_dependencies<'de, D: serde::Deserializer<'de>>(d: D) -> Result<BTreeM
             Ok(all)
         }
     }
-    d.deserialize_any(Either)
+    d.deserialize_any(NamesOrConditions)
 }

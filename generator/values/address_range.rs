@@ -1,8 +1,8 @@
-//! Ranges of IP addresses: what a checked text of CIDR form stands for.
+//! Ranges of IP addresses, parsed from CIDR notation.
 
 use std::net::IpAddr;
 
-/// The addresses from `first` that share their leading `bits` with it.
+/// All addresses whose leading `bits` are equal to those of `first`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AddressRange {
     first: IpAddr,
@@ -10,7 +10,7 @@ pub struct AddressRange {
 }
 
 impl AddressRange {
-    /// Reads `10.0.0.0/8` or a single address; nothing where the text is neither.
+    /// Parses `10.0.0.0/8` or a single address. Returns `None` for other text.
     pub fn read(text: &str) -> Option<Self> {
         let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
         let first: IpAddr = address.parse().ok()?;
@@ -18,26 +18,26 @@ impl AddressRange {
         Some(AddressRange { first, bits: bits.map_or(Some(most), |bits| bits.parse().ok())? })
     }
 
-    /// Whether it holds every address of its family.
+    /// Returns whether the range contains every address of its family.
     pub fn is_everything(&self) -> bool {
         self.bits == 0
     }
 
-    /// Whether an address is in both ranges.
+    /// Returns whether an address is in both ranges.
     pub fn overlaps(&self, other: &AddressRange) -> bool {
         let bits = self.bits.min(other.bits);
         self.first.is_ipv4() == other.first.is_ipv4() && masked(self.first, bits) == masked(other.first, bits)
     }
 
-    /// Why the text is refused when its address has bits beyond the prefix: nginx warns of such ranges.
-    pub fn beyond_prefix(&self, text: &str) -> Option<String> {
+    /// Returns why the text is refused if its address has bits after the prefix. nginx warns of such ranges.
+    pub fn refuse_bits_after_prefix(&self, text: &str) -> Option<String> {
         let first = masked(self.first, self.bits);
         (first != self.first)
             .then(|| format!("`{text}` is not the first address of its range, `{first}/{}`", self.bits))
     }
 }
 
-/// The address with all bits after the first `bits` cleared.
+/// Returns the address with all bits after the first `bits` cleared.
 fn masked(address: IpAddr, bits: u8) -> IpAddr {
     match address {
         IpAddr::V4(v4) => {
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ranges_of_addresses_overlap_by_their_shorter_prefix() {
+    fn ranges_overlap_if_the_shorter_prefix_is_equal() {
         let range = |text: &str| AddressRange::read(text).unwrap();
         for (one, other, overlap) in [
             ("10.0.0.0/8", "10.42.0.7", true),
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_begins_with_its_first_address() {
+    fn a_range_is_written_with_its_first_address() {
         assert_eq!(
             Cidr::new("10.1.0.0/8").unwrap_err(),
             "`10.1.0.0/8` is not the first address of its range, `10.0.0.0/8`"

@@ -1,32 +1,35 @@
-//! The door: a text type accepts one alphabet, and behind the door no code checks again. User text is refused rather
-//! than escaped, so that no backend can be broken out of.
+//! Checked text types. Each accepts one alphabet and is checked while the stack is decoded, so no later code checks it
+//! again. Text outside of the alphabet is refused rather than escaped, so it cannot inject syntax into generated files.
 
 use std::cell::RefCell;
 
 use crate::codes::Code;
 
-/// A text type with one accepted form.
+/// A text type that is checked when it is created.
 pub trait Checked: Sized {
-    /// What the text is, with its article: "a host name".
+    /// Describes the type, with an article: "a host name".
     const WHAT: &'static str;
-    /// What a refusal is called.
+    /// The code of a refusal, unless [`Checked::code`] returns a different one.
     const CODE: Code = Code::BadValue;
     /// A valid example.
     const EXAMPLE: &'static str;
-    /// Why `text` is refused, or nothing.
+    /// Returns why `text` is refused, or `None` if it is accepted.
     fn refusal(text: &str) -> Option<String>;
+    /// Creates a value without a check.
     fn wrap(text: String) -> Self;
-    /// The code of a refusal of `text`.
+    /// Returns the code of a refusal of `text`.
     fn code(_text: &str) -> Code {
         Self::CODE
     }
-    /// Stands in for a refused value until the run ends with the refusal.
+    /// Returns a placeholder for a refused value, so that decoding continues and reports further errors.
     fn stand_in(text: &str) -> Self {
         Self::wrap(text.to_owned())
     }
 
+    /// Checks a text and creates a value.
+    ///
     /// # Errors
-    /// Says why the text is refused.
+    /// The reason why the text is refused.
     fn new(text: &str) -> Result<Self, String> {
         match Self::refusal(text) {
             None => Ok(Self::wrap(text.to_owned())),
@@ -35,7 +38,7 @@ pub trait Checked: Sized {
     }
 }
 
-/// A refused text: what was expected, with an example, and why it was refused.
+/// A refused text: the expected type with an example, and the reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     pub code: Code,
@@ -47,8 +50,8 @@ thread_local! {
     static REFUSED: RefCell<Option<Vec<Refusal>>> = const { RefCell::new(None) };
 }
 
-/// Runs `decode` so that refused texts are collected for [`refused`] instead of ending it. The value is usable only
-/// when nothing was refused.
+/// Runs `decode` and collects refused texts for [`refused`], instead of ending with the first one. The value may be used
+/// only if no text was refused.
 pub fn collect<T>(decode: impl FnOnce() -> T) -> T {
     let outer = REFUSED.with(|refused| refused.borrow_mut().replace(Vec::new()));
     let value = decode();
@@ -56,11 +59,12 @@ pub fn collect<T>(decode: impl FnOnce() -> T) -> T {
     value
 }
 
-/// What was refused since this was last asked, within [`collect`].
+/// Takes the texts that were refused since the last call, within [`collect`].
 pub fn refused() -> Vec<Refusal> {
     REFUSED.with(|refused| refused.borrow_mut().as_mut().map(std::mem::take).unwrap_or_default())
 }
 
+/// Checks a text while it is decoded. Within [`collect`], a refused text is recorded and replaced by a placeholder.
 pub(crate) fn admit<T: Checked>(text: String) -> Result<T, String> {
     let Some(reason) = T::refusal(&text) else { return Ok(T::wrap(text)) };
     REFUSED.with(|refused| match &mut *refused.borrow_mut() {
@@ -73,8 +77,8 @@ pub(crate) fn admit<T: Checked>(text: String) -> Result<T, String> {
     })
 }
 
-/// How a type comes in through the door, and what the schema of the language says about it.
-macro_rules! door {
+/// Implements decoding with a check, and the JSON schema, of a checked type.
+macro_rules! impl_decoding {
     ($name:ident) => {
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -94,8 +98,10 @@ macro_rules! door {
     };
 }
 
-pub(crate) use door;
+pub(crate) use impl_decoding;
 
+/// Declares a checked text type: its description, an example, the check, and optionally the code, a normal form and the
+/// choice of the code by text.
 macro_rules! checked {
     ($(#[$doc:meta])* $name:ident, $what:literal, $example:literal, $refusal:expr) => {
         $crate::values::checked::checked! { $(#[$doc])* $name, $what, $example, $refusal, BadValue }
@@ -153,7 +159,7 @@ macro_rules! checked {
             }
         }
 
-        $crate::values::checked::door! { $name }
+        $crate::values::checked::impl_decoding! { $name }
     };
 }
 

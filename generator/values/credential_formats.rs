@@ -1,117 +1,122 @@
-//! Secrets that show by their form, whatever the field is called: what their issuers have published of it. Each form is
-//! so exact that hardly anything else has it; examples and placeholders of documentation are none.
+//! Recognises credentials by formats that their issuers have published, whatever the field is called. A format is precise
+//! enough to exclude ordinary text. Examples and placeholders of documentation do not count.
 
 use std::ops::RangeInclusive;
 
-/// What a token begins with, and how it goes on until something that is no part of it.
-struct Form {
+/// The format of a token: a prefix, followed by bytes of an alphabet.
+struct Format {
+    /// Describes the token, for messages.
     what: &'static str,
-    starts: &'static [&'static str],
-    rest: fn(u8) -> bool,
-    /// Bytes after the start.
+    prefixes: &'static [&'static str],
+    alphabet: fn(u8) -> bool,
+    /// Number of bytes after the prefix.
     length: RangeInclusive<usize>,
-    /// What tells one from words in its place.
-    proof: fn(&[u8]) -> bool,
+    /// Returns whether the bytes look random, unlike words.
+    is_random: fn(&[u8]) -> bool,
 }
 
-const fn form(
+const fn format(
     what: &'static str,
-    starts: &'static [&'static str],
-    rest: fn(u8) -> bool,
+    prefixes: &'static [&'static str],
+    alphabet: fn(u8) -> bool,
     length: RangeInclusive<usize>,
-    proof: fn(&[u8]) -> bool,
-) -> Form {
-    Form { what, starts, rest, length, proof }
+    is_random: fn(&[u8]) -> bool,
+) -> Format {
+    Format { what, prefixes, alphabet, length, is_random }
 }
 
-/// Lengths are the least that has been issued; where an issuer writes only one, it is that.
-const FORMS: [Form; 11] = [
-    form("a GitHub token", &["ghp_", "gho_", "ghu_", "ghs_", "ghr_"], alphanumeric, 36..=255, varied),
-    form("a GitHub token", &["github_pat_"], url_safe, 60..=255, mixed),
-    form("a GitLab token", &["glpat-"], |b| url_safe(b) || b == b'.', 20..=255, mixed),
-    form("an AWS access key id", &["AKIA", "ASIA"], upper, 16..=16, varied),
-    form("a Google API key", &["AIza"], url_safe, 35..=35, mixed),
-    form("a Slack token", &["xoxa-", "xoxb-", "xoxp-", "xoxr-", "xoxs-"], dashed, 24..=255, numbered),
-    form("a Stripe live key", &["sk_live_", "rk_live_"], alphanumeric, 16..=255, varied),
-    form("an npm token", &["npm_"], alphanumeric, 36..=36, varied),
-    form("an Anthropic API key", &["sk-ant-"], url_safe, 32..=255, mixed),
-    form("an OpenAI API key", &["sk-proj-", "sk-svcacct-", "sk-admin-"], url_safe, 32..=255, mixed),
-    form("an OpenAI API key", &["sk-"], alphanumeric, 40..=64, mixed),
+/// Formats of tokens. The lower bound of a length is the shortest token that was issued; a single length is documented by
+/// the issuer.
+const FORMATS: [Format; 11] = [
+    format("a GitHub token", &["ghp_", "gho_", "ghu_", "ghs_", "ghr_"], alphanumeric, 36..=255, varied),
+    format("a GitHub token", &["github_pat_"], url_safe, 60..=255, mixed),
+    format("a GitLab token", &["glpat-"], |b| url_safe(b) || b == b'.', 20..=255, mixed),
+    format("an AWS access key id", &["AKIA", "ASIA"], upper, 16..=16, varied),
+    format("a Google API key", &["AIza"], url_safe, 35..=35, mixed),
+    format("a Slack token", &["xoxa-", "xoxb-", "xoxp-", "xoxr-", "xoxs-"], dashed, 24..=255, numbered),
+    format("a Stripe live key", &["sk_live_", "rk_live_"], alphanumeric, 16..=255, varied),
+    format("an npm token", &["npm_"], alphanumeric, 36..=36, varied),
+    format("an Anthropic API key", &["sk-ant-"], url_safe, 32..=255, mixed),
+    format("an OpenAI API key", &["sk-proj-", "sk-svcacct-", "sk-admin-"], url_safe, 32..=255, mixed),
+    format("an OpenAI API key", &["sk-"], alphanumeric, 40..=64, mixed),
 ];
 
 const KEY: &str = "a private key";
 const JWT: &str = "a signed token (JWT)";
 const URL: &str = "a URL with a password";
 
-/// The first secret of a text: what it is.
+/// Returns a description of the first credential in a text.
 pub fn find(text: &str) -> Option<&'static str> {
     all(text).next().map(|(_, what)| what)
 }
 
-/// The same for text that explains: there, `user:password@` shows a form.
+/// Like [`find`], but accepts `user:password@` in URLs, for text that explains how to write a URL.
 pub fn find_in_prose(text: &str) -> Option<&'static str> {
-    let shows = |text: &str| [":password@", ":pass@", ":secret@"].iter().any(|word| text.contains(word));
-    all(text).map(|(_, what)| what).find(|what| *what != URL || !shows(text))
+    let has_sample = |text: &str| [":password@", ":pass@", ":secret@"].iter().any(|word| text.contains(word));
+    all(text).map(|(_, what)| what).find(|what| *what != URL || !has_sample(text))
 }
 
-/// All secrets of a text: the byte at which each begins, and what it is.
+/// Returns all credentials in a text, each with the index of its first byte and a description.
 pub fn all(text: &str) -> impl Iterator<Item = (usize, &'static str)> {
     let bytes = text.as_bytes();
-    // Most bytes begin nothing, so that most texts cost one look at each.
-    let begins = |at: &usize| match bytes[*at] {
+    // Only a few bytes can start a credential, so most of a text is compared once.
+    let may_start = |at: &usize| match bytes[*at] {
         b'g' | b'A' | b'x' | b's' | b'r' | b'n' | b'e' => *at == 0 || !bytes[at - 1].is_ascii_alphanumeric(),
         b'-' | b':' => true,
         _ => false,
     };
-    (0..bytes.len()).filter(begins).filter_map(move |at| Some((at, at_start(text.get(at..)?)?)))
+    (0..bytes.len()).filter(may_start).filter_map(move |at| Some((at, credential_at_start(text.get(at..)?)?)))
 }
 
-fn at_start(text: &str) -> Option<&'static str> {
+/// Returns a description of the credential with which a text starts.
+fn credential_at_start(text: &str) -> Option<&'static str> {
     match text.as_bytes()[0] {
         b'-' => private_key(text).then_some(KEY),
         b':' => url_password(text).then_some(URL),
         b'e' => signed_token(text).then_some(JWT),
-        _ => FORMS.iter().find(|form| form.fits(text)).map(|form| form.what),
+        _ => FORMATS.iter().find(|format| format.matches(text)).map(|format| format.what),
     }
 }
 
-impl Form {
-    fn fits(&self, text: &str) -> bool {
-        self.starts.iter().filter_map(|start| text.strip_prefix(start)).any(|rest| {
-            let (own, after) = rest.split_at(run(rest.as_bytes(), self.rest));
+impl Format {
+    /// Returns whether a text starts with a token of this format.
+    fn matches(&self, text: &str) -> bool {
+        self.prefixes.iter().filter_map(|prefix| text.strip_prefix(prefix)).any(|rest| {
+            let (token, after) = rest.split_at(prefix_length(rest.as_bytes(), self.alphabet));
             let ends = after.bytes().next().is_none_or(|next| !next.is_ascii_alphanumeric());
-            ends && self.length.contains(&own.len()) && (self.proof)(own.as_bytes())
+            ends && self.length.contains(&token.len()) && (self.is_random)(token.as_bytes())
         })
     }
 }
 
-/// The header of a PEM block with something in the block.
+/// Returns whether a text starts with a PEM block of a private key that contains data.
 fn private_key(text: &str) -> bool {
     let Some((kind, block)) = text.strip_prefix("-----BEGIN ").and_then(|rest| rest.split_once("-----")) else {
         return false;
     };
-    // Line ends are also written as `\n`, and headers of old forms stand before the data.
+    // Line ends may be written as `\n`. Old formats have headers before the data.
     let mut lines = block.split(['\n', '\r']).flat_map(|line| line.split("\\n")).map(str::trim);
     let data = |line: &str| {
-        let length = run(line.as_bytes(), |b| b.is_ascii_alphanumeric() || b"+/=".contains(&b));
+        let length = prefix_length(line.as_bytes(), |b| b.is_ascii_alphanumeric() || b"+/=".contains(&b));
         length >= 16 && length == line.len() && varied(line.as_bytes())
     };
     kind.len() <= 40 && kind.contains("PRIVATE KEY") && lines.any(data)
 }
 
-/// Header, content and signature in base64url; the first two are JSON, which begins with `{"`.
+/// Returns whether a text starts with a JWT: header, content and signature in base64url. The first two are JSON objects,
+/// which start with `{"`.
 fn signed_token(text: &str) -> bool {
-    let length = run(text.as_bytes(), |b| url_safe(b) || b == b'.');
+    let length = prefix_length(text.as_bytes(), |b| url_safe(b) || b == b'.');
     let mut parts = text[..length].split('.');
     let mut json = || parts.next().is_some_and(|part| part.starts_with("eyJ") && part.len() >= 12);
     json() && json() && parts.next().is_some_and(|signature| signature.len() >= 20 && varied(signature.as_bytes()))
 }
 
-/// `://user:password@host`.
+/// Returns whether a text starts with `://user:password@host`.
 fn url_password(text: &str) -> bool {
     let Some(rest) = text.strip_prefix("://") else { return false };
     let ends = |c: char| c.is_whitespace() || c.is_control() || "/?#\"'`<>\\".contains(c);
-    // A placeholder in angle brackets is none of the signs that end an authority.
+    // `<` ends the authority, so that a placeholder in angle brackets is not a password.
     let end = rest.find(ends).unwrap_or(rest.len());
     let Some((user, host)) = rest[..end].rsplit_once('@') else { return false };
     let Some((_, password)) = user.split_once(':') else { return false };
@@ -119,7 +124,7 @@ fn url_password(text: &str) -> bool {
     !host.is_empty() && !host.starts_with("sha256:") && !host.starts_with("sha512:") && !is_placeholder(password)
 }
 
-/// A variable of a shell or a template, or what stands for something that is not shown.
+/// Returns whether a password is a variable of a shell or a template, or a mask such as `***`.
 fn is_placeholder(password: &str) -> bool {
     let bracketed = |open, close| password.starts_with(open) && password.contains(close);
     password.starts_with('$')
@@ -131,8 +136,9 @@ fn is_placeholder(password: &str) -> bool {
         || password == "REDACTED"
 }
 
-fn run(bytes: &[u8], of: impl Fn(u8) -> bool) -> usize {
-    bytes.iter().position(|b| !of(*b)).unwrap_or(bytes.len())
+/// Returns the number of leading bytes that belong to an alphabet.
+fn prefix_length(bytes: &[u8], alphabet: impl Fn(u8) -> bool) -> usize {
+    bytes.iter().position(|b| !alphabet(*b)).unwrap_or(bytes.len())
 }
 
 fn alphanumeric(b: u8) -> bool {
@@ -151,21 +157,22 @@ fn url_safe(b: u8) -> bool {
     dashed(b) || b == b'_'
 }
 
-/// Not one letter over and over, and not the example of AWS's documentation.
-fn varied(own: &[u8]) -> bool {
-    let mut seen = [false; 256];
-    own.iter().for_each(|b| seen[usize::from(*b)] = true);
+/// Returns whether bytes have at least eight different values, and are not an example of AWS's documentation.
+fn varied(token: &[u8]) -> bool {
+    let mut occurs = [false; 256];
+    token.iter().for_each(|b| occurs[usize::from(*b)] = true);
     let example = |word: &[u8]| word.eq_ignore_ascii_case(b"EXAMPLE");
-    seen.iter().filter(|seen| **seen).count() >= 8 && !own.windows(7).any(example)
+    occurs.iter().filter(|occurs| **occurs).count() >= 8 && !token.windows(7).any(example)
 }
 
-fn numbered(own: &[u8]) -> bool {
-    varied(own) && own.iter().any(u8::is_ascii_digit)
+/// Like [`varied`], with a digit.
+fn numbered(token: &[u8]) -> bool {
+    varied(token) && token.iter().any(u8::is_ascii_digit)
 }
 
-/// Small and capital letters and digits: words joined by hyphens are none of it.
-fn mixed(own: &[u8]) -> bool {
-    numbered(own) && own.iter().any(u8::is_ascii_uppercase) && own.iter().any(u8::is_ascii_lowercase)
+/// Like [`numbered`], with small and capital letters, unlike words joined by hyphens.
+fn mixed(token: &[u8]) -> bool {
+    numbered(token) && token.iter().any(u8::is_ascii_uppercase) && token.iter().any(u8::is_ascii_lowercase)
 }
 
 #[cfg(test)]
@@ -178,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn every_form_is_found_wherever_it_stands() {
+    fn every_format_is_found_at_any_position() {
         let key = format!("-----BEGIN RSA {} KEY-----", "PRIVATE");
         let jwt = format!("eyJ{}.eyJ{}.{}", some(17), some(40), some(43));
         let slack = format!("{}-123456789012-1234567890123-{}", "xoxb", some(24));

@@ -1,7 +1,7 @@
-//! Names of settings whose value is a credential. A name is read as words, and its last word that says what the value is
-//! decides: `PASSWORD_MIN_LENGTH` is a length.
+//! Recognises settings whose value is a credential by their names. A name is split into words, and its last word decides,
+//! without qualifiers: `PASSWORD_OLD` is a credential, `PASSWORD_MIN_LENGTH` is a length.
 
-/// Words for credentials.
+/// Words that name a credential.
 const CREDENTIALS: [&str; 23] = [
     "ACCESSKEY",
     "AUTHKEY",
@@ -27,9 +27,9 @@ const CREDENTIALS: [&str; 23] = [
     "TOKENS",
     "HTPASSWD",
 ];
-/// Words that are also written as the end of another word: `PGPASSWORD`, `clientsecret`.
-const ENDS: [&str; 6] = ["PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "TOKEN", "APIKEY"];
-/// Words that say which of several credentials it is, or how it is written.
+/// Words that name a credential also as the end of a longer word: `PGPASSWORD`, `clientsecret`.
+const CREDENTIAL_SUFFIXES: [&str; 6] = ["PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "TOKEN", "APIKEY"];
+/// Words after the name of a credential that select one of several, or its encoding.
 const QUALIFIERS: [&str; 26] = [
     "B",
     "BASE",
@@ -58,7 +58,7 @@ const QUALIFIERS: [&str; 26] = [
     "TEXT",
     "VALUE",
 ];
-/// Keys that are no secret, by the word before.
+/// Words before `KEY` that make it a key without a secret.
 const PUBLIC_KEYS: [&str; 15] = [
     "CACHE",
     "DEDUPLICATION",
@@ -76,14 +76,14 @@ const PUBLIC_KEYS: [&str; 15] = [
     "SORT",
     "TRANSLATION",
 ];
-/// Counts of tokens, by the word before.
+/// Words before `TOKENS` that make it a number of tokens.
 const COUNTS: [&str; 6] = ["COUNT", "LIMIT", "MAX", "MAXIMUM", "MIN", "NUM"];
 
-/// Whether a setting of this name holds a credential.
+/// Returns whether the value of a setting with this name is a credential.
 pub fn is_credential(name: &str) -> bool {
     let words = words(name);
     let mut end = words.len();
-    // `PRIMARY_KEY` of a table and `KEY_PRIMARY` of two: a qualifier alone is no evidence.
+    // The first word is never skipped: a name that consists of qualifiers is not a credential.
     while end > 1 && QUALIFIERS.contains(&words[end - 1].as_str()) {
         end -= 1;
     }
@@ -92,11 +92,11 @@ pub fn is_credential(name: &str) -> bool {
     match last {
         "KEY" | "KEYS" => !before(&PUBLIC_KEYS),
         "TOKENS" => !before(&COUNTS),
-        last => CREDENTIALS.contains(&last) || ENDS.iter().any(|word| last.ends_with(word)),
+        last => CREDENTIALS.contains(&last) || CREDENTIAL_SUFFIXES.iter().any(|word| last.ends_with(word)),
     }
 }
 
-/// Whether a text can be no credential whatever its name says: nothing, a switch, or the place of a file.
+/// Returns whether a text cannot be a credential, whatever the name of its setting: an empty text, a switch or a file path.
 pub fn is_harmless(text: &str) -> bool {
     const SWITCHES: [&str; 8] = ["true", "false", "yes", "no", "on", "off", "enabled", "disabled"];
     const FILES: [&str; 8] = [".pem", ".key", ".crt", ".json", ".p8", ".p12", ".pub", ".txt"];
@@ -108,8 +108,8 @@ pub fn is_harmless(text: &str) -> bool {
     text.is_empty() || SWITCHES.iter().any(|word| text.eq_ignore_ascii_case(word)) || is_file()
 }
 
-/// The words of a name in capitals: divided at every sign that is no letter, and where small letters go over to capitals
-/// (`dbPassword`), or capitals to a capitalised word (`DBPassword`).
+/// Splits a name into words, in capitals: at every character other than a letter, between a small and a capital letter
+/// (`dbPassword`), and before the last capital of several that precede a small letter (`DBPassword`).
 fn words(name: &str) -> Vec<String> {
     let letters: Vec<char> = name.chars().collect();
     let mut words = vec![String::new()];
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn switches_and_places_of_files_are_harmless() {
+    fn switches_and_file_paths_are_harmless() {
         for text in ["", "true", "No", "/etc/tls/server.key", "/run/secrets/token.txt"] {
             assert!(is_harmless(text), "{text}");
         }

@@ -1,5 +1,5 @@
-//! Numbers that are never zero, and percentages, refused while they are read. The contracts in `schemas/` tell editors
-//! the same; but an environment's layer is merged first, and only what it comes to is checked.
+//! Decoding of positive numbers and percentages. The contracts in `schemas/` have the same bounds, for editors. They do not
+//! see the values of an environment's layer after the merge, so the bounds are checked here as well.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU16;
@@ -7,39 +7,43 @@ use std::num::NonZeroU16;
 use serde::de::{DeserializeOwned, Error, Unexpected};
 use serde::{Deserialize, Deserializer};
 
-/// Numbers, one or several, that are read as numbers from 1 on.
+/// A number, or a container of numbers, that is decoded from numbers above zero.
 pub trait Positive: Sized {
-    type Read: DeserializeOwned;
-    fn plain(read: Self::Read) -> Self;
+    /// The same shape with a number type that excludes zero.
+    type NonZero: DeserializeOwned;
+    fn from_non_zero(value: Self::NonZero) -> Self;
 }
 
 impl Positive for u16 {
-    type Read = NonZeroU16;
-    fn plain(read: NonZeroU16) -> Self {
-        read.get()
+    type NonZero = NonZeroU16;
+    fn from_non_zero(value: NonZeroU16) -> Self {
+        value.get()
     }
 }
 
 impl<T: Positive> Positive for Option<T> {
-    type Read = Option<T::Read>;
-    fn plain(read: Self::Read) -> Self {
-        read.map(T::plain)
+    type NonZero = Option<T::NonZero>;
+    fn from_non_zero(value: Self::NonZero) -> Self {
+        value.map(T::from_non_zero)
     }
 }
 
 impl<K: Ord + DeserializeOwned, T: Positive> Positive for BTreeMap<K, T> {
-    type Read = BTreeMap<K, T::Read>;
-    fn plain(read: Self::Read) -> Self {
-        read.into_iter().map(|(key, value)| (key, T::plain(value))).collect()
+    type NonZero = BTreeMap<K, T::NonZero>;
+    fn from_non_zero(value: Self::NonZero) -> Self {
+        value.into_iter().map(|(key, value)| (key, T::from_non_zero(value))).collect()
     }
 }
 
+/// Decodes numbers above zero.
+///
 /// # Errors
-/// A number is zero, or none of its type.
+/// A number is zero or does not fit its type.
 pub fn positive<'de, D: Deserializer<'de>, T: Positive>(reader: D) -> Result<T, D::Error> {
-    T::Read::deserialize(reader).map(T::plain)
+    T::NonZero::deserialize(reader).map(T::from_non_zero)
 }
 
+/// A whole number from 1 to 100.
 struct Percent(u8);
 
 impl<'de> Deserialize<'de> for Percent {
@@ -51,8 +55,10 @@ impl<'de> Deserialize<'de> for Percent {
     }
 }
 
+/// Decodes an optional percentage.
+///
 /// # Errors
-/// The number is not one from 1 to 100.
+/// The number is not from 1 to 100.
 pub fn percent<'de, D: Deserializer<'de>>(reader: D) -> Result<Option<u8>, D::Error> {
     Ok(Option::<Percent>::deserialize(reader)?.map(|percent| percent.0))
 }

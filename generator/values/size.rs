@@ -1,10 +1,10 @@
-//! Quantities with units: memory, processor shares and times, checked at the door like [`super::text`].
+//! Quantities with units: memory, processor shares and times, checked like the types of [`super::text`].
 
 use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use super::checked::{Checked, door};
+use super::checked::{Checked, impl_decoding};
 
 macro_rules! quantity {
     ($(#[$doc:meta])* $name:ident($number:ty), $what:literal, $example:literal, $parse:path, $show:path) => {
@@ -38,7 +38,7 @@ macro_rules! quantity {
             }
         }
 
-        door! { $name }
+        impl_decoding! { $name }
     };
 }
 

@@ -1,4 +1,4 @@
-//! The texts of a stack, each with its alphabet: names, hosts, paths, images.
+//! Checked text types of a stack: names, hosts, paths and images, each with its alphabet.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use super::checked::{Checked, checked};
 use crate::codes::Code;
 use crate::words;
 
-/// A refusal unless every character passes, the length is within `1..=max` and `first` accepts the start.
+/// Returns a refusal unless the length is from 1 to `max`, `first` accepts the first character and `rest` every other one.
 pub(crate) fn only(
     text: &str,
     max: usize,
@@ -24,15 +24,15 @@ pub(crate) fn only(
         return Some(format!("it has {} bytes, at most {max} are allowed", text.len()));
     }
     for (i, c) in text.chars().enumerate() {
-        let good = if i == 0 { first(c) } else { rest(c) };
-        if !good {
+        let is_allowed = if i == 0 { first(c) } else { rest(c) };
+        if !is_allowed {
             return Some(format!("{} at character {} is not among {alphabet}", show(c), i + 1));
         }
     }
     None
 }
 
-/// A character as a message may print it: control and direction marks by number.
+/// Formats a character for a message, other than visible ASCII by number, so that it cannot change the output.
 pub(crate) fn show(c: char) -> String {
     if c.is_ascii_graphic() { format!("`{c}`") } else { format!("U+{:04X}", c as u32) }
 }
@@ -131,7 +131,7 @@ checked! {
     |t| only(t, 60, "a-z, 0-9 and `_`, starting with a letter", lower, |c| lower_digit(c) || c == '_'), BadName
 }
 checked! {
-    /// A PostgreSQL identifier: unquoted form, so quoting never changes it; `pg_` is the server's own prefix.
+    /// A PostgreSQL identifier that means the same with and without quotes. The prefix `pg_` is reserved by the server.
     SqlIdent, "an SQL name of lower-case letters, digits and underscores", "shop",
     |t| only(t, 63, "a-z, 0-9 and `_`, starting with a letter or `_`", |c| lower(c) || c == '_', |c| lower_digit(c) || c == '_')
         .or_else(|| t.starts_with("pg_").then(|| "names that start with `pg_` belong to PostgreSQL".into())), BadName
@@ -167,7 +167,7 @@ checked! {
         |c| c.is_ascii_alphabetic() || c == '_', |c| c.is_ascii_alphanumeric() || c == '_'), BadName
 }
 checked! {
-    /// Text for a variable or an argument: anything visible up to 32 KiB; quoting is the writer's business.
+    /// Text for a variable or an argument: visible characters, up to 32 KiB. Backends quote it for their format.
     Text, "text without control characters, at most 32768 bytes", "info", |t| free(t, 32_768)
 }
 checked! {
@@ -298,7 +298,7 @@ checked! {
                 match bits {
                     Some(bits) if !bits.parse::<u8>().is_ok_and(|n| n <= most && n.to_string() == bits) =>
                         Some(format!("the number of bits is not 0 to {most}")),
-                    _ => AddressRange::read(t).and_then(|range| range.beyond_prefix(t)),
+                    _ => AddressRange::read(t).and_then(|range| range.refuse_bits_after_prefix(t)),
                 }
             }
         }
@@ -325,7 +325,7 @@ checked! {
         .or_else(|| only(t, 16, "A-Z and digits", |c| c.is_ascii_uppercase(), |c| c.is_ascii_uppercase() || c.is_ascii_digit()))
 }
 
-/// Each field is a list of `*`, numbers and ranges, with an optional step; numbers lie in the field's range.
+/// Checks a cron schedule: each field is a list of `*`, numbers and ranges, with an optional step.
 fn schedule(text: &str) -> Option<String> {
     const FIELDS: [(&str, u8, u8); 5] =
         [("minute", 0, 59), ("hour", 0, 23), ("day of month", 1, 31), ("month", 1, 12), ("day of week", 0, 6)];

@@ -76,8 +76,8 @@ impl<'a> ServiceSlices<'a> {
         for (database, all) in self.plan.migrations.iter().filter(|(_, all)| service.depends_on.contains_key(&all.job))
         {
             services.extend(self.plan.services.get_key_value(&all.job));
-            let asked = all.asked_by.get_key_value(name);
-            for (url, secret) in asked.iter().filter_map(|(_, url)| self.plan.secrets.get_key_value(*url)) {
+            let waiter = all.waiters.get_key_value(name);
+            for (url, secret) in waiter.iter().filter_map(|(_, url)| self.plan.secrets.get_key_value(*url)) {
                 // Other users of the secret do not change the service's objects.
                 let secret = Secret { files_of: BTreeSet::new(), variables_of: BTreeSet::new(), ..secret.clone() };
                 secrets.insert(url, secret);
@@ -85,7 +85,7 @@ impl<'a> ServiceSlices<'a> {
             let part = Migrations {
                 job: all.job.clone(),
                 owner: all.owner.clone(),
-                asked_by: asked.map(|(name, url)| (name.clone(), url.clone())).into_iter().collect(),
+                waiters: waiter.map(|(name, url)| (name.clone(), url.clone())).into_iter().collect(),
                 steps: all.steps.last().cloned().into_iter().collect(),
                 seeds: Vec::new(),
             };

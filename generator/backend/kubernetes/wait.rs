@@ -71,7 +71,7 @@ fn migration_container(
     path: FieldPath,
 ) -> Result<Option<Container>, Diagnostic> {
     let Some(last) = migrations.steps.last() else { return Ok(None) };
-    let url = migrations.asked_by.get(name).filter(|url| cluster.plan.secrets.contains_key(*url));
+    let url = migrations.waiters.get(name).filter(|url| cluster.plan.secrets.contains_key(*url));
     let job = cluster.plan.services.get(&migrations.job);
     let (Some(url), Some(job)) = (url, job) else {
         return Err(Diagnostic::error(Code::Unsupported, path)

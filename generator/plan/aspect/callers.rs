@@ -1,5 +1,5 @@
-//! Callers of the edge: who counts as internal, and whether the edge knows the address of a client at all. The address
-//! of a proxy, a bridge or a load balancer never counts as internal.
+//! Callers of the edge: which addresses are internal, and whether the edge sees the address of a client at all. The
+//! address of a proxy, a bridge or a load balancer is never internal.
 
 use std::net::IpAddr;
 
@@ -21,7 +21,7 @@ pub struct InternalRoute {
     pub host: String,
 }
 
-/// Why the edge cannot know the address of a client, and what helps.
+/// Why the edge does not see the addresses of clients, and how to change that.
 struct HiddenClients {
     path: FieldPath,
     reason: String,
@@ -29,25 +29,25 @@ struct HiddenClients {
     hint: String,
 }
 
-/// The edge's published ports: the field of each address, and the address.
-fn published(profile: Profile, roster: &Roster) -> Vec<(FieldPath, IpAddr)> {
+/// Returns the addresses at which the edge is published, each with its field.
+fn published_addresses(profile: Profile, roster: &Roster) -> Vec<(FieldPath, IpAddr)> {
     let Some(edge) = roster.get(&service_name(PROXY_SERVICE)) else { return Vec::new() };
     let field = |port: &str| edge.path.key("publish").key(port).key("address");
     let ports = edge.service.publish.iter();
     ports.map(|(port, publish)| (field(port.as_str()), published_address(true, profile, publish))).collect()
 }
 
-/// Whether every request through the published ports comes from this machine, and none through a proxy.
+/// Returns whether every request through the published ports comes from this machine, and none through a proxy.
 pub fn from_this_machine(stack: &Stack, profile: Profile, roster: &Roster) -> bool {
-    let loopback = published(profile, roster).iter().all(|(_, address)| address.is_loopback());
+    let loopback = published_addresses(profile, roster).iter().all(|(_, address)| address.is_loopback());
     profile == Profile::Local && tls_mode(stack, profile) != TlsMode::Proxy && loopback
 }
 
-/// Refuses internal routes where the client's address cannot be known (NS605), ranges that are internal and a proxy's at
-/// once (NS606), and warns of internal routes that no address may use (NS604).
+/// Refuses internal routes if the edge does not see the client's address (NS605) and internal ranges that overlap those of
+/// proxies (NS606). Warns of internal routes that no address may use (NS604).
 pub fn check(inputs: Inputs, roster: &Roster, edge: &IngressPlan, internal: &[InternalRoute]) -> Vec<Diagnostic> {
     let Inputs { stack, profile, .. } = inputs;
-    let mut findings = ranges(stack);
+    let mut findings = address_ranges(stack);
     let before = findings.len();
     if let Some(hidden) = hidden_from_engine(stack, profile, roster) {
         findings.push(hidden_finding(edge, hidden));
@@ -75,8 +75,8 @@ pub fn check(inputs: Inputs, roster: &Roster, edge: &IngressPlan, internal: &[In
     findings
 }
 
-/// Checks ranges that cannot be what the stack says of them.
-fn ranges(stack: &Stack) -> Vec<Diagnostic> {
+/// Refuses ranges that contain every address, and internal ranges that overlap those of proxies.
+fn address_ranges(stack: &Stack) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     let range = |cidr: &Cidr| AddressRange::read(cidr.as_str());
     let field = |name: &str, i: usize| path!("edge", name).index(i);
@@ -120,12 +120,12 @@ fn ranges(stack: &Stack) -> Vec<Diagnostic> {
     findings
 }
 
-/// Returns the finding for clients without addresses: an error where a rule would depend on them.
+/// Returns the finding for hidden client addresses: an error if a rule depends on them, otherwise a warning.
 fn hidden_finding(edge: &IngressPlan, hidden: HiddenClients) -> Diagnostic {
     let mut locations = edge.sites.values().flat_map(|site| &site.locations);
     let guarded = |location: &Location| !location.internal_paths.is_empty() || !location.refused_headers.is_empty();
-    let admits = !edge.internal_addresses.is_empty();
-    let depends = locations.any(|location| location.internal || (admits && guarded(location)));
+    let has_internal = !edge.internal_addresses.is_empty();
+    let depends = locations.any(|location| location.internal || (has_internal && guarded(location)));
     let finding = if depends { Diagnostic::error } else { Diagnostic::warning };
     let consequence =
         if depends { "so internal callers cannot be told from others" } else { "so all clients share one rate limit" };
@@ -135,7 +135,7 @@ fn hidden_finding(edge: &IngressPlan, hidden: HiddenClients) -> Diagnostic {
         .hint(hidden.hint)
 }
 
-/// What hides clients from the edge of a Compose project.
+/// Returns why the edge of a Compose project does not see the addresses of clients.
 fn hidden_from_engine(stack: &Stack, profile: Profile, roster: &Roster) -> Option<HiddenClients> {
     let listed = !stack.edge.trusted_proxies.is_empty();
     if tls_mode(stack, profile) == TlsMode::Proxy {
@@ -149,7 +149,7 @@ fn hidden_from_engine(stack: &Stack, profile: Profile, roster: &Roster) -> Optio
                     .into(),
         });
     }
-    let addresses = published(profile, roster);
+    let addresses = published_addresses(profile, roster);
     if let Some((path, address)) = addresses.iter().find(|(_, address)| address.is_ipv6() && !address.is_loopback()) {
         return Some(HiddenClients {
             path: path.clone(),
@@ -167,7 +167,8 @@ fn hidden_from_engine(stack: &Stack, profile: Profile, roster: &Roster) -> Optio
     })
 }
 
-/// What hides clients from the edge of a cluster; ports of the nodes keep addresses by `externalTrafficPolicy: Local`.
+/// Returns why the edge of a cluster does not see the addresses of clients. It always does on ports of the nodes, whose
+/// Service has `externalTrafficPolicy: Local`.
 fn hidden_from_cluster(settings: &Kubernetes) -> Option<HiddenClients> {
     let (keeps, namespace) = (settings.preserves_client_address, &settings.edge_namespace);
     if settings.edge == ClusterEdge::NodePort || (keeps && namespace.is_some()) {

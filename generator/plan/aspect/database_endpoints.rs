@@ -85,7 +85,7 @@ pub fn use_requested_urls(
     mut migrations: BTreeMap<SqlIdent, Migrations>,
     users: &SecretUsers,
 ) -> BTreeMap<SqlIdent, Migrations> {
-    for url in migrations.values_mut().flat_map(|migrations| migrations.asked_by.values_mut()) {
+    for url in migrations.values_mut().flat_map(|migrations| migrations.waiters.values_mut()) {
         let suffixes = Endpoint::ALL.map(|endpoint| SecretName::wrap(format!("{url}{}", endpoint.suffix())));
         if let Some(used) = suffixes.into_iter().find(|name| users.contain(name)) {
             *url = used;

@@ -131,7 +131,7 @@ fn missing_url(name: &ServiceName, database: &SqlIdent) -> Diagnostic {
         ))
 }
 
-/// Returns the finding for an image by digest, which has no variant with the command line.
+/// Returns the finding for an image with a digest, for which there is no variant with Hasura's command line.
 fn refused_image(member: &PlannedService) -> Option<Diagnostic> {
     let digest = member.service.image.as_ref().filter(|image| image.as_str().contains('@'));
     digest.map(|_| {

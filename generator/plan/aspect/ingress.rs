@@ -17,10 +17,10 @@ use crate::plan::wiring::{Addition, Planned, Wiring};
 use crate::stack::{RateLimit, Route, RouteAccess, RouteKind, Stack, TlsMode};
 use crate::values::{Checked, ContainerPath, Duration, Host, Memory, SecretName, Subdomain, Text, UrlPath};
 
-/// Requests per second and burst unless the stack says otherwise: an application's API and sign-in.
+/// Default rate limits of an application's API and its sign-in: name, requests per second and burst.
 const RATE_LIMITS: [(&str, u32, u32); 2] = [("api", 50, 100), ("auth", 5, 20)];
 
-/// What the proxy serves, and the secrets with its certificate.
+/// The proxy's part of the plan, and the secrets with its certificate.
 pub struct Ingress {
     pub ingress: IngressPlan,
     pub certificates: Recipes,
@@ -123,7 +123,7 @@ pub const CERTIFICATE_KEY: &str = "tls_key";
 const CERTIFICATE_FILE: &str = "certificate chain of all sites, PEM";
 const CERTIFICATE_KEY_FILE: &str = "key of the certificate, PEM";
 
-/// Where the proxy and the certificate client find their files, and the program that the proxy starts.
+/// Folder with the files of the proxy and the certificate client, and the program that the proxy starts.
 const FOLDER: &str = "/etc/nself";
 const START: &str = "/etc/nself-start.sh";
 
@@ -178,8 +178,8 @@ fn sorted<T: Ord + Clone>(list: &[T]) -> Vec<T> {
     list.iter().cloned().collect::<BTreeSet<T>>().into_iter().collect()
 }
 
-/// An internal route closes its path on the other routes of the site that lead to the same port: an upstream may read
-/// `/ADMIN` as `/admin`.
+/// Adds the path of an internal route to the internal paths of other routes that lead to the same port, since an upstream
+/// may treat `/ADMIN` like `/admin`.
 fn close_siblings(site: &mut Site) {
     let internal: Vec<(Upstream, UrlPath)> = site
         .locations
@@ -248,7 +248,7 @@ fn location(stack: &Stack, roster: &Roster, address: &Address, shared: &SharedSe
     let member = roster.get(&address.owner);
     let guard = member.map(|member| member.service.guard.clone()).unwrap_or_default();
     let internal = is_internal(route, member, &upstream);
-    // Where the whole route is internal, every path of it is.
+    // All paths of an internal route are internal.
     let mut internal_paths = route.internal_paths.clone();
     internal_paths.extend(guard.internal_paths);
     internal_paths.retain(|_| !internal);

@@ -1,4 +1,4 @@
-//! The mail server to which services send: the catcher `services.mail` where it runs, else the relay of the stack. A local
+//! The mail server to which services send: the catcher `services.mail` if it runs, otherwise the relay of the stack. A local
 //! environment never sends through the relay, since its mail would reach people.
 
 use super::secrets::Declared;
@@ -27,11 +27,11 @@ const NO_SERVER: &str = "localhost";
 pub struct MailServer {
     host: Value,
     port: u16,
-    /// TLS from the first byte.
+    /// Whether a connection starts with TLS, instead of STARTTLS.
     tls: bool,
     user: Value,
     password: Value,
-    /// The service that is the server, if it is the catcher.
+    /// The catcher's service, if the catcher is the mail server.
     pub catcher: Option<ServiceName>,
 }
 

@@ -1,5 +1,5 @@
-//! The migrations that an environment applies. They must lead to the definitions; a job applies them before a service
-//! uses the database.
+//! Migrations of an environment. They must result in the schemas that the stack defines. A job applies them before a
+//! service uses the database.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ use crate::plan::wiring::{Addition, Planned, Wiring};
 use crate::stack::{self, Condition, EnvValue, Stack, Tmpfs, Zone};
 use crate::values::{Checked, ContainerPath, Memory, SecretName, ServiceName, SqlIdent, Text, VariableName};
 
-/// Where the job finds its files.
+/// Folder of the migrations in the job's container.
 pub const FOLDER: &str = "/etc/nself/migrations";
 const SUPERUSER_PASSWORD: &str = "postgres_password";
 
@@ -73,10 +73,10 @@ pub fn plan(
         let Some(server) = roster.get(&service_name(DATABASE)).filter(|_| databases.contains_key(name)) else {
             continue;
         };
-        let (asked_by, wirings) = clients(inputs.stack, roster, name, &job);
+        let (waiters, wirings) = clients(inputs.stack, roster, name, &job);
         let seeds = schema.seeds.get(inputs.environment).cloned().unwrap_or_default();
         let owner = migrations_role(name);
-        let migrations = Migrations { job: job.clone(), owner, asked_by, steps: steps(history), seeds };
+        let migrations = Migrations { job: job.clone(), owner, waiters, steps: steps(history), seeds };
         let service = service(&server.service, name, &migrations);
         let config = ConfigMount {
             source: format!("migrations/{name}"),

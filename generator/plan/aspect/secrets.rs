@@ -1,4 +1,4 @@
-//! Secrets of an environment: where each comes from and which services get it, as file or as variable.
+//! Secrets of an environment: their recipes, and the services that read them from a file or a variable.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +18,7 @@ use crate::words;
 
 /// Characters of a generated password: 62^43 is more than 2^256.
 const LENGTH: u16 = 43;
-/// Fewest characters of `[A-Za-z0-9]` that hold 128 bits.
+/// Smallest number of characters of `[A-Za-z0-9]` with 128 bits.
 const FEWEST: u16 = 22;
 
 /// Secrets that services of the library declare, with the service.
@@ -152,7 +152,7 @@ impl Declared {
         if self.secrets.contains_key(name) { Ok(()) } else { Err(self.unknown(name, path.clone())) }
     }
 
-    /// Templates name secrets that exist and are not templates of templates of themselves.
+    /// Checks that templates refer to existing secrets and do not contain themselves.
     fn check_templates(&self, places: &BTreeMap<SecretName, FieldPath>) -> Vec<Diagnostic> {
         let mut findings = Vec::new();
         for (name, path) in places {
@@ -198,7 +198,7 @@ impl Declared {
             .hint(self.how_to_add(name))
     }
 
-    /// Returns how the stack can get the secret.
+    /// Returns a hint how to add the secret to the stack.
     fn how_to_add(&self, name: &SecretName) -> String {
         if let Some((_, service)) = DECLARED_BY.iter().find(|(secret, _)| *secret == name.as_str()) {
             return format!("`{service}` declares it: `services.{service} = nself.services.{service}`");

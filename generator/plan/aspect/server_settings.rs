@@ -104,7 +104,7 @@ fn by_memory(limit: Memory, connections: u64) -> BTreeMap<String, String> {
     sizes.into_iter().chain([("max_connections".to_owned(), connections.to_string())]).collect()
 }
 
-/// Tells whether the command of a server sets a setting.
+/// Returns whether the command of a server contains a setting.
 fn is_in_command(server: &PlannedService, setting: &str) -> bool {
     let words = server.service.command.iter().flatten();
     let mut settings = words.filter_map(|word| word.as_str().trim_start_matches(['-', 'c']).split_once('='));

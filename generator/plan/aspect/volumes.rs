@@ -1,4 +1,4 @@
-//! Data volumes: one writer each, readers by name, and the job that gives each folder to its user.
+//! Data volumes: each has one writer and may have readers. A job gives their folders to the users of the writers.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ pub const IMAGE: &str = "docker.io/library/busybox:1.37.0";
 #[derive(Debug, Default)]
 pub struct Volumes {
     pub volumes: BTreeMap<VolumeName, Volume>,
-    /// At most one service.
+    /// The job, or empty if no volume requires it.
     pub job: Roster,
 }
 

@@ -11,16 +11,16 @@ use crate::values::{ExtensionName, Host, SecretName, ServiceName, SqlIdent};
 /// A database with its roles.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Database {
-    /// The role that owns the database: the migrations' role where the stack defines it, else the service's that asked
-    /// for it; the superuser when none did.
+    /// The role that owns the database: of its migrations if the stack defines the database, else of the service that uses
+    /// it as owner. `None` is the superuser.
     pub owner: Option<SqlIdent>,
     pub extensions: BTreeSet<ExtensionName>,
-    /// Roles that do not own it.
+    /// Access of roles that do not own the database.
     pub grants: Vec<Grant>,
 }
 
 impl Database {
-    /// Whether a role may connect.
+    /// Returns whether a role may connect.
     pub fn admits(&self, role: &SqlIdent) -> bool {
         self.owner.as_ref() == Some(role) || self.grants.iter().any(|grant| grant.role == *role)
     }
@@ -34,7 +34,7 @@ pub struct LoginRole {
     pub password: SecretName,
     /// The databases to which it may connect.
     pub databases: BTreeSet<SqlIdent>,
-    /// Copies the server, and connects to no database.
+    /// Whether the role only copies the server for a replica, and connects to no database.
     pub replication: bool,
 }
 
@@ -47,41 +47,42 @@ pub struct Grant {
     pub schema: SqlIdent,
 }
 
-/// The pooler, as far as its file says it.
+/// Settings of the pooler's configuration file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Pooler {
-    /// Whether it encrypts both sides of its connections.
+    /// Whether connections of clients and connections to the server are encrypted.
     pub tls: bool,
     pub port: u16,
     pub databases: BTreeSet<SqlIdent>,
     /// Connections to the server for each role in each database.
     pub pool_size: u16,
-    /// Holds the names and passwords of the roles that it lets through.
+    /// The secret with the names and passwords of the roles that may connect through the pooler.
     pub users: SecretName,
 }
 
-/// The replica, as far as files of the server and its own say it.
+/// How the replica connects to the server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Replication {
-    /// The role by which it connects; it may copy the server and nothing else.
+    /// The role of the connection. It may only copy the server.
     pub role: SqlIdent,
     pub password: SecretName,
 }
 
-/// The rules of the database server beyond those of the roles, which follow from the databases.
+/// Access rules of the database server, except those of the login roles, which follow from the databases.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ServerAccess {
     pub superuser: SqlIdent,
-    /// Where the superuser's connections come from.
+    /// Containers from which the superuser may connect.
     pub superuser_from: Peers,
-    /// Where the replica's connections come from.
+    /// Containers from which the replica may connect.
     pub replication_from: Peers,
     /// Whether connections from other containers are encrypted.
     pub tls: bool,
 }
 
 impl ServerAccess {
-    /// The host by which the replica reaches the server: in a network of the two, so that it comes from there.
+    /// Returns the host name by which the replica connects: in the network that only these two share, so that the server
+    /// sees an address of that network.
     pub fn primary(&self) -> String {
         match &self.replication_from {
             Peers::Network(network) => format!("{DATABASE}.{network}"),
@@ -90,7 +91,7 @@ impl ServerAccess {
     }
 }
 
-/// The other end of a connection to the server.
+/// Containers that may connect to the server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Peers {

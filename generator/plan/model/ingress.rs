@@ -1,4 +1,4 @@
-//! What the proxy serves: sites, their locations and the settings that all of them share.
+//! The edge's part of the plan: sites, their locations and common settings.
 
 use std::collections::BTreeMap;
 
@@ -7,49 +7,50 @@ use serde::Serialize;
 use crate::stack::{IpFamilies, RateLimit, RouteKind, TlsMode};
 use crate::values::{Cidr, Cpus, Duration, Email, HeaderName, Memory, SecretName, ServiceName, UrlPath};
 
-/// What the edge serves.
+/// Sites and settings of the edge.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct IngressPlan {
-    /// The service that is the edge.
+    /// The service that runs the proxy.
     pub service: ServiceName,
     pub sites: BTreeMap<SiteName, Site>,
     pub rate_limits: BTreeMap<SecretName, RateLimit>,
     pub internal_addresses: Vec<Cidr>,
-    /// Whether callers are internal that come through the bridge's gateway: only this machine reaches the ports.
+    /// Whether callers with the address of the bridge's gateway are internal, since only this machine reaches the ports.
     pub this_machine_is_internal: bool,
     pub trusted_proxies: Vec<Cidr>,
-    /// Whether proxies may follow one another, since the stack lists all of them; otherwise one is believed.
+    /// Whether requests may pass several trusted proxies, all of which the stack lists. Otherwise only the last one is
+    /// trusted.
     pub proxies_are_listed: bool,
     pub max_body: Memory,
     /// Connections of one client address.
     pub connections: u16,
     pub capacity: EdgeCapacity,
     pub tls: TlsMode,
-    /// Whether a proxy in front also forwards requests without TLS, which the edge answers with a redirect.
+    /// Whether a proxy in front of the edge also forwards requests without TLS. The edge redirects them.
     pub redirects_http: bool,
     pub resolver: Resolver,
     pub email: Option<Email>,
-    /// Hand-written files: name and content, checked to hold no server name of a site.
+    /// Contents of hand-written files by name. None of them has a server name of a site.
     pub conf_d: BTreeMap<String, String>,
 }
 
-/// What fits into the limits of the edge's container.
+/// The load that fits into the limits of the edge's container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct EdgeCapacity {
     /// Worker processes: one for each processor of the limit, or part of one.
     pub workers: u32,
-    /// Requests and open websockets at one time; each has a connection to the client and one to a service.
+    /// Concurrent requests and websockets. Each uses a connection to the client and one to a service.
     pub requests: u32,
 }
 
 impl EdgeCapacity {
-    /// What the master and the shared zones take, in bytes.
+    /// Memory of the master process and the shared zones, in bytes.
     const FIXED: u64 = 64 << 20;
-    /// What an open websocket takes, in bytes: its buffers of both sides and the state of TLS. Measured with nginx
-    /// 1.30 and OpenSSL 3.5.
+    /// Memory of an open websocket, in bytes: the buffers of both connections and the TLS state. Measured with nginx 1.30
+    /// and OpenSSL 3.5.
     const REQUEST: u64 = 80 << 10;
 
-    /// Returns the capacity of a container with these limits; without a limit, that of two processors or 1 GiB.
+    /// Returns the capacity of a container with these limits. A limit that is not set counts as two processors or 1 GiB.
     pub fn of(memory: Option<Memory>, cpus: Option<Cpus>) -> EdgeCapacity {
         let workers = cpus.map_or(2, |cpus| cpus.0.div_ceil(1000)).max(1);
         let memory = memory.map_or(1 << 30, |memory| memory.0);
@@ -62,20 +63,20 @@ impl EdgeCapacity {
         self.requests.div_ceil(self.workers)
     }
 
-    /// Returns the connections that one worker may hold: two for each request, and half as many again for
-    /// clients that have no request open, such as one that was just refused.
+    /// Returns the connections that one worker may hold: two for each request, and some for clients without a request,
+    /// such as one that was just refused.
     pub fn connections_per_worker(self) -> u32 {
         2 * self.requests_per_worker() + self.requests_per_worker() / 2 + 64
     }
 }
 
-/// Who tells the edge the addresses of services.
+/// The name server that gives the edge the addresses of services.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Resolver {
-    /// The container engine.
+    /// The name server of the container engine.
     Engine,
-    /// The cluster, for services of this namespace.
+    /// The name server of the cluster, for services of the environment's namespace.
     Cluster(NameServer),
 }
 
@@ -94,31 +95,31 @@ pub type SiteName = String;
 /// All routes of one set of host names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Site {
-    /// Host names, the canonical one first; a leading `*.` matches every subdomain no other site has.
+    /// Host names, the canonical one first. A leading `*.` matches every subdomain that no other site has.
     pub hosts: Vec<String>,
     /// Locations, longest path first.
     pub locations: Vec<Location>,
 }
 
-/// A path of a site and where it goes.
+/// A path of a site, with the upstream of its requests.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Location {
     pub path: UrlPath,
     pub upstream: Upstream,
     pub kind: RouteKind,
-    /// Only internal addresses.
+    /// Whether only internal addresses may use the location.
     pub internal: bool,
     /// Paths that only internal addresses may use: whole segments, in any case.
     pub internal_paths: Vec<UrlPath>,
     /// Headers that only internal addresses may send.
     pub refused_headers: Vec<HeaderName>,
     pub rate_limit: SecretName,
-    /// Largest body; no limit when absent.
+    /// Largest request body; `None` is unlimited.
     pub max_body: Option<Memory>,
     pub timeout: Duration,
 }
 
-/// Where a location forwards to.
+/// The target of a location's requests.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Upstream {
@@ -133,25 +134,25 @@ pub enum Upstream {
 }
 
 impl IngressPlan {
-    /// Whether a site forwards to the machine that runs the containers.
+    /// Returns whether a site forwards to the machine that runs the containers.
     pub fn reaches_host(&self) -> bool {
         let mut locations = self.sites.values().flat_map(|site| &site.locations);
         locations.any(|location| matches!(location.upstream, Upstream::HostMachine { .. }))
     }
 
-    /// Whether a route forwards gRPC.
+    /// Returns whether a site forwards gRPC.
     pub fn has_grpc(&self) -> bool {
         self.sites.values().any(Site::has_grpc)
     }
 
-    /// The names for which a certificate can be had by the HTTP challenge, in order.
+    /// Returns the host names for which the HTTP challenge can obtain a certificate, in order.
     pub fn certificate_hosts(&self) -> impl Iterator<Item = &str> {
         self.sites.values().flat_map(|site| &site.hosts).map(String::as_str).filter(|host| !host.starts_with('*'))
     }
 }
 
 impl Site {
-    /// Whether a location forwards gRPC.
+    /// Returns whether a location forwards gRPC.
     pub fn has_grpc(&self) -> bool {
         self.locations.iter().any(|location| location.kind == RouteKind::Grpc)
     }
@@ -168,7 +169,7 @@ mod tests {
         let large = EdgeCapacity::of(Some(Memory(1 << 30)), Some(Cpus(2500)));
         assert_eq!((large.workers, large.requests, large.requests_per_worker()), (3, 12_288, 4096));
         assert_eq!(large.connections_per_worker(), 10_304);
-        // Not below a few hundred, and not without end.
+        // The lower and the upper bound.
         assert_eq!(EdgeCapacity::of(Some(Memory(32 << 20)), None).requests, 256);
         assert_eq!(EdgeCapacity::of(Some(Memory(1 << 40)), None).requests, 65_536);
     }

@@ -8,21 +8,21 @@ use crate::database::history::RunMode;
 use crate::database::model::{MigrationName, Statements, Sum};
 use crate::values::{ExtensionName, SecretName, ServiceName, SqlIdent};
 
-/// What is applied to one database.
+/// The migrations and seeds of one database.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Migrations {
-    /// The job that applies them.
+    /// The job that applies the migrations.
     pub job: ServiceName,
-    /// The role that owns the database and everything in it; all SQL of the user runs in sessions that log in as it.
+    /// The role that owns the database and everything in it. SQL from the project runs in sessions of this role.
     pub owner: SqlIdent,
-    /// Services that wait for the job, with the secrets by which they reach the database.
-    pub asked_by: BTreeMap<ServiceName, SecretName>,
+    /// Services that wait for the job, with the secret of their connection URL.
+    pub waiters: BTreeMap<ServiceName, SecretName>,
     pub steps: Vec<Step>,
     pub seeds: Vec<Statements>,
 }
 
 impl Migrations {
-    /// Whether a step needs the superuser.
+    /// Returns whether a step requires the superuser.
     pub fn needs_superuser(&self) -> bool {
         self.steps.iter().any(|step| !step.requires.is_empty() || !step.removes.is_empty())
     }
@@ -36,10 +36,10 @@ pub struct Step {
     pub sum: Sum,
     pub chain: Sum,
     pub run: RunMode,
-    /// Extensions that have to be there before it, which takes the rights of the superuser.
+    /// Extensions that the superuser creates before the migration runs.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub requires: BTreeSet<ExtensionName>,
-    /// Extensions that it removes; it does nothing else, and its text is not run.
+    /// Extensions that the superuser removes. Such a migration has no other effect, and its text does not run.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub removes: BTreeSet<ExtensionName>,
 }

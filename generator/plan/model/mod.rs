@@ -1,4 +1,4 @@
-//! The plan's types.
+//! Types of the plan: everything that the backends write, decided for one environment.
 
 mod database;
 mod ingress;
@@ -25,80 +25,84 @@ pub use ingress::{EdgeCapacity, IngressPlan, Location, NameServer, Resolver, Sit
 pub use migrations::{Migrations, Step};
 pub use service::{Check, ConfigMount, Health, Publish, Service, Value, VolumeMount};
 
-/// One environment, decided.
+/// The plan of one environment. Backends translate it, and decide only how their target expresses it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Plan {
     pub project: ProjectName,
     pub environment: EnvironmentName,
     pub profile: Profile,
     pub domain: Host,
-    /// Shared with the plan for clusters, as far as they are the same there.
+    /// Services by name; those without differences are shared with the plan for clusters.
     pub services: BTreeMap<ServiceName, Arc<Service>>,
     /// Services in waves: each waits only for services of earlier waves.
     pub start_order: Vec<Vec<ServiceName>>,
-    /// Connections between services; network policies and memberships of networks follow from them.
+    /// Connections between services, from which the networks of each service and network policies are derived.
     pub connections: BTreeSet<Connection>,
     pub volumes: BTreeMap<VolumeName, Volume>,
     pub secrets: BTreeMap<SecretName, Secret>,
-    /// What the proxy serves.
+    /// Sites and settings of the edge.
     pub ingress: IngressPlan,
     pub databases: BTreeMap<SqlIdent, Database>,
-    /// Every role that may log in at the database server, but the superuser.
+    /// Login roles of the database server, except the superuser.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub roles: BTreeMap<SqlIdent, LoginRole>,
-    /// What stands in front of the database server, and beside it.
+    /// The pooler in front of the database server.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pooler: Option<Pooler>,
+    /// The replica of the database server.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replication: Option<Replication>,
-    /// Who may connect to the database server, from where and how.
+    /// Access rules of the database server.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub access: Option<ServerAccess>,
-    /// What the jobs apply before a database is used.
+    /// Migrations by database, which jobs apply before other services use the database.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub migrations: BTreeMap<SqlIdent, Migrations>,
-    /// What each Hasura serves of the databases that are defined here.
+    /// Metadata of each Hasura for databases that the stack defines.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub graphql: BTreeMap<ServiceName, Vec<HasuraSource>>,
     pub compat: Option<Compat>,
-    /// What the Kubernetes target needs, where it is enabled.
+    /// Decisions about the Kubernetes target, if it is enabled.
     pub kubernetes: Option<Cluster>,
-    /// The way from the environment's folder to the project's, such as `../..`.
+    /// Relative path from the environment's folder to the project, such as `../..`.
     pub project_folder: String,
 }
 
-/// The cluster's namespace of an environment.
+/// Returns the Kubernetes namespace of an environment.
 pub fn namespace(project: &ProjectName, environment: &EnvironmentName) -> String {
     format!("{project}-{environment}")
 }
 
 impl Plan {
-    /// Every image that a container runs or is made from, with the field that names it.
+    /// Returns every image that a container runs or is built from, with the field that names it.
     pub fn images(&self) -> impl Iterator<Item = (FieldPath, &ImageRef)> {
-        let waits = self.kubernetes.as_ref().map(|cluster| (path!("kubernetes"), &cluster.wait_image));
+        let wait_image = self.kubernetes.as_ref().map(|cluster| (path!("kubernetes"), &cluster.wait_image));
         let services = self.services.values().flat_map(|service| {
             let image = service.image.as_ref().map(|image| (service.origin.key("image"), image));
             let base = service.layout.as_ref().and_then(|layout| layout.base.as_ref());
-            let below = service.bases.values().flatten().map(|base| (service.origin.key("build"), base));
-            image.into_iter().chain(base.map(|base| (service.origin.key("layout").key("base"), base))).chain(below)
+            let build_bases = service.bases.values().flatten().map(|base| (service.origin.key("build"), base));
+            image
+                .into_iter()
+                .chain(base.map(|base| (service.origin.key("layout").key("base"), base)))
+                .chain(build_bases)
         });
-        services.chain(waits)
+        services.chain(wait_image)
     }
 }
 
-/// Decisions about the cluster.
+/// Decisions about the Kubernetes target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Cluster {
-    /// Namespace of the environment: the project's name and its own.
+    /// Namespace of the environment: the names of project and environment.
     pub namespace: String,
     /// Source of certificates, independent of where TLS ends.
     pub tls: TlsMode,
-    /// What runs in init containers that wait.
+    /// The image of init containers that wait for other services.
     pub wait_image: ImageRef,
     pub settings: stack::Kubernetes,
 }
 
-/// `from` opens connections to `port` of `to`.
+/// A connection that the service `from` opens to a port of the service `to`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Connection {
     pub from: ServiceName,
@@ -106,23 +110,23 @@ pub struct Connection {
     pub port: u16,
 }
 
-/// A data volume with its only writer.
+/// A data volume with the only service that may write to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Volume {
     pub owner: ServiceName,
     pub path: ContainerPath,
-    /// The user that must own the folder, where the image does not see to it.
+    /// The user to whom the folder is given before the first start, if the image does not do so.
     pub set_owner: Option<UserId>,
     pub size: Option<Memory>,
 }
 
-/// A secret: who needs it and how, and the recipe for its value.
+/// A secret: the services that need it, and the recipe for its value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Secret {
     pub recipe: Recipe,
-    /// Services that take it as a file.
+    /// Services that read it from a file.
     pub files_of: BTreeSet<ServiceName>,
-    /// Services that take it as a variable, since the image has no file form.
+    /// Services that read it from a variable, since their image cannot read it from a file.
     pub variables_of: BTreeSet<ServiceName>,
     pub min_length: u16,
 }

@@ -1,4 +1,4 @@
-//! A service of the plan: a container with everything decided.
+//! A service of the plan: its container with all settings resolved.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -14,25 +14,25 @@ use crate::values::{
     Text, UrlPath, UserId, VariableName, VolumeName,
 };
 
-/// A container.
+/// A service and the settings of its container.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Service {
-    /// Where the user wrote it; no part of any output.
+    /// The field that declares the service, for findings; not part of any output.
     #[serde(skip)]
     pub origin: FieldPath,
-    /// What runs; exactly one of the two is set.
+    /// The image that runs. Either `image` or `build` is set.
     pub image: Option<ImageRef>,
     pub build: Option<Build>,
-    /// What its Dockerfile begins from, by the names used there; nothing for one without a tag.
+    /// Base images of the Dockerfile by the names used there; `None` for a name without a tag.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub bases: BTreeMap<String, Option<ImageRef>>,
-    /// How `image` is made, where nself makes it.
+    /// How nself builds `image` without a container engine, if it does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub layout: Option<Layout>,
     pub entrypoint: Option<Vec<Text>>,
     pub command: Option<Vec<Text>>,
     pub working_dir: Option<ContainerPath>,
-    /// Further names by which other services reach it.
+    /// Additional names by which other services reach it.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub aliases: BTreeSet<ServiceName>,
     pub ports: BTreeMap<PortName, u16>,
@@ -41,11 +41,11 @@ pub struct Service {
     pub h2c_ports: BTreeSet<u16>,
     pub publish: Vec<Publish>,
     pub env: BTreeMap<VariableName, Value>,
-    /// Mounted below /run/secrets.
+    /// Secrets mounted as files in /run/secrets.
     pub secret_files: BTreeSet<SecretName>,
-    /// Own volumes and those of others that it reads.
+    /// The service's own volumes, and volumes of other services that it reads.
     pub volumes: Vec<VolumeMount>,
-    /// Paths are relative to the project.
+    /// Files and folders of the project; `source` is relative to the project.
     pub mounts: Vec<Mount>,
     /// Generated files, mounted read-only.
     pub config: Vec<ConfigMount>,
@@ -64,40 +64,40 @@ pub struct Service {
     pub replicas: u16,
     pub autoscale: Option<Autoscale>,
     pub zone: Zone,
-    /// Networks of the service: its own zone's and those of its peers.
+    /// Networks that the service joins: one for its zone, and those of services to which it connects.
     pub networks: BTreeSet<Network>,
-    /// Reaches the internet, or is published.
+    /// Whether the service has access to the internet, or publishes a port.
     pub egress: bool,
-    /// Names of the host machine that must resolve, for frontends that run there.
+    /// Whether the name of the host machine must resolve, for dev servers that run there.
     pub reaches_host: bool,
     pub stop_grace: Duration,
     pub stop_signal: Option<Signal>,
     pub shm_size: Option<Memory>,
-    /// Runs once and ends, such as setting the owner of a volume.
+    /// Whether the service runs once and ends, such as the job that sets the owner of a volume.
     pub one_shot: bool,
-    /// Times at which it runs and ends.
+    /// Times at which a scheduled job runs.
     pub schedule: Option<Schedule>,
     /// Raw Compose keys.
     pub compose: BTreeMap<String, serde_json::Value>,
-    /// Raw keys of a pod.
+    /// Raw keys of the pod.
     pub kubernetes: BTreeMap<String, serde_json::Value>,
-    /// Settings that a target may drop, with the reason.
+    /// Settings that a target may ignore, with the user's reason.
     pub waive: BTreeMap<String, Text>,
 }
 
 impl Service {
-    /// Whether it runs and ends, once or by a schedule.
+    /// Returns whether the service runs and ends, once or by a schedule.
     pub fn runs_once(&self) -> bool {
         self.one_shot || self.schedule.is_some()
     }
 
-    /// Whether other services and the edge reach it by its name.
+    /// Returns whether other services and the edge reach the service by its name.
     pub fn has_address(&self) -> bool {
         !self.ports.is_empty() && !self.runs_once()
     }
 }
 
-/// A variable's value, resolved as far as it can be without secrets.
+/// The value of a variable, with all references resolved except those to secrets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Value {
@@ -119,7 +119,7 @@ pub struct VolumeMount {
     pub volume: VolumeName,
     pub path: ContainerPath,
     pub read_only: bool,
-    /// The group of the volume's owner, for a reader; clusters give the folder to this group.
+    /// The group of the volume's owner, if another service owns the volume. On clusters the folder belongs to this group.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub owner_group: Option<u32>,
 }
@@ -129,11 +129,11 @@ pub struct VolumeMount {
 pub struct ConfigMount {
     pub source: String,
     pub target: ContainerPath,
-    /// Whether the running container loads changed files; otherwise a change replaces the container.
+    /// Whether the running container loads changed files. Otherwise a change replaces the container.
     pub reloads: bool,
 }
 
-/// A health check with everything decided; times in milliseconds.
+/// A health check with all times resolved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Health {
     pub check: Check,
@@ -145,7 +145,7 @@ pub struct Health {
     pub start_interval: Duration,
 }
 
-/// How a service is asked.
+/// The probe of a health check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Check {

@@ -13,7 +13,7 @@ use crate::plan::service_names::{ACME, VOLUME_OWNER};
 use crate::stack::{Frontend, Kubernetes, Profile, SharedVolumes};
 use crate::values::{Memory, ServiceName};
 
-/// Storage classes whose volumes are folders of one node: Rancher's local-path, which k3s and kind bring along.
+/// Storage classes whose volumes are folders of one node: Rancher's local-path, the default of k3s and kind.
 const LOCAL_CLASSES: [&str; 1] = ["local-path"];
 
 /// Checks the settings of the cluster against the stack as declared.
@@ -25,12 +25,12 @@ pub fn declared(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
         findings.extend(
             unknown.map(|name| missing(name, inputs.stack, roster, &path!("kubernetes", "service_annotations", name))),
         );
-        findings.extend(revisions(settings));
+        findings.extend(several_revisions(settings));
     }
     findings
 }
 
-/// Checks what only the finished plan shows.
+/// Checks users, volumes and the quota, which depend on the finished plan.
 pub fn planned(inputs: Inputs, roster: &Roster, plan: &Plan) -> Vec<Diagnostic> {
     let settings = &inputs.stack.kubernetes;
     if !settings.enabled {
@@ -40,12 +40,12 @@ pub fn planned(inputs: Inputs, roster: &Roster, plan: &Plan) -> Vec<Diagnostic> 
     let mut findings: Vec<Diagnostic> = on_cluster().filter_map(|(_, service)| unknown_user(inputs, service)).collect();
     findings.extend(on_cluster().filter_map(|(name, service)| volume_groups(name, service, plan)));
     findings.extend(shared_volumes(settings, roster));
-    findings.extend(quota(settings, on_cluster().map(|(_, service)| &**service)));
+    findings.extend(quota_below_limits(settings, on_cluster().map(|(_, service)| &**service)));
     findings
 }
 
-/// Refuses more than one of a branch, a tag and a commit.
-fn revisions(settings: &Kubernetes) -> Option<Diagnostic> {
+/// Refuses a `gitops` that sets more than one of a branch, a tag and a commit.
+fn several_revisions(settings: &Kubernetes) -> Option<Diagnostic> {
     let gitops = settings.gitops.as_ref()?;
     let count = [gitops.revision.is_some(), gitops.tag.is_some(), gitops.commit.is_some()];
     (count.iter().filter(|is_set| **is_set).count() > 1).then(|| {
@@ -55,8 +55,8 @@ fn revisions(settings: &Kubernetes) -> Option<Diagnostic> {
     })
 }
 
-/// Finds a container whose user the cluster cannot check, or refuses: it starts containers only if it knows that they do not
-/// run as root, and it does not read the names of users in images.
+/// Checks that a container's user is a number other than 0. The pods set `runAsNonRoot`, and a kubelet does not start a
+/// container under that rule if the image names its user instead of numbering it.
 fn unknown_user(inputs: Inputs, service: &Service) -> Option<Diagnostic> {
     if service.user.is_some() {
         return None;
@@ -98,7 +98,7 @@ fn volume_groups(name: &ServiceName, service: &Service, plan: &Plan) -> Option<D
     })
 }
 
-/// Refuses volumes that several pods mount from any node where the class only has folders of one node.
+/// Refuses volumes that pods on any node share if their storage class only provides folders of one node.
 fn shared_volumes(settings: &Kubernetes, roster: &Roster) -> Vec<Diagnostic> {
     let class = settings.storage_class.as_ref().filter(|class| LOCAL_CLASSES.contains(&class.as_str()));
     let (Some(class), SharedVolumes::Many) = (class, settings.shared_volumes) else { return Vec::new() };
@@ -117,8 +117,8 @@ fn shared_volumes(settings: &Kubernetes, roster: &Roster) -> Vec<Diagnostic> {
     findings.collect()
 }
 
-/// Refuses a quota below what the services may use: the cluster would refuse some of their pods.
-fn quota<'a>(settings: &Kubernetes, services: impl Iterator<Item = &'a Service>) -> Vec<Diagnostic> {
+/// Refuses a quota below the sum of the services' limits: the cluster would refuse some of their pods.
+fn quota_below_limits<'a>(settings: &Kubernetes, services: impl Iterator<Item = &'a Service>) -> Vec<Diagnostic> {
     let Some(quota) = settings.quota else { return Vec::new() };
     let (mut memory, mut cpus, mut pods) = (0_u64, 0_u64, 0_u64);
     for service in services {
@@ -141,7 +141,7 @@ fn quota<'a>(settings: &Kubernetes, services: impl Iterator<Item = &'a Service>)
     findings.collect()
 }
 
-/// Warns of frontends that a cluster does not serve, because their dev servers run on the user's machine: NS703.
+/// Warns of frontends that a cluster cannot serve, because their dev servers run on the developer's machine: NS703.
 fn unserved_frontends(inputs: Inputs) -> Vec<Diagnostic> {
     let Inputs { stack, profile, .. } = inputs;
     if !stack.kubernetes.enabled {

@@ -1,4 +1,4 @@
-//! Host names: a domain that can have subdomains, subdomains that do not repeat it, and one domain for each environment.
+//! Rules of host names: the domain can have subdomains, subdomains do not repeat it, and environments do not share it.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -33,7 +33,7 @@ pub fn check(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
             .hint(format!("`subdomain = \"{expected}\"`"));
         Some(finding)
     });
-    doubled.chain(without_subdomains(domain)).collect()
+    doubled.chain(domain_without_subdomains(domain)).collect()
 }
 
 /// Returns the labels of a subdomain before the domain that it repeats.
@@ -47,7 +47,7 @@ pub fn cannot_have_subdomains(domain: &str) -> bool {
     domain.parse::<IpAddr>().is_ok() || !domain.contains('.') && domain != "localhost"
 }
 
-fn without_subdomains(domain: &str) -> Option<Diagnostic> {
+fn domain_without_subdomains(domain: &str) -> Option<Diagnostic> {
     let what = if domain.parse::<IpAddr>().is_ok() { "an IP address" } else { "a name without a dot" };
     cannot_have_subdomains(domain).then(|| {
         Diagnostic::error(Code::HostName, path!("domain"))
@@ -56,7 +56,7 @@ fn without_subdomains(domain: &str) -> Option<Diagnostic> {
     })
 }
 
-/// Checks that environments of servers do not have the same domain.
+/// Warns of staging and production environments with the same domain, which can lead to one server only.
 pub fn check_environments<'a>(environments: impl Iterator<Item = (&'a EnvironmentName, &'a Stack)>) -> Vec<Diagnostic> {
     let mut by_domain: BTreeMap<&str, Vec<&EnvironmentName>> = BTreeMap::new();
     for (name, stack) in

@@ -1,5 +1,5 @@
-//! Exposure: published ports, development tools in production, and capabilities and raw keys that give a container
-//! control of the host.
+//! Rules of exposure: published ports, development tools in production, and capabilities and raw keys that give a
+//! container control of the host.
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::plan::roster::{PlannedService, Roster};
@@ -7,8 +7,8 @@ use crate::plan::service_names::PROXY_SERVICE;
 use crate::stack::{Profile, Zone};
 use crate::values::ServiceName;
 
-/// Capabilities that stay inside the container. SYS_ADMIN, NET_ADMIN, SYS_PTRACE, SYS_MODULE … do not.
-const HARMLESS: [&str; 9] =
+/// Capabilities without an effect outside of the container, unlike SYS_ADMIN, NET_ADMIN, SYS_PTRACE or SYS_MODULE.
+const CONTAINED_CAPABILITIES: [&str; 9] =
     ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "IPC_LOCK", "KILL", "NET_BIND_SERVICE", "SETGID", "SETUID"];
 
 /// Raw Compose keys that give a container control of the host.
@@ -31,14 +31,15 @@ const HOST_KEYS: [&str; 12] = [
 pub fn check(profile: Profile, roster: &Roster) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     for (name, member) in roster {
-        published(profile, name, member, &mut findings);
-        findings.extend(development(profile, name, member));
-        host(member, &mut findings);
+        published_ports(profile, name, member, &mut findings);
+        findings.extend(development_tool(profile, name, member));
+        host_privileges(member, &mut findings);
     }
     findings
 }
 
-fn published(profile: Profile, name: &ServiceName, member: &PlannedService, findings: &mut Vec<Diagnostic>) {
+/// Refuses published ports, except 80 and 443 of the edge, and loopback ports of development tools in local.
+fn published_ports(profile: Profile, name: &ServiceName, member: &PlannedService, findings: &mut Vec<Diagnostic>) {
     for (port, publish) in &member.service.publish {
         let path = member.path.key("publish").key(port.as_str());
         if name.as_str() == PROXY_SERVICE {
@@ -52,8 +53,8 @@ fn published(profile: Profile, name: &ServiceName, member: &PlannedService, find
             continue;
         }
         let loopback = publish.address.is_none_or(|address| address.is_loopback());
-        let tool = member.service.development_only && profile == Profile::Local && loopback;
-        if !tool {
+        let is_local_tool = member.service.development_only && profile == Profile::Local && loopback;
+        if !is_local_tool {
             findings.push(
                 Diagnostic::error(Code::PublicPort, path)
                     .message(format!("`{name}` publishes port {} of the host", publish.port))
@@ -69,7 +70,8 @@ fn published(profile: Profile, name: &ServiceName, member: &PlannedService, find
     }
 }
 
-fn development(profile: Profile, name: &ServiceName, member: &PlannedService) -> Option<Diagnostic> {
+/// Refuses development tools in production.
+fn development_tool(profile: Profile, name: &ServiceName, member: &PlannedService) -> Option<Diagnostic> {
     (profile == Profile::Prod && member.service.development_only).then(|| {
         let path = if member.service.only.is_some() { member.path.key("only") } else { member.path.clone() };
         Diagnostic::error(Code::DevelopmentInProd, path)
@@ -79,13 +81,14 @@ fn development(profile: Profile, name: &ServiceName, member: &PlannedService) ->
     })
 }
 
-fn host(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
+/// Refuses capabilities and raw keys with an effect outside of the container.
+fn host_privileges(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
     for (i, capability) in member.service.capabilities.iter().enumerate() {
-        if !HARMLESS.contains(&capability.as_str()) {
+        if !CONTAINED_CAPABILITIES.contains(&capability.as_str()) {
             findings.push(
                 Diagnostic::error(Code::Privileged, member.path.key("capabilities").index(i))
                     .message(format!("{capability} reaches beyond the container"))
-                    .expected(format!("one of {}", HARMLESS.join(", "))),
+                    .expected(format!("one of {}", CONTAINED_CAPABILITIES.join(", "))),
             );
         }
     }

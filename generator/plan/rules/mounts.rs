@@ -1,6 +1,6 @@
-//! Mounts of a container: each path once. Container engines silently keep one of two mounts at the same path, so data is
-//! written to the wrong place; a cluster refuses the pod. A mount below another is allowed, since the upper one is
-//! mounted first. A folder of generated files is read-only, so no mount can be created in it.
+//! Checks that a container has one mount at each path. Container engines silently keep one of two mounts at the same
+//! path, so data is written to the wrong place; a cluster refuses the pod. A mount inside a second mount is allowed,
+//! since the outer mount comes first, except inside a folder of generated files: it is read-only.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,36 +10,36 @@ use crate::plan::model::Service;
 use crate::plan::roster::{PlannedService, Roster};
 use crate::values::ServiceName;
 
-/// Secrets are files of this folder.
+/// The folder of the files with secrets.
 const SECRETS: &str = "/run/secrets";
 
-/// A mount: its path in the container, and the field that declares it.
-struct Mounted {
+/// A mount's path in the container, with the field that declares it.
+struct MountPath {
     target: String,
     path: FieldPath,
-    /// Describes a mount that nself adds, which no field of the stack declares.
+    /// Why nself adds the mount; `None` if a field declares it.
     added: Option<&'static str>,
 }
 
-/// Returns NS207 for every mount at or in a path that is taken.
+/// Returns NS207 for every mount at `/`, at the path of another mount, or inside a folder of generated files.
 pub fn check(roster: &Roster, services: &BTreeMap<ServiceName, Arc<Service>>) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
-    let mut read: BTreeMap<&ServiceName, Vec<Mounted>> = BTreeMap::new();
+    let mut shared: BTreeMap<&ServiceName, Vec<MountPath>> = BTreeMap::new();
     for member in roster.values() {
         for (name, volume) in &member.service.volumes {
             for (reader, target) in &volume.readers {
                 let path = member.path.key("volumes").key(name.as_str()).key("readers").key(reader.as_str());
-                read.entry(reader).or_default().push(mounted(target, path));
+                shared.entry(reader).or_default().push(mount_path(target, path));
             }
         }
     }
     for (name, member) in roster {
         let Some(service) = services.get(name) else { continue };
-        let mut all = generated(member, service);
-        let generated = all.len();
-        all.extend(declared(member));
-        all.extend(read.remove(name).unwrap_or_default());
-        let mut taken: BTreeMap<&str, &Mounted> = BTreeMap::new();
+        let mut all = added_mounts(member, service);
+        let added_count = all.len();
+        all.extend(declared_mounts(member));
+        all.extend(shared.remove(name).unwrap_or_default());
+        let mut taken: BTreeMap<&str, &MountPath> = BTreeMap::new();
         for (i, mounted) in all.iter().enumerate() {
             if mounted.target.is_empty() {
                 findings.push(
@@ -49,15 +49,15 @@ pub fn check(roster: &Roster, services: &BTreeMap<ServiceName, Arc<Service>>) ->
                 );
                 continue;
             }
-            let above = || {
-                all[..generated].iter().filter(|mount| mount.added == Some(FILES)).find(|mount| {
+            let outer_folder = || {
+                all[..added_count].iter().filter(|mount| mount.added == Some(FILES)).find(|mount| {
                     mounted.target.strip_prefix(&mount.target).is_some_and(|below| below.starts_with('/'))
                 })
             };
             if let Some(first) = taken.get(mounted.target.as_str()) {
-                findings.push(taken_by(mounted, first, "is mounted twice"));
-            } else if let Some(first) = (i >= generated).then(above).flatten() {
-                findings.push(taken_by(mounted, first, "is in a read-only folder of generated files"));
+                findings.push(taken_path(mounted, first, "is mounted twice"));
+            } else if let Some(first) = (i >= added_count).then(outer_folder).flatten() {
+                findings.push(taken_path(mounted, first, "is in a read-only folder of generated files"));
             } else {
                 taken.insert(&mounted.target, mounted);
             }
@@ -66,9 +66,10 @@ pub fn check(roster: &Roster, services: &BTreeMap<ServiceName, Arc<Service>>) ->
     findings
 }
 
+/// Why nself mounts generated files.
 const FILES: &str = "generated files are mounted there";
 
-fn taken_by(mounted: &Mounted, first: &Mounted, what: &str) -> Diagnostic {
+fn taken_path(mounted: &MountPath, first: &MountPath, what: &str) -> Diagnostic {
     let related = first.added.unwrap_or("the other one");
     Diagnostic::error(Code::MountTaken, mounted.path.clone())
         .message(format!("`{}` {what}", mounted.target))
@@ -78,10 +79,10 @@ fn taken_by(mounted: &Mounted, first: &Mounted, what: &str) -> Diagnostic {
 }
 
 /// Returns the mounts that nself adds to the service.
-fn generated(member: &PlannedService, service: &Service) -> Vec<Mounted> {
-    let added = |target: String, path: FieldPath, what| Mounted { target, path, added: Some(what) };
+fn added_mounts(member: &PlannedService, service: &Service) -> Vec<MountPath> {
+    let added = |target: String, path: FieldPath, what| MountPath { target, path, added: Some(what) };
     let files = service.config.iter().map(|config| added(config.target.to_string(), member.path.clone(), FILES));
-    let mut all: Vec<Mounted> = files.collect();
+    let mut all: Vec<MountPath> = files.collect();
     if !service.secret_files.is_empty() {
         let folder = std::iter::once(SECRETS.to_owned());
         let files = service.secret_files.iter().map(|secret| format!("{SECRETS}/{secret}"));
@@ -96,20 +97,20 @@ fn generated(member: &PlannedService, service: &Service) -> Vec<Mounted> {
 }
 
 /// Returns the mounts that the stack declares for the service.
-fn declared(member: &PlannedService) -> impl Iterator<Item = Mounted> {
+fn declared_mounts(member: &PlannedService) -> impl Iterator<Item = MountPath> {
     let (service, path) = (&member.service, &member.path);
     let volumes = service
         .volumes
         .iter()
-        .map(|(name, volume)| mounted(&volume.path, path.key("volumes").key(name.as_str()).key("path")));
+        .map(|(name, volume)| mount_path(&volume.path, path.key("volumes").key(name.as_str()).key("path")));
     let mounts = service.mounts.iter().enumerate();
-    let mounts = mounts.map(|(i, mount)| mounted(&mount.target, path.key("mounts").index(i).key("target")));
+    let mounts = mounts.map(|(i, mount)| mount_path(&mount.target, path.key("mounts").index(i).key("target")));
     let tmpfs = service.tmpfs.iter().enumerate();
-    let tmpfs = tmpfs.map(|(i, tmpfs)| mounted(&tmpfs.path, path.key("tmpfs").index(i).key("path")));
+    let tmpfs = tmpfs.map(|(i, tmpfs)| mount_path(&tmpfs.path, path.key("tmpfs").index(i).key("path")));
     volumes.chain(mounts).chain(tmpfs)
 }
 
-/// Returns a mount of the stack, without the final slash of its path.
-fn mounted(target: &crate::values::ContainerPath, path: FieldPath) -> Mounted {
-    Mounted { target: target.as_str().trim_end_matches('/').to_owned(), path, added: None }
+/// Returns the path of a declared mount, without a final slash.
+fn mount_path(target: &crate::values::ContainerPath, path: FieldPath) -> MountPath {
+    MountPath { target: target.as_str().trim_end_matches('/').to_owned(), path, added: None }
 }

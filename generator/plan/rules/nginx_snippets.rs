@@ -12,7 +12,7 @@ use crate::values::credential_formats;
 /// The folder of the user's files, relative to the project.
 pub const FOLDER: &str = "nginx/conf.d";
 
-/// A word of a configuration file with its place.
+/// A word of a configuration file with its position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Word {
     text: String,
@@ -21,8 +21,8 @@ struct Word {
     quoted: bool,
 }
 
-/// Refuses server names that the stack generates, names that two files share, files that do not parse, and secrets:
-/// NS206, NS603 and NS504, at the file's own lines.
+/// Checks the hand-written files, and reports at their lines: server names of generated sites or of two files (NS206), files
+/// that do not parse (NS603), and secrets as plain text (NS504).
 pub fn check(sites: &BTreeMap<String, Site>, files: &BTreeMap<String, String>) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     let mut taken: BTreeMap<String, Option<Span>> = BTreeMap::new();
@@ -31,7 +31,7 @@ pub fn check(sites: &BTreeMap<String, Site>, files: &BTreeMap<String, String>) -
     }
     for (name, text) in files {
         let file = format!("{FOLDER}/{name}");
-        findings.extend(secrets(&file, text));
+        findings.extend(plain_secrets(&file, text));
         let words = match words(text) {
             Ok(words) => words,
             Err((line, column, reason)) => {
@@ -63,8 +63,8 @@ pub fn check(sites: &BTreeMap<String, Site>, files: &BTreeMap<String, String>) -
     findings
 }
 
-/// Returns findings about credentials that are known by their form, also in comments, since the file is copied unchanged.
-fn secrets(file: &str, text: &str) -> impl Iterator<Item = Diagnostic> {
+/// Returns findings about credentials in a known format. Comments count too, since the file is copied unchanged.
+fn plain_secrets(file: &str, text: &str) -> impl Iterator<Item = Diagnostic> {
     credential_formats::all(text).map(move |(at, what)| {
         let before = &text[..at];
         let line = before.rsplit('\n').next().unwrap_or(before);
@@ -89,10 +89,11 @@ fn server_names(words: &[Word]) -> impl Iterator<Item = &Word> {
     starts.flat_map(move |i| words[i + 1..].iter().take_while(move |word| !ends(word)))
 }
 
-type Place = (u32, u32, String);
+/// Line, column and reason of an error.
+type ParseError = (u32, u32, String);
 
 /// Splits a file into words, `;`, `{` and `}`.
-fn words(text: &str) -> Result<Vec<Word>, Place> {
+fn words(text: &str) -> Result<Vec<Word>, ParseError> {
     let mut scanner = Scanner {
         chars: text.chars().peekable(),
         line: 1,
@@ -107,7 +108,7 @@ fn words(text: &str) -> Result<Vec<Word>, Place> {
             '\0' => return Err((scanner.line, scanner.column, "the file holds a NUL byte".into())),
             '#' if scanner.current.is_none() => while scanner.chars.next_if(|c| *c != '\n').is_some() {},
             '"' | '\'' if scanner.current.is_none() => scanner.quoted(c)?,
-            ';' | '{' | '}' => scanner.sign(c)?,
+            ';' | '{' | '}' => scanner.punctuation(c)?,
             c if c.is_whitespace() => scanner.blank(c),
             c => scanner.character(c),
         }
@@ -125,13 +126,13 @@ struct Scanner<'a> {
     words: Vec<Word>,
     /// The word that is being read.
     current: Option<Word>,
-    /// Places of braces that are not closed.
+    /// Lines and columns of braces that are not closed yet.
     open_braces: Vec<(u32, u32)>,
 }
 
 impl Scanner<'_> {
     /// Reads the rest of a word in quotes.
-    fn quoted(&mut self, quote: char) -> Result<(), Place> {
+    fn quoted(&mut self, quote: char) -> Result<(), ParseError> {
         let (line, column) = (self.line, self.column);
         let mut word = Word { text: String::new(), line, column, quoted: true };
         loop {
@@ -152,7 +153,7 @@ impl Scanner<'_> {
     }
 
     /// Ends the current word with `;`, `{` or `}`.
-    fn sign(&mut self, sign: char) -> Result<(), Place> {
+    fn punctuation(&mut self, sign: char) -> Result<(), ParseError> {
         let (line, column) = (self.line, self.column);
         self.words.extend(self.current.take());
         match sign {
@@ -190,7 +191,7 @@ impl Scanner<'_> {
         }
     }
 
-    fn finish(mut self) -> Result<Vec<Word>, Place> {
+    fn finish(mut self) -> Result<Vec<Word>, ParseError> {
         if let Some(word) = self.current {
             return Err((word.line, word.column, "the last directive has no `;`".into()));
         }
@@ -210,17 +211,17 @@ mod tests {
     }
 
     #[test]
-    fn words_quotes_comments_and_variables() {
+    fn quotes_comments_and_variables_are_parts_of_words() {
         assert_eq!(
             texts("a \"b; c\" 'd}' ${x}y; # { \"\ne { f; }"),
             ["a", "b; c", "d}", "$xy", ";", "e", "{", "f", ";", "}"]
         );
-        let found = words("server {\n  server_name  a.b;\n}").unwrap();
-        assert_eq!((found[3].line, found[3].column, found[3].text.as_str()), (2, 16, "a.b"));
+        let words = words("server {\n  server_name  a.b;\n}").unwrap();
+        assert_eq!((words[3].line, words[3].column, words[3].text.as_str()), (2, 16, "a.b"));
     }
 
     #[test]
-    fn files_that_would_break_out_are_refused() {
+    fn files_that_would_end_the_http_block_are_refused() {
         for bad in ["}", "server {", "a \"b", "a 'b;", "listen 80", "a\0;"] {
             assert!(words(bad).is_err(), "{bad:?}");
         }

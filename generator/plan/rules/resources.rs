@@ -1,5 +1,5 @@
-//! Numbers: ports in their ranges and taken once, limits above reservations, enough processes, and several replicas only
-//! of services without state.
+//! Rules of ports and resources: a port is in its range and taken once, a limit is not below its reservation, the limit
+//! of processes is sufficient, and only services without state have several replicas.
 
 use std::collections::BTreeMap;
 
@@ -9,13 +9,16 @@ use crate::plan::roster::{Category, PlannedService, Roster};
 use crate::stack::Stack;
 use crate::values::{Memory, PortName, ServiceName};
 
-/// Ranges of the ports that a stack chooses: dev servers of frontends, plugins with the one that is older than the range,
-/// tools and custom services.
+/// Ports of dev servers of frontends.
 const FRONTENDS: std::ops::RangeInclusive<u16> = 3000..=3099;
+/// Ports of plugins.
 const PLUGINS: std::ops::RangeInclusive<u16> = 3820..=3849;
+/// The port of a plugin that existed before the range.
 const OLD_PLUGIN: u16 = 3203;
-const SYSTEM: std::ops::RangeInclusive<u16> = 3102..=3202;
-const CUSTOM: u16 = 8001;
+/// Ports of tools.
+const TOOLS: std::ops::RangeInclusive<u16> = 3102..=3202;
+/// First port of custom services.
+const FIRST_CUSTOM: u16 = 8001;
 
 /// Checks ports, limits and replicas.
 pub fn check(stack: &Stack, roster: &Roster) -> Vec<Diagnostic> {
@@ -30,7 +33,7 @@ pub fn check(stack: &Stack, roster: &Roster) -> Vec<Diagnostic> {
     findings
 }
 
-/// Frontends, custom services and plugins: each number in its range, each once.
+/// Checks the ports of frontends, custom services and plugins: each is in its range, and taken once.
 fn allocated_ports(stack: &Stack, roster: &Roster) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     let mut taken: BTreeMap<u16, FieldPath> = BTreeMap::new();
@@ -58,7 +61,7 @@ fn allocated_ports(stack: &Stack, roster: &Roster) -> Vec<Diagnostic> {
     }
     for member in roster.values() {
         if let (Some(port), Category::Custom) = (member.service.port, &member.category) {
-            let in_range = port >= CUSTOM || SYSTEM.contains(&port);
+            let in_range = port >= FIRST_CUSTOM || TOOLS.contains(&port);
             claim(port, member.path.key("port"), in_range, "8001 and up for custom services (3102 to 3202 for tools)");
         }
     }
@@ -86,7 +89,7 @@ fn files_in_memory(name: &ServiceName, member: &PlannedService) -> Option<Diagno
     )
 }
 
-/// Ports of the host: one owner each, whatever the address, since 0.0.0.0 takes all addresses.
+/// Checks that a port of the host is published once. Addresses do not matter, since 0.0.0.0 takes all of them.
 fn published_ports(roster: &Roster, findings: &mut Vec<Diagnostic>) {
     let mut taken: BTreeMap<u16, FieldPath> = BTreeMap::new();
     for member in roster.values() {
@@ -113,7 +116,7 @@ fn published_ports(roster: &Roster, findings: &mut Vec<Diagnostic>) {
     }
 }
 
-/// Two programs of one container cannot listen on one port.
+/// Checks that a container does not listen twice on one port.
 fn listening_ports(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
     let mut taken: BTreeMap<u16, PortName> = BTreeMap::new();
     for (name, port) in member.service.all_ports() {
@@ -131,6 +134,7 @@ fn listening_ports(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
     }
 }
 
+/// Checks that limits are not below reservations, and that the limit of processes is sufficient.
 fn limits(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
     let (limits, reservations) = (&member.service.limits, &member.service.reservations);
     let mut below = |field: &str, limit: String, reservation: String| {
@@ -163,6 +167,7 @@ fn limits(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
     }
 }
 
+/// Refuses several replicas of a service with a data volume or a published port.
 fn replicas(name: &ServiceName, member: &PlannedService) -> Option<Diagnostic> {
     let service = &member.service;
     if let Some(scale) = &service.autoscale

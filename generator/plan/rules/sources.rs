@@ -1,5 +1,4 @@
-//! Sources and dependencies of services: image or build, health of dependencies, services that are not part of the
-//! environment, and parts that this release does not generate.
+//! Rules of images, health checks and dependencies of services, and of fields that this release does not generate.
 
 use std::collections::BTreeMap;
 
@@ -16,11 +15,11 @@ use crate::templates;
 use crate::values::ServiceName;
 use crate::words;
 
-/// Checks the source, the health check and the dependencies of each service, and refuses parts without output.
+/// Checks the image, the health check and the dependencies of each service, and refuses fields without output.
 pub fn check(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     for (name, member) in roster {
-        findings.extend(image(name, member, roster));
+        findings.extend(image_or_build(name, member, roster));
         findings.extend(dockerfile(member, inputs.files));
         layout(name, member, &mut findings);
         health(member, &mut findings);
@@ -32,7 +31,8 @@ pub fn check(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
     findings
 }
 
-fn image(name: &ServiceName, member: &PlannedService, roster: &Roster) -> Option<Diagnostic> {
+/// Checks that a service has either an image, which is not outdated, or a build.
+fn image_or_build(name: &ServiceName, member: &PlannedService, roster: &Roster) -> Option<Diagnostic> {
     let service = &member.service;
     let expected = "`image = \"registry/name:tag\"`, or `build.context = \"services/name\"` with a Dockerfile";
     match (&service.image, &service.build) {
@@ -53,7 +53,7 @@ fn image(name: &ServiceName, member: &PlannedService, roster: &Roster) -> Option
                 .hint("remove one of them"),
         ),
         (Some(image), None) => {
-            outdated(image.as_str(), member).or_else(|| too_old_for_the_edge(name, image.as_str(), member))
+            outdated_image(image.as_str(), member).or_else(|| too_old_for_the_edge(name, image.as_str(), member))
         }
         (None, Some(_)) => None,
     }
@@ -71,7 +71,7 @@ fn dockerfile(member: &PlannedService, files: &ProjectFiles) -> Option<Diagnosti
         Diagnostic::error(Code::NoDockerfile, member.path.key("build").key(field))
             .message(format!("there is no `{file}` beside the stack file"))
             .expected("a folder of the project with a Dockerfile")
-            .hint(match fitting(&member.service)[..] {
+            .hint(match fitting_templates(&member.service)[..] {
                 _ if member.category == Category::Catalogue => {
                     let name = member.service.catalogue.as_ref().map_or("", ServiceName::as_str);
                     format!("create it; the comment of nself/services/{name}.ncl, below `.nself`, shows its lines")
@@ -85,9 +85,9 @@ fn dockerfile(member: &PlannedService, files: &ProjectFiles) -> Option<Diagnosti
     )
 }
 
-/// Returns the templates that may fit the service. Its health check shows the language, since it runs a program of the
-/// image.
-fn fitting(service: &Service) -> Vec<&'static str> {
+/// Returns the templates that may fit the service. Its health check runs a program of the image, which shows the
+/// programming language.
+fn fitting_templates(service: &Service) -> Vec<&'static str> {
     let health = service.health.as_ref();
     match (health.and_then(|health| health.http.as_ref()), health.and_then(|health| health.exec.as_ref())) {
         (Some(HttpCheck { tool: HttpTool::Python, .. }), _) => templates::with("requirements.txt"),
@@ -104,7 +104,7 @@ fn fitting(service: &Service) -> Vec<&'static str> {
     }
 }
 
-/// Checks that an image which nself packs has a name, a command and platforms.
+/// Checks that an image which nself builds from a layout has a name, a command and platforms.
 fn layout(name: &ServiceName, member: &PlannedService, findings: &mut Vec<Diagnostic>) {
     let Some(layout) = &member.service.layout else { return };
     let path = member.path.key("layout");
@@ -134,16 +134,17 @@ fn layout(name: &ServiceName, member: &PlannedService, findings: &mut Vec<Diagno
 }
 
 /// Image lines whose security fixes have ended, with what to use instead (upstream changelogs, 2026).
-const ENDED: [(&str, &str); 3] = [
+const UNSUPPORTED_IMAGES: [(&str, &str); 3] = [
     ("library/nginx:1.25", "docker.io/library/nginx:1.30-alpine"),
     ("grafana/promtail:", "docker.io/grafana/alloy"),
     ("gcr.io/cadvisor/", "ghcr.io/google/cadvisor"),
 ];
 
-fn outdated(image: &str, member: &PlannedService) -> Option<Diagnostic> {
+/// Warns of an image that no longer receives security fixes.
+fn outdated_image(image: &str, member: &PlannedService) -> Option<Diagnostic> {
     let short = image.strip_prefix("nginx:").map(|rest| format!("library/nginx:{rest}"));
     let image = short.as_deref().unwrap_or(image);
-    let (_, instead) = ENDED.iter().find(|(line, _)| image.contains(line))?;
+    let (_, instead) = UNSUPPORTED_IMAGES.iter().find(|(line, _)| image.contains(line))?;
     Some(
         Diagnostic::warning(Code::Outdated, member.path.key("image"))
             .message(format!("`{image}` no longer receives security fixes"))
@@ -151,18 +152,18 @@ fn outdated(image: &str, member: &PlannedService) -> Option<Diagnostic> {
     )
 }
 
-/// The first nginx whose upstreams follow the name server (`resolve`) and keep that in a shared zone.
-const FIRST_EDGE: [u32; 3] = [1, 27, 3];
+/// The first nginx that resolves the names of upstreams again at run time (`server … resolve` with a shared zone).
+const OLDEST_NGINX: [u32; 3] = [1, 27, 3];
 
-/// Checks that the nginx of the edge reads the generated files. A tag without a number, and one without its last part,
-/// are taken to be new enough.
+/// Checks that the nginx of the edge understands the generated files. A tag with fewer than two
+/// numbers passes, and a version such as `1.27` is compared without its third part.
 fn too_old_for_the_edge(name: &ServiceName, image: &str, member: &PlannedService) -> Option<Diagnostic> {
     if name.as_str() != PROXY_SERVICE {
         return None;
     }
     let tag = image.split('@').next()?.rsplit('/').next()?.split_once(':')?.1;
     let numbers = tag.split(['.', '-']).map_while(|part| part.parse::<u32>().ok()).collect::<Vec<_>>();
-    if numbers.len() < 2 || numbers.as_slice() >= &FIRST_EDGE[..numbers.len().min(3)] {
+    if numbers.len() < 2 || numbers.as_slice() >= &OLDEST_NGINX[..numbers.len().min(3)] {
         return None;
     }
     Some(
@@ -175,6 +176,7 @@ fn too_old_for_the_edge(name: &ServiceName, image: &str, member: &PlannedService
     )
 }
 
+/// Checks that a health check has one kind, an existing port and a command that is not empty.
 fn health(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
     let Some(health) = &member.service.health else { return };
     let path = member.path.key("health");
@@ -209,7 +211,7 @@ fn health(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
     }
 }
 
-/// Checks that a job has nothing that belongs to a service that runs all the time.
+/// Refuses fields of a job that require a service which runs all the time.
 fn job(name: &ServiceName, member: &PlannedService) -> Option<Diagnostic> {
     let service = &member.service;
     if service.run != Run::Once {
@@ -231,8 +233,8 @@ fn job(name: &ServiceName, member: &PlannedService) -> Option<Diagnostic> {
     )
 }
 
-/// Returns the finding for a dependency on the end of a service that runs all the time.
-fn endless(name: &ServiceName, target: &PlannedService, path: FieldPath) -> Option<Diagnostic> {
+/// Refuses to wait for the end of a service that runs all the time.
+fn endless_dependency(name: &ServiceName, target: &PlannedService, path: FieldPath) -> Option<Diagnostic> {
     if target.service.run == Run::Once {
         return None;
     }
@@ -245,6 +247,7 @@ fn endless(name: &ServiceName, target: &PlannedService, path: FieldPath) -> Opti
     )
 }
 
+/// Checks that the services to which a service connects exist, and that those it waits for can become ready.
 fn dependencies(stack: &Stack, member: &PlannedService, roster: &Roster, findings: &mut Vec<Diagnostic>) {
     let absent = |name: &ServiceName, path: FieldPath| missing(name, stack, roster, &path);
     for (i, name) in member.service.connects_to.iter().enumerate().filter(|(_, name)| !roster.contains_key(*name)) {
@@ -257,7 +260,7 @@ fn dependencies(stack: &Stack, member: &PlannedService, roster: &Roster, finding
             continue;
         };
         if *condition == Condition::Completed {
-            findings.extend(endless(name, target, path.clone()));
+            findings.extend(endless_dependency(name, target, path.clone()));
         }
         let healthy = target.service.health.as_ref().is_some_and(|health| health.none.is_none());
         // NS302 reports a service that waits for itself.
@@ -275,7 +278,7 @@ fn dependencies(stack: &Stack, member: &PlannedService, roster: &Roster, finding
     }
 }
 
-/// Checks that each further name leads to one service only.
+/// Checks that an alias is not the name or alias of another service.
 fn aliases(roster: &Roster) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     let mut owners: BTreeMap<&ServiceName, FieldPath> =
@@ -296,7 +299,7 @@ fn aliases(roster: &Roster) -> Vec<Diagnostic> {
     findings
 }
 
-/// Refuses parts of the language that this release does not generate.
+/// Refuses fields for which this release generates no output.
 fn unsupported(stack: &Stack, profile: Profile, findings: &mut Vec<Diagnostic>) {
     let not_yet = |path| Diagnostic::error(Code::NotYet, path).hint("remove it until a release generates it");
     if stack.monitoring.enabled {

@@ -1,5 +1,5 @@
-//! Variables, arguments and raw keys: names that the image reads, no credentials as plain text, no settings for
-//! development in production.
+//! Rules of variables, arguments and raw keys: the image reads the variable, no credential is plain text, and production
+//! has no development settings.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -14,13 +14,14 @@ use crate::values::credential_names::{is_credential, is_harmless};
 use crate::values::{Text, VariableName, credential_formats};
 use crate::words;
 
-/// Names per image, and names that look right and do nothing; data of stdlib/.
+/// The variables that images read, from stdlib/.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Catalogue {
+    /// Names of variables by image.
     #[serde(rename = "known")]
     images: BTreeMap<String, Vec<String>>,
-    /// Image to variable to what to use instead.
+    /// Variables without an effect, with the replacement, by image and name.
     ignored: BTreeMap<String, BTreeMap<String, String>>,
 }
 
@@ -31,7 +32,7 @@ static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
     })
 });
 
-/// Settings that are for development, by variable and value.
+/// Variables and their values that are for development only.
 const DEVELOPMENT: [(&str, &str); 7] = [
     ("HASURA_GRAPHQL_ENABLE_CONSOLE", "true"),
     ("HASURA_GRAPHQL_DEV_MODE", "true"),
@@ -42,7 +43,7 @@ const DEVELOPMENT: [(&str, &str); 7] = [
     ("NODE_ENV", "development"),
 ];
 
-/// Checks one variable: the declared value and the resolved one.
+/// Checks a variable by its declared and its resolved value.
 pub fn variable(
     profile: Profile,
     member: &PlannedService,
@@ -50,7 +51,7 @@ pub fn variable(
     value: &Value,
     path: &FieldPath,
 ) -> Vec<Diagnostic> {
-    let mut findings: Vec<Diagnostic> = unknown(member, name, path).into_iter().collect();
+    let mut findings: Vec<Diagnostic> = unknown_variable(member, name, path).into_iter().collect();
     let Value::Text(text) = value else { return findings };
     // `source::credentials` has reported literal credentials; values joined from parts can only be recognised here.
     let joined = credential_formats::find(text);
@@ -76,12 +77,12 @@ pub fn variable(
     if name.as_str().contains("CORS")
         && text.split(',').any(|origin| matches!(origin.trim(), "*" | "http://*" | "https://*"))
     {
-        let found = match profile {
+        let finding = match profile {
             Profile::Prod => Diagnostic::error(Code::OpenCors, path.clone()),
             _ => Diagnostic::warning(Code::OpenCors, path.clone()),
         };
         findings.push(
-            found
+            finding
                 .message(format!("`{name}` lets any web site call the API"))
                 .expected("a list of origins such as `https://*.example.com`")
                 .hint("`nself.join [\"https://*.\", nself.domain]`"),
@@ -90,7 +91,7 @@ pub fn variable(
     findings
 }
 
-/// Returns whether a text of the value has the form of a credential.
+/// Returns whether a literal text of the value has the format of a credential.
 fn was_reported(value: &EnvValue) -> bool {
     match value {
         EnvValue::Text(text) => credential_formats::find(text.as_str()).is_some(),
@@ -102,7 +103,8 @@ fn was_reported(value: &EnvValue) -> bool {
     }
 }
 
-fn unknown(member: &PlannedService, name: &VariableName, path: &FieldPath) -> Option<Diagnostic> {
+/// Refuses a variable that the image of a catalogue service does not read.
+fn unknown_variable(member: &PlannedService, name: &VariableName, path: &FieldPath) -> Option<Diagnostic> {
     let in_env = path.parent() == member.path.key("env");
     let image = member.service.catalogue.as_ref().filter(|_| in_env)?;
     if let Some(instead) = CATALOGUE.ignored.get(image.as_str()).and_then(|ignored| ignored.get(name.as_str())) {
@@ -128,7 +130,7 @@ fn unknown(member: &PlannedService, name: &VariableName, path: &FieldPath) -> Op
     )
 }
 
-/// Checks the words of a command: an argument shows in every process list.
+/// Refuses credentials in the words of a command, since every process list shows them.
 pub fn arguments(member: &PlannedService) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     let health = member.service.health.as_ref().and_then(|health| health.exec.as_ref());
@@ -156,25 +158,25 @@ pub fn arguments(member: &PlannedService) -> Vec<Diagnostic> {
     findings
 }
 
-/// Options of common servers that take a password.
+/// Options of common servers whose value is a password.
 const CREDENTIAL_FLAGS: [&str; 5] = ["--password", "--requirepass", "--pass", "--token", "--secret"];
 
-/// Whether a word of a command is an option or assignment with a credential: `--db-password=x`, `API_KEY=x`, or
-/// `--api-key` before the value.
+/// Returns whether a word of a command is an option or assignment with a credential: `--db-password=x`, `API_KEY=x`, or
+/// `--api-key` if the next word is its value.
 fn holds_credential(word: &str, next: Option<&str>) -> bool {
     let (name, value) = word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value)));
     if CREDENTIAL_FLAGS.contains(&name) {
         return true;
     }
-    let option = name.starts_with("--");
-    let plain = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c));
-    // A variable of a shell is not a value, and neither is the path of a file.
-    let secret = |text: &str| !is_harmless(text) && !text.starts_with(['/', '-', '$', '<']);
-    let value = value.or(next.filter(|_| option));
-    plain(name.trim_start_matches('-')) && is_credential(name) && value.is_some_and(secret)
+    let is_option = name.starts_with("--");
+    let is_name = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c));
+    // Shell variables, redirections, further options and file paths are not credentials.
+    let may_be_secret = |text: &str| !is_harmless(text) && !text.starts_with(['/', '-', '$', '<']);
+    let value = value.or(next.filter(|_| is_option));
+    is_name(name.trim_start_matches('-')) && is_credential(name) && value.is_some_and(may_be_secret)
 }
 
-/// Checks the arguments of a build: they stay in the image's history, and in the generated files.
+/// Refuses credentials in build arguments, since the image's history and the generated files contain them.
 pub fn build(member: &PlannedService) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     for (name, text) in member.service.build.iter().flat_map(|build| &build.args) {
@@ -193,7 +195,7 @@ pub fn build(member: &PlannedService) -> Vec<Diagnostic> {
     findings
 }
 
-/// Checks raw keys of the platforms: names in them say what they hold, too.
+/// Refuses credentials in raw keys, recognised by the names of the keys inside of them.
 pub fn raw_keys(member: &PlannedService) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     for (field, keys) in [("compose", &member.service.compose), ("kubernetes", &member.service.kubernetes)] {
@@ -206,7 +208,7 @@ pub fn raw_keys(member: &PlannedService) -> Vec<Diagnostic> {
 
 fn raw_value(name: &str, value: &serde_json::Value, path: &FieldPath, findings: &mut Vec<Diagnostic>) {
     use serde_json::Value as Json;
-    let mut plain = |name: &str, text: &str| {
+    let mut check_text = |name: &str, text: &str| {
         // `key` alone names a label, as in a toleration or a selector.
         if name != "key" && is_credential(name) && !is_harmless(text) && credential_formats::find(text).is_none() {
             findings.push(
@@ -219,8 +221,8 @@ fn raw_value(name: &str, value: &serde_json::Value, path: &FieldPath, findings: 
     };
     match value {
         Json::String(text) => match text.split_once('=') {
-            Some((name, text)) => plain(name, text),
-            None => plain(name, text),
+            Some((name, text)) => check_text(name, text),
+            None => check_text(name, text),
         },
         Json::Array(items) => {
             items.iter().enumerate().for_each(|(i, item)| raw_value("", item, &path.index(i), findings));
@@ -242,7 +244,7 @@ mod tests {
         assert!(CATALOGUE.ignored.values().map(BTreeMap::len).sum::<usize>() >= 5);
     }
 
-    /// Every variable of the catalogue whose name says that it holds a credential.
+    /// Lists every variable of the catalogue that is taken for a credential, so that a new one is noticed.
     #[test]
     fn the_catalogue_has_these_credentials() {
         let names: std::collections::BTreeSet<&str> =
@@ -279,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn words_of_commands_hold_credentials() {
+    fn credentials_in_commands_are_recognised() {
         for (word, next) in [
             ("--password=x", None),
             ("--requirepass", Some("x")),
