@@ -128,18 +128,7 @@ fn add_index(table_name: &ObjectName, table: &mut Table, key: &str) {
 }
 
 fn not_null_column(kind: &str, default: Option<&str>) -> Column {
-    Column {
-        kind: TypeName::wrap(kind.into()),
-        nullable: false,
-        default: default.map(expression),
-        identity: None,
-        generated: None,
-        collation: None,
-        comment: None,
-        renamed_from: None,
-        backfill: None,
-        using: None,
-    }
+    Column { default: default.map(expression), ..Column::of_type(TypeName::wrap(kind.into())) }
 }
 
 fn apply_app(table_name: &ObjectName, table: &mut Table, path: &FieldPath, refuse: &mut Refuse) {

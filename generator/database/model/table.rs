@@ -86,6 +86,24 @@ pub struct Column {
     pub using: Option<Expression>,
 }
 
+impl Column {
+    /// Returns a column of a type that is NOT NULL and has no other property.
+    pub fn of_type(kind: TypeName) -> Column {
+        Column {
+            kind,
+            nullable: false,
+            default: None,
+            identity: None,
+            generated: None,
+            collation: None,
+            comment: None,
+            renamed_from: None,
+            backfill: None,
+            using: None,
+        }
+    }
+}
+
 /// How the server numbers rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

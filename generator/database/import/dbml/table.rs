@@ -83,18 +83,8 @@ impl Reader {
         let line = self.peek().map_or(0, |token| token.line);
         let serial = self.peek().is_some_and(|token| token.text.to_ascii_lowercase().contains("serial"));
         let kind = self.kind()?;
-        let mut column = Column {
-            kind,
-            nullable: true,
-            default: None,
-            identity: serial.then_some(Identity::ByDefault),
-            generated: None,
-            collation: None,
-            comment: None,
-            renamed_from: None,
-            backfill: None,
-            using: None,
-        };
+        let mut column =
+            Column { nullable: true, identity: serial.then_some(Identity::ByDefault), ..Column::of_type(kind) };
         for (setting, value) in self.settings()? {
             match setting.as_str() {
                 "pk" | "primary key" => {

@@ -23,18 +23,7 @@ impl Reader {
             Some(kind) => TypeName::new(kind).at(&node)?,
             None => type_name(&kind)?,
         };
-        let mut column = Column {
-            kind,
-            nullable: serial.is_none(),
-            default: None,
-            identity: None,
-            generated: None,
-            collation: None,
-            comment: None,
-            renamed_from: None,
-            backfill: None,
-            using: None,
-        };
+        let mut column = Column { nullable: serial.is_none(), ..Column::of_type(kind) };
         if let Some(clause) = parts.take_node(COLLATE) {
             column.collation = collation(&clause)?;
         }
