@@ -516,7 +516,7 @@ fn limits_are_set(stack: &Stack) {
         assert_eq!(host["LogConfig"]["Config"]["max-size"], "10m", "{name}");
         let development = ["admin", "functions"].contains(&name.as_str());
         assert_eq!(host["ReadonlyRootfs"], !development, "{name}");
-        let root = ["admin", "functions", "volume-owner"].contains(&name.as_str());
+        let root = ["functions", "volume-owner"].contains(&name.as_str());
         assert_eq!(matches!(container["Config"]["User"].as_str(), Some("" | "0:0")), root, "{name}");
         assert!(
             container["Config"]["Env"]
