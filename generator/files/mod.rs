@@ -21,7 +21,7 @@ pub use by_path::{create_named, list_named, read_named, real_path};
 pub use error::{FileError, Reason};
 pub use folder::{Entry, Folder};
 pub use kind::FileKind;
-pub use root::Root;
+pub use root::{OUTPUT, Root};
 pub use scope::Scope;
 pub use stat::{EntryKind, Stat, look_at, look_behind};
 pub use total::Total;

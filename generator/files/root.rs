@@ -22,7 +22,7 @@ pub struct Root {
 }
 
 /// The name of the output folder beside the stack.
-const OUTPUT: &str = "deploy";
+pub const OUTPUT: &str = "deploy";
 /// The name of the cache beside the stack.
 const CACHE: &str = ".nself";
 

@@ -18,7 +18,7 @@ pub use verify::{Verification, VerifyOptions, verify};
 
 use crate::artifact::{ArtifactPath, Artifacts, Digest};
 use crate::diagnostic::{self, Code, Diagnostic};
-use crate::files::Root;
+use crate::files::{OUTPUT, Root};
 use crate::lock::Lock;
 use crate::path;
 use crate::plan::domains;
@@ -67,6 +67,11 @@ impl Request {
     pub fn project(&self) -> PathBuf {
         let folder = self.stack_folder();
         std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned())
+    }
+
+    /// Returns the path of the output folder as the request names it; by default in the project.
+    pub fn output_path(&self) -> PathBuf {
+        self.out.clone().unwrap_or_else(|| self.project().join(OUTPUT))
     }
 
     /// Returns the output folder.

@@ -48,8 +48,7 @@ pub struct Provenance {
 /// A stack that cannot be generated, and a file or line that it does not generate.
 pub fn explain(request: &Request, file: &str, line: Option<usize>) -> Result<Provenance, Findings> {
     let output = generate(request)?;
-    let out = request.out.clone().unwrap_or_else(|| request.project().join("deploy"));
-    let path = path_below(file, &out);
+    let path = path_below(file, &request.output_path());
     let missing = || vec![not_generated(&path)];
     let artifact = output.artifacts.get(&path).ok_or_else(missing)?;
     let backend = ArtifactPath::new(&path).ok().and_then(|path| Backend::of_output(&path)).ok_or_else(missing)?;

@@ -74,9 +74,8 @@ pub fn verify(request: &Request, options: VerifyOptions) -> Result<Verification,
 }
 
 fn no_files(request: &Request) -> Diagnostic {
-    let folder = request.out.clone().unwrap_or_else(|| request.project().join("deploy"));
     Diagnostic::error(Code::Manifest, FieldPath::root())
-        .message(format!("{}: no file is recorded there", folder.display()))
+        .message(format!("{}: no file is recorded there", request.output_path().display()))
         .hint("`nself gen` generates and records; --out names another folder")
 }
 

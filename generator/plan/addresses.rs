@@ -11,7 +11,7 @@ use crate::path;
 use crate::stack::env::Scheme;
 use crate::stack::env::ServiceAddress;
 use crate::stack::{self, Frontend, Profile, Publish, Route, Stack};
-use crate::values::{Checked, Host, PortName, ServiceName, UrlPath};
+use crate::values::{Checked, Host, PortName, ServiceName, UrlPath, labels_below};
 use crate::words;
 
 /// Domains whose subdomains lead to this machine: one resolves to the loopback address in public DNS, the other is
@@ -240,9 +240,7 @@ pub fn left_out(name: &ServiceName, service: &stack::Service, path: &FieldPath) 
 pub fn is_private(host: &str) -> bool {
     host.parse::<IpAddr>().is_ok()
         || !host.contains('.')
-        || PRIVATE_SUFFIXES
-            .iter()
-            .any(|suffix| host.strip_suffix(suffix).is_some_and(|before| before.is_empty() || before.ends_with('.')))
+        || PRIVATE_SUFFIXES.iter().any(|suffix| labels_below(host, suffix).is_some())
 }
 
 /// Returns the host address of a published port: as declared, else every address for the proxy of a server and the

@@ -17,6 +17,7 @@ mod resolve;
 pub mod roster;
 mod rules;
 pub mod secret_list;
+pub mod server_image;
 pub mod service_names;
 mod start_order;
 mod web_origins;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::addresses::Addresses;
+use crate::values::labels_below;
 
 impl Addresses {
     /// Returns the address of the first frontend: the one at the domain itself, else the first by name; the domain
@@ -38,8 +39,7 @@ impl Addresses {
     }
 }
 
-/// Returns whether a host is the domain or one label below it, which is what `*.` in an origin stands for.
+/// Returns whether a host is the domain or one label below it, which is what `*.` in an origin matches.
 fn is_direct_subdomain(host: &str, domain: &str) -> bool {
-    host.strip_suffix(domain)
-        .is_some_and(|label| label.is_empty() || label.strip_suffix('.').is_some_and(|label| !label.contains('.')))
+    labels_below(host, domain).is_some_and(|labels| !labels.contains('.'))
 }

@@ -14,7 +14,7 @@ use super::outcome::Outcome;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
 use crate::plan::secret_list::Recipe;
-use crate::values::{Checked, SecretName};
+use crate::values::{Checked, SecretName, labels_below};
 
 /// Validity in days. Browsers accept at most 825 days from an authority that the user added.
 const VALID_DAYS: i64 = 800;
@@ -187,11 +187,7 @@ fn ends_later(end: i64) -> bool {
 
 /// Returns the names to which the authority is limited: the domains, and the hosts that are not below them.
 fn permitted(hosts: &[String], domains: &[String]) -> Vec<String> {
-    let is_below = |host: &str| {
-        domains
-            .iter()
-            .any(|domain| host.strip_suffix(domain.as_str()).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')))
-    };
+    let is_below = |host: &str| domains.iter().any(|domain| labels_below(host, domain).is_some());
     let hosts = hosts.iter().map(|host| host.trim_start_matches("*.")).filter(|host| !is_below(host));
     domains.iter().cloned().chain(hosts.map(str::to_owned)).collect()
 }

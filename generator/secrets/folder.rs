@@ -122,19 +122,20 @@ impl SecretFolder {
         self.shown_path.join(SECRETS).join(name.as_str()).display().to_string()
     }
 
+    /// Writes a value for containers.
     pub(super) fn write(&self, name: &SecretName, value: &str) -> Result<(), Diagnostic> {
-        let secrets = self.environment.make_folder(SECRETS, FOLDER_MODE)?;
-        secrets.set_own_mode(FOLDER_MODE)?;
-        Ok(secrets.replace(name.as_str(), value.as_bytes(), VALUE_MODE)?)
+        self.write_with_mode(name, value, VALUE_MODE)
     }
-}
 
-impl SecretFolder {
     /// Writes a value that no container gets.
     pub(super) fn write_private(&self, name: &SecretName, value: &str) -> Result<(), Diagnostic> {
+        self.write_with_mode(name, value, ENVIRONMENT_FILE_MODE)
+    }
+
+    fn write_with_mode(&self, name: &SecretName, value: &str, mode: u32) -> Result<(), Diagnostic> {
         let secrets = self.environment.make_folder(SECRETS, FOLDER_MODE)?;
         secrets.set_own_mode(FOLDER_MODE)?;
-        Ok(secrets.replace(name.as_str(), value.as_bytes(), ENVIRONMENT_FILE_MODE)?)
+        Ok(secrets.replace(name.as_str(), value.as_bytes(), mode)?)
     }
 }
 

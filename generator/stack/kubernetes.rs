@@ -69,6 +69,13 @@ pub struct Kubernetes {
     pub gitops: Option<Gitops>,
 }
 
+impl Kubernetes {
+    /// Whether objects name the wave in which they are applied: of the tools, Argo CD reads it.
+    pub fn has_waves(&self) -> bool {
+        self.gitops.as_ref().is_some_and(|gitops| gitops.tool == GitopsTool::Argocd)
+    }
+}
+
 /// How requests reach the edge.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]

@@ -328,6 +328,21 @@ fn settings_of_the_server_follow_its_memory_unless_the_stack_sets_them() {
 }
 
 #[test]
+fn a_setting_in_the_command_of_a_server_stays() {
+    let mut stack = stack(&json!({}));
+    stack["services"]["postgres"]["command"] =
+        json!(["postgres", "-c", "cron.database_name=jobs", "-ccheckpoint_timeout=1h", "--max-wal-size=4GB"]);
+    let settings = [("cron.database_name", "shop"), ("checkpoint_timeout", "5min")];
+    let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().collect();
+    let libraries = Libraries { settings, ..Libraries::default() };
+    let added =
+        with(&stack, |inputs, roster| words(&server_settings::plan(inputs.stack, roster, &libraries), "postgres"));
+    let is_added = |name: &str| added.iter().any(|word| word.starts_with(name));
+    assert!(!["cron.database_name", "checkpoint_timeout", "max_wal_size"].into_iter().any(is_added), "{added:?}");
+    assert!(is_added("work_mem="), "{added:?}");
+}
+
+#[test]
 fn redis_refuses_writes_before_its_container_is_full() {
     let arguments = |fields: &Value| {
         let mut redis = json!({ "image": "a/redis:1", "catalogue": "redis", "limits": { "memory": "100MiB" } });

@@ -29,7 +29,6 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("release", &["artifact", "backend", "files", "image", "lock", "registry", "store"]),
     ("secrets", &["artifact", "files", "plan", "stack", "values"]),
     ("pipeline", &["artifact", "backend", "files", "lock", "plan", "project", "source", "stack", "store", "values"]),
-    ("provenance", &["artifact", "backend", "pipeline", "plan", "source", "store", "values"]),
     ("main", &["cli"]),
 ];
 

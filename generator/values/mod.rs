@@ -5,12 +5,14 @@ pub mod address_range;
 pub mod checked;
 pub mod credential_formats;
 pub mod credential_names;
+pub mod host_name;
 pub mod ranged;
 pub mod size;
 pub mod text;
 
 pub use address_range::AddressRange;
 pub use checked::Checked;
+pub use host_name::labels_below;
 pub use size::{Cpus, Duration, Memory};
 pub use text::*;
 

@@ -3,6 +3,7 @@
 
 use super::Plan;
 use crate::diagnostic::{Code, Diagnostic};
+use crate::plan::server_image::ServerImage;
 use crate::plan::service_names::{DATABASE, service_name};
 use crate::plan::{Service, Value};
 
@@ -13,38 +14,14 @@ fn image<'a>(file: &'a str, service: &str) -> Option<&'a str> {
     lines.find_map(|line| line.strip_prefix("    image: ")).map(|image| image.trim_matches('"'))
 }
 
-/// The properties of a PostgreSQL server that the tag of its image names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Server {
-    /// The major version; `None` for a tag without it.
-    major: Option<u32>,
-    /// Set for the C library of Alpine, which sorts text in a different order than glibc.
-    musl: bool,
-}
-
-impl Server {
-    /// Reads tags such as `16.4-alpine`, `pg16`, `0.8.0-pg17-trixie` and `16-3.4`: the server's version is first or after
-    /// `pg`.
-    fn of(image: &str) -> Option<Server> {
-        let name = image.split('@').next().unwrap_or(image);
-        let (_, tag) = name.rsplit('/').next()?.split_once(':')?;
-        let number = |text: &str| {
-            let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-            text[..end].parse().ok()
-        };
-        let after = tag.split(['-', '.', '_']).find_map(|part| number(part.strip_prefix("pg")?));
-        Some(Server { major: after.or_else(|| number(tag)), musl: tag.contains("alpine") })
-    }
-}
-
 /// Returns NS709 for a major version that does not start with the old data, and for a C library that sorts text in a
 /// different order. `old` is the `compose.yaml` of the last generation.
 pub fn upgrade_warnings(plan: &Plan, old: &[u8]) -> Vec<Diagnostic> {
     let Some(service) = plan.services.get(&service_name(DATABASE)).filter(|service| !service.volumes.is_empty()) else {
         return Vec::new();
     };
-    let before = std::str::from_utf8(old).ok().and_then(|old| image(old, DATABASE)).and_then(Server::of);
-    let after = service.image.as_ref().and_then(|image| Server::of(image.as_str()));
+    let before = std::str::from_utf8(old).ok().and_then(|old| image(old, DATABASE)).and_then(ServerImage::of);
+    let after = service.image.as_ref().and_then(|image| ServerImage::of(image.as_str()));
     let (Some(before), Some(after)) = (before, after) else { return Vec::new() };
     let warning = || Diagnostic::warning(Code::PostgresVolume, service.origin.key("image"));
     let user = superuser(service);
@@ -80,23 +57,6 @@ fn superuser(service: &Service) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_tag_names_the_server() {
-        for (image, major, musl) in [
-            ("docker.io/library/postgres:16-alpine", Some(16), true),
-            ("postgres:16.4-alpine3.20@sha256:00", Some(16), true),
-            ("localhost:5000/postgres:17", Some(17), false),
-            ("pgvector/pgvector:pg16", Some(16), false),
-            ("pgvector/pgvector:0.8.0-pg17-trixie", Some(17), false),
-            ("timescale/timescaledb:2.17.2-pg16", Some(16), false),
-            ("postgis/postgis:16-3.4-alpine", Some(16), true),
-            ("acme/postgres:main", None, false),
-        ] {
-            assert_eq!(Server::of(image), Some(Server { major, musl }), "{image}");
-        }
-        assert_eq!(Server::of("acme/postgres@sha256:00"), None);
-    }
 
     #[test]
     fn the_image_of_a_service_is_found() {

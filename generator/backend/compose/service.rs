@@ -13,8 +13,8 @@ use crate::plan::{self, Plan, Value, dockerfile};
 use crate::stack::{Condition, Tmpfs};
 use crate::values::{Cpus, Memory, ServiceName, Text};
 
-/// A label with the digest of the mounted files that a container reads at its start. Compose ignores the content of mounted files; a changed label makes it
-/// recreate the container.
+/// A label with the digest of the mounted files that a container reads at its start. Compose ignores the content of
+/// mounted files; a changed label makes it recreate the container.
 const CONFIG_LABEL: &str = "org.nself.config";
 
 /// Returns a planned service in the terms of Compose.

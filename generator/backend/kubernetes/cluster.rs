@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::config::ConfigMap;
 use super::model::{Labels, Metadata};
 use crate::plan::{Plan, Volume};
-use crate::stack::{self, ClusterEdge, GitopsTool, TlsMode, Zone};
+use crate::stack::{self, ClusterEdge, TlsMode, Zone};
 use crate::values::{ImageRef, Memory, ServiceName, VolumeName};
 
 /// A plan for clusters with the parts of it that most objects need.
@@ -79,7 +79,9 @@ impl<'a> Cluster<'a> {
     /// Returns the wave in which Argo CD applies a service, after objects that belong to no service: it waits until all services
     /// of earlier waves are healthy. `None` if another tool applies the manifests.
     fn wave(&self, service: &ServiceName) -> Option<usize> {
-        self.settings.gitops.as_ref().filter(|gitops| gitops.tool == GitopsTool::Argocd)?;
+        if !self.settings.has_waves() {
+            return None;
+        }
         self.plan.start_order.iter().position(|wave| wave.contains(service)).map(|wave| wave + 1)
     }
 

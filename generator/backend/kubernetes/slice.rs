@@ -9,7 +9,6 @@ use serde::Serialize;
 use crate::artifact::{Digest, Slice};
 use crate::backend::{Backend, PlanDigests};
 use crate::plan::{Connection, IngressPlan, Migrations, Plan, Secret, Service, Volume};
-use crate::stack::GitopsTool;
 use crate::values::{SecretName, ServiceName, SqlIdent, VolumeName};
 
 /// The plan, arranged so that the part of one service is found without a search.
@@ -63,7 +62,9 @@ impl<'a> ServiceSlices<'a> {
         }
         let head = head(plan);
         let head_digest = Digest::of_value(&head);
-        let waves = plan.start_order.iter().enumerate();
+        // Without waves, a change of the start order changes no object.
+        let has_waves = plan.kubernetes.as_ref().is_some_and(|cluster| cluster.settings.has_waves());
+        let waves = plan.start_order.iter().enumerate().filter(|_| has_waves);
         let waves = waves.flat_map(|(index, wave)| wave.iter().map(move |name| (name, index))).collect();
         ServiceSlices { plan, fields, head, head_digest, connections, volumes, shared, waves, mounted }
     }
@@ -98,7 +99,7 @@ impl<'a> ServiceSlices<'a> {
             head: &self.head_digest,
             digests: services.keys().filter_map(digest).collect(),
             connections: self.connections.get(name).cloned().unwrap_or_default(),
-            wave: self.waves.get(name).copied().filter(|_| self.has_waves()),
+            wave: self.waves.get(name).copied(),
             shared: used.filter(|volume| self.shared.contains(volume)).collect(),
             mounted: (!service.config.is_empty()).then_some(self.mounted),
             services,
@@ -106,12 +107,6 @@ impl<'a> ServiceSlices<'a> {
             migrations,
             secrets,
         }
-    }
-
-    /// Whether objects carry the order of the start: a change of it changes no other objects.
-    fn has_waves(&self) -> bool {
-        let gitops = self.plan.kubernetes.as_ref().and_then(|cluster| cluster.settings.gitops.as_ref());
-        gitops.is_some_and(|gitops| gitops.tool == GitopsTool::Argocd)
     }
 
     /// Returns the plan that is reduced to a part.

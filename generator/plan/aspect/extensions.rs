@@ -7,8 +7,10 @@ use super::databases::main_database;
 use super::server_settings::Libraries;
 use crate::database::model::Schema;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::lock::{DEFAULT_HOST, ImageName};
 use crate::path;
 use crate::plan::roster::Roster;
+use crate::plan::server_image::ServerImage;
 use crate::plan::service_names::{DATABASE, service_name};
 use crate::plan::wiring::Planned;
 use crate::stack::Stack;
@@ -115,7 +117,7 @@ fn requests<'a>(stack: &Stack, roster: &'a Roster, definitions: &'a BTreeMap<Sql
 
 /// Returns the findings for extensions that an image is known to lack. Of other images nothing is known.
 fn lacking(image: &ImageRef, requests: &Requests) -> Vec<Diagnostic> {
-    let (repository, tag) = repository_and_tag(image.as_str());
+    let repository = repository(image.as_str());
     let Some((_, own)) = IMAGES.iter().find(|(name, _)| *name == repository) else { return Vec::new() };
     let lacks = |name: &str| {
         !CONTRIB.split_whitespace().any(|module| module == name)
@@ -127,24 +129,20 @@ fn lacking(image: &ImageRef, requests: &Requests) -> Vec<Diagnostic> {
         Diagnostic::error(Code::NoExtension, path.clone())
             .message(format!("the image `{image}` does not have the extension `{name}`"))
             .expected("an extension of PostgreSQL's contrib modules, or an image that has it")
-            .hint(remedy(name.as_str(), major(tag)))
+            .hint(remedy(name.as_str(), major(image.as_str())))
     });
     findings.collect()
 }
 
-/// Returns the repository without its registry, and the tag.
-fn repository_and_tag(image: &str) -> (&str, &str) {
-    let name = image.split('@').next().unwrap_or(image);
-    let (name, tag) = name.rsplit_once(':').unwrap_or((name, ""));
-    let name = name.strip_prefix("docker.io/").unwrap_or(name);
-    (if name == "postgres" { "library/postgres" } else { name }, tag)
+/// Returns the repository, with its registry unless that is Docker Hub.
+fn repository(image: &str) -> String {
+    let name = ImageName::parse(image);
+    if name.host == DEFAULT_HOST { name.repository } else { name.name() }
 }
 
-/// Returns the major version that a tag begins with or has after `pg`; the library's own otherwise.
-fn major(tag: &str) -> u32 {
-    let digits = |text: &str| text.split(|c: char| !c.is_ascii_digit()).next().and_then(|digits| digits.parse().ok());
-    let named = tag.split('-').find_map(|part| digits(part.strip_prefix("pg")?));
-    named.or_else(|| digits(tag)).unwrap_or(16)
+/// Returns the major version of the image's server; the library's own if the tag does not name it.
+fn major(image: &str) -> u32 {
+    ServerImage::of(image).and_then(|server| server.major).unwrap_or(16)
 }
 
 /// Returns how the stack gets an image with the extension.
@@ -177,8 +175,7 @@ mod tests {
             ("pgvector/pgvector:pg17", "pgvector/pgvector", 17),
             ("ghcr.io/acme/postgres:1", "ghcr.io/acme/postgres", 1),
         ] {
-            let (name, tag) = repository_and_tag(image);
-            assert_eq!((name, major(tag)), (repository, version), "{image}");
+            assert_eq!((super::repository(image).as_str(), major(image)), (repository, version), "{image}");
         }
     }
 }

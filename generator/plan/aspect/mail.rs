@@ -69,10 +69,10 @@ pub fn plan(inputs: Inputs, roster: &Roster, secrets: &Declared) -> Planned<Mail
     let catcher = service_name(MAIL_CATCHER);
     if let Some(member) = roster.get(&catcher) {
         let (name, number) = CATCHER_PORT;
-        let found = port(&member.service, &Some(PortName::wrap(name.into())), &member.path.key("ports"));
+        let smtp = port(&member.service, &Some(PortName::wrap(name.into())), &member.path.key("ports"));
         // hasura-auth accepts a server without encryption only under certain names, so a further name comes first.
         let host = member.service.aliases.first().unwrap_or(&catcher).to_string();
-        let (number, findings) = match found {
+        let (number, findings) = match smtp {
             Ok(number) => (number, Vec::new()),
             Err(finding) => (number, sender(roster).map(|_| finding).into_iter().collect()),
         };

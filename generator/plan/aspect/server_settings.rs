@@ -106,7 +106,10 @@ fn by_memory(limit: Memory, connections: u64) -> BTreeMap<String, String> {
 
 /// Returns whether the command of a server contains a setting.
 fn is_in_command(server: &PlannedService, setting: &str) -> bool {
-    let words = server.service.command.iter().flatten();
-    let mut settings = words.filter_map(|word| word.as_str().trim_start_matches(['-', 'c']).split_once('='));
-    settings.any(|(name, _)| name.replace('-', "_") == setting)
+    let assignments = server.service.command.iter().flatten().filter_map(|word| {
+        let word = word.as_str();
+        word.strip_prefix("--").or(word.strip_prefix("-c")).unwrap_or(word).split_once('=')
+    });
+    let mut names = assignments.map(|(name, _)| name.replace('-', "_"));
+    names.any(|name| name == setting)
 }

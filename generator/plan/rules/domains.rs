@@ -8,7 +8,7 @@ use crate::path;
 use crate::plan::inputs::Inputs;
 use crate::plan::roster::Roster;
 use crate::stack::{Profile, Route, Stack};
-use crate::values::EnvironmentName;
+use crate::values::{EnvironmentName, labels_below};
 
 /// Checks the domain of an environment and the subdomains below it.
 pub fn check(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
@@ -38,8 +38,7 @@ pub fn check(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
 
 /// Returns the labels of a subdomain before the domain that it repeats.
 fn doubled_domain<'a>(route: &'a Route, domain: &str) -> Option<&'a str> {
-    let labels = route.subdomain.as_ref()?.as_str().strip_suffix(domain)?;
-    if labels.is_empty() { Some(labels) } else { labels.strip_suffix('.') }
+    labels_below(route.subdomain.as_ref()?.as_str(), domain)
 }
 
 /// Returns whether names below a domain cannot exist: the domain is an address, or a name without a dot.
@@ -66,11 +65,11 @@ pub fn check_environments<'a>(environments: impl Iterator<Item = (&'a Environmen
     }
     let shared = by_domain.into_iter().filter(|(_, names)| names.len() > 1);
     shared.map(|(domain, names)| {
-        let names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
+        let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
         let mut finding = Diagnostic::warning(Code::SharedDomain, path!("domain"))
-            .message(format!("{} have the domain `{domain}`, which leads to one server", names.join(", ")))
+            .message(format!("{} have the domain `{domain}`, which leads to one server", quoted.join(", ")))
             .hint(format!("`environments.staging.domain = \"staging.{domain}\"`, or leave an environment out with `enabled = false`"));
-        finding.environments = names.iter().map(|name| name.trim_matches('`').to_owned()).collect();
+        finding.environments = names.iter().map(ToString::to_string).collect();
         finding
     }).collect()
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::lock::ImageName;
 use crate::path;
 use crate::plan::addresses::missing;
 use crate::plan::dockerfile;
@@ -161,7 +162,7 @@ fn too_old_for_the_edge(name: &ServiceName, image: &str, member: &PlannedService
     if name.as_str() != PROXY_SERVICE {
         return None;
     }
-    let tag = image.split('@').next()?.rsplit('/').next()?.split_once(':')?.1;
+    let tag = ImageName::parse(image).tag?;
     let numbers = tag.split(['.', '-']).map_while(|part| part.parse::<u32>().ok()).collect::<Vec<_>>();
     if numbers.len() < 2 || numbers.as_slice() >= &OLDEST_NGINX[..numbers.len().min(3)] {
         return None;
@@ -249,14 +250,13 @@ fn endless_dependency(name: &ServiceName, target: &PlannedService, path: FieldPa
 
 /// Checks that the services to which a service connects exist, and that those it waits for can become ready.
 fn dependencies(stack: &Stack, member: &PlannedService, roster: &Roster, findings: &mut Vec<Diagnostic>) {
-    let absent = |name: &ServiceName, path: FieldPath| missing(name, stack, roster, &path);
     for (i, name) in member.service.connects_to.iter().enumerate().filter(|(_, name)| !roster.contains_key(*name)) {
-        findings.push(absent(name, member.path.key("connects_to").index(i)));
+        findings.push(missing(name, stack, roster, &member.path.key("connects_to").index(i)));
     }
     for (name, condition) in &member.service.depends_on {
         let path = member.path.key("depends_on").key(name.as_str());
         let Some(target) = roster.get(name) else {
-            findings.push(absent(name, path));
+            findings.push(missing(name, stack, roster, &path));
             continue;
         };
         if *condition == Condition::Completed {
