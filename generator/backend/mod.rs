@@ -10,6 +10,7 @@ mod findings;
 pub mod hasura;
 pub mod kubernetes;
 pub mod migrations;
+pub mod monitoring;
 pub mod nginx;
 pub mod pgbouncer;
 pub mod postgres;
@@ -90,6 +91,7 @@ backends! {
     Postgres postgres
     Hasura hasura
     Migrations migrations
+    Monitoring monitoring
     Bake bake
     Summary summary
     Compose compose

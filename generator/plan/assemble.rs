@@ -70,6 +70,7 @@ impl Service {
             secret_files: BTreeSet::new(),
             volumes: Vec::new(),
             mounts: declared.mounts.clone(),
+            host_paths: declared.host_paths.clone(),
             config: Vec::new(),
             tmpfs: declared.tmpfs.clone(),
             user: declared.user.clone(),
@@ -84,6 +85,8 @@ impl Service {
             cpu_reservation: declared.reservations.cpus.unwrap_or(Cpus((cpu_limit.0 / 4).clamp(1, 250))),
             replicas: declared.replicas.unwrap_or(1),
             autoscale: declared.autoscale.clone(),
+            metrics_port: None,
+            on_clusters: declared.on_clusters.clone(),
             zone: declared.zone.unwrap_or(Zone::App),
             networks: BTreeSet::new(),
             egress: declared.egress,
@@ -115,6 +118,9 @@ impl Service {
             Addition::Dependency(to, condition) => {
                 self.depends_on.entry(to.clone()).or_insert(*condition);
             }
+            // The connections of the plan contain it.
+            Addition::Connection(..) => {}
+            Addition::Scraped(port) => self.metrics_port = Some(*port),
             Addition::Networks(networks) => self.networks.extend(networks),
             Addition::Arguments { program, arguments } => {
                 let command = self.command.get_or_insert_with(|| program.iter().cloned().collect());

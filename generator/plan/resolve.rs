@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::addresses::Addresses;
 use super::aspect::{
     access, cache_memory, connections, database_endpoints, databases, definitions, encryption, extensions, graphql,
-    ingress, mail, migrations, secrets, server_settings, variables, volumes,
+    ingress, mail, migrations, monitoring, secrets, server_settings, variables, volumes,
 };
 use super::assemble::assemble;
 use super::inputs::{Inputs, ProjectFiles};
@@ -44,6 +44,7 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
     let mail = outcome.collect(mail::plan(inputs, &roster, &declared));
     outcome.collect(variables::plan(inputs, &roster, &addresses, &mail, &declared));
     outcome.collect(secrets::files(&roster, &declared));
+    let monitoring = outcome.collect(monitoring::plan(inputs, &roster, &declared));
     let users = outcome.wirings.secret_users();
     let graphql = outcome.collect(graphql::plan(stack, &roster, &definitions, &outcome.wirings));
     let migrations = database_endpoints::use_requested_urls(migrated.migrations, &users);
@@ -64,6 +65,7 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
         connections,
         volumes: volumes.volumes,
         secrets,
+        monitoring: (!monitoring.programs.is_empty()).then_some(monitoring),
         ..Plan::new(inputs, addresses.domain(), proxy.ingress, server, graphql)
     };
     outcome.findings.extend(rules::planned(inputs, &roster, &plan));
@@ -146,6 +148,7 @@ impl Plan {
             access: server.access,
             migrations: server.migrations,
             graphql,
+            monitoring: None,
             compat: stack.compose.compat,
             kubernetes: stack.kubernetes.enabled.then(|| Cluster {
                 namespace: namespace(&stack.project, environment),

@@ -1,6 +1,7 @@
 //! A stack file to typed stacks: one per environment, with the place of every field and all findings at
 //! once. Owns everything about Nickel; the rest of the program knows only `Stack` and `Origins`.
 
+mod bundles;
 mod credentials;
 mod decode;
 mod entries;

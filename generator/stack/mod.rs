@@ -7,11 +7,12 @@ pub mod env;
 pub mod health;
 pub mod kubernetes;
 pub mod mail;
+pub mod monitoring;
 pub mod route;
 pub mod secret;
 pub mod service;
 
-use crate::values::{Host, ImageRef, ProjectName, SecretName, ServiceName, SqlIdent, Text};
+use crate::values::{Host, ImageRef, ProjectName, SecretName, ServiceName, SqlIdent};
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
@@ -25,10 +26,14 @@ pub use kubernetes::{
     ClusterEdge, Gitops, GitopsTool, IpFamilies, Kubernetes, NodePorts, Quota, SecretSource, SharedVolumes,
 };
 pub use mail::{Mail, Relay, RelayHost, RelaySecurity, SecretReference};
+pub use monitoring::{
+    Alert, BundleSize, ClusterRead, Dashboard, Metrics, Monitoring, OnClusters, Panel, PanelKind, Receiver,
+    Replacement, Severity,
+};
 pub use route::{Frontend, GraphqlEndpoint, Guard, Route, RouteAccess, RouteKind};
 pub use secret::{Secret, TemplatePart};
 pub use service::{
-    Autoscale, Build, Condition, Layout, Limits, Mount, Publish, Reservations, Run, Service, Tmpfs, Volume, Zone,
+    Autoscale, Build, Condition, HostPath, Layout, Limits, Mount, Publish, Reservations, Run, Service, Tmpfs, Volume, Zone,
 };
 
 /// The purpose of an environment. It decides which services run and how strict the checks are.
@@ -87,7 +92,7 @@ pub struct Stack {
     /// Mail that services send.
     #[serde(default)]
     pub mail: Mail,
-    /// The monitoring bundle. Its services cannot be enabled one by one.
+    /// The monitoring bundle, and where its alerts go.
     #[serde(default)]
     pub monitoring: Monitoring,
     /// Plugins by name.
@@ -105,17 +110,6 @@ pub struct Stack {
     /// Options of the Kubernetes target.
     #[serde(default)]
     pub kubernetes: Kubernetes,
-}
-
-/// The ten services of the monitoring bundle.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Monitoring {
-    #[serde(default)]
-    pub enabled: bool,
-    /// Why servers run without the bundle, such as other monitoring. Turns off the warning NS704.
-    #[serde(default)]
-    pub waive: Option<Text>,
 }
 
 /// A plugin with its own service.

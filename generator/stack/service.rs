@@ -2,7 +2,7 @@
 //! `stdlib/`.
 
 use crate::values::{
-    Capability, Checked, ContainerPath, Cpus, Duration, ImageRef, Memory, Platform, PortName, ProjectPath, Schedule,
+    AlertName, Capability, Checked, ContainerPath, Cpus, Duration, ImageRef, Memory, Platform, PortName, ProjectPath, Schedule,
     SecretName, ServiceName, Signal, SqlIdent, Text, UserId, VariableName, VolumeName,
 };
 use std::collections::BTreeMap;
@@ -101,6 +101,21 @@ pub struct Service {
     pub run: Run,
     /// Times, in UTC, at which the service runs and ends, instead of running all the time.
     pub schedule: Option<Schedule>,
+    /// Metrics of the service, which Prometheus reads where monitoring is on.
+    pub metrics: Option<Metrics>,
+    /// Alerts about the service by name, where monitoring is on.
+    pub alerts: BTreeMap<AlertName, Alert>,
+    /// Dashboards about the service by name, where monitoring is on.
+    pub dashboards: BTreeMap<ServiceName, Dashboard>,
+    /// Whether the service gets the standard variables of OpenTelemetry, with which it sends traces to the bundle. Unless
+    /// given, it does not.
+    pub otel: bool,
+    /// Services without which this one is left out of the environment.
+    pub only_with: Vec<ServiceName>,
+    /// Folders of the host that the container reads, each with a reason.
+    pub host_paths: Vec<HostPath>,
+    /// Differences on clusters.
+    pub on_clusters: OnClusters,
     /// Settings that a target may ignore, each with a reason: `waive."compose.autoscale" = "…"`.
     pub waive: BTreeMap<String, Text>,
 }
@@ -173,6 +188,16 @@ pub struct Mount {
     /// Whether the container may write to it; false unless given.
     #[serde(default)]
     pub writable: bool,
+}
+
+/// A folder of the host inside the container, read-only.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HostPath {
+    pub source: ContainerPath,
+    pub target: ContainerPath,
+    /// Why the service must read it.
+    pub reason: Text,
 }
 
 /// A writable memory file system.
@@ -250,13 +275,15 @@ pub struct Autoscale {
     pub memory: Option<u8>,
 }
 
-/// A network zone: `edge` for services with public traffic, `app` for logic, `data` for state.
+/// A network zone: `edge` for services with public traffic, `app` for logic, `data` for state, `monitoring` for services
+/// that watch the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Zone {
     Edge,
     App,
     Data,
+    Monitoring,
 }
 
 impl Zone {
@@ -265,6 +292,7 @@ impl Zone {
             Zone::Edge => "edge",
             Zone::App => "app",
             Zone::Data => "data",
+            Zone::Monitoring => "monitoring",
         }
     }
 }

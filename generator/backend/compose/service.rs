@@ -53,7 +53,7 @@ pub fn service(
         working_dir: planned.working_dir.as_ref().map(ToString::to_string),
         restart: if planned.runs_once() { "no" } else { "unless-stopped" },
         healthcheck: health::healthcheck(&planned.health),
-        logging: Logging::default(),
+        logging: logging(plan, is_old),
         labels: config_label(planned, mounted),
         user: planned.user.as_ref().map(ToString::to_string),
         cap_add: planned.capabilities.iter().map(ToString::to_string).collect(),
@@ -70,6 +70,17 @@ pub fn service(
         ..resources(planned, is_old)
     };
     Ok(service)
+}
+
+/// Returns how the engine keeps the container's output. The collector of logs learns the name of the service from a label
+/// in each line.
+fn logging(plan: &Plan, is_old: bool) -> Logging {
+    let mut logging = Logging::default();
+    let collected = |monitoring: &plan::Monitoring| monitoring.programs.contains_key(&plan::Program::Alloy);
+    if !is_old && plan.monitoring.as_ref().is_some_and(collected) {
+        logging.options.insert("labels", "com.docker.compose.service");
+    }
+    logging
 }
 
 /// Returns the limits of a service, without its other fields. Older implementations read separate keys instead of
@@ -160,7 +171,9 @@ fn mounts(plan: &Plan, planned: &plan::Service, is_old: bool) -> Vec<Mount> {
     let folders = folders.map(|mount| {
         bind(format!("{}/{}", plan.project_folder, mount.source), mount.target.to_string(), !mount.writable)
     });
-    volumes.chain(config).chain(folders).collect()
+    let host = planned.host_paths.iter();
+    let host = host.map(|path| bind(path.source.to_string(), path.target.to_string(), true));
+    volumes.chain(config).chain(folders).chain(host).collect()
 }
 
 fn port(publish: &plan::Publish, is_old: bool) -> Port {

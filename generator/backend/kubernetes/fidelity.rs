@@ -20,6 +20,13 @@ pub const TABLE: &[Row] = &[
     ("replication", Handling::Elsewhere("ConfigMaps of postgres and postgres-replica")),
     ("access", Handling::Elsewhere("ConfigMap of postgres; NetworkPolicy decides which pods reach the server")),
     ("graphql", Handling::Elsewhere("ConfigMap of the Hasura")),
+    ("monitoring", Handling::Elsewhere("ConfigMaps of prometheus, alertmanager, grafana, loki, tempo and alloy")),
+    ("services.*.metrics_port", Handling::Emitted("Service, headless, by which Prometheus finds all pods")),
+    (
+        "services.*.on_clusters",
+        Handling::Emitted("Role, ClusterRole, securityContext.runAsUser; a service that is replaced has no objects"),
+    ),
+    ("services.*.host_paths", Handling::Refused("pods of the profile restricted have no folder of the host")),
     ("ingress", Handling::Elsewhere("ConfigMap of nginx, edge/")),
     ("secrets.*.recipe", Handling::Elsewhere("secrets.json")),
     ("secrets.*.min_length", Handling::Elsewhere("secrets.json")),

@@ -53,6 +53,10 @@ pub enum Body {
     Bare {},
     Account { automount_service_account_token: bool },
     Config { immutable: bool, data: BTreeMap<String, String> },
+    /// A Role or ClusterRole.
+    Rules { rules: Value },
+    /// A RoleBinding or ClusterRoleBinding.
+    Binding { role_ref: Value, subjects: Value },
     Spec { spec: Box<Spec> },
 }
 

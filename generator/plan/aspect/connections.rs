@@ -25,6 +25,9 @@ pub fn plan(roster: &Roster, wirings: &Wirings, ingress: &IngressPlan, mail: &Ma
             let ports = main.map_or_else(|| target.service.all_ports().into_values().collect(), |port| vec![port]);
             connections.extend(ports.into_iter().map(|port| Connection { from: from.clone(), to: to.clone(), port }));
         }
+        connections.extend(wirings.connections(from).filter(|(to, _)| roster.contains_key(*to)).map(|(to, port)| {
+            Connection { from: from.clone(), to: to.clone(), port }
+        }));
         for value in member.service.env.values().chain(member.service.extra_env.values()) {
             value.for_each_reference(&mut |reference| match (reference, &mail.catcher) {
                 (EnvReference::Url(address), _) => {

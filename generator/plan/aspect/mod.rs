@@ -15,6 +15,7 @@ pub mod graphql;
 pub mod ingress;
 pub mod mail;
 pub mod migrations;
+pub mod monitoring;
 pub mod secrets;
 pub mod server_files;
 pub mod server_settings;

@@ -3,6 +3,7 @@
 mod database;
 mod ingress;
 mod migrations;
+mod monitoring;
 mod service;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,6 +24,7 @@ use crate::values::{
 pub use database::{Database, Grant, LoginRole, Peers, Pooler, Replication, ServerAccess};
 pub use ingress::{EdgeCapacity, IngressPlan, Location, NameServer, Resolver, Site, Upstream};
 pub use migrations::{Migrations, Step};
+pub use monitoring::{Endpoint, Monitoring, Platform, Program, ScrapeJob};
 pub use service::{Check, ConfigMount, Health, Publish, Service, Value, VolumeMount};
 
 /// The plan of one environment. Backends translate it, and decide only how their target expresses it.
@@ -61,6 +63,9 @@ pub struct Plan {
     /// Metadata of each Hasura for databases that the stack defines.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub graphql: BTreeMap<ServiceName, Vec<HasuraSource>>,
+    /// What is scraped and evaluated, and where alerts go.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub monitoring: Option<Monitoring>,
     pub compat: Option<Compat>,
     /// Decisions about the Kubernetes target, if it is enabled.
     pub kubernetes: Option<Cluster>,

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::diagnostic::FieldPath;
 use crate::plan::network::Network;
 use crate::stack::health::HttpTool;
-use crate::stack::{Autoscale, Build, Condition, Layout, Mount, Tmpfs, Zone};
+use crate::stack::{Autoscale, Build, Condition, HostPath, Layout, Mount, OnClusters, Tmpfs, Zone};
 use crate::values::{
     Capability, ContainerPath, Cpus, Duration, ImageRef, Memory, PortName, Schedule, SecretName, ServiceName, Signal,
     Text, UrlPath, UserId, VariableName, VolumeName,
@@ -47,6 +47,9 @@ pub struct Service {
     pub volumes: Vec<VolumeMount>,
     /// Files and folders of the project; `source` is relative to the project.
     pub mounts: Vec<Mount>,
+    /// Folders of the host, mounted read-only.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub host_paths: Vec<HostPath>,
     /// Generated files, mounted read-only.
     pub config: Vec<ConfigMount>,
     pub tmpfs: Vec<Tmpfs>,
@@ -63,6 +66,11 @@ pub struct Service {
     pub cpu_reservation: Cpus,
     pub replicas: u16,
     pub autoscale: Option<Autoscale>,
+    /// The port at which Prometheus reads metrics, if monitoring is on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metrics_port: Option<u16>,
+    #[serde(skip_serializing_if = "has_no_differences")]
+    pub on_clusters: OnClusters,
     pub zone: Zone,
     /// Networks that the service joins: one for its zone, and those of services to which it connects.
     pub networks: BTreeSet<Network>,
@@ -83,6 +91,10 @@ pub struct Service {
     pub kubernetes: BTreeMap<String, serde_json::Value>,
     /// Settings that a target may ignore, with the user's reason.
     pub waive: BTreeMap<String, Text>,
+}
+
+fn has_no_differences(on_clusters: &OnClusters) -> bool {
+    *on_clusters == OnClusters::default()
 }
 
 impl Service {

@@ -34,6 +34,7 @@ pub fn check(profile: Profile, roster: &Roster) -> Vec<Diagnostic> {
         published_ports(profile, name, member, &mut findings);
         findings.extend(development_tool(profile, name, member));
         host_privileges(member, &mut findings);
+        findings.extend(host_folders(member));
     }
     findings
 }
@@ -79,6 +80,24 @@ fn development_tool(profile: Profile, name: &ServiceName, member: &PlannedServic
             .expected("a production environment without it")
             .hint(format!("limit it: `services.{name}.only = ['local]`"))
     })
+}
+
+/// Folders of the host that hold nothing which controls the host or another container: output of containers, and control
+/// groups.
+const READABLE_FOLDERS: [&str; 4] =
+    ["/sys/fs/cgroup", "/var/lib/docker/containers", "/var/log", "/var/lib/containers/storage/overlay-containers"];
+
+/// Refuses folders of the host other than the readable ones and those below them.
+fn host_folders(member: &PlannedService) -> Vec<Diagnostic> {
+    let inside = |path: &str, folder: &str| path == folder || path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
+    let paths = member.service.host_paths.iter().enumerate();
+    let refused = paths.filter(|(_, path)| !READABLE_FOLDERS.iter().any(|folder| inside(path.source.as_str(), folder)));
+    let findings = refused.map(|(i, path)| {
+        Diagnostic::error(Code::HostFolder, member.path.key("host_paths").index(i).key("source"))
+            .message(format!("`{}` of the host may give control of the host or of other containers", path.source))
+            .expected(format!("a folder at or below one of {}", READABLE_FOLDERS.join(", ")))
+    });
+    findings.collect()
 }
 
 /// Refuses capabilities and raw keys with an effect outside of the container.

@@ -105,9 +105,11 @@ fn declared_mounts(member: &PlannedService) -> impl Iterator<Item = MountPath> {
         .map(|(name, volume)| mount_path(&volume.path, path.key("volumes").key(name.as_str()).key("path")));
     let mounts = service.mounts.iter().enumerate();
     let mounts = mounts.map(|(i, mount)| mount_path(&mount.target, path.key("mounts").index(i).key("target")));
+    let host = service.host_paths.iter().enumerate();
+    let host = host.map(|(i, host)| mount_path(&host.target, path.key("host_paths").index(i).key("target")));
     let tmpfs = service.tmpfs.iter().enumerate();
     let tmpfs = tmpfs.map(|(i, tmpfs)| mount_path(&tmpfs.path, path.key("tmpfs").index(i).key("path")));
-    volumes.chain(mounts).chain(tmpfs)
+    volumes.chain(mounts).chain(host).chain(tmpfs)
 }
 
 /// Returns the path of a declared mount, without a final slash.

@@ -1,0 +1,93 @@
+//! Monitoring: configurations of Prometheus, Alertmanager, Grafana, Loki, Tempo and Alloy, derived from the facets of
+//! services, and a test for each alert.
+
+mod alertmanager;
+mod dashboards;
+mod logs;
+mod prometheus;
+mod rules;
+mod traces;
+
+use serde::Serialize;
+
+use super::provenance::{GeneratedLine, of_service};
+use crate::artifact::{Artifacts, yaml};
+use crate::backend::{Description, Emit, PlanField};
+use crate::diagnostic::{Diagnostic, FieldPath};
+use crate::path;
+use crate::plan::{Plan, Program};
+
+pub const DESCRIPTION: Description = Description {
+    paths: &["monitoring/"],
+    reads: "what is scraped, alerts, dashboards and receivers",
+    emit: Emit::Content { parts: &[PlanField::Project, PlanField::Environment, PlanField::Domain, PlanField::Monitoring], emit },
+    file_fields,
+    line_fields,
+};
+
+/// Returns the service whose alerts or dashboard the file holds, then the program that reads it.
+fn file_fields(plan: &Plan, path: &str) -> Vec<FieldPath> {
+    let mut parts = path.split(['/', '.']);
+    let program = parts.nth(1).unwrap_or_default();
+    let mut fields: Vec<FieldPath> = parts.flat_map(|part| of_service(plan, part)).collect();
+    if program == Program::Alertmanager.name() {
+        fields.push(path!("monitoring", "receivers"));
+    }
+    fields.extend(of_service(plan, program));
+    fields.push(path!("monitoring"));
+    fields
+}
+
+/// Returns the facet that decides a line: the alert that it names, the job or the receiver.
+fn line_fields(plan: &Plan, line: &GeneratedLine) -> Vec<FieldPath> {
+    let Some(monitoring) = &plan.monitoring else { return Vec::new() };
+    let mut fields = Vec::new();
+    for word in line.words() {
+        let alerts = monitoring.alerts.iter().filter(|(_, alerts)| alerts.contains_key(word));
+        fields.extend(alerts.flat_map(|(service, _)| of_service(plan, service.as_str())).map(|it| it.key("alerts").key(word)));
+        if monitoring.jobs.contains_key(word) {
+            fields.extend(of_service(plan, word).into_iter().map(|service| service.key("metrics")));
+        }
+        if monitoring.receivers.contains_key(word) {
+            fields.push(path!("monitoring", "receivers", word));
+        }
+    }
+    fields
+}
+
+/// The files below `monitoring/`.
+struct Files(Artifacts);
+
+impl Files {
+    /// Adds a YAML file of a program.
+    fn yaml(&mut self, program: Program, name: &str, content: &impl Serialize) -> Result<(), Diagnostic> {
+        self.text(program, name, yaml::to_yaml(content)?)
+    }
+
+    fn text(&mut self, program: Program, name: &str, text: impl Into<Vec<u8>>) -> Result<(), Diagnostic> {
+        self.0.add(format!("monitoring/{}/{name}", program.name()), text)
+    }
+}
+
+/// Writes the files of each program that runs.
+///
+/// # Errors
+/// NS901 if a path is written twice.
+fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
+    let mut files = Files(Artifacts::default());
+    let Some(monitoring) = &plan.monitoring else { return Ok(files.0) };
+    for (program, endpoint) in &monitoring.programs {
+        match program {
+            Program::Prometheus => {
+                prometheus::emit(plan, monitoring, &mut files)?;
+                rules::emit(monitoring, &mut files)?;
+            }
+            Program::Alertmanager => alertmanager::emit(plan, monitoring, &mut files)?,
+            Program::Grafana => dashboards::emit(monitoring, &mut files)?,
+            Program::Loki => logs::loki(monitoring, endpoint, &mut files)?,
+            Program::Alloy => logs::alloy(monitoring, endpoint, &mut files)?,
+            Program::Tempo => traces::emit(endpoint, &mut files)?,
+        }
+    }
+    Ok(files.0)
+}
