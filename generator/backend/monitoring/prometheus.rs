@@ -41,9 +41,6 @@ struct Job {
     authorization: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tls_config: Option<Value>,
-    /// Home-made endpoints often omit the type of the content.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    fallback_scrape_protocol: Option<&'static str>,
     /// A program that exports without bounds must not fill the disk.
     sample_limit: u32,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -105,7 +102,6 @@ fn job(monitoring: &Monitoring, name: &ServiceName, scraped: &ScrapeJob) -> Job 
         scheme: None,
         authorization: None,
         tls_config: None,
-        fallback_scrape_protocol: Some("PrometheusText0.0.4"),
         sample_limit: 20_000,
         dns_sd_configs: vec![names],
         kubernetes_sd_configs: Vec::new(),
@@ -130,7 +126,6 @@ fn kubelets(monitoring: &Monitoring) -> Option<Job> {
         authorization: Some(json!({ "credentials_file": format!("{account}/token") })),
         // Certificates of kubelets are often signed by themselves.
         tls_config: Some(json!({ "ca_file": format!("{account}/ca.crt"), "insecure_skip_verify": true })),
-        fallback_scrape_protocol: None,
         sample_limit: 100_000,
         dns_sd_configs: Vec::new(),
         kubernetes_sd_configs: vec![json!({ "role": "node" })],
