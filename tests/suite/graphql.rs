@@ -12,7 +12,7 @@ use crate::database::server::{Server, Session, Version};
 use crate::support::{Ran, golden, name, nself_in, project, run, stack, tool};
 
 /// The folder as Hasura's command line reads it: `!include FILE` is that file, beside the one that says so.
-fn read(file: &Path) -> Value {
+pub fn read(file: &Path) -> Value {
     let value = serde_yaml_ng::from_str(&fs::read_to_string(file).unwrap_or_else(|error| panic!("{file:?}: {error}")));
     include(value.unwrap(), file.parent().unwrap())
 }
@@ -33,7 +33,7 @@ fn include(value: Value, folder: &Path) -> Value {
     }
 }
 
-fn metadata(folder: &Path) -> Value {
+pub fn metadata(folder: &Path) -> Value {
     let version = read(&folder.join("version.yaml"));
     assert_eq!(version, json!({ "version": 3 }));
     json!({ "resource_version": 1, "metadata": { "version": 3, "sources": read(&folder.join("databases/databases.yaml")) } })
@@ -50,7 +50,7 @@ fn tables(metadata: &Value) -> Vec<Value> {
 }
 
 /// Whether the value has the published type.
-fn judged(metadata: &Value) -> Option<Ran> {
+pub fn judged(metadata: &Value) -> Option<Ran> {
     let tools = tool("metadata")?;
     let folder = tempfile::tempdir_in(&tools).unwrap();
     // A source of any other kind has any configuration, so the type of the whole does not check this kind.

@@ -20,6 +20,7 @@ mod error_messages;
 mod fault_injection;
 mod fuzz;
 mod graphql;
+mod handlers;
 mod hostile;
 mod images;
 mod imports;
