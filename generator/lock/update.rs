@@ -16,7 +16,7 @@ use crate::values::ImageRef;
 pub struct StackImages(BTreeMap<String, (FieldPath, Option<Span>)>);
 
 impl StackImages {
-    /// Adds an image, unless it has a digest. The first position of an image is kept.
+    /// Adds an image, unless it has a digest. Of several positions of an image, the first is used.
     pub fn add(&mut self, image: &ImageRef, path: FieldPath, span: Option<Span>) {
         let name = ImageName::new(image);
         if name.digest.is_none() {

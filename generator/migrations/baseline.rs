@@ -98,7 +98,7 @@ fn check_server(server: &Server, scratch: &Server, definition: &Definition) -> R
         && server.query(&ledger::fill("@TABLES@\nSELECT EXISTS (SELECT FROM nself.ledger);"))?.trim() == "t"
     {
         return Err(vec![
-            adoption_error(definition, "the server's ledger has migrations already".into())
+            adoption_error(definition, "the server's ledger already has migrations".into())
                 .hint("`nself db status --url URL` compares it with the written migrations"),
         ]);
     }

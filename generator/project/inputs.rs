@@ -1,5 +1,5 @@
 //! Reads the files of the project beside the stack file: hand-written nginx files, nself.lock, Dockerfiles and migrations.
-//! Every path that was read is recorded, so that the next run can see whether it changed.
+//! Every path that was read is recorded, so that the next run can detect changes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
@@ -112,16 +112,16 @@ impl ProjectReader<'_> {
                         Diagnostic::warning(Code::NoSource, field)
                             .message(format!("there is no `{source}` beside the stack file"))
                             .expected("a file or folder of the project")
-                            .hint("make it: a container that mounts it does not start without"),
+                            .hint("create it: the container cannot start without it"),
                     );
                 }
                 Ok(stat) if stat.kind == EntryKind::Link => {
                     let link = path.strip_prefix(self.project).unwrap_or(&path).display();
                     return Some(
                         Diagnostic::error(Code::LinkedSource, field)
-                            .message(format!("`{link}` is a symbolic link, and the container gets what it leads to"))
-                            .expected("a file or folder of the project, behind no link")
-                            .hint("put the file or folder itself there, or name the place where it is"),
+                            .message(format!("`{link}` is a symbolic link, so the container would get the file or folder to which it points"))
+                            .expected("a file or folder of the project, not reached through a link")
+                            .hint("replace the link by the file or folder, or mount the path to which the link points"),
                     );
                 }
                 Ok(_) => self.inputs.push(Watch::Plain(path.clone())),
@@ -222,7 +222,8 @@ impl ProjectReader<'_> {
     }
 }
 
-/// Tells whether a file of the folder can be included by nginx, which reads a byte order mark as part of the first directive.
+/// Returns whether nginx can include a file of the folder. nginx reads a byte order mark as part of the first
+/// directive.
 fn is_snippet(name: &str, text: &str) -> bool {
     let is_portable = name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c)) && !name.starts_with('.');
     is_portable && name.ends_with(".conf") && !text.starts_with('\u{FEFF}')
@@ -241,7 +242,7 @@ fn path_to_project(out: &Path, project: &Path) -> String {
     let from: Vec<Component> = out.components().collect();
     let to: Vec<Component> = project.components().collect();
     let common = from.iter().zip(&to).take_while(|(a, b)| a == b).count();
-    // One step more: the environment's folder is inside of the output folder.
+    // The environment's folder is inside the output folder, which takes one more step.
     let mut steps = vec!["..".to_owned(); from.len() - common + 1];
     steps.extend(to[common..].iter().map(|part| part.as_os_str().to_string_lossy().into_owned()));
     steps.join("/")

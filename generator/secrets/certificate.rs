@@ -117,7 +117,7 @@ impl CertificateFiles {
         Ok(ends_later(end) && issued_hosts.eq(hosts.iter().map(String::as_str)))
     }
 
-    /// Issues the certificate. Returns whether the authority is the one that existed.
+    /// Issues the certificate. Returns whether it was signed by the existing authority.
     fn issue(&self, folder: &SecretFolder, hosts: &[String], domains: &[String]) -> Result<bool, Diagnostic> {
         let now = OffsetDateTime::now_utc();
         let validity =

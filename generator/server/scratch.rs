@@ -12,14 +12,15 @@ use crate::files::random_suffix;
 
 /// A temporary database with two kinds of sessions.
 pub struct Scratch {
-    /// Sessions of the database's owner, a role created for it that has no other rights. SQL of the project runs here.
+    /// Runs SQL of the project, in sessions of the database's owner: a role that was created for it and has no other
+    /// rights.
     pub owner: Server,
     /// Sessions of the user of the URL. Only nself's own statements run here.
     pub admin: Server,
 }
 
 impl Server {
-    /// Creates a temporary database, calls `work` with it, and drops it again, whatever the result.
+    /// Creates a temporary database, calls `work` with it, and drops it afterwards, also after an error.
     ///
     /// # Errors
     /// Those of [`Server::query`] and of `work`.
@@ -52,11 +53,11 @@ impl Server {
     }
 
     /// Returns a schema in this server's spelling: creates it in a temporary database and reads it back. `settings` are
-    /// those of the server with which the schema will be compared, so that both read texts such as dates in the same way.
-    /// Hints and allowances, which no server keeps, are copied from `schema`.
+    /// the settings of the server with which the schema will be compared, so that both read text such as dates in the
+    /// same way. Hints and allowances, which no server keeps, are copied from `schema`.
     ///
     /// # Errors
-    /// Those of [`Server::schema`], and those of planning the schema.
+    /// The errors of [`Server::schema`] and of planning the schema.
     pub fn reprint(&self, schema: &Schema, settings: &InputSettings) -> ServerResult<Schema> {
         let groups = plan_unreviewed(&Schema::default(), schema, &FieldPath::root())?;
         let statements: Vec<&str> = groups.iter().flatten().map(|step| step.up.as_str()).collect();

@@ -63,7 +63,7 @@ impl Server {
         self.url.database_name()
     }
 
-    /// Returns the same server with sessions that fail if a pooler is in front of it.
+    /// Returns the same server with sessions that fail if they go through a pooler.
     #[must_use]
     pub fn refusing_poolers(self) -> Server {
         Server::with_session(self.url, SessionStart::RefusedByPoolers)
@@ -89,7 +89,7 @@ impl Server {
         self.output("psql", &arguments, &format!("{search_path}{statements}"), "")
     }
 
-    /// Returns the settings by which the server's sessions read texts such as dates.
+    /// Returns the settings that decide how the server's sessions read text such as dates.
     ///
     /// # Errors
     /// Those of [`Server::query`].
@@ -151,7 +151,7 @@ impl Server {
         }
         let mut child = command.spawn()?;
         if let Some(mut pipe) = child.stdin.take() {
-            // If the program ended early, writing fails; its own message says why.
+            // Writing fails if the program exited early; its own message gives the reason.
             let _ = pipe.write_all(input.as_bytes());
         }
         child.wait_with_output()
@@ -167,7 +167,7 @@ impl Server {
         })
     }
 
-    /// Runs a program and returns what it prints. `more_options` are added to those of the session.
+    /// Runs a program and returns its output. `more_options` are added to the options of the session.
     fn output(&self, program: &str, arguments: &[&str], input: &str, more_options: &str) -> ServerResult<String> {
         let no_event_triggers = self.session != SessionStart::ThroughPooler && self.can_turn_off_event_triggers();
         let options = self.session_options(no_event_triggers, more_options);
@@ -185,7 +185,7 @@ impl Server {
         };
         let finding = failure(format!("{program}: {message}"));
         Err(vec![match message.contains(POOLER_REFUSAL) {
-            true => finding.hint("a pooler is in front of this server; use the URL of the server itself"),
+            true => finding.hint("this URL connects to a pooler; use the URL of the server itself"),
             false => finding,
         }])
     }

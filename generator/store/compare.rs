@@ -201,7 +201,7 @@ fn changed_after_reuse(path: &str) -> Diagnostic {
     Diagnostic::error(Code::Internal, FieldPath::root()).message(format!("{path} was reused but has changed on disk"))
 }
 
-/// Returns the state of a path; `None` if there is no file on disk and none is generated.
+/// Returns the state of a path; `None` if it neither exists on disk nor is generated.
 fn state(disk: Option<&[u8]>, new: Option<&[u8]>, record: Option<&RecordedFile>, is_unfinished: bool) -> Option<State> {
     let is_recorded = |disk: &[u8]| {
         let digest = Digest::of(disk);

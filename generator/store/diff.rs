@@ -1,6 +1,6 @@
-//! Unified diffs in time that grows with the length of the texts, for every content: both sides may come from an untrusted
-//! project. Lines that occur once on both sides divide a large difference into parts; a part that is still large is shown
-//! as replaced. The number of shown lines is limited, and the omitted lines are counted.
+//! Unified diffs whose time grows linearly with the length of the texts, for any content: both sides may come from an
+//! untrusted project. Lines that occur once on both sides divide a large difference into parts; a part that is still
+//! large is shown as replaced. The number of shown lines is limited, and the omitted lines are counted.
 
 use std::collections::BTreeMap;
 

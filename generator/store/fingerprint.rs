@@ -10,13 +10,13 @@ use crate::files::{EntryKind, FileKind, Folder, Stat, list_named, look_at, look_
 /// A path that a result depends on, and the property that matters.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Watch {
-    /// The program itself: this very file, whatever its content.
+    /// The program itself: the file must be the same inode; its content is not compared.
     Program(PathBuf),
     /// The content of a file.
     File(PathBuf),
     /// A path that does not exist.
     Absent(PathBuf),
-    /// A file or folder that is not a symbolic link, whatever its content.
+    /// A file or folder that is not a symbolic link; its content is not compared.
     Plain(PathBuf),
     /// The names in a folder.
     Folder(PathBuf),
@@ -90,7 +90,8 @@ impl FileStat {
         self.modified < moment && self.changed < moment
     }
 
-    /// Tells whether the metadata `now` proves that the file is the one that was recorded at the time `written_at`.
+    /// Returns whether the metadata `now` proves that the file is unchanged since it was recorded at the time
+    /// `written_at`.
     pub fn unchanged_since(&self, now: FileStat, written_at: i64) -> bool {
         now == *self && now.is_before(written_at)
     }
@@ -121,7 +122,7 @@ fn stat(watch: &Watch) -> Option<FileStat> {
     }
 }
 
-/// Returns the digest of the content; for a symbolic link it differs from that of the link's target.
+/// Returns the digest of the content. The digest of a symbolic link differs from the digest of its target.
 fn content_digest(watch: &Watch) -> Option<String> {
     let path = watch.path();
     let digest = match watch {

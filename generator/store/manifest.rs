@@ -1,7 +1,7 @@
-//! The manifest: one sorted line for each output, with the digest of its bytes and its path, in the format of `b3sum`. It
-//! contains no other data, so a changed file changes one line, and git merges the manifest by line: the `.gitattributes` of
-//! the output folder asks for the union of both sides. A path that two branches changed has two digests until the next
-//! run.
+//! The manifest: one sorted line for each output, with the digest of its bytes and its path, in the format of `b3sum`.
+//! It contains no other data, so a changed file changes one line, and git merges the manifest by line: the
+//! `.gitattributes` of the output folder selects the union of both sides. A path that two branches changed has two
+//! digests until the next run.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -152,7 +152,7 @@ fn not_generated(line: usize, path: &ArtifactPath) -> Diagnostic {
     Diagnostic::error(Code::Manifest, FieldPath::root())
         .message(format!("{MANIFEST}:{line}: nself never generates `{path}`"))
         .expected("files of an environment, such as `local/compose.yaml`")
-        .hint("remove the line, and ask who added it: nself shows, replaces and deletes what the manifest names")
+        .hint("remove the line and find out who added it: nself shows, replaces and deletes the files that the manifest names")
 }
 
 #[cfg(test)]

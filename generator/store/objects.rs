@@ -7,7 +7,8 @@ use std::io;
 use crate::artifact::Digest;
 use crate::files::{FileError, FileKind, Folder, Root, Stat, random_suffix};
 
-/// The folder of objects. Its number is that of the layout: a release with a different layout uses a different folder.
+/// The folder of objects. Its number is the version of the layout: a release of nself with a different layout uses a
+/// different folder.
 const FOLDER: &str = "objects1";
 const QUARANTINE: &str = "quarantine";
 

@@ -146,7 +146,7 @@ pub(super) fn modified(metadata: &Metadata) -> i64 {
 }
 
 /// Returns the inode and the birth time of a file, which its author cannot choose; `None` on file systems without
-/// birth times, where no stamps are kept.
+/// birth times, and there no stamps are written.
 pub(super) fn identity(metadata: &Metadata) -> Option<String> {
     let born = metadata.created().ok()?.duration_since(UNIX_EPOCH).ok()?;
     Some(format!("{} {}", metadata.ino(), born.as_nanos()))

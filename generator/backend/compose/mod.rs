@@ -31,7 +31,7 @@ pub const DESCRIPTION: Description = Description {
     line_fields,
 };
 
-/// Name of the project's file, below an environment's folder.
+/// The path of the Compose file, relative to an environment's folder.
 pub const FILE: &str = "compose.yaml";
 
 /// Writes `compose.yaml` and `fidelity.json`, the report on each field of the plan.
@@ -72,7 +72,7 @@ fn project(plan: &Plan, services: BTreeMap<String, Service>) -> File {
     }
 }
 
-/// Names of Compose for fields of a service, where they differ.
+/// Compose's keys of a service whose names differ from those of the stack.
 const KEY_FIELDS: &[KeyFields] = &[
     ("environment", &["env", "extra_env"]),
     ("healthcheck", &["health"]),

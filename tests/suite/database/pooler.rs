@@ -52,7 +52,7 @@ fn migrations_do_not_go_through_a_pooler() {
     // One that drops what it does not know.
     let careless = settings().replace("extra_float_digits", "extra_float_digits, options");
     let careless = server.pooler(&careless).unwrap();
-    six_are_refused(&project, &server, &careless, "a pooler stands before this server");
+    six_are_refused(&project, &server, &careless, "this connection goes through a pooler");
     // The server itself, by the same words.
     let ran = run(&mut project.runner(&server, "orders"));
     assert_eq!((ran.code, applied(&ran)), (0, 4), "{}", ran.stderr);
@@ -114,7 +114,7 @@ fn a_runner_that_lost_its_lock_stops_before_the_next_step() {
         };
         project.next(&next);
         let ran = project.migrate(&server, "orders");
-        refused(&ran, "the lock is gone");
+        refused(&ran, "the lock is lost");
         assert_eq!(applied(&ran), 3, "{}", ran.stdout);
         let mut session = server.session("postgres", "orders");
         assert_eq!(

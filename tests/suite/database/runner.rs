@@ -104,7 +104,7 @@ fn whatever_was_tampered_with_stops_the_runner_before_its_first_step() {
     let good = project.nself(&["db", "verify"]);
     assert!(good.stderr.contains("4 migrations"), "{}", good.stderr);
     project.rewrite(|history| history.migrations[0].up += "-- edited\n");
-    refused(&project.migrate(&server, "orders"), "0001_init is not what was applied");
+    refused(&project.migrate(&server, "orders"), "0001_init differs from the migration that was applied");
     project.rewrite(|history| {
         let up = history.migrations[0].up.replace("-- edited\n", "");
         history.migrations[0].up = up;
@@ -128,13 +128,13 @@ fn whatever_was_tampered_with_stops_the_runner_before_its_first_step() {
     // Only an intact beginning passes.
     session.must("CREATE TEMPORARY TABLE first AS SELECT chain FROM nself.ledger WHERE number = 1;");
     session.must("UPDATE nself.ledger SET chain = repeat('0', 64) WHERE number = 1;");
-    refused(&run(&mut older), "0001_init is not what was applied");
+    refused(&run(&mut older), "0001_init differs from the migration that was applied");
     session.must("UPDATE nself.ledger SET chain = (SELECT chain FROM first) WHERE number = 1;");
     session.must("DROP TABLE first;");
     session.must("UPDATE nself.ledger SET sum = repeat('0', 64) WHERE number = 2;");
-    refused(&project.migrate(&server, "orders"), "0002_next is not what was applied");
+    refused(&project.migrate(&server, "orders"), "0002_next differs from the migration that was applied");
     session.must("DELETE FROM nself.ledger WHERE number = 2;");
-    refused(&project.migrate(&server, "orders"), "the ledger has a gap");
+    refused(&project.migrate(&server, "orders"), "the ledger is damaged");
 }
 
 #[test]

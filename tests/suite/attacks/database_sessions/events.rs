@@ -30,7 +30,7 @@ fn the_function_of_an_event_trigger_does_not_run_as_the_superuser() {
     for version in [Version::V15, Version::V17] {
         let Some((server, project, mut owner, trap)) = taken_over(version, "ddl_command_start") else { return };
         let ran = project.migrate(&server, "orders");
-        let why = "the function of an event trigger belongs to a role that is no superuser";
+        let why = "the function of an event trigger belongs to a role that is not a superuser";
         assert!(ran.code != 0 && ran.stderr.contains(why), "{}{}", ran.stdout, ran.stderr);
         assert_eq!(trap.sprung(&mut owner), (false, false), "{version:?}");
         // Known-bad control: any change by a superuser.
