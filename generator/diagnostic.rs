@@ -61,7 +61,7 @@ impl FieldPath {
         path
     }
 
-    /// Tells whether `prefix` is this path or contains it.
+    /// Returns whether `prefix` is this path or one of its ancestors.
     pub fn starts_with(&self, prefix: &FieldPath) -> bool {
         self.0.starts_with(&prefix.0)
     }

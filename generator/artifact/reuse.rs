@@ -37,8 +37,8 @@ impl<'a> Reusable<'a> {
         Reusable { outputs, environment }
     }
 
-    /// Returns all files below these folders, each written with a `/` at its end, if all that the last run wrote there
-    /// came from this slice and is untouched.
+    /// Returns all files below these folders, if the last run wrote all of them from this slice and they are unchanged
+    /// since. Names of folders end with `/`.
     pub fn files(&self, folders: &[&str], slice: &Slice) -> Option<Artifacts> {
         let in_folder = |folder: &&str| {
             let first = ArtifactPath([self.environment, "/", folder].concat());

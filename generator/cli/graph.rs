@@ -1,4 +1,4 @@
-//! `nself graph`: services and who talks to whom, or files and what they are derived from.
+//! `nself graph`: services and their connections, or files and the files from which they are derived.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,7 +25,7 @@ pub struct Arguments {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum What {
-    /// Connections, and what waits for what.
+    /// Connections between services, and the order of their start.
     Services,
     /// Generators, their files, and which files other files depend on.
     Derivations,
@@ -38,7 +38,7 @@ enum Drawing {
     Json,
 }
 
-/// Nodes by name with their group, arrows with their label.
+/// Nodes by name, each with its group, and arrows with labels.
 #[derive(Debug, Default)]
 struct Graph {
     nodes: BTreeSet<(String, String)>,
@@ -107,7 +107,7 @@ fn draw(arguments: &Arguments) -> Result<String, Vec<Diagnostic>> {
     })
 }
 
-/// Names have checked alphabets, so quotes cannot be left.
+/// Returns the graph in Graphviz's language. Names are checked and contain no quotes, so they need no escaping.
 fn dot(graph: &Graph) -> String {
     let mut text = String::from("digraph nself {\n  rankdir=LR;\n");
     for (name, group) in &graph.nodes {

@@ -257,7 +257,7 @@ mod tests {
     fn a_string_continues_with_the_quoting_of_its_first_part() {
         assert_eq!(split("E'a'\n'\\'' + 1"), ["E'a'", "'\\''", "+", "1"]);
         assert_eq!(split("E'a' -- note\n '\\'')"), ["E'a'", "-- note", "'\\''", ")"]);
-        // On one line, after a block comment and after a string in dollars nothing is continued.
+        // A string on the same line, after a block comment or after a dollar-quoted string is not a continuation.
         assert_eq!(split("E'a' '\\' + 1"), ["E'a'", "'\\'", "+", "1"]);
         assert_eq!(split("E'a' /* \n */ '\\' + 1").len(), 5);
         assert_eq!(split("$$a$$\n'\\' + 1"), ["$$a$$", "'\\'", "+", "1"]);

@@ -24,9 +24,9 @@ const STACK: usize = 64 << 20;
 pub enum Slot {
     /// In brackets, or between the commas of a list.
     Expression,
-    /// After AS of a view.
+    /// After AS in CREATE VIEW.
     Query,
-    /// After RETURNS of a function.
+    /// After RETURNS in CREATE FUNCTION.
     Returns,
 }
 

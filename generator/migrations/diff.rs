@@ -44,7 +44,7 @@ pub enum Side {
 
 impl Side {
     /// Reads a side from the command line: `empty`, a URL, a folder such as `db/shop`, or a stack file. `selection` is
-    /// that of the command.
+    /// the command's selection.
     pub fn parse(text: &str, selection: &Selection) -> Side {
         if text == "empty" {
             Side::Empty
@@ -125,11 +125,11 @@ struct DiffSchema {
     server: Option<ServerSpelling>,
 }
 
-/// How a server reads and prints.
+/// The properties of a server that decide how it reads and prints SQL.
 struct ServerSpelling {
-    /// Settings by which it reads texts such as dates.
+    /// Settings that decide how it reads text such as dates.
     settings: InputSettings,
-    /// Rights that follow from the access of services, so they are no difference.
+    /// Rights that follow from the access of services, which do not count as differences.
     default_rights: ServiceRights,
 }
 
@@ -196,7 +196,7 @@ fn internal_error(message: String) -> Vec<Diagnostic> {
 }
 
 impl Diff {
-    /// Tells whether no database has a change.
+    /// Returns whether no database has a change.
     pub fn is_empty(&self) -> bool {
         self.databases.iter().all(|(_, migrations)| migrations.is_empty())
     }

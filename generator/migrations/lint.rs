@@ -1,4 +1,4 @@
-//! Lists what the written migrations do to data, rights and running programs.
+//! Lists the hazards of the written migrations for data, rights and running programs.
 
 use serde::Serialize;
 

@@ -22,7 +22,7 @@ pub struct DatabaseStatus {
     pub server: Option<ServerStatus>,
 }
 
-/// The migrations of a server's ledger beside the written ones.
+/// The comparison of a server's ledger with the written migrations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct ServerStatus {
     /// Number of written migrations that the server has applied.

@@ -153,7 +153,9 @@ fn compare(derived: &Artifacts, manifest: &Manifest) -> Findings {
     };
     let new = derived.iter().filter_map(|(path, artifact)| match manifest.files.get(path) {
         None => Some(differs(format!("{path} is generated now but missing from the manifest"))),
-        Some(digest) if *digest != artifact.digest() => Some(differs(format!("{path} is generated with different content"))),
+        Some(digest) if *digest != artifact.digest() => {
+            Some(differs(format!("{path} is generated with different content")))
+        }
         Some(_) => None,
     });
     let gone = manifest.files.keys().filter(|path| derived.get(path.as_str()).is_none());

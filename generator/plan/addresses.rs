@@ -218,7 +218,7 @@ pub fn missing(name: &ServiceName, stack: &Stack, roster: &Roster, path: &FieldP
     let names: Vec<&str> = roster.keys().map(ServiceName::as_str).collect();
     let near = words::nearest(name.as_str(), names.iter().copied());
     Diagnostic::error(Code::UnknownDependency, path.clone())
-        .message(format!("there is no service `{name}`"))
+        .message(format!("the stack has no service `{name}`"))
         .expected(format!("one of {}", names.join(", ")))
         .hint(near.map_or_else(
             || format!("add it, for example `services.{name} = …`"),

@@ -1,4 +1,4 @@
-//! What the tag of an image tells about its PostgreSQL server.
+//! Reads the version and distribution of a PostgreSQL server from the tag of its image.
 
 use crate::lock::ImageName;
 

@@ -19,18 +19,18 @@ pub struct Route {
     pub subdomain: Option<Subdomain>,
     /// A full host name, instead of a subdomain.
     pub host: Option<Host>,
-    /// `/` unless given.
+    /// `/` by default.
     pub path: Option<UrlPath>,
-    /// `http` unless given.
+    /// `http` by default.
     pub port: Option<PortName>,
     pub kind: RouteKind,
-    /// `public` unless given; `internal` for ports in `guard.internal_ports` of the service.
+    /// `public` by default; `internal` for ports in `guard.internal_ports` of the service.
     pub access: Option<RouteAccess>,
-    /// Name of a rate limit in `edge.rate_limits`; `api` unless given.
+    /// Name of a rate limit in `edge.rate_limits`; `api` by default.
     pub rate_limit: Option<SecretName>,
-    /// Largest request body; `edge.max_body` unless given, unlimited for uploads.
+    /// Largest request body; `edge.max_body` by default, unlimited for uploads.
     pub max_body: Option<Memory>,
-    /// Time after which a connection without data from the service is closed; 60s unless given, 1h for websockets.
+    /// Time after which a connection without data from the service is closed; 60s by default, 1h for websockets.
     pub timeout: Option<Duration>,
     /// Paths that only internal addresses may use on this route, beyond those of the service's `guard`.
     pub internal_paths: Vec<UrlPath>,
@@ -100,7 +100,7 @@ pub struct GraphqlEndpoint {
     #[serde(default)]
     pub enabled: Option<bool>,
     pub route: Route,
-    /// The service that is copied; `hasura` unless given.
+    /// The service that is copied; `hasura` by default.
     #[serde(default)]
     pub copy_of: Option<ServiceName>,
     /// Variables that differ from the original.

@@ -1,5 +1,5 @@
-//! Recognises credentials by formats that their issuers have published, whatever the field is called. A format is precise
-//! enough to exclude ordinary text. Examples and placeholders of documentation do not count.
+//! Recognises credentials by formats that their issuers have published, regardless of the name of the field. A format
+//! is precise enough to exclude ordinary text. Examples and placeholders of documentation do not count.
 
 use std::ops::RangeInclusive;
 

@@ -274,9 +274,9 @@ fn init_names_a_service_that_a_stack_can_have() {
     let before = tree(case.path());
     fails(
         &nself_in(case.path(), ["init", "services/web", "--template", "express"]),
-        &["NS804", "services/web/.dockerignore", "exists already"],
+        &["NS804", "services/web/.dockerignore", "already exists"],
     );
-    fails(&nself_in(case.path(), ["init"]), &["NS804", "error[NS804]: stack.ncl: it exists already"]);
+    fails(&nself_in(case.path(), ["init"]), &["NS804", "error[NS804]: stack.ncl already exists"]);
     assert_eq!(tree(case.path()), before);
 }
 

@@ -110,7 +110,7 @@ fn messages_of_programs_are_bounded_and_their_own() {
     let found = findings(
         "services.orders = { image = \"a/b:1\", port | std.contract.from_predicate (fun n => n > 9000) = 8001 },",
     );
-    assert_eq!((found[0].code, found[0].message.as_str()), (Code::Contract, "the value breaks its contract"));
+    assert_eq!((found[0].code, found[0].message.as_str()), (Code::Contract, "the value violates its contract"));
 }
 
 #[test]
@@ -150,19 +150,19 @@ fn common_slips_are_reported_with_their_fix() {
         (
             "services = [nself.services.redis],",
             "NS003 stack.ncl:3:12 services",
-            "an array stands where a record is needed",
+            "this is an array, but a record is needed",
             "`{ name = … }`",
         ),
         (
             "services.aa = { port = 1, port = 2 },",
             "NS003 stack.ncl:3:24 services.aa.port",
             "the field has two values",
-            "keep one",
+            "remove one of them",
         ),
         (
             "services.redis = nself.services.rediss,",
             "NS003 stack.ncl:3:18 services.redis",
-            "there is no `rediss` here",
+            "there is no field `rediss` here",
             "did you mean `redis`?",
         ),
         (
@@ -175,13 +175,13 @@ fn common_slips_are_reported_with_their_fix() {
         (
             "services.aa = nself.templates.express { port = 1 },",
             "NS003 stack.ncl:3:15 services.aa",
-            "a record takes no argument",
+            "a record is not a function",
             "`&`",
         ),
         (
             "services.aa.command = [\"a\" \"b\"],",
             "NS003 stack.ncl:3:24 services.aa.command[0]",
-            "text takes no argument",
+            "text is not a function",
             "a `,` may be missing",
         ),
         // In a layer, which is merged before it is judged.
@@ -218,7 +218,7 @@ fn common_slips_are_reported_with_their_fix() {
         (
             "environments = { local.enabled = false, staging.enabled = false, prod.enabled = false },",
             "NS110 stack.ncl:3:16 environments",
-            "no environment is left",
+            "all environments have",
             "",
         ),
     ] {
@@ -249,12 +249,12 @@ fn files_of_other_kinds_are_reported_by_their_kind() {
     let bad: [(Vec<u8>, &str, &str, &str); 8] = [
         (b"".to_vec(), "NS002 stack.ncl:1:1 ", "the file is empty", "`nself init`"),
         (format!("\u{FEFF}{good}").into(), "NS002 stack.ncl:1:1 ", "byte order mark", "without one"),
-        (b"\xff\xfel\0".to_vec(), "NS001 stack.ncl:1:1 ", "no UTF-8 text", "save it as UTF-8"),
+        (b"\xff\xfel\0".to_vec(), "NS001 stack.ncl:1:1 ", "not UTF-8 text", "save it as UTF-8"),
         (
             good.replacen('\n', "\n<<<<<<< HEAD\n", 1).into(),
             "NS002 stack.ncl:2:1 ",
-            "conflict of a merge",
-            "remove the marks",
+            "unresolved merge conflict",
+            "remove the conflict markers",
         ),
         (good.replace("project =", "project:").into(), "NS002 stack.ncl:2:12 ", "contract", "`name = value`"),
         (
@@ -267,7 +267,7 @@ fn files_of_other_kinds_are_reported_by_their_kind() {
         (
             good.replace("nself/main.ncl", "nself.ncl").into(),
             "NS003 stack.ncl:1:13 ",
-            "`nself.ncl` is found neither",
+            "`nself.ncl` does not exist",
             "`nself/main.ncl`",
         ),
     ];

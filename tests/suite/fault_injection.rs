@@ -88,7 +88,7 @@ fn verify_names_everything_and_repairs_what_it_can() {
     assert_eq!(fs::read(&edited).unwrap(), b"edited", "without --repair nothing is touched");
     let repaired = nself_in(folder, ["verify", "--rebuild", "--repair"]);
     assert_eq!(repaired.code, 0, "{}", repaired.stderr);
-    assert!(repaired.stdout.contains("restored local/compose.yaml") && repaired.stdout.contains("put aside"));
+    assert!(repaired.stdout.contains("restored local/compose.yaml") && repaired.stdout.contains("moved to quarantine"));
     assert_eq!(tree(&folder.join("deploy")), first);
     assert_eq!(nself_in(folder, ["verify"]).code, 0);
 
@@ -100,7 +100,7 @@ fn verify_names_everything_and_repairs_what_it_can() {
     fs::write(&edited, "edited").unwrap();
     fs::remove_dir_all(folder.join(".nself")).unwrap();
     let lost = nself_in(folder, ["verify", "--repair"]);
-    assert!(lost.code == 1 && lost.stderr.contains("no copy of it is left"), "{}", lost.stderr);
+    assert!(lost.code == 1 && lost.stderr.contains("no copy exists to restore it"), "{}", lost.stderr);
     assert_eq!(fs::read(&edited).unwrap(), b"edited");
 
     // A stack that gives something else is a finding, not a repair.

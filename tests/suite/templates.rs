@@ -30,7 +30,7 @@ fn a_template_is_laid_down_whole_or_not_at_all() {
         assert!(file.contains("\nUSER 10001:10001\n"), "{file}");
         std::fs::remove_file(folder.path().join("service/.dockerignore")).unwrap();
         let again = nself_in(folder.path(), ["init", "service", "--template", template]);
-        assert!(again.code == 2 && again.stderr.contains("kept as it is"), "{}", again.stderr);
+        assert!(again.code == 2 && again.stderr.contains("already exists"), "{}", again.stderr);
         assert!(!folder.path().join("service/.dockerignore").exists(), "half of it was written");
     }
     let unknown = nself_in(Path::new("/tmp"), ["init", "nowhere", "--template", "cobol"]);

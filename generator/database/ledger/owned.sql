@@ -8,7 +8,7 @@ DO $$ DECLARE other record; BEGIN
   ) AS o (class, id, owner, space)
    WHERE o.owner <> (SELECT oid FROM pg_roles WHERE rolname = session_user)
      AND NOT (SELECT rolsuper FROM pg_roles WHERE oid = o.owner)
-     -- A service owns the objects of its own schema.
+     -- A service that has a schema here owns the objects in it.
      AND (SELECT nspname = 'public' OR nspowner = (SELECT oid FROM pg_roles WHERE rolname = session_user)
             FROM pg_namespace WHERE oid = o.space)
      AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = o.class AND d.objid = o.id AND d.deptype = 'e')

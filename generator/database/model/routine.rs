@@ -14,7 +14,7 @@ pub struct View {
     pub query: Query,
     #[serde(default, skip_serializing_if = "is_default")]
     pub materialized: bool,
-    /// Runs with the rights of the role that queries it, so that row-level security applies; true unless given.
+    /// Runs with the rights of the role that queries it, so that row-level security applies; true by default.
     #[serde(default = "crate::values::yes", skip_serializing_if = "Clone::clone")]
     pub security_invoker: bool,
     /// Only for a materialised view.

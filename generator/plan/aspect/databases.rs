@@ -200,12 +200,12 @@ fn refused_role(database: &SqlIdent, role: &SqlIdent, roles: &Roles, roster: &Ro
             .message(format!("the migrations of `{database}` run as the role `{role}`, {reason}"))
     };
     if let Some(reason) = SqlIdent::refusal(role.as_str()) {
-        return Some(taken(format!("which is no name: {reason}")).hint("give the database a shorter name"));
+        return Some(taken(format!("which is not a valid name: {reason}")).hint("give the database a shorter name"));
     }
     let (service, _) = roles.iter().find(|(_, other)| other.name == *role)?;
     let path = roster.get(service).map_or_else(FieldPath::root, |member| member.path.clone());
     Some(
-        taken(format!("which is that of the service `{service}`"))
+        taken(format!("which is the role of the service `{service}`"))
             .hint("rename the service")
             .related(path, "the service"),
     )

@@ -95,7 +95,7 @@ fn sites(
                 findings.push(
                     Diagnostic::error(Code::RouteTaken, address.path.clone())
                         .message(format!("`{}{}` is routed twice", declared_host(address), location.path))
-                        .hint("give one of them another subdomain or path")
+                        .hint("give one of them a different subdomain or path")
                         .related(first, "the other route"),
                 );
                 break;
@@ -240,7 +240,7 @@ fn location(stack: &Stack, roster: &Roster, address: &Address, shared: &SharedSe
         let names: Vec<&str> = rate_limits.keys().map(SecretName::as_str).collect();
         findings.push(
             Diagnostic::error(Code::UnknownDependency, address.path.key("rate_limit"))
-                .message(format!("there is no rate limit `{rate_limit}`"))
+                .message(format!("the stack has no rate limit `{rate_limit}`"))
                 .expected(format!("one of {}", names.join(", ")))
                 .hint(format!("declare it: `edge.rate_limits.{rate_limit} = {{ per_second = 10, burst = 20 }}`")),
         );

@@ -111,7 +111,7 @@ pub fn with_users(declared: Declared, recipes: Recipes, users: SecretUsers) -> B
     let mut declared = declared;
     for (name, recipe) in recipes {
         match declared.secrets.get_mut(&name) {
-            // A file that the operator supplies is no value that could be created, whatever the stack declares.
+            // The operator supplies the file, so nself cannot create its value, even if the stack declares a recipe.
             Some(secret) if matches!(recipe, Recipe::External { .. }) => secret.recipe = recipe,
             _ => declared.add(name, recipe, 0),
         }

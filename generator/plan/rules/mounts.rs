@@ -74,7 +74,7 @@ fn taken_path(mounted: &MountPath, first: &MountPath, what: &str) -> Diagnostic 
     Diagnostic::error(Code::MountTaken, mounted.path.clone())
         .message(format!("`{}` {what}", mounted.target))
         .expected("one volume, file, folder or memory file system at each path of a container")
-        .hint("remove one of the two, or give it another path")
+        .hint("remove one of the two, or give it a different path")
         .related(first.path.clone(), related)
 }
 

@@ -48,7 +48,7 @@ pub fn check(sites: &BTreeMap<String, Site>, files: &BTreeMap<String, String>) -
             };
             let mut finding = Diagnostic::error(Code::ServerNameTaken, FieldPath::root())
                 .message(format!("`{}` is served already", name.text))
-                .hint("choose another name, or change the route in stack.ncl")
+                .hint("choose a different name, or change the route in stack.ncl")
                 .at(Some(span));
             if other.is_some() {
                 finding.related.push(Related {

@@ -50,7 +50,7 @@ fn allocated_ports(stack: &Stack, roster: &Roster) -> Vec<Diagnostic> {
             findings.push(
                 Diagnostic::error(Code::PortTaken, path)
                     .message(format!("port {port} is taken"))
-                    .hint("give one of the two another port")
+                    .hint("give one of the two a different port")
                     .related(first, "the other owner"),
             );
         }

@@ -70,7 +70,7 @@ fn dockerfile(member: &PlannedService, files: &ProjectFiles) -> Option<Diagnosti
     let field = if build.dockerfile.is_some() { "dockerfile" } else { "context" };
     Some(
         Diagnostic::error(Code::NoDockerfile, member.path.key("build").key(field))
-            .message(format!("there is no `{file}` beside the stack file"))
+            .message(format!("`{file}` does not exist in the folder of the stack"))
             .expected("a folder of the project with a Dockerfile")
             .hint(match fitting_templates(&member.service)[..] {
                 _ if member.category == Category::Catalogue => {
@@ -311,7 +311,7 @@ fn unsupported(stack: &Stack, profile: Profile, findings: &mut Vec<Diagnostic>) 
             Diagnostic::warning(Code::MonitoringMissing, path!("project"))
                 .message("this environment runs without monitoring")
                 .hint(
-                    "this release has no monitoring bundle; use your own, and say so: `monitoring.waive = \"reason\"`",
+                    "this release has no monitoring bundle; use your own, and declare it: `monitoring.waive = \"reason\"`",
                 ),
         );
     }

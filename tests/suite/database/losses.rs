@@ -132,7 +132,7 @@ const REFUSED: [(&str, (usize, usize), &str); 47] = [
     (
         "CREATE SCHEMA s;\nCREATE TABLE s.t (id int);\nALTER DEFAULT PRIVILEGES IN SCHEMA s GRANT SELECT ON TABLES TO reader;",
         (3, 1),
-        "default privileges: `reader` lacks those of the schema s on s.t",
+        "`reader` lacks the default privileges of the schema s on s.t",
     ),
     (
         "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO reader;",

@@ -115,7 +115,7 @@ fn a_ledger_that_is_code_is_not_read_as_one() {
         assert_eq!(trap.sprung(&mut owner), (false, false), "{way}");
         // The runner does not take it for its own.
         let ran = project.migrate(&server, "orders");
-        assert!(ran.code != 0 && ran.stderr.contains("the runner did not make"), "{way}: {}", ran.stderr);
+        assert!(ran.code != 0 && ran.stderr.contains("the runner did not create"), "{way}: {}", ran.stderr);
         // Known-bad control: the question as it was.
         server.psql(
             "postgres",
@@ -163,7 +163,7 @@ fn what_a_service_left_does_not_run_as_the_new_owner() {
     );
     project.next(&format!("{FIRST}, tables.later = {{ columns.id.type = \"bigint\", primary_key = [\"id\"] }}"));
     let ran = project.migrate(&server, "orders");
-    assert!(ran.code != 0 && ran.stderr.contains("the runner did not make"), "{}", ran.stderr);
+    assert!(ran.code != 0 && ran.stderr.contains("the runner did not create"), "{}", ran.stderr);
 }
 
 /// Attack: default privileges give everyone everything that the owner will make, the ledger with it.
