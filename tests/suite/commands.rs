@@ -83,7 +83,7 @@ fn hints_lead_to_what_is_missing() {
         ),
         (
             r#"services.orders = { build.context = "x", port = 8001 }"#.to_owned(),
-            "there is no `x/Dockerfile`",
+            "`x/Dockerfile` does not exist",
             "NAME is one of bullmq, connect-go, express, fastapi, go-http, nestjs",
         ),
     ] {
@@ -224,7 +224,7 @@ fn another_server_on_the_data_of_the_last_is_a_warning_once() {
     let major = gen_with(&of("docker.io/library/postgres:17-alpine"), &["gen"]);
     assert_eq!((major.0, major.1), (0, 1), "{}", major.2);
     for part in
-        ["PostgreSQL 17 does not start on the data of PostgreSQL 16", "stack.ncl:3:27", "pg_dumpall -U postgres"]
+        ["PostgreSQL 17 cannot use the data of PostgreSQL 16", "stack.ncl:3:27", "pg_dumpall -U postgres"]
     {
         assert!(major.2.contains(part), "{part}: {}", major.2);
     }
