@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn readable_text_is_the_same_value() {
+    fn readable_json_has_the_same_value() {
         let value = json!({"b": [1, {"c": {}}], "a": "x"});
         let text = to_pretty(&value);
         assert_eq!(serde_json::from_slice::<Value>(&text).unwrap(), value);

@@ -50,7 +50,7 @@ fn the_folder_of_the_stack_is_the_project() {
 
 /// A finding is printed with its place, its environments and its help. Control characters are shown as text.
 #[test]
-fn a_finding_is_printed_with_place_and_help() {
+fn a_finding_is_printed_with_its_place_and_help() {
     let mut finding = Diagnostic::error(Code::PortTaken, path!("services", "orders", "port"))
         .message("port \u{1b}[31m8001 is taken")
         .hint("give one of the two a different port")

@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn closed_pieces_pass() {
+    fn complete_pieces_are_accepted() {
         for text in [
             "a + (b[1:2])",
             "'it''s; )'",
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn depth_has_limits() {
+    fn nesting_has_limits() {
         let nested = |count: usize| format!("{}1{}", "(".repeat(count), ")".repeat(count));
         assert_eq!(piece(&nested(DEPTH - 1)), None);
         for text in [

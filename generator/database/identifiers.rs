@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn words_and_their_replacement() {
+    fn names_are_found_and_replaced() {
         assert_eq!(found("Total - \"Odd\" /* note */"), ["total", "Odd"]);
         let text = renamed("total >= 0 AND note <> 'total'", |word| (word == "total").then(|| "amount".into()));
         assert_eq!(text, "amount >= 0 AND note <> 'total'");
@@ -154,7 +154,7 @@ mod tests {
     proptest::proptest! {
         /// Any text is read to its end.
         #[test]
-        fn any_text_is_read(text in "[xe'\"$:(. ]{0,16}(::regclass)?") {
+        fn any_text_is_accepted_without_a_panic(text in "[xe'\"$:(. ]{0,16}(::regclass)?") {
             words(&text).for_each(drop);
         }
     }

@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn strings_end_where_the_server_ends_them() {
+    fn strings_end_at_the_same_place_as_on_the_server() {
         assert_eq!(split(r"E'a\'b'c"), [r"E'a\'b'", "c"]);
         assert_eq!(split(r"'a\'d'c'"), [r"'a\'", "d", "'c'"]);
         assert_eq!(split("xe'a'"), ["xe", "'a'"]);
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_and_comments_end_where_the_server_ends_them() {
+    fn numbers_and_comments_end_at_the_same_place_as_on_the_server() {
         assert_eq!(split("1.5e-3+.5 1..2 1e"), ["1.5e-3", "+", ".5", "1", "..", "2", "1", "e"]);
         assert_eq!(split("a -- b\rc"), ["a", "-- b", "c"]);
         assert_eq!(split("/* /* */ */ a"), ["/* /* */ */", "a"]);

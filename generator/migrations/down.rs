@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_migration_without_a_way_back_and_a_number_outside_of_the_history_are_refused() {
+    fn an_irreversible_migration_and_a_number_outside_the_history_are_refused() {
         assert_eq!(script(&history(), 0, finding).unwrap_err()[0].message, "0001_init");
         assert_eq!(script(&history(), 4, finding).unwrap_err()[0].code, Code::OutOfRange);
         assert!(!script(&history(), 3, finding).unwrap().contains("reverting"), "nothing to revert");

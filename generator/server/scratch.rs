@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_superuser_silences_the_log_and_only_others_become_members() {
+    fn only_a_superuser_turns_the_log_off_and_only_others_become_members() {
         let by_superuser = create_role("r", "p", true);
         assert!(by_superuser.starts_with("SET log_statement = 'none'") && by_superuser.ends_with("PASSWORD 'p';"));
         let by_creator = create_role("r", "p", false);

@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_and_keys_are_found_at_their_place_and_never_repeated() {
+    fn credentials_are_found_in_texts_and_keys_and_never_repeated() {
         let token = format!("ghp_{}", "aB3dE5gH7jK9mN1pQ2sT4vW6yZ8aB3dE5gH7");
         let node = Node::from(&serde_json::json!({
             "services": {"a": {

@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_holder_at_a_time() {
+    fn only_one_process_holds_the_lock() {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::new(folder.path());
         let held = cache.lock().unwrap();

@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn damaged_and_escaping_manifests_are_refused() {
+    fn damaged_manifests_and_paths_outside_are_refused() {
         for bad in [
             "{}".to_owned(),
             text()[..text().len() - 20].to_owned() + "..",
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_merge_leaves_every_digest_of_a_path() {
+    fn a_merge_keeps_every_digest_of_a_path() {
         let (ours, theirs) = (Digest::of(b"ours"), Digest::of(b"theirs"));
         let both = format!("{ours}  local/compose.yaml\n{theirs}  local/compose.yaml\n");
         let conflict =

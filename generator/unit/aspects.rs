@@ -246,7 +246,7 @@ fn access_rules_and_tls_are_wired_into_the_server() {
 }
 
 #[test]
-fn a_definition_is_served_by_a_hasura_that_has_its_url() {
+fn a_definition_is_served_by_a_hasura_service_with_its_url() {
     let served = |variable: &str| {
         let catalogue = "hasura";
         let mut stack = stack(&json!({ "hasura": {

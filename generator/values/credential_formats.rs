@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_looks_like_one_is_none() {
+    fn text_that_resembles_a_format_is_not_a_credential() {
         let long = some(200);
         let key = format!("-----BEGIN {} KEY-----", "PRIVATE");
         for text in [

@@ -1,5 +1,6 @@
-//! Every template in a container: an image that nself makes, loaded by the real engine and started from the generated
-//! Compose file, as another user and without a writable byte; and the generated bake file with a real builder.
+//! Runs every template in a container: nself packs its image, a real engine loads it and starts it from the generated
+//! Compose file, as an unprivileged user and with a read-only file system. Also runs the generated bake file with a
+//! real builder.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -22,7 +23,7 @@ fn copy(from: &Path, to: &Path) {
     fine(run(Command::new("cp").arg("-aLT").arg(from).arg(to)));
 }
 
-/// A program and the libraries of this machine that it needs, at the same paths.
+/// Copies a program and its shared libraries from this machine, to the same paths.
 fn with_libraries(program: &Path, at: &str, root: &Path) {
     copy(program, &root.join(at.trim_start_matches('/')));
     libraries(program, root);
@@ -44,7 +45,7 @@ fn found(name: &str) -> PathBuf {
     PathBuf::from(path.stdout.trim())
 }
 
-/// The root file system of a Node.js service.
+/// Creates the root file system of a Node.js service.
 fn node(template: &str, files: &[&str], root: &Path) -> Option<()> {
     let folder = with_packages(template)?;
     let service = folder.path().join("service");
@@ -55,7 +56,8 @@ fn node(template: &str, files: &[&str], root: &Path) -> Option<()> {
     Some(())
 }
 
-/// The root file system of the Python service: the interpreter of the template's environment, and its packages.
+/// Creates the root file system of the Python service: the interpreter and packages of the template's virtual
+/// environment.
 fn python(root: &Path) -> Option<()> {
     let program = tool("templates/fastapi/bin/python")?;
     let ask =
@@ -71,10 +73,11 @@ fn python(root: &Path) -> Option<()> {
     copy(Path::new(packages), &root.join("app/packages"));
     let folder = laid_down("fastapi");
     copy(&folder.path().join("service/service"), &root.join("app/service"));
-    // As the packages of a Dockerfile are: compiled, or each start does it again. Times in layers are all the same.
+    // Compiled as in a Dockerfile; otherwise each start compiles again. All times in layers are equal, so hashes
+    // decide.
     let compile = ["-m", "compileall", "-q", "-f", "--invalidation-mode", "unchecked-hash"];
     run(Command::new(&program).args(compile).arg(root));
-    // Extension modules have further shared libraries.
+    // Extension modules need additional shared libraries.
     for entry in walkdir::WalkDir::new(root).into_iter().map(Result::unwrap) {
         if entry.file_type().is_file() && entry.file_name().to_string_lossy().contains(".so") {
             libraries(entry.path(), root);
@@ -88,7 +91,7 @@ fn go(template: &str, root: &Path) {
     copy(&folder.path().join("dist/service"), &root.join("app/service"));
 }
 
-/// Template, port, and what the image runs.
+/// Template, port, and command of the image.
 const SERVICES: [(&str, u16, &str); 6] = [
     ("bullmq", 8001, r#"command = ["/usr/bin/node", "src/main.js"], working_dir = "/app""#),
     ("connect-go", 8002, r#"command = ["/app/service"]"#),
@@ -112,7 +115,7 @@ fn shop() -> tempfile::TempDir {
             )
         })
         .collect();
-    // Of one folder, for two platforms.
+    // An image of one folder for two platforms.
     let more = "services.of-two-platforms = { image = \"registry.example.com/of-two-platforms:1.0.0\", user = \"10001:10001\",\n\
                 \x20   layout = { folder = \"roots/go-http\", path = \"/\", platforms = [\"linux/amd64\", \"linux/arm64/v8\"] },\n\
                 \x20   health.none = \"it is not started\", command = [\"/app/service\"] },\n";
@@ -122,13 +125,13 @@ fn shop() -> tempfile::TempDir {
 }
 
 #[test]
-fn every_template_serves_without_root_and_without_writing() {
+fn every_template_runs_without_root_and_with_a_read_only_file_system() {
     if tool("bin/docker-compose-2").is_some() {
-        apart("containers::every_template_serves_without_root_and_without_writing", templates_apart);
+        apart("containers::every_template_runs_without_root_and_with_a_read_only_file_system", templates_apart);
     }
 }
 
-/// A container engine for one test; it ends when the value is dropped.
+/// A container engine for one test, which stops when the value is dropped.
 struct Engine {
     folder: tempfile::TempDir,
     file: PathBuf,
@@ -183,7 +186,7 @@ fn templates_apart() {
     fine(nself_in(folder, ["secrets", "init", "--env", "local"]));
     let engine = Engine::start(folder.join("deploy/local/compose.yaml"));
     load(&engine, folder);
-    // Images that are not built here are replaced by stand-ins of the same name.
+    // Stand-ins of the same name replace images that are not built here.
     let compose = std::fs::read_to_string(&engine.file).unwrap();
     let redis = compose.lines().find(|line| line.contains("image:") && line.contains("library/redis")).unwrap();
     std::fs::write(folder.join("redis.yaml"), format!("{redis}\n")).unwrap();
@@ -217,7 +220,7 @@ fn templates_apart() {
         };
         assert!(answer.contains("Hello, Ada"), "{name}: {answer}");
     }
-    // Known-bad control: a container without the engine's rule could write.
+    // Known-bad control: without `read_only`, a container can write.
     let image = "registry.example.com/of-express:1.0.0";
     let script = "require('fs').writeFileSync('/tmp-or-not', 'x')";
     let write = |more: &[&str]| {
@@ -227,7 +230,7 @@ fn templates_apart() {
         engine.docker(&arguments).code
     };
     assert_eq!((write(&[]), write(&["--read-only"])), (0, 1));
-    // Each service ends after the stop signal, before it is killed.
+    // Each service stops after the stop signal, before the engine kills it.
     fine(engine.compose(&["stop", "--timeout", "20"]));
     for name in &names {
         assert_eq!(engine.inspect(name)["State"]["ExitCode"], 0, "{name}");
@@ -243,7 +246,7 @@ fn load(engine: &Engine, folder: &Path) {
     for name in SERVICES.iter().map(|(name, ..)| *name).chain(["two-platforms"]) {
         fine(nself_in(folder, ["image", &format!("of-{name}"), "--out", "made"]));
         if name == SERVICES[0].0 {
-            // Known-bad controls, while the engine has none of it: no layers, and a layer of other content.
+            // Known-bad controls before the engine has the layers: no layers, and a layer with different content.
             for layers in ["[]", "[\"blobs/sha256/CONFIG\"]"] {
                 let text = std::fs::read_to_string(made.join("manifest.json")).unwrap();
                 let mut list: Value = serde_json::from_str(&text).unwrap();
@@ -261,23 +264,23 @@ fn load(engine: &Engine, folder: &Path) {
         assert!(loaded.contains(&format!("Loaded image: {image}\n")), "{loaded}");
         assert_eq!(inspect(&image, "{{.Config.User}} {{.Architecture}}"), "10001:10001 amd64\n");
     }
-    // Of several platforms the first has the name; the others say which they are.
+    // The first platform has the name itself; the others have a suffix.
     let other = "registry.example.com/of-two-platforms:1.0.0-arm64-v8";
     assert_eq!(inspect(other, "{{.Config.User}} {{.Architecture}}"), "10001:10001 arm64\n");
     std::fs::remove_file(file).unwrap();
     std::fs::remove_dir_all(made).unwrap();
 }
 
-/// A layout as one file.
+/// Packs a layout into one file.
 fn archive(layout: &Path, file: &Path) {
     let mut tar = Command::new("tar");
     tar.arg("-C").arg(layout).arg("-cf").arg(file).arg(".");
     fine(run(&mut tar));
 }
 
-/// Runtimes beside the engine's: podman loads the layout as it is, crun takes the runtime's configuration.
+/// Other runtimes: podman loads the layout directly, and crun uses the runtime configuration.
 #[test]
-fn podman_and_crun_run_what_nself_makes() {
+fn podman_and_crun_run_images_that_nself_packs() {
     let (Some(trixie), Some(podman), Some(crun)) = (tool("trixie"), tool("/usr/bin/podman"), tool("/usr/bin/crun"))
     else {
         return;
@@ -307,7 +310,7 @@ fn podman_and_crun_run_what_nself_makes() {
     };
     let loaded = fine(podman(&["load", "-q", "-i", "image.tar"])).stdout;
     let name = loaded.trim().rsplit(' ').next().unwrap();
-    // Its defaults are more than this machine may have.
+    // podman's default limits exceed those of this machine.
     let limits = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024"];
     let mut arguments = vec!["run", "--rm", "--network", "none", "--read-only", "--cap-drop", "all"];
     arguments.extend(limits);
@@ -326,7 +329,7 @@ fn podman_and_crun_run_what_nself_makes() {
     assert!(ran.code == 1 && says(&ran), "{ran:?}");
 }
 
-/// The builder, ended with the test.
+/// A running builder, which stops when the value is dropped.
 struct Builder {
     process: Child,
     folder: tempfile::TempDir,
@@ -340,7 +343,7 @@ impl Drop for Builder {
 }
 
 impl Builder {
-    /// It takes images of docker.io from the registry.
+    /// Starts a builder that reads images of docker.io from the registry.
     fn start(registry: &Debian) -> Builder {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
@@ -383,10 +386,10 @@ impl Builder {
 }
 
 #[test]
-fn the_bake_file_builds_from_what_is_locked() {
+fn the_bake_file_builds_from_locked_base_images() {
     let tools = ["bin/docker-buildx", "bin/buildkitd", "/usr/bin/skopeo", "/usr/bin/docker-registry"];
     if tools.iter().all(|name| tool(name).is_some()) {
-        apart("containers::the_bake_file_builds_from_what_is_locked", bake_apart);
+        apart("containers::the_bake_file_builds_from_locked_base_images", bake_apart);
     }
 }
 
@@ -394,7 +397,7 @@ fn bake_apart() {
     fine(run(Command::new("sh").args(["-c", "mountpoint -q /sys/fs/cgroup || mount -t cgroup2 none /sys/fs/cgroup"])));
     let registry = Debian::start().unwrap();
     let busybox = tool("trixie").unwrap().join("usr/bin/busybox");
-    // The base, which nself makes too; its text is the second thing in it.
+    // nself also packs the base image, which has a changing text.
     let push = |text: &str| {
         let base = stack(
             "{ project = \"base\", domain = \"shop.example.com\", services.base = { image = \"hub/library/base:1\", port = 8001,\n\
@@ -442,12 +445,12 @@ fn bake_apart() {
     );
     let base = said["target"]["web"]["contexts"]["base:1"].as_str().unwrap();
     assert!(base.starts_with("docker-image://docker.io/library/base:1@sha256:"), "{base}");
-    // The tag moves; the lock does not.
+    // The tag changes, but not the lock.
     push("second\n");
     assert_eq!(bake("one"), "first\n");
     assert_eq!(std::fs::read_to_string(folder.join("one/greeting")).unwrap(), "${HOME} 50%{x}\n");
     assert_eq!(std::fs::read_to_string(folder.join("one/index.html")).unwrap(), "here\n");
-    // Control: without the lock, the build uses the moved tag.
+    // Control: without the lock, the build uses the changed tag.
     std::fs::remove_file(folder.join("nself.lock")).unwrap();
     fine(nself_in(folder, ["gen"]));
     assert_eq!(bake("two"), "second\n");

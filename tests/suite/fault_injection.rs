@@ -44,7 +44,7 @@ fn objects_are_whole(folder: &Path) {
 }
 
 #[test]
-fn a_cache_is_worth_time_only() {
+fn a_missing_cache_only_costs_time() {
     let project = project();
     let folder = project.path();
     assert_eq!(nself_in(folder, ["gen"]).code, 0);
@@ -65,7 +65,7 @@ fn a_cache_is_worth_time_only() {
 }
 
 #[test]
-fn verify_names_everything_and_repairs_what_it_can() {
+fn verify_reports_every_difference_and_repairs_files() {
     let project = project();
     let folder = project.path();
     let early = nself_in(folder, ["verify"]);
@@ -110,7 +110,7 @@ fn verify_names_everything_and_repairs_what_it_can() {
 }
 
 #[test]
-fn garbage_goes_and_what_is_young_or_wanted_stays() {
+fn gc_deletes_unused_objects_and_keeps_young_ones() {
     let project = project();
     let folder = project.path();
     for level in ["info", "debug", "warn"] {
@@ -129,7 +129,7 @@ fn garbage_goes_and_what_is_young_or_wanted_stays() {
 }
 
 #[test]
-fn racing_writers_that_are_killed_leave_nothing_wrong() {
+fn killed_concurrent_runs_leave_consistent_files() {
     let project = project();
     let folder = project.path();
     assert_eq!(nself_in(folder, ["gen"]).code, 0);
@@ -198,7 +198,7 @@ impl Drop for Small {
 }
 
 #[test]
-fn a_full_disk_is_an_error_and_no_half_file() {
+fn a_full_disk_is_an_error_and_leaves_no_partial_file() {
     let Some(disk) = Small::mount("768k") else { return };
     let folder = disk.0.path();
     fs::write(folder.join("stack.ncl"), body("info")).unwrap();
@@ -225,7 +225,7 @@ fn a_full_disk_is_an_error_and_no_half_file() {
 }
 
 #[test]
-fn a_cache_that_cannot_be_written_costs_time_only() {
+fn a_read_only_cache_only_costs_time() {
     let Some(disk) = Small::mount("4m") else { return };
     let project = project();
     let folder = project.path();
@@ -249,7 +249,7 @@ fn a_cache_that_cannot_be_written_costs_time_only() {
 }
 
 #[test]
-fn damaged_and_newer_records_count_as_absent() {
+fn damaged_and_newer_records_count_as_missing() {
     let project = project();
     let folder = project.path();
     assert_eq!(nself_in(folder, ["gen"]).code, 0);
@@ -275,7 +275,7 @@ fn damaged_and_newer_records_count_as_absent() {
 }
 
 #[test]
-fn values_of_secrets_are_in_no_cache() {
+fn the_cache_contains_no_secret_values() {
     let project = project();
     let folder = project.path();
     assert_eq!(nself_in(folder, ["gen"]).code, 0);

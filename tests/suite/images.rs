@@ -1,4 +1,4 @@
-//! Images that nself makes, read and run by the programs that others use: skopeo, umoci, runc, a registry.
+//! Reads and runs images that nself packs with other programs: skopeo, umoci, runc, a registry.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use crate::support::{nself, nself_in, run, stack, tool, tree};
 
 const CANARY: &str = "canary-5d2f8e91c07b4a36";
 
-/// A project with a static web server in a folder.
+/// Creates a project with a static web server in a folder.
 fn project(busybox: &Path, layout: &str) -> tempfile::TempDir {
     let project = stack(&format!(
         "{{ project = \"shop\", domain = \"shop.example.com\", services.web = {{
@@ -41,11 +41,11 @@ fn json(bytes: &str) -> Value {
 }
 
 #[test]
-fn an_image_is_the_same_wherever_and_in_whatever_order_it_is_made() {
+fn an_image_is_the_same_on_every_machine_and_in_every_order() {
     let Some(busybox) = busybox() else { return };
     let layout = "layout = { folder = \"web\", platforms = [\"linux/amd64\", \"linux/arm64/v8\"] }";
     let mut seen = std::collections::BTreeSet::new();
-    // The specification's types hold hash maps, seeded differently in each process.
+    // The specification's types have hash maps, whose order differs in each process.
     for i in 0..20 {
         let project = project(&busybox, layout);
         let mut command = nself(project.path());
@@ -58,7 +58,7 @@ fn an_image_is_the_same_wherever_and_in_whatever_order_it_is_made() {
         seen.insert(files);
     }
     assert_eq!(seen.len(), 1);
-    // Known-bad control: another content is another image.
+    // Known-bad control: different content gives a different image.
     let project = project(&busybox, layout);
     std::fs::write(project.path().join("web/www/index.html"), "it differs\n").unwrap();
     assert_eq!(nself_in(project.path(), ["image", "web", "--out", "made"]).code, 0);
@@ -66,7 +66,7 @@ fn an_image_is_the_same_wherever_and_in_whatever_order_it_is_made() {
 }
 
 #[test]
-fn registries_and_skopeo_take_an_index_over_platforms() {
+fn registries_and_skopeo_accept_an_index_over_platforms() {
     let (Some(busybox), Some(registry), Some(skopeo)) = (busybox(), Debian::start(), tool("/usr/bin/skopeo")) else {
         return;
     };
@@ -100,7 +100,7 @@ fn registries_and_skopeo_take_an_index_over_platforms() {
     ]);
     assert!(head.stdout.to_lowercase().contains(&format!("docker-content-digest: {digest}")), "{}", head.stdout);
 
-    // The same layout as one of Docker's archives: every platform under a separate name, with the same layer.
+    // The layout as an archive for Docker: every platform has a separate name and the same layer.
     let archive = project.path().join("image.tar");
     let mut tar = Command::new("tar");
     assert_eq!(run(tar.arg("-C").arg(&made).arg("-cf").arg(&archive).arg(".")).code, 0);
@@ -123,7 +123,7 @@ fn registries_and_skopeo_take_an_index_over_platforms() {
     assert_eq!(cyclone["components"].as_array().unwrap().len(), 2);
 }
 
-/// A container of runc; ended with the test.
+/// A container of runc, which is stopped when the value is dropped.
 struct Container {
     folder: tempfile::TempDir,
     process: Child,
@@ -145,7 +145,7 @@ impl Drop for Container {
 }
 
 #[test]
-fn runc_runs_what_umoci_unpacks_without_root_and_without_writing() {
+fn runc_runs_an_unpacked_image_without_root_and_read_only() {
     let (Some(busybox), Some(umoci), Some(_)) = (busybox(), tool("/usr/bin/umoci"), tool("/usr/sbin/runc")) else {
         return;
     };
@@ -187,11 +187,11 @@ fn runc_runs_what_umoci_unpacks_without_root_and_without_writing() {
 }
 
 #[test]
-fn a_base_is_taken_by_its_locked_digest() {
+fn a_base_image_is_fetched_by_its_locked_digest() {
     let (Some(busybox), Some(registry), Some(umoci)) = (busybox(), Debian::start(), tool("/usr/bin/umoci")) else {
         return;
     };
-    // The first image is the base of the second.
+    // The first image is the base image of the second.
     let base = project(&busybox, "layout = { folder = \"web\", path = \"/base\", platforms = [\"linux/amd64\"] }");
     assert_eq!(nself_in(base.path(), ["image", "web", "--out", "made"]).code, 0);
     let target = format!("docker://{}/hub/library/base:1", registry.host);
@@ -236,7 +236,7 @@ fn a_base_is_taken_by_its_locked_digest() {
     for file in ["base/www/index.html", "app/www/index.html"] {
         assert_eq!(std::fs::read_to_string(unpacked.join("rootfs").join(file)).unwrap(), "it runs\n");
     }
-    // Another base under the same tag changes nothing; a digest that the registry does not have is an error.
+    // A different base image under the same tag has no effect; a digest that the registry lacks is an error.
     let other = std::fs::read_to_string(project.path().join("nself.lock")).unwrap();
     let other = other.replace(&digest.trim()[7..15], "00000000");
     std::fs::write(project.path().join("nself.lock"), other).unwrap();

@@ -1,5 +1,5 @@
-//! What a stack may read, and what nself writes into a project that it does not trust: the cache lies in the
-//! project, so a change under review can bring files and links with it.
+//! Which files a stack may import, and what nself writes into an untrusted project: the cache is in the project, so an
+//! untrusted checkout can contain files and links there.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -24,7 +24,7 @@ fn refused(ran: &Ran, place: &str) {
 }
 
 #[test]
-fn an_import_is_refused_where_it_stands() {
+fn a_refused_import_is_reported_at_its_place() {
     let outside = tempfile::tempdir().unwrap();
     fs::write(outside.path().join("secret.ncl"), format!("{{ {CANARY} ")).unwrap();
     let case = tempfile::tempdir().unwrap();
@@ -37,7 +37,7 @@ fn an_import_is_refused_where_it_stands() {
 }
 
 #[test]
-fn what_an_import_outside_imports_is_not_named() {
+fn imports_of_a_file_outside_are_not_named() {
     let outside = tempfile::tempdir().unwrap();
     fs::write(outside.path().join("one.ncl"), format!("import \"{CANARY}.ncl\"")).unwrap();
     fs::write(outside.path().join(format!("{CANARY}.ncl")), "{}").unwrap();
@@ -47,7 +47,7 @@ fn what_an_import_outside_imports_is_not_named() {
 }
 
 #[test]
-fn a_file_planted_in_the_cached_library_is_not_the_library() {
+fn a_planted_file_in_the_cached_library_is_not_trusted() {
     let outside = tempfile::tempdir().unwrap();
     fs::write(outside.path().join("secret.txt"), CANARY).unwrap();
     let case = tempfile::tempdir().unwrap();
@@ -70,13 +70,13 @@ fn a_file_planted_in_the_cached_library_is_not_the_library() {
 }
 
 #[test]
-fn the_stack_itself_does_not_leave_its_folder() {
+fn the_stack_file_must_not_be_a_link_out_of_its_folder() {
     let outside = tempfile::tempdir().unwrap();
     fs::write(outside.path().join("other.ncl"), format!("{{ a = \"{CANARY}\" ")).unwrap();
     let case = tempfile::tempdir().unwrap();
     symlink(outside.path().join("other.ncl"), case.path().join("stack.ncl")).unwrap();
     refused(&nself_in(case.path(), ["gen"]), "stack.ncl:1:1");
-    // A link to the project's folder is another name for it.
+    // A link to the folder of the project is allowed.
     let real = tempfile::tempdir().unwrap();
     write(real.path(), "");
     symlink(real.path(), case.path().join("project")).unwrap();
@@ -97,7 +97,7 @@ fn the_library_is_never_written_through_a_link() {
 }
 
 #[test]
-fn a_library_that_appears_beside_an_import_takes_effect() {
+fn a_file_that_shadows_the_library_takes_effect() {
     let case = tempfile::tempdir().unwrap();
     fs::create_dir(case.path().join("parts")).unwrap();
     let part = "let nself = import \"nself/main.ncl\" in { redis = nself.services.redis }";

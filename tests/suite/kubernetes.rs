@@ -1,4 +1,4 @@
-//! Manifests: taken by a real API server, run by its controllers, judged by the tools that operators use.
+//! Manifests on a real API server with its controllers, and checked by tools that operators use.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,9 +14,9 @@ fn path(folder: &Path) -> String {
     folder.to_string_lossy().into_owned()
 }
 
-/// One cluster for all of it: it takes most of a minute to start.
+/// Uses one cluster for all checks, since it takes almost a minute to start.
 #[test]
-fn a_cluster_runs_every_golden_case() {
+fn a_cluster_accepts_every_golden_case() {
     let Some(cluster) = Cluster::start() else { return };
     for folder in manifests(&environments()) {
         taken(&cluster, &folder);
@@ -29,7 +29,7 @@ fn a_cluster_runs_every_golden_case() {
     refuses(&cluster);
 }
 
-/// Applied without a warning, and then there is nothing left to apply.
+/// Applies a folder without a warning; a second diff is empty.
 fn taken(cluster: &Cluster, folder: &Path) {
     let at = path(folder);
     cluster.must(&["apply", "--server-side", "-k", &path(&folder.join("namespace"))]);
@@ -40,7 +40,7 @@ fn taken(cluster: &Cluster, folder: &Path) {
     cluster.must(&["apply", "--server-side", "-k", &at]);
     assert_eq!(generations(cluster, &namespace(folder)), before, "{at}");
     for file in fs::read_dir(folder.join("gitops")).into_iter().flatten().flatten() {
-        // Flux's own definition of Kustomization is not published as a Go module that can be had.
+        // Flux's definition of Kustomization is not available as a Go module.
         if !name(&file.path()).starts_with("kustomization-") {
             let file = path(&file.path());
             let text = fs::read_to_string(&file).unwrap();
@@ -59,7 +59,7 @@ fn get(cluster: &Cluster, namespace: &str, kinds: &str) -> Vec<Value> {
 
 const WORKLOADS: &str = "deployment,statefulset,cronjob";
 
-/// Generation by kind and name: it counts changes of what is asked for.
+/// Returns the generation of each object, which counts changes of its specification.
 fn generations(cluster: &Cluster, namespace: &str) -> BTreeMap<String, i64> {
     let items = get(cluster, namespace, &format!("{WORKLOADS},networkpolicy,pdb"));
     let generation = |item: &Value| item["metadata"]["generation"].as_i64().unwrap_or_default();
@@ -76,7 +76,7 @@ fn generations(cluster: &Cluster, namespace: &str) -> BTreeMap<String, i64> {
     all
 }
 
-/// Every workload reaches its state; volumes are given by hand, for nothing provisions them here.
+/// Waits until every workload is ready. Volumes are created by hand, since nothing provisions them here.
 fn ready(cluster: &Cluster, namespace: &str) {
     cluster.until("workloads are ready", |cluster| {
         volumes(cluster, namespace);
@@ -121,7 +121,7 @@ fn volumes(cluster: &Cluster, namespace: &str) {
     }
 }
 
-/// Every secret that a pod names is there, with the key that it names, once the operator has put them there.
+/// Checks that every secret and key that a pod names exists after the operator has applied the values.
 fn finds_its_secrets(cluster: &Cluster) {
     let case = golden(false).into_iter().find(|case| name(case) == "kubernetes").unwrap();
     let copy = project(&case);
@@ -163,7 +163,7 @@ fn finds_its_secrets(cluster: &Cluster) {
     assert!(named > 10, "{named}");
 }
 
-/// A changed file of nginx restarts nginx, and nothing else.
+/// A changed file of nginx restarts only nginx.
 fn rolls_out_what_changed(cluster: &Cluster) {
     let case = golden(false).into_iter().find(|case| name(case) == "kubernetes").unwrap();
     let changed = project(&case);
@@ -184,7 +184,7 @@ fn ready_again(cluster: &Cluster) {
     cluster.must(&["rollout", "status", "-n", "shop-prod", "deployment/nginx", "--timeout=60s"]);
 }
 
-/// `kubectl delete -k` of all objects leaves the namespace and every claim.
+/// `kubectl delete -k` of all objects keeps the namespace and every claim.
 fn keeps_data_when_all_is_deleted(cluster: &Cluster) {
     let case = golden(false).into_iter().find(|case| name(case) == "kubernetes").unwrap();
     let folder = case.join("out/staging/kubernetes");
@@ -204,7 +204,7 @@ fn keeps_data_when_all_is_deleted(cluster: &Cluster) {
 const EVERYTHING: &str =
     "deployment,statefulset,service,serviceaccount,configmap,networkpolicy,pdb,httproutes,gateways,certificates";
 
-/// What the stack no longer has goes, and nothing else.
+/// Pruning deletes only objects that the stack no longer has.
 fn prunes_what_the_stack_dropped(cluster: &Cluster) {
     let with = |services: &str| {
         format!(
@@ -240,7 +240,7 @@ fn prunes_what_the_stack_dropped(cluster: &Cluster) {
     assert!(after.iter().any(|item| item == "StatefulSet/minio"), "{after:?}");
 }
 
-/// The same server refuses every class of fault that the generator must not make.
+/// Known-bad controls: the server refuses every kind of mistake that the generator could make.
 fn refuses(cluster: &Cluster) {
     let case = golden(false).into_iter().find(|case| name(case) == "kubernetes").unwrap();
     let folder = case.join("out/prod/kubernetes");
@@ -270,7 +270,7 @@ fn refuses(cluster: &Cluster) {
     assert!(complaint.contains("violates PodSecurity \"restricted"), "{complaint}");
 }
 
-/// Runs a judge over every file of every golden case's manifests, and what it says about a bad one.
+/// Runs a checker on the manifests of every golden case, and on a bad manifest as a control.
 fn judge(program: &str, arguments: &[&str], bad: &str) -> Option<(Vec<Ran>, Ran)> {
     let program = tool(program)?;
     let good = manifests(&environments());
@@ -287,7 +287,7 @@ fn judge(program: &str, arguments: &[&str], bad: &str) -> Option<(Vec<Ran>, Ran)
     Some((ran, bad))
 }
 
-/// Objects below a folder of manifests, without what configures kustomize.
+/// Returns the objects in a folder of manifests, without files for kustomize.
 fn files(folder: &Path) -> Vec<String> {
     let entries = walkdir::WalkDir::new(folder).sort_by_file_name().into_iter().map(Result::unwrap);
     let files = entries.map(|entry| path(entry.path()));
@@ -310,7 +310,7 @@ fn published_schemas_accept_the_manifests() {
     assert_ne!(bad.code, 0);
 }
 
-/// What kube-score asks for and these manifests decide otherwise.
+/// Checks of kube-score that do not apply to these manifests, each with the reason.
 const SCORE: [(&str, &str); 8] = [
     ("container-image-pull-policy", "tags are pinned, and a restart must not need the registry"),
     ("container-security-context-user-group-id", "the image decides the user: a different user cannot read its files"),
@@ -332,7 +332,7 @@ fn kube_score_finds_nothing() {
         return;
     };
     for ran in good {
-        // The challenge's policy is for pods that cert-manager makes.
+        // The policy of the challenge is for pods that cert-manager creates.
         let expected = |line: &&str| {
             line.starts_with("[OK]") || line.starts_with("[SKIPPED]") || line.contains(" acme-challenge/")
         };
@@ -342,7 +342,7 @@ fn kube_score_finds_nothing() {
     assert!(bad.stdout.contains("[CRITICAL]"), "{}", bad.stdout);
 }
 
-/// What checkov asks for and these manifests decide otherwise.
+/// Checks of checkov that do not apply to these manifests, each with the reason.
 const CHECKOV: [(&str, &str); 4] = [
     ("CKV_K8S_15", "imagePullPolicy: tags are pinned, and a restart must not need the registry"),
     ("CKV_K8S_35", "some images take secrets only as variables"),
@@ -380,13 +380,13 @@ fn checkov_finds_nothing() {
         assert!(failed.is_empty(), "{}: {failed:#?}", folder.display());
         assert!(said["summary"]["passed"].as_i64().unwrap() > 300, "{}", said["summary"]);
     }
-    // checkov does not look into hidden folders.
+    // checkov ignores hidden folders.
     let bad = tempfile::Builder::new().prefix("bad").tempdir().unwrap();
     fs::write(bad.path().join("bad.yaml"), BAD.replace(", nonsense: 1", "")).unwrap();
     assert!(check(bad.path())["summary"]["failed"].as_i64().unwrap() > 10);
 }
 
-/// Schemas of the release, as another validator reads them; other projects' objects are the API server's to judge.
+/// Validates with the schemas of the Kubernetes release; the API server checks objects of other projects.
 #[test]
 fn kubeconform_finds_nothing() {
     let Some(schemas) = tool("definitions/schemas") else { return };

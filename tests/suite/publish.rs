@@ -1,4 +1,4 @@
-//! `publish`, `attest` and `pull` with Debian's registry, and with one that breaks off.
+//! `publish`, `attest` and `pull` with Debian's registry, and with a registry that interrupts transfers.
 
 use std::fs;
 use std::path::Path;
@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::registry::{Debian, PASSWORD, Scripted, response};
 use crate::support::{Ran, golden, name, nself, nself_in, project, run, tree};
 
-/// A generated project with values of secrets.
+/// Generates a project with values of secrets.
 fn generated() -> tempfile::TempDir {
     let case = golden(false).into_iter().find(|case| name(case) == "minimal").unwrap();
     let project = project(&case);
@@ -32,7 +32,7 @@ fn fine(ran: Ran) -> Ran {
 }
 
 #[test]
-fn a_set_is_published_attested_pulled_and_derived_again() {
+fn a_release_is_published_attested_pulled_and_verified() {
     let Some(registry) = Debian::start() else { return };
     let project = generated();
     let folder = project.path();
@@ -45,13 +45,13 @@ fn a_set_is_published_attested_pulled_and_derived_again() {
         "the same set, the same digest"
     );
 
-    // What Flux looks for.
+    // Flux requests this media type.
     let accept = "accept: application/vnd.oci.image.manifest.v1+json";
     let manifest = registry.curl(&["-H", accept, &format!("https://{}/v2/acme/shop/manifests/1.0.0", registry.host)]);
     let manifest: Value = serde_json::from_str(&manifest.stdout).unwrap();
     assert_eq!(manifest["config"]["mediaType"], "application/vnd.cncf.flux.config.v1+json");
     assert_eq!(manifest["layers"][0]["mediaType"], "application/vnd.cncf.flux.content.v1.tar+gzip");
-    // The bill of materials refers to the set; this registry has no referrers API.
+    // The bill of materials refers to the release; this registry has no referrers API.
     let fallback = format!("https://{}/v2/acme/shop/manifests/{}", registry.host, digest.replace(':', "-"));
     let index = registry.curl(&["-H", "accept: application/vnd.oci.image.index.v1+json", &fallback]).stdout;
     let index: Value = serde_json::from_str(&index).unwrap();
@@ -62,7 +62,7 @@ fn a_set_is_published_attested_pulled_and_derived_again() {
     let names: Vec<&str> =
         bill["packages"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
     assert!(names.contains(&"docker.io/library/nginx"), "{names:?}");
-    // The layer is one that others unpack.
+    // tar can unpack the layer.
     let layer =
         format!("https://{}/v2/acme/shop/blobs/{}", registry.host, manifest["layers"][0]["digest"].as_str().unwrap());
     let archive = registry.at("layer.tgz");
@@ -82,13 +82,13 @@ fn a_set_is_published_attested_pulled_and_derived_again() {
         assert_eq!(fs::read(folder.join("deploy").join(&path)).unwrap(), bytes, "{path}");
     }
     fine(nself_in(folder, ["verify", "--out", "pulled", "--rebuild"]));
-    // Elsewhere, and with no registry in sight.
+    // In a different folder, without the registry.
     let elsewhere = tempfile::tempdir().unwrap();
     let far = elsewhere.path().join("a/b/c");
     fine(with(&registry, folder, &["pull", &to, "--out", &far.display().to_string()]));
     fine(nself_in(folder, ["verify", "--rebuild", "--out", &far.display().to_string()]));
 
-    // openssl agrees with the signature.
+    // openssl verifies the signature.
     let envelope = content(&registry, attested.stdout.trim().rsplit_once('@').unwrap().1);
     let payload = STANDARD.decode(envelope["payload"].as_str().unwrap()).unwrap();
     let kind = envelope["payloadType"].as_str().unwrap();
@@ -113,7 +113,7 @@ fn a_set_is_published_attested_pulled_and_derived_again() {
     let inputs = statement["predicate"]["buildDefinition"]["resolvedDependencies"].as_array().unwrap();
     assert!(inputs.iter().any(|input| input["name"] == "stack.ncl"), "{inputs:?}");
 
-    // Values of secrets, and the password: in no byte that the registry keeps.
+    // The registry stores neither values of secrets nor the password.
     let kept: Vec<u8> = tree(&registry.at("data")).into_values().flatten().collect();
     let values = tree(&folder.join("deploy/local/secrets"));
     assert!(values.len() > 3);
@@ -123,7 +123,7 @@ fn a_set_is_published_attested_pulled_and_derived_again() {
     }
 }
 
-/// The content of an artifact of one layer.
+/// Returns the content of an artifact with one layer.
 fn content(registry: &Debian, digest: &str) -> Value {
     let get = |what: &str, accept: &str| {
         let url = format!("https://{}/v2/acme/shop/{what}", registry.host);
@@ -134,7 +134,7 @@ fn content(registry: &Debian, digest: &str) -> Value {
 }
 
 #[test]
-fn what_is_not_as_it_should_be_is_neither_published_nor_attested_nor_pulled() {
+fn changed_files_are_not_published_attested_or_pulled() {
     let Some(registry) = Debian::start() else { return };
     let project = generated();
     let folder = project.path();
@@ -152,7 +152,7 @@ fn what_is_not_as_it_should_be_is_neither_published_nor_attested_nor_pulled() {
     fs::write(&compose, text).unwrap();
     fine(with(&registry, folder, &["publish", &to]));
 
-    // A key, but not the one that signed; then the right one; then a stack that gives something else.
+    // A wrong key; then the right one; then a stack that generates different files.
     for key in ["one", "two"] {
         fine(run(nself(folder).args(["attest", "--new-key", key])));
     }
@@ -171,7 +171,7 @@ fn what_is_not_as_it_should_be_is_neither_published_nor_attested_nor_pulled() {
     let found = nself_in(folder, ["verify", "--out", "pulled", "--rebuild"]);
     assert!(found.code == 1 && found.stderr.contains("NS809"), "{}", found.stderr);
 
-    // What is in the way stays; an image is no set; a tag that is not there.
+    // A foreign file is kept; an image is not a release; a missing tag.
     fs::create_dir_all(folder.join("full/local")).unwrap();
     fs::write(folder.join("full/local/compose.yaml"), "mine").unwrap();
     let full = with(&registry, folder, &["pull", &to, "--out", "full"]);
@@ -193,10 +193,10 @@ fn what_is_not_as_it_should_be_is_neither_published_nor_attested_nor_pulled() {
 }
 
 #[test]
-fn a_transfer_that_breaks_off_leaves_nothing_that_can_be_pulled() {
+fn an_interrupted_transfer_leaves_nothing_to_pull() {
     let project = generated();
     let folder = project.path();
-    // It takes the start of an upload and hangs up in the middle of it, or sends it elsewhere.
+    // The server accepts the start of an upload and then closes the connection, or redirects it.
     for (location, code) in [("/v2/acme/shop/blobs/uploads/1", "NS821"), ("https://example.com/steal", "NS824")] {
         let server = Scripted::start(move |_, asked| match asked.path.as_str() {
             path if path.ends_with("/uploads/") => response("202 Accepted", &format!("location: {location}\r\n"), b""),
@@ -213,7 +213,7 @@ fn a_transfer_that_breaks_off_leaves_nothing_that_can_be_pulled() {
 }
 
 #[test]
-fn an_earlier_pull_is_brought_up_to_date() {
+fn a_pull_updates_an_earlier_pull() {
     let Some(registry) = Debian::start() else { return };
     let project = generated();
     let folder = project.path();

@@ -1,4 +1,5 @@
-//! Service templates with their languages' own tools: their tests pass, they serve requests, and they end after SIGTERM.
+//! Checks the service templates with the tools of their languages: their tests pass, they serve requests, and they stop
+//! after SIGTERM.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -11,7 +12,7 @@ use crate::support::{nself_in, root, run, stack, tool, tree};
 
 const TEMPLATES: [&str; 6] = ["bullmq", "connect-go", "express", "fastapi", "go-http", "nestjs"];
 
-/// The template, laid down as a user does.
+/// Writes a template with `nself init`.
 pub fn laid_down(template: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let ran = nself_in(folder.path(), ["init", "service", "--template", template]);
@@ -21,7 +22,7 @@ pub fn laid_down(template: &str) -> tempfile::TempDir {
 }
 
 #[test]
-fn a_template_is_laid_down_whole_or_not_at_all() {
+fn a_template_is_written_completely_or_not_at_all() {
     for template in TEMPLATES {
         let folder = laid_down(template);
         let made = tree(&folder.path().join("service"));
@@ -42,7 +43,7 @@ fn a_template_is_laid_down_whole_or_not_at_all() {
 }
 
 #[test]
-fn a_stack_with_templates_follows_their_ports() {
+fn a_stack_uses_the_ports_of_its_templates() {
     let services: String = TEMPLATES
         .iter()
         .zip(8005..)
@@ -58,7 +59,7 @@ fn a_stack_with_templates_follows_their_ports() {
     for template in TEMPLATES {
         let place = format!("services.of-{template}.build.context)");
         assert!(without.stderr.contains("error[NS311]") && without.stderr.contains(&place), "{}", without.stderr);
-        // The fix names the template, beside those that cannot be told from it.
+        // The hint names the template and those that it could be confused with.
         let fix = without.stderr[without.stderr.find(&place).unwrap()..].lines().find(|line| line.contains("help:"));
         assert!(fix.is_some_and(|fix| fix.contains(template) && fix.matches(", ").count() <= 1), "{template}: {fix:?}");
         let folder = format!("services/{template}");
@@ -76,7 +77,7 @@ fn a_stack_with_templates_follows_their_ports() {
     }
 }
 
-/// Packages for every platform, each with its digest, and none of them bound to one registry.
+/// Lock files have packages for every platform, each with a digest and not bound to one registry.
 #[test]
 fn locked_packages_have_their_digests() {
     for template in ["bullmq", "express", "nestjs"] {
@@ -91,7 +92,7 @@ fn locked_packages_have_their_digests() {
     }
 }
 
-/// A server, ended with the test.
+/// A server process, which is stopped when the value is dropped.
 struct Server {
     process: Child,
     port: u16,
@@ -132,7 +133,7 @@ impl Server {
         self.stops();
     }
 
-    /// Waits until it says so.
+    /// Waits until the server is healthy.
     fn healthy(&self) {
         let healthy = (0..200).find_map(|_| {
             std::thread::sleep(Duration::from_millis(50));
@@ -141,7 +142,7 @@ impl Server {
         assert!(healthy.unwrap().contains("\"ok\""));
     }
 
-    /// Sends SIGTERM; the service ends with code 0 and prints no error.
+    /// Sends SIGTERM; the service must exit with code 0 and without an error.
     fn stops(&mut self) {
         let id = self.process.id().to_string();
         assert_eq!(run(Command::new("kill").args(["-TERM", &id])).code, 0);
@@ -162,7 +163,7 @@ fn same(installed: &Path, ours: &str) {
     assert!(installed == ours, "tests/tools.sh installed another version of the template's packages");
 }
 
-/// The template with its packages; its own tests pass.
+/// Installs the packages of a template and runs its tests.
 pub fn with_packages(template: &str) -> Option<tempfile::TempDir> {
     let packages = tool(&format!("templates/{template}/node_modules"))?;
     same(&packages.with_file_name("package-lock.json"), &format!("{template}/package-lock.json"));
@@ -191,7 +192,7 @@ fn nestjs() {
     Server::start(&mut node(&folder, &["dist/src/main.js"])).serves_and_stops();
 }
 
-/// A worker on a real Redis: a job that was added is done, and the worker ends with what it began.
+/// Runs the worker with a real Redis: it processes an added job, and finishes started jobs when it stops.
 #[test]
 fn bullmq() {
     let (Some(folder), Some(trixie)) = (with_packages("bullmq"), tool("trixie")) else { return };
@@ -230,7 +231,7 @@ fn fastapi() {
     Server::start(Command::new(&python).args(["-m", "service"]).current_dir(&service)).serves_and_stops();
 }
 
-/// The template, tested and compiled into `dist`.
+/// Tests the template and compiles it into `dist`.
 pub fn compiled(template: &str) -> tempfile::TempDir {
     let folder = laid_down(template);
     let service = folder.path().join("service");
@@ -271,7 +272,7 @@ fn go() {
     in_a_container(folder.path());
 }
 
-/// The program alone, in an image that nself makes, as another user and without a writable byte.
+/// Runs only the program, in an image that nself packs, as an unprivileged user and with a read-only file system.
 fn in_a_container(folder: &Path) {
     let (Some(umoci), Some(runc)) = (tool("/usr/bin/umoci"), tool("/usr/sbin/runc")) else { return };
     std::fs::write(

@@ -1,4 +1,4 @@
-//! The documented way to a new major version of PostgreSQL, word by word: two real servers, the generated files and the
+//! Runs the documented upgrade to a new major version of PostgreSQL: two real servers, the generated files and the
 //! commands of docs/databases.md.
 
 use std::path::Path;
@@ -12,7 +12,7 @@ fn data_moves_to_a_new_major_version_as_documented() {
     apart("upgrade::data_moves_to_a_new_major_version_as_documented", moved);
 }
 
-/// The commands below this heading of docs/databases.md, with their comments.
+/// Returns the commands below this heading of docs/databases.md, with their comments.
 fn commands(heading: &str) -> Vec<String> {
     let text = std::fs::read_to_string(root().join("docs/databases.md")).unwrap();
     let (_, below) = text.split_once(heading).unwrap_or_else(|| panic!("{heading} is gone"));
@@ -27,7 +27,7 @@ fn fine(ran: Ran) -> String {
     ran.stdout.trim().to_owned()
 }
 
-/// The golden stack on a server of this major version.
+/// Changes the golden stack to a server of this major version.
 fn on(project: &Path, major: u32) {
     let file = project.join("stack.ncl");
     let text = std::fs::read_to_string(&file).unwrap();
@@ -42,7 +42,8 @@ fn psql(stack: &Stack, sql: &str) -> String {
     fine(stack.compose(&[words.as_slice(), &["-c", sql]].concat()))
 }
 
-/// What has to be the same before and after (an owner's own rights are others in 17): rows, sequences, the ledger, who may do what, passwords.
+/// Returns what must be equal before and after: rows, sequences, the ledger, rights (except those of owners, which
+/// differ in 17) and passwords.
 fn kept(stack: &Stack) -> String {
     psql(
         stack,
@@ -56,7 +57,7 @@ fn kept(stack: &Stack) -> String {
     )
 }
 
-/// A view, which each of the two servers prints in another way.
+/// A view that the two versions print differently.
 const VIEW: &str = "databases.tickets = {\n    views.titled.query = \"SELECT id FROM tickets WHERE title <> ''\",";
 
 fn moved() {
@@ -103,7 +104,7 @@ fn moved() {
     assert!(psql(&stack, "SHOW server_version_num").starts_with("17"));
     assert!(kept(&stack) == before, "{}\n{before}", kept(&stack));
 
-    // Nothing to do, and nothing to remark, although the catalog is printed in another way.
+    // No migrations and no warnings, although the versions print the catalog differently.
     assert_ne!(psql(&stack, view), printed);
     let logs = stack.compose(&["logs", "--no-log-prefix", "migrate-tickets"]).stdout;
     assert_eq!(logs.trim().trim_start_matches("\u{1b}[2K"), "done");
@@ -111,7 +112,7 @@ fn moved() {
     let container = &stack.inspect()["postgres"];
     let networks = container["NetworkSettings"]["Networks"].as_object().unwrap();
     let address = networks.values().next().unwrap()["IPAddress"].as_str().unwrap();
-    // From the host the superuser is refused, and a role is not.
+    // Connections from the host are refused for the superuser and accepted for a role.
     let status = |role: &str, secret: &str| {
         let password = std::fs::read_to_string(folder.join("secrets").join(secret)).unwrap();
         let url = format!("postgresql://{role}:{}@{address}/tickets", password.trim());
@@ -126,7 +127,7 @@ fn moved() {
     assert_eq!(nself_in(project, ["check"]).code, 0);
 }
 
-/// Known-bad control, and why there are steps at all.
+/// Known-bad control: the new server does not start with the old data.
 fn does_not_start(stack: &Stack) {
     fine(stack.compose(&["up", "-d", "postgres"]));
     let refused = (0..600).any(|_| {

@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn one_row_is_called_after_the_column_that_names_it() {
+    fn a_relationship_to_one_row_is_named_after_its_column() {
         for (columns, name) in [
             (&["author_id"] as &[&str], "author"),
             (&["tenant_id", "author_id"], "author"),

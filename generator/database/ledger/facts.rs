@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn malformed_answers_are_none() {
+    fn malformed_answers_are_not_parsed() {
         assert_eq!(CatalogFacts::read(""), None);
         assert_eq!(CatalogFacts::read("'; DROP TABLE x --"), None);
         assert_eq!(CatalogFacts::read(&format!("15:{}\ntable", "0".repeat(32))), None);
@@ -167,7 +167,7 @@ mod tests {
         );
     }
     #[test]
-    fn rights_of_the_first_start_are_not_differences() {
+    fn rights_of_the_initialization_script_are_not_differences() {
         let bare = facts(&["table\tpublic.a\tp"]);
         let differs = |kind: &str, name: &str, what: &str| {
             let server = facts(&["table\tpublic.a\tp", &format!("{kind}\t{name}\t{what}")]);

@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_never_becomes_a_statement() {
+    fn an_answer_of_a_server_cannot_inject_sql() {
         let answer = "timezone\tAmerica/Argentina/Buenos_Aires\ndatestyle\tISO, MDY\nlc_monetary\t'; DROP TABLE x --\n\
                       lc_monetary\ta\\! id\nsearch_path\tother\n\\! id\nxmloption";
         let said = InputSettings::read(answer);

@@ -96,7 +96,7 @@ fn pipe(path: &Path) {
 /// Attack: a checkout brings `.nself`, or a folder in it, as a link to a folder of the operator; CI runs `gc`.
 /// Expectation: nothing is deleted there.
 #[test]
-fn gc_deletes_nothing_behind_a_link() {
+fn gc_deletes_nothing_through_a_link() {
     for place in [".nself", ".nself/objects1", ".nself/quarantine", ".nself/generations3"] {
         let (case, outside) = (project(""), outside());
         fine(case.path(), &["db", "new"]);
@@ -118,7 +118,7 @@ fn gc_deletes_nothing_behind_a_link() {
 /// Attack: a folder or file of the migrations is a link, also under the name that a temporary file once had.
 /// Expectation: `db new`, `db sum` and `gen` write, delete and read nothing behind it.
 #[test]
-fn migrations_are_not_written_behind_a_link() {
+fn migrations_are_not_written_through_a_link() {
     for (place, is_file) in [
         ("db", false),
         ("db/orders", false),
@@ -145,7 +145,7 @@ fn migrations_are_not_written_behind_a_link() {
 /// Attack: the place of an image, or a folder on the way to what it holds, is a link.
 /// Expectation: `image` writes nothing there and packs nothing from there.
 #[test]
-fn an_image_is_neither_written_to_nor_read_from_behind_a_link() {
+fn an_image_is_not_read_or_written_through_a_link() {
     for place in [".nself", ".nself/images", ".nself/images/local", ".nself/images/local/web", "web", "web/files"] {
         let (case, outside) = (project(""), outside());
         fs::create_dir(outside.path().join("files")).unwrap();
@@ -173,7 +173,7 @@ fn an_image_is_neither_written_to_nor_read_from_behind_a_link() {
 /// into the outputs and into the difference that CI prints.
 /// Expectation: no byte of them is in an output or a message.
 #[test]
-fn hand_written_nginx_files_are_not_read_behind_a_link() {
+fn hand_written_nginx_files_are_not_read_through_a_link() {
     for place in ["nginx", "nginx/conf.d", "nginx/conf.d/a.conf"] {
         let (case, outside) = (project(""), outside());
         fs::create_dir(outside.path().join("conf.d")).unwrap();
@@ -199,7 +199,7 @@ fn hand_written_nginx_files_are_not_read_behind_a_link() {
 /// Attack: the output folder or a folder in it is a link; so is one on the way to the folder that `--out` names.
 /// Expectation: nothing is written behind it.
 #[test]
-fn outputs_are_not_written_behind_a_link() {
+fn outputs_are_not_written_through_a_link() {
     for (place, out) in
         [("deploy", "deploy"), ("deploy/local/nginx", "deploy"), ("build", "build/deploy"), ("build", "build")]
     {
@@ -217,7 +217,7 @@ fn outputs_are_not_written_behind_a_link() {
 /// Attack: the source of a mount, or a folder on the way to it, is a link to the engine's socket or to `/`.
 /// Expectation: NS313, also when the link comes after a run that found everything up to date.
 #[test]
-fn a_mounted_source_is_behind_no_link() {
+fn the_source_of_a_mount_is_not_a_link() {
     let mount = r#"services.cache = { image = "docker.io/library/redis:7", port = 8002, health.none = "no",
         mounts = [{ source = "config/cache/data", target = "/data" }] },"#;
     let case = project(mount);
@@ -250,7 +250,7 @@ fn a_mounted_source_is_behind_no_link() {
 /// terabyte that takes no place in version control.
 /// Expectation: each command ends, within its memory, with an error that names the file.
 #[test]
-fn files_without_end_end_in_an_error() {
+fn endless_files_are_errors() {
     let files = [
         ("nginx/conf.d/a.conf", "gen"),
         ("nself.lock", "gen"),
@@ -302,7 +302,7 @@ fn files_without_end_end_in_an_error() {
 /// Attack: many files, each within its limit, which together fill the memory.
 /// Expectation: a limit of all of them ends the run.
 #[test]
-fn many_large_files_end_in_an_error() {
+fn many_large_files_are_an_error() {
     for (folder, size, count) in [("nginx/conf.d", 1 << 20, 17), ("db/orders/schema", 16 << 20, 17)] {
         let case = project("");
         fine(case.path(), &["db", "new"]);
@@ -319,7 +319,7 @@ fn many_large_files_end_in_an_error() {
 /// Attack: a record, a stamp or an object of the cache, or a Dockerfile, is such a file.
 /// Expectation: damage of the cache counts as absence, and every command ends.
 #[test]
-fn a_cache_without_end_counts_as_absent() {
+fn an_endless_file_in_the_cache_counts_as_missing() {
     for kind in ["pipe", "device", "huge"] {
         let case = project("");
         fine(case.path(), &["db", "new"]);
@@ -376,7 +376,7 @@ fn imports_are_regular_files() {
 /// Attack: the place of a new service is a link of the checkout.
 /// Expectation: `init` writes nothing behind links below the folder that it is given.
 #[test]
-fn a_template_is_not_written_behind_a_link() {
+fn a_template_is_not_written_through_a_link() {
     let (case, outside) = (project(""), outside());
     link(case.path(), "services/orders/Dockerfile", &outside.path().join("precious.conf"));
     let ran = bounded(case.path(), &["init", "services/orders", "--template", "go"]);
@@ -390,7 +390,7 @@ fn a_template_is_not_written_behind_a_link() {
 /// Attack: a later change to nself opens a file by its path and follows links again.
 /// Expectation: the lint refuses each function that does so, and no module but one may call them.
 #[test]
-fn the_lint_refuses_every_other_way_to_open_files() {
+fn clippy_refuses_other_functions_that_open_files() {
     let calls = [
         "fs::read(path).is_ok()",
         "fs::read_to_string(path).is_ok()",
@@ -459,7 +459,7 @@ fn the_lint_refuses_every_other_way_to_open_files() {
 /// program that fetches it; CI compares the history of a stack in that folder with an earlier revision.
 /// Expectation: git refuses that repository, and the program does not run. The control is git without guards.
 #[test]
-fn a_repository_inside_of_the_checkout_runs_no_program() {
+fn git_uses_no_repository_inside_the_checkout() {
     let case = project("");
     let folder = case.path();
     fine(folder, &["db", "new"]);

@@ -42,7 +42,7 @@ fn git(folder: &Path, arguments: &[&str]) -> Ran {
 /// Attack: a checkout brings `secrets/` with the modes of git, 0755 and 0644, or looser ones; `.env` too.
 /// Expectation: `secrets init` and `secrets check` close the folder each time, and say what was open.
 #[test]
-fn modes_are_repaired_each_time() {
+fn modes_are_corrected_by_each_run() {
     let case = generated();
     let local = case.path().join("deploy/local");
     let secrets = local.join("secrets");
@@ -154,7 +154,7 @@ fn values_that_git_tracks_are_refused() {
 /// Attack: the repository is a worktree, holds the project in a folder, or has an inner repository around the values.
 /// Expectation: all indexes around the folder count.
 #[test]
-fn every_repository_around_the_folder_counts() {
+fn values_tracked_by_any_enclosing_repository_are_found() {
     let outer = tempfile::tempdir().unwrap();
     let folder = outer.path().join("work/shop");
     fs::create_dir_all(&folder).unwrap();
@@ -179,7 +179,7 @@ fn every_repository_around_the_folder_counts() {
 /// Attack: a repository comes with a configuration that names a program, which git runs when it looks for changes.
 /// Expectation: the index is read without git. The control shows that git does run it.
 #[test]
-fn the_configuration_of_a_repository_runs_nothing() {
+fn the_configuration_of_a_repository_runs_no_program() {
     let case = generated();
     let folder = case.path();
     git(folder, &["init", "-q"]);
@@ -201,7 +201,7 @@ fn the_configuration_of_a_repository_runs_nothing() {
 /// Attack: there is no repository, or its index is cut off or split, so that what is tracked cannot be known.
 /// Expectation: it is said, once.
 #[test]
-fn what_cannot_be_known_is_said() {
+fn an_unreadable_index_is_reported() {
     let case = generated();
     let folder = case.path();
     let said = init(folder).stderr;
@@ -242,7 +242,7 @@ fn compose_reads(folder: &Path, program: &Path, old: bool) -> String {
 /// another value, another variable or a broken file in `.env`.
 /// Expectation: both versions of Compose read exactly the value, or it is refused and the old file stays.
 #[test]
-fn env_carries_a_value_exactly_or_it_is_refused() {
+fn env_represents_a_value_exactly_or_it_is_refused() {
     let mut readers: Vec<(PathBuf, bool)> = Vec::new();
     readers.extend(tool("bin/docker-compose-2").map(|program| (program, false)));
     readers.extend(tool("/usr/bin/docker-compose").map(|program| (program, true)));
@@ -321,7 +321,7 @@ fn env_carries_a_value_exactly_or_it_is_refused() {
 /// environment.
 /// Expectation: NS805, and nothing is made.
 #[test]
-fn a_list_of_secrets_adds_no_lines_and_is_of_its_environment() {
+fn secret_lists_cannot_add_lines_to_env_and_belong_to_one_environment() {
     let case = generated();
     let local = case.path().join("deploy/local");
     let list = fs::read_to_string(local.join("secrets.json")).unwrap();

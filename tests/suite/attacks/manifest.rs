@@ -34,7 +34,7 @@ fn assert_unshown(ran: &Ran) {
 /// prints it and `gen` deletes it as a file that is no longer generated.
 /// Expectation: NS805 at the line, nothing is shown, nothing is deleted.
 #[test]
-fn a_line_for_a_file_of_the_operator_is_refused() {
+fn a_manifest_line_for_a_file_of_the_operator_is_refused() {
     for path in [
         "local/.env",
         "local/secrets/postgres-password",
@@ -82,7 +82,7 @@ fn a_line_for_a_file_of_the_operator_is_refused() {
 /// Attack: a line names a path that nself could generate and does not, with the digest of the operator's file.
 /// Expectation: `check` names the file and counts its lines, and shows none.
 #[test]
-fn a_file_that_is_not_generated_is_never_shown() {
+fn content_of_foreign_files_is_never_shown() {
     let case = generated();
     let content = format!("# {CANARY}\n# two\n");
     let file = case.path().join("deploy/local/nginx/sites/admin.conf");
@@ -102,7 +102,7 @@ fn a_file_that_is_not_generated_is_never_shown() {
 /// where nself would write and the manifest was deleted.
 /// Expectation: the generated side is shown, the lines of the other side are counted.
 #[test]
-fn lines_that_nself_did_not_write_are_never_shown() {
+fn hand_written_lines_are_never_shown() {
     let case = generated();
     let file = case.path().join("deploy/local/compose.yaml");
     let edited = fs::read_to_string(&file).unwrap().replacen("services:", &format!("# {CANARY}\n# more\nother:"), 1);

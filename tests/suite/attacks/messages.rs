@@ -41,7 +41,7 @@ fn is_text(ran: &Ran) {
 
 /// The commands that this module looks for are seen in unprotected text.
 #[test]
-fn the_search_finds_commands() {
+fn the_search_finds_commands_of_ci_logs() {
     assert!(commands(HOSTILE).len() >= 8, "{:?}", commands(HOSTILE));
     assert_eq!(commands(" ::add-mask::x").len(), 1);
     assert_eq!(commands("plain ::x:: # [y] ## z [w]"), Vec::<String>::new());
@@ -51,7 +51,7 @@ fn the_search_finds_commands() {
 /// escape sequences, line breaks and commands of CI services.
 /// Expectation: each name is shown on one line, with what is no text by number.
 #[test]
-fn names_on_the_command_line_and_in_folders_are_shown_as_text() {
+fn names_of_arguments_and_folders_cannot_control_the_terminal() {
     let case = tempfile::tempdir().unwrap();
     let folder = case.path();
     is_text(&nself_in(folder, ["init", HOSTILE]));
@@ -74,7 +74,7 @@ fn names_on_the_command_line_and_in_folders_are_shown_as_text() {
 /// Attack: a folder that becomes an image holds private files with hostile names.
 /// Expectation: `image` names what it leaves out as text; the JSON form is the same document.
 #[test]
-fn files_that_an_image_leaves_out_are_named_as_text() {
+fn names_of_omitted_files_cannot_control_the_terminal() {
     let body = r#"{ project = "shop", domain = "shop.example.com", services.web = {
         image = "ghcr.io/acme/web:1", layout = { folder = "web", platforms = ["linux/amd64"] },
         command = ["/app/web"], user = "10001:10001", port = 8001 } }"#;
@@ -95,7 +95,7 @@ fn files_that_an_image_leaves_out_are_named_as_text() {
 /// Attack: a generated file is replaced by one with commands, and files with hostile names lie beside it.
 /// Expectation: `check` shows the difference and the names as text, also where a sign or a space stands before them.
 #[test]
-fn a_diff_and_the_names_in_it_are_text() {
+fn a_diff_cannot_control_the_terminal() {
     let case = stack(r#"{ project = "shop", domain = "shop.example.com" }"#);
     let folder = case.path();
     assert_eq!(nself_in(folder, ["gen", "--env", "local"]).code, 0);
@@ -121,7 +121,7 @@ fn a_diff_and_the_names_in_it_are_text() {
 /// messages that Nickel code makes.
 /// Expectation: findings are text, and as JSON one document without commands.
 #[test]
-fn findings_about_hostile_texts_are_text() {
+fn findings_about_hostile_text_cannot_control_the_terminal() {
     let quoted = "x\\n::warning::w\\r##[error]e\\u{1b}[31m\\u{202e}";
     for body in [
         format!("{{ project = \"shop\", domain = \"d.example.com\", \"{quoted}\" = 1 }}"),
@@ -170,7 +170,7 @@ fn documents_for_other_programs_are_exact() {
 /// Attack: a new command prints past the writer that makes text harmless.
 /// Expectation: one module writes to stdout and stderr. clippy refuses others; here the list of what it refuses is held.
 #[test]
-fn one_module_prints() {
+fn only_one_module_prints() {
     let refused = [
         "println!",
         "print!(",

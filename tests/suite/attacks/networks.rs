@@ -77,8 +77,8 @@ impl Drop for Machine {
 }
 
 #[test]
-fn services_with_egress_do_not_reach_each_other() {
-    apart("attacks::networks::services_with_egress_do_not_reach_each_other", egress_apart);
+fn services_with_egress_cannot_reach_each_other() {
+    apart("attacks::networks::services_with_egress_cannot_reach_each_other", egress_apart);
 }
 
 /// Whether a container opens a connection to the address.
@@ -244,7 +244,7 @@ fn policies(folder: &Path) -> (Vec<Value>, Vec<(String, Value)>) {
 /// Expectation: no policy of any golden stack lets it out, whether its service has egress or not. Control: with the
 /// exceptions of an earlier release, two of these addresses are let through.
 #[test]
-fn pods_do_not_reach_metadata_services() {
+fn pods_cannot_reach_metadata_services() {
     let mut with_egress = 0;
     for folder in manifests(&environments()) {
         let (mut policies, pods) = policies(&folder);
@@ -276,7 +276,7 @@ fn pods_do_not_reach_metadata_services() {
 /// Attack: the same from a container of Compose, whose networks cannot tell private addresses from others.
 /// Expectation: the account that goes with the file says so.
 #[test]
-fn the_account_says_what_compose_cannot_block() {
+fn the_fidelity_report_names_what_compose_cannot_block() {
     let mut found = 0;
     for environment in environments() {
         let account: Value =
@@ -290,8 +290,8 @@ fn the_account_says_what_compose_cannot_block() {
 }
 
 #[test]
-fn the_database_server_knows_who_comes_from_where() {
-    apart("attacks::networks::the_database_server_knows_who_comes_from_where", database_apart);
+fn the_database_server_accepts_roles_by_network() {
+    apart("attacks::networks::the_database_server_accepts_roles_by_network", database_apart);
 }
 
 /// psql in a container, as a role with its password.
@@ -372,7 +372,7 @@ fn database_apart() {
 /// Attack: a stack names the superuser so that a line of the access rules says something else.
 /// Expectation: NS106 at the variable, and no file.
 #[test]
-fn the_name_of_the_superuser_adds_no_rule() {
+fn the_name_of_the_superuser_cannot_add_a_rule() {
     for value in ["\"all trust\"", "\"x\\\" all all trust\"", "\"x\\nhost all all all trust\"", "nself.domain"] {
         let case = stack(&format!(
             "{{ project = \"shop\", domain = \"shop.example.com\", services.postgres.env.POSTGRES_USER = {value} }}"

@@ -79,7 +79,7 @@ fn copy_signatures(registry: &Debian, digest: &str, repository: &str) {
 /// Attack: the owner of a registry gives a set that was signed for one tag, repository or environment the name of another.
 /// Expectation: NS825; without `--trust` the same set is taken, so nothing else refuses it.
 #[test]
-fn a_signed_set_is_taken_under_its_own_name_only() {
+fn a_signed_release_is_accepted_only_under_its_name() {
     let Some(registry) = Debian::start() else { return };
     let project = generated();
     let folder = project.path();
@@ -116,7 +116,7 @@ fn a_signed_set_is_taken_under_its_own_name_only() {
 /// Attack: a registry answers with an older set that the same key signed, under a version or under a tag that moves.
 /// Expectation: NS826 unless `--allow-downgrade`; an order that is not known is no order.
 #[test]
-fn a_signed_set_never_goes_back() {
+fn a_signed_release_is_not_replaced_by_an_older_one() {
     let Some(registry) = Debian::start() else { return };
     let project = generated();
     let folder = project.path();
@@ -180,7 +180,7 @@ fn push(registry: &Debian, files: &ReleaseFiles, tag: &str) {
 /// manifest records them correctly.
 /// Expectation: NS827, and nothing is written. The control is a set of the same making with a generated path.
 #[test]
-fn a_set_with_other_files_than_generated_ones_is_refused_whole() {
+fn a_release_with_foreign_files_is_refused() {
     let Some(registry) = Debian::start() else { return };
     let folder = tempfile::tempdir().unwrap();
     let from = |tag: &str| format!("oci://{}/acme/shop:{tag}", registry.host);

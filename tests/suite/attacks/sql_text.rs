@@ -88,7 +88,7 @@ fn slots(text: &str) -> Vec<(&'static str, Value)> {
 /// Attack: each text in each slot of a definition, also one that comes from a snapshot.
 /// Expectation: it is refused where it is read; the same definition with a plain text is read.
 #[test]
-fn no_slot_takes_a_text_that_leaves_it() {
+fn no_slot_accepts_text_that_escapes_it() {
     for (slot, value) in slots("1 + 1") {
         serde_json::from_value::<Schema>(value).unwrap_or_else(|error| panic!("{slot}: {error}"));
     }
@@ -152,7 +152,7 @@ fn no_slot_takes_a_text_that_leaves_it() {
 /// Attack: a default whose string continues on the next line with another meaning of `\'`.
 /// Expectation: NS740 at its place. Control: in the statement that was written around it, the server drops a table.
 #[test]
-fn a_continued_string_does_not_reach_a_statement() {
+fn a_continued_string_is_refused() {
     let project = stack("{}");
     let text = CONTINUED.replace('\\', "\\\\").replace('\n', "\\n");
     let program = format!(
@@ -180,7 +180,7 @@ fn a_continued_string_does_not_reach_a_statement() {
 /// Attack: psql's own lexer ends a statement where this crate does not.
 /// Expectation: psql sends exactly one statement for each text that is taken.
 #[test]
-fn psql_sends_one_statement_for_each_text() {
+fn psql_sends_one_statement_for_each_accepted_text() {
     use std::io::Write;
     use std::process::{Command, Stdio};
 

@@ -57,7 +57,7 @@ fn untouched(server: &Server, database: &str) {
 }
 
 #[test]
-fn a_server_that_was_there_before_is_taken_over() {
+fn a_server_without_a_ledger_is_taken_over() {
     let Some(server) = Server::start(Version::V15) else { return };
     for database in ["orders", "fresh"] {
         server.defined(database);
@@ -127,7 +127,7 @@ fn a_server_that_was_there_before_is_taken_over() {
 
 /// The server has the first migrations and lacks the others; an index outside of a transaction is handled too.
 #[test]
-fn a_server_is_taken_over_where_it_stands() {
+fn a_running_server_is_taken_over_at_its_version() {
     let Some(server) = Server::start(Version::V15) else { return };
     server.defined("orders");
     let project = Project::new(FIRST);
@@ -168,7 +168,7 @@ fn a_server_is_taken_over_where_it_stands() {
 
 /// A server's names become SQL of nothing, and no command of psql.
 #[test]
-fn the_name_of_an_owner_breaks_out_of_nothing() {
+fn the_name_of_an_owner_cannot_inject_sql() {
     let Some(server) = Server::start(Version::V15) else { return };
     server.defined("orders");
     let project = Project::new(FIRST);
@@ -221,7 +221,7 @@ const THERE: [&str; 4] = [
 
 /// How a server prints and reads values is no difference between two, and no change of one.
 #[test]
-fn settings_of_a_server_are_no_difference() {
+fn settings_of_a_server_are_not_differences() {
     let (Some(server), Some(other)) = (Server::start(Version::V15), Server::start(Version::V15)) else { return };
     server.defined("orders");
     let mut admin = server.session("postgres", "postgres");

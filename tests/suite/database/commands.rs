@@ -43,7 +43,7 @@ fn bad(folder: &Path, arguments: &[&str], code: &str, words: &str) {
 }
 
 #[test]
-fn changes_are_shown_written_and_then_there_are_none() {
+fn changes_are_shown_and_written_once() {
     let case = project(&format!("tables.orders = {ORDERS},"));
     let folder = case.path();
     let diff = nself_in(folder, ["db", "diff"]);
@@ -73,7 +73,7 @@ fn changes_are_shown_written_and_then_there_are_none() {
 }
 
 #[test]
-fn what_is_allowed_for_nothing_is_named() {
+fn an_allowance_without_an_object_is_reported() {
     let case = project(&format!("tables.orders = {ORDERS},"));
     let folder = case.path();
     fine(folder, &["db", "new"]);
@@ -107,7 +107,7 @@ fn what_is_allowed_for_nothing_is_named() {
 }
 
 #[test]
-fn a_loss_needs_a_review_and_a_rename_a_hint() {
+fn losing_data_needs_a_review_and_a_rename_needs_a_hint() {
     let case = project(&format!("tables.orders = {ORDERS},"));
     let folder = case.path();
     fine(folder, &["db", "new"]);
@@ -163,7 +163,7 @@ fn a_loss_needs_a_review_and_a_rename_a_hint() {
 
 /// A string that is spelled like an object is none, unless it is read as one.
 #[test]
-fn a_string_is_no_object() {
+fn a_string_in_sql_is_not_a_dependency() {
     let report = "views.report.query = \"SELECT kind FROM orders\",";
     let orders = |default: &str| {
         format!("tables.orders.columns.kind = {{ type = \"text\", default = \"{default}\" }}, {report}")
@@ -279,7 +279,7 @@ fn branches_that_both_add_a_migration_are_put_in_order() {
 
 /// Environments differ in data only.
 #[test]
-fn an_environment_cannot_have_other_tables() {
+fn tables_must_be_the_same_in_all_environments() {
     let case = stack(
         "{ project = \"shop\", domain = \"shop.example.com\", databases.shop.tables.a = { columns.id.type = \"bigint\" },\n\
            environments.prod.databases.shop.tables.a.columns.id.type = \"text\" }",

@@ -91,7 +91,7 @@ fn waiting(session: &mut Session, query: &str) -> bool {
 }
 
 #[test]
-fn an_index_is_built_beside_the_writers() {
+fn an_index_is_built_while_others_write() {
     let Some((server, project, _writers, mut session, mut open)) = busy("nullable = true") else { return };
     project.next(&definition("nullable = true", "indexes.orders_note_idx.columns = [{ column = \"note\" }]"));
     project.deploy();
@@ -126,7 +126,7 @@ fn an_index_is_built_beside_the_writers() {
 }
 
 #[test]
-fn what_needs_the_table_for_itself_gives_way() {
+fn a_change_that_locks_the_table_gives_up_after_a_timeout() {
     let Some((server, project, _writers, mut session, mut open)) = busy("nullable = true") else { return };
     let more = "checks.orders_n_check = \"n >= 0\"";
     project.next(&definition("backfill = \"'none'\"", more));

@@ -67,7 +67,7 @@ fn both_readers_of_dbml_give_the_same_tables() {
 }
 
 #[test]
-fn invalid_and_unsupported_dbml_is_reported_with_its_line() {
+fn invalid_and_unsupported_dbml_is_reported_at_its_line() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("x.dbml");
     for (text, line, words) in [

@@ -41,7 +41,7 @@ fn without(text: &str, words: &str) -> String {
 }
 
 #[test]
-fn atlas_reads_its_sum_and_runs_what_is_there() {
+fn atlas_accepts_the_sum_and_runs_the_migrations() {
     let (Some(atlas), Some(server)) = (tool("bin/atlas-read"), Server::start(Version::V15)) else { return };
     for database in ["orders", "exported"] {
         server.defined(database);
@@ -77,7 +77,7 @@ fn atlas_reads_its_sum_and_runs_what_is_there() {
 }
 
 #[test]
-fn refinery_gives_the_same_database() {
+fn refinery_creates_the_same_database() {
     let (Some(refinery), Some(server)) = (tool("refinery/bin/refinery"), Server::start(Version::V15)) else { return };
     for database in ["orders", "exported"] {
         server.defined(database);
@@ -115,7 +115,7 @@ fn refinery_gives_the_same_database() {
 
 /// Another runner, the real one, applies what is exported to it, and back.
 #[test]
-fn golang_migrate_gives_the_same_database() {
+fn golang_migrate_creates_the_same_database() {
     let (Some(migrate), Some(server)) = (tool("bin/migrate"), Server::start(Version::V15)) else { return };
     for database in ["orders", "exported"] {
         server.defined(database);
@@ -144,7 +144,7 @@ fn golang_migrate_gives_the_same_database() {
 }
 
 #[test]
-fn each_format_marks_migrations_that_take_no_transaction() {
+fn each_format_marks_migrations_that_run_outside_a_transaction() {
     let project = Project::new(FIRST);
     project.next(SECOND);
     let export = |format: &str| {

@@ -83,7 +83,7 @@ const LOST: [(&str, usize, &[&str]); 8] = [
 const HISTORIES: [&str; 2] = ["authelia", "river"];
 
 #[test]
-fn schemas_of_others_come_through() {
+fn schemas_of_other_projects_are_imported() {
     let (Some(files), Some(server)) = (tool("schemas"), Server::start(Version::V15)) else { return };
     for (name, tables, lost) in LOST {
         let folder = tempfile::tempdir().unwrap();
@@ -133,7 +133,7 @@ fn schemas_of_others_come_through() {
 
 /// Names that the server makes up, serials, partitions, grants: applied as they are, and imported.
 #[test]
-fn sql_as_people_write_it_gives_what_the_server_makes_of_it() {
+fn an_import_equals_what_the_server_creates_from_the_sql() {
     let Some(server) = Server::start(Version::V15) else { return };
     let folder = tempfile::tempdir().unwrap();
     let file = root().join("tests/sql/shop.sql").display().to_string();
@@ -159,12 +159,12 @@ fn sql_as_people_write_it_gives_what_the_server_makes_of_it() {
 }
 
 #[test]
-fn what_nself_made_is_read_back_from_a_server() {
+fn a_schema_that_nself_created_is_imported_from_a_server() {
     read_back(Version::V15, 0);
 }
 
 #[test]
-fn a_newer_server_prints_what_is_read_back() {
+fn a_dump_of_a_newer_server_is_imported() {
     read_back(Version::V17, 40);
 }
 

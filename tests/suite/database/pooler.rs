@@ -60,7 +60,7 @@ fn migrations_do_not_go_through_a_pooler() {
 
 /// What a session sets is the next client's in transaction mode, unless it is reset: the settings, and without them.
 #[test]
-fn a_setting_does_not_reach_the_next_client() {
+fn a_setting_does_not_affect_the_next_client() {
     let Some(server) = Server::start(Version::V17) else { return };
     server.defined("orders");
     let seen = |settings: &str| -> Option<Vec<String>> {
@@ -77,7 +77,7 @@ fn a_setting_does_not_reach_the_next_client() {
 }
 
 #[test]
-fn a_standby_is_refused_and_gets_what_the_server_gets() {
+fn migrations_refuse_a_standby_which_then_receives_them() {
     let Some(server) = Server::start(Version::V15) else { return };
     server.defined("orders");
     let project = Project::new(FIRST);
@@ -133,7 +133,7 @@ fn a_runner_that_lost_its_lock_stops_before_the_next_step() {
 
 /// NS725: what PostgreSQL refuses is refused before there is a server, with what to do instead.
 #[test]
-fn what_the_server_cannot_do_is_refused_without_one() {
+fn changes_that_postgresql_refuses_are_refused_without_a_server() {
     let Some(server) = Server::start(Version::V15) else { return };
     server.defined("orders");
     let mut session = server.session(OWNER, "orders");
@@ -171,7 +171,7 @@ fn what_the_server_cannot_do_is_refused_without_one() {
 }
 
 #[test]
-fn the_way_back_is_a_script_that_looks_where_it_is() {
+fn the_down_script_checks_the_ledger() {
     let Some(server) = Server::start(Version::V17) else { return };
     server.defined("orders");
     let project = Project::new(FIRST);

@@ -245,16 +245,16 @@ fn property(version: Version, from: usize, count: usize) {
 }
 
 #[test]
-fn a_planned_change_gives_the_other_schema_and_keeps_the_rows() {
+fn a_planned_change_leads_to_the_schema_and_keeps_the_rows() {
     property(Version::chosen(), 0, cases());
 }
 
 #[test]
-fn a_newer_server_agrees() {
+fn a_planned_change_works_on_a_newer_server() {
     property(Version::V17, 1_000_000, cases() / 10);
 }
 
 #[test]
-fn the_newest_server_agrees() {
+fn a_planned_change_works_on_the_newest_server() {
     property(Version::V18, 2_000_000, cases() / 10);
 }

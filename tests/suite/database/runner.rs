@@ -10,7 +10,7 @@ use crate::support::{nself_in, root, run};
 
 /// What a pod waits with, by a role that owns nothing: it ends once the last migration is in the ledger.
 #[test]
-fn the_wait_of_pods_ends_with_the_last_migration() {
+fn pods_wait_for_the_last_migration() {
     let Some(server) = Server::start(Version::V15) else { return };
     server.defined("orders");
     let project = Project::new(FIRST);
@@ -61,7 +61,7 @@ fn each_migration_is_applied_once_and_in_order() {
 
 /// Each major version prints a catalog in its own way, and earlier releases did not say which one it was.
 #[test]
-fn a_catalog_that_another_version_printed_is_no_change() {
+fn a_digest_of_a_different_server_version_is_not_a_change() {
     let Some(server) = Server::start(Version::V15) else { return };
     server.defined("orders");
     let project = Project::new(FIRST);
@@ -78,7 +78,7 @@ fn a_catalog_that_another_version_printed_is_no_change() {
 }
 
 #[test]
-fn whatever_was_tampered_with_stops_the_runner_before_its_first_step() {
+fn changed_files_or_ledgers_stop_the_runner_before_its_first_step() {
     let Some(server) = Server::start(Version::V15) else { return };
     server.defined("orders");
     server.defined("fresh");
@@ -138,7 +138,7 @@ fn whatever_was_tampered_with_stops_the_runner_before_its_first_step() {
 }
 
 #[test]
-fn six_runners_apply_everything_once() {
+fn six_concurrent_runners_apply_each_migration_once() {
     let Some(server) = Server::start(Version::V15) else { return };
     server.defined("orders");
     let project = Project::new(FIRST);
@@ -190,7 +190,7 @@ fn a_runner_that_was_killed_is_resumed() {
 }
 
 #[test]
-fn an_index_that_was_left_invalid_is_built_again() {
+fn an_invalid_index_is_built_again() {
     let Some(server) = Server::start(Version::V15) else { return };
     server.defined("orders");
     let project = Project::new(FIRST);
@@ -209,7 +209,7 @@ fn an_index_that_was_left_invalid_is_built_again() {
 
 /// Extensions are made and dropped with other rights than tables.
 #[test]
-fn extensions_come_and_go() {
+fn extensions_are_created_and_removed() {
     let Some(server) = Server::start(Version::V15) else { return };
     server.defined("orders");
     let project = Project::new(&format!("{FIRST}, extensions = [\"citext\", \"pageinspect\"]"));

@@ -38,7 +38,7 @@ fn rows(session: &mut Session, sql: &str) -> String {
 }
 
 #[test]
-fn no_role_reads_or_writes_rows_of_another_tenant() {
+fn no_role_can_read_or_write_rows_of_a_different_tenant() {
     let Some((server, _case)) = tenants() else { return };
     let mut superuser = server.session("postgres", "tickets");
     let of_b = "SELECT md5(string_agg(t::text, ',' ORDER BY t)) FROM (SELECT p::text FROM people p WHERE tenant_id = 'bbbbbbbb-0000-0000-0000-000000000000' UNION ALL SELECT t::text FROM tickets t WHERE tenant_id = 'bbbbbbbb-0000-0000-0000-000000000000') AS x(t);";
@@ -88,7 +88,7 @@ fn no_role_reads_or_writes_rows_of_another_tenant() {
 
 /// Known-bad control: without the policy the same questions are answered.
 #[test]
-fn without_its_policy_the_matrix_would_notice() {
+fn the_check_detects_a_missing_policy() {
     let Some((server, _case)) = tenants() else { return };
     server.session("postgres", "tickets").must("ALTER TABLE tickets DISABLE ROW LEVEL SECURITY;");
     let mut service = server.session("tickets", "tickets");
@@ -97,7 +97,7 @@ fn without_its_policy_the_matrix_would_notice() {
 
 /// What the convention adds cannot be taken away or written over.
 #[test]
-fn a_tenant_table_without_its_policy_does_not_generate() {
+fn a_tenant_table_without_its_policy_is_refused() {
     let case = golden(false).into_iter().find(|case| name(case) == "database").unwrap();
     let case = project(&case);
     let file = case.path().join("db/tickets.ncl");

@@ -8,7 +8,7 @@ use super::server::{Server, Version};
 use crate::support::{nself, nself_in, run};
 
 #[test]
-fn a_password_appears_in_no_argument_and_no_message() {
+fn passwords_do_not_appear_in_arguments_or_messages() {
     let folder = tempfile::tempdir().unwrap();
     let seen = folder.path().join("seen");
     let script = format!(
@@ -52,7 +52,7 @@ fn a_password_appears_in_no_argument_and_no_message() {
 }
 
 #[test]
-fn a_server_is_compared_with_what_is_written() {
+fn a_server_is_compared_with_the_written_migrations() {
     let Some(server) = Server::start(Version::V15) else { return };
     let folder = tempfile::tempdir().unwrap();
     let definition = "{ types.state.enum.values = [\"new\", \"paid\"],\n\

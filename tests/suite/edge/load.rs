@@ -100,9 +100,9 @@ fn transfer() {
 }
 
 #[test]
-fn websockets_beyond_its_memory_get_a_status() {
+fn websockets_beyond_its_memory_get_status_503() {
     if tools() {
-        apart("edge::load::websockets_beyond_its_memory_get_a_status", open_websockets);
+        apart("edge::load::websockets_beyond_its_memory_get_status_503", open_websockets);
     }
 }
 
@@ -118,9 +118,9 @@ fn open_websockets() {
 }
 
 #[test]
-fn a_change_is_a_reload_without_a_refused_request() {
+fn changed_files_are_loaded_without_a_refused_request() {
     if tools() {
-        apart("edge::load::a_change_is_a_reload_without_a_refused_request", reload);
+        apart("edge::load::changed_files_are_loaded_without_a_refused_request", reload);
     }
 }
 

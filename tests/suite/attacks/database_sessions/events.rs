@@ -48,7 +48,7 @@ fn the_function_of_an_event_trigger_does_not_run_as_the_superuser() {
 /// Attack: the same with a trigger of logins, which runs before a session says anything (PostgreSQL 17).
 /// Expectation: sessions of the superuser begin without event triggers.
 #[test]
-fn a_trigger_of_logins_does_not_run_as_the_superuser() {
+fn a_login_trigger_does_not_run_as_the_superuser() {
     let Some((server, project, mut owner, trap)) = taken_over(Version::V17, "login") else { return };
     let admin = format!("postgresql://postgres@/orders?host={}", server.folder().display());
     assert_eq!(nself_in(project.folder.path(), ["db", "status", "--url", &admin]).code, 1);

@@ -33,7 +33,7 @@ fn control(server: &Server, owner: &mut Session, trap: &Trap) {
 /// extension and runs the first start once more.
 /// Expectation: neither session runs any of them; the extension is there, and so are the migrations.
 #[test]
-fn no_session_of_a_deployment_runs_what_an_owner_planted() {
+fn no_session_of_a_deployment_runs_code_of_an_owner() {
     let extensions = format!("{FIRST}, extensions = [\"citext\", \"pageinspect\"]");
     let Some((server, project, mut owner, trap)) = planted(Version::V15, &extensions) else { return };
     control(&server, &mut owner, &trap);
@@ -61,7 +61,7 @@ fn no_session_of_a_deployment_runs_what_an_owner_planted() {
 /// superuser: status, import, both sides of a comparison, the ledger's begin.
 /// Expectation: no session runs any of them, and the ledger is not begun by a superuser at all.
 #[test]
-fn no_question_of_a_superuser_runs_what_an_owner_planted() {
+fn no_query_of_a_superuser_runs_code_of_an_owner() {
     let Some((server, project, mut owner, trap)) = planted(Version::V15, FIRST) else { return };
     let (admin, scratch) = (url(&server, "postgres", "orders"), url(&server, "postgres", "postgres"));
     let nself = |arguments: &[&str]| -> Ran { nself_in(project.folder.path(), arguments) };
@@ -87,7 +87,7 @@ fn no_question_of_a_superuser_runs_what_an_owner_planted() {
 /// Attack: `nself.ledger` is a view, or has columns of a type whose cast is a function, or a table with such a child.
 /// Expectation: a superuser's `db status` runs no code of it.
 #[test]
-fn a_ledger_that_is_code_is_not_read_as_one() {
+fn a_view_in_place_of_the_ledger_is_not_run() {
     let Some(server) = Server::start(Version::V15) else { return };
     server.defined("orders");
     let project = Project::new(FIRST);
@@ -134,7 +134,7 @@ fn a_ledger_that_is_code_is_not_read_as_one() {
 /// the new owner.
 /// Expectation: the runner runs none of them and says what belongs to whom.
 #[test]
-fn what_a_service_left_does_not_run_as_the_new_owner() {
+fn code_of_a_service_does_not_run_as_the_new_owner() {
     let Some(server) = Server::start(Version::V15) else { return };
     server.database("orders");
     let project = Project::new(FIRST);
@@ -208,7 +208,7 @@ fn default_privileges_do_not_open_the_ledger() {
 /// Attack: the owner sets what every session of its database begins with, a search path and a role among it.
 /// Expectation: the sessions of the superuser begin with their own settings; control: a plain session has the owner's.
 #[test]
-fn settings_of_a_database_do_not_reach_our_sessions() {
+fn settings_of_a_database_do_not_affect_our_sessions() {
     let extensions = format!("{FIRST}, extensions = [\"citext\"]");
     let Some((server, project, mut owner, trap)) = planted(Version::V15, &extensions) else { return };
     for setting in

@@ -52,7 +52,7 @@ fn gone(mark: &Path) -> bool {
 /// Attack: seeds take back the role that the runner set, end its transaction, or speak to psql.
 /// Expectation: each is refused by the server, nothing of it is done, and no program runs.
 #[test]
-fn sql_of_the_project_has_no_way_up() {
+fn sql_of_the_project_cannot_gain_rights() {
     let Some(server) = Server::start(Version::V15) else { return };
     server.defined("orders");
     let project = Project::new(&format!(
@@ -90,7 +90,7 @@ fn denied(ran: &Ran) -> bool {
 /// Attack: migrations that were written by hand, with the same; and one that says of itself that it is privileged.
 /// Expectation: the server refuses the first ones; the last one does not generate.
 #[test]
-fn a_hand_written_migration_has_no_way_up() {
+fn a_hand_written_migration_cannot_gain_rights() {
     let Some(server) = Server::start(Version::V15) else { return };
     server.defined("orders");
     let (mark, inner) = marks(&server);
@@ -135,7 +135,7 @@ fn a_hand_written_migration_has_no_way_up() {
 /// Attack: a definition whose view is computed while it is made, on the server after `--scratch`, by a superuser's URL.
 /// Expectation: it is made by a role without rights; nothing of it is left. Control: the superuser may read that.
 #[test]
-fn definitions_are_made_by_a_role_without_rights() {
+fn scratch_definitions_are_created_by_a_role_without_rights() {
     let Some(server) = Server::start(Version::V15) else { return };
     server.defined("orders");
     let project = Project::new(FIRST);
@@ -167,7 +167,7 @@ fn definitions_are_made_by_a_role_without_rights() {
 /// Attack: the runner gets the superuser's login in place of the owner's, or that of a role that can become one.
 /// Expectation: it refuses before it makes anything.
 #[test]
-fn the_runner_refuses_a_session_with_a_way_up() {
+fn the_runner_refuses_a_session_that_can_gain_rights() {
     let Some(server) = Server::start(Version::V15) else { return };
     server.defined("orders");
     let project = Project::new(FIRST);

@@ -58,9 +58,9 @@ fn listed_addresses() {
 /// Attack: a machine of the local network, or another container, reaches the nginx of a developer.
 /// Expectation: with ports on the loopback address this machine alone is internal; with ports elsewhere only what is listed.
 #[test]
-fn in_local_this_machine_is_internal_and_the_network_is_not() {
+fn in_local_only_this_machine_is_internal() {
     if tools() {
-        apart("attacks::edge::callers::in_local_this_machine_is_internal_and_the_network_is_not", local_callers);
+        apart("attacks::edge::callers::in_local_only_this_machine_is_internal", local_callers);
     }
 }
 

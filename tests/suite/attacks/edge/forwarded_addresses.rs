@@ -14,9 +14,9 @@ use crate::up::apart;
 /// Expectation: only what a listed proxy saw counts, proxies and load balancers never do, and the scheme comes from proxies
 /// alone.
 #[test]
-fn a_forged_forwarded_address_is_not_believed() {
+fn a_forged_forwarded_address_is_not_trusted() {
     if tools() {
-        apart("attacks::edge::forwarded_addresses::a_forged_forwarded_address_is_not_believed", forged_addresses);
+        apart("attacks::edge::forwarded_addresses::a_forged_forwarded_address_is_not_trusted", forged_addresses);
     }
 }
 
@@ -87,7 +87,7 @@ fn refused(body: &str) -> (i32, String) {
 /// the addresses of clients.
 /// Expectation: such a stack is refused (NS605, NS606) at the field that is wrong, and accepted once the hint is followed.
 #[test]
-fn stacks_whose_clients_have_no_address_are_refused() {
+fn internal_routes_without_client_addresses_are_refused() {
     let listed = "edge.internal_addresses = [\"198.51.100.0/24\"],";
     let gateway = "kubernetes = nself.clusters.gateway \"envoy\" & { enabled = true, MORE },";
     let k3s = "kubernetes = nself.clusters.k3s & { enabled = true, MORE },";
@@ -135,7 +135,7 @@ fn stacks_whose_clients_have_no_address_are_refused() {
 /// Attack: ports of the nodes, where kube-proxy replaces the client's address by the node's.
 /// Expectation: the Service of the edge says `externalTrafficPolicy: Local`, by which addresses stay; no other has it.
 #[test]
-fn ports_of_the_nodes_keep_the_clients_address() {
+fn node_ports_keep_the_clients_address() {
     let case = golden(false).into_iter().find(|case| name(case) == "kubernetes").unwrap();
     let services = |environment: &str| -> Vec<(String, Value)> {
         let folder = case.join("out").join(environment).join("kubernetes");

@@ -35,9 +35,9 @@ const CLAIMS: [&str; 24] = [
 /// Attack: a client claims another address, scheme, host or path in each header that services believe.
 /// Expectation: on every kind of route, gRPC included, they arrive with the edge's values or not at all.
 #[test]
-fn claims_of_clients_never_arrive() {
+fn headers_that_clients_forge_are_removed() {
     if tools() {
-        apart("attacks::edge::headers::claims_of_clients_never_arrive", claims);
+        apart("attacks::edge::headers::headers_that_clients_forge_are_removed", claims);
     }
 }
 

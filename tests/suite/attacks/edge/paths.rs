@@ -109,9 +109,9 @@ fn spellings(path: &str) -> Vec<String> {
 /// Attack: a path that an access rule closes is spelled so that nginx and the service read different paths.
 /// Expectation: what arrives from outside is not the closed path, however generously it is read; the rest is refused.
 #[test]
-fn no_spelling_of_a_closed_path_arrives() {
+fn no_spelling_bypasses_an_internal_path() {
     if tools() {
-        apart("attacks::edge::paths::no_spelling_of_a_closed_path_arrives", closed_paths);
+        apart("attacks::edge::paths::no_spelling_bypasses_an_internal_path", closed_paths);
     }
 }
 
@@ -166,9 +166,9 @@ fn closed_paths() {
 /// Attack: none; the rules for paths must not cost what they do not protect.
 /// Expectation: public paths arrive as they were sent, and where no rule depends on the path, every path does.
 #[test]
-fn public_paths_arrive_as_they_were_sent() {
+fn public_paths_are_forwarded_unchanged() {
     if tools() {
-        apart("attacks::edge::paths::public_paths_arrive_as_they_were_sent", public_paths);
+        apart("attacks::edge::paths::public_paths_are_forwarded_unchanged", public_paths);
     }
 }
 

@@ -9,9 +9,9 @@ use crate::up::apart;
 /// Attack: a request asks for an upgrade to h2c, and requests inside of the connection bypass the rules of the edge.
 /// Expectation: only upgrades to websockets reach a service; in the control, which forwards all upgrades, the attack succeeds.
 #[test]
-fn an_upgrade_to_http2_smuggles_nothing() {
+fn an_upgrade_to_http2_cannot_smuggle_requests() {
     if tools() {
-        apart("attacks::edge::upgrades::an_upgrade_to_http2_smuggles_nothing", upgrades);
+        apart("attacks::edge::upgrades::an_upgrade_to_http2_cannot_smuggle_requests", upgrades);
     }
 }
 

@@ -20,7 +20,7 @@ fn definition(settings: &Value, schemas: &Value) -> Vec<Code> {
 /// objects, one without `pg_temp` at its end.
 /// Expectation: NS742; a fixed path passes.
 #[test]
-fn a_definer_without_a_fixed_path_is_refused() {
+fn a_definer_without_a_fixed_search_path_is_refused() {
     let none = json!({});
     let open =
         json!({ "open": { "grants": { "reader": ["create"] } }, "audit": { "grants": { "reader": ["usage"] } } });
@@ -76,7 +76,7 @@ fn function(more: &str) -> String {
 /// Expectation: the call is refused, unless `grants` name the role or everyone; the temporary table is not read.
 /// Control: the same function with its caller's rights may be called by everyone, and reads the temporary table.
 #[test]
-fn only_roles_with_a_grant_call_a_definer() {
+fn only_roles_with_a_grant_can_call_a_definer() {
     let Some(server) = Server::start(Version::V15) else { return };
     let definer = "security_definer = true, settings.search_path = \"public, pg_temp\",";
     let call = "SELECT count_secrets();";

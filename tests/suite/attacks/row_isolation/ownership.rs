@@ -68,7 +68,7 @@ const LIFTS: [&str; 27] = [
 /// Attack: the role of a service lifts row-level security, changes or drops what it works on, or becomes the owner.
 /// Expectation: everything is refused, and rows of the other tenant stay out of sight; the role still reads and writes rows.
 #[test]
-fn a_service_cannot_lift_what_keeps_tenants_apart() {
+fn a_service_cannot_lift_row_level_security() {
     let Some((server, _case)) = tickets() else { return };
     let mut service = server.session("tickets", "tickets");
     service.must(&format!("SET app.tenant_id = '{A}';"));
@@ -111,7 +111,7 @@ fn a_service_cannot_lift_what_keeps_tenants_apart() {
 /// Attack: a later migration makes tables, and someone gives the service the ownership so that it can use them.
 /// Expectation: rights on later tables, sequences and schemas follow without that, rows only, and none on the ledger.
 #[test]
-fn rights_on_later_tables_follow_and_are_rights_on_rows() {
+fn services_get_rights_on_rows_of_later_tables() {
     let Some((server, case)) = tickets() else { return };
     let mut owner = server.session("tickets_migrations", "tickets");
     owner.must("CREATE SCHEMA later; CREATE TABLE later.notes (id int GENERATED ALWAYS AS IDENTITY, note text);");

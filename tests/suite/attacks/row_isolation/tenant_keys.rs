@@ -62,7 +62,7 @@ fn attack(server: &Server, database: &str, definition: &str) -> (bool, String) {
 /// Expectation: B gets the same answer for both ids, and A's delete leaves B's rows as they are; inside of a tenant
 /// the action works. Control: without the convention B learns the id, and its row is deleted.
 #[test]
-fn a_key_stays_inside_of_its_tenant() {
+fn a_foreign_key_stays_within_its_tenant() {
     let Some(server) = Server::start(Version::V15) else { return };
     let control = attack(&server, "shared", &tables("none", "", "cascade"));
     assert_eq!(control, (true, "12:3".to_owned()), "the attack does nothing here");
@@ -90,7 +90,7 @@ fn codes(tables: &Value) -> Vec<Code> {
 /// in another place, and one that would take the column away.
 /// Expectation: NS743.
 #[test]
-fn a_key_that_crosses_tenants_is_refused() {
+fn a_foreign_key_across_tenants_is_refused() {
     let with = |scope: &str, key: Value| {
         let people = json!({ "scope": "tenant", "columns": { "id": { "type": "uuid" } }, "primary_key": ["id"] });
         let mut notes =

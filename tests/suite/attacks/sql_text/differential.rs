@@ -101,13 +101,13 @@ fn compare(version: Version, usual: u64) {
 /// Attack: a text that this crate takes for one expression or query and the server for something else.
 /// Expectation: there is none, and of the texts that are taken at least 199 of 200 parse there.
 #[test]
-fn postgresql_15_agrees() {
+fn postgresql_15_accepts_the_same_texts() {
     compare(Version::V15, 3_000);
 }
 
 /// Attack: the same, where the server's grammar is newer.
 /// Expectation: there is none.
 #[test]
-fn postgresql_17_agrees() {
+fn postgresql_17_accepts_the_same_texts() {
     compare(Version::V17, 3_000);
 }
