@@ -143,7 +143,7 @@ fn an_output_folder_in_the_project_is_not_reached_through_a_link() {
     for refused in [Root::output(place.path(), None), named("deploy"), named("build/deploy")] {
         assert!(refused.open().is_err() && refused.write("x", b"x").is_err(), "{refused:?}");
     }
-    // What the operator names elsewhere may have links on the way to it.
+    // A path outside the project, which the operator names, may contain links.
     let link = outside.path().join("way");
     symlink(outside.path(), &link).unwrap();
     Root::output(place.path(), Some(&link.join("new/deploy"))).write("x", b"x").unwrap();

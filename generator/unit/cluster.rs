@@ -1,4 +1,4 @@
-//! What clusters get of a plan, and the rules of environments on clusters.
+//! Tests the manifests for clusters, and the rules for environments with clusters.
 
 use serde_json::{Value, json};
 

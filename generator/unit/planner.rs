@@ -1,4 +1,4 @@
-//! What the planner decides and refuses.
+//! Tests decisions and findings of the planner.
 
 use serde_json::{Value, json};
 

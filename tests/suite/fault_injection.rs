@@ -1,5 +1,5 @@
-//! What the cache and the output folder do when everything goes wrong: killed and racing writers, full disks,
-//! read-only folders, damage, a clock that goes backwards. Never a wrong byte, never a crash.
+//! The cache and the output folder under faults: killed and concurrent runs, full disks, read-only folders, damage, a
+//! clock that goes backwards. There is never a wrong byte or a crash.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -32,7 +32,7 @@ fn objects(folder: &Path) -> Vec<PathBuf> {
     objects
 }
 
-/// Every object is what its name says, and read-only.
+/// Checks that every object has the digest in its name and is read-only.
 fn objects_are_whole(folder: &Path) {
     for path in objects(folder) {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
@@ -53,7 +53,7 @@ fn a_missing_cache_only_costs_time() {
     fs::remove_dir_all(folder.join(".nself")).unwrap();
     assert_eq!(nself_in(folder, ["gen"]).code, 0);
     assert_eq!(tree(&folder.join("deploy")), first);
-    // Objects are never what is generated from: all of them forged, and nothing of it arrives.
+    // Files are never generated from objects: forged objects have no effect.
     for path in objects(folder) {
         fs::remove_file(&path).unwrap();
         fs::write(&path, "forged").unwrap();
@@ -92,7 +92,7 @@ fn verify_reports_every_difference_and_repairs_files() {
     assert_eq!(tree(&folder.join("deploy")), first);
     assert_eq!(nself_in(folder, ["verify"]).code, 0);
 
-    // Without the stack, the objects are enough; without both, it says so.
+    // Without the stack, objects are enough for a repair; without both, it fails.
     fs::write(&edited, "edited").unwrap();
     fs::rename(folder.join("stack.ncl"), folder.join("away.ncl")).unwrap();
     assert_eq!(nself_in(folder, ["verify", "--repair"]).code, 0);
@@ -103,7 +103,7 @@ fn verify_reports_every_difference_and_repairs_files() {
     assert!(lost.code == 1 && lost.stderr.contains("no copy exists to restore it"), "{}", lost.stderr);
     assert_eq!(fs::read(&edited).unwrap(), b"edited");
 
-    // A stack that gives something else is a finding, not a repair.
+    // A stack that generates different files is a finding and is not used for a repair.
     fs::write(folder.join("stack.ncl"), body("debug")).unwrap();
     let other = nself_in(folder, ["verify", "--rebuild"]);
     assert!(other.code == 1 && other.stderr.contains("NS809"), "{}", other.stderr);
@@ -139,7 +139,7 @@ fn killed_concurrent_runs_leave_consistent_files() {
         assert_eq!(nself_in(folder, ["gen"]).code, 0);
         results.insert(level, tree(&folder.join("deploy")));
     }
-    // A generator of moments without a clock.
+    // A generator of pseudo-random delays.
     let mut seed = 0x9e37_79b9_u32;
     for round in 0..100 {
         let level = ["info", "debug"][round % 2];
@@ -159,7 +159,7 @@ fn killed_concurrent_runs_leave_consistent_files() {
             let _ = writer.wait();
         }
         objects_are_whole(folder);
-        // Whole files of one state or the other, never a third.
+        // Each file is complete, in one of the two states.
         let now = tree(&folder.join("deploy"));
         for (path, bytes) in now.iter().filter(|(path, _)| !path.contains("/.nself-") && !path.starts_with(".nself-")) {
             assert!(results.values().any(|known| known.get(path) == Some(bytes)), "round {round}: {path}");
@@ -263,7 +263,7 @@ fn damaged_and_newer_records_count_as_missing() {
     assert_eq!(nself_in(folder, ["why", "--rebuilt"]).code, 0);
     assert_eq!(nself_in(folder, ["gc", "--grace", "0"]).code, 0);
     assert!(folder.join(".nself/objects2").is_dir(), "what another release keeps stays");
-    // A clock that goes backwards: everything is older than the stamp, or younger than now.
+    // Wrong clocks: all files are older than the stamp, or in the future.
     for time in ["1980-01-01", "2099-01-01"] {
         for path in tree(folder).keys() {
             let _ = run(Command::new("touch").arg("-h").arg("-d").arg(time).arg(folder.join(path)));

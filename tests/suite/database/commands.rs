@@ -1,4 +1,4 @@
-//! `nself db` as its users run it, with a known-bad case for each gate.
+//! `nself db` from the command line, with a known-bad case for each check.
 
 use std::fs;
 use std::path::Path;
@@ -60,7 +60,7 @@ fn changes_are_shown_and_written_once() {
     }
     let json = nself_in(folder, ["db", "diff", "--from", "db/shop", "--to", "empty", "--format", "json"]);
     let answer: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
-    // A folder has no place to allow a hazard, so the plan names it.
+    // Hazards cannot be allowed in a folder, so the plan lists them.
     assert_eq!((json.code, answer["status"].as_str()), (1, Some("differs")), "{answer}");
     assert!(answer.to_string().contains("\"hazards\":[\"deletes_data\"]"), "{answer}");
     let text = nself_in(folder, ["db", "diff", "--from", "db/shop", "--to", "empty"]);
@@ -80,7 +80,7 @@ fn an_allowance_without_an_object_is_reported() {
     let dropped = ORDERS.replace(" note = { type = \"text\" },", "");
     let allowing =
         |object: &str| format!("tables.orders = {dropped},\nallow.\"{object}\".deletes_data = \"not read by anyone\",");
-    // Misspelled: the refusal says what is missing, the warning where it was meant.
+    // A misspelled allowance: the error names the missing one, the warning the misspelled one.
     define(folder, &allowing("orders.nte"));
     bad(
         folder,
@@ -97,7 +97,7 @@ fn an_allowance_without_an_object_is_reported() {
     define(folder, &allowing("orders.note"));
     let new = fine(folder, &["db", "new"]);
     assert!(!new.stderr.contains("NS715"), "{}", new.stderr);
-    // What stayed behind would allow the same for the next column of this name.
+    // A remaining allowance would apply to a later column with this name.
     for command in ["diff", "new", "verify"] {
         let ran = fine(folder, &["db", command]);
         assert!(ran.stderr.contains("warning[NS715]") && ran.stderr.contains("remove it"), "{}", ran.stderr);
@@ -113,12 +113,12 @@ fn losing_data_needs_a_review_and_a_rename_needs_a_hint() {
     fine(folder, &["db", "new"]);
     let orders = |from: &str, to: &str| format!("tables.orders = {},", ORDERS.replace(from, to));
     let new = &["db", "new"][..];
-    // A column that goes away, with and without one that could be it.
+    // A removed column, with and without a similar new one.
     define(folder, &orders(" note = { type = \"text\" },", ""));
     bad(folder, new, "NS720", "allow.\"orders.note\".deletes_data");
     define(folder, &orders("note =", "remark ="));
     bad(folder, new, "NS721", "renamed_from = \"note\"");
-    // NOT NULL that is dropped, a condition that is dropped, a type that does not fit, rows without a value.
+    // Dropped NOT NULL, a dropped condition, an incompatible type, rows without a value.
     define(folder, &orders("note = { type = \"text\" }", "note = { type = \"text\", nullable = true }"));
     bad(folder, new, "NS720", "allow.\"orders.note\".drops_constraint");
     define(folder, &orders("checks.orders_total_check = \"total >= 0\",", ""));
@@ -138,14 +138,14 @@ fn losing_data_needs_a_review_and_a_rename_needs_a_hint() {
         ),
     );
     bad(folder, new, "NS722", "both exist");
-    // A circle that no order resolves.
+    // A cycle of dependencies.
     define(
         folder,
         "tables.orders = { columns.id = { type = \"bigint\", default = \"f()\" } },\n\
          functions.f = { language = 'sql, returns = \"bigint\", body = \"SELECT count(*) FROM orders\" },",
     );
     bad(folder, new, "NS713", "these objects depend on each other");
-    // What was reviewed is written, with its reason to be found in the stack.
+    // An allowed hazard is written; its reason is in the stack.
     define(
         folder,
         &format!(
@@ -161,7 +161,7 @@ fn losing_data_needs_a_review_and_a_rename_needs_a_hint() {
     assert!(lint.stdout.contains("deletes_data"), "{}", lint.stdout);
 }
 
-/// A string that is spelled like an object is none, unless it is read as one.
+/// A string with the name of an object is not a dependency, unless the server reads it as a name.
 #[test]
 fn a_string_in_sql_is_not_a_dependency() {
     let report = "views.report.query = \"SELECT kind FROM orders\",";
@@ -209,7 +209,7 @@ fn history_that_changed_is_refused() {
     tampered("nself.sum", &swapped, "NS730", "the order of migrations changed: 0001_init is where 0002_b was");
     tampered("nself.sum", &|text| text.replace("up:", "<<<<<<< up:"), "NS732", "nself db rebase");
     tampered("migrations/0002_b/plan.json", &|_| "{".into(), "NS732", "plan.json");
-    // Line ends of another system are no change.
+    // Converted line endings are not a change.
     let up = file("migrations/0001_init/up.sql");
     let text = fs::read_to_string(&up).unwrap();
     fs::write(&up, text.replace('\n', "\r\n")).unwrap();
@@ -257,7 +257,7 @@ fn branches_that_both_add_a_migration_are_put_in_order() {
     git(folder, &["add", "-A"]);
     assert_eq!(git(folder, &["commit", "-qm", "ours"]).code, 0);
     bad(folder, &["db", "verify", "--base", "main"], "NS730", "0002_ours is where the base has 0002_theirs");
-    // The merge conflicts in the sum, as it should.
+    // The merge has a conflict in the sum file, as intended.
     let merge = git(folder, &["merge", "main"]);
     assert!(merge.code != 0 && merge.stdout.contains("nself.sum"), "{}{}", merge.stdout, merge.stderr);
     define(folder, &(table("a") + &table("ours") + &table("theirs")));
@@ -273,11 +273,11 @@ fn branches_that_both_add_a_migration_are_put_in_order() {
     assert_eq!(kept, "INSERT INTO ours VALUES (1);\n");
     let up = fs::read_to_string(folder.join("db/shop/migrations/0003_ours/up.sql")).unwrap();
     assert!(up.contains("ours") && !up.contains("theirs"), "{up}");
-    // History that was rewritten is seen from the base.
+    // Rewritten history is detected by comparison with the base.
     bad(folder, &["db", "verify", "--base", "nowhere"], "NS804", "--base takes a revision");
 }
 
-/// Environments differ in data only.
+/// Environments may differ only in data.
 #[test]
 fn tables_must_be_the_same_in_all_environments() {
     let case = stack(

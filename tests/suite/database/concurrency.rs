@@ -1,7 +1,6 @@
-//! Writers while tables change. A transaction that stays open blocks sessions that need an exclusive lock on the table; the
-//! generated migrations give up after their lock timeout, or never block writers.
-//!
-//! Who is blocked is what the server says in pg_stat_activity; how long a machine takes for it is not asserted.
+//! Writers while tables change. A transaction that stays open blocks sessions that need an exclusive lock on the table;
+//! the generated migrations give up after their lock timeout, or never block writers. pg_stat_activity shows which
+//! sessions are blocked; the tests do not assert times.
 
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -12,7 +11,7 @@ use super::server::{OWNER, Server, Session, Version};
 use crate::support::Ran;
 
 const CLIENTS: usize = 4;
-/// Seconds: the migrations' lock timeout.
+/// The lock timeout of migrations in seconds.
 const TIMEOUT: f64 = 5.0;
 
 const TABLE: &str = r#"id = { type = "bigint" }, n = { type = "integer", default = "0" }"#;
@@ -23,7 +22,7 @@ fn definition(note: &str, more: &str) -> String {
     )
 }
 
-/// pgbench, writing rows 2 to 1000 as fast as it can until it is dropped.
+/// A running pgbench that writes rows 2 to 1000 until the value is dropped.
 struct Writers(Child);
 
 impl Writers {
@@ -44,7 +43,7 @@ impl Drop for Writers {
     }
 }
 
-/// Writers that wait for the table, and the seconds of the one that waits longest.
+/// Returns the number of writers that wait for the table, and the longest wait in seconds.
 fn blocked(session: &mut Session) -> (usize, f64) {
     let text = session.must(
         "SELECT count(*), coalesce(max(extract(epoch FROM clock_timestamp() - query_start)), 0) FROM pg_stat_activity \
@@ -54,7 +53,7 @@ fn blocked(session: &mut Session) -> (usize, f64) {
     (count.parse().unwrap(), longest.parse().unwrap())
 }
 
-/// Writes so far; none of it asks for more than reading the table.
+/// Returns the number of writes so far; the query only reads the table.
 fn written(session: &mut Session) -> u64 {
     session.must("SELECT sum(n) FROM orders;").trim().parse().unwrap()
 }
@@ -69,7 +68,7 @@ fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     panic!("never: {what}");
 }
 
-/// The table with rows, writers, a watching session, and a transaction that has written the first row.
+/// Creates the table with rows, writers, a monitoring session, and an open transaction that has written the first row.
 fn busy(note: &str) -> Option<(Server, Project, Writers, Session, Session)> {
     let server = Server::start(Version::V15)?;
     server.defined("orders");
@@ -108,7 +107,7 @@ fn an_index_is_built_while_others_write() {
     open.must("COMMIT;");
     let output = runner.wait_with_output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    // Known-bad control: the same index as SQL has it by default holds up every writer.
+    // Known-bad control: a plain CREATE INDEX blocks every writer.
     open.must("BEGIN; UPDATE orders SET n = n WHERE id = 1;");
     let mut plain = Command::new("psql");
     plain.arg("-h").arg(server.folder()).args([
@@ -145,12 +144,12 @@ fn a_change_that_locks_the_table_gives_up_after_a_timeout() {
         }
     };
     let start = || project.runner(&server, "orders").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    // It waits in the queue with writers behind it, then leaves the queue.
+    // It waits in the lock queue with writers behind it, then gives up.
     refused(&watch(&mut session, start()), "lock timeout");
     let before = written(&mut session);
     eventually("they write again", || written(&mut session) > before + 100);
     open.must("COMMIT;");
-    // A busy table is no obstacle: condition, validation, NOT NULL.
+    // These changes succeed on a busy table: condition, validation, NOT NULL.
     let ran = watch(&mut session, start());
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     assert!(applied(&ran) >= 2, "{}", ran.stdout);

@@ -51,7 +51,7 @@ impl Project {
         self.nself(&["db", "new", "--name", "next"]);
     }
 
-    /// Another history with the same definitions.
+    /// Creates a different history with the same definitions.
     pub fn rewrite(&self, change: impl FnOnce(&mut History)) {
         let name = SqlIdent::new("orders").unwrap();
         let root = self.folder.path().join("db/orders");

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::support::root;
 
-/// Phrases that are out. Words of identifiers count as well.
+/// Forbidden phrases, also as words of identifiers.
 const PHRASES: [&str; 15] = [
     "anew",
     "nobody",

@@ -1,5 +1,5 @@
-//! The edge under load, within the memory limit that its stack declares: nothing is killed or truncated, and what does not
-//! fit gets a status. A change of its files is a reload without a refused request.
+//! The edge under load, within the memory limit that its stack declares: no process is killed and no response
+//! truncated, and requests that do not fit get a status. Changed files are loaded without a refused request.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -66,7 +66,7 @@ fn start(environment: &Path, cgroup: &Cgroup, change: impl Fn(&str) -> String) -
     RunningEdge::start_before(service, Some(&cgroup.0), environment, change)
 }
 
-/// Runs a load and returns how often each result came.
+/// Runs a load and returns the number of each result.
 fn load(arguments: &[&str]) -> Value {
     let mut client = Command::new("python3");
     let ran = run(client.arg(root().join("tests/edge/load.py")).args(arguments).env("HOST", PLAIN));
@@ -85,13 +85,13 @@ fn transfer() {
     let cgroup = Cgroup::of_the_edge(&environment);
     {
         let _edge = start(&environment, &cgroup, str::to_owned);
-        // 400 MB, and two hundred slow readers at once.
+        // A download of 400 MB, and two hundred slow downloads at once.
         assert_eq!(load(&["downloads", "1", "400000000", "100000000"]), json!({ "200 whole": 1 }));
         assert_eq!(load(&["downloads", "200", "4000000", "1000000"]), json!({ "200 whole": 200 }));
         assert_eq!(load(&["uploads", "100", "10485760"]), json!({ "200 whole": 100 }));
         assert_eq!(cgroup.kills(), 0);
     }
-    // Known-bad control: an edge that keeps bodies in files in memory exceeds the limit.
+    // Known-bad control: an edge that buffers bodies in files in memory exceeds the limit.
     let _edge = start(&environment, &cgroup, |text| {
         text.replace("proxy_request_buffering off;", "proxy_request_buffering on; client_body_buffer_size 11m;")
     });
@@ -130,7 +130,7 @@ fn reload() {
     let edge = start(&environment, &cgroup, str::to_owned);
     let nginx = edge.files.path().join("nginx");
     let (main, upstreams) = (nginx.join("nginx.conf"), nginx.join("upstreams.conf"));
-    // Requests and a websocket, over two changes: one that nginx accepts, and one with a mistake.
+    // Requests and a websocket during two changes: a valid one, and an invalid one.
     let load = std::thread::spawn(|| load(&["steady", "16", "12"]));
     let pause = || std::thread::sleep(std::time::Duration::from_secs(4));
     pause();
@@ -146,6 +146,6 @@ fn reload() {
     let results = load.join().unwrap();
     let of = |result: &str| results[result].as_u64().unwrap_or(0);
     assert!(of("200 before") > 100 && of("200 after") > 100, "{results}");
-    // No other result: no refused or truncated request, and the websocket that was open all the time still answers.
+    // No other results: no request is refused or truncated, and the open websocket still works.
     assert_eq!(results, json!({ "101 ping": 1, "200 after": of("200 after"), "200 before": of("200 before") }));
 }

@@ -1,4 +1,4 @@
-//! Objects that the owner of a database plants for sessions with more rights: each session of nself, one after the other.
+//! Objects that the owner of a database creates to attack sessions with more rights, tested with each session of nself.
 
 use std::process::Command;
 
@@ -11,7 +11,7 @@ fn url(server: &Server, user: &str, database: &str) -> String {
     format!("postgresql://{user}@/{database}?host={}", server.folder().display())
 }
 
-/// A database with a ledger, whose owner has planted everything.
+/// Creates a database with a ledger, whose owner has created all hostile objects.
 fn planted(version: Version, definition: &str) -> Option<(Server, Project, Session, Trap)> {
     let server = Server::start(version)?;
     server.defined("orders");
@@ -22,16 +22,16 @@ fn planted(version: Version, definition: &str) -> Option<(Server, Project, Sessi
     Some((server, project, owner, trap))
 }
 
-/// Known-bad control: the statements as they were, by a superuser who searches `public`.
+/// Known-bad control: the same statements by a superuser who searches `public`.
 fn control(server: &Server, owner: &mut Session, trap: &Trap) {
     let catalog = include_str!("../../../../generator/database/catalog.sql");
     server.psql("postgres", "orders", &format!("SET search_path = public;\n{catalog}"));
     assert_eq!(trap.sprung(owner), (true, true), "the planted operators match nothing");
 }
 
-/// Attack: the owner of a database plants functions and operators for the superuser of the deployment, who makes an
-/// extension and runs the first start once more.
-/// Expectation: neither session runs any of them; the extension is there, and so are the migrations.
+/// Attack: the owner of a database creates functions and operators for the deployment's superuser, who creates an
+/// extension and runs the initialization script again.
+/// Expectation: neither session runs any of them; extension and migrations exist.
 #[test]
 fn no_session_of_a_deployment_runs_code_of_an_owner() {
     let extensions = format!("{FIRST}, extensions = [\"citext\", \"pageinspect\"]");
@@ -48,7 +48,7 @@ fn no_session_of_a_deployment_runs_code_of_an_owner() {
         server.first_start(&project.folder.path().join("deploy/local"));
         assert_eq!(trap.sprung(&mut owner), (false, false), "the first start");
     }
-    // An extension goes away by the superuser too.
+    // The superuser also removes an extension.
     project
         .next(&format!("{FIRST}, allow = {{ citext.deletes_data = \"gone\", pageinspect.deletes_data = \"gone\" }}"));
     let ran = project.migrate(&server, "orders");
@@ -57,9 +57,9 @@ fn no_session_of_a_deployment_runs_code_of_an_owner() {
     control(&server, &mut owner, &trap);
 }
 
-/// Attack: the owner of a database plants functions and operators for an administrator who asks about it by the URL of the
-/// superuser: status, import, both sides of a comparison, the ledger's begin.
-/// Expectation: no session runs any of them, and the ledger is not begun by a superuser at all.
+/// Attack: the owner of a database creates functions and operators for an administrator who uses the superuser's URL:
+/// status, import, both sides of a comparison, baseline.
+/// Expectation: no session runs any of them, and a superuser cannot write the ledger.
 #[test]
 fn no_query_of_a_superuser_runs_code_of_an_owner() {
     let Some((server, project, mut owner, trap)) = planted(Version::V15, FIRST) else { return };
@@ -69,7 +69,7 @@ fn no_query_of_a_superuser_runs_code_of_an_owner() {
     let ran = nself(&["db", "status", "--url", &admin]);
     assert!(ran.stdout.contains("server: 0 applied"), "{}{}", ran.stdout, ran.stderr);
     quiet("status");
-    // An operator has no place in a definition; everything was read by then.
+    // A definition cannot contain an operator; everything was read at this point.
     let ran = nself(&["db", "import", "--url", &admin]);
     assert!(ran.code == 2 && ran.stderr.contains("`CREATE OPERATOR"), "{}", ran.stderr);
     quiet("import");
@@ -84,8 +84,8 @@ fn no_query_of_a_superuser_runs_code_of_an_owner() {
     control(&server, &mut owner, &trap);
 }
 
-/// Attack: `nself.ledger` is a view, or has columns of a type whose cast is a function, or a table with such a child.
-/// Expectation: a superuser's `db status` runs no code of it.
+/// Attack: `nself.ledger` is a view, has columns of a type whose cast is a function, or is a table with such a child.
+/// Expectation: a superuser's `db status` runs none of that code.
 #[test]
 fn a_view_in_place_of_the_ledger_is_not_run() {
     let Some(server) = Server::start(Version::V15) else { return };
@@ -113,10 +113,10 @@ fn a_view_in_place_of_the_ledger_is_not_run() {
         trap.sprung(&mut owner);
         nself_in(project.folder.path(), ["db", "status", "--url", &url(&server, "postgres", "orders")]);
         assert_eq!(trap.sprung(&mut owner), (false, false), "{way}");
-        // The runner does not take it for its own.
+        // The runner refuses it.
         let ran = project.migrate(&server, "orders");
         assert!(ran.code != 0 && ran.stderr.contains("the runner did not create"), "{way}: {}", ran.stderr);
-        // Known-bad control: the question as it was.
+        // Known-bad control: a plain query.
         server.psql(
             "postgres",
             "orders",
@@ -130,9 +130,9 @@ fn a_view_in_place_of_the_ledger_is_not_run() {
     }
 }
 
-/// Attack: a service's role, which once owned the database, leaves functions, a trigger and a schema for the sessions of
-/// the new owner.
-/// Expectation: the runner runs none of them and says what belongs to whom.
+/// Attack: a service's role, which owned the database before, has left functions, a trigger and a schema for the
+/// sessions of the new owner.
+/// Expectation: the runner runs none of them and reports the owners of objects.
 #[test]
 fn code_of_a_service_does_not_run_as_the_new_owner() {
     let Some(server) = Server::start(Version::V15) else { return };
@@ -153,7 +153,7 @@ fn code_of_a_service_does_not_run_as_the_new_owner() {
     superuser.must(&format!("DROP SCHEMA nself CASCADE; REASSIGN OWNED BY owner TO {OWNER};"));
     let ran = project.migrate(&server, "orders");
     assert_eq!((ran.code, applied(&ran)), (0, 1), "{}", ran.stderr);
-    // A trigger on the ledger, by a role that was given the right.
+    // A trigger on the ledger, by a role with that right.
     superuser.must(
         "GRANT TRIGGER ON nself.ledger TO owner;
          CREATE FUNCTION public.fires() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN PERFORM public.sprung(); RETURN NEW; END$$;",
@@ -166,8 +166,9 @@ fn code_of_a_service_does_not_run_as_the_new_owner() {
     assert!(ran.code != 0 && ran.stderr.contains("the runner did not create"), "{}", ran.stderr);
 }
 
-/// Attack: default privileges give everyone everything that the owner will make, the ledger with it.
-/// Expectation: the ledger is read and no more, however it begins; control: another table has those rights.
+/// Attack: default privileges give PUBLIC all rights on objects that the owner creates, including the ledger.
+/// Expectation: the ledger can only be read, regardless of how it was created. Control: a different table has those
+/// rights.
 #[test]
 fn default_privileges_do_not_open_the_ledger() {
     let Some(server) = Server::start(Version::V15) else { return };
@@ -193,7 +194,7 @@ fn default_privileges_do_not_open_the_ledger() {
         project.folder.path(),
         ["db", "baseline", "--url", &url(&server, OWNER, "orders"), "--scratch", &url(&server, "postgres", "postgres")],
     );
-    // What everyone has is no right of a service.
+    // Rights of PUBLIC are not rights of a service.
     assert!(ran.code == 2 && ran.stderr.contains("NS733"), "{}", ran.stderr);
     owner.must("ALTER DEFAULT PRIVILEGES REVOKE ALL ON TABLES FROM owner, PUBLIC; ALTER DEFAULT PRIVILEGES REVOKE ALL ON SCHEMAS FROM owner; REVOKE ALL ON orders FROM owner, PUBLIC;");
     owner.must("ALTER DEFAULT PRIVILEGES GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO owner;");
@@ -205,8 +206,8 @@ fn default_privileges_do_not_open_the_ledger() {
     assert_eq!(owner.must(held).trim(), "PUBLIC SELECT");
 }
 
-/// Attack: the owner sets what every session of its database begins with, a search path and a role among it.
-/// Expectation: the sessions of the superuser begin with their own settings; control: a plain session has the owner's.
+/// Attack: the owner sets defaults for every session of the database, such as a search path and a role.
+/// Expectation: the superuser's sessions override these settings. Control: a plain session has the owner's settings.
 #[test]
 fn settings_of_a_database_do_not_affect_our_sessions() {
     let extensions = format!("{FIRST}, extensions = [\"citext\"]");

@@ -1,4 +1,4 @@
-//! Attacks by nesting: every reader that recurses has a limit, and a finding where it is passed.
+//! Attacks by nesting: every recursive reader has a limit, and reports a finding beyond it.
 
 use std::fs;
 use std::path::Path;
@@ -23,7 +23,7 @@ fn program(folder: &Path, fields: &str) {
     fs::write(folder.join("stack.ncl"), text).unwrap();
 }
 
-/// The run ends with a finding and says where.
+/// Checks that the run ends with a finding with a place.
 fn refused(ran: &Ran, code: &str, place: &str) {
     assert_eq!(ran.code, 2, "{}", &ran.stderr[..ran.stderr.len().min(2_000)]);
     let (found, placed) = (ran.stderr.contains(code), ran.stderr.contains(place));
@@ -31,7 +31,7 @@ fn refused(ran: &Ran, code: &str, place: &str) {
 }
 
 /// Attack: SQL of a definition with 8,000 brackets, signs or casts, in each kind of slot.
-/// Expectation: NS741 at the field; with 150 brackets the same definition passes.
+/// Expectation: NS741 at the field. Control: with 150 brackets, the definition is accepted.
 #[test]
 fn definitions() {
     let project = stack("{}");
@@ -71,7 +71,7 @@ fn definitions() {
     }
 }
 
-/// Attack: a migration written by hand with 8,000 brackets, also in the body of a function.
+/// Attack: a hand-written migration with 8,000 brackets, also in the body of a function.
 /// Expectation: NS741 at its line.
 #[test]
 fn migrations_by_hand() {
@@ -93,7 +93,7 @@ fn migrations_by_hand() {
         let ran = if ran.code == 2 { ran } else { nself_in(project.path(), ["gen", "--env", "local"]) };
         refused(&ran, "NS741", "db/d/migrations/0002");
     }
-    // The characters of a body are those that are written, so that its depth can be seen.
+    // Escapes in a body would hide its depth, so they are refused.
     fs::write(&by_hand, "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS E'SELECT \\050 1)';\n").unwrap();
     let ran = nself_in(project.path(), ["db", "sum"]);
     let ran = if ran.code == 2 { ran } else { nself_in(project.path(), ["gen", "--env", "local"]) };
@@ -126,7 +126,7 @@ fn imports() {
 }
 
 /// Attack: committed files of nself with 8,000 levels of JSON.
-/// Expectation: the finding of a damaged file.
+/// Expectation: the file is reported as damaged.
 #[test]
 fn committed_files() {
     let project = stack("{}");
