@@ -204,10 +204,10 @@ impl Diagnostic {
 pub fn merge(findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let mut merged: Vec<Diagnostic> = Vec::new();
     // The index in `merged` and the environments of each finding.
-    let mut known: BTreeMap<_, (usize, BTreeSet<String>)> = BTreeMap::new();
+    let mut merged_findings: BTreeMap<_, (usize, BTreeSet<String>)> = BTreeMap::new();
     for diagnostic in findings {
         let Diagnostic { code, path, span, message, related, .. } = &diagnostic;
-        match known.entry((*code, path.clone(), span.clone(), message.clone(), related.clone())) {
+        match merged_findings.entry((*code, path.clone(), span.clone(), message.clone(), related.clone())) {
             Entry::Occupied(mut same) => {
                 let (index, environments) = same.get_mut();
                 for environment in diagnostic.environments {

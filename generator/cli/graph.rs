@@ -64,11 +64,11 @@ pub fn run(arguments: &Arguments) -> u8 {
 }
 
 fn draw(arguments: &Arguments) -> Result<String, Vec<Diagnostic>> {
-    let made = pipeline::generate(&arguments.stack.request(std::slice::from_ref(&arguments.env), None))?;
+    let generated = pipeline::generate(&arguments.stack.request(std::slice::from_ref(&arguments.env), None))?;
     let mut graph = Graph::default();
     match arguments.of {
         What::Services => {
-            for plan in made.plans.iter().map(|planned| &planned.plan) {
+            for plan in generated.plans.iter().map(|planned| &planned.plan) {
                 for (name, service) in &plan.services {
                     graph.nodes.insert((name.to_string(), service.zone.name().to_owned()));
                     for to in service.depends_on.keys() {
@@ -82,7 +82,7 @@ fn draw(arguments: &Arguments) -> Result<String, Vec<Diagnostic>> {
             }
         }
         What::Derivations => {
-            for (path, artifact) in made.artifacts.iter() {
+            for (path, artifact) in generated.artifacts.iter() {
                 let Some(backend) = Backend::of_output(path) else { continue };
                 graph.nodes.insert((backend.name().to_owned(), "generator".to_owned()));
                 graph.nodes.insert((path.to_string(), "file".to_owned()));

@@ -25,8 +25,12 @@ pub struct Arguments {
 }
 
 fn template(name: &str) -> Result<String, String> {
-    let known: Vec<&str> = templates::names().into_iter().collect();
-    if known.contains(&name) { Ok(name.to_owned()) } else { Err(format!("expected one of {}", known.join(", "))) }
+    let template_names: Vec<&str> = templates::names().into_iter().collect();
+    if template_names.contains(&name) {
+        Ok(name.to_owned())
+    } else {
+        Err(format!("expected one of {}", template_names.join(", ")))
+    }
 }
 
 pub fn run(arguments: &Arguments) -> u8 {
@@ -94,8 +98,8 @@ fn write(folder: &Path, files: &[(&str, Vec<u8>)]) -> Result<(), (PathBuf, FileE
     }
     for (path, bytes) in files {
         let above = Path::new(path).parent().filter(|above| !above.as_os_str().is_empty());
-        let made = above.map_or(Ok(()), |above| open.make_folder(above, 0o755).map(drop));
-        made.and_then(|()| open.create(path, bytes, 0o644)).map_err(|error| (folder.join(path), error))?;
+        let created = above.map_or(Ok(()), |above| open.make_folder(above, 0o755).map(drop));
+        created.and_then(|()| open.create(path, bytes, 0o644)).map_err(|error| (folder.join(path), error))?;
     }
     Ok(())
 }

@@ -12,9 +12,9 @@ pub fn print(mut answer: Error) -> u8 {
         output::document(&answer.render().to_string());
         return SUCCESS;
     }
-    let given: Vec<(ContextKind, ContextValue)> =
+    let arguments: Vec<(ContextKind, ContextValue)> =
         answer.context().filter_map(|(kind, value)| Some((kind, visible(value)?))).collect();
-    for (kind, value) in given {
+    for (kind, value) in arguments {
         answer.insert(kind, value);
     }
     output::remarks(&Lines::text(&answer.render().to_string()));

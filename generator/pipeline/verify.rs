@@ -158,6 +158,6 @@ fn compare(derived: &Artifacts, manifest: &Manifest) -> Findings {
         }
         Some(_) => None,
     });
-    let gone = manifest.files.keys().filter(|path| derived.get(path.as_str()).is_none());
-    new.chain(gone.map(|path| differs(format!("{path} is in the manifest but no longer generated")))).collect()
+    let missing = manifest.files.keys().filter(|path| derived.get(path.as_str()).is_none());
+    new.chain(missing.map(|path| differs(format!("{path} is in the manifest but no longer generated")))).collect()
 }

@@ -73,14 +73,14 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
 /// Joins the findings about each service that the environment leaves out to one, with all fields that need it.
 fn join_left_out(findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let mut joined: Vec<Diagnostic> = Vec::new();
-    let mut known: BTreeMap<FieldPath, usize> = BTreeMap::new();
+    let mut first_index_of: BTreeMap<FieldPath, usize> = BTreeMap::new();
     for finding in findings {
         if finding.code == Code::DisabledDependency {
-            if let Some(first) = known.get(&finding.path) {
+            if let Some(first) = first_index_of.get(&finding.path) {
                 joined[*first].related.extend(finding.related);
                 continue;
             }
-            known.insert(finding.path.clone(), joined.len());
+            first_index_of.insert(finding.path.clone(), joined.len());
         }
         joined.push(finding);
     }

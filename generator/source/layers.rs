@@ -144,9 +144,10 @@ fn merge(base: &mut Node, overlay: Node) {
 /// Returns the value of a key that only the layer has, without its `null` fields.
 fn without_nulls(mut node: Node) -> Node {
     if let Value::Record(fields) = node.value {
-        let kept = fields.into_iter().filter(|(_, entry)| entry.node.value != Value::Null);
-        node.value =
-            Value::Record(kept.map(|(key, entry)| (key, Entry { node: without_nulls(entry.node), ..entry })).collect());
+        let remaining = fields.into_iter().filter(|(_, entry)| entry.node.value != Value::Null);
+        node.value = Value::Record(
+            remaining.map(|(key, entry)| (key, Entry { node: without_nulls(entry.node), ..entry })).collect(),
+        );
     }
     node
 }

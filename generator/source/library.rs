@@ -80,13 +80,13 @@ fn fill(shelf: &Folder, name: &str) -> io::Result<()> {
         // Removes a link without following it.
         shelf.remove_all(name)?;
     }
-    let moved = written.and_then(|()| shelf.rename(&temporary, shelf, name));
+    let renamed = written.and_then(|()| shelf.rename(&temporary, shelf, name));
     let _ = shelf.remove_all(&temporary);
     // A parallel run may have written the library first.
     if is_complete(shelf, name) {
         return Ok(());
     }
-    moved?;
+    renamed?;
     Err(io::Error::other("a different program changed the library while it was written"))
 }
 

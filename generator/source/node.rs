@@ -153,7 +153,7 @@ impl From<&serde_json::Value> for Node {
 impl Node {
     /// Returns the approximate size of the tree in memory, in bytes.
     pub fn memory(&self) -> usize {
-        let held = match &self.value {
+        let content = match &self.value {
             Value::Text(text) => text.len(),
             Value::Array(items) => items.iter().map(Node::memory).sum(),
             Value::Record(fields) => {
@@ -162,7 +162,7 @@ impl Node {
             }
             Value::Null | Value::Broken | Value::Bool(_) | Value::Integer(_) | Value::Float(_) => 0,
         };
-        size_of::<Node>() + held
+        size_of::<Node>() + content
     }
 
     pub fn get(&self, key: &str) -> Option<&Entry> {

@@ -95,8 +95,8 @@ fn changed_names<'a, N: Ord + Borrow<str>, T: PartialEq>(
         Some(before) if before != value => Some((name.borrow(), "changed")),
         Some(_) => None,
     });
-    let gone = old.keys().filter(|name| !new.contains_key((*name).borrow())).map(|name| (name.borrow(), "gone"));
-    present.chain(gone).collect()
+    let removed = old.keys().filter(|name| !new.contains_key((*name).borrow())).map(|name| (name.borrow(), "gone"));
+    present.chain(removed).collect()
 }
 
 /// The records of one cache.

@@ -37,8 +37,8 @@ impl Objects {
         for (digest, bytes) in all {
             if self.get_from(&folder, digest).is_none() {
                 let written = folder.create(&temporary, bytes, 0o444);
-                let moved = written.and_then(|()| folder.rename(&temporary, &folder, digest.as_str()));
-                moved.inspect_err(|_| {
+                let renamed = written.and_then(|()| folder.rename(&temporary, &folder, digest.as_str()));
+                renamed.inspect_err(|_| {
                     let _ = folder.remove_file(&temporary);
                 })?;
             }

@@ -39,8 +39,8 @@ impl Cluster {
         let at = |name: &str| cluster.folder.path().join(name).to_string_lossy().into_owned();
         let (client, peer, secure) = (free_port(), free_port(), free_port());
         let key = at("accounts.key");
-        let made = run(Command::new("openssl").args(["genrsa", "-out", &key, "2048"]));
-        assert_eq!(made.code, 0, "{}", made.stderr);
+        let key_generation = run(Command::new("openssl").args(["genrsa", "-out", &key, "2048"]));
+        assert_eq!(key_generation.code, 0, "{}", key_generation.stderr);
         fs::write(at("tokens.csv"), "operator,operator,1,\"system:masters\"\n").unwrap();
         fs::write(
             at("config"),
@@ -79,7 +79,7 @@ impl Cluster {
                 &format!("--cert-dir={certificates}"),
             ],
         );
-        cluster.until("the API server answers", |cluster| cluster.kubectl(&["get", "--raw", "/readyz"]).code == 0);
+        cluster.wait_until("the API server answers", |cluster| cluster.kubectl(&["get", "--raw", "/readyz"]).code == 0);
         cluster.spawn(
             "kube-controller-manager",
             &[
@@ -156,7 +156,7 @@ impl Cluster {
     }
 
     /// Polls until the condition is true, for at most two minutes.
-    pub fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
+    pub fn wait_until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
         let from = Instant::now();
         while !holds(self) {
             if from.elapsed() > Duration::from_secs(120) {

@@ -219,8 +219,8 @@ fn a_postgresql_image_that_cannot_use_the_data_is_a_warning_once() {
     assert_eq!((first.0, first.1), (0, 0), "nothing has run: {}", first.2);
     let patch = gen_with(&of("docker.io/library/postgres:16.4-alpine"), &["gen"]);
     assert_eq!((patch.0, patch.1), (0, 0), "the same major version: {}", patch.2);
-    let seen = gen_with(&of("docker.io/library/postgres:17-alpine"), &["check"]);
-    assert_eq!((seen.0, seen.1), (1, 1), "{}", seen.2);
+    let checked = gen_with(&of("docker.io/library/postgres:17-alpine"), &["check"]);
+    assert_eq!((checked.0, checked.1), (1, 1), "{}", checked.2);
     let major = gen_with(&of("docker.io/library/postgres:17-alpine"), &["gen"]);
     assert_eq!((major.0, major.1), (0, 1), "{}", major.2);
     for part in ["PostgreSQL 17 cannot use the data of PostgreSQL 16", "stack.ncl:3:27", "pg_dumpall -U postgres"] {
@@ -295,14 +295,17 @@ fn json_is_printed_for_failures_as_well() {
         &["publish", "oci://registry.example.com/a:1", "--format", "json"],
     ] {
         let ran = nself_in(case.path(), arguments);
-        let said: serde_json::Value =
+        let document: serde_json::Value =
             serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{arguments:?}: {ran:?}"));
         assert_eq!(
-            (ran.code, &said["status"], &said["version"]),
+            (ran.code, &document["status"], &document["version"]),
             (2, &"error".into(), &1.into()),
             "{arguments:?}: {ran:?}"
         );
-        assert!(!said["diagnostics"].as_array().unwrap().is_empty() && ran.stderr.is_empty(), "{arguments:?}: {ran:?}");
+        assert!(
+            !document["diagnostics"].as_array().unwrap().is_empty() && ran.stderr.is_empty(),
+            "{arguments:?}: {ran:?}"
+        );
     }
 }
 

@@ -38,8 +38,8 @@ fn accepts(ran: &Ran) -> bool {
     ran.code == 0 && ran.stderr.is_empty()
 }
 
-/// Returns a file that no version of Compose accepts.
-fn broken(folder: &Path) {
+/// Misspells a key, so that no version of Compose accepts the file.
+fn break_compose_file(folder: &Path) {
     let text = std::fs::read_to_string(folder.join("compose.yaml")).unwrap();
     std::fs::write(folder.join("compose.yaml"), text.replacen("    restart: ", "    restrat: ", 1)).unwrap();
 }
@@ -53,7 +53,7 @@ fn compose_2_reads_every_file_without_warnings() {
         assert!(accepts(&ran), "{}: {}", environment.display(), ran.stderr);
     }
     let folder = copy(&environments()[0]);
-    broken(folder.path());
+    break_compose_file(folder.path());
     assert!(!accepts(&config(&program, folder.path())), "the check can fail");
 }
 
@@ -80,7 +80,7 @@ fn docker_compose_1_29_reads_the_compatible_form() {
             if compat.contains("1.29") {
                 let ran = config(program, &folder);
                 assert!(accepts(&ran), "{}", ran.stderr);
-                broken(&folder);
+                break_compose_file(&folder);
                 assert!(!accepts(&config(program, &folder)), "the check can fail");
             } else {
                 assert!(text.starts_with("name: shop-"));
@@ -115,7 +115,7 @@ fn the_compose_schema_and_yamllint_report_no_errors() {
         run(Command::new(venv.join("yamllint")).args(["-s", "-d", rules]).arg(untidy.path().join("compose.yaml")));
     assert_ne!(ran.code, 0, "the check can fail");
     let folder = copy(&environments()[0]);
-    broken(folder.path());
+    break_compose_file(folder.path());
     assert_ne!(schema(&[folder.path().join("compose.yaml")]).code, 0, "the check can fail");
 }
 

@@ -97,7 +97,7 @@ fn same(folder: &Path, name: &str, service: &Value, pod: &Value) {
     }
     assert_eq!(list(&service["entrypoint"]), list(&container["command"]), "{at}");
     assert_eq!(list(&service["command"]), list(&container["args"]), "{at}");
-    variables(&at, service, container);
+    assert_same_variables(&at, service, container);
     let limits = &service["deploy"]["resources"];
     for (ours, theirs) in [("limits", "limits"), ("reservations", "requests")] {
         let amounts = &container["resources"][theirs];
@@ -114,7 +114,7 @@ fn same(folder: &Path, name: &str, service: &Value, pod: &Value) {
     assert_eq!(checked, container["readinessProbe"].is_object(), "{at}");
     assert_eq!(checked, container["livenessProbe"].is_object(), "{at}");
     if checked {
-        started(&at, &service["healthcheck"], &container["startupProbe"]);
+        assert_same_start_time(&at, &service["healthcheck"], &container["startupProbe"]);
     }
     // A pod with ports first serves requests until no node sends it new ones; then it has as much time to stop as in
     // Compose.
@@ -171,30 +171,30 @@ fn seconds(time: &Value) -> u64 {
         * ["s", "m", "h"].iter().position(|name| *name == unit).map(|i| 60_u64.pow(i as u32)).unwrap()
 }
 
-/// Both platforms wait equally long for the first success. Only clusters check more often until then, since Compose has
-/// one interval.
-fn started(at: &str, check: &Value, probe: &Value) {
+/// Checks that both platforms wait equally long for the first success. Only clusters check more often until then, since
+/// Compose has one interval.
+fn assert_same_start_time(at: &str, check: &Value, probe: &Value) {
     let (period, failures) = (probe["periodSeconds"].as_u64().unwrap(), probe["failureThreshold"].as_u64().unwrap());
     assert_eq!(period, 1, "{at}");
     let retries = check["retries"].as_u64().unwrap();
     assert_eq!(period * failures, seconds(&check["start_period"]) + seconds(&check["interval"]) * retries, "{at}");
 }
 
-/// Returns the variables: names with text, or with the names of secrets.
-fn variables(at: &str, service: &Value, container: &Value) {
+/// Checks that both platforms have the same variables, with the same text or secret.
+fn assert_same_variables(at: &str, service: &Value, container: &Value) {
     let ours = service["environment"].as_object().cloned().unwrap_or_default();
     let theirs = list(&container["env"]);
     let names: Vec<String> = theirs.iter().map(|variable| text(&variable["name"])).collect();
     assert_eq!(names, ours.keys().cloned().collect::<Vec<_>>(), "{at}");
     for variable in theirs {
-        let said = text(&ours[&text(&variable["name"])]);
-        match said.strip_prefix("${").and_then(|said| said.split_once(":?")) {
+        let compose_value = text(&ours[&text(&variable["name"])]);
+        match compose_value.strip_prefix("${").and_then(|compose_value| compose_value.split_once(":?")) {
             Some((secret, _)) => {
                 let reference = &variable["valueFrom"]["secretKeyRef"];
                 assert_eq!(text(&reference["name"]), secret.to_lowercase().replace('_', "-"), "{at}");
                 assert!(variable["value"].is_null(), "{at}");
             }
-            None => assert_eq!(text(&variable["value"]), said, "{at}"),
+            None => assert_eq!(text(&variable["value"]), compose_value, "{at}"),
         }
     }
 }
@@ -446,6 +446,6 @@ fn git_tracks_the_files_but_no_secret_values() {
     assert!(files.iter().any(|path| path.contains("/kubernetes/secrets/")));
     assert_eq!(nself_in(copy.path(), ["secrets", "init", "--env", "local"]).code, 0);
     assert_eq!(git(&["add", "-A"]).code, 0);
-    let taken: Vec<String> = git(&["ls-files", "deploy"]).stdout.lines().map(str::to_owned).collect();
-    assert_eq!(taken, files);
+    let tracked: Vec<String> = git(&["ls-files", "deploy"]).stdout.lines().map(str::to_owned).collect();
+    assert_eq!(tracked, files);
 }

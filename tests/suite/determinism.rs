@@ -15,14 +15,14 @@ fn case() -> tempfile::TempDir {
     project(&golden(false).into_iter().find(|case| name(case) == "full-catalogue").unwrap())
 }
 
-fn made(project: &Path) -> Files {
+fn generated_files(project: &Path) -> Files {
     tree(&project.join("deploy"))
 }
 
 fn reference() -> Files {
     let case = case();
     assert_eq!(nself_in(case.path(), ["gen"]).code, 0);
-    made(case.path())
+    generated_files(case.path())
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn user_machine_and_time_make_no_difference() {
             .env("PATH", "/usr/bin:/bin")
             .envs(variables));
         assert_eq!(ran.code, 0, "{}", ran.stderr);
-        assert!(made(case.path()) == expected, "umask {umask}, {variables:?}");
+        assert!(generated_files(case.path()) == expected, "umask {umask}, {variables:?}");
         let file = case.path().join("deploy/local/compose.yaml");
         assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o644, "umask {umask}");
         assert_eq!(file.parent().unwrap().metadata().unwrap().permissions().mode() & 0o777, 0o755, "umask {umask}");
@@ -70,7 +70,7 @@ fn a_different_user_gets_the_same_files() {
     std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
     let ran = run(Command::new(&program).arg("gen").current_dir(case.path()).uid(65534).gid(65534));
     assert_eq!(ran.code, 0, "{}", ran.stderr);
-    assert!(made(case.path()) == reference());
+    assert!(generated_files(case.path()) == reference());
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn the_order_of_keys_makes_no_difference() {
         std::fs::write(folder.path().join("stack.ncl"), text).unwrap();
         let ran = nself_in(folder.path(), ["gen"]);
         assert_eq!(ran.code, 0, "{}", ran.stderr);
-        results.push(made(folder.path()));
+        results.push(generated_files(folder.path()));
     }
     assert!(results.iter().all(|result| *result == results[0]));
 }
@@ -114,14 +114,14 @@ fn the_order_of_keys_makes_no_difference() {
 /// Known-bad control: a stack that contains the time is not reproducible, and the comparison detects that.
 #[test]
 fn the_comparison_detects_a_difference() {
-    let made = |moment: &str| {
+    let files_with_time = |moment: &str| {
         let case = case();
         std::fs::write(case.path().join("nginx/conf.d/extra.conf"), format!("# {moment}\n")).unwrap();
         assert_eq!(nself_in(case.path(), ["gen"]).code, 0);
-        made(case.path())
+        generated_files(case.path())
     };
-    assert!(made("12:00:00") != made("12:00:01"));
-    assert!(made("12:00:00") == made("12:00:00"));
+    assert!(files_with_time("12:00:00") != files_with_time("12:00:01"));
+    assert!(files_with_time("12:00:00") == files_with_time("12:00:00"));
 }
 
 #[test]

@@ -44,8 +44,8 @@ fn prose(text: &str) -> String {
 
 /// Returns the anchor that renderers create for a heading.
 fn anchor(heading: &str) -> String {
-    let kept = heading.chars().filter(|char| char.is_alphanumeric() || matches!(char, ' ' | '-' | '_'));
-    kept.collect::<String>().trim().to_lowercase().replace(' ', "-")
+    let characters = heading.chars().filter(|char| char.is_alphanumeric() || matches!(char, ' ' | '-' | '_'));
+    characters.collect::<String>().trim().to_lowercase().replace(' ', "-")
 }
 
 fn anchors(text: &str) -> BTreeSet<String> {
@@ -97,8 +97,8 @@ fn commands_in_the_documentation_exist() {
     for (page, text) in pages_for_users() {
         for rest in ["`nself ", "$ nself "].iter().flat_map(|start| text.split(start).skip(1)) {
             let word = rest.split(|char: char| !char.is_ascii_lowercase() && char != '_').next().unwrap_or_default();
-            let known = commands.contains(word) || word == "__evaluate" || word.is_empty();
-            assert!(known, "{}: there is no command `nself {word}`", page.display());
+            let exists = commands.contains(word) || word == "__evaluate" || word.is_empty();
+            assert!(exists, "{}: there is no command `nself {word}`", page.display());
             count += 1;
         }
     }

@@ -99,8 +99,12 @@ fn verify_reports_every_difference_and_repairs_files() {
     assert_eq!(tree(&folder.join("deploy")), first);
     fs::write(&edited, "edited").unwrap();
     fs::remove_dir_all(folder.join(".nself")).unwrap();
-    let lost = nself_in(folder, ["verify", "--repair"]);
-    assert!(lost.code == 1 && lost.stderr.contains("no copy exists to restore it"), "{}", lost.stderr);
+    let without_copies = nself_in(folder, ["verify", "--repair"]);
+    assert!(
+        without_copies.code == 1 && without_copies.stderr.contains("no copy exists to restore it"),
+        "{}",
+        without_copies.stderr
+    );
     assert_eq!(fs::read(&edited).unwrap(), b"edited");
 
     // A stack that generates different files is a finding and is not used for a repair.
@@ -283,11 +287,11 @@ fn the_cache_contains_no_secret_values() {
     fs::write(folder.join("stack.ncl"), body("debug")).unwrap();
     assert_eq!(nself_in(folder, ["gen"]).code, 0);
     assert_eq!(nself_in(folder, ["verify", "--rebuild", "--repair"]).code, 0);
-    let kept: Vec<u8> = tree(&folder.join(".nself")).into_values().flatten().collect();
+    let cache_bytes: Vec<u8> = tree(&folder.join(".nself")).into_values().flatten().collect();
     let values = tree(&folder.join("deploy/local/secrets"));
     let long: Vec<&Vec<u8>> = values.values().filter(|value| value.len() > 15).collect();
     assert!(long.len() > 3, "{:?}", values.keys());
-    let found = |value: &[u8]| kept.windows(value.len()).any(|part| part == value);
+    let found = |value: &[u8]| cache_bytes.windows(value.len()).any(|part| part == value);
     assert!(found(b"shop.example.com"), "known-bad control: what is no secret is found");
     assert!(!long.iter().any(|value| found(value)));
 }

@@ -51,7 +51,7 @@ fn tables(metadata: &Value) -> Vec<Value> {
 }
 
 /// Checks a value against the published type.
-fn judged(metadata: &Value) -> Option<Ran> {
+fn type_error(metadata: &Value) -> Option<Ran> {
     let tools = tool("metadata")?;
     let folder = tempfile::tempdir_in(&tools).unwrap();
     // The published type accepts any configuration for other kinds of sources, so this kind is checked separately.
@@ -77,7 +77,7 @@ fn judged(metadata: &Value) -> Option<Ran> {
 #[test]
 fn metadata_matches_the_published_types() {
     let good = golden_metadata();
-    let Some(ran) = judged(&good) else { return };
+    let Some(ran) = type_error(&good) else { return };
     assert_eq!(ran.code, 0, "{}", ran.stdout);
     // Known-bad controls: keys and values that do not exist in Hasura.
     let text = good.to_string();
@@ -90,7 +90,7 @@ fn metadata_matches_the_published_types() {
     ] {
         assert!(text.contains(is), "{is}");
         let bad: Value = serde_json::from_str(&text.replace(is, was)).unwrap();
-        assert!(judged(&bad).unwrap().code != 0, "{was} was taken");
+        assert!(type_error(&bad).unwrap().code != 0, "{was} was taken");
     }
 }
 
@@ -249,7 +249,7 @@ fn the_api_follows_the_schema() {
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let folder = case.path().join("deploy/local/hasura/hasura");
     let value = metadata(&folder);
-    assert!(judged(&value).is_none_or(|ran| ran.code == 0));
+    assert!(type_error(&value).is_none_or(|ran| ran.code == 0));
     assert_eq!(value["metadata"]["sources"][0]["name"], "default", "the main database is Hasura's own source");
     let names = |table: &str, kind: &str| -> Vec<String> {
         let all = tables(&value);

@@ -140,7 +140,7 @@ fn every_slot_refuses_or_preserves_hostile_text() {
     let folder = tempfile::tempdir().unwrap();
     let text = "let nself = import \"nself/main.ncl\" in (import \"data.json\") | nself.Stack\n";
     std::fs::write(folder.path().join("stack.ncl"), text).unwrap();
-    let mut kept = Vec::new();
+    let mut accepted = Vec::new();
     let mut refused = 0;
     for (i, slot) in slots.iter().enumerate() {
         // Each slot gets a different sixth of the table, so that the whole table is used many times.
@@ -155,7 +155,7 @@ fn every_slot_refuses_or_preserves_hostile_text() {
                 assert!(ran.stderr.contains("error[NS") && !ran.stderr.contains("NS901"), "{shown}: {}", ran.stderr);
                 assert!(!ran.stderr.contains(['\u{202E}', '\u{0}', '\u{1b}']), "{shown}");
             } else {
-                kept.push(json!([
+                accepted.push(json!([
                     format!("{out}/local/compose.yaml"),
                     format!("{out}/local/secrets.json"),
                     format!("{out}/local/fidelity.json"),
@@ -165,7 +165,7 @@ fn every_slot_refuses_or_preserves_hostile_text() {
             }
         }
     }
-    assert!(refused > 300 && kept.len() > 10, "refused {refused}, kept {}", kept.len());
+    assert!(refused > 300 && accepted.len() > 10, "refused {refused}, kept {}", accepted.len());
     // PyYAML reads YAML 1.1: it must find exactly the text as a value or key, unless the text was refused.
     let script = r"
 import json, sys, yaml
@@ -193,7 +193,7 @@ for path, secrets, fidelity, hostile, shown in json.load(sys.stdin):
 print(found, bad)
 ";
     let cases = folder.path().join("cases.json");
-    std::fs::write(&cases, Value::Array(kept.clone()).to_string()).unwrap();
+    std::fs::write(&cases, Value::Array(accepted.clone()).to_string()).unwrap();
     let python = tool("venv/bin/python").unwrap();
     let ran = run(Command::new("sh")
         .arg("-c")
@@ -205,9 +205,9 @@ print(found, bad)
     let (found, bad) = last.split_once(' ').unwrap_or_else(|| panic!("{}{}", ran.stdout, ran.stderr));
     assert_eq!(bad, "0", "{}", ran.stdout);
     assert!(
-        found.parse::<usize>().unwrap() * 10 >= kept.len() * 5,
+        found.parse::<usize>().unwrap() * 10 >= accepted.len() * 5,
         "{found} of {} came back:\n{}",
-        kept.len(),
+        accepted.len(),
         ran.stdout
     );
 }

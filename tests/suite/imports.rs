@@ -16,7 +16,7 @@ fn write(project: &Path, fields: &str) {
     fs::write(project.join("stack.ncl"), text).unwrap();
 }
 
-fn refused(ran: &Ran, place: &str) {
+fn assert_refused(ran: &Ran, place: &str) {
     assert_eq!(ran.code, 2, "{}", ran.stderr);
     assert!(ran.stderr.starts_with("error[NS006]") && ran.stderr.ends_with("1 error\n"), "{}", ran.stderr);
     assert!(ran.stderr.contains(place), "{place}: {}", ran.stderr);
@@ -32,7 +32,7 @@ fn a_refused_import_is_reported_at_its_place() {
     symlink(outside.path().join("secret.ncl"), case.path().join("parts/link.ncl")).unwrap();
     fs::write(case.path().join("parts/extra.ncl"), "{\n  part = import \"link.ncl\",\n}").unwrap();
     write(case.path(), "services = import \"parts/extra.ncl\",");
-    refused(&nself_in(case.path(), ["gen"]), "parts/extra.ncl:2:10");
+    assert_refused(&nself_in(case.path(), ["gen"]), "parts/extra.ncl:2:10");
     assert!(!case.path().join("deploy").exists());
 }
 
@@ -43,7 +43,7 @@ fn imports_of_a_file_outside_are_not_named() {
     fs::write(outside.path().join(format!("{CANARY}.ncl")), "{}").unwrap();
     let case = tempfile::tempdir().unwrap();
     write(case.path(), &format!("services = import \"{}/one.ncl\",", outside.path().display()));
-    refused(&nself_in(case.path(), ["gen"]), "stack.ncl:3:14");
+    assert_refused(&nself_in(case.path(), ["gen"]), "stack.ncl:3:14");
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn a_planted_file_in_the_cached_library_is_not_trusted() {
             case.path(),
             &format!("services.orders = {{ image = \"a/b:1\", env.TEXT = import \"{import}\" as 'Text }},"),
         );
-        refused(&nself_in(case.path(), ["gen"]), "stack.ncl:3:");
+        assert_refused(&nself_in(case.path(), ["gen"]), "stack.ncl:3:");
     }
     let leaked = crate::support::tree(&case.path().join("deploy"))
         .values()
@@ -75,7 +75,7 @@ fn the_stack_file_must_not_be_a_link_out_of_its_folder() {
     fs::write(outside.path().join("other.ncl"), format!("{{ a = \"{CANARY}\" ")).unwrap();
     let case = tempfile::tempdir().unwrap();
     symlink(outside.path().join("other.ncl"), case.path().join("stack.ncl")).unwrap();
-    refused(&nself_in(case.path(), ["gen"]), "stack.ncl:1:1");
+    assert_refused(&nself_in(case.path(), ["gen"]), "stack.ncl:1:1");
     // A link to the folder of the project is allowed.
     let real = tempfile::tempdir().unwrap();
     write(real.path(), "");

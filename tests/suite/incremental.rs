@@ -40,27 +40,27 @@ fn settle() {
     sleep(Duration::from_millis(30));
 }
 
-fn fine(ran: Ran) -> Ran {
+fn assert_success(ran: Ran) -> Ran {
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     ran
 }
 
 /// Runs `gen` for one environment and returns the number of rendered files.
-fn rendered(folder: &Path) -> u64 {
-    let ran = fine(nself_in(folder, ["gen", "--env", "prod", "--format", "json"]));
+fn rendered_files(folder: &Path) -> u64 {
+    let ran = assert_success(nself_in(folder, ["gen", "--env", "prod", "--format", "json"]));
     serde_json::from_str::<Value>(&ran.stdout).unwrap()["rendered"].as_u64().unwrap_or_default()
 }
 
 /// Generates until a stamp records all files as unchanged.
-fn settled(count: usize) -> tempfile::TempDir {
+fn stable_project(count: usize) -> tempfile::TempDir {
     let project = stack("{}");
     write(project.path(), count, "");
-    rendered(project.path());
+    rendered_files(project.path());
     settle();
     // Files that are as new as the stamp are compared once more.
     let file = project.path().join("stack.ncl");
     fs::write(&file, format!("# Nothing new.\n{}", fs::read_to_string(&file).unwrap())).unwrap();
-    rendered(project.path());
+    rendered_files(project.path());
     settle();
     project
 }
@@ -69,7 +69,7 @@ fn settled(count: usize) -> tempfile::TempDir {
 fn generate_without_cache(project: &Path) -> BTreeMap<String, Vec<u8>> {
     let fresh = tempfile::tempdir().unwrap();
     fs::copy(project.join("stack.ncl"), fresh.path().join("stack.ncl")).unwrap();
-    fine(nself_in(fresh.path(), ["gen", "--env", "prod"]));
+    assert_success(nself_in(fresh.path(), ["gen", "--env", "prod"]));
     deploy(fresh.path())
 }
 
@@ -82,22 +82,22 @@ fn deploy(project: &Path) -> BTreeMap<String, Vec<u8>> {
 
 #[test]
 fn a_changed_service_renders_only_its_files() {
-    let project = settled(30);
+    let project = stable_project(30);
     let folder = project.path();
     let inode = |path: &str| fs::metadata(folder.join("deploy/prod").join(path)).unwrap().ino();
     let before = deploy(folder);
     let other = inode("kubernetes/apps/svc-8/deployment-svc-8.yaml");
     write(folder, 30, "services.svc-7.env.LEVEL = \"debug\"");
-    let ran = fine(nself_in(folder, ["gen", "--env", "prod", "--format", "json"]));
-    let said: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let ran = assert_success(nself_in(folder, ["gen", "--env", "prod", "--format", "json"]));
+    let report: Value = serde_json::from_str(&ran.stdout).unwrap();
     let own =
         |path: &str| path.starts_with("prod/kubernetes/apps/") && !path.starts_with("prod/kubernetes/apps/svc-7/");
     let content =
         |path: &str| ["nginx", "acme", "postgres"].iter().any(|ring| path.starts_with(&format!("prod/{ring}/")));
     let kept = before.keys().filter(|path| own(path) || content(path)).count();
-    assert_eq!(said["rendered"].as_u64().unwrap() as usize, before.len() - 1 - kept, "{said}");
+    assert_eq!(report["rendered"].as_u64().unwrap() as usize, before.len() - 1 - kept, "{report}");
     assert!(kept > before.len() * 8 / 10);
-    assert_eq!(said["counts"]["changed"], 2, "{said}");
+    assert_eq!(report["counts"]["changed"], 2, "{report}");
     assert_eq!(inode("kubernetes/apps/svc-8/deployment-svc-8.yaml"), other);
     let after = deploy(folder);
     assert!(after == generate_without_cache(folder));
@@ -109,14 +109,14 @@ fn a_changed_service_renders_only_its_files() {
     let checked = nself_in(folder, ["check", "--env", "prod", "--format", "json"]);
     let checked: Value = serde_json::from_str(&checked.stdout).unwrap();
     assert_eq!(checked["rendered"].as_u64().unwrap() as usize, before.len() - 1, "{checked}");
-    let ran = fine(nself_in(folder, ["gen", "--env", "prod"]));
+    let ran = assert_success(nself_in(folder, ["gen", "--env", "prod"]));
     assert!(ran.stderr.contains(" rendered"), "{}", ran.stderr);
 }
 
 /// After any change, the result is the same as that of a run without a cache.
 #[test]
 fn incremental_runs_equal_runs_without_a_cache() {
-    let project = settled(6);
+    let project = stable_project(6);
     let folder = project.path();
     let edits = [
         "services.svc-1.env.LEVEL = \"debug\"",
@@ -156,7 +156,7 @@ fn incremental_runs_equal_runs_without_a_cache() {
 /// Any change to generated files is detected.
 #[test]
 fn edited_files_are_never_reused() {
-    let project = settled(4);
+    let project = stable_project(4);
     let folder = project.path();
     let file = folder.join("deploy/prod/kubernetes/apps/svc-1/deployment-svc-1.yaml");
     let apps = folder.join("deploy/prod/kubernetes/apps");
@@ -176,14 +176,14 @@ fn edited_files_are_never_reused() {
     next("one");
     let edited = nself_in(folder, ["gen", "--env", "prod"]);
     assert!(edited.code == 2 && edited.stderr.contains("NS801"), "{}", edited.stderr);
-    fine(nself_in(folder, ["gen", "--env", "prod", "--force"]));
+    assert_success(nself_in(folder, ["gen", "--env", "prod", "--force"]));
     assert_eq!(fs::read(&file).unwrap(), whole);
     settle();
 
     // A deleted file.
     fs::remove_file(&file).unwrap();
     next("two");
-    fine(nself_in(folder, ["gen", "--env", "prod"]));
+    assert_success(nself_in(folder, ["gen", "--env", "prod"]));
     assert!(deploy(folder) == generate_without_cache(folder));
     settle();
 
@@ -201,7 +201,7 @@ fn edited_files_are_never_reused() {
     assert!(linked.code == 2 && linked.stderr.contains("NS803"), "{}", linked.stderr);
     fs::remove_file(&apps).unwrap();
     fs::rename(folder.join("apps"), &apps).unwrap();
-    fine(nself_in(folder, ["gen", "--env", "prod"]));
+    assert_success(nself_in(folder, ["gen", "--env", "prod"]));
     assert!(deploy(folder) == generate_without_cache(folder));
 
     // Wrong clocks.
@@ -209,7 +209,7 @@ fn edited_files_are_never_reused() {
         settle();
         shell(&format!("find deploy .nself -exec touch -h -d {time} {{}} +"));
         next(time);
-        fine(nself_in(folder, ["gen", "--env", "prod"]));
+        assert_success(nself_in(folder, ["gen", "--env", "prod"]));
         assert!(deploy(folder) == generate_without_cache(folder), "{time}");
     }
 }
@@ -217,7 +217,7 @@ fn edited_files_are_never_reused() {
 /// A record that a different program wrote is ignored.
 #[test]
 fn planted_and_damaged_records_are_not_trusted() {
-    let project = settled(4);
+    let project = stable_project(4);
     let folder = project.path();
     let all = deploy(folder).len() as u64 - 1;
     let plant = |folder: &Path| {
@@ -243,13 +243,13 @@ fn planted_and_damaged_records_are_not_trusted() {
     assert_eq!(copied.code, 0, "{}", copied.stderr);
     plant(copy.path());
     write(copy.path(), 4, "services.svc-2.env.LEVEL = \"debug\"");
-    assert_eq!(rendered(copy.path()), all);
+    assert_eq!(rendered_files(copy.path()), all);
     assert!(deploy(copy.path()) == generate_without_cache(copy.path()));
 
     // In the original place, with a matching manifest.
     plant(folder);
     write(folder, 4, "services.svc-2.env.LEVEL = \"debug\"");
-    assert_eq!(rendered(folder), all);
+    assert_eq!(rendered_files(folder), all);
     assert!(deploy(folder) == generate_without_cache(folder));
     settle();
 
@@ -268,21 +268,25 @@ fn planted_and_damaged_records_are_not_trusted() {
     for (i, change) in changes.into_iter().enumerate() {
         stamps(change);
         write(folder, 4, &format!("services.svc-2.env.LEVEL = \"level{i}\""));
-        assert_eq!(rendered(folder), all, "change {i}");
+        assert_eq!(rendered_files(folder), all, "change {i}");
         settle();
     }
     let program = folder.join("nself-copy");
     fs::copy(env!("CARGO_BIN_EXE_nself"), &program).unwrap();
     write(folder, 4, "services.svc-2.env.LEVEL = \"copy\"");
-    let ran = fine(run(Command::new(&program).args(["gen", "--env", "prod", "--format", "json"]).current_dir(folder)));
+    let ran = assert_success(run(Command::new(&program)
+        .args(["gen", "--env", "prod", "--format", "json"])
+        .current_dir(folder)));
     assert_eq!(serde_json::from_str::<Value>(&ran.stdout).unwrap()["rendered"].as_u64(), Some(all));
     // Control: an unchanged stamp is trusted.
     settle();
     write(folder, 4, "services.svc-2.env.LEVEL = \"last\"");
-    fine(run(Command::new(&program).args(["gen", "--env", "prod"]).current_dir(folder)));
+    assert_success(run(Command::new(&program).args(["gen", "--env", "prod"]).current_dir(folder)));
     settle();
     write(folder, 4, "services.svc-2.env.LEVEL = \"very last\"");
-    let ran = fine(run(Command::new(&program).args(["gen", "--env", "prod", "--format", "json"]).current_dir(folder)));
+    let ran = assert_success(run(Command::new(&program)
+        .args(["gen", "--env", "prod", "--format", "json"])
+        .current_dir(folder)));
     assert!(serde_json::from_str::<Value>(&ran.stdout).unwrap()["rendered"].as_u64().unwrap() < all / 2);
     assert!(deploy(folder) == generate_without_cache(folder));
 }

@@ -19,8 +19,8 @@ fn path(folder: &Path) -> String {
 fn a_cluster_accepts_every_golden_case() {
     let Some(cluster) = Cluster::start() else { return };
     for folder in manifests(&environments()) {
-        taken(&cluster, &folder);
-        ready(&cluster, &namespace(&folder));
+        apply(&cluster, &folder);
+        wait_until_ready(&cluster, &namespace(&folder));
     }
     finds_its_secrets(&cluster);
     rolls_out_what_changed(&cluster);
@@ -30,7 +30,7 @@ fn a_cluster_accepts_every_golden_case() {
 }
 
 /// Applies a folder without a warning; a second diff is empty.
-fn taken(cluster: &Cluster, folder: &Path) {
+fn apply(cluster: &Cluster, folder: &Path) {
     let at = path(folder);
     cluster.must(&["apply", "--server-side", "-k", &path(&folder.join("namespace"))]);
     cluster.must(&["apply", "--server-side", "-k", &at]);
@@ -77,8 +77,8 @@ fn generations(cluster: &Cluster, namespace: &str) -> BTreeMap<String, i64> {
 }
 
 /// Waits until every workload is ready. Volumes are created by hand, since nothing provisions them here.
-fn ready(cluster: &Cluster, namespace: &str) {
-    cluster.until("workloads are ready", |cluster| {
+fn wait_until_ready(cluster: &Cluster, namespace: &str) {
+    cluster.wait_until("workloads are ready", |cluster| {
         volumes(cluster, namespace);
         get(cluster, namespace, "deployment,statefulset").iter().all(|item| {
             let wanted = item["spec"]["replicas"].as_i64().unwrap();
@@ -90,7 +90,7 @@ fn ready(cluster: &Cluster, namespace: &str) {
         cluster.must(&["create", "job", "-n", namespace, "by-hand", &format!("--from=cronjob/{name}")]);
         cluster.must(&["wait", "-n", namespace, "job/by-hand", "--for=condition=Complete", "--timeout=60s"]);
     }
-    cluster.until("budgets and autoscalers are taken up", |cluster| {
+    cluster.wait_until("budgets and autoscalers are taken up", |cluster| {
         let budgets = get(cluster, namespace, "pdb");
         let scalers = get(cluster, namespace, "hpa");
         let able = |scaler: &Value| {
@@ -129,9 +129,9 @@ fn finds_its_secrets(cluster: &Cluster) {
     let missing = nself_in(copy.path(), ["secrets", "kubernetes", "--env", "local"]);
     assert!(missing.code == 2 && missing.stdout.is_empty(), "{}", missing.stdout);
     assert_eq!(nself_in(copy.path(), ["secrets", "init", "--env", "local"]).code, 0);
-    let made = nself_in(copy.path(), ["secrets", "kubernetes", "--env", "local"]);
-    assert_eq!(made.code, 0, "{}", made.stderr);
-    cluster.apply_text(&made.stdout);
+    let secrets = nself_in(copy.path(), ["secrets", "kubernetes", "--env", "local"]);
+    assert_eq!(secrets.code, 0, "{}", secrets.stderr);
+    cluster.apply_text(&secrets.stdout);
     let known: Vec<String> = get(cluster, "shop-local", "secret")
         .iter()
         .flat_map(|secret| {
@@ -174,9 +174,9 @@ fn rolls_out_what_changed(cluster: &Cluster) {
     let before = generations(cluster, "shop-prod");
     cluster.must(&["apply", "--server-side", "-k", &path(&changed.path().join("deploy/prod/kubernetes"))]);
     let after = generations(cluster, "shop-prod");
-    let moved: Vec<&String> =
+    let changed_objects: Vec<&String> =
         after.iter().filter(|(name, count)| before.get(*name) != Some(*count)).map(|(name, _)| name).collect();
-    assert_eq!(moved, ["Deployment/nginx"]);
+    assert_eq!(changed_objects, ["Deployment/nginx"]);
     ready_again(cluster);
 }
 
@@ -195,7 +195,7 @@ fn keeps_data_when_all_is_deleted(cluster: &Cluster) {
     let before = names(cluster, "pvc");
     assert!(before.len() > 2 && before.contains(&"exports".to_owned()), "{before:?}");
     cluster.must(&["delete", "-k", &path(&folder), "--wait=false"]);
-    cluster.until("the workloads are gone", |cluster| names(cluster, "deployment,statefulset").is_empty());
+    cluster.wait_until("the workloads are gone", |cluster| names(cluster, "deployment,statefulset").is_empty());
     assert_eq!(names(cluster, "pvc"), before);
     let phase = cluster.must(&["get", "namespace", "shop-staging", "-o", "jsonpath={.status.phase}"]);
     assert_eq!(phase, "Active");
@@ -233,9 +233,9 @@ fn prunes_what_the_stack_dropped(cluster: &Cluster) {
         all
     };
     let (before, after) = (apply(before.path()), apply(after.path()));
-    let gone: Vec<&String> = before.iter().filter(|item| !after.contains(item)).collect();
-    assert!(gone.len() >= 5, "{gone:?}");
-    assert!(gone.iter().all(|item| item.contains("/redis")), "{gone:?}");
+    let deleted: Vec<&String> = before.iter().filter(|item| !after.contains(item)).collect();
+    assert!(deleted.len() >= 5, "{deleted:?}");
+    assert!(deleted.iter().all(|item| item.contains("/redis")), "{deleted:?}");
     assert!(after.iter().all(|item| before.contains(item)), "{after:?}");
     assert!(after.iter().any(|item| item == "StatefulSet/minio"), "{after:?}");
 }
@@ -271,7 +271,7 @@ fn refuses(cluster: &Cluster) {
 }
 
 /// Runs a checker on the manifests of every golden case, and on a bad manifest as a control.
-fn judge(program: &str, arguments: &[&str], bad: &str) -> Option<(Vec<Ran>, Ran)> {
+fn run_checker(program: &str, arguments: &[&str], bad: &str) -> Option<(Vec<Ran>, Ran)> {
     let program = tool(program)?;
     let good = manifests(&environments());
     let ran = good.iter().map(|folder| {
@@ -301,7 +301,8 @@ const BAD: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: bad}\
 
 #[test]
 fn published_schemas_accept_the_manifests() {
-    let Some((good, bad)) = judge("venv/bin/kubernetes-validate", &["-k", "1.36", "--strict", "--quiet"], BAD) else {
+    let Some((good, bad)) = run_checker("venv/bin/kubernetes-validate", &["-k", "1.36", "--strict", "--quiet"], BAD)
+    else {
         return;
     };
     for ran in good {
@@ -328,7 +329,7 @@ fn kube_score_finds_nothing() {
     for (check, _) in SCORE {
         arguments.extend(["--ignore-test", check]);
     }
-    let Some((good, bad)) = judge("kubernetes/kube-score", &arguments, &BAD.replace(", nonsense: 1", "")) else {
+    let Some((good, bad)) = run_checker("kubernetes/kube-score", &arguments, &BAD.replace(", nonsense: 1", "")) else {
         return;
     };
     for ran in good {
@@ -369,16 +370,16 @@ fn checkov_finds_nothing() {
             "-d",
         ]);
         let ran = run(command.arg(folder).env("LOG_LEVEL", "ERROR"));
-        let said: Value =
+        let report: Value =
             serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {}{}", ran.stdout, ran.stderr));
-        said
+        report
     };
     for folder in manifests(&environments()) {
-        let said = check(&folder);
-        let failed = said["results"]["failed_checks"].as_array().unwrap();
+        let report = check(&folder);
+        let failed = report["results"]["failed_checks"].as_array().unwrap();
         let failed: Vec<String> = failed.iter().map(|one| format!("{} {}", one["check_id"], one["resource"])).collect();
         assert!(failed.is_empty(), "{}: {failed:#?}", folder.display());
-        assert!(said["summary"]["passed"].as_i64().unwrap() > 300, "{}", said["summary"]);
+        assert!(report["summary"]["passed"].as_i64().unwrap() > 300, "{}", report["summary"]);
     }
     // checkov ignores hidden folders.
     let bad = tempfile::Builder::new().prefix("bad").tempdir().unwrap();
@@ -392,9 +393,11 @@ fn kubeconform_finds_nothing() {
     let Some(schemas) = tool("definitions/schemas") else { return };
     let location = format!("{}/{{{{.ResourceKind}}}}{{{{.KindSuffix}}}}.json", schemas.display());
     let skip = "Gateway,HTTPRoute,Certificate,Issuer,ExternalSecret,SealedSecret";
-    let Some((good, bad)) =
-        judge("kubernetes/kubeconform", &["-strict", "-summary", "-skip", skip, "-schema-location", &location], BAD)
-    else {
+    let Some((good, bad)) = run_checker(
+        "kubernetes/kubeconform",
+        &["-strict", "-summary", "-skip", skip, "-schema-location", &location],
+        BAD,
+    ) else {
         return;
     };
     for ran in good {

@@ -11,8 +11,8 @@ use crate::support::{Ran, nself, nself_in, run, stack};
 /// Returns the images that `nself lock --check` reports as missing.
 fn missing(folder: &Path) -> Vec<String> {
     let ran = nself_in(folder, ["lock", "--check", "--format", "json"]);
-    let said: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
-    let messages = said["diagnostics"].as_array().unwrap().iter().map(|found| found["message"].as_str().unwrap());
+    let report: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    let messages = report["diagnostics"].as_array().unwrap().iter().map(|found| found["message"].as_str().unwrap());
     messages.filter_map(|text| text.strip_suffix("` is not in nself.lock")).map(|text| text[1..].to_owned()).collect()
 }
 
@@ -214,7 +214,7 @@ fn without_tls_or_credentials_nothing_is_written() {
 }
 
 /// Returns a project whose only unlocked image is on `host`.
-fn beside(registry: &Debian, host: &str) -> tempfile::TempDir {
+fn project_with_image_on(registry: &Debian, host: &str) -> tempfile::TempDir {
     let project = stack(STACK);
     fill(registry, project.path());
     assert_eq!(lock(registry, project.path(), &[]).code, 0);
@@ -269,7 +269,7 @@ fn unexpected_content_of_registries_is_not_used() {
             }),
         ),
     ];
-    let project = beside(&registry, "127.0.0.1:1");
+    let project = project_with_image_on(&registry, "127.0.0.1:1");
     let folder = project.path();
     let before = read(folder);
     for (name, code, count, script) in scripts {
@@ -286,8 +286,8 @@ fn unexpected_content_of_registries_is_not_used() {
     rewrite(folder, &with_image(&format!("{}/acme/orders:1", server.host)));
     let ran = nself_in(folder, ["lock"]);
     assert!(ran.code == 2 && ran.stderr.contains("NS821"), "{}", ran.stderr);
-    let left: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert!(left.iter().all(|name| !name.to_string_lossy().starts_with(".nself-")), "{left:?}");
+    let files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(files.iter().all(|name| !name.to_string_lossy().starts_with(".nself-")), "{files:?}");
 }
 
 #[test]
@@ -317,7 +317,7 @@ fn transient_failures_are_tried_again() {
             Some(_) => response("200 OK", &kind, &manifest),
         }
     });
-    let project = beside(&registry, &server.host);
+    let project = project_with_image_on(&registry, &server.host);
     let ran = nself_in(project.path(), ["lock", "--plain-http", &server.host]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let text = read(project.path());

@@ -99,14 +99,14 @@ fn send(python: &Path, folder: &Path, address: &str, server: &MailServer, certif
 /// Writes a self-signed certificate for the relay's name.
 fn certificate(folder: &Path) -> (PathBuf, PathBuf) {
     let (certificate, key) = (folder.join("relay.crt"), folder.join("relay.key"));
-    let made = run(Command::new("openssl")
+    let certificate_creation = run(Command::new("openssl")
         .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"])
         .args(["-subj", &format!("/CN={RELAY}"), "-addext", &format!("subjectAltName=DNS:{RELAY}")])
         .arg("-out")
         .arg(&certificate)
         .arg("-keyout")
         .arg(&key));
-    assert_eq!(made.code, 0, "{}", made.stderr);
+    assert_eq!(certificate_creation.code, 0, "{}", certificate_creation.stderr);
     (certificate, key)
 }
 

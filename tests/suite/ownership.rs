@@ -194,10 +194,10 @@ fn killed_and_concurrent_runs_leave_complete_files() {
         }
         let ran = nself_in(case.path(), ["gen"]);
         assert_eq!(ran.code, 0, "round {round}: {}", ran.stderr);
-        let mut made = tree(&case.path().join("deploy"));
+        let mut files = tree(&case.path().join("deploy"));
         // A killed run may leave a temporary file, which is not an output.
-        made.retain(|path, _| !path.contains("/.nself-") && !path.starts_with(".nself-"));
-        assert!(made == expected, "round {round}");
+        files.retain(|path, _| !path.contains("/.nself-") && !path.starts_with(".nself-"));
+        assert!(files == expected, "round {round}");
     }
 }
 

@@ -41,8 +41,8 @@ impl Debian {
         let key = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
         std::fs::write(at("ca.pem"), key.cert.pem()).unwrap();
         std::fs::write(at("key.pem"), key.signing_key.serialize_pem()).unwrap();
-        let made = run(Command::new("htpasswd").args(["-Bbc"]).arg(at("htpasswd")).args([USER, PASSWORD]));
-        assert_eq!(made.code, 0, "{}", made.stderr);
+        let password_file = run(Command::new("htpasswd").args(["-Bbc"]).arg(at("htpasswd")).args([USER, PASSWORD]));
+        assert_eq!(password_file.code, 0, "{}", password_file.stderr);
         let config = format!(
             "version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {0}/data}}, delete: {{enabled: true}}}}\n\
              http: {{addr: '{host}', tls: {{certificate: {0}/ca.pem, key: {0}/key.pem}}}}\n\

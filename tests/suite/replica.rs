@@ -5,7 +5,7 @@ use crate::up::{Stack, apart};
 
 #[test]
 fn a_pooler_and_a_replica_serve_the_stack() {
-    apart("replica::a_pooler_and_a_replica_serve_the_stack", served);
+    apart("replica::a_pooler_and_a_replica_serve_the_stack", pooler_and_replica_work);
 }
 
 /// Returns the URL of a service.
@@ -26,7 +26,7 @@ fn must(ran: Ran) -> String {
     ran.stdout.trim().to_owned()
 }
 
-fn refused(ran: &Ran, why: &str) {
+fn assert_refused(ran: &Ran, why: &str) {
     assert!(ran.code != 0 && ran.stderr.contains(why), "{}{}", ran.stdout, ran.stderr);
 }
 
@@ -43,7 +43,7 @@ fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
 const POOLED: &str = "TICKETS_MAIN_URL_POOLED";
 const READS: &str = "REPORTS_MAIN_URL_REPLICA";
 
-fn served() {
+fn pooler_and_replica_work() {
     let Some(stack) = Stack::start("replica") else { panic!("the tools were there") };
     let ran = stack.up();
     assert_eq!(ran.code, 0, "{}\n{}", ran.stderr, stack.compose(&["logs", "--tail", "30"]).stdout);
@@ -91,8 +91,8 @@ fn server(stack: &Stack, sql: &str) -> Ran {
 fn sessions_leave_nothing_behind(stack: &Stack) {
     must(psql(stack, POOLED, "SET app.tenant_id = 'first-client'; SELECT pg_advisory_lock(7)"));
     for _ in 0..30 {
-        let seen = must(psql(stack, POOLED, "SELECT coalesce(current_setting('app.tenant_id', true), '')"));
-        assert_eq!(seen, "");
+        let setting = must(psql(stack, POOLED, "SELECT coalesce(current_setting('app.tenant_id', true), '')"));
+        assert_eq!(setting, "");
     }
     assert_eq!(must(server(stack, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 7")), "0");
     // A setting applies within a transaction, which is how the tenant's name is set.
@@ -127,17 +127,17 @@ fn only_services_of_the_pooler_can_connect(stack: &Stack) {
     };
     let tickets = read("tickets_db_password");
     assert_eq!(must(by("tickets", &tickets, "tickets")), "1");
-    refused(&by("tickets", "wrong", "tickets"), "authentication failed");
-    refused(&by("tickets", &tickets, "desk"), "no such database");
-    refused(&by("tickets", &tickets, "pgbouncer"), "not allowed");
-    refused(&by("reports", &read("reports_db_password"), "tickets"), "authentication failed");
-    refused(&by("postgres", &read("postgres_password"), "tickets"), "authentication failed");
+    assert_refused(&by("tickets", "wrong", "tickets"), "authentication failed");
+    assert_refused(&by("tickets", &tickets, "desk"), "no such database");
+    assert_refused(&by("tickets", &tickets, "pgbouncer"), "not allowed");
+    assert_refused(&by("reports", &read("reports_db_password"), "tickets"), "authentication failed");
+    assert_refused(&by("postgres", &read("postgres_password"), "tickets"), "authentication failed");
 }
 
 fn the_replica_streams_and_refuses_writes(stack: &Stack) {
     must(psql(stack, POOLED, "INSERT INTO tickets (title) VALUES ('second')"));
     eventually("the row arrives", || must(psql(stack, READS, "SELECT count(*) FROM tickets")) == "2");
-    refused(&psql(stack, READS, "CREATE TEMPORARY TABLE x (y int)"), "read-only transaction");
+    assert_refused(&psql(stack, READS, "CREATE TEMPORARY TABLE x (y int)"), "read-only transaction");
     let replica = |sql: &str| {
         stack.compose(&[
             "exec",
@@ -153,7 +153,7 @@ fn the_replica_streams_and_refuses_writes(stack: &Stack) {
             sql,
         ])
     };
-    refused(&replica("INSERT INTO tickets (title) VALUES ('third')"), "read-only transaction");
+    assert_refused(&replica("INSERT INTO tickets (title) VALUES ('third')"), "read-only transaction");
     assert_eq!(must(replica("SELECT pg_is_in_recovery()")), "t");
     let senders = "SELECT usename, application_name, state FROM pg_stat_replication";
     assert_eq!(must(server(stack, senders)), "replication|postgres_replica|streaming");
@@ -179,7 +179,7 @@ fn the_replica_streams_and_refuses_writes(stack: &Stack) {
         "-c",
         "SELECT 1",
     ];
-    refused(&stack.compose(&connect), "pg_hba.conf rejects connection");
+    assert_refused(&stack.compose(&connect), "pg_hba.conf rejects connection");
     // No other role can replicate, and the data folder contains no password.
     let env = std::fs::read_to_string(stack.project.path().join("deploy/local/secrets/tickets_db_password")).unwrap();
     let other = format!("PGPASSWORD={}", env.trim());
@@ -197,7 +197,7 @@ fn the_replica_streams_and_refuses_writes(stack: &Stack) {
         "-D",
         "/tmp/copy",
     ];
-    refused(&stack.compose(&copy), "pg_hba.conf rejects replication connection");
+    assert_refused(&stack.compose(&copy), "pg_hba.conf rejects replication connection");
     let search = format!("! grep -rqs '{}' /var/lib/postgresql/data", password.trim_start_matches("PGPASSWORD="));
     assert_eq!(stack.compose(&["exec", "-T", "postgres-replica", "sh", "-c", &search]).code, 0);
     // Migrations never use the pooler.

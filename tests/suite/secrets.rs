@@ -18,7 +18,7 @@ fn generated() -> tempfile::TempDir {
 }
 
 /// Returns whether a text contains the canary, plain or encoded.
-fn shows(text: &[u8]) -> bool {
+fn contains_canary(text: &[u8]) -> bool {
     let text = String::from_utf8_lossy(text);
     let digest = blake3::hash(CANARY.as_bytes()).to_hex().to_string();
     let forms = [CANARY.to_owned(), base64(CANARY.as_bytes()), CANARY.to_ascii_lowercase(), digest];
@@ -46,7 +46,7 @@ fn secret_values_appear_only_in_their_files() {
             fs::write(local.join("secrets").join(name), format!("{CANARY}{i}")).unwrap();
         }
     }
-    let mut said = Vec::new();
+    let mut outputs = Vec::new();
     let commands: [&[&str]; 9] = [
         &["secrets", "init"],
         &["secrets", "check"],
@@ -60,14 +60,14 @@ fn secret_values_appear_only_in_their_files() {
     ];
     for arguments in commands {
         let ran = nself_in(case.path(), arguments);
-        said.push(format!("{arguments:?} {} {}", ran.stdout, ran.stderr));
+        outputs.push(format!("{arguments:?} {} {}", ran.stdout, ran.stderr));
     }
-    assert!(!shows(said.concat().as_bytes()), "{said:#?}");
+    assert!(!contains_canary(outputs.concat().as_bytes()), "{outputs:#?}");
     let mut private = 0;
     for (path, bytes) in tree(case.path()) {
         let operator = path.starts_with("deploy/local/secrets/") || path == "deploy/local/.env";
-        assert!(operator || !shows(&bytes), "{path} shows a secret");
-        private += usize::from(operator && shows(&bytes));
+        assert!(operator || !contains_canary(&bytes), "{path} shows a secret");
+        private += usize::from(operator && contains_canary(&bytes));
     }
     assert!(private > 10, "the search finds what is there: {private}");
 }
@@ -97,9 +97,14 @@ fn messages_do_not_repeat_a_refused_value() {
         for format in ["text", "json"] {
             let ran = nself_in(case.path(), ["gen", "--format", format]);
             assert_eq!(ran.code, 2, "{body}");
-            assert!(!shows(ran.stdout.as_bytes()) && !shows(ran.stderr.as_bytes()), "{}{}", ran.stdout, ran.stderr);
+            assert!(
+                !contains_canary(ran.stdout.as_bytes()) && !contains_canary(ran.stderr.as_bytes()),
+                "{}{}",
+                ran.stdout,
+                ran.stderr
+            );
         }
-        assert!(tree(&case.path().join(".nself")).values().all(|bytes| !shows(bytes)), "the cache");
+        assert!(tree(&case.path().join(".nself")).values().all(|bytes| !contains_canary(bytes)), "the cache");
     }
 }
 
@@ -294,8 +299,8 @@ fn credentials_are_recognised_by_their_format_in_every_field() {
         format!(r#"a1 = {{ enabled = false, image = "a/b:1", env.SETTING = "{token}" }}"#),
     ] {
         let ran = generate_services(&services);
-        let told = ran.stderr.matches("error[NS504]").count();
-        assert!(ran.code == 2 && told == 1 && ran.stderr.contains("a GitHub token"), "{services}: {}", ran.stderr);
+        let findings = ran.stderr.matches("error[NS504]").count();
+        assert!(ran.code == 2 && findings == 1 && ran.stderr.contains("a GitHub token"), "{services}: {}", ran.stderr);
         assert!(!ran.stderr.contains(canary) && !ran.stdout.contains(canary), "{}", ran.stderr);
     }
     // A file of the project that would be copied.

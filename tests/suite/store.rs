@@ -53,9 +53,9 @@ fn environments_generated_concurrently_stay_in_the_manifest() {
         for child in &mut racing {
             assert!(child.wait().unwrap().success(), "round {round}");
         }
-        let made = tree(&case.path().join("deploy"));
-        assert!(made[MANIFEST] == whole[MANIFEST], "round {round}: an environment is missing from the manifest");
-        assert!(made == whole, "round {round}");
+        let files = tree(&case.path().join("deploy"));
+        assert!(files[MANIFEST] == whole[MANIFEST], "round {round}: an environment is missing from the manifest");
+        assert!(files == whole, "round {round}");
     }
 }
 

@@ -13,7 +13,7 @@ use crate::support::{nself_in, root, run, stack, tool, tree};
 const TEMPLATES: [&str; 6] = ["bullmq", "connect-go", "express", "fastapi", "go-http", "nestjs"];
 
 /// Writes a template with `nself init`.
-pub fn laid_down(template: &str) -> tempfile::TempDir {
+pub fn write_template(template: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let ran = nself_in(folder.path(), ["init", "service", "--template", template]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
@@ -24,10 +24,10 @@ pub fn laid_down(template: &str) -> tempfile::TempDir {
 #[test]
 fn a_template_is_written_completely_or_not_at_all() {
     for template in TEMPLATES {
-        let folder = laid_down(template);
-        let made = tree(&folder.path().join("service"));
-        assert!(made.contains_key("Dockerfile") && made.contains_key(".dockerignore"), "{:?}", made.keys());
-        let file = String::from_utf8_lossy(&made["Dockerfile"]).into_owned();
+        let folder = write_template(template);
+        let files = tree(&folder.path().join("service"));
+        assert!(files.contains_key("Dockerfile") && files.contains_key(".dockerignore"), "{:?}", files.keys());
+        let file = String::from_utf8_lossy(&files["Dockerfile"]).into_owned();
         assert!(file.contains("\nUSER 10001:10001\n"), "{file}");
         std::fs::remove_file(folder.path().join("service/.dockerignore")).unwrap();
         let again = nself_in(folder.path(), ["init", "service", "--template", template]);
@@ -130,7 +130,7 @@ impl Server {
     fn serves_and_stops(mut self) {
         self.healthy();
         assert!(self.ask("/hello/Ada").unwrap().contains("Hello, Ada"));
-        self.stops();
+        self.assert_stops();
     }
 
     /// Waits until the server is healthy.
@@ -143,7 +143,7 @@ impl Server {
     }
 
     /// Sends SIGTERM; the service must exit with code 0 and without an error.
-    fn stops(&mut self) {
+    fn assert_stops(&mut self) {
         let id = self.process.id().to_string();
         assert_eq!(run(Command::new("kill").args(["-TERM", &id])).code, 0);
         let status = self.process.wait().unwrap();
@@ -167,7 +167,7 @@ fn same(installed: &Path, ours: &str) {
 pub fn with_packages(template: &str) -> Option<tempfile::TempDir> {
     let packages = tool(&format!("templates/{template}/node_modules"))?;
     same(&packages.with_file_name("package-lock.json"), &format!("{template}/package-lock.json"));
-    let folder = laid_down(template);
+    let folder = write_template(template);
     let service = folder.path().join("service");
     symlink(packages, service.join("node_modules")).unwrap();
     passes(Command::new("npm").arg("test").current_dir(&service));
@@ -215,7 +215,7 @@ fn bullmq() {
         await Promise.all([queue.close(), events.close()]);";
     let ran = run(node(&folder, &["--input-type=module", "-e", add]).env("REDIS", redis.port.to_string()));
     assert_eq!((ran.code, ran.stdout.as_str()), (0, "Hello, Ada\n"), "{}", ran.stderr);
-    worker.stops();
+    worker.assert_stops();
 }
 
 #[test]
@@ -225,7 +225,7 @@ fn fastapi() {
     for pin in std::fs::read_to_string(root().join("templates/fastapi/requirements.txt")).unwrap().lines() {
         assert!(frozen.lines().any(|line| line == pin), "{pin} is not what tests/tools.sh installed");
     }
-    let folder = laid_down("fastapi");
+    let folder = write_template("fastapi");
     let service = folder.path().join("service");
     passes(Command::new(&python).args(["-m", "pytest", "-q", "-p", "no:cacheprovider"]).current_dir(&service));
     Server::start(Command::new(&python).args(["-m", "service"]).current_dir(&service)).serves_and_stops();
@@ -233,7 +233,7 @@ fn fastapi() {
 
 /// Tests the template and compiles it into `dist`.
 pub fn compiled(template: &str) -> tempfile::TempDir {
-    let folder = laid_down(template);
+    let folder = write_template(template);
     let service = folder.path().join("service");
     let offline = |command: &mut Command| {
         command.current_dir(&service).env("GOPROXY", "off").env("GOFLAGS", "-mod=readonly").env("GOTOOLCHAIN", "local");
@@ -262,18 +262,18 @@ fn connect_go() {
     assert_eq!(greet(&[], "\"Ada\"").stdout, "\"Hello, Ada\"");
     assert_eq!(greet(&["--http2-prior-knowledge"], "\"Ada\"").stdout, "\"Hello, Ada\"");
     assert!(greet(&[], "\"\"").stdout.contains("invalid_argument"));
-    server.stops();
+    server.assert_stops();
 }
 
 #[test]
 fn go() {
     let folder = compiled("go-http");
     Server::start(&mut Command::new(folder.path().join("dist/service"))).serves_and_stops();
-    in_a_container(folder.path());
+    run_in_container(folder.path());
 }
 
 /// Runs only the program, in an image that nself packs, as an unprivileged user and with a read-only file system.
-fn in_a_container(folder: &Path) {
+fn run_in_container(folder: &Path) {
     let (Some(umoci), Some(runc)) = (tool("/usr/bin/umoci"), tool("/usr/sbin/runc")) else { return };
     std::fs::write(
         folder.join("stack.ncl"),

@@ -109,14 +109,14 @@ fn is_initial_right(kind: &str, name: &str, what: &str, owner: &str, guests: &BT
     }
     let of_rows = ["SELECT", "INSERT", "UPDATE", "DELETE"].contains(&privilege);
     let of_numbers = ["SELECT", "USAGE"].contains(&privilege);
-    let given = match (letter, name.split(' ').next().unwrap_or_default()) {
+    let is_initial = match (letter, name.split(' ').next().unwrap_or_default()) {
         ("r", _) => of_rows,
         ("S", _) => of_numbers,
         ("n", _) | ("", "schema") => privilege == "USAGE",
         ("", "relation") => of_rows || of_numbers,
         _ => false,
     };
-    given && guests.iter().any(|guest| guest.as_str() == role)
+    is_initial && guests.iter().any(|guest| guest.as_str() == role)
 }
 
 #[cfg(test)]

@@ -33,8 +33,8 @@ pub fn options() -> String {
 /// Returns the options for a definition that is written to a file. They do not set `lc_monetary`, so that amounts keep
 /// the currency of the server.
 pub fn options_to_keep() -> String {
-    let kept = OUTPUT_SETTINGS.iter().filter(|(name, _)| *name != "lc_monetary");
-    kept.map(|(name, value)| format!("-c {name}={value}")).collect::<Vec<_>>().join(" ")
+    let options = OUTPUT_SETTINGS.iter().filter(|(name, _)| *name != "lc_monetary");
+    options.map(|(name, value)| format!("-c {name}={value}")).collect::<Vec<_>>().join(" ")
 }
 
 /// Settings that affect which value a server stores for text such as '01/02/2024', a time without a zone or '1,50'.
@@ -64,12 +64,12 @@ impl InputSettings {
     /// Parses a server's answer. Values with characters that no setting has are ignored.
     pub fn read(answer: &str) -> InputSettings {
         let plain = |sign: char| sign.is_ascii_alphanumeric() || " ,.:/@_+-<>".contains(sign);
-        let said = answer.lines().filter_map(|line| {
+        let values = answer.lines().filter_map(|line| {
             let (name, value) = line.split_once('\t')?;
             let name = INPUT_SETTINGS.into_iter().find(|known| *known == name)?;
             value.chars().all(plain).then(|| (name, value.to_owned()))
         });
-        InputSettings(said.collect())
+        InputSettings(values.collect())
     }
 
     /// Returns statements that apply the settings to a session of a different server. A server that does not know a

@@ -71,7 +71,7 @@ fn bounded(folder: &Path, arguments: &[&str]) -> Ran {
     Ran { code: output.status.code().unwrap_or(-1), stdout: text(&output.stdout), stderr: text(&output.stderr) }
 }
 
-fn fine(folder: &Path, arguments: &[&str]) {
+fn assert_success(folder: &Path, arguments: &[&str]) {
     let ran = bounded(folder, arguments);
     assert_eq!(ran.code, 0, "{arguments:?}: {ran:?}");
 }
@@ -89,8 +89,8 @@ fn link(project: &Path, path: &str, target: &Path) {
 }
 
 fn pipe(path: &Path) {
-    let made = Command::new("mkfifo").arg(path).status().unwrap();
-    assert!(made.success());
+    let mkfifo_status = Command::new("mkfifo").arg(path).status().unwrap();
+    assert!(mkfifo_status.success());
 }
 
 /// Attack: in a checkout, `.nself` or a folder in it is a link to a folder of the operator; CI runs `gc`.
@@ -99,8 +99,8 @@ fn pipe(path: &Path) {
 fn gc_deletes_nothing_through_a_link() {
     for place in [".nself", ".nself/objects1", ".nself/quarantine", ".nself/generations3"] {
         let (case, outside) = (project(""), outside());
-        fine(case.path(), &["db", "new"]);
-        fine(case.path(), &["gen"]);
+        assert_success(case.path(), &["db", "new"]);
+        assert_success(case.path(), &["gen"]);
         fs::write(outside.path().join("00000001.json"), "{}").unwrap();
         link(case.path(), place, outside.path());
         // Control: the link leads to the files.
@@ -129,7 +129,7 @@ fn migrations_are_not_written_through_a_link() {
         ("db/orders/nself.nself-new", true),
     ] {
         let (case, outside) = (project(""), outside());
-        fine(case.path(), &["db", "new"]);
+        assert_success(case.path(), &["db", "new"]);
         let target = outside.path().join("precious.conf");
         link(case.path(), place, if is_file { &target } else { outside.path() });
         for command in [&["db", "new", "--name", "next"][..], &["db", "sum"], &["gen"], &["check"]] {
@@ -151,7 +151,7 @@ fn an_image_is_not_read_or_written_through_a_link() {
         fs::create_dir(outside.path().join("files")).unwrap();
         fs::write(outside.path().join("files/precious"), CANARY).unwrap();
         fs::remove_file(outside.path().join("precious.conf")).unwrap();
-        fine(case.path(), &["db", "new"]);
+        assert_success(case.path(), &["db", "new"]);
         link(case.path(), place, outside.path());
         let ran = bounded(case.path(), &["image", "web"]);
         assert_eq!(ran.code, 2, "{place}: {ran:?}");
@@ -160,8 +160,8 @@ fn an_image_is_not_read_or_written_through_a_link() {
     }
     // Control: without a link, the same command packs the image.
     let case = project("");
-    fine(case.path(), &["db", "new"]);
-    fine(case.path(), &["image", "web"]);
+    assert_success(case.path(), &["db", "new"]);
+    assert_success(case.path(), &["image", "web"]);
     // A folder on the command line must not be reached through a link of the checkout either.
     let outside = outside();
     link(case.path(), "build", outside.path());
@@ -178,7 +178,7 @@ fn hand_written_nginx_files_are_not_read_through_a_link() {
         let (case, outside) = (project(""), outside());
         fs::create_dir(outside.path().join("conf.d")).unwrap();
         fs::write(outside.path().join("conf.d/a.conf"), format!("# {CANARY}\n")).unwrap();
-        fine(case.path(), &["db", "new"]);
+        assert_success(case.path(), &["db", "new"]);
         let target = match place {
             "nginx" => outside.path().to_owned(),
             "nginx/conf.d" => outside.path().join("conf.d"),
@@ -204,7 +204,7 @@ fn outputs_are_not_written_through_a_link() {
         [("deploy", "deploy"), ("deploy/local/nginx", "deploy"), ("build", "build/deploy"), ("build", "build")]
     {
         let (case, outside) = (project(""), outside());
-        fine(case.path(), &["db", "new"]);
+        assert_success(case.path(), &["db", "new"]);
         link(case.path(), place, outside.path());
         for command in ["gen", "check", "verify"] {
             let ran = bounded(case.path(), &[command, "--out", out]);
@@ -222,10 +222,10 @@ fn the_source_of_a_mount_is_not_a_link() {
         mounts = [{ source = "config/cache/data", target = "/data" }] },"#;
     let case = project(mount);
     fs::create_dir_all(case.path().join("config/cache/data")).unwrap();
-    fine(case.path(), &["db", "new"]);
-    fine(case.path(), &["gen"]);
+    assert_success(case.path(), &["db", "new"]);
+    assert_success(case.path(), &["gen"]);
     std::thread::sleep(Duration::from_millis(30));
-    fine(case.path(), &["check"]);
+    assert_success(case.path(), &["check"]);
     for (place, target) in [
         ("config/cache/data", "/var/run/docker.sock"),
         ("config/cache/data", "/"),
@@ -242,7 +242,7 @@ fn the_source_of_a_mount_is_not_a_link() {
         fs::remove_file(&at).unwrap();
         fs::rename(&aside, &at).unwrap();
         // Control: a real folder is accepted.
-        fine(case.path(), &["check"]);
+        assert_success(case.path(), &["check"]);
     }
 }
 
@@ -266,8 +266,8 @@ fn endless_files_are_errors() {
         ("stack.ncl", "gen"),
     ];
     let case = project("");
-    fine(case.path(), &["db", "new"]);
-    fine(case.path(), &["gen"]);
+    assert_success(case.path(), &["db", "new"]);
+    assert_success(case.path(), &["gen"]);
     for (path, command) in files {
         for kind in ["pipe", "device", "huge"] {
             let at = case.path().join(path);
@@ -305,7 +305,7 @@ fn endless_files_are_errors() {
 fn many_large_files_are_an_error() {
     for (folder, size, count) in [("nginx/conf.d", 1 << 20, 17), ("db/orders/schema", 16 << 20, 17)] {
         let case = project("");
-        fine(case.path(), &["db", "new"]);
+        assert_success(case.path(), &["db", "new"]);
         fs::create_dir_all(case.path().join(folder)).unwrap();
         for i in 0..count {
             File::create(case.path().join(folder).join(format!("{i:02}.conf"))).unwrap().set_len(size).unwrap();
@@ -322,8 +322,8 @@ fn many_large_files_are_an_error() {
 fn an_endless_file_in_the_cache_counts_as_missing() {
     for kind in ["pipe", "device", "huge"] {
         let case = project("");
-        fine(case.path(), &["db", "new"]);
-        fine(case.path(), &["gen"]);
+        assert_success(case.path(), &["db", "new"]);
+        assert_success(case.path(), &["gen"]);
         let cache = case.path().join(".nself");
         let mut files: Vec<_> = ["generations3", "objects1", "stamps"]
             .iter()
@@ -338,12 +338,12 @@ fn an_endless_file_in_the_cache_counts_as_missing() {
                 _ => File::create(&file).unwrap().set_len(1 << 40).unwrap(),
             }
         }
-        fine(case.path(), &["gen"]);
+        assert_success(case.path(), &["gen"]);
         let ran = bounded(case.path(), &["why", "--rebuilt"]);
         assert!(ran.code == 1 && ran.stderr.contains("no run is recorded"), "{kind}: {ran:?}");
         let ran = bounded(case.path(), &["verify", "--repair"]);
         assert_eq!(ran.code, 0, "{kind}: {ran:?}");
-        fine(case.path(), &["gc", "--grace", "0"]);
+        assert_success(case.path(), &["gc", "--grace", "0"]);
     }
 }
 
@@ -462,7 +462,7 @@ fn clippy_refuses_other_functions_that_open_files() {
 fn git_uses_no_repository_inside_the_checkout() {
     let case = project("");
     let folder = case.path();
-    fine(folder, &["db", "new"]);
+    assert_success(folder, &["db", "new"]);
     let git = |arguments: &[&str]| {
         let identity = ["-c", "user.name=nself", "-c", "user.email=nself@example.com"];
         run(Command::new("git").args(identity).args(arguments).current_dir(folder))
@@ -471,7 +471,7 @@ fn git_uses_no_repository_inside_the_checkout() {
         let ran = git(arguments);
         assert_eq!(ran.code, 0, "{arguments:?}: {ran:?}");
     }
-    fine(folder, &["db", "verify", "--base", "HEAD"]);
+    assert_success(folder, &["db", "verify", "--base", "HEAD"]);
     let object = git(&["rev-parse", "HEAD:./db/orders/nself.sum"]).stdout;
     let (first, rest) = object.trim().split_at(2);
     fs::remove_file(folder.join(".git/objects").join(first).join(rest)).unwrap();

@@ -138,8 +138,8 @@ fn values_that_git_tracks_are_refused() {
             );
         }
         // Follow the message.
-        let said = init(folder).stderr;
-        for line in said.lines().filter_map(|line| line.split_once("`git rm --cached -- '")) {
+        let output = init(folder).stderr;
+        for line in output.lines().filter_map(|line| line.split_once("`git rm --cached -- '")) {
             let path = line.1.split_once('\'').unwrap().0;
             git(folder, &["rm", "-q", "--cached", "--", path]);
             fs::remove_file(folder.join(path)).unwrap();
@@ -203,8 +203,8 @@ fn the_configuration_of_a_repository_runs_no_program() {
 fn an_unreadable_index_is_reported() {
     let case = generated();
     let folder = case.path();
-    let said = init(folder).stderr;
-    assert_eq!(said.matches("is not in a git repository").count(), 1, "{said}");
+    let output = init(folder).stderr;
+    assert_eq!(output.matches("is not in a git repository").count(), 1, "{output}");
     git(folder, &["init", "-q"]);
     git(folder, &["add", "."]);
     assert!(!init(folder).stderr.contains("not recognised"));

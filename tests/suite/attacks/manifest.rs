@@ -65,10 +65,10 @@ fn a_manifest_line_for_a_file_of_the_operator_is_refused() {
             // All commands for one file; for the others, only commands that would show or delete it.
             for command in &commands[..if path == "local/.env" { commands.len() } else { 2 }] {
                 let ran = nself_in(case.path(), *command);
-                let said = format!("{}{}", ran.stdout, ran.stderr);
-                assert!(ran.code == 2 && said.contains("NS805"), "{path} {command:?}: {ran:?}");
+                let output = format!("{}{}", ran.stdout, ran.stderr);
+                assert!(ran.code == 2 && output.contains("NS805"), "{path} {command:?}: {ran:?}");
                 assert!(
-                    said.contains(&format!("nself.manifest:{line}: nself never generates `{path}`")),
+                    output.contains(&format!("nself.manifest:{line}: nself never generates `{path}`")),
                     "{path}: {ran:?}"
                 );
                 assert_unshown(&ran);

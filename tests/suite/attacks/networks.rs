@@ -182,7 +182,7 @@ const INSIDE: [&str; 11] = [
 const INTERNET: [&str; 4] = ["1.1.1.1", "100.128.0.1", "172.32.0.1", "2606:4700::1111"];
 
 /// Returns whether an address is in a range.
-fn holds(range: &str, address: std::net::IpAddr) -> bool {
+fn contains(range: &str, address: std::net::IpAddr) -> bool {
     let (base, bits) = range.split_once('/').unwrap();
     let bits: u32 = bits.parse().unwrap();
     match (base.parse().unwrap(), address) {
@@ -212,8 +212,8 @@ fn let_out(policies: &[Value], labels: &Value, address: &str) -> bool {
         peers.is_empty()
             || peers.iter().any(|peer| {
                 let block = &peer["ipBlock"];
-                block["cidr"].as_str().is_some_and(|range| holds(range, address))
-                    && !list(&block["except"]).iter().any(|range| holds(range.as_str().unwrap(), address))
+                block["cidr"].as_str().is_some_and(|range| contains(range, address))
+                    && !list(&block["except"]).iter().any(|range| contains(range.as_str().unwrap(), address))
             })
     })
 }
@@ -310,7 +310,7 @@ fn answered(ran: &Ran) {
     assert_eq!((ran.code, ran.stdout.trim()), (0, "1"), "{}", ran.stderr);
 }
 
-fn refused(ran: &Ran, why: &str) {
+fn assert_refused(ran: &Ran, why: &str) {
     assert!(ran.code != 0 && ran.stderr.contains(why), "{}{}", ran.stdout, ran.stderr);
 }
 
@@ -326,11 +326,11 @@ fn database_apart() {
     let rejects = "pg_hba.conf rejects connection";
 
     answered(&psql(&stack, "tickets", "tickets", "tickets_db_password", "tickets", &ONE));
-    refused(&psql(&stack, "tickets", "tickets", "tickets_db_password", "postgres", &ONE), rejects);
-    refused(&psql(&stack, "tickets", "tickets", "tickets_db_password", "desk", &ONE), rejects);
+    assert_refused(&psql(&stack, "tickets", "tickets", "tickets_db_password", "postgres", &ONE), rejects);
+    assert_refused(&psql(&stack, "tickets", "tickets", "tickets_db_password", "desk", &ONE), rejects);
     for database in ["tickets", "postgres"] {
-        refused(&psql(&stack, "tickets", "postgres", "postgres_password", database, &ONE), rejects);
-        refused(&psql(&stack, "postgres-replica", "postgres", "postgres_password", database, &ONE), rejects);
+        assert_refused(&psql(&stack, "tickets", "postgres", "postgres_password", database, &ONE), rejects);
+        assert_refused(&psql(&stack, "postgres-replica", "postgres", "postgres_password", database, &ONE), rejects);
     }
     // In the network of a migration job, the server requests the password.
     let job = |password: &str| {
@@ -343,7 +343,7 @@ fn database_apart() {
     let password =
         std::fs::read_to_string(stack.project.path().join("deploy/local/secrets/postgres_password")).unwrap();
     answered(&job(password.trim()));
-    refused(&job("wrong"), "password authentication failed");
+    assert_refused(&job("wrong"), "password authentication failed");
 
     // Only the replica may copy the server.
     let copy = |from: &str| {
@@ -354,7 +354,7 @@ fn database_apart() {
         let command = format!("pg_basebackup -w -h {host} -U replication -X none -D /tmp/copy && echo 1");
         stack.compose(&["exec", "-T", "-e", &password, from, "sh", "-c", &command])
     };
-    refused(&copy("tickets"), "pg_hba.conf rejects replication connection");
+    assert_refused(&copy("tickets"), "pg_hba.conf rejects replication connection");
     answered(&copy("postgres-replica"));
 
     let file = stack.project.path().join("deploy/local/postgres/server/pg_hba.conf");
@@ -416,8 +416,8 @@ fn encrypted_apart() {
     let authority = "sslmode=verify-full sslrootcert=/run/secrets/database_authority";
     for (host, without) in [("postgres", "no encryption"), ("pgbouncer", "SSL required")] {
         answered(&ask(host, authority));
-        refused(&ask(host, "sslmode=disable"), without);
-        refused(
+        assert_refused(&ask(host, "sslmode=disable"), without);
+        assert_refused(
             &ask(host, "sslmode=verify-full sslrootcert=/etc/ssl/certs/ca-certificates.crt"),
             "certificate verify failed",
         );

@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::pooler::settings;
-use super::project::{FIRST, Project, SECOND, applied};
+use super::project::{FIRST, Project, SECOND, applied_migrations};
 use super::server::{OWNER, Pooler, Server, Version};
 use crate::support::{Ran, nself_in, root, stack};
 
@@ -42,18 +42,18 @@ fn baseline(project: &Project, at: &str, scratch: &Server, more: &[&str]) -> Ran
     nself_in(project.folder.path(), words.iter().chain(more))
 }
 
-fn refused(ran: &Ran, code: &str, words: &[&str]) {
+fn assert_refused(ran: &Ran, code: &str, words: &[&str]) {
     assert!(ran.code == 2 && ran.stdout.is_empty(), "{}{}", ran.stdout, ran.stderr);
     assert!(ran.stderr.contains(&format!("error[{code}]")), "{code}: {}", ran.stderr);
     assert!(words.iter().all(|word| ran.stderr.contains(word)), "{words:?}: {}", ran.stderr);
 }
 
 /// Checks that the server has no objects of nself.
-fn untouched(server: &Server, database: &str) {
+fn assert_no_nself_objects(server: &Server, database: &str) {
     let mut session = server.session("postgres", database);
     assert_eq!(session.must("SELECT to_regnamespace('nself') IS NULL;").trim(), "t");
-    let left = session.must("SELECT count(*) FROM pg_database WHERE datname LIKE 'nself%';");
-    assert_eq!(left.trim(), "0");
+    let temporary_databases = session.must("SELECT count(*) FROM pg_database WHERE datname LIKE 'nself%';");
+    assert_eq!(temporary_databases.trim(), "0");
 }
 
 #[test]
@@ -90,8 +90,8 @@ fn a_server_without_a_ledger_is_taken_over() {
         ("CREATE TABLE more ();", "DROP TABLE more;", "the table public.more (`p f f`) is on the server only"),
     ] {
         theirs.must(change);
-        refused(&baseline(&project, &at, &server, &[]), "NS733", &[words, "nothing was changed"]);
-        untouched(&server, "orders");
+        assert_refused(&baseline(&project, &at, &server, &[]), "NS733", &[words, "nothing was changed"]);
+        assert_no_nself_objects(&server, "orders");
         theirs.must(back);
     }
 
@@ -113,7 +113,7 @@ fn a_server_without_a_ledger_is_taken_over() {
         )
     };
     assert_eq!(ledger("orders"), ledger("fresh"));
-    refused(&baseline(&project, &at, &server, &[]), "NS734", &["ledger already has migrations"]);
+    assert_refused(&baseline(&project, &at, &server, &[]), "NS734", &["ledger already has migrations"]);
 
     // No migrations to run, then the next one.
     let ran = project.migrate(&server, "orders");
@@ -121,7 +121,7 @@ fn a_server_without_a_ledger_is_taken_over() {
     define(&project, "{ tables.later = { columns.id.type = \"bigint\", primary_key = [\"id\"] } }");
     project.nself(&["db", "new", "--name", "later"]);
     let ran = project.migrate(&server, "orders");
-    assert_eq!((ran.code, applied(&ran), ran.stderr.as_str()), (0, 1, ""), "{}", ran.stdout);
+    assert_eq!((ran.code, applied_migrations(&ran), ran.stderr.as_str()), (0, 1, ""), "{}", ran.stdout);
     assert_eq!(theirs.must("SELECT tableowner FROM pg_tables WHERE tablename = 'later';").trim(), OWNER);
 }
 
@@ -134,22 +134,22 @@ fn a_running_server_is_taken_over_at_its_version() {
     project.next(SECOND);
     let at = owner(&server, "orders");
     let mut theirs = server.session(OWNER, "orders");
-    refused(&baseline(&project, &at, &server, &["--to", "5"]), "NS107", &["the history has 4 migrations"]);
+    assert_refused(&baseline(&project, &at, &server, &["--to", "5"]), "NS107", &["the history has 4 migrations"]);
     let nothing = baseline(&project, &at, &server, &["--to", "1"]);
-    refused(&nothing, "NS733", &["the table public.orders (`p f f`) is not on the server"]);
+    assert_refused(&nothing, "NS733", &["the table public.orders (`p f f`) is not on the server"]);
     theirs.must("CREATE TABLE orders (id bigint CONSTRAINT orders_pkey PRIMARY KEY, note text);");
     let all = baseline(&project, &at, &server, &[]);
-    refused(&all, "NS733", &["the column public.orders.state", "the constraint public.orders.orders_note_key"]);
+    assert_refused(&all, "NS733", &["the column public.orders.state", "the constraint public.orders.orders_note_key"]);
     // Objects that the next migration could not change.
     let mut admin = server.session("postgres", "orders");
     admin.must("ALTER TABLE orders OWNER TO writer;");
     let foreign = baseline(&project, &at, &server, &["--to", "1"]);
-    refused(&foreign, "NS734", &["belong to `writer`, but migrations run as `orders_migrations`"]);
+    assert_refused(&foreign, "NS734", &["belong to `writer`, but migrations run as `orders_migrations`"]);
     admin.must("ALTER TABLE orders OWNER TO orders_migrations;");
     // A runner is active.
     admin.must("SELECT pg_advisory_lock(7241105402127946086);");
-    refused(&baseline(&project, &at, &server, &["--to", "1"]), "NS734", &["a runner holds the lock"]);
-    untouched(&server, "orders");
+    assert_refused(&baseline(&project, &at, &server, &["--to", "1"]), "NS734", &["a runner holds the lock"]);
+    assert_no_nself_objects(&server, "orders");
     admin.must("SELECT pg_advisory_unlock_all();");
     let ran = baseline(&project, &at, &server, &["--to", "1"]);
     assert_eq!(
@@ -159,7 +159,7 @@ fn a_running_server_is_taken_over_at_its_version() {
         ran.stderr
     );
     let ran = project.migrate(&server, "orders");
-    assert_eq!((ran.code, applied(&ran), ran.stderr.as_str()), (0, 3, ""), "{}", ran.stdout);
+    assert_eq!((ran.code, applied_migrations(&ran), ran.stderr.as_str()), (0, 3, ""), "{}", ran.stdout);
     // The server already has the index and its constraint, and so has the temporary database.
     server.session("postgres", "orders").must("DROP SCHEMA nself CASCADE;");
     assert_eq!(baseline(&project, &at, &server, &[]).code, 0);
@@ -179,7 +179,7 @@ fn the_name_of_an_owner_cannot_inject_sql() {
     theirs.must(&format!("CREATE ROLE {role};"));
     theirs.must(&format!("ALTER TABLE orders OWNER TO {role};"));
     let ran = baseline(&project, &owner(&server, "orders"), &server, &[]);
-    refused(&ran, "NS734", &["the server's objects belong to `o'$role$"]);
+    assert_refused(&ran, "NS734", &["the server's objects belong to `o'$role$"]);
     // The runner reports it as well.
     let ran = project.migrate(&server, "orders");
     assert!(ran.code != 0 && ran.stderr.contains("REASSIGN OWNED BY \"o'$role$"), "{}", ran.stderr);
@@ -275,7 +275,7 @@ fn settings_of_a_server_are_not_differences() {
         ),
     ] {
         theirs.must(change);
-        refused(&baseline(&project, &at, &other, &[]), "NS733", &["the column public.clocks."]);
+        assert_refused(&baseline(&project, &at, &other, &[]), "NS733", &["the column public.clocks."]);
         let ran = diff(&at, "stack.ncl");
         assert!(ran.code == 1 && ran.stdout.contains("SET DEFAULT"), "{}{}", ran.stdout, ran.stderr);
         theirs.must(back);
@@ -295,9 +295,17 @@ fn neither_a_standby_nor_a_pooler_is_taken_over() {
     let project = Project::new(FIRST);
     let at = owner(&server, "orders");
     let standby = server.standby();
-    refused(&baseline(&project, &owner(&standby, "orders"), &server, &[]), "NS734", &["this server is a standby"]);
+    assert_refused(
+        &baseline(&project, &owner(&standby, "orders"), &server, &[]),
+        "NS734",
+        &["this server is a standby"],
+    );
     let other = Server::start(Version::V15).unwrap();
-    refused(&baseline(&project, &at, &other, &[]), "NS734", &["version 17, and the server of --scratch version 15"]);
+    assert_refused(
+        &baseline(&project, &at, &other, &[]),
+        "NS734",
+        &["version 17, and the server of --scratch version 15"],
+    );
     let Some(pooler) = server.pooler(&settings()) else { return };
     let careless = settings().replace("extra_float_digits", "extra_float_digits, options");
     let careless = server.pooler(&careless).unwrap();
@@ -314,9 +322,9 @@ fn neither_a_standby_nor_a_pooler_is_taken_over() {
     {
         let through = through(&pooler);
         let ran = baseline(&project, &through, &server, &[]);
-        refused(&ran, "NS734", &[message]);
+        assert_refused(&ran, "NS734", &[message]);
     }
-    untouched(&server, "orders");
+    assert_no_nself_objects(&server, "orders");
     // Options of the user are kept, and the same command takes over the server directly.
     let ran = baseline(&project, &format!("{at}&options=-c%20statement_timeout%3D60000"), &server, &[]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);

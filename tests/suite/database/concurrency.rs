@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
-use super::project::{Project, applied, refused};
+use super::project::{Project, applied_migrations, assert_refused};
 use super::server::{OWNER, Server, Session, Version};
 use crate::support::Ran;
 
@@ -44,7 +44,7 @@ impl Drop for Writers {
 }
 
 /// Returns the number of writers that wait for the table, and the longest wait in seconds.
-fn blocked(session: &mut Session) -> (usize, f64) {
+fn blocked_writers(session: &mut Session) -> (usize, f64) {
     let text = session.must(
         "SELECT count(*), coalesce(max(extract(epoch FROM clock_timestamp() - query_start)), 0) FROM pg_stat_activity \
          WHERE application_name = 'pgbench' AND wait_event_type = 'Lock' AND wait_event = 'relation';",
@@ -54,7 +54,7 @@ fn blocked(session: &mut Session) -> (usize, f64) {
 }
 
 /// Returns the number of writes so far; the query only reads the table.
-fn written(session: &mut Session) -> u64 {
+fn write_count(session: &mut Session) -> u64 {
     session.must("SELECT sum(n) FROM orders;").trim().parse().unwrap()
 }
 
@@ -69,7 +69,7 @@ fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 /// Creates the table with rows, writers, a monitoring session, and an open transaction that has written the first row.
-fn busy(note: &str) -> Option<(Server, Project, Writers, Session, Session)> {
+fn busy_table(note: &str) -> Option<(Server, Project, Writers, Session, Session)> {
     let server = Server::start(Version::V15)?;
     server.defined("orders");
     let project = Project::new(&definition(note, ""));
@@ -77,7 +77,7 @@ fn busy(note: &str) -> Option<(Server, Project, Writers, Session, Session)> {
     let mut session = server.session("postgres", "orders");
     session.must("INSERT INTO orders (id, note) SELECT i, 'note ' || i FROM generate_series(1, 20000) i;");
     let writers = Writers::start(&server);
-    eventually("they write", || written(&mut session) > 100);
+    eventually("they write", || write_count(&mut session) > 100);
     let mut open = server.session(OWNER, "orders");
     open.must("BEGIN; UPDATE orders SET n = n WHERE id = 1;");
     Some((server, project, writers, session, open))
@@ -91,16 +91,16 @@ fn waiting(session: &mut Session, query: &str) -> bool {
 
 #[test]
 fn an_index_is_built_while_others_write() {
-    let Some((server, project, _writers, mut session, mut open)) = busy("nullable = true") else { return };
+    let Some((server, project, _writers, mut session, mut open)) = busy_table("nullable = true") else { return };
     project.next(&definition("nullable = true", "indexes.orders_note_idx.columns = [{ column = \"note\" }]"));
     project.deploy();
     let runner = project.runner(&server, "orders").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     eventually("it waits for the open transaction", || waiting(&mut session, "CREATE INDEX CONCURRENTLY"));
-    let before = written(&mut session);
+    let before = write_count(&mut session);
     let mut most = 0;
     eventually("they go on writing", || {
-        most = most.max(blocked(&mut session).0);
-        written(&mut session) > before + 500
+        most = most.max(blocked_writers(&mut session).0);
+        write_count(&mut session) > before + 500
     });
     assert_eq!(most, 0, "writers that waited");
     assert!(waiting(&mut session, "CREATE INDEX CONCURRENTLY"), "the index still waits");
@@ -119,21 +119,21 @@ fn an_index_is_built_while_others_write() {
         "CREATE INDEX plain ON orders (note)",
     ]);
     let mut plain = plain.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    eventually("all writers wait", || blocked(&mut session).0 == CLIENTS);
+    eventually("all writers wait", || blocked_writers(&mut session).0 == CLIENTS);
     open.must("COMMIT;");
     assert!(plain.wait().unwrap().success());
 }
 
 #[test]
 fn a_change_that_locks_the_table_gives_up_after_a_timeout() {
-    let Some((server, project, _writers, mut session, mut open)) = busy("nullable = true") else { return };
+    let Some((server, project, _writers, mut session, mut open)) = busy_table("nullable = true") else { return };
     let more = "checks.orders_n_check = \"n >= 0\"";
     project.next(&definition("backfill = \"'none'\"", more));
     project.deploy();
     let mut most = 0;
     let mut watch = |session: &mut Session, mut runner: Child| {
         while runner.try_wait().unwrap().is_none() {
-            most = most.max(blocked(session).0);
+            most = most.max(blocked_writers(session).0);
             sleep(Duration::from_millis(25));
         }
         let output = runner.wait_with_output().unwrap();
@@ -145,14 +145,14 @@ fn a_change_that_locks_the_table_gives_up_after_a_timeout() {
     };
     let start = || project.runner(&server, "orders").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     // It waits in the lock queue with writers behind it, then gives up.
-    refused(&watch(&mut session, start()), "lock timeout");
-    let before = written(&mut session);
-    eventually("they write again", || written(&mut session) > before + 100);
+    assert_refused(&watch(&mut session, start()), "lock timeout");
+    let before = write_count(&mut session);
+    eventually("they write again", || write_count(&mut session) > before + 100);
     open.must("COMMIT;");
     // These changes succeed on a busy table: condition, validation, NOT NULL.
     let ran = watch(&mut session, start());
     assert_eq!(ran.code, 0, "{}", ran.stderr);
-    assert!(applied(&ran) >= 2, "{}", ran.stdout);
+    assert!(applied_migrations(&ran) >= 2, "{}", ran.stdout);
     assert!(most > 0, "no writer waited behind the first run");
     let not_null = "SELECT attnotnull FROM pg_attribute WHERE attrelid = 'orders'::regclass AND attname = 'note';";
     assert_eq!(session.must(not_null).trim(), "t");
@@ -171,7 +171,7 @@ fn a_change_that_locks_the_table_gives_up_after_a_timeout() {
         "ALTER TABLE orders ALTER COLUMN note SET NOT NULL",
     ]);
     let mut direct = direct.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    eventually("longer than any migration of ours", || blocked(&mut session).1 > 2.0 * TIMEOUT);
+    eventually("longer than any migration of ours", || blocked_writers(&mut session).1 > 2.0 * TIMEOUT);
     assert!(direct.try_wait().unwrap().is_none(), "it does not give way");
     open.must("COMMIT;");
     assert!(direct.wait().unwrap().success());

@@ -47,7 +47,7 @@ fn without(text: &str, places: &[(usize, usize)]) -> String {
 }
 
 /// Returns the places and messages of the findings.
-fn refused(ran: &Ran, file: &str) -> Vec<((usize, usize), String)> {
+fn refused_places(ran: &Ran, file: &str) -> Vec<((usize, usize), String)> {
     let messages = ran.stderr.lines().filter_map(|line| line.strip_prefix("error[NS714]: "));
     let places = ran.stderr.lines().filter_map(|line| line.trim().strip_prefix("--> ")).map(|place| {
         let mut numbers =
@@ -91,7 +91,7 @@ fn schemas_of_other_projects_are_imported() {
         fs::write(&file, &text).unwrap();
         if !HISTORIES.contains(&name) {
             let ran = nself_in(folder.path(), ["db", "import", "--sql", "schema.sql"]);
-            let found = refused(&ran, "schema.sql");
+            let found = refused_places(&ran, "schema.sql");
             for (_, message) in &found {
                 assert!(lost.iter().any(|known| message.contains(known)), "{name}: {message}");
             }
@@ -174,7 +174,7 @@ fn read_back(version: Version, from: u64) {
     let (mut made, mut again) = (server.session("owner", "made"), server.session("owner", "again"));
     let empty = Schema::default();
     let steps = |to: &Schema| plan(&empty, to, &FieldPath::root()).unwrap_or_else(|error| panic!("{error:#?}"));
-    let mut seen = 0;
+    let mut imported_schemas = 0;
     for number in from..from + 40 {
         let (draft, _) = Case::new(number * 23 + 22).drafts(&mut Vec::new());
         let wanted = schema(&draft.root).unwrap();
@@ -190,7 +190,7 @@ fn read_back(version: Version, from: u64) {
         assert!(findings.is_empty(), "{number}: {findings:#?}\n{text}");
         run_up(&mut again, &steps(&read)).unwrap_or_else(|error| panic!("{number}: {error}"));
         same("made", &made.catalog(), "read", &again.catalog()).unwrap_or_else(|error| panic!("{number}: {error}"));
-        seen += wanted.tables.len() + wanted.views.len() + wanted.functions.len() + wanted.types.len();
+        imported_schemas += wanted.tables.len() + wanted.views.len() + wanted.functions.len() + wanted.types.len();
     }
-    assert!(seen > 100, "{seen} objects");
+    assert!(imported_schemas > 100, "{imported_schemas} objects");
 }

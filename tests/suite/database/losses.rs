@@ -171,8 +171,9 @@ fn unsupported_sql_is_reported_with_its_place() {
         fs::write(folder.path().join("x.sql"), text).unwrap();
         let ran = nself_in(folder.path(), ["db", "import", "--sql", "x.sql"]);
         let place = format!("  --> x.sql:{line}:{column}\n");
-        let said = ran.code == 2 && ran.stdout.is_empty() && ran.stderr.contains(words) && ran.stderr.contains(&place);
-        if !said {
+        let is_reported =
+            ran.code == 2 && ran.stdout.is_empty() && ran.stderr.contains(words) && ran.stderr.contains(&place);
+        if !is_reported {
             wrong.push(format!("{text}\nwanted {words} at {place}{}{}", ran.stdout, ran.stderr));
         }
         assert!(!ran.stderr.contains("s3cret"), "a value is repeated: {}", ran.stderr);

@@ -3,7 +3,7 @@
 
 use std::process::{Child, Command, Stdio};
 
-use super::project::{FIRST, Project, SECOND, applied, refused};
+use super::project::{FIRST, Project, SECOND, applied_migrations, assert_refused};
 use super::server::{OWNER, Pooler, Server, Version};
 use crate::support::{Ran, nself_in, root, run};
 
@@ -56,7 +56,7 @@ fn migrations_do_not_go_through_a_pooler() {
     six_are_refused(&project, &server, &careless, "this connection goes through a pooler");
     // The same runner with a direct connection succeeds.
     let ran = run(&mut project.runner(&server, "orders"));
-    assert_eq!((ran.code, applied(&ran)), (0, 4), "{}", ran.stderr);
+    assert_eq!((ran.code, applied_migrations(&ran)), (0, 4), "{}", ran.stderr);
 }
 
 /// In transaction mode, settings of a session affect the next client unless they are reset; tested with and without the
@@ -65,16 +65,18 @@ fn migrations_do_not_go_through_a_pooler() {
 fn a_setting_does_not_affect_the_next_client() {
     let Some(server) = Server::start(Version::V17) else { return };
     server.defined("orders");
-    let seen = |settings: &str| -> Option<Vec<String>> {
+    let values_of_clients = |settings: &str| -> Option<Vec<String>> {
         let pooler = server.pooler(settings)?;
         assert_eq!(psql(&pooler, "SET app.tenant_id = 'of-another'").code, 0);
         let ask = "SELECT coalesce(current_setting('app.tenant_id', true), '')";
         Some((0..5).map(|_| psql(&pooler, ask).stdout.trim().to_owned()).collect())
     };
-    let Some(found) = seen(&settings()) else { return };
+    let Some(found) = values_of_clients(&settings()) else { return };
     assert_eq!(found, ["", "", "", "", ""]);
     // Known-bad control.
-    let found = seen(&settings().replace("server_reset_query_always = 1", "server_reset_query_always = 0")).unwrap();
+    let found =
+        values_of_clients(&settings().replace("server_reset_query_always = 1", "server_reset_query_always = 0"))
+            .unwrap();
     assert!(found.contains(&"of-another".to_owned()), "{found:?}");
 }
 
@@ -85,7 +87,7 @@ fn migrations_refuse_a_standby_which_then_receives_them() {
     let project = Project::new(FIRST);
     let standby = server.standby();
     project.deploy();
-    refused(&run(&mut project.runner(&standby, "orders")), "this server is a standby");
+    assert_refused(&run(&mut project.runner(&standby, "orders")), "this server is a standby");
     assert_eq!(run(&mut project.runner(&server, "orders")).code, 0);
     let mut session = standby.session("postgres", "orders");
     let arrived = (0..300).any(|_| {
@@ -94,7 +96,7 @@ fn migrations_refuse_a_standby_which_then_receives_them() {
     });
     assert!(arrived);
     // It is refused even if no migrations are left to apply.
-    refused(&run(&mut project.runner(&standby, "orders")), "this server is a standby");
+    assert_refused(&run(&mut project.runner(&standby, "orders")), "this server is a standby");
 }
 
 #[test]
@@ -116,8 +118,8 @@ fn a_runner_that_lost_its_lock_stops_before_the_next_step() {
         };
         project.next(&next);
         let ran = project.migrate(&server, "orders");
-        refused(&ran, "the lock is lost");
-        assert_eq!(applied(&ran), 3, "{}", ran.stdout);
+        assert_refused(&ran, "the lock is lost");
+        assert_eq!(applied_migrations(&ran), 3, "{}", ran.stdout);
         let mut session = server.session("postgres", "orders");
         assert_eq!(
             session.must("SELECT string_agg(name, ' ' ORDER BY number) FROM nself.ledger;").trim(),
@@ -129,7 +131,7 @@ fn a_runner_that_lost_its_lock_stops_before_the_next_step() {
         );
         // The next runner takes the lock and continues.
         let ran = project.migrate(&server, "orders");
-        assert_eq!((ran.code, applied(&ran)), (0, 1), "{kind}: {}", ran.stderr);
+        assert_eq!((ran.code, applied_migrations(&ran)), (0, 1), "{kind}: {}", ran.stderr);
     }
 }
 
@@ -180,7 +182,7 @@ fn the_down_script_checks_the_ledger() {
     assert_eq!(project.migrate(&server, "orders").code, 0);
     let first = server.session(OWNER, "orders").catalog();
     project.next(SECOND);
-    assert_eq!(applied(&project.migrate(&server, "orders")), 3);
+    assert_eq!(applied_migrations(&project.migrate(&server, "orders")), 3);
     let mut session = server.session("postgres", "orders");
     let script = project.folder.path().join("down.sql");
     let down = |to: &str| {
@@ -197,13 +199,13 @@ fn the_down_script_checks_the_ledger() {
     assert_eq!(server.session(OWNER, "orders").catalog(), first);
     assert_eq!(session.must("SELECT string_agg(name, ' ') FROM nself.ledger;").trim(), "0001_init");
     // A second time, the ledger does not match the script; while a runner is active, the script fails.
-    refused(&down("1"), "the last migration of this database is not 0004_next_3");
+    assert_refused(&down("1"), "the last migration of this database is not 0004_next_3");
     session.must("SELECT pg_advisory_lock(7241105402127946086);");
-    refused(&down("1"), "a runner holds the lock");
+    assert_refused(&down("1"), "a runner holds the lock");
     session.must("SELECT pg_advisory_unlock_all();");
     // Forward again without a warning about other changes; then back to the start.
     let ran = run(&mut project.runner(&server, "orders"));
-    assert_eq!((ran.code, applied(&ran), ran.stderr.as_str()), (0, 3, ""));
+    assert_eq!((ran.code, applied_migrations(&ran), ran.stderr.as_str()), (0, 3, ""));
     assert_eq!(down("0").code, 0);
     assert_eq!(session.must("SELECT to_regclass('orders') IS NULL;").trim(), "t");
     // A table with rows is not dropped.
@@ -212,8 +214,8 @@ fn the_down_script_checks_the_ledger() {
     assert!(down("0").code != 0);
     assert_eq!(session.must("SELECT count(*) FROM orders;").trim(), "1");
     // A change that loses data cannot be reverted, and invalid numbers are refused.
-    let gone = FIRST.replace(", note = { type = \"text\", nullable = true }", "");
-    project.next(&format!("{gone}, allow.\"orders.note\".deletes_data = \"moved\", allow.\"orders.state\".deletes_data = \"moved\", allow.\"orders.orders_note_key\".drops_constraint = \"moved\""));
+    let without_note = FIRST.replace(", note = { type = \"text\", nullable = true }", "");
+    project.next(&format!("{without_note}, allow.\"orders.note\".deletes_data = \"moved\", allow.\"orders.state\".deletes_data = \"moved\", allow.\"orders.orders_note_key\".drops_constraint = \"moved\""));
     let ran = nself_in(project.folder.path(), ["db", "down", "--to", "1"]);
     assert!(
         ran.code == 2 && ran.stderr.contains("error[NS725]") && ran.stdout.is_empty(),

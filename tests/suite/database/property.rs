@@ -12,11 +12,11 @@ use nself::diagnostic::{Code, Diagnostic, FieldPath};
 
 use super::case::{Case, decode, schema, shuffled};
 use super::edits::{Dice, EDITS};
-use super::rows::{kept, seed};
+use super::rows::{row_queries, seed};
 use super::server::{Server, Session, Version};
 
 /// Plans with every hazard allowed, by the objects that the findings name.
-fn planned(a: &Schema, b: &mut Schema) -> Result<StepGroups, Vec<Diagnostic>> {
+fn plan_allowing_hazards(a: &Schema, b: &mut Schema) -> Result<StepGroups, Vec<Diagnostic>> {
     for _ in 0..3 {
         match plan(a, b, &FieldPath::root()) {
             Err(findings)
@@ -106,7 +106,7 @@ impl World {
         let (a, mut b) = (schema(&draft_a.root)?, schema(&draft_b.root)?);
         let empty = Schema::default();
         let text = |error: Vec<Diagnostic>| format!("{error:#?}");
-        let Ok(groups) = planned(&a, &mut b) else { return Ok(None) };
+        let Ok(groups) = plan_allowing_hazards(&a, &mut b) else { return Ok(None) };
         let mut permuted = decode(&shuffled(&draft_b.root, &mut Dice::new(7)))?;
         permuted.allow = b.allow.clone();
         if plan(&a, &permuted, &FieldPath::root()).map_err(text)? != groups {
@@ -116,7 +116,7 @@ impl World {
         run_up(&mut self.owner, &plan(&empty, &a, &FieldPath::root()).map_err(text)?)?;
         self.a.try_run(&seed(&a)).map_err(|error| format!("seeds: {error}"))?;
         let before = self.owner.catalog();
-        let kept = kept(&a, &b);
+        let kept = row_queries(&a, &b);
         let rows = self.digests(kept.iter().map(|(old, _)| old.clone()));
         self.compared += rows.iter().filter(|row| row.starts_with("3|")).count();
         run_up(&mut self.owner, &groups)?;

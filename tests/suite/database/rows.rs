@@ -44,7 +44,7 @@ pub fn seed(root: &Schema) -> String {
 }
 
 /// Returns queries for the old and the new side, for each column that both have.
-pub fn kept(a: &Schema, b: &Schema) -> Vec<(String, String)> {
+pub fn row_queries(a: &Schema, b: &Schema) -> Vec<(String, String)> {
     let mut pairs = Vec::new();
     for (name, table) in &b.tables {
         let from = table.renamed_from.as_ref().map(|from| name.beside(from)).filter(|from| a.tables.contains_key(from));

@@ -4,7 +4,7 @@
 use std::fs;
 use std::process::{Child, Command, Stdio};
 
-use super::project::{FIRST, Project, SECOND, applied, refused};
+use super::project::{FIRST, Project, SECOND, applied_migrations, assert_refused};
 use super::server::{OWNER, Server, Version};
 use crate::support::{nself_in, root, run};
 
@@ -38,13 +38,13 @@ fn each_migration_is_applied_once_and_in_order() {
     server.defined("orders");
     let project = Project::new(FIRST);
     let first = project.migrate(&server, "orders");
-    assert_eq!((first.code, applied(&first)), (0, 1), "{}{}", first.stdout, first.stderr);
+    assert_eq!((first.code, applied_migrations(&first)), (0, 1), "{}{}", first.stdout, first.stderr);
     let again = project.migrate(&server, "orders");
     assert_eq!((again.code, again.stdout.as_str(), again.stderr.as_str()), (0, "done\n", ""));
     project.next(SECOND);
     let second = project.migrate(&server, "orders");
     // The column, the index (outside a transaction), the constraint.
-    assert_eq!((second.code, applied(&second)), (0, 3), "{}{}", second.stdout, second.stderr);
+    assert_eq!((second.code, applied_migrations(&second)), (0, 3), "{}{}", second.stdout, second.stderr);
     let mut session = server.session("postgres", "orders");
     let ledger = session.must("SELECT string_agg(number || ' ' || state, ',' ORDER BY number) FROM nself.ledger;");
     assert_eq!(ledger.trim(), "1 done,2 done,3 done,4 done");
@@ -94,7 +94,7 @@ fn changed_files_or_ledgers_stop_the_runner_before_its_first_step() {
     let text = fs::read_to_string(&file).unwrap();
     fs::write(&file, format!("{text}\nDROP TABLE orders;\n")).unwrap();
     for database in ["orders", "fresh"] {
-        refused(&run(&mut project.runner(&server, database)), "0002_next.sql was changed");
+        assert_refused(&run(&mut project.runner(&server, database)), "0002_next.sql was changed");
     }
     let mut fresh = server.session("postgres", "fresh");
     assert_eq!(fresh.must("SELECT count(*) FROM nself.ledger;").trim(), "0");
@@ -104,7 +104,7 @@ fn changed_files_or_ledgers_stop_the_runner_before_its_first_step() {
     let good = project.nself(&["db", "verify"]);
     assert!(good.stderr.contains("4 migrations"), "{}", good.stderr);
     project.rewrite(|history| history.migrations[0].up += "-- edited\n");
-    refused(&project.migrate(&server, "orders"), "0001_init differs from the migration that was applied");
+    assert_refused(&project.migrate(&server, "orders"), "0001_init differs from the migration that was applied");
     project.rewrite(|history| {
         let up = history.migrations[0].up.replace("-- edited\n", "");
         history.migrations[0].up = up;
@@ -128,13 +128,13 @@ fn changed_files_or_ledgers_stop_the_runner_before_its_first_step() {
     // Only an unchanged start of the history is accepted.
     session.must("CREATE TEMPORARY TABLE first AS SELECT chain FROM nself.ledger WHERE number = 1;");
     session.must("UPDATE nself.ledger SET chain = repeat('0', 64) WHERE number = 1;");
-    refused(&run(&mut older), "0001_init differs from the migration that was applied");
+    assert_refused(&run(&mut older), "0001_init differs from the migration that was applied");
     session.must("UPDATE nself.ledger SET chain = (SELECT chain FROM first) WHERE number = 1;");
     session.must("DROP TABLE first;");
     session.must("UPDATE nself.ledger SET sum = repeat('0', 64) WHERE number = 2;");
-    refused(&project.migrate(&server, "orders"), "0002_next differs from the migration that was applied");
+    assert_refused(&project.migrate(&server, "orders"), "0002_next differs from the migration that was applied");
     session.must("DELETE FROM nself.ledger WHERE number = 2;");
-    refused(&project.migrate(&server, "orders"), "the ledger is damaged");
+    assert_refused(&project.migrate(&server, "orders"), "the ledger is damaged");
 }
 
 #[test]
@@ -185,7 +185,7 @@ fn a_runner_that_was_killed_is_resumed() {
     fs::write(&up, "INSERT INTO orders (id) VALUES (1);\n").unwrap();
     project.nself(&["db", "sum"]);
     let resumed = project.migrate(&server, "orders");
-    assert_eq!((resumed.code, applied(&resumed)), (0, 1), "{}{}", resumed.stdout, resumed.stderr);
+    assert_eq!((resumed.code, applied_migrations(&resumed)), (0, 1), "{}{}", resumed.stdout, resumed.stderr);
     assert_eq!(session.must("SELECT count(*) FROM orders;").trim(), "1");
 }
 
@@ -198,12 +198,12 @@ fn an_invalid_index_is_built_again() {
     let mut session = server.session("postgres", "orders");
     session.must("INSERT INTO orders VALUES (1, 'same'), (2, 'same');");
     project.next(SECOND);
-    refused(&project.migrate(&server, "orders"), "could not create unique index");
+    assert_refused(&project.migrate(&server, "orders"), "could not create unique index");
     let invalid = "SELECT count(*) FROM pg_index WHERE NOT indisvalid;";
     assert_eq!(session.must(invalid).trim(), "1");
     session.must("UPDATE orders SET note = 'other' WHERE id = 2;");
     let resumed = project.migrate(&server, "orders");
-    assert_eq!((resumed.code, applied(&resumed)), (0, 2), "{}{}", resumed.stdout, resumed.stderr);
+    assert_eq!((resumed.code, applied_migrations(&resumed)), (0, 2), "{}{}", resumed.stdout, resumed.stderr);
     assert_eq!(session.must(invalid).trim(), "0");
 }
 
@@ -221,18 +221,18 @@ fn extensions_are_created_and_removed() {
     let allow = "allow = { citext.deletes_data = \"gone\", pageinspect.deletes_data = \"gone\" }";
     project.next(&format!("{FIRST}, {allow}"));
     let ran = project.migrate(&server, "orders");
-    assert_eq!((ran.code, applied(&ran), ran.stderr.as_str()), (0, 1, ""), "{}", ran.stdout);
+    assert_eq!((ran.code, applied_migrations(&ran), ran.stderr.as_str()), (0, 1, ""), "{}", ran.stdout);
     assert_eq!(session.must(count).trim(), "0");
     // In a new database, each extension exists when a migration needs it, and is removed afterwards.
     server.defined("later");
     let ran = project.migrate(&server, "later");
-    assert_eq!((ran.code, applied(&ran), ran.stderr.as_str()), (0, 2, ""), "{}", ran.stdout);
+    assert_eq!((ran.code, applied_migrations(&ran), ran.stderr.as_str()), (0, 2, ""), "{}", ran.stdout);
     assert_eq!(server.session("postgres", "later").must(count).trim(), "0");
     // The same on a database with a ledger.
     project.next(&format!("{FIRST}, extensions = [\"pageinspect\"]"));
     for database in ["orders", "later"] {
         let ran = project.migrate(&server, database);
-        assert_eq!((ran.code, applied(&ran), ran.stderr.as_str()), (0, 1, ""), "{}", ran.stdout);
+        assert_eq!((ran.code, applied_migrations(&ran), ran.stderr.as_str()), (0, 1, ""), "{}", ran.stdout);
         assert_eq!(server.session("postgres", database).must(count).trim(), "1");
     }
 }
@@ -247,7 +247,7 @@ fn a_migration_that_fails_leaves_nothing_behind() {
     let up = project.folder.path().join("db/orders/migrations/0002_bad/up.sql");
     fs::write(&up, "CREATE TABLE left_behind ();\nSELECT 1 / 0;\n").unwrap();
     project.nself(&["db", "sum"]);
-    refused(&project.migrate(&server, "orders"), "division by zero");
+    assert_refused(&project.migrate(&server, "orders"), "division by zero");
     let mut session = server.session("postgres", "orders");
     assert_eq!(session.must("SELECT to_regclass('left_behind') IS NULL;").trim(), "t");
     assert_eq!(session.must("SELECT count(*) FROM nself.ledger;").trim(), "1");

@@ -77,8 +77,11 @@ fn no_role_can_read_or_write_rows_of_a_different_tenant() {
                 ),
                 "COPY tickets TO STDOUT;".to_owned(),
             ] {
-                let said = rows(&mut session, &format!("BEGIN; {write} ROLLBACK;"));
-                assert!(!said.contains("b@example.com") && !said.contains(B), "{role} {setting:?} {write}: {said}");
+                let output = rows(&mut session, &format!("BEGIN; {write} ROLLBACK;"));
+                assert!(
+                    !output.contains("b@example.com") && !output.contains(B),
+                    "{role} {setting:?} {write}: {output}"
+                );
                 let _ = session.try_run(&write);
                 assert_eq!(superuser.must(of_b), before, "{role} {setting:?}: {write}");
             }

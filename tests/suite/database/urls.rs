@@ -114,7 +114,7 @@ fn a_server_is_compared_with_the_written_migrations() {
     let ran = diff(&["--from", &shop, "--to", "stack.ncl", "--scratch", &scratch]);
     assert!(ran.code == 2 && ran.stderr.contains("`CREATE RULE"), "{}", ran.stderr);
     // All temporary objects are dropped.
-    let left =
+    let remaining =
         server.session("postgres", "postgres").must("SELECT count(*) FROM pg_database WHERE datname LIKE 'nself%';");
-    assert_eq!(left.trim(), "0");
+    assert_eq!(remaining.trim(), "0");
 }

@@ -141,8 +141,8 @@ fn reload() {
     )
     .unwrap();
     pause();
-    let kept = std::fs::read_to_string(&upstreams).unwrap();
-    std::fs::write(&upstreams, format!("{kept}mistake\n")).unwrap();
+    let original = std::fs::read_to_string(&upstreams).unwrap();
+    std::fs::write(&upstreams, format!("{original}mistake\n")).unwrap();
     let results = load.join().unwrap();
     let of = |result: &str| results[result].as_u64().unwrap_or(0);
     assert!(of("200 before") > 100 && of("200 after") > 100, "{results}");

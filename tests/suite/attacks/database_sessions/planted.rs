@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use super::arsenal::Trap;
-use crate::database::project::{FIRST, Project, applied};
+use crate::database::project::{FIRST, Project, applied_migrations};
 use crate::database::server::{OWNER, Server, Session, Version};
 use crate::support::{Ran, nself_in, run};
 
@@ -12,7 +12,7 @@ fn url(server: &Server, user: &str, database: &str) -> String {
 }
 
 /// Creates a database with a ledger, whose owner has created all hostile objects.
-fn planted(version: Version, definition: &str) -> Option<(Server, Project, Session, Trap)> {
+fn database_with_hostile_objects(version: Version, definition: &str) -> Option<(Server, Project, Session, Trap)> {
     let server = Server::start(version)?;
     server.defined("orders");
     let project = Project::new(definition);
@@ -35,15 +35,17 @@ fn control(server: &Server, owner: &mut Session, trap: &Trap) {
 #[test]
 fn no_session_of_a_deployment_runs_code_of_an_owner() {
     let extensions = format!("{FIRST}, extensions = [\"citext\", \"pageinspect\"]");
-    let Some((server, project, mut owner, trap)) = planted(Version::V15, &extensions) else { return };
+    let Some((server, project, mut owner, trap)) = database_with_hostile_objects(Version::V15, &extensions) else {
+        return;
+    };
     control(&server, &mut owner, &trap);
     let ran = project.migrate(&server, "orders");
-    assert_eq!((ran.code, applied(&ran)), (0, 1), "{}{}", ran.stdout, ran.stderr);
+    assert_eq!((ran.code, applied_migrations(&ran)), (0, 1), "{}{}", ran.stdout, ran.stderr);
     assert_eq!(trap.sprung(&mut owner), (false, false), "the runner");
     let mut superuser = server.session("postgres", "orders");
     superuser.must("SET search_path = pg_catalog;");
-    let made = superuser.must("SELECT string_agg(extname || ' ' || extnamespace::regnamespace, ',' ORDER BY extname) FROM pg_extension WHERE extname <> 'plpgsql';");
-    assert_eq!(made.trim(), "citext public,pageinspect public");
+    let extensions = superuser.must("SELECT string_agg(extname || ' ' || extnamespace::regnamespace, ',' ORDER BY extname) FROM pg_extension WHERE extname <> 'plpgsql';");
+    assert_eq!(extensions.trim(), "citext public,pageinspect public");
     for _ in 0..2 {
         server.first_start(&project.folder.path().join("deploy/local"));
         assert_eq!(trap.sprung(&mut owner), (false, false), "the first start");
@@ -52,7 +54,7 @@ fn no_session_of_a_deployment_runs_code_of_an_owner() {
     project
         .next(&format!("{FIRST}, allow = {{ citext.deletes_data = \"gone\", pageinspect.deletes_data = \"gone\" }}"));
     let ran = project.migrate(&server, "orders");
-    assert_eq!((ran.code, applied(&ran)), (0, 1), "{}{}", ran.stdout, ran.stderr);
+    assert_eq!((ran.code, applied_migrations(&ran)), (0, 1), "{}{}", ran.stdout, ran.stderr);
     assert_eq!(trap.sprung(&mut owner), (false, false), "the runner that removes");
     control(&server, &mut owner, &trap);
 }
@@ -62,7 +64,7 @@ fn no_session_of_a_deployment_runs_code_of_an_owner() {
 /// Expectation: no session runs any of them, and a superuser cannot write the ledger.
 #[test]
 fn no_query_of_a_superuser_runs_code_of_an_owner() {
-    let Some((server, project, mut owner, trap)) = planted(Version::V15, FIRST) else { return };
+    let Some((server, project, mut owner, trap)) = database_with_hostile_objects(Version::V15, FIRST) else { return };
     let (admin, scratch) = (url(&server, "postgres", "orders"), url(&server, "postgres", "postgres"));
     let nself = |arguments: &[&str]| -> Ran { nself_in(project.folder.path(), arguments) };
     let mut quiet = |what: &str| assert_eq!(trap.sprung(&mut owner), (false, false), "{what}");
@@ -152,7 +154,7 @@ fn code_of_a_service_does_not_run_as_the_new_owner() {
     assert_eq!(trap.sprung(&mut service), (true, false));
     superuser.must(&format!("DROP SCHEMA nself CASCADE; REASSIGN OWNED BY owner TO {OWNER};"));
     let ran = project.migrate(&server, "orders");
-    assert_eq!((ran.code, applied(&ran)), (0, 1), "{}", ran.stderr);
+    assert_eq!((ran.code, applied_migrations(&ran)), (0, 1), "{}", ran.stderr);
     // A trigger on the ledger, by a role with that right.
     superuser.must(
         "GRANT TRIGGER ON nself.ledger TO owner;
@@ -176,10 +178,10 @@ fn default_privileges_do_not_open_the_ledger() {
     let project = Project::new(FIRST);
     let mut owner = server.session(OWNER, "orders");
     owner.must("ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO owner, PUBLIC; ALTER DEFAULT PRIVILEGES GRANT ALL ON SCHEMAS TO owner;");
-    let held = "SELECT string_agg(DISTINCT grantee || ' ' || privilege_type, ',') FROM information_schema.table_privileges WHERE table_schema = 'nself' AND grantee <> current_user;";
+    let privileges = "SELECT string_agg(DISTINCT grantee || ' ' || privilege_type, ',') FROM information_schema.table_privileges WHERE table_schema = 'nself' AND grantee <> current_user;";
     let begin = |server: &Server| project.migrate(server, "orders");
     assert_eq!(begin(&server).code, 0);
-    assert_eq!(owner.must(held).trim(), "PUBLIC SELECT");
+    assert_eq!(owner.must(privileges).trim(), "PUBLIC SELECT");
     let mut service = server.session("owner", "orders");
     assert!(
         service
@@ -203,7 +205,7 @@ fn default_privileges_do_not_open_the_ledger() {
         ["db", "baseline", "--url", &url(&server, OWNER, "orders"), "--scratch", &url(&server, "postgres", "postgres")],
     );
     assert_eq!(ran.code, 0, "{}", ran.stderr);
-    assert_eq!(owner.must(held).trim(), "PUBLIC SELECT");
+    assert_eq!(owner.must(privileges).trim(), "PUBLIC SELECT");
 }
 
 /// Attack: the owner sets defaults for every session of the database, such as a search path and a role.
@@ -211,7 +213,9 @@ fn default_privileges_do_not_open_the_ledger() {
 #[test]
 fn settings_of_a_database_do_not_affect_our_sessions() {
     let extensions = format!("{FIRST}, extensions = [\"citext\"]");
-    let Some((server, project, mut owner, trap)) = planted(Version::V15, &extensions) else { return };
+    let Some((server, project, mut owner, trap)) = database_with_hostile_objects(Version::V15, &extensions) else {
+        return;
+    };
     for setting in
         ["search_path = public, pg_catalog", "standard_conforming_strings = off", "role = 'orders_migrations'"]
     {
@@ -221,7 +225,7 @@ fn settings_of_a_database_do_not_affect_our_sessions() {
     plain.args(["-XqAt", "-U", "postgres", "-d", "orders", "-c", "SHOW search_path", "-h"]).arg(server.folder());
     assert_eq!(run(&mut plain).stdout.trim(), "public, pg_catalog");
     let ran = project.migrate(&server, "orders");
-    assert_eq!((ran.code, applied(&ran)), (0, 1), "{}{}", ran.stdout, ran.stderr);
+    assert_eq!((ran.code, applied_migrations(&ran)), (0, 1), "{}{}", ran.stdout, ran.stderr);
     nself_in(project.folder.path(), ["db", "status", "--url", &url(&server, "postgres", "orders")]);
     nself_in(project.folder.path(), ["db", "import", "--url", &url(&server, "postgres", "orders")]);
     assert_eq!(trap.sprung(&mut owner), (false, false));

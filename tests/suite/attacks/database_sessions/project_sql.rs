@@ -120,8 +120,8 @@ fn a_hand_written_migration_cannot_gain_rights() {
         assert!(ran.code == 2 && denied(&ran), "{way}: {}", ran.stderr);
         assert!(gone(&mark), "{way}");
         let mut admin = server.session("postgres", "postgres");
-        let left = "SELECT (SELECT count(*) FROM pg_database WHERE datname LIKE 'nself%') + (SELECT count(*) FROM pg_roles WHERE rolname LIKE 'nself%');";
-        assert_eq!(admin.must(left).trim(), "0");
+        let remaining_objects = "SELECT (SELECT count(*) FROM pg_database WHERE datname LIKE 'nself%') + (SELECT count(*) FROM pg_roles WHERE rolname LIKE 'nself%');";
+        assert_eq!(admin.must(remaining_objects).trim(), "0");
         server.session(OWNER, "orders").must("DROP TABLE orders;");
     }
     let plan = folder.join("plan.json");

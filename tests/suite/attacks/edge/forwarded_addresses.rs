@@ -76,7 +76,7 @@ fn forged_addresses() {
 }
 
 /// Returns the findings of a stack with an internal route and these fields.
-fn refused(body: &str) -> (i32, String) {
+fn findings_of(body: &str) -> (i32, String) {
     let inner = "services.inner = { image = \"a/b:1\", port = 8001, user = \"1:1\", route = { subdomain = \"inner\", access = 'internal } },";
     let project = stack(&format!("{{ project = \"shop\", domain = \"shop.example.com\", {inner} {body} }}"));
     let ran = nself_in(project.path(), ["gen", "--env", "prod"]);
@@ -111,24 +111,24 @@ fn internal_routes_without_client_addresses_are_refused() {
         ("NS606", "edge.trusted_proxies = [\"198.51.0.0/16\"],".into(), "edge.trusted_proxies = [\"198.51.101.1\"],".into()),
         ("NS606", "edge.trusted_proxies = [\"0.0.0.0/0\"],".into(), String::new()),
     ] {
-        let (exit, stderr) = refused(&format!("{listed} {wrong}"));
+        let (exit, stderr) = findings_of(&format!("{listed} {wrong}"));
         assert!(exit == 2 && stderr.contains(&format!("error[{code}]")), "{wrong}: {stderr}");
-        let (exit, stderr) = refused(&format!("{listed} {fixed}"));
+        let (exit, stderr) = findings_of(&format!("{listed} {fixed}"));
         assert!(exit == 0 && !stderr.contains("NS605") && !stderr.contains("NS606"), "{fixed}: {stderr}");
     }
     for everything in ["0.0.0.0/0", "::/0"] {
-        let (exit, stderr) = refused(&format!("edge.internal_addresses = [\"{everything}\"],"));
+        let (exit, stderr) = findings_of(&format!("edge.internal_addresses = [\"{everything}\"],"));
         assert!(exit == 2 && stderr.contains("error[NS606]"), "{stderr}");
     }
     // Without `edge_namespace`, any private address may be a gateway's.
     let vpn = "edge.internal_addresses = [\"10.8.0.0/24\"],";
-    let (exit, stderr) = refused(&format!("{vpn} {}", gateway.replace("MORE", both)));
+    let (exit, stderr) = findings_of(&format!("{vpn} {}", gateway.replace("MORE", both)));
     assert!(exit == 2 && stderr.contains("error[NS606]"), "{stderr}");
     let (exit, stderr) =
-        refused(&format!("{vpn} edge.trusted_proxies = [\"10.42.0.0/16\"], {}", gateway.replace("MORE", both)));
+        findings_of(&format!("{vpn} edge.trusted_proxies = [\"10.42.0.0/16\"], {}", gateway.replace("MORE", both)));
     assert_eq!(exit, 0, "{stderr}");
     // Without listed addresses, no caller is internal, which is a warning.
-    let (exit, stderr) = refused("");
+    let (exit, stderr) = findings_of("");
     assert!(exit == 0 && stderr.contains("warning[NS604]: `inner.shop.example.com` is internal"), "{stderr}");
 }
 

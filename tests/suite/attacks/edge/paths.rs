@@ -6,7 +6,7 @@ use crate::up::apart;
 
 /// Returns the path as the most tolerant server would read it: decoded repeatedly, in lower case, with slashes for
 /// backslashes, and without parameters, empty segments and dot segments.
-fn generous(path: &str) -> String {
+fn most_tolerant_reading(path: &str) -> String {
     let mut text = path.split(['?', '#']).next().unwrap_or_default().to_owned();
     for _ in 0..4 {
         let mut decoded = Vec::new();
@@ -150,7 +150,7 @@ fn closed_paths() {
             for (path, answer) in cases.iter().zip(edge.ask(&requests)) {
                 assert!([200, 400, 403].contains(&answer.status), "{subdomain}{path}: {answer:?}");
                 let received = answer.received["path"].as_str().unwrap_or_default();
-                if answer.status == 200 && closed(subdomain, &generous(received)) {
+                if answer.status == 200 && closed(subdomain, &most_tolerant_reading(received)) {
                     arrived.push(format!("{profile} {subdomain} {path}: {received}"));
                 }
             }

@@ -125,12 +125,12 @@ fn services_get_rights_on_rows_of_later_tables() {
         let error = service.try_run(sql).expect_err(sql);
         assert!(error.contains("must be owner") || error.contains("permission denied"), "{sql}: {error}");
     }
-    let held = "SELECT coalesce(string_agg(DISTINCT privilege_type, ' '), '') FROM information_schema.role_table_grants WHERE table_schema = 'nself' AND grantee <> 'tickets_migrations';";
-    assert_eq!(owner.must(held).trim(), "SELECT", "the ledger is read and no more");
+    let privileges = "SELECT coalesce(string_agg(DISTINCT privilege_type, ' '), '') FROM information_schema.role_table_grants WHERE table_schema = 'nself' AND grantee <> 'tickets_migrations';";
+    assert_eq!(owner.must(privileges).trim(), "SELECT", "the ledger is read and no more");
     // Running the initialization script again grants the same.
     server.first_start(&case.path().join("deploy/local"));
     migrate(&server, &case);
-    assert_eq!(owner.must(held).trim(), "SELECT");
+    assert_eq!(owner.must(privileges).trim(), "SELECT");
     service.must("SELECT count(*) FROM later.notes;");
 }
 

@@ -71,13 +71,13 @@ fn a_foreign_key_stays_within_its_tenant() {
         assert_eq!(attack(&server, &format!("keys_{action}"), &definition), (false, "12:3".to_owned()), "{action}");
         let mut admin = server.session("postgres", &format!("keys_{action}"));
         let deleted = admin.try_run("DELETE FROM people WHERE id = 3;");
-        let left = admin.must("SELECT string_agg(id || ':' || coalesce(author::text, '-'), ' ') FROM notes;");
+        let remaining = admin.must("SELECT string_agg(id || ':' || coalesce(author::text, '-'), ' ') FROM notes;");
         let expected = match action {
             "cascade" => (true, ""),
             "set_null" => (true, "12:-"),
             _ => (false, "12:3"),
         };
-        assert_eq!((deleted.is_ok(), left.trim()), expected, "{action}");
+        assert_eq!((deleted.is_ok(), remaining.trim()), expected, "{action}");
     }
 }
 
