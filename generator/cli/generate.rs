@@ -152,6 +152,6 @@ fn summary(report: &Report, status: &str, rendered: usize) -> String {
     let out = report.out.path();
     let out = out.strip_prefix(std::env::current_dir().unwrap_or_default()).unwrap_or(out);
     // On a cold run every file is rendered, so the count is not worth printing.
-    let rendered = if changes.kept == 0 { String::new() } else { format!("; {rendered} rendered") };
+    let rendered = if changes.reused == 0 { String::new() } else { format!("; {rendered} rendered") };
     format!("{}: {}; {result}{rendered}", out.display(), counts.join(", "))
 }

@@ -114,7 +114,7 @@ impl StackArguments {
             return self.stack.clone();
         }
         let here = std::env::current_dir().unwrap_or_default();
-        let is_file = |path: &Path| files::look_behind(path).is_ok_and(|stat| stat.is_file());
+        let is_file = |path: &Path| files::stat_target(path).is_ok_and(|stat| stat.is_file());
         for (depth, folder) in here.ancestors().enumerate() {
             // The way up is relative, so that messages show the paths that the user can type.
             let path = std::iter::repeat_n("..", depth).chain([STACK_FILE]).collect::<PathBuf>();
@@ -122,7 +122,7 @@ impl StackArguments {
                 return path;
             }
             // A stack above the root of the repository does not belong to the project.
-            if files::look_behind(&folder.join(".git")).is_ok() {
+            if files::stat_target(&folder.join(".git")).is_ok() {
                 break;
             }
         }

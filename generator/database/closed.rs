@@ -184,7 +184,7 @@ fn deep(tokens: &[Token]) -> Option<Fault> {
     None
 }
 
-/// Whether a token may be an operator before its only operand. Adjacent signs are one operator, unless they end in
+/// Returns whether a token may be an operator before its only operand. Adjacent signs are one operator, unless they end in
 /// `+` or `-`.
 fn is_prefix(token: &Token, before: Option<&Token>) -> bool {
     let sign = |token: &Token| token.kind == TokenKind::Symbol && !"()[]{},;.".contains(token.text);

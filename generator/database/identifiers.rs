@@ -62,7 +62,7 @@ pub fn words(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
     names.into_iter()
 }
 
-/// Whether a text mentions one of the columns.
+/// Returns whether a text mentions one of the columns.
 pub fn mentions(text: &str, columns: &BTreeSet<SqlIdent>) -> bool {
     !columns.is_empty() && words(text).any(|word| columns.contains(word.as_ref()))
 }
@@ -76,7 +76,7 @@ fn name<'a>(token: &Token<'a>) -> Option<Cow<'a, str>> {
     }
 }
 
-/// Whether the server reads the string at an index as the name of an object.
+/// Returns whether the server reads the string at an index as the name of an object.
 fn means_name(all: &[Token], at: usize) -> bool {
     let text = |i: usize| all.get(i).map_or("", |token| token.text);
     let one_of = |known: &[&str], i: usize| known.iter().any(|known| known.eq_ignore_ascii_case(text(i)));

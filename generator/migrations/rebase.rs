@@ -14,7 +14,7 @@ use crate::source::PlainDecoder;
 /// Rewrites the migrations of the selected databases so that the migrations of `base`, a git revision, come first.
 ///
 /// # Errors
-/// Those of reading and planning; NS804 with the message of git, or if a file cannot be written. If the change
+/// The errors of reading and planning; NS804 with the message of git, or if a file cannot be written. If the change
 /// of any database cannot be planned, no file is written.
 pub fn rebase(selection: &Selection, base: &str) -> Result<Created, Vec<Diagnostic>> {
     let revision = Revision { project: selection.project(), name: base };

@@ -37,7 +37,7 @@ pub struct ServerStatus {
 type LedgerRow = (String, String);
 
 impl DatabaseStatus {
-    /// Tells whether definition, migrations and server agree.
+    /// Returns whether definition, migrations and server agree.
     pub fn is_up_to_date(&self) -> bool {
         let is_applied = self.server.is_none_or(|server| server.waiting == 0 && server.foreign == 0);
         !self.changes_without_migration && is_applied

@@ -129,7 +129,7 @@ pub struct Output {
 }
 
 impl Output {
-    /// Tells whether the file belongs to a requested environment.
+    /// Returns whether the file belongs to a requested environment.
     pub fn is_selected(&self, path: &ArtifactPath) -> bool {
         store::is_selected(self.selected.as_ref(), path)
     }

@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 use super::migrations;
 use crate::database::history::HistoryFiles;
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Span};
-use crate::files::{EntryKind, FileError, FileKind, Folder, Reason, Root, Total, look_at};
+use crate::files::{EntryKind, FileError, FileKind, Folder, Reason, Root, Total, stat_path};
 use crate::lock::{self, Lock};
 use crate::path;
 use crate::plan::{ProjectFiles, dockerfile, nginx_snippets};
@@ -33,7 +33,7 @@ impl ProjectReader<'_> {
     /// Reads all files that the environments use.
     ///
     /// # Errors
-    /// Those of [`migrations::read`]. All other findings are collected in `findings`.
+    /// The errors of [`migrations::read`]. All other findings are collected in `findings`.
     pub fn read(&mut self, environments: &[Environment]) -> Result<ProjectFiles, Vec<Diagnostic>> {
         let mut files = ProjectFiles {
             project_folder: path_to_project(self.out, self.project),
@@ -105,7 +105,7 @@ impl ProjectReader<'_> {
         let mut path = self.project.to_owned();
         for part in Path::new(source).components() {
             path.push(part);
-            match look_at(&path) {
+            match stat_path(&path) {
                 Err(_) => {
                     self.inputs.push(Watch::Absent(path));
                     return Some(
@@ -134,7 +134,7 @@ impl ProjectReader<'_> {
     fn read_lock(&mut self) -> Lock {
         let path = self.project.join(lock::FILE);
         let read = self.lock.cloned().map_or_else(|| Lock::read(self.project), Ok);
-        self.inputs.push(if look_at(&path).is_ok() { Watch::File(path) } else { Watch::Absent(path) });
+        self.inputs.push(if stat_path(&path).is_ok() { Watch::File(path) } else { Watch::Absent(path) });
         read.unwrap_or_else(|finding| {
             self.findings.push(finding);
             Lock::default()

@@ -66,7 +66,7 @@ fn read_subfolder(
 /// Changes the folder so that it contains exactly these files, and returns the paths that were written or deleted.
 ///
 /// # Errors
-/// Those of [`read`], and NS804 if a file cannot be written.
+/// The errors of [`read`], and NS804 if a file cannot be written.
 pub fn write(project: &Path, database: &SqlIdent, files: &HistoryFiles) -> Result<Vec<String>, Vec<Diagnostic>> {
     let old_files = read(project, database)?;
     let mut changed_paths = Vec::new();

@@ -146,7 +146,7 @@ pub fn release(statement: &Value, digest: &Sha256, files: &BTreeMap<String, Sha2
     Release::deserialize(&build["externalParameters"]).ok()
 }
 
-/// Tells whether the subjects of a statement are this artifact and exactly these files.
+/// Returns whether the subjects of a statement are this artifact and exactly these files.
 fn covers(statement: &Value, digest: &Sha256, files: &BTreeMap<String, Sha256>) -> bool {
     let subjects = statement["subject"].as_array().map(Vec::as_slice).unwrap_or_default();
     let named: Vec<(&str, &str)> = subjects

@@ -80,7 +80,7 @@ pub fn check(folders: &[SecretFolder]) -> Result<CheckedSecrets, Diagnostic> {
     Ok(checked)
 }
 
-/// Tells whether nself derives the value from other secrets or issues it.
+/// Returns whether nself derives the value from other secrets or issues it.
 fn is_derived(recipe: &Recipe) -> bool {
     match recipe {
         Recipe::Template { .. }

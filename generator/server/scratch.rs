@@ -23,7 +23,7 @@ impl Server {
     /// Creates a temporary database, calls `work` with it, and drops it afterwards, also after an error.
     ///
     /// # Errors
-    /// Those of [`Server::query`] and of `work`.
+    /// The errors of [`Server::query`] and of `work`.
     pub fn with_scratch_database<T>(&self, work: impl FnOnce(&Scratch) -> ServerResult<T>) -> ServerResult<T> {
         // A random name cannot collide with a database left by an interrupted run, even if process ids repeat.
         let name = format!("nself_scratch_{}", random_text()?);

@@ -26,7 +26,7 @@ pub struct Server {
 pub(super) enum SessionStart {
     /// [`SEARCH_PATH`] and, if the server accepts it, [`NO_EVENT_TRIGGERS`].
     Usual,
-    /// Those of `Usual`, and a setting that connection poolers reject. The session is then one of the server itself.
+    /// The settings of `Usual`, and a setting that connection poolers reject, so that the session is not pooled.
     RefusedByPoolers,
     /// No settings, as a pooler requires.
     ThroughPooler,
@@ -41,7 +41,7 @@ const NO_EVENT_TRIGGERS: &str = "-c event_triggers=off";
 /// The answer of a pooler to settings at the start of a session.
 const POOLER_REFUSAL: &str = "unsupported startup parameter";
 
-/// Tells whether the findings come from a pooler that rejected settings at the start of a session.
+/// Returns whether the findings come from a pooler that rejected settings at the start of a session.
 pub fn is_pooler_refusal(findings: &[Diagnostic]) -> bool {
     findings.iter().any(|finding| finding.message.contains(POOLER_REFUSAL))
 }
@@ -92,7 +92,7 @@ impl Server {
     /// Returns the settings that decide how the server's sessions read text such as dates.
     ///
     /// # Errors
-    /// Those of [`Server::query`].
+    /// The errors of [`Server::query`].
     pub fn input_settings(&self) -> ServerResult<InputSettings> {
         self.query(&InputSettings::question()).map(|answer| InputSettings::read(&answer))
     }
@@ -108,7 +108,7 @@ impl Server {
     /// Reads everything except nself's own ledger, in the form that can be compared with a different server's.
     ///
     /// # Errors
-    /// Those of [`Server::schema`].
+    /// The errors of [`Server::schema`].
     pub fn schema_to_compare(&self) -> ServerResult<Imported> {
         self.dump(&settings::options())
     }
@@ -157,7 +157,7 @@ impl Server {
         child.wait_with_output()
     }
 
-    /// Tells whether a session without event triggers can start. A trigger on logins runs before a statement of the
+    /// Returns whether a session without event triggers can start. A trigger on logins runs before a statement of the
     /// session could turn it off, so the setting has to come with the start.
     fn can_turn_off_event_triggers(&self) -> bool {
         *self.accepts_no_event_triggers.get_or_init(|| {

@@ -85,7 +85,7 @@ pub struct Environment {
 /// Returns the path of a stack. Links that lead to its folder are followed; the file itself is checked like an import,
 /// so that it cannot turn a different folder into the project.
 fn located(stack: &Path) -> std::io::Result<PathBuf> {
-    let stat = files::look_behind(stack)?;
+    let stat = files::stat_target(stack)?;
     if stat.is_folder() {
         return Err(std::io::ErrorKind::IsADirectory.into());
     }

@@ -11,7 +11,7 @@ use nickel_lang_core::traverse::TraverseAlloc;
 
 use super::imports::{Outside, allowed, is_own, path_of};
 use super::program::Program;
-use crate::files::{FileKind, Reason, look_behind, real_path};
+use crate::files::{FileKind, Reason, real_path, stat_target};
 
 /// A file that the program may not read.
 pub struct Refused {
@@ -35,7 +35,7 @@ pub fn refused(program: &Program, cache: &mut CacheHub, stack: FileId) -> Option
         for (path, format, byte) in imports(cache, id) {
             // The evaluator searches in the same order: beside the importing file, then in the library.
             for at in [folder.join(&path), program.library.join(&path)] {
-                let Ok(stat) = look_behind(&at) else { continue };
+                let Ok(stat) = stat_target(&at) else { continue };
                 if stat.is_folder() {
                     continue;
                 }

@@ -70,7 +70,7 @@ pub struct Kubernetes {
 }
 
 impl Kubernetes {
-    /// Whether objects name the wave in which they are applied: of the tools, Argo CD reads it.
+    /// Returns whether objects name the wave in which they are applied: of the tools, Argo CD reads it.
     pub fn has_waves(&self) -> bool {
         self.gitops.as_ref().is_some_and(|gitops| gitops.tool == GitopsTool::Argocd)
     }

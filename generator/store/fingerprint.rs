@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::artifact::Digest;
-use crate::files::{EntryKind, FileKind, Folder, Stat, list_named, look_at, look_behind, read_named};
+use crate::files::{EntryKind, FileKind, Folder, Stat, list_named, read_named, stat_path, stat_target};
 
 /// A path that a result depends on, and the property that matters.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,7 +54,7 @@ impl Fingerprint {
         Some(Fingerprint { watch, stat, digest })
     }
 
-    /// Tells whether the path is unchanged, for a record that was written at the time `written_at`.
+    /// Returns whether the path is unchanged, for a record that was written at the time `written_at`.
     pub fn unchanged_since(&self, written_at: i64) -> bool {
         match stat(&self.watch) {
             Some(now) if self.stat.unchanged_since(now, written_at) => true,
@@ -85,7 +85,7 @@ impl FileStat {
         out.stat_below_plain_folders(path).filter(Stat::is_file).map(|stat| FileStat::of(&stat))
     }
 
-    /// Tells whether the file is older than `moment`. A change in the same tick as `moment` could go unnoticed.
+    /// Returns whether the file is older than `moment`. A change in the same tick as `moment` could go unnoticed.
     pub fn is_before(&self, moment: i64) -> bool {
         self.modified < moment && self.changed < moment
     }
@@ -116,9 +116,9 @@ impl fmt::Display for FileStat {
 
 fn stat(watch: &Watch) -> Option<FileStat> {
     match watch {
-        Watch::Absent(path) => look_at(path).is_err().then(FileStat::default),
-        Watch::Plain(path) => look_at(path).is_ok_and(|stat| stat.kind != EntryKind::Link).then(FileStat::default),
-        _ => Some(FileStat::of(&look_behind(watch.path()).ok()?)),
+        Watch::Absent(path) => stat_path(path).is_err().then(FileStat::default),
+        Watch::Plain(path) => stat_path(path).is_ok_and(|stat| stat.kind != EntryKind::Link).then(FileStat::default),
+        _ => Some(FileStat::of(&stat_target(watch.path()).ok()?)),
     }
 }
 
@@ -134,6 +134,6 @@ fn content_digest(watch: &Watch) -> Option<String> {
             Digest::of(names.join("\0").as_bytes())
         }
     };
-    let is_link = look_at(path).ok()?.kind == EntryKind::Link;
+    let is_link = stat_path(path).ok()?.kind == EntryKind::Link;
     Some(if is_link { format!("link:{digest}") } else { digest.to_string() })
 }

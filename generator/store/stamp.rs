@@ -53,7 +53,7 @@ impl Stamp {
         &self.content.printed
     }
 
-    /// Tells whether no input and no output changed since the stamp was written.
+    /// Returns whether no input and no output changed since the stamp was written.
     pub fn is_fresh(&self, out: &Root) -> bool {
         let Ok(Some(folder)) = out.open() else { return false };
         let is_unchanged = |output: &StampOutput| {

@@ -52,7 +52,7 @@ fn hints_name_the_missing_item() {
             orders(r#"env.A = nself.secret "redis_url""#)
                 + ", services.redis = nself.services.redis & { only = ['staging] }",
             "`redis` is not part of this environment, and other services need it",
-            "enable it here, or remove for this environment what refers to it",
+            "enable it in this environment, or remove the fields that refer to it",
         ),
         (orders(r#"env.A = nself.secret "jwt_secrt""#), "no secret `jwt_secrt`", "did you mean `jwt_secret`?"),
         (orders(r#"secret_files = ["stripe"]"#), "no secret `stripe`", "declare it: `secrets.stripe = "),
@@ -68,17 +68,17 @@ fn hints_name_the_missing_item() {
         ),
         (
             "frontends.shop-web.port = 3001".to_owned(),
-            "`shop-web` has no route, so no browser reaches it",
+            "`shop-web` has no route, so browsers cannot open it",
             "`route.subdomain = \"shop-web\"`",
         ),
         (
             orders(r#"port = 8001, route.path = "/x""#),
-            "`subdomain` and `host`, this one has neither",
+            "`subdomain` and `host`, but this one has neither",
             "`subdomain = \"orders\"`",
         ),
         (
             orders(r#"port = 8001, route = { subdomain = "a", host = "a.b" }"#),
-            "`subdomain` and `host`, this one has both",
+            "`subdomain` and `host`, but this one has both",
             "remove one of them",
         ),
         (

@@ -49,10 +49,10 @@ fn emit(input: &Input) -> Result<Artifacts, Vec<Diagnostic>> {
         services.insert(name.to_string(), service);
     }
     let services = findings.into_result(services)?;
-    let one = |finding| vec![finding];
+    let as_list = |finding| vec![finding];
     let mut artifacts = Artifacts::default();
-    artifacts.add(FILE, yaml::to_yaml(&project(plan, services)).map_err(one)?).map_err(one)?;
-    artifacts.add("fidelity.json", report).map_err(one)?;
+    artifacts.add(FILE, yaml::to_yaml(&project(plan, services)).map_err(as_list)?).map_err(as_list)?;
+    artifacts.add("fidelity.json", report).map_err(as_list)?;
     let mounted: Vec<_> = input.mounted.iter().map(|(path, file)| (path, &file.derivation)).collect();
     Ok(artifacts.derived_from(&Slice::of(Backend::Compose.generator(), &(input.digests.digest(), mounted))))
 }

@@ -111,7 +111,7 @@ fn to_one(key: &ForeignKey) -> String {
     .to_owned()
 }
 
-/// Whether at most one row can have the same values in these columns.
+/// Returns whether at most one row can have the same values in these columns.
 fn is_unique(table: &Table, columns: &[SqlIdent]) -> bool {
     let set = |columns: &[SqlIdent]| columns.iter().cloned().collect::<BTreeSet<_>>();
     let wanted = set(columns);

@@ -67,7 +67,7 @@ pub struct Function {
 }
 
 impl Function {
-    /// Whether everyone may call it without a grant.
+    /// Returns whether everyone may call it without a grant.
     pub fn is_for_everyone(&self) -> bool {
         self.grants.is_empty() && !self.security_definer
     }

@@ -139,7 +139,7 @@ impl Uses {
             planned.findings.push(
                 Diagnostic::error(Code::DatabaseTaken, path.key("name"))
                     .message(format!("the database `{database}` belongs to the server"))
-                    .hint("choose another name"),
+                    .hint("choose a different name"),
             );
         }
         let entry = planned.part.databases.entry(database.clone()).or_default();

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
-use crate::plan::addresses::left_out;
+use crate::plan::addresses::excluded_service;
 use crate::plan::roster::{PlannedService, Roster};
 use crate::plan::service_names::{DATABASE, POOLER, REPLICA, service_name};
 use crate::stack::{EnvReference, EnvValue, Profile, Stack};
@@ -110,7 +110,7 @@ pub fn check(
         |message: String| Diagnostic::error(Code::DatabaseEndpoint, path.key(endpoint.reference())).message(message);
     let server = endpoint.server();
     if let Some(service) = stack.services.get(&server).filter(|_| !roster.contains_key(&server)) {
-        return Err(left_out(&server, service, path));
+        return Err(excluded_service(&server, service, path));
     }
     if !roster.contains_key(&server) {
         return Err(refused(format!("this environment has no service `{server}`"))

@@ -6,7 +6,7 @@ use super::databases::{self, Role, Server, Url};
 use super::encryption;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
-use crate::plan::addresses::left_out;
+use crate::plan::addresses::excluded_service;
 use crate::plan::model::Secret;
 use crate::plan::roster::Roster;
 use crate::plan::secret_list::{CATCHER_PASSWORD, Recipe, Recipes};
@@ -185,7 +185,7 @@ impl Declared {
 
     fn unknown(&self, name: &SecretName, path: FieldPath) -> Diagnostic {
         if let Some((service, declared)) = self.absent.get(name) {
-            return left_out(service, declared, &path);
+            return excluded_service(service, declared, &path);
         }
         let names: Vec<&str> = self.secrets.keys().map(SecretName::as_str).collect();
         Diagnostic::error(Code::UnknownSecret, path)

@@ -43,7 +43,7 @@ fn allocated_ports(stack: &Stack, roster: &Roster) -> Vec<Diagnostic> {
                 Diagnostic::error(Code::PortRange, path.clone())
                     .message(format!("port {port} is outside the range"))
                     .expected(range.to_owned())
-                    .hint("choose a free port of the range; a port that the image fixes goes into `ports`"),
+                    .hint("choose a free port of the range; put a port that the image fixes into `ports`"),
             );
         }
         if let Some(first) = ports_in_use.insert(port, path.clone()) {
@@ -127,8 +127,8 @@ fn listening_ports(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
             };
             findings.push(
                 Diagnostic::error(Code::PortTaken, at(&name))
-                    .message(format!("`{first}` and `{name}` of the container are both {port}"))
-                    .related(at(&first), "the other one"),
+                    .message(format!("the ports `{first}` and `{name}` of the container have the same number {port}"))
+                    .related(at(&first), "the other port"),
             );
         }
     }

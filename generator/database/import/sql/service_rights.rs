@@ -61,7 +61,7 @@ impl ServiceRights {
         self.0.entry(target).or_default().insert(role);
     }
 
-    /// Whether a privilege of a role is one of these rights.
+    /// Returns whether a privilege of a role is one of these rights.
     pub fn holds(&self, target: Target, role: &SqlIdent, privilege: &str) -> bool {
         let holds = self.0.get(&target).is_some_and(|roles| roles.contains(role));
         holds && target.privileges().iter().any(|name| name.eq_ignore_ascii_case(privilege))
