@@ -82,7 +82,7 @@ fn verify_reports_every_difference_and_repairs_files() {
     fs::write(&damaged, "damaged").unwrap();
     let found = nself_in(folder, ["verify"]);
     assert_eq!(found.code, 1);
-    for text in ["local/compose.yaml is not", "prod/health.json is missing", "NS808"] {
+    for text in ["local/compose.yaml differs", "prod/health.json is missing", "NS808"] {
         assert!(found.stderr.contains(text), "{}", found.stderr);
     }
     assert_eq!(fs::read(&edited).unwrap(), b"edited", "without --repair nothing is touched");
