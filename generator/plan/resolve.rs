@@ -68,20 +68,21 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
         ..Plan::new(inputs, addresses.domain(), proxy.ingress, server, graphql)
     };
     outcome.findings.extend(rules::planned(inputs, &roster, &plan));
-    (plan, join_left_out(outcome.findings))
+    (plan, join_excluded_services(outcome.findings))
 }
 
-/// Joins the findings about each service that the environment leaves out to one, with all fields that need it.
-fn join_left_out(findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
+/// Merges the findings about each service that the environment excludes into one, with all fields that refer to the
+/// service.
+fn join_excluded_services(findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let mut joined: Vec<Diagnostic> = Vec::new();
-    let mut known: BTreeMap<FieldPath, usize> = BTreeMap::new();
+    let mut first_index_of: BTreeMap<FieldPath, usize> = BTreeMap::new();
     for finding in findings {
         if finding.code == Code::DisabledDependency {
-            if let Some(first) = known.get(&finding.path) {
+            if let Some(first) = first_index_of.get(&finding.path) {
                 joined[*first].related.extend(finding.related);
                 continue;
             }
-            known.insert(finding.path.clone(), joined.len());
+            first_index_of.insert(finding.path.clone(), joined.len());
         }
         joined.push(finding);
     }

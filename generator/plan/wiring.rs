@@ -20,7 +20,7 @@ pub struct Wiring {
 /// Everything that an aspect can add to a service.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Addition {
-    /// Sets a variable, whatever its value was.
+    /// Sets a variable and replaces an earlier value.
     Variable(VariableName, Value),
     /// Sets a variable that the service does not have yet.
     DefaultVariable(VariableName, Value),

@@ -105,7 +105,7 @@ impl CertificateFiles {
         SecretName::wrap(format!("{}_{suffix}", self.authority))
     }
 
-    /// Tells whether all files exist, are for these hosts and stay valid for [`RENEWAL_DAYS`].
+    /// Returns whether all files exist, are for these hosts and stay valid for [`RENEWAL_DAYS`].
     fn are_current(&self, folder: &SecretFolder, hosts: &[String]) -> Result<bool, Diagnostic> {
         for name in [&self.certificate, &self.key, &self.authority] {
             if folder.read(name)?.is_none() {
@@ -117,7 +117,7 @@ impl CertificateFiles {
         Ok(ends_later(end) && issued_hosts.eq(hosts.iter().map(String::as_str)))
     }
 
-    /// Issues the certificate. Returns whether the authority is the one that existed.
+    /// Issues the certificate. Returns whether it was signed by the existing authority.
     fn issue(&self, folder: &SecretFolder, hosts: &[String], domains: &[String]) -> Result<bool, Diagnostic> {
         let now = OffsetDateTime::now_utc();
         let validity =
@@ -180,7 +180,7 @@ fn parse_issued(text: &str) -> (i64, std::str::Lines<'_>) {
     (lines.next().and_then(|line| line.parse().ok()).unwrap_or_default(), lines)
 }
 
-/// Tells whether a validity ends after the time of renewal.
+/// Returns whether a validity ends after the time of renewal.
 fn ends_later(end: i64) -> bool {
     end > (OffsetDateTime::now_utc() + Duration::days(RENEWAL_DAYS)).unix_timestamp()
 }

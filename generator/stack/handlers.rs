@@ -15,16 +15,16 @@ use crate::values::{
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Handlers {
-    /// The Hasura that calls the service; `hasura` unless given.
+    /// The Hasura that calls the service; `hasura` by default.
     pub server: Option<ServiceName>,
     /// Fields of the GraphQL API that the service computes.
-    pub actions: BTreeMap<GraphqlName, Action>,
+    pub actions: BTreeMap<GraphqlName, ActionHandler>,
     /// Types of the actions' arguments and results.
     pub types: BTreeMap<GraphqlName, ActionType>,
     /// Notifications about changed rows.
-    pub events: BTreeMap<GraphqlName, Event>,
+    pub events: BTreeMap<GraphqlName, EventHandler>,
     /// Calls at fixed times.
-    pub crons: BTreeMap<GraphqlName, Cron>,
+    pub crons: BTreeMap<GraphqlName, CronHandler>,
     /// A GraphQL API of the service that becomes part of Hasura's.
     pub remote_schema: Option<RemoteSchema>,
 }
@@ -32,7 +32,7 @@ pub struct Handlers {
 /// A field of the GraphQL API that the service computes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Action {
+pub struct ActionHandler {
     #[serde(default)]
     pub kind: ActionKind,
     #[serde(default)]
@@ -42,7 +42,7 @@ pub struct Action {
     /// Roles that may use it, besides the administrator.
     #[serde(default)]
     pub roles: Vec<SqlIdent>,
-    /// The request; the path is `/actions/<name>` and the timeout 30s unless given.
+    /// The request; the path is `/actions/<name>` and the timeout 30s by default.
     #[serde(default)]
     pub call: Call,
     /// Whether the headers of the client are sent along.
@@ -80,17 +80,17 @@ pub enum ActionType {
 /// An event trigger: a request for each changed row, repeated until the service accepts it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Event {
-    /// A database that the stack defines; the only one that the Hasura serves unless given.
+pub struct EventHandler {
+    /// A database that the stack defines; the only one that the Hasura serves by default.
     #[serde(default)]
     pub database: Option<SqlIdent>,
     pub table: ObjectName,
     /// Operations that trigger it.
     pub on: Vec<EventOperation>,
-    /// Columns whose change triggers it on update; all unless given.
+    /// Columns whose change triggers it on update; all by default.
     #[serde(default)]
     pub columns: Vec<SqlIdent>,
-    /// The request; the path is `/events/<name>` and the timeout 60s unless given.
+    /// The request; the path is `/events/<name>` and the timeout 60s by default.
     #[serde(default)]
     pub call: Call,
     #[serde(default)]
@@ -111,13 +111,13 @@ pub enum EventOperation {
 /// A cron trigger.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Cron {
+pub struct CronHandler {
     /// Times in UTC.
     pub schedule: Schedule,
     /// JSON in the body of the request.
     #[serde(default)]
     pub payload: Option<serde_json::Value>,
-    /// The request; the path is `/crons/<name>` and the timeout 60s unless given.
+    /// The request; the path is `/crons/<name>` and the timeout 60s by default.
     #[serde(default)]
     pub call: Call,
     #[serde(default)]
@@ -130,15 +130,15 @@ pub struct Cron {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RemoteSchema {
-    /// The request; the path is `/graphql` and the timeout 60s unless given.
+    /// The request; the path is `/graphql` and the timeout 60s by default.
     pub call: Call,
     /// Whether the headers of the client are sent along.
     pub forward_client_headers: bool,
-    /// Field below which the API appears; at the root unless given.
+    /// Field below which the API appears; at the root by default.
     pub namespace: Option<GraphqlName>,
     /// Prefix of the names of its types.
     pub type_prefix: Option<GraphqlName>,
-    /// The part of the schema that each role sees, in GraphQL's schema language. Only the administrator sees it unless given.
+    /// The part of the schema that each role sees, in GraphQL's schema language. Only the administrator sees it by default.
     pub permissions: BTreeMap<SqlIdent, Text>,
     pub comment: Option<Text>,
 }
@@ -147,7 +147,7 @@ pub struct RemoteSchema {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Call {
-    /// Port of the service, `http` unless given.
+    /// Port of the service, `http` by default.
     pub port: Option<PortName>,
     pub path: Option<UrlPath>,
     /// Headers, as text or as a secret.
@@ -160,8 +160,8 @@ pub struct Call {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Retry {
-    /// Number of further attempts; 3 unless given.
+    /// Number of further attempts; 3 by default.
     pub count: Option<u16>,
-    /// Time between two attempts; 10s unless given.
+    /// Time between two attempts; 10s by default.
     pub interval: Option<Duration>,
 }

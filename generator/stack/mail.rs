@@ -19,17 +19,17 @@ pub struct Mail {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Relay {
-    /// Host name, or a secret that contains it; the secret `smtp_host` unless given.
+    /// Host name, or a secret that contains it; the secret `smtp_host` by default.
     pub host: ValueOrSecret<Host>,
-    /// 587 for `'starttls` and 465 for `'tls` unless given.
+    /// 587 for `'starttls` and 465 for `'tls` by default.
     #[serde(default, deserialize_with = "ranged::positive")]
     pub port: Option<u16>,
-    /// When encryption begins; `'starttls` unless given.
+    /// When encryption begins; `'starttls` by default.
     #[serde(default)]
     pub security: RelaySecurity,
-    /// Secret with the user name; `smtp_user` unless given.
+    /// Secret with the user name; `smtp_user` by default.
     pub user: SecretReference,
-    /// Secret with the password; `smtp_password` unless given.
+    /// Secret with the password; `smtp_password` by default.
     pub password: SecretReference,
 }
 

@@ -17,9 +17,9 @@ use crate::values::ranged;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Service {
-    /// Whether the service is part of the environment; true unless given.
+    /// Whether the service is part of the environment; true by default.
     pub enabled: Option<bool>,
-    /// Profiles in which the service runs; all unless given.
+    /// Profiles in which the service runs; all by default.
     pub only: Option<Vec<Profile>>,
     /// Name of the image in the catalogue of known variables; set by catalogue services.
     pub catalogue: Option<ServiceName>,
@@ -55,7 +55,7 @@ pub struct Service {
     /// Writable file systems in memory, since the root file system is read-only.
     pub tmpfs: Vec<Tmpfs>,
     pub user: Option<UserId>,
-    /// Whether the root file system is read-only; true unless given.
+    /// Whether the root file system is read-only; true by default.
     pub read_only: Option<bool>,
     /// Linux capabilities. All others are dropped.
     pub capabilities: Vec<Capability>,
@@ -127,13 +127,13 @@ pub struct Build {
 pub struct Layout {
     /// Folder of the project whose files become a layer.
     pub folder: ProjectPath,
-    /// Folder of these files in the image; `/app` unless given.
+    /// Folder of these files in the image; `/app` by default.
     #[serde(default)]
     pub path: Option<ContainerPath>,
-    /// The base image; empty unless given.
+    /// The base image; empty by default.
     #[serde(default)]
     pub base: Option<ImageRef>,
-    /// Platforms such as `linux/amd64`; all platforms of the base image unless given.
+    /// Platforms such as `linux/amd64`; all platforms of the base image by default.
     #[serde(default)]
     pub platforms: Vec<Platform>,
 }
@@ -144,7 +144,7 @@ pub struct Layout {
 pub struct Publish {
     #[serde(deserialize_with = "ranged::positive")]
     pub port: u16,
-    /// Address of the host; unless given, 0.0.0.0 for nginx outside of the local profile, and otherwise the loopback
+    /// Address of the host; by default, 0.0.0.0 for nginx outside of the local profile, and otherwise the loopback
     /// address.
     #[serde(default)]
     pub address: Option<std::net::IpAddr>,
@@ -172,7 +172,7 @@ pub struct Volume {
 pub struct Mount {
     pub source: ProjectPath,
     pub target: ContainerPath,
-    /// Whether the container may write to it; false unless given.
+    /// Whether the container may write to it; false by default.
     #[serde(default)]
     pub writable: bool,
 }
@@ -184,7 +184,7 @@ pub struct Tmpfs {
     pub path: ContainerPath,
     #[serde(default)]
     pub size: Option<Memory>,
-    /// Owner of the folder; every user may write unless given.
+    /// Owner of the folder; every user may write by default.
     #[serde(default)]
     pub owner: Option<UserId>,
 }
@@ -244,10 +244,10 @@ pub struct Autoscale {
     pub min: u16,
     #[serde(deserialize_with = "ranged::positive")]
     pub max: u16,
-    /// Target load in percent of the reserved processors; 80 unless given.
+    /// Target load in percent of the reserved processors; 80 by default.
     #[serde(default, deserialize_with = "ranged::percent")]
     pub cpu: Option<u8>,
-    /// Target use in percent of the reserved memory. Not watched unless given, since most programs never release memory.
+    /// Target use in percent of the reserved memory. Not watched by default, since most programs never release memory.
     #[serde(default, deserialize_with = "ranged::percent")]
     pub memory: Option<u8>,
 }

@@ -41,7 +41,7 @@ pub fn foreign(changes: &[Change]) -> Lines {
     lines
 }
 
-/// Tells whether a file differs from the generated one only by Windows line ends.
+/// Returns whether a file differs from the generated one only by Windows line ends.
 pub fn is_converted(change: &Change) -> bool {
     let (Some(old), Some(new)) = (&change.old, &change.new) else { return false };
     old != new && old.contains(&b'\r') && String::from_utf8_lossy(old).replace("\r\n", "\n").as_bytes() == new

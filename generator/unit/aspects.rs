@@ -1,4 +1,4 @@
-//! Each aspect alone: its part of the plan and its wirings, with a stack on which they differ.
+//! Tests each aspect alone: its part of the plan and its wirings, with two stacks that give different results.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -83,7 +83,7 @@ fn a_volume_whose_owner_must_be_set_has_a_job() {
             (planned.part.volumes.len(), planned.part.job.len(), waits)
         })
     };
-    // The other volume is that of the database server.
+    // The other volume belongs to the database server.
     assert_eq!(job(true), (2, 1, true));
     assert_eq!(job(false), (2, 0, false));
 }
@@ -273,7 +273,7 @@ fn hasura(reference: &str) -> Value {
 }
 
 #[test]
-fn a_definition_is_served_by_a_hasura_that_has_its_url() {
+fn a_definition_is_served_by_a_hasura_service_with_its_url() {
     let served = |reference: &str| {
         with_metadata(&hasura(reference), |planned| {
             (planned.part.len(), planned.findings.len(), additions(&planned, "hasura").len())

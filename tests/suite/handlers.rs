@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::graphql::{judged, metadata, read};
+use crate::graphql::{metadata, read, type_error};
 use crate::support::{Ran, golden, name, nself_in, project, run, stack, tool};
 
 /// Returns the signatures and types of `actions.graphql`; `None` without the tool.
@@ -84,7 +84,7 @@ fn metadata_with_calls_has_the_published_type() {
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let bad: Value = serde_json::from_str(&triggers.to_string().replace("retry_conf", "retries")).unwrap();
     assert!(reads_triggers(&bad).unwrap().code != 0, "a known-bad control was accepted");
-    let Some(ran) = judged(&good) else { return };
+    let Some(ran) = type_error(&good) else { return };
     assert_eq!(ran.code, 0, "{}", ran.stdout);
     let text = good.to_string();
     // Known-bad controls: keys and values that Hasura does not know.
@@ -98,7 +98,7 @@ fn metadata_with_calls_has_the_published_type() {
     ] {
         assert!(text.contains(is), "{is}");
         let bad: Value = serde_json::from_str(&text.replace(is, was)).unwrap();
-        assert!(judged(&bad).unwrap().code != 0, "{was} was accepted");
+        assert!(type_error(&bad).unwrap().code != 0, "{was} was accepted");
     }
 }
 
@@ -138,7 +138,7 @@ fn an_endpoint_serves_its_own_part_of_the_api() {
     let Some(mut value) = with_calls(&part) else { return };
     assert_eq!(take_unpublished(&mut value), [] as [Value; 0]);
     assert_eq!(value["metadata"]["actions"].as_array().unwrap().len(), 1);
-    assert!(judged(&value).is_none_or(|ran| ran.code == 0));
+    assert!(type_error(&value).is_none_or(|ran| ran.code == 0));
     // The original serves everything.
     let all = read(&handlers_case().join("hasura/databases/databases.yaml"))[0]["tables"].to_string();
     assert!(all.contains("customers") && all.contains("total") && all.contains("event_triggers"));

@@ -1,5 +1,5 @@
-//! The metadata of Hasura, one folder for each Hasura: its `cli-migrations` image applies the folder at start. The format is
-//! version 3. Empty files are written too, since Hasura expects them.
+//! The metadata of Hasura in version 3 of its format, one folder for each Hasura service. The image `cli-migrations`
+//! applies the folder when it starts. Empty files are written as well, since Hasura expects them.
 
 mod actions;
 
@@ -21,7 +21,7 @@ pub const DESCRIPTION: Description = Description {
     line_fields: |_, _| Vec::new(),
 };
 
-/// Returns the definition of the database that the file belongs to, and the Hasura that serves it.
+/// Returns the definition of the database that the file belongs to, and the Hasura service that serves it.
 fn file_fields(plan: &Plan, path: &str) -> Vec<FieldPath> {
     let mut parts = path.split('/').skip(1);
     let service = parts.next().map(|service| of_service(plan, service));
@@ -30,7 +30,7 @@ fn file_fields(plan: &Plan, path: &str) -> Vec<FieldPath> {
     definition.into_iter().chain(service.into_iter().flatten()).collect()
 }
 
-/// The files of features that the stack does not configure.
+/// Files of features that the stack cannot configure, with their empty content.
 const EMPTY: [(&str, &str); 9] = [
     ("allow_list.yaml", "[]\n"),
     ("api_limits.yaml", "{}\n"),
@@ -74,7 +74,7 @@ struct Version {
     version: u8,
 }
 
-/// Writes `hasura/<service>/` for each Hasura.
+/// Writes `hasura/<service>/` for each Hasura service.
 ///
 /// # Errors
 /// NS901 if two tables have the same file.

@@ -115,7 +115,7 @@ fn to_one(key: &ForeignKey) -> String {
     .to_owned()
 }
 
-/// Whether at most one row can have the same values in these columns.
+/// Returns whether at most one row can have the same values in these columns.
 fn is_unique(table: &Table, columns: &[SqlIdent]) -> bool {
     let set = |columns: &[SqlIdent]| columns.iter().cloned().collect::<BTreeSet<_>>();
     let wanted = set(columns);
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn one_row_is_called_after_the_column_that_names_it() {
+    fn a_relationship_to_one_row_is_named_after_its_column() {
         for (columns, name) in [
             (&["author_id"] as &[&str], "author"),
             (&["tenant_id", "author_id"], "author"),

@@ -56,7 +56,7 @@ fn peers(inputs: Inputs, network: Network, clients: BTreeSet<&ServiceName>) -> (
     if clients.is_empty() {
         return (Peers::None, None);
     }
-    // The name server of Podman does not tell to which network an address belongs.
+    // Podman's name server does not resolve an address to the name of its network.
     if stack.compose.compat == Some(Compat::Podman) {
         return (Peers::All, None);
     }

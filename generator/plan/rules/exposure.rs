@@ -97,7 +97,7 @@ fn host_privileges(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
             findings.push(
                 Diagnostic::error(Code::Privileged, member.path.key("compose").key(key))
                     .message(format!("the raw key `{key}` gives the container control of the host"))
-                    .hint("run such a program beside the stack, not in it"),
+                    .hint("run such a program outside the stack"),
             );
         }
     }

@@ -70,7 +70,7 @@ pub fn variable(
         findings.push(
             Diagnostic::error(Code::DevelopmentInProd, path.clone())
                 .message(format!("`{name}` = \"{text}\" is for development"))
-                .expected("another value in the prod profile")
+                .expected("a different value in the prod profile")
                 .hint("use `nself.by_profile { local = …, staging = …, prod = … }`"),
         );
     }
@@ -188,7 +188,7 @@ pub fn build(member: &PlannedService) -> Vec<Diagnostic> {
                 Diagnostic::error(Code::PlainSecret, member.path.key("build").key("args").key(name.as_str()))
                     .message(format!("the build argument `{name}` holds a credential as plain text"))
                     .expected("an image without credentials")
-                    .hint("what is built in stays in the image: give it to the running service, `env.NAME = nself.secret \"name\"`"),
+                    .hint("build arguments stay in the image: pass the secret to the running service, `env.NAME = nself.secret \"name\"`"),
             );
         }
     }
@@ -209,7 +209,7 @@ pub fn raw_keys(member: &PlannedService) -> Vec<Diagnostic> {
 fn raw_value(name: &str, value: &serde_json::Value, path: &FieldPath, findings: &mut Vec<Diagnostic>) {
     use serde_json::Value as Json;
     let mut check_text = |name: &str, text: &str| {
-        // `key` alone names a label, as in a toleration or a selector.
+        // A field with only the name `key` is the name of a label, as in a toleration or a selector.
         if name != "key" && is_credential(name) && !is_harmless(text) && credential_formats::find(text).is_none() {
             findings.push(
                 Diagnostic::error(Code::PlainSecret, path.clone())

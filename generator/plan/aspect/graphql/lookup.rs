@@ -32,8 +32,8 @@ pub fn check_hasura(
     if let Category::Copy(original) = &member.category {
         return Err(Some(
             Diagnostic::error(Code::UnknownDependency, path.clone())
-                .message(format!("`{name}` serves what `{original}` serves, since it is a copy of it"))
-                .hint(format!("name the original: `\"{original}\"`")),
+                .message(format!("`{name}` is a copy of `{original}`, so it serves the same databases"))
+                .hint(format!("`{} = \"{original}\"`", path.last_key())),
         ));
     }
     if is_image(member, "hasura") {

@@ -191,7 +191,7 @@ fn refused_image(member: &PlannedService) -> Option<Diagnostic> {
     let digest = member.service.image.as_ref().filter(|image| image.as_str().contains('@'));
     digest.map(|_| {
         Diagnostic::error(Code::Unsupported, member.path.key("image"))
-            .message("metadata is applied by another image of the same release, which this digest does not name")
+            .message("applying metadata needs the `cli-migrations` image of the same release, which a digest does not identify")
             .expected(format!("a tag, to which `{IMAGE_SUFFIX}` is added; `nself lock` pins it"))
     })
 }
