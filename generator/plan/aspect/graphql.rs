@@ -96,8 +96,8 @@ fn check_hasura(
     }
     Err(Some(
         Diagnostic::error(Code::UnknownDependency, path)
-            .message(format!("`{name}` is not a Hasura"))
-            .expected("the name of a Hasura, such as `hasura`"),
+            .message(format!("`{name}` is not a Hasura service"))
+            .expected("the name of a Hasura service, such as `hasura`"),
     ))
 }
 
