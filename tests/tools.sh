@@ -221,11 +221,11 @@ schemas() {
   chmod u+w "$to"/*
 }
 
-# The published types of Hasura's metadata, and a validator for them.
+# The published types of Hasura's metadata, the compiler that checks a value against them, and a reader of GraphQL schemas.
 metadata() {
   rm -rf "$tools/metadata"
   mkdir -p "$tools/metadata"
-  npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$tools/metadata" hasura-metadata-types@2.43.0 typescript@5.9.3
+  npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$tools/metadata" @hasura/metadata@1.0.2 graphql@16.11.0 hasura-metadata-types@2.43.0 typescript@5.9.3
 }
 
 # A runner of migrations that reads what `db export` writes.

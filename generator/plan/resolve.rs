@@ -12,13 +12,13 @@ use super::aspect::{
 use super::assemble::assemble;
 use super::inputs::{Inputs, ProjectFiles};
 use super::model::{
-    Cluster, Database, IngressPlan, LoginRole, Migrations, Plan, Pooler, Replication, ServerAccess, namespace,
+    Cluster, Database, HasuraMetadata, IngressPlan, LoginRole, Migrations, Plan, Pooler, Replication, ServerAccess,
+    namespace,
 };
 use super::roster::{Roster, roster, tls_mode};
 use super::secret_list::Recipes;
 use super::wiring::{Outcome, SecretUsers};
 use super::{rules, start_order};
-use crate::database::graphql::HasuraSource;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::stack::Stack;
 use crate::values::{Checked, EnvironmentName, Host, ImageRef, ServiceName, SqlIdent};
@@ -45,7 +45,8 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
     outcome.collect(variables::plan(inputs, &roster, &addresses, &mail, &declared));
     outcome.collect(secrets::files(&roster, &declared));
     let users = outcome.wirings.secret_users();
-    let graphql = outcome.collect(graphql::plan(stack, &roster, &definitions, &outcome.wirings));
+    let scope = graphql::Scope { stack, roster: &roster, addresses: &addresses, secrets: &declared };
+    let graphql = outcome.collect(graphql::plan(&scope, &definitions, &outcome.wirings));
     let migrations = database_endpoints::use_requested_urls(migrated.migrations, &users);
     let jobs: BTreeSet<ServiceName> = migrations.values().map(|migrations| migrations.job.clone()).collect();
     let mut server = database_server(inputs, &roster, (server, migrations), &users, &mut outcome);
@@ -126,7 +127,7 @@ impl Plan {
         domain: &Host,
         ingress: IngressPlan,
         server: ServerPlan,
-        graphql: BTreeMap<ServiceName, Vec<HasuraSource>>,
+        graphql: BTreeMap<ServiceName, HasuraMetadata>,
     ) -> Self {
         let Inputs { environment, stack, profile, files } = inputs;
         Plan {

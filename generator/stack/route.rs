@@ -1,7 +1,9 @@
 //! Routes of the edge: of services, frontends and additional GraphQL endpoints.
 
+use crate::database::model::ObjectName;
 use crate::values::{
-    Duration, HeaderName, Host, Memory, PortName, SecretName, ServiceName, Subdomain, UrlPath, VariableName,
+    Duration, GraphqlName, HeaderName, Host, Memory, PortName, SecretName, ServiceName, SqlIdent, Subdomain, UrlPath,
+    VariableName,
 };
 use std::collections::BTreeMap;
 
@@ -106,4 +108,29 @@ pub struct GraphqlEndpoint {
     /// Variables that differ from the original.
     #[serde(default)]
     pub env: BTreeMap<VariableName, EnvValue>,
+    /// The part of the original's API that the endpoint serves; all of it by default.
+    #[serde(default)]
+    pub serves: Option<Served>,
+}
+
+/// The part of an API that a GraphQL endpoint serves.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Served {
+    /// Tables and views; those that are not named are not served, nor are relationships to them.
+    pub tables: BTreeMap<ObjectName, ServedTable>,
+    /// Roles with permissions; all roles by default.
+    pub roles: Vec<SqlIdent>,
+    /// Actions by name; none by default.
+    pub actions: Vec<GraphqlName>,
+    /// Services whose `hasura.remote_schema` is part of the API; none by default.
+    pub remote_schemas: Vec<ServiceName>,
+}
+
+/// The part of a table that a GraphQL endpoint serves.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServedTable {
+    /// Columns that roles read and write; those of the table's `api` by default.
+    pub columns: Vec<SqlIdent>,
 }

@@ -89,6 +89,12 @@ pub(crate) fn free(text: &str, max: usize) -> Option<String> {
         .map(|c| format!("it contains the invisible character {}", show(c)))
 }
 
+fn graphql_name(text: &str) -> Option<String> {
+    let form = "letters, digits and `_`, not starting with a digit";
+    only(text, 63, form, |c| c.is_ascii_alphabetic() || c == '_', |c| c.is_ascii_alphanumeric() || c == '_')
+        .or_else(|| text.starts_with("__").then(|| "names that start with `__` belong to GraphQL".into()))
+}
+
 fn absolute(text: &str) -> Option<String> {
     if !text.starts_with('/') {
         return Some("it does not start with `/`".into());
@@ -196,6 +202,29 @@ checked! {
     /// The name of a request header, as nginx takes it: others are dropped.
     HeaderName, "a header name of letters, digits and `-`", "X-Admin-Secret",
     |t| only(t, 64, "letters, digits and `-`, starting with a letter", |c| c.is_ascii_alphabetic(), |c| c.is_ascii_alphanumeric() || c == '-')
+}
+checked! {
+    /// A name of GraphQL. Names that start with two underscores belong to the introspection.
+    GraphqlName, "a GraphQL name of letters, digits and underscores", "checkout",
+    |t| graphql_name(t), BadName
+}
+checked! {
+    /// A type of GraphQL: a name, in brackets for a list, with `!` where null is excluded.
+    GraphqlType, "a GraphQL type", "[OrderLine!]!",
+    |t| {
+        let t = t.strip_suffix('!').unwrap_or(t);
+        match t.strip_prefix('[').map(|item| item.strip_suffix(']')) {
+            Some(None) => Some("it has no closing bracket".into()),
+            Some(Some(item)) => graphql_name(item.strip_suffix('!').unwrap_or(item)),
+            None => graphql_name(t),
+        }
+    }
+}
+impl GraphqlType {
+    /// Returns the name without brackets and `!`.
+    pub fn base(&self) -> &str {
+        self.as_str().trim_matches(['[', ']', '!'])
+    }
 }
 checked! {
     /// A path inside the project, with `/`, never leaving it.

@@ -13,7 +13,7 @@ use crate::support::{Ran, golden, name, nself_in, project, run, stack, tool};
 
 /// Reads the folder like Hasura's command line: `!include FILE` is replaced by the content of the file in the same
 /// folder.
-fn read(file: &Path) -> Value {
+pub fn read(file: &Path) -> Value {
     let value = serde_yaml_ng::from_str(&fs::read_to_string(file).unwrap_or_else(|error| panic!("{file:?}: {error}")));
     include(value.unwrap(), file.parent().unwrap())
 }
@@ -34,7 +34,7 @@ fn include(value: Value, folder: &Path) -> Value {
     }
 }
 
-fn metadata(folder: &Path) -> Value {
+pub fn metadata(folder: &Path) -> Value {
     let version = read(&folder.join("version.yaml"));
     assert_eq!(version, json!({ "version": 3 }));
     json!({ "resource_version": 1, "metadata": { "version": 3, "sources": read(&folder.join("databases/databases.yaml")) } })
@@ -51,7 +51,7 @@ fn tables(metadata: &Value) -> Vec<Value> {
 }
 
 /// Checks a value against the published type.
-fn type_error(metadata: &Value) -> Option<Ran> {
+pub fn type_error(metadata: &Value) -> Option<Ran> {
     let tools = tool("metadata")?;
     let folder = tempfile::tempdir_in(&tools).unwrap();
     // The published type accepts any configuration for other kinds of sources, so this kind is checked separately.

@@ -18,6 +18,7 @@ mod error_messages;
 mod fault_injection;
 mod fuzz;
 mod graphql;
+mod handlers;
 mod hostile;
 mod images;
 mod imports;

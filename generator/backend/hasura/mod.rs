@@ -1,6 +1,8 @@
 //! The metadata of Hasura in version 3 of its format, one folder for each Hasura service. The image `cli-migrations`
 //! applies the folder when it starts. Empty files are written as well, since Hasura expects them.
 
+mod actions;
+
 use serde::Serialize;
 
 use super::provenance::of_service;
@@ -13,7 +15,7 @@ use crate::plan::Plan;
 
 pub const DESCRIPTION: Description = Description {
     paths: &["hasura/"],
-    reads: "definitions that Hasura serves",
+    reads: "definitions that Hasura serves, and calls that services answer",
     emit: Emit::Content { parts: &[PlanField::Graphql], emit },
     file_fields,
     line_fields: |_, _| Vec::new(),
@@ -29,19 +31,15 @@ fn file_fields(plan: &Plan, path: &str) -> Vec<FieldPath> {
 }
 
 /// Files of features that the stack cannot configure, with their empty content.
-const EMPTY: [(&str, &str); 13] = [
-    ("actions.graphql", ""),
-    ("actions.yaml", "actions: []\ncustom_types:\n  enums: []\n  input_objects: []\n  objects: []\n  scalars: []\n"),
+const EMPTY: [(&str, &str); 9] = [
     ("allow_list.yaml", "[]\n"),
     ("api_limits.yaml", "{}\n"),
-    ("cron_triggers.yaml", "[]\n"),
     ("graphql_schema_introspection.yaml", "disabled_for_roles: []\n"),
     ("inherited_roles.yaml", "[]\n"),
     ("metrics_config.yaml", "{}\n"),
     ("network.yaml", "{}\n"),
     ("opentelemetry.yaml", "{}\n"),
     ("query_collections.yaml", "[]\n"),
-    ("remote_schemas.yaml", "[]\n"),
     ("rest_endpoints.yaml", "[]\n"),
 ];
 
@@ -82,11 +80,16 @@ struct Version {
 /// NS901 if two tables have the same file.
 fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
     let mut files = Artifacts::default();
-    for (service, sources) in &plan.graphql {
+    for (service, metadata) in &plan.graphql {
+        let sources = &metadata.sources;
         let mut add = |file: &str, text: String| files.add(format!("hasura/{service}/{file}"), text);
         for (file, text) in EMPTY {
             add(file, text.to_owned())?;
         }
+        add("actions.graphql", actions::graphql(metadata))?;
+        add("actions.yaml", yaml::to_yaml(&actions::Actions::of(metadata))?)?;
+        add("cron_triggers.yaml", yaml::to_yaml(&metadata.crons)?)?;
+        add("remote_schemas.yaml", yaml::to_yaml(&metadata.remote_schemas)?)?;
         add("version.yaml", yaml::to_yaml(&Version { version: 3 })?)?;
         let databases: Vec<Database> = sources.iter().map(database).collect();
         add("databases/databases.yaml", yaml::to_yaml(&databases)?)?;
