@@ -110,7 +110,7 @@ impl ProjectReader<'_> {
                     self.inputs.push(Watch::Absent(path));
                     return Some(
                         Diagnostic::warning(Code::NoSource, field)
-                            .message(format!("there is no `{source}` beside the stack file"))
+                            .message(format!("`{source}` does not exist in the folder of the stack"))
                             .expected("a file or folder of the project")
                             .hint("create it: the container cannot start without it"),
                     );

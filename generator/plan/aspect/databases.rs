@@ -83,7 +83,7 @@ pub fn plan(stack: &Stack, roster: &Roster) -> Planned<Server> {
         if RESERVED.contains(&role.as_str()) || SqlIdent::refusal(role.as_str()).is_some() {
             planned.findings.push(
                 Diagnostic::error(Code::DatabaseTaken, service.path.clone())
-                    .message(format!("the login role would be `{role}`, which belongs to the server"))
+                    .message(format!("the login role would be `{role}`, a name that the server reserves"))
                     .hint("rename the service"),
             );
         }
@@ -138,7 +138,7 @@ impl Uses {
         if RESERVED.contains(&database.as_str()) {
             planned.findings.push(
                 Diagnostic::error(Code::DatabaseTaken, path.key("name"))
-                    .message(format!("the database `{database}` belongs to the server"))
+                    .message(format!("the server reserves the database name `{database}`"))
                     .hint("choose a different name"),
             );
         }

@@ -101,7 +101,7 @@ impl Scope<'_> {
                         Value::Text(part) => text.push_str(&part),
                         Value::Secret(_) => {
                             return Err(Diagnostic::error(Code::PlainSecret, path)
-                                .message("a secret cannot be joined with text here, the result would be written out")
+                                .message("a secret cannot be joined with text in a variable: the generated files would contain it in plain text")
                                 .hint("compose it as a separate secret: `secrets.name = nself.template […]`"));
                         }
                     }

@@ -38,7 +38,7 @@ pub fn plan(stack: &Stack, roster: &Roster) -> Planned<Volumes> {
                     Diagnostic::error(Code::VolumeShared, path)
                         .message(format!("the volume `{volume_name}` belongs to a different service"))
                         .expected("a volume with one owner")
-                        .hint("rename it; a service that only reads it is named in the owner's `readers`")
+                        .hint("rename it; if the service only reads the volume, add it to `readers` of the owner's volume")
                         .related(first, "its owner"),
                 );
                 continue;

@@ -87,7 +87,7 @@ fn host_privileges(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
         if !CONTAINED_CAPABILITIES.contains(&capability.as_str()) {
             findings.push(
                 Diagnostic::error(Code::Privileged, member.path.key("capabilities").index(i))
-                    .message(format!("{capability} reaches beyond the container"))
+                    .message(format!("{capability} gives access beyond the container"))
                     .expected(format!("one of {}", CONTAINED_CAPABILITIES.join(", "))),
             );
         }

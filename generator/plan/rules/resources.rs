@@ -108,7 +108,7 @@ fn published_ports(roster: &Roster, findings: &mut Vec<Diagnostic>) {
                 findings.push(
                     Diagnostic::error(Code::PortTaken, path)
                         .message(format!("port {} of the host is taken", publish.port))
-                        .hint("publish one of them elsewhere")
+                        .hint("publish one of them on a different port")
                         .related(first, "the other owner"),
                 );
             }
@@ -175,7 +175,7 @@ fn replicas(name: &ServiceName, member: &PlannedService) -> Option<Diagnostic> {
     {
         return Some(
             Diagnostic::error(Code::OutOfRange, member.path.key("autoscale").key("min"))
-                .message(format!("min {} is above max {}", scale.min, scale.max)),
+                .message(format!("`min` {} is larger than `max` {}", scale.min, scale.max)),
         );
     }
     let several = service.replicas.is_some_and(|count| count > 1);
