@@ -118,8 +118,8 @@ impl Service {
             Addition::Dependency(to, condition) => {
                 self.depends_on.entry(to.clone()).or_insert(*condition);
             }
-            // The connections of the plan contain it.
-            Addition::Connection(..) => {}
+            // `connections::plan` reads them.
+            Addition::Connection { .. } => {}
             Addition::Scraped(port) => self.metrics_port = Some(*port),
             Addition::Networks(networks) => self.networks.extend(networks),
             Addition::Arguments { program, arguments } => {

@@ -12,7 +12,7 @@ use crate::stack::{ClusterEdge, ClusterRead, IpFamilies, Replacement, TlsMode};
 use crate::values::{Checked, Cidr, Host, ServiceName};
 
 /// The same plan without the services that a cluster replaces: fsGroup hands over volumes, cert-manager obtains
-/// certificates. Unless nginx is reached on ports of the nodes, TLS ends in front of it.
+/// certificates. Unless clients reach nginx on ports of the nodes, TLS is terminated in front of it.
 pub fn cluster(plan: &Plan) -> Plan {
     let mut plan = plan.clone();
     let by_cluster = plan.services.iter().filter(|(_, service)| service.on_clusters.replaced_by.is_some());

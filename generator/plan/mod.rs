@@ -29,9 +29,10 @@ pub use aspect::{access, encryption};
 pub use for_cluster::cluster;
 pub use inputs::ProjectFiles;
 pub use model::{
-    Check, Cluster, ConfigMount, Connection, Database, Endpoint, Grant, Health, IngressPlan, Location, LoginRole,
-    Migrations, Monitoring, NameServer, Peers, Plan, Platform, Pooler, Program, Publish, Replication, Resolver,
-    ScrapeJob, Secret, ServerAccess, Service, Site, Step, Upstream, Value, Volume, VolumeMount, namespace,
+    Check, Cluster, ConfigMount, Connection, Database, Endpoint, Grant, HasuraMetadata, Health, IngressPlan, Location,
+    LoginRole, Migrations, Monitoring, NameServer, Peers, Plan, PlannedAction, Platform, Pooler, Program, Publish,
+    Replication, Resolver, ScrapeJob, Secret, ServerAccess, Service, Site, Step, Upstream, Value, Volume, VolumeMount,
+    namespace,
 };
 pub use network::Network;
 pub use resolve::resolve;

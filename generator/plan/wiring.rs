@@ -20,7 +20,7 @@ pub struct Wiring {
 /// Everything that an aspect can add to a service.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Addition {
-    /// Sets a variable, whatever its value was.
+    /// Sets a variable and replaces an earlier value.
     Variable(VariableName, Value),
     /// Sets a variable that the service does not have yet.
     DefaultVariable(VariableName, Value),
@@ -31,8 +31,11 @@ pub enum Addition {
     Config(ConfigMount),
     /// Waits for a service. The condition of a dependency that the stack declares stays.
     Dependency(ServiceName, Condition),
-    /// Opens connections to a port of a service.
-    Connection(ServiceName, u16),
+    /// Opens connections to a port of another service.
+    Connection {
+        to: ServiceName,
+        port: u16,
+    },
     /// Lets Prometheus read metrics at a port.
     Scraped(u16),
     Networks(BTreeSet<Network>),
@@ -134,10 +137,10 @@ impl Wirings {
         })
     }
 
-    /// Returns the services and ports to which a service connects because of an aspect.
+    /// Returns the connections that a service opens because of an aspect.
     pub fn connections(&self, service: &ServiceName) -> impl Iterator<Item = (&ServiceName, u16)> {
         self.of(service).filter_map(|(addition, _)| match addition {
-            Addition::Connection(to, port) => Some((to, *port)),
+            Addition::Connection { to, port } => Some((to, *port)),
             _ => None,
         })
     }

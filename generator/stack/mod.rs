@@ -4,6 +4,7 @@
 pub mod database;
 pub mod edge;
 pub mod env;
+pub mod handlers;
 pub mod health;
 pub mod kubernetes;
 pub mod mail;
@@ -21,17 +22,18 @@ use serde::{Deserialize, Serialize};
 pub use database::{Access, DatabaseServer, DatabaseUse};
 pub use edge::{Edge, RateLimit, Tls, TlsMode};
 pub use env::{EnvReference, EnvValue};
+pub use handlers::{ActionKind, ActionType, Call, EventOperation, Handlers};
 pub use health::Health;
 pub use kubernetes::{
     ClusterEdge, Gitops, GitopsTool, IpFamilies, Kubernetes, NodePorts, Quota, SecretSource, SharedVolumes,
 };
-pub use mail::{Mail, Relay, RelayHost, RelaySecurity, SecretReference};
+pub use mail::{Mail, Relay, RelaySecurity};
 pub use monitoring::{
     Alert, BundleSize, ClusterRead, Dashboard, Metrics, Monitoring, OnClusters, Panel, PanelKind, Receiver,
     Replacement, Severity,
 };
-pub use route::{Frontend, GraphqlEndpoint, Guard, Route, RouteAccess, RouteKind};
-pub use secret::{Secret, TemplatePart};
+pub use route::{Frontend, GraphqlEndpoint, Guard, Route, RouteAccess, RouteKind, Served, ServedTable};
+pub use secret::{Secret, SecretReference, TemplatePart, ValueOrSecret};
 pub use service::{
     Autoscale, Build, Condition, HostPath, Layout, Limits, Mount, Publish, Reservations, Run, Service, Tmpfs, Volume, Zone,
 };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::mail::SecretReference;
+use super::secret::SecretReference;
 use crate::values::{
     Duration, Email, Expression, Host, PanelUnit, PortName, Series, SeriesValues, ServiceName, Text, UrlPath,
     UserId, ranged,

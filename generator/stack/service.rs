@@ -17,9 +17,9 @@ use crate::values::ranged;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Service {
-    /// Whether the service is part of the environment; true unless given.
+    /// Whether the service is part of the environment; true by default.
     pub enabled: Option<bool>,
-    /// Profiles in which the service runs; all unless given.
+    /// Profiles in which the service runs; all by default.
     pub only: Option<Vec<Profile>>,
     /// Name of the image in the catalogue of known variables; set by catalogue services.
     pub catalogue: Option<ServiceName>,
@@ -55,7 +55,7 @@ pub struct Service {
     /// Writable file systems in memory, since the root file system is read-only.
     pub tmpfs: Vec<Tmpfs>,
     pub user: Option<UserId>,
-    /// Whether the root file system is read-only; true unless given.
+    /// Whether the root file system is read-only; true by default.
     pub read_only: Option<bool>,
     /// Linux capabilities. All others are dropped.
     pub capabilities: Vec<Capability>,
@@ -86,6 +86,8 @@ pub struct Service {
     pub egress: bool,
     /// Databases that the service uses, by names that its variables refer to.
     pub databases: BTreeMap<SqlIdent, DatabaseUse>,
+    /// Calls of Hasura that the service answers.
+    pub hasura: Option<Handlers>,
     /// Time to finish after the stop signal.
     pub stop_grace: Option<Duration>,
     pub stop_signal: Option<Signal>,
@@ -140,13 +142,13 @@ pub struct Build {
 pub struct Layout {
     /// Folder of the project whose files become a layer.
     pub folder: ProjectPath,
-    /// Folder of these files in the image; `/app` unless given.
+    /// Folder of these files in the image; `/app` by default.
     #[serde(default)]
     pub path: Option<ContainerPath>,
-    /// The base image; empty unless given.
+    /// The base image; empty by default.
     #[serde(default)]
     pub base: Option<ImageRef>,
-    /// Platforms such as `linux/amd64`; all platforms of the base image unless given.
+    /// Platforms such as `linux/amd64`; all platforms of the base image by default.
     #[serde(default)]
     pub platforms: Vec<Platform>,
 }
@@ -157,7 +159,7 @@ pub struct Layout {
 pub struct Publish {
     #[serde(deserialize_with = "ranged::positive")]
     pub port: u16,
-    /// Address of the host; unless given, 0.0.0.0 for nginx outside of the local profile, and otherwise the loopback
+    /// Address of the host; by default, 0.0.0.0 for nginx outside of the local profile, and otherwise the loopback
     /// address.
     #[serde(default)]
     pub address: Option<std::net::IpAddr>,
@@ -185,7 +187,7 @@ pub struct Volume {
 pub struct Mount {
     pub source: ProjectPath,
     pub target: ContainerPath,
-    /// Whether the container may write to it; false unless given.
+    /// Whether the container may write to it; false by default.
     #[serde(default)]
     pub writable: bool,
 }
@@ -207,7 +209,7 @@ pub struct Tmpfs {
     pub path: ContainerPath,
     #[serde(default)]
     pub size: Option<Memory>,
-    /// Owner of the folder; every user may write unless given.
+    /// Owner of the folder; every user may write by default.
     #[serde(default)]
     pub owner: Option<UserId>,
 }
@@ -267,10 +269,10 @@ pub struct Autoscale {
     pub min: u16,
     #[serde(deserialize_with = "ranged::positive")]
     pub max: u16,
-    /// Target load in percent of the reserved processors; 80 unless given.
+    /// Target load in percent of the reserved processors; 80 by default.
     #[serde(default, deserialize_with = "ranged::percent")]
     pub cpu: Option<u8>,
-    /// Target use in percent of the reserved memory. Not watched unless given, since most programs never release memory.
+    /// Target use in percent of the reserved memory. Not watched by default, since most programs never release memory.
     #[serde(default, deserialize_with = "ranged::percent")]
     pub memory: Option<u8>,
 }

@@ -277,9 +277,23 @@ fn the_small_size_fits_on_a_small_server() {
 fn the_layers_of_the_user_override_the_bundle() {
     let case = project(&root().join("golden/monitoring"));
     assert_eq!(nself_in(case.path(), ["gen"]).code, 0);
-    let at = |field: &str| nself_in(case.path(), ["why", "--env", "prod", field]).stdout;
-    assert!(at("services.prometheus.limits.memory").contains("stack.ncl:"), "{}", at("services.prometheus.limits.memory"));
-    assert!(at("services.prometheus.image").contains("monitoring/prometheus.ncl:"), "{}", at("services.prometheus.image"));
+    let why = |file: &str, block: &str, line: &str| {
+        let path = format!("deploy/prod/{file}");
+        let text = std::fs::read_to_string(case.path().join(&path)).unwrap();
+        let start = text.lines().position(|text| text == block).unwrap();
+        let number = start + 1 + text.lines().skip(start).position(|text| text.contains(line)).unwrap();
+        nself_in(case.path(), ["why", &format!("{path}:{number}")]).stdout
+    };
+    for (file, block, line, place) in [
+        ("compose.yaml", "  prometheus:", "memory: \"512M\"", "stack.ncl:"),
+        ("compose.yaml", "  prometheus:", "image:", "monitoring/prometheus.ncl:"),
+        ("monitoring/prometheus/prometheus.yml", "  - job_name: orders", "metrics_path", "services.orders.metrics"),
+        ("monitoring/prometheus/rules/orders.yml", "groups:", "OrdersSlow", "services.orders.alerts.OrdersSlow"),
+        ("monitoring/alertmanager/alertmanager.yml", "receivers:", "name: office", "monitoring.receivers.office"),
+    ] {
+        let shown = why(file, block, line);
+        assert!(shown.contains(place), "{file}, {line}: {shown}");
+    }
     let local = std::fs::read_to_string(case.path().join("deploy/local/compose.yaml")).unwrap();
     assert!(!local.contains("grafana"), "an override does not start a service where the bundle is off");
     let prod = std::fs::read_to_string(case.path().join("deploy/prod/compose.yaml")).unwrap();

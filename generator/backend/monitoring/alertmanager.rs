@@ -7,8 +7,7 @@ use super::Files;
 use super::rules::HEARTBEAT;
 use crate::diagnostic::Diagnostic;
 use crate::plan::{Monitoring, Plan, Program};
-use crate::stack::mail::SecretReference;
-use crate::stack::{Receiver, Severity};
+use crate::stack::{Receiver, SecretReference, Severity};
 use crate::values::SecretName;
 
 /// The receiver of alerts that no other gets.

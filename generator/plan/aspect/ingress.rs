@@ -62,7 +62,7 @@ pub fn plan(inputs: Inputs, roster: &Roster, addresses: &Addresses) -> Planned<I
     Planned { part: Ingress { ingress, certificates }, wirings, findings }
 }
 
-/// Settings that routes take unless they have their own.
+/// Defaults for routes that do not set these fields.
 struct SharedSettings<'a> {
     rate_limits: &'a BTreeMap<SecretName, RateLimit>,
     max_body: Memory,
@@ -88,14 +88,14 @@ fn sites(
             internal.push(InternalRoute { path: access, host: address.hosts[0].clone() });
         }
         if tls_mode(inputs.stack, inputs.profile) == TlsMode::Acme {
-            findings.extend(uncertifiable(inputs.stack, address));
+            findings.extend(certificate_findings(inputs.stack, address));
         }
         for host in &address.hosts {
             if let Some(first) = owners.insert((host.clone(), location.path.clone()), address.path.clone()) {
                 findings.push(
                     Diagnostic::error(Code::RouteTaken, address.path.clone())
                         .message(format!("`{}{}` is routed twice", declared_host(address), location.path))
-                        .hint("give one of them another subdomain or path")
+                        .hint("give one of them a different subdomain or path")
                         .related(first, "the other route"),
                 );
                 break;
@@ -112,7 +112,7 @@ fn sites(
     }
     for site in sites.values_mut() {
         site.locations.sort_by(|a, b| b.path.as_str().len().cmp(&a.path.as_str().len()).then(a.path.cmp(&b.path)));
-        close_siblings(site);
+        close_internal_paths_on_other_routes(site);
     }
     (sites, internal)
 }
@@ -180,7 +180,7 @@ fn sorted<T: Ord + Clone>(list: &[T]) -> Vec<T> {
 
 /// Adds the path of an internal route to the internal paths of other routes that lead to the same port, since an upstream
 /// may treat `/ADMIN` like `/admin`.
-fn close_siblings(site: &mut Site) {
+fn close_internal_paths_on_other_routes(site: &mut Site) {
     let internal: Vec<(Upstream, UrlPath)> = site
         .locations
         .iter()
@@ -240,7 +240,7 @@ fn location(stack: &Stack, roster: &Roster, address: &Address, shared: &SharedSe
         let names: Vec<&str> = rate_limits.keys().map(SecretName::as_str).collect();
         findings.push(
             Diagnostic::error(Code::UnknownDependency, address.path.key("rate_limit"))
-                .message(format!("there is no rate limit `{rate_limit}`"))
+                .message(format!("the stack has no rate limit `{rate_limit}`"))
                 .expected(format!("one of {}", names.join(", ")))
                 .hint(format!("declare it: `edge.rate_limits.{rate_limit} = {{ per_second = 10, burst = 20 }}`")),
         );
@@ -275,16 +275,16 @@ fn declared_host(address: &Address) -> &str {
     subdomain.or(route.host.as_ref().map(Host::as_str)).unwrap_or(&hosts[0])
 }
 
-/// Returns findings for host names that get no certificate: by the HTTP challenge, a public certificate authority
-/// issues only for public names without a wildcard.
-fn uncertifiable(stack: &Stack, address: &Address) -> Vec<Diagnostic> {
+/// Returns findings for host names that cannot get a certificate: with the HTTP challenge, a certificate authority
+/// issues certificates only for public names without wildcards.
+fn certificate_findings(stack: &Stack, address: &Address) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     if address.route.subdomain.as_ref().is_some_and(|subdomain| subdomain.as_str() == "*") {
         findings.push(
             Diagnostic::error(Code::DomainNotPublic, address.path.key("subdomain"))
-                .message("Let's Encrypt does not issue for a wildcard by the HTTP challenge")
+                .message("Let's Encrypt issues no wildcard certificates by the HTTP challenge")
                 .expected("a named subdomain in this environment")
-                .hint("override it per environment, exclude the frontend there, or bring a certificate: `tls.mode = 'files`"),
+                .hint("override the route in this environment, exclude the frontend, or provide a certificate: `tls.mode = 'files`"),
         );
     }
     if is_private(&address.hosts[0]) && !cannot_have_subdomains(stack.domain.as_str()) {
@@ -296,7 +296,7 @@ fn uncertifiable(stack: &Stack, address: &Address) -> Vec<Diagnostic> {
                     if address.route.host.is_some() { &address.hosts[0] } else { stack.domain.as_str() }
                 ))
                 .expected("a public domain such as example.com")
-                .hint("set `environments.<name>.domain`, or bring a certificate: `tls.mode = 'files`"),
+                .hint("set `environments.<name>.domain`, or provide a certificate: `tls.mode = 'files`"),
         );
     }
     findings

@@ -135,7 +135,7 @@ fn program_wirings(monitoring: &Monitoring, roster: &Roster) -> Vec<Wiring> {
     }
     for (from, to) in FLOWS {
         if let (Some(from), Some(to)) = (monitoring.programs.get(&from), monitoring.programs.get(&to)) {
-            let connection = Addition::Connection(to.service.clone(), to.port);
+            let connection = Addition::Connection { to: to.service.clone(), port: to.port };
             wirings.push(Wiring::new(&from.service, connection, &roster[&from.service].path));
         }
     }
@@ -148,7 +148,7 @@ fn scrapes(monitoring: &Monitoring, roster: &Roster) -> Vec<Wiring> {
     let wirings = monitoring.jobs.iter().flat_map(|(name, job)| {
         let cause = roster[name].path.key("metrics");
         let scraped = Wiring::new(name, Addition::Scraped(job.port), &cause);
-        let connection = Addition::Connection(name.clone(), job.port);
+        let connection = Addition::Connection { to: name.clone(), port: job.port };
         [scraped, Wiring::new(&prometheus.service, connection, &cause)]
     });
     wirings.collect()
@@ -179,7 +179,7 @@ fn traces(monitoring: &Monitoring, roster: &Roster) -> Vec<Wiring> {
             let variable = VariableName::wrap(variable.to_owned());
             Wiring::new(name, Addition::DefaultVariable(variable, Value::Text(value)), &cause)
         });
-        let connection = Addition::Connection(tempo.service.clone(), port);
+        let connection = Addition::Connection { to: tempo.service.clone(), port };
         variables.into_iter().chain([Wiring::new(name, connection, &cause)]).collect::<Vec<_>>()
     });
     wirings.collect()

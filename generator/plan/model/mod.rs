@@ -1,6 +1,7 @@
 //! Types of the plan: everything that the backends write, decided for one environment.
 
 mod database;
+mod graphql;
 mod ingress;
 mod migrations;
 mod monitoring;
@@ -11,7 +12,6 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::database::graphql::HasuraSource;
 use crate::diagnostic::FieldPath;
 use crate::path;
 use crate::plan::secret_list::Recipe;
@@ -22,6 +22,7 @@ use crate::values::{
 };
 
 pub use database::{Database, Grant, LoginRole, Peers, Pooler, Replication, ServerAccess};
+pub use graphql::{HasuraMetadata, PlannedAction};
 pub use ingress::{EdgeCapacity, IngressPlan, Location, NameServer, Resolver, Site, Upstream};
 pub use migrations::{Migrations, Step};
 pub use monitoring::{Endpoint, Monitoring, Platform, Program, ScrapeJob};
@@ -60,9 +61,9 @@ pub struct Plan {
     /// Migrations by database, which jobs apply before other services use the database.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub migrations: BTreeMap<SqlIdent, Migrations>,
-    /// Metadata of each Hasura for databases that the stack defines.
+    /// Metadata of each Hasura that serves a database of the stack or calls services.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub graphql: BTreeMap<ServiceName, Vec<HasuraSource>>,
+    pub graphql: BTreeMap<ServiceName, HasuraMetadata>,
     /// What is scraped and evaluated, and where alerts go.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub monitoring: Option<Monitoring>,

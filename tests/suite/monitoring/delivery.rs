@@ -142,8 +142,13 @@ fn a_killed_service_calls_the_webhook_and_its_return_does_too() {
     let running = Arc::new(Mutex::new(BTreeSet::from(["alertmanager", "prometheus", "orders"])));
     name_server(Arc::clone(&running));
     let calls = webhook();
+    // Debian's Alertmanager reads templates below its own /usr/share.
+    let share = tool("trixie/usr/share").unwrap();
     let _alertmanager = Program::start(
-        Command::new(alertmanager)
+        Command::new("unshare")
+            .args(["--mount", "sh", "-c", "mount --bind \"$0\" /usr/share && exec \"$@\""])
+            .arg(share)
+            .arg(alertmanager)
             .arg(format!("--config.file={}/alertmanager/alertmanager.yml", generated.display()))
             .arg(format!("--storage.path={}/alertmanager", case.path().display()))
             .args(["--cluster.listen-address=".to_owned(), format!("--web.listen-address={ADDRESS}:9093")]),
