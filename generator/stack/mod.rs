@@ -35,7 +35,8 @@ pub use monitoring::{
 pub use route::{Frontend, GraphqlEndpoint, Guard, Route, RouteAccess, RouteKind, Served, ServedTable};
 pub use secret::{Secret, SecretReference, TemplatePart, ValueOrSecret};
 pub use service::{
-    Autoscale, Build, Condition, HostPath, Layout, Limits, Mount, Publish, Reservations, Run, Service, Tmpfs, Volume, Zone,
+    Autoscale, Build, Condition, HostPath, Layout, Limits, Mount, Publish, Reservations, Run, Service, Tmpfs, Volume,
+    Zone,
 };
 
 /// The purpose of an environment. It decides which services run and how strict the checks are.

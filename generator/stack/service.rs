@@ -2,8 +2,8 @@
 //! `stdlib/`.
 
 use crate::values::{
-    AlertName, Capability, Checked, ContainerPath, Cpus, Duration, ImageRef, Memory, Platform, PortName, ProjectPath, Schedule,
-    SecretName, ServiceName, Signal, SqlIdent, Text, UserId, VariableName, VolumeName,
+    AlertName, Capability, Checked, ContainerPath, Cpus, Duration, ImageRef, Memory, Platform, PortName, ProjectPath,
+    Schedule, SecretName, ServiceName, Signal, SqlIdent, Text, UserId, VariableName, VolumeName,
 };
 use std::collections::BTreeMap;
 

@@ -104,6 +104,9 @@ fn walk(root: &Value, schema: &Value, path: &mut Vec<String>, found: &mut Vec<Ve
 /// Returns a small valid stack with `text` at `path`.
 fn fill(path: &[String], text: &str) -> Value {
     let mut stack = json!({ "project": "shop", "domain": "shop.example.com", "services": { "probe": { "image": "a/probe:1", "port": 8001, "route": { "subdomain": "probe" } } } });
+    if path.iter().any(|step| ["alerts", "dashboards", "metrics", "monitoring"].contains(&step.as_str())) {
+        add_monitoring(&mut stack);
+    }
     let mut at = &mut stack;
     for (i, step) in path.iter().enumerate() {
         let last = i + 1 == path.len();
@@ -111,6 +114,7 @@ fn fill(path: &[String], text: &str) -> Value {
             "*" if last => text,
             "*" if path[i - 1] == "services" => "probe",
             "*" if path[i - 1].contains("env") || path[i - 1] == "args" => "PROBE",
+            "*" if path[i - 1] == "alerts" => "Probe",
             "*" => "probe",
             other => other,
         };
@@ -185,11 +189,15 @@ bad = 0
 found = 0
 for path, secrets, fidelity, hostile, shown in json.load(sys.stdin):
     document = yaml.safe_load(open(path))
-    metadata = glob.glob(os.path.join(os.path.dirname(path), 'hasura', '**', '*.yaml'), recursive=True)
+    folder = os.path.dirname(path)
+    metadata = glob.glob(os.path.join(folder, 'hasura', '**', '*.yaml'), recursive=True)
+    for kind in ['yml', 'yaml', 'json']:
+        metadata += glob.glob(os.path.join(folder, 'monitoring', '**', '*.' + kind), recursive=True)
     all_texts = [text for file in metadata for text in texts(yaml.safe_load(open(file)))]
     all_texts += list(texts(document)) + list(texts(json.load(open(secrets)))) + list(texts(json.load(open(fidelity))))
     expected = {'auth', 'hasura', 'nginx', 'postgres', 'probe'}
-    if set(document['services']) - {'hasura-probe'} != expected:
+    bundle = {'alertmanager', 'alloy', 'cadvisor', 'grafana', 'loki', 'node-exporter', 'postgres-exporter', 'prometheus', 'tempo'}
+    if set(document['services']) - {'hasura-probe'} - bundle != expected:
         print(shown, sorted(document['services'])); bad += 1
     doubled = hostile.replace('$', '$$')
     if hostile in all_texts or doubled in all_texts or any(isinstance(t, str) and doubled in t for t in all_texts):

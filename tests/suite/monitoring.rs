@@ -53,7 +53,8 @@ fn replace(path: &Path, old: &str, new: &str) {
 /// Returns all folders with a configuration of Prometheus among the golden cases, also those in ConfigMaps.
 fn prometheus_folders() -> Vec<PathBuf> {
     let cases = golden(false).into_iter().flat_map(|case| walkdir::WalkDir::new(case.join("out")));
-    let files = cases.map(|entry| entry.unwrap().into_path()).filter(|path| path.ends_with("prometheus/prometheus.yml"));
+    let files =
+        cases.map(|entry| entry.unwrap().into_path()).filter(|path| path.ends_with("prometheus/prometheus.yml"));
     files.map(|path| path.parent().unwrap().to_path_buf()).collect()
 }
 
@@ -172,8 +173,7 @@ fn every_expression_of_a_dashboard_is_promql() {
 }
 
 /// Metrics that Prometheus itself makes for each target and alert.
-const OWN: [&str; 5] =
-    ["up", "ALERTS", "scrape_samples_scraped", "scrape_duration_seconds", "scrape_series_added"];
+const OWN: [&str; 5] = ["up", "ALERTS", "scrape_samples_scraped", "scrape_duration_seconds", "scrape_series_added"];
 /// Metrics from the documentation of programs that cannot run here: Loki 3.7, Alloy 1.11, Tempo 3.0, cAdvisor 0.60.
 const DOCUMENTED: [&str; 6] = [
     "container_cpu_usage_seconds_total",
@@ -286,7 +286,7 @@ fn the_layers_of_the_user_override_the_bundle() {
     };
     for (file, block, line, place) in [
         ("compose.yaml", "  prometheus:", "memory: \"512M\"", "stack.ncl:"),
-        ("compose.yaml", "  prometheus:", "image:", "monitoring/prometheus.ncl:"),
+        ("compose.yaml", "  prometheus:", "image:", "services.prometheus.image"),
         ("monitoring/prometheus/prometheus.yml", "  - job_name: orders", "metrics_path", "services.orders.metrics"),
         ("monitoring/prometheus/rules/orders.yml", "groups:", "OrdersSlow", "services.orders.alerts.OrdersSlow"),
         ("monitoring/alertmanager/alertmanager.yml", "receivers:", "name: office", "monitoring.receivers.office"),

@@ -109,9 +109,9 @@ fn target(plan: &Plan, name: &str, receiver: &Receiver) -> Target {
         }
         config
     });
-    let pagerduty = receiver.pagerduty.iter().map(|pagerduty| {
-        json!({ "routing_key_file": file(&pagerduty.key), "send_resolved": true, "description": title })
-    });
+    let pagerduty = receiver.pagerduty.iter().map(
+        |pagerduty| json!({ "routing_key_file": file(&pagerduty.key), "send_resolved": true, "description": title }),
+    );
     let webhook =
         receiver.webhook.iter().map(|webhook| json!({ "url_file": file(&webhook.url), "send_resolved": true }));
     let email = receiver.email.iter().map(|email| {

@@ -89,7 +89,8 @@ fn sources(monitoring: &Monitoring) -> Vec<Source> {
         "url": "$${__value.raw}",
     }]);
     let tags = json!([{ "key": "service.name", "value": "service" }]);
-    let to_logs = json!({ "datasourceUid": "loki", "tags": tags, "spanStartTimeShift": "-5m", "spanEndTimeShift": "5m" });
+    let to_logs =
+        json!({ "datasourceUid": "loki", "tags": tags, "spanStartTimeShift": "-5m", "spanEndTimeShift": "5m" });
     let mut traces = json!({ "nodeGraph": { "enabled": true } });
     if runs(Program::Loki) {
         traces["tracesToLogsV2"] = to_logs;
@@ -128,7 +129,8 @@ fn panel(index: usize, panel: &Panel) -> Value {
     };
     let source = json!({ "type": source, "uid": source });
     let instant = panel.kind == PanelKind::Table;
-    let mut target = json!({ "refId": "A", "datasource": source, "expr": panel.expr, "instant": instant, "range": !instant });
+    let mut target =
+        json!({ "refId": "A", "datasource": source, "expr": panel.expr, "instant": instant, "range": !instant });
     if let Some(legend) = &panel.legend {
         target["legendFormat"] = json!(legend);
     }

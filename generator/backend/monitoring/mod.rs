@@ -20,7 +20,10 @@ use crate::plan::{Plan, Program};
 pub const DESCRIPTION: Description = Description {
     paths: &["monitoring/"],
     reads: "what is scraped, alerts, dashboards and receivers",
-    emit: Emit::Content { parts: &[PlanField::Project, PlanField::Environment, PlanField::Domain, PlanField::Monitoring], emit },
+    emit: Emit::Content {
+        parts: &[PlanField::Project, PlanField::Environment, PlanField::Domain, PlanField::Monitoring],
+        emit,
+    },
     file_fields,
     line_fields,
 };
@@ -44,7 +47,9 @@ fn line_fields(plan: &Plan, line: &GeneratedLine) -> Vec<FieldPath> {
     let mut fields = Vec::new();
     for word in line.words() {
         let alerts = monitoring.alerts.iter().filter(|(_, alerts)| alerts.contains_key(word));
-        fields.extend(alerts.flat_map(|(service, _)| of_service(plan, service.as_str())).map(|it| it.key("alerts").key(word)));
+        fields.extend(
+            alerts.flat_map(|(service, _)| of_service(plan, service.as_str())).map(|it| it.key("alerts").key(word)),
+        );
         if monitoring.jobs.contains_key(word) {
             fields.extend(of_service(plan, word).into_iter().map(|service| service.key("metrics")));
         }

@@ -89,7 +89,11 @@ fn write(files: &mut Files, name: &str, rules: Vec<Rule>, tests: Vec<Test>) -> R
         return Ok(());
     }
     let rule_files = [format!("../rules/{name}.yml")];
-    files.yaml(Program::Prometheus, &format!("tests/{name}.yml"), &TestFile { rule_files, evaluation_interval: "30s", tests })
+    files.yaml(
+        Program::Prometheus,
+        &format!("tests/{name}.yml"),
+        &TestFile { rule_files, evaluation_interval: "30s", tests },
+    )
 }
 
 fn rule(service: &str, name: &str, alert: &Alert) -> Rule {

@@ -36,14 +36,8 @@ pub enum Program {
 }
 
 impl Program {
-    pub const ALL: [Program; 6] = [
-        Program::Alertmanager,
-        Program::Alloy,
-        Program::Grafana,
-        Program::Loki,
-        Program::Prometheus,
-        Program::Tempo,
-    ];
+    pub const ALL: [Program; 6] =
+        [Program::Alertmanager, Program::Alloy, Program::Grafana, Program::Loki, Program::Prometheus, Program::Tempo];
 
     /// Returns the name of the program: its entry in the catalogue, and its folder among the generated files.
     pub fn name(self) -> &'static str {

@@ -89,7 +89,9 @@ const READABLE_FOLDERS: [&str; 4] =
 
 /// Refuses folders of the host other than the readable ones and those below them.
 fn host_folders(member: &PlannedService) -> Vec<Diagnostic> {
-    let inside = |path: &str, folder: &str| path == folder || path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
+    let inside = |path: &str, folder: &str| {
+        path == folder || path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
+    };
     let paths = member.service.host_paths.iter().enumerate();
     let refused = paths.filter(|(_, path)| !READABLE_FOLDERS.iter().any(|folder| inside(path.source.as_str(), folder)));
     let findings = refused.map(|(i, path)| {

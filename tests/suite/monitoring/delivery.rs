@@ -42,7 +42,8 @@ fn name_server(running: Arc<Mutex<BTreeSet<&'static str>>>) {
             let label = usize::from(question[0]);
             let name = String::from_utf8_lossy(&question[1..=label]).into_owned();
             let end = 1 + label + 1 + 4;
-            let is_address = question.len() >= end && question[label + 1] == 0 && question[label + 2..label + 4] == [0, 1];
+            let is_address =
+                question.len() >= end && question[label + 1] == 0 && question[label + 2..label + 4] == [0, 1];
             let known = running.lock().unwrap().contains(name.as_str());
             let mut answer = query[..2].to_vec();
             answer.extend([0x81, if known { 0x80 } else { 0x83 }, 0, 1, 0, u8::from(known && is_address), 0, 0, 0, 0]);
@@ -120,7 +121,12 @@ fn adapt(generated: &Path, folder: &Path) {
 
 fn orders(program: &Path) -> Program {
     let address = format!("--web.listen-address={ADDRESS}:8001");
-    let arguments = [address.as_str(), "--web.telemetry-path=/internal/metrics", "--collector.disable-defaults", "--collector.loadavg"];
+    let arguments = [
+        address.as_str(),
+        "--web.telemetry-path=/internal/metrics",
+        "--collector.disable-defaults",
+        "--collector.loadavg",
+    ];
     Program::start(Command::new(program).args(arguments))
 }
 
