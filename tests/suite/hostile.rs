@@ -101,6 +101,19 @@ fn walk(root: &Value, schema: &Value, path: &mut Vec<String>, found: &mut Vec<Ve
     }
 }
 
+/// Adds the monitoring bundle, and all facets of the probe, so that their texts reach files.
+fn add_monitoring(stack: &mut Value) {
+    stack["secrets"] = json!({ "probe": { "external": "a URL" } });
+    let receiver = json!({ "webhook": { "url": { "secret": "probe" } } });
+    stack["monitoring"] = json!({ "enabled": true, "receivers": { "probe": receiver } });
+    let series = json!({ "up{}": "1" });
+    let alert = json!({ "expr": "up == 0", "summary": "down", "test": { "fires": series, "quiet": series } });
+    let probe = &mut stack["services"]["probe"];
+    probe["metrics"] = json!({});
+    probe["alerts"] = json!({ "Probe": alert });
+    probe["dashboards"] = json!({ "probe": { "title": "probe", "panels": [] } });
+}
+
 /// Returns a small valid stack with `text` at `path`.
 fn fill(path: &[String], text: &str) -> Value {
     let mut stack = json!({ "project": "shop", "domain": "shop.example.com", "services": { "probe": { "image": "a/probe:1", "port": 8001, "route": { "subdomain": "probe" } } } });
