@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::Files;
+use super::files::Files;
 use super::rules::HEARTBEAT;
 use crate::diagnostic::Diagnostic;
 use crate::plan::{Monitoring, Plan, Program};
@@ -38,7 +38,7 @@ struct Target {
 
 /// Writes `alertmanager.yml`.
 pub fn emit(plan: &Plan, monitoring: &Monitoring, files: &mut Files) -> Result<(), Diagnostic> {
-    let mut routes = vec![heartbeat_route(monitoring)];
+    let mut routes = vec![heartbeat_route()];
     for severity in Severity::ALL {
         let receivers = monitoring.receivers_of(severity).map(|(name, _)| {
             // `continue` lets further receivers of the same severity have the alert.
@@ -75,7 +75,7 @@ pub fn emit(plan: &Plan, monitoring: &Monitoring, files: &mut Files) -> Result<(
 }
 
 /// Returns the route of the dead-man switch: its notifications come at an even pace, apart from all others.
-fn heartbeat_route(_: &Monitoring) -> Value {
+fn heartbeat_route() -> Value {
     json!({
         "receiver": SWITCH,
         "matchers": [format!("alertname=\"{HEARTBEAT}\"")],

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::Files;
+use super::files::Files;
 use crate::artifact::json as json_writer;
 use crate::diagnostic::Diagnostic;
 use crate::plan::{Monitoring, Program};

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::Files;
+use super::files::Files;
 use crate::diagnostic::Diagnostic;
 use crate::plan::{Endpoint, Monitoring, Platform, Program};
 
@@ -70,7 +70,7 @@ fn days(endpoint: &Endpoint) -> u64 {
 }
 
 /// Writes `loki.yaml`.
-pub fn loki(_: &Monitoring, endpoint: &Endpoint, files: &mut Files) -> Result<(), Diagnostic> {
+pub fn loki(endpoint: &Endpoint, files: &mut Files) -> Result<(), Diagnostic> {
     let config = Loki {
         auth_enabled: false,
         server: json!({ "http_listen_port": endpoint.port, "log_level": "warn" }),
@@ -151,7 +151,7 @@ loki.process "containers" {
 "#;
 
 /// Writes `config.alloy`.
-pub fn alloy(monitoring: &Monitoring, _: &Endpoint, files: &mut Files) -> Result<(), Diagnostic> {
+pub fn alloy(monitoring: &Monitoring, files: &mut Files) -> Result<(), Diagnostic> {
     let mut text = String::from("logging {\n  level = \"warn\"\n}\n");
     match &monitoring.platform {
         Platform::Engine => text.push_str(ENGINE_STAGES),

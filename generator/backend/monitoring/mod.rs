@@ -3,19 +3,19 @@
 
 mod alertmanager;
 mod dashboards;
+mod files;
 mod logs;
 mod prometheus;
 mod rules;
 mod traces;
 
-use serde::Serialize;
-
 use super::provenance::{GeneratedLine, of_service};
-use crate::artifact::{Artifacts, yaml};
+use crate::artifact::Artifacts;
 use crate::backend::{Description, Emit, PlanField};
 use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::path;
 use crate::plan::{Plan, Program};
+use files::Files;
 
 pub const DESCRIPTION: Description = Description {
     paths: &["monitoring/"],
@@ -60,27 +60,13 @@ fn line_fields(plan: &Plan, line: &GeneratedLine) -> Vec<FieldPath> {
     fields
 }
 
-/// The files below `monitoring/`.
-struct Files(Artifacts);
-
-impl Files {
-    /// Adds a YAML file of a program.
-    fn yaml(&mut self, program: Program, name: &str, content: &impl Serialize) -> Result<(), Diagnostic> {
-        self.text(program, name, yaml::to_yaml(content)?)
-    }
-
-    fn text(&mut self, program: Program, name: &str, text: impl Into<Vec<u8>>) -> Result<(), Diagnostic> {
-        self.0.add(format!("monitoring/{}/{name}", program.name()), text)
-    }
-}
-
 /// Writes the files of each program that runs.
 ///
 /// # Errors
 /// NS901 if a path is written twice.
 fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
-    let mut files = Files(Artifacts::default());
-    let Some(monitoring) = &plan.monitoring else { return Ok(files.0) };
+    let mut files = Files::default();
+    let Some(monitoring) = &plan.monitoring else { return Ok(files.into_artifacts()) };
     for (program, endpoint) in &monitoring.programs {
         match program {
             Program::Prometheus => {
@@ -89,10 +75,10 @@ fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
             }
             Program::Alertmanager => alertmanager::emit(plan, monitoring, &mut files)?,
             Program::Grafana => dashboards::emit(monitoring, &mut files)?,
-            Program::Loki => logs::loki(monitoring, endpoint, &mut files)?,
-            Program::Alloy => logs::alloy(monitoring, endpoint, &mut files)?,
+            Program::Loki => logs::loki(endpoint, &mut files)?,
+            Program::Alloy => logs::alloy(monitoring, &mut files)?,
             Program::Tempo => traces::emit(endpoint, &mut files)?,
         }
     }
-    Ok(files.0)
+    Ok(files.into_artifacts())
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::Files;
+use super::files::Files;
 use crate::diagnostic::Diagnostic;
 use crate::plan::{Monitoring, Plan, Platform, Program, ScrapeJob};
 use crate::values::ServiceName;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::Files;
+use super::files::Files;
 use super::prometheus::KUBELET;
 use crate::diagnostic::Diagnostic;
 use crate::plan::{Monitoring, Platform, Program};

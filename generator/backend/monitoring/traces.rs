@@ -4,7 +4,7 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::Files;
+use super::files::Files;
 use crate::diagnostic::Diagnostic;
 use crate::plan::{Endpoint, Program};
 
