@@ -74,7 +74,7 @@ pub fn complete(stack: &mut Node, layer: &Node) {
 }
 
 /// Removes fields that the stack sets for services of a bundle which the environment does not include. A service of the
-/// user with the same name has an image of its own and stays.
+/// user with the same name sets an image and stays.
 pub fn remove_overrides(stack: &mut Node, layer: &Node) {
     let Some(bundled) = layer.get("services") else { return };
     let names: BTreeMap<&String, &Entry> = fields(&bundled.node).collect();

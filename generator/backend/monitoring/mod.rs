@@ -41,20 +41,19 @@ fn file_fields(plan: &Plan, path: &str) -> Vec<FieldPath> {
     fields
 }
 
-/// Returns the facet that decides a line: the alert that it names, the job or the receiver.
+/// Returns the facet that decides a line: the alert, job or receiver of the list item that holds the line.
 fn line_fields(plan: &Plan, line: &GeneratedLine) -> Vec<FieldPath> {
     let Some(monitoring) = &plan.monitoring else { return Vec::new() };
+    let service_field = |service: &str, field: &str| of_service(plan, service).into_iter().map(move |it| it.key(field));
     let mut fields = Vec::new();
-    for word in line.words() {
-        let alerts = monitoring.alerts.iter().filter(|(_, alerts)| alerts.contains_key(word));
-        fields.extend(
-            alerts.flat_map(|(service, _)| of_service(plan, service.as_str())).map(|it| it.key("alerts").key(word)),
-        );
-        if monitoring.jobs.contains_key(word) {
-            fields.extend(of_service(plan, word).into_iter().map(|service| service.key("metrics")));
-        }
+    for word in line.item_words() {
+        let owners = monitoring.alerts.iter().filter(|(_, alerts)| alerts.contains_key(word)).map(|(owner, _)| owner);
+        fields.extend(owners.flat_map(|owner| service_field(owner.as_str(), "alerts")).map(|alerts| alerts.key(word)));
         if monitoring.receivers.contains_key(word) {
             fields.push(path!("monitoring", "receivers", word));
+        }
+        if monitoring.jobs.contains_key(word) {
+            fields.extend(service_field(word, "metrics"));
         }
     }
     fields
