@@ -105,6 +105,8 @@ codes! {
         "A symbolic link in a checkout can lead to any file of the machine, including the socket of the container engine, and the container would get that file. So the source of a mount and its parent folders in the project must not be links. Put the file or folder itself there."
     MailRelay "NS314" "services cannot send mail through the relay"
         "Services send mail to the catcher `services.mail` where it runs, and through `mail.relay` elsewhere; a local environment never uses the relay. Port 587 begins in plain text and changes to TLS (`security = 'starttls`), and port 465 is TLS from the first byte (`security = 'tls`)."
+    ServiceFile "NS317" "a configuration file that cannot be written"
+        "`files` of a service takes the path in the container and exactly one content: `text`, `yaml`, `json`, or `from`, a text file of the project in UTF-8. A file has at most 1 MiB, which a ConfigMap of a cluster can hold. It holds no secrets: compose such a file with `nself.template` and mount it with `secret_files`."
     NoHealth "NS308" "others wait for a service that has no health check"
         "A dependency of the kind 'healthy needs a health check. Without one the dependent services would never start."
     LimitBelowReservation "NS401" "a limit below its reservation"

@@ -56,6 +56,7 @@ impl Service {
             origin: planned.path.clone(),
             image: declared.image.clone(),
             build: declared.build.clone(),
+            image_of: planned.process_of().filter(|_| declared.build.is_some()).cloned(),
             bases: BTreeMap::new(),
             layout: declared.layout.clone(),
             entrypoint: declared.entrypoint.clone(),

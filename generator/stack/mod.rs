@@ -4,9 +4,11 @@
 pub mod database;
 pub mod edge;
 pub mod env;
+pub mod file;
 pub mod health;
 pub mod kubernetes;
 pub mod mail;
+pub mod process;
 pub mod route;
 pub mod secret;
 pub mod service;
@@ -20,11 +22,13 @@ use serde::{Deserialize, Serialize};
 pub use database::{Access, DatabaseServer, DatabaseUse};
 pub use edge::{Edge, RateLimit, Tls, TlsMode};
 pub use env::{EnvReference, EnvValue};
+pub use file::ServiceFile;
 pub use health::Health;
 pub use kubernetes::{
     ClusterEdge, Gitops, GitopsTool, IpFamilies, Kubernetes, NodePorts, Quota, SecretSource, SharedVolumes,
 };
 pub use mail::{Mail, Relay, RelayHost, RelaySecurity, SecretReference};
+pub use process::Process;
 pub use route::{Frontend, GraphqlEndpoint, Guard, Route, RouteAccess, RouteKind};
 pub use secret::{Secret, TemplatePart};
 pub use service::{

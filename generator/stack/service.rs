@@ -52,6 +52,8 @@ pub struct Service {
     pub volumes: BTreeMap<VolumeName, Volume>,
     /// Files and folders of the project, mounted into the container.
     pub mounts: Vec<Mount>,
+    /// Configuration files by their path in the container, read-only, on clusters too.
+    pub files: BTreeMap<ContainerPath, ServiceFile>,
     /// Writable file systems in memory, since the root file system is read-only.
     pub tmpfs: Vec<Tmpfs>,
     pub user: Option<UserId>,
@@ -101,6 +103,8 @@ pub struct Service {
     pub run: Run,
     /// Times, in UTC, at which the service runs and ends, instead of running all the time.
     pub schedule: Option<Schedule>,
+    /// Further processes of the same image, each with a different command.
+    pub processes: BTreeMap<ServiceName, Process>,
     /// Settings that a target may ignore, each with a reason: `waive."compose.autoscale" = "…"`.
     pub waive: BTreeMap<String, Text>,
 }
@@ -284,6 +288,12 @@ impl Service {
         ports
     }
 
+    /// Calls `visit` with every reference in variables and files.
+    pub fn for_each_reference(&self, visit: &mut impl FnMut(&EnvReference)) {
+        self.env.values().chain(self.extra_env.values()).for_each(|value| value.for_each_reference(visit));
+        self.files.values().for_each(|file| file.for_each_reference(visit));
+    }
+
     /// Returns all routes, with `route` as `main`.
     pub fn all_routes(&self) -> BTreeMap<PortName, Route> {
         let mut routes = self.routes.clone();
@@ -294,7 +304,9 @@ impl Service {
     }
 }
 
-fn service_dependencies<'de, D: serde::Deserializer<'de>>(d: D) -> Result<BTreeMap<ServiceName, Condition>, D::Error> {
+pub(super) fn service_dependencies<'de, D: serde::Deserializer<'de>>(
+    d: D,
+) -> Result<BTreeMap<ServiceName, Condition>, D::Error> {
     struct NamesOrConditions;
     impl<'de> serde::de::Visitor<'de> for NamesOrConditions {
         type Value = BTreeMap<ServiceName, Condition>;

@@ -109,6 +109,7 @@ fn fill(path: &[String], text: &str) -> Value {
             "*" if last => text,
             "*" if path[i - 1] == "services" => "probe",
             "*" if path[i - 1].contains("env") || path[i - 1] == "args" => "PROBE",
+            "*" if path[i - 1] == "files" => "/etc/probe.yaml",
             "*" => "probe",
             other => other,
         };

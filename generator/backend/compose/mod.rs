@@ -79,7 +79,7 @@ const KEY_FIELDS: &[KeyFields] = &[
     ("deploy", &["limits", "reservations", "replicas"]),
     ("ports", &["publish"]),
     ("secrets", &["secret_files"]),
-    ("volumes", &["volumes", "mounts"]),
+    ("volumes", &["volumes", "mounts", "files"]),
     ("cap_add", &["capabilities"]),
     ("networks", &["zone", "connects_to", "depends_on", "egress", "aliases"]),
     ("stop_grace_period", &["stop_grace"]),

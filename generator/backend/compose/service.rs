@@ -196,7 +196,7 @@ fn config_label(planned: &plan::Service, mounted: &Artifacts) -> BTreeMap<String
     if mounts.peek().is_none() {
         return BTreeMap::new();
     }
-    let files = mounts.flat_map(|mount| mounted.under(&mount.source));
+    let files = mounts.flat_map(|mount| mounted.at(&mount.source));
     let digests: BTreeMap<&str, Digest> = files.map(|(path, file)| (path.as_str(), file.digest())).collect();
     let digest = Digest::of(&json::to_canonical(&digests));
     BTreeMap::from([(CONFIG_LABEL.to_owned(), Scalar::text(digest.short()))])

@@ -135,7 +135,8 @@ fn applications(
         if !service.config.is_empty() && mounted_files.is_none() {
             mounted_files = Some(super::content_files(cluster.plan).map_err(|finding| vec![finding])?);
         }
-        let configs = mounted_files.as_ref().map_or_else(|| Ok(BTreeMap::new()), |files| config::of(service, files));
+        let configs =
+            mounted_files.as_ref().map_or_else(|| Ok(BTreeMap::new()), |files| config::of(name, service, files));
         let configs = configs.map_err(|finding| vec![finding])?;
         let reduced_plan = slices.plan(&part, name);
         if let Some(reduced) = Cluster::new(&reduced_plan, configs, part.shared_volumes())

@@ -278,6 +278,9 @@ pub struct Resources {
 pub struct Mount {
     pub name: String,
     pub mount_path: String,
+    /// The file of the volume that is mounted instead of the whole volume.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sub_path: Option<String>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub read_only: bool,
 }

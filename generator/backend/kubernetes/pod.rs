@@ -129,15 +129,17 @@ fn volumes(cluster: &Cluster, service: &Service) -> (Vec<Mount>, Vec<Volume>) {
     for mount in &service.volumes {
         let name = mount.volume.to_string();
         let path = mount.path.to_string();
-        mounts.push(Mount { name: name.clone(), mount_path: path, read_only: mount.read_only });
+        mounts.push(Mount { name: name.clone(), mount_path: path, sub_path: None, read_only: mount.read_only });
         if cluster.is_shared(&mount.volume) {
             volumes.push(Volume::Claim { name: name.clone(), persistent_volume_claim: ClaimName { claim_name: name } });
         }
     }
     for (i, config) in service.config.iter().enumerate() {
         let name = format!("config-{i}");
-        mounts.push(Mount { name: name.clone(), mount_path: config.target.to_string(), read_only: true });
-        let sources = cluster.configs[&config.source].iter().map(|config| {
+        let configs = &cluster.configs[&config.source];
+        let sub_path = configs.iter().find_map(|config| config.file.clone());
+        mounts.push(Mount { name: name.clone(), mount_path: config.target.to_string(), sub_path, read_only: true });
+        let sources = configs.iter().map(|config| {
             let items = config.items.iter().map(|(key, file)| Item { key: key.clone(), path: file.path.clone() });
             ProjectionSource::Config { config_map: Items { name: config.name.clone(), items: items.collect() } }
         });
@@ -158,11 +160,11 @@ fn volumes(cluster: &Cluster, service: &Service) -> (Vec<Mount>, Vec<Volume>) {
     for (i, tmpfs) in service.tmpfs.iter().enumerate() {
         let name = format!("tmpfs-{i}");
         volumes.push(memory(&name, tmpfs.limit()));
-        mounts.push(Mount { name, mount_path: tmpfs.path.to_string(), read_only: false });
+        mounts.push(Mount { name, mount_path: tmpfs.path.to_string(), sub_path: None, read_only: false });
     }
     if let Some(size) = service.shm_size {
         volumes.push(memory("shm", size));
-        mounts.push(Mount { name: "shm".into(), mount_path: "/dev/shm".into(), read_only: false });
+        mounts.push(Mount { name: "shm".into(), mount_path: "/dev/shm".into(), sub_path: None, read_only: false });
     }
     (mounts, volumes)
 }

@@ -165,6 +165,7 @@ fn head(plan: &Plan) -> Plan {
         start_order: Vec::new(),
         connections: BTreeSet::new(),
         volumes: BTreeMap::new(),
+        files: BTreeMap::new(),
         secrets: BTreeMap::new(),
         ingress,
         databases: BTreeMap::new(),

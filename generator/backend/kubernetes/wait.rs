@@ -46,7 +46,8 @@ pub fn containers(cluster: &Cluster, name: &ServiceName, service: &Service) -> R
                 .message(format!("a pod cannot wait for the end of the job `{to}` without rights in the cluster"))
                 .hint(format!(
                     "accept that it starts at once, and again until the job has ended: \
-                     `services.{name}.waive.\"kubernetes.depends_on\" = \"…\"`"
+                     `{}.\"kubernetes.depends_on\" = \"…\"`",
+                    service.waivers()
                 ))]),
             _ => findings.extend([Diagnostic::error(Code::Unsupported, path)
                 .message(format!("a pod waits until a port of `{to}` answers, and `{to}` has no port"))

@@ -29,7 +29,7 @@ pub fn plan(
         for (field, variables) in fields {
             for (variable, declared) in variables {
                 let path = member.path.key(field).key(variable.as_str());
-                let scope = Scope { inputs, service, variable, roster, addresses, mail };
+                let scope = Scope { inputs, service, variable: Some(variable), roster, addresses, mail };
                 let value = match scope.value(declared, &path) {
                     Ok(value) => value,
                     Err(finding) => {
@@ -52,14 +52,14 @@ pub fn plan(
     planned
 }
 
-/// The variable of one service whose references are resolved.
-struct Scope<'a> {
-    inputs: Inputs<'a>,
-    service: &'a ServiceName,
-    variable: &'a VariableName,
-    roster: &'a Roster,
-    addresses: &'a Addresses,
-    mail: &'a MailServer,
+/// The place of a value whose references are resolved: a service, and its variable if the value is that of one.
+pub struct Scope<'a> {
+    pub inputs: Inputs<'a>,
+    pub service: &'a ServiceName,
+    pub variable: Option<&'a VariableName>,
+    pub roster: &'a Roster,
+    pub addresses: &'a Addresses,
+    pub mail: &'a MailServer,
 }
 
 impl Scope<'_> {
@@ -67,7 +67,7 @@ impl Scope<'_> {
     ///
     /// # Errors
     /// A reference to something that the environment does not have, at `path`.
-    fn value(&self, value: &EnvValue, path: &FieldPath) -> Result<Value, Diagnostic> {
+    pub fn value(&self, value: &EnvValue, path: &FieldPath) -> Result<Value, Diagnostic> {
         let reference = match value {
             EnvValue::Text(text) => return Ok(Value::Text(text.to_string())),
             EnvValue::EnvReference(reference) => reference,
@@ -133,8 +133,8 @@ impl Scope<'_> {
         if member.service.databases.contains_key(uses) {
             return Ok(Value::Secret(endpoint.url_secret(self.service, uses)));
         }
-        // A copy reaches the main database with the role of the original.
-        if let Category::Copy(of) = &member.category
+        // A copy reaches the main database with the role of the original, a process all databases of its service.
+        if let Category::Copy(of) | Category::Process(of) = &member.category
             && self.roster.get(of).is_some_and(|original| original.service.databases.contains_key(uses))
         {
             return Ok(Value::Secret(endpoint.url_secret(of, uses)));

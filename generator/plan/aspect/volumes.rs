@@ -48,11 +48,13 @@ pub fn plan(stack: &Stack, roster: &Roster) -> Planned<Volumes> {
             planned.wirings.extend(mount(name, own, set_owner.is_some(), &path));
             for (reader, target) in &volume.readers {
                 let path = path.key("readers").key(reader.as_str());
-                if roster.contains_key(reader) {
-                    let read = VolumeMount { read_only: true, ..volume_mount(volume_name, target, member) };
-                    planned.wirings.extend(mount(reader, read, set_owner.is_some(), &path));
-                } else {
+                if !roster.contains_key(reader) {
                     planned.findings.push(missing(reader, stack, roster, &path));
+                    continue;
+                }
+                let read = VolumeMount { read_only: true, ..volume_mount(volume_name, target, member) };
+                for reader in with_processes(roster, reader) {
+                    planned.wirings.extend(mount(reader, read.clone(), set_owner.is_some(), &path));
                 }
             }
             let volume = Volume { owner: name.clone(), path: volume.path.clone(), set_owner, size: volume.size };
@@ -65,6 +67,12 @@ pub fn plan(stack: &Stack, roster: &Roster) -> Planned<Volumes> {
         planned.wirings.extend(wirings);
     }
     planned
+}
+
+/// Returns a service and its further processes.
+fn with_processes<'a>(roster: &'a Roster, service: &'a ServiceName) -> impl Iterator<Item = &'a ServiceName> {
+    let processes = roster.iter().filter(move |(_, member)| member.process_of() == Some(service));
+    std::iter::once(service).chain(processes.map(|(name, _)| name))
 }
 
 /// Returns a writable mount of a volume with the group of its owner.

@@ -1,6 +1,7 @@
 //! Types of the plan: everything that the backends write, decided for one environment.
 
 mod database;
+mod file;
 mod ingress;
 mod migrations;
 mod service;
@@ -21,6 +22,7 @@ use crate::values::{
 };
 
 pub use database::{Database, Grant, LoginRole, Peers, Pooler, Replication, ServerAccess};
+pub use file::{File, FileContent};
 pub use ingress::{EdgeCapacity, IngressPlan, Location, NameServer, Resolver, Site, Upstream};
 pub use migrations::{Migrations, Step};
 pub use service::{Check, ConfigMount, Health, Publish, Service, Value, VolumeMount};
@@ -39,6 +41,9 @@ pub struct Plan {
     /// Connections between services, from which the networks of each service and network policies are derived.
     pub connections: BTreeSet<Connection>,
     pub volumes: BTreeMap<VolumeName, Volume>,
+    /// Configuration files of services by their path below the environment's folder.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub files: BTreeMap<String, File>,
     pub secrets: BTreeMap<SecretName, Secret>,
     /// Sites and settings of the edge.
     pub ingress: IngressPlan,

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
-use crate::diagnostic::FieldPath;
+use crate::diagnostic::{FieldPath, Segment};
 use crate::plan::network::Network;
 use crate::stack::health::HttpTool;
 use crate::stack::{Autoscale, Build, Condition, Layout, Mount, Tmpfs, Zone};
@@ -23,6 +23,9 @@ pub struct Service {
     /// The image that runs. Either `image` or `build` is set.
     pub image: Option<ImageRef>,
     pub build: Option<Build>,
+    /// The service whose build gives the image, for a further process of that service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image_of: Option<ServiceName>,
     /// Base images of the Dockerfile by the names used there; `None` for a name without a tag.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub bases: BTreeMap<String, Option<ImageRef>>,
@@ -86,6 +89,17 @@ pub struct Service {
 }
 
 impl Service {
+    /// Returns the field in which a waiver of the service belongs: for a further process, that of its service.
+    pub fn waivers(&self) -> FieldPath {
+        self.inherits_from().unwrap_or_else(|| self.origin.clone()).key("waive")
+    }
+
+    /// Returns the field of the service whose settings this further process takes.
+    pub fn inherits_from(&self) -> Option<FieldPath> {
+        let [service @ .., Segment::Key(processes), Segment::Key(_)] = self.origin.0.as_slice() else { return None };
+        (processes == "processes").then(|| FieldPath(service.to_vec()))
+    }
+
     /// Returns whether the service runs and ends, once or by a schedule.
     pub fn runs_once(&self) -> bool {
         self.one_shot || self.schedule.is_some()
