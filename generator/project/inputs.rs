@@ -85,7 +85,8 @@ impl ProjectReader<'_> {
     /// Reads the files that services take from the project, by path.
     fn read_service_files(&mut self, environments: &[Environment]) -> BTreeMap<String, SourceFile> {
         let services = environments.iter().flat_map(|environment| services(&environment.stack));
-        let names = services.flat_map(|service| service.files.values()).filter_map(|file| file.from.as_ref());
+        let names = services
+            .flat_map(|service| service.files.values().filter_map(|file| file.from.as_ref()).chain(&service.env_files));
         let names = names.filter(|name| ProjectPath::refusal(name.as_str()).is_none());
         let names: BTreeSet<String> = names.map(ToString::to_string).collect();
         let mut files = BTreeMap::new();

@@ -25,14 +25,15 @@ pub use env::{EnvReference, EnvValue};
 pub use file::ServiceFile;
 pub use health::Health;
 pub use kubernetes::{
-    ClusterEdge, Gitops, GitopsTool, IpFamilies, Kubernetes, NodePorts, Quota, SecretSource, SharedVolumes,
+    ClusterEdge, Gitops, GitopsTool, IpFamilies, Kubernetes, NodePorts, Published, Quota, SecretSource, SharedVolumes,
 };
 pub use mail::{Mail, Relay, RelayHost, RelaySecurity, SecretReference};
 pub use process::Process;
 pub use route::{Frontend, GraphqlEndpoint, Guard, Route, RouteAccess, RouteKind};
 pub use secret::{Secret, TemplatePart};
 pub use service::{
-    Autoscale, Build, Condition, Layout, Limits, Mount, Publish, Reservations, Run, Service, Tmpfs, Volume, Zone,
+    Autoscale, Build, Condition, HostMount, Layout, Limits, LogDriver, Logging, Mount, Protocol, Publish, Reservations,
+    Run, Service, Tmpfs, Volume, Zone,
 };
 
 /// The purpose of an environment. It decides which services run and how strict the checks are.

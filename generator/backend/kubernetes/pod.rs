@@ -6,7 +6,7 @@ use super::cluster::{Cluster, quantity, selector};
 use super::container::{EPHEMERAL, image, secrets_mount, security};
 use super::lifecycle::{Probes, drain, grace_period};
 use super::model::{
-    ClaimName, Container, ContainerPort, Expanded, Item, Items, Memory, Mount, Pod, PodSecurity, Projection,
+    ClaimName, Container, ContainerPort, Expanded, HostAlias, Item, Items, Memory, Mount, Pod, PodSecurity, Projection,
     ProjectionSource, Resources, Seccomp, SecretKey, Selector, Source, Spread, Variable, Volume,
 };
 use super::wait;
@@ -43,12 +43,22 @@ pub fn pod(cluster: &Cluster, name: &ServiceName, service: &Service) -> Result<P
         restart_policy: runs_once.then_some("Never"),
         termination_grace_period_seconds: grace_period(cluster, service),
         topology_spread_constraints: if replicated && !runs_once { vec![spread] } else { Vec::new() },
+        host_aliases: host_aliases(service),
         init_containers,
         containers: vec![container(cluster, (name, service), image, mounts)],
         volumes,
         raw,
     };
     findings.into_result(pod)
+}
+
+/// Returns the names with fixed addresses, an entry for each address.
+fn host_aliases(service: &Service) -> Vec<HostAlias> {
+    let mut names: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (name, address) in &service.extra_hosts {
+        names.entry(address.to_string()).or_default().push(name.to_string());
+    }
+    names.into_iter().map(|(ip, hostnames)| HostAlias { ip, hostnames }).collect()
 }
 
 fn pod_security(service: &Service) -> PodSecurity {
@@ -74,8 +84,11 @@ fn container(
 ) -> Container {
     let probes = if service.runs_once() { Probes::default() } else { Probes::new(&service.health, service) };
     let ports = service.ports.iter();
-    let ports =
-        ports.map(|(name, port)| ContainerPort { name: name.to_string(), container_port: *port, protocol: "TCP" });
+    let ports = ports.map(|(name, port)| ContainerPort {
+        name: name.to_string(),
+        container_port: *port,
+        protocol: if service.udp_ports.contains(name) { "UDP" } else { "TCP" },
+    });
     Container {
         name: name.to_string(),
         image,

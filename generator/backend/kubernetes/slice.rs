@@ -151,6 +151,7 @@ fn head(plan: &Plan) -> Plan {
         connections: plan.ingress.connections,
         capacity: plan.ingress.capacity,
         tls: plan.ingress.tls,
+        https_port: None,
         redirects_http: plan.ingress.redirects_http,
         resolver: plan.ingress.resolver.clone(),
         email: plan.ingress.email.clone(),

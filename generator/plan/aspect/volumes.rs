@@ -1,4 +1,4 @@
-//! Data volumes: each has one writer and may have readers. A job gives their folders to the users of the writers.
+//! Data volumes: each has one owner, and may have readers and further writers. A job gives their folders to the owners' users.
 
 use std::collections::BTreeMap;
 
@@ -38,7 +38,7 @@ pub fn plan(stack: &Stack, roster: &Roster) -> Planned<Volumes> {
                     Diagnostic::error(Code::VolumeShared, path)
                         .message(format!("the volume `{volume_name}` belongs to another service"))
                         .expected("a volume with one owner")
-                        .hint("rename it; a service that only reads it is named in the owner's `readers`")
+                        .hint("rename it; the owner names services that also use it in `readers` or `writers`")
                         .related(first, "its owner"),
                 );
                 continue;
@@ -46,15 +46,18 @@ pub fn plan(stack: &Stack, roster: &Roster) -> Planned<Volumes> {
             let set_owner = member.service.user.clone().filter(|_| volume.set_owner);
             let own = VolumeMount { owner_group: None, ..volume_mount(volume_name, &volume.path, member) };
             planned.wirings.extend(mount(name, own, set_owner.is_some(), &path));
-            for (reader, target) in &volume.readers {
-                let path = path.key("readers").key(reader.as_str());
-                if !roster.contains_key(reader) {
-                    planned.findings.push(missing(reader, stack, roster, &path));
-                    continue;
-                }
-                let read = VolumeMount { read_only: true, ..volume_mount(volume_name, target, member) };
-                for reader in with_processes(roster, reader) {
-                    planned.wirings.extend(mount(reader, read.clone(), set_owner.is_some(), &path));
+            let shared = [("readers", &volume.readers, true), ("writers", &volume.writers, false)];
+            for (field, services, read_only) in shared {
+                for (service, target) in services {
+                    let path = path.key(field).key(service.as_str());
+                    if !roster.contains_key(service) {
+                        planned.findings.push(missing(service, stack, roster, &path));
+                        continue;
+                    }
+                    let shared = VolumeMount { read_only, ..volume_mount(volume_name, target, member) };
+                    for service in with_processes(roster, service) {
+                        planned.wirings.extend(mount(service, shared.clone(), set_owner.is_some(), &path));
+                    }
                 }
             }
             let volume = Volume { owner: name.clone(), path: volume.path.clone(), set_owner, size: volume.size };

@@ -83,7 +83,8 @@ impl Plan {
     pub fn images(&self) -> impl Iterator<Item = (FieldPath, &ImageRef)> {
         let wait_image = self.kubernetes.as_ref().map(|cluster| (path!("kubernetes"), &cluster.wait_image));
         let services = self.services.values().flat_map(|service| {
-            let image = service.image.as_ref().map(|image| (service.origin.key("image"), image));
+            let image = service.image.as_ref().filter(|_| service.build.is_none());
+            let image = image.map(|image| (service.origin.key("image"), image));
             let base = service.layout.as_ref().and_then(|layout| layout.base.as_ref());
             let build_bases = service.bases.values().flatten().map(|base| (service.origin.key("build"), base));
             image

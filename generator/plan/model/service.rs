@@ -8,10 +8,10 @@ use serde::Serialize;
 use crate::diagnostic::{FieldPath, Segment};
 use crate::plan::network::Network;
 use crate::stack::health::HttpTool;
-use crate::stack::{Autoscale, Build, Condition, Layout, Mount, Tmpfs, Zone};
+use crate::stack::{Autoscale, Build, Condition, HostMount, Layout, Logging, Mount, Protocol, Tmpfs, Zone};
 use crate::values::{
-    Capability, ContainerPath, Cpus, Duration, ImageRef, Memory, PortName, Schedule, SecretName, ServiceName, Signal,
-    Text, UrlPath, UserId, VariableName, VolumeName,
+    AnnotationName, Capability, ContainerPath, Cpus, Duration, Host, ImageRef, Memory, PortName, Schedule, SecretName,
+    ServiceName, Signal, Text, UrlPath, UserId, VariableName, VolumeName,
 };
 
 /// A service and the settings of its container.
@@ -42,6 +42,9 @@ pub struct Service {
     /// Ports that speak HTTP/2 without TLS, as gRPC does.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub h2c_ports: BTreeSet<u16>,
+    /// Ports that speak UDP.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub udp_ports: BTreeSet<PortName>,
     pub publish: Vec<Publish>,
     pub env: BTreeMap<VariableName, Value>,
     /// Secrets mounted as files in /run/secrets.
@@ -50,6 +53,9 @@ pub struct Service {
     pub volumes: Vec<VolumeMount>,
     /// Files and folders of the project; `source` is relative to the project.
     pub mounts: Vec<Mount>,
+    /// Files and folders of the host.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub host_mounts: Vec<HostMount>,
     /// Generated files, mounted read-only.
     pub config: Vec<ConfigMount>,
     pub tmpfs: Vec<Tmpfs>,
@@ -73,6 +79,16 @@ pub struct Service {
     pub egress: bool,
     /// Whether the name of the host machine must resolve, for dev servers that run there.
     pub reaches_host: bool,
+    /// Names with fixed addresses.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub extra_hosts: BTreeMap<Host, IpAddr>,
+    /// Networks of the engine outside of the stack.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub external_networks: BTreeSet<ServiceName>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<AnnotationName, Text>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub logging: Option<Logging>,
     pub stop_grace: Duration,
     pub stop_signal: Option<Signal>,
     pub shm_size: Option<Memory>,
@@ -100,6 +116,11 @@ impl Service {
         (processes == "processes").then(|| FieldPath(service.to_vec()))
     }
 
+    /// Returns the ports that clients outside of the host reach without the edge.
+    pub fn public_ports(&self) -> impl Iterator<Item = &Publish> {
+        self.publish.iter().filter(|publish| !publish.address.is_loopback())
+    }
+
     /// Returns whether the service runs and ends, once or by a schedule.
     pub fn runs_once(&self) -> bool {
         self.one_shot || self.schedule.is_some()
@@ -125,6 +146,15 @@ pub struct Publish {
     pub address: IpAddr,
     pub host_port: u16,
     pub container_port: u16,
+    #[serde(skip_serializing_if = "is_tcp")]
+    pub protocol: Protocol,
+    /// Port of every node of a cluster that publishes ports this way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node_port: Option<u16>,
+}
+
+fn is_tcp(protocol: &Protocol) -> bool {
+    *protocol == Protocol::Tcp
 }
 
 /// A volume inside a container.

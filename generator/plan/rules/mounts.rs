@@ -27,9 +27,11 @@ pub fn check(roster: &Roster, services: &BTreeMap<ServiceName, Arc<Service>>) ->
     let mut shared: BTreeMap<&ServiceName, Vec<MountPath>> = BTreeMap::new();
     for member in roster.values() {
         for (name, volume) in &member.service.volumes {
-            for (reader, target) in &volume.readers {
-                let path = member.path.key("volumes").key(name.as_str()).key("readers").key(reader.as_str());
-                shared.entry(reader).or_default().push(mount_path(target, path));
+            for (field, services) in [("readers", &volume.readers), ("writers", &volume.writers)] {
+                for (service, target) in services {
+                    let path = member.path.key("volumes").key(name.as_str()).key(field).key(service.as_str());
+                    shared.entry(service).or_default().push(mount_path(target, path));
+                }
             }
         }
     }
@@ -107,10 +109,12 @@ fn declared_mounts(member: &PlannedService) -> impl Iterator<Item = MountPath> {
         .map(|(name, volume)| mount_path(&volume.path, path.key("volumes").key(name.as_str()).key("path")));
     let mounts = service.mounts.iter().enumerate();
     let mounts = mounts.map(|(i, mount)| mount_path(&mount.target, path.key("mounts").index(i).key("target")));
+    let hosts = service.host_mounts.iter().enumerate();
+    let hosts = hosts.map(|(i, mount)| mount_path(&mount.target, path.key("host_mounts").index(i).key("target")));
     let tmpfs = service.tmpfs.iter().enumerate();
     let tmpfs = tmpfs.map(|(i, tmpfs)| mount_path(&tmpfs.path, path.key("tmpfs").index(i).key("path")));
     let files = service.files.keys().map(|target| mount_path(target, path.key("files").key(target.as_str())));
-    volumes.chain(mounts).chain(tmpfs).chain(files)
+    volumes.chain(mounts).chain(hosts).chain(tmpfs).chain(files)
 }
 
 /// Returns the path of a declared mount, without a final slash.
