@@ -6,6 +6,7 @@ pub mod bake;
 pub mod compose;
 pub mod fidelity;
 mod field_presence;
+pub mod files;
 mod findings;
 pub mod hasura;
 pub mod kubernetes;
@@ -91,6 +92,7 @@ backends! {
     Pgbouncer pgbouncer
     Postgres postgres
     Hasura hasura
+    Files files
     Migrations migrations
     Monitoring monitoring
     Bake bake

@@ -27,12 +27,12 @@ pub use aspect::databases::migrations_role;
 pub use aspect::definitions::definitions;
 pub use aspect::{access, encryption};
 pub use for_cluster::cluster;
-pub use inputs::ProjectFiles;
+pub use inputs::{ProjectFiles, SourceFile};
 pub use model::{
-    Check, Cluster, ConfigMount, Connection, Database, Endpoint, Grant, HasuraMetadata, Health, IngressPlan, Location,
-    LoginRole, Migrations, Monitoring, NameServer, Peers, Plan, PlannedAction, Platform, Pooler, Program, Publish,
-    Replication, Resolver, ScrapeJob, Secret, ServerAccess, Service, Site, Step, Upstream, Value, Volume, VolumeMount,
-    namespace,
+    Check, Cluster, ConfigMount, Connection, Database, Endpoint, File, FileContent, Grant, HasuraMetadata, Health,
+    IngressPlan, Location, LoginRole, Migrations, Monitoring, NameServer, Peers, Plan, PlannedAction, Platform, Pooler,
+    Program, Publish, Replication, Resolver, ScrapeJob, Secret, ServerAccess, Service, Site, Step, Upstream, Value,
+    Volume, VolumeMount, namespace,
 };
 pub use network::Network;
 pub use resolve::resolve;

@@ -44,7 +44,9 @@ fn file_fields(plan: &Plan, path: &str) -> Vec<FieldPath> {
 /// Returns the facet that decides a line: the alert, job or receiver of the list item that holds the line.
 fn line_fields(plan: &Plan, line: &GeneratedLine) -> Vec<FieldPath> {
     let Some(monitoring) = &plan.monitoring else { return Vec::new() };
-    let service_field = |service: &str, field: &str| of_service(plan, service).into_iter().map(move |it| it.key(field));
+    let service_field = |service: &str, field: &str| -> Vec<FieldPath> {
+        of_service(plan, service).into_iter().map(|origin| origin.key(field)).collect()
+    };
     let mut fields = Vec::new();
     for word in line.item_words() {
         let owners = monitoring.alerts.iter().filter(|(_, alerts)| alerts.contains_key(word)).map(|(owner, _)| owner);

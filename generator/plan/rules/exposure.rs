@@ -39,36 +39,41 @@ pub fn check(profile: Profile, roster: &Roster) -> Vec<Diagnostic> {
     findings
 }
 
-/// Refuses published ports, except 80 and 443 of the edge, and loopback ports of development tools in local.
+/// Refuses ports that clients reach without the edge and without a reason. In local, ports of the loopback address need none.
 fn published_ports(profile: Profile, name: &ServiceName, member: &PlannedService, findings: &mut Vec<Diagnostic>) {
     for (port, publish) in &member.service.publish {
         let path = member.path.key("publish").key(port.as_str());
-        if name.as_str() == PROXY_SERVICE {
-            if !matches!(publish.port, 80 | 443) {
-                findings.push(
-                    Diagnostic::error(Code::PublicPort, path)
-                        .message(format!("the edge publishes port {}", publish.port))
-                        .expected("80 and 443"),
-                );
-            }
+        let loopback = publish.address.is_none_or(|address| address.is_loopback());
+        let is_local = profile == Profile::Local && loopback;
+        if name.as_str() == PROXY_SERVICE || is_local || publish.reason.is_some() {
             continue;
         }
-        let loopback = publish.address.is_none_or(|address| address.is_loopback());
-        let is_local_tool = member.service.development_only && profile == Profile::Local && loopback;
-        if !is_local_tool {
-            findings.push(
-                Diagnostic::error(Code::PublicPort, path)
-                    .message(format!("`{name}` publishes port {} of the host", publish.port))
-                    .expected("only nginx publishes ports (80 and 443); in local also development tools, on 127.0.0.1")
-                    .hint(match member.service.zone {
-                        Some(Zone::Data) => {
-                            format!("remove `publish`; `docker compose exec {name}` runs a client in the container")
-                        }
-                        _ => "remove `publish` and give the service a route".to_owned(),
-                    }),
-            );
-        }
+        findings.push(
+            Diagnostic::error(Code::PublicPort, path)
+                .message(format!("`{name}` publishes port {} of the host", publish.port))
+                .expected("a `reason` why clients reach it without the edge; in local, the loopback address needs none")
+                .hint(match member.service.zone {
+                    Some(Zone::Data) => {
+                        format!("remove `publish`; `docker compose exec {name}` runs a client in the container")
+                    }
+                    _ => format!(
+                        "give the service a route, or a reason: `publish.{port} = {{ port = {}, reason = \"…\" }}`",
+                        publish.port
+                    ),
+                }),
+        );
     }
+}
+
+/// Refuses the whole file system of the host as a mount.
+fn host_folders(member: &PlannedService) -> impl Iterator<Item = Diagnostic> {
+    let mounts = member.service.host_mounts.iter().enumerate();
+    let whole = mounts.filter(|(_, mount)| mount.source.as_str().trim_matches('/').is_empty());
+    whole.map(|(i, _)| {
+        Diagnostic::error(Code::Privileged, member.path.key("host_mounts").index(i).key("source"))
+            .message("the container would have all files of the host")
+            .expected("the file or folder that it needs")
+    })
 }
 
 /// Refuses development tools in production.
@@ -80,26 +85,6 @@ fn development_tool(profile: Profile, name: &ServiceName, member: &PlannedServic
             .expected("a production environment without it")
             .hint(format!("limit it: `services.{name}.only = ['local]`"))
     })
-}
-
-/// Folders of the host that hold nothing which controls the host or another container: output of containers, and control
-/// groups.
-const READABLE_FOLDERS: [&str; 4] =
-    ["/sys/fs/cgroup", "/var/lib/docker/containers", "/var/log", "/var/lib/containers/storage/overlay-containers"];
-
-/// Refuses folders of the host other than the readable ones and those below them.
-fn host_folders(member: &PlannedService) -> Vec<Diagnostic> {
-    let inside = |path: &str, folder: &str| {
-        path == folder || path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
-    };
-    let paths = member.service.host_paths.iter().enumerate();
-    let refused = paths.filter(|(_, path)| !READABLE_FOLDERS.iter().any(|folder| inside(path.source.as_str(), folder)));
-    let findings = refused.map(|(i, path)| {
-        Diagnostic::error(Code::HostFolder, member.path.key("host_paths").index(i).key("source"))
-            .message(format!("`{}` of the host may give control of the host or of other containers", path.source))
-            .expected(format!("a folder at or below one of {}", READABLE_FOLDERS.join(", ")))
-    });
-    findings.collect()
 }
 
 /// Refuses capabilities and raw keys with an effect outside of the container.
