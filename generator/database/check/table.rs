@@ -5,18 +5,17 @@ use std::collections::BTreeSet;
 use super::Check;
 use crate::database::model::*;
 use crate::diagnostic::FieldPath;
-use crate::values::SqlIdent;
 
 impl Check<'_> {
     pub(super) fn columns<'a>(
         &mut self,
         table: &Table,
-        names: impl IntoIterator<Item = &'a SqlIdent>,
+        names: impl IntoIterator<Item = &'a SqlName>,
         path: &FieldPath,
     ) {
         for name in names {
             if !table.columns.contains_key(name) {
-                let near = crate::words::nearest(name.as_str(), table.columns.keys().map(SqlIdent::as_str));
+                let near = crate::words::nearest(name.as_str(), table.columns.keys().map(SqlName::as_str));
                 let hint = near.map_or(String::new(), |near| format!("did you mean `{near}`?"));
                 self.report(path.clone(), format!("there is no column `{name}`"), &hint);
             }
@@ -61,7 +60,7 @@ impl Check<'_> {
 
     fn constraint_names(&mut self, table: &Table, path: &FieldPath) {
         let constraints = table.uniques.keys().chain(table.checks.keys()).chain(table.excludes.keys());
-        let mut names: BTreeSet<&SqlIdent> = BTreeSet::new();
+        let mut names: BTreeSet<&SqlName> = BTreeSet::new();
         for name in constraints.chain(table.foreign_keys.keys()) {
             if !names.insert(name) {
                 self.report(path.clone(), format!("two constraints have the name `{name}`"), "");

@@ -2,10 +2,9 @@
 
 use super::{check, exclude, primary_key, unique};
 use crate::database::model::*;
-use crate::values::SqlIdent;
 
 /// Returns a column in the form of CREATE TABLE and ADD COLUMN.
-pub fn column(name: &SqlIdent, column: &Column) -> String {
+pub fn column(name: &SqlName, column: &Column) -> String {
     let mut sql = format!("{} {}", quoted(name), column.kind.sql());
     if let Some(collation) = column.collation {
         sql += &format!(" COLLATE {}", collation.sql());
@@ -65,7 +64,7 @@ pub fn create_table(name: &ObjectName, table: &Table) -> String {
 }
 
 /// Returns the SQL that creates a partition.
-pub fn create_partition(table: &ObjectName, name: &SqlIdent, bound: &Bound) -> String {
+pub fn create_partition(table: &ObjectName, name: &SqlName, bound: &Bound) -> String {
     let row = |values: &[Expression]| values.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let bound = match bound {
         Bound::Range { from, to } => format!("FOR VALUES FROM ({}) TO ({})", row(from), row(to)),

@@ -9,6 +9,7 @@ mod edits;
 mod export;
 mod import;
 mod losses;
+mod names;
 mod pooler;
 pub mod project;
 mod property;

@@ -63,7 +63,11 @@ pub(super) fn retype(planner: &mut Planner, change: &ColumnChange, old: &Column,
             Code::NeedsUsing,
             change.path().key("type"),
             format!("{}: PostgreSQL has no automatic conversion from {} to {}", change.object(), old.kind, new.kind),
-            &format!("give one, such as `using = \"{}::{}\"`, or add another column", change.column, new.kind),
+            &format!(
+                "give one, such as `using = \"{}::{}\"`, or add another column",
+                spelled(change.column.as_str()),
+                new.kind
+            ),
         );
         return;
     }
