@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Check;
 use crate::database::model::*;
-use crate::diagnostic::FieldPath;
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
 
 impl Check<'_> {
     pub(super) fn columns<'a>(
@@ -24,9 +24,6 @@ impl Check<'_> {
 
     pub(super) fn table(&mut self, name: &ObjectName, table: &Table) {
         let path = self.path("tables", name);
-        if table.columns.is_empty() {
-            self.report(path.clone(), format!("{name} has no columns"), "");
-        }
         for (column_name, column) in &table.columns {
             self.column(column, &path.key("columns").key(column_name.as_str()));
         }
@@ -101,7 +98,12 @@ impl Check<'_> {
 
     fn policy(&mut self, table: &Table, policy: &Policy, path: &FieldPath) {
         if table.row_security == RowSecurity::Off {
-            self.report(path.clone(), "a policy has no effect while `row_security` is off", "set it to 'on or 'forced");
+            let message = "the policy has no effect while `row_security` is off";
+            self.findings.push(
+                Diagnostic::warning(Code::SchemaInvalid, path.clone())
+                    .message(message)
+                    .hint("set it to 'on or 'forced"),
+            );
         }
         let has_fitting_conditions = match policy.command {
             Command::Insert => policy.using.is_none() && policy.check.is_some(),

@@ -47,7 +47,8 @@ pub fn create_table(name: &ObjectName, table: &Table) -> String {
     parts.extend(table.checks.iter().map(|(name, check)| self::check(name, check)));
     parts.extend(table.excludes.iter().map(|(name, exclude)| self::exclude(name, exclude)));
     let unlogged = if table.unlogged { "UNLOGGED " } else { "" };
-    let mut sql = format!("CREATE {unlogged}TABLE {} (\n  {}\n)", name.sql(), parts.join(",\n  "));
+    let parts = if parts.is_empty() { String::new() } else { format!("\n  {}\n", parts.join(",\n  ")) };
+    let mut sql = format!("CREATE {unlogged}TABLE {} ({parts})", name.sql());
     if let Some(by) = &table.partition_by {
         let strategy = match by.strategy {
             Strategy::Range => "RANGE",

@@ -197,16 +197,20 @@ fn add_key(planner: &mut Planner, change: &TableChange, key: &AddedKey) {
 pub fn add_foreign_keys(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     let is_stored = change.kind != TableChangeKind::Create;
     let dropped = if is_stored { dropped_parts(diff, change).foreign_keys } else { BTreeSet::new() };
-    let is_validated_later = is_stored && change.new.partition_by.is_none();
+    // PostgreSQL 15 leaves the constraints of partitions unvalidated.
+    let is_partitioned = |target: &ObjectName| diff.new.tables.get(target).is_some_and(|it| it.partition_by.is_some());
     let table = change.name.sql();
     for (key, foreign_key) in added(&change.new.foreign_keys, &change.old.foreign_keys, &dropped) {
+        let is_divided = change.new.partition_by.is_some() || is_partitioned(&foreign_key.references.table);
+        let is_validated_later = is_stored && !is_divided;
         let valid = if is_validated_later { " NOT VALID" } else { "" };
         planner.push(
             key_step(change, Phase::Keys, ("foreign_keys", key), "is new")
                 .rank(10)
                 .up(format!("ALTER TABLE {table} ADD {}{valid};", ddl::foreign_key(key, foreign_key)))
                 .down(drop_sql(change.name, key))
-                .hazards(is_stored.then_some(Hazard::MayFail)),
+                .hazards(is_stored.then_some(Hazard::MayFail))
+                .hazards((is_stored && is_divided).then_some(Hazard::BlockingScan)),
         );
         if is_validated_later {
             planner.push(

@@ -2,6 +2,7 @@
 
 mod baseline;
 mod case;
+mod changes;
 mod commands;
 mod concurrency;
 mod dbml;
@@ -10,6 +11,7 @@ mod export;
 mod import;
 mod losses;
 mod names;
+mod pairs;
 mod pooler;
 pub mod project;
 mod property;

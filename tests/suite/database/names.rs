@@ -1,22 +1,11 @@
 //! Names that need double quotes, in schemas as object-relational mappers write them: the SQL is imported, created from
 //! an empty database and changed, and the server's catalog equals the one that the SQL itself creates.
 
-use nself::database::import::sql;
-use nself::database::migrate::plan;
 use nself::database::model::{ObjectName, Schema, SqlName, UserType};
-use nself::diagnostic::FieldPath;
 use nself::values::Checked;
 
-use super::property::{plan_allowing_hazards, run_up, same};
-use super::server::{Server, Session, Version};
-
-/// A schema, the same schema after a change, and the hints for the change.
-struct Change {
-    name: &'static str,
-    before: &'static str,
-    after: &'static str,
-    hint: fn(&mut Schema),
-}
+use super::pairs::{Change, check_all, read_back_all};
+use super::server::Version;
 
 const CHANGES: [Change; 8] = [
     Change {
@@ -193,71 +182,14 @@ fn rename_column(schema: &mut Schema, table: &str, from: &str, to: &str) {
     table.columns.get_mut(to).unwrap().renamed_from = Some(SqlName::wrap(from.into()));
 }
 
-fn import(text: &str) -> Schema {
-    let schema = sql::read(text).unwrap_or_else(|lost| panic!("{lost:#?}\n{text}")).schema;
-    let (schema, findings) = nself::database::complete(schema, &FieldPath::root());
-    assert!(findings.is_empty(), "{findings:#?}");
-    schema
-}
-
-/// Returns the catalog of an empty database after these statements.
-fn catalog_of(session: &mut Session, sql: &str) -> String {
-    session.reset();
-    session.must(sql);
-    session.catalog()
-}
-
-fn check(change: &Change, ours: &mut Session, theirs: &mut Session) -> Result<(), String> {
-    let (before, mut after) = (import(change.before), import(change.after));
-    let text = |findings| format!("{findings:#?}");
-    ours.reset();
-    run_up(ours, &plan(&Schema::default(), &before, &FieldPath::root()).map_err(text)?)?;
-    let expected = catalog_of(theirs, change.before);
-    same("the SQL", &expected, "from empty", &ours.catalog())?;
-    (change.hint)(&mut after);
-    let groups = plan_allowing_hazards(&before, &mut after).map_err(text)?;
-    run_up(ours, &groups)?;
-    same("the SQL", &catalog_of(theirs, change.after), "changed", &ours.catalog())?;
-    // A snapshot holds the same names, and the definition needs no further change.
-    let snapshot: Schema = serde_json::from_str(&serde_json::to_string(&after).unwrap()).map_err(|e| e.to_string())?;
-    match plan(&snapshot, &after, &FieldPath::root()).map_err(text)?.is_empty() {
-        true => Ok(()),
-        false => Err("a second run has something to do".into()),
-    }
-}
-
-fn names_are_kept(version: Version) {
-    let Some(server) = Server::start(version) else { return };
-    server.database("ours");
-    server.database("theirs");
-    let (mut ours, mut theirs) = (server.session("owner", "ours"), server.session("owner", "theirs"));
-    let failed: Vec<String> = CHANGES
-        .iter()
-        .filter_map(|change| Some(format!("{}: {}", change.name, check(change, &mut ours, &mut theirs).err()?)))
-        .collect();
-    assert!(failed.is_empty(), "{}", failed.join("\n\n"));
-}
-
 #[test]
 fn schemas_with_quoted_names_are_imported_created_and_changed() {
-    names_are_kept(Version::V15);
+    check_all(Version::V15, &CHANGES);
 }
 
 #[test]
 fn quoted_names_are_read_back_from_a_dump() {
-    let Some(server) = Server::start(Version::V15) else { return };
-    server.database("theirs");
-    server.database("ours");
-    let (mut ours, mut theirs) = (server.session("owner", "ours"), server.session("owner", "theirs"));
-    for change in &CHANGES {
-        let expected = catalog_of(&mut theirs, change.after);
-        theirs.must("GRANT USAGE ON SCHEMA public TO PUBLIC;");
-        let schema = import(&server.dump("theirs"));
-        ours.reset();
-        run_up(&mut ours, &plan(&Schema::default(), &schema, &FieldPath::root()).unwrap()).unwrap();
-        same("the SQL", &expected, "from the dump", &ours.catalog())
-            .unwrap_or_else(|error| panic!("{}: {error}", change.name));
-    }
+    read_back_all(Version::V15, &CHANGES);
 }
 
 /// Names that look like SQL, like commands of psql or like words of the server.

@@ -7,6 +7,7 @@ use squawk_syntax::{SyntaxKind, SyntaxNode};
 use super::reader::Reader;
 use super::tree::{AtNode, Parsed, Parts, expression, ident, idents, object, tokens, unsupported};
 use super::{index, tree};
+use crate::database::ddl;
 use crate::database::ddl::usual_key_name;
 use crate::database::identifiers;
 use crate::database::import::names;
@@ -94,7 +95,10 @@ impl Reader {
 
     fn primary_key(&mut self, clause: ConstraintClause, mut parts: Parts) -> Parsed<()> {
         let ConstraintClause { table, node, name, column } = clause;
-        let unique = key(&mut parts, column)?;
+        let (name, unique) = match self.used_index(table, &mut parts)? {
+            Some((index, unique)) => (name.or(Some(index)), unique),
+            None => (name, key(&mut parts, column)?),
+        };
         parts.expect_end("PRIMARY KEY")?;
         if !unique.include.is_empty() {
             return unsupported(node, "nself cannot represent a primary key that includes columns");
@@ -109,9 +113,38 @@ impl Reader {
         Ok(())
     }
 
+    /// Reads USING INDEX: takes the index, which becomes a constraint and by default gives it its name.
+    fn used_index(&mut self, table: &ObjectName, parts: &mut Parts) -> Parsed<Option<(SqlName, Unique)>> {
+        let Some(clause) = parts.take_node(SyntaxKind::USING_INDEX_NAME) else { return Ok(None) };
+        let mut inner = Parts::of(&clause);
+        let name = ident(&inner.require(SyntaxKind::INDEX_REF)?)?;
+        inner.expect_end("USING INDEX")?;
+        let indexes = &mut self.table(table, &clause)?.indexes;
+        let Some(index) = indexes.get(&name) else {
+            return unsupported(&clause, format!("the table has no index `{name}`"));
+        };
+        let columns: Vec<SqlName> = index.columns.iter().filter_map(|column| column.column.clone()).collect();
+        let plain = Index { comment: None, ..ddl::unique_index(&columns, &index.include, index.nulls_not_distinct) };
+        if (Index { comment: None, ..index.clone() }) != plain {
+            return unsupported(&clause, format!("the index `{name}` is not a plain index over columns"));
+        }
+        let unique = Unique {
+            columns,
+            include: index.include.clone(),
+            nulls_not_distinct: index.nulls_not_distinct,
+            deferrable: Deferrable::No,
+        };
+        indexes.remove(&name);
+        self.places.remove(&format!("indexes.{}", table.beside(&name)));
+        Ok(Some((name, unique)))
+    }
+
     fn unique(&mut self, clause: ConstraintClause, mut parts: Parts) -> Parsed<()> {
         let ConstraintClause { table, node, name, column } = clause;
-        let mut unique = key(&mut parts, column)?;
+        let (name, mut unique) = match self.used_index(table, &mut parts)? {
+            Some((index, unique)) => (name.or(Some(index)), unique),
+            None => (name, key(&mut parts, column)?),
+        };
         unique.deferrable = deferrable(&mut parts);
         parts.expect_end("UNIQUE")?;
         let columns: Vec<&str> = unique.columns.iter().chain(&unique.include).map(SqlName::as_str).collect();

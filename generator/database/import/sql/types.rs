@@ -120,7 +120,8 @@ impl Reader {
 fn owned_by(node: &SyntaxNode) -> Parsed<Option<ColumnOf>> {
     let mut parts = Parts::of(node);
     let Some(reference) = parts.take_node(SyntaxKind::QUALIFIED_COLUMN_NAME_REF) else {
-        parts.expect_end("OWNED BY NONE")?;
+        parts.require(SyntaxKind::OWNED_BY_NONE)?;
+        parts.expect_end("OWNED BY")?;
         return Ok(None);
     };
     let names = path(&reference);
