@@ -111,7 +111,7 @@ impl From<FileError> for Diagnostic {
                 .hint("remove it, or choose a different folder with --out"),
             (_, Scope::Cache) => finding
                 .expected("a cache of plain folders and regular files")
-                .hint("remove it: nself creates the cache again; it does not belong into version control"),
+                .hint("remove it: nself creates the cache again; it does not belong in version control"),
             (_, Scope::Project | Scope::Operator) => finding
                 .expected("plain folders and regular files; nself follows no symbolic link in a project")
                 .hint("replace the link by the file itself"),

@@ -126,10 +126,7 @@ impl PullRecord {
             (None, None) => return Ok(()),
         };
         if let Some(reason) = new.discontinuity(old) {
-            return refused(
-                Code::ReleaseMismatch,
-                format!("the release does not continue the installed one: {reason}"),
-            );
+            return refused(Code::ReleaseMismatch, format!("the release cannot replace the installed one: {reason}"));
         }
         if installed.is_some_and(|record| record.digest == self.digest) {
             return Ok(());

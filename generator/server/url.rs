@@ -40,7 +40,7 @@ impl ServerUrl {
                 Some(("password", value)) => password = Some(value),
                 Some(("options", value)) => options = Some(value),
                 Some((key, _)) if key.contains("password") || key.contains('%') => {
-                    return Err(malformed("has an option that may be a secret; only `password` is passed on unseen"));
+                    return Err(malformed("has an option that may be a secret; nself hides only `password`"));
                 }
                 _ => public_pairs.push(pair),
             }

@@ -147,7 +147,7 @@ pub struct RemoteSchema {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Call {
-    /// Port of the service, `http` by default.
+    /// Port of the service; `http` by default.
     pub port: Option<PortName>,
     pub path: Option<UrlPath>,
     /// Headers, as text or as a secret.

@@ -10,7 +10,7 @@ use super::report::{CONVERTED, is_converted};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::files::{FileError, FileKind, Folder};
 
-/// Tells git to merge the manifest by the union of both sides and to keep its line ends. The file is written once and then
+/// Tells git to merge the manifest by the union of both sides and to keep its line endings. The file is written once and then
 /// belongs to the user.
 const MERGE: &str = "/nself.manifest -text merge=union\n";
 
@@ -63,7 +63,7 @@ fn refusal(change: &Change) -> Option<Diagnostic> {
     match change.state {
         State::HandEdited if is_converted(change) => Some(
             Diagnostic::error(Code::HandEdited, FieldPath::root())
-                .message(format!("{} has Windows line ends", change.path))
+                .message(format!("{} has Windows line endings", change.path))
                 .hint(format!("{CONVERTED}; `nself gen --force` writes the file again")),
         ),
         State::HandEdited => Some(

@@ -159,14 +159,14 @@ fn converted_line_endings_are_reported_as_such() {
     let ran = nself_in(case.path(), ["check"]);
     assert!(
         ran.code == 1
-            && ran.stderr.contains("hand-edited: 1 only by Windows line ends")
+            && ran.stderr.contains("hand-edited: 1 only by Windows line endings")
             && ran.stderr.contains("-text"),
         "{}",
         ran.stderr
     );
     fails(
         &nself_in(case.path(), ["gen"]),
-        &["NS801", "local/compose.yaml has Windows line ends", "core.autocrlf", "--force"],
+        &["NS801", "local/compose.yaml has Windows line endings", "core.autocrlf", "--force"],
     );
     // Control: an edited line is reported as an edit.
     fs::write(&file, text.replace('\n', "\r\n") + "# mine\r\n").unwrap();

@@ -85,7 +85,7 @@ fn address_ranges(stack: &Stack) -> Vec<Diagnostic> {
         let everything = |(_, cidr): &(usize, &Cidr)| range(cidr).is_some_and(|range| range.is_everything());
         findings.extend(list.iter().enumerate().filter(everything).map(|(i, cidr)| {
             Diagnostic::error(Code::AddressRange, field(name, i))
-                .message(format!("`{cidr}` holds every address of the internet"))
+                .message(format!("`{cidr}` contains every address of the internet"))
                 .expected("the ranges of networks that you know")
                 .hint(if name == "trusted_proxies" {
                     "list the proxies: any other client could claim any address"
@@ -103,7 +103,7 @@ fn address_ranges(stack: &Stack) -> Vec<Diagnostic> {
         if let Some((k, proxy)) = proxies.iter().enumerate().find(|(_, proxy)| overlap(cidr, proxy)) {
             findings.push(
                 finding
-                    .message(format!("`{cidr}` is internal and overlaps `{proxy}`, where proxies are"))
+                    .message(format!("the internal range `{cidr}` overlaps the range `{proxy}` of a proxy"))
                     .expected("ranges that do not overlap: requests through a proxy can come from anywhere")
                     .hint("narrow one of the two, for example to the proxy's own address")
                     .related(field("trusted_proxies", k), "the proxies"),
@@ -111,8 +111,8 @@ fn address_ranges(stack: &Stack) -> Vec<Diagnostic> {
         } else if by_pods && pods.iter().any(|pods| overlap(cidr, pods)) {
             findings.push(
                 finding
-                    .message(format!("`{cidr}` is internal, and the pods of the gateway may have such addresses"))
-                    .expected("`edge.trusted_proxies`, the addresses of the gateway's pods, without a common address")
+                    .message(format!("pods of the gateway may have addresses of the internal range `{cidr}`"))
+                    .expected("`edge.trusted_proxies` with the addresses of the gateway's pods, which do not overlap internal addresses")
                     .hint("`edge.trusted_proxies = [\"10.42.0.0/16\"]`, the range that the cluster gives to pods"),
             );
         }

@@ -83,10 +83,8 @@ pub fn plan(stack: &Stack, roster: &Roster, definitions: &BTreeMap<SqlIdent, Sch
         if let Some(other) = libraries.settings.get("cron.database_name") {
             findings.push(
                 Diagnostic::error(Code::NoExtension, requests[&(*extension, database.clone())].clone())
-                    .message(format!(
-                        "`pg_cron` is already in the database `{other}`, and a server has it in one database"
-                    ))
-                    .hint("schedule all jobs there: `cron.schedule_in_database` runs them in other databases"),
+                    .message(format!("a server can have `pg_cron` in one database only, and `{other}` already has it"))
+                    .hint("schedule all jobs in that database: `cron.schedule_in_database` runs them in others"),
             );
             continue;
         }

@@ -172,7 +172,7 @@ impl Declared {
                 match self.secrets.get(used).map(|secret| &secret.recipe) {
                     Some(Recipe::Template { .. }) => findings.push(
                         Diagnostic::error(Code::UnknownSecret, path)
-                            .message(format!("`{used}` is composed itself"))
+                            .message(format!("`{used}` is itself a template"))
                             .expected("a random or external secret"),
                     ),
                     Some(_) => {}
@@ -216,8 +216,8 @@ fn recipe(secret: &stack::Secret, path: &FieldPath, findings: &mut Vec<Diagnosti
     {
         findings.push(
             Diagnostic::error(Code::WeakSecret, path.key("random"))
-                .message(format!("{length} characters can be guessed"))
-                .expected(format!("at least {FEWEST} characters, which hold 128 bits"))
+                .message(format!("a secret of {length} characters can be guessed"))
+                .expected(format!("at least {FEWEST} characters, for 128 bits"))
                 .hint("use `nself.random 43`"),
         );
     }
@@ -225,7 +225,7 @@ fn recipe(secret: &stack::Secret, path: &FieldPath, findings: &mut Vec<Diagnosti
         (Some(length), None, None) => {
             if secret.min_length.is_some_and(|fewest| fewest > length) {
                 findings.push(Diagnostic::error(Code::WeakSecret, path.key("random")).message(format!(
-                    "{length} characters are fewer than the {} that its consumer needs",
+                    "{length} characters are fewer than the {} that a service requires",
                     secret.min_length.unwrap_or_default()
                 )));
             }

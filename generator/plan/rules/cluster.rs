@@ -9,8 +9,8 @@ use crate::plan::dockerfile;
 use crate::plan::inputs::Inputs;
 use crate::plan::model::{Plan, Service};
 use crate::plan::roster::{Roster, includes};
-use crate::plan::service_names::{ACME, VOLUME_OWNER};
-use crate::stack::{Frontend, Kubernetes, Profile, SharedVolumes};
+use crate::plan::service_names::{ACME, PROXY_SERVICE, VOLUME_OWNER};
+use crate::stack::{Frontend, Kubernetes, Profile, Published, SharedVolumes};
 use crate::values::{Memory, ServiceName};
 
 /// Storage classes whose volumes are folders of one node: Rancher's local-path, the default of k3s and kind.
@@ -26,6 +26,7 @@ pub fn declared(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
             unknown.map(|name| missing(name, inputs.stack, roster, &path!("kubernetes", "service_annotations", name))),
         );
         findings.extend(several_revisions(settings));
+        findings.extend(node_ports(inputs, roster));
     }
     findings
 }
@@ -44,13 +45,35 @@ pub fn planned(inputs: Inputs, roster: &Roster, plan: &Plan) -> Vec<Diagnostic> 
     findings
 }
 
+/// Ports of nodes, unless the cluster is configured otherwise.
+const NODE_PORTS: std::ops::RangeInclusive<u16> = 30_000..=32_767;
+
+/// Refuses published ports that nodes do not have.
+fn node_ports(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
+    if inputs.stack.kubernetes.published != Published::NodePort {
+        return Vec::new();
+    }
+    let members = roster.iter().filter(|(name, _)| name.as_str() != PROXY_SERVICE);
+    let ports = members.flat_map(|(_, member)| member.service.publish.iter().map(move |port| (member, port)));
+    let public = ports.filter(|(_, (_, publish))| publish.address.is_some_and(|address| !address.is_loopback()));
+    let outside = public.filter(|(_, (_, publish))| !NODE_PORTS.contains(&publish.node_port.unwrap_or(publish.port)));
+    let findings = outside.map(|(member, (port, publish))| {
+        let number = publish.node_port.unwrap_or(publish.port);
+        Diagnostic::error(Code::NodePort, member.path.key("publish").key(port.as_str()))
+            .message(format!("the nodes of a cluster do not publish port {number}"))
+            .expected("a port from 30000 to 32767")
+            .hint(format!("`publish.{port}.node_port = 30022`, or `kubernetes.published = 'loadbalancer`"))
+    });
+    findings.collect()
+}
+
 /// Refuses a `gitops` that sets more than one of a branch, a tag and a commit.
 fn several_revisions(settings: &Kubernetes) -> Option<Diagnostic> {
     let gitops = settings.gitops.as_ref()?;
     let count = [gitops.revision.is_some(), gitops.tag.is_some(), gitops.commit.is_some()];
     (count.iter().filter(|is_set| **is_set).count() > 1).then(|| {
         Diagnostic::error(Code::BadValue, path!("kubernetes", "gitops"))
-            .message("the tool follows a branch, a tag or a commit")
+            .message("`gitops` can have only one of `revision`, `tag` and `commit`")
             .expected("one of `revision`, `tag` and `commit`")
     })
 }
@@ -82,7 +105,7 @@ fn volume_groups(name: &ServiceName, service: &Service, plan: &Plan) -> Option<D
     let own = service.user.as_ref().map(|user| user.ids().1);
     let is_shared = |mount: &&crate::plan::model::VolumeMount| {
         let others = plan.services.iter().filter(|(other, _)| *other != name);
-        others.flat_map(|(_, other)| &other.volumes).any(|other| other.read_only && other.volume == mount.volume)
+        others.flat_map(|(_, other)| &other.volumes).any(|other| other.volume == mount.volume)
     };
     let owned = service.volumes.iter().filter(|mount| !mount.read_only).filter(is_shared).filter_map(|_| own);
     let groups: BTreeSet<u32> = service.volumes.iter().filter_map(|mount| mount.owner_group).chain(owned).collect();
@@ -104,9 +127,10 @@ fn shared_volumes(settings: &Kubernetes, roster: &Roster) -> Vec<Diagnostic> {
     let (Some(class), SharedVolumes::Many) = (class, settings.shared_volumes) else { return Vec::new() };
     let members = roster.iter().filter(|(name, _)| name.as_str() != ACME);
     let volumes = members.flat_map(|(_, member)| member.service.volumes.iter().map(move |volume| (member, volume)));
-    let shared = volumes.filter(|(_, (_, volume))| !volume.readers.is_empty());
-    let findings = shared.map(|(member, (name, _))| {
-        Diagnostic::error(Code::SharedClass, member.path.key("volumes").key(name.as_str()).key("readers"))
+    let shared = volumes.filter(|(_, (_, volume))| !volume.readers.is_empty() || !volume.writers.is_empty());
+    let findings = shared.map(|(member, (name, volume))| {
+        let field = if volume.readers.is_empty() { "writers" } else { "readers" };
+        Diagnostic::error(Code::SharedClass, member.path.key("volumes").key(name.as_str()).key(field))
             .message(format!(
                 "several pods mount the volume `{name}`, and the class `{class}` provides folders of one node"
             ))
@@ -135,7 +159,9 @@ fn quota_below_limits<'a>(settings: &Kubernetes, services: impl Iterator<Item = 
     let exceeded = bounds.into_iter().filter(|(_, bound, sum, _)| bound.is_some_and(|bound| bound < *sum));
     let findings = exceeded.map(|(field, _, _, sum)| {
         Diagnostic::error(Code::LimitBelowReservation, path!("kubernetes", "quota", field))
-            .message(format!("the services may use {sum}, and the cluster would refuse some of their pods"))
+            .message(format!(
+                "the limits of the services add up to {sum}, so the quota would refuse some of their pods"
+            ))
             .expected(format!("at least {sum}, with room for the pods of a rollout"))
     });
     findings.collect()
@@ -151,8 +177,8 @@ fn unserved_frontends(inputs: Inputs) -> Vec<Diagnostic> {
     let frontends = stack.frontends.iter().filter(|(_, frontend)| on_this_machine(frontend));
     let findings = frontends.map(|(name, _)| {
         Diagnostic::warning(Code::Unsupported, path!("frontends", name))
-            .message("the cluster does not reach the dev server, so it has no site there")
-            .hint("open the dev server itself, or leave the frontend out of this environment: `include = false`")
+            .message("a cluster cannot connect to a dev server, so the frontend has no site on it")
+            .hint("open the dev server directly, or exclude the frontend from this environment: `include = false`")
     });
     findings.collect()
 }

@@ -47,7 +47,7 @@ pub fn check(sites: &BTreeMap<String, Site>, files: &BTreeMap<String, String>) -
                 continue;
             };
             let mut finding = Diagnostic::error(Code::ServerNameTaken, FieldPath::root())
-                .message(format!("`{}` is served already", name.text))
+                .message(format!("`{}` is already a server name", name.text))
                 .hint("choose a different name, or change the route in stack.ncl")
                 .at(Some(span));
             if other.is_some() {
