@@ -289,6 +289,8 @@ codes! {
         "The registry does not have this repository, tag or digest. Some registries give the same answer if you lack access."
     RegistryContent "NS824" "a registry sent unexpected content"
         "The content does not have the requested digest, is incomplete, or violates the protocol. nself does not use it."
+    GraphqlNameTaken "NS828" "two names of a database are the same in GraphQL"
+        "GraphQL accepts only letters, digits and `_` in names. Hasura serves other tables and columns under a name in which `_` replaces the other characters, such as `a_b` for `a b`. Two tables of a database, or two columns of a table, cannot have the same name there. Rename one of them."
     Internal "NS901" "a defect of nself"
         "nself found a contradiction in its own data. Please report it with a stack that shows it."
 }
