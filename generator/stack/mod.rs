@@ -29,7 +29,7 @@ pub use kubernetes::{
 };
 pub use mail::{Mail, Relay, RelayHost, RelaySecurity, SecretReference};
 pub use process::Process;
-pub use route::{Frontend, GraphqlEndpoint, Guard, Route, RouteAccess, RouteKind};
+pub use route::{Cors, Frontend, GraphqlEndpoint, Guard, Redirect, Route, RouteAccess, RouteKind};
 pub use secret::{Secret, TemplatePart};
 pub use service::{
     Autoscale, Build, Condition, HostMount, Layout, Limits, LogDriver, Logging, Mount, Protocol, Publish, Reservations,

@@ -2,6 +2,7 @@
 //! that the stack does not ask for, streams in both directions and keeps its connections to services.
 
 mod load;
+mod routes;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
