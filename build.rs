@@ -1,5 +1,5 @@
-//! Embeds the Nickel library and the templates, and digests the sources of each backend, so that a changed backend has a
-//! changed derivation.
+//! Embeds the Nickel library and the templates, and computes a digest of the sources of each backend, so that a changed
+//! backend has a changed derivation.
 
 #![allow(
     clippy::disallowed_methods,

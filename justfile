@@ -16,11 +16,11 @@ ci:
 bless *CASE:
     tests/bless {{CASE}}
 
-# Times whole processes beside their peers; without PARTS all of them.
+# Measures run times in comparison with other tools; without PARTS, all of them.
 bench *PARTS:
     benches/run {{PARTS}}
 
-# What a release consists of, in target/dist: archive, Debian package, container image, bill of materials, checksums.
+# Builds the files of a release in target/dist: archive, Debian package, container image, bill of materials, checksums.
 dist:
     packaging/build
 

@@ -40,8 +40,8 @@ def stack(count):
             f"  services = {{\n{services}\n  }},\n}} | nself.Stack\n")
 
 
-# In memory: for a minute after a mass deletion ext4 looks for inodes that were not used recently, which takes
-# longer than all the rest.
+# In memory: for a minute after a mass deletion, ext4 searches for unused inodes, which takes longer than everything
+# else.
 SCRATCH = "/dev/shm" if os.path.isdir("/dev/shm") else None
 
 
@@ -109,7 +109,7 @@ def cut_off():
         def write(level):
             with open(os.path.join(folder, "stack.ncl"), "w") as file:
                 file.write(text.replace('LEVEL = "info", PEER = "500"', f'LEVEL = "{level}", PEER = "500"'))
-            # Nothing that is saved while nself runs goes into its record.
+            # A file that is saved during a run would invalidate its stamp.
             time.sleep(0.05)
 
         full, changed, evaluation, rendered = [], [], [], 0
@@ -117,7 +117,7 @@ def cut_off():
             write(f"full{i}")
             cold(folder)
             full.append(processor(command, folder, system=True))
-            # Twice: files of a stamp's own moment are read once more.
+            # Twice, because files that are as new as the stamp are read once more.
             for level in ("between", "changed"):
                 time.sleep(0.1)
                 write(f"{level}{i}")
@@ -125,7 +125,7 @@ def cut_off():
                 with open(result, "w") as out:
                     last = processor(command, folder, out, system=True)
             changed.append(last)
-            # No such environment: it is evaluated, and nothing comes after.
+            # An unknown environment: only the evaluation runs.
             evaluation.append(processor([NSELF, "gen", "--env", "nowhere"], folder, system=True, code=2))
             with open(result) as file:
                 said = json.load(file)

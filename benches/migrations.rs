@@ -1,6 +1,6 @@
-//! Time from two schemas of 1,000 and 10,000 tables with 17 columns each to the text of the migrations, without the
-//! evaluation of Nickel. Prints; asserts nothing. `--write FOLDER` also writes the smaller pair, as `db/old` and
-//! `db/new` and as SQL, for whole programs.
+//! Prints the time to plan migrations between two schemas of 1,000 and 10,000 tables with 17 columns each, without the
+//! evaluation of Nickel. `--write FOLDER` also writes the smaller pair, as `db/old` and `db/new` and as SQL, for
+//! benchmarks of other programs.
 
 #![allow(clippy::disallowed_macros, clippy::disallowed_methods, reason = "it prints what it measured in its own files")]
 
@@ -15,11 +15,11 @@ use nself::database::snapshot;
 use nself::diagnostic::FieldPath;
 use serde_json::{Map, Value, json};
 
-/// As in the program.
+/// The same allocator as in the program.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Every tenth table of the second schema has another column, every hundredth is new.
+/// Returns a schema. In the second one, every tenth table has an additional column, and every hundredth is new.
 fn tables(count: usize, changed: bool) -> Schema {
     let mut tables = Map::new();
     for i in 0..count + if changed { count / 100 } else { 0 } {
@@ -53,7 +53,7 @@ fn milliseconds(from: Instant) -> f64 {
     from.elapsed().as_secs_f64() * 1000.0
 }
 
-/// A schema as a written history, and as the SQL that makes it.
+/// Writes a schema as a history of migrations, and as SQL.
 fn write(folder: &Path, name: &str, schema: &Schema) -> std::io::Result<()> {
     let groups = plan(&Schema::default(), schema, &FieldPath::root()).unwrap_or_default();
     let mut history = History::default();

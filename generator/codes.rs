@@ -45,10 +45,10 @@ codes! {
         "A stack is a record that ends with the contract of the library: `{ project = \"shop\", domain = \"shop.example.com\" } | nself.Stack`."
     EvaluationLimit "NS005" "the evaluation exceeds its limits"
         "The evaluation has limits of time, memory and depth, so that a loop in a pull request cannot block a build machine. Look for recursion that does not end. Each environment is a copy of the common part, so all environments together have a size limit, too."
-    ImportOutside "NS006" "an import leaves the project"
+    ImportOutside "NS006" "an import points outside the project"
         "Imports must stay inside the folder of the stack or the nself library, so that a change under review cannot read other files of the machine. `--allow-import DIR` permits one more folder."
-    Contract "NS101" "a value breaks its contract"
-        "A contract refused the value: one of the stack language or one that you wrote."
+    Contract "NS101" "a value violates its contract"
+        "A contract of the stack language, or one that you wrote, refused the value."
     UnknownField "NS102" "no such field"
         "The stack language has no field of this name at this place. Unknown fields are refused, because a misspelled one would silently have no effect. `nself schema` lists all fields."
     WrongType "NS103" "a value has the wrong type"
@@ -191,7 +191,7 @@ codes! {
         "A PostgreSQL server starts only with data of its own major version. An image with a different C library sorts text differently, which makes existing text indexes wrong. nself sees only that the last generation used a different image: if the server has never run, ignore the warning."
     SchemaInvalid "NS710" "a database definition contradicts itself"
         "The definition uses a column, table or type that does not exist, uses one name twice, or contains something that PostgreSQL refuses."
-    Tenancy "NS711" "rows of different owners are not kept apart"
+    Tenancy "NS711" "rows of different owners are not separated"
         "In a database with a convention, each table declares who owns its rows. The column, the policies, forced row-level security and the index follow from it. They cannot be left out, changed or mixed with a different convention."
     SqlSyntax "NS712" "the SQL does not parse"
         "The text does not follow PostgreSQL's grammar for this place."
@@ -245,8 +245,10 @@ codes! {
         "The server checks foreign keys without applying policies. A key between rows of tenants without `tenant_id` would reveal to one tenant which rows another tenant has, and its cascading deletes would reach them. The convention adds `tenant_id` to both sides, with the unique constraint that this needs. A key that it cannot complete is refused."
     Immutable "NS708" "a cluster refuses this change"
         "The Kubernetes API server never changes the volumes of a StatefulSet and never shrinks a claim. The manifests fit a new cluster; a running one needs the steps of the hint first."
-    LostVolume "NS744" "data in a cluster has lost its place"
-        "The last generation had a volume that the stack does not have any more. Its claim stays in the cluster, and nothing uses it: a service or volume with another name begins empty. Delete the claim when its data is of no use, or declare the volume again with the same name."
+    LostVolume "NS744" "data in a cluster is no longer used"
+        "The last generation had a volume that the stack no longer declares. Its claim stays in the cluster, unused: a service or volume with a different name starts empty. Delete the claim when its data is of no use, or declare the volume again with the same name."
+    ApiMismatch "NS770" "the GraphQL API does not fit the stack"
+        "An action, an event trigger or the part of the API that an endpoint serves names a type, table, column, role or action that is not declared, or uses a type where GraphQL does not allow it. Arguments consist of scalars, enumerations and `input` types; an action returns an `object` type or a list of one."
     HandEdited "NS801" "a generated file was changed or deleted by hand"
         "The file differs from what nself wrote. Move the change into the stack, or drop it with `nself gen --force`."
     Foreign "NS802" "a file nself did not write"
@@ -286,7 +288,7 @@ codes! {
     RegistryNotFound "NS823" "a registry does not have it"
         "The registry does not have this repository, tag or digest. Some registries give the same answer if you lack access."
     RegistryContent "NS824" "a registry sent unexpected content"
-        "The content does not have the requested digest, is incomplete, or violates the protocol. nself uses nothing of it."
+        "The content does not have the requested digest, is incomplete, or violates the protocol. nself does not use it."
     Internal "NS901" "a defect of nself"
         "nself found a contradiction in its own data. Please report it with a stack that shows it."
 }
@@ -311,6 +313,6 @@ impl std::str::FromStr for Code {
             .iter()
             .copied()
             .find(|code| code.id().eq_ignore_ascii_case(text))
-            .ok_or_else(|| format!("there is no code `{text}`; codes look like NS201"))
+            .ok_or_else(|| format!("`{text}` is not a code; codes look like NS201"))
     }
 }

@@ -61,7 +61,15 @@ impl FieldPath {
         path
     }
 
-    /// Tells whether `prefix` is this path or contains it.
+    /// Returns the last field of the path; empty for the root and for an item of a list.
+    pub fn last_key(&self) -> &str {
+        match self.0.last() {
+            Some(Segment::Key(key)) => key,
+            _ => "",
+        }
+    }
+
+    /// Returns whether `prefix` is this path or one of its ancestors.
     pub fn starts_with(&self, prefix: &FieldPath) -> bool {
         self.0.starts_with(&prefix.0)
     }
@@ -204,10 +212,10 @@ impl Diagnostic {
 pub fn merge(findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let mut merged: Vec<Diagnostic> = Vec::new();
     // The index in `merged` and the environments of each finding.
-    let mut known: BTreeMap<_, (usize, BTreeSet<String>)> = BTreeMap::new();
+    let mut merged_findings: BTreeMap<_, (usize, BTreeSet<String>)> = BTreeMap::new();
     for diagnostic in findings {
         let Diagnostic { code, path, span, message, related, .. } = &diagnostic;
-        match known.entry((*code, path.clone(), span.clone(), message.clone(), related.clone())) {
+        match merged_findings.entry((*code, path.clone(), span.clone(), message.clone(), related.clone())) {
             Entry::Occupied(mut same) => {
                 let (index, environments) = same.get_mut();
                 for environment in diagnostic.environments {

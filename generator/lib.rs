@@ -5,8 +5,8 @@
 //! stack.ncl ──source──▶ Stack + Origins ──plan──▶ Plan ──backend──▶ Artifacts ──store──▶ check | write
 //! ```
 //!
-//! [`generate`] runs the pipeline up to the artifacts, and [`pipeline::run`] the whole of it. The command line is one
-//! user of them:
+//! [`generate`] runs the pipeline up to the artifacts, and [`pipeline::run`] the whole of it. The command line calls
+//! both:
 //!
 //! ```
 //! use nself::{Request, generate, source::Guard};
@@ -32,7 +32,7 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 
-// Tests set up folders as they like; the program itself is linted without them.
+// Tests may use functions of `std::fs` that the program must not use.
 #![cfg_attr(test, allow(clippy::disallowed_methods))]
 
 pub mod artifact;

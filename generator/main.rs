@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-/// Evaluation is many small allocations.
+/// A faster allocator, since the evaluation makes many small allocations.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

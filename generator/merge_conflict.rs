@@ -1,4 +1,4 @@
-//! Finds the marks that version control leaves in a committed file when both sides of a merge changed the same lines.
+//! Finds conflict markers, which version control writes into a file if both sides of a merge changed the same lines.
 
 /// Returns the line, counted from 1, of the first conflict marker; `None` if the text has none.
 pub fn first_line(text: &[u8]) -> Option<usize> {

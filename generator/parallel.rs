@@ -1,12 +1,12 @@
-//! The same work for several things at once, where none reads what the others make.
+//! Runs independent work for several items on several threads.
 
 use std::num::NonZero;
 use std::panic::resume_unwind;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-/// Does `work` for each item on as many threads as the machine has processors; the results are in the order of the
-/// items. How many there are is the user's choice, so it is not how many threads there are.
+/// Runs `work` for each item and returns the results in the order of the items. It uses as many threads as the machine
+/// has processors, since the user decides the number of items.
 pub fn each<T: Send, U: Send>(
     items: impl IntoIterator<Item = T, IntoIter: Send>,
     work: impl Fn(T) -> U + Sync,

@@ -1,17 +1,17 @@
-//! Text for terminals and logs: the only place that writes to stdout and stderr. Names of files, values and messages of
-//! other programs end inside the line of which they are a part: control characters, invisible characters and marks
-//! that reorder text are shown by number, and the log of a CI service finds no command in them.
+//! Writes text to stdout and stderr; no other module does. Names of files, values and messages of other programs cannot
+//! break out of their line: control characters, invisible characters and marks that reorder text are shown by number,
+//! and commands of CI logs are broken.
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 
 use crate::words;
 
-/// Complete lines that a terminal or a log may show.
+/// Complete lines that are safe for terminals and logs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Lines(String);
 
-/// How a part of a line looks on a terminal with colours.
+/// The style of a part of a line on a terminal with colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Style {
     Plain,
@@ -32,14 +32,14 @@ impl Style {
 }
 
 impl Lines {
-    /// One line; line breaks in it are shown by number.
+    /// Returns one line; line breaks in it are shown by number.
     pub fn line(line: &str) -> Self {
         let mut lines = Lines::default();
         lines.push(line);
         lines
     }
 
-    /// The lines of a text that has several.
+    /// Returns the lines of a text.
     pub fn text(text: &str) -> Self {
         let mut lines = Lines::default();
         for line in text.split_terminator('\n') {
@@ -77,11 +77,9 @@ impl Lines {
     }
 }
 
-/// Writes one line without its end.
-///
-/// Which commands logs read: the runner of GitHub takes `::command::` at the start of a line, behind spaces too, and
-/// `##[command]` anywhere in it; Azure Pipelines `##vso[` and `##[`, TeamCity `##teamcity[`. GitLab's sections need
-/// the control characters that are shown by number.
+/// Writes one line without its end. CI services read commands from logs: GitHub `::command::` at the start of a line,
+/// also after spaces, and `##[command]` anywhere in it; Azure Pipelines `##vso[` and `##[`; TeamCity `##teamcity[`.
+/// GitLab's sections need control characters, which are shown by number.
 fn write_line(out: &mut String, line: &str) {
     let command = line.trim_start();
     let start = if command.starts_with("::") { line.len() - command.len() + 1 } else { usize::MAX };
@@ -95,23 +93,23 @@ fn write_line(out: &mut String, line: &str) {
     }
 }
 
-/// Whether a character is a command to the terminal, invisible, or changes the order of what follows. The last are tags,
-/// which spell letters that no screen shows.
+/// Returns whether a character controls the terminal, is invisible, or changes the order of text. The last range is
+/// tags, which are invisible letters.
 fn is_hidden(c: char) -> bool {
     c.is_control() || words::is_mark(c) || ('\u{E0000}'..='\u{E007F}').contains(&c)
 }
 
-/// Whether the sign at this place is the second of `##name[`.
+/// Returns whether the character at this index is the second `#` of `##name[`.
 fn opens_command(line: &str, at: usize) -> bool {
     let name = line[at + 1..].trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_');
     line[..at].ends_with('#') && name.starts_with('[')
 }
 
-/// JSON as logs may show it: the same document, with more of its characters written by number.
+/// Returns an equal JSON document that is safe for logs: more of its characters are written by number.
 pub fn json(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for (at, c) in text.char_indices() {
-        // Outside of strings, JSON has no such characters except its line ends.
+        // Outside strings, JSON has no such characters except line endings.
         if c != '\n' && is_hidden(c) || c == '#' && opens_command(text, at) {
             let mut units = [0; 2];
             for unit in c.encode_utf16(&mut units) {
@@ -124,7 +122,7 @@ pub fn json(text: &str) -> String {
     out
 }
 
-/// Prints lines to stdout. A reader that goes away is no error.
+/// Prints lines to stdout. A closed pipe is not an error.
 #[expect(clippy::disallowed_methods, reason = "everything that is printed passes through this module")]
 pub fn print(lines: &Lines) {
     let _ = io::stdout().lock().write_all(lines.0.as_bytes());
@@ -136,7 +134,7 @@ pub fn print_remarks(lines: &Lines) {
     let _ = io::stderr().lock().write_all(lines.0.as_bytes());
 }
 
-/// Sends a document for another program to stdout, byte for byte; a terminal shows its lines instead.
+/// Sends a document for a different program to stdout, byte for byte; on a terminal, it prints the safe lines instead.
 #[expect(clippy::disallowed_methods, reason = "everything that is printed passes through this module")]
 pub fn send(document: &str) -> io::Result<()> {
     let stdout = io::stdout();
@@ -149,13 +147,14 @@ pub fn send(document: &str) -> io::Result<()> {
     stdout.flush()
 }
 
-/// Whether stdout and stderr are terminals.
+/// Returns whether stdout and stderr are terminals.
 #[expect(clippy::disallowed_methods, reason = "everything that is printed passes through this module")]
 pub fn are_terminals() -> (bool, bool) {
     (io::stdout().is_terminal(), io::stderr().is_terminal())
 }
 
-/// Makes a defect print its place alone: what the program had read may be part of a message that was made at run time.
+/// Makes a panic print only its place and a constant message. A message that was built at run time may contain content
+/// of files.
 pub fn set_panic_message() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
@@ -164,7 +163,8 @@ pub fn set_panic_message() {
 }
 
 fn panic_message(place: &str, payload: &dyn std::any::Any) -> Lines {
-    let what = payload.downcast_ref::<&str>().copied().unwrap_or("its message may hold what was read");
+    let what =
+        payload.downcast_ref::<&str>().copied().unwrap_or("the message is hidden, because it may contain file content");
     Lines::line(&format!("error[NS901]: a defect of nself at {place}: {what}"))
 }
 
@@ -173,7 +173,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_stays_one_line_and_commands_nothing() {
+    fn text_cannot_break_out_of_its_line_or_run_commands() {
         for (line, shown) in [
             ("plain: text, ümlaut\tand 漢字", "plain: text, ümlaut\tand 漢字"),
             ("a\x1b[31mb\r\nc", "a\\u{001B}[31mb\\u{000D}\\u{000A}c"),
@@ -189,23 +189,26 @@ mod tests {
             ("ä::x", "ä::x"),
         ] {
             assert_eq!(Lines::line(line).as_str(), format!("{shown}\n"), "{line:?}");
-            // What was shown once is shown the same again.
+            // Showing a shown text again does not change it.
             assert_eq!(Lines::text(&format!("{shown}\n")).as_str(), format!("{shown}\n"), "{line:?}");
         }
         assert_eq!(Lines::text("a\n::x::\n\nb").as_str(), "a\n:\\u{003A}x::\n\nb\n");
     }
 
     #[test]
-    fn a_defect_repeats_nothing_that_was_read() {
+    fn a_panic_message_does_not_contain_file_content() {
         let read: Box<dyn std::any::Any> = Box::new("inside of `secret\x1b[31m`".to_owned());
         let shown = panic_message("a.rs:1:2", read.as_ref());
-        assert_eq!(shown.as_str(), "error[NS901]: a defect of nself at a.rs:1:2: its message may hold what was read\n");
+        assert_eq!(
+            shown.as_str(),
+            "error[NS901]: a defect of nself at a.rs:1:2: the message is hidden, because it may contain file content\n"
+        );
         let fixed: Box<dyn std::any::Any> = Box::new("no such field");
         assert!(panic_message("a.rs:1:2", fixed.as_ref()).as_str().ends_with(": no such field\n"));
     }
 
     #[test]
-    fn json_stays_the_same_document() {
+    fn json_for_logs_is_an_equal_document() {
         let hostile = "a\x1b[0m\u{202E}\u{7f}\u{85}##[error]\n::warning::\u{E0041}\"\\";
         let text = format!("{:#}", serde_json::json!({ hostile: [hostile] }));
         let shown = json(&text);

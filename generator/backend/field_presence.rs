@@ -30,11 +30,11 @@ impl FieldPresence {
 struct TopLevel {
     shape: String,
     depth: usize,
-    /// Tells whether the innermost open list or record has items.
+    /// Whether the innermost open list or record has items.
     has_items: bool,
-    /// Tells whether the current field is set.
+    /// Whether the current field is set.
     is_set: bool,
-    /// Tells whether the name of the current field is being written.
+    /// Whether the name of the current field is being written.
     is_name: bool,
     field: String,
 }
@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_shape_tells_what_is_set() {
+    fn null_and_empty_lists_and_records_are_unset() {
         let value = json!({
             "a": null, "b": {}, "c": [], "d": false, "e": { "f": [] }, "g": [{}], "h": "", "i": [[]], "j": 0,
             "k": { "l": null }, "m": [null], "n": { "o": { "p": [] } },

@@ -1,14 +1,14 @@
-//! The one place that collects findings of a backend.
+//! Collects the findings of the steps of a backend.
 
 use crate::diagnostic::Diagnostic;
 
-/// The findings of several steps. A step returns its value or its findings; [`Findings::value`] keeps the latter and goes on
-/// with an empty value, so that one run reports the findings of all steps.
+/// The findings of several steps. A step returns its value or its findings; [`Findings::value`] collects the findings
+/// and returns an empty value, so that one run reports the findings of all steps.
 #[derive(Debug, Default)]
 pub struct Findings(Vec<Diagnostic>);
 
 impl Findings {
-    /// Returns the value of a step; after findings, the empty value.
+    /// Returns the value of a step, or the empty value if the step has findings.
     pub fn value<T: Default, F: IntoIterator<Item = Diagnostic>>(&mut self, step: Result<T, F>) -> T {
         step.unwrap_or_else(|findings| {
             self.0.extend(findings);

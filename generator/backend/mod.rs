@@ -28,15 +28,15 @@ use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::plan::Plan;
 use crate::values::{Checked, EnvironmentName};
 
-/// All that the program knows of one backend. Its name is that of its folder below `generator/backend`.
+/// Describes one backend. Its name is the name of its folder below `generator/backend`.
 pub struct Description {
-    /// The files that the backend may write, below an environment's folder; a name that ends with `/` is a folder with
-    /// everything below it. No two backends share a name.
+    /// The paths that the backend may write, relative to an environment's folder. A path that ends with `/` is a folder
+    /// with everything below it. No two backends share a path.
     pub paths: &'static [&'static str],
-    /// The parts of the plan that decide the files, for people.
+    /// The parts of the plan that decide the files, as text for `nself why`.
     pub reads: &'static str,
     pub emit: Emit,
-    /// Returns the fields that decide the file with this path, the likeliest first.
+    /// Returns the fields of the stack that decide the file with this path, the likeliest first.
     pub file_fields: fn(&Plan, &str) -> Vec<FieldPath>,
     /// Returns further fields that decide one line of a file, the likeliest first.
     pub line_fields: fn(&Plan, &GeneratedLine) -> Vec<FieldPath>,
@@ -44,9 +44,10 @@ pub struct Description {
 
 /// The function that writes the files of a backend, by its ring.
 pub enum Emit {
-    /// Files from these parts of the plan alone, in one step. Compose mounts them, clusters have them in ConfigMaps.
+    /// Writes files from these parts of the plan alone, in one step. Compose mounts the files; clusters have them in
+    /// ConfigMaps.
     Content { parts: &'static [PlanField], emit: fn(&Plan) -> Result<Artifacts, Diagnostic> },
-    /// Files with their derivations.
+    /// Writes files and sets their derivations.
     Platform(fn(&Input) -> Result<Artifacts, Vec<Diagnostic>>),
 }
 
@@ -103,15 +104,15 @@ impl Backend {
         self.generator().name()
     }
 
-    /// Returns the backend that writes a path below the output folder: an environment, then a name of a description.
-    /// Values of secrets, `.env`, hidden files in folders and all other files have none.
+    /// Returns the backend that writes a path below the output folder: the name of an environment, then a path of the
+    /// backend's description. Returns `None` for all other files, such as `.env`, values of secrets and hidden files.
     pub fn of_output(path: &ArtifactPath) -> Option<Backend> {
         let (environment, path) = path.as_str().split_once('/')?;
         let is_environment = EnvironmentName::refusal(environment).is_none();
         Backend::ALL.iter().copied().find(|backend| is_environment && backend.owns(path))
     }
 
-    /// Tells whether the backend may write this path below an environment's folder.
+    /// Returns whether the backend may write this path below an environment's folder.
     fn owns(self, path: &str) -> bool {
         self.description().paths.iter().any(|own| match path.strip_prefix(own) {
             Some(rest) if own.ends_with('/') => rest.split('/').all(|part| !part.is_empty() && !part.starts_with('.')),
@@ -119,7 +120,7 @@ impl Backend {
         })
     }
 
-    /// Returns the files after a check that all of them are the backend's.
+    /// Returns the files if the backend may write all of them, else NS901.
     fn checked(self, files: Artifacts) -> Result<Artifacts, Diagnostic> {
         let Some((path, _)) = files.iter().find(|(path, _)| !self.owns(path.as_str())) else { return Ok(files) };
         let message = format!("{} writes {path}, which is not among the paths of its description", self.name());
@@ -127,14 +128,14 @@ impl Backend {
     }
 }
 
-/// Writes all files of one environment; `digests` are those of the plan. Files of the last run are reused where they come
-/// from the same parts of the plan.
+/// Writes all files of one environment; `digests` are the digests of the plan. Files of the last run are reused if they
+/// come from the same parts of the plan.
 ///
 /// # Errors
 /// All settings that a backend cannot express, and NS901 for a path outside of a backend's description.
 pub fn generate(plan: &Plan, digests: &PlanDigests, reusable: Reusable) -> Result<Artifacts, Vec<Diagnostic>> {
-    let (mut mounted, mut sets, mut findings) = (Artifacts::default(), Vec::new(), Vec::new());
-    let one = |finding| vec![finding];
+    let (mut mounted, mut artifact_sets, mut findings) = (Artifacts::default(), Vec::new(), Vec::new());
+    let as_list = |finding| vec![finding];
     for backend in Backend::ALL {
         let Description { paths, emit, .. } = backend.description();
         match emit {
@@ -142,21 +143,21 @@ pub fn generate(plan: &Plan, digests: &PlanDigests, reusable: Reusable) -> Resul
                 let slice = digests.slice(backend.generator(), parts);
                 let emit = || emit(plan).map(|files| files.derived_from(&slice));
                 match reusable.files(paths, &slice).map_or_else(emit, Ok).and_then(|files| backend.checked(files)) {
-                    Ok(files) => mounted.merge(None, files).map_err(one)?,
+                    Ok(files) => mounted.merge(None, files).map_err(as_list)?,
                     Err(finding) => findings.push(finding),
                 }
             }
             Emit::Platform(emit) => {
                 let emitted = emit(&Input { plan, digests, mounted: &mounted, reusable });
-                match emitted.and_then(|files| backend.checked(files).map_err(one)) {
-                    Ok(files) => sets.push(files),
+                match emitted.and_then(|files| backend.checked(files).map_err(as_list)) {
+                    Ok(files) => artifact_sets.push(files),
                     Err(refused) => findings.extend(refused),
                 }
             }
         }
     }
-    sets.push(mounted);
-    if findings.is_empty() { Artifacts::collect(sets).map_err(one) } else { Err(findings) }
+    artifact_sets.push(mounted);
+    if findings.is_empty() { Artifacts::collect(artifact_sets).map_err(as_list) } else { Err(findings) }
 }
 
 /// Writes the files of the content ring for a plan, without derivations.
@@ -188,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_has_the_backend_that_describes_it() {
+    fn a_path_belongs_to_the_backend_that_describes_it() {
         for (path, backend) in [
             ("local/compose.yaml", Backend::Compose),
             ("prod/nginx/sites/api.conf", Backend::Nginx),
@@ -218,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_backend_writes_its_own_paths_alone() {
+    fn a_backend_writes_only_paths_of_its_description() {
         let mut files = Artifacts::default();
         files.add("nginx/nginx.conf", "").unwrap();
         assert!(Backend::Nginx.checked(files.clone()).is_ok());
@@ -231,16 +232,17 @@ mod tests {
         assert!(paths().all(|path| paths().filter(|other| other.starts_with(path)).count() == 1));
     }
 
-    /// Whether a file of one backend names another; `super` of a backend's first file is this module.
-    fn imports(text: &str, first: bool, other: &str) -> bool {
+    /// Returns whether a file of one backend imports the backend `other`. `is_module_root` is true for the `mod.rs` of
+    /// a backend, whose `super` is this module.
+    fn imports(text: &str, is_module_root: bool, other: &str) -> bool {
         let from = |before: &str| text.contains(&format!("{before}::{other}::"));
-        from("backend") || from("super::super") || first && from("super")
+        from("backend") || from("super::super") || is_module_root && from("super")
     }
 
     #[test]
     fn no_backend_imports_another() {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("generator/backend");
-        let mut seen = 0;
+        let mut checked_files = 0;
         for entry in walkdir::WalkDir::new(&folder).min_depth(2) {
             let entry = entry.unwrap();
             let inside = entry.path().strip_prefix(&folder).unwrap().to_path_buf();
@@ -255,9 +257,9 @@ mod tests {
                     "{inside:?}: {other}"
                 );
             }
-            seen += 1;
+            checked_files += 1;
         }
-        assert!(seen > 20);
+        assert!(checked_files > 20);
         // Known-bad controls.
         assert!(imports("use crate::backend::nginx::emit;", false, "nginx"));
         assert!(

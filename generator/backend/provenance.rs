@@ -1,5 +1,6 @@
-//! From a generated file, or one line of it, to the fields of the stack or the plan that may have decided it. Each
-//! backend's description knows its own files; this module reads lines by their indentation, which all writers keep.
+//! Finds the fields of the stack that may have decided a generated file or one line of it. The description of each
+//! backend covers its files; this module finds the lines that enclose a line by their indentation, which all writers
+//! use.
 
 use super::{Backend, Description};
 use crate::diagnostic::FieldPath;
@@ -13,7 +14,7 @@ pub struct GeneratedLine<'a> {
     pub path: &'a str,
     /// The line, then the lines that enclose it, innermost first; empty for the whole file.
     enclosing: Vec<&'a str>,
-    /// The block of the line, for formats in which the name of a record is one of its fields.
+    /// The innermost block that contains the line, for formats in which the name of a record is one of its fields.
     block: Vec<&'a str>,
 }
 
@@ -91,7 +92,7 @@ impl Backend {
     }
 }
 
-/// Returns the first service or database that the line, or what encloses it, names.
+/// Returns the first service or database that the line or an enclosing line names.
 fn by_name(plan: &Plan, line: &GeneratedLine) -> Option<FieldPath> {
     line.words().find_map(|word| {
         let hyphens = word.replace('_', "-");
@@ -113,10 +114,11 @@ pub fn of_service(plan: &Plan, name: &str) -> Vec<FieldPath> {
     service(plan, name).map(|service| service.origin.clone()).into_iter().collect()
 }
 
-/// A target's key of a service, and the fields of the stack that decide its value where they have another name.
+/// A key of a service in a target's file, and the fields of the stack that decide its value if their names differ.
 pub type KeyFields = (&'static str, &'static [&'static str]);
 
-/// Returns the fields behind `keys` of a service in a target's file, the innermost first, and the service itself.
+/// Returns the fields of the stack that decide `keys` of a service in a target's file, the innermost first, then the
+/// service itself.
 pub fn of_service_keys(plan: &Plan, name: &str, keys: &[&str], table: &[KeyFields]) -> Vec<FieldPath> {
     let Some(service) = service(plan, name) else { return Vec::new() };
     let Some(key) = keys.first() else { return vec![service.origin.clone()] };
@@ -135,7 +137,7 @@ pub fn of_service_keys(plan: &Plan, name: &str, keys: &[&str], table: &[KeyField
     fields
 }
 
-/// Returns the fields behind a secret: its own, then those of the services that use it.
+/// Returns the fields that decide a secret: its declaration, then the fields of the services that use it.
 pub fn of_secret(plan: &Plan, name: &str) -> Vec<FieldPath> {
     let secret = plan.secrets.iter().find(|(secret, _)| secret.as_str() == name).map(|(_, secret)| secret);
     let users = secret.into_iter().flat_map(|secret| secret.files_of.iter().chain(&secret.variables_of));

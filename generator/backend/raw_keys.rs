@@ -48,7 +48,7 @@ pub struct Target {
 }
 
 impl Target {
-    /// Returns why nself refuses a raw key of the service `owner`; `None` for a key that can be used.
+    /// Returns the finding for a raw key of the service `owner` that nself refuses; `None` for an allowed key.
     pub fn refusal(&self, key: &str, value: &Value, path: FieldPath, owner: &str) -> Option<Diagnostic> {
         let finding = Diagnostic::error(Code::RawKey, path);
         let Some((_, kind)) = self.keys.iter().find(|(name, _)| *name == key) else {
@@ -57,11 +57,12 @@ impl Target {
                 .expected("one of the keys that `nself explain NS702` lists");
             return Some(match nearest(key, self.keys.iter().map(|(name, _)| *name)) {
                 Some(nearest) => finding.hint(format!("did you mean `{nearest}`?")),
-                None => finding.hint(format!("look for the setting in `services.{owner}`: `nself schema`")),
+                None => finding
+                    .hint(format!("check whether `services.{owner}` has a field for this setting: `nself schema`")),
             });
         };
         (!kind.accepts(value)).then(|| {
-            finding.message(format!("the raw key `{key}` takes {}", kind.name())).expected(kind.name().to_owned())
+            finding.message(format!("the raw key `{key}` must be {}", kind.name())).expected(kind.name().to_owned())
         })
     }
 
@@ -89,11 +90,11 @@ mod tests {
     #[test]
     fn a_raw_key_is_checked_by_name_and_type() {
         assert_eq!(refusal("hostname", &json!("a")), None);
-        assert_eq!(refusal("hostname", &json!(1)).unwrap().0, "the raw key `hostname` takes text");
+        assert_eq!(refusal("hostname", &json!(1)).unwrap().0, "the raw key `hostname` must be text");
         let (message, hint) = refusal("hostnam", &json!("a")).unwrap();
         assert_eq!(message, "`hostnam` is not an allowed raw key (unknown to Compose, or nself sets it)");
         assert_eq!(hint, "did you mean `hostname`?");
-        assert!(refusal("bogus", &json!("a")).unwrap().1.starts_with("look for the setting"));
+        assert!(refusal("bogus", &json!("a")).unwrap().1.starts_with("check whether"));
         assert_eq!(TARGET.list(), "Compose: hostname, dns");
     }
 }

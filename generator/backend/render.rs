@@ -43,7 +43,8 @@ fn token(language: Language, text: String) -> Value {
     Value::from_object(Token { language, text })
 }
 
-/// Types without characters that nginx's grammar treats as syntax: no blank, quote, `;`, `{`, `}`, `$`, `\` or `#`.
+/// Types whose text has no character that is syntax in nginx's grammar: no blank, quote, `;`, `{`, `}`, `$`, `\` or
+/// `#`.
 pub trait NginxToken: fmt::Display {}
 impl NginxToken for Host {}
 impl NginxToken for ServiceName {}
@@ -63,7 +64,7 @@ pub fn nginx_word(word: &'static str) -> Value {
     token(Language::Nginx, word.to_owned())
 }
 
-/// Returns the spellings of a header name with `_` in the place of no `-`, which is the name itself, and of any of them.
+/// Returns a header name and all its spellings in which `_` replaces one or more `-`.
 pub fn nginx_header_spellings(name: &'static str) -> impl Iterator<Item = Value> {
     let dashes: Vec<usize> = name.match_indices('-').map(|(at, _)| at).collect();
     (0..1_usize << dashes.len()).map(move |replaced| {
@@ -80,7 +81,7 @@ pub fn nginx_upstream(service: &ServiceName, port: u16) -> Value {
     token(Language::Nginx, format!("{service}_{port}"))
 }
 
-/// Returns the name of the upstream for a port of the machine that runs the containers.
+/// Returns the name of the upstream for a port of the host machine.
 pub fn nginx_host_machine(port: u16) -> Value {
     token(Language::Nginx, format!("this_machine_{port}"))
 }
@@ -90,7 +91,8 @@ pub fn nginx_header_variable(name: &HeaderName) -> Value {
     token(Language::Nginx, name.as_str().to_ascii_lowercase().replace('-', "_"))
 }
 
-/// Returns a regular expression, for use in quotes, for a path of whole segments, each with optional parameters after `;`.
+/// Returns a regular expression, for use in quotes, that matches whole segments of a path, each with optional
+/// parameters after `;`.
 pub fn nginx_path_pattern(path: &UrlPath) -> Value {
     let segments = path.as_str().split('/').filter(|segment| !segment.is_empty());
     let segment = |segment: &str| format!("/{}(?:;[^/]*)?", segment.replace('.', "\\.").replace('+', "\\+"));
@@ -140,7 +142,7 @@ pub fn nginx_host(name: &str) -> Result<Value, Diagnostic> {
     }
 }
 
-/// Types without double quotes, single quotes and backslashes.
+/// Types whose text has no double quotes, single quotes and backslashes.
 pub trait SqlName: fmt::Display {}
 impl SqlName for SqlIdent {}
 impl SqlName for ExtensionName {}
@@ -160,7 +162,7 @@ pub fn psql_word(value: &impl PsqlWord) -> Value {
     token(Language::Sql, value.to_string())
 }
 
-/// Types of letters, digits, `_`, `-`, `.` and `/` only.
+/// Types whose text has only letters, digits, `_`, `-`, `.` and `/`.
 pub trait PsqlWord: fmt::Display {}
 impl PsqlWord for SqlIdent {}
 impl PsqlWord for ExtensionName {}
@@ -169,12 +171,12 @@ impl PsqlWord for ContainerPath {}
 impl PsqlWord for MigrationName {}
 impl PsqlWord for Sum {}
 
-/// Types without blanks, quotes, `=`, `;` and `#`.
+/// Types whose text has no blanks, quotes, `=`, `;` and `#`.
 pub trait IniToken: fmt::Display {}
 impl IniToken for SqlIdent {}
 impl IniToken for SecretName {}
 
-/// Returns a token of a settings file.
+/// Returns a token of an INI file.
 pub fn ini(value: &impl IniToken) -> Value {
     token(Language::Ini, value.to_string())
 }
@@ -249,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_text_tokens_of_other_languages_and_undefined_names_are_refused() {
+    fn plain_text_tokens_of_other_languages_and_undefined_names_are_errors() {
         for view in [
             context! { x => "a; } server {" },
             context! { x => sql_name(&SqlIdent::wrap("shop".into())) },

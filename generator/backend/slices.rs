@@ -52,13 +52,13 @@ plan_fields! {
 #[derive(Debug)]
 pub struct PlanDigests(BTreeMap<String, Arc<PlanPart>>);
 
-/// The digest and the shape of a part.
+/// A part of the plan: its digest, and which of its fields are set.
 #[derive(Debug)]
 pub struct PlanPart {
     pub digest: Digest,
-    /// Tells whether the part is neither null nor an empty list or record.
+    /// Whether the part is neither null nor an empty list or record.
     pub is_set: bool,
-    /// The fields of a record, and whether each is set. Many parts have equal shapes.
+    /// The fields of a record, and whether each is set. Many parts have the same set of fields.
     pub shape: FieldPresence,
 }
 
@@ -75,8 +75,8 @@ impl PlanDigests {
         PlanDigests::read(plan, |_, _| None)
     }
 
-    /// Returns the digests of `plan`, which was made from `before`, the plan of these digests. Services that both plans
-    /// share are not digested again.
+    /// Returns the digests of `plan`, which was derived from `before`; `self` has the digests of `before`. Services
+    /// that both plans share are not digested again.
     #[must_use]
     pub fn after(&self, before: &Plan, plan: &Plan) -> Self {
         PlanDigests::read(plan, |name, service| {
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slice_changes_with_the_fields_that_it_names_and_with_no_other() {
+    fn a_slice_changes_only_with_the_fields_that_it_names() {
         use PlanField::{Connections, Ingress, Services};
         let parts = json!({ "ingress": { "x": 1 }, "connections": [1], "services.a": { "x": 1 }, "services.b": {} });
         let all = |parts: &Value| {

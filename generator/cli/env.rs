@@ -1,4 +1,4 @@
-//! `nself env list|show|diff`: environments with everything resolved, secrets by name only.
+//! `nself env list|show|diff`: environments with all values resolved; secrets are shown by name only.
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -21,14 +21,14 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Names and profiles.
+    /// List names and profiles.
     List {
         #[command(flatten)]
         stack: StackArguments,
         #[arg(long, value_enum, default_value = "text")]
         format: Format,
     },
-    /// Everything that one environment consists of.
+    /// Show all resolved settings of one environment.
     Show {
         env: String,
         #[command(flatten)]
@@ -37,7 +37,7 @@ enum Action {
         #[arg(long, value_enum, default_value = "json")]
         format: Format,
     },
-    /// What differs between two.
+    /// Show the differences between two environments.
     Diff {
         from: String,
         to: String,
@@ -102,19 +102,19 @@ fn list(all: &[Environment], format: Format) -> u8 {
     SUCCESS
 }
 
-/// Where the environment answers; that of a local one is not what the stack says.
+/// Returns the domain of the environment; a local one may have a different domain than the stack declares.
 fn domain(environment: &Environment) -> Host {
     plan::resolve(&environment.name, &environment.stack, &ProjectFiles::default()).0.domain
 }
 
-/// The plans of these environments, as `gen` makes them.
+/// Returns the plans of these environments, as `gen` uses them.
 fn plans(stack: &StackArguments, names: &[&String]) -> Result<Vec<Planned>, Vec<Diagnostic>> {
     let names: Vec<String> = names.iter().copied().cloned().collect();
     Ok(pipeline::generate(&stack.request(&names, None))?.plans)
 }
 
-/// Returns everything resolved, with secrets by name. It omits empty values, so that two environments differ only where
-/// something differs.
+/// Returns all resolved settings of an environment, with secrets by name. It omits empty values, so that a comparison
+/// shows only real differences.
 fn resolved(plans: &[Planned], name: &str) -> Value {
     let planned = plans.iter().find(|planned| planned.plan.environment.as_str() == name);
     let mut value = planned.and_then(|planned| serde_json::to_value(&planned.plan).ok()).unwrap_or_default();

@@ -9,7 +9,7 @@ use crate::terminal::Lines;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// The code, such as NS201; all of them without one.
+    /// The code, such as NS201; all codes if omitted.
     code: Option<Code>,
 }
 

@@ -15,7 +15,7 @@ use crate::terminal::Lines;
 pub struct Arguments {
     #[command(flatten)]
     selection: CheckArguments,
-    /// Write nothing; show what would change and exit with 1 if anything would.
+    /// Write nothing; show the changes, and exit with 1 if there are any.
     #[arg(long)]
     check: bool,
     /// Overwrite files that were edited by hand or that nself did not write.
@@ -23,7 +23,7 @@ pub struct Arguments {
     force: bool,
 }
 
-/// What is generated, and how the result is printed.
+/// Arguments of `gen` and `check`.
 #[derive(Debug, Args)]
 pub struct CheckArguments {
     #[command(flatten)]
@@ -31,7 +31,7 @@ pub struct CheckArguments {
     /// Only this environment; may be repeated.
     #[arg(long = "env", value_name = "NAME")]
     environments: Vec<String>,
-    /// The output folder; `deploy` beside the stack by default.
+    /// The output folder; by default `deploy` in the folder of the stack.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Refuse images that are not pinned by digest.
@@ -152,6 +152,6 @@ fn summary(report: &Report, status: &str, rendered: usize) -> String {
     let out = report.out.path();
     let out = out.strip_prefix(std::env::current_dir().unwrap_or_default()).unwrap_or(out);
     // On a cold run every file is rendered, so the count is not worth printing.
-    let rendered = if changes.kept == 0 { String::new() } else { format!("; {rendered} rendered") };
+    let rendered = if changes.reused == 0 { String::new() } else { format!("; {rendered} rendered") };
     format!("{}: {}; {result}{rendered}", out.display(), counts.join(", "))
 }

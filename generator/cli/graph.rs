@@ -1,4 +1,4 @@
-//! `nself graph`: services and who talks to whom, or files and what they are derived from.
+//! `nself graph`: services and their connections, or files and the files from which they are derived.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,7 +25,7 @@ pub struct Arguments {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum What {
-    /// Connections, and what waits for what.
+    /// Connections between services, and the order of their start.
     Services,
     /// Generators, their files, and which files other files depend on.
     Derivations,
@@ -38,7 +38,7 @@ enum Drawing {
     Json,
 }
 
-/// Nodes by name with their group, arrows with their label.
+/// Nodes by name, each with its group, and arrows with labels.
 #[derive(Debug, Default)]
 struct Graph {
     nodes: BTreeSet<(String, String)>,
@@ -64,11 +64,11 @@ pub fn run(arguments: &Arguments) -> u8 {
 }
 
 fn draw(arguments: &Arguments) -> Result<String, Vec<Diagnostic>> {
-    let made = pipeline::generate(&arguments.stack.request(std::slice::from_ref(&arguments.env), None))?;
+    let generated = pipeline::generate(&arguments.stack.request(std::slice::from_ref(&arguments.env), None))?;
     let mut graph = Graph::default();
     match arguments.of {
         What::Services => {
-            for plan in made.plans.iter().map(|planned| &planned.plan) {
+            for plan in generated.plans.iter().map(|planned| &planned.plan) {
                 for (name, service) in &plan.services {
                     graph.nodes.insert((name.to_string(), service.zone.name().to_owned()));
                     for to in service.depends_on.keys() {
@@ -82,7 +82,7 @@ fn draw(arguments: &Arguments) -> Result<String, Vec<Diagnostic>> {
             }
         }
         What::Derivations => {
-            for (path, artifact) in made.artifacts.iter() {
+            for (path, artifact) in generated.artifacts.iter() {
                 let Some(backend) = Backend::of_output(path) else { continue };
                 graph.nodes.insert((backend.name().to_owned(), "generator".to_owned()));
                 graph.nodes.insert((path.to_string(), "file".to_owned()));
@@ -107,7 +107,7 @@ fn draw(arguments: &Arguments) -> Result<String, Vec<Diagnostic>> {
     })
 }
 
-/// Names have checked alphabets, so quotes cannot be left.
+/// Returns the graph in Graphviz's language. Names are checked and contain no quotes, so they need no escaping.
 fn dot(graph: &Graph) -> String {
     let mut text = String::from("digraph nself {\n  rankdir=LR;\n");
     for (name, group) in &graph.nodes {

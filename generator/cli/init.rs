@@ -1,4 +1,4 @@
-//! `nself init`: a starter stack, or the folder of a service to begin with. Asks nothing, overwrites nothing.
+//! `nself init`: writes a starter stack, or the folder of a new service. It never prompts and never overwrites files.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use crate::files::{self, FileError, Reason, Root};
 use crate::templates;
 use crate::values::{Checked, ProjectName, ProjectPath, ServiceName};
 
-/// The starter stack; the marker is the project's name.
+/// The starter stack, with a marker in place of the project's name.
 const STARTER: &str = include_str!("../../stdlib/init/stack.ncl");
 const MARKER: &str = "my-project";
 
@@ -19,14 +19,18 @@ pub struct Arguments {
     /// The folder of the project, or of the service.
     #[arg(default_value = ".")]
     folder: PathBuf,
-    /// Write a service to begin with instead of a stack.
+    /// Write a new service from this template instead of a stack.
     #[arg(long, value_name = "NAME", value_parser = template)]
     template: Option<String>,
 }
 
 fn template(name: &str) -> Result<String, String> {
-    let known: Vec<&str> = templates::names().into_iter().collect();
-    if known.contains(&name) { Ok(name.to_owned()) } else { Err(format!("expected one of {}", known.join(", "))) }
+    let template_names: Vec<&str> = templates::names().into_iter().collect();
+    if template_names.contains(&name) {
+        Ok(name.to_owned())
+    } else {
+        Err(format!("expected one of {}", template_names.join(", ")))
+    }
 }
 
 pub fn run(arguments: &Arguments) -> u8 {
@@ -54,7 +58,7 @@ pub fn run(arguments: &Arguments) -> u8 {
         Err((path, error)) => {
             let finding = if error.already_exists() {
                 let path = path.strip_prefix(".").unwrap_or(&path).display();
-                let message = format!("{path}: it exists already and is kept as it is");
+                let message = format!("{path} already exists and was not changed");
                 Diagnostic::error(Code::Io, FieldPath::root()).message(message)
             } else {
                 error.into()
@@ -65,13 +69,13 @@ pub fn run(arguments: &Arguments) -> u8 {
     }
 }
 
-/// What the stack in this folder says of the service.
+/// Returns the line that adds the service to the stack.
 fn in_stack(folder: &Path, template: &str) -> String {
     let here = std::env::current_dir().unwrap_or_default();
     let context = folder.strip_prefix(here).unwrap_or(folder).display().to_string();
     if let Some(reason) = ProjectPath::refusal(&context) {
         return format!(
-            "move the folder to where a stack can name it, such as `services/orders` beside stack.ncl: {reason}"
+            "move the folder to a path that a stack can use, such as `services/orders` beside stack.ncl: {reason}"
         );
     }
     let name = folder.file_name().and_then(|name| name.to_str());
@@ -81,7 +85,7 @@ fn in_stack(folder: &Path, template: &str) -> String {
     )
 }
 
-/// All or nothing: a file that exists is found before the first is written.
+/// Writes all files. If one of them exists, it writes none.
 fn write(folder: &Path, files: &[(&str, Vec<u8>)]) -> Result<(), (PathBuf, FileError)> {
     let place = Root::named(folder);
     let open = place.make(0o755).map_err(|error| (folder.to_owned(), error))?;
@@ -94,13 +98,13 @@ fn write(folder: &Path, files: &[(&str, Vec<u8>)]) -> Result<(), (PathBuf, FileE
     }
     for (path, bytes) in files {
         let above = Path::new(path).parent().filter(|above| !above.as_os_str().is_empty());
-        let made = above.map_or(Ok(()), |above| open.make_folder(above, 0o755).map(drop));
-        made.and_then(|()| open.create(path, bytes, 0o644)).map_err(|error| (folder.join(path), error))?;
+        let created = above.map_or(Ok(()), |above| open.make_folder(above, 0o755).map(drop));
+        created.and_then(|()| open.create(path, bytes, 0o644)).map_err(|error| (folder.join(path), error))?;
     }
     Ok(())
 }
 
-/// The folder's name, as far as a project can be called that.
+/// Returns the folder's name, reduced to the characters that the name of a project can have.
 fn project_name(folder: &Path) -> String {
     let _ = Root::named(folder).make(0o755);
     let name = files::real_path(folder).ok().and_then(|path| Some(path.file_name()?.to_str()?.to_ascii_lowercase()));

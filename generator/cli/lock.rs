@@ -96,7 +96,7 @@ fn report_check(arguments: &Arguments, lock: &Lock, images: &StackImages) -> u8 
             output::json(&json!({ "version": 1, "status": status, "diagnostics": findings }));
         }
         Format::Text if findings.is_empty() => {
-            output::remark(&format!("{FILE}: {} images, all locked", images.count()));
+            output::remark(&format!("{FILE}: {} images, all pinned", images.count()));
         }
         Format::Text => output::findings(&findings),
     }
@@ -105,7 +105,7 @@ fn report_check(arguments: &Arguments, lock: &Lock, images: &StackImages) -> u8 
 
 fn report(arguments: &Arguments, changes: &[Change], images: usize, is_changed: bool) -> u8 {
     let (status, remark) = match (is_changed, arguments.check) {
-        (false, _) => ("same", "all locked"),
+        (false, _) => ("same", "all pinned"),
         (true, true) => ("differs", "differs from the registries; run the same command without --check to update it"),
         (true, false) => ("written", "written"),
     };

@@ -1,5 +1,5 @@
-//! The command line: arguments and exit codes. stdout carries results, stderr the rest; exit codes are 0
-//! for fine, 1 for a difference or finding, 2 for an error.
+//! The command line: arguments and exit codes. Results go to stdout, everything else to stderr. Exit codes are 0 for
+//! success, 1 for a difference or finding, 2 for an error.
 
 mod completions;
 mod db;
@@ -35,7 +35,7 @@ use crate::pipeline::Request;
 use crate::source::{Guard, Limits};
 use crate::terminal;
 
-/// One typed Nickel file to a backend: Compose, nginx, PostgreSQL.
+/// Generate the deployment files of a backend from one typed Nickel file.
 #[derive(Debug, Parser)]
 #[command(name = "nself", bin_name = "nself", version, propagate_version = true)]
 struct Cli {
@@ -45,9 +45,9 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Generate the artifacts of a stack.
+    /// Generate the files of a stack.
     Gen(generate::Arguments),
-    /// Compare the artifacts on disk with the stack: `gen --check`.
+    /// Compare the files on disk with the stack; the same as `gen --check`.
     Check(generate::CheckArguments),
     /// Write a commented stack.ncl that works.
     Init(init::Arguments),
@@ -65,13 +65,13 @@ enum Command {
     /// Write the files of a published release to a folder.
     #[cfg(feature = "registry")]
     Pull(pull::PullArguments),
-    /// What decided a generated file, or a line of it; what the last run changed and why.
+    /// Show which field of the stack decided a generated file or one line of it, or why the last run changed files.
     Why(why::Arguments),
     /// Compare files with the manifest and, with --rebuild, with the stack.
     Verify(verify::Arguments),
-    /// Forget old generations and what only they need.
+    /// Delete old generations and the objects that only they use.
     Gc(verify::GcArguments),
-    /// Services or derivations as a graph.
+    /// Print services or derivations as a graph.
     Graph(graph::Arguments),
     /// List, show and compare environments.
     Env(env::Arguments),
@@ -79,30 +79,30 @@ enum Command {
     Db(db::Arguments),
     /// Create and check the values of secrets.
     Secrets(secrets::Arguments),
-    /// The stack language, as JSON Schema or as text.
+    /// Print the stack language, as JSON Schema or as text.
     Schema(schema::Arguments),
-    /// What a code such as NS201 means.
+    /// Explain a code such as NS201.
     Explain(explain::Arguments),
-    /// Completions for a shell.
+    /// Print completions for a shell.
     Completions(completions::Arguments),
-    /// Evaluates a stack under limits; started by nself itself.
+    /// Evaluate a stack under limits; nself itself runs this command.
     #[command(name = "__evaluate", hide = true)]
     Evaluate(EvaluateArguments),
 }
 
-/// The name of a stack file unless the command line names one.
+/// The default name of a stack file.
 const STACK_FILE: &str = "stack.ncl";
 
-/// Which stack, and how to read it.
+/// Arguments about the stack and its evaluation.
 #[derive(Debug, Clone, Args)]
 struct StackArguments {
     /// The stack file; by default, `stack.ncl` in this folder or the nearest one above it, up to the root of the repository.
     #[arg(default_value = STACK_FILE, hide_default_value = true)]
     stack: PathBuf,
-    /// Allow imports from this folder too.
+    /// Also allow imports from this folder.
     #[arg(long, value_name = "DIR")]
     allow_import: Vec<PathBuf>,
-    /// Seconds that the evaluation may take.
+    /// Maximum duration of the evaluation in seconds.
     #[arg(long, value_name = "SECONDS", default_value = "30")]
     time_limit: u64,
 }
@@ -114,15 +114,15 @@ impl StackArguments {
             return self.stack.clone();
         }
         let here = std::env::current_dir().unwrap_or_default();
-        let is_file = |path: &Path| files::look_behind(path).is_ok_and(|stat| stat.is_file());
+        let is_file = |path: &Path| files::stat_target(path).is_ok_and(|stat| stat.is_file());
         for (depth, folder) in here.ancestors().enumerate() {
             // The way up is relative, so that messages show the paths that the user can type.
             let path = std::iter::repeat_n("..", depth).chain([STACK_FILE]).collect::<PathBuf>();
             if is_file(&path) {
                 return path;
             }
-            // A stack above the repository is not that of the project.
-            if files::look_behind(&folder.join(".git")).is_ok() {
+            // A stack above the root of the repository does not belong to the project.
+            if files::stat_target(&folder.join(".git")).is_ok() {
                 break;
             }
         }
@@ -155,14 +155,14 @@ struct EvaluateArguments {
     arguments: Vec<std::ffi::OsString>,
 }
 
-/// How results are printed.
+/// The format of results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
     Text,
     Json,
 }
 
-/// Success, a difference or finding, an error.
+/// Exit codes for success, for a difference or finding, and for an error.
 const SUCCESS: u8 = 0;
 const DIFFERENCES: u8 = 1;
 const ERROR: u8 = 2;

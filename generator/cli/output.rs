@@ -1,4 +1,5 @@
-//! Printing: findings and remarks to stderr, results to stdout. Everything passes through [`terminal`](crate::terminal).
+//! Prints findings and remarks to stderr and results to stdout. Everything passes through
+//! [`terminal`](crate::terminal).
 
 use super::Format;
 use crate::diagnostic::{Diagnostic, Severity};
@@ -15,7 +16,7 @@ pub fn lines(lines: &Lines) {
     terminal::print(lines);
 }
 
-/// Sends a result that other programs read, byte for byte. A reader that goes away is no error.
+/// Sends a result that other programs read, byte for byte. A closed pipe is not an error.
 pub fn document(text: &str) {
     let _ = terminal::send(text);
 }
@@ -25,7 +26,7 @@ pub fn remark(line: &str) {
     terminal::print_remarks(&Lines::line(line));
 }
 
-/// Prints several lines about the result, such as those of an earlier run.
+/// Prints several lines about the result, such as the saved lines of an earlier run.
 pub fn remarks(lines: &Lines) {
     terminal::print_remarks(lines);
 }
@@ -35,12 +36,12 @@ pub fn json(value: &serde_json::Value) {
     json_text(&format!("{value:#}\n"));
 }
 
-/// Sends a result that is JSON already.
+/// Sends a result that is already JSON text.
 pub fn json_text(text: &str) {
     document(&terminal::json(text));
 }
 
-/// What ended a command: as a document where one was asked for, else for people.
+/// Prints the findings that ended a command, in the requested format.
 pub fn failure(format: Format, findings: &[Diagnostic]) {
     match format {
         Format::Json => json(&serde_json::json!({ "version": 1, "status": "error", "diagnostics": findings })),
@@ -48,10 +49,10 @@ pub fn failure(format: Format, findings: &[Diagnostic]) {
     }
 }
 
-/// Most findings that are printed; `--format json` has all.
+/// Maximum number of findings that are printed; `--format json` has all.
 const FINDINGS: usize = 1_000;
 
-/// Prints findings in order and how many there were.
+/// Prints findings in order, and their number.
 pub fn findings<'a>(findings: impl IntoIterator<Item = &'a Diagnostic>) {
     let colour = terminal::are_terminals().1 && std::env::var_os("NO_COLOR").is_none();
     let mut lines = Lines::default();
@@ -73,7 +74,7 @@ pub fn findings<'a>(findings: impl IntoIterator<Item = &'a Diagnostic>) {
     terminal::print_remarks(&lines);
 }
 
-/// One finding. The user's source is not quoted: a line may hold what must not reach a log.
+/// Returns the lines of one finding. They do not quote the user's source, which may contain secrets.
 pub fn render(finding: &Diagnostic, colour: bool) -> Lines {
     let (name, style) = match finding.severity {
         Severity::Error => ("error", Style::Error),

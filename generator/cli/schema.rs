@@ -1,4 +1,4 @@
-//! `nself schema`: the stack language, from the types that read it.
+//! `nself schema`: prints the stack language, from the types that decode it.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -21,7 +21,7 @@ pub struct Arguments {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum SchemaFormat {
-    /// Every field with its type and meaning.
+    /// Every field with its type and description.
     Text,
     /// JSON Schema (draft 2020-12) of one environment's stack.
     Json,
@@ -75,7 +75,7 @@ fn select(schema: &Value, name: &str) -> Result<(String, Value), Diagnostic> {
     let definition = found.and_then(|found| Some((found.to_owned(), (*types.get(found)?).clone())));
     definition.ok_or_else(|| {
         let finding = Diagnostic::error(Code::UnknownField, FieldPath::root())
-            .message(format!("there is no type or field `{name}` in the language"))
+            .message(format!("the stack language has no type or field `{name}`"))
             .expected(format!("one of {}", types.keys().copied().collect::<Vec<_>>().join(", ")));
         match words::nearest(name, names.keys().copied()) {
             Some(near) => finding.hint(format!("did you mean `{near}`?")),
@@ -106,7 +106,7 @@ fn text(schema: &Value) -> String {
     out
 }
 
-/// A type: its meaning, then its fields or alternatives.
+/// Appends a type: its description, then its fields or alternatives.
 fn record(name: &str, schema: &Value, out: &mut String) {
     let about = schema["description"].as_str().or(schema["title"].as_str()).unwrap_or_default();
     let _ = writeln!(out, "{name}: {}", about.replace('\n', " "));

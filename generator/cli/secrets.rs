@@ -86,13 +86,13 @@ fn init(arguments: &OutputArguments, environment: &str) -> Result<u8, Vec<Diagno
     Ok(if outcome.required.is_empty() { SUCCESS } else { DIFFERENCES })
 }
 
-/// Prints values for a different program. A terminal is refused: values would stay on the screen.
+/// Prints values for a different program. It refuses a terminal, where the values would stay visible.
 fn kubernetes(arguments: &OutputArguments, environment: &str) -> Result<u8, Vec<Diagnostic>> {
     let (text, remark) = secrets::manifests(&arguments.folder(environment)?)?;
     if terminal::are_terminals().0 {
         return Err(vec![
             Diagnostic::error(Code::PlainSecret, FieldPath::root())
-                .message("values of secrets are not printed on a terminal")
+                .message("nself does not print values of secrets on a terminal")
                 .hint(format!("nself secrets kubernetes --env {environment} | kubectl apply --server-side -f -")),
         ]);
     }

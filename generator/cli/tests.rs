@@ -1,4 +1,4 @@
-//! The command line without a process: arguments, and how results are printed.
+//! Tests of the command line in process: arguments, and the format of results.
 
 use clap::{CommandFactory, Parser};
 
@@ -32,7 +32,7 @@ fn every_command_has_a_help_text() {
     assert_eq!(out, [] as [&str; 0]);
 }
 
-/// The arguments that every command about a stack has.
+/// The arguments that all commands about a stack share.
 #[derive(Parser)]
 struct Alone {
     #[command(flatten)]
@@ -48,12 +48,12 @@ fn the_folder_of_the_stack_is_the_project() {
     assert_eq!(project(&["nself", "/srv/stack.ncl"]), Some("/srv".into()));
 }
 
-/// A finding is printed with its place, where it applies and the way out; control characters are shown, not sent.
+/// A finding is printed with its place, its environments and its help. Control characters are shown as text.
 #[test]
-fn a_finding_is_printed_with_place_and_help() {
+fn a_finding_is_printed_with_its_place_and_help() {
     let mut finding = Diagnostic::error(Code::PortTaken, path!("services", "orders", "port"))
         .message("port \u{1b}[31m8001 is taken")
-        .hint("give one of the two another port")
+        .hint("give one of the two a different port")
         .related(path!("services", "other", "port"), "the other owner");
     finding.environments = vec!["prod".to_owned()];
     let rendered = render(&finding, false);
@@ -65,7 +65,7 @@ fn a_finding_is_printed_with_place_and_help() {
         [
             "  --> services.orders.port",
             "   = in: prod",
-            "   = help: give one of the two another port",
+            "   = help: give one of the two a different port",
             "   = see: services.other.port: the other owner",
             "",
         ]

@@ -1,27 +1,27 @@
-//! Help, versions and errors about arguments. An error repeats what was given, so each value is made visible before the
-//! sentence around it is built.
+//! Help, versions and errors about arguments. An error repeats arguments of the user, so control characters in them are
+//! escaped first.
 
 use clap::error::{ContextKind, ContextValue, Error};
 
 use super::{ERROR, SUCCESS, output};
 use crate::terminal::Lines;
 
-/// Prints what the parser of arguments answers; returns the exit code.
+/// Prints the output of the argument parser and returns the exit code.
 pub fn print(mut answer: Error) -> u8 {
     if !answer.use_stderr() {
         output::document(&answer.render().to_string());
         return SUCCESS;
     }
-    let given: Vec<(ContextKind, ContextValue)> =
+    let arguments: Vec<(ContextKind, ContextValue)> =
         answer.context().filter_map(|(kind, value)| Some((kind, visible(value)?))).collect();
-    for (kind, value) in given {
+    for (kind, value) in arguments {
         answer.insert(kind, value);
     }
     output::remarks(&Lines::text(&answer.render().to_string()));
     ERROR
 }
 
-/// A value on one line; nothing where it holds no text.
+/// Returns a value with control characters escaped; `None` if it has no text.
 fn visible(value: &ContextValue) -> Option<ContextValue> {
     let line = |text: &String| Lines::line(text).as_str().trim_end_matches('\n').to_owned();
     match value {

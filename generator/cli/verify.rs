@@ -16,13 +16,13 @@ use crate::store::Cache;
 pub struct Arguments {
     #[command(flatten)]
     stack: StackArguments,
-    /// The output folder; `deploy` beside the stack unless given.
+    /// The output folder; by default `deploy` in the folder of the stack.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Derive everything again from the stack, and compare that too.
+    /// Also generate all files again from the stack, and compare them.
     #[arg(long)]
     rebuild: bool,
-    /// Restore what differs from the manifest, and put damaged objects aside.
+    /// Restore files that differ from the manifest, and move damaged objects to the quarantine.
     #[arg(long)]
     repair: bool,
     #[arg(long, value_enum, default_value = "text")]
@@ -51,10 +51,10 @@ fn verify(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
                 output::line(&format!("restored {path}"));
             }
             for name in damaged.iter().filter(|_| arguments.repair) {
-                output::line(&format!("put aside {name}"));
+                output::line(&format!("moved to quarantine: {name}"));
             }
             output::findings(&findings);
-            let rebuilt = if arguments.rebuild { ", derived again" } else { "" };
+            let rebuilt = if arguments.rebuild { ", generated again" } else { "" };
             output::remark(&format!("{files} files{rebuilt}, {objects} objects"));
         }
     }
@@ -66,10 +66,10 @@ pub struct GcArguments {
     /// The folder of the project.
     #[arg(default_value = ".")]
     folder: PathBuf,
-    /// How many generations are kept.
+    /// Number of generations to keep.
     #[arg(long, default_value = "10", value_name = "COUNT")]
     keep: usize,
-    /// Seconds for which everything new is kept, for runs that are on their way.
+    /// Keep objects that are younger than this many seconds, since a parallel run may use them.
     #[arg(long, default_value = "3600", value_name = "SECONDS")]
     grace: u64,
 }
@@ -79,7 +79,7 @@ pub fn gc(arguments: &GcArguments) -> u8 {
     match cache.open() {
         Ok(Some(_)) => {}
         Ok(None) => {
-            output::remark("nothing to do: there is no .nself here");
+            output::remark("nothing to do: there is no .nself in this folder");
             return SUCCESS;
         }
         Err(error) => {
@@ -87,7 +87,7 @@ pub fn gc(arguments: &GcArguments) -> u8 {
             return ERROR;
         }
     }
-    // The lock keeps writers out; a reader that misses an object writes it again.
+    // The lock excludes runs that write. A run that misses an object writes it again.
     let lock = cache.lock();
     let generations = cache.generations();
     let forgotten = generations.keep(arguments.keep.max(1));
@@ -100,7 +100,7 @@ pub fn gc(arguments: &GcArguments) -> u8 {
     drop(lock);
     match swept {
         Ok((count, bytes)) => {
-            output::remark(&format!("{forgotten} generations forgotten, {count} objects of {bytes} bytes deleted"));
+            output::remark(&format!("deleted {forgotten} generations and {count} objects with {bytes} bytes"));
             SUCCESS
         }
         Err(error) => {

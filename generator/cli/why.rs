@@ -1,5 +1,5 @@
-//! `nself why`: from a generated file, down to one line of it, back to the field of the stack that decided it; and
-//! from the last run back to what had changed.
+//! `nself why`: shows the field of the stack that decided a generated file or one line of it, and the inputs whose
+//! changes made the last run write files.
 
 use std::path::PathBuf;
 
@@ -14,15 +14,15 @@ use crate::terminal::Lines;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// A generated file, perhaps with a line: `deploy/local/compose.yaml:17`.
+    /// A generated file, with an optional line: `deploy/local/compose.yaml:17`.
     #[arg(required_unless_present = "rebuilt")]
     path: Option<String>,
     #[command(flatten)]
     stack: StackArguments,
-    /// What the last run that changed something wrote, and which input was the reason.
+    /// Show the files that the last run changed, and the inputs that caused it.
     #[arg(long)]
     rebuilt: bool,
-    /// The output folder; `deploy` beside the stack unless given.
+    /// The output folder; by default `deploy` in the folder of the stack.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     #[arg(long, value_enum, default_value = "text")]
@@ -76,7 +76,7 @@ fn explain(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
 fn rebuilt(arguments: &Arguments) -> u8 {
     let generations = Cache::new(&arguments.stack.project()).generations().all();
     let Some((number, new)) = generations.last() else {
-        output::remark("no run is recorded here; `nself gen` records what it changes below .nself");
+        output::remark("no run is recorded in this folder; `nself gen` records its changes below .nself");
         return DIFFERENCES;
     };
     let empty = Generation::default();
@@ -101,7 +101,7 @@ fn rebuilt(arguments: &Arguments) -> u8 {
                     }
                 }
                 if same_bytes > 0 {
-                    lines.push(&format!("  {same_bytes} files were derived again, with the same bytes"));
+                    lines.push(&format!("  {same_bytes} files were generated again with the same content"));
                 }
             }
             output::lines(&lines);

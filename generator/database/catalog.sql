@@ -1,5 +1,5 @@
--- What a database consists of, one line per fact: a description that is the same for the same objects, whatever
--- the order in which they were made. Objects of extensions and of the schema `nself` are left out.
+-- Describes all objects of a database, one line for each fact. Equal objects have an equal description, regardless of
+-- the order of their creation. Objects of extensions and of the schema `nself` are omitted.
 WITH
 space AS (
   SELECT oid, nspname, nspowner, nspacl FROM pg_catalog.pg_namespace
@@ -68,7 +68,7 @@ fact (kind, name, what) AS (
   UNION ALL
   SELECT 'column', nspname || '.' || relname || '.' || attname,
          pg_catalog.concat_ws(' ', pg_catalog.format_type(atttypid, atttypmod), attnotnull, attidentity, attgenerated,
-           -- In a row type the order is part of the type.
+           -- In a composite type, the order of the columns is part of the type.
            CASE WHEN relkind = 'c' THEN (SELECT pg_catalog.count(*) FROM pg_catalog.pg_attribute o
              WHERE o.attrelid = a.attrelid AND o.attnum BETWEEN 1 AND a.attnum AND NOT o.attisdropped) END,
            CASE WHEN attcollation <> t.typcollation THEN (SELECT collname FROM pg_catalog.pg_collation WHERE oid = attcollation) END,

@@ -1,5 +1,5 @@
-//! Checks that a piece of the user's SQL is complete and means the same to every reader: this crate, psql and all
-//! versions of the server. Text that they read differently is refused, not interpreted.
+//! Checks that a piece of the user's SQL is complete and that every reader parses it in the same way: this crate, psql
+//! and all versions of the server. Ambiguous text is refused.
 
 use super::lexer::{Token, TokenKind, is_word, place, tokens, unquoted};
 use crate::codes::Code;
@@ -11,7 +11,7 @@ const CHAIN: usize = 4000;
 /// Maximum number of open prefix operators, such as `NOT` and signs.
 const PREFIXES: usize = 100;
 
-/// What a text must consist of.
+/// The form that a text must have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TextForm {
     /// An expression or a query: neither `;` nor comments.
@@ -20,7 +20,7 @@ pub enum TextForm {
     Statements,
 }
 
-/// Why a text is refused, and the byte offset.
+/// The reason why a text is refused, and its byte offset.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     pub at: usize,
@@ -123,7 +123,7 @@ fn ambiguous(tokens: &[Token]) -> Option<Fault> {
             (TokenKind::Number | TokenKind::Symbol, _)
                 if touches(after) && after.is_some_and(|next| next.text.starts_with('$')) =>
             {
-                "a `$` directly follows another sign; put a blank between the two"
+                "a `$` directly follows a different symbol; put a blank between the two"
             }
             // psql replaces `:name` with the value of a variable.
             (TokenKind::Symbol, ":")
@@ -171,11 +171,11 @@ fn deep(tokens: &[Token]) -> Option<Fault> {
         }
         let sum = |count: fn(&Level) -> usize| levels.iter().map(count).sum::<usize>();
         let excess = if levels.len() > DEPTH {
-            format!("more than {DEPTH} brackets are open")
+            format!("brackets are nested deeper than {DEPTH} levels")
         } else if sum(|level| level.tokens) > CHAIN {
-            format!("more than {CHAIN} words and signs follow each other without a comma")
+            format!("more than {CHAIN} words and symbols without a comma between them")
         } else if sum(|level| level.prefixes) > PREFIXES {
-            format!("more than {PREFIXES} prefix operators are open")
+            format!("more than {PREFIXES} prefix operators before one operand")
         } else {
             continue;
         };
@@ -184,7 +184,7 @@ fn deep(tokens: &[Token]) -> Option<Fault> {
     None
 }
 
-/// Whether a token may be an operator before its only operand. Adjacent signs are one operator, unless they end in
+/// Returns whether a token may be an operator before its only operand. Adjacent signs are one operator, unless they end in
 /// `+` or `-`.
 fn is_prefix(token: &Token, before: Option<&Token>) -> bool {
     let sign = |token: &Token| token.kind == TokenKind::Symbol && !"()[]{},;.".contains(token.text);
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn closed_pieces_pass() {
+    fn complete_pieces_are_accepted() {
         for text in [
             "a + (b[1:2])",
             "'it''s; )'",
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn depth_has_limits() {
+    fn nesting_has_limits() {
         let nested = |count: usize| format!("{}1{}", "(".repeat(count), ")".repeat(count));
         assert_eq!(piece(&nested(DEPTH - 1)), None);
         for text in [

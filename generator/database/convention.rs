@@ -146,7 +146,7 @@ fn apply_tenant(table_name: &ObjectName, table: &mut Table, check: &Expression, 
             refuse(
                 path.key("policies").key(reserved),
                 format!("`{reserved}` is a policy of the convention"),
-                "choose another name; your restrictive policies can narrow the access further",
+                "choose a different name; restrictive policies of your own can limit access further",
             );
         }
     }

@@ -16,7 +16,7 @@ macro_rules! hazards {
                 match self { $(Hazard::$name => $text),* }
             }
 
-            /// Whether the definition must allow the hazard.
+            /// Returns whether the definition must allow the hazard.
             pub fn needs_review(self) -> bool {
                 match self { $(Hazard::$name => $review),* }
             }

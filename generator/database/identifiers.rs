@@ -62,7 +62,7 @@ pub fn words(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
     names.into_iter()
 }
 
-/// Whether a text mentions one of the columns.
+/// Returns whether a text mentions one of the columns.
 pub fn mentions(text: &str, columns: &BTreeSet<SqlIdent>) -> bool {
     !columns.is_empty() && words(text).any(|word| columns.contains(word.as_ref()))
 }
@@ -76,7 +76,7 @@ fn name<'a>(token: &Token<'a>) -> Option<Cow<'a, str>> {
     }
 }
 
-/// Whether the server reads the string at an index as the name of an object.
+/// Returns whether the server reads the string at an index as the name of an object.
 fn means_name(all: &[Token], at: usize) -> bool {
     let text = |i: usize| all.get(i).map_or("", |token| token.text);
     let one_of = |known: &[&str], i: usize| known.iter().any(|known| known.eq_ignore_ascii_case(text(i)));
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn words_and_their_replacement() {
+    fn names_are_found_and_replaced() {
         assert_eq!(found("Total - \"Odd\" /* note */"), ["total", "Odd"]);
         let text = renamed("total >= 0 AND note <> 'total'", |word| (word == "total").then(|| "amount".into()));
         assert_eq!(text, "amount >= 0 AND note <> 'total'");
@@ -154,7 +154,7 @@ mod tests {
     proptest::proptest! {
         /// Any text is read to its end.
         #[test]
-        fn any_text_is_read(text in "[xe'\"$:(. ]{0,16}(::regclass)?") {
+        fn any_text_is_accepted_without_a_panic(text in "[xe'\"$:(. ]{0,16}(::regclass)?") {
             words(&text).for_each(drop);
         }
     }

@@ -126,7 +126,7 @@ fn is_line_end(byte: u8) -> bool {
     matches!(byte, b'\n' | b'\r')
 }
 
-/// Whether a name may begin with the byte.
+/// Returns whether a name may begin with the byte.
 pub fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphabetic() || byte == b'_' || byte >= 0x80
 }
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn strings_end_where_the_server_ends_them() {
+    fn strings_end_at_the_same_place_as_on_the_server() {
         assert_eq!(split(r"E'a\'b'c"), [r"E'a\'b'", "c"]);
         assert_eq!(split(r"'a\'d'c'"), [r"'a\'", "d", "'c'"]);
         assert_eq!(split("xe'a'"), ["xe", "'a'"]);
@@ -257,14 +257,14 @@ mod tests {
     fn a_string_continues_with_the_quoting_of_its_first_part() {
         assert_eq!(split("E'a'\n'\\'' + 1"), ["E'a'", "'\\''", "+", "1"]);
         assert_eq!(split("E'a' -- note\n '\\'')"), ["E'a'", "-- note", "'\\''", ")"]);
-        // On one line, after a block comment and after a string in dollars nothing is continued.
+        // A string on the same line, after a block comment or after a dollar-quoted string is not a continuation.
         assert_eq!(split("E'a' '\\' + 1"), ["E'a'", "'\\'", "+", "1"]);
         assert_eq!(split("E'a' /* \n */ '\\' + 1").len(), 5);
         assert_eq!(split("$$a$$\n'\\' + 1"), ["$$a$$", "'\\'", "+", "1"]);
     }
 
     #[test]
-    fn numbers_and_comments_end_where_the_server_ends_them() {
+    fn numbers_and_comments_end_at_the_same_place_as_on_the_server() {
         assert_eq!(split("1.5e-3+.5 1..2 1e"), ["1.5e-3", "+", ".5", "1", "..", "2", "1", "e"]);
         assert_eq!(split("a -- b\rc"), ["a", "-- b", "c"]);
         assert_eq!(split("/* /* */ */ a"), ["/* /* */ */", "a"]);

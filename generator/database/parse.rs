@@ -24,9 +24,9 @@ const STACK: usize = 64 << 20;
 pub enum Slot {
     /// In brackets, or between the commas of a list.
     Expression,
-    /// After AS of a view.
+    /// After AS in CREATE VIEW.
     Query,
-    /// After RETURNS of a function.
+    /// After RETURNS in CREATE FUNCTION.
     Returns,
 }
 
@@ -40,7 +40,7 @@ impl Slot {
         }
     }
 
-    /// Whether a node of this kind fills the slot.
+    /// Returns whether a node of this kind fills the slot.
     fn takes(self, kind: SyntaxKind) -> bool {
         match self {
             Slot::Expression => Expr::can_cast(kind),
@@ -143,7 +143,7 @@ fn frame(tree: &SyntaxNode, from: usize, to: usize) -> Vec<SyntaxKind> {
     outside.map(|element| element.kind()).collect()
 }
 
-/// Whether the parser and [`lexer`] find words and strings at the same places.
+/// Returns whether the parser and [`lexer`] find words and strings at the same places.
 fn same_words(tree: &SyntaxNode, text: &str, offset: usize) -> bool {
     let tokens = tree.descendants_with_tokens().filter_map(|element| element.into_token());
     let theirs = tokens.filter_map(|token| {

@@ -11,7 +11,7 @@ use rustix::io::Errno;
 /// The flags for opening a folder.
 pub(super) const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
-/// Tells whether a path consists of names only, at least one: no `..` and no root.
+/// Returns whether a path consists of names only, at least one: no `..` and no root.
 pub(super) fn is_below(path: &Path) -> bool {
     let mut parts = path.components().peekable();
     parts.peek().is_some() && parts.all(|part| matches!(part, Component::Normal(_)))

@@ -41,12 +41,12 @@ impl FileError {
         FileError::new(path, scope, Reason::System(error.into()))
     }
 
-    /// Tells whether the operating system refused, rather than nself.
+    /// Returns whether the operating system refused, rather than nself.
     pub fn is_system(&self) -> bool {
         matches!(self.reason, Reason::System(_))
     }
 
-    /// Tells whether the file to be created exists already.
+    /// Returns whether the file to be created exists already.
     pub fn already_exists(&self) -> bool {
         matches!(&self.reason, Reason::System(error) if error.kind() == io::ErrorKind::AlreadyExists)
     }
@@ -108,10 +108,10 @@ impl From<FileError> for Diagnostic {
             }
             (_, Scope::Output) => finding
                 .expected("an output folder of plain folders and regular files")
-                .hint("remove it, or choose another folder with --out"),
+                .hint("remove it, or choose a different folder with --out"),
             (_, Scope::Cache) => finding
                 .expected("a cache of plain folders and regular files")
-                .hint("remove it: nself creates the cache again; it does not belong into version control"),
+                .hint("remove it: nself creates the cache again; it does not belong in version control"),
             (_, Scope::Project | Scope::Operator) => finding
                 .expected("plain folders and regular files; nself follows no symbolic link in a project")
                 .hint("replace the link by the file itself"),

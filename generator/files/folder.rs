@@ -69,7 +69,7 @@ impl Folder {
     /// Reads the file at `path` with its metadata; `None` if it does not exist.
     ///
     /// # Errors
-    /// Those of [`Folder::read`].
+    /// The errors of [`Folder::read`].
     pub fn read_with_metadata(
         &self,
         path: impl AsRef<Path>,
@@ -122,7 +122,7 @@ impl Folder {
         rustix::fs::fstat(&self.handle).ok().map(Stat::from)
     }
 
-    /// Tells whether `path` is a regular file and no part of the path is a symbolic link.
+    /// Returns whether `path` is a regular file and no part of the path is a symbolic link.
     pub fn has_file(&self, path: impl AsRef<Path>) -> bool {
         matches!(self.stat(path), Ok(Some(stat)) if stat.is_file())
     }
@@ -156,7 +156,7 @@ impl Folder {
     /// returns true are omitted, with everything below them.
     ///
     /// # Errors
-    /// Those of [`Folder::list`].
+    /// The errors of [`Folder::list`].
     pub fn list_all(&self, is_omitted: &mut dyn FnMut(&Path) -> bool) -> Result<Vec<(PathBuf, EntryKind)>, FileError> {
         let mut all = Vec::new();
         self.list_into(Path::new(""), is_omitted, &mut all)?;

@@ -3,7 +3,7 @@
 /// The use of a file that nself reads. It decides the maximum size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FileKind {
-    /// A stack file or what it imports.
+    /// A stack file, or a file that it imports.
     Stack,
     /// A hand-written file of the edge, `nginx/conf.d/*.conf`.
     Snippet,
@@ -38,8 +38,8 @@ const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 
 impl FileKind {
-    /// Returns the maximum bytes of a file. The largest known files are a tenth of it: a manifest of 10,000 files has 3 MiB,
-    /// the `compose.yaml` of 5,000 services 6 MiB.
+    /// Returns the maximum size of a file in bytes. The largest known files are a tenth of it: a manifest of 10,000
+    /// files has 3 MiB, the `compose.yaml` of 5,000 services 6 MiB.
     pub fn limit(self) -> u64 {
         match self {
             FileKind::Secret => 256 * KIB,

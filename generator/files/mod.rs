@@ -23,7 +23,7 @@ pub use folder::{Entry, Folder};
 pub use kind::FileKind;
 pub use root::{OUTPUT, Root};
 pub use scope::Scope;
-pub use stat::{EntryKind, Stat, look_at, look_behind};
+pub use stat::{EntryKind, Stat, stat_path, stat_target};
 pub use total::Total;
 pub use write::{TEMPORARY, is_temporary, random_suffix};
 

@@ -7,7 +7,7 @@ use rustix::fs::Mode;
 use rustix::io::Errno;
 
 use super::descent::FOLDER;
-use super::stat::look_behind;
+use super::stat::stat_target;
 use super::{EntryKind, FileError, FileKind, Folder, Reason, Scope, descent};
 
 /// The path of a folder that may not exist. Symbolic links are followed on the operator's path to `base` and refused below
@@ -111,7 +111,7 @@ impl Root {
             Ok(handle) => Ok(Some(Folder::new(handle, self.base.clone(), self.scope))),
             Err(Errno::NOENT) => Ok(None),
             Err(Errno::NOTDIR) => {
-                let kind = look_behind(&self.base).map_or(EntryKind::Unknown, |stat| stat.kind);
+                let kind = stat_target(&self.base).map_or(EntryKind::Unknown, |stat| stat.kind);
                 Err(FileError::new(&self.base, self.scope, Reason::NoFolder(kind)))
             }
             Err(error) => Err(FileError::system(&self.base, self.scope, error)),
@@ -121,7 +121,7 @@ impl Root {
     /// Opens the folder and creates it, with its parents, where it is missing.
     ///
     /// # Errors
-    /// Those of [`Root::open`], or the folder cannot be created.
+    /// The errors of [`Root::open`], or the folder cannot be created.
     pub fn make(&self, mode: u32) -> Result<Folder, FileError> {
         let refused = |error| FileError::system(&self.base, self.scope, error);
         let base = match self.open_base()? {
@@ -150,7 +150,7 @@ impl Root {
     /// Reads a file of the folder; `None` if the folder or the file does not exist.
     ///
     /// # Errors
-    /// Those of [`Folder::read`].
+    /// The errors of [`Folder::read`].
     pub fn read(&self, path: impl AsRef<Path>, kind: FileKind) -> Result<Option<Vec<u8>>, FileError> {
         match self.open()? {
             Some(folder) => folder.read(path, kind),
@@ -161,7 +161,7 @@ impl Root {
     /// Writes a file in one step and creates the folders above it, readable by all users.
     ///
     /// # Errors
-    /// Those of [`Folder::replace`].
+    /// The errors of [`Folder::replace`].
     pub fn write(&self, path: impl AsRef<Path>, bytes: &[u8]) -> Result<(), FileError> {
         self.make(0o755)?.write(path, bytes)
     }
@@ -171,7 +171,7 @@ impl Folder {
     /// Writes a file in one step and creates the folders above it, readable by all users.
     ///
     /// # Errors
-    /// Those of [`Folder::replace`].
+    /// The errors of [`Folder::replace`].
     pub fn write(&self, path: impl AsRef<Path>, bytes: &[u8]) -> Result<(), FileError> {
         let path = path.as_ref();
         let name = path.file_name().unwrap_or_default();

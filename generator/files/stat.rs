@@ -88,7 +88,7 @@ impl From<rustix::fs::Stat> for Stat {
 ///
 /// # Errors
 /// The path does not exist, or the operating system refuses.
-pub fn look_at(path: &Path) -> io::Result<Stat> {
+pub fn stat_path(path: &Path) -> io::Result<Stat> {
     Ok(rustix::fs::statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW)?.into())
 }
 
@@ -96,6 +96,6 @@ pub fn look_at(path: &Path) -> io::Result<Stat> {
 ///
 /// # Errors
 /// The path does not exist, or the operating system refuses.
-pub fn look_behind(path: &Path) -> io::Result<Stat> {
+pub fn stat_target(path: &Path) -> io::Result<Stat> {
     Ok(rustix::fs::statat(CWD, path, AtFlags::empty())?.into())
 }

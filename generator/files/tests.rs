@@ -19,7 +19,7 @@ fn project() -> (tempfile::TempDir, Folder) {
 }
 
 #[test]
-fn both_ways_of_opening_refuse_the_same() {
+fn openat2_and_the_fallback_refuse_the_same_paths() {
     let (place, folder) = project();
     let outside = tempfile::tempdir().unwrap();
     fs::write(outside.path().join("file"), "outside").unwrap();
@@ -54,7 +54,7 @@ fn both_ways_of_opening_refuse_the_same() {
 }
 
 #[test]
-fn a_refusal_names_what_is_in_the_way() {
+fn a_refusal_names_the_link_or_file_that_caused_it() {
     let (place, folder) = project();
     symlink("/etc", place.path().join("a/link")).unwrap();
     assert!(std::process::Command::new("mkfifo").arg(place.path().join("a/pipe")).status().unwrap().success());
@@ -117,7 +117,7 @@ fn nothing_is_written_or_deleted_through_a_link() {
 }
 
 #[test]
-fn what_is_written_has_its_mode_and_replaces_in_one_step() {
+fn a_written_file_has_its_mode_and_replaces_the_old_one_atomically() {
     let (place, folder) = project();
     folder.write("x/y/file", b"one").unwrap();
     folder.write("x/y/file", b"two").unwrap();
@@ -134,7 +134,7 @@ fn what_is_written_has_its_mode_and_replaces_in_one_step() {
 }
 
 #[test]
-fn an_output_folder_in_the_project_is_behind_no_link() {
+fn an_output_folder_in_the_project_is_not_reached_through_a_link() {
     let (place, _) = project();
     let outside = tempfile::tempdir().unwrap();
     symlink(outside.path(), place.path().join("build")).unwrap();
@@ -143,7 +143,7 @@ fn an_output_folder_in_the_project_is_behind_no_link() {
     for refused in [Root::output(place.path(), None), named("deploy"), named("build/deploy")] {
         assert!(refused.open().is_err() && refused.write("x", b"x").is_err(), "{refused:?}");
     }
-    // What the operator names elsewhere may have links on the way to it.
+    // A path outside the project, which the operator names, may contain links.
     let link = outside.path().join("way");
     symlink(outside.path(), &link).unwrap();
     Root::output(place.path(), Some(&link.join("new/deploy"))).write("x", b"x").unwrap();

@@ -24,7 +24,7 @@ pub fn random_suffix() -> io::Result<String> {
     Ok(format!("{:016x}", u64::from_ne_bytes(bytes)))
 }
 
-/// Tells whether a name is that of a temporary file.
+/// Returns whether a name is that of a temporary file.
 pub fn is_temporary(name: &std::ffi::OsStr) -> bool {
     let suffix = name.to_str().and_then(|name| name.strip_prefix(TEMPORARY));
     suffix.is_some_and(|suffix| suffix.len() == 16 && suffix.bytes().all(|c| c.is_ascii_hexdigit()))
@@ -86,7 +86,7 @@ impl Folder {
     /// Creates an empty file with exactly this mode and returns it open for writing.
     ///
     /// # Errors
-    /// Those of [`Folder::create`].
+    /// The errors of [`Folder::create`].
     pub fn create_open(&self, path: impl AsRef<Path>, mode: u32) -> Result<File, FileError> {
         let path = path.as_ref();
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;

@@ -1,5 +1,5 @@
-//! Configuration, manifest and index of an image. The configuration is that of the base, changed by the settings of the
-//! service in the plan.
+//! Configuration, manifest and index of an image. The configuration is copied from the base image, with the settings of
+//! the planned service applied.
 
 // Types of the image specification hold hash maps. The canonical JSON writer sorts their keys.
 #![allow(clippy::disallowed_types)]
@@ -163,7 +163,7 @@ fn configuration(
     Ok(image)
 }
 
-/// Changes the container settings of the base to those of the service.
+/// Applies the container settings of the service to the base image's settings.
 fn container_config(mut config: Config, ImageContent { service, annotations, .. }: ImageContent) -> Config {
     let words = |words: &[crate::values::Text]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
     if let Some(entrypoint) = &service.entrypoint {
@@ -211,8 +211,8 @@ fn healthcheck(service: &Service) -> Value {
     }
 }
 
-/// Returns the image and the bytes of `index.json`. The image is that of the only platform, or an index over all platforms,
-/// which is added to the blobs.
+/// Returns the image and the bytes of `index.json`. With one platform, it is the platform's image; with several, an
+/// index over all platforms, which is added to the blobs.
 ///
 /// # Errors
 /// A required field is missing, which checked values cannot cause.

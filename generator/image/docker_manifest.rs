@@ -1,5 +1,6 @@
-//! Writes `manifest.json` beside the `index.json` of a layout. With this list, an archive of the layout is also one in Docker's
-//! own format; `docker load` before Docker 25 accepts no other. The list names blobs of the layout.
+//! Writes `manifest.json` beside the `index.json` of a layout. With this list, an archive of the layout is also valid
+//! in Docker's own format, which is the only one that `docker load` before Docker 25 accepts. The list names blobs of
+//! the layout.
 
 use serde_json::{Value, json};
 

@@ -22,7 +22,7 @@ pub struct Layer {
     pub left_out: Vec<String>,
 }
 
-/// Tells whether a file or folder is left out of images: version control, caches and values of secrets.
+/// Returns whether a file or folder is left out of images: version control, caches and values of secrets.
 fn is_private(name: &str) -> bool {
     [".git", ".nself", "secrets"].contains(&name) || name == ".env" || name.starts_with(".env.")
 }
@@ -79,7 +79,7 @@ fn refused(path: &Path, reason: &str) -> io::Error {
     io::Error::other(format!("{}: {reason}", path.display()))
 }
 
-/// Tells whether the target of a link is in the folder. `from` is the path of the link in the folder.
+/// Returns whether the target of a link is in the folder. `from` is the path of the link in the folder.
 fn stays_inside(from: &Path, target: &Path) -> bool {
     let mut depth = from.components().count() - 1;
     for part in target.components() {

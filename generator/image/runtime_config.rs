@@ -17,7 +17,7 @@ const MOUNTS: [(&str, &str, &[&str]); 5] = [
     ("/sys", "sysfs", &["nosuid", "noexec", "nodev", "ro"]),
 ];
 
-/// Paths of the kernel that are hidden from containers; those of Docker.
+/// Paths of the kernel that are hidden from containers; the same as in Docker.
 const MASKED: [&str; 9] = [
     "/proc/acpi",
     "/proc/asound",
@@ -29,10 +29,10 @@ const MASKED: [&str; 9] = [
     "/proc/scsi",
     "/sys/firmware",
 ];
-/// Paths of the kernel that are read-only in containers; those of Docker.
+/// Paths of the kernel that are read-only in containers; the same as in Docker.
 const READ_ONLY: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 
-/// Default size of `/dev/shm`: that of Docker.
+/// Default size of `/dev/shm`, as in Docker.
 const DEFAULT_SHARED_MEMORY: Memory = Memory(64 << 20);
 
 /// Returns the configuration of one service. Secrets are not part of it: their names are annotations, and the operator

@@ -180,12 +180,12 @@ fn packages(path: &str, bytes: &[u8]) -> Vec<Package> {
         }
         "go.mod" => {
             let lines = text();
-            let needs = lines.lines().filter_map(|line| {
+            let modules = lines.lines().filter_map(|line| {
                 let mut words = line.trim().trim_start_matches("require ").split_whitespace();
                 let (module, version) = (words.next()?, words.next()?);
                 (module.contains('.') && version.starts_with('v')).then(|| package("golang", module, version))
             });
-            needs.collect()
+            modules.collect()
         }
         _ => Vec::new(),
     }

@@ -72,7 +72,7 @@ impl<'a> ImageService<'a> {
         layer::pack(&folder, path).map_err(|error| failure(format!("{folder_path}/{error}")))
     }
 
-    /// Returns the platforms of the layout or, if it has none, those of its base image in the lock.
+    /// Returns the platforms of the layout, or the platforms of its base image in the lock if the layout sets none.
     ///
     /// # Errors
     /// NS811 if neither has platforms.
@@ -87,7 +87,7 @@ impl<'a> ImageService<'a> {
         if platforms.is_empty() {
             return Err(Diagnostic::error(Code::Image, self.field("platforms"))
                 .message("the platforms of the image are unknown")
-                .hint("set `platforms`, or run `nself lock`, which records those of the base image"));
+                .hint("set `platforms`, or run `nself lock`, which records the platforms of the base image"));
         }
         Ok(platforms)
     }

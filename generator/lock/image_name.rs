@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn short_names_become_full_ones() {
+    fn short_image_names_become_full_ones() {
         for (text, full) in [
             ("redis:7.4", "docker.io/library/redis:7.4"),
             ("nhost/hasura-auth:0.36.0", "docker.io/nhost/hasura-auth:0.36.0"),

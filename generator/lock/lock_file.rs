@@ -99,7 +99,7 @@ impl Lock {
         if self.is_written(project)? { Ok(()) } else { Ok(Root::project(project).write(FILE, &self.to_bytes())?) }
     }
 
-    /// Tells whether the file of a project has exactly these pins in canonical form.
+    /// Returns whether the file of a project has exactly these pins in canonical form.
     ///
     /// # Errors
     /// NS804 if the file cannot be read.

@@ -16,7 +16,7 @@ use crate::values::ImageRef;
 pub struct StackImages(BTreeMap<String, (FieldPath, Option<Span>)>);
 
 impl StackImages {
-    /// Adds an image, unless it has a digest. The first position of an image is kept.
+    /// Adds an image, unless it has a digest. Of several positions of an image, the first is used.
     pub fn add(&mut self, image: &ImageRef, path: FieldPath, span: Option<Span>) {
         let name = ImageName::new(image);
         if name.digest.is_none() {
@@ -75,11 +75,11 @@ pub fn select(images: &StackImages, names: &[String]) -> Result<BTreeSet<String>
         };
         let matches: Vec<String> = images.0.keys().filter(|name| is_selected(name)).cloned().collect();
         if matches.is_empty() {
-            let known: Vec<&str> = images.0.keys().map(String::as_str).collect();
+            let image_names: Vec<&str> = images.0.keys().map(String::as_str).collect();
             findings.push(
                 Diagnostic::error(Code::LockDiffers, FieldPath::root())
                     .message(format!("no service uses the image `{text}` with a tag"))
-                    .expected(format!("one of {}", known.join(", "))),
+                    .expected(format!("one of {}", image_names.join(", "))),
             );
         }
         selected.extend(matches);

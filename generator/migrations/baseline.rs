@@ -98,7 +98,7 @@ fn check_server(server: &Server, scratch: &Server, definition: &Definition) -> R
         && server.query(&ledger::fill("@TABLES@\nSELECT EXISTS (SELECT FROM nself.ledger);"))?.trim() == "t"
     {
         return Err(vec![
-            adoption_error(definition, "the server's ledger has migrations already".into())
+            adoption_error(definition, "the server's ledger already has migrations".into())
                 .hint("`nself db status --url URL` compares it with the written migrations"),
         ]);
     }
@@ -132,7 +132,7 @@ fn check_object_owners(server: &Server, definition: &Definition) -> Result<(), V
     let message =
         format!("the server's objects belong to `{}`, but migrations run as `{owner}`", other_owners.join("`, `"));
     Err(vec![adoption_error(definition, message).hint(
-        "`ALTER … OWNER TO` changes the owner of one object; `REASSIGN OWNED BY` that of all objects of a role that is not a superuser",
+        "`ALTER … OWNER TO` changes the owner of one object; `REASSIGN OWNED BY` changes the owner of all objects of a role that is not a superuser",
     )])
 }
 
@@ -144,7 +144,7 @@ fn adoption_error(definition: &Definition, message: String) -> Diagnostic {
 fn as_adoption_error(definition: &Definition, findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let convert = |finding: Diagnostic| {
         if is_pooler_refusal(std::slice::from_ref(&finding)) {
-            return adoption_error(definition, "a pooler is in front of this server".to_owned())
+            return adoption_error(definition, "this connection goes through a pooler".to_owned())
                 .hint("use the URL of the server itself");
         }
         let Some((_, reason)) = finding.message.split_once("nself: ") else { return finding };

@@ -87,7 +87,7 @@ impl Selection {
     /// Reads the definitions of the selected databases, which must be the same in every environment.
     ///
     /// # Errors
-    /// Those of reading the stack; NS710 for a definition that differs between environments, NS305 for a selected name
+    /// The errors of reading the stack; NS710 for a definition that differs between environments, NS305 for a selected name
     /// that the stack does not define.
     pub(super) fn definitions(&self) -> Result<Vec<Definition>, Vec<Diagnostic>> {
         let loaded = source::load(&self.request)?;
@@ -114,7 +114,7 @@ impl Selection {
     /// Returns the definition of the only selected database. `message` explains why there must be exactly one.
     ///
     /// # Errors
-    /// Those of [`Selection::definitions`]; NS305 with `message` for no database or several.
+    /// The errors of [`Selection::definitions`]; NS305 with `message` for no database or several.
     pub(super) fn single(&self, message: &str) -> Result<Definition, Vec<Diagnostic>> {
         let mut definitions = self.definitions()?;
         match (definitions.pop(), definitions.is_empty()) {

@@ -14,7 +14,7 @@ use crate::database::migrate::{StepGroups, plan_unreviewed};
 use crate::database::model::Schema;
 use crate::database::snapshot;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
-use crate::files::{look_behind, real_path};
+use crate::files::{real_path, stat_target};
 use crate::path;
 use crate::project::migrations;
 use crate::server::Server;
@@ -44,13 +44,13 @@ pub enum Side {
 
 impl Side {
     /// Reads a side from the command line: `empty`, a URL, a folder such as `db/shop`, or a stack file. `selection` is
-    /// that of the command.
+    /// the command's selection.
     pub fn parse(text: &str, selection: &Selection) -> Side {
         if text == "empty" {
             Side::Empty
         } else if text.contains("://") {
             Side::Server(text.to_owned())
-        } else if look_behind(Path::new(text)).is_ok_and(|stat| stat.is_folder()) {
+        } else if stat_target(Path::new(text)).is_ok_and(|stat| stat.is_folder()) {
             Side::Folder(text.into())
         } else {
             Side::Stack(selection.with_stack(Path::new(text)))
@@ -61,7 +61,7 @@ impl Side {
 /// Plans what `nself db new` would write for the selected databases.
 ///
 /// # Errors
-/// Those of reading the definitions and the migrations; changes that cannot be planned.
+/// The errors of reading the definitions and the migrations; changes that cannot be planned.
 pub fn pending(selection: &Selection) -> Result<Diff, Vec<Diagnostic>> {
     let mut diff = Diff::default();
     for definition in selection.definitions()? {
@@ -80,7 +80,7 @@ pub fn pending(selection: &Selection) -> Result<Diff, Vec<Diagnostic>> {
 /// temporary database on the server `scratch_url`, since a server prints SQL in its own spelling.
 ///
 /// # Errors
-/// Those of reading the sides, NS716 if `scratch_url` is missing, changes that cannot be planned.
+/// The errors of reading the sides, NS716 if `scratch_url` is missing, changes that cannot be planned.
 pub fn between(from: &Side, to: &Side, scratch_url: Option<&str>) -> Result<Diff, Vec<Diagnostic>> {
     let (mut old, mut new) = (DiffSchema::read(from)?, DiffSchema::read(to)?);
     match (&old.server, &new.server) {
@@ -125,11 +125,11 @@ struct DiffSchema {
     server: Option<ServerSpelling>,
 }
 
-/// How a server reads and prints.
+/// The properties of a server that decide how it reads and prints SQL.
 struct ServerSpelling {
-    /// Settings by which it reads texts such as dates.
+    /// Settings that decide how it reads text such as dates.
     settings: InputSettings,
-    /// Rights that follow from the access of services, so they are no difference.
+    /// Rights that follow from the access of services, which do not count as differences.
     default_rights: ServiceRights,
 }
 
@@ -196,7 +196,7 @@ fn internal_error(message: String) -> Vec<Diagnostic> {
 }
 
 impl Diff {
-    /// Tells whether no database has a change.
+    /// Returns whether no database has a change.
     pub fn is_empty(&self) -> bool {
         self.databases.iter().all(|(_, migrations)| migrations.is_empty())
     }

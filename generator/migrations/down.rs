@@ -9,7 +9,7 @@ use crate::database::ledger;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::words;
 
-/// The first statements of a script. The number of the lock is that of the runner.
+/// The first statements of a script. They take the same lock as the runner.
 const HEAD: &str = "\\set ON_ERROR_STOP on
 \\pset tuples_only on
 SET client_min_messages = warning;
@@ -24,7 +24,7 @@ END $$;
 /// Returns the script that reverts all migrations of the selected database after number `last`; 0 reverts all.
 ///
 /// # Errors
-/// NS107 for a `last` outside of the history, NS725 for each migration that cannot be reverted without a loss of data.
+/// NS107 for a `last` outside of the history, NS725 for each migration that cannot be reverted without losing data.
 pub fn down_script(selection: &Selection, last: usize) -> Result<String, Vec<Diagnostic>> {
     let definition = selection.single("a script reverts one database, but several are selected")?;
     let history = selection.history(&definition.name)?;
@@ -34,7 +34,7 @@ pub fn down_script(selection: &Selection, last: usize) -> Result<String, Vec<Dia
     }
     let irreversible = |migration: &Migration| {
         Diagnostic::error(Code::ChangeRefused, definition.root())
-            .message(format!("{} cannot be reverted without a loss of data", migration.name))
+            .message(format!("{} cannot be reverted without losing data", migration.name))
             .hint("change the definition instead, and run `nself db new`")
     };
     script(&history, last, irreversible).map_err(|findings| definition.locate(findings))
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_migration_without_a_way_back_and_a_number_outside_of_the_history_are_refused() {
+    fn an_irreversible_migration_and_a_number_outside_the_history_are_refused() {
         assert_eq!(script(&history(), 0, finding).unwrap_err()[0].message, "0001_init");
         assert_eq!(script(&history(), 4, finding).unwrap_err()[0].code, Code::OutOfRange);
         assert!(!script(&history(), 3, finding).unwrap().contains("reverting"), "nothing to revert");

@@ -49,7 +49,7 @@ impl Runner {
         }
     }
 
-    /// Tells whether the runner can run a file outside of a transaction.
+    /// Returns whether the runner can run a file outside of a transaction.
     fn runs_outside_transactions(self) -> bool {
         !matches!(self, Runner::Hasura | Runner::Refinery)
     }

@@ -1,4 +1,4 @@
-//! Lists what the written migrations do to data, rights and running programs.
+//! Lists the hazards of the written migrations for data, rights and running programs.
 
 use serde::Serialize;
 
@@ -33,7 +33,7 @@ pub struct Lint {
 /// Checks the migrations of the selected databases.
 ///
 /// # Errors
-/// Those of reading the definitions and the migrations.
+/// The errors of reading the definitions and the migrations.
 pub fn lint(selection: &Selection) -> Result<Lint, Vec<Diagnostic>> {
     let mut lint = Lint { hazards: Vec::new(), findings: Vec::new() };
     for definition in selection.definitions()? {

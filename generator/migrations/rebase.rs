@@ -11,10 +11,10 @@ use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::project::migrations;
 use crate::source::PlainDecoder;
 
-/// Rewrites the migrations of the selected databases so that those of `base`, a git revision, come first.
+/// Rewrites the migrations of the selected databases so that the migrations of `base`, a git revision, come first.
 ///
 /// # Errors
-/// Those of reading and planning; NS804 with the message of git, or if a file cannot be written. If the change
+/// The errors of reading and planning; NS804 with the message of git, or if a file cannot be written. If the change
 /// of any database cannot be planned, no file is written.
 pub fn rebase(selection: &Selection, base: &str) -> Result<Created, Vec<Diagnostic>> {
     let revision = Revision { project: selection.project(), name: base };
@@ -22,7 +22,7 @@ pub fn rebase(selection: &Selection, base: &str) -> Result<Created, Vec<Diagnost
     for definition in selection.definitions()? {
         let base_history = History::read(&definition.name, &revision.files(&definition.name)?)?;
         let mut files = migrations::read(&selection.project(), &definition.name)?;
-        // Sum and snapshots may hold conflict markers. The migrations alone decide.
+        // The sum file and the snapshots may have conflict markers, so only the migrations are read.
         files.retain(|path, _| path.starts_with("migrations/"));
         let branch_history = History::parse(&definition.name, &files)?;
         let (database, warnings) = rebase_database(&definition, base_history, &branch_history)?;

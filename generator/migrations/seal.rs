@@ -37,7 +37,7 @@ pub fn seal(selection: &Selection) -> Result<Vec<Sealed>, Vec<Diagnostic>> {
     Ok(databases)
 }
 
-/// Tells whether the sum file agrees with the history up to the hand-written migrations at its end.
+/// Returns whether the sum file agrees with the history up to the hand-written migrations at its end.
 fn extends_sum(history: &History, files: &HistoryFiles) -> bool {
     let text = files.get(SUM_FILE).map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default();
     let recorded = SumLine::parse(&text).unwrap_or_default();

@@ -22,7 +22,7 @@ pub struct DatabaseStatus {
     pub server: Option<ServerStatus>,
 }
 
-/// The migrations of a server's ledger beside the written ones.
+/// The comparison of a server's ledger with the written migrations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct ServerStatus {
     /// Number of written migrations that the server has applied.
@@ -37,7 +37,7 @@ pub struct ServerStatus {
 type LedgerRow = (String, String);
 
 impl DatabaseStatus {
-    /// Tells whether definition, migrations and server agree.
+    /// Returns whether definition, migrations and server agree.
     pub fn is_up_to_date(&self) -> bool {
         let is_applied = self.server.is_none_or(|server| server.waiting == 0 && server.foreign == 0);
         !self.changes_without_migration && is_applied

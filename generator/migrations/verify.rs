@@ -1,4 +1,5 @@
-//! Checks that the files are those that nself wrote, that the history only check_extends, and that it leads to the definitions.
+//! Checks that migrations are unchanged since nself wrote them, that the history only grew, and that it leads to the
+//! definitions.
 
 use super::definition::{Definition, Selection};
 use super::revision::Revision;

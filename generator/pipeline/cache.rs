@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::Report;
 use crate::artifact::{ArtifactPath, Digest};
-use crate::files::{FileKind, look_at, read_named};
+use crate::files::{FileKind, read_named, stat_path};
 use crate::store::{Cache, Generation, Manifest, Outputs, StampWriter};
 
 /// Stores the changed outputs and the digests of their inputs. A cache that cannot be written is not an error.
@@ -31,8 +31,8 @@ pub fn archive(cache: &Cache, project: &Path, report: &Report) {
     let _ = cache.generations().add(&Generation::new(changes.digest, derivations_digest, inputs.collect(), parts));
 }
 
-/// Returns the derivation of each recorded file in the manifest's format. Those of environments that were not selected
-/// are copied from the generation before.
+/// Returns the derivation of each recorded file in the manifest's format. The derivations of environments that were not
+/// selected are copied from the previous generation.
 fn derivations(cache: &Cache, report: &Report) -> Manifest {
     let Report { output, changes, .. } = report;
     let previous = output.selected.as_ref().and_then(|_| cache.generations().latest()).unwrap_or_default();
@@ -56,7 +56,7 @@ pub fn save_stamp(writer: StampWriter, report: &Report, saved_report: &str) {
     }
     for folder in &changed {
         // A folder created by this run contains only generated files; a folder whose last file was deleted no longer exists.
-        if look_at(Path::new(folder)).is_ok_and(|stat| stat.is_folder()) {
+        if stat_path(Path::new(folder)).is_ok_and(|stat| stat.is_folder()) {
             folders.entry(folder.clone()).or_insert(true);
         } else {
             folders.remove(folder);

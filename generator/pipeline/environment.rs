@@ -33,7 +33,7 @@ pub struct Rendered {
 /// Renders environments from the same files of the project.
 pub struct Renderer<'a> {
     pub files: &'a ProjectFiles,
-    /// The files in the output folder that may be kept.
+    /// The files in the output folder that may be reused.
     pub previous: &'a BTreeMap<ArtifactPath, RecordedFile>,
     /// The output folder.
     pub out: &'a Root,
@@ -110,7 +110,8 @@ impl Renderer<'_> {
     }
 }
 
-/// Findings that follow from a refused value of a service: what is missing, and the field that would have declared it.
+/// Codes of findings that can follow from a refused value of a service, each with the field of the service that would
+/// have declared what is missing.
 const FOLLOW_UPS: [(Code, &str); 6] = [
     (Code::UnknownPort, "port"),
     (Code::UnknownPort, "ports"),
@@ -138,7 +139,7 @@ fn follows(finding: &Diagnostic, refused: &FieldPath) -> bool {
         places.into_iter().any(|path| path.starts_with(&part)) || finding.message.contains(&format!("`{name}`"));
     match below.first() {
         None => finding.message.contains(&format!("`{name}`")),
-        // Without a part of it, there is no relay.
+        // A relay with a refused part is treated as missing.
         Some(_) if finding.code == Code::MailRelay => is_about,
         Some(Segment::Key(field)) => is_about && FOLLOW_UPS.contains(&(finding.code, field.as_str())),
         Some(Segment::Index(_)) => false,
@@ -152,7 +153,7 @@ fn unpinned(plan: &Plan) -> Vec<Diagnostic> {
         Diagnostic::error(Code::Unpinned, field)
             .message(format!("`{image}` is not pinned by a digest"))
             .expected("`name:tag@sha256:…`, or an entry of nself.lock")
-            .hint("`nself lock` asks the registry and writes nself.lock")
+            .hint("`nself lock` looks up the digest and writes nself.lock")
     });
     let untagged = plan.services.values().flat_map(|service| {
         let names = service.bases.iter().filter(|(_, image)| image.is_none());

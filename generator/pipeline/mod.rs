@@ -30,14 +30,14 @@ use environment::{Rendered, Renderer};
 /// Errors and warnings, each with the place in the stack that caused it.
 pub type Findings = Vec<Diagnostic>;
 
-/// A stack, and what to generate of it.
+/// A stack, and which of its environments to generate and how.
 #[derive(Debug, Clone)]
 pub struct Request {
     /// The stack file.
     pub stack: PathBuf,
     /// Folders outside of the project that the stack may import from.
     pub allow_imports: Vec<PathBuf>,
-    /// Where the stack is evaluated.
+    /// How the stack is evaluated: in a limited child process, or in this process.
     pub guard: Guard,
     /// Names of the environments to generate; all if empty.
     pub environments: Vec<String>,
@@ -129,7 +129,7 @@ pub struct Output {
 }
 
 impl Output {
-    /// Tells whether the file belongs to a requested environment.
+    /// Returns whether the file belongs to a requested environment.
     pub fn is_selected(&self, path: &ArtifactPath) -> bool {
         store::is_selected(self.selected.as_ref(), path)
     }
@@ -155,8 +155,8 @@ impl Report {
     }
 }
 
-/// Evaluates a stack, plans its environments and renders their files. Reads only files of the project and the library;
-/// the one place that it writes to is the cache `.nself`, for the files of the library.
+/// Evaluates a stack, plans its environments and renders their files. It reads only files of the project and the
+/// library. It writes only the library's files in the cache `.nself`.
 ///
 /// # Errors
 /// All findings, if at least one of them is an error.
@@ -235,7 +235,7 @@ fn unknown_environments(requested: &[String], environments: &[Environment]) -> F
     let unknown = requested.iter().filter(|name| !names.contains(&name.as_str()));
     let finding = |name: &String| {
         Diagnostic::error(Code::UnknownEnvironment, path!("environments"))
-            .message(format!("there is no environment `{name}`"))
+            .message(format!("the stack declares no environment `{name}`"))
             .expected(format!("one of {}", names.join(", ")))
     };
     unknown.map(finding).collect()

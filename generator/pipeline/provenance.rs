@@ -1,4 +1,4 @@
-//! From a generated file, or one line of it, back to the field of the stack that decided it.
+//! Finds the field of the stack that decided a generated file, or one line of it.
 
 use std::path::Path;
 
@@ -27,7 +27,7 @@ impl FileOnDisk {
     }
 }
 
-/// What decided a generated file or one line of it.
+/// The origin of a generated file or of one line of it.
 #[derive(Debug)]
 pub struct Provenance {
     /// Path below the output folder.
@@ -74,7 +74,7 @@ pub fn explain(request: &Request, file: &str, line: Option<usize>) -> Result<Pro
 fn not_generated(path: &str) -> Diagnostic {
     Diagnostic::error(Code::Foreign, FieldPath::root())
         .message(format!("the stack does not generate `{path}`"))
-        .hint("`nself graph --of derivations` shows what is generated")
+        .hint("`nself graph --of derivations` lists the generated files")
 }
 
 /// Returns the path of a file below the output folder, whether it was given relative to that or to the current folder.
@@ -103,7 +103,8 @@ fn deciding_field(
     best_candidate(&planned.origins, &backend.provenance(&planned.plan, &line))
 }
 
-/// Returns the first field that the stack sets, else the first one, with the place of it or of its nearest ancestor.
+/// Returns the first candidate that the stack sets, else the first candidate, with its place or that of its nearest
+/// ancestor.
 fn best_candidate(origins: &Origins, candidates: &[FieldPath]) -> (FieldPath, Option<Span>) {
     let is_set = candidates.iter().find(|path| !path.0.is_empty() && origins.holds(path));
     let field = is_set.or(candidates.first()).cloned().unwrap_or_default();

@@ -27,7 +27,7 @@ pub enum Outcome {
 /// Generates, compares and writes. `saved_report` returns the text that a later run returns as [`Outcome::Unchanged`].
 ///
 /// # Errors
-/// Those of [`generate`](super::generate), of the comparison and of writing.
+/// The errors of [`generate`](super::generate), of the comparison and of writing.
 pub fn run(request: &Request, mode: Mode, saved_report: fn(&Report) -> String) -> Result<Outcome, Findings> {
     let (project, out) = (request.project(), request.output_folder());
     let cache = Cache::new(&project);

@@ -65,7 +65,7 @@ pub fn verify(request: &Request, options: VerifyOptions) -> Result<Verification,
         findings.extend(damaged.iter().map(|name| {
             Diagnostic::warning(Code::Object, FieldPath::root())
                 .message(format!(".nself: the object {name} is damaged"))
-                .hint("it is never used; `nself verify --repair` puts it aside")
+                .hint("nself does not use it; `nself verify --repair` moves it to the quarantine")
         }));
     }
     drop(lock);
@@ -75,8 +75,8 @@ pub fn verify(request: &Request, options: VerifyOptions) -> Result<Verification,
 
 fn no_files(request: &Request) -> Diagnostic {
     Diagnostic::error(Code::Manifest, FieldPath::root())
-        .message(format!("{}: no file is recorded there", request.output_path().display()))
-        .hint("`nself gen` generates and records; --out names another folder")
+        .message(format!("{}: the manifest records no files", request.output_path().display()))
+        .hint("run `nself gen` first, or name the output folder with --out")
 }
 
 /// A recorded file in comparison with the manifest.
@@ -90,7 +90,7 @@ enum FileState {
 fn verify_file(out: &Root, (path, digest): (&ArtifactPath, &Digest), repair: Option<&CopySource>) -> FileState {
     let difference = match store::read(out, path.as_str()) {
         Ok(Some(bytes)) if Digest::of(&bytes) == *digest => return FileState::Recorded,
-        Ok(Some(_)) => format!("{path} is not what the manifest says"),
+        Ok(Some(_)) => format!("{path} differs from the manifest"),
         Ok(None) => format!("{path} is missing"),
         // A link or an unreadable file; nothing is written there.
         Err(finding) => return FileState::Different(finding),
@@ -102,9 +102,9 @@ fn verify_file(out: &Root, (path, digest): (&ArtifactPath, &Digest), repair: Opt
         None => {
             let hint = match repair {
                 Some(_) => {
-                    "no copy of it is left: `nself check` shows what differs, `nself gen --force` writes it again"
+                    "no copy exists to restore it: `nself check` shows the difference, `nself gen --force` writes the file again"
                 }
-                None => "`nself check` shows what differs; `nself verify --repair` restores it",
+                None => "`nself check` shows the difference; `nself verify --repair` restores the file",
             };
             let finding = Diagnostic::error(Code::HandEdited, FieldPath::root());
             FileState::Different(finding.message(difference).hint(hint))
@@ -112,7 +112,7 @@ fn verify_file(out: &Root, (path, digest): (&ArtifactPath, &Digest), repair: Opt
     }
 }
 
-/// Where copies of recorded files come from.
+/// The sources of copies of recorded files.
 struct CopySource<'a> {
     /// The files that were derived again.
     derived: Option<&'a Artifacts>,
@@ -152,10 +152,12 @@ fn compare(derived: &Artifacts, manifest: &Manifest) -> Findings {
             .hint("the stack, the lock or nself itself changed since the files were generated: `nself check` shows the difference")
     };
     let new = derived.iter().filter_map(|(path, artifact)| match manifest.files.get(path) {
-        None => Some(differs(format!("{path} is derived and not recorded"))),
-        Some(digest) if *digest != artifact.digest() => Some(differs(format!("{path} is derived with other bytes"))),
+        None => Some(differs(format!("{path} is generated now but missing from the manifest"))),
+        Some(digest) if *digest != artifact.digest() => {
+            Some(differs(format!("{path} is generated with different content")))
+        }
         Some(_) => None,
     });
-    let gone = manifest.files.keys().filter(|path| derived.get(path.as_str()).is_none());
-    new.chain(gone.map(|path| differs(format!("{path} is recorded and no longer derived")))).collect()
+    let missing = manifest.files.keys().filter(|path| derived.get(path.as_str()).is_none());
+    new.chain(missing.map(|path| differs(format!("{path} is in the manifest but no longer generated")))).collect()
 }

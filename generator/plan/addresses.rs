@@ -1,4 +1,4 @@
-//! Addresses of services: inside of the stack by name and port, outside by the host names of their routes.
+//! Addresses of services: name and port inside the stack, host names of routes outside.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -18,7 +18,7 @@ use crate::words;
 /// Domains whose subdomains lead to this machine: one resolves to the loopback address in public DNS, the other is
 /// resolved by browsers (RFC 6761).
 const LOCAL_DOMAINS: [&str; 2] = ["local.nself.org", "localhost"];
-/// Last labels of names that exist on one machine or network only (RFC 2606, 6761, 6762, 8375, 9476).
+/// Last labels of names that exist only on one machine or network (RFC 2606, 6761, 6762, 8375, 9476).
 const PRIVATE_SUFFIXES: [&str; 11] = [
     "localhost",
     "local",
@@ -50,7 +50,7 @@ pub struct Addresses {
     https_port: Option<u16>,
     aliases: Vec<&'static str>,
     routes: Vec<Address>,
-    /// Host names and path of each frontend's route, whether the environment serves it or a different server does.
+    /// Host names and path of each frontend's route, also if a different server serves the frontend.
     frontends: Vec<(Vec<String>, String)>,
 }
 
@@ -80,11 +80,11 @@ impl Addresses {
                 findings.extend(addresses.add(name, path!("frontends", name, "route"), &frontend.route));
             }
         }
-        let is_somewhere = |frontend: &&Frontend| frontend.enabled != Some(false) && frontend.include != Some(false);
+        let may_be_served = |frontend: &&Frontend| frontend.enabled != Some(false) && frontend.include != Some(false);
         addresses.frontends = stack
             .frontends
             .values()
-            .filter(is_somewhere)
+            .filter(may_be_served)
             .filter_map(|frontend| {
                 let path = frontend.route.path.as_ref().map_or("/", UrlPath::as_str).trim_end_matches('/');
                 Some((addresses.hosts(&frontend.route)?, path.to_owned()))
@@ -190,13 +190,13 @@ fn unclear_host(owner: &ServiceName, path: FieldPath, route: &Route) -> Diagnost
         .expected("`subdomain = \"api\"`, below the domain of the environment, or `host = \"api.example.com\"`");
     match &route.subdomain {
         Some(_) => finding
-            .message("a route has exactly one of `subdomain` and `host`, this one has both")
-            .hint("remove one of them; another `routes.<name>` may have it"),
+            .message("a route needs exactly one of `subdomain` and `host`, but this one has both")
+            .hint("remove one of them, or move it to a different route in `routes`"),
         None if is_frontend && *route == Route::default() => finding
-            .message(format!("`{owner}` has no route, so no browser reaches it"))
+            .message(format!("`{owner}` has no route, so browsers cannot open it"))
             .hint(format!("give it one: `route.subdomain = \"{owner}\"`")),
         None => finding
-            .message("a route has exactly one of `subdomain` and `host`, this one has neither")
+            .message("a route needs exactly one of `subdomain` and `host`, but this one has neither")
             .hint(format!("add one: `subdomain = \"{owner}\"`")),
     }
 }
@@ -227,16 +227,16 @@ pub fn port(service: &stack::Service, name: &Option<PortName>, path: &FieldPath)
     })
 }
 
-/// Returns the finding for a name that is not a service of the environment: where the service is left out of it, else at
-/// `path`.
+/// Returns the finding for a name that is not a service of the environment: at the field that excludes the service, if
+/// the stack declares it, else at `path`.
 pub fn missing(name: &ServiceName, stack: &Stack, roster: &Roster, path: &FieldPath) -> Diagnostic {
     if let Some(service) = stack.services.get(name) {
-        return left_out(name, service, path);
+        return excluded_service(name, service, path);
     }
     let names: Vec<&str> = roster.keys().map(ServiceName::as_str).collect();
     let near = words::nearest(name.as_str(), names.iter().copied());
     Diagnostic::error(Code::UnknownDependency, path.clone())
-        .message(format!("there is no service `{name}`"))
+        .message(format!("the stack has no service `{name}`"))
         .expected(format!("one of {}", names.join(", ")))
         .hint(near.map_or_else(
             || format!("add it, for example `services.{name} = …`"),
@@ -244,17 +244,17 @@ pub fn missing(name: &ServiceName, stack: &Stack, roster: &Roster, path: &FieldP
         ))
 }
 
-/// Returns the finding for a service that the environment leaves out although the field `path` needs it. All such findings
-/// about one service become one.
-pub fn left_out(name: &ServiceName, service: &stack::Service, path: &FieldPath) -> Diagnostic {
+/// Returns the finding for a service that the environment excludes although the field `path` refers to it. All such
+/// findings about one service are merged.
+pub fn excluded_service(name: &ServiceName, service: &stack::Service, path: &FieldPath) -> Diagnostic {
     let field = if service.enabled == Some(false) { "enabled" } else { "only" };
     Diagnostic::error(Code::DisabledDependency, path!("services", name, field))
         .message(format!("`{name}` is not part of this environment, and other services need it"))
-        .hint("enable it here, or remove for this environment what refers to it")
+        .hint("enable it in this environment, or remove the fields that refer to it")
         .related(path.clone(), format!("`{path}` refers to it"))
 }
 
-/// Returns whether a host name is valid on one machine or network only.
+/// Returns whether a host name is valid only on one machine or network.
 pub fn is_private(host: &str) -> bool {
     host.parse::<IpAddr>().is_ok()
         || !host.contains('.')

@@ -122,6 +122,8 @@ impl Service {
             Addition::Dependency(to, condition) => {
                 self.depends_on.entry(to.clone()).or_insert(*condition);
             }
+            // `connections::plan` reads them.
+            Addition::Connection { .. } => {}
             Addition::Networks(networks) => self.networks.extend(networks),
             Addition::Arguments { program, arguments } => {
                 let command = self.command.get_or_insert_with(|| program.iter().cloned().collect());

@@ -11,7 +11,7 @@ use crate::stack::{ClusterEdge, IpFamilies, TlsMode};
 use crate::values::{Checked, Cidr, Host, ServiceName};
 
 /// The same plan without the services that a cluster replaces: fsGroup hands over volumes, cert-manager obtains
-/// certificates. Unless nginx is reached on ports of the nodes, TLS ends in front of it.
+/// certificates. Unless clients reach nginx on ports of the nodes, TLS is terminated in front of it.
 pub fn cluster(plan: &Plan) -> Plan {
     let mut plan = plan.clone();
     let replaced = [ACME, VOLUME_OWNER].map(service_name);

@@ -12,13 +12,13 @@ use super::aspect::{
 use super::assemble::assemble;
 use super::inputs::{Inputs, ProjectFiles};
 use super::model::{
-    Cluster, Database, IngressPlan, LoginRole, Migrations, Plan, Pooler, Replication, ServerAccess, namespace,
+    Cluster, Database, HasuraMetadata, IngressPlan, LoginRole, Migrations, Plan, Pooler, Replication, ServerAccess,
+    namespace,
 };
 use super::roster::{Roster, at_services, roster, tls_mode};
 use super::secret_list::Recipes;
 use super::wiring::{Outcome, SecretUsers};
 use super::{rules, start_order};
-use crate::database::graphql::HasuraSource;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::stack::Stack;
 use crate::values::{Checked, EnvironmentName, Host, ImageRef, ServiceName, SqlIdent};
@@ -46,7 +46,8 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
     let files = outcome.collect(files::plan(inputs, &roster, &addresses, &mail));
     outcome.collect(secrets::files(&roster, &declared));
     let users = outcome.wirings.secret_users();
-    let graphql = outcome.collect(graphql::plan(stack, &roster, &definitions, &outcome.wirings));
+    let scope = graphql::Scope { stack, roster: &roster, addresses: &addresses, secrets: &declared };
+    let graphql = outcome.collect(graphql::plan(&scope, &definitions, &outcome.wirings));
     let migrations = database_endpoints::use_requested_urls(migrated.migrations, &users);
     let jobs: BTreeSet<ServiceName> = migrations.values().map(|migrations| migrations.job.clone()).collect();
     let mut server = database_server(inputs, &roster, (server, migrations), &users, &mut outcome);
@@ -69,20 +70,21 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
         ..Plan::new(inputs, addresses.domain(), proxy.ingress, server, graphql)
     };
     outcome.findings.extend(rules::planned(inputs, &roster, &plan));
-    (plan, join_left_out(at_services(outcome.findings, &roster)))
+    (plan, join_excluded_services(at_services(outcome.findings, &roster)))
 }
 
-/// Joins the findings about each service that the environment leaves out to one, with all fields that need it.
-fn join_left_out(findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
+/// Merges the findings about each service that the environment excludes into one, with all fields that refer to the
+/// service.
+fn join_excluded_services(findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let mut joined: Vec<Diagnostic> = Vec::new();
-    let mut known: BTreeMap<FieldPath, usize> = BTreeMap::new();
+    let mut first_index_of: BTreeMap<FieldPath, usize> = BTreeMap::new();
     for finding in findings {
         if finding.code == Code::DisabledDependency {
-            if let Some(first) = known.get(&finding.path) {
+            if let Some(first) = first_index_of.get(&finding.path) {
                 joined[*first].related.extend(finding.related);
                 continue;
             }
-            known.insert(finding.path.clone(), joined.len());
+            first_index_of.insert(finding.path.clone(), joined.len());
         }
         joined.push(finding);
     }
@@ -127,7 +129,7 @@ impl Plan {
         domain: &Host,
         ingress: IngressPlan,
         server: ServerPlan,
-        graphql: BTreeMap<ServiceName, Vec<HasuraSource>>,
+        graphql: BTreeMap<ServiceName, HasuraMetadata>,
     ) -> Self {
         let Inputs { environment, stack, profile, files } = inputs;
         Plan {

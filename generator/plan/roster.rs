@@ -91,7 +91,7 @@ pub fn roster(stack: &Stack, profile: Profile) -> Planned<Roster> {
                 Some((copy, planned)) => insert(&mut roster, &copy, planned),
                 None => Some(
                     Diagnostic::error(Code::UnknownDependency, path!("graphql_endpoints", name, "copy_of"))
-                        .message("the endpoint copies a service that the stack does not have")
+                        .message("`copy_of` names a service that the stack does not have")
                         .hint("name a service with a GraphQL port, usually `hasura`"),
                 ),
             });

@@ -33,13 +33,13 @@ pub struct SecretEntry {
     pub used_by: BTreeSet<ServiceName>,
 }
 
-/// How a secret's value comes to be.
+/// The way in which the value of a secret is created.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Recipe {
     /// Characters of `[A-Za-z0-9]`.
     Random { length: u16 },
-    /// Text and other secrets after one another.
+    /// The concatenation of text and other secrets.
     Template { parts: Vec<TemplatePart> },
     /// Given by the operator.
     External { what: Text },
@@ -57,7 +57,7 @@ pub enum Recipe {
     LocalAuthority { certificate: SecretName },
 }
 
-/// Recipes of secrets that nself adds to those of the stack.
+/// Recipes of secrets that nself adds to the stack's secrets.
 pub type Recipes = BTreeMap<SecretName, Recipe>;
 
 /// The secret with the password for the mail catcher, which accepts any.

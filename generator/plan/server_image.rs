@@ -1,4 +1,4 @@
-//! What the tag of an image tells about its PostgreSQL server.
+//! Reads the version and distribution of a PostgreSQL server from the tag of its image.
 
 use crate::lock::ImageName;
 
@@ -30,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tag_names_the_server() {
+    fn the_tag_gives_version_and_distribution_of_the_server() {
         for (image, major, musl) in [
             ("docker.io/library/postgres:16-alpine", Some(16), true),
             ("postgres:16.4-alpine3.20@sha256:00", Some(16), true),

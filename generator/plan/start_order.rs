@@ -79,7 +79,7 @@ fn cycle(roster: &Roster, wirings: &Wirings, waiting: &BTreeMap<&ServiceName, BT
     }
     let finding = Diagnostic::error(Code::DependencyCycle, place(0))
         .message(format!("services wait for each other: {}", names.join(" -> ")))
-        .hint("if one of them only talks to the other later, move it from `depends_on` to `connects_to`");
+        .hint("if one of them connects to the other only after its start, move it from `depends_on` to `connects_to`");
     let shown = if more > 0 { NAMED_SERVICES - 1 } else { trail.len() };
     (1..shown)
         .fold(finding, |finding, i| finding.related(place(i), format!("`{}` waits for `{}`", names[i], names[i + 1])))

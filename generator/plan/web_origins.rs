@@ -6,8 +6,8 @@ use super::addresses::Addresses;
 use crate::values::labels_below;
 
 impl Addresses {
-    /// Returns the address of the first frontend: the one at the domain itself, else the first by name; the domain
-    /// itself for a stack without frontends.
+    /// Returns the address of the first frontend: the frontend at the domain itself, else the first one by name; the
+    /// domain itself for a stack without frontends.
     pub fn client_url(&self) -> String {
         let domain = self.domain().as_str();
         let at_domain = self.frontends().iter().find(|(hosts, _)| hosts.iter().any(|host| host == domain));

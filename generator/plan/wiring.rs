@@ -20,7 +20,7 @@ pub struct Wiring {
 /// Everything that an aspect can add to a service.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Addition {
-    /// Sets a variable, whatever its value was.
+    /// Sets a variable and replaces an earlier value.
     Variable(VariableName, Value),
     /// Sets a variable that the service does not have yet.
     DefaultVariable(VariableName, Value),
@@ -31,6 +31,11 @@ pub enum Addition {
     Config(ConfigMount),
     /// Waits for a service. The condition of a dependency that the stack declares stays.
     Dependency(ServiceName, Condition),
+    /// Opens connections to a port of another service.
+    Connection {
+        to: ServiceName,
+        port: u16,
+    },
     Networks(BTreeSet<Network>),
     /// Appends to the command; `program` is the command of a service that declares none.
     Arguments {
@@ -126,6 +131,14 @@ impl Wirings {
     pub fn dependencies(&self, service: &ServiceName) -> impl Iterator<Item = (&ServiceName, &FieldPath)> {
         self.of(service).filter_map(|(addition, cause)| match addition {
             Addition::Dependency(to, _) => Some((to, cause)),
+            _ => None,
+        })
+    }
+
+    /// Returns the connections that a service opens because of an aspect.
+    pub fn connections(&self, service: &ServiceName) -> impl Iterator<Item = (&ServiceName, u16)> {
+        self.of(service).filter_map(|(addition, _)| match addition {
+            Addition::Connection { to, port } => Some((to, *port)),
             _ => None,
         })
     }

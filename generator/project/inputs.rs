@@ -1,5 +1,5 @@
 //! Reads the files of the project beside the stack file: hand-written nginx files, nself.lock, Dockerfiles and migrations.
-//! Every path that was read is recorded, so that the next run can see whether it changed.
+//! Every path that was read is recorded, so that the next run can detect changes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 use super::migrations;
 use crate::database::history::HistoryFiles;
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Span};
-use crate::files::{EntryKind, FileError, FileKind, Folder, Reason, Root, Total, look_at};
+use crate::files::{EntryKind, FileError, FileKind, Folder, Reason, Root, Total, stat_path};
 use crate::lock::{self, Lock};
 use crate::path;
 use crate::plan::{ProjectFiles, SourceFile, dockerfile, nginx_snippets};
@@ -34,7 +34,7 @@ impl ProjectReader<'_> {
     /// Reads all files that the environments use.
     ///
     /// # Errors
-    /// Those of [`migrations::read`]. All other findings are collected in `findings`.
+    /// The errors of [`migrations::read`]. All other findings are collected in `findings`.
     pub fn read(&mut self, environments: &[Environment]) -> Result<ProjectFiles, Vec<Diagnostic>> {
         let mut files = ProjectFiles {
             project_folder: path_to_project(self.out, self.project),
@@ -133,23 +133,23 @@ impl ProjectReader<'_> {
         let mut path = self.project.to_owned();
         for part in Path::new(source).components() {
             path.push(part);
-            match look_at(&path) {
+            match stat_path(&path) {
                 Err(_) => {
                     self.inputs.push(Watch::Absent(path));
                     return Some(
                         Diagnostic::warning(Code::NoSource, field)
-                            .message(format!("there is no `{source}` beside the stack file"))
+                            .message(format!("`{source}` does not exist in the folder of the stack"))
                             .expected("a file or folder of the project")
-                            .hint("make it: a container that mounts it does not start without"),
+                            .hint("create it: the container cannot start without it"),
                     );
                 }
                 Ok(stat) if stat.kind == EntryKind::Link => {
                     let link = path.strip_prefix(self.project).unwrap_or(&path).display();
                     return Some(
                         Diagnostic::error(Code::LinkedSource, field)
-                            .message(format!("`{link}` is a symbolic link, and the container gets what it leads to"))
-                            .expected("a file or folder of the project, behind no link")
-                            .hint("put the file or folder itself there, or name the place where it is"),
+                            .message(format!("`{link}` is a symbolic link, so the container would get the file or folder to which it points"))
+                            .expected("a file or folder of the project, not reached through a link")
+                            .hint("replace the link by the file or folder, or mount the path to which the link points"),
                     );
                 }
                 Ok(_) => self.inputs.push(Watch::Plain(path.clone())),
@@ -162,7 +162,7 @@ impl ProjectReader<'_> {
     fn read_lock(&mut self) -> Lock {
         let path = self.project.join(lock::FILE);
         let read = self.lock.cloned().map_or_else(|| Lock::read(self.project), Ok);
-        self.inputs.push(if look_at(&path).is_ok() { Watch::File(path) } else { Watch::Absent(path) });
+        self.inputs.push(if stat_path(&path).is_ok() { Watch::File(path) } else { Watch::Absent(path) });
         read.unwrap_or_else(|finding| {
             self.findings.push(finding);
             Lock::default()
@@ -256,7 +256,8 @@ fn services(stack: &Stack) -> impl Iterator<Item = &Service> {
     stack.services.values().chain(containers)
 }
 
-/// Tells whether a file of the folder can be included by nginx, which reads a byte order mark as part of the first directive.
+/// Returns whether nginx can include a file of the folder. nginx reads a byte order mark as part of the first
+/// directive.
 fn is_snippet(name: &str, text: &str) -> bool {
     let is_portable = name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c)) && !name.starts_with('.');
     is_portable && name.ends_with(".conf") && !text.starts_with('\u{FEFF}')
@@ -275,7 +276,7 @@ fn path_to_project(out: &Path, project: &Path) -> String {
     let from: Vec<Component> = out.components().collect();
     let to: Vec<Component> = project.components().collect();
     let common = from.iter().zip(&to).take_while(|(a, b)| a == b).count();
-    // One step more: the environment's folder is inside of the output folder.
+    // The environment's folder is inside the output folder, which takes one more step.
     let mut steps = vec!["..".to_owned(); from.len() - common + 1];
     steps.extend(to[common..].iter().map(|part| part.as_os_str().to_string_lossy().into_owned()));
     steps.join("/")

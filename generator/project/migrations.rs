@@ -63,10 +63,10 @@ fn read_subfolder(
     Ok(())
 }
 
-/// Changes the folder so that it holds exactly these files, and returns the paths that were written or deleted.
+/// Changes the folder so that it contains exactly these files, and returns the paths that were written or deleted.
 ///
 /// # Errors
-/// Those of [`read`], and NS804 if a file cannot be written.
+/// The errors of [`read`], and NS804 if a file cannot be written.
 pub fn write(project: &Path, database: &SqlIdent, files: &HistoryFiles) -> Result<Vec<String>, Vec<Diagnostic>> {
     let old_files = read(project, database)?;
     let mut changed_paths = Vec::new();
@@ -85,7 +85,7 @@ pub fn write(project: &Path, database: &SqlIdent, files: &HistoryFiles) -> Resul
     }
     for path in removed_paths {
         folder.remove_file(path).map_err(file_error)?;
-        // Deletes the folder of a removed migration. The call fails while the folder holds other files, and may.
+        // Deletes the folder of a removed migration. If it contains other files, the call fails and the folder stays.
         let _ = Path::new(path).parent().map(|parent| folder.remove_folder(parent));
         changed_paths.push(path.clone());
     }

@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use crate::files::{FileKind, look_behind, read_named};
+use crate::files::{FileKind, read_named, stat_target};
 use crate::lock::DEFAULT_HOST;
 
 /// Credentials for a registry.
@@ -47,7 +47,7 @@ impl Credentials {
         let folder = std::env::var_os("DOCKER_CONFIG").map(PathBuf::from);
         let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".docker"));
         let Some(path) = folder.or_else(home).map(|folder| folder.join("config.json")) else { return Ok(None) };
-        if look_behind(&path).is_err() {
+        if stat_target(&path).is_err() {
             return Ok(None);
         }
         let text = read_named(&path, FileKind::Credentials).map_err(|error| error.to_string())?;

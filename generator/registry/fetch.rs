@@ -9,7 +9,7 @@ use crate::artifact::Sha256;
 use crate::codes::Code;
 use crate::lock::ImageName;
 
-/// Maximum size of a manifest, in bytes: that of registries.
+/// Maximum size of a manifest in bytes, as most registries limit it.
 const MANIFEST_LIMIT: u64 = 4 << 20;
 /// Maximum size of a blob, in bytes: blobs are held in memory.
 const BLOB_LIMIT: u64 = 1 << 30;
@@ -73,7 +73,7 @@ impl Registry {
     }
 }
 
-/// Checks a manifest against the digest of the request and that of the answer.
+/// Checks a manifest against the requested digest and the digest in the response.
 fn checked_manifest(image: &ImageName, response: RegistryResponse) -> Result<Manifest, Failure> {
     let digest = Sha256::of(&response.body);
     let announced = response.header("docker-content-digest").map(str::to_owned);

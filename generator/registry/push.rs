@@ -66,8 +66,8 @@ impl Registry {
         Ok(digest)
     }
 
-    /// Stores a manifest under a tag or, without one, under its digest. Returns whether the registry tracks to which
-    /// manifest it refers.
+    /// Stores a manifest under a tag or, without one, under its digest. Returns whether the registry keeps track of its
+    /// `subject`, the manifest to which it refers.
     ///
     /// # Errors
     /// NS821 to NS824.

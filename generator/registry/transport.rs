@@ -187,11 +187,11 @@ impl Registry {
         let host = &repository.host;
         let credentials = Credentials::of(host).map_err(refused)?;
         let Challenge::Bearer { realm, service, scope } = challenge else {
-            let message = || refused(format!("{host} demands a password for {}; none is stored", request.subject));
+            let message = || refused(format!("{host} requires a password for {}, but none is stored", request.subject));
             return credentials.as_ref().and_then(Credentials::basic).ok_or_else(message);
         };
         if !realm.starts_with("https://") && !self.hosts.plain_http.contains(host) {
-            return Err(refused(format!("{host} demands that credentials are sent without TLS")));
+            return Err(refused(format!("{host} requests credentials without TLS")));
         }
         let rights = if request.is_write { "pull,push" } else { "pull" };
         let scope = scope.clone().unwrap_or_else(|| format!("repository:{}:{rights}", repository.name));
@@ -207,7 +207,7 @@ impl Registry {
         let token = document["token"].as_str().or_else(|| document["access_token"].as_str());
         token
             .map(|token| format!("Bearer {token}"))
-            .ok_or_else(|| refused(format!("{host} answers without a token for {}", request.subject)))
+            .ok_or_else(|| refused(format!("{host} returned no token for {}", request.subject)))
     }
 
     fn request_token<'a>(

@@ -54,7 +54,7 @@ pub fn pack(title: &str, files: &ReleaseFiles) -> io::Result<(Blobs, Sha256)> {
 /// Hidden files that nself generates, with their only content. Any other content could make git commit secrets.
 const HIDDEN: [(&str, &str); 2] = [(".gitattributes", "* -text\n"), (".gitignore", "/.env\n/secrets/\n")];
 
-/// Tells whether nself can generate a file of this path with this content.
+/// Returns whether nself can generate a file of this path with this content.
 pub fn is_generated(path: &str, bytes: &[u8]) -> bool {
     let name = path.rsplit('/').next().unwrap_or_default();
     let has_other_content = |(hidden, text): &(&str, &str)| *hidden == name && text.as_bytes() != bytes;

@@ -146,7 +146,7 @@ pub fn release(statement: &Value, digest: &Sha256, files: &BTreeMap<String, Sha2
     Release::deserialize(&build["externalParameters"]).ok()
 }
 
-/// Tells whether the subjects of a statement are this artifact and exactly these files.
+/// Returns whether the subjects of a statement are this artifact and exactly these files.
 fn covers(statement: &Value, digest: &Sha256, files: &BTreeMap<String, Sha256>) -> bool {
     let subjects = statement["subject"].as_array().map(Vec::as_slice).unwrap_or_default();
     let named: Vec<(&str, &str)> = subjects
@@ -206,21 +206,21 @@ mod tests {
         let (one, two) = (PublicKey::read(&at("one.pub")).unwrap(), PublicKey::read(&at("two.pub")).unwrap());
         let opened = one.open(&envelope).unwrap();
         assert_eq!(release(&opened, &digest, &files), Some(of("x")));
-        assert!(two.open(&envelope).is_none(), "another key");
+        assert!(two.open(&envelope).is_none(), "a different key");
         let text = String::from_utf8(envelope.clone()).unwrap();
         let changed = |from: &str, to: &str| one.open(text.replace(from, to).as_bytes());
         assert!(changed(PAYLOAD, "text/plain").is_none());
         let mut parsed: Value = serde_json::from_slice(&envelope).unwrap();
         parsed["payload"] = STANDARD.encode(statement(&of("y"), &digest, &files, &BTreeMap::new())).into();
-        assert!(one.open(parsed.to_string().as_bytes()).is_none(), "another statement");
+        assert!(one.open(parsed.to_string().as_bytes()).is_none(), "a changed statement");
         assert_eq!(release(&opened, &Sha256::of(b"other"), &files), None);
-        assert_eq!(release(&opened, &digest, &BTreeMap::new()), None, "a file less");
+        assert_eq!(release(&opened, &digest, &BTreeMap::new()), None, "one file is missing");
         let more = BTreeMap::from([("a".to_owned(), Sha256::of(b"a")), ("b".to_owned(), Sha256::of(b"b"))]);
-        assert_eq!(release(&opened, &digest, &more), None, "a file more");
+        assert_eq!(release(&opened, &digest, &more), None, "one additional file");
         for (field, value) in [("predicateType", "https://example.com/other"), ("_type", "other")] {
             let mut other = opened.clone();
             other[field] = value.into();
-            assert_eq!(release(&other, &digest, &files), None, "a statement of another kind");
+            assert_eq!(release(&other, &digest, &files), None, "a different type of statement");
         }
     }
 }

@@ -22,7 +22,7 @@ const MAX_ATTESTATIONS: usize = 100;
 #[derive(Debug)]
 pub struct PullRequest {
     pub address: ImageName,
-    /// The environments that the release must have, no more and no less; empty to accept any.
+    /// The exact set of environments that the release must have; empty to accept any.
     pub environments: BTreeSet<String>,
     /// One of these keys must have signed the release; empty to accept a release without a signature.
     pub trusted_keys: Vec<PublicKey>,
@@ -63,7 +63,7 @@ pub fn pull(registry: &Registry, request: &PullRequest, target: &Root) -> Result
     Ok(Pulled { digest: record.digest, release: record.release, files: manifest.files.len() })
 }
 
-/// A release as it is stored in a registry.
+/// A release that was read from a registry.
 #[derive(Debug)]
 pub struct Fetched {
     /// Digest of the release's manifest.

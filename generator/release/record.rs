@@ -66,17 +66,17 @@ impl Release {
         None
     }
 
-    /// Returns why the release cannot follow `installed`, whatever their order; `None` if it can.
+    /// Returns why the release cannot replace `installed`, regardless of which is newer; `None` if it can.
     pub fn discontinuity(&self, installed: &Release) -> Option<String> {
         if self.project != installed.project {
             return Some(format!(
-                "its project is `{}`, that of the installed one is `{}`",
+                "its project is `{}`, but the installed release has the project `{}`",
                 self.project, installed.project
             ));
         }
         if self.environments != installed.environments {
             let (new, old) = (list(&self.environments), list(&installed.environments));
-            return Some(format!("its environments are {new}, those of the installed one are {old}"));
+            return Some(format!("its environments are {new}, but the installed release has {old}"));
         }
         None
     }
@@ -116,7 +116,7 @@ impl PullRecord {
         let (new, old) = match (&self.release, installed_release) {
             (Some(new), Some(old)) => (new, old),
             (None, Some(_)) => {
-                let message = "a release without a signature would replace one that was attested";
+                let message = "a release without a signature would replace an attested one";
                 return refused(Code::ReleaseOrder, message.to_owned());
             }
             (Some(_), None) => {
@@ -126,10 +126,7 @@ impl PullRecord {
             (None, None) => return Ok(()),
         };
         if let Some(reason) = new.discontinuity(old) {
-            return refused(
-                Code::ReleaseMismatch,
-                format!("the release does not continue the installed one: {reason}"),
-            );
+            return refused(Code::ReleaseMismatch, format!("the release cannot replace the installed one: {reason}"));
         }
         if installed.is_some_and(|record| record.digest == self.digest) {
             return Ok(());

@@ -52,7 +52,7 @@ pub fn check(folder: &SecretFolder) -> Result<Vec<Diagnostic>, Diagnostic> {
         if folder.read(name)?.is_some() && !files.are_current(folder, hosts)? {
             let environment = &folder.list.environment;
             let mut finding = Diagnostic::error(Code::CertificateOutdated, path!("secrets", name))
-                .message(format!("`{name}` is not for the hosts that the stack serves now, or it ends soon"))
+                .message(format!("`{name}` does not cover the current hosts of the stack, or expires soon"))
                 .hint(format!(
                     "run `nself secrets init --env {environment}`, then `docker compose restart` for {}",
                     entry.used_by.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
@@ -105,7 +105,7 @@ impl CertificateFiles {
         SecretName::wrap(format!("{}_{suffix}", self.authority))
     }
 
-    /// Tells whether all files exist, are for these hosts and stay valid for [`RENEWAL_DAYS`].
+    /// Returns whether all files exist, are for these hosts and stay valid for [`RENEWAL_DAYS`].
     fn are_current(&self, folder: &SecretFolder, hosts: &[String]) -> Result<bool, Diagnostic> {
         for name in [&self.certificate, &self.key, &self.authority] {
             if folder.read(name)?.is_none() {
@@ -117,7 +117,7 @@ impl CertificateFiles {
         Ok(ends_later(end) && issued_hosts.eq(hosts.iter().map(String::as_str)))
     }
 
-    /// Issues the certificate. Returns whether the authority is the one that existed.
+    /// Issues the certificate. Returns whether it was signed by the existing authority.
     fn issue(&self, folder: &SecretFolder, hosts: &[String], domains: &[String]) -> Result<bool, Diagnostic> {
         let now = OffsetDateTime::now_utc();
         let validity =
@@ -180,7 +180,7 @@ fn parse_issued(text: &str) -> (i64, std::str::Lines<'_>) {
     (lines.next().and_then(|line| line.parse().ok()).unwrap_or_default(), lines)
 }
 
-/// Tells whether a validity ends after the time of renewal.
+/// Returns whether a validity ends after the time of renewal.
 fn ends_later(end: i64) -> bool {
     end > (OffsetDateTime::now_utc() + Duration::days(RENEWAL_DAYS)).unix_timestamp()
 }

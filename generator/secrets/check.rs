@@ -80,7 +80,7 @@ pub fn check(folders: &[SecretFolder]) -> Result<CheckedSecrets, Diagnostic> {
     Ok(checked)
 }
 
-/// Tells whether nself derives the value from other secrets or issues it.
+/// Returns whether nself derives the value from other secrets or issues it.
 fn is_derived(recipe: &Recipe) -> bool {
     match recipe {
         Recipe::Template { .. }
@@ -138,7 +138,7 @@ fn check_value<'a>(
     Ok(findings)
 }
 
-/// Returns what the operator has to supply; `None` for a value that `secrets init` creates.
+/// Returns a description of the value that the operator has to supply; `None` for a value that `secrets init` creates.
 fn supplied<'a>(folder: &SecretFolder, recipe: &'a Recipe) -> Option<&'a str> {
     match recipe {
         Recipe::External { what } if folder.list.profile != Profile::Local => Some(what.as_str()),

@@ -155,7 +155,7 @@ fn parse_list(bytes: &[u8], environment: &str) -> Result<SecretList, String> {
     }
 }
 
-/// Tells whether a file in the folder of an environment holds values. Files such as `.gitkeep` hold none.
+/// Returns whether a file in the folder of an environment holds values. Files such as `.gitkeep` hold none.
 fn holds_value(path: &Path) -> bool {
     let is_git_file = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".git"));
     path.starts_with(SECRETS) && !is_git_file || path.as_os_str() == ENVIRONMENT_FILE

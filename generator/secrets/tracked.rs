@@ -41,7 +41,7 @@ impl Tracking {
 /// Returns the index of the repository with this root: `None` if there is no repository, empty if no file was added to it.
 fn index_of(root: &Path) -> Option<Result<Vec<u8>, String>> {
     let git = root.join(".git");
-    let folder = match files::look_behind(&git).ok()? {
+    let folder = match files::stat_target(&git).ok()? {
         stat if stat.is_folder() => git,
         // In a worktree or submodule, `.git` is a file that names the folder.
         _ => {
@@ -51,7 +51,7 @@ fn index_of(root: &Path) -> Option<Result<Vec<u8>, String>> {
         }
     };
     let index = folder.join("index");
-    Some(match files::look_behind(&index) {
+    Some(match files::stat_target(&index) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(error.to_string()),
         Ok(_) => files::read_named(&index, FileKind::Input).map_err(|error| error.why()),
@@ -108,7 +108,7 @@ impl Reader<'_> {
             at = next;
         }
         let is_whole = self.is_whole(at)?;
-        // Only in a split index may an entry have no path: it replaces one of the other part.
+        // An entry without a path is only valid in a split index, where it replaces an entry of the shared index.
         let is_complete = !is_whole || paths.iter().all(|path| !path.is_empty());
         is_complete.then_some((paths, is_whole))
     }

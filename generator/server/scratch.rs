@@ -12,17 +12,18 @@ use crate::files::random_suffix;
 
 /// A temporary database with two kinds of sessions.
 pub struct Scratch {
-    /// Sessions of the database's owner, a role created for it that has no other rights. SQL of the project runs here.
+    /// Runs SQL of the project, in sessions of the database's owner: a role that was created for it and has no other
+    /// rights.
     pub owner: Server,
     /// Sessions of the user of the URL. Only nself's own statements run here.
     pub admin: Server,
 }
 
 impl Server {
-    /// Creates a temporary database, calls `work` with it, and drops it again, whatever the result.
+    /// Creates a temporary database, calls `work` with it, and drops it afterwards, also after an error.
     ///
     /// # Errors
-    /// Those of [`Server::query`] and of `work`.
+    /// The errors of [`Server::query`] and of `work`.
     pub fn with_scratch_database<T>(&self, work: impl FnOnce(&Scratch) -> ServerResult<T>) -> ServerResult<T> {
         // A random name cannot collide with a database left by an interrupted run, even if process ids repeat.
         let name = format!("nself_scratch_{}", random_text()?);
@@ -52,11 +53,11 @@ impl Server {
     }
 
     /// Returns a schema in this server's spelling: creates it in a temporary database and reads it back. `settings` are
-    /// those of the server with which the schema will be compared, so that both read texts such as dates in the same way.
-    /// Hints and allowances, which no server keeps, are copied from `schema`.
+    /// the settings of the server with which the schema will be compared, so that both read text such as dates in the
+    /// same way. Hints and allowances, which no server keeps, are copied from `schema`.
     ///
     /// # Errors
-    /// Those of [`Server::schema`], and those of planning the schema.
+    /// The errors of [`Server::schema`] and of planning the schema.
     pub fn reprint(&self, schema: &Schema, settings: &InputSettings) -> ServerResult<Schema> {
         let groups = plan_unreviewed(&Schema::default(), schema, &FieldPath::root())?;
         let statements: Vec<&str> = groups.iter().flatten().map(|step| step.up.as_str()).collect();
@@ -96,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_superuser_silences_the_log_and_only_others_become_members() {
+    fn only_a_superuser_turns_the_log_off_and_only_others_become_members() {
         let by_superuser = create_role("r", "p", true);
         assert!(by_superuser.starts_with("SET log_statement = 'none'") && by_superuser.ends_with("PASSWORD 'p';"));
         let by_creator = create_role("r", "p", false);

@@ -26,7 +26,7 @@ pub struct Server {
 pub(super) enum SessionStart {
     /// [`SEARCH_PATH`] and, if the server accepts it, [`NO_EVENT_TRIGGERS`].
     Usual,
-    /// Those of `Usual`, and a setting that connection poolers reject. The session is then one of the server itself.
+    /// The settings of `Usual`, and a setting that connection poolers reject, so that the session is not pooled.
     RefusedByPoolers,
     /// No settings, as a pooler requires.
     ThroughPooler,
@@ -41,7 +41,7 @@ const NO_EVENT_TRIGGERS: &str = "-c event_triggers=off";
 /// The answer of a pooler to settings at the start of a session.
 const POOLER_REFUSAL: &str = "unsupported startup parameter";
 
-/// Tells whether the findings come from a pooler that rejected settings at the start of a session.
+/// Returns whether the findings come from a pooler that rejected settings at the start of a session.
 pub fn is_pooler_refusal(findings: &[Diagnostic]) -> bool {
     findings.iter().any(|finding| finding.message.contains(POOLER_REFUSAL))
 }
@@ -63,7 +63,7 @@ impl Server {
         self.url.database_name()
     }
 
-    /// Returns the same server with sessions that fail if a pooler is in front of it.
+    /// Returns the same server with sessions that fail if they go through a pooler.
     #[must_use]
     pub fn refusing_poolers(self) -> Server {
         Server::with_session(self.url, SessionStart::RefusedByPoolers)
@@ -89,10 +89,10 @@ impl Server {
         self.output("psql", &arguments, &format!("{search_path}{statements}"), "")
     }
 
-    /// Returns the settings by which the server's sessions read texts such as dates.
+    /// Returns the settings that decide how the server's sessions read text such as dates.
     ///
     /// # Errors
-    /// Those of [`Server::query`].
+    /// The errors of [`Server::query`].
     pub fn input_settings(&self) -> ServerResult<InputSettings> {
         self.query(&InputSettings::question()).map(|answer| InputSettings::read(&answer))
     }
@@ -108,7 +108,7 @@ impl Server {
     /// Reads everything except nself's own ledger, in the form that can be compared with a different server's.
     ///
     /// # Errors
-    /// Those of [`Server::schema`].
+    /// The errors of [`Server::schema`].
     pub fn schema_to_compare(&self) -> ServerResult<Imported> {
         self.dump(&settings::options())
     }
@@ -151,13 +151,13 @@ impl Server {
         }
         let mut child = command.spawn()?;
         if let Some(mut pipe) = child.stdin.take() {
-            // If the program ended early, writing fails; its own message says why.
+            // Writing fails if the program exited early; its own message gives the reason.
             let _ = pipe.write_all(input.as_bytes());
         }
         child.wait_with_output()
     }
 
-    /// Tells whether a session without event triggers can start. A trigger on logins runs before a statement of the
+    /// Returns whether a session without event triggers can start. A trigger on logins runs before a statement of the
     /// session could turn it off, so the setting has to come with the start.
     fn can_turn_off_event_triggers(&self) -> bool {
         *self.accepts_no_event_triggers.get_or_init(|| {
@@ -167,7 +167,7 @@ impl Server {
         })
     }
 
-    /// Runs a program and returns what it prints. `more_options` are added to those of the session.
+    /// Runs a program and returns its output. `more_options` are added to the options of the session.
     fn output(&self, program: &str, arguments: &[&str], input: &str, more_options: &str) -> ServerResult<String> {
         let no_event_triggers = self.session != SessionStart::ThroughPooler && self.can_turn_off_event_triggers();
         let options = self.session_options(no_event_triggers, more_options);
@@ -185,7 +185,7 @@ impl Server {
         };
         let finding = failure(format!("{program}: {message}"));
         Err(vec![match message.contains(POOLER_REFUSAL) {
-            true => finding.hint("a pooler is in front of this server; use the URL of the server itself"),
+            true => finding.hint("this URL connects to a pooler; use the URL of the server itself"),
             false => finding,
         }])
     }

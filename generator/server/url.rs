@@ -40,7 +40,7 @@ impl ServerUrl {
                 Some(("password", value)) => password = Some(value),
                 Some(("options", value)) => options = Some(value),
                 Some((key, _)) if key.contains("password") || key.contains('%') => {
-                    return Err(malformed("has an option that may be a secret; only `password` is passed on unseen"));
+                    return Err(malformed("has an option that may be a secret; nself hides only `password`"));
                 }
                 _ => public_pairs.push(pair),
             }
@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_password_is_taken_out_of_the_url() {
+    fn a_password_is_removed_from_the_url() {
         for (url, text, password) in [
             (
                 "postgres://me:s%40p@host:5433/shop?sslmode=require",
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn database_and_user_are_replaced_wherever_they_are() {
+    fn database_and_user_are_replaced_in_every_form_of_url() {
         for (url, user, expected) in [
             ("postgres://me:x@host/shop?sslmode=require", None, "postgres://me@host/b?sslmode=require"),
             (
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_show_a_password_is_refused_without_it() {
+    fn urls_that_could_show_a_password_are_refused() {
         for url in [
             "postgres://me:tul/ip@host/shop",
             "postgres://me:tul?ip@host/shop",

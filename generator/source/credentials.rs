@@ -1,13 +1,13 @@
-//! Credentials in plain text in the stack: from any field, they would reach a file that is committed, and
-//! the stack itself is one.
+//! Finds credentials in plain text in the stack. They would be committed with the stack and with the generated files.
 
-use super::decode::{Found, Step};
+use super::decode::{KeyedFinding, Step};
 use super::node::{Mark, Node, Value};
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Segment};
 use crate::values::credential_formats;
 
-/// Texts and keys of the whole program, layers and what is disabled included, that hold a secret by its form.
-pub fn check(root: &Node) -> Vec<Found> {
+/// Returns a finding for each text or key of the stack that has the format of a known credential, including layers and
+/// disabled parts.
+pub fn check(root: &Node) -> Vec<KeyedFinding> {
     let mut walk = Walk { steps: Vec::new(), found: Vec::new() };
     walk.node(root);
     walk.found
@@ -15,44 +15,44 @@ pub fn check(root: &Node) -> Vec<Found> {
 
 struct Walk<'a> {
     steps: Vec<Step<'a>>,
-    found: Vec<Found>,
+    found: Vec<KeyedFinding>,
 }
 
 impl<'a> Walk<'a> {
     fn node(&mut self, node: &'a Node) {
         match &node.value {
             Value::Text(text) => {
-                let what = if self.explains() {
+                let format = if self.is_explanation() {
                     credential_formats::find_in_prose(text)
                 } else {
                     credential_formats::find(text)
                 };
-                self.found.extend(what.map(|what| self.report(what, None)));
+                self.found.extend(format.map(|format| self.report(format, None)));
             }
             Value::Array(items) => {
                 for (i, item) in items.iter().enumerate() {
-                    self.below(Step::Index(i), item);
+                    self.visit_child(Step::Index(i), item);
                 }
             }
             Value::Record(fields) => {
                 for (key, entry) in fields {
                     // The path would show the key.
-                    self.found.extend(credential_formats::find(key).map(|what| self.report(what, entry.key)));
-                    self.below(Step::Key(key), &entry.node);
+                    self.found.extend(credential_formats::find(key).map(|format| self.report(format, entry.key)));
+                    self.visit_child(Step::Key(key), &entry.node);
                 }
             }
             Value::Null | Value::Broken | Value::Bool(_) | Value::Integer(_) | Value::Float(_) => {}
         }
     }
 
-    fn below(&mut self, step: Step<'a>, node: &'a Node) {
+    fn visit_child(&mut self, step: Step<'a>, node: &'a Node) {
         self.steps.push(step);
         self.node(node);
         self.steps.pop();
     }
 
-    /// What operators and colleagues read, and no program.
-    fn explains(&self) -> bool {
+    /// Returns whether the current text is an explanation that only people read.
+    fn is_explanation(&self) -> bool {
         let keys = self.steps.iter().rev().take(2).enumerate();
         keys.into_iter().any(|(above, step)| match step {
             Step::Key(key) => (above == 0 && ["external", "comment"].contains(key)) || (above == 1 && *key == "waive"),
@@ -60,32 +60,32 @@ impl<'a> Walk<'a> {
         })
     }
 
-    fn report(&self, what: &str, key: Option<Mark>) -> Found {
+    fn report(&self, format: &str, key: Option<Mark>) -> KeyedFinding {
         let steps = self.steps.iter().map(|step| match step {
             Step::Key(key) => Segment::Key((*key).to_owned()),
             Step::Index(index) => Segment::Index(*index),
         });
         let finding = Diagnostic::error(Code::PlainSecret, FieldPath(steps.collect()))
-            .message(format!("{what} is written here as plain text"))
+            .message(format!("{format} is written here as plain text"))
             .expected("a reference to a secret")
             .hint(self.hint());
-        Found { finding, key }
+        KeyedFinding { finding, key }
     }
 
-    /// How a secret comes to where this one stands.
+    /// Returns how to use a secret in the current field.
     fn hint(&self) -> &'static str {
         let inside =
             |fields: &[&str]| self.steps.iter().any(|step| matches!(step, Step::Key(key) if fields.contains(key)));
         if inside(&["databases"]) && !inside(&["services"]) {
-            "rows and functions are the same everywhere: let a service that has the secret write it"
+            "rows and functions are the same in all environments: let a service that has the secret write the value"
         } else if inside(&["env", "extra_env"]) {
             "`nself.secret \"name\"`, with `secrets.name = nself.external \"what it is\"`; `nself.database_url \"main\"` for a database of the stack"
         } else if inside(&["template"]) {
             "a separate part: `{ secret = \"name\" }`, with `secrets.name = nself.external \"what it is\"`"
         } else if inside(&["external"]) {
-            "say what it is; the value itself goes to `deploy/<environment>/secrets/`, which git ignores"
+            "describe the secret; put its value into `deploy/<environment>/secrets/`, which git ignores"
         } else if inside(&["build"]) {
-            "what is built in stays in the image: give it to the running service, `env.NAME = nself.secret \"name\"`"
+            "build arguments stay in the image: pass the secret to the running service, `env.NAME = nself.secret \"name\"`"
         } else {
             "`secret_files = [\"name\"]` mounts it below /run/secrets, with `secrets.name = nself.external \"what it is\"`"
         }
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_and_keys_are_found_at_their_place_and_never_repeated() {
+    fn credentials_are_found_in_texts_and_keys_and_never_repeated() {
         let token = format!("ghp_{}", "aB3dE5gH7jK9mN1pQ2sT4vW6yZ8aB3dE5gH7");
         let node = Node::from(&serde_json::json!({
             "services": {"a": {

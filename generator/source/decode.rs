@@ -1,5 +1,5 @@
-//! Trees to typed stacks. Unlike a plain deserialiser this one goes on after a finding: unknown fields are
-//! reported and skipped, refused text is reported at its place, a field that does not fit is left out.
+//! Decodes trees into typed stacks. Unlike most deserializers, it continues after an error: unknown fields are reported
+//! and skipped, refused text is reported at its path, and a field of the wrong type is omitted.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -16,30 +16,30 @@ use crate::diagnostic::{Code, Diagnostic, FieldPath, Segment};
 use crate::values::checked;
 use crate::words;
 
-/// A finding, and the key that it is about when it is about a key.
+/// A finding, with the position of the key if it concerns the key rather than the value.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Found {
+pub struct KeyedFinding {
     pub finding: Diagnostic,
     pub key: Option<Mark>,
 }
 
 /// Decodes a tree and reports everything that does not fit, at its path.
-pub fn decode<T: DeserializeOwned>(node: &Node) -> (Option<T>, Vec<Found>) {
-    let account = Findings::default();
-    let value = checked::collect(|| Decoder { node, place: None, account: &account }.fitting());
-    let mut found = account.again.into_inner();
-    found.extend(account.kept.into_inner());
+pub fn decode<T: DeserializeOwned>(node: &Node) -> (Option<T>, Vec<KeyedFinding>) {
+    let findings = Findings::default();
+    let value = checked::collect(|| Decoder { node, place: None, findings: &findings }.decode_fitting());
+    let mut found = findings.repeatable.into_inner();
+    found.extend(findings.final_findings.into_inner());
     (value, found)
 }
 
 /// Decodes plain data that this program wrote.
 ///
 /// # Errors
-/// The first thing that does not fit, with its path.
+/// The first finding, as text with its path.
 pub fn decode_plain<T: DeserializeOwned>(value: &serde_json::Value) -> Result<T, String> {
     let (value, found) = decode(&value.into());
     match found.into_iter().next() {
-        Some(Found { finding, .. }) => Err(format!("{}: {}", finding.path, finding.message)),
+        Some(KeyedFinding { finding, .. }) => Err(format!("{}: {}", finding.path, finding.message)),
         None => value.ok_or_else(String::new),
     }
 }
@@ -53,33 +53,33 @@ impl ObjectDecoder for PlainDecoder {
     }
 }
 
-/// What was found so far.
+/// The findings so far, and the fields that decoding skips.
 #[derive(Default)]
 pub struct Findings {
-    /// SourceMap that decoding skips: what stands there does not fit, which has been reported.
-    left_out: RefCell<PathSet>,
-    /// Findings that come again when their surroundings are decoded again.
-    again: RefCell<Vec<Found>>,
-    /// Findings that do not, since their places are left out.
-    kept: RefCell<Vec<Found>>,
+    /// Fields that decoding skips, because a reported value there does not fit.
+    skipped: RefCell<PathSet>,
+    /// Findings that are reported again if the enclosing value is decoded again.
+    repeatable: RefCell<Vec<KeyedFinding>>,
+    /// Findings that are not reported again, because their fields are skipped from now on.
+    final_findings: RefCell<Vec<KeyedFinding>>,
 }
 
 impl Findings {
-    /// How much of what was found may come again.
+    /// Returns the number of repeatable findings.
     pub fn length(&self) -> usize {
-        self.again.borrow().len()
+        self.repeatable.borrow().len()
     }
 
-    /// What was found since then does not come again.
-    pub fn keep_since(&self, length: usize) {
-        self.kept.borrow_mut().extend(self.again.borrow_mut().drain(length..));
+    /// Makes the repeatable findings from the index `length` on final.
+    pub fn make_final_since(&self, length: usize) {
+        self.final_findings.borrow_mut().extend(self.repeatable.borrow_mut().drain(length..));
     }
 }
 
-/// A step from the root, with those before it: all lie on the stack, since most are never looked at.
+/// A path as a linked list of steps, the last one first. The list is on the stack, since most paths are never used.
 #[derive(Clone, Copy)]
 struct Place<'p> {
-    before: Option<&'p Place<'p>>,
+    parent: Option<&'p Place<'p>>,
     step: Step<'p>,
 }
 
@@ -89,27 +89,27 @@ pub(super) enum Step<'p> {
     Index(usize),
 }
 
-/// A deserialiser that knows where it stands.
+/// A deserializer of one node, with the node's path.
 #[derive(Clone, Copy)]
 pub struct Decoder<'a, 'p> {
     node: &'a Node,
     place: Option<&'p Place<'p>>,
-    pub(super) account: &'p Findings,
+    pub(super) findings: &'p Findings,
 }
 
-/// Keys are shown up to this length.
+/// The number of characters of a key that messages show.
 const KEY: usize = 64;
 
 impl<'a> Decoder<'a, '_> {
-    /// Goes on from a value below this one.
-    pub(super) fn below<T>(&self, step: Step, node: &'a Node, go_on: impl FnOnce(Decoder<'a, '_>) -> T) -> T {
-        let place = Place { before: self.place, step };
-        go_on(Decoder { node, place: Some(&place), account: self.account })
+    /// Calls `work` with the decoder of a child of this node.
+    pub(super) fn child<T>(&self, step: Step, node: &'a Node, work: impl FnOnce(Decoder<'a, '_>) -> T) -> T {
+        let place = Place { parent: self.place, step };
+        work(Decoder { node, place: Some(&place), findings: self.findings })
     }
 
-    /// Built only when something is to be reported or left out.
+    /// Returns the path of this node. It is built only for findings and skipped fields.
     fn path(&self) -> FieldPath {
-        let places = std::iter::successors(self.place, |place| place.before);
+        let places = std::iter::successors(self.place, |place| place.parent);
         let steps = places.map(|place| match place.step {
             Step::Key(key) => Segment::Key(key.to_owned()),
             Step::Index(index) => Segment::Index(index),
@@ -119,49 +119,50 @@ impl<'a> Decoder<'a, '_> {
         path
     }
 
-    /// Whether the value below is passed over.
-    pub(super) fn passes_over(&self, step: Step) -> bool {
-        let left_out = self.account.left_out.borrow();
-        !left_out.is_empty() && self.below(step, self.node, |at| left_out.contains(&at.path()))
+    /// Returns whether decoding skips the child at this step.
+    pub(super) fn skips(&self, step: Step) -> bool {
+        let skipped = self.findings.skipped.borrow();
+        !skipped.is_empty() && self.child(step, self.node, |at| skipped.contains(&at.path()))
     }
 
-    /// Decodes what stands here. A misfit ends serde's walk; it is reported and left out, and the walk starts
-    /// again from here until the rest fits. Nothing when this as a whole does not fit: it is left out then.
-    pub(super) fn fitting<T: Deserialize<'a>>(&self) -> Option<T> {
-        let before = self.account.length();
+    /// Decodes this node. A type mismatch ends serde's walk: it is reported, its field is skipped, and the walk starts
+    /// again from here until the rest fits. Returns `None` if the node itself does not fit; decoding then skips it.
+    pub(super) fn decode_fitting<T: Deserialize<'a>>(&self) -> Option<T> {
+        let before = self.findings.length();
         loop {
-            let misfit = match self.step(None, |at| T::deserialize(at)) {
+            let mismatch = match self.step(None, |at| T::deserialize(at)) {
                 Ok(value) => return Some(value),
-                Err(misfit) => misfit,
+                Err(mismatch) => mismatch,
             };
-            if !self.leave_out(misfit, before) {
+            if !self.skip(mismatch, before) {
                 return None;
             }
         }
     }
 
-    /// Reports a misfit and leaves it out. Whether the rest may fit.
-    fn leave_out(&self, misfit: TypeMismatch, before: usize) -> bool {
+    /// Reports a mismatch and skips its field. Returns whether to decode the node again without the field.
+    fn skip(&self, mismatch: TypeMismatch, before: usize) -> bool {
         let here = self.path();
-        let path = misfit.path.unwrap_or_default();
-        let mut left_out = self.account.left_out.borrow_mut();
-        // What is missing because it was left out has been reported, and so has what fails again.
-        let reported = left_out.contains(&path) || (misfit.code == Code::MissingField && left_out.hold_child_of(&path));
+        let path = mismatch.path.unwrap_or_default();
+        let mut skipped = self.findings.skipped.borrow_mut();
+        // A field that is missing because it is skipped was reported before, and so was a field that fails a second
+        // time.
+        let reported = skipped.contains(&path) || (mismatch.code == Code::MissingField && skipped.hold_child_of(&path));
         if !reported {
-            let finding = Diagnostic::error(misfit.code, path.clone());
-            let finding = finding.message(misfit.message).expected(misfit.expected).hint(misfit.hint);
-            self.account.kept.borrow_mut().push(Found { finding, key: None });
+            let finding = Diagnostic::error(mismatch.code, path.clone());
+            let finding = finding.message(mismatch.message).expected(mismatch.expected).hint(mismatch.hint);
+            self.findings.final_findings.borrow_mut().push(KeyedFinding { finding, key: None });
         }
-        if path == here || !path.starts_with(&here) || !left_out.insert(path) {
-            left_out.insert(here);
-            self.account.keep_since(before);
+        if path == here || !path.starts_with(&here) || !skipped.insert(path) {
+            skipped.insert(here);
+            self.findings.make_final_since(before);
             return false;
         }
-        self.account.again.borrow_mut().truncate(before);
+        self.findings.repeatable.borrow_mut().truncate(before);
         true
     }
 
-    /// Runs one decoding step: refused text is reported here, a misfit learns its place.
+    /// Runs one decoding step. Reports refused text at this path, and sets the path of a mismatch.
     pub(super) fn step<T>(
         &self,
         key: Option<Mark>,
@@ -169,23 +170,23 @@ impl<'a> Decoder<'a, '_> {
     ) -> Result<T, TypeMismatch> {
         let value = step(*self);
         self.report(checked::refused(), key);
-        value.map_err(|misfit| self.placed(misfit))
+        value.map_err(|mismatch| self.with_path(mismatch))
     }
 
     fn report(&self, refused: Vec<checked::Refusal>, key: Option<Mark>) {
         for refusal in refused {
             let finding =
                 Diagnostic::error(refusal.code, self.path()).message(refusal.reason).expected(refusal.expected);
-            self.account.again.borrow_mut().push(Found { finding, key });
+            self.findings.repeatable.borrow_mut().push(KeyedFinding { finding, key });
         }
     }
 
-    fn placed(&self, misfit: TypeMismatch) -> TypeMismatch {
-        TypeMismatch { path: misfit.path.or_else(|| Some(self.path())), ..misfit }
+    fn with_path(&self, mismatch: TypeMismatch) -> TypeMismatch {
+        TypeMismatch { path: mismatch.path.or_else(|| Some(self.path())), ..mismatch }
     }
 
-    /// A value of another type than what is read.
-    fn other_type(&self, expected: &dyn de::Expected) -> TypeMismatch {
+    /// Returns the mismatch between the type of this node and the expected type.
+    fn wrong_type(&self, expected: &dyn de::Expected) -> TypeMismatch {
         let found = match &self.node.value {
             Value::Null | Value::Broken => Unexpected::Unit,
             Value::Bool(value) => Unexpected::Bool(*value),
@@ -205,7 +206,7 @@ impl<'a> Decoder<'a, '_> {
             Value::Integer(value) => visitor.visit_i64(*value),
             Value::Float(value) => visitor.visit_f64(*value),
             Value::Text(text) => visitor.visit_str(text),
-            Value::Array(_) | Value::Record(_) => Err(self.other_type(&visitor)),
+            Value::Array(_) | Value::Record(_) => Err(self.wrong_type(&visitor)),
         }
     }
 
@@ -222,11 +223,12 @@ impl<'a> Decoder<'a, '_> {
             .message(format!("there is no field `{shown}` here"))
             .expected(format!("one of {known}"))
             .hint(hint);
-        self.account.again.borrow_mut().push(Found { finding, key: mark });
+        self.findings.repeatable.borrow_mut().push(KeyedFinding { finding, key: mark });
     }
 }
 
-/// Each visitor is compiled only with what it can take.
+/// Implements the methods for scalars one by one instead of through `deserialize_any`, so that the code for each type
+/// of the stack does not include lists and records.
 macro_rules! scalars {
     ($($method:ident)*) => {$(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, TypeMismatch> {
@@ -249,14 +251,14 @@ impl<'de> de::Deserializer<'de> for Decoder<'de, '_> {
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, TypeMismatch> {
         match &self.node.value {
             Value::Array(items) => visitor.visit_seq(Items { at: self, items: items.iter().enumerate() }),
-            _ => Err(self.other_type(&visitor)),
+            _ => Err(self.wrong_type(&visitor)),
         }
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, TypeMismatch> {
         match &self.node.value {
             Value::Record(fields) => visitor.visit_map(Entries::new(self, fields, None)),
-            _ => Err(self.other_type(&visitor)),
+            _ => Err(self.wrong_type(&visitor)),
         }
     }
 
@@ -281,9 +283,9 @@ impl<'de> de::Deserializer<'de> for Decoder<'de, '_> {
         static NONE: BTreeMap<String, Entry> = BTreeMap::new();
         let fields = match &self.node.value {
             Value::Record(fields) => fields,
-            // A subtree whose evaluation failed: the finding exists, the rest has its defaults.
+            // The evaluation of the record failed, which was reported. All fields get their defaults.
             Value::Null | Value::Broken => &NONE,
-            _ => return Err(self.other_type(&visitor)),
+            _ => return Err(self.wrong_type(&visitor)),
         };
         for (key, entry) in fields.iter().filter(|(key, _)| !known.contains(&key.as_str())) {
             self.unknown(key, entry.key, known);
@@ -302,7 +304,7 @@ impl<'de> de::Deserializer<'de> for Decoder<'de, '_> {
             Value::Record(fields) if fields.len() == 1 => visitor.visit_enum(Variant { at: self, fields }),
             _ => Err(TypeMismatch {
                 code: Code::WrongType,
-                message: "the value has the wrong form".into(),
+                message: "the value has the wrong type".into(),
                 expected: format!("one of {}", variants.join(", ")),
                 hint: "",
                 path: None,
@@ -336,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn every_misfit_of_a_run_is_reported_at_its_place() {
+    fn all_mismatches_of_a_run_are_reported_at_their_paths() {
         let found = codes(
             r#"{"prot": 1, "port": 70000, "image": "nginx", "limits": {"memory": "12MB", "pids": -1},
                 "env": {"A B": "x", "C": {"secret": "UPPER"}, "D": 5}, "volumes": {"data": {"path": "rel"}},
@@ -359,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fits_is_kept_and_nothing_is_reported() {
+    fn values_that_fit_are_decoded_without_findings() {
         let (service, findings) = decode::<Service>(&node(
             r#"{"image": "a/b:1", "port": 8001, "depends_on": {"redis": "started"}, "env": {"A": {"join": ["a", {"stack": "domain"}]}}}"#,
         ));
@@ -368,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn a_finding_never_repeats_the_value() {
+    fn findings_never_repeat_a_value() {
         let (_, findings) =
             decode::<Service>(&node(r#"{"env": {"A": 5}, "port": "canary-7f3a", "image": {"canary-7f3a": 1}}"#));
         assert!(!findings.is_empty());

@@ -1,5 +1,5 @@
-//! What the decoder finds inside records, arrays and variants. Whole entries of maps and arrays that do not
-//! fit are passed over where they stand.
+//! Serde's accessors for the content of records, arrays and variants. An entry of a map or array that does not fit is
+//! reported and skipped.
 
 use std::collections::{BTreeMap, btree_map};
 use std::iter::Enumerate;
@@ -12,14 +12,14 @@ use super::decode::{Decoder, Step};
 use super::node::{Entry, Node};
 use super::type_mismatch::TypeMismatch;
 
-/// PathSet of a record, without those left out. One type for structs and maps: whatever is generic over it is
-/// compiled once for each type of the stack.
+/// The fields of a record that decoding does not skip. Structs and maps share this type, so that code which is generic
+/// over it is compiled only once for each type of the stack.
 pub struct Entries<'a, 'p> {
     at: Decoder<'a, 'p>,
     fields: btree_map::Iter<'a, String, Entry>,
-    /// The only fields that are read, each if it has a value.
+    /// The fields of a struct; other fields and fields without a value are not read. `None` for a map.
     known: Option<&'static [&'static str]>,
-    /// The value of the key that was read last.
+    /// The last key that was read, with its value.
     current: Option<(&'a str, &'a Node)>,
 }
 
@@ -32,12 +32,12 @@ impl<'a, 'p> Entries<'a, 'p> {
         Entries { at, fields: fields.iter(), known, current: None }
     }
 
-    /// Goes on to the next field that is read.
+    /// Moves to the next field to read.
     fn advance(&mut self) -> Option<(&'a str, &'a Entry)> {
         let (at, known) = (self.at, self.known);
         let mut read = self.fields.by_ref().filter(|(key, entry)| {
             known.is_none_or(|known| !entry.node.value.is_nothing() && known.contains(&key.as_str()))
-                && !at.passes_over(Step::Key(key))
+                && !at.skips(Step::Key(key))
         });
         let (key, entry) = read.next()?;
         self.current = Some((key, &entry.node));
@@ -76,32 +76,32 @@ impl<'de> MapAccess<'de> for Entries<'de, '_> {
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, TypeMismatch> {
         let Some((key, entry)) = self.advance() else { return Ok(None) };
         let read = |at: Decoder<'de, '_>| at.step(entry.key, |_| seed.deserialize(Key(key)));
-        self.at.below(Step::Key(key), &entry.node, read).map(Some)
+        self.at.child(Step::Key(key), &entry.node, read).map(Some)
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, TypeMismatch> {
         let Some((key, node)) = self.current.take() else { return Err(de::Error::custom("a value without its key")) };
-        self.at.below(Step::Key(key), node, |at| at.step(None, |at| seed.deserialize(at)))
+        self.at.child(Step::Key(key), node, |at| at.step(None, |at| seed.deserialize(at)))
     }
 
-    /// Maps read whole entries, so that one that does not fit can be passed over here and now.
+    /// Reads a whole entry, so that an entry that does not fit can be skipped.
     fn next_entry<K: Deserialize<'de>, V: Deserialize<'de>>(&mut self) -> Result<Option<(K, V)>, TypeMismatch> {
-        let account = self.at.account;
+        let findings = self.at.findings;
         loop {
-            let before = account.length();
+            let before = findings.length();
             let Some(key) = self.next_key()? else { return Ok(None) };
             let value =
-                self.current.take().and_then(|(at, node)| self.at.below(Step::Key(at), node, |at| at.fitting()));
+                self.current.take().and_then(|(at, node)| self.at.child(Step::Key(at), node, |at| at.decode_fitting()));
             if let Some(value) = value {
                 return Ok(Some((key, value)));
             }
-            // The entry is not read again, so what was found about its key stays.
-            account.keep_since(before);
+            // The entry is not read again, so the findings about its key are final.
+            findings.make_final_since(before);
         }
     }
 }
 
-/// Items of an array, without those left out.
+/// The items of an array that decoding does not skip.
 pub struct Items<'a, 'p> {
     pub at: Decoder<'a, 'p>,
     pub items: Enumerate<slice::Iter<'a, Node>>,
@@ -110,7 +110,7 @@ pub struct Items<'a, 'p> {
 impl<'de> Items<'de, '_> {
     fn next(&mut self) -> Option<(Step<'static>, &'de Node)> {
         let mut items = self.items.by_ref().map(|(index, node)| (Step::Index(index), node));
-        items.find(|(step, _)| !self.at.passes_over(*step))
+        items.find(|(step, _)| !self.at.skips(*step))
     }
 }
 
@@ -119,13 +119,13 @@ impl<'de> SeqAccess<'de> for Items<'de, '_> {
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, TypeMismatch> {
         let Some((step, node)) = self.next() else { return Ok(None) };
-        self.at.below(step, node, |at| at.step(None, |at| seed.deserialize(at))).map(Some)
+        self.at.child(step, node, |at| at.step(None, |at| seed.deserialize(at))).map(Some)
     }
 
     /// Like [`MapAccess::next_entry`].
     fn next_element<T: Deserialize<'de>>(&mut self) -> Result<Option<T>, TypeMismatch> {
         while let Some((step, node)) = self.next() {
-            if let Some(value) = self.at.below(step, node, |at| at.fitting()) {
+            if let Some(value) = self.at.child(step, node, |at| at.decode_fitting()) {
                 return Ok(Some(value));
             }
         }
@@ -139,7 +139,7 @@ pub struct Variant<'a, 'p> {
     pub fields: &'a BTreeMap<String, Entry>,
 }
 
-/// What stands behind the name of a variant.
+/// The content of a variant.
 pub struct Content<'a, 'p> {
     at: Decoder<'a, 'p>,
     name: &'a str,
@@ -153,7 +153,7 @@ impl<'de, 'p> EnumAccess<'de> for Variant<'de, 'p> {
     fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self::Variant), TypeMismatch> {
         let Some((name, entry)) = self.fields.first_key_value() else { return Err(de::Error::custom("no variant")) };
         let read = |at: Decoder<'de, '_>| at.step(entry.key, |_| seed.deserialize(Key(name)));
-        let value = self.at.below(Step::Key(name), &entry.node, read)?;
+        let value = self.at.child(Step::Key(name), &entry.node, read)?;
         Ok((value, Content { at: self.at, name, node: &entry.node }))
     }
 }
@@ -166,12 +166,12 @@ impl<'de> VariantAccess<'de> for Content<'de, '_> {
     }
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, TypeMismatch> {
-        self.at.below(Step::Key(self.name), self.node, |at| at.step(None, |at| seed.deserialize(at)))
+        self.at.child(Step::Key(self.name), self.node, |at| at.step(None, |at| seed.deserialize(at)))
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, TypeMismatch> {
         let read = |at: Decoder<'de, '_>| de::Deserializer::deserialize_any(at, visitor);
-        self.at.below(Step::Key(self.name), self.node, read)
+        self.at.child(Step::Key(self.name), self.node, read)
     }
 
     fn struct_variant<V: Visitor<'de>>(
@@ -180,6 +180,6 @@ impl<'de> VariantAccess<'de> for Content<'de, '_> {
         visitor: V,
     ) -> Result<V::Value, TypeMismatch> {
         let read = |at: Decoder<'de, '_>| de::Deserializer::deserialize_struct(at, "", fields, visitor);
-        self.at.below(Step::Key(self.name), self.node, read)
+        self.at.child(Step::Key(self.name), self.node, read)
     }
 }

@@ -30,7 +30,7 @@ pub fn unreadable(file: &str, error: &std::io::Error) -> Finding {
     match error.kind() {
         std::io::ErrorKind::InvalidData => Finding {
             hint: "save it as UTF-8".into(),
-            ..plain(Code::StackUnreadable, format!("{file} is no UTF-8 text"))
+            ..plain(Code::StackUnreadable, format!("{file} is not UTF-8 text"))
         },
         _ => plain(Code::StackUnreadable, format!("{file}: {error}")),
     }
@@ -40,7 +40,7 @@ pub fn unreadable(file: &str, error: &std::io::Error) -> Finding {
 pub fn not_a_stack() -> Finding {
     Finding {
         expected: "a record with the library's contract: `{ … } | nself.Stack`".into(),
-        hint: "let the file end with `| nself.Stack`".into(),
+        hint: "add `| nself.Stack` at the end of the file".into(),
         ..plain(Code::NotAStack, Code::NotAStack.title().to_owned())
     }
 }
@@ -54,7 +54,7 @@ pub fn missing(field: &str) -> Finding {
 pub fn not_data() -> Finding {
     Finding {
         expected: "text, a number, true or false, an array or a record".into(),
-        ..plain(Code::WrongType, "this is no data".into())
+        ..plain(Code::WrongType, "the value is not data".into())
     }
 }
 
@@ -63,15 +63,15 @@ pub fn too_large() -> Finding {
     Finding { expected: "a number below 1.8e308".into(), ..plain(Code::OutOfRange, "the number is too large".into()) }
 }
 
-/// Returns a finding about an import that leaves the project. It names only the last part of the path.
+/// Returns a finding about an import outside the project. It names only the last part of the path.
 pub fn outside(import: &Outside) -> Finding {
     let Outside { place, name } = import;
     let (message, hint) = match place {
-        Some(_) => (format!("the import of `{name}` leaves the project"), "copy the file into the project"),
-        None => (format!("`{name}` is a link that leaves its folder"), "put the stack itself there"),
+        Some(_) => (format!("the import of `{name}` points outside the project"), "copy the file into the project"),
+        None => (format!("`{name}` is a link to a file outside its folder"), "replace the link by the stack file"),
     };
     Finding {
-        hint: format!("{hint}, or permit its folder with --allow-import DIR"),
+        hint: format!("{hint}, or allow its folder with --allow-import DIR"),
         ..plain(Code::ImportOutside, message)
     }
 }
@@ -84,7 +84,7 @@ pub fn refused(refused: &Refused) -> Finding {
         Some(reason) => {
             let (code, hint) = match reason {
                 Reason::TooLarge(_) => (Code::FileTooLarge, "split the file, or import less"),
-                _ => (Code::NotPlain, "put the file itself there"),
+                _ => (Code::NotPlain, "replace the link by the file"),
             };
             let message = format!("the import of `{}`: {}", import.name, reason.in_words());
             Finding { hint: hint.to_owned(), ..plain(code, message) }
@@ -102,7 +102,7 @@ pub fn tidy(findings: &mut [Finding], places: &SourceMap) {
     }
 }
 
-/// The number of characters that are shown of a text from a program.
+/// The maximum number of characters of a program's text in a message.
 const SHOWN: usize = 500;
 
 fn bounded(text: &str) -> String {
@@ -120,7 +120,7 @@ pub fn findings(error: Error, files: &Files, places: &mut SourceMap) -> Vec<Find
     let mut files = files.clone();
     let mut findings = Vec::new();
     for diagnostic in error.into_diagnostics(&mut files) {
-        // Callstack entries follow as separate notes: they explain the first one.
+        // Nickel reports the call stack as further diagnostics, which belong to the first one.
         if !findings.is_empty() && code != Code::Syntax {
             break;
         }
@@ -143,7 +143,7 @@ pub fn findings(error: Error, files: &Files, places: &mut SourceMap) -> Vec<Find
             marks.push((mark, label.message.as_str()));
         }
         let first = marks.iter().position(|(mark, _)| places.is_user(*mark));
-        // Without a place in a file of the user, the field's path tells the place.
+        // If no place is in a file of the user, the path of the field locates the finding.
         finding.mark = first.map(|first| marks[first].0);
         for (i, (mark, message)) in marks.iter().enumerate() {
             if Some(i) == first {
@@ -180,8 +180,8 @@ fn blamed_kind(error: &Error) -> Option<&'static str> {
     explain::kind(evaluated_arg.as_ref()?)
 }
 
-/// Completes the message of a contract of the language itself, which says little: the kind of the value, and the kind
-/// that is expected.
+/// Completes the message of a built-in contract, which only has a few words: adds the type of the value and the
+/// expected type.
 fn describe_kind(finding: &mut Finding, kind: Option<&str>) {
     if finding.message.to_lowercase().ends_with("a record") && finding.expected.is_empty() {
         finding.expected = "a record".into();
@@ -190,11 +190,11 @@ fn describe_kind(finding: &mut Finding, kind: Option<&str>) {
         return;
     }
     finding.message = match kind {
-        _ if finding.expected.is_empty() => "the value breaks its contract".into(),
+        _ if finding.expected.is_empty() => "the value violates its contract".into(),
         Some(kind) if !finding.expected.starts_with(kind) => format!("this is {kind}"),
-        _ => "the value has another type".into(),
+        _ => "the value has the wrong type".into(),
     };
-    finding.hint = explain::instead(kind.unwrap_or_default(), &finding.expected).into();
+    finding.hint = explain::conversion_hint(kind.unwrap_or_default(), &finding.expected).into();
 }
 
 fn code(error: &Error) -> Code {
@@ -234,13 +234,13 @@ fn message_text(message: &str) -> String {
     first.split(" when parsing ").next().unwrap_or(first).to_owned()
 }
 
-/// Returns the name of a contract of the library in words; empty for an unknown one.
+/// Returns a contract's name in ordinary words; empty for an unknown contract.
 fn readable(contract: &str) -> String {
     match contract {
         "String" => "text".into(),
         "Number" => "a number".into(),
         "Bool" => "true or false".into(),
-        "Names" | "Array String" => "an array of texts".into(),
+        "Names" | "Array String" => "an array of text".into(),
         _ if contract.starts_with("[|") => format!("one of {}", contract.trim_matches(['[', ']', '|', ' '])),
         _ if contract.starts_with("Array") => "an array".into(),
         _ if contract.starts_with('{') => "a record".into(),

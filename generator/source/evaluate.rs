@@ -1,5 +1,5 @@
 //! Runs a Nickel program and evaluates its value field by field. A failure does not end the evaluation, so one run reports
-//! every broken contract. The only module that drives nickel-lang-core.
+//! every broken contract. No other module runs nickel-lang-core's evaluator.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -56,7 +56,7 @@ pub fn evaluate(program: &Program) -> Document {
     document
 }
 
-/// Returns a document with one finding. Nothing that was read may show, not even in a message.
+/// Returns a document with one finding and without any content of the files that were read.
 fn only_finding(program: &Program, files: &Files, place: Option<(FileId, u32)>, finding: Finding) -> Document {
     let mut places = SourceMap::new(program);
     let mark = place.and_then(|(file, byte)| places.mark(files, file, byte));

@@ -1,11 +1,11 @@
-//! What the user meant where Nickel only says that something cannot be: the same in the stack's words, with a fix.
+//! Rewrites errors of Nickel in terms of the stack, with a fix.
 
 use nickel_lang_core::error::{Error, EvalErrorKind, ImportErrorKind};
 use nickel_lang_core::eval::value::NickelValue;
 
 use crate::words;
 
-/// A finding's words instead of Nickel's own; what is empty stays as it is.
+/// Texts that replace Nickel's texts in a finding. An empty text replaces nothing.
 #[derive(Debug, Default)]
 pub struct Advice {
     pub message: String,
@@ -13,14 +13,14 @@ pub struct Advice {
     pub hint: String,
 }
 
-/// What can be said of an error without a look at the source.
+/// Returns the texts for an error that can be explained without the source; `None` for other errors.
 pub fn of(error: &Error) -> Option<Advice> {
     match error {
-        // Nickel lists the folders in which it looked; the user knows them by other names.
+        // Nickel lists the folders that it searched, under names that users do not know.
         Error::ImportError(error) => match &**error {
             ImportErrorKind::IOError(path, ..) => Some(Advice {
                 message: format!(
-                    "the import `{path}` is found neither beside this file nor in the library, or is no text"
+                    "the import `{path}` does not exist beside this file or in the library, or is not text"
                 ),
                 hint: if path.contains("nself") { "the library is `nself/main.ncl`".into() } else { String::new() },
                 ..Advice::default()
@@ -31,17 +31,17 @@ pub fn of(error: &Error) -> Option<Advice> {
             EvalErrorKind::UnboundIdentifier(name, _) => Some(Advice {
                 message: format!("`{name}` is not defined"),
                 hint: match name.label() {
-                    "nself" => "let the file begin with `let nself = import \"nself/main.ncl\" in`".into(),
-                    "True" | "False" | "yes" | "no" | "on" | "off" => "it is `true` or `false`".into(),
-                    "None" | "nil" | "undefined" => "it is `null`".into(),
-                    _ => "text stands in double quotes".into(),
+                    "nself" => "begin the file with `let nself = import \"nself/main.ncl\" in`".into(),
+                    "True" | "False" | "yes" | "no" | "on" | "off" => "write `true` or `false`".into(),
+                    "None" | "nil" | "undefined" => "write `null`".into(),
+                    _ => "put text in double quotes".into(),
                 },
                 ..Advice::default()
             }),
             EvalErrorKind::FieldMissing { id, field_names, .. } => {
                 let names: Vec<&str> = field_names.iter().map(|name| name.label()).collect();
                 Some(Advice {
-                    message: format!("there is no `{id}` here"),
+                    message: format!("there is no field `{id}` here"),
                     expected: format!("one of {}", sorted(&names).join(", ")),
                     hint: words::nearest(id.label(), names)
                         .map_or_else(String::new, |near| format!("did you mean `{near}`?")),
@@ -64,13 +64,13 @@ fn sorted<'a>(names: &[&'a str]) -> Vec<&'a str> {
 fn merge(left: &NickelValue, right: &NickelValue) -> Advice {
     match (kind(left), kind(right)) {
         (Some(left), Some(right)) if left != right => Advice {
-            message: format!("{left} stands where {right} is needed"),
-            hint: instead(left, right).into(),
+            message: format!("this is {left}, but {right} is needed"),
+            hint: conversion_hint(left, right).into(),
             ..Advice::default()
         },
         _ => Advice {
             message: "the field has two values".into(),
-            hint: "keep one of the two; an environment's layer may replace what stands above it".into(),
+            hint: "remove one of them; only an environment's layer can replace a value".into(),
             ..Advice::default()
         },
     }
@@ -82,10 +82,10 @@ fn applied(function: &NickelValue, argument: &NickelValue) -> Advice {
         ("a record", Some("a record")) => "join two records with `&`: `nself.templates.express & { … }`",
         _ => "a `,` may be missing between the two values",
     };
-    Advice { message: format!("{found} takes no argument"), hint: hint.into(), ..Advice::default() }
+    Advice { message: format!("{found} is not a function"), hint: hint.into(), ..Advice::default() }
 }
 
-/// Nickel's words for a second place of an error; nothing where the first one says it all.
+/// Returns the label of a further place of an error; `None` if the place does not help.
 pub fn related(message: &str) -> Option<&str> {
     match message {
         "with this expression" => Some("the other value"),
@@ -95,7 +95,7 @@ pub fn related(message: &str) -> Option<&str> {
     }
 }
 
-/// A value in words.
+/// Returns the type of a value in words.
 pub fn kind(value: &NickelValue) -> Option<&'static str> {
     if value.is_null() {
         return Some("null");
@@ -112,11 +112,11 @@ pub fn kind(value: &NickelValue) -> Option<&'static str> {
     }
 }
 
-/// How to write what is expected in place of what was found.
-pub fn instead(found: &str, expected: &str) -> &'static str {
+/// Returns how to turn a value of the type `found` into one of the type `expected`; empty if unknown.
+pub fn conversion_hint(found: &str, expected: &str) -> &'static str {
     match (found, expected) {
         ("a number" | "a fraction" | "true or false" | "a tag", expected) if expected.starts_with("text") => {
-            "text stands in double quotes"
+            "put text in double quotes"
         }
         ("text", expected)
             if expected == "true or false"
@@ -131,7 +131,8 @@ pub fn instead(found: &str, expected: &str) -> &'static str {
     }
 }
 
-/// What is wrong where the parser stopped, from the file's text: the message, if there is a better one, and the fix.
+/// Returns a better message than Nickel's for a syntax error, if there is one, and the fix, from the text at the place
+/// of the error.
 pub fn syntax(source: &str, at: usize, message: &str) -> (Option<&'static str>, &'static str) {
     if source.starts_with('\u{FEFF}') {
         return (Some("the file begins with a byte order mark"), "save it as UTF-8 without one");
@@ -140,15 +141,15 @@ pub fn syntax(source: &str, at: usize, message: &str) -> (Option<&'static str>, 
     let line = source.get(start..).unwrap_or_default();
     if ["<<<<<<<", "=======", ">>>>>>>", "|||||||"].iter().any(|mark| line.starts_with(mark)) {
         return (
-            Some("the conflict of a merge is not resolved"),
-            "keep what is right of the two sides and remove the marks",
+            Some("unresolved merge conflict"),
+            "edit the file to the intended content and remove the conflict markers",
         );
     }
     if source.trim().is_empty() {
         return (Some("the file is empty"), "`nself init` writes a stack");
     }
     if message == "invalid contract expression" {
-        return (None, "a field is written `name = value`; what follows `:` or `|` is a contract");
+        return (None, "write a field as `name = value`; a contract follows `:` or `|`");
     }
     (None, "look just before this place: a `,` between fields, a closing bracket or a quote may be missing")
 }

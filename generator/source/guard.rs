@@ -1,5 +1,5 @@
-//! Evaluation in a child process under limits of time and memory: a program that never ends, eats
-//! memory or overflows the stack ends in a finding.
+//! Evaluates a program in a child process with limits of time and memory. A program that does not end, needs too much
+//! memory or overflows the stack gives a finding.
 
 use std::ffi::OsString;
 use std::io::Read;
@@ -15,13 +15,13 @@ use super::program::Program;
 use crate::codes::Code;
 use crate::terminal;
 
-/// Bounds of one evaluation.
+/// Limits of one evaluation.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     pub time: Duration,
-    /// Bytes of address space.
+    /// Address space in bytes.
     pub memory: u64,
-    /// Deepest nesting of records and arrays, at most 511.
+    /// Maximum nesting of records and arrays, at most 511.
     pub depth: usize,
 }
 
@@ -31,16 +31,16 @@ impl Default for Limits {
     }
 }
 
-/// Stack of the evaluating thread; Nickel recurses with the depth of a program.
+/// Stack size of the evaluating thread in bytes. Nickel's recursion depth grows with the nesting of a program.
 const STACK: usize = 512 << 20;
-/// Bytes of answer; a stack of 5,000 services has a tenth of it.
+/// Maximum size of the document in bytes. A stack of 5,000 services needs a tenth of it.
 const OUTPUT: u64 = 64 << 20;
 
 /// Runs the evaluation in this process, on a thread with a large stack.
 pub fn in_process(program: &Program) -> Document {
     let run = |program: Program| move || evaluate(&program);
     let thread = std::thread::Builder::new().stack_size(STACK).spawn(run(program.clone()));
-    thread.ok().and_then(|thread| thread.join().ok()).unwrap_or_else(|| limited("it needs more memory than it may use"))
+    thread.ok().and_then(|thread| thread.join().ok()).unwrap_or_else(|| limited("it needs more memory than the limit"))
 }
 
 /// Runs `nself __evaluate` and waits for its document.
@@ -53,11 +53,11 @@ pub fn in_child(executable: &PathBuf, program: &Program, limits: Limits) -> Docu
         .arg(program.depth.to_string())
         .arg(limits.memory.to_string());
     command.args(&program.allow_imports);
-    // The evaluation depends on nothing but files.
+    // The evaluation must depend on files only.
     command.env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = match command.spawn() {
         Ok(child) => child,
-        Err(error) => return only(Code::Io, format!("the evaluator does not start: {error}")),
+        Err(error) => return only(Code::Io, format!("the evaluator cannot be started: {error}")),
     };
     let (done, waiting) = mpsc::channel();
     if let Some(mut stdout) = child.stdout.take() {
@@ -71,29 +71,29 @@ pub fn in_child(executable: &PathBuf, program: &Program, limits: Limits) -> Docu
     let _ = child.kill();
     let status = child.wait();
     match (answer, status) {
-        (Err(_), _) => limited(&format!("it runs longer than {} s", limits.time.as_secs())),
+        (Err(_), _) => limited(&format!("it took longer than {} s", limits.time.as_secs())),
         (Ok(Ok(bytes)), _) if bytes.len() as u64 > OUTPUT => {
             limited(&format!("its value is larger than {} MiB", OUTPUT >> 20))
         }
         (Ok(Ok(bytes)), Ok(_)) if !bytes.is_empty() => serde_json::from_slice(&bytes)
-            .unwrap_or_else(|_| only(Code::Internal, "the evaluator's answer is damaged".into())),
-        // It was stopped before it answered: by the allocator, or by the end of its stack.
+            .unwrap_or_else(|_| only(Code::Internal, "the evaluator's output is damaged".into())),
+        // The child ended without output: an allocation failed, or its stack overflowed.
         (Ok(Ok(_)), Ok(_)) => {
             limited(&format!("it needs more than {} MiB of memory, or nests too deeply", limits.memory >> 20))
         }
-        _ => only(Code::Internal, "the evaluator's answer is lost".into()),
+        _ => only(Code::Internal, "the evaluator gave no output".into()),
     }
 }
 
 fn limited(why: &str) -> Document {
-    only(Code::EvaluationLimit, format!("the evaluation is stopped: {why}"))
+    only(Code::EvaluationLimit, format!("the evaluation was stopped: {why}"))
 }
 
 fn only(code: Code, message: String) -> Document {
     Document { findings: vec![errors::plain(code, message)], ..Document::default() }
 }
 
-/// The other side: evaluates under the memory limit and writes the document to stdout.
+/// Runs in the child process: evaluates under the memory limit and writes the document to stdout.
 pub fn child(arguments: &[OsString]) -> ExitCode {
     let [stack, library, depth, memory, allow_imports @ ..] = arguments else { return ExitCode::from(2) };
     let number = |text: &OsString| text.to_str().and_then(|text| text.parse::<u64>().ok());

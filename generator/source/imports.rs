@@ -1,5 +1,5 @@
-//! The files that a program read, the paths at which it found none, and whether it was allowed to read them. A file whose
-//! real path is unknown counts as outside.
+//! The files that a program read or looked for, and whether it was allowed to read them. A file whose real path is
+//! unknown counts as outside the project.
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +15,7 @@ use crate::files::real_path;
 pub struct Imports {
     /// Files that were read, and paths without a file, sorted.
     pub inputs: Vec<Input>,
-    /// The first import that leaves the project, the library and what the user allows.
+    /// The first import of a file outside the project, the library and the allowed folders.
     pub outside: Option<Outside>,
 }
 
@@ -38,7 +38,8 @@ impl Imports {
         let mut outside = Vec::new();
         for (id, path) in files(cache) {
             match library_path(program, cache, id, path) {
-                // The importing file's folder comes first: a file that appears there takes the library's place.
+                // The folder of the importing file is searched before the library, so a file that is created there
+                // changes the result.
                 Some(name) => {
                     let importing =
                         importers(cache, id).filter_map(|(importer, _)| Some((importer, path_of(cache, importer)?)));
@@ -61,14 +62,15 @@ impl Imports {
     }
 }
 
-/// Returns the folders whose files a program may read, without links: the project, the library and what the user allows.
+/// Returns the real paths of the folders whose files a program may read: the project, the library and the allowed
+/// folders.
 pub fn allowed(program: &Program) -> Vec<PathBuf> {
     let project = program.stack.parent().unwrap_or(Path::new("")).to_owned();
     let folders = [&project, &program.library].into_iter().chain(&program.allow_imports);
     folders.filter_map(|folder| real_path(folder).ok()).collect()
 }
 
-/// Whether a file belongs to the library.
+/// Returns whether a file belongs to the library.
 pub fn is_own(program: &Program, cache: &CacheHub, id: FileId) -> bool {
     path_of(cache, id).is_some_and(|path| library_path(program, cache, id, path).is_some())
 }
@@ -79,8 +81,8 @@ fn library_path<'a>(program: &Program, cache: &CacheHub, id: FileId, path: &'a P
     library::holds(name, cache.sources.source(id)).then_some(name)
 }
 
-/// Returns the file outside of the project whose import comes first. Files that only other such files import are not
-/// named, since nothing about the content of these may show.
+/// Returns the first import of a file outside the project. A file that only other outside files import is not named,
+/// since that would reveal their content.
 fn first_outside(program: &Program, cache: &CacheHub, outside: &[FileId]) -> Option<Outside> {
     let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let from_inside = |id: &FileId| {
@@ -93,7 +95,7 @@ fn first_outside(program: &Program, cache: &CacheHub, outside: &[FileId]) -> Opt
         (Some((place, id)), _) => {
             Some(Outside { place: Some(place), name: path_of(cache, id).map(name).unwrap_or_default() })
         }
-        // No file inside imports it, so it is the stack.
+        // No file of the project imports it, so it is the stack file.
         (None, _) => Some(Outside { place: None, name: name(&program.stack) }),
     }
 }

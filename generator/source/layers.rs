@@ -1,5 +1,5 @@
-//! Environments as layers over the common settings: records merge key by key, anything else replaces, and
-//! `null` takes a key away.
+//! Merges the layer of each environment over the common settings: records key by key; other values replace the common
+//! value; `null` removes a key.
 
 use std::collections::BTreeMap;
 
@@ -8,16 +8,16 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
 use crate::words;
 
-/// Every stack has these; each has the profile of its name.
+/// Environments that every stack has. The profile of each has the same name.
 const BUILT_IN: [&str; 3] = ["local", "staging", "prod"];
-/// Exported by the library's contract, to tell a stack from any other record.
+/// The field that the library's contract adds, by which a stack is recognized.
 const MARKER: &str = "nself_stack";
 
-/// Most bytes that the trees of all environments take together. A stack of 5,000 services with three environments takes
-/// a quarter of it.
+/// Maximum memory for the trees of all environments together, in bytes. A stack of 5,000 services with three
+/// environments takes a quarter of it.
 const MEMORY: usize = 256 << 20;
 
-/// The environments of a document, each as one merged tree.
+/// Returns the environments of a document, each as one merged tree.
 pub fn environments(root: &Node) -> (BTreeMap<String, Node>, Vec<Diagnostic>) {
     let mut findings = Vec::new();
     let Value::Record(fields) = &root.value else { return (BTreeMap::new(), findings) };
@@ -59,8 +59,8 @@ pub fn environments(root: &Node) -> (BTreeMap<String, Node>, Vec<Diagnostic>) {
     if environments.is_empty() && findings.is_empty() {
         findings.push(
             Diagnostic::error(Code::UnknownEnvironment, path!("environments"))
-                .message("no environment is left: each has `enabled = false`")
-                .expected("at least one of them"),
+                .message("all environments have `enabled = false`")
+                .expected("at least one enabled environment"),
         );
     }
     (environments, findings)
@@ -69,7 +69,7 @@ pub fn environments(root: &Node) -> (BTreeMap<String, Node>, Vec<Diagnostic>) {
 /// Returns the finding for an environment without a profile; its name may be that of a built-in one, misspelt or in full.
 fn without_profile(name: &str) -> Diagnostic {
     let finding = Diagnostic::error(Code::EnvironmentProfile, path!("environments", name))
-        .message(format!("the environment `{name}` does not say what it is for"))
+        .message(format!("the environment `{name}` has no profile"))
         .expected("`profile = 'local`, 'staging or 'prod");
     let built_in = BUILT_IN.into_iter().find(|built_in| name.starts_with(built_in));
     match built_in.or_else(|| words::nearest(name, BUILT_IN)) {
@@ -78,7 +78,7 @@ fn without_profile(name: &str) -> Diagnostic {
     }
 }
 
-/// The finding about environments that are too many for what each of them holds: each is a copy of the common part.
+/// Returns a finding if the environments, each of which copies the common part, need more memory than `limit`.
 fn oversize(common: &Node, overlays: &BTreeMap<String, Node>, limit: usize) -> Option<Diagnostic> {
     let common = common.memory();
     let all =
@@ -97,7 +97,8 @@ fn oversize(common: &Node, overlays: &BTreeMap<String, Node>, limit: usize) -> O
     })
 }
 
-/// Beside the fields of an environment, a stack has one that this module takes away before they are read.
+/// Adds `environments` to the expected fields of a finding about an unknown field. A stack has this field, but it is
+/// removed before the environments are decoded.
 pub fn with_environments(finding: Diagnostic, key: &str) -> Diagnostic {
     let hint = match words::nearest(key, ["environments"]) {
         Some(near) => format!("did you mean `{near}`?"),
@@ -116,7 +117,7 @@ fn merge(base: &mut Node, overlay: Node) {
                         base.remove(&key);
                     }
                     Some(old) => {
-                        // A record that only gets more fields stays where it was written.
+                        // A merged record keeps the place of the common one.
                         let gets_fields =
                             matches!((&old.node.value, &entry.node.value), (Value::Record(_), Value::Record(_)));
                         if !gets_fields {
@@ -140,12 +141,13 @@ fn merge(base: &mut Node, overlay: Node) {
     }
 }
 
-/// A value that only the layer has needs no removals.
+/// Returns the value of a key that only the layer has, without its `null` fields.
 fn without_nulls(mut node: Node) -> Node {
     if let Value::Record(fields) = node.value {
-        let kept = fields.into_iter().filter(|(_, entry)| entry.node.value != Value::Null);
-        node.value =
-            Value::Record(kept.map(|(key, entry)| (key, Entry { node: without_nulls(entry.node), ..entry })).collect());
+        let remaining = fields.into_iter().filter(|(_, entry)| entry.node.value != Value::Null);
+        node.value = Value::Record(
+            remaining.map(|(key, entry)| (key, Entry { node: without_nulls(entry.node), ..entry })).collect(),
+        );
     }
     node
 }
@@ -182,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn nulls_of_a_layer_never_stay() {
+    fn null_fields_of_a_layer_are_removed() {
         let (environments, _) = environments(&node(serde_json::json!({
             "flat": 1,
             "environments": {"prod": {"new": {"x": null, "y": {"z": null}}, "flat": {"x": null}, "list": [null], "gone": null}},
@@ -192,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_layer_that_failed_changes_nothing() {
+    fn a_layer_that_failed_has_no_effect() {
         let mut base = node(serde_json::json!({"services": {"orders": {"port": 1}}}));
         let mut layer = node(serde_json::json!({"services": {"orders": 0}}));
         if let Value::Record(fields) = &mut layer.value
@@ -205,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn environments_are_limited_by_what_they_hold_together() {
+    fn the_memory_of_all_environments_together_is_limited() {
         let text = |bytes: usize| node(serde_json::json!({ "text": "x".repeat(bytes) }));
         let refused = |number: usize, common: usize, layer: usize| {
             let layers = (0..number).map(|i| (format!("e{i}"), text(layer))).collect();
@@ -220,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn another_environment_says_what_it_is_for() {
+    fn an_additional_environment_needs_a_profile() {
         let (environments, findings) = environments(&node(serde_json::json!({"environments": {"qa": {}}})));
         assert!(!environments.contains_key("qa"));
         assert_eq!(findings[0].code, Code::EnvironmentProfile);

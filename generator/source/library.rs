@@ -1,5 +1,5 @@
-//! The stack language's own files. They are part of the program and laid out below the project's cache, by
-//! the digest of all of them, so that the evaluator and editors find them by import path.
+//! The library: Nickel files that are embedded in the program. They are written below the project's cache, in a folder
+//! that is named after their digest, so that the evaluator and editors find them by import path.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,10 +9,10 @@ use crate::files::{FileKind, Folder, Root, random_suffix};
 
 include!(concat!(env!("OUT_DIR"), "/library.rs"));
 
-/// A folder on disk that holds `nself/main.ncl` and everything it imports.
+/// A folder on disk with `nself/main.ncl` and its imports.
 pub struct Library {
     pub folder: PathBuf,
-    /// Removed at the end of the run; when the cache cannot be used.
+    /// The private folder that is used if the cache cannot be written; removed at the end of the run.
     temporary: Option<(Folder, String)>,
 }
 
@@ -24,7 +24,7 @@ impl Drop for Library {
     }
 }
 
-/// The digest of the embedded library.
+/// Returns the digest of the embedded library.
 pub fn digest() -> Digest {
     let mut all = Vec::new();
     for (path, bytes) in FILES {
@@ -36,16 +36,16 @@ pub fn digest() -> Digest {
     Digest::of(&all)
 }
 
-/// Whether a file that was read below the library's folder is the library's own, byte for byte. The cache
-/// lies in the project, so a change under review can plant files and links there.
+/// Returns whether a file that was read below the library's folder has exactly the embedded bytes. The cache is in the
+/// project, so an untrusted checkout can contain other files or links there.
 pub fn holds(inside: &Path, content: &str) -> bool {
     FILES.iter().any(|(path, bytes)| inside == Path::new("nself").join(path) && content.as_bytes() == *bytes)
 }
 
-/// Lays the library out in a cache, or in a private folder when that cannot be used.
+/// Writes the library to a cache, or to a private folder if the cache cannot be used.
 ///
 /// # Errors
-/// Neither place can be written.
+/// Neither folder can be written.
 pub fn materialise(cache: &Root) -> io::Result<Library> {
     let digest = digest();
     let name = digest.short();
@@ -57,37 +57,37 @@ pub fn materialise(cache: &Root) -> io::Result<Library> {
     }
     let above = Root::named(&std::env::temp_dir()).open()?.ok_or(io::ErrorKind::NotFound)?;
     let private = format!("nself-{}", random_suffix()?);
-    // Fails on anything that exists: no other user may own the folder that we read from.
+    // Fails if the path exists: no other user may own the folder.
     let shelf = above.create_folder(&private, 0o700)?;
     let library = Library { folder: shelf.path().join("lib"), temporary: Some((above, private)) };
     fill(&shelf, "lib")?;
     Ok(library)
 }
 
-/// Tells whether every file is there, byte for byte, and no link leads elsewhere.
+/// Returns whether the folder has every file with the embedded bytes and no links.
 fn is_complete(shelf: &Folder, name: &str) -> bool {
     let Ok(Some(folder)) = shelf.folder(name) else { return false };
     let content = |path: &str| folder.read(Path::new("nself").join(path), FileKind::Input);
     FILES.iter().all(|(path, bytes)| matches!(content(path), Ok(Some(content)) if content == *bytes))
 }
 
-/// Writes into a temporary folder and moves it into place, so that a reader sees all files or none.
+/// Writes the library to a temporary folder and renames it, so that readers find all files or none.
 fn fill(shelf: &Folder, name: &str) -> io::Result<()> {
     let temporary = format!(".{}", random_suffix()?);
     let folder = shelf.create_folder(&temporary, 0o755)?;
     let written = FILES.iter().try_for_each(|(path, bytes)| folder.write(Path::new("nself").join(path), bytes));
     if written.is_ok() && shelf.stat(name)?.is_some() && !is_complete(shelf, name) {
-        // Takes a link away without following it.
+        // Removes a link without following it.
         shelf.remove_all(name)?;
     }
-    let moved = written.and_then(|()| shelf.rename(&temporary, shelf, name));
+    let renamed = written.and_then(|()| shelf.rename(&temporary, shelf, name));
     let _ = shelf.remove_all(&temporary);
-    // Another run may have been faster; what counts is that the library is there.
+    // A parallel run may have written the library first.
     if is_complete(shelf, name) {
         return Ok(());
     }
-    moved?;
-    Err(io::Error::other("the library changed while it was written"))
+    renamed?;
+    Err(io::Error::other("a different program changed the library while it was written"))
 }
 
 #[cfg(test)]
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_library_is_laid_out_again() {
+    fn a_damaged_library_is_written_again() {
         let cache = tempfile::tempdir().unwrap();
         let first = materialise(cache.path()).unwrap();
         let file = first.folder.join("nself/main.ncl");
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cache_that_cannot_be_written_is_no_obstacle() {
+    fn a_private_folder_replaces_a_cache_that_cannot_be_written() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let library = materialise(&file.path().join("cache")).unwrap();
         assert!(library.folder.join("nself/main.ncl").is_file());
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn the_private_folder_is_private() {
+    fn only_its_owner_can_read_the_private_folder() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let library = materialise(&file.path().join("cache")).unwrap();
         let (above, name) = library.temporary.as_ref().unwrap();

@@ -1,5 +1,5 @@
-//! A stack file to typed stacks: one per environment, with the place of every field and all findings at
-//! once. Owns everything about Nickel; the rest of the program knows only `Stack` and `Origins`.
+//! Reads a stack file into typed stacks, one for each environment, with the place of every field and all findings. Only
+//! this module uses Nickel; other modules use `Stack` and `Origins`.
 
 mod credentials;
 mod decode;
@@ -35,7 +35,7 @@ use crate::parallel;
 use crate::path;
 use crate::stack::Stack;
 use crate::values::{Checked, EnvironmentName};
-use decode::Found;
+use decode::KeyedFinding;
 use node::Document;
 use path_set::PathSet;
 use program::Program;
@@ -51,22 +51,22 @@ pub struct EvaluationRequest {
     pub guard: Guard,
 }
 
-/// Where the program is evaluated.
+/// The process that evaluates the program.
 #[derive(Debug, Clone)]
 pub enum Guard {
-    /// Here: for callers that trust the stack.
+    /// This process, for stacks that the caller trusts.
     InProcess,
-    /// In a child process of this executable, which must answer `__evaluate`.
+    /// A limited child process of this executable, which must support the command `__evaluate`.
     Child { executable: PathBuf, limits: Limits },
 }
 
-/// A stack, read.
+/// The environments of a stack.
 #[derive(Debug)]
 pub struct Loaded {
     pub environments: Vec<Environment>,
-    /// Every path that decided the result.
+    /// All paths on which the result depends.
     pub inputs: Vec<Input>,
-    /// Located and merged.
+    /// The findings, with their places; equal findings of several environments are merged.
     pub findings: Vec<Diagnostic>,
 }
 
@@ -78,14 +78,14 @@ pub struct Environment {
     pub origins: Origins,
     /// Fields without a value, since their evaluation failed.
     pub broken: Vec<FieldPath>,
-    /// Fields whose value was refused when it was read. The stack has the default in their place.
+    /// Fields whose value was refused when it was read. The stack has their default.
     pub refused: Vec<FieldPath>,
 }
 
 /// Returns the path of a stack. Links that lead to its folder are followed; the file itself is checked like an import,
 /// so that it cannot turn a different folder into the project.
 fn located(stack: &Path) -> std::io::Result<PathBuf> {
-    let stat = files::look_behind(stack)?;
+    let stat = files::stat_target(stack)?;
     if stat.is_folder() {
         return Err(std::io::ErrorKind::IsADirectory.into());
     }
@@ -98,12 +98,12 @@ fn located(stack: &Path) -> std::io::Result<PathBuf> {
 /// Reads a stack.
 ///
 /// # Errors
-/// The findings, when no environment could be decoded.
+/// All findings, if no environment could be decoded.
 pub fn load(request: &EvaluationRequest) -> Result<Loaded, Vec<Diagnostic>> {
     let io = |error: std::io::Error| {
         vec![
             Diagnostic::error(Code::StackUnreadable, FieldPath::root())
-                .message(format!("the library cannot be laid out: {error}")),
+                .message(format!("the files of the library cannot be written: {error}")),
         ]
     };
     let unreadable = |error: std::io::Error| {
@@ -112,7 +112,7 @@ pub fn load(request: &EvaluationRequest) -> Result<Loaded, Vec<Diagnostic>> {
             std::io::ErrorKind::IsADirectory => {
                 format!("name the file: `{}`", request.stack.join("stack.ncl").display())
             }
-            std::io::ErrorKind::Other => "put the stack itself there".to_owned(),
+            std::io::ErrorKind::Other => "replace the link by the stack file".to_owned(),
             _ => "`nself init` writes a stack".to_owned(),
         };
         vec![
@@ -136,7 +136,7 @@ pub fn load(request: &EvaluationRequest) -> Result<Loaded, Vec<Diagnostic>> {
     read(document, name)
 }
 
-/// Layers and decodes what was evaluated from the stack file of this name.
+/// Merges the layers of an evaluated document and decodes its environments. `stack` is the name of the stack file.
 fn read(mut document: Document, stack: String) -> Result<Loaded, Vec<Diagnostic>> {
     let root = std::mem::take(&mut document.root);
     let inputs = std::mem::take(&mut document.inputs);
@@ -153,25 +153,25 @@ fn read(mut document: Document, stack: String) -> Result<Loaded, Vec<Diagnostic>
         // A finding without a place belongs to the file as a whole.
         finding.span.get_or_insert_with(|| Span { file: stack.clone(), line: 1, column: 1 });
     }
-    for Found { mut finding, key } in credentials::check(&whole.root).into_iter().filter(|_| is_stack) {
+    for KeyedFinding { mut finding, key } in credentials::check(&whole.root).into_iter().filter(|_| is_stack) {
         finding.span = whole.user_span(key);
         whole.locate(&mut finding);
         findings.push(finding);
     }
     let decoded = parallel::each(trees.values(), decode::decode::<Stack>);
     let mut environments = Vec::new();
-    for ((name, tree), (stack, misfits)) in trees.into_iter().zip(decoded) {
+    for ((name, tree), (stack, mismatches)) in trees.into_iter().zip(decoded) {
         let origins = Origins { document: Arc::clone(&document), root: Arc::new(tree) };
         let mut refused: Vec<FieldPath> = evaluated.iter().filter_map(|path| merged(path, &name)).collect();
-        let bad_names: BTreeSet<&str> = misfits.iter().filter_map(|found| bad_name(&found.finding)).collect();
+        let bad_names: BTreeSet<&str> = mismatches.iter().filter_map(|found| bad_name(&found.finding)).collect();
         let bad_names: BTreeSet<String> = bad_names.into_iter().map(str::to_owned).collect();
         let broken: PathSet = broken.iter().filter_map(|path| merged(path, &name)).collect();
-        for Found { mut finding, key } in misfits {
+        for KeyedFinding { mut finding, key } in mismatches {
             let missing = finding.code == Code::MissingField && broken.hold_child_of(&finding.path);
             if missing || broken.cover(&finding.path) {
                 continue;
             }
-            // A reference to a part with a bad name needs no finding: its name will change.
+            // A reference to a refused name needs no finding, because the name will change.
             if origins.text(&finding.path).is_some_and(|text| bad_names.contains(text)) {
                 continue;
             }
@@ -210,7 +210,8 @@ fn bad_name(finding: &Diagnostic) -> Option<&str> {
     }
 }
 
-/// A field of an environment's layer is the same field of the merged stack; none of another environment's.
+/// Returns the path in the merged stack of an environment for a path in the document; `None` for a field of a different
+/// environment's layer.
 fn merged(path: &FieldPath, environment: &str) -> Option<FieldPath> {
     match path.0.as_slice() {
         [Segment::Key(first), Segment::Key(name), rest @ ..] if first == "environments" => {

@@ -1,5 +1,4 @@
-//! An evaluated program as plain data with the place of every value: what crosses from the guarded
-//! evaluation to the rest.
+//! The result of an evaluation as plain data, with the place of every value. The child process sends it to its parent.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +10,7 @@ use crate::diagnostic::{Diagnostic, FieldPath, Segment, Span};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark(pub u32, pub u32, pub u32);
 
-/// A value and where it was written. Crosses processes as a flat list, see [`super::wire`].
+/// A value and its place. [`super::wire`] serializes it as a flat list.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Node {
     pub value: Value,
@@ -23,11 +22,11 @@ pub struct Node {
 pub enum Value {
     #[default]
     Null,
-    /// Its evaluation failed, which is a finding already. Whatever reads it goes on with a default.
+    /// The evaluation of the value failed, which was reported. The decoder uses the default instead.
     Broken,
     Bool(bool),
     Integer(i64),
-    /// Finite.
+    /// A finite number.
     Float(f64),
     Text(String),
     Array(Vec<Node>),
@@ -41,35 +40,35 @@ pub struct Entry {
     pub node: Node,
 }
 
-/// A file that took part.
+/// A file of the program.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct File {
-    /// As shown to the user: relative to the project, `nself/…` for the library.
+    /// The name in messages: the path relative to the project, or `nself/…` for the library.
     pub shown: String,
-    /// The user's own, as opposed to the library's.
+    /// Whether the file belongs to the user and not to the library.
     pub user: bool,
 }
 
-/// A path that decided the result: a file that was read, or one that was looked for and absent.
+/// A path on which the result depends: a file that was read, or a path without a file that was looked up.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Input {
     pub path: std::path::PathBuf,
     pub exists: bool,
 }
 
-/// What an evaluation gives.
+/// The result of an evaluation.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Document {
     pub root: Node,
     pub files: Vec<File>,
     pub inputs: Vec<Input>,
-    /// Located already.
+    /// Findings, with their places.
     pub findings: Vec<Finding>,
     /// Fields without a value, since their evaluation failed.
     pub broken: Vec<Vec<String>>,
 }
 
-/// A finding of the evaluation, in a form that crosses processes.
+/// A finding of the evaluation, as plain data that can be sent between processes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     pub code: String,
@@ -86,13 +85,13 @@ impl Document {
         usize::try_from(mark.0).ok().and_then(|index| self.files.get(index)).is_some_and(|file| file.user)
     }
 
-    /// None in a source that Nickel made itself.
+    /// Returns the place as a span; `None` in a source that Nickel created.
     pub fn span(&self, mark: Mark) -> Option<Span> {
         let file = self.files.get(usize::try_from(mark.0).ok()?)?;
         (!file.shown.is_empty()).then(|| Span { file: file.shown.clone(), line: mark.1, column: mark.2 })
     }
 
-    /// The findings, located where they name a place in a file of the user.
+    /// Returns the findings, with a span if their place is in a file of the user.
     pub fn diagnostics(&self) -> Vec<Diagnostic> {
         let located = self.findings.iter().map(|finding| {
             let code = finding.code.parse().unwrap_or(crate::codes::Code::Evaluation);
@@ -115,7 +114,7 @@ impl Document {
     }
 }
 
-/// Steps as they cross processes: an index is written as `#3`.
+/// Returns the path for serialized steps, in which an index is written as `#3`.
 pub fn field_path(steps: &[String]) -> FieldPath {
     let segment = |step: &String| match step.strip_prefix('#').and_then(|index| index.parse().ok()) {
         Some(index) => Segment::Index(index),
@@ -125,7 +124,7 @@ pub fn field_path(steps: &[String]) -> FieldPath {
 }
 
 impl Value {
-    /// Whether there is nothing to read.
+    /// Returns whether the value is null or its evaluation failed.
     pub fn is_nothing(&self) -> bool {
         matches!(self, Value::Null | Value::Broken)
     }
@@ -152,9 +151,9 @@ impl From<&serde_json::Value> for Node {
 }
 
 impl Node {
-    /// About how many bytes the tree takes.
+    /// Returns the approximate size of the tree in memory, in bytes.
     pub fn memory(&self) -> usize {
-        let held = match &self.value {
+        let content = match &self.value {
             Value::Text(text) => text.len(),
             Value::Array(items) => items.iter().map(Node::memory).sum(),
             Value::Record(fields) => {
@@ -163,7 +162,7 @@ impl Node {
             }
             Value::Null | Value::Broken | Value::Bool(_) | Value::Integer(_) | Value::Float(_) => 0,
         };
-        size_of::<Node>() + held
+        size_of::<Node>() + content
     }
 
     pub fn get(&self, key: &str) -> Option<&Entry> {

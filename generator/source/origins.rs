@@ -1,11 +1,11 @@
-//! Where each field of an environment was written.
+//! Finds the place in the stack's files where a field of an environment was written.
 
 use std::sync::Arc;
 
 use super::node::{Document, Mark, Node, Value};
 use crate::diagnostic::{Diagnostic, FieldPath, Segment, Span};
 
-/// SourceMap of one environment's fields, looked up in the merged tree when a finding asks.
+/// The merged tree of one environment, in which the places of fields are looked up.
 #[derive(Debug, Clone)]
 pub struct Origins {
     pub(super) document: Arc<Document>,
@@ -13,8 +13,8 @@ pub struct Origins {
 }
 
 impl Origins {
-    /// The best place for a field: its value or key in a file of the user, else the nearest ancestor's there,
-    /// else the library's.
+    /// Returns the best place for a field: its value or key in a file of the user, else its nearest ancestor in a file
+    /// of the user, else its place in the library.
     pub fn span(&self, path: &FieldPath) -> Option<Span> {
         let mut best = None;
         let mut library = None;
@@ -36,7 +36,7 @@ impl Origins {
                     let Some(item) = items.get(*index) else { break };
                     node = item;
                 }
-                // A list of names stands for a record of conditions: `depends_on.redis`.
+                // `depends_on.redis` may refer to an item of a list of names.
                 (Segment::Key(key), Value::Array(items)) => {
                     let Some(item) = items.iter().find(|item| matches!(&item.value, Value::Text(text) if text == key))
                     else {
@@ -51,7 +51,7 @@ impl Origins {
         best.or(library).and_then(|mark| self.document.span(mark))
     }
 
-    /// Whether the environment's stack holds the field, wherever it was written.
+    /// Returns whether the environment has a value for the field, in a file of the user or in the library.
     pub fn holds(&self, path: &FieldPath) -> bool {
         self.node(path).is_some()
     }
@@ -72,12 +72,12 @@ impl Origins {
         })
     }
 
-    /// A place in a file of the user; nothing for any other.
+    /// Returns a place as a span; `None` unless it is in a file of the user.
     pub(super) fn user_span(&self, mark: Option<Mark>) -> Option<Span> {
         mark.filter(|mark| self.document.is_user(*mark)).and_then(|mark| self.document.span(mark))
     }
 
-    /// Fills in the places of a finding and of what takes part in it.
+    /// Sets the place of a finding and of its related fields.
     pub fn locate(&self, finding: &mut Diagnostic) {
         if finding.span.is_none() {
             finding.span = self.span(&finding.path);

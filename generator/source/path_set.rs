@@ -1,15 +1,15 @@
-//! A set of fields that answers for what lies above and below them, without looking at each.
+//! A set of field paths that finds ancestors and children of a path without a search through all paths.
 
 use std::collections::BTreeSet;
 
 use crate::diagnostic::FieldPath;
 
-/// PathSet by path. A path sorts right before everything below it.
+/// Sorted paths. A path is directly before all paths below it.
 #[derive(Debug, Clone, Default)]
 pub struct PathSet(BTreeSet<FieldPath>);
 
 impl PathSet {
-    /// Whether the field was not in the set.
+    /// Adds a path. Returns whether it was not in the set.
     pub fn insert(&mut self, path: FieldPath) -> bool {
         self.0.insert(path)
     }
@@ -22,12 +22,12 @@ impl PathSet {
         self.0.contains(path)
     }
 
-    /// Whether the field or one above it is in the set.
+    /// Returns whether the set contains the path or an ancestor of it.
     pub fn cover(&self, path: &FieldPath) -> bool {
         !self.0.is_empty() && (0..=path.0.len()).any(|steps| self.0.contains(&FieldPath(path.0[..steps].to_vec())))
     }
 
-    /// Whether a field directly below is in the set.
+    /// Returns whether the set contains a direct child of the path.
     pub fn hold_child_of(&self, path: &FieldPath) -> bool {
         let below = self.0.range(path.clone()..).take_while(|field| field.starts_with(path));
         below.into_iter().any(|field| field.0.len() == path.0.len() + 1)
@@ -50,7 +50,7 @@ mod tests {
     use crate::path;
 
     #[test]
-    fn a_field_covers_what_is_below_it_and_nothing_else() {
+    fn a_path_covers_only_paths_below_it() {
         let fields: PathSet = [path!("services", "orders"), path!("a", "b", "c")].into_iter().collect();
         assert!(fields.cover(&path!("services", "orders")));
         assert!(fields.cover(&path!("services", "orders", "port")));

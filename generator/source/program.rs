@@ -6,9 +6,9 @@ use std::path::PathBuf;
 #[derive(Debug, Clone)]
 pub struct Program {
     pub stack: PathBuf,
-    /// The folder that holds `nself/`.
+    /// The folder that contains `nself/`.
     pub library: PathBuf,
     pub allow_imports: Vec<PathBuf>,
-    /// Deepest nesting of records and arrays.
+    /// Maximum nesting of records and arrays.
     pub depth: usize,
 }

@@ -1,5 +1,5 @@
-//! Checks which files a program may read, before they are read. The evaluator opens files by their paths, through links:
-//! a file outside of the project must not be read even if its content has no effect, and a pipe or a device has no end.
+//! Checks the files of a program before the evaluator reads them. The evaluator follows links: it could read a file
+//! outside the project, or a pipe or device that never ends.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use nickel_lang_core::traverse::TraverseAlloc;
 
 use super::imports::{Outside, allowed, is_own, path_of};
 use super::program::Program;
-use crate::files::{FileKind, Reason, look_behind, real_path};
+use crate::files::{FileKind, Reason, real_path, stat_target};
 
 /// A file that the program may not read.
 pub struct Refused {
@@ -33,9 +33,9 @@ pub fn refused(program: &Program, cache: &mut CacheHub, stack: FileId) -> Option
         }
         let Some(folder) = path_of(cache, id).and_then(Path::parent).map(Path::to_owned) else { continue };
         for (path, format, byte) in imports(cache, id) {
-            // As the evaluator looks for it: beside the importing file, then in the library.
+            // The evaluator searches in the same order: beside the importing file, then in the library.
             for at in [folder.join(&path), program.library.join(&path)] {
-                let Ok(stat) = look_behind(&at) else { continue };
+                let Ok(stat) = stat_target(&at) else { continue };
                 if stat.is_folder() {
                     continue;
                 }

@@ -7,7 +7,7 @@ use nickel_lang_core::files::{FileId, Files};
 use super::node::{File, Mark};
 use super::program::Program;
 
-/// The files of the places so far. They are few, so a search compares all.
+/// The files of all places so far. There are few, so a lookup compares all of them.
 pub struct SourceMap {
     project: PathBuf,
     library: PathBuf,
@@ -68,12 +68,12 @@ impl SourceMap {
         MappedFile { id, file, lines: std::iter::once(0).chain(starts).collect() }
     }
 
-    /// Whether a place is in a file of the user.
+    /// Returns whether a place is in a file of the user.
     pub fn is_user(&self, mark: Mark) -> bool {
         usize::try_from(mark.0).ok().and_then(|index| self.files.get(index)).is_some_and(|mapped| mapped.file.user)
     }
 
-    /// Whether a place is in a file of the library.
+    /// Returns whether a place is in a file of the library.
     pub fn is_library(&self, mark: Mark) -> bool {
         usize::try_from(mark.0)
             .ok()
@@ -81,7 +81,7 @@ impl SourceMap {
             .is_some_and(|mapped| !mapped.file.user && !mapped.file.shown.is_empty())
     }
 
-    /// Returns a message without the folders of this machine, with paths as the user knows them.
+    /// Replaces absolute paths in a message by paths relative to the project or the library.
     pub fn relative(&self, text: &str) -> String {
         let folders = [&self.library, &self.project].into_iter().chain(&self.allowed);
         folders.filter(|folder| folder.parent().is_some()).fold(text.to_owned(), |text, folder| {

@@ -1,4 +1,4 @@
-//! Why a value does not fit its field, in words that never repeat the value.
+//! The error for a value that does not fit its field. Its text never repeats the value.
 
 use std::fmt;
 
@@ -7,14 +7,14 @@ use serde::de;
 use super::explain;
 use crate::diagnostic::{Code, FieldPath};
 
-/// Why a value does not fit.
+/// A value that does not fit its field.
 #[derive(Debug)]
 pub struct TypeMismatch {
     pub code: Code,
     pub message: String,
     pub expected: String,
     pub hint: &'static str,
-    /// Where, once the decoder has told.
+    /// The path of the value, which the decoder sets.
     pub path: Option<FieldPath>,
 }
 
@@ -40,9 +40,9 @@ impl de::Error for TypeMismatch {
     fn invalid_type(found: de::Unexpected, expected: &dyn de::Expected) -> Self {
         let expected = range(&expected.to_string());
         let hint = match &found {
-            // Quotes alone are wrong only where the rest is right.
+            // The hint to remove quotes is correct only if the text is valid without them.
             de::Unexpected::Str(text) if !fits(text, &expected) && !expected.starts_with("an array") => "",
-            _ => explain::instead(kind(&found), &expected),
+            _ => explain::conversion_hint(kind(&found), &expected),
         };
         TypeMismatch { hint, ..TypeMismatch::new(Code::WrongType, format!("this is {}", kind(&found)), expected) }
     }
@@ -53,7 +53,7 @@ impl de::Error for TypeMismatch {
 
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
         let expected = format!("one of {}", expected.join(", "));
-        TypeMismatch::new(Code::BadValue, format!("`{variant}` is not known here"), expected)
+        TypeMismatch::new(Code::BadValue, format!("unknown value `{variant}`"), expected)
     }
 
     fn missing_field(field: &'static str) -> Self {
@@ -61,7 +61,7 @@ impl de::Error for TypeMismatch {
     }
 }
 
-/// Whether a text would be what is expected without its quotes.
+/// Returns whether a text would have the expected type without its quotes.
 fn fits(text: &str, expected: &str) -> bool {
     match expected {
         "true or false" => matches!(text, "true" | "false"),
@@ -70,7 +70,7 @@ fn fits(text: &str, expected: &str) -> bool {
     }
 }
 
-/// Never the value itself: it may be a credential in the wrong place.
+/// Returns the type of a value in words. The value itself may be a credential, so it is not shown.
 fn kind(found: &de::Unexpected) -> &'static str {
     match found {
         de::Unexpected::Bool(_) => "true or false",
@@ -84,7 +84,7 @@ fn kind(found: &de::Unexpected) -> &'static str {
     }
 }
 
-/// serde's words for what a field takes, in those of the stack.
+/// Returns serde's description of an expected type in terms of the stack.
 fn range(expected: &str) -> String {
     match expected {
         "a string" | "string" => "text".into(),

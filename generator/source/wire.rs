@@ -1,5 +1,5 @@
-//! Trees as flat lists: each node is followed by what it holds. A reader of nested JSON gives up at 128
-//! levels, and buffers every level on the way; a list has no levels.
+//! Serializes trees as flat lists: each node is followed by its children. A reader of nested JSON stops at 128 levels
+//! and buffers each of them; a list has only one level.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -22,7 +22,7 @@ enum Step<'a> {
     Bool(bool, Option<Mark>),
     #[serde(rename = "i")]
     Integer(i64, Option<Mark>),
-    /// As bits: reading a decimal number may round.
+    /// A float by its bits, since reading a decimal number may round.
     #[serde(rename = "f")]
     Float(u64, Option<Mark>),
     #[serde(rename = "s")]
@@ -37,9 +37,9 @@ enum Step<'a> {
     Key(#[serde(borrow)] Cow<'a, str>, Option<Mark>),
 }
 
-/// Most levels of a tree; reading takes stack for each.
+/// Maximum depth of a tree. Reading needs stack space for each level.
 pub const DEPTH: usize = 512;
-/// Room made ahead; a count from outside is believed no further.
+/// Maximum capacity that is allocated in advance, since the count comes from an untrusted process.
 const AHEAD: usize = 1024;
 
 impl Serialize for Node {
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tree_comes_back_as_it_was() {
+    fn a_tree_survives_serialization() {
         let mut node = Node { value: Value::Text("quoted \" and \n and \u{1F600}".into()), mark: Some(Mark(0, 3, 4)) };
         for _ in 0..DEPTH / 2 - 1 {
             let fields = [("b", plain(Value::Float(0.1 + 0.2))), ("a", node), ("c", plain(Value::Integer(i64::MIN)))];
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_that_is_no_tree_is_refused() {
+    fn a_list_that_is_not_a_tree_is_refused() {
         for text in [
             "[]",
             r#"[{"k":["a",null]}]"#,

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct DatabaseUse {
-    /// Name of the database; the main database, named after the project, unless given.
+    /// Name of the database; the main database, named after the project, by default.
     pub name: Option<SqlIdent>,
     pub access: Access,
     /// The schema to which the access applies. Unless given, one named after the service for `'schema`, and `public` for

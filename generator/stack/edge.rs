@@ -14,13 +14,13 @@ use crate::values::ranged;
 pub struct Edge {
     /// Rate limits by name, per client address.
     pub rate_limits: BTreeMap<SecretName, RateLimit>,
-    /// Addresses of callers that may use internal routes and paths. None unless given.
+    /// Addresses of callers that may use internal routes and paths. None by default.
     pub internal_addresses: Vec<Cidr>,
     /// Addresses of proxies in front of the edge, whose X-Forwarded-For is trusted. They are never internal.
     pub trusted_proxies: Vec<Cidr>,
-    /// Largest request body of routes that do not set `max_body`; 10MiB unless given.
+    /// Largest request body of routes that do not set `max_body`; 10MiB by default.
     pub max_body: Option<Memory>,
-    /// Largest number of connections of a client address; 100 unless given.
+    /// Largest number of connections of a client address; 100 by default.
     #[serde(deserialize_with = "ranged::positive")]
     pub connections: Option<u16>,
 }
@@ -37,7 +37,7 @@ pub struct RateLimit {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Tls {
-    /// `local` in the local profile, `acme` elsewhere, unless given.
+    /// `local` in the local profile, `acme` elsewhere, by default.
     pub mode: Option<TlsMode>,
     /// Contact of the certificate authority's account.
     pub email: Option<Email>,

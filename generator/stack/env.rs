@@ -47,12 +47,12 @@ pub enum EnvReference {
 #[serde(deny_unknown_fields)]
 pub struct ServiceAddress {
     pub service: ServiceName,
-    /// `http` unless given.
+    /// `http` by default.
     #[serde(default)]
     pub port: Option<PortName>,
     #[serde(default)]
     pub path: Option<UrlPath>,
-    /// `http` unless given.
+    /// `http` by default.
     #[serde(default)]
     pub scheme: Option<Scheme>,
 }

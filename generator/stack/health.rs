@@ -17,16 +17,16 @@ pub struct Health {
     pub exec: Option<Vec<Text>>,
     /// The reason why the service has no check.
     pub none: Option<Text>,
-    /// Time between checks; 10s unless given.
+    /// Time between checks; 10s by default.
     pub interval: Option<Duration>,
-    /// Time after which a check fails; 5s unless given.
+    /// Time after which a check fails; 5s by default.
     pub timeout: Option<Duration>,
-    /// Failed checks in a row after which the service is unhealthy; 5 unless given.
+    /// Failed checks in a row after which the service is unhealthy; 5 by default.
     #[serde(deserialize_with = "ranged::positive")]
     pub retries: Option<u16>,
-    /// Time after the start in which failed checks do not count; 30s unless given.
+    /// Time after the start in which failed checks do not count; 30s by default.
     pub start_period: Option<Duration>,
-    /// Time between checks until the first success, on clusters and in image configurations; 1s unless given.
+    /// Time between checks until the first success, on clusters and in image configurations; 1s by default.
     pub start_interval: Option<Duration>,
 }
 
@@ -35,7 +35,7 @@ pub struct Health {
 #[serde(deny_unknown_fields)]
 pub struct HttpCheck {
     pub path: UrlPath,
-    /// `http` unless given.
+    /// `http` by default.
     #[serde(default)]
     pub port: Option<PortName>,
     /// The program of the image that sends the request, on targets that check from inside of the container.

@@ -17,11 +17,11 @@ use crate::values::ranged;
 pub struct Kubernetes {
     /// Whether manifests are generated for this environment.
     pub enabled: bool,
-    /// How requests reach the edge; `gateway` unless given.
+    /// How requests reach the edge; `gateway` by default.
     pub edge: ClusterEdge,
     /// Class of the Gateway; required by the edge `gateway`.
     pub gateway_class: Option<Host>,
-    /// Class of the Ingress; the cluster's default unless given.
+    /// Class of the Ingress; the cluster's default if omitted.
     pub ingress_class: Option<Host>,
     /// Namespace of the gateway's or ingress controller's pods, which alone may connect to the edge. All pods may unless
     /// given.
@@ -29,12 +29,12 @@ pub struct Kubernetes {
     /// Whether load balancers and Services in front of the gateway keep the client's address
     /// (`externalTrafficPolicy: Local`). Internal routes require it.
     pub preserves_client_address: bool,
-    /// Time in which a stopping pod still serves, until no node sends it requests; 5s unless given. Requires kubelets from
+    /// Time in which a stopping pod still serves, until no node sends it requests; 5s by default. Requires kubelets from
     /// 1.30; set 0s for older ones.
     pub drain: Option<Duration>,
     /// Ports of every node, for the edge `nodeport`.
     pub node_ports: NodePorts,
-    /// How clients reach published ports of services other than nginx; `loadbalancer` unless given.
+    /// How clients reach published ports of services other than nginx; `loadbalancer` by default.
     pub published: Published,
     /// Annotations of the Gateway or Ingress.
     pub edge_annotations: BTreeMap<AnnotationName, Text>,
@@ -42,17 +42,17 @@ pub struct Kubernetes {
     pub service_annotations: BTreeMap<ServiceName, BTreeMap<AnnotationName, Text>>,
     /// The cluster's name server.
     pub dns: ClusterDns,
-    /// Address families of Services and of the edge; the cluster's default, with IPv4 at the edge, unless given.
+    /// Address families of Services and of the edge; the cluster's default, with IPv4 at the edge, if omitted.
     pub ip_families: Option<IpFamilies>,
-    /// Storage class of the volumes; the cluster's default unless given.
+    /// Storage class of the volumes; the cluster's default if omitted.
     pub storage_class: Option<Host>,
-    /// How several pods share a volume; `many` unless given.
+    /// How several pods share a volume; `many` by default.
     pub shared_volumes: SharedVolumes,
     /// Names of Secrets in the namespace with the credentials of image registries.
     pub image_pull_secrets: Vec<Host>,
-    /// PriorityClass of all pods, unless a service sets its own; the cluster's default unless given.
+    /// PriorityClass of all pods, unless a service sets its own; the cluster's default if omitted.
     pub priority_class: Option<Host>,
-    /// Resource quota of the namespace; none unless given.
+    /// Resource quota of the namespace; none by default.
     pub quota: Option<Quota>,
     /// cert-manager's ClusterIssuer. Unless given, an Issuer in the namespace: self-signed in the local profile,
     /// Let's Encrypt elsewhere.
@@ -61,7 +61,7 @@ pub struct Kubernetes {
     pub registry: Option<Registry>,
     /// Tag of these images.
     pub tag: Option<Tag>,
-    /// The source of secrets in the cluster; `manual` unless given.
+    /// The source of secrets in the cluster; `manual` by default.
     pub secrets: SecretSource,
     /// ClusterSecretStore of External Secrets; required by `secrets = 'external`.
     pub secret_store: Option<Host>,
@@ -72,7 +72,7 @@ pub struct Kubernetes {
 }
 
 impl Kubernetes {
-    /// Whether objects name the wave in which they are applied: of the tools, Argo CD reads it.
+    /// Returns whether objects name the wave in which they are applied: of the tools, Argo CD reads it.
     pub fn has_waves(&self) -> bool {
         self.gitops.as_ref().is_some_and(|gitops| gitops.tool == GitopsTool::Argocd)
     }
@@ -95,10 +95,10 @@ pub enum ClusterEdge {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct NodePorts {
-    /// 30080 unless given.
+    /// 30080 by default.
     #[serde(deserialize_with = "ranged::positive")]
     pub http: u16,
-    /// 30443 unless given.
+    /// 30443 by default.
     #[serde(deserialize_with = "ranged::positive")]
     pub https: u16,
 }
@@ -137,11 +137,11 @@ pub enum SecretSource {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ClusterDns {
-    /// Service of the name server; `kube-dns` unless given.
+    /// Service of the name server; `kube-dns` by default.
     pub service: Option<Host>,
-    /// Namespace of this Service and its pods; `kube-system` unless given.
+    /// Namespace of this Service and its pods; `kube-system` by default.
     pub namespace: Option<Host>,
-    /// Domain of the cluster; `cluster.local` unless given.
+    /// Domain of the cluster; `cluster.local` by default.
     pub domain: Option<Host>,
     /// Port on which these pods listen, if it is not 53.
     #[serde(deserialize_with = "ranged::positive")]
@@ -193,7 +193,7 @@ pub struct Gitops {
     pub tool: GitopsTool,
     /// URL from which the tool reads the repository.
     pub repository: Text,
-    /// Branch; `main` unless given.
+    /// Branch; `main` by default.
     #[serde(default)]
     pub revision: Option<Text>,
     /// Tag, in place of a branch.
@@ -202,7 +202,7 @@ pub struct Gitops {
     /// Commit, in place of a branch.
     #[serde(default)]
     pub commit: Option<Commit>,
-    /// Folder of the environments in the repository; `deploy` unless given.
+    /// Folder of the environments in the repository; `deploy` by default.
     #[serde(default)]
     pub path: Option<ProjectPath>,
 }

@@ -1,11 +1,10 @@
 //! Mail that services send: through a relay, or to the mail catcher `services.mail` if it runs.
 
 use schemars::JsonSchema;
-use serde::de::value::MapAccessDeserializer;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
-use crate::values::checked::admit;
-use crate::values::{Host, SecretName, ranged};
+use super::{SecretReference, ValueOrSecret};
+use crate::values::{Host, ranged};
 
 /// Mail that services send. It goes to the mail catcher if it runs, otherwise through the relay; in local never through
 /// the relay.
@@ -20,17 +19,17 @@ pub struct Mail {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Relay {
-    /// Host name, or a secret that contains it; the secret `smtp_host` unless given.
-    pub host: RelayHost,
-    /// 587 for `'starttls` and 465 for `'tls` unless given.
+    /// Host name, or a secret that contains it; the secret `smtp_host` by default.
+    pub host: ValueOrSecret<Host>,
+    /// 587 for `'starttls` and 465 for `'tls` by default.
     #[serde(default, deserialize_with = "ranged::positive")]
     pub port: Option<u16>,
-    /// When encryption begins; `'starttls` unless given.
+    /// When encryption begins; `'starttls` by default.
     #[serde(default)]
     pub security: RelaySecurity,
-    /// Secret with the user name; `smtp_user` unless given.
+    /// Secret with the user name; `smtp_user` by default.
     pub user: SecretReference,
-    /// Secret with the password; `smtp_password` unless given.
+    /// Secret with the password; `smtp_password` by default.
     pub password: SecretReference,
 }
 
@@ -53,41 +52,4 @@ pub enum RelaySecurity {
     Starttls,
     /// TLS from the first byte, as on port 465.
     Tls,
-}
-
-/// A host name, or a reference to a secret that contains it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(untagged)]
-pub enum RelayHost {
-    Name(Host),
-    Secret(SecretReference),
-}
-
-/// A reference to a secret: `nself.secret "name"`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct SecretReference {
-    pub secret: SecretName,
-}
-
-impl<'de> Deserialize<'de> for RelayHost {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct NameOrSecret;
-        impl<'de> serde::de::Visitor<'de> for NameOrSecret {
-            type Value = RelayHost;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-                f.write_str("a host name or a reference to a secret")
-            }
-
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<RelayHost, E> {
-                admit(text.to_owned()).map(RelayHost::Name).map_err(E::custom)
-            }
-
-            fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<RelayHost, A::Error> {
-                SecretReference::deserialize(MapAccessDeserializer::new(map)).map(RelayHost::Secret)
-            }
-        }
-        deserializer.deserialize_any(NameOrSecret)
-    }
 }

@@ -5,6 +5,7 @@ pub mod database;
 pub mod edge;
 pub mod env;
 pub mod file;
+pub mod handlers;
 pub mod health;
 pub mod kubernetes;
 pub mod mail;
@@ -23,14 +24,15 @@ pub use database::{Access, DatabaseServer, DatabaseUse};
 pub use edge::{Edge, RateLimit, Tls, TlsMode};
 pub use env::{EnvReference, EnvValue};
 pub use file::ServiceFile;
+pub use handlers::{ActionKind, ActionType, Call, EventOperation, Handlers};
 pub use health::Health;
 pub use kubernetes::{
     ClusterEdge, Gitops, GitopsTool, IpFamilies, Kubernetes, NodePorts, Published, Quota, SecretSource, SharedVolumes,
 };
-pub use mail::{Mail, Relay, RelayHost, RelaySecurity, SecretReference};
+pub use mail::{Mail, Relay, RelaySecurity};
 pub use process::Process;
-pub use route::{Cors, Frontend, GraphqlEndpoint, Guard, Redirect, Route, RouteAccess, RouteKind};
-pub use secret::{Secret, TemplatePart};
+pub use route::{Cors, Frontend, GraphqlEndpoint, Guard, Redirect, Route, RouteAccess, RouteKind, Served, ServedTable};
+pub use secret::{Secret, SecretReference, TemplatePart, ValueOrSecret};
 pub use service::{
     Autoscale, Build, Condition, HostMount, Layout, Limits, LogDriver, Logging, Mount, Protocol, Publish, Reservations,
     Run, Service, Tmpfs, Volume, Zone,

@@ -1,8 +1,9 @@
 //! Routes of the edge: of services, frontends and additional GraphQL endpoints.
 
+use crate::database::model::ObjectName;
 use crate::values::{
-    Duration, HeaderName, HeaderValue, Host, Memory, Origin, PortName, SecretName, ServiceName, Subdomain, UrlPath,
-    VariableName, WebAddress,
+    Duration, GraphqlName, HeaderName, HeaderValue, Host, Memory, Origin, PortName, SecretName, ServiceName, SqlIdent,
+    Subdomain, UrlPath, VariableName, WebAddress,
 };
 use std::collections::BTreeMap;
 
@@ -20,18 +21,18 @@ pub struct Route {
     pub subdomain: Option<Subdomain>,
     /// A full host name, instead of a subdomain.
     pub host: Option<Host>,
-    /// `/` unless given.
+    /// `/` by default.
     pub path: Option<UrlPath>,
-    /// `http` unless given.
+    /// `http` by default.
     pub port: Option<PortName>,
     pub kind: RouteKind,
-    /// `public` unless given; `internal` for ports in `guard.internal_ports` of the service.
+    /// `public` by default; `internal` for ports in `guard.internal_ports` of the service.
     pub access: Option<RouteAccess>,
-    /// Name of a rate limit in `edge.rate_limits`; `api` unless given.
+    /// Name of a rate limit in `edge.rate_limits`; `api` by default.
     pub rate_limit: Option<SecretName>,
-    /// Largest request body; `edge.max_body` unless given, unlimited for uploads.
+    /// Largest request body; `edge.max_body` by default, unlimited for uploads.
     pub max_body: Option<Memory>,
-    /// Time after which a connection without data from the service is closed; 60s unless given, 1h for websockets.
+    /// Time after which a connection without data from the service is closed; 60s by default, 1h for websockets.
     pub timeout: Option<Duration>,
     /// Paths that only internal addresses may use on this route, beyond those of the service's `guard`.
     pub internal_paths: Vec<UrlPath>,
@@ -46,7 +47,7 @@ pub struct Route {
     pub request_headers: BTreeMap<HeaderName, HeaderValue>,
     /// Headers of all answers, in place of those of the service.
     pub response_headers: BTreeMap<HeaderName, HeaderValue>,
-    /// Web pages of other origins that may read answers. Unless given, the service decides.
+    /// Web pages of other origins that may read answers; by default, the service decides.
     pub cors: Option<Cors>,
 }
 
@@ -55,7 +56,7 @@ pub struct Route {
 #[serde(deny_unknown_fields)]
 pub struct Redirect {
     pub to: WebAddress,
-    /// Whether the path and the query of the request follow the address; false unless given.
+    /// Whether the path and the query of the request follow the address; false by default.
     #[serde(default)]
     pub keep_path: bool,
     /// Whether browsers remember the redirect (308 instead of 307).
@@ -77,7 +78,7 @@ pub struct Cors {
     /// Answer headers that pages may read.
     #[serde(default)]
     pub exposed_headers: Vec<HeaderName>,
-    /// Whether pages may send cookies; false unless given.
+    /// Whether pages may send cookies; false by default.
     #[serde(default)]
     pub credentials: bool,
 }
@@ -146,10 +147,35 @@ pub struct GraphqlEndpoint {
     #[serde(default)]
     pub enabled: Option<bool>,
     pub route: Route,
-    /// The service that is copied; `hasura` unless given.
+    /// The service that is copied; `hasura` by default.
     #[serde(default)]
     pub copy_of: Option<ServiceName>,
     /// Variables that differ from the original.
     #[serde(default)]
     pub env: BTreeMap<VariableName, EnvValue>,
+    /// The part of the original's API that the endpoint serves; all of it by default.
+    #[serde(default)]
+    pub serves: Option<Served>,
+}
+
+/// The part of an API that a GraphQL endpoint serves.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Served {
+    /// Tables and views; those that are not named are not served, nor are relationships to them.
+    pub tables: BTreeMap<ObjectName, ServedTable>,
+    /// Roles with permissions; all roles by default.
+    pub roles: Vec<SqlIdent>,
+    /// Actions by name; none by default.
+    pub actions: Vec<GraphqlName>,
+    /// Services whose `hasura.remote_schema` is part of the API; none by default.
+    pub remote_schemas: Vec<ServiceName>,
+}
+
+/// The part of a table that a GraphQL endpoint serves.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServedTable {
+    /// Columns that roles read and write; those of the table's `api` by default.
+    pub columns: Vec<SqlIdent>,
 }

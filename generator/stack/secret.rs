@@ -1,9 +1,14 @@
 //! Declarations of secrets. They describe how a value is created, and never contain one.
 
-use crate::values::{SecretName, Text};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::marker::PhantomData;
 
+use crate::values::{Checked, SecretName, Text};
+use schemars::JsonSchema;
+use serde::de::value::MapAccessDeserializer;
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::values::checked::admit;
 use crate::values::ranged;
 
 /// The origin of a secret's value. Sets exactly one of `random`, `template` and `external`.
@@ -51,4 +56,42 @@ pub enum Encoding {
     Url,
     /// Escapes of a JSON string, without its quotes.
     Json,
+}
+
+/// A reference to a secret: `nself.secret "name"`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SecretReference {
+    pub secret: SecretName,
+}
+
+/// A value, or a reference to a secret that contains it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(untagged)]
+#[schemars(rename = "{T}OrSecret")]
+pub enum ValueOrSecret<T> {
+    Value(T),
+    Secret(SecretReference),
+}
+
+impl<'de, T: Checked> Deserialize<'de> for ValueOrSecret<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ValueOrReference<T>(PhantomData<T>);
+        impl<'de, T: Checked> serde::de::Visitor<'de> for ValueOrReference<T> {
+            type Value = ValueOrSecret<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                write!(f, "{} or a reference to a secret", T::WHAT)
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Self::Value, E> {
+                admit(text.to_owned()).map(ValueOrSecret::Value).map_err(E::custom)
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                SecretReference::deserialize(MapAccessDeserializer::new(map)).map(ValueOrSecret::Secret)
+            }
+        }
+        deserializer.deserialize_any(ValueOrReference(PhantomData))
+    }
 }

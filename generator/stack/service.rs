@@ -17,9 +17,9 @@ use crate::values::ranged;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Service {
-    /// Whether the service is part of the environment; true unless given.
+    /// Whether the service is part of the environment; true by default.
     pub enabled: Option<bool>,
-    /// Profiles in which the service runs; all unless given.
+    /// Profiles in which the service runs; all by default.
     pub only: Option<Vec<Profile>>,
     /// Name of the image in the catalogue of known variables; set by catalogue services.
     pub catalogue: Option<ServiceName>,
@@ -61,7 +61,7 @@ pub struct Service {
     /// Writable file systems in memory, since the root file system is read-only.
     pub tmpfs: Vec<Tmpfs>,
     pub user: Option<UserId>,
-    /// Whether the root file system is read-only; true unless given.
+    /// Whether the root file system is read-only; true by default.
     pub read_only: Option<bool>,
     /// Linux capabilities. All others are dropped.
     pub capabilities: Vec<Capability>,
@@ -80,7 +80,7 @@ pub struct Service {
     pub external_networks: Vec<ServiceName>,
     /// Labels of the container; annotations of the pods on clusters.
     pub labels: BTreeMap<AnnotationName, Text>,
-    /// Where the engine keeps the service's output; three files of 10 MiB unless given.
+    /// Where the engine keeps the service's output; three files of 10 MiB by default.
     pub logging: Option<Logging>,
     /// Services to which this one connects without waiting for them.
     pub connects_to: Vec<ServiceName>,
@@ -100,6 +100,8 @@ pub struct Service {
     pub egress: bool,
     /// Databases that the service uses, by names that its variables refer to.
     pub databases: BTreeMap<SqlIdent, DatabaseUse>,
+    /// Calls of Hasura that the service answers.
+    pub hasura: Option<Handlers>,
     /// Time to finish after the stop signal.
     pub stop_grace: Option<Duration>,
     pub stop_signal: Option<Signal>,
@@ -141,13 +143,13 @@ pub struct Build {
 pub struct Layout {
     /// Folder of the project whose files become a layer.
     pub folder: ProjectPath,
-    /// Folder of these files in the image; `/app` unless given.
+    /// Folder of these files in the image; `/app` by default.
     #[serde(default)]
     pub path: Option<ContainerPath>,
-    /// The base image; empty unless given.
+    /// The base image; empty by default.
     #[serde(default)]
     pub base: Option<ImageRef>,
-    /// Platforms such as `linux/amd64`; all platforms of the base image unless given.
+    /// Platforms such as `linux/amd64`; all platforms of the base image by default.
     #[serde(default)]
     pub platforms: Vec<Platform>,
 }
@@ -158,7 +160,7 @@ pub struct Layout {
 pub struct Publish {
     #[serde(deserialize_with = "ranged::positive")]
     pub port: u16,
-    /// Address of the host; unless given, 0.0.0.0 for nginx outside of the local profile, and otherwise the loopback
+    /// Address of the host; by default, 0.0.0.0 for nginx outside of the local profile, and otherwise the loopback
     /// address.
     #[serde(default)]
     pub address: Option<std::net::IpAddr>,
@@ -167,7 +169,7 @@ pub struct Publish {
     /// Why clients reach the port without the edge, such as SSH of a git server.
     #[serde(default)]
     pub reason: Option<Text>,
-    /// Port of every node on a cluster with `published = 'nodeport`; `port` unless given.
+    /// Port of every node on a cluster with `published = 'nodeport`; `port` by default.
     #[serde(default, deserialize_with = "ranged::positive")]
     pub node_port: Option<u16>,
 }
@@ -215,7 +217,7 @@ pub struct Volume {
 pub struct Mount {
     pub source: ProjectPath,
     pub target: ContainerPath,
-    /// Whether the container may write to it; false unless given.
+    /// Whether the container may write to it; false by default.
     #[serde(default)]
     pub writable: bool,
 }
@@ -227,7 +229,7 @@ pub struct HostMount {
     /// Path on the host.
     pub source: ContainerPath,
     pub target: ContainerPath,
-    /// Whether the container may write to it; false unless given.
+    /// Whether the container may write to it; false by default.
     #[serde(default)]
     pub writable: bool,
     /// Why the container needs the host's files. The socket of the engine gives it control of the host.
@@ -284,7 +286,7 @@ pub struct Tmpfs {
     pub path: ContainerPath,
     #[serde(default)]
     pub size: Option<Memory>,
-    /// Owner of the folder; every user may write unless given.
+    /// Owner of the folder; every user may write by default.
     #[serde(default)]
     pub owner: Option<UserId>,
 }
@@ -344,10 +346,10 @@ pub struct Autoscale {
     pub min: u16,
     #[serde(deserialize_with = "ranged::positive")]
     pub max: u16,
-    /// Target load in percent of the reserved processors; 80 unless given.
+    /// Target load in percent of the reserved processors; 80 by default.
     #[serde(default, deserialize_with = "ranged::percent")]
     pub cpu: Option<u8>,
-    /// Target use in percent of the reserved memory. Not watched unless given, since most programs never release memory.
+    /// Target use in percent of the reserved memory. Not watched by default, since most programs never release memory.
     #[serde(default, deserialize_with = "ranged::percent")]
     pub memory: Option<u8>,
 }

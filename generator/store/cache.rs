@@ -63,13 +63,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_holder_at_a_time() {
+    fn only_one_process_holds_the_lock() {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::new(folder.path());
-        let held = cache.lock().unwrap();
+        let lock = cache.lock().unwrap();
         let second = File::open(folder.path().join(".nself")).unwrap();
         assert!(second.try_lock().is_err());
-        drop(held);
+        drop(lock);
         assert!(second.try_lock().is_ok());
     }
 

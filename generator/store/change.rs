@@ -39,7 +39,7 @@ impl State {
         }
     }
 
-    /// Tells whether `check` fails because of the file.
+    /// Returns whether `check` fails because of the file.
     pub fn differs(self) -> bool {
         !matches!(self, State::Same | State::Foreign)
     }

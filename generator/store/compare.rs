@@ -21,7 +21,7 @@ pub struct Changes {
     /// The files that were compared.
     pub changes: Vec<Change>,
     /// The number of further files that are unchanged; they were neither rendered nor read.
-    pub kept: usize,
+    pub reused: usize,
     /// The manifest after the changes are applied.
     pub manifest: Manifest,
     /// The bytes of that manifest.
@@ -30,9 +30,9 @@ pub struct Changes {
     pub(super) text_while_writing: Vec<u8>,
     /// The digest of `text`.
     pub digest: Digest,
-    /// Tells whether there is a manifest on disk.
+    /// Whether there is a manifest on disk.
     pub manifest_exists: bool,
-    /// Tells whether the manifest on disk equals `text`.
+    /// Whether the manifest on disk equals `text`.
     pub manifest_is_current: bool,
     /// Folders of the environments, and whether nself wrote everything in them.
     pub folders: Folders,
@@ -41,12 +41,12 @@ pub struct Changes {
 }
 
 impl Changes {
-    /// Tells whether `check` fails.
+    /// Returns whether `check` fails.
     pub fn differ(&self) -> bool {
         self.changes.iter().any(|change| change.state.differs()) || !self.manifest_is_current
     }
 
-    /// Tells whether [`apply`](super::apply) would change nothing.
+    /// Returns whether [`apply`](super::apply) would change nothing.
     pub fn are_applied(&self) -> bool {
         !self.differ() && self.stale_temp_files.is_empty()
     }
@@ -54,8 +54,8 @@ impl Changes {
     /// Returns the number of files in each state, by the state's name.
     pub fn counts(&self) -> BTreeMap<&'static str, usize> {
         let mut counts = counts(&self.changes);
-        if self.kept > 0 {
-            *counts.entry(State::Same.name()).or_default() += self.kept;
+        if self.reused > 0 {
+            *counts.entry(State::Same.name()).or_default() += self.reused;
         }
         counts
     }
@@ -73,13 +73,13 @@ pub fn compare(
     selected: Option<&BTreeSet<String>>,
     previous: &PreviousOutputs,
 ) -> Result<Changes, Vec<Diagnostic>> {
-    let one = |finding| vec![finding];
-    let folder = out.open().map_err(|error| one(error.into()))?;
+    let as_list = |finding| vec![finding];
+    let folder = out.open().map_err(|error| as_list(error.into()))?;
     let from_manifest;
     let previous = if previous.stamp.is_some() {
         previous
     } else {
-        from_manifest = PreviousOutputs::from_manifest(out).map_err(one)?;
+        from_manifest = PreviousOutputs::from_manifest(out).map_err(as_list)?;
         &from_manifest
     };
     let mut comparison = Comparison::new(folder.as_ref(), previous);
@@ -111,7 +111,7 @@ struct Comparison<'a> {
     folder: Option<&'a Folder>,
     previous: &'a PreviousOutputs,
     changes: Vec<Change>,
-    kept: usize,
+    reused: usize,
     findings: Vec<Diagnostic>,
     environments: BTreeSet<&'a str>,
     manifest: Manifest,
@@ -125,7 +125,7 @@ impl<'a> Comparison<'a> {
             folder,
             previous,
             changes: Vec::new(),
-            kept: 0,
+            reused: 0,
             findings: Vec::new(),
             environments: BTreeSet::new(),
             manifest: Manifest::default(),
@@ -139,7 +139,7 @@ impl<'a> Comparison<'a> {
         let digest = artifact.map(Artifact::digest);
         self.manifest.files.extend(digest.map(|digest| (path.clone(), digest)));
         if old.is_some_and(|old| old.untouched.is_some() && Some(old.digest) == digest) {
-            self.kept += 1;
+            self.reused += 1;
             return;
         }
         let new = match artifact.map(|artifact| artifact.bytes()) {
@@ -172,7 +172,7 @@ impl<'a> Comparison<'a> {
         Changes {
             out: out.clone(),
             changes: self.changes,
-            kept: self.kept,
+            reused: self.reused,
             manifest_exists: self.previous.manifest.is_some(),
             manifest_is_current: self.previous.manifest == Some(digest),
             manifest: self.manifest,
@@ -192,7 +192,7 @@ fn read_counted(folder: &Folder, path: &str, total: &mut Total) -> Result<Option
     Ok(bytes)
 }
 
-/// Tells whether a file belongs to one of the selected environments.
+/// Returns whether a file belongs to one of the selected environments.
 pub fn is_selected(selected: Option<&BTreeSet<String>>, path: &ArtifactPath) -> bool {
     selected.is_none_or(|selected| selected.contains(path.top()))
 }
@@ -201,7 +201,7 @@ fn changed_after_reuse(path: &str) -> Diagnostic {
     Diagnostic::error(Code::Internal, FieldPath::root()).message(format!("{path} was reused but has changed on disk"))
 }
 
-/// Returns the state of a path; `None` if there is no file on disk and none is generated.
+/// Returns the state of a path; `None` if it neither exists on disk nor is generated.
 fn state(disk: Option<&[u8]>, new: Option<&[u8]>, record: Option<&RecordedFile>, is_unfinished: bool) -> Option<State> {
     let is_recorded = |disk: &[u8]| {
         let digest = Digest::of(disk);

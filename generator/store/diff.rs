@@ -1,6 +1,6 @@
-//! Unified diffs in time that grows with the length of the texts, for every content: both sides may come from an untrusted
-//! project. Lines that occur once on both sides divide a large difference into parts; a part that is still large is shown
-//! as replaced. The number of shown lines is limited, and the omitted lines are counted.
+//! Unified diffs whose time grows linearly with the length of the texts, for any content: both sides may come from an
+//! untrusted project. Lines that occur once on both sides divide a large difference into parts; a part that is still
+//! large is shown as replaced. The number of shown lines is limited, and the omitted lines are counted.
 
 use std::collections::BTreeMap;
 
@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn a_small_diff_is_as_usual() {
+    fn a_small_diff_is_a_unified_diff() {
         assert_eq!(
             diff("a\nb\nc\n", "a\nB\nc"),
             "--- a\n+++ b\n@@ -1,3 +1,3 @@\n a\n-b\n-c\n+B\n+c\n\\ No newline at end of file\n"
@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_of_the_old_side_are_counted_where_they_may_be_private() {
+    fn private_lines_of_the_old_side_are_only_counted() {
         let shown = text_diff(("a", "a\nprivate\nb\nc"), ("b", "a\nb\nd\n"), OldSide::Counted, &mut Budget::default());
         let expected = "--- a\n+++ b\n@@ -1,4 +1,3 @@\n a\n-[1 line of the file on disk, not shown]\n b\n\
                         -[1 line of the file on disk, not shown]\n+d\n";
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn a_diff_leads_from_one_text_to_the_other_however_large() {
+    fn applying_a_diff_gives_the_new_text() {
         let text = |lines: usize, of: &dyn Fn(usize) -> usize| -> String {
             (0..lines).map(|line| format!("line {}\n", of(line))).collect()
         };
@@ -334,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_shown_without_end() {
+    fn a_diff_has_a_maximum_length() {
         let (old, new) = ("a\nb\n".repeat(5_000), "b\nc\nb\n".repeat(5_000));
         let shown = diff(&old, &new);
         assert!(shown.lines().count() <= SHOWN + 5, "{}", shown.lines().count());

@@ -5,18 +5,18 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::artifact::Digest;
-use crate::files::{EntryKind, FileKind, Folder, Stat, list_named, look_at, look_behind, read_named};
+use crate::files::{EntryKind, FileKind, Folder, Stat, list_named, read_named, stat_path, stat_target};
 
 /// A path that a result depends on, and the property that matters.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Watch {
-    /// The program itself: this very file, whatever its content.
+    /// The program itself: the file must be the same inode; its content is not compared.
     Program(PathBuf),
     /// The content of a file.
     File(PathBuf),
     /// A path that does not exist.
     Absent(PathBuf),
-    /// A file or folder that is not a symbolic link, whatever its content.
+    /// A file or folder that is not a symbolic link; its content is not compared.
     Plain(PathBuf),
     /// The names in a folder.
     Folder(PathBuf),
@@ -54,7 +54,7 @@ impl Fingerprint {
         Some(Fingerprint { watch, stat, digest })
     }
 
-    /// Tells whether the path is unchanged, for a record that was written at the time `written_at`.
+    /// Returns whether the path is unchanged, for a record that was written at the time `written_at`.
     pub fn unchanged_since(&self, written_at: i64) -> bool {
         match stat(&self.watch) {
             Some(now) if self.stat.unchanged_since(now, written_at) => true,
@@ -85,12 +85,13 @@ impl FileStat {
         out.stat_below_plain_folders(path).filter(Stat::is_file).map(|stat| FileStat::of(&stat))
     }
 
-    /// Tells whether the file is older than `moment`. A change in the same tick as `moment` could go unnoticed.
+    /// Returns whether the file is older than `moment`. A change in the same tick as `moment` could go unnoticed.
     pub fn is_before(&self, moment: i64) -> bool {
         self.modified < moment && self.changed < moment
     }
 
-    /// Tells whether the metadata `now` proves that the file is the one that was recorded at the time `written_at`.
+    /// Returns whether the metadata `now` proves that the file is unchanged since it was recorded at the time
+    /// `written_at`.
     pub fn unchanged_since(&self, now: FileStat, written_at: i64) -> bool {
         now == *self && now.is_before(written_at)
     }
@@ -115,13 +116,13 @@ impl fmt::Display for FileStat {
 
 fn stat(watch: &Watch) -> Option<FileStat> {
     match watch {
-        Watch::Absent(path) => look_at(path).is_err().then(FileStat::default),
-        Watch::Plain(path) => look_at(path).is_ok_and(|stat| stat.kind != EntryKind::Link).then(FileStat::default),
-        _ => Some(FileStat::of(&look_behind(watch.path()).ok()?)),
+        Watch::Absent(path) => stat_path(path).is_err().then(FileStat::default),
+        Watch::Plain(path) => stat_path(path).is_ok_and(|stat| stat.kind != EntryKind::Link).then(FileStat::default),
+        _ => Some(FileStat::of(&stat_target(watch.path()).ok()?)),
     }
 }
 
-/// Returns the digest of the content; for a symbolic link it differs from that of the link's target.
+/// Returns the digest of the content. The digest of a symbolic link differs from the digest of its target.
 fn content_digest(watch: &Watch) -> Option<String> {
     let path = watch.path();
     let digest = match watch {
@@ -133,6 +134,6 @@ fn content_digest(watch: &Watch) -> Option<String> {
             Digest::of(names.join("\0").as_bytes())
         }
     };
-    let is_link = look_at(path).ok()?.kind == EntryKind::Link;
+    let is_link = stat_path(path).ok()?.kind == EntryKind::Link;
     Some(if is_link { format!("link:{digest}") } else { digest.to_string() })
 }

@@ -97,7 +97,7 @@ struct Scope<'a> {
     is_output: &'a dyn Fn(&str) -> bool,
 }
 
-/// Tells whether an entry of an environment's folder belongs to the operator: values of secrets, data of services.
+/// Returns whether an entry of an environment's folder belongs to the operator: values of secrets, data of services.
 fn is_private(name: &OsStr) -> bool {
     [".env", "secrets", "data"].iter().any(|private| name == *private)
 }

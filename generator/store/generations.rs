@@ -12,9 +12,10 @@ use crate::artifact::{ArtifactPath, Digest};
 use crate::backend::Backend;
 use crate::files::{FileKind, Folder, Root, random_suffix};
 
-/// The folder of records. Its number is that of the layout: a release with a different layout uses a different folder.
+/// The folder of records. Its number is the version of the layout: a release of nself with a different layout uses a
+/// different folder.
 const FOLDER: &str = "generations3";
-/// The number of records that are kept.
+/// The maximum number of records; older ones are deleted.
 const MOST: usize = 64;
 
 /// One run that changed something.
@@ -82,7 +83,7 @@ pub struct GenerationChanges<'a> {
     pub parts: ChangedNames<'a>,
 }
 
-/// Names of what changed, each with `new`, `changed` or `gone`.
+/// Names of changed parts, each with `new`, `changed` or `gone`.
 pub type ChangedNames<'a> = BTreeMap<&'a str, &'static str>;
 
 fn changed_names<'a, N: Ord + Borrow<str>, T: PartialEq>(
@@ -94,8 +95,8 @@ fn changed_names<'a, N: Ord + Borrow<str>, T: PartialEq>(
         Some(before) if before != value => Some((name.borrow(), "changed")),
         Some(_) => None,
     });
-    let gone = old.keys().filter(|name| !new.contains_key((*name).borrow())).map(|name| (name.borrow(), "gone"));
-    present.chain(gone).collect()
+    let removed = old.keys().filter(|name| !new.contains_key((*name).borrow())).map(|name| (name.borrow(), "gone"));
+    present.chain(removed).collect()
 }
 
 /// The records of one cache.
@@ -142,7 +143,7 @@ impl Generations {
         self.read(*self.numbers().last()?)
     }
 
-    /// Tells whether there is no record.
+    /// Returns whether there is no record.
     pub fn is_empty(&self) -> bool {
         self.numbers().is_empty()
     }

@@ -1,7 +1,7 @@
-//! The manifest: one sorted line for each output, with the digest of its bytes and its path, in the format of `b3sum`. It
-//! contains no other data, so a changed file changes one line, and git merges the manifest by line: the `.gitattributes` of
-//! the output folder asks for the union of both sides. A path that two branches changed has two digests until the next
-//! run.
+//! The manifest: one sorted line for each output, with the digest of its bytes and its path, in the format of `b3sum`.
+//! It contains no other data, so a changed file changes one line, and git merges the manifest by line: the
+//! `.gitattributes` of the output folder selects the union of both sides. A path that two branches changed has two
+//! digests until the next run.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -152,7 +152,7 @@ fn not_generated(line: usize, path: &ArtifactPath) -> Diagnostic {
     Diagnostic::error(Code::Manifest, FieldPath::root())
         .message(format!("{MANIFEST}:{line}: nself never generates `{path}`"))
         .expected("files of an environment, such as `local/compose.yaml`")
-        .hint("remove the line, and ask who added it: nself shows, replaces and deletes what the manifest names")
+        .hint("remove the line and find out who added it: nself shows, replaces and deletes the files that the manifest names")
 }
 
 #[cfg(test)]
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn damaged_and_escaping_manifests_are_refused() {
+    fn damaged_manifests_and_paths_outside_are_refused() {
         for bad in [
             "{}".to_owned(),
             text()[..text().len() - 20].to_owned() + "..",
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_merge_leaves_every_digest_of_a_path() {
+    fn a_merge_keeps_every_digest_of_a_path() {
         let (ours, theirs) = (Digest::of(b"ours"), Digest::of(b"theirs"));
         let both = format!("{ours}  local/compose.yaml\n{theirs}  local/compose.yaml\n");
         let conflict =

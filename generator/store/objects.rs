@@ -7,7 +7,8 @@ use std::io;
 use crate::artifact::Digest;
 use crate::files::{FileError, FileKind, Folder, Root, Stat, random_suffix};
 
-/// The folder of objects. Its number is that of the layout: a release with a different layout uses a different folder.
+/// The folder of objects. Its number is the version of the layout: a release of nself with a different layout uses a
+/// different folder.
 const FOLDER: &str = "objects1";
 const QUARANTINE: &str = "quarantine";
 
@@ -36,8 +37,8 @@ impl Objects {
         for (digest, bytes) in all {
             if self.get_from(&folder, digest).is_none() {
                 let written = folder.create(&temporary, bytes, 0o444);
-                let moved = written.and_then(|()| folder.rename(&temporary, &folder, digest.as_str()));
-                moved.inspect_err(|_| {
+                let renamed = written.and_then(|()| folder.rename(&temporary, &folder, digest.as_str()));
+                renamed.inspect_err(|_| {
                     let _ = folder.remove_file(&temporary);
                 })?;
             }

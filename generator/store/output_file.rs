@@ -3,10 +3,10 @@
 use crate::diagnostic::Diagnostic;
 use crate::files::{FileKind, Root};
 
-/// The name of the manifest: the list of the files that nself owns, beside the environments.
+/// The name of the manifest, the list of the files that nself owns. It is beside the folders of the environments.
 pub const MANIFEST: &str = "nself.manifest";
 
-/// The name of the file that tells git how to merge the manifest.
+/// The name of the file with git's settings for merging the manifest.
 pub const ATTRIBUTES: &str = ".gitattributes";
 
 /// Reads a file of the output folder; `None` if it does not exist.

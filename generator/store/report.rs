@@ -41,21 +41,21 @@ pub fn foreign(changes: &[Change]) -> Lines {
     lines
 }
 
-/// Tells whether a file differs from the generated one only by Windows line ends.
+/// Returns whether a file differs from the generated one only by Windows line endings.
 pub fn is_converted(change: &Change) -> bool {
     let (Some(old), Some(new)) = (&change.old, &change.new) else { return false };
     old != new && old.contains(&b'\r') && String::from_utf8_lossy(old).replace("\r\n", "\n").as_bytes() == new
 }
 
-/// The cause of different line ends, and the remedy.
+/// The cause of different line endings, and the remedy.
 pub const CONVERTED: &str =
-    "git converts line ends (`core.autocrlf`): `deploy/** -text` in .gitattributes prevents that";
+    "git converts line endings (`core.autocrlf`): `deploy/** -text` in .gitattributes prevents that";
 
 /// Returns a line if the line ends of any file were converted.
 pub fn converted(changes: &[Change]) -> Lines {
     match changes.iter().filter(|change| is_converted(change)).count() {
         0 => Lines::default(),
-        count => Lines::line(&format!("hand-edited: {count} only by Windows line ends; {CONVERTED}")),
+        count => Lines::line(&format!("hand-edited: {count} only by Windows line endings; {CONVERTED}")),
     }
 }
 

@@ -53,7 +53,7 @@ impl Stamp {
         &self.content.printed
     }
 
-    /// Tells whether no input and no output changed since the stamp was written.
+    /// Returns whether no input and no output changed since the stamp was written.
     pub fn is_fresh(&self, out: &Root) -> bool {
         let Ok(Some(folder)) = out.open() else { return false };
         let is_unchanged = |output: &StampOutput| {
@@ -74,9 +74,9 @@ impl Stamp {
         self.content.fingerprints.iter().filter(|fingerprint| is_output_folder(fingerprint, &self.content.out))
     }
 
-    /// Returns every recorded output with a mark for those that are unchanged, and every folder of outputs with a mark
-    /// for those that are unchanged and hold nothing else. Only metadata is compared, of plain files in plain folders.
-    /// `None` if the manifest differs. Records of changed files and folders are removed from the stamp.
+    /// Returns every recorded output and whether it is unchanged, and every folder of outputs and whether it is
+    /// unchanged and has no other files. Compares only metadata, of plain files in plain folders. Returns `None` if the
+    /// manifest differs. Removes records of changed files and folders from the stamp.
     pub(super) fn take_unchanged(&mut self, folder: &Folder, manifest: &Digest) -> Option<(RecordedFiles, Folders)> {
         let out = folder.path();
         let content = &mut self.content;
@@ -145,8 +145,8 @@ pub(super) fn modified(metadata: &Metadata) -> i64 {
     metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec())
 }
 
-/// Returns the inode and the birth time of a file, which its author cannot choose; `None` on file systems without
-/// birth times, where no stamps are kept.
+/// Returns the inode and the birth time of a file, which its author cannot choose; `None` on file systems without birth
+/// times, on which no stamps are written.
 pub(super) fn identity(metadata: &Metadata) -> Option<String> {
     let born = metadata.created().ok()?.duration_since(UNIX_EPOCH).ok()?;
     Some(format!("{} {}", metadata.ino(), born.as_nanos()))

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::fingerprint::{FileStat, Fingerprint, Watch};
 use crate::artifact::{ArtifactPath, Digest};
 
-/// The first line. Its number is that of the format; stamps of other formats are ignored.
+/// The first line. Its number is the version of the format; stamps of other versions are ignored.
 const HEADER: &str = "nself stamp 5";
 /// Stands for the derivation of the output in the line above.
 const SAME: &str = "=";
@@ -64,7 +64,7 @@ pub(super) fn write(content: &StampContent) -> Option<String> {
             text.extend(["r ", digest.as_str(), " ", path.as_str(), "\n"]);
             continue;
         };
-        // Outputs of one step follow one another.
+        // Outputs of one step are adjacent.
         let step = if last == Some(derivation) { SAME } else { derivation.as_str() };
         writeln!(text, "o {stat} {step} {digest} {path}").ok()?;
         last = Some(derivation);

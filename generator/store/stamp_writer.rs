@@ -42,7 +42,7 @@ pub struct Outputs<'a> {
 }
 
 impl StampWriter {
-    /// Creates the file of the stamp; `None` if stamps cannot be kept there, which only makes the next run slower.
+    /// Creates the file of the stamp; `None` if the cache cannot be written, which only makes the next run slower.
     pub fn begin(place: &StampFile) -> Option<Self> {
         let folder = place.cache.create_cache().ok()?.make_folder(stamp::FOLDER, 0o755).ok()?;
         let temporary = format!(".{}", random_suffix().ok()?);
@@ -56,8 +56,8 @@ impl StampWriter {
     }
 
     /// Saves the text that the run printed, so that a warm run can print it again as long as no input and no output
-    /// changes. No stamp is kept if an input changed during the run or an output differs from the manifest. Metadata of
-    /// unchanged outputs and folders is taken from the stamp `before`.
+    /// changes. The stamp is discarded if an input changed during the run or an output differs from the manifest.
+    /// Metadata of unchanged outputs and folders is taken from the stamp `before`.
     pub fn save(
         mut self,
         inputs: impl IntoIterator<Item = Watch>,

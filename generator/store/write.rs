@@ -10,7 +10,7 @@ use super::report::{CONVERTED, is_converted};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::files::{FileError, FileKind, Folder};
 
-/// Tells git to merge the manifest by the union of both sides and to keep its line ends. The file is written once and then
+/// Tells git to merge the manifest by the union of both sides and to keep its line endings. The file is written once and then
 /// belongs to the user.
 const MERGE: &str = "/nself.manifest -text merge=union\n";
 
@@ -26,23 +26,23 @@ pub fn apply(changes: &Changes, force: bool) -> Result<(), Vec<Diagnostic>> {
             return Err(refused);
         }
     }
-    let one = |error: FileError| vec![error.into()];
-    let out = changes.out.make(0o755).map_err(one)?;
+    let as_list = |error: FileError| vec![error.into()];
+    let out = changes.out.make(0o755).map_err(as_list)?;
     for path in &changes.stale_temp_files {
-        out.remove_file(path).map_err(one)?;
+        out.remove_file(path).map_err(as_list)?;
     }
     if !changes.text_while_writing.is_empty() {
         // Until the last file is written, the manifest has the old and the new digest of every file, so that the next run
         // recognises the files of a run that was killed.
-        out.write(MANIFEST, &changes.text_while_writing).map_err(one)?;
+        out.write(MANIFEST, &changes.text_while_writing).map_err(as_list)?;
     }
     let mut emptied = BTreeSet::new();
     for change in changes.changes.iter().filter(|change| change.state.differs()) {
         unchanged(&out, change).map_err(|finding| vec![finding])?;
         if let Some(bytes) = &change.new {
-            out.write(&change.path, bytes).map_err(one)?;
+            out.write(&change.path, bytes).map_err(as_list)?;
         } else {
-            out.remove_file(&change.path).map_err(one)?;
+            out.remove_file(&change.path).map_err(as_list)?;
             emptied.extend(change.path.match_indices('/').map(|(i, _)| change.path[..i].to_owned()));
         }
     }
@@ -51,10 +51,10 @@ pub fn apply(changes: &Changes, force: bool) -> Result<(), Vec<Diagnostic>> {
         let _ = out.remove_folder(folder);
     }
     if !changes.manifest_is_current || !changes.text_while_writing.is_empty() {
-        out.write(MANIFEST, &changes.text).map_err(one)?;
+        out.write(MANIFEST, &changes.text).map_err(as_list)?;
     }
-    if out.stat(ATTRIBUTES).map_err(one)?.is_none() {
-        out.write(ATTRIBUTES, MERGE.as_bytes()).map_err(one)?;
+    if out.stat(ATTRIBUTES).map_err(as_list)?.is_none() {
+        out.write(ATTRIBUTES, MERGE.as_bytes()).map_err(as_list)?;
     }
     Ok(())
 }
@@ -63,7 +63,7 @@ fn refusal(change: &Change) -> Option<Diagnostic> {
     match change.state {
         State::HandEdited if is_converted(change) => Some(
             Diagnostic::error(Code::HandEdited, FieldPath::root())
-                .message(format!("{} has Windows line ends", change.path))
+                .message(format!("{} has Windows line endings", change.path))
                 .hint(format!("{CONVERTED}; `nself gen --force` writes the file again")),
         ),
         State::HandEdited => Some(

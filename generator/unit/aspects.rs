@@ -1,10 +1,11 @@
-//! Each aspect alone: its part of the plan and its wirings, with a stack on which they differ.
+//! Tests each aspect alone: its part of the plan and its wirings, with two stacks that give different results.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
 use super::stack;
+use crate::diagnostic::Code;
 use crate::plan::addresses::Addresses;
 use crate::plan::aspect::server_settings::Libraries;
 use crate::plan::aspect::{
@@ -14,11 +15,11 @@ use crate::plan::aspect::{
 use crate::plan::inputs::Inputs;
 use crate::plan::roster::{Roster, roster};
 use crate::plan::wiring::{Addition, Outcome, Planned, Wirings};
-use crate::plan::{Network, ProjectFiles};
+use crate::plan::{HasuraMetadata, Network, ProjectFiles, Value as PlannedValue};
 use crate::source::decode_plain;
 use crate::stack::env::MailSetting;
 use crate::stack::{Profile, Stack};
-use crate::values::{Checked, EnvironmentName, SecretName, ServiceName};
+use crate::values::{Checked, EnvironmentName, SecretName, ServiceName, VariableName};
 
 /// Calls a function with the inputs and the roster of a stack.
 fn with<T>(stack: &Value, test: impl FnOnce(Inputs, &Roster) -> T) -> T {
@@ -82,7 +83,7 @@ fn a_volume_whose_owner_must_be_set_has_a_job() {
             (planned.part.volumes.len(), planned.part.job.len(), waits)
         })
     };
-    // The other volume is that of the database server.
+    // The other volume belongs to the database server.
     assert_eq!(job(true), (2, 1, true));
     assert_eq!(job(false), (2, 0, false));
 }
@@ -170,7 +171,7 @@ fn the_proxy_gets_a_certificate_unless_tls_ends_before_it() {
         with(&stack, |inputs, roster| {
             let addresses = Addresses::plan(inputs, roster).part;
             let planned = ingress::plan(inputs, roster, &addresses, &secrets::Declared::default());
-            let unpublished = additions(&planned, "nginx").contains(&Addition::Unpublish(443));
+            let unpublished = additions(&planned, "nginx").contains(&Addition::Unpublish(8443));
             (planned.part.ingress.sites.len(), planned.part.certificates.len(), unpublished)
         })
     };
@@ -245,34 +246,65 @@ fn access_rules_and_tls_are_wired_into_the_server() {
     assert_eq!(server(false), (2, 0, 0));
 }
 
+/// Plans the metadata of a stack whose Hasura serves the database `shop`.
+fn with_metadata<T>(stack: &Value, test: impl FnOnce(Planned<BTreeMap<ServiceName, HasuraMetadata>>) -> T) -> T {
+    with(stack, |inputs, roster| {
+        let mut outcome = Outcome::default();
+        let server = outcome.collect(databases::plan(inputs.stack, roster));
+        let definitions = outcome.collect(definitions::plan(inputs.stack, &server));
+        let declared = outcome.collect(secrets::plan(inputs.stack, roster, &server));
+        let addresses = outcome.collect(Addresses::plan(inputs, roster));
+        let mail = mail::plan(inputs, roster, &declared).part;
+        outcome.collect(variables::plan(inputs, roster, &addresses, &mail, &declared));
+        let scope = graphql::Scope { stack: inputs.stack, roster, addresses: &addresses, secrets: &declared };
+        test(graphql::plan(&scope, &definitions, &outcome.wirings))
+    })
+}
+
+/// Returns a stack with a Hasura that serves the database `shop` and gets its URL from a reference of this kind.
+fn hasura(reference: &str) -> Value {
+    let catalogue = "hasura";
+    let mut stack = stack(&json!({ "hasura": {
+        "catalogue": catalogue, "image": "a/hasura:1", "port": 8080, "databases": { "main": {} },
+        "extra_env": { "URL": { reference: "main" } },
+    } }));
+    stack["databases"] = json!({ "shop": { "served_by": "hasura" } });
+    stack
+}
+
 #[test]
-fn a_definition_is_served_by_a_hasura_that_has_its_url() {
-    let served = |variable: &str| {
-        let catalogue = "hasura";
-        let mut stack = stack(&json!({ "hasura": {
-            "catalogue": catalogue, "image": "a/hasura:1", "port": 8080, "databases": { "main": {} },
-            "extra_env": { "URL": { variable: "main" } },
-        } }));
-        stack["databases"] = json!({ "shop": { "served_by": "hasura" } });
-        with(&stack, |inputs, roster| {
-            let mut outcome = Outcome::default();
-            let server = outcome.collect(databases::plan(inputs.stack, roster));
-            let definitions = outcome.collect(definitions::plan(inputs.stack, &server));
-            let declared = outcome.collect(secrets::plan(inputs.stack, roster, &server));
-            let addresses = outcome.collect(Addresses::plan(inputs, roster));
-            outcome.collect(variables::plan(
-                inputs,
-                roster,
-                &addresses,
-                &mail::plan(inputs, roster, &declared).part,
-                &declared,
-            ));
-            let planned = graphql::plan(inputs.stack, roster, &definitions, &outcome.wirings);
+fn a_definition_is_served_by_a_hasura_service_with_its_url() {
+    let served = |reference: &str| {
+        with_metadata(&hasura(reference), |planned| {
             (planned.part.len(), planned.findings.len(), additions(&planned, "hasura").len())
         })
     };
     assert_eq!(served("database_url"), (1, 0, 3));
     assert_eq!(served("secret"), (0, 1, 0));
+}
+
+#[test]
+fn a_hasura_connects_to_the_service_that_answers_its_calls() {
+    let mut stack = hasura("database_url");
+    stack["secrets"] = json!({ "webhook_key": { "random": 43 } });
+    stack["services"]["jobs"] = json!({ "image": "a/jobs:1", "port": 8001, "hasura": { "crons": { "nightly": {
+        "schedule": "0 3 * * *", "call": { "headers": { "X-Key": { "secret": "webhook_key" } } },
+    } } } });
+    let names = |key: &str| SecretName::wrap(key.to_owned());
+    with_metadata(&stack, |planned| {
+        assert!(planned.findings.is_empty(), "{:?}", planned.findings);
+        let additions = additions(&planned, "hasura");
+        assert!(additions.contains(&Addition::Connection { to: name("jobs"), port: 8001 }));
+        let variable = VariableName::wrap("NSELF_HEADER_WEBHOOK_KEY".into());
+        assert!(additions.contains(&Addition::Variable(variable, PlannedValue::Secret(names("webhook_key")))));
+        let crons = &planned.part[&name("hasura")].crons;
+        assert_eq!(crons[0].webhook, "http://jobs:8001/crons/nightly");
+    });
+    stack["secrets"] = json!({});
+    with_metadata(&stack, |planned| {
+        assert_eq!(planned.findings.iter().map(|finding| finding.code).collect::<Vec<_>>(), [Code::UnknownSecret]);
+        assert!(planned.part[&name("hasura")].crons.is_empty());
+    });
 }
 
 #[test]

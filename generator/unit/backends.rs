@@ -1,4 +1,4 @@
-//! What the backends make of a plan.
+//! Tests the files that backends write for a plan.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! What clusters get of a plan, and the rules of environments on clusters.
+//! Tests the manifests for clusters, and the rules for environments with clusters.
 
 use serde_json::{Value, json};
 
@@ -61,7 +61,7 @@ fn a_pod_with_an_address_serves_until_no_node_sends_requests() {
 }
 
 #[test]
-fn a_pod_is_asked_each_second_until_it_has_started() {
+fn a_pod_is_checked_each_second_until_it_has_started() {
     let health = json!({ "http": { "path": "/healthz" }, "interval": "10s", "retries": 3, "start_period": "40s" });
     let plain = deployment(&on_cluster(&json!({ "health": health })));
     let at = |lines: &[String], probe: &str| {
@@ -87,7 +87,7 @@ fn with(settings: &Value) -> Value {
 }
 
 #[test]
-fn the_set_of_all_objects_holds_neither_namespace_nor_shared_claims() {
+fn the_kustomization_lists_neither_namespace_nor_shared_claims() {
     let volumes = json!({ "data": { "path": "/data", "readers": { "nginx": "/srv/data" } } });
     let files = files(&on_cluster(&json!({ "volumes": volumes })));
     let all = text(&files, "kubernetes/kustomization.yaml");
@@ -134,7 +134,7 @@ fn a_class_of_local_folders_shares_volumes_on_one_node_only() {
 }
 
 #[test]
-fn a_container_without_a_user_is_found() {
+fn a_container_without_a_user_is_a_finding() {
     let mut stack = on_cluster(&json!({}));
     let found = |stack: &Value| {
         let (_, findings) = plan(stack);
@@ -148,7 +148,7 @@ fn a_container_without_a_user_is_found() {
 }
 
 #[test]
-fn a_quota_holds_the_limits_of_the_services() {
+fn a_quota_covers_the_limits_of_the_services() {
     let quota = |memory: &str| with(&json!({ "quota": { "memory": memory } }));
     assert_eq!(errors(&quota("1GiB")), [(Code::LimitBelowReservation, "kubernetes.quota.memory".to_owned())]);
     let files = files(&quota("8GiB"));
@@ -157,7 +157,7 @@ fn a_quota_holds_the_limits_of_the_services() {
 }
 
 #[test]
-fn queries_reach_the_name_server_that_the_stack_names() {
+fn policies_allow_queries_to_the_declared_name_server() {
     let dns = json!({
         "service": "dns-default", "namespace": "openshift-dns", "domain": "cluster.example", "port": 5353,
         "addresses": ["169.254.20.10"],
@@ -211,7 +211,7 @@ fn an_autoscaler_watches_memory_only_where_the_stack_sets_it() {
 }
 
 #[test]
-fn grpc_has_ports_of_http2() {
+fn grpc_ports_use_http2() {
     let route = json!({ "subdomain": "orders", "kind": "grpc" });
     let files = files(&on_cluster(&json!({ "route": route })));
     assert!(text(&files, "kubernetes/apps/orders/service-orders.yaml").contains("appProtocol: kubernetes.io/h2c"));
@@ -270,7 +270,7 @@ fn an_ingress_redirects_to_https_and_ports_of_nodes_renew_certificates() {
 }
 
 #[test]
-fn lost_volumes_and_objects_that_left_the_set_are_announced() {
+fn warnings_name_lost_volumes_and_objects_that_left_the_kustomization() {
     let (plan, _) = plan(&on_cluster(&json!({})));
     let new = br#"{ "version": 2, "claims": { "postgres": { "postgres-data": { "shared": false } } } }"#;
     let old = br#"{ "version": 2, "claims": { "postgres": { "postgres-data": { "shared": false } }, "redis": { "redis-data": { "shared": false } } } }"#;

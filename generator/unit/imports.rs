@@ -16,7 +16,7 @@ pub struct Sources {
 struct File {
     /// Absolute paths that the file names outside of re-exports.
     paths: Vec<Module>,
-    /// Names that `use` brings into the module, with the absolute paths behind them.
+    /// Names that `use` brings into the module, with their absolute paths.
     aliases: BTreeMap<String, Module>,
 }
 
@@ -101,7 +101,7 @@ fn absolute(module: &Module, path: &[String]) -> Module {
     }
 }
 
-/// Words and signs of a file.
+/// The words and characters of a file.
 struct Scanner<'a> {
     words: Vec<&'a str>,
     at: usize,
@@ -154,7 +154,7 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// Cuts code into words, `::` and single signs.
+/// Splits code into words, `::` and single characters.
 fn words(code: &str) -> Vec<&str> {
     let mut words = Vec::new();
     let mut rest = code.trim_start();

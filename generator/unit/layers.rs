@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::imports::{Module, Sources};
 
-/// Modules at the top that every other module may import. They import each other only.
+/// Top-level modules that every other module may import. They import only each other.
 const BASE: &[&str] = &["codes", "diagnostic", "merge_conflict", "parallel", "terminal", "words"];
 
-/// The other modules at the top, each with the modules that it may import besides [`BASE`]. Code for tests is exempt.
+/// The other top-level modules, each with the modules that it may import besides [`BASE`]. Code for tests is exempt.
 const LAYERS: &[(&str, &[&str])] = &[
     ("values", &[]),
     ("files", &[]),
@@ -35,8 +35,8 @@ const LAYERS: &[(&str, &[&str])] = &[
 /// Imports that [`LAYERS`] does not allow yet, as a file and a module.
 const EXCEPTIONS: &[(&str, &str)] = &[];
 
-/// Circles of imports between the files and folders of one folder, with the reason why they stay. `mod` is the folder's
-/// own `mod.rs`.
+/// Circles of imports between the files and folders of one folder, with the reason why they are allowed. `mod` is the
+/// folder's own `mod.rs`.
 const CIRCLES: &[(&str, &[&str], &str)] = &[
     (
         "cli",
@@ -107,7 +107,7 @@ fn forbidden(sources: &Sources) -> BTreeSet<(String, String)> {
 
 /// Returns the sets of files and folders of one folder that import each other, with the folder.
 fn circles(sources: &Sources) -> BTreeSet<(String, BTreeSet<String>)> {
-    // For each folder, its files and folders with those that each imports.
+    // For each folder, its files and folders with their imports.
     let mut folders: BTreeMap<Vec<String>, BTreeMap<String, BTreeSet<String>>> = BTreeMap::new();
     for (from, to) in sources.imports() {
         let common = from.iter().zip(&to).take_while(|(a, b)| a == b).count();

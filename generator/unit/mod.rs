@@ -1,5 +1,5 @@
-//! Unit tests of planner and backends on stacks written as JSON: neither Nickel nor a process takes part, so that one
-//! test takes milliseconds.
+//! Unit tests of planner and backends with stacks written as JSON. They use neither Nickel nor processes, so each takes
+//! milliseconds.
 
 mod aspects;
 mod backends;
@@ -51,7 +51,7 @@ fn plan(stack: &Value) -> (Plan, Vec<Diagnostic>) {
     resolve(&EnvironmentName::new("prod").unwrap(), &stack, &files)
 }
 
-/// Returns code and path of every error, in order.
+/// Returns the code and path of every error, in order.
 fn errors(stack: &Value) -> Vec<(Code, String)> {
     let (_, findings) = plan(stack);
     findings.iter().filter(|one| one.is_error()).map(|one| (one.code, one.path.to_string())).collect()
@@ -64,7 +64,7 @@ fn files(stack: &Value) -> Artifacts {
     generate(&plan).unwrap()
 }
 
-/// Generates the files of a plan; no earlier run left any.
+/// Generates the files of a plan without reuse.
 fn generate(plan: &Plan) -> Result<Artifacts, Vec<Diagnostic>> {
     let none = BTreeMap::new();
     backend::generate(plan, &PlanDigests::of(plan), Reusable::under(&none, "prod"))

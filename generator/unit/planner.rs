@@ -1,4 +1,4 @@
-//! What the planner decides and refuses.
+//! Tests decisions and findings of the planner.
 
 use serde_json::{Value, json};
 
@@ -50,7 +50,7 @@ fn a_dependency_must_exist_and_have_a_health_check() {
 }
 
 #[test]
-fn a_circle_of_dependencies_is_one_error() {
+fn a_cycle_of_dependencies_is_one_error() {
     let service = |other: &str| json!({ "image": "a/b:1", "depends_on": { other: "started" } });
     let circle = stack(&json!({ "aa": service("bb"), "bb": service("cc"), "cc": service("aa") }));
     assert_eq!(errors(&circle).iter().map(|(code, _)| *code).collect::<Vec<_>>(), [Code::DependencyCycle]);
@@ -99,7 +99,7 @@ fn only_nginx_publishes_ports_without_a_reason() {
 }
 
 #[test]
-fn only_a_job_can_be_waited_for_until_it_ends() {
+fn services_can_wait_only_for_the_end_of_a_job() {
     let errors = |job: &Value| {
         let mut fields = json!({ "image": "a/job:1" });
         for (name, value) in job.as_object().unwrap() {

@@ -1,5 +1,5 @@
-//! Recognises credentials by formats that their issuers have published, whatever the field is called. A format is precise
-//! enough to exclude ordinary text. Examples and placeholders of documentation do not count.
+//! Recognises credentials by formats that their issuers have published, regardless of the name of the field. A format
+//! is precise enough to exclude ordinary text. Examples and placeholders of documentation do not count.
 
 use std::ops::RangeInclusive;
 
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_looks_like_one_is_none() {
+    fn text_that_resembles_a_format_is_not_a_credential() {
         let long = some(200);
         let key = format!("-----BEGIN {} KEY-----", "PRIVATE");
         for text in [

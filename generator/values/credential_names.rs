@@ -96,7 +96,8 @@ pub fn is_credential(name: &str) -> bool {
     }
 }
 
-/// Returns whether a text cannot be a credential, whatever the name of its setting: an empty text, a switch or a file path.
+/// Returns whether a text cannot be a credential, regardless of the name of its setting: an empty text, a switch or a
+/// file path.
 pub fn is_harmless(text: &str) -> bool {
     const SWITCHES: [&str; 8] = ["true", "false", "yes", "no", "on", "off", "enabled", "disabled"];
     const FILES: [&str; 8] = [".pem", ".key", ".crt", ".json", ".p8", ".p12", ".pub", ".txt"];

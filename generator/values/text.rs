@@ -51,9 +51,9 @@ fn dashed(text: &str, max: usize) -> Option<String> {
         if text.ends_with('-') {
             Some("it ends with `-`".into())
         } else if text.contains("--") {
-            Some("it has two hyphens in a row".into())
+            Some("it has two consecutive hyphens".into())
         } else if text.len() < 2 {
-            Some("it has one character, container names need two".into())
+            Some("it has one character, but names of containers need two".into())
         } else {
             None
         }
@@ -86,7 +86,13 @@ pub(crate) fn free(text: &str, max: usize) -> Option<String> {
     }
     text.chars()
         .find(|&c| (c.is_control() && c != '\n' && c != '\t') || words::is_mark(c))
-        .map(|c| format!("it holds the invisible character {}", show(c)))
+        .map(|c| format!("it contains the invisible character {}", show(c)))
+}
+
+fn graphql_name(text: &str) -> Option<String> {
+    let form = "letters, digits and `_`, not starting with a digit";
+    only(text, 63, form, |c| c.is_ascii_alphabetic() || c == '_', |c| c.is_ascii_alphanumeric() || c == '_')
+        .or_else(|| text.starts_with("__").then(|| "names that start with `__` belong to GraphQL".into()))
 }
 
 fn absolute(text: &str) -> Option<String> {
@@ -234,6 +240,29 @@ checked! {
     }
 }
 checked! {
+    /// A name of GraphQL. Names that start with two underscores belong to the introspection.
+    GraphqlName, "a GraphQL name of letters, digits and underscores", "checkout",
+    |t| graphql_name(t), BadName
+}
+checked! {
+    /// A type of GraphQL: a name, in brackets for a list, with `!` where null is excluded.
+    GraphqlType, "a GraphQL type", "[OrderLine!]!",
+    |t| {
+        let t = t.strip_suffix('!').unwrap_or(t);
+        match t.strip_prefix('[').map(|item| item.strip_suffix(']')) {
+            Some(None) => Some("it has no closing bracket".into()),
+            Some(Some(item)) => graphql_name(item.strip_suffix('!').unwrap_or(item)),
+            None => graphql_name(t),
+        }
+    }
+}
+impl GraphqlType {
+    /// Returns the name without brackets and `!`.
+    pub fn base(&self) -> &str {
+        self.as_str().trim_matches(['[', ']', '!'])
+    }
+}
+checked! {
     /// A path inside the project, with `/`, never leaving it.
     ProjectPath, "a relative path inside the project", "services/orders",
     |t| {
@@ -256,7 +285,7 @@ checked! {
     /// The tag of an image.
     Tag, "the tag of an image", "1.4.2",
     |t| only(t, 128, "letters, digits and `._-`", |c| c.is_ascii_alphanumeric() || c == '_', |c| c.is_ascii_alphanumeric() || "._-".contains(c))
-        .or_else(|| (t == "latest").then(|| "`latest` names another image every day".to_owned()))
+        .or_else(|| (t == "latest").then(|| "`latest` can name a different image every day".to_owned()))
 }
 checked! {
     /// A value that only the controller of one cluster can decrypt (base64).
@@ -288,11 +317,11 @@ checked! {
     |t| schedule(t)
 }
 checked! {
-    /// A system and processor that images are made for.
+    /// An operating system and processor for which images are built.
     Platform, "a Linux platform", "linux/amd64",
     |t| match t.strip_prefix("linux/") {
         Some(rest) => only(rest, 40, "linux/, a processor and perhaps its variant", |c| c.is_ascii_lowercase(), |c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '/'),
-        None => Some("it does not begin with linux/".into()),
+        None => Some("it does not start with linux/".into()),
     }
 }
 checked! {
@@ -300,7 +329,7 @@ checked! {
     UserId, "a numeric user and group", "10001:10001",
     |t| match t.split_once(':') {
         Some((u, g)) if u.parse::<u32>().is_ok_and(|n| n.to_string() == u) && g.parse::<u32>().is_ok_and(|n| n.to_string() == g) => None,
-        _ => Some("it is not two numbers with a colon between them".into()),
+        _ => Some("it is not UID:GID, two numbers with a colon".into()),
     }
 }
 impl Cidr {
@@ -333,7 +362,7 @@ checked! {
                 let most = if ip.is_ipv4() { 32 } else { 128 };
                 match bits {
                     Some(bits) if !bits.parse::<u8>().is_ok_and(|n| n <= most && n.to_string() == bits) =>
-                        Some(format!("the number of bits is not 0 to {most}")),
+                        Some(format!("the number of bits is not between 0 and {most}")),
                     _ => AddressRange::read(t).and_then(|range| range.refuse_bits_after_prefix(t)),
                 }
             }
@@ -410,9 +439,9 @@ fn image(text: &str) -> Option<String> {
         return Some("the name has an empty or upper-case part".into());
     }
     match last.split_once(':') {
-        Some((_, "latest")) => Some("`latest` names another image every day".into()),
-        Some((_, tag)) if tag.is_empty() || tag.contains(':') || tag.len() > 128 => Some("the tag is malformed".into()),
-        None if digest.is_none() => Some("it has no tag; without one every pull may bring another image".into()),
+        Some((_, "latest")) => Some("`latest` can name a different image every day".into()),
+        Some((_, tag)) if tag.is_empty() || tag.contains(':') || tag.len() > 128 => Some("the tag is invalid".into()),
+        None if digest.is_none() => Some("it has no tag; without one, every pull may get a different image".into()),
         _ => None,
     }
 }

@@ -1,5 +1,5 @@
-// Listens on $PORT until SIGTERM, then answers what is open and ends. It speaks Connect, gRPC and gRPC-Web, without TLS:
-// that ends at the edge.
+// Listens on $PORT until SIGTERM, then answers open requests and exits. It serves Connect, gRPC and gRPC-Web without TLS,
+// which the edge terminates.
 package main
 
 import (
@@ -22,7 +22,7 @@ const (
 	greetPath   = "/" + serviceName + "/Greet"
 )
 
-// service is the handler and what it says about its health.
+// service is the handler and its health status.
 type service struct {
 	health *grpchealth.StaticChecker
 	mux    *http.ServeMux
@@ -56,7 +56,7 @@ func (s *service) healthz(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write([]byte("{\"status\":\"stopping\"}\n"))
 }
 
-// run serves until the context ends.
+// run serves requests until the context is done.
 func (s *service) run(ctx context.Context, address string) error {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
@@ -76,7 +76,7 @@ func (s *service) run(ctx context.Context, address string) error {
 }
 
 func main() {
-	// Containers without a shell ask themselves: `/app/service healthz`.
+	// The health check of containers without a shell: `/app/service healthz`.
 	port := os.Getenv("PORT")
 	if port == "" {
 		port = "8001"

@@ -13,7 +13,7 @@ import (
 
 type client = connect.Client[wrapperspb.StringValue, wrapperspb.StringValue]
 
-// clients speaks all three protocols with a server of the test's own.
+// clients returns clients for all three protocols, connected to a test server.
 func clients(t *testing.T, s *service) map[string]*client {
 	t.Helper()
 	server := httptest.NewUnstartedServer(s.mux)

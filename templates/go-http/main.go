@@ -1,4 +1,4 @@
-// Listens on $PORT until SIGTERM, then answers what is open and ends.
+// Listens on $PORT until SIGTERM, then answers open requests and exits.
 package main
 
 import (
@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// service is the handler and whether new requests are welcome.
+// service is the handler, and whether it accepts new requests.
 type service struct {
 	ready atomic.Bool
 	mux   *http.ServeMux
@@ -48,7 +48,7 @@ func answer(w http.ResponseWriter, status int, value any) {
 	}
 }
 
-// run serves until the context ends.
+// run serves requests until the context is done.
 func (s *service) run(ctx context.Context, address string) error {
 	server := &http.Server{Addr: address, Handler: s.mux, ReadHeaderTimeout: 10 * time.Second}
 	failed := make(chan error, 1)
@@ -65,7 +65,7 @@ func (s *service) run(ctx context.Context, address string) error {
 }
 
 func main() {
-	// Containers without a shell ask themselves: `/app/service healthz`.
+	// The health check of containers without a shell: `/app/service healthz`.
 	port := os.Getenv("PORT")
 	if port == "" {
 		port = "8001"

@@ -122,7 +122,7 @@ async def websockets(number):
     for i in range(number):
         tasks.append(asyncio.create_task(websocket(i, opened)))
         if i % 50 == 49:
-            # The test is about open connections, not about a flood of handshakes.
+            # The test is about open connections, so handshakes are spread over time.
             await asyncio.sleep(0.1)
     await asyncio.sleep(5)
     opened.set()

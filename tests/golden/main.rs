@@ -1,11 +1,9 @@
-//! Golden cases: each folder of `golden/` is one test with the name of the folder. `out/` holds the files that the
-//! stack gives, `error.txt` the findings of a stack that is refused. `NSELF_BLESS=1` rewrites both; read the diff
-//! before you commit it.
-//!
-//! The comment at the top of a `stack.ncl` says what the case shows. Two lines of it have a meaning for this test:
-//! `# Environments: prod` limits the case to these environments, `# Time limit: 2` is passed on to `nself gen`.
+//! Golden cases: each folder of `golden/` is one test with the name of the folder. `out/` has the files that the stack
+//! generates, `error.txt` the findings of a stack that is refused. `NSELF_BLESS=1` rewrites both; read the diff before
+//! you commit it. The comment at the top of a `stack.ncl` describes the case. Two of its lines are options: `#
+//! Environments: prod` limits the case to these environments, `# Time limit: 2` is passed on to `nself gen`.
 
-// Tests set up folders as they like.
+// Tests may use functions of `std::fs` that the program must not use.
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros)]
 
 mod stacks;
@@ -59,7 +57,7 @@ impl Case {
         Self { folder, comment }
     }
 
-    /// Returns the rest of the comment's line that begins with this label.
+    /// Returns the rest of the comment line that starts with this label.
     fn setting(&self, label: &str) -> Option<&str> {
         self.comment.iter().find_map(|line| line.strip_prefix(label))
     }
@@ -92,7 +90,7 @@ fn gives_its_files(case: &Case) {
     second_run_changes_nothing(case, copy.path());
 }
 
-/// Puts the generated folder in the place of the golden one.
+/// Replaces the golden folder by the generated one.
 fn replace(golden: &Path, generated: &Path) {
     if golden.exists() {
         fs::remove_dir_all(golden).unwrap();
@@ -104,7 +102,7 @@ fn replace(golden: &Path, generated: &Path) {
     }
 }
 
-/// The second run writes nothing, and `check` finds no difference, with the cache and without it.
+/// Checks that a second run writes nothing, and that `check` finds no difference with and without the cache.
 fn second_run_changes_nothing(case: &Case, project: &Path) {
     let before = tree(&project.join("out"));
     let environments = case.environments();
@@ -135,7 +133,7 @@ fn gives_its_findings(case: &Case) {
     every_finding_has_a_place(&json);
 }
 
-/// Every finding has a code, a line of the stack and a message in the JSON form too.
+/// Checks that every finding has a code, a line of the stack and a message in JSON as well.
 fn every_finding_has_a_place(json: &str) {
     let answer: serde_json::Value = serde_json::from_str(json).unwrap();
     let findings = answer["diagnostics"].as_array().unwrap();

@@ -44,10 +44,10 @@ ${3:-}
 ENTRYPOINT [\"/stand_in.py\"]"
 }
 
-# A health check that asks by a tool that the real image lacks must fail here too.
+# A health check with a tool that the real image lacks must fail here as well.
 without() { printf 'RUN ["rm", "/usr/bin/%s"]' "$1"; }
 
-# The older server, of this machine, and what it needs that Debian 13 has under other names. Its compiler stays away.
+# The older server of Debian 12, with libraries that have other names in Debian 13, but without its compiler.
 older_server() {
   local library
   ldd /usr/lib/postgresql/15/bin/* | sed -n 's/.*=> \(\/[^ ]*\) .*/\1/p' | sort -u | while read -r library; do

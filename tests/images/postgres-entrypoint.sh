@@ -1,7 +1,7 @@
 #!/bin/sh
 # Replaces the entrypoint of the official PostgreSQL image: initialises an empty PGDATA, runs the scripts
 # of /docker-entrypoint-initdb.d against a server that listens on its socket only, then becomes the server.
-# As there, a first start that failed half-way is not tried again: the folder is no longer empty.
+# As in the official image, a failed first start is not repeated, since the folder is no longer empty.
 set -eu
 export PATH="/usr/lib/postgresql/$PG_MAJOR/bin:$PATH"
 
@@ -28,13 +28,13 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
     echo "POSTGRES_PASSWORD or POSTGRES_PASSWORD_FILE is missing" >&2
     exit 1
   fi
-  # The password goes through a file: a command line is seen by everyone.
+  # The password is in a file, since all users can read command lines.
   umask 077
   printf '%s\n' "$password" >/tmp/first-password
   initdb -D "$PGDATA" -U "$user" --pwfile=/tmp/first-password --auth-host=scram-sha-256 --auth-local=trust >/dev/null
   rm /tmp/first-password
   echo "host all all all scram-sha-256" >>"$PGDATA/pg_hba.conf"
-  # In the file, where an option of the command still wins.
+  # In the file, so that an option of the command overrides it.
   echo "listen_addresses = '*'" >>"$PGDATA/postgresql.conf"
   pg_ctl -D "$PGDATA" -o "-c listen_addresses=''" -w start >/dev/null
   if [ "$database" != postgres ]; then

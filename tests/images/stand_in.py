@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 CONFIG = json.load(open("/etc/stand-in.json"))
 
-# Where the images of the catalogue tell their health.
+# Health paths of the images in the catalogue.
 HEALTH = {"/health", "/healthz", "/livez", "/readyz", "/api/health", "/minio/health/live", "/minio/health/ready"}
 
 

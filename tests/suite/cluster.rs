@@ -1,4 +1,4 @@
-//! Kubernetes' own API server, controllers and scheduler on loopback, with KWOK in the place of nodes.
+//! A Kubernetes API server, controllers and scheduler on the loopback interface; KWOK simulates nodes.
 
 use std::fs;
 use std::net::TcpListener;
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::{Ran, run, tool};
 
-/// A running cluster; ends with the value.
+/// A running cluster, which stops when the value is dropped.
 pub struct Cluster {
     folder: tempfile::TempDir,
     programs: PathBuf,
@@ -30,7 +30,7 @@ fn free_port() -> u16 {
 }
 
 impl Cluster {
-    /// Nothing where the programs are missing; the reason has been printed.
+    /// Starts a cluster; prints a remark and returns `None` if the programs are missing.
     pub fn start() -> Option<Self> {
         let programs = tool("kubernetes/kube-apiserver")?.parent().unwrap().to_owned();
         let definitions = tool("definitions/crds")?;
@@ -39,8 +39,8 @@ impl Cluster {
         let at = |name: &str| cluster.folder.path().join(name).to_string_lossy().into_owned();
         let (client, peer, secure) = (free_port(), free_port(), free_port());
         let key = at("accounts.key");
-        let made = run(Command::new("openssl").args(["genrsa", "-out", &key, "2048"]));
-        assert_eq!(made.code, 0, "{}", made.stderr);
+        let key_generation = run(Command::new("openssl").args(["genrsa", "-out", &key, "2048"]));
+        assert_eq!(key_generation.code, 0, "{}", key_generation.stderr);
         fs::write(at("tokens.csv"), "operator,operator,1,\"system:masters\"\n").unwrap();
         fs::write(
             at("config"),
@@ -79,13 +79,13 @@ impl Cluster {
                 &format!("--cert-dir={certificates}"),
             ],
         );
-        cluster.until("the API server answers", |cluster| cluster.kubectl(&["get", "--raw", "/readyz"]).code == 0);
+        cluster.wait_until("the API server answers", |cluster| cluster.kubectl(&["get", "--raw", "/readyz"]).code == 0);
         cluster.spawn(
             "kube-controller-manager",
             &[
                 &format!("--kubeconfig={config}"),
                 &format!("--service-account-private-key-file={key}"),
-                // A busy machine is no reason to give up nodes.
+                // A slow machine must not make nodes count as lost.
                 "--node-monitor-grace-period=1h",
                 "--leader-elect=false",
                 "--secure-port=0",
@@ -130,7 +130,7 @@ impl Cluster {
             .env("KUBECTL_APPLYSET", "true"))
     }
 
-    /// Runs kubectl, which must succeed without a warning, and returns what it said.
+    /// Runs kubectl, which must succeed without a warning, and returns its output.
     pub fn must(&self, arguments: &[&str]) -> String {
         let ran = self.kubectl(arguments);
         assert_eq!(ran.code, 0, "kubectl {arguments:?}: {}{}", ran.stdout, ran.stderr);
@@ -138,7 +138,7 @@ impl Cluster {
         ran.stdout
     }
 
-    /// Runs kubectl, which must fail, and returns its complaint.
+    /// Runs kubectl, which must fail, and returns the error.
     pub fn refused(&self, arguments: &[&str]) -> String {
         let ran = self.kubectl(arguments);
         assert_ne!(ran.code, 0, "kubectl {arguments:?} succeeded: {}", ran.stdout);
@@ -155,8 +155,8 @@ impl Cluster {
         self.must(&["apply", "--server-side", "-f", &self.file(text).to_string_lossy()]);
     }
 
-    /// Asks until it holds, for two minutes.
-    pub fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
+    /// Polls until the condition is true, for at most two minutes.
+    pub fn wait_until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
         let from = Instant::now();
         while !holds(self) {
             if from.elapsed() > Duration::from_secs(120) {
@@ -183,7 +183,7 @@ impl Cluster {
     }
 }
 
-/// Folders of manifests among generated environments.
+/// Returns the folders of manifests of all golden environments.
 pub fn manifests(environments: &[PathBuf]) -> Vec<PathBuf> {
     let all: Vec<PathBuf> =
         environments.iter().map(|path| path.join("kubernetes")).filter(|path| path.is_dir()).collect();
@@ -191,7 +191,7 @@ pub fn manifests(environments: &[PathBuf]) -> Vec<PathBuf> {
     all
 }
 
-/// The namespace of a folder of manifests.
+/// Returns the namespace of a folder of manifests.
 pub fn namespace(folder: &Path) -> String {
     let text = fs::read_to_string(folder.join("namespace/kustomization.yaml")).unwrap();
     let line = text.lines().find_map(|line| line.trim().strip_prefix("- namespace-")).unwrap();

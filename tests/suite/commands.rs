@@ -1,4 +1,4 @@
-//! What commands answer when they are given what they cannot use: code, words, exit code, nothing half-done.
+//! Commands with wrong input: they report a code, a message and an exit code, and write nothing.
 
 use std::fs;
 use std::path::Path;
@@ -16,7 +16,7 @@ fn fails(ran: &Ran, words: &[&str]) {
 }
 
 #[test]
-fn a_folder_is_no_stack() {
+fn a_folder_is_not_a_stack() {
     let case = stack(SHOP);
     let folder = case.path().display().to_string();
     fails(&nself_in(case.path(), ["gen", &folder]), &["NS001", "is a directory", &format!("`{folder}/stack.ncl`")]);
@@ -25,7 +25,7 @@ fn a_folder_is_no_stack() {
 }
 
 #[test]
-fn a_path_that_is_refused_is_not_looked_for() {
+fn a_refused_path_is_not_opened() {
     let case = stack(
         r#"{ project = "shop", domain = "shop.example.com", services = {
              aa = { build.context = "../x", port = 8001 }, bb = { build = { context = "x", dockerfile = "/y" }, port = 8002 },
@@ -33,14 +33,14 @@ fn a_path_that_is_refused_is_not_looked_for() {
     );
     let ran = nself_in(case.path(), ["gen"]);
     fails(&ran, &["services.aa.build.context", "services.bb.build.dockerfile"]);
-    // Control: a path that could be right is.
+    // Control: an accepted path is looked up.
     assert_eq!(ran.stderr.matches("NS311").count(), 1, "{}", ran.stderr);
     assert!(ran.stderr.contains("`x/Dockerfile`"), "{}", ran.stderr);
 }
 
 /// A hint names the missing item and how to add it.
 #[test]
-fn hints_lead_to_what_is_missing() {
+fn hints_name_the_missing_item() {
     let orders = |fields: &str| format!(r#"services.orders = {{ image = "a/b:1", {fields} }}"#);
     for (fields, message, hint) in [
         (
@@ -52,7 +52,7 @@ fn hints_lead_to_what_is_missing() {
             orders(r#"env.A = nself.secret "redis_url""#)
                 + ", services.redis = nself.services.redis & { only = ['staging] }",
             "`redis` is not part of this environment, and other services need it",
-            "enable it here, or remove for this environment what refers to it",
+            "enable it in this environment, or remove the fields that refer to it",
         ),
         (orders(r#"env.A = nself.secret "jwt_secrt""#), "no secret `jwt_secrt`", "did you mean `jwt_secret`?"),
         (orders(r#"secret_files = ["stripe"]"#), "no secret `stripe`", "declare it: `secrets.stripe = "),
@@ -68,22 +68,22 @@ fn hints_lead_to_what_is_missing() {
         ),
         (
             "frontends.shop-web.port = 3001".to_owned(),
-            "`shop-web` has no route, so no browser reaches it",
+            "`shop-web` has no route, so browsers cannot open it",
             "`route.subdomain = \"shop-web\"`",
         ),
         (
             orders(r#"port = 8001, route.path = "/x""#),
-            "`subdomain` and `host`, this one has neither",
+            "`subdomain` and `host`, but this one has neither",
             "`subdomain = \"orders\"`",
         ),
         (
             orders(r#"port = 8001, route = { subdomain = "a", host = "a.b" }"#),
-            "`subdomain` and `host`, this one has both",
+            "`subdomain` and `host`, but this one has both",
             "remove one of them",
         ),
         (
             r#"services.orders = { build.context = "x", port = 8001 }"#.to_owned(),
-            "there is no `x/Dockerfile`",
+            "`x/Dockerfile` does not exist",
             "NAME is one of bullmq, connect-go, express, fastapi, go-http, nestjs",
         ),
     ] {
@@ -93,7 +93,7 @@ fn hints_lead_to_what_is_missing() {
 }
 
 #[test]
-fn environments_are_listed_with_the_domain_at_which_they_answer() {
+fn environments_are_listed_with_their_domains() {
     let case = stack(SHOP);
     let ran = nself_in(case.path(), ["env", "list"]);
     let domains: Vec<&str> = ran.stdout.lines().filter_map(|line| line.split_whitespace().last()).collect();
@@ -102,7 +102,7 @@ fn environments_are_listed_with_the_domain_at_which_they_answer() {
 }
 
 #[test]
-fn a_lock_of_another_kind_is_called_that() {
+fn a_lock_that_is_not_a_regular_file_is_an_error() {
     let case = stack(SHOP);
     let lock = case.path().join("nself.lock");
     let gen_ = || nself_in(case.path(), ["gen"]);
@@ -134,7 +134,7 @@ fn a_missing_manifest_is_named() {
 }
 
 #[test]
-fn a_mount_without_a_source_is_a_warning_until_it_is_there() {
+fn a_mount_without_a_source_is_a_warning() {
     let case = stack(
         r#"{ project = "shop", domain = "shop.example.com",
              services.orders = { image = "a/b:1", mounts = [{ source = "static", target = "/srv" }] } }"#,
@@ -150,7 +150,7 @@ fn a_mount_without_a_source_is_a_warning_until_it_is_there() {
 }
 
 #[test]
-fn line_ends_that_git_rewrote_are_called_that() {
+fn converted_line_endings_are_reported_as_such() {
     let case = stack(SHOP);
     assert_eq!(nself_in(case.path(), ["gen"]).code, 0);
     let file = case.path().join("deploy/local/compose.yaml");
@@ -159,16 +159,16 @@ fn line_ends_that_git_rewrote_are_called_that() {
     let ran = nself_in(case.path(), ["check"]);
     assert!(
         ran.code == 1
-            && ran.stderr.contains("hand-edited: 1 only by Windows line ends")
+            && ran.stderr.contains("hand-edited: 1 only by Windows line endings")
             && ran.stderr.contains("-text"),
         "{}",
         ran.stderr
     );
     fails(
         &nself_in(case.path(), ["gen"]),
-        &["NS801", "local/compose.yaml has Windows line ends", "core.autocrlf", "--force"],
+        &["NS801", "local/compose.yaml has Windows line endings", "core.autocrlf", "--force"],
     );
-    // Control: an edit is an edit.
+    // Control: an edited line is reported as an edit.
     fs::write(&file, text.replace('\n', "\r\n") + "# mine\r\n").unwrap();
     fails(&nself_in(case.path(), ["gen"]), &["NS801", "local/compose.yaml was edited by hand"]);
     assert!(!nself_in(case.path(), ["check"]).stderr.contains("Windows"));
@@ -176,9 +176,9 @@ fn line_ends_that_git_rewrote_are_called_that() {
     assert_eq!(fs::read_to_string(&file).unwrap(), text);
 }
 
-/// git on Windows, or set up as there, gives a checkout other line ends; the attributes beside the files forbid it.
+/// git may convert line endings of a checkout, as on Windows; the generated attributes prevent that.
 #[test]
-fn a_checkout_leaves_the_line_ends_of_an_environment() {
+fn git_does_not_convert_line_endings_of_an_environment() {
     let case = stack(SHOP);
     assert_eq!(nself_in(case.path(), ["gen"]).code, 0);
     let git = |folder: &Path, arguments: &[&str]| {
@@ -204,7 +204,7 @@ fn a_checkout_leaves_the_line_ends_of_an_environment() {
 
 /// The data of a volume outlives the image that wrote it.
 #[test]
-fn another_server_on_the_data_of_the_last_is_a_warning_once() {
+fn a_postgresql_image_that_cannot_use_the_data_is_a_warning_once() {
     let project = tempfile::tempdir().unwrap();
     let gen_with = |postgres: &str, arguments: &[&str]| {
         let text = format!(
@@ -219,20 +219,18 @@ fn another_server_on_the_data_of_the_last_is_a_warning_once() {
     assert_eq!((first.0, first.1), (0, 0), "nothing has run: {}", first.2);
     let patch = gen_with(&of("docker.io/library/postgres:16.4-alpine"), &["gen"]);
     assert_eq!((patch.0, patch.1), (0, 0), "the same major version: {}", patch.2);
-    let seen = gen_with(&of("docker.io/library/postgres:17-alpine"), &["check"]);
-    assert_eq!((seen.0, seen.1), (1, 1), "{}", seen.2);
+    let checked = gen_with(&of("docker.io/library/postgres:17-alpine"), &["check"]);
+    assert_eq!((checked.0, checked.1), (1, 1), "{}", checked.2);
     let major = gen_with(&of("docker.io/library/postgres:17-alpine"), &["gen"]);
     assert_eq!((major.0, major.1), (0, 1), "{}", major.2);
-    for part in
-        ["PostgreSQL 17 does not start on the data of PostgreSQL 16", "stack.ncl:3:27", "pg_dumpall -U postgres"]
-    {
+    for part in ["PostgreSQL 17 cannot use the data of PostgreSQL 16", "stack.ncl:3:27", "pg_dumpall -U postgres"] {
         assert!(major.2.contains(part), "{part}: {}", major.2);
     }
     let again = gen_with(&of("docker.io/library/postgres:17-alpine"), &["gen", "--force"]);
     assert_eq!((again.0, again.1), (0, 0), "once: {}", again.2);
     let other = gen_with(&of("docker.io/pgvector/pgvector:pg17"), &["gen"]);
     assert!(other.1 == 1 && other.2.contains("reindexdb --all -U postgres"), "{}", other.2);
-    // In one environment alone, it is said of that one.
+    // The warning names the only environment that it concerns.
     let one = gen_with(
         "services.postgres.image = \"docker.io/pgvector/pgvector:pg17\", environments.prod.services.postgres.image = \"docker.io/pgvector/pgvector:pg18\",",
         &["gen"],
@@ -241,7 +239,7 @@ fn another_server_on_the_data_of_the_last_is_a_warning_once() {
 }
 
 #[test]
-fn a_line_that_is_not_there_is_refused_with_the_lines_that_are() {
+fn why_refuses_a_line_beyond_the_end_of_the_file() {
     let case = stack(SHOP);
     let compose = "deploy/local/compose.yaml";
     fails(&nself_in(case.path(), ["why", &format!("{compose}:0")]), &["no such line", "a number from 1 to "]);
@@ -254,7 +252,7 @@ fn a_line_that_is_not_there_is_refused_with_the_lines_that_are() {
 }
 
 #[test]
-fn init_names_a_service_that_a_stack_can_have() {
+fn init_prints_a_line_that_a_stack_accepts() {
     let case = stack(SHOP);
     let next = |folder: &str| nself_in(case.path(), ["init", folder, "--template", "express"]).stderr;
     let line = |name: &str, context: &str| {
@@ -274,14 +272,14 @@ fn init_names_a_service_that_a_stack_can_have() {
     let before = tree(case.path());
     fails(
         &nself_in(case.path(), ["init", "services/web", "--template", "express"]),
-        &["NS804", "services/web/.dockerignore", "exists already"],
+        &["NS804", "services/web/.dockerignore", "already exists"],
     );
-    fails(&nself_in(case.path(), ["init"]), &["NS804", "error[NS804]: stack.ncl: it exists already"]);
+    fails(&nself_in(case.path(), ["init"]), &["NS804", "error[NS804]: stack.ncl already exists"]);
     assert_eq!(tree(case.path()), before);
 }
 
 #[test]
-fn a_document_is_asked_for_and_given_also_of_failures() {
+fn json_is_printed_for_failures_as_well() {
     let case = stack(r#"{ project = "shop", domain = "shop.example.com", services.orders = { prot = 1 } }"#);
     for arguments in [
         ["gen", "--format", "json"].as_slice(),
@@ -297,31 +295,34 @@ fn a_document_is_asked_for_and_given_also_of_failures() {
         &["publish", "oci://registry.example.com/a:1", "--format", "json"],
     ] {
         let ran = nself_in(case.path(), arguments);
-        let said: serde_json::Value =
+        let document: serde_json::Value =
             serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{arguments:?}: {ran:?}"));
         assert_eq!(
-            (ran.code, &said["status"], &said["version"]),
+            (ran.code, &document["status"], &document["version"]),
             (2, &"error".into(), &1.into()),
             "{arguments:?}: {ran:?}"
         );
-        assert!(!said["diagnostics"].as_array().unwrap().is_empty() && ran.stderr.is_empty(), "{arguments:?}: {ran:?}");
+        assert!(
+            !document["diagnostics"].as_array().unwrap().is_empty() && ran.stderr.is_empty(),
+            "{arguments:?}: {ran:?}"
+        );
     }
 }
 
 #[test]
-fn a_hand_written_file_that_nginx_would_not_read_is_refused() {
+fn a_hand_written_file_that_nginx_cannot_read_is_refused() {
     let case = stack(SHOP);
     let file = case.path().join("nginx/conf.d/own.conf");
     fs::create_dir_all(file.parent().unwrap()).unwrap();
     fs::write(&file, "\u{FEFF}map $uri $own { default 1; }\n").unwrap();
     fails(&nself_in(case.path(), ["gen"]), &["NS603", "nginx/conf.d/own.conf", "byte order mark"]);
-    // Control: with Windows line ends alone it is read.
+    // Control: a file that only has Windows line endings is accepted.
     fs::write(&file, "map $uri $own {\r\n  default 1;\r\n}\r\n").unwrap();
     assert_eq!(nself_in(case.path(), ["gen"]).code, 0);
 }
 
 #[test]
-fn environments_are_shown_as_gen_makes_them() {
+fn environments_are_shown_as_gen_plans_them() {
     let case = crate::support::project(&crate::support::root().join("golden/database"));
     assert_eq!(nself_in(case.path(), ["check"]).code, 1, "it is complete");
     let ran = nself_in(case.path(), ["env", "show", "prod"]);
@@ -350,7 +351,7 @@ fn a_stack_is_found_from_a_folder_below_it() {
     let ran = nself_in(&below, ["gen", "--env", "local"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     assert!(case.path().join("deploy/local/compose.yaml").exists() && !below.join("deploy").exists());
-    // Known bad: above the root of a repository, a stack is not that of the project.
+    // Known-bad control: a stack above the root of the repository does not belong to the project.
     fs::create_dir_all(case.path().join("services/.git")).unwrap();
     assert_eq!(nself_in(&below, ["gen", "--env", "local"]).code, 2);
 }

@@ -1,5 +1,5 @@
-//! Compose files against the real readers: both generations of Compose, the specification's schema, a linter of
-//! key order, and a second YAML reader.
+//! Checks Compose files with other programs: both generations of Compose, the specification's schema, a linter for the
+//! order of keys, and a second YAML reader.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use crate::support::{
     tool,
 };
 
-/// Values for every variable that the file requires.
+/// Returns values for all variables that the file requires.
 fn variables(folder: &Path) -> PathBuf {
     let text = std::fs::read_to_string(folder.join("compose.yaml")).unwrap();
     let references = text.split("${").skip(1).filter_map(|rest| rest.split('}').next()?.split_once(":?"));
@@ -22,7 +22,7 @@ fn variables(folder: &Path) -> PathBuf {
     path
 }
 
-/// A private copy of an environment with values for its variables.
+/// Copies an environment and adds values for its variables.
 fn copy(environment: &Path) -> tempfile::TempDir {
     let copy = project(environment);
     variables(copy.path());
@@ -30,7 +30,7 @@ fn copy(environment: &Path) -> tempfile::TempDir {
 }
 
 fn config(program: &Path, folder: &Path) -> Ran {
-    // The old one needs a project name, the new one has it in the file.
+    // Compose 1 needs a project name on the command line; Compose 2 reads it from the file.
     run(Command::new(program).args(["-p", "probe", "-f", "compose.yaml", "config", "-q"]).current_dir(folder))
 }
 
@@ -38,14 +38,14 @@ fn accepts(ran: &Ran) -> bool {
     ran.code == 0 && ran.stderr.is_empty()
 }
 
-/// What no Compose accepts.
-fn broken(folder: &Path) {
+/// Misspells a key, so that no version of Compose accepts the file.
+fn break_compose_file(folder: &Path) {
     let text = std::fs::read_to_string(folder.join("compose.yaml")).unwrap();
     std::fs::write(folder.join("compose.yaml"), text.replacen("    restart: ", "    restrat: ", 1)).unwrap();
 }
 
 #[test]
-fn compose_2_reads_every_file_without_a_word() {
+fn compose_2_reads_every_file_without_warnings() {
     let Some(program) = tool("bin/docker-compose-2") else { return };
     for environment in environments() {
         let folder = copy(&environment);
@@ -53,7 +53,7 @@ fn compose_2_reads_every_file_without_a_word() {
         assert!(accepts(&ran), "{}: {}", environment.display(), ran.stderr);
     }
     let folder = copy(&environments()[0]);
-    broken(folder.path());
+    break_compose_file(folder.path());
     assert!(!accepts(&config(&program, folder.path())), "the check can fail");
 }
 
@@ -80,7 +80,7 @@ fn docker_compose_1_29_reads_the_compatible_form() {
             if compat.contains("1.29") {
                 let ran = config(program, &folder);
                 assert!(accepts(&ran), "{}", ran.stderr);
-                broken(&folder);
+                break_compose_file(&folder);
                 assert!(!accepts(&config(program, &folder)), "the check can fail");
             } else {
                 assert!(text.starts_with("name: shop-"));
@@ -96,7 +96,7 @@ fn docker_compose_1_29_reads_the_compatible_form() {
 }
 
 #[test]
-fn the_schema_and_yamllint_have_nothing_to_say() {
+fn the_compose_schema_and_yamllint_report_no_errors() {
     let Some(venv) = tool("venv/bin") else { return };
     let files: Vec<PathBuf> = environments().iter().map(|environment| environment.join("compose.yaml")).collect();
     let schema = |files: &[PathBuf]| {
@@ -115,12 +115,12 @@ fn the_schema_and_yamllint_have_nothing_to_say() {
         run(Command::new(venv.join("yamllint")).args(["-s", "-d", rules]).arg(untidy.path().join("compose.yaml")));
     assert_ne!(ran.code, 0, "the check can fail");
     let folder = copy(&environments()[0]);
-    broken(folder.path());
+    break_compose_file(folder.path());
     assert_ne!(schema(&[folder.path().join("compose.yaml")]).code, 0, "the check can fail");
 }
 
 #[test]
-fn the_linter_of_key_order_has_no_warning() {
+fn the_linter_of_key_order_gives_no_warning() {
     let Some(linter) = tool("npm/node_modules/.bin/dclint") else { return };
     let lint = |file: &Path| run(Command::new(&linter).args(["--max-warnings", "0"]).arg(file));
     for environment in environments() {
@@ -135,7 +135,7 @@ fn the_linter_of_key_order_has_no_warning() {
     assert_ne!(lint(&file).code, 0, "the check can fail");
 }
 
-/// Each golden stack as it is, in the form that the old generation reads.
+/// Generates each golden stack in the compatible form.
 #[test]
 fn docker_compose_1_29_reads_every_golden_stack() {
     let program = Path::new("/usr/bin/docker-compose");
@@ -151,8 +151,7 @@ fn docker_compose_1_29_reads_every_golden_stack() {
         for environment in ["local", "staging", "prod"] {
             let folder = folder.path().join("deploy").join(environment);
             variables(&folder);
-            // 1.29 looks for the folders that images are built from. They are the user's source, which the golden
-            // stacks name and do not hold.
+            // Compose 1.29 requires build folders to exist. The golden stacks name folders that do not exist.
             let text = std::fs::read_to_string(folder.join("compose.yaml")).unwrap();
             for context in text.lines().filter_map(|line| line.trim().strip_prefix("context: ")) {
                 std::fs::create_dir_all(folder.join(context.trim_matches('"'))).unwrap();
@@ -163,9 +162,9 @@ fn docker_compose_1_29_reads_every_golden_stack() {
     }
 }
 
-/// The account that goes with every file names a field of the plan for everything it says.
+/// Every row of a fidelity report names a field of the plan.
 #[test]
-fn the_account_of_fidelity_holds_waivers_with_reasons() {
+fn the_fidelity_report_has_waivers_with_reasons() {
     let case = stack(
         r#"{ project = "shop", domain = "shop.example.com",
              services.orders = { image = "acme/orders:1", autoscale = { min = 1, max = 3 },
@@ -179,9 +178,9 @@ fn the_account_of_fidelity_holds_waivers_with_reasons() {
     assert!(account["fields"].as_object().unwrap().len() > 30);
 }
 
-/// A field of the plan without a row is named, whether it is one of the plan or of a service; with rows none is.
+/// A field of the plan or of a service without a row is reported; with all rows, nothing is.
 #[test]
-fn a_table_that_forgets_a_field_is_a_defect() {
+fn a_fidelity_table_without_a_field_is_a_defect() {
     use nself::backend::PlanDigests;
     use nself::backend::fidelity::{Handling, Row, report};
     use nself::plan::{ProjectFiles, resolve};
@@ -210,9 +209,9 @@ fn a_table_that_forgets_a_field_is_a_defect() {
     assert!(!some.iter().any(|message| message.ends_with("`secrets.*.recipe`")), "{some:?}");
 }
 
-/// Only digests satisfy `--frozen`.
+/// `--frozen` accepts only images with a digest.
 #[test]
-fn frozen_refuses_tags() {
+fn frozen_refuses_images_without_a_digest() {
     let case = stack(r#"{ project = "shop", domain = "shop.example.com" }"#);
     let ran = nself_in(case.path(), ["gen", "--frozen"]);
     assert!(ran.code == 2 && ran.stderr.contains("NS707"), "{}", ran.stderr);
@@ -242,7 +241,7 @@ fn a_service_depends_on_redis_only_where_the_stack_declares_it() {
 
 #[test]
 fn health_check_route_and_references_use_the_declared_port() {
-    // The port is written once; health check, route and references read it.
+    // The port is declared once; health check, route and references use it.
     for (name, subdomain, port) in [
         ("functions", "functions", 3000),
         ("meilisearch", "search", 7700),
@@ -276,8 +275,8 @@ fn every_mounted_file_is_generated() {
 }
 
 #[test]
-fn a_published_port_is_used_on_the_host_only() {
-    // `publish` moves the port of the host only.
+fn other_services_use_the_container_port_not_the_published_port() {
+    // `publish` changes only the port of the host.
     let case = stack(
         r#"{ project = "shop", domain = "shop.example.com", services = {
              tool = { image = "a/tool:1", ports.http = 9000, publish.http.port = 19000, development_only = true, only = ['local] },
@@ -302,7 +301,7 @@ fn the_console_of_hasura_can_be_disabled() {
 
 #[test]
 fn health_checks_use_programs_of_the_image() {
-    // The catalogue names the tool of each image; a service that others wait for has a check.
+    // The library names the tool of each image; a service on which others wait has a health check.
     for (name, tool) in [
         ("hasura", "- curl"),
         ("auth", "- wget"),

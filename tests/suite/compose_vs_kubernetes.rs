@@ -1,4 +1,5 @@
-//! Compose and Kubernetes say the same, for both come from one plan; and no policy more or less than its edges.
+//! Compares Compose files with Kubernetes manifests: both come from one plan, so they must have the same meaning.
+//! Network policies must allow exactly the connections of the plan.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -14,7 +15,7 @@ fn read(path: &Path) -> Value {
         .unwrap()
 }
 
-/// Objects of a kind below a folder of manifests, by name.
+/// Returns the objects of a kind in a folder of manifests, by name.
 fn objects(folder: &Path, kind: &str) -> BTreeMap<String, Value> {
     let mut all = BTreeMap::new();
     for entry in walkdir::WalkDir::new(folder).into_iter().map(Result::unwrap) {
@@ -27,12 +28,12 @@ fn objects(folder: &Path, kind: &str) -> BTreeMap<String, Value> {
     all
 }
 
-/// The pod of each service.
+/// Returns the pod of each service.
 fn pods(folder: &Path) -> BTreeMap<String, Value> {
     let mut pods = BTreeMap::new();
     for kind in ["Deployment", "StatefulSet", "Job"] {
         for object in objects(folder, kind).into_values() {
-            // A job's own name carries its digest.
+            // The name of a Job contains a digest, so the label is used.
             let name = text(&object["metadata"]["labels"]["app.kubernetes.io/name"]);
             pods.insert(name, object["spec"]["template"]["spec"].clone());
         }
@@ -51,7 +52,7 @@ fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// Bytes of an amount as Compose (`512M`, binary) and Kubernetes (`512Mi`) write it.
+/// Returns the bytes of a size in the format of Compose (`512M`, powers of 1024) or Kubernetes (`512Mi`).
 fn bytes(amount: &Value) -> u64 {
     let amount = text(amount);
     let amount = amount.trim_end_matches('i');
@@ -60,7 +61,7 @@ fn bytes(amount: &Value) -> u64 {
     digits.parse::<u64>().unwrap() << (10 * (shift + 1))
 }
 
-/// Thousandths of a processor.
+/// Returns thousandths of a processor.
 fn millis(amount: &Value) -> u64 {
     let amount = text(amount);
     match amount.strip_suffix('m') {
@@ -75,7 +76,7 @@ fn both_platforms_run_the_same_services() {
         let compose = read(&folder.parent().unwrap().join("compose.yaml"));
         let pods = pods(&folder);
         let services = compose["services"].as_object().unwrap();
-        // Certificates and owners of volumes are the cluster's business.
+        // The cluster manages certificates and owners of volumes.
         let names: BTreeSet<&str> =
             services.keys().map(String::as_str).filter(|name| !["acme", "volume-owner"].contains(name)).collect();
         assert_eq!(names, pods.keys().map(String::as_str).collect::<BTreeSet<_>>(), "{}", folder.display());
@@ -89,14 +90,14 @@ fn same(folder: &Path, name: &str, service: &Value, pod: &Value) {
     let at = format!("{} {name}", folder.display());
     let container = &pod["containers"][0];
     if service["build"].is_object() {
-        // The cluster pulls what Compose builds.
+        // The cluster pulls images that Compose builds.
         assert!(text(&container["image"]).contains(&format!("/{name}:")), "{at}");
     } else {
         assert_eq!(service["image"], container["image"], "{at}");
     }
     assert_eq!(list(&service["entrypoint"]), list(&container["command"]), "{at}");
     assert_eq!(list(&service["command"]), list(&container["args"]), "{at}");
-    variables(&at, service, container);
+    assert_same_variables(&at, service, container);
     let limits = &service["deploy"]["resources"];
     for (ours, theirs) in [("limits", "limits"), ("reservations", "requests")] {
         let amounts = &container["resources"][theirs];
@@ -108,20 +109,21 @@ fn same(folder: &Path, name: &str, service: &Value, pod: &Value) {
         assert_eq!(user, format!("{}:{}", security["runAsUser"], security["runAsGroup"]), "{at}");
     }
     assert_eq!(service["read_only"], container["securityContext"]["readOnlyRootFilesystem"], "{at}");
-    // A job that runs and ends needs no health check.
+    // A job needs no health check.
     let checked = service["healthcheck"]["disable"] != Value::Bool(true);
     assert_eq!(checked, container["readinessProbe"].is_object(), "{at}");
     assert_eq!(checked, container["livenessProbe"].is_object(), "{at}");
     if checked {
-        started(&at, &service["healthcheck"], &container["startupProbe"]);
+        assert_same_start_time(&at, &service["healthcheck"], &container["startupProbe"]);
     }
-    // A pod with ports serves until no node sends requests to it; after that it has as much time to end.
+    // A pod with ports first serves requests until no node sends it new ones; then it has as much time to stop as in
+    // Compose.
     let drain = container["lifecycle"]["preStop"]["sleep"]["seconds"].as_u64().unwrap_or_default();
     let has_address = checked && !list(&container["ports"]).is_empty();
     assert_eq!(drain, if has_address { 5 } else { 0 }, "{at}");
     let grace = pod["terminationGracePeriodSeconds"].as_u64().unwrap();
     assert_eq!(grace, drain + seconds(&service["stop_grace_period"]), "{at}");
-    // Paths: volumes, generated files, memory; secrets lie in one folder there.
+    // Paths of volumes, generated files and memory; on clusters, secrets are in one folder.
     let mut ours: BTreeSet<String> = list(&service["volumes"]).iter().map(|mount| text(&mount["target"])).collect();
     ours.extend(list(&service["tmpfs"]).iter().map(|mount| text(mount).split(':').next().unwrap().to_owned()));
     if !list(&service["secrets"]).is_empty() {
@@ -133,14 +135,14 @@ fn same(folder: &Path, name: &str, service: &Value, pod: &Value) {
     let mut theirs: BTreeSet<String> =
         list(&container["volumeMounts"]).iter().map(|mount| text(&mount["mountPath"])).collect();
     if name == "nginx" {
-        // Where TLS ends in front of it, it has no certificates.
+        // nginx has no certificates if TLS is terminated in front of it.
         for path in ["/etc/letsencrypt", "/var/www/acme", "/run/secrets"] {
             ours.remove(path);
             theirs.remove(path);
         }
     }
     assert_eq!(ours, theirs, "{at}");
-    // Services wait for the same services on both targets.
+    // Services wait for the same services on both platforms.
     let before = list(&pod["initContainers"]);
     let (peers, jobs): (Vec<&Value>, Vec<&Value>) = before.iter().partition(|one| one["name"] == "wait");
     let waits: BTreeSet<String> = peers
@@ -161,7 +163,7 @@ fn same(folder: &Path, name: &str, service: &Value, pod: &Value) {
     );
 }
 
-/// Seconds of a time as Compose writes it.
+/// Returns the seconds of a time in Compose's format.
 fn seconds(time: &Value) -> u64 {
     let time = text(time);
     let (digits, unit) = time.split_at(time.len() - 1);
@@ -169,41 +171,42 @@ fn seconds(time: &Value) -> u64 {
         * ["s", "m", "h"].iter().position(|name| *name == unit).map(|i| 60_u64.pow(i as u32)).unwrap()
 }
 
-/// Both wait as long for the first success. Only the cluster checks more often until then: Compose has one interval.
-fn started(at: &str, check: &Value, probe: &Value) {
+/// Checks that both platforms wait equally long for the first success. Only clusters check more often until then, since
+/// Compose has one interval.
+fn assert_same_start_time(at: &str, check: &Value, probe: &Value) {
     let (period, failures) = (probe["periodSeconds"].as_u64().unwrap(), probe["failureThreshold"].as_u64().unwrap());
     assert_eq!(period, 1, "{at}");
     let retries = check["retries"].as_u64().unwrap();
     assert_eq!(period * failures, seconds(&check["start_period"]) + seconds(&check["interval"]) * retries, "{at}");
 }
 
-/// The same names, the same text, and secrets by reference only.
-fn variables(at: &str, service: &Value, container: &Value) {
+/// Checks that both platforms have the same variables, with the same text or secret.
+fn assert_same_variables(at: &str, service: &Value, container: &Value) {
     let ours = service["environment"].as_object().cloned().unwrap_or_default();
     let theirs = list(&container["env"]);
     let names: Vec<String> = theirs.iter().map(|variable| text(&variable["name"])).collect();
     assert_eq!(names, ours.keys().cloned().collect::<Vec<_>>(), "{at}");
     for variable in theirs {
-        let said = text(&ours[&text(&variable["name"])]);
-        match said.strip_prefix("${").and_then(|said| said.split_once(":?")) {
+        let compose_value = text(&ours[&text(&variable["name"])]);
+        match compose_value.strip_prefix("${").and_then(|compose_value| compose_value.split_once(":?")) {
             Some((secret, _)) => {
                 let reference = &variable["valueFrom"]["secretKeyRef"];
                 assert_eq!(text(&reference["name"]), secret.to_lowercase().replace('_', "-"), "{at}");
                 assert!(variable["value"].is_null(), "{at}");
             }
-            None => assert_eq!(text(&variable["value"]), said, "{at}"),
+            None => assert_eq!(text(&variable["value"]), compose_value, "{at}"),
         }
     }
 }
 
-/// The pods that a policy is about, or a peer of it.
+/// Returns the service whose pods a policy or a peer selects.
 fn instance(selector: &Value) -> String {
     text(&selector["matchLabels"]["app.kubernetes.io/instance"])
 }
 
 type Flow = (String, String, u64);
 
-/// What ingress and egress policies let through between services.
+/// Returns the connections between services that the policies allow.
 fn flows(folder: &Path) -> (BTreeSet<Flow>, BTreeSet<Flow>) {
     let (mut ingress, mut egress) = (BTreeSet::new(), BTreeSet::new());
     for (name, policy) in objects(folder, "NetworkPolicy") {
@@ -235,7 +238,8 @@ fn flows(folder: &Path) -> (BTreeSet<Flow>, BTreeSet<Flow>) {
     (ingress, egress)
 }
 
-/// What services do: wait for, ask, forward to; read from the other outputs, not from the plan.
+/// Returns the connections that services need, read from other outputs instead of the plan: dependencies, URLs and
+/// routes.
 fn needed(folder: &Path) -> BTreeSet<(String, String)> {
     let mut pairs = BTreeSet::new();
     let pods = pods(folder);
@@ -266,7 +270,7 @@ fn needed(folder: &Path) -> BTreeSet<(String, String)> {
 }
 
 #[test]
-fn policies_are_the_edges_of_the_plan() {
+fn policies_allow_exactly_the_connections_of_the_plan() {
     for folder in manifests(&environments()) {
         let (ingress, egress) = flows(&folder);
         assert_eq!(ingress, egress, "each flow has an egress and an ingress policy");
@@ -275,19 +279,19 @@ fn policies_are_the_edges_of_the_plan() {
         let needed = needed(&folder);
         let missing: Vec<_> = needed.difference(&pairs).collect();
         assert!(missing.is_empty(), "{}: {missing:?}", folder.display());
-        // What is let through beyond that was asked for by `connects_to`.
+        // Additional connections must be declared by `connects_to`.
         let more: Vec<_> = pairs.difference(&needed).map(|(from, to)| format!("{from} {to}")).collect();
         assert!(
             more.iter().all(|pair| ["prices catalogue"].contains(&pair.as_str())),
             "{}: {more:?}",
             folder.display()
         );
-        // Everything else is denied: every ordered pair that no policy names has no way.
+        // All other traffic is denied.
         let deny = &objects(&folder, "NetworkPolicy")["default-deny"]["spec"];
         assert_eq!(deny["podSelector"], serde_json::json!({}));
         assert_eq!(deny["policyTypes"], serde_json::json!(["Ingress", "Egress"]));
         assert!(deny["ingress"].is_null() && deny["egress"].is_null());
-        // Every address that a flow names exists, with that port.
+        // Every allowed connection leads to a Service with that port.
         let services = objects(&folder, "Service");
         for (_, to, port) in &ingress {
             let ports = list(&services[to]["spec"]["ports"]);
@@ -297,7 +301,7 @@ fn policies_are_the_edges_of_the_plan() {
 }
 
 #[test]
-fn one_volume_is_one_claim() {
+fn each_volume_is_one_claim() {
     for folder in manifests(&environments()) {
         let mut claims: Vec<String> = objects(&folder, "PersistentVolumeClaim").into_keys().collect();
         for set in objects(&folder, "StatefulSet").into_values() {
@@ -314,7 +318,7 @@ fn one_volume_is_one_claim() {
 }
 
 #[test]
-fn names_that_a_configuration_map_carries_follow_its_content() {
+fn the_name_of_a_config_map_depends_on_its_content() {
     let body = |more: &str| {
         format!(
             "{{ project = \"shop\", domain = \"shop.example.com\", {more} kubernetes = {{ enabled = true, gateway_class = \"any\" }} }}"
@@ -332,9 +336,9 @@ fn names_that_a_configuration_map_carries_follow_its_content() {
     assert_eq!(plain.difference(&other).count(), 1, "{plain:?} {other:?}");
 }
 
-/// The init container's own words, by the shell and nc of a busybox: they end once every peer answers.
+/// Runs the command of the init container with a real busybox: it ends once all dependencies accept connections.
 #[test]
-fn the_wait_ends_when_the_peers_answer() {
+fn pods_wait_until_their_dependencies_accept_connections() {
     let Some(busybox) = tool("trixie/usr/bin/busybox") else { return };
     let folder = manifests(&environments()).remove(0);
     let wait = pods(&folder).into_values().map(|pod| pod["initContainers"][0].clone()).find(Value::is_object).unwrap();
@@ -352,9 +356,9 @@ fn the_wait_ends_when_the_peers_answer() {
     assert!(ended.success());
 }
 
-/// Objects have their limits: hosts of a route, bytes of a ConfigMap.
+/// Objects have limits, such as the number of hosts of a route and the size of a ConfigMap.
 #[test]
-fn many_sites_are_cut_into_objects_that_the_server_takes() {
+fn many_sites_are_divided_into_objects_that_the_server_accepts() {
     let services: String = (0..300)
         .map(|i| {
             format!(
@@ -387,9 +391,9 @@ fn many_sites_are_cut_into_objects_that_the_server_takes() {
     assert_eq!(items, 306, "with nginx.conf, the start script, the upstreams and the folder for servers of the user");
 }
 
-/// A change that the API server would refuse is announced once, at the user's line.
+/// A change that the API server would refuse is a warning, printed once, at the user's line.
 #[test]
-fn a_changed_claim_is_announced_with_what_to_do() {
+fn a_changed_claim_is_a_warning_with_the_steps() {
     let body = |size: &str| {
         format!(
             "{{ project = \"shop\", domain = \"shop.example.com\", services.postgres = {{ volumes.postgres-data.size = \"{size}\", \
@@ -410,9 +414,9 @@ fn a_changed_claim_is_announced_with_what_to_do() {
     assert!(third.code == 0 && !third.stderr.contains("NS708"), "{}", third.stderr);
 }
 
-/// A foreign file among the manifests stays, and so does a foreign file at the path of a generated one.
+/// A foreign file among the manifests is kept, also one at the path of a generated file.
 #[test]
-fn files_of_others_among_the_manifests_stay() {
+fn foreign_files_among_the_manifests_are_kept() {
     let project = stack(
         "{ project = \"shop\", domain = \"shop.example.com\", kubernetes = { enabled = true, gateway_class = \"any\" } }",
     );
@@ -429,9 +433,9 @@ fn files_of_others_among_the_manifests_stay() {
     assert_eq!(fs::read_to_string(folder.join("service-auth.yaml")).unwrap(), "mine");
 }
 
-/// What is generated can be committed, every file of it; values of secrets cannot.
+/// All generated files can be committed; values of secrets cannot.
 #[test]
-fn version_control_takes_the_files_and_no_value() {
+fn git_tracks_the_files_but_no_secret_values() {
     let case = golden(false).into_iter().find(|case| name(case) == "kubernetes").unwrap();
     let copy = project(&case);
     let git = |arguments: &[&str]| run(std::process::Command::new("git").args(arguments).current_dir(copy.path()));
@@ -442,6 +446,6 @@ fn version_control_takes_the_files_and_no_value() {
     assert!(files.iter().any(|path| path.contains("/kubernetes/secrets/")));
     assert_eq!(nself_in(copy.path(), ["secrets", "init", "--env", "local"]).code, 0);
     assert_eq!(git(&["add", "-A"]).code, 0);
-    let taken: Vec<String> = git(&["ls-files", "deploy"]).stdout.lines().map(str::to_owned).collect();
-    assert_eq!(taken, files);
+    let tracked: Vec<String> = git(&["ls-files", "deploy"]).stdout.lines().map(str::to_owned).collect();
+    assert_eq!(tracked, files);
 }

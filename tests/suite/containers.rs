@@ -1,5 +1,6 @@
-//! Every template in a container: an image that nself makes, loaded by the real engine and started from the generated
-//! Compose file, as another user and without a writable byte; and the generated bake file with a real builder.
+//! Runs every template in a container: nself packs its image, a real engine loads it and starts it from the generated
+//! Compose file, as an unprivileged user and with a read-only file system. Also runs the generated bake file with a
+//! real builder.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -9,22 +10,22 @@ use serde_json::Value;
 
 use crate::registry::{Debian, PASSWORD};
 use crate::support::{Ran, nself_in, root, run, skip, stack, tool};
-use crate::templates::{compiled, laid_down, with_packages};
+use crate::templates::{compiled, with_packages, write_template};
 use crate::up::apart;
 
-fn fine(ran: Ran) -> Ran {
+fn assert_success(ran: Ran) -> Ran {
     assert_eq!(ran.code, 0, "{}\n{}", ran.stdout, ran.stderr);
     ran
 }
 
-fn copy(from: &Path, to: &Path) {
+fn copy_file(from: &Path, to: &Path) {
     std::fs::create_dir_all(to.parent().unwrap()).unwrap();
-    fine(run(Command::new("cp").arg("-aLT").arg(from).arg(to)));
+    assert_success(run(Command::new("cp").arg("-aLT").arg(from).arg(to)));
 }
 
-/// A program and the libraries of this machine that it needs, at the same paths.
+/// Copies a program and its shared libraries from this machine, to the same paths.
 fn with_libraries(program: &Path, at: &str, root: &Path) {
-    copy(program, &root.join(at.trim_start_matches('/')));
+    copy_file(program, &root.join(at.trim_start_matches('/')));
     libraries(program, root);
 }
 
@@ -34,47 +35,49 @@ fn libraries(program: &Path, root: &Path) {
         let Some(path) = path.map(Path::new) else { continue };
         let target = root.join(path.strip_prefix("/").unwrap());
         if !target.exists() {
-            copy(path, &target);
+            copy_file(path, &target);
         }
     }
 }
 
-fn found(name: &str) -> PathBuf {
-    let path = fine(run(Command::new("sh").args(["-c", &format!("readlink -f \"$(command -v {name})\"")])));
+fn find_file(name: &str) -> PathBuf {
+    let path = assert_success(run(Command::new("sh").args(["-c", &format!("readlink -f \"$(command -v {name})\"")])));
     PathBuf::from(path.stdout.trim())
 }
 
-/// The root file system of a Node.js service.
+/// Creates the root file system of a Node.js service.
 fn node(template: &str, files: &[&str], root: &Path) -> Option<()> {
     let folder = with_packages(template)?;
     let service = folder.path().join("service");
-    with_libraries(&found("node"), "/usr/bin/node", root);
+    with_libraries(&find_file("node"), "/usr/bin/node", root);
     for file in files.iter().chain(&["package.json", "node_modules"]) {
-        copy(&service.join(file), &root.join("app").join(file));
+        copy_file(&service.join(file), &root.join("app").join(file));
     }
     Some(())
 }
 
-/// The root file system of the Python service: the interpreter of the template's environment, and its packages.
+/// Creates the root file system of the Python service: the interpreter and packages of the template's virtual
+/// environment.
 fn python(root: &Path) -> Option<()> {
     let program = tool("templates/fastapi/bin/python")?;
     let ask =
         "import sys, sysconfig; print(sys.executable, sysconfig.get_path('stdlib'), sysconfig.get_path('purelib'))";
-    let said = fine(run(Command::new(&program).args(["-c", ask]))).stdout;
-    let [executable, library, packages] = said.split_whitespace().collect::<Vec<_>>()[..] else { panic!("{said}") };
+    let output = assert_success(run(Command::new(&program).args(["-c", ask]))).stdout;
+    let [executable, library, packages] = output.split_whitespace().collect::<Vec<_>>()[..] else { panic!("{output}") };
     with_libraries(&std::fs::canonicalize(executable).unwrap(), "/usr/bin/python3", root);
     let target = root.join(library.trim_start_matches('/'));
     std::fs::create_dir_all(&target).unwrap();
     let archive = "cd \"$1\" && tar --exclude=site-packages --exclude=dist-packages --exclude=test --exclude=__pycache__ \
                    --exclude=idlelib --exclude=lib2to3 --exclude=ensurepip --exclude=tkinter -c . | tar -C \"$2\" -x";
-    fine(run(Command::new("sh").args(["-c", archive, "sh", library]).arg(&target)));
-    copy(Path::new(packages), &root.join("app/packages"));
-    let folder = laid_down("fastapi");
-    copy(&folder.path().join("service/service"), &root.join("app/service"));
-    // As the packages of a Dockerfile are: compiled, or each start does it again. Times in layers are all the same.
+    assert_success(run(Command::new("sh").args(["-c", archive, "sh", library]).arg(&target)));
+    copy_file(Path::new(packages), &root.join("app/packages"));
+    let folder = write_template("fastapi");
+    copy_file(&folder.path().join("service/service"), &root.join("app/service"));
+    // Compiled as in a Dockerfile; otherwise each start compiles again. All times in layers are equal, so hashes
+    // decide.
     let compile = ["-m", "compileall", "-q", "-f", "--invalidation-mode", "unchecked-hash"];
     run(Command::new(&program).args(compile).arg(root));
-    // Extension modules have further shared libraries.
+    // Extension modules need additional shared libraries.
     for entry in walkdir::WalkDir::new(root).into_iter().map(Result::unwrap) {
         if entry.file_type().is_file() && entry.file_name().to_string_lossy().contains(".so") {
             libraries(entry.path(), root);
@@ -85,10 +88,10 @@ fn python(root: &Path) -> Option<()> {
 
 fn go(template: &str, root: &Path) {
     let folder = compiled(template);
-    copy(&folder.path().join("dist/service"), &root.join("app/service"));
+    copy_file(&folder.path().join("dist/service"), &root.join("app/service"));
 }
 
-/// Template, port, and what the image runs.
+/// Template, port, and command of the image.
 const SERVICES: [(&str, u16, &str); 6] = [
     ("bullmq", 8001, r#"command = ["/usr/bin/node", "src/main.js"], working_dir = "/app""#),
     ("connect-go", 8002, r#"command = ["/app/service"]"#),
@@ -112,7 +115,7 @@ fn shop() -> tempfile::TempDir {
             )
         })
         .collect();
-    // Of one folder, for two platforms.
+    // An image of one folder for two platforms.
     let more = "services.of-two-platforms = { image = \"registry.example.com/of-two-platforms:1.0.0\", user = \"10001:10001\",\n\
                 \x20   layout = { folder = \"roots/go-http\", path = \"/\", platforms = [\"linux/amd64\", \"linux/arm64/v8\"] },\n\
                 \x20   health.none = \"it is not started\", command = [\"/app/service\"] },\n";
@@ -122,13 +125,13 @@ fn shop() -> tempfile::TempDir {
 }
 
 #[test]
-fn every_template_serves_without_root_and_without_writing() {
+fn every_template_runs_without_root_and_with_a_read_only_file_system() {
     if tool("bin/docker-compose-2").is_some() {
-        apart("containers::every_template_serves_without_root_and_without_writing", templates_apart);
+        apart("containers::every_template_runs_without_root_and_with_a_read_only_file_system", templates_apart);
     }
 }
 
-/// A container engine for one test; it ends when the value is dropped.
+/// A container engine for one test, which stops when the value is dropped.
 struct Engine {
     folder: tempfile::TempDir,
     file: PathBuf,
@@ -137,7 +140,7 @@ struct Engine {
 impl Engine {
     fn start(file: PathBuf) -> Engine {
         let engine = Engine { folder: tempfile::tempdir().unwrap(), file };
-        fine(run(Command::new(root().join("tests/engine.sh")).arg("start").arg(engine.folder.path())));
+        assert_success(run(Command::new(root().join("tests/engine.sh")).arg("start").arg(engine.folder.path())));
         engine
     }
 
@@ -155,8 +158,8 @@ impl Engine {
     }
 
     fn inspect(&self, name: &str) -> Value {
-        let id = fine(self.compose(&["ps", "-aq", name])).stdout;
-        let all: Value = serde_json::from_str(&fine(self.docker(&["inspect", id.trim()])).stdout).unwrap();
+        let id = assert_success(self.compose(&["ps", "-aq", name])).stdout;
+        let all: Value = serde_json::from_str(&assert_success(self.docker(&["inspect", id.trim()])).stdout).unwrap();
         all[0].clone()
     }
 }
@@ -179,16 +182,16 @@ fn templates_apart() {
     assert!(ready.is_some(), "the tools were there");
     go("go-http", &at("go-http"));
     go("connect-go", &at("connect-go"));
-    fine(nself_in(folder, ["gen"]));
-    fine(nself_in(folder, ["secrets", "init", "--env", "local"]));
+    assert_success(nself_in(folder, ["gen"]));
+    assert_success(nself_in(folder, ["secrets", "init", "--env", "local"]));
     let engine = Engine::start(folder.join("deploy/local/compose.yaml"));
     load(&engine, folder);
-    // Images that are not built here are replaced by stand-ins of the same name.
+    // Stand-ins of the same name replace images that are not built here.
     let compose = std::fs::read_to_string(&engine.file).unwrap();
     let redis = compose.lines().find(|line| line.contains("image:") && line.contains("library/redis")).unwrap();
     std::fs::write(folder.join("redis.yaml"), format!("{redis}\n")).unwrap();
     let script = root().join("tests/images/build.sh");
-    fine(run(engine.with(Command::new(script).arg(folder.join("redis.yaml")))));
+    assert_success(run(engine.with(Command::new(script).arg(folder.join("redis.yaml")))));
 
     let names: Vec<String> = SERVICES.iter().map(|(name, ..)| format!("of-{name}")).collect();
     let mut up = vec!["up", "-d", "--no-build", "--wait", "--wait-timeout", "300"];
@@ -217,7 +220,7 @@ fn templates_apart() {
         };
         assert!(answer.contains("Hello, Ada"), "{name}: {answer}");
     }
-    // Known-bad control: a container without the engine's rule could write.
+    // Known-bad control: without `read_only`, a container can write.
     let image = "registry.example.com/of-express:1.0.0";
     let script = "require('fs').writeFileSync('/tmp-or-not', 'x')";
     let write = |more: &[&str]| {
@@ -227,8 +230,8 @@ fn templates_apart() {
         engine.docker(&arguments).code
     };
     assert_eq!((write(&[]), write(&["--read-only"])), (0, 1));
-    // Each service ends after the stop signal, before it is killed.
-    fine(engine.compose(&["stop", "--timeout", "20"]));
+    // Each service stops after the stop signal, before the engine kills it.
+    assert_success(engine.compose(&["stop", "--timeout", "20"]));
     for name in &names {
         assert_eq!(engine.inspect(name)["State"]["ExitCode"], 0, "{name}");
     }
@@ -237,47 +240,48 @@ fn templates_apart() {
 /// Packs the images and loads each into the engine under its name in the stack.
 fn load(engine: &Engine, folder: &Path) {
     let file = folder.join("image.tar");
-    let made = folder.join("made");
+    let layout = folder.join("made");
     let load = || engine.docker(&["load", "-i", &file.display().to_string()]);
-    let inspect = |image: &str, what: &str| fine(engine.docker(&["image", "inspect", "-f", what, image])).stdout;
+    let inspect =
+        |image: &str, what: &str| assert_success(engine.docker(&["image", "inspect", "-f", what, image])).stdout;
     for name in SERVICES.iter().map(|(name, ..)| *name).chain(["two-platforms"]) {
-        fine(nself_in(folder, ["image", &format!("of-{name}"), "--out", "made"]));
+        assert_success(nself_in(folder, ["image", &format!("of-{name}"), "--out", "made"]));
         if name == SERVICES[0].0 {
-            // Known-bad controls, while the engine has none of it: no layers, and a layer of other content.
+            // Known-bad controls before the engine has the layers: no layers, and a layer with different content.
             for layers in ["[]", "[\"blobs/sha256/CONFIG\"]"] {
-                let text = std::fs::read_to_string(made.join("manifest.json")).unwrap();
+                let text = std::fs::read_to_string(layout.join("manifest.json")).unwrap();
                 let mut list: Value = serde_json::from_str(&text).unwrap();
                 let config = list[0]["Config"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
                 list[0]["Layers"] = serde_json::from_str(&layers.replace("CONFIG", &config)).unwrap();
-                std::fs::write(made.join("manifest.json"), list.to_string()).unwrap();
-                archive(&made, &file);
+                std::fs::write(layout.join("manifest.json"), list.to_string()).unwrap();
+                archive(&layout, &file);
                 assert_ne!(load().code, 0, "{layers}");
-                std::fs::write(made.join("manifest.json"), text).unwrap();
+                std::fs::write(layout.join("manifest.json"), text).unwrap();
             }
         }
-        archive(&made, &file);
-        let loaded = fine(load()).stdout;
+        archive(&layout, &file);
+        let loaded = assert_success(load()).stdout;
         let image = format!("registry.example.com/of-{name}:1.0.0");
         assert!(loaded.contains(&format!("Loaded image: {image}\n")), "{loaded}");
         assert_eq!(inspect(&image, "{{.Config.User}} {{.Architecture}}"), "10001:10001 amd64\n");
     }
-    // Of several platforms the first has the name; the others say which they are.
+    // The first platform has the name itself; the others have a suffix.
     let other = "registry.example.com/of-two-platforms:1.0.0-arm64-v8";
     assert_eq!(inspect(other, "{{.Config.User}} {{.Architecture}}"), "10001:10001 arm64\n");
     std::fs::remove_file(file).unwrap();
-    std::fs::remove_dir_all(made).unwrap();
+    std::fs::remove_dir_all(layout).unwrap();
 }
 
-/// A layout as one file.
+/// Packs a layout into one file.
 fn archive(layout: &Path, file: &Path) {
     let mut tar = Command::new("tar");
     tar.arg("-C").arg(layout).arg("-cf").arg(file).arg(".");
-    fine(run(&mut tar));
+    assert_success(run(&mut tar));
 }
 
-/// Runtimes beside the engine's: podman loads the layout as it is, crun takes the runtime's configuration.
+/// Other runtimes: podman loads the layout directly, and crun uses the runtime configuration.
 #[test]
-fn podman_and_crun_run_what_nself_makes() {
+fn podman_and_crun_run_images_that_nself_packs() {
     let (Some(trixie), Some(podman), Some(crun)) = (tool("trixie"), tool("/usr/bin/podman"), tool("/usr/bin/crun"))
     else {
         return;
@@ -288,8 +292,8 @@ fn podman_and_crun_run_what_nself_makes() {
          command = [\"/app/busybox\", \"sh\", \"-c\", \"/app/busybox id; echo x >/app/x\"] } }",
     );
     let folder = project.path();
-    copy(&trixie.join("usr/bin/busybox"), &folder.join("root/busybox"));
-    fine(nself_in(folder, ["image", "hello", "--out", "made"]));
+    copy_file(&trixie.join("usr/bin/busybox"), &folder.join("root/busybox"));
+    assert_success(nself_in(folder, ["image", "hello", "--out", "made"]));
     archive(&folder.join("made"), &folder.join("image.tar"));
     let podman = |arguments: &[&str]| {
         let mut command = Command::new(&podman);
@@ -305,9 +309,9 @@ fn podman_and_crun_run_what_nself_makes() {
         ]);
         run(command.args(["--runtime", "/usr/sbin/runc"]).args(arguments).current_dir(folder))
     };
-    let loaded = fine(podman(&["load", "-q", "-i", "image.tar"])).stdout;
+    let loaded = assert_success(podman(&["load", "-q", "-i", "image.tar"])).stdout;
     let name = loaded.trim().rsplit(' ').next().unwrap();
-    // Its defaults are more than this machine may have.
+    // podman's default limits exceed those of this machine.
     let limits = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024"];
     let mut arguments = vec!["run", "--rm", "--network", "none", "--read-only", "--cap-drop", "all"];
     arguments.extend(limits);
@@ -316,7 +320,7 @@ fn podman_and_crun_run_what_nself_makes() {
     let says = |ran: &Ran| ran.stdout.contains("uid=10001") && ran.stderr.contains("Read-only file system");
     assert!(ran.code == 1 && says(&ran), "{ran:?}");
 
-    fine(run(Command::new("umoci").args(["unpack", "--image", "made:1.0.0", "bundle"]).current_dir(folder)));
+    assert_success(run(Command::new("umoci").args(["unpack", "--image", "made:1.0.0", "bundle"]).current_dir(folder)));
     std::fs::copy(folder.join("made/runtime/linux-amd64.json"), folder.join("bundle/config.json")).unwrap();
     let ran =
         run(Command::new(crun).args(["--root", "state", "run", "--bundle", "bundle", "hello"]).current_dir(folder));
@@ -326,7 +330,7 @@ fn podman_and_crun_run_what_nself_makes() {
     assert!(ran.code == 1 && says(&ran), "{ran:?}");
 }
 
-/// The builder, ended with the test.
+/// A running builder, which stops when the value is dropped.
 struct Builder {
     process: Child,
     folder: tempfile::TempDir,
@@ -340,7 +344,7 @@ impl Drop for Builder {
 }
 
 impl Builder {
-    /// It takes images of docker.io from the registry.
+    /// Starts a builder that reads images of docker.io from the registry.
     fn start(registry: &Debian) -> Builder {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
@@ -383,30 +387,32 @@ impl Builder {
 }
 
 #[test]
-fn the_bake_file_builds_from_what_is_locked() {
+fn the_bake_file_builds_from_locked_base_images() {
     let tools = ["bin/docker-buildx", "bin/buildkitd", "/usr/bin/skopeo", "/usr/bin/docker-registry"];
     if tools.iter().all(|name| tool(name).is_some()) {
-        apart("containers::the_bake_file_builds_from_what_is_locked", bake_apart);
+        apart("containers::the_bake_file_builds_from_locked_base_images", bake_apart);
     }
 }
 
 fn bake_apart() {
-    fine(run(Command::new("sh").args(["-c", "mountpoint -q /sys/fs/cgroup || mount -t cgroup2 none /sys/fs/cgroup"])));
+    assert_success(run(
+        Command::new("sh").args(["-c", "mountpoint -q /sys/fs/cgroup || mount -t cgroup2 none /sys/fs/cgroup"])
+    ));
     let registry = Debian::start().unwrap();
     let busybox = tool("trixie").unwrap().join("usr/bin/busybox");
-    // The base, which nself makes too; its text is the second thing in it.
+    // nself also packs the base image, which has a changing text.
     let push = |text: &str| {
         let base = stack(
             "{ project = \"base\", domain = \"shop.example.com\", services.base = { image = \"hub/library/base:1\", port = 8001,\n\
              layout = { folder = \"root\", path = \"/\", platforms = [\"linux/amd64\"] }, command = [\"/bin/busybox\"], health.none = \"it only ends\" } }",
         );
-        copy(&busybox, &base.path().join("root/bin/busybox"));
+        copy_file(&busybox, &base.path().join("root/bin/busybox"));
         std::fs::write(base.path().join("root/text"), text).unwrap();
-        fine(nself_in(base.path(), ["image", "base", "--out", "made"]));
+        assert_success(nself_in(base.path(), ["image", "base", "--out", "made"]));
         let target = format!("docker://{}/hub/library/base:1", registry.host);
         let mut copy = Command::new("skopeo");
         copy.args(["copy", "--dest-creds", &format!("robot:{PASSWORD}"), "oci:made:1", &target]);
-        fine(run(registry.known_to(copy.current_dir(base.path()))));
+        assert_success(run(registry.known_to(copy.current_dir(base.path()))));
     };
     let project = stack(
         "{ project = \"shop\", domain = \"shop.example.com\",\n\
@@ -415,14 +421,14 @@ fn bake_apart() {
          environments.prod.kubernetes = { enabled = true, gateway_class = \"any\", registry = \"registry.example.com/shop\", tag = \"1.2.3\" } }",
     );
     let folder = project.path();
-    let dockerfile = "FROM docker.io/library/base:1 AS made\nARG GREETING\nENV GREETING=$GREETING\n\
+    let dockerfile = "FROM docker.io/library/base:1 AS layout\nARG GREETING\nENV GREETING=$GREETING\n\
                       RUN [\"/bin/busybox\", \"sh\", \"-c\", \"echo \\\"$GREETING\\\" >/greeting\"]\nCOPY index.html /\n";
     std::fs::create_dir_all(folder.join("services/web")).unwrap();
     std::fs::write(folder.join("services/web/Dockerfile"), dockerfile).unwrap();
     std::fs::write(folder.join("services/web/index.html"), "here\n").unwrap();
     let builder = Builder::start(&registry);
     let address = format!("unix://{}/socket", builder.folder.path().display());
-    fine(builder.buildx(&registry, folder, &["create", "--name", "own", "--driver", "remote", &address]));
+    assert_success(builder.buildx(&registry, folder, &["create", "--name", "own", "--driver", "remote", &address]));
     let bake = |out: &str| {
         let output = format!("*.output=type=local,dest={out}");
         let arguments = ["bake", "--builder", "own", "-f", "deploy/prod/docker-bake.json", "--set", &output];
@@ -432,23 +438,23 @@ fn bake_apart() {
     };
     crate::lock::fill(&registry, folder);
     push("first\n");
-    fine(crate::lock::lock(&registry, folder, &[]));
-    fine(nself_in(folder, ["gen"]));
+    assert_success(crate::lock::lock(&registry, folder, &[]));
+    assert_success(nself_in(folder, ["gen"]));
     let file = std::fs::read_to_string(folder.join("deploy/prod/docker-bake.json")).unwrap();
-    let said: Value = serde_json::from_str(&file).unwrap();
+    let output: Value = serde_json::from_str(&file).unwrap();
     assert_eq!(
-        said["target"]["web"]["tags"],
+        output["target"]["web"]["tags"],
         serde_json::json!(["shop-prod-web:${IMAGE_TAG}", "registry.example.com/shop/web:1.2.3"])
     );
-    let base = said["target"]["web"]["contexts"]["base:1"].as_str().unwrap();
+    let base = output["target"]["web"]["contexts"]["base:1"].as_str().unwrap();
     assert!(base.starts_with("docker-image://docker.io/library/base:1@sha256:"), "{base}");
-    // The tag moves; the lock does not.
+    // The tag changes, but not the lock.
     push("second\n");
     assert_eq!(bake("one"), "first\n");
     assert_eq!(std::fs::read_to_string(folder.join("one/greeting")).unwrap(), "${HOME} 50%{x}\n");
     assert_eq!(std::fs::read_to_string(folder.join("one/index.html")).unwrap(), "here\n");
-    // Control: without the lock, the build uses the moved tag.
+    // Control: without the lock, the build uses the changed tag.
     std::fs::remove_file(folder.join("nself.lock")).unwrap();
-    fine(nself_in(folder, ["gen"]));
+    assert_success(nself_in(folder, ["gen"]));
     assert_eq!(bake("two"), "second\n");
 }

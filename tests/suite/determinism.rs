@@ -15,18 +15,18 @@ fn case() -> tempfile::TempDir {
     project(&golden(false).into_iter().find(|case| name(case) == "full-catalogue").unwrap())
 }
 
-fn made(project: &Path) -> Files {
+fn generated_files(project: &Path) -> Files {
     tree(&project.join("deploy"))
 }
 
 fn reference() -> Files {
     let case = case();
     assert_eq!(nself_in(case.path(), ["gen"]).code, 0);
-    made(case.path())
+    generated_files(case.path())
 }
 
 #[test]
-fn who_where_and_when_make_no_difference() {
+fn user_machine_and_time_make_no_difference() {
     let expected = reference();
     let program = env!("CARGO_BIN_EXE_nself");
     for (umask, cpus, variables) in [
@@ -48,7 +48,7 @@ fn who_where_and_when_make_no_difference() {
             .env("PATH", "/usr/bin:/bin")
             .envs(variables));
         assert_eq!(ran.code, 0, "{}", ran.stderr);
-        assert!(made(case.path()) == expected, "umask {umask}, {variables:?}");
+        assert!(generated_files(case.path()) == expected, "umask {umask}, {variables:?}");
         let file = case.path().join("deploy/local/compose.yaml");
         assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o644, "umask {umask}");
         assert_eq!(file.parent().unwrap().metadata().unwrap().permissions().mode() & 0o777, 0o755, "umask {umask}");
@@ -56,7 +56,7 @@ fn who_where_and_when_make_no_difference() {
 }
 
 #[test]
-fn another_user_gets_the_same() {
+fn a_different_user_gets_the_same_files() {
     let case = case();
     if run(Command::new("id").arg("-u")).stdout.trim() != "0" {
         skip("only root can run as another user");
@@ -64,17 +64,17 @@ fn another_user_gets_the_same() {
     }
     let mut copy = Command::new("chown");
     assert_eq!(run(copy.args(["-R", "65534:65534"]).arg(case.path())).code, 0);
-    // The program may lie where only its owner reads.
+    // Other users may not be able to read the folder of the program, so it is copied.
     let program = case.path().join("nself-program");
     std::fs::copy(env!("CARGO_BIN_EXE_nself"), &program).unwrap();
     std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
     let ran = run(Command::new(&program).arg("gen").current_dir(case.path()).uid(65534).gid(65534));
     assert_eq!(ran.code, 0, "{}", ran.stderr);
-    assert!(made(case.path()) == reference());
+    assert!(generated_files(case.path()) == reference());
 }
 
 #[test]
-fn twenty_processes_agree() {
+fn twenty_processes_write_the_same_files() {
     let expected = reference();
     let project = case();
     for round in 0..20 {
@@ -85,7 +85,7 @@ fn twenty_processes_agree() {
     }
 }
 
-/// The stack as JSON with its keys in several orders.
+/// Writes the stack as JSON with its keys in several orders.
 #[test]
 fn the_order_of_keys_makes_no_difference() {
     let stack = |keys: [usize; 4]| {
@@ -106,27 +106,27 @@ fn the_order_of_keys_makes_no_difference() {
         std::fs::write(folder.path().join("stack.ncl"), text).unwrap();
         let ran = nself_in(folder.path(), ["gen"]);
         assert_eq!(ran.code, 0, "{}", ran.stderr);
-        results.push(made(folder.path()));
+        results.push(generated_files(folder.path()));
     }
     assert!(results.iter().all(|result| *result == results[0]));
 }
 
-/// Known-bad control: a stack that holds the time of day is not reproducible, and the comparison says so.
+/// Known-bad control: a stack that contains the time is not reproducible, and the comparison detects that.
 #[test]
-fn the_comparison_can_fail() {
-    let made = |moment: &str| {
+fn the_comparison_detects_a_difference() {
+    let files_with_time = |moment: &str| {
         let case = case();
         std::fs::write(case.path().join("nginx/conf.d/extra.conf"), format!("# {moment}\n")).unwrap();
         assert_eq!(nself_in(case.path(), ["gen"]).code, 0);
-        made(case.path())
+        generated_files(case.path())
     };
-    assert!(made("12:00:00") != made("12:00:01"));
-    assert!(made("12:00:00") == made("12:00:00"));
+    assert!(files_with_time("12:00:00") != files_with_time("12:00:01"));
+    assert!(files_with_time("12:00:00") == files_with_time("12:00:00"));
 }
 
 #[test]
 fn no_file_names_the_host_a_folder_or_a_date() {
-    // No process id, date, host name, user, socket group or absolute path is in any file.
+    // No file contains a process id, date, host name, user, socket group or absolute path.
     let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
     let year = "202";
     for environment in environments() {

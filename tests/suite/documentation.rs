@@ -1,5 +1,5 @@
-//! The documentation: the generated reference is current, links lead to files and headings, and what the pages name
-//! exists. `NSELF_BLESS=1` rewrites `docs/reference`.
+//! Checks the documentation: the generated reference is current, links point to existing files and headings, and
+//! commands and scripts in the pages exist. `NSELF_BLESS=1` rewrites `docs/reference`.
 
 mod plain_language;
 mod reference;
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use crate::support::{nself_in, root, stack};
 
-/// Every page that people read, with its path below the root.
+/// Returns every page, with its path relative to the root.
 fn pages() -> Vec<(PathBuf, String)> {
     let folders = [root(), root().join("docs"), root().join("docs/reference")];
     let entries = folders.iter().flat_map(|folder| fs::read_dir(folder).unwrap()).map(|entry| entry.unwrap().path());
@@ -20,7 +20,7 @@ fn pages() -> Vec<(PathBuf, String)> {
     paths.into_iter().map(|path| (path.clone(), fs::read_to_string(path).unwrap())).collect()
 }
 
-/// Pages about what exists; the walk-throughs of CONTRIBUTING.md add what does not exist yet.
+/// Returns the pages except CONTRIBUTING.md, whose walk-throughs name commands that do not exist.
 fn pages_for_users() -> impl Iterator<Item = (PathBuf, String)> {
     pages().into_iter().filter(|(page, _)| !page.ends_with("CONTRIBUTING.md"))
 }
@@ -37,15 +37,15 @@ fn the_reference_is_current() {
     }
 }
 
-/// The text outside of code blocks.
+/// Returns the text outside code blocks.
 fn prose(text: &str) -> String {
     text.split("```").step_by(2).collect()
 }
 
-/// The anchor that a renderer gives a heading.
+/// Returns the anchor that renderers create for a heading.
 fn anchor(heading: &str) -> String {
-    let kept = heading.chars().filter(|char| char.is_alphanumeric() || matches!(char, ' ' | '-' | '_'));
-    kept.collect::<String>().trim().to_lowercase().replace(' ', "-")
+    let characters = heading.chars().filter(|char| char.is_alphanumeric() || matches!(char, ' ' | '-' | '_'));
+    characters.collect::<String>().trim().to_lowercase().replace(' ', "-")
 }
 
 fn anchors(text: &str) -> BTreeSet<String> {
@@ -59,7 +59,7 @@ fn links(text: &str) -> Vec<String> {
     targets.map(|(target, _)| target.to_owned()).filter(|target| !target.starts_with("http")).collect()
 }
 
-/// What a link gets wrong: nothing if it leads to a file, and to a heading where it names one.
+/// Returns what is wrong with a link; `None` if its file and heading exist.
 fn fault(page: &Path, text: &str, target: &str) -> Option<String> {
     let (file, heading) = target.split_once('#').unwrap_or((target, ""));
     let path = if file.is_empty() { page.to_owned() } else { page.parent().unwrap().join(file) };
@@ -72,7 +72,7 @@ fn fault(page: &Path, text: &str, target: &str) -> Option<String> {
 }
 
 #[test]
-fn links_lead_to_files_and_headings() {
+fn links_point_to_files_and_headings_that_exist() {
     let (mut count, mut faults) = (0, Vec::new());
     for (page, text) in pages() {
         for target in links(&text) {
@@ -86,9 +86,9 @@ fn links_lead_to_files_and_headings() {
     assert!(fault(&page, "", "docs/nothing.md").is_some() && fault(&page, "", "docs/databases.md#nothing").is_some());
 }
 
-/// A page names commands in code: `nself gen --check`, or a line of a console after `$ `.
+/// Pages name commands in code, such as `nself gen --check`, or in a console after `$ `.
 #[test]
-fn the_commands_that_pages_name_exist() {
+fn commands_in_the_documentation_exist() {
     let help = nself_in(Path::new("/"), ["--help"]).stdout;
     let (_, list) = help.split_once("Commands:\n").unwrap();
     let commands: BTreeSet<&str> = list.lines().map_while(|line| line.strip_prefix("  ")?.split(' ').next()).collect();
@@ -97,8 +97,8 @@ fn the_commands_that_pages_name_exist() {
     for (page, text) in pages_for_users() {
         for rest in ["`nself ", "$ nself "].iter().flat_map(|start| text.split(start).skip(1)) {
             let word = rest.split(|char: char| !char.is_ascii_lowercase() && char != '_').next().unwrap_or_default();
-            let known = commands.contains(word) || word == "__evaluate" || word.is_empty();
-            assert!(known, "{}: there is no command `nself {word}`", page.display());
+            let exists = commands.contains(word) || word == "__evaluate" || word.is_empty();
+            assert!(exists, "{}: there is no command `nself {word}`", page.display());
             count += 1;
         }
     }
@@ -106,7 +106,7 @@ fn the_commands_that_pages_name_exist() {
 }
 
 #[test]
-fn the_recipes_and_scripts_that_pages_name_exist() {
+fn recipes_and_scripts_in_the_documentation_exist() {
     let justfile = fs::read_to_string(root().join("justfile")).unwrap();
     let recipes: BTreeSet<&str> = justfile
         .lines()
@@ -133,9 +133,9 @@ fn the_recipes_and_scripts_that_pages_name_exist() {
     assert!(named.len() > 5, "{named:?}");
 }
 
-/// Each Nickel block that is a whole stack generates.
+/// Each Nickel block that is a complete stack generates without errors.
 #[test]
-fn whole_stacks_of_pages_generate() {
+fn stacks_in_the_documentation_generate() {
     let mut count = 0;
     for (page, text) in pages_for_users() {
         for block in text.split("```nickel\n").skip(1).filter_map(|rest| rest.split("```").next()) {

@@ -1,5 +1,5 @@
-//! The edge as clients and services see it: a real nginx with the generated files changes nothing of a request or an answer
-//! that the stack does not ask for, streams in both directions and keeps its connections to services.
+//! Checks the edge from the side of clients and services: a real nginx with the generated files forwards requests and
+//! responses unchanged, streams in both directions and keeps connections to services open.
 
 mod load;
 mod routes;
@@ -15,7 +15,7 @@ use crate::attacks::edge::tools;
 use crate::support::run;
 use crate::up::apart;
 
-/// A route of each kind to a service that answers with what it received.
+/// Routes of each kind to a service that answers with the request that it received.
 const KINDS: &str = r#"
   tls.mode = 'files,
   services = {
@@ -33,15 +33,15 @@ fn environment() -> (tempfile::TempDir, PathBuf) {
     (project, environment)
 }
 
-/// The same request to the service itself.
+/// Sends the same request directly to the service.
 fn directly(request: &Request) -> Request {
     Request { from: "127.0.0.1", port: 9000, ..request.clone() }
 }
 
 #[test]
-fn the_edge_changes_nothing_unasked() {
+fn the_edge_forwards_requests_and_responses_unchanged() {
     if tools() {
-        apart("edge::the_edge_changes_nothing_unasked", compare_with_direct);
+        apart("edge::the_edge_forwards_requests_and_responses_unchanged", compare_with_direct);
     }
 }
 
@@ -74,7 +74,7 @@ fn compare_with_direct() {
         assert!(direct.status != 0, "{}: {direct:?}", request.raw);
         assert_eq!(comparable(through), comparable(direct), "{}", request.raw);
     }
-    // Known-bad control: an edge that names a charset changes the answer.
+    // Known-bad control: an edge that sets a charset changes the response.
     drop(edge);
     let edge = RunningEdge::start_with(&environment, |text| {
         text.replace("server_tokens off;", "server_tokens off; charset utf-8;")
@@ -82,8 +82,8 @@ fn compare_with_direct() {
     assert_ne!(comparable(&edge.ask(&requests[8..9])[0]), comparable(&direct[8]));
 }
 
-/// What of an answer, and of the request that the service received, is the same with and without the edge: all but the
-/// headers that say how the request came, and those that the edge adds for browsers.
+/// Returns the parts of a response, and of the request that the service received, that must be equal with and without
+/// the edge: everything except headers about the connection and headers that the edge adds for browsers.
 fn comparable(answer: &Answer) -> (u64, Vec<String>, serde_json::Value, String) {
     const OF_THE_WAY: [&str; 6] =
         ["x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "x-request-id", "connection"];
@@ -110,7 +110,7 @@ fn comparable(answer: &Answer) -> (u64, Vec<String>, serde_json::Value, String) 
         format!("{}: {}", name.to_ascii_lowercase(), value.trim())
     });
     let is_of_service = |line: &String| !OF_THE_EDGE.iter().any(|name| line.starts_with(&format!("{name}: ")));
-    // The length of what the service received differs with its headers.
+    // The length of the body differs if it contains the request's headers.
     let echoes = received.is_object();
     let mut headers: Vec<String> =
         lines.filter(is_of_service).filter(|line| !echoes || !line.starts_with("content-length")).collect();
@@ -119,9 +119,9 @@ fn comparable(answer: &Answer) -> (u64, Vec<String>, serde_json::Value, String) 
 }
 
 #[test]
-fn every_kind_of_route_streams() {
+fn every_kind_of_route_streams_data() {
     if tools() {
-        apart("edge::every_kind_of_route_streams", stream);
+        apart("edge::every_kind_of_route_streams_data", stream);
     }
 }
 
@@ -141,9 +141,9 @@ fn stream() {
 }
 
 #[test]
-fn connections_to_services_are_kept() {
+fn connections_to_services_stay_open() {
     if tools() {
-        apart("edge::connections_to_services_are_kept", keep_connections);
+        apart("edge::connections_to_services_stay_open", keep_connections);
     }
 }
 
@@ -181,14 +181,14 @@ fn compress() {
     };
     assert_eq!(encoding("/html", "Accept-Encoding: gzip\r\n").as_deref(), Some("Content-Encoding: gzip"));
     assert_eq!(encoding("/html", ""), None);
-    // Less than 1 KiB, and of no type.
+    // Less than 1 KiB, and without a content type.
     assert_eq!(encoding("/cookies", "Accept-Encoding: gzip\r\n"), None);
 }
 
 #[test]
-fn a_header_of_the_service_wins() {
+fn headers_of_the_service_are_kept() {
     if tools() {
-        apart("edge::a_header_of_the_service_wins", strict_transport);
+        apart("edge::headers_of_the_service_are_kept", strict_transport);
     }
 }
 
@@ -206,9 +206,9 @@ fn strict_transport() {
 }
 
 #[test]
-fn grpc_passes_behind_a_proxy_that_ends_tls() {
+fn grpc_works_behind_a_proxy_that_terminates_tls() {
     if tools() {
-        apart("edge::grpc_passes_behind_a_proxy_that_ends_tls", call_without_tls);
+        apart("edge::grpc_works_behind_a_proxy_that_terminates_tls", call_without_tls);
     }
 }
 

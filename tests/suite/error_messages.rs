@@ -1,4 +1,4 @@
-//! Everything that is wrong with a stack, in one run, at its place; judged through the library's own door.
+//! One run reports all errors of a stack at their places. Uses the public interface of the library.
 
 use std::path::Path;
 
@@ -22,7 +22,7 @@ fn load_in(folder: &Path, text: &str, guard: Guard) -> (Option<Loaded>, Vec<Diag
     }
 }
 
-/// Line 2 holds the names; `fields` start on line 3.
+/// Returns the findings of a stack in which `fields` start on line 3.
 fn findings(fields: &str) -> Vec<Diagnostic> {
     let folder = tempfile::tempdir().unwrap();
     let findings = load_in(folder.path(), &stack(fields), Guard::InProcess).1;
@@ -91,7 +91,7 @@ fn unknown_fields_and_bad_names_are_shown_at_their_key() {
 }
 
 #[test]
-fn a_very_long_field_name_costs_no_time_and_is_not_repeated() {
+fn a_very_long_field_name_is_fast_and_shortened() {
     let started = std::time::Instant::now();
     let found = findings(&format!("services.orders = {{ image = \"a/b:1\", {} = 1 }},", "p".repeat(200_000)));
     assert_eq!(found[0].code, Code::UnknownField);
@@ -100,7 +100,7 @@ fn a_very_long_field_name_costs_no_time_and_is_not_repeated() {
 }
 
 #[test]
-fn messages_of_programs_are_bounded_and_their_own() {
+fn messages_of_nickel_programs_are_shortened_and_unchanged() {
     let found = findings(
         "services.orders = std.fail_with \"my own words\",\nservices.billing = std.fail_with (std.string.join \"\" (std.array.replicate 9000 \"x\")),",
     );
@@ -110,7 +110,7 @@ fn messages_of_programs_are_bounded_and_their_own() {
     let found = findings(
         "services.orders = { image = \"a/b:1\", port | std.contract.from_predicate (fun n => n > 9000) = 8001 },",
     );
-    assert_eq!((found[0].code, found[0].message.as_str()), (Code::Contract, "the value breaks its contract"));
+    assert_eq!((found[0].code, found[0].message.as_str()), (Code::Contract, "the value violates its contract"));
 }
 
 #[test]
@@ -122,9 +122,9 @@ fn both_sides_of_a_merge_conflict_are_shown() {
     assert!(related.contains(&"stack.ncl:4:19".to_owned()), "{related:?}");
 }
 
-/// What people slip on, by the field that they write: code, place, message, fix.
+/// Common mistakes: the fields, then code, place, message and fix.
 #[test]
-fn common_slips_are_reported_with_their_fix() {
+fn common_mistakes_are_reported_with_their_fix() {
     for (fields, place, message, hint) in [
         (
             "enviroments.prod = {},",
@@ -150,19 +150,19 @@ fn common_slips_are_reported_with_their_fix() {
         (
             "services = [nself.services.redis],",
             "NS003 stack.ncl:3:12 services",
-            "an array stands where a record is needed",
+            "this is an array, but a record is needed",
             "`{ name = … }`",
         ),
         (
             "services.aa = { port = 1, port = 2 },",
             "NS003 stack.ncl:3:24 services.aa.port",
             "the field has two values",
-            "keep one",
+            "remove one of them",
         ),
         (
             "services.redis = nself.services.rediss,",
             "NS003 stack.ncl:3:18 services.redis",
-            "there is no `rediss` here",
+            "there is no field `rediss` here",
             "did you mean `redis`?",
         ),
         (
@@ -175,16 +175,16 @@ fn common_slips_are_reported_with_their_fix() {
         (
             "services.aa = nself.templates.express { port = 1 },",
             "NS003 stack.ncl:3:15 services.aa",
-            "a record takes no argument",
+            "a record is not a function",
             "`&`",
         ),
         (
             "services.aa.command = [\"a\" \"b\"],",
             "NS003 stack.ncl:3:24 services.aa.command[0]",
-            "text takes no argument",
+            "text is not a function",
             "a `,` may be missing",
         ),
-        // In a layer, which is merged before it is judged.
+        // In a layer, which is merged before it is checked.
         (
             "environments.prod.services.aa.replicas = \"2\",",
             "NS103 stack.ncl:3:42 services.aa.replicas",
@@ -218,7 +218,7 @@ fn common_slips_are_reported_with_their_fix() {
         (
             "environments = { local.enabled = false, staging.enabled = false, prod.enabled = false },",
             "NS110 stack.ncl:3:16 environments",
-            "no environment is left",
+            "all environments have",
             "",
         ),
     ] {
@@ -231,9 +231,9 @@ fn common_slips_are_reported_with_their_fix() {
     }
 }
 
-/// Quotes alone are not what is wrong with these.
+/// Values that would be wrong without quotes as well.
 #[test]
-fn other_text_in_the_place_of_a_number_gets_no_such_fix() {
+fn only_text_that_is_a_number_gets_the_hint_about_quotes() {
     for field in ["replicas = \"two\"", "replicas = \"\"", "egress = \"yes\"", "egress = \"2\"", "replicas = \"2.5\""] {
         let found = findings(&format!("environments.prod.services.aa.{field},"));
         let found: Vec<&Diagnostic> = found.iter().filter(|finding| finding.code == Code::WrongType).collect();
@@ -241,20 +241,20 @@ fn other_text_in_the_place_of_a_number_gets_no_such_fix() {
     }
 }
 
-/// Files that are no stack at all.
+/// Files that are not stacks.
 #[test]
-fn files_of_other_kinds_are_reported_by_their_kind() {
+fn files_that_are_not_nickel_are_reported_by_their_kind() {
     let folder = tempfile::tempdir().unwrap();
     let good = stack("");
     let bad: [(Vec<u8>, &str, &str, &str); 8] = [
         (b"".to_vec(), "NS002 stack.ncl:1:1 ", "the file is empty", "`nself init`"),
         (format!("\u{FEFF}{good}").into(), "NS002 stack.ncl:1:1 ", "byte order mark", "without one"),
-        (b"\xff\xfel\0".to_vec(), "NS001 stack.ncl:1:1 ", "no UTF-8 text", "save it as UTF-8"),
+        (b"\xff\xfel\0".to_vec(), "NS001 stack.ncl:1:1 ", "not UTF-8 text", "save it as UTF-8"),
         (
             good.replacen('\n', "\n<<<<<<< HEAD\n", 1).into(),
             "NS002 stack.ncl:2:1 ",
-            "conflict of a merge",
-            "remove the marks",
+            "unresolved merge conflict",
+            "remove the conflict markers",
         ),
         (good.replace("project =", "project:").into(), "NS002 stack.ncl:2:12 ", "contract", "`name = value`"),
         (
@@ -267,7 +267,7 @@ fn files_of_other_kinds_are_reported_by_their_kind() {
         (
             good.replace("nself/main.ncl", "nself.ncl").into(),
             "NS003 stack.ncl:1:13 ",
-            "`nself.ncl` is found neither",
+            "`nself.ncl` does not exist",
             "`nself/main.ncl`",
         ),
     ];
@@ -283,7 +283,7 @@ fn files_of_other_kinds_are_reported_by_their_kind() {
         assert_eq!(places(&found), [place], "{found:?}");
         assert!(found[0].message.contains(message) && found[0].hint.contains(hint), "{found:?}");
     }
-    // Controls: Windows line ends and tabs are none of that.
+    // Controls: Windows line endings and tabs are accepted.
     assert_eq!(load_in(folder.path(), &good.replace('\n', "\r\n\t"), Guard::InProcess).1, []);
 }
 
@@ -302,7 +302,7 @@ fn syntax_errors_of_imports_are_shown_in_the_import() {
 }
 
 #[test]
-fn what_is_no_data_and_what_is_no_number_is_reported() {
+fn functions_and_infinite_numbers_are_reported() {
     let found = findings(
         "services.orders = { image = \"a/b:1\",\n  compose = { a = fun x => x, b = Number, c = 'Tag 1, d = 1e400, e = 1/3 } },",
     );
@@ -318,7 +318,7 @@ fn what_is_no_data_and_what_is_no_number_is_reported() {
 }
 
 #[test]
-fn nesting_is_free_up_to_the_limit() {
+fn nesting_is_allowed_up_to_the_limit() {
     let folder = tempfile::tempdir().unwrap();
     let guard = || Guard::Child { executable: env!("CARGO_BIN_EXE_nself").into(), limits: Limits::default() };
     let nested = |levels: usize| {
@@ -339,8 +339,8 @@ fn nesting_is_free_up_to_the_limit() {
 }
 
 #[test]
-fn a_field_that_failed_causes_no_second_finding() {
-    // The layer fails, so what it is laid over stays, and those that need it are content.
+fn a_field_that_failed_causes_only_one_finding() {
+    // The layer fails, so the common value stays and causes no further finding.
     let found = findings(
         "services = { orders = { image = \"a/b:1\" }, web = { image = \"a/b:1\", depends_on = [\"orders\"] } },\n\
          environments.prod.services.orders = std.fail_with \"broken layer\",",
@@ -357,9 +357,9 @@ fn a_field_that_failed_causes_no_second_finding() {
     assert_eq!(prod.broken, [nself::path!("services", "orders")]);
 }
 
-/// Reporting takes time in proportion to the findings: a run of thousands must not look like a hang.
+/// The time for reporting must grow linearly with the number of findings.
 #[test]
-fn thousands_of_misfits_are_reported_in_one_go() {
+fn thousands_of_mismatches_are_reported_in_one_run() {
     let misfits = |count: usize| -> String {
         (0..count)
             .map(|i| format!("service-{i} = {{ image = \"a/b:1\", depends_on = 5, limits.memory = \"1X\" }},\n"))
@@ -373,8 +373,9 @@ fn thousands_of_misfits_are_reported_in_one_go() {
 }
 
 #[test]
-fn no_finding_is_lost_when_its_surroundings_are_read_again() {
-    // Each misfit makes its service be read again: the name, the unknown field and the refused text stay.
+fn no_finding_is_lost_when_its_record_is_decoded_again() {
+    // After each mismatch the service is decoded again: findings about the name, the unknown field and the refused text
+    // must remain.
     let found = findings(
         "services.Bad = { image = \"no tag\", depends_on = 5, prot = 1, limits.memory = \"1X\", volumes.\"X Y\".path = \"rel\" },\n\
          services.orders = { image = \"a/b:1\", depends_on = { redis = 'sometime } },\n\

@@ -1,5 +1,5 @@
-//! What the cache and the output folder do when everything goes wrong: killed and racing writers, full disks,
-//! read-only folders, damage, a clock that goes backwards. Never a wrong byte, never a crash.
+//! The cache and the output folder under faults: killed and concurrent runs, full disks, read-only folders, damage, a
+//! clock that goes backwards. There is never a wrong byte or a crash.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -32,7 +32,7 @@ fn objects(folder: &Path) -> Vec<PathBuf> {
     objects
 }
 
-/// Every object is what its name says, and read-only.
+/// Checks that every object has the digest in its name and is read-only.
 fn objects_are_whole(folder: &Path) {
     for path in objects(folder) {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
@@ -44,7 +44,7 @@ fn objects_are_whole(folder: &Path) {
 }
 
 #[test]
-fn a_cache_is_worth_time_only() {
+fn a_missing_cache_only_costs_time() {
     let project = project();
     let folder = project.path();
     assert_eq!(nself_in(folder, ["gen"]).code, 0);
@@ -53,7 +53,7 @@ fn a_cache_is_worth_time_only() {
     fs::remove_dir_all(folder.join(".nself")).unwrap();
     assert_eq!(nself_in(folder, ["gen"]).code, 0);
     assert_eq!(tree(&folder.join("deploy")), first);
-    // Objects are never what is generated from: all of them forged, and nothing of it arrives.
+    // Files are never generated from objects: forged objects have no effect.
     for path in objects(folder) {
         fs::remove_file(&path).unwrap();
         fs::write(&path, "forged").unwrap();
@@ -65,7 +65,7 @@ fn a_cache_is_worth_time_only() {
 }
 
 #[test]
-fn verify_names_everything_and_repairs_what_it_can() {
+fn verify_reports_every_difference_and_repairs_files() {
     let project = project();
     let folder = project.path();
     let early = nself_in(folder, ["verify"]);
@@ -82,35 +82,39 @@ fn verify_names_everything_and_repairs_what_it_can() {
     fs::write(&damaged, "damaged").unwrap();
     let found = nself_in(folder, ["verify"]);
     assert_eq!(found.code, 1);
-    for text in ["local/compose.yaml is not", "prod/health.json is missing", "NS808"] {
+    for text in ["local/compose.yaml differs", "prod/health.json is missing", "NS808"] {
         assert!(found.stderr.contains(text), "{}", found.stderr);
     }
     assert_eq!(fs::read(&edited).unwrap(), b"edited", "without --repair nothing is touched");
     let repaired = nself_in(folder, ["verify", "--rebuild", "--repair"]);
     assert_eq!(repaired.code, 0, "{}", repaired.stderr);
-    assert!(repaired.stdout.contains("restored local/compose.yaml") && repaired.stdout.contains("put aside"));
+    assert!(repaired.stdout.contains("restored local/compose.yaml") && repaired.stdout.contains("moved to quarantine"));
     assert_eq!(tree(&folder.join("deploy")), first);
     assert_eq!(nself_in(folder, ["verify"]).code, 0);
 
-    // Without the stack, the objects are enough; without both, it says so.
+    // Without the stack, objects are enough for a repair; without both, it fails.
     fs::write(&edited, "edited").unwrap();
     fs::rename(folder.join("stack.ncl"), folder.join("away.ncl")).unwrap();
     assert_eq!(nself_in(folder, ["verify", "--repair"]).code, 0);
     assert_eq!(tree(&folder.join("deploy")), first);
     fs::write(&edited, "edited").unwrap();
     fs::remove_dir_all(folder.join(".nself")).unwrap();
-    let lost = nself_in(folder, ["verify", "--repair"]);
-    assert!(lost.code == 1 && lost.stderr.contains("no copy of it is left"), "{}", lost.stderr);
+    let without_copies = nself_in(folder, ["verify", "--repair"]);
+    assert!(
+        without_copies.code == 1 && without_copies.stderr.contains("no copy exists to restore it"),
+        "{}",
+        without_copies.stderr
+    );
     assert_eq!(fs::read(&edited).unwrap(), b"edited");
 
-    // A stack that gives something else is a finding, not a repair.
+    // A stack that generates different files is a finding and is not used for a repair.
     fs::write(folder.join("stack.ncl"), body("debug")).unwrap();
     let other = nself_in(folder, ["verify", "--rebuild"]);
     assert!(other.code == 1 && other.stderr.contains("NS809"), "{}", other.stderr);
 }
 
 #[test]
-fn garbage_goes_and_what_is_young_or_wanted_stays() {
+fn gc_deletes_unused_objects_and_keeps_young_ones() {
     let project = project();
     let folder = project.path();
     for level in ["info", "debug", "warn"] {
@@ -129,7 +133,7 @@ fn garbage_goes_and_what_is_young_or_wanted_stays() {
 }
 
 #[test]
-fn racing_writers_that_are_killed_leave_nothing_wrong() {
+fn killed_concurrent_runs_leave_consistent_files() {
     let project = project();
     let folder = project.path();
     assert_eq!(nself_in(folder, ["gen"]).code, 0);
@@ -139,7 +143,7 @@ fn racing_writers_that_are_killed_leave_nothing_wrong() {
         assert_eq!(nself_in(folder, ["gen"]).code, 0);
         results.insert(level, tree(&folder.join("deploy")));
     }
-    // A generator of moments without a clock.
+    // A generator of pseudo-random delays.
     let mut seed = 0x9e37_79b9_u32;
     for round in 0..100 {
         let level = ["info", "debug"][round % 2];
@@ -159,7 +163,7 @@ fn racing_writers_that_are_killed_leave_nothing_wrong() {
             let _ = writer.wait();
         }
         objects_are_whole(folder);
-        // Whole files of one state or the other, never a third.
+        // Each file is complete, in one of the two states.
         let now = tree(&folder.join("deploy"));
         for (path, bytes) in now.iter().filter(|(path, _)| !path.contains("/.nself-") && !path.starts_with(".nself-")) {
             assert!(results.values().any(|known| known.get(path) == Some(bytes)), "round {round}: {path}");
@@ -198,7 +202,7 @@ impl Drop for Small {
 }
 
 #[test]
-fn a_full_disk_is_an_error_and_no_half_file() {
+fn a_full_disk_is_an_error_and_leaves_no_partial_file() {
     let Some(disk) = Small::mount("768k") else { return };
     let folder = disk.0.path();
     fs::write(folder.join("stack.ncl"), body("info")).unwrap();
@@ -225,7 +229,7 @@ fn a_full_disk_is_an_error_and_no_half_file() {
 }
 
 #[test]
-fn a_cache_that_cannot_be_written_costs_time_only() {
+fn a_read_only_cache_only_costs_time() {
     let Some(disk) = Small::mount("4m") else { return };
     let project = project();
     let folder = project.path();
@@ -249,7 +253,7 @@ fn a_cache_that_cannot_be_written_costs_time_only() {
 }
 
 #[test]
-fn damaged_and_newer_records_count_as_absent() {
+fn damaged_and_newer_records_count_as_missing() {
     let project = project();
     let folder = project.path();
     assert_eq!(nself_in(folder, ["gen"]).code, 0);
@@ -263,7 +267,7 @@ fn damaged_and_newer_records_count_as_absent() {
     assert_eq!(nself_in(folder, ["why", "--rebuilt"]).code, 0);
     assert_eq!(nself_in(folder, ["gc", "--grace", "0"]).code, 0);
     assert!(folder.join(".nself/objects2").is_dir(), "what another release keeps stays");
-    // A clock that goes backwards: everything is older than the stamp, or younger than now.
+    // Wrong clocks: all files are older than the stamp, or in the future.
     for time in ["1980-01-01", "2099-01-01"] {
         for path in tree(folder).keys() {
             let _ = run(Command::new("touch").arg("-h").arg("-d").arg(time).arg(folder.join(path)));
@@ -275,7 +279,7 @@ fn damaged_and_newer_records_count_as_absent() {
 }
 
 #[test]
-fn values_of_secrets_are_in_no_cache() {
+fn the_cache_contains_no_secret_values() {
     let project = project();
     let folder = project.path();
     assert_eq!(nself_in(folder, ["gen"]).code, 0);
@@ -283,11 +287,11 @@ fn values_of_secrets_are_in_no_cache() {
     fs::write(folder.join("stack.ncl"), body("debug")).unwrap();
     assert_eq!(nself_in(folder, ["gen"]).code, 0);
     assert_eq!(nself_in(folder, ["verify", "--rebuild", "--repair"]).code, 0);
-    let kept: Vec<u8> = tree(&folder.join(".nself")).into_values().flatten().collect();
+    let cache_bytes: Vec<u8> = tree(&folder.join(".nself")).into_values().flatten().collect();
     let values = tree(&folder.join("deploy/local/secrets"));
     let long: Vec<&Vec<u8>> = values.values().filter(|value| value.len() > 15).collect();
     assert!(long.len() > 3, "{:?}", values.keys());
-    let found = |value: &[u8]| kept.windows(value.len()).any(|part| part == value);
+    let found = |value: &[u8]| cache_bytes.windows(value.len()).any(|part| part == value);
     assert!(found(b"shop.example.com"), "known-bad control: what is no secret is found");
     assert!(!long.iter().any(|value| found(value)));
 }

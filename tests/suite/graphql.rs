@@ -1,5 +1,5 @@
-//! Hasura's metadata: as its published types have it, about tables that a real server has, and nothing without the
-//! row filter that belongs to it.
+//! Checks Hasura's metadata: it matches the published types, names only objects that a real server has, and every
+//! permission has its row filter.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,8 +11,9 @@ use serde_json::{Value, json};
 use crate::database::server::{Server, Session, Version};
 use crate::support::{Ran, golden, name, nself_in, project, run, stack, tool};
 
-/// The folder as Hasura's command line reads it: `!include FILE` is that file, beside the one that says so.
-fn read(file: &Path) -> Value {
+/// Reads the folder like Hasura's command line: `!include FILE` is replaced by the content of the file in the same
+/// folder.
+pub fn read(file: &Path) -> Value {
     let value = serde_yaml_ng::from_str(&fs::read_to_string(file).unwrap_or_else(|error| panic!("{file:?}: {error}")));
     include(value.unwrap(), file.parent().unwrap())
 }
@@ -33,7 +34,7 @@ fn include(value: Value, folder: &Path) -> Value {
     }
 }
 
-fn metadata(folder: &Path) -> Value {
+pub fn metadata(folder: &Path) -> Value {
     let version = read(&folder.join("version.yaml"));
     assert_eq!(version, json!({ "version": 3 }));
     json!({ "resource_version": 1, "metadata": { "version": 3, "sources": read(&folder.join("databases/databases.yaml")) } })
@@ -49,11 +50,11 @@ fn tables(metadata: &Value) -> Vec<Value> {
     sources.iter().flat_map(|source| source["tables"].as_array().unwrap().clone()).collect()
 }
 
-/// Whether the value has the published type.
-fn judged(metadata: &Value) -> Option<Ran> {
+/// Checks a value against the published type.
+pub fn type_error(metadata: &Value) -> Option<Ran> {
     let tools = tool("metadata")?;
     let folder = tempfile::tempdir_in(&tools).unwrap();
-    // A source of any other kind has any configuration, so the type of the whole does not check this kind.
+    // The published type accepts any configuration for other kinds of sources, so this kind is checked separately.
     let sources = metadata["metadata"]["sources"].as_array().unwrap();
     let configurations: Vec<&Value> = sources.iter().map(|source| &source["configuration"]).collect();
     let text = format!(
@@ -74,11 +75,11 @@ fn judged(metadata: &Value) -> Option<Ran> {
 }
 
 #[test]
-fn metadata_has_the_published_type() {
+fn metadata_matches_the_published_types() {
     let good = golden_metadata();
-    let Some(ran) = judged(&good) else { return };
+    let Some(ran) = type_error(&good) else { return };
     assert_eq!(ran.code, 0, "{}", ran.stdout);
-    // Known-bad controls: keys and values that Hasura does not know.
+    // Known-bad controls: keys and values that do not exist in Hasura.
     let text = good.to_string();
     for (is, was) in [
         ("\"foreign_key_constraint_on\"", "\"foreign_key_constraints_on\""),
@@ -89,11 +90,11 @@ fn metadata_has_the_published_type() {
     ] {
         assert!(text.contains(is), "{is}");
         let bad: Value = serde_json::from_str(&text.replace(is, was)).unwrap();
-        assert!(judged(&bad).unwrap().code != 0, "{was} was taken");
+        assert!(type_error(&bad).unwrap().code != 0, "{was} was taken");
     }
 }
 
-/// What the server says about tables, columns and keys.
+/// Returns the differences between the metadata and the server's tables, columns and keys.
 fn faults(session: &mut Session, metadata: &Value) -> Vec<String> {
     let mut faults = Vec::new();
     let mut must = |session: &mut Session, sql: String, what: String| {
@@ -146,7 +147,7 @@ fn faults(session: &mut Session, metadata: &Value) -> Vec<String> {
     faults
 }
 
-/// The golden case's database on a real server.
+/// Creates the database of the golden case on a real server.
 fn served() -> Option<(Server, tempfile::TempDir)> {
     let server = Server::start(Version::V17)?;
     let case = project(&golden(false).into_iter().find(|case| name(case) == "database").unwrap());
@@ -164,7 +165,7 @@ fn served() -> Option<(Server, tempfile::TempDir)> {
 }
 
 #[test]
-fn metadata_is_about_what_the_server_has() {
+fn metadata_names_only_objects_that_the_server_has() {
     let Some((server, case)) = served() else { return };
     let mut session = server.session("postgres", "tickets");
     let metadata = metadata(&case.path().join("deploy/local/hasura/hasura"));
@@ -176,16 +177,16 @@ fn metadata_is_about_what_the_server_has() {
         (2 * keys.trim().parse::<u32>().unwrap()).to_string(),
         "both directions of each key"
     );
-    // Known-bad controls: a column and a key that are gone, a column that no role may write.
+    // Known-bad controls: a dropped column and key, a column that no role may write.
     session.must("ALTER TABLE tickets DROP COLUMN spent; ALTER TABLE tickets DROP CONSTRAINT tickets_author_fkey;");
     session.must("ALTER TABLE tickets ALTER COLUMN state DROP DEFAULT;");
     let found = faults(&mut session, &metadata).join("\n");
     assert!(found.contains("tickets.spent of insert") && found.contains("relationship \"author\""), "{found}");
 }
 
-/// The service that filters by the session's variable sees all rows; a service that does not sees none.
+/// The service that filters by a session variable sees all rows; a service without the setting sees none.
 #[test]
-fn only_the_server_of_the_api_reads_past_the_tenants_policy() {
+fn only_hasura_is_exempt_from_the_tenants_policy() {
     let Some((server, _case)) = served() else { return };
     let mut superuser = server.session("postgres", "tickets");
     superuser.must("INSERT INTO people (id, tenant_id, email) SELECT gen_random_uuid(), gen_random_uuid(), n || '@example.com' FROM generate_series(1, 3) n;");
@@ -195,7 +196,7 @@ fn only_the_server_of_the_api_reads_past_the_tenants_policy() {
     }
 }
 
-/// No permission on a tenant's table without its filter; a change of the filter shows.
+/// Every permission on a tenant's table has the filter; a missing filter is detected.
 #[test]
 fn every_permission_has_the_filter_of_its_convention() {
     let metadata = golden_metadata();
@@ -211,7 +212,7 @@ fn every_permission_has_the_filter_of_its_convention() {
                     let filter = &rule[place]["tenant_id"]["_eq"];
                     assert_eq!(filter == "X-Hasura-Tenant-Id", tenant, "{own} {kind}: {rule}");
                 }
-                // What is compared is not written by hand.
+                // Columns that are compared with session variables cannot be written.
                 let columns = rule["columns"].as_array().cloned().unwrap_or_default();
                 assert!(kind == "select" || !columns.contains(&json!("tenant_id")), "{own} {kind}");
             }
@@ -229,7 +230,7 @@ fn shop(tables: &str, more: &str) -> tempfile::TempDir {
 const ORDERS: &str =
     r#"orders = { columns = { id = { type = "bigint" }, owner_id = { type = "text" } }, primary_key = ["id"]"#;
 
-/// Generated without a server: what the stack says, at once.
+/// Generates a stack without a server.
 fn generated(case: &tempfile::TempDir) -> Ran {
     nself_in(case.path(), ["db", "new", "--name", "next"]);
     nself_in(case.path(), ["gen", "--env", "local"])
@@ -248,7 +249,7 @@ fn the_api_follows_the_schema() {
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let folder = case.path().join("deploy/local/hasura/hasura");
     let value = metadata(&folder);
-    assert!(judged(&value).is_none_or(|ran| ran.code == 0));
+    assert!(type_error(&value).is_none_or(|ran| ran.code == 0));
     assert_eq!(value["metadata"]["sources"][0]["name"], "default", "the main database is Hasura's own source");
     let names = |table: &str, kind: &str| -> Vec<String> {
         let all = tables(&value);
@@ -259,7 +260,7 @@ fn the_api_follows_the_schema() {
     assert_eq!(names("lines", "object"), ["gift_order", "order"]);
     assert_eq!(names("orders", "array"), ["lines_by_gift_order", "lines_by_order"]);
     assert_eq!(names("orders", "object"), ["notes"], "one row at most is an object");
-    // A table that the definition no longer has is no longer there.
+    // A table that was removed from the definition is removed from the metadata.
     let text = fs::read_to_string(case.path().join("stack.ncl")).unwrap();
     let without =
         text.replace(&format!(", {notes}"), "").replace("served_by", "allow.notes.deletes_data = \"moved\", served_by");
@@ -271,7 +272,7 @@ fn the_api_follows_the_schema() {
 }
 
 #[test]
-fn what_would_show_too_much_is_refused() {
+fn an_api_that_bypasses_a_policy_is_refused() {
     let served = "served_by = \"hasura\",";
     for (table, more, code, why) in [
         ("api.user.may = ['select]", "", "NS710", "no service serves"),
@@ -300,7 +301,7 @@ fn what_would_show_too_much_is_refused() {
             ran.stderr
         );
     }
-    // With the rows said in the API's words, a policy of one's own is no obstacle.
+    // A policy of the user is accepted if `rows` has an equivalent condition.
     let good = "row_security = 'on, policies.own.using = \"owner_id = CURRENT_USER\", \
                 api.user = { may = ['select], rows.owner_id = \"X-Hasura-User-Id\" }";
     let ran = generated(&shop(&format!("{ORDERS}, {good} }}"), served));

@@ -1,4 +1,4 @@
-//! Images that nself makes, read and run by the programs that others use: skopeo, umoci, runc, a registry.
+//! Reads and runs images that nself packs with other programs: skopeo, umoci, runc, a registry.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use crate::support::{nself, nself_in, run, stack, tool, tree};
 
 const CANARY: &str = "canary-5d2f8e91c07b4a36";
 
-/// A project with a static web server in a folder.
+/// Creates a project with a static web server in a folder.
 fn project(busybox: &Path, layout: &str) -> tempfile::TempDir {
     let project = stack(&format!(
         "{{ project = \"shop\", domain = \"shop.example.com\", services.web = {{
@@ -41,11 +41,11 @@ fn json(bytes: &str) -> Value {
 }
 
 #[test]
-fn an_image_is_the_same_wherever_and_in_whatever_order_it_is_made() {
+fn an_image_is_the_same_on_every_machine_and_in_every_order() {
     let Some(busybox) = busybox() else { return };
     let layout = "layout = { folder = \"web\", platforms = [\"linux/amd64\", \"linux/arm64/v8\"] }";
-    let mut seen = std::collections::BTreeSet::new();
-    // The specification's types hold hash maps, seeded differently in each process.
+    let mut layouts = std::collections::BTreeSet::new();
+    // The specification's types have hash maps, whose order differs in each process.
     for i in 0..20 {
         let project = project(&busybox, layout);
         let mut command = nself(project.path());
@@ -55,18 +55,18 @@ fn an_image_is_the_same_wherever_and_in_whatever_order_it_is_made() {
         assert!(ran.stderr.contains("left out: .env"), "{}", ran.stderr);
         let files = tree(&project.path().join("made"));
         assert!(files.values().all(|bytes| !bytes.windows(CANARY.len()).any(|part| part == CANARY.as_bytes())));
-        seen.insert(files);
+        layouts.insert(files);
     }
-    assert_eq!(seen.len(), 1);
-    // Known-bad control: another content is another image.
+    assert_eq!(layouts.len(), 1);
+    // Known-bad control: different content gives a different image.
     let project = project(&busybox, layout);
     std::fs::write(project.path().join("web/www/index.html"), "it differs\n").unwrap();
     assert_eq!(nself_in(project.path(), ["image", "web", "--out", "made"]).code, 0);
-    assert!(!seen.contains(&tree(&project.path().join("made"))));
+    assert!(!layouts.contains(&tree(&project.path().join("made"))));
 }
 
 #[test]
-fn registries_and_skopeo_take_an_index_over_platforms() {
+fn registries_and_skopeo_accept_an_index_over_platforms() {
     let (Some(busybox), Some(registry), Some(skopeo)) = (busybox(), Debian::start(), tool("/usr/bin/skopeo")) else {
         return;
     };
@@ -75,8 +75,8 @@ fn registries_and_skopeo_take_an_index_over_platforms() {
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let (name, digest) = ran.stdout.trim().split_once('@').unwrap();
     assert_eq!(name, "ghcr.io/acme/web:1.0.0");
-    let made = project.path().join(".nself/images/local/web");
-    let source = format!("oci:{}:1.0.0", made.display());
+    let layout = project.path().join(".nself/images/local/web");
+    let source = format!("oci:{}:1.0.0", layout.display());
 
     let inspect = run(Command::new(&skopeo).args(["inspect", "--config", "--override-arch", "amd64", &source]));
     assert_eq!(inspect.code, 0, "{}", inspect.stderr);
@@ -100,10 +100,10 @@ fn registries_and_skopeo_take_an_index_over_platforms() {
     ]);
     assert!(head.stdout.to_lowercase().contains(&format!("docker-content-digest: {digest}")), "{}", head.stdout);
 
-    // The same layout as one of Docker's archives: every platform under a separate name, with the same layer.
+    // The layout as an archive for Docker: every platform has a separate name and the same layer.
     let archive = project.path().join("image.tar");
     let mut tar = Command::new("tar");
-    assert_eq!(run(tar.arg("-C").arg(&made).arg("-cf").arg(&archive).arg(".")).code, 0);
+    assert_eq!(run(tar.arg("-C").arg(&layout).arg("-cf").arg(&archive).arg(".")).code, 0);
     let layer = |from: &str| {
         let inspect = run(Command::new(&skopeo).args(["inspect", "--config", from]));
         assert_eq!(inspect.code, 0, "{from}: {}", inspect.stderr);
@@ -115,15 +115,15 @@ fn registries_and_skopeo_take_an_index_over_platforms() {
     assert_eq!((first.0.as_str(), second.0.as_str()), ("amd64", "arm64"));
     assert_eq!((&first.1, &second.1), (&config["rootfs"]["diff_ids"], &config["rootfs"]["diff_ids"]));
 
-    let spdx = json(&std::fs::read_to_string(made.join("sbom.spdx.json")).unwrap());
+    let spdx = json(&std::fs::read_to_string(layout.join("sbom.spdx.json")).unwrap());
     let names: Vec<&str> =
         spdx["files"].as_array().unwrap().iter().map(|file| file["fileName"].as_str().unwrap()).collect();
     assert_eq!(names, ["./app/busybox", "./app/www/index.html"]);
-    let cyclone = json(&std::fs::read_to_string(made.join("sbom.cyclonedx.json")).unwrap());
+    let cyclone = json(&std::fs::read_to_string(layout.join("sbom.cyclonedx.json")).unwrap());
     assert_eq!(cyclone["components"].as_array().unwrap().len(), 2);
 }
 
-/// A container of runc; ended with the test.
+/// A container of runc, which is stopped when the value is dropped.
 struct Container {
     folder: tempfile::TempDir,
     process: Child,
@@ -145,7 +145,7 @@ impl Drop for Container {
 }
 
 #[test]
-fn runc_runs_what_umoci_unpacks_without_root_and_without_writing() {
+fn runc_runs_an_unpacked_image_without_root_and_read_only() {
     let (Some(busybox), Some(umoci), Some(_)) = (busybox(), tool("/usr/bin/umoci"), tool("/usr/sbin/runc")) else {
         return;
     };
@@ -154,11 +154,11 @@ fn runc_runs_what_umoci_unpacks_without_root_and_without_writing() {
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let folder = tempfile::tempdir().unwrap();
     let bundle = folder.path().join("bundle");
-    let made = project.path().join("made");
-    let image = format!("{}:1.0.0", made.display());
+    let layout = project.path().join("made");
+    let image = format!("{}:1.0.0", layout.display());
     let unpack = run(Command::new(umoci).args(["unpack", "--image", &image]).arg(&bundle));
     assert_eq!(unpack.code, 0, "{}", unpack.stderr);
-    let text = std::fs::read_to_string(made.join("runtime/linux-amd64.json")).unwrap();
+    let text = std::fs::read_to_string(layout.join("runtime/linux-amd64.json")).unwrap();
     let spec: oci_spec::runtime::Spec = serde_json::from_str(&text).unwrap();
     assert_eq!(spec.root().as_ref().unwrap().readonly(), Some(true));
     let config = json(&text);
@@ -174,12 +174,12 @@ fn runc_runs_what_umoci_unpacks_without_root_and_without_writing() {
     let inside = |words: &[&str]| {
         run(Container::runc(container.folder.path()).args(["exec", "web", "/app/busybox"]).args(words))
     };
-    let asked = (0..100).find_map(|_| {
+    let answered = (0..100).find_map(|_| {
         std::thread::sleep(Duration::from_millis(50));
         Some(inside(&["wget", "-q", "-O", "-", "http://127.0.0.1:8001/start.html"])).filter(|ran| ran.code == 0)
     });
     let log = std::fs::read_to_string(container.folder.path().join("log")).unwrap();
-    assert_eq!(asked.expect(&log).stdout, "it runs\n");
+    assert_eq!(answered.expect(&log).stdout, "it runs\n");
     assert_eq!(inside(&["id", "-u"]).stdout, "10001\n");
     let write = inside(&["touch", "/app/x"]);
     assert!(write.code != 0 && write.stderr.contains("Read-only file system"), "{}", write.stderr);
@@ -187,11 +187,11 @@ fn runc_runs_what_umoci_unpacks_without_root_and_without_writing() {
 }
 
 #[test]
-fn a_base_is_taken_by_its_locked_digest() {
+fn a_base_image_is_fetched_by_its_locked_digest() {
     let (Some(busybox), Some(registry), Some(umoci)) = (busybox(), Debian::start(), tool("/usr/bin/umoci")) else {
         return;
     };
-    // The first image is the base of the second.
+    // The first image is the base image of the second.
     let base = project(&busybox, "layout = { folder = \"web\", path = \"/base\", platforms = [\"linux/amd64\"] }");
     assert_eq!(nself_in(base.path(), ["image", "web", "--out", "made"]).code, 0);
     let target = format!("docker://{}/hub/library/base:1", registry.host);
@@ -230,17 +230,17 @@ fn a_base_is_taken_by_its_locked_digest() {
     let ran = image(project.path());
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let unpacked = project.path().join("bundle");
-    let made = format!("{}:1.0.0", project.path().join("made").display());
-    let unpack = run(Command::new(umoci).args(["unpack", "--image", &made]).arg(&unpacked));
+    let layout = format!("{}:1.0.0", project.path().join("made").display());
+    let unpack = run(Command::new(umoci).args(["unpack", "--image", &layout]).arg(&unpacked));
     assert_eq!(unpack.code, 0, "{}", unpack.stderr);
     for file in ["base/www/index.html", "app/www/index.html"] {
         assert_eq!(std::fs::read_to_string(unpacked.join("rootfs").join(file)).unwrap(), "it runs\n");
     }
-    // Another base under the same tag changes nothing; a digest that the registry does not have is an error.
+    // A different base image under the same tag has no effect; a digest that the registry lacks is an error.
     let other = std::fs::read_to_string(project.path().join("nself.lock")).unwrap();
     let other = other.replace(&digest.trim()[7..15], "00000000");
     std::fs::write(project.path().join("nself.lock"), other).unwrap();
-    let gone = image(project.path());
-    assert!(gone.code == 2 && gone.stderr.contains("NS823"), "{}", gone.stderr);
-    assert!(gone.stderr.contains("stack.ncl:"), "{}", gone.stderr);
+    let failed = image(project.path());
+    assert!(failed.code == 2 && failed.stderr.contains("NS823"), "{}", failed.stderr);
+    assert!(failed.stderr.contains("stack.ncl:"), "{}", failed.stderr);
 }

@@ -1,5 +1,5 @@
-//! What a stack may read, and what nself writes into a project that it does not trust: the cache lies in the
-//! project, so a change under review can bring files and links with it.
+//! Which files a stack may import, and what nself writes into an untrusted project: the cache is in the project, so an
+//! untrusted checkout can contain files and links there.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -16,7 +16,7 @@ fn write(project: &Path, fields: &str) {
     fs::write(project.join("stack.ncl"), text).unwrap();
 }
 
-fn refused(ran: &Ran, place: &str) {
+fn assert_refused(ran: &Ran, place: &str) {
     assert_eq!(ran.code, 2, "{}", ran.stderr);
     assert!(ran.stderr.starts_with("error[NS006]") && ran.stderr.ends_with("1 error\n"), "{}", ran.stderr);
     assert!(ran.stderr.contains(place), "{place}: {}", ran.stderr);
@@ -24,7 +24,7 @@ fn refused(ran: &Ran, place: &str) {
 }
 
 #[test]
-fn an_import_is_refused_where_it_stands() {
+fn a_refused_import_is_reported_at_its_place() {
     let outside = tempfile::tempdir().unwrap();
     fs::write(outside.path().join("secret.ncl"), format!("{{ {CANARY} ")).unwrap();
     let case = tempfile::tempdir().unwrap();
@@ -32,22 +32,22 @@ fn an_import_is_refused_where_it_stands() {
     symlink(outside.path().join("secret.ncl"), case.path().join("parts/link.ncl")).unwrap();
     fs::write(case.path().join("parts/extra.ncl"), "{\n  part = import \"link.ncl\",\n}").unwrap();
     write(case.path(), "services = import \"parts/extra.ncl\",");
-    refused(&nself_in(case.path(), ["gen"]), "parts/extra.ncl:2:10");
+    assert_refused(&nself_in(case.path(), ["gen"]), "parts/extra.ncl:2:10");
     assert!(!case.path().join("deploy").exists());
 }
 
 #[test]
-fn what_an_import_outside_imports_is_not_named() {
+fn imports_of_a_file_outside_are_not_named() {
     let outside = tempfile::tempdir().unwrap();
     fs::write(outside.path().join("one.ncl"), format!("import \"{CANARY}.ncl\"")).unwrap();
     fs::write(outside.path().join(format!("{CANARY}.ncl")), "{}").unwrap();
     let case = tempfile::tempdir().unwrap();
     write(case.path(), &format!("services = import \"{}/one.ncl\",", outside.path().display()));
-    refused(&nself_in(case.path(), ["gen"]), "stack.ncl:3:14");
+    assert_refused(&nself_in(case.path(), ["gen"]), "stack.ncl:3:14");
 }
 
 #[test]
-fn a_file_planted_in_the_cached_library_is_not_the_library() {
+fn a_planted_file_in_the_cached_library_is_not_trusted() {
     let outside = tempfile::tempdir().unwrap();
     fs::write(outside.path().join("secret.txt"), CANARY).unwrap();
     let case = tempfile::tempdir().unwrap();
@@ -61,7 +61,7 @@ fn a_file_planted_in_the_cached_library_is_not_the_library() {
             case.path(),
             &format!("services.orders = {{ image = \"a/b:1\", env.TEXT = import \"{import}\" as 'Text }},"),
         );
-        refused(&nself_in(case.path(), ["gen"]), "stack.ncl:3:");
+        assert_refused(&nself_in(case.path(), ["gen"]), "stack.ncl:3:");
     }
     let leaked = crate::support::tree(&case.path().join("deploy"))
         .values()
@@ -70,13 +70,13 @@ fn a_file_planted_in_the_cached_library_is_not_the_library() {
 }
 
 #[test]
-fn the_stack_itself_does_not_leave_its_folder() {
+fn the_stack_file_must_not_be_a_link_out_of_its_folder() {
     let outside = tempfile::tempdir().unwrap();
     fs::write(outside.path().join("other.ncl"), format!("{{ a = \"{CANARY}\" ")).unwrap();
     let case = tempfile::tempdir().unwrap();
     symlink(outside.path().join("other.ncl"), case.path().join("stack.ncl")).unwrap();
-    refused(&nself_in(case.path(), ["gen"]), "stack.ncl:1:1");
-    // A link to the project's folder is another name for it.
+    assert_refused(&nself_in(case.path(), ["gen"]), "stack.ncl:1:1");
+    // A link to the folder of the project is allowed.
     let real = tempfile::tempdir().unwrap();
     write(real.path(), "");
     symlink(real.path(), case.path().join("project")).unwrap();
@@ -97,7 +97,7 @@ fn the_library_is_never_written_through_a_link() {
 }
 
 #[test]
-fn a_library_that_appears_beside_an_import_takes_effect() {
+fn a_file_that_shadows_the_library_takes_effect() {
     let case = tempfile::tempdir().unwrap();
     fs::create_dir(case.path().join("parts")).unwrap();
     let part = "let nself = import \"nself/main.ncl\" in { redis = nself.services.redis }";

@@ -1,5 +1,5 @@
-//! What has the same derivation as before is neither rendered nor read nor written, and the files are always those of a
-//! run that knows nothing.
+//! Files with an unchanged derivation are neither rendered nor read nor written, and the result is always the same as
+//! that of a run without a cache.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::support::{Ran, nself_in, run, stack, tree};
 
-/// Services of a shop; `more` is merged over them.
+/// Returns a stack with services; `more` is merged over it.
 fn body(count: usize, more: &str) -> String {
     let services: String = (0..count)
         .map(|i| {
@@ -35,45 +35,45 @@ fn write(folder: &Path, count: usize, more: &str) {
     fs::write(folder.join("stack.ncl"), text).unwrap();
 }
 
-/// Long enough for every file to be older than a stamp that is taken now.
+/// Waits until all files are older than a stamp that is written now.
 fn settle() {
     sleep(Duration::from_millis(30));
 }
 
-fn fine(ran: Ran) -> Ran {
+fn assert_success(ran: Ran) -> Ran {
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     ran
 }
 
-/// `gen` of one environment; the number of files that were rendered.
-fn rendered(folder: &Path) -> u64 {
-    let ran = fine(nself_in(folder, ["gen", "--env", "prod", "--format", "json"]));
+/// Runs `gen` for one environment and returns the number of rendered files.
+fn rendered_files(folder: &Path) -> u64 {
+    let ran = assert_success(nself_in(folder, ["gen", "--env", "prod", "--format", "json"]));
     serde_json::from_str::<Value>(&ran.stdout).unwrap()["rendered"].as_u64().unwrap_or_default()
 }
 
-/// Generated, written down in a stamp that trusts all files, and seen to be the same again.
-fn settled(count: usize) -> tempfile::TempDir {
+/// Generates until a stamp records all files as unchanged.
+fn stable_project(count: usize) -> tempfile::TempDir {
     let project = stack("{}");
     write(project.path(), count, "");
-    rendered(project.path());
+    rendered_files(project.path());
     settle();
-    // Files of the stamp's own moment are looked at once more.
+    // Files that are as new as the stamp are compared once more.
     let file = project.path().join("stack.ncl");
     fs::write(&file, format!("# Nothing new.\n{}", fs::read_to_string(&file).unwrap())).unwrap();
-    rendered(project.path());
+    rendered_files(project.path());
     settle();
     project
 }
 
-/// What a run that knows nothing makes of the same stack.
+/// Returns the files that a run without a cache generates from the same stack.
 fn generate_without_cache(project: &Path) -> BTreeMap<String, Vec<u8>> {
     let fresh = tempfile::tempdir().unwrap();
     fs::copy(project.join("stack.ncl"), fresh.path().join("stack.ncl")).unwrap();
-    fine(nself_in(fresh.path(), ["gen", "--env", "prod"]));
+    assert_success(nself_in(fresh.path(), ["gen", "--env", "prod"]));
     deploy(fresh.path())
 }
 
-/// The generated files and the manifest.
+/// Returns the generated files and the manifest.
 fn deploy(project: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut files = tree(&project.join("deploy"));
     files.remove(".gitattributes");
@@ -81,42 +81,42 @@ fn deploy(project: &Path) -> BTreeMap<String, Vec<u8>> {
 }
 
 #[test]
-fn one_service_of_many_renders_only_what_it_decides() {
-    let project = settled(30);
+fn a_changed_service_renders_only_its_files() {
+    let project = stable_project(30);
     let folder = project.path();
     let inode = |path: &str| fs::metadata(folder.join("deploy/prod").join(path)).unwrap().ino();
     let before = deploy(folder);
     let other = inode("kubernetes/apps/svc-8/deployment-svc-8.yaml");
     write(folder, 30, "services.svc-7.env.LEVEL = \"debug\"");
-    let ran = fine(nself_in(folder, ["gen", "--env", "prod", "--format", "json"]));
-    let said: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let ran = assert_success(nself_in(folder, ["gen", "--env", "prod", "--format", "json"]));
+    let report: Value = serde_json::from_str(&ran.stdout).unwrap();
     let own =
         |path: &str| path.starts_with("prod/kubernetes/apps/") && !path.starts_with("prod/kubernetes/apps/svc-7/");
     let content =
         |path: &str| ["nginx", "acme", "postgres"].iter().any(|ring| path.starts_with(&format!("prod/{ring}/")));
     let kept = before.keys().filter(|path| own(path) || content(path)).count();
-    assert_eq!(said["rendered"].as_u64().unwrap() as usize, before.len() - 1 - kept, "{said}");
+    assert_eq!(report["rendered"].as_u64().unwrap() as usize, before.len() - 1 - kept, "{report}");
     assert!(kept > before.len() * 8 / 10);
-    assert_eq!(said["counts"]["changed"], 2, "{said}");
+    assert_eq!(report["counts"]["changed"], 2, "{report}");
     assert_eq!(inode("kubernetes/apps/svc-8/deployment-svc-8.yaml"), other);
     let after = deploy(folder);
     assert!(after == generate_without_cache(folder));
     let changed: Vec<&String> =
         after.iter().filter(|(path, bytes)| before[*path] != **bytes).map(|(path, _)| path).collect();
     assert_eq!(changed, [MANIFEST, "prod/compose.yaml", "prod/kubernetes/apps/svc-7/deployment-svc-7.yaml"]);
-    // In words too, and `check` renders and reads everything.
+    // The summary has the number as well, and `check` renders and reads everything.
     write(folder, 30, "services.svc-7.env.LEVEL = \"trace\"");
     let checked = nself_in(folder, ["check", "--env", "prod", "--format", "json"]);
     let checked: Value = serde_json::from_str(&checked.stdout).unwrap();
     assert_eq!(checked["rendered"].as_u64().unwrap() as usize, before.len() - 1, "{checked}");
-    let ran = fine(nself_in(folder, ["gen", "--env", "prod"]));
+    let ran = assert_success(nself_in(folder, ["gen", "--env", "prod"]));
     assert!(ran.stderr.contains(" rendered"), "{}", ran.stderr);
 }
 
-/// Whatever is changed, the result is that of a run that knows nothing.
+/// After any change, the result is the same as that of a run without a cache.
 #[test]
-fn edits_one_after_another_come_to_the_same_as_none_before() {
-    let project = settled(6);
+fn incremental_runs_equal_runs_without_a_cache() {
+    let project = stable_project(6);
     let folder = project.path();
     let edits = [
         "services.svc-1.env.LEVEL = \"debug\"",
@@ -153,17 +153,17 @@ fn edits_one_after_another_come_to_the_same_as_none_before() {
     }
 }
 
-/// Whatever happened to the files, they are looked at.
+/// Any change to generated files is detected.
 #[test]
-fn touched_files_are_never_kept() {
-    let project = settled(4);
+fn edited_files_are_never_reused() {
+    let project = stable_project(4);
     let folder = project.path();
     let file = folder.join("deploy/prod/kubernetes/apps/svc-1/deployment-svc-1.yaml");
     let apps = folder.join("deploy/prod/kubernetes/apps");
     let next = |level: &str| write(folder, 4, &format!("services.svc-2.env.LEVEL = \"{level}\""));
     let whole = fs::read(&file).unwrap();
 
-    // Edited, with its size and its time of modification as before.
+    // An edit that keeps size and modification time.
     let shell = |script: &str| {
         let ran = run(Command::new("sh").args(["-c", script]).current_dir(folder));
         assert_eq!(ran.code, 0, "{}", ran.stderr);
@@ -176,18 +176,18 @@ fn touched_files_are_never_kept() {
     next("one");
     let edited = nself_in(folder, ["gen", "--env", "prod"]);
     assert!(edited.code == 2 && edited.stderr.contains("NS801"), "{}", edited.stderr);
-    fine(nself_in(folder, ["gen", "--env", "prod", "--force"]));
+    assert_success(nself_in(folder, ["gen", "--env", "prod", "--force"]));
     assert_eq!(fs::read(&file).unwrap(), whole);
     settle();
 
-    // Gone.
+    // A deleted file.
     fs::remove_file(&file).unwrap();
     next("two");
-    fine(nself_in(folder, ["gen", "--env", "prod"]));
+    assert_success(nself_in(folder, ["gen", "--env", "prod"]));
     assert!(deploy(folder) == generate_without_cache(folder));
     settle();
 
-    // A link to the same bytes; a folder that became one.
+    // A link to the same bytes; a folder that was replaced by a link.
     fs::rename(&file, folder.join("moved")).unwrap();
     symlink(folder.join("moved"), &file).unwrap();
     next("three");
@@ -201,23 +201,23 @@ fn touched_files_are_never_kept() {
     assert!(linked.code == 2 && linked.stderr.contains("NS803"), "{}", linked.stderr);
     fs::remove_file(&apps).unwrap();
     fs::rename(folder.join("apps"), &apps).unwrap();
-    fine(nself_in(folder, ["gen", "--env", "prod"]));
+    assert_success(nself_in(folder, ["gen", "--env", "prod"]));
     assert!(deploy(folder) == generate_without_cache(folder));
 
-    // Clocks that go wrong.
+    // Wrong clocks.
     for time in ["1980-01-01", "2099-01-01"] {
         settle();
         shell(&format!("find deploy .nself -exec touch -h -d {time} {{}} +"));
         next(time);
-        fine(nself_in(folder, ["gen", "--env", "prod"]));
+        assert_success(nself_in(folder, ["gen", "--env", "prod"]));
         assert!(deploy(folder) == generate_without_cache(folder), "{time}");
     }
 }
 
-/// A record that a different program wrote is ignored, whatever it contains.
+/// A record that a different program wrote is ignored.
 #[test]
-fn planted_and_damaged_records_are_not_believed() {
-    let project = settled(4);
+fn planted_and_damaged_records_are_not_trusted() {
+    let project = stable_project(4);
     let folder = project.path();
     let all = deploy(folder).len() as u64 - 1;
     let plant = |folder: &Path| {
@@ -230,30 +230,30 @@ fn planted_and_damaged_records_are_not_believed() {
         let text = fs::read_to_string(&manifest).unwrap();
         let digest = |text: &str| nself::artifact::Digest::of(text.as_bytes()).to_string();
         fs::write(manifest, text.replace(&digest(&good), &digest(&bad))).unwrap();
-        // The stamp's own digests too.
+        // Also the digests in the stamp.
         for entry in fs::read_dir(folder.join(".nself/stamps")).unwrap() {
             let path = entry.unwrap().path();
             let text = fs::read_to_string(&path).unwrap();
             fs::write(path, text.replace(&digest(&good), &digest(&bad))).unwrap();
         }
     };
-    // A copy of the project, as a checkout makes it, with times and all.
+    // A copy of the project, as in a checkout, with its file times.
     let copy = tempfile::tempdir().unwrap();
     let copied = run(Command::new("cp").arg("-a").arg(folder.join(".")).arg(copy.path()));
     assert_eq!(copied.code, 0, "{}", copied.stderr);
     plant(copy.path());
     write(copy.path(), 4, "services.svc-2.env.LEVEL = \"debug\"");
-    assert_eq!(rendered(copy.path()), all);
+    assert_eq!(rendered_files(copy.path()), all);
     assert!(deploy(copy.path()) == generate_without_cache(copy.path()));
 
-    // In its own place, with a manifest that fits.
+    // In the original place, with a matching manifest.
     plant(folder);
     write(folder, 4, "services.svc-2.env.LEVEL = \"debug\"");
-    assert_eq!(rendered(folder), all);
+    assert_eq!(rendered_files(folder), all);
     assert!(deploy(folder) == generate_without_cache(folder));
     settle();
 
-    // Cut, empty and newer stamps, no manifest, another copy of the program.
+    // Truncated, empty and newer stamps, a missing manifest, a different copy of the program.
     let stamps = |change: &dyn Fn(String) -> String| {
         for entry in fs::read_dir(folder.join(".nself/stamps")).unwrap() {
             let path = entry.unwrap().path();
@@ -268,21 +268,25 @@ fn planted_and_damaged_records_are_not_believed() {
     for (i, change) in changes.into_iter().enumerate() {
         stamps(change);
         write(folder, 4, &format!("services.svc-2.env.LEVEL = \"level{i}\""));
-        assert_eq!(rendered(folder), all, "change {i}");
+        assert_eq!(rendered_files(folder), all, "change {i}");
         settle();
     }
     let program = folder.join("nself-copy");
     fs::copy(env!("CARGO_BIN_EXE_nself"), &program).unwrap();
     write(folder, 4, "services.svc-2.env.LEVEL = \"copy\"");
-    let ran = fine(run(Command::new(&program).args(["gen", "--env", "prod", "--format", "json"]).current_dir(folder)));
+    let ran = assert_success(run(Command::new(&program)
+        .args(["gen", "--env", "prod", "--format", "json"])
+        .current_dir(folder)));
     assert_eq!(serde_json::from_str::<Value>(&ran.stdout).unwrap()["rendered"].as_u64(), Some(all));
-    // Control: left alone, it is believed.
+    // Control: an unchanged stamp is trusted.
     settle();
     write(folder, 4, "services.svc-2.env.LEVEL = \"last\"");
-    fine(run(Command::new(&program).args(["gen", "--env", "prod"]).current_dir(folder)));
+    assert_success(run(Command::new(&program).args(["gen", "--env", "prod"]).current_dir(folder)));
     settle();
     write(folder, 4, "services.svc-2.env.LEVEL = \"very last\"");
-    let ran = fine(run(Command::new(&program).args(["gen", "--env", "prod", "--format", "json"]).current_dir(folder)));
+    let ran = assert_success(run(Command::new(&program)
+        .args(["gen", "--env", "prod", "--format", "json"])
+        .current_dir(folder)));
     assert!(serde_json::from_str::<Value>(&ran.stdout).unwrap()["rendered"].as_u64().unwrap() < all / 2);
     assert!(deploy(folder) == generate_without_cache(folder));
 }

@@ -1,4 +1,4 @@
-//! Manifests: taken by a real API server, run by its controllers, judged by the tools that operators use.
+//! Manifests on a real API server with its controllers, and checked by tools that operators use.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,13 +14,13 @@ fn path(folder: &Path) -> String {
     folder.to_string_lossy().into_owned()
 }
 
-/// One cluster for all of it: it takes most of a minute to start.
+/// Uses one cluster for all checks, since it takes almost a minute to start.
 #[test]
-fn a_cluster_runs_every_golden_case() {
+fn a_cluster_accepts_every_golden_case() {
     let Some(cluster) = Cluster::start() else { return };
     for folder in manifests(&environments()) {
-        taken(&cluster, &folder);
-        ready(&cluster, &namespace(&folder));
+        apply(&cluster, &folder);
+        wait_until_ready(&cluster, &namespace(&folder));
     }
     finds_its_secrets(&cluster);
     rolls_out_what_changed(&cluster);
@@ -29,8 +29,8 @@ fn a_cluster_runs_every_golden_case() {
     refuses(&cluster);
 }
 
-/// Applied without a warning, and then there is nothing left to apply.
-fn taken(cluster: &Cluster, folder: &Path) {
+/// Applies a folder without a warning; a second diff is empty.
+fn apply(cluster: &Cluster, folder: &Path) {
     let at = path(folder);
     cluster.must(&["apply", "--server-side", "-k", &path(&folder.join("namespace"))]);
     cluster.must(&["apply", "--server-side", "-k", &at]);
@@ -40,7 +40,7 @@ fn taken(cluster: &Cluster, folder: &Path) {
     cluster.must(&["apply", "--server-side", "-k", &at]);
     assert_eq!(generations(cluster, &namespace(folder)), before, "{at}");
     for file in fs::read_dir(folder.join("gitops")).into_iter().flatten().flatten() {
-        // Flux's own definition of Kustomization is not published as a Go module that can be had.
+        // Flux's definition of Kustomization is not available as a Go module.
         if !name(&file.path()).starts_with("kustomization-") {
             let file = path(&file.path());
             let text = fs::read_to_string(&file).unwrap();
@@ -59,7 +59,7 @@ fn get(cluster: &Cluster, namespace: &str, kinds: &str) -> Vec<Value> {
 
 const WORKLOADS: &str = "deployment,statefulset,cronjob";
 
-/// Generation by kind and name: it counts changes of what is asked for.
+/// Returns the generation of each object, which counts changes of its specification.
 fn generations(cluster: &Cluster, namespace: &str) -> BTreeMap<String, i64> {
     let items = get(cluster, namespace, &format!("{WORKLOADS},networkpolicy,pdb"));
     let generation = |item: &Value| item["metadata"]["generation"].as_i64().unwrap_or_default();
@@ -76,9 +76,9 @@ fn generations(cluster: &Cluster, namespace: &str) -> BTreeMap<String, i64> {
     all
 }
 
-/// Every workload reaches its state; volumes are given by hand, for nothing provisions them here.
-fn ready(cluster: &Cluster, namespace: &str) {
-    cluster.until("workloads are ready", |cluster| {
+/// Waits until every workload is ready. Volumes are created by hand, since nothing provisions them here.
+fn wait_until_ready(cluster: &Cluster, namespace: &str) {
+    cluster.wait_until("workloads are ready", |cluster| {
         volumes(cluster, namespace);
         get(cluster, namespace, "deployment,statefulset").iter().all(|item| {
             let wanted = item["spec"]["replicas"].as_i64().unwrap();
@@ -90,7 +90,7 @@ fn ready(cluster: &Cluster, namespace: &str) {
         cluster.must(&["create", "job", "-n", namespace, "by-hand", &format!("--from=cronjob/{name}")]);
         cluster.must(&["wait", "-n", namespace, "job/by-hand", "--for=condition=Complete", "--timeout=60s"]);
     }
-    cluster.until("budgets and autoscalers are taken up", |cluster| {
+    cluster.wait_until("budgets and autoscalers are taken up", |cluster| {
         let budgets = get(cluster, namespace, "pdb");
         let scalers = get(cluster, namespace, "hpa");
         let able = |scaler: &Value| {
@@ -121,7 +121,7 @@ fn volumes(cluster: &Cluster, namespace: &str) {
     }
 }
 
-/// Every secret that a pod names is there, with the key that it names, once the operator has put them there.
+/// Checks that every secret and key that a pod names exists after the operator has applied the values.
 fn finds_its_secrets(cluster: &Cluster) {
     let case = golden(false).into_iter().find(|case| name(case) == "kubernetes").unwrap();
     let copy = project(&case);
@@ -129,9 +129,9 @@ fn finds_its_secrets(cluster: &Cluster) {
     let missing = nself_in(copy.path(), ["secrets", "kubernetes", "--env", "local"]);
     assert!(missing.code == 2 && missing.stdout.is_empty(), "{}", missing.stdout);
     assert_eq!(nself_in(copy.path(), ["secrets", "init", "--env", "local"]).code, 0);
-    let made = nself_in(copy.path(), ["secrets", "kubernetes", "--env", "local"]);
-    assert_eq!(made.code, 0, "{}", made.stderr);
-    cluster.apply_text(&made.stdout);
+    let secrets = nself_in(copy.path(), ["secrets", "kubernetes", "--env", "local"]);
+    assert_eq!(secrets.code, 0, "{}", secrets.stderr);
+    cluster.apply_text(&secrets.stdout);
     let known: Vec<String> = get(cluster, "shop-local", "secret")
         .iter()
         .flat_map(|secret| {
@@ -163,7 +163,7 @@ fn finds_its_secrets(cluster: &Cluster) {
     assert!(named > 10, "{named}");
 }
 
-/// A changed file of nginx restarts nginx, and nothing else.
+/// A changed file of nginx restarts only nginx.
 fn rolls_out_what_changed(cluster: &Cluster) {
     let case = golden(false).into_iter().find(|case| name(case) == "kubernetes").unwrap();
     let changed = project(&case);
@@ -174,9 +174,9 @@ fn rolls_out_what_changed(cluster: &Cluster) {
     let before = generations(cluster, "shop-prod");
     cluster.must(&["apply", "--server-side", "-k", &path(&changed.path().join("deploy/prod/kubernetes"))]);
     let after = generations(cluster, "shop-prod");
-    let moved: Vec<&String> =
+    let changed_objects: Vec<&String> =
         after.iter().filter(|(name, count)| before.get(*name) != Some(*count)).map(|(name, _)| name).collect();
-    assert_eq!(moved, ["Deployment/nginx"]);
+    assert_eq!(changed_objects, ["Deployment/nginx"]);
     ready_again(cluster);
 }
 
@@ -184,7 +184,7 @@ fn ready_again(cluster: &Cluster) {
     cluster.must(&["rollout", "status", "-n", "shop-prod", "deployment/nginx", "--timeout=60s"]);
 }
 
-/// `kubectl delete -k` of all objects leaves the namespace and every claim.
+/// `kubectl delete -k` of all objects keeps the namespace and every claim.
 fn keeps_data_when_all_is_deleted(cluster: &Cluster) {
     let case = golden(false).into_iter().find(|case| name(case) == "kubernetes").unwrap();
     let folder = case.join("out/staging/kubernetes");
@@ -195,7 +195,7 @@ fn keeps_data_when_all_is_deleted(cluster: &Cluster) {
     let before = names(cluster, "pvc");
     assert!(before.len() > 2 && before.contains(&"exports".to_owned()), "{before:?}");
     cluster.must(&["delete", "-k", &path(&folder), "--wait=false"]);
-    cluster.until("the workloads are gone", |cluster| names(cluster, "deployment,statefulset").is_empty());
+    cluster.wait_until("the workloads are gone", |cluster| names(cluster, "deployment,statefulset").is_empty());
     assert_eq!(names(cluster, "pvc"), before);
     let phase = cluster.must(&["get", "namespace", "shop-staging", "-o", "jsonpath={.status.phase}"]);
     assert_eq!(phase, "Active");
@@ -204,7 +204,7 @@ fn keeps_data_when_all_is_deleted(cluster: &Cluster) {
 const EVERYTHING: &str =
     "deployment,statefulset,service,serviceaccount,configmap,networkpolicy,pdb,httproutes,gateways,certificates";
 
-/// What the stack no longer has goes, and nothing else.
+/// Pruning deletes only objects that the stack no longer has.
 fn prunes_what_the_stack_dropped(cluster: &Cluster) {
     let with = |services: &str| {
         format!(
@@ -233,14 +233,14 @@ fn prunes_what_the_stack_dropped(cluster: &Cluster) {
         all
     };
     let (before, after) = (apply(before.path()), apply(after.path()));
-    let gone: Vec<&String> = before.iter().filter(|item| !after.contains(item)).collect();
-    assert!(gone.len() >= 5, "{gone:?}");
-    assert!(gone.iter().all(|item| item.contains("/redis")), "{gone:?}");
+    let deleted: Vec<&String> = before.iter().filter(|item| !after.contains(item)).collect();
+    assert!(deleted.len() >= 5, "{deleted:?}");
+    assert!(deleted.iter().all(|item| item.contains("/redis")), "{deleted:?}");
     assert!(after.iter().all(|item| before.contains(item)), "{after:?}");
     assert!(after.iter().any(|item| item == "StatefulSet/minio"), "{after:?}");
 }
 
-/// The same server refuses every class of fault that the generator must not make.
+/// Known-bad controls: the server refuses every kind of mistake that the generator could make.
 fn refuses(cluster: &Cluster) {
     let case = golden(false).into_iter().find(|case| name(case) == "kubernetes").unwrap();
     let folder = case.join("out/prod/kubernetes");
@@ -270,8 +270,8 @@ fn refuses(cluster: &Cluster) {
     assert!(complaint.contains("violates PodSecurity \"restricted"), "{complaint}");
 }
 
-/// Runs a judge over every file of every golden case's manifests, and what it says about a bad one.
-fn judge(program: &str, arguments: &[&str], bad: &str) -> Option<(Vec<Ran>, Ran)> {
+/// Runs a checker on the manifests of every golden case, and on a bad manifest as a control.
+fn run_checker(program: &str, arguments: &[&str], bad: &str) -> Option<(Vec<Ran>, Ran)> {
     let program = tool(program)?;
     let good = manifests(&environments());
     let ran = good.iter().map(|folder| {
@@ -287,7 +287,7 @@ fn judge(program: &str, arguments: &[&str], bad: &str) -> Option<(Vec<Ran>, Ran)
     Some((ran, bad))
 }
 
-/// Objects below a folder of manifests, without what configures kustomize.
+/// Returns the objects in a folder of manifests, without files for kustomize.
 fn files(folder: &Path) -> Vec<String> {
     let entries = walkdir::WalkDir::new(folder).sort_by_file_name().into_iter().map(Result::unwrap);
     let files = entries.map(|entry| path(entry.path()));
@@ -301,7 +301,8 @@ const BAD: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: bad}\
 
 #[test]
 fn published_schemas_accept_the_manifests() {
-    let Some((good, bad)) = judge("venv/bin/kubernetes-validate", &["-k", "1.36", "--strict", "--quiet"], BAD) else {
+    let Some((good, bad)) = run_checker("venv/bin/kubernetes-validate", &["-k", "1.36", "--strict", "--quiet"], BAD)
+    else {
         return;
     };
     for ran in good {
@@ -310,7 +311,7 @@ fn published_schemas_accept_the_manifests() {
     assert_ne!(bad.code, 0);
 }
 
-/// What kube-score asks for and these manifests decide otherwise.
+/// Checks of kube-score that do not apply to these manifests, each with the reason.
 const SCORE: [(&str, &str); 8] = [
     ("container-image-pull-policy", "tags are pinned, and a restart must not need the registry"),
     ("container-security-context-user-group-id", "the image decides the user: a different user cannot read its files"),
@@ -328,11 +329,11 @@ fn kube_score_finds_nothing() {
     for (check, _) in SCORE {
         arguments.extend(["--ignore-test", check]);
     }
-    let Some((good, bad)) = judge("kubernetes/kube-score", &arguments, &BAD.replace(", nonsense: 1", "")) else {
+    let Some((good, bad)) = run_checker("kubernetes/kube-score", &arguments, &BAD.replace(", nonsense: 1", "")) else {
         return;
     };
     for ran in good {
-        // The challenge's policy is for pods that cert-manager makes.
+        // The policy of the challenge is for pods that cert-manager creates.
         let expected = |line: &&str| {
             line.starts_with("[OK]") || line.starts_with("[SKIPPED]") || line.contains(" acme-challenge/")
         };
@@ -342,7 +343,7 @@ fn kube_score_finds_nothing() {
     assert!(bad.stdout.contains("[CRITICAL]"), "{}", bad.stdout);
 }
 
-/// What checkov asks for and these manifests decide otherwise.
+/// Checks of checkov that do not apply to these manifests, each with the reason.
 const CHECKOV: [(&str, &str); 4] = [
     ("CKV_K8S_15", "imagePullPolicy: tags are pinned, and a restart must not need the registry"),
     ("CKV_K8S_35", "some images take secrets only as variables"),
@@ -369,32 +370,34 @@ fn checkov_finds_nothing() {
             "-d",
         ]);
         let ran = run(command.arg(folder).env("LOG_LEVEL", "ERROR"));
-        let said: Value =
+        let report: Value =
             serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {}{}", ran.stdout, ran.stderr));
-        said
+        report
     };
     for folder in manifests(&environments()) {
-        let said = check(&folder);
-        let failed = said["results"]["failed_checks"].as_array().unwrap();
+        let report = check(&folder);
+        let failed = report["results"]["failed_checks"].as_array().unwrap();
         let failed: Vec<String> = failed.iter().map(|one| format!("{} {}", one["check_id"], one["resource"])).collect();
         assert!(failed.is_empty(), "{}: {failed:#?}", folder.display());
-        assert!(said["summary"]["passed"].as_i64().unwrap() > 300, "{}", said["summary"]);
+        assert!(report["summary"]["passed"].as_i64().unwrap() > 300, "{}", report["summary"]);
     }
-    // checkov does not look into hidden folders.
+    // checkov ignores hidden folders.
     let bad = tempfile::Builder::new().prefix("bad").tempdir().unwrap();
     fs::write(bad.path().join("bad.yaml"), BAD.replace(", nonsense: 1", "")).unwrap();
     assert!(check(bad.path())["summary"]["failed"].as_i64().unwrap() > 10);
 }
 
-/// Schemas of the release, as another validator reads them; other projects' objects are the API server's to judge.
+/// Validates with the schemas of the Kubernetes release; the API server checks objects of other projects.
 #[test]
 fn kubeconform_finds_nothing() {
     let Some(schemas) = tool("definitions/schemas") else { return };
     let location = format!("{}/{{{{.ResourceKind}}}}{{{{.KindSuffix}}}}.json", schemas.display());
     let skip = "Gateway,HTTPRoute,Certificate,Issuer,ExternalSecret,SealedSecret";
-    let Some((good, bad)) =
-        judge("kubernetes/kubeconform", &["-strict", "-summary", "-skip", skip, "-schema-location", &location], BAD)
-    else {
+    let Some((good, bad)) = run_checker(
+        "kubernetes/kubeconform",
+        &["-strict", "-summary", "-skip", skip, "-schema-location", &location],
+        BAD,
+    ) else {
         return;
     };
     for ran in good {

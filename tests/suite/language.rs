@@ -1,12 +1,12 @@
-//! The language of stacks and what the program says about it: codes, `init`, environments and their layers, `schema`.
+//! The stack language and the commands about it: codes, `init`, environments and their layers, `schema`.
 
 use std::path::Path;
 
 use crate::support::{assert_services_refused, golden, name, nself_in, project, run, stack};
 
-/// Every code that the program can print is explained, and printed by a case unless it needs a broken disk.
+/// Every code has an explanation, and a golden case prints it unless it needs a server or a broken disk.
 #[test]
-fn every_code_is_explained_and_shown() {
+fn every_code_has_an_explanation_and_a_case() {
     let shown: String =
         golden(true).iter().map(|case| std::fs::read_to_string(case.join("error.txt")).unwrap()).collect();
     let elsewhere = [
@@ -55,9 +55,9 @@ fn environments_are_listed_shown_and_compared() {
     assert_eq!(nself_in(case.path(), ["gen", "--env", "nowhere"]).code, 2);
 }
 
-/// A layer replaces what it names, and `null` takes a variable away.
+/// A layer replaces values, and `null` removes a variable.
 #[test]
-fn a_layer_can_take_a_variable_away() {
+fn a_layer_can_remove_a_variable() {
     let case = crate::support::stack(
         r#"{ project = "shop", domain = "shop.example.com",
              services.orders = { image = "a/orders:1", env = { KEPT = "yes", GONE = "common" } },
@@ -70,9 +70,9 @@ fn a_layer_can_take_a_variable_away() {
     assert!(!text("prod").contains("GONE"));
 }
 
-/// Parts of records, and `null` wherever something can be taken away; what is left is judged like any other stack.
+/// A layer can have parts of records, and `null` for any optional value; the merged stack is checked like any other.
 #[test]
-fn a_layer_holds_parts_and_takes_away() {
+fn a_layer_adds_parts_and_removes_values() {
     let case = crate::support::stack(
         r#"{ project = "shop", domain = "shop.example.com",
              services = {
@@ -98,7 +98,7 @@ fn a_layer_holds_parts_and_takes_away() {
     assert_eq!(["local", "staging", "prod"].map(|env| has(env, "orders.")), [true, true, false]);
     assert_eq!(["local", "staging", "prod"].map(|env| has(env, "server_name app.")), [true, false, false]);
     assert_eq!(["staging", "prod"].map(|env| has(env, "pids: 300")), [false, true]);
-    // What is missing after the merge is missing there.
+    // A value that is missing after the merge is reported for that environment.
     let case = crate::support::stack(
         r#"{ project = "shop", domain = "shop.example.com",
              environments.prod.services = { postgres.volumes.other.size = "1GiB", orders.port = "8001", orders.image = null } }"#,
@@ -112,7 +112,7 @@ fn a_layer_holds_parts_and_takes_away() {
     ] {
         assert!(ran.stderr.contains(finding), "{finding}\nin {}", ran.stderr);
     }
-    // Ranges hold in a layer as they do above it.
+    // Ranges apply in layers as well.
     let ranges = [
         ("services.orders.port", "0", "65535"),
         ("services.orders.ports.admin", "70000", "65535"),
@@ -147,14 +147,14 @@ fn a_layer_holds_parts_and_takes_away() {
     }
 }
 
-/// The stack language as people read it; a change of it shows in the review.
+/// The text of the stack language as a snapshot, so that changes are visible in reviews.
 #[test]
-fn the_language_is_as_it_was() {
+fn the_language_matches_its_snapshot() {
     insta::assert_snapshot!("language", nself_in(Path::new("/"), ["schema"]).stdout);
 }
 
 #[test]
-fn schema_and_completions_are_results() {
+fn schema_and_completions_go_to_stdout() {
     let schema = nself_in(Path::new("/"), ["schema", "--format", "json"]);
     let schema: serde_json::Value = serde_json::from_str(&schema.stdout).unwrap();
     assert!(schema["properties"]["services"].is_object());
@@ -165,8 +165,8 @@ fn schema_and_completions_are_results() {
 }
 
 #[test]
-fn monitoring_is_refused_while_it_has_no_output() {
-    // Monitoring has no output in this release, and says so instead of writing half of it.
+fn monitoring_without_output_is_refused() {
+    // Monitoring is not supported in this release, so enabling it is an error.
     let case = stack(r#"{ project = "shop", domain = "shop.example.com", monitoring.enabled = true }"#);
     let ran = nself_in(case.path(), ["gen"]);
     assert!(ran.code == 2 && ran.stderr.contains("NS703"));
@@ -174,7 +174,7 @@ fn monitoring_is_refused_while_it_has_no_output() {
 }
 
 #[test]
-fn limits_that_cannot_work_are_refused() {
+fn limits_below_reservations_or_needs_are_refused() {
     assert_services_refused("postgres.limits.pids = 100", "NS402");
     assert_services_refused(
         r#"worker = { image = "a/b:1", limits.memory = "128MiB", reservations.memory = "256MiB" }"#,

@@ -1,4 +1,4 @@
-//! `nself lock` against Debian's registry, by TLS and with a password, and against registries that misbehave.
+//! `nself lock` with Debian's registry over TLS and with a password, and with registries that send wrong content.
 
 use std::path::Path;
 use std::process::Command;
@@ -8,11 +8,11 @@ use nself::artifact::Sha256;
 use crate::registry::{Debian, INDEX, MANIFEST, PASSWORD, Scripted, response};
 use crate::support::{Ran, nself, nself_in, run, stack};
 
-/// The names that `nself lock --check` misses.
+/// Returns the images that `nself lock --check` reports as missing.
 fn missing(folder: &Path) -> Vec<String> {
     let ran = nself_in(folder, ["lock", "--check", "--format", "json"]);
-    let said: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
-    let messages = said["diagnostics"].as_array().unwrap().iter().map(|found| found["message"].as_str().unwrap());
+    let report: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    let messages = report["diagnostics"].as_array().unwrap().iter().map(|found| found["message"].as_str().unwrap());
     messages.filter_map(|text| text.strip_suffix("` is not in nself.lock")).map(|text| text[1..].to_owned()).collect()
 }
 
@@ -37,7 +37,7 @@ fn read(folder: &Path) -> String {
     std::fs::read_to_string(folder.join("nself.lock")).unwrap_or_default()
 }
 
-/// Pushes every image of the stack under its own name.
+/// Pushes every image of the stack under its name.
 pub fn fill(registry: &Debian, folder: &Path) -> Vec<String> {
     let names = missing(folder);
     for name in &names {
@@ -54,7 +54,7 @@ pub fn lock(registry: &Debian, folder: &Path, arguments: &[&str]) -> Ran {
 }
 
 #[test]
-fn tags_become_digests_everywhere_and_frozen_accepts_nothing_else() {
+fn tags_become_digests_in_all_files() {
     let Some(registry) = Debian::start() else { return };
     let project = stack(STACK);
     let folder = project.path();
@@ -80,7 +80,7 @@ fn tags_become_digests_everywhere_and_frozen_accepts_nothing_else() {
         let images: Vec<&str> = compose.lines().filter(|line| line.trim_start().starts_with("image:")).collect();
         assert!(images.len() >= 4 && images.iter().all(|line| line.contains("@sha256:")), "{images:?}");
     }
-    // A warm run sees a changed lock.
+    // A warm run detects a changed lock.
     std::fs::write(folder.join("nself.lock"), text.replace("version\": 1", "version\": 9")).unwrap();
     assert!(nself_in(folder, ["gen"]).stderr.contains("NS806"));
     std::fs::write(folder.join("nself.lock"), text).unwrap();
@@ -88,7 +88,7 @@ fn tags_become_digests_everywhere_and_frozen_accepts_nothing_else() {
 }
 
 #[test]
-fn dockerfiles_begin_from_what_is_locked() {
+fn dockerfiles_use_locked_base_images() {
     let (Some(registry), Some(compose)) = (Debian::start(), crate::support::tool("bin/docker-compose-2")) else {
         return;
     };
@@ -97,7 +97,11 @@ fn dockerfiles_begin_from_what_is_locked() {
     );
     let folder = project.path();
     let absent = nself_in(folder, ["gen", "--frozen"]);
-    assert!(absent.stderr.contains("NS311") && absent.stderr.contains("no `orders/Dockerfile`"), "{}", absent.stderr);
+    assert!(
+        absent.stderr.contains("NS311") && absent.stderr.contains("`orders/Dockerfile` does not exist"),
+        "{}",
+        absent.stderr
+    );
     assert_eq!(nself_in(folder, ["init", "orders", "--template", "express"]).code, 0);
     let names = fill(&registry, folder);
     assert!(names.iter().any(|name| name == "docker.io/library/node:22-slim"), "{names:?}");
@@ -110,7 +114,7 @@ fn dockerfiles_begin_from_what_is_locked() {
     let config: serde_json::Value = serde_json::from_str(&read.stdout).unwrap();
     let context = config["services"]["orders"]["build"]["additional_contexts"]["node:22-slim"].as_str();
     assert!(context.unwrap().starts_with("docker-image://docker.io/library/node:22-slim@sha256:"), "{context:?}");
-    // A name without a tag is refused, and a changed Dockerfile is seen by a warm run.
+    // A name without a tag is refused, and a warm run detects a changed Dockerfile.
     let dockerfile = folder.join("orders/Dockerfile");
     let text = std::fs::read_to_string(&dockerfile).unwrap();
     std::fs::write(&dockerfile, text.replace("node:22-slim AS", "node AS")).unwrap();
@@ -123,7 +127,7 @@ fn dockerfiles_begin_from_what_is_locked() {
 }
 
 #[test]
-fn a_pin_moves_only_when_told_to() {
+fn a_pin_changes_only_with_update() {
     let Some(registry) = Debian::start() else { return };
     let project = stack(STACK);
     let folder = project.path();
@@ -147,7 +151,7 @@ fn a_pin_moves_only_when_told_to() {
     let unknown = lock(&registry, folder, &["--update", "redis"]);
     assert!(unknown.code == 2 && unknown.stderr.contains("no service uses the image `redis`"), "{}", unknown.stderr);
 
-    // An image that the stack no longer names goes.
+    // An image that the stack no longer uses is removed.
     let extra = after
         .replace("  \"images\": {\n", "  \"images\": {\n    \"docker.io/a/b:1\": {\"digest\":\"")
         .replacen("{\"digest\":\"    ", &format!("{{\"digest\":\"{moved}\",\"platforms\":{{}}}},\n    "), 1);
@@ -159,7 +163,7 @@ fn a_pin_moves_only_when_told_to() {
 }
 
 #[test]
-fn without_trust_or_password_nothing_is_written() {
+fn without_tls_or_credentials_nothing_is_written() {
     let Some(registry) = Debian::start() else { return };
     let project = stack(STACK);
     let folder = project.path();
@@ -213,8 +217,8 @@ fn without_trust_or_password_nothing_is_written() {
     assert_eq!(read(folder), before);
 }
 
-/// A project whose only unlocked image lies on `host`.
-fn beside(registry: &Debian, host: &str) -> tempfile::TempDir {
+/// Returns a project whose only unlocked image is on `host`.
+fn project_with_image_on(registry: &Debian, host: &str) -> tempfile::TempDir {
     let project = stack(STACK);
     fill(registry, project.path());
     assert_eq!(lock(registry, project.path(), &[]).code, 0);
@@ -223,7 +227,7 @@ fn beside(registry: &Debian, host: &str) -> tempfile::TempDir {
 }
 
 #[test]
-fn registries_that_misbehave_leave_no_trace() {
+fn unexpected_content_of_registries_is_not_used() {
     let Some(registry) = Debian::start() else { return };
     let manifest = br#"{"schemaVersion":2,"config":{"digest":"sha256:00"},"layers":[]}"#.to_vec();
     let kind = format!("content-type: {MANIFEST}\r\n");
@@ -269,7 +273,7 @@ fn registries_that_misbehave_leave_no_trace() {
             }),
         ),
     ];
-    let project = beside(&registry, "127.0.0.1:1");
+    let project = project_with_image_on(&registry, "127.0.0.1:1");
     let folder = project.path();
     let before = read(folder);
     for (name, code, count, script) in scripts {
@@ -281,17 +285,17 @@ fn registries_that_misbehave_leave_no_trace() {
         assert_eq!(server.count(), count, "{name}: {:?}", server.asked.lock().unwrap());
         assert_eq!(read(folder), before, "{name}");
     }
-    // TLS unless told otherwise.
+    // TLS is used by default.
     let server = Scripted::start(|_, _| response("404 Not Found", "", b""));
     rewrite(folder, &with_image(&format!("{}/acme/orders:1", server.host)));
     let ran = nself_in(folder, ["lock"]);
     assert!(ran.code == 2 && ran.stderr.contains("NS821"), "{}", ran.stderr);
-    let left: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert!(left.iter().all(|name| !name.to_string_lossy().starts_with(".nself-")), "{left:?}");
+    let files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(files.iter().all(|name| !name.to_string_lossy().starts_with(".nself-")), "{files:?}");
 }
 
 #[test]
-fn what_passes_is_tried_again() {
+fn transient_failures_are_tried_again() {
     let Some(registry) = Debian::start() else { return };
     let config = br#"{"os":"linux","architecture":"arm64","variant":"v8"}"#.to_vec();
     let manifest =
@@ -317,7 +321,7 @@ fn what_passes_is_tried_again() {
             Some(_) => response("200 OK", &kind, &manifest),
         }
     });
-    let project = beside(&registry, &server.host);
+    let project = project_with_image_on(&registry, &server.host);
     let ran = nself_in(project.path(), ["lock", "--plain-http", &server.host]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let text = read(project.path());

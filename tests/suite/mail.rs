@@ -1,5 +1,5 @@
-//! Mail of the generated environments: a stand-in for hasura-auth's SMTP code sends it to real servers, as the generated
-//! files configure it.
+//! Mail of the generated environments: a stand-in for hasura-auth's SMTP code sends mail to real servers with the
+//! generated settings.
 
 use std::fs;
 use std::net::TcpListener;
@@ -64,12 +64,12 @@ fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// Returns `None`, with a remark, where the tools are missing.
+/// Returns `None` and prints a remark if the tools are missing.
 fn tools() -> Option<(PathBuf, PathBuf)> {
     Some((tool("bin/mailpit")?, tool("venv/bin/python")?))
 }
 
-/// Generates a stack with its secrets; the operator supplies those of production.
+/// Generates a stack with its secrets, and supplies the secrets of production like an operator.
 fn generate(fields: &str) -> tempfile::TempDir {
     let case = stack(&format!("{{ project = \"shop\", domain = \"shop.example.com\", {fields} }}"));
     let ran = nself_in(case.path(), ["gen"]);
@@ -85,7 +85,7 @@ fn generate(fields: &str) -> tempfile::TempDir {
     case
 }
 
-/// Sends one message as an environment configures it, with changed variables.
+/// Sends one message with the settings of an environment and some changed variables.
 fn send(python: &Path, folder: &Path, address: &str, server: &MailServer, certificate: &Path, changes: &[&str]) -> Ran {
     let ports = format!("{{\"{address}\": {}}}", server.smtp);
     run(Command::new(python)
@@ -96,17 +96,17 @@ fn send(python: &Path, folder: &Path, address: &str, server: &MailServer, certif
         .args(changes))
 }
 
-/// Writes a certificate for the relay's name, which is its own authority.
+/// Writes a self-signed certificate for the relay's name.
 fn certificate(folder: &Path) -> (PathBuf, PathBuf) {
     let (certificate, key) = (folder.join("relay.crt"), folder.join("relay.key"));
-    let made = run(Command::new("openssl")
+    let certificate_creation = run(Command::new("openssl")
         .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"])
         .args(["-subj", &format!("/CN={RELAY}"), "-addext", &format!("subjectAltName=DNS:{RELAY}")])
         .arg("-out")
         .arg(&certificate)
         .arg("-keyout")
         .arg(&key));
-    assert_eq!(made.code, 0, "{}", made.stderr);
+    assert_eq!(certificate_creation.code, 0, "{}", certificate_creation.stderr);
     (certificate, key)
 }
 
@@ -122,7 +122,8 @@ fn local_and_staging_send_to_the_catcher() {
         let ran = sent(&[]);
         assert_eq!(ran.code, 0, "{environment}: {}", ran.stderr);
         assert_eq!(server.messages(), 1);
-        // Known bad: the name under which the program refuses a server without encryption, and one that does not resolve.
+        // Known-bad controls: a name under which the program refuses a server without encryption, and a name that does
+        // not resolve.
         let refused = sent(&["AUTH_SMTP_HOST=mail"]);
         assert!(refused.code == 1 && refused.stderr.contains("unencrypted connection"), "{}", refused.stderr);
         let unknown = sent(&["AUTH_SMTP_HOST=mailhog2"]);
@@ -140,7 +141,7 @@ fn catcher_variables(folder: &Path, python: &Path) -> Vec<(String, String)> {
 }
 
 #[test]
-fn production_sends_through_relays_of_both_kinds() {
+fn production_sends_through_relays_with_starttls_and_tls() {
     let Some((mailpit, python)) = tools() else { return };
     let folder = tempfile::tempdir().unwrap();
     let (certificate, key) = certificate(folder.path());
@@ -178,7 +179,7 @@ fn production_sends_through_relays_of_both_kinds() {
         let ran = send(&python, &prod, address, server, &certificate, &[]);
         assert_eq!(ran.code, 0, "{fields}: {}", ran.stderr);
         assert_eq!(server.messages(), before + 1, "{fields}");
-        // Known bad: the other kind of encryption.
+        // Known-bad control: the other kind of encryption.
         let ran = send(&python, &prod, address, server, &certificate, &[wrong]);
         assert_eq!(ran.code, 1, "{fields}: {wrong}");
         assert_eq!(server.messages(), before + 1, "{fields}: {wrong}");
@@ -186,7 +187,7 @@ fn production_sends_through_relays_of_both_kinds() {
 }
 
 #[test]
-fn the_network_of_a_cluster_lets_senders_reach_the_catcher() {
+fn network_policies_allow_senders_to_reach_the_catcher() {
     let case = stack(
         "{ project = \"shop\", domain = \"shop.example.com\", services.mail = nself.services.mail, kubernetes = nself.clusters.kind & { enabled = true }, tls.email = \"ops@example.com\" }",
     );
@@ -200,12 +201,12 @@ fn the_network_of_a_cluster_lets_senders_reach_the_catcher() {
     ] {
         assert!(apps.join(file).exists(), "{file} in {:?}", crate::support::tree(&apps).keys());
     }
-    // Known bad: a service that sends no mail does not reach it.
+    // Known-bad control: a service that sends no mail cannot connect to it.
     assert!(!apps.join("hasura/networkpolicy-hasura-to-mail-1025.yaml").exists());
 }
 
 #[test]
-fn relays_that_cannot_work_are_findings() {
+fn invalid_relays_are_findings() {
     for (fields, code, place) in [
         ("mail.relay = { host = \"smtp.example.com\", port = 465 }", "warning[NS314]", "mail.relay.security"),
         (

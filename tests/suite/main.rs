@@ -1,9 +1,7 @@
-//! Everything that runs the program as its users do: one binary, so that it is linked once.
-//!
-//! Tests that need a tool find it below `NSELF_TOOLS` (see tests/tools.sh). Where it is missing they fail if
-//! `CI` is `true` and print a visible SKIP otherwise.
+//! Tests that run the program like its users: one binary, so that it is linked only once. Tests find tools below
+//! `NSELF_TOOLS` (see tests/tools.sh). If a tool is missing, they fail if `CI` is `true`, and otherwise print SKIP.
 
-// Tests set up folders as they like.
+// Tests may use functions of `std::fs` that the program must not use.
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros)]
 
 mod attacks;
@@ -21,6 +19,7 @@ mod facets;
 mod fault_injection;
 mod fuzz;
 mod graphql;
+mod handlers;
 mod hostile;
 mod images;
 mod imports;

@@ -1,4 +1,4 @@
-//! The committed manifest in version control: quiet diffs, merges of branches, line ends, and runs that were killed.
+//! The committed manifest in version control: small diffs, merges of branches, line endings, and killed runs.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,7 +9,7 @@ use nself::store::{MANIFEST, Manifest};
 
 use crate::support::{Ran, nself, nself_in, run, stack, tree};
 
-/// A stack with these services, each with a variable.
+/// Returns a stack with these services, each with a variable.
 fn text(services: &[(&str, u16)], level: &str) -> String {
     let service = |(name, port): &(&str, u16)| {
         format!(
@@ -22,7 +22,7 @@ fn text(services: &[(&str, u16)], level: &str) -> String {
     )
 }
 
-/// Git without any configuration of this machine.
+/// Runs git without the configuration of this machine.
 fn git(folder: &Path, arguments: &[&str]) -> Ran {
     let identity = ["-c", "user.name=nself", "-c", "user.email=nself@example.com", "-c", "init.defaultBranch=main"];
     let mut command = Command::new("git");
@@ -42,7 +42,7 @@ fn generate(folder: &Path) {
     assert_eq!(ran.code, 0, "{}", ran.stderr);
 }
 
-/// A repository with a generated stack on its branch `main`.
+/// Creates a repository with a generated stack on the branch `main`.
 fn repository(services: &[(&str, u16)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("stack.ncl"), text(services, "info")).unwrap();
@@ -58,7 +58,7 @@ fn commit(folder: &Path) {
     git_succeeds(folder, &["commit", "-qm", "change"]);
 }
 
-/// Makes a branch from `main` whose stack is `text`, with its generated files.
+/// Creates a branch from `main` with the stack `text` and its generated files.
 fn branch(folder: &Path, name: &str, text: &str) {
     git_succeeds(folder, &["checkout", "-q", "-b", name, "main"]);
     fs::write(folder.join("stack.ncl"), text).unwrap();
@@ -94,7 +94,7 @@ fn every_line_is_the_digest_of_a_file() {
     assert_eq!(manifest, lines.collect::<String>());
 }
 
-/// Two branches add a service each; git merges the manifest, and one run makes everything right again.
+/// Two branches each add a service; git merges the manifest, and one run repairs all files.
 #[test]
 fn branches_that_add_services_merge() {
     let project = repository(&TWO);
@@ -105,7 +105,7 @@ fn branches_that_add_services_merge() {
     git(folder, &["merge", "-q", "one"]);
     let unmerged = git_succeeds(folder, &["diff", "--name-only", "--diff-filter=U"]);
     assert!(!unmerged.contains(MANIFEST), "{unmerged}");
-    // The stack is resolved by hand, as its text is the user's.
+    // The user resolves the conflict in the stack.
     let all = [TWO[0], ("beta", 8003), ("gamma", 8004), TWO[1]];
     fs::write(folder.join("stack.ncl"), text(&all, "info")).unwrap();
     let ran = nself_in(folder, ["check"]);
@@ -117,7 +117,7 @@ fn branches_that_add_services_merge() {
     assert!(tree(&folder.join("deploy")) == tree(&fresh.path().join("deploy")));
 }
 
-/// Files and manifest with conflicts, as without the union of lines, need no `--force` either.
+/// Files and manifest with conflicts do not need `--force` either.
 #[test]
 fn a_conflict_in_every_file_is_repaired_by_one_run() {
     let project = repository(&TWO);
@@ -126,7 +126,7 @@ fn a_conflict_in_every_file_is_repaired_by_one_run() {
     commit(folder);
     git_succeeds(folder, &["checkout", "-q", "-b", "base"]);
     git_succeeds(folder, &["branch", "-qf", "main", "base"]);
-    // A run that writes brings the attributes back; git reads them from the working tree.
+    // A run that writes restores the attributes; git reads them from the working tree.
     let attributes = || fs::remove_file(folder.join("deploy/.gitattributes")).unwrap();
     for (name, level) in [("one", "warn"), ("two", "error")] {
         git_succeeds(folder, &["checkout", "-q", "-b", name, "main"]);
@@ -141,7 +141,7 @@ fn a_conflict_in_every_file_is_repaired_by_one_run() {
     fs::write(folder.join("stack.ncl"), text(&TWO, "error")).unwrap();
     generate(folder);
     assert_eq!(nself_in(folder, ["check"]).code, 0);
-    // A hand edit is still one.
+    // A hand edit is still detected.
     let compose = folder.join("deploy/prod/compose.yaml");
     fs::write(&compose, fs::read_to_string(&compose).unwrap() + "# mine\n").unwrap();
     let ran = nself_in(folder, ["gen"]);
@@ -149,7 +149,7 @@ fn a_conflict_in_every_file_is_repaired_by_one_run() {
 }
 
 #[test]
-fn line_ends_that_git_converts_change_nothing() {
+fn converted_line_endings_have_no_effect() {
     let project = repository(&TWO);
     let copies = tempfile::tempdir().unwrap();
     let copy = copies.path().join("copy");
@@ -163,15 +163,15 @@ fn line_ends_that_git_converts_change_nothing() {
     assert_eq!(ran.code, 0, "{} {}", ran.stdout, ran.stderr);
     generate(&copy);
     assert_eq!(git_succeeds(&copy, &["status", "--porcelain", "--", "deploy"]), "");
-    // A manifest that was converted all the same is read as it was written.
+    // A manifest with converted line endings is still read.
     let manifest = copy.join("deploy").join(MANIFEST);
     fs::write(&manifest, fs::read_to_string(&manifest).unwrap().replace('\n', "\r\n")).unwrap();
     assert_eq!(nself_in(&copy, ["check"]).code, 0);
 }
 
-/// Whenever a run is killed, and whatever the stack says next, no file counts as edited by hand.
+/// After a run is killed at any time, no file counts as edited by hand, also if the stack has changed since.
 #[test]
-fn a_killed_run_leaves_no_hand_edit() {
+fn files_of_a_killed_run_do_not_count_as_hand_edited() {
     let mut unfinished = 0;
     for round in 0..24_u64 {
         let case = stack(r#"{ project = "shop", domain = "shop.example.com" }"#);
@@ -179,7 +179,7 @@ fn a_killed_run_leaves_no_hand_edit() {
         generate(folder);
         fs::write(folder.join("stack.ncl"), text(&TWO, "warn")).unwrap();
         let mut running = nself(folder).arg("gen").stderr(Stdio::null()).spawn().unwrap();
-        // The writing itself takes milliseconds: it is awaited, and interrupted somewhere in it.
+        // Writing takes milliseconds, so the test waits for its start and then kills the run.
         let manifest = folder.join("deploy").join(MANIFEST);
         let before = fs::read(&manifest).unwrap();
         while running.try_wait().unwrap().is_none() && fs::read(&manifest).is_ok_and(|now| now == before) {}

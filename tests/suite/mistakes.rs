@@ -1,4 +1,4 @@
-//! Mistakes that people make, each with the exact findings: one mistake, one error, and none that follows from it.
+//! Common mistakes with their exact findings: each mistake gives one error and no follow-up errors.
 
 use std::fmt::Write;
 use std::fs;
@@ -10,7 +10,7 @@ use nself::source::Guard;
 use crate::support::root;
 
 const FILES: [&str; 5] = ["fields", "names", "references", "safety", "types"];
-/// What the table leaves out: the stack around each mistake declines monitoring and has a domain for each environment.
+/// The fields around each mistake: they waive monitoring and set a domain for each environment.
 const AROUND: &str =
     "monitoring.waive = \"not the subject\", environments.staging.domain = \"staging.shop.example.com\",";
 
@@ -33,7 +33,7 @@ fn diagnostics(fields: &str) -> Vec<Diagnostic> {
     }
 }
 
-/// Each mistake is a line of fields, and the lines of its findings begin with `=>`. `NSELF_BLESS=1` writes them.
+/// Each mistake is a line of fields, followed by lines of findings that start with `=>`. `NSELF_BLESS=1` rewrites them.
 #[test]
 fn each_mistake_has_exactly_these_findings() {
     let mut mistakes = 0;
@@ -57,9 +57,9 @@ fn each_mistake_has_exactly_these_findings() {
     assert!(mistakes >= 150, "{mistakes}");
 }
 
-/// One mistake, one error: apart from those that are two mistakes for the reader, too, a line has one finding.
+/// Each line has one finding, except for lines that are two mistakes.
 #[test]
-fn no_mistake_has_a_follow_up() {
+fn no_mistake_causes_a_second_finding() {
     for name in FILES {
         let text = fs::read_to_string(root().join("tests/mistakes").join(format!("{name}.txt"))).unwrap();
         let mut fields = "";
@@ -75,7 +75,7 @@ fn no_mistake_has_a_follow_up() {
     }
 }
 
-/// Each hint is followed: the mistake, what the hint says, the fields that follow it, and the code that is gone then.
+/// A mistake, a part of its hint, the corrected fields, and the code that no longer appears.
 const HINTS: [(&str, &str, &str, &str); 11] = [
     ("environments.production = {},", "did you mean `prod`?", "environments.prod = {},", "NS111"),
     (
@@ -126,7 +126,7 @@ const HINTS: [(&str, &str, &str, &str); 11] = [
 ];
 
 #[test]
-fn a_hint_that_is_followed_ends_its_finding() {
+fn following_a_hint_removes_its_finding() {
     for (fields, hint, followed, code) in HINTS {
         let found = diagnostics(fields);
         let one = found.iter().find(|one| one.code.id() == code).unwrap_or_else(|| panic!("{fields}: {found:?}"));
@@ -136,8 +136,8 @@ fn a_hint_that_is_followed_ends_its_finding() {
     }
 }
 
-/// Known good: the stack around the mistakes has no finding.
+/// Known-good control: the stack around the mistakes has no finding.
 #[test]
-fn the_stack_around_the_mistakes_is_right() {
+fn the_stack_around_the_mistakes_has_no_findings() {
     assert_eq!(findings(""), Vec::<String>::new());
 }

@@ -1,4 +1,4 @@
-//! nginx configurations against the real nginx, a security analyser and an independent parser.
+//! Checks nginx configurations with a real nginx, a security analyser and an independent parser.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use crate::support::{
     Ran, assert_services_refused, environments, golden_file, golden_service, name, nself_in, project, run, stack, tool,
 };
 
-/// `nginx -t` in the root file system with the nginx of our image, with a throw-away key pair where the real one would be.
+/// Runs `nginx -t` in a root file system with the nginx of our image and a temporary key pair.
 fn test(root: &Path, environment: &Path) -> Ran {
     let script = r#"
 set -e
@@ -26,7 +26,7 @@ exec chroot "$1" nginx -e stderr -t -c /etc/nself/nginx.conf
     run(Command::new("unshare").args(["-m", "sh", "-c", script, "sh"]).arg(root).arg(environment).arg(pair.path()))
 }
 
-/// A throw-away key pair under the names of the secrets.
+/// Creates a temporary key pair under the names of the secrets.
 pub fn key_pair() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let [key, certificate] = ["tls_key", "tls_certificate"].map(|name| folder.path().join(name));
@@ -65,12 +65,12 @@ fn nginx_accepts_every_configuration_without_a_warning() {
     }
 }
 
-/// The files that pods of nginx mount, out of their ConfigMaps.
+/// Returns the files in the ConfigMaps that pods of nginx mount.
 fn clusters() -> Vec<tempfile::TempDir> {
     manifests(&environments()).iter().map(|folder| configuration_of_pods(folder)).collect()
 }
 
-/// The same of one folder of manifests.
+/// Returns these files for one folder of manifests.
 pub fn configuration_of_pods(manifests: &Path) -> tempfile::TempDir {
     let copy = tempfile::tempdir().unwrap();
     for entry in std::fs::read_dir(manifests.join("apps/nginx")).unwrap().map(|entry| entry.unwrap().path()) {
@@ -86,7 +86,7 @@ pub fn configuration_of_pods(manifests: &Path) -> tempfile::TempDir {
     copy
 }
 
-/// The files as the analysers find them: includes point into a private copy.
+/// Copies the files for the analysers: includes point into the copy.
 fn readable(environment: &Path) -> (tempfile::TempDir, PathBuf) {
     let copy = project(environment);
     let main = copy.path().join("nginx/nginx.conf");
@@ -121,7 +121,7 @@ fn gixy_has_no_finding_at_any_level() {
     assert!(analyse(&main).stdout.contains("version_disclosure"), "the check can fail");
 }
 
-/// Every route of the plan, and nothing else, is what an independent parser finds.
+/// An independent parser finds exactly the routes of the plan.
 #[test]
 fn an_independent_parser_reads_the_sites_of_the_model() {
     let Some(crossplane) = tool("venv/bin/crossplane") else { return };
@@ -165,7 +165,7 @@ fn collect(block: &serde_json::Value, directive: &str, found: &mut Vec<String>) 
     }
 }
 
-/// Proxies in front, and everything that a route can be.
+/// A stack with proxies in front and all options of routes.
 #[test]
 fn every_kind_of_route_is_accepted() {
     let Some(root) = tool("forky") else { return };
@@ -189,7 +189,7 @@ fn every_kind_of_route_is_accepted() {
             let folder = case.path().join("deploy").join(environment);
             let ran = test(&root, &folder);
             assert!(accepts(&ran), "{environment}: {}", ran.stderr);
-            // Where TLS ends in front, nothing here speaks it.
+            // If TLS is terminated in front of nginx, nginx does not use TLS.
             let site = std::fs::read_to_string(folder.join("nginx/sites/up.shop.example.com.conf"))
                 .or_else(|_| std::fs::read_to_string(folder.join("nginx/sites/up.local.nself.org.conf")))
                 .unwrap();
@@ -202,7 +202,7 @@ fn every_kind_of_route_is_accepted() {
 }
 
 #[test]
-fn the_certificate_script_is_clean() {
+fn shellcheck_accepts_the_certificate_script() {
     let script =
         environments().into_iter().map(|folder| folder.join("acme/acme.sh")).find(|path| path.exists()).unwrap();
     if tool("stamps/packages").is_none() {
@@ -213,7 +213,7 @@ fn the_certificate_script_is_clean() {
 }
 
 #[test]
-fn frontends_are_forwarded_to_the_host_in_local_only() {
+fn only_in_local_nginx_forwards_frontends_to_the_host() {
     assert!(golden_file("local", "nginx/upstreams.conf").contains("server host.docker.internal:3000;"));
     assert!(golden_service("local", "nginx").contains("host.docker.internal:host-gateway"));
     assert!(!golden_service("prod", "nginx").contains("host.docker.internal"), "no frontend in prod");

@@ -1,5 +1,5 @@
-//! When containers were started and became ready: read from the engine's events, because a health log
-//! keeps the last results only.
+//! Times at which containers started and became ready, read from the engine's events, because a health log has only the
+//! last results.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -7,15 +7,15 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
-/// One container's life so far; nanoseconds since 1970 by the engine's clock.
+/// Events of one container, in nanoseconds since 1970 by the engine's clock.
 #[derive(Debug, Default)]
 pub struct Life {
     pub started: Vec<u64>,
-    /// First healthy answer, or the end with code 0.
+    /// The first healthy check, or the exit with code 0.
     pub ready: Option<u64>,
 }
 
-/// The engine's events from now on.
+/// Records the engine's events from now on.
 pub struct Watch {
     child: Child,
     file: PathBuf,
@@ -31,9 +31,9 @@ impl Watch {
         Watch { child: events.spawn().unwrap(), file }
     }
 
-    /// Ends the watch; services by name, of these containers only.
+    /// Stops recording, and returns the events of these containers by service.
     pub fn stop(mut self, containers: &BTreeSet<String>) -> BTreeMap<String, Life> {
-        // The stream never ends; the last event may arrive late.
+        // The stream does not end, and the last event may arrive late.
         std::thread::sleep(std::time::Duration::from_secs(1));
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -75,7 +75,7 @@ fn read(lines: &str, containers: &BTreeSet<String>) -> BTreeMap<String, Life> {
     lives
 }
 
-/// What is wrong: a start before a dependency was ready, a start too many, a service that never got ready.
+/// Returns faults: a start before a dependency was ready, an additional start, a service that never became ready.
 pub fn faults(waits: &BTreeMap<String, Vec<String>>, lives: &BTreeMap<String, Life>) -> Vec<String> {
     let mut faults = Vec::new();
     for (name, waits) in waits {
@@ -100,9 +100,9 @@ pub fn faults(waits: &BTreeMap<String, Vec<String>>, lives: &BTreeMap<String, Li
     faults
 }
 
-/// Known-bad controls: each fault is found.
+/// Known-bad controls: each fault is detected.
 #[test]
-fn a_wrong_order_is_seen() {
+fn a_wrong_start_order_is_detected() {
     let event = |id: &str, action: &str, time: u64| {
         format!(
             r#"{{"Action":"{action}","Actor":{{"ID":"{id}","Attributes":{{"com.docker.compose.service":"{id}","exitCode":"0"}}}},"timeNano":{time}}}"#

@@ -1,4 +1,4 @@
-//! The output folder: what is ours is kept exact, what is not ours is never touched.
+//! The output folder: generated files are kept exact, other files are never changed.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -33,7 +33,7 @@ fn state_of(case: &Path, path: &str) -> String {
 }
 
 #[test]
-fn check_tells_the_states_apart() {
+fn check_distinguishes_the_states_of_files() {
     let case = generated();
     let deploy = case.path().join("deploy");
     assert_eq!(nself_in(case.path(), ["check"]).code, 0);
@@ -78,7 +78,7 @@ fn a_hand_edit_is_never_lost() {
 }
 
 #[test]
-fn a_file_in_the_way_stays() {
+fn a_foreign_file_in_place_of_an_output_is_kept() {
     let case = stack(STACK);
     fs::create_dir_all(case.path().join("deploy/local")).unwrap();
     fs::write(case.path().join("deploy/local/compose.yaml"), "mine\n").unwrap();
@@ -88,7 +88,7 @@ fn a_file_in_the_way_stays() {
 }
 
 #[test]
-fn stale_files_and_their_folders_go_and_secrets_stay() {
+fn stale_files_are_deleted_and_secrets_are_kept() {
     let case = generated();
     let deploy = case.path().join("deploy");
     assert_eq!(nself_in(case.path(), ["secrets", "init"]).code, 0);
@@ -115,7 +115,7 @@ fn generating_one_environment_leaves_the_others_unchanged() {
     assert_eq!(nself_in(case.path(), ["check"]).code, 1);
 }
 
-/// Links could lead a write out of the folder; none is followed.
+/// Links could lead a write out of the folder, so they are not followed.
 #[test]
 fn links_in_the_output_folder_are_not_followed() {
     let outside = tempfile::tempdir().unwrap();
@@ -137,7 +137,7 @@ fn links_in_the_output_folder_are_not_followed() {
     }
 }
 
-/// Links that came with the project lead nowhere, and a file in the cache is not emptied through one.
+/// Links in the cache of a checkout are not followed.
 #[test]
 fn links_in_the_cache_are_not_followed() {
     let outside = tempfile::tempdir().unwrap();
@@ -160,7 +160,7 @@ fn links_in_the_cache_are_not_followed() {
 }
 
 #[test]
-fn a_damaged_manifest_is_named_and_nothing_is_guessed() {
+fn a_damaged_manifest_is_an_error() {
     let case = generated();
     let manifest = case.path().join("deploy/nself.manifest");
     let text = fs::read_to_string(&manifest).unwrap();
@@ -171,15 +171,15 @@ fn a_damaged_manifest_is_named_and_nothing_is_guessed() {
         assert!(ran.code == 2 && ran.stderr.contains("NS805"), "{}", ran.stderr);
         assert_eq!(tree(&case.path().join("deploy")), before);
     }
-    // Without any manifest, files that are exactly ours are adopted.
+    // Without a manifest, files with exactly the generated content are adopted.
     fs::remove_file(&manifest).unwrap();
     assert_eq!(nself_in(case.path(), ["gen"]).code, 0);
     assert_eq!(fs::read_to_string(&manifest).unwrap(), text);
 }
 
-/// Killed at any moment, the next run heals; racing runs end with whole files.
+/// After a run is killed at any time, the next one repairs the files; concurrent runs leave complete files.
 #[test]
-fn killed_and_racing_runs_leave_whole_files() {
+fn killed_and_concurrent_runs_leave_complete_files() {
     let expected = tree(&generated().path().join("deploy"));
     let case = stack(STACK);
     for round in 0..12_u64 {
@@ -194,10 +194,10 @@ fn killed_and_racing_runs_leave_whole_files() {
         }
         let ran = nself_in(case.path(), ["gen"]);
         assert_eq!(ran.code, 0, "round {round}: {}", ran.stderr);
-        let mut made = tree(&case.path().join("deploy"));
-        // A killed writer may leave its temporary file, which is not an artifact.
-        made.retain(|path, _| !path.contains("/.nself-") && !path.starts_with(".nself-"));
-        assert!(made == expected, "round {round}");
+        let mut files = tree(&case.path().join("deploy"));
+        // A killed run may leave a temporary file, which is not an output.
+        files.retain(|path, _| !path.contains("/.nself-") && !path.starts_with(".nself-"));
+        assert!(files == expected, "round {round}");
     }
 }
 
@@ -210,9 +210,9 @@ fn a_read_only_project_can_be_checked() {
     assert_eq!(fs::metadata(case.path().join(".nself")).unwrap().permissions().mode() & 0o111, 0);
 }
 
-/// A stamp must never hide a change, not even one within the same tick.
+/// A stamp must never hide a change, not even within the same clock tick.
 #[test]
-fn a_warm_run_sees_every_change() {
+fn a_warm_run_detects_every_change() {
     let case = generated();
     for round in 0..20 {
         let body = if round % 2 == 0 { SMALLER } else { STACK };
@@ -249,7 +249,7 @@ fn no_command_changes_files_of_the_project() {
 
 #[test]
 fn gen_writes_only_into_the_output_folder_and_the_cache() {
-    // Nothing is written but the output and the cache, both inside the project.
+    // Only the output and the cache are written, both inside the project.
     let home = tempfile::tempdir().unwrap();
     let case = project(&golden(false)[0]);
     let before: BTreeSet<String> = tree(case.path()).into_keys().collect();

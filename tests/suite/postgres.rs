@@ -1,5 +1,5 @@
-//! The database's first start against a real PostgreSQL of this machine: twice the same, and roles that can do
-//! what they asked for and nothing else.
+//! Runs the initialization script on a real PostgreSQL: a second run changes nothing, and roles have exactly the
+//! declared rights.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -19,7 +19,7 @@ const STACK: &str = r#"{
   },
 }"#;
 
-/// A private server on a socket in a folder, run by the user `postgres`.
+/// A temporary server on a socket in a folder, run by the user `postgres`.
 struct Server {
     folder: tempfile::TempDir,
     bin: PathBuf,
@@ -89,7 +89,7 @@ impl Server {
             .env("PGPASSWORD", "superuser-password");
         let dump = run(&mut dump);
         assert_eq!(dump.code, 0, "{}", dump.stderr);
-        // Newer servers put a random word around each dump.
+        // Newer versions put a random word around each dump.
         dump.stdout.lines().filter(|line| !line.contains("restrict ")).collect::<Vec<_>>().join("\n")
     }
 }
@@ -105,7 +105,7 @@ impl Drop for Server {
     }
 }
 
-/// The generated SQL, with the secrets' folder of a container replaced by one of ours.
+/// Returns the generated SQL with the path of the container's secrets replaced by a local folder.
 fn sql(server: &Server) -> (tempfile::TempDir, PathBuf) {
     let case = stack(STACK);
     let ran = nself_in(case.path(), ["gen", "--env", "local"]);
@@ -115,7 +115,7 @@ fn sql(server: &Server) -> (tempfile::TempDir, PathBuf) {
     let secrets = server.folder.path().join("secrets");
     fs::create_dir_all(&secrets).unwrap();
     for role in ["auth", "billing", "hasura", "orders", "reports", "search_index"] {
-        // A password that would break out of SQL, shell and psql if anything let it.
+        // A password that would inject SQL, shell or psql commands without escaping.
         fs::write(secrets.join(format!("{role}_db_password")), password(role)).unwrap();
     }
     let file = case.path().join("init.sql");
@@ -128,7 +128,7 @@ fn password(role: &str) -> String {
 }
 
 #[test]
-fn the_first_start_gives_least_rights_and_repeats_without_a_change() {
+fn the_initialization_script_grants_least_rights_and_is_repeatable() {
     let Some(server) = Server::start() else { return };
     let (_case, file) = sql(&server);
     let ran = server.apply(&file);
@@ -150,7 +150,7 @@ fn the_first_start_gives_least_rights_and_repeats_without_a_change() {
     assert!(can("orders", "orders", "INSERT INTO item (name) VALUES ('a')"));
     assert!(!server.psql("orders", "wrong", "orders", &["-c", "SELECT 1"]).stderr.is_empty(), "the password counts");
 
-    // role, what it may do with the owner's table: select, insert, create beside it
+    // role, and whether it may select and insert in the owner's table and create tables
     for (role, select, insert, create) in
         [("reports", true, false, false), ("billing", true, true, false), ("search_index", false, false, false)]
     {
@@ -166,7 +166,7 @@ fn the_first_start_gives_least_rights_and_repeats_without_a_change() {
     assert!(can("orders", "orders", "SELECT * FROM \"index\".entry"), "which the owner reads");
     assert!(!can("reports", "orders", "SELECT * FROM \"index\".entry"));
 
-    // hasura-auth owns its schema of the main database and finds its extensions.
+    // hasura-auth owns its schema in the main database and can use its extensions.
     assert!(can("auth", "shop", "CREATE TABLE auth.users (email citext, secret text DEFAULT gen_salt('bf'))"));
     assert!(can("hasura", "shop", "SELECT * FROM auth.users"));
     assert!(!can("auth", "hasura", "SELECT 1"));
@@ -180,9 +180,9 @@ fn the_first_start_gives_least_rights_and_repeats_without_a_change() {
     assert_eq!(superusers.stdout.trim(), "postgres");
 }
 
-/// Known-bad control: SQL that fails, fails the run.
+/// Known-bad control: failing SQL makes the run fail.
 #[test]
-fn an_error_in_the_first_start_is_an_error() {
+fn an_error_in_the_initialization_script_makes_it_fail() {
     let Some(server) = Server::start() else { return };
     let (_case, file) = sql(&server);
     let text = fs::read_to_string(&file).unwrap();
@@ -218,7 +218,7 @@ fn no_service_connects_as_superuser() {
         logins.len() == 3 && logins.iter().all(|line| line.contains("NOSUPERUSER") && line.contains("NOBYPASSRLS")),
         "{logins:?}"
     );
-    // There is no way to name the superuser's password outside the server and the jobs that migrate and end.
+    // Only the server and the migration jobs have the superuser's password.
     let users: BTreeSet<String> = environments()
         .iter()
         .flat_map(|environment| {

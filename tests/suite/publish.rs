@@ -1,4 +1,4 @@
-//! `publish`, `attest` and `pull` with Debian's registry, and with one that breaks off.
+//! `publish`, `attest` and `pull` with Debian's registry, and with a registry that interrupts transfers.
 
 use std::fs;
 use std::path::Path;
@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::registry::{Debian, PASSWORD, Scripted, response};
 use crate::support::{Ran, golden, name, nself, nself_in, project, run, tree};
 
-/// A generated project with values of secrets.
+/// Generates a project with values of secrets.
 fn generated() -> tempfile::TempDir {
     let case = golden(false).into_iter().find(|case| name(case) == "minimal").unwrap();
     let project = project(&case);
@@ -20,38 +20,38 @@ fn generated() -> tempfile::TempDir {
     project
 }
 
-fn with(registry: &Debian, folder: &Path, arguments: &[&str]) -> Ran {
+fn nself_with_registry(registry: &Debian, folder: &Path, arguments: &[&str]) -> Ran {
     let ran = run(registry.known_to(nself(folder).args(arguments)));
     assert!(!ran.stdout.contains(PASSWORD) && !ran.stderr.contains(PASSWORD));
     ran
 }
 
-fn fine(ran: Ran) -> Ran {
+fn assert_success(ran: Ran) -> Ran {
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     ran
 }
 
 #[test]
-fn a_set_is_published_attested_pulled_and_derived_again() {
+fn a_release_is_published_attested_pulled_and_verified() {
     let Some(registry) = Debian::start() else { return };
     let project = generated();
     let folder = project.path();
     let to = format!("oci://{}/acme/shop:1.0.0", registry.host);
-    let published = fine(with(&registry, folder, &["publish", &to]));
+    let published = assert_success(nself_with_registry(&registry, folder, &["publish", &to]));
     let digest = published.stdout.trim().rsplit_once('@').unwrap().1.to_owned();
     assert_eq!(
-        fine(with(&registry, folder, &["publish", &to])).stdout,
+        assert_success(nself_with_registry(&registry, folder, &["publish", &to])).stdout,
         published.stdout,
         "the same set, the same digest"
     );
 
-    // What Flux looks for.
+    // Flux requests this media type.
     let accept = "accept: application/vnd.oci.image.manifest.v1+json";
     let manifest = registry.curl(&["-H", accept, &format!("https://{}/v2/acme/shop/manifests/1.0.0", registry.host)]);
     let manifest: Value = serde_json::from_str(&manifest.stdout).unwrap();
     assert_eq!(manifest["config"]["mediaType"], "application/vnd.cncf.flux.config.v1+json");
     assert_eq!(manifest["layers"][0]["mediaType"], "application/vnd.cncf.flux.content.v1.tar+gzip");
-    // The bill of materials refers to the set; this registry has no referrers API.
+    // The bill of materials refers to the release; this registry has no referrers API.
     let fallback = format!("https://{}/v2/acme/shop/manifests/{}", registry.host, digest.replace(':', "-"));
     let index = registry.curl(&["-H", "accept: application/vnd.oci.image.index.v1+json", &fallback]).stdout;
     let index: Value = serde_json::from_str(&index).unwrap();
@@ -62,33 +62,33 @@ fn a_set_is_published_attested_pulled_and_derived_again() {
     let names: Vec<&str> =
         bill["packages"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
     assert!(names.contains(&"docker.io/library/nginx"), "{names:?}");
-    // The layer is one that others unpack.
+    // tar can unpack the layer.
     let layer =
         format!("https://{}/v2/acme/shop/blobs/{}", registry.host, manifest["layers"][0]["digest"].as_str().unwrap());
     let archive = registry.at("layer.tgz");
     registry.curl(&["-o", &archive.display().to_string(), &layer]);
-    let listed = fine(run(Command::new("tar").arg("-tzf").arg(&archive))).stdout;
+    let listed = assert_success(run(Command::new("tar").arg("-tzf").arg(&archive))).stdout;
     assert!(listed.contains("prod/compose.yaml\n") && listed.contains("nself.manifest\n"), "{listed}");
     assert!(!listed.contains("secrets/") && !listed.contains(".env\n"), "{listed}");
 
-    fine(run(nself(folder).args(["attest", "--new-key", "key"])));
-    let attested = fine(with(&registry, folder, &["attest", &to, "--key", "key"]));
-    let again = fine(with(&registry, folder, &["attest", &to, "--key", "key"]));
+    assert_success(run(nself(folder).args(["attest", "--new-key", "key"])));
+    let attested = assert_success(nself_with_registry(&registry, folder, &["attest", &to, "--key", "key"]));
+    let again = assert_success(nself_with_registry(&registry, folder, &["attest", &to, "--key", "key"]));
     assert_eq!(again.stdout, attested.stdout, "nothing in it depends on the moment");
     let out = folder.join("pulled");
     let at = format!("oci://{}/acme/shop@{digest}", registry.host);
-    fine(with(&registry, folder, &["pull", &at, "--out", "pulled", "--trust", "key.pub"]));
+    assert_success(nself_with_registry(&registry, folder, &["pull", &at, "--out", "pulled", "--trust", "key.pub"]));
     for (path, bytes) in tree(&out).into_iter().filter(|(path, _)| path != "nself.pull.json") {
         assert_eq!(fs::read(folder.join("deploy").join(&path)).unwrap(), bytes, "{path}");
     }
-    fine(nself_in(folder, ["verify", "--out", "pulled", "--rebuild"]));
-    // Elsewhere, and with no registry in sight.
+    assert_success(nself_in(folder, ["verify", "--out", "pulled", "--rebuild"]));
+    // In a different folder, without the registry.
     let elsewhere = tempfile::tempdir().unwrap();
     let far = elsewhere.path().join("a/b/c");
-    fine(with(&registry, folder, &["pull", &to, "--out", &far.display().to_string()]));
-    fine(nself_in(folder, ["verify", "--rebuild", "--out", &far.display().to_string()]));
+    assert_success(nself_with_registry(&registry, folder, &["pull", &to, "--out", &far.display().to_string()]));
+    assert_success(nself_in(folder, ["verify", "--rebuild", "--out", &far.display().to_string()]));
 
-    // openssl agrees with the signature.
+    // openssl verifies the signature.
     let envelope = content(&registry, attested.stdout.trim().rsplit_once('@').unwrap().1);
     let payload = STANDARD.decode(envelope["payload"].as_str().unwrap()).unwrap();
     let kind = envelope["payloadType"].as_str().unwrap();
@@ -101,7 +101,7 @@ fn a_set_is_published_attested_pulled_and_derived_again() {
             .args(["pkeyutl", "-verify", "-pubin", "-inkey", "key.pub", "-rawin", "-in", file, "-sigfile", "signature"])
             .current_dir(folder))
     };
-    fine(openssl("signed"));
+    assert_success(openssl("signed"));
     fs::write(folder.join("other"), [&signed[..], b" "].concat()).unwrap();
     assert_ne!(openssl("other").code, 0);
     let statement: Value = serde_json::from_slice(&payload).unwrap();
@@ -113,17 +113,17 @@ fn a_set_is_published_attested_pulled_and_derived_again() {
     let inputs = statement["predicate"]["buildDefinition"]["resolvedDependencies"].as_array().unwrap();
     assert!(inputs.iter().any(|input| input["name"] == "stack.ncl"), "{inputs:?}");
 
-    // Values of secrets, and the password: in no byte that the registry keeps.
-    let kept: Vec<u8> = tree(&registry.at("data")).into_values().flatten().collect();
+    // The registry stores neither values of secrets nor the password.
+    let stored_bytes: Vec<u8> = tree(&registry.at("data")).into_values().flatten().collect();
     let values = tree(&folder.join("deploy/local/secrets"));
     assert!(values.len() > 3);
     let key = fs::read_to_string(folder.join("key")).unwrap().lines().nth(1).unwrap().to_owned().into_bytes();
     for value in values.into_values().chain([PASSWORD.as_bytes().to_vec(), key]).filter(|value| value.len() > 15) {
-        assert!(!kept.windows(value.len()).any(|part| part == value));
+        assert!(!stored_bytes.windows(value.len()).any(|part| part == value));
     }
 }
 
-/// The content of an artifact of one layer.
+/// Returns the content of an artifact with one layer.
 fn content(registry: &Debian, digest: &str) -> Value {
     let get = |what: &str, accept: &str| {
         let url = format!("https://{}/v2/acme/shop/{what}", registry.host);
@@ -134,7 +134,7 @@ fn content(registry: &Debian, digest: &str) -> Value {
 }
 
 #[test]
-fn what_is_not_as_it_should_be_is_neither_published_nor_attested_nor_pulled() {
+fn changed_files_are_not_published_attested_or_pulled() {
     let Some(registry) = Debian::start() else { return };
     let project = generated();
     let folder = project.path();
@@ -142,46 +142,58 @@ fn what_is_not_as_it_should_be_is_neither_published_nor_attested_nor_pulled() {
     let compose = folder.join("deploy/prod/compose.yaml");
     let text = fs::read_to_string(&compose).unwrap();
     fs::write(&compose, "edited").unwrap();
-    let edited = with(&registry, folder, &["publish", &to]);
+    let edited = nself_with_registry(&registry, folder, &["publish", &to]);
     assert!(
         edited.code == 2 && edited.stderr.contains("prod/compose.yaml differs from the manifest"),
         "{}",
         edited.stderr
     );
-    fine(with(&registry, folder, &["publish", &to, "--env", "local"]));
+    assert_success(nself_with_registry(&registry, folder, &["publish", &to, "--env", "local"]));
     fs::write(&compose, text).unwrap();
-    fine(with(&registry, folder, &["publish", &to]));
+    assert_success(nself_with_registry(&registry, folder, &["publish", &to]));
 
-    // A key, but not the one that signed; then the right one; then a stack that gives something else.
+    // A wrong key; then the right one; then a stack that generates different files.
     for key in ["one", "two"] {
-        fine(run(nself(folder).args(["attest", "--new-key", key])));
+        assert_success(run(nself(folder).args(["attest", "--new-key", key])));
     }
-    let unsigned = with(&registry, folder, &["pull", &to, "--out", "pulled", "--trust", "one.pub"]);
+    let unsigned = nself_with_registry(&registry, folder, &["pull", &to, "--out", "pulled", "--trust", "one.pub"]);
     assert!(unsigned.code == 2 && unsigned.stderr.contains("none of the trusted keys attests"), "{}", unsigned.stderr);
-    fine(with(&registry, folder, &["attest", &to, "--key", "one"]));
-    let other = with(&registry, folder, &["pull", &to, "--out", "pulled", "--trust", "two.pub"]);
+    assert_success(nself_with_registry(&registry, folder, &["attest", &to, "--key", "one"]));
+    let other = nself_with_registry(&registry, folder, &["pull", &to, "--out", "pulled", "--trust", "two.pub"]);
     assert!(other.code == 2 && other.stderr.contains("NS812"), "{}", other.stderr);
     assert!(!folder.join("pulled").exists());
-    fine(with(&registry, folder, &["attest", &to, "--key", "two"]));
-    fine(with(&registry, folder, &["pull", &to, "--out", "pulled", "--trust", "two.pub", "--trust", "one.pub"]));
+    assert_success(nself_with_registry(&registry, folder, &["attest", &to, "--key", "two"]));
+    assert_success(nself_with_registry(
+        &registry,
+        folder,
+        &["pull", &to, "--out", "pulled", "--trust", "two.pub", "--trust", "one.pub"],
+    ));
     let stack = fs::read_to_string(folder.join("stack.ncl")).unwrap();
     fs::write(folder.join("stack.ncl"), stack.replace("shop.example.com", "other.example.com")).unwrap();
-    let changed = with(&registry, folder, &["attest", &to, "--key", "one"]);
+    let changed = nself_with_registry(&registry, folder, &["attest", &to, "--key", "one"]);
     assert!(changed.code == 2 && changed.stderr.contains("the stack generates different files"), "{}", changed.stderr);
     let found = nself_in(folder, ["verify", "--out", "pulled", "--rebuild"]);
     assert!(found.code == 1 && found.stderr.contains("NS809"), "{}", found.stderr);
 
-    // What is in the way stays; an image is no set; a tag that is not there.
+    // A foreign file is kept; an image is not a release; a missing tag.
     fs::create_dir_all(folder.join("full/local")).unwrap();
     fs::write(folder.join("full/local/compose.yaml"), "mine").unwrap();
-    let full = with(&registry, folder, &["pull", &to, "--out", "full"]);
+    let full = nself_with_registry(&registry, folder, &["pull", &to, "--out", "full"]);
     assert!(full.code == 2 && full.stderr.contains("NS802"), "{}", full.stderr);
     assert_eq!(tree(&folder.join("full")).len(), 1);
     registry.push_image("acme/image", "1", "x");
-    let image = with(&registry, folder, &["pull", &format!("oci://{}/acme/image:1", registry.host), "--out", "no"]);
+    let image = nself_with_registry(
+        &registry,
+        folder,
+        &["pull", &format!("oci://{}/acme/image:1", registry.host), "--out", "no"],
+    );
     assert!(image.code == 2 && image.stderr.contains("is not a release"), "{}", image.stderr);
-    let gone = with(&registry, folder, &["pull", &format!("oci://{}/acme/shop:9", registry.host), "--out", "no"]);
-    assert!(gone.code == 2 && gone.stderr.contains("NS823"), "{}", gone.stderr);
+    let missing_tag = nself_with_registry(
+        &registry,
+        folder,
+        &["pull", &format!("oci://{}/acme/shop:9", registry.host), "--out", "no"],
+    );
+    assert!(missing_tag.code == 2 && missing_tag.stderr.contains("NS823"), "{}", missing_tag.stderr);
     let unknown = nself_in(folder, ["publish", &to]);
     assert!(unknown.code == 2 && unknown.stderr.contains("NS821"), "{}", unknown.stderr);
     let anonymous = run(nself(folder)
@@ -193,10 +205,10 @@ fn what_is_not_as_it_should_be_is_neither_published_nor_attested_nor_pulled() {
 }
 
 #[test]
-fn a_transfer_that_breaks_off_leaves_nothing_that_can_be_pulled() {
+fn an_interrupted_transfer_leaves_nothing_to_pull() {
     let project = generated();
     let folder = project.path();
-    // It takes the start of an upload and hangs up in the middle of it, or sends it elsewhere.
+    // The server accepts the start of an upload and then closes the connection, or redirects it.
     for (location, code) in [("/v2/acme/shop/blobs/uploads/1", "NS821"), ("https://example.com/steal", "NS824")] {
         let server = Scripted::start(move |_, asked| match asked.path.as_str() {
             path if path.ends_with("/uploads/") => response("202 Accepted", &format!("location: {location}\r\n"), b""),
@@ -213,20 +225,20 @@ fn a_transfer_that_breaks_off_leaves_nothing_that_can_be_pulled() {
 }
 
 #[test]
-fn an_earlier_pull_is_brought_up_to_date() {
+fn a_pull_updates_an_earlier_pull() {
     let Some(registry) = Debian::start() else { return };
     let project = generated();
     let folder = project.path();
     let to = format!("oci://{}/acme/shop:1", registry.host);
-    fine(with(&registry, folder, &["publish", &to]));
-    fine(with(&registry, folder, &["pull", &to, "--out", "pulled"]));
-    fine(with(&registry, folder, &["publish", &to, "--env", "prod"]));
-    fine(with(&registry, folder, &["pull", &to, "--out", "pulled"]));
+    assert_success(nself_with_registry(&registry, folder, &["publish", &to]));
+    assert_success(nself_with_registry(&registry, folder, &["pull", &to, "--out", "pulled"]));
+    assert_success(nself_with_registry(&registry, folder, &["publish", &to, "--env", "prod"]));
+    assert_success(nself_with_registry(&registry, folder, &["pull", &to, "--out", "pulled"]));
     let own = ["nself.manifest", "nself.pull.json"];
     assert!(tree(&folder.join("pulled")).keys().all(|path| path.starts_with("prod/") || own.contains(&path.as_str())));
-    fine(nself_in(folder, ["verify", "--out", "pulled", "--rebuild"]));
+    assert_success(nself_in(folder, ["verify", "--out", "pulled", "--rebuild"]));
     fs::write(folder.join("pulled/prod/compose.yaml"), "edited").unwrap();
-    let edited = with(&registry, folder, &["pull", &to, "--out", "pulled"]);
+    let edited = nself_with_registry(&registry, folder, &["pull", &to, "--out", "pulled"]);
     assert!(edited.code == 2 && edited.stderr.contains("NS802"), "{}", edited.stderr);
     assert_eq!(fs::read(folder.join("pulled/prod/compose.yaml")).unwrap(), b"edited");
 }

@@ -1,4 +1,4 @@
-//! Registries on the loopback device: Debian's, with TLS and a password, and one that answers as a test says.
+//! Registries on the loopback interface: Debian's, with TLS and a password, and one with scripted responses.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -41,8 +41,8 @@ impl Debian {
         let key = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
         std::fs::write(at("ca.pem"), key.cert.pem()).unwrap();
         std::fs::write(at("key.pem"), key.signing_key.serialize_pem()).unwrap();
-        let made = run(Command::new("htpasswd").args(["-Bbc"]).arg(at("htpasswd")).args([USER, PASSWORD]));
-        assert_eq!(made.code, 0, "{}", made.stderr);
+        let password_file = run(Command::new("htpasswd").args(["-Bbc"]).arg(at("htpasswd")).args([USER, PASSWORD]));
+        assert_eq!(password_file.code, 0, "{}", password_file.stderr);
         let config = format!(
             "version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {0}/data}}, delete: {{enabled: true}}}}\n\
              http: {{addr: '{host}', tls: {{certificate: {0}/ca.pem, key: {0}/key.pem}}}}\n\
@@ -70,7 +70,7 @@ impl Debian {
         self.folder.path().join(name)
     }
 
-    /// With the certificate trusted and the password stored.
+    /// Configures a command to trust the certificate and use the stored password.
     pub fn known_to<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         command.env("SSL_CERT_FILE", self.at("ca.pem")).env("DOCKER_CONFIG", self.folder.path())
     }
@@ -108,7 +108,7 @@ impl Debian {
         Sha256::of(bytes)
     }
 
-    /// A small image for two platforms; the digests of the index and of its manifests.
+    /// Pushes a small image for two platforms; returns the digests of the index and of its manifests.
     pub fn push_image(&self, repository: &str, tag: &str, content: &str) -> (Sha256, BTreeMap<String, Sha256>) {
         let mut platforms = BTreeMap::new();
         let mut entries = Vec::new();
@@ -140,23 +140,23 @@ impl Debian {
 pub const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 pub const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
-/// A request as it came.
+/// A received request.
 #[derive(Debug, Clone)]
 pub struct Asked {
     pub path: String,
     pub authorization: Option<String>,
-    /// How many came before it.
+    /// The number of requests before it.
     pub number: usize,
 }
 
-/// A server without TLS that answers as configured.
+/// A server without TLS with scripted responses.
 pub struct Scripted {
     pub host: String,
     pub asked: Arc<Mutex<Vec<Asked>>>,
 }
 
 impl Scripted {
-    /// `answer` gives the whole response, byte for byte; the connection is closed behind it.
+    /// Starts a server. `answer` returns the complete response; the connection is closed after it.
     pub fn start(answer: impl Fn(&str, &Asked) -> Vec<u8> + Send + 'static) -> Scripted {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let host = listener.local_addr().unwrap().to_string();
@@ -191,14 +191,14 @@ fn head(stream: &mut TcpStream) -> String {
     while !request.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|n| n == 1) {
         request.push(byte[0]);
         if request == [0x16] {
-            // A TLS handshake: this server has no answer to it.
+            // A TLS handshake, which this server does not support.
             break;
         }
     }
     String::from_utf8_lossy(&request).into_owned()
 }
 
-/// A response with a body and its length.
+/// Returns a response with a body and its length.
 pub fn response(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
     let length = body.len();
     [format!("HTTP/1.1 {status}\r\n{headers}content-length: {length}\r\nconnection: close\r\n\r\n").as_bytes(), body]

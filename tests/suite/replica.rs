@@ -1,21 +1,21 @@
-//! The pooler and the replica, running: real PgBouncer and real PostgreSQL with the generated files.
+//! Runs the pooler and the replica: real PgBouncer and PostgreSQL with the generated files.
 
 use crate::support::Ran;
 use crate::up::{Stack, apart};
 
 #[test]
 fn a_pooler_and_a_replica_serve_the_stack() {
-    apart("replica::a_pooler_and_a_replica_serve_the_stack", served);
+    apart("replica::a_pooler_and_a_replica_serve_the_stack", pooler_and_replica_work);
 }
 
-/// The URL that a service has.
+/// Returns the URL of a service.
 fn url(stack: &Stack, variable: &str) -> String {
     let env = std::fs::read_to_string(stack.project.path().join("deploy/local/.env")).unwrap();
     let line = env.lines().find_map(|line| line.strip_prefix(&format!("{variable}="))).unwrap();
     line.trim_matches(['\'', '"']).to_owned()
 }
 
-/// psql by such a URL, from a container that has psql and reaches both.
+/// Runs psql with such a URL, in a container that can connect to both.
 fn psql(stack: &Stack, variable: &str, sql: &str) -> Ran {
     let url = url(stack, variable);
     stack.compose(&["exec", "-T", "postgres-replica", "psql", "-XqAt", "-v", "ON_ERROR_STOP=1", &url, "-c", sql])
@@ -26,7 +26,7 @@ fn must(ran: Ran) -> String {
     ran.stdout.trim().to_owned()
 }
 
-fn refused(ran: &Ran, why: &str) {
+fn assert_refused(ran: &Ran, why: &str) {
     assert!(ran.code != 0 && ran.stderr.contains(why), "{}{}", ran.stdout, ran.stderr);
 }
 
@@ -43,7 +43,7 @@ fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
 const POOLED: &str = "TICKETS_MAIN_URL_POOLED";
 const READS: &str = "REPORTS_MAIN_URL_REPLICA";
 
-fn served() {
+fn pooler_and_replica_work() {
     let Some(stack) = Stack::start("replica") else { panic!("the tools were there") };
     let ran = stack.up();
     assert_eq!(ran.code, 0, "{}\n{}", ran.stderr, stack.compose(&["logs", "--tail", "30"]).stdout);
@@ -58,7 +58,7 @@ fn served() {
 fn transactions_share_connections(stack: &Stack) {
     must(psql(stack, POOLED, "INSERT INTO tickets (title) VALUES ('first')"));
     assert_eq!(must(psql(stack, POOLED, "SELECT title FROM tickets")), "first");
-    // More clients than connections of the pool: 60 sleep, and the server never sees more than 20 of them.
+    // More clients than connections of the pool: 60 clients sleep, and the server never has more than 20 connections.
     let url = url(stack, POOLED);
     let clients = format!("for i in $(seq 60); do psql -XqAt '{url}' -c 'SELECT pg_sleep(0.2)' & done; wait");
     let ran = stack.compose(&["exec", "-T", "postgres-replica", "sh", "-c", &clients]);
@@ -68,7 +68,7 @@ fn transactions_share_connections(stack: &Stack) {
     assert!((2..=20).contains(&open), "{open} connections for 60 clients");
 }
 
-/// The server itself, as its superuser.
+/// Runs psql on the server as the superuser.
 fn server(stack: &Stack, sql: &str) -> Ran {
     stack.compose(&[
         "exec",
@@ -87,21 +87,21 @@ fn server(stack: &Stack, sql: &str) -> Ran {
     ])
 }
 
-/// What one client sets, the next one on the same connection does not have.
+/// Settings of one client do not affect the next one on the same connection.
 fn sessions_leave_nothing_behind(stack: &Stack) {
     must(psql(stack, POOLED, "SET app.tenant_id = 'first-client'; SELECT pg_advisory_lock(7)"));
     for _ in 0..30 {
-        let seen = must(psql(stack, POOLED, "SELECT coalesce(current_setting('app.tenant_id', true), '')"));
-        assert_eq!(seen, "");
+        let setting = must(psql(stack, POOLED, "SELECT coalesce(current_setting('app.tenant_id', true), '')"));
+        assert_eq!(setting, "");
     }
     assert_eq!(must(server(stack, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 7")), "0");
-    // In a transaction it holds, which is how a tenant's name is set.
+    // A setting applies within a transaction, which is how the tenant's name is set.
     let inside = "BEGIN; SET LOCAL app.tenant_id = 'mine'; SELECT current_setting('app.tenant_id'); COMMIT";
     assert_eq!(must(psql(stack, POOLED, inside)), "mine");
 }
 
 fn only_services_of_the_pooler_can_connect(stack: &Stack) {
-    // `reports` has a password and a database, but not this way; the superuser neither.
+    // The pooler refuses `reports`, which has a password and a database, and the superuser.
     let secrets = stack.project.path().join("deploy/local/secrets");
     let read = |name: &str| std::fs::read_to_string(secrets.join(name)).unwrap().trim().to_owned();
     let by = |user: &str, password: &str, database: &str| {
@@ -127,17 +127,17 @@ fn only_services_of_the_pooler_can_connect(stack: &Stack) {
     };
     let tickets = read("tickets_db_password");
     assert_eq!(must(by("tickets", &tickets, "tickets")), "1");
-    refused(&by("tickets", "wrong", "tickets"), "authentication failed");
-    refused(&by("tickets", &tickets, "desk"), "no such database");
-    refused(&by("tickets", &tickets, "pgbouncer"), "not allowed");
-    refused(&by("reports", &read("reports_db_password"), "tickets"), "authentication failed");
-    refused(&by("postgres", &read("postgres_password"), "tickets"), "authentication failed");
+    assert_refused(&by("tickets", "wrong", "tickets"), "authentication failed");
+    assert_refused(&by("tickets", &tickets, "desk"), "no such database");
+    assert_refused(&by("tickets", &tickets, "pgbouncer"), "not allowed");
+    assert_refused(&by("reports", &read("reports_db_password"), "tickets"), "authentication failed");
+    assert_refused(&by("postgres", &read("postgres_password"), "tickets"), "authentication failed");
 }
 
 fn the_replica_streams_and_refuses_writes(stack: &Stack) {
     must(psql(stack, POOLED, "INSERT INTO tickets (title) VALUES ('second')"));
     eventually("the row arrives", || must(psql(stack, READS, "SELECT count(*) FROM tickets")) == "2");
-    refused(&psql(stack, READS, "CREATE TEMPORARY TABLE x (y int)"), "read-only transaction");
+    assert_refused(&psql(stack, READS, "CREATE TEMPORARY TABLE x (y int)"), "read-only transaction");
     let replica = |sql: &str| {
         stack.compose(&[
             "exec",
@@ -153,11 +153,11 @@ fn the_replica_streams_and_refuses_writes(stack: &Stack) {
             sql,
         ])
     };
-    refused(&replica("INSERT INTO tickets (title) VALUES ('third')"), "read-only transaction");
+    assert_refused(&replica("INSERT INTO tickets (title) VALUES ('third')"), "read-only transaction");
     assert_eq!(must(replica("SELECT pg_is_in_recovery()")), "t");
     let senders = "SELECT usename, application_name, state FROM pg_stat_replication";
     assert_eq!(must(server(stack, senders)), "replication|postgres_replica|streaming");
-    // The role copies and does nothing else.
+    // The role can only replicate.
     let role = "SELECT rolsuper, rolcreatedb, rolcreaterole, rolbypassrls, rolreplication FROM pg_roles WHERE rolname = 'replication'";
     assert_eq!(must(server(stack, role)), "f|f|f|f|t");
     let password =
@@ -179,8 +179,8 @@ fn the_replica_streams_and_refuses_writes(stack: &Stack) {
         "-c",
         "SELECT 1",
     ];
-    refused(&stack.compose(&connect), "pg_hba.conf rejects connection");
-    // No other role replicates, and no password is in the data folder.
+    assert_refused(&stack.compose(&connect), "pg_hba.conf rejects connection");
+    // No other role can replicate, and the data folder contains no password.
     let env = std::fs::read_to_string(stack.project.path().join("deploy/local/secrets/tickets_db_password")).unwrap();
     let other = format!("PGPASSWORD={}", env.trim());
     let copy = [
@@ -197,15 +197,15 @@ fn the_replica_streams_and_refuses_writes(stack: &Stack) {
         "-D",
         "/tmp/copy",
     ];
-    refused(&stack.compose(&copy), "pg_hba.conf rejects replication connection");
+    assert_refused(&stack.compose(&copy), "pg_hba.conf rejects replication connection");
     let search = format!("! grep -rqs '{}' /var/lib/postgresql/data", password.trim_start_matches("PGPASSWORD="));
     assert_eq!(stack.compose(&["exec", "-T", "postgres-replica", "sh", "-c", &search]).code, 0);
-    // The pooler's way never is the migrations'.
+    // Migrations never use the pooler.
     let job = &stack.inspect()["migrate-tickets"]["Config"]["Env"];
     assert!(job.to_string().contains("PGHOST=postgres\""), "{job}");
 }
 
-/// Nothing that was written meanwhile is missed, and it is not copied again.
+/// A stopped replica receives all changes later and is not copied again.
 fn a_replica_that_was_away_catches_up(stack: &Stack) {
     assert_eq!(stack.compose(&["stop", "postgres-replica"]).code, 0);
     must(server(
@@ -222,7 +222,7 @@ fn a_replica_that_was_away_catches_up(stack: &Stack) {
     assert_eq!(logs.matches("entering standby mode").count(), 2, "{logs}");
 }
 
-/// Known-bad control: it runs, it answers, and it does not follow.
+/// Known-bad control: a replica that answers but does not receive changes is unhealthy.
 fn the_health_of_a_replica_is_its_stream(stack: &Stack) {
     let health = |stack: &Stack| {
         let container = &stack.inspect()["postgres-replica"];

@@ -1,5 +1,5 @@
-//! Debian's reprotest: the same outputs, image and set under another time, zone, locale, home, path, umask, number of
-//! processors and environment.
+//! Debian's reprotest: outputs, image and release are the same with a different time, zone, locale, home, path, umask,
+//! number of processors and environment.
 
 use std::path::Path;
 use std::process::Command;
@@ -19,7 +19,7 @@ fn reprotest(folder: &Path, command: &str) -> Option<Ran> {
 }
 
 #[test]
-fn everything_is_the_same_under_every_variation() {
+fn every_variation_of_the_environment_gives_the_same_files() {
     let project = stack(
         "{ project = \"shop\", domain = \"shop.example.com\", services.web = {
           image = \"ghcr.io/acme/web:1.0.0\", layout = { folder = \"web\", platforms = [\"linux/amd64\", \"linux/arm64\"] },
@@ -29,12 +29,12 @@ fn everything_is_the_same_under_every_variation() {
     std::fs::create_dir(folder.join("web")).unwrap();
     std::fs::write(folder.join("web/server"), "server").unwrap();
     let program = nself(folder).get_program().to_string_lossy().into_owned();
-    // Modes are part of the result.
+    // File modes are part of the result.
     let pack = "tar --mtime=@0 --sort=name --owner=0 --group=0 --numeric-owner -cf result deploy made";
     let command = format!("{program} gen && {program} image web --out made && {pack}");
     let Some(ran) = reprotest(folder, &command) else { return };
     assert_eq!(ran.code, 0, "{}\n{}", ran.stdout, ran.stderr);
-    // Known-bad controls: what leaks one of the variations is found.
+    // Known-bad controls: commands whose result depends on a variation are detected.
     for leak in ["pwd >result", "date >result", "echo $HOME $TZ $LANG >result", "umask >result", "nproc >result"] {
         let ran = reprotest(folder, leak).unwrap();
         assert_ne!(ran.code, 0, "{leak} is not found");

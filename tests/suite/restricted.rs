@@ -1,5 +1,5 @@
-//! Pod Security `restricted`, read from its documentation and held against the fixtures that Kubernetes publishes;
-//! then every generated pod is held against it.
+//! The rules of Pod Security `restricted`, written from its documentation and checked with the fixtures that Kubernetes
+//! publishes; then applied to every generated pod.
 
 use std::fs;
 
@@ -30,7 +30,7 @@ fn each(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
 }
 
-/// What `restricted` has against a pod.
+/// Returns the violations of `restricted` by a pod.
 fn violations(pod: &Value) -> Vec<&'static str> {
     let spec = &pod["spec"];
     let all = ["initContainers", "containers", "ephemeralContainers"];
@@ -109,7 +109,7 @@ fn violations(pod: &Value) -> Vec<&'static str> {
     found
 }
 
-/// Whether a probe or a hook names a host.
+/// Returns whether a probe or a hook names a host.
 fn asks_elsewhere(container: &Value) -> bool {
     let probes = ["livenessProbe", "readinessProbe", "startupProbe"].map(|kind| &container[kind]);
     let hooks = ["postStart", "preStop"].map(|kind| &container["lifecycle"][kind]);
@@ -120,7 +120,7 @@ fn asks_elsewhere(container: &Value) -> bool {
 }
 
 #[test]
-fn the_rules_agree_with_the_published_fixtures() {
+fn the_rules_match_the_published_fixtures() {
     let Some(folder) = tool("definitions/pods/restricted") else { return };
     let mut wrong = Vec::new();
     for (kind, admitted) in [("pass", true), ("fail", false)] {

@@ -1,4 +1,4 @@
-//! Values of secrets never appear: not in artifacts, not in the cache, not in any message.
+//! Values of secrets never appear in generated files, the cache or messages.
 
 use std::fs;
 use std::path::Path;
@@ -17,8 +17,8 @@ fn generated() -> tempfile::TempDir {
     case
 }
 
-/// The canary as it is, and as encodings would show it.
-fn shows(text: &[u8]) -> bool {
+/// Returns whether a text contains the canary, plain or encoded.
+fn contains_canary(text: &[u8]) -> bool {
     let text = String::from_utf8_lossy(text);
     let digest = blake3::hash(CANARY.as_bytes()).to_hex().to_string();
     let forms = [CANARY.to_owned(), base64(CANARY.as_bytes()), CANARY.to_ascii_lowercase(), digest];
@@ -36,7 +36,7 @@ fn base64(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn canaries_stay_where_they_are() {
+fn secret_values_appear_only_in_their_files() {
     let case = generated();
     let local = case.path().join("deploy/local");
     fs::create_dir_all(local.join("secrets")).unwrap();
@@ -46,7 +46,7 @@ fn canaries_stay_where_they_are() {
             fs::write(local.join("secrets").join(name), format!("{CANARY}{i}")).unwrap();
         }
     }
-    let mut said = Vec::new();
+    let mut outputs = Vec::new();
     let commands: [&[&str]; 9] = [
         &["secrets", "init"],
         &["secrets", "check"],
@@ -60,21 +60,21 @@ fn canaries_stay_where_they_are() {
     ];
     for arguments in commands {
         let ran = nself_in(case.path(), arguments);
-        said.push(format!("{arguments:?} {} {}", ran.stdout, ran.stderr));
+        outputs.push(format!("{arguments:?} {} {}", ran.stdout, ran.stderr));
     }
-    assert!(!shows(said.concat().as_bytes()), "{said:#?}");
+    assert!(!contains_canary(outputs.concat().as_bytes()), "{outputs:#?}");
     let mut private = 0;
     for (path, bytes) in tree(case.path()) {
         let operator = path.starts_with("deploy/local/secrets/") || path == "deploy/local/.env";
-        assert!(operator || !shows(&bytes), "{path} shows a secret");
-        private += usize::from(operator && shows(&bytes));
+        assert!(operator || !contains_canary(&bytes), "{path} shows a secret");
+        private += usize::from(operator && contains_canary(&bytes));
     }
     assert!(private > 10, "the search finds what is there: {private}");
 }
 
 /// A credential in the wrong field is refused without being repeated.
 #[test]
-fn a_refused_value_is_not_repeated() {
+fn messages_do_not_repeat_a_refused_value() {
     for body in [
         format!(r#"{{ project = "{CANARY}_x", domain = "d.example.com" }}"#),
         format!(
@@ -97,14 +97,19 @@ fn a_refused_value_is_not_repeated() {
         for format in ["text", "json"] {
             let ran = nself_in(case.path(), ["gen", "--format", format]);
             assert_eq!(ran.code, 2, "{body}");
-            assert!(!shows(ran.stdout.as_bytes()) && !shows(ran.stderr.as_bytes()), "{}{}", ran.stdout, ran.stderr);
+            assert!(
+                !contains_canary(ran.stdout.as_bytes()) && !contains_canary(ran.stderr.as_bytes()),
+                "{}{}",
+                ran.stdout,
+                ran.stderr
+            );
         }
-        assert!(tree(&case.path().join(".nself")).values().all(|bytes| !shows(bytes)), "the cache");
+        assert!(tree(&case.path().join(".nself")).values().all(|bytes| !contains_canary(bytes)), "the cache");
     }
 }
 
 #[test]
-fn init_makes_what_is_missing_and_keeps_what_is_there() {
+fn init_creates_missing_values_and_keeps_existing_ones() {
     let case = generated();
     assert_eq!(nself_in(case.path(), ["secrets", "init"]).code, 0);
     let before = tree(&case.path().join("deploy/local/secrets"));
@@ -114,7 +119,7 @@ fn init_makes_what_is_missing_and_keeps_what_is_there() {
     let password = String::from_utf8(before["hasura_db_password"].clone()).unwrap();
     assert_eq!(url, format!("postgres://hasura:{password}@postgres:5432/shop"));
     assert_eq!(nself_in(case.path(), ["check"]).code, 0, "check does not look at secrets");
-    // Production has secrets that only the operator knows.
+    // Production has secrets that only the operator can supply.
     let prod = nself_in(case.path(), ["secrets", "init", "--env", "prod"]);
     assert!(prod.code == 1 && prod.stderr.contains("missing smtp_password"), "{}", prod.stderr);
     for name in ["smtp_host", "smtp_user", "smtp_password"] {
@@ -160,9 +165,9 @@ fn check_finds_weak_missing_and_shared_values() {
     assert!(ran.code == 1 && ran.stderr.contains("NS304"), "{}", ran.stderr);
 }
 
-/// Two certificates of two authorities, issued once: the edge's and, where it is asked for, the database server's.
+/// Two authorities issue one certificate each: for the edge and, if enabled, for the database server.
 #[test]
-fn certificates_are_issued_once_and_again_when_a_part_is_missing() {
+fn a_certificate_is_issued_again_only_if_a_part_is_missing() {
     let case = stack(r#"{ project = "shop", domain = "shop.example.com", database_server.tls = true }"#);
     assert_eq!(nself_in(case.path(), ["gen", "--env", "local"]).code, 0);
     let folder = case.path().join("deploy/local/secrets");
@@ -178,7 +183,7 @@ fn certificates_are_issued_once_and_again_when_a_part_is_missing() {
     let again = issue();
     assert_eq!(again[..2], first[..2], "the other certificate stays");
     assert!((2..5).all(|i| again[i] != first[i]));
-    // openssl: the chain leads to the authority, for the names that clients use and for no others.
+    // openssl verifies the chain, for exactly the names that clients use.
     let verify = |host: &str, authority: &str| {
         let file = |name: &str| folder.join(name).display().to_string();
         let mut openssl = std::process::Command::new("openssl");
@@ -190,9 +195,9 @@ fn certificates_are_issued_once_and_again_when_a_part_is_missing() {
     assert!(!verify("postgres", "authority"));
 }
 
-/// A browser that has imported the authority accepts the hosts of each later generation.
+/// A browser that has imported the authority accepts the hosts of later generations.
 #[test]
-fn the_authority_stays_when_routes_change() {
+fn the_certificate_authority_is_kept_when_routes_change() {
     let text = |subdomain: &str| {
         format!(
             r#"{{ project = "shop", domain = "shop.example.com", services.orders = {{ image = "a/b:1", port = 8001, route.subdomain = "{subdomain}" }} }}"#
@@ -233,11 +238,11 @@ fn the_authority_stays_when_routes_change() {
     let mode =
         std::os::unix::fs::PermissionsExt::mode(&fs::metadata(folder.join("authority_key")).unwrap().permissions());
     assert_eq!(mode & 0o777, 0o600, "no container reads the key of the authority");
-    // The second run creates nothing, whatever the end of a composed value.
+    // The second run creates nothing, also for composed values that end in a line break.
     assert!(nself(&["secrets", "init"]).stdout.is_empty());
 }
 
-/// nginx runs as another user than the operator who wrote the key.
+/// nginx runs as a different user than the operator who wrote the key.
 #[test]
 fn a_key_that_containers_cannot_read_is_a_finding() {
     use std::os::unix::fs::PermissionsExt;
@@ -256,7 +261,7 @@ fn a_key_that_containers_cannot_read_is_a_finding() {
 
 #[test]
 fn connection_urls_are_secrets_with_encoded_passwords() {
-    // URLs are secrets as a whole, composed with percent-encoding; nothing is interpolated at start.
+    // A URL is a secret as a whole, composed with percent-encoding; nothing is interpolated at start.
     let list = golden_file("prod", "secrets.json");
     assert!(list.contains("\"encode\": \"url\""));
     for environment in environments() {
@@ -273,7 +278,7 @@ fn credentials_are_recognised_by_names_options_and_urls() {
 }
 
 #[test]
-fn credentials_are_recognised_by_their_form_in_every_field() {
+fn credentials_are_recognised_by_their_format_in_every_field() {
     let canary = "aB3dE5gH7jK9mN1pQ2sT4vW6yZ8aB3dE5gH7";
     let token = format!("ghp_{canary}");
     for services in [
@@ -294,11 +299,11 @@ fn credentials_are_recognised_by_their_form_in_every_field() {
         format!(r#"a1 = {{ enabled = false, image = "a/b:1", env.SETTING = "{token}" }}"#),
     ] {
         let ran = generate_services(&services);
-        let told = ran.stderr.matches("error[NS504]").count();
-        assert!(ran.code == 2 && told == 1 && ran.stderr.contains("a GitHub token"), "{services}: {}", ran.stderr);
+        let findings = ran.stderr.matches("error[NS504]").count();
+        assert!(ran.code == 2 && findings == 1 && ran.stderr.contains("a GitHub token"), "{services}: {}", ran.stderr);
         assert!(!ran.stderr.contains(canary) && !ran.stdout.contains(canary), "{}", ran.stderr);
     }
-    // Beside the stack, where it would be copied.
+    // A file of the project that would be copied.
     let case = stack(r#"{ project = "shop", domain = "shop.example.com" }"#);
     fs::create_dir_all(case.path().join("nginx/conf.d")).unwrap();
     let text = format!("server {{\n  server_name a.b; # ö {token}\n}}\n");
@@ -306,7 +311,7 @@ fn credentials_are_recognised_by_their_form_in_every_field() {
     let ran = nself_in(case.path(), ["gen"]);
     assert!(ran.code == 2 && ran.stderr.contains("--> nginx/conf.d/own.conf:2:24"), "{}", ran.stderr);
     assert!(ran.stderr.contains("error[NS504]: a GitHub token") && !ran.stderr.contains(canary), "{}", ran.stderr);
-    // Controls: what explains may show a form, and what a shell fills in is none.
+    // Controls: explanations may contain such formats, and variables of a shell are not credentials.
     let fine = generate_services(
         r#"a1 = { image = "a/b:1@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
              command = ["sh", "-c", "exec serve redis://:$PASSWORD@redis"], env.LOCALE = "sk-SK", env.TOKEN_URL = "https://a.b/ghp_",
@@ -315,9 +320,9 @@ fn credentials_are_recognised_by_their_form_in_every_field() {
     assert_eq!(fine.code, 0, "{}", fine.stderr);
 }
 
-/// A provider issues short names, and the same ones for each environment; a password that is a well-known word stays refused.
+/// A provider may issue short names, also the same one for each environment; a well-known password is still refused.
 #[test]
-fn names_that_a_provider_issues_pass() {
+fn short_names_that_a_provider_issues_are_accepted() {
     let case = stack(
         "{ project = \"shop\", domain = \"shop.example.com\", services.probe = { image = \"a/b:1\", env = { PIN_TOKEN = nself.secret \"pin_token\" }, \
           secrets.pin_token = { external = \"PIN of the terminal\", min_length = 6 } } }",

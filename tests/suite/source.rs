@@ -1,4 +1,4 @@
-//! Programs that would crash, hang or spy: each ends in one finding.
+//! Programs that would crash, hang or read other files: each gives one finding.
 
 use std::os::unix::fs::symlink;
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ fn gen_with(text: &str) -> Ran {
     ran
 }
 
-/// Which of several limits is met first may depend on the machine; that one is met does not.
+/// Checks that the program ends with one of these findings; which limit is reached first can depend on the machine.
 fn ends_with(text: &str, codes: &[&str]) {
     let started = Instant::now();
     let ran = gen_with(text);
@@ -25,13 +25,13 @@ fn ends_with(text: &str, codes: &[&str]) {
 }
 
 #[test]
-fn deep_nesting_ends_in_a_finding() {
+fn deep_nesting_is_a_finding() {
     ends_with(&format!("{}{}", "[".repeat(20_000), "]".repeat(20_000)), &["NS005"]);
     ends_with(&format!("{}1{}", "{a=".repeat(5_000), "}".repeat(5_000)), &["NS005"]);
 }
 
 #[test]
-fn endless_programs_end_in_a_finding() {
+fn endless_programs_are_findings() {
     ends_with("let rec f = fun x => 1 + f x in { a = f 1 }", &["NS005"]);
     ends_with("let rec f = fun x => f (x @ x) in { a = f [1, 2] }", &["NS005"]);
     ends_with("let rec f = fun x => f x in { a = f 1 }", &["NS005"]);
@@ -60,7 +60,7 @@ fn imports_outside_the_project_are_refused_and_never_shown() {
             assert!(!ran.stderr.contains(&outside.path().display().to_string()), "{}", ran.stderr);
         }
     }
-    // Permitted, the same import works.
+    // The same import works if it is allowed.
     let text = format!(
         "let nself = import \"nself/main.ncl\" in {{ project = \"shop\", domain = \"x.example.com\", services.a1 = {{ image = \"a/b:1\", env.T = import \"{absolute}\" as 'Text }} }} | nself.Stack"
     );
@@ -71,7 +71,7 @@ fn imports_outside_the_project_are_refused_and_never_shown() {
 }
 
 #[test]
-fn imports_of_the_project_count_as_input() {
+fn imports_of_the_project_are_inputs() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("parts")).unwrap();
     let part = |port: u16| {
@@ -88,7 +88,7 @@ fn imports_of_the_project_count_as_input() {
     assert!(ran.code == 2 && ran.stderr.contains("parts/services.ncl:1:"), "{}", ran.stderr);
     part(8002);
     assert_eq!(nself_in(folder.path(), ["check"]).code, 1, "the import decides the result");
-    // A library of one's own in the way of the embedded one is noticed, too.
+    // A user's library that shadows the embedded one is detected as well.
     std::fs::create_dir(folder.path().join("nself")).unwrap();
     std::fs::write(folder.path().join("nself/main.ncl"), "{ Stack = Dyn }").unwrap();
     let ran = nself_in(folder.path(), ["check"]);
@@ -96,7 +96,7 @@ fn imports_of_the_project_count_as_input() {
 }
 
 #[test]
-fn a_missing_stack_says_how_to_start() {
+fn the_error_for_a_missing_stack_names_init() {
     let folder = tempfile::tempdir().unwrap();
     let ran = nself_in(folder.path(), ["gen"]);
     assert!(ran.code == 2 && ran.stderr.contains("NS001") && ran.stderr.contains("nself init"), "{}", ran.stderr);

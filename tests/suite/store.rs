@@ -1,5 +1,5 @@
-//! The output folder under attack and under load: racing runs, edits at the wrong moment, planted links, a
-//! write that fails half-way, and a stamp that must not hide any of it.
+//! The output folder under attack and under load: concurrent runs, edits during a run, planted links, failing writes,
+//! and stamps that must not hide any of these.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -30,18 +30,18 @@ fn text(body: &str) -> String {
     format!("let nself = import \"nself/main.ncl\" in\n{body} | nself.Stack\n")
 }
 
-/// Long enough for every file to be older than a stamp that is taken now.
+/// Waits until all files are older than a stamp that is written now.
 fn settle() {
     sleep(Duration::from_millis(30));
 }
 
-/// Files that a killed run may leave.
+/// Returns the temporary files that a killed run may leave.
 fn temporary(path: &str) -> bool {
     path.rsplit('/').next().is_some_and(|name| name.starts_with(".nself-"))
 }
 
 #[test]
-fn environments_generated_at_once_all_stay_in_the_manifest() {
+fn environments_generated_concurrently_stay_in_the_manifest() {
     let whole = tree(&generated().path().join("deploy"));
     for round in 0..6 {
         let case = stack(STACK);
@@ -53,15 +53,15 @@ fn environments_generated_at_once_all_stay_in_the_manifest() {
         for child in &mut racing {
             assert!(child.wait().unwrap().success(), "round {round}");
         }
-        let made = tree(&case.path().join("deploy"));
-        assert!(made[MANIFEST] == whole[MANIFEST], "round {round}: an environment is missing from the manifest");
-        assert!(made == whole, "round {round}");
+        let files = tree(&case.path().join("deploy"));
+        assert!(files[MANIFEST] == whole[MANIFEST], "round {round}: an environment is missing from the manifest");
+        assert!(files == whole, "round {round}");
     }
 }
 
-/// Two runs with different stacks: whichever is last, the folder is exactly one of the two results.
+/// After two concurrent runs with different stacks, the folder is exactly one of the two results.
 #[test]
-fn racing_runs_of_different_stacks_end_with_one_of_them() {
+fn concurrent_runs_of_different_stacks_leave_the_files_of_one() {
     let smaller = stack(SMALLER);
     assert_eq!(nself_in(smaller.path(), ["gen"]).code, 0);
     let ends = [tree(&generated().path().join("deploy")), tree(&smaller.path().join("deploy"))];
@@ -79,12 +79,12 @@ fn racing_runs_of_different_stacks_end_with_one_of_them() {
 }
 
 #[test]
-fn a_killed_run_heals_without_force_and_leaves_no_litter() {
+fn a_killed_run_is_repaired_without_force() {
     let expected = tree(&generated().path().join("deploy"));
     for round in 0..10_u64 {
         let case = stack(STACK);
         let mut killed = nself(case.path()).arg("gen").stderr(Stdio::null()).spawn().unwrap();
-        // Killed while it writes: as soon as something is there.
+        // Kill the run as soon as it writes.
         let deploy = case.path().join("deploy");
         while tree_if_any(&deploy).len() < 1 + 3 * round as usize && killed.try_wait().unwrap().is_none() {}
         let _ = killed.kill();
@@ -106,9 +106,9 @@ fn tree_if_any(folder: &Path) -> BTreeSet<PathBuf> {
         .collect()
 }
 
-/// A disk that takes no more bytes, imitated by a limit on the size of files.
+/// Simulates a full disk by a limit on the size of files.
 #[test]
-fn a_failing_write_is_reported_and_the_next_run_heals() {
+fn a_failed_write_is_reported_and_repaired_by_the_next_run() {
     let expected = tree(&generated().path().join("deploy"));
     let case = generated();
     fs::remove_dir_all(case.path().join("deploy")).unwrap();
@@ -128,7 +128,7 @@ fn a_failing_write_is_reported_and_the_next_run_heals() {
 }
 
 #[test]
-fn files_that_are_right_are_not_written_again() {
+fn unchanged_files_are_not_written_again() {
     let case = generated();
     let deploy = case.path().join("deploy");
     let identity = |path: &str| {
@@ -140,7 +140,7 @@ fn files_that_are_right_are_not_written_again() {
     assert_eq!(nself_in(case.path(), ["gen"]).code, 0);
     assert_eq!((same, other), (identity("prod/compose.yaml"), identity("prod/health.json")));
     assert!(deploy.join("local/health.json").exists());
-    // Known-bad control: a file that was wrong is a new file.
+    // Known-bad control: a changed file is written again.
     fs::remove_file(deploy.join("prod/health.json")).unwrap();
     assert_eq!(nself_in(case.path(), ["gen"]).code, 0);
     assert_ne!(other, identity("prod/health.json"));
@@ -183,7 +183,7 @@ fn an_edit_between_comparison_and_writing_is_not_lost() {
         assert_eq!(refused[0].code, Code::HandEdited, "{refused:?}");
         assert_eq!(fs::read_to_string(out.path().join("local/nginx/b")).unwrap(), edit);
     }
-    // Stale files too.
+    // Stale files as well.
     let mut fewer = Artifacts::default();
     fewer.add("local/nginx/a", "same\n").unwrap();
     fs::write(out.path().join("local/nginx/b"), "one\n").unwrap();
@@ -192,14 +192,14 @@ fn an_edit_between_comparison_and_writing_is_not_lost() {
     fs::write(out.path().join("local/nginx/b"), "mine\n").unwrap();
     assert_eq!(apply(&changes, false).unwrap_err()[0].code, Code::HandEdited);
     assert_eq!(fs::read_to_string(out.path().join("local/nginx/b")).unwrap(), "mine\n");
-    // Known-bad control: without an edit in between the same call goes through.
+    // Known-bad control: without an edit in between, the same call succeeds.
     fs::write(out.path().join("local/nginx/b"), "one\n").unwrap();
     apply(&compare(&Root::at(out.path(), Scope::Output), &fewer, None, &PreviousOutputs::default()).unwrap(), false)
         .unwrap();
     assert!(!out.path().join("local/nginx/b").exists());
 }
 
-/// A folder swapped for a link after the comparison.
+/// A folder is replaced by a link after the comparison.
 #[test]
 fn a_folder_that_becomes_a_link_is_not_followed() {
     let (out, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
@@ -221,7 +221,7 @@ fn neither_the_folder_nor_the_manifest_may_be_a_link() {
     let case = generated();
     let deploy = case.path().join("deploy");
     let elsewhere = tempfile::tempdir().unwrap();
-    // A manifest that would be valid where it is.
+    // A manifest that would be valid.
     fs::rename(deploy.join(MANIFEST), elsewhere.path().join("manifest")).unwrap();
     symlink(elsewhere.path().join("manifest"), deploy.join(MANIFEST)).unwrap();
     fs::write(case.path().join("stack.ncl"), text(SMALLER)).unwrap();
@@ -240,9 +240,9 @@ fn neither_the_folder_nor_the_manifest_may_be_a_link() {
     assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 0);
 }
 
-/// `.nself` may come with a repository, whose author then chose its content.
+/// `.nself` may be committed, so its author decides its content.
 #[test]
-fn links_in_the_cache_reach_no_file_outside() {
+fn links_in_the_cache_are_not_followed_to_files_outside() {
     let precious = tempfile::tempdir().unwrap();
     let file = precious.path().join("file");
     fs::write(&file, "precious").unwrap();
@@ -257,7 +257,7 @@ fn links_in_the_cache_reach_no_file_outside() {
 }
 
 #[test]
-fn a_warm_run_names_foreign_files_and_keeps_naming_them() {
+fn each_warm_run_reports_foreign_files() {
     let case = generated();
     let deploy = case.path().join("deploy");
     settle();
@@ -274,7 +274,7 @@ fn a_warm_run_names_foreign_files_and_keeps_naming_them() {
     }
     fs::write(deploy.join("prod/own/second.txt"), "mine\n").unwrap();
     assert!(nself_in(case.path(), ["check"]).stderr.contains("prod/own/second.txt"));
-    // What belongs to the operator is no stranger.
+    // Files of the operator do not count as foreign.
     for private in ["prod/.env", "prod/secrets/key", "prod/data/base/1"] {
         fs::create_dir_all(deploy.join(private).parent().unwrap()).unwrap();
         fs::write(deploy.join(private), "private\n").unwrap();
@@ -283,7 +283,7 @@ fn a_warm_run_names_foreign_files_and_keeps_naming_them() {
 }
 
 #[test]
-fn names_of_foreign_files_cannot_steer_a_terminal() {
+fn names_of_foreign_files_cannot_control_the_terminal() {
     let case = generated();
     fs::write(case.path().join("deploy/prod/\u{1b}[2Jgone\u{202e}"), "").unwrap();
     let ran = nself_in(case.path(), ["check"]);
@@ -291,9 +291,9 @@ fn names_of_foreign_files_cannot_steer_a_terminal() {
     assert!(!ran.stderr.contains(['\u{1b}', '\u{202e}']), "{:?}", ran.stderr);
 }
 
-/// An output replaced by a link to the same bytes is the same to `stat` and to a digest, but not safe.
+/// A link to the same bytes in place of an output looks the same to `stat` and to a digest, but is not safe.
 #[test]
-fn a_warm_run_sees_a_link_in_place_of_a_file() {
+fn a_warm_run_detects_a_link_in_place_of_a_file() {
     let case = generated();
     settle();
     assert_eq!(nself_in(case.path(), ["check"]).code, 0);
@@ -304,10 +304,9 @@ fn a_warm_run_sees_a_link_in_place_of_a_file() {
     assert!(ran.code == 2 && ran.stderr.contains("NS803"), "{} {}", ran.code, ran.stderr);
 }
 
-/// The stack is saved again while a run evaluates it: the run that follows must not believe that the result of
-/// the old text is that of the new one.
+/// The stack is saved while a run evaluates it: the next run must not use the result of the old text.
 #[test]
-fn a_stack_saved_during_a_run_is_seen_by_the_next() {
+fn a_stack_saved_during_a_run_is_read_by_the_next_run() {
     for round in 0..12_u64 {
         let case = stack(STACK);
         let mut running = nself(case.path()).arg("gen").stderr(Stdio::null()).spawn().unwrap();
@@ -321,14 +320,14 @@ fn a_stack_saved_during_a_run_is_seen_by_the_next() {
     }
 }
 
-/// Whether the run evaluated nothing.
+/// Returns whether the run evaluated nothing.
 fn warm(case: &Path) -> bool {
     let ran = nself_in(case, ["check"]);
     ran.code == 0 && ran.stderr.ends_with("files, all up to date\n") && !ran.stderr.contains("deploy:")
 }
 
 #[test]
-fn the_second_run_is_warm_and_the_cache_costs_time_only() {
+fn the_second_run_is_warm_and_a_missing_cache_only_costs_time() {
     let case = stack(STACK);
     settle();
     assert_eq!(nself_in(case.path(), ["gen"]).code, 0);
@@ -346,9 +345,9 @@ fn the_second_run_is_warm_and_the_cache_costs_time_only() {
     assert_eq!(nself_in(case.path(), ["check"]).code, 1);
 }
 
-/// A stamp that comes with a change under review says that all is well; its author chose every digest in it.
+/// A stamp in an untrusted checkout records everything as unchanged; its author chose every digest in it.
 #[test]
-fn a_planted_stamp_does_not_pass_the_check() {
+fn a_planted_stamp_is_not_trusted() {
     let case = stack(STACK);
     settle();
     assert_eq!(nself_in(case.path(), ["gen"]).code, 0);
@@ -366,7 +365,7 @@ fn a_planted_stamp_does_not_pass_the_check() {
         fs::rename(case.path().join("forged"), entry.path()).unwrap();
     }
     assert_eq!(nself_in(case.path(), ["check"]).code, 1);
-    // Nor one that saw nothing at all.
+    // A stamp without entries is not trusted either.
     for entry in fs::read_dir(case.path().join(".nself/stamps")).unwrap().map(Result::unwrap) {
         for empty in ["nself stamp 2\n2\n{}\nend\n", "nself stamp 3\n1 1\n2\n{}\n/\nend\n"] {
             fs::write(case.path().join("forged"), empty).unwrap();
@@ -376,9 +375,9 @@ fn a_planted_stamp_does_not_pass_the_check() {
     }
 }
 
-/// A derivation changes with the part of the plan that its generator reads, and with nothing else.
+/// A derivation changes only with the parts of the plan that its generator reads.
 #[test]
-fn a_derivation_follows_what_its_generator_reads() {
+fn a_derivation_changes_with_the_parts_that_its_generator_reads() {
     let of_stack = |body: &str| {
         let case = stack(body);
         assert_eq!(nself_in(case.path(), ["gen", "--env", "prod"]).code, 0);
@@ -392,13 +391,13 @@ fn a_derivation_follows_what_its_generator_reads() {
     let (one, two) = (of_stack(&service("info")), of_stack(&service("debug")));
     assert_eq!(one.keys().collect::<Vec<_>>(), two.keys().collect::<Vec<_>>());
     for (path, derivation) in &one {
-        // The edge and the databases are other slices.
+        // The slices of the edge and the databases are different.
         let follows = !["/nginx/", "/acme/", "/postgres/"].iter().any(|folder| path.contains(folder));
         assert_eq!(*derivation != two[path], follows, "{path}");
     }
     assert!(one.keys().any(|path| path.contains("/nginx/")) && one.keys().any(|path| path.contains("/postgres/")));
     assert_eq!(one, of_stack(&service("info")));
-    // Outputs of one step share its derivation, those of two never do.
+    // Outputs of one step share a derivation; different steps have different derivations.
     let mut steps: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for (path, derivation) in &one {
         let folder = path.split('/').nth(1).filter(|_| path.matches('/').count() > 1).unwrap_or("");
@@ -406,6 +405,6 @@ fn a_derivation_follows_what_its_generator_reads() {
     }
     let mut folders: Vec<_> = steps.into_values().map(|folders| folders.into_iter().collect::<Vec<_>>()).collect();
     folders.sort();
-    // The summary, compose.yaml with its account, and the content ring.
+    // The summary, compose.yaml with its fidelity report, and the content ring.
     assert_eq!(folders, [vec![""], vec![""], vec!["acme"], vec!["nginx"], vec!["postgres"]]);
 }

@@ -1,10 +1,10 @@
-//! Running programs, copying projects, finding tools.
+//! Functions to run programs, copy projects and find tools.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// What a process left behind.
+/// The exit code and output of a process.
 #[derive(Debug)]
 pub struct Ran {
     pub code: i32,
@@ -21,24 +21,24 @@ pub fn run(command: &mut Command) -> Ran {
     }
 }
 
-/// The program under test, in a folder.
+/// Returns a command that runs nself in a folder.
 pub fn nself(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_nself"));
     command.current_dir(folder);
     command
 }
 
-/// Runs nself and returns what it left.
+/// Runs nself in a folder.
 pub fn nself_in<S: AsRef<OsStr>>(folder: &Path, arguments: impl IntoIterator<Item = S>) -> Ran {
     run(nself(folder).args(arguments))
 }
 
-/// The root of this repository.
+/// Returns the root of this repository.
 pub fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Folders below golden/, by whether they are expected to fail.
+/// Returns the folders of golden/ that are expected to succeed, or to fail.
 pub fn golden(errors: bool) -> Vec<PathBuf> {
     let mut cases: Vec<PathBuf> =
         std::fs::read_dir(root().join("golden")).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -52,7 +52,7 @@ pub fn name(path: &Path) -> String {
     path.file_name().unwrap().to_string_lossy().into_owned()
 }
 
-/// A private copy of a project without its outputs.
+/// Copies a project without its outputs.
 pub fn project(case: &Path) -> tempfile::TempDir {
     let copy = tempfile::tempdir().unwrap();
     copy_tree(case, copy.path());
@@ -73,7 +73,7 @@ fn copy_tree(from: &Path, to: &Path) {
     }
 }
 
-/// A project with this stack file; the library's import is added.
+/// Creates a project with this stack; the import of the library is added.
 pub fn stack(body: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(
@@ -84,7 +84,7 @@ pub fn stack(body: &str) -> tempfile::TempDir {
     folder
 }
 
-/// All files below a folder with their bytes, in order.
+/// Returns all files below a folder with their bytes.
 pub fn tree(folder: &Path) -> std::collections::BTreeMap<String, Vec<u8>> {
     let entries =
         walkdir::WalkDir::new(folder).into_iter().map(Result::unwrap).filter(|entry| !entry.file_type().is_dir());
@@ -95,7 +95,7 @@ pub fn tree(folder: &Path) -> std::collections::BTreeMap<String, Vec<u8>> {
     files.collect()
 }
 
-/// The first digits of the derivation of each file of an environment, by its path below the output folder.
+/// Returns the first digits of the derivation of each file of an environment, by its path below the output folder.
 pub fn derivations(folder: &Path, environment: &str) -> std::collections::BTreeMap<String, String> {
     let ran = nself_in(folder, ["graph", "--env", environment, "--of", "derivations", "--format", "json"]);
     let graph: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{}", ran.stderr));
@@ -103,7 +103,7 @@ pub fn derivations(folder: &Path, environment: &str) -> std::collections::BTreeM
     graph["edges"].as_array().unwrap().iter().map(|edge| (text(&edge["to"]), text(&edge["label"]))).collect()
 }
 
-/// The folder of tools, when it has `name`.
+/// Returns the path of a tool, if it exists.
 pub fn tool(name: &str) -> Option<PathBuf> {
     let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
     let tools = std::env::var_os("NSELF_TOOLS").map_or_else(|| home.join(".cache/nself-tools"), PathBuf::from);
@@ -116,8 +116,8 @@ pub fn tool(name: &str) -> Option<PathBuf> {
     None
 }
 
-/// Prints why a test shows nothing, past the test harness, which captures what a test that passes prints. A log file that
-/// stderr leads to is appended to.
+/// Prints why a test is skipped. It bypasses the test harness, which captures the output of passing tests, and appends
+/// to the log file if stderr is one.
 pub fn skip(why: &str) {
     use std::io::Write;
     if let Ok(mut stderr) = std::fs::OpenOptions::new().append(true).open("/dev/stderr") {
@@ -125,7 +125,7 @@ pub fn skip(why: &str) {
     }
 }
 
-/// Every generated environment of the golden cases.
+/// Returns every generated environment of the golden cases.
 pub fn environments() -> Vec<PathBuf> {
     let mut all = Vec::new();
     for case in golden(false) {
@@ -137,12 +137,12 @@ pub fn environments() -> Vec<PathBuf> {
     all
 }
 
-/// The text of a file that the golden case `full-catalogue` expects for an environment.
+/// Returns a file that the golden case `full-catalogue` expects for an environment.
 pub fn golden_file(environment: &str, path: &str) -> String {
     std::fs::read_to_string(root().join("golden/full-catalogue/out").join(environment).join(path)).unwrap()
 }
 
-/// The lines of one service in the `compose.yaml` of [`golden_file`].
+/// Returns the lines of one service in the `compose.yaml` of [`golden_file`].
 pub fn golden_service(environment: &str, service: &str) -> String {
     let text = golden_file(environment, "compose.yaml");
     let start = text.find(&format!("\n  {service}:\n")).unwrap() + 1;

@@ -1,4 +1,5 @@
-//! Service templates with their languages' own tools: their tests pass, they serve requests, and they end after SIGTERM.
+//! Checks the service templates with the tools of their languages: their tests pass, they serve requests, and they stop
+//! after SIGTERM.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -11,8 +12,8 @@ use crate::support::{nself_in, root, run, stack, tool, tree};
 
 const TEMPLATES: [&str; 6] = ["bullmq", "connect-go", "express", "fastapi", "go-http", "nestjs"];
 
-/// The template, laid down as a user does.
-pub fn laid_down(template: &str) -> tempfile::TempDir {
+/// Writes a template with `nself init`.
+pub fn write_template(template: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let ran = nself_in(folder.path(), ["init", "service", "--template", template]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
@@ -21,16 +22,16 @@ pub fn laid_down(template: &str) -> tempfile::TempDir {
 }
 
 #[test]
-fn a_template_is_laid_down_whole_or_not_at_all() {
+fn a_template_is_written_completely_or_not_at_all() {
     for template in TEMPLATES {
-        let folder = laid_down(template);
-        let made = tree(&folder.path().join("service"));
-        assert!(made.contains_key("Dockerfile") && made.contains_key(".dockerignore"), "{:?}", made.keys());
-        let file = String::from_utf8_lossy(&made["Dockerfile"]).into_owned();
+        let folder = write_template(template);
+        let files = tree(&folder.path().join("service"));
+        assert!(files.contains_key("Dockerfile") && files.contains_key(".dockerignore"), "{:?}", files.keys());
+        let file = String::from_utf8_lossy(&files["Dockerfile"]).into_owned();
         assert!(file.contains("\nUSER 10001:10001\n"), "{file}");
         std::fs::remove_file(folder.path().join("service/.dockerignore")).unwrap();
         let again = nself_in(folder.path(), ["init", "service", "--template", template]);
-        assert!(again.code == 2 && again.stderr.contains("kept as it is"), "{}", again.stderr);
+        assert!(again.code == 2 && again.stderr.contains("already exists"), "{}", again.stderr);
         assert!(!folder.path().join("service/.dockerignore").exists(), "half of it was written");
     }
     let unknown = nself_in(Path::new("/tmp"), ["init", "nowhere", "--template", "cobol"]);
@@ -42,7 +43,7 @@ fn a_template_is_laid_down_whole_or_not_at_all() {
 }
 
 #[test]
-fn a_stack_with_templates_follows_their_ports() {
+fn a_stack_uses_the_ports_of_its_templates() {
     let services: String = TEMPLATES
         .iter()
         .zip(8005..)
@@ -58,7 +59,7 @@ fn a_stack_with_templates_follows_their_ports() {
     for template in TEMPLATES {
         let place = format!("services.of-{template}.build.context)");
         assert!(without.stderr.contains("error[NS311]") && without.stderr.contains(&place), "{}", without.stderr);
-        // The fix names the template, beside those that cannot be told from it.
+        // The hint names the template and those that it could be confused with.
         let fix = without.stderr[without.stderr.find(&place).unwrap()..].lines().find(|line| line.contains("help:"));
         assert!(fix.is_some_and(|fix| fix.contains(template) && fix.matches(", ").count() <= 1), "{template}: {fix:?}");
         let folder = format!("services/{template}");
@@ -76,7 +77,7 @@ fn a_stack_with_templates_follows_their_ports() {
     }
 }
 
-/// Packages for every platform, each with its digest, and none of them bound to one registry.
+/// Lock files have packages for every platform, each with a digest and not bound to one registry.
 #[test]
 fn locked_packages_have_their_digests() {
     for template in ["bullmq", "express", "nestjs"] {
@@ -91,7 +92,7 @@ fn locked_packages_have_their_digests() {
     }
 }
 
-/// A server, ended with the test.
+/// A server process, which is stopped when the value is dropped.
 struct Server {
     process: Child,
     port: u16,
@@ -129,10 +130,10 @@ impl Server {
     fn serves_and_stops(mut self) {
         self.healthy();
         assert!(self.ask("/hello/Ada").unwrap().contains("Hello, Ada"));
-        self.stops();
+        self.assert_stops();
     }
 
-    /// Waits until it says so.
+    /// Waits until the server is healthy.
     fn healthy(&self) {
         let healthy = (0..200).find_map(|_| {
             std::thread::sleep(Duration::from_millis(50));
@@ -141,8 +142,8 @@ impl Server {
         assert!(healthy.unwrap().contains("\"ok\""));
     }
 
-    /// Sends SIGTERM; the service ends with code 0 and prints no error.
-    fn stops(&mut self) {
+    /// Sends SIGTERM; the service must exit with code 0 and without an error.
+    fn assert_stops(&mut self) {
         let id = self.process.id().to_string();
         assert_eq!(run(Command::new("kill").args(["-TERM", &id])).code, 0);
         let status = self.process.wait().unwrap();
@@ -162,11 +163,11 @@ fn same(installed: &Path, ours: &str) {
     assert!(installed == ours, "tests/tools.sh installed another version of the template's packages");
 }
 
-/// The template with its packages; its own tests pass.
+/// Installs the packages of a template and runs its tests.
 pub fn with_packages(template: &str) -> Option<tempfile::TempDir> {
     let packages = tool(&format!("templates/{template}/node_modules"))?;
     same(&packages.with_file_name("package-lock.json"), &format!("{template}/package-lock.json"));
-    let folder = laid_down(template);
+    let folder = write_template(template);
     let service = folder.path().join("service");
     symlink(packages, service.join("node_modules")).unwrap();
     passes(Command::new("npm").arg("test").current_dir(&service));
@@ -191,7 +192,7 @@ fn nestjs() {
     Server::start(&mut node(&folder, &["dist/src/main.js"])).serves_and_stops();
 }
 
-/// A worker on a real Redis: a job that was added is done, and the worker ends with what it began.
+/// Runs the worker with a real Redis: it processes an added job, and finishes started jobs when it stops.
 #[test]
 fn bullmq() {
     let (Some(folder), Some(trixie)) = (with_packages("bullmq"), tool("trixie")) else { return };
@@ -214,7 +215,7 @@ fn bullmq() {
         await Promise.all([queue.close(), events.close()]);";
     let ran = run(node(&folder, &["--input-type=module", "-e", add]).env("REDIS", redis.port.to_string()));
     assert_eq!((ran.code, ran.stdout.as_str()), (0, "Hello, Ada\n"), "{}", ran.stderr);
-    worker.stops();
+    worker.assert_stops();
 }
 
 #[test]
@@ -224,15 +225,15 @@ fn fastapi() {
     for pin in std::fs::read_to_string(root().join("templates/fastapi/requirements.txt")).unwrap().lines() {
         assert!(frozen.lines().any(|line| line == pin), "{pin} is not what tests/tools.sh installed");
     }
-    let folder = laid_down("fastapi");
+    let folder = write_template("fastapi");
     let service = folder.path().join("service");
     passes(Command::new(&python).args(["-m", "pytest", "-q", "-p", "no:cacheprovider"]).current_dir(&service));
     Server::start(Command::new(&python).args(["-m", "service"]).current_dir(&service)).serves_and_stops();
 }
 
-/// The template, tested and compiled into `dist`.
+/// Tests the template and compiles it into `dist`.
 pub fn compiled(template: &str) -> tempfile::TempDir {
-    let folder = laid_down(template);
+    let folder = write_template(template);
     let service = folder.path().join("service");
     let offline = |command: &mut Command| {
         command.current_dir(&service).env("GOPROXY", "off").env("GOFLAGS", "-mod=readonly").env("GOTOOLCHAIN", "local");
@@ -261,18 +262,18 @@ fn connect_go() {
     assert_eq!(greet(&[], "\"Ada\"").stdout, "\"Hello, Ada\"");
     assert_eq!(greet(&["--http2-prior-knowledge"], "\"Ada\"").stdout, "\"Hello, Ada\"");
     assert!(greet(&[], "\"\"").stdout.contains("invalid_argument"));
-    server.stops();
+    server.assert_stops();
 }
 
 #[test]
 fn go() {
     let folder = compiled("go-http");
     Server::start(&mut Command::new(folder.path().join("dist/service"))).serves_and_stops();
-    in_a_container(folder.path());
+    run_in_container(folder.path());
 }
 
-/// The program alone, in an image that nself makes, as another user and without a writable byte.
-fn in_a_container(folder: &Path) {
+/// Runs only the program, in an image that nself packs, as an unprivileged user and with a read-only file system.
+fn run_in_container(folder: &Path) {
     let (Some(umoci), Some(runc)) = (tool("/usr/bin/umoci"), tool("/usr/sbin/runc")) else { return };
     std::fs::write(
         folder.join("stack.ncl"),

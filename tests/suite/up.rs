@@ -1,8 +1,6 @@
-//! A running stack: a real engine starts the generated files, with stand-ins for images that cannot be
-//! pulled (tests/images). Requests go through the generated nginx over TLS.
-//!
-//! Everything runs in separate namespaces: ports 80 and 443 are always free there, the bridges and packet rules of
-//! this machine do not change, and all processes end with the test.
+//! Starts stacks with a real container engine, with stand-ins for images that cannot be pulled (tests/images). Requests
+//! go through the generated nginx over TLS. Everything runs in separate namespaces: ports 80 and 443 are free there,
+//! the bridges and packet filters of this machine do not change, and all processes stop with the test.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -13,7 +11,7 @@ use serde_json::Value;
 use crate::order::{self, Watch};
 use crate::support::{Ran, golden, name, nself_in, project, root, run, tool};
 
-/// A project of a golden stack and the engine that runs it; ends both.
+/// A project of a golden stack and the engine that runs it; dropping the value stops both.
 pub struct Stack {
     pub project: tempfile::TempDir,
     engine: tempfile::TempDir,
@@ -25,7 +23,7 @@ impl Stack {
         Stack::start_with(case, |_| ())
     }
 
-    /// The same, when the project was changed.
+    /// Starts a changed project.
     pub fn start_with(case: &str, change: impl FnOnce(&Path)) -> Option<Stack> {
         let compose = tool("bin/docker-compose-2")?;
         tool("trixie")?;
@@ -39,7 +37,7 @@ impl Stack {
         Some(stack)
     }
 
-    /// Generates, and builds the images that were not there.
+    /// Generates the files and builds missing images.
     pub fn generate(&self) -> Ran {
         let ran = nself_in(self.project.path(), ["gen"]);
         assert_eq!(ran.code, 0, "{}", ran.stderr);
@@ -60,7 +58,7 @@ impl Stack {
         command.env("DOCKER_HOST", self.host())
     }
 
-    /// `docker compose` is this engine's, in a shell too.
+    /// Makes `docker compose` in a shell use this engine.
     pub fn with_docker<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         let config = self.engine.path().join("config");
         let plugins = config.join("cli-plugins");
@@ -81,7 +79,7 @@ impl Stack {
         self.compose(&["up", "-d", "--wait", "--wait-timeout", "180"])
     }
 
-    /// curl by TLS, trusting the project's own authority only.
+    /// Runs curl with TLS, trusting only the project's authority.
     fn curl(&self, host: &str, path: &str, more: &[&str]) -> Ran {
         let authority = self.project.path().join("deploy/local/secrets/authority");
         let mut curl = Command::new("curl");
@@ -114,17 +112,17 @@ impl Drop for Stack {
     }
 }
 
-/// Set in the process that has the namespaces.
+/// A variable that is set in the process with the namespaces.
 const APART: &str = "NSELF_TEST_APART";
 
 #[test]
-fn the_full_stack_runs() {
-    apart("up::the_full_stack_runs", the_full_stack_runs_apart);
+fn the_full_stack_starts_and_works() {
+    apart("up::the_full_stack_starts_and_works", the_full_stack_runs_apart);
 }
 
 #[test]
-fn databases_are_migrated_before_anyone_uses_them() {
-    apart("up::databases_are_migrated_before_anyone_uses_them", migrated_apart);
+fn databases_are_migrated_before_services_use_them() {
+    apart("up::databases_are_migrated_before_services_use_them", migrated_apart);
 }
 
 /// Runs the test of this name again in separate namespaces, where it calls `body`.
@@ -137,7 +135,7 @@ pub fn apart(test: &str, body: fn()) {
     }
     let mut apart = Command::new("unshare");
     apart.args(["--net", "--pid", "--mount", "--fork", "--kill-child", "--mount-proc"]);
-    // The shell stays: as first process of its namespace it buries orphans, the engine among them.
+    // The shell stays: as the first process of its namespace it reaps orphaned processes such as the engine.
     apart.args(["bash", "-c", "ip link set lo up; \"$@\"; code=$?; exit $code", "apart"]);
     apart.arg(std::env::current_exe().unwrap());
     let ran = run(apart.args([test, "--exact", "--nocapture"]).env(APART, "1"));
@@ -169,11 +167,11 @@ fn migrated_apart() {
     assert_eq!(psql(&stack, "SELECT count(*) FROM nself.ledger WHERE state = 'done'"), "1");
     assert_eq!(psql(&stack, "SELECT count(*) FROM countries"), "2", "the seeds of this environment");
     assert_eq!(psql(&stack, "SELECT tableowner FROM pg_tables WHERE tablename = 'tickets'"), "tickets_migrations");
-    // The same again applies nothing and starts.
+    // A second start applies nothing.
     assert_eq!(stack.compose(&["down", "--timeout", "5"]).code, 0);
     assert_eq!(up(&stack).code, 0);
     assert!(!stack.compose(&["logs", "migrate-tickets"]).stdout.contains("applying"));
-    // A migration that was changed on its way stops everyone who would use the database.
+    // A changed migration prevents the start of all services that use the database.
     assert_eq!(stack.compose(&["down", "--timeout", "5"]).code, 0);
     let file = stack.project.path().join("deploy/local/migrations/tickets/0001_init.sql");
     let text = std::fs::read_to_string(&file).unwrap();
@@ -205,7 +203,7 @@ fn the_full_stack_runs_apart() {
         }
         let down = || stack.compose(&["down", "-v", "--timeout", "10"]);
         let first = down();
-        // Under load, the engine frees a container's endpoint a moment after the container is gone.
+        // Under load, the engine releases a container's endpoint a moment after the container ends.
         let last = if first.stderr.contains("has active endpoints") { down() } else { first };
         assert_eq!(last.code, 0, "{}", last.stderr);
         assert_eq!(stack.docker(&["ps", "-aq"]).stdout, "", "containers");
@@ -216,13 +214,13 @@ fn the_full_stack_runs_apart() {
     a_missing_value_stops_the_start(&stack);
 }
 
-/// Each service started once, after those that it waits for were healthy or done.
+/// Checks that each service started once, after its dependencies were healthy or complete.
 fn healthy_in_order(stack: &Stack, watch: Watch) {
     let containers = stack.inspect();
     let ids: BTreeSet<String> = containers.values().map(|one| one["Id"].as_str().unwrap().to_owned()).collect();
     let lives = watch.stop(&ids);
 
-    // What Compose understood, not what the generator believes.
+    // Read the configuration from Compose, not from the generator.
     let config: Value = serde_json::from_str(&stack.compose(&["config", "--format", "json"]).stdout).unwrap();
     let waits: BTreeMap<String, Vec<String>> = config["services"]
         .as_object()
@@ -270,7 +268,7 @@ fn only_the_edge_is_published(stack: &Stack) {
     assert_eq!(published, ["admin 127.0.0.1:3021", "nginx 127.0.0.1:443", "nginx 127.0.0.1:80"]);
 }
 
-/// Seed 003's table, in both local domains, for reads, writes and large bodies.
+/// Requests routes in both local domains, with reads, writes and large bodies.
 fn routes_lead_to_their_services(stack: &Stack) {
     let table = [
         ("api", "hasura", 8080),
@@ -294,11 +292,11 @@ fn routes_lead_to_their_services(stack: &Stack) {
             assert_eq!(answer["headers"]["x-forwarded-proto"], "https");
         }
     }
-    // Control: a stand-in answers at its own health path only, so a wrong one in the catalogue would be seen.
+    // Control: a stand-in answers only at its health path, so a wrong path in the library would be detected.
     assert_eq!(stack.status("api.localhost", "/healthz", &[]), "200");
     assert_eq!(stack.status("api.localhost", "/health", &[]), "404");
 
-    // The wildcard leads to the dev server of this machine.
+    // The wildcard host forwards to the dev server on this machine.
     let address = stack.docker(&["network", "inspect", "bridge", "-f", "{{(index .IPAM.Config 0).Gateway}}"]).stdout;
     let mut server = Command::new("python3")
         .args(["-m", "http.server", "3000", "--bind", address.trim()])
@@ -314,7 +312,7 @@ fn routes_lead_to_their_services(stack: &Stack) {
     server.wait().unwrap();
     assert!(reached, "the wildcard leads to the host's port 3000");
 
-    // 20 MiB: more than the edge takes elsewhere, streamed to storage.
+    // 20 MiB: more than other routes accept, streamed to storage.
     let file = stack.project.path().join("large");
     std::fs::write(&file, vec![b'x'; 20 << 20]).unwrap();
     let upload = format!("@{}", file.display());
@@ -377,7 +375,7 @@ fn strangers_are_refused() {
         "https://evil.example/",
     ]));
     assert_eq!(tls.code, 35, "no handshake: {}{}", tls.stdout, tls.stderr);
-    // A certificate that anybody else signed is not accepted.
+    // A client that trusts other authorities refuses the certificate.
     let system = run(Command::new("curl").args([
         "-sS",
         "--max-time",
@@ -414,8 +412,8 @@ fn a_flood_is_answered_with_429(stack: &Stack) {
     assert_eq!(count("200") + count("429"), 60, "{codes}");
 }
 
-/// What comes through ports of the loopback address is from this machine, which may use everything; what another
-/// container sends directly may not. The same ports at other addresses could bring callers from anywhere.
+/// Requests through ports on the loopback address come from this machine, which is internal; direct requests of other
+/// containers are not. Ports on other addresses could be used from anywhere.
 fn internal_routes_know_this_machine(stack: &Stack) {
     let script = r"
 import socket, ssl, sys
@@ -439,7 +437,7 @@ print(tls.recv(4096).split(b' ')[1].decode())
     assert_ne!(text, outside);
     std::fs::write(&file, outside).unwrap();
     assert_eq!(nself_in(stack.project.path(), ["gen"]).code, 0);
-    // Without downtime: the running nginx tests and takes the new files.
+    // The running nginx tests and loads the new files without downtime.
     for arguments in [["-t"].as_slice(), &["-s", "reload"]] {
         let mut command = vec!["exec", "-T", "nginx", "nginx", "-e", "stderr", "-c", "/etc/nself/nginx.conf"];
         command.extend(arguments);
@@ -529,7 +527,7 @@ fn limits_are_set(stack: &Stack) {
     }
 }
 
-/// Incident of the incumbent: a static upstream answered 502 after a restart.
+/// A static upstream would answer 502 after a restart.
 fn a_restarted_service_is_found_again(stack: &Stack) {
     assert_eq!(stack.compose(&["up", "-d", "--force-recreate", "--no-deps", "meilisearch"]).code, 0);
     let back = (0..100).any(|_| {
@@ -539,7 +537,7 @@ fn a_restarted_service_is_found_again(stack: &Stack) {
     assert!(back);
 }
 
-/// Known-bad control: the stand-ins do refuse what the real images refuse.
+/// Known-bad control: the stand-ins refuse the same settings as the real images.
 fn a_missing_value_stops_the_start(stack: &Stack) {
     let file = stack.file();
     let text = std::fs::read_to_string(&file).unwrap();
@@ -561,7 +559,7 @@ fn a_missing_value_stops_the_start(stack: &Stack) {
     std::fs::write(&file, text).unwrap();
 }
 
-/// Only paths below the project are mounted, and every mount source is generated or the user's.
+/// Only paths in the project are mounted, and every source of a mount is generated or belongs to the user.
 #[test]
 fn every_mount_has_a_source() {
     for environment in crate::support::environments() {

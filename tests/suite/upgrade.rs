@@ -1,4 +1,4 @@
-//! The documented way to a new major version of PostgreSQL, word by word: two real servers, the generated files and the
+//! Runs the documented upgrade to a new major version of PostgreSQL: two real servers, the generated files and the
 //! commands of docs/databases.md.
 
 use std::path::Path;
@@ -9,10 +9,10 @@ use crate::up::{Stack, apart};
 
 #[test]
 fn data_moves_to_a_new_major_version_as_documented() {
-    apart("upgrade::data_moves_to_a_new_major_version_as_documented", moved);
+    apart("upgrade::data_moves_to_a_new_major_version_as_documented", run_documented_upgrade);
 }
 
-/// The commands below this heading of docs/databases.md, with their comments.
+/// Returns the commands below this heading of docs/databases.md, with their comments.
 fn commands(heading: &str) -> Vec<String> {
     let text = std::fs::read_to_string(root().join("docs/databases.md")).unwrap();
     let (_, below) = text.split_once(heading).unwrap_or_else(|| panic!("{heading} is gone"));
@@ -22,13 +22,13 @@ fn commands(heading: &str) -> Vec<String> {
     commands
 }
 
-fn fine(ran: Ran) -> String {
+fn assert_success(ran: Ran) -> String {
     assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
     ran.stdout.trim().to_owned()
 }
 
-/// The golden stack on a server of this major version.
-fn on(project: &Path, major: u32) {
+/// Changes the golden stack to a server of this major version.
+fn use_postgres_version(project: &Path, major: u32) {
     let file = project.join("stack.ncl");
     let text = std::fs::read_to_string(&file).unwrap();
     let line = text.lines().find(|line| line.contains("services.postgres.image"));
@@ -39,11 +39,12 @@ fn on(project: &Path, major: u32) {
 
 fn psql(stack: &Stack, sql: &str) -> String {
     let words = ["exec", "-T", "postgres", "psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-d", "tickets"];
-    fine(stack.compose(&[words.as_slice(), &["-c", sql]].concat()))
+    assert_success(stack.compose(&[words.as_slice(), &["-c", sql]].concat()))
 }
 
-/// What has to be the same before and after (an owner's own rights are others in 17): rows, sequences, the ledger, who may do what, passwords.
-fn kept(stack: &Stack) -> String {
+/// Returns what must be equal before and after: rows, sequences, the ledger, rights (except those of owners, which
+/// differ in 17) and passwords.
+fn state(stack: &Stack) -> String {
     psql(
         stack,
         "SELECT id, title FROM tickets ORDER BY 1; SELECT sequencename, last_value FROM pg_sequences;
@@ -56,23 +57,23 @@ fn kept(stack: &Stack) -> String {
     )
 }
 
-/// A view, which each of the two servers prints in another way.
+/// A view that the two versions print differently.
 const VIEW: &str = "databases.tickets = {\n    views.titled.query = \"SELECT id FROM tickets WHERE title <> ''\",";
 
-fn moved() {
+fn run_documented_upgrade() {
     let stack = Stack::start_with("replica", |project| {
-        on(project, 15);
+        use_postgres_version(project, 15);
         let file = project.join("stack.ncl");
         let text = std::fs::read_to_string(&file).unwrap();
         std::fs::write(&file, text.replacen("databases.tickets = {", VIEW, 1)).unwrap();
-        fine(nself_in(project, ["db", "new", "--name", "view"]));
+        assert_success(nself_in(project, ["db", "new", "--name", "view"]));
     });
     let stack = stack.unwrap();
     let ran = stack.compose(&["up", "-d", "--wait", "postgres-replica", "tickets"]);
     assert_eq!(ran.code, 0, "{}\n{}", ran.stderr, stack.compose(&["logs", "--tail", "30"]).stdout);
     assert!(psql(&stack, "SHOW server_version_num").starts_with("15"));
     psql(&stack, "INSERT INTO tickets (title) SELECT 'of ' || i FROM generate_series(1, 100) i");
-    let before = kept(&stack);
+    let before = state(&stack);
     let view = "SELECT pg_get_viewdef('titled'::regclass)";
     let printed = psql(&stack, view);
     assert!(before.contains("100|of 100") && before.contains("|done|") && before.contains("SCRAM-SHA-256"), "{before}");
@@ -82,7 +83,7 @@ fn moved() {
         if line.contains("rm shop-prod_postgres-data") {
             let dump = std::fs::read_to_string(folder.join("secrets/all.sql")).unwrap();
             assert!(dump.lines().rev().take(6).any(|line| line == "-- PostgreSQL database cluster dump complete"));
-            on(stack.project.path(), 17);
+            use_postgres_version(stack.project.path(), 17);
             let ran = stack.generate();
             assert!(ran.stderr.contains("warning[NS709]"), "{}", ran.stderr);
             does_not_start(&stack);
@@ -101,9 +102,9 @@ fn moved() {
         }
     }
     assert!(psql(&stack, "SHOW server_version_num").starts_with("17"));
-    assert!(kept(&stack) == before, "{}\n{before}", kept(&stack));
+    assert!(state(&stack) == before, "{}\n{before}", state(&stack));
 
-    // Nothing to do, and nothing to remark, although the catalog is printed in another way.
+    // No migrations and no warnings, although the versions print the catalog differently.
     assert_ne!(psql(&stack, view), printed);
     let logs = stack.compose(&["logs", "--no-log-prefix", "migrate-tickets"]).stdout;
     assert_eq!(logs.trim().trim_start_matches("\u{1b}[2K"), "done");
@@ -111,28 +112,28 @@ fn moved() {
     let container = &stack.inspect()["postgres"];
     let networks = container["NetworkSettings"]["Networks"].as_object().unwrap();
     let address = networks.values().next().unwrap()["IPAddress"].as_str().unwrap();
-    // From the host the superuser is refused, and a role is not.
+    // Connections from the host are refused for the superuser and accepted for a role.
     let status = |role: &str, secret: &str| {
         let password = std::fs::read_to_string(folder.join("secrets").join(secret)).unwrap();
         let url = format!("postgresql://{role}:{}@{address}/tickets", password.trim());
         nself_in(project, ["db", "status", "--url", &url])
     };
     assert!(status("postgres", "postgres_password").stderr.contains("pg_hba.conf rejects connection"));
-    let status = fine(status("tickets", "tickets_db_password"));
+    let status = assert_success(status("tickets", "tickets_db_password"));
     assert!(status.ends_with("server: 2 applied, 0 waiting"), "{status}");
     for arguments in [["db", "verify"].as_slice(), &["secrets", "check", "--env", "local"]] {
-        fine(nself_in(project, arguments));
+        assert_success(nself_in(project, arguments));
     }
     assert_eq!(nself_in(project, ["check"]).code, 0);
 }
 
-/// Known-bad control, and why there are steps at all.
+/// Known-bad control: the new server does not start with the old data.
 fn does_not_start(stack: &Stack) {
-    fine(stack.compose(&["up", "-d", "postgres"]));
+    assert_success(stack.compose(&["up", "-d", "postgres"]));
     let refused = (0..600).any(|_| {
         std::thread::sleep(std::time::Duration::from_millis(100));
         stack.compose(&["logs", "postgres"]).stdout.contains("files are incompatible with server")
     });
     assert!(refused, "{}", stack.compose(&["logs", "postgres"]).stdout);
-    fine(stack.compose(&["down", "--timeout", "5"]));
+    assert_success(stack.compose(&["down", "--timeout", "5"]));
 }

@@ -1,4 +1,4 @@
-//! From generated lines back to the stack, and from a run back to its reason.
+//! `nself why`: from generated lines to fields of the stack, and from a run to its reason.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ fn ask(folder: &Path, arguments: &[&str]) -> Value {
     serde_json::from_str(&ran.stdout).unwrap()
 }
 
-/// The line, from 1, of the first match behind `after`.
+/// Returns the number of the first matching line after `after`, counted from 1.
 fn line(text: &str, after: &str, wanted: &str) -> usize {
     let start = text.find(after).unwrap_or_else(|| panic!("no {after}"));
     let at = start + text[start..].find(wanted).unwrap_or_else(|| panic!("no {wanted}"));
@@ -46,7 +46,7 @@ fn lines_of_files_and_processes_lead_back_to_the_service() {
 }
 
 #[test]
-fn lines_lead_back_to_the_field_that_decided_them() {
+fn why_shows_the_field_that_decided_a_line() {
     let case = golden(false).into_iter().find(|case| name(case) == "full-catalogue").unwrap();
     let project = project(&case);
     let folder = project.path();
@@ -121,7 +121,7 @@ fn lines_lead_back_to_the_field_that_decided_them() {
 }
 
 #[test]
-fn every_line_of_every_case_has_an_answer() {
+fn why_answers_for_every_line_of_every_case() {
     let case = golden(false).into_iter().find(|case| name(case) == "minimal").unwrap();
     let project = project(&case);
     assert_eq!(nself_in(project.path(), ["gen"]).code, 0);
@@ -129,7 +129,7 @@ fn every_line_of_every_case_has_an_answer() {
         if !path.contains('/') || path.contains("/secrets/") {
             continue;
         }
-        // The first, the last, and one in between: each is a process.
+        // Only the first, the last and a middle line, since each takes a process.
         let count = String::from_utf8(bytes).unwrap().lines().count();
         for line in std::collections::BTreeSet::from([1, count.div_ceil(2), count]) {
             let answer = ask(project.path(), &[&format!("{path}:{line}")]);
@@ -139,7 +139,7 @@ fn every_line_of_every_case_has_an_answer() {
 }
 
 #[test]
-fn a_run_is_led_back_to_its_reason() {
+fn why_shows_the_reason_of_the_last_run() {
     let body = |level: &str| {
         format!(
             "{{ project = \"shop\", domain = \"shop.example.com\", services.orders = {{ image = \"ghcr.io/acme/orders:1\", \
@@ -163,14 +163,14 @@ fn a_run_is_led_back_to_its_reason() {
     let files = answer["files"].as_object().unwrap();
     assert_eq!(files.keys().collect::<Vec<_>>(), ["local/compose.yaml", "prod/compose.yaml", "staging/compose.yaml"]);
     assert!(answer["same_bytes"].as_u64().unwrap() > 3, "the others were derived again, and not written: {answer}");
-    // A comment changes nothing, so there is nothing to explain.
+    // A comment has no effect, so there is no new record.
     std::fs::write(folder.join("stack.ncl"), text.replace("\"info\"", "\"debug\"") + "# comment\n").unwrap();
     assert_eq!(nself_in(folder, ["gen"]).code, 0);
     assert_eq!(ask(folder, &["--rebuilt"]), answer);
 }
 
 #[test]
-fn graphs_name_services_and_files() {
+fn graphs_contain_services_and_files() {
     let case = golden(false).into_iter().find(|case| name(case) == "full-catalogue").unwrap();
     let project = project(&case);
     let draw = |arguments: &[&str]| {
@@ -187,7 +187,7 @@ fn graphs_name_services_and_files() {
     assert!(draw(&[]).starts_with("flowchart LR\n"));
 }
 
-/// A layer that sets a field of one service decides nothing about the others.
+/// A layer that sets a field of one service does not decide fields of other services.
 #[test]
 fn a_layer_decides_only_the_fields_that_it_sets() {
     let case = crate::support::stack(

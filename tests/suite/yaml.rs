@@ -1,4 +1,4 @@
-//! The YAML writer against two independent readers: one of YAML 1.1 and one of 1.2.
+//! Checks the YAML writer with two independent readers, of YAML 1.1 and of YAML 1.2.
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::support::{run, tool};
 
-/// Values as configuration files have them, with keys and texts of every kind.
+/// Generates values like those of configuration files, with all kinds of keys and texts.
 fn values() -> impl Strategy<Value = Value> {
     let word = prop_oneof![
         any::<String>(),
@@ -30,7 +30,7 @@ fn values() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Floats of every size, with and without a fraction.
+/// Generates floats of every size, with and without a fraction.
 fn floats() -> impl Strategy<Value = f64> {
     prop_oneof![
         proptest::num::f64::NORMAL | proptest::num::f64::SUBNORMAL | proptest::num::f64::ZERO,
@@ -39,7 +39,7 @@ fn floats() -> impl Strategy<Value = f64> {
     ]
 }
 
-/// Keys and texts around the length at which a key needs an explicit `?`, with nesting of all kinds below.
+/// Generates keys and texts around the length at which a key needs an explicit `?`, with all kinds of nested values.
 fn long() -> Vec<Value> {
     let mut values = Vec::new();
     for length in (1018..1030).chain([70_000]) {
@@ -51,7 +51,7 @@ fn long() -> Vec<Value> {
     values
 }
 
-/// Cases drawn the same way on every run.
+/// Returns cases that are the same in every run.
 fn cases(count: usize) -> Vec<Value> {
     let mut runner = TestRunner::deterministic();
     (0..count).map(|_| values().new_tree(&mut runner).unwrap().current()).collect()
@@ -74,7 +74,7 @@ fn a_reader_of_yaml_1_2_gets_every_value_back() {
         let text = to_yaml(&value).unwrap();
         assert!(read(&text).unwrap() == value, "{}", &text[..200]);
     }
-    // Known-bad control: without the quotes the same cases do not come back.
+    // Known-bad control: without quotes, the readers return different values.
     let naive = |value: &Value| read(&to_yaml(value).unwrap().replace('"', "")).is_ok_and(|again| again == *value);
     assert!(cases(500).iter().filter(|value| !naive(value)).count() > 50);
 }
@@ -94,7 +94,7 @@ fn a_reader_of_yaml_1_1_gets_every_value_back() {
     let written: Vec<(Value, String)> =
         cases(2000).into_iter().chain(long()).map(|value| (value.clone(), to_yaml(&value).unwrap())).collect();
     assert_eq!(compare(&written), 0);
-    // Known-bad control: without the quotes the same cases do not come back.
+    // Known-bad control: without quotes, the readers return different values.
     let naive: Vec<(Value, String)> = written.into_iter().map(|(value, text)| (value, text.replace('"', ""))).collect();
     assert!(compare(&naive) > 100);
 }

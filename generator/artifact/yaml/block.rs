@@ -6,8 +6,8 @@ use serde::ser::{self, Impossible, Serialize, SerializeMap, SerializeSeq, Serial
 
 use super::scalar::{float, indent, scalar};
 
-/// The maximum bytes of a plain key; longer keys need the form `? key`. YAML 1.1 and 1.2 allow 1024 characters, and libyaml
-/// counts bytes.
+/// The maximum length of a plain key in bytes; longer keys are written as `? key`. YAML 1.1 and 1.2 allow 1024
+/// characters, and libyaml counts bytes.
 const LONGEST_KEY: usize = 1024;
 
 /// A kind of value that this writer does not support.
@@ -28,7 +28,7 @@ impl ser::Error for Refused {
     }
 }
 
-/// The sign before a value.
+/// The character before a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Before {
     Nothing,

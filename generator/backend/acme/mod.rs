@@ -1,4 +1,4 @@
-//! The script that obtains and renews the certificates of the edge, where they come from an authority.
+//! The script that obtains and renews the certificates of the edge, if a certificate authority issues them.
 
 use super::{Description, Emit, PlanField};
 use crate::artifact::Artifacts;
@@ -17,7 +17,7 @@ pub const DESCRIPTION: Description = Description {
 
 const SCRIPT: &str = include_str!("acme.sh");
 
-/// Writes `acme/acme.sh`, where certificates come from an authority.
+/// Writes `acme/acme.sh` if a certificate authority issues the certificates.
 ///
 /// # Errors
 /// None; the signature is that of the content ring.

@@ -1,5 +1,5 @@
-//! The bake file: the images that `docker buildx bake`, run in the project's folder, builds for an environment. Their names
-//! are those that Compose and the cluster use, and their base images are pinned by `nself.lock`.
+//! The bake file: the images that `docker buildx bake`, run in the project's folder, builds for an environment. Compose
+//! and the cluster use the same names of images. Base images are pinned by `nself.lock`.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use crate::values::ServiceName;
 
 pub const DESCRIPTION: Description = Description {
     paths: &[FILE],
-    reads: "builds, and the locked digests of their bases",
+    reads: "builds, and the locked digests of their base images",
     emit: Emit::Platform(emit),
     file_fields: |_, _| Vec::new(),
     line_fields,
@@ -79,7 +79,7 @@ fn builds(plan: &Plan) -> Builds<'_> {
     Builds { services: built.collect() }
 }
 
-/// Writes `docker-bake.json`, where anything is built.
+/// Writes `docker-bake.json` if the environment builds an image.
 ///
 /// # Errors
 /// NS901; the path is constant, so it cannot occur.

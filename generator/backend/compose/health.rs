@@ -1,10 +1,10 @@
-//! Health checks in the terms of Compose.
+//! Health checks in Compose's format.
 
 use super::model::{Healthcheck, Scalar};
 use crate::plan::Health;
 
 /// Returns the health check of a service; for a service without one, the setting that disables the check of its image.
-/// Compose refuses `start_interval` with Docker Engine before 25, so checks have one interval there.
+/// Docker Engine before 25 refuses `start_interval`, so checks have one interval on Compose.
 pub fn healthcheck(health: &Health) -> Healthcheck {
     let Some(test) = health.check.command() else {
         // Without this setting, Compose runs the check of the image.

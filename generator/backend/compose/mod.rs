@@ -31,7 +31,7 @@ pub const DESCRIPTION: Description = Description {
     line_fields,
 };
 
-/// Name of the project's file, below an environment's folder.
+/// The path of the Compose file, relative to an environment's folder.
 pub const FILE: &str = "compose.yaml";
 
 /// Writes `compose.yaml` and `fidelity.json`, the report on each field of the plan.
@@ -49,10 +49,10 @@ fn emit(input: &Input) -> Result<Artifacts, Vec<Diagnostic>> {
         services.insert(name.to_string(), service);
     }
     let services = findings.into_result(services)?;
-    let one = |finding| vec![finding];
+    let as_list = |finding| vec![finding];
     let mut artifacts = Artifacts::default();
-    artifacts.add(FILE, yaml::to_yaml(&project(plan, services)).map_err(one)?).map_err(one)?;
-    artifacts.add("fidelity.json", report).map_err(one)?;
+    artifacts.add(FILE, yaml::to_yaml(&project(plan, services)).map_err(as_list)?).map_err(as_list)?;
+    artifacts.add("fidelity.json", report).map_err(as_list)?;
     let mounted: Vec<_> = input.mounted.iter().map(|(path, file)| (path, &file.derivation)).collect();
     Ok(artifacts.derived_from(&Slice::of(Backend::Compose.generator(), &(input.digests.digest(), mounted))))
 }
@@ -72,7 +72,7 @@ fn project(plan: &Plan, services: BTreeMap<String, Service>) -> File {
     }
 }
 
-/// Names of Compose for fields of a service, where they differ.
+/// Compose's keys of a service whose names differ from those of the stack.
 const KEY_FIELDS: &[KeyFields] = &[
     ("environment", &["env", "extra_env", "env_files"]),
     ("healthcheck", &["health"]),

@@ -1,5 +1,5 @@
-//! Types for the part of the Compose specification that nself writes. The order of fields is that of Compose linters. Text of
-//! the user is a [`Scalar`], which escapes it.
+//! Types for the part of the Compose specification that nself writes. The fields are in the order that Compose linters
+//! expect. Text of the user is a [`Scalar`], which escapes it.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 
 use crate::plan::dockerfile::IMAGE_TAG;
 
-/// A text, whose `$` are doubled since Compose interpolates every string, or a variable that `.env` must set.
+/// A text, or a variable that `.env` must set. Every `$` of a text is doubled, since Compose interpolates all strings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scalar {
     Text(String),
@@ -120,7 +120,7 @@ pub struct Service {
     pub raw: BTreeMap<String, Raw>,
 }
 
-/// The networks of a service: a list, or a record where the service has further names.
+/// The networks of a service: a list, or a record if the service has aliases.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Memberships {
@@ -128,7 +128,7 @@ pub enum Memberships {
     Aliases(BTreeMap<String, Membership>),
 }
 
-/// The names of a service in a network, besides its own.
+/// The aliases of a service in a network.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Membership {
     pub aliases: Vec<String>,
@@ -170,7 +170,7 @@ pub struct Dependency {
     pub restart: Option<bool>,
 }
 
-/// A mount in the long form, since the short form is ambiguous for paths with colons.
+/// A mount in the long syntax, since the short syntax is ambiguous for paths with colons.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Mount {
     #[serde(rename = "type")]
@@ -249,7 +249,7 @@ pub struct Amount {
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Network {
-    /// The name in the engine, if it is not derived from the project's name.
+    /// The network's name in the container engine, if it is not derived from the project's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]

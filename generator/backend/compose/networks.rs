@@ -15,7 +15,7 @@ pub fn networks(plan: &Plan) -> BTreeMap<String, Network> {
     let mut networks: BTreeMap<String, Network> =
         used.into_iter().map(|network| (network.name().to_owned(), internal(plan, network))).collect();
     for (name, _) in plan.services.iter().filter(|(_, service)| service.egress) {
-        // Docker isolates its bridges from each other; podman only with this option.
+        // Docker isolates bridges from each other; podman does so only with this option.
         let isolate = (plan.compat == Some(Compat::Podman)).then_some(("isolate", "true"));
         let driver_opts = isolate.into_iter().collect();
         networks.insert(egress(name), bridge(driver_opts));
@@ -56,17 +56,17 @@ pub fn external(network: &ServiceName) -> String {
     format!("external-{network}")
 }
 
-/// Returns a network without access to the internet. `pg_hba.conf` refers to some networks by the name in the engine, which
-/// is therefore fixed.
+/// Returns a network without access to the internet. `pg_hba.conf` refers to some networks by their names in the
+/// container engine, so these names are fixed.
 fn internal(plan: &Plan, network: plan::Network) -> Network {
     let has_fixed_name = matches!(network, plan::Network::Maintenance | plan::Network::Replication);
     let name = has_fixed_name.then(|| network.host(&plan.project, &plan.environment).to_string());
     Network { name, driver: Some("bridge"), internal: true, ..Network::default() }
 }
 
-/// Returns the name of the network by which a service reaches the internet. No other service joins it: in a shared network
-/// the services could reach each other, and even if the bridge dropped that traffic, names would resolve to unreachable
-/// addresses.
+/// Returns the name of the network through which a service reaches the internet. No other service joins it, because
+/// services in a shared network could reach each other. If the bridge dropped that traffic, names would still resolve
+/// to unreachable addresses.
 pub fn egress(service: &ServiceName) -> String {
     format!("egress-{service}")
 }

@@ -1,5 +1,5 @@
-//! Warnings for a new image of PostgreSQL that cannot use the data of the old one. nself does not know whether a volume
-//! contains data, so these are warnings, printed once, with the steps that come first.
+//! Warnings for a new image of PostgreSQL that cannot use the data of the old image. nself does not know whether a
+//! volume contains data, so it prints each warning once, with the steps to take before the upgrade.
 
 use super::Plan;
 use crate::diagnostic::{Code, Diagnostic};
@@ -14,7 +14,7 @@ fn image<'a>(file: &'a str, service: &str) -> Option<&'a str> {
     lines.find_map(|line| line.strip_prefix("    image: ")).map(|image| image.trim_matches('"'))
 }
 
-/// Returns NS709 for a major version that does not start with the old data, and for a C library that sorts text in a
+/// Returns NS709 for a major version that cannot start with the old data, and for a C library that sorts text in a
 /// different order. `old` is the `compose.yaml` of the last generation.
 pub fn upgrade_warnings(plan: &Plan, old: &[u8]) -> Vec<Diagnostic> {
     let Some(service) = plan.services.get(&service_name(DATABASE)).filter(|service| !service.volumes.is_empty()) else {
@@ -28,8 +28,8 @@ pub fn upgrade_warnings(plan: &Plan, old: &[u8]) -> Vec<Diagnostic> {
     match (before.major, after.major) {
         (Some(old), Some(new)) if old != new => vec![
             warning()
-                .message(format!("PostgreSQL {new} does not start on the data of PostgreSQL {old}, which the last generation ran"))
-                .expected(format!("a database of PostgreSQL {new}, or none yet"))
+                .message(format!("PostgreSQL {new} cannot use the data of PostgreSQL {old}, which the last generation ran"))
+                .expected(format!("a data folder of PostgreSQL {new}, or an empty one"))
                 .hint(format!(
                     "where there is data, first, with the old generation: `docker compose exec -T {DATABASE} pg_dumpall -U {user} >secrets/all.sql`; \
                      docs/databases.md lists the steps before and after it"
@@ -38,7 +38,7 @@ pub fn upgrade_warnings(plan: &Plan, old: &[u8]) -> Vec<Diagnostic> {
         _ if before.musl != after.musl => vec![
             warning()
                 .message("this image uses a different collation library than the last generation: text indexes would be corrupt")
-                .expected("an image of the same distribution: both of Alpine, or neither")
+                .expected("old and new image both based on Alpine, or both not")
                 .hint(format!(
                     "where there is data, before anything else uses it: `docker compose exec {DATABASE} reindexdb --all -U {user}`"
                 )),

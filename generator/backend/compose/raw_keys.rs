@@ -49,14 +49,14 @@ const KEYS: &[(&str, Kind)] = &[
     ("ulimits", Kind::Record),
 ];
 
-/// Keys that docker-compose 1.29 does not know.
+/// Keys that docker-compose 1.29 does not support.
 const NEW: &[&str] = &["annotations", "attach", "develop", "gpus", "pull_policy"];
 
 /// Returns the raw keys of a service.
 ///
 /// # Errors
 /// NS702 for each key that is not allowed or has a value of the wrong type, NS705 for a key that the selected
-/// implementation of Compose does not know.
+/// implementation of Compose does not support.
 pub fn merge(
     name: &ServiceName,
     planned: &plan::Service,
@@ -67,7 +67,7 @@ pub fn merge(
         let unknown_to_old = || {
             (is_old && NEW.contains(&key.as_str())).then(|| {
                 Diagnostic::error(Code::Compat, path.clone())
-                    .message(format!("docker-compose 1.29 and podman do not know `{key}`"))
+                    .message(format!("docker-compose 1.29 and podman do not support `{key}`"))
             })
         };
         TARGET.refusal(key, value, path.clone(), name.as_str()).or_else(unknown_to_old)

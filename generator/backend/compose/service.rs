@@ -1,4 +1,4 @@
-//! A planned service in the terms of Compose.
+//! Translates a planned service to Compose.
 
 use std::collections::BTreeMap;
 
@@ -13,11 +13,11 @@ use crate::plan::{self, Plan, Value, dockerfile};
 use crate::stack::{Condition, Protocol, Tmpfs};
 use crate::values::{Cpus, Memory, ServiceName, Text};
 
-/// A label with the digest of the mounted files that a container reads at its start. Compose ignores the content of
-/// mounted files; a changed label makes it recreate the container.
+/// A label with the digest of the mounted files that a container reads when it starts. Compose does not detect changed
+/// content of mounted files, but a changed label makes it recreate the container.
 const CONFIG_LABEL: &str = "org.nself.config";
 
-/// Returns a planned service in the terms of Compose.
+/// Returns the Compose service for a planned service.
 ///
 /// # Errors
 /// NS702 and NS705 for raw keys.
@@ -32,7 +32,7 @@ pub fn service(
     let networks = networks(plan, name, planned);
     let service = Service {
         image: image(plan, name, planned),
-        // `up` builds each time, so that it takes edited sources; unchanged steps come from the builder's cache.
+        // `up` always builds, so that edited sources are used; unchanged steps come from the builder's cache.
         pull_policy: (planned.build.is_some() && !is_old && !planned.compose.contains_key("pull_policy"))
             .then_some("build"),
         build: planned.build.as_ref().map(|build| self::build(plan, planned, build)),
@@ -72,8 +72,7 @@ pub fn service(
     Ok(service)
 }
 
-/// Returns the limits of a service, without its other fields. Older implementations read separate keys instead of
-/// `deploy`.
+/// Returns a service with only its limits set. Older implementations of Compose read separate keys instead of `deploy`.
 fn resources(planned: &plan::Service, is_old: bool) -> Service {
     if is_old {
         return Service {
@@ -96,7 +95,7 @@ fn resources(planned: &plan::Service, is_old: bool) -> Service {
     Service { deploy: Some(deploy), ..Service::default() }
 }
 
-/// Returns the name of the image: as declared, or the one under which the built image is found again.
+/// Returns the name of the image: the declared one, or the name that nself gives a built image.
 fn image(plan: &Plan, name: &ServiceName, planned: &plan::Service) -> Option<Scalar> {
     let built = || Scalar::BuiltImage(dockerfile::image_name(plan, name));
     planned.image.as_ref().map(|image| Scalar::text(image.as_str())).or_else(|| planned.build.as_ref().map(|_| built()))
@@ -116,7 +115,7 @@ fn variable(value: &Value) -> Scalar {
 }
 
 fn build(plan: &Plan, planned: &plan::Service, build: &crate::stack::Build) -> Build {
-    // Older implementations do not know additional contexts.
+    // Older implementations of Compose do not support additional contexts.
     let contexts = if plan.compat.is_none() { dockerfile::contexts(&planned.bases) } else { BTreeMap::new() };
     Build {
         additional_contexts: contexts.into_iter().map(|(name, image)| (name, Scalar::text(image))).collect(),

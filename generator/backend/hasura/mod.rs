@@ -1,5 +1,7 @@
-//! The metadata of Hasura, one folder for each Hasura: its `cli-migrations` image applies the folder at start. The format is
-//! version 3. Empty files are written too, since Hasura expects them.
+//! The metadata of Hasura in version 3 of its format, one folder for each Hasura service. The image `cli-migrations`
+//! applies the folder when it starts. Empty files are written as well, since Hasura expects them.
+
+mod actions;
 
 use serde::Serialize;
 
@@ -13,13 +15,13 @@ use crate::plan::Plan;
 
 pub const DESCRIPTION: Description = Description {
     paths: &["hasura/"],
-    reads: "definitions that Hasura serves",
+    reads: "definitions that Hasura serves, and calls that services answer",
     emit: Emit::Content { parts: &[PlanField::Graphql], emit },
     file_fields,
     line_fields: |_, _| Vec::new(),
 };
 
-/// Returns the definition of the database that the file belongs to, and the Hasura that serves it.
+/// Returns the definition of the database that the file belongs to, and the Hasura service that serves it.
 fn file_fields(plan: &Plan, path: &str) -> Vec<FieldPath> {
     let mut parts = path.split('/').skip(1);
     let service = parts.next().map(|service| of_service(plan, service));
@@ -28,20 +30,16 @@ fn file_fields(plan: &Plan, path: &str) -> Vec<FieldPath> {
     definition.into_iter().chain(service.into_iter().flatten()).collect()
 }
 
-/// The files of features that the stack does not configure.
-const EMPTY: [(&str, &str); 13] = [
-    ("actions.graphql", ""),
-    ("actions.yaml", "actions: []\ncustom_types:\n  enums: []\n  input_objects: []\n  objects: []\n  scalars: []\n"),
+/// Files of features that the stack cannot configure, with their empty content.
+const EMPTY: [(&str, &str); 9] = [
     ("allow_list.yaml", "[]\n"),
     ("api_limits.yaml", "{}\n"),
-    ("cron_triggers.yaml", "[]\n"),
     ("graphql_schema_introspection.yaml", "disabled_for_roles: []\n"),
     ("inherited_roles.yaml", "[]\n"),
     ("metrics_config.yaml", "{}\n"),
     ("network.yaml", "{}\n"),
     ("opentelemetry.yaml", "{}\n"),
     ("query_collections.yaml", "[]\n"),
-    ("remote_schemas.yaml", "[]\n"),
     ("rest_endpoints.yaml", "[]\n"),
 ];
 
@@ -76,17 +74,22 @@ struct Version {
     version: u8,
 }
 
-/// Writes `hasura/<service>/` for each Hasura.
+/// Writes `hasura/<service>/` for each Hasura service.
 ///
 /// # Errors
 /// NS901 if two tables have the same file.
 fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
     let mut files = Artifacts::default();
-    for (service, sources) in &plan.graphql {
+    for (service, metadata) in &plan.graphql {
+        let sources = &metadata.sources;
         let mut add = |file: &str, text: String| files.add(format!("hasura/{service}/{file}"), text);
         for (file, text) in EMPTY {
             add(file, text.to_owned())?;
         }
+        add("actions.graphql", actions::graphql(metadata))?;
+        add("actions.yaml", yaml::to_yaml(&actions::Actions::of(metadata))?)?;
+        add("cron_triggers.yaml", yaml::to_yaml(&metadata.crons)?)?;
+        add("remote_schemas.yaml", yaml::to_yaml(&metadata.remote_schemas)?)?;
         add("version.yaml", yaml::to_yaml(&Version { version: 3 })?)?;
         let databases: Vec<Database> = sources.iter().map(database).collect();
         add("databases/databases.yaml", yaml::to_yaml(&databases)?)?;

@@ -1,4 +1,4 @@
-//! The plan of a cluster, and the metadata that all of its objects share.
+//! The plan for a cluster, and the metadata that all its objects share.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use crate::plan::{Plan, Volume};
 use crate::stack::{self, ClusterEdge, TlsMode, Zone};
 use crate::values::{ImageRef, Memory, ServiceName, VolumeName};
 
-/// A plan for clusters with the parts of it that most objects need.
+/// A plan for a cluster, and values derived from it that most objects need.
 pub struct Cluster<'a> {
     pub plan: &'a Plan,
     pub settings: &'a stack::Kubernetes,
@@ -50,8 +50,8 @@ impl<'a> Cluster<'a> {
         self.plan.volumes.iter().filter(move |(_, volume)| volume.owner == *name)
     }
 
-    /// Returns the ports of nginx for clients. HTTPS is among them only on ports of the nodes: elsewhere TLS ends in front
-    /// of nginx.
+    /// Returns the ports of nginx for clients. HTTPS is included only for an edge on ports of the nodes; a Gateway or
+    /// an Ingress terminates TLS in front of nginx.
     pub fn client_ports(&self) -> Vec<u16> {
         let names: &[&str] = if self.settings.edge == ClusterEdge::NodePort { &["http", "https"] } else { &["http"] };
         let ports = self.plan.services.get(&self.plan.ingress.service).map(|edge| &edge.ports);
@@ -76,8 +76,8 @@ impl<'a> Cluster<'a> {
         Metadata { labels: self.labels(service, zone), annotations, ..self.common_metadata(service.as_str()) }
     }
 
-    /// Returns the wave in which Argo CD applies a service, after objects that belong to no service: it waits until all services
-    /// of earlier waves are healthy. `None` if another tool applies the manifests.
+    /// Returns the wave in which Argo CD applies a service; objects that belong to no service come first. Argo CD waits
+    /// until all services of earlier waves are healthy. Returns `None` if a different tool applies the manifests.
     fn wave(&self, service: &ServiceName) -> Option<usize> {
         if !self.settings.has_waves() {
             return None;

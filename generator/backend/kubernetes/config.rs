@@ -1,5 +1,5 @@
-//! Generated files inside pods: ConfigMaps that are named after their content, so that only a changed file restarts pods.
-//! A folder is divided into ConfigMaps that are small enough for the API server.
+//! Generated files inside pods, as ConfigMaps. The name of a ConfigMap contains the digest of its content, so that only
+//! changed files restart pods. A folder is divided into ConfigMaps that are small enough for the API server.
 
 use std::collections::BTreeMap;
 
@@ -11,10 +11,10 @@ use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::plan::Service;
 use crate::values::ServiceName;
 
-/// The maximum bytes of a ConfigMap's files: the API server accepts objects of 1 MiB.
+/// The maximum size of a ConfigMap's files in bytes. The API server accepts objects of at most 1 MiB.
 const LARGEST: usize = 768 << 10;
 
-/// A ConfigMap with the files of its keys.
+/// A ConfigMap and the files of its keys.
 pub struct ConfigMap {
     pub name: String,
     /// The only file, where a file is mounted instead of a folder.
@@ -94,7 +94,7 @@ fn config_of_file(service: &ServiceName, source: &str, text: String) -> ConfigMa
     ConfigMap { name, file: Some(FILE_KEY.to_owned()), items }
 }
 
-/// Returns a ConfigMap as an object. It is immutable, since a different content has a different name.
+/// Returns the object of a ConfigMap. It is immutable, since changed content gets a different name.
 pub fn object(config: &ConfigMap, metadata: Metadata) -> Object {
     let data = config.items.iter().map(|(key, file)| (key.clone(), file.text.clone())).collect();
     Object { api_version: "v1", kind: "ConfigMap", metadata, body: Body::Config { immutable: true, data } }

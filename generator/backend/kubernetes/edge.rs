@@ -12,7 +12,7 @@ use crate::stack::{ClusterEdge, Profile, TlsMode};
 
 const GATEWAY: &str = "gateway.networking.k8s.io/v1";
 const CERTIFICATES: &str = "cert-manager.io/v1";
-/// Names of the gateway and, with a number from the second on, of certificates and their secrets.
+/// The name of the gateway, of the first certificate and of its secret; further certificates have a number appended.
 const EDGE: &str = "edge";
 const CERTIFICATE: &str = "edge-tls";
 /// The maximum number of hosts of an HTTPRoute (Gateway API v1).
@@ -24,7 +24,7 @@ const LETS_ENCRYPT: &str = "https://acme-v02.api.letsencrypt.org/directory";
 /// Returns the objects of the edge; empty if clients reach nginx on ports of the nodes.
 ///
 /// # Errors
-/// NS701 for a certificate authority that cannot reach the edge, NS104 without the class of the gateway.
+/// NS701 for a certificate authority that cannot reach the edge, NS104 if the gateway class is not set.
 pub fn objects(cluster: &Cluster) -> Result<Vec<Object>, Diagnostic> {
     let settings = &cluster.settings;
     match settings.edge {
@@ -38,8 +38,8 @@ pub fn objects(cluster: &Cluster) -> Result<Vec<Object>, Diagnostic> {
         }
         ClusterEdge::Gateway if settings.gateway_class.is_none() => {
             return Err(Diagnostic::error(Code::MissingField, path!("kubernetes"))
-                .message("the edge 'gateway needs the class of the gateway")
-                .expected("`kubernetes.gateway_class`; `kubectl get gatewayclass` lists the classes of the cluster")
+                .message("`edge = 'gateway` requires a gateway class")
+                .expected("a value for `kubernetes.gateway_class`; `kubectl get gatewayclass` lists the classes of the cluster")
                 .hint("on kind and minikube use `edge = 'nodeport`, on k3s `edge = 'ingress`"));
         }
         _ => {}
@@ -65,7 +65,7 @@ fn edge_object(cluster: &Cluster, api_version: &'static str, kind: &'static str,
     Object::spec(api_version, kind, cluster.common_metadata(name), Spec::Other(spec))
 }
 
-/// Returns the object with the annotations of the stack.
+/// Adds the annotations that the stack sets.
 fn annotated(cluster: &Cluster, mut object: Object) -> Object {
     let annotations = cluster.settings.edge_annotations.iter();
     object.metadata.annotations.extend(annotations.map(|(name, value)| (name.to_string(), value.to_string())));
@@ -108,7 +108,7 @@ fn gateway(cluster: &Cluster, secrets: &[String]) -> Vec<Object> {
     for (name, sites) in [("sites", other), ("grpc", grpc)] {
         let hosts: Vec<&String> = sites.iter().flat_map(|site| &site.hosts).collect();
         for (i, hosts) in hosts.chunks(HOSTS).enumerate() {
-            // nginx limits the time of a request and keeps websockets open, so the gateway has no limit.
+            // nginx limits the time of requests and keeps websockets open, so the gateway sets no timeout.
             let rule = json!({
                 "backendRefs": [{ "name": cluster.plan.ingress.service, "port": backend_port(cluster, sites[0]) }],
                 "timeouts": { "request": "0s" },
@@ -148,13 +148,14 @@ fn ingress(cluster: &Cluster, secrets: &[String]) -> Object {
     annotated(cluster, edge_object(cluster, "networking.k8s.io/v1", "Ingress", EDGE, spec))
 }
 
-/// Returns the hosts of the certificates. Wildcards are omitted for Let's Encrypt: its HTTP challenge cannot prove them.
+/// Returns the hosts of the certificates. Wildcards are omitted for Let's Encrypt, whose HTTP challenge cannot validate
+/// them.
 fn certificate_hosts<'a>(cluster: &Cluster<'a>) -> Vec<&'a str> {
     let own_authority = cluster.tls == TlsMode::Acme && cluster.settings.issuer.is_none();
     hosts(cluster).into_iter().filter(|host| !own_authority || !host.starts_with('*')).collect()
 }
 
-/// Returns the certificates with the names of the secrets that hold them.
+/// Returns the certificates with the names of their secrets.
 fn certificates(cluster: &Cluster) -> Vec<(String, Object)> {
     let issuer = match &cluster.settings.issuer {
         Some(issuer) => json!({ "group": "cert-manager.io", "kind": "ClusterIssuer", "name": issuer }),
@@ -173,7 +174,8 @@ fn certificates(cluster: &Cluster) -> Vec<(String, Object)> {
     certificates.collect()
 }
 
-/// Returns the issuer of the namespace; for Let's Encrypt also the policy that opens the pods of its challenge.
+/// Returns the issuer of the namespace; for Let's Encrypt also the network policy that allows traffic to the pods of
+/// its challenge.
 fn issuer(cluster: &Cluster) -> Vec<Object> {
     if cluster.plan.profile == Profile::Local {
         return vec![edge_object(cluster, CERTIFICATES, "Issuer", EDGE, json!({ "selfSigned": {} }))];

@@ -6,8 +6,8 @@ use super::cluster::Cluster;
 use super::model::{Metadata, Object, Spec};
 use crate::stack::{Gitops, GitopsTool};
 
-/// Returns the objects by which a GitOps tool finds the manifests. They belong into the namespace of the tool, so the
-/// manifests do not include them.
+/// Returns the objects by which a GitOps tool finds the manifests. They belong to the namespace of the tool, so the
+/// kustomization does not list them.
 pub fn objects(cluster: &Cluster) -> Vec<Object> {
     let Some(gitops) = &cluster.settings.gitops else { return Vec::new() };
     let folder = gitops.path.as_ref().map_or("deploy", |path| path.as_str());
@@ -29,7 +29,7 @@ fn object(
     Object::spec(api_version, kind, metadata, Spec::Other(spec))
 }
 
-/// Returns the Application of Argo CD. It is one, since waves order the objects of one Application only.
+/// Returns the Application of Argo CD. There is only one, since waves order only objects of the same Application.
 fn application(cluster: &Cluster, gitops: &Gitops, folder: &str) -> Object {
     let branch = gitops.revision.as_ref().map_or("main", |revision| revision.as_str());
     let tag = gitops.tag.as_ref().map(|tag| tag.as_str());
@@ -47,7 +47,8 @@ fn application(cluster: &Cluster, gitops: &Gitops, folder: &str) -> Object {
     object(cluster, ("argoproj.io/v1alpha1", "Application"), ["argocd", cluster.namespace], spec)
 }
 
-/// Returns the objects of Flux. What outlives the applications has its own Kustomization, which deletes nothing.
+/// Returns the objects of Flux. The namespace and shared claims outlive the applications, so they have a separate
+/// Kustomization that never deletes objects.
 fn flux(cluster: &Cluster, gitops: &Gitops, folder: &str) -> Vec<Object> {
     let name = cluster.namespace;
     let reference = match (&gitops.commit, &gitops.tag) {

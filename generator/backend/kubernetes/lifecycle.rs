@@ -1,23 +1,24 @@
-//! Start and end of a container: its probes, and the time in which it still serves after the cluster has decided to stop it.
+//! Start and stop of a container: its probes, and the time for which it still answers requests after the cluster has
+//! decided to stop it.
 
 use super::cluster::Cluster;
 use super::model::{Ask, Lifecycle, Probe};
 use crate::plan::{Check, Health, Service};
 use crate::values::Duration;
 
-/// The time until every node has removed a stopping pod from the addresses of its Service; measured on kubelet 1.36, where
-/// without it a restart refused up to 4 % of new connections.
+/// The time until every node has removed a stopping pod from the addresses of its Service. Measured on kubelet 1.36,
+/// where a restart without this pause refused up to 4 % of new connections.
 const DRAIN: Duration = Duration(5_000);
 
-/// Returns the pause before the stop signal of a container with an address; `None` for others and for a stack that sets
-/// `drain` to zero.
+/// Returns the pause before the stop signal of a container with an address. Returns `None` for a container without an
+/// address and for a stack that sets `drain` to zero.
 pub fn drain(cluster: &Cluster, service: &Service) -> Option<Lifecycle> {
     let seconds = drain_seconds(cluster, service);
     (seconds > 0).then(|| Lifecycle::sleep(seconds))
 }
 
-/// Returns the seconds in which a pod has to end: the pause, and the time to finish after the stop signal. The kubelet counts
-/// the pause as part of them.
+/// Returns the seconds after which the kubelet kills a pod: the pause, which the kubelet counts as well, and the time
+/// to finish after the stop signal.
 pub fn grace_period(cluster: &Cluster, service: &Service) -> u64 {
     drain_seconds(cluster, service).saturating_add(seconds(service.stop_grace))
 }
@@ -39,7 +40,7 @@ impl Probes {
     /// Returns the probes for startup, readiness and liveness. Startup and readiness run the service's own health check;
     /// liveness only opens its port, so that a slow dependency does not restart the pods that wait for it.
     pub fn new(health: &Health, service: &Service) -> Self {
-        let Some((ask, alive)) = questions(health, service) else { return Probes::default() };
+        let Some((ask, alive)) = probe_actions(health, service) else { return Probes::default() };
         let (first, interval) = (seconds(health.start_interval), seconds(health.interval));
         let retries = u64::from(health.retries);
         let probe = |ask: Ask, period_seconds: u64, failure_threshold: u64| {
@@ -55,8 +56,9 @@ impl Probes {
     }
 }
 
-/// Returns what the probes ask: the health check, and whether the container is alive; `None` for a service without a check.
-fn questions(health: &Health, service: &Service) -> Option<(Ask, Ask)> {
+/// Returns the actions of the probes: the health check, and the check that the container is alive. Returns `None` for a
+/// service without a health check.
+fn probe_actions(health: &Health, service: &Service) -> Option<(Ask, Ask)> {
     Some(match &health.check {
         Check::Http { port, path, .. } => {
             (Ask::HttpGet { path: path.to_string(), port: *port }, Ask::TcpSocket { port: *port })

@@ -42,13 +42,13 @@ use writer::Writer;
 
 pub const DESCRIPTION: Description = Description {
     paths: &["kubernetes/"],
-    reads: "the part of the plan for clusters that concerns the service, or the whole one for what concerns all",
+    reads: "for files of a service, the part of the cluster's plan that concerns it; for other files, the whole plan",
     emit: Emit::Platform(emit),
     file_fields,
     line_fields,
 };
 
-/// Names of Kubernetes for fields of a service, where they differ.
+/// Kubernetes keys of a service whose names differ from those of the stack.
 const KEY_FIELDS: &[KeyFields] = &[
     ("env", &["env", "extra_env"]),
     ("resources", &["limits", "reservations"]),
@@ -60,7 +60,7 @@ const KEY_FIELDS: &[KeyFields] = &[
     ("labels", &[]),
 ];
 
-/// Returns the service that the file's path names, or whose volume it names, else the settings of the cluster.
+/// Returns the service, or the owner of the volume, that the file's path names; otherwise the settings of the cluster.
 fn file_fields(plan: &Plan, path: &str) -> Vec<FieldPath> {
     let owner = |part: &str| {
         let volume = part.strip_prefix("persistentvolumeclaim-")?;
@@ -82,7 +82,7 @@ fn line_fields(plan: &Plan, line: &GeneratedLine) -> Vec<FieldPath> {
 }
 
 /// Writes the manifests, each application in a separate step, and `fidelity.json`, the report on each field of the plan.
-/// Folders of services whose part of the plan is unchanged are reused.
+/// Folders of services are reused if their part of the plan is unchanged.
 ///
 /// # Errors
 /// Settings that Kubernetes cannot express and that no waiver accepts (NS701), unusable raw keys (NS702), missing
@@ -117,8 +117,8 @@ fn emit(input: &Input) -> Result<Artifacts, Vec<Diagnostic>> {
     writer.finish(report, &Slice::from_digest(Backend::Kubernetes.generator(), digests.digest()))
 }
 
-/// Writes a folder for each service, from a plan that is reduced to the part that the service's slice names: an object
-/// cannot depend on a field that its derivation omits.
+/// Writes a folder for each service, from a plan that is reduced to the service's slice. So an object cannot depend on
+/// a field that its derivation omits.
 fn applications(
     cluster: &Cluster,
     input: &Input,
@@ -182,13 +182,13 @@ fn refused_by_pod_security(service: &plan::Service) -> Vec<Diagnostic> {
     let is_root = service.user.as_ref().is_some_and(|user| user.as_str().starts_with("0:"));
     let root = is_root.then(|| {
         Diagnostic::error(Code::Unsupported, service.origin.key("user"))
-            .message("the cluster admits no containers that run as root")
+            .message("the cluster refuses containers that run as root")
             .expected("a user other than 0")
     });
     let refused = service.capabilities.iter().enumerate().filter(|(_, it)| it.as_str() != "NET_BIND_SERVICE");
     let capabilities = refused.map(|(i, capability)| {
         Diagnostic::error(Code::Unsupported, service.origin.key("capabilities").index(i))
-            .message(format!("the cluster admits no containers with the capability {capability}"))
+            .message(format!("the cluster refuses containers with the capability {capability}"))
             .expected("no capability except NET_BIND_SERVICE")
     });
     root.into_iter().chain(capabilities).collect()

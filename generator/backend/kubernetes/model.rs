@@ -8,7 +8,7 @@ use serde_json::Value;
 
 pub type Labels = BTreeMap<&'static str, String>;
 
-/// A text in which the kubelet replaces `$(NAME)`. Every `$` is doubled, which the kubelet reads as one.
+/// A text in which the kubelet replaces `$(NAME)`. Every `$` is doubled; the kubelet turns `$$` into one `$`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expanded(pub String);
 
@@ -305,7 +305,7 @@ pub struct Probe {
     pub failure_threshold: u64,
 }
 
-/// What happens before the stop signal.
+/// The action before the stop signal.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Lifecycle {
@@ -323,7 +323,7 @@ pub struct Sleep {
 }
 
 impl Lifecycle {
-    /// Returns a pause of this many seconds, in which the kubelet itself waits: the image needs no program for it.
+    /// Returns a pause in seconds. The kubelet waits, so the image needs no program for the pause.
     pub fn sleep(seconds: u64) -> Self {
         Lifecycle { pre_stop: Handler { sleep: Sleep { seconds } } }
     }

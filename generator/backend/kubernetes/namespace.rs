@@ -1,5 +1,6 @@
-//! What outlives the applications of an environment: its namespace, and the claims that services share. These objects are
-//! outside of the set of all objects, so that neither `kubectl delete -k` nor a prune reaches them.
+//! Objects that outlive the applications of an environment: its namespace, and the volume claims that services share.
+//! The kustomization of the environment does not list them, so that neither `kubectl delete -k` nor a prune deletes
+//! them.
 
 use serde_json::json;
 
@@ -8,12 +9,12 @@ use super::model::{Body, Claim, Metadata, Object, Spec};
 use crate::stack::SharedVolumes;
 use crate::values::Memory;
 
-/// The Kubernetes release whose rules of Pod Security apply. The version is pinned, so that an upgrade of the cluster does
-/// not change the rules.
+/// The Kubernetes version whose Pod Security rules apply. It is pinned, so that an upgrade of the cluster does not
+/// change the rules.
 const POD_SECURITY_VERSION: &str = "v1.34";
 /// The size of a volume for which the stack sets none.
 pub const VOLUME: Memory = Memory(10 << 30);
-/// Annotations by which Argo CD and Flux leave an object in the cluster when its file is gone.
+/// Annotations that make Argo CD and Flux keep an object in the cluster after its file was deleted.
 const KEEP: [(&str, &str); 2] = [
     ("argocd.argoproj.io/sync-options", "Prune=false,Delete=false"),
     ("kustomize.toolkit.fluxcd.io/prune", "disabled"),
@@ -55,7 +56,7 @@ pub fn labels(cluster: &Cluster) -> super::model::Labels {
     labels
 }
 
-/// Returns a claim of the cluster's class.
+/// Returns a volume claim with the storage class of the cluster.
 pub fn claim(cluster: &Cluster, size: Option<Memory>, mode: &'static str) -> Claim {
     Claim {
         access_modes: [mode],

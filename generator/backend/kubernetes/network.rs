@@ -15,12 +15,12 @@ pub fn peers(name: &ServiceName) -> String {
     format!("{name}-peers")
 }
 
-/// The port of the edge's Service for gRPC. It leads to the port for HTTP; a gateway speaks HTTP/2 to it, over which no
-/// websocket passes.
+/// The port of the edge's Service for gRPC. It leads to nginx's port for HTTP. A gateway uses HTTP/2 on it, so
+/// websockets need the other port.
 pub const H2C: (&str, u16) = ("h2c", 8082);
 
-/// Returns the service's address, with the same name and ports as in Compose, so that URLs are equal; for a StatefulSet
-/// also the headless Service of its pods.
+/// Returns the Service, with the same name and ports as in Compose, so that URLs are the same; for a StatefulSet also
+/// the headless Service of its pods.
 pub fn addresses(cluster: &Cluster, name: &ServiceName, service: &Service) -> Vec<Object> {
     if !service.has_address() {
         return Vec::new();
@@ -105,7 +105,7 @@ fn protocol(protocol: Protocol) -> &'static str {
     }
 }
 
-/// Returns the policy and the list of address families.
+/// Returns `ipFamilyPolicy` and `ipFamilies` of a Service.
 fn ip_families(cluster: &Cluster) -> (Option<&'static str>, Vec<&'static str>) {
     match cluster.settings.ip_families {
         None => (None, Vec::new()),
@@ -162,7 +162,7 @@ enum Direction {
     Egress,
 }
 
-/// Returns the policy that allows one kind of traffic of a service's pods; `suffix` completes its name.
+/// Returns the policy that allows one kind of traffic of a service's pods; `suffix` is the last part of its name.
 fn policy(metadata: &Metadata, pods: Labels, suffix: &str, direction: &Direction, rule: Value) -> Object {
     let (name, ingress, egress) = match direction {
         Direction::Ingress => ("Ingress", vec![rule], Vec::new()),
@@ -225,8 +225,8 @@ pub fn common(cluster: &Cluster) -> Vec<Object> {
     vec![deny, policy("dns", vec!["Egress"], vec![name_servers(cluster)])]
 }
 
-/// Returns the rule for queries to the cluster's name server, and to those of nodes. Most clusters apply a rule to the port on
-/// which the pods listen, others to the port of the Service.
+/// Returns the rule for DNS queries to the cluster's and the nodes' name servers. Most clusters apply a rule to the
+/// port on which the pods listen, others to the port of the Service.
 fn name_servers(cluster: &Cluster) -> Value {
     let dns = &cluster.settings.dns;
     let namespace = dns.namespace.as_ref().map_or("kube-system", |namespace| namespace.as_str());

@@ -63,7 +63,8 @@ fn host_aliases(service: &Service) -> Vec<HostAlias> {
 
 fn pod_security(service: &Service) -> PodSecurity {
     let ids = service.user.as_ref().map(UserId::ids);
-    // The kubelet gives each volume to the group of the pod that mounts it last, so readers have the group of the owner.
+    // The kubelet changes the group of a volume to the group of the pod that mounts it last, so readers use the group
+    // of the owner.
     let group_of_owner = service.volumes.iter().find_map(|mount| mount.owner_group);
     let fs_group = group_of_owner.or(ids.map(|(_, group)| group));
     PodSecurity {

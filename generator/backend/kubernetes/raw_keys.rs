@@ -31,7 +31,7 @@ const KEYS: &[(&str, Kind)] = &[
     ("tolerations", Kind::List),
 ];
 
-/// Returns the raw keys of a service, with those that the settings of the cluster set for all pods.
+/// Returns the raw keys of a service, with the raw keys that the cluster's settings have for all pods.
 ///
 /// # Errors
 /// NS702 for each key that is not allowed or has a value of the wrong type.

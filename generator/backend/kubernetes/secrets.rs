@@ -14,7 +14,7 @@ use crate::values::SecretName;
 /// Returns the objects from which the cluster creates the secrets; empty if the operator creates them.
 ///
 /// # Errors
-/// NS104 without a store, NS105 for a name that Kubernetes refuses, NS304 for each secret that is not sealed.
+/// NS104 if no store is set, NS105 for a name that Kubernetes refuses, NS304 for each secret that is not sealed.
 pub fn objects(cluster: &Cluster) -> Result<Vec<Object>, Vec<Diagnostic>> {
     let secrets = cluster.plan.secrets.iter();
     let used = secrets.filter(|(_, secret)| !secret.files_of.is_empty() || !secret.variables_of.is_empty());
@@ -24,8 +24,8 @@ pub fn objects(cluster: &Cluster) -> Result<Vec<Object>, Vec<Diagnostic>> {
         let name = secret_name(secret);
         if name.ends_with('-') {
             findings.extend([Diagnostic::error(Code::BadName, path!("secrets", secret))
-                .message(format!("the cluster's name of the secret would be `{name}`"))
-                .expected("a name that does not end with `_`")]);
+                .message(format!("the secret's name in the cluster would be `{name}`"))
+                .expected("a secret whose name does not end with `_`")]);
         }
         match cluster.settings.secrets {
             SecretSource::Manual => {}

@@ -11,11 +11,11 @@ use crate::backend::{Backend, PlanDigests};
 use crate::plan::{Connection, IngressPlan, Migrations, Plan, Secret, Service, Volume};
 use crate::values::{SecretName, ServiceName, SqlIdent, VolumeName};
 
-/// The plan, arranged so that the part of one service is found without a search.
+/// The plan, indexed by service.
 pub struct ServiceSlices<'a> {
     plan: &'a Plan,
     fields: &'a PlanDigests,
-    /// The plan without the parts of single services.
+    /// The plan without the parts that belong to single services.
     head: Plan,
     head_digest: Digest,
     connections: BTreeMap<&'a ServiceName, BTreeSet<&'a Connection>>,
@@ -37,7 +37,7 @@ pub struct ServiceSlice<'a> {
     connections: BTreeSet<&'a Connection>,
     volumes: BTreeMap<&'a VolumeName, &'a Volume>,
     shared: BTreeSet<&'a VolumeName>,
-    /// The index in the order of the start.
+    /// The index of the service's wave in the start order.
     wave: Option<usize>,
     migrations: BTreeMap<&'a SqlIdent, Migrations>,
     secrets: BTreeMap<&'a SecretName, Secret>,
@@ -62,7 +62,7 @@ impl<'a> ServiceSlices<'a> {
         }
         let head = head(plan);
         let head_digest = Digest::of_value(&head);
-        // Without waves, a change of the start order changes no object.
+        // Objects contain the start order only as waves.
         let has_waves = plan.kubernetes.as_ref().is_some_and(|cluster| cluster.settings.has_waves());
         let waves = plan.start_order.iter().enumerate().filter(|_| has_waves);
         let waves = waves.flat_map(|(index, wave)| wave.iter().map(move |name| (name, index))).collect();
@@ -79,7 +79,7 @@ impl<'a> ServiceSlices<'a> {
             services.extend(self.plan.services.get_key_value(&all.job));
             let waiter = all.waiters.get_key_value(name);
             for (url, secret) in waiter.iter().filter_map(|(_, url)| self.plan.secrets.get_key_value(*url)) {
-                // Other users of the secret do not change the service's objects.
+                // The other services that use the secret do not change this service's objects.
                 let secret = Secret { files_of: BTreeSet::new(), variables_of: BTreeSet::new(), ..secret.clone() };
                 secrets.insert(url, secret);
             }
@@ -137,7 +137,7 @@ impl<'a> ServiceSlice<'a> {
     }
 }
 
-/// Returns the plan without the parts of single services.
+/// Returns the plan without the parts that belong to single services.
 fn head(plan: &Plan) -> Plan {
     let ingress = IngressPlan {
         service: plan.ingress.service.clone(),

@@ -13,12 +13,13 @@ use crate::path;
 use crate::plan::Plan;
 use crate::values::ServiceName;
 
-/// The path of the record, below an environment's folder.
+/// The path of the record, relative to an environment's folder.
 pub const FILE: &str = "kubernetes/volumes.json";
-/// The version of the record. Beside the generation with version 1, the set of all objects held the namespace and the shared claims.
+/// The version of the record. In generations with version 1, the environment's kustomization listed the namespace and
+/// the shared claims.
 const VERSION: u32 = 2;
 
-/// Returns the claims by service, with size, class and whether other services share them.
+/// Returns the record: the claims of each service, with size, storage class and whether other services share them.
 pub fn record(cluster: &Cluster) -> Vec<u8> {
     let mut services: BTreeMap<&ServiceName, BTreeMap<&str, Value>> = BTreeMap::new();
     for (name, volume) in &cluster.plan.volumes {
@@ -32,14 +33,14 @@ pub fn record(cluster: &Cluster) -> Vec<u8> {
     json_writer::to_pretty(&json!({ "version": VERSION, "claims": services }))
 }
 
-/// Returns a warning for each service whose claims the API server would refuse to change, with the steps that come first.
-/// It is not an error, since a new cluster accepts the claims.
+/// Returns a warning for each service whose claims the API server would refuse to change, with the steps to take before
+/// the upgrade. It is not an error, since a new cluster accepts the claims.
 pub fn upgrade_warnings(plan: &Plan, old: &[u8], new: &[u8]) -> Vec<Diagnostic> {
     let read = |text: &[u8]| serde_json::from_slice::<Value>(text).unwrap_or_default();
     let (old, new) = (read(old), read(new));
     let Some(cluster) = &plan.kubernetes else { return Vec::new() };
     let mut findings = lost_claims(&cluster.namespace, &old, &new);
-    findings.extend((old["version"] == 1).then(|| left_set(&cluster.namespace, &old)));
+    findings.extend((old["version"] == 1).then(|| objects_left_kustomization(&cluster.namespace, &old)));
     for (name, service) in &plan.services {
         let (before, after) = (&old["claims"][name.as_str()], &new["claims"][name.as_str()]);
         if before.is_null() || before == after {
@@ -60,8 +61,8 @@ pub fn upgrade_warnings(plan: &Plan, old: &[u8], new: &[u8]) -> Vec<Diagnostic> 
     findings
 }
 
-/// Returns a warning for each claim of the last generation that belongs to no service any more: its data stays in the cluster,
-/// and a volume with a new name begins empty.
+/// Returns a warning for each claim of the last generation that no service declares any more. Its data stays in the
+/// cluster, and a volume with a new name is empty.
 fn lost_claims(namespace: &str, old: &Value, new: &Value) -> Vec<Diagnostic> {
     let claims = |record: &Value| -> BTreeMap<String, String> {
         let services = record["claims"].as_object().cloned().unwrap_or_default();
@@ -77,22 +78,22 @@ fn lost_claims(namespace: &str, old: &Value, new: &Value) -> Vec<Diagnostic> {
     let findings = lost.map(|(volume, service)| {
         let pvc = if old["claims"][&service][&volume]["shared"] == true { volume.clone() } else { format!("{volume}-{service}-0") };
         Diagnostic::warning(Code::LostVolume, path!("services", service))
-            .message(format!("the volume `{volume}` of `{service}` has no declaration any more; its data stays in the cluster, and no service uses it"))
+            .message(format!("the volume `{volume}` of `{service}` is no longer declared; its data stays in the cluster, unused"))
             .hint(format!(
-                "if that is intended, `kubectl delete pvc {pvc} --namespace {namespace}` deletes the data; else declare the volume again with this name"
+                "to delete the data, run `kubectl delete pvc {pvc} --namespace {namespace}`; to keep it in use, declare the volume again with this name"
             ))
     });
     findings.collect()
 }
 
-/// Returns the warning about objects that left the set of all objects.
-fn left_set(namespace: &str, old: &Value) -> Diagnostic {
+/// Returns the warning about objects that the kustomization no longer lists.
+fn objects_left_kustomization(namespace: &str, old: &Value) -> Diagnostic {
     let services = old["claims"].as_object().into_iter().flat_map(|services| services.values());
     let volumes = services.filter_map(Value::as_object).flatten();
     let shared = volumes.filter(|(_, claim)| claim["shared"] == true).map(|(volume, _)| format!(" pvc/{volume}"));
     let objects = format!("namespace/{namespace}{}", shared.collect::<String>());
     Diagnostic::warning(Code::LostVolume, path!("kubernetes"))
-        .message("the namespace and the shared claims are no longer in the set of all objects, so a prune would delete them with their data")
+        .message("the kustomization no longer lists the namespace and the shared claims, so a prune would delete them with their data")
         .hint(format!(
             "if `kubectl apply --prune` created them, first `kubectl label {objects} applyset.kubernetes.io/part-of- --namespace {namespace}`; \
              then `kubectl apply --server-side -k` their folder `kubernetes/namespace`"

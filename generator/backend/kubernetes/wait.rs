@@ -1,5 +1,5 @@
-//! The containers that run before a service's own: they wait until the addresses of healthy services answer and until a
-//! job has migrated the databases. They need no rights in the cluster.
+//! The containers that run before a service's main container. They wait until other services answer and until a job has
+//! migrated the databases. They need no rights in the cluster.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ const WAIT: &str = r#"for peer in "$@"; do until nc -w 2 "${peer%:*}" "${peer#*:
 /// Waits until the ledger contains the last migration of this generation.
 const WAIT_FOR_MIGRATION: &str = r#"until [ "$(psql -X -t -A -c "SELECT 1 FROM nself.ledger WHERE chain = '$1' AND state = 'done'" "$DATABASE_URL")" = 1 ]; do sleep 1; done"#;
 
-/// Returns the containers that run before the service's own.
+/// Returns the containers that run before the service's main container.
 ///
 /// # Errors
 /// NS701 for each dependency that a pod cannot wait for.
@@ -33,25 +33,27 @@ pub fn containers(cluster: &Cluster, name: &ServiceName, service: &Service) -> R
         let migrations = cluster.plan.migrations.values().find(|migrations| migrations.job == *to);
         let path = service.origin.key("depends_on").key(to.as_str());
         match (condition, connection, migrations) {
-            // The address of a service exists before its pods start, so there is nothing to wait for.
+            // The address of a service exists before its pods start, so no container waits for it.
             (Condition::Started, ..) => {}
             (Condition::Healthy, Some(connection), _) => peers.push(Expanded(format!("{to}:{}", connection.port))),
             (Condition::Completed, _, Some(migrations)) => {
                 let container = migration_container(cluster, (name, service), migrations, path);
                 migrated.extend(findings.value(container.map_err(Some)));
             }
-            // The stack accepts that the pod starts at once, and starts again until the job has ended.
+            // The stack accepts that the pod starts immediately and restarts until the job has ended.
             (Condition::Completed, ..) if service.waive.contains_key("kubernetes.depends_on") => {}
             (Condition::Completed, ..) => findings.extend([Diagnostic::error(Code::Unsupported, path)
-                .message(format!("a pod cannot wait for the end of the job `{to}` without rights in the cluster"))
+                .message(format!(
+                    "a pod cannot wait for the job `{to}`, because it has no access to the Kubernetes API"
+                ))
                 .hint(format!(
                     "accept that it starts at once, and again until the job has ended: \
                      `{}.\"kubernetes.depends_on\" = \"…\"`",
                     service.waivers()
                 ))]),
             _ => findings.extend([Diagnostic::error(Code::Unsupported, path)
-                .message(format!("a pod waits until a port of `{to}` answers, and `{to}` has no port"))
-                .hint("give it the port of its health check, or wait with `'started`")]),
+                .message(format!("a pod can wait only for a port, and `{to}` has no port"))
+                .hint("declare the port of its health check, or depend on it with `'started`")]),
         }
     }
     let mut containers = Vec::new();
@@ -76,10 +78,8 @@ fn migration_container(
     let job = cluster.plan.services.get(&migrations.job);
     let (Some(url), Some(job)) = (url, job) else {
         return Err(Diagnostic::error(Code::Unsupported, path)
-            .message(
-                "the pod has to query the database for its migrations, and this service has no URL of the database",
-            )
-            .hint("give it the URL: `env.DATABASE_URL = nself.database_url \"main\"`"));
+            .message("the pod must query the database for its migrations, but this service has no URL of the database")
+            .hint("set the URL: `env.DATABASE_URL = nself.database_url \"main\"`"));
     };
     let key = SecretKey { name: secret_name(url), key: SECRET_KEY };
     let command = ["sh", "-c", WAIT_FOR_MIGRATION, "migrated"].map(|word| Expanded(word.to_owned())).to_vec();

@@ -14,14 +14,14 @@ use crate::plan::Service;
 use crate::stack::Autoscale;
 use crate::values::ServiceName;
 
-/// The number of old revisions for `kubectl rollout undo`.
-const HISTORY: u16 = 5;
-/// The maximum seconds of a job.
-const DEADLINE: u32 = 3600;
-/// The CPU load in percent at which an autoscaler adds a pod.
-const CPU: u8 = 80;
-/// The seconds of low load after which an autoscaler removes a pod.
-const CALM: u16 = 300;
+/// The number of old revisions that `kubectl rollout undo` can restore.
+const REVISION_HISTORY: u16 = 5;
+/// The maximum duration of a job in seconds.
+const JOB_DEADLINE: u32 = 3600;
+/// The CPU_TARGET utilization in percent above which an autoscaler adds pods.
+const CPU_TARGET: u8 = 80;
+/// The time of low load in seconds after which an autoscaler removes pods.
+const SCALE_DOWN_DELAY: u16 = 300;
 
 /// Returns the workload of a service, its disruption budget and its autoscaler.
 pub fn objects(cluster: &Cluster, name: &ServiceName, service: &Service, pod: Pod) -> Vec<Object> {
@@ -64,7 +64,7 @@ fn deployment(service: &Service, selector: Selector, template: Template, has_sha
     let rolling = json!({ "type": "RollingUpdate", "rollingUpdate": { "maxSurge": 1, "maxUnavailable": 0 } });
     Spec::Deployment(Deployment {
         replicas: service.autoscale.is_none().then_some(service.replicas),
-        revision_history_limit: HISTORY,
+        revision_history_limit: REVISION_HISTORY,
         selector,
         // Two pods must not write to a shared volume at the same time.
         strategy: if has_shared_claim { json!({ "type": "Recreate" }) } else { rolling },
@@ -82,7 +82,7 @@ fn stateful_set(
     Spec::StatefulSet(StatefulSet {
         service_name: super::network::peers(name),
         replicas: service.replicas,
-        revision_history_limit: HISTORY,
+        revision_history_limit: REVISION_HISTORY,
         selector,
         update_strategy: json!({ "type": "RollingUpdate" }),
         persistent_volume_claim_retention_policy: json!({ "whenDeleted": "Retain", "whenScaled": "Retain" }),
@@ -101,10 +101,10 @@ fn autoscaler(autoscale: &Autoscale, kind: &str, name: &ServiceName) -> Autoscal
         scale_target_ref: json!({ "apiVersion": "apps/v1", "kind": kind, "name": name }),
         min_replicas: autoscale.min,
         max_replicas: autoscale.max,
-        metrics: std::iter::once(metric("cpu", autoscale.cpu.unwrap_or(CPU)))
+        metrics: std::iter::once(metric("cpu", autoscale.cpu.unwrap_or(CPU_TARGET)))
             .chain(autoscale.memory.map(|percent| metric("memory", percent)))
             .collect(),
-        behavior: json!({ "scaleDown": { "stabilizationWindowSeconds": CALM } }),
+        behavior: json!({ "scaleDown": { "stabilizationWindowSeconds": SCALE_DOWN_DELAY } }),
     }
 }
 
@@ -113,7 +113,8 @@ fn autoscaler(autoscale: &Autoscale, kind: &str, name: &ServiceName) -> Autoscal
 fn job(cluster: &Cluster, name: &ServiceName, service: &Service, template: Template) -> Object {
     let digest = Digest::of(&json_writer::to_canonical(&template));
     let metadata = cluster.metadata(name, service.zone);
-    let job = Job { backoff_limit: 3, active_deadline_seconds: DEADLINE, ttl_seconds_after_finished: None, template };
+    let job =
+        Job { backoff_limit: 3, active_deadline_seconds: JOB_DEADLINE, ttl_seconds_after_finished: None, template };
     let Some(schedule) = &service.schedule else {
         let metadata = Metadata { name: format!("{name}-{}", &digest.as_str()[..10]), ..metadata };
         return Object::spec("batch/v1", "Job", metadata, Spec::Job(job));

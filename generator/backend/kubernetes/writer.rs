@@ -14,7 +14,7 @@ struct Kustomization {
     resources: Vec<String>,
 }
 
-/// The files of the set, and the folders of objects in their order.
+/// The files, and the folders of objects in their order.
 #[derive(Default)]
 pub struct Writer {
     files: Artifacts,
@@ -43,7 +43,7 @@ impl Writer {
         self.add(path, text)
     }
 
-    /// Writes a folder of objects that belongs to the set; an empty folder is omitted.
+    /// Writes a folder of objects and lists it in the kustomization of the environment; an empty folder is omitted.
     pub fn folder(&mut self, folder: &str, objects: Vec<Object>) -> Result<(), Vec<Diagnostic>> {
         if !objects.is_empty() {
             self.apart(folder, objects)?;
@@ -52,7 +52,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes a folder of objects as `<kind>-<name>.yaml` that the kustomization of the whole set does not list.
+    /// Writes a folder of objects, as `<kind>-<name>.yaml`, that the environment's kustomization does not list.
     pub fn apart(&mut self, folder: &str, objects: Vec<Object>) -> Result<(), Vec<Diagnostic>> {
         let mut resources = Vec::new();
         for object in &objects {
@@ -75,7 +75,7 @@ impl Writer {
         self.derived.push(files);
     }
 
-    /// Returns the files of all steps; those without a step get this slice.
+    /// Returns all files; `slice` is the derivation of files that belong to no step.
     pub fn finish(mut self, report: Vec<u8>, slice: &Slice) -> Result<Artifacts, Vec<Diagnostic>> {
         let folders = std::mem::take(&mut self.folders);
         self.kustomization("kustomization.yaml", folders)?;

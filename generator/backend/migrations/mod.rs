@@ -1,9 +1,7 @@
-//! The runner of migrations: a psql script and the migrations, for a container that ends when all migrations are applied. It
-//! stops if a migration was edited or reordered, on a standby, and if it loses its lock. On a database with newer migrations it
-//! changes nothing.
-//!
-//! SQL of the project runs in sessions of the database's owner. Only extensions need a superuser; their statements consist
-//! of names, and they run from separate files in separate sessions.
+//! The runner of migrations: a psql script and the migrations, for a container that exits when all migrations are
+//! applied. It fails if a migration was edited or reordered, on a standby, and if it loses its lock. It does not change
+//! a database with newer migrations. SQL of the project runs in sessions of the database's owner. Only extensions need
+//! a superuser: nself generates their statements from names, and runs them from separate files in separate sessions.
 
 use minijinja::{Value, context};
 use serde::Serialize;
@@ -74,9 +72,9 @@ struct MigrationView {
     number: usize,
     name: Value,
     sum: Value,
-    /// The digest of this migration and all earlier ones.
+    /// The digest of this migration and all earlier migrations.
     chain: Value,
-    /// Tells whether the migration builds an index outside of a transaction; `schema` and `relation` then name it.
+    /// Whether the migration builds an index outside a transaction; `schema` and `relation` are then the index's name.
     index: bool,
     schema: Value,
     relation: Value,

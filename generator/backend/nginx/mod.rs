@@ -1,5 +1,5 @@
-//! The configuration of nginx, the edge: one file for each site, and `nginx.conf` for all sites. Files of the user are
-//! included last.
+//! The configuration of nginx, the edge: one file for each site, and `nginx.conf` for all sites. It includes the user's
+//! files last.
 
 mod routes;
 mod upstreams;
@@ -29,7 +29,7 @@ pub const DESCRIPTION: Description = Description {
 
 /// The file with all upstreams.
 const UPSTREAMS: &str = "nginx/upstreams.conf";
-/// The program of the container.
+/// The program that the container runs.
 const START: &str = include_str!("start.sh");
 /// `nginx.conf`: settings of all sites, headers of requests, and the servers without a site.
 const MAIN: &str =
@@ -44,9 +44,9 @@ const SITE: &str = include_str!("site.conf.j2");
 
 /// The modules of nginx that forward requests; both set the same headers.
 const MODULES: [&str; 2] = ["proxy", "grpc"];
-/// Request headers that name the client, a proxy or the requested path. A service may trust them, so the edge removes those of
-/// the client. `Proxy` becomes the variable HTTP_PROXY of CGI programs (httpoxy);
-/// `HTTP2-Settings` belongs to an upgrade that the edge does not forward.
+/// Request headers that name the client, a proxy or the requested path. A service may trust them, so the edge removes
+/// the client's values. `Proxy` becomes the variable HTTP_PROXY of CGI programs (httpoxy); `HTTP2-Settings` belongs to
+/// an upgrade that the edge does not forward.
 const UNTRUSTED_HEADERS: [&str; 33] = [
     "CF-Connecting-IP",
     "CF-Connecting-IPv6",
@@ -108,13 +108,13 @@ fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
         files.add(format!("nginx/conf.d/{name}"), text.as_bytes())?;
     }
     if edge.conf_d.is_empty() {
-        // nginx needs no file here; the folder shows where files of the user belong.
+        // nginx needs no file here; the folder shows where the user's files are mounted.
         files.add("nginx/conf.d/README", "Files of nginx/conf.d beside stack.ncl are copied here.\n")?;
     }
     Ok(files)
 }
 
-/// Returns the sites behind a file: one for a site's file, all of them for the upstreams.
+/// Returns the sites that decide a file: one site for its own file, all sites for the upstreams.
 fn sites_of<'a>(plan: &'a Plan, path: &str) -> Vec<&'a Site> {
     if path == UPSTREAMS {
         return plan.ingress.sites.values().collect();
@@ -132,7 +132,7 @@ fn routes<'a>(plan: &'a Plan, site: &'a Site) -> impl Iterator<Item = (&'a Servi
     })
 }
 
-/// Returns the fields behind the sites of a file: routes, and the frontends on the host machine.
+/// Returns the fields that decide the sites of a file: routes, and frontends on the host machine.
 fn site_fields(plan: &Plan, path: &str) -> Option<Vec<FieldPath>> {
     let sites = sites_of(plan, path);
     let mut upstreams = sites.iter().flat_map(|site| &site.locations).map(|location| &location.upstream);
@@ -142,7 +142,8 @@ fn site_fields(plan: &Plan, path: &str) -> Option<Vec<FieldPath>> {
     (!sites.is_empty()).then_some(fields)
 }
 
-/// Returns the routes of the services that the line names, also as `SERVICE_PORT`, then all fields behind the file.
+/// Returns the routes of the services that the line names, also as `SERVICE_PORT`, then all fields that decide the
+/// file.
 fn line_fields(plan: &Plan, line: &GeneratedLine) -> Vec<FieldPath> {
     let sites = sites_of(plan, line.path);
     let names = |word: &str, name: &str| word.split('_').next() == Some(name);
@@ -218,7 +219,7 @@ fn misspelled_headers() -> Vec<Value> {
     names.flat_map(|name| nginx_header_spellings(name).skip(1)).collect()
 }
 
-/// Returns the name server of a cluster; `None` for that of the container engine.
+/// Returns the name server of a cluster; `None` if nginx uses the name server of the container engine.
 fn name_server(edge: &IngressPlan) -> Result<Option<Value>, Diagnostic> {
     match &edge.resolver {
         Resolver::Engine => Ok(None),

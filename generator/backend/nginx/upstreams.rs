@@ -1,5 +1,5 @@
-//! The upstreams of nginx: one for each port of a service, however many routes use it. nginx follows the name server while it
-//! runs, and keeps connections.
+//! The upstreams of nginx: one for each port of a service, shared by all routes to it. nginx resolves their names again
+//! while it runs, and keeps connections open.
 
 use std::collections::BTreeSet;
 
@@ -37,8 +37,8 @@ pub fn render_all(ingress: &IngressPlan) -> Result<String, Diagnostic> {
     render(Language::Nginx, TEMPLATE, context! { upstreams => upstreams? })
 }
 
-/// Returns the name by which nginx finds a service. nginx ignores the search list of `resolv.conf`, so the name in a cluster
-/// is complete.
+/// Returns the host name by which nginx reaches a service. nginx ignores the search list of `resolv.conf`, so a cluster
+/// needs the fully qualified name.
 fn service_host(ingress: &IngressPlan, service: &ServiceName) -> Result<Value, Diagnostic> {
     match &ingress.resolver {
         Resolver::Engine => Ok(nginx(service)),

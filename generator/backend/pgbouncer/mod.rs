@@ -1,4 +1,4 @@
-//! The settings of PgBouncer, the pooler: a connection to the server serves a different client in each transaction.
+//! The settings of PgBouncer, the pooler: each transaction of a client may use a different connection to the server.
 
 use minijinja::{Value, context};
 
@@ -19,7 +19,7 @@ pub const DESCRIPTION: Description = Description {
 
 const SETTINGS: &str = include_str!("pgbouncer.ini.j2");
 
-/// Writes `pgbouncer/pgbouncer.ini`, where a pooler is planned; the passwords are in a secret.
+/// Writes `pgbouncer/pgbouncer.ini` if the plan has a pooler; passwords are in a secret.
 ///
 /// # Errors
 /// NS901 if the template interpolates a value that is not a checked name.

@@ -1,5 +1,5 @@
-//! The scripts for the first start of the database server (login roles with least privileges, databases with one owner,
-//! extensions) and its `pg_hba.conf`. psql reads passwords from mounted files; the SQL contains none.
+//! The scripts that initialize the database server (login roles with least privileges, databases with one owner,
+//! extensions), and its `pg_hba.conf`. psql reads passwords from mounted files, so the SQL contains none.
 
 use std::collections::BTreeSet;
 
@@ -53,7 +53,7 @@ fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
     let mut files = Artifacts::default();
     files.add("postgres/init/10-roles-and-databases.sql", text)?;
     let Some(access) = &plan.access else { return Ok(files) };
-    // Each container has a separate folder, so that a changed file restarts one container only.
+    // Each container has a separate folder, so that a changed file restarts only that container.
     let folders = ["server", "standby"].into_iter().take(if plan.replication.is_some() { 2 } else { 1 });
     for folder in folders {
         files.add(format!("postgres/{folder}/pg_hba.conf"), rules(plan, access)?)?;
@@ -120,7 +120,7 @@ struct DatabaseView {
 #[derive(Serialize)]
 struct GuestView {
     role: Value,
-    /// Tells whether the role may refer to the schemas' tables by foreign keys and create triggers on them.
+    /// Whether the role may create foreign keys to the tables of these schemas, and triggers on them.
     refers: bool,
 }
 

@@ -42,8 +42,8 @@ struct HealthEntry<'a> {
     waits_for: Vec<&'a ServiceName>,
 }
 
-/// Writes the summaries of one environment, `.gitignore`, which keeps secrets out of version control, and `.gitattributes`,
-/// which keeps git from converting line ends.
+/// Writes the summaries of one environment, a `.gitignore` that excludes secrets from version control, and a
+/// `.gitattributes` that prevents git from converting line endings.
 fn emit(input: &Input) -> Result<Artifacts, Vec<Diagnostic>> {
     let files = files(input.plan).map_err(|finding| vec![finding])?;
     Ok(files.derived_from(&Slice::from_digest(Backend::Summary.generator(), input.digests.digest())))
@@ -71,7 +71,7 @@ fn files(plan: &Plan) -> Result<Artifacts, Diagnostic> {
     files.add("secrets.json", json::to_pretty(&secrets))?;
     files.add("health.json", json::to_pretty(&health))?;
     files.add(".gitignore", "/.env\n/secrets/\n")?;
-    // The manifest records the bytes, so git must not convert line ends.
+    // The manifest records the digests of the files, so git must not convert line endings.
     files.add(".gitattributes", "* -text\n")?;
     Ok(files)
 }

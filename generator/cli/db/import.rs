@@ -13,7 +13,7 @@ use crate::migrations::{self, ImportSource};
 pub struct Arguments {
     /// A DBML file.
     file: Option<PathBuf>,
-    /// A file of SQL that creates a schema, such as pg_dump --schema-only prints.
+    /// An SQL file that creates a schema, such as the output of pg_dump --schema-only.
     #[arg(long, value_name = "FILE")]
     sql: Option<PathBuf>,
     /// A running server, read through pg_dump.

@@ -24,7 +24,7 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Print the SQL that `db new` would write, or that leads from X to Y.
+    /// Print the SQL that `db new` would write, or that turns X into Y.
     Diff(diff::Arguments),
     /// Write the migrations that the definitions need.
     New(new::Arguments),
@@ -32,11 +32,11 @@ enum Action {
     Sum(new::SumArguments),
     /// Parse all migrations and list their hazards.
     Lint(lint::Arguments),
-    /// Check that the history only grew and leads to the definitions.
+    /// Check that written migrations are unchanged and lead to the definitions.
     Verify(verify::Arguments),
     /// Show the written and missing migrations of each database.
     Status(status::Arguments),
-    /// Print a definition, as Nickel, of a DBML file, SQL or a running server.
+    /// Convert a DBML file, SQL or a running server to a definition in Nickel.
     Import(import::Arguments),
     /// Take over an existing server: write its ledger without running migrations.
     Baseline(baseline::Arguments),
@@ -73,7 +73,7 @@ pub fn run(arguments: &Arguments) -> u8 {
 /// The exit code of a command, or the findings that ended it.
 type Outcome = Result<u8, Vec<Diagnostic>>;
 
-/// Which databases of which stack.
+/// Arguments that select a stack and its databases.
 #[derive(Debug, Clone, Args)]
 struct SelectionArguments {
     #[command(flatten)]

@@ -51,7 +51,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
                 output::line(&format!("  {}{hazards}", step.why));
             }
             if migration.down.is_none() && !migration.plan.by_hand {
-                output::line("  cannot be reverted without a loss of data");
+                output::line("  cannot be reverted without losing data");
             }
         }
     }

@@ -12,7 +12,7 @@ use crate::words;
 pub struct Arguments {
     #[command(flatten)]
     selection: SelectionArguments,
-    /// A git revision whose migrations may have been applied, such as origin/main: they must be unchanged.
+    /// A git revision, such as origin/main, whose migrations may have been applied and must be unchanged.
     #[arg(long, value_name = "REV")]
     base: Option<String>,
     #[arg(long, value_enum, default_value = "text")]

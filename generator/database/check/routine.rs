@@ -92,7 +92,7 @@ impl Check<'_> {
     }
 }
 
-/// Whether a query contains `*` for columns, as opposed to a product or `count(*)`.
+/// Returns whether a query contains `*` for columns, as opposed to a product or `count(*)`.
 fn all_columns(query: &str) -> bool {
     let tokens = lexer::tokens(query).unwrap_or_default();
     let before = |text: &str| {

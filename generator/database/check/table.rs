@@ -83,7 +83,7 @@ impl Check<'_> {
         for (i, (key, exclude)) in excludes.iter().enumerate() {
             if excludes[..i].iter().any(|(_, other)| other == exclude) {
                 let path = path.key("excludes").key(key.as_str());
-                self.report(path, "another constraint has the same definition", "leave one of the two out");
+                self.report(path, "a different constraint has the same definition", "leave one of the two out");
             }
         }
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::handlers::EventTrigger;
 use crate::database::model::*;
 use crate::values::{SqlIdent, VariableName};
 
@@ -12,6 +13,8 @@ use crate::values::{SqlIdent, VariableName};
 pub struct HasuraSource {
     /// Name of the source in Hasura.
     pub name: String,
+    /// The database that the stack defines; none for a default source without tables.
+    pub database: Option<SqlIdent>,
     /// Variable that holds the connection URL.
     pub variable: VariableName,
     pub tables: Vec<TrackedTable>,
@@ -34,6 +37,8 @@ pub struct TrackedTable {
     pub update_permissions: Vec<Permission>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub delete_permissions: Vec<Permission>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub event_triggers: Vec<EventTrigger>,
 }
 
 /// A tracked function.

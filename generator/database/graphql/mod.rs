@@ -1,6 +1,7 @@
 //! Hasura's metadata of a database: the tables, views and functions that it can serve, relationships from foreign
 //! keys, permissions from `api`.
 
+pub mod handlers;
 mod metadata;
 mod permission;
 
@@ -17,8 +18,10 @@ pub use metadata::{
 };
 pub use permission::{APP_VARIABLE, TENANT_VARIABLE, check};
 
-fn named(name: &ObjectName) -> QualifiedName {
-    QualifiedName { name: name.name().to_owned(), schema: name.schema().to_owned() }
+impl QualifiedName {
+    pub fn of(name: &ObjectName) -> Self {
+        QualifiedName { name: name.name().to_owned(), schema: name.schema().to_owned() }
+    }
 }
 
 /// Returns the objects of a schema that Hasura serves: tables before views, each sorted by name.
@@ -26,7 +29,7 @@ pub fn tracked(schema: &Schema) -> (Vec<TrackedTable>, Vec<TrackedFunction>) {
     let mut tables: BTreeMap<&ObjectName, TrackedTable> = schema
         .tables
         .keys()
-        .map(|name| (name, TrackedTable { table: named(name), ..TrackedTable::default() }))
+        .map(|name| (name, TrackedTable { table: QualifiedName::of(name), ..TrackedTable::default() }))
         .collect();
     relate(schema, &mut tables);
     for (name, table) in &schema.tables {
@@ -35,7 +38,8 @@ pub fn tracked(schema: &Schema) -> (Vec<TrackedTable>, Vec<TrackedFunction>) {
             permit(table, role, api, tracked);
         }
     }
-    let views = schema.views.keys().map(|name| TrackedTable { table: named(name), ..TrackedTable::default() });
+    let views =
+        schema.views.keys().map(|name| TrackedTable { table: QualifiedName::of(name), ..TrackedTable::default() });
     // Hasura serves a function as a field if it returns rows of a table. A volatile function would be a query with
     // side effects.
     let served = |function: &super::model::Function| {
@@ -45,7 +49,7 @@ pub fn tracked(schema: &Schema) -> (Vec<TrackedTable>, Vec<TrackedFunction>) {
         table && function.volatility != Volatility::Volatile
     };
     let functions = schema.functions.iter().filter(|(_, function)| served(function));
-    let functions = functions.map(|(name, _)| TrackedFunction { function: named(name) }).collect();
+    let functions = functions.map(|(name, _)| TrackedFunction { function: QualifiedName::of(name) }).collect();
     (tables.into_values().chain(views).collect(), functions)
 }
 
@@ -83,7 +87,7 @@ fn relate(schema: &Schema, tables: &mut BTreeMap<&ObjectName, TrackedTable>) {
             let by = format!("{}_by_{}", name.name(), to_one(key));
             let plain = if several { by.clone() } else { name.name().to_owned() };
             let candidates = [plain, by, format!("{}_by_{constraint}", name.name())];
-            let of = named(name);
+            let of = QualifiedName::of(name);
             let on = match key.columns.as_slice() {
                 [column] => KeyColumns::OtherColumn { column: column.clone(), table: of },
                 columns => KeyColumns::OtherColumns { columns: columns.to_vec(), table: of },
@@ -111,7 +115,7 @@ fn to_one(key: &ForeignKey) -> String {
     .to_owned()
 }
 
-/// Whether at most one row can have the same values in these columns.
+/// Returns whether at most one row can have the same values in these columns.
 fn is_unique(table: &Table, columns: &[SqlIdent]) -> bool {
     let set = |columns: &[SqlIdent]| columns.iter().cloned().collect::<BTreeSet<_>>();
     let wanted = set(columns);
@@ -129,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn one_row_is_called_after_the_column_that_names_it() {
+    fn a_relationship_to_one_row_is_named_after_its_column() {
         for (columns, name) in [
             (&["author_id"] as &[&str], "author"),
             (&["tenant_id", "author_id"], "author"),

@@ -67,7 +67,7 @@ pub fn check(schema: &Schema, root: &FieldPath) -> Vec<Diagnostic> {
                 findings.push(
                     Diagnostic::error(Code::SchemaInvalid, path.clone())
                         .message("`api` has no effect: no service serves this database")
-                        .expected("`served_by = \"hasura\"` beside `tables`"),
+                        .expected("`served_by = \"hasura\"` in the definition of the database"),
                 );
             }
             if role.as_str() == "admin" {

@@ -109,7 +109,7 @@ impl History {
         }
         let sum: String = self.sum().iter().map(SumLine::text).collect();
         files.insert(SUM_FILE.into(), sum.into_bytes());
-        // Digests are of files with `\n` line ends.
+        // Digests are of files with `\n` line endings.
         files.insert(ATTRIBUTES.into(), b"* text eol=lf\n".to_vec());
         files
     }

@@ -17,7 +17,7 @@ impl Migration {
         }
     }
 
-    /// Whether the migration's statements remove these extensions and do nothing else.
+    /// Returns whether the migration's statements remove these extensions and do nothing else.
     fn only_removes(&self, extensions: &BTreeSet<ExtensionName>) -> bool {
         let words = self.up.lines().map(str::trim);
         let statements =

@@ -12,7 +12,7 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::values::Checked;
 use crate::values::SqlIdent;
 
-/// Returns text with `\n` line ends.
+/// Returns text with `\n` line endings.
 fn lines(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).replace("\r\n", "\n")
 }

@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_those_of_the_server() {
+    fn default_names_equal_the_names_of_the_server() {
         assert_eq!(default_name("orders", None, "pkey"), "orders_pkey");
         assert_eq!(default_name("orders", Some("a_b"), "key"), "orders_a_b_key");
         let long = "a".repeat(63);

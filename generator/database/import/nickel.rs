@@ -20,7 +20,7 @@ pub fn write(schema: &Schema) -> String {
     out
 }
 
-/// Whether the text at a path is an enum tag in Nickel.
+/// Returns whether the text at a path is an enum tag in Nickel.
 fn is_tag(path: &[&str]) -> bool {
     matches!(
         path,

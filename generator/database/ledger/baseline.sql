@@ -7,12 +7,12 @@ BEGIN;
 @DIGEST@
 DO $$ BEGIN
   IF pg_temp.nself_catalog() <> '@WAS@' THEN
-    RAISE EXCEPTION 'nself: the database was changed by something else meanwhile';
+    RAISE EXCEPTION 'nself: the database was changed during the baseline; run it again';
   END IF;
 END $$;
 @TABLES@
 DO $$ BEGIN
-  IF EXISTS (SELECT FROM nself.ledger) THEN RAISE EXCEPTION 'nself: the ledger has migrations already'; END IF;
+  IF EXISTS (SELECT FROM nself.ledger) THEN RAISE EXCEPTION 'nself: the ledger already has migrations'; END IF;
 END $$;
 INSERT INTO nself.ledger (number, name, sum, chain, state) VALUES@ROWS@;
 @SEAL@

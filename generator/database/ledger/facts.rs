@@ -1,4 +1,4 @@
-//! The facts of a server's catalog, and how two catalogs differ.
+//! The facts of a server's catalog, and the differences between two catalogs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use crate::values::SqlIdent;
 /// The facts of a database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CatalogFacts {
-    /// The server's major version, `:`, 32 hexadecimal digits.
+    /// The server's major version, `:` and 32 hexadecimal digits.
     digest: String,
     /// Maps kind and name of an object to its facts, each with the number of times it occurs.
     all: BTreeMap<(String, String), BTreeMap<String, usize>>,
@@ -39,8 +39,8 @@ impl CatalogFacts {
         &self.digest
     }
 
-    /// Returns a sentence for each object whose facts differ; empty if the catalogs are equal. Rights that the first
-    /// start of a server gives to the owner and to `guests` are not compared.
+    /// Returns a sentence for each object whose facts differ; empty if the catalogs are equal. Rights that the
+    /// generated initialization script gives to the owner and to `guests` are not compared.
     pub fn differences(&self, migrations: &CatalogFacts, owner: &str, guests: &BTreeSet<SqlIdent>) -> Vec<String> {
         let none = BTreeMap::new();
         let mut lacking: BTreeSet<String> = BTreeSet::new();
@@ -56,14 +56,15 @@ impl CatalogFacts {
         for key in keys {
             let (here, there) = (self.all.get(key).unwrap_or(&none), migrations.all.get(key).unwrap_or(&none));
             let (kind, name) = key;
-            // Columns of a table that is on one side only.
+            // Skip columns of a table that exists on one side only.
             if here == there || lacking.iter().any(|table| name.starts_with(table)) {
                 continue;
             }
             let only = |these: &BTreeMap<String, usize>, those: &BTreeMap<String, usize>| -> Vec<String> {
                 let alone = these.iter().filter(|(what, count)| those.get(*what) != Some(*count));
-                let alone =
-                    alone.map(|(what, _)| what.clone()).filter(|what| !settled(kind, name, what, owner, guests));
+                let alone = alone
+                    .map(|(what, _)| what.clone())
+                    .filter(|what| !is_initial_right(kind, name, what, owner, guests));
                 alone.collect()
             };
             let (here, there) = (only(here, there), only(there, here));
@@ -89,9 +90,9 @@ impl CatalogFacts {
     }
 }
 
-/// Whether a fact is a right that the first start of a server gives: the owner's rights on `public`, the use of
-/// `public` for every role that connects, and the guests' rights on rows.
-fn settled(kind: &str, name: &str, what: &str, owner: &str, guests: &BTreeSet<SqlIdent>) -> bool {
+/// Returns whether a fact is a right that the generated initialization script gives: the owner's rights on `public`,
+/// the use of `public` for every role that connects, and the guests' rights on rows.
+fn is_initial_right(kind: &str, name: &str, what: &str, owner: &str, guests: &BTreeSet<SqlIdent>) -> bool {
     let mut words = what.split(' ');
     let mut letter = "";
     if kind == "default privilege" && name == "*" {
@@ -108,14 +109,14 @@ fn settled(kind: &str, name: &str, what: &str, owner: &str, guests: &BTreeSet<Sq
     }
     let of_rows = ["SELECT", "INSERT", "UPDATE", "DELETE"].contains(&privilege);
     let of_numbers = ["SELECT", "USAGE"].contains(&privilege);
-    let given = match (letter, name.split(' ').next().unwrap_or_default()) {
+    let is_initial = match (letter, name.split(' ').next().unwrap_or_default()) {
         ("r", _) => of_rows,
         ("S", _) => of_numbers,
         ("n", _) | ("", "schema") => privilege == "USAGE",
         ("", "relation") => of_rows || of_numbers,
         _ => false,
     };
-    given && guests.iter().any(|guest| guest.as_str() == role)
+    is_initial && guests.iter().any(|guest| guest.as_str() == role)
 }
 
 #[cfg(test)]
@@ -128,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn malformed_answers_are_none() {
+    fn malformed_answers_are_not_parsed() {
         assert_eq!(CatalogFacts::read(""), None);
         assert_eq!(CatalogFacts::read("'; DROP TABLE x --"), None);
         assert_eq!(CatalogFacts::read(&format!("15:{}\ntable", "0".repeat(32))), None);
@@ -166,7 +167,7 @@ mod tests {
         );
     }
     #[test]
-    fn rights_of_the_first_start_are_not_differences() {
+    fn rights_of_the_initialization_script_are_not_differences() {
         let bare = facts(&["table\tpublic.a\tp"]);
         let differs = |kind: &str, name: &str, what: &str| {
             let server = facts(&["table\tpublic.a\tp", &format!("{kind}\t{name}\t{what}")]);

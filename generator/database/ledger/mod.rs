@@ -16,18 +16,18 @@ pub use facts::CatalogFacts;
 
 /// Placeholders and the statements that replace them.
 const TEXTS: [(&str, &str); 8] = [
-    // Settings of a session; ends the session if a pooler is in between.
+    // Settings of a session. Fails if the connection goes through a pooler.
     ("@SESSION@", include_str!("session.sql")),
-    // Ends the session on a standby, and if its role is not the owner of the database or could gain more rights.
+    // Fails on a standby, and if the session's role is not the owner of the database or could gain more rights.
     ("@ROLE@", include_str!("role.sql")),
     // The function that runs SQL of the project.
     ("@APPLY@", include_str!("apply.sql")),
-    // Ends the session if it has lost the lock; a pooler may have given it a different server process.
+    // Fails if the session has lost the lock; a pooler may have given it a different server process.
     ("@HELD@", include_str!("held.sql")),
     ("@TABLES@", include_str!("tables.sql")),
-    // Ends the session if another role owns objects.
+    // Fails if a different role owns objects.
     ("@OWNED@", include_str!("owned.sql")),
-    // The function that digests the catalog.
+    // The function that computes the digest of the catalog.
     ("@DIGEST@", include_str!("digest.sql")),
     // Stores the digest for the next run.
     ("@SEAL@", include_str!("seal.sql")),

@@ -1,4 +1,4 @@
--- What another role owns it can change, whatever the migrations say of it: row security above all.
+-- The owner of an object can change it regardless of the migrations, for example switch row security off.
 DO $$ DECLARE other record; BEGIN
   SELECT pg_describe_object(o.class, o.id, 0) AS object, pg_get_userbyid(o.owner) AS owner INTO other FROM (
     SELECT 'pg_class'::regclass, oid, relowner, relnamespace FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'S', 'f', 'c')
@@ -8,7 +8,7 @@ DO $$ DECLARE other record; BEGIN
   ) AS o (class, id, owner, space)
    WHERE o.owner <> (SELECT oid FROM pg_roles WHERE rolname = session_user)
      AND NOT (SELECT rolsuper FROM pg_roles WHERE oid = o.owner)
-     -- A service that keeps a schema of its own here owns what is in it.
+     -- A service that has a schema here owns the objects in it.
      AND (SELECT nspname = 'public' OR nspowner = (SELECT oid FROM pg_roles WHERE rolname = session_user)
             FROM pg_namespace WHERE oid = o.space)
      AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = o.class AND d.objid = o.id AND d.deptype = 'e')

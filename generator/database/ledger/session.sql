@@ -4,7 +4,7 @@ SET search_path = pg_catalog, pg_temp;
 
 DO $$ BEGIN
   IF current_setting('nself.session', true) IS NULL THEN
-    RAISE EXCEPTION 'nself: a pooler stands before this server; migrations need a session of the server itself';
+    RAISE EXCEPTION 'nself: this connection goes through a pooler; migrations need a direct connection to the server';
   END IF;
 END $$;
 @ROLE@

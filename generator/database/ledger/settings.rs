@@ -1,11 +1,10 @@
-//! Settings of a server, database or role that affect how a session prints stored values, and which values it reads
-//! from texts. To compare two servers, both print with the same settings and read texts with the same settings.
+//! Settings of a server, database or role that affect how a session prints stored values and parses text. To compare
+//! two servers, the sessions of both use the same settings.
 
 use std::fmt::Write;
 
-/// Settings for printing expressions, each with the value that most servers have. `lc_monetary` is last.
-/// have; `lc_monetary` comes last.
-const PRINTED: [(&str, &str); 8] = [
+/// Settings for printing expressions, each with the value that most servers have. `lc_monetary` is the last one.
+const OUTPUT_SETTINGS: [(&str, &str); 8] = [
     ("bytea_output", "hex"),
     ("datestyle", "ISO,MDY"),
     ("extra_float_digits", "1"),
@@ -18,28 +17,28 @@ const PRINTED: [(&str, &str); 8] = [
 
 /// Returns the settings as clauses of a function that reads the catalog.
 pub(super) fn clauses() -> String {
-    PRINTED.map(|(name, value)| format!("SET {name} = '{value}'")).join(" ")
+    OUTPUT_SETTINGS.map(|(name, value)| format!("SET {name} = '{value}'")).join(" ")
 }
 
 /// Returns the settings as statements for a session.
 pub(super) fn statements() -> String {
-    PRINTED.map(|(name, value)| format!("SET {name} = '{value}';\n")).concat()
+    OUTPUT_SETTINGS.map(|(name, value)| format!("SET {name} = '{value}';\n")).concat()
 }
 
 /// Returns the settings as libpq options for other programs.
 pub fn options() -> String {
-    PRINTED.map(|(name, value)| format!("-c {name}={value}")).join(" ")
+    OUTPUT_SETTINGS.map(|(name, value)| format!("-c {name}={value}")).join(" ")
 }
 
-/// Returns the options for a definition that is kept: amounts keep the currency of the server, so `lc_monetary` is
-/// not set.
+/// Returns the options for a definition that is written to a file. They do not set `lc_monetary`, so that amounts keep
+/// the currency of the server.
 pub fn options_to_keep() -> String {
-    let kept = PRINTED.iter().filter(|(name, _)| *name != "lc_monetary");
-    kept.map(|(name, value)| format!("-c {name}={value}")).collect::<Vec<_>>().join(" ")
+    let options = OUTPUT_SETTINGS.iter().filter(|(name, _)| *name != "lc_monetary");
+    options.map(|(name, value)| format!("-c {name}={value}")).collect::<Vec<_>>().join(" ")
 }
 
-/// Settings that affect which value is stored for a text, such as '01/02/2024', a time without a zone or '1,50'.
-const TAKEN: [&str; 9] = [
+/// Settings that affect which value a server stores for text such as '01/02/2024', a time without a zone or '1,50'.
+const INPUT_SETTINGS: [&str; 9] = [
     "array_nulls",
     "check_function_bodies",
     "datestyle",
@@ -51,30 +50,30 @@ const TAKEN: [&str; 9] = [
     "xmloption",
 ];
 
-/// Settings that affect how the sessions of a server read texts.
+/// Values of the settings that affect how the sessions of a server parse text.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct InputSettings(Vec<(&'static str, String)>);
 
 impl InputSettings {
     /// Returns the query whose answer [`InputSettings::read`] parses.
     pub fn question() -> String {
-        let names = TAKEN.map(|name| format!("'{name}'")).join(", ");
+        let names = INPUT_SETTINGS.map(|name| format!("'{name}'")).join(", ");
         format!("SELECT lower(name) || E'\\t' || setting FROM pg_catalog.pg_settings WHERE lower(name) IN ({names});\n")
     }
 
     /// Parses a server's answer. Values with characters that no setting has are ignored.
     pub fn read(answer: &str) -> InputSettings {
         let plain = |sign: char| sign.is_ascii_alphanumeric() || " ,.:/@_+-<>".contains(sign);
-        let said = answer.lines().filter_map(|line| {
+        let values = answer.lines().filter_map(|line| {
             let (name, value) = line.split_once('\t')?;
-            let name = TAKEN.into_iter().find(|known| *known == name)?;
+            let name = INPUT_SETTINGS.into_iter().find(|known| *known == name)?;
             value.chars().all(plain).then(|| (name, value.to_owned()))
         });
-        InputSettings(said.collect())
+        InputSettings(values.collect())
     }
 
-    /// Returns statements that apply the settings to a session of another server. That server keeps its value where
-    /// it does not know the setting's value.
+    /// Returns statements that apply the settings to a session of a different server. A server that does not know a
+    /// value keeps its own.
     pub fn statements(&self) -> String {
         let mut text = String::new();
         for (name, value) in &self.0 {
@@ -92,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_never_becomes_a_statement() {
+    fn an_answer_of_a_server_cannot_inject_sql() {
         let answer = "timezone\tAmerica/Argentina/Buenos_Aires\ndatestyle\tISO, MDY\nlc_monetary\t'; DROP TABLE x --\n\
                       lc_monetary\ta\\! id\nsearch_path\tother\n\\! id\nxmloption";
         let said = InputSettings::read(answer);

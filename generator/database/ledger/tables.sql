@@ -1,5 +1,5 @@
 CREATE SCHEMA IF NOT EXISTS nself;
--- A trigger, a rule, a column of another kind: code of another role would run in this session.
+-- Triggers, rules and columns of other types could run code of other roles in this session.
 DO $$ DECLARE me oid := (SELECT oid FROM pg_roles WHERE rolname = current_user); BEGIN
   IF EXISTS (SELECT FROM pg_namespace WHERE nspname = 'nself' AND nspowner <> me)
      OR EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -11,7 +11,7 @@ DO $$ DECLARE me oid := (SELECT oid FROM pg_roles WHERE rolname = current_user);
                                     WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
                                       AND t.typnamespace <> 'pg_catalog'::regnamespace)))
      OR EXISTS (SELECT FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname = 'nself') THEN
-    RAISE EXCEPTION 'nself: the schema nself holds something that the runner did not make; look at it, and drop it';
+    RAISE EXCEPTION 'nself: the schema nself has an object that the runner did not create; inspect it and drop it';
   END IF;
 END $$;
 CREATE TABLE IF NOT EXISTS nself.ledger (
@@ -23,7 +23,7 @@ CREATE TABLE IF NOT EXISTS nself.ledger (
   at timestamptz NOT NULL DEFAULT now()
 );
 CREATE TABLE IF NOT EXISTS nself.catalog (only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row), digest text NOT NULL);
--- Default privileges may have given both to others.
+-- Default privileges may have granted access to other roles.
 DO $$ DECLARE other text; BEGIN
   FOR other IN
     SELECT DISTINCT coalesce(quote_ident(r.rolname), 'PUBLIC')
@@ -36,8 +36,8 @@ DO $$ DECLARE other text; BEGIN
     EXECUTE 'REVOKE ALL ON ALL TABLES IN SCHEMA nself FROM ' || other;
   END LOOP;
 END $$;
--- Services that wait for the migrations ask for the last one, each by its own role.
+-- Services wait for the last migration with a query by their own roles.
 GRANT USAGE ON SCHEMA nself TO PUBLIC;
 GRANT SELECT ON nself.ledger TO PUBLIC;
--- What a server of another major version printed is no sign of a change: each has a way of its own.
+-- Major versions print the catalog differently, so a digest of a different version proves no change.
 DELETE FROM nself.catalog WHERE split_part(digest, ':', 1) <> (current_setting('server_version_num')::int / 10000)::text;

@@ -91,7 +91,7 @@ impl Affected {
         }
     }
 
-    /// Whether a type is a recreated enumeration.
+    /// Returns whether a type is a recreated enumeration.
     pub fn rebuilds(&self, kind: &TypeName) -> bool {
         !self.rebuilt.is_empty() && kind.object().is_some_and(|kind| self.rebuilt.contains(&kind))
     }
@@ -139,12 +139,12 @@ fn changed_routines(old: &Schema, new: &Schema) -> BTreeSet<ObjectName> {
     functions.map(|(name, _)| name).chain(views.map(|(name, _)| name)).cloned().collect()
 }
 
-/// Whether `CREATE OR REPLACE` cannot turn one function into the other.
+/// Returns whether `CREATE OR REPLACE` cannot turn one function into the other.
 fn signature_differs(old: &Function, new: &Function) -> bool {
     old.procedure != new.procedure || old.arguments != new.arguments || old.returns != new.returns
 }
 
-/// Whether two views differ in a part that cannot be changed in place.
+/// Returns whether two views differ in a part that cannot be changed in place.
 fn view_differs(old: &View, new: &View) -> bool {
     old.query != new.query || old.materialized != new.materialized || old.security_invoker != new.security_invoker
 }

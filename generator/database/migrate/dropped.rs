@@ -60,7 +60,7 @@ fn keys_where<T>(parts: &BTreeMap<SqlIdent, T>, is_dropped: impl Fn(&SqlIdent, &
     parts.iter().filter(|(key, part)| is_dropped(key, part)).map(|(key, _)| key.clone()).collect()
 }
 
-/// Whether two indexes differ in their comments at most, which are changed in place.
+/// Returns whether two indexes differ in their comments at most, which are changed in place.
 pub(super) fn same_index(a: &Index, b: &Index) -> bool {
     a == b || Index { comment: None, ..a.clone() } == Index { comment: None, ..b.clone() }
 }
@@ -74,7 +74,7 @@ fn index_depends_on(index: &Index, affected: &BTreeSet<SqlIdent>, regenerated: &
     overlap(columns, regenerated) || any_mentions(texts, affected) || overlap(with_class, affected)
 }
 
-/// Whether the key that a foreign key refers to is dropped, or the type of one of its columns changes.
+/// Returns whether the key that a foreign key refers to is dropped, or the type of one of its columns changes.
 fn target_changes(diff: &Diff, key: &ForeignKey) -> bool {
     let target = &key.references.table;
     let Some(old) = diff.old.tables.get(target) else { return false };

@@ -88,7 +88,7 @@ impl<'a> Graph<'a> {
     }
 }
 
-/// Whether a column of the table hides the other object: in the table's expressions the name means the column.
+/// Returns whether a column of the table hides the other object: in the table's expressions the name means the column.
 fn hides(schema: &Schema, node: &ObjectNode, other: &ObjectNode) -> bool {
     let ObjectNode(ObjectKind::Table, name) = node else { return false };
     matches!(other.0, ObjectKind::Function | ObjectKind::Table | ObjectKind::View)

@@ -32,7 +32,7 @@ mod tests {
     use crate::values::Checked;
 
     #[test]
-    fn added_labels_stand_before_the_next_old_one() {
+    fn added_labels_are_before_the_next_old_one() {
         let labels =
             |text: &str| -> Vec<Label> { text.split_whitespace().map(|label| Label::new(label).unwrap()).collect() };
         let added = |old: &str, new: &str| -> Option<Vec<(String, Option<String>)>> {

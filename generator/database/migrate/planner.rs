@@ -35,7 +35,7 @@ impl<'a> Planner<'a> {
         keys.iter().fold(self.root.clone(), |path, key| path.key(*key))
     }
 
-    /// Whether a hazard of an object is allowed.
+    /// Returns whether a hazard of an object is allowed.
     pub fn allows(&self, object: &str, hazard: Hazard) -> bool {
         self.allow.is_none_or(|allow| allow.get(object).is_some_and(|hazards| hazards.contains_key(&hazard)))
     }

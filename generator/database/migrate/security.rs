@@ -10,7 +10,7 @@ use crate::database::identifiers::words;
 use crate::database::model::*;
 use crate::values::SqlIdent;
 
-/// Whether a policy depends on something that is recreated: a function or view, a column of its table, or another
+/// Returns whether a policy depends on something that is recreated: a function or view, a column of its table, or another
 /// table with such a column.
 fn depends_on_change(diff: &Diff, table: &ObjectName, policy: &Policy) -> bool {
     let (types, regenerated) = (diff.affected.types_of(table), diff.affected.regenerated_of(table));

@@ -40,7 +40,7 @@ pub struct ForeignKey {
     pub references: Target,
     #[serde(default, skip_serializing_if = "is_default")]
     pub on_delete: Action,
-    /// Columns that `on_delete` sets to NULL or to their default; all columns of the key unless given.
+    /// Columns that `on_delete` sets to NULL or to their default; all columns of the key by default.
     #[serde(default, skip_serializing_if = "is_default")]
     pub on_delete_columns: Vec<SqlIdent>,
     #[serde(default, skip_serializing_if = "is_default")]

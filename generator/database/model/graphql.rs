@@ -12,7 +12,7 @@ use super::*;
 #[serde(deny_unknown_fields, default)]
 pub struct Api {
     pub may: BTreeSet<ApiRight>,
-    /// Columns that the role can read and write; all unless given.
+    /// Columns that the role can read and write; all by default.
     pub columns: Vec<SqlIdent>,
     /// Only rows whose column equals the session variable; new rows get its value.
     pub rows: BTreeMap<SqlIdent, SessionVariable>,

@@ -159,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_written_one_way() {
+    fn each_name_has_one_spelling() {
         assert!(ObjectName::new("public.orders").is_err() && ObjectName::new("a.b.c").is_err());
         assert_eq!(ObjectName::new("orders").unwrap().sql(), "\"public\".\"orders\"");
         assert!(Label::new("it's").is_err() && Operator::new("--").is_err() && Expression::new("1) OR (1").is_err());

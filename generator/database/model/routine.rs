@@ -14,7 +14,7 @@ pub struct View {
     pub query: Query,
     #[serde(default, skip_serializing_if = "is_default")]
     pub materialized: bool,
-    /// Runs with the rights of the role that queries it, so that row-level security applies; true unless given.
+    /// Runs with the rights of the role that queries it, so that row-level security applies; true by default.
     #[serde(default = "crate::values::yes", skip_serializing_if = "Clone::clone")]
     pub security_invoker: bool,
     /// Only for a materialised view.
@@ -67,7 +67,7 @@ pub struct Function {
 }
 
 impl Function {
-    /// Whether everyone may call it without a grant.
+    /// Returns whether everyone may call it without a grant.
     pub fn is_for_everyone(&self) -> bool {
         self.grants.is_empty() && !self.security_definer
     }

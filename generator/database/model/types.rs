@@ -95,14 +95,14 @@ pub struct Sequence {
     pub kind: SequenceKind,
     #[serde(skip_serializing_if = "is_default")]
     pub start: Option<i64>,
-    /// 1 unless given.
+    /// 1 by default.
     #[serde(skip_serializing_if = "is_default")]
     pub increment: Option<i64>,
     #[serde(skip_serializing_if = "is_default")]
     pub min: Option<i64>,
     #[serde(skip_serializing_if = "is_default")]
     pub max: Option<i64>,
-    /// 1 unless given.
+    /// 1 by default.
     #[serde(skip_serializing_if = "is_default")]
     pub cache: Option<u32>,
     #[serde(skip_serializing_if = "is_default")]

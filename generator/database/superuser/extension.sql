@@ -7,7 +7,8 @@ SELECT NOT EXISTS (SELECT FROM pg_extension WHERE extname = :'nself_extension') 
          WHERE e.name = :'nself_extension') IS NOT NULL AS nself_has_schema \gset
 \if :nself_lacks
 \if :nself_moves
--- Its script runs as the superuser and finds what is in its schema, so that is an empty one of the superuser.
+-- The extension's script runs as the superuser and resolves names in its schema, so it gets an empty schema of the
+-- superuser.
 BEGIN;
 CREATE SCHEMA nself_extension;
 CREATE EXTENSION :"nself_extension" SCHEMA nself_extension;
@@ -16,7 +17,8 @@ DROP SCHEMA nself_extension;
 COMMIT;
 \elif :nself_has_schema
 BEGIN;
--- This one names its schema, such as `pg_catalog`. In a schema of someone else its script would find what they have put there.
+-- The extension fixes its schema, such as `pg_catalog`. In a schema of a different role, the script could run that
+-- role's objects.
 SELECT set_config('nself.extension', :'nself_extension', true) \g /dev/null
 DO $$ DECLARE found text; BEGIN
   SELECT n.nspname INTO found
@@ -25,17 +27,18 @@ DO $$ DECLARE found text; BEGIN
     JOIN pg_namespace n ON n.nspname = v.schema JOIN pg_roles r ON r.oid = n.nspowner
    WHERE e.name = current_setting('nself.extension') AND NOT r.rolsuper;
   IF found IS NOT NULL THEN
-    RAISE EXCEPTION 'nself: the extension belongs into the schema %, whose owner is no superuser; rename the schema first', found;
+    RAISE EXCEPTION 'nself: the extension must be in the schema %, whose owner is not a superuser; rename the schema first', found;
   END IF;
 END $$;
 CREATE EXTENSION :"nself_extension";
--- The role that owns the database may schedule jobs; they run as the role that scheduled them.
+-- The owner of the database may schedule jobs. A job runs as the role that scheduled it.
 SELECT format('GRANT USAGE ON SCHEMA cron TO %I', r.rolname) FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba
  WHERE d.datname = current_database() AND :'nself_extension' = 'pg_cron' \gexec
 COMMIT;
 \else
 BEGIN;
--- This one cannot move. Its script would find what others have put into `public` under the name of a built-in one.
+-- The extension cannot change its schema. Its script could run an object in `public` that has the name of a built-in
+-- one.
 DO $$ DECLARE found text; BEGIN
   SELECT 'public.' || o.name INTO found FROM (
     SELECT p.proname, p.oid, p.proowner, 'pg_proc'::regclass FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace
@@ -48,7 +51,7 @@ DO $$ DECLARE found text; BEGIN
      AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = o.class AND d.objid = o.id AND d.deptype = 'e')
    ORDER BY 1 LIMIT 1;
   IF found IS NOT NULL THEN
-    RAISE EXCEPTION 'nself: % has the name of a built-in one, and the script of an extension would use it; drop it first', found;
+    RAISE EXCEPTION 'nself: % has the name of a built-in object, and the script of an extension would use it; drop it first', found;
   END IF;
 END $$;
 CREATE EXTENSION :"nself_extension" SCHEMA public;

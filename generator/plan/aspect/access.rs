@@ -38,7 +38,10 @@ pub fn plan(
     if let Some(name) = long.or(also_long) {
         planned.findings.push(
             Diagnostic::error(Code::LongContainerName, crate::path!("project"))
-                .message(format!("the engine's name server cannot spell `{name}`, which has {} characters", name.len()))
+                .message(format!(
+                    "the container engine cannot resolve the name `{name}`, which has {} characters",
+                    name.len()
+                ))
                 .expected(format!("a container's or network's name of at most {LABEL} characters"))
                 .hint("shorten the name of the project, the environment or the database"),
         );
@@ -56,7 +59,7 @@ fn peers(inputs: Inputs, network: Network, clients: BTreeSet<&ServiceName>) -> (
     if clients.is_empty() {
         return (Peers::None, None);
     }
-    // The name server of Podman does not tell to which network an address belongs.
+    // Podman's name server does not resolve an address to the name of its network.
     if stack.compose.compat == Some(Compat::Podman) {
         return (Peers::All, None);
     }
@@ -77,9 +80,9 @@ fn superuser(server: &PlannedService) -> (SqlIdent, Option<Diagnostic>) {
         }
         Some(_) => {
             let finding = Diagnostic::error(Code::BadValue, server.path.key("env").key(variable.as_str()))
-                .message("this value is not a name that the server's access rules can contain")
+                .message("the superuser's name is not a plain SQL name, so the server's access rules cannot contain it")
                 .expected("an SQL name of lower-case letters, digits and underscores, as text")
-                .hint("leave the variable out: the superuser is `postgres` then");
+                .hint("remove the variable; the superuser is then `postgres`");
             (default, Some(finding))
         }
     }

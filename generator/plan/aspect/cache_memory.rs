@@ -1,5 +1,5 @@
-//! The memory of Redis: with a limit below that of its container it refuses writes when it is full. Without one the
-//! kernel ends it, and what the append-only file does not have yet is lost.
+//! The memory limit of Redis. With a limit below that of its container, a full Redis refuses writes. Without one, the
+//! kernel kills it, and writes that are not yet in the append-only file are lost.
 
 use crate::plan::assemble::memory_limit;
 use crate::plan::roster::{PlannedService, Roster};

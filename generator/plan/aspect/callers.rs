@@ -64,7 +64,7 @@ pub fn check(inputs: Inputs, roster: &Roster, edge: &IngressPlan, internal: &[In
         findings.push(
             Diagnostic::warning(Code::NoInternalAddress, first.path.clone())
                 .message(format!("{} {verb} internal, and no address counts as internal{place}", hosts.join(", ")))
-                .expected("the addresses of the callers, such as those of an office or a VPN")
+                .expected("the addresses of the callers, such as the address range of an office or a VPN")
                 .hint(if on_cluster_only {
                     "`edge.internal_addresses = [\"198.51.100.0/24\"]`; `kubectl port-forward` reaches a service without the edge"
                 } else {
@@ -85,7 +85,7 @@ fn address_ranges(stack: &Stack) -> Vec<Diagnostic> {
         let everything = |(_, cidr): &(usize, &Cidr)| range(cidr).is_some_and(|range| range.is_everything());
         findings.extend(list.iter().enumerate().filter(everything).map(|(i, cidr)| {
             Diagnostic::error(Code::AddressRange, field(name, i))
-                .message(format!("`{cidr}` holds every address of the internet"))
+                .message(format!("`{cidr}` contains every address of the internet"))
                 .expected("the ranges of networks that you know")
                 .hint(if name == "trusted_proxies" {
                     "list the proxies: any other client could claim any address"
@@ -103,16 +103,16 @@ fn address_ranges(stack: &Stack) -> Vec<Diagnostic> {
         if let Some((k, proxy)) = proxies.iter().enumerate().find(|(_, proxy)| overlap(cidr, proxy)) {
             findings.push(
                 finding
-                    .message(format!("`{cidr}` is internal and overlaps `{proxy}`, where proxies are"))
-                    .expected("ranges without a common address: what a proxy forwards comes from anywhere")
+                    .message(format!("the internal range `{cidr}` overlaps the range `{proxy}` of a proxy"))
+                    .expected("ranges that do not overlap: requests through a proxy can come from anywhere")
                     .hint("narrow one of the two, for example to the proxy's own address")
                     .related(field("trusted_proxies", k), "the proxies"),
             );
         } else if by_pods && pods.iter().any(|pods| overlap(cidr, pods)) {
             findings.push(
                 finding
-                    .message(format!("`{cidr}` is internal, and the pods of the gateway may have such addresses"))
-                    .expected("`edge.trusted_proxies`, the addresses of the gateway's pods, without a common address")
+                    .message(format!("pods of the gateway may have addresses of the internal range `{cidr}`"))
+                    .expected("`edge.trusted_proxies` with the addresses of the gateway's pods, which do not overlap internal addresses")
                     .hint("`edge.trusted_proxies = [\"10.42.0.0/16\"]`, the range that the cluster gives to pods"),
             );
         }
@@ -127,8 +127,11 @@ fn hidden_finding(edge: &IngressPlan, hidden: HiddenClients) -> Diagnostic {
     let has_internal = !edge.internal_addresses.is_empty();
     let depends = locations.any(|location| location.internal || (has_internal && guarded(location)));
     let finding = if depends { Diagnostic::error } else { Diagnostic::warning };
-    let consequence =
-        if depends { "so internal callers cannot be told from others" } else { "so all clients share one rate limit" };
+    let consequence = if depends {
+        "so nself cannot distinguish internal callers from others"
+    } else {
+        "so all clients share one rate limit"
+    };
     finding(Code::HiddenClients, hidden.path)
         .message(format!("{}, {consequence}", hidden.reason))
         .expected(hidden.expected)
@@ -153,7 +156,9 @@ fn hidden_from_engine(stack: &Stack, profile: Profile, roster: &Roster) -> Optio
     if let Some((path, address)) = addresses.iter().find(|(_, address)| address.is_ipv6() && !address.is_loopback()) {
         return Some(HiddenClients {
             path: path.clone(),
-            reason: format!("what is published at `{address}` arrives with the address of the containers' bridge"),
+            reason: format!(
+                "requests to ports that are published at `{address}` arrive with the address of the containers' bridge"
+            ),
             expected: "an IPv4 address, for which the engine keeps the client's address".into(),
             hint: format!("`{path} = \"0.0.0.0\"`"),
         });
@@ -161,7 +166,9 @@ fn hidden_from_engine(stack: &Stack, profile: Profile, roster: &Roster) -> Optio
     let (path, address) = addresses.iter().find(|(_, address)| address.is_loopback())?;
     (profile != Profile::Local && !listed).then(|| HiddenClients {
         path: path.clone(),
-        reason: format!("what is published at `{address}` arrives with the address of the containers' bridge"),
+        reason: format!(
+            "requests to ports that are published at `{address}` arrive with the address of the containers' bridge"
+        ),
         expected: "a proxy of this machine that names the client, or an address of the network".into(),
         hint: "`tls.mode = 'proxy` with `edge.trusted_proxies = [\"172.16.0.0/12\"]`, or leave the address out".into(),
     })
@@ -188,7 +195,7 @@ fn hidden_from_cluster(settings: &Kubernetes) -> Option<HiddenClients> {
                    of traefik), and the namespace of its pods"
                 .into(),
         hint: format!(
-            "once that is so, the stack says it: `kubernetes = {{ preserves_client_address = true, edge_namespace = \"{namespace}\" }}`"
+            "then declare it in the stack: `kubernetes = {{ preserves_client_address = true, edge_namespace = \"{namespace}\" }}`"
         ),
     })
 }

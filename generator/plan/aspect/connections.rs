@@ -12,11 +12,16 @@ use crate::plan::wiring::{Addition, Planned, Wiring, Wirings};
 use crate::stack::{EnvReference, Zone};
 use crate::values::ServiceName;
 
-/// Returns every connection that a service opens: to dependencies, to services of its variables, to the mail catcher and to
-/// upstreams of routes.
+/// Returns every connection that a service opens: to dependencies, to services of its variables, to the mail catcher, to
+/// upstreams of routes, and those that an aspect adds.
 pub fn plan(roster: &Roster, wirings: &Wirings, ingress: &IngressPlan, mail: &MailServer) -> BTreeSet<Connection> {
     let mut connections = BTreeSet::new();
     for (from, member) in roster {
+        connections.extend(wirings.connections(from).map(|(to, port)| Connection {
+            from: from.clone(),
+            to: to.clone(),
+            port,
+        }));
         let wired = wirings.dependencies(from).map(|(to, _)| to);
         for to in member.service.depends_on.keys().chain(&member.service.connects_to).chain(wired) {
             // `rules::sources` reports a service that does not exist.

@@ -83,7 +83,7 @@ pub fn plan(stack: &Stack, roster: &Roster) -> Planned<Server> {
         if RESERVED.contains(&role.as_str()) || SqlIdent::refusal(role.as_str()).is_some() {
             planned.findings.push(
                 Diagnostic::error(Code::DatabaseTaken, service.path.clone())
-                    .message(format!("the login role would be `{role}`, which belongs to the server"))
+                    .message(format!("the login role would be `{role}`, a name that the server reserves"))
                     .hint("rename the service"),
             );
         }
@@ -152,8 +152,8 @@ impl Uses {
         if RESERVED.contains(&database.as_str()) {
             planned.findings.push(
                 Diagnostic::error(Code::DatabaseTaken, path.key("name"))
-                    .message(format!("the database `{database}` belongs to the server"))
-                    .hint("choose another name"),
+                    .message(format!("the server reserves the database name `{database}`"))
+                    .hint("choose a different name"),
             );
         }
         let entry = planned.part.databases.entry(database.clone()).or_default();
@@ -209,17 +209,19 @@ pub fn passwords(roles: &Roles, migrations: &BTreeMap<SqlIdent, Migrations>) -> 
 
 /// Returns the finding for a name that the migrations' role cannot have.
 fn refused_role(database: &SqlIdent, role: &SqlIdent, roles: &Roles, roster: &Roster) -> Option<Diagnostic> {
-    let taken = |reason: String| {
+    let name_taken = |reason: String| {
         Diagnostic::error(Code::DatabaseTaken, path!("databases", database))
             .message(format!("the migrations of `{database}` run as the role `{role}`, {reason}"))
     };
     if let Some(reason) = SqlIdent::refusal(role.as_str()) {
-        return Some(taken(format!("which is no name: {reason}")).hint("give the database a shorter name"));
+        return Some(
+            name_taken(format!("which is not a valid name: {reason}")).hint("give the database a shorter name"),
+        );
     }
     let (service, _) = roles.iter().find(|(_, other)| other.name == *role)?;
     let path = roster.get(service).map_or_else(FieldPath::root, |member| member.path.clone());
     Some(
-        taken(format!("which is that of the service `{service}`"))
+        name_taken(format!("which is the role of the service `{service}`"))
             .hint("rename the service")
             .related(path, "the service"),
     )

@@ -48,19 +48,19 @@ pub fn plan(stack: &Stack, server: &Server) -> Planned<BTreeMap<SqlIdent, Schema
                 Diagnostic::error(Code::UnknownDatabase, path.clone())
                     .message(format!("no service uses the database `{name}`"))
                     .expected(format!("one of {names}"))
-                    .hint("a service with `databases.main.name` makes it"),
+                    .hint("declare it as the database of a service: `databases.main.name`"),
             );
         }
         for (place, role) in named_roles(&schema, &path) {
             if !role_names.contains(role.as_str()) {
                 let near = crate::words::nearest(role.as_str(), role_names.iter().copied());
                 let hint = near.map_or_else(
-                    || "roles are those of services that use a database; `public` is everyone".to_owned(),
+                    || "a role belongs to a service that uses the database; `public` stands for all roles".to_owned(),
                     |near| format!("did you mean `{near}`?"),
                 );
                 findings.push(
                     Diagnostic::error(Code::UnknownRole, place)
-                        .message(format!("there is no role `{role}`"))
+                        .message(format!("the stack has no role `{role}`"))
                         .hint(hint),
                 );
             }

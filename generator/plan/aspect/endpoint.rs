@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
-use crate::plan::addresses::left_out;
+use crate::plan::addresses::excluded_service;
 use crate::plan::roster::{PlannedService, Roster};
 use crate::plan::service_names::{DATABASE, POOLER, REPLICA, service_name};
 use crate::stack::{EnvReference, EnvValue, Profile, Stack};
@@ -51,7 +51,7 @@ impl Endpoint {
         }
     }
 
-    /// Returns what the endpoint adds to the name of a URL's secret.
+    /// Returns the suffix that the endpoint adds to the name of a URL's secret.
     pub fn suffix(self) -> &'static str {
         match self {
             Endpoint::Server => "",
@@ -88,7 +88,7 @@ fn collect_endpoints(value: &EnvValue, profile: Profile, endpoints: &mut BTreeSe
     }
 }
 
-/// Variables through which an image keeps sessions or writes, whatever the service's access.
+/// Variables through which an image keeps sessions or writes, regardless of the service's access.
 const DIRECT_ONLY: [(&str, &str, &str); 3] = [
     ("hasura", "HASURA_GRAPHQL_METADATA_DATABASE_URL", "Hasura listens for changes of its metadata in a session"),
     ("hasura-auth", "HASURA_GRAPHQL_DATABASE_URL", "hasura-auth migrates its tables through it when it starts"),
@@ -110,10 +110,10 @@ pub fn check(
         |message: String| Diagnostic::error(Code::DatabaseEndpoint, path.key(endpoint.reference())).message(message);
     let server = endpoint.server();
     if let Some(service) = stack.services.get(&server).filter(|_| !roster.contains_key(&server)) {
-        return Err(left_out(&server, service, path));
+        return Err(excluded_service(&server, service, path));
     }
     if !roster.contains_key(&server) {
-        return Err(refused(format!("there is no service `{server}` in this environment"))
+        return Err(refused(format!("this environment has no service `{server}`"))
             .expected(format!("`services.{server} = nself.services.{server}`"))
             .hint("`nself.database_url` is the server itself"));
     }

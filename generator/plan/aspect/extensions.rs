@@ -27,7 +27,7 @@ const CONTRIB: &str = "adminpack amcheck autoinc bloom bool_plperl bool_plperlu 
 /// Further names of contrib begin so.
 const CONTRIB_PREFIX: &str = "tsm_system_";
 
-/// Repositories whose extensions are known: those of contrib, and these.
+/// Images whose extensions nself knows: PostgreSQL's contrib modules, and these.
 const IMAGES: [(&str, &[&str]); 4] = [
     ("library/postgres", &[]),
     ("pgvector/pgvector", &["vector"]),
@@ -59,7 +59,7 @@ const PACKAGES: [(&str, &str); 6] = [
 /// Extensions whose library the server loads when it starts.
 const LOADED: [&str; 3] = ["pg_cron", "pgaudit", "timescaledb"];
 
-/// Places where the stack asks for each extension of each database.
+/// Fields of the stack that declare each extension of each database.
 type Requests<'a> = BTreeMap<(&'a ExtensionName, SqlIdent), FieldPath>;
 
 /// Plans the libraries. An extension that the image is known to lack is NS513.
@@ -83,10 +83,8 @@ pub fn plan(stack: &Stack, roster: &Roster, definitions: &BTreeMap<SqlIdent, Sch
         if let Some(other) = libraries.settings.get("cron.database_name") {
             findings.push(
                 Diagnostic::error(Code::NoExtension, requests[&(*extension, database.clone())].clone())
-                    .message(format!(
-                        "`pg_cron` is already in the database `{other}`, and a server has it in one database"
-                    ))
-                    .hint("schedule all jobs there: `cron.schedule_in_database` runs them in other databases"),
+                    .message(format!("a server can have `pg_cron` in one database only, and `{other}` already has it"))
+                    .hint("schedule all jobs in that database: `cron.schedule_in_database` runs them in others"),
             );
             continue;
         }
@@ -158,7 +156,7 @@ fn remedy(extension: &str, version: u32) -> String {
              postgresql-{version}-{package}`, push it, and set `services.postgres = {{ image = \"…\", user = \"999:999\" \
              }}`; docs/databases.md has the steps"
         ),
-        None => "set `services.postgres.image` or `services.postgres.build` to one that has it".to_owned(),
+        None => "set `services.postgres.image` or `services.postgres.build` to an image that has it".to_owned(),
     }
 }
 

@@ -84,7 +84,7 @@ fn challenge_port(roster: &Roster, ingress: &IngressPlan) -> Option<Diagnostic> 
     })
 }
 
-/// Settings that routes take unless they have their own.
+/// Defaults for routes that do not set these fields.
 struct SharedSettings<'a> {
     rate_limits: &'a BTreeMap<SecretName, RateLimit>,
     max_body: Memory,
@@ -110,14 +110,14 @@ fn sites(
             internal.push(InternalRoute { path: access, host: address.hosts[0].clone() });
         }
         if tls_mode(inputs.stack, inputs.profile) == TlsMode::Acme {
-            findings.extend(uncertifiable(inputs.stack, address));
+            findings.extend(certificate_findings(inputs.stack, address));
         }
         for host in &address.hosts {
             if let Some(first) = owners.insert((host.clone(), location.path.clone()), address.path.clone()) {
                 findings.push(
                     Diagnostic::error(Code::RouteTaken, address.path.clone())
                         .message(format!("`{}{}` is routed twice", declared_host(address), location.path))
-                        .hint("give one of them another subdomain or path")
+                        .hint("give one of them a different subdomain or path")
                         .related(first, "the other route"),
                 );
                 break;
@@ -134,7 +134,7 @@ fn sites(
     }
     for site in sites.values_mut() {
         site.locations.sort_by(|a, b| b.path.as_str().len().cmp(&a.path.as_str().len()).then(a.path.cmp(&b.path)));
-        close_siblings(site);
+        close_internal_paths_on_other_routes(site);
         site.locations.iter_mut().filter(|location| location.strip_prefix).for_each(close_behind_prefix);
     }
     (sites, internal)
@@ -149,6 +149,8 @@ const CERTIFICATE_KEY_FILE: &str = "key of the certificate, PEM";
 /// Folder with the files of the proxy and the certificate client, and the program that the proxy starts.
 const FOLDER: &str = "/etc/nself";
 const START: &str = "/etc/nself-start.sh";
+/// The port of the proxy for HTTPS, unless the stack sets it.
+const HTTPS: u16 = 8443;
 
 /// Returns the wirings of the proxy and the certificate client, and the secrets with the proxy's certificate.
 fn wire(roster: &Roster, addresses: &Addresses, ingress: &IngressPlan) -> (Vec<Wiring>, Recipes) {
@@ -167,7 +169,7 @@ fn wire(roster: &Roster, addresses: &Addresses, ingress: &IngressPlan) -> (Vec<W
         }
         if ingress.tls == TlsMode::Proxy {
             let https = roster[proxy].service.all_ports().get(&PortName::wrap("https".into())).copied();
-            wirings.extend(https.map(|port| Wiring::new(proxy, Addition::Unpublish(port), &tls)));
+            wirings.push(Wiring::new(proxy, Addition::Unpublish(https.unwrap_or(HTTPS)), &tls));
         } else if ingress.tls != TlsMode::Acme {
             recipes = certificates(ingress, addresses);
             let files = recipes.keys().map(|secret| Wiring::new(proxy, Addition::SecretFile(secret.clone()), &tls));
@@ -219,7 +221,7 @@ fn sorted<T: Ord + Clone>(list: &[T]) -> Vec<T> {
 
 /// Adds the path of an internal route to the internal paths of other routes that lead to the same port, since an upstream
 /// may treat `/ADMIN` like `/admin`.
-fn close_siblings(site: &mut Site) {
+fn close_internal_paths_on_other_routes(site: &mut Site) {
     let internal: Vec<(Upstream, UrlPath)> = site
         .locations
         .iter()
@@ -288,7 +290,7 @@ fn location(stack: &Stack, roster: &Roster, address: &Address, shared: &SharedSe
         let names: Vec<&str> = rate_limits.keys().map(SecretName::as_str).collect();
         findings.push(
             Diagnostic::error(Code::UnknownDependency, address.path.key("rate_limit"))
-                .message(format!("there is no rate limit `{rate_limit}`"))
+                .message(format!("the stack has no rate limit `{rate_limit}`"))
                 .expected(format!("one of {}", names.join(", ")))
                 .hint(format!("declare it: `edge.rate_limits.{rate_limit} = {{ per_second = 10, burst = 20 }}`")),
         );
@@ -330,16 +332,16 @@ fn declared_host(address: &Address) -> &str {
     subdomain.or(route.host.as_ref().map(Host::as_str)).unwrap_or(&hosts[0])
 }
 
-/// Returns findings for host names that get no certificate: by the HTTP challenge, a public certificate authority
-/// issues only for public names without a wildcard.
-fn uncertifiable(stack: &Stack, address: &Address) -> Vec<Diagnostic> {
+/// Returns findings for host names that cannot get a certificate: with the HTTP challenge, a certificate authority
+/// issues certificates only for public names without wildcards.
+fn certificate_findings(stack: &Stack, address: &Address) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     if address.route.subdomain.as_ref().is_some_and(|subdomain| subdomain.as_str() == "*") {
         findings.push(
             Diagnostic::error(Code::DomainNotPublic, address.path.key("subdomain"))
-                .message("Let's Encrypt does not issue for a wildcard by the HTTP challenge")
+                .message("Let's Encrypt issues no wildcard certificates by the HTTP challenge")
                 .expected("a named subdomain in this environment")
-                .hint("override it per environment, exclude the frontend there, or bring a certificate: `tls.mode = 'files`"),
+                .hint("override the route in this environment, exclude the frontend, or provide a certificate: `tls.mode = 'files`"),
         );
     }
     if is_private(&address.hosts[0]) && !cannot_have_subdomains(stack.domain.as_str()) {
@@ -351,7 +353,7 @@ fn uncertifiable(stack: &Stack, address: &Address) -> Vec<Diagnostic> {
                     if address.route.host.is_some() { &address.hosts[0] } else { stack.domain.as_str() }
                 ))
                 .expected("a public domain such as example.com")
-                .hint("set `environments.<name>.domain`, or bring a certificate: `tls.mode = 'files`"),
+                .hint("set `environments.<name>.domain`, or provide a certificate: `tls.mode = 'files`"),
         );
     }
     findings

@@ -12,7 +12,7 @@ use crate::plan::secret_list::CATCHER_PASSWORD;
 use crate::plan::service_names::{MAIL_CATCHER, service_name};
 use crate::plan::wiring::Planned;
 use crate::stack::env::MailSetting;
-use crate::stack::{Profile, Relay, RelayHost, RelaySecurity, SecretReference};
+use crate::stack::{Profile, Relay, RelaySecurity, SecretReference, ValueOrSecret};
 use crate::values::{Checked, PortName, SecretName, ServiceName};
 
 /// The port on which the catcher receives mail.
@@ -90,8 +90,8 @@ pub fn plan(inputs: Inputs, roster: &Roster, secrets: &Declared) -> Planned<Mail
         return Planned::part(no_server, vec![finding]);
     };
     let (host, host_finding) = match &relay.host {
-        RelayHost::Name(name) => (Value::Text(name.to_string()), None),
-        RelayHost::Secret(reference) => require(secrets, reference, "host"),
+        ValueOrSecret::Value(name) => (Value::Text(name.to_string()), None),
+        ValueOrSecret::Secret(reference) => require(secrets, reference, "host"),
     };
     let (user, user_finding) = require(secrets, &relay.user, "user");
     let (password, password_finding) = require(secrets, &relay.password, "password");

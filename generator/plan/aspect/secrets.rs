@@ -6,7 +6,7 @@ use super::databases::{self, Role, Server, Url};
 use super::encryption;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
-use crate::plan::addresses::left_out;
+use crate::plan::addresses::excluded_service;
 use crate::plan::model::Secret;
 use crate::plan::roster::Roster;
 use crate::plan::secret_list::{CATCHER_PASSWORD, Recipe, Recipes};
@@ -111,7 +111,7 @@ pub fn with_users(declared: Declared, recipes: Recipes, users: SecretUsers) -> B
     let mut declared = declared;
     for (name, recipe) in recipes {
         match declared.secrets.get_mut(&name) {
-            // A file that the operator supplies is no value that could be created, whatever the stack declares.
+            // The operator supplies the file, so nself cannot create its value, even if the stack declares a recipe.
             Some(secret) if matches!(recipe, Recipe::External { .. }) => secret.recipe = recipe,
             _ => declared.add(name, recipe, 0),
         }
@@ -172,7 +172,7 @@ impl Declared {
                 match self.secrets.get(used).map(|secret| &secret.recipe) {
                     Some(Recipe::Template { .. }) => findings.push(
                         Diagnostic::error(Code::UnknownSecret, path)
-                            .message(format!("`{used}` is composed itself"))
+                            .message(format!("`{used}` is itself a template"))
                             .expected("a random or external secret"),
                     ),
                     Some(_) => {}
@@ -185,7 +185,7 @@ impl Declared {
 
     fn unknown(&self, name: &SecretName, path: FieldPath) -> Diagnostic {
         if let Some((service, declared)) = self.absent.get(name) {
-            return left_out(service, declared, &path);
+            return excluded_service(service, declared, &path);
         }
         let names: Vec<&str> = self.secrets.keys().map(SecretName::as_str).collect();
         Diagnostic::error(Code::UnknownSecret, path)
@@ -216,8 +216,8 @@ fn recipe(secret: &stack::Secret, path: &FieldPath, findings: &mut Vec<Diagnosti
     {
         findings.push(
             Diagnostic::error(Code::WeakSecret, path.key("random"))
-                .message(format!("{length} characters can be guessed"))
-                .expected(format!("at least {FEWEST} characters, which hold 128 bits"))
+                .message(format!("a secret of {length} characters can be guessed"))
+                .expected(format!("at least {FEWEST} characters, for 128 bits"))
                 .hint("use `nself.random 43`"),
         );
     }
@@ -225,7 +225,7 @@ fn recipe(secret: &stack::Secret, path: &FieldPath, findings: &mut Vec<Diagnosti
         (Some(length), None, None) => {
             if secret.min_length.is_some_and(|fewest| fewest > length) {
                 findings.push(Diagnostic::error(Code::WeakSecret, path.key("random")).message(format!(
-                    "{length} characters are fewer than the {} that its consumer needs",
+                    "{length} characters are fewer than the {} that a service requires",
                     secret.min_length.unwrap_or_default()
                 )));
             }

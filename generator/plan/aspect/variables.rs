@@ -4,7 +4,7 @@ use super::endpoint::{self, Endpoint};
 use super::mail::MailServer;
 use super::secrets::Declared;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
-use crate::plan::addresses::{Addresses, left_out};
+use crate::plan::addresses::{Addresses, excluded_service};
 use crate::plan::inputs::{Inputs, SourceFile};
 use crate::plan::model::Value;
 use crate::plan::roster::{Category, PlannedService, Roster};
@@ -154,7 +154,7 @@ impl Scope<'_> {
                         Value::Text(part) => text.push_str(&part),
                         Value::Secret(_) => {
                             return Err(Diagnostic::error(Code::PlainSecret, path)
-                                .message("a secret cannot be joined with text here, the result would be written out")
+                                .message("a secret cannot be joined with text in a variable: the generated files would contain it in plain text")
                                 .hint("compose it as a separate secret: `secrets.name = nself.template […]`"));
                         }
                     }
@@ -169,7 +169,7 @@ impl Scope<'_> {
         let host = self.addresses.public(&address.service).ok_or_else(|| {
             let service = self.inputs.stack.services.get(&address.service);
             if let Some(service) = service.filter(|_| !self.roster.contains_key(&address.service)) {
-                return left_out(&address.service, service, &path.key("service"));
+                return excluded_service(&address.service, service, &path.key("service"));
             }
             Diagnostic::error(Code::UnknownDependency, path.key("service"))
                 .message(format!("`{}` has no route in this environment, so it has no public address", address.service))

@@ -36,9 +36,9 @@ pub fn plan(stack: &Stack, roster: &Roster) -> Planned<Volumes> {
             if let Some(first) = declared.insert(volume_name.clone(), path.clone()) {
                 planned.findings.push(
                     Diagnostic::error(Code::VolumeShared, path)
-                        .message(format!("the volume `{volume_name}` belongs to another service"))
+                        .message(format!("the volume `{volume_name}` belongs to a different service"))
                         .expected("a volume with one owner")
-                        .hint("rename it; the owner names services that also use it in `readers` or `writers`")
+                        .hint("rename it; if the service uses the volume too, add it to `readers` or `writers` of the owner's volume")
                         .related(first, "its owner"),
                 );
                 continue;
@@ -100,7 +100,7 @@ fn owner_job(volumes: &BTreeMap<VolumeName, Volume>) -> Option<(stack::Service, 
     }
     let job = service_name(VOLUME_OWNER);
     let target = |name: &VolumeName| ContainerPath::wrap(format!("/volumes/{name}"));
-    // One process for each volume. Names and ids come from checked types, so no shell reads text of the user.
+    // One process for each volume. Names and ids come from checked types, so the shell gets no free text of the user.
     let script: Vec<String> = owned.iter().map(|(name, user)| format!("chown {user} {}", target(name))).collect();
     let command = ["sh", "-c", &script.join(" && ")].map(|text| Text::wrap(text.to_owned()));
     let mut wirings = vec![Wiring::new(&job, Addition::OneShot, &FieldPath::root())];

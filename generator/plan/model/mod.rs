@@ -2,6 +2,7 @@
 
 mod database;
 mod file;
+mod graphql;
 mod ingress;
 mod migrations;
 mod service;
@@ -11,7 +12,6 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::database::graphql::HasuraSource;
 use crate::diagnostic::FieldPath;
 use crate::path;
 use crate::plan::secret_list::Recipe;
@@ -23,6 +23,7 @@ use crate::values::{
 
 pub use database::{Database, Grant, LoginRole, Peers, Pooler, Replication, ServerAccess};
 pub use file::{File, FileContent};
+pub use graphql::{HasuraMetadata, PlannedAction};
 pub use ingress::{EdgeCapacity, IngressPlan, Location, NameServer, Resolver, Site, Upstream};
 pub use migrations::{Migrations, Step};
 pub use service::{Check, ConfigMount, Health, Publish, Service, Value, VolumeMount};
@@ -63,9 +64,9 @@ pub struct Plan {
     /// Migrations by database, which jobs apply before other services use the database.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub migrations: BTreeMap<SqlIdent, Migrations>,
-    /// Metadata of each Hasura for databases that the stack defines.
+    /// Metadata of each Hasura that serves a database of the stack or calls services.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub graphql: BTreeMap<ServiceName, Vec<HasuraSource>>,
+    pub graphql: BTreeMap<ServiceName, HasuraMetadata>,
     pub compat: Option<Compat>,
     /// Decisions about the Kubernetes target, if it is enabled.
     pub kubernetes: Option<Cluster>,

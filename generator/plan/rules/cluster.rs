@@ -73,7 +73,7 @@ fn several_revisions(settings: &Kubernetes) -> Option<Diagnostic> {
     let count = [gitops.revision.is_some(), gitops.tag.is_some(), gitops.commit.is_some()];
     (count.iter().filter(|is_set| **is_set).count() > 1).then(|| {
         Diagnostic::error(Code::BadValue, path!("kubernetes", "gitops"))
-            .message("the tool follows a branch, a tag or a commit")
+            .message("`gitops` can have only one of `revision`, `tag` and `commit`")
             .expected("one of `revision`, `tag` and `commit`")
     })
 }
@@ -159,7 +159,9 @@ fn quota_below_limits<'a>(settings: &Kubernetes, services: impl Iterator<Item = 
     let exceeded = bounds.into_iter().filter(|(_, bound, sum, _)| bound.is_some_and(|bound| bound < *sum));
     let findings = exceeded.map(|(field, _, _, sum)| {
         Diagnostic::error(Code::LimitBelowReservation, path!("kubernetes", "quota", field))
-            .message(format!("the services may use {sum}, and the cluster would refuse some of their pods"))
+            .message(format!(
+                "the limits of the services add up to {sum}, so the quota would refuse some of their pods"
+            ))
             .expected(format!("at least {sum}, with room for the pods of a rollout"))
     });
     findings.collect()
@@ -175,8 +177,8 @@ fn unserved_frontends(inputs: Inputs) -> Vec<Diagnostic> {
     let frontends = stack.frontends.iter().filter(|(_, frontend)| on_this_machine(frontend));
     let findings = frontends.map(|(name, _)| {
         Diagnostic::warning(Code::Unsupported, path!("frontends", name))
-            .message("the cluster does not reach the dev server, so it has no site there")
-            .hint("open the dev server itself, or leave the frontend out of this environment: `include = false`")
+            .message("a cluster cannot connect to a dev server, so the frontend has no site on it")
+            .hint("open the dev server directly, or exclude the frontend from this environment: `include = false`")
     });
     findings.collect()
 }

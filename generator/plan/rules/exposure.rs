@@ -93,7 +93,7 @@ fn host_privileges(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
         if !CONTAINED_CAPABILITIES.contains(&capability.as_str()) {
             findings.push(
                 Diagnostic::error(Code::Privileged, member.path.key("capabilities").index(i))
-                    .message(format!("{capability} reaches beyond the container"))
+                    .message(format!("{capability} gives access beyond the container"))
                     .expected(format!("one of {}", CONTAINED_CAPABILITIES.join(", "))),
             );
         }
@@ -103,7 +103,7 @@ fn host_privileges(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
             findings.push(
                 Diagnostic::error(Code::Privileged, member.path.key("compose").key(key))
                     .message(format!("the raw key `{key}` gives the container control of the host"))
-                    .hint("run such a program beside the stack, not in it"),
+                    .hint("run such a program outside the stack"),
             );
         }
     }

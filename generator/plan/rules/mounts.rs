@@ -41,7 +41,7 @@ pub fn check(roster: &Roster, services: &BTreeMap<ServiceName, Arc<Service>>) ->
         let added_count = all.len();
         all.extend(declared_mounts(member));
         all.extend(shared.remove(name).unwrap_or_default());
-        let mut taken: BTreeMap<&str, &MountPath> = BTreeMap::new();
+        let mut mounts_by_path: BTreeMap<&str, &MountPath> = BTreeMap::new();
         for (i, mounted) in all.iter().enumerate() {
             if mounted.target.is_empty() {
                 findings.push(
@@ -56,12 +56,12 @@ pub fn check(roster: &Roster, services: &BTreeMap<ServiceName, Arc<Service>>) ->
                     mounted.target.strip_prefix(&mount.target).is_some_and(|below| below.starts_with('/'))
                 })
             };
-            if let Some(first) = taken.get(mounted.target.as_str()) {
+            if let Some(first) = mounts_by_path.get(mounted.target.as_str()) {
                 findings.push(taken_path(mounted, first, "is mounted twice"));
             } else if let Some(first) = (i >= added_count).then(outer_folder).flatten() {
                 findings.push(taken_path(mounted, first, "is in a read-only folder of generated files"));
             } else {
-                taken.insert(&mounted.target, mounted);
+                mounts_by_path.insert(&mounted.target, mounted);
             }
         }
     }
@@ -76,7 +76,7 @@ fn taken_path(mounted: &MountPath, first: &MountPath, what: &str) -> Diagnostic 
     Diagnostic::error(Code::MountTaken, mounted.path.clone())
         .message(format!("`{}` {what}", mounted.target))
         .expected("one volume, file, folder or memory file system at each path of a container")
-        .hint("remove one of the two, or give it another path")
+        .hint("remove one of the two, or give it a different path")
         .related(first.path.clone(), related)
 }
 

@@ -25,9 +25,9 @@ struct Word {
 /// that do not parse (NS603), and secrets as plain text (NS504).
 pub fn check(sites: &BTreeMap<String, Site>, files: &BTreeMap<String, String>) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
-    let mut taken: BTreeMap<String, Option<Span>> = BTreeMap::new();
+    let mut generated_names: BTreeMap<String, Option<Span>> = BTreeMap::new();
     for host in sites.values().flat_map(|site| &site.hosts) {
-        taken.insert(host.clone(), None);
+        generated_names.insert(host.clone(), None);
     }
     for (name, text) in files {
         let file = format!("{FOLDER}/{name}");
@@ -42,13 +42,13 @@ pub fn check(sites: &BTreeMap<String, Site>, files: &BTreeMap<String, String>) -
         };
         for name in server_names(&words) {
             let span = Span { file: file.clone(), line: name.line, column: name.column };
-            let Some(other) = taken.get(&name.text.to_ascii_lowercase()) else {
-                taken.insert(name.text.to_ascii_lowercase(), Some(span));
+            let Some(other) = generated_names.get(&name.text.to_ascii_lowercase()) else {
+                generated_names.insert(name.text.to_ascii_lowercase(), Some(span));
                 continue;
             };
             let mut finding = Diagnostic::error(Code::ServerNameTaken, FieldPath::root())
-                .message(format!("`{}` is served already", name.text))
-                .hint("choose another name, or change the route in stack.ncl")
+                .message(format!("`{}` is already a server name", name.text))
+                .hint("choose a different name, or change the route in stack.ncl")
                 .at(Some(span));
             if other.is_some() {
                 finding.related.push(Related {

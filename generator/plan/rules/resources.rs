@@ -36,21 +36,21 @@ pub fn check(stack: &Stack, roster: &Roster) -> Vec<Diagnostic> {
 /// Checks the ports of frontends, custom services and plugins: each is in its range, and taken once.
 fn allocated_ports(stack: &Stack, roster: &Roster) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
-    let mut taken: BTreeMap<u16, FieldPath> = BTreeMap::new();
+    let mut ports_in_use: BTreeMap<u16, FieldPath> = BTreeMap::new();
     let mut claim = |port: u16, path: FieldPath, in_range: bool, range: &str| {
         if !in_range {
             findings.push(
                 Diagnostic::error(Code::PortRange, path.clone())
                     .message(format!("port {port} is outside the range"))
                     .expected(range.to_owned())
-                    .hint("choose a free port of the range; a port that the image fixes goes into `ports`"),
+                    .hint("choose a free port of the range; put a port that the image fixes into `ports`"),
             );
         }
-        if let Some(first) = taken.insert(port, path.clone()) {
+        if let Some(first) = ports_in_use.insert(port, path.clone()) {
             findings.push(
                 Diagnostic::error(Code::PortTaken, path)
                     .message(format!("port {port} is taken"))
-                    .hint("give one of the two another port")
+                    .hint("give one of the two a different port")
                     .related(first, "the other owner"),
             );
         }
@@ -92,7 +92,7 @@ fn files_in_memory(name: &ServiceName, member: &PlannedService) -> Option<Diagno
 /// Checks that a port of the host is published once for each protocol. Addresses do not matter, since 0.0.0.0 takes all of
 /// them.
 fn published_ports(roster: &Roster, findings: &mut Vec<Diagnostic>) {
-    let mut taken: BTreeMap<(u16, Protocol), FieldPath> = BTreeMap::new();
+    let mut ports_in_use: BTreeMap<(u16, Protocol), FieldPath> = BTreeMap::new();
     for member in roster.values() {
         let ports = member.service.all_ports();
         for (name, publish) in &member.service.publish {
@@ -105,11 +105,11 @@ fn published_ports(roster: &Roster, findings: &mut Vec<Diagnostic>) {
                         .expected(format!("one of {}", names.join(", "))),
                 );
             }
-            if let Some(first) = taken.insert((publish.port, publish.protocol), path.clone()) {
+            if let Some(first) = ports_in_use.insert((publish.port, publish.protocol), path.clone()) {
                 findings.push(
                     Diagnostic::error(Code::PortTaken, path)
                         .message(format!("port {} of the host is taken", publish.port))
-                        .hint("publish one of them elsewhere")
+                        .hint("publish one of them on a different port")
                         .related(first, "the other owner"),
                 );
             }
@@ -120,17 +120,17 @@ fn published_ports(roster: &Roster, findings: &mut Vec<Diagnostic>) {
 /// Checks that a container does not listen twice on one port.
 fn listening_ports(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
     let protocol = |name: &PortName| member.service.publish.get(name).map_or(Protocol::Tcp, |publish| publish.protocol);
-    let mut taken: BTreeMap<(u16, Protocol), PortName> = BTreeMap::new();
+    let mut ports_in_use: BTreeMap<(u16, Protocol), PortName> = BTreeMap::new();
     for (name, port) in member.service.all_ports() {
-        if let Some(first) = taken.insert((port, protocol(&name)), name.clone()) {
+        if let Some(first) = ports_in_use.insert((port, protocol(&name)), name.clone()) {
             let at = |name: &PortName| match member.service.ports.contains_key(name) {
                 true => member.path.key("ports").key(name.as_str()),
                 false => member.path.key("port"),
             };
             findings.push(
                 Diagnostic::error(Code::PortTaken, at(&name))
-                    .message(format!("`{first}` and `{name}` of the container are both {port}"))
-                    .related(at(&first), "the other one"),
+                    .message(format!("the ports `{first}` and `{name}` of the container have the same number {port}"))
+                    .related(at(&first), "the other port"),
             );
         }
     }
@@ -177,7 +177,7 @@ fn replicas(name: &ServiceName, member: &PlannedService) -> Option<Diagnostic> {
     {
         return Some(
             Diagnostic::error(Code::OutOfRange, member.path.key("autoscale").key("min"))
-                .message(format!("min {} is above max {}", scale.min, scale.max)),
+                .message(format!("`min` {} is larger than `max` {}", scale.min, scale.max)),
         );
     }
     let several = service.replicas.is_some_and(|count| count > 1);

@@ -65,17 +65,17 @@ fn dockerfile(member: &PlannedService, files: &ProjectFiles) -> Option<Diagnosti
     let field = if build.dockerfile.is_some() { "dockerfile" } else { "context" };
     Some(
         Diagnostic::error(Code::NoDockerfile, member.path.key("build").key(field))
-            .message(format!("there is no `{file}` beside the stack file"))
+            .message(format!("`{file}` does not exist in the folder of the stack"))
             .expected("a folder of the project with a Dockerfile")
             .hint(match fitting_templates(&member.service)[..] {
                 _ if member.category == Category::Catalogue => {
                     let name = member.service.catalogue.as_ref().map_or("", ServiceName::as_str);
-                    format!("create it; the comment of nself/services/{name}.ncl, below `.nself`, shows its lines")
+                    format!("create it as shown in the comment of nself/services/{name}.ncl, below `.nself`")
                 }
-                [one] => format!("`nself init {} --template {one}` begins one", build.context),
+                [one] => format!("`nself init {} --template {one}` creates one", build.context),
                 ref several => {
                     let names = several.join(", ");
-                    format!("`nself init {} --template NAME` begins one; NAME is one of {names}", build.context)
+                    format!("`nself init {} --template NAME` creates one; NAME is one of {names}", build.context)
                 }
             }),
     )
@@ -136,7 +136,7 @@ const UNSUPPORTED_IMAGES: [(&str, &str); 3] = [
     ("gcr.io/cadvisor/", "ghcr.io/google/cadvisor"),
 ];
 
-/// Warns of an image that no longer receives security fixes.
+/// Warns about an image that no longer receives security fixes.
 fn outdated_image(image: &str, member: &PlannedService) -> Option<Diagnostic> {
     let short = image.strip_prefix("nginx:").map(|rest| format!("library/nginx:{rest}"));
     let image = short.as_deref().unwrap_or(image);
@@ -165,7 +165,7 @@ fn too_old_for_the_edge(name: &ServiceName, image: &str, member: &PlannedService
     Some(
         Diagnostic::error(Code::EdgeImage, member.path.key("image"))
             .message(format!(
-                "nginx of `{image}` does not read the generated files: its upstreams cannot follow the name server"
+                "nginx of `{image}` cannot use the generated configuration: it does not resolve upstreams at run time"
             ))
             .expected("nginx 1.27.3 or newer")
             .hint("remove the line; the default is a newer nginx"),
@@ -186,7 +186,7 @@ fn health(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
     if kinds.iter().filter(|is_set| **is_set).count() != 1 {
         findings.push(
             Diagnostic::error(Code::BadValue, path.clone())
-                .message("a health check has exactly one kind")
+                .message("a health check must have exactly one kind")
                 .expected("one of `http`, `tcp`, `grpc`, `exec` and `none`"),
         );
     }
@@ -236,7 +236,7 @@ fn endless_dependency(name: &ServiceName, target: &PlannedService, path: FieldPa
     }
     Some(
         Diagnostic::error(Code::EndlessJob, path)
-            .message(format!("`{name}` runs all the time, so what waits for its end never starts"))
+            .message(format!("`{name}` runs all the time, so services that wait for its end would never start"))
             .expected("a service with `run = 'once`, or a dependency of kind 'healthy or 'started")
             .hint(format!("`services.{name}.run = 'once`"))
             .related(target.path.clone(), "runs all the time"),
@@ -273,7 +273,7 @@ fn dependencies(stack: &Stack, member: &PlannedService, roster: &Roster, finding
     }
 }
 
-/// Checks that an alias is not the name or alias of another service.
+/// Checks that an alias is not the name or alias of a different service.
 fn aliases(roster: &Roster) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     let mut owners: BTreeMap<&ServiceName, FieldPath> =
@@ -285,8 +285,8 @@ fn aliases(roster: &Roster) -> Vec<Diagnostic> {
                 findings.push(
                     Diagnostic::error(Code::NameTaken, path)
                         .message(format!("the name `{alias}` is taken"))
-                        .hint("remove it here, or rename the other one")
-                        .related(first, "the other one"),
+                        .hint("remove the alias, or rename the other service or alias")
+                        .related(first, "the other use of the name"),
                 );
             }
         }
@@ -306,7 +306,7 @@ fn unsupported(stack: &Stack, profile: Profile, findings: &mut Vec<Diagnostic>) 
             Diagnostic::warning(Code::MonitoringMissing, path!("project"))
                 .message("this environment runs without monitoring")
                 .hint(
-                    "this release has no monitoring bundle; use your own, and say so: `monitoring.waive = \"reason\"`",
+                    "this release has no monitoring bundle; use your own, and declare it: `monitoring.waive = \"reason\"`",
                 ),
         );
     }

@@ -59,7 +59,7 @@ pub fn variable(
         let what = joined.unwrap_or("a credential");
         findings.push(
             Diagnostic::error(Code::PlainSecret, path.clone())
-                .message(format!("`{name}` holds {what} as plain text"))
+                .message(format!("`{name}` contains {what} in plain text"))
                 .expected("a reference to a secret")
                 .hint(
                     "`nself.secret \"name\"`, with `secrets.name = nself.random 43` or `nself.external \"what it is\"`",
@@ -69,8 +69,8 @@ pub fn variable(
     if profile == Profile::Prod && DEVELOPMENT.contains(&(name.as_str(), text.as_str())) {
         findings.push(
             Diagnostic::error(Code::DevelopmentInProd, path.clone())
-                .message(format!("`{name}` = \"{text}\" is for development"))
-                .expected("another value in the prod profile")
+                .message(format!("`{name} = \"{text}\"` is a development setting"))
+                .expected("a different value in the prod profile")
                 .hint("use `nself.by_profile { local = …, staging = …, prod = … }`"),
         );
     }
@@ -121,7 +121,7 @@ fn unknown_variable(member: &PlannedService, name: &VariableName, path: &FieldPa
     let near = words::nearest(name.as_str(), names.iter().map(String::as_str));
     Some(
         Diagnostic::error(Code::UnknownEnv, path.clone())
-            .message(format!("the image of `{image}` knows no variable `{name}`"))
+            .message(format!("the image of `{image}` has no variable `{name}`"))
             .expected("a variable that the image reads")
             .hint(near.map_or_else(
                 || format!("if you are sure, write it as `extra_env.{name}`"),
@@ -148,7 +148,7 @@ pub fn arguments(member: &PlannedService) -> Vec<Diagnostic> {
                     if field == "health" { member.path.key("health").key("exec") } else { member.path.key(field) };
                 findings.push(
                     Diagnostic::error(Code::PlainSecret, path.index(i))
-                        .message("an argument holds a credential")
+                        .message("an argument contains a credential")
                         .expected("a mounted secret that the program reads")
                         .hint("`secret_files = [\"name\"]` mounts it below /run/secrets"),
                 );
@@ -186,9 +186,9 @@ pub fn build(member: &PlannedService) -> Vec<Diagnostic> {
         {
             findings.push(
                 Diagnostic::error(Code::PlainSecret, member.path.key("build").key("args").key(name.as_str()))
-                    .message(format!("the build argument `{name}` holds a credential as plain text"))
+                    .message(format!("the build argument `{name}` contains a credential in plain text"))
                     .expected("an image without credentials")
-                    .hint("what is built in stays in the image: give it to the running service, `env.NAME = nself.secret \"name\"`"),
+                    .hint("build arguments stay in the image: pass the secret to the running service, `env.NAME = nself.secret \"name\"`"),
             );
         }
     }
@@ -216,11 +216,11 @@ pub fn plain_credentials(name: &str, value: &serde_json::Value, path: &FieldPath
 fn raw_value(name: &str, value: &serde_json::Value, path: &FieldPath, findings: &mut Vec<Diagnostic>) {
     use serde_json::Value as Json;
     let mut check_text = |name: &str, text: &str| {
-        // `key` alone names a label, as in a toleration or a selector.
+        // A field with only the name `key` is the name of a label, as in a toleration or a selector.
         if name != "key" && is_credential(name) && !is_harmless(text) && credential_formats::find(text).is_none() {
             findings.push(
                 Diagnostic::error(Code::PlainSecret, path.clone())
-                    .message(format!("`{name}` holds a credential as plain text"))
+                    .message(format!("`{name}` contains a credential in plain text"))
                     .expected("a reference to a secret")
                     .hint("`env.NAME = nself.secret \"name\"`, or `secret_files = [\"name\"]` for a file below /run/secrets"),
             );

@@ -1,4 +1,4 @@
-// What jobs do, by name. A job may run twice: what it does must bear that.
+// The handlers of jobs, by name. A job can run more than once, so handlers must be idempotent.
 export const jobs = {
   async greet({ name }) {
     return `Hello, ${name}`;

@@ -1,4 +1,4 @@
-// Works on $QUEUE of $REDIS_URL until SIGTERM, then finishes what it has begun and ends.
+// Processes the queue $QUEUE of $REDIS_URL until SIGTERM, then finishes started jobs and exits.
 import { createServer } from "node:http";
 import { Worker } from "bullmq";
 import { Redis } from "ioredis";
@@ -10,7 +10,7 @@ const worker = new Worker(process.env.QUEUE ?? "jobs", work, { connection, concu
 worker.on("error", (error) => console.error(error.message));
 worker.on("failed", (job, error) => console.error(`${job?.name} ${job?.id}: ${error.message}`));
 
-// Healthy while it is connected and takes jobs.
+// Healthy while it is connected and accepts jobs.
 const server = createServer((request, response) => {
   const known = request.url === "/healthz";
   const well = connection.status === "ready" && worker.isRunning();
@@ -19,7 +19,7 @@ const server = createServer((request, response) => {
 }).listen(Number(process.env.PORT ?? 8001), "0.0.0.0");
 
 async function stop() {
-  // What still runs after 20 seconds is left to another worker.
+  // Jobs that take longer than 20 seconds are left to a different worker.
   setTimeout(() => process.exit(1), 20_000).unref();
   await worker.close();
   server.close();

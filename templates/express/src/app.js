@@ -1,4 +1,4 @@
-// The service: routes. `ready` says whether new requests are welcome.
+// The routes of the service. `ready` is whether the service accepts new requests.
 import express from "express";
 
 export function createApp(state = { ready: true }) {

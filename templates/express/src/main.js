@@ -1,4 +1,4 @@
-// Listens on $PORT until SIGTERM, then answers what is open and ends.
+// Listens on $PORT until SIGTERM, then answers open requests and exits.
 import { createApp } from "./app.js";
 
 const state = { ready: true };
@@ -12,7 +12,7 @@ function stop() {
   state.ready = false;
   server.close(() => process.exit(0));
   server.closeIdleConnections();
-  // What still hangs after 20 seconds is cut off.
+  // Requests that take longer than 20 seconds are aborted.
   setTimeout(() => process.exit(1), 20_000).unref();
 }
 

@@ -9,7 +9,7 @@ import uvicorn
 from .app import create_app
 
 if __name__ == "__main__":
-    # uvicorn passes the signal on once everything is answered; that is no failure.
+    # uvicorn raises the signal again after it has answered all requests; this is not a failure.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     uvicorn.run(
         create_app(),

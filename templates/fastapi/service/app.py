@@ -10,7 +10,7 @@ def create_app() -> FastAPI:
     async def lifespan(app: FastAPI):
         app.state.ready = True
         yield
-        # Open requests are answered before this point; close pools and clients here.
+        # All open requests have been answered here; close pools and clients.
         app.state.ready = False
 
     app = FastAPI(title="service", lifespan=lifespan)

@@ -5,7 +5,7 @@ from service.app import create_app
 
 def test_it_is_healthy_while_it_runs():
     app = create_app()
-    # Without its start, nothing is ready.
+    # The service is not ready before its startup has run.
     assert TestClient(app).get("/healthz").status_code == 503
     with TestClient(app) as client:
         answer = client.get("/healthz")

@@ -1,11 +1,11 @@
-// The service: a module with its controllers, and what happens at start and stop.
+// The service: a module with its controllers, and hooks for start and stop.
 import { BeforeApplicationShutdown, Controller, Get, Injectable, Module, Param, ServiceUnavailableException } from "@nestjs/common";
 
 @Injectable()
 export class State implements BeforeApplicationShutdown {
   ready = true;
 
-  // Open requests are answered after this.
+  // Open requests are still answered after this hook.
   beforeApplicationShutdown(): void {
     this.ready = false;
   }

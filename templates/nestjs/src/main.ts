@@ -1,4 +1,4 @@
-// Listens on $PORT until SIGTERM, then answers what is open and ends.
+// Listens on $PORT until SIGTERM, then answers open requests and exits.
 import "reflect-metadata";
 import { NestFactory } from "@nestjs/core";
 
@@ -7,7 +7,7 @@ import { AppModule } from "./app.js";
 async function main(): Promise<void> {
   const app = await NestFactory.create(AppModule);
   const stop = async (): Promise<void> => {
-    // What still hangs after 20 seconds is cut off.
+    // Requests that take longer than 20 seconds are aborted.
     setTimeout(() => process.exit(1), 20_000).unref();
     await app.close();
     process.exit(0);

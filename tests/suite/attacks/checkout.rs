@@ -8,15 +8,15 @@ use std::time::{Duration, Instant};
 
 use crate::support::{Ran, nself, run, stack, tree};
 
-/// What no output, message or log may hold.
+/// A text that must not appear in outputs, messages or logs.
 const CANARY: &str = "canary-7d20f1";
 
-/// A run that hangs is ended after this time, and fails the test.
+/// A run that takes longer is killed and fails the test.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 const SHOP: &str = r#"project = "shop", domain = "shop.example.com","#;
 
-/// A stack with a database, an image of a folder, and one more field.
+/// Creates a project with a database, an image of a folder, and additional fields.
 fn project(field: &str) -> tempfile::TempDir {
     let case = stack(&format!(
         r#"{{ {SHOP} {field}
@@ -30,7 +30,7 @@ fn project(field: &str) -> tempfile::TempDir {
     case
 }
 
-/// A folder outside of the project with a file that must stay as it is and unread.
+/// Creates a folder outside the project with a file that must not be read or changed.
 fn outside() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("precious.conf"), format!("# {CANARY}\n")).unwrap();
@@ -52,7 +52,7 @@ fn assert_unread(ran: &Ran, project: &Path, what: &str) {
     }
 }
 
-/// Runs nself within 4 GiB of address space, and ends it when it does not end itself.
+/// Runs nself with 4 GiB of address space and a time limit.
 fn bounded(folder: &Path, arguments: &[&str]) -> Ran {
     let mut command = Command::new("sh");
     command.args(["-c", "ulimit -v 4194304; exec \"$@\"", "sh"]);
@@ -71,12 +71,12 @@ fn bounded(folder: &Path, arguments: &[&str]) -> Ran {
     Ran { code: output.status.code().unwrap_or(-1), stdout: text(&output.stdout), stderr: text(&output.stderr) }
 }
 
-fn fine(folder: &Path, arguments: &[&str]) {
+fn assert_success(folder: &Path, arguments: &[&str]) {
     let ran = bounded(folder, arguments);
     assert_eq!(ran.code, 0, "{arguments:?}: {ran:?}");
 }
 
-/// Replaces what is at `path` by a link.
+/// Replaces the file or folder at `path` by a link.
 fn link(project: &Path, path: &str, target: &Path) {
     let at = project.join(path);
     fs::create_dir_all(at.parent().unwrap()).unwrap();
@@ -89,21 +89,21 @@ fn link(project: &Path, path: &str, target: &Path) {
 }
 
 fn pipe(path: &Path) {
-    let made = Command::new("mkfifo").arg(path).status().unwrap();
-    assert!(made.success());
+    let mkfifo_status = Command::new("mkfifo").arg(path).status().unwrap();
+    assert!(mkfifo_status.success());
 }
 
-/// Attack: a checkout brings `.nself`, or a folder in it, as a link to a folder of the operator; CI runs `gc`.
+/// Attack: in a checkout, `.nself` or a folder in it is a link to a folder of the operator; CI runs `gc`.
 /// Expectation: nothing is deleted there.
 #[test]
-fn gc_deletes_nothing_behind_a_link() {
+fn gc_deletes_nothing_through_a_link() {
     for place in [".nself", ".nself/objects1", ".nself/quarantine", ".nself/generations3"] {
         let (case, outside) = (project(""), outside());
-        fine(case.path(), &["db", "new"]);
-        fine(case.path(), &["gen"]);
+        assert_success(case.path(), &["db", "new"]);
+        assert_success(case.path(), &["gen"]);
         fs::write(outside.path().join("00000001.json"), "{}").unwrap();
         link(case.path(), place, outside.path());
-        // Control: the path leads to the files.
+        // Control: the link leads to the files.
         assert!(case.path().join(place).join("precious.conf").exists());
         let ran = bounded(case.path(), &["gc", "--grace", "0", "--keep", "1"]);
         assert!(outside.path().join("00000001.json").exists(), "{place}: {ran:?}");
@@ -115,10 +115,10 @@ fn gc_deletes_nothing_behind_a_link() {
     }
 }
 
-/// Attack: a folder or file of the migrations is a link, also under the name that a temporary file once had.
-/// Expectation: `db new`, `db sum` and `gen` write, delete and read nothing behind it.
+/// Attack: a folder or file of the migrations is a link, also under the name of a temporary file.
+/// Expectation: `db new`, `db sum` and `gen` do not write, delete or read through it.
 #[test]
-fn migrations_are_not_written_behind_a_link() {
+fn migrations_are_not_written_through_a_link() {
     for (place, is_file) in [
         ("db", false),
         ("db/orders", false),
@@ -129,63 +129,63 @@ fn migrations_are_not_written_behind_a_link() {
         ("db/orders/nself.nself-new", true),
     ] {
         let (case, outside) = (project(""), outside());
-        fine(case.path(), &["db", "new"]);
+        assert_success(case.path(), &["db", "new"]);
         let target = outside.path().join("precious.conf");
         link(case.path(), place, if is_file { &target } else { outside.path() });
         for command in [&["db", "new", "--name", "next"][..], &["db", "sum"], &["gen"], &["check"]] {
             let ran = bounded(case.path(), command);
             assert_untouched(outside.path(), place);
             assert_unread(&ran, case.path(), place);
-            // A file that is none of ours is left alone.
+            // A file that nself does not use is ignored.
             assert_eq!(ran.code == 2, place != "db/orders/nself.nself-new", "{place} {command:?}: {ran:?}");
         }
     }
 }
 
-/// Attack: the place of an image, or a folder on the way to what it holds, is a link.
-/// Expectation: `image` writes nothing there and packs nothing from there.
+/// Attack: the target folder of an image, or a folder in the path of its content, is a link.
+/// Expectation: `image` does not write or read through it.
 #[test]
-fn an_image_is_neither_written_to_nor_read_from_behind_a_link() {
+fn an_image_is_not_read_or_written_through_a_link() {
     for place in [".nself", ".nself/images", ".nself/images/local", ".nself/images/local/web", "web", "web/files"] {
         let (case, outside) = (project(""), outside());
         fs::create_dir(outside.path().join("files")).unwrap();
         fs::write(outside.path().join("files/precious"), CANARY).unwrap();
         fs::remove_file(outside.path().join("precious.conf")).unwrap();
-        fine(case.path(), &["db", "new"]);
+        assert_success(case.path(), &["db", "new"]);
         link(case.path(), place, outside.path());
         let ran = bounded(case.path(), &["image", "web"]);
         assert_eq!(ran.code, 2, "{place}: {ran:?}");
         assert_unread(&ran, case.path(), place);
         assert_eq!(tree(outside.path()).into_keys().collect::<Vec<_>>(), ["files/precious"], "{place}");
     }
-    // Control: without a link, the same command makes the image.
+    // Control: without a link, the same command packs the image.
     let case = project("");
-    fine(case.path(), &["db", "new"]);
-    fine(case.path(), &["image", "web"]);
-    // An output folder that the command line names is none of the checkout's links either.
+    assert_success(case.path(), &["db", "new"]);
+    assert_success(case.path(), &["image", "web"]);
+    // A folder on the command line must not be reached through a link of the checkout either.
     let outside = outside();
     link(case.path(), "build", outside.path());
     assert_eq!(bounded(case.path(), &["image", "web", "--out", "build/web"]).code, 2);
     assert_untouched(outside.path(), "--out");
 }
 
-/// Attack: `nginx/conf.d`, a folder above it or a file in it is a link to files of the machine, which would be copied
-/// into the outputs and into the difference that CI prints.
-/// Expectation: no byte of them is in an output or a message.
+/// Attack: `nginx/conf.d`, a parent folder or a file in it is a link to files of the machine, which would be copied
+/// into outputs and into the diff that CI prints.
+/// Expectation: outputs and messages contain none of their content.
 #[test]
-fn hand_written_nginx_files_are_not_read_behind_a_link() {
+fn hand_written_nginx_files_are_not_read_through_a_link() {
     for place in ["nginx", "nginx/conf.d", "nginx/conf.d/a.conf"] {
         let (case, outside) = (project(""), outside());
         fs::create_dir(outside.path().join("conf.d")).unwrap();
         fs::write(outside.path().join("conf.d/a.conf"), format!("# {CANARY}\n")).unwrap();
-        fine(case.path(), &["db", "new"]);
+        assert_success(case.path(), &["db", "new"]);
         let target = match place {
             "nginx" => outside.path().to_owned(),
             "nginx/conf.d" => outside.path().join("conf.d"),
             _ => outside.path().join("conf.d/a.conf"),
         };
         link(case.path(), place, &target);
-        // Control: the file is found by its path.
+        // Control: the path leads to the file.
         assert!(fs::read_to_string(case.path().join("nginx/conf.d/a.conf")).unwrap().contains(CANARY));
         for command in [&["check"][..], &["gen"], &["check", "--format", "json"], &["why", "deploy/local/compose.yaml"]]
         {
@@ -196,15 +196,15 @@ fn hand_written_nginx_files_are_not_read_behind_a_link() {
     }
 }
 
-/// Attack: the output folder or a folder in it is a link; so is one on the way to the folder that `--out` names.
-/// Expectation: nothing is written behind it.
+/// Attack: the output folder, a folder in it, or a folder in the path of `--out` is a link.
+/// Expectation: nothing is written through it.
 #[test]
-fn outputs_are_not_written_behind_a_link() {
+fn outputs_are_not_written_through_a_link() {
     for (place, out) in
         [("deploy", "deploy"), ("deploy/local/nginx", "deploy"), ("build", "build/deploy"), ("build", "build")]
     {
         let (case, outside) = (project(""), outside());
-        fine(case.path(), &["db", "new"]);
+        assert_success(case.path(), &["db", "new"]);
         link(case.path(), place, outside.path());
         for command in ["gen", "check", "verify"] {
             let ran = bounded(case.path(), &[command, "--out", out]);
@@ -214,18 +214,18 @@ fn outputs_are_not_written_behind_a_link() {
     }
 }
 
-/// Attack: the source of a mount, or a folder on the way to it, is a link to the engine's socket or to `/`.
-/// Expectation: NS313, also when the link comes after a run that found everything up to date.
+/// Attack: the source of a mount, or a folder in its path, is a link to the engine's socket or to `/`.
+/// Expectation: NS313, also if the link is created after a warm run.
 #[test]
-fn a_mounted_source_is_behind_no_link() {
+fn the_source_of_a_mount_is_not_a_link() {
     let mount = r#"services.cache = { image = "docker.io/library/redis:7", port = 8002, health.none = "no",
         mounts = [{ source = "config/cache/data", target = "/data" }] },"#;
     let case = project(mount);
     fs::create_dir_all(case.path().join("config/cache/data")).unwrap();
-    fine(case.path(), &["db", "new"]);
-    fine(case.path(), &["gen"]);
+    assert_success(case.path(), &["db", "new"]);
+    assert_success(case.path(), &["gen"]);
     std::thread::sleep(Duration::from_millis(30));
-    fine(case.path(), &["check"]);
+    assert_success(case.path(), &["check"]);
     for (place, target) in [
         ("config/cache/data", "/var/run/docker.sock"),
         ("config/cache/data", "/"),
@@ -241,16 +241,16 @@ fn a_mounted_source_is_behind_no_link() {
         assert!(ran.stderr.contains(&format!("`{place}` is a symbolic link")), "{ran:?}");
         fs::remove_file(&at).unwrap();
         fs::rename(&aside, &at).unwrap();
-        // Control: with the folder itself in place, it passes.
-        fine(case.path(), &["check"]);
+        // Control: a real folder is accepted.
+        assert_success(case.path(), &["check"]);
     }
 }
 
-/// Attack: a file that nself reads is a pipe without a writer, a link to a device without end, or a file of a
-/// terabyte that takes no place in version control.
+/// Attack: a file that nself reads is a pipe without a writer, a link to an endless device, or a sparse file of a
+/// terabyte.
 /// Expectation: each command ends, within its memory, with an error that names the file.
 #[test]
-fn files_without_end_end_in_an_error() {
+fn endless_files_are_errors() {
     let files = [
         ("nginx/conf.d/a.conf", "gen"),
         ("nself.lock", "gen"),
@@ -266,8 +266,8 @@ fn files_without_end_end_in_an_error() {
         ("stack.ncl", "gen"),
     ];
     let case = project("");
-    fine(case.path(), &["db", "new"]);
-    fine(case.path(), &["gen"]);
+    assert_success(case.path(), &["db", "new"]);
+    assert_success(case.path(), &["gen"]);
     for (path, command) in files {
         for kind in ["pipe", "device", "huge"] {
             let at = case.path().join(path);
@@ -281,7 +281,7 @@ fn files_without_end_end_in_an_error() {
             }
             let arguments: Vec<&str> = command.split(' ').collect();
             let ran = bounded(case.path(), &arguments);
-            // `verify` names each file and goes on.
+            // `verify` reports each file and continues.
             assert_eq!(
                 ran.code,
                 if ran.stderr.contains(" objects\n") { 1 } else { 2 },
@@ -299,13 +299,13 @@ fn files_without_end_end_in_an_error() {
     }
 }
 
-/// Attack: many files, each within its limit, which together fill the memory.
-/// Expectation: a limit of all of them ends the run.
+/// Attack: many files within the size limit that together fill the memory.
+/// Expectation: a limit for all files together ends the run.
 #[test]
-fn many_large_files_end_in_an_error() {
+fn many_large_files_are_an_error() {
     for (folder, size, count) in [("nginx/conf.d", 1 << 20, 17), ("db/orders/schema", 16 << 20, 17)] {
         let case = project("");
-        fine(case.path(), &["db", "new"]);
+        assert_success(case.path(), &["db", "new"]);
         fs::create_dir_all(case.path().join(folder)).unwrap();
         for i in 0..count {
             File::create(case.path().join(folder).join(format!("{i:02}.conf"))).unwrap().set_len(size).unwrap();
@@ -316,14 +316,14 @@ fn many_large_files_end_in_an_error() {
     }
 }
 
-/// Attack: a record, a stamp or an object of the cache, or a Dockerfile, is such a file.
-/// Expectation: damage of the cache counts as absence, and every command ends.
+/// Attack: a record, a stamp or an object of the cache, or a Dockerfile, is an endless file.
+/// Expectation: a damaged file of the cache counts as missing, and every command ends.
 #[test]
-fn a_cache_without_end_counts_as_absent() {
+fn an_endless_file_in_the_cache_counts_as_missing() {
     for kind in ["pipe", "device", "huge"] {
         let case = project("");
-        fine(case.path(), &["db", "new"]);
-        fine(case.path(), &["gen"]);
+        assert_success(case.path(), &["db", "new"]);
+        assert_success(case.path(), &["gen"]);
         let cache = case.path().join(".nself");
         let mut files: Vec<_> = ["generations3", "objects1", "stamps"]
             .iter()
@@ -338,17 +338,17 @@ fn a_cache_without_end_counts_as_absent() {
                 _ => File::create(&file).unwrap().set_len(1 << 40).unwrap(),
             }
         }
-        fine(case.path(), &["gen"]);
+        assert_success(case.path(), &["gen"]);
         let ran = bounded(case.path(), &["why", "--rebuilt"]);
         assert!(ran.code == 1 && ran.stderr.contains("no run is recorded"), "{kind}: {ran:?}");
         let ran = bounded(case.path(), &["verify", "--repair"]);
         assert_eq!(ran.code, 0, "{kind}: {ran:?}");
-        fine(case.path(), &["gc", "--grace", "0"]);
+        assert_success(case.path(), &["gc", "--grace", "0"]);
     }
 }
 
-/// Attack: the stack imports a pipe, or a link to a device without end or to a file outside.
-/// Expectation: the run ends with an error, and no byte of the file shows.
+/// Attack: the stack imports a pipe, or a link to an endless device or to a file outside.
+/// Expectation: the run ends with an error that contains nothing of the file.
 #[test]
 fn imports_are_regular_files() {
     for kind in ["pipe", "device", "huge", "outside"] {
@@ -373,10 +373,10 @@ fn imports_are_regular_files() {
     }
 }
 
-/// Attack: the place of a new service is a link of the checkout.
-/// Expectation: `init` writes nothing behind links below the folder that it is given.
+/// Attack: the folder of a new service is a link of the checkout.
+/// Expectation: `init` does not write through links below the given folder.
 #[test]
-fn a_template_is_not_written_behind_a_link() {
+fn a_template_is_not_written_through_a_link() {
     let (case, outside) = (project(""), outside());
     link(case.path(), "services/orders/Dockerfile", &outside.path().join("precious.conf"));
     let ran = bounded(case.path(), &["init", "services/orders", "--template", "go"]);
@@ -388,9 +388,9 @@ fn a_template_is_not_written_behind_a_link() {
 }
 
 /// Attack: a later change to nself opens a file by its path and follows links again.
-/// Expectation: the lint refuses each function that does so, and no module but one may call them.
+/// Expectation: clippy refuses each function that does so outside of one module.
 #[test]
-fn the_lint_refuses_every_other_way_to_open_files() {
+fn clippy_refuses_other_functions_that_open_files() {
     let calls = [
         "fs::read(path).is_ok()",
         "fs::read_to_string(path).is_ok()",
@@ -438,7 +438,7 @@ fn the_lint_refuses_every_other_way_to_open_files() {
     for (i, call) in calls.iter().enumerate() {
         assert!(ran.stderr.contains(&format!("calls.rs:{}:", i + 2)), "{call} passes: {}", ran.stderr);
     }
-    // Control: a function that opens nothing passes.
+    // Control: a function that opens nothing is accepted.
     let ran = lint("control.rs", &["std::path::Path::new(path).is_absolute()"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
 
@@ -448,21 +448,21 @@ fn the_lint_refuses_every_other_way_to_open_files() {
         .filter(|path| fs::read_to_string(path).unwrap().contains("clippy::disallowed_methods"))
         .map(|path| path.strip_prefix(root.join("generator")).unwrap().display().to_string())
         .collect();
-    // `lib.rs` allows them to tests alone, `terminal.rs` is the one that prints.
+    // `lib.rs` allows them for tests only; only `terminal.rs` prints.
     for path in &allowed {
         assert!(["files/mod.rs", "lib.rs", "terminal.rs"].contains(&path.as_str()), "{path} may open files by path");
     }
     assert!(allowed.iter().any(|path| path == "files/mod.rs"));
 }
 
-/// Attack: the checked-out files are a repository themselves, which lacks an object and whose configuration names the
-/// program that fetches it; CI compares the history of a stack in that folder with an earlier revision.
-/// Expectation: git refuses that repository, and the program does not run. The control is git without guards.
+/// Attack: the checked-out files contain a repository that lacks an object and whose configuration names a program to
+/// fetch it. CI compares the history of a stack in that folder with an earlier revision.
+/// Expectation: git refuses that repository, and the program does not run. Control: git without guards runs it.
 #[test]
-fn a_repository_inside_of_the_checkout_runs_no_program() {
+fn git_uses_no_repository_inside_the_checkout() {
     let case = project("");
     let folder = case.path();
-    fine(folder, &["db", "new"]);
+    assert_success(folder, &["db", "new"]);
     let git = |arguments: &[&str]| {
         let identity = ["-c", "user.name=nself", "-c", "user.email=nself@example.com"];
         run(Command::new("git").args(identity).args(arguments).current_dir(folder))
@@ -471,7 +471,7 @@ fn a_repository_inside_of_the_checkout_runs_no_program() {
         let ran = git(arguments);
         assert_eq!(ran.code, 0, "{arguments:?}: {ran:?}");
     }
-    fine(folder, &["db", "verify", "--base", "HEAD"]);
+    assert_success(folder, &["db", "verify", "--base", "HEAD"]);
     let object = git(&["rev-parse", "HEAD:./db/orders/nself.sum"]).stdout;
     let (first, rest) = object.trim().split_at(2);
     fs::remove_file(folder.join(".git/objects").join(first).join(rest)).unwrap();

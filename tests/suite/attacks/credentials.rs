@@ -1,4 +1,4 @@
-//! Attacks on secrets: modes of their files, values that are committed, values in plain text.
+//! Attacks on secrets: file modes, committed values, values in plain text.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -9,7 +9,7 @@ use crate::support::{Ran, nself_in, run, stack, tool};
 
 const KNOWN: &str = "KnownToTheAttackerKnownToTheAttacker1234567";
 
-/// A generated project without values.
+/// Generates a project without values of secrets.
 fn generated() -> tempfile::TempDir {
     let case = stack(r#"{ project = "shop", domain = "shop.example.com" }"#);
     assert_eq!(nself_in(case.path(), ["gen", "--env", "local"]).code, 0);
@@ -30,7 +30,7 @@ fn init(folder: &Path) -> Ran {
     ran
 }
 
-/// git with the settings of a test, not of this machine.
+/// Runs git without the settings of this machine.
 fn git(folder: &Path, arguments: &[&str]) -> Ran {
     let mut command = Command::new("git");
     command.current_dir(folder).env("HOME", folder).env("GIT_CONFIG_NOSYSTEM", "1");
@@ -39,10 +39,10 @@ fn git(folder: &Path, arguments: &[&str]) -> Ran {
     ran
 }
 
-/// Attack: a checkout brings `secrets/` with the modes of git, 0755 and 0644, or looser ones; `.env` too.
-/// Expectation: `secrets init` and `secrets check` close the folder each time, and say what was open.
+/// Attack: `secrets/` and `.env` in a checkout have the modes of git, 0755 and 0644, or looser ones.
+/// Expectation: `secrets init` and `secrets check` correct the modes each time, and report what other users could read.
 #[test]
-fn modes_are_repaired_each_time() {
+fn modes_are_corrected_by_each_run() {
     let case = generated();
     let local = case.path().join("deploy/local");
     let secrets = local.join("secrets");
@@ -58,7 +58,7 @@ fn modes_are_repaired_each_time() {
         assert_eq!((mode(&secrets), mode(&local.join(".env"))), (0o700, 0o600));
         for entry in fs::read_dir(&secrets).unwrap() {
             let path = entry.unwrap().path();
-            // No container reads the key of the authority.
+            // No container may read the authority's key.
             let expected = if path.ends_with("authority_key") { 0o600 } else { 0o444 };
             assert_eq!(mode(&path), expected, "{}", path.display());
         }
@@ -68,7 +68,7 @@ fn modes_are_repaired_each_time() {
     for command in ["init", "check"] {
         set_mode(&secrets, 0o711);
         set_mode(&local.join(".env"), 0o644);
-        // A file of mode 0600 is no leak, and yet containers could not read it.
+        // A file with mode 0600 is not exposed, but containers cannot read it.
         set_mode(&secrets.join("tls_key"), 0o600);
         let ran = nself_in(case.path(), ["secrets", command]);
         assert!(ran.stderr.contains("secrets/ (0711)") && ran.stderr.contains(".env (0644)"), "{}", ran.stderr);
@@ -77,7 +77,7 @@ fn modes_are_repaired_each_time() {
 }
 
 /// Attack: `secrets/` or a value in it is a symbolic link to a file of the machine.
-/// Expectation: it is refused; what it leads to is neither read, changed nor given another mode.
+/// Expectation: it is refused; its target is not read, and its content and mode are unchanged.
 #[test]
 fn links_among_secrets_are_refused() {
     let case = generated();
@@ -100,7 +100,7 @@ fn links_among_secrets_are_refused() {
     assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 1);
 }
 
-/// A repository of each form that git makes, with what is added to it.
+/// Creates a repository in each format of git, with an added file.
 fn repositories() -> [(&'static str, &'static [&'static str], &'static [&'static str]); 4] {
     [
         ("version 2", &["init", "-q"], &["update-index", "--index-version", "2"]),
@@ -110,9 +110,8 @@ fn repositories() -> [(&'static str, &'static [&'static str], &'static [&'static
     ]
 }
 
-/// Attack: a pull request commits values of secrets, so that the machine that runs the stack uses what the attacker knows.
-/// Expectation: NS509 for each, from every command that would use or judge the value; the fix of the message works, with a
-/// new value.
+/// Attack: a pull request commits values of secrets, so that the stack uses values that the attacker knows.
+/// Expectation: NS509 for each, from every command that would use or check the value; the fix in the message works.
 #[test]
 fn values_that_git_tracks_are_refused() {
     for (form, start, after) in repositories() {
@@ -121,7 +120,7 @@ fn values_that_git_tracks_are_refused() {
         let secret = folder.join("deploy/local/secrets/jwt_key");
         fs::create_dir(secret.parent().unwrap()).unwrap();
         fs::write(&secret, KNOWN).unwrap();
-        // The control: without git's word the value is kept.
+        // Control: without the repository, the value is used.
         assert_eq!(init(folder).code, 0);
         assert_eq!(fs::read_to_string(&secret).unwrap(), KNOWN);
 
@@ -138,9 +137,9 @@ fn values_that_git_tracks_are_refused() {
                 ran.stderr
             );
         }
-        // As the message says.
-        let said = init(folder).stderr;
-        for line in said.lines().filter_map(|line| line.split_once("`git rm --cached -- '")) {
+        // Follow the message.
+        let output = init(folder).stderr;
+        for line in output.lines().filter_map(|line| line.split_once("`git rm --cached -- '")) {
             let path = line.1.split_once('\'').unwrap().0;
             git(folder, &["rm", "-q", "--cached", "--", path]);
             fs::remove_file(folder.join(path)).unwrap();
@@ -151,10 +150,10 @@ fn values_that_git_tracks_are_refused() {
     }
 }
 
-/// Attack: the repository is a worktree, holds the project in a folder, or has an inner repository around the values.
-/// Expectation: all indexes around the folder count.
+/// Attack: the repository is a worktree, has the project in a subfolder, or has an inner repository around the values.
+/// Expectation: the indexes of all enclosing repositories are checked.
 #[test]
-fn every_repository_around_the_folder_counts() {
+fn values_tracked_by_any_enclosing_repository_are_found() {
     let outer = tempfile::tempdir().unwrap();
     let folder = outer.path().join("work/shop");
     fs::create_dir_all(&folder).unwrap();
@@ -170,16 +169,16 @@ fn every_repository_around_the_folder_counts() {
     assert_eq!(nself_in(&tree, ["gen", "--env", "local"]).code, 0);
     assert_eq!(init(&tree).code, 0);
     git(&tree, &["add", "-f", "deploy/local/.env"]);
-    // An inner repository that tracks nothing hides nothing.
+    // An inner repository without tracked files does not hide the outer one.
     fs::create_dir_all(tree.join("deploy/.git/objects")).unwrap();
     let ran = init(&tree);
     assert!(ran.code == 2 && ran.stderr.contains("NS509"), "{}", ran.stderr);
 }
 
-/// Attack: a repository comes with a configuration that names a program, which git runs when it looks for changes.
-/// Expectation: the index is read without git. The control shows that git does run it.
+/// Attack: the configuration of a repository names a program that git runs to detect changes.
+/// Expectation: nself reads the index without git. Control: git runs the program.
 #[test]
-fn the_configuration_of_a_repository_runs_nothing() {
+fn the_configuration_of_a_repository_runs_no_program() {
     let case = generated();
     let folder = case.path();
     git(folder, &["init", "-q"]);
@@ -198,14 +197,14 @@ fn the_configuration_of_a_repository_runs_nothing() {
     assert!(!trace.exists());
 }
 
-/// Attack: there is no repository, or its index is cut off or split, so that what is tracked cannot be known.
-/// Expectation: it is said, once.
+/// Attack: there is no repository, or its index is truncated or split, so that tracked files are unknown.
+/// Expectation: one remark says so.
 #[test]
-fn what_cannot_be_known_is_said() {
+fn an_unreadable_index_is_reported() {
     let case = generated();
     let folder = case.path();
-    let said = init(folder).stderr;
-    assert_eq!(said.matches("is not in a git repository").count(), 1, "{said}");
+    let output = init(folder).stderr;
+    assert_eq!(output.matches("is not in a git repository").count(), 1, "{output}");
     git(folder, &["init", "-q"]);
     git(folder, &["add", "."]);
     assert!(!init(folder).stderr.contains("not recognised"));
@@ -224,7 +223,7 @@ fn what_cannot_be_known_is_said() {
     assert!(init(folder).stderr.contains("its format is unknown"));
 }
 
-/// What Compose makes of `.env`: version 2, or 1.29 where `old`.
+/// Returns the value that Compose reads from `.env`: version 2, or 1.29 if `old`.
 fn compose_reads(folder: &Path, program: &Path, old: bool) -> String {
     let file = "version: '3'\nservices:\n  a:\n    image: a\n    environment:\n      V: ${HASURA_ADMIN_SECRET}\n";
     fs::write(folder.join("read.yaml"), file).unwrap();
@@ -238,11 +237,11 @@ fn compose_reads(folder: &Path, program: &Path, old: bool) -> String {
     value.replace("$$", "$")
 }
 
-/// Attack: a value that the operator was given ends in a backslash, or holds quotes, `$`, `#` or line breaks, and becomes
-/// another value, another variable or a broken file in `.env`.
-/// Expectation: both versions of Compose read exactly the value, or it is refused and the old file stays.
+/// Attack: a value that the operator received ends in a backslash, or has quotes, `$`, `#` or line breaks, and changes
+/// the value, adds a variable or breaks `.env`.
+/// Expectation: both versions of Compose read exactly the value, or it is refused and the old file is kept.
 #[test]
-fn env_carries_a_value_exactly_or_it_is_refused() {
+fn env_represents_a_value_exactly_or_it_is_refused() {
     let mut readers: Vec<(PathBuf, bool)> = Vec::new();
     readers.extend(tool("bin/docker-compose-2").map(|program| (program, false)));
     readers.extend(tool("/usr/bin/docker-compose").map(|program| (program, true)));
@@ -309,7 +308,7 @@ fn env_carries_a_value_exactly_or_it_is_refused() {
         exact += 1;
     }
     assert!(exact >= 20 && refused >= 8, "{exact} {refused}");
-    // Control: written between quotes without a check, the value changes or the file is broken.
+    // Control: in quotes without a check, the value changes or the file is invalid.
     for value in ["a\\", "it's", "a\\\\"] {
         fs::write(local.join(".env"), format!("HASURA_ADMIN_SECRET='{value}'\nB='c'\n")).unwrap();
         let wrong = readers.iter().any(|(program, old)| compose_reads(&local, program, *old) != value);
@@ -317,11 +316,11 @@ fn env_carries_a_value_exactly_or_it_is_refused() {
     }
 }
 
-/// Attack: a committed `secrets.json` names a variable with a line break, to add lines to `.env`, or is that of another
-/// environment.
-/// Expectation: NS805, and nothing is made.
+/// Attack: a committed `secrets.json` names a variable with a line break, to add lines to `.env`, or belongs to a
+/// different environment.
+/// Expectation: NS805, and nothing is created.
 #[test]
-fn a_list_of_secrets_adds_no_lines_and_is_of_its_environment() {
+fn secret_lists_cannot_add_lines_to_env_and_belong_to_one_environment() {
     let case = generated();
     let local = case.path().join("deploy/local");
     let list = fs::read_to_string(local.join("secrets.json")).unwrap();
@@ -338,9 +337,9 @@ fn a_list_of_secrets_adds_no_lines_and_is_of_its_environment() {
     }
 }
 
-/// Attack: a credential is written where its name alone tells: a build argument, a variable in camel case or with a rarer
-/// word, an argument of a command, a raw key.
-/// Expectation: NS504 at that place, and the value is not repeated. Settings about credentials are in order.
+/// Attack: a credential is in a place where only its name reveals it: a build argument, a variable in camel case or
+/// with a rarer word, an argument of a command, a raw key.
+/// Expectation: NS504 at that place without the value. Settings about credentials are accepted.
 #[test]
 fn credentials_by_name_are_found_in_every_field() {
     let service = |fields: &str| {

@@ -13,7 +13,8 @@ use std::path::PathBuf;
 use crate::support::tool;
 use running::generated;
 
-/// Fields of a stack with every kind of route, a second endpoint and access rules; the office is internal.
+/// Fields of a stack with every kind of route, a second endpoint and access rules; the address of the office is
+/// internal.
 const EVERYTHING: &str = r#"
   edge.internal_addresses = ["198.51.100.0/24"],
   tls.mode = 'files,

@@ -1,4 +1,4 @@
-//! Attacks by the committed manifest, which anyone who sends a pull request can write.
+//! Attacks through the committed manifest, which any pull request can change.
 
 use std::fs;
 use std::path::Path;
@@ -18,7 +18,7 @@ fn generated() -> tempfile::TempDir {
     case
 }
 
-/// Adds a line to the manifest as nself itself would write it, and returns its number.
+/// Adds a line to the manifest in nself's format, and returns its number.
 fn plant(project: &Path, path: &str, content: &[u8]) -> usize {
     let text = fs::read_to_string(project.join(MANIFEST)).unwrap();
     let digest = Digest::of(content);
@@ -34,7 +34,7 @@ fn assert_unshown(ran: &Ran) {
 /// prints it and `gen` deletes it as a file that is no longer generated.
 /// Expectation: NS805 at the line, nothing is shown, nothing is deleted.
 #[test]
-fn a_line_for_a_file_of_the_operator_is_refused() {
+fn a_manifest_line_for_a_file_of_the_operator_is_refused() {
     for path in [
         "local/.env",
         "local/secrets/postgres-password",
@@ -62,13 +62,13 @@ fn a_line_for_a_file_of_the_operator_is_refused() {
                 &["verify"],
                 &["verify", "--repair"],
             ];
-            // All commands for one file; for the others, those that would show and delete it.
+            // All commands for one file; for the others, only commands that would show or delete it.
             for command in &commands[..if path == "local/.env" { commands.len() } else { 2 }] {
                 let ran = nself_in(case.path(), *command);
-                let said = format!("{}{}", ran.stdout, ran.stderr);
-                assert!(ran.code == 2 && said.contains("NS805"), "{path} {command:?}: {ran:?}");
+                let output = format!("{}{}", ran.stdout, ran.stderr);
+                assert!(ran.code == 2 && output.contains("NS805"), "{path} {command:?}: {ran:?}");
                 assert!(
-                    said.contains(&format!("nself.manifest:{line}: nself never generates `{path}`")),
+                    output.contains(&format!("nself.manifest:{line}: nself never generates `{path}`")),
                     "{path}: {ran:?}"
                 );
                 assert_unshown(&ran);
@@ -79,10 +79,10 @@ fn a_line_for_a_file_of_the_operator_is_refused() {
     }
 }
 
-/// Attack: a line names a path that nself could generate and does not, with the digest of the operator's file.
+/// Attack: a line names a path that nself could generate but does not, with the digest of the operator's file.
 /// Expectation: `check` names the file and counts its lines, and shows none.
 #[test]
-fn a_file_that_is_not_generated_is_never_shown() {
+fn content_of_foreign_files_is_never_shown() {
     let case = generated();
     let content = format!("# {CANARY}\n# two\n");
     let file = case.path().join("deploy/local/nginx/sites/admin.conf");
@@ -98,11 +98,11 @@ fn a_file_that_is_not_generated_is_never_shown() {
     }
 }
 
-/// Attack: CI prints the difference of a file into which an operator pasted a value; the file is recorded, or it is
-/// where nself would write and the manifest was deleted.
-/// Expectation: the generated side is shown, the lines of the other side are counted.
+/// Attack: CI prints the diff of a file into which an operator pasted a value; the file is recorded, or it is at the
+/// path of an output and the manifest was deleted.
+/// Expectation: the generated side is shown, and the lines of the other side are only counted.
 #[test]
-fn lines_that_nself_did_not_write_are_never_shown() {
+fn hand_written_lines_are_never_shown() {
     let case = generated();
     let file = case.path().join("deploy/local/compose.yaml");
     let edited = fs::read_to_string(&file).unwrap().replacen("services:", &format!("# {CANARY}\n# more\nother:"), 1);
@@ -123,8 +123,8 @@ fn lines_that_nself_did_not_write_are_never_shown() {
     }
 }
 
-/// Attack: every file of the output folder is overwritten or deleted by `--force`.
-/// Expectation: secrets and `.env` stay, whatever the manifest says of other files.
+/// Attack: `--force` overwrites or deletes every file of the output folder.
+/// Expectation: secrets and `.env` are kept, regardless of the manifest.
 #[test]
 fn force_never_touches_values_of_secrets() {
     let case = generated();

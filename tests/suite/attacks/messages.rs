@@ -8,10 +8,10 @@ use serde_json::Value;
 use super::commit;
 use crate::support::{Ran, nself_in, root, stack};
 
-/// A name that colours a terminal, starts a line with a command of a log, reorders text and hides some of it.
+/// A name that changes colours of a terminal, starts a line with a CI command, reorders text and hides parts of it.
 const HOSTILE: &str = "x\n::warning::w\r##[error]e ##vso[task.x]\x1b[31m\u{202E}\u{9b}1m\u{200B}\u{E0041}";
 
-/// What of a text a terminal or a CI service would take for something else than text.
+/// Returns the parts of a text that a terminal or a CI service would not treat as text.
 fn commands(text: &str) -> Vec<String> {
     let hidden = |c: char| {
         c.is_control() && c != '\n' && c != '\t'
@@ -32,26 +32,26 @@ fn commands(text: &str) -> Vec<String> {
     found
 }
 
-/// The run repeated the hostile name, and as text.
+/// Checks that the run repeated the hostile name as text.
 fn is_text(ran: &Ran) {
     let all = format!("{}\n{}", ran.stdout, ran.stderr);
     assert!(all.contains("w\\u{000D}#\\u{0023}[error]e") || all.contains("w\\r#\\u0023[error]e"), "{all}");
     assert_eq!(commands(&all), Vec::<String>::new(), "{all}");
 }
 
-/// The commands that this module looks for are seen in unprotected text.
+/// Known-bad control: the search finds commands in unprotected text.
 #[test]
-fn the_search_finds_commands() {
+fn the_search_finds_commands_of_ci_logs() {
     assert!(commands(HOSTILE).len() >= 8, "{:?}", commands(HOSTILE));
     assert_eq!(commands(" ::add-mask::x").len(), 1);
     assert_eq!(commands("plain ::x:: # [y] ## z [w]"), Vec::<String>::new());
 }
 
-/// Attack: names of files in the folder of an image, of folders on the command line, and arguments that are refused hold
+/// Attack: names of files in the folder of an image, of folders on the command line, and refused arguments contain
 /// escape sequences, line breaks and commands of CI services.
-/// Expectation: each name is shown on one line, with what is no text by number.
+/// Expectation: each name is shown on one line, with special characters by number.
 #[test]
-fn names_on_the_command_line_and_in_folders_are_shown_as_text() {
+fn names_of_arguments_and_folders_cannot_control_the_terminal() {
     let case = tempfile::tempdir().unwrap();
     let folder = case.path();
     is_text(&nself_in(folder, ["init", HOSTILE]));
@@ -71,10 +71,10 @@ fn names_on_the_command_line_and_in_folders_are_shown_as_text() {
     is_text(&nself_in(folder, ["db", "import", "--sql", HOSTILE]));
 }
 
-/// Attack: a folder that becomes an image holds private files with hostile names.
-/// Expectation: `image` names what it leaves out as text; the JSON form is the same document.
+/// Attack: the folder of an image contains private files with hostile names.
+/// Expectation: `image` shows the names of omitted files as text; its JSON is an equal document.
 #[test]
-fn files_that_an_image_leaves_out_are_named_as_text() {
+fn names_of_omitted_files_cannot_control_the_terminal() {
     let body = r#"{ project = "shop", domain = "shop.example.com", services.web = {
         image = "ghcr.io/acme/web:1", layout = { folder = "web", platforms = ["linux/amd64"] },
         command = ["/app/web"], user = "10001:10001", port = 8001 } }"#;
@@ -92,10 +92,10 @@ fn files_that_an_image_leaves_out_are_named_as_text() {
     assert_eq!(document["left_out"][0], name.as_str());
 }
 
-/// Attack: a generated file is replaced by one with commands, and files with hostile names lie beside it.
-/// Expectation: `check` shows the difference and the names as text, also where a sign or a space stands before them.
+/// Attack: a generated file is replaced by a file with commands, and files with hostile names are beside it.
+/// Expectation: `check` shows diff and names as text, also after the signs of a diff.
 #[test]
-fn a_diff_and_the_names_in_it_are_text() {
+fn a_diff_cannot_control_the_terminal() {
     let case = stack(r#"{ project = "shop", domain = "shop.example.com" }"#);
     let folder = case.path();
     assert_eq!(nself_in(folder, ["gen", "--env", "local"]).code, 0);
@@ -109,7 +109,7 @@ fn a_diff_and_the_names_in_it_are_text() {
     is_text(&ran);
     assert!(ran.stderr.contains("foreign: nself did not write local/x\\u{000A}::warning::w"), "{}", ran.stderr);
     assert!(ran.stdout.contains("\n-::error::first\n") && ran.stdout.contains("#\\u{0023}[error]e"), "{}", ran.stdout);
-    // What a run remembers is shown the same by the next.
+    // A later run shows the saved text in the same way.
     commit(folder, "local/compose.yaml", text.as_bytes());
     for _ in 0..2 {
         is_text(&nself_in(folder, ["gen", "--env", "local"]));
@@ -117,11 +117,11 @@ fn a_diff_and_the_names_in_it_are_text() {
     assert_eq!(commands(&nself_in(folder, ["gen", "--env", "local", "--format", "json"]).stdout), Vec::<String>::new());
 }
 
-/// Attack: the stack itself holds hostile text where messages repeat it: names of fields, environments and services, and
-/// messages that Nickel code makes.
-/// Expectation: findings are text, and as JSON one document without commands.
+/// Attack: the stack has hostile text that messages repeat: names of fields, environments and services, and messages of
+/// Nickel code.
+/// Expectation: findings are text; their JSON is one document without commands.
 #[test]
-fn findings_about_hostile_texts_are_text() {
+fn findings_about_hostile_text_cannot_control_the_terminal() {
     let quoted = "x\\n::warning::w\\r##[error]e\\u{1b}[31m\\u{202e}";
     for body in [
         format!("{{ project = \"shop\", domain = \"d.example.com\", \"{quoted}\" = 1 }}"),
@@ -144,7 +144,7 @@ fn findings_about_hostile_texts_are_text() {
 }
 
 /// Attack: the value of a secret looks like a command.
-/// Expectation: what another program reads is byte for byte what it has to be.
+/// Expectation: output for other programs is exact, byte for byte.
 #[test]
 fn documents_for_other_programs_are_exact() {
     let case = stack(r#"{ project = "shop", domain = "shop.example.com" }"#);
@@ -167,10 +167,10 @@ fn documents_for_other_programs_are_exact() {
     assert!(ran.stdout.contains("##[error]é"), "no sign of the value is written differently");
 }
 
-/// Attack: a new command prints past the writer that makes text harmless.
-/// Expectation: one module writes to stdout and stderr. clippy refuses others; here the list of what it refuses is held.
+/// Attack: a new command prints without the module that escapes text.
+/// Expectation: only one module writes to stdout and stderr. clippy refuses others; this test checks its list.
 #[test]
-fn one_module_prints() {
+fn only_one_module_prints() {
     let refused = [
         "println!",
         "print!(",

@@ -1,4 +1,4 @@
-//! Attacks on nself and on what it generates, one test each, by the surface that they use.
+//! Attacks on nself and on generated files, one test for each, grouped by attack surface.
 //!
 //! Each test states the attack and the expectation in its doc comment, in this form:
 //!
@@ -6,9 +6,8 @@
 //! /// Attack: …
 //! /// Expectation: …
 //! ```
-//!
-//! Where it is cheap, the test also runs the attack against an unprotected form, the control, and shows that it
-//! succeeds there. `SECURITY.md` states the trust model behind the expectations.
+//! If it is cheap, a control runs the attack without the protection and shows that it succeeds. `SECURITY.md` has the
+//! trust model behind the expectations.
 
 mod checkout;
 mod credentials;
@@ -22,7 +21,7 @@ mod resources;
 mod row_isolation;
 mod sql_text;
 
-/// What a pull request can do: change a generated file and its record in the manifest, which then looks like a file that an
+/// Changes a generated file and its record in the manifest, as a pull request can do; it then looks like a file that an
 /// earlier run wrote.
 fn commit(folder: &std::path::Path, path: &str, bytes: &[u8]) {
     use nself::artifact::Digest;

@@ -9,8 +9,8 @@ use crate::cluster::manifests;
 use crate::support::{Ran, environments, nself_in, run, stack};
 use crate::up::{Stack, apart};
 
-/// Two services of different zones with egress, and one without. All run the stand-in that needs nothing, which listens
-/// on port 8025 whatever the stack says.
+/// Two services of different zones with egress, and one without. All run a stand-in without required settings, which
+/// always listens on port 8025.
 const TWO: &str = r#"let nself = import "nself/main.ncl" in
 let service = fun number more => { image = "docker.io/axllent/mailpit:v1.2", port = number, user = "10001:10001" } & more in
 {
@@ -25,11 +25,11 @@ let service = fun number more => { image = "docker.io/axllent/mailpit:v1.2", por
   },
 } | nself.Stack
 "#;
-/// An address outside of the stack and of the machine that runs it (RFC 5737), and a port there.
+/// An address outside the stack and its machine (RFC 5737), and a port.
 const OUTSIDE: &str = "198.51.100.7";
 const OUTSIDE_PORT: u16 = 8000;
 
-/// Another machine: a network namespace with one cable to that of the test, in which a server listens.
+/// A simulated machine: a network namespace with a server, connected to the test's namespace.
 struct Machine(Child);
 
 impl Machine {
@@ -52,7 +52,7 @@ impl Machine {
         ip("link add cable0 type veth peer name cable1");
         ip("address add 198.51.100.1/24 dev cable0");
         ip("link set cable0 up");
-        // Its namespace is its own a moment after it was started.
+        // The process enters its namespace shortly after its start.
         let own = |process: &str| std::fs::read_link(format!("/proc/{process}/ns/net")).ok();
         let process = machine.0.id().to_string();
         assert!((0..100).any(|_| {
@@ -77,17 +77,17 @@ impl Drop for Machine {
 }
 
 #[test]
-fn services_with_egress_do_not_reach_each_other() {
-    apart("attacks::networks::services_with_egress_do_not_reach_each_other", egress_apart);
+fn services_with_egress_cannot_reach_each_other() {
+    apart("attacks::networks::services_with_egress_cannot_reach_each_other", egress_apart);
 }
 
-/// Whether a container opens a connection to the address.
+/// Returns whether a container can connect to the address.
 fn reaches(stack: &Stack, from: &str, host: &str, port: u16) -> bool {
     let script = format!("import socket; socket.create_connection(('{host}', {port}), 2)");
     stack.compose(&["exec", "-T", from, "python3", "-c", &script]).code == 0
 }
 
-/// A container's address in the network whose name ends so.
+/// Returns a container's address in the network whose name has this ending.
 fn address(stack: &Stack, service: &str, network: &str) -> Option<String> {
     let container = &stack.inspect()[service];
     let networks = container["NetworkSettings"]["Networks"].as_object().unwrap();
@@ -95,8 +95,9 @@ fn address(stack: &Stack, service: &str, network: &str) -> Option<String> {
     found.map(|(_, one)| one["IPAddress"].as_str().unwrap().to_owned())
 }
 
-/// Attack: a service that may reach the internet opens a connection to one of another zone that may do so too.
-/// Expectation: no answer, while both reach what is outside. Control: in one network for both it is answered.
+/// Attack: a service with egress connects to a service of a different zone with egress.
+/// Expectation: no answer, although both can connect to outside addresses. Control: in a shared network, there is an
+/// answer.
 fn egress_apart() {
     let started = Stack::start_with("minimal", |project| std::fs::write(project.join("stack.ncl"), TWO).unwrap());
     let stack = started.expect("the tools were there");
@@ -132,9 +133,9 @@ fn egress_apart() {
     assert!(reaches(&stack, "one", &other, 8025), "the control");
 }
 
-/// Attack: the same in the form for each implementation of Compose.
-/// Expectation: no two services share a network that leads outside, and podman, whose bridges reach each other unless
-/// they say so, is configured to isolate them.
+/// Attack: the same in the file for each implementation of Compose.
+/// Expectation: no two services share a network with access to the outside, and podman, whose bridges are connected by
+/// default, is configured to isolate them.
 #[test]
 fn services_with_egress_share_no_network() {
     for compat in ["", "compose.compat = 'podman,", "compose.compat = '\"docker-compose-1.29\","] {
@@ -164,7 +165,7 @@ fn share_no_network(compat: &str) {
     assert!(outside >= 3, "{networks:?}");
 }
 
-/// Addresses at which clouds answer questions about a machine, and others that are not the internet.
+/// Addresses of clouds' metadata services, and other addresses that are not on the internet.
 const INSIDE: [&str; 11] = [
     "169.254.169.254",
     "169.254.170.2",
@@ -180,8 +181,8 @@ const INSIDE: [&str; 11] = [
 ];
 const INTERNET: [&str; 4] = ["1.1.1.1", "100.128.0.1", "172.32.0.1", "2606:4700::1111"];
 
-/// Whether an address lies in a range.
-fn holds(range: &str, address: std::net::IpAddr) -> bool {
+/// Returns whether an address is in a range.
+fn contains(range: &str, address: std::net::IpAddr) -> bool {
     let (base, bits) = range.split_once('/').unwrap();
     let bits: u32 = bits.parse().unwrap();
     match (base.parse().unwrap(), address) {
@@ -196,7 +197,7 @@ fn holds(range: &str, address: std::net::IpAddr) -> bool {
     }
 }
 
-/// Whether policies let a connection out to an address that is no pod; policies only ever add.
+/// Returns whether policies allow a connection to an address outside the cluster; policies only add permissions.
 fn let_out(policies: &[Value], labels: &Value, address: &str) -> bool {
     let address: std::net::IpAddr = address.parse().unwrap();
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
@@ -207,17 +208,17 @@ fn let_out(policies: &[Value], labels: &Value, address: &str) -> bool {
     let rules = policies.iter().filter(selects).flat_map(|policy| list(&policy["spec"]["egress"]));
     rules.into_iter().any(|rule| {
         let peers = list(&rule["to"]);
-        // A rule without peers is about all addresses.
+        // A rule without peers applies to all addresses.
         peers.is_empty()
             || peers.iter().any(|peer| {
                 let block = &peer["ipBlock"];
-                block["cidr"].as_str().is_some_and(|range| holds(range, address))
-                    && !list(&block["except"]).iter().any(|range| holds(range.as_str().unwrap(), address))
+                block["cidr"].as_str().is_some_and(|range| contains(range, address))
+                    && !list(&block["except"]).iter().any(|range| contains(range.as_str().unwrap(), address))
             })
     })
 }
 
-/// The policies of a folder of manifests, and the labels of its pods by service.
+/// Returns the policies in a folder of manifests, and the labels of its pods by service.
 fn policies(folder: &Path) -> (Vec<Value>, Vec<(String, Value)>) {
     let (mut policies, mut pods) = (Vec::new(), Vec::new());
     for entry in walkdir::WalkDir::new(folder).into_iter().map(Result::unwrap) {
@@ -240,11 +241,12 @@ fn policies(folder: &Path) -> (Vec<Value>, Vec<(String, Value)>) {
     (policies, pods)
 }
 
-/// Attack: a pod asks the cloud's metadata service for the credentials of its machine, or another private address.
-/// Expectation: no policy of any golden stack lets it out, whether its service has egress or not. Control: with the
-/// exceptions of an earlier release, two of these addresses are let through.
+/// Attack: a pod requests the credentials of its machine from the cloud's metadata service, or connects to a private
+/// address.
+/// Expectation: no policy of any golden stack allows it, with or without egress. Control: with the exceptions of an
+/// earlier release, two of these addresses are allowed.
 #[test]
-fn pods_do_not_reach_metadata_services() {
+fn pods_cannot_reach_metadata_services() {
     let mut with_egress = 0;
     for folder in manifests(&environments()) {
         let (mut policies, pods) = policies(&folder);
@@ -273,10 +275,10 @@ fn pods_do_not_reach_metadata_services() {
     assert!(with_egress > 3, "{with_egress}");
 }
 
-/// Attack: the same from a container of Compose, whose networks cannot tell private addresses from others.
-/// Expectation: the account that goes with the file says so.
+/// Attack: the same from a container of Compose, whose networks cannot distinguish private addresses.
+/// Expectation: the fidelity report says so.
 #[test]
-fn the_account_says_what_compose_cannot_block() {
+fn the_fidelity_report_names_what_compose_cannot_block() {
     let mut found = 0;
     for environment in environments() {
         let account: Value =
@@ -290,11 +292,11 @@ fn the_account_says_what_compose_cannot_block() {
 }
 
 #[test]
-fn the_database_server_knows_who_comes_from_where() {
-    apart("attacks::networks::the_database_server_knows_who_comes_from_where", database_apart);
+fn the_database_server_accepts_roles_by_network() {
+    apart("attacks::networks::the_database_server_accepts_roles_by_network", database_apart);
 }
 
-/// psql in a container, as a role with its password.
+/// Runs psql in a container, as a role with its password.
 fn psql(stack: &Stack, from: &str, role: &str, secret: &str, database: &str, more: &[&str]) -> Ran {
     let file = stack.project.path().join("deploy/local/secrets").join(secret);
     let password = format!("PGPASSWORD={}", std::fs::read_to_string(file).unwrap().trim());
@@ -308,15 +310,15 @@ fn answered(ran: &Ran) {
     assert_eq!((ran.code, ran.stdout.trim()), (0, "1"), "{}", ran.stderr);
 }
 
-fn refused(ran: &Ran, why: &str) {
+fn assert_refused(ran: &Ran, why: &str) {
     assert!(ran.code != 0 && ran.stderr.contains(why), "{}{}", ran.stdout, ran.stderr);
 }
 
 const ONE: [&str; 2] = ["-c", "SELECT 1"];
 
-/// Attack: a service that stole the superuser's password, the replica's or another service's asks the server with it.
-/// Expectation: the server refuses the superuser outside of the network of its jobs, the replica's role outside of its
-/// network, and every role outside of its databases. Control: with rules that name no network the superuser gets in.
+/// Attack: a service uses a stolen password of the superuser, the replica or a different service.
+/// Expectation: the server refuses the superuser outside the network of its jobs, the replica's role outside its
+/// network, and every role outside its databases. Control: with rules without networks, the superuser is accepted.
 fn database_apart() {
     let stack = Stack::start("replica").expect("the tools were there");
     let ran = stack.compose(&["up", "-d", "--wait", "--wait-timeout", "180", "postgres-replica", "tickets"]);
@@ -324,13 +326,13 @@ fn database_apart() {
     let rejects = "pg_hba.conf rejects connection";
 
     answered(&psql(&stack, "tickets", "tickets", "tickets_db_password", "tickets", &ONE));
-    refused(&psql(&stack, "tickets", "tickets", "tickets_db_password", "postgres", &ONE), rejects);
-    refused(&psql(&stack, "tickets", "tickets", "tickets_db_password", "desk", &ONE), rejects);
+    assert_refused(&psql(&stack, "tickets", "tickets", "tickets_db_password", "postgres", &ONE), rejects);
+    assert_refused(&psql(&stack, "tickets", "tickets", "tickets_db_password", "desk", &ONE), rejects);
     for database in ["tickets", "postgres"] {
-        refused(&psql(&stack, "tickets", "postgres", "postgres_password", database, &ONE), rejects);
-        refused(&psql(&stack, "postgres-replica", "postgres", "postgres_password", database, &ONE), rejects);
+        assert_refused(&psql(&stack, "tickets", "postgres", "postgres_password", database, &ONE), rejects);
+        assert_refused(&psql(&stack, "postgres-replica", "postgres", "postgres_password", database, &ONE), rejects);
     }
-    // Where a migration job is, it is answered, and the password is asked for.
+    // In the network of a migration job, the server requests the password.
     let job = |password: &str| {
         let run = ["run", "--rm", "--no-deps", "-T", "--entrypoint", "psql", "-e", "PGPASSWORD_FILE="];
         let password = format!("PGPASSWORD={password}");
@@ -341,9 +343,9 @@ fn database_apart() {
     let password =
         std::fs::read_to_string(stack.project.path().join("deploy/local/secrets/postgres_password")).unwrap();
     answered(&job(password.trim()));
-    refused(&job("wrong"), "password authentication failed");
+    assert_refused(&job("wrong"), "password authentication failed");
 
-    // A copy of everything is the replica's alone.
+    // Only the replica may copy the server.
     let copy = |from: &str| {
         let file = stack.project.path().join("deploy/local/secrets/replication_password");
         let password = format!("PGPASSWORD={}", std::fs::read_to_string(file).unwrap().trim());
@@ -352,7 +354,7 @@ fn database_apart() {
         let command = format!("pg_basebackup -w -h {host} -U replication -X none -D /tmp/copy && echo 1");
         stack.compose(&["exec", "-T", "-e", &password, from, "sh", "-c", &command])
     };
-    refused(&copy("tickets"), "pg_hba.conf rejects replication connection");
+    assert_refused(&copy("tickets"), "pg_hba.conf rejects replication connection");
     answered(&copy("postgres-replica"));
 
     let file = stack.project.path().join("deploy/local/postgres/server/pg_hba.conf");
@@ -369,10 +371,10 @@ fn database_apart() {
     assert!(in_the_end, "the control");
 }
 
-/// Attack: a stack names the superuser so that a line of the access rules says something else.
+/// Attack: the name of the superuser would change a line of the access rules.
 /// Expectation: NS106 at the variable, and no file.
 #[test]
-fn the_name_of_the_superuser_adds_no_rule() {
+fn the_name_of_the_superuser_cannot_add_a_rule() {
     for value in ["\"all trust\"", "\"x\\\" all all trust\"", "\"x\\nhost all all all trust\"", "nself.domain"] {
         let case = stack(&format!(
             "{{ project = \"shop\", domain = \"shop.example.com\", services.postgres.env.POSTGRES_USER = {value} }}"
@@ -393,9 +395,9 @@ fn connections_to_the_database_are_encrypted() {
     apart("attacks::networks::connections_to_the_database_are_encrypted", encrypted_apart);
 }
 
-/// Attack: a program between a service and the server reads along, or answers in the server's place.
-/// Expectation: with `database_server.tls` the server and the pooler take no connection without TLS, clients accept no
-/// certificate but that of the stack's own authority, and every service of the stack is healthy all the same.
+/// Attack: a program between a service and the server reads the traffic, or answers instead of the server.
+/// Expectation: with `database_server.tls`, the server and the pooler refuse connections without TLS, clients accept
+/// only the certificate of the stack's authority, and every service of the stack is healthy.
 fn encrypted_apart() {
     let started = Stack::start_with("replica", |project| {
         let file = project.join("stack.ncl");
@@ -414,13 +416,13 @@ fn encrypted_apart() {
     let authority = "sslmode=verify-full sslrootcert=/run/secrets/database_authority";
     for (host, without) in [("postgres", "no encryption"), ("pgbouncer", "SSL required")] {
         answered(&ask(host, authority));
-        refused(&ask(host, "sslmode=disable"), without);
-        refused(
+        assert_refused(&ask(host, "sslmode=disable"), without);
+        assert_refused(
             &ask(host, "sslmode=verify-full sslrootcert=/etc/ssl/certs/ca-certificates.crt"),
             "certificate verify failed",
         );
     }
-    // What each connection from another container uses, the replica's and the pooler's among them.
+    // All connections from other containers, including the replica's and the pooler's.
     let sql = "SELECT count(*) FILTER (WHERE NOT ssl), count(*) > 1 FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
                 WHERE client_addr IS NOT NULL";
     let ran = stack.compose(&["exec", "-T", "postgres", "psql", "-U", "postgres", "-XqAtc", sql]);

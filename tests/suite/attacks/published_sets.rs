@@ -1,4 +1,5 @@
-//! Attacks through a registry: sets that are old, for something else, or that name files which are never generated.
+//! Attacks through a registry: old releases, releases for a different purpose, and releases with files that are never
+//! generated.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,39 +13,39 @@ use serde_json::Value;
 use crate::registry::{Debian, MANIFEST as MANIFEST_TYPE};
 use crate::support::{Ran, golden, name, nself, nself_in, project, run, tree};
 
-fn with(registry: &Debian, folder: &Path, arguments: &[&str]) -> Ran {
+fn nself_with_registry(registry: &Debian, folder: &Path, arguments: &[&str]) -> Ran {
     run(registry.known_to(nself(folder).args(arguments)))
 }
 
-fn fine(ran: Ran) -> Ran {
+fn assert_success(ran: Ran) -> Ran {
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     ran
 }
 
-fn refused(ran: &Ran, code: &str, word: &str) {
+fn assert_refused(ran: &Ran, code: &str, word: &str) {
     assert!(ran.code == 2 && ran.stderr.contains(code) && ran.stderr.contains(word), "{} {}", ran.code, ran.stderr);
 }
 
-/// A generated project with a key.
+/// Generates a project and creates a key.
 fn generated() -> tempfile::TempDir {
     let case = golden(false).into_iter().find(|case| name(case) == "minimal").unwrap();
     let project = project(&case);
-    fine(nself_in(project.path(), ["gen"]));
-    fine(nself_in(project.path(), ["attest", "--new-key", "key"]));
+    assert_success(nself_in(project.path(), ["gen"]));
+    assert_success(nself_in(project.path(), ["attest", "--new-key", "key"]));
     project
 }
 
-/// Publishes and signs the stack with another domain.
+/// Publishes and signs the stack with a different domain.
 fn release(registry: &Debian, folder: &Path, domain: &str, to: &str, arguments: &[&str]) -> String {
     let stack = "let nself = import \"nself/main.ncl\" in\n{ project = \"shop\", domain = \"DOMAIN\" } | nself.Stack\n";
     fs::write(folder.join("stack.ncl"), stack.replace("DOMAIN", domain)).unwrap();
-    fine(nself_in(folder, ["gen"]));
-    let published = fine(with(registry, folder, &["publish", to]));
-    fine(with(registry, folder, &[&["attest", to, "--key", "key"], arguments].concat()));
+    assert_success(nself_in(folder, ["gen"]));
+    let published = assert_success(nself_with_registry(registry, folder, &["publish", to]));
+    assert_success(nself_with_registry(registry, folder, &[&["attest", to, "--key", "key"], arguments].concat()));
     published.stdout.trim().rsplit_once('@').unwrap().1.to_owned()
 }
 
-/// What the owner of a registry can do: give a manifest another name.
+/// Gives a manifest a different name, as the owner of a registry can do.
 fn rename(registry: &Debian, digest: &str, repository: &str, tag: &str) {
     let accept = format!("accept: {MANIFEST_TYPE}");
     let url = format!("https://{}/v2/acme/shop/manifests/{digest}", registry.host);
@@ -62,7 +63,7 @@ fn rename(registry: &Debian, digest: &str, repository: &str, tag: &str) {
     registry.push_manifest(repository, tag, MANIFEST_TYPE, manifest.as_bytes());
 }
 
-/// The signatures of a set, too: they refer to it by its digest, in every repository.
+/// Copies the signatures of a release to a repository; they refer to it by its digest.
 fn copy_signatures(registry: &Debian, digest: &str, repository: &str) {
     let fallback = digest.replace(':', "-");
     let url = format!("https://{}/v2/acme/shop/manifests/{fallback}", registry.host);
@@ -76,10 +77,10 @@ fn copy_signatures(registry: &Debian, digest: &str, repository: &str) {
     registry.push_manifest(repository, &fallback, index_type, index.as_bytes());
 }
 
-/// Attack: the owner of a registry gives a set that was signed for one tag, repository or environment the name of another.
-/// Expectation: NS825; without `--trust` the same set is taken, so nothing else refuses it.
+/// Attack: the owner of a registry gives a signed release the name of a different tag, repository or environment.
+/// Expectation: NS825. Control: without `--trust`, the release is accepted.
 #[test]
-fn a_signed_set_is_taken_under_its_own_name_only() {
+fn a_signed_release_is_accepted_only_under_its_name() {
     let Some(registry) = Debian::start() else { return };
     let project = generated();
     let folder = project.path();
@@ -87,76 +88,88 @@ fn a_signed_set_is_taken_under_its_own_name_only() {
     let old = release(&registry, folder, "one.example.com", &at("acme/shop", "1.0.0"), &[]);
     release(&registry, folder, "two.example.com", &at("acme/shop", "1.1.0"), &[]);
     let pull = |from: &str, out: &str, more: &[&str]| {
-        with(&registry, folder, &[&["pull", from, "--out", out, "--trust", "key.pub"], more].concat())
+        nself_with_registry(&registry, folder, &[&["pull", from, "--out", out, "--trust", "key.pub"], more].concat())
     };
-    fine(pull(&at("acme/shop", "1.1.0"), "good", &[]));
+    assert_success(pull(&at("acme/shop", "1.1.0"), "good", &[]));
 
     rename(&registry, &old, "acme/shop", "1.1.0");
-    refused(&pull(&at("acme/shop", "1.1.0"), "tag", &[]), "NS825", "signed for the tag `1.0.0`");
+    assert_refused(&pull(&at("acme/shop", "1.1.0"), "tag", &[]), "NS825", "signed for the tag `1.0.0`");
     assert!(!folder.join("tag").exists());
-    fine(with(&registry, folder, &["pull", &at("acme/shop", "1.1.0"), "--out", "untrusted"]));
+    assert_success(nself_with_registry(&registry, folder, &["pull", &at("acme/shop", "1.1.0"), "--out", "untrusted"]));
 
     rename(&registry, &old, "acme/other", "1.0.0");
     copy_signatures(&registry, &old, "acme/other");
-    refused(&pull(&at("acme/other", "1.0.0"), "repository", &[]), "NS825", "signed for the repository");
-    refused(&pull(&format!("oci://{}/acme/other@{old}", registry.host), "repository", &[]), "NS825", "repository");
-    fine(with(&registry, folder, &["pull", &at("acme/other", "1.0.0"), "--out", "untrusted-too"]));
-    // By its digest, whatever the tags say by now.
-    fine(pull(&format!("oci://{}/acme/shop@{old}", registry.host), "digest", &[]));
+    assert_refused(&pull(&at("acme/other", "1.0.0"), "repository", &[]), "NS825", "signed for the repository");
+    assert_refused(
+        &pull(&format!("oci://{}/acme/other@{old}", registry.host), "repository", &[]),
+        "NS825",
+        "repository",
+    );
+    assert_success(nself_with_registry(
+        &registry,
+        folder,
+        &["pull", &at("acme/other", "1.0.0"), "--out", "untrusted-too"],
+    ));
+    // By its digest, regardless of the tags.
+    assert_success(pull(&format!("oci://{}/acme/shop@{old}", registry.host), "digest", &[]));
 
-    // Environments: those that are asked for, and those that are there.
+    // Environments: the requested and the installed ones.
     let staging = at("acme/shop", "staging");
-    fine(with(&registry, folder, &["publish", &staging, "--env", "staging"]));
-    fine(with(&registry, folder, &["attest", &staging, "--key", "key", "--serial", "1"]));
-    refused(&pull(&staging, "prod", &["--env", "prod"]), "NS812", "has the environments staging");
-    fine(pull(&staging, "staging", &["--env", "staging"]));
-    refused(&pull(&staging, "good", &[]), "NS825", "does not continue");
+    assert_success(nself_with_registry(&registry, folder, &["publish", &staging, "--env", "staging"]));
+    assert_success(nself_with_registry(&registry, folder, &["attest", &staging, "--key", "key", "--serial", "1"]));
+    assert_refused(&pull(&staging, "prod", &["--env", "prod"]), "NS812", "has the environments staging");
+    assert_success(pull(&staging, "staging", &["--env", "staging"]));
+    assert_refused(&pull(&staging, "good", &[]), "NS825", "cannot replace");
 }
 
-/// Attack: a registry answers with an older set that the same key signed, under a version or under a tag that moves.
-/// Expectation: NS826 unless `--allow-downgrade`; an order that is not known is no order.
+/// Attack: a registry returns an older release with the same key, under a version or under a moving tag.
+/// Expectation: NS826 unless `--allow-downgrade` is set, also if the order is unknown.
 #[test]
-fn a_signed_set_never_goes_back() {
+fn a_signed_release_is_not_replaced_by_an_older_one() {
     let Some(registry) = Debian::start() else { return };
     let project = generated();
     let folder = project.path();
     let at = |tag: &str| format!("oci://{}/acme/shop:{tag}", registry.host);
     let pull = |from: &str, out: &str, more: &[&str]| {
-        with(&registry, folder, &[&["pull", from, "--out", out, "--trust", "key.pub"], more].concat())
+        nself_with_registry(&registry, folder, &[&["pull", from, "--out", out, "--trust", "key.pub"], more].concat())
     };
     // Versions.
     release(&registry, folder, "one.example.com", &at("1.9.0"), &[]);
     release(&registry, folder, "two.example.com", &at("1.10.0"), &[]);
-    fine(pull(&at("1.9.0"), "versions", &[]));
-    fine(pull(&at("1.10.0"), "versions", &[]));
-    fine(pull(&at("1.10.0"), "versions", &[]));
+    assert_success(pull(&at("1.9.0"), "versions", &[]));
+    assert_success(pull(&at("1.10.0"), "versions", &[]));
+    assert_success(pull(&at("1.10.0"), "versions", &[]));
     let before = tree(&folder.join("versions"));
-    refused(&pull(&at("1.9.0"), "versions", &[]), "NS826", "1.9.0 is older than 1.10.0");
-    refused(&with(&registry, folder, &["pull", &at("1.10.0"), "--out", "versions"]), "NS826", "without a signature");
+    assert_refused(&pull(&at("1.9.0"), "versions", &[]), "NS826", "1.9.0 is older than 1.10.0");
+    assert_refused(
+        &nself_with_registry(&registry, folder, &["pull", &at("1.10.0"), "--out", "versions"]),
+        "NS826",
+        "without a signature",
+    );
     assert_eq!(tree(&folder.join("versions")), before, "nothing was written");
-    fine(pull(&at("1.9.0"), "versions", &["--allow-downgrade"]));
+    assert_success(pull(&at("1.9.0"), "versions", &["--allow-downgrade"]));
 
-    // A tag that moves, with serial numbers: the registry moves it back.
+    // A moving tag with serial numbers: the registry moves it back.
     let first = release(&registry, folder, "three.example.com", &at("main"), &["--serial", "41"]);
-    fine(pull(&at("main"), "moving", &[]));
+    assert_success(pull(&at("main"), "moving", &[]));
     release(&registry, folder, "four.example.com", &at("main"), &["--serial", "42"]);
-    fine(pull(&at("main"), "moving", &[]));
+    assert_success(pull(&at("main"), "moving", &[]));
     rename(&registry, &first, "acme/shop", "main");
-    refused(&pull(&at("main"), "moving", &[]), "NS826", "main with serial 41 is older than main with serial 42");
+    assert_refused(&pull(&at("main"), "moving", &[]), "NS826", "main with serial 41 is older than main with serial 42");
 
-    // A tag that moves, without them.
+    // A moving tag without serial numbers.
     release(&registry, folder, "five.example.com", &at("edge"), &[]);
-    fine(pull(&at("edge"), "unordered", &[]));
+    assert_success(pull(&at("edge"), "unordered", &[]));
     release(&registry, folder, "six.example.com", &at("edge"), &[]);
     let unknown = pull(&at("edge"), "unordered", &[]);
-    refused(&unknown, "NS826", "it is unknown whether");
+    assert_refused(&unknown, "NS826", "it is unknown whether");
     assert!(unknown.stderr.contains("--serial") && unknown.stderr.contains("--allow-downgrade"), "{}", unknown.stderr);
-    // What came without a signature has no place in the order.
-    fine(with(&registry, folder, &["pull", &at("1.9.0"), "--out", "plain"]));
-    refused(&pull(&at("1.10.0"), "plain", &[]), "NS826", "was not attested");
+    // A release without a signature has no order.
+    assert_success(nself_with_registry(&registry, folder, &["pull", &at("1.9.0"), "--out", "plain"]));
+    assert_refused(&pull(&at("1.10.0"), "plain", &[]), "NS826", "was not attested");
 }
 
-/// Files with a manifest that records exactly them, as an attacker makes it.
+/// Returns files with a manifest that records exactly them, as an attacker would create it.
 fn set_of(paths: &[&str]) -> ReleaseFiles {
     let mut files: ReleaseFiles = paths.iter().map(|path| ((*path).to_owned(), b"PWNED=1\n".to_vec())).collect();
     let mut manifest = Manifest::default();
@@ -176,16 +189,16 @@ fn push(registry: &Debian, files: &ReleaseFiles, tag: &str) {
     registry.push_manifest("acme/shop", tag, MANIFEST_TYPE, &blobs[&digest]);
 }
 
-/// Attack: a set that is pulled without a key holds `.env`, values of secrets, hidden folders or files of others, and its
+/// Attack: a release without a signature has `.env`, values of secrets, hidden folders or foreign files, and its
 /// manifest records them correctly.
-/// Expectation: NS827, and nothing is written. The control is a set of the same making with a generated path.
+/// Expectation: NS827, and nothing is written. Control: a release with a generated path is accepted.
 #[test]
-fn a_set_with_other_files_than_generated_ones_is_refused_whole() {
+fn a_release_with_foreign_files_is_refused() {
     let Some(registry) = Debian::start() else { return };
     let folder = tempfile::tempdir().unwrap();
     let from = |tag: &str| format!("oci://{}/acme/shop:{tag}", registry.host);
     push(&registry, &set_of(&["prod/compose.yaml"]), "good");
-    fine(with(&registry, folder.path(), &["pull", &from("good"), "--out", "good"]));
+    assert_success(nself_with_registry(&registry, folder.path(), &["pull", &from("good"), "--out", "good"]));
     let hostile = [
         "prod/.env",
         "prod/secrets/postgres_password",
@@ -201,22 +214,26 @@ fn a_set_with_other_files_than_generated_ones_is_refused_whole() {
     for (number, path) in hostile.iter().enumerate() {
         let tag = format!("bad{number}");
         push(&registry, &set_of(&["prod/compose.yaml", path]), &tag);
-        refused(&with(&registry, folder.path(), &["pull", &from(&tag), "--out", "bad"]), "NS827", path);
+        assert_refused(
+            &nself_with_registry(&registry, folder.path(), &["pull", &from(&tag), "--out", "bad"]),
+            "NS827",
+            path,
+        );
         assert!(!folder.path().join("bad").exists(), "{path}");
     }
 }
 
-/// Attack: the committed manifest records `.env` and a value of a secret, so that `publish` packs them; and an output folder
-/// that names them as an earlier pull, so that the next one deletes them.
+/// Attack: the committed manifest records `.env` and a value of a secret, so that `publish` packs them, or so that the
+/// next pull deletes them.
 /// Expectation: NS805 before anything is sent, and before anything is pulled.
 #[test]
 fn a_manifest_cannot_publish_or_delete_private_files() {
     let Some(registry) = Debian::start() else { return };
     let project = generated();
     let folder = project.path();
-    fine(nself_in(folder, ["secrets", "init"]));
+    assert_success(nself_in(folder, ["secrets", "init"]));
     let to = format!("oci://{}/acme/shop:1", registry.host);
-    fine(with(&registry, folder, &["publish", &to]));
+    assert_success(nself_with_registry(&registry, folder, &["publish", &to]));
     let path = folder.join("deploy").join(MANIFEST);
     let mut manifest = Manifest::parse(&fs::read(&path).unwrap()).unwrap();
     let private = ["local/.env", "local/secrets/hasura_admin_secret"];
@@ -226,10 +243,10 @@ fn a_manifest_cannot_publish_or_delete_private_files() {
     }
     fs::write(&path, manifest.to_bytes()).unwrap();
     let before = tree(&registry.at("data")).len();
-    let ran = with(&registry, folder, &["publish", &format!("oci://{}/acme/shop:2", registry.host)]);
-    refused(&ran, "NS805", "local/.env");
+    let ran = nself_with_registry(&registry, folder, &["publish", &format!("oci://{}/acme/shop:2", registry.host)]);
+    assert_refused(&ran, "NS805", "local/.env");
     assert_eq!(tree(&registry.at("data")).len(), before, "nothing was sent");
-    refused(&with(&registry, folder, &["pull", &to, "--out", "deploy"]), "NS805", "local/.env");
+    assert_refused(&nself_with_registry(&registry, folder, &["pull", &to, "--out", "deploy"]), "NS805", "local/.env");
     for file in private {
         assert!(folder.join("deploy").join(file).exists(), "{file} is still there");
     }

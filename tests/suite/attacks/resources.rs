@@ -1,4 +1,4 @@
-//! Attacks by size and nesting: stacks, tables and files that cost memory or time out of proportion.
+//! Attacks by size and nesting: stacks, tables and files that take too much memory or time.
 
 mod nesting;
 
@@ -9,7 +9,7 @@ use super::commit;
 use crate::support::{nself, nself_in, run, stack};
 
 /// Attack: a stack of 3 MB declares 400 environments, each of which is a copy of it.
-/// Expectation: NS005 says how much they would take; no memory is taken for them.
+/// Expectation: NS005 with the required size, before the memory is allocated.
 #[test]
 fn many_environments_of_a_large_stack_are_refused() {
     let layers = |count: usize| {
@@ -27,7 +27,7 @@ fn many_environments_of_a_large_stack_are_refused() {
         )
     };
     let case = stack(&body(400, 3 << 20));
-    // The evaluation has a separate limit, so this limit is for the main process.
+    // The evaluation has a separate limit, so this limit applies to the main process.
     let program = env!("CARGO_BIN_EXE_nself");
     let mut limited = nself(case.path());
     limited = {
@@ -40,16 +40,15 @@ fn many_environments_of_a_large_stack_are_refused() {
     assert!(ran.code == 2 && ran.stderr.contains("NS005"), "{} {}", ran.code, ran.stderr);
     assert!(ran.stderr.contains("403 environments would take 12"), "{}", ran.stderr);
     assert!(ran.stderr.contains("(environments)") && ran.stderr.contains("at most 256 MiB"), "{}", ran.stderr);
-    // Neither the number nor the size is refused on its own: a long command is, by its own rule.
+    // Neither many environments nor a large stack is refused alone; a long command has a separate limit.
     let many = nself_in(stack(&body(60, 100)).path(), ["env", "list"]);
     assert!(many.code == 0 && many.stdout.lines().count() == 63, "{}", many.stderr);
     let large = nself_in(stack(&body(0, 3 << 20)).path(), ["gen"]);
     assert!(large.code == 2 && !large.stderr.contains("NS005"), "{}", large.stderr);
 }
 
-/// Attack: a committed file has 320,000 lines that differ from what is generated, in an order that costs a comparison of
-/// each line with each.
-/// Expectation: the difference is shown up to a limit, and a note says how much was left out.
+/// Attack: a committed file has 320,000 changed lines, in an order for which a simple diff compares all pairs of lines.
+/// Expectation: the diff is shown up to a limit, with the number of omitted lines.
 #[test]
 fn a_difference_of_many_lines_is_shown_in_part() {
     let case = stack(r#"{ project = "shop", domain = "shop.example.com" }"#);
@@ -58,7 +57,7 @@ fn a_difference_of_many_lines_is_shown_in_part() {
     let compose = folder.join("deploy/local/compose.yaml");
     let generated = fs::read_to_string(&compose).unwrap();
     let generated: Vec<&str> = generated.lines().collect();
-    // Lines of the generated file again and again, so that none tells where it belongs.
+    // Repeated lines of the generated file, so that no line is unique.
     let mut hostile = String::new();
     for i in 0..320_000_usize {
         hostile.push_str(generated[i * 7919 % generated.len()]);
@@ -72,14 +71,14 @@ fn a_difference_of_many_lines_is_shown_in_part() {
     let note = ran.stdout.lines().last().unwrap();
     let hidden = note.strip_prefix("# ").and_then(|note| note.strip_suffix(" more lines of this difference not shown"));
     assert!(hidden.and_then(|count| count.parse::<usize>().ok()).is_some_and(|count| count > 300_000), "{note}");
-    // A file of one line without an end.
+    // A file with one very long line.
     commit(folder, "local/compose.yaml", "x".repeat(8 << 20).as_bytes());
     let ran = nself_in(folder, ["check", "--env", "local"]);
     assert!(ran.stdout.len() < 200_000 && ran.stdout.contains("more characters]"), "{}", ran.stdout.len());
 }
 
-/// Attack: thousands of names that do not exist, each near to thousands that do.
-/// Expectation: all are counted and the first 1,000 shown; suggestions are looked for among a limited number of names.
+/// Attack: thousands of unknown names, each similar to thousands of known ones.
+/// Expectation: all are counted and the first 1,000 shown; suggestions consider a limited number of names.
 #[test]
 fn many_misspellings_among_many_names_are_reported() {
     let count = 1_050;

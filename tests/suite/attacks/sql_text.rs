@@ -1,4 +1,4 @@
-//! Attacks by SQL text of the user that means more than one expression.
+//! Attacks by SQL text of the user that is more than one expression.
 
 mod differential;
 mod wire;
@@ -10,12 +10,12 @@ use serde_json::{Value, json};
 use crate::database::server::{Server, Version};
 use crate::support::{nself_in, stack};
 
-/// The second part of the string is read with the escapes of the first one: the server sees its end at the second
-/// quote. A reader without continuation sees a string up to the end, and so does psql, which reads line by line and
-/// sends all as one query.
+/// A continued string: the server reads the second part with the escapes of the first one, so it ends at the second
+/// quote. A reader without continuation reads a string up to the end of the text, and so does psql, which sends
+/// everything as one query.
 const CONTINUED: &str = "E'a'\n'\\'')); DROP TABLE keep; SELECT (1 --'";
 
-/// Texts that leave their place for one reader or another.
+/// Texts that escape from their slot for at least one reader.
 const HOSTILE: [&str; 24] = [
     CONTINUED,
     "E'a' || E'b'\n  '\\' || '",
@@ -43,7 +43,7 @@ const HOSTILE: [&str; 24] = [
     "a AS b",
 ];
 
-/// A definition with a text in one slot, for every slot that takes an expression.
+/// Returns definitions with a text in one slot, for every slot that accepts an expression.
 fn slots(text: &str) -> Vec<(&'static str, Value)> {
     let column = |key: &str| json!({ "type": "text", "nullable": true, key: text });
     let table = |part: Value| {
@@ -85,10 +85,10 @@ fn slots(text: &str) -> Vec<(&'static str, Value)> {
     ]
 }
 
-/// Attack: each text in each slot of a definition, also one that comes from a snapshot.
-/// Expectation: it is refused where it is read; the same definition with a plain text is read.
+/// Attack: each text in each slot of a definition, also from a snapshot.
+/// Expectation: it is refused. Control: the same definition with a plain text is accepted.
 #[test]
-fn no_slot_takes_a_text_that_leaves_it() {
+fn no_slot_accepts_text_that_escapes_it() {
     for (slot, value) in slots("1 + 1") {
         serde_json::from_value::<Schema>(value).unwrap_or_else(|error| panic!("{slot}: {error}"));
     }
@@ -136,7 +136,7 @@ fn no_slot_takes_a_text_that_leaves_it() {
     ] {
         assert!(!query(text), "{text}");
     }
-    // Seeds and other statements: whole ones, with a `;` after the last.
+    // Seeds and other statements must be complete, with a `;` after the last one.
     for text in [
         "INSERT INTO a VALUES (1)",
         "\\! id",
@@ -149,10 +149,10 @@ fn no_slot_takes_a_text_that_leaves_it() {
     assert!(Statements::new("INSERT INTO a VALUES ('x'); -- note\n").is_ok());
 }
 
-/// Attack: a default whose string continues on the next line with another meaning of `\'`.
-/// Expectation: NS740 at its place. Control: in the statement that was written around it, the server drops a table.
+/// Attack: a default whose string continues on the next line with a different meaning of `\'`.
+/// Expectation: NS740 at its place. Control: inserted into the statement, it makes the server drop a table.
 #[test]
-fn a_continued_string_does_not_reach_a_statement() {
+fn a_continued_string_is_refused() {
     let project = stack("{}");
     let text = CONTINUED.replace('\\', "\\\\").replace('\n', "\\n");
     let program = format!(
@@ -178,9 +178,9 @@ fn a_continued_string_does_not_reach_a_statement() {
 }
 
 /// Attack: psql's own lexer ends a statement where this crate does not.
-/// Expectation: psql sends exactly one statement for each text that is taken.
+/// Expectation: psql sends exactly one statement for each accepted text.
 #[test]
-fn psql_sends_one_statement_for_each_text() {
+fn psql_sends_one_statement_for_each_accepted_text() {
     use std::io::Write;
     use std::process::{Command, Stdio};
 

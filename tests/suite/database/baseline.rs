@@ -1,13 +1,13 @@
-//! A server that was there before: its definition is imported, its ledger begun, and the runner goes on from there.
+//! Takes over an existing server: imports its definition, writes its ledger, and continues with the runner.
 
 use std::fs;
 
 use super::pooler::settings;
-use super::project::{FIRST, Project, SECOND, applied};
+use super::project::{FIRST, Project, SECOND, applied_migrations};
 use super::server::{OWNER, Pooler, Server, Version};
 use crate::support::{Ran, nself_in, root, stack};
 
-/// A stack whose database `orders` is what was imported from a server.
+/// Creates a stack whose database `orders` was imported from a server.
 fn adopt(server: &Server) -> Project {
     let project = Project { folder: stack("{}") };
     let imported = project.nself(&["db", "import", "--url", &owner(server, "orders")]);
@@ -42,22 +42,22 @@ fn baseline(project: &Project, at: &str, scratch: &Server, more: &[&str]) -> Ran
     nself_in(project.folder.path(), words.iter().chain(more))
 }
 
-fn refused(ran: &Ran, code: &str, words: &[&str]) {
+fn assert_refused(ran: &Ran, code: &str, words: &[&str]) {
     assert!(ran.code == 2 && ran.stdout.is_empty(), "{}{}", ran.stdout, ran.stderr);
     assert!(ran.stderr.contains(&format!("error[{code}]")), "{code}: {}", ran.stderr);
     assert!(words.iter().all(|word| ran.stderr.contains(word)), "{words:?}: {}", ran.stderr);
 }
 
-/// Nothing of nself is on a server.
-fn untouched(server: &Server, database: &str) {
+/// Checks that the server has no objects of nself.
+fn assert_no_nself_objects(server: &Server, database: &str) {
     let mut session = server.session("postgres", database);
     assert_eq!(session.must("SELECT to_regnamespace('nself') IS NULL;").trim(), "t");
-    let left = session.must("SELECT count(*) FROM pg_database WHERE datname LIKE 'nself%';");
-    assert_eq!(left.trim(), "0");
+    let temporary_databases = session.must("SELECT count(*) FROM pg_database WHERE datname LIKE 'nself%';");
+    assert_eq!(temporary_databases.trim(), "0");
 }
 
 #[test]
-fn a_server_that_was_there_before_is_taken_over() {
+fn a_server_without_a_ledger_is_taken_over() {
     let Some(server) = Server::start(Version::V15) else { return };
     for database in ["orders", "fresh"] {
         server.defined(database);
@@ -70,12 +70,12 @@ fn a_server_that_was_there_before_is_taken_over() {
     let project = adopt(&server);
     let at = owner(&server, "orders");
 
-    // Without a ledger the runner would make everything again.
+    // Without a ledger, the runner would create everything again.
     let early = project.migrate(&server, "orders");
     assert!(early.code != 0 && early.stderr.contains("already exists"), "{}", early.stderr);
     server.session("postgres", "orders").must("DROP SCHEMA nself CASCADE;");
 
-    // Known-bad controls: one column differs, a privilege, a table is gone.
+    // Known-bad controls: a different column, a different privilege, a missing table.
     for (change, back, words) in [
         (
             "ALTER TABLE customers ALTER note TYPE varchar(9);",
@@ -90,8 +90,8 @@ fn a_server_that_was_there_before_is_taken_over() {
         ("CREATE TABLE more ();", "DROP TABLE more;", "the table public.more (`p f f`) is on the server only"),
     ] {
         theirs.must(change);
-        refused(&baseline(&project, &at, &server, &[]), "NS733", &[words, "nothing was changed"]);
-        untouched(&server, "orders");
+        assert_refused(&baseline(&project, &at, &server, &[]), "NS733", &[words, "nothing was changed"]);
+        assert_no_nself_objects(&server, "orders");
         theirs.must(back);
     }
 
@@ -102,7 +102,7 @@ fn a_server_that_was_there_before_is_taken_over() {
     assert_eq!(theirs.catalog(), before);
     assert_eq!(theirs.must("SELECT count(*) FROM customers;").trim(), "1");
 
-    // The ledger is what the runner leaves where it makes everything.
+    // The ledger equals the one that the runner writes for a new database.
     assert_eq!(project.migrate(&server, "fresh").code, 0);
     let ledger = |database: &str| {
         let mut session = server.session("postgres", database);
@@ -113,43 +113,43 @@ fn a_server_that_was_there_before_is_taken_over() {
         )
     };
     assert_eq!(ledger("orders"), ledger("fresh"));
-    refused(&baseline(&project, &at, &server, &[]), "NS734", &["ledger has migrations already"]);
+    assert_refused(&baseline(&project, &at, &server, &[]), "NS734", &["ledger already has migrations"]);
 
-    // Nothing to do, and then what comes next.
+    // No migrations to run, then the next one.
     let ran = project.migrate(&server, "orders");
     assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (0, "done\n", ""));
     define(&project, "{ tables.later = { columns.id.type = \"bigint\", primary_key = [\"id\"] } }");
     project.nself(&["db", "new", "--name", "later"]);
     let ran = project.migrate(&server, "orders");
-    assert_eq!((ran.code, applied(&ran), ran.stderr.as_str()), (0, 1, ""), "{}", ran.stdout);
+    assert_eq!((ran.code, applied_migrations(&ran), ran.stderr.as_str()), (0, 1, ""), "{}", ran.stdout);
     assert_eq!(theirs.must("SELECT tableowner FROM pg_tables WHERE tablename = 'later';").trim(), OWNER);
 }
 
-/// The server has the first migrations and lacks the others; an index outside of a transaction is handled too.
+/// The server has only the first migrations; an index that is built outside a transaction is handled as well.
 #[test]
-fn a_server_is_taken_over_where_it_stands() {
+fn a_running_server_is_taken_over_at_its_version() {
     let Some(server) = Server::start(Version::V15) else { return };
     server.defined("orders");
     let project = Project::new(FIRST);
     project.next(SECOND);
     let at = owner(&server, "orders");
     let mut theirs = server.session(OWNER, "orders");
-    refused(&baseline(&project, &at, &server, &["--to", "5"]), "NS107", &["the history has 4 migrations"]);
+    assert_refused(&baseline(&project, &at, &server, &["--to", "5"]), "NS107", &["the history has 4 migrations"]);
     let nothing = baseline(&project, &at, &server, &["--to", "1"]);
-    refused(&nothing, "NS733", &["the table public.orders (`p f f`) is not on the server"]);
+    assert_refused(&nothing, "NS733", &["the table public.orders (`p f f`) is not on the server"]);
     theirs.must("CREATE TABLE orders (id bigint CONSTRAINT orders_pkey PRIMARY KEY, note text);");
     let all = baseline(&project, &at, &server, &[]);
-    refused(&all, "NS733", &["the column public.orders.state", "the constraint public.orders.orders_note_key"]);
-    // What the next migration could not change.
+    assert_refused(&all, "NS733", &["the column public.orders.state", "the constraint public.orders.orders_note_key"]);
+    // Objects that the next migration could not change.
     let mut admin = server.session("postgres", "orders");
     admin.must("ALTER TABLE orders OWNER TO writer;");
     let foreign = baseline(&project, &at, &server, &["--to", "1"]);
-    refused(&foreign, "NS734", &["belong to `writer`, but migrations run as `orders_migrations`"]);
+    assert_refused(&foreign, "NS734", &["belong to `writer`, but migrations run as `orders_migrations`"]);
     admin.must("ALTER TABLE orders OWNER TO orders_migrations;");
-    // A runner is at work.
+    // A runner is active.
     admin.must("SELECT pg_advisory_lock(7241105402127946086);");
-    refused(&baseline(&project, &at, &server, &["--to", "1"]), "NS734", &["a runner holds the lock"]);
-    untouched(&server, "orders");
+    assert_refused(&baseline(&project, &at, &server, &["--to", "1"]), "NS734", &["a runner holds the lock"]);
+    assert_no_nself_objects(&server, "orders");
     admin.must("SELECT pg_advisory_unlock_all();");
     let ran = baseline(&project, &at, &server, &["--to", "1"]);
     assert_eq!(
@@ -159,16 +159,16 @@ fn a_server_is_taken_over_where_it_stands() {
         ran.stderr
     );
     let ran = project.migrate(&server, "orders");
-    assert_eq!((ran.code, applied(&ran), ran.stderr.as_str()), (0, 3, ""), "{}", ran.stdout);
-    // With the index and its constraint there already, elsewhere makes the same.
+    assert_eq!((ran.code, applied_migrations(&ran), ran.stderr.as_str()), (0, 3, ""), "{}", ran.stdout);
+    // The server already has the index and its constraint, and so has the temporary database.
     server.session("postgres", "orders").must("DROP SCHEMA nself CASCADE;");
     assert_eq!(baseline(&project, &at, &server, &[]).code, 0);
     assert_eq!(project.migrate(&server, "orders").stdout, "done\n");
 }
 
-/// A server's names become SQL of nothing, and no command of psql.
+/// Names on a server cannot inject SQL or commands of psql.
 #[test]
-fn the_name_of_an_owner_breaks_out_of_nothing() {
+fn the_name_of_an_owner_cannot_inject_sql() {
     let Some(server) = Server::start(Version::V15) else { return };
     server.defined("orders");
     let project = Project::new(FIRST);
@@ -179,14 +179,14 @@ fn the_name_of_an_owner_breaks_out_of_nothing() {
     theirs.must(&format!("CREATE ROLE {role};"));
     theirs.must(&format!("ALTER TABLE orders OWNER TO {role};"));
     let ran = baseline(&project, &owner(&server, "orders"), &server, &[]);
-    refused(&ran, "NS734", &["the server's objects belong to `o'$role$"]);
-    // The runner names it too.
+    assert_refused(&ran, "NS734", &["the server's objects belong to `o'$role$"]);
+    // The runner reports it as well.
     let ran = project.migrate(&server, "orders");
     assert!(ran.code != 0 && ran.stderr.contains("REASSIGN OWNED BY \"o'$role$"), "{}", ran.stderr);
     assert!(!mark.exists());
 }
 
-/// Expressions with values that each of these settings prints, or reads, in another way.
+/// Expressions whose values are printed or read differently with each of these settings.
 const CLOCKS: &str = r#"tables.clocks = { columns = {
   id = { type = "bigint" },
   at = { type = "timestamptz", default = "'2024-03-04 05:06:07'::timestamptz" },
@@ -200,7 +200,7 @@ const CLOCKS: &str = r#"tables.clocks = { columns = {
   indexes.clocks_at_idx = { columns = [{ column = "at" }], where = "at > '2020-01-01 00:00:00'::timestamptz" } },
   views.late = { query = "SELECT id FROM clocks WHERE at > '2024-01-01 00:00:00'::timestamptz AND bytes <> '\\xff'::bytea" }"#;
 
-/// Settings of a database, and how most servers print; what is only read has none.
+/// Settings of a database, with the output of most servers; `None` for settings that only affect input.
 const HERE: [(&str, &str, Option<&str>); 8] = [
     ("TimeZone", "'Asia/Kathmandu'", Some("UTC")),
     ("DateStyle", "SQL, DMY", Some("ISO, MDY")),
@@ -219,9 +219,9 @@ const THERE: [&str; 4] = [
     "search_path = 'elsewhere'",
 ];
 
-/// How a server prints and reads values is no difference between two, and no change of one.
+/// Settings for input and output of values count neither as a difference between servers nor as a change.
 #[test]
-fn settings_of_a_server_are_no_difference() {
+fn settings_of_a_server_are_not_differences() {
     let (Some(server), Some(other)) = (Server::start(Version::V15), Server::start(Version::V15)) else { return };
     server.defined("orders");
     let mut admin = server.session("postgres", "postgres");
@@ -237,7 +237,7 @@ fn settings_of_a_server_are_no_difference() {
     let ran = project.migrate(&server, "orders");
     assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{}", ran.stdout);
     let mut theirs = server.session("postgres", "orders");
-    // They are what these settings made of them, and every one of these settings counts.
+    // Each of these settings changes the stored or printed value.
     let row = theirs.must("INSERT INTO clocks (id, path) VALUES (1, NULL) RETURNING day = '2024-04-03', known;");
     assert_eq!(row.trim(), "t|t");
     let as_here = theirs.catalog();
@@ -256,14 +256,14 @@ fn settings_of_a_server_are_no_difference() {
         let ran = diff(from, to);
         assert_eq!((ran.code, ran.stdout.as_str()), (0, ""), "{from} {to}: {}{}", ran.stdout, ran.stderr);
     }
-    // Nor has anybody changed the database when its settings are others.
+    // Changed settings do not count as a change of the database.
     admin.must("ALTER DATABASE orders RESET ALL;");
     assert_eq!(project.migrate(&server, "orders").stderr, "");
     for (name, value, _) in HERE {
         admin.must(&set(name, value));
     }
     theirs.must("DROP SCHEMA nself CASCADE;");
-    // Known-bad controls: the same text in another zone is another moment, one byte more.
+    // Known-bad controls: the same text in a different zone is a different time; one more byte.
     for (change, back) in [
         (
             "ALTER TABLE clocks ALTER at SET DEFAULT '2024-03-04 05:06:07+00';",
@@ -275,7 +275,7 @@ fn settings_of_a_server_are_no_difference() {
         ),
     ] {
         theirs.must(change);
-        refused(&baseline(&project, &at, &other, &[]), "NS733", &["the column public.clocks."]);
+        assert_refused(&baseline(&project, &at, &other, &[]), "NS733", &["the column public.clocks."]);
         let ran = diff(&at, "stack.ncl");
         assert!(ran.code == 1 && ran.stdout.contains("SET DEFAULT"), "{}{}", ran.stdout, ran.stderr);
         theirs.must(back);
@@ -295,9 +295,17 @@ fn neither_a_standby_nor_a_pooler_is_taken_over() {
     let project = Project::new(FIRST);
     let at = owner(&server, "orders");
     let standby = server.standby();
-    refused(&baseline(&project, &owner(&standby, "orders"), &server, &[]), "NS734", &["this server is a standby"]);
+    assert_refused(
+        &baseline(&project, &owner(&standby, "orders"), &server, &[]),
+        "NS734",
+        &["this server is a standby"],
+    );
     let other = Server::start(Version::V15).unwrap();
-    refused(&baseline(&project, &at, &other, &[]), "NS734", &["version 17, and the server of --scratch version 15"]);
+    assert_refused(
+        &baseline(&project, &at, &other, &[]),
+        "NS734",
+        &["version 17, and the server of --scratch version 15"],
+    );
     let Some(pooler) = server.pooler(&settings()) else { return };
     let careless = settings().replace("extra_float_digits", "extra_float_digits, options");
     let careless = server.pooler(&careless).unwrap();
@@ -305,19 +313,19 @@ fn neither_a_standby_nor_a_pooler_is_taken_over() {
         |pooler: &Pooler| format!("postgresql://orders_migrations:secret@/orders?host={}", pooler.folder().display());
     let ran = nself_in(project.folder.path(), ["db", "import", "--url", &through(&pooler)]);
     assert!(ran.code == 2 && ran.stderr.contains("use the URL of the server itself"), "{}", ran.stderr);
-    // Control: a question that needs no settings passes.
+    // Control: a query that needs no settings succeeds.
     let ran = nself_in(project.folder.path(), ["db", "status", "--url", &through(&pooler)]);
     assert!(ran.code == 1 && ran.stdout.contains("server: 0 applied, 1 waiting"), "{}{}", ran.stdout, ran.stderr);
-    // The first one is refused by its own answer, the second one by the ledger's statements.
+    // The first pooler rejects the settings, the second one is detected by the ledger's statements.
     for (pooler, message) in
-        [(pooler, "a pooler is in front of this server"), (careless, "a pooler stands before this server")]
+        [(pooler, "this connection goes through a pooler"), (careless, "this connection goes through a pooler")]
     {
         let through = through(&pooler);
         let ran = baseline(&project, &through, &server, &[]);
-        refused(&ran, "NS734", &[message]);
+        assert_refused(&ran, "NS734", &[message]);
     }
-    untouched(&server, "orders");
-    // Options of one's own are kept, and the server itself is taken over by the same words.
+    assert_no_nself_objects(&server, "orders");
+    // Options of the user are kept, and the same command takes over the server directly.
     let ran = baseline(&project, &format!("{at}&options=-c%20statement_timeout%3D60000"), &server, &[]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
 }

@@ -1,4 +1,4 @@
-//! A case: a number that gives two definitions.
+//! A case of the property test: numbers from which two definitions are derived.
 
 use nself::database::model::Schema;
 use nself::diagnostic::FieldPath;
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::edits::{Dice, Draft, EDITS};
 
-/// An edit by its number and the numbers that it draws.
+/// The number of an edit, and the numbers that it uses.
 pub type Numbers = Vec<(usize, u64)>;
 
 #[derive(Debug, Clone)]
@@ -62,7 +62,7 @@ pub fn decode(text: &str) -> Result<Schema, String> {
     if findings.is_empty() { Ok(schema) } else { Err(format!("{findings:#?}\n{text}")) }
 }
 
-/// The same value with its fields in another order.
+/// Returns the value with its fields in a different order.
 pub fn shuffled(value: &Value, dice: &mut Dice) -> String {
     match value {
         Value::Object(fields) => {

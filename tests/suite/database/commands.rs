@@ -1,4 +1,4 @@
-//! `nself db` as its users run it, with a known-bad case for each gate.
+//! `nself db` from the command line, with a known-bad case for each check.
 
 use std::fs;
 use std::path::Path;
@@ -26,13 +26,13 @@ fn define(folder: &Path, definition: &str) {
     fs::write(folder.join("stack.ncl"), text).unwrap();
 }
 
-fn fine(folder: &Path, arguments: &[&str]) -> Ran {
+fn assert_success(folder: &Path, arguments: &[&str]) -> Ran {
     let ran = nself_in(folder, arguments);
     assert_eq!(ran.code, 0, "{arguments:?}: {}{}", ran.stdout, ran.stderr);
     ran
 }
 
-fn bad(folder: &Path, arguments: &[&str], code: &str, words: &str) {
+fn assert_fails(folder: &Path, arguments: &[&str], code: &str, words: &str) {
     let ran = nself_in(folder, arguments);
     assert!(
         ran.code == 2 && ran.stderr.contains(&format!("[{code}]")) && ran.stderr.contains(words),
@@ -43,24 +43,24 @@ fn bad(folder: &Path, arguments: &[&str], code: &str, words: &str) {
 }
 
 #[test]
-fn changes_are_shown_written_and_then_there_are_none() {
+fn changes_are_shown_and_written_once() {
     let case = project(&format!("tables.orders = {ORDERS},"));
     let folder = case.path();
     let diff = nself_in(folder, ["db", "diff"]);
     assert!(diff.code == 1 && diff.stdout.contains("CREATE TABLE \"public\".\"orders\""), "{}", diff.stdout);
-    bad(folder, &["db", "verify"], "NS731", "stack.ncl:3:");
-    bad(folder, &["gen"], "NS731", "`nself db new` writes it");
-    let new = fine(folder, &["db", "new"]);
+    assert_fails(folder, &["db", "verify"], "NS731", "stack.ncl:3:");
+    assert_fails(folder, &["gen"], "NS731", "`nself db new` writes it");
+    let new = assert_success(folder, &["db", "new"]);
     assert!(new.stdout.contains("db/shop/migrations/0001_init"), "{}", new.stdout);
     let before = tree(&folder.join("db"));
-    assert!(fine(folder, &["db", "new"]).stderr.contains("no changes"));
+    assert!(assert_success(folder, &["db", "new"]).stderr.contains("no changes"));
     assert_eq!(before, tree(&folder.join("db")));
     for arguments in [&["db", "diff"][..], &["db", "verify"], &["db", "lint"], &["db", "status"], &["gen"]] {
-        fine(folder, arguments);
+        assert_success(folder, arguments);
     }
     let json = nself_in(folder, ["db", "diff", "--from", "db/shop", "--to", "empty", "--format", "json"]);
     let answer: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
-    // A folder has no place to allow a hazard, so the plan names it.
+    // Hazards cannot be allowed in a folder, so the plan lists them.
     assert_eq!((json.code, answer["status"].as_str()), (1, Some("differs")), "{answer}");
     assert!(answer.to_string().contains("\"hazards\":[\"deletes_data\"]"), "{answer}");
     let text = nself_in(folder, ["db", "diff", "--from", "db/shop", "--to", "empty"]);
@@ -73,60 +73,60 @@ fn changes_are_shown_written_and_then_there_are_none() {
 }
 
 #[test]
-fn what_is_allowed_for_nothing_is_named() {
+fn an_allowance_without_an_object_is_reported() {
     let case = project(&format!("tables.orders = {ORDERS},"));
     let folder = case.path();
-    fine(folder, &["db", "new"]);
+    assert_success(folder, &["db", "new"]);
     let dropped = ORDERS.replace(" note = { type = \"text\" },", "");
     let allowing =
         |object: &str| format!("tables.orders = {dropped},\nallow.\"{object}\".deletes_data = \"not read by anyone\",");
-    // Misspelled: the refusal says what is missing, the warning where it was meant.
+    // A misspelled allowance: the error names the missing one, the warning the misspelled one.
     define(folder, &allowing("orders.nte"));
-    bad(
+    assert_fails(
         folder,
         &["db", "new"],
         "NS720",
         "warning[NS715]: neither the definition nor the last migration has `orders.nte`",
     );
-    bad(
+    assert_fails(
         folder,
         &["db", "new"],
         "NS720",
         "  --> stack.ncl:9:20 (databases.shop.allow.orders.nte)\n   = help: did you mean `orders.note`?",
     );
     define(folder, &allowing("orders.note"));
-    let new = fine(folder, &["db", "new"]);
+    let new = assert_success(folder, &["db", "new"]);
     assert!(!new.stderr.contains("NS715"), "{}", new.stderr);
-    // What stayed behind would allow the same for the next column of this name.
+    // A remaining allowance would apply to a later column with this name.
     for command in ["diff", "new", "verify"] {
-        let ran = fine(folder, &["db", command]);
+        let ran = assert_success(folder, &["db", command]);
         assert!(ran.stderr.contains("warning[NS715]") && ran.stderr.contains("remove it"), "{}", ran.stderr);
     }
     define(folder, &format!("tables.orders = {dropped},"));
-    assert!(!fine(folder, &["db", "verify"]).stderr.contains("NS715"));
+    assert!(!assert_success(folder, &["db", "verify"]).stderr.contains("NS715"));
 }
 
 #[test]
-fn a_loss_needs_a_review_and_a_rename_a_hint() {
+fn losing_data_needs_a_review_and_a_rename_needs_a_hint() {
     let case = project(&format!("tables.orders = {ORDERS},"));
     let folder = case.path();
-    fine(folder, &["db", "new"]);
+    assert_success(folder, &["db", "new"]);
     let orders = |from: &str, to: &str| format!("tables.orders = {},", ORDERS.replace(from, to));
     let new = &["db", "new"][..];
-    // A column that goes away, with and without one that could be it.
+    // A removed column, with and without a similar new one.
     define(folder, &orders(" note = { type = \"text\" },", ""));
-    bad(folder, new, "NS720", "allow.\"orders.note\".deletes_data");
+    assert_fails(folder, new, "NS720", "allow.\"orders.note\".deletes_data");
     define(folder, &orders("note =", "remark ="));
-    bad(folder, new, "NS721", "renamed_from = \"note\"");
-    // NOT NULL that is dropped, a condition that is dropped, a type that does not fit, rows without a value.
+    assert_fails(folder, new, "NS721", "renamed_from = \"note\"");
+    // Dropped NOT NULL, a dropped condition, an incompatible type, rows without a value.
     define(folder, &orders("note = { type = \"text\" }", "note = { type = \"text\", nullable = true }"));
-    bad(folder, new, "NS720", "allow.\"orders.note\".drops_constraint");
+    assert_fails(folder, new, "NS720", "allow.\"orders.note\".drops_constraint");
     define(folder, &orders("checks.orders_total_check = \"total >= 0\",", ""));
-    bad(folder, new, "NS720", "drops_constraint");
+    assert_fails(folder, new, "NS720", "drops_constraint");
     define(folder, &orders("numeric(8,2)", "boolean"));
-    bad(folder, new, "NS724", "to boolean");
+    assert_fails(folder, new, "NS724", "to boolean");
     define(folder, &orders("primary_key", "columns.state = { type = \"text\" }, primary_key"));
-    bad(folder, new, "NS723", "`backfill");
+    assert_fails(folder, new, "NS723", "`backfill");
     define(
         folder,
         &format!(
@@ -137,15 +137,15 @@ fn a_loss_needs_a_review_and_a_rename_a_hint() {
                 .replace("primary_key", "renamed_from = \"orders\", primary_key")
         ),
     );
-    bad(folder, new, "NS722", "both exist");
-    // A circle that no order resolves.
+    assert_fails(folder, new, "NS722", "both exist");
+    // A cycle of dependencies.
     define(
         folder,
         "tables.orders = { columns.id = { type = \"bigint\", default = \"f()\" } },\n\
          functions.f = { language = 'sql, returns = \"bigint\", body = \"SELECT count(*) FROM orders\" },",
     );
-    bad(folder, new, "NS713", "these objects depend on each other");
-    // What was reviewed is written, with its reason to be found in the stack.
+    assert_fails(folder, new, "NS713", "these objects depend on each other");
+    // An allowed hazard is written; its reason is in the stack.
     define(
         folder,
         &format!(
@@ -153,43 +153,43 @@ fn a_loss_needs_a_review_and_a_rename_a_hint() {
             orders(" note = { type = \"text\" },", "")
         ),
     );
-    let ran = fine(folder, new);
+    let ran = assert_success(folder, new);
     assert!(ran.stdout.contains("[deletes_data]") && ran.stdout.contains("cannot be reverted"), "{}", ran.stdout);
     let down = folder.join("db/shop/migrations/0002_change/down.sql");
     assert!(!down.exists(), "a way back would pretend that the notes come back");
-    let lint = fine(folder, &["db", "lint"]);
+    let lint = assert_success(folder, &["db", "lint"]);
     assert!(lint.stdout.contains("deletes_data"), "{}", lint.stdout);
 }
 
-/// A string that is spelled like an object is none, unless it is read as one.
+/// A string with the name of an object is not a dependency, unless the server reads it as a name.
 #[test]
-fn a_string_is_no_object() {
+fn a_string_in_sql_is_not_a_dependency() {
     let report = "views.report.query = \"SELECT kind FROM orders\",";
     let orders = |default: &str| {
         format!("tables.orders.columns.kind = {{ type = \"text\", default = \"{default}\" }}, {report}")
     };
     let case = project(&orders("'report'"));
-    fine(case.path(), &["db", "new"]);
+    assert_success(case.path(), &["db", "new"]);
     define(case.path(), &orders("'report'::regclass::text"));
-    bad(case.path(), &["db", "diff"], "NS713", "these objects depend on each other");
+    assert_fails(case.path(), &["db", "diff"], "NS713", "these objects depend on each other");
 }
 
 #[test]
 fn history_that_changed_is_refused() {
     let case = project(&format!("tables.orders = {ORDERS},"));
     let folder = case.path();
-    fine(folder, &["db", "new"]);
+    assert_success(folder, &["db", "new"]);
     define(folder, &format!("tables.orders = {ORDERS}, tables.b = {{ columns.id.type = \"bigint\" }},"));
-    fine(folder, &["db", "new", "--name", "b"]);
+    assert_success(folder, &["db", "new", "--name", "b"]);
     let file = |path: &str| folder.join("db/shop").join(path);
     let verify = &["db", "verify"][..];
     let tampered = |path: &str, change: &dyn Fn(&str) -> String, code: &str, words: &str| {
         let good = fs::read_to_string(file(path)).unwrap();
         fs::write(file(path), change(&good)).unwrap();
-        bad(folder, verify, code, words);
-        bad(folder, &["gen"], code, words);
+        assert_fails(folder, verify, code, words);
+        assert_fails(folder, &["gen"], code, words);
         fs::write(file(path), good).unwrap();
-        fine(folder, verify);
+        assert_success(folder, verify);
     };
     tampered(
         "migrations/0001_init/up.sql",
@@ -209,23 +209,23 @@ fn history_that_changed_is_refused() {
     tampered("nself.sum", &swapped, "NS730", "the order of migrations changed: 0001_init is where 0002_b was");
     tampered("nself.sum", &|text| text.replace("up:", "<<<<<<< up:"), "NS732", "nself db rebase");
     tampered("migrations/0002_b/plan.json", &|_| "{".into(), "NS732", "plan.json");
-    // Line ends of another system are no change.
+    // Converted line endings are not a change.
     let up = file("migrations/0001_init/up.sql");
     let text = fs::read_to_string(&up).unwrap();
     fs::write(&up, text.replace('\n', "\r\n")).unwrap();
-    fine(folder, verify);
+    assert_success(folder, verify);
     fs::write(&up, text).unwrap();
     // A missing migration, and a migration that is not in nself.sum.
     fs::rename(file("migrations/0002_b"), folder.join("away")).unwrap();
-    bad(folder, verify, "NS730", "0002_b is missing, but nself.sum lists it");
+    assert_fails(folder, verify, "NS730", "0002_b is missing, but nself.sum lists it");
     fs::rename(folder.join("away"), file("migrations/0002_b")).unwrap();
-    fine(folder, &["db", "new", "--by-hand", "--name", "own"]);
+    assert_success(folder, &["db", "new", "--by-hand", "--name", "own"]);
     fs::write(file("migrations/0003_own/up.sql"), "UPDATE orders SET note = 'x';\n").unwrap();
-    bad(folder, verify, "NS730", "0003_own");
-    fine(folder, &["db", "sum"]);
-    fine(folder, verify);
+    assert_fails(folder, verify, "NS730", "0003_own");
+    assert_success(folder, &["db", "sum"]);
+    assert_success(folder, verify);
     fs::write(file("migrations/0001_init/up.sql"), "SELECT 1;\n").unwrap();
-    bad(folder, &["db", "sum"], "NS730", "0001_init");
+    assert_fails(folder, &["db", "sum"], "NS730", "0001_init");
 }
 
 fn git(folder: &Path, arguments: &[&str]) -> Ran {
@@ -237,52 +237,52 @@ fn git(folder: &Path, arguments: &[&str]) -> Ran {
 fn branches_that_both_add_a_migration_are_put_in_order() {
     let case = project("tables.a = { columns.id.type = \"bigint\" },");
     let folder = case.path();
-    fine(folder, &["db", "new"]);
+    assert_success(folder, &["db", "new"]);
     fs::write(folder.join(".gitignore"), ".nself\n").unwrap();
     for arguments in [&["init", "-q"][..], &["add", "-A"], &["commit", "-qm", "one"], &["branch", "other"]] {
         assert_eq!(git(folder, arguments).code, 0, "{arguments:?}");
     }
     let table = |name: &str| format!("tables.{name} = {{ columns.id.type = \"bigint\" }},\n");
     define(folder, &(table("a") + &table("theirs")));
-    fine(folder, &["db", "new", "--name", "theirs"]);
+    assert_success(folder, &["db", "new", "--name", "theirs"]);
     git(folder, &["add", "-A"]);
     assert_eq!(git(folder, &["commit", "-qm", "theirs"]).code, 0);
     assert_eq!(git(folder, &["checkout", "-q", "other"]).code, 0);
     define(folder, &(table("a") + &table("ours")));
-    fine(folder, &["db", "new", "--name", "ours"]);
-    fine(folder, &["db", "new", "--by-hand", "--name", "by_hand"]);
+    assert_success(folder, &["db", "new", "--name", "ours"]);
+    assert_success(folder, &["db", "new", "--by-hand", "--name", "by_hand"]);
     fs::write(folder.join("db/shop/migrations/0003_by_hand/up.sql"), "INSERT INTO ours VALUES (1);\n").unwrap();
-    fine(folder, &["db", "sum"]);
-    fine(folder, &["db", "verify", "--base", "HEAD"]);
+    assert_success(folder, &["db", "sum"]);
+    assert_success(folder, &["db", "verify", "--base", "HEAD"]);
     git(folder, &["add", "-A"]);
     assert_eq!(git(folder, &["commit", "-qm", "ours"]).code, 0);
-    bad(folder, &["db", "verify", "--base", "main"], "NS730", "0002_ours is where the base has 0002_theirs");
-    // The merge conflicts in the sum, as it should.
+    assert_fails(folder, &["db", "verify", "--base", "main"], "NS730", "0002_ours is where the base has 0002_theirs");
+    // The merge has a conflict in the sum file, as intended.
     let merge = git(folder, &["merge", "main"]);
     assert!(merge.code != 0 && merge.stdout.contains("nself.sum"), "{}{}", merge.stdout, merge.stderr);
     define(folder, &(table("a") + &table("ours") + &table("theirs")));
-    let ran = fine(folder, &["db", "rebase", "--base", "main"]);
+    let ran = assert_success(folder, &["db", "rebase", "--base", "main"]);
     assert!(ran.stdout.contains("0003_ours") && ran.stdout.contains("0004_by_hand"), "{}", ran.stdout);
-    fine(folder, &["db", "verify", "--base", "main"]);
+    assert_success(folder, &["db", "verify", "--base", "main"]);
     let names: Vec<String> = fs::read_dir(folder.join("db/shop/migrations"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
         .collect();
     assert_eq!(names.len(), 4, "{names:?}");
-    let kept = fs::read_to_string(folder.join("db/shop/migrations/0004_by_hand/up.sql")).unwrap();
-    assert_eq!(kept, "INSERT INTO ours VALUES (1);\n");
+    let text_by_hand = fs::read_to_string(folder.join("db/shop/migrations/0004_by_hand/up.sql")).unwrap();
+    assert_eq!(text_by_hand, "INSERT INTO ours VALUES (1);\n");
     let up = fs::read_to_string(folder.join("db/shop/migrations/0003_ours/up.sql")).unwrap();
     assert!(up.contains("ours") && !up.contains("theirs"), "{up}");
-    // History that was rewritten is seen from the base.
-    bad(folder, &["db", "verify", "--base", "nowhere"], "NS804", "--base takes a revision");
+    // Rewritten history is detected by comparison with the base.
+    assert_fails(folder, &["db", "verify", "--base", "nowhere"], "NS804", "--base takes a revision");
 }
 
-/// Environments differ in data only.
+/// Environments may differ only in data.
 #[test]
-fn an_environment_cannot_have_other_tables() {
+fn tables_must_be_the_same_in_all_environments() {
     let case = stack(
         "{ project = \"shop\", domain = \"shop.example.com\", databases.shop.tables.a = { columns.id.type = \"bigint\" },\n\
            environments.prod.databases.shop.tables.a.columns.id.type = \"text\" }",
     );
-    bad(case.path(), &["db", "diff"], "NS710", "differs between environments");
+    assert_fails(case.path(), &["db", "diff"], "NS710", "differs between environments");
 }

@@ -1,18 +1,17 @@
-//! Writers while tables change. A transaction that stays open blocks sessions that need an exclusive lock on the table; the
-//! generated migrations give up after their lock timeout, or never block writers.
-//!
-//! Who is blocked is what the server says in pg_stat_activity; how long a machine takes for it is not asserted.
+//! Writers while tables change. A transaction that stays open blocks sessions that need an exclusive lock on the table;
+//! the generated migrations give up after their lock timeout, or never block writers. pg_stat_activity shows which
+//! sessions are blocked; the tests do not assert times.
 
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
-use super::project::{Project, applied, refused};
+use super::project::{Project, applied_migrations, assert_refused};
 use super::server::{OWNER, Server, Session, Version};
 use crate::support::Ran;
 
 const CLIENTS: usize = 4;
-/// Seconds: the migrations' lock timeout.
+/// The lock timeout of migrations in seconds.
 const TIMEOUT: f64 = 5.0;
 
 const TABLE: &str = r#"id = { type = "bigint" }, n = { type = "integer", default = "0" }"#;
@@ -23,7 +22,7 @@ fn definition(note: &str, more: &str) -> String {
     )
 }
 
-/// pgbench, writing rows 2 to 1000 as fast as it can until it is dropped.
+/// A running pgbench that writes rows 2 to 1000 until the value is dropped.
 struct Writers(Child);
 
 impl Writers {
@@ -44,8 +43,8 @@ impl Drop for Writers {
     }
 }
 
-/// Writers that wait for the table, and the seconds of the one that waits longest.
-fn blocked(session: &mut Session) -> (usize, f64) {
+/// Returns the number of writers that wait for the table, and the longest wait in seconds.
+fn blocked_writers(session: &mut Session) -> (usize, f64) {
     let text = session.must(
         "SELECT count(*), coalesce(max(extract(epoch FROM clock_timestamp() - query_start)), 0) FROM pg_stat_activity \
          WHERE application_name = 'pgbench' AND wait_event_type = 'Lock' AND wait_event = 'relation';",
@@ -54,8 +53,8 @@ fn blocked(session: &mut Session) -> (usize, f64) {
     (count.parse().unwrap(), longest.parse().unwrap())
 }
 
-/// Writes so far; none of it asks for more than reading the table.
-fn written(session: &mut Session) -> u64 {
+/// Returns the number of writes so far; the query only reads the table.
+fn write_count(session: &mut Session) -> u64 {
     session.must("SELECT sum(n) FROM orders;").trim().parse().unwrap()
 }
 
@@ -69,8 +68,8 @@ fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     panic!("never: {what}");
 }
 
-/// The table with rows, writers, a watching session, and a transaction that has written the first row.
-fn busy(note: &str) -> Option<(Server, Project, Writers, Session, Session)> {
+/// Creates the table with rows, writers, a monitoring session, and an open transaction that has written the first row.
+fn busy_table(note: &str) -> Option<(Server, Project, Writers, Session, Session)> {
     let server = Server::start(Version::V15)?;
     server.defined("orders");
     let project = Project::new(&definition(note, ""));
@@ -78,7 +77,7 @@ fn busy(note: &str) -> Option<(Server, Project, Writers, Session, Session)> {
     let mut session = server.session("postgres", "orders");
     session.must("INSERT INTO orders (id, note) SELECT i, 'note ' || i FROM generate_series(1, 20000) i;");
     let writers = Writers::start(&server);
-    eventually("they write", || written(&mut session) > 100);
+    eventually("they write", || write_count(&mut session) > 100);
     let mut open = server.session(OWNER, "orders");
     open.must("BEGIN; UPDATE orders SET n = n WHERE id = 1;");
     Some((server, project, writers, session, open))
@@ -91,24 +90,24 @@ fn waiting(session: &mut Session, query: &str) -> bool {
 }
 
 #[test]
-fn an_index_is_built_beside_the_writers() {
-    let Some((server, project, _writers, mut session, mut open)) = busy("nullable = true") else { return };
+fn an_index_is_built_while_others_write() {
+    let Some((server, project, _writers, mut session, mut open)) = busy_table("nullable = true") else { return };
     project.next(&definition("nullable = true", "indexes.orders_note_idx.columns = [{ column = \"note\" }]"));
     project.deploy();
     let runner = project.runner(&server, "orders").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     eventually("it waits for the open transaction", || waiting(&mut session, "CREATE INDEX CONCURRENTLY"));
-    let before = written(&mut session);
+    let before = write_count(&mut session);
     let mut most = 0;
     eventually("they go on writing", || {
-        most = most.max(blocked(&mut session).0);
-        written(&mut session) > before + 500
+        most = most.max(blocked_writers(&mut session).0);
+        write_count(&mut session) > before + 500
     });
     assert_eq!(most, 0, "writers that waited");
     assert!(waiting(&mut session, "CREATE INDEX CONCURRENTLY"), "the index still waits");
     open.must("COMMIT;");
     let output = runner.wait_with_output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    // Known-bad control: the same index as SQL has it by default holds up every writer.
+    // Known-bad control: a plain CREATE INDEX blocks every writer.
     open.must("BEGIN; UPDATE orders SET n = n WHERE id = 1;");
     let mut plain = Command::new("psql");
     plain.arg("-h").arg(server.folder()).args([
@@ -120,21 +119,21 @@ fn an_index_is_built_beside_the_writers() {
         "CREATE INDEX plain ON orders (note)",
     ]);
     let mut plain = plain.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    eventually("all writers wait", || blocked(&mut session).0 == CLIENTS);
+    eventually("all writers wait", || blocked_writers(&mut session).0 == CLIENTS);
     open.must("COMMIT;");
     assert!(plain.wait().unwrap().success());
 }
 
 #[test]
-fn what_needs_the_table_for_itself_gives_way() {
-    let Some((server, project, _writers, mut session, mut open)) = busy("nullable = true") else { return };
+fn a_change_that_locks_the_table_gives_up_after_a_timeout() {
+    let Some((server, project, _writers, mut session, mut open)) = busy_table("nullable = true") else { return };
     let more = "checks.orders_n_check = \"n >= 0\"";
     project.next(&definition("backfill = \"'none'\"", more));
     project.deploy();
     let mut most = 0;
     let mut watch = |session: &mut Session, mut runner: Child| {
         while runner.try_wait().unwrap().is_none() {
-            most = most.max(blocked(session).0);
+            most = most.max(blocked_writers(session).0);
             sleep(Duration::from_millis(25));
         }
         let output = runner.wait_with_output().unwrap();
@@ -145,15 +144,15 @@ fn what_needs_the_table_for_itself_gives_way() {
         }
     };
     let start = || project.runner(&server, "orders").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    // It waits in the queue with writers behind it, then leaves the queue.
-    refused(&watch(&mut session, start()), "lock timeout");
-    let before = written(&mut session);
-    eventually("they write again", || written(&mut session) > before + 100);
+    // It waits in the lock queue with writers behind it, then gives up.
+    assert_refused(&watch(&mut session, start()), "lock timeout");
+    let before = write_count(&mut session);
+    eventually("they write again", || write_count(&mut session) > before + 100);
     open.must("COMMIT;");
-    // A busy table is no obstacle: condition, validation, NOT NULL.
+    // These changes succeed on a busy table: condition, validation, NOT NULL.
     let ran = watch(&mut session, start());
     assert_eq!(ran.code, 0, "{}", ran.stderr);
-    assert!(applied(&ran) >= 2, "{}", ran.stdout);
+    assert!(applied_migrations(&ran) >= 2, "{}", ran.stdout);
     assert!(most > 0, "no writer waited behind the first run");
     let not_null = "SELECT attnotnull FROM pg_attribute WHERE attrelid = 'orders'::regclass AND attname = 'note';";
     assert_eq!(session.must(not_null).trim(), "t");
@@ -172,7 +171,7 @@ fn what_needs_the_table_for_itself_gives_way() {
         "ALTER TABLE orders ALTER COLUMN note SET NOT NULL",
     ]);
     let mut direct = direct.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    eventually("longer than any migration of ours", || blocked(&mut session).1 > 2.0 * TIMEOUT);
+    eventually("longer than any migration of ours", || blocked_writers(&mut session).1 > 2.0 * TIMEOUT);
     assert!(direct.try_wait().unwrap().is_none(), "it does not give way");
     open.must("COMMIT;");
     assert!(direct.wait().unwrap().success());

@@ -1,4 +1,4 @@
-//! DBML through nself and through the reference reader, both into PostgreSQL: the same tables, columns and keys.
+//! Loads DBML into PostgreSQL with nself and with the reference reader, and compares tables, columns and keys.
 
 use std::fs;
 use std::path::Path;
@@ -7,8 +7,7 @@ use std::process::Command;
 use super::server::{Server, Session, Version};
 use crate::support::{nself_in, root, run, tool};
 
-/// What both sides must agree on. Names of constraints are each side's own, and DBML does not say when keys are
-/// checked.
+/// The facts that must be equal. Names of constraints differ, and DBML does not specify when keys are checked.
 const FACTS: &str = "
   SELECT concat_ws(' ', n.nspname, c.relname, attname, format_type(atttypid, atttypmod), attnotnull)
     FROM pg_attribute JOIN pg_class c ON c.oid = attrelid JOIN pg_namespace n ON n.oid = relnamespace
@@ -67,7 +66,7 @@ fn both_readers_of_dbml_give_the_same_tables() {
 }
 
 #[test]
-fn invalid_and_unsupported_dbml_is_reported_with_its_line() {
+fn invalid_and_unsupported_dbml_is_reported_at_its_line() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("x.dbml");
     for (text, line, words) in [

@@ -1,4 +1,4 @@
-//! What is exported for Atlas and refinery, read and run by these.
+//! Runs exported migrations with Atlas, refinery and golang-migrate.
 
 use std::fs;
 use std::io;
@@ -12,12 +12,12 @@ use super::project::{FIRST, Project, SECOND};
 use super::server::{OWNER, Server, Version};
 use crate::support::{Ran, nself_in, run, tool};
 
-/// The server's socket on a port of this machine, for programs that know no sockets.
+/// Forwards a port of this machine to the server's socket, for programs that do not support sockets.
 fn by_port(server: &Server) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let socket = server.folder().join(".s.PGSQL.5432");
-    // It ends with the process of the tests.
+    // The thread ends with the process of the tests.
     thread::spawn(move || {
         for outside in listener.incoming().map_while(Result::ok) {
             let Ok(inside) = UnixStream::connect(&socket) else { return };
@@ -41,7 +41,7 @@ fn without(text: &str, words: &str) -> String {
 }
 
 #[test]
-fn atlas_reads_its_sum_and_runs_what_is_there() {
+fn atlas_accepts_the_sum_and_runs_the_migrations() {
     let (Some(atlas), Some(server)) = (tool("bin/atlas-read"), Server::start(Version::V15)) else { return };
     for database in ["orders", "exported"] {
         server.defined(database);
@@ -60,7 +60,7 @@ fn atlas_reads_its_sum_and_runs_what_is_there() {
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let catalog = |database: &str| server.session(OWNER, database).catalog();
     assert_eq!(catalog("exported"), catalog("orders"));
-    // Known-bad controls: an edited file, one that is gone, a sum of another order.
+    // Known-bad controls: an edited file, a missing file, a sum in a different order.
     let file = folder.join("0002_next.sql");
     let text = fs::read_to_string(&file).unwrap();
     fs::write(&file, format!("{text}\n")).unwrap();
@@ -77,7 +77,7 @@ fn atlas_reads_its_sum_and_runs_what_is_there() {
 }
 
 #[test]
-fn refinery_gives_the_same_database() {
+fn refinery_creates_the_same_database() {
     let (Some(refinery), Some(server)) = (tool("refinery/bin/refinery"), Server::start(Version::V15)) else { return };
     for database in ["orders", "exported"] {
         server.defined(database);
@@ -98,11 +98,11 @@ fn refinery_gives_the_same_database() {
     let catalog = |database: &str| server.session(OWNER, database).catalog();
     let ours = |database: &str| without(&catalog(database), "refinery_schema_history");
     assert_eq!(ours("exported"), ours("orders"));
-    // It knows each by number and name, so a second run has nothing to do.
+    // refinery identifies migrations by number and name, so a second run applies nothing.
     let history = "SELECT string_agg(version || ' ' || name, ', ' ORDER BY version) FROM refinery_schema_history;";
     assert_eq!(ask().code, 0);
     assert_eq!(server.session(OWNER, "exported").must(history).trim(), "1 init, 2 next");
-    // It has one transaction for each file, whatever stands in it.
+    // refinery always uses one transaction for each file.
     project.next(SECOND);
     let ran = export("other");
     assert!(
@@ -113,9 +113,9 @@ fn refinery_gives_the_same_database() {
     assert!(!project.folder.path().join("other").exists());
 }
 
-/// Another runner, the real one, applies what is exported to it, and back.
+/// golang-migrate applies and reverts exported migrations.
 #[test]
-fn golang_migrate_gives_the_same_database() {
+fn golang_migrate_creates_the_same_database() {
     let (Some(migrate), Some(server)) = (tool("bin/migrate"), Server::start(Version::V15)) else { return };
     for database in ["orders", "exported"] {
         server.defined(database);
@@ -144,7 +144,7 @@ fn golang_migrate_gives_the_same_database() {
 }
 
 #[test]
-fn each_format_marks_migrations_that_take_no_transaction() {
+fn each_format_marks_migrations_that_run_outside_a_transaction() {
     let project = Project::new(FIRST);
     project.next(SECOND);
     let export = |format: &str| {
@@ -154,7 +154,7 @@ fn each_format_marks_migrations_that_take_no_transaction() {
         let files = if folder.exists() { crate::support::tree(&folder) } else { Default::default() };
         (ran, files)
     };
-    // The second migration adds a column, the third builds an index, the fourth makes the constraint of it.
+    // The second migration adds a column, the third builds an index, the fourth turns it into a constraint.
     let text = |files: &std::collections::BTreeMap<String, Vec<u8>>, name: &str| {
         String::from_utf8(files[name].clone()).unwrap()
     };
@@ -167,7 +167,7 @@ fn each_format_marks_migrations_that_take_no_transaction() {
     let (_, flyway) = export("flyway");
     assert_eq!(text(&flyway, "V0003__next_2.sql.conf"), "executeInTransaction=false\n");
     assert_eq!(flyway.len(), 5);
-    // Hasura cannot be told, so it is refused and nothing is written.
+    // Hasura always uses a transaction, so the export is refused and nothing is written.
     let (ran, hasura) = export("hasura");
     assert!(ran.code == 2 && ran.stderr.contains("NS701") && ran.stderr.contains("0003_next_2"), "{}", ran.stderr);
     assert!(hasura.is_empty());

@@ -1,5 +1,4 @@
-//! Definitions from SQL and from running servers, judged by PostgreSQL: what was imported is applied to an empty
-//! database, and the catalogs are equal.
+//! Imports definitions from SQL and from running servers, applies them to an empty database, and compares the catalogs.
 
 use std::fs;
 use std::path::Path;
@@ -19,7 +18,7 @@ pub fn url(server: &Server, database: &str) -> String {
     format!("postgresql://owner@/{database}?host={}", server.folder().display())
 }
 
-/// What `nself db diff` plans for a stack with this definition, in an empty project.
+/// Returns the SQL that `nself db diff` plans for this definition in an empty project.
 pub fn planned(folder: &Path, definition: &str) -> String {
     fs::write(folder.join("imported.ncl"), definition).unwrap();
     fs::write(
@@ -32,7 +31,7 @@ pub fn planned(folder: &Path, definition: &str) -> String {
     diff.stdout
 }
 
-/// The statements of a text without those that hold one of these places (line, column).
+/// Removes the statements that contain one of these places (line, column).
 fn without(text: &str, places: &[(usize, usize)]) -> String {
     let lines: Vec<usize> = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
     let places: Vec<usize> = places.iter().map(|(line, column)| lines[line - 1] + column - 1).collect();
@@ -47,8 +46,8 @@ fn without(text: &str, places: &[(usize, usize)]) -> String {
     kept
 }
 
-/// The places and messages of what was refused.
-fn refused(ran: &Ran, file: &str) -> Vec<((usize, usize), String)> {
+/// Returns the places and messages of the findings.
+fn refused_places(ran: &Ran, file: &str) -> Vec<((usize, usize), String)> {
     let messages = ran.stderr.lines().filter_map(|line| line.strip_prefix("error[NS714]: "));
     let places = ran.stderr.lines().filter_map(|line| line.trim().strip_prefix("--> ")).map(|place| {
         let mut numbers =
@@ -58,7 +57,7 @@ fn refused(ran: &Ran, file: &str) -> Vec<((usize, usize), String)> {
     places.zip(messages.map(str::to_owned)).collect()
 }
 
-/// What the model cannot hold of a schema, without what is said about it more than once: first words of the messages.
+/// First words of the expected messages about unsupported parts of each schema.
 const LOST: [(&str, usize, &[&str]); 8] = [
     ("authelia", 21, &[]),
     (
@@ -79,11 +78,11 @@ const LOST: [(&str, usize, &[&str]); 8] = [
     ("visibility", 1, &[]),
 ];
 
-/// These are migrations, which change what they made; only the server knows what they give.
+/// Schemas that consist of migrations, so they are applied to a server first and read back.
 const HISTORIES: [&str; 2] = ["authelia", "river"];
 
 #[test]
-fn schemas_of_others_come_through() {
+fn schemas_of_other_projects_are_imported() {
     let (Some(files), Some(server)) = (tool("schemas"), Server::start(Version::V15)) else { return };
     for (name, tables, lost) in LOST {
         let folder = tempfile::tempdir().unwrap();
@@ -92,7 +91,7 @@ fn schemas_of_others_come_through() {
         fs::write(&file, &text).unwrap();
         if !HISTORIES.contains(&name) {
             let ran = nself_in(folder.path(), ["db", "import", "--sql", "schema.sql"]);
-            let found = refused(&ran, "schema.sql");
+            let found = refused_places(&ran, "schema.sql");
             for (_, message) in &found {
                 assert!(lost.iter().any(|known| message.contains(known)), "{name}: {message}");
             }
@@ -100,7 +99,7 @@ fn schemas_of_others_come_through() {
                 assert!(found.iter().any(|(_, message)| message.contains(known)), "{name}: {known} is not refused");
             }
             assert!(lost.is_empty() || (ran.code == 2 && ran.stdout.is_empty()), "{name}: {}", ran.stdout);
-            // The places are those of statements: without them, nothing is refused.
+            // Without the statements at these places, nothing is refused.
             text = without(&text, &found.iter().map(|(place, _)| *place).collect::<Vec<_>>());
             fs::write(&file, &text).unwrap();
         }
@@ -131,9 +130,9 @@ fn schemas_of_others_come_through() {
     }
 }
 
-/// Names that the server makes up, serials, partitions, grants: applied as they are, and imported.
+/// Default names, serials, partitions and grants: the SQL is applied directly, and imported.
 #[test]
-fn sql_as_people_write_it_gives_what_the_server_makes_of_it() {
+fn an_import_equals_what_the_server_creates_from_the_sql() {
     let Some(server) = Server::start(Version::V15) else { return };
     let folder = tempfile::tempdir().unwrap();
     let file = root().join("tests/sql/shop.sql").display().to_string();
@@ -150,7 +149,7 @@ fn sql_as_people_write_it_gives_what_the_server_makes_of_it() {
     let (mut theirs, mut ours) = (server.session("owner", "theirs"), server.session("owner", "ours"));
     let text = fs::read_to_string(&file).unwrap();
     theirs.must(&text);
-    // Not through a stack, whose roles would be those of its services.
+    // Not through a stack, since its roles would be the roles of services.
     let (read, findings) = nself::database::complete(sql::read(&text).unwrap().schema, &FieldPath::root());
     assert!(findings.is_empty(), "{findings:#?}");
     run_up(&mut ours, &plan(&Schema::default(), &read, &FieldPath::root()).unwrap()).unwrap();
@@ -159,12 +158,12 @@ fn sql_as_people_write_it_gives_what_the_server_makes_of_it() {
 }
 
 #[test]
-fn what_nself_made_is_read_back_from_a_server() {
+fn a_schema_that_nself_created_is_imported_from_a_server() {
     read_back(Version::V15, 0);
 }
 
 #[test]
-fn a_newer_server_prints_what_is_read_back() {
+fn a_dump_of_a_newer_server_is_imported() {
     read_back(Version::V17, 40);
 }
 
@@ -175,7 +174,7 @@ fn read_back(version: Version, from: u64) {
     let (mut made, mut again) = (server.session("owner", "made"), server.session("owner", "again"));
     let empty = Schema::default();
     let steps = |to: &Schema| plan(&empty, to, &FieldPath::root()).unwrap_or_else(|error| panic!("{error:#?}"));
-    let mut seen = 0;
+    let mut imported_schemas = 0;
     for number in from..from + 40 {
         let (draft, _) = Case::new(number * 23 + 22).drafts(&mut Vec::new());
         let wanted = schema(&draft.root).unwrap();
@@ -191,7 +190,7 @@ fn read_back(version: Version, from: u64) {
         assert!(findings.is_empty(), "{number}: {findings:#?}\n{text}");
         run_up(&mut again, &steps(&read)).unwrap_or_else(|error| panic!("{number}: {error}"));
         same("made", &made.catalog(), "read", &again.catalog()).unwrap_or_else(|error| panic!("{number}: {error}"));
-        seen += wanted.tables.len() + wanted.views.len() + wanted.functions.len() + wanted.types.len();
+        imported_schemas += wanted.tables.len() + wanted.views.len() + wanted.functions.len() + wanted.types.len();
     }
-    assert!(seen > 100, "{seen} objects");
+    assert!(imported_schemas > 100, "{imported_schemas} objects");
 }

@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::support::nself_in;
 
-/// A statement, the place of the finding, and the beginning of its message.
+/// A statement, the place of the finding, and the start of its message.
 const REFUSED: [(&str, (usize, usize), &str); 47] = [
     ("CREATE TABLE t (id int) TABLESPACE fast;", (1, 25), "the table t: nself cannot represent `TABLESPACE`"),
     ("CREATE TABLE t (id int) WITH (fillfactor = 70);", (1, 25), "the table t: nself cannot represent `WITH`"),
@@ -132,7 +132,7 @@ const REFUSED: [(&str, (usize, usize), &str); 47] = [
     (
         "CREATE SCHEMA s;\nCREATE TABLE s.t (id int);\nALTER DEFAULT PRIVILEGES IN SCHEMA s GRANT SELECT ON TABLES TO reader;",
         (3, 1),
-        "default privileges: `reader` lacks those of the schema s on s.t",
+        "`reader` lacks the default privileges of the schema s on s.t",
     ),
     (
         "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO reader;",
@@ -171,14 +171,15 @@ fn unsupported_sql_is_reported_with_its_place() {
         fs::write(folder.path().join("x.sql"), text).unwrap();
         let ran = nself_in(folder.path(), ["db", "import", "--sql", "x.sql"]);
         let place = format!("  --> x.sql:{line}:{column}\n");
-        let said = ran.code == 2 && ran.stdout.is_empty() && ran.stderr.contains(words) && ran.stderr.contains(&place);
-        if !said {
+        let is_reported =
+            ran.code == 2 && ran.stdout.is_empty() && ran.stderr.contains(words) && ran.stderr.contains(&place);
+        if !is_reported {
             wrong.push(format!("{text}\nwanted {words} at {place}{}{}", ran.stdout, ran.stderr));
         }
         assert!(!ran.stderr.contains("s3cret"), "a value is repeated: {}", ran.stderr);
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    // Several owners, and a definition that contradicts itself, at the place of its statement.
+    // Several owners, and a contradictory definition, at the place of its statement.
     let text = "CREATE TABLE a (id int);\nCREATE TABLE b (id int, a_id int REFERENCES a (id));\nALTER TABLE a OWNER TO x;\nALTER TABLE b OWNER TO y;\n";
     fs::write(folder.path().join("x.sql"), text).unwrap();
     let ran = nself_in(folder.path(), ["db", "import", "--sql", "x.sql"]);

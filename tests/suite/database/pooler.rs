@@ -1,12 +1,13 @@
-//! The runner where it must not run: through a pooler, on a standby, without its lock. And what has no way at all.
+//! Cases in which the runner must not run: through a pooler, on a standby, without its lock. Also changes that are
+//! refused without a server, and the down script.
 
 use std::process::{Child, Command, Stdio};
 
-use super::project::{FIRST, Project, SECOND, applied, refused};
+use super::project::{FIRST, Project, SECOND, applied_migrations, assert_refused};
 use super::server::{OWNER, Pooler, Server, Version};
 use crate::support::{Ran, nself_in, root, run};
 
-/// The settings that the golden case gives its pooler, for the database `orders`.
+/// Returns the pooler's settings in the golden case, for the database `orders`.
 pub fn settings() -> String {
     let file = root().join("golden/replica/out/local/pgbouncer/pgbouncer.ini");
     std::fs::read_to_string(file).unwrap().replace("tickets", "orders")
@@ -22,7 +23,7 @@ fn psql(pooler: &Pooler, sql: &str) -> Ran {
     run(through(&mut psql, pooler))
 }
 
-/// Six at once, all refused before anything is there.
+/// Runs six runners at once; all are refused before any change.
 fn six_are_refused(project: &Project, server: &Server, pooler: &Pooler, why: &str) {
     let start = |_| -> Child {
         let mut runner = project.runner(server, "orders");
@@ -49,41 +50,44 @@ fn migrations_do_not_go_through_a_pooler() {
     let Some(ours) = server.pooler(&settings()) else { return };
     assert_eq!(psql(&ours, "SELECT 1").stdout.trim(), "1", "it is well");
     six_are_refused(&project, &server, &ours, "unsupported startup parameter");
-    // One that drops what it does not know.
+    // A pooler that ignores unknown settings.
     let careless = settings().replace("extra_float_digits", "extra_float_digits, options");
     let careless = server.pooler(&careless).unwrap();
-    six_are_refused(&project, &server, &careless, "a pooler stands before this server");
-    // The server itself, by the same words.
+    six_are_refused(&project, &server, &careless, "this connection goes through a pooler");
+    // The same runner with a direct connection succeeds.
     let ran = run(&mut project.runner(&server, "orders"));
-    assert_eq!((ran.code, applied(&ran)), (0, 4), "{}", ran.stderr);
+    assert_eq!((ran.code, applied_migrations(&ran)), (0, 4), "{}", ran.stderr);
 }
 
-/// What a session sets is the next client's in transaction mode, unless it is reset: the settings, and without them.
+/// In transaction mode, settings of a session affect the next client unless they are reset; tested with and without the
+/// reset.
 #[test]
-fn a_setting_does_not_reach_the_next_client() {
+fn a_setting_does_not_affect_the_next_client() {
     let Some(server) = Server::start(Version::V17) else { return };
     server.defined("orders");
-    let seen = |settings: &str| -> Option<Vec<String>> {
+    let values_of_clients = |settings: &str| -> Option<Vec<String>> {
         let pooler = server.pooler(settings)?;
         assert_eq!(psql(&pooler, "SET app.tenant_id = 'of-another'").code, 0);
         let ask = "SELECT coalesce(current_setting('app.tenant_id', true), '')";
         Some((0..5).map(|_| psql(&pooler, ask).stdout.trim().to_owned()).collect())
     };
-    let Some(found) = seen(&settings()) else { return };
+    let Some(found) = values_of_clients(&settings()) else { return };
     assert_eq!(found, ["", "", "", "", ""]);
     // Known-bad control.
-    let found = seen(&settings().replace("server_reset_query_always = 1", "server_reset_query_always = 0")).unwrap();
+    let found =
+        values_of_clients(&settings().replace("server_reset_query_always = 1", "server_reset_query_always = 0"))
+            .unwrap();
     assert!(found.contains(&"of-another".to_owned()), "{found:?}");
 }
 
 #[test]
-fn a_standby_is_refused_and_gets_what_the_server_gets() {
+fn migrations_refuse_a_standby_which_then_receives_them() {
     let Some(server) = Server::start(Version::V15) else { return };
     server.defined("orders");
     let project = Project::new(FIRST);
     let standby = server.standby();
     project.deploy();
-    refused(&run(&mut project.runner(&standby, "orders")), "this server is a standby");
+    assert_refused(&run(&mut project.runner(&standby, "orders")), "this server is a standby");
     assert_eq!(run(&mut project.runner(&server, "orders")).code, 0);
     let mut session = standby.session("postgres", "orders");
     let arrived = (0..300).any(|_| {
@@ -91,8 +95,8 @@ fn a_standby_is_refused_and_gets_what_the_server_gets() {
         session.must("SELECT to_regclass('orders') IS NOT NULL;").trim() == "t"
     });
     assert!(arrived);
-    // With everything there it would have nothing to do, and is refused all the same.
-    refused(&run(&mut project.runner(&standby, "orders")), "this server is a standby");
+    // It is refused even if no migrations are left to apply.
+    assert_refused(&run(&mut project.runner(&standby, "orders")), "this server is a standby");
 }
 
 #[test]
@@ -105,7 +109,7 @@ fn a_runner_that_lost_its_lock_stops_before_the_next_step() {
         let up = project.folder.path().join("db/orders/migrations/0002_careless/up.sql");
         std::fs::write(&up, "SELECT pg_advisory_unlock_all();\n").unwrap();
         project.nself(&["db", "sum"]);
-        // The next step is a table, or an index outside of a transaction.
+        // The next step is a table, or an index outside a transaction.
         let next = match kind {
             "transaction" => {
                 format!("{FIRST}, tables.later = {{ columns.id.type = \"bigint\", primary_key = [\"id\"] }}")
@@ -114,8 +118,8 @@ fn a_runner_that_lost_its_lock_stops_before_the_next_step() {
         };
         project.next(&next);
         let ran = project.migrate(&server, "orders");
-        refused(&ran, "the lock is gone");
-        assert_eq!(applied(&ran), 3, "{}", ran.stdout);
+        assert_refused(&ran, "the lock is lost");
+        assert_eq!(applied_migrations(&ran), 3, "{}", ran.stdout);
         let mut session = server.session("postgres", "orders");
         assert_eq!(
             session.must("SELECT string_agg(name, ' ' ORDER BY number) FROM nself.ledger;").trim(),
@@ -125,15 +129,15 @@ fn a_runner_that_lost_its_lock_stops_before_the_next_step() {
             session.must("SELECT to_regclass('later') IS NULL AND to_regclass('orders_note_idx') IS NULL;").trim(),
             "t"
         );
-        // The next one takes the lock and goes on.
+        // The next runner takes the lock and continues.
         let ran = project.migrate(&server, "orders");
-        assert_eq!((ran.code, applied(&ran)), (0, 1), "{kind}: {}", ran.stderr);
+        assert_eq!((ran.code, applied_migrations(&ran)), (0, 1), "{kind}: {}", ran.stderr);
     }
 }
 
-/// NS725: what PostgreSQL refuses is refused before there is a server, with what to do instead.
+/// NS725: nself refuses changes that PostgreSQL would refuse, with an alternative, without a server.
 #[test]
-fn what_the_server_cannot_do_is_refused_without_one() {
+fn changes_that_postgresql_refuses_are_refused_without_a_server() {
     let Some(server) = Server::start(Version::V15) else { return };
     server.defined("orders");
     let mut session = server.session(OWNER, "orders");
@@ -171,14 +175,14 @@ fn what_the_server_cannot_do_is_refused_without_one() {
 }
 
 #[test]
-fn the_way_back_is_a_script_that_looks_where_it_is() {
+fn the_down_script_checks_the_ledger() {
     let Some(server) = Server::start(Version::V17) else { return };
     server.defined("orders");
     let project = Project::new(FIRST);
     assert_eq!(project.migrate(&server, "orders").code, 0);
     let first = server.session(OWNER, "orders").catalog();
     project.next(SECOND);
-    assert_eq!(applied(&project.migrate(&server, "orders")), 3);
+    assert_eq!(applied_migrations(&project.migrate(&server, "orders")), 3);
     let mut session = server.session("postgres", "orders");
     let script = project.folder.path().join("down.sql");
     let down = |to: &str| {
@@ -194,24 +198,24 @@ fn the_way_back_is_a_script_that_looks_where_it_is() {
     assert_eq!(ran.stdout.matches("reverting").count(), 3);
     assert_eq!(server.session(OWNER, "orders").catalog(), first);
     assert_eq!(session.must("SELECT string_agg(name, ' ') FROM nself.ledger;").trim(), "0001_init");
-    // Once more, it is not where the script begins; while a runner works, it does not begin.
-    refused(&down("1"), "the last migration of this database is not 0004_next_3");
+    // A second time, the ledger does not match the script; while a runner is active, the script fails.
+    assert_refused(&down("1"), "the last migration of this database is not 0004_next_3");
     session.must("SELECT pg_advisory_lock(7241105402127946086);");
-    refused(&down("1"), "a runner holds the lock");
+    assert_refused(&down("1"), "a runner holds the lock");
     session.must("SELECT pg_advisory_unlock_all();");
-    // Forward again, without a word about others who changed the database; then all the way.
+    // Forward again without a warning about other changes; then back to the start.
     let ran = run(&mut project.runner(&server, "orders"));
-    assert_eq!((ran.code, applied(&ran), ran.stderr.as_str()), (0, 3, ""));
+    assert_eq!((ran.code, applied_migrations(&ran), ran.stderr.as_str()), (0, 3, ""));
     assert_eq!(down("0").code, 0);
     assert_eq!(session.must("SELECT to_regclass('orders') IS NULL;").trim(), "t");
-    // A table with rows is not dropped on the way.
+    // A table with rows is not dropped.
     assert_eq!(run(&mut project.runner(&server, "orders")).code, 0);
     session.must("INSERT INTO orders (id) VALUES (1);");
     assert!(down("0").code != 0);
     assert_eq!(session.must("SELECT count(*) FROM orders;").trim(), "1");
-    // What loses something has no way back, and numbers that are none are refused.
-    let gone = FIRST.replace(", note = { type = \"text\", nullable = true }", "");
-    project.next(&format!("{gone}, allow.\"orders.note\".deletes_data = \"moved\", allow.\"orders.state\".deletes_data = \"moved\", allow.\"orders.orders_note_key\".drops_constraint = \"moved\""));
+    // A change that loses data cannot be reverted, and invalid numbers are refused.
+    let without_note = FIRST.replace(", note = { type = \"text\", nullable = true }", "");
+    project.next(&format!("{without_note}, allow.\"orders.note\".deletes_data = \"moved\", allow.\"orders.state\".deletes_data = \"moved\", allow.\"orders.orders_note_key\".drops_constraint = \"moved\""));
     let ran = nself_in(project.folder.path(), ["db", "down", "--to", "1"]);
     assert!(
         ran.code == 2 && ran.stderr.contains("error[NS725]") && ran.stdout.is_empty(),

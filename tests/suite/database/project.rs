@@ -51,7 +51,7 @@ impl Project {
         self.nself(&["db", "new", "--name", "next"]);
     }
 
-    /// Another history with the same definitions.
+    /// Creates a different history with the same definitions.
     pub fn rewrite(&self, change: impl FnOnce(&mut History)) {
         let name = SqlIdent::new("orders").unwrap();
         let root = self.folder.path().join("db/orders");
@@ -84,10 +84,10 @@ impl Project {
     }
 }
 
-pub fn applied(ran: &Ran) -> usize {
+pub fn applied_migrations(ran: &Ran) -> usize {
     ran.stdout.matches("applying ").count()
 }
 
-pub fn refused(ran: &Ran, why: &str) {
+pub fn assert_refused(ran: &Ran, why: &str) {
     assert!(ran.code != 0 && ran.stderr.contains(why), "{}{}", ran.stdout, ran.stderr);
 }

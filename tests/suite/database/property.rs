@@ -1,5 +1,6 @@
-//! The planner, judged by PostgreSQL: a random schema becomes another by the planned steps, and the catalogs are
-//! those of the other made from nothing. `NSELF_CASES=20000` runs more of them, `NSELF_SERVER=18` on another server.
+//! Checks the planner with PostgreSQL: the planned steps turn one random schema into another, and the catalog equals
+//! that of the second schema created from scratch. `NSELF_CASES=20000` runs more cases, `NSELF_SERVER=18` uses a
+//! different server.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -11,11 +12,11 @@ use nself::diagnostic::{Code, Diagnostic, FieldPath};
 
 use super::case::{Case, decode, schema, shuffled};
 use super::edits::{Dice, EDITS};
-use super::rows::{kept, seed};
+use super::rows::{row_queries, seed};
 use super::server::{Server, Session, Version};
 
-/// Plans with every hazard allowed; the objects are named in the findings.
-fn planned(a: &Schema, b: &mut Schema) -> Result<StepGroups, Vec<Diagnostic>> {
+/// Plans with every hazard allowed, by the objects that the findings name.
+fn plan_allowing_hazards(a: &Schema, b: &mut Schema) -> Result<StepGroups, Vec<Diagnostic>> {
     for _ in 0..3 {
         match plan(a, b, &FieldPath::root()) {
             Err(findings)
@@ -75,7 +76,7 @@ struct World {
     a: Session,
     owner: Session,
     fresh: Session,
-    /// Columns with rows in them that were looked at before and after.
+    /// Number of columns whose rows were compared before and after.
     compared: usize,
 }
 
@@ -95,17 +96,17 @@ impl World {
     fn digests(&mut self, queries: impl Iterator<Item = String>) -> Vec<String> {
         let sql: Vec<String> = queries.collect();
         let text = self.a.must(&sql.join("\n"));
-        // The table may have another name now.
+        // The table may have been renamed.
         text.lines().map(|line| line.split_once('|').unwrap_or_default().1.to_owned()).collect()
     }
 
-    /// What happened: nothing for a refusal, whether there was a way back otherwise.
+    /// Checks one case. Returns `None` if the change is refused, otherwise whether it can be reverted.
     fn check(&mut self, case: &Case, done: &mut Vec<&'static str>) -> Result<Option<bool>, String> {
         let (draft_a, draft_b) = case.drafts(done);
         let (a, mut b) = (schema(&draft_a.root)?, schema(&draft_b.root)?);
         let empty = Schema::default();
         let text = |error: Vec<Diagnostic>| format!("{error:#?}");
-        let Ok(groups) = planned(&a, &mut b) else { return Ok(None) };
+        let Ok(groups) = plan_allowing_hazards(&a, &mut b) else { return Ok(None) };
         let mut permuted = decode(&shuffled(&draft_b.root, &mut Dice::new(7)))?;
         permuted.allow = b.allow.clone();
         if plan(&a, &permuted, &FieldPath::root()).map_err(text)? != groups {
@@ -115,7 +116,7 @@ impl World {
         run_up(&mut self.owner, &plan(&empty, &a, &FieldPath::root()).map_err(text)?)?;
         self.a.try_run(&seed(&a)).map_err(|error| format!("seeds: {error}"))?;
         let before = self.owner.catalog();
-        let kept = kept(&a, &b);
+        let kept = row_queries(&a, &b);
         let rows = self.digests(kept.iter().map(|(old, _)| old.clone()));
         self.compared += rows.iter().filter(|row| row.starts_with("3|")).count();
         run_up(&mut self.owner, &groups)?;
@@ -126,7 +127,7 @@ impl World {
         if self.digests(kept.iter().map(|(_, new)| new.clone())) != rows {
             return Err(format!("stored rows changed: {kept:#?}"));
         }
-        // What is kept of B in files is B, and nothing is left to do.
+        // The snapshot of B equals B, so no change remains.
         let snapshot: Schema = serde_json::from_str(&serde_json::to_string(&b).unwrap()).map_err(|e| e.to_string())?;
         if !plan(&snapshot, &b, &FieldPath::root()).map_err(text)?.is_empty() {
             return Err("a second run has something to do".into());
@@ -150,7 +151,7 @@ pub fn same(one: &str, left: &str, other: &str, right: &str) -> Result<(), Strin
     Err(format!("catalogs differ\n{}", diff.unified_diff().context_radius(0).header(one, other)))
 }
 
-/// Leaves out edits as long as it still fails.
+/// Removes edits as long as the case still fails.
 fn shrink(world: &mut World, mut case: Case) -> (Case, String) {
     let fails = |world: &mut World, case: &Case| world.check(case, &mut Vec::new()).err();
     let mut error = fails(world, &case).unwrap_or_default();
@@ -245,16 +246,16 @@ fn property(version: Version, from: usize, count: usize) {
 }
 
 #[test]
-fn a_planned_change_gives_the_other_schema_and_keeps_the_rows() {
+fn a_planned_change_leads_to_the_schema_and_keeps_the_rows() {
     property(Version::chosen(), 0, cases());
 }
 
 #[test]
-fn a_newer_server_agrees() {
+fn a_planned_change_works_on_a_newer_server() {
     property(Version::V17, 1_000_000, cases() / 10);
 }
 
 #[test]
-fn the_newest_server_agrees() {
+fn a_planned_change_works_on_the_newest_server() {
     property(Version::V18, 2_000_000, cases() / 10);
 }

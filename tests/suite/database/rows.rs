@@ -1,11 +1,11 @@
-//! Rows that are there before a change, and what of them is there after it.
+//! Rows before and after a change.
 
 use nself::database::model::{Schema, TypeName, UserType};
 use nself::values::SqlIdent;
 
 use super::edits::TYPES;
 
-/// The expression for a value of the row `i`.
+/// Returns the expression for a value of the row `i`.
 pub fn value(kind: &str) -> Option<&'static str> {
     let like = match kind {
         "text" | "varchar(40)" => "varchar(20)",
@@ -43,8 +43,8 @@ pub fn seed(root: &Schema) -> String {
     sql.join("\n")
 }
 
-/// Queries of the old and the new side for each column that both have.
-pub fn kept(a: &Schema, b: &Schema) -> Vec<(String, String)> {
+/// Returns queries for the old and the new side, for each column that both have.
+pub fn row_queries(a: &Schema, b: &Schema) -> Vec<(String, String)> {
     let mut pairs = Vec::new();
     for (name, table) in &b.tables {
         let from = table.renamed_from.as_ref().map(|from| name.beside(from)).filter(|from| a.tables.contains_key(from));

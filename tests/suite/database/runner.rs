@@ -1,16 +1,16 @@
-//! The generated runner against a real server: whatever happened to files, ledger or runner, it applies each
-//! migration once and in order, or touches nothing.
+//! Runs the generated runner on a real server: it applies each migration once and in order, or, if files, ledger or
+//! runner were changed, nothing.
 
 use std::fs;
 use std::process::{Child, Command, Stdio};
 
-use super::project::{FIRST, Project, SECOND, applied, refused};
+use super::project::{FIRST, Project, SECOND, applied_migrations, assert_refused};
 use super::server::{OWNER, Server, Version};
 use crate::support::{nself_in, root, run};
 
-/// What a pod waits with, by a role that owns nothing: it ends once the last migration is in the ledger.
+/// Runs the wait command of pods as a role without rights: it ends once the last migration is in the ledger.
 #[test]
-fn the_wait_of_pods_ends_with_the_last_migration() {
+fn pods_wait_for_the_last_migration() {
     let Some(server) = Server::start(Version::V15) else { return };
     server.defined("orders");
     let project = Project::new(FIRST);
@@ -38,13 +38,13 @@ fn each_migration_is_applied_once_and_in_order() {
     server.defined("orders");
     let project = Project::new(FIRST);
     let first = project.migrate(&server, "orders");
-    assert_eq!((first.code, applied(&first)), (0, 1), "{}{}", first.stdout, first.stderr);
+    assert_eq!((first.code, applied_migrations(&first)), (0, 1), "{}{}", first.stdout, first.stderr);
     let again = project.migrate(&server, "orders");
     assert_eq!((again.code, again.stdout.as_str(), again.stderr.as_str()), (0, "done\n", ""));
     project.next(SECOND);
     let second = project.migrate(&server, "orders");
-    // The column, the index (outside of a transaction), the constraint.
-    assert_eq!((second.code, applied(&second)), (0, 3), "{}{}", second.stdout, second.stderr);
+    // The column, the index (outside a transaction), the constraint.
+    assert_eq!((second.code, applied_migrations(&second)), (0, 3), "{}{}", second.stdout, second.stderr);
     let mut session = server.session("postgres", "orders");
     let ledger = session.must("SELECT string_agg(number || ' ' || state, ',' ORDER BY number) FROM nself.ledger;");
     assert_eq!(ledger.trim(), "1 done,2 done,3 done,4 done");
@@ -52,16 +52,16 @@ fn each_migration_is_applied_once_and_in_order() {
     let url = format!("postgresql://postgres@/orders?host={}", server.folder().display());
     let status = project.nself(&["db", "status", "--url", &url]);
     assert!(status.stdout.contains("server: 4 applied, 0 waiting"), "{}", status.stdout);
-    // A change from outside is reported and stops no migration.
+    // A foreign change is reported but does not stop migrations.
     session.must("CREATE INDEX by_hand ON orders (state);");
     let drifted = project.migrate(&server, "orders");
     assert!(drifted.code == 0 && drifted.stderr.contains("changed by something else"), "{}", drifted.stderr);
     assert_eq!(project.migrate(&server, "orders").stderr, "");
 }
 
-/// Each major version prints a catalog in its own way, and earlier releases did not say which one it was.
+/// Major versions print catalogs differently, and earlier releases of nself did not record the version.
 #[test]
-fn a_catalog_that_another_version_printed_is_no_change() {
+fn a_digest_of_a_different_server_version_is_not_a_change() {
     let Some(server) = Server::start(Version::V15) else { return };
     server.defined("orders");
     let project = Project::new(FIRST);
@@ -78,7 +78,7 @@ fn a_catalog_that_another_version_printed_is_no_change() {
 }
 
 #[test]
-fn whatever_was_tampered_with_stops_the_runner_before_its_first_step() {
+fn changed_files_or_ledgers_stop_the_runner_before_its_first_step() {
     let Some(server) = Server::start(Version::V15) else { return };
     server.defined("orders");
     server.defined("fresh");
@@ -89,12 +89,12 @@ fn whatever_was_tampered_with_stops_the_runner_before_its_first_step() {
     project.next(SECOND);
     let folder = project.deploy();
 
-    // A file that is not what was written: nothing of it is applied, not even what comes before it.
+    // A changed file: neither it nor earlier migrations are applied.
     let file = folder.join("0002_next.sql");
     let text = fs::read_to_string(&file).unwrap();
     fs::write(&file, format!("{text}\nDROP TABLE orders;\n")).unwrap();
     for database in ["orders", "fresh"] {
-        refused(&run(&mut project.runner(&server, database)), "0002_next.sql was changed");
+        assert_refused(&run(&mut project.runner(&server, database)), "0002_next.sql was changed");
     }
     let mut fresh = server.session("postgres", "fresh");
     assert_eq!(fresh.must("SELECT count(*) FROM nself.ledger;").trim(), "0");
@@ -104,14 +104,14 @@ fn whatever_was_tampered_with_stops_the_runner_before_its_first_step() {
     let good = project.nself(&["db", "verify"]);
     assert!(good.stderr.contains("4 migrations"), "{}", good.stderr);
     project.rewrite(|history| history.migrations[0].up += "-- edited\n");
-    refused(&project.migrate(&server, "orders"), "0001_init is not what was applied");
+    assert_refused(&project.migrate(&server, "orders"), "0001_init differs from the migration that was applied");
     project.rewrite(|history| {
         let up = history.migrations[0].up.replace("-- edited\n", "");
         history.migrations[0].up = up;
     });
     assert_eq!(project.migrate(&server, "orders").code, 0);
 
-    // An older build, another ledger.
+    // An older generation with a different ledger.
     let mut older = project.runner(&server, "orders");
     older = {
         let mut command = Command::new("/bin/sh");
@@ -125,20 +125,20 @@ fn whatever_was_tampered_with_stops_the_runner_before_its_first_step() {
     assert!(ran.code == 0 && ran.stderr.contains("newer migrations than this generation"), "{}", ran.stderr);
     let now = session.must("SELECT string_agg(chain || state, ',' ORDER BY number) FROM nself.ledger;");
     assert_eq!((now, session.catalog()), (ledger, catalog), "it changes nothing");
-    // Only an intact beginning passes.
+    // Only an unchanged start of the history is accepted.
     session.must("CREATE TEMPORARY TABLE first AS SELECT chain FROM nself.ledger WHERE number = 1;");
     session.must("UPDATE nself.ledger SET chain = repeat('0', 64) WHERE number = 1;");
-    refused(&run(&mut older), "0001_init is not what was applied");
+    assert_refused(&run(&mut older), "0001_init differs from the migration that was applied");
     session.must("UPDATE nself.ledger SET chain = (SELECT chain FROM first) WHERE number = 1;");
     session.must("DROP TABLE first;");
     session.must("UPDATE nself.ledger SET sum = repeat('0', 64) WHERE number = 2;");
-    refused(&project.migrate(&server, "orders"), "0002_next is not what was applied");
+    assert_refused(&project.migrate(&server, "orders"), "0002_next differs from the migration that was applied");
     session.must("DELETE FROM nself.ledger WHERE number = 2;");
-    refused(&project.migrate(&server, "orders"), "the ledger has a gap");
+    assert_refused(&project.migrate(&server, "orders"), "the ledger is damaged");
 }
 
 #[test]
-fn six_runners_apply_everything_once() {
+fn six_concurrent_runners_apply_each_migration_once() {
     let Some(server) = Server::start(Version::V15) else { return };
     server.defined("orders");
     let project = Project::new(FIRST);
@@ -175,7 +175,7 @@ fn a_runner_that_was_killed_is_resumed() {
         session.must(asleep).trim() == "1"
     });
     assert!(sleeps, "the migration never ran");
-    // run.sh became psql; its server process ends with the connection.
+    // psql has replaced run.sh; its server process ends with the connection.
     runner.kill().unwrap();
     runner.wait().unwrap();
     session.must(
@@ -185,12 +185,12 @@ fn a_runner_that_was_killed_is_resumed() {
     fs::write(&up, "INSERT INTO orders (id) VALUES (1);\n").unwrap();
     project.nself(&["db", "sum"]);
     let resumed = project.migrate(&server, "orders");
-    assert_eq!((resumed.code, applied(&resumed)), (0, 1), "{}{}", resumed.stdout, resumed.stderr);
+    assert_eq!((resumed.code, applied_migrations(&resumed)), (0, 1), "{}{}", resumed.stdout, resumed.stderr);
     assert_eq!(session.must("SELECT count(*) FROM orders;").trim(), "1");
 }
 
 #[test]
-fn an_index_that_was_left_invalid_is_built_again() {
+fn an_invalid_index_is_built_again() {
     let Some(server) = Server::start(Version::V15) else { return };
     server.defined("orders");
     let project = Project::new(FIRST);
@@ -198,18 +198,18 @@ fn an_index_that_was_left_invalid_is_built_again() {
     let mut session = server.session("postgres", "orders");
     session.must("INSERT INTO orders VALUES (1, 'same'), (2, 'same');");
     project.next(SECOND);
-    refused(&project.migrate(&server, "orders"), "could not create unique index");
+    assert_refused(&project.migrate(&server, "orders"), "could not create unique index");
     let invalid = "SELECT count(*) FROM pg_index WHERE NOT indisvalid;";
     assert_eq!(session.must(invalid).trim(), "1");
     session.must("UPDATE orders SET note = 'other' WHERE id = 2;");
     let resumed = project.migrate(&server, "orders");
-    assert_eq!((resumed.code, applied(&resumed)), (0, 2), "{}{}", resumed.stdout, resumed.stderr);
+    assert_eq!((resumed.code, applied_migrations(&resumed)), (0, 2), "{}{}", resumed.stdout, resumed.stderr);
     assert_eq!(session.must(invalid).trim(), "0");
 }
 
-/// Extensions are made and dropped with other rights than tables.
+/// Extensions are created and dropped with different rights than tables.
 #[test]
-fn extensions_come_and_go() {
+fn extensions_are_created_and_removed() {
     let Some(server) = Server::start(Version::V15) else { return };
     server.defined("orders");
     let project = Project::new(&format!("{FIRST}, extensions = [\"citext\", \"pageinspect\"]"));
@@ -221,18 +221,18 @@ fn extensions_come_and_go() {
     let allow = "allow = { citext.deletes_data = \"gone\", pageinspect.deletes_data = \"gone\" }";
     project.next(&format!("{FIRST}, {allow}"));
     let ran = project.migrate(&server, "orders");
-    assert_eq!((ran.code, applied(&ran), ran.stderr.as_str()), (0, 1, ""), "{}", ran.stdout);
+    assert_eq!((ran.code, applied_migrations(&ran), ran.stderr.as_str()), (0, 1, ""), "{}", ran.stdout);
     assert_eq!(session.must(count).trim(), "0");
-    // From nothing, each is there when a migration needs it, and gone once one removes it.
+    // In a new database, each extension exists when a migration needs it, and is removed afterwards.
     server.defined("later");
     let ran = project.migrate(&server, "later");
-    assert_eq!((ran.code, applied(&ran), ran.stderr.as_str()), (0, 2, ""), "{}", ran.stdout);
+    assert_eq!((ran.code, applied_migrations(&ran), ran.stderr.as_str()), (0, 2, ""), "{}", ran.stdout);
     assert_eq!(server.session("postgres", "later").must(count).trim(), "0");
-    // And again, on a database that has a ledger.
+    // The same on a database with a ledger.
     project.next(&format!("{FIRST}, extensions = [\"pageinspect\"]"));
     for database in ["orders", "later"] {
         let ran = project.migrate(&server, database);
-        assert_eq!((ran.code, applied(&ran), ran.stderr.as_str()), (0, 1, ""), "{}", ran.stdout);
+        assert_eq!((ran.code, applied_migrations(&ran), ran.stderr.as_str()), (0, 1, ""), "{}", ran.stdout);
         assert_eq!(server.session("postgres", database).must(count).trim(), "1");
     }
 }
@@ -247,11 +247,11 @@ fn a_migration_that_fails_leaves_nothing_behind() {
     let up = project.folder.path().join("db/orders/migrations/0002_bad/up.sql");
     fs::write(&up, "CREATE TABLE left_behind ();\nSELECT 1 / 0;\n").unwrap();
     project.nself(&["db", "sum"]);
-    refused(&project.migrate(&server, "orders"), "division by zero");
+    assert_refused(&project.migrate(&server, "orders"), "division by zero");
     let mut session = server.session("postgres", "orders");
     assert_eq!(session.must("SELECT to_regclass('left_behind') IS NULL;").trim(), "t");
     assert_eq!(session.must("SELECT count(*) FROM nself.ledger;").trim(), "1");
-    // What would end the runner's transaction is refused before anything is generated.
+    // SQL that would end the runner's transaction is refused before files are generated.
     fs::write(&up, "COMMIT;\n").unwrap();
     project.nself(&["db", "sum"]);
     let ran = nself_in(project.folder.path(), ["gen"]);

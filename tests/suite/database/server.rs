@@ -1,4 +1,4 @@
-//! A private PostgreSQL on a socket in a folder, and sessions that stay open: a case costs milliseconds.
+//! A temporary PostgreSQL on a socket in a folder, with sessions that stay open, so that a case takes milliseconds.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -8,7 +8,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use crate::support::{Ran, run, tool};
 
-/// PostgreSQL 15 of this Debian, 17 of the next one in its root file system, or 18 from an npm package.
+/// PostgreSQL 15 of Debian 12, 17 of Debian 13 in its root file system, or 18 from an npm package.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Version {
     V15,
@@ -17,7 +17,7 @@ pub enum Version {
 }
 
 impl Version {
-    /// The one that `NSELF_SERVER` names.
+    /// Returns the version that `NSELF_SERVER` names.
     pub fn chosen() -> Version {
         match std::env::var("NSELF_SERVER").as_deref() {
             Ok("18") => Version::V18,
@@ -28,7 +28,7 @@ impl Version {
     }
 }
 
-/// Who owns the database `orders` of a stack that defines it.
+/// The role that owns the database `orders` if the stack defines it.
 pub const OWNER: &str = "orders_migrations";
 
 pub struct Server {
@@ -38,12 +38,12 @@ pub struct Server {
 }
 
 impl Server {
-    /// The roles `owner`, `reader`, `writer` and [`OWNER`] exist; `fsync` is off.
+    /// Starts a server with the roles `owner`, `reader`, `writer` and [`OWNER`], and with `fsync` off.
     pub fn start(version: Version) -> Option<Server> {
         Server::start_with(version, "")
     }
 
-    /// A server with further options for `postgres`, separated by blanks.
+    /// Starts a server with additional options for `postgres`, separated by blanks.
     pub fn start_with(version: Version, further: &str) -> Option<Server> {
         let (root, folder) = match version {
             Version::V15 => {
@@ -56,7 +56,7 @@ impl Server {
                 (root, folder)
             }
             Version::V18 => {
-                // Copied, since its user cannot look into the folder of the tools.
+                // Copied, since the user of the server cannot read the folder of the tools.
                 let native = tool("servers/native")?;
                 let folder = tempfile::tempdir().unwrap();
                 let copied = Command::new("cp").arg("-RH").arg(native).arg(folder.path()).status().unwrap();
@@ -87,7 +87,7 @@ impl Server {
         self.folder.path()
     }
 
-    /// A path as the server sees it.
+    /// Returns a path inside the server's root file system.
     pub fn inner(&self, name: &str) -> String {
         let path = self.folder.path().join(name);
         let path = path.strip_prefix(&self.root).unwrap_or(&path);
@@ -113,18 +113,18 @@ impl Server {
     }
 
     fn must(&self, program: &str, arguments: &[&str]) {
-        // The server keeps what it inherits, so its output goes nowhere.
+        // The server inherits the output, so it is discarded.
         let mut command = self.command(program);
         let status = command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
         assert!(status.unwrap().success(), "{program} {arguments:?}");
     }
 
-    /// A database that belongs to `owner`.
+    /// Creates a database that belongs to `owner`.
     pub fn database(&self, name: &str) {
         self.database_of(name, "owner");
     }
 
-    /// A database that belongs to the role of its migrations.
+    /// Creates a database that belongs to the role of its migrations.
     pub fn defined(&self, name: &str) {
         self.database_of(name, OWNER);
     }
@@ -135,7 +135,7 @@ impl Server {
         self.session("postgres", name).must(&format!("ALTER SCHEMA public OWNER TO {owner};"));
     }
 
-    /// Runs what an environment's folder has for a server's first start; all passwords are `secret`.
+    /// Runs the initialization script of an environment; all passwords are `secret`.
     pub fn first_start(&self, environment: &Path) {
         let file = environment.join("postgres/init/10-roles-and-databases.sql");
         let text = fs::read_to_string(file).unwrap();
@@ -146,7 +146,7 @@ impl Server {
         assert_eq!(ran.code, 0, "{}", ran.stderr);
     }
 
-    /// What a psql prints that reads these statements from its standard input.
+    /// Runs psql with these statements on standard input, and returns its output.
     pub fn psql(&self, user: &str, database: &str, text: &str) -> Ran {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(file.path(), text).unwrap();
@@ -155,7 +155,7 @@ impl Server {
         run(psql.args(["-U", user, "-d", database, "-f"]).arg(file.path()))
     }
 
-    /// What pg_dump of the same version prints of a database's schema.
+    /// Returns a database's schema as printed by pg_dump of the same version.
     pub fn dump(&self, database: &str) -> String {
         let arguments = ["--schema-only", "-U", "owner", "-h", &self.inner(""), database];
         let ran = run(self.command("pg_dump").args(arguments));
@@ -163,7 +163,7 @@ impl Server {
         ran.stdout
     }
 
-    /// A server that follows this one.
+    /// Starts a standby of this server.
     pub fn standby(&self) -> Server {
         let folder = match self.version {
             Version::V15 | Version::V18 => tempfile::tempdir().unwrap(),
@@ -179,7 +179,7 @@ impl Server {
         standby
     }
 
-    /// A PgBouncer with these settings in front of this server, a socket beside the server's.
+    /// Starts a PgBouncer with these settings in front of this server, on a separate socket.
     pub fn pooler(&self, settings: &str) -> Option<Pooler> {
         let root = tool("trixie")?;
         if !root.join("usr/sbin/pgbouncer").exists() {
@@ -200,7 +200,7 @@ impl Server {
             format!("\"postgres\" \"secret\"\n\"owner\" \"secret\"\n\"{OWNER}\" \"secret\"\n"),
         )
         .unwrap();
-        // Nothing stands between: what is killed is the pooler itself.
+        // No wrapper process, so that killing it kills the pooler.
         let mut command = Command::new("chroot");
         command.arg("--userspec=postgres:postgres").arg(&root);
         command.args(["/usr/sbin/pgbouncer", &format!("{inner}/pgbouncer.ini")]);
@@ -231,7 +231,7 @@ impl Drop for Server {
     }
 }
 
-/// A PgBouncer on a socket; its users have the password `secret`.
+/// A running PgBouncer on a socket; its users have the password `secret`.
 pub struct Pooler {
     child: Child,
     folder: tempfile::TempDir,
@@ -250,7 +250,7 @@ impl Drop for Pooler {
     }
 }
 
-/// A psql that answers until it is dropped.
+/// A psql session that stays open until the value is dropped.
 pub struct Session {
     child: Child,
     input: ChildStdin,
@@ -276,7 +276,7 @@ impl Session {
         session
     }
 
-    /// Everything that was printed; an error when the server refused a statement.
+    /// Runs statements and returns the output, or the error if the server refused one.
     pub fn try_run(&mut self, sql: &str) -> Result<String, String> {
         writeln!(self.input, "{sql}\n\\echo {MARK}").unwrap();
         self.input.flush().unwrap();
@@ -298,12 +298,12 @@ impl Session {
         self.try_run(sql).unwrap_or_else(|error| panic!("{error}\n{sql}"))
     }
 
-    /// In one transaction.
+    /// Runs statements in one transaction.
     pub fn transaction(&mut self, sql: &str) -> Result<String, String> {
         self.try_run(&format!("BEGIN;\n{sql}\nCOMMIT;"))
     }
 
-    /// Everything that the role of this session owns goes away.
+    /// Drops everything that the role of this session owns.
     pub fn reset(&mut self) {
         self.must("DROP OWNED BY CURRENT_USER CASCADE; CREATE SCHEMA public;");
     }

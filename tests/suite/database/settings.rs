@@ -7,7 +7,7 @@ use crate::support::{nself_in, stack};
 
 const STACK: &str = r#"{ project = "shop", domain = "shop.example.com", database_server.settings.work_mem = "9MB" }"#;
 
-/// The arguments of the server's command in `compose.yaml`, without those about files of containers.
+/// Returns the arguments of the server's command in `compose.yaml`, except arguments with paths in the container.
 fn settings() -> (tempfile::TempDir, Vec<(String, String)>) {
     let case = stack(STACK);
     let ran = nself_in(case.path(), ["gen", "--env", "local"]);
@@ -30,7 +30,7 @@ fn servers_accept_the_generated_settings() {
         let Some(server) = Server::start_with(version, &options.join(" ")) else { return };
         let mut session = server.session("postgres", "postgres");
         for (name, value) in &settings {
-            // The server says sizes in its own units, so it compares.
+            // The server prints sizes in its own units, so the server compares them.
             let same = session.must(&format!(
                 "SELECT current_setting('{name}') = set_config('{name}', '{value}', false) \
                    FROM pg_settings WHERE name = '{name}' AND context IN ('user', 'superuser');"

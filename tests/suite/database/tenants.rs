@@ -8,7 +8,7 @@ use crate::support::{golden, name, nself_in, project};
 const A: &str = "aaaaaaaa-0000-0000-0000-000000000000";
 const B: &str = "bbbbbbbb-0000-0000-0000-000000000000";
 
-/// The golden case's database with two tenants' rows, written by the superuser.
+/// Creates the database of the golden case with rows of two tenants, written by the superuser.
 fn tenants() -> Option<(Server, tempfile::TempDir)> {
     let server = Server::start(Version::V15)?;
     let case = golden(false).into_iter().find(|case| name(case) == "database").unwrap();
@@ -38,12 +38,12 @@ fn rows(session: &mut Session, sql: &str) -> String {
 }
 
 #[test]
-fn no_role_reads_or_writes_rows_of_another_tenant() {
+fn no_role_can_read_or_write_rows_of_a_different_tenant() {
     let Some((server, _case)) = tenants() else { return };
     let mut superuser = server.session("postgres", "tickets");
     let of_b = "SELECT md5(string_agg(t::text, ',' ORDER BY t)) FROM (SELECT p::text FROM people p WHERE tenant_id = 'bbbbbbbb-0000-0000-0000-000000000000' UNION ALL SELECT t::text FROM tickets t WHERE tenant_id = 'bbbbbbbb-0000-0000-0000-000000000000') AS x(t);";
     let before = superuser.must(of_b);
-    // The role that reads and writes, one that reads, and the owner of the tables.
+    // A role that reads and writes, a role that reads, and the owner of the tables.
     for role in ["tickets", "reports", "tickets_migrations"] {
         for setting in [None, Some(""), Some(A)] {
             let mut session = server.session(role, "tickets");
@@ -56,7 +56,7 @@ fn no_role_reads_or_writes_rows_of_another_tenant() {
             {
                 let sql = format!("SELECT count(*) FROM {from};");
                 let found = rows(&mut session, &sql);
-                // The reader has no right to `people` at all.
+                // The reader has no rights on `people`.
                 let denied = role == "reports" && from.contains("people") && found.contains("permission denied");
                 assert!(found == expected || denied, "{role} {setting:?} {from}: {found}");
             }
@@ -77,8 +77,11 @@ fn no_role_reads_or_writes_rows_of_another_tenant() {
                 ),
                 "COPY tickets TO STDOUT;".to_owned(),
             ] {
-                let said = rows(&mut session, &format!("BEGIN; {write} ROLLBACK;"));
-                assert!(!said.contains("b@example.com") && !said.contains(B), "{role} {setting:?} {write}: {said}");
+                let output = rows(&mut session, &format!("BEGIN; {write} ROLLBACK;"));
+                assert!(
+                    !output.contains("b@example.com") && !output.contains(B),
+                    "{role} {setting:?} {write}: {output}"
+                );
                 let _ = session.try_run(&write);
                 assert_eq!(superuser.must(of_b), before, "{role} {setting:?}: {write}");
             }
@@ -86,18 +89,18 @@ fn no_role_reads_or_writes_rows_of_another_tenant() {
     }
 }
 
-/// Known-bad control: without the policy the same questions are answered.
+/// Known-bad control: without the policy, the same queries return rows.
 #[test]
-fn without_its_policy_the_matrix_would_notice() {
+fn the_check_detects_a_missing_policy() {
     let Some((server, _case)) = tenants() else { return };
     server.session("postgres", "tickets").must("ALTER TABLE tickets DISABLE ROW LEVEL SECURITY;");
     let mut service = server.session("tickets", "tickets");
     assert_eq!(rows(&mut service, "SELECT count(*) FROM tickets;"), "2");
 }
 
-/// What the convention adds cannot be taken away or written over.
+/// Parts that the convention adds cannot be removed or changed.
 #[test]
-fn a_tenant_table_without_its_policy_does_not_generate() {
+fn a_tenant_table_without_its_policy_is_refused() {
     let case = golden(false).into_iter().find(|case| name(case) == "database").unwrap();
     let case = project(&case);
     let file = case.path().join("db/tickets.ncl");
@@ -113,7 +116,7 @@ fn a_tenant_table_without_its_policy_does_not_generate() {
         let ran = nself_in(case.path(), ["db", "diff"]);
         assert!(ran.code == 2 && ran.stderr.contains("[NS711]") && ran.stderr.contains(words), "{}", ran.stderr);
     }
-    // Said or not, row-level security is forced.
+    // Row-level security is always forced.
     fs::write(&file, text.replacen("scope = 'tenant,", "scope = 'tenant, row_security = 'off,", 1)).unwrap();
     assert_eq!(nself_in(case.path(), ["db", "diff"]).code, 0);
 }

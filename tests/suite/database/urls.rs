@@ -1,4 +1,4 @@
-//! Servers by URL: comparison with the definition, and passwords that appear in no argument and no message.
+//! Servers by URL: comparison with the definition, and passwords, which never appear in arguments or messages.
 
 use std::fs;
 use std::process::Command;
@@ -8,7 +8,7 @@ use super::server::{Server, Version};
 use crate::support::{nself, nself_in, run};
 
 #[test]
-fn a_password_appears_in_no_argument_and_no_message() {
+fn passwords_do_not_appear_in_arguments_or_messages() {
     let folder = tempfile::tempdir().unwrap();
     let seen = folder.path().join("seen");
     let script = format!(
@@ -52,7 +52,7 @@ fn a_password_appears_in_no_argument_and_no_message() {
 }
 
 #[test]
-fn a_server_is_compared_with_what_is_written() {
+fn a_server_is_compared_with_the_written_migrations() {
     let Some(server) = Server::start(Version::V15) else { return };
     let folder = tempfile::tempdir().unwrap();
     let definition = "{ types.state.enum.values = [\"new\", \"paid\"],\n\
@@ -68,7 +68,7 @@ fn a_server_is_compared_with_what_is_written() {
         (url(&server, "shop"), format!("postgresql://postgres@/postgres?host={}", server.folder().display()));
     let diff = |arguments: &[&str]| nself_in(folder.path(), [&["db", "diff"], arguments].concat());
 
-    // Written and printed by a server are two spellings.
+    // The written SQL and the server's output have different spellings.
     let alone = diff(&["--from", &shop, "--to", "stack.ncl"]);
     assert!(
         alone.code == 2 && alone.stderr.contains("[NS716]") && alone.stderr.contains("--scratch"),
@@ -82,7 +82,7 @@ fn a_server_is_compared_with_what_is_written() {
         assert_eq!((ran.code, ran.stdout.as_str()), (0, ""), "{pair:?}: {}{}", ran.stdout, ran.stderr);
     }
 
-    // A database that a killed run left does not block the next run, even if process ids repeat.
+    // A temporary database of a killed run does not block the next run, even if process ids repeat.
     let mut admin = server.session("postgres", "postgres");
     admin.must("CREATE DATABASE nself_scratch_1;");
     let mut first = Command::new("unshare");
@@ -92,7 +92,7 @@ fn a_server_is_compared_with_what_is_written() {
     assert_eq!((ran.code, ran.stdout.as_str()), (0, ""), "{}", ran.stderr);
     admin.must("DROP DATABASE nself_scratch_1;");
 
-    // A change on the server, both ways; the way back loses data, which a stack has to allow.
+    // A change on the server in both directions; one direction loses data, which a stack must allow.
     session.must("ALTER TABLE orders ADD COLUMN note text; ALTER TABLE orders DROP CONSTRAINT total_check;");
     let ahead = diff(&["--from", "stack.ncl", "--to", &shop, "--scratch", &scratch]);
     assert!(ahead.code == 1 && ahead.stdout.contains("ADD COLUMN \"note\" text;"), "{}{}", ahead.stdout, ahead.stderr);
@@ -104,17 +104,17 @@ fn a_server_is_compared_with_what_is_written() {
     assert_eq!((json.code, &answer["status"]), (1, &"differs".into()), "{}", json.stderr);
     assert!(answer.to_string().contains("deletes_data"), "{answer}");
 
-    // Two servers, with what the other lacks.
+    // Two servers with different objects.
     server.database("other");
     server.session("owner", "other").must("CREATE TABLE b (id int);");
     let ran = diff(&["--from", &shop, "--to", &url(&server, "other")]);
     assert!(ran.code == 1 && ran.stdout.contains("DROP TABLE \"public\".\"orders\""), "{}{}", ran.stdout, ran.stderr);
-    // What the model cannot hold is not compared as if it were not there.
+    // Objects that the model cannot represent are refused and not ignored.
     session.must("CREATE RULE nothing AS ON DELETE TO orders DO INSTEAD NOTHING;");
     let ran = diff(&["--from", &shop, "--to", "stack.ncl", "--scratch", &scratch]);
     assert!(ran.code == 2 && ran.stderr.contains("`CREATE RULE"), "{}", ran.stderr);
-    // Nothing is left behind.
-    let left =
+    // All temporary objects are dropped.
+    let remaining =
         server.session("postgres", "postgres").must("SELECT count(*) FROM pg_database WHERE datname LIKE 'nself%';");
-    assert_eq!(left.trim(), "0");
+    assert_eq!(remaining.trim(), "0");
 }

@@ -1,4 +1,4 @@
-//! The pages of `docs/reference`, written from what the program says about itself.
+//! Generates the pages of `docs/reference` from the program's output.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -10,7 +10,7 @@ use crate::support::nself_in;
 
 const NOTICE: &str = "<!-- Written by tests/bless from the program itself; edits are lost. -->\n";
 
-/// All pages by their file names.
+/// Returns all pages by their file names.
 pub fn pages() -> [(&'static str, String); 3] {
     [("codes.md", codes()), ("commands.md", commands()), ("fields.md", fields())]
 }
@@ -37,7 +37,7 @@ fn commands() -> String {
     text
 }
 
-/// A command's help, then that of the commands below it.
+/// Appends the help of a command and of its subcommands.
 fn command(words: &[&str], text: &mut String) {
     let help = nself_in(Path::new("/"), [words, &["--help"]].concat()).stdout;
     let name = [&["nself"], words].concat().join(" ");
@@ -64,7 +64,7 @@ fn fields() -> String {
     text
 }
 
-/// A type: its meaning, then its fields or alternatives.
+/// Appends a type: its description, then its fields or alternatives.
 fn section(name: &str, schema: &Value, definitions: &Map<String, Value>, text: &mut String) {
     let _ = writeln!(text, "\n## {name}\n\n{}", about(schema));
     if let Some(fields) = schema["properties"].as_object().filter(|fields| !fields.is_empty()) {
@@ -86,7 +86,7 @@ fn section(name: &str, schema: &Value, definitions: &Map<String, Value>, text: &
     }
 }
 
-/// The tags, or the field, of an alternative.
+/// Returns the tags, or the field, of an alternative.
 fn names(alternative: &Value) -> String {
     let tags = alternative["enum"].as_array().cloned().unwrap_or_default();
     let tags = tags.iter().chain(alternative.get("const")).filter_map(Value::as_str).map(|tag| format!("`'{tag}`"));
@@ -98,7 +98,7 @@ fn about(schema: &Value) -> String {
     schema["description"].as_str().or(schema["title"].as_str()).unwrap_or_default().replace('\n', " ")
 }
 
-/// A type's name, with a link where the page has a section of it.
+/// Returns a type's name, with a link if the page has a section about it.
 fn kind(schema: &Value, definitions: &Map<String, Value>) -> String {
     let below = |schema: &Value| kind(schema, definitions);
     let listed = |names: &[Value]| {
@@ -126,7 +126,7 @@ fn kind(schema: &Value, definitions: &Map<String, Value>) -> String {
     }
 }
 
-/// Text inside of a table: a bar would end the cell.
+/// Escapes text for a table, in which a bar would end the cell.
 fn cell(text: &str) -> String {
     text.replace('|', "\\|")
 }

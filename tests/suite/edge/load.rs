@@ -1,5 +1,5 @@
-//! The edge under load, within the memory limit that its stack declares: nothing is killed or truncated, and what does not
-//! fit gets a status. A change of its files is a reload without a refused request.
+//! The edge under load, within the memory limit that its stack declares: no process is killed and no response
+//! truncated, and requests that do not fit get a status. Changed files are loaded without a refused request.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -66,7 +66,7 @@ fn start(environment: &Path, cgroup: &Cgroup, change: impl Fn(&str) -> String) -
     RunningEdge::start_before(service, Some(&cgroup.0), environment, change)
 }
 
-/// Runs a load and returns how often each result came.
+/// Runs a load and returns the number of each result.
 fn load(arguments: &[&str]) -> Value {
     let mut client = Command::new("python3");
     let ran = run(client.arg(root().join("tests/edge/load.py")).args(arguments).env("HOST", PLAIN));
@@ -85,13 +85,13 @@ fn transfer() {
     let cgroup = Cgroup::of_the_edge(&environment);
     {
         let _edge = start(&environment, &cgroup, str::to_owned);
-        // 400 MB, and two hundred slow readers at once.
+        // A download of 400 MB, and two hundred slow downloads at once.
         assert_eq!(load(&["downloads", "1", "400000000", "100000000"]), json!({ "200 whole": 1 }));
         assert_eq!(load(&["downloads", "200", "4000000", "1000000"]), json!({ "200 whole": 200 }));
         assert_eq!(load(&["uploads", "100", "10485760"]), json!({ "200 whole": 100 }));
         assert_eq!(cgroup.kills(), 0);
     }
-    // Known-bad control: an edge that keeps bodies in files in memory exceeds the limit.
+    // Known-bad control: an edge that buffers bodies in files in memory exceeds the limit.
     let _edge = start(&environment, &cgroup, |text| {
         text.replace("proxy_request_buffering off;", "proxy_request_buffering on; client_body_buffer_size 11m;")
     });
@@ -100,9 +100,9 @@ fn transfer() {
 }
 
 #[test]
-fn websockets_beyond_its_memory_get_a_status() {
+fn websockets_beyond_its_memory_get_status_503() {
     if tools() {
-        apart("edge::load::websockets_beyond_its_memory_get_a_status", open_websockets);
+        apart("edge::load::websockets_beyond_its_memory_get_status_503", open_websockets);
     }
 }
 
@@ -118,9 +118,9 @@ fn open_websockets() {
 }
 
 #[test]
-fn a_change_is_a_reload_without_a_refused_request() {
+fn changed_files_are_loaded_without_a_refused_request() {
     if tools() {
-        apart("edge::load::a_change_is_a_reload_without_a_refused_request", reload);
+        apart("edge::load::changed_files_are_loaded_without_a_refused_request", reload);
     }
 }
 
@@ -130,7 +130,7 @@ fn reload() {
     let edge = start(&environment, &cgroup, str::to_owned);
     let nginx = edge.files.path().join("nginx");
     let (main, upstreams) = (nginx.join("nginx.conf"), nginx.join("upstreams.conf"));
-    // Requests and a websocket, over two changes: one that nginx accepts, and one with a mistake.
+    // Requests and a websocket during two changes: a valid one, and an invalid one.
     let load = std::thread::spawn(|| load(&["steady", "16", "12"]));
     let pause = || std::thread::sleep(std::time::Duration::from_secs(4));
     pause();
@@ -141,11 +141,11 @@ fn reload() {
     )
     .unwrap();
     pause();
-    let kept = std::fs::read_to_string(&upstreams).unwrap();
-    std::fs::write(&upstreams, format!("{kept}mistake\n")).unwrap();
+    let original = std::fs::read_to_string(&upstreams).unwrap();
+    std::fs::write(&upstreams, format!("{original}mistake\n")).unwrap();
     let results = load.join().unwrap();
     let of = |result: &str| results[result].as_u64().unwrap_or(0);
     assert!(of("200 before") > 100 && of("200 after") > 100, "{results}");
-    // No other result: no refused or truncated request, and the websocket that was open all the time still answers.
+    // No other results: no request is refused or truncated, and the open websocket still works.
     assert_eq!(results, json!({ "101 ping": 1, "200 after": of("200 after"), "200 before": of("200 before") }));
 }

@@ -1,8 +1,8 @@
-//! Inputs made from a committed corpus by mutation, for every reader of text that comes from outside. A panic, an
-//! abort or a reader that never ends fails the test.
+//! Runs every reader of untrusted text on mutations of a committed corpus. A panic, an abort or a reader that does not
+//! end fails the test.
 //!
-//! Each target runs a few hundred inputs; `NSELF_CASES=100000` runs more, `NSELF_SEED=7` other ones. With
-//! `NSELF_CASES` the input under test is kept in `target/fuzz/<target>`, so that it survives an abort.
+//! Each target runs a few hundred inputs; `NSELF_CASES=100000` runs more, `NSELF_SEED=7` different ones. With
+//! `NSELF_CASES`, the current input is stored in `target/fuzz/<target>`, so that it is available after an abort.
 
 pub mod targets;
 
@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use crate::support::root;
 
-/// A generator of numbers that gives the same ones for the same seed (xorshift).
+/// A deterministic generator of pseudo-random numbers (xorshift).
 pub struct Numbers(u64);
 
 impl Numbers {
@@ -35,7 +35,7 @@ fn variable(name: &str) -> Option<u64> {
     std::env::var(name).ok().and_then(|value| value.parse().ok())
 }
 
-/// How many cases a target runs.
+/// Returns the number of cases of a target.
 pub fn cases(usual: u64) -> u64 {
     variable("NSELF_CASES").unwrap_or(usual)
 }
@@ -44,8 +44,8 @@ pub fn seed() -> u64 {
     variable("NSELF_SEED").unwrap_or(1)
 }
 
-/// The texts of `tests/corpus/<target>`, in the order of their names; those of the manifest are the golden ones. A file
-/// holds one text, or several with lines of four hyphens between them.
+/// Returns the texts of `tests/corpus/<target>`, in the order of their names; for manifests, those of the golden cases.
+/// A file has one text, or several separated by lines of four hyphens.
 pub fn corpus(target: &str) -> Vec<String> {
     if target == "manifest" {
         return vec![fs::read_to_string(root().join("golden/minimal/out/nself.manifest")).unwrap()];
@@ -60,8 +60,8 @@ pub fn corpus(target: &str) -> Vec<String> {
     parts
 }
 
-/// One of the texts, changed a few times: cut, doubled, repeated, spliced with another text, or with a word of the
-/// dictionary in it.
+/// Mutates one of the texts a few times: truncates it, repeats parts, splices it with a different text, or inserts a
+/// word of the dictionary.
 pub fn mutated(numbers: &mut Numbers, corpus: &[String], dictionary: &[&str]) -> String {
     let mut text = corpus[numbers.below(corpus.len())].clone();
     for _ in 0..=numbers.below(6) {
@@ -102,7 +102,7 @@ fn boundary(text: &str, mut at: usize) -> usize {
     at
 }
 
-/// Runs a reader on mutated texts of a corpus; says how many it took.
+/// Runs a reader on mutated texts of a corpus, and prints how many it accepted.
 pub fn run(target: &str, usual: u64, dictionary: &[&str], mut accepts: impl FnMut(&str) -> bool) {
     let corpus = corpus(target);
     let mut numbers = Numbers::new(seed());

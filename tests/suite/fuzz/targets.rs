@@ -13,7 +13,7 @@ use nself::values::{Checked, SqlIdent};
 use super::run;
 use crate::support::{nself, run as run_command};
 
-/// Words from which SQL that readers take for different things is made.
+/// Words for SQL that readers may read differently.
 pub const SQL: &[&str] = &[
     "'",
     "\"",

@@ -52,7 +52,7 @@ impl Reader {
         Ok(token)
     }
 
-    /// Whether the next token is this word or sign.
+    /// Returns whether the next token is this word or sign.
     pub fn is(&self, text: &str) -> bool {
         self.peek().is_some_and(|token| {
             matches!(token.kind, DbmlTokenKind::Symbol | DbmlTokenKind::Word) && token.text.eq_ignore_ascii_case(text)

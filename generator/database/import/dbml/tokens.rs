@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_closed_is_an_error_at_its_first_line() {
+    fn an_unclosed_quote_or_comment_is_an_error_at_its_first_line() {
         for (text, what) in
             [("\n'a\n", "text"), ("\n'''a'", "text"), ("\n\"a", "name"), ("\n`a", "expression"), ("\n/* a", "comment")]
         {

@@ -297,13 +297,13 @@ pub fn change<P: Privilege + 'static>(
             words.iter().map(privilege).collect::<Result<_, _>>()?
         }
     };
-    let held = grants.entry(role.clone()).or_default();
+    let privileges_of_role = grants.entry(role.clone()).or_default();
     if gives {
-        held.extend(named);
+        privileges_of_role.extend(named);
     } else {
-        held.retain(|privilege| !named.contains(privilege));
+        privileges_of_role.retain(|privilege| !named.contains(privilege));
     }
-    if held.is_empty() {
+    if privileges_of_role.is_empty() {
         grants.remove(role);
     }
     Ok(())

@@ -122,7 +122,7 @@ impl Reader {
 
     fn attach_one(&mut self, whole: &ObjectName, part: &ObjectName, bound: Bound) -> Result<(), String> {
         if whole.schema() != part.schema() {
-            return Err("it is in another schema".into());
+            return Err("it is in a different schema".into());
         }
         let mut rest = self.schema.tables.get(part).ok_or("there is no such table")?.clone();
         let divided = self.schema.tables.get(whole).ok_or("the partitioned table is missing")?;

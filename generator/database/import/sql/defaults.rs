@@ -59,7 +59,8 @@ impl Reader {
         Ok(())
     }
 
-    /// Records default privileges that the server's first start gives to a service; returns false for any others.
+    /// Records default privileges that the generated initialization script gives to a service; returns false for any
+    /// others.
     fn take_service_rights(&mut self, node: &SyntaxNode, parts: &mut Parts) -> Parsed<bool> {
         let Some(clause) = parts.take_node(SyntaxKind::GRANT_DEFAULT_PRIVILEGES) else { return Ok(false) };
         let mut grant = Parts::of(&clause);
@@ -91,7 +92,7 @@ impl Reader {
                 let grants = table.or_else(|| self.schema.views.get(&name).map(|view| &view.grants));
                 // A partition is not a table of the schema at this point.
                 if grants.is_some_and(|grants| !grants.get(&role).is_some_and(|held| wanted.is_subset(held))) {
-                    let what = format!("default privileges: `{role}` lacks those of the schema {schema} on {name}");
+                    let what = format!("`{role}` lacks the default privileges of the schema {schema} on {name}");
                     self.problems.push(Unsupported { at, what });
                 }
             }

@@ -18,7 +18,7 @@ impl Reader {
         node: &SyntaxNode,
     ) -> Parsed<()> {
         if whole.schema() != name.schema() {
-            return unsupported(node, format!("the partition is in another schema than {whole}"));
+            return unsupported(node, format!("the partition is in a different schema than {whole}"));
         }
         let part = tree::named(name.name(), node)?;
         self.partitions.insert(name.clone(), (tree::start(node), whole.clone(), RowSecurity::Off));

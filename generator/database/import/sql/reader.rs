@@ -97,7 +97,7 @@ impl Reader {
         Ok(())
     }
 
-    /// Whether a name is taken. Tables, views, sequences, indexes and keys share one namespace.
+    /// Returns whether a name is taken. Tables, views, sequences, indexes and keys share one namespace.
     pub fn relation_taken(&self, name: &ObjectName) -> bool {
         let inside = |owner: &ObjectName, inner: &SqlIdent| owner.beside(inner) == *name;
         self.schema.views.iter().any(|(owner, view)| owner == name || view.indexes.keys().any(|it| inside(owner, it)))

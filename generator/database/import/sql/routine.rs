@@ -221,7 +221,7 @@ fn return_type(node: &SyntaxNode) -> Parsed<Returns> {
     if ["trigger", "pg_catalog.trigger"].contains(&text.to_ascii_lowercase().as_str()) {
         text = "trigger".into();
     }
-    Returns::new(&text).map_err(|reason| format!("what it returns: {reason}")).at(node)
+    Returns::new(&text).map_err(|reason| format!("its return type: {reason}")).at(node)
 }
 
 /// Reads `SET name = value` of a function.

@@ -1,6 +1,6 @@
-//! Rights that the server's first start gives to the role of a service by default privileges of the owner: on the
-//! rows of all tables, on sequences and schemas. They follow from the service's access in the stack, so they are not
-//! part of a definition.
+//! Rights that the generated initialization script gives to the role of a service, by default privileges of the owner:
+//! on the rows of all tables, on sequences and schemas. They follow from the service's access in the stack, so they are
+//! not part of a definition.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use squawk_syntax::{SyntaxKind, SyntaxNode};
 use crate::database::model::{Grants, Privilege, Schema};
 use crate::values::SqlIdent;
 
-/// A kind of object on which the first start gives rights.
+/// A kind of object on which the initialization script gives rights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Target {
     Tables,
@@ -49,7 +49,7 @@ impl Target {
 pub struct ServiceRights(BTreeMap<Target, BTreeSet<SqlIdent>>);
 
 impl ServiceRights {
-    /// Returns the kind of object if the privileges are exactly those that the first start gives.
+    /// Returns the kind of object if the privileges are exactly those that the initialization script gives.
     pub fn target(node: &SyntaxNode, privileges: Option<&BTreeSet<String>>) -> Option<Target> {
         let target = node.children().find_map(|child| Target::of(child.kind()))?;
         privileges
@@ -61,7 +61,7 @@ impl ServiceRights {
         self.0.entry(target).or_default().insert(role);
     }
 
-    /// Whether a privilege of a role is one of these rights.
+    /// Returns whether a privilege of a role is one of these rights.
     pub fn holds(&self, target: Target, role: &SqlIdent, privilege: &str) -> bool {
         let holds = self.0.get(&target).is_some_and(|roles| roles.contains(role));
         holds && target.privileges().iter().any(|name| name.eq_ignore_ascii_case(privilege))

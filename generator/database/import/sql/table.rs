@@ -14,7 +14,7 @@ impl Reader {
         let name = object(&parts.require(SyntaxKind::TABLE_NAME)?)?;
         self.subject = format!("the table {name}");
         if if_not_exists && self.schema.tables.contains_key(&name) {
-            return unsupported(node, "it exists already, and the two definitions may differ");
+            return unsupported(node, "it already exists, and the two definitions may differ");
         }
         if let Some(clause) = parts.take_node(SyntaxKind::PARTITION_OF) {
             let mut clause = Parts::of(&clause);

@@ -11,7 +11,7 @@ use crate::database::migrate::step::{Down, Phase};
 use crate::database::model::*;
 use crate::diagnostic::Code;
 
-/// Whether an expression has the same value for every row and at any time.
+/// Returns whether an expression has the same value for every row and at any time.
 fn is_constant(expression: &Expression) -> bool {
     let tokens = lexer::tokens(expression.as_str()).unwrap_or_default();
     let mut cast = false;

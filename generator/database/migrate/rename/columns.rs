@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::renamed_schema::RenamedSchema;
-use crate::database::identifiers::renamed as replace;
+use crate::database::identifiers::renamed as replace_names;
 use crate::database::migrate::planner::Planner;
 use crate::database::migrate::step::{MigrationStep, Phase};
 use crate::database::model::*;
@@ -57,7 +57,9 @@ fn rename_columns(schema: &mut Schema, name: &ObjectName, names: &BTreeMap<SqlId
     };
     let rename_all = |columns: &mut Vec<SqlIdent>| columns.iter_mut().for_each(rename);
     let text = |text: &str| {
-        replace(text, |word| names.iter().find(|(old, _)| old.as_str() == word).map(|(_, new)| new.as_str().to_owned()))
+        replace_names(text, |word| {
+            names.iter().find(|(old, _)| old.as_str() == word).map(|(_, new)| new.as_str().to_owned())
+        })
     };
     let expression = |expression: &mut Expression| *expression = Expression::wrap(text(expression.as_str()));
     for key in schema.tables.values_mut().flat_map(|table| table.foreign_keys.values_mut()) {

@@ -1,12 +1,12 @@
-//! Hostile objects: overloads of every function and operator that statements of nself could mean, which match better than
-//! the server's own where `public` is searched. Each of them tells when a role other than its owner runs it.
+//! Hostile objects: overloads of every function and operator in statements of nself, which match better than the
+//! built-in ones if `public` is searched. Each one records when a role other than its owner runs it.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::database::server::{Server, Session};
 
-/// Statements that sessions of nself run, whatever the database: the words before a bracket are functions.
+/// Statements that sessions of nself run on any database; words before a bracket are functions.
 const STATEMENTS: [&str; 12] = [
     include_str!("../../../../generator/backend/migrations/extensions.sql.j2"),
     include_str!("../../../../generator/backend/migrations/run.sql.j2"),
@@ -22,24 +22,24 @@ const STATEMENTS: [&str; 12] = [
     include_str!("../../../../generator/database/superuser/session.sql"),
 ];
 
-/// Types of what catalogs hold.
+/// Types of the columns of catalogs.
 const TYPES: &str = "ARRAY['name', 'text', '\"char\"', 'int4', 'oid', 'bool']";
 const OPERATORS: &str = "ARRAY['||', '=', '<>', '~~', '!~~', '<', '>', '>=', '+', '-', '/', '<<', '|']";
 
-/// What hostile objects leave behind when another role runs them.
+/// Detects that a different role ran hostile objects.
 pub struct Trap {
     mark: PathBuf,
 }
 
 impl Trap {
-    /// The function `public.sprung()`, by the role of the session, in its database.
+    /// Creates the function `public.sprung()` as the role of the session, in its database.
     pub fn set(server: &Server, session: &mut Session) -> Trap {
         let folder = server.folder().join("marks");
         std::fs::create_dir_all(&folder).unwrap();
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o777);
         std::fs::set_permissions(&folder, mode).unwrap();
         let mark = folder.join("superuser");
-        // What happens to a sequence is not rolled back; a program is the superuser's alone.
+        // Changes of a sequence are not rolled back; only a superuser can run a program.
         session.must(&format!(
             "CREATE SEQUENCE public.marks; GRANT ALL ON SEQUENCE public.marks TO PUBLIC;
              CREATE FUNCTION public.sprung() RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog AS $f$
@@ -56,7 +56,7 @@ impl Trap {
         Trap { mark }
     }
 
-    /// Overloads of all functions and operators that statements of nself name.
+    /// Creates overloads of all functions and operators in statements of nself.
     pub fn arm(&self, session: &mut Session) {
         let names: BTreeSet<String> = STATEMENTS.iter().flat_map(|text| called(text)).collect();
         let names: Vec<String> = names.iter().map(|name| format!("'{name}'")).collect();
@@ -95,7 +95,7 @@ impl Trap {
         assert!(count > 1000, "only {count} hostile functions");
     }
 
-    /// Whether another role ran something hostile since the last time, and whether that was the superuser.
+    /// Returns whether a different role ran a hostile object since the last call, and whether it was the superuser.
     pub fn sprung(&self, session: &mut Session) -> (bool, bool) {
         let called = session.must("SELECT is_called FROM public.marks; SELECT setval('public.marks', 1, false);");
         let by_superuser = self.mark.exists();
@@ -111,7 +111,7 @@ fn inner(server: &Server, path: &Path) -> String {
     server.inner(path.strip_prefix(server.folder()).unwrap().to_str().unwrap())
 }
 
-/// Words before an opening bracket.
+/// Returns the words before an opening bracket.
 fn called(text: &str) -> Vec<String> {
     let word = |sign: char| sign.is_ascii_alphanumeric() || sign == '_';
     let before =

@@ -1,11 +1,12 @@
-//! Event triggers: only a superuser makes one, but its function may belong to another role, which can replace it.
+//! Event triggers: only a superuser can create one, but its function may belong to a different role, which can replace
+//! it.
 
 use crate::attacks::database_sessions::arsenal::Trap;
 use crate::database::project::{FIRST, Project};
 use crate::database::server::{OWNER, Server, Version};
 use crate::support::nself_in;
 
-/// A trigger of the superuser whose function was given to the owner of the database, who replaced it.
+/// Creates a trigger of the superuser whose function the owner of the database has replaced.
 fn taken_over(version: Version, event: &str) -> Option<(Server, Project, crate::database::server::Session, Trap)> {
     let server = Server::start(version)?;
     server.defined("orders");
@@ -23,20 +24,21 @@ fn taken_over(version: Version, event: &str) -> Option<(Server, Project, crate::
     Some((server, project, owner, trap))
 }
 
-/// Attack: the function of an event trigger is code of the owner, and the deployment's superuser makes an extension.
-/// Expectation: the superuser's session stops before any change and says what to do; the function never runs as it.
+/// Attack: the function of an event trigger is code of the owner, and the deployment's superuser creates an extension.
+/// Expectation: the superuser's session fails before any change and says what to do; the function never runs as the
+/// superuser.
 #[test]
 fn the_function_of_an_event_trigger_does_not_run_as_the_superuser() {
     for version in [Version::V15, Version::V17] {
         let Some((server, project, mut owner, trap)) = taken_over(version, "ddl_command_start") else { return };
         let ran = project.migrate(&server, "orders");
-        let why = "the function of an event trigger belongs to a role that is no superuser";
+        let why = "the function of an event trigger belongs to a role that is not a superuser";
         assert!(ran.code != 0 && ran.stderr.contains(why), "{}{}", ran.stdout, ran.stderr);
         assert_eq!(trap.sprung(&mut owner), (false, false), "{version:?}");
         // Known-bad control: any change by a superuser.
         server.psql("postgres", "orders", "CREATE TABLE x ();");
         assert_eq!(trap.sprung(&mut owner), (true, true), "{version:?}");
-        // Once it belongs to a superuser again, the deployment goes on.
+        // Once it belongs to a superuser again, the deployment succeeds.
         server.session("postgres", "orders").must(
             "ALTER FUNCTION public.audit() OWNER TO postgres; CREATE OR REPLACE FUNCTION public.audit() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';",
         );
@@ -45,10 +47,10 @@ fn the_function_of_an_event_trigger_does_not_run_as_the_superuser() {
     }
 }
 
-/// Attack: the same with a trigger of logins, which runs before a session says anything (PostgreSQL 17).
-/// Expectation: sessions of the superuser begin without event triggers.
+/// Attack: the same with a login trigger, which runs before the first statement of a session (PostgreSQL 17).
+/// Expectation: sessions of the superuser start without event triggers.
 #[test]
-fn a_trigger_of_logins_does_not_run_as_the_superuser() {
+fn a_login_trigger_does_not_run_as_the_superuser() {
     let Some((server, project, mut owner, trap)) = taken_over(Version::V17, "login") else { return };
     let admin = format!("postgresql://postgres@/orders?host={}", server.folder().display());
     assert_eq!(nself_in(project.folder.path(), ["db", "status", "--url", &admin]).code, 1);

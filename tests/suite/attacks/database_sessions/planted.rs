@@ -1,9 +1,9 @@
-//! Objects that the owner of a database plants for sessions with more rights: each session of nself, one after the other.
+//! Objects that the owner of a database creates to attack sessions with more rights, tested with each session of nself.
 
 use std::process::Command;
 
 use super::arsenal::Trap;
-use crate::database::project::{FIRST, Project, applied};
+use crate::database::project::{FIRST, Project, applied_migrations};
 use crate::database::server::{OWNER, Server, Session, Version};
 use crate::support::{Ran, nself_in, run};
 
@@ -11,8 +11,8 @@ fn url(server: &Server, user: &str, database: &str) -> String {
     format!("postgresql://{user}@/{database}?host={}", server.folder().display())
 }
 
-/// A database with a ledger, whose owner has planted everything.
-fn planted(version: Version, definition: &str) -> Option<(Server, Project, Session, Trap)> {
+/// Creates a database with a ledger, whose owner has created all hostile objects.
+fn database_with_hostile_objects(version: Version, definition: &str) -> Option<(Server, Project, Session, Trap)> {
     let server = Server::start(version)?;
     server.defined("orders");
     let project = Project::new(definition);
@@ -22,54 +22,56 @@ fn planted(version: Version, definition: &str) -> Option<(Server, Project, Sessi
     Some((server, project, owner, trap))
 }
 
-/// Known-bad control: the statements as they were, by a superuser who searches `public`.
+/// Known-bad control: the same statements by a superuser who searches `public`.
 fn control(server: &Server, owner: &mut Session, trap: &Trap) {
     let catalog = include_str!("../../../../generator/database/catalog.sql");
     server.psql("postgres", "orders", &format!("SET search_path = public;\n{catalog}"));
     assert_eq!(trap.sprung(owner), (true, true), "the planted operators match nothing");
 }
 
-/// Attack: the owner of a database plants functions and operators for the superuser of the deployment, who makes an
-/// extension and runs the first start once more.
-/// Expectation: neither session runs any of them; the extension is there, and so are the migrations.
+/// Attack: the owner of a database creates functions and operators for the deployment's superuser, who creates an
+/// extension and runs the initialization script again.
+/// Expectation: neither session runs any of them; extension and migrations exist.
 #[test]
-fn no_session_of_a_deployment_runs_what_an_owner_planted() {
+fn no_session_of_a_deployment_runs_code_of_an_owner() {
     let extensions = format!("{FIRST}, extensions = [\"citext\", \"pageinspect\"]");
-    let Some((server, project, mut owner, trap)) = planted(Version::V15, &extensions) else { return };
+    let Some((server, project, mut owner, trap)) = database_with_hostile_objects(Version::V15, &extensions) else {
+        return;
+    };
     control(&server, &mut owner, &trap);
     let ran = project.migrate(&server, "orders");
-    assert_eq!((ran.code, applied(&ran)), (0, 1), "{}{}", ran.stdout, ran.stderr);
+    assert_eq!((ran.code, applied_migrations(&ran)), (0, 1), "{}{}", ran.stdout, ran.stderr);
     assert_eq!(trap.sprung(&mut owner), (false, false), "the runner");
     let mut superuser = server.session("postgres", "orders");
     superuser.must("SET search_path = pg_catalog;");
-    let made = superuser.must("SELECT string_agg(extname || ' ' || extnamespace::regnamespace, ',' ORDER BY extname) FROM pg_extension WHERE extname <> 'plpgsql';");
-    assert_eq!(made.trim(), "citext public,pageinspect public");
+    let extensions = superuser.must("SELECT string_agg(extname || ' ' || extnamespace::regnamespace, ',' ORDER BY extname) FROM pg_extension WHERE extname <> 'plpgsql';");
+    assert_eq!(extensions.trim(), "citext public,pageinspect public");
     for _ in 0..2 {
         server.first_start(&project.folder.path().join("deploy/local"));
         assert_eq!(trap.sprung(&mut owner), (false, false), "the first start");
     }
-    // An extension goes away by the superuser too.
+    // The superuser also removes an extension.
     project
         .next(&format!("{FIRST}, allow = {{ citext.deletes_data = \"gone\", pageinspect.deletes_data = \"gone\" }}"));
     let ran = project.migrate(&server, "orders");
-    assert_eq!((ran.code, applied(&ran)), (0, 1), "{}{}", ran.stdout, ran.stderr);
+    assert_eq!((ran.code, applied_migrations(&ran)), (0, 1), "{}{}", ran.stdout, ran.stderr);
     assert_eq!(trap.sprung(&mut owner), (false, false), "the runner that removes");
     control(&server, &mut owner, &trap);
 }
 
-/// Attack: the owner of a database plants functions and operators for an administrator who asks about it by the URL of the
-/// superuser: status, import, both sides of a comparison, the ledger's begin.
-/// Expectation: no session runs any of them, and the ledger is not begun by a superuser at all.
+/// Attack: the owner of a database creates functions and operators for an administrator who uses the superuser's URL:
+/// status, import, both sides of a comparison, baseline.
+/// Expectation: no session runs any of them, and a superuser cannot write the ledger.
 #[test]
-fn no_question_of_a_superuser_runs_what_an_owner_planted() {
-    let Some((server, project, mut owner, trap)) = planted(Version::V15, FIRST) else { return };
+fn no_query_of_a_superuser_runs_code_of_an_owner() {
+    let Some((server, project, mut owner, trap)) = database_with_hostile_objects(Version::V15, FIRST) else { return };
     let (admin, scratch) = (url(&server, "postgres", "orders"), url(&server, "postgres", "postgres"));
     let nself = |arguments: &[&str]| -> Ran { nself_in(project.folder.path(), arguments) };
     let mut quiet = |what: &str| assert_eq!(trap.sprung(&mut owner), (false, false), "{what}");
     let ran = nself(&["db", "status", "--url", &admin]);
     assert!(ran.stdout.contains("server: 0 applied"), "{}{}", ran.stdout, ran.stderr);
     quiet("status");
-    // An operator has no place in a definition; everything was read by then.
+    // A definition cannot contain an operator; everything was read at this point.
     let ran = nself(&["db", "import", "--url", &admin]);
     assert!(ran.code == 2 && ran.stderr.contains("`CREATE OPERATOR"), "{}", ran.stderr);
     quiet("import");
@@ -84,10 +86,10 @@ fn no_question_of_a_superuser_runs_what_an_owner_planted() {
     control(&server, &mut owner, &trap);
 }
 
-/// Attack: `nself.ledger` is a view, or has columns of a type whose cast is a function, or a table with such a child.
-/// Expectation: a superuser's `db status` runs no code of it.
+/// Attack: `nself.ledger` is a view, has columns of a type whose cast is a function, or is a table with such a child.
+/// Expectation: a superuser's `db status` runs none of that code.
 #[test]
-fn a_ledger_that_is_code_is_not_read_as_one() {
+fn a_view_in_place_of_the_ledger_is_not_run() {
     let Some(server) = Server::start(Version::V15) else { return };
     server.defined("orders");
     let project = Project::new(FIRST);
@@ -113,10 +115,10 @@ fn a_ledger_that_is_code_is_not_read_as_one() {
         trap.sprung(&mut owner);
         nself_in(project.folder.path(), ["db", "status", "--url", &url(&server, "postgres", "orders")]);
         assert_eq!(trap.sprung(&mut owner), (false, false), "{way}");
-        // The runner does not take it for its own.
+        // The runner refuses it.
         let ran = project.migrate(&server, "orders");
-        assert!(ran.code != 0 && ran.stderr.contains("the runner did not make"), "{way}: {}", ran.stderr);
-        // Known-bad control: the question as it was.
+        assert!(ran.code != 0 && ran.stderr.contains("the runner did not create"), "{way}: {}", ran.stderr);
+        // Known-bad control: a plain query.
         server.psql(
             "postgres",
             "orders",
@@ -130,11 +132,11 @@ fn a_ledger_that_is_code_is_not_read_as_one() {
     }
 }
 
-/// Attack: a service's role, which once owned the database, leaves functions, a trigger and a schema for the sessions of
-/// the new owner.
-/// Expectation: the runner runs none of them and says what belongs to whom.
+/// Attack: a service's role, which owned the database before, has left functions, a trigger and a schema for the
+/// sessions of the new owner.
+/// Expectation: the runner runs none of them and reports the owners of objects.
 #[test]
-fn what_a_service_left_does_not_run_as_the_new_owner() {
+fn code_of_a_service_does_not_run_as_the_new_owner() {
     let Some(server) = Server::start(Version::V15) else { return };
     server.database("orders");
     let project = Project::new(FIRST);
@@ -152,8 +154,8 @@ fn what_a_service_left_does_not_run_as_the_new_owner() {
     assert_eq!(trap.sprung(&mut service), (true, false));
     superuser.must(&format!("DROP SCHEMA nself CASCADE; REASSIGN OWNED BY owner TO {OWNER};"));
     let ran = project.migrate(&server, "orders");
-    assert_eq!((ran.code, applied(&ran)), (0, 1), "{}", ran.stderr);
-    // A trigger on the ledger, by a role that was given the right.
+    assert_eq!((ran.code, applied_migrations(&ran)), (0, 1), "{}", ran.stderr);
+    // A trigger on the ledger, by a role with that right.
     superuser.must(
         "GRANT TRIGGER ON nself.ledger TO owner;
          CREATE FUNCTION public.fires() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN PERFORM public.sprung(); RETURN NEW; END$$;",
@@ -163,11 +165,12 @@ fn what_a_service_left_does_not_run_as_the_new_owner() {
     );
     project.next(&format!("{FIRST}, tables.later = {{ columns.id.type = \"bigint\", primary_key = [\"id\"] }}"));
     let ran = project.migrate(&server, "orders");
-    assert!(ran.code != 0 && ran.stderr.contains("the runner did not make"), "{}", ran.stderr);
+    assert!(ran.code != 0 && ran.stderr.contains("the runner did not create"), "{}", ran.stderr);
 }
 
-/// Attack: default privileges give everyone everything that the owner will make, the ledger with it.
-/// Expectation: the ledger is read and no more, however it begins; control: another table has those rights.
+/// Attack: default privileges give PUBLIC all rights on objects that the owner creates, including the ledger.
+/// Expectation: the ledger can only be read, regardless of how it was created. Control: a different table has those
+/// rights.
 #[test]
 fn default_privileges_do_not_open_the_ledger() {
     let Some(server) = Server::start(Version::V15) else { return };
@@ -175,10 +178,10 @@ fn default_privileges_do_not_open_the_ledger() {
     let project = Project::new(FIRST);
     let mut owner = server.session(OWNER, "orders");
     owner.must("ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO owner, PUBLIC; ALTER DEFAULT PRIVILEGES GRANT ALL ON SCHEMAS TO owner;");
-    let held = "SELECT string_agg(DISTINCT grantee || ' ' || privilege_type, ',') FROM information_schema.table_privileges WHERE table_schema = 'nself' AND grantee <> current_user;";
+    let privileges = "SELECT string_agg(DISTINCT grantee || ' ' || privilege_type, ',') FROM information_schema.table_privileges WHERE table_schema = 'nself' AND grantee <> current_user;";
     let begin = |server: &Server| project.migrate(server, "orders");
     assert_eq!(begin(&server).code, 0);
-    assert_eq!(owner.must(held).trim(), "PUBLIC SELECT");
+    assert_eq!(owner.must(privileges).trim(), "PUBLIC SELECT");
     let mut service = server.session("owner", "orders");
     assert!(
         service
@@ -193,7 +196,7 @@ fn default_privileges_do_not_open_the_ledger() {
         project.folder.path(),
         ["db", "baseline", "--url", &url(&server, OWNER, "orders"), "--scratch", &url(&server, "postgres", "postgres")],
     );
-    // What everyone has is no right of a service.
+    // Rights of PUBLIC are not rights of a service.
     assert!(ran.code == 2 && ran.stderr.contains("NS733"), "{}", ran.stderr);
     owner.must("ALTER DEFAULT PRIVILEGES REVOKE ALL ON TABLES FROM owner, PUBLIC; ALTER DEFAULT PRIVILEGES REVOKE ALL ON SCHEMAS FROM owner; REVOKE ALL ON orders FROM owner, PUBLIC;");
     owner.must("ALTER DEFAULT PRIVILEGES GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO owner;");
@@ -202,15 +205,17 @@ fn default_privileges_do_not_open_the_ledger() {
         ["db", "baseline", "--url", &url(&server, OWNER, "orders"), "--scratch", &url(&server, "postgres", "postgres")],
     );
     assert_eq!(ran.code, 0, "{}", ran.stderr);
-    assert_eq!(owner.must(held).trim(), "PUBLIC SELECT");
+    assert_eq!(owner.must(privileges).trim(), "PUBLIC SELECT");
 }
 
-/// Attack: the owner sets what every session of its database begins with, a search path and a role among it.
-/// Expectation: the sessions of the superuser begin with their own settings; control: a plain session has the owner's.
+/// Attack: the owner sets defaults for every session of the database, such as a search path and a role.
+/// Expectation: the superuser's sessions override these settings. Control: a plain session has the owner's settings.
 #[test]
-fn settings_of_a_database_do_not_reach_our_sessions() {
+fn settings_of_a_database_do_not_affect_our_sessions() {
     let extensions = format!("{FIRST}, extensions = [\"citext\"]");
-    let Some((server, project, mut owner, trap)) = planted(Version::V15, &extensions) else { return };
+    let Some((server, project, mut owner, trap)) = database_with_hostile_objects(Version::V15, &extensions) else {
+        return;
+    };
     for setting in
         ["search_path = public, pg_catalog", "standard_conforming_strings = off", "role = 'orders_migrations'"]
     {
@@ -220,7 +225,7 @@ fn settings_of_a_database_do_not_reach_our_sessions() {
     plain.args(["-XqAt", "-U", "postgres", "-d", "orders", "-c", "SHOW search_path", "-h"]).arg(server.folder());
     assert_eq!(run(&mut plain).stdout.trim(), "public, pg_catalog");
     let ran = project.migrate(&server, "orders");
-    assert_eq!((ran.code, applied(&ran)), (0, 1), "{}{}", ran.stdout, ran.stderr);
+    assert_eq!((ran.code, applied_migrations(&ran)), (0, 1), "{}{}", ran.stdout, ran.stderr);
     nself_in(project.folder.path(), ["db", "status", "--url", &url(&server, "postgres", "orders")]);
     nself_in(project.folder.path(), ["db", "import", "--url", &url(&server, "postgres", "orders")]);
     assert_eq!(trap.sprung(&mut owner), (false, false));

@@ -1,4 +1,4 @@
-//! SQL of the project that reaches for more: backfills, seeds, hand-written migrations, definitions.
+//! SQL of the project that tries to gain rights: backfills, seeds, hand-written migrations, definitions.
 
 use std::fs;
 use std::path::Path;
@@ -7,7 +7,7 @@ use crate::database::project::{FIRST, Project};
 use crate::database::server::{OWNER, Server, Version};
 use crate::support::{Ran, nself_in, run};
 
-/// Ways from a role that was set to the one that logged in, and to a program of the server or of psql.
+/// Statements that try to return from a set role to the login role, or to run a program of the server or psql.
 fn ways(mark: &str) -> Vec<String> {
     let program = format!("COPY (SELECT 1) TO PROGRAM 'touch {mark}';");
     vec![
@@ -49,10 +49,10 @@ fn gone(mark: &Path) -> bool {
     !there
 }
 
-/// Attack: seeds take back the role that the runner set, end its transaction, or speak to psql.
-/// Expectation: each is refused by the server, nothing of it is done, and no program runs.
+/// Attack: seeds reset the role that the runner set, end its transaction, or use commands of psql.
+/// Expectation: the server refuses each, nothing is changed, and no program runs.
 #[test]
-fn sql_of_the_project_has_no_way_up() {
+fn sql_of_the_project_cannot_gain_rights() {
     let Some(server) = Server::start(Version::V15) else { return };
     server.defined("orders");
     let project = Project::new(&format!(
@@ -87,10 +87,10 @@ fn denied(ran: &Ran) -> bool {
     ran.stderr.contains("permission denied") || ran.stderr.contains("must be superuser")
 }
 
-/// Attack: migrations that were written by hand, with the same; and one that says of itself that it is privileged.
-/// Expectation: the server refuses the first ones; the last one does not generate.
+/// Attack: hand-written migrations with the same statements, and one that is marked as privileged.
+/// Expectation: the server refuses the first ones; `gen` refuses the last one.
 #[test]
-fn a_hand_written_migration_has_no_way_up() {
+fn a_hand_written_migration_cannot_gain_rights() {
     let Some(server) = Server::start(Version::V15) else { return };
     server.defined("orders");
     let (mark, inner) = marks(&server);
@@ -109,7 +109,7 @@ fn a_hand_written_migration_has_no_way_up() {
         let ran = project.migrate(&server, "orders");
         assert!(ran.code != 0 && denied(&ran), "{way}: {}", ran.stderr);
         assert!(gone(&mark), "{way}");
-        // The same for a moment elsewhere, where the URL's user is a superuser.
+        // The same in a temporary database, for a URL of a superuser.
         let url =
             |user: &str, database: &str| format!("postgresql://{user}@/{database}?host={}", server.folder().display());
         server.session(OWNER, "orders").must("DROP SCHEMA nself CASCADE;");
@@ -120,8 +120,8 @@ fn a_hand_written_migration_has_no_way_up() {
         assert!(ran.code == 2 && denied(&ran), "{way}: {}", ran.stderr);
         assert!(gone(&mark), "{way}");
         let mut admin = server.session("postgres", "postgres");
-        let left = "SELECT (SELECT count(*) FROM pg_database WHERE datname LIKE 'nself%') + (SELECT count(*) FROM pg_roles WHERE rolname LIKE 'nself%');";
-        assert_eq!(admin.must(left).trim(), "0");
+        let remaining_objects = "SELECT (SELECT count(*) FROM pg_database WHERE datname LIKE 'nself%') + (SELECT count(*) FROM pg_roles WHERE rolname LIKE 'nself%');";
+        assert_eq!(admin.must(remaining_objects).trim(), "0");
         server.session(OWNER, "orders").must("DROP TABLE orders;");
     }
     let plan = folder.join("plan.json");
@@ -132,10 +132,12 @@ fn a_hand_written_migration_has_no_way_up() {
     assert!(ran.code == 2 && ran.stderr.contains("error[NS735]"), "{}", ran.stderr);
 }
 
-/// Attack: a definition whose view is computed while it is made, on the server after `--scratch`, by a superuser's URL.
-/// Expectation: it is made by a role without rights; nothing of it is left. Control: the superuser may read that.
+/// Attack: a definition with a view that is computed when it is created, on the `--scratch` server with a superuser's
+/// URL.
+/// Expectation: a role without rights creates it, and everything is dropped afterwards. Control: the superuser may read
+/// the data.
 #[test]
-fn definitions_are_made_by_a_role_without_rights() {
+fn scratch_definitions_are_created_by_a_role_without_rights() {
     let Some(server) = Server::start(Version::V15) else { return };
     server.defined("orders");
     let project = Project::new(FIRST);
@@ -164,10 +166,10 @@ fn definitions_are_made_by_a_role_without_rights() {
     assert_eq!(admin.must("SELECT count(*) FROM pg_roles WHERE rolname LIKE 'nself%';").trim(), "0");
 }
 
-/// Attack: the runner gets the superuser's login in place of the owner's, or that of a role that can become one.
-/// Expectation: it refuses before it makes anything.
+/// Attack: the runner gets the login of the superuser, or of a role that can become superuser, instead of the owner's.
+/// Expectation: it fails before any change.
 #[test]
-fn the_runner_refuses_a_session_with_a_way_up() {
+fn the_runner_refuses_a_session_that_can_gain_rights() {
     let Some(server) = Server::start(Version::V15) else { return };
     server.defined("orders");
     let project = Project::new(FIRST);

@@ -1,11 +1,11 @@
-//! Callers whose address decides what they may use.
+//! Callers whose address decides which routes they may use.
 
 use super::running::{GATEWAY, LAN, NEIGHBOUR, OFFICE, RunningEdge, STRANGER, generated};
 use super::{environment, everything, host, tools};
 use crate::up::apart;
 
-/// Attack: callers from private networks, other containers and the bridge itself ask for what is internal.
-/// Expectation: outside local only the listed addresses are internal, and the bridge's is not even when it is listed.
+/// Attack: callers from private networks, other containers and the bridge request internal routes.
+/// Expectation: outside local, only listed addresses are internal, and the bridge's address never is.
 #[test]
 fn only_listed_addresses_are_internal() {
     if tools() {
@@ -40,7 +40,7 @@ fn listed_addresses() {
             assert_eq!((edge.status(LAN, &host("mail"), "/"), edge.status(OFFICE, &host("mail"), "/")), (403, 200));
         }
     }
-    // What the stack opens is open to all callers, and nothing else is.
+    // A route that the stack opens is open to all callers; all others stay internal.
     let opened = generated("tls.mode = 'files, services.hasura.guard.internal_paths = [\"/v1/metadata\"],");
     let edge = RunningEdge::start(&environment(&opened, "staging"));
     let paths = ["/console", "/v1/metadata"].map(|path| (host("api"), path));
@@ -55,12 +55,13 @@ fn listed_addresses() {
     assert_eq!(edge.status(GATEWAY, &host("inner"), "/"), 403, "every caller can have the bridge's address");
 }
 
-/// Attack: a machine of the local network, or another container, reaches the nginx of a developer.
-/// Expectation: with ports on the loopback address this machine alone is internal; with ports elsewhere only what is listed.
+/// Attack: a machine of the local network, or a different container, connects to the nginx of a developer.
+/// Expectation: with ports on the loopback address only this machine is internal; with other ports only listed
+/// addresses.
 #[test]
-fn in_local_this_machine_is_internal_and_the_network_is_not() {
+fn in_local_only_this_machine_is_internal() {
     if tools() {
-        apart("attacks::edge::callers::in_local_this_machine_is_internal_and_the_network_is_not", local_callers);
+        apart("attacks::edge::callers::in_local_only_this_machine_is_internal", local_callers);
     }
 }
 

@@ -1,4 +1,4 @@
-//! Addresses in X-Forwarded-For, and stacks or clusters that lose the client's address.
+//! Addresses in X-Forwarded-For, and stacks or clusters in which the client's address is replaced.
 
 use std::path::Path;
 
@@ -9,14 +9,14 @@ use super::{environment, host, tools};
 use crate::support::{golden, name, nself_in, stack};
 use crate::up::apart;
 
-/// Attack: X-Forwarded-For names an internal address: from the internet, through a trusted proxy, in front of what the
-/// proxy adds, and on a cluster whose load balancer replaced the client's address.
-/// Expectation: only what a listed proxy saw counts, proxies and load balancers never do, and the scheme comes from proxies
-/// alone.
+/// Attack: X-Forwarded-For contains an internal address: from the internet, through a trusted proxy before the address
+/// that it appends, and on a cluster whose load balancer replaced the client's address.
+/// Expectation: only the address that a listed proxy appended counts; proxies and load balancers never count as
+/// internal, and only proxies set the scheme.
 #[test]
-fn a_forged_forwarded_address_is_not_believed() {
+fn a_forged_forwarded_address_is_not_trusted() {
     if tools() {
-        apart("attacks::edge::forwarded_addresses::a_forged_forwarded_address_is_not_believed", forged_addresses);
+        apart("attacks::edge::forwarded_addresses::a_forged_forwarded_address_is_not_trusted", forged_addresses);
     }
 }
 
@@ -60,7 +60,7 @@ fn forged_addresses() {
     );
     drop(edge);
 
-    // On a cluster nothing is listed: the gateway is believed for one step, so the load balancer is the client.
+    // On a cluster only the address that the gateway appended is trusted, so the load balancer counts as the client.
     let cluster = "kubernetes = { enabled = true, edge = 'ingress, preserves_client_address = true, edge_namespace = \"traefik\" },";
     let project = generated(&format!("{inner} {office} {cluster}"));
     let pods = crate::nginx::configuration_of_pods(&environment(&project, "prod").join("kubernetes"));
@@ -69,25 +69,25 @@ fn forged_addresses() {
     assert_eq!(behind(&edge, NEIGHBOUR, "inner", "198.51.100.7").status, 200);
     assert_eq!(behind(&edge, STRANGER, "inner", "198.51.100.7").status, 403);
     drop(edge);
-    // Control: as proxies were believed before.
+    // Control: trust all addresses of the header.
     let edge =
         RunningEdge::start_with(pods.path(), |text| text.replace("real_ip_recursive off;", "real_ip_recursive on;"));
     assert_eq!(behind(&edge, NEIGHBOUR, "inner", "198.51.100.7, 10.42.0.1").status, 200);
 }
 
-/// The findings of a stack with an internal route and these fields.
-fn refused(body: &str) -> (i32, String) {
+/// Returns the findings of a stack with an internal route and these fields.
+fn findings_of(body: &str) -> (i32, String) {
     let inner = "services.inner = { image = \"a/b:1\", port = 8001, user = \"1:1\", route = { subdomain = \"inner\", access = 'internal } },";
     let project = stack(&format!("{{ project = \"shop\", domain = \"shop.example.com\", {inner} {body} }}"));
     let ran = nself_in(project.path(), ["gen", "--env", "prod"]);
     (ran.code, ran.stderr)
 }
 
-/// Attack: a stack whose internal routes would admit the internet, since a proxy, a bridge or a load balancer replaces
-/// the addresses of clients.
-/// Expectation: such a stack is refused (NS605, NS606) at the field that is wrong, and accepted once the hint is followed.
+/// Attack: a stack whose internal routes would be open to the internet, since a proxy, a bridge or a load balancer
+/// replaces the addresses of clients.
+/// Expectation: the stack is refused (NS605, NS606) at the wrong field, and accepted after following the hint.
 #[test]
-fn stacks_whose_clients_have_no_address_are_refused() {
+fn internal_routes_without_client_addresses_are_refused() {
     let listed = "edge.internal_addresses = [\"198.51.100.0/24\"],";
     let gateway = "kubernetes = nself.clusters.gateway \"envoy\" & { enabled = true, MORE },";
     let k3s = "kubernetes = nself.clusters.k3s & { enabled = true, MORE },";
@@ -111,31 +111,31 @@ fn stacks_whose_clients_have_no_address_are_refused() {
         ("NS606", "edge.trusted_proxies = [\"198.51.0.0/16\"],".into(), "edge.trusted_proxies = [\"198.51.101.1\"],".into()),
         ("NS606", "edge.trusted_proxies = [\"0.0.0.0/0\"],".into(), String::new()),
     ] {
-        let (exit, stderr) = refused(&format!("{listed} {wrong}"));
+        let (exit, stderr) = findings_of(&format!("{listed} {wrong}"));
         assert!(exit == 2 && stderr.contains(&format!("error[{code}]")), "{wrong}: {stderr}");
-        let (exit, stderr) = refused(&format!("{listed} {fixed}"));
+        let (exit, stderr) = findings_of(&format!("{listed} {fixed}"));
         assert!(exit == 0 && !stderr.contains("NS605") && !stderr.contains("NS606"), "{fixed}: {stderr}");
     }
     for everything in ["0.0.0.0/0", "::/0"] {
-        let (exit, stderr) = refused(&format!("edge.internal_addresses = [\"{everything}\"],"));
+        let (exit, stderr) = findings_of(&format!("edge.internal_addresses = [\"{everything}\"],"));
         assert!(exit == 2 && stderr.contains("error[NS606]"), "{stderr}");
     }
-    // The pods of a gateway have private addresses unless the stack says which.
+    // Without `edge_namespace`, any private address may be a gateway's.
     let vpn = "edge.internal_addresses = [\"10.8.0.0/24\"],";
-    let (exit, stderr) = refused(&format!("{vpn} {}", gateway.replace("MORE", both)));
+    let (exit, stderr) = findings_of(&format!("{vpn} {}", gateway.replace("MORE", both)));
     assert!(exit == 2 && stderr.contains("error[NS606]"), "{stderr}");
     let (exit, stderr) =
-        refused(&format!("{vpn} edge.trusted_proxies = [\"10.42.0.0/16\"], {}", gateway.replace("MORE", both)));
+        findings_of(&format!("{vpn} edge.trusted_proxies = [\"10.42.0.0/16\"], {}", gateway.replace("MORE", both)));
     assert_eq!(exit, 0, "{stderr}");
-    // Nothing is admitted where nothing is listed, which is a warning.
-    let (exit, stderr) = refused("");
+    // Without listed addresses, no caller is internal, which is a warning.
+    let (exit, stderr) = findings_of("");
     assert!(exit == 0 && stderr.contains("warning[NS604]: `inner.shop.example.com` is internal"), "{stderr}");
 }
 
-/// Attack: ports of the nodes, where kube-proxy replaces the client's address by the node's.
-/// Expectation: the Service of the edge says `externalTrafficPolicy: Local`, by which addresses stay; no other has it.
+/// Attack: through ports of the nodes, kube-proxy replaces the client's address by the node's.
+/// Expectation: only the Service of the edge has `externalTrafficPolicy: Local`, which keeps the client's address.
 #[test]
-fn ports_of_the_nodes_keep_the_clients_address() {
+fn node_ports_keep_the_clients_address() {
     let case = golden(false).into_iter().find(|case| name(case) == "kubernetes").unwrap();
     let services = |environment: &str| -> Vec<(String, Value)> {
         let folder = case.join("out").join(environment).join("kubernetes");

@@ -1,10 +1,10 @@
-//! Request headers that claim an address, a role or a path.
+//! Forged request headers for an address, a role or a path.
 
 use super::running::{Answer, GATEWAY, OFFICE, Request, RunningEdge, STRANGER, generated};
 use super::{environment, everything, host, tools};
 use crate::up::apart;
 
-/// Headers that claim the client's address, the protocol, the host or the path.
+/// Headers that can forge the client's address, the protocol, the host or the path.
 const CLAIMS: [&str; 24] = [
     "X-Forwarded-For",
     "X-Forwarded-Proto",
@@ -32,12 +32,12 @@ const CLAIMS: [&str; 24] = [
     "X-Request-Id",
 ];
 
-/// Attack: a client claims another address, scheme, host or path in each header that services believe.
-/// Expectation: on every kind of route, gRPC included, they arrive with the edge's values or not at all.
+/// Attack: a client forges an address, scheme, host or path in each header that services may trust.
+/// Expectation: on every kind of route, including gRPC, the edge replaces or removes them.
 #[test]
-fn claims_of_clients_never_arrive() {
+fn headers_that_clients_forge_are_removed() {
     if tools() {
-        apart("attacks::edge::headers::claims_of_clients_never_arrive", claims);
+        apart("attacks::edge::headers::headers_that_clients_forge_are_removed", claims);
     }
 }
 
@@ -72,16 +72,16 @@ fn claims() {
     check(&answer, &host("rpc"), STRANGER);
     assert_eq!(answer.received["version"], "2", "gRPC goes on by HTTP/2");
     drop(edge);
-    // A dev server of this machine is a service like others.
+    // A dev server on this machine is treated like a service.
     let edge = RunningEdge::start(&environment(&project, "local"));
     let host = "web.local.nself.org";
     let answers = edge.ask(&[Request::get(GATEWAY, host, "/", &format!("{lines}X-App: kept\r\n"))]);
     check(&answers[0], host, GATEWAY);
 }
 
-/// Attack: the admin secret of Hasura comes from the internet, under each name and spelling that Hasura reads.
-/// Expectation: refused on every endpoint alike, also where it is doubled or comes second; internal callers may use it, and
-/// every caller where the stack says so.
+/// Attack: a request from the internet has Hasura's admin secret, under each name and spelling that Hasura reads.
+/// Expectation: it is refused on every endpoint, also if the header is repeated; internal callers may use it, and all
+/// callers if the stack allows it.
 #[test]
 fn the_admin_secret_is_refused_from_outside() {
     if tools() {
@@ -116,7 +116,7 @@ fn admin_secrets() {
                 let statuses: Vec<u64> = edge.ask(&all(from)).iter().map(|answer| answer.status).collect();
                 assert_eq!(statuses, [status; 9], "{profile} {host}: {spellings:?}");
             }
-            // A request without a secret passes.
+            // A request without a secret is accepted.
             let answer = ask(STRANGER, "X-Hasura-Role: user");
             assert_eq!(answer.status, 200, "{answer:?}");
             assert_eq!(answer.received["headers"]["x-hasura-role"], "user");

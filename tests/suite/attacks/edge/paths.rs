@@ -4,9 +4,9 @@ use super::running::{Request, RunningEdge, STRANGER};
 use super::{environment, everything, host, tools};
 use crate::up::apart;
 
-/// Returns the path as the most tolerant server reads it: decoded repeatedly, backslashes as slashes, without
-/// parameters, empty segments and segments of dots, in lower case.
-fn generous(path: &str) -> String {
+/// Returns the path as the most tolerant server would read it: decoded repeatedly, in lower case, with slashes for
+/// backslashes, and without parameters, empty segments and dot segments.
+fn most_tolerant_reading(path: &str) -> String {
     let mut text = path.split(['?', '#']).next().unwrap_or_default().to_owned();
     for _ in 0..4 {
         let mut decoded = Vec::new();
@@ -26,7 +26,7 @@ fn generous(path: &str) -> String {
                 }
             }
         }
-        // Overlong forms of a slash.
+        // Overlong encodings of a slash.
         text = decoded.iter().map(|byte| char::from(*byte)).collect();
         text = text
             .replace("\u{c0}\u{af}", "/")
@@ -45,7 +45,7 @@ fn generous(path: &str) -> String {
     format!("/{}", steps.join("/"))
 }
 
-/// Returns spellings that some server reads as this path, and spellings that lead from it to a different path.
+/// Returns spellings that some server reads as this path, and spellings that turn this path into a different one.
 fn spellings(path: &str) -> Vec<String> {
     let last = path.rsplit('/').next().unwrap();
     let parent = path.strip_suffix(last).unwrap();
@@ -106,12 +106,12 @@ fn spellings(path: &str) -> Vec<String> {
     all
 }
 
-/// Attack: a path that an access rule closes is spelled so that nginx and the service read different paths.
-/// Expectation: what arrives from outside is not the closed path, however generously it is read; the rest is refused.
+/// Attack: an internal path is spelled so that nginx and the service read different paths.
+/// Expectation: no forwarded path is the internal path even for the most tolerant reader; other spellings are refused.
 #[test]
-fn no_spelling_of_a_closed_path_arrives() {
+fn no_spelling_bypasses_an_internal_path() {
     if tools() {
-        apart("attacks::edge::paths::no_spelling_of_a_closed_path_arrives", closed_paths);
+        apart("attacks::edge::paths::no_spelling_bypasses_an_internal_path", closed_paths);
     }
 }
 
@@ -135,7 +135,7 @@ fn closed_paths() {
         };
         rules.iter().any(|rule| below(rule))
     };
-    // Control: the rules are what refuses; without them the same spellings arrive.
+    // Control: without the rules, the same spellings are forwarded.
     let open = |text: &str| text.replace("default outside;", "default inside;").replace("return 400;", "break;");
     for (profile, control) in [("staging", false), ("prod", false), ("prod", true)] {
         let files = environment(&project, profile);
@@ -150,7 +150,7 @@ fn closed_paths() {
             for (path, answer) in cases.iter().zip(edge.ask(&requests)) {
                 assert!([200, 400, 403].contains(&answer.status), "{subdomain}{path}: {answer:?}");
                 let received = answer.received["path"].as_str().unwrap_or_default();
-                if answer.status == 200 && closed(subdomain, &generous(received)) {
+                if answer.status == 200 && closed(subdomain, &most_tolerant_reading(received)) {
                     arrived.push(format!("{profile} {subdomain} {path}: {received}"));
                 }
             }
@@ -163,12 +163,12 @@ fn closed_paths() {
     }
 }
 
-/// Attack: none; the rules for paths must not cost what they do not protect.
-/// Expectation: public paths arrive as they were sent, and where no rule depends on the path, every path does.
+/// Attack: none; the rules must not affect paths that they do not protect.
+/// Expectation: public paths are forwarded unchanged; if no rule depends on the path, all paths are.
 #[test]
-fn public_paths_arrive_as_they_were_sent() {
+fn public_paths_are_forwarded_unchanged() {
     if tools() {
-        apart("attacks::edge::paths::public_paths_arrive_as_they_were_sent", public_paths);
+        apart("attacks::edge::paths::public_paths_are_forwarded_unchanged", public_paths);
     }
 }
 

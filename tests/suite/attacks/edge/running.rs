@@ -1,7 +1,6 @@
-//! A real nginx with the files of one generated environment, in front of a real service, in separate namespaces.
-//!
-//! A copy of the files has different addresses only: every upstream is one service at 127.0.0.1, because
-//! no engine provides DNS for the others. The loopback interface has the addresses of all callers.
+//! A real nginx with the files of one generated environment, in front of a real service, in separate namespaces. The
+//! copy of the files differs only in addresses: every upstream is one service at 127.0.0.1, because no engine provides
+//! DNS. The loopback interface has the addresses of all callers.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -12,10 +11,10 @@ use serde_json::{Value, json};
 use crate::nginx::key_pair;
 use crate::support::{nself_in, project, root, run, stack, tool};
 
-/// The container's own address, and the gateway of its bridge.
+/// The container's address, and the gateway of its bridge.
 pub const SERVER: &str = "172.30.0.5";
 pub const GATEWAY: &str = "172.30.0.1";
-/// Another container, a machine of a private network, an office that the stack lists, and the internet.
+/// A different container, a machine of a private network, an office that the stack lists, and the internet.
 pub const NEIGHBOUR: &str = "172.30.0.9";
 pub const LAN: &str = "192.168.1.7";
 pub const OFFICE: &str = "198.51.100.7";
@@ -33,14 +32,14 @@ pub fn generated(body: &str) -> tempfile::TempDir {
     project
 }
 
-/// A running nginx and service; both end when the value is dropped.
+/// A running nginx and service; both stop when the value is dropped.
 pub struct RunningEdge {
     children: Vec<Child>,
     pub files: tempfile::TempDir,
     _pair: tempfile::TempDir,
 }
 
-/// A request exactly as it is sent.
+/// A raw request.
 #[derive(Clone)]
 pub struct Request {
     pub from: &'static str,
@@ -56,13 +55,13 @@ impl Request {
     }
 }
 
-/// Returns the text of an nginx file without limits of requests and connections, which tests exceed.
+/// Removes limits of requests and connections from an nginx file, since tests exceed them.
 fn without_limits(text: &str) -> String {
     let is_limit = |line: &str| ["limit_req zone=", "limit_conn clients "].iter().any(|limit| line.starts_with(limit));
     text.split_inclusive('\n').filter(|line| !is_limit(line.trim_start())).collect()
 }
 
-/// The status and, where the service answered, what it received.
+/// The status and, if the service answered, the request that it received.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
     pub status: u64,
@@ -77,7 +76,7 @@ impl RunningEdge {
         Self::start_with(environment, str::to_owned)
     }
 
-    /// Starts nginx with a changed text of every file, for controls.
+    /// Starts nginx with changed files, for controls.
     pub fn start_with(environment: &Path, change: impl Fn(&str) -> String) -> Self {
         let service = tool("hypercorn/bin/hypercorn").expect("the tools were there");
         let mut service = Command::new(service);
@@ -85,7 +84,8 @@ impl RunningEdge {
         Self::start_before(service, None, environment, change)
     }
 
-    /// Starts nginx in front of a service that listens at [`SERVICE`], in a memory cgroup if `cgroup` names its folder.
+    /// Starts nginx in front of a service that listens at [`SERVICE`]; in the memory cgroup in the folder `cgroup`, if
+    /// given.
     pub fn start_before(
         mut service: Command,
         cgroup: Option<&Path>,
@@ -148,7 +148,7 @@ impl RunningEdge {
         self.ask(&[Request::get(from, host, path, "")])[0].status
     }
 
-    /// Requests `open` with an upgrade to h2c and, inside of that connection, `path`.
+    /// Requests `open` with an upgrade to h2c and then `path` in that connection.
     pub fn smuggle(&self, from: &str, host: &str, open: &str, path: &str) -> Value {
         let mut client = Command::new("python3");
         let script = root().join("tests/edge/client.py");
@@ -193,7 +193,7 @@ impl RunningEdge {
 impl Drop for RunningEdge {
     fn drop(&mut self) {
         for child in self.children.iter_mut().rev() {
-            // The master ends its workers on this signal; killed, it would leave them.
+            // The master stops its workers on this signal; if it were killed, they would keep running.
             run(Command::new("kill").args(["-TERM", &child.id().to_string()]));
             let ended = (0..100).any(|_| {
                 std::thread::sleep(Duration::from_millis(50));
@@ -207,7 +207,7 @@ impl Drop for RunningEdge {
     }
 }
 
-/// A copy of the files whose upstreams are the service.
+/// Copies the files with the service as every upstream.
 fn at_one_place(environment: &Path, change: &impl Fn(&str) -> String) -> tempfile::TempDir {
     let copy = project(environment);
     for entry in walkdir::WalkDir::new(copy.path().join("nginx")).into_iter().map(Result::unwrap) {
@@ -226,7 +226,7 @@ fn at_one_place(environment: &Path, change: &impl Fn(&str) -> String) -> tempfil
     copy
 }
 
-/// Starts nginx in the root file system with the nginx of our image, with empty folders where it writes.
+/// Starts nginx in the root file system with the nginx of our image and empty writable folders.
 fn nginx(system: &PathBuf, files: &Path, pair: &Path, cgroup: Option<&Path>) -> Child {
     let script = r#"
 set -e

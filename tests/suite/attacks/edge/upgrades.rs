@@ -6,12 +6,12 @@ use super::running::{Request, RunningEdge, STRANGER};
 use super::{environment, everything, host, tools};
 use crate::up::apart;
 
-/// Attack: a request asks for an upgrade to h2c, and requests inside of the connection bypass the rules of the edge.
-/// Expectation: only upgrades to websockets reach a service; in the control, which forwards all upgrades, the attack succeeds.
+/// Attack: a request upgrades to h2c, and requests inside the connection bypass the rules of the edge.
+/// Expectation: only upgrades to websockets are forwarded. Control: if all upgrades are forwarded, the attack succeeds.
 #[test]
-fn an_upgrade_to_http2_smuggles_nothing() {
+fn an_upgrade_to_http2_cannot_smuggle_requests() {
     if tools() {
-        apart("attacks::edge::upgrades::an_upgrade_to_http2_smuggles_nothing", upgrades);
+        apart("attacks::edge::upgrades::an_upgrade_to_http2_cannot_smuggle_requests", upgrades);
     }
 }
 

@@ -1,4 +1,4 @@
-//! Attacks through functions that have their owner's rights.
+//! Attacks through functions that run with their owner's rights.
 
 use nself::codes::Code;
 use nself::database::complete;
@@ -18,9 +18,9 @@ fn definition(settings: &Value, schemas: &Value) -> Vec<Code> {
 
 /// Attack: a definer function whose names its caller can replace: no search path, one in which a role may create
 /// objects, one without `pg_temp` at its end.
-/// Expectation: NS742; a fixed path passes.
+/// Expectation: NS742. Control: a fixed path is accepted.
 #[test]
-fn a_definer_without_a_fixed_path_is_refused() {
+fn a_definer_without_a_fixed_search_path_is_refused() {
     let none = json!({});
     let open =
         json!({ "open": { "grants": { "reader": ["create"] } }, "audit": { "grants": { "reader": ["usage"] } } });
@@ -45,7 +45,7 @@ fn a_definer_without_a_fixed_path_is_refused() {
     assert_eq!(definition(&json!({ "search_path": "public, pg_temp" }), &public), [Code::OpenDefiner]);
 }
 
-/// A project whose database `owner` migrates and `reader` reads.
+/// Creates a project with a database whose rows `owner` reads and writes, and `reader` reads.
 fn project(definition: &str) -> Project {
     let project = Project { folder: stack("{}") };
     define(&project, definition);
@@ -71,12 +71,12 @@ fn function(more: &str) -> String {
     )
 }
 
-/// Attack: a role without any grant calls a definer function, one made so, one that becomes so, and shadows the table
-/// that it reads by a temporary one.
-/// Expectation: the call is refused, unless `grants` name the role or everyone; the temporary table is not read.
-/// Control: the same function with its caller's rights may be called by everyone, and reads the temporary table.
+/// Attack: a role without grants calls a definer function, created or changed to be one, and shadows the table that it
+/// reads by a temporary table.
+/// Expectation: the call is refused unless `grants` has the role or `public`; the temporary table is not read.
+/// Control: every role may call the same function without definer rights, and it reads the temporary table.
 #[test]
-fn only_roles_with_a_grant_call_a_definer() {
+fn only_roles_with_a_grant_can_call_a_definer() {
     let Some(server) = Server::start(Version::V15) else { return };
     let definer = "security_definer = true, settings.search_path = \"public, pg_temp\",";
     let call = "SELECT count_secrets();";

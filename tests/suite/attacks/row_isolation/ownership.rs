@@ -1,4 +1,4 @@
-//! The role of a service reads and writes rows and owns nothing: what keeps tenants apart is not its to lift.
+//! The role of a service reads and writes rows and owns no objects, so it cannot lift the isolation of tenants.
 
 use std::process::Command;
 
@@ -8,7 +8,7 @@ use crate::support::{golden, name, nself_in, project, run};
 const A: &str = "aaaaaaaa-0000-0000-0000-000000000000";
 const B: &str = "bbbbbbbb-0000-0000-0000-000000000000";
 
-/// The golden case's database, made by the server's first start and the runner, with rows of two tenants.
+/// Creates the database of the golden case with the initialization script and the runner, with rows of two tenants.
 fn tickets() -> Option<(Server, tempfile::TempDir)> {
     let server = Server::start(Version::V17)?;
     let case = golden(false).into_iter().find(|case| name(case) == "database").unwrap();
@@ -34,7 +34,7 @@ fn migrate(server: &Server, case: &tempfile::TempDir) {
     assert_eq!(ran.code, 0, "{}", ran.stderr);
 }
 
-/// Each would give the service more than rows, or take something from the tables.
+/// Statements that would give the service more than access to rows, or change tables.
 const LIFTS: [&str; 27] = [
     "ALTER TABLE tickets DISABLE ROW LEVEL SECURITY;",
     "ALTER TABLE tickets NO FORCE ROW LEVEL SECURITY;",
@@ -65,10 +65,11 @@ const LIFTS: [&str; 27] = [
     "UPDATE nself.ledger SET sum = '';",
 ];
 
-/// Attack: the role of a service lifts row-level security, changes or drops what it works on, or becomes the owner.
-/// Expectation: everything is refused, and rows of the other tenant stay out of sight; the role still reads and writes rows.
+/// Attack: the role of a service lifts row-level security, changes or drops tables, or becomes the owner.
+/// Expectation: everything is refused, rows of the other tenant stay invisible, and the role can still read and write
+/// rows.
 #[test]
-fn a_service_cannot_lift_what_keeps_tenants_apart() {
+fn a_service_cannot_lift_row_level_security() {
     let Some((server, _case)) = tickets() else { return };
     let mut service = server.session("tickets", "tickets");
     service.must(&format!("SET app.tenant_id = '{A}';"));
@@ -86,7 +87,7 @@ fn a_service_cannot_lift_what_keeps_tenants_apart() {
             .iter()
             .any(|words| error.contains(words))
         });
-        // The server takes the words of this one and gives nothing.
+        // The server accepts this statement but grants nothing.
         let nothing_granted = lift.starts_with("GRANT ALL ON tickets") && tried.is_ok();
         assert!(refused || nothing_granted, "{lift}: {tried:?}");
         assert_eq!(service.must(&foreign).trim(), "0", "{lift}");
@@ -96,22 +97,23 @@ fn a_service_cannot_lift_what_keeps_tenants_apart() {
     assert_eq!(superuser.must(owned).trim(), "0", "services own nothing here");
     let forced = "SELECT count(*) FROM pg_class WHERE relname IN ('tickets', 'people') AND relrowsecurity AND relforcerowsecurity;";
     assert_eq!(superuser.must(forced).trim(), "2");
-    // What a service is there for.
+    // The service can still do its work.
     service.must(&format!(
         "INSERT INTO tickets (tenant_id, author_id, title) VALUES ('{A}', '{A}', 'mine');
          UPDATE tickets SET title = 'still mine' WHERE title = 'mine'; DELETE FROM tickets WHERE title = 'still mine';"
     ));
     assert_eq!(service.must("SELECT count(*) FROM tickets;").trim(), "1");
-    // Control: the owner of the tables, which the service was once, lifts it by one statement.
+    // Control: the owner of the tables can lift it with one statement.
     let mut owner = server.session("tickets_migrations", "tickets");
     let lifted = owner.must(&format!("BEGIN; ALTER TABLE tickets DISABLE ROW LEVEL SECURITY; {foreign} ROLLBACK;"));
     assert_eq!(lifted.trim(), "1");
 }
 
-/// Attack: a later migration makes tables, and someone gives the service the ownership so that it can use them.
-/// Expectation: rights on later tables, sequences and schemas follow without that, rows only, and none on the ledger.
+/// Attack: a later migration creates tables, and an operator makes the service their owner so that it can use them.
+/// Expectation: the service gets rights on rows of later tables, sequences and schemas without that, and none on the
+/// ledger.
 #[test]
-fn rights_on_later_tables_follow_and_are_rights_on_rows() {
+fn services_get_rights_on_rows_of_later_tables() {
     let Some((server, case)) = tickets() else { return };
     let mut owner = server.session("tickets_migrations", "tickets");
     owner.must("CREATE SCHEMA later; CREATE TABLE later.notes (id int GENERATED ALWAYS AS IDENTITY, note text);");
@@ -123,17 +125,17 @@ fn rights_on_later_tables_follow_and_are_rights_on_rows() {
         let error = service.try_run(sql).expect_err(sql);
         assert!(error.contains("must be owner") || error.contains("permission denied"), "{sql}: {error}");
     }
-    let held = "SELECT coalesce(string_agg(DISTINCT privilege_type, ' '), '') FROM information_schema.role_table_grants WHERE table_schema = 'nself' AND grantee <> 'tickets_migrations';";
-    assert_eq!(owner.must(held).trim(), "SELECT", "the ledger is read and no more");
-    // The first start again gives the same.
+    let privileges = "SELECT coalesce(string_agg(DISTINCT privilege_type, ' '), '') FROM information_schema.role_table_grants WHERE table_schema = 'nself' AND grantee <> 'tickets_migrations';";
+    assert_eq!(owner.must(privileges).trim(), "SELECT", "the ledger is read and no more");
+    // Running the initialization script again grants the same.
     server.first_start(&case.path().join("deploy/local"));
     migrate(&server, &case);
-    assert_eq!(owner.must(held).trim(), "SELECT");
+    assert_eq!(owner.must(privileges).trim(), "SELECT");
     service.must("SELECT count(*) FROM later.notes;");
 }
 
-/// Attack: a table of the tenants belongs to the service's role, as it did before there was a role for migrations.
-/// Expectation: the runner stops and says how to give it to the owner; after that it goes on.
+/// Attack: a table of the tenants belongs to the service's role, as in earlier releases.
+/// Expectation: the runner fails and shows how to change the owner; afterwards it succeeds.
 #[test]
 fn a_table_that_belongs_to_a_service_stops_the_runner() {
     let Some((server, case)) = tickets() else { return };

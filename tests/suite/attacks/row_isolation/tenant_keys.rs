@@ -26,7 +26,7 @@ fn tables(convention: &str, scope: &str, action: &str) -> String {
     )
 }
 
-/// Whether tenant B learns that A has the person 1, and what is left of B's notes after A deleted it.
+/// Returns whether tenant B learns that A has the person 1, and B's notes after A deletes it.
 fn attack(server: &Server, database: &str, definition: &str) -> (bool, String) {
     let project = Project::new(definition);
     server.defined(database);
@@ -43,7 +43,7 @@ fn attack(server: &Server, database: &str, definition: &str) -> (bool, String) {
     };
     let (into, value) = if isolated { ("tenant_id, ", "current_setting('app.tenant_id')::uuid, ") } else { ("", "") };
     of(A, &format!("INSERT INTO people ({into}id) VALUES ({value}1);")).unwrap();
-    // A row of B that points to a row of A is taken only if that row exists: 1 does, 2 does not.
+    // The server accepts a row of B that refers to a row of A only if that row exists: 1 does, 2 does not.
     let exists = of(B, &format!("INSERT INTO notes ({into}id, author) VALUES ({value}10, 1);")).is_ok();
     let missing = of(B, &format!("INSERT INTO notes ({into}id, author) VALUES ({value}11, 2);")).is_ok();
     of(B, &format!("INSERT INTO people ({into}id) VALUES ({value}3);")).unwrap();
@@ -58,11 +58,11 @@ fn attack(server: &Server, database: &str, definition: &str) -> (bool, String) {
     )
 }
 
-/// Attack: B refers to ids of A, to learn which exist; A deletes a row to which a row of B refers.
-/// Expectation: B gets the same answer for both ids, and A's delete leaves B's rows as they are; inside of a tenant
-/// the action works. Control: without the convention B learns the id, and its row is deleted.
+/// Attack: B refers to ids of A to learn which exist; A deletes a row to which a row of B refers.
+/// Expectation: B gets the same answer for both ids, and A's delete does not change B's rows; within a tenant the
+/// action works. Control: without the convention, B learns the id, and its row is deleted.
 #[test]
-fn a_key_stays_inside_of_its_tenant() {
+fn a_foreign_key_stays_within_its_tenant() {
     let Some(server) = Server::start(Version::V15) else { return };
     let control = attack(&server, "shared", &tables("none", "", "cascade"));
     assert_eq!(control, (true, "12:3".to_owned()), "the attack does nothing here");
@@ -71,13 +71,13 @@ fn a_key_stays_inside_of_its_tenant() {
         assert_eq!(attack(&server, &format!("keys_{action}"), &definition), (false, "12:3".to_owned()), "{action}");
         let mut admin = server.session("postgres", &format!("keys_{action}"));
         let deleted = admin.try_run("DELETE FROM people WHERE id = 3;");
-        let left = admin.must("SELECT string_agg(id || ':' || coalesce(author::text, '-'), ' ') FROM notes;");
+        let remaining = admin.must("SELECT string_agg(id || ':' || coalesce(author::text, '-'), ' ') FROM notes;");
         let expected = match action {
             "cascade" => (true, ""),
             "set_null" => (true, "12:-"),
             _ => (false, "12:3"),
         };
-        assert_eq!((deleted.is_ok(), left.trim()), expected, "{action}");
+        assert_eq!((deleted.is_ok(), remaining.trim()), expected, "{action}");
     }
 }
 
@@ -86,11 +86,11 @@ fn codes(tables: &Value) -> Vec<Code> {
     complete(schema, &FieldPath::root()).1.iter().map(|finding| finding.code).collect()
 }
 
-/// Attack: keys that cannot be completed: from a shared table to a tenant's, with the tenant's column on one side or
-/// in another place, and one that would take the column away.
+/// Attack: keys that cannot be completed: from a shared table to a tenant's table, with the tenant's column on one side
+/// only or at a different position, and a key whose action would unset the column.
 /// Expectation: NS743.
 #[test]
-fn a_key_that_crosses_tenants_is_refused() {
+fn a_foreign_key_across_tenants_is_refused() {
     let with = |scope: &str, key: Value| {
         let people = json!({ "scope": "tenant", "columns": { "id": { "type": "uuid" } }, "primary_key": ["id"] });
         let mut notes =

@@ -1,5 +1,4 @@
-//! Two answers to one question: whether a text is one expression or one query. The server's parser is asked about
-//! every text that this crate takes.
+//! Compares two parsers: every text that this crate accepts as one expression or query is sent to the server's parser.
 
 use nself::database::model::{Expression, Query};
 use nself::values::Checked;
@@ -9,8 +8,8 @@ use crate::database::server::{Server, Version};
 use crate::fuzz::targets::SQL;
 use crate::fuzz::{Numbers, cases, corpus, mutated, seed};
 
-/// The plainest statement around a text, and statements that the server reads only if the text fills its place: it
-/// is in brackets, between key words and in an array at once, so that nothing that closes one of them closes all.
+/// A simple statement around a text, and a statement that the server accepts only if the text fills its slot: the text
+/// is in brackets, between key words and in an array at once, so that it cannot close all of them.
 type Around = fn(&str) -> [String; 2];
 
 fn around_expression(text: &str) -> [String; 2] {
@@ -27,12 +26,12 @@ fn around_query(text: &str) -> [String; 2] {
     [format!("CREATE VIEW v AS\n{text};"), format!("COPY ({text}) TO STDOUT;")]
 }
 
-/// What the server makes of a text that this crate takes.
+/// How the server reads a text that this crate accepts.
 enum Reading {
     Same,
-    /// It does not parse, so that a migration with it fails before anything runs.
+    /// The server refuses it, so a migration with it fails before any change.
     Nothing(String),
-    /// It parses as something else.
+    /// The server reads it differently.
     Other(String),
 }
 
@@ -53,7 +52,7 @@ fn readings(parser: &mut Parser, texts: &[String], around: Around) -> Vec<Readin
 fn compare(version: Version, usual: u64) {
     let Some(server) = Server::start(version) else { return };
     let mut parser = Parser::connect(server.folder());
-    // Controls: the server refuses what leaves its place, and takes what does not.
+    // Controls: the server refuses text that escapes from its slot, and accepts other text.
     for (text, taken) in
         [("1) + (2", false), ("1, 2", false), ("E'a'\n'\\'' || 'b'", true), ("1]||ARRAY[2", false), ("a + 1", true)]
     {
@@ -93,21 +92,21 @@ fn compare(version: Version, usual: u64) {
     eprintln!("{} that the server reads as something else, {} that it does not read", other.len(), nothing.len());
     let shown = |all: &[String]| all.iter().take(60).cloned().collect::<Vec<_>>().join("\n");
     assert!(other.is_empty(), "{}", shown(&other));
-    // Squawk's grammar takes a little more than the server's: such a text never runs. The share has a bound.
+    // Squawk's grammar accepts slightly more than the server's; such text never runs. Its share is limited.
     let taken = asked[0] + asked[1];
     assert!(nothing.len() as u64 <= 1 + taken / 200, "{}", shown(&nothing));
 }
 
-/// Attack: a text that this crate takes for one expression or query and the server for something else.
-/// Expectation: there is none, and of the texts that are taken at least 199 of 200 parse there.
+/// Attack: a text that this crate reads as one expression or query, and the server differently.
+/// Expectation: there is none, and the server parses at least 199 of 200 accepted texts.
 #[test]
-fn postgresql_15_agrees() {
+fn postgresql_15_accepts_the_same_texts() {
     compare(Version::V15, 3_000);
 }
 
-/// Attack: the same, where the server's grammar is newer.
+/// Attack: the same with the newer grammar of PostgreSQL 17.
 /// Expectation: there is none.
 #[test]
-fn postgresql_17_agrees() {
+fn postgresql_17_accepts_the_same_texts() {
     compare(Version::V17, 3_000);
 }

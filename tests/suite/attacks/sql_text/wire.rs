@@ -1,12 +1,12 @@
-//! The server's own parser, asked by the protocol: a Parse message of a utility statement is read and analysed no
-//! further, holds exactly one statement, and runs nothing.
+//! Uses the server's parser through the protocol: a Parse message of a utility statement is only parsed, contains
+//! exactly one statement, and executes nothing.
 
 use std::io::{BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::thread;
 
-/// The server's answer to a statement: nothing, or SQLSTATE and message.
+/// The server's answer to a statement: accepted, or SQLSTATE and message.
 pub type Answer = Result<(), (String, String)>;
 
 pub struct Parser {
@@ -28,7 +28,7 @@ impl Parser {
         receive(&mut &self.stream)
     }
 
-    /// Asks for all statements at once.
+    /// Sends all statements in one batch.
     pub fn parse(&mut self, statements: &[String]) -> Vec<Answer> {
         let mut writer = self.stream.try_clone().unwrap();
         thread::scope(|scope| {

@@ -1,8 +1,8 @@
-//! A definition under edit, and the dice that decide on it.
+//! A definition to edit, and a source of numbers that decide the edits.
 
 use serde_json::{Map, Value, json};
 
-/// A small generator of our own, so that a case is its numbers.
+/// A small number generator, so that a case is defined by its numbers.
 pub struct Dice(u64);
 
 impl Dice {
@@ -20,7 +20,7 @@ impl Dice {
     }
 }
 
-/// A definition under edit. `next` numbers new names.
+/// A definition to edit. `next` numbers new names.
 #[derive(Clone)]
 pub struct Draft {
     pub root: Value,
@@ -32,7 +32,7 @@ impl Draft {
         Draft { root: json!({}), next: 0 }
     }
 
-    /// Forgets what was said about the last change.
+    /// Removes the hints for the last change.
     pub fn settled(&self) -> Draft {
         fn forget(value: &mut Value) {
             match value {
@@ -40,7 +40,7 @@ impl Draft {
                     for hint in ["renamed_from", "renamed_values", "backfill", "allow"] {
                         fields.remove(hint);
                     }
-                    // Of a column; indexes have a method of this name.
+                    // `using` of a column; an index has a field with the same name.
                     if fields.contains_key("type") {
                         fields.remove("using");
                     }
@@ -60,7 +60,7 @@ impl Draft {
         format!("{prefix}{}", self.next)
     }
 
-    /// Sequences go on belonging to a column that got another name, and to none that is gone.
+    /// Keeps sequences attached to renamed columns, and detaches them from removed ones.
     pub fn follow(&mut self) {
         let named = |at: &Value, name: &str| -> Option<String> {
             let fields = at.as_object()?;
@@ -73,7 +73,7 @@ impl Draft {
             let space = name.split_once('.').map(|(schema, _)| schema);
             let find = || {
                 let old = owner["table"].as_str()?;
-                // A table is renamed within its schema, and the hint says the bare name.
+                // A table is renamed within its schema, so the hint has the name without the schema.
                 let bare = old.rsplit('.').next()?;
                 let table = named(&tables, old).or_else(|| named(&tables, bare))?;
                 let column = named(&tables[&table]["columns"], owner["column"].as_str()?)?;
@@ -122,7 +122,7 @@ impl Draft {
         dice.pick(&self.keys(&["tables"], |_, table| keep(table))).cloned()
     }
 
-    /// A table and a column of it that nothing else names.
+    /// Returns a table and a column of it that nothing else mentions.
     pub fn column(&self, dice: &mut Dice, keep: impl Fn(&Value) -> bool) -> Option<(String, String)> {
         let mut found = Vec::new();
         for table in self.keys(&["tables"], |_, _| true) {
@@ -173,7 +173,7 @@ pub fn contains(value: &Value, word: &str) -> bool {
     }
 }
 
-/// Replaces a word everywhere but in keys and hints.
+/// Replaces a word everywhere except in keys and hints.
 fn replace(value: &mut Value, from: &str, to: &str) {
     match value {
         Value::String(text) if words(text).any(|word| word == from) => {

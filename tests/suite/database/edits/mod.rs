@@ -1,5 +1,5 @@
 //! Kinds of change to a database, each as an edit of its definition that keeps it valid. Two thirds of them need
-//! something to be there and do nothing otherwise; what they do is counted.
+//! existing objects and otherwise do nothing; the effective ones are counted.
 
 mod draft;
 
@@ -23,7 +23,7 @@ mod security;
 mod tables;
 mod types;
 
-/// Every kind of change. A case is its numbers here, and the first adds a table.
+/// Every kind of change. A case consists of indexes in this list; the first one adds a table.
 pub static EDITS: LazyLock<Vec<Edit>> = LazyLock::new(|| {
     [tables::EDITS, keys::EDITS, types::EDITS, routines::EDITS, security::EDITS, schemas::EDITS].concat()
 });

@@ -29,7 +29,7 @@ edits! {
             Some((schema, word)) => (word.to_owned(), format!("{schema}.{fresh}")),
             None => (name.clone(), fresh.clone()),
         };
-        // Only what an earlier version had can be renamed.
+        // Only objects of an earlier version can be renamed.
         let mut table = d.map(&["tables"]).remove(&name)?;
         table["renamed_from"] = json!(word);
         d.map(&["tables"]).insert(full, table);
@@ -72,7 +72,7 @@ edits! {
         let mut definition = d.map(&["tables", &table, "columns"]).remove(&column)?;
         definition["renamed_from"] = json!(column);
         d.map(&["tables", &table, "columns"]).insert(fresh.clone(), definition);
-        // Names of columns are not used twice, so this reaches no other table.
+        // Names of columns are unique, so no other table changes.
         d.replace(&column, &fresh);
         Some(())
     };

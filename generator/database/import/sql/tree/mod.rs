@@ -81,13 +81,13 @@ impl Parts {
     /// Takes the first node of a kind, which must exist.
     pub fn require(&mut self, kind: SyntaxKind) -> Parsed<SyntaxNode> {
         self.take_node(kind)
-            .map_or_else(|| unsupported(&self.node, format!("`{}` is not understood", clause(&self.node))), Ok)
+            .map_or_else(|| unsupported(&self.node, format!("nself cannot parse this `{}`", clause(&self.node))), Ok)
     }
 
     /// Takes the first node of any kind, such as an expression.
     pub fn take_any(&mut self) -> Parsed<SyntaxNode> {
         self.first(|_| true)
-            .map_or_else(|| unsupported(&self.node, format!("`{}` is not understood", clause(&self.node))), Ok)
+            .map_or_else(|| unsupported(&self.node, format!("nself cannot parse this `{}`", clause(&self.node))), Ok)
     }
 
     /// Takes all nodes that remain.

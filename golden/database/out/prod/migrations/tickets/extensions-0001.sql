@@ -8,20 +8,20 @@ SELECT current_setting('server_version_num')::int >= 170000 AS nself_quiet \gset
 \if :nself_quiet
 SET event_triggers = off;
 \endif
--- The function of an event trigger runs as the role that changes something, and its owner can replace it.
+-- The function of an event trigger runs as the role that causes the event, and its owner can replace it.
 DO $$ BEGIN
   IF EXISTS (SELECT FROM pg_event_trigger t JOIN pg_proc p ON p.oid = t.evtfoid JOIN pg_roles r ON r.oid = p.proowner
               WHERE t.evtenabled <> 'D' AND NOT r.rolsuper) THEN
-    RAISE EXCEPTION 'nself: the function of an event trigger belongs to a role that is no superuser; give it to one, or drop the trigger';
+    RAISE EXCEPTION 'nself: the function of an event trigger belongs to a role that is not a superuser; change its owner to a superuser, or drop the trigger';
   END IF;
 END $$;
 
--- The runners' lock.
+-- The lock of the runners.
 DO $$ DECLARE tries int := 0; BEGIN
   WHILE NOT pg_try_advisory_lock(7241105402127946086) LOOP
     COMMIT;
     tries := tries + 1;
-    IF tries > 3000 THEN RAISE EXCEPTION 'nself: another runner holds the lock for ten minutes'; END IF;
+    IF tries > 3000 THEN RAISE EXCEPTION 'nself: another runner has held the lock for ten minutes'; END IF;
     PERFORM pg_sleep(0.2);
   END LOOP;
 END $$;
@@ -36,7 +36,8 @@ SELECT NOT EXISTS (SELECT FROM pg_extension WHERE extname = :'nself_extension') 
          WHERE e.name = :'nself_extension') IS NOT NULL AS nself_has_schema \gset
 \if :nself_lacks
 \if :nself_moves
--- Its script runs as the superuser and finds what is in its schema, so that is an empty one of the superuser.
+-- The extension's script runs as the superuser and resolves names in its schema, so it gets an empty schema of the
+-- superuser.
 BEGIN;
 CREATE SCHEMA nself_extension;
 CREATE EXTENSION :"nself_extension" SCHEMA nself_extension;
@@ -45,7 +46,8 @@ DROP SCHEMA nself_extension;
 COMMIT;
 \elif :nself_has_schema
 BEGIN;
--- This one names its schema, such as `pg_catalog`. In a schema of someone else its script would find what they have put there.
+-- The extension fixes its schema, such as `pg_catalog`. In a schema of a different role, the script could run that
+-- role's objects.
 SELECT set_config('nself.extension', :'nself_extension', true) \g /dev/null
 DO $$ DECLARE found text; BEGIN
   SELECT n.nspname INTO found
@@ -54,17 +56,18 @@ DO $$ DECLARE found text; BEGIN
     JOIN pg_namespace n ON n.nspname = v.schema JOIN pg_roles r ON r.oid = n.nspowner
    WHERE e.name = current_setting('nself.extension') AND NOT r.rolsuper;
   IF found IS NOT NULL THEN
-    RAISE EXCEPTION 'nself: the extension belongs into the schema %, whose owner is no superuser; rename the schema first', found;
+    RAISE EXCEPTION 'nself: the extension must be in the schema %, whose owner is not a superuser; rename the schema first', found;
   END IF;
 END $$;
 CREATE EXTENSION :"nself_extension";
--- The role that owns the database may schedule jobs; they run as the role that scheduled them.
+-- The owner of the database may schedule jobs. A job runs as the role that scheduled it.
 SELECT format('GRANT USAGE ON SCHEMA cron TO %I', r.rolname) FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba
  WHERE d.datname = current_database() AND :'nself_extension' = 'pg_cron' \gexec
 COMMIT;
 \else
 BEGIN;
--- This one cannot move. Its script would find what others have put into `public` under the name of a built-in one.
+-- The extension cannot change its schema. Its script could run an object in `public` that has the name of a built-in
+-- one.
 DO $$ DECLARE found text; BEGIN
   SELECT 'public.' || o.name INTO found FROM (
     SELECT p.proname, p.oid, p.proowner, 'pg_proc'::regclass FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace
@@ -77,7 +80,7 @@ DO $$ DECLARE found text; BEGIN
      AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = o.class AND d.objid = o.id AND d.deptype = 'e')
    ORDER BY 1 LIMIT 1;
   IF found IS NOT NULL THEN
-    RAISE EXCEPTION 'nself: % has the name of a built-in one, and the script of an extension would use it; drop it first', found;
+    RAISE EXCEPTION 'nself: % has the name of a built-in object, and the script of an extension would use it; drop it first', found;
   END IF;
 END $$;
 CREATE EXTENSION :"nself_extension" SCHEMA public;

@@ -1,0 +1,82 @@
+//! Actions with their types: Hasura's command line reads signatures from a file in GraphQL's schema language, and everything
+//! else from a YAML file that names the same actions and types.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::database::graphql::handlers::ActionMetadata;
+use crate::plan::{HasuraMetadata, PlannedAction};
+use crate::stack::{ActionKind, ActionType};
+use crate::values::{GraphqlName, GraphqlType, Text};
+
+/// The contents of `actions.yaml`.
+#[derive(Serialize)]
+pub struct Actions<'a> {
+    actions: Vec<&'a ActionMetadata>,
+    custom_types: CustomTypes<'a>,
+}
+
+#[derive(Default, Serialize)]
+struct CustomTypes<'a> {
+    enums: Vec<Named<'a>>,
+    input_objects: Vec<Named<'a>>,
+    objects: Vec<Named<'a>>,
+    scalars: Vec<Named<'a>>,
+}
+
+#[derive(Serialize)]
+struct Named<'a> {
+    name: &'a GraphqlName,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<&'a Text>,
+}
+
+impl<'a> Actions<'a> {
+    pub fn of(metadata: &'a HasuraMetadata) -> Self {
+        let mut custom_types = CustomTypes::default();
+        for (name, declared) in &metadata.types {
+            let (list, description) = match declared {
+                ActionType::Enum(_) => (&mut custom_types.enums, None),
+                ActionType::Input(_) => (&mut custom_types.input_objects, None),
+                ActionType::Object(_) => (&mut custom_types.objects, None),
+                ActionType::Scalar(description) => (&mut custom_types.scalars, Some(description)),
+            };
+            list.push(Named { name, description });
+        }
+        Actions { actions: metadata.actions.iter().map(|action| &action.metadata).collect(), custom_types }
+    }
+}
+
+/// Returns the contents of `actions.graphql`. Every word in it is a checked name.
+pub fn graphql(metadata: &HasuraMetadata) -> String {
+    let of_kind = |query: bool| {
+        let actions = metadata.actions.iter().filter(move |action| (action.kind == ActionKind::Query) == query);
+        actions.map(signature).collect::<Vec<_>>()
+    };
+    let mut blocks: Vec<String> = [("Query", of_kind(true)), ("Mutation", of_kind(false))]
+        .into_iter()
+        .filter(|(_, actions)| !actions.is_empty())
+        .map(|(name, actions)| format!("type {name} {{\n{}}}\n", actions.concat()))
+        .collect();
+    let declaration = |(name, declared): (&GraphqlName, &ActionType)| match declared {
+        ActionType::Object(object) => format!("type {name} {{\n{}}}\n", fields(object)),
+        ActionType::Input(object) => format!("input {name} {{\n{}}}\n", fields(object)),
+        ActionType::Enum(values) => {
+            format!("enum {name} {{\n{}}}\n", values.iter().map(|value| format!("  {value}\n")).collect::<String>())
+        }
+        ActionType::Scalar(_) => format!("scalar {name}\n"),
+    };
+    blocks.extend(metadata.types.iter().map(declaration));
+    blocks.join("\n")
+}
+
+fn signature(action: &PlannedAction) -> String {
+    let arguments = action.arguments.iter().map(|(name, kind)| format!("{name}: {kind}")).collect::<Vec<_>>();
+    let arguments = if arguments.is_empty() { String::new() } else { format!("({})", arguments.join(", ")) };
+    format!("  {}{arguments}: {}\n", action.metadata.name, action.returns)
+}
+
+fn fields(fields: &BTreeMap<GraphqlName, GraphqlType>) -> String {
+    fields.iter().map(|(name, kind)| format!("  {name}: {kind}\n")).collect()
+}

@@ -1,0 +1,166 @@
+//! Types of Hasura's metadata for the calls that services answer.
+
+use serde::Serialize;
+
+use crate::values::{GraphqlName, HeaderName, Schedule, ServiceName, SqlIdent, Text, VariableName};
+
+/// A header of a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Header {
+    pub name: HeaderName,
+    #[serde(flatten)]
+    pub value: HeaderValue,
+}
+
+/// The value of a header: text, or a variable of Hasura that holds a secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub enum HeaderValue {
+    #[serde(rename = "value")]
+    Text(Text),
+    #[serde(rename = "value_from_env")]
+    Variable(VariableName),
+}
+
+/// A role that may use an action.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AllowedRole {
+    pub role: SqlIdent,
+}
+
+/// An action without its arguments and its result, which are in `actions.graphql`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ActionMetadata {
+    pub name: GraphqlName,
+    pub definition: ActionDefinition,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub permissions: Vec<AllowedRole>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub comment: Option<Text>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ActionDefinition {
+    /// `synchronous` or `asynchronous`; absent for queries.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<&'static str>,
+    /// URL of the service.
+    pub handler: String,
+    pub forward_client_headers: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub headers: Vec<Header>,
+    /// Seconds.
+    pub timeout: u64,
+}
+
+/// An event trigger of a table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EventTrigger {
+    pub name: GraphqlName,
+    pub definition: EventDefinition,
+    pub webhook: String,
+    pub retry_conf: EventRetries,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub headers: Vec<Header>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct EventDefinition {
+    pub enable_manual: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub insert: Option<EventColumns>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub update: Option<EventColumns>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delete: Option<EventColumns>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EventColumns {
+    pub columns: Columns,
+}
+
+/// Some columns of a table, or all of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Columns {
+    /// Always `*`.
+    All(&'static str),
+    Some(Vec<SqlIdent>),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EventRetries {
+    pub num_retries: u16,
+    /// Seconds.
+    pub interval_sec: u64,
+    /// Seconds.
+    pub timeout_sec: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CronTrigger {
+    pub name: GraphqlName,
+    pub webhook: String,
+    pub schedule: Schedule,
+    pub include_in_metadata: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub payload: Option<serde_json::Value>,
+    pub retry_conf: CronRetries,
+    pub headers: Vec<Header>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub comment: Option<Text>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CronRetries {
+    pub num_retries: u16,
+    pub retry_interval_seconds: u64,
+    pub timeout_seconds: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RemoteSchemaMetadata {
+    /// Name of the service.
+    pub name: ServiceName,
+    pub definition: RemoteSchemaDefinition,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub comment: Option<Text>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub permissions: Vec<RemotePermission>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RemoteSchemaDefinition {
+    pub url: String,
+    pub timeout_seconds: u64,
+    pub forward_client_headers: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub headers: Vec<Header>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub customization: Option<Customization>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Customization {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub root_fields_namespace: Option<GraphqlName>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub type_names: Option<TypeNames>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TypeNames {
+    pub prefix: GraphqlName,
+}
+
+/// The part of a remote schema that a role sees.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RemotePermission {
+    pub role: SqlIdent,
+    pub definition: RoleSchema,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RoleSchema {
+    pub schema: Text,
+}

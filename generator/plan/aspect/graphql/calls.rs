@@ -1,0 +1,53 @@
+//! The calls that a Hasura makes, and what it needs to make each of them.
+
+use std::collections::BTreeMap;
+
+use crate::database::graphql::handlers::{CronTrigger, EventTrigger, RemoteSchemaMetadata};
+use crate::database::model::ObjectName;
+use crate::diagnostic::FieldPath;
+use crate::plan::model::{PlannedAction, Value};
+use crate::plan::wiring::{Addition, Wiring};
+use crate::stack::ActionType;
+use crate::values::{GraphqlName, SecretName, ServiceName, SqlIdent, VariableName};
+
+/// The calls of one Hasura.
+#[derive(Debug, Default)]
+pub struct Calls {
+    pub actions: Vec<(PlannedAction, Needs)>,
+    pub types: BTreeMap<GraphqlName, ActionType>,
+    pub events: Vec<(Event, Needs)>,
+    pub crons: Vec<(CronTrigger, Needs)>,
+    pub remote_schemas: Vec<(RemoteSchemaMetadata, Needs)>,
+    /// The fields that declare actions, types, events and crons, by kind and name.
+    pub declared: BTreeMap<(&'static str, GraphqlName), FieldPath>,
+}
+
+/// An event trigger with its table.
+#[derive(Debug, Clone)]
+pub struct Event {
+    pub database: SqlIdent,
+    pub table: ObjectName,
+    pub trigger: EventTrigger,
+}
+
+/// What a Hasura needs to make a call: the connection, and variables with the secrets of headers.
+#[derive(Debug, Clone)]
+pub struct Needs {
+    pub service: ServiceName,
+    pub port: u16,
+    pub secrets: Vec<(VariableName, SecretName)>,
+    pub cause: FieldPath,
+}
+
+impl Needs {
+    /// Returns the wirings of the Hasura that makes the call.
+    pub fn wirings(&self, hasura: &ServiceName) -> impl Iterator<Item = Wiring> {
+        let connection = Addition::Connection { to: self.service.clone(), port: self.port };
+        let secret = |(variable, secret): &(VariableName, SecretName)| {
+            Addition::Variable(variable.clone(), Value::Secret(secret.clone()))
+        };
+        std::iter::once(connection)
+            .chain(self.secrets.iter().map(secret))
+            .map(|addition| Wiring::new(hasura, addition, &self.cause))
+    }
+}

@@ -1,0 +1,316 @@
+//! The calls that services answer: for each Hasura its actions, event triggers, cron triggers and remote schemas, and what
+//! it needs to make the calls.
+
+use std::collections::BTreeMap;
+
+use super::calls::{Calls, Event, Needs};
+use super::lookup::{Scope, check_hasura, unknown};
+use super::types;
+use crate::database::graphql::handlers::*;
+use crate::database::model::{ObjectName, Schema};
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::plan::model::PlannedAction;
+use crate::plan::roster::{Category, PlannedService};
+use crate::plan::service_names::service_name;
+use crate::stack::env::ServiceAddress;
+use crate::stack::{ActionKind, Call, EventOperation, Handlers, ValueOrSecret, handlers};
+use crate::values::{Checked, Duration, GraphqlName, ServiceName, SqlIdent, UrlPath, VariableName};
+
+/// Returns the calls of each Hasura, with findings about calls that cannot work.
+pub fn read(
+    scope: &Scope,
+    definitions: &BTreeMap<SqlIdent, Schema>,
+) -> (BTreeMap<ServiceName, Calls>, Vec<Diagnostic>) {
+    let (mut all, mut findings) = (BTreeMap::<ServiceName, Calls>::new(), Vec::new());
+    for (service, member) in scope.roster {
+        let Some(declared) = member.service.hasura.as_ref().filter(|_| !matches!(member.category, Category::Copy(_)))
+        else {
+            continue;
+        };
+        let path = member.path.key("hasura");
+        let server = declared.server.clone().unwrap_or_else(|| service_name("hasura"));
+        let place = if declared.server.is_some() { path.key("server") } else { path.clone() };
+        if let Err(finding) = check_hasura(scope.stack, scope.roster, &server, &place) {
+            findings.extend(finding);
+            continue;
+        }
+        let served: BTreeMap<&SqlIdent, &Schema> =
+            definitions.iter().filter(|(_, schema)| schema.served_by.as_ref() == Some(&server)).collect();
+        let reader = Reader { scope, service, member, path, served };
+        findings.extend(reader.add(declared, all.entry(server).or_default()));
+    }
+    findings.extend(all.values().flat_map(|calls| {
+        let place = |kind, name: &GraphqlName| calls.declared[&(kind, name.clone())].clone();
+        types::check(calls.actions.iter().map(|(action, _)| action), &calls.types, &place)
+    }));
+    (all, findings)
+}
+
+/// The calls of one service.
+struct Reader<'a> {
+    scope: &'a Scope<'a>,
+    service: &'a ServiceName,
+    member: &'a PlannedService,
+    /// The field `hasura` of the service.
+    path: FieldPath,
+    /// The databases that the Hasura serves.
+    served: BTreeMap<&'a SqlIdent, &'a Schema>,
+}
+
+/// The parts of a request.
+struct Request {
+    url: String,
+    headers: Vec<Header>,
+    /// Seconds.
+    timeout: u64,
+    needs: Needs,
+}
+
+impl Reader<'_> {
+    /// Adds the calls of the service to those of its Hasura.
+    fn add(&self, handlers: &Handlers, calls: &mut Calls) -> Vec<Diagnostic> {
+        let mut findings = Vec::new();
+        let names = |kind: &'static str, all: Vec<&GraphqlName>| {
+            all.into_iter().map(move |name| (kind, name.clone())).collect::<Vec<_>>()
+        };
+        let declared = [
+            names("actions", handlers.actions.keys().collect()),
+            names("types", handlers.types.keys().collect()),
+            names("events", handlers.events.keys().collect()),
+            names("crons", handlers.crons.keys().collect()),
+        ];
+        for (kind, name) in declared.into_iter().flatten() {
+            let path = self.path.key(kind).key(name.as_str());
+            if let Some(first) = calls.declared.insert((kind, name.clone()), path.clone()) {
+                findings.push(
+                    Diagnostic::error(Code::NameTaken, path)
+                        .message(format!("the Hasura has two {kind} with the name `{name}`"))
+                        .hint("rename one of the two")
+                        .related(first, "the other one"),
+                );
+            }
+        }
+        calls.types.extend(handlers.types.iter().map(|(name, declared)| (name.clone(), declared.clone())));
+        let mut keep = |result: Result<(), Vec<Diagnostic>>| findings.extend(result.err().into_iter().flatten());
+        for (name, action) in &handlers.actions {
+            keep(self.action(name, action).map(|action| calls.actions.push(action)));
+        }
+        for (name, event) in &handlers.events {
+            keep(self.event(name, event).map(|event| calls.events.push(event)));
+        }
+        for (name, cron) in &handlers.crons {
+            keep(self.cron(name, cron).map(|cron| calls.crons.push(cron)));
+        }
+        if let Some(remote) = &handlers.remote_schema {
+            keep(self.remote_schema(remote).map(|remote| calls.remote_schemas.push(remote)));
+        }
+        findings
+    }
+
+    /// Returns the request of a call.
+    ///
+    /// # Errors
+    /// NS306 for an unknown port, and findings about secrets that are not declared.
+    fn request(&self, call: &Call, path: &FieldPath, default: (&str, u64)) -> Result<Request, Vec<Diagnostic>> {
+        let path = path.key("call");
+        let address = ServiceAddress {
+            service: self.service.clone(),
+            port: call.port.clone(),
+            path: Some(call.path.clone().unwrap_or_else(|| UrlPath::wrap(default.0.to_owned()))),
+            scheme: None,
+        };
+        let mut findings = Vec::new();
+        let inside = self.scope.addresses.inside(&address, (self.scope.stack, self.scope.roster), &path);
+        let port = crate::plan::addresses::port(&self.member.service, &call.port, &path.key("port"));
+        let mut headers = Vec::new();
+        let mut secrets = Vec::new();
+        for (name, value) in &call.headers {
+            let value = match value {
+                ValueOrSecret::Value(text) => HeaderValue::Text(text.clone()),
+                ValueOrSecret::Secret(reference) => {
+                    let place = path.key("headers").key(name.as_str());
+                    findings.extend(self.scope.secrets.require(&reference.secret, &place).err());
+                    let variable =
+                        VariableName::wrap(format!("NSELF_HEADER_{}", reference.secret.as_str().to_ascii_uppercase()));
+                    secrets.push((variable.clone(), reference.secret.clone()));
+                    HeaderValue::Variable(variable)
+                }
+            };
+            headers.push(Header { name: name.clone(), value });
+        }
+        match (inside, port) {
+            (Ok(url), Ok(port)) if findings.is_empty() => Ok(Request {
+                url,
+                headers,
+                timeout: call.timeout.map_or(default.1, seconds),
+                needs: Needs { service: self.service.clone(), port, secrets, cause: path },
+            }),
+            (inside, _) => {
+                findings.extend(inside.err());
+                Err(findings)
+            }
+        }
+    }
+
+    fn action(
+        &self,
+        name: &GraphqlName,
+        action: &handlers::ActionHandler,
+    ) -> Result<(PlannedAction, Needs), Vec<Diagnostic>> {
+        let path = self.path.key("actions").key(name.as_str());
+        let request = self.request(&action.call, &path, (&format!("/actions/{name}"), 30))?;
+        let permissions = action.roles.iter().map(|role| AllowedRole { role: role.clone() }).collect();
+        let definition = ActionDefinition {
+            kind: match action.kind {
+                ActionKind::Query => None,
+                ActionKind::Mutation => Some("synchronous"),
+                ActionKind::Asynchronous => Some("asynchronous"),
+            },
+            handler: request.url,
+            forward_client_headers: action.forward_client_headers,
+            headers: request.headers,
+            timeout: request.timeout,
+        };
+        let metadata = ActionMetadata { name: name.clone(), definition, permissions, comment: action.comment.clone() };
+        let (arguments, returns) = (action.arguments.clone(), action.returns.clone());
+        Ok((PlannedAction { kind: action.kind, arguments, returns, metadata }, request.needs))
+    }
+
+    fn event(&self, name: &GraphqlName, event: &handlers::EventHandler) -> Result<(Event, Needs), Vec<Diagnostic>> {
+        let path = self.path.key("events").key(name.as_str());
+        let database = self.database(event, &path).map_err(|finding| vec![finding])?;
+        let mut findings = self.check_table(event, self.served[database], &path);
+        if event.on.is_empty() {
+            findings.push(
+                Diagnostic::error(Code::ApiMismatch, path.key("on"))
+                    .message("no operation triggers the event")
+                    .expected("one or more of 'insert, 'update, 'delete, 'manual"),
+            );
+        }
+        if !findings.is_empty() {
+            return Err(findings);
+        }
+        let request = self.request(&event.call, &path, (&format!("/events/{name}"), 60))?;
+        let all = || Some(EventColumns { columns: Columns::All("*") });
+        let on = |operation| event.on.contains(&operation);
+        let updated = if event.columns.is_empty() {
+            all()
+        } else {
+            Some(EventColumns { columns: Columns::Some(event.columns.clone()) })
+        };
+        let definition = EventDefinition {
+            enable_manual: on(EventOperation::Manual),
+            insert: all().filter(|_| on(EventOperation::Insert)),
+            update: updated.filter(|_| on(EventOperation::Update)),
+            delete: all().filter(|_| on(EventOperation::Delete)),
+        };
+        let retry_conf = EventRetries {
+            num_retries: event.retry.count.unwrap_or(RETRIES),
+            interval_sec: event.retry.interval.map_or(RETRY_SECONDS, seconds),
+            timeout_sec: request.timeout,
+        };
+        let (name, webhook, headers) = (name.clone(), request.url, request.headers);
+        let trigger = EventTrigger { name, definition, webhook, retry_conf, headers };
+        Ok((Event { database: database.clone(), table: event.table.clone(), trigger }, request.needs))
+    }
+
+    /// Returns the database of an event: the declared one, or the only one that the Hasura serves.
+    ///
+    /// # Errors
+    /// NS770 if the Hasura does not serve it, or serves several.
+    fn database(&self, event: &handlers::EventHandler, path: &FieldPath) -> Result<&SqlIdent, Diagnostic> {
+        let names: Vec<&SqlIdent> = self.served.keys().copied().collect();
+        let list = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        let finding = |path: FieldPath| Diagnostic::error(Code::ApiMismatch, path);
+        match (&event.database, names.as_slice()) {
+            (_, []) => Err(finding(path.clone())
+                .message("the stack defines no database that this Hasura serves")
+                .expected("`databases.<name>` with `served_by`, which defines the table")),
+            (None, [only]) => Ok(only),
+            (None, _) => Err(finding(path.clone())
+                .message(format!("the Hasura serves several databases: {list}"))
+                .expected("`database`, which names one of them")),
+            (Some(name), _) => names.into_iter().find(|served| *served == name).ok_or_else(|| {
+                finding(path.key("database"))
+                    .message(format!("this Hasura does not serve the database `{name}`"))
+                    .expected(format!("one of {list}"))
+            }),
+        }
+    }
+
+    /// Returns findings about the table of an event and its columns.
+    fn check_table(&self, event: &handlers::EventHandler, schema: &Schema, path: &FieldPath) -> Vec<Diagnostic> {
+        let Some(table) = schema.tables.get(&event.table) else {
+            return vec![unknown(
+                (&format!("the database has no table `{}`", event.table), path.key("table")),
+                event.table.as_str(),
+                schema.tables.keys().map(ObjectName::as_str),
+            )];
+        };
+        let unknown_columns =
+            event.columns.iter().enumerate().filter(|(_, column)| !table.columns.contains_key(*column));
+        unknown_columns
+            .map(|(i, column)| {
+                unknown(
+                    (&format!("`{}` has no column `{column}`", event.table), path.key("columns").index(i)),
+                    column.as_str(),
+                    table.columns.keys().map(SqlIdent::as_str),
+                )
+            })
+            .collect()
+    }
+
+    fn cron(&self, name: &GraphqlName, cron: &handlers::CronHandler) -> Result<(CronTrigger, Needs), Vec<Diagnostic>> {
+        let path = self.path.key("crons").key(name.as_str());
+        let request = self.request(&cron.call, &path, (&format!("/crons/{name}"), 60))?;
+        let trigger = CronTrigger {
+            name: name.clone(),
+            webhook: request.url,
+            schedule: cron.schedule.clone(),
+            include_in_metadata: true,
+            payload: cron.payload.clone(),
+            retry_conf: CronRetries {
+                num_retries: cron.retry.count.unwrap_or(RETRIES),
+                retry_interval_seconds: cron.retry.interval.map_or(RETRY_SECONDS, seconds),
+                timeout_seconds: request.timeout,
+            },
+            headers: request.headers,
+            comment: cron.comment.clone(),
+        };
+        Ok((trigger, request.needs))
+    }
+
+    fn remote_schema(&self, remote: &handlers::RemoteSchema) -> Result<(RemoteSchemaMetadata, Needs), Vec<Diagnostic>> {
+        let request = self.request(&remote.call, &self.path.key("remote_schema"), ("/graphql", 60))?;
+        let type_names = remote.type_prefix.clone().map(|prefix| TypeNames { prefix });
+        let customization = (remote.namespace.is_some() || type_names.is_some())
+            .then(|| Customization { root_fields_namespace: remote.namespace.clone(), type_names });
+        let permission = |(role, schema): (&SqlIdent, &crate::values::Text)| RemotePermission {
+            role: role.clone(),
+            definition: RoleSchema { schema: schema.clone() },
+        };
+        let metadata = RemoteSchemaMetadata {
+            name: self.service.clone(),
+            definition: RemoteSchemaDefinition {
+                url: request.url,
+                timeout_seconds: request.timeout,
+                forward_client_headers: remote.forward_client_headers,
+                headers: request.headers,
+                customization,
+            },
+            comment: remote.comment.clone(),
+            permissions: remote.permissions.iter().map(permission).collect(),
+        };
+        Ok((metadata, request.needs))
+    }
+}
+
+/// Attempts after a failure, unless declared.
+const RETRIES: u16 = 3;
+/// Seconds between two attempts, unless declared.
+const RETRY_SECONDS: u64 = 10;
+
+/// Returns whole seconds, rounded up.
+fn seconds(time: Duration) -> u64 {
+    time.0.div_ceil(1000)
+}

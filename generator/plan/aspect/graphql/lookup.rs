@@ -1,0 +1,67 @@
+//! Names that metadata refers to: services, and what the API has.
+
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::plan::addresses::{Addresses, missing};
+use crate::plan::aspect::secrets::Declared;
+use crate::plan::roster::{Category, PlannedService, Roster};
+use crate::stack::Stack;
+use crate::values::ServiceName;
+use crate::words;
+
+/// What the metadata refers to besides the definitions.
+pub struct Scope<'a> {
+    pub stack: &'a Stack,
+    pub roster: &'a Roster,
+    pub addresses: &'a Addresses,
+    pub secrets: &'a Declared,
+}
+
+/// Checks that a service is a Hasura that is no copy.
+///
+/// # Errors
+/// NS302 at `path` if it is not one; `None` for a service that is not part of this environment, which serves nothing here.
+pub fn check_hasura(
+    stack: &Stack,
+    roster: &Roster,
+    name: &ServiceName,
+    path: &FieldPath,
+) -> Result<(), Option<Diagnostic>> {
+    let Some(member) = roster.get(name) else {
+        return Err((!stack.services.contains_key(name)).then(|| missing(name, stack, roster, path)));
+    };
+    if let Category::Copy(original) = &member.category {
+        return Err(Some(
+            Diagnostic::error(Code::UnknownDependency, path.clone())
+                .message(format!("`{name}` is a copy of `{original}`, so it serves the same databases"))
+                .hint(format!("`{} = \"{original}\"`", path.last_key())),
+        ));
+    }
+    if is_image(member, "hasura") {
+        return Ok(());
+    }
+    Err(Some(
+        Diagnostic::error(Code::UnknownDependency, path.clone())
+            .message(format!("`{name}` is not a Hasura"))
+            .expected("the name of a Hasura, such as `hasura`"),
+    ))
+}
+
+pub fn is_image(member: &PlannedService, catalogue: &str) -> bool {
+    member.service.catalogue.as_ref().is_some_and(|name| name.as_str() == catalogue)
+}
+
+/// Returns the finding for a name that does not exist, with the nearest one that does.
+pub fn unknown<'a>(
+    (message, path): (&str, FieldPath),
+    name: &str,
+    known: impl Iterator<Item = &'a str> + Clone,
+) -> Diagnostic {
+    let near = words::nearest(name, known.clone());
+    let known = known.collect::<Vec<_>>().join(", ");
+    let finding = Diagnostic::error(Code::ApiMismatch, path).message(message.to_owned());
+    let finding = if known.is_empty() { finding } else { finding.expected(format!("one of {known}")) };
+    match near {
+        Some(near) => finding.hint(format!("did you mean `{near}`?")),
+        None => finding,
+    }
+}

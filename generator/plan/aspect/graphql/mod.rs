@@ -1,0 +1,219 @@
+//! The metadata of each Hasura, the originals and their copies: the databases, each identified by the environment variable
+//! that holds its URL, and the calls that services answer. The image with Hasura's command line applies the metadata when it
+//! starts.
+
+mod calls;
+mod handlers;
+mod lookup;
+mod subset;
+mod types;
+
+use std::collections::BTreeMap;
+
+use super::databases::main_database;
+use super::endpoint::Endpoint;
+use crate::database::graphql::{HasuraSource, QualifiedName, TrackedTable, tracked};
+use crate::database::model::Schema;
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::path;
+use crate::plan::model::{ConfigMount, HasuraMetadata, Value};
+use crate::plan::roster::{Category, PlannedService, Roster};
+use crate::plan::wiring::{Addition, Planned, Wiring, Wirings};
+use crate::stack::{Condition, GraphqlEndpoint, Served, Stack};
+use crate::values::{Checked, ContainerPath, ServiceName, SqlIdent, VariableName};
+use calls::Calls;
+use lookup::{check_hasura, is_image};
+
+pub use lookup::Scope;
+
+/// Suffix of the tag of the image with the command line.
+const IMAGE_SUFFIX: &str = ".cli-migrations-v3";
+/// The folder in which the command line expects metadata.
+const FOLDER: &str = "/hasura-metadata";
+/// The variable from which Hasura creates its default source, and that source's name.
+const DEFAULT_SOURCE: (&str, &str) = ("HASURA_GRAPHQL_DATABASE_URL", "default");
+
+type Definitions = BTreeMap<SqlIdent, Schema>;
+type Metadata = BTreeMap<ServiceName, HasuraMetadata>;
+
+/// Plans the metadata of each Hasura, and mounts it. hasura-auth, which adds metadata of its tables, starts afterwards.
+pub fn plan(scope: &Scope, definitions: &Definitions, wirings: &Wirings) -> Planned<Metadata> {
+    let Scope { stack, roster, .. } = scope;
+    let (calls, findings) = handlers::read(scope, definitions);
+    let mut planned = Planned { findings, ..Planned::<Metadata>::default() };
+    let served = definitions.iter().filter_map(|(name, schema)| Some((name, schema, schema.served_by.as_ref()?)));
+    for (database, schema, original) in served {
+        if let Err(finding) = check_hasura(stack, roster, original, &path!("databases", database, "served_by")) {
+            planned.findings.extend(finding);
+            continue;
+        }
+        for (name, serves) in with_copies(scope, original) {
+            let Some(variable) = url_variable(stack, roster, (database, original), &wirings.variables(name)) else {
+                planned.findings.extend((name == original).then(|| missing_url(name, database)));
+                continue;
+            };
+            let is_default = variable.as_str() == DEFAULT_SOURCE.0;
+            let source = if is_default { DEFAULT_SOURCE.1 } else { database.as_str() };
+            let (tables, functions) = match serves {
+                Some(serves) => tracked(&subset::subset(schema, serves)),
+                None => tracked(schema),
+            };
+            let (name_of_source, database) = (source.to_owned(), Some(database.clone()));
+            let source = HasuraSource { name: name_of_source, database, variable, tables, functions };
+            planned.part.entry(name.clone()).or_default().sources.push(source);
+        }
+    }
+    for (original, calls) in &calls {
+        for (name, serves) in with_copies(scope, original) {
+            planned.wirings.extend(add_calls(planned.part.entry(name.clone()).or_default(), name, calls, serves));
+        }
+        planned.wirings.extend(add_events(&mut planned.part, original, calls));
+    }
+    for (name, endpoint) in &stack.graphql_endpoints {
+        planned.findings.extend(check_served(scope, definitions, &calls, (name, endpoint)));
+    }
+    for (name, metadata) in &mut planned.part {
+        // Metadata replaces all sources, and hasura-auth tracks its tables in the default one.
+        let variable = VariableName::wrap(DEFAULT_SOURCE.0.into());
+        let has_default = metadata.sources.iter().any(|source| source.name == DEFAULT_SOURCE.1);
+        if !has_default && wirings.variables(name).contains_key(&variable) {
+            let (tables, functions) = (Vec::new(), Vec::new());
+            let name = DEFAULT_SOURCE.1.to_owned();
+            metadata.sources.insert(0, HasuraSource { name, database: None, variable, tables, functions });
+        }
+        planned.findings.extend(refused_image(&roster[name]));
+        planned.wirings.extend(apply_metadata(name, roster));
+    }
+    planned
+}
+
+/// Returns a Hasura and its copies by name, each with the part of the API that it serves; `None` for all of it.
+fn with_copies<'a>(scope: &'a Scope, original: &'a ServiceName) -> BTreeMap<&'a ServiceName, Option<&'a Served>> {
+    let endpoints = scope.stack.graphql_endpoints.iter();
+    let serves: BTreeMap<FieldPath, Option<&Served>> =
+        endpoints.map(|(name, endpoint)| (path!("graphql_endpoints", name), endpoint.serves.as_ref())).collect();
+    let copies = scope.roster.iter().filter(|(_, member)| member.category == Category::Copy(original.clone()));
+    copies.map(|(name, member)| (name, serves.get(&member.path).copied().flatten())).chain([(original, None)]).collect()
+}
+
+/// Adds actions and remote schemas to the metadata of a Hasura, and cron triggers to that of an original.
+fn add_calls(metadata: &mut HasuraMetadata, name: &ServiceName, calls: &Calls, serves: Option<&Served>) -> Vec<Wiring> {
+    let mut wirings = Vec::new();
+    for (action, needs) in &calls.actions {
+        let is_served = serves.is_none_or(|serves| serves.actions.contains(&action.metadata.name));
+        if is_served {
+            let mut action = action.clone();
+            let roles = serves.map_or(&[][..], |serves| &serves.roles);
+            action.metadata.permissions.retain(|allowed| roles.is_empty() || roles.contains(&allowed.role));
+            metadata.actions.push(action);
+            wirings.extend(needs.wirings(name));
+        }
+    }
+    for (remote, needs) in &calls.remote_schemas {
+        if serves.is_none_or(|serves| serves.remote_schemas.contains(&remote.name)) {
+            metadata.remote_schemas.push(remote.clone());
+            wirings.extend(needs.wirings(name));
+        }
+    }
+    if serves.is_none() || !metadata.actions.is_empty() {
+        metadata.types.clone_from(&calls.types);
+    }
+    wirings
+}
+
+/// Adds event triggers to the tables of an original, and its cron triggers. A copy has none: each call would be made twice.
+fn add_events(all: &mut Metadata, original: &ServiceName, calls: &Calls) -> Vec<Wiring> {
+    let metadata = all.entry(original.clone()).or_default();
+    let mut wirings = Vec::new();
+    for (cron, needs) in &calls.crons {
+        metadata.crons.push(cron.clone());
+        wirings.extend(needs.wirings(original));
+    }
+    for (event, needs) in &calls.events {
+        let is_source = |source: &&mut HasuraSource| source.database.as_ref() == Some(&event.database);
+        let is_table = |tracked: &&mut TrackedTable| tracked.table == QualifiedName::of(&event.table);
+        // A database without a URL on the Hasura has its own finding.
+        let source = metadata.sources.iter_mut().find(is_source);
+        if let Some(table) = source.and_then(|source| source.tables.iter_mut().find(is_table)) {
+            table.event_triggers.push(event.trigger.clone());
+        }
+        wirings.extend(needs.wirings(original));
+    }
+    wirings
+}
+
+/// Returns findings about the part of the API that an endpoint serves.
+fn check_served(
+    scope: &Scope,
+    definitions: &Definitions,
+    calls: &BTreeMap<ServiceName, Calls>,
+    (name, endpoint): (&ServiceName, &GraphqlEndpoint),
+) -> Vec<Diagnostic> {
+    let path = path!("graphql_endpoints", name);
+    let member = scope.roster.values().find(|member| member.path == path);
+    let (Some(Category::Copy(original)), Some(serves)) = (member.map(|member| &member.category), &endpoint.serves)
+    else {
+        return Vec::new();
+    };
+    let served: Vec<&Schema> =
+        definitions.values().filter(|schema| schema.served_by.as_ref() == Some(original)).collect();
+    subset::check(serves, &served, calls.get(original), &path)
+}
+
+/// Returns the variable that holds a URL of the database, as the original reaches it.
+fn url_variable(
+    stack: &Stack,
+    roster: &Roster,
+    (database, original): (&SqlIdent, &ServiceName),
+    variables: &BTreeMap<&VariableName, &Value>,
+) -> Option<VariableName> {
+    let main = main_database(stack);
+    let entries = roster[original].service.databases.iter();
+    let entries = entries.filter(|(_, uses)| uses.name.as_ref().unwrap_or(&main) == database).map(|(entry, _)| entry);
+    let urls: Vec<_> =
+        entries.flat_map(|entry| Endpoint::ALL.map(|endpoint| endpoint.url_secret(original, entry))).collect();
+    let holds_url = |value: &Value| matches!(value, Value::Secret(secret) if urls.contains(secret));
+    variables.iter().find(|(_, value)| holds_url(value)).map(|(name, _)| (*name).clone())
+}
+
+fn missing_url(name: &ServiceName, database: &SqlIdent) -> Diagnostic {
+    Diagnostic::error(Code::UnknownDatabase, path!("databases", database, "served_by"))
+        .message(format!("`{name}` has no URL of the database `{database}`"))
+        .hint(format!(
+            "`services.{name} = {{ databases.{database} = {{ name = \"{database}\", access = 'write }}, \
+             extra_env.{}_URL = nself.database_url \"{database}\" }}`",
+            database.as_str().to_ascii_uppercase()
+        ))
+}
+
+/// Returns the finding for an image with a digest, for which there is no variant with Hasura's command line.
+fn refused_image(member: &PlannedService) -> Option<Diagnostic> {
+    let digest = member.service.image.as_ref().filter(|image| image.as_str().contains('@'));
+    digest.map(|_| {
+        Diagnostic::error(Code::Unsupported, member.path.key("image"))
+            .message("applying metadata needs the `cli-migrations` image of the same release, which a digest does not identify")
+            .expected(format!("a tag, to which `{IMAGE_SUFFIX}` is added; `nself lock` pins it"))
+    })
+}
+
+/// Returns the wirings of a Hasura that applies metadata: image, folder and a home to work in; and those of hasura-auth.
+fn apply_metadata(name: &ServiceName, roster: &Roster) -> Vec<Wiring> {
+    let cause = path!("databases");
+    let config =
+        ConfigMount { source: format!("hasura/{name}"), target: ContainerPath::wrap(FOLDER.into()), reloads: false };
+    let mut additions = vec![
+        Addition::DefaultVariable(VariableName::wrap("HOME".into()), Value::Text("/tmp".into())),
+        Addition::Config(config),
+    ];
+    if refused_image(&roster[name]).is_none() {
+        additions.push(Addition::ImageSuffix(IMAGE_SUFFIX));
+    }
+    let mut wirings: Vec<Wiring> = additions.into_iter().map(|addition| Wiring::new(name, addition, &cause)).collect();
+    for (client, member) in roster {
+        if is_image(member, "hasura-auth") && member.service.connects_to.contains(name) {
+            let wait = Addition::Dependency(name.clone(), Condition::Healthy);
+            wirings.push(Wiring::new(client, wait, &member.path.key("connects_to")));
+        }
+    }
+    wirings
+}

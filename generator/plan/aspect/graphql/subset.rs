@@ -1,0 +1,89 @@
+//! The part of an API that an additional endpoint serves, as a smaller definition of the same database.
+
+use std::collections::BTreeMap;
+
+use super::calls::Calls;
+use super::lookup::unknown;
+use crate::database::model::{ObjectName, Schema, Table};
+use crate::diagnostic::{Diagnostic, FieldPath};
+use crate::stack::Served;
+use crate::values::{GraphqlName, ServiceName, SqlIdent};
+
+/// Returns the definition without the tables, columns and roles that the endpoint does not serve.
+pub fn subset(schema: &Schema, served: &Served) -> Schema {
+    let mut part = schema.clone();
+    part.tables.retain(|name, _| served.tables.contains_key(name));
+    part.views.retain(|name, _| served.tables.contains_key(name));
+    for (name, table) in &mut part.tables {
+        table.foreign_keys.retain(|_, key| served.tables.contains_key(&key.references.table));
+        limit_roles(table, served);
+        limit_columns(table, &served.tables[name].columns);
+    }
+    part
+}
+
+fn limit_roles(table: &mut Table, served: &Served) {
+    table.api.retain(|role, _| served.roles.is_empty() || served.roles.contains(role));
+}
+
+/// Removes the other columns from the rights of all roles. A role without a column has no rights.
+fn limit_columns(table: &mut Table, columns: &[SqlIdent]) {
+    if columns.is_empty() {
+        return;
+    }
+    for api in table.api.values_mut() {
+        let before = if api.columns.is_empty() { table.columns.keys().cloned().collect() } else { api.columns.clone() };
+        api.columns = before.into_iter().filter(|column| columns.contains(column)).collect();
+    }
+    table.api.retain(|_, api| !api.columns.is_empty());
+}
+
+/// Returns findings about `serves`: names that the original does not serve.
+pub fn check(served: &Served, definitions: &[&Schema], calls: Option<&Calls>, path: &FieldPath) -> Vec<Diagnostic> {
+    let path = path.key("serves");
+    let mut findings = Vec::new();
+    let tables: BTreeMap<&ObjectName, Option<&Table>> = definitions
+        .iter()
+        .flat_map(|schema| {
+            let tables = schema.tables.iter().map(|(name, table)| (name, Some(table)));
+            tables.chain(schema.views.keys().map(|name| (name, None)))
+        })
+        .collect();
+    for (name, part) in &served.tables {
+        let path = path.key("tables").key(name.as_str());
+        let Some(table) = tables.get(name) else {
+            let message = format!("the endpoint's original serves no table `{name}`");
+            findings.push(unknown((&message, path), name.as_str(), tables.keys().map(|name| name.as_str())));
+            continue;
+        };
+        let Some(table) = table else { continue };
+        for (i, column) in part.columns.iter().enumerate() {
+            if !table.columns.contains_key(column) {
+                let message = format!("`{name}` has no column `{column}`");
+                let known = table.columns.keys().map(SqlIdent::as_str);
+                findings.push(unknown((&message, path.key("columns").index(i)), column.as_str(), known));
+            }
+        }
+    }
+    let roles: Vec<&str> = tables.values().flatten().flat_map(|table| table.api.keys()).map(SqlIdent::as_str).collect();
+    let actions = calls.into_iter().flat_map(|calls| &calls.actions);
+    let allowed = actions.clone().flat_map(|(action, _)| action.metadata.permissions.iter());
+    let roles: Vec<&str> = roles.into_iter().chain(allowed.map(|allowed| allowed.role.as_str())).collect();
+    let actions: Vec<&str> = actions.map(|(action, _)| action.metadata.name.as_str()).collect();
+    let remote = calls.into_iter().flat_map(|calls| &calls.remote_schemas);
+    let remote: Vec<&str> = remote.map(|(remote, _)| remote.name.as_str()).collect();
+    let lists: [(&str, &str, Vec<&str>, Vec<&str>); 3] = [
+        ("roles", "role", served.roles.iter().map(SqlIdent::as_str).collect(), roles),
+        ("actions", "action", served.actions.iter().map(GraphqlName::as_str).collect(), actions),
+        ("remote_schemas", "remote schema", served.remote_schemas.iter().map(ServiceName::as_str).collect(), remote),
+    ];
+    for (field, what, names, mut known) in lists {
+        known.sort_unstable();
+        known.dedup();
+        for (i, name) in names.into_iter().enumerate().filter(|(_, name)| !known.contains(name)) {
+            let message = format!("the endpoint's original has no {what} `{name}`");
+            findings.push(unknown((&message, path.key(field).index(i)), name, known.iter().copied()));
+        }
+    }
+    findings
+}

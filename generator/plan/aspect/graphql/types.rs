@@ -1,0 +1,98 @@
+//! The types of actions: every type that one names exists, and is used where GraphQL allows it.
+
+use std::collections::BTreeMap;
+
+use super::lookup::unknown;
+use crate::database::model::BUILT_IN;
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::plan::model::PlannedAction;
+use crate::stack::ActionType;
+use crate::values::{GraphqlName, GraphqlType};
+
+/// Scalars of GraphQL itself. Names of PostgreSQL's types are scalars of Hasura as well.
+const SCALARS: [&str; 5] = ["Boolean", "Float", "ID", "Int", "String"];
+
+type Types = BTreeMap<GraphqlName, ActionType>;
+
+/// The place in which a type is used.
+#[derive(Clone, Copy, PartialEq)]
+enum Use {
+    /// An argument, or a field of an input object.
+    Input,
+    /// A field of a result.
+    Output,
+    /// The result of an action.
+    Result,
+}
+
+/// Returns findings about types that do not exist or cannot be used in their place. `place` returns the field that declares
+/// an action or a type.
+pub fn check<'a>(
+    actions: impl Iterator<Item = &'a PlannedAction>,
+    types: &Types,
+    place: &impl Fn(&'static str, &GraphqlName) -> FieldPath,
+) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
+    for action in actions {
+        let path = place("actions", &action.metadata.name);
+        for (name, kind) in &action.arguments {
+            findings.extend(check_use(kind, types, Use::Input, path.key("arguments").key(name.as_str())));
+        }
+        findings.extend(check_use(&action.returns, types, Use::Result, path.key("returns")));
+    }
+    for (name, declared) in types {
+        let path = place("types", name);
+        let (fields, used, key) = match declared {
+            ActionType::Object(fields) => (fields, Use::Output, "object"),
+            ActionType::Input(fields) => (fields, Use::Input, "input"),
+            ActionType::Enum(values) => {
+                findings.extend(values.is_empty().then(|| empty(path.key("enum"), "value")));
+                continue;
+            }
+            ActionType::Scalar(_) => continue,
+        };
+        findings.extend(fields.is_empty().then(|| empty(path.key(key), "field")));
+        for (field, kind) in fields {
+            findings.extend(check_use(kind, types, used, path.key(key).key(field.as_str())));
+        }
+    }
+    findings
+}
+
+fn empty(path: FieldPath, part: &str) -> Diagnostic {
+    Diagnostic::error(Code::ApiMismatch, path)
+        .message(format!("the type has no {part}"))
+        .expected(format!("at least one {part}, or no such type"))
+}
+
+/// Returns the finding for a type that its place excludes.
+fn check_use(kind: &GraphqlType, types: &Types, used: Use, path: FieldPath) -> Option<Diagnostic> {
+    let base = kind.base();
+    let refused = |message: String| Diagnostic::error(Code::ApiMismatch, path.clone()).message(message);
+    let is_scalar = SCALARS.contains(&base) || BUILT_IN.binary_search(&base).is_ok();
+    match (types.get(base), used) {
+        (None, Use::Result) if is_scalar => Some(
+            refused(format!("`{base}` is a scalar, and an action returns an object or a list of objects"))
+                .hint(format!("declare a type: `types.Result.object = {{ value = \"{base}\" }}`")),
+        ),
+        (None, _) if is_scalar => None,
+        (None, _) => {
+            let message = format!("there is no type `{base}`");
+            let known = types.keys().map(GraphqlName::as_str).chain(SCALARS);
+            Some(unknown((&message, path), base, known))
+        }
+        (Some(ActionType::Object(_)), Use::Input) => Some(
+            refused(format!("`{base}` is an object of results, and cannot be part of an argument"))
+                .expected("a scalar, an enumeration or an `input` type"),
+        ),
+        (Some(ActionType::Input(_)), Use::Output | Use::Result) => Some(
+            refused(format!("`{base}` is an object of arguments, and cannot be part of a result"))
+                .expected("an `object` type, and in it also scalars and enumerations"),
+        ),
+        (Some(ActionType::Enum(_) | ActionType::Scalar(_)), Use::Result) => Some(
+            refused(format!("`{base}` is not an object, and an action returns an object or a list of objects"))
+                .expected("an `object` type"),
+        ),
+        (Some(_), _) => None,
+    }
+}
