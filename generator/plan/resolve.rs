@@ -40,7 +40,7 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
     outcome.collect(server_settings::plan(stack, &roster, &libraries));
     outcome.collect(cache_memory::plan(&roster));
     let declared = outcome.collect(secrets::plan(stack, &roster, &server));
-    let proxy = outcome.collect(ingress::plan(inputs, &roster, &addresses));
+    let proxy = outcome.collect(ingress::plan(inputs, &roster, &addresses, &declared));
     let mail = outcome.collect(mail::plan(inputs, &roster, &declared));
     outcome.collect(variables::plan(inputs, &roster, &addresses, &mail, &declared));
     let files = outcome.collect(files::plan(inputs, &roster, &addresses, &mail));

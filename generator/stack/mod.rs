@@ -36,7 +36,7 @@ pub use monitoring::{
     Replacement, Severity,
 };
 pub use process::Process;
-pub use route::{Frontend, GraphqlEndpoint, Guard, Route, RouteAccess, RouteKind, Served, ServedTable};
+pub use route::{Cors, Frontend, GraphqlEndpoint, Guard, Redirect, Route, RouteAccess, RouteKind, Served, ServedTable};
 pub use secret::{Secret, SecretReference, TemplatePart, ValueOrSecret};
 pub use service::{
     Autoscale, Build, Condition, HostMount, Layout, Limits, LogDriver, Logging, Mount, Protocol, Publish, Reservations,

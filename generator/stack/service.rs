@@ -80,7 +80,7 @@ pub struct Service {
     pub external_networks: Vec<ServiceName>,
     /// Labels of the container; annotations of the pods on clusters.
     pub labels: BTreeMap<AnnotationName, Text>,
-    /// Where the engine keeps the service's output; three files of 10 MiB unless given.
+    /// Where the engine keeps the service's output; three files of 10 MiB by default.
     pub logging: Option<Logging>,
     /// Services to which this one connects without waiting for them.
     pub connects_to: Vec<ServiceName>,
@@ -182,7 +182,7 @@ pub struct Publish {
     /// Why clients reach the port without the edge, such as SSH of a git server.
     #[serde(default)]
     pub reason: Option<Text>,
-    /// Port of every node on a cluster with `published = 'nodeport`; `port` unless given.
+    /// Port of every node on a cluster with `published = 'nodeport`; `port` by default.
     #[serde(default, deserialize_with = "ranged::positive")]
     pub node_port: Option<u16>,
 }
@@ -242,7 +242,7 @@ pub struct HostMount {
     /// Path on the host.
     pub source: ContainerPath,
     pub target: ContainerPath,
-    /// Whether the container may write to it; false unless given.
+    /// Whether the container may write to it; false by default.
     #[serde(default)]
     pub writable: bool,
     /// Why the container needs the host's files. The socket of the engine gives it control of the host.

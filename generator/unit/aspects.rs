@@ -171,8 +171,8 @@ fn the_proxy_gets_a_certificate_unless_tls_ends_before_it() {
         stack["services"]["nginx"]["ports"] = json!({ "https": 443 });
         with(&stack, |inputs, roster| {
             let addresses = Addresses::plan(inputs, roster).part;
-            let planned = ingress::plan(inputs, roster, &addresses);
-            let unpublished = additions(&planned, "nginx").contains(&Addition::Unpublish(443));
+            let planned = ingress::plan(inputs, roster, &addresses, &secrets::Declared::default());
+            let unpublished = additions(&planned, "nginx").contains(&Addition::Unpublish(8443));
             (planned.part.ingress.sites.len(), planned.part.certificates.len(), unpublished)
         })
     };
@@ -185,7 +185,7 @@ fn networks_follow_from_connections() {
     let joined = |fields: &Value| {
         with(&orders(fields), |inputs, roster| {
             let addresses = Addresses::plan(inputs, roster).part;
-            let ingress = ingress::plan(inputs, roster, &addresses).part.ingress;
+            let ingress = ingress::plan(inputs, roster, &addresses, &secrets::Declared::default()).part.ingress;
             let server = databases::plan(inputs.stack, roster).part;
             let declared = secrets::plan(inputs.stack, roster, &server).part;
             let mail = mail::plan(inputs, roster, &declared).part;
@@ -216,7 +216,7 @@ fn mail_goes_to_the_catcher_where_it_runs_and_else_through_the_relay() {
             let declared = secrets::plan(inputs.stack, roster, &server).part;
             let planned = mail::plan(inputs, roster, &declared);
             let addresses = Addresses::plan(inputs, roster).part;
-            let ingress = ingress::plan(inputs, roster, &addresses).part.ingress;
+            let ingress = ingress::plan(inputs, roster, &addresses, &secrets::Declared::default()).part.ingress;
             let values = [MailSetting::Host, MailSetting::Port, MailSetting::Tls].map(|one| planned.part.value(one));
             let connections = connections::plan(roster, &Wirings::default(), &ingress, &planned.part);
             let reaches = connections.iter().any(|one| one.to.as_str() == "mail" && one.port == 1025);
