@@ -16,10 +16,10 @@ pub struct Scope<'a> {
     pub secrets: &'a Declared,
 }
 
-/// Checks that a service is a Hasura that is no copy.
+/// Checks that a service is Hasura and not a copy.
 ///
 /// # Errors
-/// NS302 at `path` if it is not one; `None` for a service that is not part of this environment, which serves nothing here.
+/// NS302 at `path` if it is not one; `None` for a service that is not part of this environment, which serves nothing.
 pub fn check_hasura(
     stack: &Stack,
     roster: &Roster,
@@ -30,10 +30,12 @@ pub fn check_hasura(
         return Err((!stack.services.contains_key(name)).then(|| missing(name, stack, roster, path)));
     };
     if let Category::Copy(original) = &member.category {
+        let path_text = path.to_string();
+        let field = path_text.rsplit('.').next().unwrap_or_default();
         return Err(Some(
             Diagnostic::error(Code::UnknownDependency, path.clone())
-                .message(format!("`{name}` serves what `{original}` serves, since it is a copy of it"))
-                .hint(format!("name the original: `\"{original}\"`")),
+                .message(format!("`{name}` is a copy of `{original}`, so it serves the same databases"))
+                .hint(format!("`{field} = \"{original}\"`")),
         ));
     }
     if is_image(member, "hasura") {
@@ -41,8 +43,8 @@ pub fn check_hasura(
     }
     Err(Some(
         Diagnostic::error(Code::UnknownDependency, path.clone())
-            .message(format!("`{name}` is not a Hasura"))
-            .expected("the name of a Hasura, such as `hasura`"),
+            .message(format!("`{name}` is not a Hasura service"))
+            .expected("the name of a Hasura service, such as `hasura`"),
     ))
 }
 
@@ -50,7 +52,7 @@ pub fn is_image(member: &PlannedService, catalogue: &str) -> bool {
     member.service.catalogue.as_ref().is_some_and(|name| name.as_str() == catalogue)
 }
 
-/// Returns the finding for a name that does not exist, with the nearest one that does.
+/// Returns the finding for an unknown name, with the most similar known one.
 pub fn unknown<'a>(
     (message, path): (&str, FieldPath),
     name: &str,

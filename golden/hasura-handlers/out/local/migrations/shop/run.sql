@@ -8,44 +8,44 @@ SET search_path = pg_catalog, pg_temp;
 
 DO $$ BEGIN
   IF current_setting('nself.session', true) IS NULL THEN
-    RAISE EXCEPTION 'nself: a pooler stands before this server; migrations need a session of the server itself';
+    RAISE EXCEPTION 'nself: this connection goes through a pooler; migrations need a direct connection to the server';
   END IF;
 END $$;
 DO $$ DECLARE owner name; BEGIN
-  IF pg_is_in_recovery() THEN RAISE EXCEPTION 'nself: this server is a standby; migrations run on the primary'; END IF;
-  -- SQL of the project runs in this session, with all rights that its role has or can get.
+  IF pg_is_in_recovery() THEN RAISE EXCEPTION 'nself: this server is a standby; run the migrations on the primary'; END IF;
+  -- SQL of the project runs in this session with all rights of its role.
   IF EXISTS (SELECT FROM pg_roles
               WHERE (rolsuper OR rolcreaterole OR rolbypassrls OR rolreplication
                      OR rolname IN ('pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files'))
                 AND pg_has_role(session_user, oid, 'MEMBER')) THEN
-    RAISE EXCEPTION 'nself: the role % has or can get more rights than an owner has; log in as the role that owns the database', session_user;
+    RAISE EXCEPTION 'nself: the role % has or can acquire more rights than a database owner needs; log in as the role that owns the database', session_user;
   END IF;
   SELECT pg_get_userbyid(datdba) INTO owner FROM pg_database WHERE datname = current_database();
   IF owner <> session_user THEN
-    RAISE EXCEPTION 'nself: the database belongs to %, and this session to %; log in as the role that owns the database', owner, session_user;
+    RAISE EXCEPTION 'nself: the database belongs to %, but this session runs as %; log in as the role that owns the database', owner, session_user;
   END IF;
 END $$;
 
--- One runner at a time. It asks again and again, since one that waits inside of a statement would hold up
--- CREATE INDEX CONCURRENTLY of the other.
+-- Only one runner at a time. It polls for the lock: a runner that waits inside a statement would block CREATE INDEX
+-- CONCURRENTLY of the other one.
 DO $$ DECLARE tries int := 0; BEGIN
   WHILE NOT pg_try_advisory_lock(7241105402127946086) LOOP
     COMMIT;
     tries := tries + 1;
-    IF tries > 3000 THEN RAISE EXCEPTION 'nself: another runner holds the lock for ten minutes'; END IF;
+    IF tries > 3000 THEN RAISE EXCEPTION 'nself: another runner has held the lock for ten minutes'; END IF;
     PERFORM pg_sleep(0.2);
   END LOOP;
 END $$;
 DO $$ BEGIN
   IF NOT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid = pg_backend_pid()
        AND (classid::bigint << 32) | objid::bigint = 7241105402127946086) THEN
-    RAISE EXCEPTION 'nself: the lock is gone; the session was not left to this runner alone';
+    RAISE EXCEPTION 'nself: the lock is lost: something else used this session; connect without a pooler';
   END IF;
 END $$;
 
 BEGIN;
 CREATE SCHEMA IF NOT EXISTS nself;
--- A trigger, a rule, a column of another kind: code of another role would run in this session.
+-- Triggers, rules and columns of other types could run code of other roles in this session.
 DO $$ DECLARE me oid := (SELECT oid FROM pg_roles WHERE rolname = current_user); BEGIN
   IF EXISTS (SELECT FROM pg_namespace WHERE nspname = 'nself' AND nspowner <> me)
      OR EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -57,7 +57,7 @@ DO $$ DECLARE me oid := (SELECT oid FROM pg_roles WHERE rolname = current_user);
                                     WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
                                       AND t.typnamespace <> 'pg_catalog'::regnamespace)))
      OR EXISTS (SELECT FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname = 'nself') THEN
-    RAISE EXCEPTION 'nself: the schema nself holds something that the runner did not make; look at it, and drop it';
+    RAISE EXCEPTION 'nself: the schema nself has an object that the runner did not create; inspect it and drop it';
   END IF;
 END $$;
 CREATE TABLE IF NOT EXISTS nself.ledger (
@@ -69,7 +69,7 @@ CREATE TABLE IF NOT EXISTS nself.ledger (
   at timestamptz NOT NULL DEFAULT now()
 );
 CREATE TABLE IF NOT EXISTS nself.catalog (only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row), digest text NOT NULL);
--- Default privileges may have given both to others.
+-- Default privileges may have granted access to other roles.
 DO $$ DECLARE other text; BEGIN
   FOR other IN
     SELECT DISTINCT coalesce(quote_ident(r.rolname), 'PUBLIC')
@@ -82,14 +82,14 @@ DO $$ DECLARE other text; BEGIN
     EXECUTE 'REVOKE ALL ON ALL TABLES IN SCHEMA nself FROM ' || other;
   END LOOP;
 END $$;
--- Services that wait for the migrations ask for the last one, each by its own role.
+-- Services wait for the last migration with a query by their own roles.
 GRANT USAGE ON SCHEMA nself TO PUBLIC;
 GRANT SELECT ON nself.ledger TO PUBLIC;
--- What a server of another major version printed is no sign of a change: each has a way of its own.
+-- Major versions print the catalog differently, so a digest of a different version proves no change.
 DELETE FROM nself.catalog WHERE split_part(digest, ':', 1) <> (current_setting('server_version_num')::int / 10000)::text;
 COMMIT;
 
--- What another role owns it can change, whatever the migrations say of it: row security above all.
+-- The owner of an object can change it regardless of the migrations, for example switch row security off.
 DO $$ DECLARE other record; BEGIN
   SELECT pg_describe_object(o.class, o.id, 0) AS object, pg_get_userbyid(o.owner) AS owner INTO other FROM (
     SELECT 'pg_class'::regclass, oid, relowner, relnamespace FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'S', 'f', 'c')
@@ -99,7 +99,7 @@ DO $$ DECLARE other record; BEGIN
   ) AS o (class, id, owner, space)
    WHERE o.owner <> (SELECT oid FROM pg_roles WHERE rolname = session_user)
      AND NOT (SELECT rolsuper FROM pg_roles WHERE oid = o.owner)
-     -- A service that keeps a schema of its own here owns what is in it.
+     -- A service that has a schema here owns the objects in it.
      AND (SELECT nspname = 'public' OR nspowner = (SELECT oid FROM pg_roles WHERE rolname = session_user)
             FROM pg_namespace WHERE oid = o.space)
      AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = o.class AND d.objid = o.id AND d.deptype = 'e')
@@ -113,7 +113,8 @@ END $$;
 CREATE TEMPORARY TABLE nself_manifest (number integer PRIMARY KEY, name text, sum text, chain text);
 INSERT INTO nself_manifest VALUES (1, '0001_orders', 'dcbd078b8b1ef8bbccd183506193c8d3d1bbf80db93cf98a9b58569c0ae95993', '00b4394ae05759576f98eff72982a37fec80b1042c94e37a35a14b2bbfac5d0f');
 
--- What was applied is the beginning of what there is to apply, or the other way round, or nothing is touched.
+-- The applied migrations must be the first ones of the manifest, or the manifest's the first applied ones. Otherwise
+-- the runner stops.
 DO $$ DECLARE row record; BEGIN
   FOR row IN
     SELECT coalesce(l.number, m.number) AS number, l.name AS was, m.name AS is_now, l.sum AS old_sum, m.sum AS new_sum,
@@ -123,36 +124,37 @@ DO $$ DECLARE row record; BEGIN
     IF row.was <> row.is_now THEN
       RAISE EXCEPTION 'nself: migration % was % when it was applied and is % now', row.number, row.was, row.is_now;
     ELSIF row.old_sum <> row.new_sum OR row.old_chain <> row.new_chain THEN
-      RAISE EXCEPTION 'nself: % is not what was applied', row.was;
+      RAISE EXCEPTION 'nself: % differs from the migration that was applied', row.was;
     END IF;
   END LOOP;
   IF EXISTS (SELECT FROM (SELECT number, row_number() OVER (ORDER BY number) AS place FROM nself.ledger) l
               WHERE l.number <> l.place)
      OR (SELECT count(*) FROM nself.ledger WHERE state = 'running') > 1
      OR EXISTS (SELECT FROM nself.ledger WHERE state = 'running' AND number < (SELECT max(number) FROM nself.ledger)) THEN
-    RAISE EXCEPTION 'nself: the ledger has a gap';
+    RAISE EXCEPTION 'nself: the ledger is damaged: a number is missing, or an unfinished migration is not the last';
   END IF;
 END $$;
 
--- An older generation on a newer database, such as after a rollback of a service: all of its migrations are applied.
+-- The database is newer than this generation, for example after a rollback of a service. All migrations of this
+-- generation are applied.
 SELECT EXISTS (SELECT FROM nself.ledger WHERE number > (SELECT count(*) FROM nself_manifest)) AS newer \gset
 \if :newer
-\warn nself: the database has newer migrations than this generation, which changes nothing
+\warn nself: the database has newer migrations than this generation; nothing to do
 \q
 \endif
 
--- The files are those that the manifest names, before the first of them runs.
+-- All files are compared with the manifest before the first one runs.
 \set file_1 `base64 "$NSELF_MIGRATIONS/0001_orders.sql" | tr -d '\n'`
 SELECT set_config('nself.intact', (encode(sha256(decode(:'file_1', 'base64')), 'hex') = 'dcbd078b8b1ef8bbccd183506193c8d3d1bbf80db93cf98a9b58569c0ae95993')::text, false) \g /dev/null
 DO $$ BEGIN
   IF current_setting('nself.intact') <> 'true' THEN RAISE EXCEPTION 'nself: 0001_orders.sql was changed'; END IF;
 END $$;
 
--- Whatever the session, the database or its collation: on servers of one major version, the same catalog has the same digest.
+-- The digest depends only on the catalog and the server's major version, not on the session or the collation.
 CREATE FUNCTION pg_temp.nself_catalog() RETURNS text LANGUAGE sql SET search_path = pg_catalog, pg_temp SET bytea_output = 'hex' SET datestyle = 'ISO,MDY' SET extra_float_digits = '1' SET intervalstyle = 'postgres' SET quote_all_identifiers = 'off' SET standard_conforming_strings = 'on' SET timezone = 'UTC' SET lc_monetary = 'C' AS $catalog$
 SELECT (current_setting('server_version_num')::int / 10000) || ':' || md5(string_agg(fact, E'\n' ORDER BY fact COLLATE "C")) FROM (
--- What a database consists of, one line per fact: a description that is the same for the same objects, whatever
--- the order in which they were made. Objects of extensions and of the schema `nself` are left out.
+-- Describes all objects of a database, one line for each fact. Equal objects have an equal description, regardless of
+-- the order of their creation. Objects of extensions and of the schema `nself` are omitted.
 WITH
 space AS (
   SELECT oid, nspname, nspowner, nspacl FROM pg_catalog.pg_namespace
@@ -221,7 +223,7 @@ fact (kind, name, what) AS (
   UNION ALL
   SELECT 'column', nspname || '.' || relname || '.' || attname,
          pg_catalog.concat_ws(' ', pg_catalog.format_type(atttypid, atttypmod), attnotnull, attidentity, attgenerated,
-           -- In a row type the order is part of the type.
+           -- In a composite type, the order of the columns is part of the type.
            CASE WHEN relkind = 'c' THEN (SELECT pg_catalog.count(*) FROM pg_catalog.pg_attribute o
              WHERE o.attrelid = a.attrelid AND o.attnum BETWEEN 1 AND a.attnum AND NOT o.attisdropped) END,
            CASE WHEN attcollation <> t.typcollation THEN (SELECT collname FROM pg_catalog.pg_collation WHERE oid = attcollation) END,
@@ -269,7 +271,8 @@ fact (kind, name, what) AS (
 SELECT kind || E'\t' || name || E'\t' || pg_catalog.replace(coalesce(what, ''), E'\n', ' ') FROM fact ORDER BY 1
 ) AS facts (fact)
 $catalog$;
--- SQL of the project goes to the server as it is: psql reads none of it, and it cannot end the transaction around it.
+-- Runs SQL of the project on the server. psql does not parse it, so it cannot use psql's commands or end the
+-- transaction around it.
 CREATE FUNCTION pg_temp.nself_apply(file bytea) RETURNS void LANGUAGE plpgsql AS $apply$
 BEGIN
   EXECUTE pg_catalog.convert_from(file, 'UTF8');
@@ -290,7 +293,7 @@ BEGIN;
 DO $$ BEGIN
   IF NOT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid = pg_backend_pid()
        AND (classid::bigint << 32) | objid::bigint = 7241105402127946086) THEN
-    RAISE EXCEPTION 'nself: the lock is gone; the session was not left to this runner alone';
+    RAISE EXCEPTION 'nself: the lock is lost: something else used this session; connect without a pooler';
   END IF;
 END $$;
 SET LOCAL search_path = public;
