@@ -61,6 +61,14 @@ impl FieldPath {
         path
     }
 
+    /// Returns the last field of the path; empty for the root and for an item of a list.
+    pub fn last_key(&self) -> &str {
+        match self.0.last() {
+            Some(Segment::Key(key)) => key,
+            _ => "",
+        }
+    }
+
     /// Returns whether `prefix` is this path or one of its ancestors.
     pub fn starts_with(&self, prefix: &FieldPath) -> bool {
         self.0.starts_with(&prefix.0)

@@ -106,6 +106,6 @@ fn waiver(target: &str, reason: &str, plan: &Plan, path: [&str; 3]) -> Option<Re
     };
     let finding =
         Diagnostic::error(Code::Unsupported, place).message(format!("{target} cannot express this: {reason}"));
-    let waive = format!("services.{owner}.waive.\"{name}\" = \"…\"");
+    let waive = format!("{}.\"{name}\" = \"…\"", service.waivers());
     Some(Err(finding.hint(format!("accept it with a reason: `{waive}`, or remove the setting"))))
 }

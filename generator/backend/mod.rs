@@ -6,6 +6,7 @@ pub mod bake;
 pub mod compose;
 pub mod fidelity;
 mod field_presence;
+pub mod files;
 mod findings;
 pub mod hasura;
 pub mod kubernetes;
@@ -90,6 +91,7 @@ backends! {
     Pgbouncer pgbouncer
     Postgres postgres
     Hasura hasura
+    Files files
     Migrations migrations
     Bake bake
     Summary summary

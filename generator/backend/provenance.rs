@@ -121,17 +121,19 @@ pub type KeyFields = (&'static str, &'static [&'static str]);
 /// service itself.
 pub fn of_service_keys(plan: &Plan, name: &str, keys: &[&str], table: &[KeyFields]) -> Vec<FieldPath> {
     let Some(service) = service(plan, name) else { return Vec::new() };
-    let origin = &service.origin;
-    let Some(key) = keys.first() else { return vec![origin.clone()] };
+    let Some(key) = keys.first() else { return vec![service.origin.clone()] };
     let same_name = [*key];
     let names = table.iter().find(|(target, _)| target == key).map_or(same_name.as_slice(), |(_, names)| names);
     let mut fields = Vec::new();
-    if let Some(inner) = keys.get(1) {
-        fields.extend(names.iter().map(|name| origin.key(*name).key(*inner)));
-        fields.push(origin.key(*inner));
+    let inherited = service.inherits_from();
+    for origin in std::iter::once(&service.origin).chain(&inherited) {
+        if let Some(inner) = keys.get(1) {
+            fields.extend(names.iter().map(|name| origin.key(*name).key(*inner)));
+            fields.push(origin.key(*inner));
+        }
+        fields.extend(names.iter().map(|name| origin.key(*name)));
     }
-    fields.extend(names.iter().map(|name| origin.key(*name)));
-    fields.push(origin.clone());
+    fields.push(service.origin.clone());
     fields
 }
 

@@ -22,6 +22,8 @@ pub enum FileKind {
     Dockerfile,
     /// A file that becomes part of an image.
     ImageContent,
+    /// A file of the project that a service takes as its configuration.
+    ServiceFile,
     /// The value of a secret, `.env`, or a key.
     Secret,
     /// Credentials of registries, as docker keeps them.
@@ -41,7 +43,7 @@ impl FileKind {
     pub fn limit(self) -> u64 {
         match self {
             FileKind::Secret => 256 * KIB,
-            FileKind::Snippet | FileKind::Dockerfile => MIB,
+            FileKind::Snippet | FileKind::Dockerfile | FileKind::ServiceFile => MIB,
             FileKind::Sum | FileKind::Credentials => 4 * MIB,
             FileKind::Stack | FileKind::Migration | FileKind::Lock => 16 * MIB,
             FileKind::Manifest | FileKind::CacheRecord | FileKind::Output | FileKind::Schema | FileKind::Input => {

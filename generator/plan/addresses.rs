@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::inputs::Inputs;
-use super::roster::{Roster, includes};
+use super::roster::{Roster, includes, tls_mode};
+use super::service_names::{PROXY_SERVICE, service_name};
 use super::wiring::Planned;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
 use crate::stack::env::Scheme;
 use crate::stack::env::ServiceAddress;
-use crate::stack::{self, Frontend, Profile, Publish, Route, Stack};
+use crate::stack::{self, Frontend, Profile, Publish, Route, Stack, TlsMode};
 use crate::values::{Checked, Host, PortName, ServiceName, UrlPath, labels_below};
 use crate::words;
 
@@ -45,6 +46,8 @@ pub struct Address {
 #[derive(Debug)]
 pub struct Addresses {
     domain: Host,
+    /// The port of HTTPS in URLs, if it is not 443.
+    https_port: Option<u16>,
     aliases: Vec<&'static str>,
     routes: Vec<Address>,
     /// Host names and path of each frontend's route, also if a different server serves the frontend.
@@ -59,7 +62,8 @@ impl Addresses {
         let is_local = profile == Profile::Local && !is_private(stack.domain.as_str());
         let domain = if is_local { Host::wrap(LOCAL_DOMAINS[0].into()) } else { stack.domain.clone() };
         let aliases = if is_local { LOCAL_DOMAINS[1..].to_vec() } else { Vec::new() };
-        let mut addresses = Addresses { domain, aliases, routes: Vec::new(), frontends: Vec::new() };
+        let https_port = https_port(inputs, roster);
+        let mut addresses = Addresses { domain, https_port, aliases, routes: Vec::new(), frontends: Vec::new() };
         let mut findings = Vec::new();
         for (name, member) in roster {
             for (key, route) in member.service.all_routes() {
@@ -128,6 +132,12 @@ impl Addresses {
         &self.frontends
     }
 
+    /// Returns the origin of a host in a browser: `https://` and the host, with the port if it is not 443.
+    pub fn origin(&self, host: &str) -> String {
+        let port = self.https_port.map_or_else(String::new, |port| format!(":{port}"));
+        format!("https://{host}{port}")
+    }
+
     /// Returns the base domain of the environment.
     pub fn domain(&self) -> &Host {
         &self.domain
@@ -163,6 +173,14 @@ impl Addresses {
         let path = address.path.as_ref().map_or(String::new(), ToString::to_string);
         Ok(format!("{scheme}{}:{port}{path}", address.service))
     }
+}
+
+/// Returns the port at which browsers reach the edge, if it is not 443. A proxy in front of the edge has its own.
+pub fn https_port(inputs: Inputs, roster: &Roster) -> Option<u16> {
+    let edge = roster.get(&service_name(PROXY_SERVICE))?;
+    let https = edge.service.publish.get(&PortName::wrap("https".into()))?;
+    let is_behind_proxy = tls_mode(inputs.stack, inputs.profile) == TlsMode::Proxy;
+    Some(https.port).filter(|port| *port != 443 && !is_behind_proxy)
 }
 
 /// Returns the finding for a route that has both or neither of `subdomain` and `host`.

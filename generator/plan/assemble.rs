@@ -9,7 +9,7 @@ use super::model::{Check, Health, Publish, Secret, Service};
 use super::roster::{PlannedService, Roster};
 use super::service_names::PROXY_SERVICE;
 use super::wiring::{Addition, Wirings};
-use crate::stack::{self, Profile, RouteKind, Run, Zone};
+use crate::stack::{self, Profile, Protocol, RouteKind, Run, Zone};
 use crate::values::{Checked, Cpus, Duration, ImageRef, Memory, PortName, SecretName, ServiceName};
 
 /// Returns the services of the plan: as declared, with all wirings, and with images pinned by the lock.
@@ -56,6 +56,7 @@ impl Service {
             origin: planned.path.clone(),
             image: declared.image.clone(),
             build: declared.build.clone(),
+            image_of: planned.process_of().filter(|_| declared.build.is_some() && declared.image.is_none()).cloned(),
             bases: BTreeMap::new(),
             layout: declared.layout.clone(),
             entrypoint: declared.entrypoint.clone(),
@@ -63,6 +64,7 @@ impl Service {
             working_dir: declared.working_dir.clone(),
             aliases: declared.aliases.iter().cloned().collect(),
             publish: publish(declared, name.as_str() == PROXY_SERVICE, profile, &ports),
+            udp_ports: udp_ports(declared),
             health: health(declared, &ports),
             h2c_ports: h2c_ports(declared, &ports),
             ports,
@@ -70,6 +72,7 @@ impl Service {
             secret_files: BTreeSet::new(),
             volumes: Vec::new(),
             mounts: declared.mounts.clone(),
+            host_mounts: declared.host_mounts.clone(),
             config: Vec::new(),
             tmpfs: declared.tmpfs.clone(),
             user: declared.user.clone(),
@@ -88,6 +91,10 @@ impl Service {
             networks: BTreeSet::new(),
             egress: declared.egress,
             reaches_host: false,
+            extra_hosts: declared.extra_hosts.clone(),
+            external_networks: declared.external_networks.iter().cloned().collect(),
+            labels: declared.labels.clone(),
+            logging: declared.logging.clone(),
             stop_grace: declared.stop_grace.unwrap_or(Duration(30_000)),
             stop_signal: declared.stop_signal.clone(),
             shm_size: declared.shm_size,
@@ -131,7 +138,7 @@ impl Service {
                     *image = ImageRef::wrap(format!("{image}{suffix}"));
                 }
             }
-            Addition::Unpublish(port) => self.publish.retain(|publish| publish.host_port != *port),
+            Addition::Unpublish(port) => self.publish.retain(|publish| publish.container_port != *port),
             Addition::ReachesHost => self.reaches_host = true,
             Addition::OneShot => self.one_shot = true,
         }
@@ -140,7 +147,10 @@ impl Service {
     /// Replaces tags by the digests of the lock, in the image, the layout's base and the bases of the Dockerfile.
     fn pin_images(&mut self, inputs: Inputs) {
         let lock = &inputs.files.lock;
-        self.image = self.image.as_ref().map(|image| lock.pin(image));
+        // An image that is built here has no digest before.
+        if self.build.is_none() {
+            self.image = self.image.as_ref().map(|image| lock.pin(image));
+        }
         if let Some(base) = self.layout.as_mut().and_then(|layout| layout.base.as_mut()) {
             *base = lock.pin(base);
         }
@@ -158,9 +168,16 @@ fn publish(
 ) -> Vec<Publish> {
     let published = declared.publish.iter().filter_map(|(port, publish)| {
         let (address, container_port) = (published_address(is_proxy, profile, publish), *ports.get(port)?);
-        Some(Publish { address, host_port: publish.port, container_port })
+        let (protocol, node_port) = (publish.protocol, publish.node_port);
+        Some(Publish { address, host_port: publish.port, container_port, protocol, node_port })
     });
     published.collect()
+}
+
+/// Returns the ports that are published for UDP.
+fn udp_ports(declared: &stack::Service) -> BTreeSet<PortName> {
+    let udp = declared.publish.iter().filter(|(_, publish)| publish.protocol == Protocol::Udp);
+    udp.map(|(port, _)| port.clone()).collect()
 }
 
 /// Returns the ports of gRPC routes and of a gRPC health check.

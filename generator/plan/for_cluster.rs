@@ -43,6 +43,7 @@ pub fn cluster(plan: &Plan) -> Plan {
     }
     let Some(cluster) = &plan.kubernetes else { return plan };
     plan.ingress.resolver = Resolver::Cluster(name_server(cluster));
+    plan.ingress.https_port = None;
     plan.ingress.this_machine_is_internal = false;
     let is_behind_controller = cluster.settings.edge != ClusterEdge::NodePort;
     plan.ingress.redirects_http = cluster.settings.edge == ClusterEdge::Ingress && cluster.tls != TlsMode::Proxy;

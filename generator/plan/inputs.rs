@@ -14,12 +14,24 @@ pub struct ProjectFiles {
     pub conf_d: BTreeMap<String, String>,
     /// Contents of Dockerfiles by path in the project; `None` for a file that does not exist.
     pub dockerfiles: BTreeMap<String, Option<String>>,
+    /// Files that services take from the project, by path.
+    pub service_files: BTreeMap<String, SourceFile>,
     /// Digests of images.
     pub lock: Lock,
     /// Migrations of the databases that the stack defines.
     pub databases: BTreeMap<SqlIdent, HistoryFiles>,
     /// Relative path from an environment's folder to the project, such as `../..`.
     pub project_folder: String,
+}
+
+/// A file of the project that a service takes, as it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SourceFile {
+    Text(String),
+    /// There is no such file.
+    Missing,
+    /// The file cannot be used, for this reason.
+    Unusable(String),
 }
 
 /// The inputs of an environment, which every aspect may read.

@@ -27,11 +27,11 @@ pub use aspect::databases::migrations_role;
 pub use aspect::definitions::definitions;
 pub use aspect::{access, encryption};
 pub use for_cluster::cluster;
-pub use inputs::ProjectFiles;
+pub use inputs::{ProjectFiles, SourceFile};
 pub use model::{
-    Check, Cluster, ConfigMount, Connection, Database, Grant, HasuraMetadata, Health, IngressPlan, Location, LoginRole,
-    Migrations, NameServer, Peers, Plan, PlannedAction, Pooler, Publish, Replication, Resolver, Secret, ServerAccess,
-    Service, Site, Step, Upstream, Value, Volume, VolumeMount, namespace,
+    Check, Cluster, ConfigMount, Connection, Database, File, FileContent, Grant, HasuraMetadata, Health, IngressPlan,
+    Location, LoginRole, Migrations, NameServer, Peers, Plan, PlannedAction, Pooler, Publish, Replication, Resolver,
+    Secret, ServerAccess, Service, Site, Step, Upstream, Value, Volume, VolumeMount, namespace,
 };
 pub use network::Network;
 pub use resolve::resolve;

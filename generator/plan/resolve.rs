@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::addresses::Addresses;
 use super::aspect::{
-    access, cache_memory, connections, database_endpoints, databases, definitions, encryption, extensions, graphql,
-    ingress, mail, migrations, secrets, server_settings, variables, volumes,
+    access, cache_memory, connections, database_endpoints, databases, definitions, encryption, extensions, files,
+    graphql, ingress, mail, migrations, secrets, server_settings, variables, volumes,
 };
 use super::assemble::assemble;
 use super::inputs::{Inputs, ProjectFiles};
@@ -15,7 +15,7 @@ use super::model::{
     Cluster, Database, HasuraMetadata, IngressPlan, LoginRole, Migrations, Plan, Pooler, Replication, ServerAccess,
     namespace,
 };
-use super::roster::{Roster, roster, tls_mode};
+use super::roster::{Roster, at_services, roster, tls_mode};
 use super::secret_list::Recipes;
 use super::wiring::{Outcome, SecretUsers};
 use super::{rules, start_order};
@@ -43,6 +43,7 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
     let proxy = outcome.collect(ingress::plan(inputs, &roster, &addresses));
     let mail = outcome.collect(mail::plan(inputs, &roster, &declared));
     outcome.collect(variables::plan(inputs, &roster, &addresses, &mail, &declared));
+    let files = outcome.collect(files::plan(inputs, &roster, &addresses, &mail));
     outcome.collect(secrets::files(&roster, &declared));
     let users = outcome.wirings.secret_users();
     let scope = graphql::Scope { stack, roster: &roster, addresses: &addresses, secrets: &declared };
@@ -64,11 +65,12 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
         start_order,
         connections,
         volumes: volumes.volumes,
+        files,
         secrets,
         ..Plan::new(inputs, addresses.domain(), proxy.ingress, server, graphql)
     };
     outcome.findings.extend(rules::planned(inputs, &roster, &plan));
-    (plan, join_excluded_services(outcome.findings))
+    (plan, join_excluded_services(at_services(outcome.findings, &roster)))
 }
 
 /// Merges the findings about each service that the environment excludes into one, with all fields that refer to the
@@ -139,6 +141,7 @@ impl Plan {
             start_order: Vec::new(),
             connections: BTreeSet::new(),
             volumes: BTreeMap::new(),
+            files: BTreeMap::new(),
             secrets: BTreeMap::new(),
             ingress,
             databases: server.databases,

@@ -3,11 +3,13 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::{Value, json};
+
 use super::service_names::{ACME, DATABASE, REPLICA, service_name};
 use super::wiring::Planned;
-use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::diagnostic::{Code, Diagnostic, FieldPath, Segment};
 use crate::path;
-use crate::stack::{self, Profile, Stack, TlsMode};
+use crate::stack::{self, Process, Profile, Stack, TlsMode};
 use crate::values::{Checked, ServiceName, SqlIdent};
 
 /// A service of the environment, with the field that declares it.
@@ -28,6 +30,23 @@ pub enum Category {
     Frontend,
     /// A copy of this service.
     Copy(ServiceName),
+    /// A further process of this service.
+    Process(ServiceName),
+}
+
+impl PlannedService {
+    /// Returns the service that this one is a further process of.
+    pub fn process_of(&self) -> Option<&ServiceName> {
+        match &self.category {
+            Category::Process(service) => Some(service),
+            _ => None,
+        }
+    }
+
+    /// Returns the service whose role and files this one has: for a further process, that of the process; otherwise itself.
+    pub fn role_of<'a>(&'a self, name: &'a ServiceName) -> &'a ServiceName {
+        self.process_of().unwrap_or(name)
+    }
 }
 
 pub type Roster = BTreeMap<ServiceName, PlannedService>;
@@ -79,7 +98,82 @@ pub fn roster(stack: &Stack, profile: Profile) -> Planned<Roster> {
         }
     }
     run_replica_like_primary(&mut roster);
+    findings.extend(add_processes(&mut roster, profile));
     Planned::part(roster, findings)
+}
+
+/// Adds the further processes of all services. From here on, a process is a service.
+fn add_processes(roster: &mut Roster, profile: Profile) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
+    let mut processes = Vec::new();
+    for (service, member) in roster.iter() {
+        let named = member.service.processes.iter().map(|(process, declared)| {
+            let name = Process::service_name(service, process);
+            (name, member.path.key("processes").key(process.as_str()), declared)
+        });
+        let named: Vec<_> = named.filter(|(_, _, declared)| declared.runs_in(profile)).collect();
+        let siblings: Vec<ServiceName> = named.iter().map(|(name, _, _)| service_name(name)).collect();
+        for ((name, path, declared), full_name) in named.into_iter().zip(&siblings) {
+            if let Some(reason) = ServiceName::refusal(&name) {
+                findings.push(
+                    Diagnostic::error(Code::BadName, path)
+                        .message(format!("the process would be the service `{name}`: {reason}"))
+                        .hint("give the process or its service a shorter name"),
+                );
+                continue;
+            }
+            let process = declared.as_service(&member.service, full_name, &siblings);
+            let category = Category::Process(service.clone());
+            processes.push((full_name.clone(), PlannedService { service: process, path, category }));
+        }
+    }
+    findings.extend(processes.into_iter().filter_map(|(name, process)| insert(roster, &name, process)));
+    findings
+}
+
+/// Moves findings about a setting that a process takes from its service to the service, where each appears once.
+pub fn at_services(findings: Vec<Diagnostic>, roster: &Roster) -> Vec<Diagnostic> {
+    let processes: Vec<(&FieldPath, &FieldPath, &Process)> = roster
+        .values()
+        .filter_map(|member| {
+            let service = roster.get(member.process_of()?)?;
+            let Some(Segment::Key(process)) = member.path.0.last() else { return None };
+            let declared = service.service.processes.iter().find(|(name, _)| name.as_str() == process)?.1;
+            Some((&member.path, &service.path, declared))
+        })
+        .collect();
+    let mut moved: Vec<Diagnostic> = Vec::new();
+    for mut finding in findings {
+        let process = processes.iter().find(|(path, _, _)| finding.path.starts_with(path));
+        if let Some((path, service, declared)) = process {
+            let below = &finding.path.0[path.0.len()..];
+            if !below.is_empty() && !sets(declared, below) {
+                finding.path = FieldPath(service.0.iter().chain(below).cloned().collect());
+                let is_same = |one: &Diagnostic| {
+                    (one.code, &one.path) == (finding.code, &finding.path) && one.message == finding.message
+                };
+                if moved.iter().any(is_same) {
+                    continue;
+                }
+            }
+        }
+        moved.push(finding);
+    }
+    moved
+}
+
+/// Returns whether a process has its own value for a field of a service.
+fn sets(process: &Process, field: &[Segment]) -> bool {
+    match field {
+        [Segment::Key(env), Segment::Key(variable), ..] if env == "env" => {
+            process.env.keys().any(|name| name.as_str() == variable)
+        }
+        [Segment::Key(field), ..] => {
+            let fields = serde_json::to_value(process).unwrap_or_default();
+            fields.get(field).is_some_and(|value| !matches!(value, Value::Null) && *value != json!({}))
+        }
+        _ => true,
+    }
 }
 
 /// Copies image, user and command of the primary to a replica that does not set them, since it reads the same files.

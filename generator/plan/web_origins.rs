@@ -12,8 +12,8 @@ impl Addresses {
         let domain = self.domain().as_str();
         let at_domain = self.frontends().iter().find(|(hosts, _)| hosts.iter().any(|host| host == domain));
         match at_domain.or_else(|| self.frontends().first()) {
-            Some((hosts, path)) => format!("https://{}{path}", hosts[0].trim_start_matches("*.")),
-            None => format!("https://{domain}"),
+            Some((hosts, path)) => format!("{}{path}", self.origin(hosts[0].trim_start_matches("*."))),
+            None => self.origin(domain),
         }
     }
 
@@ -22,20 +22,20 @@ impl Addresses {
         let urls = self
             .frontends()
             .iter()
-            .flat_map(|(hosts, path)| hosts.iter().map(move |host| format!("https://{host}{path}")));
+            .flat_map(|(hosts, path)| hosts.iter().map(move |host| format!("{}{path}", self.origin(host))));
         let urls: Vec<String> = urls.collect();
         if urls.is_empty() { vec![self.client_url()] } else { urls }
     }
 
     /// Returns the origins of the stack's own pages: each domain, its direct subdomains, and all other hosts of routes.
     pub fn origins(&self) -> Vec<String> {
-        let domains = self.domains().flat_map(|domain| [format!("https://{domain}"), format!("https://*.{domain}")]);
+        let domains = self.domains().flat_map(|domain| [self.origin(domain), self.origin(&format!("*.{domain}"))]);
         let routes = self.routes().iter().flat_map(|address| &address.hosts);
         let others: BTreeSet<&String> = routes
             .chain(self.frontends().iter().flat_map(|(hosts, _)| hosts))
             .filter(|host| !self.domains().any(|domain| is_direct_subdomain(host, domain)))
             .collect();
-        domains.chain(others.into_iter().map(|host| format!("https://{host}"))).collect()
+        domains.chain(others.into_iter().map(|host| self.origin(host))).collect()
     }
 }
 

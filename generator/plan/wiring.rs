@@ -49,7 +49,7 @@ pub enum Addition {
     },
     /// Selects the variant of the image whose tag ends with this suffix.
     ImageSuffix(&'static str),
-    /// Removes a published port of the host.
+    /// Removes the publication of a port of the container.
     Unpublish(u16),
     /// Makes the names of the host machine resolve.
     ReachesHost,

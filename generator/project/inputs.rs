@@ -10,8 +10,9 @@ use crate::diagnostic::{Code, Diagnostic, FieldPath, Span};
 use crate::files::{EntryKind, FileError, FileKind, Folder, Reason, Root, Total, stat_path};
 use crate::lock::{self, Lock};
 use crate::path;
-use crate::plan::{ProjectFiles, dockerfile, nginx_snippets};
+use crate::plan::{ProjectFiles, SourceFile, dockerfile, nginx_snippets};
 use crate::source::Environment;
+use crate::stack::{Service, Stack};
 use crate::store::Watch;
 use crate::values::{Checked, ProjectPath, SqlIdent};
 
@@ -42,6 +43,7 @@ impl ProjectReader<'_> {
             ..ProjectFiles::default()
         };
         files.dockerfiles = self.read_dockerfiles(environments);
+        files.service_files = self.read_service_files(environments);
         self.check_mounts(environments);
         files.databases = self.read_migrations(environments)?;
         Ok(files)
@@ -76,6 +78,32 @@ impl ProjectReader<'_> {
                         .message(format!("`{name}` cannot be read, so its base images cannot be checked")),
                 );
             }
+        }
+        files
+    }
+
+    /// Reads the files that services take from the project, by path.
+    fn read_service_files(&mut self, environments: &[Environment]) -> BTreeMap<String, SourceFile> {
+        let services = environments.iter().flat_map(|environment| services(&environment.stack));
+        let names = services
+            .flat_map(|service| service.files.values().filter_map(|file| file.from.as_ref()).chain(&service.env_files));
+        let names = names.filter(|name| ProjectPath::refusal(name.as_str()).is_none());
+        let names: BTreeSet<String> = names.map(ToString::to_string).collect();
+        let mut files = BTreeMap::new();
+        for name in names {
+            let file = match Root::project(self.project).read(&name, FileKind::ServiceFile) {
+                Ok(Some(bytes)) => {
+                    self.inputs.push(Watch::File(self.project.join(&name)));
+                    let text = String::from_utf8(bytes);
+                    text.map_or_else(|_| SourceFile::Unusable("it is not text in UTF-8".to_owned()), SourceFile::Text)
+                }
+                Ok(None) => {
+                    self.inputs.push(Watch::Absent(self.project.join(&name)));
+                    SourceFile::Missing
+                }
+                Err(error) => SourceFile::Unusable(error.why()),
+            };
+            files.insert(name, file);
         }
         files
     }
@@ -220,6 +248,12 @@ impl ProjectReader<'_> {
         }
         Ok(databases)
     }
+}
+
+/// Returns the services of a stack, and the containers of its frontends.
+fn services(stack: &Stack) -> impl Iterator<Item = &Service> {
+    let containers = stack.frontends.values().filter_map(|frontend| frontend.container.as_deref());
+    stack.services.values().chain(containers)
 }
 
 /// Returns whether nginx can include a file of the folder. nginx reads a byte order mark as part of the first

@@ -18,13 +18,13 @@ pub struct Handlers {
     /// The Hasura service that sends the requests; `hasura` by default.
     pub server: Option<ServiceName>,
     /// Fields of the GraphQL API that the service computes.
-    pub actions: BTreeMap<GraphqlName, Action>,
+    pub actions: BTreeMap<GraphqlName, ActionHandler>,
     /// Types of the actions' arguments and results.
     pub types: BTreeMap<GraphqlName, ActionType>,
     /// Notifications about changed rows.
-    pub events: BTreeMap<GraphqlName, Event>,
+    pub events: BTreeMap<GraphqlName, EventHandler>,
     /// Calls at fixed times.
-    pub crons: BTreeMap<GraphqlName, Cron>,
+    pub crons: BTreeMap<GraphqlName, CronHandler>,
     /// A GraphQL API of the service that becomes part of Hasura's.
     pub remote_schema: Option<RemoteSchema>,
 }
@@ -32,7 +32,7 @@ pub struct Handlers {
 /// A field of the GraphQL API that the service computes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Action {
+pub struct ActionHandler {
     #[serde(default)]
     pub kind: ActionKind,
     #[serde(default)]
@@ -80,7 +80,7 @@ pub enum ActionType {
 /// An event trigger: a request for each changed row, repeated until the service accepts it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Event {
+pub struct EventHandler {
     /// A database that the stack defines. Only required if the Hasura service serves several.
     #[serde(default)]
     pub database: Option<SqlIdent>,
@@ -111,7 +111,7 @@ pub enum EventOperation {
 /// A cron trigger.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Cron {
+pub struct CronHandler {
     /// Times in UTC.
     pub schedule: Schedule,
     /// JSON in the body of the request.

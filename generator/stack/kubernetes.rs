@@ -34,6 +34,8 @@ pub struct Kubernetes {
     pub drain: Option<Duration>,
     /// Ports of every node, for the edge `nodeport`.
     pub node_ports: NodePorts,
+    /// How clients reach published ports of services other than nginx; `loadbalancer` unless given.
+    pub published: Published,
     /// Annotations of the Gateway or Ingress.
     pub edge_annotations: BTreeMap<AnnotationName, Text>,
     /// Annotations of Services, by the name of the service.
@@ -105,6 +107,17 @@ impl Default for NodePorts {
     fn default() -> Self {
         NodePorts { http: 30080, https: 30443 }
     }
+}
+
+/// How clients outside of the cluster reach published ports.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Published {
+    /// A load balancer of the cloud, with the same port.
+    #[default]
+    LoadBalancer,
+    /// A port of every node, 30000 to 32767.
+    NodePort,
 }
 
 /// The source of secrets in the cluster.

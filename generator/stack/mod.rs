@@ -4,10 +4,12 @@
 pub mod database;
 pub mod edge;
 pub mod env;
+pub mod file;
 pub mod handlers;
 pub mod health;
 pub mod kubernetes;
 pub mod mail;
+pub mod process;
 pub mod route;
 pub mod secret;
 pub mod service;
@@ -21,16 +23,19 @@ use serde::{Deserialize, Serialize};
 pub use database::{Access, DatabaseServer, DatabaseUse};
 pub use edge::{Edge, RateLimit, Tls, TlsMode};
 pub use env::{EnvReference, EnvValue};
+pub use file::ServiceFile;
 pub use handlers::{ActionKind, ActionType, Call, EventOperation, Handlers};
 pub use health::Health;
 pub use kubernetes::{
-    ClusterEdge, Gitops, GitopsTool, IpFamilies, Kubernetes, NodePorts, Quota, SecretSource, SharedVolumes,
+    ClusterEdge, Gitops, GitopsTool, IpFamilies, Kubernetes, NodePorts, Published, Quota, SecretSource, SharedVolumes,
 };
 pub use mail::{Mail, Relay, RelaySecurity};
+pub use process::Process;
 pub use route::{Frontend, GraphqlEndpoint, Guard, Route, RouteAccess, RouteKind, Served, ServedTable};
 pub use secret::{Secret, SecretReference, TemplatePart, ValueOrSecret};
 pub use service::{
-    Autoscale, Build, Condition, Layout, Limits, Mount, Publish, Reservations, Run, Service, Tmpfs, Volume, Zone,
+    Autoscale, Build, Condition, HostMount, Layout, Limits, LogDriver, Logging, Mount, Protocol, Publish, Reservations,
+    Run, Service, Tmpfs, Volume, Zone,
 };
 
 /// The purpose of an environment. It decides which services run and how strict the checks are.

@@ -68,6 +68,7 @@ pub struct SecretReference {
 /// A value, or a reference to a secret that contains it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(untagged)]
+#[schemars(rename = "{T}OrSecret")]
 pub enum ValueOrSecret<T> {
     Value(T),
     Secret(SecretReference),

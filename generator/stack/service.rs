@@ -2,8 +2,8 @@
 //! `stdlib/`.
 
 use crate::values::{
-    Capability, Checked, ContainerPath, Cpus, Duration, ImageRef, Memory, Platform, PortName, ProjectPath, Schedule,
-    SecretName, ServiceName, Signal, SqlIdent, Text, UserId, VariableName, VolumeName,
+    AnnotationName, Capability, Checked, ContainerPath, Cpus, Duration, Host, ImageRef, Memory, Platform, PortName,
+    ProjectPath, Schedule, SecretName, ServiceName, Signal, SqlIdent, Text, UserId, VariableName, VolumeName,
 };
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ pub struct Service {
     pub only: Option<Vec<Profile>>,
     /// Name of the image in the catalogue of known variables; set by catalogue services.
     pub catalogue: Option<ServiceName>,
-    /// Image with tag or digest.
+    /// Image with tag or digest; with `build`, the name of the image that is built.
     pub image: Option<ImageRef>,
     /// Folder with a Dockerfile, from which the image is built.
     pub build: Option<Build>,
@@ -38,20 +38,26 @@ pub struct Service {
     /// Ports on which the container listens, by name.
     #[serde(deserialize_with = "ranged::positive")]
     pub ports: BTreeMap<PortName, u16>,
-    /// Ports of the host; only for nginx, and the admin UI in local.
+    /// Ports of the host, by the name of the container's port. Outside of local, a service other than nginx gives a reason.
     pub publish: BTreeMap<PortName, Publish>,
     /// Variables; names are checked against the catalogue for known images.
     pub env: BTreeMap<VariableName, EnvValue>,
     /// Variables that the catalogue does not know, passed on unchecked.
     pub extra_env: BTreeMap<VariableName, EnvValue>,
+    /// Files of the project with lines `NAME=value`, read when files are generated. `env` and later files replace their variables.
+    pub env_files: Vec<ProjectPath>,
     /// Secrets that are declared together with the service.
     pub secrets: BTreeMap<SecretName, Secret>,
     /// Secrets mounted as files below /run/secrets.
     pub secret_files: Vec<SecretName>,
-    /// Data volumes by name. Only this service writes to them.
+    /// Data volumes by name. Only this service writes to them, and their `writers`.
     pub volumes: BTreeMap<VolumeName, Volume>,
     /// Files and folders of the project, mounted into the container.
     pub mounts: Vec<Mount>,
+    /// Files and folders of the host, each with a reason; not on clusters.
+    pub host_mounts: Vec<HostMount>,
+    /// Configuration files by their path in the container, read-only, on clusters too.
+    pub files: BTreeMap<ContainerPath, ServiceFile>,
     /// Writable file systems in memory, since the root file system is read-only.
     pub tmpfs: Vec<Tmpfs>,
     pub user: Option<UserId>,
@@ -68,6 +74,14 @@ pub struct Service {
     pub depends_on: BTreeMap<ServiceName, Condition>,
     /// Additional names by which other services reach this one.
     pub aliases: Vec<ServiceName>,
+    /// Names with fixed addresses, which the container resolves without a name server.
+    pub extra_hosts: BTreeMap<Host, std::net::IpAddr>,
+    /// Networks of the engine that exist outside of the stack; not on clusters.
+    pub external_networks: Vec<ServiceName>,
+    /// Labels of the container; annotations of the pods on clusters.
+    pub labels: BTreeMap<AnnotationName, Text>,
+    /// Where the engine keeps the service's output; three files of 10 MiB unless given.
+    pub logging: Option<Logging>,
     /// Services to which this one connects without waiting for them.
     pub connects_to: Vec<ServiceName>,
     pub limits: Limits,
@@ -103,6 +117,8 @@ pub struct Service {
     pub run: Run,
     /// Times, in UTC, at which the service runs and ends, instead of running all the time.
     pub schedule: Option<Schedule>,
+    /// Further processes of the same image, each with a different command.
+    pub processes: BTreeMap<ServiceName, Process>,
     /// Settings that a target may ignore, each with a reason: `waive."compose.autoscale" = "…"`.
     pub waive: BTreeMap<String, Text>,
 }
@@ -148,6 +164,32 @@ pub struct Publish {
     /// address.
     #[serde(default)]
     pub address: Option<std::net::IpAddr>,
+    #[serde(default)]
+    pub protocol: Protocol,
+    /// Why clients reach the port without the edge, such as SSH of a git server.
+    #[serde(default)]
+    pub reason: Option<Text>,
+    /// Port of every node on a cluster with `published = 'nodeport`; `port` unless given.
+    #[serde(default, deserialize_with = "ranged::positive")]
+    pub node_port: Option<u16>,
+}
+
+/// The transport protocol of a published port.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    #[default]
+    Tcp,
+    Udp,
+}
+
+impl Protocol {
+    pub fn name(self) -> &'static str {
+        match self {
+            Protocol::Tcp => "tcp",
+            Protocol::Udp => "udp",
+        }
+    }
 }
 
 /// A named data volume.
@@ -164,6 +206,9 @@ pub struct Volume {
     /// Other services that read the volume, each with the path in its container.
     #[serde(default)]
     pub readers: BTreeMap<ServiceName, ContainerPath>,
+    /// Other services that write to the volume as well, each with the path in its container. Their programs must allow that.
+    #[serde(default)]
+    pub writers: BTreeMap<ServiceName, ContainerPath>,
 }
 
 /// A file or folder of the project inside the container.
@@ -175,6 +220,63 @@ pub struct Mount {
     /// Whether the container may write to it; false by default.
     #[serde(default)]
     pub writable: bool,
+}
+
+/// A file or folder of the host inside the container.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HostMount {
+    /// Path on the host.
+    pub source: ContainerPath,
+    pub target: ContainerPath,
+    /// Whether the container may write to it; false unless given.
+    #[serde(default)]
+    pub writable: bool,
+    /// Why the container needs the host's files. The socket of the engine gives it control of the host.
+    pub reason: Text,
+}
+
+/// Where the container engine keeps the output of a service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Logging {
+    pub driver: LogDriver,
+    /// Options of the driver.
+    #[serde(default)]
+    pub options: BTreeMap<AnnotationName, Text>,
+}
+
+/// A log driver of the container engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogDriver {
+    JsonFile,
+    Local,
+    Journald,
+    Syslog,
+    Fluentd,
+    Gelf,
+    Awslogs,
+    Gcplogs,
+    Splunk,
+    None,
+}
+
+impl LogDriver {
+    pub fn name(self) -> &'static str {
+        match self {
+            LogDriver::JsonFile => "json-file",
+            LogDriver::Local => "local",
+            LogDriver::Journald => "journald",
+            LogDriver::Syslog => "syslog",
+            LogDriver::Fluentd => "fluentd",
+            LogDriver::Gelf => "gelf",
+            LogDriver::Awslogs => "awslogs",
+            LogDriver::Gcplogs => "gcplogs",
+            LogDriver::Splunk => "splunk",
+            LogDriver::None => "none",
+        }
+    }
 }
 
 /// A writable memory file system.
@@ -286,6 +388,12 @@ impl Service {
         ports
     }
 
+    /// Calls `visit` with every reference in variables and files.
+    pub fn for_each_reference(&self, visit: &mut impl FnMut(&EnvReference)) {
+        self.env.values().chain(self.extra_env.values()).for_each(|value| value.for_each_reference(visit));
+        self.files.values().for_each(|file| file.for_each_reference(visit));
+    }
+
     /// Returns all routes, with `route` as `main`.
     pub fn all_routes(&self) -> BTreeMap<PortName, Route> {
         let mut routes = self.routes.clone();
@@ -296,7 +404,9 @@ impl Service {
     }
 }
 
-fn service_dependencies<'de, D: serde::Deserializer<'de>>(d: D) -> Result<BTreeMap<ServiceName, Condition>, D::Error> {
+pub(super) fn service_dependencies<'de, D: serde::Deserializer<'de>>(
+    d: D,
+) -> Result<BTreeMap<ServiceName, Condition>, D::Error> {
     struct NamesOrConditions;
     impl<'de> serde::de::Visitor<'de> for NamesOrConditions {
         type Value = BTreeMap<ServiceName, Condition>;

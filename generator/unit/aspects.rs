@@ -168,6 +168,7 @@ fn the_proxy_gets_a_certificate_unless_tls_ends_before_it() {
     let proxy = |mode: &str| {
         let mut stack = orders(&json!({ "route": { "subdomain": "orders" } }));
         stack["tls"] = json!({ "mode": mode });
+        stack["services"]["nginx"]["ports"] = json!({ "https": 443 });
         with(&stack, |inputs, roster| {
             let addresses = Addresses::plan(inputs, roster).part;
             let planned = ingress::plan(inputs, roster, &addresses);

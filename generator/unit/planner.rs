@@ -86,11 +86,16 @@ fn a_credential_in_a_variable_is_refused() {
 }
 
 #[test]
-fn only_nginx_publishes_ports() {
-    assert_eq!(
-        errors(&orders(&json!({ "publish": { "http": { "port": 8001 } } }))),
-        [(Code::PublicPort, "services.orders.publish.http".to_owned())]
-    );
+fn only_nginx_publishes_ports_without_a_reason() {
+    let publish = |more: &Value| {
+        let mut port = json!({ "port": 8001 });
+        port.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        errors(&orders(&json!({ "publish": { "http": port } })))
+    };
+    let refused = [(Code::PublicPort, "services.orders.publish.http".to_owned())];
+    assert_eq!(publish(&json!({})), refused);
+    assert_eq!(publish(&json!({ "address": "0.0.0.0" })), refused);
+    assert_eq!(publish(&json!({ "address": "0.0.0.0", "reason": "a protocol that the edge does not forward" })), []);
 }
 
 #[test]

@@ -167,10 +167,10 @@ checked! {
         .or_else(|| OWN_SETTINGS.contains(&t).then(|| "nself sets it, as other generated files depend on it".into()))
 }
 checked! {
-    /// An environment variable (POSIX name).
-    VariableName, "a variable name of letters, digits and underscores", "LOG_LEVEL",
-    |t| only(t, 128, "A-Z, a-z, 0-9 and `_`, not starting with a digit",
-        |c| c.is_ascii_alphabetic() || c == '_', |c| c.is_ascii_alphanumeric() || c == '_'), BadName
+    /// An environment variable: a POSIX name, or a name with dots, which some programs read.
+    VariableName, "a variable name of letters, digits, underscores and dots", "LOG_LEVEL",
+    |t| only(t, 128, "A-Z, a-z, 0-9, `_` and `.`, not starting with a digit",
+        |c| c.is_ascii_alphabetic() || c == '_', |c| c.is_ascii_alphanumeric() || c == '_' || c == '.'), BadName
 }
 checked! {
     /// Text for a variable or an argument: visible characters, up to 32 KiB. Backends quote it for their format.

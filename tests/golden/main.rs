@@ -6,6 +6,7 @@
 // Tests may use functions of `std::fs` that the program must not use.
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros)]
 
+mod stacks;
 #[allow(dead_code, reason = "the other test binary uses the rest")]
 #[path = "../suite/support.rs"]
 mod support;
@@ -28,7 +29,13 @@ fn main() -> ExitCode {
     };
     let files = golden(false).into_iter().map(|folder| trial(folder, gives_its_files));
     let errors = golden(true).into_iter().map(|folder| trial(folder, gives_its_findings));
-    libtest_mimic::run(&arguments, files.chain(errors).collect()).exit_code()
+    let stacks = stacks::folders().into_iter().map(|folder| {
+        Trial::test(format!("stacks::{}", name(&folder)), move || {
+            stacks::is_accepted_whole(&folder);
+            Ok(())
+        })
+    });
+    libtest_mimic::run(&arguments, files.chain(errors).chain(stacks).collect()).exit_code()
 }
 
 const ENVIRONMENTS: &str = "Environments: ";

@@ -111,6 +111,7 @@ fn fill(path: &[String], text: &str) -> Value {
             "*" if last => text,
             "*" if path[i - 1] == "services" => "probe",
             "*" if path[i - 1].contains("env") || path[i - 1] == "args" => "PROBE",
+            "*" if path[i - 1] == "files" => "/etc/probe.yaml",
             "*" => "probe",
             other => other,
         };
@@ -186,10 +187,12 @@ found = 0
 for path, secrets, fidelity, hostile, shown in json.load(sys.stdin):
     document = yaml.safe_load(open(path))
     metadata = glob.glob(os.path.join(os.path.dirname(path), 'hasura', '**', '*.yaml'), recursive=True)
-    all_texts = [text for file in metadata for text in texts(yaml.safe_load(open(file)))]
+    files = glob.glob(os.path.dirname(path) + '/files/probe/**/*', recursive=True)
+    all_texts = [open(file, newline='').read() for file in files if os.path.isfile(file)]
+    all_texts += [text for file in metadata for text in texts(yaml.safe_load(open(file)))]
     all_texts += list(texts(document)) + list(texts(json.load(open(secrets)))) + list(texts(json.load(open(fidelity))))
     expected = {'auth', 'hasura', 'nginx', 'postgres', 'probe'}
-    if set(document['services']) - {'hasura-probe'} != expected:
+    if set(document['services']) - {'hasura-probe', 'probe-probe'} != expected:
         print(shown, sorted(document['services'])); bad += 1
     doubled = hostile.replace('$', '$$')
     if hostile in all_texts or doubled in all_texts or any(isinstance(t, str) and doubled in t for t in all_texts):

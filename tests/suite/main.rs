@@ -15,6 +15,7 @@ mod determinism;
 mod documentation;
 mod edge;
 mod error_messages;
+mod facets;
 mod fault_injection;
 mod fuzz;
 mod graphql;

@@ -20,6 +20,32 @@ fn line(text: &str, after: &str, wanted: &str) -> usize {
 }
 
 #[test]
+fn lines_of_files_and_processes_lead_back_to_the_service() {
+    let case = golden(false).into_iter().find(|case| name(case) == "files-and-processes").unwrap();
+    let project = project(&case);
+    assert_eq!(nself_in(project.path(), ["gen"]).code, 0);
+    for (file, after, wanted, field) in [
+        (
+            "prod/files/orders/etc/orders/config.yaml",
+            "",
+            "per_minute",
+            "/etc/orders/config.yaml.yaml.limits.per_minute",
+        ),
+        ("prod/files/orders/etc/orders/features.json", "", "checkout", "/etc/orders/features.json.json.checkout"),
+        ("prod/files/orders/etc/orders/motd", "", "to prod", "/etc/orders/motd.text"),
+        ("prod/files/orders/etc/orders/dot-rules", "", "round", "/etc/orders/.rules.from"),
+        ("prod/compose.yaml", "  orders-worker:", "LOG_LEVEL", "services.orders.processes.worker.env.LOG_LEVEL"),
+        ("prod/compose.yaml", "  orders-worker:", "command:", "services.orders.processes.worker.command"),
+        ("prod/compose.yaml", "  orders-worker:", "user:", "services.orders.user"),
+    ] {
+        let text = std::fs::read_to_string(project.path().join("deploy").join(file)).unwrap();
+        let at = format!("deploy/{file}:{}", line(&text, after, wanted));
+        let answer = ask(project.path(), &[&at]);
+        assert!(answer["field"].as_str().unwrap().ends_with(field), "{at}: {answer}");
+    }
+}
+
+#[test]
 fn why_shows_the_field_that_decided_a_line() {
     let case = golden(false).into_iter().find(|case| name(case) == "full-catalogue").unwrap();
     let project = project(&case);

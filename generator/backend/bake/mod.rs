@@ -71,7 +71,8 @@ struct Built<'a> {
 }
 
 fn builds(plan: &Plan) -> Builds<'_> {
-    let built = plan.services.iter().filter_map(|(name, service)| {
+    let built = plan.services.iter().filter(|(_, service)| service.image_of.is_none());
+    let built = built.filter_map(|(name, service)| {
         let contexts = dockerfile::contexts(&service.bases);
         Some((name, Built { build: service.build.as_ref()?, tags: tags(plan, name), contexts }))
     });

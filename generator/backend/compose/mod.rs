@@ -74,17 +74,15 @@ fn project(plan: &Plan, services: BTreeMap<String, Service>) -> File {
 
 /// Compose's keys of a service whose names differ from those of the stack.
 const KEY_FIELDS: &[KeyFields] = &[
-    ("environment", &["env", "extra_env"]),
+    ("environment", &["env", "extra_env", "env_files"]),
     ("healthcheck", &["health"]),
     ("deploy", &["limits", "reservations", "replicas"]),
     ("ports", &["publish"]),
     ("secrets", &["secret_files"]),
-    ("volumes", &["volumes", "mounts"]),
+    ("volumes", &["volumes", "mounts", "files", "host_mounts"]),
     ("cap_add", &["capabilities"]),
-    ("networks", &["zone", "connects_to", "depends_on", "egress", "aliases"]),
+    ("networks", &["external_networks", "zone", "connects_to", "depends_on", "egress", "aliases"]),
     ("stop_grace_period", &["stop_grace"]),
-    ("labels", &[]),
-    ("extra_hosts", &[]),
 ];
 
 fn line_fields(plan: &Plan, line: &GeneratedLine) -> Vec<FieldPath> {

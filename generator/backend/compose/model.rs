@@ -214,12 +214,15 @@ pub struct Healthcheck {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Logging {
     pub driver: &'static str,
-    pub options: BTreeMap<&'static str, &'static str>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub options: BTreeMap<String, Scalar>,
 }
 
 impl Default for Logging {
     fn default() -> Self {
-        Logging { driver: "json-file", options: BTreeMap::from([("max-file", "3"), ("max-size", "10m")]) }
+        let options = [("max-file", "3"), ("max-size", "10m")];
+        let options = options.map(|(name, value)| (name.to_owned(), Scalar::text(value)));
+        Logging { driver: "json-file", options: options.into() }
     }
 }
 
@@ -244,12 +247,15 @@ pub struct Amount {
     pub pids: Option<u32>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Network {
     /// The network's name in the container engine, if it is not derived from the project's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    pub driver: &'static str,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub external: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub driver: Option<&'static str>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub driver_opts: BTreeMap<&'static str, &'static str>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]

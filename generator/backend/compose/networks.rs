@@ -18,9 +18,42 @@ pub fn networks(plan: &Plan) -> BTreeMap<String, Network> {
         // Docker isolates bridges from each other; podman does so only with this option.
         let isolate = (plan.compat == Some(Compat::Podman)).then_some(("isolate", "true"));
         let driver_opts = isolate.into_iter().collect();
-        networks.insert(egress(name), Network { name: None, driver: "bridge", driver_opts, internal: false });
+        networks.insert(egress(name), bridge(driver_opts));
     }
+    for (name, _) in plan.services.iter().filter(|(_, service)| !service.egress && has_published(service)) {
+        // Without masquerading, answers leave the host and connections of the container's own do not. Podman lacks the option.
+        let option = match plan.compat {
+            Some(Compat::Podman) => ("isolate", "true"),
+            _ => ("com.docker.network.bridge.enable_ip_masquerade", "false"),
+        };
+        networks.insert(published(name), bridge(BTreeMap::from([option])));
+    }
+    let outside = plan.services.values().flat_map(|service| &service.external_networks);
+    networks.extend(
+        outside.map(|name| {
+            (external(name), Network { name: Some(name.to_string()), external: true, ..Network::default() })
+        }),
+    );
     networks
+}
+
+fn bridge(driver_opts: BTreeMap<&'static str, &'static str>) -> Network {
+    Network { driver: Some("bridge"), driver_opts, ..Network::default() }
+}
+
+/// Returns whether the service publishes ports. The engine publishes no ports of internal networks.
+pub fn has_published(service: &plan::Service) -> bool {
+    !service.publish.is_empty()
+}
+
+/// Returns the name of the network through which a service without access to the internet publishes ports.
+pub fn published(service: &ServiceName) -> String {
+    format!("published-{service}")
+}
+
+/// Returns the name of a network that exists outside of the stack.
+pub fn external(network: &ServiceName) -> String {
+    format!("external-{network}")
 }
 
 /// Returns a network without access to the internet. `pg_hba.conf` refers to some networks by their names in the
@@ -28,7 +61,7 @@ pub fn networks(plan: &Plan) -> BTreeMap<String, Network> {
 fn internal(plan: &Plan, network: plan::Network) -> Network {
     let has_fixed_name = matches!(network, plan::Network::Maintenance | plan::Network::Replication);
     let name = has_fixed_name.then(|| network.host(&plan.project, &plan.environment).to_string());
-    Network { name, driver: "bridge", driver_opts: BTreeMap::new(), internal: true }
+    Network { name, driver: Some("bridge"), internal: true, ..Network::default() }
 }
 
 /// Returns the name of the network through which a service reaches the internet. No other service joins it, because

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use super::model::{
     Amount, Bind, Build, Dependency, Deploy, Logging, Membership, Memberships, Mount, Port, Resources, Scalar, Service,
 };
-use super::networks::egress;
+use super::networks::{egress, external, has_published, published};
 use super::{health, raw_keys};
 use crate::artifact::{Artifacts, Digest, json};
 use crate::diagnostic::Diagnostic;
 use crate::plan::{self, Plan, Value, dockerfile};
-use crate::stack::{Condition, Tmpfs};
+use crate::stack::{Condition, Protocol, Tmpfs};
 use crate::values::{Cpus, Memory, ServiceName, Text};
 
 /// A label with the digest of the mounted files that a container reads when it starts. Compose does not detect changed
@@ -47,14 +47,14 @@ pub fn service(
         ports: planned.publish.iter().map(|publish| port(publish, is_old)).collect(),
         network_mode: networks.is_empty().then_some("none"),
         networks,
-        extra_hosts: if planned.reaches_host { vec!["host.docker.internal:host-gateway".into()] } else { Vec::new() },
+        extra_hosts: extra_hosts(planned),
         command: planned.command.as_deref().map(scalars),
         entrypoint: planned.entrypoint.as_deref().map(scalars),
         working_dir: planned.working_dir.as_ref().map(ToString::to_string),
         restart: if planned.runs_once() { "no" } else { "unless-stopped" },
         healthcheck: health::healthcheck(&planned.health),
-        logging: Logging::default(),
-        labels: config_label(planned, mounted),
+        logging: planned.logging.as_ref().map_or_else(Logging::default, logging),
+        labels: labels(planned, mounted),
         user: planned.user.as_ref().map(ToString::to_string),
         cap_add: planned.capabilities.iter().map(ToString::to_string).collect(),
         cap_drop: ["ALL"],
@@ -159,18 +159,24 @@ fn mounts(plan: &Plan, planned: &plan::Service, is_old: bool) -> Vec<Mount> {
     let folders = folders.map(|mount| {
         bind(format!("{}/{}", plan.project_folder, mount.source), mount.target.to_string(), !mount.writable)
     });
-    volumes.chain(config).chain(folders).collect()
+    let hosts = planned.host_mounts.iter();
+    let hosts = hosts.map(|mount| bind(mount.source.to_string(), mount.target.to_string(), !mount.writable));
+    volumes.chain(config).chain(folders).chain(hosts).collect()
 }
 
 fn port(publish: &plan::Publish, is_old: bool) -> Port {
     let address = publish.address;
     if is_old {
-        return Port::Short(format!("{address}:{}:{}", publish.host_port, publish.container_port));
+        let protocol = match publish.protocol {
+            Protocol::Tcp => "",
+            Protocol::Udp => "/udp",
+        };
+        return Port::Short(format!("{address}:{}:{}{protocol}", publish.host_port, publish.container_port));
     }
     Port::Long {
         target: publish.container_port,
         published: publish.host_port.to_string(),
-        protocol: "tcp",
+        protocol: publish.protocol.name(),
         host_ip: address.to_string(),
     }
 }
@@ -178,11 +184,14 @@ fn port(publish: &plan::Publish, is_old: bool) -> Port {
 /// Returns the networks of a service: those of its connections and, if it may reach the internet, its own egress network.
 /// A job without connections and without access to the internet has no network.
 fn networks(plan: &Plan, name: &ServiceName, planned: &plan::Service) -> Memberships {
-    if planned.one_shot && !planned.egress && !plan.connections.iter().any(|connection| connection.from == *name) {
+    let needs_none = !planned.egress && planned.external_networks.is_empty();
+    if planned.one_shot && needs_none && !plan.connections.iter().any(|connection| connection.from == *name) {
         return Memberships::default();
     }
     let inside = planned.networks.iter().map(|network| network.name().to_owned());
-    let names = inside.chain(planned.egress.then(|| egress(name)));
+    let outside = planned.egress.then(|| egress(name)).or_else(|| has_published(planned).then(|| published(name)));
+    let external = planned.external_networks.iter().map(|network| external(network));
+    let names = inside.chain(outside).chain(external);
     if planned.aliases.is_empty() {
         return Memberships::Names(names.collect());
     }
@@ -190,12 +199,31 @@ fn networks(plan: &Plan, name: &ServiceName, planned: &plan::Service) -> Members
     Memberships::Aliases(names.map(|name| (name, Membership { aliases: aliases.clone() })).collect())
 }
 
+/// Returns the names with fixed addresses, among them that of the host machine.
+fn extra_hosts(planned: &plan::Service) -> Vec<String> {
+    let host = planned.reaches_host.then(|| "host.docker.internal:host-gateway".to_owned());
+    let fixed = planned.extra_hosts.iter().map(|(name, address)| format!("{name}:{address}"));
+    host.into_iter().chain(fixed).collect()
+}
+
+fn logging(declared: &crate::stack::Logging) -> Logging {
+    let options = declared.options.iter().map(|(name, value)| (name.to_string(), Scalar::text(value.as_str())));
+    Logging { driver: declared.driver.name(), options: options.collect() }
+}
+
+/// Returns the labels of the stack, and the digest of the mounted files.
+fn labels(planned: &plan::Service, mounted: &Artifacts) -> BTreeMap<String, Scalar> {
+    let mut labels = config_label(planned, mounted);
+    labels.extend(planned.labels.iter().map(|(name, value)| (name.to_string(), Scalar::text(value.as_str()))));
+    labels
+}
+
 fn config_label(planned: &plan::Service, mounted: &Artifacts) -> BTreeMap<String, Scalar> {
     let mut mounts = planned.config.iter().filter(|mount| !mount.reloads).peekable();
     if mounts.peek().is_none() {
         return BTreeMap::new();
     }
-    let files = mounts.flat_map(|mount| mounted.under(&mount.source));
+    let files = mounts.flat_map(|mount| mounted.at(&mount.source));
     let digests: BTreeMap<&str, Digest> = files.map(|(path, file)| (path.as_str(), file.digest())).collect();
     let digest = Digest::of(&json::to_canonical(&digests));
     BTreeMap::from([(CONFIG_LABEL.to_owned(), Scalar::text(digest.short()))])

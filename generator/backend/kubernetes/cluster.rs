@@ -18,7 +18,7 @@ pub struct Cluster<'a> {
     pub wait_image: &'a ImageRef,
     /// The ConfigMaps of each mounted folder, by the folder's path.
     pub configs: BTreeMap<String, Vec<ConfigMap>>,
-    /// Volumes that services other than their owner mount; those mounts are always read-only.
+    /// Volumes that services other than their owner mount.
     pub shared_volumes: BTreeSet<&'a VolumeName>,
 }
 

@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::model::{Body, Metadata, Object};
-use crate::artifact::{Artifacts, Digest, json};
+use crate::artifact::{Artifact, Artifacts, Digest, json};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::plan::Service;
+use crate::values::ServiceName;
 
 /// The maximum size of a ConfigMap's files in bytes. The API server accepts objects of at most 1 MiB.
 const LARGEST: usize = 768 << 10;
@@ -16,6 +17,8 @@ const LARGEST: usize = 768 << 10;
 /// A ConfigMap and the files of its keys.
 pub struct ConfigMap {
     pub name: String,
+    /// The only file, where a file is mounted instead of a folder.
+    pub file: Option<String>,
     pub items: BTreeMap<String, ConfigFile>,
 }
 
@@ -26,24 +29,34 @@ pub struct ConfigFile {
     pub text: String,
 }
 
-/// Returns the ConfigMaps of each folder that a service mounts, by the folder's path.
+/// Returns the ConfigMaps of each folder or file that a service mounts, by its path.
 ///
 /// # Errors
 /// NS901 for files that are not text, or whose keys clash.
-pub fn of(service: &Service, files: &Artifacts) -> Result<BTreeMap<String, Vec<ConfigMap>>, Diagnostic> {
+pub fn of(
+    name: &ServiceName,
+    service: &Service,
+    files: &Artifacts,
+) -> Result<BTreeMap<String, Vec<ConfigMap>>, Diagnostic> {
     let sources = service.config.iter().map(|config| &config.source);
-    sources.map(|source| Ok((source.clone(), config_maps(source, files)?))).collect()
+    sources.map(|source| Ok((source.clone(), config_maps(name, source, files)?))).collect()
 }
 
-fn config_maps(source: &str, files: &Artifacts) -> Result<Vec<ConfigMap>, Diagnostic> {
+fn config_maps(service: &ServiceName, source: &str, files: &Artifacts) -> Result<Vec<ConfigMap>, Diagnostic> {
     let internal = |message: String| Diagnostic::error(Code::Internal, FieldPath::root()).message(message);
+    let text = |path: &str, artifact: &Artifact| {
+        let text = artifact.bytes().and_then(|bytes| String::from_utf8(bytes.to_owned()).ok());
+        text.ok_or_else(|| internal(format!("{path} is not text")))
+    };
+    if let Some(artifact) = files.get(source) {
+        return Ok(vec![config_of_file(service, source, text(source, artifact)?)]);
+    }
     let mut configs = Vec::new();
     let mut items = BTreeMap::new();
     let mut size = 0;
     for (path, artifact) in files.under(source) {
         let path = path.as_str()[source.len() + 1..].to_owned();
-        let text = artifact.bytes().and_then(|bytes| String::from_utf8(bytes.to_owned()).ok());
-        let text = text.ok_or_else(|| internal(format!("{path} is not text")))?;
+        let text = text(&path, artifact)?;
         // A key cannot contain `/`; paths of artifacts never contain two dots in a row.
         let key = path.replace('/', "..");
         if size > 0 && size + text.len() > LARGEST {
@@ -61,7 +74,24 @@ fn config_maps(source: &str, files: &Artifacts) -> Result<Vec<ConfigMap>, Diagno
 
 fn config_map(source: &str, items: BTreeMap<String, ConfigFile>) -> ConfigMap {
     let digest = Digest::of(&json::to_canonical(&items));
-    ConfigMap { name: format!("{}-{}", source.replace(['/', '_'], "-"), &digest.as_str()[..10]), items }
+    ConfigMap { name: format!("{}-{}", source.replace(['/', '_'], "-"), &digest.as_str()[..10]), file: None, items }
+}
+
+/// The key of a ConfigMap with one file.
+const FILE_KEY: &str = "file";
+/// The longest part of a name that comes from a file's name; names have at most 253 characters.
+const LONGEST: usize = 100;
+
+/// Returns the ConfigMap of one file. A further process of a service mounts the same file, so the name begins with the
+/// service. Names of files may contain characters that names of objects cannot.
+fn config_of_file(service: &ServiceName, source: &str, text: String) -> ConfigMap {
+    let allowed = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+    let file_name = source.rsplit('/').next().unwrap_or(source);
+    let file_name: String = file_name.chars().map(allowed).take(LONGEST).collect();
+    let items = BTreeMap::from([(FILE_KEY.to_owned(), ConfigFile { path: FILE_KEY.to_owned(), text })]);
+    let digest = Digest::of(&json::to_canonical(&(source, &items)));
+    let name = format!("{service}-{file_name}-{}", &digest.as_str()[..10]);
+    ConfigMap { name, file: Some(FILE_KEY.to_owned()), items }
 }
 
 /// Returns the object of a ConfigMap. It is immutable, since changed content gets a different name.
@@ -73,6 +103,11 @@ pub fn object(config: &ConfigMap, metadata: Metadata) -> Object {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::values::Checked;
+
+    fn service(name: &str) -> ServiceName {
+        ServiceName::new(name).unwrap()
+    }
 
     #[test]
     fn a_large_folder_is_divided() {
@@ -80,7 +115,7 @@ mod tests {
         for name in ["a", "b/c", "b/d", "e"] {
             files.add(format!("nginx/{name}"), "x".repeat(300 << 10)).unwrap();
         }
-        let configs = config_maps("nginx", &files).unwrap();
+        let configs = config_maps(&service("nginx"), "nginx", &files).unwrap();
         let keys: Vec<Vec<&str>> =
             configs.iter().map(|config| config.items.keys().map(String::as_str).collect()).collect();
         assert_eq!(keys, [vec!["a", "b..c"], vec!["b..d", "e"]]);
@@ -89,9 +124,20 @@ mod tests {
     }
 
     #[test]
+    fn a_file_is_mounted_alone() {
+        let mut files = Artifacts::default();
+        files.add("files/orders/etc/My_App.d/dot-conf", "a").unwrap();
+        files.add("files/orders/etc/My_App.d/dot-conf2", "b").unwrap();
+        let configs = config_maps(&service("orders-worker"), "files/orders/etc/My_App.d/dot-conf", &files).unwrap();
+        assert_eq!(configs.len(), 1);
+        assert!(configs[0].name.starts_with("orders-worker-dot-conf-"), "{}", configs[0].name);
+        assert_eq!((configs[0].items["file"].text.as_str(), configs[0].file.as_deref()), ("a", Some("file")));
+    }
+
+    #[test]
     fn a_file_that_is_not_text_is_refused() {
         let mut files = Artifacts::default();
         files.add("nginx/a", vec![0xff]).unwrap();
-        assert!(config_maps("nginx", &files).is_err());
+        assert!(config_maps(&service("nginx"), "nginx", &files).is_err());
     }
 }

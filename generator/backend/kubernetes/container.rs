@@ -24,7 +24,7 @@ pub fn image(cluster: &Cluster, name: &ServiceName, service: &Service) -> Result
     }
     let settings = &cluster.settings;
     match (&settings.registry, &settings.tag) {
-        (Some(registry), Some(tag)) => Ok(format!("{registry}/{name}:{tag}")),
+        (Some(registry), Some(tag)) => Ok(format!("{registry}/{}:{tag}", service.image_of.as_ref().unwrap_or(name))),
         _ => Err(Diagnostic::error(Code::NoImage, service.origin.key("build"))
             .message("a cluster needs the registry to which this image is pushed")
             .expected("`kubernetes = { registry = \"ghcr.io/acme\", tag = \"1.4.2\" }`, or an `image`")),
@@ -43,5 +43,5 @@ pub fn security(read_only: bool, add: Vec<String>) -> ContainerSecurity {
 
 /// Returns the mount of the pod's secrets.
 pub fn secrets_mount() -> Mount {
-    Mount { name: "secrets".into(), mount_path: SECRETS.into(), read_only: true }
+    Mount { name: "secrets".into(), mount_path: SECRETS.into(), sub_path: None, read_only: true }
 }

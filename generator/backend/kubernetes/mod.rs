@@ -54,6 +54,8 @@ const KEY_FIELDS: &[KeyFields] = &[
     ("resources", &["limits", "reservations"]),
     ("securityContext", &["user", "read_only", "capabilities"]),
     ("ports", &["publish"]),
+    ("hostAliases", &["extra_hosts"]),
+    ("annotations", &["labels"]),
     ("volumes", &["volumes", "mounts"]),
     ("labels", &[]),
 ];
@@ -95,8 +97,11 @@ fn emit(input: &Input) -> Result<Artifacts, Vec<Diagnostic>> {
     let mut findings = Findings::default();
     let (report, refused) = super::fidelity::report("kubernetes", fidelity::TABLE, plan, digests);
     findings.extend(refused);
-    let mounts = plan.services.values().flat_map(|service| &service.volumes);
-    let shared_volumes: BTreeSet<_> = mounts.filter(|mount| mount.read_only).map(|mount| &mount.volume).collect();
+    let mounts =
+        plan.services.iter().flat_map(|(name, service)| service.volumes.iter().map(move |mount| (name, mount)));
+    let owner = |volume| plan.volumes.get(volume).map(|volume| &volume.owner);
+    let shared_volumes = mounts.filter(|(name, mount)| owner(&mount.volume) != Some(name));
+    let shared_volumes: BTreeSet<_> = shared_volumes.map(|(_, mount)| &mount.volume).collect();
     let Some(cluster) = Cluster::new(plan, BTreeMap::new(), shared_volumes) else { return Ok(Artifacts::default()) };
     let mut writer = Writer::default();
     writer.apart("namespace", namespace::objects(&cluster))?;
@@ -135,7 +140,8 @@ fn applications(
         if !service.config.is_empty() && mounted_files.is_none() {
             mounted_files = Some(super::content_files(cluster.plan).map_err(|finding| vec![finding])?);
         }
-        let configs = mounted_files.as_ref().map_or_else(|| Ok(BTreeMap::new()), |files| config::of(service, files));
+        let configs =
+            mounted_files.as_ref().map_or_else(|| Ok(BTreeMap::new()), |files| config::of(name, service, files));
         let configs = configs.map_err(|finding| vec![finding])?;
         let reduced_plan = slices.plan(&part, name);
         if let Some(reduced) = Cluster::new(&reduced_plan, configs, part.shared_volumes())

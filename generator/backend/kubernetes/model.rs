@@ -171,6 +171,8 @@ pub struct Pod {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub topology_spread_constraints: Vec<Spread>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub host_aliases: Vec<HostAlias>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub init_containers: Vec<Container>,
     pub containers: Vec<Container>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -178,6 +180,13 @@ pub struct Pod {
     /// The raw keys of the user.
     #[serde(flatten)]
     pub raw: BTreeMap<String, Value>,
+}
+
+/// Names of an address, which pods resolve without a name server.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct HostAlias {
+    pub ip: String,
+    pub hostnames: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -278,6 +287,9 @@ pub struct Resources {
 pub struct Mount {
     pub name: String,
     pub mount_path: String,
+    /// The file of the volume that is mounted instead of the whole volume.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sub_path: Option<String>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub read_only: bool,
 }

@@ -7,7 +7,7 @@ use super::cluster::{Cluster, selector};
 use super::model::{Labels, Metadata, Object, Policy, Service as Address, ServicePort, Spec};
 use crate::plan::network::not_the_internet;
 use crate::plan::{Connection, Service};
-use crate::stack::{ClusterEdge, IpFamilies};
+use crate::stack::{ClusterEdge, IpFamilies, Protocol, Published};
 use crate::values::ServiceName;
 
 /// Returns the name of the headless Service by which a StatefulSet's pods find each other.
@@ -49,6 +49,7 @@ pub fn addresses(cluster: &Cluster, name: &ServiceName, service: &Service) -> Ve
         let metadata = Metadata { name: alias.to_string(), ..metadata.clone() };
         Object::spec("v1", "Service", metadata, Spec::Service(address))
     }));
+    objects.extend(published(cluster, name, service));
     if cluster.volumes_of(name).any(|(volume, _)| !cluster.is_shared(volume)) {
         let headless = Address {
             kind: "ClusterIP",
@@ -62,6 +63,46 @@ pub fn addresses(cluster: &Cluster, name: &ServiceName, service: &Service) -> Ve
         objects.push(Object::spec("v1", "Service", metadata, Spec::Service(headless)));
     }
     objects
+}
+
+/// Returns the Service of ports that clients outside of the cluster reach without the edge.
+fn published(cluster: &Cluster, name: &ServiceName, service: &Service) -> Option<Object> {
+    if *name == cluster.plan.ingress.service || service.public_ports().next().is_none() {
+        return None;
+    }
+    let on_nodes = cluster.settings.published == Published::NodePort;
+    let ports = service.public_ports().map(|publish| ServicePort {
+        name: format!("{}-{}", publish.protocol.name(), publish.host_port),
+        port: publish.host_port,
+        target_port: publish.container_port,
+        protocol: protocol(publish.protocol),
+        app_protocol: None,
+        node_port: on_nodes.then(|| publish.node_port.unwrap_or(publish.host_port)),
+    });
+    let (ip_family_policy, ip_families) = ip_families(cluster);
+    let address = Address {
+        kind: if on_nodes { "NodePort" } else { "LoadBalancer" },
+        cluster_ip: None,
+        ip_family_policy,
+        ip_families,
+        publish_not_ready_addresses: false,
+        // The service sees the addresses of its clients.
+        external_traffic_policy: Some("Local"),
+        selector: selector(name),
+        ports: ports.collect(),
+    };
+    let mut metadata = cluster.metadata(name, service.zone);
+    let annotations = cluster.settings.service_annotations.get(name).into_iter().flatten();
+    metadata.annotations.extend(annotations.map(|(name, value)| (name.to_string(), value.to_string())));
+    let metadata = Metadata { name: format!("{name}-published"), ..metadata };
+    Some(Object::spec("v1", "Service", metadata, Spec::Service(address)))
+}
+
+fn protocol(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Tcp => "TCP",
+        Protocol::Udp => "UDP",
+    }
 }
 
 /// Returns `ipFamilyPolicy` and `ipFamilies` of a Service.
@@ -79,7 +120,7 @@ fn service_port(service: &Service, name: &str, port: u16) -> ServicePort {
         name: name.to_owned(),
         port,
         target_port: port,
-        protocol: "TCP",
+        protocol: if service.udp_ports.iter().any(|udp| udp.as_str() == name) { "UDP" } else { "TCP" },
         app_protocol: service.h2c_ports.contains(&port).then_some("kubernetes.io/h2c"),
         node_port: None,
     }
@@ -147,6 +188,13 @@ pub fn policies(cluster: &Cluster, name: &ServiceName, service: &Service) -> Vec
             let rule = json!({ "to": pods(to), "ports": ports(*port) });
             objects.push(policy(&format!("to-{to}-{port}"), Direction::Egress, rule));
         }
+    }
+    let public = service.public_ports().filter(|_| *name != cluster.plan.ingress.service);
+    let public =
+        public.map(|publish| json!({ "port": publish.container_port, "protocol": protocol(publish.protocol) }));
+    let public: Vec<Value> = public.collect();
+    if !public.is_empty() {
+        objects.push(policy("from-outside", Direction::Ingress, json!({ "ports": public })));
     }
     if *name == cluster.plan.ingress.service {
         let ports = cluster.client_ports().into_iter().map(|port| json!({ "port": port, "protocol": "TCP" }));

@@ -6,7 +6,7 @@ use super::cluster::{Cluster, quantity, selector};
 use super::container::{EPHEMERAL, image, secrets_mount, security};
 use super::lifecycle::{Probes, drain, grace_period};
 use super::model::{
-    ClaimName, Container, ContainerPort, Expanded, Item, Items, Memory, Mount, Pod, PodSecurity, Projection,
+    ClaimName, Container, ContainerPort, Expanded, HostAlias, Item, Items, Memory, Mount, Pod, PodSecurity, Projection,
     ProjectionSource, Resources, Seccomp, SecretKey, Selector, Source, Spread, Variable, Volume,
 };
 use super::wait;
@@ -43,12 +43,22 @@ pub fn pod(cluster: &Cluster, name: &ServiceName, service: &Service) -> Result<P
         restart_policy: runs_once.then_some("Never"),
         termination_grace_period_seconds: grace_period(cluster, service),
         topology_spread_constraints: if replicated && !runs_once { vec![spread] } else { Vec::new() },
+        host_aliases: host_aliases(service),
         init_containers,
         containers: vec![container(cluster, (name, service), image, mounts)],
         volumes,
         raw,
     };
     findings.into_result(pod)
+}
+
+/// Returns the names with fixed addresses, an entry for each address.
+fn host_aliases(service: &Service) -> Vec<HostAlias> {
+    let mut names: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (name, address) in &service.extra_hosts {
+        names.entry(address.to_string()).or_default().push(name.to_string());
+    }
+    names.into_iter().map(|(ip, hostnames)| HostAlias { ip, hostnames }).collect()
 }
 
 fn pod_security(service: &Service) -> PodSecurity {
@@ -75,8 +85,11 @@ fn container(
 ) -> Container {
     let probes = if service.runs_once() { Probes::default() } else { Probes::new(&service.health, service) };
     let ports = service.ports.iter();
-    let ports =
-        ports.map(|(name, port)| ContainerPort { name: name.to_string(), container_port: *port, protocol: "TCP" });
+    let ports = ports.map(|(name, port)| ContainerPort {
+        name: name.to_string(),
+        container_port: *port,
+        protocol: if service.udp_ports.contains(name) { "UDP" } else { "TCP" },
+    });
     Container {
         name: name.to_string(),
         image,
@@ -130,15 +143,17 @@ fn volumes(cluster: &Cluster, service: &Service) -> (Vec<Mount>, Vec<Volume>) {
     for mount in &service.volumes {
         let name = mount.volume.to_string();
         let path = mount.path.to_string();
-        mounts.push(Mount { name: name.clone(), mount_path: path, read_only: mount.read_only });
+        mounts.push(Mount { name: name.clone(), mount_path: path, sub_path: None, read_only: mount.read_only });
         if cluster.is_shared(&mount.volume) {
             volumes.push(Volume::Claim { name: name.clone(), persistent_volume_claim: ClaimName { claim_name: name } });
         }
     }
     for (i, config) in service.config.iter().enumerate() {
         let name = format!("config-{i}");
-        mounts.push(Mount { name: name.clone(), mount_path: config.target.to_string(), read_only: true });
-        let sources = cluster.configs[&config.source].iter().map(|config| {
+        let configs = &cluster.configs[&config.source];
+        let sub_path = configs.iter().find_map(|config| config.file.clone());
+        mounts.push(Mount { name: name.clone(), mount_path: config.target.to_string(), sub_path, read_only: true });
+        let sources = configs.iter().map(|config| {
             let items = config.items.iter().map(|(key, file)| Item { key: key.clone(), path: file.path.clone() });
             ProjectionSource::Config { config_map: Items { name: config.name.clone(), items: items.collect() } }
         });
@@ -159,11 +174,11 @@ fn volumes(cluster: &Cluster, service: &Service) -> (Vec<Mount>, Vec<Volume>) {
     for (i, tmpfs) in service.tmpfs.iter().enumerate() {
         let name = format!("tmpfs-{i}");
         volumes.push(memory(&name, tmpfs.limit()));
-        mounts.push(Mount { name, mount_path: tmpfs.path.to_string(), read_only: false });
+        mounts.push(Mount { name, mount_path: tmpfs.path.to_string(), sub_path: None, read_only: false });
     }
     if let Some(size) = service.shm_size {
         volumes.push(memory("shm", size));
-        mounts.push(Mount { name: "shm".into(), mount_path: "/dev/shm".into(), read_only: false });
+        mounts.push(Mount { name: "shm".into(), mount_path: "/dev/shm".into(), sub_path: None, read_only: false });
     }
     (mounts, volumes)
 }

@@ -48,7 +48,8 @@ pub fn containers(cluster: &Cluster, name: &ServiceName, service: &Service) -> R
                 ))
                 .hint(format!(
                     "accept that it starts at once, and again until the job has ended: \
-                     `services.{name}.waive.\"kubernetes.depends_on\" = \"…\"`"
+                     `{}.\"kubernetes.depends_on\" = \"…\"`",
+                    service.waivers()
                 ))]),
             _ => findings.extend([Diagnostic::error(Code::Unsupported, path)
                 .message(format!("a pod can wait only for a port, and `{to}` has no port"))

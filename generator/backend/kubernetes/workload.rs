@@ -25,8 +25,9 @@ const SCALE_DOWN_DELAY: u16 = 300;
 
 /// Returns the workload of a service, its disruption budget and its autoscaler.
 pub fn objects(cluster: &Cluster, name: &ServiceName, service: &Service, pod: Pod) -> Vec<Object> {
+    let annotations = service.labels.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
     let template = Template {
-        metadata: Metadata { labels: cluster.labels(name, service.zone), ..Metadata::default() },
+        metadata: Metadata { labels: cluster.labels(name, service.zone), annotations, ..Metadata::default() },
         spec: pod,
     };
     if service.runs_once() {

@@ -170,6 +170,7 @@ fn main(plan: &Plan) -> Result<String, Diagnostic> {
         families => families(edge),
         grpc => edge.has_grpc(),
         redirects_http => edge.redirects_http,
+        https_port => edge.https_port,
         certificate_cache => certificates.len().max(1),
         certificates,
         hsts => plan.profile != Profile::Local,

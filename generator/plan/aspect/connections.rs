@@ -30,21 +30,19 @@ pub fn plan(roster: &Roster, wirings: &Wirings, ingress: &IngressPlan, mail: &Ma
             let ports = main.map_or_else(|| target.service.all_ports().into_values().collect(), |port| vec![port]);
             connections.extend(ports.into_iter().map(|port| Connection { from: from.clone(), to: to.clone(), port }));
         }
-        for value in member.service.env.values().chain(member.service.extra_env.values()) {
-            value.for_each_reference(&mut |reference| match (reference, &mail.catcher) {
-                (EnvReference::Url(address), _) => {
-                    if let Some(target) = roster.get(&address.service)
-                        && let Ok(port) = port(&target.service, &address.port, &member.path)
-                    {
-                        connections.insert(Connection { from: from.clone(), to: address.service.clone(), port });
-                    }
+        member.service.for_each_reference(&mut |reference| match (reference, &mail.catcher) {
+            (EnvReference::Url(address), _) => {
+                if let Some(target) = roster.get(&address.service)
+                    && let Ok(port) = port(&target.service, &address.port, &member.path)
+                {
+                    connections.insert(Connection { from: from.clone(), to: address.service.clone(), port });
                 }
-                (EnvReference::Mail(_), Some(catcher)) => {
-                    connections.insert(Connection { from: from.clone(), to: catcher.clone(), port: mail.port() });
-                }
-                _ => {}
-            });
-        }
+            }
+            (EnvReference::Mail(_), Some(catcher)) => {
+                connections.insert(Connection { from: from.clone(), to: catcher.clone(), port: mail.port() });
+            }
+            _ => {}
+        });
     }
     let proxy = roster.get_key_value(&ingress.service).map(|(name, _)| name);
     for location in proxy.iter().flat_map(|_| ingress.sites.values()).flat_map(|site| &site.locations) {

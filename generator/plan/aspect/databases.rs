@@ -13,7 +13,7 @@ use crate::plan::model::{ConfigMount, Database, Grant, LoginRole, Migrations, Re
 use crate::plan::roster::{PlannedService, Roster};
 use crate::plan::service_names::{DATABASE, service_name};
 use crate::plan::wiring::{Addition, Planned, Wiring};
-use crate::stack::{Access, Condition, Stack};
+use crate::stack::{Access, Condition, Profile, Stack};
 use crate::values::{Checked, ContainerPath, SecretName, ServiceName, SqlIdent};
 
 /// The login role of a service.
@@ -102,6 +102,7 @@ pub fn plan(stack: &Stack, roster: &Roster) -> Planned<Server> {
             planned.wirings.push(Wiring::new(name, wait, &cause));
         }
     }
+    planned.wirings.extend(wait_as_services(roster, profile, &ports));
     let Server { databases, roles } = &mut planned.part;
     for name in stack.databases.keys() {
         if let Some(database) = databases.get_mut(name) {
@@ -114,6 +115,19 @@ pub fn plan(stack: &Stack, roster: &Roster) -> Planned<Server> {
         databases.entry(database).or_default().grants.push(grant);
     }
     planned
+}
+
+/// Returns the dependencies of further processes on the endpoints of the databases that their services use.
+fn wait_as_services(roster: &Roster, profile: Profile, ports: &BTreeMap<Endpoint, u16>) -> Vec<Wiring> {
+    let processes =
+        roster.iter().filter_map(|(name, process)| Some((name, process, roster.get(process.process_of()?)?)));
+    let processes = processes.filter(|(_, _, service)| !service.service.databases.is_empty());
+    let wirings = processes.flat_map(|(name, process, service)| {
+        let endpoints = endpoints(process, profile).into_iter().filter(|endpoint| ports.contains_key(endpoint));
+        let wait = |endpoint: Endpoint| Addition::Dependency(endpoint.server(), Condition::Healthy);
+        endpoints.map(move |endpoint| Wiring::new(name, wait(endpoint), &service.path.key("databases")))
+    });
+    wirings.collect()
 }
 
 /// Owners and grants that the uses of databases have asked for so far.

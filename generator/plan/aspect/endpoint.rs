@@ -102,7 +102,7 @@ const DIRECT_ONLY: [(&str, &str, &str); 3] = [
 pub fn check(
     endpoint: Endpoint,
     member: &PlannedService,
-    variable: &VariableName,
+    variable: Option<&VariableName>,
     (stack, roster): (&Stack, &Roster),
     path: &FieldPath,
 ) -> Result<(), Diagnostic> {
@@ -118,9 +118,10 @@ pub fn check(
             .hint("`nself.database_url` is the server itself"));
     }
     let image = member.service.catalogue.as_ref().map(ServiceName::as_str);
-    let direct_only = DIRECT_ONLY.iter().find(|(of, name, _)| image == Some(of) && *name == variable.as_str());
+    let name = variable.map(VariableName::as_str);
+    let direct_only = DIRECT_ONLY.iter().find(|(of, direct, _)| image == Some(of) && name == Some(direct));
     match direct_only {
-        Some((_, _, why)) if endpoint != Endpoint::Server => {
+        Some((_, variable, why)) if endpoint != Endpoint::Server => {
             Err(refused(format!("`{variable}` goes to the server itself: {why}")).expected("`nself.database_url`"))
         }
         _ => Ok(()),

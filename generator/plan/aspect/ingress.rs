@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::callers::{self, InternalRoute};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
-use crate::plan::addresses::{Address, Addresses, is_private, port};
+use crate::plan::addresses::{Address, Addresses, https_port, is_private, port};
 use crate::plan::inputs::Inputs;
 use crate::plan::model::{ConfigMount, EdgeCapacity, IngressPlan, Location, Resolver, Site, Upstream};
 use crate::plan::roster::{PlannedService, Roster, tls_mode};
@@ -15,7 +15,7 @@ use crate::plan::secret_list::{Recipe, Recipes};
 use crate::plan::service_names::{ACME, PROXY_SERVICE, service_name};
 use crate::plan::wiring::{Addition, Planned, Wiring};
 use crate::stack::{RateLimit, Route, RouteAccess, RouteKind, Stack, TlsMode};
-use crate::values::{Checked, ContainerPath, Duration, Host, Memory, SecretName, Subdomain, Text, UrlPath};
+use crate::values::{Checked, ContainerPath, Duration, Host, Memory, PortName, SecretName, Subdomain, Text, UrlPath};
 
 /// Default rate limits of an application's API and its sign-in: name, requests per second and burst.
 const RATE_LIMITS: [(&str, u32, u32); 2] = [("api", 50, 100), ("auth", 5, 20)];
@@ -52,14 +52,31 @@ pub fn plan(inputs: Inputs, roster: &Roster, addresses: &Addresses) -> Planned<I
         connections: stack.edge.connections.unwrap_or(100),
         capacity: EdgeCapacity::of(limits.memory, limits.cpus),
         tls: tls_mode(stack, profile),
+        https_port: https_port(inputs, roster),
         redirects_http: false,
         resolver: Resolver::Engine,
         email: stack.tls.email.clone(),
         conf_d: files.conf_d.clone(),
     };
     findings.extend(callers::check(inputs, roster, &ingress, &internal));
+    findings.extend(challenge_port(roster, &ingress));
     let (wirings, certificates) = wire(roster, addresses, &ingress);
     Planned { part: Ingress { ingress, certificates }, wirings, findings }
+}
+
+/// Refuses a port for HTTP at which Let's Encrypt cannot ask for its challenge.
+fn challenge_port(roster: &Roster, ingress: &IngressPlan) -> Option<Diagnostic> {
+    let edge = roster.get(&ingress.service).filter(|_| ingress.tls == TlsMode::Acme)?;
+    let (name, http) = edge.service.publish.iter().find(|(name, _)| name.as_str() == "http")?;
+    (http.port != 80).then(|| {
+        Diagnostic::error(Code::PublicPort, edge.path.key("publish").key(name.as_str()).key("port"))
+            .message(format!(
+                "the edge publishes port {}, and Let's Encrypt asks for its challenge at port 80",
+                http.port
+            ))
+            .expected("80, or another source of certificates")
+            .hint("`tls.mode = 'files` takes certificates of your own, `tls.mode = 'proxy` those of a proxy in front")
+    })
 }
 
 /// Defaults for routes that do not set these fields.
@@ -143,7 +160,8 @@ fn wire(roster: &Roster, addresses: &Addresses, ingress: &IngressPlan) -> (Vec<W
             wirings.push(Wiring::new(proxy, Addition::ReachesHost, &path!("frontends")));
         }
         if ingress.tls == TlsMode::Proxy {
-            wirings.push(Wiring::new(proxy, Addition::Unpublish(443), &tls));
+            let https = roster[proxy].service.all_ports().get(&PortName::wrap("https".into())).copied();
+            wirings.extend(https.map(|port| Wiring::new(proxy, Addition::Unpublish(port), &tls)));
         } else if ingress.tls != TlsMode::Acme {
             recipes = certificates(ingress, addresses);
             let files = recipes.keys().map(|secret| Wiring::new(proxy, Addition::SecretFile(secret.clone()), &tls));

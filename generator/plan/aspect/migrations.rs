@@ -103,11 +103,13 @@ fn clients(
     let mut urls = BTreeMap::new();
     let mut wirings = Vec::new();
     for (name, planned) in roster {
-        let mut uses = planned.service.databases.iter();
+        let service = planned.role_of(name);
+        let owner = roster.get(service).unwrap_or(planned);
+        let mut uses = owner.service.databases.iter();
         let uses = uses.find(|(_, uses)| uses.name.as_ref().unwrap_or(&main_database(stack)) == database);
         if let Some((entry, _)) = uses {
-            urls.insert(name.clone(), Endpoint::Server.url_secret(name, entry));
-            let cause = planned.path.key("databases").key(entry.as_str());
+            urls.insert(name.clone(), Endpoint::Server.url_secret(service, entry));
+            let cause = owner.path.key("databases").key(entry.as_str());
             wirings.push(Wiring::new(name, Addition::Dependency(job.clone(), Condition::Completed), &cause));
         }
     }

@@ -11,6 +11,7 @@ pub mod definitions;
 pub mod encryption;
 pub mod endpoint;
 pub mod extensions;
+pub mod files;
 pub mod graphql;
 pub mod ingress;
 pub mod mail;

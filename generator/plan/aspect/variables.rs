@@ -5,14 +5,14 @@ use super::mail::MailServer;
 use super::secrets::Declared;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::plan::addresses::{Addresses, excluded_service};
-use crate::plan::inputs::Inputs;
+use crate::plan::inputs::{Inputs, SourceFile};
 use crate::plan::model::Value;
-use crate::plan::roster::{Category, Roster};
+use crate::plan::roster::{Category, PlannedService, Roster};
 use crate::plan::rules;
 use crate::plan::wiring::{Addition, Planned, Wiring};
 use crate::stack::env::{Scheme, ServiceAddress, StackValue};
 use crate::stack::{EnvReference, EnvValue};
-use crate::values::{ServiceName, SqlIdent, VariableName};
+use crate::values::{Checked, ServiceName, SqlIdent, Text, VariableName};
 use crate::words;
 
 /// Resolves the variables that services declare. A value that does not resolve is a finding and sets no variable.
@@ -25,11 +25,20 @@ pub fn plan(
 ) -> Planned<()> {
     let mut planned = Planned::default();
     for (service, member) in roster {
+        let from_files = env_files(inputs, member);
+        planned.findings.extend(from_files.findings);
+        for (variable, value, path) in from_files.part {
+            let declared = EnvValue::Text(value.clone());
+            let value = Value::Text(value.to_string());
+            planned.findings.extend(rules::variable(inputs.profile, member, (&variable, &declared), &value, &path));
+            let addition = Addition::Variable(variable, value);
+            planned.wirings.push(Wiring { service: service.clone(), addition, cause: path });
+        }
         let fields = [("env", &member.service.env), ("extra_env", &member.service.extra_env)];
         for (field, variables) in fields {
             for (variable, declared) in variables {
                 let path = member.path.key(field).key(variable.as_str());
-                let scope = Scope { inputs, service, variable, roster, addresses, mail };
+                let scope = Scope { inputs, service, variable: Some(variable), roster, addresses, mail };
                 let value = match scope.value(declared, &path) {
                     Ok(value) => value,
                     Err(finding) => {
@@ -52,14 +61,58 @@ pub fn plan(
     planned
 }
 
-/// The variable of one service whose references are resolved.
-struct Scope<'a> {
-    inputs: Inputs<'a>,
-    service: &'a ServiceName,
-    variable: &'a VariableName,
-    roster: &'a Roster,
-    addresses: &'a Addresses,
-    mail: &'a MailServer,
+/// Returns the variables of a service's files, in the order of the files and their lines, each with the field of its file.
+fn env_files(inputs: Inputs, member: &PlannedService) -> Planned<Vec<(VariableName, Text, FieldPath)>> {
+    let mut planned = Planned::<Vec<_>>::default();
+    for (i, file) in member.service.env_files.iter().enumerate() {
+        let path = member.path.key("env_files").index(i);
+        let refused = |message: String| Diagnostic::error(Code::EnvFile, path.clone()).message(message);
+        let text = match inputs.files.service_files.get(file.as_str()) {
+            Some(SourceFile::Text(text)) => text,
+            Some(SourceFile::Unusable(why)) => {
+                planned.findings.push(refused(format!("`{file}` cannot be used: {why}")));
+                continue;
+            }
+            Some(SourceFile::Missing) | None => {
+                planned.findings.push(refused(format!("there is no `{file}` beside the stack file")));
+                continue;
+            }
+        };
+        for (number, line) in text.lines().enumerate() {
+            match env_line(line) {
+                Ok(variable) => {
+                    planned.part.extend(variable.map(|(name, value)| (name, value, path.clone())));
+                }
+                Err(why) => planned.findings.push(
+                    refused(format!("line {} of `{file}`: {why}", number + 1)).expected("`NAME=value`, or a comment"),
+                ),
+            }
+        }
+    }
+    planned
+}
+
+/// Reads a line of a file of variables; `None` for an empty line or a comment.
+fn env_line(line: &str) -> Result<Option<(VariableName, Text)>, String> {
+    let line = line.trim();
+    if line.is_empty() || line.starts_with('#') {
+        return Ok(None);
+    }
+    let assignment = line.strip_prefix("export ").unwrap_or(line);
+    let (name, value) = assignment.split_once('=').ok_or("it has no `=`")?;
+    let value = value.trim();
+    let quoted = ['"', '\''].into_iter().find_map(|quote| value.strip_prefix(quote)?.strip_suffix(quote));
+    Ok(Some((VariableName::new(name.trim())?, Text::new(quoted.unwrap_or(value))?)))
+}
+
+/// The place of a value whose references are resolved: a service, and its variable if the value is that of one.
+pub struct Scope<'a> {
+    pub inputs: Inputs<'a>,
+    pub service: &'a ServiceName,
+    pub variable: Option<&'a VariableName>,
+    pub roster: &'a Roster,
+    pub addresses: &'a Addresses,
+    pub mail: &'a MailServer,
 }
 
 impl Scope<'_> {
@@ -67,7 +120,7 @@ impl Scope<'_> {
     ///
     /// # Errors
     /// A reference to something that the environment does not have, at `path`.
-    fn value(&self, value: &EnvValue, path: &FieldPath) -> Result<Value, Diagnostic> {
+    pub fn value(&self, value: &EnvValue, path: &FieldPath) -> Result<Value, Diagnostic> {
         let reference = match value {
             EnvValue::Text(text) => return Ok(Value::Text(text.to_string())),
             EnvValue::EnvReference(reference) => reference,
@@ -124,7 +177,7 @@ impl Scope<'_> {
                 .hint("give it a route, or refer to its address inside the stack with `nself.url`")
         })?;
         let path = address.path.as_ref().map_or(String::new(), ToString::to_string);
-        Ok(format!("https://{host}{path}"))
+        Ok(format!("{}{path}", self.addresses.origin(host)))
     }
 
     fn database_url(&self, endpoint: Endpoint, uses: &SqlIdent, path: &FieldPath) -> Result<Value, Diagnostic> {
@@ -133,8 +186,8 @@ impl Scope<'_> {
         if member.service.databases.contains_key(uses) {
             return Ok(Value::Secret(endpoint.url_secret(self.service, uses)));
         }
-        // A copy reaches the main database with the role of the original.
-        if let Category::Copy(of) = &member.category
+        // A copy reaches the main database with the role of the original, a process all databases of its service.
+        if let Category::Copy(of) | Category::Process(of) = &member.category
             && self.roster.get(of).is_some_and(|original| original.service.databases.contains_key(uses))
         {
             return Ok(Value::Secret(endpoint.url_secret(of, uses)));

@@ -1,4 +1,4 @@
-//! Data volumes: each has one writer and may have readers. A job gives their folders to the users of the writers.
+//! Data volumes: each has one owner, and may have readers and further writers. A job gives their folders to the owners' users.
 
 use std::collections::BTreeMap;
 
@@ -38,7 +38,9 @@ pub fn plan(stack: &Stack, roster: &Roster) -> Planned<Volumes> {
                     Diagnostic::error(Code::VolumeShared, path)
                         .message(format!("the volume `{volume_name}` belongs to a different service"))
                         .expected("a volume with one owner")
-                        .hint("rename it; if the service only reads the volume, add it to `readers` of the owner's volume")
+                        .hint(
+                            "rename it; if the service uses the owner's volume, add it to `readers` or `writers` there",
+                        )
                         .related(first, "its owner"),
                 );
                 continue;
@@ -46,13 +48,18 @@ pub fn plan(stack: &Stack, roster: &Roster) -> Planned<Volumes> {
             let set_owner = member.service.user.clone().filter(|_| volume.set_owner);
             let own = VolumeMount { owner_group: None, ..volume_mount(volume_name, &volume.path, member) };
             planned.wirings.extend(mount(name, own, set_owner.is_some(), &path));
-            for (reader, target) in &volume.readers {
-                let path = path.key("readers").key(reader.as_str());
-                if roster.contains_key(reader) {
-                    let read = VolumeMount { read_only: true, ..volume_mount(volume_name, target, member) };
-                    planned.wirings.extend(mount(reader, read, set_owner.is_some(), &path));
-                } else {
-                    planned.findings.push(missing(reader, stack, roster, &path));
+            let shared = [("readers", &volume.readers, true), ("writers", &volume.writers, false)];
+            for (field, services, read_only) in shared {
+                for (service, target) in services {
+                    let path = path.key(field).key(service.as_str());
+                    if !roster.contains_key(service) {
+                        planned.findings.push(missing(service, stack, roster, &path));
+                        continue;
+                    }
+                    let shared = VolumeMount { read_only, ..volume_mount(volume_name, target, member) };
+                    for service in with_processes(roster, service) {
+                        planned.wirings.extend(mount(service, shared.clone(), set_owner.is_some(), &path));
+                    }
                 }
             }
             let volume = Volume { owner: name.clone(), path: volume.path.clone(), set_owner, size: volume.size };
@@ -65,6 +72,12 @@ pub fn plan(stack: &Stack, roster: &Roster) -> Planned<Volumes> {
         planned.wirings.extend(wirings);
     }
     planned
+}
+
+/// Returns a service and its further processes.
+fn with_processes<'a>(roster: &'a Roster, service: &'a ServiceName) -> impl Iterator<Item = &'a ServiceName> {
+    let processes = roster.iter().filter(move |(_, member)| member.process_of() == Some(service));
+    std::iter::once(service).chain(processes.map(|(name, _)| name))
 }
 
 /// Returns a writable mount of a volume with the group of its owner.

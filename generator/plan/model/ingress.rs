@@ -26,6 +26,9 @@ pub struct IngressPlan {
     pub connections: u16,
     pub capacity: EdgeCapacity,
     pub tls: TlsMode,
+    /// The port of HTTPS in redirects, if it is not 443.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub https_port: Option<u16>,
     /// Whether a proxy in front of the edge also forwards requests without TLS. The edge redirects them.
     pub redirects_http: bool,
     pub resolver: Resolver,

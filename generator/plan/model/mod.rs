@@ -1,6 +1,7 @@
 //! Types of the plan: everything that the backends write, decided for one environment.
 
 mod database;
+mod file;
 mod graphql;
 mod ingress;
 mod migrations;
@@ -21,6 +22,7 @@ use crate::values::{
 };
 
 pub use database::{Database, Grant, LoginRole, Peers, Pooler, Replication, ServerAccess};
+pub use file::{File, FileContent};
 pub use graphql::{HasuraMetadata, PlannedAction};
 pub use ingress::{EdgeCapacity, IngressPlan, Location, NameServer, Resolver, Site, Upstream};
 pub use migrations::{Migrations, Step};
@@ -40,6 +42,9 @@ pub struct Plan {
     /// Connections between services, from which the networks of each service and network policies are derived.
     pub connections: BTreeSet<Connection>,
     pub volumes: BTreeMap<VolumeName, Volume>,
+    /// Configuration files of services by their path below the environment's folder.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub files: BTreeMap<String, File>,
     pub secrets: BTreeMap<SecretName, Secret>,
     /// Sites and settings of the edge.
     pub ingress: IngressPlan,
@@ -79,7 +84,8 @@ impl Plan {
     pub fn images(&self) -> impl Iterator<Item = (FieldPath, &ImageRef)> {
         let wait_image = self.kubernetes.as_ref().map(|cluster| (path!("kubernetes"), &cluster.wait_image));
         let services = self.services.values().flat_map(|service| {
-            let image = service.image.as_ref().map(|image| (service.origin.key("image"), image));
+            let image = service.image.as_ref().filter(|_| service.build.is_none());
+            let image = image.map(|image| (service.origin.key("image"), image));
             let base = service.layout.as_ref().and_then(|layout| layout.base.as_ref());
             let build_bases = service.bases.values().flatten().map(|base| (service.origin.key("build"), base));
             image

@@ -5,13 +5,13 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
-use crate::diagnostic::FieldPath;
+use crate::diagnostic::{FieldPath, Segment};
 use crate::plan::network::Network;
 use crate::stack::health::HttpTool;
-use crate::stack::{Autoscale, Build, Condition, Layout, Mount, Tmpfs, Zone};
+use crate::stack::{Autoscale, Build, Condition, HostMount, Layout, Logging, Mount, Protocol, Tmpfs, Zone};
 use crate::values::{
-    Capability, ContainerPath, Cpus, Duration, ImageRef, Memory, PortName, Schedule, SecretName, ServiceName, Signal,
-    Text, UrlPath, UserId, VariableName, VolumeName,
+    AnnotationName, Capability, ContainerPath, Cpus, Duration, Host, ImageRef, Memory, PortName, Schedule, SecretName,
+    ServiceName, Signal, Text, UrlPath, UserId, VariableName, VolumeName,
 };
 
 /// A service and the settings of its container.
@@ -23,6 +23,9 @@ pub struct Service {
     /// The image that runs. Either `image` or `build` is set.
     pub image: Option<ImageRef>,
     pub build: Option<Build>,
+    /// The service whose build gives the image, for a further process of that service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image_of: Option<ServiceName>,
     /// Base images of the Dockerfile by the names used there; `None` for a name without a tag.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub bases: BTreeMap<String, Option<ImageRef>>,
@@ -39,6 +42,9 @@ pub struct Service {
     /// Ports that speak HTTP/2 without TLS, as gRPC does.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub h2c_ports: BTreeSet<u16>,
+    /// Ports that speak UDP.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub udp_ports: BTreeSet<PortName>,
     pub publish: Vec<Publish>,
     pub env: BTreeMap<VariableName, Value>,
     /// Secrets mounted as files in /run/secrets.
@@ -47,6 +53,9 @@ pub struct Service {
     pub volumes: Vec<VolumeMount>,
     /// Files and folders of the project; `source` is relative to the project.
     pub mounts: Vec<Mount>,
+    /// Files and folders of the host.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub host_mounts: Vec<HostMount>,
     /// Generated files, mounted read-only.
     pub config: Vec<ConfigMount>,
     pub tmpfs: Vec<Tmpfs>,
@@ -70,6 +79,16 @@ pub struct Service {
     pub egress: bool,
     /// Whether the name of the host machine must resolve, for dev servers that run there.
     pub reaches_host: bool,
+    /// Names with fixed addresses.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub extra_hosts: BTreeMap<Host, IpAddr>,
+    /// Networks of the engine outside of the stack.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub external_networks: BTreeSet<ServiceName>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<AnnotationName, Text>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub logging: Option<Logging>,
     pub stop_grace: Duration,
     pub stop_signal: Option<Signal>,
     pub shm_size: Option<Memory>,
@@ -86,6 +105,22 @@ pub struct Service {
 }
 
 impl Service {
+    /// Returns the field in which a waiver of the service belongs: for a further process, that of its service.
+    pub fn waivers(&self) -> FieldPath {
+        self.inherits_from().unwrap_or_else(|| self.origin.clone()).key("waive")
+    }
+
+    /// Returns the field of the service whose settings this further process takes.
+    pub fn inherits_from(&self) -> Option<FieldPath> {
+        let [service @ .., Segment::Key(processes), Segment::Key(_)] = self.origin.0.as_slice() else { return None };
+        (processes == "processes").then(|| FieldPath(service.to_vec()))
+    }
+
+    /// Returns the ports that clients outside of the host reach without the edge.
+    pub fn public_ports(&self) -> impl Iterator<Item = &Publish> {
+        self.publish.iter().filter(|publish| !publish.address.is_loopback())
+    }
+
     /// Returns whether the service runs and ends, once or by a schedule.
     pub fn runs_once(&self) -> bool {
         self.one_shot || self.schedule.is_some()
@@ -111,6 +146,15 @@ pub struct Publish {
     pub address: IpAddr,
     pub host_port: u16,
     pub container_port: u16,
+    #[serde(skip_serializing_if = "is_tcp")]
+    pub protocol: Protocol,
+    /// Port of every node of a cluster that publishes ports this way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node_port: Option<u16>,
+}
+
+fn is_tcp(protocol: &Protocol) -> bool {
+    *protocol == Protocol::Tcp
 }
 
 /// A volume inside a container.

@@ -9,8 +9,8 @@ use crate::plan::dockerfile;
 use crate::plan::inputs::Inputs;
 use crate::plan::model::{Plan, Service};
 use crate::plan::roster::{Roster, includes};
-use crate::plan::service_names::{ACME, VOLUME_OWNER};
-use crate::stack::{Frontend, Kubernetes, Profile, SharedVolumes};
+use crate::plan::service_names::{ACME, PROXY_SERVICE, VOLUME_OWNER};
+use crate::stack::{Frontend, Kubernetes, Profile, Published, SharedVolumes};
 use crate::values::{Memory, ServiceName};
 
 /// Storage classes whose volumes are folders of one node: Rancher's local-path, the default of k3s and kind.
@@ -26,6 +26,7 @@ pub fn declared(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
             unknown.map(|name| missing(name, inputs.stack, roster, &path!("kubernetes", "service_annotations", name))),
         );
         findings.extend(several_revisions(settings));
+        findings.extend(node_ports(inputs, roster));
     }
     findings
 }
@@ -42,6 +43,28 @@ pub fn planned(inputs: Inputs, roster: &Roster, plan: &Plan) -> Vec<Diagnostic> 
     findings.extend(shared_volumes(settings, roster));
     findings.extend(quota_below_limits(settings, on_cluster().map(|(_, service)| &**service)));
     findings
+}
+
+/// Ports of nodes, unless the cluster is configured otherwise.
+const NODE_PORTS: std::ops::RangeInclusive<u16> = 30_000..=32_767;
+
+/// Refuses published ports that nodes do not have.
+fn node_ports(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
+    if inputs.stack.kubernetes.published != Published::NodePort {
+        return Vec::new();
+    }
+    let members = roster.iter().filter(|(name, _)| name.as_str() != PROXY_SERVICE);
+    let ports = members.flat_map(|(_, member)| member.service.publish.iter().map(move |port| (member, port)));
+    let public = ports.filter(|(_, (_, publish))| publish.address.is_some_and(|address| !address.is_loopback()));
+    let outside = public.filter(|(_, (_, publish))| !NODE_PORTS.contains(&publish.node_port.unwrap_or(publish.port)));
+    let findings = outside.map(|(member, (port, publish))| {
+        let number = publish.node_port.unwrap_or(publish.port);
+        Diagnostic::error(Code::NodePort, member.path.key("publish").key(port.as_str()))
+            .message(format!("the nodes of a cluster do not publish port {number}"))
+            .expected("a port from 30000 to 32767")
+            .hint(format!("`publish.{port}.node_port = 30022`, or `kubernetes.published = 'loadbalancer`"))
+    });
+    findings.collect()
 }
 
 /// Refuses a `gitops` that sets more than one of a branch, a tag and a commit.
@@ -82,7 +105,7 @@ fn volume_groups(name: &ServiceName, service: &Service, plan: &Plan) -> Option<D
     let own = service.user.as_ref().map(|user| user.ids().1);
     let is_shared = |mount: &&crate::plan::model::VolumeMount| {
         let others = plan.services.iter().filter(|(other, _)| *other != name);
-        others.flat_map(|(_, other)| &other.volumes).any(|other| other.read_only && other.volume == mount.volume)
+        others.flat_map(|(_, other)| &other.volumes).any(|other| other.volume == mount.volume)
     };
     let owned = service.volumes.iter().filter(|mount| !mount.read_only).filter(is_shared).filter_map(|_| own);
     let groups: BTreeSet<u32> = service.volumes.iter().filter_map(|mount| mount.owner_group).chain(owned).collect();
@@ -104,9 +127,10 @@ fn shared_volumes(settings: &Kubernetes, roster: &Roster) -> Vec<Diagnostic> {
     let (Some(class), SharedVolumes::Many) = (class, settings.shared_volumes) else { return Vec::new() };
     let members = roster.iter().filter(|(name, _)| name.as_str() != ACME);
     let volumes = members.flat_map(|(_, member)| member.service.volumes.iter().map(move |volume| (member, volume)));
-    let shared = volumes.filter(|(_, (_, volume))| !volume.readers.is_empty());
-    let findings = shared.map(|(member, (name, _))| {
-        Diagnostic::error(Code::SharedClass, member.path.key("volumes").key(name.as_str()).key("readers"))
+    let shared = volumes.filter(|(_, (_, volume))| !volume.readers.is_empty() || !volume.writers.is_empty());
+    let findings = shared.map(|(member, (name, volume))| {
+        let field = if volume.readers.is_empty() { "writers" } else { "readers" };
+        Diagnostic::error(Code::SharedClass, member.path.key("volumes").key(name.as_str()).key(field))
             .message(format!(
                 "several pods mount the volume `{name}`, and the class `{class}` provides folders of one node"
             ))

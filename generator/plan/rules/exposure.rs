@@ -34,40 +34,46 @@ pub fn check(profile: Profile, roster: &Roster) -> Vec<Diagnostic> {
         published_ports(profile, name, member, &mut findings);
         findings.extend(development_tool(profile, name, member));
         host_privileges(member, &mut findings);
+        findings.extend(host_folders(member));
     }
     findings
 }
 
-/// Refuses published ports, except 80 and 443 of the edge, and loopback ports of development tools in local.
+/// Refuses ports that clients reach without the edge and without a reason. In local, ports of the loopback address need none.
 fn published_ports(profile: Profile, name: &ServiceName, member: &PlannedService, findings: &mut Vec<Diagnostic>) {
     for (port, publish) in &member.service.publish {
         let path = member.path.key("publish").key(port.as_str());
-        if name.as_str() == PROXY_SERVICE {
-            if !matches!(publish.port, 80 | 443) {
-                findings.push(
-                    Diagnostic::error(Code::PublicPort, path)
-                        .message(format!("the edge publishes port {}", publish.port))
-                        .expected("80 and 443"),
-                );
-            }
+        let loopback = publish.address.is_none_or(|address| address.is_loopback());
+        let is_local = profile == Profile::Local && loopback;
+        if name.as_str() == PROXY_SERVICE || is_local || publish.reason.is_some() {
             continue;
         }
-        let loopback = publish.address.is_none_or(|address| address.is_loopback());
-        let is_local_tool = member.service.development_only && profile == Profile::Local && loopback;
-        if !is_local_tool {
-            findings.push(
-                Diagnostic::error(Code::PublicPort, path)
-                    .message(format!("`{name}` publishes port {} of the host", publish.port))
-                    .expected("only nginx publishes ports (80 and 443); in local also development tools, on 127.0.0.1")
-                    .hint(match member.service.zone {
-                        Some(Zone::Data) => {
-                            format!("remove `publish`; `docker compose exec {name}` runs a client in the container")
-                        }
-                        _ => "remove `publish` and give the service a route".to_owned(),
-                    }),
-            );
-        }
+        findings.push(
+            Diagnostic::error(Code::PublicPort, path)
+                .message(format!("`{name}` publishes port {} of the host", publish.port))
+                .expected("a `reason` why clients reach it without the edge; in local, the loopback address needs none")
+                .hint(match member.service.zone {
+                    Some(Zone::Data) => {
+                        format!("remove `publish`; `docker compose exec {name}` runs a client in the container")
+                    }
+                    _ => format!(
+                        "give the service a route, or a reason: `publish.{port} = {{ port = {}, reason = \"…\" }}`",
+                        publish.port
+                    ),
+                }),
+        );
     }
+}
+
+/// Refuses the whole file system of the host as a mount.
+fn host_folders(member: &PlannedService) -> impl Iterator<Item = Diagnostic> {
+    let mounts = member.service.host_mounts.iter().enumerate();
+    let whole = mounts.filter(|(_, mount)| mount.source.as_str().trim_matches('/').is_empty());
+    whole.map(|(i, _)| {
+        Diagnostic::error(Code::Privileged, member.path.key("host_mounts").index(i).key("source"))
+            .message("the container would have all files of the host")
+            .expected("the file or folder that it needs")
+    })
 }
 
 /// Refuses development tools in production.

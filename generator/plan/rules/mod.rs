@@ -10,7 +10,7 @@ mod resources;
 mod sources;
 mod variables;
 
-pub use variables::variable;
+pub use variables::{plain_credentials, variable};
 
 use super::inputs::Inputs;
 use super::model::Plan;

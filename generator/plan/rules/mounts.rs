@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::plan::model::Service;
 use crate::plan::roster::{PlannedService, Roster};
-use crate::values::ServiceName;
+use crate::values::{ContainerPath, ServiceName};
 
 /// The folder of the files with secrets.
 const SECRETS: &str = "/run/secrets";
@@ -27,9 +27,11 @@ pub fn check(roster: &Roster, services: &BTreeMap<ServiceName, Arc<Service>>) ->
     let mut shared: BTreeMap<&ServiceName, Vec<MountPath>> = BTreeMap::new();
     for member in roster.values() {
         for (name, volume) in &member.service.volumes {
-            for (reader, target) in &volume.readers {
-                let path = member.path.key("volumes").key(name.as_str()).key("readers").key(reader.as_str());
-                shared.entry(reader).or_default().push(mount_path(target, path));
+            for (field, services) in [("readers", &volume.readers), ("writers", &volume.writers)] {
+                for (service, target) in services {
+                    let path = member.path.key("volumes").key(name.as_str()).key(field).key(service.as_str());
+                    shared.entry(service).or_default().push(mount_path(target, path));
+                }
             }
         }
     }
@@ -81,7 +83,9 @@ fn taken_path(mounted: &MountPath, first: &MountPath, what: &str) -> Diagnostic 
 /// Returns the mounts that nself adds to the service.
 fn added_mounts(member: &PlannedService, service: &Service) -> Vec<MountPath> {
     let added = |target: String, path: FieldPath, what| MountPath { target, path, added: Some(what) };
-    let files = service.config.iter().map(|config| added(config.target.to_string(), member.path.clone(), FILES));
+    let is_declared = |target: &ContainerPath| member.service.files.contains_key(target);
+    let files = service.config.iter().filter(|config| !is_declared(&config.target));
+    let files = files.map(|config| added(config.target.to_string(), member.path.clone(), FILES));
     let mut all: Vec<MountPath> = files.collect();
     if !service.secret_files.is_empty() {
         let folder = std::iter::once(SECRETS.to_owned());
@@ -105,12 +109,15 @@ fn declared_mounts(member: &PlannedService) -> impl Iterator<Item = MountPath> {
         .map(|(name, volume)| mount_path(&volume.path, path.key("volumes").key(name.as_str()).key("path")));
     let mounts = service.mounts.iter().enumerate();
     let mounts = mounts.map(|(i, mount)| mount_path(&mount.target, path.key("mounts").index(i).key("target")));
+    let hosts = service.host_mounts.iter().enumerate();
+    let hosts = hosts.map(|(i, mount)| mount_path(&mount.target, path.key("host_mounts").index(i).key("target")));
     let tmpfs = service.tmpfs.iter().enumerate();
     let tmpfs = tmpfs.map(|(i, tmpfs)| mount_path(&tmpfs.path, path.key("tmpfs").index(i).key("path")));
-    volumes.chain(mounts).chain(tmpfs)
+    let files = service.files.keys().map(|target| mount_path(target, path.key("files").key(target.as_str())));
+    volumes.chain(mounts).chain(hosts).chain(tmpfs).chain(files)
 }
 
 /// Returns the path of a declared mount, without a final slash.
-fn mount_path(target: &crate::values::ContainerPath, path: FieldPath) -> MountPath {
+fn mount_path(target: &ContainerPath, path: FieldPath) -> MountPath {
     MountPath { target: target.as_str().trim_end_matches('/').to_owned(), path, added: None }
 }

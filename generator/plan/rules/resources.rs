@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
 use crate::plan::roster::{Category, PlannedService, Roster};
-use crate::stack::Stack;
+use crate::stack::{Protocol, Stack};
 use crate::values::{Memory, PortName, ServiceName};
 
 /// Ports of dev servers of frontends.
@@ -89,9 +89,10 @@ fn files_in_memory(name: &ServiceName, member: &PlannedService) -> Option<Diagno
     )
 }
 
-/// Checks that a port of the host is published once. Addresses do not matter, since 0.0.0.0 takes all of them.
+/// Checks that a port of the host is published once for each protocol. Addresses do not matter, since 0.0.0.0 takes all of
+/// them.
 fn published_ports(roster: &Roster, findings: &mut Vec<Diagnostic>) {
-    let mut ports_in_use: BTreeMap<u16, FieldPath> = BTreeMap::new();
+    let mut ports_in_use: BTreeMap<(u16, Protocol), FieldPath> = BTreeMap::new();
     for member in roster.values() {
         let ports = member.service.all_ports();
         for (name, publish) in &member.service.publish {
@@ -104,7 +105,7 @@ fn published_ports(roster: &Roster, findings: &mut Vec<Diagnostic>) {
                         .expected(format!("one of {}", names.join(", "))),
                 );
             }
-            if let Some(first) = ports_in_use.insert(publish.port, path.clone()) {
+            if let Some(first) = ports_in_use.insert((publish.port, publish.protocol), path.clone()) {
                 findings.push(
                     Diagnostic::error(Code::PortTaken, path)
                         .message(format!("port {} of the host is taken", publish.port))
@@ -118,9 +119,10 @@ fn published_ports(roster: &Roster, findings: &mut Vec<Diagnostic>) {
 
 /// Checks that a container does not listen twice on one port.
 fn listening_ports(member: &PlannedService, findings: &mut Vec<Diagnostic>) {
-    let mut ports_in_use: BTreeMap<u16, PortName> = BTreeMap::new();
+    let protocol = |name: &PortName| member.service.publish.get(name).map_or(Protocol::Tcp, |publish| publish.protocol);
+    let mut ports_in_use: BTreeMap<(u16, Protocol), PortName> = BTreeMap::new();
     for (name, port) in member.service.all_ports() {
-        if let Some(first) = ports_in_use.insert(port, name.clone()) {
+        if let Some(first) = ports_in_use.insert((port, protocol(&name)), name.clone()) {
             let at = |name: &PortName| match member.service.ports.contains_key(name) {
                 true => member.path.key("ports").key(name.as_str()),
                 false => member.path.key("port"),

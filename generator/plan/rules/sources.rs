@@ -47,12 +47,7 @@ fn image_or_build(name: &ServiceName, member: &PlannedService, roster: &Roster) 
                 None => finding,
             })
         }
-        (Some(_), Some(_)) => Some(
-            Diagnostic::error(Code::NoImage, member.path.key("build"))
-                .message(format!("`{name}` has an image and a build folder"))
-                .expected(expected)
-                .hint("remove one of them"),
-        ),
+        (Some(_), Some(_)) => None,
         (Some(image), None) => {
             outdated_image(image.as_str(), member).or_else(|| too_old_for_the_edge(name, image.as_str(), member))
         }
@@ -62,7 +57,7 @@ fn image_or_build(name: &ServiceName, member: &PlannedService, roster: &Roster) 
 
 /// Checks that a build has a Dockerfile. The builder reports a path that is not a file.
 fn dockerfile(member: &PlannedService, files: &ProjectFiles) -> Option<Diagnostic> {
-    let build = member.service.build.as_ref().filter(|_| member.service.image.is_none())?;
+    let build = member.service.build.as_ref()?;
     let file = dockerfile::dockerfile(build);
     if files.dockerfiles.get(&file).is_none_or(Option::is_some) {
         return None;
@@ -110,7 +105,7 @@ fn layout(name: &ServiceName, member: &PlannedService, findings: &mut Vec<Diagno
     let Some(layout) = &member.service.layout else { return };
     let path = member.path.key("layout");
     let service = &member.service;
-    if service.image.is_none() && service.build.is_some() {
+    if service.build.is_some() {
         findings.push(
             Diagnostic::error(Code::NoImage, path.clone())
                 .message(format!("`{name}` has a layout and a build folder"))

@@ -200,9 +200,16 @@ pub fn raw_keys(member: &PlannedService) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     for (field, keys) in [("compose", &member.service.compose), ("kubernetes", &member.service.kubernetes)] {
         for (key, value) in keys {
-            raw_value(key, value, &member.path.key(field).key(key), &mut findings);
+            findings.extend(plain_credentials(key, value, &member.path.key(field).key(key)));
         }
     }
+    findings
+}
+
+/// Refuses credentials in data, recognised by the names of the keys inside of it; `name` is that of the data itself.
+pub fn plain_credentials(name: &str, value: &serde_json::Value, path: &FieldPath) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
+    raw_value(name, value, path, &mut findings);
     findings
 }
 

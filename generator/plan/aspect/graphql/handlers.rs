@@ -152,7 +152,11 @@ impl Reader<'_> {
         }
     }
 
-    fn action(&self, name: &GraphqlName, action: &handlers::Action) -> Result<(PlannedAction, Needs), Vec<Diagnostic>> {
+    fn action(
+        &self,
+        name: &GraphqlName,
+        action: &handlers::ActionHandler,
+    ) -> Result<(PlannedAction, Needs), Vec<Diagnostic>> {
         let path = self.path.key("actions").key(name.as_str());
         let request = self.request(&action.call, &path, (&format!("/actions/{name}"), 30))?;
         let permissions = action.roles.iter().map(|role| AllowedRole { role: role.clone() }).collect();
@@ -172,7 +176,7 @@ impl Reader<'_> {
         Ok((PlannedAction { kind: action.kind, arguments, returns, metadata }, request.needs))
     }
 
-    fn event(&self, name: &GraphqlName, event: &handlers::Event) -> Result<(Event, Needs), Vec<Diagnostic>> {
+    fn event(&self, name: &GraphqlName, event: &handlers::EventHandler) -> Result<(Event, Needs), Vec<Diagnostic>> {
         let path = self.path.key("events").key(name.as_str());
         let database = self.database(event, &path).map_err(|finding| vec![finding])?;
         let mut findings = self.check_table(event, self.served[database], &path);
@@ -214,7 +218,7 @@ impl Reader<'_> {
     ///
     /// # Errors
     /// NS770 if the Hasura service does not serve it, or serves several databases and none is declared.
-    fn database(&self, event: &handlers::Event, path: &FieldPath) -> Result<&SqlIdent, Diagnostic> {
+    fn database(&self, event: &handlers::EventHandler, path: &FieldPath) -> Result<&SqlIdent, Diagnostic> {
         let names: Vec<&SqlIdent> = self.served.keys().copied().collect();
         let list = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
         let finding = |path: FieldPath| Diagnostic::error(Code::ApiMismatch, path);
@@ -235,7 +239,7 @@ impl Reader<'_> {
     }
 
     /// Returns findings about the table of an event and its columns.
-    fn check_table(&self, event: &handlers::Event, schema: &Schema, path: &FieldPath) -> Vec<Diagnostic> {
+    fn check_table(&self, event: &handlers::EventHandler, schema: &Schema, path: &FieldPath) -> Vec<Diagnostic> {
         let Some(table) = schema.tables.get(&event.table) else {
             return vec![unknown(
                 (&format!("the database has no table `{}`", event.table), path.key("table")),
@@ -256,7 +260,7 @@ impl Reader<'_> {
             .collect()
     }
 
-    fn cron(&self, name: &GraphqlName, cron: &handlers::Cron) -> Result<(CronTrigger, Needs), Vec<Diagnostic>> {
+    fn cron(&self, name: &GraphqlName, cron: &handlers::CronHandler) -> Result<(CronTrigger, Needs), Vec<Diagnostic>> {
         let path = self.path.key("crons").key(name.as_str());
         let request = self.request(&cron.call, &path, (&format!("/crons/{name}"), 60))?;
         let trigger = CronTrigger {

@@ -30,12 +30,10 @@ pub fn check_hasura(
         return Err((!stack.services.contains_key(name)).then(|| missing(name, stack, roster, path)));
     };
     if let Category::Copy(original) = &member.category {
-        let path_text = path.to_string();
-        let field = path_text.rsplit('.').next().unwrap_or_default();
         return Err(Some(
             Diagnostic::error(Code::UnknownDependency, path.clone())
                 .message(format!("`{name}` is a copy of `{original}`, so it serves the same databases"))
-                .hint(format!("`{field} = \"{original}\"`")),
+                .hint(format!("`{} = \"{original}\"`", path.last_key())),
         ));
     }
     if is_image(member, "hasura") {

@@ -1,0 +1,197 @@
+//! Configuration files of services. Their content is text or data of the stack, with references resolved, or a file of the
+//! project; it never contains a secret, since generated files are committed.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value as Data;
+
+use super::mail::MailServer;
+use super::variables::Scope;
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::plan::addresses::Addresses;
+use crate::plan::inputs::{Inputs, SourceFile};
+use crate::plan::model::{ConfigMount, File, FileContent, Value};
+use crate::plan::roster::Roster;
+use crate::plan::rules;
+use crate::plan::wiring::{Addition, Planned, Wiring};
+use crate::stack::file::reference;
+use crate::stack::{EnvReference, EnvValue, ServiceFile};
+use crate::values::{ContainerPath, ProjectPath, ServiceName, credential_formats};
+
+/// The largest file in bytes: a ConfigMap has 1 MiB with the file's name.
+const LARGEST: usize = (1 << 20) - 1024;
+
+/// Plans the files by their path below the environment's folder, and mounts each into its service. The processes of a service
+/// mount the same files.
+pub fn plan(
+    inputs: Inputs,
+    roster: &Roster,
+    addresses: &Addresses,
+    mail: &MailServer,
+) -> Planned<BTreeMap<String, File>> {
+    let mut planned = Planned::<BTreeMap<String, File>>::default();
+    for (name, member) in roster {
+        let owner = member.role_of(name);
+        for (target, declared) in &member.service.files {
+            let path = roster[owner].path.key("files").key(target.as_str());
+            let source = source(owner, target);
+            let mount = ConfigMount { source: source.clone(), target: target.clone(), reloads: false };
+            planned.wirings.push(Wiring::new(name, Addition::Config(mount), &path));
+            if owner != name {
+                continue;
+            }
+            let content = Content { scope: Scope { inputs, service: name, variable: None, roster, addresses, mail } };
+            match content.of(declared, &path).and_then(|file| checked(target, file, &path)) {
+                Ok(file) => {
+                    if planned.part.insert(source, file).is_some() {
+                        planned.findings.push(refused(&path, "another file of the service has almost the same path"));
+                    }
+                }
+                Err(findings) => planned.findings.extend(findings),
+            }
+        }
+    }
+    planned
+}
+
+/// Returns the path of a file below the environment's folder. Hidden files get a visible name there.
+fn source(service: &ServiceName, target: &ContainerPath) -> String {
+    let parts = target.as_str().trim_matches('/').split('/').map(|part| match part.strip_prefix('.') {
+        Some(hidden) => format!("dot-{hidden}"),
+        None => part.to_owned(),
+    });
+    format!("files/{service}/{}", parts.collect::<Vec<_>>().join("/").replace('~', "-"))
+}
+
+fn refused(path: &FieldPath, message: impl Into<String>) -> Diagnostic {
+    Diagnostic::error(Code::ServiceFile, path.clone()).message(message)
+}
+
+/// Returns the file unless its path or size cannot be mounted.
+fn checked(target: &ContainerPath, file: File, path: &FieldPath) -> Result<File, Vec<Diagnostic>> {
+    if target.as_str().ends_with('/') {
+        return Err(vec![refused(path, "the path names a folder").expected("the path of a file")]);
+    }
+    let size = match &file.content {
+        FileContent::Text(text) => text.len(),
+        FileContent::Yaml(data) | FileContent::Json(data) => data.to_string().len(),
+    };
+    if size <= LARGEST {
+        return Ok(file);
+    }
+    let finding = refused(&file.origin, format!("the file has {size} bytes"))
+        .expected(format!("at most {LARGEST} bytes, which a ConfigMap can hold"))
+        .hint("build the file into the image, or let the service read it from a volume");
+    Err(vec![finding])
+}
+
+/// Resolves the content of the files of one service.
+struct Content<'a> {
+    scope: Scope<'a>,
+}
+
+impl Content<'_> {
+    /// Returns the file with its content.
+    ///
+    /// # Errors
+    /// NS317 for a file that cannot be written, NS504 for a secret in it, and findings of references.
+    fn of(&self, declared: &ServiceFile, path: &FieldPath) -> Result<File, Vec<Diagnostic>> {
+        let one = |finding| vec![finding];
+        match (&declared.text, &declared.yaml, &declared.json, &declared.from) {
+            (Some(text), None, None, None) => {
+                let origin = path.key("text");
+                let text = self.text(text, &origin).map_err(one)?;
+                Ok(File { content: FileContent::Text(text), origin })
+            }
+            (None, Some(data), None, None) => {
+                let origin = path.key("yaml");
+                Ok(File { content: FileContent::Yaml(self.data(data, &origin)?), origin })
+            }
+            (None, None, Some(data), None) => {
+                let origin = path.key("json");
+                Ok(File { content: FileContent::Json(self.data(data, &origin)?), origin })
+            }
+            (None, None, None, Some(from)) => self.copied(from, path.key("from")).map_err(one),
+            _ => Err(vec![
+                refused(path, "a file has exactly one content").expected("one of `text`, `yaml`, `json` and `from`"),
+            ]),
+        }
+    }
+
+    /// Returns a file of the project.
+    fn copied(&self, from: &ProjectPath, origin: FieldPath) -> Result<File, Diagnostic> {
+        match self.scope.inputs.files.service_files.get(from.as_str()) {
+            Some(SourceFile::Text(text)) => match credential_formats::find(text) {
+                Some(what) => Err(secret(&origin, &format!("`{from}` holds {what}"))),
+                None => Ok(File { content: FileContent::Text(text.clone()), origin }),
+            },
+            Some(SourceFile::Unusable(why)) => {
+                Err(refused(&origin, format!("`{from}` cannot be used: {why}")).expected("a text file in UTF-8"))
+            }
+            Some(SourceFile::Missing) | None => {
+                Err(refused(&origin, format!("there is no `{from}` beside the stack file"))
+                    .expected("a text file of the project"))
+            }
+        }
+    }
+
+    /// Returns the data with all references replaced by their texts.
+    fn data(&self, data: &Data, path: &FieldPath) -> Result<Data, Vec<Diagnostic>> {
+        let data = self.resolved(data, path).map_err(|finding| vec![finding])?;
+        let findings = rules::plain_credentials("", &data, path);
+        if findings.is_empty() {
+            return Ok(data);
+        }
+        Err(findings.into_iter().map(|finding| finding.expected("a file without secrets").hint(SECRET_HINT)).collect())
+    }
+
+    fn resolved(&self, data: &Data, path: &FieldPath) -> Result<Data, Diagnostic> {
+        if let Some(reference) = reference(data) {
+            return self.text(&reference, path).map(Data::String);
+        }
+        Ok(match data {
+            Data::Array(items) => {
+                let items = items.iter().enumerate().map(|(i, item)| self.resolved(item, &path.index(i)));
+                Data::Array(items.collect::<Result<_, _>>()?)
+            }
+            Data::Object(fields) => {
+                let fields = fields.iter();
+                let fields = fields.map(|(key, field)| Ok((key.clone(), self.resolved(field, &path.key(key))?)));
+                Data::Object(fields.collect::<Result<_, Diagnostic>>()?)
+            }
+            other => other.clone(),
+        })
+    }
+
+    /// Returns a text or the text of a reference.
+    fn text(&self, value: &EnvValue, path: &FieldPath) -> Result<String, Diagnostic> {
+        let mut holds_secret = false;
+        value.for_each_reference(&mut |reference| {
+            holds_secret |= matches!(
+                reference,
+                EnvReference::Secret(_)
+                    | EnvReference::DatabaseUrl(_)
+                    | EnvReference::PooledUrl(_)
+                    | EnvReference::ReplicaUrl(_)
+                    | EnvReference::Mail(_)
+            );
+        });
+        if holds_secret {
+            return Err(secret(path, "the file would hold a secret"));
+        }
+        match self.scope.value(value, path)? {
+            Value::Text(text) => Ok(text),
+            Value::Secret(_) => Err(secret(path, "the file would hold a secret")),
+        }
+    }
+}
+
+const SECRET_HINT: &str = "compose the whole file as a secret, `secrets.NAME = nself.template [{ text = \"key: \" }, { secret = \"key\" }]`, \
+                           and mount it: `secret_files = [\"NAME\"]`";
+
+fn secret(path: &FieldPath, message: &str) -> Diagnostic {
+    Diagnostic::error(Code::PlainSecret, path.clone())
+        .message(message)
+        .expected("a file without secrets, since generated files are committed")
+        .hint(SECRET_HINT)
+}

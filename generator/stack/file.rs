@@ -1,0 +1,86 @@
+//! Configuration files of a service: their content is part of the stack, or a text file of the project.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::*;
+use crate::values::ProjectPath;
+
+/// A read-only file in the container of a service. Sets exactly one of `text`, `yaml`, `json` and `from`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServiceFile {
+    /// The content as text, or as a reference without secrets.
+    pub text: Option<EnvValue>,
+    /// A value that is written as YAML. A reference inside of it is replaced by its text.
+    pub yaml: Option<Value>,
+    /// A value that is written as JSON. A reference inside of it is replaced by its text.
+    pub json: Option<Value>,
+    /// A text file of the project, which is copied.
+    pub from: Option<ProjectPath>,
+}
+
+/// Names of references; each is the only field of its record.
+const REFERENCES: [&str; 10] =
+    ["secret", "url", "public_url", "database_url", "pooled_url", "replica_url", "stack", "mail", "by_profile", "join"];
+
+/// Returns the reference that a value inside of a file is; `None` for all other values.
+pub fn reference(value: &Value) -> Option<EnvValue> {
+    let fields = value.as_object().filter(|fields| fields.len() == 1)?;
+    fields.keys().find(|name| REFERENCES.contains(&name.as_str()))?;
+    serde_json::from_value(value.clone()).ok()
+}
+
+impl ServiceFile {
+    /// Calls `visit` with every reference in the content.
+    pub fn for_each_reference(&self, visit: &mut impl FnMut(&EnvReference)) {
+        if let Some(text) = &self.text {
+            text.for_each_reference(visit);
+        }
+        for value in self.yaml.iter().chain(&self.json) {
+            references_in(value, visit);
+        }
+    }
+}
+
+fn references_in(value: &Value, visit: &mut impl FnMut(&EnvReference)) {
+    if let Some(reference) = reference(value) {
+        return reference.for_each_reference(visit);
+    }
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| references_in(item, visit)),
+        Value::Object(fields) => fields.values().for_each(|field| references_in(field, visit)),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn only_records_of_the_form_of_a_reference_are_references() {
+        for value in [json!({"stack": "domain"}), json!({"url": {"service": "redis"}}), json!({"secret": "key"})] {
+            assert!(reference(&value).is_some(), "{value}");
+        }
+        for value in [
+            json!({"url": "http://example.com"}),
+            json!({"stack": "a stack of papers"}),
+            json!({"stack": "domain", "other": 1}),
+            json!("stack"),
+        ] {
+            assert!(reference(&value).is_none(), "{value}");
+        }
+    }
+
+    #[test]
+    fn references_are_found_at_any_depth() {
+        let yaml = json!({"a": [{"b": {"url": {"service": "redis"}}}], "c": {"join": ["x", {"stack": "domain"}]}});
+        let file = ServiceFile { yaml: Some(yaml), ..ServiceFile::default() };
+        let mut names = Vec::new();
+        file.for_each_reference(&mut |reference| names.push(serde_json::to_value(reference).unwrap()));
+        assert_eq!(names.len(), 3, "{names:?}");
+    }
+}

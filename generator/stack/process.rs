@@ -1,0 +1,105 @@
+//! Further processes of a service, such as a worker beside a web server: the same image with a different command.
+
+use crate::values::{Duration, PortName, Schedule, ServiceName, Text, VariableName};
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::service::service_dependencies;
+use super::*;
+use crate::values::ranged;
+
+/// A process of a service that runs in its own container, named after both. It has the image, variables, secrets, role,
+/// files, dependencies and zone of the service, reads the volumes that the service reads, and has no ports unless given.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Process {
+    /// Whether the process is part of the environment; true unless given.
+    pub enabled: Option<bool>,
+    /// Profiles in which the process runs; those of the service unless given.
+    pub only: Option<Vec<Profile>>,
+    pub entrypoint: Option<Vec<Text>>,
+    /// The command of the process; that of the image unless given.
+    pub command: Option<Vec<Text>>,
+    /// Variables beyond those of the service, or with a different value.
+    pub env: BTreeMap<VariableName, EnvValue>,
+    /// Shorthand for `ports.http`.
+    #[serde(deserialize_with = "ranged::positive")]
+    pub port: Option<u16>,
+    #[serde(deserialize_with = "ranged::positive")]
+    pub ports: BTreeMap<PortName, u16>,
+    /// Shorthand for `routes.main`.
+    pub route: Option<Route>,
+    pub routes: BTreeMap<PortName, Route>,
+    /// The health check of the process; none unless given.
+    pub health: Option<Health>,
+    /// Services that start before the process, in addition to those that start before the service.
+    #[serde(deserialize_with = "service_dependencies")]
+    #[schemars(with = "BTreeMap<ServiceName, Condition>")]
+    pub depends_on: BTreeMap<ServiceName, Condition>,
+    /// Limits; those of the service unless given.
+    pub limits: Option<Limits>,
+    pub reservations: Option<Reservations>,
+    #[serde(deserialize_with = "ranged::positive")]
+    pub replicas: Option<u16>,
+    pub autoscale: Option<Autoscale>,
+    pub stop_grace: Option<Duration>,
+    /// Whether the process runs all the time, or once.
+    pub run: Run,
+    /// Times, in UTC, at which the process runs and ends.
+    pub schedule: Option<Schedule>,
+}
+
+impl Process {
+    /// Returns the name of the process among the services.
+    pub fn service_name(service: &ServiceName, process: &ServiceName) -> String {
+        format!("{service}-{process}")
+    }
+
+    /// Returns whether the process is part of an environment of this profile that has its service.
+    pub fn runs_in(&self, profile: Profile) -> bool {
+        self.enabled.unwrap_or(true) && self.only.as_ref().is_none_or(|only| only.contains(&profile))
+    }
+
+    /// Returns the process as a service: settings of `service`, and its own where it has them. `siblings` are the names of
+    /// the service's processes, for which a job among them does not wait.
+    pub fn as_service(&self, service: &Service, name: &ServiceName, siblings: &[ServiceName]) -> Service {
+        let is_job = self.run == Run::Once;
+        let mut depends_on = service.depends_on.clone();
+        depends_on.retain(|to, _| to != name && !(is_job && siblings.contains(to)));
+        depends_on.extend(self.depends_on.clone());
+        let mut env = service.env.clone();
+        env.extend(self.env.clone());
+        let reservations = match &self.limits {
+            Some(_) => self.reservations.clone().unwrap_or_default(),
+            None => self.reservations.clone().unwrap_or_else(|| service.reservations.clone()),
+        };
+        Service {
+            only: self.only.clone(),
+            entrypoint: self.entrypoint.clone().or_else(|| service.entrypoint.clone()),
+            command: self.command.clone(),
+            port: self.port,
+            ports: self.ports.clone(),
+            publish: BTreeMap::new(),
+            env,
+            secrets: BTreeMap::new(),
+            volumes: BTreeMap::new(),
+            health: self.health.clone(),
+            depends_on,
+            aliases: Vec::new(),
+            limits: self.limits.clone().unwrap_or_else(|| service.limits.clone()),
+            reservations,
+            replicas: self.replicas,
+            autoscale: self.autoscale.clone(),
+            route: self.route.clone(),
+            routes: self.routes.clone(),
+            databases: BTreeMap::new(),
+            stop_grace: self.stop_grace.or(service.stop_grace),
+            run: self.run,
+            schedule: self.schedule.clone(),
+            processes: BTreeMap::new(),
+            ..service.clone()
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Facets of a service (files, processes): what independent readers and a real engine find.
+
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::support::{nself_in, run, tool};
+
+const STACK: &str = "let nself = import \"nself/main.ncl\" in (import \"data.json\") | nself.Stack\n";
+
+/// A stack with these files of one service.
+fn with_files(files: &Value) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let stack = json!({
+        "project": "shop", "domain": "shop.example.com", "monitoring": { "waive": "not the subject" },
+        "services": { "probe": { "image": "a/probe:1", "health": { "none": "no port" }, "files": files } },
+    });
+    std::fs::write(folder.path().join("stack.ncl"), STACK).unwrap();
+    std::fs::write(folder.path().join("data.json"), stack.to_string()).unwrap();
+    folder
+}
+
+#[test]
+fn data_comes_back_from_yaml_and_json() {
+    let Some(python) = tool("venv/bin/python") else { return };
+    let texts = [
+        "no",
+        "012",
+        "1e3",
+        "2026-01-01",
+        "~",
+        "a: b",
+        "a #b",
+        "- a",
+        "&a *a",
+        "<<",
+        "{{ x }}",
+        "${X:-1}",
+        "a\nb: c\n",
+        "'",
+        "\"",
+        "\\",
+        "",
+        " x ",
+        "%TAG",
+        "null",
+        "0x1f",
+        "1_000",
+        "=",
+    ];
+    let by_key: serde_json::Map<String, Value> = texts.iter().map(|text| ((*text).to_owned(), json!(text))).collect();
+    let data = json!({ "texts": texts, "keys": by_key, "others": [1, -2, 0.5, true, null, [], {}, [[1], []], { "a": [{ "b": {} }] }] });
+    let folder = with_files(&json!({ "/etc/a.yaml": { "yaml": data }, "/etc/b.json": { "json": data } }));
+    let ran = nself_in(folder.path(), ["gen", "--env", "local"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let script = "import json, sys, yaml\nfor read, path in [(yaml.safe_load, 'a.yaml'), (json.load, 'b.json')]:\n    \
+                  print(json.dumps(read(open('deploy/local/files/probe/etc/' + path))))\n";
+    let ran = run(Command::new(python).args(["-c", script]).current_dir(folder.path()));
+    let read: Vec<Value> = ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(read, [data.clone(), data], "{}", ran.stderr);
+}
+
+#[test]
+fn a_changed_file_replaces_the_containers_that_mount_it() {
+    let label = |text: &str| {
+        let folder = with_files(&json!({ "/etc/motd": { "text": text } }));
+        assert_eq!(nself_in(folder.path(), ["gen", "--env", "local"]).code, 0);
+        let compose = std::fs::read_to_string(folder.path().join("deploy/local/compose.yaml")).unwrap();
+        let labels = compose.lines().filter(|line| line.contains("org.nself.config:"));
+        labels.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let (one, same, other) = (label("1"), label("1"), label("2"));
+    assert_eq!(one, same);
+    assert_eq!(one.iter().filter(|label| !other.contains(label)).count(), 1, "{one:?} {other:?}");
+}
