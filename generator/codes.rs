@@ -252,7 +252,7 @@ codes! {
     LostVolume "NS744" "data in a cluster is no longer used"
         "The last generation had a volume that the stack no longer declares. Its claim stays in the cluster, unused: a service or volume with a different name starts empty. Delete the claim when its data is of no use, or declare the volume again with the same name."
     ApiMismatch "NS770" "the GraphQL API does not fit the stack"
-        "An action, an event trigger or the part of the API that an endpoint serves names a type, table, column, role or action that is not declared, or uses a type where GraphQL does not allow it. Arguments consist of scalars, enumerations and `input` types; an action returns an `object` type or a list of one."
+        "A type, table, column, role or action does not exist, although an action, an event trigger or an endpoint's `serves` refers to it; or a type is used where GraphQL does not allow it. Arguments consist of scalars, enumerations and `input` types; an action returns an `object` type or a list of one."
     HandEdited "NS801" "a generated file was changed or deleted by hand"
         "The file differs from what nself wrote. Move the change into the stack, or drop it with `nself gen --force`."
     Foreign "NS802" "a file nself did not write"

@@ -100,7 +100,7 @@ pub struct Service {
     pub egress: bool,
     /// Databases that the service uses, by names that its variables refer to.
     pub databases: BTreeMap<SqlIdent, DatabaseUse>,
-    /// Calls of Hasura that the service answers.
+    /// Requests of Hasura that the service answers.
     pub hasura: Option<Handlers>,
     /// Time to finish after the stop signal.
     pub stop_grace: Option<Duration>,
