@@ -34,7 +34,7 @@ pub struct Kubernetes {
     pub drain: Option<Duration>,
     /// Ports of every node, for the edge `nodeport`.
     pub node_ports: NodePorts,
-    /// How clients reach published ports of services other than nginx; `loadbalancer` unless given.
+    /// How clients reach published ports of services other than nginx; `loadbalancer` by default.
     pub published: Published,
     /// Annotations of the Gateway or Ingress.
     pub edge_annotations: BTreeMap<AnnotationName, Text>,

@@ -11,16 +11,16 @@ use super::*;
 use crate::values::ranged;
 
 /// A process of a service that runs in its own container, named after both. It has the image, variables, secrets, role,
-/// files, dependencies and zone of the service, reads the volumes that the service reads, and has no ports unless given.
+/// files, dependencies and zone of the service, reads the volumes that the service reads, and has no ports by default.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Process {
-    /// Whether the process is part of the environment; true unless given.
+    /// Whether the process is part of the environment; true by default.
     pub enabled: Option<bool>,
-    /// Profiles in which the process runs; those of the service unless given.
+    /// Profiles in which the process runs; those of the service by default.
     pub only: Option<Vec<Profile>>,
     pub entrypoint: Option<Vec<Text>>,
-    /// The command of the process; that of the image unless given.
+    /// The command of the process; that of the image by default.
     pub command: Option<Vec<Text>>,
     /// Variables beyond those of the service, or with a different value.
     pub env: BTreeMap<VariableName, EnvValue>,
@@ -32,13 +32,13 @@ pub struct Process {
     /// Shorthand for `routes.main`.
     pub route: Option<Route>,
     pub routes: BTreeMap<PortName, Route>,
-    /// The health check of the process; none unless given.
+    /// The health check of the process; none by default.
     pub health: Option<Health>,
     /// Services that start before the process, in addition to those that start before the service.
     #[serde(deserialize_with = "service_dependencies")]
     #[schemars(with = "BTreeMap<ServiceName, Condition>")]
     pub depends_on: BTreeMap<ServiceName, Condition>,
-    /// Limits; those of the service unless given.
+    /// Limits; those of the service by default.
     pub limits: Option<Limits>,
     pub reservations: Option<Reservations>,
     #[serde(deserialize_with = "ranged::positive")]
@@ -99,6 +99,11 @@ impl Process {
             run: self.run,
             schedule: self.schedule.clone(),
             processes: BTreeMap::new(),
+            // They name a port, and describe the service.
+            metrics: None,
+            alerts: BTreeMap::new(),
+            dashboards: BTreeMap::new(),
+            hasura: None,
             ..service.clone()
         }
     }

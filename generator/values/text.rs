@@ -92,7 +92,7 @@ pub(crate) fn free(text: &str, max: usize) -> Option<String> {
 fn graphql_name(text: &str) -> Option<String> {
     let form = "letters, digits and `_`, not starting with a digit";
     only(text, 63, form, |c| c.is_ascii_alphabetic() || c == '_', |c| c.is_ascii_alphanumeric() || c == '_')
-        .or_else(|| text.starts_with("__").then(|| "names that start with `__` belong to GraphQL".into()))
+        .or_else(|| text.starts_with("__").then(|| "GraphQL reserves names that start with `__`".into()))
 }
 
 fn absolute(text: &str) -> Option<String> {
@@ -102,6 +102,10 @@ fn absolute(text: &str) -> Option<String> {
     let form = "letters, digits and `._~/@+-`";
     let rest = |c: char| c.is_ascii_alphanumeric() || "._~/@+-".contains(c);
     only(text, 512, form, |c| c == '/', rest).or_else(|| dotted(&text[1..]))
+}
+
+fn header_char(c: char) -> bool {
+    c.is_ascii_graphic() && !['"', '\\', '$'].contains(&c)
 }
 
 fn dotted(text: &str) -> Option<String> {
@@ -204,12 +208,44 @@ checked! {
     |t| only(t, 64, "letters, digits and `-`, starting with a letter", |c| c.is_ascii_alphabetic(), |c| c.is_ascii_alphanumeric() || c == '-')
 }
 checked! {
-    /// A name of GraphQL. Names that start with two underscores belong to the introspection.
+    /// The value of a header that the edge sets: visible ASCII and inner blanks, without what nginx expands or ends.
+    HeaderValue, "a header value of visible ASCII without `\"`, `\\` and `$`", "noindex",
+    |t| only(t, 1024, "visible ASCII without `\"`, `\\` and `$`", header_char, |c| header_char(c) || c == ' ')
+        .or_else(|| t.ends_with(' ').then(|| "it ends with a blank".to_owned()))
+}
+checked! {
+    /// An origin of web pages; `*.` in front of the host matches one label or more.
+    Origin, "an origin of web pages", "https://app.example.com",
+    |t| {
+        let Some(rest) = t.strip_prefix("https://").or_else(|| t.strip_prefix("http://")) else {
+            return Some("it does not start with `https://` or `http://`".into());
+        };
+        let (name, port) = rest.split_once(':').map_or((rest, None), |(name, port)| (name, Some(port)));
+        let is_port = |port: &str| port.parse::<u16>().is_ok_and(|number| number > 0 && number.to_string() == port);
+        match port.is_some_and(|port| !is_port(port)) {
+            true => Some("the port is not a number from 1 to 65535".into()),
+            false => host(name.strip_prefix("*.").unwrap_or(name)),
+        }
+    }
+}
+checked! {
+    /// The target of a redirect: a full URL.
+    WebAddress, "a URL of http or https", "https://www.example.com/shop",
+    |t| {
+        let Some(rest) = t.strip_prefix("https://").or_else(|| t.strip_prefix("http://")) else {
+            return Some("it does not start with `https://` or `http://`".into());
+        };
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "._~/@+-:?=&%".contains(c);
+        only(rest, 512, "letters, digits and `._~/@+-:?=&%`", |c| c.is_ascii_alphanumeric(), allowed)
+    }
+}
+checked! {
+    /// A name of GraphQL. Names that start with two underscores are reserved for introspection.
     GraphqlName, "a GraphQL name of letters, digits and underscores", "checkout",
     |t| graphql_name(t), BadName
 }
 checked! {
-    /// A type of GraphQL: a name, in brackets for a list, with `!` where null is excluded.
+    /// A type of GraphQL: a name, in brackets for a list, with `!` if it is never null.
     GraphqlType, "a GraphQL type", "[OrderLine!]!",
     |t| {
         let t = t.strip_suffix('!').unwrap_or(t);
@@ -434,6 +470,8 @@ mod tests {
         probe::<ContainerPath>();
         probe::<UrlPath>();
         probe::<HeaderName>();
+        probe::<Origin>();
+        probe::<WebAddress>();
         probe::<ProjectPath>();
         probe::<ImageRef>();
         probe::<Platform>();

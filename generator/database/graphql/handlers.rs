@@ -13,7 +13,7 @@ pub struct Header {
     pub value: HeaderValue,
 }
 
-/// The value of a header: text, or a variable of Hasura that holds a secret.
+/// The value of a header: text, or a variable of Hasura that contains a secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub enum HeaderValue {
     #[serde(rename = "value")]

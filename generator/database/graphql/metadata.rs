@@ -13,7 +13,7 @@ use crate::values::{SqlIdent, VariableName};
 pub struct HasuraSource {
     /// Name of the source in Hasura.
     pub name: String,
-    /// The database that the stack defines; none for a default source without tables.
+    /// The name of the database in the stack; `None` for a default source without tables.
     pub database: Option<SqlIdent>,
     /// Variable that holds the connection URL.
     pub variable: VariableName,

@@ -26,7 +26,7 @@ fn limit_roles(table: &mut Table, served: &Served) {
     table.api.retain(|role, _| served.roles.is_empty() || served.roles.contains(role));
 }
 
-/// Removes the other columns from the rights of all roles. A role without a column has no rights.
+/// Limits the permissions of all roles to some columns. A role without a column loses its permissions.
 fn limit_columns(table: &mut Table, columns: &[SqlIdent]) {
     if columns.is_empty() {
         return;
@@ -41,7 +41,7 @@ fn limit_columns(table: &mut Table, columns: &[SqlIdent]) {
     table.api.retain(|_, api| !api.columns.is_empty());
 }
 
-/// Returns findings about `serves`: names that the original does not serve.
+/// Returns findings about names in `serves` that the original does not have.
 pub fn check(served: &Served, definitions: &[&Schema], calls: Option<&Calls>, path: &FieldPath) -> Vec<Diagnostic> {
     let path = path.key("serves");
     let mut findings = Vec::new();
@@ -55,7 +55,7 @@ pub fn check(served: &Served, definitions: &[&Schema], calls: Option<&Calls>, pa
     for (name, part) in &served.tables {
         let path = path.key("tables").key(name.as_str());
         let Some(table) = tables.get(name) else {
-            let message = format!("the endpoint's original serves no table `{name}`");
+            let message = format!("the copied service serves no table `{name}`");
             findings.push(unknown((&message, path), name.as_str(), tables.keys().map(|name| name.as_str())));
             continue;
         };
@@ -84,7 +84,7 @@ pub fn check(served: &Served, definitions: &[&Schema], calls: Option<&Calls>, pa
         known.sort_unstable();
         known.dedup();
         for (i, name) in names.into_iter().enumerate().filter(|(_, name)| !known.contains(name)) {
-            let message = format!("the endpoint's original has no {what} `{name}`");
+            let message = format!("the copied service has no {what} `{name}`");
             findings.push(unknown((&message, path.key(field).index(i)), name, known.iter().copied()));
         }
     }
