@@ -147,6 +147,9 @@ impl Check<'_> {
         if column.generated.is_some() && column.backfill.is_some() {
             self.report(path.key("backfill"), "a generated column cannot have `backfill`", "");
         }
+        if column.identity.is_none() && column.identity_options != IdentityOptions::default() {
+            self.report(path.key("identity_options"), "the column has no `identity`", "add `identity = 'always`");
+        }
         if column.identity.is_some() {
             if !["smallint", "integer", "bigint"].contains(&column.kind.as_str()) {
                 self.report(path.key("identity"), "an identity column needs a whole-number type", "use bigint");

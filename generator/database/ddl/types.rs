@@ -47,18 +47,20 @@ pub fn create_sequence(name: &ObjectName, sequence: &Sequence) -> String {
 
 /// Returns all options of a sequence, so that the result of ALTER does not depend on earlier options.
 pub fn sequence_options(sequence: &Sequence) -> String {
-    let increment = sequence.increment.unwrap_or(1);
+    format!("AS {} {}", sequence.kind.sql(), numbering(sequence).join(" "))
+}
+
+/// Returns the options of a sequence other than its type.
+pub fn numbering(sequence: &Sequence) -> [String; 6] {
     let bound = |word: &str, value: Option<i64>| {
         value.map_or_else(|| format!("NO {word}VALUE"), |value| format!("{word}VALUE {value}"))
     };
-    let first = if increment < 0 { sequence.max.unwrap_or(-1) } else { sequence.min.unwrap_or(1) };
-    format!(
-        "AS {} INCREMENT BY {increment} {} {} START WITH {} CACHE {} {}",
-        sequence.kind.sql(),
+    [
+        format!("INCREMENT BY {}", sequence.increment.unwrap_or(1)),
         bound("MIN", sequence.min),
         bound("MAX", sequence.max),
-        sequence.start.unwrap_or(first),
-        sequence.cache.unwrap_or(1),
-        if sequence.cycle { "CYCLE" } else { "NO CYCLE" },
-    )
+        format!("START WITH {}", sequence.start.unwrap_or(sequence.usual_start())),
+        format!("CACHE {}", sequence.cache.unwrap_or(1)),
+        if sequence.cycle { "CYCLE".into() } else { "NO CYCLE".into() },
+    ]
 }

@@ -69,6 +69,9 @@ pub struct Column {
     pub default: Option<Expression>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub identity: Option<Identity>,
+    /// Options of the sequence that numbers the rows.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub identity_options: IdentityOptions,
     /// Computed from other columns of the row, and stored.
     #[serde(default, skip_serializing_if = "is_default")]
     pub generated: Option<Expression>,
@@ -94,6 +97,7 @@ impl Column {
             nullable: false,
             default: None,
             identity: None,
+            identity_options: IdentityOptions::default(),
             generated: None,
             collation: None,
             comment: None,
@@ -112,6 +116,40 @@ pub enum Identity {
     Always,
     /// The server numbers a row unless the INSERT gives a number.
     ByDefault,
+}
+
+/// Options of an identity's sequence, with the defaults of a sequence.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct IdentityOptions {
+    #[serde(skip_serializing_if = "is_default")]
+    pub start: Option<i64>,
+    /// 1 by default.
+    #[serde(skip_serializing_if = "is_default")]
+    pub increment: Option<i64>,
+    #[serde(skip_serializing_if = "is_default")]
+    pub min: Option<i64>,
+    #[serde(skip_serializing_if = "is_default")]
+    pub max: Option<i64>,
+    /// 1 by default.
+    #[serde(skip_serializing_if = "is_default")]
+    pub cache: Option<u32>,
+    #[serde(skip_serializing_if = "is_default")]
+    pub cycle: bool,
+}
+
+impl From<&Sequence> for IdentityOptions {
+    fn from(sequence: &Sequence) -> Self {
+        let Sequence { start, increment, min, max, cache, cycle, .. } = *sequence;
+        IdentityOptions { start, increment, min, max, cache, cycle }
+    }
+}
+
+impl From<IdentityOptions> for Sequence {
+    fn from(options: IdentityOptions) -> Self {
+        let IdentityOptions { start, increment, min, max, cache, cycle } = options;
+        Sequence { start, increment, min, max, cache, cycle, ..Sequence::default() }
+    }
 }
 
 /// A collation that every server has.

@@ -143,6 +143,13 @@ pub enum SequenceKind {
     Bigint,
 }
 
+impl Sequence {
+    /// Returns the first value unless `start` is given.
+    pub fn usual_start(&self) -> i64 {
+        if self.increment.unwrap_or(1) < 0 { self.max.unwrap_or(-1) } else { self.min.unwrap_or(1) }
+    }
+}
+
 impl SequenceKind {
     pub fn sql(self) -> &'static str {
         match self {

@@ -46,7 +46,7 @@ const CHANGES: [Change; 8] = [
             CREATE TABLE "orders" ("Id" uuid NOT NULL, "isActive" boolean NOT NULL DEFAULT true,
               "status" "public"."orders_status_enum" NOT NULL DEFAULT 'new',
               CONSTRAINT "PK_710e2d4957aa5878dfe94e4ac2f" PRIMARY KEY ("Id"), CONSTRAINT "UQ_Active" UNIQUE ("isActive", "status"));
-            CREATE INDEX "IDX_Lower" ON "orders" ((lower("status"::text)));"#,
+            CREATE INDEX "IDX_Active" ON "orders" ("status") WHERE "isActive";"#,
         after: r#"
             CREATE TYPE "public"."orders_status_enum" AS ENUM('new', 'in progress');
             CREATE TABLE "Orders" ("Id" uuid NOT NULL, "isActive" boolean NOT NULL DEFAULT false,
@@ -218,4 +218,20 @@ fn the_definition_takes_every_name_and_refuses_the_ones_that_no_server_takes() {
     for name in ["", "a\0", "a\nb", "a\tb", &"ü".repeat(32)] {
         assert!(SqlName::new(name).is_err(), "{name:?}");
     }
+}
+
+/// A type in DBML names an enumeration in any case, since DBML has no rule for it.
+#[test]
+fn names_of_dbml_keep_their_case() {
+    let text = "Enum JobStatus { created done }\nTable Users { id integer [pk] \"created At\" timestamp status JobStatus kind INT }";
+    let text = text.replace(" { ", " {\n").replace(" }", "\n}").replace("created done", "created\ndone");
+    let text = text
+        .replace("[pk] ", "[pk]\n")
+        .replace("timestamp ", "timestamp\n")
+        .replace("JobStatus kind", "JobStatus\nkind");
+    let schema = nself::database::import::dbml::read(&text).unwrap_or_else(|lost| panic!("{lost:#?}\n{text}"));
+    let columns = &schema.tables["Users"].columns;
+    let kinds: Vec<(&str, &str)> = columns.iter().map(|(name, column)| (name.as_str(), column.kind.as_str())).collect();
+    let expected = [("created At", "timestamp"), ("id", "integer"), ("kind", "integer"), ("status", "\"JobStatus\"")];
+    assert_eq!(kinds, expected);
 }

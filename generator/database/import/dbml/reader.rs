@@ -102,7 +102,7 @@ impl Reader {
     pub fn object(&mut self) -> Result<ObjectName, String> {
         let first = self.ident()?;
         if !self.take(".") {
-            return ObjectName::new(first.as_str());
+            return Ok(ObjectName::new_in(PUBLIC, first.as_str()));
         }
         let second = self.ident()?;
         self.qualified(&first, &second)
@@ -110,11 +110,10 @@ impl Reader {
 
     /// Returns the name of an object in a schema, and declares the schema.
     pub fn qualified(&mut self, schema: &SqlName, name: &SqlName) -> Result<ObjectName, String> {
-        if schema.as_str() == PUBLIC {
-            return ObjectName::new(name.as_str());
+        if schema.as_str() != PUBLIC {
+            self.schema.schemas.entry(schema.clone()).or_default();
         }
-        self.schema.schemas.entry(schema.clone()).or_default();
-        ObjectName::new(&format!("{schema}.{name}"))
+        Ok(ObjectName::new_in(schema.as_str(), name.as_str()))
     }
 
     /// Reads the settings in square brackets, if there are any.

@@ -88,8 +88,21 @@ impl Reader {
         }
     }
 
+    /// Gives types the upper case of the enumerations that they name: DBML keeps the case of a type, SQL does not.
+    fn restore_case(&mut self) {
+        let names: Vec<&ObjectName> = self.schema.types.keys().collect();
+        for column in self.schema.tables.values_mut().flat_map(|table| table.columns.values_mut()) {
+            let Some(object) = column.kind.object() else { continue };
+            let same = |name: &&&ObjectName| name.as_str().eq_ignore_ascii_case(object.as_str());
+            if let (false, Some(name)) = (names.contains(&&object), names.iter().find(same)) {
+                column.kind = column.kind.with_object(name);
+            }
+        }
+    }
+
     /// Adds the foreign keys of all references.
     pub(super) fn link(&mut self) {
+        self.restore_case();
         for name in self.schema.tables.keys().cloned().collect::<Vec<_>>() {
             // Columns of a primary key are never NULL.
             let Some(table) = self.schema.tables.get_mut(&name) else { continue };

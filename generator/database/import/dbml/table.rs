@@ -66,7 +66,12 @@ impl Reader {
             self.at += 2;
             array = "[]".into();
         }
-        let text = object.map_or(text, |object| object.to_string());
+        let is_built_in = |text: &str| TypeName::new(text).is_ok_and(|kind| kind.is_built_in());
+        let text = match object {
+            Some(object) => object.spelled(),
+            None if first.kind == DbmlTokenKind::Name && !is_built_in(&text) => spelled(&text),
+            None => text,
+        };
         let is_word = |word: &str| word.eq_ignore_ascii_case(&text);
         let text = match () {
             () if is_word("serial") || is_word("serial4") => "integer".to_owned(),

@@ -77,8 +77,7 @@ impl Reader {
             SET_DEFAULT => column.default = Some(constraint::default(&action)?),
             SET_NOT_NULL => column.nullable = false,
             ADD_GENERATED => {
-                let (identity, sequence) = column::identity(&mut inner)?;
-                column.identity = Some(identity);
+                let sequence = column::identity(column, &mut inner)?;
                 column.nullable = false;
                 inner.expect_end("ADD GENERATED AS IDENTITY")?;
                 self.sequence_name(table, &name, sequence);
@@ -129,7 +128,7 @@ impl Reader {
         // Comments and identities belong to the partitioned table only.
         let mut columns = divided.columns.clone();
         for column in columns.values_mut() {
-            (column.comment, column.identity) = (None, None);
+            (column.comment, column.identity, column.identity_options) = (None, None, IdentityOptions::default());
         }
         if rest.columns != columns {
             return Err("its columns or their defaults differ from those of the partitioned table".into());

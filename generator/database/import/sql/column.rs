@@ -127,9 +127,7 @@ fn generated(column: &mut Column, node: &SyntaxNode) -> Parsed<Option<SyntaxNode
     constraint::name(&mut parts)?;
     if let Some(clause) = parts.take_node(SyntaxKind::GENERATED_IDENTITY) {
         let mut clause = Parts::of(&clause);
-        let (identity, name) = identity(&mut clause)?;
-        column.identity = Some(identity);
-        sequence = name;
+        sequence = identity(column, &mut clause)?;
         clause.expect_end("AS IDENTITY")?;
     } else {
         let mut clause = Parts::of(&parts.require(SyntaxKind::GENERATED_STORED)?);
@@ -142,21 +140,21 @@ fn generated(column: &mut Column, node: &SyntaxNode) -> Parsed<Option<SyntaxNode
     Ok(sequence)
 }
 
-/// Reads ALWAYS or BY DEFAULT, and the option that names the sequence. Other options must have their default values.
-pub fn identity(parts: &mut Parts) -> Parsed<(Identity, Option<SyntaxNode>)> {
+/// Reads ALWAYS or BY DEFAULT with the options of the sequence, and returns the option that names the sequence.
+pub fn identity(column: &mut Column, parts: &mut Parts) -> Parsed<Option<SyntaxNode>> {
     let mut name = None;
     if let Some(list) = parts.take_node(SyntaxKind::SEQUENCE_OPTION_LIST) {
         let mut options = Parts::of(&list);
         name = options.take_node(SyntaxKind::OPTION_SEQUENCE_NAME);
         let sequence = types::sequence(&mut options)?;
         options.expect_end("( )")?;
-        if sequence != (Sequence { kind: sequence.kind, ..Sequence::default() }) {
-            return unsupported(&list, "nself cannot represent options of an identity's sequence");
-        }
+        column.identity_options = IdentityOptions::from(&sequence);
     }
     if parts.take_node(SyntaxKind::GENERATED_ALWAYS).is_some() {
-        return Ok((Identity::Always, name));
+        column.identity = Some(Identity::Always);
+        return Ok(name);
     }
     parts.require(SyntaxKind::GENERATED_BY_DEFAULT)?;
-    Ok((Identity::ByDefault, name))
+    column.identity = Some(Identity::ByDefault);
+    Ok(name)
 }

@@ -146,8 +146,7 @@ pub fn sequence(parts: &mut Parts) -> Parsed<Sequence> {
     sequence.increment = value(OPTION_INCREMENT)?.filter(|by| *by != 1);
     sequence.min = value(OPTION_MIN_VALUE)?;
     sequence.max = value(OPTION_MAX_VALUE)?;
-    let first =
-        if sequence.increment.unwrap_or(1) < 0 { sequence.max.unwrap_or(-1) } else { sequence.min.unwrap_or(1) };
+    let first = sequence.usual_start();
     sequence.start = value(OPTION_START)?.filter(|start| *start != first);
     let cache = value(OPTION_CACHE)?.filter(|count| *count != 1);
     sequence.cache = cache

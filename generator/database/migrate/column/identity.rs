@@ -2,6 +2,7 @@
 
 use super::change::ColumnChange;
 use crate::database::ddl;
+use crate::database::hazard::Hazard;
 use crate::database::migrate::planner::Planner;
 use crate::database::migrate::step::Phase;
 use crate::database::model::*;
@@ -19,7 +20,8 @@ pub(super) fn refuse_identity(planner: &mut Planner, change: &ColumnChange) {
 
 /// Plans the change of a column's identity.
 pub(super) fn identity(planner: &mut Planner, change: &ColumnChange, old: &Column, new: &Column) {
-    if change.table.new.partition_by.is_some() && old.identity != new.identity {
+    let differs = old.identity != new.identity || old.identity_options != new.identity_options;
+    if change.table.new.partition_by.is_some() && differs {
         refuse_identity(planner, change);
         return;
     }
@@ -32,13 +34,18 @@ pub(super) fn identity(planner: &mut Planner, change: &ColumnChange, old: &Colum
             let column = literal(change.column.as_str());
             let next = format!(
                 "SELECT pg_catalog.setval(pg_catalog.pg_get_serial_sequence({table}, {column}), \
-                 (SELECT coalesce(max({}), 0) + 1 FROM {}), false);",
-                quoted(change.column),
+                 (SELECT {} FROM {}), false);",
+                next_number(&quoted(change.column), new.identity_options),
                 change.table.name.sql()
             );
             planner.push(
                 step("is numbered by the server")
-                    .up(format!("{} ADD {};\n{}", change.alter(), ddl::identity(identity), change.on_all_rows(&next)))
+                    .up(format!(
+                        "{} ADD {};\n{}",
+                        change.alter(),
+                        ddl::identity(identity, new.identity_options),
+                        change.on_all_rows(&next)
+                    ))
                     .down(format!("{} DROP IDENTITY;", change.alter())),
             );
         }
@@ -48,12 +55,33 @@ pub(super) fn identity(planner: &mut Planner, change: &ColumnChange, old: &Colum
                 .up(format!("{} DROP IDENTITY;", change.alter()))
                 .never("the position of its sequence is lost"),
         ),
-        (Some(old), Some(new)) if old != new => {
-            let set = |identity| {
-                format!("{} SET {};", change.alter(), ddl::identity(identity).trim_end_matches(" AS IDENTITY"))
-            };
-            planner.push(step("is numbered otherwise").up(set(new)).down(set(old)));
+        (Some(from), Some(to)) if from != to => {
+            let set = |identity| format!("{} SET {};", change.alter(), ddl::generated(identity));
+            planner.push(step("is numbered otherwise").up(set(to)).down(set(from)));
         }
         _ => {}
+    }
+    if old.identity.is_some() && new.identity.is_some() && old.identity_options != new.identity_options {
+        let set = |options: IdentityOptions| {
+            let options = ddl::numbering(&options.into()).map(|option| format!("SET {option}"));
+            format!("{} {};", change.alter(), options.join(" "))
+        };
+        planner.push(
+            step("is numbered with other options")
+                .up(set(new.identity_options))
+                .down(set(old.identity_options))
+                .hazard(Hazard::MayFail),
+        );
+    }
+}
+
+/// Returns the first number for new rows: after all stored ones, and not before the start of the sequence.
+fn next_number(column: &str, options: IdentityOptions) -> String {
+    let sequence = Sequence::from(options);
+    let start = sequence.start.unwrap_or(sequence.usual_start());
+    match (is_default(&options), sequence.increment.unwrap_or(1) < 0) {
+        (true, _) => format!("coalesce(max({column}), 0) + 1"),
+        (false, false) => format!("greatest(coalesce(max({column}), 0) + 1, {start})"),
+        (false, true) => format!("least(coalesce(min({column}), 0) - 1, {start})"),
     }
 }
