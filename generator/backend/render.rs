@@ -11,7 +11,8 @@ use crate::database::model::{MigrationName, Sum};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::plan::Peers;
 use crate::values::{
-    Checked, Cidr, ContainerPath, ExtensionName, HeaderName, Host, SecretName, ServiceName, SqlIdent, UrlPath,
+    Checked, Cidr, ContainerPath, ExtensionName, HeaderName, HeaderValue, Host, Origin, SecretName, ServiceName,
+    SqlIdent, UrlPath, WebAddress,
 };
 
 /// The language of a template.
@@ -51,6 +52,7 @@ impl NginxToken for SecretName {}
 impl NginxToken for UrlPath {}
 impl NginxToken for Cidr {}
 impl NginxToken for HeaderName {}
+impl NginxToken for WebAddress {}
 
 /// Returns a token of nginx's language.
 pub fn nginx(value: &impl NginxToken) -> Value {
@@ -95,6 +97,38 @@ pub fn nginx_path_pattern(path: &UrlPath) -> Value {
     let segments = path.as_str().split('/').filter(|segment| !segment.is_empty());
     let segment = |segment: &str| format!("/{}(?:;[^/]*)?", segment.replace('.', "\\.").replace('+', "\\+"));
     token(Language::Nginx, segments.map(segment).collect())
+}
+
+/// Returns a header value in double quotes. Its type has no quotes, backslashes and `$`.
+pub fn nginx_quoted(value: &HeaderValue) -> Value {
+    token(Language::Nginx, format!("\"{value}\""))
+}
+
+/// Returns a list of header names in double quotes.
+pub fn nginx_quoted_list(names: &[HeaderName]) -> Value {
+    let names: Vec<&str> = names.iter().map(HeaderName::as_str).collect();
+    token(Language::Nginx, format!("\"{}\"", names.join(", ")))
+}
+
+/// Returns a variable that belongs to one location of a host.
+pub fn nginx_variable(purpose: &'static str, host: &str, index: usize) -> Value {
+    let name: String = host.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+    token(Language::Nginx, format!("${purpose}_{name}_{index}"))
+}
+
+/// Returns an origin as a key of a map: text, or a regular expression if it starts with `*.`.
+pub fn nginx_origin(origin: &Origin) -> Value {
+    let text = match origin.as_str().split_once("//*.") {
+        Some((scheme, host)) => format!("\"~^{scheme}//[a-z0-9.-]+\\.{}$\"", host.replace('.', "\\.")),
+        None => format!("\"{origin}\""),
+    };
+    token(Language::Nginx, text)
+}
+
+/// Returns a regular expression, for use in quotes, for a path as clients write it, without a final slash.
+pub fn nginx_raw_prefix(path: &UrlPath) -> Value {
+    let path = path.as_str().trim_end_matches('/').replace('.', "\\.").replace('+', "\\+");
+    token(Language::Nginx, path)
 }
 
 /// Returns a host name, which may start with `*.`.

@@ -36,6 +36,8 @@ pub enum Addition {
         to: ServiceName,
         port: u16,
     },
+    /// Lets Prometheus read metrics at a port.
+    Scraped(u16),
     Networks(BTreeSet<Network>),
     /// Appends to the command; `program` is the command of a service that declares none.
     Arguments {

@@ -2,8 +2,8 @@
 
 use crate::database::model::ObjectName;
 use crate::values::{
-    Duration, GraphqlName, HeaderName, Host, Memory, PortName, SecretName, ServiceName, SqlIdent, Subdomain, UrlPath,
-    VariableName,
+    Duration, GraphqlName, HeaderName, HeaderValue, Host, Memory, Origin, PortName, SecretName, ServiceName, SqlIdent,
+    Subdomain, UrlPath, VariableName, WebAddress,
 };
 use std::collections::BTreeMap;
 
@@ -36,6 +36,51 @@ pub struct Route {
     pub timeout: Option<Duration>,
     /// Paths that only internal addresses may use on this route, beyond those of the service's `guard`.
     pub internal_paths: Vec<UrlPath>,
+    /// Whether the service receives the path without `path`: `/api/x` as `/x`.
+    pub strip_prefix: bool,
+    /// A redirect, which the edge answers in place of the service.
+    pub redirect: Option<Redirect>,
+    /// Secret with the users whose password the edge asks for, in the form of an htpasswd file. The service does not receive
+    /// the password.
+    pub basic_auth: Option<SecretName>,
+    /// Headers of requests to the service, in place of those of the client.
+    pub request_headers: BTreeMap<HeaderName, HeaderValue>,
+    /// Headers of all answers, in place of those of the service.
+    pub response_headers: BTreeMap<HeaderName, HeaderValue>,
+    /// Web pages of other origins that may read answers; by default, the service decides.
+    pub cors: Option<Cors>,
+}
+
+/// A redirect to a different address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Redirect {
+    pub to: WebAddress,
+    /// Whether the path and the query of the request follow the address; false by default.
+    #[serde(default)]
+    pub keep_path: bool,
+    /// Whether browsers remember the redirect (308 instead of 307).
+    #[serde(default)]
+    pub permanent: bool,
+}
+
+/// Access of web pages of other origins. The edge answers their preflight requests.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Cors {
+    pub origins: Vec<Origin>,
+    /// Methods beyond GET, HEAD and POST.
+    #[serde(default)]
+    pub methods: Vec<HeaderName>,
+    /// Request headers that pages may set.
+    #[serde(default)]
+    pub headers: Vec<HeaderName>,
+    /// Answer headers that pages may read.
+    #[serde(default)]
+    pub exposed_headers: Vec<HeaderName>,
+    /// Whether pages may send cookies; false by default.
+    #[serde(default)]
+    pub credentials: bool,
 }
 
 /// Paths, ports and headers that only internal addresses may use, on every route of a service and of its copies.

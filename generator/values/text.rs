@@ -104,6 +104,10 @@ fn absolute(text: &str) -> Option<String> {
     only(text, 512, form, |c| c == '/', rest).or_else(|| dotted(&text[1..]))
 }
 
+fn header_char(c: char) -> bool {
+    c.is_ascii_graphic() && !['"', '\\', '$'].contains(&c)
+}
+
 fn dotted(text: &str) -> Option<String> {
     text.split('/')
         .any(|part| part == ".." || part == ".")
@@ -202,6 +206,38 @@ checked! {
     /// The name of a request header, as nginx takes it: others are dropped.
     HeaderName, "a header name of letters, digits and `-`", "X-Admin-Secret",
     |t| only(t, 64, "letters, digits and `-`, starting with a letter", |c| c.is_ascii_alphabetic(), |c| c.is_ascii_alphanumeric() || c == '-')
+}
+checked! {
+    /// The value of a header that the edge sets: visible ASCII and inner blanks, without what nginx expands or ends.
+    HeaderValue, "a header value of visible ASCII without `\"`, `\\` and `$`", "noindex",
+    |t| only(t, 1024, "visible ASCII without `\"`, `\\` and `$`", header_char, |c| header_char(c) || c == ' ')
+        .or_else(|| t.ends_with(' ').then(|| "it ends with a blank".to_owned()))
+}
+checked! {
+    /// An origin of web pages; `*.` in front of the host matches one label or more.
+    Origin, "an origin of web pages", "https://app.example.com",
+    |t| {
+        let Some(rest) = t.strip_prefix("https://").or_else(|| t.strip_prefix("http://")) else {
+            return Some("it does not start with `https://` or `http://`".into());
+        };
+        let (name, port) = rest.split_once(':').map_or((rest, None), |(name, port)| (name, Some(port)));
+        let is_port = |port: &str| port.parse::<u16>().is_ok_and(|number| number > 0 && number.to_string() == port);
+        match port.is_some_and(|port| !is_port(port)) {
+            true => Some("the port is not a number from 1 to 65535".into()),
+            false => host(name.strip_prefix("*.").unwrap_or(name)),
+        }
+    }
+}
+checked! {
+    /// The target of a redirect: a full URL.
+    WebAddress, "a URL of http or https", "https://www.example.com/shop",
+    |t| {
+        let Some(rest) = t.strip_prefix("https://").or_else(|| t.strip_prefix("http://")) else {
+            return Some("it does not start with `https://` or `http://`".into());
+        };
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "._~/@+-:?=&%".contains(c);
+        only(rest, 512, "letters, digits and `._~/@+-:?=&%`", |c| c.is_ascii_alphanumeric(), allowed)
+    }
 }
 checked! {
     /// A name of GraphQL. Names that start with two underscores are reserved for introspection.
@@ -434,6 +470,8 @@ mod tests {
         probe::<ContainerPath>();
         probe::<UrlPath>();
         probe::<HeaderName>();
+        probe::<Origin>();
+        probe::<WebAddress>();
         probe::<ProjectPath>();
         probe::<ImageRef>();
         probe::<Platform>();

@@ -2,6 +2,7 @@
 //! responses unchanged, streams in both directions and keeps connections to services open.
 
 mod load;
+mod routes;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::database::model::SqlName;
 use crate::values::{GraphqlName, HeaderName, Schedule, ServiceName, SqlIdent, Text, VariableName};
 
 /// A header of a request.
@@ -85,7 +86,7 @@ pub struct EventColumns {
 pub enum Columns {
     /// Always `*`.
     All(&'static str),
-    Some(Vec<SqlIdent>),
+    Some(Vec<SqlName>),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

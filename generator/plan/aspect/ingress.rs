@@ -4,6 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::callers::{self, InternalRoute};
+use super::route_settings;
+use super::secrets::Declared;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
 use crate::plan::addresses::{Address, Addresses, https_port, is_private, port};
@@ -27,7 +29,7 @@ pub struct Ingress {
 }
 
 /// Plans the sites of the proxy, and wires the proxy and the certificate client.
-pub fn plan(inputs: Inputs, roster: &Roster, addresses: &Addresses) -> Planned<Ingress> {
+pub fn plan(inputs: Inputs, roster: &Roster, addresses: &Addresses, secrets: &Declared) -> Planned<Ingress> {
     let Inputs { stack, profile, files, .. } = inputs;
     let mut findings = Vec::new();
     let mut rate_limits = stack.edge.rate_limits.clone();
@@ -60,7 +62,10 @@ pub fn plan(inputs: Inputs, roster: &Roster, addresses: &Addresses) -> Planned<I
     };
     findings.extend(callers::check(inputs, roster, &ingress, &internal));
     findings.extend(challenge_port(roster, &ingress));
-    let (wirings, certificates) = wire(roster, addresses, &ingress);
+    let (mut wirings, certificates) = wire(roster, addresses, &ingress);
+    let users = users(roster, addresses, secrets);
+    findings.extend(users.findings);
+    wirings.extend(users.wirings);
     Planned { part: Ingress { ingress, certificates }, wirings, findings }
 }
 
@@ -130,6 +135,7 @@ fn sites(
     for site in sites.values_mut() {
         site.locations.sort_by(|a, b| b.path.as_str().len().cmp(&a.path.as_str().len()).then(a.path.cmp(&b.path)));
         close_internal_paths_on_other_routes(site);
+        site.locations.iter_mut().filter(|location| location.strip_prefix).for_each(close_behind_prefix);
     }
     (sites, internal)
 }
@@ -143,6 +149,8 @@ const CERTIFICATE_KEY_FILE: &str = "key of the certificate, PEM";
 /// Folder with the files of the proxy and the certificate client, and the program that the proxy starts.
 const FOLDER: &str = "/etc/nself";
 const START: &str = "/etc/nself-start.sh";
+/// The port of the proxy for HTTPS, unless the stack sets it.
+const HTTPS: u16 = 8443;
 
 /// Returns the wirings of the proxy and the certificate client, and the secrets with the proxy's certificate.
 fn wire(roster: &Roster, addresses: &Addresses, ingress: &IngressPlan) -> (Vec<Wiring>, Recipes) {
@@ -161,7 +169,7 @@ fn wire(roster: &Roster, addresses: &Addresses, ingress: &IngressPlan) -> (Vec<W
         }
         if ingress.tls == TlsMode::Proxy {
             let https = roster[proxy].service.all_ports().get(&PortName::wrap("https".into())).copied();
-            wirings.extend(https.map(|port| Wiring::new(proxy, Addition::Unpublish(port), &tls)));
+            wirings.push(Wiring::new(proxy, Addition::Unpublish(https.unwrap_or(HTTPS)), &tls));
         } else if ingress.tls != TlsMode::Acme {
             recipes = certificates(ingress, addresses);
             let files = recipes.keys().map(|secret| Wiring::new(proxy, Addition::SecretFile(secret.clone()), &tls));
@@ -176,6 +184,21 @@ fn wire(roster: &Roster, addresses: &Addresses, ingress: &IngressPlan) -> (Vec<W
         wirings.push(Wiring::new(&acme, Addition::Arguments { program: None, arguments }, &tls));
     }
     (wirings, recipes)
+}
+
+/// Mounts the secrets with users of routes into the proxy.
+fn users(roster: &Roster, addresses: &Addresses, secrets: &Declared) -> Planned<()> {
+    let mut planned = Planned::default();
+    let proxy = service_name(PROXY_SERVICE);
+    for address in addresses.routes().iter().filter(|_| roster.contains_key(&proxy)) {
+        let Some(secret) = &address.route.basic_auth else { continue };
+        let cause = address.path.key("basic_auth");
+        match secrets.require(secret, &cause) {
+            Ok(()) => planned.wirings.push(Wiring::new(&proxy, Addition::SecretFile(secret.clone()), &cause)),
+            Err(finding) => planned.findings.push(finding),
+        }
+    }
+    planned
 }
 
 /// Returns the recipes of the proxy's certificate and key: files of the operator, or issued by the local authority.
@@ -210,6 +233,15 @@ fn close_internal_paths_on_other_routes(site: &mut Site) {
         location.internal_paths.extend(siblings.map(|(_, path)| path.clone()));
         location.internal_paths = sorted(&location.internal_paths);
     }
+}
+
+/// Adds the internal paths of a location with its prefix in front: the service receives `/api/admin` as `/admin`.
+fn close_behind_prefix(location: &mut Location) {
+    let prefix = location.path.as_str().trim_end_matches('/');
+    let behind = location.internal_paths.iter().map(|path| UrlPath::wrap(format!("{prefix}{path}")));
+    let behind: Vec<UrlPath> = behind.collect();
+    location.internal_paths.extend(behind);
+    location.internal_paths = sorted(&location.internal_paths);
 }
 
 /// Checks that the ports which a guard names exist.
@@ -281,8 +313,15 @@ fn location(stack: &Stack, roster: &Roster, address: &Address, shared: &SharedSe
         refused_headers: if internal { Vec::new() } else { sorted(&guard.refused_headers) },
         rate_limit,
         max_body: route.max_body.or(if unlimited { None } else { Some(*max_body) }),
+        strip_prefix: route.strip_prefix,
+        redirect: route.redirect.clone(),
+        basic_auth: route.basic_auth.clone(),
+        request_headers: route.request_headers.clone(),
+        response_headers: route.response_headers.clone(),
+        cors: route.cors.clone(),
         timeout: route.timeout.unwrap_or(Duration(if long { 3_600_000 } else { 900_000 })),
     };
+    findings.extend(route_settings::check(address));
     Planned::part(Some(location), findings)
 }
 

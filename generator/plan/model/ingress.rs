@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::stack::{IpFamilies, RateLimit, RouteKind, TlsMode};
-use crate::values::{Cidr, Cpus, Duration, Email, HeaderName, Memory, SecretName, ServiceName, UrlPath};
+use crate::stack::{Cors, IpFamilies, RateLimit, Redirect, RouteKind, TlsMode};
+use crate::values::{Cidr, Cpus, Duration, Email, HeaderName, HeaderValue, Memory, SecretName, ServiceName, UrlPath};
 
 /// Sites and settings of the edge.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -120,6 +120,21 @@ pub struct Location {
     /// Largest request body; `None` is unlimited.
     pub max_body: Option<Memory>,
     pub timeout: Duration,
+    /// Whether the upstream receives the path without `path`.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub strip_prefix: bool,
+    /// A redirect, which the edge answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redirect: Option<Redirect>,
+    /// The secret with the users whose password the edge asks for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub basic_auth: Option<SecretName>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub request_headers: BTreeMap<HeaderName, HeaderValue>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub response_headers: BTreeMap<HeaderName, HeaderValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cors: Option<Cors>,
 }
 
 /// The target of a location's requests.

@@ -7,7 +7,7 @@ use super::calls::{Calls, Event, Needs};
 use super::lookup::{Scope, check_hasura, unknown};
 use super::types;
 use crate::database::graphql::handlers::*;
-use crate::database::model::{ObjectName, Schema};
+use crate::database::model::{ObjectName, Schema, SqlName};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::plan::model::PlannedAction;
 use crate::plan::roster::{Category, PlannedService};
@@ -196,7 +196,7 @@ impl Reader<'_> {
         let updated = if event.columns.is_empty() {
             all()
         } else {
-            Some(EventColumns { columns: Columns::Some(event.columns.clone()) })
+            Some(EventColumns { columns: Columns::Some(event.columns.iter().map(SqlName::from).collect()) })
         };
         let definition = EventDefinition {
             enable_manual: on(EventOperation::Manual),
@@ -248,13 +248,13 @@ impl Reader<'_> {
             )];
         };
         let unknown_columns =
-            event.columns.iter().enumerate().filter(|(_, column)| !table.columns.contains_key(*column));
+            event.columns.iter().enumerate().filter(|(_, column)| !table.columns.contains_key(column.as_str()));
         unknown_columns
             .map(|(i, column)| {
                 unknown(
                     (&format!("`{}` has no column `{column}`", event.table), path.key("columns").index(i)),
                     column.as_str(),
-                    table.columns.keys().map(SqlIdent::as_str),
+                    table.columns.keys().map(SqlName::as_str),
                 )
             })
             .collect()

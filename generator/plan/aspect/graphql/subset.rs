@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::calls::Calls;
 use super::lookup::unknown;
-use crate::database::model::{ObjectName, Schema, Table};
+use crate::database::model::{ObjectName, Schema, SqlName, Table};
 use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::stack::Served;
 use crate::values::{GraphqlName, ServiceName, SqlIdent};
@@ -33,7 +33,10 @@ fn limit_columns(table: &mut Table, columns: &[SqlIdent]) {
     }
     for api in table.api.values_mut() {
         let before = if api.columns.is_empty() { table.columns.keys().cloned().collect() } else { api.columns.clone() };
-        api.columns = before.into_iter().filter(|column| columns.contains(column)).collect();
+        api.columns = before
+            .into_iter()
+            .filter(|column| columns.iter().any(|served| served.as_str() == column.as_str()))
+            .collect();
     }
     table.api.retain(|_, api| !api.columns.is_empty());
 }
@@ -58,9 +61,9 @@ pub fn check(served: &Served, definitions: &[&Schema], calls: Option<&Calls>, pa
         };
         let Some(table) = table else { continue };
         for (i, column) in part.columns.iter().enumerate() {
-            if !table.columns.contains_key(column) {
+            if !table.columns.contains_key(column.as_str()) {
                 let message = format!("`{name}` has no column `{column}`");
-                let known = table.columns.keys().map(SqlIdent::as_str);
+                let known = table.columns.keys().map(SqlName::as_str);
                 findings.push(unknown((&message, path.key("columns").index(i)), column.as_str(), known));
             }
         }

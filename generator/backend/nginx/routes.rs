@@ -1,0 +1,153 @@
+//! Settings of single routes: prefixes, redirects, passwords, headers and access from other origins.
+
+use std::collections::BTreeSet;
+
+use minijinja::Value;
+use serde::Serialize;
+
+use crate::backend::render::{
+    nginx, nginx_origin, nginx_quoted, nginx_quoted_list, nginx_raw_prefix, nginx_variable, nginx_word,
+};
+use crate::plan::{Location, Site};
+use crate::stack::RouteKind;
+use crate::values::{Checked, HeaderName, HeaderValue};
+
+/// Headers of every answer, with the variables that hold their values. A location that adds headers repeats them, since nginx
+/// inherits all of them or none.
+const ANSWER_HEADERS: [(&str, &str); 4] = [
+    ("X-Content-Type-Options", "$nosniff"),
+    ("Referrer-Policy", "$referrer"),
+    ("X-Frame-Options", "$frames"),
+    ("Strict-Transport-Security", "$hsts"),
+];
+/// Methods that pages may always use.
+const SIMPLE_METHODS: [&str; 3] = ["GET", "HEAD", "POST"];
+/// Answer headers by which the edge decides about other origins.
+const CORS_HEADERS: [&str; 6] = [
+    "Access-Control-Allow-Origin",
+    "Access-Control-Allow-Credentials",
+    "Access-Control-Allow-Methods",
+    "Access-Control-Allow-Headers",
+    "Access-Control-Expose-Headers",
+    "Access-Control-Max-Age",
+];
+
+/// The settings of a route in the template.
+#[derive(Serialize)]
+pub struct SettingsView {
+    /// The module of nginx that forwards the requests.
+    module: Value,
+    prefix: Option<PrefixView>,
+    redirect: Option<RedirectView>,
+    users: Option<Value>,
+    request_headers: Vec<HeaderView>,
+    /// Headers of the service that other ones replace.
+    hidden_headers: Vec<Value>,
+    /// Headers of the answer; empty if the location has only those of every answer.
+    answer_headers: Vec<HeaderView>,
+    cors: Option<CorsView>,
+}
+
+/// A prefix that is removed: as a regular expression, and the variable with the rest of the path and the query.
+#[derive(Serialize)]
+struct PrefixView {
+    pattern: Value,
+    rest: Value,
+}
+
+#[derive(Serialize)]
+struct RedirectView {
+    status: u16,
+    to: Value,
+    keep_path: bool,
+}
+
+#[derive(Serialize)]
+struct HeaderView {
+    name: Value,
+    value: Value,
+}
+
+/// Access from other origins: the variable with the origin of the request if it is allowed, and how it is set.
+#[derive(Serialize)]
+struct CorsView {
+    variable: Value,
+    origins: Vec<Value>,
+}
+
+/// Returns the headers that the location sets in requests, with `None` for one that is removed.
+pub fn request_headers(location: &Location) -> Vec<(HeaderName, Option<HeaderValue>)> {
+    let declared = location.request_headers.iter().map(|(name, value)| (name.clone(), Some(value.clone())));
+    let password = location.basic_auth.iter().map(|_| (HeaderName::wrap("Authorization".to_owned()), None));
+    let prefix = location.strip_prefix.then(|| {
+        let prefix = location.path.as_str().trim_end_matches('/').to_owned();
+        (HeaderName::wrap("X-Forwarded-Prefix".to_owned()), Some(HeaderValue::wrap(prefix)))
+    });
+    declared.chain(password).chain(prefix).collect()
+}
+
+/// Returns the settings of the location with this index in its site.
+pub fn settings(site: &Site, index: usize, location: &Location) -> SettingsView {
+    let host = site.hosts.first().map_or("", String::as_str);
+    let variable = nginx_variable("cors", host, index);
+    let request = request_headers(location).into_iter().map(|(name, value)| HeaderView {
+        name: nginx(&name),
+        value: value.as_ref().map_or_else(|| nginx_word("\"\""), nginx_quoted),
+    });
+    SettingsView {
+        module: nginx_word(if location.kind == RouteKind::Grpc { "grpc" } else { "proxy" }),
+        prefix: location.strip_prefix.then(|| PrefixView {
+            pattern: nginx_raw_prefix(&location.path),
+            rest: nginx_variable("rest", host, index),
+        }),
+        redirect: location.redirect.as_ref().map(|redirect| RedirectView {
+            status: if redirect.permanent { 308 } else { 307 },
+            to: nginx(&redirect.to),
+            keep_path: redirect.keep_path,
+        }),
+        users: location.basic_auth.as_ref().map(nginx),
+        request_headers: request.collect(),
+        hidden_headers: hidden_headers(location),
+        answer_headers: answer_headers(location, &variable),
+        cors: location.cors.as_ref().map(|cors| CorsView {
+            variable: variable.clone(),
+            origins: cors.origins.iter().map(nginx_origin).collect(),
+        }),
+    }
+}
+
+fn hidden_headers(location: &Location) -> Vec<Value> {
+    let replaced = location.response_headers.keys().map(nginx);
+    let cors = location.cors.iter().flat_map(|_| CORS_HEADERS.map(nginx_word));
+    replaced.chain(cors).collect()
+}
+
+fn answer_headers(location: &Location, origin: &Value) -> Vec<HeaderView> {
+    if location.response_headers.is_empty() && location.cors.is_none() {
+        return Vec::new();
+    }
+    let is_replaced = |name: &str| location.response_headers.keys().any(|own| own.as_str().eq_ignore_ascii_case(name));
+    let common = ANSWER_HEADERS.into_iter().filter(|(name, _)| !is_replaced(name));
+    let common = common.map(|(name, value)| HeaderView { name: nginx_word(name), value: nginx_word(value) });
+    let own = location.response_headers.iter();
+    let own = own.map(|(name, value)| HeaderView { name: nginx(name), value: nginx_quoted(value) });
+    let mut headers: Vec<HeaderView> = common.chain(own).collect();
+    let Some(cors) = &location.cors else { return headers };
+    let mut add = |name, value| headers.push(HeaderView { name: nginx_word(name), value });
+    let methods = SIMPLE_METHODS.into_iter().chain(cors.methods.iter().map(HeaderName::as_str));
+    let methods: BTreeSet<String> = methods.map(str::to_ascii_uppercase).collect();
+    let methods: Vec<HeaderName> = methods.into_iter().map(HeaderName::wrap).collect();
+    add("Access-Control-Allow-Origin", origin.clone());
+    add("Access-Control-Allow-Methods", nginx_quoted_list(&methods));
+    add("Vary", nginx_word("Origin"));
+    if !cors.headers.is_empty() {
+        add("Access-Control-Allow-Headers", nginx_quoted_list(&cors.headers));
+    }
+    if !cors.exposed_headers.is_empty() {
+        add("Access-Control-Expose-Headers", nginx_quoted_list(&cors.exposed_headers));
+    }
+    if cors.credentials {
+        add("Access-Control-Allow-Credentials", nginx_word("true"));
+    }
+    headers
+}

@@ -1,0 +1,82 @@
+//! Settings of one route that exclude each other, and headers that it cannot set.
+
+use crate::diagnostic::{Code, Diagnostic};
+use crate::plan::addresses::Address;
+use crate::stack::RouteKind;
+use crate::values::HeaderName;
+
+/// Request headers that belong to the connection, or by which the edge says who asks.
+const OWN_REQUEST_HEADERS: [&str; 10] = [
+    "connection",
+    "content-length",
+    "forwarded",
+    "host",
+    "proxy",
+    "te",
+    "transfer-encoding",
+    "upgrade",
+    "x-real-ip",
+    "x-request-id",
+];
+/// Headers of an answer that belong to the connection or to its content.
+const OWN_RESPONSE_HEADERS: [&str; 7] =
+    ["connection", "content-encoding", "content-length", "date", "server", "transfer-encoding", "upgrade"];
+const CORS: &str = "access-control-";
+
+/// Returns findings about the settings of a route.
+pub fn check(address: &Address) -> Vec<Diagnostic> {
+    let route = &address.route;
+    let refused = |field: &str, message: &str, expected: &str| {
+        Diagnostic::error(Code::RouteSettings, address.path.key(field)).message(message).expected(expected)
+    };
+    let mut findings = Vec::new();
+    let is_whole_host = route.path.as_ref().is_none_or(|path| path.as_str() == "/");
+    if route.strip_prefix && is_whole_host {
+        findings.push(refused(
+            "strip_prefix",
+            "the route has no prefix to remove",
+            "`path`, such as `path = \"/api\"`",
+        ));
+    }
+    if route.strip_prefix && route.kind == RouteKind::Grpc {
+        findings.push(refused(
+            "strip_prefix",
+            "the path of gRPC names a method, which has no prefix",
+            "a route of another kind",
+        ));
+    }
+    let answers_alone = [
+        ("strip_prefix", route.strip_prefix),
+        ("request_headers", !route.request_headers.is_empty()),
+        ("cors", route.cors.is_some()),
+    ];
+    if route.redirect.is_some() {
+        let useless = answers_alone.into_iter().filter(|(_, is_set)| *is_set);
+        findings.extend(useless.map(|(field, _)| {
+            refused(field, "the edge redirects every request of this route", "either `redirect` or this setting")
+        }));
+    }
+    if route.cors.as_ref().is_some_and(|cors| cors.origins.is_empty()) {
+        findings.push(refused("cors", "no page may read the answers", "at least one origin"));
+    }
+    let lower = |name: &HeaderName| name.as_str().to_ascii_lowercase();
+    for name in route.request_headers.keys() {
+        let (own, is_auth) = (lower(name), route.basic_auth.is_some() && lower(name) == "authorization");
+        if OWN_REQUEST_HEADERS.contains(&own.as_str()) || own.starts_with("x-forwarded-") || is_auth {
+            findings.push(own_header(address, "request_headers", name));
+        }
+    }
+    for name in route.response_headers.keys() {
+        let own = lower(name);
+        if OWN_RESPONSE_HEADERS.contains(&own.as_str()) || route.cors.is_some() && own.starts_with(CORS) {
+            findings.push(own_header(address, "response_headers", name));
+        }
+    }
+    findings
+}
+
+fn own_header(address: &Address, field: &str, name: &HeaderName) -> Diagnostic {
+    Diagnostic::error(Code::RouteHeader, address.path.key(field).key(name.as_str()))
+        .message(format!("the edge sets `{name}` itself"))
+        .expected("a header that neither the connection nor another setting of the route decides")
+}
