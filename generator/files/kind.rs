@@ -22,7 +22,7 @@ pub enum FileKind {
     Dockerfile,
     /// A file that becomes part of an image.
     ImageContent,
-    /// A file of the project that a service takes as its configuration.
+    /// A file of the project that is used as configuration of a service.
     ServiceFile,
     /// The value of a secret, `.env`, or a key.
     Secret,

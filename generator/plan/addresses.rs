@@ -132,7 +132,7 @@ impl Addresses {
         &self.frontends
     }
 
-    /// Returns the origin of a host in a browser: `https://` and the host, with the port if it is not 443.
+    /// Returns the web origin of a host: `https://` and the host, with the port if it is not 443.
     pub fn origin(&self, host: &str) -> String {
         let port = self.https_port.map_or_else(String::new, |port| format!(":{port}"));
         format!("https://{host}{port}")
@@ -175,7 +175,8 @@ impl Addresses {
     }
 }
 
-/// Returns the port at which browsers reach the edge, if it is not 443. A proxy in front of the edge has its own.
+/// Returns the port at which browsers connect to the edge, if it is not 443. A proxy in front of the edge has a
+/// separate port.
 pub fn https_port(inputs: Inputs, roster: &Roster) -> Option<u16> {
     let edge = roster.get(&service_name(PROXY_SERVICE))?;
     let https = edge.service.publish.get(&PortName::wrap("https".into()))?;

@@ -150,7 +150,7 @@ impl Service {
     /// Replaces tags by the digests of the lock, in the image, the layout's base and the bases of the Dockerfile.
     fn pin_images(&mut self, inputs: Inputs) {
         let lock = &inputs.files.lock;
-        // An image that is built here has no digest before.
+        // An image that is built from the project has no digest yet.
         if self.build.is_none() {
             self.image = self.image.as_ref().map(|image| lock.pin(image));
         }

@@ -14,7 +14,7 @@ pub struct ProjectFiles {
     pub conf_d: BTreeMap<String, String>,
     /// Contents of Dockerfiles by path in the project; `None` for a file that does not exist.
     pub dockerfiles: BTreeMap<String, Option<String>>,
-    /// Files that services take from the project, by path.
+    /// Files of the project that services use, by path.
     pub service_files: BTreeMap<String, SourceFile>,
     /// Digests of images.
     pub lock: Lock,
@@ -24,7 +24,7 @@ pub struct ProjectFiles {
     pub project_folder: String,
 }
 
-/// A file of the project that a service takes, as it was read.
+/// A file of the project that a service uses, as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SourceFile {
     Text(String),

@@ -43,7 +43,7 @@ impl PlannedService {
         }
     }
 
-    /// Returns the service whose role and files this one has: for a further process, that of the process; otherwise itself.
+    /// Returns the service whose role and files this one uses: the service of a further process, otherwise itself.
     pub fn role_of<'a>(&'a self, name: &'a ServiceName) -> &'a ServiceName {
         self.process_of().unwrap_or(name)
     }
@@ -124,7 +124,7 @@ fn add_processes(roster: &mut Roster, profile: Profile) -> Vec<Diagnostic> {
             if let Some(reason) = ServiceName::refusal(&name) {
                 findings.push(
                     Diagnostic::error(Code::BadName, path)
-                        .message(format!("the process would be the service `{name}`: {reason}"))
+                        .message(format!("the process would have the service name `{name}`: {reason}"))
                         .hint("give the process or its service a shorter name"),
                 );
                 continue;
@@ -138,7 +138,7 @@ fn add_processes(roster: &mut Roster, profile: Profile) -> Vec<Diagnostic> {
     findings
 }
 
-/// Moves findings about a setting that a process takes from its service to the service, where each appears once.
+/// Moves findings about settings that processes inherit to their services, so that each appears once.
 pub fn at_services(findings: Vec<Diagnostic>, roster: &Roster) -> Vec<Diagnostic> {
     let processes: Vec<(&FieldPath, &FieldPath, &Process)> = roster
         .values()
@@ -169,7 +169,7 @@ pub fn at_services(findings: Vec<Diagnostic>, roster: &Roster) -> Vec<Diagnostic
     moved
 }
 
-/// Returns whether a process has its own value for a field of a service.
+/// Returns whether a process replaces a field of its service.
 fn sets(process: &Process, field: &[Segment]) -> bool {
     match field {
         [Segment::Key(env), Segment::Key(variable), ..] if env == "env" => {

@@ -82,7 +82,7 @@ impl ProjectReader<'_> {
         files
     }
 
-    /// Reads the files that services take from the project, by path.
+    /// Reads the files of the project that services use, by path.
     fn read_service_files(&mut self, environments: &[Environment]) -> BTreeMap<String, SourceFile> {
         let services = environments.iter().flat_map(|environment| services(&environment.stack));
         let names = services

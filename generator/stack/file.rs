@@ -25,7 +25,7 @@ pub struct ServiceFile {
 const REFERENCES: [&str; 10] =
     ["secret", "url", "public_url", "database_url", "pooled_url", "replica_url", "stack", "mail", "by_profile", "join"];
 
-/// Returns the reference that a value inside of a file is; `None` for all other values.
+/// Returns the reference that a value in a file represents; `None` for other values.
 pub fn reference(value: &Value) -> Option<EnvValue> {
     let fields = value.as_object().filter(|fields| fields.len() == 1)?;
     fields.keys().find(|name| REFERENCES.contains(&name.as_str()))?;

@@ -34,7 +34,7 @@ pub struct Kubernetes {
     pub drain: Option<Duration>,
     /// Ports of every node, for the edge `nodeport`.
     pub node_ports: NodePorts,
-    /// How clients reach published ports of services other than nginx; `loadbalancer` by default.
+    /// How ports of services other than nginx are published; `loadbalancer` by default.
     pub published: Published,
     /// Annotations of the Gateway or Ingress.
     pub edge_annotations: BTreeMap<AnnotationName, Text>,
@@ -109,7 +109,7 @@ impl Default for NodePorts {
     }
 }
 
-/// How clients outside of the cluster reach published ports.
+/// How ports are published for clients outside of the cluster.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Published {

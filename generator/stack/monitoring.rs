@@ -15,11 +15,11 @@ use crate::values::{
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Metrics {
-    /// Port of the metrics; `http`, or the only port, unless given.
+    /// Port of the metrics; `http`, or the only port, by default.
     pub port: Option<PortName>,
-    /// `/metrics` unless given.
+    /// `/metrics` by default.
     pub path: Option<UrlPath>,
-    /// Time between two scrapes; 30s unless given.
+    /// Time between two scrapes; 30s by default.
     pub interval: Option<Duration>,
 }
 
@@ -51,7 +51,7 @@ impl Severity {
 pub struct Alert {
     /// Condition of the alert in PromQL.
     pub expr: Expression,
-    /// Time for which the condition must hold; at once unless given.
+    /// Time for which the condition must hold; at once by default.
     #[serde(default, rename = "for")]
     pub hold: Option<Duration>,
     #[serde(default)]
@@ -72,7 +72,7 @@ pub struct Alert {
 pub struct AlertTest {
     pub fires: BTreeMap<Series, SeriesValues>,
     pub quiet: BTreeMap<Series, SeriesValues>,
-    /// Time of the check; 30m unless given.
+    /// Time of the check; 30m by default.
     #[serde(default)]
     pub after: Option<Duration>,
 }
@@ -151,7 +151,7 @@ pub enum BundleSize {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Receiver {
-    /// Severities that it gets; all unless given.
+    /// Severities that it gets; all by default.
     pub severities: Vec<Severity>,
     pub slack: Option<Slack>,
     pub pagerduty: Option<Pagerduty>,
@@ -165,7 +165,7 @@ pub struct Receiver {
 pub struct Slack {
     /// Secret with the URL of the incoming webhook.
     pub url: SecretReference,
-    /// The webhook's own channel unless given.
+    /// The webhook's own channel by default.
     #[serde(default)]
     pub channel: Option<Text>,
 }
@@ -194,7 +194,7 @@ pub struct EmailReceiver {
     pub from: Email,
     /// SMTP server, reached with STARTTLS.
     pub host: Host,
-    /// 587 unless given.
+    /// 587 by default.
     #[serde(default, deserialize_with = "ranged::positive")]
     pub port: Option<u16>,
     pub user: Text,

@@ -10,8 +10,9 @@ use super::service::service_dependencies;
 use super::*;
 use crate::values::ranged;
 
-/// A process of a service that runs in its own container, named after both. It has the image, variables, secrets, role,
-/// files, dependencies and zone of the service, reads the volumes that the service reads, and has no ports by default.
+/// A process of a service that runs in its own container, named after both. It inherits image, variables, secrets,
+/// role, files, dependencies and zone of the service, and reads the volumes that the service reads. By default it has
+/// no ports.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Process {
@@ -20,9 +21,9 @@ pub struct Process {
     /// Profiles in which the process runs; those of the service by default.
     pub only: Option<Vec<Profile>>,
     pub entrypoint: Option<Vec<Text>>,
-    /// The command of the process; that of the image by default.
+    /// The command of the process; by default that of the image.
     pub command: Option<Vec<Text>>,
-    /// Variables beyond those of the service, or with a different value.
+    /// Additional variables, or variables of the service with a different value.
     pub env: BTreeMap<VariableName, EnvValue>,
     /// Shorthand for `ports.http`.
     #[serde(deserialize_with = "ranged::positive")]
@@ -45,7 +46,7 @@ pub struct Process {
     pub replicas: Option<u16>,
     pub autoscale: Option<Autoscale>,
     pub stop_grace: Option<Duration>,
-    /// Whether the process runs all the time, or once.
+    /// Whether the process runs all the time or once.
     pub run: Run,
     /// Times, in UTC, at which the process runs and ends.
     pub schedule: Option<Schedule>,
@@ -62,8 +63,8 @@ impl Process {
         self.enabled.unwrap_or(true) && self.only.as_ref().is_none_or(|only| only.contains(&profile))
     }
 
-    /// Returns the process as a service: settings of `service`, and its own where it has them. `siblings` are the names of
-    /// the service's processes, for which a job among them does not wait.
+    /// Returns the process as a service with the settings of `service`, some of them replaced. `siblings` are the names
+    /// of the service's processes; a job among them does not wait for the others.
     pub fn as_service(&self, service: &Service, name: &ServiceName, siblings: &[ServiceName]) -> Service {
         let is_job = self.run == Run::Once;
         let mut depends_on = service.depends_on.clone();

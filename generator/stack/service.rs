@@ -23,7 +23,7 @@ pub struct Service {
     pub only: Option<Vec<Profile>>,
     /// Name of the image in the catalogue of known variables; set by catalogue services.
     pub catalogue: Option<ServiceName>,
-    /// Image with tag or digest; with `build`, the name of the image that is built.
+    /// Image with tag or digest; with `build`, the name of the built image.
     pub image: Option<ImageRef>,
     /// Folder with a Dockerfile, from which the image is built.
     pub build: Option<Build>,
@@ -38,7 +38,8 @@ pub struct Service {
     /// Ports on which the container listens, by name.
     #[serde(deserialize_with = "ranged::positive")]
     pub ports: BTreeMap<PortName, u16>,
-    /// Ports of the host, by the name of the container's port. Outside of local, a service other than nginx gives a reason.
+    /// Ports of the host, by the name of the container's port. Outside of local, services other than nginx need a
+    /// reason.
     pub publish: BTreeMap<PortName, Publish>,
     /// Variables; names are checked against the catalogue for known images.
     pub env: BTreeMap<VariableName, EnvValue>,
@@ -50,13 +51,13 @@ pub struct Service {
     pub secrets: BTreeMap<SecretName, Secret>,
     /// Secrets mounted as files below /run/secrets.
     pub secret_files: Vec<SecretName>,
-    /// Data volumes by name. Only this service writes to them, and their `writers`.
+    /// Data volumes by name. Only this service and the volume's `writers` write to them.
     pub volumes: BTreeMap<VolumeName, Volume>,
     /// Files and folders of the project, mounted into the container.
     pub mounts: Vec<Mount>,
-    /// Files and folders of the host, each with a reason; not on clusters.
+    /// Files and folders of the host, each with a reason. Clusters do not allow them.
     pub host_mounts: Vec<HostMount>,
-    /// Configuration files by their path in the container, read-only, on clusters too.
+    /// Read-only configuration files by their path in the container.
     pub files: BTreeMap<ContainerPath, ServiceFile>,
     /// Writable file systems in memory, since the root file system is read-only.
     pub tmpfs: Vec<Tmpfs>,
@@ -76,11 +77,11 @@ pub struct Service {
     pub aliases: Vec<ServiceName>,
     /// Names with fixed addresses, which the container resolves without a name server.
     pub extra_hosts: BTreeMap<Host, std::net::IpAddr>,
-    /// Networks of the engine that exist outside of the stack; not on clusters.
+    /// Networks of the engine that exist outside of the stack. Clusters do not have them.
     pub external_networks: Vec<ServiceName>,
     /// Labels of the container; annotations of the pods on clusters.
     pub labels: BTreeMap<AnnotationName, Text>,
-    /// Where the engine keeps the service's output; three files of 10 MiB by default.
+    /// Where the engine stores the service's output; three files of 10 MiB by default.
     pub logging: Option<Logging>,
     /// Services to which this one connects without waiting for them.
     pub connects_to: Vec<ServiceName>,
@@ -179,10 +180,10 @@ pub struct Publish {
     pub address: Option<std::net::IpAddr>,
     #[serde(default)]
     pub protocol: Protocol,
-    /// Why clients reach the port without the edge, such as SSH of a git server.
+    /// Why the port is published without the edge, for example SSH of a git server.
     #[serde(default)]
     pub reason: Option<Text>,
-    /// Port of every node on a cluster with `published = 'nodeport`; `port` by default.
+    /// Port on every node of a cluster with `published = 'nodeport`; `port` by default.
     #[serde(default, deserialize_with = "ranged::positive")]
     pub node_port: Option<u16>,
 }
@@ -219,7 +220,8 @@ pub struct Volume {
     /// Other services that read the volume, each with the path in its container.
     #[serde(default)]
     pub readers: BTreeMap<ServiceName, ContainerPath>,
-    /// Other services that write to the volume as well, each with the path in its container. Their programs must allow that.
+    /// Services that also write to the volume, each with the path in its container. All programs must support several
+    /// writers.
     #[serde(default)]
     pub writers: BTreeMap<ServiceName, ContainerPath>,
 }
@@ -245,11 +247,11 @@ pub struct HostMount {
     /// Whether the container may write to it; false by default.
     #[serde(default)]
     pub writable: bool,
-    /// Why the container needs the host's files. The socket of the engine gives it control of the host.
+    /// Why the container needs the host's files. For example, the socket of the engine gives full control of the host.
     pub reason: Text,
 }
 
-/// Where the container engine keeps the output of a service.
+/// Where the container engine stores the output of a service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Logging {

@@ -171,7 +171,7 @@ checked! {
         .or_else(|| OWN_SETTINGS.contains(&t).then(|| "nself sets it, as other generated files depend on it".into()))
 }
 checked! {
-    /// An environment variable: a POSIX name, or a name with dots, which some programs read.
+    /// The name of an environment variable: a POSIX name, possibly with dots, which some programs use.
     VariableName, "a variable name of letters, digits, underscores and dots", "LOG_LEVEL",
     |t| only(t, 128, "A-Z, a-z, 0-9, `_` and `.`, not starting with a digit",
         |c| c.is_ascii_alphabetic() || c == '_', |c| c.is_ascii_alphanumeric() || c == '_' || c == '.'), BadName

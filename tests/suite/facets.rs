@@ -1,4 +1,4 @@
-//! Facets of a service (files, processes): what independent readers and a real engine find.
+//! Checks files, processes and published ports of services with independent parsers and a real engine.
 
 use std::process::Command;
 

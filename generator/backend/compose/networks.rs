@@ -21,7 +21,8 @@ pub fn networks(plan: &Plan) -> BTreeMap<String, Network> {
         networks.insert(egress(name), bridge(driver_opts));
     }
     for (name, _) in plan.services.iter().filter(|(_, service)| !service.egress && has_published(service)) {
-        // Without masquerading, answers leave the host and connections of the container's own do not. Podman lacks the option.
+        // Without masquerading, answers to clients leave the host, but connections that the container opens do not.
+        // Podman does not have the option.
         let option = match plan.compat {
             Some(Compat::Podman) => ("isolate", "true"),
             _ => ("com.docker.network.bridge.enable_ip_masquerade", "false"),

@@ -205,7 +205,7 @@ fn networks(plan: &Plan, name: &ServiceName, planned: &plan::Service) -> Members
     }
     let inside = planned.networks.iter().map(|network| network.name().to_owned());
     let outside = planned.egress.then(|| egress(name)).or_else(|| has_published(planned).then(|| published(name)));
-    let external = planned.external_networks.iter().map(|network| external(network));
+    let external = planned.external_networks.iter().map(external);
     let names = inside.chain(outside).chain(external);
     if planned.aliases.is_empty() {
         return Memberships::Names(names.collect());
@@ -214,7 +214,7 @@ fn networks(plan: &Plan, name: &ServiceName, planned: &plan::Service) -> Members
     Memberships::Aliases(names.map(|name| (name, Membership { aliases: aliases.clone() })).collect())
 }
 
-/// Returns the names with fixed addresses, among them that of the host machine.
+/// Returns the names with fixed addresses, including the name of the host machine.
 fn extra_hosts(planned: &plan::Service) -> Vec<String> {
     let host = planned.reaches_host.then(|| "host.docker.internal:host-gateway".to_owned());
     let fixed = planned.extra_hosts.iter().map(|(name, address)| format!("{name}:{address}"));

@@ -17,7 +17,7 @@ pub const DESCRIPTION: Description = Description {
 /// Writes the files.
 ///
 /// # Errors
-/// NS901 for a value that YAML cannot hold.
+/// NS901 for a value that YAML cannot represent.
 fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
     let mut files = Artifacts::default();
     for (path, file) in &plan.files {
@@ -31,7 +31,7 @@ fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
     Ok(files)
 }
 
-/// Returns the field inside of the data that the line shows, and those that enclose it, innermost first.
+/// Returns the field of the data that the line shows, and the fields that contain it, innermost first.
 fn line_fields(plan: &Plan, line: &GeneratedLine) -> Vec<FieldPath> {
     let Some(file) = plan.files.get(line.path) else { return Vec::new() };
     if matches!(file.content, FileContent::Text(_)) {

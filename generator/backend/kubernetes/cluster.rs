@@ -18,7 +18,7 @@ pub struct Cluster<'a> {
     pub wait_image: &'a ImageRef,
     /// The ConfigMaps of each mounted folder, by the folder's path.
     pub configs: BTreeMap<String, Vec<ConfigMap>>,
-    /// Volumes that services other than their owner mount.
+    /// Volumes that are also mounted by services other than the owner.
     pub shared_volumes: BTreeSet<&'a VolumeName>,
 }
 

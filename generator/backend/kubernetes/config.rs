@@ -17,7 +17,7 @@ const LARGEST: usize = 768 << 10;
 /// A ConfigMap and the files of its keys.
 pub struct ConfigMap {
     pub name: String,
-    /// The only file, where a file is mounted instead of a folder.
+    /// The only file, if a file is mounted instead of a folder.
     pub file: Option<String>,
     pub items: BTreeMap<String, ConfigFile>,
 }
@@ -82,8 +82,8 @@ const FILE_KEY: &str = "file";
 /// The longest part of a name that comes from a file's name; names have at most 253 characters.
 const LONGEST: usize = 100;
 
-/// Returns the ConfigMap of one file. A further process of a service mounts the same file, so the name begins with the
-/// service. Names of files may contain characters that names of objects cannot.
+/// Returns the ConfigMap of one file. The name starts with the service, because its further processes mount the same
+/// file. File names may contain characters that are not allowed in names of objects.
 fn config_of_file(service: &ServiceName, source: &str, text: String) -> ConfigMap {
     let allowed = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
     let file_name = source.rsplit('/').next().unwrap_or(source);

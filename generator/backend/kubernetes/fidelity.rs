@@ -52,11 +52,11 @@ pub const TABLE: &[Row] = &[
         Handling::Emitted("edge/, Service NAME-published; loopback ports by `kubectl port-forward`"),
     ),
     ("services.*.udp_ports", Handling::Emitted("Service, containers.ports: protocol UDP")),
-    ("services.*.host_mounts", Handling::Refused("Pod Security restricted admits no folders of a node")),
+    ("services.*.host_mounts", Handling::Refused("the Pod Security level restricted allows no folders of a node")),
     ("services.*.extra_hosts", Handling::Emitted("hostAliases")),
     (
         "services.*.external_networks",
-        Handling::Refused("a cluster has one network, and policies decide who reaches whom"),
+        Handling::Refused("a cluster has one network; network policies limit the connections in it"),
     ),
     ("services.*.labels", Handling::Mapped("annotations of the pods, since values of labels are short")),
     ("services.*.logging", Handling::Refused("the kubelet keeps the output of all pods")),

@@ -84,7 +84,7 @@ pub fn addresses(cluster: &Cluster, name: &ServiceName, service: &Service) -> Ve
     objects
 }
 
-/// Returns the Service of ports that clients outside of the cluster reach without the edge.
+/// Returns the Service of the ports that clients outside of the cluster use without the edge.
 fn published(cluster: &Cluster, name: &ServiceName, service: &Service) -> Option<Object> {
     if *name == cluster.plan.ingress.service || service.public_ports().next().is_none() {
         return None;
@@ -105,7 +105,7 @@ fn published(cluster: &Cluster, name: &ServiceName, service: &Service) -> Option
         ip_family_policy,
         ip_families,
         publish_not_ready_addresses: false,
-        // The service sees the addresses of its clients.
+        // This keeps the addresses of the clients.
         external_traffic_policy: Some("Local"),
         selector: selector(name),
         ports: ports.collect(),

@@ -52,7 +52,7 @@ pub fn pod(cluster: &Cluster, name: &ServiceName, service: &Service) -> Result<P
     findings.into_result(pod)
 }
 
-/// Returns the names with fixed addresses, an entry for each address.
+/// Returns the names with fixed addresses, one entry for each address.
 fn host_aliases(service: &Service) -> Vec<HostAlias> {
     let mut names: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (name, address) in &service.extra_hosts {

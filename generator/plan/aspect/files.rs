@@ -18,11 +18,11 @@ use crate::stack::file::reference;
 use crate::stack::{EnvReference, EnvValue, ServiceFile};
 use crate::values::{ContainerPath, ProjectPath, ServiceName, credential_formats};
 
-/// The largest file in bytes: a ConfigMap has 1 MiB with the file's name.
+/// Maximum size of a file in bytes. A ConfigMap has at most 1 MiB, including the file's name.
 const LARGEST: usize = (1 << 20) - 1024;
 
-/// Plans the files by their path below the environment's folder, and mounts each into its service. The processes of a service
-/// mount the same files.
+/// Plans the files by their paths in the environment's folder, and mounts each into its service. Processes mount the
+/// files of their service.
 pub fn plan(
     inputs: Inputs,
     roster: &Roster,
@@ -44,7 +44,10 @@ pub fn plan(
             match content.of(declared, &path).and_then(|file| checked(target, file, &path)) {
                 Ok(file) => {
                     if planned.part.insert(source, file).is_some() {
-                        planned.findings.push(refused(&path, "another file of the service has almost the same path"));
+                        planned.findings.push(refused(
+                            &path,
+                            "a different file of the service would get the same path in the output",
+                        ));
                     }
                 }
                 Err(findings) => planned.findings.extend(findings),
@@ -54,7 +57,7 @@ pub fn plan(
     planned
 }
 
-/// Returns the path of a file below the environment's folder. Hidden files get a visible name there.
+/// Returns the path of a file in the environment's folder. The names of hidden files start with `dot-` there.
 fn source(service: &ServiceName, target: &ContainerPath) -> String {
     let parts = target.as_str().trim_matches('/').split('/').map(|part| match part.strip_prefix('.') {
         Some(hidden) => format!("dot-{hidden}"),
@@ -67,7 +70,7 @@ fn refused(path: &FieldPath, message: impl Into<String>) -> Diagnostic {
     Diagnostic::error(Code::ServiceFile, path.clone()).message(message)
 }
 
-/// Returns the file unless its path or size cannot be mounted.
+/// Returns the file if its path and size can be mounted.
 fn checked(target: &ContainerPath, file: File, path: &FieldPath) -> Result<File, Vec<Diagnostic>> {
     if target.as_str().ends_with('/') {
         return Err(vec![refused(path, "the path names a folder").expected("the path of a file")]);
@@ -94,7 +97,7 @@ impl Content<'_> {
     /// Returns the file with its content.
     ///
     /// # Errors
-    /// NS317 for a file that cannot be written, NS504 for a secret in it, and findings of references.
+    /// NS317 for a file that cannot be written, NS504 for a file with a secret, and findings about references.
     fn of(&self, declared: &ServiceFile, path: &FieldPath) -> Result<File, Vec<Diagnostic>> {
         let one = |finding| vec![finding];
         match (&declared.text, &declared.yaml, &declared.json, &declared.from) {
@@ -113,7 +116,8 @@ impl Content<'_> {
             }
             (None, None, None, Some(from)) => self.copied(from, path.key("from")).map_err(one),
             _ => Err(vec![
-                refused(path, "a file has exactly one content").expected("one of `text`, `yaml`, `json` and `from`"),
+                refused(path, "a file must have exactly one content")
+                    .expected("one of `text`, `yaml`, `json` and `from`"),
             ]),
         }
     }
@@ -122,14 +126,14 @@ impl Content<'_> {
     fn copied(&self, from: &ProjectPath, origin: FieldPath) -> Result<File, Diagnostic> {
         match self.scope.inputs.files.service_files.get(from.as_str()) {
             Some(SourceFile::Text(text)) => match credential_formats::find(text) {
-                Some(what) => Err(secret(&origin, &format!("`{from}` holds {what}"))),
+                Some(what) => Err(secret(&origin, &format!("`{from}` contains {what}"))),
                 None => Ok(File { content: FileContent::Text(text.clone()), origin }),
             },
             Some(SourceFile::Unusable(why)) => {
                 Err(refused(&origin, format!("`{from}` cannot be used: {why}")).expected("a text file in UTF-8"))
             }
             Some(SourceFile::Missing) | None => {
-                Err(refused(&origin, format!("there is no `{from}` beside the stack file"))
+                Err(refused(&origin, format!("`{from}` does not exist in the folder of the stack"))
                     .expected("a text file of the project"))
             }
         }
@@ -177,16 +181,16 @@ impl Content<'_> {
             );
         });
         if holds_secret {
-            return Err(secret(path, "the file would hold a secret"));
+            return Err(secret(path, "the file would contain a secret"));
         }
         match self.scope.value(value, path)? {
             Value::Text(text) => Ok(text),
-            Value::Secret(_) => Err(secret(path, "the file would hold a secret")),
+            Value::Secret(_) => Err(secret(path, "the file would contain a secret")),
         }
     }
 }
 
-const SECRET_HINT: &str = "compose the whole file as a secret, `secrets.NAME = nself.template [{ text = \"key: \" }, { secret = \"key\" }]`, \
+const SECRET_HINT: &str = "create the whole file as a secret, `secrets.NAME = nself.template [{ text = \"key: \" }, { secret = \"key\" }]`, \
                            and mount it: `secret_files = [\"NAME\"]`";
 
 fn secret(path: &FieldPath, message: &str) -> Diagnostic {

@@ -69,18 +69,18 @@ pub fn plan(inputs: Inputs, roster: &Roster, addresses: &Addresses, secrets: &De
     Planned { part: Ingress { ingress, certificates }, wirings, findings }
 }
 
-/// Refuses a port for HTTP at which Let's Encrypt cannot ask for its challenge.
+/// Refuses an HTTP port to which Let's Encrypt does not send its challenge.
 fn challenge_port(roster: &Roster, ingress: &IngressPlan) -> Option<Diagnostic> {
     let edge = roster.get(&ingress.service).filter(|_| ingress.tls == TlsMode::Acme)?;
     let (name, http) = edge.service.publish.iter().find(|(name, _)| name.as_str() == "http")?;
     (http.port != 80).then(|| {
         Diagnostic::error(Code::PublicPort, edge.path.key("publish").key(name.as_str()).key("port"))
             .message(format!(
-                "the edge publishes port {}, and Let's Encrypt asks for its challenge at port 80",
+                "the edge publishes port {}, but Let's Encrypt sends its challenge to port 80",
                 http.port
             ))
-            .expected("80, or another source of certificates")
-            .hint("`tls.mode = 'files` takes certificates of your own, `tls.mode = 'proxy` those of a proxy in front")
+            .expected("80, or a different source of certificates")
+            .hint("`tls.mode = 'files` uses your own certificates, `tls.mode = 'proxy` those of a proxy in front of the edge")
     })
 }
 

@@ -74,7 +74,7 @@ fn env_files(inputs: Inputs, member: &PlannedService) -> Planned<Vec<(VariableNa
                 continue;
             }
             Some(SourceFile::Missing) | None => {
-                planned.findings.push(refused(format!("there is no `{file}` beside the stack file")));
+                planned.findings.push(refused(format!("`{file}` does not exist in the folder of the stack")));
                 continue;
             }
         };
@@ -105,7 +105,7 @@ fn env_line(line: &str) -> Result<Option<(VariableName, Text)>, String> {
     Ok(Some((VariableName::new(name.trim())?, Text::new(quoted.unwrap_or(value))?)))
 }
 
-/// The place of a value whose references are resolved: a service, and its variable if the value is that of one.
+/// The position of a value with references: a service, and a variable if the value belongs to one.
 pub struct Scope<'a> {
     pub inputs: Inputs<'a>,
     pub service: &'a ServiceName,
@@ -186,7 +186,7 @@ impl Scope<'_> {
         if member.service.databases.contains_key(uses) {
             return Ok(Value::Secret(endpoint.url_secret(self.service, uses)));
         }
-        // A copy reaches the main database with the role of the original, a process all databases of its service.
+        // A copy uses the main database with the role of the original; a process uses all databases of its service.
         if let Category::Copy(of) | Category::Process(of) = &member.category
             && self.roster.get(of).is_some_and(|original| original.service.databases.contains_key(uses))
         {

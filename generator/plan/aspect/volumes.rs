@@ -1,4 +1,5 @@
-//! Data volumes: each has one owner, and may have readers and further writers. A job gives their folders to the owners' users.
+//! Data volumes: each has one owner, and may have readers and further writers. A job makes the owners' users the owners
+//! of the folders.
 
 use std::collections::BTreeMap;
 

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::diagnostic::FieldPath;
 
-/// A configuration file that the stack gives a service.
+/// A configuration file that the stack declares for a service.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct File {
     /// The field with the content; not part of any output.

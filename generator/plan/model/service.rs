@@ -23,7 +23,7 @@ pub struct Service {
     /// The image that runs. Either `image` or `build` is set.
     pub image: Option<ImageRef>,
     pub build: Option<Build>,
-    /// The service whose build gives the image, for a further process of that service.
+    /// The service that builds the image, for a further process of that service.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image_of: Option<ServiceName>,
     /// Base images of the Dockerfile by the names used there; `None` for a name without a tag.
@@ -42,7 +42,7 @@ pub struct Service {
     /// Ports that speak HTTP/2 without TLS, as gRPC does.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub h2c_ports: BTreeSet<u16>,
-    /// Ports that speak UDP.
+    /// Ports that use UDP.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub udp_ports: BTreeSet<PortName>,
     pub publish: Vec<Publish>,
@@ -114,18 +114,18 @@ fn has_no_differences(on_clusters: &OnClusters) -> bool {
 }
 
 impl Service {
-    /// Returns the field in which a waiver of the service belongs: for a further process, that of its service.
+    /// Returns the field for a waiver: for a further process, the field of its service.
     pub fn waivers(&self) -> FieldPath {
         self.inherits_from().unwrap_or_else(|| self.origin.clone()).key("waive")
     }
 
-    /// Returns the field of the service whose settings this further process takes.
+    /// Returns the field of the service whose settings this further process inherits.
     pub fn inherits_from(&self) -> Option<FieldPath> {
         let [service @ .., Segment::Key(processes), Segment::Key(_)] = self.origin.0.as_slice() else { return None };
         (processes == "processes").then(|| FieldPath(service.to_vec()))
     }
 
-    /// Returns the ports that clients outside of the host reach without the edge.
+    /// Returns the ports that clients outside of the host use without the edge.
     pub fn public_ports(&self) -> impl Iterator<Item = &Publish> {
         self.publish.iter().filter(|publish| !publish.address.is_loopback())
     }
@@ -157,7 +157,7 @@ pub struct Publish {
     pub container_port: u16,
     #[serde(skip_serializing_if = "is_tcp")]
     pub protocol: Protocol,
-    /// Port of every node of a cluster that publishes ports this way.
+    /// Port on every node of a cluster with `published = 'nodeport`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub node_port: Option<u16>,
 }

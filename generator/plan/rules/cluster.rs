@@ -46,10 +46,10 @@ pub fn planned(inputs: Inputs, roster: &Roster, plan: &Plan) -> Vec<Diagnostic> 
     findings
 }
 
-/// Ports of nodes, unless the cluster is configured otherwise.
+/// The default range of ports that nodes publish.
 const NODE_PORTS: std::ops::RangeInclusive<u16> = 30_000..=32_767;
 
-/// Refuses published ports that nodes do not have.
+/// Refuses published ports outside of the range of node ports.
 fn node_ports(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
     if inputs.stack.kubernetes.published != Published::NodePort {
         return Vec::new();
@@ -61,7 +61,7 @@ fn node_ports(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
     let findings = outside.map(|(member, (port, publish))| {
         let number = publish.node_port.unwrap_or(publish.port);
         Diagnostic::error(Code::NodePort, member.path.key("publish").key(port.as_str()))
-            .message(format!("the nodes of a cluster do not publish port {number}"))
+            .message(format!("the nodes of a cluster cannot publish port {number}"))
             .expected("a port from 30000 to 32767")
             .hint(format!("`publish.{port}.node_port = 30022`, or `kubernetes.published = 'loadbalancer`"))
     });

@@ -39,7 +39,7 @@ pub fn check(profile: Profile, roster: &Roster) -> Vec<Diagnostic> {
     findings
 }
 
-/// Refuses ports that clients reach without the edge and without a reason. In local, ports of the loopback address need none.
+/// Refuses ports that are published without a reason. In local, ports of the loopback address need none.
 fn published_ports(profile: Profile, name: &ServiceName, member: &PlannedService, findings: &mut Vec<Diagnostic>) {
     for (port, publish) in &member.service.publish {
         let path = member.path.key("publish").key(port.as_str());
@@ -51,13 +51,13 @@ fn published_ports(profile: Profile, name: &ServiceName, member: &PlannedService
         findings.push(
             Diagnostic::error(Code::PublicPort, path)
                 .message(format!("`{name}` publishes port {} of the host", publish.port))
-                .expected("a `reason` why clients reach it without the edge; in local, the loopback address needs none")
+                .expected("a `reason` for publishing it without the edge; in local, ports of the loopback address need none")
                 .hint(match member.service.zone {
                     Some(Zone::Data) => {
                         format!("remove `publish`; `docker compose exec {name}` runs a client in the container")
                     }
                     _ => format!(
-                        "give the service a route, or a reason: `publish.{port} = {{ port = {}, reason = \"…\" }}`",
+                        "add a route to the service, or a reason to the port: `publish.{port} = {{ port = {}, reason = \"…\" }}`",
                         publish.port
                     ),
                 }),
@@ -71,7 +71,7 @@ fn host_folders(member: &PlannedService) -> impl Iterator<Item = Diagnostic> {
     let whole = mounts.filter(|(_, mount)| mount.source.as_str().trim_matches('/').is_empty());
     whole.map(|(i, _)| {
         Diagnostic::error(Code::Privileged, member.path.key("host_mounts").index(i).key("source"))
-            .message("the container would have all files of the host")
+            .message("the container would have access to all files of the host")
             .expected("the file or folder that it needs")
     })
 }

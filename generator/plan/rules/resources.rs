@@ -89,8 +89,8 @@ fn files_in_memory(name: &ServiceName, member: &PlannedService) -> Option<Diagno
     )
 }
 
-/// Checks that a port of the host is published once for each protocol. Addresses do not matter, since 0.0.0.0 takes all of
-/// them.
+/// Checks that a port of the host is published once for each protocol. Addresses do not matter, since 0.0.0.0 includes
+/// all of them.
 fn published_ports(roster: &Roster, findings: &mut Vec<Diagnostic>) {
     let mut ports_in_use: BTreeMap<(u16, Protocol), FieldPath> = BTreeMap::new();
     for member in roster.values() {

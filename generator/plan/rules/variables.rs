@@ -206,7 +206,7 @@ pub fn raw_keys(member: &PlannedService) -> Vec<Diagnostic> {
     findings
 }
 
-/// Refuses credentials in data, recognised by the names of the keys inside of it; `name` is that of the data itself.
+/// Refuses credentials in data, recognized by the names of its keys. `name` is the name of the data itself.
 pub fn plain_credentials(name: &str, value: &serde_json::Value, path: &FieldPath) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     raw_value(name, value, path, &mut findings);
