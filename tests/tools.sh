@@ -73,6 +73,14 @@ pooler() {
   chroot "$tools/trixie" apt-get clean
 }
 
+# Prometheus, Alertmanager and exporters of the monitoring bundle, with promtool and amtool, in the same root.
+monitoring() {
+  chroot "$tools/trixie" apt-get -q update
+  chroot "$tools/trixie" apt-get -qy install --no-install-recommends \
+    prometheus prometheus-alertmanager prometheus-node-exporter prometheus-postgres-exporter prometheus-redis-exporter
+  chroot "$tools/trixie" apt-get clean
+}
+
 judges() {
   python3 -m venv "$tools/venv"
   "$tools/venv/bin/pip" -q install 'gixy-ng==0.2.59' 'crossplane==0.5.8' 'yamllint==1.38.0' 'check-jsonschema==0.39.0' PyYAML \
@@ -257,6 +265,7 @@ step trixie trixie
 step forky forky
 step builder builder tests/builder/go.sum
 step pooler pooler
+step monitoring monitoring
 step linter linter
 step templates templates templates/*/package-lock.json templates/fastapi/requirements*.txt templates/connect-go/go.sum
 step kubernetes kubernetes

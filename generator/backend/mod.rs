@@ -11,6 +11,7 @@ mod findings;
 pub mod hasura;
 pub mod kubernetes;
 pub mod migrations;
+pub mod monitoring;
 pub mod nginx;
 pub mod pgbouncer;
 pub mod postgres;
@@ -93,6 +94,7 @@ backends! {
     Hasura hasura
     Files files
     Migrations migrations
+    Monitoring monitoring
     Bake bake
     Summary summary
     Compose compose

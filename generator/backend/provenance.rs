@@ -16,6 +16,8 @@ pub struct GeneratedLine<'a> {
     enclosing: Vec<&'a str>,
     /// The innermost block that contains the line, for formats in which the name of a record is one of its fields.
     block: Vec<&'a str>,
+    /// The first lines of the list items that hold the line, innermost first.
+    items: Vec<&'a str>,
 }
 
 /// Returns the indentation of a line in bytes; the dash of a list item is part of it.
@@ -23,10 +25,29 @@ fn indentation(line: &str) -> usize {
     line.len() - line.trim_start_matches([' ', '-']).len()
 }
 
+fn is_of_word(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_' || c == '-'
+}
+
+/// Returns the first lines of the list items that hold the line `at`, innermost first.
+fn first_lines_of_items<'a>(lines: &[&'a str], at: usize) -> Vec<&'a str> {
+    let (mut level, mut is_found, mut items) = (usize::MAX, false, Vec::new());
+    for line in lines[..=at].iter().rev().filter(|line| !line.trim().is_empty()) {
+        if indentation(line) < level {
+            (level, is_found) = (indentation(line), false);
+        }
+        if indentation(line) == level && !is_found && line.trim_start().starts_with("- ") {
+            items.push(*line);
+            is_found = true;
+        }
+    }
+    items
+}
+
 impl<'a> GeneratedLine<'a> {
     /// Returns the file as a whole.
     pub fn whole_file(path: &'a str) -> Self {
-        GeneratedLine { path, enclosing: Vec::new(), block: Vec::new() }
+        GeneratedLine { path, enclosing: Vec::new(), block: Vec::new(), items: Vec::new() }
     }
 
     /// Returns the line with the number `at`, counted from 0, of a file with these lines.
@@ -47,7 +68,7 @@ impl<'a> GeneratedLine<'a> {
         let inner = indentation(lines[at]);
         let end = lines[at..].iter().position(|line| !line.trim().is_empty() && indentation(line) < inner);
         let end = end.map_or(lines.len(), |end| at + end);
-        GeneratedLine { path, enclosing, block: lines[start..end].to_vec() }
+        GeneratedLine { path, enclosing, block: lines[start..end].to_vec(), items: first_lines_of_items(lines, at) }
     }
 
     /// Returns the keys of YAML or JSON that lead to the line, outermost first.
@@ -63,9 +84,13 @@ impl<'a> GeneratedLine<'a> {
 
     /// Returns the words of the line, then of the lines that enclose it, then of the whole block.
     pub fn words(&self) -> impl Iterator<Item = &'a str> + '_ {
-        let separator = |c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '-');
         let lines = self.enclosing.iter().chain(&self.block);
-        lines.flat_map(move |line| line.split(separator)).filter(|word| !word.is_empty())
+        lines.flat_map(|line| line.split(|c| !is_of_word(c))).filter(|word| !word.is_empty())
+    }
+
+    /// Returns the words in the first lines of the list items that hold the line, innermost first.
+    pub fn item_words(&self) -> impl Iterator<Item = &'a str> + '_ {
+        self.items.iter().flat_map(|line| line.split(|c| !is_of_word(c))).filter(|word| !word.is_empty())
     }
 
     /// Returns the name in the block's list item: `PORT` of `- name: PORT`.

@@ -5,13 +5,12 @@ use std::collections::BTreeSet;
 use super::ddl;
 use super::model::*;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
-use crate::values::SqlIdent;
 use crate::words;
 
 /// Returns the names of all objects of a schema: `orders` for a table, `orders.note` for each column, constraint,
 /// index, trigger, policy and partition of it.
 fn names(schema: &Schema) -> BTreeSet<String> {
-    fn inner<'a>(names: &mut BTreeSet<String>, owner: &ObjectName, inner: impl IntoIterator<Item = &'a SqlIdent>) {
+    fn inner<'a>(names: &mut BTreeSet<String>, owner: &ObjectName, inner: impl IntoIterator<Item = &'a SqlName>) {
         names.extend(inner.into_iter().map(|inner| format!("{owner}.{inner}")));
     }
     let mut all: BTreeSet<String> = schema.schemas.keys().map(ToString::to_string).collect();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::model::*;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
-use crate::values::{Checked, ServiceName, SqlIdent};
+use crate::values::{Checked, ServiceName};
 
 /// Condition of the isolation. A session without the setting can neither read nor write rows.
 const TENANT_CHECK: &str = "tenant_id = (nullif(current_setting('app.tenant_id', true), ''))::uuid";
@@ -19,8 +19,8 @@ fn tenant_check(served_by: Option<&ServiceName>) -> Expression {
     ))
 }
 
-fn name(text: &str) -> SqlIdent {
-    SqlIdent::wrap(text.into())
+fn name(text: &str) -> SqlName {
+    SqlName::wrap(text.into())
 }
 
 fn expression(text: &str) -> Expression {
@@ -112,7 +112,7 @@ fn refuse_other_column(table: &Table, key: &str, path: &FieldPath, refuse: &mut 
 
 /// Adds an index that starts with the column, unless the table has one.
 fn add_index(table_name: &ObjectName, table: &mut Table, key: &str) {
-    let first = |columns: &[SqlIdent]| columns.first().is_some_and(|column| column.as_str() == key);
+    let first = |columns: &[SqlName]| columns.first().is_some_and(|column| column.as_str() == key);
     let indexed = first(&table.primary_key)
         || table.uniques.values().any(|unique| first(&unique.columns))
         || table.indexes.values().any(|index| {
@@ -120,7 +120,7 @@ fn add_index(table_name: &ObjectName, table: &mut Table, key: &str) {
             index.predicate.is_none() && index.using == Method::Btree && leading.is_some_and(|it| it.as_str() == key)
         });
     if !indexed {
-        let prefix: String = table_name.name().chars().take(40).collect();
+        let prefix = prefix(table_name.name(), 40);
         let column = IndexColumn { column: Some(name(key)), ..IndexColumn::default() };
         let index = Index { columns: vec![column], ..Index::default() };
         table.indexes.insert(name(&format!("{prefix}_{key}_idx")), index);

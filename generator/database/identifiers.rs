@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use super::lexer::{Token, TokenKind, tokens, unquoted};
-use crate::values::SqlIdent;
+use super::lexer::{Token, TokenKind, tokens, unquoted, unquoted_name};
+use super::model::SqlName;
 
 /// Types whose literals name objects.
 const NAMING: [&str; 4] = ["regclass", "regproc", "regprocedure", "regtype"];
@@ -63,7 +63,7 @@ pub fn words(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
 }
 
 /// Returns whether a text mentions one of the columns.
-pub fn mentions(text: &str, columns: &BTreeSet<SqlIdent>) -> bool {
+pub fn mentions(text: &str, columns: &BTreeSet<SqlName>) -> bool {
     !columns.is_empty() && words(text).any(|word| columns.contains(word.as_ref()))
 }
 
@@ -71,7 +71,7 @@ pub fn mentions(text: &str, columns: &BTreeSet<SqlIdent>) -> bool {
 fn name<'a>(token: &Token<'a>) -> Option<Cow<'a, str>> {
     match token.kind {
         TokenKind::Word => Some(lower(token.text)),
-        TokenKind::Quoted => Some(token.text.trim_matches('"').into()),
+        TokenKind::Quoted => Some(unquoted_name(token.text)),
         TokenKind::Literal | TokenKind::Number | TokenKind::Symbol | TokenKind::Comment => None,
     }
 }
@@ -123,6 +123,7 @@ mod tests {
         assert_eq!(found("Total - \"Odd\" /* note */"), ["total", "Odd"]);
         let text = renamed("total >= 0 AND note <> 'total'", |word| (word == "total").then(|| "amount".into()));
         assert_eq!(text, "amount >= 0 AND note <> 'total'");
+        assert_eq!(found("\"a\"\"b\" + \"createdAt\" + CreatedAt"), ["a\"b", "createdAt", "createdat"]);
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Tokens of SQL by the rules of PostgreSQL's own lexer (`scan.l`, shared with psql): quotes, comments, brackets.
 //! [`super::closed`] refuses texts that versions of the server or other readers split differently.
 
+use std::borrow::Cow;
+
 /// A token; positions are bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Token<'a> {
@@ -136,6 +138,17 @@ pub fn unquoted(literal: &str) -> &str {
     let tag = tag(literal).map(str::len).filter(|_| literal.starts_with('$'));
     let (from, quote) = tag.map_or_else(|| (literal.find('\'').map_or(0, |at| at + 1), 1), |tag| (tag, tag));
     literal.get(from..literal.len().saturating_sub(quote)).unwrap_or_default()
+}
+
+/// Returns the name that a token in double quotes spells.
+pub fn unquoted_name(quoted: &str) -> Cow<'_, str> {
+    let inner = quoted.find('"').and_then(|open| quoted.get(open + 1..quoted.len() - 1)).unwrap_or_default();
+    if inner.contains('"') { inner.replace("\"\"", "\"").into() } else { inner.into() }
+}
+
+/// Returns the end of the name in double quotes that a text begins with.
+pub fn end_of_quoted(text: &str) -> Option<usize> {
+    closing(text, 0, 0, b'"', "double quote").ok()
 }
 
 /// Returns the quoting of a string literal; `None` for dollar quotes, which nothing continues.

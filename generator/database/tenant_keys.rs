@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use super::model::*;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
-use crate::values::{Checked, SqlIdent};
+use crate::values::Checked;
 
 /// Completes the foreign keys of all tables, and returns a finding for each that cannot be completed.
 pub fn apply(schema: &mut Schema, root: &FieldPath) -> Vec<Diagnostic> {
@@ -51,11 +51,11 @@ fn shared(name: &ObjectName, key: &ForeignKey) -> (String, String) {
 
 /// Adds the tenant's column as the first column on both sides, unless the key has it.
 fn complete(key: &mut ForeignKey) -> Result<(), (String, String)> {
-    let place = |columns: &[SqlIdent]| columns.iter().position(|column| column.as_str() == TENANT_COLUMN);
+    let place = |columns: &[SqlName]| columns.iter().position(|column| column.as_str() == TENANT_COLUMN);
     match (place(&key.columns), place(&key.references.columns)) {
         (None, None) => {
-            key.columns.insert(0, SqlIdent::wrap(TENANT_COLUMN.into()));
-            key.references.columns.insert(0, SqlIdent::wrap(TENANT_COLUMN.into()));
+            key.columns.insert(0, SqlName::wrap(TENANT_COLUMN.into()));
+            key.references.columns.insert(0, SqlName::wrap(TENANT_COLUMN.into()));
         }
         (Some(own), Some(other)) if own == other => {}
         _ => {
@@ -66,7 +66,7 @@ fn complete(key: &mut ForeignKey) -> Result<(), (String, String)> {
         }
     }
     let sets = |action: Action| matches!(action, Action::SetNull | Action::SetDefault);
-    let others: Vec<SqlIdent> = key.columns.iter().filter(|column| column.as_str() != TENANT_COLUMN).cloned().collect();
+    let others: Vec<SqlName> = key.columns.iter().filter(|column| column.as_str() != TENANT_COLUMN).cloned().collect();
     if sets(key.on_update) || (sets(key.on_delete) && others.is_empty()) {
         return Err((
             format!("the row would lose its `{TENANT_COLUMN}`"),
@@ -81,11 +81,11 @@ fn complete(key: &mut ForeignKey) -> Result<(), (String, String)> {
 
 /// Adds the unique constraint that a foreign key to these columns needs, unless the table has one.
 fn add_unique(target: &Target, table: &mut Table) {
-    let referenced: BTreeSet<&SqlIdent> = target.columns.iter().collect();
-    let is_referenced = |columns: &[SqlIdent]| columns.iter().collect::<BTreeSet<_>>() == referenced;
+    let referenced: BTreeSet<&SqlName> = target.columns.iter().collect();
+    let is_referenced = |columns: &[SqlName]| columns.iter().collect::<BTreeSet<_>>() == referenced;
     let has_columns = target.columns.iter().all(|column| table.columns.contains_key(column));
     let has_index = table.indexes.values().any(|index| {
-        let columns: Vec<SqlIdent> = index.columns.iter().filter_map(|column| column.column.clone()).collect();
+        let columns: Vec<SqlName> = index.columns.iter().filter_map(|column| column.column.clone()).collect();
         index.unique && index.predicate.is_none() && columns.len() == index.columns.len() && is_referenced(&columns)
     });
     let has_unique =
@@ -93,9 +93,10 @@ fn add_unique(target: &Target, table: &mut Table) {
     if !has_columns || has_index || has_unique || is_referenced(&table.primary_key) {
         return;
     }
-    let prefix: String = target.table.name().chars().take(24).collect();
-    let columns: Vec<&str> = target.columns.iter().map(SqlIdent::as_str).collect();
-    let columns: String = columns.join("_").chars().take(34).collect();
+    let start = prefix(target.table.name(), 24);
+    let columns: Vec<&str> = target.columns.iter().map(SqlName::as_str).collect();
+    let columns = columns.join("_");
+    let columns = prefix(&columns, 34);
     let unique = Unique { columns: target.columns.clone(), ..Unique::default() };
-    table.uniques.insert(SqlIdent::wrap(format!("{prefix}_{columns}_key")), unique);
+    table.uniques.insert(SqlName::wrap(format!("{start}_{columns}_key")), unique);
 }

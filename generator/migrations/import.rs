@@ -36,8 +36,8 @@ pub fn import(source: ImportSource) -> Result<Imported, Vec<Diagnostic>> {
     let (schema, warnings) = match source {
         ImportSource::Dbml(file) => {
             let schema = dbml::read(&read_text(file)?).map_err(|parts| errors(parts, file))?;
-            check_complete(&schema, |_| None)?;
-            (schema, Vec::new())
+            let warnings = check_complete(&schema, |_| None)?;
+            (schema, warnings)
         }
         ImportSource::Sql(file) => {
             let imported = sql::read(&read_text(file)?).map_err(|parts| errors(parts, file))?;
@@ -48,14 +48,14 @@ pub fn import(source: ImportSource) -> Result<Imported, Vec<Diagnostic>> {
     Ok(Imported { nickel: nickel::write(&schema), warnings })
 }
 
-/// Checks that a definition is valid. `position` returns where a part of it was created.
+/// Checks that a definition is valid, and returns warnings. `position` returns where a part of it was created.
 ///
 /// # Errors
 /// NS710 to NS712.
 pub(super) fn check_complete(
     schema: &Schema,
     position: impl Fn(&FieldPath) -> Option<Span>,
-) -> Result<(), Vec<Diagnostic>> {
+) -> Result<Vec<Diagnostic>, Vec<Diagnostic>> {
     let (_, mut findings) = crate::database::complete(schema.clone(), &FieldPath::root());
     for finding in &mut findings {
         finding.span = position(&finding.path);
@@ -63,13 +63,13 @@ pub(super) fn check_complete(
             related.span = position(&related.path);
         }
     }
-    if findings.is_empty() { Ok(()) } else { Err(findings) }
+    if findings.iter().any(Diagnostic::is_error) { Err(findings) } else { Ok(findings) }
 }
 
 /// Checks an imported schema. Returns it with warnings about the parts that were left out.
 fn check_imported(imported: ImportedSchema, file: Option<&Path>) -> Result<(Schema, Vec<Diagnostic>), Vec<Diagnostic>> {
     let ImportedSchema { schema, notes, places, service_rights: _ } = imported;
-    check_complete(&schema, |path| {
+    let mut warnings = check_complete(&schema, |path| {
         let [Segment::Key(kind), Segment::Key(name), ..] = path.0.as_slice() else { return None };
         let (line, column) = places.get(&format!("{kind}.{name}"))?;
         file.map(|file| span(file, *line, *column))
@@ -78,7 +78,8 @@ fn check_imported(imported: ImportedSchema, file: Option<&Path>) -> Result<(Sche
         let position = file.map(|file| span(file, part.line, part.column));
         Diagnostic::warning(Code::NotImported, FieldPath::root()).message(part.what).at(position)
     };
-    Ok((schema, notes.into_iter().map(warning).collect()))
+    warnings.extend(notes.into_iter().map(warning));
+    Ok((schema, warnings))
 }
 
 fn errors(parts: Vec<ImportFinding>, file: &Path) -> Vec<Diagnostic> {

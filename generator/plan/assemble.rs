@@ -87,6 +87,8 @@ impl Service {
             cpu_reservation: declared.reservations.cpus.unwrap_or(Cpus((cpu_limit.0 / 4).clamp(1, 250))),
             replicas: declared.replicas.unwrap_or(1),
             autoscale: declared.autoscale.clone(),
+            metrics_port: None,
+            on_clusters: declared.on_clusters.clone(),
             zone: declared.zone.unwrap_or(Zone::App),
             networks: BTreeSet::new(),
             egress: declared.egress,
@@ -124,6 +126,7 @@ impl Service {
             }
             // `connections::plan` reads them.
             Addition::Connection { .. } => {}
+            Addition::Scraped(port) => self.metrics_port = Some(*port),
             Addition::Networks(networks) => self.networks.extend(networks),
             Addition::Arguments { program, arguments } => {
                 let command = self.command.get_or_insert_with(|| program.iter().cloned().collect());

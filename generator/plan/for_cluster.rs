@@ -1,21 +1,27 @@
 //! Adapts the plan to a cluster, which provides certificates and owners of volumes itself and does not reach the host
 //! machine. Everything else is the same on all targets.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::aspect::ingress::{CERTIFICATE, CERTIFICATE_KEY};
-use super::model::{Cluster, NameServer, Peers, Plan, Resolver, Upstream, VolumeMount};
+use super::model::{Cluster, Monitoring, NameServer, Peers, Plan, Platform, Resolver, Service, Upstream, VolumeMount};
 use super::network::{PRIVATE, PRIVATE_V6};
 use super::service_names::{ACME, VOLUME_OWNER, service_name};
-use crate::stack::{ClusterEdge, IpFamilies, TlsMode};
+use crate::stack::{ClusterEdge, ClusterRead, IpFamilies, Replacement, TlsMode};
 use crate::values::{Checked, Cidr, Host, ServiceName};
 
 /// The same plan without the services that a cluster replaces: fsGroup hands over volumes, cert-manager obtains
 /// certificates. Unless clients reach nginx on ports of the nodes, TLS is terminated in front of it.
 pub fn cluster(plan: &Plan) -> Plan {
     let mut plan = plan.clone();
-    let replaced = [ACME, VOLUME_OWNER].map(service_name);
+    let by_cluster = plan.services.iter().filter(|(_, service)| service.on_clusters.replaced_by.is_some());
+    let mut replaced: BTreeSet<ServiceName> = by_cluster.map(|(name, _)| name.clone()).collect();
+    replaced.extend([ACME, VOLUME_OWNER].map(service_name));
     let stays = |name: &ServiceName| !replaced.contains(name);
+    if let Some(cluster) = &plan.kubernetes {
+        plan.monitoring = plan.monitoring.as_ref().map(|monitoring| watch_cluster(monitoring, &plan, cluster));
+    }
     plan.services.retain(|name, _| stays(name));
     plan.volumes.retain(|_, volume| stays(&volume.owner));
     plan.connections.retain(|connection| stays(&connection.from) && stays(&connection.to));
@@ -26,6 +32,10 @@ pub fn cluster(plan: &Plan) -> Plan {
     for service in plan.services.values_mut() {
         let mounted = |mount: &VolumeMount| volumes.contains_key(&mount.volume);
         // Unchanged services are shared between the plans, so their digests are computed once.
+        if let Some(user) = &service.on_clusters.user {
+            let user = user.clone();
+            Arc::make_mut(service).user = Some(user);
+        }
         if service.reaches_host || !service.depends_on.keys().all(stays) || !service.volumes.iter().all(mounted) {
             let service = Arc::make_mut(service);
             service.depends_on.retain(|name, _| stays(name));
@@ -55,6 +65,31 @@ pub fn cluster(plan: &Plan) -> Plan {
     }
     plan.ingress.sites.retain(|_, site| !site.locations.is_empty());
     plan
+}
+
+/// Returns the monitoring without jobs of replaced services. Their alerts and dashboards stay if the kubelets export the
+/// same metrics.
+fn watch_cluster(monitoring: &Monitoring, plan: &Plan, cluster: &Cluster) -> Monitoring {
+    let replacement = |name: &ServiceName| plan.services.get(name)?.on_clusters.replaced_by;
+    let reads_nodes = |service: &Arc<Service>| service.on_clusters.reads.contains(&ClusterRead::Nodes);
+    let scrapes_kubelets = plan.services.values().any(reads_nodes);
+    let stays = |name: &ServiceName| match replacement(name) {
+        None => true,
+        Some(Replacement::Kubelet) => scrapes_kubelets,
+        Some(Replacement::Nothing) => false,
+    };
+    let mut monitoring = monitoring.clone();
+    monitoring.jobs.retain(|name, _| replacement(name).is_none());
+    monitoring.alerts.retain(|name, _| stays(name));
+    monitoring.dashboards.retain(|name, _| stays(name));
+    monitoring.programs.retain(|_, endpoint| replacement(&endpoint.service).is_none());
+    monitoring.platform = Platform::Cluster {
+        namespace: cluster.namespace.clone(),
+        services: name_server(cluster).services,
+        only_ipv6: cluster.settings.ip_families == Some(IpFamilies::Ipv6),
+        scrapes_kubelets,
+    };
+    monitoring
 }
 
 /// Moves the edge to the end of the start order, unless a service waits for it.

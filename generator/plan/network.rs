@@ -31,6 +31,7 @@ pub enum Network {
     Edge,
     App,
     Data,
+    Monitoring,
     /// The database server and the jobs that work as its superuser.
     Maintenance,
     /// The database server and its replica.
@@ -43,6 +44,7 @@ impl Network {
             Network::Edge => "edge",
             Network::App => "app",
             Network::Data => "data",
+            Network::Monitoring => "monitoring",
             Network::Maintenance => "maintenance",
             Network::Replication => "replication",
         }
@@ -61,6 +63,7 @@ impl From<Zone> for Network {
             Zone::Edge => Network::Edge,
             Zone::App => Network::App,
             Zone::Data => Network::Data,
+            Zone::Monitoring => Network::Monitoring,
         }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::addresses::Addresses;
 use super::aspect::{
     access, cache_memory, connections, database_endpoints, databases, definitions, encryption, extensions, files,
-    graphql, ingress, mail, migrations, secrets, server_settings, variables, volumes,
+    graphql, ingress, mail, migrations, monitoring, secrets, server_settings, variables, volumes,
 };
 use super::assemble::assemble;
 use super::inputs::{Inputs, ProjectFiles};
@@ -45,6 +45,7 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
     outcome.collect(variables::plan(inputs, &roster, &addresses, &mail, &declared));
     let files = outcome.collect(files::plan(inputs, &roster, &addresses, &mail));
     outcome.collect(secrets::files(&roster, &declared));
+    let monitoring = outcome.collect(monitoring::plan(inputs, &roster, &declared));
     let users = outcome.wirings.secret_users();
     let scope = graphql::Scope { stack, roster: &roster, addresses: &addresses, secrets: &declared };
     let graphql = outcome.collect(graphql::plan(&scope, &definitions, &outcome.wirings));
@@ -67,6 +68,7 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
         volumes: volumes.volumes,
         files,
         secrets,
+        monitoring: (!monitoring.programs.is_empty()).then_some(monitoring),
         ..Plan::new(inputs, addresses.domain(), proxy.ingress, server, graphql)
     };
     outcome.findings.extend(rules::planned(inputs, &roster, &plan));
@@ -151,6 +153,7 @@ impl Plan {
             access: server.access,
             migrations: server.migrations,
             graphql,
+            monitoring: None,
             compat: stack.compose.compat,
             kubernetes: stack.kubernetes.enabled.then(|| Cluster {
                 namespace: namespace(&stack.project, environment),

@@ -1,7 +1,7 @@
 //! The services of an environment, of all categories: core, optional and custom services, frontends that run in a
 //! container, and additional GraphQL endpoints.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -97,9 +97,16 @@ pub fn roster(stack: &Stack, profile: Profile) -> Planned<Roster> {
             });
         }
     }
+    leave_out_companions(&mut roster);
     run_replica_like_primary(&mut roster);
     findings.extend(add_processes(&mut roster, profile));
     Planned::part(roster, findings)
+}
+
+/// Leaves out services whose companions are not part of the environment, such as the exporter of a server.
+fn leave_out_companions(roster: &mut Roster) {
+    let names: BTreeSet<ServiceName> = roster.keys().cloned().collect();
+    roster.retain(|_, planned| planned.service.only_with.iter().all(|name| names.contains(name)));
 }
 
 /// Adds the further processes of all services. From here on, a process is a service.

@@ -36,6 +36,8 @@ pub enum Addition {
         to: ServiceName,
         port: u16,
     },
+    /// Lets Prometheus read metrics at a port.
+    Scraped(u16),
     Networks(BTreeSet<Network>),
     /// Appends to the command; `program` is the command of a service that declares none.
     Arguments {
@@ -135,7 +137,7 @@ impl Wirings {
         })
     }
 
-    /// Returns the connections that a service opens because of an aspect.
+    /// Returns the connections of a service that aspects added.
     pub fn connections(&self, service: &ServiceName) -> impl Iterator<Item = (&ServiceName, u16)> {
         self.of(service).filter_map(|(addition, _)| match addition {
             Addition::Connection { to, port } => Some((to, *port)),

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::bundles;
 use super::node::{Entry, Node, Value};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
@@ -24,6 +25,7 @@ pub fn environments(root: &Node) -> (BTreeMap<String, Node>, Vec<Diagnostic>) {
     let mut common = fields.clone();
     let declared = common.remove("environments");
     common.remove(MARKER);
+    let bundles = common.remove(bundles::FIELD);
     let common = Node { value: Value::Record(common), mark: root.mark };
 
     let mut overlays: BTreeMap<String, Node> =
@@ -42,7 +44,14 @@ pub fn environments(root: &Node) -> (BTreeMap<String, Node>, Vec<Diagnostic>) {
             continue;
         }
         let mut merged = common.clone();
+        let settings = bundles::Settings::read([&common, &overlay]);
+        let bundles = bundles.iter().flat_map(|entry| bundles::of(&entry.node));
+        let (included, others): (Vec<_>, Vec<_>) = bundles.partition(|(bundle, _)| settings.include(bundle));
+        let included: Vec<&Node> = included.into_iter().flat_map(|(_, bundle)| settings.layers(bundle)).collect();
+        let others: Vec<&Node> = others.into_iter().flat_map(|(_, bundle)| settings.layers(bundle)).collect();
+        included.into_iter().for_each(|layer| bundles::complete(&mut merged, layer));
         merge(&mut merged, overlay);
+        others.into_iter().for_each(|layer| bundles::remove_overrides(&mut merged, layer));
         if merged.get("profile").is_none() {
             if BUILT_IN.contains(&name.as_str()) {
                 if let Value::Record(fields) = &mut merged.value {

@@ -1,6 +1,7 @@
 //! Reads a stack file into typed stacks, one for each environment, with the place of every field and all findings. Only
 //! this module uses Nickel; other modules use `Stack` and `Origins`.
 
+mod bundles;
 mod credentials;
 mod decode;
 mod entries;

@@ -46,4 +46,6 @@ pub enum Access {
     Write,
     /// Reads the owner's tables.
     Read,
+    /// Reads the server's statistics and no table.
+    Monitor,
 }

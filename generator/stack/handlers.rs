@@ -1,4 +1,4 @@
-//! Calls of a Hasura that a service answers: actions, event triggers, cron triggers, and a remote schema.
+//! Requests of Hasura that a service answers: actions, event triggers, cron triggers and a remote schema.
 
 use std::collections::BTreeMap;
 
@@ -11,11 +11,11 @@ use crate::values::{
     Duration, GraphqlName, GraphqlType, HeaderName, PortName, Schedule, ServiceName, SqlIdent, Text, UrlPath,
 };
 
-/// Calls of a Hasura that the service answers. Each is an HTTP request to the service inside of the stack.
+/// Requests of Hasura that the service answers. They are sent inside of the stack.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Handlers {
-    /// The Hasura that calls the service; `hasura` by default.
+    /// The Hasura service that sends the requests; `hasura` by default.
     pub server: Option<ServiceName>,
     /// Fields of the GraphQL API that the service computes.
     pub actions: BTreeMap<GraphqlName, ActionHandler>,
@@ -45,7 +45,7 @@ pub struct ActionHandler {
     /// The request; the path is `/actions/<name>` and the timeout 30s by default.
     #[serde(default)]
     pub call: Call,
-    /// Whether the headers of the client are sent along.
+    /// Whether the request includes the headers of the client.
     #[serde(default)]
     pub forward_client_headers: bool,
     #[serde(default)]
@@ -59,7 +59,7 @@ pub enum ActionKind {
     Query,
     #[default]
     Mutation,
-    /// A mutation that returns at once; clients fetch the result later by its id.
+    /// A mutation that returns an id at once, with which clients fetch the result later.
     Asynchronous,
 }
 
@@ -81,13 +81,13 @@ pub enum ActionType {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EventHandler {
-    /// A database that the stack defines; the only one that the Hasura serves by default.
+    /// A database that the stack defines. Only required if the Hasura service serves several.
     #[serde(default)]
     pub database: Option<SqlIdent>,
     pub table: ObjectName,
     /// Operations that trigger it.
     pub on: Vec<EventOperation>,
-    /// Columns whose change triggers it on update; all by default.
+    /// Columns whose changes trigger it on update; all by default.
     #[serde(default)]
     pub columns: Vec<SqlIdent>,
     /// The request; the path is `/events/<name>` and the timeout 60s by default.
@@ -97,7 +97,7 @@ pub struct EventHandler {
     pub retry: Retry,
 }
 
-/// An operation on rows, or a request of an operator.
+/// An operation on rows, or a manual start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum EventOperation {
@@ -132,13 +132,14 @@ pub struct CronHandler {
 pub struct RemoteSchema {
     /// The request; the path is `/graphql` and the timeout 60s by default.
     pub call: Call,
-    /// Whether the headers of the client are sent along.
+    /// Whether the request includes the headers of the client.
     pub forward_client_headers: bool,
-    /// Field below which the API appears; at the root by default.
+    /// Field of Hasura's API that contains this API; the root by default.
     pub namespace: Option<GraphqlName>,
-    /// Prefix of the names of its types.
+    /// Prefix of the names of its types in Hasura's API.
     pub type_prefix: Option<GraphqlName>,
-    /// The part of the schema that each role sees, in GraphQL's schema language. Only the administrator sees it by default.
+    /// The part of the schema that each role may use, in GraphQL's schema language. By default only the administrator
+    /// may use it.
     pub permissions: BTreeMap<SqlIdent, Text>,
     pub comment: Option<Text>,
 }
@@ -152,7 +153,7 @@ pub struct Call {
     pub path: Option<UrlPath>,
     /// Headers, as text or as a secret.
     pub headers: BTreeMap<HeaderName, ValueOrSecret<Text>>,
-    /// Longest time without an answer.
+    /// Time in which the service must answer.
     pub timeout: Option<Duration>,
 }
 

@@ -9,12 +9,13 @@ pub mod handlers;
 pub mod health;
 pub mod kubernetes;
 pub mod mail;
+pub mod monitoring;
 pub mod process;
 pub mod route;
 pub mod secret;
 pub mod service;
 
-use crate::values::{Host, ImageRef, ProjectName, SecretName, ServiceName, SqlIdent, Text};
+use crate::values::{Host, ImageRef, ProjectName, SecretName, ServiceName, SqlIdent};
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
@@ -30,6 +31,10 @@ pub use kubernetes::{
     ClusterEdge, Gitops, GitopsTool, IpFamilies, Kubernetes, NodePorts, Published, Quota, SecretSource, SharedVolumes,
 };
 pub use mail::{Mail, Relay, RelaySecurity};
+pub use monitoring::{
+    Alert, BundleSize, ClusterRead, Dashboard, Metrics, Monitoring, OnClusters, Panel, PanelKind, Receiver,
+    Replacement, Severity,
+};
 pub use process::Process;
 pub use route::{Cors, Frontend, GraphqlEndpoint, Guard, Redirect, Route, RouteAccess, RouteKind, Served, ServedTable};
 pub use secret::{Secret, SecretReference, TemplatePart, ValueOrSecret};
@@ -94,7 +99,7 @@ pub struct Stack {
     /// Mail that services send.
     #[serde(default)]
     pub mail: Mail,
-    /// The monitoring bundle. Its services cannot be enabled one by one.
+    /// The monitoring bundle, and where its alerts go.
     #[serde(default)]
     pub monitoring: Monitoring,
     /// Plugins by name.
@@ -112,17 +117,6 @@ pub struct Stack {
     /// Options of the Kubernetes target.
     #[serde(default)]
     pub kubernetes: Kubernetes,
-}
-
-/// The ten services of the monitoring bundle.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Monitoring {
-    #[serde(default)]
-    pub enabled: bool,
-    /// Why servers run without the bundle, such as other monitoring. Turns off the warning NS704.
-    #[serde(default)]
-    pub waive: Option<Text>,
 }
 
 /// A plugin with its own service.

@@ -99,6 +99,10 @@ impl Process {
             run: self.run,
             schedule: self.schedule.clone(),
             processes: BTreeMap::new(),
+            // They name a port, and describe the service.
+            metrics: None,
+            alerts: BTreeMap::new(),
+            dashboards: BTreeMap::new(),
             hasura: None,
             ..service.clone()
         }

@@ -162,7 +162,7 @@ pub struct GraphqlEndpoint {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Served {
-    /// Tables and views; those that are not named are not served, nor are relationships to them.
+    /// Tables and views. Others are excluded, with the relationships to them.
     pub tables: BTreeMap<ObjectName, ServedTable>,
     /// Roles with permissions; all roles by default.
     pub roles: Vec<SqlIdent>,

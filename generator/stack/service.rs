@@ -2,8 +2,8 @@
 //! `stdlib/`.
 
 use crate::values::{
-    AnnotationName, Capability, Checked, ContainerPath, Cpus, Duration, Host, ImageRef, Memory, Platform, PortName,
-    ProjectPath, Schedule, SecretName, ServiceName, Signal, SqlIdent, Text, UserId, VariableName, VolumeName,
+    AlertName, AnnotationName, Capability, Checked, ContainerPath, Cpus, Duration, Host, ImageRef, Memory, Platform,
+    PortName, ProjectPath, Schedule, SecretName, ServiceName, Signal, SqlIdent, Text, UserId, VariableName, VolumeName,
 };
 use std::collections::BTreeMap;
 
@@ -100,7 +100,7 @@ pub struct Service {
     pub egress: bool,
     /// Databases that the service uses, by names that its variables refer to.
     pub databases: BTreeMap<SqlIdent, DatabaseUse>,
-    /// Calls of Hasura that the service answers.
+    /// Requests of Hasura that the service answers.
     pub hasura: Option<Handlers>,
     /// Time to finish after the stop signal.
     pub stop_grace: Option<Duration>,
@@ -117,6 +117,19 @@ pub struct Service {
     pub run: Run,
     /// Times, in UTC, at which the service runs and ends, instead of running all the time.
     pub schedule: Option<Schedule>,
+    /// Metrics of the service, which Prometheus reads where monitoring is on.
+    pub metrics: Option<Metrics>,
+    /// Alerts about the service by name, where monitoring is on.
+    pub alerts: BTreeMap<AlertName, Alert>,
+    /// Dashboards about the service by name, where monitoring is on.
+    pub dashboards: BTreeMap<ServiceName, Dashboard>,
+    /// Whether the service gets the standard variables of OpenTelemetry, with which it sends traces to the bundle. Unless
+    /// given, it does not.
+    pub otel: bool,
+    /// Services without which this one is left out of the environment.
+    pub only_with: Vec<ServiceName>,
+    /// Differences on clusters.
+    pub on_clusters: OnClusters,
     /// Further processes of the same image, each with a different command.
     pub processes: BTreeMap<ServiceName, Process>,
     /// Settings that a target may ignore, each with a reason: `waive."compose.autoscale" = "…"`.
@@ -354,13 +367,15 @@ pub struct Autoscale {
     pub memory: Option<u8>,
 }
 
-/// A network zone: `edge` for services with public traffic, `app` for logic, `data` for state.
+/// A network zone: `edge` for services with public traffic, `app` for logic, `data` for state, `monitoring` for services
+/// that watch the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Zone {
     Edge,
     App,
     Data,
+    Monitoring,
 }
 
 impl Zone {
@@ -369,6 +384,7 @@ impl Zone {
             Zone::Edge => "edge",
             Zone::App => "app",
             Zone::Data => "data",
+            Zone::Monitoring => "monitoring",
         }
     }
 }

@@ -10,12 +10,12 @@ use crate::plan::addresses::Addresses;
 use crate::plan::aspect::server_settings::Libraries;
 use crate::plan::aspect::{
     access, cache_memory, connections, database_endpoints, databases, definitions, encryption, extensions, graphql,
-    ingress, mail, migrations, secrets, server_settings, variables, volumes,
+    ingress, mail, migrations, monitoring, secrets, server_settings, variables, volumes,
 };
 use crate::plan::inputs::Inputs;
 use crate::plan::roster::{Roster, roster};
 use crate::plan::wiring::{Addition, Outcome, Planned, Wirings};
-use crate::plan::{HasuraMetadata, Network, ProjectFiles, Value as PlannedValue};
+use crate::plan::{HasuraMetadata, Network, Program, ProjectFiles, Value as PlannedValue};
 use crate::source::decode_plain;
 use crate::stack::env::MailSetting;
 use crate::stack::{Profile, Stack};
@@ -168,6 +168,7 @@ fn the_proxy_gets_a_certificate_unless_tls_ends_before_it() {
     let proxy = |mode: &str| {
         let mut stack = orders(&json!({ "route": { "subdomain": "orders" } }));
         stack["tls"] = json!({ "mode": mode });
+        stack["services"]["nginx"]["ports"] = json!({ "https": 443 });
         with(&stack, |inputs, roster| {
             let addresses = Addresses::plan(inputs, roster).part;
             let planned = ingress::plan(inputs, roster, &addresses, &secrets::Declared::default());
@@ -413,4 +414,70 @@ fn extensions_are_checked_against_the_image_and_loaded() {
     assert_eq!(planned("ghcr.io/acme/postgres:1", &[("one", "pg_cron")]), (vec![], vec!["pg_cron".to_owned()]));
     let two = planned("ghcr.io/acme/postgres:1", &[("one", "pg_cron"), ("two", "pg_cron")]);
     assert_eq!(two, (place("user1"), vec!["pg_cron".to_owned()]));
+}
+
+/// Returns the stack with a service that has every facet, and with Prometheus if it is part of the stack.
+fn monitored(facets: &Value, has_prometheus: bool) -> Value {
+    let mut orders = json!({ "image": "a/orders:1", "port": 8001, "otel": true });
+    for (name, value) in facets.as_object().unwrap() {
+        orders[name] = value.clone();
+    }
+    let mut services = json!({ "orders": orders });
+    if has_prometheus {
+        services["prometheus"] = json!({
+            "catalogue": "prometheus", "image": "a/prometheus:1", "ports": { "http": 9090 }, "zone": "monitoring",
+            "volumes": { "prometheus-data": { "path": "/prometheus", "size": "10GiB" } },
+        });
+        services["tempo"] = json!({
+            "catalogue": "tempo", "image": "a/tempo:1", "ports": { "http": 3200, "otlp-http": 4318 },
+        });
+    }
+    stack(&services)
+}
+
+fn monitoring_of(stack: &Value) -> Planned<crate::plan::Monitoring> {
+    with(stack, |inputs, roster| {
+        let server = databases::plan(inputs.stack, roster).part;
+        let declared = secrets::plan(inputs.stack, roster, &server).part;
+        monitoring::plan(inputs, roster, &declared)
+    })
+}
+
+#[test]
+fn prometheus_scrapes_the_services_with_metrics() {
+    let alert = json!({ "A": { "expr": "up == 0", "summary": "down" } });
+    let facets = json!({ "metrics": { "interval": "15s" }, "alerts": alert });
+    let planned = monitoring_of(&monitored(&facets, true));
+    let job = &planned.part.jobs[&name("orders")];
+    assert_eq!((job.port, job.path.as_str(), job.interval.0), (8001, "/metrics", 15_000));
+    assert_eq!(planned.part.alerts.keys().collect::<Vec<_>>(), [&name("orders")]);
+    let connection = Addition::Connection { to: name("orders"), port: 8001 };
+    assert!(additions(&planned, "prometheus").contains(&connection));
+    assert!(additions(&planned, "orders").contains(&Addition::Scraped(8001)));
+    let arguments = additions(&planned, "prometheus").into_iter().filter_map(|addition| match addition {
+        Addition::Arguments { arguments, .. } => Some(arguments[0].to_string()),
+        _ => None,
+    });
+    assert_eq!(arguments.collect::<Vec<_>>(), ["--storage.tsdb.retention.size=8053MB"]);
+    // A service without the facet, and a stack without Prometheus.
+    assert!(monitoring_of(&monitored(&json!({}), true)).part.jobs.is_empty());
+    let off = monitoring_of(&monitored(&facets, false));
+    assert!(off.part.programs.is_empty() && off.wirings.is_empty());
+    // A job ends, so it has no target.
+    let job = monitoring_of(&monitored(&json!({ "metrics": {}, "run": "once" }), true));
+    assert!(job.part.jobs.is_empty() && planned.part.programs.contains_key(&Program::Prometheus));
+}
+
+#[test]
+fn a_service_sends_traces_only_if_it_asks_for_them() {
+    let endpoint = |facets: &Value| {
+        let planned = monitoring_of(&monitored(facets, true));
+        let variable = VariableName::wrap("OTEL_EXPORTER_OTLP_ENDPOINT".into());
+        additions(&planned, "orders").into_iter().find_map(|addition| match addition {
+            Addition::DefaultVariable(name, PlannedValue::Text(value)) if name == variable => Some(value),
+            _ => None,
+        })
+    };
+    assert_eq!(endpoint(&json!({})).as_deref(), Some("http://tempo:4318"));
+    assert_eq!(endpoint(&json!({ "otel": false })), None);
 }

@@ -6,6 +6,7 @@ pub mod checked;
 pub mod credential_formats;
 pub mod credential_names;
 pub mod host_name;
+pub mod promql;
 pub mod ranged;
 pub mod size;
 pub mod text;
@@ -13,6 +14,7 @@ pub mod text;
 pub use address_range::AddressRange;
 pub use checked::Checked;
 pub use host_name::labels_below;
+pub use promql::{AlertName, Expression, PanelUnit, Series, SeriesValues};
 pub use size::{Cpus, Duration, Memory};
 pub use text::*;
 

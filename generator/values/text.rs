@@ -92,7 +92,7 @@ pub(crate) fn free(text: &str, max: usize) -> Option<String> {
 fn graphql_name(text: &str) -> Option<String> {
     let form = "letters, digits and `_`, not starting with a digit";
     only(text, 63, form, |c| c.is_ascii_alphabetic() || c == '_', |c| c.is_ascii_alphanumeric() || c == '_')
-        .or_else(|| text.starts_with("__").then(|| "names that start with `__` belong to GraphQL".into()))
+        .or_else(|| text.starts_with("__").then(|| "GraphQL reserves names that start with `__`".into()))
 }
 
 fn absolute(text: &str) -> Option<String> {
@@ -240,12 +240,12 @@ checked! {
     }
 }
 checked! {
-    /// A name of GraphQL. Names that start with two underscores belong to the introspection.
+    /// A name of GraphQL. Names that start with two underscores are reserved for introspection.
     GraphqlName, "a GraphQL name of letters, digits and underscores", "checkout",
     |t| graphql_name(t), BadName
 }
 checked! {
-    /// A type of GraphQL: a name, in brackets for a list, with `!` where null is excluded.
+    /// A type of GraphQL: a name, in brackets for a list, with `!` if it is never null.
     GraphqlType, "a GraphQL type", "[OrderLine!]!",
     |t| {
         let t = t.strip_suffix('!').unwrap_or(t);

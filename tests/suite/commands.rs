@@ -139,7 +139,7 @@ fn a_mount_without_a_source_is_a_warning() {
         r#"{ project = "shop", domain = "shop.example.com",
              services.orders = { image = "a/b:1", mounts = [{ source = "static", target = "/srv" }] } }"#,
     );
-    let warned = |ran: &Ran| ran.stderr.contains("warning[NS312]: there is no `static` beside");
+    let warned = |ran: &Ran| ran.stderr.contains("warning[NS312]: `static` does not exist in the folder of the stack");
     let place = "--> stack.ncl:3:72 (services.orders.mounts[0].source)\n   = in: local, prod, staging\n";
     let first = nself_in(case.path(), ["gen"]);
     assert!(first.code == 0 && warned(&first) && first.stderr.contains(place), "{}", first.stderr);

@@ -1,5 +1,5 @@
-//! Calls of Hasura that services answer. Hasura's engine cannot be installed for tests: its published types check the whole
-//! metadata, and GraphQL's reference implementation reads the signatures.
+//! Requests of Hasura that services answer. Hasura's engine cannot be installed for tests, so its published types check
+//! the metadata, and GraphQL's reference implementation reads the signatures.
 
 use std::fs;
 use std::path::Path;
@@ -48,8 +48,9 @@ fn with_calls(folder: &Path) -> Option<Value> {
     Some(value)
 }
 
-/// Takes out what the published types of this version lack: event triggers of tables and timeouts of actions.
-fn take_unpublished(metadata: &mut Value) -> Vec<Value> {
+/// Removes and returns the parts that this version of the published types does not contain: event triggers of tables
+/// and timeouts of actions.
+fn remove_unpublished(metadata: &mut Value) -> Vec<Value> {
     let all = &mut metadata["metadata"];
     for action in all["actions"].as_array_mut().unwrap() {
         let timeout = action["definition"].as_object_mut().unwrap().remove("timeout").unwrap();
@@ -61,7 +62,7 @@ fn take_unpublished(metadata: &mut Value) -> Vec<Value> {
     triggers.flat_map(|list| list.as_array().unwrap().clone()).collect()
 }
 
-/// Whether the published converter reads the event triggers.
+/// Returns the result of the published converter for the event triggers.
 fn reads_triggers(triggers: &Value) -> Option<Ran> {
     let modules = tool("metadata")?.join("node_modules");
     let file = tempfile::NamedTempFile::new().unwrap();
@@ -78,7 +79,7 @@ fn handlers_case() -> std::path::PathBuf {
 #[test]
 fn metadata_with_calls_has_the_published_type() {
     let Some(mut good) = with_calls(&handlers_case().join("hasura")) else { return };
-    let triggers = json!(take_unpublished(&mut good));
+    let triggers = json!(remove_unpublished(&mut good));
     assert_eq!(triggers.as_array().unwrap().len(), 1);
     let Some(ran) = reads_triggers(&triggers) else { return };
     assert_eq!(ran.code, 0, "{}", ran.stderr);
@@ -121,7 +122,7 @@ fn a_call_reaches_the_service_with_its_secret_in_a_variable() {
         "{hasura}"
     );
     let copy = &compose["services"]["hasura-partners"];
-    assert!(copy["environment"]["NSELF_HEADER_WEBHOOK_KEY"].is_null(), "no secret of calls that it does not make");
+    assert!(copy["environment"]["NSELF_HEADER_WEBHOOK_KEY"].is_null(), "a copy has no secrets of other calls");
 }
 
 #[test]
@@ -132,11 +133,11 @@ fn an_endpoint_serves_its_own_part_of_the_api() {
     assert_eq!(names, ["order_lines", "orders"]);
     let text = tables.to_string();
     assert!(!text.contains("customer") && !text.contains("total"), "other roles, tables and columns: {text}");
-    assert!(!text.contains("event_triggers"), "each event has one sender");
-    assert_eq!(read(&part.join("cron_triggers.yaml")), json!([]), "each cron trigger has one sender");
+    assert!(!text.contains("event_triggers"), "a copy would send each event again");
+    assert_eq!(read(&part.join("cron_triggers.yaml")), json!([]), "a copy would call each cron trigger again");
     assert_eq!(read(&part.join("remote_schemas.yaml")), json!([]));
     let Some(mut value) = with_calls(&part) else { return };
-    assert_eq!(take_unpublished(&mut value), [] as [Value; 0]);
+    assert_eq!(remove_unpublished(&mut value), [] as [Value; 0]);
     assert_eq!(value["metadata"]["actions"].as_array().unwrap().len(), 1);
     assert!(type_error(&value).is_none_or(|ran| ran.code == 0));
     // The original serves everything.
@@ -145,7 +146,7 @@ fn an_endpoint_serves_its_own_part_of_the_api() {
 }
 
 #[test]
-fn a_cluster_admits_the_calls() {
+fn the_network_policies_of_a_cluster_allow_the_calls() {
     let case = project(&golden(false).into_iter().find(|case| name(case) == "hasura-handlers").unwrap());
     let text = fs::read_to_string(case.path().join("stack.ncl")).unwrap();
     let text = text
@@ -161,7 +162,7 @@ fn a_cluster_admits_the_calls() {
 }
 
 #[test]
-fn a_stack_without_calls_has_no_such_metadata() {
+fn a_stack_without_calls_has_no_metadata_folder() {
     let case = stack(r#"{ project = "shop", domain = "shop.example.com" }"#);
     assert_eq!(nself_in(case.path(), ["gen", "--env", "local"]).code, 0);
     assert!(!case.path().join("deploy/local/hasura").exists());

@@ -65,7 +65,7 @@ fn slots() -> Vec<Slot> {
 fn walk(root: &Value, schema: &Value, path: &mut Vec<String>, found: &mut Vec<Vec<String>>) {
     if path.len() > 9
         || path.iter().filter(|step| ["join", "by_profile", "container"].contains(&step.as_str())).count() > 1
-        // A frontend's container is a service, whose handlers have their slots there.
+        // A frontend's container is a service, and the handlers of services have their own slots.
         || path.iter().any(|step| step == "container") && path.iter().any(|step| step == "hasura")
     {
         return;
@@ -101,9 +101,25 @@ fn walk(root: &Value, schema: &Value, path: &mut Vec<String>, found: &mut Vec<Ve
     }
 }
 
+/// Adds the monitoring bundle, and all facets of the probe, so that their texts reach files.
+fn add_monitoring(stack: &mut Value) {
+    stack["secrets"] = json!({ "probe": { "external": "a URL" } });
+    let receiver = json!({ "webhook": { "url": { "secret": "probe" } } });
+    stack["monitoring"] = json!({ "enabled": true, "receivers": { "probe": receiver } });
+    let series = json!({ "up{}": "1" });
+    let alert = json!({ "expr": "up == 0", "summary": "down", "test": { "fires": series, "quiet": series } });
+    let probe = &mut stack["services"]["probe"];
+    probe["metrics"] = json!({});
+    probe["alerts"] = json!({ "Probe": alert });
+    probe["dashboards"] = json!({ "probe": { "title": "probe", "panels": [] } });
+}
+
 /// Returns a small valid stack with `text` at `path`.
 fn fill(path: &[String], text: &str) -> Value {
     let mut stack = json!({ "project": "shop", "domain": "shop.example.com", "services": { "probe": { "image": "a/probe:1", "port": 8001, "route": { "subdomain": "probe" } } } });
+    if path.iter().any(|step| ["alerts", "dashboards", "metrics", "monitoring"].contains(&step.as_str())) {
+        add_monitoring(&mut stack);
+    }
     let mut at = &mut stack;
     for (i, step) in path.iter().enumerate() {
         let last = i + 1 == path.len();
@@ -111,6 +127,7 @@ fn fill(path: &[String], text: &str) -> Value {
             "*" if last => text,
             "*" if path[i - 1] == "services" => "probe",
             "*" if path[i - 1].contains("env") || path[i - 1] == "args" => "PROBE",
+            "*" if path[i - 1] == "alerts" => "Probe",
             "*" if path[i - 1] == "files" => "/etc/probe.yaml",
             "*" => "probe",
             other => other,
@@ -186,13 +203,16 @@ bad = 0
 found = 0
 for path, secrets, fidelity, hostile, shown in json.load(sys.stdin):
     document = yaml.safe_load(open(path))
-    files = glob.glob(os.path.dirname(path) + '/files/probe/**/*', recursive=True)
-    written = [open(file, newline='').read() for file in files if os.path.isfile(file)]
     metadata = glob.glob(os.path.join(os.path.dirname(path), 'hasura', '**', '*.yaml'), recursive=True)
-    all_texts = [text for file in metadata for text in texts(yaml.safe_load(open(file)))]
-    all_texts += written + list(texts(document)) + list(texts(json.load(open(secrets)))) + list(texts(json.load(open(fidelity))))
+    files = glob.glob(os.path.dirname(path) + '/files/probe/**/*', recursive=True)
+    for kind in ['yml', 'yaml', 'json']:
+        metadata += glob.glob(os.path.join(os.path.dirname(path), 'monitoring', '**', '*.' + kind), recursive=True)
+    all_texts = [open(file, newline='').read() for file in files if os.path.isfile(file)]
+    all_texts += [text for file in metadata for text in texts(yaml.safe_load(open(file)))]
+    all_texts += list(texts(document)) + list(texts(json.load(open(secrets)))) + list(texts(json.load(open(fidelity))))
     expected = {'auth', 'hasura', 'nginx', 'postgres', 'probe'}
-    if set(document['services']) - {'hasura-probe', 'probe-probe'} != expected:
+    bundle = {'alertmanager', 'alloy', 'cadvisor', 'grafana', 'loki', 'node-exporter', 'postgres-exporter', 'prometheus', 'tempo'}
+    if set(document['services']) - {'hasura-probe', 'probe-probe'} - bundle != expected:
         print(shown, sorted(document['services'])); bad += 1
     doubled = hostile.replace('$', '$$')
     if hostile in all_texts or doubled in all_texts or any(isinstance(t, str) and doubled in t for t in all_texts):

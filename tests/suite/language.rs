@@ -165,11 +165,16 @@ fn schema_and_completions_go_to_stdout() {
 }
 
 #[test]
-fn monitoring_without_output_is_refused() {
-    // Monitoring is not supported in this release, so enabling it is an error.
-    let case = stack(r#"{ project = "shop", domain = "shop.example.com", monitoring.enabled = true }"#);
-    let ran = nself_in(case.path(), ["gen"]);
-    assert!(ran.code == 2 && ran.stderr.contains("NS703"));
+fn servers_without_monitoring_are_warned_about() {
+    let warns = |monitoring: &str| {
+        let case = stack(&format!(r#"{{ project = "shop", domain = "shop.example.com", {monitoring} }}"#));
+        let ran = nself_in(case.path(), ["gen", "--env", "prod"]);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        ran.stderr.contains("NS704")
+    };
+    assert!(warns(""));
+    assert!(!warns("monitoring.waive = \"another team watches it\""));
+    assert!(!warns("monitoring.enabled = true"));
     assert_services_refused(r#"hasura.env.HASURA_GRAPHQL_METRICS_SECRET = nself.secret "jwt_key""#, "NS405");
 }
 

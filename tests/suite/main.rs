@@ -30,6 +30,7 @@ mod lock;
 mod mail;
 mod manifest;
 mod mistakes;
+mod monitoring;
 mod nginx;
 mod order;
 mod ownership;

@@ -53,7 +53,7 @@ pub fn service(
         working_dir: planned.working_dir.as_ref().map(ToString::to_string),
         restart: if planned.runs_once() { "no" } else { "unless-stopped" },
         healthcheck: health::healthcheck(&planned.health),
-        logging: planned.logging.as_ref().map_or_else(Logging::default, logging),
+        logging: logging(plan, planned),
         labels: labels(planned, mounted),
         user: planned.user.as_ref().map(ToString::to_string),
         cap_add: planned.capabilities.iter().map(ToString::to_string).collect(),
@@ -70,6 +70,21 @@ pub fn service(
         ..resources(planned, is_old)
     };
     Ok(service)
+}
+
+/// Returns how the engine keeps the container's output. The collector of logs learns the name of the service from a label
+/// in each line.
+fn logging(plan: &Plan, planned: &plan::Service) -> Logging {
+    if let Some(declared) = &planned.logging {
+        let options = declared.options.iter().map(|(name, value)| (name.to_string(), Scalar::text(value.as_str())));
+        return Logging { driver: declared.driver.name(), options: options.collect() };
+    }
+    let mut logging = Logging::default();
+    let collects = |monitoring: &plan::Monitoring| monitoring.programs.contains_key(&plan::Program::Alloy);
+    if plan.monitoring.as_ref().is_some_and(collects) {
+        logging.options.insert("labels".to_owned(), Scalar::text("com.docker.compose.service"));
+    }
+    logging
 }
 
 /// Returns a service with only its limits set. Older implementations of Compose read separate keys instead of `deploy`.
@@ -204,11 +219,6 @@ fn extra_hosts(planned: &plan::Service) -> Vec<String> {
     let host = planned.reaches_host.then(|| "host.docker.internal:host-gateway".to_owned());
     let fixed = planned.extra_hosts.iter().map(|(name, address)| format!("{name}:{address}"));
     host.into_iter().chain(fixed).collect()
-}
-
-fn logging(declared: &crate::stack::Logging) -> Logging {
-    let options = declared.options.iter().map(|(name, value)| (name.to_string(), Scalar::text(value.as_str())));
-    Logging { driver: declared.driver.name(), options: options.collect() }
 }
 
 /// Returns the labels of the stack, and the digest of the mounted files.

@@ -48,7 +48,7 @@ impl<'a> Actions<'a> {
     }
 }
 
-/// Returns the contents of `actions.graphql`. Every word in it is a checked name.
+/// Returns the contents of `actions.graphql`. Every name in it was checked before.
 pub fn graphql(metadata: &HasuraMetadata) -> String {
     let of_kind = |query: bool| {
         let actions = metadata.actions.iter().filter(move |action| (action.kind == ActionKind::Query) == query);

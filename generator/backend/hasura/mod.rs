@@ -127,7 +127,20 @@ fn database(source: &HasuraSource) -> Database<'_> {
 }
 
 fn file(name: &QualifiedName) -> String {
-    format!("{}_{}.yaml", name.schema, name.name)
+    format!("{}_{}.yaml", part_of_file(&name.schema), part_of_file(&name.name))
+}
+
+/// Returns a name as a part of a file name: every byte other than a-z, 0-9 and `_` becomes `-` and two hexadecimal digits.
+/// Upper case is replaced too, because some file systems do not distinguish it.
+fn part_of_file(name: &str) -> String {
+    let mut out = String::new();
+    for byte in name.bytes() {
+        match byte {
+            b'a'..=b'z' | b'0'..=b'9' | b'_' => out.push(byte.into()),
+            other => out.push_str(&format!("-{other:02x}")),
+        }
+    }
+    out
 }
 
 fn include(name: &QualifiedName) -> String {

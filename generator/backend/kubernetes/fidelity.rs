@@ -21,6 +21,12 @@ pub const TABLE: &[Row] = &[
     ("access", Handling::Elsewhere("ConfigMap of postgres; NetworkPolicy decides which pods reach the server")),
     ("files", Handling::Elsewhere("ConfigMap of the service")),
     ("graphql", Handling::Elsewhere("ConfigMap of hasura")),
+    ("monitoring", Handling::Elsewhere("ConfigMaps of prometheus, alertmanager, grafana, loki, tempo and alloy")),
+    ("services.*.metrics_port", Handling::Emitted("Service, headless, by which Prometheus finds all pods")),
+    (
+        "services.*.on_clusters",
+        Handling::Emitted("Role, ClusterRole, securityContext.runAsUser; a service that is replaced has no objects"),
+    ),
     ("ingress", Handling::Elsewhere("ConfigMap of nginx, edge/")),
     ("secrets.*.recipe", Handling::Elsewhere("secrets.json")),
     ("secrets.*.min_length", Handling::Elsewhere("secrets.json")),

@@ -14,6 +14,7 @@ mod network;
 mod pod;
 mod quota;
 mod raw_keys;
+mod roles;
 mod secrets;
 mod slice;
 mod volumes;
@@ -158,7 +159,8 @@ fn application(cluster: &Cluster, name: &ServiceName, service: &plan::Service) -
     let mut findings = Findings::default();
     findings.extend(refused_by_pod_security(service));
     let metadata = cluster.metadata(name, service.zone);
-    let body = Body::Account { automount_service_account_token: false };
+    let reads = !service.on_clusters.reads.is_empty();
+    let body = Body::Account { automount_service_account_token: reads };
     let mut objects = vec![Object { api_version: "v1", kind: "ServiceAccount", metadata, body }];
     let configs: BTreeMap<&String, &ConfigMap> = service
         .config
@@ -172,6 +174,7 @@ fn application(cluster: &Cluster, name: &ServiceName, service: &plan::Service) -
     }
     let pod = findings.value(pod::pod(cluster, name, service).map(Some));
     objects.extend(pod.into_iter().flat_map(|pod| workload::objects(cluster, name, service, pod)));
+    objects.extend(roles::objects(cluster, name, service));
     objects.extend(network::addresses(cluster, name, service));
     objects.extend(network::policies(cluster, name, service));
     findings.into_result(objects)

@@ -51,9 +51,25 @@ pub struct Metadata {
 #[serde(untagged, rename_all_fields = "camelCase")]
 pub enum Body {
     Bare {},
-    Account { automount_service_account_token: bool },
-    Config { immutable: bool, data: BTreeMap<String, String> },
-    Spec { spec: Box<Spec> },
+    Account {
+        automount_service_account_token: bool,
+    },
+    Config {
+        immutable: bool,
+        data: BTreeMap<String, String>,
+    },
+    /// A Role or ClusterRole.
+    Rules {
+        rules: Value,
+    },
+    /// A RoleBinding or ClusterRoleBinding.
+    Binding {
+        role_ref: Value,
+        subjects: Value,
+    },
+    Spec {
+        spec: Box<Spec>,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]

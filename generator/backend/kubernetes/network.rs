@@ -7,12 +7,30 @@ use super::cluster::{Cluster, selector};
 use super::model::{Labels, Metadata, Object, Policy, Service as Address, ServicePort, Spec};
 use crate::plan::network::not_the_internet;
 use crate::plan::{Connection, Service};
-use crate::stack::{ClusterEdge, IpFamilies, Protocol, Published};
+use crate::stack::{ClusterEdge, ClusterRead, IpFamilies, Protocol, Published};
 use crate::values::ServiceName;
 
 /// Returns the name of the headless Service by which a StatefulSet's pods find each other.
 pub fn peers(name: &ServiceName) -> String {
     format!("{name}-peers")
+}
+
+/// Returns the headless Service by which Prometheus finds all pods of a service, ready or not.
+fn scraped(cluster: &Cluster, name: &ServiceName, service: &Service) -> Option<Object> {
+    let port = service.metrics_port?;
+    let (ip_family_policy, ip_families) = ip_families(cluster);
+    let address = Address {
+        kind: "ClusterIP",
+        cluster_ip: Some("None"),
+        ip_family_policy,
+        ip_families,
+        publish_not_ready_addresses: true,
+        external_traffic_policy: None,
+        selector: selector(name),
+        ports: vec![ServicePort { app_protocol: None, ..service_port(service, "metrics", port) }],
+    };
+    let metadata = Metadata { name: format!("{name}-metrics"), ..cluster.metadata(name, service.zone) };
+    Some(Object::spec("v1", "Service", metadata, Spec::Service(address)))
 }
 
 /// The port of the edge's Service for gRPC. It leads to nginx's port for HTTP. A gateway uses HTTP/2 on it, so
@@ -42,6 +60,7 @@ pub fn addresses(cluster: &Cluster, name: &ServiceName, service: &Service) -> Ve
     let annotations = cluster.settings.service_annotations.get(name).into_iter().flatten();
     annotated.annotations.extend(annotations.map(|(name, value)| (name.to_string(), value.to_string())));
     let mut objects = vec![Object::spec("v1", "Service", annotated, Spec::Service(address.clone()))];
+    objects.extend(scraped(cluster, name, service));
     objects.extend(service.aliases.iter().map(|alias| {
         let ports = address.ports.iter().map(|port| ServicePort { node_port: None, ..port.clone() });
         let address =
@@ -189,6 +208,9 @@ pub fn policies(cluster: &Cluster, name: &ServiceName, service: &Service) -> Vec
             objects.push(policy(&format!("to-{to}-{port}"), Direction::Egress, rule));
         }
     }
+    if let Some(rule) = api_servers(service) {
+        objects.push(policy("to-api", Direction::Egress, rule));
+    }
     let public = service.public_ports().filter(|_| *name != cluster.plan.ingress.service);
     let public =
         public.map(|publish| json!({ "port": publish.container_port, "protocol": protocol(publish.protocol) }));
@@ -213,6 +235,17 @@ pub fn policies(cluster: &Cluster, name: &ServiceName, service: &Service) -> Vec
         objects.push(policy("to-internet", Direction::Egress, rule));
     }
     objects
+}
+
+/// Returns the rule for a service that reads the cluster's API, on the usual ports of API servers, and of kubelets. Their
+/// addresses are those of nodes, which no selector matches.
+fn api_servers(service: &Service) -> Option<Value> {
+    let reads = &service.on_clusters.reads;
+    let kubelets = reads.contains(&ClusterRead::Nodes).then_some(10_250);
+    let ports = [443, 6443].into_iter().chain(kubelets);
+    let ports: Vec<Value> = ports.map(|port| json!({ "port": port, "protocol": "TCP" })).collect();
+    let anywhere = json!([{ "ipBlock": { "cidr": "0.0.0.0/0" } }, { "ipBlock": { "cidr": "::/0" } }]);
+    (!reads.is_empty()).then(|| json!({ "to": anywhere, "ports": ports }))
 }
 
 /// Returns the objects for all pods of the namespace: all traffic is refused except queries to the cluster's DNS.

@@ -36,7 +36,7 @@ pub fn pod(cluster: &Cluster, name: &ServiceName, service: &Service) -> Result<P
     };
     let pod = Pod {
         service_account_name: name.to_string(),
-        automount_service_account_token: false,
+        automount_service_account_token: !service.on_clusters.reads.is_empty(),
         enable_service_links: false,
         share_process_namespace: service.init,
         security_context: pod_security(service),

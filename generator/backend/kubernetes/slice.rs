@@ -176,6 +176,7 @@ fn head(plan: &Plan) -> Plan {
         access: None,
         graphql: BTreeMap::new(),
         migrations: BTreeMap::new(),
+        monitoring: None,
         compat: plan.compat,
         kubernetes: plan.kubernetes.clone(),
         project_folder: plan.project_folder.clone(),

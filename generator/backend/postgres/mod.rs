@@ -156,6 +156,7 @@ fn view(name: &SqlIdent, database: &Database) -> DatabaseView {
                     Access::Schema => "schema",
                     Access::Write => "write",
                     Access::Read => "read",
+                    Access::Monitor => "monitor",
                 },
             })
             .collect(),

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use super::Check;
 use crate::database::model::*;
 use crate::diagnostic::FieldPath;
-use crate::values::SqlIdent;
 
 impl Check<'_> {
     pub(super) fn index(&mut self, table: &Table, index: &Index, path: &FieldPath) {
@@ -47,12 +46,12 @@ impl Check<'_> {
             self.report(references, "both sides of a foreign key need the same number of columns", "");
             return;
         }
-        let wanted: BTreeSet<&SqlIdent> = key.references.columns.iter().collect();
-        let same = |columns: &[SqlIdent]| columns.iter().collect::<BTreeSet<_>>() == wanted;
+        let wanted: BTreeSet<&SqlName> = key.references.columns.iter().collect();
+        let same = |columns: &[SqlName]| columns.iter().collect::<BTreeSet<_>>() == wanted;
         let unique = same(&target.primary_key)
             || target.uniques.values().any(|unique| same(&unique.columns) && unique.deferrable == Deferrable::No)
             || target.indexes.values().any(|index| {
-                let columns: Vec<SqlIdent> = index.columns.iter().filter_map(|column| column.column.clone()).collect();
+                let columns: Vec<SqlName> = index.columns.iter().filter_map(|column| column.column.clone()).collect();
                 index.unique && index.predicate.is_none() && columns.len() == index.columns.len() && same(&columns)
             });
         if !unique {

@@ -7,8 +7,13 @@ use crate::database::ddl;
 use crate::database::model::*;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 
+/// Returns whether a schema is one of the server, or one that the server refuses to create.
+fn is_reserved(name: &SqlName) -> bool {
+    name.as_str().starts_with("pg_") || name.as_str() == "information_schema"
+}
+
 impl Check<'_> {
-    /// Reports objects whose schema is not declared.
+    /// Reports schemas that belong to the server, and objects whose schema is not declared.
     pub(super) fn namespaces(&mut self) {
         let schema = self.schema;
         let all = schema.tables.keys().map(|name| ("tables", name));
@@ -16,6 +21,10 @@ impl Check<'_> {
         let all = all.chain(schema.types.keys().map(|name| ("types", name)));
         let all = all.chain(schema.sequences.keys().map(|name| ("sequences", name)));
         let all = all.chain(schema.functions.keys().map(|name| ("functions", name)));
+        for name in schema.schemas.keys().filter(|name| is_reserved(name)) {
+            let path = self.root.key("schemas").key(name.as_str());
+            self.report(path, format!("the schema `{name}` belongs to PostgreSQL"), "choose a different name");
+        }
         for (kind, name) in all {
             if name.schema() != PUBLIC && !schema.schemas.keys().any(|known| known.as_str() == name.schema()) {
                 let path = self.path(kind, name);

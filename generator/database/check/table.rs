@@ -4,19 +4,18 @@ use std::collections::BTreeSet;
 
 use super::Check;
 use crate::database::model::*;
-use crate::diagnostic::FieldPath;
-use crate::values::SqlIdent;
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
 
 impl Check<'_> {
     pub(super) fn columns<'a>(
         &mut self,
         table: &Table,
-        names: impl IntoIterator<Item = &'a SqlIdent>,
+        names: impl IntoIterator<Item = &'a SqlName>,
         path: &FieldPath,
     ) {
         for name in names {
             if !table.columns.contains_key(name) {
-                let near = crate::words::nearest(name.as_str(), table.columns.keys().map(SqlIdent::as_str));
+                let near = crate::words::nearest(name.as_str(), table.columns.keys().map(SqlName::as_str));
                 let hint = near.map_or(String::new(), |near| format!("did you mean `{near}`?"));
                 self.report(path.clone(), format!("there is no column `{name}`"), &hint);
             }
@@ -25,9 +24,6 @@ impl Check<'_> {
 
     pub(super) fn table(&mut self, name: &ObjectName, table: &Table) {
         let path = self.path("tables", name);
-        if table.columns.is_empty() {
-            self.report(path.clone(), format!("{name} has no columns"), "");
-        }
         for (column_name, column) in &table.columns {
             self.column(column, &path.key("columns").key(column_name.as_str()));
         }
@@ -61,7 +57,7 @@ impl Check<'_> {
 
     fn constraint_names(&mut self, table: &Table, path: &FieldPath) {
         let constraints = table.uniques.keys().chain(table.checks.keys()).chain(table.excludes.keys());
-        let mut names: BTreeSet<&SqlIdent> = BTreeSet::new();
+        let mut names: BTreeSet<&SqlName> = BTreeSet::new();
         for name in constraints.chain(table.foreign_keys.keys()) {
             if !names.insert(name) {
                 self.report(path.clone(), format!("two constraints have the name `{name}`"), "");
@@ -102,7 +98,12 @@ impl Check<'_> {
 
     fn policy(&mut self, table: &Table, policy: &Policy, path: &FieldPath) {
         if table.row_security == RowSecurity::Off {
-            self.report(path.clone(), "a policy has no effect while `row_security` is off", "set it to 'on or 'forced");
+            let message = "the policy has no effect while `row_security` is off";
+            self.findings.push(
+                Diagnostic::warning(Code::SchemaInvalid, path.clone())
+                    .message(message)
+                    .hint("set it to 'on or 'forced"),
+            );
         }
         let has_fitting_conditions = match policy.command {
             Command::Insert => policy.using.is_none() && policy.check.is_some(),

@@ -1,18 +1,15 @@
 //! SQL of constraints and indexes.
 
 use crate::database::model::*;
-use crate::values::SqlIdent;
 
 /// Returns the name of a table's primary key constraint.
-pub fn primary_key_name(name: &ObjectName, table: &Table) -> SqlIdent {
+pub fn primary_key_name(name: &ObjectName, table: &Table) -> SqlName {
     table.primary_key_name.clone().unwrap_or_else(|| usual_key_name(name))
 }
 
 /// Returns the default name of a primary key. A name has at most 63 bytes, 5 of which are the suffix.
-pub fn usual_key_name(table: &ObjectName) -> SqlIdent {
-    use crate::values::Checked;
-    let kept: String = table.name().chars().take(58).collect();
-    SqlIdent::wrap(format!("{kept}_pkey"))
+pub fn usual_key_name(table: &ObjectName) -> SqlName {
+    SqlName::truncated(&format!("{}_pkey", prefix(table.name(), 58)))
 }
 
 /// Returns the primary key as a table constraint; `None` for a table without one.
@@ -32,7 +29,7 @@ pub fn deferrable(when: Deferrable) -> &'static str {
 }
 
 /// Returns a unique constraint.
-pub fn unique(name: &SqlIdent, unique: &Unique) -> String {
+pub fn unique(name: &SqlName, unique: &Unique) -> String {
     let nulls = if unique.nulls_not_distinct { " NULLS NOT DISTINCT" } else { "" };
     format!(
         "CONSTRAINT {} UNIQUE{nulls} ({}){}{}",
@@ -43,17 +40,17 @@ pub fn unique(name: &SqlIdent, unique: &Unique) -> String {
     )
 }
 
-fn include(columns: &[SqlIdent]) -> String {
+fn include(columns: &[SqlName]) -> String {
     if columns.is_empty() { String::new() } else { format!(" INCLUDE ({})", list(columns)) }
 }
 
 /// Returns a check constraint.
-pub fn check(name: &SqlIdent, expression: &Expression) -> String {
+pub fn check(name: &SqlName, expression: &Expression) -> String {
     format!("CONSTRAINT {} CHECK ({expression})", quoted(name))
 }
 
 /// Returns an exclusion constraint.
-pub fn exclude(name: &SqlIdent, exclude: &Exclude) -> String {
+pub fn exclude(name: &SqlName, exclude: &Exclude) -> String {
     let elements: Vec<String> =
         exclude.elements.iter().map(|element| format!("({}) WITH {}", element.expression, element.with)).collect();
     let predicate = exclude.predicate.as_ref().map_or(String::new(), |only| format!(" WHERE ({only})"));
@@ -61,7 +58,7 @@ pub fn exclude(name: &SqlIdent, exclude: &Exclude) -> String {
 }
 
 /// Returns a foreign key constraint.
-pub fn foreign_key(name: &SqlIdent, key: &ForeignKey) -> String {
+pub fn foreign_key(name: &SqlName, key: &ForeignKey) -> String {
     let set =
         if key.on_delete_columns.is_empty() { String::new() } else { format!(" ({})", list(&key.on_delete_columns)) };
     format!(
@@ -78,7 +75,7 @@ pub fn foreign_key(name: &SqlIdent, key: &ForeignKey) -> String {
 
 /// Returns `CREATE INDEX`. A concurrent build does not block writers, and is skipped if the index exists, so that an
 /// interrupted migration can be repeated.
-pub fn create_index(table: &ObjectName, name: &SqlIdent, index: &Index, concurrently: bool) -> String {
+pub fn create_index(table: &ObjectName, name: &SqlName, index: &Index, concurrently: bool) -> String {
     let columns: Vec<String> = index.columns.iter().map(index_column).collect();
     format!(
         "CREATE {}INDEX {}{} ON {} USING {} ({}){}{}{};",
@@ -116,7 +113,7 @@ fn index_column(column: &IndexColumn) -> String {
 }
 
 /// Returns the index behind a unique constraint or primary key.
-pub fn unique_index(columns: &[SqlIdent], include: &[SqlIdent], nulls_not_distinct: bool) -> Index {
+pub fn unique_index(columns: &[SqlName], include: &[SqlName], nulls_not_distinct: bool) -> Index {
     let columns = columns.iter().map(|name| IndexColumn { column: Some(name.clone()), ..IndexColumn::default() });
     Index {
         columns: columns.collect(),

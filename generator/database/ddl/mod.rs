@@ -7,7 +7,7 @@ mod table;
 mod types;
 
 use crate::database::model::*;
-use crate::values::{ExtensionName, SqlIdent, Text};
+use crate::values::{ExtensionName, Text};
 
 pub use keys::*;
 pub use routine::*;
@@ -16,7 +16,7 @@ pub use table::*;
 pub use types::*;
 
 /// Returns `CREATE SCHEMA`.
-pub fn create_schema(name: &SqlIdent) -> String {
+pub fn create_schema(name: &SqlName) -> String {
     format!("CREATE SCHEMA {};", quoted(name))
 }
 
@@ -26,7 +26,7 @@ const OWN_SCHEMA: [&str; 3] = ["pg_cron", "postgis_tiger_geocoder", "postgis_top
 /// Returns `CREATE EXTENSION`.
 pub fn create_extension(name: &ExtensionName) -> String {
     let schema = if OWN_SCHEMA.contains(&name.as_str()) { "" } else { " SCHEMA public" };
-    format!("CREATE EXTENSION IF NOT EXISTS \"{name}\"{schema};")
+    format!("CREATE EXTENSION IF NOT EXISTS {}{schema};", quoted(name))
 }
 
 /// Returns `COMMENT ON`; `None` removes the comment.
@@ -37,8 +37,11 @@ pub fn comment(kind: &str, object: &str, text: Option<&Text>) -> String {
 
 /// Returns a statement that fails if the query finds rows that would be lost.
 pub fn fail_if_rows(lossy: &str, message: &str) -> String {
-    format!(
-        "DO $guard$ BEGIN IF EXISTS ({lossy}) THEN RAISE EXCEPTION {}; END IF; END $guard$;",
-        literal(&message.replace('%', "%%"))
-    )
+    let message = literal(&message.replace('%', "%%"));
+    let body = format!("BEGIN IF EXISTS ({lossy}) THEN RAISE EXCEPTION {message}; END IF; END");
+    // A name in the query could contain the tag.
+    let tags =
+        (0..).map(|number: usize| format!("$guard{}$", if number == 0 { String::new() } else { number.to_string() }));
+    let tag = tags.into_iter().find(|tag| !body.contains(tag.as_str())).unwrap_or_default();
+    format!("DO {tag} {body} {tag};")
 }

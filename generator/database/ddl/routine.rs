@@ -2,7 +2,6 @@
 
 use super::{comment, create_index, grants};
 use crate::database::model::*;
-use crate::values::SqlIdent;
 
 /// Returns the SQL that creates a view with its indexes, grants and comment.
 pub fn create_view(name: &ObjectName, view: &View) -> String {
@@ -99,7 +98,7 @@ pub fn replace_function(name: &ObjectName, function: &Function, create: &str) ->
 }
 
 /// Returns `CREATE TRIGGER`.
-pub fn create_trigger(table: &ObjectName, name: &SqlIdent, trigger: &Trigger) -> String {
+pub fn create_trigger(table: &ObjectName, name: &SqlName, trigger: &Trigger) -> String {
     let events: Vec<String> = trigger
         .events
         .iter()

@@ -4,7 +4,7 @@ use crate::database::model::*;
 use crate::values::SqlIdent;
 
 /// Returns `CREATE POLICY`.
-pub fn create_policy(table: &ObjectName, name: &SqlIdent, policy: &Policy) -> String {
+pub fn create_policy(table: &ObjectName, name: &SqlName, policy: &Policy) -> String {
     let kind = if policy.restrictive { "RESTRICTIVE" } else { "PERMISSIVE" };
     let roles: Vec<String> = policy.roles.iter().map(role).collect();
     let roles = if roles.is_empty() { "PUBLIC".into() } else { roles.join(", ") };

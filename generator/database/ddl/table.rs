@@ -2,10 +2,9 @@
 
 use super::{check, exclude, primary_key, unique};
 use crate::database::model::*;
-use crate::values::SqlIdent;
 
 /// Returns a column in the form of CREATE TABLE and ADD COLUMN.
-pub fn column(name: &SqlIdent, column: &Column) -> String {
+pub fn column(name: &SqlName, column: &Column) -> String {
     let mut sql = format!("{} {}", quoted(name), column.kind.sql());
     if let Some(collation) = column.collation {
         sql += &format!(" COLLATE {}", collation.sql());
@@ -48,7 +47,8 @@ pub fn create_table(name: &ObjectName, table: &Table) -> String {
     parts.extend(table.checks.iter().map(|(name, check)| self::check(name, check)));
     parts.extend(table.excludes.iter().map(|(name, exclude)| self::exclude(name, exclude)));
     let unlogged = if table.unlogged { "UNLOGGED " } else { "" };
-    let mut sql = format!("CREATE {unlogged}TABLE {} (\n  {}\n)", name.sql(), parts.join(",\n  "));
+    let parts = if parts.is_empty() { String::new() } else { format!("\n  {}\n", parts.join(",\n  ")) };
+    let mut sql = format!("CREATE {unlogged}TABLE {} ({parts})", name.sql());
     if let Some(by) = &table.partition_by {
         let strategy = match by.strategy {
             Strategy::Range => "RANGE",
@@ -65,7 +65,7 @@ pub fn create_table(name: &ObjectName, table: &Table) -> String {
 }
 
 /// Returns the SQL that creates a partition.
-pub fn create_partition(table: &ObjectName, name: &SqlIdent, bound: &Bound) -> String {
+pub fn create_partition(table: &ObjectName, name: &SqlName, bound: &Bound) -> String {
     let row = |values: &[Expression]| values.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let bound = match bound {
         Bound::Range { from, to } => format!("FOR VALUES FROM ({}) TO ({})", row(from), row(to)),

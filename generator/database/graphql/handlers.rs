@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::database::model::SqlName;
 use crate::values::{GraphqlName, HeaderName, Schedule, ServiceName, SqlIdent, Text, VariableName};
 
 /// A header of a request.
@@ -12,7 +13,7 @@ pub struct Header {
     pub value: HeaderValue,
 }
 
-/// The value of a header: text, or a variable of Hasura that holds a secret.
+/// The value of a header: text, or a variable of Hasura that contains a secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub enum HeaderValue {
     #[serde(rename = "value")]
@@ -85,7 +86,7 @@ pub struct EventColumns {
 pub enum Columns {
     /// Always `*`.
     All(&'static str),
-    Some(Vec<SqlIdent>),
+    Some(Vec<SqlName>),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -13,7 +13,7 @@ use crate::values::{SqlIdent, VariableName};
 pub struct HasuraSource {
     /// Name of the source in Hasura.
     pub name: String,
-    /// The database that the stack defines; none for a default source without tables.
+    /// The name of the database in the stack; `None` for a default source without tables.
     pub database: Option<SqlIdent>,
     /// Variable that holds the connection URL.
     pub variable: VariableName,
@@ -25,6 +25,8 @@ pub struct HasuraSource {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct TrackedTable {
     pub table: QualifiedName,
+    #[serde(skip_serializing_if = "is_default")]
+    pub configuration: TableConfiguration,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub object_relationships: Vec<Relationship>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -45,6 +47,23 @@ pub struct TrackedTable {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TrackedFunction {
     pub function: QualifiedName,
+    #[serde(skip_serializing_if = "is_default")]
+    pub configuration: FunctionConfiguration,
+}
+
+/// Names in GraphQL, where they differ from the names in the database.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct TableConfiguration {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub custom_name: Option<String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub custom_column_names: BTreeMap<SqlName, String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct FunctionConfiguration {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub custom_name: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -68,10 +87,10 @@ pub struct Using {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum KeyColumns {
-    Column(SqlIdent),
-    Columns(Vec<SqlIdent>),
-    OtherColumn { column: SqlIdent, table: QualifiedName },
-    OtherColumns { columns: Vec<SqlIdent>, table: QualifiedName },
+    Column(SqlName),
+    Columns(Vec<SqlName>),
+    OtherColumn { column: SqlName, table: QualifiedName },
+    OtherColumns { columns: Vec<SqlName>, table: QualifiedName },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -81,7 +100,7 @@ pub struct Permission {
 }
 
 /// Maps a column to the session variable that it must equal.
-pub type Filter = BTreeMap<SqlIdent, Equal>;
+pub type Filter = BTreeMap<SqlName, Equal>;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Equal {
@@ -96,9 +115,9 @@ pub struct Rule {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub check: Option<Filter>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub set: BTreeMap<SqlIdent, SessionVariable>,
+    pub set: BTreeMap<SqlName, SessionVariable>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub columns: Option<Vec<SqlIdent>>,
+    pub columns: Option<Vec<SqlName>>,
     /// Condition on the rows that the role can access.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub filter: Option<Filter>,

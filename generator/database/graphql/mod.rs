@@ -3,13 +3,15 @@
 
 pub mod handlers;
 mod metadata;
+mod naming;
 mod permission;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::database::model::*;
 use crate::database::{APP_COLUMN, TENANT_COLUMN};
-use crate::values::{Checked, SqlIdent};
+use crate::values::Checked;
+use naming::graphql_name;
 use permission::permit;
 
 pub use metadata::{
@@ -26,11 +28,8 @@ impl QualifiedName {
 
 /// Returns the objects of a schema that Hasura serves: tables before views, each sorted by name.
 pub fn tracked(schema: &Schema) -> (Vec<TrackedTable>, Vec<TrackedFunction>) {
-    let mut tables: BTreeMap<&ObjectName, TrackedTable> = schema
-        .tables
-        .keys()
-        .map(|name| (name, TrackedTable { table: QualifiedName::of(name), ..TrackedTable::default() }))
-        .collect();
+    let mut tables: BTreeMap<&ObjectName, TrackedTable> =
+        schema.tables.iter().map(|(name, table)| (name, tracked_table(name, Some(table)))).collect();
     relate(schema, &mut tables);
     for (name, table) in &schema.tables {
         let Some(tracked) = tables.get_mut(name) else { continue };
@@ -38,19 +37,28 @@ pub fn tracked(schema: &Schema) -> (Vec<TrackedTable>, Vec<TrackedFunction>) {
             permit(table, role, api, tracked);
         }
     }
-    let views =
-        schema.views.keys().map(|name| TrackedTable { table: QualifiedName::of(name), ..TrackedTable::default() });
+    let views = schema.views.keys().map(|name| tracked_table(name, None));
     // Hasura serves a function as a field if it returns rows of a table. A volatile function would be a query with
     // side effects.
     let served = |function: &super::model::Function| {
         let rows = function.returns.as_ref().and_then(|returns| returns.as_str().strip_prefix("SETOF "));
-        let table = rows.and_then(|name| ObjectName::new(name.trim()).ok());
+        let table = rows.and_then(|name| TypeName::new(name.trim()).ok()?.object());
         let table = table.is_some_and(|name| schema.tables.contains_key(&name) || schema.views.contains_key(&name));
         table && function.volatility != Volatility::Volatile
     };
     let functions = schema.functions.iter().filter(|(_, function)| served(function));
-    let functions = functions.map(|(name, _)| TrackedFunction { function: QualifiedName::of(name) }).collect();
+    let functions = functions
+        .map(|(name, _)| TrackedFunction { function: QualifiedName::of(name), configuration: naming::function(name) })
+        .collect();
     (tables.into_values().chain(views).collect(), functions)
+}
+
+fn tracked_table(name: &ObjectName, table: Option<&Table>) -> TrackedTable {
+    TrackedTable {
+        table: QualifiedName::of(name),
+        configuration: naming::table(name, table),
+        ..TrackedTable::default()
+    }
 }
 
 /// Adds both directions of each foreign key. A relationship's name depends only on the columns and keys of its
@@ -58,13 +66,13 @@ pub fn tracked(schema: &Schema) -> (Vec<TrackedTable>, Vec<TrackedFunction>) {
 fn relate(schema: &Schema, tables: &mut BTreeMap<&ObjectName, TrackedTable>) {
     let mut taken: BTreeMap<&ObjectName, BTreeSet<String>> = BTreeMap::new();
     for (name, table) in &schema.tables {
-        taken.insert(name, table.columns.keys().map(ToString::to_string).collect());
+        taken.insert(name, table.columns.keys().map(|column| graphql_name(column.as_str())).collect());
     }
     let mut choose = |of: &ObjectName, candidates: &[String]| -> Option<String> {
         let taken = taken.get_mut(of)?;
-        let free = candidates.iter().find(|name| !taken.contains(*name))?;
+        let free = candidates.iter().map(|name| graphql_name(name)).find(|name| !taken.contains(name))?;
         taken.insert(free.clone());
-        Some(free.clone())
+        Some(free)
     };
     // The direction from the table that has the key chooses its name first.
     for (name, table) in &schema.tables {
@@ -105,7 +113,7 @@ fn relate(schema: &Schema, tables: &mut BTreeMap<&ObjectName, TrackedTable>) {
 /// Returns the name of the relationship to one row: `author` for the column `author_id`. For other columns it is the
 /// name of the target table; the convention's column does not count.
 fn to_one(key: &ForeignKey) -> String {
-    let own: Vec<&SqlIdent> =
+    let own: Vec<&SqlName> =
         key.columns.iter().filter(|column| ![TENANT_COLUMN, APP_COLUMN].contains(&column.as_str())).collect();
     match own.as_slice() {
         [column] => column.as_str().strip_suffix("_id").filter(|stem| !stem.is_empty()),
@@ -116,8 +124,8 @@ fn to_one(key: &ForeignKey) -> String {
 }
 
 /// Returns whether at most one row can have the same values in these columns.
-fn is_unique(table: &Table, columns: &[SqlIdent]) -> bool {
-    let set = |columns: &[SqlIdent]| columns.iter().cloned().collect::<BTreeSet<_>>();
+fn is_unique(table: &Table, columns: &[SqlName]) -> bool {
+    let set = |columns: &[SqlName]| columns.iter().cloned().collect::<BTreeSet<_>>();
     let wanted = set(columns);
     set(&table.primary_key) == wanted || table.uniques.values().any(|unique| set(&unique.columns) == wanted)
 }
@@ -127,7 +135,7 @@ mod tests {
     use super::*;
 
     fn key(columns: &[&str], table: &str) -> ForeignKey {
-        let columns: Vec<SqlIdent> = columns.iter().map(|name| SqlIdent::wrap((*name).into())).collect();
+        let columns: Vec<SqlName> = columns.iter().map(|name| SqlName::wrap((*name).into())).collect();
         let target = serde_json::json!({ "table": table, "columns": columns });
         serde_json::from_value(serde_json::json!({ "columns": columns, "references": target })).unwrap()
     }

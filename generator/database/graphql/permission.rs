@@ -25,17 +25,17 @@ fn owner(table: &Table) -> Option<(&'static str, &'static str)> {
 pub(super) fn permit(table: &Table, role: &SqlIdent, api: &Api, tracked: &mut TrackedTable) {
     let mut set = api.rows.clone();
     if let Some((column, variable)) = owner(table) {
-        set.insert(SqlIdent::wrap(column.into()), SessionVariable::wrap(variable.into()));
+        set.insert(SqlName::wrap(column.into()), SessionVariable::wrap(variable.into()));
     }
-    let equal = |(column, value): (&SqlIdent, &SessionVariable)| (column.clone(), Equal { value: value.clone() });
+    let equal = |(column, value): (&SqlName, &SessionVariable)| (column.clone(), Equal { value: value.clone() });
     let rows: Filter = set.iter().map(equal).collect();
-    let all: Vec<SqlIdent> =
+    let all: Vec<SqlName> =
         if api.columns.is_empty() { table.columns.keys().cloned().collect() } else { api.columns.clone() };
-    let written = |column: &&SqlIdent| {
+    let written = |column: &&SqlName| {
         let own = |it: &Column| it.generated.is_none() && it.identity != Some(Identity::Always);
         table.columns.get(*column).is_some_and(own) && !set.contains_key(*column)
     };
-    let insert: Vec<SqlIdent> = all.iter().filter(written).cloned().collect();
+    let insert: Vec<SqlName> = all.iter().filter(written).cloned().collect();
     let update = insert.iter().filter(|column| !table.primary_key.contains(column)).cloned().collect();
     let select = all.iter().filter(|column| table.columns.contains_key(*column)).cloned().collect();
     let mut give = |right: ApiRight, rule: Rule| {
@@ -58,7 +58,7 @@ pub(super) fn permit(table: &Table, role: &SqlIdent, api: &Api, tracked: &mut Tr
 
 /// Returns findings about `api`: contradictions, and roles that would see rows that policies hide.
 pub fn check(schema: &Schema, root: &FieldPath) -> Vec<Diagnostic> {
-    let mut findings = Vec::new();
+    let mut findings = super::naming::check(schema, root);
     for (name, table) in &schema.tables {
         let path = root.key("tables").key(name.as_str());
         for (role, api) in &table.api {
@@ -95,7 +95,7 @@ pub fn check(schema: &Schema, root: &FieldPath) -> Vec<Diagnostic> {
                 );
             }
             // Hasura bypasses the policies and cannot evaluate their SQL, so `rows` must repeat the condition.
-            let own = |policy: &&SqlIdent| ![TENANT_POLICY, ACCESS_POLICY].contains(&policy.as_str());
+            let own = |policy: &&SqlName| ![TENANT_POLICY, ACCESS_POLICY].contains(&policy.as_str());
             if let Some(policy) = table.policies.keys().find(own)
                 && api.rows.is_empty()
             {

@@ -1,24 +1,22 @@
 //! Names that PostgreSQL chooses for unnamed constraints, indexes and sequences, by `makeObjectName` and its callers
 //! (`indexcmds.c`, `tablecmds.c`, `heap.c`).
 
-use crate::database::model::ObjectName;
-use crate::values::{Checked, SqlIdent};
-
-/// Maximum length of a name in bytes.
-const LONGEST: usize = 63;
+use crate::database::model::{LONGEST_NAME, ObjectName, SqlName, prefix};
+use crate::values::Checked;
 
 /// Returns `table_part_label`. A name that is too long is truncated as the server does: the longer of table and part
 /// loses its end.
 pub fn default_name(table: &str, part: Option<&str>, label: &str) -> String {
-    let room = LONGEST - label.len() - 1 - usize::from(part.is_some());
+    let room = LONGEST_NAME - label.len() - 1 - usize::from(part.is_some());
     let mut table_length = table.len();
     let mut part_length = part.map_or(0, str::len);
     while table_length + part_length > room {
         *(if table_length > part_length { &mut table_length } else { &mut part_length }) -= 1;
     }
+    let table = prefix(table, table_length);
     match part {
-        None => format!("{}_{label}", &table[..table_length]),
-        Some(part) => format!("{}_{}_{label}", &table[..table_length], &part[..part_length]),
+        None => format!("{table}_{label}"),
+        Some(part) => format!("{table}_{}_{label}", prefix(part, part_length)),
     }
 }
 
@@ -32,8 +30,8 @@ pub fn free_default_name(table: &str, part: Option<&str>, label: &str, taken: im
 ///
 /// # Errors
 /// If the parts do not form a name.
-pub fn default_part_name(table: &ObjectName, parts: &[&str], what: &str) -> Result<SqlIdent, String> {
-    SqlIdent::new(&default_name(table.name(), Some(&parts.join("_")), what))
+pub fn default_part_name(table: &ObjectName, parts: &[&str], what: &str) -> Result<SqlName, String> {
+    SqlName::new(&default_name(table.name(), Some(&parts.join("_")), what))
 }
 
 #[cfg(test)]
@@ -48,6 +46,7 @@ mod tests {
         assert_eq!(default_name(&long, None, "pkey"), format!("{}_pkey", "a".repeat(58)));
         assert_eq!(default_name(&long, Some("id"), "seq"), format!("{}_id_seq", "a".repeat(56)));
         assert_eq!(default_name(&long, Some(&long), "key").len(), 63);
+        assert_eq!(default_name(&"ü".repeat(31), None, "pkey"), format!("{}_pkey", "ü".repeat(29)));
         assert_eq!(free_default_name("t", Some("a"), "key", |name| name == "t_a_key"), "t_a_key1");
     }
 }

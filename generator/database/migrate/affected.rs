@@ -7,15 +7,14 @@ use super::labels::added_labels;
 use super::rename::RenamedSchema;
 use crate::database::identifiers::mentions;
 use crate::database::model::*;
-use crate::values::SqlIdent;
 
 /// Objects that are recreated, and tables whose columns change.
 #[derive(Default)]
 pub struct Affected {
     /// Columns whose type changes, by table.
-    types: BTreeMap<ObjectName, BTreeSet<SqlIdent>>,
+    types: BTreeMap<ObjectName, BTreeSet<SqlName>>,
     /// Generated columns that are dropped and added, by table.
-    regenerated: BTreeMap<ObjectName, BTreeSet<SqlIdent>>,
+    regenerated: BTreeMap<ObjectName, BTreeSet<SqlName>>,
     /// Enumerations that are recreated.
     pub rebuilt: BTreeSet<ObjectName>,
     /// Views and functions that are dropped and created.
@@ -48,14 +47,14 @@ impl Affected {
         let retyped = |old: &Column, new: Option<&Column>| {
             new.is_some_and(|new| new.kind != old.kind || new.collation != old.collation) || self.rebuilds(&old.kind)
         };
-        let types: BTreeSet<SqlIdent> =
+        let types: BTreeSet<SqlName> =
             both().filter(|(_, old, new)| retyped(old, *new)).map(|(column, ..)| column.clone()).collect();
         let regenerates = |old: &Column, new: Option<&Column>| {
             let Some(expression) = &old.generated else { return false };
             let Some(new) = new.filter(|new| new.generated.is_some()) else { return false };
             new.generated != old.generated || new.kind != old.kind || mentions(expression.as_str(), &types)
         };
-        let regenerated: BTreeSet<SqlIdent> =
+        let regenerated: BTreeSet<SqlName> =
             both().filter(|(_, old, new)| regenerates(old, *new)).map(|(column, ..)| column.clone()).collect();
         if !types.is_empty() || !regenerated.is_empty() {
             self.tables.insert(name.clone());
@@ -108,14 +107,14 @@ impl Affected {
     }
 
     /// Returns the columns of a table whose type changes.
-    pub fn types_of(&self, table: &ObjectName) -> &BTreeSet<SqlIdent> {
-        static NONE: BTreeSet<SqlIdent> = BTreeSet::new();
+    pub fn types_of(&self, table: &ObjectName) -> &BTreeSet<SqlName> {
+        static NONE: BTreeSet<SqlName> = BTreeSet::new();
         self.types.get(table).unwrap_or(&NONE)
     }
 
     /// Returns the generated columns of a table that are dropped and added.
-    pub fn regenerated_of(&self, table: &ObjectName) -> &BTreeSet<SqlIdent> {
-        static NONE: BTreeSet<SqlIdent> = BTreeSet::new();
+    pub fn regenerated_of(&self, table: &ObjectName) -> &BTreeSet<SqlName> {
+        static NONE: BTreeSet<SqlName> = BTreeSet::new();
         self.regenerated.get(table).unwrap_or(&NONE)
     }
 }

@@ -7,7 +7,6 @@ use super::graph::{Graph, ObjectNode};
 use super::rename::RenamedSchema;
 use crate::database::model::*;
 use crate::diagnostic::FieldPath;
-use crate::values::SqlIdent;
 
 /// Both sides of a plan, under the new names.
 pub struct Diff<'a> {
@@ -23,7 +22,7 @@ pub struct Diff<'a> {
     /// Objects that are dropped or recreated, by name.
     pub recreated: BTreeMap<&'a str, Vec<ObjectNode<'a>>>,
     /// The first new table for each set of columns.
-    pub new_by_columns: BTreeMap<Vec<&'a SqlIdent>, &'a ObjectName>,
+    pub new_by_columns: BTreeMap<Vec<&'a SqlName>, &'a ObjectName>,
     /// Names of relations in the new schema; they share one namespace per schema of the server.
     pub relations: BTreeSet<ObjectName>,
 }
@@ -51,7 +50,7 @@ impl<'a> Diff<'a> {
     }
 }
 
-fn new_by_columns<'a>(old: &Schema, new: &'a Schema) -> BTreeMap<Vec<&'a SqlIdent>, &'a ObjectName> {
+fn new_by_columns<'a>(old: &Schema, new: &'a Schema) -> BTreeMap<Vec<&'a SqlName>, &'a ObjectName> {
     let mut tables = BTreeMap::new();
     for (name, table) in new.tables.iter().filter(|(name, _)| !old.tables.contains_key(*name)) {
         tables.entry(table.columns.keys().collect()).or_insert(name);

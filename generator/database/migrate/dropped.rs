@@ -6,23 +6,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::diff::{Diff, TableChange, TableChangeKind};
 use crate::database::identifiers::mentions;
 use crate::database::model::*;
-use crate::values::SqlIdent;
 
 /// Constraints and indexes of an old table that must be dropped.
 pub(super) struct DroppedParts {
     pub primary_key: bool,
-    pub uniques: BTreeSet<SqlIdent>,
-    pub checks: BTreeSet<SqlIdent>,
-    pub excludes: BTreeSet<SqlIdent>,
-    pub foreign_keys: BTreeSet<SqlIdent>,
-    pub indexes: BTreeSet<SqlIdent>,
+    pub uniques: BTreeSet<SqlName>,
+    pub checks: BTreeSet<SqlName>,
+    pub excludes: BTreeSet<SqlName>,
+    pub foreign_keys: BTreeSet<SqlName>,
+    pub indexes: BTreeSet<SqlName>,
 }
 
-fn any_mentions<'a>(texts: impl IntoIterator<Item = &'a Expression>, columns: &BTreeSet<SqlIdent>) -> bool {
+fn any_mentions<'a>(texts: impl IntoIterator<Item = &'a Expression>, columns: &BTreeSet<SqlName>) -> bool {
     texts.into_iter().any(|text| mentions(text.as_str(), columns))
 }
 
-fn overlap<'a>(columns: impl IntoIterator<Item = &'a SqlIdent>, set: &BTreeSet<SqlIdent>) -> bool {
+fn overlap<'a>(columns: impl IntoIterator<Item = &'a SqlName>, set: &BTreeSet<SqlName>) -> bool {
     columns.into_iter().any(|column| set.contains(column))
 }
 
@@ -30,7 +29,7 @@ fn overlap<'a>(columns: impl IntoIterator<Item = &'a SqlIdent>, set: &BTreeSet<S
 pub(super) fn dropped_parts(diff: &Diff, change: &TableChange) -> DroppedParts {
     let TableChange { name, old, new, .. } = *change;
     let regenerated = diff.affected.regenerated_of(name);
-    let affected: BTreeSet<SqlIdent> = diff.affected.types_of(name).union(regenerated).cloned().collect();
+    let affected: BTreeSet<SqlName> = diff.affected.types_of(name).union(regenerated).cloned().collect();
     DroppedParts {
         primary_key: change.kind != TableChangeKind::Drop
             && (old.primary_key != new.primary_key || overlap(&old.primary_key, regenerated)),
@@ -56,7 +55,7 @@ pub(super) fn dropped_parts(diff: &Diff, change: &TableChange) -> DroppedParts {
     }
 }
 
-fn keys_where<T>(parts: &BTreeMap<SqlIdent, T>, is_dropped: impl Fn(&SqlIdent, &T) -> bool) -> BTreeSet<SqlIdent> {
+fn keys_where<T>(parts: &BTreeMap<SqlName, T>, is_dropped: impl Fn(&SqlName, &T) -> bool) -> BTreeSet<SqlName> {
     parts.iter().filter(|(key, part)| is_dropped(key, part)).map(|(key, _)| key.clone()).collect()
 }
 
@@ -65,7 +64,7 @@ pub(super) fn same_index(a: &Index, b: &Index) -> bool {
     a == b || Index { comment: None, ..a.clone() } == Index { comment: None, ..b.clone() }
 }
 
-fn index_depends_on(index: &Index, affected: &BTreeSet<SqlIdent>, regenerated: &BTreeSet<SqlIdent>) -> bool {
+fn index_depends_on(index: &Index, affected: &BTreeSet<SqlName>, regenerated: &BTreeSet<SqlName>) -> bool {
     let columns = index.columns.iter().filter_map(|column| column.column.as_ref()).chain(&index.include);
     let texts = index.columns.iter().filter_map(|column| column.expression.as_ref()).chain(&index.predicate);
     // An operator class depends on the type of its column.
@@ -79,17 +78,17 @@ fn target_changes(diff: &Diff, key: &ForeignKey) -> bool {
     let target = &key.references.table;
     let Some(old) = diff.old.tables.get(target) else { return false };
     let Some(new) = diff.new.tables.get(target) else { return true };
-    let changed: BTreeSet<SqlIdent> =
+    let changed: BTreeSet<SqlName> =
         diff.affected.types_of(target).union(diff.affected.regenerated_of(target)).cloned().collect();
-    let referenced: BTreeSet<&SqlIdent> = key.references.columns.iter().collect();
-    let is_referenced = |columns: &[SqlIdent]| columns.iter().collect::<BTreeSet<_>>() == referenced;
+    let referenced: BTreeSet<&SqlName> = key.references.columns.iter().collect();
+    let is_referenced = |columns: &[SqlName]| columns.iter().collect::<BTreeSet<_>>() == referenced;
     let primary = is_referenced(&old.primary_key) && old.primary_key != new.primary_key;
     let unique = old
         .uniques
         .iter()
         .any(|(name, unique)| is_referenced(&unique.columns) && new.uniques.get(name) != Some(unique));
     let index = old.indexes.iter().any(|(name, index)| {
-        let columns: Vec<SqlIdent> = index.columns.iter().filter_map(|column| column.column.clone()).collect();
+        let columns: Vec<SqlName> = index.columns.iter().filter_map(|column| column.column.clone()).collect();
         index.unique && is_referenced(&columns) && new.indexes.get(name) != Some(index)
     });
     primary || unique || index || overlap(&key.references.columns, &changed)

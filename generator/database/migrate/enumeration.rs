@@ -43,13 +43,13 @@ fn rebuild(planner: &mut Planner, diff: &Diff, change: &TypeChange<Enumeration>)
         );
         return;
     }
-    let old_name = format!("{}_before", name.name().chars().take(56).collect::<String>());
+    let old_name = SqlName::truncated(&format!("{}_before", prefix(name.name(), 56)));
     let mut sql = vec![
-        format!("ALTER TYPE {} RENAME TO \"{old_name}\";", name.sql()),
+        format!("ALTER TYPE {} RENAME TO {};", name.sql(), quoted(&old_name)),
         ddl::create_type(name, &UserType::Enum(new.clone())),
     ];
     sql.extend(conversions(diff, name));
-    sql.push(format!("DROP TYPE \"{}\".\"{old_name}\";", name.schema()));
+    sql.push(format!("DROP TYPE {};", name.beside(&old_name).sql()));
     let why = format!("labels of {name} are removed or reordered");
     planner.push(
         MigrationStep::new(Phase::Create, name.as_str(), path.key("values"), why)

@@ -111,16 +111,16 @@ fn mentions(schema: &Schema, node: &ObjectNode, tell: &mut impl FnMut(&str, bool
     match node.0 {
         ObjectKind::Type => match schema.types.get(node.1) {
             Some(UserType::Domain(domain)) => {
-                tell(base(&domain.base), true);
+                tell(&base(&domain.base), true);
                 domain.default.iter().chain(domain.checks.values()).for_each(|text| read(text.as_str(), true, tell));
             }
-            Some(UserType::Composite(kind)) => kind.attributes.iter().for_each(|part| tell(base(&part.kind), true)),
+            Some(UserType::Composite(kind)) => kind.attributes.iter().for_each(|part| tell(&base(&part.kind), true)),
             Some(UserType::Enum(_)) | None => {}
         },
         ObjectKind::Sequence => {}
         ObjectKind::Function => {
             if let Some(function) = schema.functions.get(node.1) {
-                function.arguments.iter().for_each(|argument| tell(base(&argument.kind), true));
+                function.arguments.iter().for_each(|argument| tell(&base(&argument.kind), true));
                 let defaults = function.arguments.iter().filter_map(|argument| argument.default.as_ref());
                 defaults.for_each(|text| read(text.as_str(), true, tell));
                 function.returns.iter().for_each(|text| read(text.as_str(), true, tell));
@@ -134,7 +134,7 @@ fn mentions(schema: &Schema, node: &ObjectNode, tell: &mut impl FnMut(&str, bool
         ObjectKind::Table => {
             if let Some(table) = schema.tables.get(node.1) {
                 for column in table.columns.values() {
-                    tell(base(&column.kind), true);
+                    tell(&base(&column.kind), true);
                     column.default.iter().chain(&column.generated).for_each(|text| read(text.as_str(), true, tell));
                 }
                 let elements = table.excludes.values().flat_map(|exclude| &exclude.elements);
@@ -157,8 +157,8 @@ fn read(text: &str, always: bool, tell: &mut impl FnMut(&str, bool)) {
 }
 
 /// Returns the name of a declared type. It is empty for a type of the server, which has no node.
-fn base(kind: &TypeName) -> &str {
-    kind.declared().unwrap_or_default()
+fn base(kind: &TypeName) -> String {
+    kind.object().map(|object| object.name().to_owned()).unwrap_or_default()
 }
 
 /// Sorts nodes topologically (Kahn's algorithm), with the smallest index first where the order is free. Returns the

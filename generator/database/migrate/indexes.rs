@@ -10,10 +10,9 @@ use crate::database::ddl;
 use crate::database::hazard::Hazard;
 use crate::database::model::*;
 use crate::diagnostic::FieldPath;
-use crate::values::SqlIdent;
 
 /// Completes a step that builds an index concurrently.
-pub fn concurrent(step: MigrationStep, table: &ObjectName, name: &SqlIdent, index: &Index) -> MigrationStep {
+pub fn concurrent(step: MigrationStep, table: &ObjectName, name: &SqlName, index: &Index) -> MigrationStep {
     let object = table.beside(name);
     step.up(ddl::create_index(table, name, index, true))
         .down(format!("DROP INDEX CONCURRENTLY IF EXISTS {};", object.sql()))
@@ -26,8 +25,8 @@ pub fn concurrent(step: MigrationStep, table: &ObjectName, name: &SqlIdent, inde
 pub fn comments(
     planner: &mut Planner,
     name: &ObjectName,
-    old: &BTreeMap<SqlIdent, Index>,
-    new: &BTreeMap<SqlIdent, Index>,
+    old: &BTreeMap<SqlName, Index>,
+    new: &BTreeMap<SqlName, Index>,
     path: &FieldPath,
 ) {
     for (key, index) in new {
@@ -47,15 +46,15 @@ pub fn comments(
 pub fn plan(
     planner: &mut Planner,
     name: &ObjectName,
-    old: &BTreeMap<SqlIdent, Index>,
-    new: &BTreeMap<SqlIdent, Index>,
+    old: &BTreeMap<SqlName, Index>,
+    new: &BTreeMap<SqlName, Index>,
     path: &FieldPath,
 ) {
     let path = path.key("indexes");
-    let is_in = |indexes: &BTreeMap<SqlIdent, Index>, key: &SqlIdent, index: &Index| {
+    let is_in = |indexes: &BTreeMap<SqlName, Index>, key: &SqlName, index: &Index| {
         indexes.get(key).is_some_and(|other| same_index(index, other))
     };
-    let step = |phase, key: &SqlIdent, path: FieldPath, what: &str| {
+    let step = |phase, key: &SqlName, path: FieldPath, what: &str| {
         MigrationStep::new(phase, format!("{name}.{key}"), path, format!("{name}.{key} {what}"))
     };
     for (key, index) in old.iter().filter(|(key, index)| !is_in(new, key, index)) {
@@ -72,7 +71,7 @@ pub fn plan(
                 .down(format!("DROP INDEX {};", name.beside(key).sql())),
         );
     }
-    let remaining: BTreeMap<SqlIdent, Index> = old
+    let remaining: BTreeMap<SqlName, Index> = old
         .iter()
         .filter(|(key, index)| is_in(new, key, index))
         .map(|(key, index)| (key.clone(), index.clone()))

@@ -10,7 +10,6 @@ use super::step::{MigrationStep, Phase};
 use crate::database::ddl;
 use crate::database::hazard::Hazard;
 use crate::database::model::*;
-use crate::values::SqlIdent;
 
 /// Rank of dropped keys and indexes, which come after the foreign keys that need them.
 const LAST: usize = usize::MAX - 2;
@@ -49,7 +48,7 @@ pub fn teardown(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     }
 }
 
-fn drop_constraint(change: &TableChange, key: &SqlIdent, definition: &str, is_gone: bool) -> MigrationStep {
+fn drop_constraint(change: &TableChange, key: &SqlName, definition: &str, is_gone: bool) -> MigrationStep {
     let table = change.name.sql();
     teardown_step(change, key, is_gone)
         .up(drop_sql(change.name, key))
@@ -57,7 +56,7 @@ fn drop_constraint(change: &TableChange, key: &SqlIdent, definition: &str, is_go
         .hazards((is_gone && change.kind != TableChangeKind::Drop).then_some(Hazard::DropsConstraint))
 }
 
-fn drop_index(change: &TableChange, key: &SqlIdent) -> MigrationStep {
+fn drop_index(change: &TableChange, key: &SqlName) -> MigrationStep {
     let TableChange { name, old, new, .. } = *change;
     let index = &old.indexes[key];
     let mut down = ddl::create_index(name, key, index, false);
@@ -71,13 +70,13 @@ fn drop_index(change: &TableChange, key: &SqlIdent) -> MigrationStep {
         .hazards((is_gone && index.unique).then_some(Hazard::DropsConstraint))
 }
 
-fn teardown_step(change: &TableChange, key: &SqlIdent, is_gone: bool) -> MigrationStep {
+fn teardown_step(change: &TableChange, key: &SqlName, is_gone: bool) -> MigrationStep {
     let object = format!("{}.{key}", change.name);
     let why = format!("{object} {}", if is_gone { "is gone" } else { "is recreated" });
     MigrationStep::new(Phase::Teardown, object, change.path.clone(), why).rank(LAST).hazard(Hazard::AccessExclusive)
 }
 
-fn drop_sql(table: &ObjectName, key: &SqlIdent) -> String {
+fn drop_sql(table: &ObjectName, key: &SqlName) -> String {
     format!("ALTER TABLE {} DROP CONSTRAINT {};", table.sql(), quoted(key))
 }
 
@@ -94,15 +93,15 @@ pub fn plan(planner: &mut Planner, diff: &Diff, change: &TableChange) {
 
 /// Returns the parts of a new table that its old version lacks or that were dropped.
 fn added<'a, T>(
-    new: &'a BTreeMap<SqlIdent, T>,
-    old: &'a BTreeMap<SqlIdent, T>,
-    dropped: &'a BTreeSet<SqlIdent>,
-) -> impl Iterator<Item = (&'a SqlIdent, &'a T)> {
+    new: &'a BTreeMap<SqlName, T>,
+    old: &'a BTreeMap<SqlName, T>,
+    dropped: &'a BTreeSet<SqlName>,
+) -> impl Iterator<Item = (&'a SqlName, &'a T)> {
     new.iter().filter(|(key, _)| !old.contains_key(*key) || dropped.contains(*key))
 }
 
 /// Returns a step about one key in a field of the table.
-fn key_step(change: &TableChange, phase: Phase, (field, key): (&str, &SqlIdent), what: &str) -> MigrationStep {
+fn key_step(change: &TableChange, phase: Phase, (field, key): (&str, &SqlName), what: &str) -> MigrationStep {
     let path = change.path.key(field).key(key.as_str());
     MigrationStep::new(phase, format!("{}.{key}", change.name), path, format!("{}.{key} {what}", change.name))
 }
@@ -139,7 +138,7 @@ fn add_excludes(planner: &mut Planner, change: &TableChange, dropped: &DroppedPa
 struct AddedKey<'a> {
     /// Field of the table that holds the key.
     field: &'a str,
-    name: &'a SqlIdent,
+    name: &'a SqlName,
     /// The index that the constraint uses.
     index: Index,
     /// The constraint with its columns.
@@ -198,16 +197,20 @@ fn add_key(planner: &mut Planner, change: &TableChange, key: &AddedKey) {
 pub fn add_foreign_keys(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     let is_stored = change.kind != TableChangeKind::Create;
     let dropped = if is_stored { dropped_parts(diff, change).foreign_keys } else { BTreeSet::new() };
-    let is_validated_later = is_stored && change.new.partition_by.is_none();
+    // PostgreSQL 15 leaves the constraints of partitions unvalidated.
+    let is_partitioned = |target: &ObjectName| diff.new.tables.get(target).is_some_and(|it| it.partition_by.is_some());
     let table = change.name.sql();
     for (key, foreign_key) in added(&change.new.foreign_keys, &change.old.foreign_keys, &dropped) {
+        let is_divided = change.new.partition_by.is_some() || is_partitioned(&foreign_key.references.table);
+        let is_validated_later = is_stored && !is_divided;
         let valid = if is_validated_later { " NOT VALID" } else { "" };
         planner.push(
             key_step(change, Phase::Keys, ("foreign_keys", key), "is new")
                 .rank(10)
                 .up(format!("ALTER TABLE {table} ADD {}{valid};", ddl::foreign_key(key, foreign_key)))
                 .down(drop_sql(change.name, key))
-                .hazards(is_stored.then_some(Hazard::MayFail)),
+                .hazards(is_stored.then_some(Hazard::MayFail))
+                .hazards((is_stored && is_divided).then_some(Hazard::BlockingScan)),
         );
         if is_validated_later {
             planner.push(
@@ -221,7 +224,7 @@ pub fn add_foreign_keys(planner: &mut Planner, diff: &Diff, change: &TableChange
 
 fn add_indexes(planner: &mut Planner, change: &TableChange, dropped: &DroppedParts) {
     let TableChange { name, old, new, path, .. } = *change;
-    let remaining: BTreeMap<SqlIdent, Index> = old
+    let remaining: BTreeMap<SqlName, Index> = old
         .indexes
         .iter()
         .filter(|(key, _)| !dropped.indexes.contains(*key))

@@ -48,7 +48,11 @@ impl<'a> Planner<'a> {
             }
             let finding = Diagnostic::error(Code::HazardNotAllowed, step.source.clone())
                 .message(format!("{}: {}", step.why, hazard.what()))
-                .hint(format!("if this is intended: `allow.\"{}\".{} = \"why\"`", step.object, hazard.id()));
+                .hint(format!(
+                    "if this is intended: `allow.\"{}\".{} = \"why\"`",
+                    in_nickel(&step.object),
+                    hazard.id()
+                ));
             // One finding per object and hazard.
             if !self.findings.iter().any(|other| other.hint == finding.hint) {
                 self.findings.push(finding);

@@ -8,7 +8,6 @@ use crate::database::ddl;
 use crate::database::hazard::Hazard;
 use crate::database::model::*;
 use crate::diagnostic::FieldPath;
-use crate::values::SqlIdent;
 
 /// Rank of schemas, which are created first.
 const SCHEMAS: usize = 0;
@@ -46,7 +45,7 @@ pub fn plan(planner: &mut Planner, diff: &Diff) {
     extensions(planner, diff);
 }
 
-fn described<'a>(phase: Phase, name: &'a SqlIdent, object: &'a str, path: &'a FieldPath) -> Described<'a> {
+fn described<'a>(phase: Phase, name: &'a SqlName, object: &'a str, path: &'a FieldPath) -> Described<'a> {
     Described { phase, rank: SCHEMAS, kind: "SCHEMA", object, name: name.as_str(), path }
 }
 
@@ -86,12 +85,12 @@ fn extensions(planner: &mut Planner, diff: &Diff) {
     for name in diff.new.extensions.difference(&diff.old.extensions) {
         let step =
             MigrationStep::new(Phase::Create, name.as_str(), path.clone(), format!("the extension {name} is new"));
-        planner.push(step.up(ddl::create_extension(name)).down(format!("DROP EXTENSION \"{name}\";")));
+        planner.push(step.up(ddl::create_extension(name)).down(format!("DROP EXTENSION {};", quoted(name))));
     }
     for name in diff.old.extensions.difference(&diff.new.extensions) {
         let step =
             MigrationStep::new(Phase::Extensions, name.as_str(), path.clone(), format!("the extension {name} is gone"));
-        let step = step.up(format!("DROP EXTENSION \"{name}\";")).down(ddl::create_extension(name));
+        let step = step.up(format!("DROP EXTENSION {};", quoted(name))).down(ddl::create_extension(name));
         planner.push(step.hazard(Hazard::DeletesData));
     }
 }

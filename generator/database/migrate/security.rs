@@ -8,7 +8,6 @@ use crate::database::ddl;
 use crate::database::hazard::Hazard;
 use crate::database::identifiers::words;
 use crate::database::model::*;
-use crate::values::SqlIdent;
 
 /// Returns whether a policy depends on something that is recreated: a function or view, a column of its table, or another
 /// table with such a column.
@@ -24,11 +23,11 @@ fn depends_on_change(diff: &Diff, table: &ObjectName, policy: &Policy) -> bool {
     })
 }
 
-fn policy_stays(diff: &Diff, change: &TableChange, key: &SqlIdent, old: &Policy) -> bool {
+fn policy_stays(diff: &Diff, change: &TableChange, key: &SqlName, old: &Policy) -> bool {
     change.new.policies.get(key) == Some(old) && !depends_on_change(diff, change.name, old)
 }
 
-fn trigger_stays(diff: &Diff, change: &TableChange, key: &SqlIdent, old: &Trigger) -> bool {
+fn trigger_stays(diff: &Diff, change: &TableChange, key: &SqlName, old: &Trigger) -> bool {
     let affected = diff.affected;
     let columns_change = !affected.types_of(change.name).is_empty() || !affected.regenerated_of(change.name).is_empty();
     let reads_columns = old.condition.is_some() || !old.update_of.is_empty();
@@ -44,7 +43,7 @@ pub fn teardown(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     let old_name = diff.names.get(name).unwrap_or(name);
     let table = old_name.sql();
     let before = diff.before.tables.get(old_name).unwrap_or(old);
-    let step = |key: &SqlIdent, what: &str| {
+    let step = |key: &SqlName, what: &str| {
         let why = format!("the {what} {name}.{key} changes");
         MigrationStep::new(Phase::Unhook, format!("{name}.{key}"), path.clone(), why)
     };
@@ -86,7 +85,7 @@ fn row_security(planner: &mut Planner, change: &TableChange) {
         return;
     }
     // Partitions that an altered table gains or loses handle row security themselves.
-    let is_common = |part: &&SqlIdent| kind == TableChangeKind::Create || old.partitions.contains_key(*part);
+    let is_common = |part: &&SqlName| kind == TableChangeKind::Create || old.partitions.contains_key(*part);
     let common = Table {
         partitions: new
             .partitions

@@ -12,7 +12,6 @@ use crate::database::ddl;
 use crate::database::hazard::Hazard;
 use crate::database::model::*;
 use crate::diagnostic::{Code, Diagnostic};
-use crate::values::SqlIdent;
 
 /// Plans changes of tables.
 pub fn plan(planner: &mut Planner, diff: &Diff) {
@@ -68,7 +67,7 @@ fn drop_table(planner: &mut Planner, diff: &Diff, change: &TableChange) {
 /// Returns a finding if a new table has the columns of the dropped one, unless the loss of its rows is allowed.
 fn unclear_rename(planner: &Planner, diff: &Diff, change: &TableChange) -> Option<Diagnostic> {
     let TableChange { name, old, .. } = *change;
-    let columns: Vec<&SqlIdent> = old.columns.keys().collect();
+    let columns: Vec<&SqlName> = old.columns.keys().collect();
     if columns.is_empty() || planner.allows(name.as_str(), Hazard::DeletesData) {
         return None;
     }
@@ -77,8 +76,9 @@ fn unclear_rename(planner: &Planner, diff: &Diff, change: &TableChange) -> Optio
         .message(format!("{name} is gone, and {candidate} is new with the same columns"))
         .expected("a hint that tells a rename from a loss")
         .hint(format!(
-            "`renamed_from = \"{}\"` keeps the rows; `allow.\"{name}\".deletes_data = \"why\"` drops them",
-            name.name()
+            "`renamed_from = \"{}\"` keeps the rows; `allow.\"{}\".deletes_data = \"why\"` drops them",
+            in_nickel(name.name()),
+            in_nickel(name.as_str())
         ));
     Some(finding)
 }

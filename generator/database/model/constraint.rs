@@ -21,10 +21,10 @@ pub enum Deferrable {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Unique {
-    pub columns: Vec<SqlIdent>,
+    pub columns: Vec<SqlName>,
     /// Additional columns that the index contains.
     #[serde(skip_serializing_if = "is_default")]
-    pub include: Vec<SqlIdent>,
+    pub include: Vec<SqlName>,
     /// Treats NULLs as equal to each other.
     #[serde(skip_serializing_if = "is_default")]
     pub nulls_not_distinct: bool,
@@ -36,13 +36,13 @@ pub struct Unique {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ForeignKey {
-    pub columns: Vec<SqlIdent>,
+    pub columns: Vec<SqlName>,
     pub references: Target,
     #[serde(default, skip_serializing_if = "is_default")]
     pub on_delete: Action,
     /// Columns that `on_delete` sets to NULL or to their default; all columns of the key by default.
     #[serde(default, skip_serializing_if = "is_default")]
-    pub on_delete_columns: Vec<SqlIdent>,
+    pub on_delete_columns: Vec<SqlName>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub on_update: Action,
     #[serde(default, skip_serializing_if = "is_default")]
@@ -54,7 +54,7 @@ pub struct ForeignKey {
 #[serde(deny_unknown_fields)]
 pub struct Target {
     pub table: ObjectName,
-    pub columns: Vec<SqlIdent>,
+    pub columns: Vec<SqlName>,
 }
 
 /// What happens to a row when the row to which it refers is deleted or its key changes.

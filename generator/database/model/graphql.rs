@@ -13,9 +13,9 @@ use super::*;
 pub struct Api {
     pub may: BTreeSet<ApiRight>,
     /// Columns that the role can read and write; all by default.
-    pub columns: Vec<SqlIdent>,
+    pub columns: Vec<SqlName>,
     /// Only rows whose column equals the session variable; new rows get its value.
-    pub rows: BTreeMap<SqlIdent, SessionVariable>,
+    pub rows: BTreeMap<SqlName, SessionVariable>,
 }
 
 /// An operation that a role may perform.

@@ -49,7 +49,7 @@ pub struct Index {
     #[serde(skip_serializing_if = "is_default")]
     pub nulls_not_distinct: bool,
     #[serde(skip_serializing_if = "is_default")]
-    pub include: Vec<SqlIdent>,
+    pub include: Vec<SqlName>,
     /// Contains only rows that meet the condition.
     #[serde(rename = "where", skip_serializing_if = "is_default")]
     pub predicate: Option<Expression>,
@@ -62,7 +62,7 @@ pub struct Index {
 #[serde(deny_unknown_fields, default)]
 pub struct IndexColumn {
     #[serde(skip_serializing_if = "is_default")]
-    pub column: Option<SqlIdent>,
+    pub column: Option<SqlName>,
     #[serde(skip_serializing_if = "is_default")]
     pub expression: Option<Expression>,
     /// Operator class, such as `text_pattern_ops`.

@@ -50,7 +50,7 @@ pub struct Schema {
     pub served_by: Option<ServiceName>,
     /// Schemas besides `public`, with comments and grants.
     #[serde(skip_serializing_if = "is_default")]
-    pub schemas: BTreeMap<SqlIdent, Namespace>,
+    pub schemas: BTreeMap<SqlName, Namespace>,
     /// Extensions, installed in `public`.
     #[serde(skip_serializing_if = "is_default")]
     pub extensions: BTreeSet<ExtensionName>,

@@ -1,49 +1,181 @@
 //! Names and pieces of SQL as checked types, which can be put into a statement without further checks.
 
+use std::borrow::Borrow;
 use std::{convert, fmt};
 
 use serde::{Serialize, Serializer};
+use squawk_syntax::quote::is_reserved_word;
 
 use crate::codes::Code;
 use crate::database::closed::{self, TextForm};
 use crate::database::lexer;
 use crate::database::parse::{self, Slot};
 use crate::values::SqlIdent;
-use crate::values::checked::{Checked, checked};
+use crate::values::checked::{Checked, checked, impl_decoding};
 use crate::values::text::{free, only};
 
 /// Schema of names that are written without one.
 pub const PUBLIC: &str = "public";
 
+/// Maximum length of a name in bytes; the server drops the rest.
+pub const LONGEST_NAME: usize = 63;
+
 checked! {
-    /// A table, view, type, sequence or function: `orders`, or `audit.orders` in another schema. Objects in `public`
-    /// are written without the schema, so that each object has one name.
-    ObjectName, "a name, with its schema unless that is public", "orders",
-    |t| match t.split_once('.') {
-        None => SqlIdent::refusal(t),
-        Some((PUBLIC, _)) => Some("names in the schema public are written without it".into()),
-        Some((schema, name)) => SqlIdent::refusal(schema).or_else(|| SqlIdent::refusal(name)),
-    },
+    /// A name of a schema, table, column or other object in a database: any name that the server accepts in double
+    /// quotes, as the server stores it, so `User` is not `user`. Names with control or invisible characters are refused,
+    /// since they could not be shown.
+    SqlName, "a name of 1 to 63 bytes", "createdAt",
+    |t| free(t, LONGEST_NAME)
+        .or_else(|| t.is_empty().then(|| "it is empty".into()))
+        .or_else(|| t.contains(['\n', '\t']).then(|| "it contains a tab or a line break".into())),
     BadName
 }
 
+impl From<&SqlIdent> for SqlName {
+    fn from(name: &SqlIdent) -> Self {
+        SqlName(name.to_string())
+    }
+}
+
+impl SqlName {
+    /// Returns the name that the server gives an object whose name is too long: the first 63 bytes, without a part of a
+    /// character.
+    pub fn truncated(text: &str) -> Self {
+        SqlName(prefix(text, LONGEST_NAME).to_owned())
+    }
+}
+
+/// Returns the longest part of a text that begins it, ends with a whole character and has at most `length` bytes.
+pub fn prefix(text: &str, length: usize) -> &str {
+    &text[..text.floor_char_boundary(length)]
+}
+
+/// A table, view, type, sequence or function: `orders`, or `audit.orders` in another schema. Objects in `public` are
+/// written without the schema, and a name is in double quotes only if it contains `.` or `"`, so that each object has one
+/// name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectName {
+    text: String,
+    /// Schema and name of a text with double quotes, which cannot be taken from the text.
+    unquoted: Option<(String, String)>,
+}
+
 impl ObjectName {
+    /// Returns the name of an object in a schema.
+    pub fn new_in(schema: &str, name: &str) -> Self {
+        let part = part_of_path(name);
+        let text = if schema == PUBLIC { part } else { format!("{}.{part}", part_of_path(schema)) };
+        ObjectName::wrap(text)
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
     pub fn schema(&self) -> &str {
-        self.as_str().split_once('.').map_or(PUBLIC, |(schema, _)| schema)
+        match &self.unquoted {
+            Some((schema, _)) => schema,
+            None => self.text.split_once('.').map_or(PUBLIC, |(schema, _)| schema),
+        }
     }
 
     pub fn name(&self) -> &str {
-        self.as_str().split_once('.').map_or(self.as_str(), |(_, name)| name)
+        match &self.unquoted {
+            Some((_, name)) => name,
+            None => self.text.split_once('.').map_or(&self.text, |(_, name)| name),
+        }
     }
 
     /// Returns another name in the same schema.
-    pub fn beside(&self, name: &SqlIdent) -> ObjectName {
-        ObjectName(self.as_str().split_once('.').map_or(name.to_string(), |(schema, _)| format!("{schema}.{name}")))
+    pub fn beside(&self, name: &SqlName) -> ObjectName {
+        ObjectName::new_in(self.schema(), name.as_str())
+    }
+
+    /// Returns the name in SQL, with quotes only where they are needed and without the schema `public`.
+    pub fn spelled(&self) -> String {
+        let name = spelled(self.name());
+        if self.schema() == PUBLIC { name } else { format!("{}.{name}", spelled(self.schema())) }
     }
 
     /// Returns the name in SQL, quoted and with its schema.
     pub fn sql(&self) -> String {
-        format!("\"{}\".\"{}\"", self.schema(), self.name())
+        format!("{}.{}", quoted(self.schema()), quoted(self.name()))
+    }
+}
+
+impl Checked for ObjectName {
+    const WHAT: &'static str = "a name, with its schema unless that is public";
+    const CODE: Code = Code::BadName;
+    const EXAMPLE: &'static str = "orders";
+
+    fn refusal(text: &str) -> Option<String> {
+        let (schema, name) = match path_parts(text).as_deref() {
+            Some([name]) => (PUBLIC.to_owned(), name.clone()),
+            Some([schema, _]) if schema == PUBLIC => {
+                return Some("names in the schema public are written without it".into());
+            }
+            Some([schema, name]) => (schema.clone(), name.clone()),
+            _ => return Some("it is not a name, or a schema and a name with `.` between them".into()),
+        };
+        let refusal = SqlName::refusal(&schema).or_else(|| SqlName::refusal(&name));
+        refusal.or_else(|| {
+            let written = ObjectName::new_in(&schema, &name);
+            (written.text != text)
+                .then(|| format!("it is written `{written}`: only names with `.` or `\"` need quotes"))
+        })
+    }
+
+    fn wrap(text: String) -> Self {
+        let unquoted = text.contains('"').then(|| path_parts(&text)).flatten().map(|mut parts| {
+            let name = parts.pop().unwrap_or_default();
+            (parts.pop().unwrap_or_else(|| PUBLIC.to_owned()), name)
+        });
+        ObjectName { text, unquoted }
+    }
+}
+
+impl std::borrow::Borrow<str> for ObjectName {
+    fn borrow(&self) -> &str {
+        &self.text
+    }
+}
+
+impl fmt::Display for ObjectName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl Serialize for ObjectName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.text)
+    }
+}
+
+impl_decoding! { ObjectName }
+
+/// Returns a name as a part of a path with dots: in double quotes if it contains `.` or `"`.
+pub fn part_of_path(name: &str) -> String {
+    if name.contains(['.', '"']) { quoted(name) } else { name.to_owned() }
+}
+
+/// Splits a path at its dots, and removes double quotes around its parts; `None` for quotes inside of a part.
+pub fn path_parts(text: &str) -> Option<Vec<String>> {
+    let mut parts = Vec::new();
+    let mut rest = text;
+    loop {
+        let (part, after) = if rest.starts_with('"') {
+            let end = lexer::end_of_quoted(rest)?;
+            (lexer::unquoted_name(&rest[..end]).into_owned(), &rest[end..])
+        } else {
+            let end = rest.find('.').unwrap_or(rest.len());
+            (rest[..end].to_owned(), &rest[end..])
+        };
+        parts.push(part);
+        match after.strip_prefix('.') {
+            Some(next) => rest = next,
+            None => return after.is_empty().then_some(parts),
+        }
     }
 }
 
@@ -139,14 +271,27 @@ impl Expression {
     }
 }
 
-/// A name in double quotes.
-pub fn quoted(name: &SqlIdent) -> String {
-    format!("\"{name}\"")
+/// Returns a name in double quotes. Only this function quotes names.
+pub fn quoted<N: Borrow<str> + ?Sized>(name: &N) -> String {
+    format!("\"{}\"", name.borrow().replace('"', "\"\""))
+}
+
+/// Returns a name as a person would write it in SQL: in double quotes only if the server would read it differently
+/// without them.
+pub fn spelled(name: &str) -> String {
+    let plain =
+        name.bytes().enumerate().all(|(i, b)| b.is_ascii_lowercase() || b == b'_' || (i > 0 && b.is_ascii_digit()));
+    if plain && !is_reserved_word(name) { name.to_owned() } else { quoted(name) }
+}
+
+/// Returns a text as the content of a string in Nickel, for hints.
+pub fn in_nickel(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('"', "\\\"").replace("%{", "\\%{")
 }
 
 /// A list of names in double quotes.
-pub fn list<'a>(names: impl IntoIterator<Item = &'a SqlIdent>) -> String {
-    names.into_iter().map(quoted).collect::<Vec<_>>().join(", ")
+pub fn list<'a>(names: impl IntoIterator<Item = &'a SqlName>) -> String {
+    names.into_iter().map(|name| quoted(name)).collect::<Vec<_>>().join(", ")
 }
 
 /// A string in single quotes.
@@ -161,6 +306,17 @@ mod tests {
     #[test]
     fn each_name_has_one_spelling() {
         assert!(ObjectName::new("public.orders").is_err() && ObjectName::new("a.b.c").is_err());
+        assert!(
+            ObjectName::new("\"User\"").is_err() && ObjectName::new("a\"b").is_err() && ObjectName::new("a.").is_err()
+        );
+        for (schema, name) in [("public", "a.b"), ("a\"b", "User"), ("Sales", "1st"), ("s", "Robert'); DROP--")] {
+            let object = ObjectName::new_in(schema, name);
+            assert_eq!((object.schema(), object.name()), (schema, name));
+            assert_eq!(ObjectName::new(object.as_str()), Ok(object));
+        }
+        assert_eq!(ObjectName::new_in("public", "a\"b").sql(), "\"public\".\"a\"\"b\"");
+        assert_eq!(SqlName::truncated(&"ü".repeat(32)).as_str(), "ü".repeat(31));
+        assert_eq!([spelled("total"), spelled("order"), spelled("createdAt")], ["total", "\"order\"", "\"createdAt\""]);
         assert_eq!(ObjectName::new("orders").unwrap().sql(), "\"public\".\"orders\"");
         assert!(Label::new("it's").is_err() && Operator::new("--").is_err() && Expression::new("1) OR (1").is_err());
     }

@@ -10,7 +10,7 @@ use super::*;
 #[serde(deny_unknown_fields)]
 pub struct PartitionBy {
     pub strategy: Strategy,
-    pub columns: Vec<SqlIdent>,
+    pub columns: Vec<SqlName>,
 }
 
 /// How the partition of a row is determined.

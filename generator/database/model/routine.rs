@@ -19,7 +19,7 @@ pub struct View {
     pub security_invoker: bool,
     /// Only for a materialised view.
     #[serde(default, skip_serializing_if = "is_default")]
-    pub indexes: BTreeMap<SqlIdent, Index>,
+    pub indexes: BTreeMap<SqlName, Index>,
     /// Objects that the view needs, besides those that its text mentions.
     #[serde(default, skip_serializing_if = "is_default")]
     pub depends_on: BTreeSet<ObjectName>,
@@ -77,7 +77,7 @@ impl Function {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Argument {
-    pub name: SqlIdent,
+    pub name: SqlName,
     #[serde(rename = "type")]
     pub kind: TypeName,
     #[serde(default, skip_serializing_if = "is_default")]
@@ -151,7 +151,7 @@ pub struct Trigger {
     pub events: BTreeSet<Event>,
     /// Only updates of these columns.
     #[serde(default, skip_serializing_if = "is_default")]
-    pub update_of: Vec<SqlIdent>,
+    pub update_of: Vec<SqlName>,
     /// Runs once per statement instead of once per row.
     #[serde(default, skip_serializing_if = "is_default")]
     pub statement: bool,

@@ -11,35 +11,35 @@ use super::*;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Table {
-    pub columns: BTreeMap<SqlIdent, Column>,
+    pub columns: BTreeMap<SqlName, Column>,
     /// Names of columns; the constraint is called `<table>_pkey` unless `primary_key_name` is given.
     #[serde(skip_serializing_if = "is_default")]
-    pub primary_key: Vec<SqlIdent>,
+    pub primary_key: Vec<SqlName>,
     #[serde(skip_serializing_if = "is_default")]
-    pub primary_key_name: Option<SqlIdent>,
+    pub primary_key_name: Option<SqlName>,
     #[serde(skip_serializing_if = "is_default")]
-    pub uniques: BTreeMap<SqlIdent, Unique>,
+    pub uniques: BTreeMap<SqlName, Unique>,
     #[serde(skip_serializing_if = "is_default")]
-    pub foreign_keys: BTreeMap<SqlIdent, ForeignKey>,
+    pub foreign_keys: BTreeMap<SqlName, ForeignKey>,
     /// Conditions that every row must meet.
     #[serde(skip_serializing_if = "is_default")]
-    pub checks: BTreeMap<SqlIdent, Expression>,
+    pub checks: BTreeMap<SqlName, Expression>,
     #[serde(skip_serializing_if = "is_default")]
-    pub excludes: BTreeMap<SqlIdent, Exclude>,
+    pub excludes: BTreeMap<SqlName, Exclude>,
     #[serde(skip_serializing_if = "is_default")]
-    pub indexes: BTreeMap<SqlIdent, Index>,
+    pub indexes: BTreeMap<SqlName, Index>,
     #[serde(skip_serializing_if = "is_default")]
-    pub triggers: BTreeMap<SqlIdent, Trigger>,
+    pub triggers: BTreeMap<SqlName, Trigger>,
     /// `'forced` also binds the table's owner.
     #[serde(skip_serializing_if = "is_default")]
     pub row_security: RowSecurity,
     #[serde(skip_serializing_if = "is_default")]
-    pub policies: BTreeMap<SqlIdent, Policy>,
+    pub policies: BTreeMap<SqlName, Policy>,
     #[serde(skip_serializing_if = "is_default")]
     pub partition_by: Option<PartitionBy>,
     /// Maps the name of a partition to its bound; empty unless `partition_by` is given.
     #[serde(skip_serializing_if = "is_default")]
-    pub partitions: BTreeMap<SqlIdent, Bound>,
+    pub partitions: BTreeMap<SqlName, Bound>,
     #[serde(skip_serializing_if = "is_default")]
     pub grants: Grants<TablePrivilege>,
     /// Leaves the table out of the write-ahead log: faster, but empty after a crash.
@@ -54,7 +54,7 @@ pub struct Table {
     #[serde(skip_serializing)]
     pub api: BTreeMap<SqlIdent, Api>,
     #[serde(skip_serializing)]
-    pub renamed_from: Option<SqlIdent>,
+    pub renamed_from: Option<SqlName>,
 }
 
 /// A column; NOT NULL unless `nullable`.
@@ -77,7 +77,7 @@ pub struct Column {
     #[serde(default, skip_serializing_if = "is_default")]
     pub comment: Option<Text>,
     #[serde(default, skip_serializing)]
-    pub renamed_from: Option<SqlIdent>,
+    pub renamed_from: Option<SqlName>,
     /// Value for existing rows when the column is added or becomes NOT NULL.
     #[serde(default, skip_serializing)]
     pub backfill: Option<Expression>,

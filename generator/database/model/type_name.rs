@@ -4,13 +4,14 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use super::names::ObjectName;
+use super::names::{ObjectName, PUBLIC, path_parts, spelled};
 use crate::codes::Code;
+use crate::values::SqlIdent;
 use crate::values::checked::{Checked, checked};
 
 checked! {
     /// A type: built in, declared in `types`, or from an extension; `[]` after it makes an array. Alternative
-    /// spellings of built-in types are replaced by one.
+    /// spellings of built-in types are replaced by one. As in SQL, upper case counts only in double quotes.
     TypeName, "a type of PostgreSQL", "numeric(12,2)", |t| canonical(t).err(), BadValue,
     |t| canonical(&t).unwrap_or(t)
 }
@@ -127,9 +128,61 @@ fn parts(text: &str) -> Result<(String, String, usize), String> {
     Ok((name.split_whitespace().collect::<Vec<_>>().join(" ").to_ascii_lowercase(), modifiers, dimensions))
 }
 
+/// Returns the end of the name that a type begins with: its first bracket outside of double quotes.
+fn end_of_name(text: &str) -> usize {
+    let mut quoted = false;
+    let end = text.bytes().position(|byte| {
+        quoted ^= byte == b'"';
+        !quoted && matches!(byte, b'(' | b'[')
+    });
+    end.unwrap_or(text.len())
+}
+
+/// Returns the canonical spelling of a type whose name has double quotes.
+fn canonical_of_quoted(text: &str) -> Result<String, String> {
+    let (name, rest) = text.split_at(end_of_name(text));
+    let parts = path_parts(&folded(name.trim())).ok_or("its double quotes do not match")?;
+    let object = match parts.as_slice() {
+        [name] => ObjectName::new_in(PUBLIC, name),
+        [schema, name] if schema != PUBLIC => ObjectName::new_in(schema, name),
+        _ => return Err("it is not a name, or a schema other than public and a name".into()),
+    };
+    if let Some(reason) = ObjectName::refusal(object.as_str()) {
+        return Err(reason);
+    }
+    let (_, modifiers, dimensions) = self::parts(&format!("x{rest}"))?;
+    Ok(format!("{}{modifiers}{}", spelled_object(&object)?, if dimensions > 0 { "[]" } else { "" }))
+}
+
+/// Returns a path with the parts outside of double quotes in lower case.
+fn folded(path: &str) -> String {
+    let mut quoted = false;
+    let fold = |c: char| {
+        quoted ^= c == '"';
+        if quoted { c } else { c.to_ascii_lowercase() }
+    };
+    path.chars().map(fold).collect()
+}
+
+/// Returns the name of a declared type as it is written in SQL.
+fn spelled_object(object: &ObjectName) -> Result<String, String> {
+    let name = spelled(object.name());
+    match object.schema() {
+        PUBLIC
+            if BUILT_IN.binary_search(&object.name()).is_ok() || SPELLINGS.iter().any(|(other, _)| *other == name) =>
+        {
+            Err(format!("`{name}` is a built-in type; write it without quotes"))
+        }
+        _ => Ok(object.spelled()),
+    }
+}
+
 fn canonical(text: &str) -> Result<String, String> {
     if BUILT_IN.binary_search(&text).is_ok() {
         return Ok(text.to_owned());
+    }
+    if text.contains('"') {
+        return canonical_of_quoted(text);
     }
     let (name, modifiers, dimensions) = parts(text)?;
     if ["serial", "bigserial", "smallserial", "serial4", "serial8", "serial2"].contains(&name.as_str()) {
@@ -137,7 +190,7 @@ fn canonical(text: &str) -> Result<String, String> {
     }
     let name = SPELLINGS.iter().find(|(other, _)| *other == name).map_or(name.as_str(), |(_, kept)| *kept);
     if BUILT_IN.binary_search(&name).is_err()
-        && let Some(reason) = ObjectName::refusal(name)
+        && let Some(reason) = name.split('.').find_map(SqlIdent::refusal).or_else(|| ObjectName::refusal(name))
     {
         return Err(format!("it is neither a built-in type nor a valid name: {reason}"));
     }
@@ -152,12 +205,12 @@ impl TypeName {
     /// The name without modifiers and dimensions.
     pub fn base(&self) -> &str {
         let text = self.as_str();
-        text.bytes().position(|c| matches!(c, b'(' | b'[')).map_or(text, |end| &text[..end])
+        &text[..end_of_name(text)]
     }
 
     /// Returns the numbers in brackets.
     pub fn modifiers(&self) -> Vec<i64> {
-        let inner = self.as_str().split_once('(').and_then(|(_, rest)| rest.split_once(')'));
+        let inner = self.as_str()[self.base().len()..].split_once('(').and_then(|(_, rest)| rest.split_once(')'));
         inner.map(|(inner, _)| inner.split(',').filter_map(|n| n.parse().ok()).collect()).unwrap_or_default()
     }
 
@@ -169,21 +222,21 @@ impl TypeName {
         BUILT_IN.binary_search(&self.base()).is_ok()
     }
 
-    /// Returns the name of the declared type or table, without its schema; `None` for a built-in type.
-    pub fn declared(&self) -> Option<&str> {
-        let base = self.base();
-        let declared = BUILT_IN.binary_search(&base).is_err();
-        declared.then(|| base.split_once('.').map_or(base, |(_, name)| name))
-    }
-
     /// Returns the declared type or table; `None` for a built-in type.
     pub fn object(&self) -> Option<ObjectName> {
-        (!self.is_built_in()).then(|| ObjectName::wrap(self.base().to_owned()))
+        if self.is_built_in() {
+            return None;
+        }
+        let mut parts = path_parts(self.base())?;
+        let name = parts.pop()?;
+        Some(ObjectName::new_in(parts.pop().as_deref().unwrap_or(PUBLIC), &name))
     }
 
-    /// Replaces the name; modifiers and dimensions stay.
-    pub fn with_base(&self, base: &str) -> TypeName {
-        TypeName(format!("{base}{}", &self.as_str()[self.base().len()..]))
+    /// Replaces the name by that of a declared type; modifiers and dimensions stay.
+    #[must_use]
+    pub fn with_object(&self, object: &ObjectName) -> TypeName {
+        let name = spelled_object(object).unwrap_or_else(|_| object.to_string());
+        TypeName(format!("{name}{}", &self.as_str()[self.base().len()..]))
     }
 
     /// Returns the type in SQL, with a declared type in quotes.
@@ -210,12 +263,19 @@ mod tests {
             ("double  precision[]", "double precision[]"),
             ("audit.mood[]", "audit.mood[]"),
             ("geometry(Point,4326)", "geometry(Point,4326)"),
+            ("\"Status\"[]", "\"Status\"[]"),
+            ("Audit.\"mood\"", "audit.mood"),
+            ("\"a b\".\"x[(\"\".\"(3)[]", "\"a b\".\"x[(\"\".\"(3)[]"),
         ] {
             assert_eq!(TypeName::new(text).unwrap().as_str(), expected);
         }
-        for bad in ["serial", "int; drop", "a b", "int(", "numeric(a b')", "public.mood", "\"x\""] {
+        for bad in
+            ["serial", "int; drop", "a b", "int(", "numeric(a b')", "public.mood", "\"x", "\"text\"", "\"\"", "\"x\" y"]
+        {
             assert!(TypeName::new(bad).is_err(), "{bad}");
         }
+        assert_eq!(TypeName::new("\"x[(\"\".\"[]").unwrap().sql(), "\"public\".\"x[(\"\".\"[]");
+        assert_eq!(TypeName::new("\"Status\"").unwrap().object().unwrap().as_str(), "Status");
         assert_eq!(TypeName::new("audit.mood[]").unwrap().sql(), "\"audit\".\"mood\"[]");
     }
 }

@@ -27,7 +27,7 @@ pub struct Enumeration {
     #[serde(skip_serializing)]
     pub renamed_values: BTreeMap<Label, Label>,
     #[serde(skip_serializing)]
-    pub renamed_from: Option<SqlIdent>,
+    pub renamed_from: Option<SqlName>,
 }
 
 /// A type with conditions.
@@ -42,11 +42,11 @@ pub struct Domain {
     pub default: Option<Expression>,
     /// Maps a name to a condition on `VALUE`.
     #[serde(default, skip_serializing_if = "is_default")]
-    pub checks: BTreeMap<SqlIdent, Expression>,
+    pub checks: BTreeMap<SqlName, Expression>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub comment: Option<Text>,
     #[serde(default, skip_serializing)]
-    pub renamed_from: Option<SqlIdent>,
+    pub renamed_from: Option<SqlName>,
 }
 
 /// A composite type.
@@ -57,14 +57,14 @@ pub struct Composite {
     #[serde(skip_serializing_if = "is_default")]
     pub comment: Option<Text>,
     #[serde(skip_serializing)]
-    pub renamed_from: Option<SqlIdent>,
+    pub renamed_from: Option<SqlName>,
 }
 
 /// An attribute of a composite type.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Attribute {
-    pub name: SqlIdent,
+    pub name: SqlName,
     #[serde(rename = "type")]
     pub kind: TypeName,
 }
@@ -78,7 +78,7 @@ impl UserType {
         }
     }
 
-    pub fn renamed_from(&self) -> Option<&SqlIdent> {
+    pub fn renamed_from(&self) -> Option<&SqlName> {
         match self {
             UserType::Enum(kind) => kind.renamed_from.as_ref(),
             UserType::Domain(kind) => kind.renamed_from.as_ref(),
@@ -115,7 +115,7 @@ pub struct Sequence {
     #[serde(skip_serializing_if = "is_default")]
     pub comment: Option<Text>,
     #[serde(skip_serializing)]
-    pub renamed_from: Option<SqlIdent>,
+    pub renamed_from: Option<SqlName>,
 }
 
 /// A column of a table.
@@ -123,7 +123,7 @@ pub struct Sequence {
 #[serde(deny_unknown_fields)]
 pub struct ColumnOf {
     pub table: ObjectName,
-    pub column: SqlIdent,
+    pub column: SqlName,
 }
 
 impl ColumnOf {

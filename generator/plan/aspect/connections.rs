@@ -12,8 +12,8 @@ use crate::plan::wiring::{Addition, Planned, Wiring, Wirings};
 use crate::stack::{EnvReference, Zone};
 use crate::values::ServiceName;
 
-/// Returns every connection that a service opens: to dependencies, to services of its variables, to the mail catcher, to
-/// upstreams of routes, and those that an aspect adds.
+/// Returns every connection that a service opens: to dependencies, services in its variables, the mail catcher and
+/// upstreams of routes, and the connections that aspects add.
 pub fn plan(roster: &Roster, wirings: &Wirings, ingress: &IngressPlan, mail: &MailServer) -> BTreeSet<Connection> {
     let mut connections = BTreeSet::new();
     for (from, member) in roster {

@@ -16,6 +16,7 @@ pub mod graphql;
 pub mod ingress;
 pub mod mail;
 pub mod migrations;
+pub mod monitoring;
 pub mod route_settings;
 pub mod secrets;
 pub mod server_files;

@@ -38,7 +38,9 @@ pub fn plan(stack: &Stack, roster: &Roster) -> Planned<Volumes> {
                     Diagnostic::error(Code::VolumeShared, path)
                         .message(format!("the volume `{volume_name}` belongs to a different service"))
                         .expected("a volume with one owner")
-                        .hint("rename it; if the service uses the volume too, add it to `readers` or `writers` of the owner's volume")
+                        .hint(
+                            "rename it; if the service uses the owner's volume, add it to `readers` or `writers` there",
+                        )
                         .related(first, "its owner"),
                 );
                 continue;

@@ -1,4 +1,4 @@
-//! The metadata of a Hasura: its databases, and the calls that services answer.
+//! The metadata of a Hasura service: its databases, and the calls that services answer.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::database::graphql::handlers::{ActionMetadata, CronTrigger, RemoteSche
 use crate::stack::{ActionKind, ActionType};
 use crate::values::{GraphqlName, GraphqlType};
 
-/// The metadata of one Hasura.
+/// The metadata of one Hasura service.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct HasuraMetadata {
     pub sources: Vec<HasuraSource>,

@@ -5,6 +5,7 @@ mod file;
 mod graphql;
 mod ingress;
 mod migrations;
+mod monitoring;
 mod service;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,6 +27,7 @@ pub use file::{File, FileContent};
 pub use graphql::{HasuraMetadata, PlannedAction};
 pub use ingress::{EdgeCapacity, IngressPlan, Location, NameServer, Resolver, Site, Upstream};
 pub use migrations::{Migrations, Step};
+pub use monitoring::{Endpoint, Monitoring, Platform, Program, ScrapeJob};
 pub use service::{Check, ConfigMount, Health, Publish, Service, Value, VolumeMount};
 
 /// The plan of one environment. Backends translate it, and decide only how their target expresses it.
@@ -67,6 +69,9 @@ pub struct Plan {
     /// Metadata of each Hasura that serves a database of the stack or calls services.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub graphql: BTreeMap<ServiceName, HasuraMetadata>,
+    /// What is scraped and evaluated, and where alerts go.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub monitoring: Option<Monitoring>,
     pub compat: Option<Compat>,
     /// Decisions about the Kubernetes target, if it is enabled.
     pub kubernetes: Option<Cluster>,

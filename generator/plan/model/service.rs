@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::diagnostic::{FieldPath, Segment};
 use crate::plan::network::Network;
 use crate::stack::health::HttpTool;
-use crate::stack::{Autoscale, Build, Condition, HostMount, Layout, Logging, Mount, Protocol, Tmpfs, Zone};
+use crate::stack::{Autoscale, Build, Condition, HostMount, Layout, Logging, Mount, OnClusters, Protocol, Tmpfs, Zone};
 use crate::values::{
     AnnotationName, Capability, ContainerPath, Cpus, Duration, Host, ImageRef, Memory, PortName, Schedule, SecretName,
     ServiceName, Signal, Text, UrlPath, UserId, VariableName, VolumeName,
@@ -72,6 +72,11 @@ pub struct Service {
     pub cpu_reservation: Cpus,
     pub replicas: u16,
     pub autoscale: Option<Autoscale>,
+    /// The port at which Prometheus reads metrics, if monitoring is on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metrics_port: Option<u16>,
+    #[serde(skip_serializing_if = "has_no_differences")]
+    pub on_clusters: OnClusters,
     pub zone: Zone,
     /// Networks that the service joins: one for its zone, and those of services to which it connects.
     pub networks: BTreeSet<Network>,
@@ -102,6 +107,10 @@ pub struct Service {
     pub kubernetes: BTreeMap<String, serde_json::Value>,
     /// Settings that a target may ignore, with the user's reason.
     pub waive: BTreeMap<String, Text>,
+}
+
+fn has_no_differences(on_clusters: &OnClusters) -> bool {
+    *on_clusters == OnClusters::default()
 }
 
 impl Service {

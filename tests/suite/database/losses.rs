@@ -11,7 +11,11 @@ const REFUSED: [(&str, (usize, usize), &str); 47] = [
     ("CREATE TABLE t (id int) INHERITS (u);", (1, 25), "the table t: nself cannot represent `INHERITS`"),
     ("CREATE TEMP TABLE t (id int);", (1, 8), "the table t: nself cannot represent `TEMP`"),
     ("CREATE TABLE t (LIKE u);", (1, 17), "the table t: nself cannot represent `LIKE`"),
-    ("CREATE TABLE \"Orders\" (id int);", (1, 14), "the name `Orders`"),
+    (
+        "CREATE TABLE t (id int);\nCREATE VIEW v AS SELECT t.* FROM t;",
+        (2, 18),
+        "the view v: nself cannot represent `*`",
+    ),
     ("CREATE TABLE t (id \"char\");", (1, 20), "the table t: nself cannot represent the type \"char\""),
     ("CREATE TABLE t (id int DEFAULT 'x' COLLATE \"C\");", (1, 32), "the table t: write COLLATE before DEFAULT"),
     (

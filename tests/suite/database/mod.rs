@@ -2,6 +2,7 @@
 
 mod baseline;
 mod case;
+mod changes;
 mod commands;
 mod concurrency;
 mod dbml;
@@ -9,6 +10,8 @@ mod edits;
 mod export;
 mod import;
 mod losses;
+mod names;
+mod pairs;
 mod pooler;
 pub mod project;
 mod property;

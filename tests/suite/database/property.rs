@@ -16,7 +16,7 @@ use super::rows::{row_queries, seed};
 use super::server::{Server, Session, Version};
 
 /// Plans with every hazard allowed, by the objects that the findings name.
-fn plan_allowing_hazards(a: &Schema, b: &mut Schema) -> Result<StepGroups, Vec<Diagnostic>> {
+pub fn plan_allowing_hazards(a: &Schema, b: &mut Schema) -> Result<StepGroups, Vec<Diagnostic>> {
     for _ in 0..3 {
         match plan(a, b, &FieldPath::root()) {
             Err(findings)
@@ -24,11 +24,11 @@ fn plan_allowing_hazards(a: &Schema, b: &mut Schema) -> Result<StepGroups, Vec<D
             {
                 for finding in findings {
                     let at = finding.hint.find("allow.\"").unwrap() + 7;
-                    let (object, rest) = finding.hint[at..].split_once("\".").unwrap();
+                    let (object, rest) = finding.hint[at..].rsplit_once("\".").unwrap();
                     let hazard = rest.split([' ', '`']).next().unwrap();
                     let hazard = serde_json::from_value(hazard.into()).unwrap();
                     let why = serde_json::from_value("meant".into()).unwrap();
-                    b.allow.entry(object.to_owned()).or_default().insert(hazard, why);
+                    b.allow.entry(object.replace("\\\"", "\"")).or_default().insert(hazard, why);
                 }
             }
             other => return other,

@@ -1,7 +1,6 @@
 //! Rows before and after a change.
 
-use nself::database::model::{Schema, TypeName, UserType};
-use nself::values::SqlIdent;
+use nself::database::model::{Schema, SqlName, TypeName, UserType};
 
 use super::edits::TYPES;
 
@@ -22,7 +21,7 @@ pub fn seed(root: &Schema) -> String {
             Some(UserType::Enum(found)) if !kind.is_array() => Some(format!("'{}'", found.values[0])),
             _ => None,
         };
-        let columns: Vec<(&SqlIdent, String)> = table
+        let columns: Vec<(&SqlName, String)> = table
             .columns
             .iter()
             .filter(|(_, column)| column.generated.is_none() && column.identity.is_none())
@@ -57,7 +56,7 @@ pub fn row_queries(a: &Schema, b: &Schema) -> Vec<(String, String)> {
             if value(before.kind.as_str()).is_none() || before.generated.is_some() || is.generated.is_some() {
                 continue;
             }
-            let query = |table: String, column: &SqlIdent| {
+            let query = |table: String, column: &SqlName| {
                 format!(
                     "SELECT '{table}', count(*), md5(string_agg(\"{column}\"::text, ',' ORDER BY id)) FROM {table};"
                 )

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::tokens::{DbmlToken, DbmlTokenKind};
 use crate::database::import::ImportFinding;
 use crate::database::model::*;
-use crate::values::{Checked, SqlIdent, Text};
+use crate::values::{Checked, Text};
 
 /// A setting in square brackets: its name and the tokens of its value.
 pub type Setting = (String, Vec<DbmlToken>);
@@ -14,13 +14,13 @@ pub type Setting = (String, Vec<DbmlToken>);
 #[derive(Debug, Clone)]
 pub struct Side {
     pub table: ObjectName,
-    pub columns: Vec<SqlIdent>,
+    pub columns: Vec<SqlName>,
 }
 
 /// A reference: two sides and the sign between them, which tells how many rows of each side belong together.
 pub struct Reference {
     pub line: usize,
-    pub name: Option<SqlIdent>,
+    pub name: Option<SqlName>,
     pub one: Side,
     pub sign: String,
     pub other: Side,
@@ -90,12 +90,12 @@ impl Reader {
     }
 
     /// Reads a name.
-    pub fn ident(&mut self) -> Result<SqlIdent, String> {
+    pub fn ident(&mut self) -> Result<SqlName, String> {
         let token = self.next()?;
         if !matches!(token.kind, DbmlTokenKind::Word | DbmlTokenKind::Name) {
             return Err(format!("a name is missing before `{}`", token.text));
         }
-        SqlIdent::new(&token.text).map_err(|reason| format!("the name `{}`: {reason}", token.text))
+        SqlName::new(&token.text).map_err(|reason| format!("the name `{}`: {reason}", token.text))
     }
 
     /// Reads `orders` or `audit.orders`, and declares the schema.
@@ -109,7 +109,7 @@ impl Reader {
     }
 
     /// Returns the name of an object in a schema, and declares the schema.
-    pub fn qualified(&mut self, schema: &SqlIdent, name: &SqlIdent) -> Result<ObjectName, String> {
+    pub fn qualified(&mut self, schema: &SqlName, name: &SqlName) -> Result<ObjectName, String> {
         if schema.as_str() == PUBLIC {
             return ObjectName::new(name.as_str());
         }

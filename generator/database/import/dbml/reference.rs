@@ -6,7 +6,7 @@ use crate::database::ddl::usual_key_name;
 use crate::database::import::ImportFinding;
 use crate::database::import::names::default_part_name;
 use crate::database::model::*;
-use crate::values::{Checked, SqlIdent};
+use crate::values::Checked;
 
 impl Reader {
     /// Reads a column's setting `ref: > other.column`.
@@ -14,7 +14,7 @@ impl Reader {
         &mut self,
         line: usize,
         table: &ObjectName,
-        column: &SqlIdent,
+        column: &SqlName,
         value: &[DbmlToken],
     ) -> Result<(), String> {
         let before = (std::mem::replace(&mut self.tokens, value.to_vec()), self.at);
@@ -56,14 +56,14 @@ impl Reader {
         }
         if columns.is_empty() {
             let column = names.pop().unwrap_or_default();
-            columns.push(SqlIdent::new(&column).map_err(|reason| format!("the name `{column}`: {reason}"))?);
+            columns.push(SqlName::new(&column).map_err(|reason| format!("the name `{column}`: {reason}"))?);
         }
         let table = match names.as_slice() {
             [table] => match self.aliases.get(table) {
                 Some(table) => table.clone(),
                 None => ObjectName::new(table)?,
             },
-            [schema, table] => self.qualified(&SqlIdent::new(schema)?, &SqlIdent::new(table)?)?,
+            [schema, table] => self.qualified(&SqlName::new(schema)?, &SqlName::new(table)?)?,
             _ => return Err("a reference names a table and columns".into()),
         };
         Ok(Side { table, columns })
@@ -120,7 +120,7 @@ impl Reader {
                 ));
             }
         };
-        let words: Vec<&str> = from.columns.iter().map(SqlIdent::as_str).collect();
+        let words: Vec<&str> = from.columns.iter().map(SqlName::as_str).collect();
         let name = name.map_or_else(|| default_part_name(&from.table, &words, "fkey"), Ok)?;
         let (mut on_delete, mut on_update) = (Action::NoAction, Action::NoAction);
         for (setting, value) in &settings {

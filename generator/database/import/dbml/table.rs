@@ -4,7 +4,7 @@ use super::reader::Reader;
 use super::tokens::{DbmlToken, DbmlTokenKind};
 use crate::database::import::names::default_part_name;
 use crate::database::model::*;
-use crate::values::{Checked, SqlIdent, Text};
+use crate::values::{Checked, Text};
 
 impl Reader {
     pub(super) fn table(&mut self) -> Result<(), String> {
@@ -52,7 +52,7 @@ impl Reader {
         let mut text = first.text.clone();
         let mut object = None;
         if self.take(".") {
-            let (schema, name) = (SqlIdent::new(&text), self.ident()?);
+            let (schema, name) = (SqlName::new(&text), self.ident()?);
             object = Some(self.qualified(&schema?, &name)?);
         }
         if self.is("(") && !self.peek().is_some_and(|token| token.first) {
@@ -129,7 +129,7 @@ impl Reader {
                 }
                 DbmlTokenKind::Word | DbmlTokenKind::Name => {
                     let name =
-                        SqlIdent::new(&token.text).map_err(|reason| format!("the name `{}`: {reason}", token.text))?;
+                        SqlName::new(&token.text).map_err(|reason| format!("the name `{}`: {reason}", token.text))?;
                     IndexColumn { column: Some(name), ..IndexColumn::default() }
                 }
                 _ => return Err(format!("`{}` is not part of an index", token.text)),
@@ -139,7 +139,7 @@ impl Reader {
             }
             self.expect(",")?;
         }
-        let plain: Option<Vec<SqlIdent>> = columns.iter().map(|column| column.column.clone()).collect();
+        let plain: Option<Vec<SqlName>> = columns.iter().map(|column| column.column.clone()).collect();
         let words: Vec<&str> =
             columns.iter().map(|column| column.column.as_ref().map_or("expr", |name| name.as_str())).collect();
         let mut name = default_part_name(table_name, &words, "idx")?;
@@ -157,7 +157,7 @@ impl Reader {
                     return Ok(());
                 }
                 ("unique", _) => index.unique = true,
-                ("name", _) => name = SqlIdent::new(&text).map_err(|reason| format!("the index `{text}`: {reason}"))?,
+                ("name", _) => name = SqlName::new(&text).map_err(|reason| format!("the index `{text}`: {reason}"))?,
                 ("type", _) => {
                     index.using = serde_json::from_value(text.to_ascii_lowercase().into())
                         .map_err(|_| format!("the index method `{text}` is not known"))?;
@@ -175,7 +175,7 @@ impl Reader {
         let mut name = default_part_name(table_name, &[&(table.checks.len() + 1).to_string()], "check")?;
         for (setting, value) in self.settings()? {
             if setting == "name" {
-                name = SqlIdent::new(&single("name", &value)?.text)?;
+                name = SqlName::new(&single("name", &value)?.text)?;
             }
         }
         table.checks.insert(name, Expression::new(&token.text)?);

@@ -7,14 +7,16 @@ use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::reader::{Grant, GrantObject, Reader};
 use super::service_rights::Target;
-use super::tree::{Parsed, Parts, Unsupported, clause, ident, object, start, summary, tokens, type_name, unsupported};
+use super::tree::{
+    Parsed, Parts, Unsupported, clause, ident, object, role, start, summary, tokens, type_name, unsupported,
+};
 use crate::database::model::*;
 use crate::values::{Checked, SqlIdent};
 
 /// Reads the names of roles; `public` is everyone.
 pub fn roles(node: &SyntaxNode) -> Parsed<Vec<SqlIdent>> {
     let mut parts = Parts::of(node);
-    let all = parts.take_all(SyntaxKind::ROLE_REF).iter().map(ident).collect();
+    let all = parts.take_all(SyntaxKind::ROLE_REF).iter().map(role).collect();
     parts.expect_end(",")?;
     all
 }
@@ -61,7 +63,7 @@ impl Reader {
     pub(super) fn owner(&mut self, parts: &mut Parts) -> Parsed<()> {
         let Some(clause) = parts.take_node(SyntaxKind::OWNER_TO) else { return Ok(()) };
         let mut owner = Parts::of(&clause);
-        let role = ident(&owner.require(SyntaxKind::ROLE_REF)?)?;
+        let role = role(&owner.require(SyntaxKind::ROLE_REF)?)?;
         self.owners.entry(role.to_string()).or_insert_with(|| start(&clause));
         owner.expect_end("OWNER TO")
     }

@@ -7,7 +7,7 @@ use super::tree::{Parsed, Parts, Unsupported, clause, ident, object, path, start
 use super::{column, constraint, partition};
 use crate::database::ddl::primary_key_name;
 use crate::database::model::*;
-use crate::values::{Checked, SqlIdent};
+use crate::values::Checked;
 
 impl Reader {
     pub(super) fn alter_table(&mut self, node: &SyntaxNode) -> Parsed<()> {
@@ -163,7 +163,7 @@ impl Reader {
         if rest != Table::default() {
             return Err("it has additional keys, indexes, checks, grants or settings".into());
         }
-        let name = SqlIdent::new(part.name())?;
+        let name = SqlName::new(part.name())?;
         self.schema.tables.remove(part);
         self.places.remove(&format!("tables.{part}"));
         if let Some(divided) = self.schema.tables.get_mut(whole) {

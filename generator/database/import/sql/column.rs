@@ -7,7 +7,7 @@ use super::tree::{AtNode, Parsed, Parts, Unsupported, expression, type_name, typ
 use super::{constraint, tree, types};
 use crate::database::import::names;
 use crate::database::model::*;
-use crate::values::{Checked, SqlIdent};
+use crate::values::Checked;
 
 impl Reader {
     /// Reads a column with its constraints; returns the parts that remain.
@@ -59,7 +59,7 @@ impl Reader {
     fn serial_sequence(
         &mut self,
         table: &ObjectName,
-        column: &SqlIdent,
+        column: &SqlName,
         kind: &TypeName,
         node: &SyntaxNode,
     ) -> Parsed<Expression> {
@@ -72,7 +72,7 @@ impl Reader {
     }
 
     /// Reads NOT NULL of a column, and adds a note if it has a name, which is left out.
-    fn not_null(&mut self, table: &ObjectName, column: &SqlIdent, node: &SyntaxNode) -> Parsed<()> {
+    fn not_null(&mut self, table: &ObjectName, column: &SqlName, node: &SyntaxNode) -> Parsed<()> {
         let mut parts = Parts::of(node);
         if let Some(name) = constraint::name(&mut parts)? {
             let what = format!("the name `{name}` of NOT NULL of {table}.{column} is left out: the server chooses one");
@@ -82,7 +82,7 @@ impl Reader {
     }
 
     /// Adds a note if the sequence of an identity has a name other than the default, which is left out.
-    pub(super) fn sequence_name(&mut self, table: &ObjectName, column: &SqlIdent, option: Option<SyntaxNode>) {
+    pub(super) fn sequence_name(&mut self, table: &ObjectName, column: &SqlName, option: Option<SyntaxNode>) {
         let Some(option) = option else { return };
         let Ok(name) = Parts::of(&option).take_any() else { return };
         let sequence = tree::path(&name).pop().unwrap_or_default();

@@ -7,14 +7,15 @@ use squawk_syntax::{SyntaxKind, SyntaxNode};
 use super::reader::Reader;
 use super::tree::{AtNode, Parsed, Parts, expression, ident, idents, object, tokens, unsupported};
 use super::{index, tree};
+use crate::database::ddl;
 use crate::database::ddl::usual_key_name;
 use crate::database::identifiers;
 use crate::database::import::names;
 use crate::database::model::*;
-use crate::values::{Checked, SqlIdent};
+use crate::values::Checked;
 
 /// Reads the name of a constraint, if it has one.
-pub fn name(parts: &mut Parts) -> Parsed<Option<SqlIdent>> {
+pub fn name(parts: &mut Parts) -> Parsed<Option<SqlName>> {
     let Some(clause) = parts.take_node(SyntaxKind::CONSTRAINT_NAME_CLAUSE) else { return Ok(None) };
     let mut clause = Parts::of(&clause);
     let name = ident(&clause.require(SyntaxKind::CONSTRAINT_NAME)?)?;
@@ -49,7 +50,7 @@ fn deferrable(parts: &mut Parts) -> Deferrable {
 }
 
 /// Reads the columns of a key, the columns that its index includes, and whether NULLs are equal.
-fn key(parts: &mut Parts, column: Option<&SqlIdent>) -> Parsed<Unique> {
+fn key(parts: &mut Parts, column: Option<&SqlName>) -> Parsed<Unique> {
     let mut parameters = Parts::of(&parts.require(SyntaxKind::INDEX_PARAMETERS)?);
     let mut unique = Unique { columns: column.into_iter().cloned().collect(), ..Unique::default() };
     if let Some(list) = parameters.take_node(SyntaxKind::CONSTRAINT_COLUMN_REF_LIST) {
@@ -71,19 +72,14 @@ struct ConstraintClause<'a> {
     table: &'a ObjectName,
     node: &'a SyntaxNode,
     /// The name, if the constraint has one.
-    name: Option<SqlIdent>,
+    name: Option<SqlName>,
     /// The column, if the constraint belongs to one.
-    column: Option<&'a SqlIdent>,
+    column: Option<&'a SqlName>,
 }
 
 impl Reader {
     /// Reads a constraint of a table, or of one column if `column` is given.
-    pub(super) fn constraint(
-        &mut self,
-        table: &ObjectName,
-        node: &SyntaxNode,
-        column: Option<&SqlIdent>,
-    ) -> Parsed<()> {
+    pub(super) fn constraint(&mut self, table: &ObjectName, node: &SyntaxNode, column: Option<&SqlName>) -> Parsed<()> {
         use SyntaxKind::*;
         let mut parts = Parts::of(node);
         let clause = ConstraintClause { table, node, name: name(&mut parts)?, column };
@@ -99,7 +95,10 @@ impl Reader {
 
     fn primary_key(&mut self, clause: ConstraintClause, mut parts: Parts) -> Parsed<()> {
         let ConstraintClause { table, node, name, column } = clause;
-        let unique = key(&mut parts, column)?;
+        let (name, unique) = match self.used_index(table, &mut parts)? {
+            Some((index, unique)) => (name.or(Some(index)), unique),
+            None => (name, key(&mut parts, column)?),
+        };
         parts.expect_end("PRIMARY KEY")?;
         if !unique.include.is_empty() {
             return unsupported(node, "nself cannot represent a primary key that includes columns");
@@ -114,12 +113,41 @@ impl Reader {
         Ok(())
     }
 
+    /// Reads USING INDEX: takes the index, which becomes a constraint and by default gives it its name.
+    fn used_index(&mut self, table: &ObjectName, parts: &mut Parts) -> Parsed<Option<(SqlName, Unique)>> {
+        let Some(clause) = parts.take_node(SyntaxKind::USING_INDEX_NAME) else { return Ok(None) };
+        let mut inner = Parts::of(&clause);
+        let name = ident(&inner.require(SyntaxKind::INDEX_REF)?)?;
+        inner.expect_end("USING INDEX")?;
+        let indexes = &mut self.table(table, &clause)?.indexes;
+        let Some(index) = indexes.get(&name) else {
+            return unsupported(&clause, format!("the table has no index `{name}`"));
+        };
+        let columns: Vec<SqlName> = index.columns.iter().filter_map(|column| column.column.clone()).collect();
+        let plain = Index { comment: None, ..ddl::unique_index(&columns, &index.include, index.nulls_not_distinct) };
+        if (Index { comment: None, ..index.clone() }) != plain {
+            return unsupported(&clause, format!("the index `{name}` is not a plain index over columns"));
+        }
+        let unique = Unique {
+            columns,
+            include: index.include.clone(),
+            nulls_not_distinct: index.nulls_not_distinct,
+            deferrable: Deferrable::No,
+        };
+        indexes.remove(&name);
+        self.places.remove(&format!("indexes.{}", table.beside(&name)));
+        Ok(Some((name, unique)))
+    }
+
     fn unique(&mut self, clause: ConstraintClause, mut parts: Parts) -> Parsed<()> {
         let ConstraintClause { table, node, name, column } = clause;
-        let mut unique = key(&mut parts, column)?;
+        let (name, mut unique) = match self.used_index(table, &mut parts)? {
+            Some((index, unique)) => (name.or(Some(index)), unique),
+            None => (name, key(&mut parts, column)?),
+        };
         unique.deferrable = deferrable(&mut parts);
         parts.expect_end("UNIQUE")?;
-        let columns: Vec<&str> = unique.columns.iter().chain(&unique.include).map(SqlIdent::as_str).collect();
+        let columns: Vec<&str> = unique.columns.iter().chain(&unique.include).map(SqlName::as_str).collect();
         let name = name.map_or_else(|| self.default_relation_name(table, Some(&columns.join("_")), "key", node), Ok)?;
         self.table(table, node)?.uniques.insert(name, unique);
         Ok(())
@@ -134,7 +162,7 @@ impl Reader {
         let columns = &self.table(table, node)?.columns;
         let mut mentioned = columns.keys().filter(|column| words.contains(column.as_str()));
         let column = mentioned.next().filter(|_| mentioned.next().is_none()).cloned();
-        let column = column.as_ref().map(SqlIdent::as_str);
+        let column = column.as_ref().map(SqlName::as_str);
         let name = name.map_or_else(|| self.default_constraint_name(table, column, "check", node), Ok)?;
         self.table(table, node)?.checks.insert(name, text);
         Ok(())
@@ -161,7 +189,7 @@ impl Reader {
         let on_update = parts.take_node(ON_UPDATE_ACTION).map(|node| action(&node)).transpose()?.unwrap_or_default();
         let deferrable = deferrable(&mut parts);
         parts.expect_end("FOREIGN KEY REFERENCES ( )")?;
-        let words: Vec<&str> = columns.iter().map(SqlIdent::as_str).collect();
+        let words: Vec<&str> = columns.iter().map(SqlName::as_str).collect();
         let name =
             name.map_or_else(|| self.default_constraint_name(table, Some(&words.join("_")), "fkey", node), Ok)?;
         // The primary key of the target may come later in the file.
@@ -214,8 +242,8 @@ impl Reader {
         part: Option<&str>,
         label: &str,
         node: &SyntaxNode,
-    ) -> Parsed<SqlIdent> {
-        let is_taken = |name: &str| SqlIdent::new(name).is_ok_and(|name| self.relation_taken(&table.beside(&name)));
+    ) -> Parsed<SqlName> {
+        let is_taken = |name: &str| SqlName::new(name).is_ok_and(|name| self.relation_taken(&table.beside(&name)));
         tree::named(&names::free_default_name(table.name(), part, label, is_taken), node)
     }
 
@@ -226,7 +254,7 @@ impl Reader {
         part: Option<&str>,
         label: &str,
         node: &SyntaxNode,
-    ) -> Parsed<SqlIdent> {
+    ) -> Parsed<SqlName> {
         let is_taken = |name: &str| {
             let mut siblings = self.schema.tables.iter().filter(|(other, _)| other.schema() == table.schema());
             siblings.any(|(_, table)| table.checks.contains_key(name) || table.foreign_keys.contains_key(name))

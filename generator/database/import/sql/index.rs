@@ -4,9 +4,9 @@ use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::reader::Reader;
 use super::tree;
-use super::tree::{Parsed, Parts, expression, ident, object, path, unsupported};
+use super::tree::{AtNode, Parsed, Parts, expression, ident, object, path, unsupported};
 use crate::database::model::*;
-use crate::values::SqlIdent;
+use crate::values::{Checked, SqlIdent};
 
 impl Reader {
     pub(super) fn create_index(&mut self, node: &SyntaxNode) -> Parsed<()> {
@@ -39,7 +39,7 @@ impl Reader {
     }
 
     /// Reads the name of an index, without the schema of its table.
-    fn index_name(&mut self, node: &SyntaxNode) -> Parsed<SqlIdent> {
+    fn index_name(&mut self, node: &SyntaxNode) -> Parsed<SqlName> {
         let names = path(node);
         self.subject = format!("the index {}", names.join("."));
         tree::named(names.last().map_or("", String::as_str), node)
@@ -77,7 +77,7 @@ fn index(parts: &mut Parts) -> Parsed<(Index, Vec<String>)> {
 }
 
 /// Reads INCLUDE.
-fn included_columns(node: &SyntaxNode) -> Parsed<Vec<SqlIdent>> {
+fn included_columns(node: &SyntaxNode) -> Parsed<Vec<SqlName>> {
     let mut clause = Parts::of(node);
     let mut list = Parts::of(&clause.require(SyntaxKind::PARTITION_ITEM_LIST)?);
     let mut columns = Vec::new();
@@ -127,7 +127,7 @@ fn column(node: &SyntaxNode) -> Parsed<IndexColumn> {
     }
     if let Some(class) = parts.take_node(OP_CLASS_REF) {
         let names = path(&class);
-        column.opclass = Some(tree::named(names.last().map_or("", String::as_str), &class)?);
+        column.opclass = Some(SqlIdent::new(names.last().map_or("", String::as_str)).at(&class)?);
     }
     parts.take_node(SORT_ASC);
     column.descending = parts.take_node(SORT_DESC).is_some();

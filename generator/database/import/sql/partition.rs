@@ -6,7 +6,6 @@ use super::reader::Reader;
 use super::tree;
 use super::tree::{AtNode, Parsed, Parts, expression, number, unsupported};
 use crate::database::model::*;
-use crate::values::SqlIdent;
 
 impl Reader {
     /// Records a table that is created as a partition.
@@ -38,7 +37,7 @@ pub fn partition_by(node: &SyntaxNode) -> Parsed<PartitionBy> {
         _ => return unsupported(&word, "nself cannot represent this partition strategy"),
     };
     let mut list = Parts::of(&parts.require(SyntaxKind::PARTITION_ITEM_LIST)?);
-    let mut columns: Vec<SqlIdent> = Vec::new();
+    let mut columns: Vec<SqlName> = Vec::new();
     for item in list.take_all(SyntaxKind::PARTITION_ITEM) {
         let mut item = Parts::of(&item);
         let column = item.take_any()?;

@@ -20,7 +20,7 @@ pub struct Reader {
     /// Object of the current statement, for messages.
     pub subject: String,
     /// Foreign keys without columns of the target: they refer to its primary key.
-    pub keys_without_columns: Vec<(usize, ObjectName, SqlIdent)>,
+    pub keys_without_columns: Vec<(usize, ObjectName, SqlName)>,
     /// Maps a role to the place of the first object that it owns.
     pub owners: BTreeMap<String, usize>,
     /// Functions that PUBLIC may not execute.
@@ -59,13 +59,13 @@ pub enum GrantObject {
     Relation(ObjectName),
     Sequence(ObjectName),
     Function(ObjectName),
-    Schema(SqlIdent),
+    Schema(SqlName),
 }
 
 /// A default privilege of a role, with the tables and views that were created before it.
 pub struct DefaultPrivilege {
     pub at: usize,
-    pub schema: SqlIdent,
+    pub schema: SqlName,
     pub role: SqlIdent,
     pub before: Vec<ObjectName>,
 }
@@ -99,7 +99,7 @@ impl Reader {
 
     /// Returns whether a name is taken. Tables, views, sequences, indexes and keys share one namespace.
     pub fn relation_taken(&self, name: &ObjectName) -> bool {
-        let inside = |owner: &ObjectName, inner: &SqlIdent| owner.beside(inner) == *name;
+        let inside = |owner: &ObjectName, inner: &SqlName| owner.beside(inner) == *name;
         self.schema.views.iter().any(|(owner, view)| owner == name || view.indexes.keys().any(|it| inside(owner, it)))
             || self.schema.sequences.contains_key(name)
             || self.schema.tables.iter().any(|(owner, table)| {

@@ -8,6 +8,7 @@ use super::tree;
 use super::tree::{
     AtNode, Parsed, Parts, clause, expression, ident, object, plain, string, tokens, type_name, unsupported,
 };
+use crate::database::lexer;
 use crate::database::model::*;
 use crate::values::{Checked, SqlIdent, Text};
 
@@ -159,7 +160,7 @@ fn language(options: &mut Parts) -> Result<FunctionLanguage, String> {
     let name = match options.take_node(SyntaxKind::LANGUAGE_FUNC_OPTION) {
         None => "sql".to_owned(),
         Some(option) => {
-            let last = tokens(&option).last().map(|token| tree::spelled(&token)).unwrap_or_default();
+            let last = tokens(&option).last().map(|token| tree::stored(&token)).unwrap_or_default();
             last.trim_matches('\'').to_ascii_lowercase()
         }
     };
@@ -229,16 +230,24 @@ fn setting(node: &SyntaxNode) -> Parsed<(SqlIdent, Text)> {
     let mut outer = Parts::of(node);
     let mut parts = Parts::of(&outer.require(SyntaxKind::SET_CONFIG_PARAM)?);
     outer.expect_end("")?;
-    let name = ident(&parts.require(SyntaxKind::CONFIG_PARAMETER_REF)?)?;
+    let reference = parts.require(SyntaxKind::CONFIG_PARAMETER_REF)?;
+    // The server does not distinguish upper and lower case in names of settings, and prints some of them with upper case.
+    let name = SqlIdent::new(&ident(&reference)?.as_str().to_ascii_lowercase()).at(&reference)?;
     let mut values = Vec::new();
     for value in Parts::of(&parts.require(SyntaxKind::TO_CONFIG_VALUE)?).take_rest() {
         values.push(if value.kind() == SyntaxKind::LITERAL && value.text().to_string().starts_with('\'') {
             string(&value)?
         } else {
-            plain(&value.text().to_string()).trim_matches('"').to_owned()
+            match plain(&value.text().to_string()) {
+                name if name.starts_with('"') => lexer::unquoted_name(&name).into_owned(),
+                word => word,
+            }
         });
     }
     parts.expect_end("SET")?;
+    if name.as_str() == "search_path" && values.iter().any(|value| value.contains(',')) {
+        return unsupported(node, "nself cannot represent a search path with a comma in the name of a schema");
+    }
     let text = Text::new(&values.join(", ")).at(node)?;
     Ok((name, text))
 }

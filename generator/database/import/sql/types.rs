@@ -7,7 +7,7 @@ use super::tree::{AtNode, Parsed, Parts, expression, number, object, object_of, 
 use super::{constraint, tree};
 use crate::database::import::names;
 use crate::database::model::*;
-use crate::values::{Checked, SqlIdent};
+use crate::values::Checked;
 
 impl Reader {
     pub(super) fn create_type(&mut self, node: &SyntaxNode) -> Parsed<()> {
@@ -120,7 +120,8 @@ impl Reader {
 fn owned_by(node: &SyntaxNode) -> Parsed<Option<ColumnOf>> {
     let mut parts = Parts::of(node);
     let Some(reference) = parts.take_node(SyntaxKind::QUALIFIED_COLUMN_NAME_REF) else {
-        parts.expect_end("OWNED BY NONE")?;
+        parts.require(SyntaxKind::OWNED_BY_NONE)?;
+        parts.expect_end("OWNED BY")?;
         return Ok(None);
     };
     let names = path(&reference);
@@ -175,12 +176,12 @@ pub fn kind_of(kind: &TypeName) -> Option<SequenceKind> {
 /// Returns the name of the sequence of a `serial` column, and the default of the column.
 pub fn serial(
     table: &ObjectName,
-    column: &SqlIdent,
+    column: &SqlName,
     taken: impl Fn(&ObjectName) -> bool,
 ) -> Result<(ObjectName, Expression), String> {
     let text = names::free_default_name(table.name(), Some(column.as_str()), "seq", |name| {
-        SqlIdent::new(name).is_ok_and(|name| taken(&table.beside(&name)))
+        SqlName::new(name).is_ok_and(|name| taken(&table.beside(&name)))
     });
-    let name = table.beside(&SqlIdent::new(&text)?);
-    Ok((name.clone(), Expression::new(&format!("nextval('{name}'::regclass)"))?))
+    let name = table.beside(&SqlName::new(&text)?);
+    Ok((name.clone(), Expression::new(&format!("nextval({}::regclass)", literal(&name.spelled())))?))
 }

@@ -41,6 +41,11 @@ impl Reader {
             );
         }
         let query = parts.take_any()?;
+        if selects_all(&query) {
+            let reason = "nself cannot represent `*` in the columns of a view: the server stores the columns at that time; \
+                          write their names";
+            return unsupported(&query, reason);
+        }
         let text = plain(&query.text().to_string());
         view.query = Query::new(&text).map_err(|reason| format!("its query: {reason}")).at(&query)?;
         parts.expect_end("CREATE VIEW MATERIALIZED AS ;")?;
@@ -52,6 +57,17 @@ impl Reader {
         self.schema.views.insert(name, view);
         Ok(())
     }
+}
+
+/// Returns whether a query selects all columns of a table. In EXISTS the columns do not matter.
+fn selects_all(query: &SyntaxNode) -> bool {
+    use SyntaxKind::{EXISTS_FN, TARGET};
+    let inside_exists = |node: &SyntaxNode| node.ancestors().any(|outer| outer.kind() == EXISTS_FN);
+    query.descendants().any(|node| {
+        node.kind() == TARGET
+            && tokens(&node).last().is_some_and(|token| token.kind() == SyntaxKind::STAR)
+            && !inside_exists(&node)
+    })
 }
 
 /// Reads the options of a view: only `security_invoker` is supported.

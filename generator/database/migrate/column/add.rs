@@ -66,12 +66,17 @@ pub(super) fn add(planner: &mut Planner, change: &ColumnChange, column: &Column)
         return;
     }
     let has_value = column.default.is_some() || column.identity.is_some() || column.generated.is_some();
-    if !has_value && !column.nullable {
+    let is_table_empty = planner.allows(&change.object(), Hazard::MayFail);
+    if !has_value && !column.nullable && !is_table_empty {
         planner.refuse(
             Code::NeedsBackfill,
             change.path(),
             format!("{} is NOT NULL, but existing rows have no value for it", change.object()),
-            "set a `default` or `backfill = \"an expression\"`, or make it `nullable`",
+            &format!(
+                "set a `default` or `backfill = \"an expression\"`, make it `nullable`, or write `allow.\"{}\".may_fail = \
+                 \"why\"` if the table has no rows",
+                in_nickel(&change.object())
+            ),
         );
         return;
     }

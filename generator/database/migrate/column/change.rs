@@ -5,7 +5,6 @@ use crate::database::migrate::diff::TableChange;
 use crate::database::migrate::step::{MigrationStep, Phase};
 use crate::database::model::*;
 use crate::diagnostic::FieldPath;
-use crate::values::SqlIdent;
 
 /// Columns that name the owner of a row.
 const OWNERS: [&str; 2] = [TENANT_COLUMN, APP_COLUMN];
@@ -13,7 +12,7 @@ const OWNERS: [&str; 2] = [TENANT_COLUMN, APP_COLUMN];
 /// A column that is added or changes, with its table.
 pub struct ColumnChange<'a> {
     pub table: &'a TableChange<'a>,
-    pub column: &'a SqlIdent,
+    pub column: &'a SqlName,
     /// Position of the table among all objects.
     pub rank: usize,
 }

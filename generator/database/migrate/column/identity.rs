@@ -23,7 +23,9 @@ pub(super) fn identity(planner: &mut Planner, change: &ColumnChange, old: &Colum
         refuse_identity(planner, change);
         return;
     }
-    let step = |what: &str| change.step(Phase::Create, "identity", what).rank(change.rank + 1);
+    // The server refuses an identity for a column that may be NULL.
+    let phase = if old.nullable && !new.nullable { Phase::Validate } else { Phase::Create };
+    let step = |what: &str| change.step(phase, "identity", what).rank(change.rank + 1);
     match (old.identity, new.identity) {
         (None, Some(identity)) => {
             let table = literal(&change.table.name.sql());

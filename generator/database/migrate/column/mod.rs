@@ -76,8 +76,9 @@ fn unclear_rename(planner: &Planner, change: &ColumnChange, old: &Column) -> Opt
         .message(format!("{object} is gone, and {name}.{candidate} is new with the same type"))
         .expected("a hint whether this is a rename or a removal")
         .hint(format!(
-            "`renamed_from = \"{}\"` keeps the values; `allow.\"{object}\".deletes_data = \"why\"` drops them",
-            change.column
+            "`renamed_from = \"{}\"` keeps the values; `allow.\"{}\".deletes_data = \"why\"` drops them",
+            in_nickel(change.column.as_str()),
+            in_nickel(&object)
         ));
     Some(finding)
 }

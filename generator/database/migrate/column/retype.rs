@@ -13,6 +13,9 @@ enum Conversion {
     Free { back: bool },
     /// Every row is rewritten, but no value changes.
     Widens { back: bool },
+    /// Every row is rewritten, and the server refuses the change if a value does not fit. With `converts`, values can
+    /// change, such as by rounding.
+    Narrows { converts: bool },
     /// The user must give the conversion in `using`.
     Other,
 }
@@ -40,7 +43,48 @@ fn conversion(old: &TypeName, new: &TypeName) -> Conversion {
         (a, b) if number(a).is_some() && number(a) < number(b) => Conversion::Widens { back: true },
         (a, "numeric") if number(a).is_some() && to.is_empty() => Conversion::Widens { back: false },
         ("real", "double precision") | ("char", "text") => Conversion::Widens { back: false },
+        _ => assignment(old, new),
+    }
+}
+
+/// Returns the conversion that the server makes when a value of one type is stored in a column of another
+/// (`pg_cast.castcontext` is `a` or `i`), for types of which the other conversions do not cover all values.
+fn assignment(old: &TypeName, new: &TypeName) -> Conversion {
+    const INTEGERS: [&str; 3] = ["smallint", "integer", "bigint"];
+    const FRACTIONS: [&str; 3] = ["real", "double precision", "numeric"];
+    const TEXTS: [&str; 3] = ["text", "varchar", "char"];
+    /// Types whose texts do not depend on settings of the session.
+    const PRINTED: [&str; 6] = ["boolean", "uuid", "inet", "cidr", "json", "jsonb"];
+    let (from, to) = (old.base(), new.base());
+    let is_integer = |kind| INTEGERS.contains(&kind);
+    let is_number = |kind| is_integer(kind) || FRACTIONS.contains(&kind);
+    match (from, to) {
+        _ if is_integer(from) && is_integer(to) => Conversion::Narrows { converts: false },
+        _ if is_number(from) && is_number(to) => Conversion::Narrows { converts: true },
+        (_, "text" | "varchar") if is_number(from) || PRINTED.contains(&from) || TEXTS.contains(&from) => {
+            Conversion::Narrows { converts: true }
+        }
+        (from, "char") if TEXTS.contains(&from) => Conversion::Narrows { converts: true },
+        ("date", "timestamp")
+        | ("json", "jsonb")
+        | ("jsonb", "json")
+        | ("timestamp", "timestamp" | "date" | "time") => Conversion::Narrows { converts: true },
+        ("timestamptz", "timestamptz") | ("time", "time") => Conversion::Narrows { converts: true },
         _ => Conversion::Other,
+    }
+}
+
+/// Returns an expression that converts a column and that every server accepts, though not for every value.
+fn example(column: &str, old: &TypeName, new: &TypeName) -> String {
+    let name = spelled(column);
+    let is_integer = ["smallint", "integer", "bigint"].contains(&old.as_str());
+    match new.base() {
+        "timestamptz" if is_integer && !new.is_array() => format!("to_timestamp({name})"),
+        "timestamp" if is_integer && !new.is_array() => format!("to_timestamp({name}) AT TIME ZONE 'UTC'"),
+        "boolean" if is_integer && !new.is_array() => format!("{name} <> 0"),
+        _ if ["text", "varchar"].contains(&old.as_str()) || new.as_str() == "text" => format!("{name}::{new}"),
+        _ if old.is_array() && new.is_array() => format!("{name}::text[]::{new}"),
+        _ => format!("{name}::text::{new}"),
     }
 }
 
@@ -63,7 +107,10 @@ pub(super) fn retype(planner: &mut Planner, change: &ColumnChange, old: &Column,
             Code::NeedsUsing,
             change.path().key("type"),
             format!("{}: PostgreSQL has no automatic conversion from {} to {}", change.object(), old.kind, new.kind),
-            &format!("give one, such as `using = \"{}::{}\"`, or add another column", change.column, new.kind),
+            &format!(
+                "give one, such as `using = \"{}\"`, or add another column",
+                in_nickel(&example(change.column.as_str(), &old.kind, &new.kind))
+            ),
         );
         return;
     }
@@ -71,7 +118,10 @@ pub(super) fn retype(planner: &mut Planner, change: &ColumnChange, old: &Column,
         _ if is_same_type => (&[Hazard::AccessExclusive, Hazard::BlockingScan], true),
         Conversion::Free { back } => (&[Hazard::AccessExclusive], back),
         Conversion::Widens { back } => (&[Hazard::Rewrite], back),
-        Conversion::Other => (&[Hazard::Rewrite, Hazard::ConvertsData, Hazard::MayFail], false),
+        Conversion::Narrows { converts: false } => (&[Hazard::Rewrite, Hazard::MayFail], false),
+        Conversion::Narrows { converts: true } | Conversion::Other => {
+            (&[Hazard::Rewrite, Hazard::ConvertsData, Hazard::MayFail], false)
+        }
     };
     let mut step = change
         .step(Phase::Create, "type", if is_same_type { "is sorted otherwise" } else { "has another type" })
@@ -114,16 +164,19 @@ mod tests {
         let kind = |old: &str, new: &str| match conversion(&TypeName::new(old).unwrap(), &TypeName::new(new).unwrap()) {
             Conversion::Free { back } => format!("free {back}"),
             Conversion::Widens { back } => format!("widens {back}"),
+            Conversion::Narrows { converts } => format!("narrows {converts}"),
             Conversion::Other => "other".to_owned(),
         };
         for (old, new, expected) in [
             ("varchar(10)", "varchar(20)", "free false"),
-            ("varchar(20)", "varchar(10)", "other"),
+            ("varchar(20)", "varchar(10)", "narrows true"),
             ("varchar", "text", "free true"),
             ("numeric(10,2)", "numeric(12,2)", "free true"),
-            ("numeric(10,2)", "numeric(12,3)", "other"),
+            ("numeric(10,2)", "numeric(12,3)", "narrows true"),
             ("integer", "bigint", "widens true"),
-            ("bigint", "integer", "other"),
+            ("bigint", "integer", "narrows false"),
+            ("timestamp", "text", "other"),
+            ("text", "integer", "other"),
             ("integer[]", "bigint[]", "other"),
         ] {
             assert_eq!(kind(old, new), expected, "{old} to {new}");

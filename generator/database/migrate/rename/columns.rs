@@ -8,13 +8,13 @@ use crate::database::migrate::planner::Planner;
 use crate::database::migrate::step::{MigrationStep, Phase};
 use crate::database::model::*;
 use crate::diagnostic::Code;
-use crate::values::{Checked, SqlIdent};
+use crate::values::Checked;
 
 /// Plans the renames of columns, and renames them in the old schema.
 pub(super) fn columns(planner: &mut Planner, renamed: &mut RenamedSchema) {
     let new = planner.new;
     for (name, table) in &new.tables {
-        let mut names: BTreeMap<SqlIdent, SqlIdent> = BTreeMap::new();
+        let mut names: BTreeMap<SqlName, SqlName> = BTreeMap::new();
         for (column, definition) in &table.columns {
             let (Some(from), Some(old)) = (&definition.renamed_from, renamed.schema.tables.get(name)) else { continue };
             if !old.columns.contains_key(from) || from == column {
@@ -31,7 +31,7 @@ pub(super) fn columns(planner: &mut Planner, renamed: &mut RenamedSchema) {
                 );
                 continue;
             }
-            let rename = |from: &SqlIdent, to: &SqlIdent| {
+            let rename = |from: &SqlName, to: &SqlName| {
                 format!("ALTER TABLE {} RENAME COLUMN {} TO {};", name.sql(), quoted(from), quoted(to))
             };
             let why = format!("{name}.{from} is now called {column}");
@@ -49,16 +49,16 @@ pub(super) fn columns(planner: &mut Planner, renamed: &mut RenamedSchema) {
     }
 }
 
-fn rename_columns(schema: &mut Schema, name: &ObjectName, names: &BTreeMap<SqlIdent, SqlIdent>) {
-    let rename = |column: &mut SqlIdent| {
+fn rename_columns(schema: &mut Schema, name: &ObjectName, names: &BTreeMap<SqlName, SqlName>) {
+    let rename = |column: &mut SqlName| {
         if let Some(new) = names.get(column) {
             *column = new.clone();
         }
     };
-    let rename_all = |columns: &mut Vec<SqlIdent>| columns.iter_mut().for_each(rename);
+    let rename_all = |columns: &mut Vec<SqlName>| columns.iter_mut().for_each(rename);
     let text = |text: &str| {
         replace_names(text, |word| {
-            names.iter().find(|(old, _)| old.as_str() == word).map(|(_, new)| new.as_str().to_owned())
+            names.iter().find(|(old, _)| old.as_str() == word).map(|(_, new)| spelled(new.as_str()))
         })
     };
     let expression = |expression: &mut Expression| *expression = Expression::wrap(text(expression.as_str()));

@@ -7,13 +7,12 @@ use crate::database::ddl;
 use crate::database::migrate::planner::Planner;
 use crate::database::migrate::step::{MigrationStep, Phase};
 use crate::database::model::*;
-use crate::values::SqlIdent;
 
 /// Plans the renames of constraints and indexes, and renames them in the old schema.
 pub(super) fn constraints(planner: &mut Planner, renamed: &mut RenamedSchema) {
     for (name, table) in &planner.new.tables {
         let Some(old) = renamed.schema.tables.get_mut(name) else { continue };
-        let mut renames: Vec<(&str, SqlIdent, SqlIdent)> = Vec::new();
+        let mut renames: Vec<(&str, SqlName, SqlName)> = Vec::new();
         let constraint = "CONSTRAINT";
         if !old.primary_key.is_empty() && old.primary_key == table.primary_key {
             let keys = (ddl::primary_key_name(name, old), ddl::primary_key_name(name, table));
@@ -27,7 +26,7 @@ pub(super) fn constraints(planner: &mut Planner, renamed: &mut RenamedSchema) {
         renames.extend(matching(&mut old.excludes, &table.excludes).into_iter().map(|(a, b)| (constraint, a, b)));
         renames.extend(matching(&mut old.indexes, &table.indexes).into_iter().map(|(a, b)| ("INDEX", a, b)));
         for (kind, from, to) in renames {
-            let rename = |from: &SqlIdent, to: &SqlIdent| {
+            let rename = |from: &SqlName, to: &SqlName| {
                 if kind == "INDEX" {
                     format!("ALTER INDEX {} RENAME TO {};", name.beside(from).sql(), quoted(to))
                 } else {
@@ -43,9 +42,9 @@ pub(super) fn constraints(planner: &mut Planner, renamed: &mut RenamedSchema) {
 }
 
 /// Returns pairs of an old and a new name whose definitions are equal to each other and to no other.
-fn matching<T: PartialEq>(old: &mut BTreeMap<SqlIdent, T>, new: &BTreeMap<SqlIdent, T>) -> Vec<(SqlIdent, SqlIdent)> {
-    let gone: Vec<&SqlIdent> = old.keys().filter(|name| !new.contains_key(*name)).collect();
-    let added: Vec<&SqlIdent> = new.keys().filter(|name| !old.contains_key(*name)).collect();
+fn matching<T: PartialEq>(old: &mut BTreeMap<SqlName, T>, new: &BTreeMap<SqlName, T>) -> Vec<(SqlName, SqlName)> {
+    let gone: Vec<&SqlName> = old.keys().filter(|name| !new.contains_key(*name)).collect();
+    let added: Vec<&SqlName> = new.keys().filter(|name| !old.contains_key(*name)).collect();
     let mut pairs = Vec::new();
     for from in &gone {
         let candidates: Vec<_> = added.iter().filter(|name| new[**name] == old[*from]).collect();

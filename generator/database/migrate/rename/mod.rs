@@ -12,7 +12,6 @@ use crate::database::migrate::planner::Planner;
 use crate::database::migrate::step::{MigrationStep, Phase};
 use crate::database::model::*;
 use crate::diagnostic::{Code, FieldPath};
-use crate::values::SqlIdent;
 use columns::columns;
 use constraints::constraints;
 
@@ -33,7 +32,7 @@ pub fn apply(planner: &mut Planner, old: &Schema) -> RenamedSchema {
 struct RenameCandidate<'a> {
     name: &'a ObjectName,
     /// The object's `renamed_from`.
-    hint: Option<&'a SqlIdent>,
+    hint: Option<&'a SqlName>,
     path: &'a FieldPath,
 }
 
@@ -65,7 +64,7 @@ impl RenameCandidate<'_> {
 }
 
 fn rename_to(kind: &str, from: &ObjectName, to: &ObjectName) -> String {
-    format!("ALTER {kind} {} RENAME TO \"{}\";", from.sql(), to.name())
+    format!("ALTER {kind} {} RENAME TO {};", from.sql(), quoted(to.name()))
 }
 
 fn step(kind: &str, from: &ObjectName, name: &ObjectName, path: FieldPath) -> MigrationStep {
@@ -117,7 +116,7 @@ fn labels(planner: &mut Planner, name: &ObjectName, new: &Enumeration, old: &mut
 fn retype(schema: &mut Schema, from: &ObjectName, to: &ObjectName) {
     let change = |kind: &mut TypeName| {
         if kind.object().as_ref() == Some(from) {
-            *kind = kind.with_base(to.as_str());
+            *kind = kind.with_object(to);
         }
     };
     schema.tables.values_mut().flat_map(|table| table.columns.values_mut()).for_each(|column| change(&mut column.kind));
@@ -157,7 +156,7 @@ fn tables(planner: &mut Planner, renamed: &mut RenamedSchema) {
         let mut step = step("TABLE", &from, name, path.clone());
         let (old_key, new_key) = (ddl::primary_key_name(&from, &old), ddl::primary_key_name(name, table));
         if !old.primary_key.is_empty() && old_key != new_key {
-            let rename = |from: &SqlIdent, to: &SqlIdent| {
+            let rename = |from: &SqlName, to: &SqlName| {
                 format!("ALTER TABLE {} RENAME CONSTRAINT {} TO {};", name.sql(), quoted(from), quoted(to))
             };
             let (up, down) = (rename_to("TABLE", &from, name), rename_to("TABLE", name, &from));

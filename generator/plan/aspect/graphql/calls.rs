@@ -1,4 +1,4 @@
-//! The calls that a Hasura makes, and what it needs to make each of them.
+//! The calls of a Hasura service, and what each of them needs.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::plan::wiring::{Addition, Wiring};
 use crate::stack::ActionType;
 use crate::values::{GraphqlName, SecretName, ServiceName, SqlIdent, VariableName};
 
-/// The calls of one Hasura.
+/// The calls of one Hasura service.
 #[derive(Debug, Default)]
 pub struct Calls {
     pub actions: Vec<(PlannedAction, Needs)>,
@@ -30,7 +30,7 @@ pub struct Event {
     pub trigger: EventTrigger,
 }
 
-/// What a Hasura needs to make a call: the connection, and variables with the secrets of headers.
+/// What Hasura needs to make a call: a connection, and variables with the secrets of the headers.
 #[derive(Debug, Clone)]
 pub struct Needs {
     pub service: ServiceName,
@@ -40,7 +40,7 @@ pub struct Needs {
 }
 
 impl Needs {
-    /// Returns the wirings of the Hasura that makes the call.
+    /// Returns the wirings of the Hasura service that makes the call.
     pub fn wirings(&self, hasura: &ServiceName) -> impl Iterator<Item = Wiring> {
         let connection = Addition::Connection { to: self.service.clone(), port: self.port };
         let secret = |(variable, secret): &(VariableName, SecretName)| {

@@ -1,5 +1,5 @@
-//! The calls that services answer: for each Hasura its actions, event triggers, cron triggers and remote schemas, and what
-//! it needs to make the calls.
+//! The calls that services answer: the actions, event triggers, cron triggers and remote schemas of each Hasura
+//! service, and what it needs to make the calls.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use super::calls::{Calls, Event, Needs};
 use super::lookup::{Scope, check_hasura, unknown};
 use super::types;
 use crate::database::graphql::handlers::*;
-use crate::database::model::{ObjectName, Schema};
+use crate::database::model::{ObjectName, Schema, SqlName};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::plan::model::PlannedAction;
 use crate::plan::roster::{Category, PlannedService};
@@ -16,7 +16,7 @@ use crate::stack::env::ServiceAddress;
 use crate::stack::{ActionKind, Call, EventOperation, Handlers, ValueOrSecret, handlers};
 use crate::values::{Checked, Duration, GraphqlName, ServiceName, SqlIdent, UrlPath, VariableName};
 
-/// Returns the calls of each Hasura, with findings about calls that cannot work.
+/// Returns the calls of each Hasura service, with findings about calls that cannot work.
 pub fn read(
     scope: &Scope,
     definitions: &BTreeMap<SqlIdent, Schema>,
@@ -53,7 +53,7 @@ struct Reader<'a> {
     member: &'a PlannedService,
     /// The field `hasura` of the service.
     path: FieldPath,
-    /// The databases that the Hasura serves.
+    /// The databases that the Hasura service serves.
     served: BTreeMap<&'a SqlIdent, &'a Schema>,
 }
 
@@ -67,7 +67,7 @@ struct Request {
 }
 
 impl Reader<'_> {
-    /// Adds the calls of the service to those of its Hasura.
+    /// Adds the calls of the service to those of the Hasura service that makes them.
     fn add(&self, handlers: &Handlers, calls: &mut Calls) -> Vec<Diagnostic> {
         let mut findings = Vec::new();
         let names = |kind: &'static str, all: Vec<&GraphqlName>| {
@@ -84,7 +84,7 @@ impl Reader<'_> {
             if let Some(first) = calls.declared.insert((kind, name.clone()), path.clone()) {
                 findings.push(
                     Diagnostic::error(Code::NameTaken, path)
-                        .message(format!("the Hasura has two {kind} with the name `{name}`"))
+                        .message(format!("two {kind} of the same Hasura service have the name `{name}`"))
                         .hint("rename one of the two")
                         .related(first, "the other one"),
                 );
@@ -196,7 +196,7 @@ impl Reader<'_> {
         let updated = if event.columns.is_empty() {
             all()
         } else {
-            Some(EventColumns { columns: Columns::Some(event.columns.clone()) })
+            Some(EventColumns { columns: Columns::Some(event.columns.iter().map(SqlName::from).collect()) })
         };
         let definition = EventDefinition {
             enable_manual: on(EventOperation::Manual),
@@ -214,25 +214,25 @@ impl Reader<'_> {
         Ok((Event { database: database.clone(), table: event.table.clone(), trigger }, request.needs))
     }
 
-    /// Returns the database of an event: the declared one, or the only one that the Hasura serves.
+    /// Returns the database of an event: the declared one, or the only one that the Hasura service serves.
     ///
     /// # Errors
-    /// NS770 if the Hasura does not serve it, or serves several.
+    /// NS770 if the Hasura service does not serve it, or serves several databases and none is declared.
     fn database(&self, event: &handlers::EventHandler, path: &FieldPath) -> Result<&SqlIdent, Diagnostic> {
         let names: Vec<&SqlIdent> = self.served.keys().copied().collect();
         let list = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
         let finding = |path: FieldPath| Diagnostic::error(Code::ApiMismatch, path);
         match (&event.database, names.as_slice()) {
             (_, []) => Err(finding(path.clone())
-                .message("the stack defines no database that this Hasura serves")
+                .message("this Hasura service serves no database that the stack defines")
                 .expected("`databases.<name>` with `served_by`, which defines the table")),
             (None, [only]) => Ok(only),
             (None, _) => Err(finding(path.clone())
-                .message(format!("the Hasura serves several databases: {list}"))
-                .expected("`database`, which names one of them")),
+                .message(format!("this Hasura service serves several databases: {list}"))
+                .expected("one of them in the field `database`")),
             (Some(name), _) => names.into_iter().find(|served| *served == name).ok_or_else(|| {
                 finding(path.key("database"))
-                    .message(format!("this Hasura does not serve the database `{name}`"))
+                    .message(format!("this Hasura service does not serve the database `{name}`"))
                     .expected(format!("one of {list}"))
             }),
         }
@@ -248,13 +248,13 @@ impl Reader<'_> {
             )];
         };
         let unknown_columns =
-            event.columns.iter().enumerate().filter(|(_, column)| !table.columns.contains_key(*column));
+            event.columns.iter().enumerate().filter(|(_, column)| !table.columns.contains_key(column.as_str()));
         unknown_columns
             .map(|(i, column)| {
                 unknown(
                     (&format!("`{}` has no column `{column}`", event.table), path.key("columns").index(i)),
                     column.as_str(),
-                    table.columns.keys().map(SqlIdent::as_str),
+                    table.columns.keys().map(SqlName::as_str),
                 )
             })
             .collect()
@@ -305,9 +305,9 @@ impl Reader<'_> {
     }
 }
 
-/// Attempts after a failure, unless declared.
+/// Default number of further attempts after a failure.
 const RETRIES: u16 = 3;
-/// Seconds between two attempts, unless declared.
+/// Default time between two attempts, in seconds.
 const RETRY_SECONDS: u64 = 10;
 
 /// Returns whole seconds, rounded up.

@@ -16,10 +16,10 @@ pub struct Scope<'a> {
     pub secrets: &'a Declared,
 }
 
-/// Checks that a service is a Hasura that is no copy.
+/// Checks that a service is Hasura and not a copy.
 ///
 /// # Errors
-/// NS302 at `path` if it is not one; `None` for a service that is not part of this environment, which serves nothing here.
+/// NS302 at `path` if it is not one; `None` for a service that is not part of this environment, which serves nothing.
 pub fn check_hasura(
     stack: &Stack,
     roster: &Roster,
@@ -41,8 +41,8 @@ pub fn check_hasura(
     }
     Err(Some(
         Diagnostic::error(Code::UnknownDependency, path.clone())
-            .message(format!("`{name}` is not a Hasura"))
-            .expected("the name of a Hasura, such as `hasura`"),
+            .message(format!("`{name}` is not a Hasura service"))
+            .expected("the name of a Hasura service, such as `hasura`"),
     ))
 }
 
@@ -50,7 +50,7 @@ pub fn is_image(member: &PlannedService, catalogue: &str) -> bool {
     member.service.catalogue.as_ref().is_some_and(|name| name.as_str() == catalogue)
 }
 
-/// Returns the finding for a name that does not exist, with the nearest one that does.
+/// Returns the finding for an unknown name, with the most similar known one.
 pub fn unknown<'a>(
     (message, path): (&str, FieldPath),
     name: &str,

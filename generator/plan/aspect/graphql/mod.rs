@@ -1,6 +1,6 @@
-//! The metadata of each Hasura, the originals and their copies: the databases, each identified by the environment variable
-//! that holds its URL, and the calls that services answer. The image with Hasura's command line applies the metadata when it
-//! starts.
+//! The metadata of each Hasura service and of its copies: the databases, each identified by the environment variable
+//! that contains its URL, and the calls that services answer. The image with Hasura's command line applies the metadata
+//! when it starts.
 
 mod calls;
 mod handlers;
@@ -36,7 +36,8 @@ const DEFAULT_SOURCE: (&str, &str) = ("HASURA_GRAPHQL_DATABASE_URL", "default");
 type Definitions = BTreeMap<SqlIdent, Schema>;
 type Metadata = BTreeMap<ServiceName, HasuraMetadata>;
 
-/// Plans the metadata of each Hasura, and mounts it. hasura-auth, which adds metadata of its tables, starts afterwards.
+/// Plans the metadata of each Hasura service, and mounts it. hasura-auth starts later, since it adds metadata for
+/// its tables.
 pub fn plan(scope: &Scope, definitions: &Definitions, wirings: &Wirings) -> Planned<Metadata> {
     let Scope { stack, roster, .. } = scope;
     let (calls, findings) = handlers::read(scope, definitions);
@@ -96,7 +97,7 @@ fn with_copies<'a>(scope: &'a Scope, original: &'a ServiceName) -> BTreeMap<&'a 
     copies.map(|(name, member)| (name, serves.get(&member.path).copied().flatten())).chain([(original, None)]).collect()
 }
 
-/// Adds actions and remote schemas to the metadata of a Hasura, and cron triggers to that of an original.
+/// Adds actions, their types and remote schemas to the metadata of a Hasura service.
 fn add_calls(metadata: &mut HasuraMetadata, name: &ServiceName, calls: &Calls, serves: Option<&Served>) -> Vec<Wiring> {
     let mut wirings = Vec::new();
     for (action, needs) in &calls.actions {
@@ -121,7 +122,7 @@ fn add_calls(metadata: &mut HasuraMetadata, name: &ServiceName, calls: &Calls, s
     wirings
 }
 
-/// Adds event triggers to the tables of an original, and its cron triggers. A copy has none: each call would be made twice.
+/// Adds event and cron triggers to the metadata of an original. Copies have none, since each call would be made twice.
 fn add_events(all: &mut Metadata, original: &ServiceName, calls: &Calls) -> Vec<Wiring> {
     let metadata = all.entry(original.clone()).or_default();
     let mut wirings = Vec::new();
@@ -132,7 +133,7 @@ fn add_events(all: &mut Metadata, original: &ServiceName, calls: &Calls) -> Vec<
     for (event, needs) in &calls.events {
         let is_source = |source: &&mut HasuraSource| source.database.as_ref() == Some(&event.database);
         let is_table = |tracked: &&mut TrackedTable| tracked.table == QualifiedName::of(&event.table);
-        // A database without a URL on the Hasura has its own finding.
+        // A database whose URL Hasura does not have has its own finding.
         let source = metadata.sources.iter_mut().find(is_source);
         if let Some(table) = source.and_then(|source| source.tables.iter_mut().find(is_table)) {
             table.event_triggers.push(event.trigger.clone());
@@ -160,7 +161,7 @@ fn check_served(
     subset::check(serves, &served, calls.get(original), &path)
 }
 
-/// Returns the variable that holds a URL of the database, as the original reaches it.
+/// Returns the variable that contains a URL of the database with the login role of the original.
 fn url_variable(
     stack: &Stack,
     roster: &Roster,
@@ -186,7 +187,8 @@ fn missing_url(name: &ServiceName, database: &SqlIdent) -> Diagnostic {
         ))
 }
 
-/// Returns the finding for an image with a digest, for which there is no variant with Hasura's command line.
+/// Returns the finding for an image with a digest: the digest of the variant with Hasura's command line cannot be
+/// derived from it.
 fn refused_image(member: &PlannedService) -> Option<Diagnostic> {
     let digest = member.service.image.as_ref().filter(|image| image.as_str().contains('@'));
     digest.map(|_| {
@@ -196,7 +198,8 @@ fn refused_image(member: &PlannedService) -> Option<Diagnostic> {
     })
 }
 
-/// Returns the wirings of a Hasura that applies metadata: image, folder and a home to work in; and those of hasura-auth.
+/// Returns the wirings for applying metadata: image, folder and home folder of Hasura, and the dependency of
+/// hasura-auth.
 fn apply_metadata(name: &ServiceName, roster: &Roster) -> Vec<Wiring> {
     let cause = path!("databases");
     let config =

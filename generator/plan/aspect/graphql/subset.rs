@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::calls::Calls;
 use super::lookup::unknown;
-use crate::database::model::{ObjectName, Schema, Table};
+use crate::database::model::{ObjectName, Schema, SqlName, Table};
 use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::stack::Served;
 use crate::values::{GraphqlName, ServiceName, SqlIdent};
@@ -26,19 +26,22 @@ fn limit_roles(table: &mut Table, served: &Served) {
     table.api.retain(|role, _| served.roles.is_empty() || served.roles.contains(role));
 }
 
-/// Removes the other columns from the rights of all roles. A role without a column has no rights.
+/// Limits the permissions of all roles to some columns. A role without a column loses its permissions.
 fn limit_columns(table: &mut Table, columns: &[SqlIdent]) {
     if columns.is_empty() {
         return;
     }
     for api in table.api.values_mut() {
         let before = if api.columns.is_empty() { table.columns.keys().cloned().collect() } else { api.columns.clone() };
-        api.columns = before.into_iter().filter(|column| columns.contains(column)).collect();
+        api.columns = before
+            .into_iter()
+            .filter(|column| columns.iter().any(|served| served.as_str() == column.as_str()))
+            .collect();
     }
     table.api.retain(|_, api| !api.columns.is_empty());
 }
 
-/// Returns findings about `serves`: names that the original does not serve.
+/// Returns findings about names in `serves` that the original does not have.
 pub fn check(served: &Served, definitions: &[&Schema], calls: Option<&Calls>, path: &FieldPath) -> Vec<Diagnostic> {
     let path = path.key("serves");
     let mut findings = Vec::new();
@@ -52,15 +55,15 @@ pub fn check(served: &Served, definitions: &[&Schema], calls: Option<&Calls>, pa
     for (name, part) in &served.tables {
         let path = path.key("tables").key(name.as_str());
         let Some(table) = tables.get(name) else {
-            let message = format!("the endpoint's original serves no table `{name}`");
+            let message = format!("the copied service serves no table `{name}`");
             findings.push(unknown((&message, path), name.as_str(), tables.keys().map(|name| name.as_str())));
             continue;
         };
         let Some(table) = table else { continue };
         for (i, column) in part.columns.iter().enumerate() {
-            if !table.columns.contains_key(column) {
+            if !table.columns.contains_key(column.as_str()) {
                 let message = format!("`{name}` has no column `{column}`");
-                let known = table.columns.keys().map(SqlIdent::as_str);
+                let known = table.columns.keys().map(SqlName::as_str);
                 findings.push(unknown((&message, path.key("columns").index(i)), column.as_str(), known));
             }
         }
@@ -81,7 +84,7 @@ pub fn check(served: &Served, definitions: &[&Schema], calls: Option<&Calls>, pa
         known.sort_unstable();
         known.dedup();
         for (i, name) in names.into_iter().enumerate().filter(|(_, name)| !known.contains(name)) {
-            let message = format!("the endpoint's original has no {what} `{name}`");
+            let message = format!("the copied service has no {what} `{name}`");
             findings.push(unknown((&message, path.key(field).index(i)), name, known.iter().copied()));
         }
     }

@@ -1,4 +1,4 @@
-//! The types of actions: every type that one names exists, and is used where GraphQL allows it.
+//! Checks the types of actions: every type exists, and is used only where GraphQL allows it.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ const SCALARS: [&str; 5] = ["Boolean", "Float", "ID", "Int", "String"];
 
 type Types = BTreeMap<GraphqlName, ActionType>;
 
-/// The place in which a type is used.
+/// The position in which a type is used.
 #[derive(Clone, Copy, PartialEq)]
 enum Use {
     /// An argument, or a field of an input object.
@@ -25,8 +25,8 @@ enum Use {
     Result,
 }
 
-/// Returns findings about types that do not exist or cannot be used in their place. `place` returns the field that declares
-/// an action or a type.
+/// Returns findings about types that do not exist or cannot be used in their position. `place` returns the field that
+/// declares an action or a type.
 pub fn check<'a>(
     actions: impl Iterator<Item = &'a PlannedAction>,
     types: &Types,
@@ -60,19 +60,17 @@ pub fn check<'a>(
 }
 
 fn empty(path: FieldPath, part: &str) -> Diagnostic {
-    Diagnostic::error(Code::ApiMismatch, path)
-        .message(format!("the type has no {part}"))
-        .expected(format!("at least one {part}, or no such type"))
+    Diagnostic::error(Code::ApiMismatch, path).message("the type is empty").expected(format!("at least one {part}"))
 }
 
-/// Returns the finding for a type that its place excludes.
+/// Returns the finding for a type that cannot be used in its position.
 fn check_use(kind: &GraphqlType, types: &Types, used: Use, path: FieldPath) -> Option<Diagnostic> {
     let base = kind.base();
     let refused = |message: String| Diagnostic::error(Code::ApiMismatch, path.clone()).message(message);
     let is_scalar = SCALARS.contains(&base) || BUILT_IN.binary_search(&base).is_ok();
     match (types.get(base), used) {
         (None, Use::Result) if is_scalar => Some(
-            refused(format!("`{base}` is a scalar, and an action returns an object or a list of objects"))
+            refused(format!("an action returns an object or a list of objects, but `{base}` is a scalar"))
                 .hint(format!("declare a type: `types.Result.object = {{ value = \"{base}\" }}`")),
         ),
         (None, _) if is_scalar => None,
@@ -82,15 +80,15 @@ fn check_use(kind: &GraphqlType, types: &Types, used: Use, path: FieldPath) -> O
             Some(unknown((&message, path), base, known))
         }
         (Some(ActionType::Object(_)), Use::Input) => Some(
-            refused(format!("`{base}` is an object of results, and cannot be part of an argument"))
+            refused(format!("an argument cannot contain `{base}`, which is an `object` type"))
                 .expected("a scalar, an enumeration or an `input` type"),
         ),
         (Some(ActionType::Input(_)), Use::Output | Use::Result) => Some(
-            refused(format!("`{base}` is an object of arguments, and cannot be part of a result"))
-                .expected("an `object` type, and in it also scalars and enumerations"),
+            refused(format!("a result cannot contain `{base}`, which is an `input` type"))
+                .expected("an `object` type; its fields may also be scalars and enumerations"),
         ),
         (Some(ActionType::Enum(_) | ActionType::Scalar(_)), Use::Result) => Some(
-            refused(format!("`{base}` is not an object, and an action returns an object or a list of objects"))
+            refused(format!("an action returns an object or a list of objects, but `{base}` is neither"))
                 .expected("an `object` type"),
         ),
         (Some(_), _) => None,

@@ -7,42 +7,47 @@ use crate::database::lexer;
 use crate::database::model::*;
 use crate::values::{Checked, SqlIdent};
 
-/// Returns a name as the server stores it: a quoted name as written, any other in lower case.
-pub fn spelled(token: &SyntaxToken) -> String {
-    let text = token.text();
-    match text.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
-        Some(inner) => inner.replace("\"\"", "\""),
-        None => text.to_ascii_lowercase(),
-    }
+/// Returns a name as the server stores it: a quoted name as written, any other in lower case, and at most 63 bytes.
+pub fn stored(token: &SyntaxToken) -> String {
+    let name = match token.text() {
+        quoted if quoted.starts_with('"') => lexer::unquoted_name(quoted).into_owned(),
+        plain => plain.to_ascii_lowercase(),
+    };
+    prefix(&name, LONGEST_NAME).to_owned()
 }
 
 /// Reads a single name.
-pub fn ident(node: &SyntaxNode) -> Parsed<SqlIdent> {
+pub fn ident(node: &SyntaxNode) -> Parsed<SqlName> {
     let mut all = tokens(node);
     let (Some(token), None) = (all.next(), all.next()) else {
         return unsupported(node, format!("`{}` is not a plain name", node.text()));
     };
-    named(&spelled(&token), node)
+    named(&stored(&token), node)
 }
 
-pub fn named(text: &str, node: &SyntaxNode) -> Parsed<SqlIdent> {
-    SqlIdent::new(text).map_err(|reason| format!("the name `{text}`: {reason}")).at(node)
+/// Reads the name of a role, which also appears in files that are not SQL.
+pub fn role(node: &SyntaxNode) -> Parsed<SqlIdent> {
+    let name = ident(node)?;
+    SqlIdent::new(name.as_str()).map_err(|reason| format!("the role `{name}`: {reason}")).at(node)
+}
+
+pub fn named(text: &str, node: &SyntaxNode) -> Parsed<SqlName> {
+    SqlName::new(text).map_err(|reason| format!("the name `{text}`: {reason}")).at(node)
 }
 
 /// Returns the names of a path such as `schema.table.column`.
 pub fn path(node: &SyntaxNode) -> Vec<String> {
     let dotted = tokens(node).filter(|token| token.kind() != SyntaxKind::DOT && token.text() != "*");
-    dotted.filter(|token| !token.text().eq_ignore_ascii_case("only")).map(|token| spelled(&token)).collect()
+    dotted.filter(|token| !token.text().eq_ignore_ascii_case("only")).map(|token| stored(&token)).collect()
 }
 
 pub fn object_of(names: &[String], node: &SyntaxNode) -> Parsed<ObjectName> {
-    let text = match names {
-        [name] => name.clone(),
-        [schema, name] if schema == PUBLIC => name.clone(),
-        [schema, name] => format!("{schema}.{name}"),
+    let name = match names {
+        [name] => ObjectName::new_in(PUBLIC, name),
+        [schema, name] => ObjectName::new_in(schema, name),
         _ => return unsupported(node, format!("`{}` is not a name with at most one schema", names.join("."))),
     };
-    ObjectName::new(&text).map_err(|reason| format!("the name `{text}`: {reason}")).at(node)
+    ObjectName::new(name.as_str()).map_err(|reason| format!("the name `{name}`: {reason}")).at(node)
 }
 
 /// Reads the name of an object, with its schema if given.
@@ -106,14 +111,14 @@ pub fn number(node: &SyntaxNode) -> Parsed<i64> {
     text.parse().map_err(|_| "a number of 64 bits is expected".to_owned()).at(node)
 }
 
-/// Returns the text of a type; quoted names in it must be plain names.
+/// Returns the text of a type, with quotes around the names that need them.
 pub fn type_text(node: &SyntaxNode) -> Parsed<String> {
     let mut text = String::new();
     let mut bound = false;
     for token in tokens(node) {
         let spelling = match token.text() {
             "\"char\"" => return unsupported(node, "nself cannot represent the type \"char\""),
-            quoted if quoted.starts_with('"') => named(&spelled(&token), node)?.to_string(),
+            quoted if quoted.starts_with('"') => spelled(named(&stored(&token), node)?.as_str()),
             other => other.to_ascii_lowercase(),
         };
         match spelling.as_str() {
@@ -127,7 +132,7 @@ pub fn type_text(node: &SyntaxNode) -> Parsed<String> {
             _ if bound => {}
             symbol @ ("(" | ")" | "," | "." | "-") => text.push_str(symbol),
             _ => {
-                if text.ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_' || c == ')') {
+                if text.ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ')' || c == '"') {
                     text.push(' ');
                 }
                 text.push_str(&spelling);
@@ -145,7 +150,7 @@ pub fn type_name(node: &SyntaxNode) -> Parsed<TypeName> {
 }
 
 /// Reads a list of names, such as columns.
-pub fn idents(node: &SyntaxNode, kind: SyntaxKind) -> Parsed<Vec<SqlIdent>> {
+pub fn idents(node: &SyntaxNode, kind: SyntaxKind) -> Parsed<Vec<SqlName>> {
     let mut parts = Parts::of(node);
     let names = parts.take_all(kind).iter().map(ident).collect::<Parsed<Vec<_>>>()?;
     parts.expect_end("( ) ,")?;

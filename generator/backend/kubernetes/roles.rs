@@ -1,0 +1,50 @@
+//! Rights in the cluster's API, for the services that read it.
+
+use serde_json::{Value, json};
+
+use super::cluster::Cluster;
+use super::model::{Body, Metadata, Object};
+use crate::plan::Service;
+use crate::stack::ClusterRead;
+use crate::values::ServiceName;
+
+const API: &str = "rbac.authorization.k8s.io/v1";
+
+/// Returns the roles of a service's account with their bindings: logs of the namespace's pods, or metrics of nodes.
+pub fn objects(cluster: &Cluster, name: &ServiceName, service: &Service) -> Vec<Object> {
+    let account = json!([{ "kind": "ServiceAccount", "name": name, "namespace": cluster.namespace }]);
+    let metadata = cluster.metadata(name, service.zone);
+    let mut objects = Vec::new();
+    for read in &service.on_clusters.reads {
+        let (metadata, role, binding, rules) = match read {
+            ClusterRead::Logs => (metadata.clone(), "Role", "RoleBinding", logs()),
+            ClusterRead::Nodes => {
+                // Names of objects outside of namespaces must differ between environments.
+                let full_name = format!("{}-{name}", cluster.namespace);
+                let metadata = Metadata { name: full_name, namespace: None, ..metadata.clone() };
+                (metadata, "ClusterRole", "ClusterRoleBinding", nodes())
+            }
+        };
+        let role_ref = json!({ "apiGroup": "rbac.authorization.k8s.io", "kind": role, "name": metadata.name });
+        let body = Body::Binding { role_ref, subjects: account.clone() };
+        let rules = Body::Rules { rules };
+        objects.push(Object { api_version: API, kind: role, metadata: metadata.clone(), body: rules });
+        objects.push(Object { api_version: API, kind: binding, metadata, body });
+    }
+    objects
+}
+
+fn logs() -> Value {
+    json!([
+        { "apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch"] },
+        { "apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"] },
+    ])
+}
+
+/// Returns rights to list nodes and to read their metrics. `nodes/proxy` would also allow commands in pods.
+fn nodes() -> Value {
+    json!([
+        { "apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "list", "watch"] },
+        { "apiGroups": [""], "resources": ["nodes/metrics"], "verbs": ["get"] },
+    ])
+}

@@ -1,0 +1,150 @@
+//! Grafana's provisioning: data sources with fixed identifiers, and a dashboard for each facet, from typed panels.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::files::Files;
+use crate::artifact::json as json_writer;
+use crate::diagnostic::Diagnostic;
+use crate::plan::{Monitoring, Program};
+use crate::stack::{Dashboard, Panel, PanelKind};
+
+/// Columns of Grafana's grid, and the size of a panel in it.
+const COLUMNS: usize = 24;
+const WIDTH: usize = 12;
+const HEIGHT: usize = 8;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Sources {
+    api_version: u8,
+    /// Before the list is read, sources of the same names are removed: Grafana does not change an identifier.
+    delete_datasources: Vec<Value>,
+    datasources: Vec<Source>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Source {
+    name: &'static str,
+    uid: &'static str,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    access: &'static str,
+    url: String,
+    is_default: bool,
+    editable: bool,
+    json_data: Value,
+}
+
+/// Writes the data sources, the provider of dashboards, and the dashboards.
+pub fn emit(monitoring: &Monitoring, files: &mut Files) -> Result<(), Diagnostic> {
+    let sources = sources(monitoring);
+    let delete_datasources = sources.iter().map(|source| json!({ "name": source.name, "orgId": 1 })).collect();
+    let sources = Sources { api_version: 1, delete_datasources, datasources: sources };
+    files.yaml(Program::Grafana, "datasources/nself.yaml", &sources)?;
+    let provider = json!({
+        "apiVersion": 1,
+        "providers": [{
+            "name": "nself",
+            "type": "file",
+            "disableDeletion": true,
+            "allowUiUpdates": false,
+            "options": { "path": format!("{}/dashboards", Program::Grafana.folder()) },
+        }],
+    });
+    files.yaml(Program::Grafana, "dashboards/nself.yaml", &provider)?;
+    for (service, dashboards) in &monitoring.dashboards {
+        for (name, dashboard) in dashboards {
+            let uid = format!("{service}-{name}");
+            let text = json_writer::to_pretty(&self::dashboard(&uid, service.as_str(), dashboard));
+            files.text(Program::Grafana, &format!("dashboards/{service}.{name}.json"), text)?;
+        }
+    }
+    Ok(())
+}
+
+/// Returns the sources of the programs that run. Logs lead to traces by the identifier in a line, traces to logs of the
+/// same service.
+fn sources(monitoring: &Monitoring) -> Vec<Source> {
+    let runs = |program| monitoring.programs.contains_key(&program);
+    let source = |program: Program, kind, json_data| {
+        let name = program.name();
+        monitoring.url(program).map(|url| Source {
+            name,
+            uid: name,
+            kind,
+            access: "proxy",
+            url,
+            is_default: program == Program::Prometheus,
+            editable: false,
+            json_data,
+        })
+    };
+    let derived = json!([{
+        "name": "trace",
+        "matcherRegex": "\"?trace_?[iI][dD]\"?[:=]\\s*\"?([0-9a-f]{32})",
+        "datasourceUid": "tempo",
+        // Grafana replaces variables in this file, and reads two signs as one.
+        "url": "$${__value.raw}",
+    }]);
+    let tags = json!([{ "key": "service.name", "value": "service" }]);
+    let to_logs =
+        json!({ "datasourceUid": "loki", "tags": tags, "spanStartTimeShift": "-5m", "spanEndTimeShift": "5m" });
+    let mut traces = json!({ "nodeGraph": { "enabled": true } });
+    if runs(Program::Loki) {
+        traces["tracesToLogsV2"] = to_logs;
+    }
+    let logs = if runs(Program::Tempo) { json!({ "derivedFields": derived }) } else { json!({}) };
+    let sources = [
+        source(Program::Prometheus, "prometheus", json!({ "timeInterval": "30s", "httpMethod": "POST" })),
+        source(Program::Loki, "loki", logs),
+        source(Program::Tempo, "tempo", traces),
+        source(Program::Alertmanager, "alertmanager", json!({ "implementation": "prometheus" })),
+    ];
+    sources.into_iter().flatten().collect()
+}
+
+fn dashboard(uid: &str, service: &str, dashboard: &Dashboard) -> Value {
+    let panels: Vec<Value> = dashboard.panels.iter().enumerate().map(|(i, panel)| self::panel(i, panel)).collect();
+    json!({
+        "uid": uid,
+        "title": dashboard.title,
+        "tags": ["nself", service],
+        "editable": false,
+        "schemaVersion": 39,
+        "refresh": "1m",
+        "time": { "from": "now-6h", "to": "now" },
+        "panels": panels,
+    })
+}
+
+fn panel(index: usize, panel: &Panel) -> Value {
+    let (kind, source) = match panel.kind {
+        PanelKind::Timeseries => ("timeseries", "prometheus"),
+        PanelKind::Stat => ("stat", "prometheus"),
+        PanelKind::Gauge => ("gauge", "prometheus"),
+        PanelKind::Table => ("table", "prometheus"),
+        PanelKind::Logs => ("logs", "loki"),
+    };
+    let source = json!({ "type": source, "uid": source });
+    let instant = panel.kind == PanelKind::Table;
+    let mut target =
+        json!({ "refId": "A", "datasource": source, "expr": panel.expr, "instant": instant, "range": !instant });
+    if let Some(legend) = &panel.legend {
+        target["legendFormat"] = json!(legend);
+    }
+    if instant {
+        target["format"] = json!("table");
+    }
+    let per_row = COLUMNS / WIDTH;
+    json!({
+        "id": index + 1,
+        "type": kind,
+        "title": panel.title,
+        "datasource": source,
+        "gridPos": { "x": index % per_row * WIDTH, "y": index / per_row * HEIGHT, "w": WIDTH, "h": HEIGHT },
+        "targets": [target],
+        "fieldConfig": { "defaults": { "unit": panel.unit.as_ref().map_or("short", |unit| unit.as_str()) }, "overrides": [] },
+    })
+}

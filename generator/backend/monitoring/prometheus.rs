@@ -1,0 +1,133 @@
+//! The configuration of Prometheus: a scrape job for each service with metrics, which finds all replicas by DNS.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::files::Files;
+use crate::diagnostic::Diagnostic;
+use crate::plan::{Monitoring, Plan, Platform, Program, ScrapeJob};
+use crate::values::ServiceName;
+
+/// The name of the job that reads the kubelets.
+pub const KUBELET: &str = "kubelet";
+
+#[derive(Serialize)]
+struct Config<'a> {
+    global: Global<'a>,
+    rule_files: [&'static str; 1],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alerting: Option<Value>,
+    scrape_configs: Vec<Job>,
+}
+
+#[derive(Serialize)]
+struct Global<'a> {
+    scrape_interval: &'static str,
+    evaluation_interval: &'static str,
+    external_labels: BTreeMap<&'static str, &'a str>,
+}
+
+#[derive(Serialize)]
+struct Job {
+    job_name: String,
+    scrape_interval: String,
+    scrape_timeout: String,
+    metrics_path: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scheme: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authorization: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls_config: Option<Value>,
+    /// A program that exports without bounds must not fill the disk.
+    sample_limit: u32,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    dns_sd_configs: Vec<Names>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    kubernetes_sd_configs: Vec<Value>,
+}
+
+#[derive(Serialize)]
+struct Names {
+    names: [String; 1],
+    #[serde(rename = "type")]
+    kind: &'static str,
+    port: u16,
+    refresh_interval: &'static str,
+}
+
+/// Writes `prometheus.yml`.
+pub fn emit(plan: &Plan, monitoring: &Monitoring, files: &mut Files) -> Result<(), Diagnostic> {
+    let alertmanager = monitoring.programs.get(&Program::Alertmanager);
+    let jobs = monitoring.jobs.iter().map(|(name, scraped)| job(monitoring, name, scraped));
+    let config = Config {
+        global: Global {
+            scrape_interval: "30s",
+            evaluation_interval: "30s",
+            external_labels: BTreeMap::from([
+                ("environment", plan.environment.as_str()),
+                ("project", plan.project.as_str()),
+            ]),
+        },
+        rule_files: ["rules/*.yml"],
+        alerting: alertmanager.map(|alertmanager| {
+            let target = format!("{}:{}", alertmanager.service, alertmanager.port);
+            json!({ "alertmanagers": [{ "static_configs": [{ "targets": [target] }] }] })
+        }),
+        scrape_configs: jobs.chain(kubelets(monitoring)).collect(),
+    };
+    files.yaml(Program::Prometheus, "prometheus.yml", &config)
+}
+
+/// Returns the job of one service. The engine's name server has an address record for each container of the service, the
+/// cluster's one for each pod behind the headless Service.
+fn job(monitoring: &Monitoring, name: &ServiceName, scraped: &ScrapeJob) -> Job {
+    let (host, only_ipv6) = match &monitoring.platform {
+        Platform::Engine => (name.to_string(), false),
+        Platform::Cluster { services, only_ipv6, .. } => (format!("{name}-metrics.{services}"), *only_ipv6),
+    };
+    let names = Names {
+        names: [host],
+        kind: if only_ipv6 { "AAAA" } else { "A" },
+        port: scraped.port,
+        refresh_interval: "15s",
+    };
+    Job {
+        job_name: name.to_string(),
+        scrape_interval: scraped.interval.to_string(),
+        scrape_timeout: timeout(scraped.interval.0),
+        metrics_path: scraped.path.to_string(),
+        scheme: None,
+        authorization: None,
+        tls_config: None,
+        sample_limit: 20_000,
+        dns_sd_configs: vec![names],
+        kubernetes_sd_configs: Vec::new(),
+    }
+}
+
+/// Returns the time limit of a scrape: ten seconds, or less if it would not end before the next one.
+fn timeout(interval: u64) -> String {
+    format!("{}s", (interval / 1000).min(10))
+}
+
+/// Returns the job that reads metrics of containers from the kubelet of each node.
+fn kubelets(monitoring: &Monitoring) -> Option<Job> {
+    let Platform::Cluster { scrapes_kubelets: true, .. } = &monitoring.platform else { return None };
+    let account = "/var/run/secrets/kubernetes.io/serviceaccount";
+    Some(Job {
+        job_name: KUBELET.to_owned(),
+        scrape_interval: "30s".to_owned(),
+        scrape_timeout: "10s".to_owned(),
+        metrics_path: "/metrics/cadvisor".to_owned(),
+        scheme: Some("https"),
+        authorization: Some(json!({ "credentials_file": format!("{account}/token") })),
+        // Certificates of kubelets are often signed by themselves.
+        tls_config: Some(json!({ "ca_file": format!("{account}/ca.crt"), "insecure_skip_verify": true })),
+        sample_limit: 100_000,
+        dns_sd_configs: Vec::new(),
+        kubernetes_sd_configs: vec![json!({ "role": "node" })],
+    })
+}

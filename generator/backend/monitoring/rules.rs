@@ -1,0 +1,180 @@
+//! Alerting rules: a file for each service with alerts, one for the targets of all jobs, and a test file for each.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::files::Files;
+use super::prometheus::KUBELET;
+use crate::diagnostic::Diagnostic;
+use crate::plan::{Monitoring, Platform, Program};
+use crate::stack::{Alert, Severity};
+
+/// The alert that always fires: its notifications show that alerts can be delivered.
+pub const HEARTBEAT: &str = "Heartbeat";
+/// The name of the file with the rules about targets; no service can have it.
+const TARGETS: &str = "_targets";
+
+#[derive(Serialize)]
+struct RuleFile {
+    groups: [Group; 1],
+}
+
+#[derive(Serialize)]
+struct Group {
+    name: String,
+    rules: Vec<Rule>,
+}
+
+#[derive(Serialize)]
+struct Rule {
+    alert: String,
+    expr: String,
+    #[serde(rename = "for", skip_serializing_if = "Option::is_none")]
+    hold: Option<String>,
+    labels: BTreeMap<&'static str, String>,
+    annotations: BTreeMap<&'static str, String>,
+}
+
+#[derive(Serialize)]
+struct TestFile {
+    rule_files: [String; 1],
+    evaluation_interval: &'static str,
+    tests: Vec<Test>,
+}
+
+#[derive(Serialize)]
+struct Test {
+    name: String,
+    interval: &'static str,
+    input_series: Vec<Series>,
+    promql_expr_test: [Expectation; 1],
+}
+
+#[derive(Serialize)]
+struct Series {
+    series: String,
+    values: String,
+}
+
+#[derive(Serialize)]
+struct Expectation {
+    expr: String,
+    eval_time: String,
+    exp_samples: Vec<Sample>,
+}
+
+#[derive(Serialize)]
+struct Sample {
+    labels: &'static str,
+    value: u8,
+}
+
+/// Writes rules and their tests. Tests are outside of the folder that Prometheus reads.
+pub fn emit(monitoring: &Monitoring, files: &mut Files) -> Result<(), Diagnostic> {
+    let (rules, tests) = targets(monitoring);
+    write(files, TARGETS, rules, tests)?;
+    for (service, alerts) in &monitoring.alerts {
+        let rules = alerts.iter().map(|(name, alert)| rule(service.as_str(), name.as_str(), alert));
+        let tests = alerts.iter().flat_map(|(name, alert)| tests_of(name.as_str(), alert));
+        write(files, service.as_str(), rules.collect(), tests.collect())?;
+    }
+    Ok(())
+}
+
+fn write(files: &mut Files, name: &str, rules: Vec<Rule>, tests: Vec<Test>) -> Result<(), Diagnostic> {
+    let groups = [Group { name: name.to_owned(), rules }];
+    files.yaml(Program::Prometheus, &format!("rules/{name}.yml"), &RuleFile { groups })?;
+    if tests.is_empty() {
+        return Ok(());
+    }
+    let rule_files = [format!("../rules/{name}.yml")];
+    files.yaml(
+        Program::Prometheus,
+        &format!("tests/{name}.yml"),
+        &TestFile { rule_files, evaluation_interval: "30s", tests },
+    )
+}
+
+fn rule(service: &str, name: &str, alert: &Alert) -> Rule {
+    let runbook = alert.runbook.iter().map(|runbook| ("description", runbook.to_string()));
+    Rule {
+        alert: name.to_owned(),
+        expr: alert.expr.to_string(),
+        hold: alert.hold.map(|hold| hold.to_string()),
+        labels: labels(service, alert.severity),
+        annotations: [("summary", alert.summary.to_string())].into_iter().chain(runbook).collect(),
+    }
+}
+
+fn labels(service: &str, severity: Severity) -> BTreeMap<&'static str, String> {
+    BTreeMap::from([("service", service.to_owned()), ("severity", severity.name().to_owned())])
+}
+
+/// Returns the rules about the targets of each job, with tests, and the alert that always fires.
+fn targets(monitoring: &Monitoring) -> (Vec<Rule>, Vec<Test>) {
+    let kubelets = matches!(monitoring.platform, Platform::Cluster { scrapes_kubelets: true, .. });
+    let jobs = monitoring.jobs.keys().map(|name| name.as_str()).chain(kubelets.then_some(KUBELET));
+    let (mut rules, mut tests) = (Vec::new(), Vec::new());
+    for job in jobs {
+        rules.push(Rule {
+            alert: "TargetDown".to_owned(),
+            // A name server forgets containers that have ended, so all series of a job may end.
+            expr: format!("up{{job=\"{job}\"}} == 0 or absent(up{{job=\"{job}\"}})"),
+            hold: Some("2m".to_owned()),
+            labels: labels(job, Severity::Critical),
+            annotations: BTreeMap::from([
+                ("summary", format!("`{job}` does not answer to Prometheus")),
+                ("description", format!("See whether `{job}` runs and is healthy, and read its log.")),
+            ]),
+        });
+        let fires = |value: &str| (format!("up{{job=\"{job}\", instance=\"10.0.0.1:80\"}}"), format!("{value}x20"));
+        let alert = format!("alertname=\"TargetDown\",service=\"{job}\"");
+        tests.push(test(format!("{job} is down"), &alert, [fires("0+0")], "10m", true));
+        tests.push(test(format!("{job} is gone"), &alert, [], "10m", true));
+        tests.push(test(format!("{job} is up"), &alert, [fires("1+0")], "10m", false));
+    }
+    rules.push(Rule {
+        alert: HEARTBEAT.to_owned(),
+        expr: "vector(1)".to_owned(),
+        hold: None,
+        labels: BTreeMap::from([("severity", "heartbeat".to_owned())]),
+        annotations: BTreeMap::from([("summary", "Alerts can be delivered".to_owned())]),
+    });
+    tests.push(test("the heartbeat never stops".to_owned(), &format!("alertname=\"{HEARTBEAT}\""), [], "10m", true));
+    (rules, tests)
+}
+
+/// Returns the tests of an alert: it fires with the series of `fires`, and does not with those of `quiet`.
+fn tests_of(name: &str, alert: &Alert) -> Vec<Test> {
+    let Some(given) = &alert.test else { return Vec::new() };
+    let after = given.after.map_or_else(|| "30m".to_owned(), |after| after.to_string());
+    let inputs = [(&given.fires, "fires", true), (&given.quiet, "does not fire", false)];
+    let tests = inputs.map(|(series, title, fires)| {
+        let series = series.iter().map(|(series, values)| (series.to_string(), values.to_string()));
+        test(format!("{name} {title}"), &format!("alertname=\"{name}\""), series, &after, fires)
+    });
+    tests.into()
+}
+
+/// Returns a test that counts the states of an alert, which does not depend on the texts of its annotations.
+fn test(
+    name: String,
+    alert: &str,
+    series: impl IntoIterator<Item = (String, String)>,
+    after: &str,
+    fires: bool,
+) -> Test {
+    let exp_samples = if fires { vec![Sample { labels: "{}", value: 1 }] } else { Vec::new() };
+    let input_series = series.into_iter().map(|(series, values)| Series { series, values });
+    Test {
+        name,
+        interval: "1m",
+        input_series: input_series.collect(),
+        promql_expr_test: [Expectation {
+            expr: format!("max(ALERTS{{{alert},alertstate=\"firing\"}})"),
+            eval_time: after.to_owned(),
+            exp_samples,
+        }],
+    }
+}

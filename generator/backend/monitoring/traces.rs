@@ -1,0 +1,46 @@
+//! Traces: Tempo as one process with files on its volume. The sections hold for Tempo 3, which has neither an ingester nor a
+//! compactor to configure.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::files::Files;
+use crate::diagnostic::Diagnostic;
+use crate::plan::{Endpoint, Program};
+
+#[derive(Serialize)]
+struct Tempo {
+    server: Value,
+    distributor: Value,
+    storage: Value,
+    overrides: Value,
+    backend_worker: Value,
+    usage_report: Value,
+}
+
+/// Writes `tempo.yaml`.
+pub fn emit(endpoint: &Endpoint, files: &mut Files) -> Result<(), Diagnostic> {
+    // Receivers listen on the loopback address unless one is given.
+    let receivers = json!({ "otlp": { "protocols": {
+        "grpc": { "endpoint": "0.0.0.0:4317" },
+        "http": { "endpoint": "0.0.0.0:4318" },
+    } } });
+    let config = Tempo {
+        server: json!({ "http_listen_port": endpoint.port, "log_level": "warn" }),
+        distributor: json!({ "receivers": receivers }),
+        storage: json!({ "trace": {
+            "backend": "local",
+            "wal": { "path": "/var/tempo/wal" },
+            "local": { "path": "/var/tempo/blocks" },
+        } }),
+        overrides: json!({ "defaults": { "ingestion": { "rate_limit_bytes": 5_000_000, "burst_size_bytes": 10_000_000 } } }),
+        backend_worker: json!({ "compaction": { "block_retention": retention(endpoint) } }),
+        usage_report: json!({ "reporting_enabled": false }),
+    };
+    files.yaml(Program::Tempo, "tempo.yaml", &config)
+}
+
+/// Returns the time that traces are retained: a day for each GiB of the volume, two weeks at most.
+fn retention(endpoint: &Endpoint) -> String {
+    format!("{}h", endpoint.volume.map_or(2, |size| size.0 >> 30).clamp(1, 14) * 24)
+}

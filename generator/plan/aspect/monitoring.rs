@@ -1,0 +1,232 @@
+//! Monitoring: collects the facets of all services, and wires the programs that read them: generated files, connections to
+//! everything that is scraped, secrets of receivers, and the variables of OpenTelemetry.
+
+use std::collections::BTreeMap;
+
+use super::secrets::Declared;
+use crate::diagnostic::{Code, Diagnostic, FieldPath};
+use crate::path;
+use crate::plan::addresses::port;
+use crate::plan::inputs::Inputs;
+use crate::plan::model::{ConfigMount, Endpoint, Monitoring, Program, ScrapeJob, Value};
+use crate::plan::roster::{PlannedService, Roster};
+use crate::plan::wiring::{Addition, Planned, Wiring};
+use crate::stack::{Run, Severity};
+use crate::values::{Checked, ContainerPath, Duration, PortName, ServiceName, Text, UrlPath, VariableName};
+
+/// Time between two scrapes unless the stack sets it.
+const INTERVAL: Duration = Duration(30_000);
+/// Part of its volume that Prometheus fills with blocks, in percent. The rest is for the log of recent samples.
+const BLOCKS: u64 = 75;
+/// Connections between the programs: from each, to each.
+const FLOWS: [(Program, Program); 7] = [
+    (Program::Prometheus, Program::Alertmanager),
+    (Program::Grafana, Program::Alertmanager),
+    (Program::Grafana, Program::Loki),
+    (Program::Grafana, Program::Prometheus),
+    (Program::Grafana, Program::Tempo),
+    (Program::Alloy, Program::Loki),
+    (Program::Loki, Program::Alertmanager),
+];
+
+/// Plans the monitoring of the services in the roster.
+pub fn plan(inputs: Inputs, roster: &Roster, declared: &Declared) -> Planned<Monitoring> {
+    let mut planned = Planned { part: programs(roster), wirings: Vec::new(), findings: facets(roster) };
+    if planned.part.programs.is_empty() {
+        planned.findings.extend(unheard(inputs, roster));
+        return planned;
+    }
+    let runs = |member: &PlannedService| member.service.run == Run::Always && member.service.schedule.is_none();
+    for (name, member) in roster {
+        if let Some(job) = job(member).filter(|_| runs(member)) {
+            planned.part.jobs.insert(name.clone(), job);
+        }
+        if !member.service.alerts.is_empty() {
+            planned.part.alerts.insert(name.clone(), member.service.alerts.clone());
+        }
+        if !member.service.dashboards.is_empty() {
+            planned.part.dashboards.insert(name.clone(), member.service.dashboards.clone());
+        }
+    }
+    planned.part.receivers.clone_from(&inputs.stack.monitoring.receivers);
+    planned.part.heartbeat = inputs.stack.monitoring.heartbeat.as_ref().map(|heartbeat| heartbeat.secret.clone());
+    planned.wirings.extend(program_wirings(&planned.part, roster));
+    planned.wirings.extend(scrapes(&planned.part, roster));
+    planned.wirings.extend(traces(&planned.part, roster));
+    let receivers = receivers(inputs, &planned.part, roster, declared);
+    planned.wirings.extend(receivers.wirings);
+    planned.findings.extend(receivers.findings);
+    planned
+}
+
+/// Returns the programs that run, by the names of the catalogue.
+fn programs(roster: &Roster) -> Monitoring {
+    let mut monitoring = Monitoring::default();
+    for (name, member) in roster {
+        let program = member.service.catalogue.as_ref().map(ServiceName::as_str);
+        let Some(program) = Program::ALL.into_iter().find(|known| Some(known.name()) == program) else { continue };
+        let Some(port) = member.service.all_ports().get("http").copied() else { continue };
+        let volume = member.service.volumes.values().find_map(|volume| volume.size);
+        monitoring.programs.entry(program).or_insert(Endpoint { service: name.clone(), port, volume });
+    }
+    monitoring
+}
+
+/// Returns the scrape job of a service with metrics. [`facets`] reports a port that does not exist.
+fn job(member: &PlannedService) -> Option<ScrapeJob> {
+    let metrics = member.service.metrics.as_ref()?;
+    let port = port(&member.service, &metrics.port, &member.path).ok()?;
+    let path = metrics.path.clone().unwrap_or_else(|| UrlPath::wrap("/metrics".to_owned()));
+    Some(ScrapeJob { port, path, interval: metrics.interval.unwrap_or(INTERVAL) })
+}
+
+/// Checks the facets of each service: the port of metrics exists, and a scrape ends before the next one.
+fn facets(roster: &Roster) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
+    for member in roster.values() {
+        let Some(metrics) = &member.service.metrics else { continue };
+        let path = member.path.key("metrics");
+        findings.extend(port(&member.service, &metrics.port, &path.key("port")).err());
+        if metrics.interval.is_some_and(|interval| !(5_000..=300_000).contains(&interval.0)) {
+            findings.push(
+                Diagnostic::error(Code::ScrapeInterval, path.key("interval"))
+                    .message("metrics are read at most every 5 seconds, and at least every 5 minutes")
+                    .expected("a time from 5s to 5m"),
+            );
+        }
+    }
+    findings
+}
+
+/// Warns of receivers in an environment without a program that sends alerts to them.
+fn unheard(inputs: Inputs, roster: &Roster) -> Option<Diagnostic> {
+    let settings = &inputs.stack.monitoring;
+    let field = if !settings.receivers.is_empty() {
+        "receivers"
+    } else if settings.heartbeat.is_some() {
+        "heartbeat"
+    } else {
+        return None;
+    };
+    let is_off = settings.enabled == Some(false) || inputs.profile == crate::stack::Profile::Local;
+    (!is_off && !roster.is_empty()).then(|| {
+        Diagnostic::warning(Code::NoAlerts, path!("monitoring", field))
+            .message("no alert is sent, since monitoring is off in this environment")
+            .hint("`monitoring.enabled = true`")
+    })
+}
+
+/// Mounts the generated files of each program, and connects the programs.
+fn program_wirings(monitoring: &Monitoring, roster: &Roster) -> Vec<Wiring> {
+    let mut wirings = Vec::new();
+    for (program, endpoint) in &monitoring.programs {
+        let cause = &roster[&endpoint.service].path;
+        let mount = ConfigMount {
+            source: format!("monitoring/{}", program.name()),
+            target: ContainerPath::wrap(program.folder()),
+            reloads: false,
+        };
+        wirings.push(Wiring::new(&endpoint.service, Addition::Config(mount), cause));
+        if let (Program::Prometheus, Some(volume)) = (program, endpoint.volume) {
+            let size = format!("--storage.tsdb.retention.size={}MB", volume.0 / 100 * BLOCKS / 1_000_000);
+            let argument = Addition::Arguments { program: None, arguments: vec![Text::wrap(size)] };
+            wirings.push(Wiring::new(&endpoint.service, argument, &cause.key("volumes")));
+        }
+    }
+    for (from, to) in FLOWS {
+        if let (Some(from), Some(to)) = (monitoring.programs.get(&from), monitoring.programs.get(&to)) {
+            let connection = Addition::Connection { to: to.service.clone(), port: to.port };
+            wirings.push(Wiring::new(&from.service, connection, &roster[&from.service].path));
+        }
+    }
+    wirings
+}
+
+/// Connects Prometheus to each service with metrics.
+fn scrapes(monitoring: &Monitoring, roster: &Roster) -> Vec<Wiring> {
+    let Some(prometheus) = monitoring.programs.get(&Program::Prometheus) else { return Vec::new() };
+    let wirings = monitoring.jobs.iter().flat_map(|(name, job)| {
+        let cause = roster[name].path.key("metrics");
+        let scraped = Wiring::new(name, Addition::Scraped(job.port), &cause);
+        let connection = Addition::Connection { to: name.clone(), port: job.port };
+        [scraped, Wiring::new(&prometheus.service, connection, &cause)]
+    });
+    wirings.collect()
+}
+
+/// The name of the port on which the receiver of traces accepts OTLP over HTTP.
+const OTLP: &str = "otlp-http";
+
+/// Gives services with `otel` the standard variables, with which they send traces. Metrics are scraped and logs are
+/// collected from the containers, so the other two exporters are off.
+fn traces(monitoring: &Monitoring, roster: &Roster) -> Vec<Wiring> {
+    let Some(tempo) = monitoring.programs.get(&Program::Tempo) else { return Vec::new() };
+    let port = roster[&tempo.service].service.all_ports().get(&PortName::wrap(OTLP.to_owned())).copied();
+    let Some(port) = port else { return Vec::new() };
+    let senders = roster.iter().filter(|(_, member)| member.service.otel);
+    let wirings = senders.flat_map(|(name, member)| {
+        let cause = member.path.key("otel");
+        let variables = [
+            ("OTEL_SERVICE_NAME", name.to_string()),
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{}:{port}", tempo.service)),
+            ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf".to_owned()),
+            ("OTEL_TRACES_EXPORTER", "otlp".to_owned()),
+            ("OTEL_METRICS_EXPORTER", "none".to_owned()),
+            ("OTEL_LOGS_EXPORTER", "none".to_owned()),
+            ("OTEL_PROPAGATORS", "tracecontext,baggage".to_owned()),
+        ];
+        let variables = variables.map(|(variable, value)| {
+            let variable = VariableName::wrap(variable.to_owned());
+            Wiring::new(name, Addition::DefaultVariable(variable, Value::Text(value)), &cause)
+        });
+        let connection = Addition::Connection { to: tempo.service.clone(), port };
+        variables.into_iter().chain([Wiring::new(name, connection, &cause)]).collect::<Vec<_>>()
+    });
+    wirings.collect()
+}
+
+/// Mounts the secrets of receivers into Alertmanager, and checks that each severity has a receiver.
+fn receivers(inputs: Inputs, monitoring: &Monitoring, roster: &Roster, declared: &Declared) -> Planned<()> {
+    let mut planned = Planned::default();
+    let Some(alertmanager) = monitoring.programs.get(&Program::Alertmanager) else { return planned };
+    let settings = &inputs.stack.monitoring;
+    let mut secrets: BTreeMap<_, FieldPath> = BTreeMap::new();
+    for (name, receiver) in &settings.receivers {
+        let path = path!("monitoring", "receivers", name);
+        if receiver.secrets().next().is_none() {
+            planned.findings.push(
+                Diagnostic::error(Code::NoAlerts, path.clone())
+                    .message("the receiver has no way of delivery")
+                    .expected("`slack`, `pagerduty`, `webhook` or `email`"),
+            );
+        }
+        for (way, field, reference) in receiver.secrets() {
+            secrets.entry(&reference.secret).or_insert_with(|| path.key(way).key(field));
+        }
+    }
+    if let Some(heartbeat) = &settings.heartbeat {
+        secrets.entry(&heartbeat.secret).or_insert_with(|| path!("monitoring", "heartbeat"));
+    }
+    for (secret, cause) in secrets {
+        match declared.require(secret, &cause) {
+            Ok(()) => {
+                let file = Addition::SecretFile(secret.clone());
+                planned.wirings.push(Wiring::new(&alertmanager.service, file, &cause));
+            }
+            Err(finding) => planned.findings.push(finding),
+        }
+    }
+    let missing = Severity::ALL.into_iter().filter(|severity| monitoring.receivers_of(*severity).next().is_none());
+    let missing: Vec<&str> = missing.map(Severity::name).collect();
+    if !missing.is_empty() && inputs.profile == crate::stack::Profile::Prod {
+        let field = if settings.receivers.is_empty() { path!("monitoring") } else { path!("monitoring", "receivers") };
+        planned.findings.push(
+            Diagnostic::warning(Code::NoAlerts, field)
+                .message(format!("alerts of severity {} are sent to no receiver", missing.join(" and ")))
+                .expected("a receiver for each severity")
+                .hint("`monitoring.receivers.team.webhook.url = nself.secret \"alerts_url\"`; docs/monitoring.md has all ways")
+                .related(roster[&alertmanager.service].path.clone(), "sends alerts"),
+        );
+    }
+    planned
+}

@@ -1,0 +1,109 @@
+//! Monitoring: what Prometheus scrapes, which alerts it evaluates, and the programs that read generated files.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::stack::{Alert, Dashboard, Receiver, Severity};
+use crate::values::{AlertName, Duration, Memory, SecretName, ServiceName, UrlPath};
+
+/// The monitoring of an environment. It is empty where no program of it runs.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Monitoring {
+    /// Programs with generated configuration, each with its service.
+    pub programs: BTreeMap<Program, Endpoint>,
+    /// The service of each scrape job.
+    pub jobs: BTreeMap<ServiceName, ScrapeJob>,
+    pub alerts: BTreeMap<ServiceName, BTreeMap<AlertName, Alert>>,
+    pub dashboards: BTreeMap<ServiceName, BTreeMap<ServiceName, Dashboard>>,
+    pub receivers: BTreeMap<ServiceName, Receiver>,
+    /// The secret with the URL of the dead-man switch.
+    pub heartbeat: Option<SecretName>,
+    /// Names of services in the name server, and how logs are collected.
+    pub platform: Platform,
+}
+
+/// A program whose configuration is derived from the plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Program {
+    Alertmanager,
+    Alloy,
+    Grafana,
+    Loki,
+    Prometheus,
+    Tempo,
+}
+
+impl Program {
+    pub const ALL: [Program; 6] =
+        [Program::Alertmanager, Program::Alloy, Program::Grafana, Program::Loki, Program::Prometheus, Program::Tempo];
+
+    /// Returns the name of the program: its entry in the catalogue, and its folder among the generated files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Program::Alertmanager => "alertmanager",
+            Program::Alloy => "alloy",
+            Program::Grafana => "grafana",
+            Program::Loki => "loki",
+            Program::Prometheus => "prometheus",
+            Program::Tempo => "tempo",
+        }
+    }
+
+    /// Returns the folder in the container where the program finds its generated files.
+    pub fn folder(self) -> String {
+        match self {
+            Program::Grafana => "/etc/grafana/provisioning".to_owned(),
+            program => format!("/etc/nself/{}", program.name()),
+        }
+    }
+}
+
+/// The service that runs a program.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Endpoint {
+    pub service: ServiceName,
+    /// The port `http`.
+    pub port: u16,
+    /// The size of the service's volume, which bounds what the program retains.
+    pub volume: Option<Memory>,
+}
+
+/// The metrics of a service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ScrapeJob {
+    pub port: u16,
+    pub path: UrlPath,
+    pub interval: Duration,
+}
+
+/// The platform on which the programs run.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Platform {
+    /// A container engine, whose name server knows all containers of a service.
+    #[default]
+    Engine,
+    Cluster {
+        namespace: String,
+        /// The domain of Services in the namespace.
+        services: String,
+        /// Whether Services have IPv6 addresses only.
+        only_ipv6: bool,
+        /// Whether the kubelets are scraped.
+        scrapes_kubelets: bool,
+    },
+}
+
+impl Monitoring {
+    /// Returns the address of a program inside of the stack.
+    pub fn url(&self, program: Program) -> Option<String> {
+        self.programs.get(&program).map(|endpoint| format!("http://{}:{}", endpoint.service, endpoint.port))
+    }
+
+    /// Returns the receivers of a severity, by name.
+    pub fn receivers_of(&self, severity: Severity) -> impl Iterator<Item = (&ServiceName, &Receiver)> {
+        self.receivers.iter().filter(move |(_, receiver)| receiver.gets(severity))
+    }
+}

@@ -1,0 +1,251 @@
+//! Monitoring: the facets of a service (metrics, alerts, dashboards), and settings of the bundle.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::secret::SecretReference;
+use crate::values::{
+    Duration, Email, Expression, Host, PanelUnit, PortName, Series, SeriesValues, ServiceName, Text, UrlPath, UserId,
+    ranged,
+};
+
+/// Metrics that a service exports in the format of Prometheus.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Metrics {
+    /// Port of the metrics; `http`, or the only port, unless given.
+    pub port: Option<PortName>,
+    /// `/metrics` unless given.
+    pub path: Option<UrlPath>,
+    /// Time between two scrapes; 30s unless given.
+    pub interval: Option<Duration>,
+}
+
+/// How soon a person must look at an alert.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// At once, at any time.
+    Critical,
+    /// In working hours.
+    #[default]
+    Warning,
+}
+
+impl Severity {
+    pub const ALL: [Severity; 2] = [Severity::Critical, Severity::Warning];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Severity::Critical => "critical",
+            Severity::Warning => "warning",
+        }
+    }
+}
+
+/// An alert about a service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Alert {
+    /// Condition of the alert in PromQL.
+    pub expr: Expression,
+    /// Time for which the condition must hold; at once unless given.
+    #[serde(default, rename = "for")]
+    pub hold: Option<Duration>,
+    #[serde(default)]
+    pub severity: Severity,
+    /// One line for the notification.
+    pub summary: Text,
+    /// What to do.
+    #[serde(default)]
+    pub runbook: Option<Text>,
+    /// Input of a test of the alert, which `promtool test rules` runs.
+    #[serde(default)]
+    pub test: Option<AlertTest>,
+}
+
+/// Series with which an alert fires, and series with which it does not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AlertTest {
+    pub fires: BTreeMap<Series, SeriesValues>,
+    pub quiet: BTreeMap<Series, SeriesValues>,
+    /// Time of the check; 30m unless given.
+    #[serde(default)]
+    pub after: Option<Duration>,
+}
+
+/// A dashboard of a service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Dashboard {
+    pub title: Text,
+    pub panels: Vec<Panel>,
+}
+
+/// A panel of a dashboard.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Panel {
+    pub title: Text,
+    /// Query in PromQL; in LogQL for `'logs`.
+    pub expr: Expression,
+    /// Unit of Grafana such as `bytes`, `s`, `percentunit` or `reqps`.
+    #[serde(default)]
+    pub unit: Option<PanelUnit>,
+    #[serde(default)]
+    pub kind: PanelKind,
+    /// Name of each series, such as `{{instance}}`.
+    #[serde(default)]
+    pub legend: Option<Text>,
+}
+
+/// The form of a panel.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum PanelKind {
+    /// Values over time.
+    #[default]
+    Timeseries,
+    /// The latest value.
+    Stat,
+    /// The latest value on a scale.
+    Gauge,
+    /// The latest values by label.
+    Table,
+    /// Lines of logs.
+    Logs,
+}
+
+/// The monitoring bundle, and where its alerts go.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Monitoring {
+    /// Whether the services of the bundle run.
+    pub enabled: Option<bool>,
+    /// Why servers run without the bundle, such as other monitoring. Turns off the warning NS704.
+    pub waive: Option<Text>,
+    /// Limits of the bundle's services and time for which they retain data.
+    pub size: BundleSize,
+    /// Receivers of alerts by name.
+    pub receivers: BTreeMap<ServiceName, Receiver>,
+    /// Secret with the URL that Alertmanager calls every minute while alerts can be delivered. What it calls must alert
+    /// when the calls stop.
+    pub heartbeat: Option<SecretReference>,
+}
+
+/// Sizes of the bundle.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum BundleSize {
+    /// At most 1.2 GiB of memory limits, for a server of 4 GiB.
+    #[default]
+    Small,
+    /// For tens of services.
+    Large,
+}
+
+/// A receiver of alerts with its ways of delivery.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Receiver {
+    /// Severities that it gets; all unless given.
+    pub severities: Vec<Severity>,
+    pub slack: Option<Slack>,
+    pub pagerduty: Option<Pagerduty>,
+    pub webhook: Option<Webhook>,
+    pub email: Option<EmailReceiver>,
+}
+
+/// A channel of Slack.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Slack {
+    /// Secret with the URL of the incoming webhook.
+    pub url: SecretReference,
+    /// The webhook's own channel unless given.
+    #[serde(default)]
+    pub channel: Option<Text>,
+}
+
+/// A service of PagerDuty.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Pagerduty {
+    /// Secret with the integration key of the Events API v2.
+    pub key: SecretReference,
+}
+
+/// An HTTP endpoint that gets Alertmanager's JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Webhook {
+    /// Secret with the URL.
+    pub url: SecretReference,
+}
+
+/// A mailbox, and the server through which mail reaches it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EmailReceiver {
+    pub to: Email,
+    pub from: Email,
+    /// SMTP server, reached with STARTTLS.
+    pub host: Host,
+    /// 587 unless given.
+    #[serde(default, deserialize_with = "ranged::positive")]
+    pub port: Option<u16>,
+    pub user: Text,
+    /// Secret with the password.
+    pub password: SecretReference,
+}
+
+impl Receiver {
+    /// Returns whether the receiver gets alerts of a severity.
+    pub fn gets(&self, severity: Severity) -> bool {
+        self.severities.is_empty() || self.severities.contains(&severity)
+    }
+
+    /// Returns the secrets of all ways of delivery, each with the way and its field.
+    pub fn secrets(&self) -> impl Iterator<Item = (&'static str, &'static str, &SecretReference)> {
+        let slack = self.slack.iter().map(|slack| ("slack", "url", &slack.url));
+        let pagerduty = self.pagerduty.iter().map(|pagerduty| ("pagerduty", "key", &pagerduty.key));
+        let webhook = self.webhook.iter().map(|webhook| ("webhook", "url", &webhook.url));
+        let email = self.email.iter().map(|email| ("email", "password", &email.password));
+        slack.chain(pagerduty).chain(webhook).chain(email)
+    }
+}
+
+/// Differences of a service on clusters.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct OnClusters {
+    /// What does the work of the service, so that it does not run on clusters.
+    pub replaced_by: Option<Replacement>,
+    /// User in pods, if it differs.
+    pub user: Option<UserId>,
+    /// Parts of the cluster's API that the service reads.
+    pub reads: Vec<ClusterRead>,
+}
+
+/// What does the work of a service on clusters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Replacement {
+    /// The kubelet of each node exports the same metrics.
+    Kubelet,
+    /// Nothing of the stack; clusters have programs for it.
+    Nothing,
+}
+
+/// A part of the cluster's API that a service reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ClusterRead {
+    /// Logs of the pods in the namespace.
+    Logs,
+    /// Metrics of nodes from their kubelets.
+    Nodes,
+}

@@ -1,0 +1,94 @@
+//! Expressions and names of Prometheus and Grafana.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+use super::checked::{Checked, checked};
+use super::text::{free, only};
+use crate::codes::Code;
+
+checked! {
+    /// An expression of PromQL, or of LogQL in panels with logs: visible characters with closed quotes and brackets.
+    Expression, "an expression of PromQL", "rate(http_requests_total[5m]) > 100", |t| expression(t)
+}
+checked! {
+    /// The name of an alert.
+    AlertName, "the name of an alert in letters and digits, beginning with an upper-case letter", "OrdersSlow",
+    |t| only(t, 64, "letters and digits, beginning with an upper-case letter", |c| c.is_ascii_uppercase(), |c| c.is_ascii_alphanumeric()), BadName
+}
+checked! {
+    /// A unit of Grafana's panels.
+    PanelUnit, "a unit of Grafana in letters and digits", "bytes",
+    |t| only(t, 40, "letters, digits and `_/-`", |c| c.is_ascii_alphanumeric(), |c| c.is_ascii_alphanumeric() || "_/-".contains(c))
+}
+checked! {
+    /// A metric with labels, as an input of an alert's test.
+    Series, "a metric with labels", "up{job=\"orders\"}",
+    |t| only(t, 500, "visible ASCII characters", |c| c.is_ascii_alphabetic() || c == '_' || c == '{', |c| c.is_ascii_graphic() || c == ' ')
+        .or_else(|| unbalanced(t))
+}
+checked! {
+    /// The values of a series, one for each minute, in the notation of promtool.
+    SeriesValues, "values in the notation of promtool", "0x10",
+    |t| only(t, 500, "digits, letters and `+-._` with blanks", |c| c.is_ascii_alphanumeric() || "+-_".contains(c),
+        |c| c.is_ascii_alphanumeric() || "+-._ ".contains(c))
+}
+
+/// The most bytes of an expression.
+const LONGEST: usize = 4096;
+
+fn expression(text: &str) -> Option<String> {
+    if text.trim().is_empty() {
+        return Some("it is empty".into());
+    }
+    free(text, LONGEST).or_else(|| unbalanced(text))
+}
+
+/// Returns why quotes or brackets do not close. A comment ends with its line.
+fn unbalanced(text: &str) -> Option<String> {
+    let mut open = Vec::new();
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '"' | '\'' | '`' => {
+                let mut ends = false;
+                while let Some(inner) = chars.next() {
+                    if inner == '\\' && c != '`' {
+                        chars.next();
+                    } else if inner == c {
+                        ends = true;
+                        break;
+                    }
+                }
+                if !ends {
+                    return Some(format!("the quote {c} does not close"));
+                }
+            }
+            '#' => {
+                chars.by_ref().find(|c| *c == '\n');
+            }
+            '(' => open.push(')'),
+            '[' => open.push(']'),
+            '{' => open.push('}'),
+            ')' | ']' | '}' if open.pop() != Some(c) => return Some(format!("`{c}` closes no bracket")),
+            _ => {}
+        }
+    }
+    open.pop().map(|c| format!("a bracket is not closed by `{c}`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn brackets_and_quotes_close() {
+        for text in ["sum(rate(a{b=\")\"}[5m])) > 1", "a # (", "a{b='\\''}", "a{b=`\\`}"] {
+            assert_eq!(Expression::refusal(text), None, "{text}");
+        }
+        for text in ["", " ", "sum(a", "a)", "a{b=\"}", "a[5m)", "a\u{0}"] {
+            assert!(Expression::refusal(text).is_some(), "{text}");
+        }
+    }
+}

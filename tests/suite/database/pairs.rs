@@ -1,0 +1,80 @@
+//! Pairs of schemas as SQL: the first is created, changed to the second, and compared with what the SQL itself creates.
+
+use nself::database::import::sql;
+use nself::database::migrate::plan;
+use nself::database::model::Schema;
+use nself::diagnostic::{Diagnostic, FieldPath};
+
+use super::property::{plan_allowing_hazards, run_up, same};
+use super::server::{Server, Session, Version};
+
+/// A schema, the same schema after a change, and the hints for the change.
+pub struct Change {
+    pub name: &'static str,
+    pub before: &'static str,
+    pub after: &'static str,
+    pub hint: fn(&mut Schema),
+}
+
+pub fn import(text: &str) -> Schema {
+    let schema = sql::read(text).unwrap_or_else(|lost| panic!("{lost:#?}\n{text}")).schema;
+    let (schema, findings) = nself::database::complete(schema, &FieldPath::root());
+    assert!(!findings.iter().any(Diagnostic::is_error), "{findings:#?}");
+    schema
+}
+
+/// Returns the catalog of an empty database after these statements.
+fn catalog_of(session: &mut Session, sql: &str) -> String {
+    session.reset();
+    session.must(sql);
+    session.catalog()
+}
+
+fn check(change: &Change, ours: &mut Session, theirs: &mut Session) -> Result<(), String> {
+    let (before, mut after) = (import(change.before), import(change.after));
+    let text = |findings| format!("{findings:#?}");
+    ours.reset();
+    run_up(ours, &plan(&Schema::default(), &before, &FieldPath::root()).map_err(text)?)?;
+    let expected = catalog_of(theirs, change.before);
+    same("the SQL", &expected, "from empty", &ours.catalog())?;
+    (change.hint)(&mut after);
+    let groups = plan_allowing_hazards(&before, &mut after).map_err(text)?;
+    run_up(ours, &groups)?;
+    same("the SQL", &catalog_of(theirs, change.after), "changed", &ours.catalog())?;
+    // A snapshot holds the same names, and the definition needs no further change.
+    let snapshot: Schema = serde_json::from_str(&serde_json::to_string(&after).unwrap()).map_err(|e| e.to_string())?;
+    match plan(&snapshot, &after, &FieldPath::root()).map_err(text)?.is_empty() {
+        true => Ok(()),
+        false => Err("a second run has something to do".into()),
+    }
+}
+
+/// Checks changes on a server of a version.
+pub fn check_all(version: Version, changes: &[Change]) {
+    let Some(server) = Server::start(version) else { return };
+    server.database("ours");
+    server.database("theirs");
+    let (mut ours, mut theirs) = (server.session("owner", "ours"), server.session("owner", "theirs"));
+    let failed: Vec<String> = changes
+        .iter()
+        .filter_map(|change| Some(format!("{}: {}", change.name, check(change, &mut ours, &mut theirs).err()?)))
+        .collect();
+    assert!(failed.is_empty(), "{}", failed.join("\n\n"));
+}
+
+/// Checks that the schemas after the changes are imported from a dump.
+pub fn read_back_all(version: Version, changes: &[Change]) {
+    let Some(server) = Server::start(version) else { return };
+    server.database("theirs");
+    server.database("ours");
+    let (mut ours, mut theirs) = (server.session("owner", "ours"), server.session("owner", "theirs"));
+    for change in changes {
+        let expected = catalog_of(&mut theirs, change.after);
+        theirs.must("GRANT USAGE ON SCHEMA public TO PUBLIC;");
+        let schema = import(&server.dump("theirs"));
+        ours.reset();
+        run_up(&mut ours, &plan(&Schema::default(), &schema, &FieldPath::root()).unwrap()).unwrap();
+        same("the SQL", &expected, "from the dump", &ours.catalog())
+            .unwrap_or_else(|error| panic!("{}: {error}", change.name));
+    }
+}
