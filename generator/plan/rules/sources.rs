@@ -307,7 +307,7 @@ fn unsupported(stack: &Stack, profile: Profile, findings: &mut Vec<Diagnostic>) 
         findings.push(
             Diagnostic::warning(Code::MonitoringMissing, path!("project"))
                 .message("this environment runs without monitoring")
-                .hint("`monitoring.enabled = true`, or say what does its work: `monitoring.waive = \"reason\"`"),
+                .hint("`monitoring.enabled = true`, or give the reason not to: `monitoring.waive = \"reason\"`"),
         );
     }
     for (name, plugin) in &stack.plugins {
