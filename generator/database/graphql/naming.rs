@@ -41,7 +41,7 @@ pub(super) fn function(name: &ObjectName) -> FunctionConfiguration {
     FunctionConfiguration { custom_name: custom_name(name) }
 }
 
-/// Returns a finding for each name that equals another one only in the GraphQL API.
+/// Returns a finding for each name that equals a different name only in the GraphQL API.
 pub(super) fn check(schema: &Schema, root: &FieldPath) -> Vec<Diagnostic> {
     if schema.served_by.is_none() {
         return Vec::new();

@@ -291,7 +291,7 @@ pub fn in_nickel(text: &str) -> String {
 
 /// A list of names in double quotes.
 pub fn list<'a>(names: impl IntoIterator<Item = &'a SqlName>) -> String {
-    names.into_iter().map(|name| quoted(name)).collect::<Vec<_>>().join(", ")
+    names.into_iter().map(quoted).collect::<Vec<_>>().join(", ")
 }
 
 /// A string in single quotes.
