@@ -205,7 +205,7 @@ fn networks(plan: &Plan, name: &ServiceName, planned: &plan::Service) -> Members
     }
     let inside = planned.networks.iter().map(|network| network.name().to_owned());
     let outside = planned.egress.then(|| egress(name)).or_else(|| has_published(planned).then(|| published(name)));
-    let external = planned.external_networks.iter().map(|network| external(network));
+    let external = planned.external_networks.iter().map(external);
     let names = inside.chain(outside).chain(external);
     if planned.aliases.is_empty() {
         return Memberships::Names(names.collect());
