@@ -153,7 +153,7 @@ mod tests {
         for (path, object, reason) in [
             ("tables", "{}", "tables is not an object of a schema"),
             ("tabels/a", "{}", "tabels/a is not an object of a schema"),
-            ("tables/a b", "{}", "tables/a b: "),
+            ("tables/a.b.c", "{}", "tables/a.b.c: "),
             ("tables/a", r#"{"columns": {"x": {"type": "text", "nulable": true}}}"#, "tables/a: columns.x.nulable: "),
             ("extensions/A", "{}", "extensions/A: "),
         ] {
