@@ -200,16 +200,8 @@ fn generate_from(request: &Request, stamp: Option<Stamp>) -> Result<Output, Find
     let is_selected = |environment: &Environment| {
         selected.as_ref().is_none_or(|selected| selected.contains(environment.name.as_str()))
     };
-    let declared = loaded.environments.iter().filter(|environment| is_selected(environment));
-    let declared = declared.map(|environment| (&environment.name, &environment.stack));
-    for mut finding in domains::check_environments(declared) {
-        let is_concerned = |one: &&Environment| finding.environments.iter().any(|name| *name == one.name.as_str());
-        if let Some(environment) = loaded.environments.iter().find(is_concerned) {
-            environment.origins.locate(&mut finding);
-        }
-        findings.push(finding);
-    }
-    let environments = loaded.environments.into_iter().filter(is_selected).collect();
+    let environments: Vec<Environment> = loaded.environments.into_iter().filter(is_selected).collect();
+    findings.extend(shared_domains(&environments));
     let renderer =
         Renderer { files: &files, previous: &previous.outputs, out: &out, frozen: request.frozen, is_refused };
     let mut artifacts = Artifacts::default();
@@ -227,6 +219,19 @@ fn generate_from(request: &Request, stamp: Option<Stamp>) -> Result<Output, Find
     }
     let upgrade_warnings = diagnostic::merge(upgrade_warnings);
     Ok(Output { artifacts, plans, findings, upgrade_warnings, watches, selected, previous, lock })
+}
+
+/// Returns findings about environments that share a domain, at the field of one of them.
+fn shared_domains(environments: &[Environment]) -> Findings {
+    let declared = environments.iter().map(|environment| (&environment.name, &environment.stack));
+    let mut findings = domains::check_environments(declared);
+    for finding in &mut findings {
+        let is_concerned = |one: &&Environment| finding.environments.iter().any(|name| *name == one.name.as_str());
+        if let Some(environment) = environments.iter().find(is_concerned) {
+            environment.origins.locate(finding);
+        }
+    }
+    findings
 }
 
 /// Returns an error for each requested environment that the stack does not declare.

@@ -137,6 +137,15 @@ pub fn load(request: &EvaluationRequest) -> Result<Loaded, Vec<Diagnostic>> {
     read(document, name)
 }
 
+/// Returns findings about credentials that are written into the stack.
+fn written_credentials(whole: &Origins) -> impl Iterator<Item = Diagnostic> {
+    credentials::check(&whole.root).into_iter().map(|KeyedFinding { mut finding, key }| {
+        finding.span = whole.user_span(key);
+        whole.locate(&mut finding);
+        finding
+    })
+}
+
 /// Merges the layers of an evaluated document and decodes its environments. `stack` is the name of the stack file.
 fn read(mut document: Document, stack: String) -> Result<Loaded, Vec<Diagnostic>> {
     let root = std::mem::take(&mut document.root);
@@ -154,10 +163,8 @@ fn read(mut document: Document, stack: String) -> Result<Loaded, Vec<Diagnostic>
         // A finding without a place belongs to the file as a whole.
         finding.span.get_or_insert_with(|| Span { file: stack.clone(), line: 1, column: 1 });
     }
-    for KeyedFinding { mut finding, key } in credentials::check(&whole.root).into_iter().filter(|_| is_stack) {
-        finding.span = whole.user_span(key);
-        whole.locate(&mut finding);
-        findings.push(finding);
+    if is_stack {
+        findings.extend(written_credentials(&whole));
     }
     let decoded = parallel::each(trees.values(), decode::decode::<Stack>);
     let mut environments = Vec::new();

@@ -1,15 +1,18 @@
 //! Types of the stack: the settings of one environment, after its layers are merged. They are plain data, independent of
 //! Compose, Kubernetes and nginx. Positions in source files are kept apart, in `Origins`.
 
+mod container;
 pub mod database;
 pub mod edge;
 pub mod env;
 pub mod file;
 pub mod handlers;
 pub mod health;
+mod image;
 pub mod kubernetes;
 pub mod mail;
 pub mod monitoring;
+mod mounts;
 pub mod process;
 pub mod route;
 pub mod secret;
@@ -21,12 +24,14 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use container::{Autoscale, Limits, LogDriver, Logging, Protocol, Publish, Reservations};
 pub use database::{Access, DatabaseServer, DatabaseUse};
 pub use edge::{Edge, RateLimit, Tls, TlsMode};
 pub use env::{EnvReference, EnvValue};
 pub use file::ServiceFile;
 pub use handlers::{ActionKind, ActionType, Call, EventOperation, Handlers};
 pub use health::Health;
+pub use image::{Build, Layout};
 pub use kubernetes::{
     ClusterEdge, Gitops, GitopsTool, IpFamilies, Kubernetes, NodePorts, Published, Quota, SecretSource, SharedVolumes,
 };
@@ -35,13 +40,11 @@ pub use monitoring::{
     Alert, BundleSize, ClusterRead, Dashboard, Metrics, Monitoring, OnClusters, Panel, PanelKind, Receiver,
     Replacement, Severity,
 };
+pub use mounts::{HostMount, Mount, Tmpfs, Volume};
 pub use process::Process;
 pub use route::{Cors, Frontend, GraphqlEndpoint, Guard, Redirect, Route, RouteAccess, RouteKind, Served, ServedTable};
 pub use secret::{Secret, SecretReference, TemplatePart, ValueOrSecret};
-pub use service::{
-    Autoscale, Build, Condition, HostMount, Layout, Limits, LogDriver, Logging, Mount, Protocol, Publish, Reservations,
-    Run, Service, Tmpfs, Volume, Zone,
-};
+pub use service::{Condition, Run, Service, Zone};
 
 /// The purpose of an environment. It decides which services run and how strict the checks are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]

@@ -3,20 +3,26 @@
 
 pub mod address_range;
 pub mod checked;
+mod container;
 pub mod credential_formats;
 pub mod credential_names;
 pub mod host_name;
+mod names;
 pub mod promql;
 pub mod ranged;
 pub mod size;
 pub mod text;
+mod web;
 
 pub use address_range::AddressRange;
 pub use checked::Checked;
+pub use container::*;
 pub use host_name::labels_below;
+pub use names::*;
 pub use promql::{AlertName, Expression, PanelUnit, Series, SeriesValues};
 pub use size::{Cpus, Duration, Memory};
-pub use text::*;
+pub use text::Text;
+pub use web::*;
 
 /// Returns `true`: the default of fields that are on unless a definition turns them off.
 pub(crate) fn yes() -> bool {

@@ -1,0 +1,125 @@
+//! Settings of a container: published ports, output, limits and replicas.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::values::{AnnotationName, Cpus, Memory, Text, ranged};
+
+/// A port of the host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Publish {
+    #[serde(deserialize_with = "ranged::positive")]
+    pub port: u16,
+    /// Address of the host; by default, 0.0.0.0 for nginx outside of the local profile, and otherwise the loopback
+    /// address.
+    #[serde(default)]
+    pub address: Option<std::net::IpAddr>,
+    #[serde(default)]
+    pub protocol: Protocol,
+    /// Why the port is published without the edge, for example SSH of a git server.
+    #[serde(default)]
+    pub reason: Option<Text>,
+    /// Port on every node of a cluster with `published = 'nodeport`; `port` by default.
+    #[serde(default, deserialize_with = "ranged::positive")]
+    pub node_port: Option<u16>,
+}
+
+/// The transport protocol of a published port.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    #[default]
+    Tcp,
+    Udp,
+}
+
+impl Protocol {
+    pub fn name(self) -> &'static str {
+        match self {
+            Protocol::Tcp => "tcp",
+            Protocol::Udp => "udp",
+        }
+    }
+}
+
+/// Where the container engine stores the output of a service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Logging {
+    pub driver: LogDriver,
+    /// Options of the driver.
+    #[serde(default)]
+    pub options: BTreeMap<AnnotationName, Text>,
+}
+
+/// A log driver of the container engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogDriver {
+    JsonFile,
+    Local,
+    Journald,
+    Syslog,
+    Fluentd,
+    Gelf,
+    Awslogs,
+    Gcplogs,
+    Splunk,
+    None,
+}
+
+impl LogDriver {
+    pub fn name(self) -> &'static str {
+        match self {
+            LogDriver::JsonFile => "json-file",
+            LogDriver::Local => "local",
+            LogDriver::Journald => "journald",
+            LogDriver::Syslog => "syslog",
+            LogDriver::Fluentd => "fluentd",
+            LogDriver::Gelf => "gelf",
+            LogDriver::Awslogs => "awslogs",
+            LogDriver::Gcplogs => "gcplogs",
+            LogDriver::Splunk => "splunk",
+            LogDriver::None => "none",
+        }
+    }
+}
+
+/// Upper bounds of a container.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    pub memory: Option<Memory>,
+    pub cpus: Option<Cpus>,
+    /// Largest number of processes and threads.
+    pub pids: Option<u32>,
+    /// Number of processes that the service may start with its settings. `pids` must not be lower.
+    pub min_pids: Option<u32>,
+}
+
+/// Resources that are reserved for a container.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Reservations {
+    pub memory: Option<Memory>,
+    pub cpus: Option<Cpus>,
+}
+
+/// Number of replicas by load, on targets that support it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Autoscale {
+    #[serde(deserialize_with = "ranged::positive")]
+    pub min: u16,
+    #[serde(deserialize_with = "ranged::positive")]
+    pub max: u16,
+    /// Target load in percent of the reserved processors; 80 by default.
+    #[serde(default, deserialize_with = "ranged::percent")]
+    pub cpu: Option<u8>,
+    /// Target use in percent of the reserved memory. Not watched by default, since most programs never release memory.
+    #[serde(default, deserialize_with = "ranged::percent")]
+    pub memory: Option<u8>,
+}

@@ -1,0 +1,72 @@
+//! Folders and files of a container: volumes, parts of the project, parts of the host, and memory.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::values::{ContainerPath, Memory, ProjectPath, ServiceName, Text, UserId};
+
+/// A named data volume.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Volume {
+    pub path: ContainerPath,
+    /// Whether the folder is given to the service's user before the first start, for images that do not do so.
+    #[serde(default)]
+    pub set_owner: bool,
+    /// Requested size, on targets that provision volumes.
+    #[serde(default)]
+    pub size: Option<Memory>,
+    /// Other services that read the volume, each with the path in its container.
+    #[serde(default)]
+    pub readers: BTreeMap<ServiceName, ContainerPath>,
+    /// Services that also write to the volume, each with the path in its container. All programs must support several
+    /// writers.
+    #[serde(default)]
+    pub writers: BTreeMap<ServiceName, ContainerPath>,
+}
+
+/// A file or folder of the project inside the container.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Mount {
+    pub source: ProjectPath,
+    pub target: ContainerPath,
+    /// Whether the container may write to it; false by default.
+    #[serde(default)]
+    pub writable: bool,
+}
+
+/// A file or folder of the host inside the container.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HostMount {
+    /// Path on the host.
+    pub source: ContainerPath,
+    pub target: ContainerPath,
+    /// Whether the container may write to it; false by default.
+    #[serde(default)]
+    pub writable: bool,
+    /// Why the container needs the host's files. For example, the socket of the engine gives full control of the host.
+    pub reason: Text,
+}
+
+/// A writable memory file system.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Tmpfs {
+    pub path: ContainerPath,
+    #[serde(default)]
+    pub size: Option<Memory>,
+    /// Owner of the folder; every user may write by default.
+    #[serde(default)]
+    pub owner: Option<UserId>,
+}
+
+impl Tmpfs {
+    /// Returns the largest total size of the files; 64 MiB unless the stack sets it.
+    pub fn limit(&self) -> Memory {
+        self.size.unwrap_or(Memory(64 << 20))
+    }
+}

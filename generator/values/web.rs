@@ -1,0 +1,158 @@
+//! Values of the web: hosts, addresses, paths, headers, and names of GraphQL.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+use super::address_range::AddressRange;
+use super::checked::{Checked, checked};
+use super::text::{absolute, lower_digit, only};
+use crate::codes::Code;
+
+pub(super) fn host(text: &str) -> Option<String> {
+    if text.len() > 253 {
+        return Some(format!("it has {} characters, a DNS name at most 253", text.len()));
+    }
+    for label in text.split('.') {
+        if label.is_empty() {
+            return Some("it has an empty label".into());
+        }
+        let form = "a-z, 0-9 and inner `-`";
+        let refused = only(label, 63, form, lower_digit, |c| lower_digit(c) || c == '-');
+        if refused.is_some() {
+            return refused;
+        }
+        if label.ends_with('-') {
+            return Some(format!("the label `{label}` ends with `-`"));
+        }
+    }
+    None
+}
+
+fn graphql_name(text: &str) -> Option<String> {
+    let form = "letters, digits and `_`, not starting with a digit";
+    only(text, 63, form, |c| c.is_ascii_alphabetic() || c == '_', |c| c.is_ascii_alphanumeric() || c == '_')
+        .or_else(|| text.starts_with("__").then(|| "GraphQL reserves names that start with `__`".into()))
+}
+
+fn header_char(c: char) -> bool {
+    c.is_ascii_graphic() && !['"', '\\', '$'].contains(&c)
+}
+
+checked! {
+    /// A DNS name (RFC 1123), lower case.
+    Host, "a host name of lower-case letters, digits, hyphens and dots", "api.example.com", |t| host(t)
+}
+checked! {
+    /// Labels below the domain of the environment (`api`, `a.b`), `@` for the domain itself, `*` for every
+    /// subdomain that no other route names.
+    Subdomain, "DNS labels, `@` or `*`", "api",
+    |t| match t {
+        "@" | "*" => None,
+        _ => (t.len() > 100).then(|| "it is longer than 100 characters".to_owned()).or_else(|| host(t)),
+    }
+}
+checked! {
+    /// The path part of a URL as nginx locations and health checks take it.
+    UrlPath, "a URL path that starts with `/`", "/healthz",
+    |t| absolute(t)
+}
+checked! {
+    /// The name of a request header, as nginx takes it: others are dropped.
+    HeaderName, "a header name of letters, digits and `-`", "X-Admin-Secret",
+    |t| only(t, 64, "letters, digits and `-`, starting with a letter", |c| c.is_ascii_alphabetic(), |c| c.is_ascii_alphanumeric() || c == '-')
+}
+checked! {
+    /// The value of a header that the edge sets: visible ASCII and inner blanks, without what nginx expands or ends.
+    HeaderValue, "a header value of visible ASCII without `\"`, `\\` and `$`", "noindex",
+    |t| only(t, 1024, "visible ASCII without `\"`, `\\` and `$`", header_char, |c| header_char(c) || c == ' ')
+        .or_else(|| t.ends_with(' ').then(|| "it ends with a blank".to_owned()))
+}
+checked! {
+    /// An origin of web pages; `*.` in front of the host matches one label or more.
+    Origin, "an origin of web pages", "https://app.example.com",
+    |t| {
+        let Some(rest) = t.strip_prefix("https://").or_else(|| t.strip_prefix("http://")) else {
+            return Some("it does not start with `https://` or `http://`".into());
+        };
+        let (name, port) = rest.split_once(':').map_or((rest, None), |(name, port)| (name, Some(port)));
+        let is_port = |port: &str| port.parse::<u16>().is_ok_and(|number| number > 0 && number.to_string() == port);
+        match port.is_some_and(|port| !is_port(port)) {
+            true => Some("the port is not a number from 1 to 65535".into()),
+            false => host(name.strip_prefix("*.").unwrap_or(name)),
+        }
+    }
+}
+checked! {
+    /// The target of a redirect: a full URL.
+    WebAddress, "a URL of http or https", "https://www.example.com/shop",
+    |t| {
+        let Some(rest) = t.strip_prefix("https://").or_else(|| t.strip_prefix("http://")) else {
+            return Some("it does not start with `https://` or `http://`".into());
+        };
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "._~/@+-:?=&%".contains(c);
+        only(rest, 512, "letters, digits and `._~/@+-:?=&%`", |c| c.is_ascii_alphanumeric(), allowed)
+    }
+}
+checked! {
+    /// A name of GraphQL. Names that start with two underscores are reserved for introspection.
+    GraphqlName, "a GraphQL name of letters, digits and underscores", "checkout",
+    |t| graphql_name(t), BadName
+}
+checked! {
+    /// A type of GraphQL: a name, in brackets for a list, with `!` if it is never null.
+    GraphqlType, "a GraphQL type", "[OrderLine!]!",
+    |t| {
+        let t = t.strip_suffix('!').unwrap_or(t);
+        match t.strip_prefix('[').map(|item| item.strip_suffix(']')) {
+            Some(None) => Some("it has no closing bracket".into()),
+            Some(Some(item)) => graphql_name(item.strip_suffix('!').unwrap_or(item)),
+            None => graphql_name(t),
+        }
+    }
+}
+impl GraphqlType {
+    /// Returns the name without brackets and `!`.
+    pub fn base(&self) -> &str {
+        self.as_str().trim_matches(['[', ']', '!'])
+    }
+}
+impl Cidr {
+    /// Returns the range with its number of bits, which a single address omits.
+    pub fn with_bits(&self) -> String {
+        match self.as_str() {
+            range if range.contains('/') => range.to_owned(),
+            address => format!("{address}/{}", if address.contains(':') { 128 } else { 32 }),
+        }
+    }
+}
+checked! {
+    /// An address range in CIDR form.
+    Cidr, "an address range", "10.0.0.0/8",
+    |t| {
+        let (address, bits) = match t.split_once('/') {
+            Some((address, bits)) => (address, Some(bits)),
+            None => (t, None),
+        };
+        match address.parse::<std::net::IpAddr>() {
+            Err(_) => Some("it is not an IP address with an optional /bits".into()),
+            Ok(ip) => {
+                let most = if ip.is_ipv4() { 32 } else { 128 };
+                match bits {
+                    Some(bits) if !bits.parse::<u8>().is_ok_and(|n| n <= most && n.to_string() == bits) =>
+                        Some(format!("the number of bits is not between 0 and {most}")),
+                    _ => AddressRange::read(t).and_then(|range| range.refuse_bits_after_prefix(t)),
+                }
+            }
+        }
+    }
+}
+checked! {
+    /// An e-mail address as certificate authorities take it.
+    Email, "an e-mail address", "ops@example.com",
+    |t| match t.split_once('@') {
+        Some((user, domain)) if host(domain).is_none() && domain.contains('.') =>
+            only(user, 64, "letters, digits and `._+-`", |c| c.is_ascii_alphanumeric(), |c| c.is_ascii_alphanumeric() || "._+-".contains(c)),
+        _ => Some("it is not user@domain".into()),
+    }
+}
