@@ -46,9 +46,9 @@ impl<'a> Settings<'a> {
         matches!(self.setting(bundle, "enabled"), Some(Value::Bool(true)))
     }
 
-    /// Returns the layers of a bundle, the most specific first.
-    pub fn layers<'b>(&self, bundle: &'b Node) -> impl Iterator<Item = &'b Node> + use<'b> {
-        let size = match self.setting("monitoring", "size") {
+    /// Returns the layers of a bundle with this name, the most specific first.
+    pub fn layers<'b>(&self, name: &str, bundle: &'b Node) -> impl Iterator<Item = &'b Node> + use<'b> {
+        let size = match self.setting(name, "size") {
             Some(Value::Text(size)) => size,
             _ => "small",
         };
