@@ -27,7 +27,7 @@ packages() {
   apt-get -q update
   # RUNLEVEL=1 keeps installed services from starting; tests start the services that they need.
   RUNLEVEL=1 apt-get -qy install --no-install-recommends ca-certificates curl debootstrap docker.io docker-compose iproute2 iptables openssl \
-    postgresql-15 python3 python3-venv shellcheck wrk
+    postgresql-15 python3 python3-venv shellcheck systemd wrk
 }
 
 # A registry, and tools that validate images.

@@ -20,6 +20,7 @@ pub mod raw_keys;
 pub mod render;
 mod slices;
 pub mod summary;
+pub mod timers;
 
 pub use provenance::GeneratedLine;
 pub use slices::{PlanDigests, PlanField};
@@ -97,6 +98,7 @@ backends! {
     Monitoring monitoring
     Bake bake
     Summary summary
+    Timers timers
     Compose compose
     Kubernetes kubernetes
 }

@@ -47,7 +47,8 @@ pub fn environments(root: &Node) -> (BTreeMap<String, Node>, Vec<Diagnostic>) {
         let settings = bundles::Settings::read([&common, &overlay]);
         let bundles = bundles.iter().flat_map(|entry| bundles::of(&entry.node));
         let (included, others): (Vec<_>, Vec<_>) = bundles.partition(|(bundle, _)| settings.include(bundle));
-        let included: Vec<&Node> = included.into_iter().flat_map(|(name, bundle)| settings.layers(name, bundle)).collect();
+        let included: Vec<&Node> =
+            included.into_iter().flat_map(|(name, bundle)| settings.layers(name, bundle)).collect();
         let others: Vec<&Node> = others.into_iter().flat_map(|(name, bundle)| settings.layers(name, bundle)).collect();
         included.into_iter().for_each(|layer| bundles::complete(&mut merged, layer));
         merge(&mut merged, overlay);

@@ -131,7 +131,8 @@ fn no_file_names_the_host_a_folder_or_a_date() {
     let year = "202";
     for environment in environments() {
         for (path, bytes) in tree(&environment) {
-            let text = String::from_utf8(bytes).unwrap();
+            // Loki's schema has a constant first day.
+            let text = String::from_utf8(bytes).unwrap().replace("2026-01-01", "");
             assert!(!text.contains(host.trim()) || host.trim().len() < 4, "{path}");
             assert!(
                 !text.contains("/work/")

@@ -45,6 +45,7 @@ mod source;
 mod store;
 mod support;
 mod templates;
+mod timers;
 mod up;
 mod upgrade;
 mod why;

@@ -84,12 +84,7 @@ pub const TABLE: &[Row] = &[
     ("services.*.stop_signal", Handling::Emitted("services.*.stop_signal")),
     ("services.*.shm_size", Handling::Emitted("services.*.shm_size")),
     ("services.*.one_shot", Handling::Emitted("services.*.restart")),
-    (
-        "services.*.schedule",
-        Handling::Refused(
-            "Compose cannot start a service at a given time; let the host's cron run `docker compose run --rm NAME`",
-        ),
-    ),
+    ("services.*.schedule", Handling::Emitted("timers/")),
     ("services.*.kubernetes", Handling::Elsewhere("kubernetes/")),
     ("services.*.compose", Handling::Emitted("services.*")),
     ("services.*.waive", Handling::Decided("which losses are accepted")),

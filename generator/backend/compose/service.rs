@@ -141,7 +141,7 @@ fn build(plan: &Plan, planned: &plan::Service, build: &crate::stack::Build) -> B
     }
 }
 
-/// Returns the profile of a service with a schedule, so that `up` does not start it; an external scheduler runs it.
+/// Returns the profile of a service with a schedule, so that `up` does not start it; its timer does.
 fn profiles(planned: &plan::Service) -> Vec<&'static str> {
     let is_scheduled = planned.schedule.is_some() && !planned.compose.contains_key("profiles");
     if is_scheduled { vec!["schedule"] } else { Vec::new() }

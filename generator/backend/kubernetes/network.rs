@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::cluster::{Cluster, selector};
 use super::model::{Labels, Metadata, Object, Policy, Service as Address, ServicePort, Spec};
-use crate::plan::network::not_the_internet;
+use crate::plan::network::{metadata_services, not_the_internet};
 use crate::plan::{Connection, Service};
 use crate::stack::{ClusterEdge, ClusterRead, IpFamilies, Protocol, Published};
 use crate::values::ServiceName;
@@ -238,14 +238,18 @@ pub fn policies(cluster: &Cluster, name: &ServiceName, service: &Service) -> Vec
 }
 
 /// Returns the rule for a service that reads the cluster's API, on the usual ports of API servers, and of kubelets. Their
-/// addresses are those of nodes, which no selector matches.
+/// addresses are those of nodes, which no selector matches; metadata services stay closed.
 fn api_servers(service: &Service) -> Option<Value> {
     let reads = &service.on_clusters.reads;
     let kubelets = reads.contains(&ClusterRead::Nodes).then_some(10_250);
     let ports = [443, 6443].into_iter().chain(kubelets);
     let ports: Vec<Value> = ports.map(|port| json!({ "port": port, "protocol": "TCP" })).collect();
-    let anywhere = json!([{ "ipBlock": { "cidr": "0.0.0.0/0" } }, { "ipBlock": { "cidr": "::/0" } }]);
-    (!reads.is_empty()).then(|| json!({ "to": anywhere, "ports": ports }))
+    let (metadata, metadata_v6) = metadata_services();
+    let nodes = json!([
+        { "ipBlock": { "cidr": "0.0.0.0/0", "except": metadata } },
+        { "ipBlock": { "cidr": "::/0", "except": metadata_v6 } },
+    ]);
+    (!reads.is_empty()).then(|| json!({ "to": nodes, "ports": ports }))
 }
 
 /// Returns the objects for all pods of the namespace: all traffic is refused except queries to the cluster's DNS.

@@ -19,14 +19,13 @@ const INTERVAL: Duration = Duration(30_000);
 /// Part of its volume that Prometheus fills with blocks, in percent. The rest is for the log of recent samples.
 const BLOCKS: u64 = 75;
 /// Connections between the programs: from each, to each.
-const FLOWS: [(Program, Program); 7] = [
+const FLOWS: [(Program, Program); 6] = [
     (Program::Prometheus, Program::Alertmanager),
     (Program::Grafana, Program::Alertmanager),
     (Program::Grafana, Program::Loki),
     (Program::Grafana, Program::Prometheus),
     (Program::Grafana, Program::Tempo),
     (Program::Alloy, Program::Loki),
-    (Program::Loki, Program::Alertmanager),
 ];
 
 /// Plans the monitoring of the services in the roster.

@@ -165,20 +165,11 @@ fn share_no_network(compat: &str) {
     assert!(outside >= 3, "{networks:?}");
 }
 
-/// Addresses of clouds' metadata services, and other addresses that are not on the internet.
-const INSIDE: [&str; 11] = [
-    "169.254.169.254",
-    "169.254.170.2",
-    "100.100.100.200",
-    "168.63.129.16",
-    "100.64.0.1",
-    "10.0.0.1",
-    "172.31.255.255",
-    "192.168.0.1",
-    "fd00:ec2::254",
-    "fe80::1",
-    "fd12:3456::1",
-];
+/// Addresses of clouds' metadata services.
+const METADATA: [&str; 6] =
+    ["169.254.169.254", "169.254.170.2", "100.100.100.200", "168.63.129.16", "fd00:ec2::254", "fe80::1"];
+/// Other addresses that are not on the internet.
+const PRIVATE: [&str; 5] = ["100.64.0.1", "10.0.0.1", "172.31.255.255", "192.168.0.1", "fd12:3456::1"];
 const INTERNET: [&str; 4] = ["1.1.1.1", "100.128.0.1", "172.32.0.1", "2606:4700::1111"];
 
 /// Returns whether an address is in a range.
@@ -243,16 +234,35 @@ fn policies(folder: &Path) -> (Vec<Value>, Vec<(String, Value)>) {
 
 /// Attack: a pod requests the credentials of its machine from the cloud's metadata service, or connects to a private
 /// address.
-/// Expectation: no policy of any golden stack allows it, with or without egress. Control: with the exceptions of an
-/// earlier release, two of these addresses are allowed.
+/// Expectation: no policy of any golden stack allows it, with or without egress. Pods that read the cluster's API may
+/// connect to private addresses on its ports, since nodes have such addresses, but to no metadata service. Controls: with
+/// the exceptions of an earlier release, three of these addresses are allowed; without exceptions, all metadata services
+/// are.
 #[test]
 fn pods_cannot_reach_metadata_services() {
-    let mut with_egress = 0;
+    let (mut with_egress, mut with_api) = (0, 0);
     for folder in manifests(&environments()) {
-        let (mut policies, pods) = policies(&folder);
+        let (policies, pods) = policies(&folder);
         assert!(policies.len() > 10 && pods.len() > 3);
+        let of_api = |policy: &Value| policy["metadata"]["name"].as_str().unwrap().ends_with("-to-api");
+        let (mut to_api, mut policies): (Vec<Value>, Vec<Value>) = policies.into_iter().partition(of_api);
+        for policy in &mut to_api {
+            let rule = &mut policy["spec"]["egress"][0];
+            let ports = rule["ports"].as_array().unwrap().iter().map(|port| port["port"].as_u64().unwrap());
+            assert!(ports.into_iter().all(|port| [443, 6443, 10_250].contains(&port)), "{rule}");
+            let all = [policy.clone()];
+            let labels = &policy["spec"]["podSelector"]["matchLabels"];
+            assert!(METADATA.iter().all(|address| !let_out(&all, labels, address)), "{policy}");
+            let labels = labels.clone();
+            for peer in policy["spec"]["egress"][0]["to"].as_array_mut().unwrap() {
+                peer["ipBlock"].as_object_mut().unwrap().remove("except");
+            }
+            assert!(METADATA.iter().all(|address| let_out(&[policy.clone()], &labels, address)));
+            with_api += 1;
+        }
+        let inside = || METADATA.into_iter().chain(PRIVATE);
         for (name, labels) in &pods {
-            let open: Vec<&str> = INSIDE.into_iter().filter(|address| let_out(&policies, labels, address)).collect();
+            let open: Vec<&str> = inside().filter(|address| let_out(&policies, labels, address)).collect();
             assert!(open.is_empty(), "{} {name}: {open:?}", folder.display());
             let egress = INTERNET.iter().filter(|address| let_out(&policies, labels, address)).count();
             assert!([0, INTERNET.len()].contains(&egress), "{} {name}", folder.display());
@@ -269,10 +279,10 @@ fn pods_cannot_reach_metadata_services() {
             }
         }
         let opened = |address: &&str| pods.iter().any(|(_, labels)| let_out(&policies, labels, address));
-        let opened: Vec<&str> = INSIDE.into_iter().filter(|address| opened(address)).collect();
+        let opened: Vec<&str> = inside().filter(|address| opened(address)).collect();
         assert!(opened.is_empty() || opened == ["100.100.100.200", "168.63.129.16", "100.64.0.1"], "{opened:?}");
     }
-    assert!(with_egress > 3, "{with_egress}");
+    assert!(with_egress > 3 && with_api > 0, "{with_egress} {with_api}");
 }
 
 /// Attack: the same from a container of Compose, whose networks cannot distinguish private addresses.

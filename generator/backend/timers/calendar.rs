@@ -1,0 +1,85 @@
+//! Translates cron schedules to calendar events of systemd.
+
+use crate::values::Schedule;
+
+/// Names of weekdays by their number in cron.
+const WEEKDAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+
+/// One field of a schedule.
+struct Field {
+    values: Vec<u8>,
+    /// Whether every value matches. Cron treats such a day of the month or of the week as absent.
+    is_every: bool,
+}
+
+impl Field {
+    /// Reads a checked field, a list of `*`, numbers and ranges with optional steps. A number with a step is a range to
+    /// the end, as on Kubernetes.
+    fn read(field: &str, least: u8, most: u8) -> Self {
+        let number = |text: &str| text.parse().unwrap_or(least);
+        let (mut values, mut is_every) = (Vec::new(), false);
+        for item in field.split(',') {
+            let (range, step) = item.split_once('/').map_or((item, None), |(range, step)| (range, Some(step)));
+            let (from, to) = match (range.split_once('-'), range, step) {
+                (Some((from, to)), ..) => (number(from), number(to)),
+                (None, "*", _) => (least, most),
+                (None, single, Some(_)) => (number(single), most),
+                (None, single, None) => (number(single), number(single)),
+            };
+            let step: u8 = step.map_or(1, |step| step.parse().unwrap_or(1)).max(1);
+            is_every |= range == "*" && step == 1;
+            values.extend((from..=to).step_by(usize::from(step)));
+        }
+        values.sort_unstable();
+        values.dedup();
+        Field { values, is_every }
+    }
+
+    fn join(&self, text: impl Fn(u8) -> String) -> String {
+        if self.is_every { "*".to_owned() } else { self.values.iter().map(|n| text(*n)).collect::<Vec<_>>().join(",") }
+    }
+
+    fn digits(&self) -> String {
+        self.join(|number| format!("{number:02}"))
+    }
+}
+
+/// Returns the calendar events of a schedule, in UTC. There are two if cron's day of the month and day of the week are both
+/// restricted: cron starts when one of them matches, systemd when both do.
+pub fn events(schedule: &Schedule) -> Vec<String> {
+    let ranges = [(0, 59), (0, 23), (1, 31), (1, 12), (0, 6)];
+    let fields = schedule.as_str().split(' ').zip(ranges).map(|(field, (least, most))| Field::read(field, least, most));
+    let fields: Vec<Field> = fields.collect();
+    let [minutes, hours, days, months, weekdays] = fields.as_slice() else { return Vec::new() };
+    let time = format!("{}:{}:00 UTC", hours.digits(), minutes.digits());
+    let months = months.digits();
+    let on_days = format!("*-{months}-{} {time}", days.digits());
+    let names = weekdays.join(|day| WEEKDAYS[usize::from(day % 7)].to_owned());
+    let on_weekdays = format!("{names} *-{months}-* {time}");
+    match (days.is_every, weekdays.is_every) {
+        (_, true) => vec![on_days],
+        (true, false) => vec![on_weekdays],
+        (false, false) => vec![on_days, on_weekdays],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::values::Checked;
+
+    #[test]
+    fn schedules_become_calendar_events() {
+        for (schedule, expected) in [
+            ("15 3 * * *", &["*-*-* 03:15:00 UTC"] as &[&str]),
+            ("*/20 * * * *", &["*-*-* *:00,20,40:00 UTC"]),
+            ("* * * * *", &["*-*-* *:*:00 UTC"]),
+            ("5/25 0-2 1,15 */6 *", &["*-01,07-01,15 00,01,02:05,30,55:00 UTC"]),
+            ("0 12 * * 1-5", &["Mon,Tue,Wed,Thu,Fri *-*-* 12:00:00 UTC"]),
+            ("0 0 13 * 5", &["*-*-13 00:00:00 UTC", "Fri *-*-* 00:00:00 UTC"]),
+            ("0 0 */1 * 0", &["Sun *-*-* 00:00:00 UTC"]),
+        ] {
+            assert_eq!(events(&Schedule::new(schedule).unwrap()), expected, "{schedule}");
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Timers of systemd for services with a schedule: on a host, systemd starts the container at its times through Compose. The
+//! units are templates, whose instance is the folder of `compose.yaml`, since generated files hold no path of a host.
+
+mod calendar;
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::provenance::of_service_keys;
+use super::{Backend, Description, Emit, Input};
+use crate::artifact::{Artifacts, Slice};
+use crate::diagnostic::{Diagnostic, FieldPath};
+use crate::plan::Plan;
+use crate::stack::Compat;
+use crate::values::{EnvironmentName, ProjectName, Schedule, ServiceName};
+
+pub const DESCRIPTION: Description = Description {
+    paths: &["timers/"],
+    reads: "schedules of services",
+    emit: Emit::Platform(emit),
+    file_fields,
+    line_fields: |_, _| Vec::new(),
+};
+
+/// The part of the plan that decides the files.
+#[derive(Serialize)]
+struct Timers<'a> {
+    project: &'a ProjectName,
+    environment: &'a EnvironmentName,
+    compat: Option<Compat>,
+    schedules: BTreeMap<&'a ServiceName, &'a Schedule>,
+}
+
+impl Timers<'_> {
+    /// Returns the name of the units of a service, without the instance.
+    fn unit(&self, service: &ServiceName) -> String {
+        format!("{}-{}-{service}", self.project, self.environment)
+    }
+
+    /// Returns the command that runs the Compose file.
+    fn program(&self) -> &'static str {
+        match self.compat {
+            None => "docker compose",
+            Some(Compat::V1) => "docker-compose",
+            Some(Compat::Podman) => "podman-compose",
+        }
+    }
+
+    fn service(&self, service: &ServiceName) -> String {
+        let (project, environment) = (self.project, self.environment);
+        format!(
+            "[Unit]\n\
+             Description={service} of {project} in {environment}\n\
+             After=docker.service network-online.target\n\
+             Wants=network-online.target\n\
+             \n\
+             [Service]\n\
+             Type=oneshot\n\
+             WorkingDirectory=%f\n\
+             ExecStart={} run --rm -T {service}\n",
+            self.program()
+        )
+    }
+
+    fn timer(&self, service: &ServiceName, schedule: &Schedule) -> String {
+        let (project, environment, unit) = (self.project, self.environment, self.unit(service));
+        let events: String = calendar::events(schedule).iter().map(|event| format!("OnCalendar={event}\n")).collect();
+        format!(
+            "# Install, in the folder of compose.yaml:\n\
+             #   cp timers/{unit}@.* /etc/systemd/system/\n\
+             #   systemctl enable --now \"{unit}@$(systemd-escape --path \"$PWD\").timer\"\n\
+             [Unit]\n\
+             Description=Times of {service} of {project} in {environment}: {schedule}\n\
+             \n\
+             [Timer]\n\
+             {events}\
+             AccuracySec=1s\n\
+             Persistent=true\n\
+             \n\
+             [Install]\n\
+             WantedBy=timers.target\n"
+        )
+    }
+}
+
+/// Writes a timer and its service for each service with a schedule.
+///
+/// # Errors
+/// NS901 if two services have the same units, which their names exclude.
+fn emit(input: &Input) -> Result<Artifacts, Vec<Diagnostic>> {
+    let plan = input.plan;
+    let schedules = plan.services.iter().filter_map(|(name, service)| Some((name, service.schedule.as_ref()?)));
+    let timers = Timers {
+        project: &plan.project,
+        environment: &plan.environment,
+        compat: plan.compat,
+        schedules: schedules.collect(),
+    };
+    let mut files = Artifacts::default();
+    for (service, schedule) in &timers.schedules {
+        let path = format!("timers/{}@", timers.unit(service));
+        files.add(format!("{path}.service"), timers.service(service)).map_err(|finding| vec![finding])?;
+        files.add(format!("{path}.timer"), timers.timer(service, schedule)).map_err(|finding| vec![finding])?;
+    }
+    Ok(files.derived_from(&Slice::of(Backend::Timers.generator(), &timers)))
+}
+
+/// Returns the schedule of the service whose unit the file is.
+fn file_fields(plan: &Plan, path: &str) -> Vec<FieldPath> {
+    let prefix = format!("timers/{}-{}-", plan.project, plan.environment);
+    let service = path.strip_prefix(&prefix).and_then(|name| name.split_once('@'));
+    service.map(|(service, _)| of_service_keys(plan, service, &["schedule"], &[])).unwrap_or_default()
+}
