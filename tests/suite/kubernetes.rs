@@ -87,8 +87,11 @@ fn wait_until_ready(cluster: &Cluster, namespace: &str) {
     });
     for cron in get(cluster, namespace, "cronjob") {
         let name = cron["metadata"]["name"].as_str().unwrap();
-        cluster.must(&["create", "job", "-n", namespace, "by-hand", &format!("--from=cronjob/{name}")]);
-        cluster.must(&["wait", "-n", namespace, "job/by-hand", "--for=condition=Complete", "--timeout=60s"]);
+        let job = format!("job/{name}-by-hand");
+        // Cases share namespaces, so an earlier one may have left the job.
+        cluster.must(&["delete", "-n", namespace, &job, "--ignore-not-found"]);
+        cluster.must(&["create", "job", "-n", namespace, &job[4..], &format!("--from=cronjob/{name}")]);
+        cluster.must(&["wait", "-n", namespace, &job, "--for=condition=Complete", "--timeout=60s"]);
     }
     cluster.wait_until("budgets and autoscalers are taken up", |cluster| {
         let budgets = get(cluster, namespace, "pdb");

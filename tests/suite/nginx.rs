@@ -93,10 +93,14 @@ fn readable(environment: &Path) -> (tempfile::TempDir, PathBuf) {
     let text = std::fs::read_to_string(&main).unwrap();
     let folder = copy.path().join("nginx");
     std::fs::write(folder.join("mime.types"), "types { text/html html; }\n").unwrap();
-    let text = text
-        .replace("/etc/nself/", &format!("{}/", folder.display()))
-        .replace("/etc/nginx/", &format!("{}/", folder.display()));
-    std::fs::write(&main, text).unwrap();
+    let readable = |text: &str| {
+        text.replace("/etc/nself/", &format!("{}/", folder.display()))
+            .replace("/etc/nginx/", &format!("{}/", folder.display()))
+    };
+    std::fs::write(&main, readable(&text)).unwrap();
+    for site in std::fs::read_dir(folder.join("sites")).unwrap().map(|entry| entry.unwrap().path()) {
+        std::fs::write(&site, readable(&std::fs::read_to_string(&site).unwrap())).unwrap();
+    }
     (copy, main)
 }
 
@@ -107,13 +111,22 @@ fn gixy_has_no_finding_at_any_level() {
     for environment in environments() {
         let (_copy, main) = readable(&environment);
         let ran = analyse(&main);
-        let findings: serde_json::Value =
+        let findings: Vec<serde_json::Value> =
             serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{}{}", ran.stdout, ran.stderr));
-        assert_eq!(findings, serde_json::json!([]), "{}", environment.display());
+        // The rest of a path after a removed prefix comes from `$request_uri` through a map, which gixy does not follow:
+        // nginx sends it as the client wrote it (`edge::routes`).
+        let is_rest = |finding: &serde_json::Value| {
+            finding["plugin"] == "proxy_pass_normalized" && finding["config"].as_str().unwrap().contains("/$rest_")
+        };
+        let findings: Vec<_> = findings.iter().filter(|finding| !is_rest(finding)).collect();
+        assert!(findings.is_empty(), "{}: {findings:?}", environment.display());
     }
     for folder in clusters() {
         let (_copy, main) = readable(folder.path());
-        assert_eq!(analyse(&main).stdout.trim(), "[]");
+        let findings = analyse(&main).stdout;
+        assert!(
+            findings.trim() == "[]" || findings.matches("\"plugin\"").count() == findings.matches("/$rest_").count()
+        );
     }
     let (_copy, main) = readable(&environments()[0]);
     let text = std::fs::read_to_string(&main).unwrap();
@@ -247,7 +260,7 @@ fn nginx_follows_the_addresses_of_every_upstream() {
         for entry in fs::read_dir(environment.join("nginx/sites")).unwrap() {
             let text = fs::read_to_string(entry.unwrap().path()).unwrap();
             for line in text.lines().filter(|line| line.contains("_pass ")) {
-                let name = line.split("://").nth(1).unwrap().trim_end_matches(';');
+                let name = line.split("://").nth(1).unwrap().split(['/', ';']).next().unwrap();
                 let (_, upstream) =
                     upstreams.split_once(&format!("upstream {name} {{")).unwrap_or_else(|| panic!("{line}"));
                 let server = upstream.lines().find(|line| line.trim().starts_with("server ")).unwrap();

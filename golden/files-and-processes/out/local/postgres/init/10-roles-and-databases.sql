@@ -109,100 +109,14 @@ COMMIT;
 \endif
 \endif
 
-SELECT format('CREATE DATABASE %I', 'hasura')
- WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = 'hasura') \gexec
-REVOKE ALL ON DATABASE "hasura" FROM PUBLIC;
-ALTER DATABASE "hasura" OWNER TO "hasura";
-GRANT CONNECT ON DATABASE "hasura" TO "hasura";
-\connect hasura
-\set ON_ERROR_STOP on
-SET search_path = pg_catalog, pg_temp;
-SET ROLE NONE;
-SET client_min_messages = warning;
-SET standard_conforming_strings = on;
-SELECT current_setting('server_version_num')::int >= 170000 AS nself_quiet \gset
-\if :nself_quiet
-SET event_triggers = off;
-\endif
--- The function of an event trigger runs as the role that causes the event, and its owner can replace it.
-DO $$ BEGIN
-  IF EXISTS (SELECT FROM pg_event_trigger t JOIN pg_proc p ON p.oid = t.evtfoid JOIN pg_roles r ON r.oid = p.proowner
-              WHERE t.evtenabled <> 'D' AND NOT r.rolsuper) THEN
-    RAISE EXCEPTION 'nself: the function of an event trigger belongs to a role that is not a superuser; change its owner to a superuser, or drop the trigger';
-  END IF;
-END $$;
-REVOKE CREATE ON SCHEMA public FROM PUBLIC;
-\set nself_extension pgcrypto
-SELECT NOT EXISTS (SELECT FROM pg_extension WHERE extname = :'nself_extension') AS nself_lacks,
-       coalesce((SELECT v.relocatable FROM pg_available_extensions e
-                   JOIN pg_available_extension_versions v ON v.name = e.name AND v.version = e.default_version
-                  WHERE e.name = :'nself_extension'), true) AS nself_moves,
-       (SELECT v.schema FROM pg_available_extensions e
-          JOIN pg_available_extension_versions v ON v.name = e.name AND v.version = e.default_version
-         WHERE e.name = :'nself_extension') IS NOT NULL AS nself_has_schema \gset
-\if :nself_lacks
-\if :nself_moves
--- The extension's script runs as the superuser and resolves names in its schema, so it gets an empty schema of the
--- superuser.
-BEGIN;
-CREATE SCHEMA nself_extension;
-CREATE EXTENSION :"nself_extension" SCHEMA nself_extension;
-ALTER EXTENSION :"nself_extension" SET SCHEMA public;
-DROP SCHEMA nself_extension;
-COMMIT;
-\elif :nself_has_schema
-BEGIN;
--- The extension fixes its schema, such as `pg_catalog`. In a schema of a different role, the script could run that
--- role's objects.
-SELECT set_config('nself.extension', :'nself_extension', true) \g /dev/null
-DO $$ DECLARE found text; BEGIN
-  SELECT n.nspname INTO found
-    FROM pg_available_extensions e
-    JOIN pg_available_extension_versions v ON v.name = e.name AND v.version = e.default_version
-    JOIN pg_namespace n ON n.nspname = v.schema JOIN pg_roles r ON r.oid = n.nspowner
-   WHERE e.name = current_setting('nself.extension') AND NOT r.rolsuper;
-  IF found IS NOT NULL THEN
-    RAISE EXCEPTION 'nself: the extension must be in the schema %, whose owner is not a superuser; rename the schema first', found;
-  END IF;
-END $$;
-CREATE EXTENSION :"nself_extension";
--- The owner of the database may schedule jobs. A job runs as the role that scheduled it.
-SELECT format('GRANT USAGE ON SCHEMA cron TO %I', r.rolname) FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba
- WHERE d.datname = current_database() AND :'nself_extension' = 'pg_cron' \gexec
-COMMIT;
-\else
-BEGIN;
--- The extension cannot change its schema. Its script could run an object in `public` that has the name of a built-in
--- one.
-DO $$ DECLARE found text; BEGIN
-  SELECT 'public.' || o.name INTO found FROM (
-    SELECT p.proname, p.oid, p.proowner, 'pg_proc'::regclass FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace
-       AND EXISTS (SELECT FROM pg_proc b WHERE b.pronamespace = 'pg_catalog'::regnamespace AND b.proname = p.proname)
-    UNION ALL
-    SELECT p.oprname, p.oid, p.oprowner, 'pg_operator'::regclass FROM pg_operator p WHERE p.oprnamespace = 'public'::regnamespace
-       AND EXISTS (SELECT FROM pg_operator b WHERE b.oprnamespace = 'pg_catalog'::regnamespace AND b.oprname = p.oprname)
-  ) AS o (name, id, owner, class)
-   WHERE NOT (SELECT rolsuper FROM pg_roles r WHERE r.oid = o.owner)
-     AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = o.class AND d.objid = o.id AND d.deptype = 'e')
-   ORDER BY 1 LIMIT 1;
-  IF found IS NOT NULL THEN
-    RAISE EXCEPTION 'nself: % has the name of a built-in object, and the script of an extension would use it; drop it first', found;
-  END IF;
-END $$;
-CREATE EXTENSION :"nself_extension" SCHEMA public;
-COMMIT;
-\endif
-\endif
-GRANT USAGE, CREATE ON SCHEMA public TO "hasura";
-
-SELECT format('CREATE DATABASE %I', 'shop')
- WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = 'shop') \gexec
-REVOKE ALL ON DATABASE "shop" FROM PUBLIC;
-ALTER DATABASE "shop" OWNER TO "hasura";
-GRANT CONNECT ON DATABASE "shop" TO "auth";
-GRANT CONNECT ON DATABASE "shop" TO "hasura";
-GRANT CONNECT ON DATABASE "shop" TO "orders";
-\connect shop
+SELECT format('CREATE DATABASE %I', 'books')
+ WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = 'books') \gexec
+REVOKE ALL ON DATABASE "books" FROM PUBLIC;
+ALTER DATABASE "books" OWNER TO "hasura";
+GRANT CONNECT ON DATABASE "books" TO "auth";
+GRANT CONNECT ON DATABASE "books" TO "hasura";
+GRANT CONNECT ON DATABASE "books" TO "orders";
+\connect books
 \set ON_ERROR_STOP on
 SET search_path = pg_catalog, pg_temp;
 SET ROLE NONE;
@@ -356,3 +270,89 @@ GRANT USAGE ON SCHEMA "public" TO "orders";
 GRANT SELECT ON ALL TABLES IN SCHEMA "public" TO "orders";
 ALTER DEFAULT PRIVILEGES FOR ROLE "hasura" IN SCHEMA "public"
   GRANT SELECT ON TABLES TO "orders";
+
+SELECT format('CREATE DATABASE %I', 'hasura')
+ WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = 'hasura') \gexec
+REVOKE ALL ON DATABASE "hasura" FROM PUBLIC;
+ALTER DATABASE "hasura" OWNER TO "hasura";
+GRANT CONNECT ON DATABASE "hasura" TO "hasura";
+\connect hasura
+\set ON_ERROR_STOP on
+SET search_path = pg_catalog, pg_temp;
+SET ROLE NONE;
+SET client_min_messages = warning;
+SET standard_conforming_strings = on;
+SELECT current_setting('server_version_num')::int >= 170000 AS nself_quiet \gset
+\if :nself_quiet
+SET event_triggers = off;
+\endif
+-- The function of an event trigger runs as the role that causes the event, and its owner can replace it.
+DO $$ BEGIN
+  IF EXISTS (SELECT FROM pg_event_trigger t JOIN pg_proc p ON p.oid = t.evtfoid JOIN pg_roles r ON r.oid = p.proowner
+              WHERE t.evtenabled <> 'D' AND NOT r.rolsuper) THEN
+    RAISE EXCEPTION 'nself: the function of an event trigger belongs to a role that is not a superuser; change its owner to a superuser, or drop the trigger';
+  END IF;
+END $$;
+REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+\set nself_extension pgcrypto
+SELECT NOT EXISTS (SELECT FROM pg_extension WHERE extname = :'nself_extension') AS nself_lacks,
+       coalesce((SELECT v.relocatable FROM pg_available_extensions e
+                   JOIN pg_available_extension_versions v ON v.name = e.name AND v.version = e.default_version
+                  WHERE e.name = :'nself_extension'), true) AS nself_moves,
+       (SELECT v.schema FROM pg_available_extensions e
+          JOIN pg_available_extension_versions v ON v.name = e.name AND v.version = e.default_version
+         WHERE e.name = :'nself_extension') IS NOT NULL AS nself_has_schema \gset
+\if :nself_lacks
+\if :nself_moves
+-- The extension's script runs as the superuser and resolves names in its schema, so it gets an empty schema of the
+-- superuser.
+BEGIN;
+CREATE SCHEMA nself_extension;
+CREATE EXTENSION :"nself_extension" SCHEMA nself_extension;
+ALTER EXTENSION :"nself_extension" SET SCHEMA public;
+DROP SCHEMA nself_extension;
+COMMIT;
+\elif :nself_has_schema
+BEGIN;
+-- The extension fixes its schema, such as `pg_catalog`. In a schema of a different role, the script could run that
+-- role's objects.
+SELECT set_config('nself.extension', :'nself_extension', true) \g /dev/null
+DO $$ DECLARE found text; BEGIN
+  SELECT n.nspname INTO found
+    FROM pg_available_extensions e
+    JOIN pg_available_extension_versions v ON v.name = e.name AND v.version = e.default_version
+    JOIN pg_namespace n ON n.nspname = v.schema JOIN pg_roles r ON r.oid = n.nspowner
+   WHERE e.name = current_setting('nself.extension') AND NOT r.rolsuper;
+  IF found IS NOT NULL THEN
+    RAISE EXCEPTION 'nself: the extension must be in the schema %, whose owner is not a superuser; rename the schema first', found;
+  END IF;
+END $$;
+CREATE EXTENSION :"nself_extension";
+-- The owner of the database may schedule jobs. A job runs as the role that scheduled it.
+SELECT format('GRANT USAGE ON SCHEMA cron TO %I', r.rolname) FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba
+ WHERE d.datname = current_database() AND :'nself_extension' = 'pg_cron' \gexec
+COMMIT;
+\else
+BEGIN;
+-- The extension cannot change its schema. Its script could run an object in `public` that has the name of a built-in
+-- one.
+DO $$ DECLARE found text; BEGIN
+  SELECT 'public.' || o.name INTO found FROM (
+    SELECT p.proname, p.oid, p.proowner, 'pg_proc'::regclass FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace
+       AND EXISTS (SELECT FROM pg_proc b WHERE b.pronamespace = 'pg_catalog'::regnamespace AND b.proname = p.proname)
+    UNION ALL
+    SELECT p.oprname, p.oid, p.oprowner, 'pg_operator'::regclass FROM pg_operator p WHERE p.oprnamespace = 'public'::regnamespace
+       AND EXISTS (SELECT FROM pg_operator b WHERE b.oprnamespace = 'pg_catalog'::regnamespace AND b.oprname = p.oprname)
+  ) AS o (name, id, owner, class)
+   WHERE NOT (SELECT rolsuper FROM pg_roles r WHERE r.oid = o.owner)
+     AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = o.class AND d.objid = o.id AND d.deptype = 'e')
+   ORDER BY 1 LIMIT 1;
+  IF found IS NOT NULL THEN
+    RAISE EXCEPTION 'nself: % has the name of a built-in object, and the script of an extension would use it; drop it first', found;
+  END IF;
+END $$;
+CREATE EXTENSION :"nself_extension" SCHEMA public;
+COMMIT;
+\endif
+\endif
+GRANT USAGE, CREATE ON SCHEMA public TO "hasura";

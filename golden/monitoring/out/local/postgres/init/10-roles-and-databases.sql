@@ -189,13 +189,13 @@ COMMIT;
 \endif
 GRANT USAGE, CREATE ON SCHEMA public TO "hasura";
 
-SELECT format('CREATE DATABASE %I', 'shop')
- WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = 'shop') \gexec
-REVOKE ALL ON DATABASE "shop" FROM PUBLIC;
-ALTER DATABASE "shop" OWNER TO "hasura";
-GRANT CONNECT ON DATABASE "shop" TO "auth";
-GRANT CONNECT ON DATABASE "shop" TO "hasura";
-\connect shop
+SELECT format('CREATE DATABASE %I', 'watch')
+ WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = 'watch') \gexec
+REVOKE ALL ON DATABASE "watch" FROM PUBLIC;
+ALTER DATABASE "watch" OWNER TO "hasura";
+GRANT CONNECT ON DATABASE "watch" TO "auth";
+GRANT CONNECT ON DATABASE "watch" TO "hasura";
+\connect watch
 \set ON_ERROR_STOP on
 SET search_path = pg_catalog, pg_temp;
 SET ROLE NONE;
