@@ -266,7 +266,10 @@ fn connection_urls_are_secrets_with_encoded_passwords() {
     assert!(list.contains("\"encode\": \"url\""));
     for environment in environments() {
         let text = fs::read_to_string(environment.join("compose.yaml")).unwrap();
-        assert!(!text.contains("postgres://") && !text.contains("redis://"), "{}", environment.display());
+        // The exporter of Redis reads the password from a file, so its URL has none.
+        let with_password = |(at, _): (usize, &str)| text[at..].lines().next().unwrap().contains('@');
+        let has_password = text.match_indices("redis://").any(with_password);
+        assert!(!text.contains("postgres://") && !has_password, "{}", environment.display());
     }
 }
 
