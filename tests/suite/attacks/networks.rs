@@ -257,7 +257,7 @@ fn pods_cannot_reach_metadata_services() {
             for peer in policy["spec"]["egress"][0]["to"].as_array_mut().unwrap() {
                 peer["ipBlock"].as_object_mut().unwrap().remove("except");
             }
-            assert!(METADATA.iter().all(|address| let_out(&[policy.clone()], &labels, address)));
+            assert!(METADATA.iter().all(|address| let_out(std::slice::from_ref(policy), &labels, address)));
             with_api += 1;
         }
         let inside = || METADATA.into_iter().chain(PRIVATE);
