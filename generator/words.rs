@@ -40,6 +40,11 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     best.filter(|(similarity, _)| *similarity > MIN_SIMILARITY).map(|(_, candidate)| candidate)
 }
 
+/// Returns the question whether the most similar candidate was meant; empty if none is similar enough.
+pub fn suggestion<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
+    nearest(word, candidates).map_or_else(String::new, |near| format!("did you mean `{near}`?"))
+}
+
 /// Returns how often a word contains each letter. Characters beyond ASCII share the counters.
 fn letter_counts(word: &str) -> [u8; 128] {
     let mut letter_counts = [0; 128];

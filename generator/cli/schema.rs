@@ -74,13 +74,10 @@ fn select(schema: &Value, name: &str) -> Result<(String, Value), Diagnostic> {
     let found = names.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, of)| *of);
     let definition = found.and_then(|found| Some((found.to_owned(), (*types.get(found)?).clone())));
     definition.ok_or_else(|| {
-        let finding = Diagnostic::error(Code::UnknownField, FieldPath::root())
+        Diagnostic::error(Code::UnknownField, FieldPath::root())
             .message(format!("the stack language has no type or field `{name}`"))
-            .expected(format!("one of {}", types.keys().copied().collect::<Vec<_>>().join(", ")));
-        match words::nearest(name, names.keys().copied()) {
-            Some(near) => finding.hint(format!("did you mean `{near}`?")),
-            None => finding,
-        }
+            .expected(format!("one of {}", types.keys().copied().collect::<Vec<_>>().join(", ")))
+            .hint(words::suggestion(name, names.keys().copied()))
     })
 }
 

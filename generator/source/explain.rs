@@ -43,8 +43,7 @@ pub fn of(error: &Error) -> Option<Advice> {
                 Some(Advice {
                     message: format!("there is no field `{id}` here"),
                     expected: format!("one of {}", sorted(&names).join(", ")),
-                    hint: words::nearest(id.label(), names)
-                        .map_or_else(String::new, |near| format!("did you mean `{near}`?")),
+                    hint: words::suggestion(id.label(), names),
                 })
             }
             EvalErrorKind::MergeIncompatibleArgs { left_arg, right_arg, .. } => Some(merge(left_arg, right_arg)),

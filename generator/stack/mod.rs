@@ -58,6 +58,12 @@ pub enum Profile {
 impl Profile {
     pub const ALL: [Profile; 3] = [Profile::Local, Profile::Staging, Profile::Prod];
 
+    /// Returns whether an environment of the profile has what declares these fields: `enabled`, true by default, and the
+    /// profiles of `only`, all by default.
+    pub fn includes(self, enabled: Option<bool>, only: Option<&[Profile]>) -> bool {
+        enabled.unwrap_or(true) && only.is_none_or(|only| only.contains(&self))
+    }
+
     pub fn name(self) -> &'static str {
         match self {
             Profile::Local => "local",

@@ -60,7 +60,7 @@ impl Process {
 
     /// Returns whether the process is part of an environment of this profile that has its service.
     pub fn runs_in(&self, profile: Profile) -> bool {
-        self.enabled.unwrap_or(true) && self.only.as_ref().is_none_or(|only| only.contains(&profile))
+        profile.includes(self.enabled, self.only.as_deref())
     }
 
     /// Returns the process as a service with the settings of `service`, some of them replaced. `siblings` are the names

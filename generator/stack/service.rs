@@ -182,7 +182,7 @@ impl Zone {
 impl Service {
     /// Returns whether the service is part of an environment of this profile.
     pub fn runs_in(&self, profile: Profile) -> bool {
-        self.enabled.unwrap_or(true) && self.only.as_ref().is_none_or(|only| only.contains(&profile))
+        profile.includes(self.enabled, self.only.as_deref())
     }
 
     /// Returns all ports, with `port` as `http`.

@@ -55,6 +55,13 @@ quantity! {
     Duration(u64), "a time in ms, s, m or h", "10s", parse_duration, show_duration
 }
 
+impl Duration {
+    /// Returns whole seconds, rounded up.
+    pub fn seconds(self) -> u64 {
+        self.0.div_ceil(1000)
+    }
+}
+
 fn number(text: &str) -> Result<u64, String> {
     let digits = !text.is_empty() && text.len() <= 12 && text.bytes().all(|b| b.is_ascii_digit());
     match text.parse() {

@@ -25,7 +25,7 @@ pub fn grace_period(cluster: &Cluster, service: &Service) -> u64 {
 
 fn drain_seconds(cluster: &Cluster, service: &Service) -> u64 {
     let drain = cluster.settings.drain.unwrap_or(DRAIN);
-    if service.has_address() { drain.0.div_ceil(1000) } else { 0 }
+    if service.has_address() { drain.seconds() } else { 0 }
 }
 
 /// The probes of a container.
@@ -76,5 +76,5 @@ fn probe_actions(health: &Health, service: &Service) -> Option<(Ask, Ask)> {
 
 /// Returns whole seconds, at least one.
 fn seconds(time: Duration) -> u64 {
-    time.0.div_ceil(1000).max(1)
+    time.seconds().max(1)
 }

@@ -33,9 +33,8 @@ impl Check<'_> {
             self.report(path.key("on_delete_columns"), message, "leave it out, or set `on_delete = 'set_null`");
         }
         let Some(target) = self.schema.tables.get(&key.references.table) else {
-            let near =
-                crate::words::nearest(key.references.table.as_str(), self.schema.tables.keys().map(ObjectName::as_str));
-            let hint = near.map_or(String::new(), |near| format!("did you mean `{near}`?"));
+            let known = self.schema.tables.keys().map(ObjectName::as_str);
+            let hint = crate::words::suggestion(key.references.table.as_str(), known);
             let message = format!("there is no table `{}`", key.references.table);
             self.report(path.key("references").key("table"), message, &hint);
             return;

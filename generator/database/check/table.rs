@@ -15,8 +15,7 @@ impl Check<'_> {
     ) {
         for name in names {
             if !table.columns.contains_key(name) {
-                let near = crate::words::nearest(name.as_str(), table.columns.keys().map(SqlName::as_str));
-                let hint = near.map_or(String::new(), |near| format!("did you mean `{near}`?"));
+                let hint = crate::words::suggestion(name.as_str(), table.columns.keys().map(SqlName::as_str));
                 self.report(path.clone(), format!("there is no column `{name}`"), &hint);
             }
         }

@@ -39,14 +39,13 @@ fn image_or_build(name: &ServiceName, member: &PlannedService, roster: &Roster) 
     let expected = "`image = \"registry/name:tag\"`, or `build.context = \"services/name\"` with a Dockerfile";
     match (&service.image, &service.build) {
         (None, None) => {
-            let finding = Diagnostic::error(Code::NoImage, member.path.clone())
-                .message(format!("`{name}` has neither an image nor a build folder"))
-                .expected(expected);
             let others = roster.keys().filter(|other| *other != name).map(ServiceName::as_str);
-            Some(match words::nearest(name.as_str(), others) {
-                Some(near) => finding.hint(format!("did you mean `{near}`?")),
-                None => finding,
-            })
+            Some(
+                Diagnostic::error(Code::NoImage, member.path.clone())
+                    .message(format!("`{name}` has neither an image nor a build folder"))
+                    .expected(expected)
+                    .hint(words::suggestion(name.as_str(), others)),
+            )
         }
         (Some(_), Some(_)) => None,
         (Some(image), None) => {

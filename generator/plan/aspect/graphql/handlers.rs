@@ -142,7 +142,7 @@ impl Reader<'_> {
             (Ok(url), Ok(port)) if findings.is_empty() => Ok(Request {
                 url,
                 headers,
-                timeout: call.timeout.map_or(default.1, seconds),
+                timeout: call.timeout.map_or(default.1, Duration::seconds),
                 needs: Needs { service: self.service.clone(), port, secrets, cause: path },
             }),
             (inside, _) => {
@@ -206,7 +206,7 @@ impl Reader<'_> {
         };
         let retry_conf = EventRetries {
             num_retries: event.retry.count.unwrap_or(RETRIES),
-            interval_sec: event.retry.interval.map_or(RETRY_SECONDS, seconds),
+            interval_sec: event.retry.interval.map_or(RETRY_SECONDS, Duration::seconds),
             timeout_sec: request.timeout,
         };
         let (name, webhook, headers) = (name.clone(), request.url, request.headers);
@@ -271,7 +271,7 @@ impl Reader<'_> {
             payload: cron.payload.clone(),
             retry_conf: CronRetries {
                 num_retries: cron.retry.count.unwrap_or(RETRIES),
-                retry_interval_seconds: cron.retry.interval.map_or(RETRY_SECONDS, seconds),
+                retry_interval_seconds: cron.retry.interval.map_or(RETRY_SECONDS, Duration::seconds),
                 timeout_seconds: request.timeout,
             },
             headers: request.headers,
@@ -309,8 +309,3 @@ impl Reader<'_> {
 const RETRIES: u16 = 3;
 /// Default time between two attempts, in seconds.
 const RETRY_SECONDS: u64 = 10;
-
-/// Returns whole seconds, rounded up.
-fn seconds(time: Duration) -> u64 {
-    time.0.div_ceil(1000)
-}

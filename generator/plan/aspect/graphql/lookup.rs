@@ -56,12 +56,8 @@ pub fn unknown<'a>(
     name: &str,
     known: impl Iterator<Item = &'a str> + Clone,
 ) -> Diagnostic {
-    let near = words::nearest(name, known.clone());
+    let hint = words::suggestion(name, known.clone());
     let known = known.collect::<Vec<_>>().join(", ");
-    let finding = Diagnostic::error(Code::ApiMismatch, path).message(message.to_owned());
-    let finding = if known.is_empty() { finding } else { finding.expected(format!("one of {known}")) };
-    match near {
-        Some(near) => finding.hint(format!("did you mean `{near}`?")),
-        None => finding,
-    }
+    let finding = Diagnostic::error(Code::ApiMismatch, path).message(message.to_owned()).hint(hint);
+    if known.is_empty() { finding } else { finding.expected(format!("one of {known}")) }
 }
