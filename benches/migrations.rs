@@ -103,7 +103,7 @@ fn main() -> std::io::Result<()> {
             );
         }
         let start = Instant::now();
-        let read = snapshot::schema(&objects, &nself::source::PlainDecoder).unwrap_or_default();
+        let read = snapshot::schema(&objects, &nself::source::JsonDecoder).unwrap_or_default();
         println!("{count:>6} tables, reading the snapshot {:.1} ms", milliseconds(start));
         assert_eq!(read, old);
     }

@@ -239,7 +239,7 @@ codes! {
         "Several pods mount the volume, and the class provides folders of one node. Choose a class of network file systems, or keep the pods on the node of the volume: `kubernetes.shared_volumes = 'node`."
     VolumeGroups "NS739" "a pod needs two groups for its volumes"
         "A cluster gives the folder of a volume to the group of the pod that mounts it, and a pod has one such group. Readers take the group of the volume's owner, so a service that shares volumes with several owners needs owners of the same group."
-    NotOnePiece "NS740" "the SQL is not one piece"
+    NotOneExpression "NS740" "the SQL is not one piece"
         "nself inserts the text into a statement. It must be exactly one expression, query or type for every program that reads it: nself, psql and each version of the server. So nself also refuses forms that these programs read differently: a string that continues on the next line (use `||`), numbers followed by letters, names with `U&`, and `:` directly before a word (add a space)."
     TooDeep "NS741" "the text is nested too deeply"
         "Programs that read nested text need memory for each level, and the server refuses deep nesting, too. Divide the text into several columns, checks, views or functions."

@@ -15,7 +15,7 @@ pub fn files(name: &str) -> impl Iterator<Item = (&'static str, &'static [u8])> 
 }
 
 /// Returns the templates that have this file, such as `package.json`.
-pub fn with(file: &str) -> Vec<&'static str> {
+pub fn names_with_file(file: &str) -> Vec<&'static str> {
     names().into_iter().filter(|name| files(name).any(|(path, _)| path == file)).collect()
 }
 

@@ -118,21 +118,21 @@ impl Artifact {
     }
 }
 
-/// The input of one step: a generator, and the digest of the part of the plan that decides its files.
+/// The input of one step: a generator, and the digest of the part of the plan from which it generates files.
 #[derive(Debug, Clone)]
-pub struct Slice {
+pub struct StepInput {
     generator: Generator,
     input: Digest,
 }
 
-impl Slice {
+impl StepInput {
     pub fn of(generator: Generator, input: &impl Serialize) -> Self {
-        Slice::from_digest(generator, Digest::of_value(input))
+        StepInput::from_digest(generator, Digest::of_value(input))
     }
 
     /// Returns a slice whose digest is known already.
     pub fn from_digest(generator: Generator, input: Digest) -> Self {
-        Slice { generator, input }
+        StepInput { generator, input }
     }
 
     /// Returns the digest of everything that the step reads: generator, its sources, its part of the plan.
@@ -176,7 +176,7 @@ impl Artifacts {
 
     /// Sets the derivation of all files: they are the outputs of one step.
     #[must_use]
-    pub fn derived_from(mut self, slice: &Slice) -> Self {
+    pub fn derived_from(mut self, slice: &StepInput) -> Self {
         let derivation = slice.derivation(self.0.iter().map(|(path, _)| path.as_str()));
         self.0.iter_mut().for_each(|(_, artifact)| artifact.derivation = derivation);
         self

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use super::{Artifact, ArtifactPath, Artifacts, Content, Digest, Slice};
+use super::{Artifact, ArtifactPath, Artifacts, Content, Digest, StepInput};
 
 /// A file that the manifest records.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +39,7 @@ impl<'a> Reusable<'a> {
 
     /// Returns all files below these folders, if the last run wrote all of them from this slice and they are unchanged
     /// since. Names of folders end with `/`.
-    pub fn files(&self, folders: &[&str], slice: &Slice) -> Option<Artifacts> {
+    pub fn files(&self, folders: &[&str], slice: &StepInput) -> Option<Artifacts> {
         let in_folder = |folder: &&str| {
             let first = ArtifactPath([self.environment, "/", folder].concat());
             let rest = self.outputs.range::<ArtifactPath, _>((Bound::Excluded(&first), Bound::Unbounded));
@@ -68,7 +68,7 @@ mod tests {
     const KUBERNETES: Generator = Generator::named("kubernetes");
 
     /// Returns the recorded outputs of a step in the environment `prod`.
-    fn step(slice: &Slice, names: &[&str]) -> BTreeMap<ArtifactPath, RecordedFile> {
+    fn step(slice: &StepInput, names: &[&str]) -> BTreeMap<ArtifactPath, RecordedFile> {
         let derivation = slice.derivation(names.iter().copied());
         let file = |name: &str| RecordedFile {
             digest: Digest::of(name.as_bytes()),
@@ -84,11 +84,11 @@ mod tests {
 
     #[test]
     fn a_folder_is_reused_as_a_whole_or_not_at_all() {
-        let slice = Slice::of(COMPOSE, &"one");
+        let slice = StepInput::of(COMPOSE, &"one");
         let mut all = step(&slice, &["apps/a/x", "apps/a/y/z"]);
         all.extend(step(&slice, &["apps/a-b/x"]));
         all.extend(step(&slice, &["apps/b/x"]));
-        let files = |all: &BTreeMap<_, _>, folder: &str, slice: &Slice| {
+        let files = |all: &BTreeMap<_, _>, folder: &str, slice: &StepInput| {
             Reusable::under(all, "prod").files(&[&format!("{folder}/")], slice)
         };
         let reusable = files(&all, "apps/a", &slice).unwrap();
@@ -98,8 +98,8 @@ mod tests {
         }
         // A different environment, slice and generator.
         assert_eq!(Reusable::under(&all, "pro").files(&["apps/a/"], &slice), None);
-        assert_eq!(files(&all, "apps/a", &Slice::of(COMPOSE, &"two")), None);
-        assert_eq!(files(&all, "apps/a", &Slice::of(KUBERNETES, &"one")), None);
+        assert_eq!(files(&all, "apps/a", &StepInput::of(COMPOSE, &"two")), None);
+        assert_eq!(files(&all, "apps/a", &StepInput::of(KUBERNETES, &"one")), None);
         // A new file, a missing file, a changed file.
         let file = all[&path("apps/a/y/z")].clone();
         all.insert(path("apps/a/y/zz"), file.clone());

@@ -57,14 +57,14 @@ pub fn report(target: &str, table: &'static [Row], plan: &Plan, digests: &PlanDi
                     report.fields.insert(pattern, *handling);
                 }
             }
-            None if entry.is_empty() => findings.push(omitted(target, name)),
+            None if entry.is_empty() => findings.push(omitted_field(target, name)),
             None => entries_by_shape.entry((record, &part.shape)).or_default().push(entry),
         }
     }
     for ((record, shape), entries) in entries_by_shape {
         for (field, is_set) in shape.fields() {
             let Some((pattern, handling)) = rows.get(&(record, field)) else {
-                findings.push(omitted(target, &format!("{record}.*.{field}")));
+                findings.push(omitted_field(target, &format!("{record}.*.{field}")));
                 continue;
             };
             if is_set {
@@ -84,7 +84,7 @@ pub fn report(target: &str, table: &'static [Row], plan: &Plan, digests: &PlanDi
     (json::to_pretty(&report), findings)
 }
 
-fn omitted(target: &str, field: &str) -> Diagnostic {
+fn omitted_field(target: &str, field: &str) -> Diagnostic {
     Diagnostic::error(Code::Internal, FieldPath::root())
         .message(format!("the fidelity table of the {target} backend has no row for `{field}`"))
 }

@@ -1,5 +1,5 @@
-//! The backends, a closed set, and the order in which they run. The content ring writes files from the plan alone; the
-//! platform ring mounts and digests those files. No backend imports another.
+//! The backends, and the order in which they run. The content backends write files from the plan alone; the platform
+//! backends mount and digest those files. No backend imports another.
 
 pub mod acme;
 pub mod bake;
@@ -35,30 +35,30 @@ pub struct Description {
     /// The paths that the backend may write, relative to an environment's folder. A path that ends with `/` is a folder
     /// with everything below it. No two backends share a path.
     pub paths: &'static [&'static str],
-    /// The parts of the plan that decide the files, as text for `nself why`.
+    /// The parts of the plan from which the files are generated, as text for `nself why`.
     pub reads: &'static str,
     pub emit: Emit,
-    /// Returns the fields of the stack that decide the file with this path, the likeliest first.
+    /// Returns the fields of the stack from which the file with this path is generated, the likeliest first.
     pub file_fields: fn(&Plan, &str) -> Vec<FieldPath>,
-    /// Returns further fields that decide one line of a file, the likeliest first.
+    /// Returns further fields from which one line of a file is generated, the likeliest first.
     pub line_fields: fn(&Plan, &GeneratedLine) -> Vec<FieldPath>,
 }
 
-/// The function that writes the files of a backend, by its ring.
+/// The function that writes the files of a backend.
 pub enum Emit {
     /// Writes files from these parts of the plan alone, in one step. Compose mounts the files; clusters have them in
     /// ConfigMaps.
-    Content { parts: &'static [PlanField], emit: fn(&Plan) -> Result<Artifacts, Diagnostic> },
+    FromPlanParts { parts: &'static [PlanField], emit: fn(&Plan) -> Result<Artifacts, Diagnostic> },
     /// Writes files and sets their derivations.
-    Platform(fn(&Input) -> Result<Artifacts, Vec<Diagnostic>>),
+    FromInput(fn(&Input) -> Result<Artifacts, Vec<Diagnostic>>),
 }
 
-/// The input of the platform ring.
+/// The input of the platform backends.
 pub struct Input<'a> {
     pub plan: &'a Plan,
     /// Digests of the plan's parts.
     pub digests: &'a PlanDigests,
-    /// Files of the content ring.
+    /// Files of the content backends.
     pub mounted: &'a Artifacts,
     /// Files of the last run.
     pub reusable: Reusable<'a>,
@@ -125,7 +125,7 @@ impl Backend {
     }
 
     /// Returns the files if the backend may write all of them, else NS901.
-    fn checked(self, files: Artifacts) -> Result<Artifacts, Diagnostic> {
+    fn check_paths(self, files: Artifacts) -> Result<Artifacts, Diagnostic> {
         let Some((path, _)) = files.iter().find(|(path, _)| !self.owns(path.as_str())) else { return Ok(files) };
         let message = format!("{} writes {path}, which is not among the paths of its description", self.name());
         Err(Diagnostic::error(Code::Internal, FieldPath::root()).message(message))
@@ -143,17 +143,17 @@ pub fn generate(plan: &Plan, digests: &PlanDigests, reusable: Reusable) -> Resul
     for backend in Backend::ALL {
         let Description { paths, emit, .. } = backend.description();
         match emit {
-            Emit::Content { parts, emit } => {
+            Emit::FromPlanParts { parts, emit } => {
                 let slice = digests.slice(backend.generator(), parts);
                 let emit = || emit(plan).map(|files| files.derived_from(&slice));
-                match reusable.files(paths, &slice).map_or_else(emit, Ok).and_then(|files| backend.checked(files)) {
+                match reusable.files(paths, &slice).map_or_else(emit, Ok).and_then(|files| backend.check_paths(files)) {
                     Ok(files) => mounted.merge(None, files).map_err(as_list)?,
                     Err(finding) => findings.push(finding),
                 }
             }
-            Emit::Platform(emit) => {
+            Emit::FromInput(emit) => {
                 let emitted = emit(&Input { plan, digests, mounted: &mounted, reusable });
-                match emitted.and_then(|files| backend.checked(files).map_err(as_list)) {
+                match emitted.and_then(|files| backend.check_paths(files).map_err(as_list)) {
                     Ok(files) => artifact_sets.push(files),
                     Err(refused) => findings.extend(refused),
                 }
@@ -164,22 +164,22 @@ pub fn generate(plan: &Plan, digests: &PlanDigests, reusable: Reusable) -> Resul
     if findings.is_empty() { Artifacts::collect(artifact_sets).map_err(as_list) } else { Err(findings) }
 }
 
-/// Writes the files of the content ring for a plan, without derivations.
+/// Writes the files of the content backends for a plan, without derivations.
 fn content_files(plan: &Plan) -> Result<Artifacts, Diagnostic> {
     let mut files = Artifacts::default();
     for backend in Backend::ALL {
-        if let Emit::Content { emit, .. } = backend.description().emit {
+        if let Emit::FromPlanParts { emit, .. } = backend.description().emit {
             files.merge(None, emit(plan)?)?;
         }
     }
     Ok(files)
 }
 
-/// Returns the digest of everything that decides [`content_files`], so that they need not be rendered to be compared.
+/// Returns the digest of the input of [`content_files`], so that the files need not be rendered to be compared.
 fn content_digest(digests: &PlanDigests) -> Digest {
     let inputs = Backend::ALL.iter().filter_map(|backend| match backend.description().emit {
-        Emit::Content { parts, .. } => Some(digests.slice(backend.generator(), parts).input_digest()),
-        Emit::Platform(_) => None,
+        Emit::FromPlanParts { parts, .. } => Some(digests.slice(backend.generator(), parts).input_digest()),
+        Emit::FromInput(_) => None,
     });
     Digest::of_value(&inputs.collect::<Vec<_>>())
 }
@@ -226,8 +226,8 @@ mod tests {
     fn a_backend_writes_only_paths_of_its_description() {
         let mut files = Artifacts::default();
         files.add("nginx/nginx.conf", "").unwrap();
-        assert!(Backend::Nginx.checked(files.clone()).is_ok());
-        assert_eq!(Backend::Postgres.checked(files).unwrap_err().code, Code::Internal);
+        assert!(Backend::Nginx.check_paths(files.clone()).is_ok());
+        assert_eq!(Backend::Postgres.check_paths(files).unwrap_err().code, Code::Internal);
     }
 
     #[test]

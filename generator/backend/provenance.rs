@@ -1,4 +1,4 @@
-//! Finds the fields of the stack that may have decided a generated file or one line of it. The description of each
+//! Finds the fields of the stack from which a generated file, or one line of it, may come. The description of each
 //! backend covers its files; this module finds the lines that enclose a line by their indentation, which all writers
 //! use.
 
@@ -25,7 +25,7 @@ fn indentation(line: &str) -> usize {
     line.len() - line.trim_start_matches([' ', '-']).len()
 }
 
-fn is_of_word(c: char) -> bool {
+fn is_word_character(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_' || c == '-'
 }
 
@@ -85,12 +85,12 @@ impl<'a> GeneratedLine<'a> {
     /// Returns the words of the line, then of the lines that enclose it, then of the whole block.
     pub fn words(&self) -> impl Iterator<Item = &'a str> + '_ {
         let lines = self.enclosing.iter().chain(&self.block);
-        lines.flat_map(|line| line.split(|c| !is_of_word(c))).filter(|word| !word.is_empty())
+        lines.flat_map(|line| line.split(|c| !is_word_character(c))).filter(|word| !word.is_empty())
     }
 
     /// Returns the words in the first lines of the list items that hold the line, innermost first.
-    pub fn item_words(&self) -> impl Iterator<Item = &'a str> + '_ {
-        self.items.iter().flat_map(|line| line.split(|c| !is_of_word(c))).filter(|word| !word.is_empty())
+    pub fn words_of_list_items(&self) -> impl Iterator<Item = &'a str> + '_ {
+        self.items.iter().flat_map(|line| line.split(|c| !is_word_character(c))).filter(|word| !word.is_empty())
     }
 
     /// Returns the name in the block's list item: `PORT` of `- name: PORT`.
@@ -102,8 +102,8 @@ impl<'a> GeneratedLine<'a> {
 }
 
 impl Backend {
-    /// Returns the fields that may have decided a line of one of the backend's files, the likeliest first; the last one
-    /// is the stack as a whole.
+    /// Returns the fields from which a line of one of the backend's files may come, the likeliest first. The last one is the
+    /// whole stack.
     pub fn provenance(self, plan: &Plan, line: &GeneratedLine) -> Vec<FieldPath> {
         let Description { line_fields, file_fields, .. } = self.description();
         let mut fields = Vec::new();
@@ -135,16 +135,16 @@ pub fn service<'a>(plan: &'a Plan, name: &str) -> Option<&'a Service> {
 }
 
 /// Returns the field that declares a service; empty for a service that the plan does not have.
-pub fn of_service(plan: &Plan, name: &str) -> Vec<FieldPath> {
+pub fn field_of_service(plan: &Plan, name: &str) -> Vec<FieldPath> {
     service(plan, name).map(|service| service.origin.clone()).into_iter().collect()
 }
 
-/// A key of a service in a target's file, and the fields of the stack that decide its value if their names differ.
+/// A key of a service in a target's file, and the fields of the stack that contain its value, if they have other names.
 pub type KeyFields = (&'static str, &'static [&'static str]);
 
-/// Returns the fields of the stack that decide `keys` of a service in a target's file, the innermost first, then the
-/// service itself.
-pub fn of_service_keys(plan: &Plan, name: &str, keys: &[&str], table: &[KeyFields]) -> Vec<FieldPath> {
+/// Returns the fields of the stack that contain the values of `keys` of a service in a target's file, the innermost first,
+/// then the field of the service.
+pub fn fields_of_service_keys(plan: &Plan, name: &str, keys: &[&str], table: &[KeyFields]) -> Vec<FieldPath> {
     let Some(service) = service(plan, name) else { return Vec::new() };
     let Some(key) = keys.first() else { return vec![service.origin.clone()] };
     let same_name = [*key];
@@ -162,8 +162,8 @@ pub fn of_service_keys(plan: &Plan, name: &str, keys: &[&str], table: &[KeyField
     fields
 }
 
-/// Returns the fields that decide a secret: its declaration, then the fields of the services that use it.
-pub fn of_secret(plan: &Plan, name: &str) -> Vec<FieldPath> {
+/// Returns the fields about a secret: its declaration, then the fields of the services that use it.
+pub fn fields_of_secret(plan: &Plan, name: &str) -> Vec<FieldPath> {
     let secret = plan.secrets.iter().find(|(secret, _)| secret.as_str() == name).map(|(_, secret)| secret);
     let users = secret.into_iter().flat_map(|secret| secret.files_of.iter().chain(&secret.variables_of));
     let declared = users.filter_map(|user| plan.services.get(user)).map(|user| user.origin.key("secrets").key(name));

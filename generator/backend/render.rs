@@ -138,7 +138,7 @@ pub fn nginx_raw_prefix(path: &UrlPath) -> Value {
 pub fn nginx_host(name: &str) -> Result<Value, Diagnostic> {
     match Host::new(name.strip_prefix("*.").unwrap_or(name)) {
         Ok(_) => Ok(token(Language::Nginx, name.to_owned())),
-        Err(reason) => Err(internal(format!("{name:?}: {reason}"))),
+        Err(reason) => Err(internal_error(format!("{name:?}: {reason}"))),
     }
 }
 
@@ -158,18 +158,18 @@ pub fn sql_literal(value: &impl SqlName) -> Value {
 }
 
 /// Returns a name for psql's own syntax, such as a variable or a file name.
-pub fn psql_word(value: &impl PsqlWord) -> Value {
+pub fn psql_argument(value: &impl PsqlArgument) -> Value {
     token(Language::Sql, value.to_string())
 }
 
 /// Types whose text has only letters, digits, `_`, `-`, `.` and `/`.
-pub trait PsqlWord: fmt::Display {}
-impl PsqlWord for SqlIdent {}
-impl PsqlWord for ExtensionName {}
-impl PsqlWord for SecretName {}
-impl PsqlWord for ContainerPath {}
-impl PsqlWord for MigrationName {}
-impl PsqlWord for Sum {}
+pub trait PsqlArgument: fmt::Display {}
+impl PsqlArgument for SqlIdent {}
+impl PsqlArgument for ExtensionName {}
+impl PsqlArgument for SecretName {}
+impl PsqlArgument for ContainerPath {}
+impl PsqlArgument for MigrationName {}
+impl PsqlArgument for Sum {}
 
 /// Types whose text has no blanks, quotes, `=`, `;` and `#`.
 pub trait IniToken: fmt::Display {}
@@ -187,7 +187,7 @@ pub fn hba_name(name: &SqlIdent) -> Value {
 }
 
 /// Returns the addresses of a rule of `pg_hba.conf`; `None` if the rule has no addresses.
-pub fn hba_peers(peers: &Peers) -> Option<Value> {
+pub fn hba_addresses(peers: &Peers) -> Option<Value> {
     match peers {
         Peers::None => None,
         // All host names that end with the name of the network.
@@ -221,10 +221,10 @@ pub fn render(language: Language, template: &str, view: impl Serialize) -> Resul
         }
         Err(Error::new(ErrorKind::InvalidOperation, "only checked tokens and whole numbers can be interpolated"))
     });
-    environment.render_str(template, view).map_err(|error| internal(error.to_string()))
+    environment.render_str(template, view).map_err(|error| internal_error(error.to_string()))
 }
 
-fn internal(message: String) -> Diagnostic {
+fn internal_error(message: String) -> Diagnostic {
     Diagnostic::error(Code::Internal, FieldPath::root()).message(message)
 }
 

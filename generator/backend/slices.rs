@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::field_presence::FieldPresence;
-use crate::artifact::{Digest, Generator, Slice};
+use crate::artifact::{Digest, Generator, StepInput};
 use crate::plan::{Plan, Service};
 use crate::values::ServiceName;
 
@@ -109,12 +109,12 @@ impl PlanDigests {
     }
 
     /// Returns the slice of a generator that reads these fields.
-    pub fn slice(&self, generator: Generator, fields: &[PlanField]) -> Slice {
+    pub fn slice(&self, generator: Generator, fields: &[PlanField]) -> StepInput {
         let is_read = |part: &str| {
             let field = part.split('.').next().unwrap_or_default();
             fields.iter().any(|read| read.name() == field)
         };
-        Slice::of(generator, &self.digests(is_read))
+        StepInput::of(generator, &self.digests(is_read))
     }
 
     fn digests(&self, is_read: impl Fn(&str) -> bool) -> BTreeMap<&String, &Digest> {

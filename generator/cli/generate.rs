@@ -14,7 +14,7 @@ use crate::terminal::Lines;
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(flatten)]
-    selection: CheckArguments,
+    shared: SharedArguments,
     /// Write nothing; show the changes, and exit with 1 if there are any.
     #[arg(long)]
     check: bool,
@@ -25,7 +25,7 @@ pub struct Arguments {
 
 /// Arguments of `gen` and `check`.
 #[derive(Debug, Args)]
-pub struct CheckArguments {
+pub struct SharedArguments {
     #[command(flatten)]
     stack: StackArguments,
     /// Only this environment; may be repeated.
@@ -48,15 +48,15 @@ pub fn run(arguments: &Arguments) -> u8 {
         (false, true) => Mode::Force,
         (false, false) => Mode::Write,
     };
-    run_in(mode, &arguments.selection)
+    run_in(mode, &arguments.shared)
 }
 
 /// Compares the files with the stack.
-pub fn check(arguments: &CheckArguments) -> u8 {
+pub fn check(arguments: &SharedArguments) -> u8 {
     run_in(Mode::Check, arguments)
 }
 
-fn run_in(mode: Mode, arguments: &CheckArguments) -> u8 {
+fn run_in(mode: Mode, arguments: &SharedArguments) -> u8 {
     let request = Request {
         frozen: arguments.frozen,
         ..arguments.stack.request(&arguments.environments, arguments.out.as_deref())
@@ -89,7 +89,8 @@ fn print_saved(format: Format, saved: &str) -> u8 {
     SUCCESS
 }
 
-/// Returns what a later run prints if nothing changed: warnings and foreign files remain, all other files are the same.
+/// Returns the report that a later run prints if nothing changed. It contains the warnings and the files that nself did not
+/// write.
 fn saved_report(report: &Report) -> String {
     let (changes, findings) = (&report.changes, &report.output.findings);
     let files = changes.manifest.files.keys().filter(|path| report.output.is_selected(path)).count();
@@ -105,7 +106,7 @@ fn saved_report(report: &Report) -> String {
     for finding in findings {
         remarks.append(&output::render(finding, false));
     }
-    remarks.append(&store::foreign(&foreign));
+    remarks.append(&store::foreign_files(&foreign));
     json!({ "result": result, "remarks": remarks.as_str(), "files": files }).to_string()
 }
 
@@ -129,8 +130,8 @@ fn print(format: Format, is_check: bool, report: &Report) -> u8 {
             if is_check {
                 output::lines(&store::diff(&changes.changes));
             }
-            output::remarks(&store::converted(&changes.changes));
-            output::remarks(&store::foreign(&changes.changes));
+            output::remarks(&store::line_end_warning(&changes.changes));
+            output::remarks(&store::foreign_files(&changes.changes));
             output::remark(&summary(report, status, rendered));
         }
     }
@@ -141,7 +142,9 @@ fn print(format: Format, is_check: bool, report: &Report) -> u8 {
 fn summary(report: &Report, status: &str, rendered: usize) -> String {
     let changes = &report.changes;
     let mut counts: Vec<String> = changes.counts().iter().map(|(state, count)| format!("{count} {state}")).collect();
-    if changes.differ() && !changes.changes.iter().any(|change| change.state.differs()) {
+    // All files are the same, but the manifest is not.
+    let only_manifest_differs = changes.differ() && !changes.changes.iter().any(|change| change.state.differs());
+    if only_manifest_differs {
         counts.push(format!("{MANIFEST} {}", if changes.manifest_exists { "differs" } else { "missing" }));
     }
     let result = match status {
@@ -151,7 +154,7 @@ fn summary(report: &Report, status: &str, rendered: usize) -> String {
     };
     let out = report.out.path();
     let out = out.strip_prefix(std::env::current_dir().unwrap_or_default()).unwrap_or(out);
-    // On a cold run every file is rendered, so the count is not worth printing.
-    let rendered = if changes.reused == 0 { String::new() } else { format!("; {rendered} rendered") };
+    // If no file of the previous run could be reused, every file is rendered, so the count is not worth printing.
+    let rendered = if changes.reused == 0 { String::new() } else { format!("; {rendered} generated again") };
     format!("{}: {}; {result}{rendered}", out.display(), counts.join(", "))
 }

@@ -32,7 +32,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::files;
 use crate::pipeline::Request;
-use crate::source::{Guard, Limits};
+use crate::source::{Evaluator, Limits};
 use crate::terminal;
 
 /// Generate the deployment files of a backend from one typed Nickel file.
@@ -48,7 +48,7 @@ enum Command {
     /// Generate the files of a stack.
     Gen(generate::Arguments),
     /// Compare the files on disk with the stack; the same as `gen --check`.
-    Check(generate::CheckArguments),
+    Check(generate::SharedArguments),
     /// Write a commented stack.ncl that works.
     Init(init::Arguments),
     /// Pin image tags to digests in nself.lock.
@@ -65,7 +65,7 @@ enum Command {
     /// Write the files of a published release to a folder.
     #[cfg(feature = "registry")]
     Pull(pull::PullArguments),
-    /// Show which field of the stack decided a generated file or one line of it, or why the last run changed files.
+    /// Show the field of the stack from which a generated file or one line of it comes, or why the last run changed files.
     Why(why::Arguments),
     /// Compare files with the manifest and, with --rebuild, with the stack.
     Verify(verify::Arguments),
@@ -144,7 +144,7 @@ impl StackArguments {
             allow_imports: self.allow_import.clone(),
             environments: environments.to_vec(),
             out: out.map(Path::to_owned),
-            ..Request::new(self.path(), Guard::Child { executable, limits })
+            ..Request::new(self.path(), Evaluator::Child { executable, limits })
         }
     }
 }

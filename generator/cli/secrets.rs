@@ -62,28 +62,28 @@ impl OutputArguments {
 }
 
 pub fn run(arguments: &Arguments) -> u8 {
-    let outcome = match &arguments.action {
+    let created = match &arguments.action {
         Action::Init { env, output } => init(output, env),
         Action::Kubernetes { env, output } => kubernetes(output, env),
         Action::Check { env, output } => check(output, env),
     };
-    outcome.unwrap_or_else(|findings| {
+    created.unwrap_or_else(|findings| {
         output::findings(&findings);
         ERROR
     })
 }
 
 fn init(arguments: &OutputArguments, environment: &str) -> Result<u8, Vec<Diagnostic>> {
-    let outcome = secrets::init(&arguments.folder(environment)?)?;
-    output::findings(&outcome.findings);
-    outcome.created.iter().for_each(|name| output::line(&format!("created {name}")));
-    output::remark(&format!("{} created, {} existing", outcome.created.len(), outcome.existing.len()));
-    outcome.remark.iter().for_each(|remark| output::remark(remark));
-    for (name, description) in &outcome.required {
+    let created = secrets::init(&arguments.folder(environment)?)?;
+    output::findings(&created.findings);
+    created.created.iter().for_each(|name| output::line(&format!("created {name}")));
+    output::remark(&format!("{} created, {} existing", created.created.len(), created.existing.len()));
+    created.version_control_problem.iter().for_each(|remark| output::remark(remark));
+    for (name, description) in &created.required {
         let path = arguments.out.join(environment).join("secrets").join(name.as_str());
         output::remark(&format!("missing {name}: {description}; write it to {}", path.display()));
     }
-    Ok(if outcome.required.is_empty() { SUCCESS } else { DIFFERENCES })
+    Ok(if created.required.is_empty() { SUCCESS } else { DIFFERENCES })
 }
 
 /// Prints values for a different program. It refuses a terminal, where the values would stay visible.
@@ -109,7 +109,7 @@ fn check(arguments: &OutputArguments, environments: &[String]) -> Result<u8, Vec
     let folders: Result<Vec<SecretFolder>, _> = environments.iter().map(|name| arguments.folder(name)).collect();
     let checked = secrets::check(&folders?).map_err(|finding| vec![finding])?;
     output::findings(&checked.findings);
-    checked.remark.iter().for_each(|remark| output::remark(remark));
+    checked.version_control_problem.iter().for_each(|remark| output::remark(remark));
     if checked.findings.is_empty() {
         output::remark("no findings about secrets");
     }

@@ -1,5 +1,5 @@
-//! `nself verify`: compares every generated file with the manifest, every object with its name, and with `--rebuild`
-//! everything with the stack. `nself gc` removes unused objects.
+//! `nself verify` checks each generated file against the manifest, and each object against the digest that is its name.
+//! With `--rebuild` it also generates all files again and compares them. `nself gc` removes unused objects.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -50,12 +50,14 @@ fn verify(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
             for path in &repaired {
                 output::line(&format!("restored {path}"));
             }
-            for name in damaged.iter().filter(|_| arguments.repair) {
-                output::line(&format!("moved to quarantine: {name}"));
+            if arguments.repair {
+                for name in &damaged {
+                    output::line(&format!("moved to quarantine: {name}"));
+                }
             }
             output::findings(&findings);
-            let rebuilt = if arguments.rebuild { ", generated again" } else { "" };
-            output::remark(&format!("{files} files{rebuilt}, {objects} objects"));
+            let rebuilt = if arguments.rebuild { "; generated all files again" } else { "" };
+            output::remark(&format!("checked {files} files and {objects} objects{rebuilt}"));
         }
     }
     Ok(if differs { DIFFERENCES } else { SUCCESS })
@@ -87,10 +89,10 @@ pub fn gc(arguments: &GcArguments) -> u8 {
             return ERROR;
         }
     }
-    // The lock excludes runs that write. A run that misses an object writes it again.
+    // The lock excludes runs that write. A run without the lock may find an object missing; it then writes the object again.
     let lock = cache.lock();
     let generations = cache.generations();
-    let forgotten = generations.keep(arguments.keep.max(1));
+    let deleted = generations.delete_all_but_latest(arguments.keep.max(1));
     let wanted: BTreeSet<String> = generations
         .all()
         .into_iter()
@@ -100,7 +102,7 @@ pub fn gc(arguments: &GcArguments) -> u8 {
     drop(lock);
     match swept {
         Ok((count, bytes)) => {
-            output::remark(&format!("deleted {forgotten} generations and {count} objects with {bytes} bytes"));
+            output::remark(&format!("deleted {deleted} generations and {count} objects with {bytes} bytes"));
             SUCCESS
         }
         Err(error) => {

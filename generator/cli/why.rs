@@ -1,4 +1,4 @@
-//! `nself why`: shows the field of the stack that decided a generated file or one line of it, and the inputs whose
+//! `nself why`: shows the field of the stack from which a generated file or one line of it comes, and the inputs whose
 //! changes made the last run write files.
 
 use std::path::PathBuf;

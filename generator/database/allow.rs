@@ -39,7 +39,7 @@ fn names(schema: &Schema) -> BTreeSet<String> {
 
 /// Warns about allowances for objects that neither schema has: misspelled names, and names left from an earlier
 /// change.
-pub fn unknown(old: &Schema, new: &Schema, root: &FieldPath) -> Vec<Diagnostic> {
+pub fn unknown_objects(old: &Schema, new: &Schema, root: &FieldPath) -> Vec<Diagnostic> {
     if new.allow.is_empty() {
         return Vec::new();
     }

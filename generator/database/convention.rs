@@ -155,8 +155,11 @@ fn apply_tenant(table_name: &ObjectName, table: &mut Table, check: &Expression, 
         for bad in [TablePrivilege::Truncate, TablePrivilege::Trigger].iter().filter(|bad| privileges.contains(bad)) {
             refuse(
                 path.key("grants").key(role.as_str()),
-                format!("{} reaches the rows of all tenants", bad.sql()),
-                "only the owner of the table can have this privilege",
+                format!(
+                    "row security does not apply to {0}, so `{role}` could change the rows of all tenants",
+                    bad.sql()
+                ),
+                "remove the privilege from the grant; only the owner of the table can have it",
             );
         }
     }

@@ -33,14 +33,14 @@ const ONCE: [SyntaxKind; 4] =
     [SyntaxKind::LIMIT_CLAUSE, SyntaxKind::OFFSET_CLAUSE, SyntaxKind::FETCH_CLAUSE, SyntaxKind::ORDER_BY_CLAUSE];
 
 /// Returns the first expression that the server does not accept: its byte offset and the reason.
-pub fn error(tree: &SyntaxNode) -> Option<(usize, &'static str)> {
+pub fn first_error(tree: &SyntaxNode) -> Option<(usize, &'static str)> {
     tree.descendants().find_map(|node| {
         let reason = match node.kind() {
-            SyntaxKind::BIN_EXPR => binary(&node),
-            SyntaxKind::PREFIX_EXPR => prefix(&node),
-            SyntaxKind::INDEX_EXPR | SyntaxKind::SLICE_EXPR | SyntaxKind::FIELD_EXPR => indexed(&node),
-            SyntaxKind::CALL_EXPR => called(&node),
-            SyntaxKind::SELECT | SyntaxKind::COMPOUND_SELECT => query(&node),
+            SyntaxKind::BIN_EXPR => binary_error(&node),
+            SyntaxKind::PREFIX_EXPR => prefix_error(&node),
+            SyntaxKind::INDEX_EXPR | SyntaxKind::SLICE_EXPR | SyntaxKind::FIELD_EXPR => index_error(&node),
+            SyntaxKind::CALL_EXPR => call_error(&node),
+            SyntaxKind::SELECT | SyntaxKind::COMPOUND_SELECT => query_error(&node),
             _ => None,
         };
         reason.map(|reason| (usize::from(node.text_range().start()), reason))
@@ -53,7 +53,7 @@ fn operator(node: &SyntaxNode) -> String {
     parts.map(|part| part.to_string().to_ascii_lowercase().replace(char::is_whitespace, "")).collect()
 }
 
-fn binary(node: &SyntaxNode) -> Option<&'static str> {
+fn binary_error(node: &SyntaxNode) -> Option<&'static str> {
     let operator = operator(node);
     let operands = || node.children().filter(|child| child.kind() == SyntaxKind::BIN_EXPR);
     for group in [&COMPARISONS[..], &MATCHES[..]] {
@@ -69,8 +69,9 @@ fn binary(node: &SyntaxNode) -> Option<&'static str> {
     escapes.then_some("ESCAPE belongs to LIKE")
 }
 
-/// Checks the word after IS in the tokens of a text, since the tree shows some of these words as operands.
-pub fn state(text: &str) -> Option<(usize, &'static str)> {
+/// Returns the first IS that is not followed by one of its words. The tokens are checked, since the tree shows some of
+/// these words as operands.
+pub fn error_after_is(text: &str) -> Option<(usize, &'static str)> {
     let tokens = lexer::tokens(text).unwrap_or_default();
     let is = |i: usize, word: &str| tokens.get(i).is_some_and(|token| token.text.eq_ignore_ascii_case(word));
     let found = (0..tokens.len()).find(|i| {
@@ -81,19 +82,19 @@ pub fn state(text: &str) -> Option<(usize, &'static str)> {
     found.map(|i| (tokens[i].at, "IS is followed by NULL, TRUE, FALSE, UNKNOWN or DISTINCT FROM"))
 }
 
-fn query(node: &SyntaxNode) -> Option<&'static str> {
+fn query_error(node: &SyntaxNode) -> Option<&'static str> {
     let twice = ONCE.iter().any(|kind| node.children().filter(|child| child.kind() == *kind).count() > 1);
     twice.then_some("a query has two clauses of the same kind")
 }
 
-fn prefix(node: &SyntaxNode) -> Option<&'static str> {
+fn prefix_error(node: &SyntaxNode) -> Option<&'static str> {
     let operator = operator(node);
     let between = COMPARISONS.iter().chain(&BINARY).any(|known| *known == operator);
     between.then_some("this operator needs a value before and after it")
 }
 
 /// Checks what is before `[` or `.`: only columns and expressions in brackets have elements.
-fn indexed(node: &SyntaxNode) -> Option<&'static str> {
+fn index_error(node: &SyntaxNode) -> Option<&'static str> {
     use SyntaxKind::*;
     let base = node.children().next()?.kind();
     if node.kind() == INDEX_EXPR && node.children().count() < 2 {
@@ -103,7 +104,7 @@ fn indexed(node: &SyntaxNode) -> Option<&'static str> {
         .then_some("this value needs brackets before `[` or `.`")
 }
 
-fn called(node: &SyntaxNode) -> Option<&'static str> {
+fn call_error(node: &SyntaxNode) -> Option<&'static str> {
     let base = node.children().next()?.kind();
     (Expr::can_cast(base) && ![SyntaxKind::NAME_REF, SyntaxKind::FIELD_EXPR].contains(&base))
         .then_some("only a name can be called as a function")

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use super::lexer::{Token, TokenKind, tokens, unquoted, unquoted_name};
+use super::lexer::{Token, TokenKind, content_of_literal, tokens, unquoted_name};
 use super::model::SqlName;
 
 /// Types whose literals name objects.
@@ -53,7 +53,7 @@ pub fn words(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
     for (i, token) in all.iter().enumerate() {
         match token.kind {
             TokenKind::Literal if means_name(&all, i) => {
-                let inner = tokens(unquoted(token.text)).unwrap_or_default();
+                let inner = tokens(content_of_literal(token.text)).unwrap_or_default();
                 names.extend(inner.iter().filter_map(name));
             }
             _ => names.extend(name(token)),
@@ -96,7 +96,7 @@ fn lower(word: &str) -> Cow<'_, str> {
 }
 
 /// Returns a text in which every name is replaced for which `rename` returns a new name.
-pub fn renamed(text: &str, rename: impl Fn(&str) -> Option<String>) -> String {
+pub fn replace_names(text: &str, rename: impl Fn(&str) -> Option<String>) -> String {
     let mut out = String::new();
     let mut copied = 0;
     for token in tokens(text).unwrap_or_default() {
@@ -121,7 +121,7 @@ mod tests {
     #[test]
     fn names_are_found_and_replaced() {
         assert_eq!(found("Total - \"Odd\" /* note */"), ["total", "Odd"]);
-        let text = renamed("total >= 0 AND note <> 'total'", |word| (word == "total").then(|| "amount".into()));
+        let text = replace_names("total >= 0 AND note <> 'total'", |word| (word == "total").then(|| "amount".into()));
         assert_eq!(text, "amount >= 0 AND note <> 'total'");
         assert_eq!(found("\"a\"\"b\" + \"createdAt\" + CreatedAt"), ["a\"b", "createdAt", "createdat"]);
     }

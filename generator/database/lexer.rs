@@ -1,5 +1,5 @@
 //! Tokens of SQL by the rules of PostgreSQL's own lexer (`scan.l`, shared with psql): quotes, comments, brackets.
-//! [`super::closed`] refuses texts that versions of the server or other readers split differently.
+//! [`super::completeness`] refuses a text that versions of PostgreSQL, psql or the parser of this crate would split differently.
 
 use std::borrow::Cow;
 
@@ -31,7 +31,7 @@ pub struct Unclosed {
     pub what: &'static str,
 }
 
-/// How a string contains quotes.
+/// The rule for a quote inside a string.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Quoting {
     /// A doubled quote is one quote: `'…'`, `N'…'` and `U&'…'`.
@@ -60,21 +60,22 @@ pub fn tokens(text: &str) -> Result<Vec<Token<'_>>, Unclosed> {
             i += 1;
             continue;
         }
-        let (kind, end) = match open_string.filter(|_| new_line && bytes[i] == b'\'') {
-            Some(quoting) => (TokenKind::Literal, string(text, i, i, quoting)?),
+        let continued = if new_line && bytes[i] == b'\'' { open_string } else { None };
+        let (kind, end) = match continued {
+            Some(quoting) => (TokenKind::Literal, end_of_string(text, i, i, quoting)?),
             None => token(text, i)?,
         };
         i = end;
         open_string = match (kind, &text[from..i]) {
             // A line comment may separate the parts of a string; a block comment may not.
             (TokenKind::Comment, comment) if comment.starts_with("--") => open_string,
-            (TokenKind::Literal, literal) => match open_string.filter(|_| new_line && literal.starts_with('\'')) {
-                Some(quoting) => Some(quoting),
-                None => quoting(literal),
-            },
+            (TokenKind::Literal, literal) => continued.or_else(|| quoting(literal)),
             _ => None,
         };
-        new_line &= kind == TokenKind::Comment;
+        // A string continues after a new line, even if comments follow that new line.
+        if kind != TokenKind::Comment {
+            new_line = false;
+        }
         all.push(Token { at: from, kind, text: &text[from..i] });
     }
     Ok(all)
@@ -84,24 +85,26 @@ pub fn tokens(text: &str) -> Result<Vec<Token<'_>>, Unclosed> {
 fn token(text: &str, from: usize) -> Result<(TokenKind, usize), Unclosed> {
     let bytes = text.as_bytes();
     let rest = &bytes[from..];
-    let quote = |prefix: usize, quoting| Ok((TokenKind::Literal, string(text, from, from + prefix, quoting)?));
+    let quote = |prefix: usize, quoting| Ok((TokenKind::Literal, end_of_string(text, from, from + prefix, quoting)?));
     match rest {
         [b'\'', ..] => quote(0, Quoting::Doubled),
         [b'n' | b'N', b'\'', ..] => quote(1, Quoting::Doubled),
         [b'e' | b'E', b'\'', ..] => quote(1, Quoting::Escapes),
         [b'b' | b'B' | b'x' | b'X', b'\'', ..] => quote(1, Quoting::First),
         [b'u' | b'U', b'&', b'\'', ..] => quote(2, Quoting::Doubled),
-        [b'u' | b'U', b'&', b'"', ..] => Ok((TokenKind::Quoted, closing(text, from, from + 2, b'"', "double quote")?)),
-        [b'"', ..] => Ok((TokenKind::Quoted, closing(text, from, from, b'"', "double quote")?)),
+        [b'u' | b'U', b'&', b'"', ..] => {
+            Ok((TokenKind::Quoted, end_of_quotes(text, from, from + 2, b'"', "double quote")?))
+        }
+        [b'"', ..] => Ok((TokenKind::Quoted, end_of_quotes(text, from, from, b'"', "double quote")?)),
         [b'-', b'-', ..] => {
             let end = rest.iter().position(|b| is_line_end(*b)).unwrap_or(rest.len());
             Ok((TokenKind::Comment, from + end))
         }
         [b'/', b'*', ..] => {
-            let end = comment(bytes, from).ok_or(Unclosed { at: from, what: "comment" })?;
+            let end = end_of_comment(bytes, from).ok_or(Unclosed { at: from, what: "comment" })?;
             Ok((TokenKind::Comment, end))
         }
-        [b'$', ..] => match tag(&text[from..]) {
+        [b'$', ..] => match dollar_tag(&text[from..]) {
             Some(tag) => {
                 let body = from + tag.len();
                 let end = text[body..].find(tag).ok_or(Unclosed { at: from, what: "dollar quote" })?;
@@ -110,9 +113,9 @@ fn token(text: &str, from: usize) -> Result<(TokenKind, usize), Unclosed> {
             None => Ok((TokenKind::Symbol, from + 1)),
         },
         [b'.', b'.', ..] => Ok((TokenKind::Symbol, from + 2)),
-        [b'.', b'0'..=b'9', ..] | [b'0'..=b'9', ..] => Ok((TokenKind::Number, from + number(rest))),
-        [first, ..] if is_word(*first) => {
-            let end = rest.iter().position(|b| !is_word(*b) && !b.is_ascii_digit() && *b != b'$');
+        [b'.', b'0'..=b'9', ..] | [b'0'..=b'9', ..] => Ok((TokenKind::Number, from + length_of_number(rest))),
+        [first, ..] if starts_word(*first) => {
+            let end = rest.iter().position(|b| !starts_word(*b) && !b.is_ascii_digit() && *b != b'$');
             Ok((TokenKind::Word, from + end.unwrap_or(rest.len())))
         }
         _ => Ok((TokenKind::Symbol, from + text[from..].chars().next().map_or(1, char::len_utf8))),
@@ -129,15 +132,18 @@ fn is_line_end(byte: u8) -> bool {
 }
 
 /// Returns whether a name may begin with the byte.
-pub fn is_word(byte: u8) -> bool {
+pub fn starts_word(byte: u8) -> bool {
     byte.is_ascii_alphabetic() || byte == b'_' || byte >= 0x80
 }
 
 /// Returns the content of a string literal, without its quotes.
-pub fn unquoted(literal: &str) -> &str {
-    let tag = tag(literal).map(str::len).filter(|_| literal.starts_with('$'));
-    let (from, quote) = tag.map_or_else(|| (literal.find('\'').map_or(0, |at| at + 1), 1), |tag| (tag, tag));
-    literal.get(from..literal.len().saturating_sub(quote)).unwrap_or_default()
+pub fn content_of_literal(literal: &str) -> &str {
+    let tag = if literal.starts_with('$') { dollar_tag(literal) } else { None };
+    let (opening_length, closing_length) = match tag {
+        Some(tag) => (tag.len(), tag.len()),
+        None => (literal.find('\'').map_or(0, |at| at + 1), 1),
+    };
+    literal.get(opening_length..literal.len().saturating_sub(closing_length)).unwrap_or_default()
 }
 
 /// Returns the name that a token in double quotes spells.
@@ -148,10 +154,10 @@ pub fn unquoted_name(quoted: &str) -> Cow<'_, str> {
 
 /// Returns the end of the name in double quotes that a text begins with.
 pub fn end_of_quoted(text: &str) -> Option<usize> {
-    closing(text, 0, 0, b'"', "double quote").ok()
+    end_of_quotes(text, 0, 0, b'"', "double quote").ok()
 }
 
-/// Returns the quoting of a string literal; `None` for dollar quotes, which nothing continues.
+/// Returns the quoting of a string literal; `None` for a dollar-quoted string, which the next line cannot continue.
 fn quoting(literal: &str) -> Option<Quoting> {
     match literal.as_bytes() {
         [b'$', ..] => None,
@@ -162,7 +168,7 @@ fn quoting(literal: &str) -> Option<Quoting> {
 }
 
 /// Returns the length of the number that a text begins with: digits, a fraction, an exponent.
-fn number(rest: &[u8]) -> usize {
+fn length_of_number(rest: &[u8]) -> usize {
     let digits = |from: usize| rest[from..].iter().take_while(|b| b.is_ascii_digit()).count();
     let mut end = digits(0);
     // `1..2` is a range.
@@ -193,7 +199,7 @@ pub fn place(text: &str, at: usize) -> String {
 }
 
 /// Returns the end of a quoted text in which a doubled quote is one quote; `at` is the position of the opening quote.
-fn closing(text: &str, from: usize, at: usize, quote: u8, what: &'static str) -> Result<usize, Unclosed> {
+fn end_of_quotes(text: &str, token_start: usize, at: usize, quote: u8, what: &'static str) -> Result<usize, Unclosed> {
     let bytes = text.as_bytes();
     let mut i = at + 1;
     while let Some(byte) = bytes.get(i) {
@@ -205,12 +211,13 @@ fn closing(text: &str, from: usize, at: usize, quote: u8, what: &'static str) ->
             i += 1;
         }
     }
-    Err(Unclosed { at: from, what })
+    Err(Unclosed { at: token_start, what })
 }
 
-fn string(text: &str, from: usize, at: usize, quoting: Quoting) -> Result<usize, Unclosed> {
+/// Returns the end of a string; `at` is the position of the opening quote.
+fn end_of_string(text: &str, token_start: usize, at: usize, quoting: Quoting) -> Result<usize, Unclosed> {
     if quoting == Quoting::Doubled {
-        return closing(text, from, at, b'\'', "string");
+        return end_of_quotes(text, token_start, at, b'\'', "string");
     }
     let bytes = text.as_bytes();
     let mut i = at + 1;
@@ -223,10 +230,11 @@ fn string(text: &str, from: usize, at: usize, quoting: Quoting) -> Result<usize,
             _ => {}
         }
     }
-    Err(Unclosed { at: from, what: "string" })
+    Err(Unclosed { at: token_start, what: "string" })
 }
 
-fn comment(bytes: &[u8], from: usize) -> Option<usize> {
+/// Returns the end of a block comment, which may contain others; `None` if it is not closed.
+fn end_of_comment(bytes: &[u8], from: usize) -> Option<usize> {
     let (mut depth, mut i) = (0, from);
     loop {
         match (bytes.get(i)?, bytes.get(i + 1)) {
@@ -239,10 +247,10 @@ fn comment(bytes: &[u8], from: usize) -> Option<usize> {
 }
 
 /// Returns the `$$` or `$name$` that a text begins with.
-fn tag(text: &str) -> Option<&str> {
+fn dollar_tag(text: &str) -> Option<&str> {
     let end = text[1..].find('$')? + 1;
     let name = &text.as_bytes()[1..end];
-    let good = name.iter().enumerate().all(|(i, b)| is_word(*b) || (i > 0 && b.is_ascii_digit()));
+    let good = name.iter().enumerate().all(|(i, b)| starts_word(*b) || (i > 0 && b.is_ascii_digit()));
     good.then(|| &text[..=end])
 }
 

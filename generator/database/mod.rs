@@ -1,9 +1,9 @@
 //! Databases: the model of tables, the migrations from one version to the next, and the ledger of applied migrations.
-//! Pure: the command line and the backends access files and servers.
+//! The modules access neither files nor servers; the command line and the backends do that.
 
 pub mod allow;
 mod check;
-pub mod closed;
+pub mod completeness;
 mod convention;
 pub mod ddl;
 mod grammar;
@@ -29,32 +29,37 @@ pub use model::{ACCESS_POLICY, APP_COLUMN, TENANT_COLUMN, TENANT_POLICY, TENANT_
 /// Query that lists every object of a database in a canonical form.
 pub const CATALOG: &str = include_str!("catalog.sql");
 
-/// Completes a definition with everything that follows from it, and returns what is wrong with it. `root` is its path
-/// in the stack.
-pub fn complete(mut schema: Schema, root: &FieldPath) -> (Schema, Vec<Diagnostic>) {
-    let mut findings = convention::apply(&mut schema, root);
-    grant_defaults(&mut schema);
+/// Adds the columns and policies of conventions, and default privileges, to a definition. Returns it with its findings.
+/// `root` is the path of the definition in the stack.
+pub fn complete(mut definition: Schema, root: &FieldPath) -> (Schema, Vec<Diagnostic>) {
+    let mut findings = convention::apply(&mut definition, root);
+    grant_defaults(&mut definition);
     // The default name is left out, so that equal definitions are equal values.
-    for (name, table) in &mut schema.tables {
-        let usual = table.primary_key.is_empty() || table.primary_key_name == Some(ddl::usual_key_name(name));
-        table.primary_key_name = table.primary_key_name.take().filter(|_| !usual);
+    for (name, table) in &mut definition.tables {
+        let has_default_name =
+            table.primary_key.is_empty() || table.primary_key_name == Some(ddl::default_key_name(name));
+        table.primary_key_name = table.primary_key_name.take().filter(|_| !has_default_name);
     }
-    findings.extend(check::check(&schema, root));
-    findings.extend(graphql::check(&schema, root));
-    (schema, findings)
+    findings.extend(check::check(&definition, root));
+    findings.extend(graphql::check(&definition, root));
+    (definition, findings)
 }
 
 /// Adds default privileges to the grants of all tables, since the server applies them only to tables that are created
 /// later.
-fn grant_defaults(schema: &mut Schema) {
-    for (namespace, definition) in &schema.schemas {
-        for (role, privileges) in &definition.default_privileges {
+fn grant_defaults(definition: &mut Schema) {
+    for (name_of_schema, schema) in &definition.schemas {
+        for (role, privileges) in &schema.default_privileges {
             let give = |grants: &mut Grants<TablePrivilege>| {
                 grants.entry(role.clone()).or_default().extend(privileges.iter().copied());
             };
-            let inside = |name: &ObjectName| name.schema() == namespace.as_str();
-            schema.tables.iter_mut().filter(|(name, _)| inside(name)).for_each(|(_, table)| give(&mut table.grants));
-            schema.views.iter_mut().filter(|(name, _)| inside(name)).for_each(|(_, view)| give(&mut view.grants));
+            let inside = |name: &ObjectName| name.schema() == name_of_schema.as_str();
+            definition
+                .tables
+                .iter_mut()
+                .filter(|(name, _)| inside(name))
+                .for_each(|(_, table)| give(&mut table.grants));
+            definition.views.iter_mut().filter(|(name, _)| inside(name)).for_each(|(_, view)| give(&mut view.grants));
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Checks SQL of the user by its parse tree. A text is put into the statement that nself writes around it, and the
-//! tree must show that the text fills its slot and nothing else.
+//! Checks SQL of the user by its parse tree. nself writes a statement around the text. The tree must show that the text is
+//! one complete part of that statement and does not extend past it.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -8,15 +8,15 @@ use std::thread;
 use squawk_syntax::ast::{AstNode, Expr, PreparableStmt};
 use squawk_syntax::{SourceFile, SyntaxKind, SyntaxNode};
 
-use super::closed::{self, TextForm};
+use super::completeness::{self, TextForm};
 use super::grammar;
-use super::lexer::{self, TokenKind, is_word};
+use super::lexer::{self, TokenKind, starts_word};
 use crate::codes::Code;
 
 /// Texts up to this many bytes are parsed on the current stack. A parser takes up to 5 KiB of stack per level, and a
 /// text has at most one level per byte.
 const SHALLOW: usize = 256;
-/// Stack in bytes for texts within the limits of [`closed`], with a reserve.
+/// Stack in bytes for texts within the limits of [`completeness`], with a reserve.
 const STACK: usize = 64 << 20;
 
 /// The slot of a text in a statement.
@@ -60,18 +60,18 @@ impl Slot {
     }
 }
 
-/// Returns why a text does not fill its slot, with the code of the finding. Each accepted text is parsed once per
-/// run.
+/// Returns why a text is not complete or does not fill its slot, with the code of the finding. Each accepted text is
+/// parsed once per run.
 pub fn refusal(slot: Slot, text: &str) -> Option<(Code, String)> {
     static ACCEPTED: Mutex<BTreeSet<(Slot, String)>> = Mutex::new(BTreeSet::new());
-    if let Some(fault) = closed::fault(text, TextForm::Piece) {
-        return Some((fault.code, fault.sentence(text)));
+    if let Some(fault) = completeness::fault(text, TextForm::ExpressionOrQuery) {
+        return Some((fault.code, fault.message(text)));
     }
     let key = (slot, text.to_owned());
     if ACCEPTED.lock().unwrap_or_else(PoisonError::into_inner).contains(&key) {
         return None;
     }
-    let refusal = on_own_stack(text, || fill(slot, text));
+    let refusal = with_enough_stack(text, || slot_refusal(slot, text));
     if refusal.is_none() {
         ACCEPTED.lock().unwrap_or_else(PoisonError::into_inner).insert(key);
     }
@@ -84,11 +84,11 @@ pub fn errors(text: &str) -> Vec<(usize, String)> {
         let errors = SourceFile::parse(text).errors();
         errors.iter().map(|error| (usize::from(error.range().start()), error.message().to_owned())).collect()
     };
-    on_own_stack(text, parse)
+    with_enough_stack(text, parse)
 }
 
 /// Runs a parser with a stack that suffices for the text.
-pub fn on_own_stack<T: Send>(text: &str, parse: impl FnOnce() -> T + Send) -> T {
+pub fn with_enough_stack<T: Send>(text: &str, parse: impl FnOnce() -> T + Send) -> T {
     if text.len() <= SHALLOW {
         return parse();
     }
@@ -103,7 +103,8 @@ pub fn on_own_stack<T: Send>(text: &str, parse: impl FnOnce() -> T + Send) -> T 
     })
 }
 
-fn fill(slot: Slot, text: &str) -> Option<(Code, String)> {
+/// Returns why a text does not fill its slot, with the code of the finding.
+fn slot_refusal(slot: Slot, text: &str) -> Option<(Code, String)> {
     let (before, after, plain) = slot.statement();
     let parsed = SourceFile::parse(&format!("{before}{text}{after}"));
     if let Some(error) = parsed.errors().first() {
@@ -113,20 +114,22 @@ fn fill(slot: Slot, text: &str) -> Option<(Code, String)> {
     let blanks = text.len() - text.trim_start().len();
     let (from, to) = (before.len() + blanks, before.len() + text.trim_end().len());
     let tree = parsed.syntax_node();
-    let error = grammar::error(&tree).map(|(at, reason)| (at.saturating_sub(before.len()).min(text.len()), reason));
-    if let Some((at, reason)) = error.or_else(|| grammar::state(text)) {
+    let error =
+        grammar::first_error(&tree).map(|(at, reason)| (at.saturating_sub(before.len()).min(text.len()), reason));
+    if let Some((at, reason)) = error.or_else(|| grammar::error_after_is(text)) {
         return Some((Code::SqlSyntax, format!("at {}: {reason}", lexer::place(text, at))));
     }
-    let around = SourceFile::parse(&format!("{before}{plain}{after}")).syntax_node();
-    let same = frame(&tree, from, to) == frame(&around, before.len(), before.len() + plain.len());
+    let plain_tree = SourceFile::parse(&format!("{before}{plain}{after}")).syntax_node();
+    let same_frame = frame(&tree, from, to) == frame(&plain_tree, before.len(), before.len() + plain.len());
     let fits = tree.descendants().any(|node| range(&node) == (from, to) && slot.takes(node.kind()));
-    // A node across the border of the slot would belong to the surrounding statement, such as an additional option.
-    let astride = tree.descendants().map(|node| range(&node)).any(|(start, end)| {
-        let (inside, around) = (from <= start && end <= to, start <= from && to <= end);
-        start < to && from < end && !inside && !around
+    // A node that begins inside the text and ends outside means that the text adds an option to the statement.
+    let crosses_border = tree.descendants().map(|node| range(&node)).any(|(start, end)| {
+        let (is_inside, encloses) = (from <= start && end <= to, start <= from && to <= end);
+        start < to && from < end && !is_inside && !encloses
     });
-    let fills = same && !astride && (fits || slot == Slot::Returns) && same_words(&tree, text, before.len());
-    (!fills).then(|| (Code::NotOnePiece, "it is not exactly one expression, query or type".to_owned()))
+    let fills =
+        same_frame && !crosses_border && (fits || slot == Slot::Returns) && same_words(&tree, text, before.len());
+    (!fills).then(|| (Code::NotOneExpression, "it is not exactly one expression, query or type".to_owned()))
 }
 
 fn range(node: &SyntaxNode) -> (usize, usize) {
@@ -146,14 +149,17 @@ fn frame(tree: &SyntaxNode, from: usize, to: usize) -> Vec<SyntaxKind> {
 /// Returns whether the parser and [`lexer`] find words and strings at the same places.
 fn same_words(tree: &SyntaxNode, text: &str, offset: usize) -> bool {
     let tokens = tree.descendants_with_tokens().filter_map(|element| element.into_token());
-    let theirs = tokens.filter_map(|token| {
+    let parser_words = tokens.filter_map(|token| {
         let at = usize::from(token.text_range().start()).checked_sub(offset).filter(|at| *at < text.len())?;
         let bytes = token.text().as_bytes();
-        let word = is_word(bytes[0]) || [b'\'', b'"'].contains(&bytes[0]);
-        (word || (bytes[0] == b'$' && !bytes[1..].iter().all(u8::is_ascii_digit))).then_some((at, bytes.len()))
+        let is_word_or_quoted = starts_word(bytes[0]) || [b'\'', b'"'].contains(&bytes[0]);
+        // A parameter such as `$1` is no string.
+        let is_dollar_quoted = bytes[0] == b'$' && !bytes[1..].iter().all(u8::is_ascii_digit);
+        (is_word_or_quoted || is_dollar_quoted).then_some((at, bytes.len()))
     });
-    let ours = lexer::tokens(text).unwrap_or_default();
-    let ours =
-        ours.iter().filter(|token| matches!(token.kind, TokenKind::Word | TokenKind::Quoted | TokenKind::Literal));
-    ours.map(|token| (token.at, token.text.len())).eq(theirs)
+    let lexer_tokens = lexer::tokens(text).unwrap_or_default();
+    let lexer_words = lexer_tokens
+        .iter()
+        .filter(|token| matches!(token.kind, TokenKind::Word | TokenKind::Quoted | TokenKind::Literal));
+    lexer_words.map(|token| (token.at, token.text.len())).eq(parser_words)
 }

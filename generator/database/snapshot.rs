@@ -141,7 +141,7 @@ impl Delta {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::PlainDecoder;
+    use crate::source::JsonDecoder;
 
     #[test]
     fn objects_are_the_schema_and_a_delta_is_the_difference() {
@@ -149,7 +149,7 @@ mod tests {
             "tables": {"audit.log": {"columns": {"id": {"type": "int8"}}, "primary_key": ["id"]}, "b": {"columns": {"x": {"type": "text"}}}}}"#;
         let one: Schema = serde_json::from_str(text).unwrap();
         let first = objects(&one);
-        assert_eq!(schema(&first, &PlainDecoder).unwrap(), one);
+        assert_eq!(schema(&first, &JsonDecoder).unwrap(), one);
         for (path, object, reason) in [
             ("tables", "{}", "tables is not an object of a schema"),
             ("tabels/a", "{}", "tabels/a is not an object of a schema"),
@@ -158,7 +158,7 @@ mod tests {
             ("extensions/A", "{}", "extensions/A: "),
         ] {
             let object = serde_json::from_str(object).unwrap();
-            let error = schema(&Objects::from([(path.to_owned(), object)]), &PlainDecoder).unwrap_err();
+            let error = schema(&Objects::from([(path.to_owned(), object)]), &JsonDecoder).unwrap_err();
             assert!(error.starts_with(reason), "{error}");
         }
         assert_eq!(

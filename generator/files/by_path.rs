@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::Mode;
 
 use super::descent::FOLDER;
-use super::folder::{READ, read_within};
+use super::folder::{READ, read_up_to_limit};
 use super::{FileError, FileKind, Folder, Root, Scope, Stat};
 
 /// Reads a file that the operator named.
@@ -20,7 +20,7 @@ pub fn read_named(path: &Path, kind: FileKind) -> Result<Vec<u8>, FileError> {
     let system = |error| FileError::system(path, Scope::Operator, error);
     let file = File::from(rustix::fs::open(path, READ, Mode::empty()).map_err(|error| system(error.into()))?);
     let stat = Stat::from(rustix::fs::fstat(&file).map_err(|error| system(io::Error::from(error)))?);
-    read_within(file, &stat, kind).map_err(|reason| FileError::new(path, Scope::Operator, reason))
+    read_up_to_limit(file, &stat, kind).map_err(|reason| FileError::new(path, Scope::Operator, reason))
 }
 
 /// Creates a file that the operator named, with exactly this mode.

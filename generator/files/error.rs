@@ -20,9 +20,9 @@ pub struct FileError {
 #[derive(Debug)]
 pub enum Reason {
     /// A folder is expected, and the path has this kind.
-    NoFolder(EntryKind),
+    NotAFolder(EntryKind),
     /// A regular file is expected, and the path has this kind.
-    NoFile(EntryKind),
+    NotAFile(EntryKind),
     /// The file is larger than the limit of its kind.
     TooLarge(FileKind),
     /// The files of the kind are larger than its limit for all files together.
@@ -61,8 +61,8 @@ impl Reason {
     /// Returns the reason for a message.
     pub fn in_words(&self) -> String {
         match self {
-            Reason::NoFolder(kind) => format!("it is {kind}, and a folder is expected"),
-            Reason::NoFile(kind) => format!("it is {kind}, and a regular file is expected"),
+            Reason::NotAFolder(kind) => format!("it is {kind}, and a folder is expected"),
+            Reason::NotAFile(kind) => format!("it is {kind}, and a regular file is expected"),
             Reason::TooLarge(kind) => format!("it is larger than the {} that nself reads", limit_text(kind.limit())),
             Reason::TooLargeTogether(kind) => {
                 let limit = limit_text(kind.limit_of_all());
@@ -114,7 +114,7 @@ impl From<FileError> for Diagnostic {
                 .hint("remove it: nself creates the cache again; it does not belong in version control"),
             (_, Scope::Project | Scope::Operator) => finding
                 .expected("plain folders and regular files; nself follows no symbolic link in a project")
-                .hint("replace the link by the file itself"),
+                .hint("replace the link with the file that it leads to"),
         }
     }
 }

@@ -36,7 +36,7 @@ impl Folder {
         Folder { handle, path, scope }
     }
 
-    /// Returns the path of the folder, for messages and for the stamp of the run.
+    /// Returns the path of the folder, for messages and for the record that lets the next run skip unchanged files.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -94,7 +94,7 @@ impl Folder {
     }
 
     fn content(&self, path: &Path, file: File, stat: Stat, kind: FileKind) -> Result<Vec<u8>, FileError> {
-        read_within(file, &stat, kind).map_err(|reason| self.error(path, reason))
+        read_up_to_limit(file, &stat, kind).map_err(|reason| self.error(path, reason))
     }
 
     /// Returns the metadata of the entry at `path`; `None` if it does not exist.
@@ -103,11 +103,11 @@ impl Folder {
     /// A folder of the path is a symbolic link or not a folder.
     pub fn stat(&self, path: impl AsRef<Path>) -> Result<Option<Stat>, FileError> {
         let path = path.as_ref();
-        let (above, name) = (path.parent().unwrap_or(Path::new("")), path.file_name().unwrap_or_default());
-        if above.as_os_str().is_empty() {
+        let (parent, name) = (path.parent().unwrap_or(Path::new("")), path.file_name().unwrap_or_default());
+        if parent.as_os_str().is_empty() {
             return Ok(self.stat_below_plain_folders(name));
         }
-        Ok(self.folder(above)?.and_then(|folder| folder.stat_below_plain_folders(name)))
+        Ok(self.folder(parent)?.and_then(|folder| folder.stat_below_plain_folders(name)))
     }
 
     /// Returns the metadata of the entry at `path` by one system call, for callers that know that all folders of the path
@@ -165,12 +165,12 @@ impl Folder {
 
     fn list_into(
         &self,
-        above: &Path,
+        parent: &Path,
         is_omitted: &mut dyn FnMut(&Path) -> bool,
         all: &mut Vec<(PathBuf, EntryKind)>,
     ) -> Result<(), FileError> {
         for Entry { name, kind } in self.list()? {
-            let path = above.join(&name);
+            let path = parent.join(&name);
             if is_omitted(&path) {
                 continue;
             }
@@ -196,12 +196,12 @@ impl Folder {
         Ok(OsStr::from_bytes(target.as_bytes()).into())
     }
 
-    /// Waits for the lock of the folder and holds it against other processes until the returned file is dropped.
+    /// Waits for the lock of the folder, and keeps other processes out until the returned file is dropped.
     ///
     /// # Errors
     /// The operating system refuses.
     pub fn lock(&self) -> io::Result<File> {
-        // The lock belongs to the open file, so a second handle is opened: copies of one handle share the lock.
+        // Copies of a handle share its lock. The folder is therefore opened again, to get an independent lock.
         let file = File::from(rustix::fs::openat(&self.handle, ".", FOLDER, Mode::empty())?);
         file.lock()?;
         Ok(file)
@@ -213,8 +213,8 @@ impl Folder {
 
     /// Returns the error for a path that could not be opened, with the part of the path that caused it.
     pub(super) fn refusal(&self, path: &Path, expected: EntryKind, error: io::Error) -> FileError {
-        let by_kind = [Errno::LOOP, Errno::NOTDIR, Errno::MLINK, Errno::XDEV, Errno::NXIO, Errno::ISDIR];
-        if !Errno::from_io_error(&error).is_some_and(|error| by_kind.contains(&error)) {
+        let wrong_kind_errors = [Errno::LOOP, Errno::NOTDIR, Errno::MLINK, Errno::XDEV, Errno::NXIO, Errno::ISDIR];
+        if !Errno::from_io_error(&error).is_some_and(|error| wrong_kind_errors.contains(&error)) {
             return self.error(path, Reason::System(error));
         }
         if !descent::is_below(path) {
@@ -225,10 +225,10 @@ impl Folder {
         for prefix in prefixes {
             let Some(Stat { kind, .. }) = self.stat_below_plain_folders(prefix) else { break };
             if prefix != path && kind != EntryKind::Folder || prefix == path && expected == EntryKind::Folder {
-                return self.error(prefix, Reason::NoFolder(kind));
+                return self.error(prefix, Reason::NotAFolder(kind));
             }
             if prefix == path {
-                return self.error(prefix, Reason::NoFile(kind));
+                return self.error(prefix, Reason::NotAFile(kind));
             }
         }
         self.error(path, Reason::System(error))
@@ -237,31 +237,31 @@ impl Folder {
     /// Opens the folder that contains an entry and returns it with the entry's name.
     ///
     /// # Errors
-    /// The folder does not exist.
-    pub(super) fn parent_of<'a>(&self, path: &'a Path) -> Result<(Above, &'a OsStr), FileError> {
+    /// The folder does not exist or cannot be opened, or the path leads outside of this folder.
+    pub(super) fn parent_of<'a>(&self, path: &'a Path) -> Result<(Parent, &'a OsStr), FileError> {
         let name = path.file_name().filter(|_| descent::is_below(path));
         let name = name.ok_or_else(|| self.error(path, Reason::Outside))?;
-        match path.parent().filter(|above| !above.as_os_str().is_empty()) {
-            None => Ok((Above::Same, name)),
-            Some(above) => {
-                let missing = || self.error(above, Reason::System(io::ErrorKind::NotFound.into()));
-                Ok((Above::Other(self.folder(above)?.ok_or_else(missing)?), name))
+        match path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            None => Ok((Parent::ThisFolder, name)),
+            Some(parent) => {
+                let missing = || self.error(parent, Reason::System(io::ErrorKind::NotFound.into()));
+                Ok((Parent::Subfolder(self.folder(parent)?.ok_or_else(missing)?), name))
             }
         }
     }
 }
 
 /// The folder that contains an entry.
-pub(super) enum Above {
-    Same,
-    Other(Folder),
+pub(super) enum Parent {
+    ThisFolder,
+    Subfolder(Folder),
 }
 
-impl Above {
-    pub fn handle<'a>(&'a self, same: &'a Folder) -> &'a OwnedFd {
+impl Parent {
+    pub fn handle<'a>(&'a self, this_folder: &'a Folder) -> &'a OwnedFd {
         match self {
-            Above::Same => &same.handle,
-            Above::Other(folder) => &folder.handle,
+            Parent::ThisFolder => &this_folder.handle,
+            Parent::Subfolder(folder) => &folder.handle,
         }
     }
 }
@@ -270,17 +270,17 @@ impl Stat {
     /// Checks that this is a regular file within the limit of its kind.
     ///
     /// # Errors
-    /// The reason.
+    /// The entry is not a regular file, or it is too large.
     pub fn check_file(&self, kind: FileKind) -> Result<(), Reason> {
         if !self.is_file() {
-            return Err(Reason::NoFile(self.kind));
+            return Err(Reason::NotAFile(self.kind));
         }
         if self.size > kind.limit() { Err(Reason::TooLarge(kind)) } else { Ok(()) }
     }
 }
 
 /// Reads an open file, if it is a regular file within the limit of its kind.
-pub(super) fn read_within(file: File, stat: &Stat, kind: FileKind) -> Result<Vec<u8>, Reason> {
+pub(super) fn read_up_to_limit(file: File, stat: &Stat, kind: FileKind) -> Result<Vec<u8>, Reason> {
     stat.check_file(kind)?;
     let mut bytes = Vec::with_capacity(usize::try_from(stat.size + 1).unwrap_or_default());
     // The file may have grown since, and files of /proc have no size.

@@ -1,6 +1,6 @@
 //! The uses of files and their maximum sizes.
 
-/// The use of a file that nself reads. It decides the maximum size.
+/// The use of a file that nself reads. Each use has a maximum size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FileKind {
     /// A stack file, or a file that it imports.

@@ -24,7 +24,7 @@ impl Folder {
         let missing = || self.error(path, Reason::System(std::io::ErrorKind::NotFound.into()));
         let (file, stat) = self.open(path)?.ok_or_else(missing)?;
         if !stat.is_file() {
-            return Err(self.error(path, Reason::NoFile(stat.kind)));
+            return Err(self.error(path, Reason::NotAFile(stat.kind)));
         }
         rustix::fs::fchmod(&file, bits(mode)).map_err(|error| self.error(path, Reason::System(error.into())))
     }

@@ -112,7 +112,7 @@ impl Root {
             Err(Errno::NOENT) => Ok(None),
             Err(Errno::NOTDIR) => {
                 let kind = stat_target(&self.base).map_or(EntryKind::Unknown, |stat| stat.kind);
-                Err(FileError::new(&self.base, self.scope, Reason::NoFolder(kind)))
+                Err(FileError::new(&self.base, self.scope, Reason::NotAFolder(kind)))
             }
             Err(error) => Err(FileError::system(&self.base, self.scope, error)),
         }

@@ -1,6 +1,6 @@
 //! The uses of folders.
 
-/// The use of a folder. It decides the advice in messages.
+/// The use of a folder. Messages give different advice for each use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Scope {
     /// The folder of the stack, as it is checked out.

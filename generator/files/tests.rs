@@ -89,7 +89,7 @@ fn a_file_is_read_up_to_its_limit() {
     }
     assert!(matches!(
         read_named(Path::new("/dev/zero"), FileKind::Secret).unwrap_err().reason,
-        Reason::NoFile(EntryKind::Device)
+        Reason::NotAFile(EntryKind::Device)
     ));
 }
 

@@ -104,7 +104,7 @@ impl Folder {
     pub fn replace(&self, path: impl AsRef<Path>, bytes: &[u8], mode: u32) -> Result<(), FileError> {
         let path = path.as_ref();
         if let Some(stat) = self.stat(path)?.filter(|stat| !stat.is_file()) {
-            return Err(self.error(path, Reason::NoFile(stat.kind)));
+            return Err(self.error(path, Reason::NotAFile(stat.kind)));
         }
         let suffix = random_suffix().map_err(|error| self.error(path, Reason::System(error)))?;
         let temporary = path.with_file_name(format!("{TEMPORARY}{suffix}"));

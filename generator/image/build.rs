@@ -216,7 +216,7 @@ fn healthcheck(service: &Service) -> Value {
 ///
 /// # Errors
 /// A required field is missing, which checked values cannot cause.
-pub fn index(
+pub fn write_index(
     blobs: &mut Blobs,
     images: &[Image],
     tag: &str,

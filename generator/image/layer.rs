@@ -47,35 +47,35 @@ pub fn pack(folder: &Folder, path: &str) -> io::Result<Layer> {
     // The layer is built in memory, so its size is limited.
     let mut total = Total::new(FileKind::ImageContent);
     for (relative, kind) in folder.list_all(&mut private)? {
-        let shown = relative.to_str().ok_or_else(|| refused(&relative, "its name is not UTF-8"))?;
+        let shown = relative.to_str().ok_or_else(|| refused_entry(&relative, "its name is not UTF-8"))?;
         let name = [inside, shown].join("/").trim_start_matches('/').to_owned();
-        let removed = || refused(&relative, "it was removed while the folder was packed");
+        let removed = || refused_entry(&relative, "it was removed while the folder was packed");
         match kind {
             EntryKind::Folder => entry(&mut archive, EntryType::Directory, 0o755, &format!("{name}/"), &[])?,
             EntryKind::File => {
                 let executable = folder.stat(&relative)?.ok_or_else(removed)?.mode & 0o100 != 0;
                 let read = folder.read(&relative, FileKind::ImageContent);
-                let bytes = read.map_err(|error| refused(&relative, &error.why()))?.ok_or_else(removed)?;
-                total.add(folder, &relative, &bytes).map_err(|error| refused(&relative, &error.why()))?;
+                let bytes = read.map_err(|error| refused_entry(&relative, &error.why()))?.ok_or_else(removed)?;
+                total.add(folder, &relative, &bytes).map_err(|error| refused_entry(&relative, &error.why()))?;
                 entry(&mut archive, EntryType::Regular, if executable { 0o755 } else { 0o644 }, &name, &bytes)?;
                 files.push((format!("/{name}"), bytes));
             }
             EntryKind::Link => {
                 let target = folder.link_target(&relative)?;
                 if !stays_inside(&relative, &target) {
-                    return Err(refused(&relative, "the link leads outside of the folder"));
+                    return Err(refused_entry(&relative, "the link leads outside of the folder"));
                 }
                 let mut header = header(EntryType::Symlink, 0o777, 0);
                 archive.append_link(&mut header, &name, &target)?;
             }
-            _ => return Err(refused(&relative, "it is not a file, folder or link")),
+            _ => return Err(refused_entry(&relative, "it is not a file, folder or link")),
         }
     }
     let tar = archive.into_inner()?;
     Ok(Layer { diff_id: Sha256::of(&tar), packed: gzip(&tar), files, left_out })
 }
 
-fn refused(path: &Path, reason: &str) -> io::Error {
+fn refused_entry(path: &Path, reason: &str) -> io::Error {
     io::Error::other(format!("{}: {reason}", path.display()))
 }
 

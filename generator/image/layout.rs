@@ -8,6 +8,9 @@ use super::Blobs;
 use super::build::Descriptor;
 use crate::files::{FileError, Folder, Reason, Root, random_suffix};
 
+/// The folder with one runtime configuration for each platform. It is not part of the OCI image layout.
+const RUNTIME_FOLDER: &str = "runtime";
+
 /// The files of an image layout.
 #[derive(Debug)]
 pub struct ImageLayout {
@@ -56,7 +59,7 @@ impl ImageLayout {
     }
 
     fn write_files(&self, folder: &Folder) -> Result<(), FileError> {
-        for subfolder in ["blobs/sha256", "runtime"] {
+        for subfolder in ["blobs/sha256", RUNTIME_FOLDER] {
             folder.make_folder(subfolder, 0o755)?;
         }
         for (digest, bytes) in &self.blobs.0 {

@@ -17,7 +17,7 @@ use crate::artifact::{Sha256, json};
 pub const EPOCH: &str = "1970-01-01T00:00:00Z";
 
 /// The media type of manifests.
-pub const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+pub const IMAGE_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
 /// Blobs by digest.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -136,7 +136,7 @@ impl<'a> ImageService<'a> {
         }
         let name = self.image.name();
         let tag = self.image.tag.as_deref().unwrap_or(DEFAULT_TAG);
-        let (image, index) = build::index(&mut blobs, &images, tag, &format!("{name}:{tag}"), &annotations)?;
+        let (image, index) = build::write_index(&mut blobs, &images, tag, &format!("{name}:{tag}"), &annotations)?;
         let base = self.layout.base.as_ref().map(ImageName::new);
         let materials = Materials::new(&self.image, base.as_ref(), layer);
         files.insert("index.json".into(), index);

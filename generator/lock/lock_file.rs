@@ -57,7 +57,7 @@ impl Lock {
         let unusable = |error: FileError| match Diagnostic::from(error) {
             finding if finding.code == Code::NotPlain => Diagnostic::error(Code::Lock, FieldPath::root())
                 .message(format!("{FILE} is not a regular file"))
-                .hint("replace it by a regular file, or delete it and run `nself lock`"),
+                .hint("replace it with a regular file, or delete it and run `nself lock`"),
             finding => finding,
         };
         match Root::project(project).read(FILE, FileKind::Lock).map_err(unusable)? {

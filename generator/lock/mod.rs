@@ -1,5 +1,6 @@
-//! The file `nself.lock`: the digest of each image tag. It has one sorted line for each image, so that the pins of two
-//! branches merge line by line, and no digest of the whole file, which would conflict in every pull request.
+//! The file `nself.lock`: the digest of each image tag. It has one line for each image, sorted by name, so that git can
+//! merge the pins of two branches line by line. A digest of the whole file would conflict in every pull request, so there is
+//! none.
 //!
 //! The plan applies the pins. Generating files never contacts a registry; `nself lock` does.
 

@@ -44,7 +44,7 @@ impl StackImages {
     /// Returns a finding for each image without a pin and for each pin without an image.
     pub fn differences(&self, lock: &Lock) -> Vec<Diagnostic> {
         let differs = |message: String| Diagnostic::error(Code::LockDiffers, FieldPath::root()).message(message);
-        let missing = self.missing(lock).into_iter().map(|name| {
+        let missing = self.missing_images(lock).into_iter().map(|name| {
             let finding = differs(format!("`{name}` is not in {FILE}"));
             self.locate(&name, finding.hint("`nself lock` gets its digest from the registry"))
         });
@@ -55,7 +55,7 @@ impl StackImages {
         missing.chain(unused).collect()
     }
 
-    fn missing(&self, lock: &Lock) -> BTreeSet<String> {
+    fn missing_images(&self, lock: &Lock) -> BTreeSet<String> {
         self.0.keys().filter(|name| !lock.images.contains_key(*name)).cloned().collect()
     }
 }
@@ -100,7 +100,7 @@ pub fn update(
 ) -> Result<Lock, Vec<Diagnostic>> {
     let mut updated = lock.clone();
     updated.images.retain(|name, _| images.0.contains_key(name));
-    let mut to_resolve = images.missing(lock);
+    let mut to_resolve = images.missing_images(lock);
     to_resolve.extend(refresh);
     let mut findings = Vec::new();
     if !to_resolve.is_empty() {

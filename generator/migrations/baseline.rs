@@ -43,7 +43,7 @@ pub fn baseline(
     if !(1..=total).contains(&count) {
         return Err(vec![
             Diagnostic::error(Code::OutOfRange, definition.root())
-                .message(format!("--to {count}: the history has {}", words::count(total, "migration")))
+                .message(format!("`--to {count}` is not among the {} of the history", words::count(total, "migration")))
                 .expected(format!("a number from 1 to {total}")),
         ]);
     }
@@ -92,10 +92,11 @@ fn check_server(server: &Server, scratch: &Server, definition: &Definition) -> R
     let (server_version, scratch_version) = (server.query(version)?, scratch.query(version)?);
     // Refuses a pooler, a standby and a session with more rights than the database's owner. It comes before all statements
     // that read objects of the database, since those objects can run code.
-    server.query(&ledger::fill("@SESSION@"))?;
+    server.query(&ledger::insert_statements("@SESSION@"))?;
     check_session_role(server, definition)?;
     if server.query("SELECT pg_catalog.to_regclass('nself.ledger') IS NOT NULL;")?.trim() == "t"
-        && server.query(&ledger::fill("@TABLES@\nSELECT EXISTS (SELECT FROM nself.ledger);"))?.trim() == "t"
+        && server.query(&ledger::insert_statements("@TABLES@\nSELECT EXISTS (SELECT FROM nself.ledger);"))?.trim()
+            == "t"
     {
         return Err(vec![
             adoption_error(definition, "the server's ledger already has migrations".into())

@@ -5,7 +5,7 @@ use crate::database::history::{History, Migration};
 use crate::database::model::MigrationName;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::project::migrations;
-use crate::source::PlainDecoder;
+use crate::source::JsonDecoder;
 use crate::values::SqlIdent;
 
 /// The history of a database after a command added migrations.
@@ -39,23 +39,23 @@ pub struct Created {
     pub warnings: Vec<Diagnostic>,
 }
 
-/// Writes migrations for all changes of the selected definitions or, with `by_hand`, one empty migration for each
+/// Writes migrations for all changes of the selected definitions or, with `handwritten`, one empty migration for each
 /// database. `slug` is the word in the names of the migrations.
 ///
 /// # Errors
 /// NS105 for a malformed `slug`, the errors of reading and planning, NS804 if a file cannot be written. If the change
 /// of any database is refused, no file is written.
-pub fn create(selection: &Selection, slug: Option<&str>, by_hand: bool) -> Result<Created, Vec<Diagnostic>> {
+pub fn create(selection: &Selection, slug: Option<&str>, handwritten: bool) -> Result<Created, Vec<Diagnostic>> {
     let mut created = Created { databases: Vec::new(), warnings: Vec::new() };
     for definition in selection.definitions()? {
         let name = definition.name.clone();
         let mut history = selection.history(&name)?;
         let existing = history.migrations.len();
-        if by_hand {
+        if handwritten {
             let name = MigrationName::numbered(existing + 1, slug.unwrap_or("by_hand")).map_err(malformed_slug)?;
-            history.migrations.push(Migration::by_hand(name, &history.head));
+            history.migrations.push(Migration::handwritten(name, &history.snapshot));
         } else {
-            let old_schema = history.schema(&name, &PlainDecoder).map_err(|finding| vec![finding])?;
+            let old_schema = history.schema(&name, &JsonDecoder).map_err(|finding| vec![finding])?;
             let (groups, warnings) = definition.plan(&old_schema)?;
             created.warnings.extend(warnings);
             if !groups.is_empty() {

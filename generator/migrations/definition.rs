@@ -58,7 +58,7 @@ impl Definition {
 
     /// Returns a warning for each allowance whose object is neither in the definition nor in the older schema.
     pub(super) fn stale_allowances(&self, old: &Schema) -> Vec<Diagnostic> {
-        self.locate(allow::unknown(old, &self.schema, &self.root()))
+        self.locate(allow::unknown_objects(old, &self.schema, &self.root()))
     }
 
     /// Adds file and line to findings about the definition.

@@ -18,7 +18,7 @@ use crate::files::{real_path, stat_target};
 use crate::path;
 use crate::project::migrations;
 use crate::server::Server;
-use crate::source::PlainDecoder;
+use crate::source::JsonDecoder;
 use crate::values::{Checked, SqlIdent};
 
 /// The planned migrations of each database.
@@ -66,7 +66,7 @@ pub fn pending(selection: &Selection) -> Result<Diff, Vec<Diagnostic>> {
     let mut diff = Diff::default();
     for definition in selection.definitions()? {
         let mut history = selection.history(&definition.name)?;
-        let old_schema = history.schema(&definition.name, &PlainDecoder).map_err(|finding| vec![finding])?;
+        let old_schema = history.schema(&definition.name, &JsonDecoder).map_err(|finding| vec![finding])?;
         let (groups, warnings) = definition.plan(&old_schema)?;
         let existing = history.migrations.len();
         history.extend("change", &groups, &definition.schema).map_err(internal_error)?;
@@ -89,7 +89,7 @@ pub fn between(from: &Side, to: &Side, scratch_url: Option<&str>) -> Result<Diff
         _ => {}
     }
     let (groups, warnings) = new.plan_from(&old.schema)?;
-    let mut history = History { head: snapshot::objects(&old.schema), ..History::default() };
+    let mut history = History { snapshot: snapshot::objects(&old.schema), ..History::default() };
     history.extend("change", &groups, &new.schema).map_err(internal_error)?;
     Ok(Diff { databases: vec![(new.name, history.migrations)], warnings })
 }
@@ -125,9 +125,9 @@ struct DiffSchema {
     server: Option<ServerSpelling>,
 }
 
-/// The properties of a server that decide how it reads and prints SQL.
+/// The properties by which a server reads and prints SQL.
 struct ServerSpelling {
-    /// Settings that decide how it reads text such as dates.
+    /// Settings by which the server reads text such as dates.
     settings: InputSettings,
     /// Rights that follow from the access of services, which do not count as differences.
     default_rights: ServiceRights,
@@ -140,7 +140,7 @@ impl DiffSchema {
             Side::Empty => Ok(plain(SqlIdent::wrap("empty".into()), Schema::default())),
             Side::Migrations(selection) => {
                 let name = single(selection)?.name;
-                let schema = selection.history(&name)?.schema(&name, &PlainDecoder).map_err(|finding| vec![finding])?;
+                let schema = selection.history(&name)?.schema(&name, &JsonDecoder).map_err(|finding| vec![finding])?;
                 Ok(plain(name, schema))
             }
             Side::Stack(selection) => {
@@ -187,7 +187,7 @@ fn read_folder(path: &Path) -> Result<(SqlIdent, Schema), Vec<Diagnostic>> {
     let project = path.parent().filter(|db| db.file_name().is_some_and(|name| name == "db")).and_then(Path::parent);
     let project = project.ok_or_else(|| wrong_folder(format!("{} is not in a folder `db`", path.display())))?;
     let history = History::read(&name, &migrations::read(project, &name)?)?;
-    let schema = history.schema(&name, &PlainDecoder).map_err(|finding| vec![finding])?;
+    let schema = history.schema(&name, &JsonDecoder).map_err(|finding| vec![finding])?;
     Ok((name, schema))
 }
 

@@ -49,7 +49,7 @@ fn script(
     if last > total {
         return Err(vec![
             Diagnostic::error(Code::OutOfRange, FieldPath::root())
-                .message(format!("--to {last}: the history has {}", words::count(total, "migration")))
+                .message(format!("`--to {last}` is not among the {} of the history", words::count(total, "migration")))
                 .expected(format!("a number from 0 to {total}")),
         ]);
     }
@@ -67,7 +67,7 @@ fn script(
     if !findings.is_empty() {
         return Err(findings);
     }
-    let mut text = ledger::fill(HEAD);
+    let mut text = ledger::insert_statements(HEAD);
     for (number, migration, line) in reverted {
         write_step(&mut text, *number, migration, line);
     }
@@ -124,7 +124,7 @@ mod tests {
         let mut history = History::default();
         for (slug, down) in [("init", None), ("mail", Some("DROP TABLE mail;")), ("phone", Some("DROP TABLE phone;"))] {
             let name = MigrationName::numbered(history.migrations.len() + 1, slug).unwrap();
-            let mut migration = Migration::by_hand(name, &history.head);
+            let mut migration = Migration::handwritten(name, &history.snapshot);
             migration.down = down.map(str::to_owned);
             history.migrations.push(migration);
         }

@@ -177,7 +177,7 @@ mod tests {
     fn migrations() -> Vec<Migration> {
         let migration = |number, slug: &str, down: Option<&str>| {
             let name = MigrationName::numbered(number, slug).unwrap();
-            let mut migration = Migration::by_hand(name, &History::default().head);
+            let mut migration = Migration::handwritten(name, &History::default().snapshot);
             (migration.up, migration.down) = (format!("up of {slug};\n"), down.map(str::to_owned));
             migration
         };

@@ -1,5 +1,5 @@
 //! Moves the migrations of this branch behind those that a different branch added. The migrations of the base stay
-//! unchanged; planned migrations are planned again; hand-written ones keep their SQL.
+//! unchanged; migrations that nself generated are generated again; hand-written ones keep their SQL.
 
 use super::create::{Created, NewMigrations};
 use super::definition::{Definition, Selection};
@@ -9,13 +9,13 @@ use crate::database::model::MigrationName;
 use crate::database::snapshot;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::project::migrations;
-use crate::source::PlainDecoder;
+use crate::source::JsonDecoder;
 
 /// Rewrites the migrations of the selected databases so that the migrations of `base`, a git revision, come first.
 ///
 /// # Errors
-/// The errors of reading and planning; NS804 with the message of git, or if a file cannot be written. If the change
-/// of any database cannot be planned, no file is written.
+/// The errors of reading and planning; NS804 if git fails (with its message) or a file cannot be written. If the change of
+/// any database cannot be planned, no file is written.
 pub fn rebase(selection: &Selection, base: &str) -> Result<Created, Vec<Diagnostic>> {
     let revision = Revision { project: selection.project(), name: base };
     let mut created = Created { databases: Vec::new(), warnings: Vec::new() };
@@ -37,27 +37,29 @@ pub fn rebase(selection: &Selection, base: &str) -> Result<Created, Vec<Diagnost
 
 fn rebase_database(
     definition: &Definition,
-    mut history: History,
+    base_history: History,
     branch: &History,
 ) -> Result<(NewMigrations, Vec<Diagnostic>), Vec<Diagnostic>> {
-    let branch_migrations = added_migrations(&history, branch);
-    let existing = history.migrations.len();
-    let base_schema = history.schema(&definition.name, &PlainDecoder).map_err(|finding| vec![finding])?;
-    let (groups, warnings) = definition.plan(&base_schema)?;
-    if !groups.is_empty() {
-        let planned = branch_migrations.iter().find(|migration| !migration.plan.by_hand);
-        let slug = planned.map_or("change", |migration| migration.name.slug());
-        history.extend(slug, &groups, &definition.schema).map_err(malformed_name)?;
+    let branch_migrations = added_migrations(&base_history, branch);
+    let existing = base_history.migrations.len();
+    let base_schema = base_history.schema(&definition.name, &JsonDecoder).map_err(|finding| vec![finding])?;
+    let mut rebased = base_history;
+    let (step_groups, warnings) = definition.plan(&base_schema)?;
+    if !step_groups.is_empty() {
+        let generated = branch_migrations.iter().find(|migration| !migration.is_handwritten());
+        let slug = generated.map_or("change", |migration| migration.name.slug());
+        rebased.extend(slug, &step_groups, &definition.schema).map_err(malformed_name)?;
     }
-    for migration in branch_migrations.iter().filter(|migration| migration.plan.by_hand) {
+    for migration in branch_migrations.iter().filter(|migration| migration.is_handwritten()) {
         let mut renumbered = (*migration).clone();
-        let number = history.migrations.len() + 1;
+        let number = rebased.migrations.len() + 1;
         renumbered.name = MigrationName::numbered(number, migration.name.slug()).map_err(malformed_name)?;
-        renumbered.plan.from = snapshot::Digests::of(&history.head).root();
+        // The effects of handwritten SQL are unknown, so the schema counts as unchanged.
+        renumbered.plan.from = snapshot::Digests::of(&rebased.snapshot).root();
         renumbered.plan.to = renumbered.plan.from;
-        history.migrations.push(renumbered);
+        rebased.migrations.push(renumbered);
     }
-    Ok((NewMigrations::new(definition.name.clone(), history, existing), warnings))
+    Ok((NewMigrations::new(definition.name.clone(), rebased, existing), warnings))
 }
 
 /// Returns the migrations of the branch that the base does not have.
@@ -78,7 +80,7 @@ mod tests {
 
     fn migration(number: usize, slug: &str, up: &str) -> Migration {
         let mut migration =
-            Migration::by_hand(MigrationName::numbered(number, slug).unwrap(), &History::default().head);
+            Migration::handwritten(MigrationName::numbered(number, slug).unwrap(), &History::default().snapshot);
         migration.up = up.to_owned();
         migration
     }

@@ -42,8 +42,8 @@ fn extends_sum(history: &History, files: &HistoryFiles) -> bool {
     let text = files.get(SUM_FILE).map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default();
     let recorded = SumLine::parse(&text).unwrap_or_default();
     let current = history.sum();
-    let by_hand_at_end = history.migrations.iter().rev().take_while(|migration| migration.plan.by_hand).count();
-    let fixed = (history.migrations.len() - by_hand_at_end).min(recorded.len());
+    let handwritten_at_end = history.migrations.iter().rev().take_while(|migration| migration.is_handwritten()).count();
+    let fixed = (history.migrations.len() - handwritten_at_end).min(recorded.len());
     recorded.get(..fixed) == current.get(..fixed) && recorded.len() <= current.len()
 }
 
@@ -57,7 +57,7 @@ mod tests {
         let mut history = History::default();
         for (index, text) in texts.iter().enumerate() {
             let name = MigrationName::numbered(index + 1, "by_hand").unwrap();
-            let mut migration = Migration::by_hand(name, &history.head);
+            let mut migration = Migration::handwritten(name, &history.snapshot);
             migration.up = (*text).to_owned();
             // The first migration counts as planned by nself.
             migration.plan.by_hand = index > 0;

@@ -65,7 +65,7 @@ pub fn status(selection: &Selection, url: Option<&str>) -> Result<Vec<DatabaseSt
         statuses.push(DatabaseStatus {
             migrations: sum.len(),
             last: sum.last().map(|line| line.name.to_string()),
-            changes_without_migration: history.head != snapshot::objects(&definition.schema),
+            changes_without_migration: history.snapshot != snapshot::objects(&definition.schema),
             server: ledger.map(|rows| ServerStatus::new(&rows, &sum)),
             database: definition.name,
         });
@@ -127,7 +127,7 @@ mod tests {
         let mut history = History::default();
         for (index, slug) in slugs.iter().enumerate() {
             let name = MigrationName::numbered(index + 1, slug).unwrap();
-            history.migrations.push(Migration::by_hand(name, &history.head));
+            history.migrations.push(Migration::handwritten(name, &history.snapshot));
         }
         history.sum()
     }

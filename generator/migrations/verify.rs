@@ -6,7 +6,7 @@ use super::revision::Revision;
 use crate::database::history::{History, check_extends};
 use crate::database::snapshot;
 use crate::diagnostic::{Code, Diagnostic};
-use crate::source::PlainDecoder;
+use crate::source::JsonDecoder;
 
 /// The result of a check without errors.
 #[derive(Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub fn verify(selection: &Selection, base: Option<&str>) -> Result<Verified, Vec
             }
         };
         verified.migrations += history.migrations.len();
-        let last_schema = history.schema(name, &PlainDecoder).map_err(|finding| vec![finding])?;
+        let last_schema = history.schema(name, &JsonDecoder).map_err(|finding| vec![finding])?;
         verified.warnings.extend(definition.stale_allowances(&last_schema));
         errors.extend(missing_migration(&definition, &history));
         if let Some(base) = &base {
@@ -46,7 +46,7 @@ pub fn verify(selection: &Selection, base: Option<&str>) -> Result<Verified, Vec
 }
 
 fn missing_migration(definition: &Definition, history: &History) -> Vec<Diagnostic> {
-    if history.head == snapshot::objects(&definition.schema) {
+    if history.snapshot == snapshot::objects(&definition.schema) {
         return Vec::new();
     }
     definition.locate(vec![

@@ -40,7 +40,7 @@ pub struct Renderer<'a> {
     /// Refuses images without a digest.
     pub frozen: bool,
     /// Set if reading the stack or the project gave an error. Backends must not render such a plan.
-    pub is_refused: bool,
+    pub has_errors: bool,
 }
 
 impl Renderer<'_> {
@@ -54,12 +54,12 @@ impl Renderer<'_> {
         // Only the plan is needed from here on; freeing the stack early saves memory.
         drop(environment.stack);
         if self.frozen {
-            findings.extend(unpinned(&plan));
+            findings.extend(unpinned_images(&plan));
         }
         let digests = PlanDigests::of(&plan);
         let mut artifacts = Artifacts::default();
         let mut upgrade_warnings = Vec::new();
-        if !self.is_refused {
+        if !self.has_errors {
             let has_error = findings.iter().any(Diagnostic::is_error);
             match backend::generate(&plan, &digests, Reusable::under(self.previous, environment.name.as_str())) {
                 Ok(files) => {
@@ -147,7 +147,7 @@ fn follows(finding: &Diagnostic, refused: &FieldPath) -> bool {
 }
 
 /// Returns an error for each image without a digest.
-fn unpinned(plan: &Plan) -> Vec<Diagnostic> {
+fn unpinned_images(plan: &Plan) -> Vec<Diagnostic> {
     let unpinned = plan.images().filter(|(_, image)| !image.as_str().contains('@'));
     let findings = unpinned.map(|(field, image)| {
         Diagnostic::error(Code::Unpinned, field)

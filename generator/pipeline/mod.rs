@@ -23,7 +23,7 @@ use crate::lock::Lock;
 use crate::path;
 use crate::plan::domains;
 use crate::project::ProjectReader;
-use crate::source::{self, Environment, EvaluationRequest, Guard};
+use crate::source::{self, Environment, EvaluationRequest, Evaluator};
 use crate::store::{self, Cache, Changes, PreviousOutputs, Stamp, Watch};
 use environment::{Rendered, Renderer};
 
@@ -37,8 +37,8 @@ pub struct Request {
     pub stack: PathBuf,
     /// Folders outside of the project that the stack may import from.
     pub allow_imports: Vec<PathBuf>,
-    /// How the stack is evaluated: in a limited child process, or in this process.
-    pub guard: Guard,
+    /// The process that evaluates the stack: a limited child process, or this process.
+    pub evaluator: Evaluator,
     /// Names of the environments to generate; all if empty.
     pub environments: Vec<String>,
     /// The output folder; `deploy` beside the stack file by default.
@@ -46,20 +46,20 @@ pub struct Request {
     /// Refuses images that are not pinned by a digest.
     pub frozen: bool,
     /// Digests of images instead of those in nself.lock.
-    pub lock: Option<Lock>,
+    pub pins: Option<Lock>,
 }
 
 impl Request {
     /// Returns a request for all environments of a stack, with the default output folder and the project's nself.lock.
-    pub fn new(stack: impl Into<PathBuf>, guard: Guard) -> Self {
+    pub fn new(stack: impl Into<PathBuf>, evaluator: Evaluator) -> Self {
         Request {
             stack: stack.into(),
             allow_imports: Vec::new(),
-            guard,
+            evaluator,
             environments: Vec::new(),
             out: None,
             frozen: false,
-            lock: None,
+            pins: None,
         }
     }
 
@@ -85,7 +85,7 @@ impl Request {
             stack: self.stack.clone(),
             allow_imports: self.allow_imports.clone(),
             cache: self.stack_folder().join(".nself"),
-            guard: self.guard.clone(),
+            evaluator: self.evaluator.clone(),
         }
     }
 
@@ -93,8 +93,8 @@ impl Request {
         self.stack.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
     }
 
-    /// Returns the digest that names the stamp of this request. It includes the path of the program, so that different
-    /// programs use different stamps.
+    /// Returns a digest of the request. It is the file name of the stamp, the record of the last run of this request. It
+    /// includes the path of the program, so that different programs use different stamps.
     fn digest(&self, out: &Root) -> Digest {
         let program = std::env::current_exe().ok();
         let text = format!(
@@ -125,7 +125,7 @@ pub struct Output {
     selected: Option<BTreeSet<String>>,
     previous: PreviousOutputs,
     /// The writers' lock. While it is held, no other run writes.
-    lock: Option<File>,
+    writers_lock: Option<File>,
 }
 
 impl Output {
@@ -164,7 +164,7 @@ pub fn generate(request: &Request) -> Result<Output, Findings> {
     generate_from(request, None)
 }
 
-/// Like [`generate`]; files that the stamp proves unchanged are not rendered again if their inputs are the same.
+/// Like [`generate`], but reuses files of the previous run if neither they nor their inputs changed.
 fn generate_from(request: &Request, stamp: Option<Stamp>) -> Result<Output, Findings> {
     let (project, out) = (request.project(), request.output_folder());
     let cache = Cache::new(&project);
@@ -182,20 +182,20 @@ fn generate_from(request: &Request, stamp: Option<Stamp>) -> Result<Output, Find
     let mut reader = ProjectReader {
         project: &project,
         out: out.path(),
-        lock: request.lock.as_ref(),
+        lock: request.pins.as_ref(),
         frozen: request.frozen,
-        inputs: watches,
+        watches,
         findings: loaded.findings,
     };
     let files = reader.read(&loaded.environments)?;
-    let (watches, mut findings) = (reader.inputs, reader.findings);
+    let (watches, mut findings) = (reader.watches, reader.findings);
     findings.extend(unknown_environments(&request.environments, &loaded.environments));
     let selected: Option<BTreeSet<String>> =
         (!request.environments.is_empty()).then(|| request.environments.iter().cloned().collect());
-    let is_refused = findings.iter().any(Diagnostic::is_error);
+    let has_errors = findings.iter().any(Diagnostic::is_error);
     // Take the writers' lock now, so files found unchanged cannot change before they are compared.
-    let lock = stamp.as_ref().and_then(|_| cache.lock());
-    let stamp = stamp.filter(|_| lock.is_some());
+    let writers_lock = stamp.as_ref().and_then(|_| cache.lock());
+    let stamp = if writers_lock.is_some() { stamp } else { None };
     let previous = stamp.map(|stamp| PreviousOutputs::from_stamp(&out, stamp)).unwrap_or_default();
     let is_selected = |environment: &Environment| {
         selected.as_ref().is_none_or(|selected| selected.contains(environment.name.as_str()))
@@ -203,7 +203,7 @@ fn generate_from(request: &Request, stamp: Option<Stamp>) -> Result<Output, Find
     let environments: Vec<Environment> = loaded.environments.into_iter().filter(is_selected).collect();
     findings.extend(shared_domains(&environments));
     let renderer =
-        Renderer { files: &files, previous: &previous.outputs, out: &out, frozen: request.frozen, is_refused };
+        Renderer { files: &files, previous: &previous.outputs, out: &out, frozen: request.frozen, has_errors };
     let mut artifacts = Artifacts::default();
     let (mut plans, mut upgrade_warnings) = (Vec::new(), Vec::new());
     for rendered in renderer.render_all(environments) {
@@ -218,7 +218,7 @@ fn generate_from(request: &Request, stamp: Option<Stamp>) -> Result<Output, Find
         return Err(findings);
     }
     let upgrade_warnings = diagnostic::merge(upgrade_warnings);
-    Ok(Output { artifacts, plans, findings, upgrade_warnings, watches, selected, previous, lock })
+    Ok(Output { artifacts, plans, findings, upgrade_warnings, watches, selected, previous, writers_lock })
 }
 
 /// Returns findings about environments that share a domain, at the field of one of them.

@@ -1,4 +1,4 @@
-//! Finds the field of the stack that decided a generated file, or one line of it.
+//! Finds the field of the stack from which a generated file, or one line of it, comes.
 
 use std::path::Path;
 
@@ -42,7 +42,7 @@ pub struct Provenance {
     pub on_disk: FileOnDisk,
 }
 
-/// Generates the files of a request, and returns what decided one of them, or one of its lines (from 1).
+/// Generates the files of a request, and returns the field from which one of them, or one of its lines (from 1), comes.
 ///
 /// # Errors
 /// A stack that cannot be generated, and a file or line that it does not generate.
@@ -87,7 +87,7 @@ fn path_below(file: &str, out: &Path) -> String {
     }
 }
 
-/// Returns the field that decided a file, or one of its lines (index and all lines), with its place.
+/// Returns the field from which a file, or one of its lines (index and all lines), comes, with the place of the field.
 fn deciding_field(
     output: &Output,
     (backend, path): (Backend, &str),

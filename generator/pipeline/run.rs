@@ -40,7 +40,7 @@ pub fn run(request: &Request, mode: Mode, saved_report: fn(&Report) -> String) -
     // The stamp file is created before any input is read, so that a change during the run is younger than the stamp.
     let stamp_writer = StampWriter::begin(&stamp_file);
     let output = generate_from(request, stamp).map_err(diagnostic::merge)?;
-    let writers_lock = if mode == Mode::Check || output.lock.is_some() { None } else { cache.lock() };
+    let writers_lock = if mode == Mode::Check || output.writers_lock.is_some() { None } else { cache.lock() };
     let changes = store::compare(&out, &output.artifacts, output.selected.as_ref(), &output.previous)?;
     let report = Report { output, changes, out };
     finish(&cache, &project, mode, &report)?;

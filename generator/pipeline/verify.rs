@@ -42,7 +42,7 @@ pub fn verify(request: &Request, options: VerifyOptions) -> Result<Verification,
     let out = request.output_folder();
     let cache = Cache::new(&request.project());
     let lock = if options.repair { cache.lock() } else { None };
-    let manifest = Manifest::read(&out).and_then(Manifest::settled).map_err(|finding| vec![finding])?;
+    let manifest = Manifest::read(&out).and_then(Manifest::without_conflicts).map_err(|finding| vec![finding])?;
     if manifest.files.is_empty() {
         return Err(vec![no_files(request)]);
     }

@@ -157,14 +157,14 @@ impl Addresses {
     ///
     /// # Errors
     /// The service or its port does not exist in this environment.
-    pub fn inside(
+    pub fn url_inside_stack(
         &self,
         address: &ServiceAddress,
         (stack, roster): (&Stack, &Roster),
         path: &FieldPath,
     ) -> Result<String, Diagnostic> {
         let name = &address.service;
-        let target = roster.get(name).ok_or_else(|| missing(name, stack, roster, &path.key("service")))?;
+        let target = roster.get(name).ok_or_else(|| missing_service(name, stack, roster, &path.key("service")))?;
         let port = port(&target.service, &address.port, &path.key("port")).map_err(|finding| {
             let message = finding.message.replacen("the service", &format!("`{name}`"), 1);
             finding.message(message)
@@ -230,7 +230,7 @@ pub fn port(service: &stack::Service, name: &Option<PortName>, path: &FieldPath)
 
 /// Returns the finding for a name that is not a service of the environment: at the field that excludes the service, if
 /// the stack declares it, else at `path`.
-pub fn missing(name: &ServiceName, stack: &Stack, roster: &Roster, path: &FieldPath) -> Diagnostic {
+pub fn missing_service(name: &ServiceName, stack: &Stack, roster: &Roster, path: &FieldPath) -> Diagnostic {
     if let Some(service) = stack.services.get(name) {
         return excluded_service(name, service, path);
     }

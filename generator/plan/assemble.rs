@@ -56,7 +56,10 @@ impl Service {
             origin: planned.path.clone(),
             image: declared.image.clone(),
             build: declared.build.clone(),
-            image_of: planned.process_of().filter(|_| declared.build.is_some() && declared.image.is_none()).cloned(),
+            image_builder: planned
+                .process_of()
+                .filter(|_| declared.build.is_some() && declared.image.is_none())
+                .cloned(),
             bases: BTreeMap::new(),
             layout: declared.layout.clone(),
             entrypoint: declared.entrypoint.clone(),
@@ -100,7 +103,7 @@ impl Service {
             stop_grace: declared.stop_grace.unwrap_or(Duration(30_000)),
             stop_signal: declared.stop_signal.clone(),
             shm_size: declared.shm_size,
-            one_shot: declared.run == Run::Once,
+            is_job: declared.run == Run::Once,
             schedule: declared.schedule.clone(),
             compose: declared.compose.clone(),
             kubernetes: declared.kubernetes.clone(),
@@ -143,7 +146,7 @@ impl Service {
             }
             Addition::Unpublish(port) => self.publish.retain(|publish| publish.container_port != *port),
             Addition::ReachesHost => self.reaches_host = true,
-            Addition::OneShot => self.one_shot = true,
+            Addition::OneShot => self.is_job = true,
         }
     }
 
@@ -157,7 +160,7 @@ impl Service {
         if let Some(base) = self.layout.as_mut().and_then(|layout| layout.base.as_mut()) {
             *base = lock.pin(base);
         }
-        let path = self.build.as_ref().map(dockerfile::dockerfile);
+        let path = self.build.as_ref().map(dockerfile::path);
         let text = path.and_then(|path| inputs.files.dockerfiles.get(&path)?.as_ref());
         self.bases = text.map(|text| dockerfile::bases(text, lock)).unwrap_or_default();
     }

@@ -7,8 +7,8 @@ use crate::lock::{ImageName, Lock};
 use crate::stack::Build;
 use crate::values::{Checked, ImageRef, ServiceName};
 
-/// Returns the base images of a Dockerfile by the names that it uses, with the digest of the lock where there is one. A
-/// name without a tag has no image, since a lock cannot pin it. Names of earlier stages, `scratch` and names with
+/// Returns the base images of a Dockerfile by the names that it uses, with the digest of the lock where there is one. The
+/// value is `None` for a name without a tag, because a lock cannot pin it. Names of earlier stages, `scratch` and names with
 /// arguments are left out.
 pub fn bases(dockerfile: &str, lock: &Lock) -> BTreeMap<String, Option<ImageRef>> {
     let mut stages = BTreeSet::from(["scratch"]);
@@ -50,8 +50,9 @@ pub fn user(dockerfile: &str) -> Option<&str> {
 /// of a name: without Docker Hub's host, its `library/` and the tag `latest`.
 pub fn contexts(bases: &BTreeMap<String, Option<ImageRef>>) -> BTreeMap<String, String> {
     let locked = bases.iter().filter_map(|(name, image)| Some((name, image.as_ref()?)));
-    let locked = locked.filter(|(name, image)| *name != image.as_str());
-    locked.map(|(name, image)| (short_name(name), format!("docker-image://{image}"))).collect()
+    // A name that already has its digest needs no context.
+    let replaced = locked.filter(|(name, image)| *name != image.as_str());
+    replaced.map(|(name, image)| (short_name(name), format!("docker-image://{image}"))).collect()
 }
 
 fn short_name(name: &str) -> String {
@@ -68,15 +69,15 @@ fn short_name(name: &str) -> String {
 /// The variable with the tag of all images that an environment builds, for Compose and for builders.
 pub const IMAGE_TAG: &str = "IMAGE_TAG";
 
-/// Returns the name, without a tag, of the image that an environment builds for a service. Its further processes run the same
-/// image.
+/// Returns the name, without a tag, of the image that an environment builds for a service. A further process of a service
+/// uses the image of that service.
 pub fn image_name(plan: &Plan, name: &ServiceName) -> String {
-    let name = plan.services.get(name).and_then(|service| service.image_of.as_ref()).unwrap_or(name);
+    let name = plan.services.get(name).and_then(|service| service.image_builder.as_ref()).unwrap_or(name);
     format!("{}-{}-{name}", plan.project, plan.environment)
 }
 
 /// Returns the path of a build's Dockerfile, relative to the project.
-pub fn dockerfile(build: &Build) -> String {
+pub fn path(build: &Build) -> String {
     let name = build.dockerfile.as_ref().map_or("Dockerfile", |name| name.as_str());
     format!("{}/{name}", build.context)
 }

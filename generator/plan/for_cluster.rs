@@ -8,7 +8,7 @@ use super::aspect::ingress::{CERTIFICATE, CERTIFICATE_KEY};
 use super::model::{Cluster, Monitoring, NameServer, Peers, Plan, Platform, Resolver, Service, Upstream, VolumeMount};
 use super::network::{PRIVATE, PRIVATE_V6};
 use super::service_names::{ACME, VOLUME_OWNER, service_name};
-use crate::stack::{ClusterEdge, ClusterRead, IpFamilies, Replacement, TlsMode};
+use crate::stack::{ClusterEdge, ClusterRight, IpFamilies, Replacement, TlsMode};
 use crate::values::{Checked, Cidr, Host, ServiceName};
 
 /// The same plan without the services that a cluster replaces: fsGroup hands over volumes, cert-manager obtains
@@ -71,7 +71,7 @@ pub fn cluster(plan: &Plan) -> Plan {
 /// same metrics.
 fn watch_cluster(monitoring: &Monitoring, plan: &Plan, cluster: &Cluster) -> Monitoring {
     let replacement = |name: &ServiceName| plan.services.get(name)?.on_clusters.replaced_by;
-    let reads_nodes = |service: &Arc<Service>| service.on_clusters.reads.contains(&ClusterRead::Nodes);
+    let reads_nodes = |service: &Arc<Service>| service.on_clusters.reads.contains(&ClusterRight::Nodes);
     let scrapes_kubelets = plan.services.values().any(reads_nodes);
     let stays = |name: &ServiceName| match replacement(name) {
         None => true,
@@ -85,7 +85,7 @@ fn watch_cluster(monitoring: &Monitoring, plan: &Plan, cluster: &Cluster) -> Mon
     monitoring.programs.retain(|_, endpoint| replacement(&endpoint.service).is_none());
     monitoring.platform = Platform::Cluster {
         namespace: cluster.namespace.clone(),
-        services: name_server(cluster).services,
+        services: name_server(cluster).service_domain,
         only_ipv6: cluster.settings.ip_families == Some(IpFamilies::Ipv6),
         scrapes_kubelets,
     };
@@ -109,7 +109,7 @@ fn name_server(cluster: &Cluster) -> NameServer {
     let domain = or(&dns.domain, "cluster.local");
     NameServer {
         host: format!("{}.{}.svc.{domain}", or(&dns.service, "kube-dns"), or(&dns.namespace, "kube-system")),
-        services: format!("{}.svc.{domain}", cluster.namespace),
+        service_domain: format!("{}.svc.{domain}", cluster.namespace),
         ip_families: cluster.settings.ip_families.unwrap_or(IpFamilies::Ipv4),
     }
 }

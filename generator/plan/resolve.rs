@@ -29,7 +29,7 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
     let inputs = Inputs::new(name, stack, files);
     let mut outcome = Outcome::default();
     let mut roster = outcome.collect(roster(stack, inputs.profile));
-    outcome.findings.extend(rules::declared(inputs, &roster));
+    outcome.findings.extend(rules::check_declarations(inputs, &roster));
     let addresses = outcome.collect(Addresses::plan(inputs, &roster));
     let server = outcome.collect(databases::plan(stack, &roster));
     let definitions = outcome.collect(definitions::plan(stack, &server));
@@ -71,7 +71,7 @@ pub fn resolve(name: &EnvironmentName, stack: &Stack, files: &ProjectFiles) -> (
         monitoring: (!monitoring.programs.is_empty()).then_some(monitoring),
         ..Plan::new(inputs, addresses.domain(), proxy.ingress, server, graphql)
     };
-    outcome.findings.extend(rules::planned(inputs, &roster, &plan));
+    outcome.findings.extend(rules::check_plan(inputs, &roster, &plan));
     (plan, join_excluded_services(at_services(outcome.findings, &roster)))
 }
 

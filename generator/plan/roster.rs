@@ -124,7 +124,9 @@ fn add_processes(roster: &mut Roster, profile: Profile) -> Vec<Diagnostic> {
             if let Some(reason) = ServiceName::refusal(&name) {
                 findings.push(
                     Diagnostic::error(Code::BadName, path)
-                        .message(format!("the process would have the service name `{name}`: {reason}"))
+                        .message(format!(
+                            "the process would run as the service `{name}`, which is not a valid name: {reason}"
+                        ))
                         .hint("give the process or its service a shorter name"),
                 );
                 continue;

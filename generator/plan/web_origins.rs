@@ -1,4 +1,5 @@
-//! The web pages of a stack as browsers see them: where sign-in may redirect, and which origins may call the API.
+//! Addresses of a stack's web pages in the browser: the allowed targets of redirects after sign-in, and the origins that may
+//! call the API.
 
 use std::collections::BTreeSet;
 

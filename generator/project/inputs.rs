@@ -26,7 +26,7 @@ pub struct ProjectReader<'a> {
     pub lock: Option<&'a Lock>,
     /// Refuses Dockerfiles that cannot be read, because their base images cannot be checked.
     pub frozen: bool,
-    pub inputs: Vec<Watch>,
+    pub watches: Vec<Watch>,
     pub findings: Vec<Diagnostic>,
 }
 
@@ -56,27 +56,22 @@ impl ProjectReader<'_> {
         // A path that was refused while decoding must not be opened.
         let usable = |path: &ProjectPath| ProjectPath::refusal(path.as_str()).is_none();
         let builds = builds.filter(|build| usable(&build.context) && build.dockerfile.iter().all(usable));
-        let names: BTreeSet<String> = builds.map(dockerfile::dockerfile).collect();
+        let names: BTreeSet<String> = builds.map(dockerfile::path).collect();
         let mut files = BTreeMap::new();
         for name in names {
             match Root::project(self.project).read(&name, FileKind::Dockerfile) {
                 Ok(Some(bytes)) => {
-                    self.inputs.push(Watch::File(self.project.join(&name)));
+                    self.watches.push(Watch::File(self.project.join(&name)));
                     files.insert(name.clone(), Some(String::from_utf8_lossy(&bytes).into_owned()));
                 }
                 Ok(None) => {
-                    self.inputs.push(Watch::Absent(self.project.join(&name)));
+                    self.watches.push(Watch::Absent(self.project.join(&name)));
                     files.insert(name.clone(), None);
                 }
                 Err(error @ FileError { reason: Reason::TooLarge(_), .. }) => self.findings.push(error.into()),
                 // A link or a folder: nself does not read it, and the image builder may accept or refuse it.
+                Err(error) if self.frozen => self.findings.push(unchecked_base_images(&name, &error.why())),
                 Err(_) => {}
-            }
-            if self.frozen && !files.contains_key(&name) {
-                self.findings.push(
-                    Diagnostic::error(Code::Unpinned, path!("services"))
-                        .message(format!("`{name}` cannot be read, so its base images cannot be checked")),
-                );
             }
         }
         files
@@ -93,12 +88,12 @@ impl ProjectReader<'_> {
         for name in names {
             let file = match Root::project(self.project).read(&name, FileKind::ServiceFile) {
                 Ok(Some(bytes)) => {
-                    self.inputs.push(Watch::File(self.project.join(&name)));
+                    self.watches.push(Watch::File(self.project.join(&name)));
                     let text = String::from_utf8(bytes);
                     text.map_or_else(|_| SourceFile::Unusable("it is not text in UTF-8".to_owned()), SourceFile::Text)
                 }
                 Ok(None) => {
-                    self.inputs.push(Watch::Absent(self.project.join(&name)));
+                    self.watches.push(Watch::Absent(self.project.join(&name)));
                     SourceFile::Missing
                 }
                 Err(error) => SourceFile::Unusable(error.why()),
@@ -135,7 +130,7 @@ impl ProjectReader<'_> {
             path.push(part);
             match stat_path(&path) {
                 Err(_) => {
-                    self.inputs.push(Watch::Absent(path));
+                    self.watches.push(Watch::Absent(path));
                     return Some(
                         Diagnostic::warning(Code::NoSource, field)
                             .message(format!("`{source}` does not exist in the folder of the stack"))
@@ -152,7 +147,7 @@ impl ProjectReader<'_> {
                             .hint("replace the link by the file or folder, or mount the path to which the link points"),
                     );
                 }
-                Ok(_) => self.inputs.push(Watch::Plain(path.clone())),
+                Ok(_) => self.watches.push(Watch::Plain(path.clone())),
             }
         }
         None
@@ -162,7 +157,7 @@ impl ProjectReader<'_> {
     fn read_lock(&mut self) -> Lock {
         let path = self.project.join(lock::FILE);
         let read = self.lock.cloned().map_or_else(|| Lock::read(self.project), Ok);
-        self.inputs.push(if stat_path(&path).is_ok() { Watch::File(path) } else { Watch::Absent(path) });
+        self.watches.push(if stat_path(&path).is_ok() { Watch::File(path) } else { Watch::Absent(path) });
         read.unwrap_or_else(|finding| {
             self.findings.push(finding);
             Lock::default()
@@ -177,7 +172,7 @@ impl ProjectReader<'_> {
         match folder {
             Ok(Some(folder)) => self.read_snippet_folder(&folder),
             Ok(None) => {
-                self.inputs.push(Watch::Absent(self.project.join(nginx_snippets::FOLDER)));
+                self.watches.push(Watch::Absent(self.project.join(nginx_snippets::FOLDER)));
                 BTreeMap::new()
             }
             Err(error) => {
@@ -196,7 +191,7 @@ impl ProjectReader<'_> {
                 return snippets;
             }
         };
-        self.inputs.push(Watch::Folder(folder.path().to_owned()));
+        self.watches.push(Watch::Folder(folder.path().to_owned()));
         let mut total = Total::new(FileKind::Snippet);
         for entry in entries {
             let name = entry.name.to_string_lossy().into_owned();
@@ -214,7 +209,7 @@ impl ProjectReader<'_> {
             let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
             match text.filter(|text| is_snippet(&name, text)) {
                 Some(text) => {
-                    self.inputs.push(Watch::File(folder.path().join(&entry.name)));
+                    self.watches.push(Watch::File(folder.path().join(&entry.name)));
                     snippets.insert(name, text);
                 }
                 None => self.findings.push(unusable_snippet(&name)),
@@ -235,19 +230,26 @@ impl ProjectReader<'_> {
             let folder = migrations::folder(self.project, name);
             let files = migrations::read(self.project, name)?;
             if files.is_empty() {
-                self.inputs.push(Watch::Absent(folder.join("migrations")));
+                self.watches.push(Watch::Absent(folder.join("migrations")));
             }
             let folders: BTreeSet<PathBuf> =
                 files.keys().filter_map(|path| Some(folder.join(path).parent()?.to_owned())).collect();
             // A new migration adds a folder to the parent.
             let parents =
                 folders.iter().filter_map(|folder| Some(folder.parent()?.to_owned())).collect::<BTreeSet<_>>();
-            self.inputs.extend(folders.union(&parents).cloned().map(Watch::Folder));
-            self.inputs.extend(files.keys().map(|path| Watch::File(folder.join(path))));
+            self.watches.extend(folders.union(&parents).cloned().map(Watch::Folder));
+            self.watches.extend(files.keys().map(|path| Watch::File(folder.join(path))));
             databases.insert(name.clone(), files);
         }
         Ok(databases)
     }
+}
+
+/// Returns the finding for a Dockerfile that nself cannot read, while images must be pinned.
+fn unchecked_base_images(name: &str, reason: &str) -> Diagnostic {
+    Diagnostic::error(Code::Unpinned, path!("services"))
+        .message(format!("`{name}` cannot be read ({reason}), so its base images cannot be checked against nself.lock"))
+        .hint("make it a regular file that nself can read")
 }
 
 /// Returns the services of a stack, and the containers of its frontends.

@@ -33,7 +33,7 @@ impl Registry {
             (None, Some(tag)) => tag,
             (None, None) => "latest",
         };
-        let accept = [media::INDEX, media::DOCKER_LIST, media::MANIFEST, media::DOCKER_MANIFEST].join(", ");
+        let accept = [media::INDEX, media::DOCKER_LIST, media::IMAGE_MANIFEST, media::DOCKER_MANIFEST].join(", ");
         self.read(
             image,
             |repository| RegistryRequest {

@@ -111,12 +111,12 @@ impl Registry {
         let layer = self.push_blob(image, content)?;
         let empty = self.push_blob(image, b"{}")?;
         let manifest = writer::to_canonical(&json!({
-            "schemaVersion": 2, "mediaType": media::MANIFEST, "artifactType": artifact_type,
+            "schemaVersion": 2, "mediaType": media::IMAGE_MANIFEST, "artifactType": artifact_type,
             "config": { "mediaType": EMPTY, "digest": empty, "size": 2 },
             "layers": [{ "mediaType": artifact_type, "digest": layer, "size": content.len() }],
-            "subject": { "mediaType": media::MANIFEST, "digest": subject.digest, "size": subject.size },
+            "subject": { "mediaType": media::IMAGE_MANIFEST, "digest": subject.digest, "size": subject.size },
         }));
-        let is_tracked = self.push_manifest(image, None, media::MANIFEST, &manifest)?;
+        let is_tracked = self.push_manifest(image, None, media::IMAGE_MANIFEST, &manifest)?;
         let digest = Sha256::of(&manifest);
         if !is_tracked {
             let referrer = Referrer { digest: digest.clone(), artifact_type: artifact_type.to_owned() };
@@ -136,7 +136,7 @@ impl Registry {
         let mut entries = self.fallback_entries(image, &tag)?;
         if entries.iter().all(|entry| entry["digest"] != referrer.digest.as_str()) {
             entries.push(json!({
-                "mediaType": media::MANIFEST, "digest": referrer.digest, "size": size,
+                "mediaType": media::IMAGE_MANIFEST, "digest": referrer.digest, "size": size,
                 "artifactType": referrer.artifact_type,
             }));
         }

@@ -74,16 +74,17 @@ impl Registry {
     pub fn resolve(&self, reference: &ImageName) -> Result<Pin, Failure> {
         let manifest = self.manifest(reference)?;
         let platforms = match manifest.media_type.as_str() {
-            media::INDEX | media::DOCKER_LIST => index(reference, &manifest)?,
-            media::MANIFEST | media::DOCKER_MANIFEST => {
+            media::INDEX | media::DOCKER_LIST => platforms_of_index(reference, &manifest)?,
+            media::IMAGE_MANIFEST | media::DOCKER_MANIFEST => {
                 let Blob { digest } = parse::<SingleManifest>(reference, &manifest.bytes)?.config;
+                // The configuration of an image has the fields of a platform.
                 let config: Platform = parse(reference, &self.blob(reference, &digest)?)?;
                 config.name().map(|name| (name, manifest.digest.clone())).into_iter().collect()
             }
-            other => return Err(wrong(reference, &format!("`{other}` is not an image"))),
+            other => return Err(invalid_content(reference, &format!("`{other}` is not an image"))),
         };
         if platforms.is_empty() {
-            return Err(wrong(reference, "it has no image for Linux"));
+            return Err(invalid_content(reference, "it has no image for Linux"));
         }
         Ok(Pin { digest: manifest.digest, platforms })
     }
@@ -111,7 +112,7 @@ impl Registry {
     }
 }
 
-fn index(reference: &ImageName, manifest: &Manifest) -> Result<BTreeMap<String, Sha256>, Failure> {
+fn platforms_of_index(reference: &ImageName, manifest: &Manifest) -> Result<BTreeMap<String, Sha256>, Failure> {
     let mut platforms = BTreeMap::new();
     for entry in parse::<Index>(reference, &manifest.bytes)?.manifests {
         if let Some(name) = entry.platform.name() {
@@ -123,9 +124,9 @@ fn index(reference: &ImageName, manifest: &Manifest) -> Result<BTreeMap<String, 
 }
 
 fn parse<'a, T: Deserialize<'a>>(reference: &ImageName, bytes: &'a [u8]) -> Result<T, Failure> {
-    serde_json::from_slice(bytes).map_err(|error| wrong(reference, &error.to_string()))
+    serde_json::from_slice(bytes).map_err(|error| invalid_content(reference, &error.to_string()))
 }
 
-fn wrong(reference: &ImageName, reason: &str) -> Failure {
+fn invalid_content(reference: &ImageName, reason: &str) -> Failure {
     Failure::new(Code::RegistryContent, format!("{reference}: {reason}"))
 }

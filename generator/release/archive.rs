@@ -10,7 +10,7 @@ use tar::{Archive, Builder, EntryType};
 use super::ReleaseFiles;
 use crate::artifact::{ArtifactPath, Sha256};
 use crate::backend::Backend;
-use crate::image::MANIFEST;
+use crate::image::IMAGE_MANIFEST;
 use crate::image::layer::{entry, gzip};
 use crate::image::{Blobs, EPOCH};
 
@@ -39,7 +39,7 @@ pub fn pack(title: &str, files: &ReleaseFiles) -> io::Result<(Blobs, Sha256)> {
     let layer = blobs.add(layer);
     let (config, config_size) = blobs.add_json(&json!({ "created": EPOCH }));
     let manifest = json!({
-        "schemaVersion": 2, "mediaType": MANIFEST,
+        "schemaVersion": 2, "mediaType": IMAGE_MANIFEST,
         "config": { "mediaType": CONFIG, "digest": config, "size": config_size },
         "layers": [{ "mediaType": CONTENT, "digest": layer, "size": size }],
         "annotations": {

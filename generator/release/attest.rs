@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::attestation::{self, ENVELOPE, SigningKey};
 use super::pull::Fetched;
 use super::record::Release;
-use super::{ReleaseFiles, address, environments, error, file_digests};
+use super::{ReleaseFiles, address, environments, file_digests, release_error};
 use crate::artifact::{Artifacts, Sha256};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::files::{FileKind, read_named};
@@ -72,7 +72,7 @@ pub fn attest(
     if !different.is_empty() {
         let message = format!("the stack generates different files than {address}: {}", different.join(", "));
         return Err(vec![
-            error(Code::Release, message)
+            release_error(Code::Release, message)
                 .hint("publish what the stack generates now, or attest with the stack of the release"),
         ]);
     }

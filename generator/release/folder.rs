@@ -2,7 +2,7 @@
 //! only files that an earlier pull wrote.
 
 use super::record::PullRecord;
-use super::{ReleaseFiles, archive, error};
+use super::{ReleaseFiles, archive, release_error};
 use crate::artifact::{Digest, json};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::files::{FileError, FileKind, Folder, Root};
@@ -22,7 +22,7 @@ impl PullRecord {
         let Some(text) = folder.read(RECORD, FileKind::Manifest)? else { return Ok(None) };
         let unusable = |reason: String| {
             let path = folder.path().join(RECORD);
-            error(Code::Manifest, format!("{} cannot be used: {reason}", path.display()))
+            release_error(Code::Manifest, format!("{} cannot be used: {reason}", path.display()))
                 .hint("pull into an empty folder")
         };
         let record: PullRecord = serde_json::from_slice(&text).map_err(|error| unusable(error.to_string()))?;
@@ -39,19 +39,19 @@ impl PullRecord {
 /// # Errors
 /// NS827 for each file that nself never generates, NS812 for files that differ from the manifest, NS805.
 pub fn check_files(files: &ReleaseFiles) -> Result<Manifest, Vec<Diagnostic>> {
-    let missing = || vec![error(Code::Release, format!("the release has no {MANIFEST}"))];
+    let missing = || vec![release_error(Code::Release, format!("the release has no {MANIFEST}"))];
     let manifest = files.get(MANIFEST).ok_or_else(missing)?;
     let findings: Vec<Diagnostic> = files.iter().filter_map(|(path, bytes)| check_path(path, bytes)).collect();
     if !findings.is_empty() {
         return Err(findings);
     }
-    let manifest = Manifest::parse(manifest).and_then(Manifest::settled).map_err(|finding| vec![finding])?;
+    let manifest = Manifest::parse(manifest).and_then(Manifest::without_conflicts).map_err(|finding| vec![finding])?;
     let is_recorded = |(path, bytes): (&String, &Vec<u8>)| {
         path == MANIFEST || manifest.files.get(path.as_str()).is_some_and(|digest| *digest == Digest::of(bytes))
     };
     // The manifest does not record itself.
     if files.len() != manifest.files.len() + 1 || !files.iter().all(is_recorded) {
-        return Err(vec![error(Code::Release, "the files of the release differ from its manifest")]);
+        return Err(vec![release_error(Code::Release, "the files of the release differ from its manifest")]);
     }
     Ok(manifest)
 }
@@ -59,9 +59,12 @@ pub fn check_files(files: &ReleaseFiles) -> Result<Manifest, Vec<Diagnostic>> {
 /// Returns a finding if nself never generates a file of this path with this content.
 fn check_path(path: &str, bytes: &[u8]) -> Option<Diagnostic> {
     (path != MANIFEST && !archive::is_generated(path, bytes)).then(|| {
-        error(Code::ReleasePath, format!("the release has `{path}`, which `nself gen` never writes with this content"))
-            .expected("generated files in a folder for each environment")
-            .hint("do not use this release; find out who published it")
+        release_error(
+            Code::ReleasePath,
+            format!("the release has `{path}`, which `nself gen` never writes with this content"),
+        )
+        .expected("generated files in a folder for each environment")
+        .hint("do not use this release; find out who published it")
     })
 }
 
@@ -116,7 +119,7 @@ fn foreign_files(
                 if existing != *bytes && !is_pulled {
                     let path = target.path().join(path);
                     findings.push(
-                        error(Code::Foreign, format!("{} was not written by an earlier pull", path.display()))
+                        release_error(Code::Foreign, format!("{} was not written by an earlier pull", path.display()))
                             .hint("pull into an empty folder"),
                     );
                 }

@@ -35,6 +35,6 @@ pub fn environments(files: &ReleaseFiles) -> BTreeSet<String> {
     files.keys().filter_map(|path| Some(path.split_once('/')?.0.to_owned())).collect()
 }
 
-fn error(code: Code, message: impl Into<String>) -> Diagnostic {
+fn release_error(code: Code, message: impl Into<String>) -> Diagnostic {
     Diagnostic::error(code, FieldPath::root()).message(message)
 }

@@ -1,7 +1,7 @@
 //! Publishes the generated files of an output folder. It publishes only files that the manifest records and that are
 //! unchanged, so values of secrets cannot be part of a release.
 
-use super::{ReleaseFiles, archive, error, sbom};
+use super::{ReleaseFiles, archive, release_error, sbom};
 use crate::artifact::{ArtifactPath, Digest, Sha256, json};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::files::{FileKind, Root};
@@ -24,22 +24,24 @@ pub struct Published {
 /// # Errors
 /// NS812 if no file is recorded or a file was changed, NS805 for a manifest that cannot be used.
 pub fn read_files(output: &Root, environments: &[String]) -> Result<ReleaseFiles, Vec<Diagnostic>> {
-    let recorded = Manifest::read(output).and_then(Manifest::settled).map_err(|finding| vec![finding])?;
+    let recorded = Manifest::read(output).and_then(Manifest::without_conflicts).map_err(|finding| vec![finding])?;
     let is_selected =
         |path: &ArtifactPath| environments.is_empty() || environments.iter().any(|name| path.top() == name.as_str());
     let mut manifest = Manifest::default();
     manifest.files.extend(recorded.files.into_iter().filter(|(path, _)| is_selected(path)));
     if manifest.files.is_empty() {
         let message = format!("{}: the manifest records no files to publish", output.path().display());
-        return Err(vec![error(Code::Release, message).hint("run `nself gen` first")]);
+        return Err(vec![release_error(Code::Release, message).hint("run `nself gen` first")]);
     }
     let mut files = ReleaseFiles::new();
     let mut findings = Vec::new();
     for (path, digest) in &manifest.files {
         match output.read(path.as_str(), FileKind::Output) {
             Ok(Some(bytes)) if Digest::of(&bytes) == *digest => drop(files.insert(path.to_string(), bytes)),
-            Ok(_) => findings.push(
-                error(Code::Release, format!("{path} differs from the manifest"))
+            Ok(None) => findings
+                .push(release_error(Code::Release, format!("{path} is missing")).hint("`nself gen` writes it again")),
+            Ok(Some(_)) => findings.push(
+                release_error(Code::Release, format!("{path} differs from the manifest"))
                     .hint("`nself check` shows the difference; only unchanged generated files are published"),
             ),
             Err(error) => findings.push(error.into()),
@@ -60,18 +62,19 @@ pub fn read_files(output: &Root, environments: &[String]) -> Result<ReleaseFiles
 pub fn publish(registry: &Registry, address: &ImageName, files: &ReleaseFiles) -> Result<Published, Vec<Diagnostic>> {
     let title = address.repository.rsplit('/').next().unwrap_or_default();
     let packed = archive::pack(title, files);
-    let (blobs, digest) = packed.map_err(|reason| vec![error(Code::Release, reason.to_string())])?;
+    let (blobs, digest) = packed.map_err(|reason| vec![release_error(Code::Release, reason.to_string())])?;
     let push = || -> Result<Published, Failure> {
         for (_, bytes) in blobs.0.iter().filter(|(blob, _)| **blob != digest) {
             registry.push_blob(address, bytes)?;
         }
-        let manifest = &blobs.0[&digest];
-        registry.push_manifest(address, None, media::MANIFEST, manifest)?;
+        // The manifest of the image is one of its blobs.
+        let image_manifest = &blobs.0[&digest];
+        registry.push_manifest(address, None, media::IMAGE_MANIFEST, image_manifest)?;
         let bill = json::to_canonical(&sbom::spdx(title, &digest, files));
-        let subject = Subject { digest: &digest, size: manifest.len() };
+        let subject = Subject { digest: &digest, size: image_manifest.len() };
         let sbom = registry.push_referrer(address, subject, sbom::SPDX, &bill)?;
         let tag = address.tag.clone().unwrap_or_else(|| "latest".to_owned());
-        registry.push_manifest(address, Some(&tag), media::MANIFEST, manifest)?;
+        registry.push_manifest(address, Some(&tag), media::IMAGE_MANIFEST, image_manifest)?;
         Ok(Published { digest: digest.clone(), tag, sbom })
     };
     push().map_err(|failure| vec![failure.finding(FieldPath::root())])

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::attestation::{self, ENVELOPE, PublicKey};
 use super::record::{PullRecord, Release, Wanted};
-use super::{ReleaseFiles, address, archive, environments, error, file_digests, folder};
+use super::{ReleaseFiles, address, archive, environments, file_digests, folder, release_error};
 use crate::artifact::Sha256;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::files::Root;
@@ -85,10 +85,10 @@ pub fn fetch(registry: &Registry, address: &ImageName) -> Result<Fetched, Vec<Di
         [layer] if layer["mediaType"] == archive::CONTENT => layer_digest(layer),
         _ => None,
     };
-    let not_a_release = || vec![error(Code::Release, format!("{address} is not a release of generated files"))];
+    let not_a_release = || vec![release_error(Code::Release, format!("{address} is not a release of generated files"))];
     let layer = registry.blob(address, &layer.ok_or_else(not_a_release)?).map_err(registry_findings)?;
     let files = archive::unpack(&layer);
-    let files = files.map_err(|reason| vec![error(Code::Release, format!("{address}: {reason}"))])?;
+    let files = files.map_err(|reason| vec![release_error(Code::Release, format!("{address}: {reason}"))])?;
     Ok(Fetched { digest: manifest.digest, size: manifest.bytes.len(), files })
 }
 
@@ -107,7 +107,7 @@ fn check_environments(request: &PullRequest, files: &ReleaseFiles) -> Result<(),
     }
     let list = |names: &BTreeSet<String>| names.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
     let message = format!("{} has the environments {}", request.address, list(&found));
-    Err(error(Code::Release, message).expected(format!("exactly {}", list(&request.environments))))
+    Err(release_error(Code::Release, message).expected(format!("exactly {}", list(&request.environments))))
 }
 
 /// Returns the release for which a trusted key signed exactly these files, under the wanted address.
@@ -133,10 +133,12 @@ fn attested_release(registry: &Registry, request: &PullRequest, fetched: &Fetche
     }
     let name = format!("{}@{}", wanted.repository, fetched.digest);
     Err(vec![match mismatch {
-        Some(reason) => error(Code::ReleaseMismatch, format!("{name} is attested for something else: {reason}"))
-            .expected("a statement for the address of the pull")
-            .hint("pull it under the address for which it was attested, or run `nself attest` for this address"),
-        None => error(Code::Release, format!("none of the trusted keys attests {name}"))
+        Some(reason) => {
+            release_error(Code::ReleaseMismatch, format!("{name} is attested for something else: {reason}"))
+                .expected("a statement for the address of the pull")
+                .hint("pull it under the address for which it was attested, or run `nself attest` for this address")
+        }
+        None => release_error(Code::Release, format!("none of the trusted keys attests {name}"))
             .hint("`nself attest` signs a release that a stack generates"),
     }])
 }

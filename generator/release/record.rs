@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::error;
+use super::release_error;
 use super::version::Version;
 use crate::artifact::Sha256;
 use crate::diagnostic::{Code, Diagnostic};
@@ -109,7 +109,7 @@ impl PullRecord {
     /// NS825 for a different project or environments, NS826 if it is not newer or the order is unknown.
     pub fn check_replaces(&self, installed: Option<&PullRecord>) -> Result<(), Diagnostic> {
         let refused = |code, message: String| {
-            Err(error(code, message)
+            Err(release_error(code, message)
                 .hint("--allow-downgrade accepts it; `nself attest --serial NUMBER` gives releases an order"))
         };
         let installed_release = installed.and_then(|record| record.release.as_ref());

@@ -9,8 +9,8 @@ use rcgen::{
 };
 use time::{Duration, OffsetDateTime};
 
+use super::created_secrets::CreatedSecrets;
 use super::folder::{AUTHORITY, SecretFolder};
-use super::outcome::Outcome;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
 use crate::plan::secret_list::Recipe;
@@ -24,19 +24,19 @@ const CLOCK_MARGIN_DAYS: i64 = 1;
 const RENEWAL_DAYS: i64 = 30;
 
 /// Issues each certificate that is missing, is for different hosts, or ends within [`RENEWAL_DAYS`].
-pub fn renew(folder: &SecretFolder, outcome: &mut Outcome) -> Result<(), Diagnostic> {
+pub fn renew(folder: &SecretFolder, created: &mut CreatedSecrets) -> Result<(), Diagnostic> {
     for (name, entry) in &folder.list.secrets {
         if let Recipe::LocalCertificate { hosts, domains } = &entry.recipe
             && let Some(files) = CertificateFiles::find(folder, name)
         {
             if files.are_current(folder, hosts)? {
-                outcome.existing.extend(files.names());
+                created.existing.extend(files.names());
             } else {
                 let keeps_authority = files.issue(folder, hosts, domains)?;
                 let (authority, others): (Vec<_>, Vec<_>) =
                     files.names().into_iter().partition(|name| *name == files.authority && keeps_authority);
-                outcome.created.extend(others);
-                outcome.existing.extend(authority);
+                created.created.extend(others);
+                created.existing.extend(authority);
             }
         }
     }

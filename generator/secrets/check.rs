@@ -47,8 +47,8 @@ const MIN_DIFFERENT: usize = 5;
 #[derive(Debug, Default)]
 pub struct CheckedSecrets {
     pub findings: Vec<Diagnostic>,
-    /// Why a value in version control would not be recognised; `None` if it would.
-    pub remark: Option<String>,
+    /// The reason if nself cannot find out whether git tracks a value.
+    pub version_control_problem: Option<String>,
 }
 
 /// Values by their digest, with the folder and name of the first secret that has each.
@@ -64,7 +64,7 @@ pub fn check(folders: &[SecretFolder]) -> Result<CheckedSecrets, Diagnostic> {
     let mut known_values = KnownValues::new();
     for folder in folders {
         match folder.refuse_tracked() {
-            Ok(remark) => checked.remark = remark,
+            Ok(problem) => checked.version_control_problem = problem,
             Err(tracked) => checked.findings.extend(tracked),
         }
         checked.findings.extend(modes::repair(folder)?);

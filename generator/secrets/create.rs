@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use super::created_secrets::CreatedSecrets;
 use super::folder::SecretFolder;
-use super::outcome::Outcome;
 use super::{certificate, environment_file, modes};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::plan::secret_list::Recipe;
@@ -20,16 +20,19 @@ const LOCAL_LENGTH: u16 = 43;
 ///
 /// # Errors
 /// NS509 for values that git tracks, NS106 for values that an environment file cannot hold, NS804 if a file operation fails.
-pub fn init(folder: &SecretFolder) -> Result<Outcome, Vec<Diagnostic>> {
-    let mut outcome = Outcome { remark: folder.refuse_tracked()?, ..Outcome::default() };
-    let values = create_values(folder, &mut outcome).map_err(|finding| vec![finding])?;
+pub fn init(folder: &SecretFolder) -> Result<CreatedSecrets, Vec<Diagnostic>> {
+    let mut created = CreatedSecrets { version_control_problem: folder.refuse_tracked()?, ..CreatedSecrets::default() };
+    let values = create_values(folder, &mut created).map_err(|finding| vec![finding])?;
     environment_file::write(folder, &values)?;
-    Ok(outcome)
+    Ok(created)
 }
 
 /// Returns all values that are text, by name.
-fn create_values(folder: &SecretFolder, outcome: &mut Outcome) -> Result<BTreeMap<SecretName, String>, Diagnostic> {
-    outcome.findings.extend(modes::repair(folder)?);
+fn create_values(
+    folder: &SecretFolder,
+    created: &mut CreatedSecrets,
+) -> Result<BTreeMap<SecretName, String>, Diagnostic> {
+    created.findings.extend(modes::repair(folder)?);
     let mut values = BTreeMap::new();
     for (name, entry) in &folder.list.secrets {
         let (length, description) = match &entry.recipe {
@@ -40,14 +43,14 @@ fn create_values(folder: &SecretFolder, outcome: &mut Outcome) -> Result<BTreeMa
         };
         if let Some(existing) = folder.read(name)? {
             values.insert(name.clone(), existing);
-            outcome.existing.push(name.clone());
+            created.existing.push(name.clone());
         } else if let Some(description) = description {
-            outcome.required.push((name.clone(), description.to_string()));
+            created.required.push((name.clone(), description.to_string()));
         } else {
             let value = random(length)?;
             folder.write(name, &value)?;
             values.insert(name.clone(), value);
-            outcome.created.push(name.clone());
+            created.created.push(name.clone());
         }
     }
     for (name, entry) in &folder.list.secrets {
@@ -55,14 +58,14 @@ fn create_values(folder: &SecretFolder, outcome: &mut Outcome) -> Result<BTreeMa
         let Some(value) = compose(parts, &values) else { continue };
         // Reading drops one line break at the end.
         if folder.read(name)?.as_deref() == Some(value.strip_suffix('\n').unwrap_or(&value)) {
-            outcome.existing.push(name.clone());
+            created.existing.push(name.clone());
         } else {
             folder.write(name, &value)?;
-            outcome.created.push(name.clone());
+            created.created.push(name.clone());
         }
         values.insert(name.clone(), value);
     }
-    certificate::renew(folder, outcome)?;
+    certificate::renew(folder, created)?;
     Ok(values)
 }
 

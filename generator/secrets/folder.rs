@@ -68,7 +68,7 @@ impl SecretFolder {
     }
 
     /// Refuses values that git tracks, since everyone who reads the repository knows them. If the tracked files cannot be
-    /// determined, returns a remark with the reason.
+    /// determined, returns a sentence with the reason.
     ///
     /// # Errors
     /// NS509 for each tracked value.
@@ -82,7 +82,7 @@ impl SecretFolder {
             Tracking::NoRepository => "the folder is not in a git repository".to_owned(),
             Tracking::Unknown(reason) => reason,
         };
-        Ok(Some(format!("values in version control are not recognised: {reason}")))
+        Ok(Some(format!("nself cannot find out whether git tracks values: {reason}")))
     }
 
     fn tracked_value(&self, path: &Path) -> Diagnostic {

@@ -6,15 +6,15 @@
 mod certificate;
 mod check;
 mod create;
+mod created_secrets;
 mod environment_file;
 mod folder;
 mod kubernetes;
 mod modes;
-mod outcome;
 mod tracked;
 
 pub use check::{CheckedSecrets, check};
 pub use create::init;
+pub use created_secrets::CreatedSecrets;
 pub use folder::{SecretFolder, environments};
 pub use kubernetes::manifests;
-pub use outcome::Outcome;

@@ -89,7 +89,7 @@ impl Server {
         self.output("psql", &arguments, &format!("{search_path}{statements}"), "")
     }
 
-    /// Returns the settings that decide how the server's sessions read text such as dates.
+    /// Returns the settings by which sessions of the server read text such as dates.
     ///
     /// # Errors
     /// The errors of [`Server::query`].

@@ -22,13 +22,15 @@ impl ServerUrl {
         let Some((scheme, rest)) =
             url.split_once("://").filter(|(scheme, _)| ["postgres", "postgresql"].contains(scheme))
         else {
-            return Err(malformed("does not start with postgresql://"));
+            return Err(malformed_url("does not start with postgresql://"));
         };
         let (before_query, query) = split_query(rest);
         let (user_info, place) =
             before_query.rsplit_once('@').map_or((None, before_query), |(user_info, place)| (Some(user_info), place));
         if user_info.is_some_and(|text| text.contains(['/', '@'])) || query.is_some_and(|query| query.contains('@')) {
-            return Err(malformed("has a character in its user or password that must be written as %40, %2F or %3F"));
+            return Err(malformed_url(
+                "has a character in its user or password that must be written as %40, %2F or %3F",
+            ));
         }
         let (user, mut password) = match user_info.and_then(|text| text.split_once(':')) {
             Some((user, password)) => (Some(user), Some(password)),
@@ -40,7 +42,7 @@ impl ServerUrl {
                 Some(("password", value)) => password = Some(value),
                 Some(("options", value)) => options = Some(value),
                 Some((key, _)) if key.contains("password") || key.contains('%') => {
-                    return Err(malformed("has an option that may be a secret; nself hides only `password`"));
+                    return Err(malformed_url("has an option that may be a secret; nself hides only `password`"));
                 }
                 _ => public_pairs.push(pair),
             }
@@ -78,7 +80,7 @@ impl ServerUrl {
     }
 }
 
-fn malformed(reason: &str) -> Diagnostic {
+fn malformed_url(reason: &str) -> Diagnostic {
     Diagnostic::error(Code::BadValue, FieldPath::root())
         .message(format!("the URL {reason}"))
         .expected("postgresql://user:password@host:5432/database, with special characters encoded, such as %40 for `@`")
@@ -93,7 +95,7 @@ fn join_query(pairs: &[&str]) -> String {
 }
 
 fn decode_value(text: &str) -> Result<String, Diagnostic> {
-    percent_decode(text).ok_or_else(|| malformed("has a `%` that is not followed by two hexadecimal digits"))
+    percent_decode(text).ok_or_else(|| malformed_url("has a `%` that is not followed by two hexadecimal digits"))
 }
 
 /// Decodes `%40` to `@`; `None` for a malformed sequence.

@@ -60,7 +60,7 @@ impl<'a> Walk<'a> {
         })
     }
 
-    fn report(&self, format: &str, key: Option<Mark>) -> KeyedFinding {
+    fn report(&self, format: &str, key_mark: Option<Mark>) -> KeyedFinding {
         let steps = self.steps.iter().map(|step| match step {
             Step::Key(key) => Segment::Key((*key).to_owned()),
             Step::Index(index) => Segment::Index(*index),
@@ -69,7 +69,7 @@ impl<'a> Walk<'a> {
             .message(format!("{format} is written here as plain text"))
             .expected("a reference to a secret")
             .hint(self.hint());
-        KeyedFinding { finding, key }
+        KeyedFinding { finding, key_mark }
     }
 
     /// Returns how to use a secret in the current field.

@@ -20,23 +20,23 @@ use crate::words;
 #[derive(Debug, Clone, PartialEq)]
 pub struct KeyedFinding {
     pub finding: Diagnostic,
-    pub key: Option<Mark>,
+    pub key_mark: Option<Mark>,
 }
 
 /// Decodes a tree and reports everything that does not fit, at its path.
 pub fn decode<T: DeserializeOwned>(node: &Node) -> (Option<T>, Vec<KeyedFinding>) {
     let findings = Findings::default();
-    let value = checked::collect(|| Decoder { node, place: None, findings: &findings }.decode_fitting());
-    let mut found = findings.repeatable.into_inner();
+    let value = checked::collect_refusals(|| Decoder { node, place: None, findings: &findings }.decode_fitting());
+    let mut found = findings.provisional.into_inner();
     found.extend(findings.final_findings.into_inner());
     (value, found)
 }
 
-/// Decodes plain data that this program wrote.
+/// Decodes JSON that nself wrote.
 ///
 /// # Errors
 /// The first finding, as text with its path.
-pub fn decode_plain<T: DeserializeOwned>(value: &serde_json::Value) -> Result<T, String> {
+pub fn decode_json<T: DeserializeOwned>(value: &serde_json::Value) -> Result<T, String> {
     let (value, found) = decode(&value.into());
     match found.into_iter().next() {
         Some(KeyedFinding { finding, .. }) => Err(format!("{}: {}", finding.path, finding.message)),
@@ -44,12 +44,12 @@ pub fn decode_plain<T: DeserializeOwned>(value: &serde_json::Value) -> Result<T,
     }
 }
 
-/// [`decode_plain`] for the objects of a database's snapshot.
-pub struct PlainDecoder;
+/// [`decode_json`] for the objects of a database's snapshot.
+pub struct JsonDecoder;
 
-impl ObjectDecoder for PlainDecoder {
+impl ObjectDecoder for JsonDecoder {
     fn decode<T: DeserializeOwned>(&self, object: &serde_json::Value) -> Result<T, String> {
-        decode_plain(object)
+        decode_json(object)
     }
 }
 
@@ -58,25 +58,25 @@ impl ObjectDecoder for PlainDecoder {
 pub struct Findings {
     /// Fields that decoding skips, because a reported value there does not fit.
     skipped: RefCell<PathSet>,
-    /// Findings that are reported again if the enclosing value is decoded again.
-    repeatable: RefCell<Vec<KeyedFinding>>,
-    /// Findings that are not reported again, because their fields are skipped from now on.
+    /// Findings of the current attempt. They are dropped if the value is decoded again, which reports them again.
+    provisional: RefCell<Vec<KeyedFinding>>,
+    /// Findings that stay, because their fields are skipped from now on.
     final_findings: RefCell<Vec<KeyedFinding>>,
 }
 
 impl Findings {
-    /// Returns the number of repeatable findings.
-    pub fn length(&self) -> usize {
-        self.repeatable.borrow().len()
+    /// Returns the number of provisional findings.
+    pub fn provisional_count(&self) -> usize {
+        self.provisional.borrow().len()
     }
 
-    /// Makes the repeatable findings from the index `length` on final.
-    pub fn make_final_since(&self, length: usize) {
-        self.final_findings.borrow_mut().extend(self.repeatable.borrow_mut().drain(length..));
+    /// Moves the provisional findings from the index `start` to the final ones.
+    pub fn make_final_since(&self, start: usize) {
+        self.final_findings.borrow_mut().extend(self.provisional.borrow_mut().drain(start..));
     }
 }
 
-/// A path as a linked list of steps, the last one first. The list is on the stack, since most paths are never used.
+/// A path as a linked list of steps, the last one first. The list lives on the call stack, since most paths are never used.
 #[derive(Clone, Copy)]
 struct Place<'p> {
     parent: Option<&'p Place<'p>>,
@@ -97,8 +97,14 @@ pub struct Decoder<'a, 'p> {
     pub(super) findings: &'p Findings,
 }
 
+/// Whether a node is decoded again after a mismatch.
+enum Retry {
+    Again,
+    GiveUp,
+}
+
 /// The number of characters of a key that messages show.
-const KEY: usize = 64;
+const MAX_SHOWN_KEY: usize = 64;
 
 impl<'a> Decoder<'a, '_> {
     /// Calls `work` with the decoder of a child of this node.
@@ -122,62 +128,66 @@ impl<'a> Decoder<'a, '_> {
     /// Returns whether decoding skips the child at this step.
     pub(super) fn skips(&self, step: Step) -> bool {
         let skipped = self.findings.skipped.borrow();
-        !skipped.is_empty() && self.child(step, self.node, |at| skipped.contains(&at.path()))
+        !skipped.is_empty() && self.child(step, self.node, |decoder| skipped.contains(&decoder.path()))
     }
 
-    /// Decodes this node. A type mismatch ends serde's walk: it is reported, its field is skipped, and the walk starts
-    /// again from here until the rest fits. Returns `None` if the node itself does not fit; decoding then skips it.
+    /// Decodes this node. serde stops at a type mismatch. The mismatch is then reported and its field skipped, and this node
+    /// is decoded again, until no mismatch is left. Returns `None` if the node itself does not fit; decoding then skips it.
     pub(super) fn decode_fitting<T: Deserialize<'a>>(&self) -> Option<T> {
-        let before = self.findings.length();
+        let before = self.findings.provisional_count();
         loop {
-            let mismatch = match self.step(None, |at| T::deserialize(at)) {
+            let mismatch = match self.decode_at(None, |decoder| T::deserialize(decoder)) {
                 Ok(value) => return Some(value),
                 Err(mismatch) => mismatch,
             };
-            if !self.skip(mismatch, before) {
-                return None;
+            match self.report_and_skip(mismatch, before) {
+                Retry::Again => {}
+                Retry::GiveUp => return None,
             }
         }
     }
 
-    /// Reports a mismatch and skips its field. Returns whether to decode the node again without the field.
-    fn skip(&self, mismatch: TypeMismatch, before: usize) -> bool {
+    /// Reports a mismatch and skips its field. `before` is the number of provisional findings before this node.
+    fn report_and_skip(&self, mismatch: TypeMismatch, before: usize) -> Retry {
         let here = self.path();
         let path = mismatch.path.unwrap_or_default();
         let mut skipped = self.findings.skipped.borrow_mut();
-        // A field that is missing because it is skipped was reported before, and so was a field that fails a second
-        // time.
-        let reported = skipped.contains(&path) || (mismatch.code == Code::MissingField && skipped.hold_child_of(&path));
-        if !reported {
+        // Do not report again: a skipped field that is now missing, or a field that failed before.
+        let is_reported =
+            skipped.contains(&path) || (mismatch.code == Code::MissingField && skipped.contains_child_of(&path));
+        if !is_reported {
             let finding = Diagnostic::error(mismatch.code, path.clone());
             let finding = finding.message(mismatch.message).expected(mismatch.expected).hint(mismatch.hint);
-            self.findings.final_findings.borrow_mut().push(KeyedFinding { finding, key: None });
+            self.findings.final_findings.borrow_mut().push(KeyedFinding { finding, key_mark: None });
         }
-        if path == here || !path.starts_with(&here) || !skipped.insert(path) {
+        let is_below = path != here && path.starts_with(&here);
+        // A field that is skipped already would fail in the same way again.
+        let is_new = is_below && skipped.insert(path);
+        if !is_new {
             skipped.insert(here);
             self.findings.make_final_since(before);
-            return false;
+            return Retry::GiveUp;
         }
-        self.findings.repeatable.borrow_mut().truncate(before);
-        true
+        self.findings.provisional.borrow_mut().truncate(before);
+        Retry::Again
     }
 
-    /// Runs one decoding step. Reports refused text at this path, and sets the path of a mismatch.
-    pub(super) fn step<T>(
+    /// Runs `decode` for this node. Reports refused text at this path, and sets the path of a mismatch.
+    pub(super) fn decode_at<T>(
         &self,
-        key: Option<Mark>,
-        step: impl FnOnce(Self) -> Result<T, TypeMismatch>,
+        key_mark: Option<Mark>,
+        decode: impl FnOnce(Self) -> Result<T, TypeMismatch>,
     ) -> Result<T, TypeMismatch> {
-        let value = step(*self);
-        self.report(checked::refused(), key);
+        let value = decode(*self);
+        self.report(checked::take_refusals(), key_mark);
         value.map_err(|mismatch| self.with_path(mismatch))
     }
 
-    fn report(&self, refused: Vec<checked::Refusal>, key: Option<Mark>) {
+    fn report(&self, refused: Vec<checked::Refusal>, key_mark: Option<Mark>) {
         for refusal in refused {
             let finding =
                 Diagnostic::error(refusal.code, self.path()).message(refusal.reason).expected(refusal.expected);
-            self.findings.repeatable.borrow_mut().push(KeyedFinding { finding, key });
+            self.findings.provisional.borrow_mut().push(KeyedFinding { finding, key_mark });
         }
     }
 
@@ -211,7 +221,7 @@ impl<'a> Decoder<'a, '_> {
     }
 
     fn unknown(&self, key: &str, mark: Option<Mark>, fields: &[&str]) {
-        let shown = match key.char_indices().nth(KEY) {
+        let shown = match key.char_indices().nth(MAX_SHOWN_KEY) {
             Some((end, _)) => format!("{}…", &key[..end]),
             None => key.to_owned(),
         };
@@ -223,12 +233,12 @@ impl<'a> Decoder<'a, '_> {
             .message(format!("there is no field `{shown}` here"))
             .expected(format!("one of {known}"))
             .hint(hint);
-        self.findings.repeatable.borrow_mut().push(KeyedFinding { finding, key: mark });
+        self.findings.provisional.borrow_mut().push(KeyedFinding { finding, key_mark: mark });
     }
 }
 
-/// Implements the methods for scalars one by one instead of through `deserialize_any`, so that the code for each type
-/// of the stack does not include lists and records.
+/// Implements the methods for scalars one by one instead of through `deserialize_any`, so that the compiler
+/// does not generate the code for lists and records once more for each scalar type.
 macro_rules! scalars {
     ($($method:ident)*) => {$(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, TypeMismatch> {

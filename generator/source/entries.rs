@@ -75,20 +75,20 @@ impl<'de> MapAccess<'de> for Entries<'de, '_> {
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, TypeMismatch> {
         let Some((key, entry)) = self.advance() else { return Ok(None) };
-        let read = |at: Decoder<'de, '_>| at.step(entry.key, |_| seed.deserialize(Key(key)));
+        let read = |at: Decoder<'de, '_>| at.decode_at(entry.key, |_| seed.deserialize(Key(key)));
         self.at.child(Step::Key(key), &entry.node, read).map(Some)
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, TypeMismatch> {
         let Some((key, node)) = self.current.take() else { return Err(de::Error::custom("a value without its key")) };
-        self.at.child(Step::Key(key), node, |at| at.step(None, |at| seed.deserialize(at)))
+        self.at.child(Step::Key(key), node, |at| at.decode_at(None, |at| seed.deserialize(at)))
     }
 
     /// Reads a whole entry, so that an entry that does not fit can be skipped.
     fn next_entry<K: Deserialize<'de>, V: Deserialize<'de>>(&mut self) -> Result<Option<(K, V)>, TypeMismatch> {
         let findings = self.at.findings;
         loop {
-            let before = findings.length();
+            let before = findings.provisional_count();
             let Some(key) = self.next_key()? else { return Ok(None) };
             let value =
                 self.current.take().and_then(|(at, node)| self.at.child(Step::Key(at), node, |at| at.decode_fitting()));
@@ -119,7 +119,7 @@ impl<'de> SeqAccess<'de> for Items<'de, '_> {
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, TypeMismatch> {
         let Some((step, node)) = self.next() else { return Ok(None) };
-        self.at.child(step, node, |at| at.step(None, |at| seed.deserialize(at))).map(Some)
+        self.at.child(step, node, |at| at.decode_at(None, |at| seed.deserialize(at))).map(Some)
     }
 
     /// Like [`MapAccess::next_entry`].
@@ -152,7 +152,7 @@ impl<'de, 'p> EnumAccess<'de> for Variant<'de, 'p> {
 
     fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self::Variant), TypeMismatch> {
         let Some((name, entry)) = self.fields.first_key_value() else { return Err(de::Error::custom("no variant")) };
-        let read = |at: Decoder<'de, '_>| at.step(entry.key, |_| seed.deserialize(Key(name)));
+        let read = |at: Decoder<'de, '_>| at.decode_at(entry.key, |_| seed.deserialize(Key(name)));
         let value = self.at.child(Step::Key(name), &entry.node, read)?;
         Ok((value, Content { at: self.at, name, node: &entry.node }))
     }
@@ -166,7 +166,7 @@ impl<'de> VariantAccess<'de> for Content<'de, '_> {
     }
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, TypeMismatch> {
-        self.at.child(Step::Key(self.name), self.node, |at| at.step(None, |at| seed.deserialize(at)))
+        self.at.child(Step::Key(self.name), self.node, |at| at.decode_at(None, |at| seed.deserialize(at)))
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, TypeMismatch> {

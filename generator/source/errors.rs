@@ -13,7 +13,7 @@ use crate::codes::Code;
 use crate::files::Reason;
 
 /// Returns a finding without a place.
-pub fn plain(code: Code, message: String) -> Finding {
+pub fn without_place(code: Code, message: String) -> Finding {
     Finding {
         code: code.id().to_owned(),
         path: Vec::new(),
@@ -30,9 +30,9 @@ pub fn unreadable(file: &str, error: &std::io::Error) -> Finding {
     match error.kind() {
         std::io::ErrorKind::InvalidData => Finding {
             hint: "save it as UTF-8".into(),
-            ..plain(Code::StackUnreadable, format!("{file} is not UTF-8 text"))
+            ..without_place(Code::StackUnreadable, format!("{file} is not UTF-8 text"))
         },
-        _ => plain(Code::StackUnreadable, format!("{file}: {error}")),
+        _ => without_place(Code::StackUnreadable, format!("{file}: {error}")),
     }
 }
 
@@ -41,30 +41,33 @@ pub fn not_a_stack() -> Finding {
     Finding {
         expected: "a record with the library's contract: `{ … } | nself.Stack`".into(),
         hint: "add `| nself.Stack` at the end of the file".into(),
-        ..plain(Code::NotAStack, Code::NotAStack.title().to_owned())
+        ..without_place(Code::NotAStack, Code::NotAStack.title().to_owned())
     }
 }
 
 /// Returns a finding about a field without a value.
-pub fn missing(field: &str) -> Finding {
-    plain(Code::MissingField, format!("`{field}` has no value"))
+pub fn missing_field(field: &str) -> Finding {
+    without_place(Code::MissingField, format!("`{field}` has no value"))
 }
 
 /// Returns a finding about a value that is not data, such as a function.
 pub fn not_data() -> Finding {
     Finding {
         expected: "text, a number, true or false, an array or a record".into(),
-        ..plain(Code::WrongType, "the value is not data".into())
+        ..without_place(Code::WrongType, "the value is not data".into())
     }
 }
 
 /// Returns a finding about a number that no float can hold.
 pub fn too_large() -> Finding {
-    Finding { expected: "a number below 1.8e308".into(), ..plain(Code::OutOfRange, "the number is too large".into()) }
+    Finding {
+        expected: "a number below 1.8e308".into(),
+        ..without_place(Code::OutOfRange, "the number is too large".into())
+    }
 }
 
 /// Returns a finding about an import outside the project. It names only the last part of the path.
-pub fn outside(import: &Outside) -> Finding {
+pub fn import_outside(import: &Outside) -> Finding {
     let Outside { place, name } = import;
     let (message, hint) = match place {
         Some(_) => (format!("the import of `{name}` points outside the project"), "copy the file into the project"),
@@ -72,22 +75,22 @@ pub fn outside(import: &Outside) -> Finding {
     };
     Finding {
         hint: format!("{hint}, or allow its folder with --allow-import DIR"),
-        ..plain(Code::ImportOutside, message)
+        ..without_place(Code::ImportOutside, message)
     }
 }
 
 /// Returns a finding about a file that may not be read, before it is read.
-pub fn refused(refused: &Refused) -> Finding {
+pub fn refused_file(refused: &Refused) -> Finding {
     let Refused { import, reason } = refused;
     match reason {
-        None => outside(import),
+        None => import_outside(import),
         Some(reason) => {
             let (code, hint) = match reason {
                 Reason::TooLarge(_) => (Code::FileTooLarge, "split the file, or import less"),
                 _ => (Code::NotPlain, "replace the link by the file"),
             };
             let message = format!("the import of `{}`: {}", import.name, reason.in_words());
-            Finding { hint: hint.to_owned(), ..plain(code, message) }
+            Finding { hint: hint.to_owned(), ..without_place(code, message) }
         }
     }
 }
@@ -97,7 +100,7 @@ pub fn tidy(findings: &mut [Finding], places: &SourceMap) {
     for finding in findings {
         let related = finding.related.iter_mut().map(|(_, message)| message);
         for text in [&mut finding.message, &mut finding.expected, &mut finding.hint].into_iter().chain(related) {
-            *text = bounded(&places.relative(text));
+            *text = with_bounded_length(&places.relative(text));
         }
     }
 }
@@ -105,7 +108,7 @@ pub fn tidy(findings: &mut [Finding], places: &SourceMap) {
 /// The maximum number of characters of a program's text in a message.
 const SHOWN: usize = 500;
 
-fn bounded(text: &str) -> String {
+fn with_bounded_length(text: &str) -> String {
     match text.char_indices().nth(SHOWN) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
@@ -115,7 +118,7 @@ fn bounded(text: &str) -> String {
 /// Returns one finding per diagnostic that Nickel would print. Notes such as `code: NS107` set its parts.
 pub fn findings(error: Error, files: &Files, places: &mut SourceMap) -> Vec<Finding> {
     let code = code(&error);
-    let advice = explain::of(&error);
+    let advice = explain::advice_for(&error);
     let value_kind = blamed_kind(&error);
     let mut files = files.clone();
     let mut findings = Vec::new();
@@ -124,7 +127,7 @@ pub fn findings(error: Error, files: &Files, places: &mut SourceMap) -> Vec<Find
         if !findings.is_empty() && code != Code::Syntax {
             break;
         }
-        let mut finding = plain(code, message_text(&diagnostic.message));
+        let mut finding = without_place(code, message_text(&diagnostic.message));
         if let Some(advice) = &advice {
             finding.message.clone_from(&advice.message);
             finding.expected.clone_from(&advice.expected);
@@ -150,7 +153,7 @@ pub fn findings(error: Error, files: &Files, places: &mut SourceMap) -> Vec<Find
                 if code == Code::Evaluation && advice.is_none() && !message.is_empty() {
                     finding.message = format!("{}: {}", finding.message, message_text(message));
                 }
-            } else if let Some(message) = explain::related(message).filter(|_| places.is_user(*mark)) {
+            } else if let Some(message) = explain::related_message(message).filter(|_| places.is_user(*mark)) {
                 finding.related.push((*mark, message_text(message)));
             }
         }

@@ -36,8 +36,8 @@ pub fn evaluate(program: &Program) -> Document {
             return Document { findings: vec![finding], ..Document::default() };
         }
     };
-    if let Some(refused) = reading::refused(program, &mut cache, main) {
-        let finding = errors::refused(&refused);
+    if let Some(refused) = reading::first_refused_file(program, &mut cache, main) {
+        let finding = errors::refused_file(&refused);
         return only_finding(program, &cache.sources.files, refused.import.place, finding);
     }
     let mut context: Context = VmContext::new(cache, std::io::sink(), NullReporter {});
@@ -46,7 +46,7 @@ pub fn evaluate(program: &Program) -> Document {
     document.inputs = imports.inputs;
     if let Some(outside) = imports.outside {
         let files = &context.import_resolver.sources.files;
-        let shown = only_finding(program, files, outside.place, errors::outside(&outside));
+        let shown = only_finding(program, files, outside.place, errors::import_outside(&outside));
         return Document { inputs: document.inputs, ..shown };
     }
     if document.findings.is_empty() && document.root.get("nself_stack").is_none() {
@@ -79,7 +79,7 @@ fn walk(program: &Program, context: &mut Context, main: FileId) -> (Document, So
                 bundles::insert(&mut root, name, bundle);
             }
             for finding in &mut walk.document.findings {
-                finding.mark = finding.mark.and_then(|mark| settled(context, &mut walk.places, mark));
+                finding.mark = finding.mark.and_then(|mark| place_in_source(context, &mut walk.places, mark));
             }
             walk.document.root = root;
         }
@@ -106,7 +106,7 @@ impl Walk {
         let written = pending(value.pos_idx());
         if path.len() >= self.depth {
             let message = format!("records and arrays are nested deeper than {} levels", self.depth);
-            let finding = Finding { mark: written, ..errors::plain(Code::EvaluationLimit, message) };
+            let finding = Finding { mark: written, ..errors::without_place(Code::EvaluationLimit, message) };
             return self.broken(path, finding);
         }
         let value = match machine.eval(value) {
@@ -215,7 +215,7 @@ impl Walk {
                 Some(value) => self.step(machine, value, path, label.clone()),
                 None => {
                     path.push(label.clone());
-                    let node = self.broken(path, Finding { mark, ..errors::missing(&label) });
+                    let node = self.broken(path, Finding { mark, ..errors::missing_field(&label) });
                     path.pop();
                     node
                 }
@@ -245,7 +245,7 @@ impl Walk {
 
     /// Replaces the pending marks of a tree. The machine borrows the table of positions until it is dropped.
     fn settle(&mut self, context: &Context, node: &mut Node) {
-        node.mark = node.mark.and_then(|mark| settled(context, &mut self.places, mark));
+        node.mark = node.mark.and_then(|mark| place_in_source(context, &mut self.places, mark));
         match &mut node.value {
             Value::Array(items) => items.iter_mut().for_each(|item| self.settle(context, item)),
             Value::Record(fields) => fields.values_mut().for_each(|entry| self.settle(context, &mut entry.node)),
@@ -261,7 +261,7 @@ fn pending(index: PosIdx) -> Option<Mark> {
     (index != PosIdx::NONE).then(|| Mark(PENDING, u32::try_from(index.to_usize()).unwrap_or_default(), 0))
 }
 
-fn settled(context: &Context, places: &mut SourceMap, mark: Mark) -> Option<Mark> {
+fn place_in_source(context: &Context, places: &mut SourceMap, mark: Mark) -> Option<Mark> {
     if mark.0 != PENDING {
         return Some(mark);
     }

@@ -14,7 +14,7 @@ pub struct Advice {
 }
 
 /// Returns the texts for an error that can be explained without the source; `None` for other errors.
-pub fn of(error: &Error) -> Option<Advice> {
+pub fn advice_for(error: &Error) -> Option<Advice> {
     match error {
         // Nickel lists the folders that it searched, under names that users do not know.
         Error::ImportError(error) => match &**error {
@@ -47,7 +47,7 @@ pub fn of(error: &Error) -> Option<Advice> {
                 })
             }
             EvalErrorKind::MergeIncompatibleArgs { left_arg, right_arg, .. } => Some(merge(left_arg, right_arg)),
-            EvalErrorKind::NotAFunc(function, argument, _) => Some(applied(function, argument)),
+            EvalErrorKind::NotAFunc(function, argument, _) => Some(advice_for_application(function, argument)),
             _ => None,
         },
         _ => None,
@@ -75,7 +75,7 @@ fn merge(left: &NickelValue, right: &NickelValue) -> Advice {
     }
 }
 
-fn applied(function: &NickelValue, argument: &NickelValue) -> Advice {
+fn advice_for_application(function: &NickelValue, argument: &NickelValue) -> Advice {
     let found = kind(function).unwrap_or("this");
     let hint = match (found, kind(argument)) {
         ("a record", Some("a record")) => "join two records with `&`: `nself.templates.express & { … }`",
@@ -85,7 +85,7 @@ fn applied(function: &NickelValue, argument: &NickelValue) -> Advice {
 }
 
 /// Returns the label of a further place of an error; `None` if the place does not help.
-pub fn related(message: &str) -> Option<&str> {
+pub fn related_message(message: &str) -> Option<&str> {
     match message {
         "with this expression" => Some("the other value"),
         "originally merged here" | "when combining the definitions of this field" | "applied here" => None,

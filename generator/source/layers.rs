@@ -97,7 +97,7 @@ fn oversize(common: &Node, overlays: &BTreeMap<String, Node>, limit: usize) -> O
         let mebibytes = |bytes: usize| (bytes >> 20).max(1);
         Diagnostic::error(Code::EvaluationLimit, path!("environments"))
             .message(format!(
-                "{} environments would take {} MiB of memory: each is a copy of the common part, {} MiB, with its own layer",
+                "{} environments would take {} MiB of memory, since each copies the common part of {} MiB",
                 overlays.len(),
                 mebibytes(all),
                 mebibytes(common)

@@ -51,7 +51,7 @@ pub fn materialise(cache: &Root) -> io::Result<Library> {
     let name = digest.short();
     let shelf = cache.create_cache().and_then(|cache| cache.make_folder("lib", 0o755));
     if let Ok(shelf) = shelf
-        && (is_complete(&shelf, name) || fill(&shelf, name).is_ok())
+        && (is_complete(&shelf, name) || write_shelf(&shelf, name).is_ok())
     {
         return Ok(Library { folder: shelf.path().join(name), temporary: None });
     }
@@ -60,7 +60,7 @@ pub fn materialise(cache: &Root) -> io::Result<Library> {
     // Fails if the path exists: no other user may own the folder.
     let shelf = above.create_folder(&private, 0o700)?;
     let library = Library { folder: shelf.path().join("lib"), temporary: Some((above, private)) };
-    fill(&shelf, "lib")?;
+    write_shelf(&shelf, "lib")?;
     Ok(library)
 }
 
@@ -72,7 +72,7 @@ fn is_complete(shelf: &Folder, name: &str) -> bool {
 }
 
 /// Writes the library to a temporary folder and renames it, so that readers find all files or none.
-fn fill(shelf: &Folder, name: &str) -> io::Result<()> {
+fn write_shelf(shelf: &Folder, name: &str) -> io::Result<()> {
     let temporary = format!(".{}", random_suffix()?);
     let folder = shelf.create_folder(&temporary, 0o755)?;
     let written = FILES.iter().try_for_each(|(path, bytes)| folder.write(Path::new("nself").join(path), bytes));

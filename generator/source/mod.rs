@@ -7,8 +7,8 @@ mod decode;
 mod entries;
 mod errors;
 mod evaluate;
+mod evaluator;
 mod explain;
-mod guard;
 mod imports;
 mod layers;
 pub mod library;
@@ -25,8 +25,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub use decode::{PlainDecoder, decode_plain};
-pub use guard::{Limits, child as evaluate_child};
+pub use decode::{JsonDecoder, decode_json};
+pub use evaluator::{Limits, child as evaluate_child};
 pub use node::Input;
 pub use origins::Origins;
 
@@ -49,12 +49,12 @@ pub struct EvaluationRequest {
     pub allow_imports: Vec<PathBuf>,
     /// The project's cache, for the library's files.
     pub cache: PathBuf,
-    pub guard: Guard,
+    pub evaluator: Evaluator,
 }
 
 /// The process that evaluates the program.
 #[derive(Debug, Clone)]
-pub enum Guard {
+pub enum Evaluator {
     /// This process, for stacks that the caller trusts.
     InProcess,
     /// A limited child process of this executable, which must support the command `__evaluate`.
@@ -85,7 +85,7 @@ pub struct Environment {
 
 /// Returns the path of a stack. Links that lead to its folder are followed; the file itself is checked like an import,
 /// so that it cannot turn a different folder into the project.
-fn located(stack: &Path) -> std::io::Result<PathBuf> {
+fn path_with_resolved_folder(stack: &Path) -> std::io::Result<PathBuf> {
     let stat = files::stat_target(stack)?;
     if stat.is_folder() {
         return Err(std::io::ErrorKind::IsADirectory.into());
@@ -120,18 +120,18 @@ pub fn load(request: &EvaluationRequest) -> Result<Loaded, Vec<Diagnostic>> {
             Diagnostic::error(Code::StackUnreadable, FieldPath::root()).message(format!("{shown}: {error}")).hint(hint),
         ]
     };
-    let stack = located(&request.stack).map_err(unreadable)?;
+    let stack = path_with_resolved_folder(&request.stack).map_err(unreadable)?;
     let library = library::materialise(&Root::at(&request.cache, Scope::Cache)).map_err(io)?;
     let folder = files::real_path(&library.folder).map_err(io)?;
-    let depth = match &request.guard {
-        Guard::InProcess => Limits::default().depth,
-        Guard::Child { limits, .. } => limits.depth,
+    let depth = match &request.evaluator {
+        Evaluator::InProcess => Limits::default().depth,
+        Evaluator::Child { limits, .. } => limits.depth,
     }
     .min(wire::DEPTH - 1);
     let program = Program { stack, library: folder, allow_imports: request.allow_imports.clone(), depth };
-    let document = match &request.guard {
-        Guard::InProcess => guard::in_process(&program),
-        Guard::Child { executable, limits } => guard::in_child(executable, &program, *limits),
+    let document = match &request.evaluator {
+        Evaluator::InProcess => evaluator::in_process(&program),
+        Evaluator::Child { executable, limits } => evaluator::in_child(executable, &program, *limits),
     };
     let name = request.stack.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     read(document, name)
@@ -139,8 +139,8 @@ pub fn load(request: &EvaluationRequest) -> Result<Loaded, Vec<Diagnostic>> {
 
 /// Returns findings about credentials that are written into the stack.
 fn written_credentials(whole: &Origins) -> impl Iterator<Item = Diagnostic> {
-    credentials::check(&whole.root).into_iter().map(|KeyedFinding { mut finding, key }| {
-        finding.span = whole.user_span(key);
+    credentials::check(&whole.root).into_iter().map(|KeyedFinding { mut finding, key_mark }| {
+        finding.span = whole.user_span(key_mark);
         whole.locate(&mut finding);
         finding
     })
@@ -170,12 +170,12 @@ fn read(mut document: Document, stack: String) -> Result<Loaded, Vec<Diagnostic>
     let mut environments = Vec::new();
     for ((name, tree), (stack, mismatches)) in trees.into_iter().zip(decoded) {
         let origins = Origins { document: Arc::clone(&document), root: Arc::new(tree) };
-        let mut refused: Vec<FieldPath> = evaluated.iter().filter_map(|path| merged(path, &name)).collect();
+        let mut refused: Vec<FieldPath> = evaluated.iter().filter_map(|path| path_after_merge(path, &name)).collect();
         let bad_names: BTreeSet<&str> = mismatches.iter().filter_map(|found| bad_name(&found.finding)).collect();
         let bad_names: BTreeSet<String> = bad_names.into_iter().map(str::to_owned).collect();
-        let broken: PathSet = broken.iter().filter_map(|path| merged(path, &name)).collect();
-        for KeyedFinding { mut finding, key } in mismatches {
-            let missing = finding.code == Code::MissingField && broken.hold_child_of(&finding.path);
+        let broken: PathSet = broken.iter().filter_map(|path| path_after_merge(path, &name)).collect();
+        for KeyedFinding { mut finding, key_mark } in mismatches {
+            let missing = finding.code == Code::MissingField && broken.contains_child_of(&finding.path);
             if missing || broken.cover(&finding.path) {
                 continue;
             }
@@ -189,7 +189,7 @@ fn read(mut document: Document, stack: String) -> Result<Loaded, Vec<Diagnostic>
                 let name = name.clone();
                 finding = layers::with_environments(finding, &name);
             }
-            finding.span = origins.user_span(key);
+            finding.span = origins.user_span(key_mark);
             origins.locate(&mut finding);
             finding.environments = vec![name.clone()];
             refused.push(finding.path.clone());
@@ -220,7 +220,7 @@ fn bad_name(finding: &Diagnostic) -> Option<&str> {
 
 /// Returns the path in the merged stack of an environment for a path in the document; `None` for a field of a different
 /// environment's layer.
-fn merged(path: &FieldPath, environment: &str) -> Option<FieldPath> {
+fn path_after_merge(path: &FieldPath, environment: &str) -> Option<FieldPath> {
     match path.0.as_slice() {
         [Segment::Key(first), Segment::Key(name), rest @ ..] if first == "environments" => {
             (name == environment).then(|| FieldPath(rest.to_vec()))

@@ -28,7 +28,7 @@ impl PathSet {
     }
 
     /// Returns whether the set contains a direct child of the path.
-    pub fn hold_child_of(&self, path: &FieldPath) -> bool {
+    pub fn contains_child_of(&self, path: &FieldPath) -> bool {
         let below = self.0.range(path.clone()..).take_while(|field| field.starts_with(path));
         below.into_iter().any(|field| field.0.len() == path.0.len() + 1)
     }
@@ -56,9 +56,9 @@ mod tests {
         assert!(fields.cover(&path!("services", "orders", "port")));
         assert!(!fields.cover(&path!("services", "orders-2")));
         assert!(!fields.cover(&path!("services")));
-        assert!(fields.hold_child_of(&path!("services")));
-        assert!(fields.hold_child_of(&path!("a", "b")));
-        assert!(!fields.hold_child_of(&path!("a")));
-        assert!(!fields.hold_child_of(&path!("services", "orders")));
+        assert!(fields.contains_child_of(&path!("services")));
+        assert!(fields.contains_child_of(&path!("a", "b")));
+        assert!(!fields.contains_child_of(&path!("a")));
+        assert!(!fields.contains_child_of(&path!("services", "orders")));
     }
 }

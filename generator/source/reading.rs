@@ -22,7 +22,7 @@ pub struct Refused {
 }
 
 /// Finds the first file that the stack or one of its imports may not read.
-pub fn refused(program: &Program, cache: &mut CacheHub, stack: FileId) -> Option<Refused> {
+pub fn first_refused_file(program: &Program, cache: &mut CacheHub, stack: FileId) -> Option<Refused> {
     let allowed = allowed(program);
     let mut visited = BTreeSet::from([stack]);
     let mut waiting = vec![stack];

@@ -19,7 +19,7 @@ pub struct Publish {
     pub address: Option<std::net::IpAddr>,
     #[serde(default)]
     pub protocol: Protocol,
-    /// Why the port is published without the edge, for example SSH of a git server.
+    /// The reason why clients connect to the port without the edge, for example SSH of a git server.
     #[serde(default)]
     pub reason: Option<Text>,
     /// Port on every node of a cluster with `published = 'nodeport`; `port` by default.
@@ -119,7 +119,8 @@ pub struct Autoscale {
     /// Target load in percent of the reserved processors; 80 by default.
     #[serde(default, deserialize_with = "ranged::percent")]
     pub cpu: Option<u8>,
-    /// Target use in percent of the reserved memory. Not watched by default, since most programs never release memory.
+    /// Target use in percent of the reserved memory. By default the use of memory does not matter, since most programs
+    /// never release memory.
     #[serde(default, deserialize_with = "ranged::percent")]
     pub memory: Option<u8>,
 }

@@ -13,7 +13,7 @@ pub struct DatabaseUse {
     /// Name of the database; the main database, named after the project, by default.
     pub name: Option<SqlIdent>,
     pub access: Access,
-    /// The schema to which the access applies. Unless given, one named after the service for `'schema`, and `public` for
+    /// The schema to which the access applies. Default: a schema named after the service for `'schema`, and `public` for
     /// `'write` and `'read`.
     pub schema: Option<SqlIdent>,
     /// Extensions that are installed before the service starts.
@@ -24,8 +24,8 @@ pub struct DatabaseUse {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct DatabaseServer {
-    /// Whether connections to the server are encrypted and certificates checked. Unless given, only if manifests for a
-    /// cluster are generated, where the pods of a stack run on several hosts.
+    /// Whether connections to the server are encrypted and certificates checked. Default: true if manifests for a cluster
+    /// are generated, since the pods of a stack run on several hosts there, otherwise false.
     pub tls: Option<bool>,
     /// Settings of PostgreSQL by name, for the server and its replica. They replace settings that nself derives from the
     /// memory limit of the server, such as `shared_buffers`.

@@ -6,7 +6,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::*;
-use crate::values::checked::admit;
+use crate::values::checked::check_text;
 
 /// The value of a variable.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -34,7 +34,7 @@ pub enum EnvReference {
     ReplicaUrl(SqlIdent),
     /// A property of the stack.
     Stack(StackValue),
-    /// A setting of the mail server to which services send.
+    /// A setting of the mail server that services use.
     Mail(MailSetting),
     /// One value per profile.
     ByProfile(Box<ByProfile>),
@@ -76,7 +76,7 @@ pub enum StackValue {
     Domain,
     Environment,
     Profile,
-    /// Address in a browser of the frontend at the domain itself, or of the first frontend by name.
+    /// Address under which browsers reach the frontend of the domain itself, or else the first frontend by name.
     ClientUrl,
     /// Addresses of all frontends, separated by commas.
     ClientUrls,
@@ -84,7 +84,7 @@ pub enum StackValue {
     Origins,
 }
 
-/// A setting of the mail server to which services send: the catcher or the relay.
+/// A setting of the mail server that services use: the mail catcher or the relay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum MailSetting {
@@ -151,7 +151,7 @@ impl<'de> Deserialize<'de> for EnvValue {
             }
 
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<EnvValue, E> {
-                admit(text.to_owned()).map(EnvValue::Text).map_err(E::custom)
+                check_text(text.to_owned()).map(EnvValue::Text).map_err(E::custom)
             }
 
             fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<EnvValue, A::Error> {

@@ -7,15 +7,15 @@ use serde_json::Value;
 use super::*;
 use crate::values::ProjectPath;
 
-/// A read-only file in the container of a service. Sets exactly one of `text`, `yaml`, `json` and `from`.
+/// A read-only file in the container of a service. Set exactly one of `text`, `yaml`, `json` and `from`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ServiceFile {
     /// The content as text, or as a reference without secrets.
     pub text: Option<EnvValue>,
-    /// A value that is written as YAML. A reference inside of it is replaced by its text.
+    /// A value that is written as YAML. References in it are replaced by their text.
     pub yaml: Option<Value>,
-    /// A value that is written as JSON. A reference inside of it is replaced by its text.
+    /// A value that is written as JSON. References in it are replaced by their text.
     pub json: Option<Value>,
     /// A text file of the project, which is copied.
     pub from: Option<ProjectPath>,

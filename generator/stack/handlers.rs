@@ -39,7 +39,7 @@ pub struct ActionHandler {
     pub arguments: BTreeMap<GraphqlName, GraphqlType>,
     /// An object type of `types`, or a list of one.
     pub returns: GraphqlType,
-    /// Roles that may use it, besides the administrator.
+    /// Roles that may use the action, besides the administrator.
     #[serde(default)]
     pub roles: Vec<SqlIdent>,
     /// The request; the path is `/actions/<name>` and the timeout 30s by default.
@@ -59,7 +59,7 @@ pub enum ActionKind {
     Query,
     #[default]
     Mutation,
-    /// A mutation that returns an id at once, with which clients fetch the result later.
+    /// A mutation that returns an id at once. Clients fetch the result later with this id.
     Asynchronous,
 }
 
@@ -85,9 +85,9 @@ pub struct EventHandler {
     #[serde(default)]
     pub database: Option<SqlIdent>,
     pub table: ObjectName,
-    /// Operations that trigger it.
+    /// Operations that trigger the request.
     pub on: Vec<EventOperation>,
-    /// Columns whose changes trigger it on update; all by default.
+    /// Columns whose changes trigger the request on update; all by default.
     #[serde(default)]
     pub columns: Vec<SqlIdent>,
     /// The request; the path is `/events/<name>` and the timeout 60s by default.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::values::ranged;
 
-/// A health check. Sets exactly one of `http`, `tcp`, `grpc`, `exec` and `none`.
+/// A health check. Set exactly one of `http`, `tcp`, `grpc`, `exec` and `none`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Health {
@@ -38,7 +38,7 @@ pub struct HttpCheck {
     /// `http` by default.
     #[serde(default)]
     pub port: Option<PortName>,
-    /// The program of the image that sends the request, on targets that check from inside of the container.
+    /// The program in the image that sends the request, on targets where the check runs inside the container.
     #[serde(default)]
     pub tool: HttpTool,
 }

@@ -23,13 +23,13 @@ pub struct Kubernetes {
     pub gateway_class: Option<Host>,
     /// Class of the Ingress; the cluster's default if omitted.
     pub ingress_class: Option<Host>,
-    /// Namespace of the gateway's or ingress controller's pods, which alone may connect to the edge. All pods may unless
-    /// given.
+    /// Namespace of the pods of the gateway or ingress controller. If it is set, only these pods may connect to the edge.
+    /// Default: all pods may.
     pub edge_namespace: Option<ServiceName>,
     /// Whether load balancers and Services in front of the gateway keep the client's address
     /// (`externalTrafficPolicy: Local`). Internal routes require it.
     pub preserves_client_address: bool,
-    /// Time in which a stopping pod still serves, until no node sends it requests; 5s by default. Requires kubelets from
+    /// Time for which a stopping pod still answers requests, until no node sends it any; 5s by default. Requires kubelets from
     /// 1.30; set 0s for older ones.
     pub drain: Option<Duration>,
     /// Ports of every node, for the edge `nodeport`.
@@ -54,8 +54,8 @@ pub struct Kubernetes {
     pub priority_class: Option<Host>,
     /// Resource quota of the namespace; none by default.
     pub quota: Option<Quota>,
-    /// cert-manager's ClusterIssuer. Unless given, an Issuer in the namespace: self-signed in the local profile,
-    /// Let's Encrypt elsewhere.
+    /// ClusterIssuer of cert-manager. Default: an Issuer in the namespace, self-signed in the profile `local`, and
+    /// Let's Encrypt in other profiles.
     pub issuer: Option<Host>,
     /// Registry and folder to which images of services with a build folder are pushed: `registry/…/service:tag`.
     pub registry: Option<Registry>,
@@ -72,7 +72,7 @@ pub struct Kubernetes {
 }
 
 impl Kubernetes {
-    /// Returns whether objects name the wave in which they are applied: of the tools, Argo CD reads it.
+    /// Returns whether objects name the wave in which they are applied. Only Argo CD reads this name.
     pub fn has_waves(&self) -> bool {
         self.gitops.as_ref().is_some_and(|gitops| gitops.tool == GitopsTool::Argocd)
     }

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::{SecretReference, ValueOrSecret};
 use crate::values::{Host, ranged};
 
-/// Mail that services send. It goes to the mail catcher if it runs, otherwise through the relay; in local never through
-/// the relay.
+/// Mail that services send. It goes to the mail catcher if the catcher runs, otherwise through the relay. In the profile
+/// `local`, it never goes through the relay.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Mail {

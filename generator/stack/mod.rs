@@ -37,7 +37,7 @@ pub use kubernetes::{
 };
 pub use mail::{Mail, Relay, RelaySecurity};
 pub use monitoring::{
-    Alert, BundleSize, ClusterRead, Dashboard, Metrics, Monitoring, OnClusters, Panel, PanelKind, Receiver,
+    Alert, BundleSize, ClusterRight, Dashboard, Metrics, Monitoring, OnClusters, Panel, PanelKind, Receiver,
     Replacement, Severity,
 };
 pub use mounts::{HostMount, Mount, Tmpfs, Volume};
@@ -46,7 +46,7 @@ pub use route::{Cors, Frontend, GraphqlEndpoint, Guard, Redirect, Route, RouteAc
 pub use secret::{Secret, SecretReference, TemplatePart, ValueOrSecret};
 pub use service::{Condition, Run, Service, Zone};
 
-/// The purpose of an environment. It decides which services run and how strict the checks are.
+/// The purpose of an environment. It determines which services run and how strict the checks are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Profile {
@@ -58,8 +58,8 @@ pub enum Profile {
 impl Profile {
     pub const ALL: [Profile; 3] = [Profile::Local, Profile::Staging, Profile::Prod];
 
-    /// Returns whether an environment of the profile has what declares these fields: `enabled`, true by default, and the
-    /// profiles of `only`, all by default.
+    /// Returns whether an environment of the profile contains a part of the stack with these fields: `enabled`, true by
+    /// default, and the profiles of `only`, all by default.
     pub fn includes(self, enabled: Option<bool>, only: Option<&[Profile]>) -> bool {
         enabled.unwrap_or(true) && only.is_none_or(|only| only.contains(&self))
     }
@@ -77,7 +77,7 @@ impl Profile {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Stack {
-    /// Names containers, volumes, networks and the main database.
+    /// The name of the project. It is part of the names of containers, volumes and networks, and names the main database.
     pub project: ProjectName,
     /// Base domain; routes are subdomains of it.
     pub domain: Host,
@@ -90,7 +90,7 @@ pub struct Stack {
     /// Browser applications. In local the edge forwards to their dev servers, so they have no containers.
     #[serde(default)]
     pub frontends: BTreeMap<ServiceName, Frontend>,
-    /// Whether frontends are part of this environment. Unless given, they are in local and staging, not in prod.
+    /// Whether frontends are part of this environment. Default: true in the profiles `local` and `staging`, false in `prod`.
     #[serde(default)]
     pub include_frontends: Option<bool>,
     /// Additional GraphQL endpoints for the same database, each with its own domain.
@@ -108,7 +108,7 @@ pub struct Stack {
     /// Mail that services send.
     #[serde(default)]
     pub mail: Mail,
-    /// The monitoring bundle, and where its alerts go.
+    /// The monitoring services, and the receivers of their alerts.
     #[serde(default)]
     pub monitoring: Monitoring,
     /// Plugins by name.

@@ -1,4 +1,4 @@
-//! Monitoring: the facets of a service (metrics, alerts, dashboards), and settings of the bundle.
+//! Monitoring: the `metrics`, `alerts` and `dashboards` of a service, and settings of the monitoring services.
 
 use std::collections::BTreeMap;
 
@@ -51,14 +51,14 @@ impl Severity {
 pub struct Alert {
     /// Condition of the alert in PromQL.
     pub expr: Expression,
-    /// Time for which the condition must hold; at once by default.
+    /// Time for which the condition must hold before the alert fires; none by default.
     #[serde(default, rename = "for")]
     pub hold: Option<Duration>,
     #[serde(default)]
     pub severity: Severity,
     /// One line for the notification.
     pub summary: Text,
-    /// What to do.
+    /// The steps to take when the alert fires.
     #[serde(default)]
     pub runbook: Option<Text>,
     /// Input of a test of the alert, which `promtool test rules` runs.
@@ -119,24 +119,24 @@ pub enum PanelKind {
     Logs,
 }
 
-/// The monitoring bundle, and where its alerts go.
+/// The monitoring services, and the receivers of their alerts.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Monitoring {
-    /// Whether the services of the bundle run.
+    /// Whether the monitoring services run.
     pub enabled: Option<bool>,
-    /// Why servers run without the bundle, such as other monitoring. Turns off the warning NS704.
+    /// The reason why servers have no monitoring in the stack, such as monitoring from outside. Turns off the warning NS704.
     pub waive: Option<Text>,
-    /// Limits of the bundle's services and time for which they retain data.
+    /// Limits of the monitoring services, and the time for which they keep data.
     pub size: BundleSize,
     /// Receivers of alerts by name.
     pub receivers: BTreeMap<ServiceName, Receiver>,
-    /// Secret with the URL that Alertmanager calls every minute while alerts can be delivered. What it calls must alert
-    /// when the calls stop.
+    /// Secret with the URL that Alertmanager calls every minute while alerts can be delivered. The service at this URL must
+    /// alert when the calls stop.
     pub heartbeat: Option<SecretReference>,
 }
 
-/// Sizes of the bundle.
+/// Sizes of the monitoring services.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum BundleSize {
@@ -151,7 +151,7 @@ pub enum BundleSize {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Receiver {
-    /// Severities that it gets; all by default.
+    /// Severities of the alerts that the receiver gets; all by default.
     pub severities: Vec<Severity>,
     pub slack: Option<Slack>,
     pub pagerduty: Option<Pagerduty>,
@@ -165,7 +165,7 @@ pub struct Receiver {
 pub struct Slack {
     /// Secret with the URL of the incoming webhook.
     pub url: SecretReference,
-    /// The webhook's own channel by default.
+    /// The channel; by default that of the webhook.
     #[serde(default)]
     pub channel: Option<Text>,
 }
@@ -222,28 +222,28 @@ impl Receiver {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct OnClusters {
-    /// What does the work of the service, so that it does not run on clusters.
+    /// The part of a cluster that replaces the service. The service then does not run on clusters.
     pub replaced_by: Option<Replacement>,
     /// User in pods, if it differs.
     pub user: Option<UserId>,
     /// Parts of the cluster's API that the service reads.
-    pub reads: Vec<ClusterRead>,
+    pub reads: Vec<ClusterRight>,
 }
 
-/// What does the work of a service on clusters.
+/// The part of a cluster that replaces a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Replacement {
     /// The kubelet of each node exports the same metrics.
     Kubelet,
-    /// Nothing of the stack; clusters have programs for it.
+    /// A program that clusters have outside of the stack.
     Nothing,
 }
 
 /// A part of the cluster's API that a service reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum ClusterRead {
+pub enum ClusterRight {
     /// Logs of the pods in the namespace.
     Logs,
     /// Metrics of nodes from their kubelets.

@@ -12,7 +12,8 @@ use crate::values::{ContainerPath, Memory, ProjectPath, ServiceName, Text, UserI
 #[serde(deny_unknown_fields)]
 pub struct Volume {
     pub path: ContainerPath,
-    /// Whether the folder is given to the service's user before the first start, for images that do not do so.
+    /// Whether the user of the service becomes the owner of the folder before the first start. Needed for images that do not
+    /// change the owner.
     #[serde(default)]
     pub set_owner: bool,
     /// Requested size, on targets that provision volumes.
@@ -33,7 +34,7 @@ pub struct Volume {
 pub struct Mount {
     pub source: ProjectPath,
     pub target: ContainerPath,
-    /// Whether the container may write to it; false by default.
+    /// Whether the container may write to the file or folder; false by default.
     #[serde(default)]
     pub writable: bool,
 }
@@ -45,7 +46,7 @@ pub struct HostMount {
     /// Path on the host.
     pub source: ContainerPath,
     pub target: ContainerPath,
-    /// Whether the container may write to it; false by default.
+    /// Whether the container may write to the file or folder; false by default.
     #[serde(default)]
     pub writable: bool,
     /// Why the container needs the host's files. For example, the socket of the engine gives full control of the host.

@@ -10,7 +10,7 @@ use super::service::service_dependencies;
 use super::*;
 use crate::values::ranged;
 
-/// A process of a service that runs in its own container, named after both. It inherits image, variables, secrets,
+/// A further process of a service. It runs in a separate container, whose name consists of both names. It inherits image, variables, secrets,
 /// role, files, dependencies and zone of the service, and reads the volumes that the service reads. By default it has
 /// no ports.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -48,7 +48,7 @@ pub struct Process {
     pub stop_grace: Option<Duration>,
     /// Whether the process runs all the time or once.
     pub run: Run,
-    /// Times, in UTC, at which the process runs and ends.
+    /// Times in UTC at which the process is started. Without a schedule, it runs all the time.
     pub schedule: Option<Schedule>,
 }
 
@@ -100,7 +100,7 @@ impl Process {
             run: self.run,
             schedule: self.schedule.clone(),
             processes: BTreeMap::new(),
-            // They name a port, and describe the service.
+            // Metrics name a port of the service, and alerts and dashboards describe the service.
             metrics: None,
             alerts: BTreeMap::new(),
             dashboards: BTreeMap::new(),

@@ -38,16 +38,16 @@ pub struct Route {
     pub internal_paths: Vec<UrlPath>,
     /// Whether the service receives the path without `path`: `/api/x` as `/x`.
     pub strip_prefix: bool,
-    /// A redirect, which the edge answers in place of the service.
+    /// A redirect that the edge sends instead of forwarding the request.
     pub redirect: Option<Redirect>,
-    /// Secret with the users whose password the edge asks for, in the form of an htpasswd file. The service does not receive
-    /// the password.
+    /// Secret with the users and passwords for HTTP basic authentication, in the form of an htpasswd file. The service does
+    /// not receive the password.
     pub basic_auth: Option<SecretName>,
     /// Headers of requests to the service, in place of those of the client.
     pub request_headers: BTreeMap<HeaderName, HeaderValue>,
     /// Headers of all answers, in place of those of the service.
     pub response_headers: BTreeMap<HeaderName, HeaderValue>,
-    /// Web pages of other origins that may read answers; by default, the service decides.
+    /// Web pages of other origins that may read answers. By default, the edge does not change the headers of the service.
     pub cors: Option<Cors>,
 }
 
@@ -56,7 +56,7 @@ pub struct Route {
 #[serde(deny_unknown_fields)]
 pub struct Redirect {
     pub to: WebAddress,
-    /// Whether the path and the query of the request follow the address; false by default.
+    /// Whether the path and the query of the request are added to the address; false by default.
     #[serde(default)]
     pub keep_path: bool,
     /// Whether browsers remember the redirect (308 instead of 307).
@@ -87,8 +87,8 @@ pub struct Cors {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Guard {
-    /// Paths that only internal addresses may use. They match whole segments, in upper and lower case, and include all paths
-    /// below.
+    /// Paths that only internal addresses may use. The edge compares whole segments and ignores upper and lower
+    /// case. All paths below are included.
     pub internal_paths: Vec<UrlPath>,
     /// Ports whose routes are internal, except routes with `access = 'public`.
     pub internal_ports: Vec<PortName>,
@@ -96,7 +96,7 @@ pub struct Guard {
     pub refused_headers: Vec<HeaderName>,
 }
 
-/// The traffic of a route, which decides the protocol, the default timeout and the largest body. Every kind streams in both
+/// The traffic of a route. It determines the protocol, the default timeout and the largest body. Every kind streams in both
 /// directions.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]

@@ -8,10 +8,10 @@ use schemars::JsonSchema;
 use serde::de::value::MapAccessDeserializer;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::values::checked::admit;
+use crate::values::checked::check_text;
 use crate::values::ranged;
 
-/// The origin of a secret's value. Sets exactly one of `random`, `template` and `external`.
+/// The origin of a secret's value. Set exactly one of `random`, `template` and `external`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Secret {
@@ -22,7 +22,7 @@ pub struct Secret {
     pub template: Option<Vec<TemplatePart>>,
     /// Description of a value that the operator provides.
     pub external: Option<Text>,
-    /// Smallest number of characters. Unless given, 16 for credentials and no minimum for host and user names.
+    /// Minimum number of characters. Default: 16 for credentials, and no minimum for host and user names.
     #[serde(deserialize_with = "ranged::positive")]
     pub min_length: Option<u16>,
 }
@@ -85,7 +85,7 @@ impl<'de, T: Checked> Deserialize<'de> for ValueOrSecret<T> {
             }
 
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Self::Value, E> {
-                admit(text.to_owned()).map(ValueOrSecret::Value).map_err(E::custom)
+                check_text(text.to_owned()).map(ValueOrSecret::Value).map_err(E::custom)
             }
 
             fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {

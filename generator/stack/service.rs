@@ -27,7 +27,7 @@ pub struct Service {
     pub image: Option<ImageRef>,
     /// Folder with a Dockerfile, from which the image is built.
     pub build: Option<Build>,
-    /// How nself builds `image` itself.
+    /// Folder from which nself builds the image without a container engine.
     pub layout: Option<Layout>,
     pub entrypoint: Option<Vec<Text>>,
     pub command: Option<Vec<Text>>,
@@ -38,14 +38,15 @@ pub struct Service {
     /// Ports on which the container listens, by name.
     #[serde(deserialize_with = "ranged::positive")]
     pub ports: BTreeMap<PortName, u16>,
-    /// Ports of the host, by the name of the container's port. Outside of local, services other than nginx need a
-    /// reason.
+    /// Ports of the host, by the name of the container's port. In profiles other than `local`, a service other than nginx
+    /// must give a reason.
     pub publish: BTreeMap<PortName, Publish>,
     /// Variables; names are checked against the catalogue for known images.
     pub env: BTreeMap<VariableName, EnvValue>,
-    /// Variables that the catalogue does not know, passed on unchecked.
+    /// Variables that the catalogue does not know. Their names are not checked.
     pub extra_env: BTreeMap<VariableName, EnvValue>,
-    /// Files of the project with lines `NAME=value`, read when files are generated. `env` and later files replace their variables.
+    /// Files of the project with lines `NAME=value`, read when files are generated. A variable in `env` or in
+    /// a later file replaces one of an earlier file.
     pub env_files: Vec<ProjectPath>,
     /// Secrets that are declared together with the service.
     pub secrets: BTreeMap<SecretName, Secret>,
@@ -69,7 +70,7 @@ pub struct Service {
     /// Whether a minimal init runs as PID 1, for programs that start child processes.
     pub init: bool,
     pub health: Option<Health>,
-    /// Services that start before this one: a list of names, which waits until they are healthy, or a record of conditions.
+    /// Services that start before this one: a list of names, to wait until all are healthy, or a record of conditions by name.
     #[serde(deserialize_with = "service_dependencies")]
     #[schemars(with = "BTreeMap<ServiceName, Condition>")]
     pub depends_on: BTreeMap<ServiceName, Condition>,
@@ -81,7 +82,7 @@ pub struct Service {
     pub external_networks: Vec<ServiceName>,
     /// Labels of the container; annotations of the pods on clusters.
     pub labels: BTreeMap<AnnotationName, Text>,
-    /// Where the engine stores the service's output; three files of 10 MiB by default.
+    /// Log driver for the output of the service; by default, the engine keeps three files of 10 MiB.
     pub logging: Option<Logging>,
     /// Services to which this one connects without waiting for them.
     pub connects_to: Vec<ServiceName>,
@@ -103,7 +104,7 @@ pub struct Service {
     pub databases: BTreeMap<SqlIdent, DatabaseUse>,
     /// Requests of Hasura that the service answers.
     pub hasura: Option<Handlers>,
-    /// Time to finish after the stop signal.
+    /// Time that the service gets to end after the stop signal.
     pub stop_grace: Option<Duration>,
     pub stop_signal: Option<Signal>,
     /// Size of /dev/shm.
@@ -116,7 +117,7 @@ pub struct Service {
     pub kubernetes: BTreeMap<String, serde_json::Value>,
     /// Whether the service runs all the time, or once.
     pub run: Run,
-    /// Times, in UTC, at which the service runs and ends, instead of running all the time.
+    /// Times in UTC at which the service is started. Without a schedule, it runs all the time.
     pub schedule: Option<Schedule>,
     /// Metrics of the service, which Prometheus reads where monitoring is on.
     pub metrics: Option<Metrics>,
@@ -124,10 +125,10 @@ pub struct Service {
     pub alerts: BTreeMap<AlertName, Alert>,
     /// Dashboards about the service by name, where monitoring is on.
     pub dashboards: BTreeMap<ServiceName, Dashboard>,
-    /// Whether the service gets the standard variables of OpenTelemetry, with which it sends traces to the bundle. Unless
-    /// given, it does not.
+    /// Whether the service gets the standard variables of OpenTelemetry, with which it sends traces to Tempo; false by
+    /// default.
     pub otel: bool,
-    /// Services without which this one is left out of the environment.
+    /// This service is part of the environment only if all of these services are.
     pub only_with: Vec<ServiceName>,
     /// Differences on clusters.
     pub on_clusters: OnClusters,

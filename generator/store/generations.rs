@@ -167,12 +167,12 @@ impl Generations {
         written.inspect_err(|_| {
             let _ = folder.remove_file(&temporary);
         })?;
-        self.keep(MOST);
+        self.delete_all_but_latest(MOST);
         Ok(())
     }
 
     /// Deletes all but the latest `count` records and returns the number of deleted ones.
-    pub fn keep(&self, count: usize) -> usize {
+    pub fn delete_all_but_latest(&self, count: usize) -> usize {
         let numbers = self.numbers();
         let old = &numbers[..numbers.len().saturating_sub(count)];
         let Some(folder) = self.folder() else { return 0 };

@@ -13,7 +13,8 @@ use crate::backend::Backend;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::files::Root;
 
-/// The first line while a run writes: each file has its old or its new bytes.
+/// The first line of the manifest while files are being written. Until it is removed, each file may have its old or its new
+/// content.
 const WRITING: &str = "# nself is writing";
 
 /// The files that nself wrote, by their path below the output folder.
@@ -39,8 +40,8 @@ impl Manifest {
     /// Reads a manifest from its bytes. Conflict markers of version control are skipped.
     ///
     /// # Errors
-    /// NS805 if it is damaged or names a file that nself never generates: the manifest comes with the checkout, and nself
-    /// shows, replaces and deletes the files that it names.
+    /// NS805 if the manifest is damaged or names a file that nself never generates. Everyone who can commit can edit the
+    /// manifest, and nself replaces and deletes the files in it.
     pub fn parse(text: &[u8]) -> Result<Self, Diagnostic> {
         let text = canonical(text);
         let text = std::str::from_utf8(&text).map_err(|_| damaged("it is not UTF-8 text"))?;
@@ -49,7 +50,8 @@ impl Manifest {
             if line == WRITING {
                 manifest.is_unfinished = true;
             } else if !is_conflict_mark(line) {
-                let (digest, path) = entry(line).map_err(|reason| damaged(&format!("line {}: {reason}", i + 1)))?;
+                let (digest, path) =
+                    parse_line(line).map_err(|reason| damaged(&format!("line {}: {reason}", i + 1)))?;
                 if Backend::of_output(&path).is_none() {
                     return Err(not_generated(i + 1, &path));
                 }
@@ -78,7 +80,7 @@ impl Manifest {
     ///
     /// # Errors
     /// NS805 after a merge of two branches that changed the same file, and after a run that did not finish.
-    pub fn settled(self) -> Result<Self, Diagnostic> {
+    pub fn without_conflicts(self) -> Result<Self, Diagnostic> {
         if self.alternatives.is_empty() && !self.is_unfinished {
             return Ok(self);
         }
@@ -118,7 +120,7 @@ fn push_line(text: &mut String, path: &ArtifactPath, digest: &Digest) {
     text.extend([digest.as_str(), "  ", path.as_str(), "\n"]);
 }
 
-fn entry(line: &str) -> Result<(Digest, ArtifactPath), String> {
+fn parse_line(line: &str) -> Result<(Digest, ArtifactPath), String> {
     let (digest, path) = line.split_once("  ").ok_or("it is not a digest, two spaces and a path")?;
     Ok((digest.parse()?, ArtifactPath::new(path)?))
 }
@@ -144,7 +146,7 @@ pub(super) fn canonical(text: &[u8]) -> Cow<'_, [u8]> {
 fn damaged(reason: &str) -> Diagnostic {
     Diagnostic::error(Code::Manifest, FieldPath::root())
         .message(format!("{MANIFEST}: {reason}"))
-        .hint("restore it from version control; without it, nself only takes over files that equal the generated ones")
+        .hint("restore it from version control; without the manifest, nself does not overwrite files that differ from the generated ones")
 }
 
 /// Returns the finding for a path that nself never generates.
@@ -207,9 +209,9 @@ mod tests {
             let merged = Manifest::parse(merged.as_bytes()).unwrap();
             assert_eq!(merged.files[&path("local/compose.yaml")], ours);
             assert_eq!(merged.alternatives[&path("local/compose.yaml")], [theirs]);
-            assert_eq!(merged.settled().unwrap_err().code, Code::Manifest);
+            assert_eq!(merged.without_conflicts().unwrap_err().code, Code::Manifest);
         }
-        assert_eq!(manifest().settled().unwrap(), manifest());
+        assert_eq!(manifest().without_conflicts().unwrap(), manifest());
     }
 
     #[test]
@@ -218,7 +220,7 @@ mod tests {
         let old = old.iter().filter(|(path, _)| Backend::of_output(path).is_some());
         let bytes = manifest().to_bytes_while_writing(old);
         let read = Manifest::parse(&bytes).unwrap();
-        assert!(read.is_unfinished && read.clone().settled().is_err());
+        assert!(read.is_unfinished && read.clone().without_conflicts().is_err());
         assert_eq!(read.files[&path("local/nginx/a")], Digest::of(b"old"));
         assert_eq!(read.alternatives[&path("local/nginx/a")], [Digest::of(b"local/nginx/a")]);
     }

@@ -29,7 +29,7 @@ pub use manifest::Manifest;
 pub use objects::Objects;
 pub use output_file::{ATTRIBUTES, MANIFEST, read, write};
 pub use previous_outputs::PreviousOutputs;
-pub use report::{converted, diff, foreign, states};
+pub use report::{diff, foreign_files, line_end_warning, states};
 pub use stamp::{Stamp, StampFile};
 pub use stamp_writer::{Outputs, StampWriter};
 pub use write::apply;

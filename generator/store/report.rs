@@ -33,7 +33,7 @@ pub fn diff(changes: &[Change]) -> Lines {
 }
 
 /// Returns a line for each foreign file.
-pub fn foreign(changes: &[Change]) -> Lines {
+pub fn foreign_files(changes: &[Change]) -> Lines {
     let mut lines = Lines::default();
     for change in changes.iter().filter(|change| change.state == State::Foreign) {
         lines.push(&format!("foreign: nself did not write {}, and leaves it unchanged", change.path));
@@ -52,7 +52,7 @@ pub const CONVERTED: &str =
     "git converts line endings (`core.autocrlf`): `deploy/** -text` in .gitattributes prevents that";
 
 /// Returns a line if the line ends of any file were converted.
-pub fn converted(changes: &[Change]) -> Lines {
+pub fn line_end_warning(changes: &[Change]) -> Lines {
     match changes.iter().filter(|change| is_converted(change)).count() {
         0 => Lines::default(),
         count => Lines::line(&format!("hand-edited: {count} only by Windows line endings; {CONVERTED}")),

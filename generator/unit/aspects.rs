@@ -16,14 +16,14 @@ use crate::plan::inputs::Inputs;
 use crate::plan::roster::{Roster, roster};
 use crate::plan::wiring::{Addition, Outcome, Planned, Wirings};
 use crate::plan::{HasuraMetadata, Network, Program, ProjectFiles, Value as PlannedValue};
-use crate::source::decode_plain;
+use crate::source::decode_json;
 use crate::stack::env::MailSetting;
 use crate::stack::{Profile, Stack};
 use crate::values::{Checked, EnvironmentName, SecretName, ServiceName, VariableName};
 
 /// Calls a function with the inputs and the roster of a stack.
 fn with<T>(stack: &Value, test: impl FnOnce(Inputs, &Roster) -> T) -> T {
-    let stack: Stack = decode_plain(stack).unwrap();
+    let stack: Stack = decode_json(stack).unwrap();
     let (environment, files) = (EnvironmentName::new("prod").unwrap(), ProjectFiles::default());
     let roster = roster(&stack, Profile::Prod).part;
     test(Inputs::new(&environment, &stack, &files), &roster)

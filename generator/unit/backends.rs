@@ -16,7 +16,7 @@ fn paths(files: &Artifacts) -> Vec<&str> {
     files.iter().map(|(path, _)| path.as_str()).collect()
 }
 
-fn orders(fields: &Value) -> Value {
+fn stack_with_orders(fields: &Value) -> Value {
     let mut service = json!({
         "image": "a/orders:1", "port": 8001, "health": { "http": { "path": "/healthz" } },
         "route": { "subdomain": "orders" },
@@ -30,50 +30,50 @@ fn orders(fields: &Value) -> Value {
 #[test]
 fn a_stack_gives_the_same_bytes_every_time() {
     let all = || {
-        let files = files(&orders(&json!({})));
-        files.iter().map(|(path, file)| (path.to_string(), file.digest())).collect::<Vec<_>>()
+        let generated = files(&stack_with_orders(&json!({})));
+        generated.iter().map(|(path, file)| (path.to_string(), file.digest())).collect::<Vec<_>>()
     };
     let first = all();
     assert!(first.len() > 8 && first == all());
-    // Known-bad control.
-    let other = files(&orders(&json!({ "env": { "LEVEL": "debug" } })));
+    // A different stack must give different bytes.
+    let other = files(&stack_with_orders(&json!({ "env": { "LEVEL": "debug" } })));
     assert_ne!(first, other.iter().map(|(path, file)| (path.to_string(), file.digest())).collect::<Vec<_>>());
 }
 
 #[test]
-fn compose_doubles_dollars_once() {
-    let files = files(&orders(&json!({ "env": { "PRICE": "5$ ${HOME} $$" } })));
-    assert!(text(&files, "compose.yaml").contains("PRICE: \"5$$ $${HOME} $$$$\""));
+fn compose_escapes_each_dollar() {
+    let generated = files(&stack_with_orders(&json!({ "env": { "PRICE": "5$ ${HOME} $$" } })));
+    assert!(text(&generated, "compose.yaml").contains("PRICE: \"5$$ $${HOME} $$$$\""));
 }
 
 #[test]
-fn nginx_routes_what_has_a_route() {
-    let site =
+fn nginx_has_a_site_for_each_service_with_a_route() {
+    let has_site =
         |stack: &Value| paths(&files(stack)).iter().any(|path| path.starts_with("nginx/") && path.contains("orders"));
-    assert!(site(&orders(&json!({}))));
-    assert!(!site(&orders(&json!({ "route": null }))));
+    assert!(has_site(&stack_with_orders(&json!({}))));
+    assert!(!has_site(&stack_with_orders(&json!({ "route": null }))));
 }
 
 #[test]
 fn postgres_creates_a_role_for_each_service_that_uses_a_database() {
     let sql = |stack: &Value| text(&files(stack), "postgres/init/10-roles-and-databases.sql");
-    assert!(sql(&orders(&json!({ "databases": { "main": { "name": "orders" } } }))).contains("\"orders\""));
-    assert!(!sql(&orders(&json!({}))).contains("\"orders\""));
+    assert!(sql(&stack_with_orders(&json!({ "databases": { "main": { "name": "orders" } } }))).contains("\"orders\""));
+    assert!(!sql(&stack_with_orders(&json!({}))).contains("\"orders\""));
 }
 
 #[test]
 fn a_secret_is_a_reference_in_every_file() {
-    let files = files(&orders(&json!({
+    let generated = files(&stack_with_orders(&json!({
         "secrets": { "pin": { "random": 43 } }, "env": { "PIN": { "secret": "pin" } },
     })));
-    assert!(text(&files, "compose.yaml").contains("PIN: \"${PIN:?"), "{}", text(&files, "compose.yaml"));
+    assert!(text(&generated, "compose.yaml").contains("PIN: \"${PIN:?"), "{}", text(&generated, "compose.yaml"));
 }
 
 #[test]
 fn compose_refuses_what_it_cannot_express_unless_the_stack_waives_it() {
     let findings = |waive: &Value| {
         let scaled = json!({ "autoscale": { "min": 1, "max": 3 }, "waive": waive });
-        let (plan, _) = plan(&orders(&scaled));
+        let (plan, _) = plan(&stack_with_orders(&scaled));
         generate(&plan).err().unwrap_or_default().iter().map(|finding| finding.code).collect::<Vec<_>>()
     };
     assert_eq!(findings(&json!({})), [Code::Unsupported]);
@@ -81,29 +81,29 @@ fn compose_refuses_what_it_cannot_express_unless_the_stack_waives_it() {
 }
 
 #[test]
-fn kubernetes_writes_an_object_in_each_file() {
-    let mut stack = orders(&json!({ "user": "1000:1000" }));
+fn each_kubernetes_file_has_exactly_one_object() {
+    let mut stack = stack_with_orders(&json!({ "user": "1000:1000" }));
     for name in ["nginx", "postgres"] {
         stack["services"][name]["user"] = json!("101:101");
     }
     assert!(paths(&files(&stack)).iter().all(|path| !path.starts_with("kubernetes/")));
     stack["kubernetes"] = json!({ "enabled": true, "gateway_class": "any" });
-    let files = files(&stack);
-    let objects: Vec<String> = paths(&files)
+    let generated = files(&stack);
+    let objects: Vec<String> = paths(&generated)
         .into_iter()
         .filter(|path| path.starts_with("kubernetes/apps/orders/") && !path.ends_with("kustomization.yaml"))
-        .map(|path| text(&files, path))
+        .map(|path| text(&generated, path))
         .collect();
     assert!(objects.len() > 3 && objects.iter().all(|text| text.matches("\nkind: ").count() == 1), "{objects:?}");
 }
 
 #[test]
 fn a_line_leads_back_to_the_field_that_decided_it() {
-    let stack = orders(&json!({ "env": { "LEVEL": "info" } }));
-    let files = files(&stack);
+    let stack = stack_with_orders(&json!({ "env": { "LEVEL": "info" } }));
+    let generated = files(&stack);
     let (plan, _) = plan(&stack);
     let fields = |path: &str, words: &str| {
-        let text = text(&files, path);
+        let text = text(&generated, path);
         let lines: Vec<&str> = text.lines().collect();
         let at = lines.iter().position(|line| line.contains(words)).unwrap_or_else(|| panic!("{words}: {text}"));
         let output = ArtifactPath::new(format!("prod/{path}")).unwrap();
@@ -119,10 +119,10 @@ fn a_line_leads_back_to_the_field_that_decided_it() {
 
 #[test]
 fn every_file_has_a_backend_and_a_field() {
-    let stack = orders(&json!({}));
-    let files = files(&stack);
+    let stack = stack_with_orders(&json!({}));
+    let generated = files(&stack);
     let (plan, _) = plan(&stack);
-    for path in paths(&files) {
+    for path in paths(&generated) {
         let output = ArtifactPath::new(format!("prod/{path}")).unwrap();
         let backend = Backend::of_output(&output).unwrap_or_else(|| panic!("{path} has no backend"));
         assert!(!backend.provenance(&plan, &GeneratedLine::whole_file(path)).is_empty(), "{path}");
@@ -138,15 +138,15 @@ fn a_job_ends_on_both_platforms() {
         stack
     };
     let text = |run: &str| {
-        let files = files(&stack(run));
-        let all = files.iter().map(|(_, file)| String::from_utf8_lossy(file.bytes().unwrap()).into_owned());
+        let generated = files(&stack(run));
+        let all = generated.iter().map(|(_, file)| String::from_utf8_lossy(file.bytes().unwrap()).into_owned());
         all.collect::<Vec<_>>()
     };
     let job = |texts: &[String]| texts.iter().any(|text| text.contains("kind: Job") && text.contains("name: buckets"));
     assert!(job(&text("once")) && !job(&text("always")));
     let compose = |run: &str| {
-        let files = files(&stack(run));
-        let (_, file) = files.iter().find(|(path, _)| path.as_str() == "compose.yaml").unwrap();
+        let generated = files(&stack(run));
+        let (_, file) = generated.iter().find(|(path, _)| path.as_str() == "compose.yaml").unwrap();
         let text = String::from_utf8_lossy(file.bytes().unwrap()).into_owned();
         text[text.find("\n  buckets:").unwrap()..]
             .lines()

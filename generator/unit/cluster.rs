@@ -258,7 +258,7 @@ fn an_ingress_redirects_to_https_and_ports_of_nodes_renew_certificates() {
     };
     let ingress = site(&json!({ "edge": "ingress" }));
     assert!(ingress.contains("if ($without_tls)"), "{ingress}");
-    assert!(!site(&json!({})).contains("$without_tls"), "a gateway has its own redirect");
+    assert!(!site(&json!({})).contains("$without_tls"), "a gateway redirects without nginx");
     let mut nodes = with(&json!({ "edge": "nodeport" }));
     nodes["tls"] = json!({ "mode": "files" });
     let nodes = {

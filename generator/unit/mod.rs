@@ -18,7 +18,7 @@ use crate::backend::PlanDigests;
 use crate::codes::Code;
 use crate::diagnostic::Diagnostic;
 use crate::plan::{Plan, ProjectFiles, resolve};
-use crate::source::decode_plain;
+use crate::source::decode_json;
 use crate::stack::Stack;
 use crate::values::{Checked, EnvironmentName};
 
@@ -46,7 +46,7 @@ fn stack(services: &Value) -> Value {
 
 /// Plans the stack as the environment `prod`.
 fn plan(stack: &Value) -> (Plan, Vec<Diagnostic>) {
-    let stack: Stack = decode_plain(stack).unwrap();
+    let stack: Stack = decode_json(stack).unwrap();
     let files = ProjectFiles { project_folder: "../..".to_owned(), ..ProjectFiles::default() };
     resolve(&EnvironmentName::new("prod").unwrap(), &stack, &files)
 }

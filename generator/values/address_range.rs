@@ -26,19 +26,20 @@ impl AddressRange {
     /// Returns whether an address is in both ranges.
     pub fn overlaps(&self, other: &AddressRange) -> bool {
         let bits = self.bits.min(other.bits);
-        self.first.is_ipv4() == other.first.is_ipv4() && masked(self.first, bits) == masked(other.first, bits)
+        self.first.is_ipv4() == other.first.is_ipv4()
+            && without_host_bits(self.first, bits) == without_host_bits(other.first, bits)
     }
 
     /// Returns why the text is refused if its address has bits after the prefix. nginx warns of such ranges.
     pub fn refuse_bits_after_prefix(&self, text: &str) -> Option<String> {
-        let first = masked(self.first, self.bits);
+        let first = without_host_bits(self.first, self.bits);
         (first != self.first)
             .then(|| format!("`{text}` is not the first address of its range, `{first}/{}`", self.bits))
     }
 }
 
 /// Returns the address with all bits after the first `bits` cleared.
-fn masked(address: IpAddr, bits: u8) -> IpAddr {
+fn without_host_bits(address: IpAddr, bits: u8) -> IpAddr {
     match address {
         IpAddr::V4(v4) => {
             let mask = u32::MAX.checked_shl(32 - u32::from(bits)).unwrap_or(0);

@@ -50,22 +50,22 @@ thread_local! {
     static REFUSED: RefCell<Option<Vec<Refusal>>> = const { RefCell::new(None) };
 }
 
-/// Runs `decode` and collects refused texts for [`refused`], instead of ending with the first one. The value may be used
+/// Runs `decode` and collects refused texts for [`take_refusals`], instead of ending with the first one. The value may be used
 /// only if no text was refused.
-pub fn collect<T>(decode: impl FnOnce() -> T) -> T {
+pub fn collect_refusals<T>(decode: impl FnOnce() -> T) -> T {
     let outer = REFUSED.with(|refused| refused.borrow_mut().replace(Vec::new()));
     let value = decode();
     REFUSED.with(|refused| *refused.borrow_mut() = outer);
     value
 }
 
-/// Takes the texts that were refused since the last call, within [`collect`].
-pub fn refused() -> Vec<Refusal> {
+/// Takes the texts that were refused since the last call, within [`collect_refusals`].
+pub fn take_refusals() -> Vec<Refusal> {
     REFUSED.with(|refused| refused.borrow_mut().as_mut().map(std::mem::take).unwrap_or_default())
 }
 
-/// Checks a text while it is decoded. Within [`collect`], a refused text is recorded and replaced by a placeholder.
-pub(crate) fn admit<T: Checked>(text: String) -> Result<T, String> {
+/// Checks a text while it is decoded. Within [`collect_refusals`], a refused text is recorded and replaced by a placeholder.
+pub(crate) fn check_text<T: Checked>(text: String) -> Result<T, String> {
     let Some(reason) = T::refusal(&text) else { return Ok(T::wrap(text)) };
     REFUSED.with(|refused| match &mut *refused.borrow_mut() {
         Some(list) => {
@@ -83,7 +83,7 @@ macro_rules! impl_decoding {
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let text = String::deserialize(deserializer)?;
-                $crate::values::checked::admit(text).map_err(serde::de::Error::custom)
+                $crate::values::checked::check_text(text).map_err(serde::de::Error::custom)
             }
         }
 
@@ -103,16 +103,16 @@ pub(crate) use impl_decoding;
 /// Declares a checked text type: its description, an example, the check, and optionally the code, a normal form and the
 /// choice of the code by text.
 macro_rules! checked {
-    ($(#[$doc:meta])* $name:ident, $what:literal, $example:literal, $refusal:expr) => {
-        $crate::values::checked::checked! { $(#[$doc])* $name, $what, $example, $refusal, BadValue }
+    ($(#[$doc:meta])* $name:ident, expected: $what:literal, example: $example:literal, refusal: $refusal:expr) => {
+        $crate::values::checked::checked! { $(#[$doc])* $name, expected: $what, example: $example, refusal: $refusal, BadValue }
     };
-    ($(#[$doc:meta])* $name:ident, $what:literal, $example:literal, $refusal:expr, $code:ident) => {
-        $crate::values::checked::checked! { $(#[$doc])* $name, $what, $example, $refusal, $code, std::convert::identity }
+    ($(#[$doc:meta])* $name:ident, expected: $what:literal, example: $example:literal, refusal: $refusal:expr, $code:ident) => {
+        $crate::values::checked::checked! { $(#[$doc])* $name, expected: $what, example: $example, refusal: $refusal, $code, std::convert::identity }
     };
-    ($(#[$doc:meta])* $name:ident, $what:literal, $example:literal, $refusal:expr, $code:ident, $form:expr) => {
-        $crate::values::checked::checked! { $(#[$doc])* $name, $what, $example, $refusal, $code, $form, |_| Code::$code }
+    ($(#[$doc:meta])* $name:ident, expected: $what:literal, example: $example:literal, refusal: $refusal:expr, $code:ident, $form:expr) => {
+        $crate::values::checked::checked! { $(#[$doc])* $name, expected: $what, example: $example, refusal: $refusal, $code, $form, |_| Code::$code }
     };
-    ($(#[$doc:meta])* $name:ident, $what:literal, $example:literal, $refusal:expr, $code:ident, $form:expr, $code_of:expr) => {
+    ($(#[$doc:meta])* $name:ident, expected: $what:literal, example: $example:literal, refusal: $refusal:expr, $code:ident, $form:expr, $code_of:expr) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(String);

@@ -5,80 +5,80 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 use super::checked::{Checked, checked};
-use super::text::{absolute, dotted, lower_digit, only};
-use super::web::host;
+use super::text::{absolute_path_refusal, alphabet_refusal, dot_part_refusal, lower_digit};
+use super::web::host_refusal;
 use crate::codes::Code;
 
 checked! {
     /// A path inside a container.
-    ContainerPath, "an absolute path", "/var/lib/data", |t| absolute(t)
+    ContainerPath, expected: "an absolute path", example: "/var/lib/data", refusal: |t| absolute_path_refusal(t)
 }
 checked! {
-    /// A path inside the project, with `/`, never leaving it.
-    ProjectPath, "a relative path inside the project", "services/orders",
-    |t| {
+    /// A path inside the project: parts separated by `/`, without `..`.
+    ProjectPath, expected: "a relative path inside the project", example: "services/orders",
+    refusal: |t| {
         let t = t.strip_prefix("./").unwrap_or(t);
         let rest = |c: char| c.is_ascii_alphanumeric() || "._/@+-".contains(c);
-        only(t, 512, "letters, digits and `._/@+-`", |c| c.is_ascii_alphanumeric() || c == '_' || c == '.', rest).or_else(|| dotted(t))
+        alphabet_refusal(t, 512, "letters, digits and `._/@+-`", |c| c.is_ascii_alphanumeric() || c == '_' || c == '.', rest).or_else(|| dot_part_refusal(t))
     }
 }
 checked! {
     /// An image reference: `registry/name:tag` or with a digest; the tag `latest` and a missing tag are refused.
-    ImageRef, "an image with a tag or digest", "ghcr.io/acme/orders:1.4.2", |t| image(t)
+    ImageRef, expected: "an image with a tag or digest", example: "ghcr.io/acme/orders:1.4.2", refusal: |t| image_refusal(t)
 }
 checked! {
-    /// A registry with the folder in which images lie.
-    Registry, "a registry with an optional folder", "ghcr.io/acme",
-    |t| only(t, 200, "a-z, 0-9 and `._/:-`", lower_digit, |c| lower_digit(c) || "._/:-".contains(c)).or_else(|| dotted(t))
+    /// A registry, optionally with the folder of the images.
+    Registry, expected: "a registry with an optional folder", example: "ghcr.io/acme",
+    refusal: |t| alphabet_refusal(t, 200, "a-z, 0-9 and `._/:-`", lower_digit, |c| lower_digit(c) || "._/:-".contains(c)).or_else(|| dot_part_refusal(t))
         .or_else(|| t.ends_with('/').then(|| "it ends with `/`".to_owned()))
 }
 checked! {
     /// The tag of an image.
-    Tag, "the tag of an image", "1.4.2",
-    |t| only(t, 128, "letters, digits and `._-`", |c| c.is_ascii_alphanumeric() || c == '_', |c| c.is_ascii_alphanumeric() || "._-".contains(c))
+    Tag, expected: "the tag of an image", example: "1.4.2",
+    refusal: |t| alphabet_refusal(t, 128, "letters, digits and `._-`", |c| c.is_ascii_alphanumeric() || c == '_', |c| c.is_ascii_alphanumeric() || "._-".contains(c))
         .or_else(|| (t == "latest").then(|| "`latest` can name a different image every day".to_owned()))
 }
 checked! {
     /// A value that only the controller of one cluster can decrypt (base64).
-    Sealed, "a value encrypted by `kubeseal --raw`", "AgBy3i4OJSWK",
-    |t| only(t, 16_384, "base64 digits", |c| c.is_ascii_alphanumeric(), |c| c.is_ascii_alphanumeric() || "+/=".contains(c))
+    Sealed, expected: "a value encrypted by `kubeseal --raw`", example: "AgBy3i4OJSWK",
+    refusal: |t| alphabet_refusal(t, 16_384, "base64 digits", |c| c.is_ascii_alphanumeric(), |c| c.is_ascii_alphanumeric() || "+/=".contains(c))
 }
 checked! {
-    /// The name of an annotation, with an optional DNS prefix. Snippets are refused: they are code of the controller, which
-    /// reads the secrets of all namespaces.
-    AnnotationName, "the name of an annotation", "service.beta.kubernetes.io/aws-load-balancer-type",
-    |t| {
+    /// The name of an annotation, with an optional DNS prefix. Snippet annotations are refused: the ingress
+    /// controller runs them as configuration, and it can read the secrets of all namespaces.
+    AnnotationName, expected: "the name of an annotation", example: "service.beta.kubernetes.io/aws-load-balancer-type",
+    refusal: |t| {
         let (prefix, name) = t.rsplit_once('/').map_or((None, t), |(prefix, name)| (Some(prefix), name));
         let inner = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-        prefix.and_then(host)
-            .or_else(|| only(name, 63, "letters, digits and inner `-_.`", |c| c.is_ascii_alphanumeric(), inner))
+        prefix.and_then(host_refusal)
+            .or_else(|| alphabet_refusal(name, 63, "letters and digits, and between them `-_.`", |c| c.is_ascii_alphanumeric(), inner))
             .or_else(|| (!name.ends_with(|c: char| c.is_ascii_alphanumeric())).then(|| "it does not end with a letter or digit".to_owned()))
-            .or_else(|| name.ends_with("-snippet").then(|| "snippets are code of the ingress controller".to_owned()))
+            .or_else(|| name.ends_with("-snippet").then(|| "snippets are not allowed: the ingress controller would run them with access to all secrets".to_owned()))
     }
 }
 checked! {
     /// A commit of a repository.
-    Commit, "a commit as 40 or 64 hexadecimal digits", "4f1c9ce6d6f0b3c5a1e2f60718293a4b5c6d7e8f",
-    |t| (!matches!(t.len(), 40 | 64) || !t.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)))
+    Commit, expected: "a commit as 40 or 64 hexadecimal digits", example: "4f1c9ce6d6f0b3c5a1e2f60718293a4b5c6d7e8f",
+    refusal: |t| (!matches!(t.len(), 40 | 64) || !t.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)))
         .then(|| "it is not 40 or 64 lower-case hexadecimal digits".to_owned())
 }
 checked! {
     /// Minute, hour, day of month, month, day of week, in UTC, as cron takes them.
-    Schedule, "a cron schedule of five fields", "15 3 * * *",
-    |t| schedule(t)
+    Schedule, expected: "a cron schedule of five fields", example: "15 3 * * *",
+    refusal: |t| schedule_refusal(t)
 }
 checked! {
     /// An operating system and processor for which images are built.
-    Platform, "a Linux platform", "linux/amd64",
-    |t| match t.strip_prefix("linux/") {
-        Some(rest) => only(rest, 40, "linux/, a processor and perhaps its variant", |c| c.is_ascii_lowercase(), |c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '/'),
+    Platform, expected: "a Linux platform", example: "linux/amd64",
+    refusal: |t| match t.strip_prefix("linux/") {
+        Some(rest) => alphabet_refusal(rest, 40, "a-z, 0-9 and `/`", |c| c.is_ascii_lowercase(), |c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '/'),
         None => Some("it does not start with linux/".into()),
     }
 }
 checked! {
     /// `uid:gid`, both numeric.
-    UserId, "a numeric user and group", "10001:10001",
-    |t| match t.split_once(':') {
+    UserId, expected: "a numeric user and group", example: "10001:10001",
+    refusal: |t| match t.split_once(':') {
         Some((u, g)) if u.parse::<u32>().is_ok_and(|n| n.to_string() == u) && g.parse::<u32>().is_ok_and(|n| n.to_string() == g) => None,
         _ => Some("it is not UID:GID, two numbers with a colon".into()),
     }
@@ -92,26 +92,26 @@ impl UserId {
 }
 checked! {
     /// A Linux capability without its prefix.
-    Capability, "a Linux capability", "NET_BIND_SERVICE",
-    |t| only(t, 40, "A-Z and `_`", |c| c.is_ascii_uppercase(), |c| c.is_ascii_uppercase() || c == '_')
+    Capability, expected: "a Linux capability", example: "NET_BIND_SERVICE",
+    refusal: |t| alphabet_refusal(t, 40, "A-Z and `_`", |c| c.is_ascii_uppercase(), |c| c.is_ascii_uppercase() || c == '_')
 }
 checked! {
     /// A stop signal.
-    Signal, "a signal name", "SIGTERM",
-    |t| (!t.starts_with("SIG")).then(|| "it does not start with SIG".to_owned())
-        .or_else(|| only(t, 16, "A-Z and digits", |c| c.is_ascii_uppercase(), |c| c.is_ascii_uppercase() || c.is_ascii_digit()))
+    Signal, expected: "a signal name", example: "SIGTERM",
+    refusal: |t| (!t.starts_with("SIG")).then(|| "it does not start with SIG".to_owned())
+        .or_else(|| alphabet_refusal(t, 16, "A-Z and digits", |c| c.is_ascii_uppercase(), |c| c.is_ascii_uppercase() || c.is_ascii_digit()))
 }
 
 /// Checks a cron schedule: each field is a list of `*`, numbers and ranges, with an optional step.
-fn schedule(text: &str) -> Option<String> {
+fn schedule_refusal(text: &str) -> Option<String> {
     const FIELDS: [(&str, u8, u8); 5] =
         [("minute", 0, 59), ("hour", 0, 23), ("day of month", 1, 31), ("month", 1, 12), ("day of week", 0, 6)];
     let fields: Vec<&str> = text.split(' ').collect();
     if fields.len() != FIELDS.len() {
-        return Some(format!("it has {} fields, five are needed", fields.len()));
+        return Some(format!("the number of its fields is {}; five are needed", fields.len()));
     }
-    for (field, (what, least, most)) in fields.iter().zip(FIELDS) {
-        let number = |n: &str| n.parse::<u8>().ok().filter(|v| v.to_string() == n && (least..=most).contains(v));
+    for (field, (name, min, max)) in fields.iter().zip(FIELDS) {
+        let number = |n: &str| n.parse::<u8>().ok().filter(|v| v.to_string() == n && (min..=max).contains(v));
         let range = |part: &str| match part.split_once('-') {
             Some((from, to)) => number(from).zip(number(to)).is_some_and(|(from, to)| from <= to),
             None => part == "*" || number(part).is_some(),
@@ -121,17 +121,15 @@ fn schedule(text: &str) -> Option<String> {
             None => range(item),
         };
         if !field.split(',').all(item) {
-            return Some(format!(
-                "the {what} `{field}` is not a list of numbers from {least} to {most}, ranges or `*`"
-            ));
+            return Some(format!("the {name} `{field}` is not a list of numbers from {min} to {max}, ranges or `*`"));
         }
     }
     None
 }
 
-fn image(text: &str) -> Option<String> {
+fn image_refusal(text: &str) -> Option<String> {
     let rest = |c: char| c.is_ascii_alphanumeric() || "._/:@-".contains(c);
-    let refused = only(text, 512, "letters, digits and `._/:@-`", |c| c.is_ascii_alphanumeric(), rest);
+    let refused = alphabet_refusal(text, 512, "letters, digits and `._/:@-`", |c| c.is_ascii_alphanumeric(), rest);
     if refused.is_some() {
         return refused;
     }

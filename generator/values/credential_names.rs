@@ -1,5 +1,5 @@
-//! Recognises settings whose value is a credential by their names. A name is split into words, and its last word decides,
-//! without qualifiers: `PASSWORD_OLD` is a credential, `PASSWORD_MIN_LENGTH` is a length.
+//! Recognises settings whose value is a credential by their names. A name is split into words. The last word
+//! that is not a qualifier determines the result: `PASSWORD_OLD` is a credential, `PASSWORD_MIN_LENGTH` is a length.
 
 /// Words that name a credential.
 const CREDENTIALS: [&str; 23] = [

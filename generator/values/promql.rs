@@ -5,48 +5,48 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 use super::checked::{Checked, checked};
-use super::text::{free, only};
+use super::text::{alphabet_refusal, invisible_character_refusal};
 use crate::codes::Code;
 
 checked! {
     /// An expression of PromQL, or of LogQL in panels with logs: visible characters with closed quotes and brackets.
-    Expression, "an expression of PromQL", "rate(http_requests_total[5m]) > 100", |t| expression(t)
+    Expression, expected: "an expression of PromQL", example: "rate(http_requests_total[5m]) > 100", refusal: |t| expression_refusal(t)
 }
 checked! {
     /// The name of an alert.
-    AlertName, "the name of an alert in letters and digits, beginning with an upper-case letter", "OrdersSlow",
-    |t| only(t, 64, "letters and digits, beginning with an upper-case letter", |c| c.is_ascii_uppercase(), |c| c.is_ascii_alphanumeric()), BadName
+    AlertName, expected: "the name of an alert in letters and digits, and begin with an upper-case letter", example: "OrdersSlow",
+    refusal: |t| alphabet_refusal(t, 64, "letters and digits, and begin with an upper-case letter", |c| c.is_ascii_uppercase(), |c| c.is_ascii_alphanumeric()), BadName
 }
 checked! {
     /// A unit of Grafana's panels.
-    PanelUnit, "a unit of Grafana in letters and digits", "bytes",
-    |t| only(t, 40, "letters, digits and `_/-`", |c| c.is_ascii_alphanumeric(), |c| c.is_ascii_alphanumeric() || "_/-".contains(c))
+    PanelUnit, expected: "a unit of Grafana in letters and digits", example: "bytes",
+    refusal: |t| alphabet_refusal(t, 40, "letters, digits and `_/-`", |c| c.is_ascii_alphanumeric(), |c| c.is_ascii_alphanumeric() || "_/-".contains(c))
 }
 checked! {
     /// A metric with labels, as an input of an alert's test.
-    Series, "a metric with labels", "up{job=\"orders\"}",
-    |t| only(t, 500, "visible ASCII characters", |c| c.is_ascii_alphabetic() || c == '_' || c == '{', |c| c.is_ascii_graphic() || c == ' ')
-        .or_else(|| unbalanced(t))
+    Series, expected: "a metric with labels", example: "up{job=\"orders\"}",
+    refusal: |t| alphabet_refusal(t, 500, "visible ASCII characters", |c| c.is_ascii_alphabetic() || c == '_' || c == '{', |c| c.is_ascii_graphic() || c == ' ')
+        .or_else(|| bracket_refusal(t))
 }
 checked! {
     /// The values of a series, one for each minute, in the notation of promtool.
-    SeriesValues, "values in the notation of promtool", "0x10",
-    |t| only(t, 500, "digits, letters and `+-._` with blanks", |c| c.is_ascii_alphanumeric() || "+-_".contains(c),
+    SeriesValues, expected: "values in the notation of promtool", example: "0x10",
+    refusal: |t| alphabet_refusal(t, 500, "digits, letters and `+-._` with blanks", |c| c.is_ascii_alphanumeric() || "+-_".contains(c),
         |c| c.is_ascii_alphanumeric() || "+-._ ".contains(c))
 }
 
 /// The most bytes of an expression.
 const LONGEST: usize = 4096;
 
-fn expression(text: &str) -> Option<String> {
+fn expression_refusal(text: &str) -> Option<String> {
     if text.trim().is_empty() {
         return Some("it is empty".into());
     }
-    free(text, LONGEST).or_else(|| unbalanced(text))
+    invisible_character_refusal(text, LONGEST).or_else(|| bracket_refusal(text))
 }
 
 /// Returns why quotes or brackets do not close. A comment ends with its line.
-fn unbalanced(text: &str) -> Option<String> {
+fn bracket_refusal(text: &str) -> Option<String> {
     let mut open = Vec::new();
     let mut chars = text.chars();
     while let Some(c) = chars.next() {

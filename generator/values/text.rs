@@ -9,7 +9,7 @@ use crate::codes::Code;
 use crate::words;
 
 /// Returns a refusal unless the length is from 1 to `max`, `first` accepts the first character and `rest` every other one.
-pub(crate) fn only(
+pub(crate) fn alphabet_refusal(
     text: &str,
     max: usize,
     alphabet: &str,
@@ -25,7 +25,7 @@ pub(crate) fn only(
     for (i, c) in text.chars().enumerate() {
         let is_allowed = if i == 0 { first(c) } else { rest(c) };
         if !is_allowed {
-            return Some(format!("{} at character {} is not among {alphabet}", show(c), i + 1));
+            return Some(format!("{} at character {} is not allowed; use {alphabet}", show(c), i + 1));
         }
     }
     None
@@ -44,7 +44,7 @@ pub(super) fn lower_digit(c: char) -> bool {
     c.is_ascii_lowercase() || c.is_ascii_digit()
 }
 
-pub(crate) fn free(text: &str, max: usize) -> Option<String> {
+pub(crate) fn invisible_character_refusal(text: &str, max: usize) -> Option<String> {
     if text.len() > max {
         return Some(format!("it has {} bytes, at most {max} are allowed", text.len()));
     }
@@ -53,30 +53,30 @@ pub(crate) fn free(text: &str, max: usize) -> Option<String> {
         .map(|c| format!("it contains the invisible character {}", show(c)))
 }
 
-pub(super) fn absolute(text: &str) -> Option<String> {
+pub(super) fn absolute_path_refusal(text: &str) -> Option<String> {
     if !text.starts_with('/') {
         return Some("it does not start with `/`".into());
     }
     let form = "letters, digits and `._~/@+-`";
     let rest = |c: char| c.is_ascii_alphanumeric() || "._~/@+-".contains(c);
-    only(text, 512, form, |c| c == '/', rest).or_else(|| dotted(&text[1..]))
+    alphabet_refusal(text, 512, form, |c| c == '/', rest).or_else(|| dot_part_refusal(&text[1..]))
 }
 
-pub(super) fn dotted(text: &str) -> Option<String> {
+pub(super) fn dot_part_refusal(text: &str) -> Option<String> {
     text.split('/')
         .any(|part| part == ".." || part == ".")
-        .then(|| "it holds `.` or `..` as a step".into())
-        .or_else(|| text.contains("//").then(|| "it holds `//`".into()))
+        .then(|| "the path contains `.` or `..`".into())
+        .or_else(|| text.contains("//").then(|| "the path contains `//`".into()))
 }
 
 checked! {
     /// Text for a variable or an argument: visible characters, up to 32 KiB. Backends quote it for their format.
-    Text, "text without control characters, at most 32768 bytes", "info", |t| free(t, 32_768)
+    Text, expected: "text without control characters, at most 32768 bytes", example: "info", refusal: |t| invisible_character_refusal(t, 32_768)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::checked::{collect, refused};
+    use super::super::checked::{collect_refusals, take_refusals};
     use super::super::*;
     use super::*;
 
@@ -125,7 +125,8 @@ mod tests {
 
     #[test]
     fn refusals_are_collected_only_inside_collect() {
-        let (value, refused) = collect(|| (serde_json::from_str::<Vec<Host>>(r#"["a b", "ok", "-"]"#), refused()));
+        let (value, refused) =
+            collect_refusals(|| (serde_json::from_str::<Vec<Host>>(r#"["a b", "ok", "-"]"#), take_refusals()));
         assert_eq!(value.unwrap().len(), 3);
         assert_eq!(refused.len(), 2);
         assert!(serde_json::from_str::<Host>(r#""a b""#).is_err());

@@ -6,10 +6,10 @@ use serde::{Serialize, Serializer};
 
 use super::address_range::AddressRange;
 use super::checked::{Checked, checked};
-use super::text::{absolute, lower_digit, only};
+use super::text::{absolute_path_refusal, alphabet_refusal, lower_digit};
 use crate::codes::Code;
 
-pub(super) fn host(text: &str) -> Option<String> {
+pub(super) fn host_refusal(text: &str) -> Option<String> {
     if text.len() > 253 {
         return Some(format!("it has {} characters, a DNS name at most 253", text.len()));
     }
@@ -17,8 +17,8 @@ pub(super) fn host(text: &str) -> Option<String> {
         if label.is_empty() {
             return Some("it has an empty label".into());
         }
-        let form = "a-z, 0-9 and inner `-`";
-        let refused = only(label, 63, form, lower_digit, |c| lower_digit(c) || c == '-');
+        let form = "a-z, 0-9, and `-` between them";
+        let refused = alphabet_refusal(label, 63, form, lower_digit, |c| lower_digit(c) || c == '-');
         if refused.is_some() {
             return refused;
         }
@@ -29,9 +29,9 @@ pub(super) fn host(text: &str) -> Option<String> {
     None
 }
 
-fn graphql_name(text: &str) -> Option<String> {
-    let form = "letters, digits and `_`, not starting with a digit";
-    only(text, 63, form, |c| c.is_ascii_alphabetic() || c == '_', |c| c.is_ascii_alphanumeric() || c == '_')
+fn graphql_name_refusal(text: &str) -> Option<String> {
+    let form = "letters, digits and `_`, and do not begin with a digit";
+    alphabet_refusal(text, 63, form, |c| c.is_ascii_alphabetic() || c == '_', |c| c.is_ascii_alphanumeric() || c == '_')
         .or_else(|| text.starts_with("__").then(|| "GraphQL reserves names that start with `__`".into()))
 }
 
@@ -41,37 +41,37 @@ fn header_char(c: char) -> bool {
 
 checked! {
     /// A DNS name (RFC 1123), lower case.
-    Host, "a host name of lower-case letters, digits, hyphens and dots", "api.example.com", |t| host(t)
+    Host, expected: "a host name of lower-case letters, digits, hyphens and dots", example: "api.example.com", refusal: |t| host_refusal(t)
 }
 checked! {
     /// Labels below the domain of the environment (`api`, `a.b`), `@` for the domain itself, `*` for every
     /// subdomain that no other route names.
-    Subdomain, "DNS labels, `@` or `*`", "api",
-    |t| match t {
+    Subdomain, expected: "DNS labels, `@` or `*`", example: "api",
+    refusal: |t| match t {
         "@" | "*" => None,
-        _ => (t.len() > 100).then(|| "it is longer than 100 characters".to_owned()).or_else(|| host(t)),
+        _ => (t.len() > 100).then(|| "it is longer than 100 characters".to_owned()).or_else(|| host_refusal(t)),
     }
 }
 checked! {
     /// The path part of a URL as nginx locations and health checks take it.
-    UrlPath, "a URL path that starts with `/`", "/healthz",
-    |t| absolute(t)
+    UrlPath, expected: "a URL path that starts with `/`", example: "/healthz",
+    refusal: |t| absolute_path_refusal(t)
 }
 checked! {
     /// The name of a request header, as nginx takes it: others are dropped.
-    HeaderName, "a header name of letters, digits and `-`", "X-Admin-Secret",
-    |t| only(t, 64, "letters, digits and `-`, starting with a letter", |c| c.is_ascii_alphabetic(), |c| c.is_ascii_alphanumeric() || c == '-')
+    HeaderName, expected: "a header name of letters, digits and `-`", example: "X-Admin-Secret",
+    refusal: |t| alphabet_refusal(t, 64, "letters, digits and `-`, and begin with a letter", |c| c.is_ascii_alphabetic(), |c| c.is_ascii_alphanumeric() || c == '-')
 }
 checked! {
     /// The value of a header that the edge sets: visible ASCII and inner blanks, without what nginx expands or ends.
-    HeaderValue, "a header value of visible ASCII without `\"`, `\\` and `$`", "noindex",
-    |t| only(t, 1024, "visible ASCII without `\"`, `\\` and `$`", header_char, |c| header_char(c) || c == ' ')
+    HeaderValue, expected: "a header value of visible ASCII without `\"`, `\\` and `$`", example: "noindex",
+    refusal: |t| alphabet_refusal(t, 1024, "visible ASCII without `\"`, `\\` and `$`", header_char, |c| header_char(c) || c == ' ')
         .or_else(|| t.ends_with(' ').then(|| "it ends with a blank".to_owned()))
 }
 checked! {
     /// An origin of web pages; `*.` in front of the host matches one label or more.
-    Origin, "an origin of web pages", "https://app.example.com",
-    |t| {
+    Origin, expected: "an origin of web pages", example: "https://app.example.com",
+    refusal: |t| {
         let Some(rest) = t.strip_prefix("https://").or_else(|| t.strip_prefix("http://")) else {
             return Some("it does not start with `https://` or `http://`".into());
         };
@@ -79,35 +79,35 @@ checked! {
         let is_port = |port: &str| port.parse::<u16>().is_ok_and(|number| number > 0 && number.to_string() == port);
         match port.is_some_and(|port| !is_port(port)) {
             true => Some("the port is not a number from 1 to 65535".into()),
-            false => host(name.strip_prefix("*.").unwrap_or(name)),
+            false => host_refusal(name.strip_prefix("*.").unwrap_or(name)),
         }
     }
 }
 checked! {
     /// The target of a redirect: a full URL.
-    WebAddress, "a URL of http or https", "https://www.example.com/shop",
-    |t| {
+    WebAddress, expected: "a URL of http or https", example: "https://www.example.com/shop",
+    refusal: |t| {
         let Some(rest) = t.strip_prefix("https://").or_else(|| t.strip_prefix("http://")) else {
             return Some("it does not start with `https://` or `http://`".into());
         };
         let allowed = |c: char| c.is_ascii_alphanumeric() || "._~/@+-:?=&%".contains(c);
-        only(rest, 512, "letters, digits and `._~/@+-:?=&%`", |c| c.is_ascii_alphanumeric(), allowed)
+        alphabet_refusal(rest, 512, "letters, digits and `._~/@+-:?=&%`", |c| c.is_ascii_alphanumeric(), allowed)
     }
 }
 checked! {
     /// A name of GraphQL. Names that start with two underscores are reserved for introspection.
-    GraphqlName, "a GraphQL name of letters, digits and underscores", "checkout",
-    |t| graphql_name(t), BadName
+    GraphqlName, expected: "a GraphQL name of letters, digits and underscores", example: "checkout",
+    refusal: |t| graphql_name_refusal(t), BadName
 }
 checked! {
     /// A type of GraphQL: a name, in brackets for a list, with `!` if it is never null.
-    GraphqlType, "a GraphQL type", "[OrderLine!]!",
-    |t| {
+    GraphqlType, expected: "a GraphQL type", example: "[OrderLine!]!",
+    refusal: |t| {
         let t = t.strip_suffix('!').unwrap_or(t);
         match t.strip_prefix('[').map(|item| item.strip_suffix(']')) {
             Some(None) => Some("it has no closing bracket".into()),
-            Some(Some(item)) => graphql_name(item.strip_suffix('!').unwrap_or(item)),
-            None => graphql_name(t),
+            Some(Some(item)) => graphql_name_refusal(item.strip_suffix('!').unwrap_or(item)),
+            None => graphql_name_refusal(t),
         }
     }
 }
@@ -128,8 +128,8 @@ impl Cidr {
 }
 checked! {
     /// An address range in CIDR form.
-    Cidr, "an address range", "10.0.0.0/8",
-    |t| {
+    Cidr, expected: "an address range", example: "10.0.0.0/8",
+    refusal: |t| {
         let (address, bits) = match t.split_once('/') {
             Some((address, bits)) => (address, Some(bits)),
             None => (t, None),
@@ -149,10 +149,10 @@ checked! {
 }
 checked! {
     /// An e-mail address as certificate authorities take it.
-    Email, "an e-mail address", "ops@example.com",
-    |t| match t.split_once('@') {
-        Some((user, domain)) if host(domain).is_none() && domain.contains('.') =>
-            only(user, 64, "letters, digits and `._+-`", |c| c.is_ascii_alphanumeric(), |c| c.is_ascii_alphanumeric() || "._+-".contains(c)),
+    Email, expected: "an e-mail address", example: "ops@example.com",
+    refusal: |t| match t.split_once('@') {
+        Some((user, domain)) if host_refusal(domain).is_none() && domain.contains('.') =>
+            alphabet_refusal(user, 64, "letters, digits and `._+-`", |c| c.is_ascii_alphanumeric(), |c| c.is_ascii_alphanumeric() || "._+-".contains(c)),
         _ => Some("it is not user@domain".into()),
     }
 }

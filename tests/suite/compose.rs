@@ -184,14 +184,14 @@ fn a_fidelity_table_without_a_field_is_a_defect() {
     use nself::backend::PlanDigests;
     use nself::backend::fidelity::{Handling, Row, report};
     use nself::plan::{ProjectFiles, resolve};
-    use nself::source::{EvaluationRequest, Guard, load};
+    use nself::source::{EvaluationRequest, Evaluator, load};
 
     let case = stack(r#"{ project = "shop", domain = "shop.example.com" }"#);
     let request = EvaluationRequest {
         stack: case.path().join("stack.ncl"),
         allow_imports: Vec::new(),
         cache: case.path().join(".nself"),
-        guard: Guard::InProcess,
+        evaluator: Evaluator::InProcess,
     };
     let environment = load(&request).unwrap().environments.remove(0);
     let (plan, _) = resolve(&environment.name, &environment.stack, &ProjectFiles::default());

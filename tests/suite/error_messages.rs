@@ -3,15 +3,15 @@
 use std::path::Path;
 
 use nself::diagnostic::{Code, Diagnostic};
-use nself::source::{self, EvaluationRequest, Guard, Limits, Loaded};
+use nself::source::{self, EvaluationRequest, Evaluator, Limits, Loaded};
 
-fn load_in(folder: &Path, text: &str, guard: Guard) -> (Option<Loaded>, Vec<Diagnostic>) {
+fn load_in(folder: &Path, text: &str, evaluator: Evaluator) -> (Option<Loaded>, Vec<Diagnostic>) {
     std::fs::write(folder.join("stack.ncl"), text).unwrap();
     let request = EvaluationRequest {
         stack: folder.join("stack.ncl"),
         allow_imports: Vec::new(),
         cache: folder.join(".nself"),
-        guard,
+        evaluator,
     };
     match source::load(&request) {
         Ok(mut loaded) => {
@@ -25,7 +25,7 @@ fn load_in(folder: &Path, text: &str, guard: Guard) -> (Option<Loaded>, Vec<Diag
 /// Returns the findings of a stack in which `fields` start on line 3.
 fn findings(fields: &str) -> Vec<Diagnostic> {
     let folder = tempfile::tempdir().unwrap();
-    let findings = load_in(folder.path(), &stack(fields), Guard::InProcess).1;
+    let findings = load_in(folder.path(), &stack(fields), Evaluator::InProcess).1;
     let place = folder.path().display().to_string();
     assert!(!format!("{findings:?}").contains(&place), "no finding shows where the project lies: {findings:?}");
     findings
@@ -277,26 +277,26 @@ fn files_that_are_not_nickel_are_reported_by_their_kind() {
             stack: folder.path().join("stack.ncl"),
             allow_imports: Vec::new(),
             cache: folder.path().join(".nself"),
-            guard: Guard::InProcess,
+            evaluator: Evaluator::InProcess,
         };
         let found = source::load(&request).map(|_| ()).unwrap_err();
         assert_eq!(places(&found), [place], "{found:?}");
         assert!(found[0].message.contains(message) && found[0].hint.contains(hint), "{found:?}");
     }
     // Controls: Windows line endings and tabs are accepted.
-    assert_eq!(load_in(folder.path(), &good.replace('\n', "\r\n\t"), Guard::InProcess).1, []);
+    assert_eq!(load_in(folder.path(), &good.replace('\n', "\r\n\t"), Evaluator::InProcess).1, []);
 }
 
 #[test]
 fn syntax_errors_of_imports_are_shown_in_the_import() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("part.ncl"), "{\n  a = = 1\n}").unwrap();
-    let (loaded, found) = load_in(folder.path(), &stack("services = import \"part.ncl\","), Guard::InProcess);
+    let (loaded, found) = load_in(folder.path(), &stack("services = import \"part.ncl\","), Evaluator::InProcess);
     assert!(loaded.is_none());
     assert_eq!(places(&found), ["NS002 part.ncl:2:7 "]);
-    let (_, found) = load_in(folder.path(), "{ a = 1", Guard::InProcess);
+    let (_, found) = load_in(folder.path(), "{ a = 1", Evaluator::InProcess);
     assert!(found[0].code == Code::Syntax && !found[0].message.contains('/'), "{found:?}");
-    let (_, found) = load_in(folder.path(), &stack("services = import \"absent.ncl\","), Guard::InProcess);
+    let (_, found) = load_in(folder.path(), &stack("services = import \"absent.ncl\","), Evaluator::InProcess);
     assert_eq!(places(&found), ["NS003 stack.ncl:3:12 "]);
     assert!(!found[0].message.contains(&folder.path().display().to_string()), "{found:?}");
 }
@@ -320,7 +320,7 @@ fn functions_and_infinite_numbers_are_reported() {
 #[test]
 fn nesting_is_allowed_up_to_the_limit() {
     let folder = tempfile::tempdir().unwrap();
-    let guard = || Guard::Child { executable: env!("CARGO_BIN_EXE_nself").into(), limits: Limits::default() };
+    let evaluator = || Evaluator::Child { executable: env!("CARGO_BIN_EXE_nself").into(), limits: Limits::default() };
     let nested = |levels: usize| {
         stack(&format!(
             "services.orders = {{ image = \"a/b:1\", compose.x = {}1{} }},",
@@ -328,8 +328,8 @@ fn nesting_is_allowed_up_to_the_limit() {
             "}".repeat(levels)
         ))
     };
-    assert_eq!(load_in(folder.path(), &nested(90), guard()).1, []);
-    let (_, found) = load_in(folder.path(), &nested(150), guard());
+    assert_eq!(load_in(folder.path(), &nested(90), evaluator()).1, []);
+    let (_, found) = load_in(folder.path(), &nested(150), evaluator());
     assert_eq!(found.len(), 1, "{found:?}");
     assert_eq!(
         (found[0].code, found[0].message.as_str()),
@@ -350,7 +350,7 @@ fn a_field_that_failed_causes_only_one_finding() {
     let text = stack(
         "services = { orders = { image = \"a/b:1\" } },\nenvironments.prod.services.orders = std.fail_with \"broken layer\",",
     );
-    let (loaded, _) = load_in(folder.path(), &text, Guard::InProcess);
+    let (loaded, _) = load_in(folder.path(), &text, Evaluator::InProcess);
     let loaded = loaded.unwrap();
     let prod = loaded.environments.iter().find(|environment| environment.name.as_str() == "prod").unwrap();
     assert!(prod.stack.services.keys().any(|name| name.as_str() == "orders"));

@@ -5,7 +5,7 @@ use std::fs;
 
 use nself::diagnostic::Diagnostic;
 use nself::pipeline::{self, Request};
-use nself::source::Guard;
+use nself::source::Evaluator;
 
 use crate::support::root;
 
@@ -27,7 +27,7 @@ fn diagnostics(fields: &str) -> Vec<Diagnostic> {
         "let nself = import \"nself/main.ncl\" in\n{{ project = \"shop\", domain = \"shop.example.com\", {AROUND}\n{fields}\n}} | nself.Stack\n"
     );
     fs::write(&stack, text).unwrap();
-    match pipeline::generate(&Request::new(&stack, Guard::InProcess)) {
+    match pipeline::generate(&Request::new(&stack, Evaluator::InProcess)) {
         Ok(output) => output.findings,
         Err(findings) => findings,
     }

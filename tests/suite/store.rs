@@ -405,6 +405,6 @@ fn a_derivation_changes_with_the_parts_that_its_generator_reads() {
     }
     let mut folders: Vec<_> = steps.into_values().map(|folders| folders.into_iter().collect::<Vec<_>>()).collect();
     folders.sort();
-    // The summary, compose.yaml with its fidelity report, and the content ring.
+    // The summary, compose.yaml with its fidelity report, and the content backends.
     assert_eq!(folders, [vec![""], vec![""], vec!["acme"], vec!["nginx"], vec!["postgres"]]);
 }

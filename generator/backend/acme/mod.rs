@@ -2,7 +2,7 @@
 
 use super::{Description, Emit, PlanField};
 use crate::artifact::Artifacts;
-use crate::backend::provenance::of_service;
+use crate::backend::provenance::field_of_service;
 use crate::diagnostic::Diagnostic;
 use crate::plan::Plan;
 use crate::stack::TlsMode;
@@ -10,8 +10,8 @@ use crate::stack::TlsMode;
 pub const DESCRIPTION: Description = Description {
     paths: &["acme/"],
     reads: "ingress",
-    emit: Emit::Content { parts: &[PlanField::Ingress], emit },
-    file_fields: |plan, _| of_service(plan, "acme"),
+    emit: Emit::FromPlanParts { parts: &[PlanField::Ingress], emit },
+    file_fields: |plan, _| field_of_service(plan, "acme"),
     line_fields: |_, _| Vec::new(),
 };
 
@@ -20,7 +20,7 @@ const SCRIPT: &str = include_str!("acme.sh");
 /// Writes `acme/acme.sh` if a certificate authority issues the certificates.
 ///
 /// # Errors
-/// None; the signature is that of the content ring.
+/// None; all content backends have this signature.
 fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
     let mut files = Artifacts::default();
     if plan.ingress.tls == TlsMode::Acme {

@@ -1,13 +1,13 @@
-//! The bake file: the images that `docker buildx bake`, run in the project's folder, builds for an environment. Compose
-//! and the cluster use the same names of images. Base images are pinned by `nself.lock`.
+//! Writes `docker-bake.json`, which lists the images that an environment builds. Run `docker buildx bake` in the project's
+//! folder. Compose and the cluster use the same names of images. Base images are pinned by `nself.lock`.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::provenance::{GeneratedLine, of_service_keys};
+use super::provenance::{GeneratedLine, fields_of_service_keys};
 use super::{Backend, Description, Emit, Input};
-use crate::artifact::{Artifacts, Slice, json};
+use crate::artifact::{Artifacts, StepInput, json};
 use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::plan::dockerfile::IMAGE_TAG;
 use crate::plan::{Plan, dockerfile};
@@ -17,7 +17,7 @@ use crate::values::ServiceName;
 pub const DESCRIPTION: Description = Description {
     paths: &[FILE],
     reads: "builds, and the locked digests of their base images",
-    emit: Emit::Platform(emit),
+    emit: Emit::FromInput(emit),
     file_fields: |_, _| Vec::new(),
     line_fields,
 };
@@ -56,27 +56,28 @@ struct Target {
     target: Option<String>,
 }
 
-/// The part of the plan that decides the file.
+/// The part of the plan from which the file is generated.
 #[derive(Serialize)]
-struct Builds<'a> {
-    services: BTreeMap<&'a ServiceName, Built<'a>>,
+struct ImageBuilds<'a> {
+    services: BTreeMap<&'a ServiceName, ImageBuild<'a>>,
 }
 
-/// One service that is built.
+/// The image of one service.
 #[derive(Serialize)]
-struct Built<'a> {
+struct ImageBuild<'a> {
     build: &'a Build,
     tags: Vec<String>,
     contexts: BTreeMap<String, String>,
 }
 
-fn builds(plan: &Plan) -> Builds<'_> {
-    let built = plan.services.iter().filter(|(_, service)| service.image_of.is_none());
-    let built = built.filter_map(|(name, service)| {
+fn image_builds(plan: &Plan) -> ImageBuilds<'_> {
+    // A further process of a service uses the image of that service.
+    let with_own_image = plan.services.iter().filter(|(_, service)| service.image_builder.is_none());
+    let builds = with_own_image.filter_map(|(name, service)| {
         let contexts = dockerfile::contexts(&service.bases);
-        Some((name, Built { build: service.build.as_ref()?, tags: tags(plan, name), contexts }))
+        Some((name, ImageBuild { build: service.build.as_ref()?, tags: tags(plan, name), contexts }))
     });
-    Builds { services: built.collect() }
+    ImageBuilds { services: builds.collect() }
 }
 
 /// Writes `docker-bake.json` if the environment builds an image.
@@ -84,24 +85,24 @@ fn builds(plan: &Plan) -> Builds<'_> {
 /// # Errors
 /// NS901; the path is constant, so it cannot occur.
 fn emit(input: &Input) -> Result<Artifacts, Vec<Diagnostic>> {
-    let builds = builds(input.plan);
+    let builds = image_builds(input.plan);
     let mut files = Artifacts::default();
     if !builds.services.is_empty() {
         files.add(FILE, json::to_pretty(&bake(&builds))).map_err(|finding| vec![finding])?;
     }
-    Ok(files.derived_from(&Slice::of(Backend::Bake.generator(), &builds)))
+    Ok(files.derived_from(&StepInput::of(Backend::Bake.generator(), &builds)))
 }
 
 fn line_fields(plan: &Plan, line: &GeneratedLine) -> Vec<FieldPath> {
     match line.keys().as_slice() {
-        ["target", service, ..] => of_service_keys(plan, service, &["build"], &[]),
+        ["target", service, ..] => fields_of_service_keys(plan, service, &["build"], &[]),
         _ => Vec::new(),
     }
 }
 
-fn bake(builds: &Builds) -> Bake {
+fn bake(builds: &ImageBuilds) -> Bake {
     let names: Vec<String> = builds.services.keys().map(ToString::to_string).collect();
-    let targets = builds.services.iter().map(|(name, Built { build, tags, contexts })| {
+    let targets = builds.services.iter().map(|(name, ImageBuild { build, tags, contexts })| {
         let args = build.args.iter().map(|(name, value)| (name.to_string(), escape(value.as_str())));
         let target = Target {
             args: args.collect(),

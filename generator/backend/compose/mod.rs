@@ -15,9 +15,9 @@ pub use raw_keys::TARGET as RAW_KEYS;
 use std::collections::BTreeMap;
 
 use super::findings::Findings;
-use super::provenance::{GeneratedLine, KeyFields, of_secret, of_service, of_service_keys};
+use super::provenance::{GeneratedLine, KeyFields, field_of_service, fields_of_secret, fields_of_service_keys};
 use super::{Backend, Description, Emit, Input};
-use crate::artifact::{Artifacts, Slice, yaml};
+use crate::artifact::{Artifacts, StepInput, yaml};
 use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::plan::Plan;
 use crate::stack::Compat;
@@ -26,7 +26,7 @@ use model::{Empty, File, SecretFile, Service};
 pub const DESCRIPTION: Description = Description {
     paths: &[FILE, "fidelity.json"],
     reads: "the whole plan, and the digests of mounted files",
-    emit: Emit::Platform(emit),
+    emit: Emit::FromInput(emit),
     file_fields: |_, _| Vec::new(),
     line_fields,
 };
@@ -54,7 +54,7 @@ fn emit(input: &Input) -> Result<Artifacts, Vec<Diagnostic>> {
     artifacts.add(FILE, yaml::to_yaml(&project(plan, services)).map_err(as_list)?).map_err(as_list)?;
     artifacts.add("fidelity.json", report).map_err(as_list)?;
     let mounted: Vec<_> = input.mounted.iter().map(|(path, file)| (path, &file.derivation)).collect();
-    Ok(artifacts.derived_from(&Slice::of(Backend::Compose.generator(), &(input.digests.digest(), mounted))))
+    Ok(artifacts.derived_from(&StepInput::of(Backend::Compose.generator(), &(input.digests.digest(), mounted))))
 }
 
 fn project(plan: &Plan, services: BTreeMap<String, Service>) -> File {
@@ -88,20 +88,20 @@ const KEY_FIELDS: &[KeyFields] = &[
 fn line_fields(plan: &Plan, line: &GeneratedLine) -> Vec<FieldPath> {
     match line.keys().as_slice() {
         ["services", service, "deploy", "resources", kind, leaf @ ..] => {
-            let service = of_service(plan, service).into_iter();
+            let service = field_of_service(plan, service).into_iter();
             let fields = service.flat_map(|origin| {
                 let base = origin.key(*kind);
                 leaf.first().map(|leaf| base.key(*leaf)).into_iter().chain([base, origin])
             });
             fields.collect()
         }
-        ["services", service, keys @ ..] => of_service_keys(plan, service, keys, KEY_FIELDS),
+        ["services", service, keys @ ..] => fields_of_service_keys(plan, service, keys, KEY_FIELDS),
         ["volumes", name, ..] => {
             let volume = plan.volumes.iter().find(|(volume, _)| volume.as_str() == *name);
             let owner = volume.and_then(|(_, volume)| plan.services.get(&volume.owner));
             owner.map(|owner| owner.origin.key("volumes").key(*name)).into_iter().collect()
         }
-        ["secrets", name, ..] => of_secret(plan, name),
+        ["secrets", name, ..] => fields_of_secret(plan, name),
         _ => Vec::new(),
     }
 }

@@ -13,12 +13,12 @@ pub fn networks(plan: &Plan) -> BTreeMap<String, Network> {
     let used: BTreeSet<plan::Network> =
         plan.services.values().flat_map(|service| service.networks.iter().copied()).collect();
     let mut networks: BTreeMap<String, Network> =
-        used.into_iter().map(|network| (network.name().to_owned(), internal(plan, network))).collect();
+        used.into_iter().map(|network| (network.name().to_owned(), internal_network(plan, network))).collect();
     for (name, _) in plan.services.iter().filter(|(_, service)| service.egress) {
         // Docker isolates bridges from each other; podman does so only with this option.
         let isolate = (plan.compat == Some(Compat::Podman)).then_some(("isolate", "true"));
         let driver_opts = isolate.into_iter().collect();
-        networks.insert(egress(name), bridge(driver_opts));
+        networks.insert(egress_network(name), bridge(driver_opts));
     }
     for (name, _) in plan.services.iter().filter(|(_, service)| !service.egress && has_published(service)) {
         // Without masquerading, answers to clients leave the host, but connections that the container opens do not.
@@ -27,14 +27,12 @@ pub fn networks(plan: &Plan) -> BTreeMap<String, Network> {
             Some(Compat::Podman) => ("isolate", "true"),
             _ => ("com.docker.network.bridge.enable_ip_masquerade", "false"),
         };
-        networks.insert(published(name), bridge(BTreeMap::from([option])));
+        networks.insert(published_network(name), bridge(BTreeMap::from([option])));
     }
     let outside = plan.services.values().flat_map(|service| &service.external_networks);
-    networks.extend(
-        outside.map(|name| {
-            (external(name), Network { name: Some(name.to_string()), external: true, ..Network::default() })
-        }),
-    );
+    networks.extend(outside.map(|name| {
+        (external_network(name), Network { name: Some(name.to_string()), external: true, ..Network::default() })
+    }));
     networks
 }
 
@@ -48,18 +46,18 @@ pub fn has_published(service: &plan::Service) -> bool {
 }
 
 /// Returns the name of the network through which a service without access to the internet publishes ports.
-pub fn published(service: &ServiceName) -> String {
+pub fn published_network(service: &ServiceName) -> String {
     format!("published-{service}")
 }
 
 /// Returns the name of a network that exists outside of the stack.
-pub fn external(network: &ServiceName) -> String {
+pub fn external_network(network: &ServiceName) -> String {
     format!("external-{network}")
 }
 
 /// Returns a network without access to the internet. `pg_hba.conf` refers to some networks by their names in the
 /// container engine, so these names are fixed.
-fn internal(plan: &Plan, network: plan::Network) -> Network {
+fn internal_network(plan: &Plan, network: plan::Network) -> Network {
     let has_fixed_name = matches!(network, plan::Network::Maintenance | plan::Network::Replication);
     let name = has_fixed_name.then(|| network.host(&plan.project, &plan.environment).to_string());
     Network { name, driver: Some("bridge"), internal: true, ..Network::default() }
@@ -68,6 +66,6 @@ fn internal(plan: &Plan, network: plan::Network) -> Network {
 /// Returns the name of the network through which a service reaches the internet. No other service joins it, because
 /// services in a shared network could reach each other. If the bridge dropped that traffic, names would still resolve
 /// to unreachable addresses.
-pub fn egress(service: &ServiceName) -> String {
+pub fn egress_network(service: &ServiceName) -> String {
     format!("egress-{service}")
 }

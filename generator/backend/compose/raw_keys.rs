@@ -60,12 +60,12 @@ const NEW: &[&str] = &["annotations", "attach", "develop", "gpus", "pull_policy"
 pub fn merge(
     name: &ServiceName,
     planned: &plan::Service,
-    is_old: bool,
+    for_older_compose: bool,
 ) -> Result<BTreeMap<String, Raw>, Vec<Diagnostic>> {
     let refusals = planned.compose.iter().filter_map(|(key, value)| {
         let path = planned.origin.key("compose").key(key);
         let unknown_to_old = || {
-            (is_old && NEW.contains(&key.as_str())).then(|| {
+            (for_older_compose && NEW.contains(&key.as_str())).then(|| {
                 Diagnostic::error(Code::Compat, path.clone())
                     .message(format!("docker-compose 1.29 and podman do not support `{key}`"))
             })

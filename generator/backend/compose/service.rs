@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::model::{
     Amount, Bind, Build, Dependency, Deploy, Logging, Membership, Memberships, Mount, Port, Resources, Scalar, Service,
 };
-use super::networks::{egress, external, has_published, published};
+use super::networks::{egress_network, external_network, has_published, published_network};
 use super::{health, raw_keys};
 use crate::artifact::{Artifacts, Digest, json};
 use crate::diagnostic::Diagnostic;
@@ -20,38 +20,38 @@ const CONFIG_LABEL: &str = "org.nself.config";
 /// Returns the Compose service for a planned service.
 ///
 /// # Errors
-/// NS702 and NS705 for raw keys.
+/// NS702 and NS705 if the Compose keys that the stack sets directly (`compose = { … }`) are refused.
 pub fn service(
     plan: &Plan,
     name: &ServiceName,
     planned: &plan::Service,
     mounted: &Artifacts,
 ) -> Result<Service, Vec<Diagnostic>> {
-    let is_old = plan.compat.is_some();
-    let raw = raw_keys::merge(name, planned, is_old)?;
+    let for_older_compose = plan.compat.is_some();
+    let compose_keys = raw_keys::merge(name, planned, for_older_compose)?;
     let networks = networks(plan, name, planned);
     let service = Service {
         image: image(plan, name, planned),
         // `up` always builds, so that edited sources are used; unchanged steps come from the builder's cache.
-        pull_policy: (planned.build.is_some() && !is_old && !planned.compose.contains_key("pull_policy"))
+        pull_policy: (planned.build.is_some() && !for_older_compose && !planned.compose.contains_key("pull_policy"))
             .then_some("build"),
         build: planned.build.as_ref().map(|build| self::build(plan, planned, build)),
         depends_on: planned
             .depends_on
             .iter()
-            .map(|(to, condition)| (to.to_string(), dependency(*condition, is_old)))
+            .map(|(to, condition)| (to.to_string(), dependency(*condition, for_older_compose)))
             .collect(),
-        volumes: mounts(plan, planned, is_old),
+        volumes: mounts(plan, planned, for_older_compose),
         secrets: planned.secret_files.iter().map(ToString::to_string).collect(),
         environment: planned.env.iter().map(|(name, value)| (name.to_string(), variable(value))).collect(),
-        ports: planned.publish.iter().map(|publish| port(publish, is_old)).collect(),
+        ports: planned.publish.iter().map(|publish| port(publish, for_older_compose)).collect(),
         network_mode: networks.is_empty().then_some("none"),
         networks,
         extra_hosts: extra_hosts(planned),
         command: planned.command.as_deref().map(scalars),
         entrypoint: planned.entrypoint.as_deref().map(scalars),
         working_dir: planned.working_dir.as_ref().map(ToString::to_string),
-        restart: if planned.runs_once() { "no" } else { "unless-stopped" },
+        restart: if planned.runs_to_completion() { "no" } else { "unless-stopped" },
         healthcheck: health::healthcheck(&planned.health),
         logging: logging(plan, planned),
         labels: labels(planned, mounted),
@@ -66,13 +66,13 @@ pub fn service(
         stop_grace_period: planned.stop_grace.to_string(),
         stop_signal: planned.stop_signal.as_ref().map(ToString::to_string),
         tmpfs: planned.tmpfs.iter().map(tmpfs).collect(),
-        raw,
-        ..resources(planned, is_old)
+        raw: compose_keys,
+        ..resources(planned, for_older_compose)
     };
     Ok(service)
 }
 
-/// Returns how the engine keeps the container's output. The collector of logs learns the name of the service from a label
+/// Returns the logging settings of the container. The collector of logs learns the name of the service from a label
 /// in each line.
 fn logging(plan: &Plan, planned: &plan::Service) -> Logging {
     if let Some(declared) = &planned.logging {
@@ -88,8 +88,8 @@ fn logging(plan: &Plan, planned: &plan::Service) -> Logging {
 }
 
 /// Returns a service with only its limits set. Older implementations of Compose read separate keys instead of `deploy`.
-fn resources(planned: &plan::Service, is_old: bool) -> Service {
-    if is_old {
+fn resources(planned: &plan::Service, for_older_compose: bool) -> Service {
+    if for_older_compose {
         return Service {
             cpus: Some(planned.cpu_limit.to_string()),
             mem_limit: Some(bytes(planned.memory_limit)),
@@ -147,20 +147,20 @@ fn profiles(planned: &plan::Service) -> Vec<&'static str> {
     if is_scheduled { vec!["schedule"] } else { Vec::new() }
 }
 
-fn dependency(condition: Condition, is_old: bool) -> Dependency {
+fn dependency(condition: Condition, for_older_compose: bool) -> Dependency {
     let (condition, restart) = match condition {
         Condition::Started => ("service_started", None),
         Condition::Healthy => ("service_healthy", Some(true)),
         Condition::Completed => ("service_completed_successfully", None),
     };
-    Dependency { condition, restart: restart.filter(|_| !is_old) }
+    Dependency { condition, restart: restart.filter(|_| !for_older_compose) }
 }
 
-fn mounts(plan: &Plan, planned: &plan::Service, is_old: bool) -> Vec<Mount> {
-    let bind = |source: String, target: String, read_only| {
+fn mounts(plan: &Plan, planned: &plan::Service, for_older_compose: bool) -> Vec<Mount> {
+    let bind_mount = |source: String, target: String, read_only| {
         // Without this setting, Compose creates an empty folder for a missing source.
-        let bind = (!is_old).then_some(Bind { create_host_path: false });
-        Mount { kind: "bind", source, target, read_only, bind }
+        let options = (!for_older_compose).then_some(Bind { create_host_path: false });
+        Mount { kind: "bind", source, target, read_only, bind: options }
     };
     let volumes = planned.volumes.iter().map(|mount| Mount {
         kind: "volume",
@@ -169,19 +169,20 @@ fn mounts(plan: &Plan, planned: &plan::Service, is_old: bool) -> Vec<Mount> {
         read_only: mount.read_only,
         bind: None,
     });
-    let config = planned.config.iter().map(|mount| bind(format!("./{}", mount.source), mount.target.to_string(), true));
-    let folders = planned.mounts.iter();
-    let folders = folders.map(|mount| {
-        bind(format!("{}/{}", plan.project_folder, mount.source), mount.target.to_string(), !mount.writable)
+    let config_mounts =
+        planned.config.iter().map(|mount| bind_mount(format!("./{}", mount.source), mount.target.to_string(), true));
+    let folder_mounts = planned.mounts.iter().map(|mount| {
+        bind_mount(format!("{}/{}", plan.project_folder, mount.source), mount.target.to_string(), !mount.writable)
     });
-    let hosts = planned.host_mounts.iter();
-    let hosts = hosts.map(|mount| bind(mount.source.to_string(), mount.target.to_string(), !mount.writable));
-    volumes.chain(config).chain(folders).chain(hosts).collect()
+    let host_mounts = planned.host_mounts.iter();
+    let host_mounts =
+        host_mounts.map(|mount| bind_mount(mount.source.to_string(), mount.target.to_string(), !mount.writable));
+    volumes.chain(config_mounts).chain(folder_mounts).chain(host_mounts).collect()
 }
 
-fn port(publish: &plan::Publish, is_old: bool) -> Port {
+fn port(publish: &plan::Publish, for_older_compose: bool) -> Port {
     let address = publish.address;
-    if is_old {
+    if for_older_compose {
         let protocol = match publish.protocol {
             Protocol::Tcp => "",
             Protocol::Udp => "/udp",
@@ -199,14 +200,17 @@ fn port(publish: &plan::Publish, is_old: bool) -> Port {
 /// Returns the networks of a service: those of its connections and, if it may reach the internet, its own egress network.
 /// A job without connections and without access to the internet has no network.
 fn networks(plan: &Plan, name: &ServiceName, planned: &plan::Service) -> Memberships {
-    let needs_none = !planned.egress && planned.external_networks.is_empty();
-    if planned.one_shot && needs_none && !plan.connections.iter().any(|connection| connection.from == *name) {
+    let stays_inside = !planned.egress && planned.external_networks.is_empty();
+    if planned.is_job && stays_inside && !plan.connections.iter().any(|connection| connection.from == *name) {
         return Memberships::default();
     }
     let inside = planned.networks.iter().map(|network| network.name().to_owned());
-    let outside = planned.egress.then(|| egress(name)).or_else(|| has_published(planned).then(|| published(name)));
-    let external = planned.external_networks.iter().map(external);
-    let names = inside.chain(outside).chain(external);
+    let internet = planned
+        .egress
+        .then(|| egress_network(name))
+        .or_else(|| has_published(planned).then(|| published_network(name)));
+    let external_networks = planned.external_networks.iter().map(external_network);
+    let names = inside.chain(internet).chain(external_networks);
     if planned.aliases.is_empty() {
         return Memberships::Names(names.collect());
     }

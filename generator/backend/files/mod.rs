@@ -9,7 +9,7 @@ use crate::plan::{FileContent, Plan};
 pub const DESCRIPTION: Description = Description {
     paths: &["files/"],
     reads: "configuration files of services",
-    emit: Emit::Content { parts: &[PlanField::Files], emit },
+    emit: Emit::FromPlanParts { parts: &[PlanField::Files], emit },
     file_fields: |plan, path| plan.files.get(path).map(|file| file.origin.clone()).into_iter().collect(),
     line_fields,
 };

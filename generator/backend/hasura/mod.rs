@@ -5,7 +5,7 @@ mod actions;
 
 use serde::Serialize;
 
-use super::provenance::of_service;
+use super::provenance::field_of_service;
 use crate::artifact::{Artifacts, yaml};
 use crate::backend::{Description, Emit, PlanField};
 use crate::database::graphql::{HasuraSource, QualifiedName};
@@ -16,7 +16,7 @@ use crate::plan::Plan;
 pub const DESCRIPTION: Description = Description {
     paths: &["hasura/"],
     reads: "definitions that Hasura serves, and calls that services answer",
-    emit: Emit::Content { parts: &[PlanField::Graphql], emit },
+    emit: Emit::FromPlanParts { parts: &[PlanField::Graphql], emit },
     file_fields,
     line_fields: |_, _| Vec::new(),
 };
@@ -24,7 +24,7 @@ pub const DESCRIPTION: Description = Description {
 /// Returns the definition of the database that the file belongs to, and the Hasura service that serves it.
 fn file_fields(plan: &Plan, path: &str) -> Vec<FieldPath> {
     let mut parts = path.split('/').skip(1);
-    let service = parts.next().map(|service| of_service(plan, service));
+    let service = parts.next().map(|service| field_of_service(plan, service));
     let database = parts.skip_while(|part| *part != "databases").nth(1);
     let definition = database.map(|name| path!("databases", name));
     definition.into_iter().chain(service.into_iter().flatten()).collect()

@@ -33,7 +33,7 @@ pub struct ConfigFile {
 ///
 /// # Errors
 /// NS901 for files that are not text, or whose keys clash.
-pub fn of(
+pub fn config_maps_of_service(
     name: &ServiceName,
     service: &Service,
     files: &Artifacts,

@@ -66,7 +66,7 @@ fn edge_object(cluster: &Cluster, api_version: &'static str, kind: &'static str,
 }
 
 /// Adds the annotations that the stack sets.
-fn annotated(cluster: &Cluster, mut object: Object) -> Object {
+fn with_edge_annotations(cluster: &Cluster, mut object: Object) -> Object {
     let annotations = cluster.settings.edge_annotations.iter();
     object.metadata.annotations.extend(annotations.map(|(name, value)| (name.to_string(), value.to_string())));
     object
@@ -94,7 +94,7 @@ fn gateway(cluster: &Cluster, secrets: &[String]) -> Vec<Object> {
     }
     let class = &cluster.settings.gateway_class;
     let spec = json!({ "gatewayClassName": class, "listeners": listeners });
-    let mut objects = vec![annotated(cluster, edge_object(cluster, GATEWAY, "Gateway", EDGE, spec))];
+    let mut objects = vec![with_edge_annotations(cluster, edge_object(cluster, GATEWAY, "Gateway", EDGE, spec))];
     let section = if secrets.is_empty() { "http" } else { "https" };
     if !secrets.is_empty() {
         let redirect =
@@ -116,14 +116,14 @@ fn gateway(cluster: &Cluster, secrets: &[String]) -> Vec<Object> {
             let spec = json!({
                 "parentRefs": [{ "name": EDGE, "sectionName": section }], "hostnames": hosts, "rules": [rule],
             });
-            objects.push(edge_object(cluster, GATEWAY, "HTTPRoute", &numbered(name, i), spec));
+            objects.push(edge_object(cluster, GATEWAY, "HTTPRoute", &with_number(name, i), spec));
         }
     }
     objects
 }
 
 /// Returns the name of the object with the index `i`: `sites`, `sites-2`, ….
-fn numbered(name: &str, i: usize) -> String {
+fn with_number(name: &str, i: usize) -> String {
     if i == 0 { name.to_owned() } else { format!("{name}-{}", i + 1) }
 }
 
@@ -145,7 +145,7 @@ fn ingress(cluster: &Cluster, secrets: &[String]) -> Object {
     if !tls.is_empty() {
         spec["tls"] = json!(tls);
     }
-    annotated(cluster, edge_object(cluster, "networking.k8s.io/v1", "Ingress", EDGE, spec))
+    with_edge_annotations(cluster, edge_object(cluster, "networking.k8s.io/v1", "Ingress", EDGE, spec))
 }
 
 /// Returns the hosts of the certificates. Wildcards are omitted for Let's Encrypt, whose HTTP challenge cannot validate
@@ -163,7 +163,7 @@ fn certificates(cluster: &Cluster) -> Vec<(String, Object)> {
     };
     let names = certificate_hosts(cluster);
     let certificates = names.chunks(NAMES).enumerate().map(|(i, hosts)| {
-        let name = numbered(CERTIFICATE, i);
+        let name = with_number(CERTIFICATE, i);
         let spec = json!({
             "secretName": name, "dnsNames": hosts, "issuerRef": issuer,
             "privateKey": { "algorithm": "ECDSA", "size": 256, "rotationPolicy": "Always" },

@@ -28,9 +28,9 @@ pub use volumes::{FILE as VOLUMES, upgrade_warnings};
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::findings::Findings;
-use super::provenance::{GeneratedLine, KeyFields, of_service, of_service_keys};
+use super::provenance::{GeneratedLine, KeyFields, field_of_service, fields_of_service_keys};
 use super::{Backend, Description, Emit, Input, PlanDigests};
-use crate::artifact::{Artifacts, Slice};
+use crate::artifact::{Artifacts, StepInput};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
 use crate::plan::{self, Plan};
@@ -44,7 +44,7 @@ use writer::Writer;
 pub const DESCRIPTION: Description = Description {
     paths: &["kubernetes/"],
     reads: "for files of a service, the part of the cluster's plan that concerns it; for other files, the whole plan",
-    emit: Emit::Platform(emit),
+    emit: Emit::FromInput(emit),
     file_fields,
     line_fields,
 };
@@ -67,7 +67,7 @@ fn file_fields(plan: &Plan, path: &str) -> Vec<FieldPath> {
         let volume = part.strip_prefix("persistentvolumeclaim-")?;
         plan.volumes.iter().find(|(name, _)| name.as_str() == volume).map(|(_, volume)| volume.owner.as_str())
     };
-    let mut fields = path.split(['/', '.']).map(|part| of_service(plan, owner(part).unwrap_or(part)));
+    let mut fields = path.split(['/', '.']).map(|part| field_of_service(plan, owner(part).unwrap_or(part)));
     let fields = fields.find(|fields| !fields.is_empty());
     fields.unwrap_or_else(|| vec![path!("kubernetes")])
 }
@@ -79,7 +79,7 @@ fn line_fields(plan: &Plan, line: &GeneratedLine) -> Vec<FieldPath> {
     let keys = line.keys();
     let key = keys.iter().rev().find(|key| KEY_FIELDS.iter().any(|(name, _)| name == *key)).copied();
     let keys: Vec<&str> = key.into_iter().chain(line.item_name()).collect();
-    service.map_or_else(Vec::new, |service| of_service_keys(plan, service, &keys, KEY_FIELDS))
+    service.map_or_else(Vec::new, |service| fields_of_service_keys(plan, service, &keys, KEY_FIELDS))
 }
 
 /// Writes the manifests, each application in a separate step, and `fidelity.json`, the report on each field of the plan.
@@ -115,7 +115,7 @@ fn emit(input: &Input) -> Result<Artifacts, Vec<Diagnostic>> {
     }
     writer.add("volumes.json", volumes::record(&cluster))?;
     findings.into_result(())?;
-    writer.finish(report, &Slice::from_digest(Backend::Kubernetes.generator(), digests.digest()))
+    writer.finish(report, &StepInput::from_digest(Backend::Kubernetes.generator(), digests.digest()))
 }
 
 /// Writes a folder for each service, from a plan that is reduced to the service's slice. So an object cannot depend on
@@ -141,8 +141,9 @@ fn applications(
         if !service.config.is_empty() && mounted_files.is_none() {
             mounted_files = Some(super::content_files(cluster.plan).map_err(|finding| vec![finding])?);
         }
-        let configs =
-            mounted_files.as_ref().map_or_else(|| Ok(BTreeMap::new()), |files| config::of(name, service, files));
+        let configs = mounted_files
+            .as_ref()
+            .map_or_else(|| Ok(BTreeMap::new()), |files| config::config_maps_of_service(name, service, files));
         let configs = configs.map_err(|finding| vec![finding])?;
         let reduced_plan = slices.plan(&part, name);
         if let Some(reduced) = Cluster::new(&reduced_plan, configs, part.shared_volumes())

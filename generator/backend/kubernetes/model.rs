@@ -97,7 +97,7 @@ pub struct Selector {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Deployment {
-    /// `None` if an autoscaler decides.
+    /// `None` if an autoscaler sets it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replicas: Option<u16>,
     pub revision_history_limit: u16,
@@ -315,7 +315,7 @@ pub struct Mount {
 #[serde(rename_all = "camelCase")]
 pub struct Probe {
     #[serde(flatten)]
-    pub ask: Ask,
+    pub action: ProbeAction,
     pub period_seconds: u64,
     pub timeout_seconds: u64,
     pub failure_threshold: u64,
@@ -347,7 +347,7 @@ impl Lifecycle {
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Ask {
+pub enum ProbeAction {
     HttpGet { path: String, port: u16 },
     TcpSocket { port: u16 },
     Grpc { port: u16 },

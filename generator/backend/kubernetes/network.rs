@@ -7,7 +7,7 @@ use super::cluster::{Cluster, selector};
 use super::model::{Labels, Metadata, Object, Policy, Service as Address, ServicePort, Spec};
 use crate::plan::network::{metadata_services, not_the_internet};
 use crate::plan::{Connection, Service};
-use crate::stack::{ClusterEdge, ClusterRead, IpFamilies, Protocol, Published};
+use crate::stack::{ClusterEdge, ClusterRight, IpFamilies, Protocol, Published};
 use crate::values::ServiceName;
 
 /// Returns the name of the headless Service by which a StatefulSet's pods find each other.
@@ -16,7 +16,7 @@ pub fn peers(name: &ServiceName) -> String {
 }
 
 /// Returns the headless Service by which Prometheus finds all pods of a service, ready or not.
-fn scraped(cluster: &Cluster, name: &ServiceName, service: &Service) -> Option<Object> {
+fn metrics_service(cluster: &Cluster, name: &ServiceName, service: &Service) -> Option<Object> {
     let port = service.metrics_port?;
     let (ip_family_policy, ip_families) = ip_families(cluster);
     let address = Address {
@@ -40,7 +40,7 @@ pub const H2C: (&str, u16) = ("h2c", 8082);
 /// Returns the Service, with the same name and ports as in Compose, so that URLs are the same; for a StatefulSet also
 /// the headless Service of its pods.
 pub fn addresses(cluster: &Cluster, name: &ServiceName, service: &Service) -> Vec<Object> {
-    if !service.has_address() {
+    if !service.is_reachable() {
         return Vec::new();
     }
     let on_nodes = *name == cluster.plan.ingress.service && cluster.settings.edge == ClusterEdge::NodePort;
@@ -60,7 +60,7 @@ pub fn addresses(cluster: &Cluster, name: &ServiceName, service: &Service) -> Ve
     let annotations = cluster.settings.service_annotations.get(name).into_iter().flatten();
     annotated.annotations.extend(annotations.map(|(name, value)| (name.to_string(), value.to_string())));
     let mut objects = vec![Object::spec("v1", "Service", annotated, Spec::Service(address.clone()))];
-    objects.extend(scraped(cluster, name, service));
+    objects.extend(metrics_service(cluster, name, service));
     objects.extend(service.aliases.iter().map(|alias| {
         let ports = address.ports.iter().map(|port| ServicePort { node_port: None, ..port.clone() });
         let address =
@@ -68,7 +68,7 @@ pub fn addresses(cluster: &Cluster, name: &ServiceName, service: &Service) -> Ve
         let metadata = Metadata { name: alias.to_string(), ..metadata.clone() };
         Object::spec("v1", "Service", metadata, Spec::Service(address))
     }));
-    objects.extend(published(cluster, name, service));
+    objects.extend(published_service(cluster, name, service));
     if cluster.volumes_of(name).any(|(volume, _)| !cluster.is_shared(volume)) {
         let headless = Address {
             kind: "ClusterIP",
@@ -85,7 +85,7 @@ pub fn addresses(cluster: &Cluster, name: &ServiceName, service: &Service) -> Ve
 }
 
 /// Returns the Service of the ports that clients outside of the cluster use without the edge.
-fn published(cluster: &Cluster, name: &ServiceName, service: &Service) -> Option<Object> {
+fn published_service(cluster: &Cluster, name: &ServiceName, service: &Service) -> Option<Object> {
     if *name == cluster.plan.ingress.service || service.public_ports().next().is_none() {
         return None;
     }
@@ -241,7 +241,7 @@ pub fn policies(cluster: &Cluster, name: &ServiceName, service: &Service) -> Vec
 /// addresses are those of nodes, which no selector matches; metadata services stay closed.
 fn api_servers(service: &Service) -> Option<Value> {
     let reads = &service.on_clusters.reads;
-    let kubelets = reads.contains(&ClusterRead::Nodes).then_some(10_250);
+    let kubelets = reads.contains(&ClusterRight::Nodes).then_some(10_250);
     let ports = [443, 6443].into_iter().chain(kubelets);
     let ports: Vec<Value> = ports.map(|port| json!({ "port": port, "protocol": "TCP" })).collect();
     let (metadata, metadata_v6) = metadata_services();

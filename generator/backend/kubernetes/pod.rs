@@ -26,7 +26,7 @@ pub fn pod(cluster: &Cluster, name: &ServiceName, service: &Service) -> Result<P
     let init_containers = findings.value(wait::containers(cluster, name, service));
     let raw = findings.value(super::raw_keys::merge(cluster.settings, name, service));
     let (mounts, volumes) = volumes(cluster, service);
-    let runs_once = service.runs_once();
+    let runs_to_completion = service.runs_to_completion();
     let replicated = service.replicas > 1 || service.autoscale.is_some();
     let spread = Spread {
         max_skew: 1,
@@ -40,9 +40,9 @@ pub fn pod(cluster: &Cluster, name: &ServiceName, service: &Service) -> Result<P
         enable_service_links: false,
         share_process_namespace: service.init,
         security_context: pod_security(service),
-        restart_policy: runs_once.then_some("Never"),
+        restart_policy: runs_to_completion.then_some("Never"),
         termination_grace_period_seconds: grace_period(cluster, service),
-        topology_spread_constraints: if replicated && !runs_once { vec![spread] } else { Vec::new() },
+        topology_spread_constraints: if replicated && !runs_to_completion { vec![spread] } else { Vec::new() },
         host_aliases: host_aliases(service),
         init_containers,
         containers: vec![container(cluster, (name, service), image, mounts)],
@@ -83,7 +83,7 @@ fn container(
     image: String,
     volume_mounts: Vec<Mount>,
 ) -> Container {
-    let probes = if service.runs_once() { Probes::default() } else { Probes::new(&service.health, service) };
+    let probes = if service.runs_to_completion() { Probes::default() } else { Probes::new(&service.health, service) };
     let ports = service.ports.iter();
     let ports = ports.map(|(name, port)| ContainerPort {
         name: name.to_string(),
@@ -157,7 +157,7 @@ fn volumes(cluster: &Cluster, service: &Service) -> (Vec<Mount>, Vec<Volume>) {
             let items = config.items.iter().map(|(key, file)| Item { key: key.clone(), path: file.path.clone() });
             ProjectionSource::Config { config_map: Items { name: config.name.clone(), items: items.collect() } }
         });
-        volumes.push(projected(name, sources.collect()));
+        volumes.push(projected_volume(name, sources.collect()));
     }
     if !service.secret_files.is_empty() {
         mounts.push(secrets_mount());
@@ -165,7 +165,7 @@ fn volumes(cluster: &Cluster, service: &Service) -> (Vec<Mount>, Vec<Volume>) {
             let items = vec![Item { key: SECRET_KEY.into(), path: secret.to_string() }];
             ProjectionSource::Secret { secret: Items { name: secret_name(secret), items } }
         });
-        volumes.push(projected("secrets".into(), sources.collect()));
+        volumes.push(projected_volume("secrets".into(), sources.collect()));
     }
     let memory = |name: &str, size: crate::values::Memory| Volume::Memory {
         name: name.to_owned(),
@@ -184,6 +184,6 @@ fn volumes(cluster: &Cluster, service: &Service) -> (Vec<Mount>, Vec<Volume>) {
 }
 
 /// Returns a volume of ConfigMaps or secrets, which only the pod's group can read.
-fn projected(name: String, sources: Vec<ProjectionSource>) -> Volume {
+fn projected_volume(name: String, sources: Vec<ProjectionSource>) -> Volume {
     Volume::Projected { name, projected: Projection { default_mode: 0o440, sources } }
 }

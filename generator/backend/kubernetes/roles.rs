@@ -5,20 +5,21 @@ use serde_json::{Value, json};
 use super::cluster::Cluster;
 use super::model::{Body, Metadata, Object};
 use crate::plan::Service;
-use crate::stack::ClusterRead;
+use crate::stack::ClusterRight;
 use crate::values::ServiceName;
 
 const API: &str = "rbac.authorization.k8s.io/v1";
 
-/// Returns the roles of a service's account with their bindings: logs of the namespace's pods, or metrics of nodes.
+/// Returns roles and role bindings for a service's account. The roles allow it to read the logs of the namespace's pods, or
+/// the metrics of nodes.
 pub fn objects(cluster: &Cluster, name: &ServiceName, service: &Service) -> Vec<Object> {
     let account = json!([{ "kind": "ServiceAccount", "name": name, "namespace": cluster.namespace }]);
     let metadata = cluster.metadata(name, service.zone);
     let mut objects = Vec::new();
-    for read in &service.on_clusters.reads {
-        let (metadata, role, binding, rules) = match read {
-            ClusterRead::Logs => (metadata.clone(), "Role", "RoleBinding", logs()),
-            ClusterRead::Nodes => {
+    for right in &service.on_clusters.reads {
+        let (metadata, role, binding, rules) = match right {
+            ClusterRight::Logs => (metadata.clone(), "Role", "RoleBinding", logs()),
+            ClusterRight::Nodes => {
                 // Names of objects outside of namespaces must differ between environments.
                 let full_name = format!("{}-{name}", cluster.namespace);
                 let metadata = Metadata { name: full_name, namespace: None, ..metadata.clone() };
@@ -41,7 +42,8 @@ fn logs() -> Value {
     ])
 }
 
-/// Returns rights to list nodes and to read their metrics. `nodes/proxy` would also allow commands in pods.
+/// Returns rights to list nodes and to read their metrics. They do not include `nodes/proxy`, which would also allow a
+/// service to run commands in pods.
 fn nodes() -> Value {
     json!([
         { "apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "list", "watch"] },

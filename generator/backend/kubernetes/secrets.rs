@@ -37,7 +37,7 @@ pub fn objects(cluster: &Cluster) -> Result<Vec<Object>, Vec<Diagnostic>> {
                 objects.push(object);
             }
             SecretSource::Sealed => {
-                objects.extend(findings.value(sealed(cluster, secret, &name).map(Some).map_err(Some)));
+                objects.extend(findings.value(sealed_secret(cluster, secret, &name).map(Some).map_err(Some)));
             }
         }
     }
@@ -61,7 +61,7 @@ fn external(cluster: &Cluster, secret: &SecretName, name: &str) -> Result<Object
     Ok(Object::spec("external-secrets.io/v1", "ExternalSecret", metadata, Spec::Other(spec)))
 }
 
-fn sealed(cluster: &Cluster, secret: &SecretName, name: &str) -> Result<Object, Diagnostic> {
+fn sealed_secret(cluster: &Cluster, secret: &SecretName, name: &str) -> Result<Object, Diagnostic> {
     let value = cluster.settings.sealed.get(secret).ok_or_else(|| {
         let namespace = cluster.namespace;
         Diagnostic::error(Code::UnknownSecret, path!("kubernetes", "sealed"))

@@ -1,4 +1,4 @@
-//! The part of the plan that decides the objects of one service. The objects are written from a plan that is reduced to
+//! The part of the plan from which the objects of one service are generated. The objects are written from a plan that is reduced to
 //! this part, so every value in them is in the part's digest.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::artifact::{Digest, Slice};
+use crate::artifact::{Digest, StepInput};
 use crate::backend::{Backend, PlanDigests};
 use crate::plan::{Connection, IngressPlan, Migrations, Plan, Secret, Service, Volume};
 use crate::values::{SecretName, ServiceName, SqlIdent, VolumeName};
@@ -22,7 +22,7 @@ pub struct ServiceSlices<'a> {
     volumes: BTreeMap<&'a ServiceName, BTreeMap<&'a VolumeName, &'a Volume>>,
     shared: &'a BTreeSet<&'a VolumeName>,
     waves: BTreeMap<&'a ServiceName, usize>,
-    /// The digest of everything that decides the content of mounted files.
+    /// The digest of the input of all mounted files.
     mounted: &'a Digest,
 }
 
@@ -128,8 +128,8 @@ impl<'a> ServiceSlices<'a> {
 }
 
 impl<'a> ServiceSlice<'a> {
-    pub fn slice(&self) -> Slice {
-        Slice::of(Backend::Kubernetes.generator(), self)
+    pub fn slice(&self) -> StepInput {
+        StepInput::of(Backend::Kubernetes.generator(), self)
     }
 
     pub fn shared_volumes(&self) -> BTreeSet<&'a VolumeName> {
@@ -148,7 +148,7 @@ fn head(plan: &Plan) -> Plan {
         trusted_proxies: Vec::new(),
         proxies_are_listed: false,
         max_body: plan.ingress.max_body,
-        connections: plan.ingress.connections,
+        connections_per_client: plan.ingress.connections_per_client,
         capacity: plan.ingress.capacity,
         tls: plan.ingress.tls,
         https_port: None,

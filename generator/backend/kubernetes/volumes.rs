@@ -51,10 +51,10 @@ pub fn upgrade_warnings(plan: &Plan, old: &[u8], new: &[u8]) -> Vec<Diagnostic> 
         let namespace = &cluster.namespace;
         findings.push(
             Diagnostic::warning(Code::Immutable, service.origin.key("volumes"))
-            .message(format!("Kubernetes cannot change the volume claims of the existing service `{name}`: {changed}"))
+            .message(format!("Kubernetes cannot change the claims of existing volumes of `{name}`: {changed}"))
             .hint(format!(
-                "first `kubectl delete statefulset {name} --namespace {namespace} --cascade=orphan`, which keeps pods \
-                 and data; grow a claim with `kubectl patch pvc`; then apply"
+                "1. run `kubectl delete statefulset {name} --namespace {namespace} --cascade=orphan`, which keeps pods and \
+                 data. 2. to enlarge a volume, run `kubectl patch pvc`. 3. apply the files"
             )),
         );
     }

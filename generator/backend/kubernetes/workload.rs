@@ -30,7 +30,7 @@ pub fn objects(cluster: &Cluster, name: &ServiceName, service: &Service, pod: Po
         metadata: Metadata { labels: cluster.labels(name, service.zone), annotations, ..Metadata::default() },
         spec: pod,
     };
-    if service.runs_once() {
+    if service.runs_to_completion() {
         return vec![job(cluster, name, service, template)];
     }
     let metadata = |object: &str| Metadata { name: object.to_owned(), ..cluster.metadata(name, service.zone) };

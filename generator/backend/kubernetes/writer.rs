@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::model::Object;
-use crate::artifact::{Artifacts, Slice, yaml};
+use crate::artifact::{Artifacts, StepInput, yaml};
 use crate::diagnostic::Diagnostic;
 
 #[derive(Serialize)]
@@ -62,7 +62,7 @@ impl Writer {
     }
 
     /// Writes a folder of objects as one step with its own slice.
-    pub fn write_step(&mut self, folder: &str, objects: Vec<Object>, slice: &Slice) -> Result<(), Vec<Diagnostic>> {
+    pub fn write_step(&mut self, folder: &str, objects: Vec<Object>, slice: &StepInput) -> Result<(), Vec<Diagnostic>> {
         let mut step = Writer::default();
         step.folder(folder, objects)?;
         self.join(folder, step.files.derived_from(slice));
@@ -76,7 +76,7 @@ impl Writer {
     }
 
     /// Returns all files; `slice` is the derivation of files that belong to no step.
-    pub fn finish(mut self, report: Vec<u8>, slice: &Slice) -> Result<Artifacts, Vec<Diagnostic>> {
+    pub fn finish(mut self, report: Vec<u8>, slice: &StepInput) -> Result<Artifacts, Vec<Diagnostic>> {
         let folders = std::mem::take(&mut self.folders);
         self.kustomization("kustomization.yaml", folders)?;
         self.add("fidelity.json", report)?;

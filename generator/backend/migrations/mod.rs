@@ -6,7 +6,7 @@
 use minijinja::{Value, context};
 use serde::Serialize;
 
-use super::render::{Language, psql_word, render, sql_literal, sql_name};
+use super::render::{Language, psql_argument, render, sql_literal, sql_name};
 use crate::artifact::Artifacts;
 use crate::backend::{Description, Emit, PlanField};
 use crate::database::history::RunMode;
@@ -19,7 +19,7 @@ use crate::values::{Checked, SqlIdent};
 pub const DESCRIPTION: Description = Description {
     paths: &["migrations/"],
     reads: "migrations",
-    emit: Emit::Content { parts: &[PlanField::Migrations], emit },
+    emit: Emit::FromPlanParts { parts: &[PlanField::Migrations], emit },
     file_fields: |_, path| path.split('/').nth(1).map(|database| path!("databases", database)).into_iter().collect(),
     line_fields: |_, _| Vec::new(),
 };
@@ -60,10 +60,10 @@ fn needs_superuser(step: &Step) -> bool {
 /// Returns the statements of a migration that need a superuser.
 fn extensions(step: &Step) -> Result<String, Diagnostic> {
     let view = context! {
-        requires => step.requires.iter().map(psql_word).collect::<Vec<_>>(),
+        requires => step.requires.iter().map(psql_argument).collect::<Vec<_>>(),
         removes => step.removes.iter().map(sql_name).collect::<Vec<_>>(),
     };
-    Ok(superuser::fill(&render(Language::Sql, EXTENSIONS, view)?))
+    Ok(superuser::insert_statements(&render(Language::Sql, EXTENSIONS, view)?))
 }
 
 /// A migration in the template.
@@ -83,7 +83,7 @@ struct MigrationView {
     removes: bool,
 }
 
-/// Returns the script of the runner. `ledger::fill` inserts the statements that it shares with `db baseline`.
+/// Returns the script of the runner. `ledger::insert_statements` inserts the statements that it shares with `db baseline`.
 fn run(migrations: &Migrations) -> Result<String, Diagnostic> {
     let views: Vec<MigrationView> = (1..).zip(&migrations.steps).map(|(number, step)| view(number, step)).collect();
     let view = context! {
@@ -91,7 +91,7 @@ fn run(migrations: &Migrations) -> Result<String, Diagnostic> {
         migrations => views,
         seeded => !migrations.seeds.is_empty(),
     };
-    Ok(ledger::fill(&render(Language::Sql, RUN, view)?))
+    Ok(ledger::insert_statements(&render(Language::Sql, RUN, view)?))
 }
 
 fn view(number: usize, step: &Step) -> MigrationView {
@@ -100,12 +100,13 @@ fn view(number: usize, step: &Step) -> MigrationView {
         RunMode::Transaction => None,
     };
     // The names come from a parsed statement, whose identifiers are checked.
-    let word = |text: Option<&str>| text.map_or(Value::UNDEFINED, |text| psql_word(&SqlIdent::wrap(text.to_owned())));
+    let word =
+        |text: Option<&str>| text.map_or(Value::UNDEFINED, |text| psql_argument(&SqlIdent::wrap(text.to_owned())));
     MigrationView {
         number,
-        name: psql_word(&step.name),
-        sum: psql_word(&step.sum),
-        chain: psql_word(&step.chain),
+        name: psql_argument(&step.name),
+        sum: psql_argument(&step.sum),
+        chain: psql_argument(&step.chain),
         index: index.is_some(),
         schema: word(index.map(|index| index.schema())),
         relation: word(index.map(|index| index.name())),

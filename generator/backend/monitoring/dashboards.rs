@@ -1,4 +1,4 @@
-//! Grafana's provisioning: data sources with fixed identifiers, and a dashboard for each facet, from typed panels.
+//! Grafana's provisioning: data sources with fixed identifiers, and a dashboard for each entry of `dashboards`, from typed panels.
 
 use serde::Serialize;
 use serde_json::{Value, json};

@@ -1,5 +1,5 @@
-//! Monitoring: configurations of Prometheus, Alertmanager, Grafana, Loki, Tempo and Alloy, derived from the facets of
-//! services, and a test for each alert.
+//! Writes the configurations of Prometheus, Alertmanager, Grafana, Loki, Tempo and Alloy from the `metrics`, `alerts` and
+//! `dashboards` of services, and a test for each alert.
 
 mod alertmanager;
 mod dashboards;
@@ -9,7 +9,7 @@ mod prometheus;
 mod rules;
 mod traces;
 
-use super::provenance::{GeneratedLine, of_service};
+use super::provenance::{GeneratedLine, field_of_service};
 use crate::artifact::Artifacts;
 use crate::backend::{Description, Emit, PlanField};
 use crate::diagnostic::{Diagnostic, FieldPath};
@@ -20,7 +20,7 @@ use files::Files;
 pub const DESCRIPTION: Description = Description {
     paths: &["monitoring/"],
     reads: "what is scraped, alerts, dashboards and receivers",
-    emit: Emit::Content {
+    emit: Emit::FromPlanParts {
         parts: &[PlanField::Project, PlanField::Environment, PlanField::Domain, PlanField::Monitoring],
         emit,
     },
@@ -28,27 +28,28 @@ pub const DESCRIPTION: Description = Description {
     line_fields,
 };
 
-/// Returns the service whose alerts or dashboard the file holds, then the program that reads it.
+/// Returns the fields from which the file is generated: first that of the service with the alerts or dashboard, then those
+/// of the program.
 fn file_fields(plan: &Plan, path: &str) -> Vec<FieldPath> {
     let mut parts = path.split(['/', '.']);
     let program = parts.nth(1).unwrap_or_default();
-    let mut fields: Vec<FieldPath> = parts.flat_map(|part| of_service(plan, part)).collect();
+    let mut fields: Vec<FieldPath> = parts.flat_map(|part| field_of_service(plan, part)).collect();
     if program == Program::Alertmanager.name() {
         fields.push(path!("monitoring", "receivers"));
     }
-    fields.extend(of_service(plan, program));
+    fields.extend(field_of_service(plan, program));
     fields.push(path!("monitoring"));
     fields
 }
 
-/// Returns the facet that decides a line: the alert, job or receiver of the list item that holds the line.
+/// Returns the fields of the alert, job or receiver to which the list item at the line belongs.
 fn line_fields(plan: &Plan, line: &GeneratedLine) -> Vec<FieldPath> {
     let Some(monitoring) = &plan.monitoring else { return Vec::new() };
     let service_field = |service: &str, field: &str| -> Vec<FieldPath> {
-        of_service(plan, service).into_iter().map(|origin| origin.key(field)).collect()
+        field_of_service(plan, service).into_iter().map(|origin| origin.key(field)).collect()
     };
     let mut fields = Vec::new();
-    for word in line.item_words() {
+    for word in line.words_of_list_items() {
         let owners = monitoring.alerts.iter().filter(|(_, alerts)| alerts.contains_key(word)).map(|(owner, _)| owner);
         fields.extend(owners.flat_map(|owner| service_field(owner.as_str(), "alerts")).map(|alerts| alerts.key(word)));
         if monitoring.receivers.contains_key(word) {

@@ -22,7 +22,7 @@ use crate::values::{Memory, ServiceName};
 pub const DESCRIPTION: Description = Description {
     paths: &["nginx/"],
     reads: "ingress, profile",
-    emit: Emit::Content { parts: &[PlanField::Ingress, PlanField::Profile], emit },
+    emit: Emit::FromPlanParts { parts: &[PlanField::Ingress, PlanField::Profile], emit },
     file_fields: |plan, path| site_fields(plan, path).unwrap_or_else(|| vec![path!("edge")]),
     line_fields,
 };
@@ -114,7 +114,7 @@ fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
     Ok(files)
 }
 
-/// Returns the sites that decide a file: one site for its own file, all sites for the upstreams.
+/// Returns the sites from which a file is generated: one site for its own file, all sites for the upstreams.
 fn sites_of<'a>(plan: &'a Plan, path: &str) -> Vec<&'a Site> {
     if path == UPSTREAMS {
         return plan.ingress.sites.values().collect();
@@ -132,7 +132,7 @@ fn routes<'a>(plan: &'a Plan, site: &'a Site) -> impl Iterator<Item = (&'a Servi
     })
 }
 
-/// Returns the fields that decide the sites of a file: routes, and frontends on the host machine.
+/// Returns the fields that declare the sites of a file: routes, and frontends on the host machine.
 fn site_fields(plan: &Plan, path: &str) -> Option<Vec<FieldPath>> {
     let sites = sites_of(plan, path);
     let mut upstreams = sites.iter().flat_map(|site| &site.locations).map(|location| &location.upstream);
@@ -142,7 +142,7 @@ fn site_fields(plan: &Plan, path: &str) -> Option<Vec<FieldPath>> {
     (!sites.is_empty()).then_some(fields)
 }
 
-/// Returns the routes of the services that the line names, also as `SERVICE_PORT`, then all fields that decide the
+/// Returns the routes of the services that the line names, also as `SERVICE_PORT`, then all fields that declare the
 /// file.
 fn line_fields(plan: &Plan, line: &GeneratedLine) -> Vec<FieldPath> {
     let sites = sites_of(plan, line.path);
@@ -187,7 +187,7 @@ fn main(plan: &Plan) -> Result<String, Diagnostic> {
         certificate_cache => certificates.len().max(1),
         certificates,
         hsts => plan.profile != Profile::Local,
-        connections => edge.connections,
+        connections => edge.connections_per_client,
         workers => edge.capacity.workers,
         worker_requests => edge.capacity.requests_per_worker(),
         worker_connections => edge.capacity.connections_per_worker(),
@@ -248,7 +248,7 @@ struct LocationView {
     path: Value,
     internal: bool,
     internal_paths: Vec<Value>,
-    refused_headers: Vec<Value>,
+    internal_headers: Vec<Value>,
     rate_limit: Value,
     burst: u32,
     unlimited: bool,
@@ -287,7 +287,7 @@ fn view(edge: &IngressPlan, site: &Site, index: usize, location: &Location) -> R
         path: nginx(&location.path),
         internal: location.internal,
         internal_paths: location.internal_paths.iter().map(nginx_path_pattern).collect(),
-        refused_headers: location.refused_headers.iter().map(nginx_header_variable).collect(),
+        internal_headers: location.internal_headers.iter().map(nginx_header_variable).collect(),
         rate_limit: nginx(&location.rate_limit),
         burst: edge.rate_limits.get(&location.rate_limit).map_or(1, |limit| limit.burst),
         unlimited: location.max_body.is_none(),

@@ -22,7 +22,7 @@ const ANSWER_HEADERS: [(&str, &str); 4] = [
 ];
 /// Methods that pages may always use.
 const SIMPLE_METHODS: [&str; 3] = ["GET", "HEAD", "POST"];
-/// Answer headers by which the edge decides about other origins.
+/// Answer headers by which the edge allows or refuses other origins.
 const CORS_HEADERS: [&str; 6] = [
     "Access-Control-Allow-Origin",
     "Access-Control-Allow-Credentials",

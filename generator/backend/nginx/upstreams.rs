@@ -42,7 +42,7 @@ pub fn render_all(ingress: &IngressPlan) -> Result<String, Diagnostic> {
 fn service_host(ingress: &IngressPlan, service: &ServiceName) -> Result<Value, Diagnostic> {
     match &ingress.resolver {
         Resolver::Engine => Ok(nginx(service)),
-        Resolver::Cluster(name_server) => nginx_host(&format!("{service}.{}", name_server.services)),
+        Resolver::Cluster(name_server) => nginx_host(&format!("{service}.{}", name_server.service_domain)),
     }
 }
 

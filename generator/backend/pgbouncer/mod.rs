@@ -2,7 +2,7 @@
 
 use minijinja::{Value, context};
 
-use super::provenance::of_service;
+use super::provenance::field_of_service;
 use super::render::{Language, ini, render};
 use crate::artifact::Artifacts;
 use crate::backend::{Description, Emit, PlanField};
@@ -12,8 +12,8 @@ use crate::plan::Plan;
 pub const DESCRIPTION: Description = Description {
     paths: &["pgbouncer/"],
     reads: "the pooler's databases and users",
-    emit: Emit::Content { parts: &[PlanField::Pooler], emit },
-    file_fields: |plan, _| of_service(plan, "pgbouncer"),
+    emit: Emit::FromPlanParts { parts: &[PlanField::Pooler], emit },
+    file_fields: |plan, _| field_of_service(plan, "pgbouncer"),
     line_fields: |_, _| Vec::new(),
 };
 

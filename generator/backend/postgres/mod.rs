@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use minijinja::{Value, context};
 use serde::Serialize;
 
-use super::provenance::of_service;
-use super::render::{Language, hba_connection, hba_name, hba_peers, psql_word, render, sql_literal, sql_name};
+use super::provenance::field_of_service;
+use super::render::{Language, hba_addresses, hba_connection, hba_name, psql_argument, render, sql_literal, sql_name};
 use crate::artifact::Artifacts;
 use crate::backend::{Description, Emit, PlanField};
 use crate::database::superuser;
@@ -19,17 +19,17 @@ use crate::values::SqlIdent;
 pub const DESCRIPTION: Description = Description {
     paths: &["postgres/"],
     reads: "databases, roles, replication, access",
-    emit: Emit::Content {
+    emit: Emit::FromPlanParts {
         parts: &[PlanField::Databases, PlanField::Roles, PlanField::Replication, PlanField::Access],
         emit,
     },
-    file_fields: |plan, _| of_service(plan, "postgres"),
+    file_fields: |plan, _| field_of_service(plan, "postgres"),
     line_fields: |_, _| Vec::new(),
 };
 
 const INIT: &str = include_str!("init.sql.j2");
 
-const ACCESS: &str = include_str!("pg_hba.conf.j2");
+const PG_HBA: &str = include_str!("pg_hba.conf.j2");
 const PRIVATE_KEY: &str = include_str!("private-key.sh");
 const STANDBY: &str = include_str!("standby.sh");
 
@@ -44,12 +44,12 @@ fn emit(plan: &Plan) -> Result<Artifacts, Diagnostic> {
         .map(|(name, role)| RoleView {
             name: sql_name(name),
             literal: sql_literal(name),
-            secret: psql_word(&role.password),
+            secret: psql_argument(&role.password),
             replication: role.replication,
         })
         .collect();
     let databases: Vec<DatabaseView> = plan.databases.iter().map(|(name, database)| view(name, database)).collect();
-    let text = superuser::fill(&render(Language::Sql, INIT, context! { roles, databases })?);
+    let text = superuser::insert_statements(&render(Language::Sql, INIT, context! { roles, databases })?);
     let mut files = Artifacts::default();
     files.add("postgres/init/10-roles-and-databases.sql", text)?;
     let Some(access) = &plan.access else { return Ok(files) };
@@ -82,11 +82,11 @@ fn rules(plan: &Plan, access: &ServerAccess) -> Result<String, Diagnostic> {
         databases,
         kind => hba_connection(access.tls),
         superuser => hba_name(&access.superuser),
-        superuser_from => hba_peers(&access.superuser_from),
+        superuser_from => hba_addresses(&access.superuser_from),
         replication => plan.replication.as_ref().map(|replication| hba_name(&replication.role)),
-        replication_from => hba_peers(&access.replication_from),
+        replication_from => hba_addresses(&access.replication_from),
     };
-    render(Language::AccessRules, ACCESS, view)
+    render(Language::AccessRules, PG_HBA, view)
 }
 
 /// Returns the roles that may connect to a database.
@@ -106,52 +106,52 @@ struct RoleView {
 struct DatabaseView {
     name: Value,
     literal: Value,
-    word: Value,
+    psql_argument: Value,
     owned: bool,
     owner: Value,
     owner_literal: Value,
-    connects: Vec<Value>,
+    connecting_roles: Vec<Value>,
     extensions: Vec<Value>,
     grants: Vec<GrantView>,
     /// Roles that may use the schemas of other roles.
-    guests: Vec<GuestView>,
+    cross_schema_roles: Vec<CrossSchemaRole>,
 }
 
 #[derive(Serialize)]
-struct GuestView {
+struct CrossSchemaRole {
     role: Value,
     /// Whether the role may create foreign keys to the tables of these schemas, and triggers on them.
-    refers: bool,
+    may_reference: bool,
 }
 
 #[derive(Serialize)]
 struct GrantView {
     role: Value,
     schema: Value,
-    access: &'static str,
+    level: &'static str,
 }
 
 fn view(name: &SqlIdent, database: &Database) -> DatabaseView {
-    let owner = database.owner.iter().map(|role| GuestView { role: sql_name(role), refers: true });
+    let owner = database.owner.iter().map(|role| CrossSchemaRole { role: sql_name(role), may_reference: true });
     let owners = database.grants.iter().filter(|grant| grant.access == Access::Owner);
-    let guests = owners.map(|grant| GuestView { role: sql_name(&grant.role), refers: false });
+    let owners = owners.map(|grant| CrossSchemaRole { role: sql_name(&grant.role), may_reference: false });
     DatabaseView {
-        guests: owner.chain(guests).collect(),
+        cross_schema_roles: owner.chain(owners).collect(),
         name: sql_name(name),
         literal: sql_literal(name),
-        word: psql_word(name),
+        psql_argument: psql_argument(name),
         owned: database.owner.is_some(),
         owner: database.owner.as_ref().map_or(Value::UNDEFINED, sql_name),
         owner_literal: database.owner.as_ref().map_or(Value::UNDEFINED, sql_literal),
-        connects: roles(database).into_iter().map(sql_name).collect(),
-        extensions: database.extensions.iter().map(psql_word).collect(),
+        connecting_roles: roles(database).into_iter().map(sql_name).collect(),
+        extensions: database.extensions.iter().map(psql_argument).collect(),
         grants: database
             .grants
             .iter()
             .map(|grant| GrantView {
                 role: sql_name(&grant.role),
                 schema: sql_name(&grant.schema),
-                access: match grant.access {
+                level: match grant.access {
                     Access::Owner => "everything",
                     Access::Schema => "schema",
                     Access::Write => "write",

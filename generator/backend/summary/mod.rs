@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::provenance::{GeneratedLine, of_secret, of_service_keys};
+use super::provenance::{GeneratedLine, fields_of_secret, fields_of_service_keys};
 use super::{Backend, Description, Emit, Input};
-use crate::artifact::{Artifacts, Slice, json};
+use crate::artifact::{Artifacts, StepInput, json};
 use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::plan::secret_list::{SecretEntry, SecretList, variable};
 use crate::plan::{Check, Plan};
@@ -16,15 +16,15 @@ use crate::values::ServiceName;
 pub const DESCRIPTION: Description = Description {
     paths: &[".gitattributes", ".gitignore", "health.json", "secrets.json"],
     reads: "the whole plan",
-    emit: Emit::Platform(emit),
+    emit: Emit::FromInput(emit),
     file_fields: |_, _| Vec::new(),
     line_fields,
 };
 
 fn line_fields(plan: &Plan, line: &GeneratedLine) -> Vec<FieldPath> {
     match line.keys().as_slice() {
-        ["secrets", secret, ..] => of_secret(plan, secret),
-        ["services", service, ..] => of_service_keys(plan, service, &["health"], &[]),
+        ["secrets", secret, ..] => fields_of_secret(plan, secret),
+        ["services", service, ..] => fields_of_service_keys(plan, service, &["health"], &[]),
         _ => Vec::new(),
     }
 }
@@ -46,7 +46,7 @@ struct HealthEntry<'a> {
 /// `.gitattributes` that prevents git from converting line endings.
 fn emit(input: &Input) -> Result<Artifacts, Vec<Diagnostic>> {
     let files = files(input.plan).map_err(|finding| vec![finding])?;
-    Ok(files.derived_from(&Slice::from_digest(Backend::Summary.generator(), input.digests.digest())))
+    Ok(files.derived_from(&StepInput::from_digest(Backend::Summary.generator(), input.digests.digest())))
 }
 
 fn files(plan: &Plan) -> Result<Artifacts, Diagnostic> {

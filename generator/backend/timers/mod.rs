@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::provenance::of_service_keys;
+use super::provenance::fields_of_service_keys;
 use super::{Backend, Description, Emit, Input};
-use crate::artifact::{Artifacts, Slice};
+use crate::artifact::{Artifacts, StepInput};
 use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::plan::Plan;
 use crate::stack::Compat;
@@ -18,12 +18,12 @@ use crate::values::{EnvironmentName, ProjectName, Schedule, ServiceName};
 pub const DESCRIPTION: Description = Description {
     paths: &["timers/"],
     reads: "schedules of services",
-    emit: Emit::Platform(emit),
+    emit: Emit::FromInput(emit),
     file_fields,
     line_fields: |_, _| Vec::new(),
 };
 
-/// The part of the plan that decides the files.
+/// The part of the plan from which the files are generated.
 #[derive(Serialize)]
 struct Timers<'a> {
     project: &'a ProjectName,
@@ -103,12 +103,12 @@ fn emit(input: &Input) -> Result<Artifacts, Vec<Diagnostic>> {
         files.add(format!("{path}.service"), timers.service(service)).map_err(|finding| vec![finding])?;
         files.add(format!("{path}.timer"), timers.timer(service, schedule)).map_err(|finding| vec![finding])?;
     }
-    Ok(files.derived_from(&Slice::of(Backend::Timers.generator(), &timers)))
+    Ok(files.derived_from(&StepInput::of(Backend::Timers.generator(), &timers)))
 }
 
 /// Returns the schedule of the service whose unit the file is.
 fn file_fields(plan: &Plan, path: &str) -> Vec<FieldPath> {
     let prefix = format!("timers/{}-{}-", plan.project, plan.environment);
     let service = path.strip_prefix(&prefix).and_then(|name| name.split_once('@'));
-    service.map(|(service, _)| of_service_keys(plan, service, &["schedule"], &[])).unwrap_or_default()
+    service.map(|(service, _)| fields_of_service_keys(plan, service, &["schedule"], &[])).unwrap_or_default()
 }

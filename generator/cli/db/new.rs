@@ -50,7 +50,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
                 let hazards = if hazards.is_empty() { String::new() } else { format!("  [{}]", hazards.join(", ")) };
                 output::line(&format!("  {}{hazards}", step.why));
             }
-            if migration.down.is_none() && !migration.plan.by_hand {
+            if migration.down.is_none() && !migration.is_handwritten() {
                 output::line("  cannot be reverted without losing data");
             }
         }

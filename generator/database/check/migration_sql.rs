@@ -1,7 +1,7 @@
 //! Checks the SQL of whole migrations: syntax errors, commands of psql, and statements that would end the runner's
 //! transaction.
 
-use crate::database::closed::{self, TextForm};
+use crate::database::completeness::{self, TextForm};
 use crate::database::{lexer, parse};
 use crate::diagnostic::{Code, Diagnostic, FieldPath, Span};
 
@@ -17,7 +17,7 @@ pub fn findings(file: &str, text: &str) -> Vec<Diagnostic> {
         let span = Span { file: file.to_owned(), line: number(line), column: number(column) };
         found.push(Diagnostic::error(code, FieldPath::root()).message(message).at(Some(span)));
     };
-    if let Some(fault) = closed::fault(text, TextForm::Statements) {
+    if let Some(fault) = completeness::fault(text, TextForm::Statements) {
         report(fault.at, fault.code, fault.what);
         return found;
     }

@@ -73,7 +73,7 @@ impl Check<'_> {
         }
         let near = crate::words::nearest(
             object.as_str(),
-            schema.types.keys().map(ObjectName::as_str).chain(BUILT_IN.iter().copied()),
+            schema.types.keys().map(ObjectName::as_str).chain(BUILT_IN_TYPES.iter().copied()),
         );
         let hint = near.map_or_else(
             || "declare it in `types`, or its extension in `extensions`".to_owned(),

@@ -26,7 +26,7 @@ impl Check<'_> {
             self.report(path, format!("the schema `{name}` belongs to PostgreSQL"), "choose a different name");
         }
         for (kind, name) in all {
-            if name.schema() != PUBLIC && !schema.schemas.keys().any(|known| known.as_str() == name.schema()) {
+            if name.schema() != PUBLIC_SCHEMA && !schema.schemas.keys().any(|known| known.as_str() == name.schema()) {
                 let path = self.path(kind, name);
                 self.report(path, format!("there is no schema `{}`", name.schema()), "declare it in `schemas`");
             }

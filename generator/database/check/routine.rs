@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use super::Check;
 use crate::database::model::*;
-use crate::database::{closed, lexer, parse};
+use crate::database::{completeness, lexer, parse};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 
 impl Check<'_> {
     pub(super) fn view(&mut self, name: &ObjectName, view: &View) {
         let path = self.path("views", name);
         self.check_dependencies(&view.depends_on, &path);
-        if all_columns(view.query.as_str()) {
+        if selects_all_columns(view.query.as_str()) {
             self.report(
                 path.key("query"),
                 "`*` is not allowed: the order of a table's columns can differ between servers",
@@ -33,7 +33,7 @@ impl Check<'_> {
             self.report(path.key("returns"), "a function needs `returns`, and a procedure cannot have it", "");
         }
         if function.security_definer
-            && let Some(message) = self.open_path(function)
+            && let Some(message) = self.unsafe_search_path(function)
         {
             self.findings.push(
                 Diagnostic::error(Code::OpenDefiner, path.key("security_definer"))
@@ -45,9 +45,8 @@ impl Check<'_> {
         self.body(function, path.key("body"));
     }
 
-    /// Returns why a caller could decide to which objects the names in the function's body refer; `None` if it
-    /// cannot.
-    fn open_path(&self, function: &Function) -> Option<String> {
+    /// Returns the reason if a caller can make the function use other objects than intended.
+    fn unsafe_search_path(&self, function: &Function) -> Option<String> {
         let Some(path) = function.settings.get("search_path") else {
             return Some("without a search path its caller decides which objects it uses".into());
         };
@@ -64,7 +63,8 @@ impl Check<'_> {
             match (*schema, creator) {
                 (_, Some(role)) => Some(format!("`{role}` may create objects in `{schema}` of its search path")),
                 ("pg_catalog", None) => (i > 0).then(|| "pg_catalog is not the first of its search path".into()),
-                (PUBLIC, None) => None,
+                // Since PostgreSQL 15, only the owner of the database may create objects in `public`.
+                (PUBLIC_SCHEMA, None) => None,
                 (_, None) => declared
                     .is_none()
                     .then(|| format!("its search path names `{schema}`, which is not declared in `schemas`")),
@@ -80,8 +80,8 @@ impl Check<'_> {
             let finding = Diagnostic::error(code, path.clone()).message(message);
             self.findings.push(finding.expected("SQL that PostgreSQL accepts"));
         };
-        if let Some(fault) = closed::too_deep(body) {
-            report(fault.code, fault.sentence(body));
+        if let Some(fault) = completeness::nested_too_deep(body) {
+            report(fault.code, fault.message(body));
         } else if function.language == FunctionLanguage::Sql {
             if let Some((at, message)) = parse::errors(body).into_iter().next() {
                 report(Code::SqlSyntax, format!("at {}: {message}", lexer::place(body, at)));
@@ -92,11 +92,11 @@ impl Check<'_> {
     }
 }
 
-/// Returns whether a query contains `*` for columns, as opposed to a product or `count(*)`.
-fn all_columns(query: &str) -> bool {
+/// Returns whether a query selects all columns with `*`. The `*` of a multiplication or of `count(*)` does not count.
+fn selects_all_columns(query: &str) -> bool {
     let tokens = lexer::tokens(query).unwrap_or_default();
-    let before = |text: &str| {
+    let selects_all_after = |text: &str| {
         [",", "."].contains(&text) || ["select", "distinct", "all"].contains(&text.to_ascii_lowercase().as_str())
     };
-    tokens.windows(2).any(|pair| pair[1].text == "*" && before(pair[0].text))
+    tokens.windows(2).any(|pair| pair[1].text == "*" && selects_all_after(pair[0].text))
 }

@@ -4,11 +4,11 @@ use crate::database::model::*;
 
 /// Returns the name of a table's primary key constraint.
 pub fn primary_key_name(name: &ObjectName, table: &Table) -> SqlName {
-    table.primary_key_name.clone().unwrap_or_else(|| usual_key_name(name))
+    table.primary_key_name.clone().unwrap_or_else(|| default_key_name(name))
 }
 
 /// Returns the default name of a primary key. A name has at most 63 bytes, 5 of which are the suffix.
-pub fn usual_key_name(table: &ObjectName) -> SqlName {
+pub fn default_key_name(table: &ObjectName) -> SqlName {
     SqlName::truncated(&format!("{}_pkey", prefix(table.name(), 58)))
 }
 

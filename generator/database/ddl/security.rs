@@ -43,7 +43,7 @@ pub fn table_row_security(table: &str, from: RowSecurity, to: RowSecurity) -> Ve
 
 /// Returns a role in SQL; `public` is everyone.
 pub fn role(name: &SqlIdent) -> String {
-    if name.as_str() == PUBLIC { "PUBLIC".into() } else { quoted(name) }
+    if name.as_str() == PUBLIC_ROLE { "PUBLIC".into() } else { quoted(name) }
 }
 
 /// Returns privileges as a list in SQL.

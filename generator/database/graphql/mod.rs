@@ -27,7 +27,7 @@ impl QualifiedName {
 }
 
 /// Returns the objects of a schema that Hasura serves: tables before views, each sorted by name.
-pub fn tracked(schema: &Schema) -> (Vec<TrackedTable>, Vec<TrackedFunction>) {
+pub fn tracked_objects(schema: &Schema) -> (Vec<TrackedTable>, Vec<TrackedFunction>) {
     let mut tables: BTreeMap<&ObjectName, TrackedTable> =
         schema.tables.iter().map(|(name, table)| (name, tracked_table(name, Some(table)))).collect();
     relate(schema, &mut tables);

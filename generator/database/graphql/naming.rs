@@ -18,7 +18,7 @@ pub(super) fn graphql_name(name: &str) -> String {
 
 /// Returns the name that Hasura derives for an object: with its schema unless that is public.
 fn default_name(name: &ObjectName) -> String {
-    if name.schema() == PUBLIC { name.name().to_owned() } else { format!("{}_{}", name.schema(), name.name()) }
+    if name.schema() == PUBLIC_SCHEMA { name.name().to_owned() } else { format!("{}_{}", name.schema(), name.name()) }
 }
 
 /// Returns the custom name of an object; `None` if GraphQL accepts the name that Hasura derives.
@@ -49,18 +49,19 @@ pub(super) fn check(schema: &Schema, root: &FieldPath) -> Vec<Diagnostic> {
     let paths = |kind: &str| root.key(kind);
     let all = schema.tables.keys().map(|name| (paths("tables").key(name.as_str()), name));
     let all = all.chain(schema.views.keys().map(|name| (paths("views").key(name.as_str()), name)));
-    let mut findings = shared(all.map(|(path, name)| (path, name.to_string(), default_name(name))));
+    let mut findings = shared_names(all.map(|(path, name)| (path, name.to_string(), default_name(name))));
     for (name, table) in &schema.tables {
         let path = paths("tables").key(name.as_str()).key("columns");
         let columns = table.columns.keys();
-        findings
-            .extend(shared(columns.map(|column| (path.key(column.as_str()), column.to_string(), column.to_string()))));
+        findings.extend(shared_names(
+            columns.map(|column| (path.key(column.as_str()), column.to_string(), column.to_string())),
+        ));
     }
     findings
 }
 
 /// Returns a finding for each name after the first one that becomes the same name in GraphQL.
-fn shared(names: impl Iterator<Item = (FieldPath, String, String)>) -> Vec<Diagnostic> {
+fn shared_names(names: impl Iterator<Item = (FieldPath, String, String)>) -> Vec<Diagnostic> {
     let mut owners: BTreeMap<String, (FieldPath, bool)> = BTreeMap::new();
     let mut findings = Vec::new();
     for (path, name, default) in names {

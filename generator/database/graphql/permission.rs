@@ -90,8 +90,10 @@ pub fn check(schema: &Schema, root: &FieldPath) -> Vec<Diagnostic> {
             {
                 findings.push(
                     Diagnostic::error(Code::Tenancy, path.key("rows").key(column))
-                        .message(format!("`{column}` is compared with {variable} in every permission"))
-                        .hint("leave it out; the convention adds it"),
+                        .message(format!(
+                            "`rows` must not limit `{column}`: the convention already compares it with {variable}"
+                        ))
+                        .hint("remove the condition"),
                 );
             }
             // Hasura bypasses the policies and cannot evaluate their SQL, so `rows` must repeat the condition.

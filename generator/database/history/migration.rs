@@ -133,8 +133,8 @@ impl Migration {
     }
 
     /// Creates an empty migration for SQL of the user.
-    pub fn by_hand(name: MigrationName, head: &Objects) -> Migration {
-        let digest = Digests::of(head).root();
+    pub fn handwritten(name: MigrationName, snapshot: &Objects) -> Migration {
+        let digest = Digests::of(snapshot).root();
         Migration {
             name,
             up: format!("{HEADER}\n-- Write your statements here, then run `nself db sum`.\n"),
@@ -151,6 +151,11 @@ impl Migration {
                 changes: Delta::default(),
             },
         }
+    }
+
+    /// Returns whether the migration has SQL of the user, so that its effects are unknown.
+    pub fn is_handwritten(&self) -> bool {
+        self.plan.by_hand
     }
 
     pub(super) fn files(&self) -> Vec<(String, Vec<u8>)> {

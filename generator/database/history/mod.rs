@@ -40,11 +40,11 @@ pub type HistoryFiles = BTreeMap<String, Vec<u8>>;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct History {
     pub migrations: Vec<Migration>,
-    pub head: Objects,
+    pub snapshot: Objects,
 }
 
 /// Creates a finding about a malformed file.
-fn malformed(file: &str, message: impl Into<String>) -> Diagnostic {
+fn malformed_file(file: &str, message: impl Into<String>) -> Diagnostic {
     finding_at(Code::MigrationDamaged, file).message(message)
 }
 
@@ -70,7 +70,8 @@ impl History {
     /// # Errors
     /// NS732 if the snapshot is malformed.
     pub fn schema(&self, database: &SqlIdent, decoder: &impl ObjectDecoder) -> Result<Schema, Diagnostic> {
-        snapshot::schema(&self.head, decoder).map_err(|error| malformed(&format!("db/{database}/{SCHEMA}"), error))
+        snapshot::schema(&self.snapshot, decoder)
+            .map_err(|error| malformed_file(&format!("db/{database}/{SCHEMA}"), error))
     }
 
     /// Appends a migration for each group of steps that lead to the schema `new`.
@@ -79,8 +80,8 @@ impl History {
     /// The reason why `slug` cannot be part of a migration's name.
     pub fn extend(&mut self, slug: &str, groups: &StepGroups, new: &Schema) -> Result<(), String> {
         let next = snapshot::objects(new);
-        let changes = Delta::between(&self.head, &next);
-        let mut digests = Digests::of(&self.head);
+        let changes = Delta::between(&self.snapshot, &next);
+        let mut digests = Digests::of(&self.snapshot);
         let from = digests.root();
         digests.apply(&changes);
         let to = digests.root();
@@ -97,14 +98,14 @@ impl History {
             }
             self.migrations.push(migration);
         }
-        self.head = next;
+        self.snapshot = next;
         Ok(())
     }
 
     /// Returns all files of the history.
     pub fn files(&self) -> HistoryFiles {
         let mut files: HistoryFiles = self.migrations.iter().flat_map(Migration::files).collect();
-        for (path, object) in &self.head {
+        for (path, object) in &self.snapshot {
             files.insert(format!("{SCHEMA}/{path}.json"), json::to_pretty(object));
         }
         let sum: String = self.sum().iter().map(SumLine::text).collect();

@@ -45,7 +45,7 @@ impl History {
     pub(super) fn check_privileged(&self, database: &SqlIdent) -> impl Iterator<Item = Diagnostic> {
         let wrong = self.migrations.iter().filter(|migration| {
             migration.plan.privileged
-                && (migration.plan.by_hand || !migration.only_removes(&migration.removed_extensions()))
+                && (migration.is_handwritten() || !migration.only_removes(&migration.removed_extensions()))
         });
         wrong.map(move |migration| {
             finding_at(Code::MigrationPrivileged, &format!("db/{database}/{MIGRATIONS}/{}/plan.json", migration.name))

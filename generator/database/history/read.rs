@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    ATTRIBUTES, History, HistoryFiles, MIGRATIONS, Migration, SCHEMA, SUM_FILE, SumLine, finding_at, malformed,
+    ATTRIBUTES, History, HistoryFiles, MIGRATIONS, Migration, SCHEMA, SUM_FILE, SumLine, finding_at, malformed_file,
 };
 use crate::database::check::migration_sql;
 use crate::database::model::MigrationName;
@@ -12,8 +12,8 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::values::Checked;
 use crate::values::SqlIdent;
 
-/// Returns text with `\n` line endings.
-fn lines(bytes: &[u8]) -> String {
+/// Returns the text with `\n` at the ends of its lines.
+fn with_unix_line_ends(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).replace("\r\n", "\n")
 }
 
@@ -21,7 +21,7 @@ fn plan_file(database: &SqlIdent, migration: &MigrationName) -> String {
     format!("db/{database}/{MIGRATIONS}/{migration}/plan.json")
 }
 
-fn tampered(file: &str, message: String) -> Diagnostic {
+fn tampered_file(file: &str, message: String) -> Diagnostic {
     finding_at(Code::MigrationTampered, file)
         .message(message)
         .hint("restore it from version control, and put the change into a new migration")
@@ -47,7 +47,7 @@ impl History {
         let mut findings = Vec::new();
         let mut migrations: BTreeMap<&str, BTreeMap<&str, &Vec<u8>>> = BTreeMap::new();
         for (path, bytes) in files {
-            let shown = format!("db/{database}/{path}");
+            let path_in_messages = format!("db/{database}/{path}");
             let mut parts = path.splitn(3, '/');
             match (parts.next(), parts.next(), parts.next()) {
                 (Some(MIGRATIONS), Some(name), Some(file)) => {
@@ -57,31 +57,37 @@ impl History {
                     let object = format!("{kind}/{}", file.trim_end_matches(".json"));
                     match serde_json::from_slice(bytes) {
                         Ok(value) => {
-                            history.head.insert(object, value);
+                            history.snapshot.insert(object, value);
                         }
-                        Err(error) => findings.push(malformed(&shown, error.to_string())),
+                        Err(error) => findings.push(malformed_file(&path_in_messages, error.to_string())),
                     }
                 }
                 (Some(SUM_FILE | ATTRIBUTES), None, None) => {}
-                _ => findings.push(malformed(&shown, "this file does not belong here").hint("move it elsewhere")),
+                _ => findings.push(
+                    malformed_file(&path_in_messages, "this file does not belong here").hint("move it elsewhere"),
+                ),
             }
         }
         for (name, mut files) in migrations {
-            let shown = |file: &str| format!("db/{database}/{MIGRATIONS}/{name}/{file}");
+            let path_in_messages = |file: &str| format!("db/{database}/{MIGRATIONS}/{name}/{file}");
             let parsed = MigrationName::new(name);
             let (up, down, plan) = (files.remove("up.sql"), files.remove("down.sql"), files.remove("plan.json"));
             for file in files.keys() {
-                findings.push(malformed(&shown(file), "this file does not belong here").hint("move it elsewhere"));
+                findings.push(
+                    malformed_file(&path_in_messages(file), "this file does not belong here").hint("move it elsewhere"),
+                );
             }
             match (parsed, up, plan.map(|bytes| serde_json::from_slice(bytes))) {
                 (Ok(name), Some(up), Some(Ok(plan))) => {
-                    let down = down.map(|bytes| lines(bytes));
-                    history.migrations.push(Migration { name, up: lines(up), down, plan });
+                    let down = down.map(|bytes| with_unix_line_ends(bytes));
+                    history.migrations.push(Migration { name, up: with_unix_line_ends(up), down, plan });
                 }
-                (Err(reason), ..) => findings.push(malformed(&shown("up.sql"), reason)),
-                (_, None, _) => findings.push(malformed(&shown("up.sql"), "the file is missing")),
-                (_, _, None) => findings.push(malformed(&shown("plan.json"), "the file is missing")),
-                (_, _, Some(Err(error))) => findings.push(malformed(&shown("plan.json"), error.to_string())),
+                (Err(reason), ..) => findings.push(malformed_file(&path_in_messages("up.sql"), reason)),
+                (_, None, _) => findings.push(malformed_file(&path_in_messages("up.sql"), "the file is missing")),
+                (_, _, None) => findings.push(malformed_file(&path_in_messages("plan.json"), "the file is missing")),
+                (_, _, Some(Err(error))) => {
+                    findings.push(malformed_file(&path_in_messages("plan.json"), error.to_string()))
+                }
             }
         }
         if findings.is_empty() { Ok(history) } else { Err(findings) }
@@ -89,9 +95,9 @@ impl History {
 
     /// Returns findings where the migrations differ from the sum file, the numbering or the snapshot.
     fn verify(&self, database: &SqlIdent, files: &HistoryFiles) -> Vec<Diagnostic> {
-        let text = files.get(SUM_FILE).map_or(String::new(), |bytes| lines(bytes));
+        let text = files.get(SUM_FILE).map_or(String::new(), |bytes| with_unix_line_ends(bytes));
         let Some(recorded) = SumLine::parse(&text) else {
-            let finding = malformed(&format!("db/{database}/{SUM_FILE}"), "nself.sum: a line is malformed");
+            let finding = malformed_file(&format!("db/{database}/{SUM_FILE}"), "nself.sum: a line is malformed");
             return vec![finding.hint("after a merge, `nself db rebase` rewrites it")];
         };
         let mut findings: Vec<Diagnostic> = self.verify_sum(database, &recorded).into_iter().collect();
@@ -100,18 +106,18 @@ impl History {
         for migration in &self.migrations {
             let name = &migration.name;
             if digests.root() != migration.plan.from {
-                findings.push(tampered(
+                findings.push(tampered_file(
                     &plan_file(database, name),
-                    format!("{name} does not start at the schema that results from the migrations before it"),
+                    format!("{name} was planned for a schema other than the one that the migrations before it produce"),
                 ));
                 break;
             }
             digests.apply(&migration.plan.changes);
         }
         if findings.is_empty() {
-            for path in digests.differing(&Digests::of(&self.head)) {
+            for path in digests.differing(&Digests::of(&self.snapshot)) {
                 let file = format!("db/{database}/{SCHEMA}/{path}.json");
-                findings.push(tampered(&file, format!("{SCHEMA}/{path}.json does not match the migrations")));
+                findings.push(tampered_file(&file, format!("{SCHEMA}/{path}.json does not match the migrations")));
             }
         }
         findings
@@ -122,27 +128,29 @@ impl History {
     fn verify_sum(&self, database: &SqlIdent, recorded: &[SumLine]) -> Option<Diagnostic> {
         let file = format!("db/{database}/{SUM_FILE}");
         let actual = self.sum();
-        let different = (0..actual.len().max(recorded.len())).find(|i| actual.get(*i) != recorded.get(*i))?;
-        let finding = match (actual.get(different), recorded.get(different)) {
+        let first_difference = (0..actual.len().max(recorded.len())).find(|i| actual.get(*i) != recorded.get(*i))?;
+        let finding = match (actual.get(first_difference), recorded.get(first_difference)) {
             (Some(actual), Some(recorded_line)) if actual.name == recorded_line.name => {
-                let finding = tampered(
+                let finding = tampered_file(
                     &format!("db/{database}/{MIGRATIONS}/{}/up.sql", actual.name),
                     format!("{} was edited after it was recorded", actual.name),
                 );
-                let is_last = different + 1 == recorded.len() && different + 1 == self.migrations.len();
-                if is_last && self.migrations[different].plan.by_hand {
+                let is_last = first_difference + 1 == recorded.len() && first_difference + 1 == self.migrations.len();
+                if is_last && self.migrations[first_difference].is_handwritten() {
                     finding.hint("`nself db sum` records what you wrote by hand")
                 } else {
                     finding
                 }
             }
-            (Some(actual), Some(recorded)) => tampered(
+            (Some(actual), Some(recorded)) => tampered_file(
                 &file,
                 format!("the order of migrations changed: {} is where {} was", actual.name, recorded.name),
             ),
-            (Some(actual), None) => tampered(&file, format!("{} is missing from nself.sum", actual.name))
+            (Some(actual), None) => tampered_file(&file, format!("{} is missing from nself.sum", actual.name))
                 .hint("if you wrote it by hand as the last migration, `nself db sum` adds it"),
-            (None, Some(recorded)) => tampered(&file, format!("{} is missing, but nself.sum lists it", recorded.name)),
+            (None, Some(recorded)) => {
+                tampered_file(&file, format!("{} is missing, but nself.sum lists it", recorded.name))
+            }
             (None, None) => return None,
         };
         Some(finding)
@@ -152,22 +160,22 @@ impl History {
         let misnumbered = self.migrations.iter().enumerate().filter(|(i, migration)| migration.name.number() != i + 1);
         misnumbered.map(move |(_, migration)| {
             let name = &migration.name;
-            tampered(
+            tampered_file(
                 &plan_file(database, name),
                 format!("{name} is out of sequence: migrations are numbered from 1 without gaps"),
             )
         })
     }
 
-    /// Returns findings about what the runner cannot apply: invalid SQL, transaction control, rights that it must not
-    /// have.
+    /// Returns findings about SQL that the runner cannot apply: syntax errors, transaction control, and statements that need
+    /// rights which the runner does not have.
     pub fn check_sql(&self, database: &SqlIdent) -> Vec<Diagnostic> {
         let mut findings: Vec<Diagnostic> = self.check_privileged(database).collect();
         for migration in &self.migrations {
             for (file, text) in [("up.sql", Some(&migration.up)), ("down.sql", migration.down.as_ref())] {
                 let Some(text) = text else { continue };
-                let shown = format!("db/{database}/{MIGRATIONS}/{}/{file}", migration.name);
-                findings.extend(migration_sql::findings(&shown, text));
+                let path_in_messages = format!("db/{database}/{MIGRATIONS}/{}/{file}", migration.name);
+                findings.extend(migration_sql::findings(&path_in_messages, text));
             }
         }
         findings

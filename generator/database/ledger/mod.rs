@@ -34,7 +34,7 @@ const TEXTS: [(&str, &str); 8] = [
 ];
 
 /// Replaces the placeholders in a text with the statements of the ledger. No statement is built from names.
-pub fn fill(text: &str) -> String {
+pub fn insert_statements(text: &str) -> String {
     let text = TEXTS.iter().fold(text.to_owned(), |text, (sign, statements)| text.replace(sign, statements.trim_end()));
     let text = text.replace("@PRINTED@", &settings::clauses());
     text.replace("@CATALOG@", CATALOG.trim_end().trim_end_matches(';'))
@@ -43,12 +43,12 @@ pub fn fill(text: &str) -> String {
 /// Returns the query for the facts of a catalog; [`CatalogFacts::read`] parses the answer.
 pub fn facts() -> String {
     let settings = settings::statements();
-    fill(&format!("{settings}@DIGEST@\nSELECT pg_temp.nself_catalog();\n@CATALOG@;\n"))
+    insert_statements(&format!("{settings}@DIGEST@\nSELECT pg_temp.nself_catalog();\n@CATALOG@;\n"))
 }
 
 /// Returns a script that runs each text of statements separately, with the search path of the project.
 pub fn apply<'a>(statements: impl IntoIterator<Item = (&'a str, RunIn)>) -> String {
-    let mut text = fill("@APPLY@\n");
+    let mut text = insert_statements("@APPLY@\n");
     for (sql, alone) in statements {
         text.push_str(&applied(sql, alone));
     }
@@ -81,5 +81,5 @@ pub fn baseline(lines: &[SumLine], catalog: &CatalogFacts) -> String {
         let comma = if number == 1 { "" } else { "," };
         let _ = write!(rows, "{comma}\n  ({number}, '{name}', '{up}', '{chain}', 'done')");
     }
-    fill(include_str!("baseline.sql")).replace("@ROWS@", &rows).replace("@WAS@", catalog.digest())
+    insert_statements(include_str!("baseline.sql")).replace("@ROWS@", &rows).replace("@WAS@", catalog.digest())
 }

@@ -8,11 +8,12 @@ use crate::database::model::*;
 use crate::diagnostic::FieldPath;
 use crate::values::Text;
 
-/// An object whose comment or grants change, and when they change.
-pub struct Described<'a> {
+/// An object whose comment or grants change, and the place of the change in the plan.
+pub struct AnnotatedObject<'a> {
     pub phase: Phase,
+    /// Order within the phase.
     pub rank: usize,
-    /// Keyword in `COMMENT ON`. In `GRANT ON`, views are tables.
+    /// The keyword after `COMMENT ON`, such as VIEW. `GRANT … ON` uses TABLE for views.
     pub kind: &'a str,
     /// Name in SQL.
     pub object: &'a str,
@@ -21,7 +22,7 @@ pub struct Described<'a> {
     pub path: &'a FieldPath,
 }
 
-impl Described<'_> {
+impl AnnotatedObject<'_> {
     fn step(&self, field: &str) -> MigrationStep {
         MigrationStep::new(self.phase, self.name, self.path.key(field), format!("{}: {field}", self.name))
             .rank(self.rank)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::comments_and_grants::Described;
+use super::comments_and_grants::AnnotatedObject;
 use super::dropped::same_index;
 use super::planner::Planner;
 use super::step::{MigrationStep, Phase};
@@ -36,9 +36,9 @@ pub fn comments(
         }
         let (object, name, path) = (name.beside(key).sql(), format!("{name}.{key}"), path.key(key.as_str()));
         // After the index, which may be built in an earlier migration.
-        let described =
-            Described { phase: Phase::Keys, rank: 9, kind: "INDEX", object: &object, name: &name, path: &path };
-        described.comment(planner, old_comment, index.comment.as_ref());
+        let annotated =
+            AnnotatedObject { phase: Phase::Keys, rank: 9, kind: "INDEX", object: &object, name: &name, path: &path };
+        annotated.comment(planner, old_comment, index.comment.as_ref());
     }
 }
 

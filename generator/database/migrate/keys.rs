@@ -92,7 +92,7 @@ pub fn plan(planner: &mut Planner, diff: &Diff, change: &TableChange) {
 }
 
 /// Returns the parts of a new table that its old version lacks or that were dropped.
-fn added<'a, T>(
+fn added_entries<'a, T>(
     new: &'a BTreeMap<SqlName, T>,
     old: &'a BTreeMap<SqlName, T>,
     dropped: &'a BTreeSet<SqlName>,
@@ -108,7 +108,7 @@ fn key_step(change: &TableChange, phase: Phase, (field, key): (&str, &SqlName), 
 
 fn add_checks(planner: &mut Planner, change: &TableChange, dropped: &DroppedParts) {
     let table = change.name.sql();
-    for (key, check) in added(&change.new.checks, &change.old.checks, &dropped.checks) {
+    for (key, check) in added_entries(&change.new.checks, &change.old.checks, &dropped.checks) {
         planner.push(
             key_step(change, Phase::Attach, ("checks", key), "is new")
                 .up(format!("ALTER TABLE {table} ADD {} NOT VALID;", ddl::check(key, check)))
@@ -124,7 +124,7 @@ fn add_checks(planner: &mut Planner, change: &TableChange, dropped: &DroppedPart
 }
 
 fn add_excludes(planner: &mut Planner, change: &TableChange, dropped: &DroppedParts) {
-    for (key, exclude) in added(&change.new.excludes, &change.old.excludes, &dropped.excludes) {
+    for (key, exclude) in added_entries(&change.new.excludes, &change.old.excludes, &dropped.excludes) {
         planner.push(
             key_step(change, Phase::Keys, ("excludes", key), "is new")
                 .up(format!("ALTER TABLE {} ADD {};", change.name.sql(), ddl::exclude(key, exclude)))
@@ -164,7 +164,7 @@ fn add_primary_key(planner: &mut Planner, change: &TableChange, dropped: &Droppe
 }
 
 fn add_uniques(planner: &mut Planner, change: &TableChange, dropped: &DroppedParts) {
-    for (key, unique) in added(&change.new.uniques, &change.old.uniques, &dropped.uniques) {
+    for (key, unique) in added_entries(&change.new.uniques, &change.old.uniques, &dropped.uniques) {
         let key = AddedKey {
             field: "uniques",
             name: key,
@@ -200,7 +200,7 @@ pub fn add_foreign_keys(planner: &mut Planner, diff: &Diff, change: &TableChange
     // PostgreSQL 15 leaves the constraints of partitions unvalidated.
     let is_partitioned = |target: &ObjectName| diff.new.tables.get(target).is_some_and(|it| it.partition_by.is_some());
     let table = change.name.sql();
-    for (key, foreign_key) in added(&change.new.foreign_keys, &change.old.foreign_keys, &dropped) {
+    for (key, foreign_key) in added_entries(&change.new.foreign_keys, &change.old.foreign_keys, &dropped) {
         let is_divided = change.new.partition_by.is_some() || is_partitioned(&foreign_key.references.table);
         let is_validated_later = is_stored && !is_divided;
         let valid = if is_validated_later { " NOT VALID" } else { "" };

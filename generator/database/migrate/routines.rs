@@ -1,7 +1,7 @@
 //! Plans changes of functions and views: replaced where PostgreSQL allows it, otherwise dropped and created, together
 //! with everything that depends on them.
 
-use super::comments_and_grants::Described;
+use super::comments_and_grants::AnnotatedObject;
 use super::diff::Diff;
 use super::graph::ObjectKind;
 use super::indexes;
@@ -54,15 +54,16 @@ fn replace_function(planner: &mut Planner, diff: &Diff, name: &ObjectName, (old,
         );
     }
     let (kind, object) = (ddl::function_kind(new), ddl::function_signature(name, new));
-    let described = Described { phase: Phase::Create, rank, kind, object: &object, name: name.as_str(), path: &path };
-    described.grants(planner, &function_grants(old), &function_grants(new));
-    described.comment(planner, old.comment.as_ref(), new.comment.as_ref());
+    let annotated =
+        AnnotatedObject { phase: Phase::Create, rank, kind, object: &object, name: name.as_str(), path: &path };
+    annotated.grants(planner, &function_grants(old), &function_grants(new));
+    annotated.comment(planner, old.comment.as_ref(), new.comment.as_ref());
 }
 
 /// Returns the grants of a function with the privilege that PUBLIC has by default.
 fn function_grants(function: &Function) -> Grants<FunctionPrivilege> {
     if function.is_for_everyone() {
-        Grants::from([(SqlIdent::wrap(PUBLIC.into()), [FunctionPrivilege::Execute].into())])
+        Grants::from([(SqlIdent::wrap(PUBLIC_ROLE.into()), [FunctionPrivilege::Execute].into())])
     } else {
         function.grants.clone()
     }
@@ -164,9 +165,9 @@ fn create_views(planner: &mut Planner, diff: &Diff) {
             continue;
         };
         indexes::plan(planner, name, &old.indexes, &new.indexes, &path);
-        let described =
-            Described { phase: Phase::Attach, rank, kind, object: &object, name: name.as_str(), path: &path };
-        described.grants(planner, &old.grants, &new.grants);
-        described.comment(planner, old.comment.as_ref(), new.comment.as_ref());
+        let annotated =
+            AnnotatedObject { phase: Phase::Attach, rank, kind, object: &object, name: name.as_str(), path: &path };
+        annotated.grants(planner, &old.grants, &new.grants);
+        annotated.comment(planner, old.comment.as_ref(), new.comment.as_ref());
     }
 }

@@ -1,6 +1,6 @@
 //! Plans changes of schemas and extensions.
 
-use super::comments_and_grants::{Described, minus};
+use super::comments_and_grants::{AnnotatedObject, minus};
 use super::diff::Diff;
 use super::planner::Planner;
 use super::step::{MigrationStep, Phase};
@@ -18,19 +18,19 @@ pub fn plan(planner: &mut Planner, diff: &Diff) {
     for (name, new) in &diff.new.schemas {
         let path = planner.path(&["schemas", name.as_str()]);
         let old = diff.old.schemas.get(name);
-        if old.is_none() && name.as_str() != PUBLIC {
+        if old.is_none() && name.as_str() != PUBLIC_SCHEMA {
             let step =
                 MigrationStep::new(Phase::Create, name.as_str(), path.clone(), format!("the schema {name} is new"));
             planner.push(step.up(ddl::create_schema(name)).down(format!("DROP SCHEMA {};", quoted(name))));
         }
         let object = quoted(name);
-        namespace(planner, &described(Phase::Create, name, &object, &path), old.unwrap_or(&none), new);
+        plan_schema(planner, &annotated_schema(Phase::Create, name, &object, &path), old.unwrap_or(&none), new);
     }
     for (name, old) in diff.old.schemas.iter().filter(|(name, _)| !diff.new.schemas.contains_key(*name)) {
         let path = planner.path(&["schemas"]);
         let object = quoted(name);
-        if name.as_str() == PUBLIC {
-            namespace(planner, &described(Phase::Contract, name, &object, &path), old, &none);
+        if name.as_str() == PUBLIC_SCHEMA {
+            plan_schema(planner, &annotated_schema(Phase::Contract, name, &object, &path), old, &none);
             continue;
         }
         let step = MigrationStep::new(Phase::Contract, name.as_str(), path, format!("the schema {name} is gone"));
@@ -45,23 +45,23 @@ pub fn plan(planner: &mut Planner, diff: &Diff) {
     extensions(planner, diff);
 }
 
-fn described<'a>(phase: Phase, name: &'a SqlName, object: &'a str, path: &'a FieldPath) -> Described<'a> {
-    Described { phase, rank: SCHEMAS, kind: "SCHEMA", object, name: name.as_str(), path }
+fn annotated_schema<'a>(phase: Phase, name: &'a SqlName, object: &'a str, path: &'a FieldPath) -> AnnotatedObject<'a> {
+    AnnotatedObject { phase, rank: SCHEMAS, kind: "SCHEMA", object, name: name.as_str(), path }
 }
 
 /// Plans changes of the comment, the grants and the default privileges of a schema.
-fn namespace(planner: &mut Planner, described: &Described, old: &Namespace, new: &Namespace) {
-    described.comment(planner, old.comment.as_ref(), new.comment.as_ref());
-    described.grants(planner, &old.grants, &new.grants);
+fn plan_schema(planner: &mut Planner, annotated: &AnnotatedObject, old: &Namespace, new: &Namespace) {
+    annotated.comment(planner, old.comment.as_ref(), new.comment.as_ref());
+    annotated.grants(planner, &old.grants, &new.grants);
     let (old, new) = (&old.default_privileges, &new.default_privileges);
     if old != new {
         let set = |from: &Grants<TablePrivilege>, to: &Grants<TablePrivilege>| {
-            let mut sql = default_privileges(described.object, &minus(from, to), "REVOKE");
-            sql.extend(default_privileges(described.object, &minus(to, from), "GRANT"));
+            let mut sql = default_privileges(annotated.object, &minus(from, to), "REVOKE");
+            sql.extend(default_privileges(annotated.object, &minus(to, from), "GRANT"));
             sql.join("\n")
         };
-        let (name, path) = (described.name, described.path.key("default_privileges"));
-        let step = MigrationStep::new(described.phase, name, path, format!("{name}: default privileges"));
+        let (name, path) = (annotated.name, annotated.path.key("default_privileges"));
+        let step = MigrationStep::new(annotated.phase, name, path, format!("{name}: default privileges"));
         planner.push(step.up(set(old, new)).down(set(new, old)).hazard(Hazard::AuthzUpdate));
     }
 }

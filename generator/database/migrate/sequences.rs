@@ -1,6 +1,6 @@
 //! Plans changes of sequences and of the columns that own them.
 
-use super::comments_and_grants::Described;
+use super::comments_and_grants::AnnotatedObject;
 use super::diff::Diff;
 use super::graph::ObjectKind;
 use super::planner::Planner;
@@ -43,10 +43,10 @@ pub fn plan(planner: &mut Planner, diff: &Diff) {
         let old = old.unwrap_or(&none);
         change_owner(planner, name, (old.owned_by.as_ref(), new.owned_by.as_ref()), &path);
         let (kind, object) = ("SEQUENCE", name.sql());
-        let described =
-            Described { phase: Phase::Create, rank, kind, object: &object, name: name.as_str(), path: &path };
-        described.grants(planner, &old.grants, &new.grants);
-        described.comment(planner, old.comment.as_ref(), new.comment.as_ref());
+        let annotated =
+            AnnotatedObject { phase: Phase::Create, rank, kind, object: &object, name: name.as_str(), path: &path };
+        annotated.grants(planner, &old.grants, &new.grants);
+        annotated.comment(planner, old.comment.as_ref(), new.comment.as_ref());
     }
     for (name, old) in diff.old.sequences.iter().filter(|(name, _)| !diff.new.sequences.contains_key(*name)) {
         let path = planner.path(&["sequences"]);

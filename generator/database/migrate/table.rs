@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::comments_and_grants::Described;
+use super::comments_and_grants::AnnotatedObject;
 use super::diff::{Diff, TableChange, TableChangeKind};
 use super::graph::ObjectKind;
 use super::planner::Planner;
@@ -73,8 +73,8 @@ fn unclear_rename(planner: &Planner, diff: &Diff, change: &TableChange) -> Optio
     }
     let candidate = diff.new_by_columns.get(&columns)?;
     let finding = Diagnostic::error(Code::RenameUnclear, planner.path(&["tables", candidate.as_str()]))
-        .message(format!("{name} is gone, and {candidate} is new with the same columns"))
-        .expected("a hint that tells a rename from a loss")
+        .message(format!("{name} was removed and {candidate} was added with the same columns: is this a rename?"))
+        .expected("`renamed_from` for a rename, or `allow` for a removal")
         .hint(format!(
             "`renamed_from = \"{}\"` keeps the rows; `allow.\"{}\".deletes_data = \"why\"` drops them",
             in_nickel(name.name()),
@@ -165,7 +165,8 @@ fn create_partitions(planner: &mut Planner, diff: &Diff, change: &TableChange) {
 fn comments_and_grants(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     let TableChange { name, old, new, path, .. } = *change;
     let object = name.sql();
-    let table = Described { phase: Phase::Attach, rank: 0, kind: "TABLE", object: &object, name: name.as_str(), path };
+    let table =
+        AnnotatedObject { phase: Phase::Attach, rank: 0, kind: "TABLE", object: &object, name: name.as_str(), path };
     table.comment(planner, old.comment.as_ref(), new.comment.as_ref());
     for (column, new_column) in &new.columns {
         // A column that is dropped and added loses its comment.
@@ -176,8 +177,14 @@ fn comments_and_grants(planner: &mut Planner, diff: &Diff, change: &TableChange)
         }
         let path = path.key("columns").key(column.as_str());
         let (object, name) = (format!("{object}.{}", quoted(column)), format!("{name}.{column}"));
-        let column =
-            Described { phase: Phase::Attach, rank: 1, kind: "COLUMN", object: &object, name: &name, path: &path };
+        let column = AnnotatedObject {
+            phase: Phase::Attach,
+            rank: 1,
+            kind: "COLUMN",
+            object: &object,
+            name: &name,
+            path: &path,
+        };
         column.comment(planner, old_comment, new_column.comment.as_ref());
     }
     table.grants(planner, &old.grants, &new.grants);

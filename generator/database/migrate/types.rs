@@ -1,6 +1,6 @@
 //! Plans changes of domains and composite types; `enumeration` plans those of enumerations.
 
-use super::comments_and_grants::Described;
+use super::comments_and_grants::AnnotatedObject;
 use super::diff::{Diff, TypeChange};
 use super::enumeration;
 use super::graph::ObjectKind;
@@ -53,8 +53,9 @@ fn change(planner: &mut Planner, diff: &Diff, change: &TypeChange<UserType>) {
     }
     if !diff.affected.rebuilt.contains(name) {
         let (kind, object) = (ddl::type_kind(new), name.sql());
-        let described = Described { phase: Phase::Create, rank, kind, object: &object, name: name.as_str(), path };
-        described.comment(planner, old.comment(), new.comment());
+        let annotated =
+            AnnotatedObject { phase: Phase::Create, rank, kind, object: &object, name: name.as_str(), path };
+        annotated.comment(planner, old.comment(), new.comment());
     }
 }
 

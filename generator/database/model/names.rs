@@ -7,15 +7,17 @@ use serde::{Serialize, Serializer};
 use squawk_syntax::quote::is_reserved_word;
 
 use crate::codes::Code;
-use crate::database::closed::{self, TextForm};
+use crate::database::completeness::{self, TextForm};
 use crate::database::lexer;
 use crate::database::parse::{self, Slot};
 use crate::values::SqlIdent;
 use crate::values::checked::{Checked, checked, impl_decoding};
-use crate::values::text::{free, only};
+use crate::values::text::{alphabet_refusal, invisible_character_refusal};
 
 /// Schema of names that are written without one.
-pub const PUBLIC: &str = "public";
+pub const PUBLIC_SCHEMA: &str = "public";
+/// The role that stands for all roles, `PUBLIC` in SQL.
+pub const PUBLIC_ROLE: &str = "public";
 
 /// Maximum length of a name in bytes; the server drops the rest.
 pub const LONGEST_NAME: usize = 63;
@@ -24,8 +26,8 @@ checked! {
     /// A name of a schema, table, column or other object in a database: any name that the server accepts in double
     /// quotes, as the server stores it, so `User` is not `user`. Names with control or invisible characters are refused,
     /// since they could not be shown.
-    SqlName, "a name of 1 to 63 bytes", "createdAt",
-    |t| free(t, LONGEST_NAME)
+    SqlName, expected: "a name of 1 to 63 bytes", example: "createdAt",
+    refusal: |t| invisible_character_refusal(t, LONGEST_NAME)
         .or_else(|| t.is_empty().then(|| "it is empty".into()))
         .or_else(|| t.contains(['\n', '\t']).then(|| "it contains a tab or a line break".into())),
     BadName
@@ -64,7 +66,7 @@ impl ObjectName {
     /// Returns the name of an object in a schema.
     pub fn new_in(schema: &str, name: &str) -> Self {
         let part = part_of_path(name);
-        let text = if schema == PUBLIC { part } else { format!("{}.{part}", part_of_path(schema)) };
+        let text = if schema == PUBLIC_SCHEMA { part } else { format!("{}.{part}", part_of_path(schema)) };
         ObjectName::wrap(text)
     }
 
@@ -75,7 +77,7 @@ impl ObjectName {
     pub fn schema(&self) -> &str {
         match &self.unquoted {
             Some((schema, _)) => schema,
-            None => self.text.split_once('.').map_or(PUBLIC, |(schema, _)| schema),
+            None => self.text.split_once('.').map_or(PUBLIC_SCHEMA, |(schema, _)| schema),
         }
     }
 
@@ -94,7 +96,7 @@ impl ObjectName {
     /// Returns the name in SQL, with quotes only where they are needed and without the schema `public`.
     pub fn spelled(&self) -> String {
         let name = spelled(self.name());
-        if self.schema() == PUBLIC { name } else { format!("{}.{name}", spelled(self.schema())) }
+        if self.schema() == PUBLIC_SCHEMA { name } else { format!("{}.{name}", spelled(self.schema())) }
     }
 
     /// Returns the name in SQL, quoted and with its schema.
@@ -110,8 +112,8 @@ impl Checked for ObjectName {
 
     fn refusal(text: &str) -> Option<String> {
         let (schema, name) = match path_parts(text).as_deref() {
-            Some([name]) => (PUBLIC.to_owned(), name.clone()),
-            Some([schema, _]) if schema == PUBLIC => {
+            Some([name]) => (PUBLIC_SCHEMA.to_owned(), name.clone()),
+            Some([schema, _]) if schema == PUBLIC_SCHEMA => {
                 return Some("names in the schema public are written without it".into());
             }
             Some([schema, name]) => (schema.clone(), name.clone()),
@@ -128,7 +130,7 @@ impl Checked for ObjectName {
     fn wrap(text: String) -> Self {
         let unquoted = text.contains('"').then(|| path_parts(&text)).flatten().map(|mut parts| {
             let name = parts.pop().unwrap_or_default();
-            (parts.pop().unwrap_or_else(|| PUBLIC.to_owned()), name)
+            (parts.pop().unwrap_or_else(|| PUBLIC_SCHEMA.to_owned()), name)
         });
         ObjectName { text, unquoted }
     }
@@ -181,65 +183,65 @@ pub fn path_parts(text: &str) -> Option<Vec<String>> {
 
 checked! {
     /// A session variable, from the claims of a token.
-    SessionVariable, "a session variable of Hasura", "X-Hasura-User-Id",
-    |t| (!t.to_ascii_lowercase().starts_with("x-hasura-") || t.len() < 10 || t.len() > 64
+    SessionVariable, expected: "a session variable of Hasura", example: "X-Hasura-User-Id",
+    refusal: |t| (!t.to_ascii_lowercase().starts_with("x-hasura-") || t.len() < 10 || t.len() > 64
         || !t.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'))
         .then(|| "it must start with X-Hasura- and continue with letters, digits and hyphens".into())
 }
 checked! {
     /// A value of an enumeration; at most 63 bytes.
-    Label, "a label without quotes and control characters", "paid",
-    |t| free(t, 63)
+    Label, expected: "a label without quotes and control characters", example: "paid",
+    refusal: |t| invisible_character_refusal(t, 63)
         .or_else(|| t.is_empty().then(|| "it is empty".into()))
-        .or_else(|| t.contains(['\'', '\\', '\n', '\t']).then(|| "it holds a quote, backslash or line break".into()))
+        .or_else(|| t.contains(['\'', '\\', '\n', '\t']).then(|| "it contains a quote, backslash or line break".into()))
 }
 checked! {
     /// One SQL expression.
-    Expression, "one SQL expression without `;` and comments", "total >= 0",
-    |t| free(t, 16_384).or_else(|| reason(Slot::Expression, t)), SqlSyntax, convert::identity, |t| code(Slot::Expression, t)
+    Expression, expected: "one SQL expression without `;` and comments", example: "total >= 0",
+    refusal: |t| invisible_character_refusal(t, 16_384).or_else(|| reason(Slot::Expression, t)), SqlSyntax, convert::identity, |t| code(Slot::Expression, t)
 }
 checked! {
     /// One SELECT, without the `;` at its end.
-    Query, "one SELECT without `;` and comments", "SELECT id FROM orders",
-    |t| free(t, 65_536).or_else(|| reason(Slot::Query, t)), SqlSyntax, convert::identity, |t| code(Slot::Query, t)
+    Query, expected: "one SELECT without `;` and comments", example: "SELECT id FROM orders",
+    refusal: |t| invisible_character_refusal(t, 65_536).or_else(|| reason(Slot::Query, t)), SqlSyntax, convert::identity, |t| code(Slot::Query, t)
 }
 checked! {
     /// What a function returns.
-    Returns, "a type, `trigger`, `SETOF` with a type or `TABLE (…)`", "SETOF orders",
-    |t| free(t, 4096).or_else(|| reason(Slot::Returns, t)), SqlSyntax, convert::identity, |t| code(Slot::Returns, t)
+    Returns, expected: "a type, `trigger`, `SETOF` with a type or `TABLE (…)`", example: "SETOF orders",
+    refusal: |t| invisible_character_refusal(t, 4096).or_else(|| reason(Slot::Returns, t)), SqlSyntax, convert::identity, |t| code(Slot::Returns, t)
 }
 checked! {
     /// The body of a function, which is always quoted.
-    Body, "the body of a function", "SELECT 1",
-    |t| free(t, 262_144).or_else(|| t.trim().is_empty().then(|| "it is empty".into()))
+    Body, expected: "the body of a function", example: "SELECT 1",
+    refusal: |t| invisible_character_refusal(t, 262_144).or_else(|| t.trim().is_empty().then(|| "it is empty".into()))
 }
 checked! {
     /// SQL statements, each ending with `;`.
-    Statements, "SQL statements", "INSERT INTO states VALUES (1, 'new');",
-    |t| free(t, 1_048_576).or_else(|| whole(t).map(|(_, reason)| reason)), SqlSyntax, convert::identity,
-    |t| whole(t).map_or(Code::BadValue, |(code, _)| code)
+    Statements, expected: "SQL statements", example: "INSERT INTO states VALUES (1, 'new');",
+    refusal: |t| invisible_character_refusal(t, 1_048_576).or_else(|| statements_refusal(t).map(|(_, reason)| reason)), SqlSyntax, convert::identity,
+    |t| statements_refusal(t).map_or(Code::BadValue, |(code, _)| code)
 }
 checked! {
     /// An operator of an exclusion constraint.
-    Operator, "an operator", "&&",
-    |t| (t.is_empty() || t.len() > 8 || !t.chars().all(|c| "+-*/<>=~!@#%^&|`?".contains(c)) || t.contains("--") || t.contains("/*"))
+    Operator, expected: "an operator", example: "&&",
+    refusal: |t| (t.is_empty() || t.len() > 8 || !t.chars().all(|c| "+-*/<>=~!@#%^&|`?".contains(c)) || t.contains("--") || t.contains("/*"))
         .then(|| "it is not an operator of 1 to 8 signs".into())
 }
 checked! {
     /// Number and subject of a migration: `0007_orders`.
-    MigrationName, "four digits, `_` and a word", "0007_orders",
-    |t| {
+    MigrationName, expected: "four digits, `_` and a word", example: "0007_orders",
+    refusal: |t| {
         let number = t.len() > 5 && t.as_bytes()[..4].iter().all(u8::is_ascii_digit) && t.as_bytes()[4] == b'_';
         if !number { return Some("it does not start with four digits and `_`".into()) }
-        only(&t[5..], 60, "a-z, 0-9 and `_`", |c| c.is_ascii_lowercase() || c.is_ascii_digit(), |c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+        alphabet_refusal(&t[5..], 60, "a-z, 0-9 and `_`", |c| c.is_ascii_lowercase() || c.is_ascii_digit(), |c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
     },
     BadName
 }
 
 checked! {
     /// A SHA-256 digest in hexadecimal digits without a prefix, as PostgreSQL prints it.
-    Sum, "64 hexadecimal digits", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
-    |t| (t.len() != 64 || !t.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)))
+    Sum, expected: "64 hexadecimal digits", example: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+    refusal: |t| (t.len() != 64 || !t.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)))
         .then(|| "it is not 64 hexadecimal digits".into())
 }
 
@@ -252,16 +254,16 @@ fn code(slot: Slot, text: &str) -> Code {
 }
 
 /// Returns why a text does not consist of complete statements, with the code of the finding.
-fn whole(text: &str) -> Option<(Code, String)> {
-    if let Some(fault) = closed::fault(text, TextForm::Statements) {
-        return Some((fault.code, fault.sentence(text)));
+fn statements_refusal(text: &str) -> Option<(Code, String)> {
+    if let Some(fault) = completeness::fault(text, TextForm::Statements) {
+        return Some((fault.code, fault.message(text)));
     }
     let error = parse::errors(text).into_iter().next();
     let error = error.map(|(at, message)| (Code::SqlSyntax, format!("at {}: {message}", lexer::place(text, at))));
     let tokens = lexer::tokens(text).unwrap_or_default();
     let last = tokens.iter().rfind(|token| token.kind != lexer::TokenKind::Comment);
     let open = last.is_none_or(|token| token.text != ";");
-    error.or_else(|| open.then(|| (Code::NotOnePiece, "the last statement does not end with `;`".into())))
+    error.or_else(|| open.then(|| (Code::NotOneExpression, "the last statement does not end with `;`".into())))
 }
 
 impl Expression {

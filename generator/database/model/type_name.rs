@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use super::names::{ObjectName, PUBLIC, path_parts, spelled};
+use super::names::{ObjectName, PUBLIC_SCHEMA, path_parts, spelled};
 use crate::codes::Code;
 use crate::values::SqlIdent;
 use crate::values::checked::{Checked, checked};
@@ -12,7 +12,7 @@ use crate::values::checked::{Checked, checked};
 checked! {
     /// A type: built in, declared in `types`, or from an extension; `[]` after it makes an array. Alternative
     /// spellings of built-in types are replaced by one. As in SQL, upper case counts only in double quotes.
-    TypeName, "a type of PostgreSQL", "numeric(12,2)", |t| canonical(t).err(), BadValue,
+    TypeName, expected: "a type of PostgreSQL", example: "numeric(12,2)", refusal: |t| canonical(t).err(), BadValue,
     |t| canonical(&t).unwrap_or(t)
 }
 
@@ -38,7 +38,7 @@ const SPELLINGS: &[(&str, &str)] = &[
 ];
 
 /// Types that every server has, sorted.
-pub const BUILT_IN: &[&str] = &[
+pub const BUILT_IN_TYPES: &[&str] = &[
     "bigint",
     "bit",
     "boolean",
@@ -141,10 +141,10 @@ fn end_of_name(text: &str) -> usize {
 /// Returns the canonical spelling of a type whose name has double quotes.
 fn canonical_of_quoted(text: &str) -> Result<String, String> {
     let (name, rest) = text.split_at(end_of_name(text));
-    let parts = path_parts(&folded(name.trim())).ok_or("its double quotes do not match")?;
+    let parts = path_parts(&lower_case_path(name.trim())).ok_or("its double quotes do not match")?;
     let object = match parts.as_slice() {
-        [name] => ObjectName::new_in(PUBLIC, name),
-        [schema, name] if schema != PUBLIC => ObjectName::new_in(schema, name),
+        [name] => ObjectName::new_in(PUBLIC_SCHEMA, name),
+        [schema, name] if schema != PUBLIC_SCHEMA => ObjectName::new_in(schema, name),
         _ => return Err("it is not a name, or a schema other than public and a name".into()),
     };
     if let Some(reason) = ObjectName::refusal(object.as_str()) {
@@ -155,7 +155,7 @@ fn canonical_of_quoted(text: &str) -> Result<String, String> {
 }
 
 /// Returns a path with the parts outside of double quotes in lower case.
-fn folded(path: &str) -> String {
+fn lower_case_path(path: &str) -> String {
     let mut quoted = false;
     let fold = |c: char| {
         quoted ^= c == '"';
@@ -168,8 +168,9 @@ fn folded(path: &str) -> String {
 fn spelled_object(object: &ObjectName) -> Result<String, String> {
     let name = spelled(object.name());
     match object.schema() {
-        PUBLIC
-            if BUILT_IN.binary_search(&object.name()).is_ok() || SPELLINGS.iter().any(|(other, _)| *other == name) =>
+        PUBLIC_SCHEMA
+            if BUILT_IN_TYPES.binary_search(&object.name()).is_ok()
+                || SPELLINGS.iter().any(|(other, _)| *other == name) =>
         {
             Err(format!("`{name}` is a built-in type; write it without quotes"))
         }
@@ -178,7 +179,7 @@ fn spelled_object(object: &ObjectName) -> Result<String, String> {
 }
 
 fn canonical(text: &str) -> Result<String, String> {
-    if BUILT_IN.binary_search(&text).is_ok() {
+    if BUILT_IN_TYPES.binary_search(&text).is_ok() {
         return Ok(text.to_owned());
     }
     if text.contains('"') {
@@ -189,7 +190,7 @@ fn canonical(text: &str) -> Result<String, String> {
         return Err("a serial is not a type; use an integer with `identity = 'always`".into());
     }
     let name = SPELLINGS.iter().find(|(other, _)| *other == name).map_or(name.as_str(), |(_, kept)| *kept);
-    if BUILT_IN.binary_search(&name).is_err()
+    if BUILT_IN_TYPES.binary_search(&name).is_err()
         && let Some(reason) = name.split('.').find_map(SqlIdent::refusal).or_else(|| ObjectName::refusal(name))
     {
         return Err(format!("it is neither a built-in type nor a valid name: {reason}"));
@@ -219,7 +220,7 @@ impl TypeName {
     }
 
     pub fn is_built_in(&self) -> bool {
-        BUILT_IN.binary_search(&self.base()).is_ok()
+        BUILT_IN_TYPES.binary_search(&self.base()).is_ok()
     }
 
     /// Returns the declared type or table; `None` for a built-in type.
@@ -229,7 +230,7 @@ impl TypeName {
         }
         let mut parts = path_parts(self.base())?;
         let name = parts.pop()?;
-        Some(ObjectName::new_in(parts.pop().as_deref().unwrap_or(PUBLIC), &name))
+        Some(ObjectName::new_in(parts.pop().as_deref().unwrap_or(PUBLIC_SCHEMA), &name))
     }
 
     /// Replaces the name by that of a declared type; modifiers and dimensions stay.
@@ -254,7 +255,7 @@ mod tests {
 
     #[test]
     fn types_have_one_spelling() {
-        assert!(BUILT_IN.is_sorted());
+        assert!(BUILT_IN_TYPES.is_sorted());
         for (text, expected) in [
             ("INT", "integer"),
             ("timestamp (3) with time zone", "timestamptz(3)"),

@@ -123,7 +123,7 @@ fn address_ranges(stack: &Stack) -> Vec<Diagnostic> {
 /// Returns the finding for hidden client addresses: an error if a rule depends on them, otherwise a warning.
 fn hidden_finding(edge: &IngressPlan, hidden: HiddenClients) -> Diagnostic {
     let mut locations = edge.sites.values().flat_map(|site| &site.locations);
-    let guarded = |location: &Location| !location.internal_paths.is_empty() || !location.refused_headers.is_empty();
+    let guarded = |location: &Location| !location.internal_paths.is_empty() || !location.internal_headers.is_empty();
     let has_internal = !edge.internal_addresses.is_empty();
     let depends = locations.any(|location| location.internal || (has_internal && guarded(location)));
     let finding = if depends { Diagnostic::error } else { Diagnostic::warning };
@@ -157,7 +157,7 @@ fn hidden_from_engine(stack: &Stack, profile: Profile, roster: &Roster) -> Optio
         return Some(HiddenClients {
             path: path.clone(),
             reason: format!(
-                "requests to ports that are published at `{address}` arrive with the address of the containers' bridge"
+                "for ports published at `{address}`, nginx sees the address of the container bridge instead of the client"
             ),
             expected: "an IPv4 address, for which the engine keeps the client's address".into(),
             hint: format!("`{path} = \"0.0.0.0\"`"),
@@ -167,7 +167,7 @@ fn hidden_from_engine(stack: &Stack, profile: Profile, roster: &Roster) -> Optio
     (profile != Profile::Local && !listed).then(|| HiddenClients {
         path: path.clone(),
         reason: format!(
-            "requests to ports that are published at `{address}` arrive with the address of the containers' bridge"
+            "for ports published at `{address}`, nginx sees the address of the container bridge instead of the client"
         ),
         expected: "a proxy of this machine that names the client, or an address of the network".into(),
         hint: "`tls.mode = 'proxy` with `edge.trusted_proxies = [\"172.16.0.0/12\"]`, or leave the address out".into(),

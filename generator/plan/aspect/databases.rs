@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::endpoint::{Endpoint, REPLICATION, endpoints};
-use crate::database::model::PUBLIC;
+use crate::database::model::PUBLIC_SCHEMA;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
 use crate::plan::inputs::profile;
@@ -163,7 +163,7 @@ impl Uses {
         };
         match uses.access {
             Access::Owner if stack.databases.contains_key(&database) => {
-                grant(Access::Owner, SqlIdent::wrap(PUBLIC.into()));
+                grant(Access::Owner, SqlIdent::wrap(PUBLIC_SCHEMA.into()));
                 if service.service.catalogue == Some(service_name("hasura")) {
                     grant(Access::Schema, SqlIdent::wrap(HASURA_SCHEMA.into()));
                 }
@@ -179,7 +179,7 @@ impl Uses {
                 ),
             },
             access => {
-                let default = if access == Access::Schema { role.clone() } else { SqlIdent::wrap(PUBLIC.into()) };
+                let default = if access == Access::Schema { role.clone() } else { SqlIdent::wrap(PUBLIC_SCHEMA.into()) };
                 grant(access, uses.schema.clone().unwrap_or(default));
             }
         }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::databases::{self, Server};
 use crate::database::complete;
-use crate::database::model::{PUBLIC, Schema};
+use crate::database::model::{PUBLIC_ROLE, Schema};
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
 use crate::plan::inputs::profile;
@@ -35,7 +35,7 @@ pub fn definitions(stack: &Stack) -> (BTreeMap<SqlIdent, Shared>, Vec<Diagnostic
 /// Completes the definitions, and checks that their databases and roles exist.
 pub fn plan(stack: &Stack, server: &Server) -> Planned<BTreeMap<SqlIdent, Schema>> {
     let Server { databases, roles } = server;
-    let role_names: BTreeSet<&str> = roles.values().map(|role| role.name.as_str()).chain([PUBLIC]).collect();
+    let role_names: BTreeSet<&str> = roles.values().map(|role| role.name.as_str()).chain([PUBLIC_ROLE]).collect();
     let mut findings = Vec::new();
     let mut definitions = BTreeMap::new();
     for (name, schema) in &stack.databases {
@@ -47,8 +47,10 @@ pub fn plan(stack: &Stack, server: &Server) -> Planned<BTreeMap<SqlIdent, Schema
             findings.push(
                 Diagnostic::error(Code::UnknownDatabase, path.clone())
                     .message(format!("no service uses the database `{name}`"))
-                    .expected(format!("one of {names}"))
-                    .hint("declare it as the database of a service: `databases.main.name`"),
+                    .expected(format!("the name of a database that a service uses: {names}"))
+                    .hint(format!(
+                        "correct the name, or add it to a service: `services.<name>.databases.main.name = \"{name}\"`"
+                    )),
             );
         }
         for (place, role) in named_roles(&schema, &path) {

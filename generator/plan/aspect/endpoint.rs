@@ -23,8 +23,8 @@ pub enum Endpoint {
 impl Endpoint {
     pub const ALL: [Endpoint; 3] = [Endpoint::Server, Endpoint::Pooler, Endpoint::Replica];
 
-    /// Returns the endpoint of a reference, and the entry of the service's `databases` that it names.
-    pub fn of(reference: &EnvReference) -> Option<(Endpoint, &SqlIdent)> {
+    /// Returns the endpoint that a reference uses, and the entry of `databases` that the reference names.
+    pub fn of_reference(reference: &EnvReference) -> Option<(Endpoint, &SqlIdent)> {
         match reference {
             EnvReference::DatabaseUrl(entry) => Some((Endpoint::Server, entry)),
             EnvReference::PooledUrl(entry) => Some((Endpoint::Pooler, entry)),
@@ -42,12 +42,21 @@ impl Endpoint {
         })
     }
 
-    /// Returns the reference's name in the language.
+    /// Returns the name of the reference in Nickel, as in `nself.pooled_url`.
     pub fn reference(self) -> &'static str {
         match self {
             Endpoint::Server => "database_url",
             Endpoint::Pooler => "pooled_url",
             Endpoint::Replica => "replica_url",
+        }
+    }
+
+    /// Returns the name of the endpoint in messages.
+    fn name(self) -> &'static str {
+        match self {
+            Endpoint::Server => "server",
+            Endpoint::Pooler => "pooler",
+            Endpoint::Replica => "replica",
         }
     }
 
@@ -67,9 +76,9 @@ impl Endpoint {
 }
 
 /// Returns the endpoints that the variables of a service refer to; the server itself when none does.
-pub fn endpoints(member: &PlannedService, profile: Profile) -> BTreeSet<Endpoint> {
+pub fn endpoints(planned: &PlannedService, profile: Profile) -> BTreeSet<Endpoint> {
     let mut endpoints = BTreeSet::new();
-    for value in member.service.env.values().chain(member.service.extra_env.values()) {
+    for value in planned.service.env.values().chain(planned.service.extra_env.values()) {
         collect_endpoints(value, profile, &mut endpoints);
     }
     if endpoints.is_empty() {
@@ -83,12 +92,15 @@ fn collect_endpoints(value: &EnvValue, profile: Profile, endpoints: &mut BTreeSe
         EnvValue::EnvReference(EnvReference::ByProfile(values)) => {
             collect_endpoints(values.of(profile), profile, endpoints);
         }
-        EnvValue::EnvReference(reference) => endpoints.extend(Endpoint::of(reference).map(|(endpoint, _)| endpoint)),
+        EnvValue::EnvReference(reference) => {
+            endpoints.extend(Endpoint::of_reference(reference).map(|(endpoint, _)| endpoint))
+        }
         EnvValue::Text(_) => {}
     }
 }
 
-/// Variables through which an image keeps sessions or writes, regardless of the service's access.
+/// Variables that need a direct connection: the image uses sessions or writes through them, even if the service may only
+/// read.
 const DIRECT_ONLY: [(&str, &str, &str); 3] = [
     ("hasura", "HASURA_GRAPHQL_METADATA_DATABASE_URL", "Hasura listens for changes of its metadata in a session"),
     ("hasura-auth", "HASURA_GRAPHQL_DATABASE_URL", "hasura-auth migrates its tables through it when it starts"),
@@ -98,10 +110,10 @@ const DIRECT_ONLY: [(&str, &str, &str); 3] = [
 /// Checks that a variable can use an endpoint.
 ///
 /// # Errors
-/// NS310: the endpoint does not exist in this environment, or the variable needs the server itself.
+/// NS310: the endpoint does not exist in this environment, or the variable needs a direct connection to the server.
 pub fn check(
     endpoint: Endpoint,
-    member: &PlannedService,
+    planned: &PlannedService,
     variable: Option<&VariableName>,
     (stack, roster): (&Stack, &Roster),
     path: &FieldPath,
@@ -115,14 +127,16 @@ pub fn check(
     if !roster.contains_key(&server) {
         return Err(refused(format!("this environment has no service `{server}`"))
             .expected(format!("`services.{server} = nself.services.{server}`"))
-            .hint("`nself.database_url` is the server itself"));
+            .hint("declare it, or use `nself.database_url`, which connects to the server itself"));
     }
-    let image = member.service.catalogue.as_ref().map(ServiceName::as_str);
+    let image = planned.service.catalogue.as_ref().map(ServiceName::as_str);
     let name = variable.map(VariableName::as_str);
-    let direct_only = DIRECT_ONLY.iter().find(|(of, direct, _)| image == Some(of) && name == Some(direct));
+    let direct_only =
+        DIRECT_ONLY.iter().find(|(image_name, variable, _)| image == Some(image_name) && name == Some(variable));
     match direct_only {
         Some((_, variable, why)) if endpoint != Endpoint::Server => {
-            Err(refused(format!("`{variable}` goes to the server itself: {why}")).expected("`nself.database_url`"))
+            Err(refused(format!("`{variable}` needs a direct connection, not the {}: {why}", endpoint.name()))
+                .expected("`nself.database_url`"))
         }
         _ => Ok(()),
     }

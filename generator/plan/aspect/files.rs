@@ -41,10 +41,10 @@ pub fn plan(
                 continue;
             }
             let content = Content { scope: Scope { inputs, service: name, variable: None, roster, addresses, mail } };
-            match content.of(declared, &path).and_then(|file| checked(target, file, &path)) {
+            match content.of(declared, &path).and_then(|file| check_content(target, file, &path)) {
                 Ok(file) => {
                     if planned.part.insert(source, file).is_some() {
-                        planned.findings.push(refused(
+                        planned.findings.push(refused_file(
                             &path,
                             "a different file of the service would get the same path in the output",
                         ));
@@ -66,14 +66,14 @@ fn source(service: &ServiceName, target: &ContainerPath) -> String {
     format!("files/{service}/{}", parts.collect::<Vec<_>>().join("/").replace('~', "-"))
 }
 
-fn refused(path: &FieldPath, message: impl Into<String>) -> Diagnostic {
+fn refused_file(path: &FieldPath, message: impl Into<String>) -> Diagnostic {
     Diagnostic::error(Code::ServiceFile, path.clone()).message(message)
 }
 
 /// Returns the file if its path and size can be mounted.
-fn checked(target: &ContainerPath, file: File, path: &FieldPath) -> Result<File, Vec<Diagnostic>> {
+fn check_content(target: &ContainerPath, file: File, path: &FieldPath) -> Result<File, Vec<Diagnostic>> {
     if target.as_str().ends_with('/') {
-        return Err(vec![refused(path, "the path names a folder").expected("the path of a file")]);
+        return Err(vec![refused_file(path, "the path names a folder").expected("the path of a file")]);
     }
     let size = match &file.content {
         FileContent::Text(text) => text.len(),
@@ -82,7 +82,7 @@ fn checked(target: &ContainerPath, file: File, path: &FieldPath) -> Result<File,
     if size <= LARGEST {
         return Ok(file);
     }
-    let finding = refused(&file.origin, format!("the file has {size} bytes"))
+    let finding = refused_file(&file.origin, format!("the file has {size} bytes"))
         .expected(format!("at most {LARGEST} bytes, which a ConfigMap can hold"))
         .hint("build the file into the image, or let the service read it from a volume");
     Err(vec![finding])
@@ -114,26 +114,26 @@ impl Content<'_> {
                 let origin = path.key("json");
                 Ok(File { content: FileContent::Json(self.data(data, &origin)?), origin })
             }
-            (None, None, None, Some(from)) => self.copied(from, path.key("from")).map_err(one),
+            (None, None, None, Some(from)) => self.copy_of_file(from, path.key("from")).map_err(one),
             _ => Err(vec![
-                refused(path, "a file must have exactly one content")
+                refused_file(path, "a file must have exactly one content")
                     .expected("one of `text`, `yaml`, `json` and `from`"),
             ]),
         }
     }
 
     /// Returns a file of the project.
-    fn copied(&self, from: &ProjectPath, origin: FieldPath) -> Result<File, Diagnostic> {
+    fn copy_of_file(&self, from: &ProjectPath, origin: FieldPath) -> Result<File, Diagnostic> {
         match self.scope.inputs.files.service_files.get(from.as_str()) {
             Some(SourceFile::Text(text)) => match credential_formats::find(text) {
                 Some(what) => Err(secret(&origin, &format!("`{from}` contains {what}"))),
                 None => Ok(File { content: FileContent::Text(text.clone()), origin }),
             },
             Some(SourceFile::Unusable(why)) => {
-                Err(refused(&origin, format!("`{from}` cannot be used: {why}")).expected("a text file in UTF-8"))
+                Err(refused_file(&origin, format!("`{from}` cannot be used: {why}")).expected("a text file in UTF-8"))
             }
             Some(SourceFile::Missing) | None => {
-                Err(refused(&origin, format!("`{from}` does not exist in the folder of the stack"))
+                Err(refused_file(&origin, format!("`{from}` does not exist in the folder of the stack"))
                     .expected("a text file of the project"))
             }
         }
@@ -141,7 +141,7 @@ impl Content<'_> {
 
     /// Returns the data with all references replaced by their texts.
     fn data(&self, data: &Data, path: &FieldPath) -> Result<Data, Vec<Diagnostic>> {
-        let data = self.resolved(data, path).map_err(|finding| vec![finding])?;
+        let data = self.resolve_references(data, path).map_err(|finding| vec![finding])?;
         let findings = rules::plain_credentials("", &data, path);
         if findings.is_empty() {
             return Ok(data);
@@ -149,18 +149,19 @@ impl Content<'_> {
         Err(findings.into_iter().map(|finding| finding.expected("a file without secrets").hint(SECRET_HINT)).collect())
     }
 
-    fn resolved(&self, data: &Data, path: &FieldPath) -> Result<Data, Diagnostic> {
+    fn resolve_references(&self, data: &Data, path: &FieldPath) -> Result<Data, Diagnostic> {
         if let Some(reference) = reference(data) {
             return self.text(&reference, path).map(Data::String);
         }
         Ok(match data {
             Data::Array(items) => {
-                let items = items.iter().enumerate().map(|(i, item)| self.resolved(item, &path.index(i)));
+                let items = items.iter().enumerate().map(|(i, item)| self.resolve_references(item, &path.index(i)));
                 Data::Array(items.collect::<Result<_, _>>()?)
             }
             Data::Object(fields) => {
                 let fields = fields.iter();
-                let fields = fields.map(|(key, field)| Ok((key.clone(), self.resolved(field, &path.key(key))?)));
+                let fields =
+                    fields.map(|(key, field)| Ok((key.clone(), self.resolve_references(field, &path.key(key))?)));
                 Data::Object(fields.collect::<Result<_, Diagnostic>>()?)
             }
             other => other.clone(),

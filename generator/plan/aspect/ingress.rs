@@ -46,12 +46,12 @@ pub fn plan(inputs: Inputs, roster: &Roster, addresses: &Addresses, secrets: &De
         service: service_name(PROXY_SERVICE),
         sites,
         rate_limits,
-        internal_addresses: sorted(&stack.edge.internal_addresses),
+        internal_addresses: in_order(&stack.edge.internal_addresses),
         this_machine_is_internal: callers::from_this_machine(stack, profile, roster),
-        trusted_proxies: sorted(&stack.edge.trusted_proxies),
+        trusted_proxies: in_order(&stack.edge.trusted_proxies),
         proxies_are_listed: !stack.edge.trusted_proxies.is_empty(),
         max_body,
-        connections: stack.edge.connections.unwrap_or(100),
+        connections_per_client: stack.edge.connections.unwrap_or(100),
         capacity: EdgeCapacity::of(limits.memory, limits.cpus),
         tls: tls_mode(stack, profile),
         https_port: https_port(inputs, roster),
@@ -215,7 +215,7 @@ fn certificates(ingress: &IngressPlan, addresses: &Addresses) -> Recipes {
 }
 
 /// Returns each entry once, in order.
-fn sorted<T: Ord + Clone>(list: &[T]) -> Vec<T> {
+fn in_order<T: Ord + Clone>(list: &[T]) -> Vec<T> {
     list.iter().cloned().collect::<BTreeSet<T>>().into_iter().collect()
 }
 
@@ -231,7 +231,7 @@ fn close_internal_paths_on_other_routes(site: &mut Site) {
     for location in site.locations.iter_mut().filter(|location| !location.internal) {
         let siblings = internal.iter().filter(|(upstream, _)| *upstream == location.upstream);
         location.internal_paths.extend(siblings.map(|(_, path)| path.clone()));
-        location.internal_paths = sorted(&location.internal_paths);
+        location.internal_paths = in_order(&location.internal_paths);
     }
 }
 
@@ -241,7 +241,7 @@ fn close_behind_prefix(location: &mut Location) {
     let behind = location.internal_paths.iter().map(|path| UrlPath::wrap(format!("{prefix}{path}")));
     let behind: Vec<UrlPath> = behind.collect();
     location.internal_paths.extend(behind);
-    location.internal_paths = sorted(&location.internal_paths);
+    location.internal_paths = in_order(&location.internal_paths);
 }
 
 /// Checks that the ports which a guard names exist.
@@ -309,8 +309,8 @@ fn location(stack: &Stack, roster: &Roster, address: &Address, shared: &SharedSe
         upstream,
         kind: route.kind,
         internal,
-        internal_paths: sorted(&internal_paths),
-        refused_headers: if internal { Vec::new() } else { sorted(&guard.refused_headers) },
+        internal_paths: in_order(&internal_paths),
+        internal_headers: if internal { Vec::new() } else { in_order(&guard.refused_headers) },
         rate_limit,
         max_body: route.max_body.or(if unlimited { None } else { Some(*max_body) }),
         strip_prefix: route.strip_prefix,

@@ -84,7 +84,7 @@ pub fn plan(inputs: Inputs, roster: &Roster, secrets: &Declared) -> Planned<Mail
     };
     let Some(relay) = &inputs.stack.mail.relay else {
         let finding = Diagnostic::error(Code::MailRelay, sender)
-            .message("the variable refers to a mail server, and this environment has neither a `relay` nor a catcher")
+            .message("this environment has no mail server for the variable: neither `mail.relay` nor the development service `mail`")
             .expected("`mail.relay = { host = \"smtp.example.com\" }`")
             .hint("declare the relay, or set the variables of the mail server without `nself.mail`");
         return Planned::part(no_server, vec![finding]);

@@ -51,7 +51,7 @@ pub fn plan(
             }
         };
         let invalid = earlier.iter().any(|finding| finding.is_error() && finding.path.starts_with(&path));
-        if !invalid && history.head != snapshot::objects(schema) {
+        if !invalid && history.snapshot != snapshot::objects(schema) {
             planned.findings.push(
                 Diagnostic::error(Code::MigrationMissing, path)
                     .message(format!("`{name}` has changes without a migration"))

@@ -63,20 +63,20 @@ pub fn check(address: &Address) -> Vec<Diagnostic> {
     for name in route.request_headers.keys() {
         let (own, is_auth) = (lower(name), route.basic_auth.is_some() && lower(name) == "authorization");
         if OWN_REQUEST_HEADERS.contains(&own.as_str()) || own.starts_with("x-forwarded-") || is_auth {
-            findings.push(own_header(address, "request_headers", name));
+            findings.push(header_of_edge(address, "request_headers", name));
         }
     }
     for name in route.response_headers.keys() {
         let own = lower(name);
         if OWN_RESPONSE_HEADERS.contains(&own.as_str()) || route.cors.is_some() && own.starts_with(CORS) {
-            findings.push(own_header(address, "response_headers", name));
+            findings.push(header_of_edge(address, "response_headers", name));
         }
     }
     findings
 }
 
-fn own_header(address: &Address, field: &str, name: &HeaderName) -> Diagnostic {
+fn header_of_edge(address: &Address, field: &str, name: &HeaderName) -> Diagnostic {
     Diagnostic::error(Code::RouteHeader, address.path.key(field).key(name.as_str()))
-        .message(format!("the edge sets `{name}` itself"))
-        .expected("a header that neither the connection nor another setting of the route decides")
+        .message(format!("`{field}` cannot set `{name}`: the edge sets it"))
+        .hint("remove it, or use the setting of the route for it, such as `cors` or `basic_auth`")
 }

@@ -149,7 +149,7 @@ impl Declared {
     /// # Errors
     /// NS304 at `path`.
     pub fn require(&self, name: &SecretName, path: &FieldPath) -> Result<(), Diagnostic> {
-        if self.secrets.contains_key(name) { Ok(()) } else { Err(self.unknown(name, path.clone())) }
+        if self.secrets.contains_key(name) { Ok(()) } else { Err(self.unknown_secret(name, path.clone())) }
     }
 
     /// Checks that templates refer to existing secrets and do not contain themselves.
@@ -176,14 +176,14 @@ impl Declared {
                             .expected("a random or external secret"),
                     ),
                     Some(_) => {}
-                    None => findings.push(self.unknown(used, path)),
+                    None => findings.push(self.unknown_secret(used, path)),
                 }
             }
         }
         findings
     }
 
-    fn unknown(&self, name: &SecretName, path: FieldPath) -> Diagnostic {
+    fn unknown_secret(&self, name: &SecretName, path: FieldPath) -> Diagnostic {
         if let Some((service, declared)) = self.absent.get(name) {
             return excluded_service(service, declared, &path);
         }

@@ -135,7 +135,7 @@ impl Scope<'_> {
                     .value(values.of(self.inputs.profile), &path.key("by_profile").key(self.inputs.profile.name()));
             }
             EnvReference::Url(address) => {
-                self.addresses.inside(address, (self.inputs.stack, self.roster), &path.key("url"))?
+                self.addresses.url_inside_stack(address, (self.inputs.stack, self.roster), &path.key("url"))?
             }
             EnvReference::PublicUrl(address) => self.public(address, &path.key("public_url"))?,
             EnvReference::Mail(setting) => return Ok(self.mail.value(*setting)),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
-use crate::plan::addresses::missing;
+use crate::plan::addresses::missing_service;
 use crate::plan::model::{Volume, VolumeMount};
 use crate::plan::roster::{Category, PlannedService, Roster};
 use crate::plan::service_names::{VOLUME_OWNER, service_name};
@@ -54,7 +54,7 @@ pub fn plan(stack: &Stack, roster: &Roster) -> Planned<Volumes> {
                 for (service, target) in services {
                     let path = path.key(field).key(service.as_str());
                     if !roster.contains_key(service) {
-                        planned.findings.push(missing(service, stack, roster, &path));
+                        planned.findings.push(missing_service(service, stack, roster, &path));
                         continue;
                     }
                     let shared = VolumeMount { read_only, ..volume_mount(volume_name, target, member) };

@@ -7,23 +7,27 @@ use serde::Serialize;
 use crate::stack::{Cors, IpFamilies, RateLimit, Redirect, RouteKind, TlsMode};
 use crate::values::{Cidr, Cpus, Duration, Email, HeaderName, HeaderValue, Memory, SecretName, ServiceName, UrlPath};
 
+/// The name of a rate limit, which has the form of a secret's name.
+pub type RateLimitName = SecretName;
+
 /// Sites and settings of the edge.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct IngressPlan {
     /// The service that runs the proxy.
     pub service: ServiceName,
     pub sites: BTreeMap<SiteName, Site>,
-    pub rate_limits: BTreeMap<SecretName, RateLimit>,
+    pub rate_limits: BTreeMap<RateLimitName, RateLimit>,
     pub internal_addresses: Vec<Cidr>,
-    /// Whether callers with the address of the bridge's gateway are internal, since only this machine reaches the ports.
+    /// Whether this machine counts as internal. Its requests come from the gateway of the container network. Set only if no
+    /// other machine reaches the ports.
     pub this_machine_is_internal: bool,
     pub trusted_proxies: Vec<Cidr>,
-    /// Whether requests may pass several trusted proxies, all of which the stack lists. Otherwise only the last one is
-    /// trusted.
+    /// Whether the stack lists its trusted proxies. If so, a request may pass several of them; otherwise only the proxy that
+    /// connects to the edge is trusted.
     pub proxies_are_listed: bool,
     pub max_body: Memory,
-    /// Connections of one client address.
-    pub connections: u16,
+    /// Maximum number of connections of one client address.
+    pub connections_per_client: u16,
     pub capacity: EdgeCapacity,
     pub tls: TlsMode,
     /// The port of HTTPS in redirects, if it is not 443.
@@ -40,7 +44,7 @@ pub struct IngressPlan {
 /// The load that fits into the limits of the edge's container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct EdgeCapacity {
-    /// Worker processes: one for each processor of the limit, or part of one.
+    /// Worker processes: the CPU limit, rounded up to whole processors.
     pub workers: u32,
     /// Concurrent requests and websockets. Each uses a connection to the client and one to a service.
     pub requests: u32,
@@ -48,16 +52,16 @@ pub struct EdgeCapacity {
 
 impl EdgeCapacity {
     /// Memory of the master process and the shared zones, in bytes.
-    const FIXED: u64 = 64 << 20;
-    /// Memory of an open websocket, in bytes: the buffers of both connections and the TLS state. Measured with nginx 1.30
-    /// and OpenSSL 3.5.
-    const REQUEST: u64 = 80 << 10;
+    const FIXED_MEMORY: u64 = 64 << 20;
+    /// Memory of a request, in bytes. The largest is an open websocket: the buffers of both connections and the TLS state.
+    /// Measured with nginx 1.30 and OpenSSL 3.5.
+    const MEMORY_PER_REQUEST: u64 = 80 << 10;
 
     /// Returns the capacity of a container with these limits. A limit that is not set counts as two processors or 1 GiB.
     pub fn of(memory: Option<Memory>, cpus: Option<Cpus>) -> EdgeCapacity {
         let workers = cpus.map_or(2, |cpus| cpus.0.div_ceil(1000)).max(1);
         let memory = memory.map_or(1 << 30, |memory| memory.0);
-        let requests = (memory.saturating_sub(Self::FIXED) / Self::REQUEST).clamp(256, 65_536);
+        let requests = (memory.saturating_sub(Self::FIXED_MEMORY) / Self::MEMORY_PER_REQUEST).clamp(256, 65_536);
         EdgeCapacity { workers, requests: u32::try_from(requests).unwrap_or(65_536) }
     }
 
@@ -88,7 +92,7 @@ pub enum Resolver {
 pub struct NameServer {
     pub host: String,
     /// The domain of the namespace's services.
-    pub services: String,
+    pub service_domain: String,
     pub ip_families: IpFamilies,
 }
 
@@ -112,21 +116,21 @@ pub struct Location {
     pub kind: RouteKind,
     /// Whether only internal addresses may use the location.
     pub internal: bool,
-    /// Paths that only internal addresses may use: whole segments, in any case.
+    /// Paths that only internal addresses may use. The edge compares whole segments and ignores upper and lower case.
     pub internal_paths: Vec<UrlPath>,
     /// Headers that only internal addresses may send.
-    pub refused_headers: Vec<HeaderName>,
-    pub rate_limit: SecretName,
+    pub internal_headers: Vec<HeaderName>,
+    pub rate_limit: RateLimitName,
     /// Largest request body; `None` is unlimited.
     pub max_body: Option<Memory>,
     pub timeout: Duration,
     /// Whether the upstream receives the path without `path`.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub strip_prefix: bool,
-    /// A redirect, which the edge answers.
+    /// A redirect that the edge sends instead of forwarding the request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub redirect: Option<Redirect>,
-    /// The secret with the users whose password the edge asks for.
+    /// The secret with the users and passwords for HTTP basic authentication.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub basic_auth: Option<SecretName>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::path;
-use crate::plan::addresses::missing;
+use crate::plan::addresses::missing_service;
 use crate::plan::dockerfile;
 use crate::plan::inputs::Inputs;
 use crate::plan::model::{Plan, Service};
@@ -17,14 +17,14 @@ use crate::values::{Memory, ServiceName};
 const LOCAL_CLASSES: [&str; 1] = ["local-path"];
 
 /// Checks the settings of the cluster against the stack as declared.
-pub fn declared(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
+pub fn check_declarations(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
     let settings = &inputs.stack.kubernetes;
     let mut findings = unserved_frontends(inputs);
     if settings.enabled {
         let unknown = settings.service_annotations.keys().filter(|name| !roster.contains_key(*name));
-        findings.extend(
-            unknown.map(|name| missing(name, inputs.stack, roster, &path!("kubernetes", "service_annotations", name))),
-        );
+        findings.extend(unknown.map(|name| {
+            missing_service(name, inputs.stack, roster, &path!("kubernetes", "service_annotations", name))
+        }));
         findings.extend(several_revisions(settings));
         findings.extend(node_ports(inputs, roster));
     }
@@ -32,7 +32,7 @@ pub fn declared(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
 }
 
 /// Checks users, volumes and the quota, which depend on the finished plan.
-pub fn planned(inputs: Inputs, roster: &Roster, plan: &Plan) -> Vec<Diagnostic> {
+pub fn check_plan(inputs: Inputs, roster: &Roster, plan: &Plan) -> Vec<Diagnostic> {
     let settings = &inputs.stack.kubernetes;
     if !settings.enabled {
         return Vec::new();
@@ -85,7 +85,7 @@ fn unknown_user(inputs: Inputs, service: &Service) -> Option<Diagnostic> {
     if service.user.is_some() {
         return None;
     }
-    let dockerfile = service.build.as_ref().map(dockerfile::dockerfile);
+    let dockerfile = service.build.as_ref().map(dockerfile::path);
     let text = dockerfile.and_then(|path| inputs.files.dockerfiles.get(&path)?.as_deref());
     let user = text.and_then(dockerfile::user);
     let number = user.and_then(|user| user.split(':').next()?.parse::<u32>().ok());
@@ -114,10 +114,9 @@ fn volume_groups(name: &ServiceName, service: &Service, plan: &Plan) -> Option<D
     (groups.len() > 1).then(|| {
         Diagnostic::error(Code::VolumeGroups, service.origin.key("volumes"))
             .message(format!(
-                "`{name}` shares volumes of the groups {}, and a pod has one group for its volumes",
+                "`{name}` shares volumes with services of the groups {}, but all volumes of a pod must have the same group",
                 names.join(" and ")
             ))
-            .expected("owners with the same group")
             .hint("set the second number of `user` of these services to the same group")
     })
 }

@@ -67,7 +67,7 @@ pub fn check_environments<'a>(environments: impl Iterator<Item = (&'a Environmen
     shared.map(|(domain, names)| {
         let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
         let mut finding = Diagnostic::warning(Code::SharedDomain, path!("domain"))
-            .message(format!("{} have the domain `{domain}`, which leads to one server", quoted.join(", ")))
+            .message(format!("{} have the same domain `{domain}`, but a domain can lead to only one server", quoted.join(", ")))
             .hint(format!("`environments.staging.domain = \"staging.{domain}\"`, or leave an environment out with `enabled = false`"));
         finding.environments = names.iter().map(ToString::to_string).collect();
         finding

@@ -50,8 +50,8 @@ fn published_ports(profile: Profile, name: &ServiceName, member: &PlannedService
         }
         findings.push(
             Diagnostic::error(Code::PublicPort, path)
-                .message(format!("`{name}` publishes port {} of the host", publish.port))
-                .expected("a `reason` for publishing it without the edge; in local, ports of the loopback address need none")
+                .message(format!("`{name}` publishes port {} of the host past the edge without a reason", publish.port))
+                .expected("a `reason` beside the port; the profile `local` needs none for ports of the loopback address")
                 .hint(match member.service.zone {
                     Some(Zone::Data) => {
                         format!("remove `publish`; `docker compose exec {name}` runs a client in the container")
@@ -81,7 +81,7 @@ fn development_tool(profile: Profile, name: &ServiceName, member: &PlannedServic
     (profile == Profile::Prod && member.service.development_only).then(|| {
         let path = if member.service.only.is_some() { member.path.key("only") } else { member.path.clone() };
         Diagnostic::error(Code::DevelopmentInProd, path)
-            .message(format!("`{name}` is a development tool"))
+            .message(format!("`{name}` is a development tool and must not run in production"))
             .expected("a production environment without it")
             .hint(format!("limit it: `services.{name}.only = ['local]`"))
     })

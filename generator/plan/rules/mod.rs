@@ -18,7 +18,7 @@ use super::roster::Roster;
 use crate::diagnostic::Diagnostic;
 
 /// Checks the stack and the services as declared.
-pub fn declared(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
+pub fn check_declarations(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
     let mut findings = sources::check(inputs, roster);
     findings.extend(resources::check(inputs.stack, roster));
     findings.extend(domains::check(inputs, roster));
@@ -28,14 +28,14 @@ pub fn declared(inputs: Inputs, roster: &Roster) -> Vec<Diagnostic> {
         findings.extend(variables::build(service));
         findings.extend(variables::raw_keys(service));
     }
-    findings.extend(cluster::declared(inputs, roster));
+    findings.extend(cluster::check_declarations(inputs, roster));
     findings
 }
 
 /// Checks the finished plan.
-pub fn planned(inputs: Inputs, roster: &Roster, plan: &Plan) -> Vec<Diagnostic> {
+pub fn check_plan(inputs: Inputs, roster: &Roster, plan: &Plan) -> Vec<Diagnostic> {
     let mut findings = nginx_snippets::check(&plan.ingress.sites, &inputs.files.conf_d);
     findings.extend(mounts::check(roster, &plan.services));
-    findings.extend(cluster::planned(inputs, roster, plan));
+    findings.extend(cluster::check_plan(inputs, roster, plan));
     findings
 }

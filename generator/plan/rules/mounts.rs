@@ -72,11 +72,11 @@ pub fn check(roster: &Roster, services: &BTreeMap<ServiceName, Arc<Service>>) ->
 const FILES: &str = "generated files are mounted there";
 
 fn taken_path(mounted: &MountPath, first: &MountPath, what: &str) -> Diagnostic {
-    let related = first.added.unwrap_or("the other one");
+    let related = first.added.unwrap_or("the other mount");
     Diagnostic::error(Code::MountTaken, mounted.path.clone())
         .message(format!("`{}` {what}", mounted.target))
         .expected("one volume, file, folder or memory file system at each path of a container")
-        .hint("remove one of the two, or give it a different path")
+        .hint("remove one of the two, or change its path")
         .related(first.path.clone(), related)
 }
 
@@ -95,7 +95,7 @@ fn added_mounts(member: &PlannedService, service: &Service) -> Vec<MountPath> {
         );
     }
     if service.shm_size.is_some() {
-        all.push(added("/dev/shm".into(), member.path.key("shm_size"), "it is mounted with this size"));
+        all.push(added("/dev/shm".into(), member.path.key("shm_size"), "`shm_size` mounts `/dev/shm` here"));
     }
     all
 }

@@ -1,5 +1,5 @@
-//! Checks hand-written files of nginx: finds their server names, and refuses a file that leaves the http level. nginx
-//! itself checks the rest.
+//! Checks hand-written files of nginx: finds their server names, and refuses a file that closes nginx's `http` block.
+//! nginx itself checks the rest.
 
 use std::collections::BTreeMap;
 use std::iter::Peekable;
@@ -21,13 +21,14 @@ struct Word {
     quoted: bool,
 }
 
-/// Checks the hand-written files, and reports at their lines: server names of generated sites or of two files (NS206), files
-/// that do not parse (NS603), and secrets as plain text (NS504).
+/// Checks the hand-written files, and reports at their lines: a server name that a generated site or another file already
+/// uses (NS206), text that does not parse (NS603), and secrets as plain text (NS504).
 pub fn check(sites: &BTreeMap<String, Site>, files: &BTreeMap<String, String>) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
-    let mut generated_names: BTreeMap<String, Option<Span>> = BTreeMap::new();
+    // The place of each server name; `None` for a generated site.
+    let mut used_names: BTreeMap<String, Option<Span>> = BTreeMap::new();
     for host in sites.values().flat_map(|site| &site.hosts) {
-        generated_names.insert(host.clone(), None);
+        used_names.insert(host.clone(), None);
     }
     for (name, text) in files {
         let file = format!("{FOLDER}/{name}");
@@ -42,8 +43,8 @@ pub fn check(sites: &BTreeMap<String, Site>, files: &BTreeMap<String, String>) -
         };
         for name in server_names(&words) {
             let span = Span { file: file.clone(), line: name.line, column: name.column };
-            let Some(other) = generated_names.get(&name.text.to_ascii_lowercase()) else {
-                generated_names.insert(name.text.to_ascii_lowercase(), Some(span));
+            let Some(other) = used_names.get(&name.text.to_ascii_lowercase()) else {
+                used_names.insert(name.text.to_ascii_lowercase(), Some(span));
                 continue;
             };
             let mut finding = Diagnostic::error(Code::ServerNameTaken, FieldPath::root())
@@ -107,7 +108,7 @@ fn words(text: &str) -> Result<Vec<Word>, ParseError> {
         match c {
             '\0' => return Err((scanner.line, scanner.column, "the file holds a NUL byte".into())),
             '#' if scanner.current.is_none() => while scanner.chars.next_if(|c| *c != '\n').is_some() {},
-            '"' | '\'' if scanner.current.is_none() => scanner.quoted(c)?,
+            '"' | '\'' if scanner.current.is_none() => scanner.read_quoted(c)?,
             ';' | '{' | '}' => scanner.punctuation(c)?,
             c if c.is_whitespace() => scanner.blank(c),
             c => scanner.character(c),
@@ -132,7 +133,7 @@ struct Scanner<'a> {
 
 impl Scanner<'_> {
     /// Reads the rest of a word in quotes.
-    fn quoted(&mut self, quote: char) -> Result<(), ParseError> {
+    fn read_quoted(&mut self, quote: char) -> Result<(), ParseError> {
         let (line, column) = (self.line, self.column);
         let mut word = Word { text: String::new(), line, column, quoted: true };
         loop {

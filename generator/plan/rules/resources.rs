@@ -108,9 +108,9 @@ fn published_ports(roster: &Roster, findings: &mut Vec<Diagnostic>) {
             if let Some(first) = ports_in_use.insert((publish.port, publish.protocol), path.clone()) {
                 findings.push(
                     Diagnostic::error(Code::PortTaken, path)
-                        .message(format!("port {} of the host is taken", publish.port))
-                        .hint("publish one of them on a different port")
-                        .related(first, "the other owner"),
+                        .message(format!("port {} of the host is published twice", publish.port))
+                        .hint("publish one of the two on a different port")
+                        .related(first, "it is also published here"),
                 );
             }
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::lock::ImageName;
 use crate::path;
-use crate::plan::addresses::missing;
+use crate::plan::addresses::missing_service;
 use crate::plan::dockerfile;
 use crate::plan::inputs::{Inputs, ProjectFiles};
 use crate::plan::model::Program;
@@ -58,7 +58,7 @@ fn image_or_build(name: &ServiceName, member: &PlannedService, roster: &Roster) 
 /// Checks that a build has a Dockerfile. The builder reports a path that is not a file.
 fn dockerfile(member: &PlannedService, files: &ProjectFiles) -> Option<Diagnostic> {
     let build = member.service.build.as_ref()?;
-    let file = dockerfile::dockerfile(build);
+    let file = dockerfile::path(build);
     if files.dockerfiles.get(&file).is_none_or(Option::is_some) {
         return None;
     }
@@ -86,15 +86,15 @@ fn dockerfile(member: &PlannedService, files: &ProjectFiles) -> Option<Diagnosti
 fn fitting_templates(service: &Service) -> Vec<&'static str> {
     let health = service.health.as_ref();
     match (health.and_then(|health| health.http.as_ref()), health.and_then(|health| health.exec.as_ref())) {
-        (Some(HttpCheck { tool: HttpTool::Python, .. }), _) => templates::with("requirements.txt"),
+        (Some(HttpCheck { tool: HttpTool::Python, .. }), _) => templates::names_with_file("requirements.txt"),
         (Some(HttpCheck { tool: HttpTool::Node, .. }), _) => {
             let redis = "REDIS_URL";
-            let mut names = templates::with("package.json");
+            let mut names = templates::names_with_file("package.json");
             names.retain(|name| templates::reads(name, redis) == service.env.contains_key(redis));
             names
         }
         (_, Some(words)) if words.first().is_some_and(|word| word.as_str() == "/app/service") => {
-            templates::with("go.mod")
+            templates::names_with_file("go.mod")
         }
         _ => templates::names().into_iter().collect(),
     }
@@ -164,9 +164,7 @@ fn too_old_for_the_edge(name: &ServiceName, image: &str, member: &PlannedService
     }
     Some(
         Diagnostic::error(Code::EdgeImage, member.path.key("image"))
-            .message(format!(
-                "nginx of `{image}` cannot use the generated configuration: it does not resolve upstreams at run time"
-            ))
+            .message(format!("the nginx of `{image}` is too old: it cannot resolve the names of upstreams at run time"))
             .expected("nginx 1.27.3 or newer")
             .hint("remove the line; the default is a newer nginx"),
     )
@@ -246,12 +244,12 @@ fn endless_dependency(name: &ServiceName, target: &PlannedService, path: FieldPa
 /// Checks that the services to which a service connects exist, and that those it waits for can become ready.
 fn dependencies(stack: &Stack, member: &PlannedService, roster: &Roster, findings: &mut Vec<Diagnostic>) {
     for (i, name) in member.service.connects_to.iter().enumerate().filter(|(_, name)| !roster.contains_key(*name)) {
-        findings.push(missing(name, stack, roster, &member.path.key("connects_to").index(i)));
+        findings.push(missing_service(name, stack, roster, &member.path.key("connects_to").index(i)));
     }
     for (name, condition) in &member.service.depends_on {
         let path = member.path.key("depends_on").key(name.as_str());
         let Some(target) = roster.get(name) else {
-            findings.push(missing(name, stack, roster, &path));
+            findings.push(missing_service(name, stack, roster, &path));
             continue;
         };
         if *condition == Condition::Completed {

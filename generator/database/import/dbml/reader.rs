@@ -102,7 +102,7 @@ impl Reader {
     pub fn object(&mut self) -> Result<ObjectName, String> {
         let first = self.ident()?;
         if !self.take(".") {
-            return Ok(ObjectName::new_in(PUBLIC, first.as_str()));
+            return Ok(ObjectName::new_in(PUBLIC_SCHEMA, first.as_str()));
         }
         let second = self.ident()?;
         self.qualified(&first, &second)
@@ -110,7 +110,7 @@ impl Reader {
 
     /// Returns the name of an object in a schema, and declares the schema.
     pub fn qualified(&mut self, schema: &SqlName, name: &SqlName) -> Result<ObjectName, String> {
-        if schema.as_str() != PUBLIC {
+        if schema.as_str() != PUBLIC_SCHEMA {
             self.schema.schemas.entry(schema.clone()).or_default();
         }
         Ok(ObjectName::new_in(schema.as_str(), name.as_str()))

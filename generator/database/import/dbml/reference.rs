@@ -2,7 +2,7 @@
 
 use super::reader::{Reader, Reference, Side};
 use super::tokens::DbmlToken;
-use crate::database::ddl::usual_key_name;
+use crate::database::ddl::default_key_name;
 use crate::database::import::ImportFinding;
 use crate::database::import::names::default_part_name;
 use crate::database::model::*;
@@ -109,7 +109,7 @@ impl Reader {
             for column in table.primary_key.clone() {
                 table.columns.entry(column).and_modify(|column| column.nullable = false);
             }
-            let key = (usual_key_name(&name), table.primary_key.clone());
+            let key = (default_key_name(&name), table.primary_key.clone());
             table.uniques.retain(|unique, definition| *unique != key.0 && definition.columns != key.1);
         }
         for reference in std::mem::take(&mut self.references) {

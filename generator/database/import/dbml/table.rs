@@ -72,12 +72,12 @@ impl Reader {
             None if first.kind == DbmlTokenKind::Name && !is_built_in(&text) => spelled(&text),
             None => text,
         };
-        let is_word = |word: &str| word.eq_ignore_ascii_case(&text);
+        let starts_word = |word: &str| word.eq_ignore_ascii_case(&text);
         let text = match () {
-            () if is_word("serial") || is_word("serial4") => "integer".to_owned(),
-            () if is_word("bigserial") || is_word("serial8") => "bigint".to_owned(),
-            () if is_word("smallserial") || is_word("serial2") => "smallint".to_owned(),
-            () if is_word("datetime") => "timestamp".to_owned(),
+            () if starts_word("serial") || starts_word("serial4") => "integer".to_owned(),
+            () if starts_word("bigserial") || starts_word("serial8") => "bigint".to_owned(),
+            () if starts_word("smallserial") || starts_word("serial2") => "smallint".to_owned(),
+            () if starts_word("datetime") => "timestamp".to_owned(),
             () => text,
         };
         TypeName::new(&format!("{text}{array}")).map_err(|reason| format!("the type `{text}`: {reason}"))

@@ -79,7 +79,9 @@ impl Scanner {
     /// Reads the token that begins with the next character.
     fn token(&mut self, c: char) -> Result<(DbmlTokenKind, String), ImportFinding> {
         Ok(match c {
-            '\'' if self.starts("'''") => (DbmlTokenKind::Text, dedented(&self.enclosed("text", "'''", "'''", true)?)),
+            '\'' if self.starts("'''") => {
+                (DbmlTokenKind::Text, without_indentation(&self.enclosed("text", "'''", "'''", true)?))
+            }
             '\'' => (DbmlTokenKind::Text, self.enclosed("text", "'", "'", true)?),
             '"' => (DbmlTokenKind::Name, self.enclosed("name", "\"", "\"", true)?),
             '`' => (DbmlTokenKind::Expression, self.enclosed("expression", "`", "`", false)?),
@@ -134,7 +136,7 @@ impl Scanner {
 }
 
 /// Removes the indentation that all lines of a text have in common.
-fn dedented(text: &str) -> String {
+fn without_indentation(text: &str) -> String {
     let lines: Vec<&str> = text.lines().collect();
     let least =
         lines.iter().filter(|line| !line.trim().is_empty()).map(|line| line.len() - line.trim_start().len()).min();

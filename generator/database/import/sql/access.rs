@@ -17,7 +17,7 @@ use crate::values::{Checked, SqlIdent};
 pub fn roles(node: &SyntaxNode) -> Parsed<Vec<SqlIdent>> {
     let mut parts = Parts::of(node);
     let all = parts.take_all(SyntaxKind::ROLE_REF).iter().map(role).collect();
-    parts.expect_end(",")?;
+    parts.expect_only(",")?;
     all
 }
 
@@ -36,7 +36,7 @@ pub fn privileges(parts: &mut Parts) -> Parsed<Option<BTreeSet<String>>> {
             _ => return unsupported(&one, "nself cannot represent privileges on single columns"),
         };
     }
-    list.expect_end(",")?;
+    list.expect_only(",")?;
     Ok(Some(all))
 }
 
@@ -52,9 +52,9 @@ pub fn signature(node: &SyntaxNode) -> Parsed<(ObjectName, Option<Vec<TypeName>>
         param.take_node(PARAM_IN);
         param.take_node(PARAM_NAME);
         kinds.push(type_name(&param.take_any()?)?);
-        param.expect_end("")?;
+        param.expect_only("")?;
     }
-    parts.expect_end("")?;
+    parts.expect_only("")?;
     Ok((name, Some(kinds)))
 }
 
@@ -65,16 +65,16 @@ impl Reader {
         let mut owner = Parts::of(&clause);
         let role = role(&owner.require(SyntaxKind::ROLE_REF)?)?;
         self.owners.entry(role.to_string()).or_insert_with(|| start(&clause));
-        owner.expect_end("OWNER TO")
+        owner.expect_only("OWNER TO")
     }
 
     /// Reads `ALTER … OWNER TO` of an object for which no other change is supported.
     pub(super) fn alter_owner(&mut self, node: &SyntaxNode) -> Parsed<()> {
         let mut parts = Parts::of(node);
-        self.subject = summary(node);
+        self.object_in_messages = summary(node);
         self.owner(&mut parts)?;
         parts.take_any()?;
-        parts.expect_end("ALTER TYPE DOMAIN VIEW MATERIALIZED FUNCTION PROCEDURE SCHEMA ;")
+        parts.expect_only("ALTER TYPE DOMAIN VIEW MATERIALIZED FUNCTION PROCEDURE SCHEMA ;")
     }
 
     pub(super) fn grant(&mut self, node: &SyntaxNode) -> Parsed<()> {
@@ -84,10 +84,10 @@ impl Reader {
         let Some(on) = parts.take_node(ON_PRIVILEGE_OBJECTS_CLAUSE) else {
             return unsupported(node, "nself cannot represent membership in roles");
         };
-        self.subject = format!("{} {}", if gives { "GRANT" } else { "REVOKE" }, summary(&on));
+        self.object_in_messages = format!("{} {}", if gives { "GRANT" } else { "REVOKE" }, summary(&on));
         let privileges = privileges(&mut parts)?;
         let roles = roles(&parts.require(ROLE_REF_LIST)?)?;
-        parts.expect_end(if gives { "GRANT TO ;" } else { "REVOKE FROM ;" })?;
+        parts.expect_only(if gives { "GRANT TO ;" } else { "REVOKE FROM ;" })?;
         for object in self.objects(&on)? {
             if let (GrantObject::Relation(name), None, true) = (&object, &privileges, gives) {
                 let what = format!(
@@ -152,7 +152,7 @@ impl Reader {
             }
             _ => return unsupported(&target, format!("nself cannot represent privileges on `{}`", clause(&target))),
         }
-        parts.expect_end("TABLE SEQUENCE FUNCTION PROCEDURE ROUTINE SCHEMA ALL TABLES SEQUENCES IN ,")?;
+        parts.expect_only("TABLE SEQUENCE FUNCTION PROCEDURE ROUTINE SCHEMA ALL TABLES SEQUENCES IN ,")?;
         Ok(all)
     }
 
@@ -196,7 +196,7 @@ impl Reader {
             if open && !function.is_for_everyone() {
                 // A definition with grants on a function revokes the default right of PUBLIC, so the right must be
                 // granted explicitly.
-                let everyone = SqlIdent::wrap(PUBLIC.into());
+                let everyone = SqlIdent::wrap(PUBLIC_ROLE.into());
                 function.grants.entry(everyone).or_default().insert(FunctionPrivilege::Execute);
             } else if !open && function.is_for_everyone() {
                 let at = self.places.get(&format!("functions.{name}")).copied().unwrap_or_default();
@@ -251,7 +251,7 @@ impl Reader {
             }
             GrantObject::Function(name) => {
                 let function = self.schema.functions.get_mut(name).ok_or_else(|| missing(name))?;
-                if role.as_str() == PUBLIC {
+                if role.as_str() == PUBLIC_ROLE {
                     if *gives {
                         self.revoked_functions.remove(name);
                     } else {
@@ -263,7 +263,7 @@ impl Reader {
             }
             GrantObject::Schema(name) => {
                 // Everyone may use `public` by default.
-                let everyone = name.as_str() == PUBLIC && role.as_str() == PUBLIC;
+                let everyone = name.as_str() == PUBLIC_SCHEMA && role.as_str() == PUBLIC_ROLE;
                 let usage = privileges.as_ref().is_none_or(|all| all.contains("usage"));
                 if everyone && usage {
                     self.public_revoked_at = (!*gives).then_some(grant.at);

@@ -16,14 +16,14 @@ impl Reader {
         parts.take_node(IF_EXISTS);
         let on = parts.require(TABLE_RELATION_NAME)?;
         let name = object(&on)?;
-        self.subject = format!("the table {name}");
+        self.object_in_messages = format!("the table {name}");
         // pg_dump writes the owner of a view as `ALTER TABLE`, too.
         self.owner(&mut parts)?;
         for action in parts.take_rest() {
             let result = self.action(&name, &action);
             self.record_error(result);
         }
-        parts.expect_end("ALTER TABLE , ;")
+        parts.expect_only("ALTER TABLE , ;")
     }
 
     fn action(&mut self, name: &ObjectName, node: &SyntaxNode) -> Parsed<()> {
@@ -32,18 +32,18 @@ impl Reader {
         match node.kind() {
             ADD_CONSTRAINT => {
                 let constraint = parts.take_any()?;
-                parts.expect_end("ADD")?;
+                parts.expect_only("ADD")?;
                 self.constraint(name, &constraint, None)
             }
             ADD_COLUMN => {
                 let mut column = Parts::of(node);
                 column.take_node(IF_NOT_EXISTS);
-                self.column(name, column)?.expect_end("ADD COLUMN")
+                self.column(name, column)?.expect_only("ADD COLUMN")
             }
             ALTER_COLUMN => self.alter_column(name, node),
             ENABLE_RLS => {
-                if let Some((.., security)) = self.partitions.get_mut(name) {
-                    *security = RowSecurity::On;
+                if let Some(partition) = self.partitions.get_mut(name) {
+                    partition.row_security = RowSecurity::On;
                     return Ok(());
                 }
                 self.table(name, node)?.row_security = RowSecurity::On;
@@ -56,7 +56,7 @@ impl Reader {
             ATTACH_PARTITION => {
                 let part = object(&parts.require(TABLE_NAME_REF)?)?;
                 let bound = partition::bound(&mut parts)?;
-                parts.expect_end("ATTACH PARTITION")?;
+                parts.expect_only("ATTACH PARTITION")?;
                 self.attached_tables.push(AttachedTable { at: start(node), whole: name.clone(), part, bound });
                 Ok(())
             }
@@ -79,37 +79,37 @@ impl Reader {
             ADD_GENERATED => {
                 let sequence = column::identity(column, &mut inner)?;
                 column.nullable = false;
-                inner.expect_end("ADD GENERATED AS IDENTITY")?;
+                inner.expect_only("ADD GENERATED AS IDENTITY")?;
                 self.sequence_name(table, &name, sequence);
             }
             _ => {
                 return unsupported(&action, format!("nself cannot represent `{}` of {table}.{name}", clause(&action)));
             }
         }
-        parts.expect_end("ALTER COLUMN")
+        parts.expect_only("ALTER COLUMN")
     }
 
     pub(super) fn alter_index(&mut self, node: &SyntaxNode) -> Parsed<()> {
         use SyntaxKind::*;
         let mut parts = Parts::of(node);
         let whole = path(&parts.require(INDEX_REF)?);
-        self.subject = format!("the index {}", whole.join("."));
+        self.object_in_messages = format!("the index {}", whole.join("."));
         let Some(attach) = parts.take_node(ATTACH_INDEX_PARTITION) else {
             return unsupported(node, "nself supports only `ATTACH PARTITION` of an index");
         };
         let mut attach = Parts::of(&attach);
         let part = path(&attach.require(INDEX_REF)?);
-        attach.expect_end("ATTACH PARTITION")?;
+        attach.expect_only("ATTACH PARTITION")?;
         let last = |names: Vec<String>| names.last().cloned().unwrap_or_default();
         self.attached_indexes.push((start(node), last(whole), last(part)));
-        parts.expect_end("ALTER INDEX ;")
+        parts.expect_only("ALTER INDEX ;")
     }
 
     /// Turns attached tables into partitions. A table with properties that a partition cannot have in the model is
     /// refused.
-    pub(super) fn attach(&mut self) {
+    pub(super) fn attach_partitions(&mut self) {
         for AttachedTable { at, whole, part, bound } in std::mem::take(&mut self.attached_tables) {
-            if let Err(what) = self.attach_one(&whole, &part, bound) {
+            if let Err(what) = self.attach_partition(&whole, &part, bound) {
                 self.problems.push(Unsupported { at, what: format!("the partition {part} of {whole}: {what}") });
             }
         }
@@ -119,7 +119,7 @@ impl Reader {
         }
     }
 
-    fn attach_one(&mut self, whole: &ObjectName, part: &ObjectName, bound: Bound) -> Result<(), String> {
+    fn attach_partition(&mut self, whole: &ObjectName, part: &ObjectName, bound: Bound) -> Result<(), String> {
         if whole.schema() != part.schema() {
             return Err("it is in a different schema".into());
         }

@@ -1,13 +1,14 @@
-//! Checks that need the whole file.
+//! Work that needs the whole file: completes foreign keys, row security, grants and partitions, and checks them.
 
-use super::reader::Reader;
+use super::reader::{CreatedPartition, Reader};
 use super::tree::Unsupported;
 use crate::database::model::RowSecurity;
 
 impl Reader {
-    pub(super) fn check_at_end(&mut self) {
-        self.subject.clear();
-        for (at, table, name) in std::mem::take(&mut self.keys_without_columns) {
+    pub(super) fn resolve_at_end(&mut self) {
+        // Problems that are found here belong to no statement.
+        self.object_in_messages.clear();
+        for (at, table, name) in std::mem::take(&mut self.keys_to_primary_key) {
             let key = self.schema.tables.get(&table).and_then(|table| table.foreign_keys.get(&name));
             let Some(target) = key.map(|key| key.references.table.clone()) else { continue };
             let columns = self.schema.tables.get(&target).map(|target| target.primary_key.clone()).unwrap_or_default();
@@ -21,10 +22,10 @@ impl Reader {
             }
         }
         for (at, table) in std::mem::take(&mut self.forced_tables) {
-            if let Some((.., security)) =
-                self.partitions.get_mut(&table).filter(|(.., security)| *security == RowSecurity::On)
+            if let Some(partition) = self.partitions.get_mut(&table)
+                && partition.row_security == RowSecurity::On
             {
-                *security = RowSecurity::Forced;
+                partition.row_security = RowSecurity::Forced;
                 continue;
             }
             match self.schema.tables.get_mut(&table) {
@@ -34,13 +35,13 @@ impl Reader {
                     .push(Unsupported { at, what: format!("the table {table}: row security is forced but not on") }),
             }
         }
-        for (part, (at, whole, security)) in std::mem::take(&mut self.partitions) {
-            if self.schema.tables.get(&whole).is_some_and(|whole| whole.row_security != security) {
+        for (part, CreatedPartition { at, whole, row_security }) in std::mem::take(&mut self.partitions) {
+            if self.schema.tables.get(&whole).is_some_and(|whole| whole.row_security != row_security) {
                 let what = format!("the partition {part} of {whole}: its row security differs from that of {whole}");
                 self.problems.push(Unsupported { at, what });
             }
         }
         self.resolve_grants();
-        self.attach();
+        self.attach_partitions();
     }
 }

@@ -34,7 +34,7 @@ impl Reader {
             column.default = Some(constraint::default(&clause)?);
         }
         if let Some(clause) = parts.take_node(GENERATED_CONSTRAINT) {
-            let sequence = generated(&mut column, &clause)?;
+            let sequence = read_generated(&mut column, &clause)?;
             self.sequence_name(table, &name, sequence);
         }
         for clause in parts.take_all(NOT_NULL_CONSTRAINT) {
@@ -78,7 +78,7 @@ impl Reader {
             let what = format!("the name `{name}` of NOT NULL of {table}.{column} is left out: the server chooses one");
             self.notes.push(Unsupported { at: tree::start(node), what });
         }
-        parts.expect_end("NOT NULL")
+        parts.expect_only("NOT NULL")
     }
 
     /// Adds a note if the sequence of an identity has a name other than the default, which is left out.
@@ -109,7 +109,7 @@ fn serial_type(text: &str) -> Option<&'static str> {
 fn collation(node: &SyntaxNode) -> Parsed<Option<Collation>> {
     let mut parts = Parts::of(node);
     let reference = parts.require(SyntaxKind::COLLATION_REF)?;
-    parts.expect_end("COLLATE")?;
+    parts.expect_only("COLLATE")?;
     let names = tree::path(&reference);
     match names.last().map(String::as_str) {
         Some("default") => Ok(None),
@@ -121,22 +121,22 @@ fn collation(node: &SyntaxNode) -> Parsed<Option<Collation>> {
 }
 
 /// Reads GENERATED, and returns the option that names the sequence of an identity.
-fn generated(column: &mut Column, node: &SyntaxNode) -> Parsed<Option<SyntaxNode>> {
+fn read_generated(column: &mut Column, node: &SyntaxNode) -> Parsed<Option<SyntaxNode>> {
     let mut parts = Parts::of(node);
     let mut sequence = None;
     constraint::name(&mut parts)?;
     if let Some(clause) = parts.take_node(SyntaxKind::GENERATED_IDENTITY) {
         let mut clause = Parts::of(&clause);
         sequence = identity(column, &mut clause)?;
-        clause.expect_end("AS IDENTITY")?;
+        clause.expect_only("AS IDENTITY")?;
     } else {
         let mut clause = Parts::of(&parts.require(SyntaxKind::GENERATED_STORED)?);
         clause.require(SyntaxKind::GENERATED_ALWAYS)?;
         clause.require(SyntaxKind::STORED)?;
         column.generated = Some(expression(&clause.take_any()?)?);
-        clause.expect_end("AS ( )")?;
+        clause.expect_only("AS ( )")?;
     }
-    parts.expect_end("GENERATED")?;
+    parts.expect_only("GENERATED")?;
     Ok(sequence)
 }
 
@@ -147,7 +147,7 @@ pub fn identity(column: &mut Column, parts: &mut Parts) -> Parsed<Option<SyntaxN
         let mut options = Parts::of(&list);
         name = options.take_node(SyntaxKind::OPTION_SEQUENCE_NAME);
         let sequence = types::sequence(&mut options)?;
-        options.expect_end("( )")?;
+        options.expect_only("( )")?;
         column.identity_options = IdentityOptions::from(&sequence);
     }
     if parts.take_node(SyntaxKind::GENERATED_ALWAYS).is_some() {

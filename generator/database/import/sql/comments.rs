@@ -5,7 +5,8 @@ use squawk_syntax::{SyntaxKind, SyntaxNode};
 use super::reader::Reader;
 use super::tree;
 use super::tree::{
-    AtNode, Parsed, Parts, Unsupported, clause, ident, object, object_of, path, start, string, summary, unsupported,
+    AtNode, Parsed, Parts, Unsupported, clause, ident, object, object_of, path, start, string_content, summary,
+    unsupported,
 };
 use crate::database::model::*;
 use crate::values::{Checked, Text};
@@ -18,13 +19,13 @@ impl Reader {
         let mut parts = Parts::of(node);
         let is_null = parts.take_token("NULL");
         let target = parts.take_any()?;
-        self.subject = format!("the comment on {}", summary(&target).to_lowercase());
+        self.object_in_messages = format!("the comment on {}", summary(&target).to_lowercase());
         let text = match parts.take_node(SyntaxKind::LITERAL) {
             Some(literal) if literal.text().to_string().eq_ignore_ascii_case("null") => None,
-            Some(literal) => Some(Text::new(&string(&literal)?).at(&literal)?),
+            Some(literal) => Some(Text::new(&string_content(&literal)?).at(&literal)?),
             None => None,
         };
-        parts.expect_end("COMMENT ON IS ;")?;
+        parts.expect_only("COMMENT ON IS ;")?;
         let Some(text) = text.filter(|_| !is_null) else { return Ok(()) };
         let name = Parts::of(&target).take_any()?;
         if target.kind() == SyntaxKind::OBJECT_EXTENSION {
@@ -45,7 +46,7 @@ impl Reader {
         let comment = match target.kind() {
             OBJECT_SCHEMA => {
                 let name = ident(name)?;
-                if name.as_str() == PUBLIC && text.as_str() == STANDARD {
+                if name.as_str() == PUBLIC_SCHEMA && text.as_str() == STANDARD {
                     return Ok(None);
                 }
                 &mut self.schema.schemas.entry(name).or_default().comment
@@ -81,7 +82,7 @@ impl Reader {
         let names = path(node);
         let Some((column, table)) = names.split_last() else { return unsupported(node, "its column is missing") };
         let table = object_of(table, node)?;
-        let name = tree::named(column, node)?;
+        let name = tree::name_at(column, node)?;
         match self.schema.tables.get_mut(&table).and_then(|table| table.columns.get_mut(&name)) {
             Some(column) => Ok(&mut column.comment),
             None => unsupported(node, "nself cannot represent comments on columns of anything but tables"),

@@ -8,7 +8,7 @@ use super::reader::Reader;
 use super::tree::{AtNode, Parsed, Parts, expression, ident, idents, object, tokens, unsupported};
 use super::{index, tree};
 use crate::database::ddl;
-use crate::database::ddl::usual_key_name;
+use crate::database::ddl::default_key_name;
 use crate::database::identifiers;
 use crate::database::import::names;
 use crate::database::model::*;
@@ -19,7 +19,7 @@ pub fn name(parts: &mut Parts) -> Parsed<Option<SqlName>> {
     let Some(clause) = parts.take_node(SyntaxKind::CONSTRAINT_NAME_CLAUSE) else { return Ok(None) };
     let mut clause = Parts::of(&clause);
     let name = ident(&clause.require(SyntaxKind::CONSTRAINT_NAME)?)?;
-    clause.expect_end("CONSTRAINT")?;
+    clause.expect_only("CONSTRAINT")?;
     Ok(Some(name))
 }
 
@@ -32,7 +32,7 @@ pub fn default(node: &SyntaxNode) -> Parsed<Expression> {
         return unsupported(&value, "write COLLATE before DEFAULT, so that it belongs to the column");
     }
     let text = expression(&value)?;
-    parts.expect_end("SET DEFAULT")?;
+    parts.expect_only("SET DEFAULT")?;
     Ok(text)
 }
 
@@ -59,11 +59,11 @@ fn key(parts: &mut Parts, column: Option<&SqlName>) -> Parsed<Unique> {
     if let Some(include) = parameters.take_node(SyntaxKind::CONSTRAINT_INCLUDE_CLAUSE) {
         let mut include = Parts::of(&include);
         unique.include = idents(&include.require(SyntaxKind::COLUMN_REF_LIST)?, SyntaxKind::COLUMN_NAME_REF)?;
-        include.expect_end("INCLUDE")?;
+        include.expect_only("INCLUDE")?;
     }
     unique.nulls_not_distinct = parameters.take_node(SyntaxKind::NULLS_NOT_DISTINCT).is_some();
     parameters.take_node(SyntaxKind::NULLS_DISTINCT);
-    parameters.expect_end("")?;
+    parameters.expect_only("")?;
     Ok(unique)
 }
 
@@ -99,7 +99,7 @@ impl Reader {
             Some((index, unique)) => (name.or(Some(index)), unique),
             None => (name, key(&mut parts, column)?),
         };
-        parts.expect_end("PRIMARY KEY")?;
+        parts.expect_only("PRIMARY KEY")?;
         if !unique.include.is_empty() {
             return unsupported(node, "nself cannot represent a primary key that includes columns");
         }
@@ -109,7 +109,7 @@ impl Reader {
             target.columns.entry(column.clone()).and_modify(|column| column.nullable = false);
         }
         target.primary_key = unique.columns;
-        target.primary_key_name = Some(name).filter(|name| *name != usual_key_name(table));
+        target.primary_key_name = Some(name).filter(|name| *name != default_key_name(table));
         Ok(())
     }
 
@@ -118,7 +118,7 @@ impl Reader {
         let Some(clause) = parts.take_node(SyntaxKind::USING_INDEX_NAME) else { return Ok(None) };
         let mut inner = Parts::of(&clause);
         let name = ident(&inner.require(SyntaxKind::INDEX_REF)?)?;
-        inner.expect_end("USING INDEX")?;
+        inner.expect_only("USING INDEX")?;
         let indexes = &mut self.table(table, &clause)?.indexes;
         let Some(index) = indexes.get(&name) else {
             return unsupported(&clause, format!("the table has no index `{name}`"));
@@ -146,7 +146,7 @@ impl Reader {
             None => (name, key(&mut parts, column)?),
         };
         unique.deferrable = deferrable(&mut parts);
-        parts.expect_end("UNIQUE")?;
+        parts.expect_only("UNIQUE")?;
         let columns: Vec<&str> = unique.columns.iter().chain(&unique.include).map(SqlName::as_str).collect();
         let name = name.map_or_else(|| self.default_relation_name(table, Some(&columns.join("_")), "key", node), Ok)?;
         self.table(table, node)?.uniques.insert(name, unique);
@@ -156,7 +156,7 @@ impl Reader {
     fn check(&mut self, clause: ConstraintClause, mut parts: Parts) -> Parsed<()> {
         let ConstraintClause { table, node, name, .. } = clause;
         let text = expression(&parts.take_any()?)?;
-        parts.expect_end("CHECK ( )")?;
+        parts.expect_only("CHECK ( )")?;
         // If the check mentions exactly one column, the server makes that column part of the name.
         let words: BTreeSet<_> = identifiers::words(text.as_str()).collect();
         let columns = &self.table(table, node)?.columns;
@@ -188,13 +188,13 @@ impl Reader {
         let on_delete = parts.take_node(ON_DELETE_ACTION).map(|node| action(&node)).transpose()?.unwrap_or_default();
         let on_update = parts.take_node(ON_UPDATE_ACTION).map(|node| action(&node)).transpose()?.unwrap_or_default();
         let deferrable = deferrable(&mut parts);
-        parts.expect_end("FOREIGN KEY REFERENCES ( )")?;
+        parts.expect_only("FOREIGN KEY REFERENCES ( )")?;
         let words: Vec<&str> = columns.iter().map(SqlName::as_str).collect();
         let name =
             name.map_or_else(|| self.default_constraint_name(table, Some(&words.join("_")), "fkey", node), Ok)?;
         // The primary key of the target may come later in the file.
         if target_columns.is_empty() {
-            self.keys_without_columns.push((tree::start(node), table.clone(), name.clone()));
+            self.keys_to_primary_key.push((tree::start(node), table.clone(), name.clone()));
         }
         let references = Target { table: target, columns: target_columns };
         let key = ForeignKey { columns, references, on_delete, on_delete_columns: Vec::new(), on_update, deferrable };
@@ -209,7 +209,7 @@ impl Reader {
         if let Some(clause) = parts.take_node(CONSTRAINT_INDEX_METHOD) {
             let mut clause = Parts::of(&clause);
             method = index::method(&clause.require(ACCESS_METHOD_REF)?)?;
-            clause.expect_end("USING")?;
+            clause.expect_only("USING")?;
         }
         let mut list = Parts::of(&parts.require(CONSTRAINT_EXCLUSION_LIST)?);
         let mut elements = Vec::new();
@@ -222,14 +222,14 @@ impl Reader {
             words.push(index::column_name(&value));
             elements
                 .push(ExcludeElement { expression: expression(&value)?, with: Operator::new(&operator).at(&sign)? });
-            element.expect_end("WITH")?;
+            element.expect_only("WITH")?;
         }
-        list.expect_end("( ) ,")?;
+        list.expect_only("( ) ,")?;
         let predicate = match parts.take_node(WHERE_CONDITION_CLAUSE) {
             Some(clause) => Some(expression(&Parts::of(&clause).take_any()?)?),
             None => None,
         };
-        parts.expect_end("EXCLUDE")?;
+        parts.expect_only("EXCLUDE")?;
         let name = name.map_or_else(|| self.default_relation_name(table, Some(&words.join("_")), "excl", node), Ok)?;
         self.table(table, node)?.excludes.insert(name, Exclude { using: method, elements, predicate });
         Ok(())
@@ -244,7 +244,7 @@ impl Reader {
         node: &SyntaxNode,
     ) -> Parsed<SqlName> {
         let is_taken = |name: &str| SqlName::new(name).is_ok_and(|name| self.relation_taken(&table.beside(&name)));
-        tree::named(&names::free_default_name(table.name(), part, label, is_taken), node)
+        tree::name_at(&names::free_default_name(table.name(), part, label, is_taken), node)
     }
 
     /// Returns the default name of a constraint without an index. It is free among such constraints of the schema.
@@ -259,7 +259,7 @@ impl Reader {
             let mut siblings = self.schema.tables.iter().filter(|(other, _)| other.schema() == table.schema());
             siblings.any(|(_, table)| table.checks.contains_key(name) || table.foreign_keys.contains_key(name))
         };
-        tree::named(&names::free_default_name(table.name(), part, label, is_taken), node)
+        tree::name_at(&names::free_default_name(table.name(), part, label, is_taken), node)
     }
 }
 

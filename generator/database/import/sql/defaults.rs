@@ -11,7 +11,7 @@ use super::tree::{AtNode, Parsed, Parts, Unsupported, ident, start, unsupported}
 impl Reader {
     pub(super) fn default_privileges(&mut self, node: &SyntaxNode) -> Parsed<()> {
         use SyntaxKind::*;
-        self.subject = "default privileges".into();
+        self.object_in_messages = "default privileges".into();
         let mut parts = Parts::of(node);
         let mut of_a_role = false;
         if let Some(clause) = parts.take_node(FOR_ROLES) {
@@ -20,7 +20,7 @@ impl Reader {
             for role in roles(&owners.require(ROLE_REF_LIST)?)? {
                 self.owners.entry(role.to_string()).or_insert_with(|| start(&clause));
             }
-            owners.expect_end("FOR ROLE USER")?;
+            owners.expect_only("FOR ROLE USER")?;
         }
         let Some(in_schemas) = parts.take_node(IN_SCHEMAS) else {
             if of_a_role && self.take_service_rights(node, &mut parts)? {
@@ -30,7 +30,7 @@ impl Reader {
         };
         let mut inside = Parts::of(&in_schemas);
         let schemas = inside.take_all(SCHEMA_REF).iter().map(ident).collect::<Parsed<Vec<_>>>()?;
-        inside.expect_end("IN SCHEMA ,")?;
+        inside.expect_only("IN SCHEMA ,")?;
         let Some(clause) = parts.take_node(GRANT_DEFAULT_PRIVILEGES) else {
             return unsupported(node, "nself cannot represent revoked default privileges");
         };
@@ -40,8 +40,8 @@ impl Reader {
             return unsupported(&clause, "nself can represent default privileges on tables only");
         }
         let roles = roles(&grant.require(ROLE_REF_LIST)?)?;
-        grant.expect_end("GRANT ON TO")?;
-        parts.expect_end("ALTER DEFAULT PRIVILEGES ;")?;
+        grant.expect_only("GRANT ON TO")?;
+        parts.expect_only("ALTER DEFAULT PRIVILEGES ;")?;
         if privileges.is_none() {
             let what = "default privileges: ALL is read as the privileges of PostgreSQL 16, without MAINTAIN of later versions";
             self.notes.push(Unsupported { at: start(node), what: what.into() });

@@ -17,14 +17,14 @@ impl Reader {
         let on = parts.require(TABLE_RELATION_NAME)?;
         let table = object(&on)?;
         let name = name.map(|name| self.index_name(&name)).transpose()?;
-        let (index, words) = index(&mut parts)?;
-        parts.expect_end("CREATE INDEX CONCURRENTLY ON ;")?;
+        let (index, words) = read_index(&mut parts)?;
+        parts.expect_only("CREATE INDEX CONCURRENTLY ON ;")?;
         let is_partitioned = self.schema.tables.get(&table).is_some_and(|table| table.partition_by.is_some());
         let is_only = tree::tokens(&on).next().is_some_and(|token| token.text().eq_ignore_ascii_case("only"));
         if is_only && !is_partitioned {
             return unsupported(&on, "nself cannot represent `ONLY`");
         }
-        let words = numbered(words).join("_");
+        let words = number_repeated_words(words).join("_");
         let name = name.map_or_else(|| self.default_relation_name(&table, Some(&words), "idx", node), Ok)?;
         if if_not_exists && self.relation_taken(&table.beside(&name)) {
             return Ok(());
@@ -41,19 +41,19 @@ impl Reader {
     /// Reads the name of an index, without the schema of its table.
     fn index_name(&mut self, node: &SyntaxNode) -> Parsed<SqlName> {
         let names = path(node);
-        self.subject = format!("the index {}", names.join("."));
-        tree::named(names.last().map_or("", String::as_str), node)
+        self.object_in_messages = format!("the index {}", names.join("."));
+        tree::name_at(names.last().map_or("", String::as_str), node)
     }
 }
 
 /// Reads the definition of an index; returns it with the parts of its default name.
-fn index(parts: &mut Parts) -> Parsed<(Index, Vec<String>)> {
+fn read_index(parts: &mut Parts) -> Parsed<(Index, Vec<String>)> {
     use SyntaxKind::*;
     let mut index = Index { unique: parts.take_token("UNIQUE"), ..Index::default() };
     if let Some(clause) = parts.take_node(USING_METHOD) {
         let mut clause = Parts::of(&clause);
         index.using = method(&clause.require(ACCESS_METHOD_REF)?)?;
-        clause.expect_end("USING")?;
+        clause.expect_only("USING")?;
     }
     let mut words = Vec::new();
     let mut list = Parts::of(&parts.require(PARTITION_ITEM_LIST)?);
@@ -61,7 +61,7 @@ fn index(parts: &mut Parts) -> Parsed<(Index, Vec<String>)> {
         words.push(column_name(&Parts::of(&item).take_any()?));
         index.columns.push(column(&item)?);
     }
-    list.expect_end("( ) ,")?;
+    list.expect_only("( ) ,")?;
     if let Some(clause) = parts.take_node(INDEX_INCLUDE_CLAUSE) {
         index.include = included_columns(&clause)?;
     }
@@ -71,7 +71,7 @@ fn index(parts: &mut Parts) -> Parsed<(Index, Vec<String>)> {
     if let Some(clause) = parts.take_node(WHERE_CLAUSE) {
         let mut clause = Parts::of(&clause);
         index.predicate = Some(expression(&clause.take_any()?)?);
-        clause.expect_end("WHERE")?;
+        clause.expect_only("WHERE")?;
     }
     Ok((index, words))
 }
@@ -84,15 +84,15 @@ fn included_columns(node: &SyntaxNode) -> Parsed<Vec<SqlName>> {
     for item in list.take_all(SyntaxKind::PARTITION_ITEM) {
         let mut item = Parts::of(&item);
         columns.push(ident(&item.require(SyntaxKind::NAME_REF)?)?);
-        item.expect_end("")?;
+        item.expect_only("")?;
     }
-    list.expect_end("( ) ,")?;
-    clause.expect_end("INCLUDE")?;
+    list.expect_only("( ) ,")?;
+    clause.expect_only("INCLUDE")?;
     Ok(columns)
 }
 
 /// Numbers equal parts of a default name, as the server does.
-fn numbered(mut words: Vec<String>) -> Vec<String> {
+fn number_repeated_words(mut words: Vec<String>) -> Vec<String> {
     for i in 0..words.len() {
         let count = words[..i].iter().filter(|other| **other == words[i]).count();
         if count > 0 {
@@ -137,7 +137,7 @@ fn column(node: &SyntaxNode) -> Parsed<IndexColumn> {
         (true, _, true) => Some(Nulls::Last),
         _ => None,
     };
-    parts.expect_end("")?;
+    parts.expect_only("")?;
     Ok(column)
 }
 

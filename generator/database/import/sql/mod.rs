@@ -26,7 +26,7 @@ use squawk_syntax::{SourceFile, SyntaxKind, SyntaxNode, ast::AstNode};
 
 use super::ImportFinding;
 use crate::database::model::*;
-use crate::database::{closed, lexer, parse};
+use crate::database::{completeness, lexer, parse};
 use reader::Reader;
 use tree::{Parsed, Parts, Unsupported, start, summary, unsupported};
 
@@ -54,10 +54,10 @@ pub fn read(text: &str) -> Result<Imported, Vec<ImportFinding>> {
         ImportFinding { line, column, what: loss.what }
     };
     let (sql, losses) = session::without_commands(&text);
-    if let Some(fault) = closed::too_deep(&sql) {
+    if let Some(fault) = completeness::nested_too_deep(&sql) {
         return Err(vec![placed(Unsupported { at: fault.at, what: fault.what })]);
     }
-    let reader = parse::on_own_stack(&sql, || Reader::read(&sql, losses));
+    let reader = parse::with_enough_stack(&sql, || Reader::read(&sql, losses));
     let sorted = |losses: Vec<Unsupported>| {
         let mut all: Vec<ImportFinding> = losses.into_iter().map(placed).collect();
         all.sort();
@@ -92,13 +92,13 @@ impl Reader {
             for statement in parsed.tree().syntax().children() {
                 reader.statement(&statement);
             }
-            reader.check_at_end();
+            reader.resolve_at_end();
         }
         reader
     }
 
     fn statement(&mut self, node: &SyntaxNode) {
-        self.subject.clear();
+        self.object_in_messages.clear();
         let result = self.dispatch(node);
         self.record_error(result);
     }
@@ -153,13 +153,13 @@ impl Reader {
         if let Some(named) = parts.take_node(SyntaxKind::NAMED_SCHEMA) {
             let mut named = Parts::of(&named);
             let name = tree::ident(&named.require(SyntaxKind::SCHEMA)?)?;
-            self.subject = format!("the schema {name}");
-            named.expect_end("")?;
-            if name.as_str() != PUBLIC {
+            self.object_in_messages = format!("the schema {name}");
+            named.expect_only("")?;
+            if name.as_str() != PUBLIC_SCHEMA {
                 self.schema.schemas.entry(name).or_default();
             }
         }
-        parts.expect_end("CREATE SCHEMA ;")
+        parts.expect_only("CREATE SCHEMA ;")
     }
 
     fn create_extension(&mut self, node: &SyntaxNode) -> Parsed<()> {
@@ -167,15 +167,15 @@ impl Reader {
         let mut parts = Parts::of(node);
         parts.take_node(SyntaxKind::IF_NOT_EXISTS);
         let name = tree::path(&parts.require(SyntaxKind::EXTENSION)?).join(".");
-        self.subject = format!("the extension {name}");
+        self.object_in_messages = format!("the extension {name}");
         if let Some(schema) = parts.take_node(SyntaxKind::EXTENSION_SCHEMA) {
             let mut schema = Parts::of(&schema);
             let reference = schema.require(SyntaxKind::SCHEMA_REF)?;
             let is_plpgsql = name == "plpgsql" && tree::path(&reference).concat() == "pg_catalog";
-            if tree::path(&reference).concat() != PUBLIC && !is_plpgsql {
+            if tree::path(&reference).concat() != PUBLIC_SCHEMA && !is_plpgsql {
                 return unsupported(&reference, "nself supports extensions in the schema public only");
             }
-            schema.expect_end("WITH SCHEMA")?;
+            schema.expect_only("WITH SCHEMA")?;
         }
         // Every database has plpgsql.
         if name != "plpgsql" {
@@ -183,7 +183,7 @@ impl Reader {
             let name = name.map_err(|reason| Unsupported { at: start(node), what: reason })?;
             self.schema.extensions.insert(name);
         }
-        parts.expect_end("CREATE EXTENSION WITH ;")
+        parts.expect_only("CREATE EXTENSION WITH ;")
     }
 
     /// Accepts DROP … IF EXISTS at the start of a dump, where no object exists yet.

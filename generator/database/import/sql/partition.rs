@@ -2,7 +2,7 @@
 
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
-use super::reader::Reader;
+use super::reader::{CreatedPartition, Reader};
 use super::tree;
 use super::tree::{AtNode, Parsed, Parts, expression, number, unsupported};
 use crate::database::model::*;
@@ -19,8 +19,9 @@ impl Reader {
         if whole.schema() != name.schema() {
             return unsupported(node, format!("the partition is in a different schema than {whole}"));
         }
-        let part = tree::named(name.name(), node)?;
-        self.partitions.insert(name.clone(), (tree::start(node), whole.clone(), RowSecurity::Off));
+        let part = tree::name_at(name.name(), node)?;
+        let created = CreatedPartition { at: tree::start(node), whole: whole.clone(), row_security: RowSecurity::Off };
+        self.partitions.insert(name.clone(), created);
         self.table(whole, node)?.partitions.insert(part, bound);
         Ok(())
     }
@@ -45,10 +46,10 @@ pub fn partition_by(node: &SyntaxNode) -> Parsed<PartitionBy> {
             return unsupported(&column, "nself can represent partitions by columns, but not by expressions");
         }
         columns.push(tree::ident(&column)?);
-        item.expect_end("")?;
+        item.expect_only("")?;
     }
-    list.expect_end("( ) ,")?;
-    parts.expect_end("PARTITION BY")?;
+    list.expect_only("( ) ,")?;
+    parts.expect_only("PARTITION BY")?;
     Ok(PartitionBy { strategy, columns })
 }
 
@@ -58,7 +59,7 @@ pub fn bound(parts: &mut Parts) -> Parsed<Bound> {
     let row = |node: &SyntaxNode| -> Parsed<Vec<Expression>> {
         let mut parts = Parts::of(node);
         let all = parts.take_rest().iter().map(expression).collect();
-        parts.expect_end("FROM TO IN FOR VALUES ( ) ,")?;
+        parts.expect_only("FROM TO IN FOR VALUES ( ) ,")?;
         all
     };
     if parts.take_node(PARTITION_DEFAULT).is_some() {
@@ -67,7 +68,7 @@ pub fn bound(parts: &mut Parts) -> Parsed<Bound> {
     if let Some(range) = parts.take_node(PARTITION_FOR_VALUES_FROM) {
         let mut range = Parts::of(&range);
         let (from, to) = (range.require(PARTITION_FROM_VALUES)?, range.require(PARTITION_TO_VALUES)?);
-        range.expect_end("FOR VALUES FROM TO")?;
+        range.expect_only("FOR VALUES FROM TO")?;
         return Ok(Bound::Range { from: row(&from)?, to: row(&to)? });
     }
     if let Some(list) = parts.take_node(PARTITION_FOR_VALUES_IN) {

@@ -14,7 +14,7 @@ impl Reader {
         let name = ident(&parts.require(POLICY)?)?;
         let on = parts.require(ON_TABLE)?;
         let table = object(&Parts::of(&on).require(TABLE_NAME_REF)?)?;
-        self.subject = format!("the policy {name} of {table}");
+        self.object_in_messages = format!("the policy {name} of {table}");
         let mut policy = Policy::default();
         if let Some(clause) = parts.take_node(AS_POLICY_TYPE) {
             policy.restrictive = tokens(&clause).any(|token| token.text().eq_ignore_ascii_case("restrictive"));
@@ -30,7 +30,8 @@ impl Reader {
         }
         if let Some(clause) = parts.take_node(POLICY_ROLES) {
             policy.roles = roles(&Parts::of(&clause).require(ROLE_REF_LIST)?)?.into_iter().collect();
-            if policy.roles.contains(PUBLIC) {
+            // No roles means all roles.
+            if policy.roles.contains(PUBLIC_ROLE) {
                 policy.roles.clear();
             }
         }
@@ -39,7 +40,7 @@ impl Reader {
                 *into = Some(expression(&Parts::of(&clause).take_any()?)?);
             }
         }
-        parts.expect_end("CREATE POLICY ;")?;
+        parts.expect_only("CREATE POLICY ;")?;
         self.table(&table, &on)?.policies.insert(name, policy);
         Ok(())
     }

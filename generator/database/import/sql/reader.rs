@@ -1,4 +1,4 @@
-//! What has been read from an SQL file, and what is resolved after its last statement.
+//! The content of an SQL file as far as it has been read, and the references that are resolved after its last statement.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use crate::database::ddl;
 use crate::database::model::*;
 use crate::values::SqlIdent;
 
-/// What has been read from a file so far.
+/// The content of a file as far as it has been read.
 #[derive(Default)]
 pub struct Reader {
     pub schema: Schema,
@@ -18,9 +18,9 @@ pub struct Reader {
     pub notes: Vec<Unsupported>,
     pub places: BTreeMap<String, usize>,
     /// Object of the current statement, for messages.
-    pub subject: String,
-    /// Foreign keys without columns of the target: they refer to its primary key.
-    pub keys_without_columns: Vec<(usize, ObjectName, SqlName)>,
+    pub object_in_messages: String,
+    /// Foreign keys that do not name columns of the other table: they refer to its primary key.
+    pub keys_to_primary_key: Vec<(usize, ObjectName, SqlName)>,
     /// Maps a role to the place of the first object that it owns.
     pub owners: BTreeMap<String, usize>,
     /// Functions that PUBLIC may not execute.
@@ -35,10 +35,17 @@ pub struct Reader {
     pub attached_tables: Vec<AttachedTable>,
     /// Indexes that are attached to the index of a partitioned table: place, name of that index, own name.
     pub attached_indexes: Vec<(usize, String, String)>,
-    /// Tables created as partitions: place, partitioned table, row security.
-    pub partitions: BTreeMap<ObjectName, (usize, ObjectName, RowSecurity)>,
+    /// Tables that are created as partitions.
+    pub partitions: BTreeMap<ObjectName, CreatedPartition>,
     /// Tables whose row security is forced, which takes effect once it is on.
     pub forced_tables: Vec<(usize, ObjectName)>,
+}
+
+/// A table that is created as a partition of `whole`.
+pub struct CreatedPartition {
+    pub at: usize,
+    pub whole: ObjectName,
+    pub row_security: RowSecurity,
 }
 
 /// GRANT or REVOKE on one object.
@@ -80,7 +87,11 @@ pub struct AttachedTable {
 
 impl Reader {
     fn record_problem(&mut self, problem: Unsupported) {
-        let what = if self.subject.is_empty() { problem.what } else { format!("{}: {}", self.subject, problem.what) };
+        let what = if self.object_in_messages.is_empty() {
+            problem.what
+        } else {
+            format!("{}: {}", self.object_in_messages, problem.what)
+        };
         self.problems.push(Unsupported { at: problem.at, what });
     }
 

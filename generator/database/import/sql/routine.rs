@@ -6,7 +6,8 @@ use super::access::signature;
 use super::reader::Reader;
 use super::tree;
 use super::tree::{
-    AtNode, Parsed, Parts, clause, expression, ident, object, plain, string, tokens, type_name, unsupported,
+    AtNode, Parsed, Parts, clause, expression, ident, object, plain_text, string_content, tokens, type_name,
+    unsupported,
 };
 use crate::database::lexer;
 use crate::database::model::*;
@@ -19,7 +20,7 @@ impl Reader {
         let procedure = node.kind() == CREATE_PROCEDURE;
         let replaces = parts.take_node(OR_REPLACE).is_some();
         let name = object(&parts.require(if procedure { PROCEDURE_NAME } else { FUNCTION_NAME })?)?;
-        self.subject = format!("the function {name}");
+        self.object_in_messages = format!("the function {name}");
         let arguments = arguments(&parts.require(PARAM_LIST)?)?;
         let returns = parts.take_node(RET_TYPE).map(|kind| return_type(&kind)).transpose()?;
         let mut options = Parts::of(&parts.require(FUNC_OPTION_LIST)?);
@@ -40,8 +41,8 @@ impl Reader {
         };
         read_options(&mut function, &mut options)?;
         function.body = body(&mut options, node)?;
-        options.expect_end("")?;
-        parts.expect_end("CREATE FUNCTION PROCEDURE ;")?;
+        options.expect_only("")?;
+        parts.expect_only("CREATE FUNCTION PROCEDURE ;")?;
         if let Some(earlier) = self.schema.functions.get(&name) {
             let kinds = |function: &Function| function.arguments.iter().map(|it| it.kind.clone()).collect::<Vec<_>>();
             if !replaces || kinds(earlier) != kinds(&function) {
@@ -65,7 +66,7 @@ impl Reader {
         let name = ident(&parts.require(TRIGGER)?)?;
         let on = parts.require(ON_RELATION)?;
         let table = object(&Parts::of(&on).require(RELATION_NAME_REF)?)?;
-        self.subject = format!("the trigger {name} of {table}");
+        self.object_in_messages = format!("the trigger {name} of {table}");
         let timing = match (parts.take_node(TIMING_BEFORE), parts.take_node(TIMING_AFTER)) {
             (Some(_), _) => Timing::Before,
             (None, Some(_)) => Timing::After,
@@ -89,12 +90,12 @@ impl Reader {
                 _ => {
                     let mut update = Parts::of(&event);
                     trigger.update_of = update.take_all(COLUMN_NAME_REF).iter().map(ident).collect::<Parsed<_>>()?;
-                    update.expect_end("UPDATE OF ,")?;
+                    update.expect_only("UPDATE OF ,")?;
                     Event::Update
                 }
             });
         }
-        events.expect_end("OR")?;
+        events.expect_only("OR")?;
         if let Some(clause) = parts.take_node(WHEN_CONDITION) {
             trigger.condition = Some(expression(&Parts::of(&clause).take_any()?)?);
         }
@@ -104,7 +105,7 @@ impl Reader {
             return unsupported(node, "nself cannot represent arguments of a trigger");
         }
         trigger.function = object(&call.take_any()?)?;
-        parts.expect_end("CREATE TRIGGER EXECUTE FUNCTION PROCEDURE ;")?;
+        parts.expect_only("CREATE TRIGGER EXECUTE FUNCTION PROCEDURE ;")?;
         if self.schema.views.contains_key(&table) {
             return unsupported(&on, "nself cannot represent a trigger of a view");
         }
@@ -148,10 +149,10 @@ fn arguments(node: &SyntaxNode) -> Parsed<Vec<Argument>> {
             Some(clause) => Some(expression(&Parts::of(&clause).take_any()?)?),
             None => None,
         };
-        parts.expect_end("")?;
+        parts.expect_only("")?;
         all.push(Argument { name, kind, default });
     }
-    list.expect_end("( ) ,")?;
+    list.expect_only("( ) ,")?;
     Ok(all)
 }
 
@@ -160,7 +161,7 @@ fn language(options: &mut Parts) -> Result<FunctionLanguage, String> {
     let name = match options.take_node(SyntaxKind::LANGUAGE_FUNC_OPTION) {
         None => "sql".to_owned(),
         Some(option) => {
-            let last = tokens(&option).last().map(|token| tree::stored(&token)).unwrap_or_default();
+            let last = tokens(&option).last().map(|token| tree::stored_spelling(&token)).unwrap_or_default();
             last.trim_matches('\'').to_ascii_lowercase()
         }
     };
@@ -208,14 +209,14 @@ fn body(options: &mut Parts, node: &SyntaxNode) -> Parsed<Body> {
         return unsupported(node, "nself can represent a function body only as a text in quotes");
     };
     let mut definition = Parts::of(&Parts::of(&option).require(SyntaxKind::AS_DEFINITION)?);
-    let text = string(&definition.require(SyntaxKind::LITERAL)?)?;
-    definition.expect_end("")?;
+    let text = string_content(&definition.require(SyntaxKind::LITERAL)?)?;
+    definition.expect_only("")?;
     Body::new(&text).map_err(|reason| format!("its body: {reason}")).at(&option)
 }
 
 /// Reads the type after RETURNS.
 fn return_type(node: &SyntaxNode) -> Parsed<Returns> {
-    let text = plain(&node.text().to_string());
+    let text = plain_text(&node.text().to_string());
     let text = text.get("returns".len()..).unwrap_or_default().trim();
     let words: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
     let mut text = words.join(" ");
@@ -229,22 +230,22 @@ fn return_type(node: &SyntaxNode) -> Parsed<Returns> {
 fn setting(node: &SyntaxNode) -> Parsed<(SqlIdent, Text)> {
     let mut outer = Parts::of(node);
     let mut parts = Parts::of(&outer.require(SyntaxKind::SET_CONFIG_PARAM)?);
-    outer.expect_end("")?;
+    outer.expect_only("")?;
     let reference = parts.require(SyntaxKind::CONFIG_PARAMETER_REF)?;
     // The server does not distinguish upper and lower case in names of settings, and prints some of them with upper case.
     let name = SqlIdent::new(&ident(&reference)?.as_str().to_ascii_lowercase()).at(&reference)?;
     let mut values = Vec::new();
     for value in Parts::of(&parts.require(SyntaxKind::TO_CONFIG_VALUE)?).take_rest() {
         values.push(if value.kind() == SyntaxKind::LITERAL && value.text().to_string().starts_with('\'') {
-            string(&value)?
+            string_content(&value)?
         } else {
-            match plain(&value.text().to_string()) {
+            match plain_text(&value.text().to_string()) {
                 name if name.starts_with('"') => lexer::unquoted_name(&name).into_owned(),
                 word => word,
             }
         });
     }
-    parts.expect_end("SET")?;
+    parts.expect_only("SET")?;
     if name.as_str() == "search_path" && values.iter().any(|value| value.contains(',')) {
         return unsupported(node, "nself cannot represent a search path with a comma in the name of a schema");
     }

@@ -12,16 +12,16 @@ impl Reader {
         let mut parts = Parts::of(node);
         let if_not_exists = parts.take_node(SyntaxKind::IF_NOT_EXISTS).is_some();
         let name = object(&parts.require(SyntaxKind::TABLE_NAME)?)?;
-        self.subject = format!("the table {name}");
+        self.object_in_messages = format!("the table {name}");
         if if_not_exists && self.schema.tables.contains_key(&name) {
             return unsupported(node, "it already exists, and the two definitions may differ");
         }
         if let Some(clause) = parts.take_node(SyntaxKind::PARTITION_OF) {
             let mut clause = Parts::of(&clause);
             let whole = object(&clause.require(SyntaxKind::TABLE_NAME_REF)?)?;
-            clause.expect_end("PARTITION OF")?;
+            clause.expect_only("PARTITION OF")?;
             let bound = bound(&mut parts)?;
-            parts.expect_end("CREATE TABLE ;")?;
+            parts.expect_only("CREATE TABLE ;")?;
             return self.partition(&whole, &name, bound, node);
         }
         let mut table = Table { unlogged: parts.take_node(SyntaxKind::UNLOGGED).is_some(), ..Table::default() };
@@ -33,15 +33,15 @@ impl Reader {
         self.schema.tables.insert(name.clone(), table);
         let mut list = Parts::of(&list);
         for column in list.take_all(SyntaxKind::COLUMN) {
-            let result = self.column(&name, Parts::of(&column)).and_then(|rest| rest.expect_end(""));
+            let result = self.column(&name, Parts::of(&column)).and_then(|rest| rest.expect_only(""));
             self.record_error(result);
         }
         for constraint in list.take_rest() {
             let result = self.constraint(&name, &constraint, None);
             self.record_error(result);
         }
-        let result = list.expect_end("( ) ,");
+        let result = list.expect_only("( ) ,");
         self.record_error(result);
-        parts.expect_end("CREATE TABLE ;")
+        parts.expect_only("CREATE TABLE ;")
     }
 }

@@ -3,7 +3,9 @@
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::reader::Reader;
-use super::tree::{AtNode, Parsed, Parts, expression, number, object, object_of, path, string, type_name, unsupported};
+use super::tree::{
+    AtNode, Parsed, Parts, expression, number, object, object_of, path, string_content, type_name, unsupported,
+};
 use super::{constraint, tree};
 use crate::database::import::names;
 use crate::database::model::*;
@@ -13,18 +15,18 @@ impl Reader {
     pub(super) fn create_type(&mut self, node: &SyntaxNode) -> Parsed<()> {
         let mut parts = Parts::of(node);
         let name = object(&parts.require(SyntaxKind::TYPE_NAME)?)?;
-        self.subject = format!("the type {name}");
+        self.object_in_messages = format!("the type {name}");
         let kind = if let Some(definition) = parts.take_node(SyntaxKind::ENUM_TYPE) {
             let mut definition = Parts::of(&definition);
             let mut list = Parts::of(&definition.require(SyntaxKind::VARIANT_LIST)?);
             let mut values = Vec::new();
             for variant in list.take_all(SyntaxKind::VARIANT) {
-                let text = string(&variant)?;
+                let text = string_content(&variant)?;
                 let label = Label::new(&text).map_err(|reason| format!("the label `{text}`: {reason}"));
                 values.push(label.at(&variant)?);
             }
-            list.expect_end("( ) ,")?;
-            definition.expect_end("AS ENUM")?;
+            list.expect_only("( ) ,")?;
+            definition.expect_only("AS ENUM")?;
             UserType::Enum(Enumeration { values, ..Enumeration::default() })
         } else if let Some(definition) = parts.take_node(SyntaxKind::COMPOSITE_TYPE) {
             let mut definition = Parts::of(&definition);
@@ -34,16 +36,16 @@ impl Reader {
                 let mut field = Parts::of(&field);
                 let name = tree::ident(&field.require(SyntaxKind::COMPOSITE_FIELD)?)?;
                 let kind = type_name(&field.take_any()?)?;
-                field.expect_end("")?;
+                field.expect_only("")?;
                 attributes.push(Attribute { name, kind });
             }
-            list.expect_end("( ) ,")?;
-            definition.expect_end("AS")?;
+            list.expect_only("( ) ,")?;
+            definition.expect_only("AS")?;
             UserType::Composite(Composite { attributes, ..Composite::default() })
         } else {
             return unsupported(node, "nself can represent enumerations, domains and composite types only");
         };
-        parts.expect_end("CREATE TYPE ;")?;
+        parts.expect_only("CREATE TYPE ;")?;
         self.place("types", name.as_str(), node)?;
         self.schema.types.insert(name, kind);
         Ok(())
@@ -52,7 +54,7 @@ impl Reader {
     pub(super) fn create_domain(&mut self, node: &SyntaxNode) -> Parsed<()> {
         let mut parts = Parts::of(node);
         let name = object(&parts.require(SyntaxKind::DOMAIN)?)?;
-        self.subject = format!("the domain {name}");
+        self.object_in_messages = format!("the domain {name}");
         let Some(kind) = parts.take_type() else { return unsupported(node, "the syntax of its type is unknown") };
         let mut domain = Domain {
             base: type_name(&kind)?,
@@ -71,12 +73,12 @@ impl Reader {
             let mut parts = Parts::of(&clause);
             let check_name = constraint::name(&mut parts)?;
             let text = expression(&parts.take_any()?)?;
-            parts.expect_end("CHECK ( )")?;
+            parts.expect_only("CHECK ( )")?;
             let default = || names::free_default_name(name.name(), None, "check", |it| domain.checks.contains_key(it));
-            let check = check_name.map_or_else(|| tree::named(&default(), &clause), Ok)?;
+            let check = check_name.map_or_else(|| tree::name_at(&default(), &clause), Ok)?;
             domain.checks.insert(check, text);
         }
-        parts.expect_end("CREATE DOMAIN AS ;")?;
+        parts.expect_only("CREATE DOMAIN AS ;")?;
         self.place("types", name.as_str(), node)?;
         self.schema.types.insert(name, UserType::Domain(domain));
         Ok(())
@@ -86,12 +88,12 @@ impl Reader {
         let mut parts = Parts::of(node);
         let if_not_exists = parts.take_node(SyntaxKind::IF_NOT_EXISTS).is_some();
         let name = object(&parts.require(SyntaxKind::SEQUENCE)?)?;
-        self.subject = format!("the sequence {name}");
+        self.object_in_messages = format!("the sequence {name}");
         if if_not_exists && self.schema.sequences.contains_key(&name) {
             return Ok(());
         }
         let sequence = sequence(&mut parts)?;
-        parts.expect_end("CREATE SEQUENCE ;")?;
+        parts.expect_only("CREATE SEQUENCE ;")?;
         self.place("sequences", name.as_str(), node)?;
         self.schema.sequences.insert(name, sequence);
         Ok(())
@@ -102,10 +104,10 @@ impl Reader {
         parts.take_node(SyntaxKind::IF_EXISTS);
         let reference = parts.require(SyntaxKind::SEQUENCE_REF)?;
         let name = object(&reference)?;
-        self.subject = format!("the sequence {name}");
+        self.object_in_messages = format!("the sequence {name}");
         self.owner(&mut parts)?;
         let owned = parts.take_node(SyntaxKind::OPTION_OWNED_BY);
-        parts.expect_end("ALTER SEQUENCE ;")?;
+        parts.expect_only("ALTER SEQUENCE ;")?;
         let Some(sequence) = self.schema.sequences.get_mut(&name) else {
             return unsupported(&reference, format!("there is no sequence `{name}`"));
         };
@@ -121,12 +123,12 @@ fn owned_by(node: &SyntaxNode) -> Parsed<Option<ColumnOf>> {
     let mut parts = Parts::of(node);
     let Some(reference) = parts.take_node(SyntaxKind::QUALIFIED_COLUMN_NAME_REF) else {
         parts.require(SyntaxKind::OWNED_BY_NONE)?;
-        parts.expect_end("OWNED BY")?;
+        parts.expect_only("OWNED BY")?;
         return Ok(None);
     };
     let names = path(&reference);
     let Some((column, table)) = names.split_last() else { return unsupported(node, "the column is missing") };
-    Ok(Some(ColumnOf { table: object_of(table, &reference)?, column: tree::named(column, &reference)? }))
+    Ok(Some(ColumnOf { table: object_of(table, &reference)?, column: tree::name_at(column, &reference)? }))
 }
 
 /// Reads the options of a sequence. Options with the server's default value are left out.

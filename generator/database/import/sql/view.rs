@@ -3,7 +3,7 @@
 use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::reader::Reader;
-use super::tree::{AtNode, Parsed, Parts, object, plain, tokens, unsupported};
+use super::tree::{AtNode, Parsed, Parts, object, plain_text, tokens, unsupported};
 use crate::database::model::*;
 use crate::values::Checked;
 
@@ -15,7 +15,7 @@ impl Reader {
         let replaces = parts.take_node(OR_REPLACE).is_some();
         parts.take_node(IF_NOT_EXISTS);
         let name = object(&parts.require(VIEW)?)?;
-        self.subject = format!("the view {name}");
+        self.object_in_messages = format!("the view {name}");
         let mut view = View {
             // A placeholder until the query has been read.
             query: Query::wrap("SELECT".into()),
@@ -46,9 +46,9 @@ impl Reader {
                           write their names";
             return unsupported(&query, reason);
         }
-        let text = plain(&query.text().to_string());
+        let text = plain_text(&query.text().to_string());
         view.query = Query::new(&text).map_err(|reason| format!("its query: {reason}")).at(&query)?;
-        parts.expect_end("CREATE VIEW MATERIALIZED AS ;")?;
+        parts.expect_only("CREATE VIEW MATERIALIZED AS ;")?;
         if let Some(earlier) = self.schema.views.get(&name).filter(|_| replaces) {
             view.comment.clone_from(&earlier.comment);
             self.places.remove(&format!("views.{name}"));

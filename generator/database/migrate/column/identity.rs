@@ -56,7 +56,7 @@ pub(super) fn identity(planner: &mut Planner, change: &ColumnChange, old: &Colum
                 .never("the position of its sequence is lost"),
         ),
         (Some(from), Some(to)) if from != to => {
-            let set = |identity| format!("{} SET {};", change.alter(), ddl::generated(identity));
+            let set = |identity| format!("{} SET {};", change.alter(), ddl::generated_clause(identity));
             planner.push(step("is numbered otherwise").up(set(to)).down(set(from)));
         }
         _ => {}

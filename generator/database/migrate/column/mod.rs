@@ -73,8 +73,8 @@ fn unclear_rename(planner: &Planner, change: &ColumnChange, old: &Column) -> Opt
         !old_table.columns.contains_key(*column) && new.kind == old.kind && new.generated.is_none()
     })?;
     let finding = Diagnostic::error(Code::RenameUnclear, path.key("columns").key(candidate.as_str()))
-        .message(format!("{object} is gone, and {name}.{candidate} is new with the same type"))
-        .expected("a hint whether this is a rename or a removal")
+        .message(format!("{object} was removed and {name}.{candidate} was added with the same type: is this a rename?"))
+        .expected("`renamed_from` for a rename, or `allow` for a removal")
         .hint(format!(
             "`renamed_from = \"{}\"` keeps the values; `allow.\"{}\".deletes_data = \"why\"` drops them",
             in_nickel(change.column.as_str()),

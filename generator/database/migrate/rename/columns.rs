@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::renamed_schema::RenamedSchema;
-use crate::database::identifiers::renamed as replace_names;
+use crate::database::identifiers::replace_names;
 use crate::database::migrate::planner::Planner;
 use crate::database::migrate::step::{MigrationStep, Phase};
 use crate::database::model::*;

@@ -1,10 +1,10 @@
-//! The old schema under the new names.
+//! The old schema after the renames.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::database::model::{ObjectName, Schema};
 
-/// The old schema under the new names, and what the renames affect.
+/// The old schema after the renames, and the objects that the renames affect.
 pub struct RenamedSchema {
     pub schema: Schema,
     /// Renamed tables, and tables with a renamed column: objects that read them are recreated.

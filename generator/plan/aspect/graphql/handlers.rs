@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::calls::{Calls, Event, Needs};
-use super::lookup::{Scope, check_hasura, unknown};
+use super::lookup::{Scope, check_hasura, unknown_name};
 use super::types;
 use crate::database::graphql::handlers::*;
 use crate::database::model::{ObjectName, Schema, SqlName};
@@ -120,7 +120,7 @@ impl Reader<'_> {
             scheme: None,
         };
         let mut findings = Vec::new();
-        let inside = self.scope.addresses.inside(&address, (self.scope.stack, self.scope.roster), &path);
+        let inside = self.scope.addresses.url_inside_stack(&address, (self.scope.stack, self.scope.roster), &path);
         let port = crate::plan::addresses::port(&self.member.service, &call.port, &path.key("port"));
         let mut headers = Vec::new();
         let mut secrets = Vec::new();
@@ -241,8 +241,9 @@ impl Reader<'_> {
     /// Returns findings about the table of an event and its columns.
     fn check_table(&self, event: &handlers::EventHandler, schema: &Schema, path: &FieldPath) -> Vec<Diagnostic> {
         let Some(table) = schema.tables.get(&event.table) else {
-            return vec![unknown(
-                (&format!("the database has no table `{}`", event.table), path.key("table")),
+            return vec![unknown_name(
+                path.key("table"),
+                &format!("the database has no table `{}`", event.table),
                 event.table.as_str(),
                 schema.tables.keys().map(ObjectName::as_str),
             )];
@@ -251,8 +252,9 @@ impl Reader<'_> {
             event.columns.iter().enumerate().filter(|(_, column)| !table.columns.contains_key(column.as_str()));
         unknown_columns
             .map(|(i, column)| {
-                unknown(
-                    (&format!("`{}` has no column `{column}`", event.table), path.key("columns").index(i)),
+                unknown_name(
+                    path.key("columns").index(i),
+                    &format!("`{}` has no column `{column}`", event.table),
                     column.as_str(),
                     table.columns.keys().map(SqlName::as_str),
                 )

@@ -1,7 +1,7 @@
 //! Names that metadata refers to: services, and what the API has.
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
-use crate::plan::addresses::{Addresses, missing};
+use crate::plan::addresses::{Addresses, missing_service};
 use crate::plan::aspect::secrets::Declared;
 use crate::plan::roster::{Category, PlannedService, Roster};
 use crate::stack::Stack;
@@ -27,13 +27,13 @@ pub fn check_hasura(
     path: &FieldPath,
 ) -> Result<(), Option<Diagnostic>> {
     let Some(member) = roster.get(name) else {
-        return Err((!stack.services.contains_key(name)).then(|| missing(name, stack, roster, path)));
+        return Err((!stack.services.contains_key(name)).then(|| missing_service(name, stack, roster, path)));
     };
     if let Category::Copy(original) = &member.category {
         return Err(Some(
             Diagnostic::error(Code::UnknownDependency, path.clone())
-                .message(format!("`{name}` is a copy of `{original}`, so it serves the same databases"))
-                .hint(format!("`{} = \"{original}\"`", path.last_key())),
+                .message(format!("`{name}` is a copy of `{original}` and cannot be named here"))
+                .hint(format!("name the original: `{} = \"{original}\"`", path.last_key())),
         ));
     }
     if is_image(member, "hasura") {
@@ -51,8 +51,9 @@ pub fn is_image(member: &PlannedService, catalogue: &str) -> bool {
 }
 
 /// Returns the finding for an unknown name, with the most similar known one.
-pub fn unknown<'a>(
-    (message, path): (&str, FieldPath),
+pub fn unknown_name<'a>(
+    path: FieldPath,
+    message: &str,
     name: &str,
     known: impl Iterator<Item = &'a str> + Clone,
 ) -> Diagnostic {

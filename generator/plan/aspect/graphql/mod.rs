@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use super::databases::main_database;
 use super::endpoint::Endpoint;
-use crate::database::graphql::{HasuraSource, QualifiedName, TrackedTable, tracked};
+use crate::database::graphql::{HasuraSource, QualifiedName, TrackedTable, tracked_objects};
 use crate::database::model::Schema;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
@@ -56,8 +56,8 @@ pub fn plan(scope: &Scope, definitions: &Definitions, wirings: &Wirings) -> Plan
             let is_default = variable.as_str() == DEFAULT_SOURCE.0;
             let source = if is_default { DEFAULT_SOURCE.1 } else { database.as_str() };
             let (tables, functions) = match serves {
-                Some(serves) => tracked(&subset::subset(schema, serves)),
-                None => tracked(schema),
+                Some(serves) => tracked_objects(&subset::subset(schema, serves)),
+                None => tracked_objects(schema),
             };
             let (name_of_source, database) = (source.to_owned(), Some(database.clone()));
             let source = HasuraSource { name: name_of_source, database, variable, tables, functions };

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::calls::Calls;
-use super::lookup::unknown;
+use super::lookup::unknown_name;
 use crate::database::model::{ObjectName, Schema, SqlName, Table};
 use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::stack::Served;
@@ -56,7 +56,7 @@ pub fn check(served: &Served, definitions: &[&Schema], calls: Option<&Calls>, pa
         let path = path.key("tables").key(name.as_str());
         let Some(table) = tables.get(name) else {
             let message = format!("the copied service serves no table `{name}`");
-            findings.push(unknown((&message, path), name.as_str(), tables.keys().map(|name| name.as_str())));
+            findings.push(unknown_name(path, &message, name.as_str(), tables.keys().map(|name| name.as_str())));
             continue;
         };
         let Some(table) = table else { continue };
@@ -64,7 +64,7 @@ pub fn check(served: &Served, definitions: &[&Schema], calls: Option<&Calls>, pa
             if !table.columns.contains_key(column.as_str()) {
                 let message = format!("`{name}` has no column `{column}`");
                 let known = table.columns.keys().map(SqlName::as_str);
-                findings.push(unknown((&message, path.key("columns").index(i)), column.as_str(), known));
+                findings.push(unknown_name(path.key("columns").index(i), &message, column.as_str(), known));
             }
         }
     }
@@ -85,7 +85,7 @@ pub fn check(served: &Served, definitions: &[&Schema], calls: Option<&Calls>, pa
         known.dedup();
         for (i, name) in names.into_iter().enumerate().filter(|(_, name)| !known.contains(name)) {
             let message = format!("the copied service has no {what} `{name}`");
-            findings.push(unknown((&message, path.key(field).index(i)), name, known.iter().copied()));
+            findings.push(unknown_name(path.key(field).index(i), &message, name, known.iter().copied()));
         }
     }
     findings

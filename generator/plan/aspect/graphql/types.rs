@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::lookup::unknown;
-use crate::database::model::BUILT_IN;
+use super::lookup::unknown_name;
+use crate::database::model::BUILT_IN_TYPES;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::plan::model::PlannedAction;
 use crate::stack::ActionType;
@@ -16,7 +16,7 @@ type Types = BTreeMap<GraphqlName, ActionType>;
 
 /// The position in which a type is used.
 #[derive(Clone, Copy, PartialEq)]
-enum Use {
+enum Position {
     /// An argument, or a field of an input object.
     Input,
     /// A field of a result.
@@ -36,40 +36,40 @@ pub fn check<'a>(
     for action in actions {
         let path = place("actions", &action.metadata.name);
         for (name, kind) in &action.arguments {
-            findings.extend(check_use(kind, types, Use::Input, path.key("arguments").key(name.as_str())));
+            findings.extend(check_use(kind, types, Position::Input, path.key("arguments").key(name.as_str())));
         }
-        findings.extend(check_use(&action.returns, types, Use::Result, path.key("returns")));
+        findings.extend(check_use(&action.returns, types, Position::Result, path.key("returns")));
     }
     for (name, declared) in types {
         let path = place("types", name);
-        let (fields, used, key) = match declared {
-            ActionType::Object(fields) => (fields, Use::Output, "object"),
-            ActionType::Input(fields) => (fields, Use::Input, "input"),
+        let (fields, position, key) = match declared {
+            ActionType::Object(fields) => (fields, Position::Output, "object"),
+            ActionType::Input(fields) => (fields, Position::Input, "input"),
             ActionType::Enum(values) => {
-                findings.extend(values.is_empty().then(|| empty(path.key("enum"), "value")));
+                findings.extend(values.is_empty().then(|| empty_type(path.key("enum"), "value")));
                 continue;
             }
             ActionType::Scalar(_) => continue,
         };
-        findings.extend(fields.is_empty().then(|| empty(path.key(key), "field")));
+        findings.extend(fields.is_empty().then(|| empty_type(path.key(key), "field")));
         for (field, kind) in fields {
-            findings.extend(check_use(kind, types, used, path.key(key).key(field.as_str())));
+            findings.extend(check_use(kind, types, position, path.key(key).key(field.as_str())));
         }
     }
     findings
 }
 
-fn empty(path: FieldPath, part: &str) -> Diagnostic {
+fn empty_type(path: FieldPath, part: &str) -> Diagnostic {
     Diagnostic::error(Code::ApiMismatch, path).message("the type is empty").expected(format!("at least one {part}"))
 }
 
 /// Returns the finding for a type that cannot be used in its position.
-fn check_use(kind: &GraphqlType, types: &Types, used: Use, path: FieldPath) -> Option<Diagnostic> {
+fn check_use(kind: &GraphqlType, types: &Types, position: Position, path: FieldPath) -> Option<Diagnostic> {
     let base = kind.base();
     let refused = |message: String| Diagnostic::error(Code::ApiMismatch, path.clone()).message(message);
-    let is_scalar = SCALARS.contains(&base) || BUILT_IN.binary_search(&base).is_ok();
-    match (types.get(base), used) {
-        (None, Use::Result) if is_scalar => Some(
+    let is_scalar = SCALARS.contains(&base) || BUILT_IN_TYPES.binary_search(&base).is_ok();
+    match (types.get(base), position) {
+        (None, Position::Result) if is_scalar => Some(
             refused(format!("an action returns an object or a list of objects, but `{base}` is a scalar"))
                 .hint(format!("declare a type: `types.Result.object = {{ value = \"{base}\" }}`")),
         ),
@@ -77,17 +77,17 @@ fn check_use(kind: &GraphqlType, types: &Types, used: Use, path: FieldPath) -> O
         (None, _) => {
             let message = format!("there is no type `{base}`");
             let known = types.keys().map(GraphqlName::as_str).chain(SCALARS);
-            Some(unknown((&message, path), base, known))
+            Some(unknown_name(path, &message, base, known))
         }
-        (Some(ActionType::Object(_)), Use::Input) => Some(
+        (Some(ActionType::Object(_)), Position::Input) => Some(
             refused(format!("an argument cannot contain `{base}`, which is an `object` type"))
                 .expected("a scalar, an enumeration or an `input` type"),
         ),
-        (Some(ActionType::Input(_)), Use::Output | Use::Result) => Some(
+        (Some(ActionType::Input(_)), Position::Output | Position::Result) => Some(
             refused(format!("a result cannot contain `{base}`, which is an `input` type"))
-                .expected("an `object` type; its fields may also be scalars and enumerations"),
+                .expected("an `object` type, or for a field of a result also a scalar or an enumeration"),
         ),
-        (Some(ActionType::Enum(_) | ActionType::Scalar(_)), Use::Result) => Some(
+        (Some(ActionType::Enum(_) | ActionType::Scalar(_)), Position::Result) => Some(
             refused(format!("an action returns an object or a list of objects, but `{base}` is neither"))
                 .expected("an `object` type"),
         ),

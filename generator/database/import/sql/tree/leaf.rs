@@ -8,7 +8,7 @@ use crate::database::model::*;
 use crate::values::{Checked, SqlIdent};
 
 /// Returns a name as the server stores it: a quoted name as written, any other in lower case, and at most 63 bytes.
-pub fn stored(token: &SyntaxToken) -> String {
+pub fn stored_spelling(token: &SyntaxToken) -> String {
     let name = match token.text() {
         quoted if quoted.starts_with('"') => lexer::unquoted_name(quoted).into_owned(),
         plain => plain.to_ascii_lowercase(),
@@ -22,7 +22,7 @@ pub fn ident(node: &SyntaxNode) -> Parsed<SqlName> {
     let (Some(token), None) = (all.next(), all.next()) else {
         return unsupported(node, format!("`{}` is not a plain name", node.text()));
     };
-    named(&stored(&token), node)
+    name_at(&stored_spelling(&token), node)
 }
 
 /// Reads the name of a role, which also appears in files that are not SQL.
@@ -31,19 +31,19 @@ pub fn role(node: &SyntaxNode) -> Parsed<SqlIdent> {
     SqlIdent::new(name.as_str()).map_err(|reason| format!("the role `{name}`: {reason}")).at(node)
 }
 
-pub fn named(text: &str, node: &SyntaxNode) -> Parsed<SqlName> {
+pub fn name_at(text: &str, node: &SyntaxNode) -> Parsed<SqlName> {
     SqlName::new(text).map_err(|reason| format!("the name `{text}`: {reason}")).at(node)
 }
 
 /// Returns the names of a path such as `schema.table.column`.
 pub fn path(node: &SyntaxNode) -> Vec<String> {
     let dotted = tokens(node).filter(|token| token.kind() != SyntaxKind::DOT && token.text() != "*");
-    dotted.filter(|token| !token.text().eq_ignore_ascii_case("only")).map(|token| stored(&token)).collect()
+    dotted.filter(|token| !token.text().eq_ignore_ascii_case("only")).map(|token| stored_spelling(&token)).collect()
 }
 
 pub fn object_of(names: &[String], node: &SyntaxNode) -> Parsed<ObjectName> {
     let name = match names {
-        [name] => ObjectName::new_in(PUBLIC, name),
+        [name] => ObjectName::new_in(PUBLIC_SCHEMA, name),
         [schema, name] => ObjectName::new_in(schema, name),
         _ => return unsupported(node, format!("`{}` is not a name with at most one schema", names.join("."))),
     };
@@ -56,7 +56,7 @@ pub fn object(node: &SyntaxNode) -> Parsed<ObjectName> {
 }
 
 /// Returns a text without comments.
-pub fn plain(text: &str) -> String {
+pub fn plain_text(text: &str) -> String {
     let tokens = lexer::tokens(text).unwrap_or_default();
     let mut out = String::new();
     let mut copied = 0;
@@ -79,12 +79,12 @@ pub fn expression(node: &SyntaxNode) -> Parsed<Expression> {
             Err(_) => break,
         }
     }
-    let text = plain(&inner.text().to_string());
+    let text = plain_text(&inner.text().to_string());
     Expression::new(&text).map_err(|reason| format!("an expression: {reason}")).at(node)
 }
 
 /// Reads a string constant.
-pub fn string(node: &SyntaxNode) -> Parsed<String> {
+pub fn string_content(node: &SyntaxNode) -> Parsed<String> {
     let mut all = tokens(node);
     let (Some(token), None) = (all.next(), all.next()) else {
         return unsupported(node, "nself cannot represent a string in several parts");
@@ -118,7 +118,7 @@ pub fn type_text(node: &SyntaxNode) -> Parsed<String> {
     for token in tokens(node) {
         let spelling = match token.text() {
             "\"char\"" => return unsupported(node, "nself cannot represent the type \"char\""),
-            quoted if quoted.starts_with('"') => spelled(named(&stored(&token), node)?.as_str()),
+            quoted if quoted.starts_with('"') => spelled(name_at(&stored_spelling(&token), node)?.as_str()),
             other => other.to_ascii_lowercase(),
         };
         match spelling.as_str() {
@@ -153,6 +153,6 @@ pub fn type_name(node: &SyntaxNode) -> Parsed<TypeName> {
 pub fn idents(node: &SyntaxNode, kind: SyntaxKind) -> Parsed<Vec<SqlName>> {
     let mut parts = Parts::of(node);
     let names = parts.take_all(kind).iter().map(ident).collect::<Parsed<Vec<_>>>()?;
-    parts.expect_end("( ) ,")?;
+    parts.expect_only("( ) ,")?;
     Ok(names)
 }

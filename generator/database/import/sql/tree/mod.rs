@@ -129,7 +129,7 @@ impl Parts {
 
     /// Checks that no part remains, except for the words and signs in `glue`, which carry no further
     /// information.
-    pub fn expect_end(mut self, glue: &str) -> Parsed<()> {
+    pub fn expect_only(mut self, glue: &str) -> Parsed<()> {
         let is_glue = |part: &SyntaxElement| {
             part.as_token().is_some_and(|token| glue.split(' ').any(|word| token.text().eq_ignore_ascii_case(word)))
         };

@@ -1,7 +1,7 @@
-//! Checks that a piece of the user's SQL is complete and that every reader parses it in the same way: this crate, psql
-//! and all versions of the server. Ambiguous text is refused.
+//! Checks that SQL of the user is complete, and that this crate, psql and all versions of the server parse it in the same
+//! way. Ambiguous text is refused.
 
-use super::lexer::{Token, TokenKind, is_word, place, tokens, unquoted};
+use super::lexer::{Token, TokenKind, content_of_literal, place, starts_word, tokens};
 use crate::codes::Code;
 
 /// Maximum nesting of brackets and CASE. Parsers recurse once per level.
@@ -15,7 +15,7 @@ const PREFIXES: usize = 100;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TextForm {
     /// An expression or a query: neither `;` nor comments.
-    Piece,
+    ExpressionOrQuery,
     /// Statements that end with `;`.
     Statements,
 }
@@ -30,11 +30,11 @@ pub struct Fault {
 
 impl Fault {
     fn new(at: usize, what: impl Into<String>) -> Fault {
-        Fault { at, code: Code::NotOnePiece, what: what.into() }
+        Fault { at, code: Code::NotOneExpression, what: what.into() }
     }
 
     /// Returns the fault as one sentence about `text`.
-    pub fn sentence(&self, text: &str) -> String {
+    pub fn message(&self, text: &str) -> String {
         if text.trim().is_empty() { self.what.clone() } else { format!("at {}: {}", place(text, self.at), self.what) }
     }
 }
@@ -50,28 +50,28 @@ pub fn fault(text: &str, form: TextForm) -> Option<Fault> {
         Ok(tokens) => tokens,
         Err(open) => return Some(Fault::new(open.at, format!("the {} is not closed", open.what))),
     };
-    ambiguous(&tokens)
-        .or_else(|| brackets(text, &tokens, form))
-        .or_else(|| deep(&tokens))
-        .or_else(|| bodies(&tokens).filter(|_| form == TextForm::Statements))
+    first_ambiguity(&tokens)
+        .or_else(|| bracket_fault(text, &tokens, form))
+        .or_else(|| depth_fault(&tokens))
+        .or_else(|| body_fault(&tokens).filter(|_| form == TextForm::Statements))
 }
 
 /// Returns why a text is nested too deeply for a parser. Checks nothing else.
-pub fn too_deep(text: &str) -> Option<Fault> {
+pub fn nested_too_deep(text: &str) -> Option<Fault> {
     match tokens(text) {
-        Ok(tokens) => deep(&tokens).or_else(|| bodies(&tokens)),
+        Ok(tokens) => depth_fault(&tokens).or_else(|| body_fault(&tokens)),
         // The depth of an unclosed text cannot be measured, but it has at most one level per byte.
         Err(_) => (text.len() > DEPTH).then(|| Fault::new(0, "a quote or comment is not closed")),
     }
 }
 
-fn brackets(text: &str, tokens: &[Token], form: TextForm) -> Option<Fault> {
+fn bracket_fault(text: &str, tokens: &[Token], form: TextForm) -> Option<Fault> {
     let mut brackets: Vec<&Token> = Vec::new();
     let mut empty = true;
     for token in tokens {
         let fault = |what: &str| Some(Fault::new(token.at, what));
         match (token.kind, token.text) {
-            (TokenKind::Comment, _) if form == TextForm::Piece => return fault("it contains a comment"),
+            (TokenKind::Comment, _) if form == TextForm::ExpressionOrQuery => return fault("it contains a comment"),
             (TokenKind::Comment, _) => continue,
             (TokenKind::Symbol, "(" | "[" | "{") => brackets.push(token),
             (TokenKind::Symbol, close @ (")" | "]" | "}")) => {
@@ -84,21 +84,21 @@ fn brackets(text: &str, tokens: &[Token], form: TextForm) -> Option<Fault> {
                     return fault("this bracket has no opening bracket");
                 }
             }
-            (TokenKind::Symbol, ";") if form == TextForm::Piece => return fault("it contains a `;`"),
+            (TokenKind::Symbol, ";") if form == TextForm::ExpressionOrQuery => return fault("it contains a `;`"),
             (TokenKind::Symbol, "\\") => return fault("it contains a `\\`"),
             (TokenKind::Symbol, symbol) if !symbol.is_ascii() => return fault("this character is not part of SQL"),
             _ => {}
         }
         empty = false;
     }
-    if empty && (form == TextForm::Piece || text.trim().is_empty()) {
-        return (form == TextForm::Piece).then(|| Fault::new(0, "it is empty"));
+    if empty && (form == TextForm::ExpressionOrQuery || text.trim().is_empty()) {
+        return (form == TextForm::ExpressionOrQuery).then(|| Fault::new(0, "it is empty"));
     }
     brackets.last().map(|open| Fault::new(open.at, format!("this `{}` is not closed", open.text)))
 }
 
 /// Returns the first token that readers understand differently.
-fn ambiguous(tokens: &[Token]) -> Option<Fault> {
+fn first_ambiguity(tokens: &[Token]) -> Option<Fault> {
     let significant: Vec<&Token> = tokens.iter().filter(|token| token.kind != TokenKind::Comment).collect();
     significant.iter().enumerate().find_map(|(i, token)| {
         let before = i.checked_sub(1).map(|before| significant[before]);
@@ -117,7 +117,9 @@ fn ambiguous(tokens: &[Token]) -> Option<Fault> {
                 "a function body has escapes; write it between `$$`"
             }
             (TokenKind::Quoted, name) if !name.starts_with('"') => "a name uses `U&`; write its characters",
-            (TokenKind::Number, _) if touches(after) && after.is_some_and(|next| is_word(next.text.as_bytes()[0])) => {
+            (TokenKind::Number, _)
+                if touches(after) && after.is_some_and(|next| starts_word(next.text.as_bytes()[0])) =>
+            {
                 "a number ends in letters; write it in decimal digits, with a blank after it"
             }
             (TokenKind::Number | TokenKind::Symbol, _)
@@ -130,7 +132,7 @@ fn ambiguous(tokens: &[Token]) -> Option<Fault> {
                 if before.is_none_or(|b| b.text != ":" || b.at + 1 != token.at) && touches(after) =>
             {
                 let next = after.map_or(b' ', |next| next.text.as_bytes()[0]);
-                let variable = is_word(next) || [b'\'', b'"', b'{'].contains(&next);
+                let variable = starts_word(next) || [b'\'', b'"', b'{'].contains(&next);
                 variable
                     .then_some("psql takes `:` and the word after it for a variable; put a blank between the two")?
             }
@@ -149,7 +151,7 @@ struct Level {
 }
 
 /// Returns a fault if a parser could run out of stack on the tokens. Works without recursion.
-fn deep(tokens: &[Token]) -> Option<Fault> {
+fn depth_fault(tokens: &[Token]) -> Option<Fault> {
     let mut levels = vec![Level::default()];
     let mut before: Option<&Token> = None;
     for token in tokens.iter().filter(|token| token.kind != TokenKind::Comment) {
@@ -194,15 +196,15 @@ fn is_prefix(token: &Token, before: Option<&Token>) -> bool {
 }
 
 /// Checks the depth of function bodies in statements, which servers parse too.
-fn bodies(tokens: &[Token]) -> Option<Fault> {
+fn body_fault(tokens: &[Token]) -> Option<Fault> {
     let mut waiting: Vec<(usize, String)> = inner(tokens);
     while let Some((at, body)) = waiting.pop() {
         let fault = match super::lexer::tokens(&body) {
             Ok(tokens) => {
                 waiting.extend(inner(&tokens).into_iter().map(|(_, body)| (at, body)));
-                deep(&tokens)
+                depth_fault(&tokens)
             }
-            Err(_) => too_deep(&body),
+            Err(_) => nested_too_deep(&body),
         };
         if let Some(fault) = fault {
             return Some(Fault { at, ..fault });
@@ -215,7 +217,7 @@ fn bodies(tokens: &[Token]) -> Option<Fault> {
 fn inner(tokens: &[Token]) -> Vec<(usize, String)> {
     let bodies =
         tokens.windows(2).filter(|pair| pair[0].text.eq_ignore_ascii_case("as") && pair[1].kind == TokenKind::Literal);
-    bodies.map(|pair| (pair[1].at, unquoted(pair[1].text).replace("''", "'"))).collect()
+    bodies.map(|pair| (pair[1].at, content_of_literal(pair[1].text).replace("''", "'"))).collect()
 }
 
 #[cfg(test)]
@@ -223,7 +225,7 @@ mod tests {
     use super::*;
 
     fn piece(text: &str) -> Option<Fault> {
-        fault(text, TextForm::Piece)
+        fault(text, TextForm::ExpressionOrQuery)
     }
 
     #[test]

@@ -40,7 +40,10 @@ const OUTPUT: u64 = 64 << 20;
 pub fn in_process(program: &Program) -> Document {
     let run = |program: Program| move || evaluate(&program);
     let thread = std::thread::Builder::new().stack_size(STACK).spawn(run(program.clone()));
-    thread.ok().and_then(|thread| thread.join().ok()).unwrap_or_else(|| limited("it needs more memory than the limit"))
+    thread
+        .ok()
+        .and_then(|thread| thread.join().ok())
+        .unwrap_or_else(|| stopped_evaluation("it needs more memory than the limit"))
 }
 
 /// Runs `nself __evaluate` and waits for its document.
@@ -57,7 +60,7 @@ pub fn in_child(executable: &PathBuf, program: &Program, limits: Limits) -> Docu
     command.env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = match command.spawn() {
         Ok(child) => child,
-        Err(error) => return only(Code::Io, format!("the evaluator cannot be started: {error}")),
+        Err(error) => return document_with_error(Code::Io, format!("the evaluator cannot be started: {error}")),
     };
     let (done, waiting) = mpsc::channel();
     if let Some(mut stdout) = child.stdout.take() {
@@ -71,26 +74,27 @@ pub fn in_child(executable: &PathBuf, program: &Program, limits: Limits) -> Docu
     let _ = child.kill();
     let status = child.wait();
     match (answer, status) {
-        (Err(_), _) => limited(&format!("it took longer than {} s", limits.time.as_secs())),
+        (Err(_), _) => stopped_evaluation(&format!("it took longer than {} s", limits.time.as_secs())),
         (Ok(Ok(bytes)), _) if bytes.len() as u64 > OUTPUT => {
-            limited(&format!("its value is larger than {} MiB", OUTPUT >> 20))
+            stopped_evaluation(&format!("its value is larger than {} MiB", OUTPUT >> 20))
         }
         (Ok(Ok(bytes)), Ok(_)) if !bytes.is_empty() => serde_json::from_slice(&bytes)
-            .unwrap_or_else(|_| only(Code::Internal, "the evaluator's output is damaged".into())),
+            .unwrap_or_else(|_| document_with_error(Code::Internal, "the evaluator's output is damaged".into())),
         // The child ended without output: an allocation failed, or its stack overflowed.
-        (Ok(Ok(_)), Ok(_)) => {
-            limited(&format!("it needs more than {} MiB of memory, or nests too deeply", limits.memory >> 20))
-        }
-        _ => only(Code::Internal, "the evaluator gave no output".into()),
+        (Ok(Ok(_)), Ok(_)) => stopped_evaluation(&format!(
+            "it needs more than {} MiB of memory, or nests too deeply",
+            limits.memory >> 20
+        )),
+        _ => document_with_error(Code::Internal, "the evaluator gave no output".into()),
     }
 }
 
-fn limited(why: &str) -> Document {
-    only(Code::EvaluationLimit, format!("the evaluation was stopped: {why}"))
+fn stopped_evaluation(why: &str) -> Document {
+    document_with_error(Code::EvaluationLimit, format!("the evaluation was stopped: {why}"))
 }
 
-fn only(code: Code, message: String) -> Document {
-    Document { findings: vec![errors::plain(code, message)], ..Document::default() }
+fn document_with_error(code: Code, message: String) -> Document {
+    Document { findings: vec![errors::without_place(code, message)], ..Document::default() }
 }
 
 /// Runs in the child process: evaluates under the memory limit and writes the document to stdout.

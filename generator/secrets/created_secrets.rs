@@ -1,17 +1,17 @@
-//! The result of creating secrets.
+//! The result of `nself secrets init`.
 
 use crate::diagnostic::Diagnostic;
 use crate::values::SecretName;
 
-/// The result of a run.
+/// The result of `nself secrets init`.
 #[derive(Debug, Default)]
-pub struct Outcome {
+pub struct CreatedSecrets {
     pub created: Vec<SecretName>,
     /// Secrets that had a value, which was not changed.
     pub existing: Vec<SecretName>,
     /// Secrets whose value the operator must provide, with their descriptions.
     pub required: Vec<(SecretName, String)>,
     pub findings: Vec<Diagnostic>,
-    /// Why a value in version control would not be recognised; `None` if it would.
-    pub remark: Option<String>,
+    /// The reason if nself cannot find out whether git tracks a value.
+    pub version_control_problem: Option<String>,
 }
