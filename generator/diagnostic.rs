@@ -135,10 +135,10 @@ pub struct Diagnostic {
     pub path: FieldPath,
     pub span: Option<Span>,
     pub message: String,
-    /// What the field accepts.
+    /// The values that the field accepts.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub expected: String,
-    /// How to fix it.
+    /// The way to correct the field.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub hint: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -45,7 +45,7 @@ pub fn suggestion<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>)
     nearest(word, candidates).map_or_else(String::new, |near| format!("did you mean `{near}`?"))
 }
 
-/// Returns how often a word contains each letter. Characters beyond ASCII share the counters.
+/// Returns the number of times that a word contains each letter. Characters beyond ASCII share the counters.
 fn letter_counts(word: &str) -> [u8; 128] {
     let mut letter_counts = [0; 128];
     word.chars().for_each(|c| letter_counts[c as usize % 128] += 1);

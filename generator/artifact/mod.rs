@@ -89,7 +89,7 @@ pub enum Content {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Artifact {
     pub content: Content,
-    /// Identity of the step that wrote it: generator, its sources, the slice of the plan it read, the paths of all its
+    /// Identity of the step that wrote it: generator, its sources, the part of the plan it read, the paths of all its
     /// outputs. Until [`Artifacts::derived_from`] sets it, it is the digest of no bytes.
     pub derivation: Digest,
 }
@@ -130,7 +130,7 @@ impl StepInput {
         StepInput::from_digest(generator, Digest::of_value(input))
     }
 
-    /// Returns a slice whose digest is known already.
+    /// Returns an input whose digest is known already.
     pub fn from_digest(generator: Generator, input: Digest) -> Self {
         StepInput { generator, input }
     }
@@ -176,8 +176,8 @@ impl Artifacts {
 
     /// Sets the derivation of all files: they are the outputs of one step.
     #[must_use]
-    pub fn derived_from(mut self, slice: &StepInput) -> Self {
-        let derivation = slice.derivation(self.0.iter().map(|(path, _)| path.as_str()));
+    pub fn derived_from(mut self, input: &StepInput) -> Self {
+        let derivation = input.derivation(self.0.iter().map(|(path, _)| path.as_str()));
         self.0.iter_mut().for_each(|(_, artifact)| artifact.derivation = derivation);
         self
     }

@@ -37,9 +37,9 @@ impl<'a> Reusable<'a> {
         Reusable { outputs, environment }
     }
 
-    /// Returns all files below these folders, if the last run wrote all of them from this slice and they are unchanged
+    /// Returns all files below these folders, if the last run wrote all of them from this input and they are unchanged
     /// since. Names of folders end with `/`.
-    pub fn files(&self, folders: &[&str], slice: &StepInput) -> Option<Artifacts> {
+    pub fn files(&self, folders: &[&str], input: &StepInput) -> Option<Artifacts> {
         let in_folder = |folder: &&str| {
             let first = ArtifactPath([self.environment, "/", folder].concat());
             let rest = self.outputs.range::<ArtifactPath, _>((Bound::Excluded(&first), Bound::Unbounded));
@@ -47,7 +47,7 @@ impl<'a> Reusable<'a> {
             below.map(|(path, file)| (&path.as_str()[self.environment.len() + 1..], file))
         };
         let files: Vec<_> = folders.iter().flat_map(in_folder).collect();
-        let derivation = slice.derivation(files.iter().map(|(path, _)| *path));
+        let derivation = input.derivation(files.iter().map(|(path, _)| *path));
         let files = files.into_iter().map(|(path, file)| {
             let reusable = file.untouched.filter(|reusable| reusable.derivation == derivation)?;
             let content = Content::Reusable { digest: file.digest, size: reusable.size };
@@ -68,8 +68,8 @@ mod tests {
     const KUBERNETES: Generator = Generator::named("kubernetes");
 
     /// Returns the recorded outputs of a step in the environment `prod`.
-    fn step(slice: &StepInput, names: &[&str]) -> BTreeMap<ArtifactPath, RecordedFile> {
-        let derivation = slice.derivation(names.iter().copied());
+    fn step(input: &StepInput, names: &[&str]) -> BTreeMap<ArtifactPath, RecordedFile> {
+        let derivation = input.derivation(names.iter().copied());
         let file = |name: &str| RecordedFile {
             digest: Digest::of(name.as_bytes()),
             alternatives: Vec::new(),
@@ -84,33 +84,33 @@ mod tests {
 
     #[test]
     fn a_folder_is_reused_as_a_whole_or_not_at_all() {
-        let slice = StepInput::of(COMPOSE, &"one");
-        let mut all = step(&slice, &["apps/a/x", "apps/a/y/z"]);
-        all.extend(step(&slice, &["apps/a-b/x"]));
-        all.extend(step(&slice, &["apps/b/x"]));
-        let files = |all: &BTreeMap<_, _>, folder: &str, slice: &StepInput| {
-            Reusable::under(all, "prod").files(&[&format!("{folder}/")], slice)
+        let input = StepInput::of(COMPOSE, &"one");
+        let mut all = step(&input, &["apps/a/x", "apps/a/y/z"]);
+        all.extend(step(&input, &["apps/a-b/x"]));
+        all.extend(step(&input, &["apps/b/x"]));
+        let files = |all: &BTreeMap<_, _>, folder: &str, input: &StepInput| {
+            Reusable::under(all, "prod").files(&[&format!("{folder}/")], input)
         };
-        let reusable = files(&all, "apps/a", &slice).unwrap();
+        let reusable = files(&all, "apps/a", &input).unwrap();
         assert_eq!(reusable.iter().map(|(path, _)| path.as_str()).collect::<Vec<_>>(), ["apps/a/x", "apps/a/y/z"]);
         for folder in ["apps/c", "app", "apps/a/x", "apps"] {
-            assert_eq!(files(&all, folder, &slice), None, "{folder}");
+            assert_eq!(files(&all, folder, &input), None, "{folder}");
         }
-        // A different environment, slice and generator.
-        assert_eq!(Reusable::under(&all, "pro").files(&["apps/a/"], &slice), None);
+        // A different environment, input and generator.
+        assert_eq!(Reusable::under(&all, "pro").files(&["apps/a/"], &input), None);
         assert_eq!(files(&all, "apps/a", &StepInput::of(COMPOSE, &"two")), None);
         assert_eq!(files(&all, "apps/a", &StepInput::of(KUBERNETES, &"one")), None);
         // A new file, a missing file, a changed file.
         let file = all[&path("apps/a/y/z")].clone();
         all.insert(path("apps/a/y/zz"), file.clone());
-        assert_eq!(files(&all, "apps/a", &slice), None);
+        assert_eq!(files(&all, "apps/a", &input), None);
         all.remove(&path("apps/a/y/zz"));
         all.remove(&path("apps/a/y/z"));
-        assert_eq!(files(&all, "apps/a", &slice), None);
+        assert_eq!(files(&all, "apps/a", &input), None);
         all.insert(path("apps/a/y/z"), file.clone());
-        assert!(files(&all, "apps/a", &slice).is_some());
+        assert!(files(&all, "apps/a", &input).is_some());
         all.insert(path("apps/a/y/z"), RecordedFile { untouched: None, ..file });
-        assert_eq!(files(&all, "apps/a", &slice), None);
-        assert!(files(&all, "apps/b", &slice).is_some());
+        assert_eq!(files(&all, "apps/a", &input), None);
+        assert!(files(&all, "apps/b", &input).is_some());
     }
 }

@@ -144,9 +144,13 @@ pub fn generate(plan: &Plan, digests: &PlanDigests, reusable: Reusable) -> Resul
         let Description { paths, emit, .. } = backend.description();
         match emit {
             Emit::FromPlanParts { parts, emit } => {
-                let slice = digests.slice(backend.generator(), parts);
-                let emit = || emit(plan).map(|files| files.derived_from(&slice));
-                match reusable.files(paths, &slice).map_or_else(emit, Ok).and_then(|files| backend.check_paths(files)) {
+                let step_input = digests.step_input(backend.generator(), parts);
+                let emit = || emit(plan).map(|files| files.derived_from(&step_input));
+                match reusable
+                    .files(paths, &step_input)
+                    .map_or_else(emit, Ok)
+                    .and_then(|files| backend.check_paths(files))
+                {
                     Ok(files) => mounted.merge(None, files).map_err(as_list)?,
                     Err(finding) => findings.push(finding),
                 }
@@ -178,7 +182,7 @@ fn content_files(plan: &Plan) -> Result<Artifacts, Diagnostic> {
 /// Returns the digest of the input of [`content_files`], so that the files need not be rendered to be compared.
 fn content_digest(digests: &PlanDigests) -> Digest {
     let inputs = Backend::ALL.iter().filter_map(|backend| match backend.description().emit {
-        Emit::FromPlanParts { parts, .. } => Some(digests.slice(backend.generator(), parts).input_digest()),
+        Emit::FromPlanParts { parts, .. } => Some(digests.step_input(backend.generator(), parts).input_digest()),
         Emit::FromInput(_) => None,
     });
     Digest::of_value(&inputs.collect::<Vec<_>>())

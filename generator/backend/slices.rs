@@ -108,8 +108,8 @@ impl PlanDigests {
         Digest::of_value(&self.digests(|_| true))
     }
 
-    /// Returns the slice of a generator that reads these fields.
-    pub fn slice(&self, generator: Generator, fields: &[PlanField]) -> StepInput {
+    /// Returns the input of a generator that reads these fields.
+    pub fn step_input(&self, generator: Generator, fields: &[PlanField]) -> StepInput {
         let is_read = |part: &str| {
             let field = part.split('.').next().unwrap_or_default();
             fields.iter().any(|read| read.name() == field)
@@ -143,7 +143,7 @@ mod tests {
         let parts = json!({ "ingress": { "x": 1 }, "connections": [1], "services.a": { "x": 1 }, "services.b": {} });
         let all = |parts: &Value| {
             let fields: [&[PlanField]; 4] = [&[Ingress], &[Connections], &[Services], &[Ingress, Services]];
-            fields.map(|fields| digests(parts).slice(Generator::named("nginx"), fields).input_digest())
+            fields.map(|fields| digests(parts).step_input(Generator::named("nginx"), fields).input_digest())
         };
         let before = all(&parts);
         for (part, value, changed) in [

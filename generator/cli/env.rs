@@ -52,17 +52,17 @@ pub fn run(arguments: &Arguments) -> u8 {
         Action::List { stack, format } => environments(stack).map(|all| list(&all, *format)),
         Action::Show { env, stack, format } => plans(stack, &[env]).map(|plans| {
             match format {
-                Format::Json => output::json_text(&text(&plans, env)),
+                Format::Json => output::json_text(&settings_as_json(&plans, env)),
                 Format::Text => {
                     let mut lines = Lines::default();
-                    fields(&mut lines, &FieldPath::root(), &resolved(&plans, env));
+                    push_fields(&mut lines, &FieldPath::root(), &resolved_settings(&plans, env));
                     output::lines(&lines);
                 }
             }
             SUCCESS
         }),
         Action::Diff { from, to, stack } => plans(stack, &[from, to]).map(|plans| {
-            let (old, new) = (text(&plans, from), text(&plans, to));
+            let (old, new) = (settings_as_json(&plans, from), settings_as_json(&plans, to));
             output::lines(&store::text_diff(
                 (from, &old),
                 (to, &new),
@@ -115,39 +115,41 @@ fn plans(stack: &StackArguments, names: &[&String]) -> Result<Vec<Planned>, Vec<
 
 /// Returns all resolved settings of an environment, with secrets by name. It omits empty values, so that a comparison
 /// shows only real differences.
-fn resolved(plans: &[Planned], name: &str) -> Value {
+fn resolved_settings(plans: &[Planned], name: &str) -> Value {
     let planned = plans.iter().find(|planned| planned.plan.environment.as_str() == name);
     let mut value = planned.and_then(|planned| serde_json::to_value(&planned.plan).ok()).unwrap_or_default();
-    prune(&mut value);
+    remove_empty_values(&mut value);
     value
 }
 
-fn text(plans: &[Planned], name: &str) -> String {
-    String::from_utf8(writer::to_pretty(&resolved(plans, name))).unwrap_or_default()
+fn settings_as_json(plans: &[Planned], name: &str) -> String {
+    String::from_utf8(writer::to_pretty(&resolved_settings(plans, name))).unwrap_or_default()
 }
 
 /// Appends a line with path and value for each value below a field.
-fn fields(lines: &mut Lines, path: &FieldPath, value: &Value) {
+fn push_fields(lines: &mut Lines, path: &FieldPath, value: &Value) {
     match value {
-        Value::Object(entries) => entries.iter().for_each(|(key, value)| fields(lines, &path.key(key), value)),
-        Value::Array(items) => items.iter().enumerate().for_each(|(i, value)| fields(lines, &path.index(i), value)),
+        Value::Object(entries) => entries.iter().for_each(|(key, value)| push_fields(lines, &path.key(key), value)),
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(i, value)| push_fields(lines, &path.index(i), value))
+        }
         Value::String(text) => lines.push(&format!("{path} = {text}")),
         value => lines.push(&format!("{path} = {value}")),
     }
 }
 
-fn prune(value: &mut Value) {
+fn remove_empty_values(value: &mut Value) {
     match value {
         Value::Object(fields) => {
-            fields.values_mut().for_each(prune);
-            fields.retain(|_, value| !empty(value));
+            fields.values_mut().for_each(remove_empty_values);
+            fields.retain(|_, value| !is_empty_value(value));
         }
-        Value::Array(items) => items.iter_mut().for_each(prune),
+        Value::Array(items) => items.iter_mut().for_each(remove_empty_values),
         _ => {}
     }
 }
 
-fn empty(value: &Value) -> bool {
+fn is_empty_value(value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(false) => true,
         Value::Array(items) => items.is_empty(),

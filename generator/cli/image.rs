@@ -37,13 +37,13 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> u8 {
-    image(arguments).unwrap_or_else(|findings| {
+    build_image(arguments).unwrap_or_else(|findings| {
         output::failure(arguments.format, &findings);
         ERROR
     })
 }
 
-fn image(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
+fn build_image(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
     let generated = pipeline::generate(&arguments.stack.request(std::slice::from_ref(&arguments.env), None))?;
     let Some(planned) = generated.plans.first() else { return Ok(SUCCESS) };
     let locate = |mut finding: Diagnostic| {
@@ -60,14 +60,14 @@ fn image(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
         Some(base) => fetch_bases(arguments, &service, &base, &platforms).map_err(locate)?,
     };
     let layout = service.build(&layer, bases).map_err(locate)?;
-    let (folder, shown) = target(arguments, &project);
+    let (folder, shown) = layout_folder(arguments, &project);
     layout.write(&folder).map_err(|error| vec![error.into()])?;
     report(arguments, &shown, &service, (&layout, &layer), &platforms);
     Ok(SUCCESS)
 }
 
 /// Returns the folder of the layout, and its path for messages.
-fn target(arguments: &Arguments, project: &Path) -> (Root, PathBuf) {
+fn layout_folder(arguments: &Arguments, project: &Path) -> (Root, PathBuf) {
     match &arguments.out {
         Some(out) => (Root::inside(project, out, Scope::Output), out.clone()),
         None => {

@@ -44,7 +44,7 @@ pub fn run(arguments: &Arguments) -> u8 {
         }
         Some(name) => {
             let files = templates::files(name).map(|(path, bytes)| (path, bytes.to_vec()));
-            (files.collect(), in_stack(folder, name))
+            (files.collect(), line_for_stack(folder, name))
         }
     };
     match write(folder, &files) {
@@ -70,7 +70,7 @@ pub fn run(arguments: &Arguments) -> u8 {
 }
 
 /// Returns the line that adds the service to the stack.
-fn in_stack(folder: &Path, template: &str) -> String {
+fn line_for_stack(folder: &Path, template: &str) -> String {
     let here = std::env::current_dir().unwrap_or_default();
     let context = folder.strip_prefix(here).unwrap_or(folder).display().to_string();
     if let Some(reason) = ProjectPath::refusal(&context) {
@@ -88,7 +88,7 @@ fn in_stack(folder: &Path, template: &str) -> String {
 /// Writes all files. If one of them exists, it writes none.
 fn write(folder: &Path, files: &[(&str, Vec<u8>)]) -> Result<(), (PathBuf, FileError)> {
     let place = Root::named(folder);
-    let open = place.make(0o755).map_err(|error| (folder.to_owned(), error))?;
+    let open = place.open_or_create(0o755).map_err(|error| (folder.to_owned(), error))?;
     for (path, _) in files {
         let at = |error| (folder.join(path), error);
         if open.stat(path).map_err(at)?.is_some() {
@@ -97,8 +97,8 @@ fn write(folder: &Path, files: &[(&str, Vec<u8>)]) -> Result<(), (PathBuf, FileE
         }
     }
     for (path, bytes) in files {
-        let above = Path::new(path).parent().filter(|above| !above.as_os_str().is_empty());
-        let created = above.map_or(Ok(()), |above| open.make_folder(above, 0o755).map(drop));
+        let parent = Path::new(path).parent().filter(|parent| !parent.as_os_str().is_empty());
+        let created = parent.map_or(Ok(()), |parent| open.make_folder(parent, 0o755).map(drop));
         created.and_then(|()| open.create(path, bytes, 0o644)).map_err(|error| (folder.join(path), error))?;
     }
     Ok(())
@@ -106,7 +106,7 @@ fn write(folder: &Path, files: &[(&str, Vec<u8>)]) -> Result<(), (PathBuf, FileE
 
 /// Returns the folder's name, reduced to the characters that the name of a project can have.
 fn project_name(folder: &Path) -> String {
-    let _ = Root::named(folder).make(0o755);
+    let _ = Root::named(folder).open_or_create(0o755);
     let name = files::real_path(folder).ok().and_then(|path| Some(path.file_name()?.to_str()?.to_ascii_lowercase()));
     let name: String =
         name.unwrap_or_default().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();

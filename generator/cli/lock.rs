@@ -30,7 +30,7 @@ pub struct Arguments {
     format: Format,
 }
 
-/// How to reach registries.
+/// Options for connections to registries.
 #[derive(Debug, Clone, Args)]
 pub struct RegistryArguments {
     /// Read content of HOST from MIRROR first; a prefix of repositories may follow. May be repeated.

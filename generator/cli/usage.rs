@@ -13,7 +13,7 @@ pub fn print(mut answer: Error) -> u8 {
         return SUCCESS;
     }
     let arguments: Vec<(ContextKind, ContextValue)> =
-        answer.context().filter_map(|(kind, value)| Some((kind, visible(value)?))).collect();
+        answer.context().filter_map(|(kind, value)| Some((kind, with_visible_characters(value)?))).collect();
     for (kind, value) in arguments {
         answer.insert(kind, value);
     }
@@ -22,7 +22,7 @@ pub fn print(mut answer: Error) -> u8 {
 }
 
 /// Returns a value with control characters escaped; `None` if it has no text.
-fn visible(value: &ContextValue) -> Option<ContextValue> {
+fn with_visible_characters(value: &ContextValue) -> Option<ContextValue> {
     let line = |text: &String| Lines::line(text).as_str().trim_end_matches('\n').to_owned();
     match value {
         ContextValue::String(text) => Some(ContextValue::String(line(text))),

@@ -61,7 +61,7 @@ fn explain(arguments: &Arguments) -> Result<u8, Vec<Diagnostic>> {
             });
             let place = span.as_ref().map_or_else(|| "the library".to_owned(), ToString::to_string);
             let field = if field.0.is_empty() { "the stack as a whole".to_owned() } else { field.to_string() };
-            output::line(&format!("  decided by  {field} ({place})"));
+            output::line(&format!("  set in      {field} ({place})"));
             output::line(&format!("  written by  {}, which reads {reads}", backend.name()));
             output::line(&format!("  derivation  {derivation}"));
             if on_disk == FileOnDisk::Differs {

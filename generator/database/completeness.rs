@@ -39,8 +39,7 @@ impl Fault {
     }
 }
 
-/// Returns why a text is incomplete, contains more than its form allows, or is ambiguous between readers; `None` if
-/// it is accepted.
+/// Returns the reason if a text is incomplete, contains more than its form allows, or is ambiguous between readers.
 pub fn fault(text: &str, form: TextForm) -> Option<Fault> {
     let control = |c: char| (c.is_control() && !"\n\t".contains(c)) || c == '\u{feff}';
     if let Some((at, sign)) = text.char_indices().find(|(_, c)| control(*c)) {
@@ -53,10 +52,10 @@ pub fn fault(text: &str, form: TextForm) -> Option<Fault> {
     first_ambiguity(&tokens)
         .or_else(|| bracket_fault(text, &tokens, form))
         .or_else(|| depth_fault(&tokens))
-        .or_else(|| body_fault(&tokens).filter(|_| form == TextForm::Statements))
+        .or_else(|| if form == TextForm::Statements { body_fault(&tokens) } else { None })
 }
 
-/// Returns why a text is nested too deeply for a parser. Checks nothing else.
+/// Returns the reason if a text is nested too deeply for a parser. There is no other check.
 pub fn nested_too_deep(text: &str) -> Option<Fault> {
     match tokens(text) {
         Ok(tokens) => depth_fault(&tokens).or_else(|| body_fault(&tokens)),

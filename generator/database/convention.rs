@@ -194,7 +194,9 @@ fn check_views(schema: &Schema, root: &FieldPath) -> Vec<Diagnostic> {
         } else if !view.security_invoker {
             findings.push(
                 Diagnostic::error(Code::Tenancy, path.key("security_invoker"))
-                    .message(format!("{view_name} reads {table} with its owner's rights"))
+                    .message(format!(
+                        "{view_name} bypasses row security: it reads {table} with the rights of the view's owner"
+                    ))
                     .hint("leave `security_invoker` out"),
             );
         }

@@ -21,7 +21,7 @@ macro_rules! hazards {
                 match self { $(Hazard::$name => $review),* }
             }
 
-            /// Returns what happens, for messages.
+            /// Returns the effect of the hazard, for messages.
             pub fn what(self) -> &'static str {
                 match self { $(Hazard::$name => $what),* }
             }

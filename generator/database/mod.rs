@@ -38,7 +38,9 @@ pub fn complete(mut definition: Schema, root: &FieldPath) -> (Schema, Vec<Diagno
     for (name, table) in &mut definition.tables {
         let has_default_name =
             table.primary_key.is_empty() || table.primary_key_name == Some(ddl::default_key_name(name));
-        table.primary_key_name = table.primary_key_name.take().filter(|_| !has_default_name);
+        if has_default_name {
+            table.primary_key_name = None;
+        }
     }
     findings.extend(check::check(&definition, root));
     findings.extend(graphql::check(&definition, root));

@@ -60,7 +60,7 @@ impl Slot {
     }
 }
 
-/// Returns why a text is not complete or does not fill its slot, with the code of the finding. Each accepted text is
+/// Returns the reason if a text is not complete or does not fill its slot, with the code of the finding. Each accepted text is
 /// parsed once per run.
 pub fn refusal(slot: Slot, text: &str) -> Option<(Code, String)> {
     static ACCEPTED: Mutex<BTreeSet<(Slot, String)>> = Mutex::new(BTreeSet::new());
@@ -103,7 +103,7 @@ pub fn with_enough_stack<T: Send>(text: &str, parse: impl FnOnce() -> T + Send) 
     })
 }
 
-/// Returns why a text does not fill its slot, with the code of the finding.
+/// Returns the reason if a text does not fill its slot, with the code of the finding.
 fn slot_refusal(slot: Slot, text: &str) -> Option<(Code, String)> {
     let (before, after, plain) = slot.statement();
     let parsed = SourceFile::parse(&format!("{before}{text}{after}"));

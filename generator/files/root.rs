@@ -83,8 +83,8 @@ impl Root {
     pub fn split(&self) -> Result<(Root, OsString), FileError> {
         let outside = || FileError::new(&self.path, self.scope, Reason::Outside);
         let name = self.below.file_name().ok_or_else(outside)?.to_owned();
-        let above = self.below.parent().unwrap_or(Path::new(""));
-        Ok((Root::new(self.base.clone(), above, self.scope), name))
+        let parent = self.below.parent().unwrap_or(Path::new(""));
+        Ok((Root::new(self.base.clone(), parent, self.scope), name))
     }
 
     /// Returns a folder that the operator named; all symbolic links are followed.
@@ -92,7 +92,7 @@ impl Root {
         Root::new(absolute(path), "", Scope::Operator)
     }
 
-    /// Returns the whole path, for messages and for the stamp of the run.
+    /// Returns the whole path, for messages and for the record that lets the next run skip unchanged files.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -122,7 +122,7 @@ impl Root {
     ///
     /// # Errors
     /// The errors of [`Root::open`], or the folder cannot be created.
-    pub fn make(&self, mode: u32) -> Result<Folder, FileError> {
+    pub fn open_or_create(&self, mode: u32) -> Result<Folder, FileError> {
         let refused = |error| FileError::system(&self.base, self.scope, error);
         let base = match self.open_base()? {
             Some(base) => base,
@@ -140,7 +140,7 @@ impl Root {
     /// It cannot be created, or something other than a folder is in its place. A symbolic link is refused: a link that
     /// came with the project would let nself write elsewhere.
     pub fn create_cache(&self) -> Result<Folder, FileError> {
-        let folder = self.make(0o755)?;
+        let folder = self.open_or_create(0o755)?;
         match folder.create(".gitignore", b"*\n", 0o644) {
             Err(error) if !error.already_exists() => Err(error),
             _ => Ok(folder),
@@ -163,7 +163,7 @@ impl Root {
     /// # Errors
     /// The errors of [`Folder::replace`].
     pub fn write(&self, path: impl AsRef<Path>, bytes: &[u8]) -> Result<(), FileError> {
-        self.make(0o755)?.write(path, bytes)
+        self.open_or_create(0o755)?.write(path, bytes)
     }
 }
 
@@ -175,12 +175,12 @@ impl Folder {
     pub fn write(&self, path: impl AsRef<Path>, bytes: &[u8]) -> Result<(), FileError> {
         let path = path.as_ref();
         let name = path.file_name().unwrap_or_default();
-        let Some(above) = path.parent().filter(|above| !above.as_os_str().is_empty()) else {
+        let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) else {
             return self.replace(path, bytes, 0o644);
         };
-        let folder = match self.folder(above)? {
+        let folder = match self.folder(parent)? {
             Some(folder) => folder,
-            None => self.make_folder(above, 0o755)?,
+            None => self.make_folder(parent, 0o755)?,
         };
         folder.replace(name, bytes, 0o644)
     }

@@ -75,7 +75,7 @@ impl Descriptor {
         match platform {
             None => builder.build(),
             Some(platform) => {
-                let (os, architecture, variant) = split(platform);
+                let (os, architecture, variant) = split_platform(platform);
                 let mut built = PlatformBuilder::default().os(os).architecture(architecture);
                 if let Some(variant) = variant {
                     built = built.variant(variant);
@@ -87,7 +87,7 @@ impl Descriptor {
 }
 
 /// Splits a platform into operating system, processor and variant.
-pub fn split(platform: &Platform) -> (&str, &str, Option<&str>) {
+pub fn split_platform(platform: &Platform) -> (&str, &str, Option<&str>) {
     let mut parts = platform.as_str().splitn(3, '/');
     (parts.next().unwrap_or_default(), parts.next().unwrap_or_default(), parts.next())
 }
@@ -96,7 +96,7 @@ pub fn split(platform: &Platform) -> (&str, &str, Option<&str>) {
 ///
 /// # Errors
 /// The base is not an image of the OCI specification.
-pub fn add(
+pub fn add_image(
     blobs: &mut Blobs,
     platform: &Platform,
     base: Option<&Base>,
@@ -143,7 +143,7 @@ fn configuration(
     content: ImageContent,
 ) -> Result<ImageConfiguration, OciSpecError> {
     let mut image = base.map(|base| base.config.clone()).unwrap_or_default();
-    let (os, architecture, variant) = split(platform);
+    let (os, architecture, variant) = split_platform(platform);
     image.set_os(os.into());
     image.set_architecture(architecture.into());
     image.set_variant(variant.map(str::to_owned));
@@ -231,14 +231,14 @@ pub fn write_index(
         .annotations(annotations.clone().into_iter().collect::<HashMap<_, _>>())
         .build()?;
     let image = match images {
-        [only] => only.descriptor.clone(),
+        [single] => single.descriptor.clone(),
         _ => {
             let (digest, size) = blobs.add_json(&inner);
             Descriptor { media_type: MediaType::ImageIndex, digest, size }
         }
     };
     let mut entry = match images {
-        [only] => only.descriptor.build(Some(&only.platform))?,
+        [single] => single.descriptor.build(Some(&single.platform))?,
         _ => image.build(None)?,
     };
     // `org.opencontainers.image.ref.name` is the tag; containerd, and engines based on it, load the layout under the second

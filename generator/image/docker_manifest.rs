@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use super::build::{Image, split};
+use super::build::{Image, split_platform};
 use crate::artifact::json as writer;
 
 /// Maximum length of a tag (distribution specification, grammar of references).
@@ -23,7 +23,7 @@ fn platform_tag(tag: &str, index: usize, image: &Image) -> Option<String> {
     if index == 0 {
         return Some(tag.to_owned());
     }
-    let (_, processor, variant) = split(&image.platform);
+    let (_, processor, variant) = split_platform(&image.platform);
     let parts: Vec<&str> = [Some(tag), Some(processor), variant].into_iter().flatten().collect();
     Some(parts.join("-")).filter(|tag| tag.len() <= LONGEST_TAG)
 }

@@ -33,7 +33,7 @@ impl ImageLayout {
     /// A file cannot be written, or `target` exists and is not an image layout.
     pub fn write(&self, target: &Root) -> Result<(), FileError> {
         let (parent, name) = target.split()?;
-        let parent = parent.make(0o755)?;
+        let parent = parent.open_or_create(0o755)?;
         let failure = |reason: String| FileError {
             path: target.path().to_owned(),
             scope: parent.scope(),

@@ -32,7 +32,7 @@ impl NewMigrations {
     }
 }
 
-/// What a command wrote, by database.
+/// The migrations that a command wrote, by database.
 #[derive(Debug)]
 pub struct Created {
     pub databases: Vec<NewMigrations>,

@@ -105,7 +105,7 @@ fn reprint(
     let Some(url) = scratch_url else {
         return Err(vec![
             Diagnostic::error(Code::ScratchRequired, FieldPath::root())
-                .message("one side comes from a server, the other does not")
+                .message("only one side comes from a server, so nself cannot compare the two without `--scratch`")
                 .hint("add --scratch URL with a server of the same version: the other side is created there in a temporary database"),
         ]);
     };

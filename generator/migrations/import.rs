@@ -9,7 +9,7 @@ use crate::diagnostic::{Code, Diagnostic, FieldPath, Segment, Span};
 use crate::files::{FileKind, read_named};
 use crate::server::Server;
 
-/// Where a definition is imported from.
+/// The source of an imported definition.
 #[derive(Debug, Clone, Copy)]
 pub enum ImportSource<'a> {
     Dbml(&'a Path),

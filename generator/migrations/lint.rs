@@ -15,9 +15,9 @@ pub struct Hazard {
     /// The object that the step changes.
     pub object: String,
     pub hazard: hazard::Hazard,
-    /// What the step does.
+    /// The effect of the step.
     pub why: String,
-    /// What the hazard means.
+    /// The meaning of the hazard.
     pub what: &'static str,
     /// Whether the definition has to allow the hazard.
     pub reviewed: bool,

@@ -35,7 +35,7 @@ pub struct Provenance {
     /// The line: its number from 1 and its text.
     pub line: Option<(usize, String)>,
     pub field: FieldPath,
-    /// Where the field or its nearest ancestor is written; `None` for the library.
+    /// The place of the field or of its nearest ancestor; `None` for the library.
     pub span: Option<Span>,
     pub backend: Backend,
     pub derivation: Digest,

@@ -4,7 +4,7 @@ use super::{Findings, Report, Request, cache, generate_from};
 use crate::diagnostic;
 use crate::store::{self, Cache, Stamp, StampWriter};
 
-/// What a run may do.
+/// The writes that a run may make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     /// Compares only. Every file is rendered and compared byte by byte.
@@ -44,7 +44,9 @@ pub fn run(request: &Request, mode: Mode, saved_report: fn(&Report) -> String) -
     let changes = store::compare(&out, &output.artifacts, output.selected.as_ref(), &output.previous)?;
     let report = Report { output, changes, out };
     finish(&cache, &project, mode, &report)?;
-    if let Some(writer) = stamp_writer.filter(|_| mode != Mode::Check || !report.changes.differ()) {
+    if let Some(writer) = stamp_writer
+        && (mode != Mode::Check || !report.changes.differ())
+    {
         cache::save_stamp(writer, &report, &saved_report(&report));
     }
     drop(writers_lock);

@@ -9,7 +9,7 @@ use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::files::Root;
 use crate::store::{self, Cache, Manifest, Objects};
 
-/// What a verification does besides the comparison with the manifest.
+/// The steps of a verification after the comparison with the manifest.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct VerifyOptions {
     /// Derives the files again from the stack, and compares these, too.

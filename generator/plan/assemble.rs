@@ -35,7 +35,7 @@ pub fn assemble(
     services.collect()
 }
 
-/// Defaults where neither the user nor the catalogue sets a limit.
+/// Default limits, if neither the user nor the catalogue sets one.
 const MEMORY: Memory = Memory(512 << 20);
 const CPUS: Cpus = Cpus(1000);
 const PIDS: u32 = 128;
@@ -46,7 +46,7 @@ pub fn memory_limit(service: &stack::Service) -> Memory {
 }
 
 impl Service {
-    /// Returns a service as the stack declares it, with all defaults decided.
+    /// Returns a service as the stack declares it, with all defaults filled in.
     fn new(name: &ServiceName, planned: &PlannedService, profile: Profile) -> Self {
         let declared = &planned.service;
         let memory_limit = memory_limit(declared);
@@ -129,7 +129,7 @@ impl Service {
             }
             // `connections::plan` reads them.
             Addition::Connection { .. } => {}
-            Addition::Scraped(port) => self.metrics_port = Some(*port),
+            Addition::MetricsPort(port) => self.metrics_port = Some(*port),
             Addition::Networks(networks) => self.networks.extend(networks),
             Addition::Arguments { program, arguments } => {
                 let command = self.command.get_or_insert_with(|| program.iter().cloned().collect());
@@ -146,7 +146,7 @@ impl Service {
             }
             Addition::Unpublish(port) => self.publish.retain(|publish| publish.container_port != *port),
             Addition::ReachesHost => self.reaches_host = true,
-            Addition::OneShot => self.is_job = true,
+            Addition::Job => self.is_job = true,
         }
     }
 

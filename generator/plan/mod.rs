@@ -1,4 +1,4 @@
-//! The planner. It decides once what all backends must agree on: names, hosts, ports, start order, volumes, routes, secrets
+//! The planner. It determines once the values that all backends share: names, hosts, ports, start order, volumes, routes, secrets
 //! and connections. A backend only translates the plan to the format of its target.
 //!
 //! The services of the environment ([`roster`]) go through the aspects (`aspect`); each decides its part of the

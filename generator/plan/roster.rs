@@ -77,7 +77,9 @@ pub fn roster(stack: &Stack, profile: Profile) -> Planned<Roster> {
     }
     for (name, frontend) in &stack.frontends {
         let container = frontend.container.as_ref().filter(|_| profile != Profile::Local);
-        if let Some(container) = container.filter(|_| includes(stack, profile, frontend)) {
+        if let Some(container) = container
+            && includes(stack, profile, frontend)
+        {
             let mut service = (**container).clone();
             service.route = None;
             let path = path!("frontends", name, "container");

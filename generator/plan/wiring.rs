@@ -1,4 +1,4 @@
-//! What an aspect adds to services. An aspect never changes a service: it returns wirings, and
+//! The additions of an aspect to services. An aspect never changes a service: it returns wirings, and
 //! [`assemble`](super::assemble::assemble) applies them.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,12 +24,12 @@ pub enum Addition {
     Variable(VariableName, Value),
     /// Sets a variable that the service does not have yet.
     DefaultVariable(VariableName, Value),
-    /// Mounts a secret below `/run/secrets`. A secret that is not declared has its own finding.
+    /// Mounts a secret below `/run/secrets`. An undeclared secret is reported elsewhere.
     SecretFile(SecretName),
     Volume(VolumeMount),
     /// Mounts generated files.
     Config(ConfigMount),
-    /// Waits for a service. The condition of a dependency that the stack declares stays.
+    /// Waits for a service. If the stack already declares the dependency, its condition is kept.
     Dependency(ServiceName, Condition),
     /// Opens connections to a port of another service.
     Connection {
@@ -37,7 +37,7 @@ pub enum Addition {
         port: u16,
     },
     /// Lets Prometheus read metrics at a port.
-    Scraped(u16),
+    MetricsPort(u16),
     Networks(BTreeSet<Network>),
     /// Appends to the command; `program` is the command of a service that declares none.
     Arguments {
@@ -53,10 +53,10 @@ pub enum Addition {
     ImageSuffix(&'static str),
     /// Removes the publication of a port of the container.
     Unpublish(u16),
-    /// Makes the names of the host machine resolve.
+    /// Adds the name of the host machine, so that the service can connect to it.
     ReachesHost,
-    /// Runs once and ends.
-    OneShot,
+    /// Makes the service a job: it runs once and ends.
+    Job,
 }
 
 impl Wiring {
@@ -96,7 +96,7 @@ impl Outcome {
     }
 }
 
-/// Wirings by service, each service's in the order of the aspects.
+/// The wirings of each service, in the order of the aspects.
 #[derive(Debug, Default)]
 pub struct Wirings(BTreeMap<ServiceName, Vec<(Addition, FieldPath)>>);
 
@@ -112,7 +112,7 @@ impl Wirings {
         self.0.get(service).into_iter().flatten()
     }
 
-    /// Returns a service's variables, as they are after all wirings so far.
+    /// Returns the variables that a service has after all wirings so far.
     pub fn variables(&self, service: &ServiceName) -> BTreeMap<&VariableName, &Value> {
         let mut variables = BTreeMap::new();
         for (addition, _) in self.of(service) {
@@ -145,7 +145,7 @@ impl Wirings {
         })
     }
 
-    /// Returns the services that get each secret, as a file or as a variable.
+    /// Returns the services that use each secret, as a file or as a variable.
     pub fn secret_users(&self) -> SecretUsers {
         let mut users = SecretUsers::default();
         for (service, additions) in &self.0 {
@@ -165,22 +165,22 @@ impl Wirings {
     }
 }
 
-/// Services by the secrets that they get.
+/// The services that use each secret.
 #[derive(Debug, Default)]
 pub struct SecretUsers {
-    /// Services that get it as a file.
+    /// Services that read the secret from a file.
     pub files: BTreeMap<SecretName, BTreeSet<ServiceName>>,
-    /// Services that get it as a variable.
+    /// Services that read the secret from a variable.
     pub variables: BTreeMap<SecretName, BTreeSet<ServiceName>>,
 }
 
 impl SecretUsers {
-    /// Returns whether any service gets the secret.
+    /// Returns whether any service uses the secret.
     pub fn contain(&self, secret: &SecretName) -> bool {
         self.files.contains_key(secret) || self.variables.contains_key(secret)
     }
 
-    /// Returns the services that get the secret.
+    /// Returns the services that use the secret.
     pub fn of<'a>(&'a self, secret: &SecretName) -> impl Iterator<Item = &'a ServiceName> + use<'a> {
         self.files.get(secret).into_iter().chain(self.variables.get(secret)).flatten()
     }

@@ -78,7 +78,7 @@ pub fn write(project: &Path, database: &SqlIdent, files: &HistoryFiles) -> Resul
     if changed_files.is_empty() && removed_paths.is_empty() {
         return Ok(changed_paths);
     }
-    let folder = root(project, database).make(0o755).map_err(file_error)?;
+    let folder = root(project, database).open_or_create(0o755).map_err(file_error)?;
     for (path, bytes) in changed_files {
         folder.write(path, bytes).map_err(file_error)?;
         changed_paths.push(path.clone());

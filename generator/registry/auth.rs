@@ -53,27 +53,27 @@ impl Credentials {
         let text = read_named(&path, FileKind::Credentials).map_err(|error| error.to_string())?;
         let config: Value = serde_json::from_slice(&text)
             .map_err(|error| format!("{}:{}:{}: not JSON", path.display(), error.line(), error.column()))?;
-        let names = keys(host);
+        let names = docker_config_keys(host);
         for name in &names {
             if let Some(helper) = config["credHelpers"][name].as_str() {
-                return from_helper(helper, name);
+                return credentials_from_helper(helper, name);
             }
         }
         for name in &names {
-            let credentials = from_entry(&config["auths"][name]);
+            let credentials = credentials_of_entry(&config["auths"][name]);
             if let Some(credentials) = credentials.map_err(|reason| format!("{}: {reason}", path.display()))? {
                 return Ok(Some(credentials));
             }
         }
         match config["credsStore"].as_str() {
-            Some(helper) => names.iter().find_map(|name| from_helper(helper, name).transpose()).transpose(),
+            Some(helper) => names.iter().find_map(|name| credentials_from_helper(helper, name).transpose()).transpose(),
             None => Ok(None),
         }
     }
 }
 
 /// Returns the keys under which Docker's configuration may have a host.
-fn keys(host: &str) -> Vec<String> {
+fn docker_config_keys(host: &str) -> Vec<String> {
     if host == DEFAULT_HOST {
         return vec!["https://index.docker.io/v1/".into(), "docker.io".into(), "index.docker.io".into()];
     }
@@ -81,7 +81,7 @@ fn keys(host: &str) -> Vec<String> {
 }
 
 /// Reads an entry of `auths`; `None` if it has no credentials.
-fn from_entry(entry: &Value) -> Result<Option<Credentials>, String> {
+fn credentials_of_entry(entry: &Value) -> Result<Option<Credentials>, String> {
     if let Some(token) = entry["identitytoken"].as_str().filter(|token| !token.is_empty()) {
         return Ok(Some(Credentials::Refresh(token.to_owned())));
     }
@@ -98,7 +98,7 @@ fn from_entry(entry: &Value) -> Result<Option<Credentials>, String> {
 }
 
 /// Runs `docker-credential-<helper>`. As in Docker, a failure of the helper means that it has no credentials for the host.
-fn from_helper(helper: &str, name: &str) -> Result<Option<Credentials>, String> {
+fn credentials_from_helper(helper: &str, name: &str) -> Result<Option<Credentials>, String> {
     use std::io::Write;
     if helper.is_empty() || !helper.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) {
         return Err("the name of a credential helper in docker's configuration is malformed".to_owned());
@@ -182,10 +182,10 @@ mod tests {
     #[test]
     fn credentials_are_read_and_never_shown() {
         let value = serde_json::json!({"auth": STANDARD.encode("robot:pass:word")});
-        let found = from_entry(&value).unwrap().unwrap();
+        let found = credentials_of_entry(&value).unwrap().unwrap();
         assert_eq!(found, Credentials::Password { user: "robot".into(), password: "pass:word".into() });
         assert_eq!(format!("{found:?}"), "Credentials(..)");
-        let refused = from_entry(&serde_json::json!({"auth": "c2VjcmV0"})).unwrap_err();
+        let refused = credentials_of_entry(&serde_json::json!({"auth": "c2VjcmV0"})).unwrap_err();
         assert!(!refused.contains("c2VjcmV0") && !refused.contains("secret"));
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 
-/// Why a request to a registry failed.
+/// The failure of a request to a registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     pub code: Code,

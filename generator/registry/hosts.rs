@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How to reach registries.
+/// Options for connections to registries.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HostSettings {
     /// Mirrors to try before a host, in order: host to `host[/prefix]`.

@@ -185,13 +185,14 @@ impl Registry {
         request: &RegistryRequest,
     ) -> Result<String, Failure> {
         let host = &repository.host;
-        let credentials = Credentials::of(host).map_err(refused)?;
+        let credentials = Credentials::of(host).map_err(refused_request)?;
         let Challenge::Bearer { realm, service, scope } = challenge else {
-            let message = || refused(format!("{host} requires a password for {}, but none is stored", request.subject));
+            let message =
+                || refused_request(format!("{host} requires a password for {}, but none is stored", request.subject));
             return credentials.as_ref().and_then(Credentials::basic).ok_or_else(message);
         };
         if !realm.starts_with("https://") && !self.hosts.plain_http.contains(host) {
-            return Err(refused(format!("{host} requests credentials without TLS")));
+            return Err(refused_request(format!("{host} requests credentials without TLS")));
         }
         let rights = if request.is_write { "pull,push" } else { "pull" };
         let scope = scope.clone().unwrap_or_else(|| format!("repository:{}:{rights}", repository.name));
@@ -207,7 +208,7 @@ impl Registry {
         let token = document["token"].as_str().or_else(|| document["access_token"].as_str());
         token
             .map(|token| format!("Bearer {token}"))
-            .ok_or_else(|| refused(format!("{host} returned no token for {}", request.subject)))
+            .ok_or_else(|| refused_request(format!("{host} returned no token for {}", request.subject)))
     }
 
     fn request_token<'a>(
@@ -262,6 +263,6 @@ impl Registry {
     }
 }
 
-fn refused(reason: String) -> Failure {
+fn refused_request(reason: String) -> Failure {
     Failure::new(Code::RegistryRefused, reason)
 }

@@ -80,7 +80,7 @@ pub fn write(target: &Root, files: &ReleaseFiles, record: &PullRecord) -> Result
         return Err(foreign);
     }
     let write = || -> Result<(), FileError> {
-        let folder = target.make(0o755)?;
+        let folder = target.open_or_create(0o755)?;
         for (path, bytes) in files.iter().filter(|(path, _)| *path != MANIFEST) {
             folder.write(path, bytes)?;
         }

@@ -18,7 +18,7 @@ use crate::store::Manifest;
 /// Maximum number of attestations of a release that are read.
 const MAX_ATTESTATIONS: usize = 100;
 
-/// What to pull, and under which conditions.
+/// A release to pull, and the conditions that it must meet.
 #[derive(Debug)]
 pub struct PullRequest {
     pub address: ImageName,

@@ -49,7 +49,7 @@ pub struct Wanted {
 }
 
 impl Release {
-    /// Returns why the release is not the wanted one; `None` if it is.
+    /// Returns the reason if the release is not the wanted one.
     pub fn mismatch(&self, wanted: &Wanted) -> Option<String> {
         if self.repository != wanted.repository {
             return Some(format!("it was signed for the repository {}", self.repository));
@@ -66,7 +66,7 @@ impl Release {
         None
     }
 
-    /// Returns why the release cannot replace `installed`, regardless of which is newer; `None` if it can.
+    /// Returns the reason if the release cannot replace `installed`, regardless of which is newer.
     pub fn discontinuity(&self, installed: &Release) -> Option<String> {
         if self.project != installed.project {
             return Some(format!(

@@ -155,7 +155,7 @@ fn too_short(name: &SecretName, value: &str, min_length: Option<u16>) -> Option<
     Some(finding)
 }
 
-/// Returns why a value can be guessed, as the end of a sentence about it; `None` if it cannot.
+/// Returns the reason if a value can be guessed, as the end of a sentence about the value.
 fn weakness(value: &str, folder: &SecretFolder, entry: &SecretEntry) -> Option<String> {
     let lower_case = value.to_ascii_lowercase();
     let names = [folder.list.project.as_str(), folder.list.environment.as_str()];

@@ -12,7 +12,7 @@ use crate::stack::secret::Encoding;
 use crate::stack::{Profile, TemplatePart};
 use crate::values::SecretName;
 
-/// Length of a generated value that stands for an external secret in the local profile: 43 characters have 256 bits.
+/// Length of the value that replaces an external secret in the local profile: 43 characters have 256 bits.
 const LOCAL_LENGTH: u16 = 43;
 
 /// Creates the missing values of an environment and writes its `.env`. Existing values are not changed, except composed ones

@@ -40,7 +40,7 @@ pub fn write(folder: &SecretFolder, values: &BTreeMap<SecretName, String>) -> Re
     written.map_err(|error| vec![error.into()])
 }
 
-/// Returns why a value cannot be in single quotes, as the end of a sentence about it; `None` if it can.
+/// Returns the reason if a value cannot be in single quotes, as the end of a sentence about the value.
 fn refusal(value: &str) -> Option<&'static str> {
     if value.contains('\'') {
         Some("holds a single quote")

@@ -8,18 +8,18 @@ use crate::values::credential_formats;
 /// Returns a finding for each text or key of the stack that has the format of a known credential, including layers and
 /// disabled parts.
 pub fn check(root: &Node) -> Vec<KeyedFinding> {
-    let mut walk = Walk { steps: Vec::new(), found: Vec::new() };
-    walk.node(root);
-    walk.found
+    let mut search = CredentialSearch { steps: Vec::new(), found: Vec::new() };
+    search.search_node(root);
+    search.found
 }
 
-struct Walk<'a> {
+struct CredentialSearch<'a> {
     steps: Vec<Step<'a>>,
     found: Vec<KeyedFinding>,
 }
 
-impl<'a> Walk<'a> {
-    fn node(&mut self, node: &'a Node) {
+impl<'a> CredentialSearch<'a> {
+    fn search_node(&mut self, node: &'a Node) {
         match &node.value {
             Value::Text(text) => {
                 let format = if self.is_explanation() {
@@ -47,7 +47,7 @@ impl<'a> Walk<'a> {
 
     fn visit_child(&mut self, step: Step<'a>, node: &'a Node) {
         self.steps.push(step);
-        self.node(node);
+        self.search_node(node);
         self.steps.pop();
     }
 
@@ -72,7 +72,7 @@ impl<'a> Walk<'a> {
         KeyedFinding { finding, key_mark }
     }
 
-    /// Returns how to use a secret in the current field.
+    /// Returns the advice for using a secret in the current field.
     fn hint(&self) -> &'static str {
         let inside =
             |fields: &[&str]| self.steps.iter().any(|step| matches!(step, Step::Key(key) if fields.contains(key)));

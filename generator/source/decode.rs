@@ -260,7 +260,7 @@ impl<'de> de::Deserializer<'de> for Decoder<'de, '_> {
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, TypeMismatch> {
         match &self.node.value {
-            Value::Array(items) => visitor.visit_seq(Items { at: self, items: items.iter().enumerate() }),
+            Value::Array(items) => visitor.visit_seq(Items { decoder: self, items: items.iter().enumerate() }),
             _ => Err(self.wrong_type(&visitor)),
         }
     }
@@ -311,7 +311,7 @@ impl<'de> de::Deserializer<'de> for Decoder<'de, '_> {
     ) -> Result<V::Value, TypeMismatch> {
         match &self.node.value {
             Value::Text(tag) => visitor.visit_enum(tag.as_str().into_deserializer()),
-            Value::Record(fields) if fields.len() == 1 => visitor.visit_enum(Variant { at: self, fields }),
+            Value::Record(fields) if fields.len() == 1 => visitor.visit_enum(Variant { decoder: self, fields }),
             _ => Err(TypeMismatch {
                 code: Code::WrongType,
                 message: "the value has the wrong type".into(),

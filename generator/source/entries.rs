@@ -15,7 +15,7 @@ use super::type_mismatch::TypeMismatch;
 /// The fields of a record that decoding does not skip. Structs and maps share this type, so that code which is generic
 /// over it is compiled only once for each type of the stack.
 pub struct Entries<'a, 'p> {
-    at: Decoder<'a, 'p>,
+    decoder: Decoder<'a, 'p>,
     fields: btree_map::Iter<'a, String, Entry>,
     /// The fields of a struct; other fields and fields without a value are not read. `None` for a map.
     known: Option<&'static [&'static str]>,
@@ -25,19 +25,19 @@ pub struct Entries<'a, 'p> {
 
 impl<'a, 'p> Entries<'a, 'p> {
     pub fn new(
-        at: Decoder<'a, 'p>,
+        decoder: Decoder<'a, 'p>,
         fields: &'a BTreeMap<String, Entry>,
         known: Option<&'static [&'static str]>,
     ) -> Self {
-        Entries { at, fields: fields.iter(), known, current: None }
+        Entries { decoder, fields: fields.iter(), known, current: None }
     }
 
     /// Moves to the next field to read.
     fn advance(&mut self) -> Option<(&'a str, &'a Entry)> {
-        let (at, known) = (self.at, self.known);
+        let (decoder, known) = (self.decoder, self.known);
         let mut read = self.fields.by_ref().filter(|(key, entry)| {
             known.is_none_or(|known| !entry.node.value.is_nothing() && known.contains(&key.as_str()))
-                && !at.skips(Step::Key(key))
+                && !decoder.skips(Step::Key(key))
         });
         let (key, entry) = read.next()?;
         self.current = Some((key, &entry.node));
@@ -75,23 +75,25 @@ impl<'de> MapAccess<'de> for Entries<'de, '_> {
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, TypeMismatch> {
         let Some((key, entry)) = self.advance() else { return Ok(None) };
-        let read = |at: Decoder<'de, '_>| at.decode_at(entry.key, |_| seed.deserialize(Key(key)));
-        self.at.child(Step::Key(key), &entry.node, read).map(Some)
+        let read = |decoder: Decoder<'de, '_>| decoder.decode_at(entry.key, |_| seed.deserialize(Key(key)));
+        self.decoder.child(Step::Key(key), &entry.node, read).map(Some)
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, TypeMismatch> {
         let Some((key, node)) = self.current.take() else { return Err(de::Error::custom("a value without its key")) };
-        self.at.child(Step::Key(key), node, |at| at.decode_at(None, |at| seed.deserialize(at)))
+        self.decoder.child(Step::Key(key), node, |decoder| decoder.decode_at(None, |decoder| seed.deserialize(decoder)))
     }
 
     /// Reads a whole entry, so that an entry that does not fit can be skipped.
     fn next_entry<K: Deserialize<'de>, V: Deserialize<'de>>(&mut self) -> Result<Option<(K, V)>, TypeMismatch> {
-        let findings = self.at.findings;
+        let findings = self.decoder.findings;
         loop {
             let before = findings.provisional_count();
             let Some(key) = self.next_key()? else { return Ok(None) };
-            let value =
-                self.current.take().and_then(|(at, node)| self.at.child(Step::Key(at), node, |at| at.decode_fitting()));
+            let value = self
+                .current
+                .take()
+                .and_then(|(name, node)| self.decoder.child(Step::Key(name), node, |decoder| decoder.decode_fitting()));
             if let Some(value) = value {
                 return Ok(Some((key, value)));
             }
@@ -103,14 +105,14 @@ impl<'de> MapAccess<'de> for Entries<'de, '_> {
 
 /// The items of an array that decoding does not skip.
 pub struct Items<'a, 'p> {
-    pub at: Decoder<'a, 'p>,
+    pub decoder: Decoder<'a, 'p>,
     pub items: Enumerate<slice::Iter<'a, Node>>,
 }
 
 impl<'de> Items<'de, '_> {
     fn next(&mut self) -> Option<(Step<'static>, &'de Node)> {
         let mut items = self.items.by_ref().map(|(index, node)| (Step::Index(index), node));
-        items.find(|(step, _)| !self.at.skips(*step))
+        items.find(|(step, _)| !self.decoder.skips(*step))
     }
 }
 
@@ -119,13 +121,13 @@ impl<'de> SeqAccess<'de> for Items<'de, '_> {
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, TypeMismatch> {
         let Some((step, node)) = self.next() else { return Ok(None) };
-        self.at.child(step, node, |at| at.decode_at(None, |at| seed.deserialize(at))).map(Some)
+        self.decoder.child(step, node, |decoder| decoder.decode_at(None, |decoder| seed.deserialize(decoder))).map(Some)
     }
 
-    /// Like [`MapAccess::next_entry`].
+    /// Reads the next item that fits, as [`MapAccess::next_entry`] does for entries.
     fn next_element<T: Deserialize<'de>>(&mut self) -> Result<Option<T>, TypeMismatch> {
         while let Some((step, node)) = self.next() {
-            if let Some(value) = self.at.child(step, node, |at| at.decode_fitting()) {
+            if let Some(value) = self.decoder.child(step, node, |decoder| decoder.decode_fitting()) {
                 return Ok(Some(value));
             }
         }
@@ -135,13 +137,13 @@ impl<'de> SeqAccess<'de> for Items<'de, '_> {
 
 /// `{ secret = "name" }`: a variant with its content.
 pub struct Variant<'a, 'p> {
-    pub at: Decoder<'a, 'p>,
+    pub decoder: Decoder<'a, 'p>,
     pub fields: &'a BTreeMap<String, Entry>,
 }
 
 /// The content of a variant.
 pub struct Content<'a, 'p> {
-    at: Decoder<'a, 'p>,
+    decoder: Decoder<'a, 'p>,
     name: &'a str,
     node: &'a Node,
 }
@@ -152,9 +154,9 @@ impl<'de, 'p> EnumAccess<'de> for Variant<'de, 'p> {
 
     fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self::Variant), TypeMismatch> {
         let Some((name, entry)) = self.fields.first_key_value() else { return Err(de::Error::custom("no variant")) };
-        let read = |at: Decoder<'de, '_>| at.decode_at(entry.key, |_| seed.deserialize(Key(name)));
-        let value = self.at.child(Step::Key(name), &entry.node, read)?;
-        Ok((value, Content { at: self.at, name, node: &entry.node }))
+        let read = |decoder: Decoder<'de, '_>| decoder.decode_at(entry.key, |_| seed.deserialize(Key(name)));
+        let value = self.decoder.child(Step::Key(name), &entry.node, read)?;
+        Ok((value, Content { decoder: self.decoder, name, node: &entry.node }))
     }
 }
 
@@ -166,12 +168,14 @@ impl<'de> VariantAccess<'de> for Content<'de, '_> {
     }
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, TypeMismatch> {
-        self.at.child(Step::Key(self.name), self.node, |at| at.decode_at(None, |at| seed.deserialize(at)))
+        self.decoder.child(Step::Key(self.name), self.node, |decoder| {
+            decoder.decode_at(None, |decoder| seed.deserialize(decoder))
+        })
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, TypeMismatch> {
-        let read = |at: Decoder<'de, '_>| de::Deserializer::deserialize_any(at, visitor);
-        self.at.child(Step::Key(self.name), self.node, read)
+        let read = |decoder: Decoder<'de, '_>| de::Deserializer::deserialize_any(decoder, visitor);
+        self.decoder.child(Step::Key(self.name), self.node, read)
     }
 
     fn struct_variant<V: Visitor<'de>>(
@@ -179,7 +183,7 @@ impl<'de> VariantAccess<'de> for Content<'de, '_> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, TypeMismatch> {
-        let read = |at: Decoder<'de, '_>| de::Deserializer::deserialize_struct(at, "", fields, visitor);
-        self.at.child(Step::Key(self.name), self.node, read)
+        let read = |decoder: Decoder<'de, '_>| de::Deserializer::deserialize_struct(decoder, "", fields, visitor);
+        self.decoder.child(Step::Key(self.name), self.node, read)
     }
 }

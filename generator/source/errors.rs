@@ -153,7 +153,9 @@ pub fn findings(error: Error, files: &Files, places: &mut SourceMap) -> Vec<Find
                 if code == Code::Evaluation && advice.is_none() && !message.is_empty() {
                     finding.message = format!("{}: {}", finding.message, message_text(message));
                 }
-            } else if let Some(message) = explain::related_message(message).filter(|_| places.is_user(*mark)) {
+            } else if let Some(message) = explain::related_message(message)
+                && places.is_user(*mark)
+            {
                 finding.related.push((*mark, message_text(message)));
             }
         }

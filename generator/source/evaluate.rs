@@ -41,7 +41,7 @@ pub fn evaluate(program: &Program) -> Document {
         return only_finding(program, &cache.sources.files, refused.import.place, finding);
     }
     let mut context: Context = VmContext::new(cache, std::io::sink(), NullReporter {});
-    let (mut document, places) = walk(program, &mut context, main);
+    let (mut document, places) = evaluate_file(program, &mut context, main);
     let imports = Imports::of(program, &context.import_resolver);
     document.inputs = imports.inputs;
     if let Some(outside) = imports.outside {
@@ -65,68 +65,71 @@ fn only_finding(program: &Program, files: &Files, place: Option<(FileId, u32)>, 
 }
 
 /// Evaluates a file, and returns its value and findings with the files of their places.
-fn walk(program: &Program, context: &mut Context, main: FileId) -> (Document, SourceMap) {
+fn evaluate_file(program: &Program, context: &mut Context, main: FileId) -> (Document, SourceMap) {
     let prepared = context.prepare_eval_only(main);
-    let mut walk = Walk { document: Document::default(), places: SourceMap::new(program), depth: program.depth };
+    let mut evaluation =
+        Evaluation { document: Document::default(), places: SourceMap::new(program), depth: program.depth };
     match prepared {
         Ok(value) => {
             let mut machine = VirtualMachine::new(context);
-            let mut root = walk.node(&mut machine, value, &mut Vec::new());
+            let mut root = evaluation.evaluate_node(&mut machine, value, &mut Vec::new());
             drop(machine);
-            walk.settle(context, &mut root);
+            evaluation.resolve_marks(context, &mut root);
             for (name, file) in bundles::to_evaluate(program, &root) {
-                let bundle = walk.bundle(context, &name, &file);
+                let bundle = evaluation.evaluate_bundle(context, &name, &file);
                 bundles::insert(&mut root, name, bundle);
             }
-            for finding in &mut walk.document.findings {
-                finding.mark = finding.mark.and_then(|mark| place_in_source(context, &mut walk.places, mark));
+            for finding in &mut evaluation.document.findings {
+                finding.mark = finding.mark.and_then(|mark| place_in_source(context, &mut evaluation.places, mark));
             }
-            walk.document.root = root;
+            evaluation.document.root = root;
         }
         Err(error) => {
             let files = context.import_resolver.sources.files.clone();
-            walk.document.findings.extend(errors::findings(error, &files, &mut walk.places));
+            evaluation.document.findings.extend(errors::findings(error, &files, &mut evaluation.places));
         }
     }
-    (walk.document, walk.places)
+    (evaluation.document, evaluation.places)
 }
 
 fn file_name(path: &Path) -> String {
     path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
-struct Walk {
+/// The evaluation of a file: the document and the places so far.
+struct Evaluation {
     document: Document,
     places: SourceMap,
     depth: usize,
 }
 
-impl Walk {
-    fn node(&mut self, machine: &mut Machine, value: NickelValue, path: &mut Vec<String>) -> Node {
-        let written = pending(value.pos_idx());
+impl Evaluation {
+    /// Evaluates a value with everything in it. `path` is the path of the value.
+    fn evaluate_node(&mut self, machine: &mut Machine, value: NickelValue, path: &mut Vec<String>) -> Node {
+        let written = pending_mark(value.pos_idx());
         if path.len() >= self.depth {
             let message = format!("records and arrays are nested deeper than {} levels", self.depth);
             let finding = Finding { mark: written, ..errors::without_place(Code::EvaluationLimit, message) };
-            return self.broken(path, finding);
+            return self.record_broken(path, finding);
         }
         let value = match machine.eval(value) {
             Ok(value) => value,
             Err(error) => {
                 machine.reset();
-                self.failed(machine, Error::EvalError(error), path);
+                self.record_failure(machine, Error::EvalError(error), path);
                 return Node { value: Value::Broken, mark: written };
             }
         };
-        let mark = pending(value.pos_idx()).or(written);
-        match self.data(machine, (&value, mark), path) {
+        let mark = pending_mark(value.pos_idx()).or(written);
+        match self.convert(machine, (&value, mark), path) {
             Ok(value) => Node { value, mark },
-            Err(finding) => self.broken(path, Finding { mark, ..finding }),
+            Err(finding) => self.record_broken(path, Finding { mark, ..finding }),
         }
     }
 
     /// Evaluates a bundle of the library. No file of the library imports it, because to read and evaluate it takes longer
     /// than a small stack does.
-    fn bundle(&mut self, context: &mut Context, name: &str, file: &Path) -> Node {
+    fn evaluate_bundle(&mut self, context: &mut Context, name: &str, file: &Path) -> Node {
         let prepared = match context.import_resolver.sources.add_file(file.as_os_str(), InputFormat::Nickel) {
             Ok(id) => context.prepare_eval_only(id),
             Err(error) => {
@@ -143,14 +146,14 @@ impl Walk {
             }
         };
         let mut machine = VirtualMachine::new(context);
-        let mut bundle = self.node(&mut machine, value, &mut vec![bundles::FIELD.to_owned(), name.to_owned()]);
+        let mut bundle = self.evaluate_node(&mut machine, value, &mut vec![bundles::FIELD.to_owned(), name.to_owned()]);
         drop(machine);
-        self.settle(context, &mut bundle);
+        self.resolve_marks(context, &mut bundle);
         bundle
     }
 
     /// Records a value whose evaluation failed.
-    fn failed(&mut self, machine: &Machine, error: Error, path: &[String]) {
+    fn record_failure(&mut self, machine: &Machine, error: Error, path: &[String]) {
         let files = machine.import_resolver().sources.files.clone();
         let mut findings = errors::findings(error, &files, &mut self.places);
         for finding in &mut findings {
@@ -164,7 +167,7 @@ impl Walk {
     ///
     /// # Errors
     /// A value that is not data, or a number that is too large.
-    fn data(
+    fn convert(
         &mut self,
         machine: &mut Machine,
         (value, mark): (&NickelValue, Option<Mark>),
@@ -186,19 +189,21 @@ impl Walk {
             ValueContentRef::Record(Container::Empty) => Value::Record(BTreeMap::new()),
             ValueContentRef::Array(Container::Alloc(array)) => {
                 let items: Vec<NickelValue> = array.iter_with_pending_contracts(position).collect();
-                let nodes =
-                    items.into_iter().enumerate().map(|(i, item)| self.step(machine, item, path, format!("#{i}")));
+                let nodes = items
+                    .into_iter()
+                    .enumerate()
+                    .map(|(i, item)| self.evaluate_child(machine, item, path, format!("#{i}")));
                 Value::Array(nodes.collect())
             }
             ValueContentRef::Record(Container::Alloc(record)) => {
-                Value::Record(self.fields(machine, (record, mark), path))
+                Value::Record(self.evaluate_fields(machine, (record, mark), path))
             }
             _ => return Err(errors::not_data()),
         })
     }
 
     /// Evaluates the fields of a record.
-    fn fields(
+    fn evaluate_fields(
         &mut self,
         machine: &mut Machine,
         (record, mark): (&RecordData, Option<Mark>),
@@ -209,13 +214,13 @@ impl Walk {
             if field.metadata.not_exported() || field.is_empty_optional() {
                 continue;
             }
-            let key = self.place(machine, name.pos);
+            let key = self.mark_of(machine, name.pos);
             let label = name.label().to_owned();
             let node = match field.value_with_pending_contracts() {
-                Some(value) => self.step(machine, value, path, label.clone()),
+                Some(value) => self.evaluate_child(machine, value, path, label.clone()),
                 None => {
                     path.push(label.clone());
-                    let node = self.broken(path, Finding { mark, ..errors::missing_field(&label) });
+                    let node = self.record_broken(path, Finding { mark, ..errors::missing_field(&label) });
                     path.pop();
                     node
                 }
@@ -225,30 +230,37 @@ impl Walk {
         fields
     }
 
-    fn step(&mut self, machine: &mut Machine, value: NickelValue, path: &mut Vec<String>, step: String) -> Node {
+    fn evaluate_child(
+        &mut self,
+        machine: &mut Machine,
+        value: NickelValue,
+        path: &mut Vec<String>,
+        step: String,
+    ) -> Node {
         path.push(step);
-        let node = self.node(machine, value, path);
+        let node = self.evaluate_node(machine, value, path);
         path.pop();
         node
     }
 
-    fn broken(&mut self, path: &[String], finding: Finding) -> Node {
+    /// Records a finding about a value that cannot be used.
+    fn record_broken(&mut self, path: &[String], finding: Finding) -> Node {
         self.document.findings.push(Finding { path: path.to_vec(), ..finding });
         self.document.broken.push(path.to_vec());
         Node { value: Value::Broken, mark: None }
     }
 
-    fn place(&mut self, machine: &Machine, position: TermPos) -> Option<Mark> {
+    fn mark_of(&mut self, machine: &Machine, position: TermPos) -> Option<Mark> {
         let span = position.into_opt()?;
         self.places.mark(&machine.import_resolver().sources.files, span.src_id, span.start.0)
     }
 
     /// Replaces the pending marks of a tree. The machine borrows the table of positions until it is dropped.
-    fn settle(&mut self, context: &Context, node: &mut Node) {
+    fn resolve_marks(&mut self, context: &Context, node: &mut Node) {
         node.mark = node.mark.and_then(|mark| place_in_source(context, &mut self.places, mark));
         match &mut node.value {
-            Value::Array(items) => items.iter_mut().for_each(|item| self.settle(context, item)),
-            Value::Record(fields) => fields.values_mut().for_each(|entry| self.settle(context, &mut entry.node)),
+            Value::Array(items) => items.iter_mut().for_each(|item| self.resolve_marks(context, item)),
+            Value::Record(fields) => fields.values_mut().for_each(|entry| self.resolve_marks(context, &mut entry.node)),
             _ => {}
         }
     }
@@ -257,7 +269,7 @@ impl Walk {
 /// The file of a pending mark, whose second number is an index into the table of positions.
 const PENDING: u32 = u32::MAX;
 
-fn pending(index: PosIdx) -> Option<Mark> {
+fn pending_mark(index: PosIdx) -> Option<Mark> {
     (index != PosIdx::NONE).then(|| Mark(PENDING, u32::try_from(index.to_usize()).unwrap_or_default(), 0))
 }
 

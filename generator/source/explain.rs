@@ -111,7 +111,7 @@ pub fn kind(value: &NickelValue) -> Option<&'static str> {
     }
 }
 
-/// Returns how to turn a value of the type `found` into one of the type `expected`; empty if unknown.
+/// Returns the advice for turning a value of the type `found` into one of the type `expected`; empty if unknown.
 pub fn conversion_hint(found: &str, expected: &str) -> &'static str {
     match (found, expected) {
         ("a number" | "a fraction" | "true or false" | "a tag", expected) if expected.starts_with("text") => {

@@ -49,41 +49,41 @@ pub fn holds(inside: &Path, content: &str) -> bool {
 pub fn materialise(cache: &Root) -> io::Result<Library> {
     let digest = digest();
     let name = digest.short();
-    let shelf = cache.create_cache().and_then(|cache| cache.make_folder("lib", 0o755));
-    if let Ok(shelf) = shelf
-        && (is_complete(&shelf, name) || write_shelf(&shelf, name).is_ok())
+    let library_folder = cache.create_cache().and_then(|cache| cache.make_folder("lib", 0o755));
+    if let Ok(library_folder) = library_folder
+        && (is_complete(&library_folder, name) || write_library(&library_folder, name).is_ok())
     {
-        return Ok(Library { folder: shelf.path().join(name), temporary: None });
+        return Ok(Library { folder: library_folder.path().join(name), temporary: None });
     }
     let above = Root::named(&std::env::temp_dir()).open()?.ok_or(io::ErrorKind::NotFound)?;
     let private = format!("nself-{}", random_suffix()?);
     // Fails if the path exists: no other user may own the folder.
-    let shelf = above.create_folder(&private, 0o700)?;
-    let library = Library { folder: shelf.path().join("lib"), temporary: Some((above, private)) };
-    write_shelf(&shelf, "lib")?;
+    let library_folder = above.create_folder(&private, 0o700)?;
+    let library = Library { folder: library_folder.path().join("lib"), temporary: Some((above, private)) };
+    write_library(&library_folder, "lib")?;
     Ok(library)
 }
 
 /// Returns whether the folder has every file with the embedded bytes and no links.
-fn is_complete(shelf: &Folder, name: &str) -> bool {
-    let Ok(Some(folder)) = shelf.folder(name) else { return false };
+fn is_complete(library_folder: &Folder, name: &str) -> bool {
+    let Ok(Some(folder)) = library_folder.folder(name) else { return false };
     let content = |path: &str| folder.read(Path::new("nself").join(path), FileKind::Input);
     FILES.iter().all(|(path, bytes)| matches!(content(path), Ok(Some(content)) if content == *bytes))
 }
 
 /// Writes the library to a temporary folder and renames it, so that readers find all files or none.
-fn write_shelf(shelf: &Folder, name: &str) -> io::Result<()> {
+fn write_library(library_folder: &Folder, name: &str) -> io::Result<()> {
     let temporary = format!(".{}", random_suffix()?);
-    let folder = shelf.create_folder(&temporary, 0o755)?;
+    let folder = library_folder.create_folder(&temporary, 0o755)?;
     let written = FILES.iter().try_for_each(|(path, bytes)| folder.write(Path::new("nself").join(path), bytes));
-    if written.is_ok() && shelf.stat(name)?.is_some() && !is_complete(shelf, name) {
+    if written.is_ok() && library_folder.stat(name)?.is_some() && !is_complete(library_folder, name) {
         // Removes a link without following it.
-        shelf.remove_all(name)?;
+        library_folder.remove_all(name)?;
     }
-    let renamed = written.and_then(|()| shelf.rename(&temporary, shelf, name));
-    let _ = shelf.remove_all(&temporary);
+    let renamed = written.and_then(|()| library_folder.rename(&temporary, library_folder, name));
+    let _ = library_folder.remove_all(&temporary);
     // A parallel run may have written the library first.
-    if is_complete(shelf, name) {
+    if is_complete(library_folder, name) {
         return Ok(());
     }
     renamed?;
@@ -103,8 +103,8 @@ mod tests {
     }
 
     fn complete(folder: &Path) -> bool {
-        let shelf = Root::named(folder.parent().unwrap()).open().unwrap().unwrap();
-        is_complete(&shelf, folder.file_name().unwrap().to_str().unwrap())
+        let library_folder = Root::named(folder.parent().unwrap()).open().unwrap().unwrap();
+        is_complete(&library_folder, folder.file_name().unwrap().to_str().unwrap())
     }
 
     #[test]

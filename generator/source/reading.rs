@@ -44,7 +44,7 @@ pub fn first_refused_file(program: &Program, cache: &mut CacheHub, stack: FileId
                 if reason.is_some() || !is_inside {
                     let name = at.file_name().unwrap_or_default().to_string_lossy().into_owned();
                     let import = Outside { place: Some((id, byte)), name };
-                    return Some(Refused { import, reason: reason.filter(|_| is_inside) });
+                    return Some(Refused { import, reason: if is_inside { reason } else { None } });
                 }
                 if format == InputFormat::Nickel
                     && let Ok(file) = cache.sources.get_or_add_file(&at, format)

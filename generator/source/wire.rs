@@ -11,9 +11,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::node::{Entry, Mark, Node, Value};
 
-/// One step of a walk through a tree.
+/// One node of a tree in the order of a depth-first traversal.
 #[derive(Serialize, Deserialize)]
-enum Step<'a> {
+enum TreeItem<'a> {
     #[serde(rename = "n")]
     Null(Option<Mark>),
     #[serde(rename = "x")]
@@ -40,7 +40,7 @@ enum Step<'a> {
 /// Maximum depth of a tree. Reading needs stack space for each level.
 pub const DEPTH: usize = 512;
 /// Maximum capacity that is allocated in advance, since the count comes from an untrusted process.
-const AHEAD: usize = 1024;
+const MAX_PREALLOCATED: usize = 1024;
 
 impl Serialize for Node {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -53,20 +53,20 @@ impl Serialize for Node {
 fn write<L: SerializeSeq>(node: &Node, list: &mut L) -> Result<(), L::Error> {
     let mark = node.mark;
     match &node.value {
-        Value::Null => list.serialize_element(&Step::Null(mark)),
-        Value::Broken => list.serialize_element(&Step::Broken(mark)),
-        Value::Bool(value) => list.serialize_element(&Step::Bool(*value, mark)),
-        Value::Integer(value) => list.serialize_element(&Step::Integer(*value, mark)),
-        Value::Float(value) => list.serialize_element(&Step::Float(value.to_bits(), mark)),
-        Value::Text(text) => list.serialize_element(&Step::Text(Cow::Borrowed(text), mark)),
+        Value::Null => list.serialize_element(&TreeItem::Null(mark)),
+        Value::Broken => list.serialize_element(&TreeItem::Broken(mark)),
+        Value::Bool(value) => list.serialize_element(&TreeItem::Bool(*value, mark)),
+        Value::Integer(value) => list.serialize_element(&TreeItem::Integer(*value, mark)),
+        Value::Float(value) => list.serialize_element(&TreeItem::Float(value.to_bits(), mark)),
+        Value::Text(text) => list.serialize_element(&TreeItem::Text(Cow::Borrowed(text), mark)),
         Value::Array(items) => {
-            list.serialize_element(&Step::Array(items.len(), mark))?;
+            list.serialize_element(&TreeItem::Array(items.len(), mark))?;
             items.iter().try_for_each(|item| write(item, list))
         }
         Value::Record(fields) => {
-            list.serialize_element(&Step::Record(fields.len(), mark))?;
+            list.serialize_element(&TreeItem::Record(fields.len(), mark))?;
             fields.iter().try_for_each(|(key, entry)| {
-                list.serialize_element(&Step::Key(Cow::Borrowed(key), entry.key))?;
+                list.serialize_element(&TreeItem::Key(Cow::Borrowed(key), entry.key))?;
                 write(&entry.node, list)
             })
         }
@@ -85,7 +85,7 @@ impl<'de> Visitor<'de> for Reader {
     type Value = Node;
 
     fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str("the steps of a tree")
+        f.write_str("the items of a tree")
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Node, A::Error> {
@@ -95,31 +95,31 @@ impl<'de> Visitor<'de> for Reader {
 
 fn read<'de, A: SeqAccess<'de>>(list: &mut A, depth: usize) -> Result<Node, A::Error> {
     let Some(inner) = depth.checked_sub(1) else { return Err(A::Error::custom("the tree is too deep")) };
-    let short = || A::Error::custom("the tree ends early");
-    let (value, mark) = match list.next_element()?.ok_or_else(short)? {
-        Step::Null(mark) => (Value::Null, mark),
-        Step::Broken(mark) => (Value::Broken, mark),
-        Step::Bool(value, mark) => (Value::Bool(value), mark),
-        Step::Integer(value, mark) => (Value::Integer(value), mark),
-        Step::Float(bits, mark) => (Value::Float(f64::from_bits(bits)), mark),
-        Step::Text(text, mark) => (Value::Text(text.into_owned()), mark),
-        Step::Array(count, mark) => {
-            let mut items = Vec::with_capacity(count.min(AHEAD));
+    let ends_early = || A::Error::custom("the tree ends early");
+    let (value, mark) = match list.next_element()?.ok_or_else(ends_early)? {
+        TreeItem::Null(mark) => (Value::Null, mark),
+        TreeItem::Broken(mark) => (Value::Broken, mark),
+        TreeItem::Bool(value, mark) => (Value::Bool(value), mark),
+        TreeItem::Integer(value, mark) => (Value::Integer(value), mark),
+        TreeItem::Float(bits, mark) => (Value::Float(f64::from_bits(bits)), mark),
+        TreeItem::Text(text, mark) => (Value::Text(text.into_owned()), mark),
+        TreeItem::Array(count, mark) => {
+            let mut items = Vec::with_capacity(count.min(MAX_PREALLOCATED));
             for _ in 0..count {
                 items.push(read(list, inner)?);
             }
             (Value::Array(items), mark)
         }
-        Step::Record(count, mark) => {
+        TreeItem::Record(count, mark) => {
             let mut fields = BTreeMap::new();
             for _ in 0..count {
-                let Some(Step::Key(name, key)) = list.next_element()? else { return Err(short()) };
+                let Some(TreeItem::Key(name, key)) = list.next_element()? else { return Err(ends_early()) };
                 let node = read(list, inner)?;
                 fields.insert(name.into_owned(), Entry { key, node });
             }
             (Value::Record(fields), mark)
         }
-        Step::Key(..) => return Err(A::Error::custom("a key without its record")),
+        TreeItem::Key(..) => return Err(A::Error::custom("a key without its record")),
     };
     Ok(Node { value, mark })
 }
@@ -128,22 +128,21 @@ fn read<'de, A: SeqAccess<'de>>(list: &mut A, depth: usize) -> Result<Node, A::E
 mod tests {
     use super::*;
 
-    fn plain(value: Value) -> Node {
+    fn node(value: Value) -> Node {
         Node { value, mark: None }
     }
 
     #[test]
     fn a_tree_survives_serialization() {
-        let mut node = Node { value: Value::Text("quoted \" and \n and \u{1F600}".into()), mark: Some(Mark(0, 3, 4)) };
+        let mut tree = Node { value: Value::Text("quoted \" and \n and \u{1F600}".into()), mark: Some(Mark(0, 3, 4)) };
         for _ in 0..DEPTH / 2 - 1 {
-            let fields = [("b", plain(Value::Float(0.1 + 0.2))), ("a", node), ("c", plain(Value::Integer(i64::MIN)))];
+            let fields = [("b", node(Value::Float(0.1 + 0.2))), ("a", tree), ("c", node(Value::Integer(i64::MIN)))];
             let entry = |(key, node): (&str, Node)| (key.to_owned(), Entry { key: Some(Mark(1, 2, 3)), node });
-            let record = plain(Value::Record(fields.into_iter().map(entry).collect()));
-            node =
-                plain(Value::Array(vec![plain(Value::Null), plain(Value::Broken), plain(Value::Bool(true)), record]));
+            let record = node(Value::Record(fields.into_iter().map(entry).collect()));
+            tree = node(Value::Array(vec![node(Value::Null), node(Value::Broken), node(Value::Bool(true)), record]));
         }
-        let text = serde_json::to_string(&node).unwrap();
-        assert!(serde_json::from_str::<Node>(&text).unwrap() == node);
+        let text = serde_json::to_string(&tree).unwrap();
+        assert!(serde_json::from_str::<Node>(&text).unwrap() == tree);
     }
 
     #[test]

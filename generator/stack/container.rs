@@ -45,7 +45,7 @@ impl Protocol {
     }
 }
 
-/// Where the container engine stores the output of a service.
+/// The log driver of the container engine for the output of a service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Logging {

@@ -17,7 +17,7 @@ use crate::values::ranged;
 pub struct Kubernetes {
     /// Whether manifests are generated for this environment.
     pub enabled: bool,
-    /// How requests reach the edge; `gateway` by default.
+    /// The way of requests to the edge; `gateway` by default.
     pub edge: ClusterEdge,
     /// Class of the Gateway; required by the edge `gateway`.
     pub gateway_class: Option<Host>,
@@ -34,7 +34,7 @@ pub struct Kubernetes {
     pub drain: Option<Duration>,
     /// Ports of every node, for the edge `nodeport`.
     pub node_ports: NodePorts,
-    /// How ports of services other than nginx are published; `loadbalancer` by default.
+    /// The kind of Service for published ports of services other than nginx; `loadbalancer` by default.
     pub published: Published,
     /// Annotations of the Gateway or Ingress.
     pub edge_annotations: BTreeMap<AnnotationName, Text>,
@@ -46,7 +46,7 @@ pub struct Kubernetes {
     pub ip_families: Option<IpFamilies>,
     /// Storage class of the volumes; the cluster's default if omitted.
     pub storage_class: Option<Host>,
-    /// How several pods share a volume; `many` by default.
+    /// The nodes whose pods can share a volume; `many` by default.
     pub shared_volumes: SharedVolumes,
     /// Names of Secrets in the namespace with the credentials of image registries.
     pub image_pull_secrets: Vec<Host>,
@@ -78,7 +78,7 @@ impl Kubernetes {
     }
 }
 
-/// How requests reach the edge.
+/// The way of requests to the edge.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ClusterEdge {
@@ -109,7 +109,7 @@ impl Default for NodePorts {
     }
 }
 
-/// How ports are published for clients outside of the cluster.
+/// The kind of Service for ports that clients outside of the cluster use.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Published {
@@ -160,7 +160,7 @@ pub enum IpFamilies {
     Dual,
 }
 
-/// How several pods share a volume.
+/// The nodes whose pods can share a volume.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SharedVolumes {

@@ -24,7 +24,7 @@ pub struct Relay {
     /// 587 for `'starttls` and 465 for `'tls` by default.
     #[serde(default, deserialize_with = "ranged::positive")]
     pub port: Option<u16>,
-    /// When encryption begins; `'starttls` by default.
+    /// The start of encryption; `'starttls` by default.
     #[serde(default)]
     pub security: RelaySecurity,
     /// Secret with the user name; `smtp_user` by default.
@@ -43,7 +43,7 @@ impl Relay {
     }
 }
 
-/// When a connection to a relay is encrypted.
+/// The start of encryption on a connection to a relay.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum RelaySecurity {

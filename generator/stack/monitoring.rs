@@ -23,7 +23,7 @@ pub struct Metrics {
     pub interval: Option<Duration>,
 }
 
-/// How soon a person must look at an alert.
+/// The time within which a person must look at an alert.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {

@@ -49,7 +49,7 @@ pub struct HostMount {
     /// Whether the container may write to the file or folder; false by default.
     #[serde(default)]
     pub writable: bool,
-    /// Why the container needs the host's files. For example, the socket of the engine gives full control of the host.
+    /// The reason why the container needs files of the host. For example, the socket of the engine gives full control of the host.
     pub reason: Text,
 }
 

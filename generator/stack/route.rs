@@ -32,7 +32,7 @@ pub struct Route {
     pub rate_limit: Option<SecretName>,
     /// Largest request body; `edge.max_body` by default, unlimited for uploads.
     pub max_body: Option<Memory>,
-    /// Time after which a connection without data from the service is closed; 60s by default, 1h for websockets.
+    /// Time after which a connection without data from the service is closed; 15m by default, 1h for websockets and gRPC.
     pub timeout: Option<Duration>,
     /// Paths that only internal addresses may use on this route, beyond those of the service's `guard`.
     pub internal_paths: Vec<UrlPath>,

@@ -1,4 +1,4 @@
-//! Compares the output folder with the generated files: for each path, who wrote the file on disk.
+//! Compares the output folder with the generated files, and determines for each path whether nself wrote the file on disk.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -101,7 +101,7 @@ pub fn compare(
     let is_output = |path: &str| previous.outputs.contains_key(path) || artifacts.get(path).is_some();
     let scan = folder
         .as_ref()
-        .map(|folder| FolderScan::look(folder, &comparison.environments, &previous.folders, is_output))
+        .map(|folder| FolderScan::of_folder(folder, &comparison.environments, &previous.folders, is_output))
         .unwrap_or_default();
     Ok(comparison.finish(out, scan))
 }
@@ -149,7 +149,7 @@ impl<'a> Comparison<'a> {
         match self.folder.map_or(Ok(None), |folder| read_counted(folder, path.as_str(), &mut self.total)) {
             Err(error) => self.findings.push(error.into()),
             Ok(disk) => {
-                let state = state(disk.as_deref(), new, old, self.previous.is_unfinished);
+                let state = state_of_path(disk.as_deref(), new, old, self.previous.is_unfinished);
                 let path = path.to_string();
                 self.changes.extend(state.map(|state| Change { path, state, old: disk, new: new.map(<[u8]>::to_vec) }));
             }
@@ -202,7 +202,12 @@ fn changed_after_reuse(path: &str) -> Diagnostic {
 }
 
 /// Returns the state of a path; `None` if it neither exists on disk nor is generated.
-fn state(disk: Option<&[u8]>, new: Option<&[u8]>, record: Option<&RecordedFile>, is_unfinished: bool) -> Option<State> {
+fn state_of_path(
+    disk: Option<&[u8]>,
+    new: Option<&[u8]>,
+    record: Option<&RecordedFile>,
+    is_unfinished: bool,
+) -> Option<State> {
     let is_recorded = |disk: &[u8]| {
         let digest = Digest::of(disk);
         record.is_some_and(|record| record.digest == digest || record.alternatives.contains(&digest))

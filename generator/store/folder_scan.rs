@@ -23,7 +23,7 @@ pub(super) struct FolderScan {
 impl FolderScan {
     /// Scans the folders of these environments. Folders that are `known` to be unchanged and to hold outputs only are
     /// skipped.
-    pub fn look(
+    pub fn of_folder(
         out: &Folder,
         environments: &BTreeSet<&str>,
         known: &Folders,
@@ -47,7 +47,9 @@ impl FolderScan {
             for root in first.into_iter().chain(changed.into_iter().map(|(folder, _)| folder.into())) {
                 let Ok(at) = root.strip_prefix(out.path()) else { continue };
                 match out.folder(at) {
-                    Ok(Some(folder)) => scan.walk(&folder, at, &Scope { environment, known, is_output: &is_output }),
+                    Ok(Some(folder)) => {
+                        scan.scan_folder(&folder, at, &Scope { environment, known, is_output: &is_output })
+                    }
                     Ok(None) => {}
                     // A symbolic link or a file in place of a folder.
                     Err(_) => scan.foreign_files.push(at.to_string_lossy().into_owned()),
@@ -59,7 +61,7 @@ impl FolderScan {
     }
 
     /// Scans a folder and those below it; `at` is its path below the output folder.
-    fn walk(&mut self, folder: &Folder, at: &Path, scope: &Scope) {
+    fn scan_folder(&mut self, folder: &Folder, at: &Path, scope: &Scope) {
         let mut is_clean = true;
         for entry in folder.list().unwrap_or_default() {
             if at == Path::new(scope.environment) && is_private(&entry.name) {
@@ -70,7 +72,7 @@ impl FolderScan {
                 if !scope.known.contains_key(folder.path().join(&entry.name).as_os_str())
                     && let Ok(Some(inner)) = folder.folder(&entry.name)
                 {
-                    self.walk(&inner, &path, scope);
+                    self.scan_folder(&inner, &path, scope);
                 }
                 continue;
             }

@@ -52,7 +52,7 @@ impl Generation {
         Generation { manifest, derivations_object, inputs, parts, generators, ..Generation::default() }
     }
 
-    /// Returns what changed since an earlier run.
+    /// Returns the changes since an earlier run.
     pub fn changes_from<'a>(&'a self, old: &'a Generation) -> GenerationChanges<'a> {
         let files = changed_names(&old.files, &self.files);
         // A file whose derivation changed is generated, but only a file with different bytes is written.
@@ -72,7 +72,7 @@ impl Generation {
     }
 }
 
-/// What changed from one run to a later one: names, each with `new`, `changed` or `gone`.
+/// The changes from one run to a later one: names, each with `new`, `changed` or `gone`.
 #[derive(Debug)]
 pub struct GenerationChanges<'a> {
     pub files: ChangedNames<'a>,

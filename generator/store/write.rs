@@ -27,7 +27,7 @@ pub fn apply(changes: &Changes, force: bool) -> Result<(), Vec<Diagnostic>> {
         }
     }
     let as_list = |error: FileError| vec![error.into()];
-    let out = changes.out.make(0o755).map_err(as_list)?;
+    let out = changes.out.open_or_create(0o755).map_err(as_list)?;
     for path in &changes.stale_temp_files {
         out.remove_file(path).map_err(as_list)?;
     }

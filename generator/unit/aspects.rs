@@ -171,7 +171,7 @@ fn the_proxy_gets_a_certificate_unless_tls_ends_before_it() {
         stack["services"]["nginx"]["ports"] = json!({ "https": 443 });
         with(&stack, |inputs, roster| {
             let addresses = Addresses::plan(inputs, roster).part;
-            let planned = ingress::plan(inputs, roster, &addresses, &secrets::Declared::default());
+            let planned = ingress::plan(inputs, roster, &addresses, &secrets::DeclaredSecrets::default());
             let unpublished = additions(&planned, "nginx").iter().any(|one| matches!(one, Addition::Unpublish(_)));
             (planned.part.ingress.sites.len(), planned.part.certificates.len(), unpublished)
         })
@@ -185,7 +185,7 @@ fn networks_follow_from_connections() {
     let joined = |fields: &Value| {
         with(&orders(fields), |inputs, roster| {
             let addresses = Addresses::plan(inputs, roster).part;
-            let ingress = ingress::plan(inputs, roster, &addresses, &secrets::Declared::default()).part.ingress;
+            let ingress = ingress::plan(inputs, roster, &addresses, &secrets::DeclaredSecrets::default()).part.ingress;
             let server = databases::plan(inputs.stack, roster).part;
             let declared = secrets::plan(inputs.stack, roster, &server).part;
             let mail = mail::plan(inputs, roster, &declared).part;
@@ -216,7 +216,7 @@ fn mail_goes_to_the_catcher_where_it_runs_and_else_through_the_relay() {
             let declared = secrets::plan(inputs.stack, roster, &server).part;
             let planned = mail::plan(inputs, roster, &declared);
             let addresses = Addresses::plan(inputs, roster).part;
-            let ingress = ingress::plan(inputs, roster, &addresses, &secrets::Declared::default()).part.ingress;
+            let ingress = ingress::plan(inputs, roster, &addresses, &secrets::DeclaredSecrets::default()).part.ingress;
             let values = [MailSetting::Host, MailSetting::Port, MailSetting::Tls].map(|one| planned.part.value(one));
             let connections = connections::plan(roster, &Wirings::default(), &ingress, &planned.part);
             let reaches = connections.iter().any(|one| one.to.as_str() == "mail" && one.port == 1025);
@@ -453,7 +453,7 @@ fn prometheus_scrapes_the_services_with_metrics() {
     assert_eq!(planned.part.alerts.keys().collect::<Vec<_>>(), [&name("orders")]);
     let connection = Addition::Connection { to: name("orders"), port: 8001 };
     assert!(additions(&planned, "prometheus").contains(&connection));
-    assert!(additions(&planned, "orders").contains(&Addition::Scraped(8001)));
+    assert!(additions(&planned, "orders").contains(&Addition::MetricsPort(8001)));
     let arguments = additions(&planned, "prometheus").into_iter().filter_map(|addition| match addition {
         Addition::Arguments { arguments, .. } => Some(arguments[0].to_string()),
         _ => None,

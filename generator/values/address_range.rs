@@ -30,7 +30,7 @@ impl AddressRange {
             && without_host_bits(self.first, bits) == without_host_bits(other.first, bits)
     }
 
-    /// Returns why the text is refused if its address has bits after the prefix. nginx warns of such ranges.
+    /// Returns the reason to refuse a text whose address has bits after the prefix. nginx warns of such ranges.
     pub fn refuse_bits_after_prefix(&self, text: &str) -> Option<String> {
         let first = without_host_bits(self.first, self.bits);
         (first != self.first)

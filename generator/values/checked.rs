@@ -13,7 +13,7 @@ pub trait Checked: Sized {
     const CODE: Code = Code::BadValue;
     /// A valid example.
     const EXAMPLE: &'static str;
-    /// Returns why `text` is refused, or `None` if it is accepted.
+    /// Returns the reason if `text` is refused; `None` if it is accepted.
     fn refusal(text: &str) -> Option<String>;
     /// Creates a value without a check.
     fn wrap(text: String) -> Self;

@@ -50,7 +50,7 @@ pub fn find(text: &str) -> Option<&'static str> {
     all(text).next().map(|(_, what)| what)
 }
 
-/// Like [`find`], but accepts `user:password@` in URLs, for text that explains how to write a URL.
+/// Finds the same credentials as [`find`], but accepts `user:password@` in URLs, for text that explains how to write a URL.
 pub fn find_in_prose(text: &str) -> Option<&'static str> {
     let has_sample = |text: &str| [":password@", ":pass@", ":secret@"].iter().any(|word| text.contains(word));
     all(text).map(|(_, what)| what).find(|what| *what != URL || !has_sample(text))

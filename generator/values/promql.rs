@@ -45,7 +45,7 @@ fn expression_refusal(text: &str) -> Option<String> {
     invisible_character_refusal(text, LONGEST).or_else(|| bracket_refusal(text))
 }
 
-/// Returns why quotes or brackets do not close. A comment ends with its line.
+/// Returns the first quote or bracket that is not closed, as a reason. A comment ends with its line.
 fn bracket_refusal(text: &str) -> Option<String> {
     let mut open = Vec::new();
     let mut chars = text.chars();

@@ -1,4 +1,4 @@
-//! How Compose expresses each field of the plan.
+//! The form of each field of the plan in Compose.
 
 use crate::backend::fidelity::{Handling, Row};
 

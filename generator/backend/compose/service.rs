@@ -153,7 +153,7 @@ fn dependency(condition: Condition, for_older_compose: bool) -> Dependency {
         Condition::Healthy => ("service_healthy", Some(true)),
         Condition::Completed => ("service_completed_successfully", None),
     };
-    Dependency { condition, restart: restart.filter(|_| !for_older_compose) }
+    Dependency { condition, restart: if for_older_compose { None } else { restart } }
 }
 
 fn mounts(plan: &Plan, planned: &plan::Service, for_older_compose: bool) -> Vec<Mount> {

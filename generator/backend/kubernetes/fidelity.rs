@@ -1,4 +1,4 @@
-//! How Kubernetes expresses each field of the plan.
+//! The form of each field of the plan on Kubernetes.
 
 use crate::backend::fidelity::{Handling, Row};
 

@@ -118,7 +118,7 @@ fn emit(input: &Input) -> Result<Artifacts, Vec<Diagnostic>> {
     writer.finish(report, &StepInput::from_digest(Backend::Kubernetes.generator(), digests.digest()))
 }
 
-/// Writes a folder for each service, from a plan that is reduced to the service's slice. So an object cannot depend on
+/// Writes a folder for each service, from a plan that is reduced to the part for the service. So an object cannot depend on
 /// a field that its derivation omits.
 fn applications(
     cluster: &Cluster,
@@ -133,8 +133,8 @@ fn applications(
     for (name, service) in &cluster.plan.services {
         let folder = format!("apps/{name}");
         let part = slices.of(name, service);
-        let slice = part.slice();
-        if let Some(reused) = input.reusable.files(&[&format!("kubernetes/{folder}/")], &slice) {
+        let step_input = part.step_input();
+        if let Some(reused) = input.reusable.files(&[&format!("kubernetes/{folder}/")], &step_input) {
             writer.join(&folder, reused);
             continue;
         }
@@ -149,7 +149,7 @@ fn applications(
         if let Some(reduced) = Cluster::new(&reduced_plan, configs, part.shared_volumes())
             && let Some((name, service)) = reduced_plan.services.get_key_value(name)
         {
-            writer.write_step(&folder, findings.value(application(&reduced, name, service)), &slice)?;
+            writer.write_step(&folder, findings.value(application(&reduced, name, service)), &step_input)?;
         }
     }
     findings.into_result(())

@@ -24,7 +24,9 @@ pub fn objects(cluster: &Cluster) -> Result<Vec<Object>, Vec<Diagnostic>> {
         let name = secret_name(secret);
         if name.ends_with('-') {
             findings.extend([Diagnostic::error(Code::BadName, path!("secrets", secret))
-                .message(format!("the secret's name in the cluster would be `{name}`"))
+                .message(format!(
+                    "Kubernetes does not accept `{name}`, the name that the secret would have in the cluster"
+                ))
                 .expected("a secret whose name does not end with `_`")]);
         }
         match cluster.settings.secrets {

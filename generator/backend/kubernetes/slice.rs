@@ -128,7 +128,7 @@ impl<'a> ServiceSlices<'a> {
 }
 
 impl<'a> ServiceSlice<'a> {
-    pub fn slice(&self) -> StepInput {
+    pub fn step_input(&self) -> StepInput {
         StepInput::of(Backend::Kubernetes.generator(), self)
     }
 

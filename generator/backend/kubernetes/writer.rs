@@ -61,11 +61,11 @@ impl Writer {
         self.kustomization(&format!("{folder}/kustomization.yaml"), resources)
     }
 
-    /// Writes a folder of objects as one step with its own slice.
-    pub fn write_step(&mut self, folder: &str, objects: Vec<Object>, slice: &StepInput) -> Result<(), Vec<Diagnostic>> {
+    /// Writes a folder of objects as one step with a separate input.
+    pub fn write_step(&mut self, folder: &str, objects: Vec<Object>, input: &StepInput) -> Result<(), Vec<Diagnostic>> {
         let mut step = Writer::default();
         step.folder(folder, objects)?;
-        self.join(folder, step.files.derived_from(slice));
+        self.join(folder, step.files.derived_from(input));
         Ok(())
     }
 
@@ -75,12 +75,12 @@ impl Writer {
         self.derived.push(files);
     }
 
-    /// Returns all files; `slice` is the derivation of files that belong to no step.
-    pub fn finish(mut self, report: Vec<u8>, slice: &StepInput) -> Result<Artifacts, Vec<Diagnostic>> {
+    /// Returns all files; `input` is the input of files that belong to no step.
+    pub fn finish(mut self, report: Vec<u8>, input: &StepInput) -> Result<Artifacts, Vec<Diagnostic>> {
         let folders = std::mem::take(&mut self.folders);
         self.kustomization("kustomization.yaml", folders)?;
         self.add("fidelity.json", report)?;
-        self.derived.push(self.files.derived_from(slice));
+        self.derived.push(self.files.derived_from(input));
         Artifacts::collect(self.derived).map_err(|finding| vec![finding])
     }
 }

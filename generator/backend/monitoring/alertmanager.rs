@@ -10,7 +10,7 @@ use crate::plan::{Monitoring, Plan, Program};
 use crate::stack::{Receiver, SecretReference, Severity};
 use crate::values::SecretName;
 
-/// The receiver of alerts that no other gets.
+/// The receiver of alerts that no declared receiver accepts.
 const NO_RECEIVER: &str = "none";
 /// The receiver of the dead-man switch.
 const SWITCH: &str = "heartbeat";

@@ -202,7 +202,7 @@ fn main(plan: &Plan) -> Result<String, Diagnostic> {
     render(Language::Nginx, MAIN, view)
 }
 
-/// Returns what the headers of requests depend on.
+/// Returns the values on which the headers of requests depend.
 fn headers_view(edge: &IngressPlan) -> Value {
     context! {
         proxy => edge.tls == TlsMode::Proxy,

@@ -33,7 +33,7 @@ pub fn identity(identity: Identity, options: IdentityOptions) -> String {
     format!("{} AS IDENTITY{options}", generated_clause(identity))
 }
 
-/// Returns how an identity column is generated.
+/// Returns the GENERATED clause of an identity column, without its options.
 pub fn generated_clause(identity: Identity) -> &'static str {
     match identity {
         Identity::Always => "GENERATED ALWAYS",

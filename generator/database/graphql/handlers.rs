@@ -154,7 +154,7 @@ pub struct TypeNames {
     pub prefix: GraphqlName,
 }
 
-/// The part of a remote schema that a role sees.
+/// The part of a remote schema that a role may use.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RemotePermission {
     pub role: SqlIdent,

@@ -72,7 +72,7 @@ fn shared_names(names: impl Iterator<Item = (FieldPath, String, String)>) -> Vec
         {
             findings.push(
                 Diagnostic::error(Code::GraphqlNameTaken, path)
-                    .message(format!("`{name}` is called `{graphql}` in GraphQL, and so is a different object"))
+                    .message(format!("`{name}` and another object would have the same name `{graphql}` in GraphQL"))
                     .hint("rename one of the two")
                     .related(first.clone(), "the other object"),
             );

@@ -73,7 +73,7 @@ pub fn check(schema: &Schema, root: &FieldPath) -> Vec<Diagnostic> {
             if role.as_str() == "admin" {
                 findings.push(
                     Diagnostic::error(Code::SchemaInvalid, path.clone())
-                        .message("`admin` already has every permission"),
+                        .message("permissions for `admin` have no effect: this role already has every permission"),
                 );
             }
             let columns = api.columns.iter().map(|column| (path.key("columns"), column));
@@ -103,7 +103,7 @@ pub fn check(schema: &Schema, root: &FieldPath) -> Vec<Diagnostic> {
             {
                 findings.push(
                     Diagnostic::error(Code::Tenancy, path.clone())
-                        .message(format!("the policy `{policy}` hides rows, and the API would show them to `{role}`"))
+                        .message(format!("the policy `{policy}` hides rows, but the API would show them to `{role}`"))
                         .expected("`rows`, which limits the rows of the role by session variables")
                         .hint(format!("`api.{role}.rows = {{ owner_id = \"X-Hasura-User-Id\" }}`")),
                 );

@@ -24,7 +24,7 @@ impl MigrationName {
     }
 }
 
-/// How a migration runs.
+/// The relation of a migration to transactions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunMode {

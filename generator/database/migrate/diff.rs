@@ -67,7 +67,7 @@ fn relations(schema: &Schema) -> BTreeSet<ObjectName> {
     tables.chain(schema.views.keys().cloned()).chain(schema.sequences.keys().cloned()).collect()
 }
 
-/// What happens to a table.
+/// The change of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TableChangeKind {
     Create,

@@ -45,7 +45,7 @@ pub fn plan(old: &Schema, new: &Schema, root: &FieldPath) -> Result<StepGroups, 
     plan_with(Planner::reviewed(root, new), old)
 }
 
-/// Like [`plan`], but allows every hazard. For `db diff`, which only displays the plan.
+/// Returns the same plan as [`plan`], but allows every hazard. `db diff` uses it, since it only displays the plan.
 ///
 /// # Errors
 /// All changes that are impossible or ambiguous.

@@ -26,7 +26,9 @@ pub fn plan(planner: &mut Planner, diff: &Diff) {
 fn create_functions(planner: &mut Planner, diff: &Diff) {
     for (name, new) in &diff.new.functions {
         let old = diff.old.functions.get(name);
-        if let Some(old) = old.filter(|_| !diff.affected.routines.contains(name)) {
+        if let Some(old) = old
+            && !diff.affected.routines.contains(name)
+        {
             replace_function(planner, diff, name, (old, new));
             continue;
         }
@@ -69,7 +71,7 @@ fn function_grants(function: &Function) -> Grants<FunctionPrivilege> {
     }
 }
 
-/// Drops functions that are gone or recreated.
+/// Drops functions that the definition no longer has, and functions that are recreated.
 fn drop_functions(planner: &mut Planner, diff: &Diff) {
     for (name, old) in &diff.old.functions {
         let is_gone = !diff.new.functions.contains_key(name);
@@ -77,7 +79,9 @@ fn drop_functions(planner: &mut Planner, diff: &Diff) {
             continue;
         }
         let user = used_by(diff.old, name);
-        if let Some(user) = user.as_ref().filter(|_| !is_gone) {
+        if let Some(user) = user.as_ref()
+            && !is_gone
+        {
             planner.refuse(
                 Code::ChangeRefused,
                 planner.path(&["functions", name.as_str()]),
@@ -128,7 +132,7 @@ fn used_by(schema: &Schema, function: &ObjectName) -> Option<String> {
     })
 }
 
-/// Drops views that are gone or recreated.
+/// Drops views that the definition no longer has, and views that are recreated.
 fn drop_views(planner: &mut Planner, diff: &Diff) {
     for (name, old) in &diff.old.views {
         let new = diff.new.views.get(name);

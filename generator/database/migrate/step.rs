@@ -37,7 +37,7 @@ pub enum Phase {
     Extensions,
 }
 
-/// How a step is reverted.
+/// The way to revert a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Down {
     Sql(String),
@@ -46,7 +46,7 @@ pub enum Down {
     Never(&'static str),
 }
 
-/// How a step runs.
+/// The relation of a step to transactions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StepMode {
     /// In a transaction with the others of its group.

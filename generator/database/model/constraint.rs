@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::*;
 
-/// When a constraint is checked.
+/// The time at which a constraint is checked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Deferrable {
@@ -57,7 +57,7 @@ pub struct Target {
     pub columns: Vec<SqlName>,
 }
 
-/// What happens to a row when the row to which it refers is deleted or its key changes.
+/// The change of a row when the row to which it refers is deleted or gets a different key.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {

@@ -14,7 +14,7 @@ pub const TENANT_POLICY: &str = "tenant_isolation";
 /// Permissive policy that grants access to the rows that the isolation leaves.
 pub const ACCESS_POLICY: &str = "tenant_access";
 
-/// How rows of different owners are separated. One database has at most one convention.
+/// The rule that separates rows of different owners. One database has at most one convention.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Convention {

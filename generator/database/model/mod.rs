@@ -42,7 +42,7 @@ pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 #[serde(deny_unknown_fields, default)]
 #[schemars(rename = "Database")]
 pub struct Schema {
-    /// How rows of different owners are separated; each table then has a `scope`.
+    /// The rule that separates rows of different owners. With it, each table has a `scope`.
     #[serde(skip_serializing)]
     pub convention: Convention,
     /// The Hasura service that serves the tables as GraphQL.
@@ -162,19 +162,19 @@ macro_rules! privileges {
 }
 
 privileges! {
-    /// What a role may do with a table or view.
+    /// A right of a role on a table or view.
     TablePrivilege: Select "SELECT", Insert "INSERT", Update "UPDATE", Delete "DELETE", Truncate "TRUNCATE",
     References "REFERENCES", Trigger "TRIGGER"
 }
 privileges! {
-    /// What a role may do with a sequence.
+    /// A right of a role on a sequence.
     SequencePrivilege: Usage "USAGE", Select "SELECT", Update "UPDATE"
 }
 privileges! {
-    /// What a role may do with a schema.
+    /// A right of a role on a schema.
     SchemaPrivilege: Usage "USAGE", Create "CREATE"
 }
 privileges! {
-    /// What a role may do with a function.
+    /// A right of a role on a function.
     FunctionPrivilege: Execute "EXECUTE"
 }

@@ -206,7 +206,7 @@ checked! {
     refusal: |t| invisible_character_refusal(t, 65_536).or_else(|| reason(Slot::Query, t)), SqlSyntax, convert::identity, |t| code(Slot::Query, t)
 }
 checked! {
-    /// What a function returns.
+    /// The result type of a function, as SQL.
     Returns, expected: "a type, `trigger`, `SETOF` with a type or `TABLE (…)`", example: "SETOF orders",
     refusal: |t| invisible_character_refusal(t, 4096).or_else(|| reason(Slot::Returns, t)), SqlSyntax, convert::identity, |t| code(Slot::Returns, t)
 }
@@ -253,7 +253,7 @@ fn code(slot: Slot, text: &str) -> Code {
     parse::refusal(slot, text).map_or(Code::BadValue, |(code, _)| code)
 }
 
-/// Returns why a text does not consist of complete statements, with the code of the finding.
+/// Returns the reason if a text does not consist of complete statements, with the code of the finding.
 fn statements_refusal(text: &str) -> Option<(Code, String)> {
     if let Some(fault) = completeness::fault(text, TextForm::Statements) {
         return Some((fault.code, fault.message(text)));

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::*;
 
-/// How a table is partitioned.
+/// The division of a table into partitions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PartitionBy {
@@ -13,7 +13,7 @@ pub struct PartitionBy {
     pub columns: Vec<SqlName>,
 }
 
-/// How the partition of a row is determined.
+/// The rule that determines the partition of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Strategy {
@@ -22,7 +22,7 @@ pub enum Strategy {
     Hash,
 }
 
-/// Which rows a partition holds.
+/// The rows of a partition.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Bound {

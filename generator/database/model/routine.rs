@@ -101,7 +101,7 @@ impl FunctionLanguage {
     }
 }
 
-/// What a function's result depends on.
+/// The inputs on which the result of a function depends.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Volatility {
@@ -121,7 +121,7 @@ impl Volatility {
     }
 }
 
-/// Where a function may run in a parallel query.
+/// The processes of a parallel query in which a function may run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Parallel {
@@ -160,7 +160,7 @@ pub struct Trigger {
     pub function: ObjectName,
 }
 
-/// When a trigger runs.
+/// The time at which a trigger runs, relative to the change of the row.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Timing {

@@ -108,7 +108,7 @@ impl Column {
     }
 }
 
-/// How the server numbers rows.
+/// The numbers that the server gives to rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Identity {

@@ -53,7 +53,7 @@ pub fn plan(
     planned
 }
 
-/// Returns where the connections of `clients` come from, and the first name that is too long for DNS.
+/// Returns the addresses from which `clients` connect, and the first name that is too long for DNS.
 fn peers(inputs: Inputs, network: Network, clients: BTreeSet<&ServiceName>) -> (Peers, Option<String>) {
     let Inputs { stack, environment, .. } = inputs;
     if clients.is_empty() {

@@ -21,7 +21,7 @@ pub struct InternalRoute {
     pub host: String,
 }
 
-/// Why the edge does not see the addresses of clients, and how to change that.
+/// The reason why the edge does not see the addresses of clients, and the advice for it.
 struct HiddenClients {
     path: FieldPath,
     reason: String,
@@ -57,7 +57,10 @@ pub fn check(inputs: Inputs, roster: &Roster, edge: &IngressPlan, internal: &[In
     }
     let on_cluster_only = edge.this_machine_is_internal && stack.kubernetes.enabled;
     let closed = edge.internal_addresses.is_empty() && (!edge.this_machine_is_internal || on_cluster_only);
-    if let Some(first) = internal.first().filter(|_| closed && findings.len() == before) {
+    if let Some(first) = internal.first()
+        && closed
+        && findings.len() == before
+    {
         let hosts: Vec<String> = internal.iter().map(|route| format!("`{}`", route.host)).collect();
         let (verb, place) =
             (if hosts.len() == 1 { "is" } else { "are" }, if on_cluster_only { " on the cluster" } else { "" });
@@ -138,7 +141,7 @@ fn hidden_finding(edge: &IngressPlan, hidden: HiddenClients) -> Diagnostic {
         .hint(hidden.hint)
 }
 
-/// Returns why the edge of a Compose project does not see the addresses of clients.
+/// Returns the reason if the edge of a Compose project does not see the addresses of clients.
 fn hidden_from_engine(stack: &Stack, profile: Profile, roster: &Roster) -> Option<HiddenClients> {
     let listed = !stack.edge.trusted_proxies.is_empty();
     if tls_mode(stack, profile) == TlsMode::Proxy {
@@ -174,7 +177,7 @@ fn hidden_from_engine(stack: &Stack, profile: Profile, roster: &Roster) -> Optio
     })
 }
 
-/// Returns why the edge of a cluster does not see the addresses of clients. It always does on ports of the nodes, whose
+/// Returns the reason if the edge of a cluster does not see the addresses of clients. It sees them on ports of the nodes, whose
 /// Service has `externalTrafficPolicy: Local`.
 fn hidden_from_cluster(settings: &Kubernetes) -> Option<HiddenClients> {
     let (keeps, namespace) = (settings.preserves_client_address, &settings.edge_namespace);

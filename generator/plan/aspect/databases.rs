@@ -152,7 +152,7 @@ impl Uses {
         if RESERVED.contains(&database.as_str()) {
             planned.findings.push(
                 Diagnostic::error(Code::DatabaseTaken, path.key("name"))
-                    .message(format!("the server reserves the database name `{database}`"))
+                    .message(format!("PostgreSQL reserves the database name `{database}`"))
                     .hint("choose a different name"),
             );
         }

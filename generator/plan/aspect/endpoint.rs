@@ -121,7 +121,9 @@ pub fn check(
     let refused =
         |message: String| Diagnostic::error(Code::DatabaseEndpoint, path.key(endpoint.reference())).message(message);
     let server = endpoint.server();
-    if let Some(service) = stack.services.get(&server).filter(|_| !roster.contains_key(&server)) {
+    if let Some(service) = stack.services.get(&server)
+        && !roster.contains_key(&server)
+    {
         return Err(excluded_service(&server, service, path));
     }
     if !roster.contains_key(&server) {

@@ -143,7 +143,7 @@ fn major(image: &str) -> u32 {
     ServerImage::of(image).and_then(|server| server.major).unwrap_or(16)
 }
 
-/// Returns how the stack gets an image with the extension.
+/// Returns the advice for an image with the extension.
 fn remedy(extension: &str, version: u32) -> String {
     if extension == "vector" {
         return format!(

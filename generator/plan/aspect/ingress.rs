@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::callers::{self, InternalRoute};
 use super::route_settings;
-use super::secrets::Declared;
+use super::secrets::DeclaredSecrets;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
 use crate::plan::addresses::{Address, Addresses, https_port, is_private, port};
@@ -29,7 +29,7 @@ pub struct Ingress {
 }
 
 /// Plans the sites of the proxy, and wires the proxy and the certificate client.
-pub fn plan(inputs: Inputs, roster: &Roster, addresses: &Addresses, secrets: &Declared) -> Planned<Ingress> {
+pub fn plan(inputs: Inputs, roster: &Roster, addresses: &Addresses, secrets: &DeclaredSecrets) -> Planned<Ingress> {
     let Inputs { stack, profile, files, .. } = inputs;
     let mut findings = Vec::new();
     let mut rate_limits = stack.edge.rate_limits.clone();
@@ -187,10 +187,13 @@ fn wire(roster: &Roster, addresses: &Addresses, ingress: &IngressPlan) -> (Vec<W
 }
 
 /// Mounts the secrets with users of routes into the proxy.
-fn users(roster: &Roster, addresses: &Addresses, secrets: &Declared) -> Planned<()> {
+fn users(roster: &Roster, addresses: &Addresses, secrets: &DeclaredSecrets) -> Planned<()> {
     let mut planned = Planned::default();
     let proxy = service_name(PROXY_SERVICE);
-    for address in addresses.routes().iter().filter(|_| roster.contains_key(&proxy)) {
+    if !roster.contains_key(&proxy) {
+        return planned;
+    }
+    for address in addresses.routes() {
         let Some(secret) = &address.route.basic_auth else { continue };
         let cause = address.path.key("basic_auth");
         match secrets.require(secret, &cause) {

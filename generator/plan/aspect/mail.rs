@@ -1,7 +1,7 @@
 //! The mail server to which services send: the catcher `services.mail` if it runs, otherwise the relay of the stack. A local
 //! environment never sends through the relay, since its mail would reach people.
 
-use super::secrets::Declared;
+use super::secrets::DeclaredSecrets;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
 use crate::plan::addresses::port;
@@ -65,7 +65,7 @@ impl MailServer {
 }
 
 /// Plans the mail server of the environment. Findings are those of a relay that services use.
-pub fn plan(inputs: Inputs, roster: &Roster, secrets: &Declared) -> Planned<MailServer> {
+pub fn plan(inputs: Inputs, roster: &Roster, secrets: &DeclaredSecrets) -> Planned<MailServer> {
     let catcher = service_name(MAIL_CATCHER);
     if let Some(member) = roster.get(&catcher) {
         let (name, number) = CATCHER_PORT;
@@ -113,7 +113,7 @@ fn sender(roster: &Roster) -> Option<FieldPath> {
 }
 
 /// Returns the value of a secret of the relay, and the finding if no such secret is declared.
-fn require(secrets: &Declared, reference: &SecretReference, field: &str) -> (Value, Option<Diagnostic>) {
+fn require(secrets: &DeclaredSecrets, reference: &SecretReference, field: &str) -> (Value, Option<Diagnostic>) {
     match secrets.require(&reference.secret, &path!("mail", "relay", field)) {
         Ok(()) => (Value::Secret(reference.secret.clone()), None),
         Err(finding) => (Value::Text(String::new()), Some(finding)),

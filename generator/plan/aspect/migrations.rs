@@ -84,7 +84,7 @@ pub fn plan(
             reloads: false,
         };
         planned.wirings.extend(wirings);
-        planned.wirings.push(Wiring::new(&job, Addition::OneShot, &path));
+        planned.wirings.push(Wiring::new(&job, Addition::Job, &path));
         planned.wirings.push(Wiring::new(&job, Addition::Config(config), &path));
         let category = Category::Catalogue;
         planned.part.jobs.insert(job, PlannedService { service, path: FieldPath::root(), category });

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::secrets::Declared;
+use super::secrets::DeclaredSecrets;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::path;
 use crate::plan::addresses::port;
@@ -29,7 +29,7 @@ const FLOWS: [(Program, Program); 6] = [
 ];
 
 /// Plans the monitoring of the services in the roster.
-pub fn plan(inputs: Inputs, roster: &Roster, declared: &Declared) -> Planned<Monitoring> {
+pub fn plan(inputs: Inputs, roster: &Roster, declared: &DeclaredSecrets) -> Planned<Monitoring> {
     let mut planned = Planned { part: programs(roster), wirings: Vec::new(), findings: facets(roster) };
     if planned.part.programs.is_empty() {
         planned.findings.extend(unheard(inputs, roster));
@@ -37,7 +37,9 @@ pub fn plan(inputs: Inputs, roster: &Roster, declared: &Declared) -> Planned<Mon
     }
     let runs = |member: &PlannedService| member.service.run == Run::Always && member.service.schedule.is_none();
     for (name, member) in roster {
-        if let Some(job) = job(member).filter(|_| runs(member)) {
+        if let Some(job) = job(member)
+            && runs(member)
+        {
             planned.part.jobs.insert(name.clone(), job);
         }
         if !member.service.alerts.is_empty() {
@@ -89,7 +91,7 @@ fn facets(roster: &Roster) -> Vec<Diagnostic> {
         if metrics.interval.is_some_and(|interval| !(5_000..=300_000).contains(&interval.0)) {
             findings.push(
                 Diagnostic::error(Code::ScrapeInterval, path.key("interval"))
-                    .message("metrics are read at most every 5 seconds, and at least every 5 minutes")
+                    .message("the interval of the metrics is shorter than 5 seconds or longer than 5 minutes")
                     .expected("a time from 5s to 5m"),
             );
         }
@@ -146,7 +148,7 @@ fn scrapes(monitoring: &Monitoring, roster: &Roster) -> Vec<Wiring> {
     let Some(prometheus) = monitoring.programs.get(&Program::Prometheus) else { return Vec::new() };
     let wirings = monitoring.jobs.iter().flat_map(|(name, job)| {
         let cause = roster[name].path.key("metrics");
-        let scraped = Wiring::new(name, Addition::Scraped(job.port), &cause);
+        let scraped = Wiring::new(name, Addition::MetricsPort(job.port), &cause);
         let connection = Addition::Connection { to: name.clone(), port: job.port };
         [scraped, Wiring::new(&prometheus.service, connection, &cause)]
     });
@@ -185,7 +187,7 @@ fn traces(monitoring: &Monitoring, roster: &Roster) -> Vec<Wiring> {
 }
 
 /// Mounts the secrets of receivers into Alertmanager, and checks that each severity has a receiver.
-fn receivers(inputs: Inputs, monitoring: &Monitoring, roster: &Roster, declared: &Declared) -> Planned<()> {
+fn receivers(inputs: Inputs, monitoring: &Monitoring, roster: &Roster, declared: &DeclaredSecrets) -> Planned<()> {
     let mut planned = Planned::default();
     let Some(alertmanager) = monitoring.programs.get(&Program::Alertmanager) else { return planned };
     let settings = &inputs.stack.monitoring;

@@ -17,9 +17,9 @@ use crate::values::{Checked, SecretName, ServiceName, Text};
 use crate::words;
 
 /// Characters of a generated password: 62^43 is more than 2^256.
-const LENGTH: u16 = 43;
+const RANDOM_LENGTH: u16 = 43;
 /// Smallest number of characters of `[A-Za-z0-9]` with 128 bits.
-const FEWEST: u16 = 22;
+const MIN_LENGTH: u16 = 22;
 
 /// Secrets that services of the library declare, with the service.
 const DECLARED_BY: [(&str, &str); 7] = [
@@ -34,19 +34,19 @@ const DECLARED_BY: [(&str, &str); 7] = [
 
 /// The secrets that an environment declares: those of the stack, of its services and of the database roles.
 #[derive(Debug, Default)]
-pub struct Declared {
+pub struct DeclaredSecrets {
     secrets: BTreeMap<SecretName, Secret>,
     /// Secrets of services that are not part of the environment, with the service.
     absent: BTreeMap<SecretName, (ServiceName, stack::Service)>,
 }
 
-/// Collects what the stack, its services and the database roles declare.
-pub fn plan(stack: &Stack, roster: &Roster, server: &Server) -> Planned<Declared> {
+/// Collects the secrets that the stack, its services and the database roles declare.
+pub fn plan(stack: &Stack, roster: &Roster, server: &Server) -> Planned<DeclaredSecrets> {
     let absent = stack.services.iter().filter(|(name, _)| !roster.contains_key(*name));
     let absent = absent.flat_map(|(name, service)| {
         service.secrets.keys().map(|secret| (secret.clone(), (name.clone(), service.clone())))
     });
-    let mut declared = Declared { secrets: BTreeMap::new(), absent: absent.collect() };
+    let mut declared = DeclaredSecrets { secrets: BTreeMap::new(), absent: absent.collect() };
     let mut findings = Vec::new();
     let mut places: BTreeMap<SecretName, FieldPath> = BTreeMap::new();
     let of_stack = stack.secrets.iter().map(|(name, secret)| (name, secret, path!("secrets", name)));
@@ -68,15 +68,15 @@ pub fn plan(stack: &Stack, roster: &Roster, server: &Server) -> Planned<Declared
         declared.add(name.clone(), recipe, secret.min_length.unwrap_or_default());
     }
     for owner in server.databases.values().filter_map(|database| database.owner.as_ref()) {
-        declared.add(databases::password(owner), Recipe::Random { length: LENGTH }, 0);
+        declared.add(databases::password(owner), Recipe::Random { length: RANDOM_LENGTH }, 0);
     }
     for role in server.roles.values() {
-        declared.add(role.password.clone(), Recipe::Random { length: LENGTH }, 0);
+        declared.add(role.password.clone(), Recipe::Random { length: RANDOM_LENGTH }, 0);
         for (name, url) in &role.urls {
             declared.add(name.clone(), url_recipe(stack, role, url), 0);
         }
     }
-    declared.add(SecretName::wrap(CATCHER_PASSWORD.into()), Recipe::Random { length: LENGTH }, 0);
+    declared.add(SecretName::wrap(CATCHER_PASSWORD.into()), Recipe::Random { length: RANDOM_LENGTH }, 0);
     findings.extend(declared.check_templates(&places));
     Planned::part(declared, findings)
 }
@@ -92,7 +92,7 @@ fn url_recipe(stack: &Stack, role: &Role, url: &Url) -> Recipe {
 }
 
 /// Mounts the secret files that services declare.
-pub fn files(roster: &Roster, declared: &Declared) -> Planned<()> {
+pub fn files(roster: &Roster, declared: &DeclaredSecrets) -> Planned<()> {
     let mut planned = Planned::default();
     for (service, member) in roster {
         for (i, name) in member.service.secret_files.iter().enumerate() {
@@ -106,8 +106,8 @@ pub fn files(roster: &Roster, declared: &Declared) -> Planned<()> {
     planned
 }
 
-/// Returns the secrets of the plan: those that a service gets, and those from which such a secret is composed.
-pub fn with_users(declared: Declared, recipes: Recipes, users: SecretUsers) -> BTreeMap<SecretName, Secret> {
+/// Returns the secrets of the plan: those that a service uses, and those from which such a secret is composed.
+pub fn with_users(declared: DeclaredSecrets, recipes: Recipes, users: SecretUsers) -> BTreeMap<SecretName, Secret> {
     let mut declared = declared;
     for (name, recipe) in recipes {
         match declared.secrets.get_mut(&name) {
@@ -137,7 +137,7 @@ pub fn with_users(declared: Declared, recipes: Recipes, users: SecretUsers) -> B
     secrets
 }
 
-impl Declared {
+impl DeclaredSecrets {
     /// Adds a secret, unless there is one of that name.
     fn add(&mut self, name: SecretName, recipe: Recipe, min_length: u16) {
         let secret = Secret { recipe, files_of: BTreeSet::new(), variables_of: BTreeSet::new(), min_length };
@@ -164,7 +164,7 @@ impl Declared {
                 if part.text.is_some() == part.secret.is_some() {
                     findings.push(
                         Diagnostic::error(Code::BadValue, path.clone())
-                            .message("a part of a template is either `text` or `secret`")
+                            .message("a part of a template must be either `text` or `secret`")
                             .expected("`{ text = \"…\" }` or `{ secret = \"name\" }`"),
                     );
                 }
@@ -172,7 +172,7 @@ impl Declared {
                 match self.secrets.get(used).map(|secret| &secret.recipe) {
                     Some(Recipe::Template { .. }) => findings.push(
                         Diagnostic::error(Code::UnknownSecret, path)
-                            .message(format!("`{used}` is itself a template"))
+                            .message(format!("a template cannot contain `{used}`, which is a template too"))
                             .expected("a random or external secret"),
                     ),
                     Some(_) => {}
@@ -195,11 +195,11 @@ impl Declared {
             } else {
                 format!("one of {}", names.join(", "))
             })
-            .hint(self.how_to_add(name))
+            .hint(self.hint_to_add(name))
     }
 
-    /// Returns a hint how to add the secret to the stack.
-    fn how_to_add(&self, name: &SecretName) -> String {
+    /// Returns the hint for adding the secret to the stack.
+    fn hint_to_add(&self, name: &SecretName) -> String {
         if let Some((_, service)) = DECLARED_BY.iter().find(|(secret, _)| *secret == name.as_str()) {
             return format!("`{service}` declares it: `services.{service} = nself.services.{service}`");
         }
@@ -212,12 +212,12 @@ impl Declared {
 
 fn recipe(secret: &stack::Secret, path: &FieldPath, findings: &mut Vec<Diagnostic>) -> Recipe {
     if let Some(length) = secret.random
-        && length < FEWEST
+        && length < MIN_LENGTH
     {
         findings.push(
             Diagnostic::error(Code::WeakSecret, path.key("random"))
                 .message(format!("a secret of {length} characters can be guessed"))
-                .expected(format!("at least {FEWEST} characters, for 128 bits"))
+                .expected(format!("at least {MIN_LENGTH} characters, for 128 bits"))
                 .hint("use `nself.random 43`"),
         );
     }
@@ -236,10 +236,10 @@ fn recipe(secret: &stack::Secret, path: &FieldPath, findings: &mut Vec<Diagnosti
         _ => {
             findings.push(
                 Diagnostic::error(Code::BadValue, path.clone())
-                    .message("a secret has exactly one of `random`, `template` and `external`")
+                    .message("a secret must have exactly one of `random`, `template` and `external`")
                     .expected("`nself.random 43`, `nself.template […]` or `nself.external \"what it is\"`"),
             );
-            Recipe::Random { length: LENGTH }
+            Recipe::Random { length: RANDOM_LENGTH }
         }
     }
 }

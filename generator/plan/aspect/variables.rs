@@ -2,7 +2,7 @@
 
 use super::endpoint::{self, Endpoint};
 use super::mail::MailServer;
-use super::secrets::Declared;
+use super::secrets::DeclaredSecrets;
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::plan::addresses::{Addresses, excluded_service};
 use crate::plan::inputs::{Inputs, SourceFile};
@@ -21,7 +21,7 @@ pub fn plan(
     roster: &Roster,
     addresses: &Addresses,
     mail: &MailServer,
-    secrets: &Declared,
+    secrets: &DeclaredSecrets,
 ) -> Planned<()> {
     let mut planned = Planned::default();
     for (service, member) in roster {
@@ -168,7 +168,9 @@ impl Scope<'_> {
     fn public(&self, address: &ServiceAddress, path: &FieldPath) -> Result<String, Diagnostic> {
         let host = self.addresses.public(&address.service).ok_or_else(|| {
             let service = self.inputs.stack.services.get(&address.service);
-            if let Some(service) = service.filter(|_| !self.roster.contains_key(&address.service)) {
+            if let Some(service) = service
+                && !self.roster.contains_key(&address.service)
+            {
                 return excluded_service(&address.service, service, &path.key("service"));
             }
             Diagnostic::error(Code::UnknownDependency, path.key("service"))

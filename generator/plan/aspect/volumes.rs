@@ -46,7 +46,7 @@ pub fn plan(stack: &Stack, roster: &Roster) -> Planned<Volumes> {
                 );
                 continue;
             }
-            let set_owner = member.service.user.clone().filter(|_| volume.set_owner);
+            let set_owner = if volume.set_owner { member.service.user.clone() } else { None };
             let own = VolumeMount { owner_group: None, ..volume_mount(volume_name, &volume.path, member) };
             planned.wirings.extend(mount(name, own, set_owner.is_some(), &path));
             let shared = [("readers", &volume.readers, true), ("writers", &volume.writers, false)];
@@ -103,10 +103,10 @@ fn owner_job(volumes: &BTreeMap<VolumeName, Volume>) -> Option<(stack::Service, 
     }
     let job = service_name(VOLUME_OWNER);
     let target = |name: &VolumeName| ContainerPath::wrap(format!("/volumes/{name}"));
-    // One process for each volume. Names and ids come from checked types, so the shell gets no free text of the user.
+    // One process for each volume. Names and ids come from checked types, so the script contains no free text of the user.
     let script: Vec<String> = owned.iter().map(|(name, user)| format!("chown {user} {}", target(name))).collect();
     let command = ["sh", "-c", &script.join(" && ")].map(|text| Text::wrap(text.to_owned()));
-    let mut wirings = vec![Wiring::new(&job, Addition::OneShot, &FieldPath::root())];
+    let mut wirings = vec![Wiring::new(&job, Addition::Job, &FieldPath::root())];
     for (name, _) in owned {
         let mount = VolumeMount { volume: name.clone(), path: target(name), read_only: false, owner_group: None };
         let cause = path!("services", volumes[name].owner, "volumes", name);

@@ -38,7 +38,7 @@ pub struct LoginRole {
     pub replication: bool,
 }
 
-/// What a role may do in a database it does not own.
+/// The rights of a role in a database that it does not own.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Grant {
     pub role: SqlIdent,
@@ -60,7 +60,7 @@ pub struct Pooler {
     pub users: SecretName,
 }
 
-/// How the replica connects to the server.
+/// The connection of the replica to the server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Replication {
     /// The role of the connection. It may only copy the server.

@@ -69,7 +69,7 @@ pub struct Plan {
     /// Metadata of each Hasura that serves a database of the stack or calls services.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub graphql: BTreeMap<ServiceName, HasuraMetadata>,
-    /// What is scraped and evaluated, and where alerts go.
+    /// The services to scrape, the alerts, and the receivers of alerts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub monitoring: Option<Monitoring>,
     pub compat: Option<Compat>,

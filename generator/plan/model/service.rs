@@ -29,7 +29,7 @@ pub struct Service {
     /// Base images of the Dockerfile by the names used there; `None` for a name without a tag.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub bases: BTreeMap<String, Option<ImageRef>>,
-    /// How nself builds `image` without a container engine, if it does.
+    /// The folder from which nself builds `image` without a container engine, if the stack declares one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub layout: Option<Layout>,
     pub entrypoint: Option<Vec<Text>>,

@@ -17,7 +17,7 @@ const SECRETS: &str = "/run/secrets";
 struct MountPath {
     target: String,
     path: FieldPath,
-    /// Why nself adds the mount; `None` if a field declares it.
+    /// The reason why nself adds the mount; `None` if a field declares the mount.
     added: Option<&'static str>,
 }
 
@@ -68,7 +68,7 @@ pub fn check(roster: &Roster, services: &BTreeMap<ServiceName, Arc<Service>>) ->
     findings
 }
 
-/// Why nself mounts generated files.
+/// The reason for mounts of generated files.
 const FILES: &str = "generated files are mounted there";
 
 fn taken_path(mounted: &MountPath, first: &MountPath, what: &str) -> Diagnostic {

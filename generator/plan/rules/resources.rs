@@ -82,7 +82,7 @@ fn files_in_memory(name: &ServiceName, member: &PlannedService) -> Option<Diagno
     }
     Some(
         Diagnostic::error(Code::FilesInMemory, member.path.key("tmpfs"))
-            .message(format!("files in memory may take {files} of the {limit} that `{name}` may use in all"))
+            .message(format!("files in memory may take {files}, more than half of the {limit} that `{name}` may use"))
             .expected("at most half of the memory limit")
             .hint(format!("`services.{name}.limits.memory = \"{}\"`, or smaller folders: `tmpfs = [{{ path = \"/tmp\", size = \"8MiB\" }}]`", Memory(files.0 * 2)))
             .related(member.path.key("limits").key("memory"), "the limit"),

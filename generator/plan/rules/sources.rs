@@ -108,7 +108,7 @@ fn layout(name: &ServiceName, member: &PlannedService, findings: &mut Vec<Diagno
     if service.build.is_some() {
         findings.push(
             Diagnostic::error(Code::NoImage, path.clone())
-                .message(format!("`{name}` has a layout and a build folder"))
+                .message(format!("`{name}` cannot have both a layout and a build folder"))
                 .expected("`image`, under which the layout is pushed")
                 .hint("remove `build`, or `layout`"),
         );

@@ -106,7 +106,10 @@ fn was_reported(value: &EnvValue) -> bool {
 /// Refuses a variable that the image of a catalogue service does not read.
 fn unknown_variable(member: &PlannedService, name: &VariableName, path: &FieldPath) -> Option<Diagnostic> {
     let in_env = path.parent() == member.path.key("env");
-    let image = member.service.catalogue.as_ref().filter(|_| in_env)?;
+    if !in_env {
+        return None;
+    }
+    let image = member.service.catalogue.as_ref()?;
     if let Some(instead) = CATALOGUE.ignored.get(image.as_str()).and_then(|ignored| ignored.get(name.as_str())) {
         let ignored = Diagnostic::error(Code::UnknownEnv, path.clone())
             .message(format!("the image ignores `{name}`"))
@@ -172,7 +175,7 @@ fn holds_credential(word: &str, next: Option<&str>) -> bool {
     let is_name = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c));
     // Shell variables, redirections, further options and file paths are not credentials.
     let may_be_secret = |text: &str| !is_harmless(text) && !text.starts_with(['/', '-', '$', '<']);
-    let value = value.or(next.filter(|_| is_option));
+    let value = value.or(if is_option { next } else { None });
     is_name(name.trim_start_matches('-')) && is_credential(name) && value.is_some_and(may_be_secret)
 }
 

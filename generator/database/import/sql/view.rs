@@ -49,7 +49,9 @@ impl Reader {
         let text = plain_text(&query.text().to_string());
         view.query = Query::new(&text).map_err(|reason| format!("its query: {reason}")).at(&query)?;
         parts.expect_only("CREATE VIEW MATERIALIZED AS ;")?;
-        if let Some(earlier) = self.schema.views.get(&name).filter(|_| replaces) {
+        if let Some(earlier) = self.schema.views.get(&name)
+            && replaces
+        {
             view.comment.clone_from(&earlier.comment);
             self.places.remove(&format!("views.{name}"));
         }

@@ -7,7 +7,7 @@ use crate::database::migrate::step::{Down, Phase};
 use crate::database::model::*;
 use crate::diagnostic::Code;
 
-/// How values of one type are converted to another.
+/// The conversion of values of one type to another.
 enum Conversion {
     /// No row is rewritten. With `back`, the reverse conversion may fail but never loses a value.
     Free { back: bool },

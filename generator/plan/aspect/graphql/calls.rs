@@ -30,7 +30,7 @@ pub struct Event {
     pub trigger: EventTrigger,
 }
 
-/// What Hasura needs to make a call: a connection, and variables with the secrets of the headers.
+/// The parts that Hasura needs to make a call: a connection, and variables with the secrets of the headers.
 #[derive(Debug, Clone)]
 pub struct Needs {
     pub service: ServiceName,

@@ -2,18 +2,18 @@
 
 use crate::diagnostic::{Code, Diagnostic, FieldPath};
 use crate::plan::addresses::{Addresses, missing_service};
-use crate::plan::aspect::secrets::Declared;
+use crate::plan::aspect::secrets::DeclaredSecrets;
 use crate::plan::roster::{Category, PlannedService, Roster};
 use crate::stack::Stack;
 use crate::values::ServiceName;
 use crate::words;
 
-/// What the metadata refers to besides the definitions.
+/// The parts of the stack to which the metadata refers, besides the definitions.
 pub struct Scope<'a> {
     pub stack: &'a Stack,
     pub roster: &'a Roster,
     pub addresses: &'a Addresses,
-    pub secrets: &'a Declared,
+    pub secrets: &'a DeclaredSecrets,
 }
 
 /// Checks that a service is Hasura and not a copy.
