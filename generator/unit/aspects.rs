@@ -22,7 +22,7 @@ use crate::stack::{Profile, Stack};
 use crate::values::{Checked, EnvironmentName, SecretName, ServiceName, VariableName};
 
 /// Calls a function with the inputs and the roster of a stack.
-fn with<T>(stack: &Value, test: impl FnOnce(Inputs, &Roster) -> T) -> T {
+fn with_roster<T>(stack: &Value, test: impl FnOnce(Inputs, &Roster) -> T) -> T {
     let stack: Stack = decode_json(stack).unwrap();
     let (environment, files) = (EnvironmentName::new("prod").unwrap(), ProjectFiles::default());
     let roster = roster(&stack, Profile::Prod).part;
@@ -34,7 +34,7 @@ fn name(text: &str) -> ServiceName {
 }
 
 /// Returns the stack with a service `orders`.
-fn orders(fields: &Value) -> Value {
+fn stack_with_orders(fields: &Value) -> Value {
     let mut service = json!({ "image": "a/orders:1", "port": 8001 });
     for (name, value) in fields.as_object().unwrap() {
         service[name] = value.clone();
@@ -55,7 +55,7 @@ fn waits_for(additions: &[Addition], to: &str) -> bool {
 #[test]
 fn a_service_with_a_database_gets_a_role_and_waits_for_the_server() {
     let server = |fields: &Value| {
-        with(&orders(fields), |inputs, roster| {
+        with_roster(&stack_with_orders(fields), |inputs, roster| {
             let planned = databases::plan(inputs.stack, roster);
             let waits = waits_for(&additions(&planned, "orders"), "postgres");
             (planned.part.roles.contains_key(&name("orders")), waits)
@@ -67,7 +67,7 @@ fn a_service_with_a_database_gets_a_role_and_waits_for_the_server() {
 
 #[test]
 fn a_wiring_names_the_field_that_caused_it() {
-    with(&orders(&json!({ "databases": { "main": {} } })), |inputs, roster| {
+    with_roster(&stack_with_orders(&json!({ "databases": { "main": {} } })), |inputs, roster| {
         let planned = databases::plan(inputs.stack, roster);
         assert_eq!(planned.wirings[0].cause.to_string(), "services.orders.databases");
     });
@@ -77,7 +77,7 @@ fn a_wiring_names_the_field_that_caused_it() {
 fn a_volume_whose_owner_must_be_set_has_a_job() {
     let job = |set_owner: bool| {
         let volumes = json!({ "data": { "path": "/data", "set_owner": set_owner } });
-        with(&orders(&json!({ "user": "1000:1000", "volumes": volumes })), |inputs, roster| {
+        with_roster(&stack_with_orders(&json!({ "user": "1000:1000", "volumes": volumes })), |inputs, roster| {
             let planned = volumes::plan(inputs.stack, roster);
             let waits = waits_for(&additions(&planned, "orders"), "volume-owner");
             (planned.part.volumes.len(), planned.part.job.len(), waits)
@@ -91,9 +91,10 @@ fn a_volume_whose_owner_must_be_set_has_a_job() {
 #[test]
 fn the_pooler_admits_only_roles_whose_pooled_url_is_used() {
     let pooled = |reference: &str| {
-        let mut stack = orders(&json!({ "databases": { "main": {} }, "env": { "URL": { reference: "main" } } }));
+        let mut stack =
+            stack_with_orders(&json!({ "databases": { "main": {} }, "env": { "URL": { reference: "main" } } }));
         stack["services"]["pgbouncer"] = json!({ "image": "a/pgbouncer:1", "ports": { "postgres": 6432 } });
-        with(&stack, |inputs, roster| {
+        with_roster(&stack, |inputs, roster| {
             let mut outcome = Outcome::default();
             let server = outcome.collect(databases::plan(inputs.stack, roster));
             let declared = outcome.collect(secrets::plan(inputs.stack, roster, &server));
@@ -121,7 +122,7 @@ fn the_replica_has_a_role_on_the_server() {
         if with_replica {
             stack["services"]["postgres-replica"] = json!({ "image": "a/postgres:1" });
         }
-        with(&stack, |_, roster| {
+        with_roster(&stack, |_, roster| {
             let planned = database_endpoints::replication(roster);
             (planned.part.is_some(), additions(&planned, "postgres").len())
         })
@@ -133,7 +134,7 @@ fn the_replica_has_a_role_on_the_server() {
 #[test]
 fn a_variable_with_an_unknown_secret_is_not_set() {
     let variables = |secret: &str| {
-        with(&orders(&json!({ "env": { "KEY": { "secret": secret } } })), |inputs, roster| {
+        with_roster(&stack_with_orders(&json!({ "env": { "KEY": { "secret": secret } } })), |inputs, roster| {
             let server = databases::plan(inputs.stack, roster).part;
             let declared = secrets::plan(inputs.stack, roster, &server).part;
             let addresses = Addresses::plan(inputs, roster).part;
@@ -149,7 +150,7 @@ fn a_variable_with_an_unknown_secret_is_not_set() {
 #[test]
 fn secrets_without_a_user_are_left_out() {
     let planned = |fields: &Value| {
-        with(&orders(fields), |inputs, roster| {
+        with_roster(&stack_with_orders(fields), |inputs, roster| {
             let mut outcome = Outcome::default();
             let server = outcome.collect(databases::plan(inputs.stack, roster));
             let declared = outcome.collect(secrets::plan(inputs.stack, roster, &server));
@@ -166,10 +167,10 @@ fn secrets_without_a_user_are_left_out() {
 #[test]
 fn the_proxy_gets_a_certificate_unless_tls_ends_before_it() {
     let proxy = |mode: &str| {
-        let mut stack = orders(&json!({ "route": { "subdomain": "orders" } }));
+        let mut stack = stack_with_orders(&json!({ "route": { "subdomain": "orders" } }));
         stack["tls"] = json!({ "mode": mode });
         stack["services"]["nginx"]["ports"] = json!({ "https": 443 });
-        with(&stack, |inputs, roster| {
+        with_roster(&stack, |inputs, roster| {
             let addresses = Addresses::plan(inputs, roster).part;
             let planned = ingress::plan(inputs, roster, &addresses, &secrets::DeclaredSecrets::default());
             let unpublished = additions(&planned, "nginx").iter().any(|one| matches!(one, Addition::Unpublish(_)));
@@ -183,7 +184,7 @@ fn the_proxy_gets_a_certificate_unless_tls_ends_before_it() {
 #[test]
 fn networks_follow_from_connections() {
     let joined = |fields: &Value| {
-        with(&orders(fields), |inputs, roster| {
+        with_roster(&stack_with_orders(fields), |inputs, roster| {
             let addresses = Addresses::plan(inputs, roster).part;
             let ingress = ingress::plan(inputs, roster, &addresses, &secrets::DeclaredSecrets::default()).part.ingress;
             let server = databases::plan(inputs.stack, roster).part;
@@ -202,7 +203,8 @@ fn networks_follow_from_connections() {
 #[test]
 fn mail_goes_to_the_catcher_where_it_runs_and_else_through_the_relay() {
     let sent = |with_catcher: bool, port: u16| {
-        let mut stack = orders(&json!({ "env": { "SMTP_HOST": { "mail": "host" }, "SMTP_TLS": { "mail": "tls" } } }));
+        let mut stack =
+            stack_with_orders(&json!({ "env": { "SMTP_HOST": { "mail": "host" }, "SMTP_TLS": { "mail": "tls" } } }));
         let secret = json!({ "secret": "postgres_password" });
         let relay =
             json!({ "host": "smtp.example.com", "port": port, "security": "tls", "user": secret, "password": secret });
@@ -211,7 +213,7 @@ fn mail_goes_to_the_catcher_where_it_runs_and_else_through_the_relay() {
             let catcher = json!({ "image": "a/mailpit:1", "ports": { "smtp": 1025 }, "aliases": ["mailhog"] });
             stack["services"]["mail"] = catcher;
         }
-        with(&stack, |inputs, roster| {
+        with_roster(&stack, |inputs, roster| {
             let server = databases::plan(inputs.stack, roster).part;
             let declared = secrets::plan(inputs.stack, roster, &server).part;
             let planned = mail::plan(inputs, roster, &declared);
@@ -234,7 +236,7 @@ fn access_rules_and_tls_are_wired_into_the_server() {
     let server = |tls: bool| {
         let mut stack = stack(&json!({}));
         stack["database_server"] = json!({ "tls": tls });
-        with(&stack, |inputs, roster| {
+        with_roster(&stack, |inputs, roster| {
             let none = BTreeMap::new();
             let access = access::plan(inputs, roster, &none, None);
             let rules = additions(&access, "postgres").len();
@@ -249,7 +251,7 @@ fn access_rules_and_tls_are_wired_into_the_server() {
 
 /// Plans the metadata of a stack whose Hasura serves the database `shop`.
 fn with_metadata<T>(stack: &Value, test: impl FnOnce(Planned<BTreeMap<ServiceName, HasuraMetadata>>) -> T) -> T {
-    with(stack, |inputs, roster| {
+    with_roster(stack, |inputs, roster| {
         let mut outcome = Outcome::default();
         let server = outcome.collect(databases::plan(inputs.stack, roster));
         let definitions = outcome.collect(definitions::plan(inputs.stack, &server));
@@ -311,9 +313,9 @@ fn a_hasura_connects_to_the_service_that_answers_its_calls() {
 #[test]
 fn a_definition_without_tables_needs_a_service_that_uses_its_database() {
     let planned = |fields: &Value| {
-        let mut stack = orders(fields);
+        let mut stack = stack_with_orders(fields);
         stack["databases"] = json!({ "shop_orders": {} });
-        with(&stack, |inputs, roster| {
+        with_roster(&stack, |inputs, roster| {
             let server = databases::plan(inputs.stack, roster).part;
             let definitions = definitions::plan(inputs.stack, &server);
             let migrated =
@@ -343,7 +345,7 @@ fn settings_of_the_server_follow_its_memory_unless_the_stack_sets_them() {
         stack["services"]["postgres"]["limits"] = json!({ "memory": memory });
         stack["services"]["postgres"]["command"] = json!(["postgres", "-c", "max_wal_size=7GB"]);
         stack["database_server"]["settings"] = server.clone();
-        with(&stack, |inputs, roster| {
+        with_roster(&stack, |inputs, roster| {
             words(&server_settings::plan(inputs.stack, roster, &Libraries::default()), "postgres")
         })
     };
@@ -368,8 +370,9 @@ fn a_setting_in_the_command_of_a_server_stays() {
     let settings = [("cron.database_name", "shop"), ("checkpoint_timeout", "5min")];
     let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().collect();
     let libraries = Libraries { settings, ..Libraries::default() };
-    let added =
-        with(&stack, |inputs, roster| words(&server_settings::plan(inputs.stack, roster, &libraries), "postgres"));
+    let added = with_roster(&stack, |inputs, roster| {
+        words(&server_settings::plan(inputs.stack, roster, &libraries), "postgres")
+    });
     let is_added = |name: &str| added.iter().any(|word| word.starts_with(name));
     assert!(!["cron.database_name", "checkpoint_timeout", "max_wal_size"].into_iter().any(is_added), "{added:?}");
     assert!(is_added("work_mem="), "{added:?}");
@@ -382,7 +385,7 @@ fn redis_refuses_writes_before_its_container_is_full() {
         for (name, value) in fields.as_object().unwrap() {
             redis[name] = value.clone();
         }
-        with(&stack(&json!({ "redis": redis })), |_, roster| words(&cache_memory::plan(roster), "redis"))
+        with_roster(&stack(&json!({ "redis": redis })), |_, roster| words(&cache_memory::plan(roster), "redis"))
     };
     assert_eq!(arguments(&json!({})), ["--maxmemory", "62914560"]);
     assert!(arguments(&json!({ "command": ["redis-server", "--maxmemory", "1gb"] })).is_empty());
@@ -400,7 +403,7 @@ fn extensions_are_checked_against_the_image_and_loaded() {
             let databases = json!({ "main": { "name": database, "extensions": [extension] } });
             stack["services"][format!("user{i}")] = json!({ "image": "a/b:1", "databases": databases });
         }
-        with(&stack, |inputs, roster| {
+        with_roster(&stack, |inputs, roster| {
             let planned = extensions::plan(inputs.stack, roster, &BTreeMap::new());
             let paths: Vec<String> = planned.findings.iter().map(|finding| finding.path.to_string()).collect();
             (paths, planned.part.names.into_iter().collect::<Vec<_>>())
@@ -436,7 +439,7 @@ fn monitored(facets: &Value, has_prometheus: bool) -> Value {
 }
 
 fn monitoring_of(stack: &Value) -> Planned<crate::plan::Monitoring> {
-    with(stack, |inputs, roster| {
+    with_roster(stack, |inputs, roster| {
         let server = databases::plan(inputs.stack, roster).part;
         let declared = secrets::plan(inputs.stack, roster, &server).part;
         monitoring::plan(inputs, roster, &declared)

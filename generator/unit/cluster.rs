@@ -12,7 +12,7 @@ fn text(files: &Artifacts, path: &str) -> String {
     String::from_utf8(file.bytes().unwrap().to_vec()).unwrap()
 }
 
-fn orders(fields: &Value) -> Value {
+fn stack_with_orders(fields: &Value) -> Value {
     let mut service = json!({
         "image": "a/orders:1", "port": 8001, "health": { "http": { "path": "/healthz" } },
         "route": { "subdomain": "orders" },
@@ -25,7 +25,7 @@ fn orders(fields: &Value) -> Value {
 
 /// Returns the stack of one service on a cluster.
 fn on_cluster(fields: &Value) -> Value {
-    let mut stack = orders(fields);
+    let mut stack = stack_with_orders(fields);
     for name in ["nginx", "postgres"] {
         stack["services"][name]["user"] = json!("101:101");
     }
@@ -47,7 +47,7 @@ fn contains(lines: &[String], wanted: &[&str]) -> bool {
 }
 
 #[test]
-fn a_pod_with_an_address_serves_until_no_node_sends_requests() {
+fn a_reachable_pod_serves_until_no_node_sends_requests() {
     let plain = deployment(&on_cluster(&json!({ "stop_grace": "20s" })));
     assert!(contains(&plain, &["preStop:", "sleep:", "seconds: 5"]), "{plain:#?}");
     assert!(contains(&plain, &["terminationGracePeriodSeconds: 25"]), "{plain:#?}");
@@ -78,7 +78,7 @@ fn a_pod_is_checked_each_second_until_it_has_started() {
 }
 
 /// Returns the stack with settings of the cluster.
-fn with(settings: &Value) -> Value {
+fn cluster_with_settings(settings: &Value) -> Value {
     let mut stack = on_cluster(&json!({}));
     for (name, value) in settings.as_object().unwrap() {
         stack["kubernetes"][name] = value.clone();
@@ -89,23 +89,23 @@ fn with(settings: &Value) -> Value {
 #[test]
 fn the_kustomization_lists_neither_namespace_nor_shared_claims() {
     let volumes = json!({ "data": { "path": "/data", "readers": { "nginx": "/srv/data" } } });
-    let files = files(&on_cluster(&json!({ "volumes": volumes })));
-    let all = text(&files, "kubernetes/kustomization.yaml");
+    let generated = files(&on_cluster(&json!({ "volumes": volumes })));
+    let all = text(&generated, "kubernetes/kustomization.yaml");
     assert!(all.contains("policies") && all.contains("apps/orders") && !all.contains("namespace"), "{all}");
-    let apart = text(&files, "kubernetes/namespace/kustomization.yaml");
+    let apart = text(&generated, "kubernetes/namespace/kustomization.yaml");
     assert!(apart.contains("namespace-shop-prod.yaml") && apart.contains("persistentvolumeclaim-data.yaml"), "{apart}");
     for object in ["namespace-shop-prod", "persistentvolumeclaim-data"] {
-        let object = text(&files, &format!("kubernetes/namespace/{object}.yaml"));
+        let object = text(&generated, &format!("kubernetes/namespace/{object}.yaml"));
         assert!(object.contains("Prune=false,Delete=false"), "{object}");
         assert!(object.contains("kustomize.toolkit.fluxcd.io/prune: ") && object.contains("disabled"), "{object}");
     }
 }
 
 #[test]
-fn a_reader_has_the_group_of_the_owner() {
+fn a_pod_that_reads_a_volume_has_the_group_of_its_owner() {
     let volumes = json!({ "data": { "path": "/data", "readers": { "nginx": "/srv/data" } } });
-    let files = files(&on_cluster(&json!({ "volumes": volumes })));
-    let nginx = text(&files, "kubernetes/apps/nginx/deployment-nginx.yaml");
+    let generated = files(&on_cluster(&json!({ "volumes": volumes })));
+    let nginx = text(&generated, "kubernetes/apps/nginx/deployment-nginx.yaml");
     assert!(nginx.contains("fsGroup: 1000\n") && nginx.contains("runAsGroup: 101\n"), "{nginx}");
 }
 
@@ -149,11 +149,11 @@ fn a_container_without_a_user_is_a_finding() {
 
 #[test]
 fn a_quota_covers_the_limits_of_the_services() {
-    let quota = |memory: &str| with(&json!({ "quota": { "memory": memory } }));
+    let quota = |memory: &str| cluster_with_settings(&json!({ "quota": { "memory": memory } }));
     assert_eq!(errors(&quota("1GiB")), [(Code::LimitBelowReservation, "kubernetes.quota.memory".to_owned())]);
-    let files = files(&quota("8GiB"));
-    assert!(text(&files, "kubernetes/policies/resourcequota-namespace.yaml").contains("limits.memory: \"8Gi\""));
-    assert!(text(&files, "kubernetes/policies/limitrange-namespace.yaml").contains("defaultRequest"));
+    let generated = files(&quota("8GiB"));
+    assert!(text(&generated, "kubernetes/policies/resourcequota-namespace.yaml").contains("limits.memory: \"8Gi\""));
+    assert!(text(&generated, "kubernetes/policies/limitrange-namespace.yaml").contains("defaultRequest"));
 }
 
 #[test]
@@ -162,12 +162,12 @@ fn policies_allow_queries_to_the_declared_name_server() {
         "service": "dns-default", "namespace": "openshift-dns", "domain": "cluster.example", "port": 5353,
         "addresses": ["169.254.20.10"],
     });
-    let files = files(&with(&json!({ "dns": dns, "ip_families": "dual" })));
-    let policy = text(&files, "kubernetes/policies/networkpolicy-dns.yaml");
+    let generated = files(&cluster_with_settings(&json!({ "dns": dns, "ip_families": "dual" })));
+    let policy = text(&generated, "kubernetes/policies/networkpolicy-dns.yaml");
     for wanted in ["openshift-dns", "port: 5353", "port: 53\n", "169.254.20.10/32"] {
         assert!(policy.contains(wanted), "{wanted}: {policy}");
     }
-    let map = files.iter().find(|(path, _)| path.as_str().starts_with("kubernetes/apps/nginx/configmap"));
+    let map = generated.iter().find(|(path, _)| path.as_str().starts_with("kubernetes/apps/nginx/configmap"));
     let map = String::from_utf8(map.unwrap().1.bytes().unwrap().to_vec()).unwrap();
     for wanted in [
         "resolver dns-default.openshift-dns.svc.cluster.example valid=2s;",
@@ -176,24 +176,25 @@ fn policies_allow_queries_to_the_declared_name_server() {
     ] {
         assert!(map.contains(wanted), "{wanted}: {map}");
     }
-    assert!(text(&files, "kubernetes/apps/orders/service-orders.yaml").contains("ipFamilyPolicy: PreferDualStack"));
+    assert!(text(&generated, "kubernetes/apps/orders/service-orders.yaml").contains("ipFamilyPolicy: PreferDualStack"));
 }
 
 #[test]
 fn annotations_belong_to_services_that_exist() {
-    let annotations =
-        |service: &str| with(&json!({ "service_annotations": { service: { "example.com/name": "a: b" } } }));
+    let annotations = |service: &str| {
+        cluster_with_settings(&json!({ "service_annotations": { service: { "example.com/name": "a: b" } } }))
+    };
     assert_eq!(
         errors(&annotations("order")),
         [(Code::UnknownDependency, "kubernetes.service_annotations.order".to_owned())]
     );
-    let files = files(&annotations("orders"));
-    assert!(text(&files, "kubernetes/apps/orders/service-orders.yaml").contains("example.com/name: \"a: b\""));
+    let generated = files(&annotations("orders"));
+    assert!(text(&generated, "kubernetes/apps/orders/service-orders.yaml").contains("example.com/name: \"a: b\""));
 }
 
 #[test]
 fn all_pods_have_the_credentials_and_the_priority_of_the_cluster() {
-    let mut stack = with(&json!({ "image_pull_secrets": ["registry"], "priority_class": "shop" }));
+    let mut stack = cluster_with_settings(&json!({ "image_pull_secrets": ["registry"], "priority_class": "shop" }));
     let pod = deployment(&stack);
     assert!(contains(&pod, &["imagePullSecrets:", "- name: registry", "priorityClassName: shop"]), "{pod:#?}");
     stack["services"]["orders"]["kubernetes"] = json!({ "priorityClassName": "own" });
@@ -213,11 +214,11 @@ fn an_autoscaler_watches_memory_only_where_the_stack_sets_it() {
 #[test]
 fn grpc_ports_use_http2() {
     let route = json!({ "subdomain": "orders", "kind": "grpc" });
-    let files = files(&on_cluster(&json!({ "route": route })));
-    assert!(text(&files, "kubernetes/apps/orders/service-orders.yaml").contains("appProtocol: kubernetes.io/h2c"));
-    let edge = text(&files, "kubernetes/apps/nginx/service-nginx.yaml");
+    let generated = files(&on_cluster(&json!({ "route": route })));
+    assert!(text(&generated, "kubernetes/apps/orders/service-orders.yaml").contains("appProtocol: kubernetes.io/h2c"));
+    let edge = text(&generated, "kubernetes/apps/nginx/service-nginx.yaml");
     assert!(edge.matches("appProtocol").count() == 1 && edge.contains("name: h2c"), "{edge}");
-    assert!(text(&files, "kubernetes/edge/httproute-grpc.yaml").contains("port: 8082"));
+    assert!(text(&generated, "kubernetes/edge/httproute-grpc.yaml").contains("port: 8082"));
 }
 
 #[test]
@@ -227,7 +228,7 @@ fn gitops_follows_a_branch_a_tag_or_a_commit() {
         for (name, value) in fields.as_object().unwrap() {
             gitops[name] = value.clone();
         }
-        with(&json!({ "gitops": gitops }))
+        cluster_with_settings(&json!({ "gitops": gitops }))
     };
     let flux = |fields: &Value| text(&files(&gitops("flux", fields)), "kubernetes/gitops/gitrepository-shop-prod.yaml");
     assert!(flux(&json!({})).contains("branch: main"));
@@ -252,18 +253,18 @@ fn gitops_follows_a_branch_a_tag_or_a_commit() {
 #[test]
 fn an_ingress_redirects_to_https_and_ports_of_nodes_renew_certificates() {
     let site = |settings: &Value| {
-        let files = files(&with(settings));
-        let map = files.iter().find(|(path, _)| path.as_str().starts_with("kubernetes/apps/nginx/configmap"));
+        let generated = files(&cluster_with_settings(settings));
+        let map = generated.iter().find(|(path, _)| path.as_str().starts_with("kubernetes/apps/nginx/configmap"));
         String::from_utf8(map.unwrap().1.bytes().unwrap().to_vec()).unwrap()
     };
     let ingress = site(&json!({ "edge": "ingress" }));
     assert!(ingress.contains("if ($without_tls)"), "{ingress}");
     assert!(!site(&json!({})).contains("$without_tls"), "a gateway redirects without nginx");
-    let mut nodes = with(&json!({ "edge": "nodeport" }));
+    let mut nodes = cluster_with_settings(&json!({ "edge": "nodeport" }));
     nodes["tls"] = json!({ "mode": "files" });
     let nodes = {
-        let files = files(&nodes);
-        let map = files.iter().find(|(path, _)| path.as_str().starts_with("kubernetes/apps/nginx/configmap"));
+        let generated = files(&nodes);
+        let map = generated.iter().find(|(path, _)| path.as_str().starts_with("kubernetes/apps/nginx/configmap"));
         String::from_utf8(map.unwrap().1.bytes().unwrap().to_vec()).unwrap()
     };
     assert!(nodes.contains("ssl_certificate $secrets/tls_certificate;") && nodes.contains("valid=1m"), "{nodes}");

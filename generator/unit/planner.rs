@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{errors, plan, stack};
 use crate::codes::Code;
 
-fn orders(fields: &Value) -> Value {
+fn stack_with_orders(fields: &Value) -> Value {
     let mut service = json!({ "image": "a/orders:1", "port": 8001, "health": { "http": { "path": "/" } } });
     for (name, value) in fields.as_object().unwrap() {
         service[name] = value.clone();
@@ -14,13 +14,13 @@ fn orders(fields: &Value) -> Value {
 }
 
 #[test]
-fn a_stack_that_can_work_has_no_errors() {
-    assert_eq!(errors(&orders(&json!({ "depends_on": ["postgres"] }))), []);
+fn a_valid_stack_has_no_errors() {
+    assert_eq!(errors(&stack_with_orders(&json!({ "depends_on": ["postgres"] }))), []);
 }
 
 #[test]
 fn services_start_after_what_they_depend_on() {
-    let (plan, _) = plan(&orders(&json!({ "depends_on": ["postgres"] })));
+    let (plan, _) = plan(&stack_with_orders(&json!({ "depends_on": ["postgres"] })));
     let wave = |name: &str| plan.start_order.iter().position(|wave| wave.iter().any(|one| one.as_str() == name));
     assert!(wave("postgres").is_some() && wave("postgres") < wave("orders"), "{:?}", plan.start_order);
 }
@@ -28,7 +28,7 @@ fn services_start_after_what_they_depend_on() {
 #[test]
 fn a_service_joins_its_own_zone_and_those_of_its_peers() {
     let networks = |fields: &Value| {
-        let (plan, _) = plan(&orders(fields));
+        let (plan, _) = plan(&stack_with_orders(fields));
         let service = plan.services.iter().find(|(name, _)| name.as_str() == "orders").unwrap().1;
         service.networks.iter().map(|zone| zone.name()).collect::<Vec<_>>()
     };
@@ -39,7 +39,7 @@ fn a_service_joins_its_own_zone_and_those_of_its_peers() {
 #[test]
 fn a_dependency_must_exist_and_have_a_health_check() {
     assert_eq!(
-        errors(&orders(&json!({ "depends_on": ["postgress"] }))),
+        errors(&stack_with_orders(&json!({ "depends_on": ["postgress"] }))),
         [(Code::UnknownDependency, "services.orders.depends_on.postgress".to_owned())]
     );
     let blind = stack(&json!({
@@ -59,9 +59,9 @@ fn a_cycle_of_dependencies_is_one_error() {
 #[test]
 fn limits_are_at_least_the_reservations() {
     let limits = |memory: &str| json!({ "limits": { "memory": memory }, "reservations": { "memory": "256MiB" } });
-    assert_eq!(errors(&orders(&limits("256MiB"))), []);
+    assert_eq!(errors(&stack_with_orders(&limits("256MiB"))), []);
     assert_eq!(
-        errors(&orders(&limits("128MiB"))),
+        errors(&stack_with_orders(&limits("128MiB"))),
         [(Code::LimitBelowReservation, "services.orders.limits.memory".to_owned())]
     );
 }
@@ -73,16 +73,19 @@ fn a_port_of_the_range_has_one_owner() {
         "bb": { "image": "a/b:1", "port": 8001 },
     }));
     assert_eq!(errors(&two), [(Code::PortTaken, "services.bb.port".to_owned())]);
-    assert_eq!(errors(&orders(&json!({ "port": 5000 }))), [(Code::PortRange, "services.orders.port".to_owned())]);
+    assert_eq!(
+        errors(&stack_with_orders(&json!({ "port": 5000 }))),
+        [(Code::PortRange, "services.orders.port".to_owned())]
+    );
 }
 
 #[test]
 fn a_credential_in_a_variable_is_refused() {
     assert_eq!(
-        errors(&orders(&json!({ "env": { "API_KEY": "0123456789abcdef" } }))),
+        errors(&stack_with_orders(&json!({ "env": { "API_KEY": "0123456789abcdef" } }))),
         [(Code::PlainSecret, "services.orders.env.API_KEY".to_owned())]
     );
-    assert_eq!(errors(&orders(&json!({ "env": { "LEVEL": "info" } }))), []);
+    assert_eq!(errors(&stack_with_orders(&json!({ "env": { "LEVEL": "info" } }))), []);
 }
 
 #[test]
@@ -90,7 +93,7 @@ fn only_nginx_publishes_ports_without_a_reason() {
     let publish = |more: &Value| {
         let mut port = json!({ "port": 8001 });
         port.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        errors(&orders(&json!({ "publish": { "http": port } })))
+        errors(&stack_with_orders(&json!({ "publish": { "http": port } })))
     };
     let refused = [(Code::PublicPort, "services.orders.publish.http".to_owned())];
     assert_eq!(publish(&json!({})), refused);
