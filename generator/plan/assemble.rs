@@ -56,10 +56,7 @@ impl Service {
             origin: planned.path.clone(),
             image: declared.image.clone(),
             build: declared.build.clone(),
-            image_builder: planned
-                .process_of()
-                .filter(|_| declared.build.is_some() && declared.image.is_none())
-                .cloned(),
+            image_of: planned.process_of().filter(|_| declared.build.is_some() && declared.image.is_none()).cloned(),
             bases: BTreeMap::new(),
             layout: declared.layout.clone(),
             entrypoint: declared.entrypoint.clone(),
@@ -103,7 +100,7 @@ impl Service {
             stop_grace: declared.stop_grace.unwrap_or(Duration(30_000)),
             stop_signal: declared.stop_signal.clone(),
             shm_size: declared.shm_size,
-            is_job: declared.run == Run::Once,
+            one_shot: declared.run == Run::Once,
             schedule: declared.schedule.clone(),
             compose: declared.compose.clone(),
             kubernetes: declared.kubernetes.clone(),
@@ -146,7 +143,7 @@ impl Service {
             }
             Addition::Unpublish(port) => self.publish.retain(|publish| publish.container_port != *port),
             Addition::ReachesHost => self.reaches_host = true,
-            Addition::Job => self.is_job = true,
+            Addition::Job => self.one_shot = true,
         }
     }
 

@@ -72,7 +72,7 @@ pub const IMAGE_TAG: &str = "IMAGE_TAG";
 /// Returns the name, without a tag, of the image that an environment builds for a service. A further process of a service
 /// uses the image of that service.
 pub fn image_name(plan: &Plan, name: &ServiceName) -> String {
-    let name = plan.services.get(name).and_then(|service| service.image_builder.as_ref()).unwrap_or(name);
+    let name = plan.services.get(name).and_then(|service| service.image_of.as_ref()).unwrap_or(name);
     format!("{}-{}-{name}", plan.project, plan.environment)
 }
 

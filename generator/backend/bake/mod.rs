@@ -72,7 +72,7 @@ struct ImageBuild<'a> {
 
 fn image_builds(plan: &Plan) -> ImageBuilds<'_> {
     // A further process of a service uses the image of that service.
-    let with_own_image = plan.services.iter().filter(|(_, service)| service.image_builder.is_none());
+    let with_own_image = plan.services.iter().filter(|(_, service)| service.image_of.is_none());
     let builds = with_own_image.filter_map(|(name, service)| {
         let contexts = dockerfile::contexts(&service.bases);
         Some((name, ImageBuild { build: service.build.as_ref()?, tags: tags(plan, name), contexts }))

@@ -201,7 +201,7 @@ fn port(publish: &plan::Publish, for_older_compose: bool) -> Port {
 /// A job without connections and without access to the internet has no network.
 fn networks(plan: &Plan, name: &ServiceName, planned: &plan::Service) -> Memberships {
     let stays_inside = !planned.egress && planned.external_networks.is_empty();
-    if planned.is_job && stays_inside && !plan.connections.iter().any(|connection| connection.from == *name) {
+    if planned.one_shot && stays_inside && !plan.connections.iter().any(|connection| connection.from == *name) {
         return Memberships::default();
     }
     let inside = planned.networks.iter().map(|network| network.name().to_owned());

@@ -24,9 +24,7 @@ pub fn image(cluster: &Cluster, name: &ServiceName, service: &Service) -> Result
     }
     let settings = &cluster.settings;
     match (&settings.registry, &settings.tag) {
-        (Some(registry), Some(tag)) => {
-            Ok(format!("{registry}/{}:{tag}", service.image_builder.as_ref().unwrap_or(name)))
-        }
+        (Some(registry), Some(tag)) => Ok(format!("{registry}/{}:{tag}", service.image_of.as_ref().unwrap_or(name))),
         _ => Err(Diagnostic::error(Code::NoImage, service.origin.key("build"))
             .message("a cluster needs the registry to which this image is pushed")
             .expected("`kubernetes = { registry = \"ghcr.io/acme\", tag = \"1.4.2\" }`, or an `image`")),

@@ -25,7 +25,7 @@ pub struct Service {
     pub build: Option<Build>,
     /// The service that builds the image, for a further process of that service.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub image_builder: Option<ServiceName>,
+    pub image_of: Option<ServiceName>,
     /// Base images of the Dockerfile by the names used there; `None` for a name without a tag.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub bases: BTreeMap<String, Option<ImageRef>>,
@@ -98,7 +98,7 @@ pub struct Service {
     pub stop_signal: Option<Signal>,
     pub shm_size: Option<Memory>,
     /// Whether the service runs once and ends, such as the job that sets the owner of a volume.
-    pub is_job: bool,
+    pub one_shot: bool,
     /// Times at which a scheduled job runs.
     pub schedule: Option<Schedule>,
     /// Raw Compose keys.
@@ -132,7 +132,7 @@ impl Service {
 
     /// Returns whether the service runs and ends, once or by a schedule.
     pub fn runs_to_completion(&self) -> bool {
-        self.is_job || self.schedule.is_some()
+        self.one_shot || self.schedule.is_some()
     }
 
     /// Returns whether other services and the edge reach the service by its name.
