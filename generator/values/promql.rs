@@ -14,7 +14,7 @@ checked! {
 }
 checked! {
     /// The name of an alert.
-    AlertName, expected: "the name of an alert in letters and digits, and begin with an upper-case letter", example: "OrdersSlow",
+    AlertName, expected: "the name of an alert in letters and digits, beginning with an upper-case letter", example: "OrdersSlow",
     refusal: |t| alphabet_refusal(t, 64, "letters and digits, and begin with an upper-case letter", |c| c.is_ascii_uppercase(), |c| c.is_ascii_alphanumeric()), BadName
 }
 checked! {
