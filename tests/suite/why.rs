@@ -7,7 +7,7 @@ use std::path::Path;
 use nself::artifact::Artifact;
 use nself::diagnostic::Span;
 use nself::pipeline::{Provenance, provenance};
-use nself::source::Guard;
+use nself::source::Evaluator;
 use nself::{Output, Request, generate};
 use serde_json::Value;
 
@@ -135,7 +135,7 @@ type DecidedFiles = BTreeMap<String, Vec<Decided>>;
 /// Generates a stack in this process and returns `most_lines` of each file, spread over the file; `None` for a stack with
 /// errors.
 fn decided_files(folder: &Path, most_lines: usize) -> Option<DecidedFiles> {
-    let request = Request::new(folder.join("stack.ncl"), Guard::InProcess);
+    let request = Request::new(folder.join("stack.ncl"), Evaluator::InProcess);
     let output = generate(&request).ok()?;
     let mut files = BTreeMap::new();
     for (path, artifact) in output.artifacts.iter() {
@@ -223,7 +223,7 @@ fn lines_that_change_with(stack: &Path, (number, range): &Literal, old: &Decided
     let new = other_values(value).into_iter().filter(|other| other != value).find_map(|other| {
         lines[*number] = format!("{}{other}{}", &line[..range.start], &line[range.end..]);
         std::fs::write(stack, lines.join("\n") + "\n").unwrap();
-        generate(&Request::new(stack, Guard::InProcess)).ok()
+        generate(&Request::new(stack, Evaluator::InProcess)).ok()
     });
     std::fs::write(stack, text).unwrap();
     new.map(|new| changed_lines(old, &new))
