@@ -78,6 +78,10 @@ fact (kind, name, what) AS (
     LEFT JOIN pg_catalog.pg_attrdef ON adrelid = attrelid AND adnum = attnum
    WHERE relkind IN ('r', 'p', 'v', 'm', 'c', 'f')
   UNION ALL
+  SELECT 'statistics', nspname || '.' || relname || '.' || attname, attstattarget::pg_catalog.text
+    FROM rel JOIN pg_catalog.pg_attribute ON attrelid = rel.oid AND attnum > 0 AND NOT attisdropped
+   WHERE attstattarget >= 0 AND NOT (relkind IN ('i', 'I') AND relispartition)
+  UNION ALL
   SELECT 'constraint', coalesce(rel.nspname || '.' || rel.relname, t.nspname || '.' || t.typname) || '.' || conname,
          pg_catalog.pg_get_constraintdef(c.oid) || CASE WHEN convalidated THEN '' ELSE ' not valid' END
     FROM pg_catalog.pg_constraint c LEFT JOIN rel ON rel.oid = conrelid LEFT JOIN typ t ON t.oid = contypid

@@ -17,6 +17,16 @@ impl Check<'_> {
             }
         }
         self.columns(table, &index.include, &path.key("include"));
+        for column in &index.columns {
+            if column.opclass.is_none() && !column.opclass_options.is_empty() {
+                self.report(path.key("opclass_options"), "options of an operator class need `opclass`", "");
+            }
+            self.statistics(column.statistics, path);
+            if column.expression.is_none() && column.statistics.is_some() {
+                let message = "only expressions of an index have statistics";
+                self.report(path.key("statistics"), message, "set `statistics` of the column");
+            }
+        }
         let ordered = index.using == Method::Btree;
         if !ordered && (index.unique || index.columns.iter().any(|column| column.descending || column.nulls.is_some()))
         {
@@ -31,6 +41,10 @@ impl Check<'_> {
         if key.on_delete_columns.iter().any(|column| !sets || !key.columns.contains(column)) {
             let message = "`on_delete_columns` names columns of the key that `on_delete` sets";
             self.report(path.key("on_delete_columns"), message, "leave it out, or set `on_delete = 'set_null`");
+        }
+        if key.not_valid && table.partition_by.is_some() {
+            let message = "a foreign key of a partitioned table is always valid for stored rows";
+            self.report(path.key("not_valid"), message, "leave it out");
         }
         let Some(target) = self.schema.tables.get(&key.references.table) else {
             let known = self.schema.tables.keys().map(ObjectName::as_str);

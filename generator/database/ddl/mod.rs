@@ -3,6 +3,7 @@
 mod keys;
 mod routine;
 mod security;
+mod storage;
 mod table;
 mod types;
 
@@ -12,6 +13,7 @@ use crate::values::{ExtensionName, Text};
 pub use keys::*;
 pub use routine::*;
 pub use security::*;
+pub use storage::*;
 pub use table::*;
 pub use types::*;
 

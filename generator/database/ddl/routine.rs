@@ -1,6 +1,6 @@
 //! SQL of views, functions and triggers.
 
-use super::{comment, create_index, grants};
+use super::{comment, create_index, grants, index_settings};
 use crate::database::model::*;
 
 /// Returns the SQL that creates a view with its indexes, grants and comment.
@@ -11,9 +11,7 @@ pub fn create_view(name: &ObjectName, view: &View) -> String {
     let mut sql = vec![format!("CREATE {kind} {}{options} AS\n{};", name.sql(), view.query)];
     for (index, definition) in &view.indexes {
         sql.push(create_index(name, index, definition, false));
-        if definition.comment.is_some() {
-            sql.push(comment("INDEX", &name.beside(index).sql(), definition.comment.as_ref()));
-        }
+        sql.extend(index_settings(name, index, definition));
     }
     sql.extend(grants("TABLE", &name.sql(), &view.grants));
     if view.comment.is_some() {

@@ -1,6 +1,6 @@
 //! SQL of tables with their columns and partitions.
 
-use super::{check, exclude, numbering, primary_key, unique};
+use super::{check, exclude, numbering, parameters, primary_key, unique};
 use crate::database::model::*;
 
 /// Returns a column in the form of CREATE TABLE and ADD COLUMN.
@@ -53,7 +53,9 @@ pub fn create_table(name: &ObjectName, table: &Table) -> String {
         parts.push(key);
     }
     parts.extend(table.uniques.iter().map(|(name, unique)| self::unique(name, unique)));
-    parts.extend(table.checks.iter().map(|(name, check)| self::check(name, check)));
+    // In CREATE TABLE the server ignores NOT VALID.
+    let (later, checks): (Vec<_>, Vec<_>) = table.checks.iter().partition(|(_, check)| check.not_valid);
+    parts.extend(checks.into_iter().map(|(name, check)| self::check(name, check)));
     parts.extend(table.excludes.iter().map(|(name, exclude)| self::exclude(name, exclude)));
     let unlogged = if table.unlogged { "UNLOGGED " } else { "" };
     let parts = if parts.is_empty() { String::new() } else { format!("\n  {}\n", parts.join(",\n  ")) };
@@ -66,9 +68,15 @@ pub fn create_table(name: &ObjectName, table: &Table) -> String {
         };
         sql += &format!(" PARTITION BY {strategy} ({})", list(&by.columns));
     }
+    if !table.storage.is_empty() {
+        sql += &format!(" WITH {}", parameters(&table.storage));
+    }
     sql += ";";
     for (partition, bound) in &table.partitions {
         sql += &format!("\n{}", create_partition(name, partition, bound));
+    }
+    for (check_name, check) in later {
+        sql += &format!("\nALTER TABLE {} ADD {};", name.sql(), self::check(check_name, check));
     }
     sql
 }

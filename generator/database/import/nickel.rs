@@ -28,7 +28,7 @@ fn is_tag(path: &[&str]) -> bool {
             | ["tables", _, "columns", _, "identity" | "collation"]
             | ["tables", _, "uniques" | "foreign_keys", _, "deferrable" | "on_delete" | "on_update"]
             | ["tables" | "views", _, "indexes" | "excludes", _, "using"]
-            | ["tables" | "views", _, "indexes", _, "columns", ITEM, "nulls"]
+            | ["tables" | "views", _, "indexes", _, "columns", ITEM, "nulls" | "collation"]
             | ["tables", _, "triggers", _, "timing"]
             | ["tables", _, "triggers", _, "events", ITEM]
             | ["tables", _, "policies", _, "for"]

@@ -1,4 +1,4 @@
-//! Plans changes of comments and grants.
+//! Plans changes of comments, storage parameters and grants.
 
 use super::planner::Planner;
 use super::step::{MigrationStep, Phase};
@@ -8,7 +8,7 @@ use crate::database::model::*;
 use crate::diagnostic::FieldPath;
 use crate::values::Text;
 
-/// An object whose comment or grants change, and when they change.
+/// An object whose comment, storage parameters or grants change, and when they change.
 pub struct Described<'a> {
     pub phase: Phase,
     pub rank: usize,
@@ -22,7 +22,8 @@ pub struct Described<'a> {
 }
 
 impl Described<'_> {
-    fn step(&self, field: &str) -> MigrationStep {
+    /// Returns a step about a field of the object.
+    pub fn step(&self, field: &str) -> MigrationStep {
         MigrationStep::new(self.phase, self.name, self.path.key(field), format!("{}: {field}", self.name))
             .rank(self.rank)
     }
@@ -32,6 +33,14 @@ impl Described<'_> {
         if old != new {
             let set = |text| ddl::comment(self.kind, self.object, text);
             planner.push(self.step("comment").up(set(new)).down(set(old)));
+        }
+    }
+
+    /// Plans a change of the storage parameters.
+    pub fn storage(&self, planner: &mut Planner, old: &StorageParameters, new: &StorageParameters) {
+        if old != new {
+            let change = |from, to| ddl::storage(self.kind, self.object, from, to).join("\n");
+            planner.push(self.step("storage").up(change(old, new)).down(change(new, old)));
         }
     }
 

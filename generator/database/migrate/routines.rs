@@ -110,7 +110,7 @@ fn used_by(schema: &Schema, function: &ObjectName) -> Option<String> {
         let mut columns = columns
             .filter(|(_, column)| column.default.iter().chain(&column.generated).any(mentions))
             .map(|(column, _)| column);
-        let mut checks = table.checks.iter().filter(|(_, check)| mentions(check)).map(|(check, _)| check);
+        let mut checks = table.checks.iter().filter(|(_, check)| mentions(&check.expression)).map(|(check, _)| check);
         let mut indexes = table.indexes.iter().filter_map(|(index, definition)| {
             let expressions = definition.columns.iter().filter_map(|column| column.expression.as_ref());
             expressions.chain(&definition.predicate).any(mentions).then_some(index)

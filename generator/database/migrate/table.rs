@@ -41,7 +41,7 @@ fn create(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     keys::add_foreign_keys(planner, diff, change);
     indexes::plan(planner, name, &BTreeMap::new(), &new.indexes, path);
     security::plan(planner, diff, change);
-    comments_and_grants(planner, diff, change);
+    settings(planner, diff, change);
 }
 
 fn drop_table(planner: &mut Planner, diff: &Diff, change: &TableChange) {
@@ -114,7 +114,7 @@ fn alter(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     column::plan(planner, diff, change);
     keys::plan(planner, diff, change);
     security::plan(planner, diff, change);
-    comments_and_grants(planner, diff, change);
+    settings(planner, diff, change);
 }
 
 fn drop_partitions(planner: &mut Planner, change: &TableChange) {
@@ -161,8 +161,8 @@ fn create_partitions(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     }
 }
 
-/// Plans changes of the table's comment and grants, and of its columns' comments.
-fn comments_and_grants(planner: &mut Planner, diff: &Diff, change: &TableChange) {
+/// Plans changes of the table's comment, storage parameters and grants, and of its columns' comments and statistics.
+fn settings(planner: &mut Planner, diff: &Diff, change: &TableChange) {
     let TableChange { name, old, new, path, .. } = *change;
     let object = name.sql();
     let table = Described { phase: Phase::Attach, rank: 0, kind: "TABLE", object: &object, name: name.as_str(), path };
@@ -170,15 +170,22 @@ fn comments_and_grants(planner: &mut Planner, diff: &Diff, change: &TableChange)
     for (column, new_column) in &new.columns {
         // A column that is dropped and added loses its comment.
         let old_column = old.columns.get(column).filter(|_| !diff.affected.regenerated_of(name).contains(column));
-        let old_comment = old_column.and_then(|column| column.comment.as_ref());
-        if old_comment == new_column.comment.as_ref() {
-            continue;
-        }
         let path = path.key("columns").key(column.as_str());
-        let (object, name) = (format!("{object}.{}", quoted(column)), format!("{name}.{column}"));
-        let column =
+        let (table, object) = (&object, format!("{object}.{}", quoted(column)));
+        let name = format!("{name}.{column}");
+        let described =
             Described { phase: Phase::Attach, rank: 1, kind: "COLUMN", object: &object, name: &name, path: &path };
-        column.comment(planner, old_comment, new_column.comment.as_ref());
+        described.comment(planner, old_column.and_then(|it| it.comment.as_ref()), new_column.comment.as_ref());
+        let statistics = (old_column.and_then(|it| it.statistics), new_column.statistics);
+        if statistics.0 != statistics.1 {
+            let set = |target| {
+                format!("ALTER TABLE ONLY {table} ALTER COLUMN {} {};", quoted(column), ddl::statistics(target))
+            };
+            planner.push(described.step("statistics").up(set(statistics.1)).down(set(statistics.0)));
+        }
+    }
+    if change.kind == TableChangeKind::Alter {
+        table.storage(planner, &old.storage, &new.storage);
     }
     table.grants(planner, &old.grants, &new.grants);
 }

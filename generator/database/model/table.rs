@@ -23,7 +23,7 @@ pub struct Table {
     pub foreign_keys: BTreeMap<SqlName, ForeignKey>,
     /// Conditions that every row must meet.
     #[serde(skip_serializing_if = "is_default")]
-    pub checks: BTreeMap<SqlName, Expression>,
+    pub checks: BTreeMap<SqlName, CheckConstraint>,
     #[serde(skip_serializing_if = "is_default")]
     pub excludes: BTreeMap<SqlName, Exclude>,
     #[serde(skip_serializing_if = "is_default")]
@@ -45,6 +45,9 @@ pub struct Table {
     /// Leaves the table out of the write-ahead log: faster, but empty after a crash.
     #[serde(skip_serializing_if = "is_default")]
     pub unlogged: bool,
+    /// Storage parameters, such as `fillfactor` and `autovacuum_enabled`.
+    #[serde(skip_serializing_if = "is_default")]
+    pub storage: StorageParameters,
     #[serde(skip_serializing_if = "is_default")]
     pub comment: Option<Text>,
     /// Owner of the rows; required in a database with a convention.
@@ -77,6 +80,9 @@ pub struct Column {
     pub generated: Option<Expression>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub collation: Option<Collation>,
+    /// How precise the statistics of the column are, 0 to 10000; the server's default unless given.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub statistics: Option<u16>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub comment: Option<Text>,
     #[serde(default, skip_serializing)]
@@ -100,6 +106,7 @@ impl Column {
             identity_options: IdentityOptions::default(),
             generated: None,
             collation: None,
+            statistics: None,
             comment: None,
             renamed_from: None,
             backfill: None,

@@ -14,7 +14,7 @@ use super::server::{Server, Version};
 
 fn no_hint(_: &mut Schema) {}
 
-const CHANGES: [Change; 12] = [
+const CHANGES: [Change; 15] = [
     Change {
         name: "options of identities",
         before: "CREATE TABLE t (a integer GENERATED ALWAYS AS IDENTITY (START 7 INCREMENT 2), b bigint NOT NULL, c integer NOT NULL,
@@ -101,6 +101,41 @@ const CHANGES: [Change; 12] = [
             CREATE INDEX i ON t (a, b);",
         after: "CREATE TABLE t (a smallint DEFAULT 8, b varchar(10), c integer, d text NOT NULL, e date, f char(3));
             CREATE INDEX i ON t (a, b);",
+        hint: no_hint,
+    },
+    Change {
+        name: "constraints that are not valid for stored rows",
+        before: "CREATE TABLE p (id integer PRIMARY KEY); CREATE TABLE t (a integer, b integer);",
+        after: "CREATE TABLE p (id integer PRIMARY KEY); CREATE TABLE t (a integer, b integer, CONSTRAINT n CHECK (a > 1) NO INHERIT);
+            ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0) NOT VALID, ADD CONSTRAINT f FOREIGN KEY (b) REFERENCES p (id) NOT VALID,
+              ADD CONSTRAINT o CHECK (b > 0) NO INHERIT NOT VALID;
+            CREATE TABLE u (a integer CONSTRAINT fresh CHECK (a > 0)); ALTER TABLE u ADD CONSTRAINT later CHECK (a > 1) NOT VALID;",
+        hint: no_hint,
+    },
+    Change {
+        name: "constraints become valid, and stop to be",
+        before: "CREATE TABLE p (id integer PRIMARY KEY); CREATE TABLE t (a integer, b integer, CONSTRAINT d CHECK (b > 0));
+            ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0) NOT VALID, ADD CONSTRAINT f FOREIGN KEY (b) REFERENCES p (id) NOT VALID,
+              ADD CONSTRAINT g FOREIGN KEY (a) REFERENCES p (id) NOT VALID;",
+        after: "CREATE TABLE p (id integer PRIMARY KEY); CREATE TABLE t (a integer, b integer);
+            ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0) NOT VALID, ADD CONSTRAINT f FOREIGN KEY (b) REFERENCES p (id) NOT VALID,
+              ADD CONSTRAINT d CHECK (b > 0) NOT VALID, ADD CONSTRAINT g FOREIGN KEY (a) REFERENCES p (id) NOT VALID;
+            ALTER TABLE t VALIDATE CONSTRAINT c, VALIDATE CONSTRAINT f;",
+        hint: no_hint,
+    },
+    Change {
+        name: "options of indexes, tables and columns",
+        before: "CREATE TABLE t (a text, b jsonb, c tsvector) WITH (fillfactor = 90, toast.autovacuum_enabled = false);
+            ALTER TABLE t ALTER COLUMN a SET STATISTICS 200;
+            CREATE INDEX i ON t (lower(a)) WITH (fillfactor = 70); CREATE INDEX g ON t USING gin (b);
+            CREATE INDEX s ON t USING gist (c tsvector_ops (siglen = 100)); CREATE INDEX k ON t (a);",
+        after: "CREATE TABLE t (a text, b jsonb, c tsvector) WITH (autovacuum_enabled = off, fillfactor = 80);
+            ALTER TABLE t ALTER COLUMN b SET STATISTICS 0;
+            CREATE INDEX i ON t (lower(a)) WITH (fillfactor = 60); ALTER INDEX i ALTER COLUMN 1 SET STATISTICS 500;
+            CREATE INDEX g ON t USING gin (b) WITH (fastupdate = off, gin_pending_list_limit = 128);
+            CREATE INDEX s ON t USING gist (c tsvector_ops (siglen = 200)); CREATE INDEX k ON t (a COLLATE \"POSIX\" text_pattern_ops DESC);
+            CREATE UNIQUE INDEX n ON t (a, (lower(a)) COLLATE \"C\") NULLS NOT DISTINCT WITH (deduplicate_items = off) WHERE a > 'b';
+            ALTER INDEX n ALTER COLUMN 2 SET STATISTICS 3;",
         hint: no_hint,
     },
 ];

@@ -4,7 +4,7 @@ use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::reader::{AttachedTable, Reader};
 use super::tree::{Parsed, Parts, Unsupported, clause, ident, object, path, start, unsupported};
-use super::{column, constraint, partition};
+use super::{column, constraint, partition, storage};
 use crate::database::ddl::primary_key_name;
 use crate::database::model::*;
 use crate::values::Checked;
@@ -41,6 +41,18 @@ impl Reader {
                 self.column(name, column)?.expect_end("ADD COLUMN")
             }
             ALTER_COLUMN => self.alter_column(name, node),
+            VALIDATE_CONSTRAINT => {
+                let constraint = ident(&parts.require(CONSTRAINT_NAME_REF)?)?;
+                parts.expect_end("VALIDATE CONSTRAINT")?;
+                let table = self.table(name, node)?;
+                let check = table.checks.get_mut(&constraint).map(|check| &mut check.not_valid);
+                match check.or(table.foreign_keys.get_mut(&constraint).map(|key| &mut key.not_valid)) {
+                    Some(not_valid) => *not_valid = false,
+                    None => return unsupported(node, format!("there is no check or foreign key `{constraint}`")),
+                }
+                Ok(())
+            }
+            SET_OPTIONS | RESET_OPTIONS => Self::change_parameters(&mut self.table(name, node)?.storage, node),
             ENABLE_RLS => {
                 if let Some((.., security)) = self.partitions.get_mut(name) {
                     *security = RowSecurity::On;
@@ -76,6 +88,7 @@ impl Reader {
         match action.kind() {
             SET_DEFAULT => column.default = Some(constraint::default(&action)?),
             SET_NOT_NULL => column.nullable = false,
+            SET_STATISTICS => column.statistics = storage::statistics(&action)?,
             ADD_GENERATED => {
                 let sequence = column::identity(column, &mut inner)?;
                 column.nullable = false;
@@ -92,12 +105,24 @@ impl Reader {
     pub(super) fn alter_index(&mut self, node: &SyntaxNode) -> Parsed<()> {
         use SyntaxKind::*;
         let mut parts = Parts::of(node);
-        let whole = path(&parts.require(INDEX_REF)?);
+        parts.take_node(IF_EXISTS);
+        let reference = parts.require(INDEX_REF)?;
+        let whole = path(&reference);
         self.subject = format!("the index {}", whole.join("."));
-        let Some(attach) = parts.take_node(ATTACH_INDEX_PARTITION) else {
-            return unsupported(node, "nself supports only `ATTACH PARTITION` of an index");
-        };
-        let mut attach = Parts::of(&attach);
+        let action = parts.take_any()?;
+        match action.kind() {
+            ATTACH_INDEX_PARTITION => {}
+            SET_OPTIONS | RESET_OPTIONS => {
+                Self::change_parameters(&mut self.index(&object(&reference)?, &reference)?.storage, &action)?;
+                return parts.expect_end("ALTER INDEX ;");
+            }
+            ALTER_SET_STATISTICS => {
+                Self::index_statistics(self.index(&object(&reference)?, &reference)?, &action)?;
+                return parts.expect_end("ALTER INDEX ;");
+            }
+            _ => return unsupported(&action, format!("nself cannot represent `{}` of an index", clause(&action))),
+        }
+        let mut attach = Parts::of(&action);
         let part = path(&attach.require(INDEX_REF)?);
         attach.expect_end("ATTACH PARTITION")?;
         let last = |names: Vec<String>| names.last().cloned().unwrap_or_default();
@@ -129,6 +154,7 @@ impl Reader {
         let mut columns = divided.columns.clone();
         for column in columns.values_mut() {
             (column.comment, column.identity, column.identity_options) = (None, None, IdentityOptions::default());
+            column.statistics = None;
         }
         if rest.columns != columns {
             return Err("its columns or their defaults differ from those of the partitioned table".into());
@@ -149,7 +175,7 @@ impl Reader {
         });
         rest.indexes.retain(|name, index| {
             // Comments belong to the index of the partitioned table only.
-            let same = |it: &Index| *index == Index { comment: None, ..it.clone() };
+            let same = |it: &Index| index.comment.is_none() && index.structure(true) == it.structure(true);
             !divided.indexes.iter().any(|(of, it)| same(it) && belongs(of.as_str(), name.as_str()))
         });
         rest.checks.retain(|name, check| divided.checks.get(name) != Some(check));

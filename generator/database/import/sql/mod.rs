@@ -15,6 +15,7 @@ mod reader;
 mod routine;
 mod service_rights;
 mod session;
+mod storage;
 mod table;
 mod tree;
 mod types;

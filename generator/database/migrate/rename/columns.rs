@@ -84,7 +84,7 @@ fn rename_columns(schema: &mut Schema, name: &ObjectName, names: &BTreeMap<SqlNa
         rename_all(&mut unique.include);
     }
     table.foreign_keys.values_mut().for_each(|key| rename_all(&mut key.columns));
-    table.checks.values_mut().for_each(expression);
+    table.checks.values_mut().for_each(|check| expression(&mut check.expression));
     for exclude in table.excludes.values_mut() {
         exclude.elements.iter_mut().for_each(|element| expression(&mut element.expression));
         exclude.predicate.iter_mut().for_each(expression);
